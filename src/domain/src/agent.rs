@@ -1,0 +1,82 @@
+//! An agent group: one identity with a workspace, a memory, a provider and limits.
+
+use std::time::Duration;
+
+use crate::AgentName;
+
+/// The agent that exists from the first start on. Its name is the trigger word in group chats.
+pub const DEFAULT_AGENT: &str = "andy";
+
+/// Which program turns a message into an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Provider {
+    /// No model: says so, echoes, and works the tools. Needs no credential.
+    Demo,
+    /// The Claude Code CLI.
+    Claude,
+}
+
+impl Provider {
+    pub const ALL: [Self; 2] = [Self::Demo, Self::Claude];
+
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Demo => "demo",
+            Self::Claude => "claude",
+        }
+    }
+
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|it| it.as_str() == text)
+    }
+}
+
+/// What one container may use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Resources {
+    pub memory_mib: u32,
+    /// Thousandths of a processor.
+    pub cpu_milli: u32,
+    pub pids: u32,
+}
+
+impl Default for Resources {
+    /// Claude Code takes about 250 MiB and 12 pids; the rest is for what it runs.
+    fn default() -> Self {
+        Self { memory_mib: 2048, cpu_milli: 2000, pids: 512 }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AgentGroup {
+    pub name: AgentName,
+    /// `None` follows the vault: Claude when a credential for it is there, else the demo.
+    pub provider: Option<Provider>,
+    /// `None` leaves the choice to the provider.
+    pub model: Option<String>,
+    /// `None` is the image that this install built.
+    pub image: Option<String>,
+    pub resources: Resources,
+}
+
+impl AgentGroup {
+    #[must_use]
+    pub fn new(name: AgentName) -> Self {
+        Self { name, provider: None, model: None, image: None, resources: Resources::default() }
+    }
+
+    /// The provider that a container of this agent runs.
+    #[must_use]
+    pub fn effective_provider(&self, has_model_credential: bool) -> Provider {
+        self.provider.unwrap_or(if has_model_credential {
+            Provider::Claude
+        } else {
+            Provider::Demo
+        })
+    }
+}
+
+/// How long a container that has nothing to do is kept for the next message.
+pub const IDLE_MAX: Duration = Duration::from_secs(10 * 60);

@@ -1,0 +1,328 @@
+//! Decides what a session needs next, from a snapshot of what is true.
+//!
+//! [`decide`] is the whole policy: the actor that owns a session reads a [`View`], calls it,
+//! performs the [`Effect`]s, and asks again until nothing is left to do. The same call serves a
+//! fresh message, a restart after a crash and the sixty-second sweep, so there is no path that only
+//! runs when something is broken.
+//!
+//! Invariants (checked over every small view in `tests`)
+//! - A container is never started while one may be running.
+//! - A claim is released only when the incarnation that made it is gone.
+//! - While a sandbox call is under way, nothing else is asked of the sandbox.
+//! - A handful of rounds of deciding and performing reach a state that needs nothing.
+
+use std::time::Duration;
+
+use crate::delivery::{self, PartView};
+use crate::time::{Timestamp, backoff};
+use crate::{Incarnation, MessageSeq};
+
+/// Everything the policy may look at. Read in one pass, never mutated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct View {
+    /// The runner wrote something that the host has not taken over yet.
+    pub news: bool,
+    /// The oldest unfinished part of each chat.
+    pub parts: Vec<PartView>,
+    /// Accepted messages without an outcome, oldest first.
+    pub waiting: Vec<Waiting>,
+    pub container: Container,
+    pub launches: Launches,
+    /// Another session waits for a free place among the containers.
+    pub crowded: bool,
+    /// How long nothing at all has happened here.
+    pub quiet_for: Duration,
+}
+
+/// An accepted message that has no outcome yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    pub message: MessageSeq,
+    pub received_at: Timestamp,
+    /// Set into the future by a release, to back off.
+    pub not_before: Timestamp,
+    pub tries: u32,
+    /// The incarnation that has it in hand.
+    pub claim: Option<Incarnation>,
+    /// Its chat was told that it has to wait.
+    pub told: bool,
+}
+
+/// What the sandbox says, as far as this process knows. Durations are measured by a clock that
+/// does not jump.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Container {
+    /// The engine does not answer.
+    Unknown,
+    Absent,
+    /// A call of ours is under way, or waits for a free place.
+    Busy,
+    Running {
+        incarnation: Incarnation,
+        /// It was started with the settings that the agent has now.
+        current: bool,
+        /// Since the last sign that its work goes on.
+        silent_for: Duration,
+    },
+    /// It ended without being asked to.
+    Exited {
+        incarnation: Incarnation,
+    },
+}
+
+/// The history of starts, read from disk.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Launches {
+    /// A start whose end was not recorded.
+    pub open: Option<Incarnation>,
+    /// Launches in a row, up to the last, that ended badly without finishing a message.
+    pub failures: u32,
+    pub last_end: Option<Timestamp>,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Longest silence of a container that has a message in hand.
+    pub silence_max: Duration,
+    /// Longest time that a running container may leave a message unclaimed.
+    pub deaf_max: Duration,
+    /// Incarnations that may die with a message in hand before it is given up.
+    pub tries_max: u32,
+    /// Bad launches in a row before the session is parked.
+    pub launches_max: u32,
+    /// How long a parked session refuses work before it tries again.
+    pub park_for: Duration,
+    pub backoff_base: Duration,
+    pub backoff_max: Duration,
+    /// A container without work is stopped after this.
+    pub idle_max: Duration,
+    /// An actor without work and container ends after this.
+    pub rest_after: Duration,
+    /// A sender is told that things take time after this.
+    pub tell_after: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            silence_max: Duration::from_secs(30 * 60),
+            deaf_max: Duration::from_secs(60),
+            tries_max: 3,
+            launches_max: 5,
+            park_for: Duration::from_secs(10 * 60),
+            backoff_base: Duration::from_secs(1),
+            backoff_max: Duration::from_secs(60),
+            idle_max: crate::agent::IDLE_MAX,
+            rest_after: Duration::from_secs(60),
+            tell_after: Duration::from_secs(30),
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Take over what the runner wrote: replies and outcomes, in one commit.
+    Absorb,
+    Delivery(delivery::Effect),
+    Start,
+    Stop(StopReason),
+    /// Record how the incarnation ended and remove what is left of it.
+    Bury(Incarnation),
+    /// Tell the runner to look at the database.
+    Ring,
+    /// Take the message out of dead hands; it is due again at `at`.
+    Release {
+        message: MessageSeq,
+        at: Timestamp,
+    },
+    /// Give the message up and tell its chat.
+    Fail {
+        message: MessageSeq,
+        why: FailReason,
+    },
+    /// Tell the chat, once, that the message has to wait.
+    Tell {
+        message: MessageSeq,
+    },
+    /// Nothing is left to do: the actor may end.
+    Rest,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StopReason {
+    /// It has a message in hand and gave no sign of life.
+    Silent,
+    /// It does not pick up messages.
+    Deaf,
+    /// The agent's settings changed.
+    Outdated,
+    Idle,
+    /// Another session needs its place.
+    MakeRoom,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FailReason {
+    /// The container ended several times with this message in hand.
+    Crashes,
+    /// The container cannot be started.
+    CannotStart,
+}
+
+/// The whole policy; pure and total.
+#[must_use]
+pub fn decide(view: &View, limits: &Limits, now: Timestamp) -> Vec<Effect> {
+    if view.news {
+        // Everything else may look different afterwards.
+        return vec![Effect::Absorb];
+    }
+    let mut todo: Vec<Effect> =
+        delivery::decide(&view.parts, now).into_iter().map(Effect::Delivery).collect();
+    todo.extend(match view.container {
+        Container::Busy => tell(view, limits, now),
+        Container::Unknown => tell(view, limits, now),
+        Container::Exited { incarnation } => vec![Effect::Bury(incarnation)],
+        Container::Absent => absent(view, limits, now),
+        Container::Running { incarnation, current, silent_for } => {
+            running(view, limits, now, (incarnation, current, silent_for))
+        }
+    });
+    todo
+}
+
+fn absent(view: &View, limits: &Limits, now: Timestamp) -> Vec<Effect> {
+    if let Some(open) = view.launches.open {
+        return vec![Effect::Bury(open)];
+    }
+    let claimed: Vec<&Waiting> = view.waiting.iter().filter(|it| it.claim.is_some()).collect();
+    if !claimed.is_empty() {
+        return claimed.into_iter().map(|it| release(it, limits, now)).collect();
+    }
+    let due: Vec<&Waiting> = view.waiting.iter().filter(|it| is_due(it, limits, now)).collect();
+    if due.is_empty() {
+        let rests =
+            view.waiting.is_empty() && view.parts.is_empty() && limits.rest_after <= view.quiet_for;
+        return if rests { vec![Effect::Rest] } else { vec![] };
+    }
+    match start_at(&view.launches, limits) {
+        None => vec![Effect::Start],
+        Some(Wait::Parked(until)) if !until.is_due(now, limits.park_for) => due
+            .into_iter()
+            .map(|it| Effect::Fail { message: it.message, why: FailReason::CannotStart })
+            .collect(),
+        Some(Wait::Backoff(until)) if !until.is_due(now, limits.backoff_max) => {
+            tell(view, limits, now)
+        }
+        Some(Wait::Parked(_) | Wait::Backoff(_)) => vec![Effect::Start],
+    }
+}
+
+fn running(
+    view: &View,
+    limits: &Limits,
+    now: Timestamp,
+    (incarnation, current, silent_for): (Incarnation, bool, Duration),
+) -> Vec<Effect> {
+    let (ours, stale): (Vec<&Waiting>, Vec<&Waiting>) = view
+        .waiting
+        .iter()
+        .filter(|it| it.claim.is_some())
+        .partition(|it| it.claim == Some(incarnation));
+    if !stale.is_empty() {
+        return stale.into_iter().map(|it| release(it, limits, now)).collect();
+    }
+    let unclaimed = view.waiting.iter().any(|it| it.claim.is_none() && is_due(it, limits, now));
+    if !ours.is_empty() && limits.silence_max < silent_for {
+        return vec![Effect::Stop(StopReason::Silent)];
+    }
+    if unclaimed && limits.deaf_max < view.quiet_for.min(silent_for) {
+        return vec![Effect::Stop(StopReason::Deaf)];
+    }
+    if unclaimed {
+        return vec![Effect::Ring];
+    }
+    if !view.waiting.is_empty() {
+        return vec![];
+    }
+    let reason = [
+        (!current, StopReason::Outdated),
+        (view.crowded, StopReason::MakeRoom),
+        (limits.idle_max <= view.quiet_for, StopReason::Idle),
+    ];
+    reason.into_iter().find(|it| it.0).map(|it| Effect::Stop(it.1)).into_iter().collect()
+}
+
+fn is_due(waiting: &Waiting, limits: &Limits, now: Timestamp) -> bool {
+    waiting.not_before.is_due(now, limits.backoff_max)
+}
+
+fn release(waiting: &Waiting, limits: &Limits, now: Timestamp) -> Effect {
+    let tries = waiting.tries + 1;
+    if limits.tries_max <= tries {
+        return Effect::Fail { message: waiting.message, why: FailReason::Crashes };
+    }
+    let at = now + backoff(limits.backoff_base, limits.backoff_max, tries);
+    Effect::Release { message: waiting.message, at }
+}
+
+fn tell(view: &View, limits: &Limits, now: Timestamp) -> Vec<Effect> {
+    view.waiting
+        .iter()
+        .filter(|it| it.claim.is_none() && !it.told)
+        .filter(|it| limits.tell_after <= now.since(it.received_at))
+        .map(|it| Effect::Tell { message: it.message })
+        .collect()
+}
+
+enum Wait {
+    Backoff(Timestamp),
+    Parked(Timestamp),
+}
+
+/// What a start has to wait for.
+fn start_at(launches: &Launches, limits: &Limits) -> Option<Wait> {
+    let ended = launches.last_end?;
+    match launches.failures {
+        0 => None,
+        n if n < limits.launches_max => {
+            Some(Wait::Backoff(ended + backoff(limits.backoff_base, limits.backoff_max, n)))
+        }
+        _ => Some(Wait::Parked(ended + limits.park_for)),
+    }
+}
+
+/// When to look again if nothing happens until then. `None` leaves it to the next message.
+#[must_use]
+pub fn next_look(view: &View, limits: &Limits, now: Timestamp) -> Option<Duration> {
+    let wait = |until: Timestamp| until.since(now).min(limits.backoff_max);
+    let left = |max: Duration, passed: Duration| max.saturating_sub(passed);
+    let mut waits: Vec<Duration> =
+        view.parts.iter().filter_map(|it| it.retry_at()).map(wait).collect();
+    waits.extend(view.waiting.iter().filter(|it| it.claim.is_none()).map(|it| wait(it.not_before)));
+    if !view.waiting.is_empty() {
+        if let Some(Wait::Backoff(until)) = start_at(&view.launches, limits) {
+            waits.push(wait(until));
+        }
+        let untold = view.waiting.iter().filter(|it| !it.told);
+        waits.extend(untold.map(|it| wait(it.received_at + limits.tell_after)));
+    }
+    match view.container {
+        Container::Running { silent_for, .. } if !view.waiting.is_empty() => {
+            waits.push(left(limits.silence_max, silent_for));
+            waits.push(left(limits.deaf_max, silent_for));
+        }
+        Container::Running { .. } => waits.push(left(limits.idle_max, view.quiet_for)),
+        Container::Absent => waits.push(left(limits.rest_after, view.quiet_for)),
+        Container::Unknown => waits.push(limits.backoff_base),
+        Container::Busy | Container::Exited { .. } => {}
+    }
+    // What is due now was acted on already, so a wait of zero is for something that must happen
+    // outside first; a short breath keeps that from turning into a busy loop.
+    waits.into_iter().min().map(|it| it.max(BREATH))
+}
+
+/// The shortest time between two looks that nothing asked for.
+const BREATH: Duration = Duration::from_millis(100);
+
+#[cfg(test)]
+mod tests;

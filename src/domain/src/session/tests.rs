@@ -1,0 +1,247 @@
+//! [`decide`] case by case, and its laws over every small view.
+
+use super::*;
+use crate::delivery::{PartKey, PartState};
+
+const NOW: Timestamp = Timestamp(1_000_000_000);
+const ME: Incarnation = Incarnation(7);
+const OLD: Incarnation = Incarnation(6);
+
+fn limits() -> Limits {
+    Limits::default()
+}
+
+fn secs(n: u64) -> Duration {
+    Duration::from_secs(n)
+}
+
+fn ago(n: i64) -> Timestamp {
+    Timestamp(NOW.0 - n * 1_000)
+}
+
+fn idle() -> View {
+    View {
+        news: false,
+        parts: vec![],
+        waiting: vec![],
+        container: Container::Absent,
+        launches: Launches::default(),
+        crowded: false,
+        quiet_for: Duration::ZERO,
+    }
+}
+
+fn message(claim: Option<Incarnation>) -> Waiting {
+    let message = MessageSeq(2);
+    Waiting { message, received_at: NOW, not_before: NOW, tries: 0, claim, told: false }
+}
+
+fn running(silent_secs: u64) -> Container {
+    Container::Running { incarnation: ME, current: true, silent_for: secs(silent_secs) }
+}
+
+#[track_caller]
+fn check(view: &View, want: &[Effect]) {
+    assert_eq!(decide(view, &limits(), NOW), want, "{view:?}");
+}
+
+#[test]
+fn a_message_starts_a_container_or_rings_the_running_one() {
+    let view = View { waiting: vec![message(None)], ..idle() };
+    check(&view, &[Effect::Start]);
+    check(&View { container: running(0), ..view.clone() }, &[Effect::Ring]);
+    check(&View { container: Container::Busy, ..view.clone() }, &[]);
+    check(&View { container: Container::Unknown, ..view }, &[]);
+}
+
+#[test]
+fn news_are_taken_over_before_anything_else_is_decided() {
+    let view = View { news: true, waiting: vec![message(Some(OLD))], ..idle() };
+    check(&view, &[Effect::Absorb]);
+}
+
+#[test]
+fn what_a_dead_incarnation_had_in_hand_is_released_and_then_given_up() {
+    let view = View { waiting: vec![message(Some(OLD))], ..idle() };
+    let release = Effect::Release { message: MessageSeq(2), at: NOW + secs(1) };
+    check(&view, std::slice::from_ref(&release));
+    check(&View { container: running(0), ..view.clone() }, &[release]);
+    let waiting = vec![Waiting { tries: 2, ..message(Some(OLD)) }];
+    let fail = Effect::Fail { message: MessageSeq(2), why: FailReason::Crashes };
+    check(&View { waiting, ..view }, &[fail]);
+}
+
+#[test]
+fn a_launch_without_an_end_is_buried_first() {
+    let launches = Launches { open: Some(OLD), ..Launches::default() };
+    check(&View { launches, waiting: vec![message(Some(OLD))], ..idle() }, &[Effect::Bury(OLD)]);
+    let container = Container::Exited { incarnation: ME };
+    check(&View { container, ..idle() }, &[Effect::Bury(ME)]);
+}
+
+#[test]
+fn silence_counts_only_with_a_message_in_hand() {
+    let view = View { waiting: vec![message(Some(ME))], ..idle() };
+    check(&View { container: running(1_800), ..view.clone() }, &[]);
+    check(&View { container: running(1_801), ..view }, &[Effect::Stop(StopReason::Silent)]);
+}
+
+#[test]
+fn a_container_that_leaves_messages_lying_is_replaced() {
+    let view = View { waiting: vec![message(None)], container: running(61), ..idle() };
+    check(&view, &[Effect::Ring]);
+    check(&View { quiet_for: secs(61), ..view }, &[Effect::Stop(StopReason::Deaf)]);
+}
+
+#[test]
+fn a_container_without_work_stops_when_idle_outdated_or_in_the_way() {
+    let view = View { container: running(0), ..idle() };
+    check(&view, &[]);
+    check(&View { quiet_for: secs(600), ..view.clone() }, &[Effect::Stop(StopReason::Idle)]);
+    check(&View { crowded: true, ..view.clone() }, &[Effect::Stop(StopReason::MakeRoom)]);
+    let container = Container::Running { incarnation: ME, current: false, silent_for: secs(0) };
+    check(&View { container, ..view.clone() }, &[Effect::Stop(StopReason::Outdated)]);
+    let waiting = vec![message(Some(ME))];
+    check(&View { crowded: true, quiet_for: secs(9_999), waiting, ..view }, &[]);
+}
+
+#[test]
+fn bad_launches_back_off_then_park_then_try_again() {
+    let view = View { waiting: vec![message(None)], ..idle() };
+    let launches = |failures, ended| Launches { open: None, failures, last_end: Some(ago(ended)) };
+    check(&View { launches: launches(1, 0), ..view.clone() }, &[]);
+    check(&View { launches: launches(1, 1), ..view.clone() }, &[Effect::Start]);
+    check(&View { launches: launches(4, 7), ..view.clone() }, &[]);
+    check(&View { launches: launches(4, 8), ..view.clone() }, &[Effect::Start]);
+    let fail = Effect::Fail { message: MessageSeq(2), why: FailReason::CannotStart };
+    check(&View { launches: launches(5, 599), ..view.clone() }, &[fail]);
+    check(&View { launches: launches(5, 600), ..view.clone() }, &[Effect::Start]);
+    // The clock stepped back an hour.
+    check(&View { launches: launches(1, -3_600), ..view.clone() }, &[Effect::Start]);
+    check(&View { launches: launches(5, -3_600), ..view }, &[Effect::Start]);
+}
+
+#[test]
+fn who_waits_long_is_told_once() {
+    let waiting = vec![Waiting { received_at: ago(30), ..message(None) }];
+    let view = View { waiting, container: Container::Unknown, ..idle() };
+    check(&view, &[Effect::Tell { message: MessageSeq(2) }]);
+    let waiting = vec![Waiting { received_at: ago(30), told: true, ..message(None) }];
+    check(&View { waiting, ..view }, &[]);
+}
+
+#[test]
+fn an_actor_rests_only_when_nothing_at_all_is_left() {
+    let view = View { quiet_for: secs(60), ..idle() };
+    check(&view, &[Effect::Rest]);
+    let retry_at = NOW + secs(5);
+    let state = PartState::Unsent { retry_at };
+    let parts = vec![PartView { key: PartKey("o1.0".into()), state, in_flight: false }];
+    check(&View { parts, ..view.clone() }, &[]);
+    let waiting = vec![Waiting { not_before: NOW + secs(5), ..message(None) }];
+    check(&View { waiting, ..view }, &[]);
+}
+
+/// What performing `effects` does to the world, as far as `decide` can see.
+fn perform(mut view: View, effects: &[Effect]) -> View {
+    for effect in effects {
+        match effect {
+            Effect::Absorb => view.news = false,
+            Effect::Delivery(_) => view.parts.clear(),
+            Effect::Start => {
+                assert_eq!(view.container, Container::Absent, "never start beside another");
+                view.container = running(0);
+                view.quiet_for = Duration::ZERO;
+            }
+            Effect::Stop(_) => {
+                view.container = Container::Absent;
+                view.launches.last_end = Some(NOW);
+            }
+            Effect::Bury(_) => {
+                view.container = Container::Absent;
+                view.launches.open = None;
+            }
+            Effect::Ring | Effect::Rest => {}
+            Effect::Release { message, at } => {
+                let it = view.waiting.iter_mut().find(|it| it.message == *message).unwrap();
+                assert_ne!(it.claim, None);
+                if let Container::Running { incarnation, .. } = view.container {
+                    assert_ne!(it.claim, Some(incarnation), "never out of living hands");
+                }
+                (it.claim, it.not_before, it.tries) = (None, *at, it.tries + 1);
+            }
+            Effect::Fail { message, .. } => view.waiting.retain(|it| it.message != *message),
+            Effect::Tell { message } => {
+                view.waiting.iter_mut().find(|it| it.message == *message).unwrap().told = true;
+            }
+        }
+    }
+    view
+}
+
+fn small_views() -> Vec<View> {
+    let mut all = Vec::new();
+    let containers = [
+        Container::Unknown,
+        Container::Absent,
+        Container::Busy,
+        running(0),
+        running(5_000),
+        Container::Running { incarnation: ME, current: false, silent_for: secs(0) },
+        Container::Exited { incarnation: ME },
+    ];
+    let claims = [None, Some(None), Some(Some(ME)), Some(Some(OLD))];
+    let launches = [(None, 0), (Some(ME), 0), (None, 2), (None, 9)];
+    for container in containers {
+        for claim in claims {
+            for (tries, age) in [(0, 0), (2, 0), (0, 60), (2, 60)] {
+                for (open, failures) in launches {
+                    for (news, crowded, quiet) in
+                        [(false, false, 0), (true, true, 0), (false, true, 9_999)]
+                    {
+                        let waiting = claim.map(|claim| Waiting {
+                            tries,
+                            received_at: ago(age),
+                            ..message(claim)
+                        });
+                        let launches = Launches { open, failures, last_end: Some(NOW) };
+                        let waiting = Vec::from_iter(waiting);
+                        all.push(View {
+                            news,
+                            waiting,
+                            container,
+                            launches,
+                            crowded,
+                            quiet_for: secs(quiet),
+                            ..idle()
+                        });
+                    }
+                }
+            }
+        }
+    }
+    all
+}
+
+#[test]
+fn every_small_view_comes_to_rest() {
+    for start in small_views() {
+        let mut view = start.clone();
+        for _ in 0..6 {
+            let effects = decide(&view, &limits(), NOW);
+            view = perform(view, &effects);
+        }
+        let left = decide(&view, &limits(), NOW);
+        let at_rest = left.iter().all(|it| matches!(it, Effect::Ring | Effect::Rest));
+        assert!(at_rest, "{start:?}\nends in {view:?}\nand still wants {left:?}");
+    }
+}
+
+#[test]
+fn whoever_waits_is_looked_at_again() {
+    for view in small_views() {
+        let acts = !decide(&view, &limits(), NOW).is_empty();
+        let busy = matches!(view.container, Container::Busy | Container::Exited { .. });
+        assert!(acts || busy || next_look(&view, &limits(), NOW).is_some(), "{view:?}");
+    }
+}

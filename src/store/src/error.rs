@@ -1,0 +1,83 @@
+//! What can go wrong with a database, sorted by what the caller must do.
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::ErrorCode;
+
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Refuse the work, tell its sender, try again later. Nothing was written.
+    #[error("the disk is full: {op} was not stored")]
+    Full {
+        op: &'static str,
+        #[source]
+        source: Option<rusqlite::Error>,
+    },
+    /// Install the newer program; the file is fine.
+    #[error(
+        "{} was written by a newer version of nanoclaw; install that version, or move the file away",
+        path.display()
+    )]
+    Newer { path: PathBuf },
+    /// Take this file out of service; others are not affected.
+    #[error("{} is damaged; restore it from a backup, or move it away to begin anew", path.display())]
+    Corrupt {
+        path: PathBuf,
+        #[source]
+        source: rusqlite::Error,
+    },
+    /// Check the path and its permissions.
+    #[error("could not open the database {}", path.display())]
+    Open {
+        path: PathBuf,
+        #[source]
+        source: rusqlite::Error,
+    },
+    /// The writer died in mid-transaction. Only a writer can mend that: start the runner.
+    #[error("the outbound database waits for its writer to recover it")]
+    NeedsWriter,
+    /// Try again.
+    #[error("{op} failed")]
+    Query {
+        op: &'static str,
+        #[source]
+        source: rusqlite::Error,
+    },
+}
+
+impl StoreError {
+    /// Whether trying again cannot help until somebody acts on the file.
+    #[must_use]
+    pub fn is_permanent(&self) -> bool {
+        matches!(self, Self::Newer { .. } | Self::Corrupt { .. })
+    }
+
+    pub(crate) fn query(op: &'static str) -> impl FnOnce(rusqlite::Error) -> Self {
+        move |source| match source.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => Self::Full { op, source: Some(source) },
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+                Self::Corrupt { path: PathBuf::from(op), source }
+            }
+            _ => Self::Query { op, source },
+        }
+    }
+
+    pub(crate) fn open(path: &Path) -> impl FnOnce(rusqlite::Error) -> Self {
+        let path = path.to_owned();
+        move |source| match source.sqlite_error_code() {
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+                Self::Corrupt { path, source }
+            }
+            Some(ErrorCode::DiskFull) => Self::Full { op: "open", source: Some(source) },
+            _ => Self::Open { path, source },
+        }
+    }
+
+    /// Puts the file's path into an error that was made where only the operation was known.
+    pub(crate) fn at(self, at: &Path) -> Self {
+        if let Self::Corrupt { source, .. } = self {
+            return Self::Corrupt { path: at.to_owned(), source };
+        }
+        self
+    }
+}

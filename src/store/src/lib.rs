@@ -1,0 +1,23 @@
+//! Every SQL statement in the workspace. Callers see repositories and domain types, never rows.
+//!
+//! Three databases: [`CentralStore`] (one, host only), and per session an inbound one that the host
+//! writes and an outbound one that the runner writes. [`SessionStore`] is the host's view of both,
+//! [`RunnerStore`] the runner's.
+
+mod central;
+mod db;
+mod error;
+mod inbound;
+pub mod layout;
+mod open;
+mod outbound;
+mod runner;
+mod session;
+
+pub use crate::central::{CentralStore, SealedRow, SessionRow};
+pub use crate::db::{Db, Fault, Gate, NoGate};
+pub use crate::error::StoreError;
+pub use crate::inbound::{Absorbed, ClaimedPart, PartKind};
+pub use crate::open::Journal;
+pub use crate::runner::{RunnerStore, TurnEnd};
+pub use crate::session::{SessionStore, Snapshot};

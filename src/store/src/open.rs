@@ -1,0 +1,79 @@
+//! Opens a database file and brings its schema up to date.
+//!
+//! A schema is a list of numbered migrations; the file counts them in `user_version`. A file with
+//! more of them than this program knows is refused, never guessed at.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OpenFlags};
+use rusqlite_migration::{Error as MigrationError, MigrationDefinitionError, Migrations};
+
+use crate::StoreError;
+
+/// Longer than any transaction of ours takes, even while a disk discards gigabytes.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How a file journals. A write-ahead log commits several times faster, but its index is shared
+/// memory, which neither crosses a virtual machine's mount nor may be trusted from a container.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Journal {
+    Wal,
+    Rollback,
+}
+
+/// Opens `path` for writing, creates it if needed, and migrates it.
+pub(crate) fn open(
+    path: &Path,
+    journal: Journal,
+    migrations: &Migrations<'_>,
+) -> Result<Connection, StoreError> {
+    let mut conn = connect(path, journal).map_err(StoreError::open(path))?;
+    migrations.to_latest(&mut conn).map_err(|err| {
+        let too_far = MigrationDefinitionError::DatabaseTooFarAhead;
+        if err == MigrationError::MigrationDefinition(too_far) {
+            return StoreError::Newer { path: path.to_owned() };
+        }
+        if let MigrationError::RusqliteError { err, .. } = err {
+            return StoreError::open(path)(err);
+        }
+        StoreError::open(path)(rusqlite::Error::ToSqlConversionFailure(Box::new(err)))
+    })?;
+    Ok(conn)
+}
+
+fn connect(path: &Path, journal: Journal) -> rusqlite::Result<Connection> {
+    let conn = Connection::open(path)?;
+    conn.busy_timeout(BUSY_TIMEOUT)?;
+    let mode = match journal {
+        Journal::Wal => "WAL",
+        Journal::Rollback => "DELETE",
+    };
+    conn.pragma_update(None, "journal_mode", mode)?;
+    // An acknowledgement promises that the row survives a power cut.
+    conn.pragma_update(None, "synchronous", "FULL")?;
+    conn.pragma_update(None, "foreign_keys", true)?;
+    // The container may have the log open read-only; it must not vanish when the host restarts.
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    Ok(conn)
+}
+
+/// Opens an existing file without the right to change it. `trusted` is false for a file that an
+/// agent could have written: then no link is followed and nothing in its schema may run.
+pub(crate) fn open_read_only(path: &Path, trusted: bool) -> rusqlite::Result<Connection> {
+    let mut flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    if !trusted {
+        flags |= OpenFlags::SQLITE_OPEN_NOFOLLOW;
+    }
+    let conn = Connection::open_with_flags(path, flags)?;
+    conn.busy_timeout(BUSY_TIMEOUT)?;
+    if !trusted {
+        conn.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+        conn.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
+        conn.pragma_update(None, "cell_size_check", true)?;
+        // A mapped page that its writer truncates away would end this process.
+        conn.pragma_update(None, "mmap_size", 0)?;
+    }
+    Ok(conn)
+}

@@ -1,0 +1,194 @@
+//! The host's reading eye on an outbound database.
+//!
+//! The agent could have written anything into that file, so nothing here may hurt the host: it is
+//! opened read-only (a rollback journal could name any file of the host for deletion, so recovery
+//! is left to the runner), no link is followed, no memory is mapped, nothing in its schema runs,
+//! and every count and length is bounded. A file that asks for a write-ahead log is refused,
+//! because the log's index is shared memory that its writer could cut off under the reader.
+
+use std::fs::File;
+use std::io::{ErrorKind, Read};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::PathBuf;
+
+use domain::message::{Claim, Outbound, Outcome};
+use domain::{Incarnation, MessageSeq, OutSeq};
+use rusqlite::limits::Limit;
+use rusqlite::{Connection, ErrorCode, Row};
+
+use crate::StoreError;
+use crate::inbound::PartKind;
+use crate::open::open_read_only;
+
+/// Messages taken over in one commit; the rest follow in the next.
+const MESSAGES_MAX: i64 = 64;
+/// The longest text of one message; an answer of a model is far below it.
+const TEXT_BYTES_MAX: i32 = 4 * 1024 * 1024;
+/// `read and write version` 1: a rollback journal (<https://sqlite.org/fileformat.html>, 1.3.3).
+const ROLLBACK_MODE: [u8; 2] = [1, 1];
+/// What this program knows of the schema.
+const VERSION_MAX: i64 = 1;
+/// `O_NOFOLLOW` and `O_NONBLOCK`: neither a link nor a pipe may stand in for the file.
+const OPEN_FLAGS: i32 = 0o400_000 | 0o4_000;
+
+/// What the runner wrote that the host has not taken over.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct News {
+    pub(crate) messages: Vec<(Outbound, PartKind)>,
+    pub(crate) finished: Vec<Claim>,
+    pub(crate) open_claims: Vec<Claim>,
+}
+
+impl News {
+    pub(crate) fn is_news(&self) -> bool {
+        !self.messages.is_empty() || !self.finished.is_empty()
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct OutboundReader {
+    path: PathBuf,
+    conn: Option<Connection>,
+}
+
+impl OutboundReader {
+    pub(crate) fn new(path: PathBuf) -> Self {
+        Self { path, conn: None }
+    }
+
+    /// Messages after `after`, and claims on messages from `waiting_from` on. A file that does not
+    /// exist yet has no news.
+    pub(crate) fn news(
+        &mut self,
+        after: OutSeq,
+        waiting_from: Option<MessageSeq>,
+    ) -> Result<News, StoreError> {
+        let path = self.path.clone();
+        let Some(conn) = self.open()? else {
+            return Ok(News::default());
+        };
+        let read = || -> rusqlite::Result<News> {
+            let mut news = News { messages: messages(conn, after)?, ..News::default() };
+            if let Some(from) = waiting_from {
+                let claims = claims(conn, from)?;
+                (news.finished, news.open_claims) =
+                    claims.into_iter().partition(|it| it.outcome.is_some());
+            }
+            Ok(news)
+        };
+        read().map_err(|err| {
+            self.conn = None;
+            classify(err).at(&path)
+        })
+    }
+
+    pub(crate) fn integrity(&mut self) -> Result<Vec<String>, StoreError> {
+        match self.open()? {
+            Some(conn) => crate::session::integrity(conn),
+            None => Ok(vec![]),
+        }
+    }
+
+    /// `None` as long as the runner has not made the file and its schema.
+    fn open(&mut self) -> Result<Option<&Connection>, StoreError> {
+        if !self.is_readable()? {
+            self.conn = None;
+            return Ok(None);
+        }
+        if self.conn.is_none() {
+            let conn = open_read_only(&self.path, false).map_err(StoreError::open(&self.path))?;
+            conn.set_limit(Limit::SQLITE_LIMIT_LENGTH, TEXT_BYTES_MAX)
+                .map_err(StoreError::open(&self.path))?;
+            let version: i64 = conn
+                .pragma_query_value(None, "user_version", |row| row.get(0))
+                .map_err(|err| classify(err).at(&self.path))?;
+            match version {
+                0 => return Ok(None),
+                1..=VERSION_MAX => self.conn = Some(conn),
+                _ => return Err(StoreError::Newer { path: self.path.clone() }),
+            }
+        }
+        Ok(self.conn.as_ref())
+    }
+
+    /// Looks at the file before SQLite does.
+    fn is_readable(&self) -> Result<bool, StoreError> {
+        let corrupt = || StoreError::Corrupt {
+            path: self.path.clone(),
+            source: rusqlite::Error::InvalidPath(self.path.clone()),
+        };
+        let opened = File::options().read(true).custom_flags(OPEN_FLAGS).open(&self.path);
+        let mut file = match opened {
+            Ok(file) => file,
+            Err(err) if err.kind() == ErrorKind::NotFound => return Ok(false),
+            Err(_) => return Err(corrupt()),
+        };
+        if !file.metadata().is_ok_and(|it| it.is_file()) {
+            return Err(corrupt());
+        }
+        let mut header = [0; 20];
+        match file.read_exact(&mut header) {
+            Ok(()) if header[18..20] == ROLLBACK_MODE => Ok(true),
+            Ok(()) => Err(corrupt()),
+            // Just created: its first page is not there yet.
+            Err(err) if err.kind() == ErrorKind::UnexpectedEof => Ok(false),
+            Err(_) => Err(corrupt()),
+        }
+    }
+}
+
+fn classify(err: rusqlite::Error) -> StoreError {
+    // A journal that must be rolled back first; a reader may not do that.
+    let hot = matches!(
+        err.sqlite_error().map(|it| it.extended_code),
+        Some(rusqlite::ffi::SQLITE_READONLY_ROLLBACK | rusqlite::ffi::SQLITE_READONLY_RECOVERY)
+    );
+    if hot || err.sqlite_error_code() == Some(ErrorCode::ReadOnly) {
+        return StoreError::NeedsWriter;
+    }
+    StoreError::query("read the outbound database")(err)
+}
+
+fn messages(conn: &Connection, after: OutSeq) -> rusqlite::Result<Vec<(Outbound, PartKind)>> {
+    conn.prepare_cached(
+        "SELECT seq, in_reply_to, text, kind FROM messages_out WHERE seq > ?1 ORDER BY seq LIMIT ?2",
+    )?
+    .query_map([after.0, MESSAGES_MAX], |row| {
+        let kind: String = row.get(3)?;
+        let message = Outbound {
+            seq: OutSeq(row.get(0)?),
+            in_reply_to: MessageSeq(row.get(1)?),
+            text: row.get(2)?,
+        };
+        Ok((message, PartKind::parse(&kind).unwrap_or(PartKind::Interim)))
+    })?
+    .collect()
+}
+
+fn claims(conn: &Connection, from: MessageSeq) -> rusqlite::Result<Vec<Claim>> {
+    let mut found: Vec<Claim> = Vec::new();
+    let mut statement = conn.prepare_cached(
+        "SELECT message, incarnation, outcome, reason FROM claims WHERE message >= ?1
+         ORDER BY message, incarnation LIMIT 10000",
+    )?;
+    for claim in statement.query_map([from.0], claim)? {
+        let claim = claim?;
+        match found.last_mut().filter(|it| it.message == claim.message) {
+            // The latest incarnation counts, but an end that was once reached stays.
+            Some(last) if last.outcome.is_none() => *last = claim,
+            Some(_) => {}
+            None => found.push(claim),
+        }
+    }
+    Ok(found)
+}
+
+fn claim(row: &Row<'_>) -> rusqlite::Result<Claim> {
+    let outcome: Option<String> = row.get(2)?;
+    let reason: Option<String> = row.get(3)?;
+    Ok(Claim {
+        message: MessageSeq(row.get(0)?),
+        incarnation: Incarnation(row.get(1)?),
+        outcome: outcome.and_then(|it| Some((Outcome::parse(&it)?, reason.unwrap_or_default()))),
+    })
+}

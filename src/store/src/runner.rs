@@ -1,0 +1,239 @@
+//! The runner's side of a session: reads the inbound database, owns the outbound one.
+//!
+//! Every method that writes is one commit. Opening for writing also rolls back what a predecessor
+//! left in mid-transaction.
+
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+
+use domain::message::{Inbound, Outcome};
+use domain::time::Timestamp;
+use domain::{Incarnation, MessageSeq, OutSeq};
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
+use rusqlite_migration::{M, Migrations};
+
+use crate::inbound::PartKind;
+use crate::layout::{INBOUND, OUTBOUND};
+use crate::open::{Journal, open, open_read_only};
+use crate::{Db, StoreError};
+
+static MIGRATIONS: LazyLock<Migrations<'_>> = LazyLock::new(|| {
+    Migrations::new(vec![M::up(include_str!("../../../migrations/outbound/0001_start.sql"))])
+});
+
+/// The longest back-off that the host sets; a longer one is from before a clock stepped back.
+const BACKOFF_MAX: std::time::Duration = std::time::Duration::from_secs(60);
+
+/// How a turn ended for the messages that it covered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TurnEnd {
+    pub messages: Vec<MessageSeq>,
+    pub outcome: Outcome,
+    pub reason: String,
+    /// What to say, if anything, in reply to the last of the messages.
+    pub text: Option<String>,
+}
+
+#[derive(Debug)]
+pub struct RunnerStore {
+    inbound: PathBuf,
+    /// Opened again after an error: the host may just be recovering the file.
+    inbound_conn: Option<Connection>,
+    conn: Connection,
+    incarnation: Incarnation,
+}
+
+impl RunnerStore {
+    /// Opens the databases in their mounted folders; makes or migrates the outbound one.
+    ///
+    /// # Errors
+    /// When the outbound database cannot be opened, is damaged, or is newer than this program.
+    pub fn open(
+        inbound_dir: &Path,
+        outbound_dir: &Path,
+        incarnation: Incarnation,
+    ) -> Result<Self, StoreError> {
+        // Not a write-ahead log: see `outbound`.
+        let conn = open(&outbound_dir.join(OUTBOUND), Journal::Rollback, &MIGRATIONS)?;
+        Ok(Self { inbound: inbound_dir.join(INBOUND), inbound_conn: None, conn, incarnation })
+    }
+
+    /// [`Db`] over this store, for a program with async tasks.
+    #[must_use]
+    pub fn shared(
+        inbound_dir: PathBuf,
+        outbound_dir: PathBuf,
+        incarnation: Incarnation,
+        gate: std::sync::Arc<dyn crate::Gate>,
+    ) -> Db<Self> {
+        Db::new(gate, move || Self::open(&inbound_dir, &outbound_dir, incarnation))
+    }
+
+    /// Messages that are due and that this incarnation has neither claimed nor ended.
+    ///
+    /// # Errors
+    /// When a database fails. A failing inbound database is often just being recovered by the
+    /// host: try again soon. So for every method below, as far as it reads.
+    pub fn due(&mut self, now: Timestamp) -> Result<Vec<Inbound>, StoreError> {
+        let waiting = self.read_inbound(|conn| waiting(conn, now))?;
+        let mut due = Vec::new();
+        for message in waiting {
+            if !self.is_taken(message.seq)? {
+                due.push(message);
+            }
+        }
+        Ok(due)
+    }
+
+    /// Claims messages for this incarnation, before a model sees them.
+    pub fn claim(&mut self, messages: &[MessageSeq], now: Timestamp) -> Result<(), StoreError> {
+        let incarnation = self.incarnation;
+        self.commit("a claim", |tx| {
+            let mut insert = tx.prepare_cached(
+                "INSERT INTO claims (message, incarnation, claimed_at) VALUES (?1, ?2, ?3)
+                 ON CONFLICT DO NOTHING",
+            )?;
+            for message in messages {
+                insert.execute([message.0, incarnation.0, now.0])?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Says something in the middle of a turn.
+    pub fn say(
+        &mut self,
+        in_reply_to: MessageSeq,
+        text: &str,
+        now: Timestamp,
+    ) -> Result<OutSeq, StoreError> {
+        self.commit("a message", |tx| add_message(tx, in_reply_to, PartKind::Interim, text, now))
+    }
+
+    /// Ends a turn: the reply and the release of its messages are one commit. `state` is stored
+    /// with it: `(key, value)`, where no value forgets the key.
+    pub fn end_turn(
+        &mut self,
+        end: &TurnEnd,
+        state: &[(&str, Option<&str>)],
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let incarnation = self.incarnation;
+        let kind =
+            if end.outcome == Outcome::Answered { PartKind::Answer } else { PartKind::Notice };
+        self.commit("the end of a turn", |tx| {
+            if let (Some(text), Some(last)) = (&end.text, end.messages.last()) {
+                add_message(tx, *last, kind, text, now)?;
+            }
+            let mut update = tx.prepare_cached(
+                "UPDATE claims SET outcome = ?3, reason = ?4
+                 WHERE message = ?1 AND incarnation = ?2 AND outcome IS NULL",
+            )?;
+            for message in &end.messages {
+                update.execute(params![
+                    message.0,
+                    incarnation.0,
+                    end.outcome.as_str(),
+                    end.reason
+                ])?;
+            }
+            set_state(tx, state)
+        })
+    }
+
+    /// Keeps or forgets values for the next incarnation.
+    pub fn set_state(&mut self, state: &[(&str, Option<&str>)]) -> Result<(), StoreError> {
+        self.commit("a state", |tx| set_state(tx, state))
+    }
+
+    pub fn state(&mut self, key: &str) -> Result<Option<String>, StoreError> {
+        self.conn
+            .prepare_cached("SELECT value FROM session_state WHERE key = ?1")
+            .and_then(|mut it| it.query_row([key], |row| row.get(0)).optional())
+            .map_err(StoreError::query("read a state"))
+    }
+
+    fn is_taken(&self, message: MessageSeq) -> Result<bool, StoreError> {
+        self.conn
+            .prepare_cached(
+                "SELECT 1 FROM claims WHERE message = ?1 AND (incarnation = ?2 OR outcome IS NOT NULL)",
+            )
+            .and_then(|mut it| it.exists([message.0, self.incarnation.0]))
+            .map_err(StoreError::query("read the claims"))
+    }
+
+    fn read_inbound<R>(
+        &mut self,
+        f: impl FnOnce(&Connection) -> rusqlite::Result<R>,
+    ) -> Result<R, StoreError> {
+        let conn = match self.inbound_conn.take() {
+            Some(conn) => conn,
+            None => open_read_only(&self.inbound, true).map_err(StoreError::open(&self.inbound))?,
+        };
+        let out = f(&conn).map_err(StoreError::query("read the inbound database"))?;
+        self.inbound_conn = Some(conn);
+        Ok(out)
+    }
+
+    fn commit<R>(
+        &mut self,
+        op: &'static str,
+        f: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<R>,
+    ) -> Result<R, StoreError> {
+        let write = || -> rusqlite::Result<R> {
+            let tx = self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let out = f(&tx)?;
+            tx.commit()?;
+            Ok(out)
+        };
+        write().map_err(StoreError::query(op))
+    }
+}
+
+fn waiting(conn: &Connection, now: Timestamp) -> rusqlite::Result<Vec<Inbound>> {
+    let mut statement = conn.prepare_cached(
+        "SELECT seq, sender_name, text, received_at, tries, not_before FROM messages_in
+         WHERE outcome IS NULL ORDER BY seq LIMIT 1000",
+    )?;
+    let rows = statement.query_map([], |row| {
+        let not_before = Timestamp(row.get(5)?);
+        let message = Inbound {
+            seq: MessageSeq(row.get(0)?),
+            sender_name: row.get(1)?,
+            text: row.get(2)?,
+            received_at: Timestamp(row.get(3)?),
+            tries: row.get(4)?,
+        };
+        Ok(not_before.is_due(now, BACKOFF_MAX).then_some(message))
+    })?;
+    rows.filter_map(Result::transpose).collect()
+}
+
+fn add_message(
+    tx: &Transaction<'_>,
+    in_reply_to: MessageSeq,
+    kind: PartKind,
+    text: &str,
+    now: Timestamp,
+) -> rusqlite::Result<OutSeq> {
+    tx.prepare_cached(
+        "INSERT INTO messages_out (seq, in_reply_to, kind, text, created_at)
+         VALUES ((SELECT coalesce(max(seq), -1) + 2 FROM messages_out), ?1, ?2, ?3, ?4)",
+    )?
+    .execute(params![in_reply_to.0, kind.as_str(), text, now.0])?;
+    Ok(OutSeq(tx.last_insert_rowid()))
+}
+
+fn set_state(tx: &Transaction<'_>, state: &[(&str, Option<&str>)]) -> rusqlite::Result<()> {
+    for (key, value) in state {
+        match value {
+            Some(value) => tx.execute(
+                "INSERT INTO session_state VALUES (?1, ?2)
+                 ON CONFLICT DO UPDATE SET value = excluded.value",
+                [key, value],
+            )?,
+            None => tx.execute("DELETE FROM session_state WHERE key = ?1", [key])?,
+        };
+    }
+    Ok(())
+}

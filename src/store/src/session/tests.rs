@@ -1,0 +1,210 @@
+//! Both databases of a session, written by their two writers on real files.
+
+use domain::Incarnation;
+use domain::MessageSeq;
+use domain::delivery::{PartState, Verdict};
+use domain::message::{Address, Incoming, Outcome};
+use domain::session::FailReason;
+
+use super::*;
+use crate::layout::Layout;
+use crate::{RunnerStore, TurnEnd};
+
+const NOW: Timestamp = Timestamp(1_000_000);
+const M1: MessageSeq = MessageSeq(2);
+
+struct Pair {
+    _dir: tempfile::TempDir,
+    paths: SessionLayout,
+    host: SessionStore,
+}
+
+fn pair() -> Pair {
+    let dir = tempfile::tempdir().unwrap();
+    let paths = Layout::new(dir.path()).session(domain::SessionId(1));
+    std::fs::create_dir_all(paths.inbound_dir()).unwrap();
+    std::fs::create_dir_all(paths.outbound_dir()).unwrap();
+    let host = SessionStore::open(&paths, Journal::Wal).unwrap();
+    Pair { _dir: dir, paths, host }
+}
+
+impl Pair {
+    fn runner(&mut self) -> RunnerStore {
+        let incarnation = self.host.inbound.launch(NOW).unwrap();
+        RunnerStore::open(&self.paths.inbound_dir(), &self.paths.outbound_dir(), incarnation)
+            .unwrap()
+    }
+
+    fn say(&mut self, id: &str) {
+        self.host.inbound.insert(&[incoming(id)], NOW).unwrap();
+    }
+}
+
+fn incoming(id: &str) -> Incoming {
+    Incoming {
+        from: Address {
+            channel: "cli".into(),
+            account: "local".into(),
+            chat: "c".into(),
+            thread: None,
+        },
+        platform_id: id.into(),
+        sender_id: "u".into(),
+        sender_name: "U".into(),
+        text: format!("text of {id}"),
+        to_agent: None,
+    }
+}
+
+fn answer(text: &str) -> TurnEnd {
+    let text = Some(text.to_owned());
+    TurnEnd { messages: vec![M1], outcome: Outcome::Answered, reason: String::new(), text }
+}
+
+#[test]
+fn a_message_goes_there_and_its_answer_comes_back() {
+    let mut it = pair();
+    it.say("m1");
+    it.say("m1");
+    let mut runner = it.runner();
+    let due = runner.due(NOW).unwrap();
+    assert_eq!(due.iter().map(|it| it.text.as_str()).collect::<Vec<_>>(), ["text of m1"]);
+    runner.claim(&[M1], NOW).unwrap();
+    assert_eq!(runner.due(NOW).unwrap(), []);
+    let seen = it.host.snapshot().unwrap();
+    assert_eq!(seen.waiting[0].claim, Some(Incarnation(1)));
+    assert!(!seen.news);
+    runner.end_turn(&answer("hello"), &[("continuation", Some("c1"))], NOW).unwrap();
+    assert!(it.host.snapshot().unwrap().news);
+    let absorbed = it.host.absorb(100, NOW).unwrap();
+    assert_eq!(absorbed.ended, [(M1, Outcome::Answered)]);
+    let seen = it.host.snapshot().unwrap();
+    assert!(!seen.news && seen.waiting.is_empty());
+    let part = it.host.inbound.claim_part(&seen.parts[0].key, NOW).unwrap().unwrap();
+    assert_eq!((part.text(), part.reply_to(), part.is_repeat()), ("hello", "m1", false));
+    assert_eq!(runner.state("continuation").unwrap().as_deref(), Some("c1"));
+    let sent = Verdict::Sent { platform_id: "p".into() };
+    it.host.inbound.conclude(part.key(), &sent, NOW).unwrap();
+    assert_eq!(it.host.snapshot().unwrap().parts, []);
+    assert_eq!(it.host.inbound.claim_part(part.key(), NOW).unwrap(), None);
+}
+
+#[test]
+fn absorbing_again_after_a_crash_changes_nothing() {
+    let mut it = pair();
+    it.say("m1");
+    let mut runner = it.runner();
+    runner.claim(&[M1], NOW).unwrap();
+    runner.say(M1, "a word in between", NOW).unwrap();
+    runner.end_turn(&answer("one two three"), &[], NOW).unwrap();
+    it.host.absorb(8, NOW).unwrap();
+    let before = it.host.snapshot().unwrap();
+    assert_eq!(it.host.absorb(8, NOW).unwrap().ended, []);
+    assert_eq!(it.host.snapshot().unwrap(), before);
+}
+
+#[test]
+fn a_released_claim_is_forgotten_and_a_new_incarnation_may_claim() {
+    let mut it = pair();
+    it.say("m1");
+    let mut first = it.runner();
+    first.claim(&[M1], NOW).unwrap();
+    it.host.inbound.release(M1, Incarnation(1), NOW).unwrap();
+    it.host.inbound.release(M1, Incarnation(1), NOW).unwrap();
+    let waiting = &it.host.snapshot().unwrap().waiting[0];
+    assert_eq!((waiting.claim, waiting.tries), (None, 1), "released once");
+    drop(first);
+    let mut second = it.runner();
+    assert_eq!(second.due(NOW).unwrap()[0].tries, 1);
+    second.claim(&[M1], NOW).unwrap();
+    assert_eq!(it.host.snapshot().unwrap().waiting[0].claim, Some(Incarnation(2)));
+}
+
+#[test]
+fn a_claim_left_by_a_crash_is_doubted_and_sent_again_as_a_repeat() {
+    let mut it = pair();
+    it.say("m1");
+    it.host.inbound.fail(M1, FailReason::CannotStart, "boom", NOW).unwrap();
+    it.host.inbound.fail(M1, FailReason::CannotStart, "boom", NOW).unwrap();
+    let parts = it.host.snapshot().unwrap().parts;
+    assert_eq!(parts.len(), 1, "told once");
+    it.host.inbound.claim_part(&parts[0].key, NOW).unwrap().unwrap();
+    assert_eq!(it.host.snapshot().unwrap().parts[0].state, PartState::Claimed);
+    it.host.inbound.doubt(&parts[0].key, NOW).unwrap();
+    let part = it.host.inbound.claim_part(&parts[0].key, NOW).unwrap().unwrap();
+    assert!(part.is_repeat() && part.text().contains("boom"));
+}
+
+#[test]
+fn bad_launches_count_until_one_brings_a_message_to_its_end() {
+    let mut it = pair();
+    for incarnation in 1..=3 {
+        assert_eq!(it.host.inbound.launch(NOW).unwrap(), Incarnation(incarnation));
+        assert_eq!(it.host.snapshot().unwrap().launches.open, Some(Incarnation(incarnation)));
+        it.host.inbound.bury(Incarnation(incarnation), true, "exit 1", NOW).unwrap();
+    }
+    assert_eq!(it.host.snapshot().unwrap().launches.failures, 3);
+    it.say("m1");
+    let mut runner = it.runner();
+    runner.claim(&[M1], NOW).unwrap();
+    runner.end_turn(&answer("x"), &[], NOW).unwrap();
+    it.host.absorb(100, NOW).unwrap();
+    it.host.inbound.bury(Incarnation(4), true, "exit 1", NOW).unwrap();
+    assert_eq!(it.host.snapshot().unwrap().launches.failures, 0);
+}
+
+#[test]
+fn a_hostile_outbound_database_is_refused_and_hurts_nobody() {
+    let mut it = pair();
+    it.say("m1");
+    let outbound = it.paths.outbound();
+    drop(it.runner());
+    // A write-ahead log would map memory that the agent can cut off.
+    let conn = Connection::open(&outbound).unwrap();
+    conn.pragma_update(None, "journal_mode", "WAL").unwrap();
+    assert!(matches!(it.host.snapshot(), Err(StoreError::Corrupt { .. })));
+    drop(conn);
+    std::fs::remove_file(&outbound).unwrap();
+    std::os::unix::fs::symlink(it.paths.inbound(), &outbound).unwrap();
+    assert!(matches!(it.host.snapshot(), Err(StoreError::Corrupt { .. })));
+    std::fs::remove_file(&outbound).unwrap();
+    std::fs::write(&outbound, [0x53; 4096]).unwrap();
+    assert!(matches!(it.host.snapshot(), Err(StoreError::Corrupt { .. })));
+    // A reply to a message that never was goes to the session's own chat or nowhere.
+    std::fs::remove_file(&outbound).unwrap();
+    let mut runner = it.runner();
+    runner.say(MessageSeq(4_000), "forged", NOW).unwrap();
+    it.host.absorb(100, NOW).unwrap();
+    let parts = it.host.snapshot().unwrap().parts;
+    let part = it.host.inbound.claim_part(&parts[0].key, NOW).unwrap().unwrap();
+    assert_eq!(part.to().chat, "c");
+}
+
+#[test]
+fn a_writer_that_died_in_mid_transaction_is_waited_for() {
+    let mut it = pair();
+    it.say("m1");
+    let mut runner = it.runner();
+    runner.claim(&[M1], NOW).unwrap();
+    drop(runner);
+    // A journal beside a file that was changed is what a power cut leaves.
+    let journal = it.paths.outbound().with_extension("db-journal");
+    let conn = Connection::open(it.paths.outbound()).unwrap();
+    conn.pragma_update(None, "journal_mode", "PERSIST").unwrap();
+    conn.pragma_update(None, "cache_size", 1).unwrap();
+    conn.pragma_update(None, "cache_spill", 1).unwrap();
+    conn.execute_batch("BEGIN IMMEDIATE").unwrap();
+    for n in 0..500 {
+        let sql = "INSERT INTO session_state VALUES (?1, ?2)";
+        conn.execute(sql, (format!("k{n}"), "x".repeat(1_000))).unwrap();
+    }
+    let (db, hot) = (std::fs::read(it.paths.outbound()).unwrap(), std::fs::read(&journal).unwrap());
+    drop(conn);
+    std::fs::write(it.paths.outbound(), db).unwrap();
+    std::fs::write(&journal, hot).unwrap();
+    let seen = it.host.snapshot().unwrap();
+    assert!(seen.needs_runner && !seen.news);
+    let mut runner = it.runner();
+    assert_eq!(runner.state("k1").unwrap(), None, "rolled back");
+    assert!(!it.host.snapshot().unwrap().needs_runner);
+}
