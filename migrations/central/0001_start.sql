@@ -38,8 +38,13 @@ CREATE TABLE session (
     agent_group     TEXT    NOT NULL REFERENCES agent_group (name),
     messaging_group INTEGER NOT NULL REFERENCES messaging_group (id),
     created_at      INTEGER NOT NULL,
+    -- Set before a session is given anything to do, cleared after it has nothing left. A crash may
+    -- leave it set for nothing, never the other way round.
+    awake           INTEGER NOT NULL DEFAULT 0 CHECK (awake IN (0, 1)),
     UNIQUE (agent_group, messaging_group)
 ) STRICT;
+
+CREATE INDEX session_awake ON session (id) WHERE awake = 1;
 
 -- How far an account's events were taken in; what lies behind it is committed in sessions.
 CREATE TABLE cursor (

@@ -1,1 +1,112 @@
-//! stub
+//! The contract between the host and a messaging platform.
+//!
+//! An adapter crate maps wire types and does nothing else: it does not retry, store or decide.
+//! `actors::channel` owns the loop, the back-off and the cursor. An adapter is two halves that work
+//! at the same time: a [`Source`] of events and a [`Sink`] for what goes out.
+//!
+//! An adapter never tells its platform "received" by itself. It yields a batch, the host commits
+//! it, and only then calls [`Source::settle`] and moves the cursor.
+
+pub mod cli;
+mod registry;
+
+use std::fmt;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use domain::message::{Address, Incoming};
+
+pub use crate::registry::{Account, Adapter, Caps, Connection, Registration, registrations};
+
+/// Where to go on reading; made by an adapter, stored by the host, given back unchanged.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cursor(pub String);
+
+/// Something that happened on a platform.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    Message(Incoming),
+    /// A chat that could not be reached can be reached now.
+    Reachable(Address),
+}
+
+/// Events in their order, and the cursor behind them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Batch {
+    pub events: Vec<Event>,
+    pub cursor: Cursor,
+}
+
+/// What became of an event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Committed. It will be answered.
+    Stored,
+    /// Not stored and not going to be; the text says why and what to do.
+    Refused(String),
+}
+
+/// What goes out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    pub to: Address,
+    /// The same for every attempt at the same part: an idempotency key where a platform takes one.
+    pub key: String,
+    pub text: String,
+    /// The platform's id of the message that led to this one.
+    pub reply_to: String,
+    /// Nothing more follows in reply to that message.
+    pub last: bool,
+    /// The recipient may have seen it already; the sink says so where the platform cannot tell.
+    pub repeat: bool,
+}
+
+/// The receiving half.
+#[async_trait]
+pub trait Source: fmt::Debug + Send + Sync {
+    /// Waits for events behind `after`. Dropping the future must lose nothing.
+    async fn receive(&mut self, after: &Cursor) -> Result<Batch, ChannelError>;
+
+    /// Tells what became of each event of the last batch, in order, after the commit.
+    async fn settle(&mut self, verdicts: &[Verdict]) -> Result<(), ChannelError>;
+}
+
+/// The sending half.
+#[async_trait]
+pub trait Sink: fmt::Debug + Send + Sync {
+    /// Sends one part; returns the platform's id for it.
+    async fn deliver(&self, part: &Part) -> Result<String, DeliverError>;
+
+    /// Shows that an answer is being worked on. A hint that may fail unseen.
+    async fn working(&self, chat: &Address);
+}
+
+/// Why a channel does not receive, sorted by what the host must do.
+#[derive(Debug, thiserror::Error)]
+pub enum ChannelError {
+    /// Connect again after a while.
+    #[error("the platform cannot be reached")]
+    Unreachable(#[source] Cause),
+    /// Do not try again before somebody acts.
+    #[error("the platform rejects the credentials")]
+    Unauthorized(#[source] Cause),
+}
+
+/// Why a part was not delivered, sorted by what the host must do.
+#[derive(Debug, thiserror::Error)]
+pub enum DeliverError {
+    /// Certainly not delivered; try again when there is somebody.
+    #[error("the recipient cannot be reached")]
+    Unreachable(#[source] Cause),
+    /// Certainly not delivered; wait at least this long.
+    #[error("the platform asks to wait {} s", after.as_secs())]
+    Throttled { after: Duration },
+    /// Certainly not delivered, and never will be.
+    #[error("the platform refuses the message")]
+    Refused(#[source] Cause),
+    /// No answer came: it may have been delivered.
+    #[error("the platform did not answer")]
+    Unknown(#[source] Cause),
+}
+
+pub type Cause = Box<dyn std::error::Error + Send + Sync>;

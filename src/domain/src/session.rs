@@ -22,6 +22,8 @@ use crate::{Incarnation, MessageSeq};
 pub struct View {
     /// The runner wrote something that the host has not taken over yet.
     pub news: bool,
+    /// What the runner wrote cannot be read until a runner recovers it.
+    pub needs_runner: bool,
     /// The oldest unfinished part of each chat.
     pub parts: Vec<PartView>,
     /// Accepted messages without an outcome, oldest first.
@@ -133,6 +135,7 @@ pub enum Effect {
     /// Take the message out of dead hands; it is due again at `at`.
     Release {
         message: MessageSeq,
+        by: Incarnation,
         at: Timestamp,
     },
     /// Give the message up and tell its chat.
@@ -199,7 +202,7 @@ fn absent(view: &View, limits: &Limits, now: Timestamp) -> Vec<Effect> {
         return claimed.into_iter().map(|it| release(it, limits, now)).collect();
     }
     let due: Vec<&Waiting> = view.waiting.iter().filter(|it| is_due(it, limits, now)).collect();
-    if due.is_empty() {
+    if due.is_empty() && !view.needs_runner {
         let rests =
             view.waiting.is_empty() && view.parts.is_empty() && limits.rest_after <= view.quiet_for;
         return if rests { vec![Effect::Rest] } else { vec![] };
@@ -262,7 +265,8 @@ fn release(waiting: &Waiting, limits: &Limits, now: Timestamp) -> Effect {
         return Effect::Fail { message: waiting.message, why: FailReason::Crashes };
     }
     let at = now + backoff(limits.backoff_base, limits.backoff_max, tries);
-    Effect::Release { message: waiting.message, at }
+    let by = waiting.claim.unwrap_or(Incarnation(0));
+    Effect::Release { message: waiting.message, by, at }
 }
 
 fn tell(view: &View, limits: &Limits, now: Timestamp) -> Vec<Effect> {

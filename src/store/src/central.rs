@@ -175,10 +175,33 @@ impl CentralStore {
             .map_err(StoreError::query("read a session"))
     }
 
+    pub fn set_awake(&self, id: SessionId, awake: bool) -> Result<(), StoreError> {
+        self.conn
+            .prepare_cached("UPDATE session SET awake = ?2 WHERE id = ?1")
+            .and_then(|mut it| it.execute(params![id.0, awake]))
+            .map(drop)
+            .map_err(StoreError::query("wake a session"))
+    }
+
+    /// Sessions that may have something to do. Costs what it finds, not what there is.
+    pub fn awake(&self) -> Result<Vec<SessionRow>, StoreError> {
+        self.session_rows("WHERE s.awake = 1")
+    }
+
+    pub fn session_count(&self) -> Result<u64, StoreError> {
+        self.conn
+            .query_row("SELECT count(*) FROM session", [], |row| row.get(0))
+            .map_err(StoreError::query("count the sessions"))
+    }
+
     pub fn sessions(&self) -> Result<Vec<SessionRow>, StoreError> {
+        self.session_rows("")
+    }
+
+    fn session_rows(&self, filter: &str) -> Result<Vec<SessionRow>, StoreError> {
         let read = || -> rusqlite::Result<Vec<SessionRow>> {
             self.conn
-                .prepare(&format!("{SESSIONS} ORDER BY s.id"))?
+                .prepare_cached(&format!("{SESSIONS} {filter} ORDER BY s.id"))?
                 .query_map([], session_row)?
                 .collect()
         };

@@ -22,6 +22,7 @@ fn ago(n: i64) -> Timestamp {
 fn idle() -> View {
     View {
         news: false,
+        needs_runner: false,
         parts: vec![],
         waiting: vec![],
         container: Container::Absent,
@@ -63,7 +64,7 @@ fn news_are_taken_over_before_anything_else_is_decided() {
 #[test]
 fn what_a_dead_incarnation_had_in_hand_is_released_and_then_given_up() {
     let view = View { waiting: vec![message(Some(OLD))], ..idle() };
-    let release = Effect::Release { message: MessageSeq(2), at: NOW + secs(1) };
+    let release = Effect::Release { message: MessageSeq(2), by: OLD, at: NOW + secs(1) };
     check(&view, std::slice::from_ref(&release));
     check(&View { container: running(0), ..view.clone() }, &[release]);
     let waiting = vec![Waiting { tries: 2, ..message(Some(OLD)) }];
@@ -77,6 +78,12 @@ fn a_launch_without_an_end_is_buried_first() {
     check(&View { launches, waiting: vec![message(Some(OLD))], ..idle() }, &[Effect::Bury(OLD)]);
     let container = Container::Exited { incarnation: ME };
     check(&View { container, ..idle() }, &[Effect::Bury(ME)]);
+}
+
+#[test]
+fn a_torn_write_of_a_dead_runner_is_recovered_by_the_next() {
+    check(&View { needs_runner: true, ..idle() }, &[Effect::Start]);
+    check(&View { needs_runner: true, container: running(0), ..idle() }, &[]);
 }
 
 #[test]
@@ -162,7 +169,7 @@ fn perform(mut view: View, effects: &[Effect]) -> View {
                 view.launches.open = None;
             }
             Effect::Ring | Effect::Rest => {}
-            Effect::Release { message, at } => {
+            Effect::Release { message, at, .. } => {
                 let it = view.waiting.iter_mut().find(|it| it.message == *message).unwrap();
                 assert_ne!(it.claim, None);
                 if let Container::Running { incarnation, .. } = view.container {

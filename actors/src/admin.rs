@@ -1,0 +1,151 @@
+//! The unix socket that the command line talks to.
+//!
+//! Messages  [`AdminMessage`].
+//! Parent    [`crate::tree::RootSupervisor`].
+//! Fails     when the socket cannot be bound.
+//!
+//! The socket lies in a directory of mode 0700 and has mode 0600: who can connect owns the host.
+
+pub mod protocol;
+mod status;
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ractor::{Actor, ActorProcessingErr, ActorRef};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tracing::debug;
+
+use self::protocol::{Request, Response};
+use crate::host::Host;
+use crate::sweep::SweepMessage;
+use crate::tree::RootMessage;
+
+/// The longest request line.
+const LINE_BYTES_MAX: u64 = 64 * 1024;
+/// A client on this machine writes its line at once.
+const LINE_WITHIN: Duration = Duration::from_secs(5);
+
+#[derive(Debug)]
+pub struct AdminActor;
+
+#[derive(Debug)]
+pub enum AdminMessage {
+    Listen,
+    /// The listener broke.
+    Broken(io::Error),
+}
+
+#[derive(Clone, Debug)]
+pub struct AdminArgs {
+    pub host: Arc<Host>,
+    pub root: ActorRef<RootMessage>,
+}
+
+#[derive(Debug)]
+pub struct AdminState {
+    args: AdminArgs,
+    listener: JoinSet<()>,
+}
+
+impl Actor for AdminActor {
+    type Msg = AdminMessage;
+    type State = AdminState;
+    type Arguments = AdminArgs;
+
+    async fn pre_start(
+        &self,
+        myself: ActorRef<AdminMessage>,
+        args: AdminArgs,
+    ) -> Result<AdminState, ActorProcessingErr> {
+        myself.cast(AdminMessage::Listen)?;
+        Ok(AdminState { args, listener: JoinSet::new() })
+    }
+
+    async fn handle(
+        &self,
+        myself: ActorRef<AdminMessage>,
+        message: AdminMessage,
+        state: &mut AdminState,
+    ) -> Result<(), ActorProcessingErr> {
+        match message {
+            AdminMessage::Broken(err) => Err(err.into()),
+            AdminMessage::Listen => {
+                let listener = bind(&state.args.host)?;
+                let args = state.args.clone();
+                state.listener.spawn(async move {
+                    let err = accept(listener, args).await;
+                    let _ = myself.cast(AdminMessage::Broken(err));
+                });
+                Ok(())
+            }
+        }
+    }
+}
+
+fn bind(host: &Host) -> io::Result<UnixListener> {
+    let path = host.layout.admin_socket();
+    // This process holds the lock on the directory, so a socket that is here is a dead one's.
+    let _ = fs::remove_file(&path);
+    let listener = UnixListener::bind(&path)?;
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600))?;
+    Ok(listener)
+}
+
+async fn accept(listener: UnixListener, args: AdminArgs) -> io::Error {
+    let mut clients = JoinSet::new();
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                while clients.try_join_next().is_some() {}
+                let args = args.clone();
+                clients.spawn(async move {
+                    if let Err(err) = serve(stream, &args).await {
+                        debug!(error = &err as &dyn std::error::Error, "a client went away");
+                    }
+                });
+            }
+            Err(err) => return err,
+        }
+    }
+}
+
+async fn serve(stream: UnixStream, args: &AdminArgs) -> io::Result<()> {
+    let (reading, mut writing) = stream.into_split();
+    let mut line = Vec::new();
+    let mut reading = BufReader::new(reading).take(LINE_BYTES_MAX);
+    timeout(LINE_WITHIN, reading.read_until(b'\n', &mut line)).await??;
+    let request = serde_json::from_slice(&line);
+    let response = match &request {
+        Ok(request) => answer(request, args).await,
+        Err(err) => Response::Failed { why: format!("not a request: {err}") },
+    };
+    let mut bytes = serde_json::to_vec(&response)?;
+    bytes.push(b'\n');
+    writing.write_all(&bytes).await?;
+    if matches!(request, Ok(Request::Shutdown)) {
+        // Only now: it stops this very task.
+        args.root.cast(RootMessage::Shutdown(None)).map_err(io::Error::other)?;
+    }
+    Ok(())
+}
+
+async fn answer(request: &Request, args: &AdminArgs) -> Response {
+    match request {
+        Request::Status => match status::gather(args).await {
+            Ok(status) => Response::Status(Box::new(status)),
+            Err(why) => Response::Failed { why },
+        },
+        Request::Reload => {
+            args.host.peers.sweep.cast(SweepMessage::Now);
+            Response::Done
+        }
+        Request::Shutdown => Response::Done,
+    }
+}

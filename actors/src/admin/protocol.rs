@@ -1,0 +1,78 @@
+//! What the command line and the running host say to each other: one request line, one answer
+//! line, each a JSON object, on the unix socket `run/admin.sock` (0600).
+
+use serde::{Deserialize, Serialize};
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Request {
+    Status,
+    /// Agents, credentials or the image changed: look again.
+    Reload,
+    /// Finish what is under way and exit. Containers go on and are found again.
+    Shutdown,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Response {
+    Status(Box<Status>),
+    Done,
+    Failed { why: String },
+}
+
+/// The running host as a whole.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Status {
+    pub version: String,
+    pub pid: u32,
+    pub up_seconds: u64,
+    pub home: String,
+    pub engine: Engine,
+    /// The tree in start order.
+    pub actors: Vec<ActorStatus>,
+    pub channels: Vec<ChannelStatus>,
+    /// Sessions that have an actor. The rest is dormant.
+    pub sessions: Vec<SessionStatus>,
+    pub sessions_known: u64,
+    pub containers_running: u64,
+    pub containers_max: u64,
+    /// Requests of agents that the vault did not let out.
+    pub refused_requests: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Engine {
+    pub reachable: bool,
+    pub why: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ActorStatus {
+    pub name: String,
+    pub running: bool,
+    pub restarts: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChannelStatus {
+    pub name: String,
+    pub account: String,
+    pub connected: bool,
+    pub why: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionStatus {
+    pub id: String,
+    pub agent: String,
+    pub chat: String,
+    /// `absent`, `busy`, `running`, `exited` or `unknown`; `parked` when the session was taken out
+    /// of service.
+    pub container: String,
+    /// Accepted messages that have no outcome yet.
+    pub waiting: u64,
+    /// Parts that are not delivered yet.
+    pub undelivered: u64,
+    pub why: Option<String>,
+}

@@ -1,0 +1,74 @@
+//! Gathers what `nanoclaw status` shows. Asks everybody, waits for nobody long.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use ractor::ActorRef;
+use ractor::rpc::CallResult;
+
+use super::AdminArgs;
+use super::protocol::{Engine, SessionStatus, Status};
+use crate::channels::ChannelsMessage;
+use crate::session::SessionMessage;
+use crate::sessions::child::chain;
+use crate::sessions::{Listed, SessionsMessage};
+use crate::tree::RootMessage;
+
+/// An actor that does not answer within this is shown as busy.
+const WITHIN: Duration = Duration::from_secs(2);
+
+pub(super) async fn gather(args: &AdminArgs) -> Result<Status, String> {
+    let host = &args.host;
+    let actors = match args.root.call(RootMessage::Actors, Some(WITHIN)).await {
+        Ok(CallResult::Success(actors)) => actors,
+        _ => Vec::new(),
+    };
+    let channels = host.peers.channels.call(ChannelsMessage::List).await.unwrap_or_default();
+    let sessions = host.peers.sessions.call(SessionsMessage::List).await.unwrap_or_default();
+    let counts = host.central.read(|it| Ok((it.session_count()?, it.refusals()?))).await;
+    let (sessions_known, refused_requests) = counts.map_err(|err| chain(&err))?;
+    let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
+    let mut sessions = join_all(sessions.into_iter().map(session)).await;
+    sessions.sort_by(|a, b| a.id.len().cmp(&b.id.len()).then_with(|| a.id.cmp(&b.id)));
+    Ok(Status {
+        version: env!("CARGO_PKG_VERSION").into(),
+        pid: std::process::id(),
+        up_seconds: host.clock.now().since(host.started_at).as_secs(),
+        home: host.layout.home().display().to_string(),
+        engine: match host.sandbox.list().await {
+            Ok(_) => Engine { reachable: true, why: None },
+            Err(err) => Engine { reachable: false, why: Some(chain(&err)) },
+        },
+        actors,
+        channels: join_all(channels.iter().map(|it| it.status(WITHIN))).await,
+        sessions,
+        sessions_known,
+        containers_running: count(host.places.taken()),
+        containers_max: count(host.places.max()),
+        refused_requests,
+    })
+}
+
+async fn session(listed: Listed) -> SessionStatus {
+    let row = &listed.row;
+    let fallback = SessionStatus {
+        id: row.id.to_string(),
+        agent: row.agent.to_string(),
+        chat: format!("{}:{}", row.chat.channel, row.chat.chat),
+        container: if listed.parked.is_some() { "parked" } else { "busy" }.into(),
+        waiting: 0,
+        undelivered: 0,
+        why: listed.parked.clone(),
+    };
+    match listed.actor {
+        Some(actor) => ask(&actor).await.unwrap_or(fallback),
+        None => fallback,
+    }
+}
+
+async fn ask(actor: &ActorRef<SessionMessage>) -> Option<SessionStatus> {
+    match actor.call(SessionMessage::Status, Some(WITHIN)).await {
+        Ok(CallResult::Success(status)) => Some(status),
+        _ => None,
+    }
+}

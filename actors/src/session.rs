@@ -1,0 +1,140 @@
+//! One conversation: owns its two databases and the life of its container.
+//!
+//! Messages  [`SessionMessage`]: `Inbound` stores, all of them look at what is true and act.
+//! Parent    [`crate::sessions::SessionSupervisor`], one-for-one.
+//! Fails     when its databases are unusable. An engine that is down or a platform that does not
+//!           answer is not a failure: the work stays due.
+//!
+//! Invariants
+//! - `Inbound` is answered only after its commit, and never waits for anything outside.
+//! - At most one sandbox call is under way; everything outside runs in a task of this actor.
+//! - Nothing is kept in memory that a restart could not read back from disk or from the engine.
+//! - Durations are measured by a clock that does not jump; instants on disk are compared by rules
+//!   that survive one that does.
+
+mod container;
+mod delivery;
+mod link;
+mod state;
+
+use std::error::Error;
+use std::sync::Arc;
+
+use domain::delivery::PartKey;
+use domain::message::Incoming;
+use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
+use store::{SessionRow, StoreError};
+use tracing::{instrument, warn};
+
+use self::container::Report;
+use self::delivery::Landed;
+pub use self::state::SessionState;
+use crate::admin::protocol::SessionStatus;
+use crate::host::Host;
+use crate::sessions::SessionsMessage;
+
+#[derive(Debug)]
+pub struct SessionActor;
+
+#[derive(Debug)]
+pub enum SessionMessage {
+    /// From the parent. Messages for the agent; the reply is the acknowledgement.
+    Inbound {
+        messages: Vec<Incoming>,
+        reply: RpcReplyPort<Result<(), String>>,
+    },
+    /// From the parent. The chat can be reached again.
+    Reachable,
+    /// From the parent. The period is over: trust nothing, look at everything.
+    Sweep,
+    Status(RpcReplyPort<SessionStatus>),
+    /// Compare what should be with what is. Carries no data, so losing one costs only time.
+    Look,
+    /// The runner's provider emitted something.
+    Progress,
+    /// The sandbox call that was under way has ended.
+    Sandbox(Report),
+    /// A part reached its platform, or did not.
+    Landed(Landed),
+}
+
+impl SessionMessage {
+    /// Answers a message that no actor will get.
+    pub(crate) fn refuse(self, why: &str) {
+        if let Self::Inbound { reply, .. } = self {
+            let _ = reply.send(Err(why.to_owned()));
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+pub struct SessionArgs {
+    pub row: SessionRow,
+    pub host: Arc<Host>,
+    pub parent: ActorRef<SessionsMessage>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum SessionError {
+    #[error("its database is unusable")]
+    Store(#[from] StoreError),
+    #[error("its folders cannot be made")]
+    Folders(#[from] std::io::Error),
+}
+
+impl SessionError {
+    /// Whether a restart cannot help until somebody acts.
+    #[must_use]
+    pub fn is_permanent(&self) -> bool {
+        matches!(self, Self::Store(err) if err.is_permanent())
+    }
+}
+
+impl Actor for SessionActor {
+    type Msg = SessionMessage;
+    type State = SessionState;
+    type Arguments = SessionArgs;
+
+    /// No IO: an error here would not reach the parent's `handle_supervisor_evt`.
+    async fn pre_start(
+        &self,
+        myself: ActorRef<SessionMessage>,
+        args: SessionArgs,
+    ) -> Result<SessionState, ActorProcessingErr> {
+        myself.cast(SessionMessage::Look)?;
+        Ok(SessionState::new(args, myself))
+    }
+
+    #[instrument(name = "session", skip_all, fields(id = %state.id()))]
+    async fn handle(
+        &self,
+        _myself: ActorRef<SessionMessage>,
+        message: SessionMessage,
+        state: &mut SessionState,
+    ) -> Result<(), ActorProcessingErr> {
+        match state.take(message).await {
+            // A full disk passes; what could not be written is tried again.
+            Err(SessionError::Store(err @ StoreError::Full { .. })) => {
+                warn!(error = &err as &dyn Error, "will try again");
+                state.look_again_soon();
+                Ok(())
+            }
+            other => Ok(other?),
+        }
+    }
+
+    /// Runs on a graceful stop only: lets calls under way end, so that no start is left half done.
+    async fn post_stop(
+        &self,
+        _myself: ActorRef<SessionMessage>,
+        state: &mut SessionState,
+    ) -> Result<(), ActorProcessingErr> {
+        state.finish_calls().await;
+        Ok(())
+    }
+}
+
+/// Names a part of a session towards a platform.
+pub(crate) fn platform_key(row: &SessionRow, key: &PartKey) -> String {
+    format!("{}.{}", row.id, key.0)
+}

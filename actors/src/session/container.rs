@@ -1,0 +1,360 @@
+//! The life of a session's container: one call at a time, each in a task that reports back.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, chown};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::Incarnation;
+use domain::session::{Container, StopReason};
+use sandbox::{Mounts, Observed, SandboxError};
+use store::SessionRow;
+use tokio::time::{Instant, sleep};
+use tracing::{info, warn};
+
+use super::state::SessionState;
+use super::{SessionError, SessionMessage};
+use crate::host::Host;
+use crate::places::Place;
+use crate::session::link::Link;
+use crate::sessions::child::chain;
+
+mod plan;
+
+/// How long an engine that does not answer is left alone.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
+
+/// What this process knows of the container.
+#[derive(Debug)]
+pub(super) enum Seen {
+    /// Has to be asked for.
+    Unread,
+    /// The engine did not answer then.
+    Unreachable(Instant),
+    /// A call is under way.
+    Busy,
+    Absent,
+    Running {
+        incarnation: Incarnation,
+        fingerprint: String,
+        wanted: String,
+    },
+    Exited {
+        incarnation: Incarnation,
+        why: String,
+    },
+}
+
+impl Seen {
+    pub(super) fn as_container(&self, silent_for: Duration) -> Container {
+        match self {
+            Self::Unread | Self::Busy => Container::Busy,
+            Self::Unreachable(_) => Container::Unknown,
+            Self::Absent => Container::Absent,
+            Self::Running { incarnation, fingerprint, wanted } => Container::Running {
+                incarnation: *incarnation,
+                current: fingerprint == wanted,
+                silent_for,
+            },
+            Self::Exited { incarnation, .. } => Container::Exited { incarnation: *incarnation },
+        }
+    }
+
+    fn is_worth_asking(&self) -> bool {
+        matches!(self, Self::Unread)
+            || matches!(self, Self::Unreachable(since) if ASK_AGAIN <= since.elapsed())
+    }
+
+    /// Ask the engine again, unless a call is under way that will tell.
+    pub(super) fn distrust(&mut self) {
+        if !matches!(self, Self::Busy) {
+            *self = Self::Unread;
+        }
+    }
+}
+
+/// How a call to the sandbox ended.
+#[derive(Debug)]
+pub struct Report(Kind);
+
+#[derive(Debug)]
+enum Kind {
+    Inspected {
+        found: Result<Observed, SandboxError>,
+        wanted: String,
+    },
+    /// `Err` when the container cannot run; its text is the reason.
+    Started(Result<Box<Started>, StartError>),
+    Gone(Result<(), SandboxError>),
+    /// The watch over a running container ended.
+    WatchEnded(Incarnation),
+}
+
+#[derive(Debug)]
+struct Started {
+    incarnation: Incarnation,
+    fingerprint: String,
+    place: Option<Place>,
+    link: Link,
+}
+
+/// Why a start did not happen.
+#[derive(Debug, thiserror::Error)]
+enum StartError {
+    #[error("could not read what to start")]
+    Store(#[from] store::StoreError),
+    #[error("could not make the folders")]
+    Folders(#[from] io::Error),
+    #[error(transparent)]
+    Sandbox(#[from] SandboxError),
+    #[error("there is no image for agents yet; run `nanoclaw image build`")]
+    NoImage,
+    #[error("the agent `{0}` was removed; `nanoclaw agents add {0}` brings it back")]
+    NoAgent(domain::AgentName),
+}
+
+impl StartError {
+    /// The engine is down, which says nothing about the session.
+    fn is_outage(&self) -> bool {
+        matches!(self, Self::Sandbox(SandboxError::Unreachable(_)))
+    }
+}
+
+impl SessionState {
+    /// Asks the engine when nobody knows.
+    pub(super) fn observe(&mut self) {
+        if !self.container.is_worth_asking() {
+            return;
+        }
+        let (host, row) = (Arc::clone(self.host()), self.args.row.clone());
+        self.call(async move {
+            let found = host.sandbox.inspect(row.id).await;
+            let wanted = plan::fingerprint(&host, &row.agent).await.unwrap_or_default();
+            Kind::Inspected { found, wanted }
+        });
+    }
+
+    pub(super) fn start(&mut self) {
+        let (host, row) = (Arc::clone(self.host()), self.args.row.clone());
+        let (store, myself) = (self.store.clone(), self.myself.clone());
+        self.call(async move {
+            let place = host.places.take().await;
+            let now = host.clock.now();
+            let incarnation = match store.write("a launch", move |it| it.inbound.launch(now)).await
+            {
+                Ok(incarnation) => incarnation,
+                Err(err) => return Kind::Started(Err(err.into())),
+            };
+            let started = async {
+                let spec = plan::spec(&host, &row, incarnation).await?;
+                let link =
+                    Link::open(&host, &row, incarnation, spec.mounts.clone(), myself).await?;
+                host.sandbox.start(&spec).await?;
+                let fingerprint = spec.fingerprint;
+                Ok(Box::new(Started { incarnation, fingerprint, place, link }))
+            };
+            let started: Result<Box<Started>, StartError> = started.await;
+            if let Err(err) = &started {
+                let bad = !err.is_outage();
+                let (why, now) = (chain(err), host.clock.now());
+                let bury = move |it: &mut store::SessionStore| {
+                    it.inbound.bury(incarnation, bad, &why, now)
+                };
+                // Left open, it is buried by the next look.
+                let _ = store.write("the end of a launch", bury).await;
+            }
+            Kind::Started(started)
+        });
+    }
+
+    pub(super) fn stop(&mut self, reason: StopReason) {
+        let Seen::Running { incarnation, .. } = self.container else {
+            return;
+        };
+        let bad = matches!(reason, StopReason::Silent | StopReason::Deaf);
+        let why = match reason {
+            StopReason::Silent => "it gave no sign of life",
+            StopReason::Deaf => "it did not pick up messages",
+            StopReason::Outdated => "the agent's settings changed",
+            StopReason::Idle => "it had nothing to do",
+            StopReason::MakeRoom => "another session needed its place",
+        };
+        info!(%incarnation, why, "stopping the container");
+        self.end(incarnation, bad, Some(why.to_owned()));
+    }
+
+    pub(super) fn bury(&mut self, incarnation: Incarnation) {
+        let why =
+            if let Seen::Exited { why, .. } = &self.container { Some(why.clone()) } else { None };
+        self.end(incarnation, true, why);
+    }
+
+    /// Removes what is left of an incarnation and writes down how it ended.
+    fn end(&mut self, incarnation: Incarnation, bad: bool, why: Option<String>) {
+        self.link = None;
+        self.watch.abort_all();
+        let (host, id) = (Arc::clone(self.host()), self.id());
+        let store = self.store.clone();
+        self.call(async move {
+            let tail =
+                if bad { host.sandbox.tail(id).await.unwrap_or_default() } else { String::new() };
+            let gone = host.sandbox.stop(id).await;
+            if gone.is_ok() {
+                let why = why.unwrap_or_else(|| "it was gone without a trace".into());
+                let why = if tail.is_empty() { why } else { format!("{why}; {tail}") };
+                let now = host.clock.now();
+                let bury = move |it: &mut store::SessionStore| {
+                    it.inbound.bury(incarnation, bad, &why, now)
+                };
+                // Left open, it is buried by the next look.
+                let _ = store.write("the end of a launch", bury).await;
+                let _ = fs::remove_dir_all(host.layout.session(id).link(incarnation));
+            }
+            Kind::Gone(gone)
+        });
+    }
+
+    /// Beside the mailbox and not in it, since a start takes long and a person is waiting for the
+    /// acknowledgement of the next message.
+    fn call(&mut self, call: impl Future<Output = Kind> + Send + 'static) {
+        self.container = Seen::Busy;
+        let myself = self.myself.clone();
+        self.calls.spawn(async move {
+            // Fails only when the actor is gone, and then nobody waits.
+            let _ = myself.cast(SessionMessage::Sandbox(Report(call.await)));
+        });
+    }
+
+    pub(super) async fn take_report(&mut self, report: Report) -> Result<(), SessionError> {
+        match report.0 {
+            Kind::Inspected { found: Ok(observed), wanted } => {
+                self.take_observed(observed, wanted).await
+            }
+            Kind::Inspected { found: Err(err), .. } => self.lose_sight(&err),
+            Kind::Started(Ok(started)) => self.take_started(*started),
+            Kind::Started(Err(err)) => {
+                warn!(why = chain(&err), "the container did not start");
+                self.explain(Some(chain(&err)));
+                self.place = None;
+                self.container =
+                    if err.is_outage() { Seen::Unreachable(Instant::now()) } else { Seen::Unread };
+            }
+            Kind::Gone(Ok(())) => {
+                self.place = None;
+                self.container = Seen::Absent;
+            }
+            Kind::Gone(Err(err)) => self.lose_sight(&err),
+            Kind::WatchEnded(incarnation) => {
+                if matches!(self.container, Seen::Running { incarnation: it, .. } if it == incarnation)
+                {
+                    self.container = Seen::Unread;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn lose_sight(&mut self, err: &SandboxError) {
+        warn!(why = chain(err), "the container engine is no help right now");
+        self.explain(Some(chain(err)));
+        self.container = Seen::Unreachable(Instant::now());
+    }
+
+    async fn take_observed(&mut self, observed: Observed, wanted: String) {
+        self.container = match observed {
+            Observed::Absent => {
+                self.place = None;
+                Seen::Absent
+            }
+            Observed::Running { incarnation, fingerprint } => {
+                if self.link.as_ref().is_none_or(|it| it.incarnation() != incarnation) {
+                    info!(%incarnation, "found a running container again");
+                    self.adopt(incarnation).await;
+                }
+                Seen::Running { incarnation, fingerprint, wanted }
+            }
+            Observed::Exited { incarnation, code, out_of_memory } => {
+                let why = match out_of_memory {
+                    true => "it ran out of memory".into(),
+                    false => format!("it ended by itself with code {code}"),
+                };
+                Seen::Exited { incarnation, why }
+            }
+        };
+    }
+
+    async fn adopt(&mut self, incarnation: Incarnation) {
+        let mounts = mounts(self.host(), &self.args.row, incarnation);
+        let opened =
+            Link::open(self.host(), &self.args.row, incarnation, mounts, self.myself.clone()).await;
+        match opened {
+            Ok(link) => self.link = Some(link),
+            // Slow polling on both sides does without; the next sweep tries again.
+            Err(err) => warn!(why = chain(&err), "the link could not be opened again"),
+        }
+        if self.place.is_none() {
+            self.place = self.host().places.try_take();
+        }
+        self.last_sign = Instant::now();
+        self.watch(incarnation);
+    }
+
+    fn take_started(&mut self, started: Started) {
+        let Started { incarnation, fingerprint, place, link } = started;
+        info!(%incarnation, "the container runs");
+        self.explain(None);
+        (self.place, self.link) = (place, Some(link));
+        (self.last_event, self.last_sign) = (Instant::now(), Instant::now());
+        let wanted = fingerprint.clone();
+        self.container = Seen::Running { incarnation, fingerprint, wanted };
+        self.watch(incarnation);
+    }
+
+    /// Reports the death of a container at once instead of with the next sweep.
+    fn watch(&mut self, incarnation: Incarnation) {
+        self.watch.abort_all();
+        let (host, id, myself) = (Arc::clone(self.host()), self.id(), self.myself.clone());
+        self.watch.spawn(async move {
+            if host.sandbox.exited(id).await.is_err() {
+                sleep(ASK_AGAIN).await;
+            }
+            let _ = myself.cast(SessionMessage::Sandbox(Report(Kind::WatchEnded(incarnation))));
+        });
+    }
+}
+
+pub(super) fn mounts(host: &Host, row: &SessionRow, incarnation: Incarnation) -> Mounts {
+    let paths = host.layout.session(row.id);
+    Mounts {
+        inbound: paths.inbound_dir(),
+        outbound: paths.outbound_dir(),
+        workspace: host.layout.workspace(&row.agent),
+        home: paths.home(),
+        link: paths.link(incarnation),
+    }
+}
+
+/// Makes the folders of a session and hands those that the container writes to its user.
+pub(super) fn make_folders(host: &Host, row: &SessionRow) -> io::Result<()> {
+    let paths = host.layout.session(row.id);
+    for dir in [paths.inbound_dir(), paths.links()] {
+        make_folder(&dir)?;
+    }
+    for dir in [paths.outbound_dir(), paths.home(), host.layout.workspace(&row.agent)] {
+        make_folder(&dir)?;
+        if let Some((uid, gid)) = host.container_user {
+            chown(&dir, Some(uid), Some(gid))?;
+        }
+    }
+    plan::seed_memory(host, &row.agent)
+}
+
+fn make_folder(dir: &Path) -> io::Result<()> {
+    fs::DirBuilder::new().recursive(true).mode(0o755).create(dir)
+}
+
+/// Environment of a container: what the runner has to know, and nothing secret.
+pub(super) type Env = BTreeMap<String, String>;

@@ -1,0 +1,111 @@
+//! Works out what a session's container is to be, from the agent's settings.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::chown;
+
+use domain::agent::{AgentGroup, Provider};
+use domain::{AgentName, Incarnation};
+use sandbox::Spec;
+use store::{CentralStore, SessionRow, StoreError};
+
+use super::{Env, StartError, mounts};
+use crate::host::{Host, settings};
+
+/// What the settings of an agent come to.
+struct Settings {
+    agent: AgentGroup,
+    provider: Provider,
+    image: Option<String>,
+}
+
+pub(super) async fn spec(
+    host: &Host,
+    row: &SessionRow,
+    incarnation: Incarnation,
+) -> Result<Spec, StartError> {
+    let settings = read(host, &row.agent).await?;
+    let settings = settings.ok_or_else(|| StartError::NoAgent(row.agent.clone()))?;
+    let fingerprint = settings.fingerprint();
+    let Settings { agent, provider, image } = settings;
+    let mounts = mounts(host, row, incarnation);
+    fs::create_dir_all(&mounts.link)?;
+    let mut env = Env::from([
+        ("NANOCLAW_INCARNATION".to_owned(), incarnation.to_string()),
+        ("NANOCLAW_AGENT".to_owned(), agent.name.to_string()),
+        ("NANOCLAW_PROVIDER".to_owned(), provider.as_str().to_owned()),
+    ]);
+    env.extend(agent.model.map(|it| ("NANOCLAW_MODEL".to_owned(), it)));
+    Ok(Spec {
+        session: row.id,
+        incarnation,
+        image: image.ok_or(StartError::NoImage)?,
+        resources: agent.resources,
+        mounts,
+        env,
+        fingerprint,
+    })
+}
+
+/// Changes whenever a container of the agent would be made differently.
+pub(super) async fn fingerprint(host: &Host, agent: &AgentName) -> Result<String, StoreError> {
+    Ok(read(host, agent).await?.map_or_else(|| "removed".into(), |it| it.fingerprint()))
+}
+
+async fn read(host: &Host, agent: &AgentName) -> Result<Option<Settings>, StoreError> {
+    let name = agent.clone();
+    host.central.read(move |central| read_settings(central, &name)).await
+}
+
+fn read_settings(
+    central: &mut CentralStore,
+    name: &AgentName,
+) -> Result<Option<Settings>, StoreError> {
+    let Some(agent) = central.agent(name)? else {
+        return Ok(None);
+    };
+    let has_credential = central.secret(vault::MODEL_CREDENTIAL)?.is_some();
+    let image = match &agent.image {
+        Some(image) => Some(image.clone()),
+        None => central.setting(settings::IMAGE)?,
+    };
+    let provider = agent.effective_provider(has_credential);
+    Ok(Some(Settings { agent, provider, image }))
+}
+
+impl Settings {
+    /// In plain words, so that a label of a container can be read.
+    fn fingerprint(&self) -> String {
+        let resources = self.agent.resources;
+        format!(
+            "{} {} {} {}m {}c {}p",
+            self.provider.as_str(),
+            self.agent.model.as_deref().unwrap_or("-"),
+            self.image.as_deref().unwrap_or("-"),
+            resources.memory_mib,
+            resources.cpu_milli,
+            resources.pids
+        )
+    }
+}
+
+/// Gives a new workspace the memory file that the agent is told to keep.
+pub(super) fn seed_memory(host: &Host, agent: &AgentName) -> io::Result<()> {
+    let path = host.layout.workspace(agent).join("CLAUDE.md");
+    let text = format!(
+        "# Memory of {agent}\n\n\
+         This file is read at the start of every conversation. Keep here what should be known next \
+         time: facts about the people, decisions, where things are. Keep it short.\n"
+    );
+    match fs::File::options().write(true).create_new(true).open(&path) {
+        Ok(mut file) => {
+            io::Write::write_all(&mut file, text.as_bytes())?;
+            match host.container_user {
+                Some((uid, gid)) => chown(&path, Some(uid), Some(gid)),
+                None => Ok(()),
+            }
+        }
+        Err(err) if err.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(err) => Err(err),
+    }
+}

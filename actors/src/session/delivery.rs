@@ -1,0 +1,69 @@
+//! Sends parts: claims first, hands over to the channel, writes down how it ended.
+
+use domain::delivery::{Attempt, Effect, PartKey, conclude};
+use tracing::{info, warn};
+
+use super::state::SessionState;
+use super::{SessionError, SessionMessage};
+use crate::channels::ChannelsMessage;
+
+/// How an attempt at a part ended.
+#[derive(Debug)]
+pub struct Landed {
+    key: PartKey,
+    tries: u32,
+    attempt: Attempt,
+}
+
+impl SessionState {
+    pub(super) async fn perform_delivery(&mut self, effect: Effect) -> Result<bool, SessionError> {
+        let now = self.now();
+        match effect {
+            Effect::Send(key) => {
+                let claim = {
+                    let key = key.clone();
+                    self.store
+                        .write("the claim of a part", move |it| it.inbound.claim_part(&key, now))
+                };
+                let Some(part) = claim.await? else {
+                    return Ok(true);
+                };
+                self.in_flight.insert(key.clone());
+                let platform_key = super::platform_key(&self.args.row, &key);
+                let channels = self.host().peers.channels.clone();
+                let myself = self.myself.clone();
+                self.calls.spawn(async move {
+                    let tries = part.tries();
+                    let ask = |reply| ChannelsMessage::Deliver { part, platform_key, reply };
+                    // A channel that died in between may have sent it.
+                    let attempt = channels.call(ask).await.unwrap_or(Attempt::Unknown);
+                    let _ = myself.cast(SessionMessage::Landed(Landed { key, tries, attempt }));
+                });
+                Ok(false)
+            }
+            Effect::Doubt(key) => {
+                self.store.write("a doubt", move |it| it.inbound.doubt(&key, now)).await?;
+                Ok(true)
+            }
+        }
+    }
+
+    pub(super) async fn take_landed(&mut self, landed: Landed) -> Result<(), SessionError> {
+        let Landed { key, tries, attempt } = landed;
+        self.in_flight.remove(&key);
+        let now = self.now();
+        match &attempt {
+            Attempt::Delivered { .. } => info!(part = key.0, "delivered"),
+            Attempt::Refused { why } => {
+                warn!(part = key.0, why, "the platform refused a part for good")
+            }
+            Attempt::Unreachable | Attempt::Throttled { .. } | Attempt::Unknown => {
+                info!(part = key.0, ?attempt, "not delivered yet");
+            }
+        }
+        let verdict = conclude(attempt, tries, now);
+        let conclude = move |it: &mut store::SessionStore| it.inbound.conclude(&key, &verdict, now);
+        self.store.write("the end of a part", conclude).await?;
+        Ok(())
+    }
+}

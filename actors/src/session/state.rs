@@ -1,0 +1,328 @@
+//! The loop of a session: look, decide, perform, and again until nothing is left.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::SessionId;
+use domain::delivery::PartKey;
+use domain::session::{Container, Effect, View, decide, next_look};
+use domain::time::Timestamp;
+use ractor::{ActorRef, RpcReplyPort};
+use store::{Db, SessionStore, Snapshot};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout};
+use tracing::{debug, info};
+
+use super::container::Seen;
+use super::link::Link;
+use super::{SessionArgs, SessionError, SessionMessage};
+use crate::admin::protocol::SessionStatus;
+use crate::channels::ChannelsMessage;
+use crate::host::Host;
+use crate::places::Place;
+use crate::sessions::SessionsMessage;
+use crate::slot::Timer;
+
+/// Rounds of one look; `decide` comes to rest within fewer.
+const ROUNDS_MAX: usize = 16;
+/// How long a graceful stop waits for calls under way.
+const FINISH_MAX: Duration = Duration::from_secs(8);
+/// A wait after something that will pass by itself.
+const SOON: Duration = Duration::from_secs(1);
+
+#[derive(Debug)]
+pub struct SessionState {
+    pub(super) args: SessionArgs,
+    pub(super) myself: ActorRef<SessionMessage>,
+    pub(super) store: Db<SessionStore>,
+    pub(super) container: Seen,
+    pub(super) link: Option<Link>,
+    pub(super) place: Option<Place>,
+    /// Parts that tasks of this actor are sending.
+    pub(super) in_flight: HashSet<PartKey>,
+    /// What runs beside the mailbox; aborted when the actor is gone.
+    pub(super) calls: JoinSet<()>,
+    pub(super) watch: JoinSet<()>,
+    /// The last time that anything happened, and that the provider gave a sign.
+    pub(super) last_event: Instant,
+    pub(super) last_sign: Instant,
+    timer: Option<Timer<SessionMessage>>,
+    /// Messages from the parent; see [`SessionsMessage::Resting`].
+    seen: u64,
+    folders_made: bool,
+    awake: bool,
+    why: Option<String>,
+}
+
+impl SessionState {
+    pub(super) fn new(args: SessionArgs, myself: ActorRef<SessionMessage>) -> Self {
+        let paths = args.host.layout.session(args.row.id);
+        let journal = args.host.journal;
+        let store =
+            Db::new(Arc::clone(&args.host.gate), move || SessionStore::open(&paths, journal));
+        let now = Instant::now();
+        Self {
+            args,
+            myself,
+            store,
+            container: Seen::Unread,
+            link: None,
+            place: None,
+            in_flight: HashSet::new(),
+            calls: JoinSet::new(),
+            watch: JoinSet::new(),
+            last_event: now,
+            last_sign: now,
+            timer: None,
+            seen: 0,
+            folders_made: false,
+            awake: false,
+            why: None,
+        }
+    }
+
+    pub(super) fn id(&self) -> SessionId {
+        self.args.row.id
+    }
+
+    pub(super) fn host(&self) -> &Arc<Host> {
+        &self.args.host
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.args.host.clock.now()
+    }
+
+    pub(super) async fn take(&mut self, message: SessionMessage) -> Result<(), SessionError> {
+        while self.calls.try_join_next().is_some() {}
+        match message {
+            SessionMessage::Inbound { messages, reply } => {
+                self.seen += 1;
+                self.last_event = Instant::now();
+                self.store_inbound(messages, reply).await?;
+            }
+            SessionMessage::Reachable => {
+                self.seen += 1;
+                self.make_folders().await?;
+                let chat = self.args.row.chat.clone();
+                self.store.write("a reachable chat", move |it| it.inbound.reachable(&chat)).await?;
+            }
+            SessionMessage::Sweep => {
+                self.seen += 1;
+                self.container.distrust();
+            }
+            SessionMessage::Status(reply) => return self.report(reply).await,
+            SessionMessage::Look => {}
+            SessionMessage::Progress => {
+                self.last_sign = Instant::now();
+                self.last_event = self.last_sign;
+                let chat = self.args.row.chat.clone();
+                self.host().peers.channels.cast(ChannelsMessage::Working(chat));
+                return Ok(());
+            }
+            SessionMessage::Sandbox(report) => self.take_report(report).await?,
+            SessionMessage::Landed(landed) => self.take_landed(landed).await?,
+        }
+        self.reconcile().await
+    }
+
+    /// Answers after the commit. A failure of the database is answered too, before it is raised.
+    async fn store_inbound(
+        &mut self,
+        messages: Vec<domain::message::Incoming>,
+        reply: RpcReplyPort<Result<(), String>>,
+    ) -> Result<(), SessionError> {
+        let stored = self.try_store(messages).await;
+        let answer = match &stored {
+            Ok(()) => Ok(()),
+            Err(err) => Err(crate::sessions::child::chain(err)),
+        };
+        // The caller may have given up waiting; the row is what counts.
+        let _ = reply.send(answer);
+        stored
+    }
+
+    async fn try_store(
+        &mut self,
+        messages: Vec<domain::message::Incoming>,
+    ) -> Result<(), SessionError> {
+        self.make_folders().await?;
+        if !self.awake {
+            // First, so that a crash right after the commit below leaves a trace of the work.
+            let id = self.id();
+            self.host().central.write("awake", move |it| it.set_awake(id, true)).await?;
+            self.awake = true;
+        }
+        let now = self.now();
+        self.store.write("a message", move |it| it.inbound.insert(&messages, now)).await?;
+        Ok(())
+    }
+
+    async fn make_folders(&mut self) -> Result<(), SessionError> {
+        if !self.folders_made {
+            let (host, row) = (Arc::clone(self.host()), self.args.row.clone());
+            let made =
+                tokio::task::spawn_blocking(move || super::container::make_folders(&host, &row));
+            made.await.map_err(std::io::Error::other)??;
+            self.folders_made = true;
+        }
+        Ok(())
+    }
+
+    async fn reconcile(&mut self) -> Result<(), SessionError> {
+        self.make_folders().await?;
+        for _ in 0..ROUNDS_MAX {
+            let view = self.view().await?;
+            let now = self.now();
+            let effects = decide(&view, &self.host().policy.session, now);
+            let mut changed = false;
+            for effect in effects {
+                debug!(?effect, "performing");
+                changed |= self.perform(effect).await?;
+            }
+            if !changed {
+                self.arm(&view, now);
+                return Ok(());
+            }
+        }
+        self.look_again_soon();
+        Ok(())
+    }
+
+    async fn view(&mut self) -> Result<View, SessionError> {
+        self.observe();
+        let snapshot = self.store.read(SessionStore::snapshot).await?;
+        let Snapshot { news, needs_runner, waiting, mut parts, launches } = snapshot;
+        for part in &mut parts {
+            part.in_flight = self.in_flight.contains(&part.key);
+        }
+        Ok(View {
+            news,
+            needs_runner,
+            parts,
+            waiting,
+            container: self.container.as_container(self.last_sign.elapsed()),
+            launches,
+            crowded: self.host().places.crowded(),
+            quiet_for: self.last_event.elapsed(),
+        })
+    }
+
+    /// One outside call or one commit per arm; a condition here belongs in `decide`. Returns
+    /// whether the next look may see something else.
+    async fn perform(&mut self, effect: Effect) -> Result<bool, SessionError> {
+        let now = self.now();
+        match effect {
+            Effect::Absorb => {
+                let chars_max = self.part_chars_max();
+                let absorbed =
+                    self.store.write("a reply", move |it| it.absorb(chars_max, now)).await?;
+                self.last_event = Instant::now();
+                self.last_sign = self.last_event;
+                for (message, outcome) in absorbed.ended {
+                    info!(%message, outcome = outcome.as_str(), "a message reached its end");
+                }
+            }
+            Effect::Delivery(effect) => return self.perform_delivery(effect).await,
+            Effect::Start => self.start(),
+            Effect::Stop(reason) => self.stop(reason),
+            Effect::Bury(incarnation) => self.bury(incarnation),
+            Effect::Ring => {
+                if let Some(link) = &self.link {
+                    link.ring();
+                }
+                return Ok(false);
+            }
+            Effect::Release { message, by, at } => {
+                let release = move |it: &mut SessionStore| it.inbound.release(message, by, at);
+                self.store.write("a release", release).await?;
+            }
+            Effect::Fail { message, why } => {
+                let fail = move |it: &mut SessionStore| {
+                    let last_words = it.inbound.last_words()?;
+                    it.inbound.fail(message, why, &last_words, now)
+                };
+                self.store.write("a failure", fail).await?;
+            }
+            Effect::Tell { message } => {
+                self.store.write("a notice", move |it| it.inbound.tell(message, now)).await?;
+            }
+            Effect::Rest => {
+                self.rest().await?;
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    async fn rest(&mut self) -> Result<(), SessionError> {
+        let id = self.id();
+        self.host().central.write("asleep", move |it| it.set_awake(id, false)).await?;
+        self.awake = false;
+        // The parent refuses if something is on its way here; then that message looks again.
+        let _ = self.args.parent.cast(SessionsMessage::Resting { id, seen: self.seen });
+        Ok(())
+    }
+
+    fn part_chars_max(&self) -> usize {
+        let mut all = channel::registrations().into_iter();
+        let found = all.find(|it| it.name == self.args.row.chat.channel);
+        found.map_or(4_000, |it| it.caps.text_chars_max)
+    }
+
+    /// Sets the timer for the next look that nothing else may cause.
+    fn arm(&mut self, view: &View, now: Timestamp) {
+        if let Some(old) = self.timer.take() {
+            old.abort();
+        }
+        if let Some(wait) = next_look(view, &self.host().policy.session, now) {
+            self.timer = Some(self.myself.send_after(wait, || SessionMessage::Look));
+        }
+    }
+
+    pub(super) fn look_again_soon(&mut self) {
+        if let Some(old) = self.timer.take() {
+            old.abort();
+        }
+        self.timer = Some(self.myself.send_after(SOON, || SessionMessage::Look));
+    }
+
+    pub(super) async fn finish_calls(&mut self) {
+        let calls = &mut self.calls;
+        let all = async { while calls.join_next().await.is_some() {} };
+        // What does not end in time is found by the next incarnation.
+        let _ = timeout(FINISH_MAX, all).await;
+    }
+
+    /// Remembered for `status` only.
+    pub(super) fn explain(&mut self, why: Option<String>) {
+        self.why = why;
+    }
+
+    async fn report(&mut self, reply: RpcReplyPort<SessionStatus>) -> Result<(), SessionError> {
+        self.make_folders().await?;
+        let snapshot = self.store.read(SessionStore::snapshot).await?;
+        let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
+        let _ = reply.send(SessionStatus {
+            id: self.id().to_string(),
+            agent: self.args.row.agent.to_string(),
+            chat: format!("{}:{}", self.args.row.chat.channel, self.args.row.chat.chat),
+            container: container_word(&self.container.as_container(Duration::ZERO)).into(),
+            waiting: count(snapshot.waiting.len()),
+            undelivered: count(snapshot.parts.len()),
+            why: self.why.clone(),
+        });
+        Ok(())
+    }
+}
+
+fn container_word(container: &Container) -> &'static str {
+    match container {
+        Container::Unknown => "unknown",
+        Container::Absent => "absent",
+        Container::Busy => "busy",
+        Container::Running { .. } => "running",
+        Container::Exited { .. } => "exited",
+    }
+}

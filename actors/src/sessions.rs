@@ -1,0 +1,265 @@
+//! Supervises every [`SessionActor`]: starts on demand, restarts on failure, parks one that flaps.
+//!
+//! Messages  [`SessionsMessage`].
+//! Strategy  one-for-one, dynamic. A child that fails is started again after a back-off; one that
+//!           spends its [`RestartBudget`], or whose files need somebody to act, is parked for a
+//!           while and reported. Its siblings do not notice.
+//! Children  unnamed, because ractor names are process-global and tests run in one process.
+//!
+//! Invariants
+//! - At most one incarnation of a session lives at a time.
+//! - A message is never handed to a child that is on its way out: it waits for the successor.
+
+pub(crate) mod child;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use domain::SessionId;
+use domain::message::Incoming;
+use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort, SupervisionEvent};
+use sandbox::SandboxError;
+use store::SessionRow;
+use tokio::task::JoinSet;
+use tracing::{info, warn};
+
+use self::child::{Child, Phase};
+use crate::host::Host;
+use crate::session::{SessionActor, SessionArgs, SessionMessage};
+use crate::sweep::SweepMessage;
+
+#[derive(Debug)]
+pub struct SessionSupervisor;
+
+#[derive(Debug)]
+pub enum SessionsMessage {
+    /// Messages for a session. Answered after their commit, or with the reason for the sender.
+    Inbound { row: SessionRow, messages: Vec<Incoming>, reply: RpcReplyPort<Result<(), String>> },
+    /// The chat of a session can be reached again.
+    Reachable { row: SessionRow },
+    /// Look at everything that may have something to do.
+    Sweep,
+    /// These sessions may have something to do.
+    Wake(Vec<SessionRow>),
+    /// An idle child that got `seen` messages from here has nothing left to do.
+    Resting { id: SessionId, seen: u64 },
+    /// The back-off of a failed child is over.
+    Respawn(SessionId),
+    /// Every session that has a child, or is parked.
+    List(RpcReplyPort<Vec<Listed>>),
+}
+
+/// One line of [`SessionsMessage::List`].
+#[derive(Clone, Debug)]
+pub struct Listed {
+    pub row: SessionRow,
+    /// `None` while it is parked or about to be restarted.
+    pub actor: Option<ActorRef<SessionMessage>>,
+    /// Why it is out of service.
+    pub parked: Option<String>,
+}
+
+#[derive(Debug)]
+pub struct SessionsState {
+    host: Arc<Host>,
+    children: HashMap<SessionId, Child>,
+    sweep: JoinSet<()>,
+}
+
+impl Actor for SessionSupervisor {
+    type Msg = SessionsMessage;
+    type State = SessionsState;
+    type Arguments = Arc<Host>;
+
+    async fn pre_start(
+        &self,
+        _myself: ActorRef<SessionsMessage>,
+        host: Arc<Host>,
+    ) -> Result<SessionsState, ActorProcessingErr> {
+        Ok(SessionsState { host, children: HashMap::new(), sweep: JoinSet::new() })
+    }
+
+    async fn handle(
+        &self,
+        myself: ActorRef<SessionsMessage>,
+        message: SessionsMessage,
+        state: &mut SessionsState,
+    ) -> Result<(), ActorProcessingErr> {
+        match message {
+            SessionsMessage::Inbound { row, messages, reply } => {
+                let message = SessionMessage::Inbound { messages, reply };
+                state.hand_over(&myself, row, message).await
+            }
+            SessionsMessage::Reachable { row } => {
+                state.hand_over(&myself, row, SessionMessage::Reachable).await
+            }
+            SessionsMessage::Sweep => {
+                state.sweep(&myself);
+                Ok(())
+            }
+            SessionsMessage::Wake(rows) => {
+                for row in rows {
+                    state.hand_over(&myself, row, SessionMessage::Sweep).await?;
+                }
+                Ok(())
+            }
+            SessionsMessage::Resting { id, seen } => {
+                state.let_rest(id, seen);
+                Ok(())
+            }
+            SessionsMessage::Respawn(id) => state.respawn(&myself, id).await,
+            SessionsMessage::List(reply) => {
+                let _ = reply.send(state.children.values().map(Child::listed).collect());
+                Ok(())
+            }
+        }
+    }
+
+    /// Overridden because the default stops the supervisor when any child exits.
+    async fn handle_supervisor_evt(
+        &self,
+        myself: ActorRef<SessionsMessage>,
+        event: SupervisionEvent,
+        state: &mut SessionsState,
+    ) -> Result<(), ActorProcessingErr> {
+        match event {
+            SupervisionEvent::ActorFailed(cell, err) => {
+                let now = state.host.clock.now();
+                let policy = state.host.policy;
+                let found = state.children.values_mut().find(|it| it.is(cell.get_id()));
+                if let Some(child) = found {
+                    warn!(session = %child.row.id, error = &*err as &dyn std::error::Error, "a session failed");
+                    let id = child.row.id;
+                    match child.failed(err, &policy, now) {
+                        Phase::Parked { until, .. } => {
+                            state.host.peers.sweep.cast(SweepMessage::DueAt(*until));
+                        }
+                        Phase::Restarting { after } => {
+                            myself.send_after(*after, move || SessionsMessage::Respawn(id));
+                        }
+                        Phase::Live(_) | Phase::Ending(_) => {}
+                    }
+                }
+            }
+            SupervisionEvent::ActorTerminated(cell, ..) => state.ended(&myself, &cell).await?,
+            SupervisionEvent::ActorStarted(_) | SupervisionEvent::ProcessGroupChanged(_) => (),
+        }
+        Ok(())
+    }
+}
+
+impl SessionsState {
+    /// Gives a message to the session's child, which is started if needed. A message for a parked
+    /// session is answered with the reason.
+    async fn hand_over(
+        &mut self,
+        myself: &ActorRef<SessionsMessage>,
+        row: SessionRow,
+        message: SessionMessage,
+    ) -> Result<(), ActorProcessingErr> {
+        let id = row.id;
+        let now = self.host.clock.now();
+        let child = self.children.entry(id).or_insert_with(|| Child::new(row));
+        child.unpark(now, self.host.policy.session.park_for);
+        child.hand_over(message);
+        if child.wants_start() { self.respawn(myself, id).await } else { Ok(()) }
+    }
+
+    async fn respawn(
+        &mut self,
+        myself: &ActorRef<SessionsMessage>,
+        id: SessionId,
+    ) -> Result<(), ActorProcessingErr> {
+        let Some(child) = self.children.get_mut(&id).filter(|it| it.may_start()) else {
+            return Ok(());
+        };
+        let args = SessionArgs {
+            row: child.row.clone(),
+            host: Arc::clone(&self.host),
+            parent: myself.clone(),
+        };
+        let (actor, _) = Actor::spawn_linked(None, SessionActor, args, myself.get_cell()).await?;
+        child.started(actor);
+        Ok(())
+    }
+
+    fn let_rest(&mut self, id: SessionId, seen: u64) {
+        if let Some(child) = self.children.get_mut(&id) {
+            child.let_rest(seen);
+        }
+    }
+
+    async fn ended(
+        &mut self,
+        myself: &ActorRef<SessionsMessage>,
+        cell: &ractor::ActorCell,
+    ) -> Result<(), ActorProcessingErr> {
+        let found = self.children.values_mut().find(|it| it.is(cell.get_id()));
+        let Some(id) = found.map(|it| it.row.id) else {
+            return Ok(());
+        };
+        let Some(child) = self.children.remove(&id) else {
+            return Ok(());
+        };
+        if let Some(successor) = child.into_successor() {
+            self.children.insert(id, successor);
+            return self.respawn(myself, id).await;
+        }
+        Ok(())
+    }
+
+    /// Live children look again; sessions that may have work but no child get one; containers that
+    /// belong to nobody are removed. Costs what is awake, not what exists.
+    fn sweep(&mut self, myself: &ActorRef<SessionsMessage>) {
+        for child in self.children.values_mut() {
+            if child.is_live() {
+                child.hand_over(SessionMessage::Sweep);
+            }
+        }
+        while self.sweep.try_join_next().is_some() {}
+        if !self.sweep.is_empty() {
+            return; // The last one still waits for the engine.
+        }
+        let (host, myself) = (Arc::clone(&self.host), myself.clone());
+        let live: Vec<SessionId> =
+            self.children.values().filter(|it| it.is_live()).map(|it| it.row.id).collect();
+        self.sweep.spawn(async move {
+            let rows = asleep_with_work(&host, &live).await;
+            if !rows.is_empty() {
+                let _ = myself.cast(SessionsMessage::Wake(rows));
+            }
+        });
+    }
+}
+
+async fn asleep_with_work(host: &Host, live: &[SessionId]) -> Vec<SessionRow> {
+    let mut rows = host.central.read(|central| central.awake()).await.unwrap_or_else(|err| {
+        warn!(error = &err as &dyn std::error::Error, "left for the next sweep");
+        Vec::new()
+    });
+    match host.sandbox.list().await {
+        Ok(found) => {
+            for id in found {
+                if live.contains(&id) || rows.iter().any(|it| it.id == id) {
+                    continue;
+                }
+                match host.central.read(move |central| central.session(id)).await {
+                    Ok(Some(row)) => rows.push(row),
+                    Ok(None) => remove_orphan(host, id).await,
+                    Err(_) => {}
+                }
+            }
+        }
+        Err(SandboxError::Unreachable(_)) => {}
+        Err(err) => warn!(error = &err as &dyn std::error::Error, "could not list the containers"),
+    }
+    rows.retain(|it| !live.contains(&it.id));
+    rows
+}
+
+async fn remove_orphan(host: &Host, id: SessionId) {
+    info!(session = %id, "removing a container that belongs to no session");
+    if let Err(err) = host.sandbox.stop(id).await {
+        warn!(error = &err as &dyn std::error::Error, "left for the next sweep");
+    }
+}

@@ -1,0 +1,161 @@
+//! What the supervisor knows of one session.
+
+use std::time::Duration;
+
+use domain::restart::{RestartBudget, Verdict};
+use domain::time::Timestamp;
+use ractor::{ActorId, ActorProcessingErr, ActorRef};
+use store::SessionRow;
+use tracing::error;
+
+use super::Listed;
+use crate::host::Policy;
+use crate::session::{SessionError, SessionMessage};
+
+/// Messages that wait for a child that is being restarted; beyond that senders are told to retry.
+const QUEUE_MAX: usize = 1_000;
+
+#[derive(Debug)]
+pub(super) struct Child {
+    pub(super) row: SessionRow,
+    phase: Phase,
+    budget: RestartBudget,
+    /// Messages handed to the live actor; it may only rest when it has seen them all.
+    handed: u64,
+    queue: Vec<SessionMessage>,
+}
+
+#[derive(Debug)]
+pub(super) enum Phase {
+    Live(ActorRef<SessionMessage>),
+    /// Told to stop, not gone yet.
+    Ending(ActorRef<SessionMessage>),
+    Restarting {
+        after: Duration,
+    },
+    Parked {
+        until: Timestamp,
+        why: String,
+    },
+}
+
+impl Child {
+    pub(super) fn new(row: SessionRow) -> Self {
+        let phase = Phase::Restarting { after: Duration::ZERO };
+        Self { row, phase, budget: RestartBudget::default(), handed: 0, queue: Vec::new() }
+    }
+
+    pub(super) fn is(&self, id: ActorId) -> bool {
+        match &self.phase {
+            Phase::Live(actor) | Phase::Ending(actor) => actor.get_id() == id,
+            Phase::Restarting { .. } | Phase::Parked { .. } => false,
+        }
+    }
+
+    pub(super) fn is_live(&self) -> bool {
+        matches!(self.phase, Phase::Live(_))
+    }
+
+    /// Nobody lives, and nobody waits for a back-off.
+    pub(super) fn wants_start(&self) -> bool {
+        matches!(self.phase, Phase::Restarting { after } if after.is_zero())
+    }
+
+    pub(super) fn may_start(&self) -> bool {
+        matches!(self.phase, Phase::Restarting { .. })
+    }
+
+    pub(super) fn started(&mut self, actor: ActorRef<SessionMessage>) {
+        self.phase = Phase::Live(actor);
+        self.handed = 0;
+        for message in std::mem::take(&mut self.queue) {
+            self.hand_over(message);
+        }
+    }
+
+    pub(super) fn hand_over(&mut self, message: SessionMessage) {
+        match &self.phase {
+            Phase::Live(actor) => {
+                self.handed += 1;
+                // Fails only when it just died; then the sender is told by its dropped reply.
+                let _ = actor.cast(message);
+            }
+            Phase::Parked { why, .. } => message.refuse(why),
+            Phase::Ending(_) | Phase::Restarting { .. } if self.queue.len() < QUEUE_MAX => {
+                self.queue.push(message);
+            }
+            Phase::Ending(_) | Phase::Restarting { .. } => {
+                message.refuse("the session is being restarted; send it again in a moment");
+            }
+        }
+    }
+
+    /// Stops the child unless something was handed to it that it has not seen.
+    pub(super) fn let_rest(&mut self, seen: u64) {
+        if let Phase::Live(actor) = &self.phase
+            && seen == self.handed
+        {
+            actor.stop(None);
+            self.phase = Phase::Ending(actor.clone());
+        }
+    }
+
+    /// What is left when the child has ended in peace: itself anew, if somebody asked for it.
+    pub(super) fn into_successor(self) -> Option<Self> {
+        let phase = Phase::Restarting { after: Duration::ZERO };
+        (!self.queue.is_empty()).then_some(Self { phase, ..self })
+    }
+
+    /// Decides what follows from a failure.
+    pub(super) fn failed(
+        &mut self,
+        err: ActorProcessingErr,
+        policy: &Policy,
+        now: Timestamp,
+    ) -> &Phase {
+        let needs_somebody =
+            err.downcast_ref::<SessionError>().is_some_and(SessionError::is_permanent);
+        let verdict = self.budget.record(policy.restarts, now);
+        self.phase = match verdict {
+            Verdict::Restart { after } if !needs_somebody => Phase::Restarting { after },
+            Verdict::Restart { .. } | Verdict::GiveUp => {
+                let why = format!("this conversation is out of service: {}", chain(&*err));
+                error!(session = %self.row.id, why, "parked");
+                self.queue.drain(..).for_each(|it| it.refuse(&why));
+                Phase::Parked { until: now + policy.session.park_for, why }
+            }
+        };
+        &self.phase
+    }
+
+    /// Gives a parked session another chance once its time is over.
+    pub(super) fn unpark(&mut self, now: Timestamp, park_for: Duration) {
+        if let Phase::Parked { until, .. } = &self.phase
+            && until.is_due(now, park_for)
+        {
+            self.budget = RestartBudget::default();
+            self.phase = Phase::Restarting { after: Duration::ZERO };
+        }
+    }
+
+    pub(super) fn listed(&self) -> Listed {
+        let (actor, parked) = match &self.phase {
+            Phase::Live(actor) => (Some(actor.clone()), None),
+            Phase::Parked { why, .. } => (None, Some(why.clone())),
+            Phase::Ending(_) | Phase::Restarting { .. } => (None, None),
+        };
+        Listed { row: self.row.clone(), actor, parked }
+    }
+}
+
+/// An error and its causes in one line.
+pub(crate) fn chain(err: &dyn std::error::Error) -> String {
+    let mut text = err.to_string();
+    let mut cause = err.source();
+    while let Some(err) = cause {
+        text.push_str(": ");
+        text.push_str(&err.to_string());
+        cause = err.source();
+    }
+    text
+}

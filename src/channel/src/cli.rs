@@ -1,0 +1,67 @@
+//! The terminal as a channel: a unix socket on which `nanoclaw chat` talks to the host.
+//!
+//! Each connection names its chat first; several may name the same one and then see the same
+//! answers. A message is acknowledged after it was committed, a part counts as delivered after a
+//! client acknowledged it. Ids come from the client, so that a message sent again after a lost
+//! acknowledgement is stored once. See [`frames`] for the lines.
+
+mod client;
+pub mod frames;
+mod sink;
+mod source;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use tokio::net::UnixListener;
+use tokio::sync::mpsc;
+
+use self::client::Clients;
+use self::sink::CliSink;
+use self::source::CliSource;
+use crate::{Account, Adapter, Caps, ChannelError, Connection, Registration};
+
+/// The channel's name.
+pub const NAME: &str = "cli";
+/// The name of the socket in the run directory.
+pub const SOCKET: &str = "cli.sock";
+
+/// Events that clients may have sent ahead of the host's commits; then they have to wait.
+const EVENTS_AHEAD_MAX: usize = 256;
+
+#[derive(Debug)]
+struct Cli;
+
+inventory::submit! {
+    Registration {
+        name: NAME,
+        caps: Caps { text_chars_max: 64 * 1024, owner_only: true },
+        adapter: &Cli,
+    }
+}
+
+#[async_trait]
+impl Adapter for Cli {
+    async fn connect(&self, account: &Account) -> Result<Connection, ChannelError> {
+        let path = account.run_dir.join(SOCKET);
+        // A host holds the lock on the directory, so a socket that is here is a dead one's.
+        let _ = fs::remove_file(&path);
+        let bind = || {
+            let listener = UnixListener::bind(&path)?;
+            // The directory is 0700, so nobody connects between these two lines.
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o600))?;
+            Ok(listener)
+        };
+        let listener =
+            bind().map_err(|err: std::io::Error| ChannelError::Unreachable(err.into()))?;
+        let clients = Arc::new(Clients::new(account.name.clone()));
+        let (events, inbox) = mpsc::channel(EVENTS_AHEAD_MAX);
+        let source = CliSource::new(listener, Arc::clone(&clients), events, inbox);
+        Ok(Connection { source: Box::new(source), sink: Arc::new(CliSink::new(clients)) })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,53 @@
+//! Shows parts in the terminals of a chat.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use domain::message::Address;
+use tokio::time::timeout;
+
+use super::client::Clients;
+use super::frames::ToClient;
+use crate::{DeliverError, Part, Sink};
+
+/// A terminal on this machine that does not answer within this has gone away.
+const SHOWN_WITHIN: Duration = Duration::from_secs(10);
+
+#[derive(Debug)]
+pub(super) struct CliSink {
+    clients: Arc<Clients>,
+}
+
+impl CliSink {
+    pub(super) fn new(clients: Arc<Clients>) -> Self {
+        Self { clients }
+    }
+}
+
+#[async_trait]
+impl Sink for CliSink {
+    /// The part's key serves as the id: the terminal drops a key that it has shown.
+    async fn deliver(&self, part: &Part) -> Result<String, DeliverError> {
+        let shown = self.clients.expect_shown(&part.key);
+        let line = ToClient::Part {
+            key: part.key.clone(),
+            reply_to: part.reply_to.clone(),
+            text: part.text.clone(),
+            last: part.last,
+            repeat: part.repeat,
+        };
+        if self.clients.send(&part.to.chat, &line) == 0 {
+            return Err(DeliverError::Unreachable("no terminal is open on this chat".into()));
+        }
+        match timeout(SHOWN_WITHIN, shown).await {
+            Ok(Ok(())) => Ok(part.key.clone()),
+            Ok(Err(err)) => Err(DeliverError::Unknown(err.into())),
+            Err(err) => Err(DeliverError::Unknown(err.into())),
+        }
+    }
+
+    async fn working(&self, chat: &Address) {
+        self.clients.send(&chat.chat, &ToClient::Working);
+    }
+}

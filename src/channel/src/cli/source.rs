@@ -1,0 +1,192 @@
+//! Takes lines from terminals and turns them into events.
+
+use std::io;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use domain::message::{Incoming, refusal};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::mpsc::{Receiver, Sender};
+use tokio::task::JoinSet;
+use tracing::debug;
+
+use super::client::{Clients, Lines};
+use super::frames::{FromClient, LINE_BYTES_MAX, ToClient};
+use crate::{Batch, ChannelError, Cursor, Event, Source, Verdict};
+
+/// Events taken in one batch, and so in one commit per session.
+const BATCH_MAX: usize = 64;
+
+/// An event and where its verdict goes.
+pub(super) type Asked = (Event, Option<(String, Lines)>);
+
+#[derive(Debug)]
+pub(super) struct CliSource {
+    listener: UnixListener,
+    clients: Arc<Clients>,
+    events: Sender<Asked>,
+    inbox: Receiver<Asked>,
+    /// Who asked for each event of the batch that is not settled yet.
+    unsettled: Vec<Option<(String, Lines)>>,
+    connections: JoinSet<()>,
+}
+
+impl CliSource {
+    pub(super) fn new(
+        listener: UnixListener,
+        clients: Arc<Clients>,
+        events: Sender<Asked>,
+        inbox: Receiver<Asked>,
+    ) -> Self {
+        let connections = JoinSet::new();
+        Self { listener, clients, events, inbox, unsettled: Vec::new(), connections }
+    }
+
+    fn accept(&mut self, stream: UnixStream) {
+        while self.connections.try_join_next().is_some() {}
+        let (clients, events) = (Arc::clone(&self.clients), self.events.clone());
+        self.connections.spawn(async move {
+            if let Err(err) = serve(stream, &clients, &events).await {
+                debug!(error = &err as &dyn std::error::Error, "a terminal went away");
+            }
+        });
+    }
+}
+
+#[async_trait]
+impl Source for CliSource {
+    /// The cursor stays empty: what a terminal was not told to be stored, it sends again.
+    async fn receive(&mut self, _after: &Cursor) -> Result<Batch, ChannelError> {
+        loop {
+            tokio::select! {
+                biased;
+                asked = self.inbox.recv() => {
+                    let mut events = Vec::new();
+                    let mut next = asked;
+                    self.unsettled.clear();
+                    while let Some((event, who)) = next {
+                        events.push(event);
+                        self.unsettled.push(who);
+                        next = if events.len() < BATCH_MAX { self.inbox.try_recv().ok() } else { None };
+                    }
+                    return Ok(Batch { events, cursor: Cursor::default() });
+                }
+                accepted = self.listener.accept() => match accepted {
+                    Ok((stream, _)) => self.accept(stream),
+                    Err(err) => return Err(ChannelError::Unreachable(err.into())),
+                },
+            }
+        }
+    }
+
+    async fn settle(&mut self, verdicts: &[Verdict]) -> Result<(), ChannelError> {
+        for (who, verdict) in self.unsettled.drain(..).zip(verdicts) {
+            let Some((id, lines)) = who else { continue };
+            let line = match verdict {
+                Verdict::Stored => ToClient::Stored { id },
+                Verdict::Refused(why) => ToClient::Refused { id: Some(id), why: why.clone() },
+            };
+            // A terminal that is gone asks again with the same id.
+            let _ = lines.try_send(line);
+        }
+        Ok(())
+    }
+}
+
+async fn serve(stream: UnixStream, clients: &Clients, events: &Sender<Asked>) -> io::Result<()> {
+    let (reading, writing) = stream.into_split();
+    let (lines, mut queue) = Clients::lines();
+    let mut client = Client { clients, events, lines, chat: None };
+    let out = tokio::select! {
+        out = client.read(BufReader::new(reading)) => out,
+        out = write(writing, &mut queue) => out,
+    };
+    if let Some((_, id)) = client.chat {
+        clients.leave(id);
+    }
+    out
+}
+
+async fn write(mut writing: OwnedWriteHalf, queue: &mut Receiver<ToClient>) -> io::Result<()> {
+    while let Some(line) = queue.recv().await {
+        let mut bytes = serde_json::to_vec(&line)?;
+        bytes.push(b'\n');
+        writing.write_all(&bytes).await?;
+    }
+    Ok(())
+}
+
+/// One connected terminal.
+struct Client<'a> {
+    clients: &'a Clients,
+    events: &'a Sender<Asked>,
+    lines: Lines,
+    chat: Option<(String, u64)>,
+}
+
+impl Client<'_> {
+    async fn read(&mut self, mut reading: BufReader<OwnedReadHalf>) -> io::Result<()> {
+        let mut line = Vec::new();
+        loop {
+            line.clear();
+            let limit = u64::try_from(LINE_BYTES_MAX).unwrap_or(u64::MAX);
+            let length = (&mut reading).take(limit).read_until(b'\n', &mut line).await?;
+            if length == 0 {
+                return Ok(());
+            }
+            if line.last() != Some(&b'\n') && LINE_BYTES_MAX <= length {
+                self.refuse(None, "the line is too long".into()).await;
+                return Ok(());
+            }
+            match parse(&line) {
+                Ok(frame) => self.take(frame).await,
+                Err(why) => self.refuse(None, why).await,
+            }
+        }
+    }
+
+    async fn take(&mut self, frame: FromClient) {
+        match frame {
+            FromClient::Hello { chat } => {
+                if let Some((_, id)) = self.chat.take() {
+                    self.clients.leave(id);
+                }
+                let id = self.clients.join(&chat, self.lines.clone());
+                let reachable = Event::Reachable(self.clients.address(&chat));
+                self.chat = Some((chat, id));
+                // Fails only while the adapter is dropped.
+                let _ = self.events.send((reachable, None)).await;
+            }
+            FromClient::Message { id, text, agent } => {
+                let Some((chat, _)) = &self.chat else {
+                    return self.refuse(Some(id), "say hello with a chat first".into()).await;
+                };
+                if let Some(why) = refusal(&text) {
+                    return self.refuse(Some(id), why).await;
+                }
+                let message = Incoming {
+                    from: self.clients.address(chat),
+                    platform_id: id.clone(),
+                    sender_id: "cli:owner".into(),
+                    sender_name: "owner".into(),
+                    text,
+                    to_agent: agent,
+                };
+                let asked = (Event::Message(message), Some((id, self.lines.clone())));
+                let _ = self.events.send(asked).await;
+            }
+            FromClient::Shown { key } => self.clients.shown(&key),
+        }
+    }
+
+    async fn refuse(&self, id: Option<String>, why: String) {
+        let _ = self.lines.send(ToClient::Refused { id, why }).await;
+    }
+}
+
+fn parse(line: &[u8]) -> Result<FromClient, String> {
+    let text = std::str::from_utf8(line).map_err(|_| "the line is not UTF-8".to_owned())?;
+    serde_json::from_str(text).map_err(|err| format!("the line is not a known frame: {err}"))
+}

@@ -1,0 +1,105 @@
+//! The adapter against plain lines on a real socket.
+
+use std::path::Path;
+
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
+use tokio::net::UnixStream;
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+
+use super::*;
+use crate::{Cursor, DeliverError, Event, Part, Verdict};
+
+struct Terminal {
+    lines: Lines<BufReader<OwnedReadHalf>>,
+    writing: OwnedWriteHalf,
+}
+
+impl Terminal {
+    async fn open(dir: &Path) -> Self {
+        let stream = UnixStream::connect(dir.join(SOCKET)).await.unwrap();
+        let (reading, writing) = stream.into_split();
+        Self { lines: BufReader::new(reading).lines(), writing }
+    }
+
+    async fn say(&mut self, line: &[u8]) {
+        self.writing.write_all(line).await.unwrap();
+        self.writing.write_all(b"\n").await.unwrap();
+    }
+
+    async fn hear(&mut self) -> String {
+        self.lines.next_line().await.unwrap().unwrap()
+    }
+}
+
+async fn connect(dir: &Path) -> Connection {
+    let account = Account { name: "local".into(), run_dir: dir.to_owned() };
+    Cli.connect(&account).await.unwrap()
+}
+
+fn part(clients_chat: &str) -> Part {
+    Part {
+        to: Clients::new("local".into()).address(clients_chat),
+        key: "k1".into(),
+        text: "hi".into(),
+        reply_to: "m1".into(),
+        last: true,
+        repeat: false,
+    }
+}
+
+#[tokio::test]
+async fn a_message_is_acknowledged_after_the_verdict_and_a_part_after_it_was_shown() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut it = connect(dir.path()).await;
+    let mut terminal = Terminal::open(dir.path()).await;
+    terminal.say(br#"{"type":"hello","chat":"c"}"#).await;
+    let batch = it.source.receive(&Cursor::default()).await.unwrap();
+    assert!(matches!(&batch.events[..], [Event::Reachable(chat)] if chat.chat == "c"));
+    it.source.settle(&[Verdict::Stored]).await.unwrap();
+    terminal.say(br#"{"type":"message","id":"m1","text":"hello"}"#).await;
+    let batch = it.source.receive(&Cursor::default()).await.unwrap();
+    assert!(
+        matches!(&batch.events[..], [Event::Message(m)] if m.text == "hello" && m.platform_id == "m1")
+    );
+    it.source.settle(&[Verdict::Stored]).await.unwrap();
+    assert_eq!(terminal.hear().await, r#"{"type":"stored","id":"m1"}"#);
+    let sink = Arc::clone(&it.sink);
+    let (delivered, ()) = tokio::join!(async move { sink.deliver(&part("c")).await }, async {
+        let line = terminal.hear().await;
+        assert!(line.contains(r#""reply_to":"m1""#), "{line}");
+        terminal.say(br#"{"type":"shown","key":"k1"}"#).await;
+        // The source also pumps new connections, so it has to run for lines to be read.
+    });
+    assert_eq!(delivered.unwrap(), "k1");
+}
+
+#[tokio::test]
+async fn bad_lines_are_refused_with_a_reason_and_the_terminal_stays() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut it = connect(dir.path()).await;
+    let mut terminal = Terminal::open(dir.path()).await;
+    let drive = async { it.source.receive(&Cursor::default()).await.unwrap() };
+    let talk = async {
+        terminal.say(b"\xff\xfe").await;
+        assert!(terminal.hear().await.contains("not UTF-8"));
+        terminal.say(b"{nonsense").await;
+        assert!(terminal.hear().await.contains("not a known frame"));
+        terminal.say(br#"{"type":"message","id":"m","text":"x"}"#).await;
+        assert!(terminal.hear().await.contains("hello"));
+        terminal.say(br#"{"type":"hello","chat":"c"}"#).await;
+        terminal.say(br#"{"type":"message","id":"m","text":""}"#).await;
+        assert!(terminal.hear().await.contains("empty"));
+        let huge = format!(r#"{{"type":"message","id":"m","text":"{}"}}"#, "x".repeat(1024 * 1024));
+        terminal.say(huge.as_bytes()).await;
+        assert!(terminal.hear().await.contains("KiB"));
+    };
+    let (batch, ()) = tokio::join!(drive, talk);
+    assert!(matches!(&batch.events[..], [Event::Reachable(_)]));
+}
+
+#[tokio::test]
+async fn without_a_terminal_a_part_is_certainly_not_delivered() {
+    let dir = tempfile::tempdir().unwrap();
+    let it = connect(dir.path()).await;
+    assert!(matches!(it.sink.deliver(&part("c")).await, Err(DeliverError::Unreachable(_))));
+}

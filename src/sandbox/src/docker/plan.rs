@@ -1,0 +1,180 @@
+//! A [`Spec`] as the engine's words, and the engine's words as [`Observed`]. Pure.
+//!
+//! Everything here that restricts a container has its counterpart in [`super::isolation`].
+
+use std::collections::HashMap;
+
+use bollard::models::{
+    ContainerCreateBody, ContainerInspectResponse, ContainerState, ContainerStateStatusEnum,
+    HealthConfig, HostConfig, HostConfigLogConfig, Mount, MountBindOptions,
+    MountBindOptionsPropagationEnum, MountType, RestartPolicy, RestartPolicyNameEnum,
+};
+use bollard::query_parameters as q;
+use domain::{Incarnation, SessionId};
+
+use super::DockerOptions;
+use crate::{Mounts, Observed, Spec, inside};
+
+pub(super) const LABEL_INSTALL: &str = "nanoclaw.install";
+pub(super) const LABEL_SESSION: &str = "nanoclaw.session";
+const LABEL_INCARNATION: &str = "nanoclaw.incarnation";
+const LABEL_FINGERPRINT: &str = "nanoclaw.fingerprint";
+
+/// The one folder in memory. Programs run from it: agents write scripts there.
+pub(super) const TMP: &str = "/tmp";
+/// 512 MiB bounds what `/tmp` may take; it counts against the container's memory as well.
+const TMP_OPTIONS: &str = "rw,exec,nosuid,nodev,size=536870912,mode=1777";
+
+/// Stands for a container that carries our name but no label of ours: somebody else's work, older
+/// than every incarnation that was given out, and so to be replaced.
+const NO_INCARNATION: Incarnation = Incarnation(-1);
+
+pub(super) fn container_name(install: &str, session: SessionId) -> String {
+    format!("nanoclaw-{install}-{session}")
+}
+
+/// Host folder, path inside, and whether the container may write to it.
+pub(super) fn binds(mounts: &Mounts) -> [(&std::path::Path, &'static str, bool); 5] {
+    [
+        (&mounts.inbound, inside::IN, false),
+        (&mounts.outbound, inside::OUT, true),
+        (&mounts.workspace, inside::WORKSPACE, true),
+        (&mounts.home, inside::HOME, true),
+        (&mounts.link, inside::LINK, false),
+    ]
+}
+
+/// Bytes of a container's memory.
+pub(super) fn memory(spec: &Spec) -> i64 {
+    i64::from(spec.resources.memory_mib) * 1024 * 1024
+}
+
+/// Billionths of a processor.
+pub(super) fn nano_cpus(spec: &Spec) -> i64 {
+    i64::from(spec.resources.cpu_milli) * 1_000_000
+}
+
+pub(super) fn user((uid, gid): (u32, u32)) -> String {
+    format!("{uid}:{gid}")
+}
+
+/// Everything the engine is asked for.
+pub(super) fn body(options: &DockerOptions, spec: &Spec) -> ContainerCreateBody {
+    let mut env = spec.env.clone();
+    env.insert("HOME".to_owned(), inside::HOME.to_owned());
+    let labels = [
+        (LABEL_INSTALL, options.install.clone()),
+        (LABEL_SESSION, spec.session.to_string()),
+        (LABEL_INCARNATION, spec.incarnation.to_string()),
+        (LABEL_FINGERPRINT, spec.fingerprint.clone()),
+    ];
+    ContainerCreateBody {
+        image: Some(spec.image.clone()),
+        user: Some(user(options.user)),
+        working_dir: Some(inside::WORKSPACE.to_owned()),
+        env: Some(env.into_iter().map(|(key, value)| format!("{key}={value}")).collect()),
+        labels: Some(labels.map(|(key, value)| (key.to_owned(), value)).into()),
+        // An image must not bring its own way of being stopped, or programs of its own.
+        stop_signal: Some("SIGTERM".to_owned()),
+        healthcheck: Some(HealthConfig {
+            test: Some(vec!["NONE".to_owned()]),
+            ..HealthConfig::default()
+        }),
+        host_config: Some(host_config(spec)),
+        ..ContainerCreateBody::default()
+    }
+}
+
+fn host_config(spec: &Spec) -> HostConfig {
+    let binds = binds(&spec.mounts);
+    HostConfig {
+        network_mode: Some("none".to_owned()),
+        ipc_mode: Some("private".to_owned()),
+        cap_drop: Some(vec!["ALL".to_owned()]),
+        security_opt: Some(vec!["no-new-privileges".to_owned()]),
+        readonly_rootfs: Some(true),
+        tmpfs: Some([(TMP.to_owned(), TMP_OPTIONS.to_owned())].into()),
+        mounts: Some(binds.into_iter().map(|(from, to, rw)| bind(from, to, rw)).collect()),
+        memory: Some(memory(spec)),
+        // The same again, so that a container cannot take swap beside its memory.
+        memory_swap: Some(memory(spec)),
+        nano_cpus: Some(nano_cpus(spec)),
+        pids_limit: Some(i64::from(spec.resources.pids)),
+        // Reaps what the agent leaves behind, and makes a runner without a handler stop at once.
+        init: Some(true),
+        log_config: Some(log_config()),
+        // The host decides when to start again; and the exit code is read before the removal.
+        restart_policy: Some(RestartPolicy {
+            name: Some(RestartPolicyNameEnum::NO),
+            maximum_retry_count: None,
+        }),
+        auto_remove: Some(false),
+        ..HostConfig::default()
+    }
+}
+
+/// Private and without the mounts below it: what the host mounts there, now or later, stays out.
+fn bind(from: &std::path::Path, to: &str, writable: bool) -> Mount {
+    Mount {
+        typ: Some(MountType::BIND),
+        source: Some(from.to_string_lossy().into_owned()),
+        target: Some(to.to_owned()),
+        read_only: Some(!writable),
+        bind_options: Some(MountBindOptions {
+            propagation: Some(MountBindOptionsPropagationEnum::RPRIVATE),
+            non_recursive: Some(true),
+            ..MountBindOptions::default()
+        }),
+        ..Mount::default()
+    }
+}
+
+/// One file of at most 1 MB: output is only for [`crate::Sandbox::tail`], and must not fill a disk.
+fn log_config() -> HostConfigLogConfig {
+    let limits = [("max-size", "1m"), ("max-file", "1")];
+    HostConfigLogConfig {
+        typ: Some("json-file".to_owned()),
+        config: Some(limits.map(|(key, value)| (key.to_owned(), value.to_owned())).into()),
+    }
+}
+
+pub(super) fn list_options(install: &str) -> q::ListContainersOptions {
+    let filters = HashMap::from([("label", vec![format!("{LABEL_INSTALL}={install}")])]);
+    q::ListContainersOptionsBuilder::new().all(true).filters(&filters).build()
+}
+
+/// A container that was created but never ran counts as absent: its start was cut short, and the
+/// next one removes it.
+pub(super) fn observed(seen: &ContainerInspectResponse) -> Observed {
+    let label = |key| seen.config.as_ref()?.labels.as_ref()?.get(key);
+    let incarnation = label(LABEL_INCARNATION)
+        .and_then(|text| text.parse().ok())
+        .map_or(NO_INCARNATION, Incarnation);
+    let fingerprint = label(LABEL_FINGERPRINT).cloned().unwrap_or_default();
+    let state = seen.state.clone().unwrap_or_default();
+    match state.status {
+        None
+        | Some(
+            ContainerStateStatusEnum::EMPTY
+            | ContainerStateStatusEnum::CREATED
+            | ContainerStateStatusEnum::REMOVING,
+        ) => Observed::Absent,
+        Some(
+            ContainerStateStatusEnum::RUNNING
+            | ContainerStateStatusEnum::PAUSED
+            | ContainerStateStatusEnum::RESTARTING
+            | ContainerStateStatusEnum::STOPPING,
+        ) => Observed::Running { incarnation, fingerprint },
+        Some(ContainerStateStatusEnum::EXITED | ContainerStateStatusEnum::DEAD) => {
+            exited(incarnation, &state)
+        }
+    }
+}
+
+fn exited(incarnation: Incarnation, state: &ContainerState) -> Observed {
+    Observed::Exited {
+        incarnation,
+        code: state.exit_code.unwrap_or_default(),
+        out_of_memory: state.oom_killed.unwrap_or_default(),
+    }
+}

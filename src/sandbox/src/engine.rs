@@ -1,0 +1,171 @@
+//! The connection to the container engine, and what the engine says about itself.
+//!
+//! Invariants
+//! - Nothing is asked of the engine before the first call, so an engine that is down at the start
+//!   of the host is found again by whichever call comes first after it is back.
+//! - A call that gets no answer is [`SandboxError::Unreachable`]; a call that was answered with a
+//!   refusal never is.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bollard::errors::Error;
+use bollard::{API_DEFAULT_VERSION, Docker};
+use tokio::sync::OnceCell;
+use tokio::time::timeout;
+
+use crate::SandboxError;
+
+/// How long the engine may take to answer a question. It needs milliseconds; a loaded machine whose
+/// disk stalls has been seen to need a second.
+pub(crate) const ASK_MAX: Duration = Duration::from_secs(5);
+
+/// How long bollard waits for the head of an answer. Longer than any of our own deadlines but the
+/// image build's, whose head comes only after the engine has read the whole context.
+const HEAD_MAX: Duration = Duration::from_secs(15 * 60);
+
+/// One engine. Cheap to make: the connection is opened by the first call.
+#[derive(Debug)]
+pub struct Engine {
+    socket: Option<PathBuf>,
+    client: OnceCell<Docker>,
+}
+
+/// What the engine says about itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EngineInfo {
+    /// The engine's version, like `20.10.24`.
+    pub version: String,
+    /// Whether containers run on this very kernel, so that unix sockets and SQLite's shared memory
+    /// work across a mount. `false` when in doubt.
+    pub kernel_shared: bool,
+    /// The processor, as the engine's kernel calls it: `x86_64`, `aarch64`.
+    pub architecture: String,
+    /// Limits that this engine would silently ignore; empty is good.
+    pub missing_limits: Vec<&'static str>,
+}
+
+impl Engine {
+    /// `socket` is for tests and unusual installs; `None` is the place where the engine of this
+    /// operating system listens (or the unix socket that `DOCKER_HOST` names).
+    #[must_use]
+    pub fn new(socket: Option<PathBuf>) -> Self {
+        Self { socket, client: OnceCell::new() }
+    }
+
+    /// Succeeds when the engine answers.
+    ///
+    /// # Errors
+    /// [`SandboxError::Unreachable`] when it does not within 5 s.
+    pub async fn ping(&self) -> Result<(), SandboxError> {
+        let client = self.client().await?;
+        within(ASK_MAX, client.ping()).await.map_err(failed("ask the container engine"))?;
+        Ok(())
+    }
+
+    /// Asks the engine about itself.
+    ///
+    /// # Errors
+    /// [`SandboxError::Unreachable`] when it does not answer within 5 s.
+    pub async fn info(&self) -> Result<EngineInfo, SandboxError> {
+        let client = self.client().await?;
+        let info =
+            within(ASK_MAX, client.info()).await.map_err(failed("ask the container engine"))?;
+        let limits = [
+            (info.memory_limit, "memory"),
+            (info.pids_limit, "pids"),
+            (info.cpu_cfs_quota, "processor"),
+        ];
+        let here = rustix::system::uname();
+        Ok(EngineInfo {
+            version: info.server_version.unwrap_or_default(),
+            kernel_shared: same_kernel(
+                info.kernel_version.as_deref(),
+                &here.release().to_string_lossy(),
+            ),
+            architecture: info.architecture.unwrap_or_default(),
+            missing_limits: limits
+                .into_iter()
+                .filter(|(there, _)| *there == Some(false))
+                .map(|(_, name)| name)
+                .collect(),
+        })
+    }
+
+    /// The client, its protocol version agreed on with the engine. Clients hold no connection, so
+    /// one that was made stays good while the engine restarts.
+    pub(crate) async fn client(&self) -> Result<&Docker, SandboxError> {
+        let connected = self.client.get_or_try_init(|| async {
+            let docker = match &self.socket {
+                Some(path) => Docker::connect_with_local(
+                    &path.to_string_lossy(),
+                    HEAD_MAX.as_secs(),
+                    API_DEFAULT_VERSION,
+                )?,
+                None => Docker::connect_with_local_defaults()?.with_timeout(HEAD_MAX),
+            };
+            within(ASK_MAX, docker.negotiate_version()).await
+        });
+        connected.await.map_err(failed("agree on a protocol with the container engine"))
+    }
+}
+
+/// A virtual machine's kernel always differs from the host's in its release: the vendors build
+/// their own. Only a unix socket can be used at all (no other transport is compiled in).
+fn same_kernel(engine: Option<&str>, here: &str) -> bool {
+    cfg!(target_os = "linux") && !here.is_empty() && engine == Some(here)
+}
+
+/// Bounds one call. A call that takes too long counts as one that was not answered.
+pub(crate) async fn within<T>(
+    limit: Duration,
+    call: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
+    timeout(limit, call).await.unwrap_or(Err(Error::RequestTimeoutError))
+}
+
+/// The HTTP status of a refusal; `None` when there was no answer at all.
+pub(crate) fn status(error: &Error) -> Option<u16> {
+    let Error::DockerResponseServerError { status_code, .. } = error else { return None };
+    Some(*status_code)
+}
+
+/// Sorts an engine's error by what the caller must do.
+pub(crate) fn failed(op: &'static str) -> impl Fn(Error) -> SandboxError {
+    move |error| {
+        let unreachable = matches!(
+            error,
+            Error::SocketNotFoundError(_)
+                | Error::IOError { .. }
+                | Error::HyperResponseError { .. }
+                | Error::HyperLegacyError { .. }
+                | Error::RequestTimeoutError
+        );
+        if unreachable {
+            SandboxError::Unreachable(Box::new(error))
+        } else {
+            SandboxError::Failed { op, source: Box::new(error) }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kernel_is_shared_only_when_the_engine_names_ours() {
+        assert!(same_kernel(Some("6.1.0-18"), "6.1.0-18"));
+        assert!(!same_kernel(Some("6.6.16-linuxkit"), "6.1.0-18"));
+        assert!(!same_kernel(None, "6.1.0-18"));
+        assert!(!same_kernel(Some(""), ""));
+    }
+
+    #[test]
+    fn a_refusal_is_no_outage() {
+        let refusal =
+            Error::DockerResponseServerError { status_code: 500, message: "no space".to_owned() };
+        assert!(matches!(failed("x")(refusal), SandboxError::Failed { op: "x", .. }));
+        assert!(matches!(failed("x")(Error::RequestTimeoutError), SandboxError::Unreachable(_)));
+    }
+}

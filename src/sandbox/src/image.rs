@@ -1,0 +1,218 @@
+//! Builds the image that agents run in, on the user's machine, with or without a registry.
+//!
+//! Three things come together: a base ([`base`]), the Claude Code CLI ([`cli`]) and the runner
+//! ([`runner`]). The image's tag is a hash over all that goes into it.
+//!
+//! Invariants
+//! - An image is built only when something in it changed; a tag never changes its meaning.
+//! - Nothing of where packages came from stays in the image: the CLI and the runner are copied in,
+//!   and the base is scrubbed.
+
+pub mod base;
+pub mod cli;
+mod command;
+mod context;
+mod error;
+mod pipe;
+mod progress;
+pub mod runner;
+pub mod sources;
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bollard::body_try_stream;
+use bollard::query_parameters as q;
+use futures_util::future::join;
+use sha2::{Digest, Sha256};
+
+use crate::engine::{ASK_MAX, Engine, failed, status, within};
+pub use base::{Base, Origin};
+pub use cli::Cli;
+pub use context::Context;
+pub use error::ImageError;
+
+/// Hears one line at a time of what is going on.
+pub type Progress<'a> = &'a mut (dyn FnMut(&str) + Send);
+
+/// How long a build may take: copying 400 MB takes 10 s, packages some minutes on a slow line.
+const BUILD_MAX: Duration = Duration::from_secs(30 * 60);
+
+/// What an agent image is made of.
+#[derive(Clone, Debug)]
+pub struct ImageInputs {
+    /// The text of `container/Dockerfile`.
+    pub dockerfile: String,
+    /// An image to build on; `None` takes Debian's, or makes one.
+    pub base_image: Option<String>,
+    /// For the downloaded CLI and temporary files; about 400 MB stay in it.
+    pub cache: PathBuf,
+    pub runner: runner::RunnerInputs,
+    /// Adds Node.js for the agent's own work. The CLI does not need it.
+    pub with_node: bool,
+    /// Adds Chromium, about 400 MB.
+    pub with_browser: bool,
+}
+
+/// Gets or makes everything the image needs, builds it unless it is there, and returns its tag.
+/// Takes minutes the first time and milliseconds when nothing changed.
+///
+/// # Errors
+/// See [`ImageError`]; its `hint` says what the user can do.
+pub async fn build(
+    engine: &Engine,
+    inputs: &ImageInputs,
+    progress: Progress<'_>,
+) -> Result<String, ImageError> {
+    let architecture = engine.info().await?.architecture;
+    let base = base::ensure(engine, &base_inputs(inputs), progress).await?;
+    let cli = cli::fetch(&architecture, &inputs.cache, progress).await?;
+    let runner = runner::ensure(engine, &inputs.runner, &base, &inputs.cache, progress).await?;
+    let tag = tag(inputs, &base.id, &cli.sha256, &runner.sha256);
+    if image_id(engine, &tag).await?.is_some() {
+        return Ok(tag);
+    }
+    let context = Context::new(&inputs.dockerfile)
+        .file("claude", &cli.path)
+        .file("agent-runner", &runner.path);
+    let order = Order { tag: &tag, args: &build_args(inputs, &base), network: network(&base) };
+    progress("building the agent image");
+    build_context(engine, context, &order, progress).await?;
+    Ok(tag)
+}
+
+/// What to do with a [`Context`].
+#[derive(Clone, Copy, Debug)]
+pub struct Order<'a> {
+    /// The name of the result.
+    pub tag: &'a str,
+    /// Values for the `ARG`s. Anybody who has the image can read them: no secrets, no host names.
+    pub args: &'a HashMap<String, String>,
+    /// The network of `RUN` steps: `none` or `default`.
+    pub network: &'a str,
+}
+
+/// Builds any context.
+///
+/// # Errors
+/// [`ImageError::Step`] when a step fails, with what it printed last.
+pub async fn build_context(
+    engine: &Engine,
+    context: Context,
+    order: &Order<'_>,
+    progress: Progress<'_>,
+) -> Result<(), ImageError> {
+    let client = engine.client().await?;
+    let options = q::BuildImageOptionsBuilder::new()
+        .t(order.tag)
+        .buildargs(order.args)
+        .networkmode(order.network)
+        .rm(true)
+        .forcerm(true)
+        .build();
+    let (body, writing) = context.stream();
+    let building = progress::follow_build(
+        client.build_image(options, None, Some(body_try_stream(body))),
+        progress,
+    );
+    let both = join(tokio::time::timeout(BUILD_MAX, building), writing.finish());
+    let (built, written) = both.await;
+    // The engine's word first: a refused upload makes the writer fail as well.
+    built.map_err(|_| ImageError::Step("it took longer than 30 minutes".to_owned()))??;
+    written
+}
+
+/// The id of a local image; `None` when there is none of that name.
+pub(crate) async fn image_id(engine: &Engine, name: &str) -> Result<Option<String>, ImageError> {
+    let client = engine.client().await?;
+    match within(ASK_MAX, client.inspect_image(name)).await {
+        Ok(image) => Ok(image.id),
+        Err(err) if status(&err) == Some(404) => Ok(None),
+        Err(err) => Err(failed("inspect the image")(err).into()),
+    }
+}
+
+fn base_inputs(inputs: &ImageInputs) -> base::BaseInputs {
+    let extra = [(inputs.with_node, "nodejs"), (inputs.with_browser, "chromium")];
+    base::BaseInputs {
+        image: inputs.base_image.clone(),
+        extra: extra.into_iter().filter(|(on, _)| *on).map(|(_, name)| name.to_owned()).collect(),
+        cache: inputs.cache.clone(),
+    }
+}
+
+/// A base that we made has all packages already, so that its steps need no network.
+fn network(base: &Base) -> &'static str {
+    match base.origin {
+        Origin::Made => "none",
+        Origin::Found | Origin::Pulled => "default",
+    }
+}
+
+fn build_args(inputs: &ImageInputs, base: &Base) -> HashMap<String, String> {
+    let flag = |on: bool| u8::from(on).to_string();
+    HashMap::from([
+        ("BASE_IMAGE".to_owned(), base.name.clone()),
+        ("WITH_NODE".to_owned(), flag(inputs.with_node)),
+        ("WITH_BROWSER".to_owned(), flag(inputs.with_browser)),
+    ])
+}
+
+/// Names the image after its ingredients. Twelve digits: an install has tens of images at most.
+fn tag(inputs: &ImageInputs, base: &str, cli: &str, runner: &str) -> String {
+    let options = format!("node={} browser={}", inputs.with_node, inputs.with_browser);
+    let hash = hash_of([&inputs.dockerfile, base, cli, runner, &options]);
+    format!("nanoclaw-agent:{}", &hash[..12])
+}
+
+/// Hex SHA-256 over the parts, each with its length in front so that none can flow into the next.
+pub(crate) fn hash_of<'a>(parts: impl IntoIterator<Item = &'a str>) -> String {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update(part.len().to_le_bytes());
+        hash.update(part);
+    }
+    hex(&hash.finalize())
+}
+
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn inputs() -> ImageInputs {
+        let runner = runner::RunnerInputs {
+            binary: "runner".into(),
+            workspace: "w".into(),
+            builder_dockerfile: String::new(),
+        };
+        ImageInputs {
+            dockerfile: "FROM x".to_owned(),
+            base_image: None,
+            cache: "cache".into(),
+            runner,
+            with_node: false,
+            with_browser: false,
+        }
+    }
+
+    #[test]
+    fn the_tag_follows_every_input() {
+        let one = tag(&inputs(), "base", "cli", "runner");
+        assert_eq!(one, tag(&inputs(), "base", "cli", "runner"));
+        assert_eq!(one.len(), "nanoclaw-agent:".len() + 12);
+        let other = [
+            tag(&inputs(), "base2", "cli", "runner"),
+            tag(&inputs(), "base", "cli2", "runner"),
+            tag(&inputs(), "base", "cli", "runner2"),
+            tag(&inputs(), "bas", "ecli", "runner"),
+            tag(&ImageInputs { with_node: true, ..inputs() }, "base", "cli", "runner"),
+            tag(&ImageInputs { dockerfile: "FROM y".into(), ..inputs() }, "base", "cli", "runner"),
+        ];
+        assert!(!other.contains(&one));
+    }
+}

@@ -1,0 +1,130 @@
+//! A build context: the Dockerfile and what it copies, as a tar.
+//!
+//! Invariant: the same files give the same bytes (no times, no owners), so that the engine's layer
+//! cache finds them again.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use futures_util::Stream;
+use tar::{Builder, EntryType, Header};
+
+use super::pipe::{Writing, pipe};
+
+/// What a build may copy from.
+#[derive(Clone, Debug)]
+pub struct Context {
+    dockerfile: String,
+    files: Vec<(String, PathBuf)>,
+    folders: Vec<(String, PathBuf)>,
+}
+
+impl Context {
+    /// `dockerfile` is the text.
+    #[must_use]
+    pub fn new(dockerfile: &str) -> Self {
+        Self { dockerfile: dockerfile.to_owned(), files: Vec::new(), folders: Vec::new() }
+    }
+
+    /// Adds a program under `name`.
+    #[must_use]
+    pub fn file(mut self, name: &str, path: &Path) -> Self {
+        self.files.push((name.to_owned(), path.to_owned()));
+        self
+    }
+
+    /// Adds a folder and all below it, but for links and what no build reads (`target`, `.git`).
+    #[must_use]
+    pub fn folder(mut self, name: &str, path: &Path) -> Self {
+        self.folders.push((name.to_owned(), path.to_owned()));
+        self
+    }
+
+    /// The tar, read while it is sent.
+    pub(super) fn stream(
+        self,
+    ) -> (impl Stream<Item = io::Result<Bytes>> + Send + 'static, Writing) {
+        pipe(move |out| self.write(out))
+    }
+
+    /// Writes the tar. Blocks.
+    pub(super) fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        let mut tar = Builder::new(out);
+        append(&mut tar, "Dockerfile", self.dockerfile.as_bytes(), self.dockerfile.len() as u64)?;
+        for (name, path) in &self.files {
+            append_file(&mut tar, name, path)?;
+        }
+        for (name, path) in &self.folders {
+            append_folder(&mut tar, name, path)?;
+        }
+        tar.into_inner()?.flush()
+    }
+}
+
+fn append_folder(tar: &mut Builder<&mut dyn Write>, name: &str, path: &Path) -> io::Result<()> {
+    let mut entries = std::fs::read_dir(path)?.collect::<io::Result<Vec<_>>>()?;
+    entries.sort_by_key(std::fs::DirEntry::file_name);
+    for entry in entries {
+        let child = entry.file_name().to_string_lossy().into_owned();
+        if child == "target" || child == ".git" {
+            continue;
+        }
+        let inside = format!("{name}/{child}");
+        let kind = entry.file_type()?;
+        if kind.is_dir() {
+            append_folder(tar, &inside, &entry.path())?;
+        } else if kind.is_file() {
+            append_file(tar, &inside, &entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+fn append_file(tar: &mut Builder<&mut dyn Write>, name: &str, path: &Path) -> io::Result<()> {
+    let named = |err: io::Error| io::Error::new(err.kind(), format!("{}: {err}", path.display()));
+    let file = File::open(path).map_err(named)?;
+    let size = file.metadata().map_err(named)?.len();
+    append(tar, name, file, size)
+}
+
+fn append(
+    tar: &mut Builder<&mut dyn Write>,
+    name: &str,
+    data: impl io::Read,
+    size: u64,
+) -> io::Result<()> {
+    let mut header = Header::new_gnu();
+    header.set_entry_type(EntryType::Regular);
+    header.set_size(size);
+    // The classic builder cannot change modes while it copies, and these are programs.
+    header.set_mode(0o755);
+    tar.append_data(&mut header, name, data)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn a_context_is_reproducible_and_leaves_build_output_out() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir_all(dir.path().join("src/deep")).unwrap();
+        fs::create_dir_all(dir.path().join("src/target")).unwrap();
+        fs::write(dir.path().join("src/target/x"), "big").unwrap();
+        fs::write(dir.path().join("src/deep/lib.rs"), "a").unwrap();
+        let context = Context::new("FROM x\n").folder("src", &dir.path().join("src"));
+        let (mut one, mut two) = (Vec::new(), Vec::new());
+        context.write(&mut one).unwrap();
+        fs::write(dir.path().join("src/deep/lib.rs"), "a").unwrap();
+        context.write(&mut two).unwrap();
+        assert_eq!(one, two);
+        let mut tar = tar::Archive::new(one.as_slice());
+        let names = tar.entries().unwrap().map(|it| it.unwrap().path().unwrap().into_owned());
+        let expected = ["Dockerfile", "src/deep/lib.rs"].map(PathBuf::from);
+        assert_eq!(names.collect::<Vec<_>>(), expected);
+    }
+}

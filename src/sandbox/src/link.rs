@@ -1,0 +1,122 @@
+//! The link over a unix socket in a mounted folder, for engines that share the host's kernel.
+//!
+//! Invariants
+//! - The socket is reachable only through its folder, which the caller keeps private and mounts
+//!   into exactly one container: whoever connects is that container.
+//! - The folder is mounted, never the socket, so a host that starts anew can put a new socket in
+//!   place while the container runs.
+//! - Dropping the carrier removes nothing: a successor may already have put its socket there.
+
+use std::fs;
+use std::io;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use async_trait::async_trait;
+use rustix::fs::{Mode, OFlags};
+use tokio::net::UnixListener;
+
+use crate::{Carrier, Stream, inside};
+
+/// The container runs under another user than the host may. The folder above is what protects.
+const SOCKET_MODE: u32 = 0o666;
+
+/// Bytes of a socket's path that every system takes (104 on macOS, 108 on Linux, with the end mark).
+#[cfg(not(target_os = "linux"))]
+const PATH_MAX: usize = 103;
+
+/// Listens for one incarnation's runner.
+#[derive(Debug)]
+pub struct UnixCarrier {
+    listener: UnixListener,
+}
+
+impl UnixCarrier {
+    /// Makes the folder if need be, and replaces a socket that a former host left. Must be called
+    /// within a tokio runtime; the few file system calls it makes are on one local folder.
+    ///
+    /// # Errors
+    /// When the folder cannot be made or written to.
+    pub fn open(folder: &Path) -> io::Result<Self> {
+        fs::create_dir_all(folder)?;
+        let socket = folder.join(inside::SOCKET);
+        match fs::remove_file(&socket) {
+            Err(err) if err.kind() != io::ErrorKind::NotFound => return Err(err),
+            _ => {}
+        }
+        // Kept open until the bind is done: on Linux the path leads through it.
+        let dir = rustix::fs::open(folder, OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+        let listener = UnixListener::bind(bind_path(&dir, &socket)?)?;
+        fs::set_permissions(&socket, fs::Permissions::from_mode(SOCKET_MODE))?;
+        Ok(Self { listener })
+    }
+}
+
+/// A way to the socket that fits into a socket address, however deep the folder lies.
+#[cfg(target_os = "linux")]
+#[expect(clippy::unnecessary_wraps, reason = "other systems have no such way and may fail")]
+fn bind_path(dir: &impl AsRawFd, _socket: &Path) -> io::Result<PathBuf> {
+    Ok(PathBuf::from(format!("/proc/self/fd/{}/{}", dir.as_raw_fd(), inside::SOCKET)))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn bind_path(_dir: &impl AsRawFd, socket: &Path) -> io::Result<PathBuf> {
+    if socket.as_os_str().len() > PATH_MAX {
+        let message =
+            "the data folder's path is too long for a socket; use a shorter NANOCLAW_HOME";
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
+    }
+    Ok(socket.to_path_buf())
+}
+
+#[async_trait]
+impl Carrier for UnixCarrier {
+    async fn accept(&mut self) -> io::Result<Box<dyn Stream>> {
+        let (stream, _) = self.listener.accept().await?;
+        Ok(Box::new(stream))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::UnixStream;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_stream_goes_both_ways() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut carrier = UnixCarrier::open(&folder.path().join("link")).unwrap();
+        let socket = folder.path().join("link").join(inside::SOCKET);
+        let mut near = UnixStream::connect(&socket).await.unwrap();
+        let mut far = carrier.accept().await.unwrap();
+        near.write_all(b"ping").await.unwrap();
+        let mut got = [0; 4];
+        far.read_exact(&mut got).await.unwrap();
+        far.write_all(&got).await.unwrap();
+        near.read_exact(&mut got).await.unwrap();
+        assert_eq!(&got, b"ping");
+        assert_eq!(fs::metadata(&socket).unwrap().permissions().mode() & 0o777, SOCKET_MODE);
+    }
+
+    #[tokio::test]
+    async fn a_successor_takes_the_socket_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = UnixCarrier::open(folder.path()).unwrap();
+        let mut second = UnixCarrier::open(folder.path()).unwrap();
+        drop(first);
+        let _near = UnixStream::connect(folder.path().join(inside::SOCKET)).await.unwrap();
+        second.accept().await.unwrap();
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn a_folder_may_lie_deep() {
+        let folder = tempfile::tempdir().unwrap();
+        let deep = folder.path().join("x".repeat(100)).join("y".repeat(100));
+        UnixCarrier::open(&deep).unwrap();
+        assert!(deep.join(inside::SOCKET).exists());
+    }
+}

@@ -1,0 +1,129 @@
+//! One install with one session on the real engine, and an image that runs any shell script.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs;
+use std::os::unix::fs::chown;
+use std::panic::AssertUnwindSafe;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use bollard::Docker;
+use bollard::query_parameters as q;
+use domain::agent::Resources;
+use domain::{Incarnation, SessionId};
+use futures_util::FutureExt;
+use sandbox::docker::{DockerOptions, DockerSandbox};
+use sandbox::engine::Engine;
+use sandbox::image::base::{self, BaseInputs};
+use sandbox::image::{self, Base, Context, Order};
+use sandbox::{Mounts, Sandbox, Spec};
+use tokio::sync::OnceCell;
+
+/// Waits for its end without a child, so that a signal is handled at once.
+pub(crate) const IDLE: &str = "trap 'exit 0' TERM; sleep 600 & wait";
+
+pub(crate) struct Rig {
+    pub(crate) install: String,
+    pub(crate) sandbox: DockerSandbox,
+    pub(crate) spec: Spec,
+    folder: tempfile::TempDir,
+}
+
+/// Runs a test and removes its containers, also when it fails.
+pub(crate) async fn with_rig<F: Future<Output = ()>>(test: impl FnOnce(Arc<Rig>) -> F) {
+    let rig = Arc::new(Rig::new().await);
+    let outcome = AssertUnwindSafe(test(rig.clone())).catch_unwind().await;
+    for session in rig.sandbox.list().await.unwrap() {
+        rig.sandbox.stop(session).await.unwrap();
+    }
+    outcome.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+}
+
+impl Rig {
+    async fn new() -> Self {
+        let folder = tempfile::Builder::new().prefix("rig").tempdir().unwrap();
+        let install = folder.path().file_name().unwrap().to_string_lossy().into_owned();
+        let spec = spec(&folder, image("entry", "").await);
+        Self { sandbox: DockerSandbox::new(options(&install)), install, spec, folder }
+    }
+
+    /// The session's spec with a script to run.
+    pub(crate) fn runs(&self, script: &str) -> Spec {
+        let mut spec = self.spec.clone();
+        spec.env.insert("SCRIPT".to_owned(), script.to_owned());
+        spec
+    }
+
+    /// A path that belongs to this test alone.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+}
+
+pub(crate) fn options(install: &str) -> DockerOptions {
+    DockerOptions { install: install.to_owned(), user: user(), socket: None }
+}
+
+/// Root's tests run containers as somebody else; all others as themselves.
+fn user() -> (u32, u32) {
+    match (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw()) {
+        (0, _) => (1000, 1000),
+        own => own,
+    }
+}
+
+fn spec(folder: &tempfile::TempDir, image: String) -> Spec {
+    let make = |name: &str| {
+        let path = folder.path().join(name);
+        fs::create_dir(&path).unwrap();
+        let (uid, gid) = user();
+        chown(&path, Some(uid), Some(gid)).unwrap();
+        path
+    };
+    Spec {
+        session: SessionId(1),
+        incarnation: Incarnation(1),
+        image,
+        resources: Resources { memory_mib: 64, cpu_milli: 1500, pids: 64 },
+        mounts: Mounts {
+            inbound: make("in"),
+            outbound: make("out"),
+            workspace: make("workspace"),
+            home: make("home"),
+            link: make("link"),
+        },
+        env: BTreeMap::from([("SCRIPT".to_owned(), IDLE.to_owned())]),
+        fingerprint: "print".to_owned(),
+    }
+}
+
+/// The base, looked for (or made) once per test run.
+pub(crate) async fn the_base() -> &'static Base {
+    static BASE: OnceCell<Base> = OnceCell::const_new();
+    BASE.get_or_init(|| async {
+        let cache = std::env::temp_dir();
+        let inputs = BaseInputs { image: None, extra: Vec::new(), cache };
+        base::ensure(&Engine::new(None), &inputs, &mut |_| ()).await.unwrap()
+    })
+    .await
+}
+
+/// An image that runs `$SCRIPT`, with further lines in its Dockerfile. The engine caches its layers.
+pub(crate) async fn image(name: &str, lines: &str) -> String {
+    let base = the_base().await;
+    let tag = format!("nanoclaw-sandbox-test:{name}");
+    let entry = r#"ENTRYPOINT ["/bin/sh", "-c", "eval \"$SCRIPT\""]"#;
+    let mkdir = "RUN mkdir -p /nanoclaw/in /nanoclaw/out /nanoclaw/link /workspace /home/agent";
+    let context = Context::new(&format!("FROM {}\n{mkdir}\n{lines}\n{entry}\n", base.name));
+    let order = Order { tag: &tag, args: &HashMap::new(), network: "none" };
+    image::build_context(&Engine::new(None), context, &order, &mut |_| ()).await.unwrap();
+    tag
+}
+
+/// Removes an image that only one test needed.
+pub(crate) async fn forget(image: &str) {
+    let docker = Docker::connect_with_local_defaults().unwrap();
+    let docker = docker.negotiate_version().await.unwrap();
+    let forced = q::RemoveImageOptionsBuilder::new().force(true).build();
+    docker.remove_image(image, Some(forced), None).await.unwrap();
+}
