@@ -1,0 +1,79 @@
+//! What the vault tells about a credential: everything but its value.
+
+use domain::time::Timestamp;
+
+use crate::{BaseUrl, Secret};
+
+/// The name of the credential that the model's API takes.
+pub const MODEL_CREDENTIAL: &str = "anthropic";
+
+/// How a subscription's token starts (`claude setup-token` prints one); all else is an API key.
+const OAUTH_PREFIX: &str = "sk-ant-oat";
+
+/// Decides the header that a credential travels in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CredentialKind {
+    /// An API key, sent as `x-api-key`.
+    AnthropicKey,
+    /// A token of a subscription, sent as `authorization: Bearer`.
+    AnthropicOauth,
+}
+
+impl CredentialKind {
+    pub const ALL: [Self; 2] = [Self::AnthropicKey, Self::AnthropicOauth];
+
+    /// The text under which the kind is stored and sealed; never changes.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::AnthropicKey => "anthropic-key",
+            Self::AnthropicOauth => "anthropic-oauth",
+        }
+    }
+
+    /// Reads what [`Self::as_str`] writes.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|it| it.as_str() == text)
+    }
+
+    /// Tells the kind from the value, so that nobody is asked what they pasted.
+    #[must_use]
+    pub fn of(secret: &Secret) -> Self {
+        if secret.expose().starts_with(OAUTH_PREFIX) {
+            Self::AnthropicOauth
+        } else {
+            Self::AnthropicKey
+        }
+    }
+}
+
+/// A credential without its value, for lists and checks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Credential {
+    pub name: String,
+    pub kind: CredentialKind,
+    pub base_url: BaseUrl,
+    pub created_at: Timestamp,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kind_shows_in_the_value() {
+        let kind = |text: &str| CredentialKind::of(&Secret::from_input(text.to_owned()).unwrap());
+        assert_eq!(kind("sk-ant-oat01-abc"), CredentialKind::AnthropicOauth);
+        assert_eq!(kind("sk-ant-api03-abc"), CredentialKind::AnthropicKey);
+        assert_eq!(kind("key-of-some-gateway"), CredentialKind::AnthropicKey);
+    }
+
+    #[test]
+    fn a_kind_reads_back() {
+        for kind in CredentialKind::ALL {
+            assert_eq!(CredentialKind::parse(kind.as_str()), Some(kind));
+        }
+        assert_eq!(CredentialKind::parse("github"), None);
+    }
+}

@@ -1,0 +1,152 @@
+//! The file that holds the master key.
+//!
+//! Invariants
+//! - Only this user can read it; a file of which that is not true is refused, not repaired, since
+//!   the key may be known to others by then.
+//! - A key is made only while nothing is sealed. A lost key is thus noticed and explained, and never
+//!   hidden behind a fresh one that opens nothing.
+//! - A symbolic link is not followed, neither for reading nor for writing.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
+
+use crate::seal::{KEY_BYTES, Key};
+
+/// The permission bits of everybody but the owner.
+const OTHERS: u32 = 0o077;
+
+/// Sorted by what the user must do.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyFileError {
+    /// Bring the file back, or start over.
+    #[error(
+        "the vault's key file {path} is missing but credentials are sealed with it; restore it from \
+         a backup, or remove the credentials with `nanoclaw vault remove` and add them again"
+    )]
+    KeyMissing { path: PathBuf },
+    /// Put things right by hand.
+    #[error("the vault's key file {path} cannot be trusted: {why}")]
+    Unsafe { path: PathBuf, why: Unsafe },
+    /// Free space, mend the disk or the permissions of the folder.
+    #[error("could not {op} the vault's key file {path}")]
+    Io {
+        op: &'static str,
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// Why a key file is refused, and how to mend it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unsafe {
+    #[error("it is a symbolic link; put the file itself there")]
+    SymbolicLink,
+    #[error("it is not a plain file; move it away")]
+    NotAFile,
+    #[error(
+        "it belongs to user id {owner}, but this is user id {me}; run as that user, or `chown` it"
+    )]
+    Owner { owner: u32, me: u32 },
+    #[error(
+        "others can read or write it (mode {mode:03o}); `chmod 600` it, and replace the credentials \
+         if somebody else may have read them"
+    )]
+    Mode { mode: u32 },
+    #[error(
+        "it has {length} bytes instead of {KEY_BYTES}; restore it from a backup, or remove it if \
+         nothing is in the vault"
+    )]
+    Length { length: usize },
+}
+
+/// Reads the key, or makes one if there is none and nothing is sealed yet. Does blocking disk IO.
+///
+/// # Errors
+/// When the file is missing but needed, not safe, or the disk fails.
+pub fn open_or_create(path: &Path, anything_sealed: bool) -> Result<Key, KeyFileError> {
+    match rustix::fs::open(
+        path,
+        OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK,
+        Mode::empty(),
+    ) {
+        Ok(fd) => read(File::from(fd), path),
+        Err(Errno::NOENT) if anything_sealed => {
+            Err(KeyFileError::KeyMissing { path: path.to_owned() })
+        }
+        Err(Errno::NOENT) => create(path),
+        // What opening a symbolic link with NOFOLLOW gives.
+        Err(Errno::LOOP) => {
+            Err(KeyFileError::Unsafe { path: path.to_owned(), why: Unsafe::SymbolicLink })
+        }
+        Err(err) => Err(failed("open", path)(err.into())),
+    }
+}
+
+fn read(file: File, path: &Path) -> Result<Key, KeyFileError> {
+    let refused = |why| KeyFileError::Unsafe { path: path.to_owned(), why };
+    // Asked of the open file, so that it cannot be exchanged in between.
+    let meta = file.metadata().map_err(failed("inspect", path))?;
+    let me = rustix::process::geteuid().as_raw();
+    if !meta.is_file() {
+        return Err(refused(Unsafe::NotAFile));
+    }
+    if meta.uid() != me {
+        return Err(refused(Unsafe::Owner { owner: meta.uid(), me }));
+    }
+    if meta.mode() & OTHERS != 0 {
+        return Err(refused(Unsafe::Mode { mode: meta.mode() & 0o777 }));
+    }
+    // One byte more than a key is enough to see that it is too long.
+    let mut bytes = Box::new([0; KEY_BYTES + 1]);
+    let mut length = 0;
+    while length < bytes.len() {
+        match (&file).read(&mut bytes[length..]).map_err(failed("read", path))? {
+            0 => break,
+            some => length += some,
+        }
+    }
+    let mut key = Box::new([0; KEY_BYTES]);
+    key.copy_from_slice(&bytes[..KEY_BYTES]);
+    let key = Key::from_bytes(key);
+    bytes.fill(0);
+    if length == KEY_BYTES { Ok(key) } else { Err(refused(Unsafe::Length { length })) }
+}
+
+fn create(path: &Path) -> Result<Key, KeyFileError> {
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let fd = rustix::fs::open(path, flags, Mode::RUSR | Mode::WUSR)
+        .map_err(|err| failed("create", path)(err.into()))?;
+    let key = Key::generate();
+    let written = write(File::from(fd), path, &key);
+    if written.is_err() {
+        // Half a key would stand in the way of the next try. If this fails too, the length tells.
+        drop(std::fs::remove_file(path));
+    }
+    written.map_err(failed("write", path))?;
+    Ok(key)
+}
+
+/// Makes the key durable, its name included: nothing is sealed with a key that a crash can undo.
+fn write(mut file: File, path: &Path, key: &Key) -> io::Result<()> {
+    file.write_all(key.expose())?;
+    file.sync_all()?;
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => File::open(folder)?.sync_all(),
+        _ => File::open(".")?.sync_all(),
+    }
+}
+
+fn failed(op: &'static str, path: &Path) -> impl FnOnce(io::Error) -> KeyFileError {
+    let path = path.to_owned();
+    move |source| KeyFileError::Io { op, path, source }
+}
+
+#[cfg(test)]
+#[path = "keyfile_tests.rs"]
+mod tests;

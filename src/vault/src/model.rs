@@ -1,0 +1,133 @@
+//! Serves one stream of the link as an HTTP server for the model's API: decide, open the
+//! credential, forward, stream the answer back.
+//!
+//! Invariants
+//! - Nothing is buffered: a request's body goes up and an answer comes down as it arrives.
+//! - Nothing of the request but its endpoint, the allowed headers and the body leaves the host.
+//! - When the container hangs up, the request upstream is cut too, so nobody pays for its rest.
+
+mod gate;
+mod headers;
+mod refusal;
+
+use std::convert::Infallible;
+
+use bytes::Bytes;
+use http_body_util::combinators::BoxBody;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::{Body, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tracing::{debug, info, warn};
+
+use crate::model::refusal::Refusal;
+use crate::upstream::Trouble;
+use crate::{Caller, Duplex, MODEL_CREDENTIAL, Vault};
+
+/// An answer's body. Its error is an upstream that went away in the middle.
+type Answer = Response<BoxBody<Bytes, reqwest::Error>>;
+
+/// The CLI sends about 25.
+const HEADERS_MAX: usize = 64;
+
+impl Vault {
+    /// Serves the model's API on one stream until either side closes it. Never fails: trouble is
+    /// answered in the API's own error format, so that the agent's program shows it to the user.
+    pub async fn serve_model(&self, caller: Caller, stream: impl Duplex + 'static) {
+        let caller = &caller;
+        let limits = &self.upstream.limits;
+        let answer =
+            |request| async move { Ok::<_, Infallible>(self.answer(caller, request).await) };
+        let served = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(limits.idle_max)
+            .max_headers(HEADERS_MAX)
+            .max_buf_size(limits.head_bytes_max)
+            .serve_connection(TokioIo::new(stream), service_fn(answer))
+            .await;
+        if let Err(err) = served {
+            // Mostly a container that stopped while an answer was on its way.
+            debug!(session = %caller.session, error = &err as &dyn std::error::Error, "stream cut");
+        }
+    }
+
+    async fn answer(&self, caller: &Caller, request: Request<Incoming>) -> Answer {
+        match self.forward(request).await {
+            Ok(answer) => answer,
+            Err(refusal) => {
+                self.note(caller, &refusal).await;
+                refusal.into_answer()
+            }
+        }
+    }
+
+    async fn forward(&self, request: Request<Incoming>) -> Result<Answer, Refusal> {
+        let call = gate::admit(request.method(), request.uri()).map_err(Refusal::Forbidden)?;
+        let body_max = self.upstream.limits.body_bytes_max;
+        if request.body().size_hint().lower() > body_max as u64 {
+            return Err(Refusal::TooLarge { body_max });
+        }
+        let (credential, secret) = self.open(MODEL_CREDENTIAL).await?;
+        let url =
+            credential.base_url.join(call.path_and_query()).map_err(|_why| Refusal::Internal)?;
+        let headers = headers::upwards(request.headers(), credential.kind, &secret)
+            .map_err(|_why| Refusal::Internal)?;
+        let body = reqwest::Body::wrap(Limited::new(request.into_body(), body_max));
+        let sent = self.upstream.client.post(url).headers(headers).body(body).send().await;
+        let failed = |trouble| Refusal::Upstream {
+            origin: credential.base_url.origin().to_owned(),
+            trouble,
+        };
+        let answer = match sent {
+            Ok(answer) => answer,
+            Err(err) if is_too_large(&err) => return Err(Refusal::TooLarge { body_max }),
+            Err(err) => return Err(failed(Trouble::of(&err))),
+        };
+        let status = answer.status();
+        if status.is_informational() || status.is_redirection() {
+            return Err(failed(Trouble::Redirect(status.as_u16())));
+        }
+        let kept = headers::downwards(answer.headers(), &secret);
+        let mut down = Response::new(stream_down(answer));
+        *down.status_mut() = status;
+        *down.headers_mut() = kept;
+        Ok(down)
+    }
+
+    /// Logs a refusal, and counts it if the container asked for what it may not have.
+    async fn note(&self, caller: &Caller, refusal: &Refusal) {
+        let (session, agent, why) = (caller.session, &caller.agent, refusal.to_string());
+        let Some(counted) = refusal.counted() else {
+            info!(%session, agent, why, "model request not served");
+            return;
+        };
+        warn!(%session, agent, why, "model request refused");
+        if let Err(err) = self.rows.count_refusal(session, counted).await {
+            warn!(%session, error = &*err as &dyn std::error::Error, "refusal not counted");
+        }
+    }
+}
+
+fn stream_down(answer: reqwest::Response) -> BoxBody<Bytes, reqwest::Error> {
+    let body = reqwest::Body::from(answer);
+    body.map_err(|err| {
+        // The container sees the stream break off, which its program knows to handle.
+        warn!(error = &err as &dyn std::error::Error, "the model's answer broke off");
+        err
+    })
+    .boxed()
+}
+
+/// Whether the body ran into its limit while it was sent.
+fn is_too_large(err: &reqwest::Error) -> bool {
+    let mut source = std::error::Error::source(err);
+    while let Some(cause) = source {
+        if cause.is::<LengthLimitError>() {
+            return true;
+        }
+        source = cause.source();
+    }
+    false
+}

@@ -1,0 +1,165 @@
+//! Sealing: what makes a credential safe to keep in a database file.
+//!
+//! A sealed credential is `version (1) | key id (8) | nonce (24) | ciphertext and tag`, made with
+//! XChaCha20-Poly1305. Its nonce is long enough to be drawn at random for ever.
+//!
+//! Invariants
+//! - Everything that decides where a credential goes ([`Binding`]) is authenticated with it. Whoever
+//!   can write to the database but has no key cannot point a credential at another destination, nor
+//!   put it under another name: it no longer opens.
+//! - A wrong key is told from a changed row by the key id, a digest that reveals nothing of the key.
+
+use chacha20poly1305::aead::rand_core::RngCore;
+use chacha20poly1305::aead::{Aead, AeadCore, OsRng, Payload};
+use chacha20poly1305::{KeyInit, XChaCha20Poly1305, XNonce};
+use secrecy::{ExposeSecret, SecretBox};
+use sha2::{Digest, Sha256};
+
+use crate::{BaseUrl, CredentialKind, Secret};
+
+/// The key's length in bytes; XChaCha20-Poly1305 sets it.
+pub const KEY_BYTES: usize = 32;
+const KEY_ID_BYTES: usize = 8;
+/// XChaCha20's nonce.
+const NONCE_BYTES: usize = 24;
+/// Counts up when the layout, the cipher or the encoding of [`Binding`] changes.
+const VERSION: u8 = 1;
+/// Keeps the key id from being the digest of the key for any other purpose.
+const KEY_ID_DOMAIN: &[u8] = b"nanoclaw vault key id 1";
+
+/// The master key. `Debug` prints a placeholder.
+#[derive(Debug)]
+pub struct Key(SecretBox<[u8; KEY_BYTES]>);
+
+/// What a credential is sealed together with.
+#[derive(Clone, Copy, Debug)]
+pub struct Binding<'a> {
+    pub name: &'a str,
+    pub kind: CredentialKind,
+    pub base_url: &'a BaseUrl,
+}
+
+/// A sealed credential, as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sealed(Vec<u8>);
+
+/// Why a stored credential does not open. None of them can be mended but by adding it again.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OpenError {
+    /// The key file was replaced, or the database comes from another install.
+    #[error("it was sealed with another key than the vault's key file holds")]
+    WrongKey,
+    /// The row was changed, damaged, or moved to another name or destination.
+    #[error("it was changed since it was sealed")]
+    Tampered,
+    /// A newer program wrote it.
+    #[error("it has format {0}, which this program does not know")]
+    Version(u8),
+}
+
+impl Key {
+    /// Draws a new key from the operating system.
+    #[must_use]
+    pub fn generate() -> Self {
+        Self(SecretBox::init_with_mut(|bytes: &mut [u8; KEY_BYTES]| OsRng.fill_bytes(bytes)))
+    }
+
+    #[must_use]
+    pub fn from_bytes(bytes: Box<[u8; KEY_BYTES]>) -> Self {
+        Self(SecretBox::new(bytes))
+    }
+
+    pub(crate) fn expose(&self) -> &[u8; KEY_BYTES] {
+        self.0.expose_secret()
+    }
+
+    fn cipher(&self) -> XChaCha20Poly1305 {
+        XChaCha20Poly1305::new(self.expose().into())
+    }
+
+    fn id(&self) -> [u8; KEY_ID_BYTES] {
+        let digest =
+            Sha256::new().chain_update(KEY_ID_DOMAIN).chain_update(self.expose()).finalize();
+        let mut id = [0; KEY_ID_BYTES];
+        id.copy_from_slice(&digest[..KEY_ID_BYTES]);
+        id
+    }
+}
+
+impl Binding<'_> {
+    /// Each field is preceded by its length, so no two bindings have the same bytes.
+    fn encode(&self) -> Vec<u8> {
+        let mut bytes = vec![VERSION];
+        for field in [self.name, self.kind.as_str(), self.base_url.as_str()] {
+            bytes.extend_from_slice(&(field.len() as u64).to_be_bytes());
+            bytes.extend_from_slice(field.as_bytes());
+        }
+        bytes
+    }
+}
+
+impl Sealed {
+    /// Takes bytes as they were stored. Whether they are any good shows when they are opened.
+    #[must_use]
+    pub fn from_bytes(bytes: Vec<u8>) -> Self {
+        Self(bytes)
+    }
+
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    #[must_use]
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.0
+    }
+}
+
+/// Seals a credential. Two calls with the same arguments give different bytes.
+///
+/// # Errors
+/// None in practice: the cipher refuses only messages of more than 256 GiB.
+pub fn seal(
+    key: &Key,
+    binding: &Binding<'_>,
+    secret: &Secret,
+) -> Result<Sealed, chacha20poly1305::Error> {
+    let nonce = XChaCha20Poly1305::generate_nonce(OsRng);
+    let payload = Payload { msg: secret.expose().as_bytes(), aad: &binding.encode() };
+    let ciphertext = key.cipher().encrypt(&nonce, payload)?;
+    let mut bytes = Vec::with_capacity(1 + KEY_ID_BYTES + NONCE_BYTES + ciphertext.len());
+    bytes.push(VERSION);
+    bytes.extend_from_slice(&key.id());
+    bytes.extend_from_slice(&nonce);
+    bytes.extend_from_slice(&ciphertext);
+    Ok(Sealed(bytes))
+}
+
+/// Opens what [`seal`] made with the same key and the same binding.
+///
+/// # Errors
+/// When the key, the binding or a single bit is another.
+pub fn open(key: &Key, binding: &Binding<'_>, sealed: &Sealed) -> Result<Secret, OpenError> {
+    let (&version, rest) = sealed.0.split_first().ok_or(OpenError::Tampered)?;
+    if version != VERSION {
+        return Err(OpenError::Version(version));
+    }
+    let (key_id, rest) = rest.split_at_checked(KEY_ID_BYTES).ok_or(OpenError::Tampered)?;
+    if key_id != key.id() {
+        return Err(OpenError::WrongKey);
+    }
+    let (nonce, ciphertext) = rest.split_at_checked(NONCE_BYTES).ok_or(OpenError::Tampered)?;
+    let payload = Payload { msg: ciphertext, aad: &binding.encode() };
+    let plain = key
+        .cipher()
+        .decrypt(XNonce::from_slice(nonce), payload)
+        .map_err(|_no_detail| OpenError::Tampered)?;
+    // Only valid values are sealed, so neither step fails for bytes that were authentic.
+    let plain = String::from_utf8(plain).map_err(|_secret| OpenError::Tampered)?;
+    Secret::from_input(plain).map_err(|_secret| OpenError::Tampered)
+}
+
+#[cfg(test)]
+#[path = "seal_tests.rs"]
+mod tests;

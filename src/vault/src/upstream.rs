@@ -1,0 +1,138 @@
+//! The leg from the host to a credential's destination: the client, its limits, and what went wrong
+//! in words that a user understands.
+//!
+//! Invariants
+//! - Certificates are verified against the system's roots; redirects are not followed; no proxy is
+//!   taken from the environment; `localhost` never asks a name server.
+//! - A [`Trouble`] holds nothing of the request.
+
+use std::error::Error;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
+
+use reqwest::{Client, redirect};
+
+use crate::BaseUrl;
+
+/// What one stream may take. The defaults suit the Claude Code CLI; tests shorten them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Of one request's body. The API itself takes 32 MB; a gateway may take more.
+    pub body_bytes_max: usize,
+    /// Of all header lines of one request; the CLI sends about 2 KiB.
+    pub head_bytes_max: usize,
+    /// For name lookup, TCP and TLS together.
+    pub connect_max: Duration,
+    /// Without a byte from upstream, before the answer or within it. A long answer that is not
+    /// streamed may take the API its whole ten minutes.
+    pub silence_max: Duration,
+    /// Without a request on an open stream; the client opens another one when it needs to.
+    pub idle_max: Duration,
+    /// For one check by [`crate::Vault::probe`].
+    pub probe_max: Duration,
+}
+
+/// Why there is no answer from upstream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Trouble {
+    #[error("its name cannot be resolved; is this machine online?")]
+    Name,
+    #[error("it takes no connection; is this machine online, and is the service up?")]
+    Connection,
+    #[error(
+        "no secure connection could be made; its certificate is not trusted, or it speaks no TLS"
+    )]
+    Tls,
+    #[error("it took the request but did not answer in time")]
+    Silence,
+    #[error("it closed the connection without an answer")]
+    Broken,
+    #[error("it answered with a redirect ({0}), which is not followed; is the base URL right?")]
+    Redirect(u16),
+}
+
+#[derive(Debug)]
+pub(crate) struct Upstream {
+    pub(crate) client: Client,
+    pub(crate) limits: Limits,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            body_bytes_max: 64 << 20,
+            head_bytes_max: 64 << 10,
+            connect_max: Duration::from_secs(10),
+            silence_max: Duration::from_secs(600),
+            idle_max: Duration::from_secs(300),
+            probe_max: Duration::from_secs(5),
+        }
+    }
+}
+
+impl Trouble {
+    /// Whether the same request may fare better a moment later.
+    pub(crate) fn may_pass(self) -> bool {
+        match self {
+            Self::Name | Self::Connection | Self::Silence | Self::Broken => true,
+            Self::Tls | Self::Redirect(_) => false,
+        }
+    }
+
+    /// Sorts an error of the client. Only a connection that never came about can be a matter of
+    /// names or of TLS.
+    pub(crate) fn of(err: &reqwest::Error) -> Self {
+        if !err.is_connect() {
+            return if err.is_timeout() { Self::Silence } else { Self::Broken };
+        }
+        let mut source = err.source();
+        while let Some(cause) = source {
+            // The connector gives this kind of error no type of its own.
+            if cause.to_string() == "dns error" {
+                return Self::Name;
+            }
+            if cause.downcast_ref().is_some_and(is_tls) {
+                return Self::Tls;
+            }
+            source = cause.source();
+        }
+        Self::Connection
+    }
+}
+
+/// The TLS library reports a bad certificate or bad bytes as invalid data, and a server that hangs
+/// up during the handshake as an unexpected end; TCP knows neither. The connector wraps it in an
+/// error of the same type, which `source` steps over.
+fn is_tls(err: &io::Error) -> bool {
+    matches!(err.kind(), io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof)
+        || err.get_ref().and_then(|inner| inner.downcast_ref()).is_some_and(is_tls)
+}
+
+impl Upstream {
+    /// # Errors
+    /// When the system has no trusted roots.
+    pub(crate) fn new(limits: Limits) -> Result<Self, reqwest::Error> {
+        // Port 0 stands for the one in the URL.
+        let this_machine = [IpAddr::from(Ipv4Addr::LOCALHOST), IpAddr::from(Ipv6Addr::LOCALHOST)]
+            .map(|address| SocketAddr::new(address, 0));
+        let client = Client::builder()
+            .no_proxy()
+            .redirect(redirect::Policy::none())
+            .referer(false)
+            .resolve_to_addrs("localhost", &this_machine)
+            .connect_timeout(limits.connect_max)
+            .read_timeout(limits.silence_max)
+            .build()?;
+        Ok(Self { client, limits })
+    }
+
+    /// Sends a request without a credential; any status at all means that somebody is there.
+    pub(crate) async fn probe(&self, base_url: &BaseUrl) -> Result<u16, Trouble> {
+        let request = self.client.get(base_url.as_str()).timeout(self.limits.probe_max);
+        match request.send().await {
+            Ok(answer) => Ok(answer.status().as_u16()),
+            Err(err) => Err(Trouble::of(&err)),
+        }
+    }
+}
