@@ -16,6 +16,7 @@
 //! root fails, and with it the process, for the service manager to start it again.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use ::channel::Registration;
@@ -83,6 +84,9 @@ pub struct RootArgs {
     pub registrations: Vec<&'static Registration>,
     /// `false` runs without the command line's socket, as simulations do.
     pub admin: bool,
+    /// Set once the tree was stopped because somebody asked for it. A root that ends without it
+    /// has given up, and its process must end with an error.
+    pub asked_to_stop: Arc<AtomicBool>,
 }
 
 #[derive(Debug)]
@@ -149,6 +153,7 @@ impl Actor for RootSupervisor {
             }
             RootMessage::Shutdown(reply) => {
                 info!("shutting down");
+                state.args.asked_to_stop.store(true, Ordering::SeqCst);
                 state.stop().await;
                 if let Some(reply) = reply {
                     let _ = reply.send(());

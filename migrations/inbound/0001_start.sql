@@ -36,6 +36,7 @@ CREATE TABLE deliveries (
                 CHECK (state IN ('ready', 'claimed', 'sent', 'unsent', 'uncertain', 'dead')),
     tries       INTEGER NOT NULL DEFAULT 0,
     retry_at    INTEGER NOT NULL DEFAULT 0,
+    doubted     INTEGER NOT NULL DEFAULT 0 CHECK (doubted IN (0, 1)),   -- once seen perhaps, for ever
     platform_id TEXT,
     reason      TEXT,
     changed_at  INTEGER NOT NULL

@@ -1,1 +1,52 @@
-//! stub
+//! The program inside an agent's container: takes messages from the inbound database, lets a
+//! provider answer them, and writes the outbound database.
+//!
+//! ```text
+//! doorbell ──wake──▶ turns ──messages──▶ provider (demo, claude)
+//!                      ▲                    │
+//!                      └──────events────────┤
+//!                 desk ◀──tool calls── mcp ◀┘      forward ──model stream──▶ host
+//! ```
+//!
+//! [`run`] owns everything that it starts; dropping its future ends all of it, the provider's
+//! processes included. There are no globals, so that a simulation runs many of these side by side.
+//!
+//! Invariants
+//! - A message is claimed, durably, before a provider sees it.
+//! - A reply, the release of the messages that it covers and what the provider wants to remember
+//!   are one commit.
+//! - Rings and progress are hints; without them the slow poll finds everything.
+
+mod claude;
+mod config;
+mod connect;
+mod demo;
+mod desk;
+mod doorbell;
+mod failure;
+mod forward;
+mod mcp;
+mod provider;
+mod turns;
+
+pub use crate::config::{Config, ConfigError, inside};
+pub use crate::connect::{Connect, LinkSocket, Stream};
+pub use crate::turns::{run, run_until};
+
+/// Why the runner ended before it was told to.
+#[derive(Debug, thiserror::Error)]
+pub enum RunnerError {
+    /// The database needs somebody to look at it; starting again does not help.
+    #[error("the session's database cannot be used")]
+    Store(#[source] store::StoreError),
+    /// Told to stop while a write kept failing; the host offers the messages again.
+    #[error("stopped before a write could be stored")]
+    Unstored(#[source] store::StoreError),
+    #[error("cannot listen on loopback")]
+    Loopback(#[source] std::io::Error),
+    #[error("the provider stopped working by itself")]
+    ProviderGone,
+    /// The demo was asked to crash.
+    #[error("the demo agent was told to crash")]
+    DemoCrash,
+}

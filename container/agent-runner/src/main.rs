@@ -1,1 +1,85 @@
-fn main() {}
+//! The binary: environment in, exit code out. Logs go to standard error, which the host keeps the
+//! end of; no message's text is ever logged.
+
+use std::error::Error;
+use std::io;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use agent_runner::{Config, LinkSocket, inside, run_until};
+use domain::time::SystemClock;
+use store::{NoGate, RunnerStore};
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+/// `EX_SOFTWARE`: the host counts it as a crash, whatever the reason.
+const EXIT_FATAL: u8 = 70;
+/// One database at a time; a second thread for the file system calls of the runtime.
+const BLOCKING_THREADS_MAX: usize = 2;
+const STACK_BYTES: usize = 512 * 1024;
+
+fn main() -> ExitCode {
+    let filter = EnvFilter::try_from_env("NANOCLAW_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt()
+        .with_writer(io::stderr)
+        .with_ansi(false)
+        .with_env_filter(filter)
+        .init();
+    match start() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(err) => {
+            tracing::error!("{}", chain(&*err));
+            ExitCode::from(EXIT_FATAL)
+        }
+    }
+}
+
+fn start() -> Result<(), Box<dyn Error>> {
+    let config = Config::from_env(|name| std::env::var(name).ok())?;
+    // One thread: everything here waits, the work is done by the provider's own process.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(BLOCKING_THREADS_MAX)
+        .thread_stack_size(STACK_BYTES)
+        .build()?;
+    let ended = runtime.block_on(serve(config));
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    ended
+}
+
+async fn serve(config: Config) -> Result<(), Box<dyn Error>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let stop = async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    };
+    let store = RunnerStore::shared(
+        config.inbound_dir.clone(),
+        config.outbound_dir.clone(),
+        config.incarnation,
+        Arc::new(NoGate),
+    );
+    let link = std::env::var_os("NANOCLAW_LINK").unwrap_or_else(|| inside::LINK.into());
+    let connect = Arc::new(LinkSocket::new(Path::new(&link).join(inside::SOCKET)));
+    let provider = config.provider.as_str();
+    tracing::info!(incarnation = config.incarnation.0, provider, "ready");
+    run_until(config, store, Arc::new(SystemClock), connect, stop).await?;
+    Ok(())
+}
+
+/// An error and its causes in one line.
+fn chain(err: &(dyn Error + 'static)) -> String {
+    let mut line = err.to_string();
+    let mut source = err.source();
+    while let Some(cause) = source {
+        line.push_str(": ");
+        line.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    line
+}

@@ -88,6 +88,8 @@ pub struct Limits {
     pub silence_max: Duration,
     /// Longest time that a running container may leave a message unclaimed.
     pub deaf_max: Duration,
+    /// How often a turn is looked at when no doorbell rings.
+    pub poll_every: Duration,
     /// Incarnations that may die with a message in hand before it is given up.
     pub tries_max: u32,
     /// Bad launches in a row before the session is parked.
@@ -109,6 +111,7 @@ impl Default for Limits {
         Self {
             silence_max: Duration::from_secs(30 * 60),
             deaf_max: Duration::from_secs(60),
+            poll_every: Duration::from_secs(5),
             tries_max: 3,
             launches_max: 5,
             park_for: Duration::from_secs(10 * 60),
@@ -201,7 +204,7 @@ fn absent(view: &View, limits: &Limits, now: Timestamp) -> Vec<Effect> {
     if !claimed.is_empty() {
         return claimed.into_iter().map(|it| release(it, limits, now)).collect();
     }
-    let due: Vec<&Waiting> = view.waiting.iter().filter(|it| is_due(it, limits, now)).collect();
+    let due: Vec<&Waiting> = due(view, limits, now).collect();
     if due.is_empty() && !view.needs_runner {
         let rests =
             view.waiting.is_empty() && view.parts.is_empty() && limits.rest_after <= view.quiet_for;
@@ -234,7 +237,7 @@ fn running(
     if !stale.is_empty() {
         return stale.into_iter().map(|it| release(it, limits, now)).collect();
     }
-    let unclaimed = view.waiting.iter().any(|it| it.claim.is_none() && is_due(it, limits, now));
+    let unclaimed = due(view, limits, now).next().is_some();
     if !ours.is_empty() && limits.silence_max < silent_for {
         return vec![Effect::Stop(StopReason::Silent)];
     }
@@ -255,8 +258,12 @@ fn running(
     reason.into_iter().find(|it| it.0).map(|it| Effect::Stop(it.1)).into_iter().collect()
 }
 
-fn is_due(waiting: &Waiting, limits: &Limits, now: Timestamp) -> bool {
-    waiting.not_before.is_due(now, limits.backoff_max)
+/// Messages that nobody has in hand and that may be taken up. One that backs off holds up those
+/// behind it, so that answers come in the order of their questions.
+fn due<'a>(view: &'a View, limits: &Limits, now: Timestamp) -> impl Iterator<Item = &'a Waiting> {
+    let longest = limits.backoff_max;
+    let unclaimed = view.waiting.iter().filter(|it| it.claim.is_none());
+    unclaimed.take_while(move |it| it.not_before.is_due(now, longest))
 }
 
 fn release(waiting: &Waiting, limits: &Limits, now: Timestamp) -> Effect {
@@ -312,6 +319,7 @@ pub fn next_look(view: &View, limits: &Limits, now: Timestamp) -> Option<Duratio
     }
     match view.container {
         Container::Running { silent_for, .. } if !view.waiting.is_empty() => {
+            waits.push(limits.poll_every);
             waits.push(left(limits.silence_max, silent_for));
             waits.push(left(limits.deaf_max, silent_for));
         }

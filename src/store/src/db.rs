@@ -29,6 +29,12 @@ pub trait Gate: fmt::Debug + Send + Sync {
 
     /// Called after the write `op` is durable, before anybody hears of it.
     async fn after(&self, op: &'static str);
+
+    /// Whether calls run on the calling thread. A simulation wants that, so that a seed fixes the
+    /// order of events; a program that talks to people must not.
+    fn runs_inline(&self) -> bool {
+        false
+    }
 }
 
 /// The gate of the running program: always open.
@@ -69,7 +75,7 @@ impl<T: Send + 'static> Db<T> {
         f: impl FnOnce(&mut T) -> Result<R, StoreError> + Send + 'static,
     ) -> Result<R, StoreError> {
         let (open, slot) = (Arc::clone(&self.open), Arc::clone(&self.slot));
-        let lent = spawn_blocking(move || {
+        let work = move || {
             // A poisoned slot holds a store whose last caller panicked. SQLite rolled its
             // transaction back, so the store itself is sound.
             let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
@@ -80,8 +86,11 @@ impl<T: Send + 'static> Db<T> {
             let out = f(&mut value);
             *slot = Some(value);
             out
-        });
-        match lent.await {
+        };
+        if self.gate.runs_inline() {
+            return work();
+        }
+        match spawn_blocking(work).await {
             Ok(out) => out,
             Err(err) => resume_unwind(err.into_panic()),
         }

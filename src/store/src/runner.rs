@@ -69,18 +69,22 @@ impl RunnerStore {
         Db::new(gate, move || Self::open(&inbound_dir, &outbound_dir, incarnation))
     }
 
-    /// Messages that are due and that this incarnation has neither claimed nor ended.
+    /// Messages that are due and that this incarnation has neither claimed nor ended. One that
+    /// backs off holds up those behind it, so that answers come in the order of their questions.
     ///
     /// # Errors
     /// When a database fails. A failing inbound database is often just being recovered by the
     /// host: try again soon. So for every method below, as far as it reads.
     pub fn due(&mut self, now: Timestamp) -> Result<Vec<Inbound>, StoreError> {
-        let waiting = self.read_inbound(|conn| waiting(conn, now))?;
         let mut due = Vec::new();
-        for message in waiting {
-            if !self.is_taken(message.seq)? {
-                due.push(message);
+        for (message, not_before) in self.read_inbound(waiting)? {
+            if self.is_taken(message.seq)? {
+                continue;
             }
+            if !not_before.is_due(now, BACKOFF_MAX) {
+                break;
+            }
+            due.push(message);
         }
         Ok(due)
     }
@@ -190,13 +194,12 @@ impl RunnerStore {
     }
 }
 
-fn waiting(conn: &Connection, now: Timestamp) -> rusqlite::Result<Vec<Inbound>> {
-    let mut statement = conn.prepare_cached(
+fn waiting(conn: &Connection) -> rusqlite::Result<Vec<(Inbound, Timestamp)>> {
+    conn.prepare_cached(
         "SELECT seq, sender_name, text, received_at, tries, not_before FROM messages_in
          WHERE outcome IS NULL ORDER BY seq LIMIT 1000",
-    )?;
-    let rows = statement.query_map([], |row| {
-        let not_before = Timestamp(row.get(5)?);
+    )?
+    .query_map([], |row| {
         let message = Inbound {
             seq: MessageSeq(row.get(0)?),
             sender_name: row.get(1)?,
@@ -204,9 +207,9 @@ fn waiting(conn: &Connection, now: Timestamp) -> rusqlite::Result<Vec<Inbound>> 
             received_at: Timestamp(row.get(3)?),
             tries: row.get(4)?,
         };
-        Ok(not_before.is_due(now, BACKOFF_MAX).then_some(message))
-    })?;
-    rows.filter_map(Result::transpose).collect()
+        Ok((message, Timestamp(row.get(5)?)))
+    })?
+    .collect()
 }
 
 fn add_message(

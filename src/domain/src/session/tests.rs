@@ -87,6 +87,15 @@ fn a_torn_write_of_a_dead_runner_is_recovered_by_the_next() {
 }
 
 #[test]
+fn a_message_that_backs_off_is_not_overtaken() {
+    let first = Waiting { not_before: NOW + secs(5), tries: 1, ..message(None) };
+    let second = Waiting { message: MessageSeq(4), ..message(None) };
+    let view = View { waiting: vec![first, second], ..idle() };
+    check(&view, &[]);
+    check(&View { container: running(0), ..view }, &[]);
+}
+
+#[test]
 fn silence_counts_only_with_a_message_in_hand() {
     let view = View { waiting: vec![message(Some(ME))], ..idle() };
     check(&View { container: running(1_800), ..view.clone() }, &[]);

@@ -161,7 +161,7 @@ impl InboundStore {
         self.commit("the claim of a part", |tx| {
             let part = tx
                 .prepare_cached(
-                    "SELECT d.key, d.text, d.kind, d.state, d.tries, m.channel, m.account, m.chat,
+                    "SELECT d.key, d.text, d.kind, d.doubted, d.tries, m.channel, m.account, m.chat,
                             m.thread, m.platform_id
                      FROM deliveries d JOIN messages_in m ON m.seq = d.cause
                      WHERE d.key = ?1 AND d.state IN ('ready', 'unsent', 'uncertain')",
@@ -196,7 +196,8 @@ impl InboundStore {
         self.commit("the end of a part", |tx| {
             tx.prepare_cached(
                 "UPDATE deliveries SET state = ?2, retry_at = ?3, platform_id = ?4, reason = ?5,
-                        tries = tries + ?6, changed_at = ?7
+                        tries = tries + ?6, changed_at = ?7,
+                        doubted = doubted OR ?2 = 'uncertain'
                  WHERE key = ?1 AND state = 'claimed'",
             )?
             .execute(params![
@@ -243,12 +244,12 @@ fn part_view(row: &Row<'_>) -> rusqlite::Result<PartView> {
 }
 
 fn claimed_part(row: &Row<'_>) -> rusqlite::Result<ClaimedPart> {
-    let (kind, state): (String, String) = (row.get(2)?, row.get(3)?);
+    let kind: String = row.get(2)?;
     Ok(ClaimedPart {
         key: PartKey(row.get(0)?),
         text: row.get(1)?,
         kind: PartKind::parse(&kind).unwrap_or(PartKind::Interim),
-        repeat: state == "uncertain",
+        repeat: row.get(3)?,
         tries: row.get(4)?,
         to: Address {
             channel: row.get(5)?,

@@ -1,0 +1,215 @@
+//! The lines that the Claude Code CLI prints, as far as they matter here.
+//!
+//! Observed with 2.1.330 (recordings in `tests/fixtures/`) and relied on:
+//! - `command_lifecycle {command_uuid, state}` follows each user line that carried a `uuid`:
+//!   `queued`, `started`, then `completed`, or `cancelled` after a turn that failed. A line that
+//!   came during a tool call joins the running turn: its `started` comes in mid-turn, its
+//!   `completed` even before the `result`, while that of the turn's first line comes after it.
+//! - `result` ends a turn and names what it covers in `user_message_uuids`. Lines sent while the
+//!   model speaks are merged into one next turn with one result, so results are never counted.
+//! - A `result` without any such line has an `origin`: a background task ended and the CLI took a
+//!   turn by itself.
+//! - A `uuid` that the resumed transcript holds already is dropped: `completed` at once, without
+//!   `started` and without a `result`.
+//! - After a failed turn the CLI goes on with the next line; only the exit code remembers it.
+//!   A request that was answered 400 it sends up to four times, each with less in it.
+//! - A failed request is a `result` of subtype `success` with `is_error`, `api_error_status` and
+//!   `terminal_reason`. The `assistant` line before it has the better words in `error`,
+//!   `api_error_type`, next to a message from the model `<synthetic>`.
+//! - A conversation that cannot be resumed is a `result` of subtype `error_during_execution` whose
+//!   `errors` say so, then exit code 1.
+//! - `system/init` comes anew with every turn, always with the same `session_id`.
+//! - `rate_limit_event` is a type of its own, not a subtype of `system`.
+//!
+//! What is not known is ignored, so that a newer CLI may say more.
+
+use domain::time::Timestamp;
+use serde::Deserialize;
+use serde_json::Value;
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Frame {
+    Init {
+        session_id: String,
+    },
+    Command {
+        uuid: String,
+        state: CommandState,
+    },
+    /// What went wrong with a request; the `result` that follows ends the turn.
+    ApiError(ApiError),
+    RateLimit {
+        resets_at: Option<Timestamp>,
+    },
+    Result(TurnResult),
+    Other,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CommandState {
+    Queued,
+    Started,
+    Completed,
+    Cancelled,
+    Unknown,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct ApiError {
+    /// The CLI's word, such as `authentication_failed`.
+    pub(crate) error: String,
+    /// The API's word, such as `overloaded_error`.
+    pub(crate) kind: String,
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct TurnResult {
+    pub(crate) is_error: bool,
+    pub(crate) text: String,
+    pub(crate) status: Option<u64>,
+    /// The API's word for what went wrong.
+    pub(crate) kind: String,
+    pub(crate) terminal_reason: String,
+    pub(crate) errors: Vec<String>,
+    pub(crate) covers: Vec<String>,
+    /// Whether the CLI started this turn by itself.
+    pub(crate) is_aside: bool,
+}
+
+/// Read first, because most lines are large and say nothing that matters here.
+#[derive(Deserialize)]
+struct Kind {
+    #[serde(rename = "type")]
+    kind: String,
+    #[serde(default)]
+    subtype: Option<Value>,
+    #[serde(default)]
+    is_api_error_message: Option<Value>,
+}
+
+impl Frame {
+    /// `None` for a line that is no frame at all.
+    pub(crate) fn parse(line: &[u8]) -> Option<Self> {
+        let kind: Kind = serde_json::from_slice(line).ok()?;
+        let subtype = kind.subtype.as_ref().and_then(Value::as_str).unwrap_or_default();
+        let frame = match (kind.kind.as_str(), subtype) {
+            ("system", "init") => {
+                let it = value(line)?;
+                Self::Init { session_id: text(&it, "session_id") }
+            }
+            ("command_lifecycle", _) => {
+                let it = value(line)?;
+                let state = CommandState::parse(&text(&it, "state"));
+                Self::Command { uuid: text(&it, "command_uuid"), state }
+            }
+            ("assistant", _) if kind.is_api_error_message == Some(Value::Bool(true)) => {
+                let it = value(line)?;
+                let (error, kind) = (text(&it, "error"), text(&it, "api_error_type"));
+                Self::ApiError(ApiError { error, kind })
+            }
+            ("rate_limit_event", _) => {
+                let info = &value(line)?["rate_limit_info"];
+                let resets = info["resetsAt"].as_i64().or_else(|| info["resets_at"].as_i64());
+                Self::RateLimit {
+                    resets_at: resets.map(|secs| Timestamp(secs.saturating_mul(1000))),
+                }
+            }
+            ("result", _) => Self::Result(TurnResult::of(&value(line)?)),
+            _ => Self::Other,
+        };
+        Some(frame)
+    }
+}
+
+impl CommandState {
+    fn parse(text: &str) -> Self {
+        match text {
+            "queued" => Self::Queued,
+            "started" => Self::Started,
+            "completed" => Self::Completed,
+            "cancelled" => Self::Cancelled,
+            _ => Self::Unknown,
+        }
+    }
+}
+
+impl TurnResult {
+    fn of(it: &Value) -> Self {
+        Self {
+            is_error: it["is_error"] == true,
+            text: text(it, "result"),
+            status: it["api_error_status"].as_u64(),
+            kind: text(it, "api_error_type"),
+            terminal_reason: text(it, "terminal_reason"),
+            errors: texts(&it["errors"]),
+            covers: texts(&it["user_message_uuids"]),
+            is_aside: it["origin"].is_object(),
+        }
+    }
+
+    /// Whether the conversation to resume is not there.
+    pub(crate) fn is_stale(&self) -> bool {
+        self.is_error && self.errors.iter().any(|it| says_stale(it))
+    }
+}
+
+/// Whether the CLI's words mean that the conversation to resume is not there.
+pub(crate) fn says_stale(words: &str) -> bool {
+    words.to_ascii_lowercase().contains("no conversation found")
+}
+
+fn value(line: &[u8]) -> Option<Value> {
+    serde_json::from_slice(line).ok()
+}
+
+/// A field that is missing or of another type reads as empty: a frame must not be lost for it.
+fn text(it: &Value, key: &str) -> String {
+    it[key].as_str().unwrap_or_default().to_owned()
+}
+
+fn texts(it: &Value) -> Vec<String> {
+    let items = it.as_array().map_or(&[][..], Vec::as_slice);
+    items.iter().filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strange_lines_are_no_frames_and_strange_frames_are_ignored() {
+        for line in ["", "warning: x", "{", "[]", "{\"type\":3}", "{\"subtype\":\"init\"}"] {
+            assert_eq!(Frame::parse(line.as_bytes()), None, "{line}");
+        }
+        for line in [
+            r#"{"type":"hologram","is_error":true}"#,
+            r#"{"type":"system","subtype":7}"#,
+            r#"{"type":"assistant","message":{"content":[]}}"#,
+        ] {
+            assert_eq!(Frame::parse(line.as_bytes()), Some(Frame::Other), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_result_with_odd_fields_still_ends_the_turn() {
+        let line = br#"{"errors":"x","result":null,"type":"result","is_error":true}"#;
+        let expected = TurnResult { is_error: true, ..TurnResult::default() };
+        assert_eq!(Frame::parse(line), Some(Frame::Result(expected)));
+    }
+
+    #[test]
+    fn a_rate_limit_says_when_it_ends() {
+        let line = br#"{"type":"rate_limit_event","rate_limit_info":{"status":"rejected","resetsAt":1795460000}}"#;
+        let resets_at = Some(Timestamp(1_795_460_000_000));
+        assert_eq!(Frame::parse(line), Some(Frame::RateLimit { resets_at }));
+    }
+
+    #[test]
+    fn a_stale_conversation_is_recognised() {
+        let recorded = include_bytes!("../../tests/fixtures/stale.jsonl");
+        let Some(Frame::Result(result)) = Frame::parse(recorded) else {
+            panic!("no result");
+        };
+        assert!(result.is_stale());
+    }
+}

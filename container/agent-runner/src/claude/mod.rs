@@ -1,0 +1,159 @@
+//! The Claude Code CLI as a provider. It is started by the first message, kept running between
+//! turns, resumed after it died, and killed with everything that it started.
+//!
+//! Invariants
+//! - A message leaves [`Lifecycle`] only with the end of a turn; what is in there is sent to
+//!   whichever CLI runs next.
+//! - The name of the conversation is stored as soon as it is known, and again with each turn's end.
+//! - Nothing that the CLI printed reaches the user except the text of a turn that went well.
+
+mod classify;
+mod command;
+mod frames;
+mod lifecycle;
+mod process;
+mod prompt;
+mod talk;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use domain::time::backoff;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+
+use self::command::Endpoints;
+use self::process::{Ending, Output, Process};
+use self::talk::{Flow, Talk};
+use crate::desk::Desk;
+use crate::provider::{Event, Messages, Provider};
+use crate::{Config, Connect, RunnerError, forward, mcp};
+
+/// Where the name of the conversation is kept.
+const CONTINUATION_KEY: &str = "continuation:claude";
+/// How often a CLI that died with messages in hand is started again for them.
+const RESTARTS_MAX: u32 = 2;
+const RESTART_WAIT: Duration = Duration::from_secs(1);
+const RESTART_WAIT_MAX: Duration = Duration::from_secs(10);
+
+#[derive(Debug)]
+pub(crate) struct Claude {
+    config: Config,
+    desk: Arc<Desk>,
+    connect: Arc<dyn Connect>,
+}
+
+/// Why a CLI is no longer running.
+enum End {
+    /// It was told to finish.
+    Told,
+    /// This program wants a new one.
+    Replaced,
+    Died(Ending),
+}
+
+impl Claude {
+    pub(crate) fn new(config: Config, desk: Arc<Desk>, connect: Arc<dyn Connect>) -> Self {
+        Self { config, desk, connect }
+    }
+
+    /// Runs one CLI until it ends.
+    async fn converse(
+        &self,
+        endpoints: Endpoints,
+        talk: &mut Talk,
+        messages: &mut Messages,
+    ) -> End {
+        let command = command::command(&self.config, endpoints, talk.conversation());
+        let mut process = match Process::start(command) {
+            Ok(process) => process,
+            Err(err) => {
+                tracing::error!(error = %err, program = %self.config.claude_bin.display(), "cannot start");
+                return End::Died(Ending { status: err.to_string(), ..Ending::default() });
+            }
+        };
+        tracing::debug!(resumed = talk.conversation().is_some(), "started the agent's program");
+        talk.offer_again(&mut process);
+        let mut is_closing = false;
+        loop {
+            tokio::select! {
+                batch = messages.recv(), if !is_closing => match batch {
+                    Some(batch) => talk.offer(batch, &mut process),
+                    None => {
+                        is_closing = true;
+                        process.finish();
+                    }
+                },
+                output = process.next() => match output {
+                    Output::Line(line) => match talk.hear(&line, &mut process).await {
+                        Flow::GoOn => {}
+                        Flow::Replace => return End::Replaced,
+                    },
+                    Output::Ended(_) if is_closing => return End::Told,
+                    Output::Ended(ending) => return End::Died(ending),
+                },
+            }
+        }
+    }
+
+    /// Decides what follows after a CLI died by itself.
+    async fn after_death(&self, ending: &Ending, talk: &mut Talk) {
+        if talk.was_stale(ending) {
+            tracing::warn!("the earlier conversation is gone; beginning a new one");
+            talk.forget_lost_conversation().await;
+            return;
+        }
+        if talk.is_idle() {
+            tracing::info!(status = ending.status, "the agent's program ended between turns");
+            return;
+        }
+        let restarts = talk.count_restart();
+        tracing::warn!(
+            status = ending.status,
+            last_words = ending.last_words,
+            restarts,
+            "the agent's program died with messages in hand"
+        );
+        if talk.has_failed_for_good() || RESTARTS_MAX < restarts {
+            talk.give_up().await;
+        } else {
+            sleep(backoff(RESTART_WAIT, RESTART_WAIT_MAX, restarts)).await;
+        }
+    }
+}
+
+#[async_trait]
+impl Provider for Claude {
+    async fn run(
+        self: Box<Self>,
+        mut messages: Messages,
+        events: mpsc::Sender<Event>,
+    ) -> Result<(), RunnerError> {
+        let model = forward::listen().await.map_err(RunnerError::Loopback)?;
+        let tools = mcp::listen().await.map_err(RunnerError::Loopback)?;
+        let endpoints = Endpoints { model: model.port, tools: tools.port };
+        let mut serving = JoinSet::new();
+        let patience = self.config.link_patience;
+        serving.spawn(forward::serve(model, Arc::clone(&self.connect), patience));
+        serving.spawn(mcp::serve(tools, Arc::clone(&self.desk)));
+
+        let conversation = self.desk.kept(CONTINUATION_KEY).await?;
+        let mut talk =
+            Talk::new(self.config.incarnation, Arc::clone(&self.desk), events, conversation);
+        loop {
+            if talk.is_idle() {
+                match messages.recv().await {
+                    Some(batch) => talk.accept(batch),
+                    None => return Ok(()),
+                }
+            }
+            match self.converse(endpoints, &mut talk, &mut messages).await {
+                End::Told => return Ok(()),
+                End::Replaced => {}
+                End::Died(ending) => self.after_death(&ending, &mut talk).await,
+            }
+        }
+    }
+}

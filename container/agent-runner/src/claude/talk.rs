@@ -1,0 +1,272 @@
+//! What is known about the conversation, across the CLIs that carry it: which messages are open,
+//! what to resume, what went wrong last.
+
+use std::sync::Arc;
+
+use domain::message::Inbound;
+use domain::time::Timestamp;
+use domain::{Incarnation, MessageSeq};
+use tokio::sync::mpsc;
+
+use super::CONTINUATION_KEY;
+use super::classify::classify;
+use super::command::{line_uuid, user_line};
+use super::frames::{ApiError, Frame, TurnResult, says_stale};
+use super::lifecycle::{Change, Lifecycle};
+use super::process::{Ending, Process};
+use super::prompt::Prompts;
+use crate::desk::{Desk, Kept};
+use crate::failure::{FailureClass, ProviderFailure};
+use crate::provider::{Event, TurnEnded};
+
+/// Rejected requests in a row that make a conversation suspect: what the model rejects may sit in
+/// its history and would be sent with every message from now on.
+const REJECTIONS_MAX: u32 = 2;
+/// Lines that one CLI may let go of before it is replaced.
+const DROPS_MAX: u32 = 5;
+
+const LOST: &str = "(Our earlier conversation could not be found, so I begin a new one.)";
+const FORGOTTEN: &str =
+    "I have put our conversation aside and begin a new one with your next message.";
+
+#[derive(Debug)]
+pub(super) struct Talk {
+    incarnation: Incarnation,
+    desk: Arc<Desk>,
+    events: mpsc::Sender<Event>,
+    lifecycle: Lifecycle,
+    prompts: Prompts,
+    conversation: Option<String>,
+    /// Counts what was sent, so that no two lines have the same name.
+    attempt: u16,
+    restarts: u32,
+    drops: u32,
+    rejections: u32,
+    tell_lost: bool,
+    is_stale: bool,
+    api_error: Option<ApiError>,
+    resets_at: Option<Timestamp>,
+    /// Why no message can be answered, told outside any turn.
+    failure: Option<ProviderFailure>,
+}
+
+/// What follows from a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Flow {
+    GoOn,
+    /// Another CLI should carry on.
+    Replace,
+}
+
+impl Talk {
+    pub(super) fn new(
+        incarnation: Incarnation,
+        desk: Arc<Desk>,
+        events: mpsc::Sender<Event>,
+        conversation: Option<String>,
+    ) -> Self {
+        Self {
+            incarnation,
+            desk,
+            events,
+            lifecycle: Lifecycle::default(),
+            prompts: Prompts::default(),
+            conversation,
+            attempt: 0,
+            restarts: 0,
+            drops: 0,
+            rejections: 0,
+            tell_lost: false,
+            is_stale: false,
+            api_error: None,
+            resets_at: None,
+            failure: None,
+        }
+    }
+
+    pub(super) fn conversation(&self) -> Option<&str> {
+        self.conversation.as_deref()
+    }
+
+    pub(super) fn is_idle(&self) -> bool {
+        self.lifecycle.open().is_empty()
+    }
+
+    /// Takes messages for the CLI that will be started next.
+    pub(super) fn accept(&mut self, batch: Vec<Inbound>) {
+        if let (true, Some(first)) = (self.is_idle(), batch.first()) {
+            self.desk.work_on(first.seq);
+        }
+        for message in batch {
+            let uuid = self.next_uuid(message.seq);
+            self.lifecycle.add(message, uuid);
+        }
+    }
+
+    /// Hands messages to the running CLI.
+    pub(super) fn offer(&mut self, batch: Vec<Inbound>, process: &mut Process) {
+        let news = self.lifecycle.open().len();
+        self.accept(batch);
+        self.send(news, process);
+    }
+
+    /// Hands everything that is open to a CLI that has just been started.
+    pub(super) fn offer_again(&mut self, process: &mut Process) {
+        self.is_stale = false;
+        self.drops = 0;
+        self.failure = None;
+        let seqs: Vec<MessageSeq> = self.lifecycle.open().iter().map(|it| it.message.seq).collect();
+        for seq in seqs {
+            let uuid = self.next_uuid(seq);
+            self.lifecycle.rename(seq, uuid);
+        }
+        self.send(0, process);
+    }
+
+    /// Writes the open messages from the given one on.
+    fn send(&mut self, from: usize, process: &mut Process) {
+        let now = self.desk.clock().now();
+        let news = &self.lifecycle.open()[from..];
+        for open in news {
+            let interrupted = 0 < self.restarts;
+            let text = self.prompts.render(&open.message, 1 < news.len(), interrupted, now);
+            process.send(&user_line(&open.uuid, &text));
+        }
+    }
+
+    fn next_uuid(&mut self, message: MessageSeq) -> String {
+        self.attempt = self.attempt.wrapping_add(1);
+        line_uuid(message, self.incarnation, self.attempt)
+    }
+
+    /// Takes in one line of the CLI.
+    pub(super) async fn hear(&mut self, line: &[u8], process: &mut Process) -> Flow {
+        let Some(frame) = Frame::parse(line) else {
+            return Flow::GoOn;
+        };
+        // A hint: with the queue full there is enough of it.
+        let _ = self.events.try_send(Event::Progress);
+        match frame {
+            Frame::Init { session_id } => self.know(session_id).await,
+            Frame::Command { uuid, state } => match self.lifecycle.on_command(&uuid, state) {
+                Change::Nothing => {}
+                Change::Started(seq) => self.desk.work_on(seq),
+                Change::Dropped(seq) => return self.resend(seq, process),
+            },
+            Frame::ApiError(it) => self.api_error = Some(it),
+            Frame::RateLimit { resets_at } => self.resets_at = resets_at.or(self.resets_at),
+            Frame::Result(result) if result.is_stale() => self.is_stale = true,
+            Frame::Result(result) => return self.conclude(result).await,
+            Frame::Other => {}
+        }
+        Flow::GoOn
+    }
+
+    /// Stores the name of the conversation at once: a crash in its first turn must not lose it.
+    async fn know(&mut self, session_id: String) {
+        if session_id.is_empty() || self.conversation.as_ref() == Some(&session_id) {
+            return;
+        }
+        self.conversation = Some(session_id);
+        self.emit(Event::Keep(vec![self.kept()])).await;
+    }
+
+    fn resend(&mut self, seq: MessageSeq, process: &mut Process) -> Flow {
+        self.drops += 1;
+        if DROPS_MAX < self.drops {
+            return Flow::Replace;
+        }
+        let uuid = self.next_uuid(seq);
+        let now = self.desk.clock().now();
+        if let Some(message) = self.lifecycle.rename(seq, uuid.clone()) {
+            let text = self.prompts.render(message, false, false, now);
+            process.send(&user_line(&uuid, &text));
+        }
+        Flow::GoOn
+    }
+
+    async fn conclude(&mut self, result: TurnResult) -> Flow {
+        let covers = self.lifecycle.on_result(&result);
+        let api_error = self.api_error.take();
+        if !result.is_error {
+            self.rejections = 0;
+            self.resets_at = None;
+            if !covers.is_empty() {
+                self.restarts = 0;
+                let text = self.with_note(result.text);
+                self.end(covers, Ok(text)).await;
+            } else if !result.text.trim().is_empty() {
+                self.emit(Event::Aside(result.text)).await;
+            }
+            return Flow::GoOn;
+        }
+        let now = self.desk.clock().now();
+        let failure = classify(&result, api_error.as_ref(), self.resets_at, now);
+        tracing::warn!(class = failure.class.as_str(), status = result.status, "the model failed");
+        if covers.is_empty() {
+            // Asides that fail have nobody to be told; else the CLI is about to end for this.
+            self.failure = (!result.is_aside).then_some(failure);
+            return Flow::GoOn;
+        }
+        self.restarts = 0;
+        let suspect =
+            matches!(failure.class, FailureClass::InvalidRequest | FailureClass::ContextOverflow);
+        self.rejections = if suspect { self.rejections + 1 } else { 0 };
+        if self.rejections < REJECTIONS_MAX {
+            self.end(covers, Err(failure)).await;
+            return Flow::GoOn;
+        }
+        self.rejections = 0;
+        self.conversation = None;
+        self.end(covers, Err(failure.and(FORGOTTEN))).await;
+        Flow::Replace
+    }
+
+    fn with_note(&mut self, text: String) -> String {
+        if std::mem::take(&mut self.tell_lost) { format!("{LOST}\n\n{text}") } else { text }
+    }
+
+    pub(super) fn was_stale(&self, ending: &Ending) -> bool {
+        self.conversation.is_some() && (self.is_stale || says_stale(&ending.last_words))
+    }
+
+    pub(super) async fn forget_lost_conversation(&mut self) {
+        self.conversation = None;
+        self.tell_lost = true;
+        self.emit(Event::Keep(vec![self.kept()])).await;
+    }
+
+    /// Counts one more CLI that died with messages in hand.
+    pub(super) fn count_restart(&mut self) -> u32 {
+        self.restarts += 1;
+        self.restarts
+    }
+
+    /// Whether the CLI said why it ends, so that another one would do the same.
+    pub(super) fn has_failed_for_good(&self) -> bool {
+        self.failure.is_some()
+    }
+
+    /// Ends all open messages without an answer.
+    pub(super) async fn give_up(&mut self) {
+        self.restarts = 0;
+        let crashed = || ProviderFailure::new(FailureClass::Crashed);
+        let failure = self.failure.take().unwrap_or_else(crashed);
+        let covers = self.lifecycle.give_up();
+        self.end(covers, Err(failure)).await;
+    }
+
+    async fn end(&mut self, covers: Vec<MessageSeq>, result: Result<String, ProviderFailure>) {
+        let keep = vec![self.kept()];
+        self.emit(Event::TurnEnded(TurnEnded { covers, result, keep })).await;
+    }
+
+    fn kept(&self) -> Kept {
+        (CONTINUATION_KEY.to_owned(), self.conversation.clone())
+    }
+
+    /// The loop that listens outlives the provider, unless everything is being torn down.
+    async fn emit(&self, event: Event) {
+        let _ = self.events.send(event).await;
+    }
+}

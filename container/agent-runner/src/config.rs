@@ -1,0 +1,151 @@
+//! What the runner is told at its start. The binary reads it from the environment that the host
+//! gave the container; tests build it.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use domain::agent::Provider;
+use domain::{AgentName, Incarnation};
+
+/// Paths inside the container. The host mounts them under the same names, see the `sandbox` crate,
+/// which this one does not depend on because it would bring an engine's client along; a test
+/// compares the two.
+pub mod inside {
+    pub const IN: &str = "/nanoclaw/in";
+    pub const OUT: &str = "/nanoclaw/out";
+    pub const LINK: &str = "/nanoclaw/link";
+    pub const WORKSPACE: &str = "/workspace";
+    pub const HOME: &str = "/home/agent";
+    /// The socket's name within [`LINK`].
+    pub const SOCKET: &str = "link.sock";
+    /// Where the image keeps the Claude Code CLI.
+    pub const CLAUDE: &str = "/usr/local/bin/claude";
+}
+
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub inbound_dir: PathBuf,
+    pub outbound_dir: PathBuf,
+    /// Where the agent works.
+    pub workspace: PathBuf,
+    /// What the agent's CLI keeps between turns.
+    pub home: PathBuf,
+    pub incarnation: Incarnation,
+    pub provider: Provider,
+    /// `None` leaves the choice to the provider.
+    pub model: Option<String>,
+    pub agent_name: String,
+    /// How often the inbound database is looked at when no ring says so.
+    pub poll_interval: Duration,
+    /// Whether to keep a doorbell stream open at all.
+    pub doorbells: bool,
+    /// The first wait after a failed write or a lost stream; it doubles up to `retry_max`.
+    pub retry_base: Duration,
+    pub retry_max: Duration,
+    /// How long a model request waits for a link that is down. A restart of the host fits in.
+    pub link_patience: Duration,
+    /// How long the provider may take to finish once told to stop.
+    pub stop_grace: Duration,
+    pub claude_bin: PathBuf,
+    /// More environment for the agent's CLI; tests use it.
+    pub extra_env: Vec<(String, String)>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    #[error("the environment variable {0} is missing")]
+    Missing(&'static str),
+    #[error("the environment variable {name} has the value `{value}`, which means nothing")]
+    Invalid { name: &'static str, value: String },
+}
+
+impl Config {
+    /// The defaults of a container.
+    #[must_use]
+    pub fn new(incarnation: Incarnation, provider: Provider) -> Self {
+        Self {
+            inbound_dir: inside::IN.into(),
+            outbound_dir: inside::OUT.into(),
+            workspace: inside::WORKSPACE.into(),
+            home: inside::HOME.into(),
+            incarnation,
+            provider,
+            model: None,
+            agent_name: domain::agent::DEFAULT_AGENT.to_owned(),
+            poll_interval: Duration::from_secs(5),
+            doorbells: true,
+            retry_base: Duration::from_millis(200),
+            retry_max: Duration::from_secs(5),
+            link_patience: Duration::from_secs(10),
+            stop_grace: Duration::from_secs(3),
+            claude_bin: inside::CLAUDE.into(),
+            extra_env: vec![],
+        }
+    }
+
+    /// Reads the environment through `var`.
+    ///
+    /// # Errors
+    /// When a variable that the host always sets is missing or means nothing.
+    pub fn from_env(var: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let incarnation = required(&var, "NANOCLAW_INCARNATION", |it| it.parse().ok())?;
+        let provider = required(&var, "NANOCLAW_PROVIDER", Provider::parse)?;
+        let agent = required(&var, "NANOCLAW_AGENT", |it| AgentName::parse(it).ok())?;
+        let mut config = Self::new(Incarnation(incarnation), provider);
+        config.agent_name = agent.to_string();
+        config.model = var("NANOCLAW_MODEL").filter(|it| !it.is_empty());
+        for (name, path) in [
+            ("NANOCLAW_IN", &mut config.inbound_dir),
+            ("NANOCLAW_OUT", &mut config.outbound_dir),
+            ("NANOCLAW_WORKSPACE", &mut config.workspace),
+            ("NANOCLAW_HOME", &mut config.home),
+            ("NANOCLAW_CLAUDE_BIN", &mut config.claude_bin),
+        ] {
+            if let Some(value) = var(name) {
+                *path = value.into();
+            }
+        }
+        Ok(config)
+    }
+}
+
+fn required<T>(
+    var: &impl Fn(&str) -> Option<String>,
+    name: &'static str,
+    parse: impl FnOnce(&str) -> Option<T>,
+) -> Result<T, ConfigError> {
+    let value = var(name).ok_or(ConfigError::Missing(name))?;
+    parse(&value).ok_or(ConfigError::Invalid { name, value })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(pairs: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        Config::from_env(|name| {
+            pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+        })
+    }
+
+    #[test]
+    fn the_hosts_environment_is_understood() {
+        let given = config(&[
+            ("NANOCLAW_INCARNATION", "7"),
+            ("NANOCLAW_PROVIDER", "claude"),
+            ("NANOCLAW_AGENT", "andy"),
+            ("NANOCLAW_MODEL", ""),
+            ("NANOCLAW_OUT", "/elsewhere"),
+        ])
+        .unwrap();
+        assert_eq!((given.incarnation, given.provider), (Incarnation(7), Provider::Claude));
+        assert_eq!((given.model, given.outbound_dir), (None, PathBuf::from("/elsewhere")));
+    }
+
+    #[test]
+    fn a_missing_or_strange_variable_is_named() {
+        assert_eq!(config(&[]).unwrap_err(), ConfigError::Missing("NANOCLAW_INCARNATION"));
+        let strange = config(&[("NANOCLAW_INCARNATION", "7"), ("NANOCLAW_PROVIDER", "parrot")]);
+        assert!(strange.unwrap_err().to_string().contains("`parrot`"));
+    }
+}

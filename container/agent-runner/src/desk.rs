@@ -1,0 +1,192 @@
+//! Where replies are written down. The turn loop and the tools share one desk, so that there is one
+//! way for a text to leave, whoever wrote it.
+//!
+//! Invariants
+//! - The host is rung after each commit, never before.
+//! - A write that must not be lost is repeated until it is stored; only a database that nobody can
+//!   write any more, or the order to stop, ends that.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use domain::MessageSeq;
+use domain::message::{Inbound, TEXT_BYTES_MAX};
+use domain::time::{Clock, backoff};
+use store::{Db, RunnerStore, StoreError, TurnEnd};
+
+use crate::RunnerError;
+use crate::doorbell::Doorbell;
+
+/// A key and its new value; no value forgets the key.
+pub(crate) type Kept = (String, Option<String>);
+
+#[derive(Debug)]
+pub(crate) struct Desk {
+    store: Db<RunnerStore>,
+    clock: Arc<dyn Clock>,
+    doorbell: Arc<Doorbell>,
+    retry: (Duration, Duration),
+    /// The message that the provider works on, or worked on last.
+    current: Mutex<Option<MessageSeq>>,
+}
+
+/// Why a tool could not send a message. Read by a model, so it says what to do.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SayError {
+    #[error("the text is empty; write the text that the user should read")]
+    Empty,
+    #[error(
+        "the text has {0} bytes, more than the {TEXT_BYTES_MAX} that fit; shorten it or send it in \
+         several messages"
+    )]
+    TooLong(usize),
+    #[error("there is no message to reply to yet; answer the user when one has come")]
+    NobodyAsked,
+    #[error(
+        "the message was not sent, because it could not be stored ({0}); try again in a minute, \
+         or put it into your final answer"
+    )]
+    Store(#[from] StoreError),
+}
+
+impl Desk {
+    pub(crate) fn new(
+        store: Db<RunnerStore>,
+        clock: Arc<dyn Clock>,
+        doorbell: Arc<Doorbell>,
+        retry: (Duration, Duration),
+    ) -> Arc<Self> {
+        Arc::new(Self { store, clock, doorbell, retry, current: Mutex::new(None) })
+    }
+
+    pub(crate) fn clock(&self) -> &dyn Clock {
+        &*self.clock
+    }
+
+    pub(crate) fn doorbell(&self) -> &Doorbell {
+        &self.doorbell
+    }
+
+    /// From now on what is said in the middle of a turn replies to this message.
+    pub(crate) fn work_on(&self, message: MessageSeq) {
+        *self.current.lock().unwrap_or_else(PoisonError::into_inner) = Some(message);
+    }
+
+    /// Messages that wait for this incarnation.
+    pub(crate) async fn due(&self) -> Result<Vec<Inbound>, StoreError> {
+        let now = self.clock.now();
+        self.store.read(move |store| store.due(now)).await
+    }
+
+    /// Claims messages, all or none. Not repeated: who failed to claim looks again later.
+    pub(crate) async fn claim(&self, messages: &[Inbound]) -> Result<(), StoreError> {
+        let seqs: Vec<MessageSeq> = messages.iter().map(|it| it.seq).collect();
+        let now = self.clock.now();
+        self.store.write("a claim", move |store| store.claim(&seqs, now)).await?;
+        self.doorbell.look();
+        Ok(())
+    }
+
+    /// Sends a text to the user in the middle of a turn: the `send_message` tool.
+    pub(crate) async fn send_message(&self, text: &str) -> Result<(), SayError> {
+        let text = text.trim();
+        if text.is_empty() {
+            return Err(SayError::Empty);
+        }
+        if TEXT_BYTES_MAX < text.len() {
+            return Err(SayError::TooLong(text.len()));
+        }
+        let current = *self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        let to = current.ok_or(SayError::NobodyAsked)?;
+        self.say(to, text.to_owned()).await?;
+        Ok(())
+    }
+
+    async fn say(&self, to: MessageSeq, text: String) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        self.store.write("a message", move |store| store.say(to, &text, now)).await?;
+        self.doorbell.look();
+        Ok(())
+    }
+
+    /// Stores the end of a turn, however long that takes.
+    pub(crate) async fn end_turn(&self, end: TurnEnd, keep: Vec<Kept>) -> Result<(), RunnerError> {
+        let work = Arc::new((end, keep));
+        self.persist("the end of a turn", move |store, now| {
+            let (end, keep) = &*work;
+            store.end_turn(end, &borrowed(keep), now)
+        })
+        .await
+    }
+
+    /// Sends a text that no message asked for right now, such as the end of a background task.
+    pub(crate) async fn say_aside(&self, text: String) -> Result<(), RunnerError> {
+        let current = *self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(to) = current else {
+            tracing::warn!("the provider spoke before anybody asked; dropped");
+            return Ok(());
+        };
+        let text = Arc::new(text);
+        self.persist("a message", move |store, now| store.say(to, &text, now).map(drop)).await
+    }
+
+    pub(crate) async fn keep(&self, keep: Vec<Kept>) -> Result<(), RunnerError> {
+        let keep = Arc::new(keep);
+        self.persist("a state", move |store, _| store.set_state(&borrowed(&keep))).await
+    }
+
+    /// What an earlier incarnation kept. A database that cannot be read right now is waited for.
+    pub(crate) async fn kept(&self, key: &'static str) -> Result<Option<String>, RunnerError> {
+        let mut failures = 0;
+        loop {
+            match self.store.read(move |store| store.state(key)).await {
+                Ok(value) => return Ok(value),
+                Err(err) => self.wait_out(err, &mut failures).await?,
+            }
+        }
+    }
+
+    async fn persist(
+        &self,
+        op: &'static str,
+        write: impl Fn(&mut RunnerStore, domain::time::Timestamp) -> Result<(), StoreError>
+        + Clone
+        + Send
+        + 'static,
+    ) -> Result<(), RunnerError> {
+        let mut failures = 0;
+        loop {
+            let (write, now) = (write.clone(), self.clock.now());
+            match self.store.write(op, move |store| write(store, now)).await {
+                Ok(()) => {
+                    self.doorbell.look();
+                    return Ok(());
+                }
+                Err(err) => self.wait_out(err, &mut failures).await?,
+            }
+        }
+    }
+
+    /// Waits before the next try, unless there is no point in one.
+    async fn wait_out(&self, err: StoreError, failures: &mut u32) -> Result<(), RunnerError> {
+        if err.is_permanent() {
+            return Err(RunnerError::Store(err));
+        }
+        if self.doorbell.is_stopped() {
+            return Err(RunnerError::Unstored(err));
+        }
+        *failures += 1;
+        tracing::warn!(error = %err, failures, "the database refused; will try again");
+        let wait = tokio::time::sleep(backoff(self.retry.0, self.retry.1, *failures));
+        tokio::select! {
+            () = wait => {}
+            // One last try follows at once.
+            () = self.doorbell.stopped() => {}
+        }
+        Ok(())
+    }
+}
+
+fn borrowed(keep: &[Kept]) -> Vec<(&str, Option<&str>)> {
+    keep.iter().map(|(key, value)| (key.as_str(), value.as_deref())).collect()
+}

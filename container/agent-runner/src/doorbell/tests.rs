@@ -1,0 +1,88 @@
+//! Both directions of a doorbell over an in-memory stream, on a paused clock.
+
+use tokio::io::{DuplexStream, Lines, ReadHalf, WriteHalf, duplex, split};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, advance};
+
+use super::*;
+use crate::Stream;
+
+/// Gives out one stream and is down from then on.
+#[derive(Debug)]
+struct Once(std::sync::Mutex<Option<DuplexStream>>);
+
+#[async_trait::async_trait]
+impl Connect for Once {
+    async fn open(&self, header: Header) -> io::Result<Box<dyn Stream>> {
+        assert_eq!(header, Header::Doorbell);
+        let stream = self.0.lock().unwrap().take().ok_or(io::ErrorKind::ConnectionRefused)?;
+        Ok(Box::new(stream))
+    }
+}
+
+struct Host {
+    doorbell: Arc<Doorbell>,
+    lines: Lines<BufReader<ReadHalf<DuplexStream>>>,
+    writer: WriteHalf<DuplexStream>,
+    _serving: JoinSet<()>,
+}
+
+fn host() -> Host {
+    let (near, far) = duplex(1024);
+    let doorbell = Doorbell::new();
+    let config = Config::new(domain::Incarnation(1), domain::agent::Provider::Demo);
+    let connect = Arc::new(Once(std::sync::Mutex::new(Some(far))));
+    let mut serving = JoinSet::new();
+    serving.spawn(Arc::clone(&doorbell).serve(connect, config));
+    let (reader, writer) = split(near);
+    Host { doorbell, lines: BufReader::new(reader).lines(), writer, _serving: serving }
+}
+
+impl Host {
+    async fn hears(&mut self) -> String {
+        self.lines.next_line().await.unwrap().unwrap()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn both_sides_look_once_they_are_connected() {
+    let mut host = host();
+    assert_eq!(host.hears().await, "look");
+    host.doorbell.woken().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn rings_pass_both_ways() {
+    let mut host = host();
+    host.hears().await;
+    host.doorbell.woken().await;
+    host.writer.write_all(b"dance\nlook\n").await.unwrap();
+    host.doorbell.woken().await;
+    assert!(!host.doorbell.is_stopped());
+    host.writer.write_all(b"stop\n").await.unwrap();
+    host.doorbell.stopped().await;
+    host.doorbell.look();
+    assert_eq!(host.hears().await, "look");
+}
+
+#[tokio::test(start_paused = true)]
+async fn progress_is_told_once_a_second_and_holds_no_look_up() {
+    let mut host = host();
+    host.hears().await;
+    let start = Instant::now();
+    host.doorbell.progress();
+    assert_eq!(host.hears().await, "progress");
+    host.doorbell.progress();
+    advance(Duration::from_millis(100)).await;
+    host.doorbell.look();
+    assert_eq!(host.hears().await, "look");
+    assert!(start.elapsed() < PROGRESS_INTERVAL);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_endless_line_ends_the_stream() {
+    let mut host = host();
+    host.hears().await;
+    host.writer.write_all(&[b'x'; 2 * LINE_BYTES_MAX]).await.unwrap();
+    assert_eq!(host.lines.next_line().await.unwrap(), None);
+}

@@ -1,0 +1,172 @@
+//! Carries model requests from a port on loopback to the host: each connection is a stream of its
+//! own. What goes through is not looked at; the host decides and puts the credential in.
+
+use std::io;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::link::Header;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional_with_sizes};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+
+use crate::{Connect, Stream};
+
+/// The CLI needs a handful; more wait to be accepted.
+const CONNECTIONS_MAX: usize = 32;
+const COPY_BYTES: usize = 16 * 1024;
+const OPEN_RETRY: Duration = Duration::from_millis(250);
+/// How long the rest of a request is read after it was refused, so that the answer arrives.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// The words that the CLI expects of the API. A 502 is tried again by the CLI a few times.
+const REFUSAL_BODY: &str = r#"{"type":"error","error":{"type":"api_error","message":"the host of this container cannot be reached"}}"#;
+
+/// A listener on loopback and its port.
+#[derive(Debug)]
+pub(crate) struct Loopback {
+    pub(crate) listener: TcpListener,
+    pub(crate) port: u16,
+}
+
+/// Takes a free port. Loopback only, whatever the container is attached to.
+pub(crate) async fn listen() -> io::Result<Loopback> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    let port = listener.local_addr()?.port();
+    Ok(Loopback { listener, port })
+}
+
+impl Loopback {
+    /// Takes the next connection, at most `max` at a time being served.
+    pub(crate) async fn accept(&self, serving: &mut JoinSet<()>, max: usize) -> TcpStream {
+        loop {
+            while serving.try_join_next().is_some() {}
+            if max <= serving.len() {
+                serving.join_next().await;
+                continue;
+            }
+            match self.listener.accept().await {
+                Ok((stream, _)) => return stream,
+                Err(err) => {
+                    tracing::warn!(error = %err, "could not take a connection");
+                    sleep(OPEN_RETRY).await;
+                }
+            }
+        }
+    }
+}
+
+/// Serves for ever.
+pub(crate) async fn serve(loopback: Loopback, connect: Arc<dyn Connect>, patience: Duration) {
+    let mut serving = JoinSet::new();
+    loop {
+        let stream = loopback.accept(&mut serving, CONNECTIONS_MAX).await;
+        serving.spawn(carry(stream, Arc::clone(&connect), patience));
+    }
+}
+
+async fn carry(mut near: TcpStream, connect: Arc<dyn Connect>, patience: Duration) {
+    let carried = match timeout(patience, open(&*connect)).await {
+        Ok(mut far) => copy_bidirectional_with_sizes(&mut near, &mut far, COPY_BYTES, COPY_BYTES)
+            .await
+            .map(drop),
+        Err(_) => {
+            tracing::warn!("a model request was refused: the link is down");
+            refuse(&mut near).await
+        }
+    };
+    if let Err(err) = carried {
+        tracing::debug!(error = %err, "a model stream broke");
+    }
+}
+
+/// Tries until there is a link.
+async fn open(connect: &dyn Connect) -> Box<dyn Stream> {
+    loop {
+        match connect.open(Header::Model).await {
+            Ok(stream) => return stream,
+            Err(err) => tracing::debug!(error = %err, "the link is down"),
+        }
+        sleep(OPEN_RETRY).await;
+    }
+}
+
+async fn refuse(near: &mut TcpStream) -> io::Result<()> {
+    let answer = format!(
+        "HTTP/1.1 502 Bad Gateway\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\
+         connection: close\r\n\r\n{REFUSAL_BODY}",
+        REFUSAL_BODY.len()
+    );
+    near.write_all(answer.as_bytes()).await?;
+    near.shutdown().await?;
+    // A connection that is closed with unread bytes is reset, which would swallow the answer.
+    let mut rest = [0; 4096];
+    let drain = async { while near.read(&mut rest).await.is_ok_and(|count| 0 < count) {} };
+    let _ = timeout(LINGER, drain).await;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use async_trait::async_trait;
+    use tokio::io::DuplexStream;
+
+    use super::*;
+
+    /// A link that is down.
+    #[derive(Debug)]
+    struct Down;
+
+    #[async_trait]
+    impl Connect for Down {
+        async fn open(&self, _: Header) -> io::Result<Box<dyn Stream>> {
+            Err(io::ErrorKind::ConnectionRefused.into())
+        }
+    }
+
+    /// A link whose other end says something and no more, but keeps listening.
+    #[derive(Debug, Default)]
+    struct Host(std::sync::Mutex<Option<DuplexStream>>);
+
+    #[async_trait]
+    impl Connect for Host {
+        async fn open(&self, header: Header) -> io::Result<Box<dyn Stream>> {
+            assert_eq!(header, Header::Model);
+            let (here, mut there) = tokio::io::duplex(1024);
+            there.write_all(b"data").await?;
+            there.shutdown().await?;
+            *self.0.lock().unwrap() = Some(there);
+            Ok(Box::new(here))
+        }
+    }
+
+    async fn ask(connect: Arc<dyn Connect>, bytes: usize) -> String {
+        let loopback = listen().await.unwrap();
+        let port = loopback.port;
+        let mut serving = JoinSet::new();
+        serving.spawn(serve(loopback, connect, Duration::from_millis(300)));
+        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.unwrap();
+        stream.write_all(&vec![b'x'; bytes]).await.ok();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer
+    }
+
+    #[tokio::test]
+    async fn a_link_that_is_down_is_an_answer_and_not_silence() {
+        let answer = ask(Arc::new(Down), 100_000).await;
+        assert!(answer.starts_with("HTTP/1.1 502 ") && answer.ends_with(REFUSAL_BODY), "{answer}");
+    }
+
+    #[tokio::test]
+    async fn bytes_pass_as_they_are() {
+        let host = Arc::new(Host::default());
+        assert_eq!(ask(Arc::clone(&host) as _, 3).await, "data");
+        let mut heard = [0; 3];
+        let mut far = host.0.lock().unwrap().take().unwrap();
+        far.read_exact(&mut heard).await.unwrap();
+        assert_eq!(&heard, b"xxx");
+    }
+}

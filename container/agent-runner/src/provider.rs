@@ -1,0 +1,70 @@
+//! What turns messages into answers. A provider is one async function between two queues, chosen by
+//! name; it knows nothing of claims, commits or rings.
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use domain::MessageSeq;
+use domain::agent::Provider as Name;
+use domain::message::Inbound;
+use tokio::sync::mpsc;
+
+use crate::claude::Claude;
+use crate::demo::Demo;
+use crate::desk::{Desk, Kept};
+use crate::failure::ProviderFailure;
+use crate::{Config, Connect, RunnerError};
+
+/// Claimed messages on their way to the provider. It closes when the provider should finish.
+pub(crate) type Messages = mpsc::UnboundedReceiver<Vec<Inbound>>;
+
+/// What the provider reports, in order.
+#[derive(Debug)]
+pub(crate) enum Event {
+    /// It is alive and working.
+    Progress,
+    /// Remember something right now, not only with the end of the turn.
+    Keep(Vec<Kept>),
+    /// A text that answers no message at hand: a background task has ended.
+    Aside(String),
+    TurnEnded(TurnEnded),
+}
+
+/// The one end of a turn, whether it went well or not.
+#[derive(Debug)]
+pub(crate) struct TurnEnded {
+    /// The messages that it answers, oldest first.
+    pub(crate) covers: Vec<MessageSeq>,
+    pub(crate) result: Result<String, ProviderFailure>,
+    pub(crate) keep: Vec<Kept>,
+}
+
+#[async_trait]
+pub(crate) trait Provider: fmt::Debug + Send {
+    /// Works until `messages` is closed and what was handed over is finished. Messages that come
+    /// during a turn may join it or wait; each is covered by exactly one [`TurnEnded`].
+    ///
+    /// # Errors
+    /// Only what the program cannot go on with. What a model or its program does wrong is the
+    /// result of a turn.
+    async fn run(
+        self: Box<Self>,
+        messages: Messages,
+        events: mpsc::Sender<Event>,
+    ) -> Result<(), RunnerError>;
+}
+
+/// The registry.
+pub(crate) fn by_name(
+    config: &Config,
+    desk: &Arc<Desk>,
+    connect: &Arc<dyn Connect>,
+) -> Box<dyn Provider> {
+    match config.provider {
+        Name::Demo => Box::new(Demo::new(Arc::clone(desk))),
+        Name::Claude => {
+            Box::new(Claude::new(config.clone(), Arc::clone(desk), Arc::clone(connect)))
+        }
+    }
+}

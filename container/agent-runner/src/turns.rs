@@ -1,0 +1,198 @@
+//! The turn loop: finds messages, claims them, hands them over, and stores what comes back.
+//!
+//! It looks at the database when it is woken and at every slow poll; both take the same path, and
+//! so do the first message and one that follows during a turn. A message is released by the turn
+//! that covers it, never by having been handed over.
+
+use std::future::{Future, pending};
+use std::sync::Arc;
+
+use domain::message::Outcome;
+use domain::time::Clock;
+use store::{Db, RunnerStore, TurnEnd};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until};
+
+use crate::desk::Desk;
+use crate::doorbell::Doorbell;
+use crate::provider::{self, Event, TurnEnded};
+use crate::{Config, Connect, RunnerError};
+
+/// Enough to keep a provider from waiting on a commit, little enough to hold it back on a full disk.
+const EVENTS_QUEUED_MAX: usize = 64;
+/// Reads that find the database damaged before that is believed: the host may be mending it.
+const DAMAGED_READS_MAX: u32 = 3;
+/// What the user reads when the agent had nothing to say.
+const NOTHING_SAID: &str = "(The agent finished without saying anything.)";
+
+/// Runs until the host rings to stop.
+///
+/// # Errors
+/// When the program cannot go on; see [`RunnerError`].
+pub async fn run(
+    config: Config,
+    store: Db<RunnerStore>,
+    clock: Arc<dyn Clock>,
+    connect: Arc<dyn Connect>,
+) -> Result<(), RunnerError> {
+    run_until(config, store, clock, connect, pending()).await
+}
+
+/// Runs until the host rings to stop or `stop` returns, whichever comes first. Then the provider
+/// gets `config.stop_grace` to finish; nothing is left half stored.
+///
+/// # Errors
+/// When the program cannot go on; see [`RunnerError`].
+pub async fn run_until(
+    config: Config,
+    store: Db<RunnerStore>,
+    clock: Arc<dyn Clock>,
+    connect: Arc<dyn Connect>,
+    stop: impl Future<Output = ()>,
+) -> Result<(), RunnerError> {
+    let doorbell = Doorbell::new();
+    let retry = (config.retry_base, config.retry_max);
+    let desk = Desk::new(store, clock, Arc::clone(&doorbell), retry);
+    let provider = provider::by_name(&config, &desk, &connect);
+
+    let mut background = JoinSet::new();
+    if config.doorbells {
+        background.spawn(Arc::clone(&doorbell).serve(connect, config.clone()));
+    }
+    let (messages, to_provider) = mpsc::unbounded_channel();
+    let (from_provider, events) = mpsc::channel(EVENTS_QUEUED_MAX);
+    let mut working = JoinSet::new();
+    working.spawn(async move { provider.run(to_provider, from_provider).await });
+
+    let turns = Turns { config, desk, messages, events, working, damaged_reads: 0 };
+    let ring_stop = async {
+        stop.await;
+        doorbell.stop();
+        pending().await
+    };
+    tokio::select! {
+        ended = turns.run() => ended,
+        () = ring_stop => Ok(()),
+    }
+}
+
+struct Turns {
+    config: Config,
+    desk: Arc<Desk>,
+    messages: mpsc::UnboundedSender<Vec<domain::message::Inbound>>,
+    events: mpsc::Receiver<Event>,
+    working: JoinSet<Result<(), RunnerError>>,
+    damaged_reads: u32,
+}
+
+impl Turns {
+    async fn run(mut self) -> Result<(), RunnerError> {
+        let desk = Arc::clone(&self.desk);
+        loop {
+            self.look().await?;
+            let next_poll = Instant::now() + self.config.poll_interval;
+            // Events do not need a look, so they do not put the next one off.
+            let stopped = loop {
+                tokio::select! {
+                    () = desk.doorbell().stopped() => break true,
+                    event = self.events.recv() => match event {
+                        Some(event) => self.take(event).await?,
+                        None => return Err(self.provider_ended().await),
+                    },
+                    () = desk.doorbell().woken() => break false,
+                    () = sleep_until(next_poll) => break false,
+                }
+            };
+            if stopped {
+                return self.finish().await;
+            }
+        }
+    }
+
+    /// Claims what waits, all in one commit, and only then hands it over.
+    async fn look(&mut self) -> Result<(), RunnerError> {
+        let due = match self.desk.due().await {
+            Ok(due) => due,
+            Err(err) => {
+                self.damaged_reads = if err.is_permanent() { self.damaged_reads + 1 } else { 0 };
+                if DAMAGED_READS_MAX <= self.damaged_reads {
+                    return Err(RunnerError::Store(err));
+                }
+                tracing::warn!(error = %err, "could not read the messages; will look again");
+                return Ok(());
+            }
+        };
+        self.damaged_reads = 0;
+        if due.is_empty() {
+            return Ok(());
+        }
+        if let Err(err) = self.desk.claim(&due).await {
+            tracing::warn!(error = %err, "could not claim the messages; will look again");
+            return Ok(());
+        }
+        tracing::info!(count = due.len(), last = due.last().map(|it| it.seq.0), "took messages");
+        // A provider that has ended is noticed by its closed event queue.
+        let _ = self.messages.send(due);
+        Ok(())
+    }
+
+    async fn take(&mut self, event: Event) -> Result<(), RunnerError> {
+        self.desk.doorbell().progress();
+        match event {
+            Event::Progress => Ok(()),
+            Event::Keep(keep) => self.desk.keep(keep).await,
+            Event::Aside(text) => self.desk.say_aside(text).await,
+            Event::TurnEnded(ended) => self.end(ended).await,
+        }
+    }
+
+    async fn end(&mut self, ended: TurnEnded) -> Result<(), RunnerError> {
+        let (outcome, reason, text) = match ended.result {
+            Ok(text) if text.trim().is_empty() => {
+                (Outcome::Answered, String::new(), NOTHING_SAID.to_owned())
+            }
+            Ok(text) => (Outcome::Answered, String::new(), text),
+            Err(failure) => {
+                let class = failure.class.as_str();
+                tracing::warn!(class, "a turn failed");
+                (Outcome::Failed, class.to_owned(), failure.user_text)
+            }
+        };
+        tracing::info!(count = ended.covers.len(), outcome = outcome.as_str(), "a turn ended");
+        let end = TurnEnd { messages: ended.covers, outcome, reason, text: Some(text) };
+        self.desk.end_turn(end, ended.keep).await
+    }
+
+    /// Lets the provider finish within its grace; dropping it kills what is left.
+    async fn finish(mut self) -> Result<(), RunnerError> {
+        tracing::info!("finishing");
+        let deadline = Instant::now() + self.config.stop_grace;
+        // The closed queue is what tells the provider.
+        let (closed, _) = mpsc::unbounded_channel();
+        self.messages = closed;
+        loop {
+            tokio::select! {
+                event = self.events.recv() => match event {
+                    Some(event) => self.take(event).await?,
+                    None => return Ok(()),
+                },
+                () = sleep_until(deadline) => {
+                    tracing::info!("the provider was still busy; its messages will be offered again");
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    async fn provider_ended(&mut self) -> RunnerError {
+        match self.working.join_next().await {
+            Some(Ok(Err(err))) => err,
+            Some(Ok(Ok(()))) | None => RunnerError::ProviderGone,
+            Some(Err(err)) => {
+                tracing::error!(error = %err, "the provider panicked");
+                RunnerError::ProviderGone
+            }
+        }
+    }
+}

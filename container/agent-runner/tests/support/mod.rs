@@ -1,0 +1,181 @@
+//! A session as the host sees it, with a runner of this crate working on its files.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use agent_runner::{Config, Connect, RunnerError, Stream, run_until};
+use async_trait::async_trait;
+use domain::agent::Provider;
+use domain::delivery::Verdict;
+use domain::link::Header;
+use domain::message::{Address, Incoming, Outcome};
+use domain::time::{Clock, Timestamp};
+use domain::{Incarnation, SessionId};
+use store::layout::{Layout, SessionLayout};
+use store::{Db, Gate, Journal, NoGate, RunnerStore, SessionStore};
+use tokio::sync::oneshot;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep};
+
+const START: Timestamp = Timestamp(1_795_376_000_000);
+
+/// Follows tokio's clock, which tests pause.
+#[derive(Debug)]
+pub(crate) struct TestClock(Instant);
+
+impl Clock for TestClock {
+    fn now(&self) -> Timestamp {
+        START + self.0.elapsed()
+    }
+}
+
+/// A link that is always down.
+#[derive(Debug)]
+pub(crate) struct NoLink;
+
+#[async_trait]
+impl Connect for NoLink {
+    async fn open(&self, _: Header) -> io::Result<Box<dyn Stream>> {
+        Err(io::ErrorKind::ConnectionRefused.into())
+    }
+}
+
+pub(crate) struct Session {
+    dir: tempfile::TempDir,
+    pub(crate) paths: SessionLayout,
+    pub(crate) host: SessionStore,
+    clock: Arc<TestClock>,
+    said: Vec<String>,
+}
+
+/// A runner at work. Dropping it is a crash of the container.
+pub(crate) struct Runner {
+    working: JoinSet<Result<(), RunnerError>>,
+    stop: Option<oneshot::Sender<()>>,
+}
+
+impl Runner {
+    /// Asks it to finish and waits until it has.
+    pub(crate) async fn stop(mut self) -> Result<(), RunnerError> {
+        drop(self.stop.take());
+        self.ended().await
+    }
+
+    pub(crate) async fn ended(mut self) -> Result<(), RunnerError> {
+        // Without this the wait for the end would be the order to end.
+        let stop = self.stop.take();
+        let ended = self.working.join_next().await.unwrap().unwrap();
+        drop(stop);
+        ended
+    }
+}
+
+impl Session {
+    pub(crate) fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let paths = Layout::new(dir.path()).session(SessionId(1));
+        for folder in [paths.inbound_dir(), paths.outbound_dir(), paths.home()] {
+            std::fs::create_dir_all(folder).unwrap();
+        }
+        std::fs::create_dir_all(dir.path().join("workspace")).unwrap();
+        let host = SessionStore::open(&paths, Journal::Wal).unwrap();
+        Self { dir, paths, host, clock: Arc::new(TestClock(Instant::now())), said: vec![] }
+    }
+
+    /// What a new container of this session would be told.
+    pub(crate) fn config(&mut self, provider: Provider) -> Config {
+        let incarnation = self.host.inbound.launch(self.clock.now()).unwrap();
+        let mut config = Config::new(incarnation, provider);
+        config.inbound_dir = self.paths.inbound_dir();
+        config.outbound_dir = self.paths.outbound_dir();
+        config.home = self.paths.home();
+        config.workspace = self.dir.path().join("workspace");
+        config.doorbells = false;
+        config
+    }
+
+    pub(crate) fn store(&self, incarnation: Incarnation, gate: Arc<dyn Gate>) -> Db<RunnerStore> {
+        let (inbound, outbound) = (self.paths.inbound_dir(), self.paths.outbound_dir());
+        RunnerStore::shared(inbound, outbound, incarnation, gate)
+    }
+
+    pub(crate) fn start(&self, config: Config, connect: Arc<dyn Connect>) -> Runner {
+        self.start_gated(config, connect, Arc::new(NoGate))
+    }
+
+    pub(crate) fn start_gated(
+        &self,
+        config: Config,
+        connect: Arc<dyn Connect>,
+        gate: Arc<dyn Gate>,
+    ) -> Runner {
+        let store = self.store(config.incarnation, gate);
+        let clock = Arc::clone(&self.clock) as Arc<dyn Clock>;
+        let (stop, stopped) = oneshot::channel();
+        let mut working = JoinSet::new();
+        working.spawn(run_until(config, store, clock, connect, async {
+            let _ = stopped.await;
+        }));
+        Runner { working, stop: Some(stop) }
+    }
+
+    /// A message of one person. Its text is its platform id as well.
+    pub(crate) fn say(&mut self, text: &str) {
+        let from = Address {
+            channel: "cli".into(),
+            account: "local".into(),
+            chat: "c".into(),
+            thread: None,
+        };
+        let message = Incoming {
+            from,
+            platform_id: text.into(),
+            sender_id: "u".into(),
+            sender_name: "Ann".into(),
+            text: text.into(),
+            to_agent: None,
+        };
+        self.host.inbound.insert(&[message], self.clock.now()).unwrap();
+    }
+
+    /// The container is gone: its messages wait for the next one.
+    pub(crate) fn release(&mut self, gone: Incarnation) {
+        let now = self.clock.now();
+        for waiting in self.host.snapshot().unwrap().waiting {
+            self.host.inbound.release(waiting.message, gone, now).unwrap();
+        }
+    }
+
+    /// Takes over what the runner wrote; `kind: text` of everything it ever said, in order.
+    pub(crate) fn said(&mut self) -> Vec<String> {
+        let now = self.clock.now();
+        // A commit may be under way.
+        if self.host.absorb(1_000_000, now).is_ok() {
+            for part in self.host.snapshot().unwrap().parts {
+                if let Some(claimed) = self.host.inbound.claim_part(&part.key, now).unwrap() {
+                    self.said.push(format!("{}: {}", claimed.kind().as_str(), claimed.text()));
+                    let sent = Verdict::Sent { platform_id: part.key.0.clone() };
+                    self.host.inbound.conclude(&part.key, &sent, now).unwrap();
+                }
+            }
+        }
+        self.said.clone()
+    }
+
+    /// Waits until the runner has said so many things.
+    pub(crate) async fn wait_for_said(&mut self, count: usize) -> Vec<String> {
+        for _ in 0..2_400 {
+            let said = self.said();
+            if count <= said.len() {
+                return said;
+            }
+            sleep(Duration::from_millis(50)).await;
+        }
+        panic!("the runner said no more than {:?}", self.said);
+    }
+
+    pub(crate) fn outcomes(&self) -> Vec<Option<Outcome>> {
+        self.host.inbound.outcomes().unwrap().into_iter().map(|it| it.1).collect()
+    }
+}

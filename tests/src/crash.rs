@@ -1,0 +1,103 @@
+//! Stops a program at a chosen point.
+//!
+//! Every durable write and every outside call of a program passes here twice: before it happens and
+//! after it happened but before anybody hears of it. A [`Crash`] lets a number of points pass, and
+//! then nothing any more: whoever arrives waits for ever, as after `kill -9`, until the driver has
+//! thrown the program away.
+
+use std::future::pending;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use store::{Fault, Gate};
+use tokio::sync::Notify;
+
+/// One life of one program.
+#[derive(Debug)]
+pub struct Crash {
+    passed: AtomicU64,
+    /// The point that is not passed, counted from 1; 0 for never.
+    at: u64,
+    struck: Notify,
+    /// The next write of this name fails as on a full disk.
+    full: Mutex<Option<&'static str>>,
+    trace: Mutex<Vec<String>>,
+}
+
+impl Crash {
+    #[must_use]
+    pub fn at(point: u64) -> Arc<Self> {
+        Arc::new(Self {
+            passed: AtomicU64::new(0),
+            at: point,
+            struck: Notify::new(),
+            full: Mutex::default(),
+            trace: Mutex::default(),
+        })
+    }
+
+    #[must_use]
+    pub fn never() -> Arc<Self> {
+        Self::at(0)
+    }
+
+    /// Points passed so far.
+    pub fn passed(&self) -> u64 {
+        self.passed.load(Ordering::SeqCst)
+    }
+
+    /// Whether the program stands still.
+    pub fn has_struck(&self) -> bool {
+        self.at != 0 && self.at <= self.passed()
+    }
+
+    /// Returns once the program stands still.
+    pub async fn struck(&self) {
+        let waits = self.struck.notified();
+        if !self.has_struck() {
+            waits.await;
+        }
+    }
+
+    /// The points of this life, in order.
+    pub fn trace(&self) -> Vec<String> {
+        self.trace.lock().unwrap().clone()
+    }
+
+    /// Makes the next write `op` fail as on a full disk.
+    pub fn disk_full_at(&self, op: &'static str) {
+        *self.full.lock().unwrap() = Some(op);
+    }
+
+    /// Passes a point, or never returns.
+    pub async fn pass(&self, name: &str) {
+        if self.has_struck() {
+            pending::<()>().await;
+        }
+        let count = self.passed.fetch_add(1, Ordering::SeqCst) + 1;
+        self.trace.lock().unwrap().push(format!("{count} {name}"));
+        if count == self.at {
+            self.struck.notify_waiters();
+            self.struck.notify_one();
+            pending::<()>().await;
+        }
+    }
+}
+
+#[async_trait]
+impl Gate for Crash {
+    async fn before(&self, op: &'static str) -> Result<(), Fault> {
+        self.pass(&format!("before {op}")).await;
+        let fails = self.full.lock().unwrap().take_if(|it| *it == op).is_some();
+        if fails { Err(Fault) } else { Ok(()) }
+    }
+
+    async fn after(&self, op: &'static str) {
+        self.pass(&format!("after {op}")).await;
+    }
+
+    fn runs_inline(&self) -> bool {
+        true
+    }
+}

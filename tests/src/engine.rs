@@ -1,0 +1,271 @@
+//! A container engine in memory. Its containers are tasks that run the real runner over the real
+//! files of a session; they outlive the host, as containers do.
+
+mod link;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use agent_runner::{Config, Connect};
+use async_trait::async_trait;
+use domain::agent::Provider;
+use domain::time::Clock;
+use domain::{Incarnation, SessionId};
+use sandbox::{Carrier, Mounts, Observed, Sandbox, SandboxError, Spec};
+use store::RunnerStore;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+
+use self::link::Links;
+use crate::crash::Crash;
+
+/// What goes wrong with a start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StartFault {
+    ImageMissing,
+    /// It starts and ends at once.
+    ExitsAtOnce,
+    /// It starts and then does nothing.
+    Deaf,
+    /// The call panics.
+    Panics,
+}
+
+#[derive(Debug)]
+pub struct FakeEngine {
+    clock: Arc<dyn Clock>,
+    inner: Mutex<Inner>,
+    links: Links,
+    /// Whether runners keep a doorbell.
+    doorbells: bool,
+}
+
+#[derive(Debug)]
+struct Inner {
+    reachable: bool,
+    start_takes: Duration,
+    start_faults: Vec<StartFault>,
+    containers: HashMap<SessionId, Container>,
+    /// Where the runner of the next container stops; 0 for never.
+    next_runner_crash: u64,
+    /// Passed by the runners of all containers.
+    runner_points: u64,
+    /// The host's.
+    crash: Option<Arc<Crash>>,
+    log: Vec<String>,
+}
+
+#[derive(Debug)]
+struct Container {
+    incarnation: Incarnation,
+    fingerprint: String,
+    crash: Arc<Crash>,
+    /// Holds the exit code once it ended.
+    ended: watch::Receiver<Option<i64>>,
+    _task: JoinSet<()>,
+    kill: watch::Sender<bool>,
+}
+
+impl FakeEngine {
+    #[must_use]
+    pub fn new(clock: Arc<dyn Clock>, doorbells: bool) -> Arc<Self> {
+        let inner = Inner {
+            reachable: true,
+            start_takes: Duration::from_millis(150),
+            start_faults: vec![],
+            containers: HashMap::new(),
+            next_runner_crash: 0,
+            runner_points: 0,
+            crash: None,
+            log: vec![],
+        };
+        Arc::new(Self { clock, inner: Mutex::new(inner), links: Links::default(), doorbells })
+    }
+
+    /// Docker stops or comes back. Containers go on.
+    pub fn set_reachable(&self, reachable: bool) {
+        self.lock().reachable = reachable;
+    }
+
+    pub fn slow_down(&self, start_takes: Duration) {
+        self.lock().start_takes = start_takes;
+    }
+
+    pub fn fail_next_starts(&self, faults: &[StartFault]) {
+        self.lock().start_faults.extend(faults);
+    }
+
+    /// The runner of the next container dies at its point `at`.
+    pub fn crash_next_runner(&self, at: u64) {
+        self.lock().next_runner_crash = at;
+    }
+
+    /// Points that the runners passed so far.
+    pub fn runner_points(&self) -> u64 {
+        let inner = self.lock();
+        inner.runner_points + inner.containers.values().map(|it| it.crash.passed()).sum::<u64>()
+    }
+
+    /// `docker kill`.
+    pub fn kill(&self, session: SessionId) {
+        if let Some(container) = self.lock().containers.get(&session) {
+            container.kill.send_replace(true);
+        }
+    }
+
+    pub fn is_running(&self, session: SessionId) -> bool {
+        let inner = self.lock();
+        inner.containers.get(&session).is_some_and(|it| it.ended.borrow().is_none())
+    }
+
+    /// Starts and stops, in order.
+    pub fn log(&self) -> Vec<String> {
+        self.lock().log.clone()
+    }
+
+    pub(crate) fn belong_to(&self, crash: Arc<Crash>) {
+        self.lock().crash = Some(crash);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap()
+    }
+
+    /// Every call passes here: a point of the host, and the engine may be down.
+    async fn called(&self, op: &'static str) -> Result<(), SandboxError> {
+        let crash = self.lock().crash.clone();
+        if let Some(crash) = crash {
+            crash.pass(op).await;
+        }
+        match self.lock().reachable {
+            true => Ok(()),
+            false => Err(SandboxError::Unreachable("the engine is down".into())),
+        }
+    }
+
+    fn run(&self, spec: &Spec, fault: Option<StartFault>) -> Container {
+        let (ended_tx, ended) = watch::channel(None);
+        let (kill, mut killed) = watch::channel(false);
+        let crash = Crash::at(std::mem::take(&mut self.lock().next_runner_crash));
+        let runner =
+            runner(spec, Arc::clone(&self.clock), Arc::clone(&crash), &self.links, self.doorbells);
+        let dies = Arc::clone(&crash);
+        let mut task = JoinSet::new();
+        task.spawn(async move {
+            let code = match fault {
+                Some(StartFault::ExitsAtOnce) => 1,
+                Some(StartFault::Deaf) => {
+                    let _ = killed.wait_for(|it| *it).await;
+                    137
+                }
+                _ => tokio::select! {
+                    biased;
+                    _ = killed.wait_for(|it| *it) => 137,
+                    () = dies.struck() => 137,
+                    ended = runner => if ended.is_ok() { 0 } else { 70 },
+                },
+            };
+            ended_tx.send_replace(Some(code));
+        });
+        let (incarnation, fingerprint) = (spec.incarnation, spec.fingerprint.clone());
+        Container { incarnation, fingerprint, crash, ended, _task: task, kill }
+    }
+}
+
+fn runner(
+    spec: &Spec,
+    clock: Arc<dyn Clock>,
+    crash: Arc<Crash>,
+    links: &Links,
+    doorbells: bool,
+) -> impl Future<Output = Result<(), agent_runner::RunnerError>> + use<> {
+    let provider = spec.env.get("NANOCLAW_PROVIDER").and_then(|it| Provider::parse(it));
+    let mounts = spec.mounts.clone();
+    let config = Config {
+        inbound_dir: mounts.inbound,
+        outbound_dir: mounts.outbound,
+        workspace: mounts.workspace,
+        home: mounts.home,
+        doorbells,
+        ..Config::new(spec.incarnation, provider.unwrap_or(Provider::Demo))
+    };
+    let (inbound, outbound) = (config.inbound_dir.clone(), config.outbound_dir.clone());
+    let store = RunnerStore::shared(inbound, outbound, spec.incarnation, crash);
+    let connect: Arc<dyn Connect> = Arc::new(links.connect(spec.mounts.link.clone()));
+    agent_runner::run(config, store, clock, connect)
+}
+
+#[async_trait]
+impl Sandbox for FakeEngine {
+    async fn inspect(&self, session: SessionId) -> Result<Observed, SandboxError> {
+        self.called("inspect").await?;
+        let inner = self.lock();
+        Ok(inner.containers.get(&session).map_or(Observed::Absent, |it| match *it.ended.borrow() {
+            None => Observed::Running {
+                incarnation: it.incarnation,
+                fingerprint: it.fingerprint.clone(),
+            },
+            Some(code) => {
+                Observed::Exited { incarnation: it.incarnation, code, out_of_memory: false }
+            }
+        }))
+    }
+
+    async fn start(&self, spec: &Spec) -> Result<(), SandboxError> {
+        self.called("before start").await?;
+        let (takes, fault) = {
+            let mut inner = self.lock();
+            inner.log.push(format!("start {}", spec.session));
+            let fault = (!inner.start_faults.is_empty()).then(|| inner.start_faults.remove(0));
+            (inner.start_takes, fault)
+        };
+        assert_ne!(fault, Some(StartFault::Panics), "asked for by the test");
+        sleep(takes).await;
+        if fault == Some(StartFault::ImageMissing) {
+            return Err(SandboxError::ImageMissing(spec.image.clone()));
+        }
+        let container = self.run(spec, fault);
+        let old = self.lock().containers.insert(spec.session, container);
+        // Real engines refuse a second container of the same name.
+        assert!(old.is_none_or(|it| it.ended.borrow().is_some()), "two containers for one session");
+        self.called("after start").await
+    }
+
+    async fn stop(&self, session: SessionId) -> Result<(), SandboxError> {
+        self.called("before stop").await?;
+        {
+            let mut inner = self.lock();
+            if let Some(container) = inner.containers.remove(&session) {
+                inner.log.push(format!("stop {session}"));
+                inner.runner_points += container.crash.passed();
+            }
+        }
+        self.called("after stop").await
+    }
+
+    async fn exited(&self, session: SessionId) -> Result<(), SandboxError> {
+        let ended = self.lock().containers.get(&session).map(|it| it.ended.clone());
+        if let Some(mut ended) = ended {
+            // An error means that it was removed.
+            let _ = ended.wait_for(Option::is_some).await;
+        }
+        Ok(())
+    }
+
+    async fn tail(&self, _session: SessionId) -> Result<String, SandboxError> {
+        self.called("tail").await?;
+        Ok("the runner's last words".into())
+    }
+
+    async fn list(&self) -> Result<Vec<SessionId>, SandboxError> {
+        self.called("list").await?;
+        Ok(self.lock().containers.keys().copied().collect())
+    }
+
+    async fn link(&self, mounts: &Mounts) -> Result<Box<dyn Carrier>, SandboxError> {
+        self.called("link").await?;
+        Ok(self.links.carrier(mounts.link.clone()))
+    }
+}

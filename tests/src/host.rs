@@ -1,0 +1,194 @@
+//! A whole host in one process: real actors, real SQLite files, the real runner; a fake platform
+//! and a fake engine, which outlive it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actors::host::{Host, Peers, Policy, settings};
+use actors::places::Places;
+use actors::tree::{Role, RootArgs, RootMessage, RootSupervisor};
+use async_trait::async_trait;
+use domain::agent::{AgentGroup, DEFAULT_AGENT};
+use domain::message::Outcome;
+use domain::time::{Clock, Timestamp};
+use domain::{AgentName, SessionId};
+use ractor::{Actor, ActorCell, ActorRef, call};
+use store::layout::Layout;
+use store::{CentralStore, Db, Journal, SessionStore};
+use tokio::time::sleep;
+use vault::{Caller, Duplex, Egress};
+
+use crate::clock::TestClock;
+use crate::crash::Crash;
+use crate::engine::FakeEngine;
+use crate::platform::FakePlatform;
+
+/// Everything outside the host, and its disk.
+#[derive(Debug)]
+pub struct World {
+    pub clock: Arc<TestClock>,
+    pub platform: Arc<FakePlatform>,
+    pub engine: Arc<FakeEngine>,
+    pub policy: Policy,
+    pub containers_max: usize,
+    dir: tempfile::TempDir,
+}
+
+/// One life of the host.
+#[derive(Debug)]
+pub struct TestHost {
+    pub root: ActorRef<RootMessage>,
+    pub crash: Arc<Crash>,
+    pub host: Arc<Host>,
+}
+
+impl World {
+    #[must_use]
+    pub fn new() -> Self {
+        Self::with_doorbells(true)
+    }
+
+    /// `false` leaves everything to the slow polls.
+    #[must_use]
+    pub fn with_doorbells(doorbells: bool) -> Self {
+        let clock = Arc::new(TestClock::default());
+        let engine = FakeEngine::new(Arc::clone(&clock) as Arc<dyn Clock>, doorbells);
+        // Memory, not a disk: thousands of runs would wear it for nothing.
+        let shm = PathBuf::from("/dev/shm");
+        let dir = if shm.is_dir() { tempfile::tempdir_in(shm) } else { tempfile::tempdir() };
+        Self {
+            clock,
+            engine,
+            platform: FakePlatform::new(),
+            policy: Policy::default(),
+            containers_max: 10,
+            dir: dir.unwrap(),
+        }
+    }
+
+    #[must_use]
+    pub fn layout(&self) -> Layout {
+        Layout::new(self.dir.path())
+    }
+
+    /// Starts the host, to be stopped at the given point.
+    pub async fn start(&self, crash: Arc<Crash>) -> TestHost {
+        self.engine.belong_to(Arc::clone(&crash));
+        let host = Arc::new(self.host(&crash));
+        self.install();
+        let registrations = vec![self.platform.registration(Arc::clone(&crash))];
+        let args = RootArgs {
+            host: Arc::clone(&host),
+            registrations,
+            admin: false,
+            asked_to_stop: Arc::default(),
+        };
+        let (root, _) = Actor::spawn(None, RootSupervisor, args).await.unwrap();
+        TestHost { root, crash, host }
+    }
+
+    fn host(&self, crash: &Arc<Crash>) -> Host {
+        let path = self.layout().central();
+        Host {
+            layout: self.layout(),
+            clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
+            started_at: self.clock.now(),
+            central: Db::new(Arc::clone(crash) as _, move || CentralStore::open(&path)),
+            gate: Arc::clone(crash) as _,
+            journal: Journal::Wal,
+            sandbox: Arc::clone(&self.engine) as _,
+            egress: Arc::new(NoEgress),
+            places: Places::new(self.containers_max),
+            policy: self.policy,
+            container_user: None,
+            peers: Peers::default(),
+        }
+    }
+
+    /// What set-up leaves behind: an image and the first agent.
+    fn install(&self) {
+        let path = self.layout().central();
+        let central = CentralStore::open(&path).unwrap();
+        central.set_setting(settings::IMAGE, "fake-image").unwrap();
+        self.add_agent_to(&central, DEFAULT_AGENT);
+    }
+
+    fn add_agent_to(&self, central: &CentralStore, name: &str) {
+        let agent = AgentGroup::new(AgentName::parse(name).unwrap());
+        central.add_agent(&agent, self.clock.now()).unwrap();
+    }
+
+    /// The outcomes of all messages of a session: `(platform id, outcome)`.
+    #[must_use]
+    pub fn outcomes(&self, session: SessionId) -> Vec<(String, Option<Outcome>)> {
+        let paths = self.layout().session(session);
+        if !paths.inbound().exists() {
+            return vec![];
+        }
+        SessionStore::open(&paths, Journal::Wal).unwrap().inbound.outcomes().unwrap()
+    }
+
+    /// Every session there is.
+    #[must_use]
+    pub fn sessions(&self) -> Vec<SessionId> {
+        let central = CentralStore::open(&self.layout().central()).unwrap();
+        central.sessions().unwrap().into_iter().map(|it| it.id).collect()
+    }
+
+    /// Every outcome of every session.
+    #[must_use]
+    pub fn all_outcomes(&self) -> Vec<(String, Option<Outcome>)> {
+        self.sessions().into_iter().flat_map(|it| self.outcomes(it)).collect()
+    }
+
+    /// Lets simulated time pass; every timer in between fires, in order.
+    pub async fn pass(&self, duration: Duration) {
+        sleep(duration).await;
+    }
+
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+}
+
+impl Default for World {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl TestHost {
+    /// `kill -9`: everything of this life is gone, nothing is finished.
+    pub async fn kill(self) {
+        kill_tree(&self.root.get_cell());
+        // Aborted tasks are dropped when the runtime gets to them.
+        for _ in 0..10 {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// SIGTERM.
+    pub async fn shut_down(&self) {
+        call!(self.root, |reply| RootMessage::Shutdown(Some(reply))).unwrap();
+    }
+
+    pub async fn child(&self, role: Role) -> Option<ActorCell> {
+        call!(self.root, RootMessage::Cell, role).unwrap()
+    }
+}
+
+fn kill_tree(cell: &ActorCell) {
+    let children = cell.get_children();
+    cell.kill();
+    children.iter().for_each(kill_tree);
+}
+
+/// The demo needs no model.
+#[derive(Debug)]
+struct NoEgress;
+
+#[async_trait]
+impl Egress for NoEgress {
+    async fn serve(&self, _caller: Caller, _stream: Box<dyn Duplex>) {}
+}

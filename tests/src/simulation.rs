@@ -1,0 +1,148 @@
+//! Runs a whole host through a script of messages and faults, stops it where the plan says, starts
+//! it again from its files, and checks the laws: nothing lost, nothing silent, nothing twice
+//! without saying so.
+//!
+//! A run is a pure function of its [`Plan`]; a plan is a pure function of its seed.
+
+mod laws;
+mod plan;
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep_until};
+
+pub use self::plan::{Fault, Plan, Post};
+use crate::crash::Crash;
+use crate::engine::StartFault;
+use crate::host::{TestHost, World};
+
+/// Simulated time that a run may take to come to rest after its last event. Longer than every
+/// back-off in a row.
+const REST_WITHIN: Duration = Duration::from_secs(45 * 60);
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// Restarts of one run; each crash point of the plan is used once.
+const LIVES_MAX: usize = 32;
+
+/// What a run did.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// Durable writes and outside calls of the host in its first life, each counted twice: before
+    /// and after.
+    pub host_points: u64,
+    /// The same for the runners of all containers.
+    pub runner_points: u64,
+    pub lives: usize,
+    /// Law-breaking; empty in a good run.
+    pub violations: Vec<String>,
+    /// The points of the last two lives, for a failing run.
+    pub trace: Vec<String>,
+}
+
+/// Runs one plan on a runtime of its own, whose clock is paused.
+#[must_use]
+pub fn run(plan: &Plan) -> Report {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .enable_io()
+        .start_paused(true)
+        .build()
+        .unwrap();
+    let report = runtime.block_on(live(plan));
+    runtime.shutdown_background();
+    report
+}
+
+async fn live(plan: &Plan) -> Report {
+    let world = World::with_doorbells(plan.doorbells);
+    world.engine.crash_next_runner(plan.runner_crash);
+    let mut script = Script { started: Instant::now(), plan, next_post: 0, next_fault: 0 };
+    let mut crashes = plan.host_crashes.iter().copied();
+    let mut report =
+        Report { host_points: 0, runner_points: 0, lives: 0, violations: vec![], trace: vec![] };
+    loop {
+        report.lives += 1;
+        let crash =
+            Crash::at(if report.lives < LIVES_MAX { crashes.next().unwrap_or(0) } else { 0 });
+        let host = world.start(crash.clone()).await;
+        let came_to_rest = tokio::select! {
+            biased;
+            () = crash.struck() => None,
+            rest = script.play(&world) => Some(rest),
+        };
+        if report.lives == 1 {
+            report.host_points = crash.passed();
+        }
+        report.trace.push(format!("life {}", report.lives));
+        report.trace.extend(crash.trace());
+        end(host, came_to_rest.is_some()).await;
+        if let Some(came_to_rest) = came_to_rest {
+            report.runner_points = world.engine.runner_points();
+            report.violations = laws::check(&world, plan, came_to_rest);
+            return report;
+        }
+    }
+}
+
+async fn end(host: TestHost, in_peace: bool) {
+    if in_peace {
+        host.shut_down().await;
+    } else {
+        host.kill().await;
+    }
+}
+
+/// What happens outside, by the time since the start. Outlives the host.
+struct Script<'a> {
+    started: Instant,
+    plan: &'a Plan,
+    next_post: usize,
+    next_fault: usize,
+}
+
+impl Script<'_> {
+    /// Plays on from where the last life of the host ended; returns whether all came to rest.
+    async fn play(&mut self, world: &World) -> bool {
+        while let Some((at, is_post)) = self.next() {
+            sleep_until(self.started + at).await;
+            if is_post {
+                let post = &self.plan.posts[self.next_post];
+                self.next_post += 1;
+                world.platform.post(&post.chat, &post.id, &post.text);
+            } else {
+                let fault = &self.plan.faults[self.next_fault].1;
+                self.next_fault += 1;
+                strike(world, fault);
+            }
+        }
+        let deadline = Instant::now() + REST_WITHIN;
+        while Instant::now() < deadline {
+            sleep_until(Instant::now() + LOOK_EVERY).await;
+            if laws::is_at_rest(world, self.plan) {
+                return true;
+            }
+        }
+        false
+    }
+
+    fn next(&self) -> Option<(Duration, bool)> {
+        let post = self.plan.posts.get(self.next_post).map(|it| it.at);
+        let fault = self.plan.faults.get(self.next_fault).map(|it| it.0);
+        match (post, fault) {
+            (Some(post), Some(fault)) if fault < post => Some((fault, false)),
+            (Some(post), _) => Some((post, true)),
+            (None, fault) => fault.map(|at| (at, false)),
+        }
+    }
+}
+
+fn strike(world: &World, fault: &Fault) {
+    match fault {
+        Fault::KillContainers => world.sessions().into_iter().for_each(|it| world.engine.kill(it)),
+        Fault::EngineDown => world.engine.set_reachable(false),
+        Fault::EngineBack => world.engine.set_reachable(true),
+        Fault::Send(fault) => world.platform.fail_next_sends(&[*fault]),
+        Fault::BadStart => world.engine.fail_next_starts(&[StartFault::ExitsAtOnce]),
+        Fault::ClockJump(ms) => world.clock.jump(*ms),
+        Fault::RunnerCrash(at) => world.engine.crash_next_runner(*at),
+    }
+}

@@ -1,0 +1,94 @@
+//! What must hold after every run, whatever happened in it.
+
+use std::collections::HashMap;
+
+use channel::{Part, Verdict};
+use domain::message::Outcome;
+use store::{Journal, SessionStore};
+
+use super::plan::Plan;
+use crate::host::World;
+
+/// Whether everything that was accepted has ended and everything written was delivered.
+pub(super) fn is_at_rest(world: &World, plan: &Plan) -> bool {
+    let sent = world.platform.sent();
+    let heard = |id: &str| sent.iter().any(|it| it.reply_to == id && it.last);
+    plan.posts.iter().all(|it| heard(&it.id))
+        && world.all_outcomes().iter().all(|it| it.1.is_some())
+        && open_parts(world) == 0
+}
+
+fn open_parts(world: &World) -> usize {
+    let count = |session| {
+        let paths = world.layout().session(session);
+        let mut store = SessionStore::open(&paths, Journal::Wal).unwrap();
+        store.snapshot().map_or(1, |it| it.parts.len())
+    };
+    world.sessions().into_iter().map(count).sum()
+}
+
+/// Every law that the run broke, in words.
+pub(super) fn check(world: &World, plan: &Plan, came_to_rest: bool) -> Vec<String> {
+    let mut broken = Vec::new();
+    if !came_to_rest {
+        broken.push("it did not come to rest".to_owned());
+    }
+    let outcomes = world.all_outcomes();
+    let sent = world.platform.sent();
+    let verdicts = world.platform.verdicts();
+    for post in &plan.posts {
+        let ends: Vec<_> = outcomes.iter().filter(|it| it.0 == post.id).collect();
+        match ends[..] {
+            [] => broken.push(format!("{} was lost", post.id)),
+            [(_, None)] => broken.push(format!("{} has no outcome", post.id)),
+            [(_, Some(_))] => {}
+            _ => broken.push(format!("{} is stored {} times", post.id, ends.len())),
+        }
+        if verdicts.iter().any(|it| it.0 == post.id && it.1 != Verdict::Stored) {
+            broken.push(format!("{} was refused", post.id));
+        }
+        broken.extend(heard(&post.id, ends.first().and_then(|it| it.1), &sent));
+    }
+    broken.extend(repeats(&sent));
+    broken.extend(order(plan, &sent));
+    broken
+}
+
+/// Met with an answer: at least one, and by distinct answers at most one.
+fn heard(id: &str, outcome: Option<Outcome>, sent: &[Part]) -> Option<String> {
+    let mut keys: Vec<&str> =
+        sent.iter().filter(|it| it.reply_to == id && it.last).map(|it| it.key.as_str()).collect();
+    keys.sort_unstable();
+    keys.dedup();
+    match (keys.len(), outcome) {
+        (0, _) => Some(format!("{id} was met with silence")),
+        (1, _) => None,
+        (n, _) => Some(format!("{id} got {n} different answers: {keys:?}")),
+    }
+}
+
+/// A part is seen once, or its repeats say that they are.
+fn repeats(sent: &[Part]) -> Vec<String> {
+    let mut unmarked: HashMap<&str, usize> = HashMap::new();
+    for part in sent.iter().filter(|it| !it.repeat) {
+        *unmarked.entry(&part.key).or_default() += 1;
+    }
+    let twice = unmarked.into_iter().filter(|it| 1 < it.1);
+    twice.map(|(key, n)| format!("{key} was shown {n} times without saying so")).collect()
+}
+
+/// Within a chat, answers come in the order of their messages.
+fn order(plan: &Plan, sent: &[Part]) -> Vec<String> {
+    let first_answer = |id: &str| sent.iter().position(|it| it.reply_to == id && it.last);
+    let mut broken = Vec::new();
+    for (index, early) in plan.posts.iter().enumerate() {
+        for late in plan.posts[index + 1..].iter().filter(|it| it.chat == early.chat) {
+            if let (Some(a), Some(b)) = (first_answer(&early.id), first_answer(&late.id))
+                && b < a
+            {
+                broken.push(format!("{} was answered before {}", late.id, early.id));
+            }
+        }
+    }
+    broken
+}

@@ -1,0 +1,137 @@
+//! What happens in a run.
+
+use std::time::Duration;
+
+use crate::platform::SendFault;
+
+/// A message that somebody writes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Post {
+    pub at: Duration,
+    pub chat: String,
+    /// The platform's.
+    pub id: String,
+    pub text: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fault {
+    KillContainers,
+    EngineDown,
+    EngineBack,
+    Send(SendFault),
+    /// The next container ends at once.
+    BadStart,
+    /// Milliseconds, either way.
+    ClockJump(i64),
+    /// The runner of the next container dies at this point.
+    RunnerCrash(u64),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    pub posts: Vec<Post>,
+    /// By time.
+    pub faults: Vec<(Duration, Fault)>,
+    /// At which point each life of the host ends; when they are used up, it lives.
+    pub host_crashes: Vec<u64>,
+    /// At which point the runner of the first container dies; 0 for never.
+    pub runner_crash: u64,
+    pub doorbells: bool,
+}
+
+impl Plan {
+    /// Two chats, plain and reporting messages, one that is pushed into a running turn. No faults.
+    #[must_use]
+    pub fn simple() -> Self {
+        let post = |ms, chat: &str, n: u32, text: &str| Post {
+            at: Duration::from_millis(ms),
+            chat: chat.into(),
+            id: format!("{chat}{n}"),
+            text: text.into(),
+        };
+        Self {
+            posts: vec![
+                post(0, "a", 1, "hello"),
+                post(10, "b", 1, "report half way"),
+                post(400, "a", 2, "wait 2 please"),
+                post(1_000, "a", 3, "and this"),
+                post(3_000, "b", 2, "again"),
+            ],
+            faults: vec![],
+            host_crashes: vec![],
+            runner_crash: 0,
+            doorbells: true,
+        }
+    }
+
+    /// A random plan; the same seed gives the same plan.
+    #[must_use]
+    pub fn random(seed: u64) -> Self {
+        let mut dice = Dice(seed);
+        let count = 1 + dice.below(8);
+        let mut posts: Vec<Post> = (0..count).map(|n| post(&mut dice, n)).collect();
+        posts.sort_by_key(|it| it.at);
+        let mut faults = Vec::new();
+        for _ in 0..dice.below(6) {
+            let at = Duration::from_millis(dice.below(20_000));
+            fault(&mut dice, at, &mut faults);
+        }
+        faults.sort_by_key(|it| it.0);
+        let host_crashes = (0..dice.below(4)).map(|_| 1 + dice.below(120)).collect();
+        let runner_crash = if dice.below(3) == 0 { 1 + dice.below(16) } else { 0 };
+        Self { posts, faults, host_crashes, runner_crash, doorbells: dice.below(4) != 0 }
+    }
+}
+
+fn post(dice: &mut Dice, n: u64) -> Post {
+    let chat = ["a", "b", "c"][usize::try_from(dice.below(3)).unwrap_or(0)];
+    let text = match dice.below(4) {
+        0 => format!("report progress {n}"),
+        1 => format!("wait {} now", 1 + dice.below(5)),
+        _ => format!("say {n}"),
+    };
+    Post {
+        at: Duration::from_millis(dice.below(10_000)),
+        chat: chat.into(),
+        id: format!("{chat}{n}"),
+        text,
+    }
+}
+
+fn fault(dice: &mut Dice, at: Duration, faults: &mut Vec<(Duration, Fault)>) {
+    let sends = [SendFault::Unreachable, SendFault::Throttled, SendFault::AnswerLost];
+    match dice.below(7) {
+        0 => faults.push((at, Fault::KillContainers)),
+        1 => {
+            faults.push((at, Fault::EngineDown));
+            let back = at + Duration::from_millis(dice.below(120_000));
+            faults.push((back, Fault::EngineBack));
+        }
+        2 | 3 => {
+            let which = usize::try_from(dice.below(3)).unwrap_or(0);
+            faults.push((at, Fault::Send(sends[which])));
+        }
+        4 => faults.push((at, Fault::BadStart)),
+        5 => {
+            let hour = 3_600_000;
+            let ms = if dice.below(2) == 0 { -hour } else { hour };
+            faults.push((at, Fault::ClockJump(ms)));
+        }
+        _ => faults.push((at, Fault::RunnerCrash(1 + dice.below(20)))),
+    }
+}
+
+/// SplitMix64 (Steele, Lea, Flood 2014): small, seedable, and good enough to pick faults.
+struct Dice(u64);
+
+impl Dice {
+    /// A number below `n`.
+    fn below(&mut self, n: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        (z ^ (z >> 31)) % n
+    }
+}

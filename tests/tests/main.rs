@@ -1,0 +1,6 @@
+//! Scenarios over the whole host. One binary, so there is one link step.
+#![expect(clippy::unwrap_used, reason = "a failed set-up is a failed test")]
+#![expect(clippy::print_stderr, reason = "the simulation says how much it ran")]
+
+mod ractor_facts;
+mod simulation;

@@ -1,0 +1,59 @@
+//! The laws hold wherever the program is stopped.
+
+use harness::simulation::{Plan, Report, run};
+
+/// Runs per seed range; CI time decides.
+const SEEDS: u64 = 300;
+
+#[track_caller]
+fn check(what: &str, plan: &Plan) -> Report {
+    let report = run(plan);
+    let broken = report.violations.join("\n  ");
+    let trace = report.trace.join("\n  ");
+    assert!(report.violations.is_empty(), "{what}\n  {broken}\n{plan:#?}\n{trace}");
+    report
+}
+
+#[test]
+fn an_undisturbed_run_keeps_the_laws() {
+    let report = check("undisturbed", &Plan::simple());
+    assert_eq!(report.lives, 1);
+    assert!(40 < report.host_points && 10 < report.runner_points, "{report:?}");
+}
+
+#[test]
+fn the_host_may_stop_at_every_write_and_every_outside_call() {
+    let points = run(&Plan::simple()).host_points;
+    let mut lives = 0;
+    for point in 1..=points {
+        let plan = Plan { host_crashes: vec![point], ..Plan::simple() };
+        lives += check(&format!("host stopped at point {point}"), &plan).lives;
+    }
+    eprintln!("{points} crash points of the host, {points} runs, {lives} lives, 0 violations");
+}
+
+#[test]
+fn the_runner_may_stop_at_every_write() {
+    let points = run(&Plan::simple()).runner_points;
+    for point in 1..=points {
+        let plan = Plan { runner_crash: point, ..Plan::simple() };
+        check(&format!("runner stopped at point {point}"), &plan);
+    }
+    eprintln!("{points} crash points of the runner, {points} runs, 0 violations");
+}
+
+#[test]
+fn without_doorbells_the_slow_polls_find_everything() {
+    check("no doorbells", &Plan { doorbells: false, ..Plan::simple() });
+}
+
+#[test]
+fn random_scripts_with_random_faults_keep_the_laws() {
+    let (mut points, mut lives) = (0, 0);
+    for seed in 0..SEEDS {
+        let report = check(&format!("seed {seed}"), &Plan::random(seed));
+        points += report.host_points + report.runner_points;
+        lives += report.lives;
+    }
+    eprintln!("{SEEDS} seeds, {lives} lives, {points} crash points passed, 0 violations");
+}
