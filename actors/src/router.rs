@@ -9,6 +9,7 @@
 //! - One session that fails does not stop the others.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use domain::message::{Address, Incoming};
 use domain::routing::{Route, RouteView, route};
@@ -17,11 +18,16 @@ use futures_util::future::join_all;
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
 use store::{CentralStore, SessionRow, StoreError};
 use tokio::task::JoinSet;
+use tokio::time::sleep;
 use tracing::{instrument, warn};
 
 use crate::host::Host;
 use crate::sessions::SessionsMessage;
 use channel::Verdict;
+
+/// A session that failed is back, or parked, within this many times this long.
+const TRIES_MAX: usize = 20;
+const TRY_AGAIN: Duration = Duration::from_millis(100);
 
 #[derive(Debug)]
 pub struct RouterActor;
@@ -123,10 +129,18 @@ fn by_session(targets: &[Target]) -> Vec<(SessionRow, Vec<usize>)> {
     groups
 }
 
+/// Asks again when the session fails with the messages in hand: its successor takes them, or the
+/// supervisor says why there is none. Storing a message twice is harmless.
 async fn store(host: &Host, row: SessionRow, messages: Vec<Incoming>) -> Result<(), String> {
-    let ask = |reply| SessionsMessage::Inbound { row, messages, reply };
-    let answer = host.peers.sessions.call(ask).await;
-    answer.unwrap_or_else(|| Err("the session just failed; send it again".into()))
+    for _ in 0..TRIES_MAX {
+        let (row, messages) = (row.clone(), messages.clone());
+        let ask = |reply| SessionsMessage::Inbound { row, messages, reply };
+        match host.peers.sessions.call(ask).await {
+            Some(answer) => return answer,
+            None => sleep(TRY_AGAIN).await,
+        }
+    }
+    Err("the session keeps failing; send it again later".into())
 }
 
 async fn target(host: &Host, message: &Incoming, owner_only: bool) -> Result<Target, StoreError> {

@@ -80,6 +80,9 @@ pub enum SessionError {
     Store(#[from] StoreError),
     #[error("its folders cannot be made")]
     Folders(#[from] std::io::Error),
+    /// What the call was about is read back from disk and engine by the next incarnation.
+    #[error("a call to the outside panicked")]
+    Call(#[source] tokio::task::JoinError),
 }
 
 impl SessionError {

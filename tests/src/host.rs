@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use actors::host::{Host, Peers, Policy, settings};
@@ -41,6 +42,8 @@ pub struct TestHost {
     pub root: ActorRef<RootMessage>,
     pub crash: Arc<Crash>,
     pub host: Arc<Host>,
+    /// See [`RootArgs::asked_to_stop`].
+    pub asked_to_stop: Arc<AtomicBool>,
 }
 
 impl World {
@@ -78,14 +81,15 @@ impl World {
         let host = Arc::new(self.host(&crash));
         self.install();
         let registrations = vec![self.platform.registration(Arc::clone(&crash))];
+        let asked_to_stop = Arc::new(AtomicBool::new(false));
         let args = RootArgs {
             host: Arc::clone(&host),
             registrations,
             admin: false,
-            asked_to_stop: Arc::default(),
+            asked_to_stop: Arc::clone(&asked_to_stop),
         };
         let (root, _) = Actor::spawn(None, RootSupervisor, args).await.unwrap();
-        TestHost { root, crash, host }
+        TestHost { root, crash, host, asked_to_stop }
     }
 
     fn host(&self, crash: &Arc<Crash>) -> Host {

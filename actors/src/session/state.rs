@@ -95,7 +95,11 @@ impl SessionState {
     }
 
     pub(super) async fn take(&mut self, message: SessionMessage) -> Result<(), SessionError> {
-        while self.calls.try_join_next().is_some() {}
+        while let Some(ended) = self.calls.try_join_next() {
+            if let Err(err) = ended {
+                return Err(SessionError::Call(err));
+            }
+        }
         match message {
             SessionMessage::Inbound { messages, reply } => {
                 self.seen += 1;

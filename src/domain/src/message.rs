@@ -86,6 +86,21 @@ pub struct Inbound {
     pub tries: u32,
 }
 
+/// How many of the messages that are due, oldest first, may be taken up now. `due` and `in_hand` say
+/// how often each was tried. One that an incarnation died with is taken up alone: if it kills this
+/// one too, no other message shares its fate.
+#[must_use]
+pub fn take_up(due: &[u32], in_hand: &[u32]) -> usize {
+    if in_hand.iter().any(|&tries| 0 < tries) {
+        return 0;
+    }
+    match due.iter().position(|&tries| 0 < tries) {
+        Some(0) if in_hand.is_empty() => 1,
+        Some(before) => before,
+        None => due.len(),
+    }
+}
+
 /// What the runner wrote about a message in its hands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claim {
@@ -114,6 +129,17 @@ mod tests {
         assert!(refusal(" \n").is_some());
         assert!(refusal(&"x".repeat(1024 * 1024)).is_some_and(|why| why.contains("1024 KiB")));
         assert_eq!(refusal(&"x".repeat(TEXT_BYTES_MAX)), None);
+    }
+
+    #[test]
+    fn a_message_that_was_tried_before_is_taken_up_alone() {
+        assert_eq!(take_up(&[0, 0, 0], &[]), 3);
+        assert_eq!(take_up(&[0, 0, 0], &[0]), 3);
+        assert_eq!(take_up(&[1, 0], &[]), 1);
+        assert_eq!(take_up(&[1, 0], &[0]), 0);
+        assert_eq!(take_up(&[0, 1, 0], &[]), 1);
+        assert_eq!(take_up(&[0, 0], &[1]), 0);
+        assert_eq!(take_up(&[], &[]), 0);
     }
 
     #[test]

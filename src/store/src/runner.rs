@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
-use domain::message::{Inbound, Outcome};
+use domain::message::{Inbound, Outcome, take_up};
 use domain::time::Timestamp;
 use domain::{Incarnation, MessageSeq, OutSeq};
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
@@ -43,6 +43,12 @@ pub struct RunnerStore {
     incarnation: Incarnation,
 }
 
+/// What became of a message that somebody took up.
+enum Taken {
+    InHand,
+    Ended,
+}
+
 impl RunnerStore {
     /// Opens the databases in their mounted folders; makes or migrates the outbound one.
     ///
@@ -76,16 +82,17 @@ impl RunnerStore {
     /// When a database fails. A failing inbound database is often just being recovered by the
     /// host: try again soon. So for every method below, as far as it reads.
     pub fn due(&mut self, now: Timestamp) -> Result<Vec<Inbound>, StoreError> {
-        let mut due = Vec::new();
+        let (mut due, mut in_hand) = (Vec::new(), Vec::new());
         for (message, not_before) in self.read_inbound(waiting)? {
-            if self.is_taken(message.seq)? {
-                continue;
+            match self.claim_of(message.seq)? {
+                Some(Taken::InHand) => in_hand.push(message.tries),
+                Some(Taken::Ended) => {}
+                None if not_before.is_due(now, BACKOFF_MAX) => due.push(message),
+                None => break,
             }
-            if !not_before.is_due(now, BACKOFF_MAX) {
-                break;
-            }
-            due.push(message);
         }
+        let tries: Vec<u32> = due.iter().map(|it| it.tries).collect();
+        due.truncate(take_up(&tries, &in_hand));
         Ok(due)
     }
 
@@ -157,12 +164,19 @@ impl RunnerStore {
             .map_err(StoreError::query("read a state"))
     }
 
-    fn is_taken(&self, message: MessageSeq) -> Result<bool, StoreError> {
+    fn claim_of(&self, message: MessageSeq) -> Result<Option<Taken>, StoreError> {
         self.conn
             .prepare_cached(
-                "SELECT 1 FROM claims WHERE message = ?1 AND (incarnation = ?2 OR outcome IS NOT NULL)",
+                "SELECT outcome IS NOT NULL FROM claims
+                 WHERE message = ?1 AND (incarnation = ?2 OR outcome IS NOT NULL)
+                 ORDER BY outcome IS NULL LIMIT 1",
             )
-            .and_then(|mut it| it.exists([message.0, self.incarnation.0]))
+            .and_then(|mut it| {
+                it.query_row([message.0, self.incarnation.0], |row| row.get(0)).optional()
+            })
+            .map(|ended: Option<bool>| {
+                ended.map(|ended| if ended { Taken::Ended } else { Taken::InHand })
+            })
             .map_err(StoreError::query("read the claims"))
     }
 

@@ -1,0 +1,241 @@
+//! What goes wrong outside, and what the people in the chat see of it.
+
+use std::time::Duration;
+
+use channel::Verdict;
+use domain::SessionId;
+use domain::message::Outcome;
+use harness::crash::Crash;
+use harness::engine::StartFault;
+use harness::host::{TestHost, World};
+use harness::platform::SendFault;
+
+const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_secs(60);
+const S1: SessionId = SessionId(1);
+
+async fn start(world: &World) -> TestHost {
+    world.start(Crash::never()).await
+}
+
+/// What a chat sees, joined, after `time`.
+async fn heard(world: &World, chat: &str, time: Duration) -> String {
+    world.pass(time).await;
+    world.platform.texts(chat).join("\n")
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_the_engine_is_down_messages_wait_and_the_chat_is_told_once() {
+    let world = World::new();
+    let _host = start(&world).await;
+    world.engine.set_reachable(false);
+    world.platform.post("a", "m1", "hello");
+    let text = heard(&world, "a", 10 * MINUTE).await;
+    assert_eq!(text.matches("cannot start working").count(), 1, "{text}");
+    world.engine.set_reachable(true);
+    let text = heard(&world, "a", MINUTE).await;
+    assert!(text.contains("you said \"hello\""), "{text}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_engine_that_goes_and_comes_back_costs_a_running_session_nothing() {
+    let world = World::new();
+    let _host = start(&world).await;
+    world.platform.post("a", "m1", "hello");
+    world.pass(5 * SECOND).await;
+    world.engine.set_reachable(false);
+    world.pass(5 * MINUTE).await;
+    world.platform.post("a", "m2", "still there?");
+    let text = heard(&world, "a", MINUTE).await;
+    assert!(text.contains("still there?"), "the container never stopped: {text}");
+    world.engine.set_reachable(true);
+    world.pass(5 * MINUTE).await;
+    assert_eq!(world.engine.log(), ["start s1"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_missing_image_is_tried_again_and_then_told_with_what_to_do() {
+    let world = World::new();
+    let _host = start(&world).await;
+    world.engine.fail_next_starts(&[StartFault::ImageMissing; 5]);
+    world.platform.post("a", "m1", "hello");
+    let text = heard(&world, "a", 2 * MINUTE).await;
+    assert!(text.contains("nanoclaw image build"), "{text}");
+    assert_eq!(world.outcomes(S1), [("m1".into(), Some(Outcome::Failed))]);
+    assert_eq!(world.engine.log().len(), 5);
+    world.pass(10 * MINUTE).await;
+    world.platform.post("a", "m2", "and now?");
+    let text = heard(&world, "a", MINUTE).await;
+    assert!(text.contains("and now?"), "parked for a while only: {text}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_runner_that_exits_at_once_is_parked_and_its_last_words_are_told() {
+    let world = World::new();
+    let _host = start(&world).await;
+    world.engine.fail_next_starts(&[StartFault::ExitsAtOnce; 5]);
+    world.platform.post("a", "m1", "hello");
+    let text = heard(&world, "a", 2 * MINUTE).await;
+    assert!(text.contains("the runner's last words"), "{text}");
+    assert_eq!(world.engine.log().iter().filter(|it| it.starts_with("start")).count(), 5);
+    world.platform.post("a", "m2", "again");
+    let text = heard(&world, "a", SECOND).await;
+    assert_eq!(text.matches("cannot be started").count(), 2, "told at once while parked: {text}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_container_that_picks_nothing_up_is_replaced() {
+    let world = World::new();
+    let _host = start(&world).await;
+    world.engine.fail_next_starts(&[StartFault::Deaf]);
+    world.platform.post("a", "m1", "hello");
+    let text = heard(&world, "a", 3 * MINUTE).await;
+    assert!(text.contains("you said \"hello\""), "{text}");
+    assert_eq!(world.engine.log(), ["start s1", "stop s1", "start s1"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sandbox_call_that_panics_is_tried_again() {
+    let world = World::new();
+    let _host = start(&world).await;
+    world.engine.fail_next_starts(&[StartFault::Panics]);
+    world.platform.post("a", "m1", "hello");
+    let text = heard(&world, "a", 3 * MINUTE).await;
+    assert!(text.contains("you said \"hello\""), "{text}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_kills_its_container_is_set_aside_and_told() {
+    let world = World::new();
+    let _host = start(&world).await;
+    world.platform.post("a", "m1", "crash");
+    world.platform.post("a", "m2", "hello");
+    let text = heard(&world, "a", 5 * MINUTE).await;
+    assert!(text.contains("container ended each time"), "{text}");
+    assert!(text.contains("you said \"hello\""), "{text}");
+    let (m1, m2) = (Some(Outcome::Failed), Some(Outcome::Answered));
+    assert_eq!(world.outcomes(S1), [("m1".into(), m1), ("m2".into(), m2)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_disk_is_told_to_the_sender_and_nothing_is_acknowledged() {
+    let world = World::new();
+    let host = start(&world).await;
+    host.crash.disk_full_at("a message");
+    world.platform.post("a", "m1", "hello");
+    world.pass(SECOND).await;
+    let verdicts = world.platform.verdicts();
+    assert!(
+        matches!(&verdicts[..], [(_, Verdict::Refused(why))] if why.contains("disk is full")),
+        "{verdicts:?}"
+    );
+    assert_eq!(world.outcomes(S1), []);
+    world.platform.post("a", "m1", "hello");
+    let text = heard(&world, "a", MINUTE).await;
+    assert!(text.contains("hello"), "{text}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_disk_that_is_full_for_a_moment_costs_time_only() {
+    for op in ["a launch", "a reply", "the claim of a part", "the end of a part"] {
+        let world = World::new();
+        let host = start(&world).await;
+        host.crash.disk_full_at(op);
+        world.platform.post("a", "m1", "hello");
+        let text = heard(&world, "a", 5 * MINUTE).await;
+        assert!(text.contains("you said \"hello\""), "{op}: {text}");
+        assert_eq!(world.outcomes(S1), [("m1".into(), Some(Outcome::Answered))], "{op}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_damaged_session_is_parked_and_told_and_spares_the_rest() {
+    let world = World::new();
+    let host = start(&world).await;
+    world.platform.post("a", "m1", "hello");
+    world.pass(MINUTE).await;
+    host.kill().await;
+    let paths = world.layout().session(S1);
+    for file in std::fs::read_dir(paths.inbound_dir()).unwrap() {
+        std::fs::write(file.unwrap().path(), "this is not a database at all").unwrap();
+    }
+    let _host = start(&world).await;
+    world.platform.post("a", "m2", "are you well?");
+    world.platform.post("b", "m3", "and you?");
+    let text = heard(&world, "b", MINUTE).await;
+    assert!(text.contains("and you?"), "{text}");
+    let verdicts = world.platform.verdicts();
+    let told = verdicts.iter().any(
+        |it| matches!(&it.1, Verdict::Refused(why) if it.0 == "m2" && why.contains("damaged")),
+    );
+    assert!(told, "{verdicts:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_newer_session_is_refused_clearly() {
+    let world = World::new();
+    let paths = world.layout().session(S1);
+    std::fs::create_dir_all(paths.inbound_dir()).unwrap();
+    drop(store::SessionStore::open(&paths, store::Journal::Wal).unwrap());
+    let newer = std::fs::read(paths.inbound()).unwrap();
+    // `user_version` lies at offset 60 of the header (https://sqlite.org/fileformat.html, 1.3).
+    let mut newer = newer;
+    newer[60..64].copy_from_slice(&99_u32.to_be_bytes());
+    for file in std::fs::read_dir(paths.inbound_dir()).unwrap() {
+        std::fs::remove_file(file.unwrap().path()).unwrap();
+    }
+    std::fs::write(paths.inbound(), newer).unwrap();
+    let _host = start(&world).await;
+    world.platform.post("a", "m1", "hello");
+    world.pass(MINUTE).await;
+    let verdicts = world.platform.verdicts();
+    assert!(
+        matches!(&verdicts[..], [(_, Verdict::Refused(why))] if why.contains("newer version")),
+        "{verdicts:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_jumps_back_an_hour_delays_nothing() {
+    let world = World::new();
+    let _host = start(&world).await;
+    world.engine.fail_next_starts(&[StartFault::ExitsAtOnce; 2]);
+    world.platform.fail_next_sends(&[SendFault::Unreachable]);
+    world.platform.post("a", "m1", "hello");
+    world.pass(2 * SECOND).await;
+    world.clock.jump(-3_600_000);
+    let text = heard(&world, "a", MINUTE).await;
+    assert!(text.contains("you said \"hello\""), "{text}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_jumps_forward_stops_no_container_at_work() {
+    let world = World::new();
+    let _host = start(&world).await;
+    world.platform.post("a", "m1", "wait 60 please");
+    world.pass(10 * SECOND).await;
+    world.clock.jump(3 * 3_600_000);
+    world.pass(5 * MINUTE).await;
+    assert_eq!(world.engine.log(), ["start s1"]);
+    assert_eq!(world.outcomes(S1), [("m1".into(), Some(Outcome::Answered))]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_platform_refuses_for_good_is_not_sent_for_ever() {
+    let world = World::new();
+    let _host = start(&world).await;
+    world.platform.fail_next_sends(&[SendFault::Refused]);
+    world.platform.post("a", "m1", "hello");
+    assert_eq!(heard(&world, "a", 10 * MINUTE).await, "");
+    world.platform.post("a", "m2", "again");
+    assert!(heard(&world, "a", MINUTE).await.contains("again"), "the next one is not held up");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_platform_that_is_out_for_a_night_gets_everything_in_the_morning() {
+    let world = World::new();
+    let _host = start(&world).await;
+    world.platform.fail_next_sends(&[SendFault::Unreachable; 600]);
+    world.platform.post("a", "m1", "hello");
+    assert!(heard(&world, "a", 12 * 60 * MINUTE).await.contains("you said \"hello\""));
+}
