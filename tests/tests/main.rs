@@ -5,4 +5,5 @@
 mod faults;
 mod ractor_facts;
 mod simulation;
+mod tidy;
 mod tree;

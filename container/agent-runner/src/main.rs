@@ -12,7 +12,7 @@ use agent_runner::{Config, LinkSocket, inside, run_until};
 use domain::time::SystemClock;
 use store::{NoGate, RunnerStore};
 use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
+use tracing::level_filters::LevelFilter;
 
 /// `EX_SOFTWARE`: the host counts it as a crash, whatever the reason.
 const EXIT_FATAL: u8 = 70;
@@ -21,11 +21,12 @@ const BLOCKING_THREADS_MAX: usize = 2;
 const STACK_BYTES: usize = 512 * 1024;
 
 fn main() -> ExitCode {
-    let filter = EnvFilter::try_from_env("NANOCLAW_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    // Levels only: a filter by module would bring a regular expression engine along.
+    let level = std::env::var("NANOCLAW_LOG").ok().and_then(|it| it.parse().ok());
     tracing_subscriber::fmt()
         .with_writer(io::stderr)
         .with_ansi(false)
-        .with_env_filter(filter)
+        .with_max_level(level.unwrap_or(LevelFilter::INFO))
         .init();
     match start() {
         Ok(()) => ExitCode::SUCCESS,

@@ -76,23 +76,43 @@ async fn a_killed_turn_is_resumed_by_the_next_incarnation() {
     let (api, mut session) = (FakeModelApi::start().await, Session::new());
     let first = config(&mut session);
     let gone = first.incarnation;
+    let runner = session.start(first, link(&api));
+    session.say("hello");
+    session.wait_for_said(1).await;
     let _held = api.next().hangs();
     session.say("the big job");
-    let runner = session.start(first, link(&api));
-    api.wait_for_requests(1).await;
+    api.wait_for_requests(2).await;
     drop(runner);
     // The CLI is gone, not just its owner.
     api.wait_for_abandoned(1).await;
-    assert_eq!(session.outcomes(), [None]);
+    assert_eq!(session.outcomes(), [ANSWERED, None]);
 
     session.release(gone);
     let second = config(&mut session);
     api.next().says("all done");
     let _runner = session.start(second, link(&api));
-    assert_eq!(session.wait_for_said(1).await, ["answer: all done"]);
+    assert_eq!(session.wait_for_said(2).await[1], "answer: all done");
     let asked = api.requests().pop().unwrap().body["messages"].to_string();
     assert!(asked.contains("An earlier attempt at this message was interrupted"), "{asked}");
-    assert_eq!(asked.matches("the big job").count(), 2, "resumed: {asked}");
+    assert!(asked.contains("model says: hello"), "not resumed: {asked}");
+}
+
+#[tokio::test]
+async fn a_kill_in_the_very_first_turn_is_no_lost_conversation() {
+    let (api, mut session) = (FakeModelApi::start().await, Session::new());
+    let first = config(&mut session);
+    let gone = first.incarnation;
+    let _held = api.next().hangs();
+    session.say("the big job");
+    let runner = session.start(first, link(&api));
+    api.wait_for_requests(1).await;
+    drop(runner);
+    api.wait_for_abandoned(1).await;
+    session.release(gone);
+    let second = config(&mut session);
+    api.next().says("all done");
+    let _runner = session.start(second, link(&api));
+    assert_eq!(session.wait_for_said(1).await, ["answer: all done"]);
 }
 
 #[tokio::test]
@@ -218,7 +238,10 @@ async fn a_conversation_that_is_gone_is_begun_anew_and_said_so() {
     let store = session.store(config.incarnation, Arc::new(NoGate));
     let unknown = "11111111-1111-4111-8111-111111111111";
     store
-        .write("a state", move |store| store.set_state(&[("continuation:claude", Some(unknown))]))
+        .write("a state", move |store| {
+            let keys = ["continuation:claude", "continuation:claude:proven"];
+            store.set_state(&keys.map(|key| (key, Some(unknown))))
+        })
         .await
         .unwrap();
     let _runner = session.start(config, link(&api));

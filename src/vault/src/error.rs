@@ -33,6 +33,6 @@ pub enum VaultError {
     #[error("the credential could not be sealed")]
     Unsealable,
     /// Give up; somebody must look. Without trusted roots no server can be verified.
-    #[error("TLS cannot be set up; are the system's CA certificates installed?")]
+    #[error("the TLS client cannot be set up; are the system's CA certificates installed?")]
     Tls(#[source] reqwest::Error),
 }

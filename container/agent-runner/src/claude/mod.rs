@@ -33,6 +33,10 @@ use crate::{Config, Connect, RunnerError, forward, mcp};
 
 /// Where the name of the conversation is kept.
 const CONTINUATION_KEY: &str = "continuation:claude";
+/// The name of the last conversation in which a turn ended. The CLI writes its transcript some time
+/// after it has given the name, so one that was killed before that has nothing to resume, and
+/// nothing was lost either.
+const PROVEN_KEY: &str = "continuation:claude:proven";
 /// How often a CLI that died with messages in hand is started again for them.
 const RESTARTS_MAX: u32 = 2;
 const RESTART_WAIT: Duration = Duration::from_secs(1);
@@ -139,9 +143,8 @@ impl Provider for Claude {
         serving.spawn(forward::serve(model, Arc::clone(&self.connect), patience));
         serving.spawn(mcp::serve(tools, Arc::clone(&self.desk)));
 
-        let conversation = self.desk.kept(CONTINUATION_KEY).await?;
-        let mut talk =
-            Talk::new(self.config.incarnation, Arc::clone(&self.desk), events, conversation);
+        let mut talk = Talk::new(self.config.incarnation, Arc::clone(&self.desk), events);
+        talk.remember(self.desk.kept(CONTINUATION_KEY).await?, self.desk.kept(PROVEN_KEY).await?);
         loop {
             if talk.is_idle() {
                 match messages.recv().await {

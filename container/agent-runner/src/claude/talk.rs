@@ -8,13 +8,13 @@ use domain::time::Timestamp;
 use domain::{Incarnation, MessageSeq};
 use tokio::sync::mpsc;
 
-use super::CONTINUATION_KEY;
 use super::classify::classify;
 use super::command::{line_uuid, user_line};
 use super::frames::{ApiError, Frame, TurnResult, says_stale};
 use super::lifecycle::{Change, Lifecycle};
 use super::process::{Ending, Process};
 use super::prompt::Prompts;
+use super::{CONTINUATION_KEY, PROVEN_KEY};
 use crate::desk::{Desk, Kept};
 use crate::failure::{FailureClass, ProviderFailure};
 use crate::provider::{Event, TurnEnded};
@@ -37,6 +37,8 @@ pub(super) struct Talk {
     lifecycle: Lifecycle,
     prompts: Prompts,
     conversation: Option<String>,
+    /// The last conversation in which a turn ended.
+    proven: Option<String>,
     /// Counts what was sent, so that no two lines have the same name.
     attempt: u16,
     restarts: u32,
@@ -63,7 +65,6 @@ impl Talk {
         incarnation: Incarnation,
         desk: Arc<Desk>,
         events: mpsc::Sender<Event>,
-        conversation: Option<String>,
     ) -> Self {
         Self {
             incarnation,
@@ -71,7 +72,8 @@ impl Talk {
             events,
             lifecycle: Lifecycle::default(),
             prompts: Prompts::default(),
-            conversation,
+            conversation: None,
+            proven: None,
             attempt: 0,
             restarts: 0,
             drops: 0,
@@ -82,6 +84,12 @@ impl Talk {
             resets_at: None,
             failure: None,
         }
+    }
+
+    /// Goes on where an earlier incarnation stopped.
+    pub(super) fn remember(&mut self, conversation: Option<String>, proven: Option<String>) {
+        self.conversation = conversation;
+        self.proven = proven;
     }
 
     pub(super) fn conversation(&self) -> Option<&str> {
@@ -168,7 +176,7 @@ impl Talk {
             return;
         }
         self.conversation = Some(session_id);
-        self.emit(Event::Keep(vec![self.kept()])).await;
+        self.keep_conversation().await;
     }
 
     fn resend(&mut self, seq: MessageSeq, process: &mut Process) -> Flow {
@@ -231,9 +239,9 @@ impl Talk {
     }
 
     pub(super) async fn forget_lost_conversation(&mut self) {
+        self.tell_lost |= self.conversation == self.proven;
         self.conversation = None;
-        self.tell_lost = true;
-        self.emit(Event::Keep(vec![self.kept()])).await;
+        self.keep_conversation().await;
     }
 
     /// Counts one more CLI that died with messages in hand.
@@ -257,8 +265,13 @@ impl Talk {
     }
 
     async fn end(&mut self, covers: Vec<MessageSeq>, result: Result<String, ProviderFailure>) {
-        let keep = vec![self.kept()];
+        self.proven.clone_from(&self.conversation);
+        let keep = vec![self.kept(), (PROVEN_KEY.to_owned(), self.proven.clone())];
         self.emit(Event::TurnEnded(TurnEnded { covers, result, keep })).await;
+    }
+
+    async fn keep_conversation(&self) {
+        self.emit(Event::Keep(vec![self.kept()])).await;
     }
 
     fn kept(&self) -> Kept {

@@ -1,0 +1,68 @@
+//! The least that a round trip and a stored message cost on this disk.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use domain::message::Outcome;
+use domain::time::Timestamp;
+use domain::{MessageSeq, SessionId};
+use store::layout::Layout;
+use store::{Db, Journal, NoGate, RunnerStore, SessionStore, TurnEnd};
+
+use crate::rig::incoming;
+
+/// The commits of one answered message, back to back on one thread, with nothing in between:
+/// store, claim, answer, take over, claim the part, conclude it.
+pub(crate) fn commits_of_a_round_trip(dir: &Path, n: usize) -> Vec<Duration> {
+    let paths = Layout::new(dir).session(SessionId(1));
+    std::fs::create_dir_all(paths.inbound_dir()).unwrap();
+    std::fs::create_dir_all(paths.outbound_dir()).unwrap();
+    let mut host = SessionStore::open(&paths, Journal::Wal).unwrap();
+    let incarnation = host.inbound.launch(Timestamp(1)).unwrap();
+    let mut runner =
+        RunnerStore::open(&paths.inbound_dir(), &paths.outbound_dir(), incarnation).unwrap();
+    (0..n)
+        .map(|index| {
+            let (now, message) = (Timestamp(1), incoming("floor", index));
+            let started = Instant::now();
+            host.inbound.insert(&[message], now).unwrap();
+            let seq = MessageSeq(2 * i64::try_from(index).unwrap() + 2);
+            runner.claim(&[seq], now).unwrap();
+            let end = TurnEnd {
+                messages: vec![seq],
+                outcome: Outcome::Answered,
+                reason: String::new(),
+                text: Some("answer".into()),
+            };
+            runner.end_turn(&end, &[], now).unwrap();
+            host.absorb(4_000, now).unwrap();
+            let key = host.snapshot().unwrap().parts[0].key.clone();
+            host.inbound.claim_part(&key, now).unwrap().unwrap();
+            let sent = domain::delivery::Verdict::Sent { platform_id: "p".into() };
+            host.inbound.conclude(&key, &sent, now).unwrap();
+            started.elapsed()
+        })
+        .collect()
+}
+
+/// Messages per second stored one by one, each its own commit, by one thread.
+pub(crate) async fn stored_per_second(dir: &Path, n: usize) -> f64 {
+    let paths = Layout::new(dir).session(SessionId(2));
+    std::fs::create_dir_all(paths.inbound_dir()).unwrap();
+    let db = Db::new(std::sync::Arc::new(NoGate), move || SessionStore::open(&paths, Journal::Wal));
+    let started = Instant::now();
+    db.read(move |store| {
+        for index in 0..n {
+            store.inbound.insert(&[incoming("floor", index)], Timestamp(1))?;
+        }
+        Ok(())
+    })
+    .await
+    .unwrap();
+    per_second(n, started.elapsed())
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
+pub(crate) fn per_second(n: usize, took: Duration) -> f64 {
+    n as f64 / took.as_secs_f64()
+}

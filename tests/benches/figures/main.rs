@@ -1,0 +1,60 @@
+//! What the README claims about speed and size, measured. `./nanoclaw.sh bench` runs it.
+//!
+//! Each figure that depends on the machine is printed beside its floor, measured in the same run:
+//! the work that cannot be avoided. The ratio is what to compare between machines.
+#![expect(clippy::unwrap_used, reason = "a failed set-up is a failed benchmark")]
+#![expect(clippy::print_stdout, reason = "it prints figures")]
+#![expect(clippy::disallowed_methods, reason = "it measures real time")]
+
+mod floor;
+mod process;
+mod rig;
+mod round_trip;
+mod storing;
+mod sweeping;
+
+use std::time::Duration;
+
+fn main() {
+    // `cargo test --benches` passes `--test`; there is nothing to test here.
+    if std::env::args().any(|it| it == "--test" || it == "--list") {
+        return;
+    }
+    let only: Vec<String> = std::env::args().skip(1).filter(|it| !it.starts_with('-')).collect();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let wanted = |name: &str| only.is_empty() || only.iter().any(|it| it == name);
+        if wanted("storing") {
+            storing::run().await;
+        }
+        if wanted("sweeping") {
+            sweeping::run().await;
+        }
+        if wanted("round_trip") {
+            round_trip::run().await;
+        }
+        if wanted("process") {
+            process::run().await;
+        }
+    });
+}
+
+/// Minimum, median and maximum in milliseconds.
+pub(crate) fn spread(times: &mut [Duration]) -> String {
+    times.sort();
+    let ms = |it: &Duration| it.as_secs_f64() * 1_000.0;
+    let (first, middle, last) = (&times[0], &times[times.len() / 2], &times[times.len() - 1]);
+    format!(
+        "min {:.2}, median {:.2}, max {:.2} ms (n={})",
+        ms(first),
+        ms(middle),
+        ms(last),
+        times.len()
+    )
+}
+
+/// The median; sorts.
+pub(crate) fn median(times: &mut [Duration]) -> Duration {
+    times.sort();
+    times[times.len() / 2]
+}

@@ -1,0 +1,165 @@
+//! A host in this process, over a real disk, with a channel whose ends are here.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actors::host::{Host, Peers, Policy, settings};
+use actors::places::Places;
+use actors::tree::{RootArgs, RootMessage, RootSupervisor};
+use async_trait::async_trait;
+use channel::{
+    Account, Adapter, Batch, Caps, ChannelError, Connection, Cursor, DeliverError, Event, Part,
+    Registration, Sink, Source, Verdict,
+};
+use domain::AgentName;
+use domain::agent::{AgentGroup, DEFAULT_AGENT};
+use domain::message::{Address, Incoming};
+use domain::time::{Clock, SystemClock};
+use ractor::{Actor, ActorRef};
+use sandbox::Sandbox;
+use store::layout::Layout;
+use store::{CentralStore, Db, Journal, NoGate};
+use tokio::sync::{Mutex, mpsc};
+use vault::{Caller, Duplex, Egress};
+
+pub(crate) const CHANNEL: &str = "bench";
+
+/// A running host and both ends of its channel.
+pub(crate) struct Rig {
+    pub(crate) host: Arc<Host>,
+    pub(crate) post: mpsc::UnboundedSender<Vec<Incoming>>,
+    pub(crate) settled: mpsc::UnboundedReceiver<usize>,
+    pub(crate) delivered: mpsc::UnboundedReceiver<Part>,
+    root: ActorRef<RootMessage>,
+}
+
+impl Rig {
+    pub(crate) async fn start(
+        home: &Path,
+        sandbox: Arc<dyn Sandbox>,
+        image: &str,
+        user: Option<(u32, u32)>,
+    ) -> Self {
+        let layout = Layout::new(home);
+        let central = CentralStore::open(&layout.central()).unwrap();
+        central.set_setting(settings::IMAGE, image).unwrap();
+        let agent = AgentGroup::new(AgentName::parse(DEFAULT_AGENT).unwrap());
+        central.add_agent(&agent, SystemClock.now()).unwrap();
+        drop(central);
+        let path = layout.central();
+        let host = Arc::new(Host {
+            layout,
+            clock: Arc::new(SystemClock),
+            started_at: SystemClock.now(),
+            central: Db::new(Arc::new(NoGate), move || CentralStore::open(&path)),
+            gate: Arc::new(NoGate),
+            journal: Journal::Wal,
+            sandbox,
+            egress: Arc::new(NoEgress),
+            places: Places::new(10),
+            policy: Policy::default(),
+            container_user: user,
+            peers: Peers::default(),
+        });
+        let (post, posts) = mpsc::unbounded_channel();
+        let (settle, settled) = mpsc::unbounded_channel();
+        let (deliver, delivered) = mpsc::unbounded_channel();
+        let ends = Ends { posts: Mutex::new(Some(posts)), settle, deliver };
+        let adapter: &'static dyn Adapter = Box::leak(Box::new(ends));
+        let caps = Caps { text_chars_max: 4_000, owner_only: true };
+        let registration: &'static Registration =
+            Box::leak(Box::new(Registration { name: CHANNEL, caps, adapter }));
+        let args = RootArgs {
+            host: Arc::clone(&host),
+            registrations: vec![registration],
+            admin: false,
+            asked_to_stop: Arc::default(),
+        };
+        let (root, _) = Actor::spawn(None, RootSupervisor, args).await.unwrap();
+        Self { host, post, settled, delivered, root }
+    }
+
+    pub(crate) async fn stop(self) {
+        let _ = self
+            .root
+            .call(|reply| RootMessage::Shutdown(Some(reply)), Some(Duration::from_secs(20)))
+            .await;
+    }
+}
+
+pub(crate) fn incoming(chat: &str, n: usize) -> Incoming {
+    Incoming {
+        from: Address {
+            channel: CHANNEL.into(),
+            account: "local".into(),
+            chat: chat.into(),
+            thread: None,
+        },
+        platform_id: format!("{chat}-{n}"),
+        sender_id: "bench:ann".into(),
+        sender_name: "Ann".into(),
+        text: format!("message {n}, about as long as people write in a chat, more or less"),
+        to_agent: None,
+    }
+}
+
+#[derive(Debug)]
+struct Ends {
+    posts: Mutex<Option<mpsc::UnboundedReceiver<Vec<Incoming>>>>,
+    settle: mpsc::UnboundedSender<usize>,
+    deliver: mpsc::UnboundedSender<Part>,
+}
+
+#[async_trait]
+impl Adapter for Ends {
+    async fn connect(&self, _account: &Account) -> Result<Connection, ChannelError> {
+        let posts = self.posts.lock().await.take().unwrap();
+        let source = BenchSource { posts, settle: self.settle.clone() };
+        Ok(Connection { source: Box::new(source), sink: Arc::new(BenchSink(self.deliver.clone())) })
+    }
+}
+
+#[derive(Debug)]
+struct BenchSource {
+    posts: mpsc::UnboundedReceiver<Vec<Incoming>>,
+    settle: mpsc::UnboundedSender<usize>,
+}
+
+#[async_trait]
+impl Source for BenchSource {
+    async fn receive(&mut self, _after: &Cursor) -> Result<Batch, ChannelError> {
+        let Some(posts) = self.posts.recv().await else {
+            return std::future::pending().await;
+        };
+        let events = posts.into_iter().map(Event::Message).collect();
+        Ok(Batch { events, cursor: Cursor::default() })
+    }
+
+    async fn settle(&mut self, verdicts: &[Verdict]) -> Result<(), ChannelError> {
+        assert!(verdicts.iter().all(|it| *it == Verdict::Stored), "{verdicts:?}");
+        let _ = self.settle.send(verdicts.len());
+        Ok(())
+    }
+}
+
+#[derive(Debug)]
+struct BenchSink(mpsc::UnboundedSender<Part>);
+
+#[async_trait]
+impl Sink for BenchSink {
+    async fn deliver(&self, part: &Part) -> Result<String, DeliverError> {
+        let _ = self.0.send(part.clone());
+        Ok(part.key.clone())
+    }
+
+    async fn working(&self, _chat: &Address) {}
+}
+
+#[derive(Debug)]
+struct NoEgress;
+
+#[async_trait]
+impl Egress for NoEgress {
+    async fn serve(&self, _caller: Caller, _stream: Box<dyn Duplex>) {}
+}

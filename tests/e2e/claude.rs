@@ -1,0 +1,120 @@
+//! The real Claude Code CLI in a real container, against a scripted model API on loopback.
+
+use std::time::Duration;
+
+use domain::SessionId;
+use harness::model_api::FakeModelApi;
+use serde_json::json;
+
+use crate::rig::Rig;
+
+const S1: SessionId = SessionId(1);
+const KEY: &str = "sk-ant-api03-not-a-real-key-0123456789";
+
+async fn rig(api: &FakeModelApi) -> Rig {
+    let rig = Rig::start().await;
+    rig.use_model(&api.url(), KEY);
+    rig
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_turns_and_the_key_is_put_in_outside_of_the_container() {
+    let api = FakeModelApi::start().await;
+    let rig = rig(&api).await;
+    api.next().says("first answer");
+    assert!(rig.ask("terminal", "one").await.contains("first answer"));
+    api.next().says("second answer");
+    assert!(rig.ask("terminal", "two").await.contains("second answer"));
+    let requests = api.requests();
+    assert!(requests.iter().all(|it| it.key() == Some(KEY)), "{requests:?}");
+    let last = requests.last().unwrap();
+    assert!(last.mentions("first answer"), "the second turn continues the conversation");
+    assert!(!rig.log().contains(KEY));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_container_killed_in_mid_turn_resumes_the_conversation() {
+    let api = FakeModelApi::start().await;
+    let rig = rig(&api).await;
+    api.next().says("remember the word heron");
+    let _ = rig.ask("terminal", "say a word").await;
+    let seen = api.requests_seen();
+    let held = api.next().hangs();
+    let chat = rig.say("terminal", "which word was it?");
+    api.wait_for_requests(seen + 1).await;
+    api.next().says("it was heron");
+    rig.kill_container(S1).await;
+    drop(held);
+    let answer = chat.answer().await;
+    assert_eq!(answer.matches("it was heron").count(), 1, "{answer}");
+    assert!(api.requests().last().unwrap().mentions("remember the word heron"), "resumed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tool_call_reports_in_the_middle_of_a_turn() {
+    let api = FakeModelApi::start().await;
+    let rig = rig(&api).await;
+    api.next().calls_tool("mcp__nanoclaw__send_message", json!({ "text": "half way there" }));
+    api.next().says("all done");
+    let answer = rig.ask("terminal", "work on it").await;
+    let (report, end) = (answer.find("half way there"), answer.find("all done"));
+    assert!(report.is_some() && report < end, "{answer}");
+}
+
+/// The CLI tries some errors again; every try meets the same answer.
+const TRIES: usize = 12;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_key_is_told_in_plain_words_with_what_to_do() {
+    let api = FakeModelApi::start().await;
+    let rig = rig(&api).await;
+    for _ in 0..TRIES {
+        api.next().fails(401, "authentication_error", "invalid x-api-key", &[]);
+    }
+    let answer = rig.ask("terminal", "hello").await;
+    assert!(answer.contains("nanoclaw vault add anthropic"), "{answer}");
+    assert!(!answer.contains('{'), "no raw dump: {answer}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rate_limit_is_told_in_plain_words() {
+    let api = FakeModelApi::start().await;
+    let rig = rig(&api).await;
+    for _ in 0..TRIES {
+        api.next().fails(429, "rate_limit_error", "slow down", &[("retry-after", "1")]);
+    }
+    let answer = rig.ask("terminal", "again").await.to_lowercase();
+    assert!(answer.contains("limit") && !answer.contains('{'), "{answer}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unreachable_api_and_garbage_are_told_too() {
+    let api = FakeModelApi::start().await;
+    let rig = rig(&api).await;
+    for _ in 0..TRIES {
+        api.next().garbage();
+    }
+    let answer = rig.ask("terminal", "hello").await;
+    assert!(!answer.trim().is_empty());
+    drop(api);
+    let answer = rig.ask("other", "hello").await.to_lowercase();
+    assert!(answer.contains("reach") || answer.contains("connect"), "{answer}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_killed_in_mid_turn_answers_once() {
+    let api = FakeModelApi::start().await;
+    let mut rig = rig(&api).await;
+    api.next().says("warm");
+    let _ = rig.ask("terminal", "hello").await;
+    let seen = api.requests_seen();
+    api.next().streams_slowly(&["one ", "two ", "three"], Duration::from_millis(700));
+    let chat = rig.say("terminal", "count slowly");
+    api.wait_for_requests(seen + 1).await;
+    rig.kill_host();
+    // The stream of the model went through the dead host; the CLI asks again.
+    api.next().says("one two three");
+    rig.start_host().await;
+    let answer = chat.answer().await;
+    assert_eq!(answer.matches("one two three").count(), 1, "{answer}");
+}

@@ -1,0 +1,144 @@
+//! Rules about the code itself. A rule that a compiler or clippy can check does not belong here.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Lines of a file, its tests left out. A longer one has two subjects.
+const FILE_LINES_MAX: usize = 400;
+
+/// Which crates of ours each crate may depend on. Dependencies point one way.
+const MAY_USE: &[(&str, &[&str])] = &[
+    ("domain", &[]),
+    ("store", &["domain"]),
+    ("channel", &["domain"]),
+    ("sandbox", &["domain"]),
+    ("vault", &["domain"]),
+    ("actors", &["domain", "store", "channel", "sandbox", "vault"]),
+    ("nanoclaw", &["domain", "store", "channel", "sandbox", "vault", "actors"]),
+    ("agent-runner", &["domain", "store"]),
+];
+
+/// Who may name a dependency at all; the harness drives everything.
+const OWNERS: &[(&str, &[&str])] = &[
+    ("ractor", &["actors", "nanoclaw", "harness"]),
+    ("rusqlite", &["store"]),
+    ("rusqlite_migration", &["store"]),
+    ("bollard", &["sandbox"]),
+    ("reqwest", &["vault"]),
+    ("rmcp", &["agent-runner"]),
+    ("anyhow", &["nanoclaw"]),
+];
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+}
+
+/// Each workspace crate and what it depends on at run time.
+fn graph() -> BTreeMap<String, Vec<String>> {
+    let out = Command::new(env!("CARGO"))
+        .args(["metadata", "--no-deps", "--offline", "--format-version", "1"])
+        .current_dir(root())
+        .output()
+        .unwrap();
+    let metadata: serde_json::Value = serde_json::from_slice(&out.stdout).unwrap();
+    let name = |it: &serde_json::Value| it["name"].as_str().unwrap().to_owned();
+    let packages = metadata["packages"].as_array().unwrap();
+    let normal = |it: &&serde_json::Value| it["kind"].is_null();
+    packages
+        .iter()
+        .map(|package| {
+            let uses = package["dependencies"].as_array().unwrap();
+            (name(package), uses.iter().filter(normal).map(name).collect())
+        })
+        .collect()
+}
+
+#[test]
+fn dependencies_point_one_way() {
+    let graph = graph();
+    let mut complaints = Vec::new();
+    for (krate, allowed) in MAY_USE {
+        let uses = graph.get(*krate).unwrap_or_else(|| panic!("there is no crate {krate}"));
+        let ours = uses.iter().filter(|it| graph.contains_key(*it));
+        complaints.extend(
+            ours.filter(|it| !allowed.contains(&it.as_str()))
+                .map(|it| format!("{krate} must not depend on {it}")),
+        );
+    }
+    for (dependency, owners) in OWNERS {
+        for (krate, uses) in &graph {
+            if uses.iter().any(|it| it == dependency) && !owners.contains(&krate.as_str()) {
+                complaints.push(format!("only {owners:?} may depend on {dependency}, not {krate}"));
+            }
+        }
+    }
+    assert_eq!(graph.get("domain"), Some(&vec![]), "the domain depends on nothing at all");
+    assert!(complaints.is_empty(), "{complaints:#?}");
+}
+
+#[test]
+fn every_file_has_one_subject_and_says_which() {
+    let mut complaints = Vec::new();
+    for path in sources(root()) {
+        let name = path.strip_prefix(root()).unwrap().display().to_string();
+        let text = fs::read_to_string(&path).unwrap();
+        let production = text.split("\n#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+        let lines = production.lines().count();
+        if FILE_LINES_MAX < lines {
+            complaints.push(format!("{name}: {lines} lines (at most {FILE_LINES_MAX})"));
+        }
+        if !text.starts_with("//!") {
+            complaints.push(format!("{name}: does not begin with what it is for"));
+        }
+        complaints.extend(errors(&text).map(|it| format!("{name}: {it}")));
+    }
+    assert!(complaints.is_empty(), "{complaints:#?}");
+}
+
+/// Texts of errors are joined into sentences, so they are lower case and have no full stop.
+fn errors(text: &str) -> impl Iterator<Item = String> {
+    text.lines().filter_map(|line| {
+        let message = line.trim_start().strip_prefix("#[error(\"")?;
+        let shouts = message.starts_with(char::is_uppercase) || message.ends_with(".\")]");
+        shouts.then(|| format!("an error's text is lower case, without a full stop: {message}"))
+    })
+}
+
+#[test]
+fn the_parts_of_a_platform_are_sent_in_one_place() {
+    let sends = |it: &PathBuf| {
+        let text = fs::read_to_string(it).unwrap();
+        text.contains("sink.deliver(") && !it.ends_with("cli/tests.rs")
+    };
+    let places: Vec<PathBuf> = sources(root()).into_iter().filter(sends).collect();
+    let elsewhere =
+        |it: &&PathBuf| !it.ends_with("actors/src/channel.rs") && !it.ends_with("tidy.rs");
+    assert_eq!(places.iter().find(elsewhere), None, "only the outbox may send");
+}
+
+#[test]
+fn the_runner_and_the_sandbox_agree_on_paths() {
+    use agent_runner::inside as runner;
+    use sandbox::inside as host;
+    assert_eq!(
+        [runner::IN, runner::OUT, runner::LINK, runner::WORKSPACE, runner::HOME, runner::SOCKET],
+        [host::IN, host::OUT, host::LINK, host::WORKSPACE, host::HOME, host::SOCKET]
+    );
+}
+
+fn sources(dir: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+    let (dirs, files): (Vec<_>, Vec<_>) = entries.partition(|path| path.is_dir());
+    let ours = |path: &&PathBuf| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        !name.starts_with('.') && !name.starts_with("target")
+    };
+    let rust = |path: &PathBuf| path.extension().is_some_and(|it| it == "rs");
+    dirs.iter()
+        .filter(ours)
+        .flat_map(|it| sources(it))
+        .chain(files.into_iter().filter(rust))
+        .collect()
+}
