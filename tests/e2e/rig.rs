@@ -146,6 +146,10 @@ impl Drop for Rig {
             let _ = host.kill();
             let _ = host.wait();
         }
+        let central = CentralStore::open(&self.layout().central());
+        if !central.is_ok_and(|it| it.setting("install").is_ok_and(|it| it.is_some())) {
+            return; // It never got as far as a container.
+        }
         let engine = self.engine();
         // A runtime of its own: a drop cannot wait on the test's.
         let cleaning = std::thread::spawn(move || {

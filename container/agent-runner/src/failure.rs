@@ -46,7 +46,7 @@ impl FailureClass {
         match self {
             Self::Auth => {
                 "The model refused the credential of this install, so I could not answer. \
-                 `nanoclaw doctor` on the host says what is wrong."
+                 Whoever runs the host can store a good one with `nanoclaw vault add anthropic`."
             }
             Self::Billing => {
                 "The account behind this install has no credit left for the model, so I could not \

@@ -1,1 +1,63 @@
-fn main() {}
+//! The `nanoclaw` program: host, command line, setup.
+//!
+//! Everything that keeps state is in the crates below; here is what people type, what they read,
+//! and the wiring ([`run`]).
+
+mod admin;
+mod args;
+mod chat;
+mod commands;
+mod doctor;
+mod error;
+mod home;
+mod image;
+mod install;
+mod lock;
+mod logfile;
+mod rows;
+mod run;
+mod setup;
+mod term;
+
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::Parser;
+
+use crate::args::Args;
+
+/// What a wrong command line exits with (`EX_USAGE`).
+const USAGE: u8 = 64;
+
+fn main() -> ExitCode {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(asked) => {
+            let code = if asked.use_stderr() { USAGE } else { 0 };
+            // Fails only when nobody reads it.
+            let _ = asked.print();
+            return ExitCode::from(code);
+        }
+    };
+    match start(args) {
+        Ok(code) => code,
+        Err(err) => {
+            term::error(&err);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start(args: Args) -> anyhow::Result<ExitCode> {
+    let layout = home::find(args.home)?;
+    // One worker: the work is waiting, and a hop between threads costs more than it brings.
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .context("the program cannot start its threads")?;
+    let code = runtime.block_on(Box::pin(commands::perform(args.command, &layout)));
+    // A thread that waits for a key press must not keep the program from ending.
+    runtime.shutdown_background();
+    code
+}

@@ -78,14 +78,14 @@ impl InboundStore {
         })
     }
 
-    /// Messages without an outcome, oldest first, each with the last incarnation whose claim was
-    /// taken back. Claims are filled in from the outbound side.
+    /// The oldest messages without an outcome, each with the last incarnation whose claim was taken
+    /// back. At most 100, so that a long queue does not make every look slow; the rest moves up. Claims are filled in from the outbound side.
     pub(crate) fn waiting(&self) -> Result<Vec<(Waiting, Incarnation)>, StoreError> {
         let read = || -> rusqlite::Result<Vec<(Waiting, Incarnation)>> {
             self.conn
                 .prepare_cached(
                     "SELECT seq, received_at, not_before, tries, told, released FROM messages_in
-                     WHERE outcome IS NULL ORDER BY seq LIMIT 1000",
+                     WHERE outcome IS NULL ORDER BY seq LIMIT 100",
                 )?
                 .query_map([], |row| {
                     let waiting = Waiting {

@@ -211,7 +211,7 @@ impl RunnerStore {
 fn waiting(conn: &Connection) -> rusqlite::Result<Vec<(Inbound, Timestamp)>> {
     conn.prepare_cached(
         "SELECT seq, sender_name, text, received_at, tries, not_before FROM messages_in
-         WHERE outcome IS NULL ORDER BY seq LIMIT 1000",
+         WHERE outcome IS NULL ORDER BY seq LIMIT 100",
     )?
     .query_map([], |row| {
         let message = Inbound {

@@ -21,7 +21,9 @@ fn main() {
         return;
     }
     let only: Vec<String> = std::env::args().skip(1).filter(|it| !it.starts_with('-')).collect();
-    let runtime = tokio::runtime::Runtime::new().unwrap();
+    // As the host itself runs.
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     runtime.block_on(async {
         let wanted = |name: &str| only.is_empty() || only.iter().any(|it| it == name);
         if wanted("storing") {

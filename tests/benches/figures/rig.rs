@@ -24,11 +24,13 @@ use tokio::sync::{Mutex, mpsc};
 use vault::{Caller, Duplex, Egress};
 
 pub(crate) const CHANNEL: &str = "bench";
+/// Events of one poll.
+const PAGE: usize = 64;
 
 /// A running host and both ends of its channel.
 pub(crate) struct Rig {
     pub(crate) host: Arc<Host>,
-    pub(crate) post: mpsc::UnboundedSender<Vec<Incoming>>,
+    pub(crate) post: mpsc::UnboundedSender<Incoming>,
     pub(crate) settled: mpsc::UnboundedReceiver<usize>,
     pub(crate) delivered: mpsc::UnboundedReceiver<Part>,
     root: ActorRef<RootMessage>,
@@ -106,7 +108,7 @@ pub(crate) fn incoming(chat: &str, n: usize) -> Incoming {
 
 #[derive(Debug)]
 struct Ends {
-    posts: Mutex<Option<mpsc::UnboundedReceiver<Vec<Incoming>>>>,
+    posts: Mutex<Option<mpsc::UnboundedReceiver<Incoming>>>,
     settle: mpsc::UnboundedSender<usize>,
     deliver: mpsc::UnboundedSender<Part>,
 }
@@ -122,16 +124,18 @@ impl Adapter for Ends {
 
 #[derive(Debug)]
 struct BenchSource {
-    posts: mpsc::UnboundedReceiver<Vec<Incoming>>,
+    posts: mpsc::UnboundedReceiver<Incoming>,
     settle: mpsc::UnboundedSender<usize>,
 }
 
 #[async_trait]
 impl Source for BenchSource {
     async fn receive(&mut self, _after: &Cursor) -> Result<Batch, ChannelError> {
-        let Some(posts) = self.posts.recv().await else {
+        // Everything that is there, up to a page, as a platform's poll returns it.
+        let mut posts = Vec::new();
+        if self.posts.recv_many(&mut posts, PAGE).await == 0 {
             return std::future::pending().await;
-        };
+        }
         let events = posts.into_iter().map(Event::Message).collect();
         Ok(Batch { events, cursor: Cursor::default() })
     }

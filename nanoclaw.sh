@@ -1,0 +1,167 @@
+#!/usr/bin/env bash
+# From a fresh machine to a running assistant. Only what the program cannot do itself is done here:
+# getting a compiler and compiling it. `nanoclaw setup` does the rest.
+set -euo pipefail
+
+cd "$(dirname "$(readlink -f "$0")")"
+RELEASE=${CARGO_TARGET_DIR:-$PWD/target}/release
+BIN=$RELEASE/nanoclaw
+
+say() { printf '== %s\n' "$*" >&2; }
+fail() { printf 'error: %s\nhint: %s\n' "$1" "$2" >&2; exit 1; }
+
+usage() {
+    cat <<'TEXT'
+Usage: ./nanoclaw.sh [COMMAND]
+
+  (none)       install what is missing, build, set up, start, open a chat
+  --yes        the same without questions; ends with one round trip through a container
+  test [ARGS]  install what the tests need and run them all (ARGS go to cargo nextest)
+  bench        run the benchmarks
+  update       take over the newest version, rebuild, restart
+  uninstall    stop the host, remove its containers and image; --purge removes the data too
+  tools        install the compiler and what it needs, no more
+  help         this text
+
+The data directory is ~/.nanoclaw, or what NANOCLAW_HOME says.
+TEXT
+}
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then "$@"
+    elif command -v sudo >/dev/null; then sudo "$@"
+    else fail "\`$*\` needs root, and there is no sudo" "run it as root, then try again"
+    fi
+}
+
+packages() {
+    command -v apt-get >/dev/null ||
+        fail "these programs are missing: $*" "install them with your system's package tool, then try again"
+    say "installing $*"
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq update ||
+        say "some package sources do not answer; trying anyway"
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y install --no-install-recommends "$@" >/dev/null
+}
+
+tools() {
+    local missing=()
+    command -v cc >/dev/null || missing+=(gcc libc6-dev)
+    command -v make >/dev/null || missing+=(make)
+    command -v curl >/dev/null || missing+=(curl ca-certificates)
+    [ ${#missing[@]} = 0 ] || packages "${missing[@]}"
+    # shellcheck source=/dev/null
+    [ ! -f "$HOME/.cargo/env" ] || . "$HOME/.cargo/env"
+    command -v cargo >/dev/null && return
+    say "installing the Rust toolchain"
+    local installer
+    installer=$(curl --proto '=https' --tlsv1.2 -fsSL https://sh.rustup.rs) ||
+        fail "the Rust toolchain cannot be fetched" "check the network, or install Rust by hand"
+    sh -s -- -y --profile minimal -c rustfmt -c clippy <<<"$installer" >&2 ||
+        fail "the Rust toolchain could not be installed" "see above, or install Rust by hand"
+    # shellcheck source=/dev/null
+    . "$HOME/.cargo/env"
+}
+
+build() {
+    say "building (some minutes the first time)"
+    cargo build --release --locked --quiet -p nanoclaw -p agent-runner ||
+        fail "the build failed" "see above; an old toolchain is renewed by \`rustup update\`"
+}
+
+offer_in_path() {
+    local bin=$HOME/.local/bin
+    case ":$PATH:" in
+        *":$bin:"*)
+            mkdir -p "$bin"
+            ln -sf "$BIN" "$bin/nanoclaw"
+            say "the command is nanoclaw"
+            ;;
+        *) say "the command is $BIN" ;;
+    esac
+}
+
+run_tests() {
+    tools
+    command -v python3 >/dev/null || packages python3
+    if ! command -v cargo-nextest >/dev/null; then
+        say "installing cargo-nextest (some minutes)"
+        cargo install cargo-nextest --locked --quiet ||
+            fail "cargo-nextest could not be installed" "see above; it may need a newer toolchain"
+    fi
+    build
+    # A data directory of its own: the tests must not touch the user's.
+    export NANOCLAW_HOME=${NANOCLAW_TEST_HOME:-$(dirname "$RELEASE")/test-home}
+    say "engine and agent image"
+    "$BIN" setup --yes --only data,engine,daemon,cli,image,defaults
+    NANOCLAW_TEST_IMAGE=$("$BIN" image show)
+    NANOCLAW_TEST_CLAUDE=$(find "$NANOCLAW_HOME/cache" -maxdepth 1 -name 'claude-*' -type f | sort | tail -n 1)
+    export NANOCLAW_TEST_IMAGE NANOCLAW_TEST_CLAUDE
+    export NANOCLAW_TEST_BIN=$BIN NANOCLAW_TEST_RUNNER=$RELEASE/agent-runner
+    unset NANOCLAW_HOME
+    say "tests"
+    exec cargo nextest run --workspace --locked "$@"
+}
+
+uninstall() {
+    local home=${NANOCLAW_HOME:-$HOME/.nanoclaw} purge=no answer tag socket=/var/run/docker.sock
+    [ "${1:-}" != --purge ] || purge=yes
+    [ -x "$BIN" ] || fail "the program is not built" "build it with ./nanoclaw.sh, then try again"
+    printf 'Stop the host on %s and remove its containers and image (data too: %s)? [y/N] ' "$home" "$purge"
+    read -r answer || answer=n
+    case $answer in
+        y | Y | yes) ;;
+        *) fail "nothing was changed" "answer y to go on" ;;
+    esac
+    tag=$("$BIN" image show 2>/dev/null || true)
+    "$BIN" uninstall
+    if [ -n "$tag" ] && [ -S "$socket" ]; then
+        curl -fsS -o /dev/null --unix-socket "$socket" -X DELETE "http://localhost/images/$tag" ||
+            say "the image $tag is still used or gone already"
+    fi
+    rm -f "$HOME/.local/bin/nanoclaw"
+    if [ "$purge" = yes ]; then
+        rm -rf "$home" 2>/dev/null || as_root rm -rf "$home"
+        printf 'all is gone\n'
+    else
+        printf 'the data is still in %s\n' "$home"
+    fi
+}
+
+update() {
+    git pull --ff-only || fail "there is no plain way forward" "commit your changes and merge by hand"
+    tools
+    build
+    "$BIN" image build
+    "$BIN" restart
+}
+
+# One command per line: within `&&`, bash would go on after a failure.
+case ${1:-} in
+    '' | --yes | -y)
+        tools
+        build
+        offer_in_path
+        exec "$BIN" setup "$@"
+        ;;
+    test)
+        shift
+        run_tests "$@"
+        ;;
+    bench)
+        shift
+        tools
+        exec cargo bench --workspace "$@"
+        ;;
+    update) update ;;
+    uninstall)
+        shift
+        uninstall "$@"
+        ;;
+    tools) tools ;;
+    help | --help | -h) usage ;;
+    *)
+        printf 'error: unknown command: %s\n\n' "$1" >&2
+        usage >&2
+        exit 64
+        ;;
+esac

@@ -1,0 +1,100 @@
+//! The line that is being typed, and printing above it.
+//!
+//! rustyline's own printer is not used: with it, version 17 stops reading while more than one key
+//! waits, as with typing ahead. So the line is drawn again by us. Where it is longer than the
+//! terminal is wide, what it looks like in between is not exact; what is sent always is.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use anyhow::Context;
+use rustyline::completion::Completer;
+use rustyline::error::ReadlineError;
+use rustyline::highlight::Highlighter;
+use rustyline::hint::Hinter;
+use rustyline::history::DefaultHistory;
+use rustyline::validate::Validator;
+use rustyline::{Editor, Helper};
+use tokio::sync::mpsc::Sender;
+
+use crate::term;
+
+const PROMPT: &str = "> ";
+
+/// What is typed so far; `None` while nothing is asked for.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Typing(Arc<Mutex<Option<String>>>);
+
+impl Typing {
+    fn set(&self, line: Option<String>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = line;
+    }
+
+    /// Prints above the line.
+    pub(super) fn print(&self, text: &str) {
+        let line = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*line {
+            Some(line) => term::out_piece(&format!("\r\x1b[K{text}\n{PROMPT}{line}")),
+            None => term::out(text),
+        }
+    }
+}
+
+/// Sees every change of the line; offers nothing.
+struct Watch(Typing);
+
+impl Hinter for Watch {
+    type Hint = String;
+
+    fn hint(&self, line: &str, _at: usize, _: &rustyline::Context<'_>) -> Option<String> {
+        self.0.set(Some(line.to_owned()));
+        None
+    }
+}
+
+impl Completer for Watch {
+    type Candidate = String;
+}
+impl Highlighter for Watch {}
+impl Validator for Watch {}
+impl Helper for Watch {}
+
+/// Reads lines on a thread of its own until the user ends it; then the channel closes.
+pub(super) fn start(history: PathBuf, typed: Sender<String>) -> anyhow::Result<Typing> {
+    let mut editor: Editor<Watch, DefaultHistory> =
+        Editor::new().context("the terminal cannot be used")?;
+    let typing = Typing::default();
+    editor.set_helper(Some(Watch(typing.clone())));
+    // There is none the first time.
+    let _ = editor.load_history(&history);
+    let watched = typing.clone();
+    let read = move || {
+        while let Some(line) = next(&mut editor, &watched) {
+            let _ = editor.add_history_entry(&line);
+            // Each time, since a closed terminal ends this without a last word.
+            let _ = editor.save_history(&history);
+            if typed.blocking_send(line).is_err() {
+                return;
+            }
+        }
+    };
+    thread::Builder::new().name("prompt".into()).spawn(read)?;
+    Ok(typing)
+}
+
+/// The next line that says something.
+fn next(editor: &mut Editor<Watch, DefaultHistory>, typing: &Typing) -> Option<String> {
+    loop {
+        typing.set(Some(String::new()));
+        let line = editor.readline(PROMPT);
+        typing.set(None);
+        match line {
+            Ok(line) if line.trim().is_empty() => {}
+            Ok(line) => return Some(line),
+            // Ctrl-C drops the line.
+            Err(ReadlineError::Interrupted) => {}
+            Err(_) => return None,
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! One message and its answer.
+//!
+//! Invariant: the message has one id from the first try to the last, and the host stores an id
+//! once. So sending it again after every lost connection asks nothing twice.
+
+use std::io;
+use std::time::Duration;
+
+use channel::cli::frames::ToClient;
+use tokio::time::{sleep, timeout};
+
+use super::wire::Wire;
+use super::{Fresh, Talk};
+
+/// Between two tries to reach a host that went away; it is back within a second or two.
+const RETRY_EVERY: Duration = Duration::from_millis(200);
+
+/// What happens meanwhile.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Heard {
+    /// A part of the answer.
+    Answer(String),
+    /// An answer to a message of before, which nobody had been there to read.
+    Earlier(String),
+    Working,
+    /// The host is gone; it is waited for.
+    Lost,
+}
+
+#[derive(Debug)]
+pub(crate) enum AskFailed {
+    NoHost(io::Error),
+    Refused(String),
+    /// `stored`: the message is kept and will be answered.
+    TimedOut {
+        stored: bool,
+        connected: bool,
+    },
+}
+
+/// Where a message stands, for the reason of a failure.
+#[derive(Debug, Default)]
+struct Stand {
+    stored: bool,
+    connected: bool,
+}
+
+enum End {
+    Answered,
+    Refused(String),
+}
+
+/// Sends the message and waits for the last part of its answer.
+pub(crate) async fn ask(
+    talk: &mut Talk,
+    id: &str,
+    text: &str,
+    limit: Duration,
+    hear: &mut (dyn FnMut(Heard) + Send),
+) -> Result<(), AskFailed> {
+    let mut stand = Stand::default();
+    let first = Wire::open(&talk.socket, &talk.chat).await.map_err(AskFailed::NoHost)?;
+    match timeout(limit, until_answered(talk, first, id, text, &mut stand, hear)).await {
+        Ok(End::Answered) => Ok(()),
+        Ok(End::Refused(why)) => Err(AskFailed::Refused(why)),
+        Err(_) => Err(AskFailed::TimedOut { stored: stand.stored, connected: stand.connected }),
+    }
+}
+
+async fn until_answered(
+    talk: &mut Talk,
+    first: Wire,
+    id: &str,
+    text: &str,
+    stand: &mut Stand,
+    hear: &mut (dyn FnMut(Heard) + Send),
+) -> End {
+    let mut wire = Some(first);
+    loop {
+        if let Some(mut wire) = wire.take() {
+            stand.connected = true;
+            if let Ok(end) = follow(talk, &mut wire, id, text, stand, hear).await {
+                return end;
+            }
+            stand.connected = false;
+            hear(Heard::Lost);
+        }
+        sleep(RETRY_EVERY).await;
+        wire = Wire::open(&talk.socket, &talk.chat).await.ok();
+    }
+}
+
+/// As far as one connection goes; an error means that it was lost.
+async fn follow(
+    talk: &mut Talk,
+    wire: &mut Wire,
+    id: &str,
+    text: &str,
+    stand: &mut Stand,
+    hear: &mut (dyn FnMut(Heard) + Send),
+) -> io::Result<End> {
+    wire.send(&talk.message(id, text)).await?;
+    loop {
+        let line = wire.next().await?;
+        match line {
+            ToClient::Stored { id: stored } => stand.stored |= stored == id,
+            ToClient::Refused { id: refused, why } => {
+                if refused.is_none_or(|it| it == id) {
+                    return Ok(End::Refused(why));
+                }
+            }
+            ToClient::Working => hear(Heard::Working),
+            ToClient::Part { .. } => {
+                let Some((shown, fresh)) = talk.take(line) else { continue };
+                let is_last = fresh.is_some_and(|part| show(part, id, hear));
+                let told = wire.send(&shown).await;
+                if is_last {
+                    // Shown is shown: the host marks it when it sends it to the next terminal.
+                    return Ok(End::Answered);
+                }
+                told?;
+            }
+        }
+    }
+}
+
+/// Tells whether it was the last part of our answer.
+fn show(part: Fresh, id: &str, hear: &mut (dyn FnMut(Heard) + Send)) -> bool {
+    let is_ours = part.reply_to == id;
+    hear(if is_ours { Heard::Answer(part.text) } else { Heard::Earlier(part.text) });
+    is_ours && part.last
+}

@@ -1,0 +1,141 @@
+//! `nanoclaw chat`: one message, lines from a program, or a prompt.
+
+use std::io::{self, IsTerminal, Read};
+use std::time::Duration;
+
+use anyhow::Context;
+use store::layout::Layout;
+use tokio::task::spawn_blocking;
+
+use crate::args::ChatArgs;
+use crate::chat::{self, AskFailed, Heard, Talk};
+use crate::error::{Hint, fail};
+use crate::{admin, term};
+
+/// More than any message that the host takes, so that it can say what is wrong with it.
+const INPUT_BYTES_MAX: u64 = 4 * 1024 * 1024;
+
+pub(super) async fn perform(args: ChatArgs, layout: &Layout) -> anyhow::Result<()> {
+    let limit = Duration::from_secs(args.timeout);
+    let mut talk = Talk::new(layout, args.chat, args.agent);
+    match args.message.as_deref() {
+        Some("-") => say(&mut talk, &read_all()?, limit, layout).await,
+        Some(text) => say(&mut talk, text, limit, layout).await,
+        None if io::stdin().is_terminal() => prompt(&mut talk, layout).await,
+        None => each_line(&mut talk, limit, layout).await,
+    }
+}
+
+/// The prompt, with a word of welcome.
+pub(crate) async fn prompt(talk: &mut Talk, layout: &Layout) -> anyhow::Result<()> {
+    let who = talk.agent.as_ref().map_or_else(|| "the agent".to_owned(), ToString::to_string);
+    term::note(&format!("you talk to {who}; Ctrl-D ends, answers still under way come next time"));
+    chat::prompt(talk, layout).await.map_err(|err| match err.downcast::<io::Error>() {
+        Ok(_no_socket) => admin::no_host(layout),
+        Err(err) => err,
+    })
+}
+
+async fn each_line(talk: &mut Talk, limit: Duration, layout: &Layout) -> anyhow::Result<()> {
+    loop {
+        let mut line = String::new();
+        let read = spawn_blocking(move || io::stdin().read_line(&mut line).map(|_| line)).await?;
+        let line = read.context("the standard input could not be read as text")?;
+        if line.is_empty() {
+            return Ok(());
+        }
+        if !line.trim().is_empty() {
+            say(talk, line.trim_end(), limit, layout).await?;
+        }
+    }
+}
+
+fn read_all() -> anyhow::Result<String> {
+    let mut bytes = Vec::new();
+    let input = io::stdin().take(INPUT_BYTES_MAX);
+    { input }.read_to_end(&mut bytes).context("the standard input could not be read")?;
+    let text = String::from_utf8(bytes).context("the message is not UTF-8 text");
+    text.hint("convert it first, for example with `iconv`")
+}
+
+/// Sends a message and prints its answer.
+pub(crate) async fn say(
+    talk: &mut Talk,
+    text: &str,
+    limit: Duration,
+    layout: &Layout,
+) -> anyhow::Result<()> {
+    let id = chat::new_id()?;
+    let mut screen = Screen::default();
+    let asked = chat::ask(talk, &id, text, limit, &mut |heard| screen.show(heard)).await;
+    screen.clear();
+    asked.map_err(|failed| explain(failed, limit, layout))
+}
+
+fn explain(failed: AskFailed, limit: Duration, layout: &Layout) -> anyhow::Error {
+    let seconds = limit.as_secs();
+    match failed {
+        AskFailed::NoHost(err) if err.kind() == io::ErrorKind::PermissionDenied => fail(
+            format!("the host on {} belongs to another user", layout.home().display()),
+            "run this as that user, or name your own data directory with `--home DIR`",
+        ),
+        AskFailed::NoHost(_) => admin::no_host(layout),
+        AskFailed::Refused(why) => fail(
+            format!("the message was not taken: {why}"),
+            "nothing was stored; change the message or see `nanoclaw agents list`",
+        ),
+        AskFailed::TimedOut { connected: false, .. } => fail(
+            format!("the host went away and did not come back within {seconds} s"),
+            "start it with `nanoclaw start`; what was stored is answered then",
+        ),
+        AskFailed::TimedOut { stored: true, .. } => fail(
+            format!("no answer came within {seconds} s"),
+            "the message is kept and its answer shown by the next `nanoclaw chat`; \
+             `nanoclaw status` says what it waits for",
+        ),
+        AskFailed::TimedOut { stored: false, .. } => fail(
+            format!("the host did not take the message within {seconds} s"),
+            "see what it does with `nanoclaw status` and `nanoclaw logs`",
+        ),
+    }
+}
+
+/// Answers on the standard output, all else on the standard error.
+#[derive(Debug, Default)]
+struct Screen {
+    is_working: bool,
+}
+
+impl Screen {
+    fn show(&mut self, heard: Heard) {
+        match heard {
+            Heard::Working => self.working(),
+            Heard::Answer(text) => {
+                self.clear();
+                term::out(&text);
+            }
+            Heard::Earlier(text) => {
+                self.clear();
+                term::note(&format!("(earlier answer) {text}"));
+            }
+            Heard::Lost => {
+                self.clear();
+                term::note("(the host is gone; waiting for it to come back)");
+            }
+        }
+    }
+
+    fn working(&mut self) {
+        if !self.is_working && term::notes_are_seen() {
+            self.is_working = true;
+            term::note_piece("working…");
+        }
+    }
+
+    fn clear(&mut self) {
+        if self.is_working {
+            self.is_working = false;
+            term::note_piece("\r\x1b[K");
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! `nanoclaw status`: the running host as people and programs read it.
+
+use std::process::ExitCode;
+
+use actors::admin::protocol::Status;
+use serde_json::{Value, json};
+use store::layout::Layout;
+
+use crate::admin::{self, Unanswered};
+use crate::term;
+
+pub(super) async fn perform(as_json: bool, layout: &Layout) -> anyhow::Result<ExitCode> {
+    match admin::status(layout).await {
+        Ok(status) if as_json => {
+            let mut value = serde_json::to_value(&*status)?;
+            if let Value::Object(fields) = &mut value {
+                fields.insert("running".into(), true.into());
+                fields.insert("client_version".into(), env!("CARGO_PKG_VERSION").into());
+            }
+            term::json(&value)?;
+        }
+        Ok(status) => term::out(&text(&status)),
+        Err(Unanswered::NotRunning) if as_json => {
+            term::json(&json!({ "running": false }))?;
+            return Ok(ExitCode::FAILURE);
+        }
+        Err(err) => return Err(err.into_error(layout)),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn text(status: &Status) -> String {
+    let mut parts = vec![head(status)];
+    parts.push(section("actors", ["NAME", "STATE", "RESTARTS"], actors(status)));
+    parts.push(section("channels", ["CHANNEL", "STATE", "WHY"], channels(status)));
+    if status.sessions.is_empty() {
+        parts.push("sessions\n  none is awake".to_owned());
+    } else {
+        let columns = ["ID", "AGENT", "CHAT", "CONTAINER", "WAITING", "UNDELIVERED", "WHY"];
+        parts.push(section("sessions", columns, sessions(status)));
+    }
+    parts.join("\n\n")
+}
+
+fn head(status: &Status) -> String {
+    let mine = env!("CARGO_PKG_VERSION");
+    let other = if status.version == mine {
+        String::new()
+    } else {
+        format!(" (this program is {mine}; `nanoclaw restart` brings them together)")
+    };
+    let engine = match (&status.engine.reachable, &status.engine.why) {
+        (true, _) => "answers".to_owned(),
+        (false, Some(why)) => format!("does not answer: {why}"),
+        (false, None) => "does not answer".to_owned(),
+    };
+    let waiting: u64 = status.sessions.iter().map(|it| it.waiting).sum();
+    let undelivered: u64 = status.sessions.iter().map(|it| it.undelivered).sum();
+    let awake = status.sessions.len();
+    [
+        format!("host        {}{other}, pid {}, up {}", status.version, status.pid, up(status)),
+        format!("home        {}", status.home),
+        format!("engine      {engine}"),
+        format!("containers  {} of at most {}", status.containers_running, status.containers_max),
+        format!("sessions    {awake} awake, {} known", status.sessions_known),
+        format!("queues      {waiting} waiting for an answer, {undelivered} to deliver"),
+        format!("refused     {} requests of agents", status.refused_requests),
+    ]
+    .join("\n")
+}
+
+fn section<const N: usize>(name: &str, columns: [&str; N], rows: Vec<[String; N]>) -> String {
+    let head = columns.map(str::to_owned).to_vec();
+    let rows: Vec<_> = std::iter::once(head).chain(rows.into_iter().map(Into::into)).collect();
+    let lines: Vec<_> = term::table(&rows).lines().map(|line| format!("  {line}")).collect();
+    format!("{name}\n{}", lines.join("\n"))
+}
+
+fn actors(status: &Status) -> Vec<[String; 3]> {
+    let row = |it: &actors::admin::protocol::ActorStatus| {
+        let state = if it.running { "running" } else { "stopped" };
+        [it.name.clone(), state.to_owned(), it.restarts.to_string()]
+    };
+    status.actors.iter().map(row).collect()
+}
+
+fn channels(status: &Status) -> Vec<[String; 3]> {
+    let row = |it: &actors::admin::protocol::ChannelStatus| {
+        let state = if it.connected { "connected" } else { "disconnected" };
+        [
+            format!("{}/{}", it.name, it.account),
+            state.to_owned(),
+            it.why.clone().unwrap_or_default(),
+        ]
+    };
+    status.channels.iter().map(row).collect()
+}
+
+fn sessions(status: &Status) -> Vec<[String; 7]> {
+    let row = |it: &actors::admin::protocol::SessionStatus| {
+        [
+            it.id.clone(),
+            it.agent.clone(),
+            it.chat.clone(),
+            it.container.clone(),
+            it.waiting.to_string(),
+            it.undelivered.to_string(),
+            it.why.clone().unwrap_or_default(),
+        ]
+    };
+    status.sessions.iter().map(row).collect()
+}
+
+/// `3 d 4 h`, `4 h 5 min`, `5 min`, `12 s`.
+fn up(status: &Status) -> String {
+    let (minutes, hours, days) =
+        (status.up_seconds / 60, status.up_seconds / 3600, status.up_seconds / 86400);
+    match (days, hours, minutes) {
+        (0, 0, 0) => format!("{} s", status.up_seconds),
+        (0, 0, minutes) => format!("{minutes} min"),
+        (0, hours, minutes) => format!("{hours} h {} min", minutes % 60),
+        (days, hours, _) => format!("{days} d {} h", hours % 24),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use actors::admin::protocol::{ActorStatus, Engine, SessionStatus};
+
+    use super::*;
+
+    #[test]
+    fn everything_is_in_the_text() {
+        let status = Status {
+            version: "0.0.1".into(),
+            pid: 7,
+            up_seconds: 3_700,
+            home: "/x".into(),
+            engine: Engine { reachable: false, why: Some("refused".into()) },
+            actors: vec![ActorStatus { name: "router".into(), running: true, restarts: 2 }],
+            channels: Vec::new(),
+            sessions: vec![SessionStatus {
+                id: "s1".into(),
+                agent: "andy".into(),
+                chat: "cli/terminal".into(),
+                container: "parked".into(),
+                waiting: 3,
+                undelivered: 1,
+                why: Some("flaps".into()),
+            }],
+            sessions_known: 9,
+            containers_running: 0,
+            containers_max: 4,
+            refused_requests: 5,
+        };
+        let text = text(&status);
+        for part in [
+            "0.0.1",
+            "restart",
+            "1 h 1 min",
+            "does not answer: refused",
+            "router",
+            "parked",
+            "3 waiting",
+            "flaps",
+        ] {
+            assert!(text.contains(part), "{part} is missing in\n{text}");
+        }
+    }
+}

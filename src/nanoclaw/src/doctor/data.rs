@@ -1,0 +1,138 @@
+//! Checks of what lies on the disk.
+
+use std::fs::{self, File};
+use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use store::layout::Layout;
+use store::{CentralStore, Journal, SessionStore, StoreError};
+
+use super::{Check, chain};
+use crate::home::free_mib;
+
+/// Below this a database may stop in the middle of a day.
+const FREE_MIB_MIN: u64 = 200;
+/// An image build needs about this.
+const FREE_MIB_BUILD: u64 = 3 * 1024;
+
+const SET_UP: &str = "`nanoclaw setup` makes it";
+
+pub(super) fn home(layout: &Layout) -> Check {
+    const NAME: &str = "data folder";
+    let home = layout.home();
+    let shown = home.display();
+    let Ok(meta) = fs::metadata(home) else {
+        return Check::fail(NAME, format!("{shown} is not there"), SET_UP);
+    };
+    let mode = meta.permissions().mode() & 0o777;
+    if rustix::fs::access(home, rustix::fs::Access::WRITE_OK).is_err() {
+        let fix = format!("`chown` {shown} to yourself, or choose another one with `--home`");
+        return Check::fail(NAME, format!("{shown} cannot be written"), fix);
+    }
+    if mode & 0o077 != 0 {
+        let fix = format!("`chmod 700 {shown}`");
+        return Check::warn(NAME, format!("{shown} is open to others (mode {mode:03o})"), fix);
+    }
+    Check::ok(NAME, format!("{shown} is writable and yours alone"))
+}
+
+pub(super) fn disk(layout: &Layout) -> Check {
+    const NAME: &str = "disk";
+    let fix = "free some space; `docker system df` shows what images and containers take";
+    let there = layout.home().ancestors().find(|it| it.is_dir()).unwrap_or(Path::new("/"));
+    match free_mib(there) {
+        Ok(free) if free < FREE_MIB_MIN => {
+            Check::fail(NAME, format!("only {free} MiB are free"), fix)
+        }
+        Ok(free) if free < FREE_MIB_BUILD => {
+            Check::warn(NAME, format!("{free} MiB are free, too little to build the image"), fix)
+        }
+        Ok(free) => Check::ok(NAME, format!("{} GiB are free", free / 1024)),
+        Err(err) => Check::warn(NAME, format!("the free space is not known: {err}"), "run `df`"),
+    }
+}
+
+pub(super) fn central(layout: &Layout) -> Check {
+    const NAME: &str = "database";
+    let path = layout.central();
+    if !path.is_file() {
+        return Check::fail(NAME, format!("{} is not there", path.display()), SET_UP);
+    }
+    match CentralStore::open(&path).and_then(|it| it.integrity()) {
+        Ok(problems) if problems.is_empty() => Check::ok(NAME, "central.db is sound"),
+        Ok(problems) => Check::fail(NAME, problems.join("; "), restore(&path)),
+        Err(err) => Check::fail(NAME, chain(&err), fix_of(&err, &path)),
+    }
+}
+
+pub(super) fn sessions(layout: &Layout) -> Check {
+    const NAME: &str = "sessions";
+    let rows = match layout.central().is_file() {
+        true => CentralStore::open(&layout.central()).and_then(|it| it.sessions()),
+        false => Ok(Vec::new()),
+    };
+    let Ok(rows) = rows else {
+        return Check::warn(NAME, "not checked, since central.db cannot be read", "mend it first");
+    };
+    let mut bad: Vec<(String, String)> = Vec::new();
+    for row in &rows {
+        let paths = layout.session(row.id);
+        // A session that never got a message has no files, and must not get them here.
+        let Some(journal) = journal_of(&paths.inbound()) else { continue };
+        match SessionStore::open(&paths, journal).and_then(|mut it| it.integrity()) {
+            Ok(problems) if problems.is_empty() => {}
+            // Its writer, the runner, mends it at its next start.
+            Err(StoreError::NeedsWriter) => {}
+            Ok(problems) => bad
+                .push((format!("{}: {}", row.id, problems.join("; ")), restore(&paths.inbound()))),
+            Err(err) => {
+                bad.push((format!("{}: {}", row.id, chain(&err)), fix_of(&err, &paths.inbound())))
+            }
+        }
+    }
+    if bad.is_empty() {
+        return Check::ok(NAME, format!("{} known, all sound", rows.len()));
+    }
+    let (details, fixes): (Vec<_>, Vec<_>) = bad.into_iter().unzip();
+    Check::fail(NAME, details.join(" | "), fixes.join(" | "))
+}
+
+/// How the file journals now, by its header, so that a check never changes it. `None` without a
+/// database.
+fn journal_of(path: &Path) -> Option<Journal> {
+    const WRITE_VERSION_AT: usize = 18;
+    const WAL: u8 = 2;
+    let mut header = [0; 20];
+    File::open(path).ok()?.read_exact(&mut header).ok()?;
+    Some(if header[WRITE_VERSION_AT] == WAL { Journal::Wal } else { Journal::Rollback })
+}
+
+fn restore(path: &Path) -> String {
+    format!("stop the host, then restore {0} from a backup or move it away", path.display())
+}
+
+fn fix_of(err: &StoreError, path: &Path) -> String {
+    match err {
+        StoreError::Newer { .. } => "update: `./nanoclaw.sh update`".to_owned(),
+        StoreError::Corrupt { .. } => restore(path),
+        StoreError::Full { .. } => "free some space on the disk".to_owned(),
+        StoreError::Open { .. } | StoreError::NeedsWriter | StoreError::Query { .. } => {
+            format!("check who may read and write {}", path.display())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_journal_is_told_from_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("central.db");
+        assert_eq!(journal_of(&path), None);
+        drop(CentralStore::open(&path).unwrap());
+        assert_eq!(journal_of(&path), Some(Journal::Wal));
+    }
+}

@@ -1,0 +1,63 @@
+//! The data directory: which one it is, and making it.
+
+use std::fs::{self, DirBuilder, Permissions};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use store::layout::Layout;
+
+use crate::error::{Hint, fail};
+
+/// Bytes that a unix socket's path may have on every system (104 on macOS, with its end mark).
+const SOCKET_PATH_MAX: usize = 103;
+
+/// The data directory that was asked for, or the usual one. Makes nothing.
+pub(crate) fn find(asked: Option<PathBuf>) -> anyhow::Result<Layout> {
+    let home = match asked.filter(|it| !it.as_os_str().is_empty()) {
+        Some(home) => home,
+        None => std::env::home_dir()
+            .filter(|it| !it.as_os_str().is_empty())
+            .map(|it| it.join(".nanoclaw"))
+            .ok_or_else(|| fail("there is no home directory", "say `--home DIR`"))?,
+    };
+    let home = std::path::absolute(&home)
+        .with_context(|| format!("{} is no path for a data directory", home.display()))
+        .hint("say `--home DIR`, or set NANOCLAW_HOME")?;
+    Ok(Layout::new(fs::canonicalize(&home).unwrap_or(home)))
+}
+
+/// Makes the data directory with what every part of the program expects in it, for this user alone.
+pub(crate) fn create(layout: &Layout) -> anyhow::Result<()> {
+    let home = layout.home();
+    if SOCKET_PATH_MAX < layout.admin_socket().as_os_str().len() {
+        return Err(fail(
+            format!("the path {} is too long to put sockets into", home.display()),
+            "use a shorter one: `--home DIR`, or NANOCLAW_HOME",
+        ));
+    }
+    for folder in [home.to_owned(), layout.run(), layout.logs(), layout.cache()] {
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&folder)
+            .with_context(|| format!("could not make {}", folder.display()))
+            .hint("check who owns the folder above it, or choose another one with `--home DIR`")?;
+    }
+    // It may have been there with more open permissions.
+    fs::set_permissions(home, Permissions::from_mode(0o700))
+        .with_context(|| format!("could not close {} to other users", home.display()))
+        .hint("it must belong to you; or choose another one with `--home DIR`")
+}
+
+/// The central database, made with its folder if need be.
+pub(crate) fn central(layout: &Layout) -> anyhow::Result<store::CentralStore> {
+    create(layout)?;
+    Ok(store::CentralStore::open(&layout.central())?)
+}
+
+/// Free space where `path` is, in MiB.
+pub(crate) fn free_mib(path: &Path) -> std::io::Result<u64> {
+    let disk = rustix::fs::statvfs(path)?;
+    Ok(disk.f_bavail.saturating_mul(disk.f_frsize) / (1024 * 1024))
+}

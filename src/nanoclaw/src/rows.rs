@@ -1,0 +1,85 @@
+//! The vault's rows, kept in the central database.
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use async_trait::async_trait;
+use domain::SessionId;
+use domain::time::{Clock, SystemClock};
+use store::layout::Layout;
+use store::{CentralStore, Db, NoGate};
+use vault::keyfile::open_or_create;
+use vault::{Cause, SealedRow, SecretRows, Vault};
+
+use crate::error::Hint;
+
+#[derive(Debug)]
+pub(crate) struct CentralRows {
+    db: Db<CentralStore>,
+    clock: Arc<dyn Clock>,
+}
+
+impl CentralRows {
+    pub(crate) fn new(db: Db<CentralStore>, clock: Arc<dyn Clock>) -> Self {
+        Self { db, clock }
+    }
+}
+
+#[async_trait]
+impl SecretRows for CentralRows {
+    async fn get(&self, name: &str) -> Result<Option<SealedRow>, Cause> {
+        let name = name.to_owned();
+        let row = self.db.read(move |db| db.secret(&name)).await?;
+        Ok(row.map(from_store))
+    }
+
+    async fn list(&self) -> Result<Vec<SealedRow>, Cause> {
+        let rows = self.db.read(|db| db.secrets()).await?;
+        Ok(rows.into_iter().map(from_store).collect())
+    }
+
+    async fn put(&self, row: SealedRow) -> Result<(), Cause> {
+        let row = store::SealedRow {
+            name: row.name,
+            kind: row.kind,
+            base_url: row.base_url,
+            sealed: row.sealed,
+            created_at: row.created_at,
+        };
+        Ok(self.db.write("a credential", move |db| db.put_secret(&row)).await?)
+    }
+
+    async fn remove(&self, name: &str) -> Result<bool, Cause> {
+        let name = name.to_owned();
+        Ok(self.db.write("a removal", move |db| db.remove_secret(&name)).await?)
+    }
+
+    async fn count_refusal(&self, session: SessionId, why: &'static str) -> Result<(), Cause> {
+        let (session, now) = (session.to_string(), self.clock.now());
+        let counted = move |db: &mut CentralStore| db.count_refusal(&session, why, now);
+        Ok(self.db.write("a refusal", counted).await?)
+    }
+}
+
+fn from_store(row: store::SealedRow) -> SealedRow {
+    SealedRow {
+        name: row.name,
+        kind: row.kind,
+        base_url: row.base_url,
+        sealed: row.sealed,
+        created_at: row.created_at,
+    }
+}
+
+/// The vault of a data directory, for the command line. Makes the key if nothing is sealed yet.
+pub(crate) fn vault(layout: &Layout) -> anyhow::Result<Vault> {
+    let central = crate::home::central(layout)?;
+    let anything_sealed = !central.secrets()?.is_empty();
+    drop(central);
+    let key = open_or_create(&layout.vault_key(), anything_sealed)
+        .hint("see the file's permissions with `ls -l`, or restore it from a backup")?;
+    let path = layout.central();
+    let db = Db::new(Arc::new(NoGate), move || CentralStore::open(&path));
+    let rows = CentralRows::new(db, Arc::new(SystemClock));
+    Vault::new(key, Arc::new(rows)).context("the vault cannot be used")
+}

@@ -1,0 +1,118 @@
+//! The host: takes the lock, wires the tree, runs it until it is told to stop.
+//!
+//! Wiring only; what is wired lives in the crates below.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use actors::host::{Host, Peers, Policy};
+use actors::places::Places;
+use actors::tree::{RootArgs, RootMessage, RootSupervisor};
+use anyhow::Context;
+use domain::time::{Clock, SystemClock};
+use ractor::{Actor, ActorRef};
+use sandbox::docker::{DockerOptions, DockerSandbox};
+use store::layout::Layout;
+use store::{CentralStore, Db, Journal, NoGate};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::timeout;
+use tracing::{info, warn};
+
+use crate::error::fail;
+
+/// Containers that run at the same time. An agent at work takes up to 300 MiB, and two cores start
+/// two or three of them per second; more wait their turn.
+const CONTAINERS_MAX: usize = 10;
+/// How long the start waits to hear what kind of engine there is. A host must be ready at once,
+/// and an engine that is down may be back in a minute.
+const ENGINE_WITHIN: Duration = Duration::from_millis(100);
+/// How long a stop may take before the tree is left to itself.
+const STOP_WITHIN: Duration = Duration::from_secs(30);
+
+/// Runs the host until it ends.
+///
+/// # Errors
+/// When another host holds the directory, a database or the vault cannot be used, or the tree
+/// failed too often; then the process ends with an error, for a service manager to start it again.
+pub(crate) async fn run(layout: &Layout) -> anyhow::Result<()> {
+    let _lock = crate::lock::take(layout)?;
+    let host = Arc::new(wire(layout).await?);
+    let asked = Arc::new(AtomicBool::new(false));
+    let args = RootArgs {
+        host,
+        registrations: channel::registrations(),
+        admin: true,
+        asked_to_stop: Arc::clone(&asked),
+    };
+    let (root, mut ended) =
+        Actor::spawn(None, RootSupervisor, args).await.context("the tree did not start")?;
+    info!(version = env!("CARGO_PKG_VERSION"), pid = std::process::id(), "ready");
+    tokio::select! {
+        _ = &mut ended => {}
+        stopped = stop_signal() => {
+            stopped?;
+            shut_down(&root).await;
+            let _ = timeout(STOP_WITHIN, ended).await;
+        }
+    }
+    if asked.load(Ordering::SeqCst) {
+        return Ok(());
+    }
+    Err(fail("the host failed too often and gave up", "see `nanoclaw logs`"))
+}
+
+async fn wire(layout: &Layout) -> anyhow::Result<Host> {
+    let central = crate::home::central(layout)?;
+    let install = crate::install::ensure_defaults(&central)?;
+    drop(central);
+    let user = crate::install::container_user();
+    let sandbox = DockerSandbox::new(DockerOptions { install: install.id, user, socket: None });
+    let journal = journal(&sandbox).await;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let path = layout.central();
+    Ok(Host {
+        layout: layout.clone(),
+        started_at: clock.now(),
+        clock,
+        central: Db::new(Arc::new(NoGate), move || CentralStore::open(&path)),
+        gate: Arc::new(NoGate),
+        journal,
+        sandbox: Arc::new(sandbox),
+        egress: Arc::new(crate::rows::vault(layout)?),
+        places: Places::new(CONTAINERS_MAX),
+        policy: Policy::default(),
+        container_user: rustix::process::geteuid().is_root().then_some(user),
+        peers: Peers::default(),
+    })
+}
+
+/// A write-ahead log works only where host and container share a kernel.
+async fn journal(sandbox: &DockerSandbox) -> Journal {
+    match timeout(ENGINE_WITHIN, sandbox.engine().info()).await {
+        Ok(Ok(engine)) if !engine.kernel_shared => Journal::Rollback,
+        Ok(Ok(_)) => Journal::Wal,
+        Ok(Err(_)) | Err(_) => {
+            warn!("the container engine does not answer; messages are kept until it does");
+            if cfg!(target_os = "linux") { Journal::Wal } else { Journal::Rollback }
+        }
+    }
+}
+
+/// Returns when somebody wants the host to end.
+async fn stop_signal() -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate()).context("signals cannot be received")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("signals cannot be received")?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}
+
+async fn shut_down(root: &ActorRef<RootMessage>) {
+    let stopped = root.call(|reply| RootMessage::Shutdown(Some(reply)), Some(STOP_WITHIN)).await;
+    if stopped.is_err() {
+        warn!("the tree did not stop in time");
+    }
+}

@@ -1,0 +1,88 @@
+//! The one place that writes to the terminal. Nobody reading is no error.
+
+use std::io::{self, IsTerminal, Write};
+
+use crate::error::{hint_of, lines};
+
+/// One line of a result.
+pub(crate) fn out(line: &str) {
+    let mut to = io::stdout().lock();
+    let _ = writeln!(to, "{line}").and_then(|()| to.flush());
+}
+
+/// A piece of a result, without a line end.
+pub(crate) fn out_piece(text: &str) {
+    let mut to = io::stdout().lock();
+    let _ = to.write_all(text.as_bytes()).and_then(|()| to.flush());
+}
+
+/// One line about what is going on.
+pub(crate) fn note(line: &str) {
+    let mut to = io::stderr().lock();
+    let _ = writeln!(to, "{line}");
+}
+
+/// A piece of a line about what is going on.
+pub(crate) fn note_piece(text: &str) {
+    let mut to = io::stderr().lock();
+    let _ = to.write_all(text.as_bytes()).and_then(|()| to.flush());
+}
+
+/// Whether somebody sees [`note`] on a terminal, where lines can be overwritten.
+pub(crate) fn notes_are_seen() -> bool {
+    io::stderr().is_terminal()
+}
+
+/// Whether somebody sits there who can be asked.
+pub(crate) fn is_interactive() -> bool {
+    io::stdin().is_terminal() && io::stdout().is_terminal()
+}
+
+/// An error as people read it.
+pub(crate) fn error(err: &anyhow::Error) {
+    let mut all = lines(err).into_iter();
+    note(&format!("error: {}", all.next().unwrap_or_default()));
+    for cause in all {
+        note(&format!("  because: {cause}"));
+    }
+    note(&format!("hint: {}", hint_of(err).unwrap_or("`nanoclaw doctor` checks everything")));
+}
+
+/// A value as indented JSON.
+pub(crate) fn json(value: &impl serde::Serialize) -> anyhow::Result<()> {
+    out(&serde_json::to_string_pretty(value)?);
+    Ok(())
+}
+
+/// Rows in columns as wide as their widest cell, the last one open.
+pub(crate) fn table(rows: &[Vec<String>]) -> String {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let cells = |at: usize| rows.iter().filter_map(move |row| row.get(at));
+    let width = |at: usize| cells(at).map(|it| it.chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    let line = |row: &Vec<String>| {
+        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
+        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+    };
+    rows.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// Asks a question that is answered with yes or no; an empty answer is no.
+pub(crate) fn confirm(question: &str) -> bool {
+    note_piece(&format!("{question} [y/N] "));
+    let mut answer = String::new();
+    let read = io::stdin().read_line(&mut answer);
+    read.is_ok() && matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_line_up() {
+        let rows = [["a", "long one", "x"], ["bbb", "c", ""]];
+        let rows = rows.map(|row| row.map(str::to_owned).to_vec());
+        assert_eq!(table(&rows), "a    long one  x\nbbb  c");
+    }
+}

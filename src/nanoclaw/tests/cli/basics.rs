@@ -1,0 +1,89 @@
+//! Help, usage, and every command without a host.
+
+use crate::Home;
+
+#[test]
+fn help_teaches() {
+    let home = Home::new();
+    let text = home.run(&["--help"]).fine();
+    for part in ["Examples:", "nanoclaw setup", "vault add anthropic", "doctor", "NANOCLAW_HOME"] {
+        assert!(text.contains(part), "{part} is missing in\n{text}");
+    }
+    assert!(home.run(&["chat", "--help"]).fine().contains("nanoclaw chat -"));
+    assert!(home.run(&["--version"]).fine().starts_with("nanoclaw "));
+    assert!(!home.path().exists());
+}
+
+#[test]
+fn a_wrong_command_line_exits_64() {
+    let home = Home::new();
+    home.run(&["fly"]).refused(64, "unrecognized subcommand");
+    home.run(&["agents", "add", "../x"]).refused(64, "an agent name has");
+    home.run(&["agents", "set", "andy", "--cpus", "many"]).refused(64, "write a number");
+    home.run(&["chat", "--timeout", "soon", "hi"]).refused(64, "--timeout");
+    assert_eq!(home.run(&[]).code, 64);
+}
+
+#[test]
+fn status_without_a_host_says_so() {
+    let home = Home::new();
+    home.run(&["status"]).refused(1, "no host runs on");
+    let said = home.run(&["status", "--json"]);
+    assert_eq!(said.code, 1);
+    assert_eq!(said.json(), serde_json::json!({ "running": false }));
+}
+
+#[test]
+fn stopping_nothing_is_fine() {
+    assert_eq!(Home::new().run(&["stop"]).fine(), "no host runs\n");
+}
+
+#[test]
+fn logs_before_the_first_start_say_so() {
+    Home::new().run(&["logs"]).refused(1, "there is no log");
+}
+
+#[test]
+fn the_image_cannot_be_built_without_an_engine() {
+    let home = Home::new();
+    home.run(&["image", "show"]).refused(1, "no image was built");
+    home.run(&["image", "build"]).refused(1, "the container engine");
+}
+
+#[test]
+fn doctor_finds_what_is_missing_and_says_how_to_fix_it() {
+    let home = Home::new();
+    let said = home.run(&["doctor", "--json"]);
+    assert_eq!(said.code, 1);
+    let all = said.json();
+    assert_eq!(all["ok"], false);
+    let check = |name: &str| {
+        all["checks"].as_array().unwrap().iter().find(|it| it["name"] == name).unwrap().clone()
+    };
+    assert_eq!(check("engine")["state"], "fail");
+    assert_eq!(check("data folder")["state"], "fail");
+    assert_eq!(check("host")["state"], "warn");
+    for check in all["checks"].as_array().unwrap() {
+        assert_eq!(check["state"] == "ok", check["fix"].is_null(), "{check}");
+    }
+    assert!(home.run(&["doctor"]).out.contains("fix: "));
+    // Looking changes nothing.
+    assert!(!home.path().exists());
+}
+
+#[test]
+fn doctor_finds_a_damaged_and_a_newer_database() {
+    let home = Home::new();
+    home.run(&["agents", "list"]).fine();
+    let database = home.path().join("central.db");
+    let said = home.run(&["doctor", "--json"]).json();
+    assert_eq!(said["checks"][2]["state"], "ok", "{said}");
+    for file in ["central.db-wal", "central.db-shm"] {
+        let _ = std::fs::remove_file(home.path().join(file));
+    }
+    std::fs::write(&database, "this is no database, however long one looks at it".repeat(99))
+        .unwrap();
+    let said = home.run(&["doctor", "--json"]).json();
+    assert_eq!(said["checks"][2]["state"], "fail", "{said}");
+    home.run(&["agents", "list"]).refused(1, "is damaged");
+}

@@ -1,0 +1,108 @@
+//! `nanoclaw chat` against a played host.
+
+use channel::cli::frames::ToClient;
+
+use crate::Home;
+use crate::server::Server;
+
+#[test]
+fn without_a_host_it_says_how_to_start_one() {
+    let said = Home::new().run(&["chat", "hello"]);
+    assert!(said.err.contains("nanoclaw start"), "{}", said.err);
+    said.refused(1, "no host runs on");
+    Home::new().feed(&["chat"], b"one\n").refused(1, "no host runs on");
+}
+
+#[test]
+fn an_answer_is_printed_part_by_part() {
+    let home = Home::new();
+    let host = Server::new(&home.path()).play(|host| {
+        let mut client = host.accept();
+        assert_eq!(client.chat, "terminal-ben");
+        let (id, text, agent) = client.message();
+        assert_eq!((text.as_str(), agent.as_deref()), ("what is up?", Some("ben")));
+        client.stored(&id);
+        client.tell(&ToClient::Working);
+        client.part("k0", "an-older-one", "from yesterday", true, false);
+        client.part("k1", &id, "looking…", false, false);
+        client.part("k2", &id, "not much", true, false);
+    });
+    let said = home.run(&["chat", "--agent", "ben", "what is up?"]);
+    host.join().unwrap();
+    assert_eq!(said.err, "(earlier answer) from yesterday\n");
+    assert_eq!(said.fine(), "looking…\nnot much\n");
+}
+
+#[test]
+fn a_refused_message_says_why() {
+    let home = Home::new();
+    let host = Server::new(&home.path()).play(|host| {
+        let mut client = host.accept();
+        let (id, ..) = client.message();
+        client.tell(&ToClient::Refused { id: Some("another".into()), why: "not this".into() });
+        client.tell(&ToClient::Refused { id: Some(id), why: "there is no agent `eve`".into() });
+    });
+    let said = home.run(&["chat", "--agent", "eve", "hello"]);
+    host.join().unwrap();
+    said.refused(1, "the message was not taken: there is no agent `eve`");
+}
+
+#[test]
+fn a_lost_connection_sends_the_same_message_again_and_shows_nothing_twice() {
+    let home = Home::new();
+    let host = Server::new(&home.path()).play(|host| {
+        let mut client = host.accept();
+        let (id, ..) = client.message();
+        client.part("k1", &id, "half an answer", false, false);
+        drop(client);
+        let mut client = host.accept();
+        assert_eq!(client.chat, "work");
+        assert_eq!(client.message(), (id.clone(), "hello".into(), None));
+        client.stored(&id);
+        // The first was shown, though the host cannot know; the second may have been elsewhere.
+        client.part("k1", &id, "half an answer", false, true);
+        client.part("k2", &id, "the rest", true, true);
+    });
+    let said = home.run(&["chat", "--chat", "work", "hello"]);
+    host.join().unwrap();
+    assert!(said.err.contains("the host is gone"), "{}", said.err);
+    assert_eq!(said.fine(), "half an answer\n(may be a repeat) the rest\n");
+}
+
+#[test]
+fn waiting_ends_with_what_is_known() {
+    let home = Home::new();
+    let host = Server::new(&home.path()).play(|host| {
+        let mut client = host.accept();
+        let (id, ..) = client.message();
+        client.stored(&id);
+        let mut client = host.accept();
+        client.message();
+        let mut client = host.accept();
+        client.message();
+    });
+    let ask = || home.run(&["chat", "--timeout", "1", "hello"]);
+    ask().refused(1, "no answer came within 1 s");
+    ask().refused(1, "did not take the message within 1 s");
+    // The host ends for good.
+    let said = ask();
+    host.join().unwrap();
+    said.refused(1, "the host went away");
+}
+
+#[test]
+fn a_program_can_talk_too() {
+    let home = Home::new();
+    let host = Server::new(&home.path()).play(|host| {
+        for (number, expected) in ["one", "two", "all\nof it\n"].into_iter().enumerate() {
+            let mut client = host.accept();
+            let (id, text, _) = client.message();
+            assert_eq!(text, expected);
+            client.part(&format!("k{number}"), &id, &format!("heard {number}"), true, false);
+        }
+    });
+    assert_eq!(home.feed(&["chat"], b"one\n\ntwo").fine(), "heard 0\nheard 1\n");
+    assert_eq!(home.feed(&["chat", "-"], b"all\nof it\n").fine(), "heard 2\n");
+    home.feed(&["chat", "-"], b"\xff\xfe").refused(1, "is not UTF-8");
+    host.join().unwrap();
+}
