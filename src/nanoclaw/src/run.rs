@@ -21,9 +21,14 @@ use tracing::{info, warn};
 
 use crate::error::fail;
 
-/// Containers that run at the same time. An agent at work takes up to 300 MiB, and two cores start
-/// two or three of them per second; more wait their turn.
-const CONTAINERS_MAX: usize = 10;
+/// What one agent at work takes, for the cap on containers: Claude Code has about 140 MiB to itself
+/// and what it runs wants some too.
+const AGENT_MIB: u64 = 300;
+/// What is left to the system and to the host.
+const SYSTEM_MIB: u64 = 1_024;
+/// Where the system does not tell how much memory it has.
+const CONTAINERS_UNTOLD: usize = 10;
+
 /// How long the start waits to hear what kind of engine there is. A host must be ready at once,
 /// and an engine that is down may be back in a minute.
 const ENGINE_WITHIN: Duration = Duration::from_millis(100);
@@ -80,11 +85,24 @@ async fn wire(layout: &Layout) -> anyhow::Result<Host> {
         journal,
         sandbox: Arc::new(sandbox),
         egress: Arc::new(crate::rows::vault(layout)?),
-        places: Places::new(CONTAINERS_MAX),
+        places: Places::new(containers_max(
+            std::fs::read_to_string("/proc/meminfo").ok().as_deref(),
+        )),
         policy: Policy::default(),
         container_user: rustix::process::geteuid().is_root().then_some(user),
         peers: Peers::default(),
     })
+}
+
+/// How many containers may run at the same time: as many as memory holds, at least two.
+fn containers_max(meminfo: Option<&str>) -> usize {
+    let kib = meminfo.and_then(|text| {
+        let line = text.lines().find(|it| it.starts_with("MemTotal:"))?;
+        line.split_whitespace().nth(1)?.parse::<u64>().ok()
+    });
+    let Some(kib) = kib else { return CONTAINERS_UNTOLD };
+    let fit = (kib / 1_024).saturating_sub(SYSTEM_MIB) / AGENT_MIB;
+    usize::try_from(fit).unwrap_or(CONTAINERS_UNTOLD).clamp(2, 100)
 }
 
 /// A write-ahead log works only where host and container share a kernel.
@@ -114,5 +132,17 @@ async fn shut_down(root: &ActorRef<RootMessage>) {
     let stopped = root.call(|reply| RootMessage::Shutdown(Some(reply)), Some(STOP_WITHIN)).await;
     if stopped.is_err() {
         warn!("the tree did not stop in time");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::containers_max;
+
+    #[test]
+    fn as_many_containers_as_memory_holds() {
+        let with = |mib: u64| containers_max(Some(&format!("MemTotal: {} kB\nx", mib * 1_024)));
+        assert_eq!([512, 4_096, 24_576, 1 << 20].map(with), [2, 10, 78, 100]);
+        assert_eq!(containers_max(None), 10);
     }
 }
