@@ -17,7 +17,7 @@ Usage: ./nanoclaw.sh [COMMAND]
   (none)       install what is missing, build, set up, start, open a chat
   --yes        the same without questions; ends with one round trip through a container
   test [ARGS]  install what the tests need and run them all (ARGS go to cargo nextest)
-  bench        run the benchmarks
+  bench [NAME] measure what the README claims
   update       take over the newest version, rebuild, restart
   uninstall    stop the host, remove its containers and image; --purge removes the data too
   tools        install the compiler and what it needs, no more
@@ -80,16 +80,11 @@ offer_in_path() {
     esac
 }
 
-run_tests() {
+# What tests and benchmarks use: the release build, an engine that runs, the agent image.
+provide() {
     tools
-    command -v python3 >/dev/null || packages python3
-    if ! command -v cargo-nextest >/dev/null; then
-        say "installing cargo-nextest (some minutes)"
-        cargo install cargo-nextest --locked --quiet ||
-            fail "cargo-nextest could not be installed" "see above; it may need a newer toolchain"
-    fi
     build
-    # A data directory of its own: the tests must not touch the user's.
+    # A data directory of its own: nothing here may touch the user's.
     export NANOCLAW_HOME=${NANOCLAW_TEST_HOME:-$(dirname "$RELEASE")/test-home}
     say "engine and agent image"
     "$BIN" setup --yes --only data,engine,daemon,cli,image,defaults
@@ -98,8 +93,25 @@ run_tests() {
     export NANOCLAW_TEST_IMAGE NANOCLAW_TEST_CLAUDE
     export NANOCLAW_TEST_BIN=$BIN NANOCLAW_TEST_RUNNER=$RELEASE/agent-runner
     unset NANOCLAW_HOME
+}
+
+run_tests() {
+    tools
+    command -v python3 >/dev/null || packages python3
+    if ! command -v cargo-nextest >/dev/null; then
+        say "installing cargo-nextest (some minutes)"
+        cargo install cargo-nextest --locked --quiet ||
+            fail "cargo-nextest could not be installed" "see above; it may need a newer toolchain"
+    fi
+    provide
     say "tests"
     exec cargo nextest run --workspace --locked "$@"
+}
+
+run_benchmarks() {
+    provide
+    say "figures"
+    exec cargo bench --locked -p harness --bench figures -- "$@"
 }
 
 uninstall() {
@@ -135,33 +147,14 @@ update() {
     "$BIN" restart
 }
 
-# One command per line: within `&&`, bash would go on after a failure.
+# Not joined by `&&`, within which bash goes on after a failure.
 case ${1:-} in
-    '' | --yes | -y)
-        tools
-        build
-        offer_in_path
-        exec "$BIN" setup "$@"
-        ;;
-    test)
-        shift
-        run_tests "$@"
-        ;;
-    bench)
-        shift
-        tools
-        exec cargo bench --workspace "$@"
-        ;;
+    '' | --yes | -y) tools; build; offer_in_path; exec "$BIN" setup "$@" ;;
+    test) shift; run_tests "$@" ;;
+    bench) shift; run_benchmarks "$@" ;;
     update) update ;;
-    uninstall)
-        shift
-        uninstall "$@"
-        ;;
+    uninstall) shift; uninstall "$@" ;;
     tools) tools ;;
     help | --help | -h) usage ;;
-    *)
-        printf 'error: unknown command: %s\n\n' "$1" >&2
-        usage >&2
-        exit 64
-        ;;
+    *) printf 'error: unknown command: %s\n\n' "$1" >&2; usage >&2; exit 64 ;;
 esac

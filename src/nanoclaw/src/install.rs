@@ -29,11 +29,7 @@ pub(crate) struct Install {
 pub(crate) fn ensure_defaults(central: &CentralStore) -> anyhow::Result<Install> {
     let id = match central.setting(INSTALL)? {
         Some(id) => id,
-        None => {
-            let id = random_hex(4)?;
-            central.set_setting(INSTALL, &id)?;
-            id
-        }
+        None => central.settle_setting(INSTALL, &random_hex(4)?)?,
     };
     let mut added = None;
     if central.agents()?.is_empty() {

@@ -64,6 +64,18 @@ impl CentralStore {
             .map_err(StoreError::query("store a setting"))
     }
 
+    /// Stores a value unless there is one; returns the one that counts. Two that do this at the same
+    /// time agree.
+    pub fn settle_setting(&self, key: &str, value: &str) -> Result<String, StoreError> {
+        self.conn
+            .execute("INSERT INTO setting VALUES (?1, ?2) ON CONFLICT DO NOTHING", [key, value])
+            .and_then(|_| {
+                let sql = "SELECT value FROM setting WHERE key = ?1";
+                self.conn.query_row(sql, [key], |row| row.get(0))
+            })
+            .map_err(StoreError::query("settle a setting"))
+    }
+
     pub fn cursor(&self, channel: &str, account: &str) -> Result<Option<String>, StoreError> {
         self.conn
             .query_row(

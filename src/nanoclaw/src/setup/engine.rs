@@ -4,7 +4,7 @@ use std::io;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -78,8 +78,17 @@ impl Setup<'_> {
                 Err(err) => self.journal.line(&format!("goes on without: {err:#}")),
             }
         }
-        self.start_directly()?;
-        if self.answers_within(ENGINE_MAX).await {
+        let mut child = self.start_directly()?;
+        let ended = async {
+            while !matches!(child.try_wait(), Ok(Some(_))) {
+                sleep(LOOK_EVERY).await;
+            }
+        };
+        let answers = tokio::select! {
+            answers = self.answers_within(ENGINE_MAX) => answers,
+            () = ended => false,
+        };
+        if answers {
             return self.started().await;
         }
         let log = self.layout.logs().join("dockerd.log");
@@ -97,7 +106,7 @@ impl Setup<'_> {
 
     /// Without a service manager: the engine by itself, in a session of its own, so that it lives
     /// on when the setup and its terminal are gone.
-    fn start_directly(&self) -> anyhow::Result<()> {
+    fn start_directly(&self) -> anyhow::Result<Child> {
         let dockerd = root::find("dockerd").context("there is no `dockerd`").hint(
             "start Docker yourself (on a Mac: open the Docker app), then run the setup again",
         )?;
@@ -113,8 +122,7 @@ impl Setup<'_> {
         if own_session.is_none() {
             command.process_group(0);
         }
-        command.current_dir("/").spawn().context("the container engine could not be started")?;
-        Ok(())
+        command.current_dir("/").spawn().context("the container engine could not be started")
     }
 
     async fn answers_within(&self, limit: Duration) -> bool {
