@@ -163,6 +163,7 @@ impl ChannelState {
                 key,
                 text: claimed.text().to_owned(),
                 reply_to: claimed.reply_to().to_owned(),
+                also: claimed.also().to_vec(),
                 last: claimed.kind() != PartKind::Interim,
                 repeat: claimed.is_repeat(),
             };

@@ -19,11 +19,13 @@ CREATE TABLE messages_in (
     outcome     TEXT    CHECK (outcome IN ('answered', 'silent', 'declined', 'failed')),
     reason      TEXT,
     ended_at    INTEGER,
+    reply       INTEGER,                      -- the runner's message that answers it
     CHECK ((outcome IS NULL) = (ended_at IS NULL)),
     UNIQUE (channel, account, chat, platform_id)
 ) STRICT;
 
 CREATE INDEX messages_in_waiting ON messages_in (seq) WHERE outcome IS NULL;
+CREATE INDEX messages_in_reply ON messages_in (reply);
 
 CREATE TABLE deliveries (
     id          INTEGER PRIMARY KEY,          -- the order within the session

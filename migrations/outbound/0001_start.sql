@@ -15,6 +15,7 @@ CREATE TABLE claims (
     claimed_at  INTEGER NOT NULL,
     outcome     TEXT    CHECK (outcome IN ('answered', 'silent', 'declined', 'failed')),
     reason      TEXT,
+    reply       INTEGER,              -- the message out that answers it, with others perhaps
     PRIMARY KEY (message, incarnation)
 ) STRICT, WITHOUT ROWID;
 

@@ -51,6 +51,26 @@ async fn a_container_killed_in_mid_turn_resumes_the_conversation() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn messages_that_one_turn_took_together_are_all_answered() {
+    let api = FakeModelApi::start().await;
+    let rig = rig(&api).await;
+    api.next().says("warm");
+    let _ = rig.ask("terminal", "hello").await;
+    let seen = api.requests_seen();
+    let held = api.next().streams_held(&["working ", "still"]);
+    let first = rig.say("terminal", "first");
+    api.wait_for_requests(seen + 1).await;
+    api.next().says("to both of you");
+    let second = rig.say("terminal", "second");
+    let third = rig.say("terminal", "third");
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    held.release();
+    assert!(first.answer().await.contains("working"));
+    assert!(second.answer().await.contains("to both"));
+    assert!(third.answer().await.contains("to both"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_tool_call_reports_in_the_middle_of_a_turn() {
     let api = FakeModelApi::start().await;
     let rig = rig(&api).await;

@@ -70,6 +70,8 @@ pub struct SessionStatus {
     /// `absent`, `busy`, `running`, `exited` or `unknown`; `parked` when the session was taken out
     /// of service.
     pub container: String,
+    /// The container's doorbell is connected.
+    pub linked: bool,
     /// Accepted messages that have no outcome yet.
     pub waiting: u64,
     /// Parts that are not delivered yet.

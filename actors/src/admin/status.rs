@@ -56,6 +56,7 @@ async fn session(listed: Listed) -> SessionStatus {
         agent: row.agent.to_string(),
         chat: format!("{}:{}", row.chat.channel, row.chat.chat),
         container: if listed.parked.is_some() { "parked" } else { "busy" }.into(),
+        linked: false,
         waiting: 0,
         undelivered: 0,
         why: listed.parked.clone(),

@@ -5,6 +5,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use domain::Incarnation;
@@ -33,6 +34,8 @@ pub(super) struct Link {
     incarnation: Incarnation,
     /// Counts the rings; each doorbell stream passes on that it changed.
     bell: watch::Sender<u64>,
+    /// Doorbell streams that are open.
+    doorbells: Arc<AtomicUsize>,
     /// Aborted on drop.
     _streams: JoinSet<()>,
 }
@@ -48,14 +51,20 @@ impl Link {
         let carrier = host.sandbox.link(&mounts).await?;
         let (bell, rings) = watch::channel(0);
         let caller = Caller { session: row.id, agent: row.agent.to_string() };
-        let ends = Ends { host: Arc::clone(host), caller, rings, myself };
+        let doorbells = Arc::new(AtomicUsize::new(0));
+        let open = Arc::clone(&doorbells);
+        let ends = Ends { host: Arc::clone(host), caller, rings, myself, doorbells: open };
         let mut streams = JoinSet::new();
         streams.spawn(accept(carrier, mounts, ends));
-        Ok(Self { incarnation, bell, _streams: streams })
+        Ok(Self { incarnation, bell, doorbells, _streams: streams })
     }
 
     pub(super) fn incarnation(&self) -> Incarnation {
         self.incarnation
+    }
+
+    pub(super) fn is_connected(&self) -> bool {
+        self.doorbells.load(Ordering::Relaxed) != 0
     }
 
     /// Tells the runner to look at its database.
@@ -70,6 +79,7 @@ struct Ends {
     caller: Caller,
     rings: watch::Receiver<u64>,
     myself: ActorRef<SessionMessage>,
+    doorbells: Arc<AtomicUsize>,
 }
 
 async fn accept(mut carrier: Box<dyn Carrier>, mounts: Mounts, ends: Ends) {
@@ -98,7 +108,12 @@ async fn serve(mut stream: Box<dyn Stream>, ends: Ends) {
         return;
     };
     match Header::parse(&header) {
-        Some(Header::Doorbell) => doorbell(stream, ends).await,
+        Some(Header::Doorbell) => {
+            let open = Arc::clone(&ends.doorbells);
+            open.fetch_add(1, Ordering::Relaxed);
+            doorbell(stream, ends).await;
+            open.fetch_sub(1, Ordering::Relaxed);
+        }
         Some(Header::Model) => ends.host.egress.serve(ends.caller, Box::new(stream)).await,
         None => debug!("a stream with an unknown header"),
     }

@@ -313,6 +313,7 @@ impl SessionState {
             agent: self.args.row.agent.to_string(),
             chat: format!("{}:{}", self.args.row.chat.channel, self.args.row.chat.chat),
             container: container_word(&self.container.as_container(Duration::ZERO)).into(),
+            linked: self.link.as_ref().is_some_and(Link::is_connected),
             waiting: count(snapshot.waiting.len()),
             undelivered: count(snapshot.parts.len()),
             why: self.why.clone(),

@@ -55,6 +55,9 @@ pub struct Part {
     pub text: String,
     /// The platform's id of the message that led to this one.
     pub reply_to: String,
+    /// The platform's ids of other messages that this one answers: a turn takes together what
+    /// comes close together.
+    pub also: Vec<String>,
     /// Nothing more follows in reply to that message.
     pub last: bool,
     /// The recipient may have seen it already; the sink says so where the platform cannot tell.

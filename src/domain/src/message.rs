@@ -108,6 +108,8 @@ pub struct Claim {
     pub incarnation: Incarnation,
     /// `None` while the work goes on.
     pub outcome: Option<(Outcome, String)>,
+    /// The message that answers it; one may answer several that a turn took together.
+    pub reply: Option<OutSeq>,
 }
 
 /// A message that the agent wrote.

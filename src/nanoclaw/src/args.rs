@@ -39,8 +39,11 @@ pub(crate) enum Command {
         #[arg(long, hide = true)]
         detached: bool,
     },
-    /// Start the host in the background
+    /// Start the host in the background, and again whenever it dies
     Start,
+    /// What `start` leaves running.
+    #[command(hide = true)]
+    Keep,
     /// Stop the host; running containers finish what they do and are found again
     Stop,
     /// Stop the host and start it again

@@ -30,6 +30,7 @@ pub(crate) struct Talk {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Fresh {
     pub(crate) reply_to: String,
+    pub(crate) also: Vec<String>,
     pub(crate) text: String,
     pub(crate) last: bool,
 }
@@ -50,10 +51,10 @@ impl Talk {
     /// Takes a part in: the acknowledgement to send after showing it, and what to show if it is
     /// fresh.
     fn take(&mut self, part: ToClient) -> Option<(FromClient, Option<Fresh>)> {
-        let ToClient::Part { key, reply_to, text, last, repeat } = part else { return None };
+        let ToClient::Part { key, reply_to, also, text, last, repeat } = part else { return None };
         let is_fresh = self.shown.insert(key.clone());
         let text = if repeat { format!("(may be a repeat) {text}") } else { text };
-        let fresh = is_fresh.then_some(Fresh { reply_to, text, last });
+        let fresh = is_fresh.then_some(Fresh { reply_to, also, text, last });
         Some((FromClient::Shown { key }, fresh))
     }
 }

@@ -4,6 +4,7 @@ mod agents;
 mod chat;
 mod doctor;
 mod image;
+mod keep;
 mod logs;
 mod run;
 mod start;
@@ -26,6 +27,7 @@ use crate::setup;
 pub(crate) async fn perform(command: Command, layout: &Layout) -> anyhow::Result<ExitCode> {
     let done = match command {
         Command::Setup(args) => return Box::pin(setup::perform(args, layout)).await,
+        Command::Keep => return keep::perform(layout).await,
         Command::Status { json } => return status::perform(json, layout).await,
         Command::Doctor { json } => return doctor::perform(json, layout).await,
         Command::Run { detached } => run::perform(detached, layout).await,

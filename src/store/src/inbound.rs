@@ -252,10 +252,16 @@ fn end(
     };
     let changed = tx
         .prepare_cached(
-            "UPDATE messages_in SET outcome = ?2, reason = ?3, ended_at = ?4
+            "UPDATE messages_in SET outcome = ?2, reason = ?3, ended_at = ?4, reply = ?5
              WHERE seq = ?1 AND outcome IS NULL",
         )?
-        .execute(params![claim.message.0, outcome.as_str(), reason, now.0])?;
+        .execute(params![
+            claim.message.0,
+            outcome.as_str(),
+            reason,
+            now.0,
+            claim.reply.map(|it| it.0)
+        ])?;
     if changed == 0 {
         return Ok(None);
     }

@@ -168,7 +168,7 @@ fn messages(conn: &Connection, after: OutSeq) -> rusqlite::Result<Vec<(Outbound,
 fn claims(conn: &Connection, from: MessageSeq) -> rusqlite::Result<Vec<Claim>> {
     let mut found: Vec<Claim> = Vec::new();
     let mut statement = conn.prepare_cached(
-        "SELECT message, incarnation, outcome, reason FROM claims WHERE message >= ?1
+        "SELECT message, incarnation, outcome, reason, reply FROM claims WHERE message >= ?1
          ORDER BY message, incarnation LIMIT 10000",
     )?;
     for claim in statement.query_map([from.0], claim)? {
@@ -189,6 +189,7 @@ fn claim(row: &Row<'_>) -> rusqlite::Result<Claim> {
     Ok(Claim {
         message: MessageSeq(row.get(0)?),
         incarnation: Incarnation(row.get(1)?),
+        reply: row.get::<_, Option<i64>>(4)?.map(OutSeq),
         outcome: outcome.and_then(|it| Some((Outcome::parse(&it)?, reason.unwrap_or_default()))),
     })
 }

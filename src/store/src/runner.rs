@@ -133,11 +133,12 @@ impl RunnerStore {
         let kind =
             if end.outcome == Outcome::Answered { PartKind::Answer } else { PartKind::Notice };
         self.commit("the end of a turn", |tx| {
-            if let (Some(text), Some(last)) = (&end.text, end.messages.last()) {
-                add_message(tx, *last, kind, text, now)?;
-            }
+            let reply = match (&end.text, end.messages.last()) {
+                (Some(text), Some(last)) => Some(add_message(tx, *last, kind, text, now)?.0),
+                _ => None,
+            };
             let mut update = tx.prepare_cached(
-                "UPDATE claims SET outcome = ?3, reason = ?4
+                "UPDATE claims SET outcome = ?3, reason = ?4, reply = ?5
                  WHERE message = ?1 AND incarnation = ?2 AND outcome IS NULL",
             )?;
             for message in &end.messages {
@@ -145,7 +146,8 @@ impl RunnerStore {
                     message.0,
                     incarnation.0,
                     end.outcome.as_str(),
-                    end.reason
+                    end.reason,
+                    reply
                 ])?;
             }
             set_state(tx, state)

@@ -12,7 +12,7 @@ use crate::host::World;
 /// Whether everything that was accepted has ended and everything written was delivered.
 pub(super) fn is_at_rest(world: &World, plan: &Plan) -> bool {
     let sent = world.platform.sent();
-    let heard = |id: &str| sent.iter().any(|it| it.reply_to == id && it.last);
+    let heard = |id: &str| sent.iter().any(|it| it.last && answers(it, id));
     plan.posts.iter().all(|it| heard(&it.id))
         && world.all_outcomes().iter().all(|it| it.1.is_some())
         && open_parts(world) == 0
@@ -54,10 +54,14 @@ pub(super) fn check(world: &World, plan: &Plan, came_to_rest: bool) -> Vec<Strin
     broken
 }
 
+fn answers(part: &Part, id: &str) -> bool {
+    part.reply_to == id || part.also.iter().any(|it| it == id)
+}
+
 /// Met with an answer: at least one, and by distinct answers at most one.
 fn heard(id: &str, outcome: Option<Outcome>, sent: &[Part]) -> Option<String> {
     let mut keys: Vec<&str> =
-        sent.iter().filter(|it| it.reply_to == id && it.last).map(|it| it.key.as_str()).collect();
+        sent.iter().filter(|it| it.last && answers(it, id)).map(|it| it.key.as_str()).collect();
     keys.sort_unstable();
     keys.dedup();
     match (keys.len(), outcome) {
@@ -79,7 +83,7 @@ fn repeats(sent: &[Part]) -> Vec<String> {
 
 /// Within a chat, answers come in the order of their messages.
 fn order(plan: &Plan, sent: &[Part]) -> Vec<String> {
-    let first_answer = |id: &str| sent.iter().position(|it| it.reply_to == id && it.last);
+    let first_answer = |id: &str| sent.iter().position(|it| it.last && answers(it, id));
     let mut broken = Vec::new();
     for (index, early) in plan.posts.iter().enumerate() {
         for late in plan.posts[index + 1..].iter().filter(|it| it.chat == early.chat) {

@@ -34,6 +34,9 @@ pub enum ToClient {
     Part {
         key: String,
         reply_to: String,
+        /// Other messages that it answers too.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        also: Vec<String>,
         text: String,
         /// Nothing more follows in reply to that message.
         last: bool,

@@ -33,6 +33,7 @@ impl Sink for CliSink {
         let line = ToClient::Part {
             key: part.key.clone(),
             reply_to: part.reply_to.clone(),
+            also: part.also.clone(),
             text: part.text.clone(),
             last: part.last,
             repeat: part.repeat,

@@ -42,6 +42,7 @@ fn part(clients_chat: &str) -> Part {
         key: "k1".into(),
         text: "hi".into(),
         reply_to: "m1".into(),
+        also: vec![],
         last: true,
         repeat: false,
     }

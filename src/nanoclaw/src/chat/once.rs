@@ -126,7 +126,7 @@ async fn follow(
 
 /// Tells whether it was the last part of our answer.
 fn show(part: Fresh, id: &str, hear: &mut (dyn FnMut(Heard) + Send)) -> bool {
-    let is_ours = part.reply_to == id;
+    let is_ours = part.reply_to == id || part.also.iter().any(|it| it == id);
     hear(if is_ours { Heard::Answer(part.text) } else { Heard::Earlier(part.text) });
     is_ours && part.last
 }

@@ -25,7 +25,7 @@ pub(super) async fn perform(detached: bool, layout: &Layout) -> anyhow::Result<(
 
 /// In the foreground both the terminal and the file get the log; detached, the standard error *is*
 /// the file, so that a panic is in it too.
-fn log_to(detached: bool, layout: &Layout) -> anyhow::Result<()> {
+pub(super) fn log_to(detached: bool, layout: &Layout) -> anyhow::Result<()> {
     let filter = EnvFilter::try_from_env(FILTER).unwrap_or_else(|_| EnvFilter::new("info"));
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false);
     if detached {

@@ -144,6 +144,7 @@ mod tests {
                 agent: "andy".into(),
                 chat: "cli/terminal".into(),
                 container: "parked".into(),
+                linked: true,
                 waiting: 3,
                 undelivered: 1,
                 why: Some("flaps".into()),

@@ -56,3 +56,18 @@ pub(super) async fn chat_socket(layout: &Layout) -> Check {
         }
     }
 }
+
+/// Without its link a container still works, but slowly, and has no model.
+pub(super) async fn links(layout: &Layout) -> Check {
+    const NAME: &str = "link";
+    let Ok(status) = admin::status(layout).await else {
+        return Check::warn(NAME, "not checked, since no host answers", "`nanoclaw start`");
+    };
+    let running: Vec<_> = status.sessions.iter().filter(|it| it.container == "running").collect();
+    let cut: Vec<&str> = running.iter().filter(|it| !it.linked).map(|it| it.id.as_str()).collect();
+    if cut.is_empty() {
+        return Check::ok(NAME, format!("{} running containers, all connected", running.len()));
+    }
+    let what = format!("the containers of {} are not connected to the host", cut.join(", "));
+    Check::fail(NAME, what, "`nanoclaw restart`; if that does not help, `nanoclaw logs` says why")
+}

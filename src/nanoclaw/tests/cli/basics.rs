@@ -87,3 +87,36 @@ fn doctor_finds_a_damaged_and_a_newer_database() {
     assert_eq!(said["checks"][2]["state"], "fail", "{said}");
     home.run(&["agents", "list"]).refused(1, "is damaged");
 }
+
+#[expect(clippy::disallowed_methods, reason = "a test of real processes waits in real time")]
+fn wait(ms: u64) {
+    std::thread::sleep(std::time::Duration::from_millis(ms));
+}
+
+/// The pid that `status` tells, once it is another than `old`.
+fn pid_other_than(home: &Home, old: Option<u64>) -> u64 {
+    for _ in 0..200 {
+        let status = home.run(&["status", "--json"]);
+        let pid = status.json()["pid"].as_u64();
+        if let Some(pid) = pid.filter(|it| Some(*it) != old) {
+            return pid;
+        }
+        wait(100);
+    }
+    panic!("no host came up");
+}
+
+#[test]
+fn a_host_that_is_killed_is_started_again_until_it_is_stopped() {
+    let home = Home::new();
+    home.run(&["start"]).fine();
+    let first = pid_other_than(&home, None);
+    // A host that dies at once is not started again; this one was up.
+    wait(6_000);
+    std::process::Command::new("kill").args(["-9", &first.to_string()]).status().unwrap();
+    let second = pid_other_than(&home, Some(first));
+    home.run(&["stop"]).fine();
+    wait(2_000);
+    let gone = !std::path::Path::new(&format!("/proc/{second}")).exists();
+    assert!(gone && home.run(&["status"]).code == 1, "a stop is not undone");
+}

@@ -47,6 +47,7 @@ pub struct ClaimedPart {
     text: String,
     kind: PartKind,
     reply_to: String,
+    also: Vec<String>,
     repeat: bool,
     tries: u32,
 }
@@ -76,6 +77,12 @@ impl ClaimedPart {
     #[must_use]
     pub fn reply_to(&self) -> &str {
         &self.reply_to
+    }
+
+    /// The platform's ids of the other messages that this part answers.
+    #[must_use]
+    pub fn also(&self) -> &[String] {
+        &self.also
     }
 
     /// The recipient may have seen it already.
@@ -159,7 +166,7 @@ impl InboundStore {
         now: Timestamp,
     ) -> Result<Option<ClaimedPart>, StoreError> {
         self.commit("the claim of a part", |tx| {
-            let part = tx
+            let mut part = tx
                 .prepare_cached(
                     "SELECT d.key, d.text, d.kind, d.doubted, d.tries, m.channel, m.account, m.chat,
                             m.thread, m.platform_id
@@ -168,7 +175,8 @@ impl InboundStore {
                 )?
                 .query_row([&key.0], claimed_part)
                 .optional()?;
-            if part.is_some() {
+            if let Some(part) = &mut part {
+                part.also = answered_too(tx, key)?;
                 tx.prepare_cached(
                     "UPDATE deliveries SET state = 'claimed', changed_at = ?2 WHERE key = ?1",
                 )?
@@ -231,6 +239,16 @@ impl InboundStore {
     }
 }
 
+fn answered_too(tx: &Transaction<'_>, key: &PartKey) -> rusqlite::Result<Vec<String>> {
+    tx.prepare_cached(
+        "SELECT m.platform_id FROM deliveries d
+         JOIN messages_in m ON m.reply = d.out_seq AND m.seq <> d.cause
+         WHERE d.key = ?1 ORDER BY m.seq",
+    )?
+    .query_map([&key.0], |row| row.get(0))?
+    .collect()
+}
+
 fn part_view(row: &Row<'_>) -> rusqlite::Result<PartView> {
     let state: String = row.get(1)?;
     let retry_at = Timestamp(row.get(2)?);
@@ -258,5 +276,6 @@ fn claimed_part(row: &Row<'_>) -> rusqlite::Result<ClaimedPart> {
             thread: row.get(8)?,
         },
         reply_to: row.get(9)?,
+        also: Vec::new(),
     })
 }

@@ -90,6 +90,22 @@ fn a_message_goes_there_and_its_answer_comes_back() {
 }
 
 #[test]
+fn an_answer_to_several_messages_names_them_all() {
+    let mut it = pair();
+    it.say("m1");
+    it.say("m2");
+    let mut runner = it.runner();
+    let both = vec![M1, MessageSeq(4)];
+    runner.claim(&both, NOW).unwrap();
+    let end = TurnEnd { messages: both, ..answer("to both") };
+    runner.end_turn(&end, &[], NOW).unwrap();
+    assert_eq!(it.host.absorb(100, NOW).unwrap().ended.len(), 2);
+    let key = it.host.snapshot().unwrap().parts[0].key.clone();
+    let part = it.host.inbound.claim_part(&key, NOW).unwrap().unwrap();
+    assert_eq!((part.reply_to(), part.also()), ("m2", &["m1".to_owned()][..]));
+}
+
+#[test]
 fn absorbing_again_after_a_crash_changes_nothing() {
     let mut it = pair();
     it.say("m1");
