@@ -8,10 +8,17 @@
 use std::future::pending;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use store::{Fault, Gate};
 use tokio::sync::Notify;
+use tokio::time::sleep;
+
+use crate::dice::Dice;
+
+/// About what a slow disk or engine takes, and more than anything that only computes.
+const JITTER_MS: u64 = 40;
 
 /// One life of one program.
 #[derive(Debug)]
@@ -23,17 +30,26 @@ pub struct Crash {
     /// The next write of this name fails as on a full disk.
     full: Mutex<Option<&'static str>>,
     trace: Mutex<Vec<String>>,
+    /// How long each point takes, in simulated time.
+    jitter: Option<Mutex<Dice>>,
 }
 
 impl Crash {
     #[must_use]
     pub fn at(point: u64) -> Arc<Self> {
+        Self::with_jitter(point, 0)
+    }
+
+    /// Every point takes up to [`JITTER_MS`], by a seed; 0 for no time at all.
+    #[must_use]
+    pub fn with_jitter(point: u64, seed: u64) -> Arc<Self> {
         Arc::new(Self {
             passed: AtomicU64::new(0),
             at: point,
             struck: Notify::new(),
             full: Mutex::default(),
             trace: Mutex::default(),
+            jitter: (seed != 0).then(|| Mutex::new(Dice::new(seed))),
         })
     }
 
@@ -72,6 +88,10 @@ impl Crash {
 
     /// Passes a point, or never returns.
     pub async fn pass(&self, name: &str) {
+        let wait = self.jitter.as_ref().map(|it| it.lock().unwrap().below(JITTER_MS));
+        if let Some(ms) = wait {
+            sleep(Duration::from_millis(ms)).await;
+        }
         if self.has_struck() {
             pending::<()>().await;
         }

@@ -8,6 +8,7 @@
 
 pub mod clock;
 pub mod crash;
+pub mod dice;
 pub mod engine;
 pub mod host;
 pub mod model_api;

@@ -61,8 +61,8 @@ async fn live(plan: &Plan) -> Report {
         Report { host_points: 0, runner_points: 0, lives: 0, violations: vec![], trace: vec![] };
     loop {
         report.lives += 1;
-        let crash =
-            Crash::at(if report.lives < LIVES_MAX { crashes.next().unwrap_or(0) } else { 0 });
+        let point = if report.lives < LIVES_MAX { crashes.next().unwrap_or(0) } else { 0 };
+        let crash = Crash::with_jitter(point, plan.jitter);
         let host = world.start(crash.clone()).await;
         let came_to_rest = tokio::select! {
             biased;

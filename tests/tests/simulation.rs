@@ -21,15 +21,31 @@ fn an_undisturbed_run_keeps_the_laws() {
     assert!(40 < report.host_points && 10 < report.runner_points, "{report:?}");
 }
 
-#[test]
-fn the_host_may_stop_at_every_write_and_every_outside_call() {
-    let points = run(&Plan::simple()).host_points;
+/// Stops the host at every point of a plan, one run for each.
+fn stop_everywhere(plan: &Plan) -> (u64, usize) {
+    let points = run(plan).host_points;
     let mut lives = 0;
     for point in 1..=points {
-        let plan = Plan { host_crashes: vec![point], ..Plan::simple() };
+        let plan = Plan { host_crashes: vec![point], ..plan.clone() };
         lives += check(&format!("host stopped at point {point}"), &plan).lives;
     }
+    (points, lives)
+}
+
+#[test]
+fn the_host_may_stop_at_every_write_and_every_outside_call() {
+    let (points, lives) = stop_everywhere(&Plan::simple());
     eprintln!("{points} crash points of the host, {points} runs, {lives} lives, 0 violations");
+}
+
+#[test]
+fn the_host_may_stop_everywhere_while_everything_takes_its_time() {
+    for jitter in 1..=3 {
+        let (points, lives) = stop_everywhere(&Plan { jitter, ..Plan::simple() });
+        eprintln!(
+            "jitter {jitter}: {points} crash points, {points} runs, {lives} lives, 0 violations"
+        );
+    }
 }
 
 #[test]

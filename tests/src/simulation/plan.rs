@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::dice::Dice;
 use crate::platform::SendFault;
 
 /// A message that somebody writes.
@@ -38,6 +39,9 @@ pub struct Plan {
     /// At which point the runner of the first container dies; 0 for never.
     pub runner_crash: u64,
     pub doorbells: bool,
+    /// Makes every write and outside call of the host take its time, differently for each number;
+    /// 0 for none. What only holds because something is quick does not hold then.
+    pub jitter: u64,
 }
 
 impl Plan {
@@ -62,13 +66,14 @@ impl Plan {
             host_crashes: vec![],
             runner_crash: 0,
             doorbells: true,
+            jitter: 0,
         }
     }
 
     /// A random plan; the same seed gives the same plan.
     #[must_use]
     pub fn random(seed: u64) -> Self {
-        let mut dice = Dice(seed);
+        let mut dice = Dice::new(seed);
         let count = 1 + dice.below(8);
         let mut posts: Vec<Post> = (0..count).map(|n| post(&mut dice, n)).collect();
         posts.sort_by_key(|it| it.at);
@@ -80,7 +85,9 @@ impl Plan {
         faults.sort_by_key(|it| it.0);
         let host_crashes = (0..dice.below(4)).map(|_| 1 + dice.below(120)).collect();
         let runner_crash = if dice.below(3) == 0 { 1 + dice.below(16) } else { 0 };
-        Self { posts, faults, host_crashes, runner_crash, doorbells: dice.below(4) != 0 }
+        let doorbells = dice.below(4) != 0;
+        let jitter = if dice.below(3) == 0 { 0 } else { 1 + seed };
+        Self { posts, faults, host_crashes, runner_crash, doorbells, jitter }
     }
 }
 
@@ -119,19 +126,5 @@ fn fault(dice: &mut Dice, at: Duration, faults: &mut Vec<(Duration, Fault)>) {
             faults.push((at, Fault::ClockJump(ms)));
         }
         _ => faults.push((at, Fault::RunnerCrash(1 + dice.below(20)))),
-    }
-}
-
-/// SplitMix64 (Steele, Lea, Flood 2014): small, seedable, and good enough to pick faults.
-struct Dice(u64);
-
-impl Dice {
-    /// A number below `n`.
-    fn below(&mut self, n: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (z ^ (z >> 31)) % n
     }
 }
