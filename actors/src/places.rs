@@ -12,13 +12,19 @@ pub type Place = OwnedSemaphorePermit;
 pub struct Places {
     free: Arc<Semaphore>,
     max: usize,
-    waiting: AtomicUsize,
+    waiting: Arc<AtomicUsize>,
+    leaving: Arc<AtomicUsize>,
 }
 
 impl Places {
     #[must_use]
     pub fn new(max: usize) -> Self {
-        Self { free: Arc::new(Semaphore::new(max)), max, waiting: AtomicUsize::new(0) }
+        Self {
+            free: Arc::new(Semaphore::new(max)),
+            max,
+            waiting: Arc::default(),
+            leaving: Arc::default(),
+        }
     }
 
     #[must_use]
@@ -32,19 +38,27 @@ impl Places {
         self.max.saturating_sub(self.free.available_permits())
     }
 
-    /// Whether somebody waits for a place; idle containers make room then.
+    /// Whether somebody waits for a place that nobody is leaving yet; idle containers make room.
     #[must_use]
     pub fn crowded(&self) -> bool {
-        self.waiting.load(Ordering::Relaxed) != 0
+        self.leaving.load(Ordering::Relaxed) < self.waiting.load(Ordering::Relaxed)
     }
 
-    /// Waits for a place. `None` only when the process ends.
-    pub async fn take(&self) -> Option<Place> {
+    /// Waits for a place, after calling `crowded` if there is none. `None` only when the process
+    /// ends.
+    pub async fn take(&self, crowded: impl FnOnce()) -> Option<Place> {
         if let Some(place) = self.try_take() {
             return Some(place);
         }
-        let _waits = Waits::new(&self.waiting);
+        let _waits = Count::up(&self.waiting);
+        crowded();
         Arc::clone(&self.free).acquire_owned().await.ok()
+    }
+
+    /// Held while a container goes in order to make room, so that one goes for one that waits.
+    #[must_use]
+    pub fn leave(&self) -> Count {
+        Count::up(&self.leaving)
     }
 
     /// A place for a container that runs already. None left means that it runs above the cap.
@@ -54,17 +68,18 @@ impl Places {
     }
 }
 
-/// Counts a waiter for as long as it lives, also when its future is dropped.
-struct Waits<'a>(&'a AtomicUsize);
+/// Counts up for as long as it lives, also when the future that holds it is dropped.
+#[derive(Debug)]
+pub struct Count(Arc<AtomicUsize>);
 
-impl<'a> Waits<'a> {
-    fn new(count: &'a AtomicUsize) -> Self {
+impl Count {
+    fn up(count: &Arc<AtomicUsize>) -> Self {
         count.fetch_add(1, Ordering::Relaxed);
-        Self(count)
+        Self(Arc::clone(count))
     }
 }
 
-impl Drop for Waits<'_> {
+impl Drop for Count {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }

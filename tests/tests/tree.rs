@@ -145,6 +145,23 @@ async fn more_chats_than_places_are_served_in_turn() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn one_idle_container_makes_room_at_once_for_one_that_is_needed() {
+    let mut world = World::new();
+    world.containers_max = 3;
+    let _host = start(&world).await;
+    for chat in ["a", "b", "c"] {
+        world.platform.post(chat, &format!("m-{chat}"), "hello");
+    }
+    // Not in step with the sweep, which would find it too.
+    world.pass(MINUTE / 4).await;
+    world.platform.post("d", "m-d", "hello");
+    world.pass(5 * SECOND).await;
+    assert_eq!(world.platform.texts("d").len(), 1, "{:?}", world.engine.log());
+    let stops = world.engine.log().iter().filter(|it| it.starts_with("stop")).count();
+    assert_eq!(stops, 1, "{:?}", world.engine.log());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_changed_setting_reaches_a_container_when_it_is_free() {
     let world = World::new();
     let host = start(&world).await;

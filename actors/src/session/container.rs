@@ -18,9 +18,10 @@ use tracing::{info, warn};
 use super::state::SessionState;
 use super::{SessionError, SessionMessage};
 use crate::host::Host;
-use crate::places::Place;
+use crate::places::{Count, Place};
 use crate::session::link::Link;
 use crate::sessions::child::chain;
+use crate::sweep::SweepMessage;
 
 mod plan;
 
@@ -101,6 +102,14 @@ struct Started {
     link: Link,
 }
 
+/// How an incarnation ends.
+struct End {
+    bad: bool,
+    why: Option<String>,
+    /// Held until it is gone, if it goes to make room.
+    leaving: Option<Count>,
+}
+
 /// Why a start did not happen.
 #[derive(Debug, thiserror::Error)]
 enum StartError {
@@ -141,7 +150,8 @@ impl SessionState {
         let (host, row) = (Arc::clone(self.host()), self.args.row.clone());
         let (store, myself) = (self.store.clone(), self.myself.clone());
         self.call(async move {
-            let place = host.places.take().await;
+            // Idle containers learn at once that somebody needs their place.
+            let place = host.places.take(|| host.peers.sweep.cast(SweepMessage::Now)).await;
             let now = host.clock.now();
             let incarnation = match store.write("a launch", move |it| it.inbound.launch(now)).await
             {
@@ -183,17 +193,19 @@ impl SessionState {
             StopReason::MakeRoom => "another session needed its place",
         };
         info!(%incarnation, why, "stopping the container");
-        self.end(incarnation, bad, Some(why.to_owned()));
+        // Counted before anybody else looks, so that one goes for one that waits.
+        let leaving = (reason == StopReason::MakeRoom).then(|| self.host().places.leave());
+        self.end(incarnation, End { bad, why: Some(why.to_owned()), leaving });
     }
 
     pub(super) fn bury(&mut self, incarnation: Incarnation) {
         let why =
             if let Seen::Exited { why, .. } = &self.container { Some(why.clone()) } else { None };
-        self.end(incarnation, true, why);
+        self.end(incarnation, End { bad: true, why, leaving: None });
     }
 
     /// Removes what is left of an incarnation and writes down how it ended.
-    fn end(&mut self, incarnation: Incarnation, bad: bool, why: Option<String>) {
+    fn end(&mut self, incarnation: Incarnation, End { bad, why, leaving }: End) {
         self.link = None;
         self.watch.abort_all();
         let (host, id) = (Arc::clone(self.host()), self.id());
@@ -213,6 +225,7 @@ impl SessionState {
                 let _ = store.write("the end of a launch", bury).await;
                 let _ = fs::remove_dir_all(host.layout.session(id).link(incarnation));
             }
+            drop(leaving);
             Kind::Gone(gone)
         });
     }
