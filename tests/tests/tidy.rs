@@ -118,16 +118,6 @@ fn the_parts_of_a_platform_are_sent_in_one_place() {
     assert_eq!(places.iter().find(elsewhere), None, "only the outbox may send");
 }
 
-#[test]
-fn the_runner_and_the_sandbox_agree_on_paths() {
-    use agent_runner::inside as runner;
-    use sandbox::inside as host;
-    assert_eq!(
-        [runner::IN, runner::OUT, runner::LINK, runner::WORKSPACE, runner::HOME, runner::SOCKET],
-        [host::IN, host::OUT, host::LINK, host::WORKSPACE, host::HOME, host::SOCKET]
-    );
-}
-
 fn sources(dir: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
     let (dirs, files): (Vec<_>, Vec<_>) = entries.partition(|path| path.is_dir());

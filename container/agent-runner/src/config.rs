@@ -5,22 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use domain::agent::Provider;
-use domain::{AgentName, Incarnation};
-
-/// Paths inside the container. The host mounts them under the same names, see the `sandbox` crate,
-/// which this one does not depend on because it would bring an engine's client along; a test
-/// compares the two.
-pub mod inside {
-    pub const IN: &str = "/nanoclaw/in";
-    pub const OUT: &str = "/nanoclaw/out";
-    pub const LINK: &str = "/nanoclaw/link";
-    pub const WORKSPACE: &str = "/workspace";
-    pub const HOME: &str = "/home/agent";
-    /// The socket's name within [`LINK`].
-    pub const SOCKET: &str = "link.sock";
-    /// Where the image keeps the Claude Code CLI.
-    pub const CLAUDE: &str = "/usr/local/bin/claude";
-}
+use domain::{AgentName, Incarnation, inside};
 
 #[derive(Clone, Debug)]
 pub struct Config {

@@ -29,7 +29,7 @@ mod mcp;
 mod provider;
 mod turns;
 
-pub use crate::config::{Config, ConfigError, inside};
+pub use crate::config::{Config, ConfigError};
 pub use crate::connect::{Connect, LinkSocket, Stream};
 pub use crate::turns::{run, run_until};
 

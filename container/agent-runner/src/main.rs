@@ -8,7 +8,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use agent_runner::{Config, LinkSocket, inside, run_until};
+use agent_runner::{Config, LinkSocket, run_until};
+use domain::inside;
 use domain::time::SystemClock;
 use store::{NoGate, RunnerStore};
 use tokio::signal::unix::{SignalKind, signal};

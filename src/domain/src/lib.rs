@@ -4,6 +4,7 @@
 pub mod agent;
 pub mod delivery;
 pub mod ids;
+pub mod inside;
 pub mod link;
 pub mod message;
 pub mod notice;

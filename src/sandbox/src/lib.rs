@@ -15,6 +15,7 @@ use std::path::PathBuf;
 
 use async_trait::async_trait;
 use domain::agent::Resources;
+pub use domain::inside;
 use domain::{Incarnation, SessionId};
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -45,17 +46,6 @@ pub struct Mounts {
     pub home: PathBuf,
     /// Read-only at [`inside::LINK`]: holds the socket of this incarnation.
     pub link: PathBuf,
-}
-
-/// Paths inside the container; the runner relies on them.
-pub mod inside {
-    pub const IN: &str = "/nanoclaw/in";
-    pub const OUT: &str = "/nanoclaw/out";
-    pub const LINK: &str = "/nanoclaw/link";
-    pub const WORKSPACE: &str = "/workspace";
-    pub const HOME: &str = "/home/agent";
-    /// The socket's name within [`LINK`].
-    pub const SOCKET: &str = "link.sock";
 }
 
 /// What the engine says about a session's container.
