@@ -1,5 +1,6 @@
 //! Gets the container engine installed and running.
 
+use std::fs;
 use std::io;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
@@ -20,6 +21,11 @@ const ENGINE_MAX: Duration = Duration::from_secs(45);
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 const SOCKET: &str = "/var/run/docker.sock";
+/// Where the engine and its helper leave their pids.
+const PID_FILES: [(&str, &str); 2] = [
+    ("/var/run/docker.pid", "dockerd"),
+    ("/var/run/docker/containerd/containerd.pid", "containerd"),
+];
 
 impl Setup<'_> {
     pub(super) async fn engine_is_installed(&self) -> Option<String> {
@@ -64,6 +70,7 @@ impl Setup<'_> {
     }
 
     pub(super) async fn start_engine(&self) -> anyhow::Result<Outcome> {
+        self.clear_dead_pids().await;
         let services: [(&str, &[&str]); 2] = [
             ("/run/systemd/system", &["systemctl", "start", "docker"]),
             ("/etc/init.d/docker", &["service", "docker", "start"]),
@@ -104,6 +111,24 @@ impl Setup<'_> {
         }
     }
 
+    /// An engine that was killed leaves files with its pids, and a new one refuses to start while
+    /// such a pid is taken, be it by a process that is dead but not collected, or by another one.
+    async fn clear_dead_pids(&self) {
+        for (file, program) in PID_FILES {
+            let Ok(text) = fs::read_to_string(file) else { continue };
+            let stat = fs::read_to_string(format!("/proc/{}/stat", text.trim()));
+            if stat.is_ok_and(|it| is_alive(&it, program)) {
+                continue;
+            }
+            self.journal.line(&format!("removes {file} of an engine that is gone"));
+            if let Ok(words) = self.as_root(&["rm", "-f", file])
+                && let Err(err) = self.run(&words).await
+            {
+                self.journal.line(&format!("goes on without: {err:#}"));
+            }
+        }
+    }
+
     /// Without a service manager: the engine by itself, in a session of its own, so that it lives
     /// on when the setup and its terminal are gone.
     fn start_directly(&self) -> anyhow::Result<Child> {
@@ -132,5 +157,25 @@ impl Setup<'_> {
             }
         };
         timeout(limit, answers).await.is_ok()
+    }
+}
+
+/// Whether `/proc/PID/stat` shows a living process of that program: `12 (name) S …`, where `Z` is
+/// one that has ended (proc(5)).
+fn is_alive(stat: &str, program: &str) -> bool {
+    let Some((before, after)) = stat.rsplit_once(')') else { return false };
+    before.split_once('(').is_some_and(|it| it.1 == program) && !after.trim_start().starts_with('Z')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_alive;
+
+    #[test]
+    fn only_a_living_engine_keeps_its_pid_file() {
+        assert!(is_alive("12 (dockerd) S 1 12", "dockerd"));
+        assert!(!is_alive("12 (dockerd) Z 1 12", "dockerd"));
+        assert!(!is_alive("12 (bash) S 1 12", "dockerd"));
+        assert!(!is_alive("", "dockerd"));
     }
 }
