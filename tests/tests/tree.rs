@@ -1,6 +1,5 @@
 //! The supervision tree: who dies alone, who is found again, who gives up.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -174,12 +173,11 @@ async fn a_changed_setting_reaches_a_container_when_it_is_free() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_silent_container_is_replaced_and_the_message_is_answered() {
+async fn a_slow_turn_that_gives_signs_of_life_is_left_alone() {
     let mut world = World::new();
     world.policy.session = Limits { silence_max: 10 * SECOND, ..Limits::default() };
     let _host = start(&world).await;
-    // The demo gives a sign each second, so only a dead one is silent.
+    // Far longer than silence may last, but the demo gives a sign each second.
     assert!(answered(&world, "m1", "wait 40 please").await);
     assert_eq!(world.engine.log(), ["start s1"]);
-    let _ = Arc::clone(&world.engine);
 }

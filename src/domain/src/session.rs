@@ -82,6 +82,10 @@ pub struct Launches {
     pub last_end: Option<Timestamp>,
 }
 
+/// The longest back-off of a message. Host and runner agree on it: a longer wait was set before a
+/// clock stepped back.
+pub const BACKOFF_MAX: Duration = Duration::from_secs(60);
+
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// Longest silence of a container that has a message in hand.
@@ -116,7 +120,7 @@ impl Default for Limits {
             launches_max: 5,
             park_for: Duration::from_secs(10 * 60),
             backoff_base: Duration::from_secs(1),
-            backoff_max: Duration::from_secs(60),
+            backoff_max: BACKOFF_MAX,
             idle_max: crate::agent::IDLE_MAX,
             rest_after: Duration::from_secs(60),
             tell_after: Duration::from_secs(30),

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use domain::message::{Inbound, Outcome, take_up};
+use domain::session::BACKOFF_MAX;
 use domain::time::Timestamp;
 use domain::{Incarnation, MessageSeq, OutSeq};
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
@@ -20,9 +21,6 @@ use crate::{Db, StoreError};
 static MIGRATIONS: LazyLock<Migrations<'_>> = LazyLock::new(|| {
     Migrations::new(vec![M::up(include_str!("../../../migrations/outbound/0001_start.sql"))])
 });
-
-/// The longest back-off that the host sets; a longer one is from before a clock stepped back.
-const BACKOFF_MAX: std::time::Duration = std::time::Duration::from_secs(60);
 
 /// How a turn ended for the messages that it covered.
 #[derive(Clone, Debug, PartialEq, Eq)]
