@@ -23,6 +23,7 @@ use tokio::time::timeout;
 use tracing::debug;
 
 use self::protocol::{Request, Response};
+use crate::channels::ChannelsMessage;
 use crate::host::Host;
 use crate::sweep::SweepMessage;
 use crate::tree::RootMessage;
@@ -143,6 +144,7 @@ async fn answer(request: &Request, args: &AdminArgs) -> Response {
             Err(why) => Response::Failed { why },
         },
         Request::Reload => {
+            args.host.peers.channels.cast(ChannelsMessage::Reload);
             args.host.peers.sweep.cast(SweepMessage::Now);
             Response::Done
         }

@@ -15,7 +15,9 @@ mod pump;
 use std::sync::Arc;
 use std::time::Duration;
 
-use channel::{Account, ChannelError, Connection, DeliverError, Part, Registration, Sink};
+use channel::{
+    Account, ChannelError, Connection, DeliverError, FetchError, Part, Registration, Sink,
+};
 use domain::delivery::Attempt;
 use domain::message::Address;
 use domain::time::backoff;
@@ -25,11 +27,14 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tracing::{info, warn};
 
+use crate::channels::{AccountKey, Fetch};
 use crate::host::Host;
 use crate::sessions::child::chain;
 
 const RECONNECT_BASE: Duration = Duration::from_millis(500);
 const RECONNECT_MAX: Duration = Duration::from_secs(60);
+/// What only a person can mend is tried again seldom: somebody may have mended it over there.
+const RECONNECT_UNWANTED: Duration = Duration::from_secs(15 * 60);
 
 #[derive(Debug)]
 pub struct ChannelActor;
@@ -46,6 +51,21 @@ pub enum ChannelMessage {
         reply: RpcReplyPort<Attempt>,
     },
     Working(Address),
+    Draft {
+        to: Address,
+        target: String,
+        text: String,
+    },
+    Fetch {
+        fetch: Fetch,
+        reply: RpcReplyPort<Result<(), FetchError>>,
+    },
+    OpenDirect {
+        handle: String,
+        reply: RpcReplyPort<Result<String, DeliverError>>,
+    },
+    /// The credential may be another one: if there is trouble, try again now.
+    Renew,
     /// Why it is not connected; `None` when it is.
     Trouble(RpcReplyPort<Option<String>>),
 }
@@ -54,7 +74,7 @@ pub enum ChannelMessage {
 pub struct ChannelArgs {
     pub host: Arc<Host>,
     pub registration: &'static Registration,
-    pub account: Account,
+    pub account: AccountKey,
 }
 
 #[derive(Debug)]
@@ -110,6 +130,26 @@ impl Actor for ChannelActor {
                     state.sending.spawn(async move { sink.working(&chat).await });
                 }
             }
+            ChannelMessage::Draft { to, target, text } => {
+                if let Some(sink) = state.sink.clone() {
+                    state.sending.spawn(async move { sink.draft(&to, &target, &text).await });
+                }
+            }
+            ChannelMessage::Fetch { fetch, reply } => state.fetch(fetch, reply),
+            ChannelMessage::OpenDirect { handle, reply } => match state.sink.clone() {
+                Some(sink) => {
+                    state.sending.spawn(async move {
+                        let _ = reply.send(sink.open_direct(&handle).await);
+                    });
+                }
+                None => drop(reply.send(Err(DeliverError::Unreachable("not connected".into())))),
+            },
+            ChannelMessage::Renew => {
+                if state.trouble.is_some() && state.sink.is_none() {
+                    state.pump.abort_all();
+                    state.connect(&myself);
+                }
+            }
             ChannelMessage::Trouble(reply) => drop(reply.send(state.trouble.clone())),
         }
         Ok(())
@@ -118,10 +158,23 @@ impl Actor for ChannelActor {
 
 impl ChannelState {
     fn connect(&mut self, myself: &ActorRef<ChannelMessage>) {
-        let (adapter, account) = (self.args.registration.adapter, self.args.account.clone());
-        let myself = myself.clone();
+        if self.sink.is_some() {
+            return; // Two timers; the first one was right.
+        }
+        let (host, adapter) = (Arc::clone(&self.args.host), self.args.registration.adapter);
+        let (key, myself) = (self.args.account.clone(), myself.clone());
         self.pump.spawn(async move {
-            let _ = myself.cast(ChannelMessage::Connected(adapter.connect(&account).await));
+            let opened = host.credentials.of_account(key.channel, &key.name).await;
+            let connected = match opened {
+                Ok(credential) => {
+                    let run_dir = host.layout.run();
+                    let account =
+                        Account { name: key.name, run_dir, credential, urls: key.urls };
+                    adapter.connect(&account).await
+                }
+                Err(cause) => Err(ChannelError::Unauthorized(cause)),
+            };
+            let _ = myself.cast(ChannelMessage::Connected(connected));
         });
     }
 
@@ -147,8 +200,24 @@ impl ChannelState {
         self.sink = None;
         self.trouble = Some(chain(err));
         self.failures = self.failures.saturating_add(1);
-        let after = backoff(RECONNECT_BASE, RECONNECT_MAX, self.failures);
+        let after = match err {
+            ChannelError::Unreachable(_) => backoff(RECONNECT_BASE, RECONNECT_MAX, self.failures),
+            ChannelError::Unauthorized(_) | ChannelError::Misconfigured(_) => RECONNECT_UNWANTED,
+        };
         myself.send_after(after, || ChannelMessage::Connect);
+    }
+
+    fn fetch(&mut self, fetch: Fetch, reply: RpcReplyPort<Result<(), FetchError>>) {
+        let Some(sink) = self.sink.clone() else {
+            drop(reply.send(Err(FetchError::Unreachable("not connected".into()))));
+            return;
+        };
+        let within = self.args.host.policy.fetch_max;
+        self.sending.spawn(async move {
+            let fetched = timeout(within, write_file(&*sink, &fetch)).await;
+            let late = || FetchError::Unreachable("it took too long".into());
+            let _ = reply.send(fetched.unwrap_or_else(|_| Err(late())));
+        });
     }
 
     fn deliver(&mut self, claimed: ClaimedPart, key: String, reply: RpcReplyPort<Attempt>) {
@@ -161,7 +230,7 @@ impl ChannelState {
             let part = Part {
                 to: claimed.to().clone(),
                 key,
-                text: claimed.text().to_owned(),
+                content: claimed.content().clone(),
                 reply_to: claimed.reply_to().to_owned(),
                 also: claimed.also().to_vec(),
                 last: claimed.kind() != PartKind::Interim,
@@ -175,6 +244,12 @@ impl ChannelState {
             let _ = reply.send(attempt);
         });
     }
+}
+
+async fn write_file(sink: &dyn Sink, fetch: &Fetch) -> Result<(), FetchError> {
+    let mut file = tokio::fs::File::create(&fetch.into).await.map_err(FetchError::Write)?;
+    sink.fetch(&fetch.source, fetch.bytes_max, &mut file).await?;
+    file.sync_all().await.map_err(FetchError::Write)
 }
 
 fn attempt(err: &DeliverError) -> Attempt {

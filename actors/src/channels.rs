@@ -1,26 +1,30 @@
 //! Supervises every [`ChannelActor`]: one per account that an adapter in this program connects.
+//! Accounts are rows of the central database; a channel that needs none has one all the same.
 //!
 //! Messages  [`ChannelsMessage`]; parts are passed on to the account that they go to.
 //! Strategy  one-for-one. A channel that fails is started again after a back-off, for ever: there is
 //!           no state to be had by giving up, and the others live on.
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use channel::{Account, Registration};
+use channel::{DeliverError, FetchError, Registration};
 use domain::delivery::Attempt;
 use domain::message::Address;
 use domain::restart::{RestartBudget, Verdict};
 use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, RpcReplyPort, SupervisionEvent};
 use store::ClaimedPart;
+use tokio::task::JoinSet;
 use tracing::warn;
 
 use crate::admin::protocol::ChannelStatus;
 use crate::channel::{ChannelActor, ChannelArgs, ChannelMessage};
 use crate::host::Host;
 
-/// The one account per channel that exists so far.
-const ACCOUNT: &str = "local";
+/// The account of a channel that needs no credential.
+const LOCAL: &str = "local";
 
 #[derive(Debug)]
 pub struct ChannelSupervisor;
@@ -31,17 +35,48 @@ pub enum ChannelsMessage {
     Deliver { part: ClaimedPart, platform_key: String, reply: RpcReplyPort<Attempt> },
     /// Show in a chat that an answer is being worked on.
     Working(Address),
+    /// Show more of an answer, in place of the message `target`.
+    Draft { to: Address, target: String, text: String },
+    /// Get a file of a message.
+    Fetch { from: Address, fetch: Fetch, reply: RpcReplyPort<Result<(), FetchError>> },
+    /// Find the chat in which only this person reads.
+    OpenDirect {
+        channel: String,
+        account: String,
+        handle: String,
+        reply: RpcReplyPort<Result<String, DeliverError>>,
+    },
+    /// Accounts or their credentials changed.
+    Reload,
+    /// The accounts that there are.
+    Accounts(Vec<AccountKey>),
     /// The back-off of a failed child is over.
-    Respawn(usize),
+    Respawn(AccountKey),
     /// What each channel does now.
     List(RpcReplyPort<Vec<ChannelListed>>),
+}
+
+/// What to fetch and where to put it.
+#[derive(Clone, Debug)]
+pub struct Fetch {
+    pub source: String,
+    pub into: PathBuf,
+    pub bytes_max: u64,
+}
+
+/// An account by its channel and name, with what else its adapter has to know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccountKey {
+    pub channel: &'static str,
+    pub name: String,
+    pub urls: BTreeMap<String, String>,
 }
 
 /// One line of [`ChannelsMessage::List`].
 #[derive(Clone, Debug)]
 pub struct ChannelListed {
     pub name: &'static str,
-    pub account: &'static str,
+    pub account: String,
     pub actor: Option<ActorRef<ChannelMessage>>,
 }
 
@@ -50,7 +85,7 @@ impl ChannelListed {
     pub async fn status(&self, within: Duration) -> ChannelStatus {
         let mut status = ChannelStatus {
             name: self.name.into(),
-            account: self.account.into(),
+            account: self.account.clone(),
             connected: false,
             why: Some("it is being restarted".into()),
         };
@@ -68,11 +103,13 @@ impl ChannelListed {
 pub struct ChannelsState {
     host: Arc<Host>,
     children: Vec<Child>,
+    reading: JoinSet<()>,
 }
 
 #[derive(Debug)]
 struct Child {
     registration: &'static Registration,
+    key: AccountKey,
     budget: RestartBudget,
     actor: Option<ActorRef<ChannelMessage>>,
 }
@@ -86,20 +123,23 @@ impl Child {
 impl Actor for ChannelSupervisor {
     type Msg = ChannelsMessage;
     type State = ChannelsState;
-    type Arguments = (Arc<Host>, Vec<&'static Registration>);
+    type Arguments = Arc<Host>;
 
     async fn pre_start(
         &self,
         myself: ActorRef<ChannelsMessage>,
-        (host, registrations): (Arc<Host>, Vec<&'static Registration>),
+        host: Arc<Host>,
     ) -> Result<ChannelsState, ActorProcessingErr> {
-        let child =
-            |registration| Child { registration, budget: RestartBudget::default(), actor: None };
-        let children: Vec<Child> = registrations.into_iter().map(child).collect();
-        for index in 0..children.len() {
-            myself.cast(ChannelsMessage::Respawn(index))?;
-        }
-        Ok(ChannelsState { host, children })
+        // What needs no account is there at once, whatever the database does.
+        let local: Vec<AccountKey> = host
+            .registrations
+            .iter()
+            .filter(|it| it.caps.credential.is_none())
+            .map(|it| AccountKey { channel: it.name, name: LOCAL.into(), urls: BTreeMap::new() })
+            .collect();
+        myself.cast(ChannelsMessage::Accounts(local))?;
+        myself.cast(ChannelsMessage::Reload)?;
+        Ok(ChannelsState { host, children: Vec::new(), reading: JoinSet::new() })
     }
 
     async fn handle(
@@ -121,11 +161,29 @@ impl Actor for ChannelSupervisor {
                     let _ = actor.cast(ChannelMessage::Working(chat));
                 }
             }
-            ChannelsMessage::Respawn(index) => state.respawn(&myself, index).await?,
+            ChannelsMessage::Draft { to, target, text } => {
+                if let Some(actor) = state.find(&to) {
+                    let _ = actor.cast(ChannelMessage::Draft { to, target, text });
+                }
+            }
+            ChannelsMessage::Fetch { from, fetch, reply } => match state.find(&from) {
+                Some(actor) => drop(actor.cast(ChannelMessage::Fetch { fetch, reply })),
+                None => drop(reply.send(Err(FetchError::Unreachable(NOT_HERE.into())))),
+            },
+            ChannelsMessage::OpenDirect { channel, account, handle, reply } => {
+                let to = Address { channel, account, ..Address::default() };
+                match state.find(&to) {
+                    Some(actor) => drop(actor.cast(ChannelMessage::OpenDirect { handle, reply })),
+                    None => drop(reply.send(Err(DeliverError::Unreachable(NOT_HERE.into())))),
+                }
+            }
+            ChannelsMessage::Reload => state.read_accounts(&myself),
+            ChannelsMessage::Accounts(accounts) => state.take_accounts(&myself, accounts).await?,
+            ChannelsMessage::Respawn(key) => state.respawn(&myself, &key).await?,
             ChannelsMessage::List(reply) => {
                 let listed = state.children.iter().map(|it| ChannelListed {
                     name: it.registration.name,
-                    account: ACCOUNT,
+                    account: it.key.name.clone(),
                     actor: it.actor.clone(),
                 });
                 let _ = reply.send(listed.collect());
@@ -153,14 +211,15 @@ impl Actor for ChannelSupervisor {
         };
         let now = state.host.clock.now();
         let limits = state.host.policy.restarts;
-        let found = state.children.iter_mut().enumerate().find(|it| it.1.is(cell.get_id()));
-        if let Some((index, child)) = found {
+        let found = state.children.iter_mut().find(|it| it.is(cell.get_id()));
+        if let Some(child) = found {
             child.actor = None;
+            let key = child.key.clone();
             let after = match child.budget.record(limits, now) {
                 Verdict::Restart { after } => after,
                 Verdict::GiveUp => limits.backoff_max,
             };
-            myself.send_after(after, move || ChannelsMessage::Respawn(index));
+            myself.send_after(after, move || ChannelsMessage::Respawn(key));
         }
         Ok(())
     }
@@ -168,23 +227,79 @@ impl Actor for ChannelSupervisor {
 
 impl ChannelsState {
     fn find(&self, to: &Address) -> Option<&ActorRef<ChannelMessage>> {
-        let child = self.children.iter().find(|it| it.registration.name == to.channel)?;
-        child.actor.as_ref().filter(|_| to.account == ACCOUNT)
+        let of = |it: &&Child| it.key.channel == to.channel && it.key.name == to.account;
+        self.children.iter().find(of)?.actor.as_ref()
+    }
+
+    fn read_accounts(&mut self, myself: &ActorRef<ChannelsMessage>) {
+        while self.reading.try_join_next().is_some() {}
+        let (host, myself) = (Arc::clone(&self.host), myself.clone());
+        self.reading.spawn(async move {
+            let rows = match host.central.read(|central| central.accounts()).await {
+                Ok(rows) => rows,
+                Err(err) => {
+                    warn!(error = &err as &dyn std::error::Error, "the accounts cannot be read");
+                    return;
+                }
+            };
+            let keys = rows.into_iter().filter_map(|row| {
+                // An adapter that is not in this program: `nanoclaw channels list` says so.
+                let channel = host.registration(&row.channel)?.name;
+                Some(AccountKey { channel, name: row.name, urls: row.urls })
+            });
+            let _ = myself.cast(ChannelsMessage::Accounts(keys.collect()));
+        });
+    }
+
+    /// Starts what is new, ends what is gone, and tells the others that their credential may be
+    /// another one.
+    async fn take_accounts(
+        &mut self,
+        myself: &ActorRef<ChannelsMessage>,
+        accounts: Vec<AccountKey>,
+    ) -> Result<(), ActorProcessingErr> {
+        self.children.retain(|child| {
+            let stays = child.registration.caps.credential.is_none()
+                || accounts.contains(&child.key);
+            if let Some(actor) = child.actor.as_ref().filter(|_| !stays) {
+                actor.stop(None);
+            }
+            stays
+        });
+        for key in accounts {
+            match self.children.iter().find(|it| it.key == key) {
+                Some(child) => {
+                    if let Some(actor) = &child.actor {
+                        let _ = actor.cast(ChannelMessage::Renew);
+                    }
+                }
+                None => {
+                    let Some(registration) = self.host.registration(key.channel) else { continue };
+                    let budget = RestartBudget::default();
+                    self.children.push(Child { registration, key: key.clone(), budget, actor: None });
+                    self.respawn(myself, &key).await?;
+                }
+            }
+        }
+        Ok(())
     }
 
     async fn respawn(
         &mut self,
         myself: &ActorRef<ChannelsMessage>,
-        index: usize,
+        key: &AccountKey,
     ) -> Result<(), ActorProcessingErr> {
         let host = Arc::clone(&self.host);
-        let Some(child) = self.children.get_mut(index).filter(|it| it.actor.is_none()) else {
+        let found = self.children.iter_mut().find(|it| it.key == *key && it.actor.is_none());
+        let Some(child) = found else {
             return Ok(());
         };
-        let account = Account { name: ACCOUNT.into(), run_dir: host.layout.run() };
-        let args = ChannelArgs { host, registration: child.registration, account };
+        let args = ChannelArgs { host, registration: child.registration, account: key.clone() };
         let (actor, _) = Actor::spawn_linked(None, ChannelActor, args, myself.get_cell()).await?;
         child.actor = Some(actor);
         Ok(())
     }
 }
+
+/// Why nothing can be done with a platform right now.
+const NOT_HERE: &str = "the channel is not connected";

@@ -1,8 +1,13 @@
 //! What the actors of one host share: its directory, its clock and the services around it.
 
+use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
+use channel::{Cause, Registration, SecretString};
+use domain::outgoing::Manners;
 use domain::restart::RestartLimits;
 use domain::session::Limits;
 use domain::time::{Clock, Timestamp};
@@ -13,6 +18,7 @@ use vault::Egress;
 
 use crate::channels::ChannelsMessage;
 use crate::places::Places;
+use crate::reception::ReceptionMessage;
 use crate::router::RouterMessage;
 use crate::sessions::SessionsMessage;
 use crate::slot::Slot;
@@ -38,11 +44,37 @@ pub struct Host {
     pub journal: Journal,
     pub sandbox: Arc<dyn Sandbox>,
     pub egress: Arc<dyn Egress>,
+    /// The adapters of this program.
+    pub registrations: Vec<&'static Registration>,
+    pub credentials: Arc<dyn Credentials>,
     pub places: Places,
     pub policy: Policy,
     /// Who owns the folders that a container writes; `None` leaves them to the host's own user.
     pub container_user: Option<(u32, u32)>,
     pub peers: Peers,
+}
+
+impl Host {
+    #[must_use]
+    pub fn registration(&self, channel: &str) -> Option<&'static Registration> {
+        self.registrations.iter().copied().find(|it| it.name == channel)
+    }
+
+    /// How to write for each platform.
+    #[must_use]
+    pub fn manners(&self) -> BTreeMap<String, Manners> {
+        self.registrations.iter().map(|it| (it.name.to_owned(), it.caps.manners())).collect()
+    }
+}
+
+/// Opens the credentials of accounts; the vault.
+#[async_trait]
+pub trait Credentials: fmt::Debug + Send + Sync {
+    /// `None` when none is stored.
+    ///
+    /// # Errors
+    /// When one is stored and cannot be opened.
+    async fn of_account(&self, channel: &str, name: &str) -> Result<Option<SecretString>, Cause>;
 }
 
 /// Limits and periods.
@@ -53,6 +85,9 @@ pub struct Policy {
     pub sweep_period: Duration,
     /// The longest that a platform may take to accept one part.
     pub deliver_max: Duration,
+    /// The largest file that is taken from a platform, and how long that may take.
+    pub file_bytes_max: u64,
+    pub fetch_max: Duration,
 }
 
 impl Default for Policy {
@@ -67,6 +102,8 @@ impl Default for Policy {
             },
             sweep_period: Duration::from_secs(60),
             deliver_max: Duration::from_secs(60),
+            file_bytes_max: 50 * 1024 * 1024,
+            fetch_max: Duration::from_secs(120),
         }
     }
 }
@@ -77,5 +114,6 @@ pub struct Peers {
     pub sessions: Slot<SessionsMessage>,
     pub channels: Slot<ChannelsMessage>,
     pub router: Slot<RouterMessage>,
+    pub reception: Slot<ReceptionMessage>,
     pub sweep: Slot<SweepMessage>,
 }

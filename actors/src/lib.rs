@@ -9,6 +9,7 @@ pub mod channel;
 pub mod channels;
 pub mod host;
 pub mod places;
+pub mod reception;
 pub mod router;
 pub mod session;
 pub mod sessions;

@@ -12,22 +12,29 @@
 //! - Durations are measured by a clock that does not jump; instants on disk are compared by rules
 //!   that survive one that does.
 
+mod around;
 mod container;
 mod delivery;
+mod fetching;
+mod inbox;
 mod link;
+mod showing;
 mod state;
 
 use std::error::Error;
 use std::sync::Arc;
 
 use domain::delivery::PartKey;
-use domain::message::Incoming;
+use domain::message::Address;
+use domain::{MessageSeq, OutSeq};
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
 use store::{SessionRow, StoreError};
 use tracing::{instrument, warn};
 
 use self::container::Report;
 use self::delivery::Landed;
+pub use self::fetching::Landing;
+pub use self::inbox::Taken;
 pub use self::state::SessionState;
 use crate::admin::protocol::SessionStatus;
 use crate::host::Host;
@@ -40,11 +47,18 @@ pub struct SessionActor;
 pub enum SessionMessage {
     /// From the parent. Messages for the agent; the reply is the acknowledgement.
     Inbound {
-        messages: Vec<Incoming>,
+        messages: Vec<Taken>,
+        reply: RpcReplyPort<Result<(), String>>,
+    },
+    /// From the parent. What the agent asked for is answered; the reply is the acknowledgement.
+    Answer {
+        seq: OutSeq,
+        ok: bool,
+        text: String,
         reply: RpcReplyPort<Result<(), String>>,
     },
     /// From the parent. The chat can be reached again.
-    Reachable,
+    Reachable(Address),
     /// From the parent. The period is over: trust nothing, look at everything.
     Sweep,
     Status(RpcReplyPort<SessionStatus>),
@@ -52,6 +66,18 @@ pub enum SessionMessage {
     Look,
     /// The runner's provider emitted something.
     Progress,
+    /// More of an answer that is being written.
+    Draft {
+        message: MessageSeq,
+        text: String,
+    },
+    /// A try to fetch a file has ended.
+    Fetched(Box<Landing>),
+    /// What the agent asked for was passed on, or could not be.
+    Passed {
+        seq: OutSeq,
+        ok: bool,
+    },
     /// The sandbox call that was under way has ended.
     Sandbox(Report),
     /// A part reached its platform, or did not.
@@ -61,7 +87,7 @@ pub enum SessionMessage {
 impl SessionMessage {
     /// Answers a message that no actor will get.
     pub(crate) fn refuse(self, why: &str) {
-        if let Self::Inbound { reply, .. } = self {
+        if let Self::Inbound { reply, .. } | Self::Answer { reply, .. } = self {
             let _ = reply.send(Err(why.to_owned()));
         }
     }

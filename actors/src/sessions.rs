@@ -15,8 +15,8 @@ pub(crate) mod child;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use domain::SessionId;
-use domain::message::Incoming;
+use domain::message::Address;
+use domain::{OutSeq, SessionId};
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort, SupervisionEvent};
 use sandbox::SandboxError;
 use store::SessionRow;
@@ -25,7 +25,7 @@ use tracing::{info, warn};
 
 use self::child::{Child, Phase};
 use crate::host::Host;
-use crate::session::{SessionActor, SessionArgs, SessionMessage};
+use crate::session::{SessionActor, SessionArgs, SessionMessage, Taken};
 use crate::sweep::SweepMessage;
 
 #[derive(Debug)]
@@ -34,9 +34,17 @@ pub struct SessionSupervisor;
 #[derive(Debug)]
 pub enum SessionsMessage {
     /// Messages for a session. Answered after their commit, or with the reason for the sender.
-    Inbound { row: SessionRow, messages: Vec<Incoming>, reply: RpcReplyPort<Result<(), String>> },
-    /// The chat of a session can be reached again.
-    Reachable { row: SessionRow },
+    Inbound { row: SessionRow, messages: Vec<Taken>, reply: RpcReplyPort<Result<(), String>> },
+    /// What an agent asked for is answered. Answered after its commit.
+    Answer {
+        row: SessionRow,
+        seq: OutSeq,
+        ok: bool,
+        text: String,
+        reply: RpcReplyPort<Result<(), String>>,
+    },
+    /// A chat of a session can be reached again.
+    Reachable { row: SessionRow, chat: Address },
     /// Look at everything that may have something to do.
     Sweep,
     /// These sessions may have something to do.
@@ -90,8 +98,12 @@ impl Actor for SessionSupervisor {
                 let message = SessionMessage::Inbound { messages, reply };
                 state.hand_over(&myself, row, message).await
             }
-            SessionsMessage::Reachable { row } => {
-                state.hand_over(&myself, row, SessionMessage::Reachable).await
+            SessionsMessage::Answer { row, seq, ok, text, reply } => {
+                let message = SessionMessage::Answer { seq, ok, text, reply };
+                state.hand_over(&myself, row, message).await
+            }
+            SessionsMessage::Reachable { row, chat } => {
+                state.hand_over(&myself, row, SessionMessage::Reachable(chat)).await
             }
             SessionsMessage::Sweep => {
                 state.sweep(&myself);

@@ -11,6 +11,7 @@ use domain::time::Timestamp;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 
 use crate::host::Host;
+use crate::reception::ReceptionMessage;
 use crate::sessions::SessionsMessage;
 use crate::slot::Timer;
 
@@ -57,13 +58,13 @@ impl Actor for SweepActor {
         let now = state.host.clock.now();
         match message {
             SweepMessage::Tick => {
-                state.host.peers.sessions.cast(SessionsMessage::Sweep);
+                look(&state.host);
                 // Re-armed after the work, so ticks never pile up behind a slow sweep.
                 myself.send_after(state.host.policy.sweep_period, || SweepMessage::Tick);
             }
             SweepMessage::Now => {
                 state.due.take_if(|it| it.0 <= now);
-                state.host.peers.sessions.cast(SessionsMessage::Sweep);
+                look(&state.host);
             }
             SweepMessage::DueAt(at) => {
                 if state.due.as_ref().is_none_or(|it| at < it.0 || it.1.is_finished()) {
@@ -77,4 +78,10 @@ impl Actor for SweepActor {
         }
         Ok(())
     }
+}
+
+/// Whoever may have something to do looks.
+fn look(host: &Host) {
+    host.peers.sessions.cast(SessionsMessage::Sweep);
+    host.peers.reception.cast(ReceptionMessage::Look);
 }

@@ -4,6 +4,7 @@
 //! RootSupervisor           one-for-one within a budget, then the process exits
 //! ├── SessionSupervisor    one-for-one, dynamic; parks what flaps
 //! │   └── SessionActor     one per conversation that has something to do
+//! ├── ReceptionActor       who may come in; what the host says by itself
 //! ├── RouterActor          whom a message is for
 //! ├── ChannelSupervisor    one-for-one; backs off, never gives up
 //! │   └── ChannelActor     one per connected account
@@ -19,7 +20,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use ::channel::Registration;
 use domain::restart::{RestartBudget, Verdict};
 use ractor::{
     Actor, ActorCell, ActorProcessingErr, ActorRef, RpcReplyPort, SpawnErr, SupervisionEvent,
@@ -30,6 +30,7 @@ use crate::admin::protocol::ActorStatus;
 use crate::admin::{AdminActor, AdminArgs};
 use crate::channels::ChannelSupervisor;
 use crate::host::Host;
+use crate::reception::ReceptionActor;
 use crate::router::RouterActor;
 use crate::sessions::SessionSupervisor;
 use crate::sweep::{SweepActor, SweepMessage};
@@ -55,6 +56,7 @@ pub enum RootMessage {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     Sessions,
+    Reception,
     Router,
     Channels,
     Sweep,
@@ -62,13 +64,20 @@ pub enum Role {
 }
 
 impl Role {
-    pub const ALL: [Self; 5] =
-        [Self::Sessions, Self::Router, Self::Channels, Self::Sweep, Self::Admin];
+    pub const ALL: [Self; 6] = [
+        Self::Sessions,
+        Self::Reception,
+        Self::Router,
+        Self::Channels,
+        Self::Sweep,
+        Self::Admin,
+    ];
 
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Sessions => "sessions",
+            Self::Reception => "reception",
             Self::Router => "router",
             Self::Channels => "channels",
             Self::Sweep => "sweep",
@@ -80,8 +89,6 @@ impl Role {
 #[derive(Clone, Debug)]
 pub struct RootArgs {
     pub host: Arc<Host>,
-    /// The adapters to connect.
-    pub registrations: Vec<&'static Registration>,
     /// `false` runs without the command line's socket, as simulations do.
     pub admin: bool,
     /// Set once the tree was stopped because somebody asked for it. A root that ends without it
@@ -222,14 +229,18 @@ async fn start(
             peers.sessions.fill(actor.clone());
             actor.get_cell()
         }
+        Role::Reception => {
+            let (actor, _) = Actor::spawn_linked(None, ReceptionActor, host, parent).await?;
+            peers.reception.fill(actor.clone());
+            actor.get_cell()
+        }
         Role::Router => {
             let (actor, _) = Actor::spawn_linked(None, RouterActor, host, parent).await?;
             peers.router.fill(actor.clone());
             actor.get_cell()
         }
         Role::Channels => {
-            let with = (host, args.registrations.clone());
-            let (actor, _) = Actor::spawn_linked(None, ChannelSupervisor, with, parent).await?;
+            let (actor, _) = Actor::spawn_linked(None, ChannelSupervisor, host, parent).await?;
             peers.channels.fill(actor.clone());
             actor.get_cell()
         }

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use actors::host::{Host, Peers, Policy, settings};
+use actors::host::{Credentials, Host, Peers, Policy, settings};
 use actors::places::Places;
 use actors::tree::{Role, RootArgs, RootMessage, RootSupervisor};
 use async_trait::async_trait;
+use channel::{Cause, Registration, SecretString};
 use domain::agent::{AgentGroup, DEFAULT_AGENT};
 use domain::message::Outcome;
 use domain::time::{Clock, Timestamp};
@@ -78,13 +79,12 @@ impl World {
     /// Starts the host, to be stopped at the given point.
     pub async fn start(&self, crash: Arc<Crash>) -> TestHost {
         self.engine.belong_to(Arc::clone(&crash));
-        let host = Arc::new(self.host(&crash));
-        self.install();
         let registrations = vec![self.platform.registration(Arc::clone(&crash))];
+        let host = Arc::new(self.host(&crash, registrations));
+        self.install();
         let asked_to_stop = Arc::new(AtomicBool::new(false));
         let args = RootArgs {
             host: Arc::clone(&host),
-            registrations,
             admin: false,
             asked_to_stop: Arc::clone(&asked_to_stop),
         };
@@ -92,7 +92,7 @@ impl World {
         TestHost { root, crash, host, asked_to_stop }
     }
 
-    fn host(&self, crash: &Arc<Crash>) -> Host {
+    fn host(&self, crash: &Arc<Crash>, registrations: Vec<&'static Registration>) -> Host {
         let path = self.layout().central();
         Host {
             layout: self.layout(),
@@ -103,6 +103,8 @@ impl World {
             journal: Journal::Wal,
             sandbox: Arc::clone(&self.engine) as _,
             egress: Arc::new(NoEgress),
+            registrations,
+            credentials: Arc::new(AnyCredential),
             places: Places::new(self.containers_max),
             policy: self.policy,
             container_user: None,
@@ -186,6 +188,17 @@ fn kill_tree(cell: &ActorCell) {
     let children = cell.get_children();
     cell.kill();
     children.iter().for_each(kill_tree);
+}
+
+/// The fake platform takes every credential.
+#[derive(Debug)]
+struct AnyCredential;
+
+#[async_trait]
+impl Credentials for AnyCredential {
+    async fn of_account(&self, _channel: &str, _name: &str) -> Result<Option<SecretString>, Cause> {
+        Ok(Some(SecretString::from("any")))
+    }
 }
 
 /// The demo needs no model.

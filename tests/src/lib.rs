@@ -7,10 +7,13 @@
 #![expect(clippy::unwrap_used, reason = "a failed set-up is a failed test")]
 
 pub mod clock;
+pub mod conformance;
 pub mod crash;
 pub mod dice;
+pub mod discord;
 pub mod engine;
 pub mod host;
 pub mod model_api;
 pub mod platform;
 pub mod simulation;
+pub mod telegram;

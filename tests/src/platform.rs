@@ -1,97 +1,230 @@
 //! A messaging platform in memory. It outlives the host: what was posted is delivered again until
 //! the cursor has moved behind it, and what was sent stays sent.
+//!
+//! This file is the people's side: what they write, press and see. [`adapter`] is the host's.
 
-use std::sync::{Arc, Mutex};
+mod adapter;
+pub mod double;
+mod letter;
+mod state;
 
-use async_trait::async_trait;
-use channel::{
-    Account, Adapter, Batch, Caps, ChannelError, Connection, Cursor, DeliverError, Event, Part,
-    Registration, Sink, Source, Verdict,
-};
-use domain::message::{Address, Incoming};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use channel::{Account, Adapter, Caps, Event, Part, Registration, Verdict};
+use domain::message::{Address, Author, Click};
+use domain::outgoing::{Content, TextLimit};
 use tokio::sync::Notify;
 
+use self::adapter::FakeAdapter;
+pub use self::letter::Letter;
+pub use self::state::Shown;
+use self::state::State;
 use crate::crash::Crash;
 
 /// The name of the channel.
 pub const NAME: &str = "fake";
+/// What an account needs where the capabilities ask for a credential.
+pub const CREDENTIAL: &str = "open-sesame-4711";
+
+const TEXT: TextLimit = TextLimit::chars(4_000);
+
+/// Text alone, and nobody but the owner.
+pub const OWNER_ONLY: Caps = Caps { owner_only: true, ..Caps::plain(TEXT) };
+/// Text alone, and anybody.
+pub const PLAIN: Caps = Caps::plain(TEXT);
+/// Everything there is, and anybody.
+pub const PUBLIC: Caps = Caps {
+    buttons: true,
+    edits: true,
+    reactions: true,
+    mentions: true,
+    threads: true,
+    file_bytes_max: 50 * 1024 * 1024,
+    ..Caps::plain(TEXT)
+};
 
 /// What a platform can do to a part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SendFault {
     Unreachable,
+    /// For two seconds.
     Throttled,
+    ThrottledFor(Duration),
     /// It took effect, and the answer was lost.
     AnswerLost,
     Refused,
+    /// The formats are not understood; without them it takes effect.
+    BadFormat,
 }
 
-#[derive(Debug, Default)]
+/// What a platform can do to a file that is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FetchFault {
+    Unreachable,
+    Gone,
+}
+
+#[derive(Debug)]
 pub struct FakePlatform {
-    inner: Mutex<Inner>,
-    posted: Notify,
-}
-
-#[derive(Debug, Default)]
-struct Inner {
-    events: Vec<Event>,
-    verdicts: Vec<(String, Verdict)>,
-    sent: Vec<Part>,
-    faults: Vec<SendFault>,
-    crash: Option<Arc<Crash>>,
+    caps: Caps,
+    state: Mutex<State>,
+    happened: Notify,
 }
 
 impl FakePlatform {
+    /// As the terminal: [`OWNER_ONLY`].
     #[must_use]
     pub fn new() -> Arc<Self> {
-        Arc::default()
+        Self::with_caps(OWNER_ONLY)
     }
 
-    /// Somebody writes `text` in `chat`; `id` is the platform's.
+    /// As a messenger: [`PUBLIC`].
+    #[must_use]
+    pub fn public() -> Arc<Self> {
+        Self::with_caps(PUBLIC)
+    }
+
+    /// As a messenger that has text alone: [`PLAIN`].
+    #[must_use]
+    pub fn plain() -> Arc<Self> {
+        Self::with_caps(PLAIN)
+    }
+
+    #[must_use]
+    pub fn with_caps(caps: Caps) -> Arc<Self> {
+        Arc::new(Self { caps, state: Mutex::default(), happened: Notify::new() })
+    }
+
+    /// Ann writes `text` in `chat`; `id` is the platform's.
     pub fn post(&self, chat: &str, id: &str, text: &str) {
-        let message = Incoming {
-            from: address(chat),
-            platform_id: id.into(),
-            sender_id: "fake:ann".into(),
-            sender_name: "Ann".into(),
-            text: text.into(),
-            to_agent: None,
-        };
-        self.inner.lock().unwrap().events.push(Event::Message(message));
-        self.posted.notify_waiters();
+        self.write(Letter::new(chat, id, text));
+    }
+
+    /// Somebody writes something, with all there is to say about it.
+    pub fn write(&self, letter: Letter) {
+        self.state().write(letter, self.caps.mentions);
+        self.happened.notify_waiters();
+    }
+
+    /// Somebody presses a button under a message of ours, which may be gone by now; returns the
+    /// platform's id of the press.
+    ///
+    /// # Panics
+    /// When no message of this id was ever shown.
+    pub fn click(&self, message: &str, data: &str, by: Author) -> String {
+        let mut state = self.state();
+        let at = state.shown.iter().find(|it| it.id == message);
+        let from = at.unwrap_or_else(|| panic!("nothing was shown as {message:?}")).to.clone();
+        let id = format!("click-{}", state.events.len());
+        let chat = state.chat(&from.chat);
+        let platform_id = id.clone();
+        let click = Click { from, chat, platform_id, sender: by, data: data.into() };
+        state.events.push(Some(Event::Click(click)));
+        drop(state);
+        self.happened.notify_waiters();
+        id
+    }
+
+    /// The platform gives a chat another id.
+    pub fn move_chat(&self, from: &str, to: &str) {
+        self.state().move_chat(from, to);
+        self.happened.notify_waiters();
+    }
+
+    /// A chat is a group before anybody wrote in it.
+    pub fn know_group(&self, chat: &str, title: &str) {
+        self.state().know_group(chat, title);
+    }
+
+    /// Something arrives that no adapter can understand.
+    pub fn post_garbage(&self) {
+        self.state().events.push(None);
+        self.happened.notify_waiters();
+    }
+
+    /// Every connection breaks; new ones are taken.
+    pub fn disconnect(&self) {
+        self.state().connections_broken += 1;
+        self.happened.notify_waiters();
     }
 
     /// The next parts meet these, in order.
     pub fn fail_next_sends(&self, faults: &[SendFault]) {
-        self.inner.lock().unwrap().faults.extend(faults);
+        self.state().send_faults.extend(faults);
     }
 
-    /// Everything that became visible in any chat, in order.
+    /// The next files that are asked for meet these, in order.
+    pub fn fail_next_fetches(&self, faults: &[FetchFault]) {
+        self.state().fetch_faults.extend(faults);
+    }
+
+    /// From now on this person takes no private chats.
+    pub fn close_direct(&self, person: &str) {
+        self.state().closed.push(person.into());
+    }
+
+    /// Every part that took effect, in order, the repeated ones too.
     pub fn sent(&self) -> Vec<Part> {
-        self.inner.lock().unwrap().sent.clone()
+        self.state().sent.clone()
     }
 
-    /// What became visible in one chat.
+    /// The texts of everything that was sent to one chat, edits among them, in order.
     pub fn texts(&self, chat: &str) -> Vec<String> {
-        let of = |it: &Part| (it.to.chat == chat).then(|| it.text.clone());
-        self.inner.lock().unwrap().sent.iter().filter_map(of).collect()
+        let has_text = |it: &&Part| match it.content {
+            Content::Text(_) | Content::File(_) | Content::Card(_) | Content::Edit { .. } => true,
+            Content::Reaction { .. } => false,
+        };
+        let state = self.state();
+        let here = state.sent.iter().filter(|it| it.to.chat == chat).filter(has_text);
+        here.map(|it| it.content.text().to_owned()).collect()
+    }
+
+    /// What people see of the bot now, in all chats, oldest first: messages as they are after their
+    /// edits, and what senders were told about messages that were refused.
+    pub fn shown(&self) -> Vec<Shown> {
+        self.state().shown.clone()
+    }
+
+    /// The reactions of the bot to what people wrote: `(platform id, emoji)`, in order.
+    pub fn reactions(&self) -> Vec<(String, String)> {
+        self.state().reactions.clone()
     }
 
     /// What senders were told about their messages: `(id, verdict)`.
     pub fn verdicts(&self) -> Vec<(String, Verdict)> {
-        self.inner.lock().unwrap().verdicts.clone()
+        self.state().verdicts.clone()
+    }
+
+    /// How often the bot showed that it works.
+    pub fn typing_count(&self) -> usize {
+        self.state().typing
+    }
+
+    /// An account that is taken.
+    #[must_use]
+    pub fn account(&self) -> Account {
+        Account {
+            name: "local".into(),
+            run_dir: std::path::PathBuf::new(),
+            credential: self.caps.credential.map(|_| CREDENTIAL.into()),
+            urls: std::collections::BTreeMap::new(),
+        }
     }
 
     /// A registration for one life of the host. Leaked: registrations live as long as a program.
-    pub(crate) fn registration(self: &Arc<Self>, crash: Arc<Crash>) -> &'static Registration {
-        self.inner.lock().unwrap().crash = Some(crash);
+    pub fn registration(self: &Arc<Self>, crash: Arc<Crash>) -> &'static Registration {
+        self.state().crash = Some(crash);
         let adapter: &'static dyn Adapter = Box::leak(Box::new(FakeAdapter(Arc::clone(self))));
-        let caps = Caps { text_chars_max: 4_000, owner_only: true };
-        Box::leak(Box::new(Registration { name: NAME, caps, adapter }))
+        Box::leak(Box::new(Registration { name: NAME, caps: self.caps, adapter }))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap()
     }
 
     async fn pass(&self, name: &str) {
-        let crash = self.inner.lock().unwrap().crash.clone();
+        let crash = self.state().crash.clone();
         if let Some(crash) = crash {
             crash.pass(name).await;
         }
@@ -102,88 +235,4 @@ impl FakePlatform {
 #[must_use]
 pub fn address(chat: &str) -> Address {
     Address { channel: NAME.into(), account: "local".into(), chat: chat.into(), thread: None }
-}
-
-#[derive(Debug)]
-struct FakeAdapter(Arc<FakePlatform>);
-
-#[async_trait]
-impl Adapter for FakeAdapter {
-    async fn connect(&self, _account: &Account) -> Result<Connection, ChannelError> {
-        let source = FakeSource { platform: Arc::clone(&self.0), unsettled: vec![] };
-        Ok(Connection { source: Box::new(source), sink: Arc::new(FakeSink(Arc::clone(&self.0))) })
-    }
-}
-
-#[derive(Debug)]
-struct FakeSource {
-    platform: Arc<FakePlatform>,
-    unsettled: Vec<String>,
-}
-
-#[async_trait]
-impl Source for FakeSource {
-    async fn receive(&mut self, after: &Cursor) -> Result<Batch, ChannelError> {
-        let from: usize = after.0.parse().unwrap_or(0);
-        loop {
-            let posted = self.platform.posted.notified();
-            tokio::pin!(posted);
-            posted.as_mut().enable();
-            let events: Vec<Event> = {
-                let inner = self.platform.inner.lock().unwrap();
-                inner.events.iter().skip(from).take(10).cloned().collect()
-            };
-            if events.is_empty() {
-                posted.await;
-                continue;
-            }
-            self.unsettled = events.iter().filter_map(id).collect();
-            let cursor = Cursor((from + events.len()).to_string());
-            return Ok(Batch { events, cursor });
-        }
-    }
-
-    async fn settle(&mut self, verdicts: &[Verdict]) -> Result<(), ChannelError> {
-        self.platform.pass("settle").await;
-        let told = self.unsettled.drain(..).zip(verdicts.iter().cloned());
-        self.platform.inner.lock().unwrap().verdicts.extend(told);
-        Ok(())
-    }
-}
-
-fn id(event: &Event) -> Option<String> {
-    match event {
-        Event::Message(message) => Some(message.platform_id.clone()),
-        Event::Reachable(_) => None,
-    }
-}
-
-#[derive(Debug)]
-struct FakeSink(Arc<FakePlatform>);
-
-#[async_trait]
-impl Sink for FakeSink {
-    async fn deliver(&self, part: &Part) -> Result<String, DeliverError> {
-        self.0.pass("before deliver").await;
-        let fault = {
-            let mut inner = self.0.inner.lock().unwrap();
-            let fault = if inner.faults.is_empty() { None } else { Some(inner.faults.remove(0)) };
-            if fault.is_none_or(|it| it == SendFault::AnswerLost) {
-                inner.sent.push(part.clone());
-            }
-            fault
-        };
-        self.0.pass("after deliver").await;
-        match fault {
-            None => Ok(format!("p-{}", part.key)),
-            Some(SendFault::Unreachable) => Err(DeliverError::Unreachable("down".into())),
-            Some(SendFault::Throttled) => {
-                Err(DeliverError::Throttled { after: std::time::Duration::from_secs(2) })
-            }
-            Some(SendFault::AnswerLost) => Err(DeliverError::Unknown("lost".into())),
-            Some(SendFault::Refused) => Err(DeliverError::Refused("no".into())),
-        }
-    }
-
-    async fn working(&self, _chat: &Address) {}
 }

@@ -54,7 +54,7 @@ async fn session(listed: Listed) -> SessionStatus {
     let fallback = SessionStatus {
         id: row.id.to_string(),
         agent: row.agent.to_string(),
-        chat: format!("{}:{}", row.chat.channel, row.chat.chat),
+        chat: row.shares(),
         container: if listed.parked.is_some() { "parked" } else { "busy" }.into(),
         linked: false,
         waiting: 0,

@@ -1,10 +1,9 @@
-//! Moves events from a platform into sessions: receive, store, move the cursor, settle.
+//! Moves events from a platform to whom they are for: receive, store, move the cursor, settle.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use channel::{Batch, ChannelError, Cursor, Event, Source, Verdict};
-use domain::message::Incoming;
 use store::StoreError;
 use tokio::time::sleep;
 use tracing::warn;
@@ -49,35 +48,18 @@ impl Pump {
         }
     }
 
-    /// Returns after every engaged session committed, with a verdict for each event.
+    /// Returns after everybody concerned committed, with a verdict for each event.
     async fn store(&self, events: Vec<Event>) -> Vec<Verdict> {
-        let mut messages: Vec<Incoming> = Vec::new();
-        let mut slots = Vec::with_capacity(events.len());
-        for event in events {
-            match event {
-                Event::Message(message) => {
-                    slots.push(Some(messages.len()));
-                    messages.push(message);
-                }
-                Event::Reachable(chat) => {
-                    slots.push(None);
-                    self.host.peers.router.cast(RouterMessage::Reachable(chat));
-                }
-            }
+        if events.is_empty() {
+            return Vec::new();
         }
-        let verdicts = if messages.is_empty() { Vec::new() } else { self.route(messages).await };
-        let verdict = |slot: Option<usize>| slot.map_or(Verdict::Stored, |at| verdicts[at].clone());
-        slots.into_iter().map(verdict).collect()
-    }
-
-    async fn route(&self, messages: Vec<Incoming>) -> Vec<Verdict> {
         loop {
-            let (messages, owner_only) = (messages.clone(), self.owner_only);
-            let count = messages.len();
-            let ask = |reply| RouterMessage::Route { messages, owner_only, reply };
+            let (events, owner_only) = (events.clone(), self.owner_only);
+            let count = events.len();
+            let ask = |reply| RouterMessage::Route { events, owner_only, reply };
             match self.host.peers.router.call(ask).await {
                 Some(verdicts) if verdicts.len() == count => return verdicts,
-                // It died with the batch in hand. Storing a message again is harmless.
+                // It died with the batch in hand. Storing an event again is harmless.
                 _ => sleep(ROUTER_BACK).await,
             }
         }

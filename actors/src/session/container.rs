@@ -186,6 +186,7 @@ impl SessionState {
         };
         let bad = matches!(reason, StopReason::Silent | StopReason::Deaf);
         let why = match reason {
+            StopReason::Asked => "somebody stopped it",
             StopReason::Silent => "it gave no sign of life",
             StopReason::Deaf => "it did not pick up messages",
             StopReason::Outdated => "the agent's settings changed",

@@ -9,11 +9,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use domain::Incarnation;
-use domain::link::{Header, LINE_BYTES_MAX, Ring};
+use domain::link::{DRAFT_LINE_BYTES_MAX, Draft, Header, LINE_BYTES_MAX, Ring};
 use ractor::ActorRef;
 use sandbox::{Carrier, Mounts, SandboxError, Stream};
 use store::SessionRow;
-use tokio::io::{AsyncReadExt, AsyncWriteExt, split};
+use tokio::io::{
+    AsyncBufRead, AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, split,
+};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
@@ -120,13 +122,18 @@ async fn serve(mut stream: Box<dyn Stream>, ends: Ends) {
 }
 
 async fn doorbell(stream: Box<dyn Stream>, mut ends: Ends) {
-    let (mut reading, mut writing) = split(stream);
+    let (reading, mut writing) = split(stream);
     let listens = async {
-        while let Ok(line) = read_line(&mut reading).await {
-            let message = match Ring::parse(&line) {
-                Some(Ring::Look) => SessionMessage::Look,
-                Some(Ring::Progress) => SessionMessage::Progress,
-                Some(Ring::Stop) | None => continue,
+        let mut lines = BufReader::new(reading);
+        while let Ok(line) = next_line(&mut lines).await {
+            let message = match (Ring::parse(&line), Draft::parse(&line)) {
+                (Some(Ring::Look), _) => SessionMessage::Look,
+                (Some(Ring::Progress), _) => SessionMessage::Progress,
+                (None, Some(draft)) => SessionMessage::Draft {
+                    message: draft.in_reply_to,
+                    text: draft.text().to_owned(),
+                },
+                (Some(Ring::Stop) | None, _) => continue,
             };
             if ends.myself.cast(message).is_err() {
                 return;
@@ -147,6 +154,17 @@ async fn doorbell(stream: Box<dyn Stream>, mut ends: Ends) {
         () = listens => {}
         () = rings => {}
     }
+}
+
+/// A line of a doorbell stream, on which nothing else follows.
+async fn next_line<S: AsyncBufRead + Unpin>(lines: &mut S) -> io::Result<String> {
+    let mut line = Vec::new();
+    let limit = u64::try_from(DRAFT_LINE_BYTES_MAX).unwrap_or(u64::MAX);
+    lines.take(limit).read_until(b'\n', &mut line).await?;
+    if line.last() != Some(&b'\n') {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    String::from_utf8(line).map_err(io::Error::other)
 }
 
 /// Reads byte by byte, because what follows the line belongs to somebody else.

@@ -6,19 +6,21 @@ use std::time::Duration;
 
 use domain::SessionId;
 use domain::delivery::PartKey;
+use domain::message::Address;
+use domain::outgoing::Manners;
 use domain::session::{Container, Effect, View, decide, next_look};
 use domain::time::Timestamp;
 use ractor::{ActorRef, RpcReplyPort};
-use store::{Db, SessionStore, Snapshot};
+use store::{Db, PendingFile, SessionStore, Snapshot};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 use tracing::{debug, info};
 
 use super::container::Seen;
 use super::link::Link;
+use super::showing::Shown;
 use super::{SessionArgs, SessionError, SessionMessage};
 use crate::admin::protocol::SessionStatus;
-use crate::channels::ChannelsMessage;
 use crate::host::Host;
 use crate::places::Place;
 use crate::sessions::SessionsMessage;
@@ -44,14 +46,21 @@ pub struct SessionState {
     /// What runs beside the mailbox; aborted when the actor is gone.
     pub(super) calls: JoinSet<()>,
     pub(super) watch: JoinSet<()>,
+    /// A file is being fetched, a request passed on.
+    pub(super) fetching: bool,
+    passing: bool,
+    next_file: Option<PendingFile>,
+    pub(super) shown: Shown,
+    /// Where the last message came from; a hint for what shows that work goes on.
+    pub(super) last_from: Option<Address>,
     /// The last time that anything happened, and that the provider gave a sign.
     pub(super) last_event: Instant,
     pub(super) last_sign: Instant,
     timer: Option<Timer<SessionMessage>>,
     /// Messages from the parent; see [`SessionsMessage::Resting`].
-    seen: u64,
+    pub(super) seen: u64,
     folders_made: bool,
-    awake: bool,
+    pub(super) awake: bool,
     why: Option<String>,
 }
 
@@ -70,6 +79,11 @@ impl SessionState {
             link: None,
             place: None,
             in_flight: HashSet::new(),
+            fetching: false,
+            passing: false,
+            next_file: None,
+            shown: Shown::default(),
+            last_from: None,
             calls: JoinSet::new(),
             watch: JoinSet::new(),
             last_event: now,
@@ -102,14 +116,14 @@ impl SessionState {
         }
         match message {
             SessionMessage::Inbound { messages, reply } => {
-                self.seen += 1;
-                self.last_event = Instant::now();
-                self.store_inbound(messages, reply).await?;
+                self.take_inbound(messages, reply).await?;
             }
-            SessionMessage::Reachable => {
+            SessionMessage::Answer { seq, ok, text, reply } => {
+                self.take_answer(seq, ok, text, reply).await?;
+            }
+            SessionMessage::Reachable(chat) => {
                 self.seen += 1;
                 self.make_folders().await?;
-                let chat = self.args.row.chat.clone();
                 self.store.write("a reachable chat", move |it| it.inbound.reachable(&chat)).await?;
             }
             SessionMessage::Sweep => {
@@ -118,52 +132,17 @@ impl SessionState {
             }
             SessionMessage::Status(reply) => return self.report(reply).await,
             SessionMessage::Look => {}
-            SessionMessage::Progress => {
-                self.last_sign = Instant::now();
-                self.last_event = self.last_sign;
-                let chat = self.args.row.chat.clone();
-                self.host().peers.channels.cast(ChannelsMessage::Working(chat));
-                return Ok(());
-            }
+            SessionMessage::Progress => return self.take_progress().await,
+            SessionMessage::Draft { message, text } => return self.take_draft(message, text).await,
             SessionMessage::Sandbox(report) => self.take_report(report).await?,
             SessionMessage::Landed(landed) => self.take_landed(landed).await?,
+            SessionMessage::Fetched(landing) => self.take_fetched(*landing).await?,
+            SessionMessage::Passed { seq, ok } => self.take_passed(seq, ok),
         }
         self.reconcile().await
     }
 
-    /// Answers after the commit. A failure of the database is answered too, before it is raised.
-    async fn store_inbound(
-        &mut self,
-        messages: Vec<domain::message::Incoming>,
-        reply: RpcReplyPort<Result<(), String>>,
-    ) -> Result<(), SessionError> {
-        let stored = self.try_store(messages).await;
-        let answer = match &stored {
-            Ok(()) => Ok(()),
-            Err(err) => Err(crate::sessions::child::chain(err)),
-        };
-        // The caller may have given up waiting; the row is what counts.
-        let _ = reply.send(answer);
-        stored
-    }
-
-    async fn try_store(
-        &mut self,
-        messages: Vec<domain::message::Incoming>,
-    ) -> Result<(), SessionError> {
-        self.make_folders().await?;
-        if !self.awake {
-            // First, so that a crash right after the commit below leaves a trace of the work.
-            let id = self.id();
-            self.host().central.write("awake", move |it| it.set_awake(id, true)).await?;
-            self.awake = true;
-        }
-        let now = self.now();
-        self.store.write("a message", move |it| it.inbound.insert(&messages, now)).await?;
-        Ok(())
-    }
-
-    async fn make_folders(&mut self) -> Result<(), SessionError> {
+    pub(super) async fn make_folders(&mut self) -> Result<(), SessionError> {
         if !self.folders_made {
             let (host, row) = (Arc::clone(self.host()), self.args.row.clone());
             let made =
@@ -197,10 +176,16 @@ impl SessionState {
     async fn view(&mut self) -> Result<View, SessionError> {
         self.observe();
         let snapshot = self.store.read(SessionStore::snapshot).await?;
-        let Snapshot { news, needs_runner, waiting, mut parts, launches } = snapshot;
+        let Snapshot { news, needs_runner, mut waiting, mut parts, launches, .. } = snapshot;
         for part in &mut parts {
             part.in_flight = self.in_flight.contains(&part.key);
         }
+        for it in &mut waiting {
+            // Where nothing can be changed in place there is nothing to show.
+            it.status |= !self.manners_of(&it.channel).edits;
+        }
+        let file = snapshot.file.filter(|_| !self.fetching);
+        self.next_file = file.clone().map(|it| it.1);
         Ok(View {
             news,
             needs_runner,
@@ -208,6 +193,9 @@ impl SessionState {
             waiting,
             container: self.container.as_container(self.last_sign.elapsed()),
             launches,
+            file: file.map(|it| it.0),
+            request: snapshot.request.filter(|_| !self.passing),
+            halted: snapshot.halted,
             crowded: self.host().places.crowded(),
             quiet_for: self.last_event.elapsed(),
         })
@@ -219,9 +207,9 @@ impl SessionState {
         let now = self.now();
         match effect {
             Effect::Absorb => {
-                let chars_max = self.part_chars_max();
+                let around = self.surroundings().await?;
                 let absorbed =
-                    self.store.write("a reply", move |it| it.absorb(chars_max, now)).await?;
+                    self.store.write("a reply", move |it| it.absorb(&around, now)).await?;
                 self.last_event = Instant::now();
                 self.last_sign = self.last_event;
                 for (message, outcome) in absorbed.ended {
@@ -229,13 +217,20 @@ impl SessionState {
                 }
             }
             Effect::Delivery(effect) => return self.perform_delivery(effect).await,
-            Effect::Start => self.start(),
+            Effect::Fetch => match self.next_file.take() {
+                Some(file) => self.fetch(file),
+                None => return Ok(false),
+            },
+            Effect::Pass(seq) => self.pass(seq).await?,
+            Effect::Status { message } => self.perform_status(message).await?,
+            Effect::Start => {
+                self.show_destinations().await?;
+                self.start();
+            }
             Effect::Stop(reason) => self.stop(reason),
             Effect::Bury(incarnation) => self.bury(incarnation),
             Effect::Ring => {
-                if let Some(link) = &self.link {
-                    link.ring();
-                }
+                self.ring();
                 return Ok(false);
             }
             Effect::Release { message, by, at } => {
@@ -269,10 +264,16 @@ impl SessionState {
         Ok(())
     }
 
-    fn part_chars_max(&self) -> usize {
-        let mut all = channel::registrations().into_iter();
-        let found = all.find(|it| it.name == self.args.row.chat.channel);
-        found.map_or(4_000, |it| it.caps.text_chars_max)
+    /// Tells the runner to look at its database.
+    pub(super) fn ring(&self) {
+        if let Some(link) = &self.link {
+            link.ring();
+        }
+    }
+
+    /// How to write for a platform.
+    pub(super) fn manners_of(&self, channel: &str) -> Manners {
+        self.host().registration(channel).map(|it| it.caps.manners()).unwrap_or_default()
     }
 
     /// Sets the timer for the next look that nothing else may cause.
@@ -311,8 +312,8 @@ impl SessionState {
         let _ = reply.send(SessionStatus {
             id: self.id().to_string(),
             agent: self.args.row.agent.to_string(),
-            chat: format!("{}:{}", self.args.row.chat.channel, self.args.row.chat.chat),
-            container: container_word(&self.container.as_container(Duration::ZERO)).into(),
+            chat: self.args.row.shares(),
+            container: self.container_word().into(),
             linked: self.link.as_ref().is_some_and(Link::is_connected),
             waiting: count(snapshot.waiting.len()),
             undelivered: count(snapshot.parts.len()),
@@ -320,14 +321,18 @@ impl SessionState {
         });
         Ok(())
     }
-}
 
-fn container_word(container: &Container) -> &'static str {
-    match container {
-        Container::Unknown => "unknown",
-        Container::Absent => "absent",
-        Container::Busy => "busy",
-        Container::Running { .. } => "running",
-        Container::Exited { .. } => "exited",
+    pub(super) fn container_word(&self) -> &'static str {
+        match self.container.as_container(Duration::ZERO) {
+            Container::Unknown => "unknown",
+            Container::Absent => "absent",
+            Container::Busy => "busy",
+            Container::Running { .. } => "running",
+            Container::Exited { .. } => "exited",
+        }
+    }
+
+    pub(super) fn set_passing(&mut self, passing: bool) {
+        self.passing = passing;
     }
 }

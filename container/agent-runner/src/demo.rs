@@ -1,92 +1,118 @@
 //! The agent without a model: says what it is, echoes, and works the tools, so that everything
 //! around a model can be tried without one. Each message is a turn of its own.
 
+mod act;
+mod parse;
+
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
-use domain::message::Inbound;
+use domain::inbound::Inbound;
+use domain::message::InboundKind;
 use tokio::sync::mpsc;
-use tokio::time::sleep;
 
-use crate::RunnerError;
+use self::parse::{Word, parse};
 use crate::desk::Desk;
 use crate::provider::{Event, Messages, Provider, TurnEnded};
+use crate::{Config, RunnerError};
 
 /// Where the number of messages so far is kept.
 const COUNT_KEY: &str = "demo:count";
-const WAIT_SECS_MAX: u64 = 600;
+
+/// What every answer to a text begins with.
+const WHO: &str = "I am the demo agent, no model";
 
 const HELP: &str = "I am the demo agent, no model. I know: `help`; `report <text>` sends the text \
     as a message of its own; `wait <seconds>` takes that long to answer; `count` says how many \
-    messages I have seen; `crash` ends my program. Anything else I repeat.";
+    messages I have seen; `crash` ends my program; `draft <text>` shows the text while it grows; \
+    `ask <question>? a | b` asks you; `send <name> <text>` writes to another chat; `file <name> \
+    <text>` sends you a file; `react <emoji>` reacts to your message; `admin <command>` \
+    administers; `who` says who you are; `files` lists what came with your message; `context` \
+    repeats what I overheard; `remember <text>` and `recall` keep notes. Anything else I repeat.";
 
 #[derive(Debug)]
 pub(crate) struct Demo {
     desk: Arc<Desk>,
-}
-
-#[derive(Debug, PartialEq, Eq)]
-enum Command<'a> {
-    Help,
-    Report(&'a str),
-    Wait(u64),
-    Count,
-    Crash,
-    Echo(&'a str),
+    inbound_dir: PathBuf,
+    workspace: PathBuf,
+    count: u64,
 }
 
 impl Demo {
-    pub(crate) fn new(desk: Arc<Desk>) -> Self {
-        Self { desk }
+    pub(crate) fn new(config: &Config, desk: Arc<Desk>) -> Self {
+        let (inbound_dir, workspace) = (config.inbound_dir.clone(), config.workspace.clone());
+        Self { desk, inbound_dir, workspace, count: 0 }
     }
 
     async fn answer(
-        &self,
+        &mut self,
         message: &Inbound,
-        count: u64,
         events: &mpsc::Sender<Event>,
     ) -> Result<String, RunnerError> {
-        let text = match parse(&message.text) {
-            Command::Help => HELP.to_owned(),
-            Command::Report(text) => match self.desk.send_message(text).await {
-                Ok(()) => "I am the demo agent, no model: I sent your report.".to_owned(),
-                Err(err) => format!("I am the demo agent, no model: {err}."),
-            },
-            Command::Wait(secs) => {
-                for _ in 0..secs {
-                    sleep(Duration::from_secs(1)).await;
-                    report(events, Event::Progress).await;
-                }
-                format!("I am the demo agent, no model: I waited {secs} seconds.")
-            }
-            Command::Count => format!("I am the demo agent, no model: message number {count}."),
-            Command::Crash => return Err(RunnerError::DemoCrash),
-            Command::Echo(text) => format!("I am the demo agent, no model: you said \"{text}\""),
+        if message.kind == InboundKind::Command {
+            return Ok(self.command(&message.text));
+        }
+        self.count += 1;
+        let said = match parse(&message.text) {
+            Word::Help => return Ok(HELP.to_owned()),
+            Word::Crash => return Err(RunnerError::DemoCrash),
+            Word::Count => format!("message number {}.", self.count),
+            Word::Wait(secs) => act::wait(secs, events).await,
+            Word::Echo(text) => format!("you said \"{text}\""),
+            Word::Who => act::who(message),
+            Word::Context => act::context(&message.overheard),
+            Word::Files => self.files(&message.files).await,
+            Word::Remember(text) => self.remember(text).await,
+            Word::Recall => self.recall().await,
+            Word::Draft(text) => self.draft(text, events).await,
+            Word::Report(text) => self.report(text).await,
+            Word::Send { name, text } => self.send(name, text).await,
+            Word::File { name, text } => self.file(name, text).await,
+            Word::React(emoji) => self.react(message.seq, emoji).await,
+            Word::Ask { question, options } => self.ask(question, &options).await,
+            Word::Admin(command) => self.admin(command).await,
         };
-        Ok(text)
+        Ok(format!("{WHO}: {said}"))
+    }
+
+    fn command(&mut self, text: &str) -> String {
+        let seen = self.count;
+        match domain::command::parse(text) {
+            Some(domain::command::Command::New) => {
+                self.count = 0;
+                crate::provider::BEGUN_ANEW.to_owned()
+            }
+            Some(domain::command::Command::Compact) => {
+                format!("{WHO}: I keep no conversation, so there is nothing to shorten.")
+            }
+            Some(domain::command::Command::Context) => {
+                format!("{WHO}: I have no context to fill; I have seen {seen} messages.")
+            }
+            Some(domain::command::Command::Cost) => format!("{WHO}: nothing of this costs anything."),
+            Some(_) | None => format!("{WHO}: I do not know `{text}`."),
+        }
     }
 }
 
 #[async_trait]
 impl Provider for Demo {
     async fn run(
-        self: Box<Self>,
+        mut self: Box<Self>,
         mut messages: Messages,
         events: mpsc::Sender<Event>,
     ) -> Result<(), RunnerError> {
         let kept = self.desk.kept(COUNT_KEY).await?;
-        let mut count: u64 = kept.and_then(|it| it.parse().ok()).unwrap_or(0);
+        self.count = kept.and_then(|it| it.parse().ok()).unwrap_or(0);
         while let Some(batch) = messages.recv().await {
             for message in &batch {
-                count += 1;
                 self.desk.work_on(message.seq);
                 report(&events, Event::Progress).await;
-                let text = self.answer(message, count, &events).await?;
+                let text = self.answer(message, &events).await?;
                 let ended = TurnEnded {
                     covers: vec![message.seq],
                     result: Ok(text),
-                    keep: vec![(COUNT_KEY.to_owned(), Some(count.to_string()))],
+                    keep: vec![(COUNT_KEY.to_owned(), Some(self.count.to_string()))],
                 };
                 report(&events, Event::TurnEnded(ended)).await;
             }
@@ -98,44 +124,4 @@ impl Provider for Demo {
 /// The loop that listens outlives the provider, unless everything is being torn down.
 async fn report(events: &mpsc::Sender<Event>, event: Event) {
     let _ = events.send(event).await;
-}
-
-fn parse(text: &str) -> Command<'_> {
-    let text = text.trim();
-    let (word, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
-    let rest = rest.trim();
-    match word.to_ascii_lowercase().as_str() {
-        "help" if rest.is_empty() => Command::Help,
-        "report" if !rest.is_empty() => Command::Report(rest),
-        "wait" => {
-            let secs = rest.split_whitespace().next().and_then(|it| it.parse().ok());
-            secs.map_or(Command::Echo(text), |it: u64| Command::Wait(it.min(WAIT_SECS_MAX)))
-        }
-        "count" if rest.is_empty() => Command::Count,
-        "crash" if rest.is_empty() => Command::Crash,
-        _ => Command::Echo(text),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn phrases_are_told_from_small_talk() {
-        for (text, command) in [
-            ("Help", Command::Help),
-            ("help me", Command::Echo("help me")),
-            ("report all  well", Command::Report("all  well")),
-            ("report", Command::Echo("report")),
-            ("wait 5 please", Command::Wait(5)),
-            ("wait 9999", Command::Wait(600)),
-            ("wait for it", Command::Echo("wait for it")),
-            (" count ", Command::Count),
-            ("crash", Command::Crash),
-            ("", Command::Echo("")),
-        ] {
-            assert_eq!(parse(text), command, "{text}");
-        }
-    }
 }

@@ -1,21 +1,31 @@
 //! Where replies are written down. The turn loop and the tools share one desk, so that there is one
-//! way for a text to leave, whoever wrote it.
+//! way for a text to leave, whoever wrote it. What tools ask of it is in the files below.
 //!
 //! Invariants
 //! - The host is rung after each commit, never before.
 //! - A write that must not be lost is repeated until it is stored; only a database that nobody can
 //!   write any more, or the order to stop, ends that.
 
+mod ask;
+mod error;
+mod file;
+mod say;
+
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use domain::MessageSeq;
-use domain::message::{Inbound, TEXT_BYTES_MAX};
+use domain::inbound::Inbound;
+use domain::link::Draft;
 use domain::time::{Clock, backoff};
+use domain::{Incarnation, MessageSeq};
 use store::{Db, RunnerStore, StoreError, TurnEnd};
 
-use crate::RunnerError;
+pub(crate) use self::ask::Question;
+pub(crate) use self::error::ToolError;
+pub(crate) use self::file::FileToSend;
 use crate::doorbell::Doorbell;
+use crate::{Config, RunnerError};
 
 /// A key and its new value; no value forgets the key.
 pub(crate) type Kept = (String, Option<String>);
@@ -26,27 +36,12 @@ pub(crate) struct Desk {
     clock: Arc<dyn Clock>,
     doorbell: Arc<Doorbell>,
     retry: (Duration, Duration),
+    poll_interval: Duration,
+    incarnation: Incarnation,
+    workspace: PathBuf,
+    inbound_dir: PathBuf,
     /// The message that the provider works on, or worked on last.
     current: Mutex<Option<MessageSeq>>,
-}
-
-/// Why a tool could not send a message. Read by a model, so it says what to do.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum SayError {
-    #[error("the text is empty; write the text that the user should read")]
-    Empty,
-    #[error(
-        "the text has {0} bytes, more than the {TEXT_BYTES_MAX} that fit; shorten it or send it in \
-         several messages"
-    )]
-    TooLong(usize),
-    #[error("there is no message to reply to yet; answer the user when one has come")]
-    NobodyAsked,
-    #[error(
-        "the message was not sent, because it could not be stored ({0}); try again in a minute, \
-         or put it into your final answer"
-    )]
-    Store(#[from] StoreError),
 }
 
 impl Desk {
@@ -54,9 +49,19 @@ impl Desk {
         store: Db<RunnerStore>,
         clock: Arc<dyn Clock>,
         doorbell: Arc<Doorbell>,
-        retry: (Duration, Duration),
+        config: &Config,
     ) -> Arc<Self> {
-        Arc::new(Self { store, clock, doorbell, retry, current: Mutex::new(None) })
+        Arc::new(Self {
+            store,
+            clock,
+            doorbell,
+            retry: (config.retry_base, config.retry_max),
+            poll_interval: config.poll_interval,
+            incarnation: config.incarnation,
+            workspace: config.workspace.clone(),
+            inbound_dir: config.inbound_dir.clone(),
+            current: Mutex::new(None),
+        })
     }
 
     pub(crate) fn clock(&self) -> &dyn Clock {
@@ -70,6 +75,17 @@ impl Desk {
     /// From now on what is said in the middle of a turn replies to this message.
     pub(crate) fn work_on(&self, message: MessageSeq) {
         *self.current.lock().unwrap_or_else(PoisonError::into_inner) = Some(message);
+    }
+
+    fn current(&self) -> Option<MessageSeq> {
+        *self.current.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Shows what the answer to the message at hand reads like so far.
+    pub(crate) fn draft(&self, text: &str) {
+        if let Some(current) = self.current() {
+            self.doorbell.draft(Draft::new(current, text));
+        }
     }
 
     /// Messages that wait for this incarnation.
@@ -87,30 +103,9 @@ impl Desk {
         Ok(())
     }
 
-    /// Sends a text to the user in the middle of a turn: the `send_message` tool.
-    pub(crate) async fn send_message(&self, text: &str) -> Result<(), SayError> {
-        let text = text.trim();
-        if text.is_empty() {
-            return Err(SayError::Empty);
-        }
-        if TEXT_BYTES_MAX < text.len() {
-            return Err(SayError::TooLong(text.len()));
-        }
-        let current = *self.current.lock().unwrap_or_else(PoisonError::into_inner);
-        let to = current.ok_or(SayError::NobodyAsked)?;
-        self.say(to, text.to_owned()).await?;
-        Ok(())
-    }
-
-    async fn say(&self, to: MessageSeq, text: String) -> Result<(), StoreError> {
-        let now = self.clock.now();
-        self.store.write("a message", move |store| store.say(to, &text, now)).await?;
-        self.doorbell.look();
-        Ok(())
-    }
-
     /// Stores the end of a turn, however long that takes.
     pub(crate) async fn end_turn(&self, end: TurnEnd, keep: Vec<Kept>) -> Result<(), RunnerError> {
+        self.doorbell.forget_draft();
         let work = Arc::new((end, keep));
         self.persist("the end of a turn", move |store, now| {
             let (end, keep) = &*work;
@@ -121,8 +116,7 @@ impl Desk {
 
     /// Sends a text that no message asked for right now, such as the end of a background task.
     pub(crate) async fn say_aside(&self, text: String) -> Result<(), RunnerError> {
-        let current = *self.current.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(to) = current else {
+        let Some(to) = self.current() else {
             tracing::warn!("the provider spoke before anybody asked; dropped");
             return Ok(());
         };

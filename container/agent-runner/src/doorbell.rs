@@ -2,24 +2,28 @@
 //!
 //! Invariants
 //! - Ringing never waits and never fails: it sets a flag that a later write picks up.
-//! - Progress is written at most once a second, everything else as soon as the stream takes it.
+//! - Progress is written at most once a second and a draft every 700 ms, the latest one; a look goes
+//!   as soon as the stream takes it.
+//! - What was drafted while there was no stream is dropped, and so is what its turn's end overtook.
 //! - After each (re)connection both sides look once, for what was rung while there was no stream.
 
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use domain::link::{Header, LINE_BYTES_MAX, Ring};
+use domain::link::{Draft, Header, LINE_BYTES_MAX, Ring};
 use domain::time::backoff;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::sync::{Notify, watch};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use crate::{Config, Connect};
 
 /// The host needs no more to tell "working" from "silent".
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
+/// Platforms slow down whoever edits a message much more often.
+const DRAFT_INTERVAL: Duration = Duration::from_millis(700);
 /// A host that is there takes a connection at once.
 const OPEN_MAX: Duration = Duration::from_secs(5);
 
@@ -28,8 +32,10 @@ const OPEN_MAX: Duration = Duration::from_secs(5);
 pub(crate) struct Doorbell {
     look: AtomicBool,
     progress: AtomicBool,
+    draft: Mutex<Option<Draft>>,
     rung: Notify,
-    wake: Notify,
+    /// Counts what the host rang.
+    heard: watch::Sender<u64>,
     stop: watch::Sender<bool>,
 }
 
@@ -38,8 +44,9 @@ impl Doorbell {
         Arc::new(Self {
             look: AtomicBool::new(false),
             progress: AtomicBool::new(false),
+            draft: Mutex::default(),
             rung: Notify::new(),
-            wake: Notify::new(),
+            heard: watch::Sender::new(0),
             stop: watch::Sender::new(false),
         })
     }
@@ -57,9 +64,28 @@ impl Doorbell {
         }
     }
 
-    /// Returns when the host rang since the last call.
-    pub(crate) async fn woken(&self) {
-        self.wake.notified().await;
+    /// Shows the host what the answer reads like so far.
+    pub(crate) fn draft(&self, draft: Draft) {
+        *self.drafted() = Some(draft);
+        self.rung.notify_one();
+    }
+
+    /// Forgets a draft that was not told yet: the answer itself is there.
+    pub(crate) fn forget_draft(&self) {
+        *self.drafted() = None;
+    }
+
+    fn drafted(&self) -> MutexGuard<'_, Option<Draft>> {
+        self.draft.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes whenever the host rings. Each listener has its own.
+    pub(crate) fn rings(&self) -> watch::Receiver<u64> {
+        self.heard.subscribe()
+    }
+
+    fn wake(&self) {
+        self.heard.send_modify(|it| *it = it.wrapping_add(1));
     }
 
     /// Asks the program to finish, as the host does with [`Ring::Stop`].
@@ -85,8 +111,9 @@ impl Doorbell {
             let was_open = match timeout(OPEN_MAX, connect.open(Header::Doorbell)).await {
                 Ok(Ok(stream)) => {
                     tracing::debug!("doorbell connected");
+                    self.forget_draft();
                     self.look();
-                    self.wake.notify_one();
+                    self.wake();
                     let (reader, writer) = tokio::io::split(stream);
                     // Whichever direction ends first, the stream is of no more use.
                     let ended = tokio::select! {
@@ -119,7 +146,7 @@ impl Doorbell {
                 return Ok(());
             }
             match std::str::from_utf8(&line).ok().and_then(Ring::parse) {
-                Some(Ring::Look) => self.wake.notify_one(),
+                Some(Ring::Look) => self.wake(),
                 Some(Ring::Stop) => self.stop(),
                 Some(Ring::Progress) | None => {}
             }
@@ -127,33 +154,42 @@ impl Doorbell {
     }
 
     async fn speak(&self, mut writer: impl AsyncWrite + Unpin) -> io::Result<()> {
+        let (mut progress_from, mut draft_from) = (Instant::now(), Instant::now());
         loop {
+            let now = Instant::now();
             if self.look.swap(false, Ordering::Relaxed) {
-                writer.write_all(Ring::Look.as_line().as_bytes()).await?;
-                writer.flush().await?;
-                continue;
+                write(&mut writer, Ring::Look.as_line()).await?;
+            } else if progress_from <= now && self.progress.swap(false, Ordering::Relaxed) {
+                write(&mut writer, Ring::Progress.as_line()).await?;
+                progress_from = now + PROGRESS_INTERVAL;
+            } else if let Some(draft) = self.due_draft(draft_from <= now) {
+                write(&mut writer, &draft.as_line()).await?;
+                draft_from = now + DRAFT_INTERVAL;
+            } else {
+                self.wait(progress_from, draft_from).await;
             }
-            if self.progress.load(Ordering::Relaxed) {
-                writer.write_all(Ring::Progress.as_line().as_bytes()).await?;
-                writer.flush().await?;
-                self.pause().await;
-                self.progress.store(false, Ordering::Relaxed);
-                continue;
-            }
-            self.rung.notified().await;
         }
     }
 
-    /// The time until the next progress may be written; a look ends it early.
-    async fn pause(&self) {
-        let look = async {
-            while !self.look.load(Ordering::Relaxed) {
-                self.rung.notified().await;
-            }
-        };
-        // Either way the caller goes on.
-        let _ = timeout(PROGRESS_INTERVAL, look).await;
+    fn due_draft(&self, is_due: bool) -> Option<Draft> {
+        if is_due { self.drafted().take() } else { None }
     }
+
+    /// Waits until something is rung, or something that was rung may be written.
+    async fn wait(&self, progress_from: Instant, draft_from: Instant) {
+        let progress = self.progress.load(Ordering::Relaxed).then_some(progress_from);
+        let draft = self.drafted().is_some().then_some(draft_from);
+        match progress.into_iter().chain(draft).min() {
+            // Either way the caller looks again.
+            Some(at) => drop(timeout_at(at, self.rung.notified()).await),
+            None => self.rung.notified().await,
+        }
+    }
+}
+
+async fn write(writer: &mut (impl AsyncWrite + Unpin), line: &str) -> io::Result<()> {
+    writer.write_all(line.as_bytes()).await?;
+    writer.flush().await
 }
 
 #[cfg(test)]

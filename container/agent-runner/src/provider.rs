@@ -7,7 +7,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use domain::MessageSeq;
 use domain::agent::Provider as Name;
-use domain::message::Inbound;
+use domain::inbound::Inbound;
 use tokio::sync::mpsc;
 
 use crate::claude::Claude;
@@ -18,6 +18,9 @@ use crate::{Config, Connect, RunnerError};
 
 /// Claimed messages on their way to the provider. It closes when the provider should finish.
 pub(crate) type Messages = mpsc::UnboundedReceiver<Vec<Inbound>>;
+
+/// What the command to begin a new conversation is answered.
+pub(crate) const BEGUN_ANEW: &str = "I have put our conversation aside and begin a new one.";
 
 /// What the provider reports, in order.
 #[derive(Debug)]
@@ -62,7 +65,7 @@ pub(crate) fn by_name(
     connect: &Arc<dyn Connect>,
 ) -> Box<dyn Provider> {
     match config.provider {
-        Name::Demo => Box::new(Demo::new(Arc::clone(desk))),
+        Name::Demo => Box::new(Demo::new(config, Arc::clone(desk))),
         Name::Claude => {
             Box::new(Claude::new(config.clone(), Arc::clone(desk), Arc::clone(connect)))
         }

@@ -7,10 +7,11 @@
 use std::future::{Future, pending};
 use std::sync::Arc;
 
+use domain::inbound::Inbound;
 use domain::message::Outcome;
 use domain::time::Clock;
 use store::{Db, RunnerStore, TurnEnd};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
@@ -52,8 +53,8 @@ pub async fn run_until(
     stop: impl Future<Output = ()>,
 ) -> Result<(), RunnerError> {
     let doorbell = Doorbell::new();
-    let retry = (config.retry_base, config.retry_max);
-    let desk = Desk::new(store, clock, Arc::clone(&doorbell), retry);
+    let rings = doorbell.rings();
+    let desk = Desk::new(store, clock, Arc::clone(&doorbell), &config);
     let provider = provider::by_name(&config, &desk, &connect);
 
     let mut background = JoinSet::new();
@@ -65,7 +66,7 @@ pub async fn run_until(
     let mut working = JoinSet::new();
     working.spawn(async move { provider.run(to_provider, from_provider).await });
 
-    let turns = Turns { config, desk, messages, events, working, damaged_reads: 0 };
+    let turns = Turns { config, desk, rings, messages, events, working, damaged_reads: 0 };
     let ring_stop = async {
         stop.await;
         doorbell.stop();
@@ -80,7 +81,8 @@ pub async fn run_until(
 struct Turns {
     config: Config,
     desk: Arc<Desk>,
-    messages: mpsc::UnboundedSender<Vec<domain::message::Inbound>>,
+    rings: watch::Receiver<u64>,
+    messages: mpsc::UnboundedSender<Vec<Inbound>>,
     events: mpsc::Receiver<Event>,
     working: JoinSet<Result<(), RunnerError>>,
     damaged_reads: u32,
@@ -92,15 +94,21 @@ impl Turns {
         loop {
             self.look().await?;
             let next_poll = Instant::now() + self.config.poll_interval;
-            // Events do not need a look, so they do not put the next one off.
             let stopped = loop {
                 tokio::select! {
                     () = desk.doorbell().stopped() => break true,
                     event = self.events.recv() => match event {
+                        // Something may have waited for that: what goes alone.
+                        Some(Event::TurnEnded(ended)) => {
+                            self.take(Event::TurnEnded(ended)).await?;
+                            break false;
+                        }
+                        // Other events do not need a look, so they do not put the next one off.
                         Some(event) => self.take(event).await?,
                         None => return Err(self.provider_ended().await),
                     },
-                    () = desk.doorbell().woken() => break false,
+                    // The desk holds the other end.
+                    _ = self.rings.changed() => break false,
                     () = sleep_until(next_poll) => break false,
                 }
             };

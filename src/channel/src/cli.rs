@@ -15,6 +15,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use domain::outgoing::TextLimit;
 use tokio::net::UnixListener;
 use tokio::sync::mpsc;
 
@@ -37,7 +38,7 @@ struct Cli;
 inventory::submit! {
     Registration {
         name: NAME,
-        caps: Caps { text_chars_max: 64 * 1024, owner_only: true },
+        caps: Caps { owner_only: true, file_bytes_max: u64::MAX, ..Caps::plain(TextLimit::chars(64 * 1024)) },
         adapter: &Cli,
     }
 }

@@ -14,9 +14,14 @@ use std::fmt;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use domain::message::{Address, Incoming};
+use domain::message::{Address, Click, Incoming};
+use domain::outgoing::Content;
+use tokio::io::AsyncWrite;
 
-pub use crate::registry::{Account, Adapter, Caps, Connection, Registration, registrations};
+pub use crate::registry::{
+    Account, Adapter, Caps, Connection, ExposeSecret, Registration, SecretString, registration,
+    registrations,
+};
 
 /// Where to go on reading; made by an adapter, stored by the host, given back unchanged.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -26,6 +31,9 @@ pub struct Cursor(pub String);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     Message(Incoming),
+    Click(Click),
+    /// The platform gave a chat another id; everything that is known of it goes on under that.
+    Moved { from: Address, to: Address },
     /// A chat that could not be reached can be reached now.
     Reachable(Address),
 }
@@ -42,6 +50,8 @@ pub struct Batch {
 pub enum Verdict {
     /// Committed. It will be answered.
     Stored,
+    /// Not for anybody here; its sender is told nothing.
+    Ignored,
     /// Not stored and not going to be; the text says why and what to do.
     Refused(String),
 }
@@ -52,8 +62,8 @@ pub struct Part {
     pub to: Address,
     /// The same for every attempt at the same part: an idempotency key where a platform takes one.
     pub key: String,
-    pub text: String,
-    /// The platform's id of the message that led to this one.
+    pub content: Content,
+    /// The platform's id of the message that led to this one; empty when none did.
     pub reply_to: String,
     /// The platform's ids of other messages that this one answers: a turn takes together what
     /// comes close together.
@@ -82,6 +92,41 @@ pub trait Sink: fmt::Debug + Send + Sync {
 
     /// Shows that an answer is being worked on. A hint that may fail unseen.
     async fn working(&self, chat: &Address);
+
+    /// Shows more of an answer that is being written, in place of the message `target` of ours. A
+    /// hint that may fail unseen; the host spaces them out.
+    async fn draft(&self, _chat: &Address, _target: &str, _text: &str) {}
+
+    /// Streams a file that came with a message, at most `bytes_max` of it.
+    async fn fetch(
+        &self,
+        _source: &str,
+        _bytes_max: u64,
+        _into: &mut (dyn AsyncWrite + Send + Unpin),
+    ) -> Result<(), FetchError> {
+        Err(FetchError::Gone("this channel has no files".into()))
+    }
+
+    /// The chat in which nobody but this person reads, made if need be.
+    async fn open_direct(&self, _handle: &str) -> Result<String, DeliverError> {
+        Err(DeliverError::Refused("this channel has no private chats".into()))
+    }
+}
+
+/// Why a file was not fetched, sorted by what the host must do.
+#[derive(Debug, thiserror::Error)]
+pub enum FetchError {
+    /// Try again after a while.
+    #[error("the platform cannot be reached")]
+    Unreachable(#[source] Cause),
+    /// It will not be had.
+    #[error("the file cannot be had")]
+    Gone(#[source] Cause),
+    #[error("the file is larger than the {} MiB that are taken", bytes_max / (1024 * 1024))]
+    TooLarge { bytes_max: u64 },
+    /// The disk did not take it.
+    #[error("the file could not be written")]
+    Write(#[source] std::io::Error),
 }
 
 /// Why a channel does not receive, sorted by what the host must do.
@@ -93,6 +138,9 @@ pub enum ChannelError {
     /// Do not try again before somebody acts.
     #[error("the platform rejects the credentials")]
     Unauthorized(#[source] Cause),
+    /// Do not try again before somebody changes what the cause names.
+    #[error("the platform is not set up for this bot")]
+    Misconfigured(#[source] Cause),
 }
 
 /// Why a part was not delivered, sorted by what the host must do.

@@ -1,20 +1,64 @@
 //! Which adapters are linked into this program. Each registers itself; there is no list to edit.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use domain::outgoing::{Manners, TextLimit};
+pub use secrecy::{ExposeSecret, SecretString};
 
 use crate::{ChannelError, Sink, Source};
 
-/// What a platform can do; fixed per adapter.
+/// What a platform can do; fixed per adapter. The host renders everything else in plain text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Caps {
-    /// The longest text of one message, in characters.
-    pub text_chars_max: usize,
+    /// The longest text of one message.
+    pub text: TextLimit,
     /// Only the person who owns this host can write here.
     pub owner_only: bool,
+    pub buttons: bool,
+    pub edits: bool,
+    pub reactions: bool,
+    /// The platform says when the bot is meant; else only the trigger word does.
+    pub mentions: bool,
+    pub threads: bool,
+    /// The largest file that can be sent, in bytes; 0 where none can.
+    pub file_bytes_max: u64,
+    /// Set where an account needs a credential; says what it is, for the prompt that asks for it.
+    pub credential: Option<&'static str>,
+}
+
+impl Caps {
+    /// A platform that takes text of at most this length, and nothing else.
+    #[must_use]
+    pub const fn plain(text: TextLimit) -> Self {
+        Self {
+            text,
+            owner_only: false,
+            buttons: false,
+            edits: false,
+            reactions: false,
+            mentions: false,
+            threads: false,
+            file_bytes_max: 0,
+            credential: None,
+        }
+    }
+}
+
+impl Caps {
+    #[must_use]
+    pub const fn manners(&self) -> Manners {
+        Manners {
+            text: self.text,
+            buttons: self.buttons,
+            edits: self.edits,
+            reactions: self.reactions,
+            file_bytes_max: self.file_bytes_max,
+        }
+    }
 }
 
 /// One account on a platform.
@@ -23,6 +67,22 @@ pub struct Account {
     pub name: String,
     /// Where the running host keeps its sockets.
     pub run_dir: PathBuf,
+    /// From the vault; `None` where the platform needs none or none is stored.
+    pub credential: Option<SecretString>,
+    /// Where the platform is instead of its usual place: a local server, a test's double. Each
+    /// adapter documents its names.
+    pub urls: BTreeMap<String, String>,
+}
+
+impl Account {
+    /// # Errors
+    /// [`ChannelError::Unauthorized`] with what to do when no credential is stored.
+    pub fn require_credential(&self, channel: &str) -> Result<&SecretString, ChannelError> {
+        self.credential.as_ref().ok_or_else(|| {
+            let why = format!("none is stored; add it with `nanoclaw channels add {channel}`");
+            ChannelError::Unauthorized(why.into())
+        })
+    }
 }
 
 /// Both halves of a connected account.
@@ -48,6 +108,12 @@ pub struct Registration {
 }
 
 inventory::collect!(Registration);
+
+/// The adapter of a channel, if it is in this program.
+#[must_use]
+pub fn registration(channel: &str) -> Option<&'static Registration> {
+    inventory::iter::<Registration>.into_iter().find(|it| it.name == channel)
+}
 
 /// Every adapter in this program, by name.
 #[must_use]

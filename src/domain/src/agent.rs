@@ -7,6 +7,9 @@ use crate::AgentName;
 /// The agent that exists from the first start on. Its name is the trigger word in group chats.
 pub const DEFAULT_AGENT: &str = "andy";
 
+/// The name under which the vault keeps the credential that the model's API takes.
+pub const MODEL_CREDENTIAL: &str = "anthropic";
+
 /// Which program turns a message into an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Provider {
@@ -24,6 +27,37 @@ impl Provider {
         match self {
             Self::Demo => "demo",
             Self::Claude => "claude",
+        }
+    }
+
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|it| it.as_str() == text)
+    }
+}
+
+/// What an agent's administration tool may see and ask for. Changes are asked for all the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Reach {
+    /// Nothing at all.
+    None,
+    /// What concerns itself: the chats that it is in, its members, its sessions.
+    #[default]
+    Own,
+    /// Everything, like the person who runs the host.
+    All,
+}
+
+impl Reach {
+    pub const ALL: [Self; 3] = [Self::None, Self::Own, Self::All];
+
+    /// The word in the database and on the command line.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Own => "own",
+            Self::All => "all",
         }
     }
 
@@ -59,12 +93,23 @@ pub struct AgentGroup {
     /// `None` is the image that this install built.
     pub image: Option<String>,
     pub resources: Resources,
+    /// What it answers to in a text; `None` is `@` and its name.
+    pub trigger: Option<String>,
+    pub reach: Reach,
 }
 
 impl AgentGroup {
     #[must_use]
     pub fn new(name: AgentName) -> Self {
-        Self { name, provider: None, model: None, image: None, resources: Resources::default() }
+        Self {
+            name,
+            provider: None,
+            model: None,
+            image: None,
+            resources: Resources::default(),
+            trigger: None,
+            reach: Reach::default(),
+        }
     }
 
     /// The provider that a container of this agent runs.
@@ -80,3 +125,18 @@ impl AgentGroup {
 
 /// How long a container that has nothing to do is kept for the next message.
 pub const IDLE_MAX: Duration = Duration::from_secs(10 * 60);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_read_back() {
+        for provider in Provider::ALL {
+            assert_eq!(Provider::parse(provider.as_str()), Some(provider));
+        }
+        for reach in Reach::ALL {
+            assert_eq!(Reach::parse(reach.as_str()), Some(reach));
+        }
+    }
+}

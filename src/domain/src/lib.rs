@@ -1,17 +1,31 @@
-//! What the assistant knows and how it decides. No clock, no disk, no network, no async, no
-//! dependency: everything here can be called from a test with plain values.
+//! What the assistant knows and how it decides. No clock, no disk, no network, no async, and no
+//! dependency but the regular expressions of wirings: everything here can be called from a test
+//! with plain values.
 
+pub mod admission;
 pub mod agent;
+pub mod approval;
+pub mod command;
 pub mod delivery;
+pub mod engage;
+pub mod file_type;
 pub mod ids;
+pub mod inbound;
 pub mod inside;
 pub mod link;
 pub mod message;
+pub mod naming;
 pub mod notice;
+pub mod outgoing;
+pub mod pairing;
+pub mod people;
+pub mod plain;
+pub mod question;
 pub mod restart;
-pub mod routing;
 pub mod session;
+pub mod session_key;
 pub mod split;
 pub mod time;
 
 pub use crate::ids::{AgentName, Incarnation, MessageSeq, OutSeq, SessionId};
+pub use crate::session_key::ChatId;

@@ -1,5 +1,7 @@
 //! Messages, where they came from and how they end.
 
+use std::time::Duration;
+
 use crate::time::Timestamp;
 use crate::{Incarnation, MessageSeq, OutSeq};
 
@@ -9,7 +11,7 @@ pub const TEXT_BYTES_MAX: usize = 256 * 1024;
 
 /// Where a message came from and where its answer goes. `chat` and `thread` are the platform's
 /// names, opaque outside its adapter.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Address {
     pub channel: String,
     pub account: String,
@@ -17,20 +19,146 @@ pub struct Address {
     pub thread: Option<String>,
 }
 
-/// A message as a platform delivered it.
+/// Who wrote or clicked, as the platform names them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Author {
+    /// The platform's id of the account; with the channel before it, a [`crate::people::Handle`].
+    pub id: String,
+    /// What people call them; may change, may be shared, never identifies anybody.
+    pub name: String,
+}
+
+/// What a platform says about a chat.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ChatInfo {
+    /// Empty where the platform has no title for it.
+    pub title: String,
+    /// More than one person and the bot can be in it.
+    pub is_group: bool,
+}
+
+/// The message that another one replies to.
 #[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Quote {
+    pub sender: String,
+    pub text: String,
+}
+
+/// A message as a platform delivered it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Incoming {
     pub from: Address,
+    pub chat: ChatInfo,
     /// The platform's id, stable across redeliveries, so that storing it twice is harmless.
     pub platform_id: String,
-    pub sender_id: String,
-    pub sender_name: String,
+    pub sender: Author,
+    /// What was written, or the caption of what was sent; Markdown where the platform has formats.
     pub text: String,
+    /// The platform says that the bot is meant: a mention, a reply to it, a command to it.
+    pub mentioned: bool,
+    pub quote: Option<Quote>,
+    pub files: Vec<Attachment>,
+    /// When the platform says that it was sent; `None` where it does not.
+    pub sent_at: Option<Timestamp>,
     /// The agent that was addressed by name on a channel where that is possible (the terminal).
     pub to_agent: Option<String>,
 }
 
-/// Why a message is not accepted. Shown to its sender, so it says what to do.
+/// A file that came with a message and is still at the platform.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attachment {
+    pub kind: FileKind,
+    /// What its sender called it; never used as a path. Empty where there is none.
+    pub name: String,
+    /// What the platform says that it is; empty where it does not.
+    pub mime: String,
+    /// What the platform says of its size.
+    pub bytes: Option<u64>,
+    /// What the adapter needs to fetch it; opaque outside of it.
+    pub source: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum FileKind {
+    Image,
+    Audio,
+    Voice,
+    Video,
+    Sticker,
+    Document,
+}
+
+impl FileKind {
+    pub const ALL: [Self; 6] =
+        [Self::Image, Self::Audio, Self::Voice, Self::Video, Self::Sticker, Self::Document];
+
+    /// The word in the databases and for the model.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Image => "image",
+            Self::Audio => "audio",
+            Self::Voice => "voice",
+            Self::Video => "video",
+            Self::Sticker => "sticker",
+            Self::Document => "document",
+        }
+    }
+
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|it| it.as_str() == text)
+    }
+}
+
+/// How a session takes a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum InboundKind {
+    /// To be answered.
+    Chat,
+    /// Overheard: shown with the next message that is to be answered, never by itself.
+    Context,
+    /// For the runner and not for a model; to be answered.
+    Command,
+}
+
+impl InboundKind {
+    /// The word in the database.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Chat => "chat",
+            Self::Context => "context",
+            Self::Command => "command",
+        }
+    }
+
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Chat, Self::Context, Self::Command].into_iter().find(|it| it.as_str() == text)
+    }
+}
+
+/// A message that was let in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Admitted {
+    pub message: Incoming,
+    pub kind: InboundKind,
+}
+
+/// Somebody pressed a button under a message of ours.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Click {
+    pub from: Address,
+    pub chat: ChatInfo,
+    /// The platform's id of the press; stable across redeliveries.
+    pub platform_id: String,
+    pub sender: Author,
+    /// The [`crate::outgoing::Button::data`] of the button.
+    pub data: String,
+}
+
+/// Why a text without files is not accepted. Shown to its sender, so it says what to do.
 #[must_use]
 pub fn refusal(text: &str) -> Option<String> {
     if text.trim().is_empty() {
@@ -75,32 +203,6 @@ impl Outcome {
     }
 }
 
-/// An accepted message as the runner reads it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Inbound {
-    pub seq: MessageSeq,
-    pub sender_name: String,
-    pub text: String,
-    pub received_at: Timestamp,
-    /// How many incarnations died with this message in hand.
-    pub tries: u32,
-}
-
-/// How many of the messages that are due, oldest first, may be taken up now. `due` and `in_hand` say
-/// how often each was tried. One that an incarnation died with is taken up alone: if it kills this
-/// one too, no other message shares its fate.
-#[must_use]
-pub fn take_up(due: &[u32], in_hand: &[u32]) -> usize {
-    if in_hand.iter().any(|&tries| 0 < tries) {
-        return 0;
-    }
-    match due.iter().position(|&tries| 0 < tries) {
-        Some(0) if in_hand.is_empty() => 1,
-        Some(before) => before,
-        None => due.len(),
-    }
-}
-
 /// What the runner wrote about a message in its hands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claim {
@@ -112,13 +214,36 @@ pub struct Claim {
     pub reply: Option<OutSeq>,
 }
 
-/// A message that the agent wrote.
+/// A message that the agent wrote, or something that it asks of the host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outbound {
     pub seq: OutSeq,
     /// The message that led to this one; its chat is where this one goes.
     pub in_reply_to: MessageSeq,
+    /// The name of another chat, where this one goes instead.
+    pub destination: Option<String>,
+    pub form: Form,
+    /// Of a file its caption, of a reaction the emoji, of a request what is asked.
     pub text: String,
+}
+
+/// What a message of the agent is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Form {
+    Text,
+    /// A name below `files/` beside the outbound database.
+    File(String),
+    /// Replaces the own message with this number.
+    Edit(i64),
+    /// Puts an emoji under the message with this number.
+    Reaction(i64),
+    /// For a person to answer.
+    Question {
+        options: Vec<String>,
+        timeout: Duration,
+    },
+    /// A line of the command line's language.
+    Admin,
 }
 
 #[cfg(test)]
@@ -131,17 +256,6 @@ mod tests {
         assert!(refusal(" \n").is_some());
         assert!(refusal(&"x".repeat(1024 * 1024)).is_some_and(|why| why.contains("1024 KiB")));
         assert_eq!(refusal(&"x".repeat(TEXT_BYTES_MAX)), None);
-    }
-
-    #[test]
-    fn a_message_that_was_tried_before_is_taken_up_alone() {
-        assert_eq!(take_up(&[0, 0, 0], &[]), 3);
-        assert_eq!(take_up(&[0, 0, 0], &[0]), 3);
-        assert_eq!(take_up(&[1, 0], &[]), 1);
-        assert_eq!(take_up(&[1, 0], &[0]), 0);
-        assert_eq!(take_up(&[0, 1, 0], &[]), 1);
-        assert_eq!(take_up(&[0, 0], &[1]), 0);
-        assert_eq!(take_up(&[], &[]), 0);
     }
 
     #[test]

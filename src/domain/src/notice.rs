@@ -1,6 +1,10 @@
 //! What the host says in a chat by itself. Short, what happened and what follows; no raw dumps.
 
+use std::time::Duration;
+
+use crate::outgoing::TextLimit;
 use crate::session::FailReason;
+use crate::split::split_text;
 
 /// The longest piece of a container's last words in a notice.
 const TAIL_CHARS_MAX: usize = 300;
@@ -31,6 +35,58 @@ pub fn given_up(why: FailReason, last_words: &str) -> String {
     } else {
         format!("{what} Its last words: {tail}\n{next}")
     }
+}
+
+/// The answer to `/tasks` while nothing is scheduled.
+pub const NO_TASKS: &str = "Nothing is scheduled.";
+
+/// Shown while a turn goes on, and changed in place.
+#[must_use]
+pub fn working(so_far: Duration) -> String {
+    match so_far.as_secs() / 60 {
+        0 => "⏳ working on it…".to_owned(),
+        1 => "⏳ working on it for a minute…".to_owned(),
+        minutes => format!("⏳ working on it for {minutes} minutes…"),
+    }
+}
+
+/// An answer as far as it is written, cut to what fits.
+#[must_use]
+pub fn draft(text: &str, limit: TextLimit) -> String {
+    const GOES_ON: &str = " …";
+    let room = TextLimit { max: limit.max.saturating_sub(limit.unit.measure(GOES_ON)), ..limit };
+    let first = split_text(text, room).into_iter().next().unwrap_or_default();
+    format!("{first}{GOES_ON}")
+}
+
+/// The answer to `/stop`.
+#[must_use]
+pub fn stopped(set_aside: usize, unsent: usize) -> String {
+    match (set_aside, unsent) {
+        (0, 0) => "There was nothing to stop.".to_owned(),
+        (messages, 0) => format!("Stopped. Set aside: {}.", count(messages, "message")),
+        (messages, parts) => format!(
+            "Stopped. Set aside: {}; not sent any more: {}.",
+            count(messages, "message"),
+            count(parts, "answer")
+        ),
+    }
+}
+
+/// The answer to `/status`. `messages` are those being worked on and those that wait.
+#[must_use]
+pub fn status(agent: &str, container: &str, messages: (usize, usize), unsent: usize) -> String {
+    let (working, waiting) = messages;
+    format!(
+        "{agent}: container {container}; {} in work, {} waiting, {} to be sent.",
+        count(working, "message"),
+        count(waiting, "message"),
+        count(unsent, "answer")
+    )
+}
+
+fn count(n: usize, noun: &str) -> String {
+    if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use crate::delivery::{self, PartView};
 use crate::time::{Timestamp, backoff};
-use crate::{Incarnation, MessageSeq};
+use crate::{Incarnation, MessageSeq, OutSeq};
 
 /// Everything the policy may look at. Read in one pass, never mutated.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +30,13 @@ pub struct View {
     pub waiting: Vec<Waiting>,
     pub container: Container,
     pub launches: Launches,
+    /// When the next file of a message may be fetched; `None` when there is none, or one is just
+    /// being fetched.
+    pub file: Option<Timestamp>,
+    /// Something that the agent asked for and nobody was told of yet.
+    pub request: Option<OutSeq>,
+    /// The last incarnation that a person stopped.
+    pub halted: Incarnation,
     /// Another session waits for a free place among the containers.
     pub crowded: bool,
     /// How long nothing at all has happened here.
@@ -48,6 +55,12 @@ pub struct Waiting {
     pub claim: Option<Incarnation>,
     /// Its chat was told that it has to wait.
     pub told: bool,
+    /// Its chat was shown that the work takes a while.
+    pub status: bool,
+    /// The channel that it came from.
+    pub channel: String,
+    /// Files that belong to it, or to what was overheard before it, are not here yet.
+    pub fetching: bool,
 }
 
 /// What the sandbox says, as far as this process knows. Durations are measured by a clock that
@@ -108,6 +121,8 @@ pub struct Limits {
     pub rest_after: Duration,
     /// A sender is told that things take time after this.
     pub tell_after: Duration,
+    /// A chat is shown that the work on a message goes on after this.
+    pub status_after: Duration,
 }
 
 impl Default for Limits {
@@ -124,6 +139,7 @@ impl Default for Limits {
             idle_max: crate::agent::IDLE_MAX,
             rest_after: Duration::from_secs(60),
             tell_after: Duration::from_secs(30),
+            status_after: Duration::from_secs(15),
         }
     }
 }
@@ -133,6 +149,14 @@ pub enum Effect {
     /// Take over what the runner wrote: replies and outcomes, in one commit.
     Absorb,
     Delivery(delivery::Effect),
+    /// Fetch the next file that came with a message.
+    Fetch,
+    /// Pass on what the agent asked for.
+    Pass(OutSeq),
+    /// Show in the chat of the message, once, that the work goes on.
+    Status {
+        message: MessageSeq,
+    },
     Start,
     Stop(StopReason),
     /// Record how the incarnation ended and remove what is left of it.
@@ -160,6 +184,8 @@ pub enum Effect {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StopReason {
+    /// A person said so.
+    Asked,
     /// It has a message in hand and gave no sign of life.
     Silent,
     /// It does not pick up messages.
@@ -188,6 +214,8 @@ pub fn decide(view: &View, limits: &Limits, now: Timestamp) -> Vec<Effect> {
     }
     let mut todo: Vec<Effect> =
         delivery::decide(&view.parts, now).into_iter().map(Effect::Delivery).collect();
+    todo.extend(view.request.map(Effect::Pass));
+    todo.extend(view.file.filter(|it| it.is_due(now, limits.backoff_max)).map(|_| Effect::Fetch));
     todo.extend(match view.container {
         Container::Busy => tell(view, limits, now),
         Container::Unknown => tell(view, limits, now),
@@ -210,8 +238,11 @@ fn absent(view: &View, limits: &Limits, now: Timestamp) -> Vec<Effect> {
     }
     let due: Vec<&Waiting> = due(view, limits, now).collect();
     if due.is_empty() && !view.needs_runner {
-        let rests =
-            view.waiting.is_empty() && view.parts.is_empty() && limits.rest_after <= view.quiet_for;
+        let rests = view.waiting.is_empty()
+            && view.parts.is_empty()
+            && view.file.is_none()
+            && view.request.is_none()
+            && limits.rest_after <= view.quiet_for;
         return if rests { vec![Effect::Rest] } else { vec![] };
     }
     match start_at(&view.launches, limits) {
@@ -233,6 +264,9 @@ fn running(
     now: Timestamp,
     (incarnation, current, silent_for): (Incarnation, bool, Duration),
 ) -> Vec<Effect> {
+    if incarnation <= view.halted {
+        return vec![Effect::Stop(StopReason::Asked)];
+    }
     let (ours, stale): (Vec<&Waiting>, Vec<&Waiting>) = view
         .waiting
         .iter()
@@ -248,11 +282,12 @@ fn running(
     if unclaimed && limits.deaf_max < view.quiet_for.min(silent_for) {
         return vec![Effect::Stop(StopReason::Deaf)];
     }
+    let mut todo = status(&ours, limits, now);
     if unclaimed {
-        return vec![Effect::Ring];
+        todo.push(Effect::Ring);
     }
-    if !view.waiting.is_empty() {
-        return vec![];
+    if !todo.is_empty() || !view.waiting.is_empty() {
+        return todo;
     }
     let reason = [
         (!current, StopReason::Outdated),
@@ -262,12 +297,21 @@ fn running(
     reason.into_iter().find(|it| it.0).map(|it| Effect::Stop(it.1)).into_iter().collect()
 }
 
-/// Messages that nobody has in hand and that may be taken up. One that backs off holds up those
-/// behind it, so that answers come in the order of their questions.
+/// A turn that takes a while, once. The last of its messages speaks for all of it.
+fn status(ours: &[&Waiting], limits: &Limits, now: Timestamp) -> Vec<Effect> {
+    let last = ours.last().filter(|_| ours.iter().all(|it| !it.status));
+    last.filter(|it| limits.status_after <= now.since(it.received_at))
+        .map(|it| Effect::Status { message: it.message })
+        .into_iter()
+        .collect()
+}
+
+/// Messages that nobody has in hand and that may be taken up. One that backs off, or whose files are
+/// not here yet, holds up those behind it, so that answers come in the order of their questions.
 fn due<'a>(view: &'a View, limits: &Limits, now: Timestamp) -> impl Iterator<Item = &'a Waiting> {
     let longest = limits.backoff_max;
     let unclaimed = view.waiting.iter().filter(|it| it.claim.is_none());
-    unclaimed.take_while(move |it| it.not_before.is_due(now, longest))
+    unclaimed.take_while(move |it| !it.fetching && it.not_before.is_due(now, longest))
 }
 
 fn release(waiting: &Waiting, limits: &Limits, now: Timestamp) -> Effect {
@@ -314,6 +358,9 @@ pub fn next_look(view: &View, limits: &Limits, now: Timestamp) -> Option<Duratio
     let mut waits: Vec<Duration> =
         view.parts.iter().filter_map(|it| it.retry_at()).map(wait).collect();
     waits.extend(view.waiting.iter().filter(|it| it.claim.is_none()).map(|it| wait(it.not_before)));
+    waits.extend(view.file.map(wait));
+    let unshown = view.waiting.iter().filter(|it| it.claim.is_some() && !it.status);
+    waits.extend(unshown.map(|it| wait(it.received_at + limits.status_after)));
     if !view.waiting.is_empty() {
         if let Some(Wait::Backoff(until)) = start_at(&view.launches, limits) {
             waits.push(wait(until));

@@ -1,66 +1,213 @@
 //! Cuts a text into parts that a platform accepts, at the most sensible place within reach.
+//!
+//! Invariants (checked in `tests`)
+//! - Every part keeps to the limit, as the platform counts (for limits of 64 and more).
+//! - Nothing is lost but white space at the cuts; nothing is added but the fences of code that was
+//!   cut: closed at the end of a part, opened again with the same info string in the next.
 
-/// Cuts `text` into parts of at most `chars_max` characters: at a blank line, else at a line end,
-/// else at a space, else anywhere. Nothing but the white space at a cut is dropped.
-///
-/// # Panics
-/// Never; `chars_max` below 1 counts as 1.
+mod fence;
+#[cfg(test)]
+mod tests;
+
+use fence::{Fence, OpenFence, open_at, openings};
+
+use crate::outgoing::{TextLimit, Unit};
+
+/// Cuts Markdown into parts within the limit: at a blank line, else at a line end, a sentence end, a
+/// space, anywhere. An empty text is one empty part. A limit that not even one character fits is
+/// exceeded by it.
 #[must_use]
-pub fn split(text: &str, chars_max: usize) -> Vec<String> {
-    let chars_max = chars_max.max(1);
+pub fn split_text(text: &str, limit: TextLimit) -> Vec<String> {
     let mut parts = Vec::new();
     let mut rest = text.trim_end();
-    while let Some(window) = longer_than(rest, chars_max) {
-        let cut = best_cut(window);
-        let (part, tail) = rest.split_at(cut);
-        if !part.trim().is_empty() {
-            parts.push(part.trim_end().to_owned());
+    let mut carried: Option<Fence> = None;
+    loop {
+        let room = Room::new(limit, rest, carried.as_ref());
+        if room.fits_whole(rest) {
+            if !rest.trim().is_empty() {
+                parts.push(format!("{}{rest}", room.opening));
+            }
+            break;
         }
-        rest = tail.trim_start_matches(['\n', ' ']);
+        let cut = room.cut(rest);
+        let open = open_at(rest, cut, carried.as_ref(), room.marker_max());
+        let (body, tail) = (rest[..cut].trim_end(), &rest[cut..]);
+        if !body.trim().is_empty() {
+            let closing = open.as_ref().map(|it| it.fence.closing()).unwrap_or_default();
+            parts.push(format!("{}{body}{closing}", room.opening));
+        }
+        carried = open.map(|it| it.fence);
+        rest = skip_gap(tail);
     }
-    if !rest.is_empty() || parts.is_empty() {
-        parts.push(rest.to_owned());
+    if parts.is_empty() {
+        parts.push(String::new());
     }
     parts
 }
 
-/// The first `chars_max` characters, if there are more than that.
-fn longer_than(text: &str, chars_max: usize) -> Option<&str> {
-    let (end, _) = text.char_indices().nth(chars_max)?;
-    Some(&text[..end])
+/// Spaces up to a line end and empty lines go, the indentation of what follows stays; behind a cut
+/// within a line its spaces go.
+fn skip_gap(tail: &str) -> &str {
+    let text = tail.trim_start_matches([' ', '\t']);
+    if text.starts_with(['\n', '\r']) || text.len() == tail.len() {
+        text.trim_start_matches(['\n', '\r'])
+    } else {
+        text
+    }
 }
 
-/// A cut in the first half would make many small parts, so only the second half is searched.
-fn best_cut(window: &str) -> usize {
-    let half = window.len() / 2;
-    ["\n\n", "\n", " "]
-        .iter()
-        .find_map(|mark| window.rfind(mark).filter(|&at| half < at))
-        .unwrap_or(window.len())
+/// What one part has room for.
+#[derive(Debug)]
+struct Room<'a> {
+    limit: TextLimit,
+    carried: Option<&'a Fence>,
+    /// Opens the carried fence again.
+    opening: String,
+    /// What is left for the text itself, a closing fence set aside.
+    body_max: usize,
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn cuts_at_the_most_sensible_place() {
-        assert_eq!(split("short", 10), ["short"]);
-        assert_eq!(split("one two three", 8), ["one two", "three"]);
-        assert_eq!(split("a b c\nd e f", 8), ["a b c", "d e f"]);
-        assert_eq!(split("abcdef", 4), ["abcd", "ef"]);
-        assert_eq!(split("äöüß€", 2), ["äö", "üß", "€"]);
-        assert_eq!(split("", 4), [""]);
+impl<'a> Room<'a> {
+    fn new(limit: TextLimit, rest: &str, carried: Option<&'a Fence>) -> Self {
+        let limit = TextLimit { max: limit.max.max(1), ..limit };
+        let third = limit.max / 3;
+        let opening = carried.map(|it| it.opening(third, limit.unit)).unwrap_or_default();
+        let left = limit.max.saturating_sub(limit.unit.measure(&opening));
+        let window = &rest[..window(rest, left, limit.unit)];
+        let closing = |it: &Fence| limit.unit.measure(&it.closing());
+        let opened = openings(window, third).map(|it| closing(&it)).max().unwrap_or(0);
+        let body_max = left.saturating_sub(carried.map_or(0, closing).max(opened)).max(1);
+        Self { limit, carried, opening, body_max }
     }
 
-    #[test]
-    fn nothing_but_white_space_is_lost() {
-        let text = "Lorem ipsum dolor\n\nsit amet, consectetur\nadipiscing elit ".repeat(20);
-        let squeeze = |s: &str| s.split_whitespace().collect::<String>();
-        for chars_max in 1..60 {
-            let parts = split(&text, chars_max);
-            assert!(parts.iter().all(|it| it.chars().count() <= chars_max));
-            assert_eq!(squeeze(&parts.concat()), squeeze(&text), "{chars_max}");
+    /// Fences that take more are text like any other, so that every part has room for content.
+    fn marker_max(&self) -> usize {
+        self.limit.max / 3
+    }
+
+    fn fits_whole(&self, rest: &str) -> bool {
+        let unit = self.limit.unit;
+        let opening = unit.measure(&self.opening);
+        opening <= self.limit.max && window(rest, self.limit.max - opening, unit) == rest.len()
+    }
+
+    /// Where to cut the rest, which does not fit as a whole. Never 0.
+    fn cut(&self, rest: &str) -> usize {
+        let end = window(rest, self.body_max, self.limit.unit);
+        let end = if end == 0 { first_char(rest) } else { end };
+        self.around_fences(rest, best_cut(rest, end), end)
+    }
+
+    /// Keeps fences whole: no cut is inside the line of one, no part ends with a fence and no code
+    /// behind it, or begins with one and no code before its end.
+    fn around_fences(&self, rest: &str, cut: usize, end: usize) -> usize {
+        let line = line_start(rest, cut);
+        let whole = rest[line..line_end(rest, line)].trim_end();
+        let inside = 0 < line && cut < line + whole.len() && fence::is_line(whole);
+        let cut = if inside { line } else { cut };
+        let open = open_at(rest, cut, self.carried, self.marker_max());
+        let Some(OpenFence { fence, line, body }) = open else { return cut };
+        if let Some(line) = line.filter(|&it| !rest[..it].trim().is_empty()) {
+            let barely = rest[body.min(cut)..cut].trim().is_empty();
+            if barely || end / 2 < line {
+                return line;
+            }
+        }
+        // If its end comes next, that takes the place that was set aside for one of ours.
+        let next = rest.len() - skip_gap(&rest[cut..]).len();
+        let close = line_end(rest, next);
+        let unit = self.limit.unit;
+        let fits = unit.measure(&rest[..close]) <= self.body_max + unit.measure(&fence.closing());
+        if fits && fence::first_line_closes(&rest[next..], &fence) { close } else { cut }
+    }
+}
+
+/// The best place to cut at `end` or before it, a cut at any place being the last resort. One in the
+/// first half would make many small parts, so only the second half is searched.
+fn best_cut(rest: &str, end: usize) -> usize {
+    let (window, ahead) = rest.split_at(end);
+    let late = |at: &usize| end / 2 < *at;
+    let before = |mark: &str| {
+        let there = ahead.starts_with(mark).then_some(end);
+        there.or_else(|| window.rfind(mark).filter(late))
+    };
+    before("\n\n")
+        .or_else(|| before("\n"))
+        .or_else(|| sentence_end(rest, end).filter(late))
+        .or_else(|| before(" "))
+        .unwrap_or_else(|| whole_sign(rest, end))
+}
+
+/// The end of the last sentence that ends at `end` or before it.
+fn sentence_end(rest: &str, end: usize) -> Option<usize> {
+    let ends = |(at, c): (usize, char)| {
+        let behind = at + c.len_utf8();
+        let spaced = matches!(c, '.' | '!' | '?' | '…') && rest[behind..].starts_with(' ');
+        (spaced || matches!(c, '。' | '！' | '？')).then_some(behind)
+    };
+    rest[..end].char_indices().rev().find_map(ends)
+}
+
+fn first_char(text: &str) -> usize {
+    text.chars().next().map_or(0, char::len_utf8)
+}
+
+fn line_start(text: &str, at: usize) -> usize {
+    text[..at].rfind('\n').map_or(0, |it| it + 1)
+}
+
+/// Where the line that starts at `at` ends, without its line feed.
+fn line_end(text: &str, at: usize) -> usize {
+    text[at..].find('\n').map_or(text.len(), |it| at + it)
+}
+
+/// How many bytes at the start of the text the platform counts as at most `max`.
+fn window(text: &str, max: usize, unit: Unit) -> usize {
+    let mut used = 0;
+    for (at, c) in text.char_indices() {
+        used += match unit {
+            Unit::Chars => 1,
+            Unit::Utf16 => c.len_utf16(),
+            Unit::Bytes => c.len_utf8(),
+        };
+        if max < used {
+            return at;
         }
     }
+    text.len()
+}
+
+/// The longest sequence of characters that show as one sign and are not torn apart.
+const SIGN_CHARS_MAX: usize = 12;
+
+/// Moves a cut at any place back, so that accents stay with their letters and families together.
+fn whole_sign(text: &str, cut: usize) -> usize {
+    let mut at = cut;
+    for _ in 0..SIGN_CHARS_MAX {
+        let joined = text[at..].starts_with(joins) || text[..at].ends_with('\u{200d}');
+        let Some(c) = text[..at].chars().next_back().filter(|_| joined) else { break };
+        at -= c.len_utf8();
+    }
+    let torn = text[at..].starts_with(joins) || text[..at].ends_with('\u{200d}');
+    if at == 0 || torn { cut } else { at }
+}
+
+/// Combining marks, joiners, variation selectors, skin tones, tags
+/// (<https://www.unicode.org/reports/tr29/#Grapheme_Cluster_Boundary_Rules>, the common ones).
+fn joins(c: char) -> bool {
+    matches!(
+        c,
+        '\u{300}'..='\u{36f}'
+            | '\u{200d}'
+            | '\u{20d0}'..='\u{20ff}'
+            | '\u{fe00}'..='\u{fe0f}'
+            | '\u{1f3fb}'..='\u{1f3ff}'
+            | '\u{e0020}'..='\u{e007f}'
+    )
+}
+
+/// The former name, for callers that count characters.
+#[must_use]
+pub fn split(text: &str, chars_max: usize) -> Vec<String> {
+    split_text(text, TextLimit::chars(chars_max))
 }

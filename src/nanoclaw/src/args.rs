@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
+use clap_complete::Shell;
 use domain::AgentName;
-use domain::agent::Provider;
+use verbs::Verb;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -13,6 +14,9 @@ Examples:
   nanoclaw chat \"what is in my notes?\"  ask once, print the answer
   git diff | nanoclaw chat -          send what a program prints
   nanoclaw vault add anthropic        give the agents a model (asks for the key)
+  nanoclaw channels add telegram      connect a messenger (see `./nanoclaw.sh add telegram`)
+  nanoclaw pair                       make yourself the owner, from your phone
+  nanoclaw wire \"Our family\" --own   give a chat an agent that shares nothing
   nanoclaw status                     see what runs and what waits
   nanoclaw doctor                     find out what is wrong and how to fix it
 
@@ -71,15 +75,26 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// List, add, change and remove agents
+    #[command(flatten)]
+    Verb(Verb),
+    /// Connect accounts of yours on messaging platforms
     #[command(subcommand)]
-    Agents(AgentsCommand),
+    Channels(ChannelsCommand),
+    /// Make whoever sends a code to the bot its owner, or let them in
+    Pair(PairArgs),
     /// Keep credentials, sealed, outside all containers
     #[command(subcommand)]
     Vault(VaultCommand),
     /// Build the image that agents run in
     #[command(subcommand)]
     Image(ImageCommand),
+    /// Print a script that completes commands in a shell
+    #[command(after_help = "\
+Examples:
+  source <(nanoclaw completions bash)      for this shell; put it into ~/.bashrc to keep it
+  nanoclaw completions zsh > \"${fpath[1]}/_nanoclaw\"
+  nanoclaw completions fish > ~/.config/fish/completions/nanoclaw.fish")]
+    Completions { shell: Shell },
     /// Stop the host and remove this install's containers (see `nanoclaw.sh uninstall`)
     #[command(hide = true)]
     Uninstall,
@@ -125,68 +140,82 @@ pub(crate) struct ChatArgs {
 }
 
 #[derive(Debug, Subcommand)]
-pub(crate) enum AgentsCommand {
-    /// Show all agents
+pub(crate) enum ChannelsCommand {
+    /// Show accounts, and the channels that this program has
     List {
         /// As JSON
         #[arg(long)]
         json: bool,
     },
-    /// Add an agent, or bring a removed one back as it was
-    Add {
-        #[arg(value_parser = AgentName::parse)]
-        name: AgentName,
-        #[command(flatten)]
-        settings: AgentSettings,
-    },
-    /// Change an agent
+    /// Connect an account; asks for its token
     #[command(after_help = "\
+The token is asked for on the terminal and not shown, or read from the standard input. It is kept
+sealed in the vault, and no container ever sees it.
+
 Examples:
-  nanoclaw agents set andy --provider demo      no model
-  nanoclaw agents set andy --memory 4096 --cpus 1.5
-  nanoclaw agents set andy --model ''           back to the default")]
-    Set {
-        #[arg(value_parser = AgentName::parse)]
-        name: AgentName,
-        #[command(flatten)]
-        settings: AgentSettings,
+  nanoclaw channels add telegram
+  pass show telegram | nanoclaw channels add telegram
+  nanoclaw channels add telegram --url api=http://127.0.0.1:8081    a Bot API server of your own")]
+    Add {
+        channel: String,
+        /// What to call the account here
+        #[arg(long, value_name = "NAME", default_value = "main", value_parser = parse_account)]
+        name: String,
+        /// Where the platform is instead of its usual place
+        #[arg(long = "url", value_name = "NAME=URL", value_parser = parse_url)]
+        urls: Vec<(String, String)>,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
     },
-    /// Take an agent out of service; its files and memory stay
+    /// Disconnect an account and forget its token; chats and conversations stay
     Remove {
-        #[arg(value_parser = AgentName::parse)]
-        name: AgentName,
+        channel: String,
+        #[arg(long, value_name = "NAME", default_value = "main")]
+        name: String,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
     },
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq, clap::Args)]
-pub(crate) struct AgentSettings {
-    /// `claude`, `demo` (no model), or `auto`: claude once the vault holds a credential
-    #[arg(long, value_name = "PROVIDER", value_parser = parse_provider)]
-    pub(crate) provider: Option<ProviderChoice>,
-    /// The model's name; '' is the provider's default
-    #[arg(long, value_name = "MODEL")]
-    pub(crate) model: Option<String>,
-    /// The image to run in; '' is the one that this install built
-    #[arg(long, value_name = "IMAGE")]
-    pub(crate) image: Option<String>,
-    /// The memory limit of a container
-    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u32).range(64..))]
-    pub(crate) memory: Option<u32>,
-    /// The processor limit of a container, like 1.5
-    #[arg(long, value_name = "CPUS", value_parser = parse_cpus)]
-    pub(crate) cpus: Option<CpuMilli>,
-    /// How many processes a container may have
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(16..))]
-    pub(crate) pids: Option<u32>,
+/// What a code makes of whoever sends it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum PairRole {
+    /// Of this host: may do and decide everything
+    Owner,
+    /// In charge of an agent, or of all
+    Admin,
+    /// May talk to an agent
+    Member,
 }
 
-/// `None` is `auto`. A type of its own: clap takes a plain `Option` for "not given".
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct ProviderChoice(pub(crate) Option<Provider>);
-
-/// Thousandths of a processor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct CpuMilli(pub(crate) u32);
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  nanoclaw pair                            you, on your phone: prints a code to send to the bot
+  nanoclaw pair --role member --agent andy somebody else, who may then talk to andy
+  nanoclaw pair --no-wire                  makes you known, connects no chat")]
+pub(crate) struct PairArgs {
+    /// [default: owner while there is none, then member]
+    #[arg(long)]
+    pub(crate) role: Option<PairRole>,
+    /// The agent that the chat is connected to [default: the first one]
+    #[arg(long, value_name = "NAME", value_parser = AgentName::parse)]
+    pub(crate) agent: Option<AgentName>,
+    /// Do not connect the chat that the code is sent in
+    #[arg(long)]
+    pub(crate) no_wire: bool,
+    /// Name this channel in the instructions
+    #[arg(long, value_name = "CHANNEL")]
+    pub(crate) channel: Option<String>,
+    /// Print the code and do not wait for its use
+    #[arg(long)]
+    pub(crate) no_wait: bool,
+    /// As JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum VaultCommand {
@@ -236,25 +265,20 @@ pub(crate) struct ImageArgs {
     pub(crate) with_browser: Option<bool>,
 }
 
-fn parse_provider(text: &str) -> Result<ProviderChoice, String> {
-    match text {
-        "auto" => Ok(ProviderChoice(None)),
-        text => Provider::parse(text)
-            .map(|it| ProviderChoice(Some(it)))
-            .ok_or_else(|| "choose `claude`, `demo` or `auto`".to_owned()),
-    }
+/// Reads `api=http://127.0.0.1:8081`.
+fn parse_url(text: &str) -> Result<(String, String), String> {
+    let (name, url) = text.split_once('=').ok_or("write it as NAME=URL, like api=https://…")?;
+    // A socket's address is judged as that of a page: encrypted, or on this machine.
+    let as_page = url.replacen("ws", "http", usize::from(url.starts_with("ws")));
+    vault::BaseUrl::parse(&as_page).map_err(|err| err.to_string())?;
+    Ok((name.trim().to_owned(), url.trim().trim_end_matches('/').to_owned()))
 }
 
-/// Reads `2` or `1.5`, to thousandths.
-fn parse_cpus(text: &str) -> Result<CpuMilli, String> {
-    let wrong = || "write a number like `2` or `0.5`, at least 0.05".to_owned();
-    let (whole, part) = text.split_once('.').unwrap_or((text, ""));
-    let digits = |it: &str| it.bytes().all(|byte| byte.is_ascii_digit());
-    if whole.is_empty() || 4 < whole.len() || 3 < part.len() || !digits(whole) || !digits(part) {
-        return Err(wrong());
-    }
-    let milli: u32 = format!("{whole}{part:0<3}").parse().map_err(|_not_a_number| wrong())?;
-    if milli < 50 { Err(wrong()) } else { Ok(CpuMilli(milli)) }
+/// A name that is safe in a command line and in the vault.
+fn parse_account(text: &str) -> Result<String, String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    let fits = !text.is_empty() && text.len() <= 32 && text.chars().all(plain);
+    fits.then(|| text.to_owned()).ok_or_else(|| "take 1 to 32 letters, digits, `-`, `_`".to_owned())
 }
 
 #[cfg(test)]
@@ -269,14 +293,14 @@ mod tests {
     }
 
     #[test]
-    fn processors_are_read_to_thousandths() {
-        for (text, milli) in
-            [("2", 2000), ("1.5", 1500), ("0.05", 50), ("0.125", 125), ("1.", 1000)]
+    fn a_token_is_sent_encrypted_or_to_this_machine() {
+        for good in
+            ["api=https://bots.example/", "gateway=wss://x.example", "api=http://127.0.0.1:9"]
         {
-            assert_eq!(parse_cpus(text), Ok(CpuMilli(milli)), "{text}");
+            assert!(parse_url(good).is_ok(), "{good}");
         }
-        for text in ["", ".5", "-1", "1e3", "0", "0.01", "1.2345", "99999", "1,5"] {
-            assert!(parse_cpus(text).is_err(), "{text}");
+        for bad in ["https://x", "api=http://x.example", "gateway=ws://x.example", "api=ftp://x"] {
+            assert!(parse_url(bad).is_err(), "{bad}");
         }
     }
 }

@@ -1,27 +1,30 @@
 //! One file per command.
 
-mod agents;
+mod channels;
 mod chat;
 mod doctor;
 mod image;
 mod keep;
 mod logs;
+mod pair;
 mod run;
 mod start;
 mod status;
 mod stop;
 mod uninstall;
 mod vault;
+mod verb;
 
 use std::process::ExitCode;
 
+use clap::CommandFactory;
 use store::layout::Layout;
 
 pub(crate) use self::chat::{prompt, say};
 pub(crate) use self::start::{Started, start};
 pub(crate) use self::vault::add_model_credential;
-use crate::args::Command;
-use crate::setup;
+use crate::args::{Args, Command};
+use crate::{setup, term};
 
 /// Does what was asked; the code says how it went when that is no error.
 pub(crate) async fn perform(command: Command, layout: &Layout) -> anyhow::Result<ExitCode> {
@@ -36,12 +39,22 @@ pub(crate) async fn perform(command: Command, layout: &Layout) -> anyhow::Result
         Command::Restart => restart(layout).await,
         Command::Chat(args) => Box::pin(chat::perform(args, layout)).await,
         Command::Logs { follow, lines } => logs::perform(follow, lines, layout).await,
-        Command::Agents(command) => agents::perform(command, layout).await,
+        Command::Verb(verb) => verb::perform(&verb, layout).await,
+        Command::Channels(command) => channels::perform(command, layout).await,
+        Command::Pair(args) => return pair::perform(args, layout).await,
+        Command::Completions { shell } => completions(shell),
         Command::Vault(command) => vault::perform(command, layout).await,
         Command::Image(command) => image::perform(command, layout).await,
         Command::Uninstall => uninstall::perform(layout).await,
     };
     done.map(|()| ExitCode::SUCCESS)
+}
+
+fn completions(shell: clap_complete::Shell) -> anyhow::Result<()> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Args::command(), "nanoclaw", &mut script);
+    term::out_piece(&String::from_utf8(script)?);
+    Ok(())
 }
 
 async fn restart(layout: &Layout) -> anyhow::Result<()> {

@@ -12,6 +12,7 @@ mod error;
 mod home;
 mod image;
 mod install;
+mod linked;
 mod lock;
 mod logfile;
 mod rows;

@@ -2,13 +2,16 @@
 
 use std::sync::Arc;
 
+use actors::host::Credentials;
 use anyhow::Context;
 use async_trait::async_trait;
+use channel::SecretString;
 use domain::SessionId;
 use domain::time::{Clock, SystemClock};
 use store::layout::Layout;
 use store::{CentralStore, Db, NoGate};
 use vault::keyfile::open_or_create;
+use vault::platform::Holder;
 use vault::{Cause, SealedRow, SecretRows, Vault};
 
 use crate::error::Hint;
@@ -58,6 +61,24 @@ impl SecretRows for CentralRows {
         let (session, now) = (session.to_string(), self.clock.now());
         let counted = move |db: &mut CentralStore| db.count_refusal(&session, why, now);
         Ok(self.db.write("a refusal", counted).await?)
+    }
+}
+
+/// Tokens of accounts, for the adapters.
+#[derive(Debug)]
+pub(crate) struct Tokens {
+    pub(crate) vault: Arc<Vault>,
+    pub(crate) central: Db<CentralStore>,
+}
+
+#[async_trait]
+impl Credentials for Tokens {
+    async fn of_account(&self, channel: &str, name: &str) -> Result<Option<SecretString>, Cause> {
+        let accounts = self.central.read(|db| db.accounts()).await?;
+        let known = accounts.into_iter().find(|it| it.channel == channel && it.name == name);
+        // A token is good for the addresses that it was given for, and for no others.
+        let urls = known.map(|it| it.urls).unwrap_or_default();
+        Ok(self.vault.token(Holder { channel, account: name, urls: &urls }).await?)
     }
 }
 

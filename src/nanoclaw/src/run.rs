@@ -20,6 +20,7 @@ use tokio::time::timeout;
 use tracing::{info, warn};
 
 use crate::error::fail;
+use crate::rows::Tokens;
 
 /// What one agent at work takes, for the cap on containers: Claude Code has about 140 MiB to itself
 /// and what it runs wants some too.
@@ -44,12 +45,7 @@ pub(crate) async fn run(layout: &Layout) -> anyhow::Result<()> {
     let _lock = crate::lock::take(layout)?;
     let host = Arc::new(wire(layout).await?);
     let asked = Arc::new(AtomicBool::new(false));
-    let args = RootArgs {
-        host,
-        registrations: channel::registrations(),
-        admin: true,
-        asked_to_stop: Arc::clone(&asked),
-    };
+    let args = RootArgs { host, admin: true, asked_to_stop: Arc::clone(&asked) };
     let (root, mut ended) =
         Actor::spawn(None, RootSupervisor, args).await.context("the tree did not start")?;
     info!(version = env!("CARGO_PKG_VERSION"), pid = std::process::id(), "ready");
@@ -76,15 +72,20 @@ async fn wire(layout: &Layout) -> anyhow::Result<Host> {
     let journal = journal(&sandbox).await;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let path = layout.central();
+    let central = Db::new(Arc::new(NoGate), move || CentralStore::open(&path));
+    let vault = Arc::new(crate::rows::vault(layout)?);
+    let tokens = Tokens { vault: Arc::clone(&vault), central: central.clone() };
     Ok(Host {
         layout: layout.clone(),
         started_at: clock.now(),
         clock,
-        central: Db::new(Arc::new(NoGate), move || CentralStore::open(&path)),
+        central,
         gate: Arc::new(NoGate),
         journal,
         sandbox: Arc::new(sandbox),
-        egress: Arc::new(crate::rows::vault(layout)?),
+        egress: vault,
+        registrations: channel::registrations(),
+        credentials: Arc::new(tokens),
         places: Places::new(containers_max(
             std::fs::read_to_string("/proc/meminfo").ok().as_deref(),
         )),

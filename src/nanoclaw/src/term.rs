@@ -2,6 +2,8 @@
 
 use std::io::{self, IsTerminal, Write};
 
+pub(crate) use verbs::table;
+
 use crate::error::{hint_of, lines};
 
 /// One line of a result.
@@ -54,35 +56,10 @@ pub(crate) fn json(value: &impl serde::Serialize) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Rows in columns as wide as their widest cell, the last one open.
-pub(crate) fn table(rows: &[Vec<String>]) -> String {
-    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let cells = |at: usize| rows.iter().filter_map(move |row| row.get(at));
-    let width = |at: usize| cells(at).map(|it| it.chars().count()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..columns).map(width).collect();
-    let line = |row: &Vec<String>| {
-        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
-        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
-    };
-    rows.iter().map(line).collect::<Vec<_>>().join("\n")
-}
-
 /// Asks a question that is answered with yes or no; an empty answer is no.
 pub(crate) fn confirm(question: &str) -> bool {
     note_piece(&format!("{question} [y/N] "));
     let mut answer = String::new();
     let read = io::stdin().read_line(&mut answer);
     read.is_ok() && matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn columns_line_up() {
-        let rows = [["a", "long one", "x"], ["bbb", "c", ""]];
-        let rows = rows.map(|row| row.map(str::to_owned).to_vec());
-        assert_eq!(table(&rows), "a    long one  x\nbbb  c");
-    }
 }

@@ -1,35 +1,52 @@
-//! The central database: agent groups, chats, wirings, sessions, cursors, secrets.
+//! The central database: agent groups, people, chats, wirings, sessions, cursors, secrets.
 //!
-//! One schema, written by the host and, while no host runs, by the command line.
+//! One schema, written by the host and by the command line. Each method is one transaction, so both
+//! may be at it at the same time.
 
+mod accounts;
 mod agents;
+mod chats;
+mod destinations;
+mod dropped;
+mod held;
+mod pairing;
+mod people;
+mod questions;
+mod roles;
+mod said;
 mod secrets;
+mod sessions;
+mod wirings;
 
 use std::path::Path;
 use std::sync::LazyLock;
 
+use domain::AgentName;
 use domain::message::Address;
-use domain::time::Timestamp;
-use domain::{AgentName, SessionId};
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::types::Type;
+use rusqlite::{Connection, OptionalExtension, Params, Row, Transaction, TransactionBehavior};
 use rusqlite_migration::{M, Migrations};
 
+pub use self::accounts::AccountRow;
+pub use self::chats::{ChatRow, Moved};
+pub use self::destinations::DestinationRow;
+pub use self::dropped::DroppedRow;
+pub use self::pairing::{NewPairing, Paired, PairingId, PairingRole, PairingRow, PairingUse};
+pub use self::people::{Linked, PersonRow, Removed, Unlinked};
+pub use self::questions::{CardRow, Put, Question, QuestionKind, QuestionRow, QuestionState};
+pub use self::roles::{ApproverRow, DenialRow, MemberRow, Revoked, RoleRow};
 pub use self::secrets::SealedRow;
+pub use self::sessions::SessionRow;
+pub use self::wirings::{Wired, Wiring};
 use crate::StoreError;
 use crate::open::{Journal, open};
 
 static MIGRATIONS: LazyLock<Migrations<'_>> = LazyLock::new(|| {
-    Migrations::new(vec![M::up(include_str!("../../../migrations/central/0001_start.sql"))])
+    Migrations::new(vec![
+        M::up(include_str!("../../../migrations/central/0001_start.sql")),
+        M::up(include_str!("../../../migrations/central/0002_people.sql")).foreign_key_check(),
+    ])
 });
-
-/// One session and whom it connects.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SessionRow {
-    pub id: SessionId,
-    pub agent: AgentName,
-    /// The chat; a session has no thread of its own yet.
-    pub chat: Address,
-}
 
 #[derive(Debug)]
 pub struct CentralStore {
@@ -98,148 +115,111 @@ impl CentralStore {
             .map_err(StoreError::query("store a cursor"))
     }
 
-    /// The agents that a chat is wired to, by name.
-    pub fn wired(&self, chat: &Address) -> Result<Vec<AgentName>, StoreError> {
-        let read = || -> rusqlite::Result<Vec<AgentName>> {
-            self.conn
-                .prepare_cached(
-                    "SELECT w.agent_group FROM wiring w
-                     JOIN messaging_group m ON m.id = w.messaging_group
-                     JOIN agent_group a ON a.name = w.agent_group AND a.removed_at IS NULL
-                     WHERE m.channel = ?1 AND m.account = ?2 AND m.chat = ?3
-                     ORDER BY w.agent_group",
-                )?
-                .query_map([&chat.channel, &chat.account, &chat.chat], |row| agent_name(row, 0))?
-                .collect()
-        };
-        read().map_err(StoreError::query("read the wirings of a chat"))
-    }
-
-    /// Wires a chat to an agent; doing it again changes nothing.
-    pub fn wire(
-        &mut self,
-        chat: &Address,
-        agent: &AgentName,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        let mut write = || -> rusqlite::Result<()> {
-            let tx = self.conn.transaction()?;
-            tx.execute(
-                "INSERT INTO messaging_group (channel, account, chat, created_at)
-                 VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",
-                params![chat.channel, chat.account, chat.chat, now.0],
-            )?;
-            tx.execute(
-                "INSERT INTO wiring
-                 SELECT id, ?4, ?5 FROM messaging_group
-                 WHERE channel = ?1 AND account = ?2 AND chat = ?3
-                 ON CONFLICT DO NOTHING",
-                params![chat.channel, chat.account, chat.chat, agent.as_str(), now.0],
-            )?;
-            tx.commit()
-        };
-        write().map_err(StoreError::query("wire a chat"))
-    }
-
-    /// The session of an agent in a wired chat, if it exists already.
-    pub fn find_session(
-        &self,
-        chat: &Address,
-        agent: &AgentName,
-    ) -> Result<Option<SessionId>, StoreError> {
-        self.conn
-            .prepare_cached(
-                "SELECT s.id FROM session s JOIN messaging_group m ON m.id = s.messaging_group
-                 WHERE m.channel = ?1 AND m.account = ?2 AND m.chat = ?3 AND s.agent_group = ?4",
-            )
-            .and_then(|mut it| {
-                let key = [&chat.channel, &chat.account, &chat.chat, agent.as_str()];
-                it.query_row(key, |row| row.get(0).map(SessionId)).optional()
-            })
-            .map_err(StoreError::query("find a session"))
-    }
-
-    /// Creates the session of an agent in a wired chat; unique, so that a race makes one.
-    pub fn create_session(
-        &mut self,
-        chat: &Address,
-        agent: &AgentName,
-        now: Timestamp,
-    ) -> Result<SessionId, StoreError> {
-        self.conn
-            .execute(
-                "INSERT INTO session (agent_group, messaging_group, created_at)
-                 SELECT ?4, id, ?5 FROM messaging_group
-                 WHERE channel = ?1 AND account = ?2 AND chat = ?3
-                 ON CONFLICT DO NOTHING",
-                params![chat.channel, chat.account, chat.chat, agent.as_str(), now.0],
-            )
-            .map_err(StoreError::query("create a session"))?;
-        self.find_session(chat, agent)?.ok_or_else(|| {
-            StoreError::query("create a session")(rusqlite::Error::QueryReturnedNoRows)
-        })
-    }
-
-    pub fn session(&self, id: SessionId) -> Result<Option<SessionRow>, StoreError> {
-        self.conn
-            .prepare_cached(&format!("{SESSIONS} WHERE s.id = ?1"))
-            .and_then(|mut it| it.query_row([id.0], session_row).optional())
-            .map_err(StoreError::query("read a session"))
-    }
-
-    pub fn set_awake(&self, id: SessionId, awake: bool) -> Result<(), StoreError> {
-        self.conn
-            .prepare_cached("UPDATE session SET awake = ?2 WHERE id = ?1")
-            .and_then(|mut it| it.execute(params![id.0, awake]))
-            .map(drop)
-            .map_err(StoreError::query("wake a session"))
-    }
-
-    /// Sessions that may have something to do. Costs what it finds, not what there is.
-    pub fn awake(&self) -> Result<Vec<SessionRow>, StoreError> {
-        self.session_rows("WHERE s.awake = 1")
-    }
-
-    pub fn session_count(&self) -> Result<u64, StoreError> {
-        self.conn
-            .query_row("SELECT count(*) FROM session", [], |row| row.get(0))
-            .map_err(StoreError::query("count the sessions"))
-    }
-
-    pub fn sessions(&self) -> Result<Vec<SessionRow>, StoreError> {
-        self.session_rows("")
-    }
-
-    fn session_rows(&self, filter: &str) -> Result<Vec<SessionRow>, StoreError> {
-        let read = || -> rusqlite::Result<Vec<SessionRow>> {
-            self.conn
-                .prepare_cached(&format!("{SESSIONS} {filter} ORDER BY s.id"))?
-                .query_map([], session_row)?
-                .collect()
-        };
-        read().map_err(StoreError::query("list the sessions"))
-    }
-
     /// SQLite's own check of the whole file; one line per problem, none when it is sound.
     pub fn integrity(&self) -> Result<Vec<String>, StoreError> {
         crate::session::integrity(&self.conn)
     }
+
+    /// Every row of a query.
+    fn list<T>(
+        &self,
+        op: &'static str,
+        sql: &str,
+        params: impl Params,
+        map: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>, StoreError> {
+        list(&self.conn, sql, params, map).map_err(StoreError::query(op))
+    }
+
+    /// The row of a query, if there is one.
+    fn one<T>(
+        &self,
+        op: &'static str,
+        sql: &str,
+        params: impl Params,
+        map: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Option<T>, StoreError> {
+        one(&self.conn, sql, params, map).map_err(StoreError::query(op))
+    }
+
+    /// One statement; how many rows it changed.
+    fn run(&self, op: &'static str, sql: &str, params: impl Params) -> Result<usize, StoreError> {
+        self.conn
+            .prepare_cached(sql)
+            .and_then(|mut it| it.execute(params))
+            .map_err(StoreError::query(op))
+    }
+
+    /// Several statements that hold together. Takes the lock at once, so that what is read first
+    /// still holds when something is written.
+    fn change<T>(
+        &mut self,
+        op: &'static str,
+        f: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
+        let run = |conn: &mut Connection| {
+            let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let out = f(&tx)?;
+            tx.commit()?;
+            Ok(out)
+        };
+        run(&mut self.conn).map_err(StoreError::query(op))
+    }
 }
 
-const SESSIONS: &str = "SELECT s.id, s.agent_group, m.channel, m.account, m.chat
-     FROM session s JOIN messaging_group m ON m.id = s.messaging_group";
+fn list<T>(
+    conn: &Connection,
+    sql: &str,
+    params: impl Params,
+    map: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+) -> rusqlite::Result<Vec<T>> {
+    conn.prepare_cached(sql)?.query_map(params, map)?.collect()
+}
 
-fn session_row(row: &Row<'_>) -> rusqlite::Result<SessionRow> {
-    let chat =
-        Address { channel: row.get(2)?, account: row.get(3)?, chat: row.get(4)?, thread: None };
-    Ok(SessionRow { id: SessionId(row.get(0)?), agent: agent_name(row, 1)?, chat })
+fn one<T>(
+    conn: &Connection,
+    sql: &str,
+    params: impl Params,
+    map: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
+) -> rusqlite::Result<Option<T>> {
+    conn.prepare_cached(sql)?.query_row(params, map).optional()
+}
+
+/// Reads a word that the column's check allows.
+fn word<T>(
+    row: &Row<'_>,
+    index: usize,
+    parse: impl FnOnce(&str) -> Option<T>,
+) -> rusqlite::Result<T> {
+    let text: String = row.get(index)?;
+    parse(&text).ok_or_else(|| strange(index, format!("`{text}` is none of the known words")))
 }
 
 fn agent_name(row: &Row<'_>, index: usize) -> rusqlite::Result<AgentName> {
     let text: String = row.get(index)?;
-    AgentName::parse(&text).map_err(|err| {
-        rusqlite::Error::FromSqlConversionFailure(index, rusqlite::types::Type::Text, Box::new(err))
+    AgentName::parse(&text).map_err(|err| strange(index, err))
+}
+
+fn agent_name_or_none(row: &Row<'_>, index: usize) -> rusqlite::Result<Option<AgentName>> {
+    let text: Option<String> = row.get(index)?;
+    text.map(|it| AgentName::parse(&it).map_err(|err| strange(index, err))).transpose()
+}
+
+/// Channel, account and chat, in this order from a column on.
+fn address(row: &Row<'_>, from: usize) -> rusqlite::Result<Address> {
+    Ok(Address {
+        channel: row.get(from)?,
+        account: row.get(from + 1)?,
+        chat: row.get(from + 2)?,
+        thread: None,
     })
+}
+
+fn strange(
+    index: usize,
+    err: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(index, Type::Text, err.into())
 }
 
 #[cfg(test)]

@@ -1,44 +1,47 @@
 //! The inbound database: what a session was told, and what became of it. The host is its writer.
 
-mod deliveries;
+mod absorb;
+mod files;
+mod halt;
 mod launches;
+mod parts;
+mod requests;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
-use domain::delivery::PartKey;
-use domain::message::{Claim, Incoming, Outbound, Outcome};
+use domain::message::{Admitted, InboundKind, Outcome};
 use domain::session::{FailReason, Waiting};
-use domain::split::split;
 use domain::time::Timestamp;
-use domain::{Incarnation, MessageSeq, OutSeq, notice};
-use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
+use domain::{Incarnation, MessageSeq, notice};
+use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 use rusqlite_migration::{M, Migrations};
 
-pub use self::deliveries::{ClaimedPart, PartKind};
+pub(crate) use self::absorb::Copied;
+pub use self::absorb::{Absorbed, Surroundings};
+pub use self::files::{Fetched, PendingFile};
+pub use self::requests::{Asked, Request};
 use crate::StoreError;
 use crate::open::{Journal, open};
-use crate::outbound::News;
+use crate::outbox::PartKind;
 
 static MIGRATIONS: LazyLock<Migrations<'_>> = LazyLock::new(|| {
-    Migrations::new(vec![M::up(include_str!("../../../migrations/inbound/0001_start.sql"))])
+    Migrations::new(vec![
+        M::up(include_str!("../../../migrations/inbound/0001_start.sql")),
+        M::up(include_str!("../../../migrations/inbound/0002_groups.sql")),
+    ])
 });
-
-/// What was taken over from the runner in one commit.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Absorbed {
-    /// Messages that reached their end.
-    pub ended: Vec<(MessageSeq, Outcome)>,
-}
 
 #[derive(Debug)]
 pub struct InboundStore {
     conn: Connection,
+    /// The session's own folder, below which files to send are kept.
+    root: PathBuf,
 }
 
 impl InboundStore {
-    pub(crate) fn open(path: &Path, journal: Journal) -> Result<Self, StoreError> {
-        Ok(Self { conn: open(path, journal, &MIGRATIONS)? })
+    pub(crate) fn open(path: &Path, root: PathBuf, journal: Journal) -> Result<Self, StoreError> {
+        Ok(Self { conn: open(path, journal, &MIGRATIONS)?, root })
     }
 
     pub(crate) fn connection(&self) -> &Connection {
@@ -50,29 +53,11 @@ impl InboundStore {
     ///
     /// # Errors
     /// When the database fails; then none is stored. So for every method below.
-    pub fn insert(&mut self, messages: &[Incoming], now: Timestamp) -> Result<usize, StoreError> {
+    pub fn insert(&mut self, messages: &[Admitted], now: Timestamp) -> Result<usize, StoreError> {
         self.commit("a message", |tx| {
-            let mut insert = tx.prepare_cached(
-                "INSERT INTO messages_in (seq, channel, account, chat, thread, platform_id,
-                     sender_id, sender_name, text, received_at, not_before)
-                 VALUES ((SELECT coalesce(max(seq), 0) + 2 FROM messages_in),
-                     ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9)
-                 ON CONFLICT DO NOTHING",
-            )?;
             let mut stored = 0;
             for it in messages {
-                let from = &it.from;
-                stored += insert.execute(params![
-                    from.channel,
-                    from.account,
-                    from.chat,
-                    from.thread,
-                    it.platform_id,
-                    it.sender_id,
-                    it.sender_name,
-                    it.text,
-                    now.0
-                ])?;
+                stored += usize::from(insert(tx, it, now)?.is_some());
             }
             Ok(stored)
         })
@@ -84,8 +69,10 @@ impl InboundStore {
         let read = || -> rusqlite::Result<Vec<(Waiting, Incarnation)>> {
             self.conn
                 .prepare_cached(
-                    "SELECT seq, received_at, not_before, tries, told, released FROM messages_in
-                     WHERE outcome IS NULL ORDER BY seq LIMIT 100",
+                    "SELECT seq, received_at, not_before, tries, told, released, status, channel,
+                            EXISTS (SELECT 1 FROM files_in f
+                                    WHERE f.state = 'pending' AND f.message <= m.seq)
+                     FROM messages_in m WHERE outcome IS NULL ORDER BY seq LIMIT 100",
                 )?
                 .query_map([], |row| {
                     let waiting = Waiting {
@@ -95,31 +82,15 @@ impl InboundStore {
                         tries: row.get(3)?,
                         claim: None,
                         told: row.get(4)?,
+                        status: row.get(6)?,
+                        channel: row.get(7)?,
+                        fetching: row.get(8)?,
                     };
                     Ok((waiting, Incarnation(row.get(5)?)))
                 })?
                 .collect()
         };
         read().map_err(StoreError::query("read the waiting messages"))
-    }
-
-    /// See [`crate::SessionStore::absorb`].
-    pub(crate) fn absorb(
-        &mut self,
-        news: &News,
-        part_chars_max: usize,
-        now: Timestamp,
-    ) -> Result<Absorbed, StoreError> {
-        self.commit("a reply", |tx| {
-            for (message, kind) in &news.messages {
-                add_parts(tx, message, *kind, part_chars_max, now)?;
-            }
-            let mut absorbed = Absorbed::default();
-            for claim in &news.finished {
-                absorbed.ended.extend(end(tx, claim, now)?);
-            }
-            Ok(absorbed)
-        })
     }
 
     /// Takes a message out of the hands of `by`, which is gone.
@@ -158,13 +129,8 @@ impl InboundStore {
                 params![message.0, reason, now.0],
             )?;
             if changed == 1 {
-                deliveries::add_notice(
-                    tx,
-                    "failed",
-                    message,
-                    &notice::given_up(why, last_words),
-                    now,
-                )?;
+                let text = notice::given_up(why, last_words);
+                parts::add_notice(tx, "failed", message, PartKind::Notice, &text, now)?;
             }
             Ok(())
         })
@@ -175,7 +141,8 @@ impl InboundStore {
         self.commit("a notice", |tx| {
             let sql = "UPDATE messages_in SET told = 1 WHERE seq = ?1 AND told = 0";
             if tx.execute(sql, [message.0])? == 1 {
-                deliveries::add_notice(tx, "waits", message, notice::WAITS, now)?;
+                // A message that has to wait is not at its end.
+                parts::add_notice(tx, "waits", message, PartKind::Interim, notice::WAITS, now)?;
             }
             Ok(())
         })
@@ -210,72 +177,46 @@ impl InboundStore {
     }
 }
 
-fn add_parts(
+/// Stores one message; `None` when it is there already.
+fn insert(
     tx: &Transaction<'_>,
-    message: &Outbound,
-    kind: PartKind,
-    part_chars_max: usize,
+    admitted: &Admitted,
     now: Timestamp,
-) -> rusqlite::Result<()> {
-    // The runner names the message that it answers; where the answer goes is looked up here, so
-    // that a forged number reaches no chat that is not this session's.
-    let cause = tx
-        .prepare_cached("SELECT seq FROM messages_in WHERE seq <= ?1 ORDER BY seq DESC LIMIT 1")?
-        .query_row([message.in_reply_to.0], |row| row.get(0).map(MessageSeq))
-        .optional()?;
-    let Some(cause) = cause else {
-        tracing::warn!(seq = message.seq.0, "the agent wrote to nobody; dropped");
-        return Ok(());
-    };
-    let texts = split(&message.text, part_chars_max);
-    let last = texts.len() - 1;
-    for (index, text) in texts.iter().enumerate() {
-        let key = PartKey(format!("o{}.{index}", message.seq));
-        // Only the last part says that the message is complete.
-        let kind = if index == last { kind } else { PartKind::Interim };
-        deliveries::add(
-            tx,
-            &deliveries::NewPart { key, out_seq: Some(message.seq), cause, kind, text },
-            now,
-        )?;
-    }
-    Ok(())
-}
-
-fn end(
-    tx: &Transaction<'_>,
-    claim: &Claim,
-    now: Timestamp,
-) -> rusqlite::Result<Option<(MessageSeq, Outcome)>> {
-    let Some((outcome, reason)) = &claim.outcome else {
-        return Ok(None);
-    };
-    let changed = tx
+) -> rusqlite::Result<Option<MessageSeq>> {
+    let it = &admitted.message;
+    let overheard = admitted.kind == InboundKind::Context;
+    let stored = tx
         .prepare_cached(
-            "UPDATE messages_in SET outcome = ?2, reason = ?3, ended_at = ?4, reply = ?5
-             WHERE seq = ?1 AND outcome IS NULL",
+            "INSERT INTO messages_in (seq, channel, account, chat, thread, platform_id, sender_id,
+                 sender_name, text, received_at, not_before, kind, is_group, chat_title,
+                 quote_sender, quote_text, sent_at, outcome, reason, ended_at)
+             VALUES ((SELECT coalesce(max(seq), 0) + 2 FROM messages_in),
+                 ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9, ?10, ?11, ?12, ?13, ?14, ?15,
+                 iif(?16, 'silent', NULL), iif(?16, 'overheard', NULL), iif(?16, ?9, NULL))
+             ON CONFLICT DO NOTHING",
         )?
         .execute(params![
-            claim.message.0,
-            outcome.as_str(),
-            reason,
+            it.from.channel,
+            it.from.account,
+            it.from.chat,
+            it.from.thread,
+            it.platform_id,
+            format!("{}:{}", it.from.channel, it.sender.id),
+            it.sender.name,
+            it.text,
             now.0,
-            claim.reply.map(|it| it.0)
+            admitted.kind.as_str(),
+            it.chat.is_group,
+            it.chat.title,
+            it.quote.as_ref().map(|it| &it.sender),
+            it.quote.as_ref().map(|it| &it.text),
+            it.sent_at.map(|it| it.0),
+            overheard
         ])?;
-    if changed == 0 {
+    if stored == 0 {
         return Ok(None);
     }
-    tx.prepare_cached("UPDATE launches SET answered = answered + 1 WHERE incarnation = ?1")?
-        .execute([claim.incarnation.0])?;
-    Ok(Some((claim.message, *outcome)))
-}
-
-impl InboundStore {
-    /// The last message of the runner that was taken over; 0 when there is none.
-    pub(crate) fn last_out_seq(&self) -> Result<OutSeq, StoreError> {
-        self.conn
-            .prepare_cached("SELECT coalesce(max(out_seq), 0) FROM deliveries")
-            .and_then(|mut it| it.query_row([], |row| row.get(0).map(OutSeq)))
-            .map_err(StoreError::query("read the last reply"))
-    }
+    let seq = MessageSeq(tx.last_insert_rowid());
+    files::insert(tx, seq, &it.files)?;
+    Ok(Some(seq))
 }

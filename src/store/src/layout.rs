@@ -7,7 +7,7 @@
 //! <home>/logs/              what host and setup wrote
 //! <home>/cache/             downloads that can be had again
 //! <home>/agents/<name>/     workspace and memory of an agent group
-//! <home>/sessions/<id>/     in/ out/ home/ link/ of a session
+//! <home>/sessions/<id>/     in/ out/ home/ link/ sending/ of a session
 //! ```
 
 use std::path::{Path, PathBuf};
@@ -117,6 +117,23 @@ impl SessionLayout {
         self.outbound_dir().join(OUTBOUND)
     }
 
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Files that came with messages; within [`Self::inbound_dir`].
+    #[must_use]
+    pub fn files_in(&self) -> PathBuf {
+        self.inbound_dir().join(FILES)
+    }
+
+    /// Copies of files that are being sent; only the host writes there.
+    #[must_use]
+    pub fn sending(&self) -> PathBuf {
+        self.root.join("sending")
+    }
+
     /// What the agent's CLI keeps.
     #[must_use]
     pub fn home(&self) -> PathBuf {
@@ -139,3 +156,4 @@ impl SessionLayout {
 /// File names within a session's folders; the runner knows the folders by their mounts.
 pub const INBOUND: &str = "inbound.db";
 pub const OUTBOUND: &str = "outbound.db";
+pub const FILES: &str = "files";

@@ -10,15 +10,16 @@ use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
+use std::time::Duration;
 
-use domain::message::{Claim, Outbound, Outcome};
+use domain::message::{Claim, Form, Outbound, Outcome};
 use domain::{Incarnation, MessageSeq, OutSeq};
 use rusqlite::limits::Limit;
 use rusqlite::{Connection, ErrorCode, Row};
 
 use crate::StoreError;
-use crate::inbound::PartKind;
 use crate::open::open_read_only;
+use crate::outbox::PartKind;
 
 /// Messages taken over in one commit; the rest follow in the next.
 const MESSAGES_MAX: i64 = 64;
@@ -26,8 +27,10 @@ const MESSAGES_MAX: i64 = 64;
 const TEXT_BYTES_MAX: i32 = 4 * 1024 * 1024;
 /// `read and write version` 1: a rollback journal (<https://sqlite.org/fileformat.html>, 1.3.3).
 const ROLLBACK_MODE: [u8; 2] = [1, 1];
-/// What this program knows of the schema.
-const VERSION_MAX: i64 = 1;
+/// What this program knows of the schema. A session that sleeps may still have the first one.
+const VERSION_MAX: i64 = 2;
+/// Options of a question that are read; more are an error of the agent's.
+const OPTIONS_MAX: usize = 20;
 /// `O_NOFOLLOW` and `O_NONBLOCK`: neither a link nor a pipe may stand in for the file.
 const OPEN_FLAGS: i32 = 0o400_000 | 0o4_000;
 
@@ -49,11 +52,12 @@ impl News {
 pub(crate) struct OutboundReader {
     path: PathBuf,
     conn: Option<Connection>,
+    version: i64,
 }
 
 impl OutboundReader {
     pub(crate) fn new(path: PathBuf) -> Self {
-        Self { path, conn: None }
+        Self { path, conn: None, version: 0 }
     }
 
     /// Messages after `after`, and claims on messages from `waiting_from` on. A file that does not
@@ -64,11 +68,13 @@ impl OutboundReader {
         waiting_from: Option<MessageSeq>,
     ) -> Result<News, StoreError> {
         let path = self.path.clone();
-        let Some(conn) = self.open()? else {
+        self.open()?;
+        let version = self.version;
+        let Some(conn) = &self.conn else {
             return Ok(News::default());
         };
         let read = || -> rusqlite::Result<News> {
-            let mut news = News { messages: messages(conn, after)?, ..News::default() };
+            let mut news = News { messages: messages(conn, version, after)?, ..News::default() };
             if let Some(from) = waiting_from {
                 let claims = claims(conn, from)?;
                 (news.finished, news.open_claims) =
@@ -104,7 +110,7 @@ impl OutboundReader {
                 .map_err(|err| classify(err).at(&self.path))?;
             match version {
                 0 => return Ok(None),
-                1..=VERSION_MAX => self.conn = Some(conn),
+                1..=VERSION_MAX => (self.conn, self.version) = (Some(conn), version),
                 _ => return Err(StoreError::Newer { path: self.path.clone() }),
             }
         }
@@ -149,20 +155,53 @@ fn classify(err: rusqlite::Error) -> StoreError {
     StoreError::query("read the outbound database")(err)
 }
 
-fn messages(conn: &Connection, after: OutSeq) -> rusqlite::Result<Vec<(Outbound, PartKind)>> {
-    conn.prepare_cached(
-        "SELECT seq, in_reply_to, text, kind FROM messages_out WHERE seq > ?1 ORDER BY seq LIMIT ?2",
-    )?
+fn messages(
+    conn: &Connection,
+    version: i64,
+    after: OutSeq,
+) -> rusqlite::Result<Vec<(Outbound, PartKind)>> {
+    let columns = if version == 1 {
+        "'text', NULL, NULL, NULL, NULL, NULL"
+    } else {
+        "form, destination, target, file, options, timeout_ms"
+    };
+    conn.prepare_cached(&format!(
+        "SELECT seq, in_reply_to, text, kind, {columns} FROM messages_out
+         WHERE seq > ?1 ORDER BY seq LIMIT ?2"
+    ))?
     .query_map([after.0, MESSAGES_MAX], |row| {
         let kind: String = row.get(3)?;
         let message = Outbound {
             seq: OutSeq(row.get(0)?),
             in_reply_to: MessageSeq(row.get(1)?),
             text: row.get(2)?,
+            form: form(row)?,
+            destination: row.get(5)?,
         };
         Ok((message, PartKind::parse(&kind).unwrap_or(PartKind::Interim)))
     })?
     .collect()
+}
+
+fn form(row: &Row<'_>) -> rusqlite::Result<Form> {
+    let form: String = row.get(4)?;
+    let target = || row.get::<_, Option<i64>>(6).map(Option::unwrap_or_default);
+    Ok(match form.as_str() {
+        "file" => Form::File(row.get::<_, Option<String>>(7)?.unwrap_or_default()),
+        "edit" => Form::Edit(target()?),
+        "reaction" => Form::Reaction(target()?),
+        "admin" => Form::Admin,
+        "question" => {
+            let options: Option<String> = row.get(8)?;
+            let mut options: Vec<String> =
+                options.and_then(|it| serde_json::from_str(&it).ok()).unwrap_or_default();
+            options.truncate(OPTIONS_MAX);
+            let timeout: Option<i64> = row.get(9)?;
+            let timeout = u64::try_from(timeout.unwrap_or(0)).unwrap_or(0);
+            Form::Question { options, timeout: Duration::from_millis(timeout) }
+        }
+        _ => Form::Text,
+    })
 }
 
 fn claims(conn: &Connection, from: MessageSeq) -> rusqlite::Result<Vec<Claim>> {

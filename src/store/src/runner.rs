@@ -3,23 +3,30 @@
 //! Every method that writes is one commit. Opening for writing also rolls back what a predecessor
 //! left in mid-transaction.
 
+mod inbox;
+mod outgoing;
+
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
-use domain::message::{Inbound, Outcome, take_up};
-use domain::session::BACKOFF_MAX;
+use domain::message::Outcome;
 use domain::time::Timestamp;
-use domain::{Incarnation, MessageSeq, OutSeq};
+use domain::{Incarnation, MessageSeq};
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 use rusqlite_migration::{M, Migrations};
 
-use crate::inbound::PartKind;
+pub use self::inbox::{Answer, Destination};
+pub use self::outgoing::NewMessage;
 use crate::layout::{INBOUND, OUTBOUND};
 use crate::open::{Journal, open, open_read_only};
+use crate::outbox::PartKind;
 use crate::{Db, StoreError};
 
 static MIGRATIONS: LazyLock<Migrations<'_>> = LazyLock::new(|| {
-    Migrations::new(vec![M::up(include_str!("../../../migrations/outbound/0001_start.sql"))])
+    Migrations::new(vec![
+        M::up(include_str!("../../../migrations/outbound/0001_start.sql")),
+        M::up(include_str!("../../../migrations/outbound/0002_forms.sql")),
+    ])
 });
 
 /// How a turn ended for the messages that it covered.
@@ -35,6 +42,7 @@ pub struct TurnEnd {
 #[derive(Debug)]
 pub struct RunnerStore {
     inbound: PathBuf,
+    outbound_dir: PathBuf,
     /// Opened again after an error: the host may just be recovering the file.
     inbound_conn: Option<Connection>,
     conn: Connection,
@@ -59,7 +67,8 @@ impl RunnerStore {
     ) -> Result<Self, StoreError> {
         // Not a write-ahead log: see `outbound`.
         let conn = open(&outbound_dir.join(OUTBOUND), Journal::Rollback, &MIGRATIONS)?;
-        Ok(Self { inbound: inbound_dir.join(INBOUND), inbound_conn: None, conn, incarnation })
+        let (inbound, outbound_dir) = (inbound_dir.join(INBOUND), outbound_dir.to_owned());
+        Ok(Self { inbound, outbound_dir, inbound_conn: None, conn, incarnation })
     }
 
     /// [`Db`] over this store, for a program with async tasks.
@@ -71,27 +80,6 @@ impl RunnerStore {
         gate: std::sync::Arc<dyn crate::Gate>,
     ) -> Db<Self> {
         Db::new(gate, move || Self::open(&inbound_dir, &outbound_dir, incarnation))
-    }
-
-    /// Messages that are due and that this incarnation has neither claimed nor ended. One that
-    /// backs off holds up those behind it, so that answers come in the order of their questions.
-    ///
-    /// # Errors
-    /// When a database fails. A failing inbound database is often just being recovered by the
-    /// host: try again soon. So for every method below, as far as it reads.
-    pub fn due(&mut self, now: Timestamp) -> Result<Vec<Inbound>, StoreError> {
-        let (mut due, mut in_hand) = (Vec::new(), Vec::new());
-        for (message, not_before) in self.read_inbound(waiting)? {
-            match self.claim_of(message.seq)? {
-                Some(Taken::InHand) => in_hand.push(message.tries),
-                Some(Taken::Ended) => {}
-                None if not_before.is_due(now, BACKOFF_MAX) => due.push(message),
-                None => break,
-            }
-        }
-        let tries: Vec<u32> = due.iter().map(|it| it.tries).collect();
-        due.truncate(take_up(&tries, &in_hand));
-        Ok(due)
     }
 
     /// Claims messages for this incarnation, before a model sees them.
@@ -109,16 +97,6 @@ impl RunnerStore {
         })
     }
 
-    /// Says something in the middle of a turn.
-    pub fn say(
-        &mut self,
-        in_reply_to: MessageSeq,
-        text: &str,
-        now: Timestamp,
-    ) -> Result<OutSeq, StoreError> {
-        self.commit("a message", |tx| add_message(tx, in_reply_to, PartKind::Interim, text, now))
-    }
-
     /// Ends a turn: the reply and the release of its messages are one commit. `state` is stored
     /// with it: `(key, value)`, where no value forgets the key.
     pub fn end_turn(
@@ -132,7 +110,9 @@ impl RunnerStore {
             if end.outcome == Outcome::Answered { PartKind::Answer } else { PartKind::Notice };
         self.commit("the end of a turn", |tx| {
             let reply = match (&end.text, end.messages.last()) {
-                (Some(text), Some(last)) => Some(add_message(tx, *last, kind, text, now)?.0),
+                (Some(text), Some(last)) => {
+                    Some(outgoing::add(tx, &NewMessage::text(*last, text), kind, now)?.0)
+                }
                 _ => None,
             };
             let mut update = tx.prepare_cached(
@@ -208,39 +188,6 @@ impl RunnerStore {
     }
 }
 
-fn waiting(conn: &Connection) -> rusqlite::Result<Vec<(Inbound, Timestamp)>> {
-    conn.prepare_cached(
-        "SELECT seq, sender_name, text, received_at, tries, not_before FROM messages_in
-         WHERE outcome IS NULL ORDER BY seq LIMIT 100",
-    )?
-    .query_map([], |row| {
-        let message = Inbound {
-            seq: MessageSeq(row.get(0)?),
-            sender_name: row.get(1)?,
-            text: row.get(2)?,
-            received_at: Timestamp(row.get(3)?),
-            tries: row.get(4)?,
-        };
-        Ok((message, Timestamp(row.get(5)?)))
-    })?
-    .collect()
-}
-
-fn add_message(
-    tx: &Transaction<'_>,
-    in_reply_to: MessageSeq,
-    kind: PartKind,
-    text: &str,
-    now: Timestamp,
-) -> rusqlite::Result<OutSeq> {
-    tx.prepare_cached(
-        "INSERT INTO messages_out (seq, in_reply_to, kind, text, created_at)
-         VALUES ((SELECT coalesce(max(seq), -1) + 2 FROM messages_out), ?1, ?2, ?3, ?4)",
-    )?
-    .execute(params![in_reply_to.0, kind.as_str(), text, now.0])?;
-    Ok(OutSeq(tx.last_insert_rowid()))
-}
-
 fn set_state(tx: &Transaction<'_>, state: &[(&str, Option<&str>)]) -> rusqlite::Result<()> {
     for (key, value) in state {
         match value {
@@ -254,3 +201,6 @@ fn set_state(tx: &Transaction<'_>, state: &[(&str, Option<&str>)]) -> rusqlite::
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

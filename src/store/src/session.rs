@@ -1,11 +1,17 @@
 //! The host's view of one session: its own inbound database and the runner's outbound one.
 
+mod takeout;
+
+use std::collections::BTreeMap;
+
+use domain::message::Form;
 use domain::session::{Launches, Waiting};
 use domain::time::Timestamp;
+use domain::{Incarnation, OutSeq};
 use rusqlite::Connection;
 
 use crate::StoreError;
-use crate::inbound::InboundStore;
+use crate::inbound::{Absorbed, InboundStore, PendingFile, Surroundings};
 use crate::layout::SessionLayout;
 use crate::open::Journal;
 use crate::outbound::{News, OutboundReader};
@@ -19,6 +25,12 @@ pub struct Snapshot {
     pub waiting: Vec<Waiting>,
     pub parts: Vec<domain::delivery::PartView>,
     pub launches: Launches,
+    /// The next file to fetch, and from when on.
+    pub file: Option<(Timestamp, PendingFile)>,
+    /// The oldest request of the agent that nobody was told of.
+    pub request: Option<OutSeq>,
+    /// The last incarnation that a person stopped.
+    pub halted: Incarnation,
 }
 
 /// Both databases of a session, from the host's side.
@@ -26,6 +38,7 @@ pub struct Snapshot {
 pub struct SessionStore {
     pub inbound: InboundStore,
     outbound: OutboundReader,
+    paths: SessionLayout,
 }
 
 impl SessionStore {
@@ -34,8 +47,9 @@ impl SessionStore {
     /// # Errors
     /// When the inbound file cannot be opened, is damaged, or was written by a newer version.
     pub fn open(paths: &SessionLayout, journal: Journal) -> Result<Self, StoreError> {
-        let inbound = InboundStore::open(&paths.inbound(), journal)?;
-        Ok(Self { inbound, outbound: OutboundReader::new(paths.outbound()) })
+        let inbound = InboundStore::open(&paths.inbound(), paths.root().to_owned(), journal)?;
+        let outbound = OutboundReader::new(paths.outbound());
+        Ok(Self { inbound, outbound, paths: paths.clone() })
     }
 
     /// # Errors
@@ -57,25 +71,35 @@ impl SessionStore {
             waiting: waiting.into_iter().map(|it| it.0).collect(),
             parts: self.inbound.open_parts()?,
             launches: self.inbound.launches()?,
+            file: self.inbound.next_file()?,
+            request: self.inbound.open_request()?,
+            halted: self.inbound.halted()?,
         })
     }
 
-    /// Takes over what the runner wrote: new messages become parts of at most `part_chars_max`
-    /// characters, finished claims become outcomes; all in one commit.
+    /// Takes over what the runner wrote: new messages become parts that their platforms can show,
+    /// requests are kept, finished claims become outcomes; all in one commit. Files are copied
+    /// before, to where the agent cannot write.
     ///
     /// # Errors
     /// When either database fails. Nothing is taken over then.
     pub fn absorb(
         &mut self,
-        part_chars_max: usize,
+        around: &Surroundings,
         now: Timestamp,
-    ) -> Result<crate::Absorbed, StoreError> {
+    ) -> Result<Absorbed, StoreError> {
         let waiting = self.inbound.waiting()?;
         let news = self.news(&waiting)?;
-        self.inbound.absorb(&news, part_chars_max, now)
+        let mut files = BTreeMap::new();
+        for (message, _) in &news.messages {
+            if let Form::File(name) = &message.form {
+                files.insert(message.seq, takeout::copy(&self.paths, message.seq, name));
+            }
+        }
+        self.inbound.absorb(&news, &files, around, now)
     }
 
-    fn news(&mut self, waiting: &[(Waiting, domain::Incarnation)]) -> Result<News, StoreError> {
+    fn news(&mut self, waiting: &[(Waiting, Incarnation)]) -> Result<News, StoreError> {
         let after = self.inbound.last_out_seq()?;
         self.outbound.news(after, waiting.first().map(|it| it.0.message))
     }

@@ -1,11 +1,9 @@
 //! What the vault tells about a credential: everything but its value.
 
+pub use domain::agent::MODEL_CREDENTIAL;
 use domain::time::Timestamp;
 
 use crate::{BaseUrl, Secret};
-
-/// The name of the credential that the model's API takes.
-pub const MODEL_CREDENTIAL: &str = "anthropic";
 
 /// How a subscription's token starts (`claude setup-token` prints one); all else is an API key.
 const OAUTH_PREFIX: &str = "sk-ant-oat";

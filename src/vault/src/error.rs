@@ -22,6 +22,17 @@ pub enum VaultError {
         #[source]
         source: OpenError,
     },
+    /// Ask the user to add it again, as above.
+    #[error(
+        "the stored token of {channel}/{account} cannot be used; add it again with \
+         `nanoclaw channels add {channel}`"
+    )]
+    UnreadableToken {
+        channel: String,
+        account: String,
+        #[source]
+        source: OpenError,
+    },
     /// Back off and try again: the rows could not be read or written.
     #[error("the vault could not {op}")]
     Rows {

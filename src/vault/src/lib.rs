@@ -8,6 +8,8 @@
 //! Invariants
 //! - Who calls is told by the carrier ([`Caller`]), never by what the request says.
 //! - What is not expressly allowed is refused, counted, and answered with a reason.
+//! - Tokens of our accounts on platforms ([`platform`]) leave the vault for the adapter in this very
+//!   process, and for nobody else.
 //! - A credential goes to the destination that it was sealed with and nowhere else: over verified
 //!   TLS, or in the clear to this very machine.
 //! - No value of a credential is in a log, an error, a `Debug` output or an answer's headers. The
@@ -19,6 +21,7 @@ mod egress;
 pub mod error;
 pub mod keyfile;
 mod model;
+pub mod platform;
 pub mod rows;
 pub mod seal;
 pub mod secret;

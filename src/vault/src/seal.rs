@@ -87,15 +87,19 @@ impl Key {
 }
 
 impl Binding<'_> {
-    /// Each field is preceded by its length, so no two bindings have the same bytes.
     fn encode(&self) -> Vec<u8> {
-        let mut bytes = vec![VERSION];
-        for field in [self.name, self.kind.as_str(), self.base_url.as_str()] {
-            bytes.extend_from_slice(&(field.len() as u64).to_be_bytes());
-            bytes.extend_from_slice(field.as_bytes());
-        }
-        bytes
+        encode(&[self.name, self.kind.as_str(), self.base_url.as_str()])
     }
+}
+
+/// Each field is preceded by its length, so no two lists have the same bytes.
+pub(crate) fn encode(fields: &[&str]) -> Vec<u8> {
+    let mut bytes = vec![VERSION];
+    for field in fields {
+        bytes.extend_from_slice(&(field.len() as u64).to_be_bytes());
+        bytes.extend_from_slice(field.as_bytes());
+    }
+    bytes
 }
 
 impl Sealed {
@@ -125,8 +129,17 @@ pub fn seal(
     binding: &Binding<'_>,
     secret: &Secret,
 ) -> Result<Sealed, chacha20poly1305::Error> {
+    seal_with(key, &binding.encode(), secret)
+}
+
+/// As [`seal`], together with what [`encode`] made.
+pub(crate) fn seal_with(
+    key: &Key,
+    bound: &[u8],
+    secret: &Secret,
+) -> Result<Sealed, chacha20poly1305::Error> {
     let nonce = XChaCha20Poly1305::generate_nonce(OsRng);
-    let payload = Payload { msg: secret.expose().as_bytes(), aad: &binding.encode() };
+    let payload = Payload { msg: secret.expose().as_bytes(), aad: bound };
     let ciphertext = key.cipher().encrypt(&nonce, payload)?;
     let mut bytes = Vec::with_capacity(1 + KEY_ID_BYTES + NONCE_BYTES + ciphertext.len());
     bytes.push(VERSION);
@@ -141,6 +154,11 @@ pub fn seal(
 /// # Errors
 /// When the key, the binding or a single bit is another.
 pub fn open(key: &Key, binding: &Binding<'_>, sealed: &Sealed) -> Result<Secret, OpenError> {
+    open_with(key, &binding.encode(), sealed)
+}
+
+/// Opens what [`seal_with`] made.
+pub(crate) fn open_with(key: &Key, bound: &[u8], sealed: &Sealed) -> Result<Secret, OpenError> {
     let (&version, rest) = sealed.0.split_first().ok_or(OpenError::Tampered)?;
     if version != VERSION {
         return Err(OpenError::Version(version));
@@ -150,7 +168,7 @@ pub fn open(key: &Key, binding: &Binding<'_>, sealed: &Sealed) -> Result<Secret,
         return Err(OpenError::WrongKey);
     }
     let (nonce, ciphertext) = rest.split_at_checked(NONCE_BYTES).ok_or(OpenError::Tampered)?;
-    let payload = Payload { msg: ciphertext, aad: &binding.encode() };
+    let payload = Payload { msg: ciphertext, aad: bound };
     let plain = key
         .cipher()
         .decrypt(XNonce::from_slice(nonce), payload)

@@ -51,6 +51,11 @@ impl Secret {
     pub(crate) fn expose(&self) -> &str {
         self.0.expose_secret()
     }
+
+    /// For the adapter of a platform, which runs in this process.
+    pub(crate) fn into_inner(self) -> SecretString {
+        self.0
+    }
 }
 
 #[cfg(test)]

@@ -3,12 +3,14 @@
 //! Invariants
 //! - A value is opened for each request anew and dropped after it; removing or replacing a
 //!   credential thus takes effect with the next request.
-//! - Nothing here returns a value, or a piece of one, to the outside of the crate.
+//! - Nothing here returns a value, or a piece of one, to the outside of the crate; for the tokens of
+//!   accounts on platforms there is [`crate::platform`].
 
 use std::sync::Arc;
 
 use domain::time::Timestamp;
 
+use crate::platform;
 use crate::seal::{self, Binding, Key, OpenError, Sealed};
 use crate::upstream::{Limits, Trouble, Upstream};
 use crate::{
@@ -18,7 +20,7 @@ use crate::{
 
 #[derive(Debug)]
 pub struct Vault {
-    key: Key,
+    pub(crate) key: Key,
     pub(crate) rows: Arc<dyn SecretRows>,
     pub(crate) upstream: Upstream,
 }
@@ -78,13 +80,13 @@ impl Vault {
         Ok(Credential { name: name.to_owned(), kind, base_url, created_at: now })
     }
 
-    /// All credentials, without opening them.
+    /// All credentials of agents, without opening them.
     ///
     /// # Errors
     /// When the rows cannot be read, or one of them is damaged beyond telling what it is.
     pub async fn list(&self) -> Result<Vec<Credential>, VaultError> {
         let rows = self.rows.list().await.map_err(rows_failed("list its credentials"))?;
-        rows.iter().map(describe).collect()
+        rows.iter().filter(|it| it.kind != platform::KIND).map(describe).collect()
     }
 
     /// One credential, without opening it.
@@ -125,7 +127,7 @@ impl Vault {
         Ok((credential, secret))
     }
 
-    async fn row(&self, name: &str) -> Result<Option<SealedRow>, VaultError> {
+    pub(crate) async fn row(&self, name: &str) -> Result<Option<SealedRow>, VaultError> {
         self.rows.get(name).await.map_err(rows_failed("look up a credential"))
     }
 }
@@ -140,6 +142,6 @@ fn describe(row: &SealedRow) -> Result<Credential, VaultError> {
     })
 }
 
-fn rows_failed(op: &'static str) -> impl FnOnce(crate::Cause) -> VaultError {
+pub(crate) fn rows_failed(op: &'static str) -> impl FnOnce(crate::Cause) -> VaultError {
     move |source| VaultError::Rows { op, source }
 }

@@ -5,6 +5,7 @@
 mod claude_cli;
 mod injection;
 mod keeping;
+mod platform;
 mod refusals;
 mod rig;
 mod secrecy;

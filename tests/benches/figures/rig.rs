@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actors::host::{Host, Peers, Policy, settings};
+use actors::host::{Credentials, Host, Peers, Policy, settings};
 use actors::places::Places;
 use actors::tree::{RootArgs, RootMessage, RootSupervisor};
 use async_trait::async_trait;
@@ -14,7 +14,8 @@ use channel::{
 };
 use domain::AgentName;
 use domain::agent::{AgentGroup, DEFAULT_AGENT};
-use domain::message::{Address, Incoming};
+use domain::message::{Address, Author, Incoming};
+use domain::outgoing::TextLimit;
 use domain::time::{Clock, SystemClock};
 use ractor::{Actor, ActorRef};
 use sandbox::Sandbox;
@@ -50,6 +51,14 @@ impl Rig {
         central.add_agent(&agent, SystemClock.now()).unwrap();
         drop(central);
         let path = layout.central();
+        let (post, posts) = mpsc::unbounded_channel();
+        let (settle, settled) = mpsc::unbounded_channel();
+        let (deliver, delivered) = mpsc::unbounded_channel();
+        let ends = Ends { posts: Mutex::new(Some(posts)), settle, deliver };
+        let adapter: &'static dyn Adapter = Box::leak(Box::new(ends));
+        let caps = Caps { owner_only: true, ..Caps::plain(TextLimit::chars(4_000)) };
+        let registration: &'static Registration =
+            Box::leak(Box::new(Registration { name: CHANNEL, caps, adapter }));
         let host = Arc::new(Host {
             layout,
             clock: Arc::new(SystemClock),
@@ -59,22 +68,15 @@ impl Rig {
             journal: Journal::Wal,
             sandbox,
             egress: Arc::new(NoEgress),
+            registrations: vec![registration],
+            credentials: Arc::new(NoCredentials),
             places: Places::new(10),
             policy: Policy::default(),
             container_user: user,
             peers: Peers::default(),
         });
-        let (post, posts) = mpsc::unbounded_channel();
-        let (settle, settled) = mpsc::unbounded_channel();
-        let (deliver, delivered) = mpsc::unbounded_channel();
-        let ends = Ends { posts: Mutex::new(Some(posts)), settle, deliver };
-        let adapter: &'static dyn Adapter = Box::leak(Box::new(ends));
-        let caps = Caps { text_chars_max: 4_000, owner_only: true };
-        let registration: &'static Registration =
-            Box::leak(Box::new(Registration { name: CHANNEL, caps, adapter }));
         let args = RootArgs {
             host: Arc::clone(&host),
-            registrations: vec![registration],
             admin: false,
             asked_to_stop: Arc::default(),
         };
@@ -99,10 +101,9 @@ pub(crate) fn incoming(chat: &str, n: usize) -> Incoming {
             thread: None,
         },
         platform_id: format!("{chat}-{n}"),
-        sender_id: "bench:ann".into(),
-        sender_name: "Ann".into(),
+        sender: Author { id: "ann".into(), name: "Ann".into() },
         text: format!("message {n}, about as long as people write in a chat, more or less"),
-        to_agent: None,
+        ..Incoming::default()
     }
 }
 
@@ -166,4 +167,15 @@ struct NoEgress;
 #[async_trait]
 impl Egress for NoEgress {
     async fn serve(&self, _caller: Caller, _stream: Box<dyn Duplex>) {}
+}
+
+/// Nobody needs one here.
+#[derive(Debug)]
+struct NoCredentials;
+
+#[async_trait]
+impl Credentials for NoCredentials {
+    async fn of_account(&self, _channel: &str, _name: &str) -> Result<Option<SecretString>, Cause> {
+        Ok(None)
+    }
 }

@@ -6,11 +6,15 @@ use domain::{Incarnation, MessageSeq};
 use serde_json::json;
 use tokio::process::Command;
 
+use super::images::Image;
 use super::prompt;
 use crate::Config;
 
 /// Not a secret: the host puts the real one in. The CLI only wants to see one.
 const KEY_PLACEHOLDER: &str = "placeholder";
+/// Milliseconds, a little more than the longest wait for a person. Otherwise the CLI gives a tool's
+/// answer 60 seconds to begin.
+const TOOL_TIMEOUT_MS: u32 = 90_000_000;
 /// The CLI would go on for minutes otherwise, while the user waits without a word.
 const API_RETRIES_MAX: &str = "3";
 
@@ -30,11 +34,13 @@ pub(crate) fn command(config: &Config, endpoints: Endpoints, resume: Option<&str
     let tools = json!({"mcpServers": {"nanoclaw": {
         "type": "http",
         "url": format!("http://127.0.0.1:{}/mcp", endpoints.tools),
+        "timeout": TOOL_TIMEOUT_MS,
     }}});
     let mut command = Command::new(&config.claude_bin);
     command
         .current_dir(&config.workspace)
         .args(["--input-format", "stream-json", "--output-format", "stream-json", "--verbose"])
+        .arg("--include-partial-messages")
         .args(["--permission-mode", "bypassPermissions", "--system-prompt-snapshot", "off"])
         .args(["--append-system-prompt", &prompt::system(&config.agent_name)])
         .args(["--mcp-config", &tools.to_string(), "--strict-mcp-config"])
@@ -65,7 +71,7 @@ fn set_env(command: &mut Command, home: &Path, endpoints: Endpoints) {
         .env("CLAUDE_CODE_MAX_RETRIES", API_RETRIES_MAX)
         // What the user set is what runs; an unknown name is an error that we tell.
         .env("CLAUDE_CODE_DISABLE_LEGACY_MODEL_REMAP", "1")
-        // Our one tool must not have to be searched for.
+        // Our tools must not have to be searched for.
         .env("ENABLE_TOOL_SEARCH", "false");
     for name in [
         "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC",
@@ -78,10 +84,18 @@ fn set_env(command: &mut Command, home: &Path, endpoints: Endpoints) {
 }
 
 /// A user line. Its name comes back in the frames that say what became of it.
-pub(crate) fn user_line(uuid: &str, text: &str) -> Vec<u8> {
+pub(crate) fn user_line(uuid: &str, text: &str, images: &[Image]) -> Vec<u8> {
+    let picture = |it: &Image| {
+        json!({
+            "type": "image",
+            "source": {"type": "base64", "media_type": it.media_type, "data": it.base64},
+        })
+    };
+    let mut content = vec![json!({"type": "text", "text": text})];
+    content.extend(images.iter().map(picture));
     let line = json!({
         "type": "user",
-        "message": {"role": "user", "content": [{"type": "text", "text": text}]},
+        "message": {"role": "user", "content": content},
         "parent_tool_use_id": null,
         "session_id": "",
         "uuid": uuid,
@@ -115,7 +129,7 @@ mod tests {
 
     #[test]
     fn a_text_stays_on_one_line() {
-        let line = user_line("u", "a\nb");
+        let line = user_line("u", "a\nb", &[]);
         assert_eq!(line.iter().filter(|it| **it == b'\n').count(), 1);
     }
 }

@@ -20,6 +20,12 @@
 //!   `errors` say so, then exit code 1.
 //! - `system/init` comes anew with every turn, always with the same `session_id`.
 //! - `rate_limit_event` is a type of its own, not a subtype of `system`.
+//! - `stream_event` holds what the API streams, with the tool call of a sub-agent in
+//!   `parent_tool_use_id`.
+//! - A command of the CLI is a turn with `num_turns` 0 and the command's words as its result. That of
+//!   `/compact` is empty; before it, `system/status` says in `compact_result` what came of it, unless
+//!   there was nothing to compact. A last text block that begins with `/` is such a command, whatever
+//!   blocks are before it; one that begins with a blank is not.
 //!
 //! What is not known is ignored, so that a newer CLI may say more.
 
@@ -41,8 +47,21 @@ pub(crate) enum Frame {
     RateLimit {
         resets_at: Option<Timestamp>,
     },
+    Draft(Drafted),
+    /// The conversation was shortened, or could not be.
+    Compacted {
+        ok: bool,
+    },
     Result(TurnResult),
     Other,
+}
+
+/// How an answer grows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Drafted {
+    /// The model begins to speak anew.
+    Begin,
+    More(String),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,6 +133,11 @@ impl Frame {
                     resets_at: resets.map(|secs| Timestamp(secs.saturating_mul(1000))),
                 }
             }
+            ("stream_event", _) => draft(&value(line)?).map_or(Self::Other, Self::Draft),
+            ("system", "status") => match value(line)?["compact_result"].as_str() {
+                Some(result) => Self::Compacted { ok: result == "success" },
+                None => Self::Other,
+            },
             ("result", _) => Self::Result(TurnResult::of(&value(line)?)),
             _ => Self::Other,
         };
@@ -158,6 +182,20 @@ pub(crate) fn says_stale(words: &str) -> bool {
     words.to_ascii_lowercase().contains("no conversation found")
 }
 
+fn draft(it: &Value) -> Option<Drafted> {
+    if !it["parent_tool_use_id"].is_null() {
+        return None;
+    }
+    let (event, delta) = (&it["event"], &it["event"]["delta"]);
+    match (event["type"].as_str()?, delta["type"].as_str()) {
+        ("message_start", _) => Some(Drafted::Begin),
+        ("content_block_delta", Some("text_delta")) => {
+            Some(Drafted::More(delta["text"].as_str()?.to_owned()))
+        }
+        _ => None,
+    }
+}
+
 fn value(line: &[u8]) -> Option<Value> {
     serde_json::from_slice(line).ok()
 }
@@ -195,6 +233,43 @@ mod tests {
         let line = br#"{"errors":"x","result":null,"type":"result","is_error":true}"#;
         let expected = TurnResult { is_error: true, ..TurnResult::default() };
         assert_eq!(Frame::parse(line), Some(Frame::Result(expected)));
+    }
+
+    #[test]
+    fn an_answer_grows_and_a_sub_agent_is_not_heard() {
+        let recording = include_str!("../../tests/fixtures/partial.jsonl");
+        let drafts: Vec<Drafted> = recording
+            .lines()
+            .filter_map(|line| match Frame::parse(line.as_bytes()) {
+                Some(Frame::Draft(draft)) => Some(draft),
+                _ => None,
+            })
+            .collect();
+        let more = |text: &str| Drafted::More(text.to_owned());
+        let expected = [
+            Drafted::Begin,
+            more("let me see"),
+            Drafted::Begin,
+            more("one "),
+            more("two "),
+            more("three"),
+        ];
+        assert_eq!(drafts, expected);
+        let sub_agent = recording.replace("\"parent_tool_use_id\":null", "\"parent_tool_use_id\":\"t\"");
+        for line in sub_agent.lines() {
+            assert!(!matches!(Frame::parse(line.as_bytes()), Some(Frame::Draft(_))), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_compaction_is_noticed() {
+        let recording = include_str!("../../tests/fixtures/compact.jsonl");
+        let frames: Vec<Frame> =
+            recording.lines().filter_map(|it| Frame::parse(it.as_bytes())).collect();
+        assert!(frames.contains(&Frame::Compacted { ok: true }));
+        let Some(Frame::Result(result)) = frames.last() else { panic!("no result") };
+        assert_eq!((result.text.as_str(), result.is_error), ("", false));
+        assert!(!result.covers.is_empty());
     }
 
     #[test]

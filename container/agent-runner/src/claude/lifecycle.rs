@@ -4,7 +4,7 @@
 //! is not covered yet. Nothing is covered by having been sent.
 
 use domain::MessageSeq;
-use domain::message::Inbound;
+use domain::inbound::Inbound;
 
 use super::frames::{CommandState, TurnResult};
 
@@ -36,6 +36,11 @@ pub(crate) enum Change {
 impl Lifecycle {
     pub(crate) fn add(&mut self, message: Inbound, uuid: String) {
         self.open.push(Open { message, uuid, started: false });
+    }
+
+    /// Whether a turn works on a message, and not on something of its own.
+    pub(crate) fn has_started(&self) -> bool {
+        self.open.iter().any(|it| it.started)
     }
 
     pub(crate) fn open(&self) -> &[Open] {
@@ -93,6 +98,7 @@ mod tests {
     use domain::time::Timestamp;
 
     use super::super::frames::Frame;
+    use super::super::sample;
     use super::*;
 
     /// The name under which the recordings sent their n-th line.
@@ -104,13 +110,7 @@ mod tests {
     fn covered(messages: i64, recording: &str) -> Vec<Vec<i64>> {
         let mut lifecycle = Lifecycle::default();
         for n in 1..=messages {
-            let message = Inbound {
-                seq: MessageSeq(n),
-                sender_name: "Ann".to_owned(),
-                text: "hello".to_owned(),
-                received_at: Timestamp(0),
-                tries: 0,
-            };
+            let message = sample::message(n, "Ann", "hello", Timestamp(0));
             lifecycle.add(message, uuid(n));
         }
         let mut results = vec![];
@@ -161,13 +161,7 @@ mod tests {
     #[test]
     fn a_name_that_was_used_before_is_noticed() {
         let mut lifecycle = Lifecycle::default();
-        let message = Inbound {
-            seq: MessageSeq(2),
-            sender_name: String::new(),
-            text: "x".to_owned(),
-            received_at: Timestamp(0),
-            tries: 1,
-        };
+        let message = sample::message(2, "Ann", "x", Timestamp(0));
         lifecycle.add(message, uuid(1));
         let recording = include_str!("../../tests/fixtures/reused_uuid.jsonl");
         let Some(Frame::Command { uuid, state }) = Frame::parse(recording.trim().as_bytes()) else {

@@ -9,7 +9,9 @@
 
 mod classify;
 mod command;
+mod draft;
 mod frames;
+mod images;
 mod lifecycle;
 mod process;
 mod prompt;
@@ -37,6 +39,8 @@ const CONTINUATION_KEY: &str = "continuation:claude";
 /// after it has given the name, so one that was killed before that has nothing to resume, and
 /// nothing was lost either.
 const PROVEN_KEY: &str = "continuation:claude:proven";
+/// Who spoke last in the conversation, and where.
+const SPEAKER_KEY: &str = "continuation:claude:speaker";
 /// How often a CLI that died with messages in hand is started again for them.
 const RESTARTS_MAX: u32 = 2;
 const RESTART_WAIT: Duration = Duration::from_secs(1);
@@ -79,12 +83,15 @@ impl Claude {
             }
         };
         tracing::debug!(resumed = talk.conversation().is_some(), "started the agent's program");
-        talk.offer_again(&mut process);
+        talk.offer_again(&mut process).await;
         let mut is_closing = false;
         loop {
             tokio::select! {
                 batch = messages.recv(), if !is_closing => match batch {
-                    Some(batch) => talk.offer(batch, &mut process),
+                    Some(batch) => match talk.offer(batch, &mut process).await {
+                        Flow::GoOn => {}
+                        Flow::Replace => return End::Replaced,
+                    },
                     None => {
                         is_closing = true;
                         process.finish();
@@ -143,12 +150,13 @@ impl Provider for Claude {
         serving.spawn(forward::serve(model, Arc::clone(&self.connect), patience));
         serving.spawn(mcp::serve(tools, Arc::clone(&self.desk)));
 
-        let mut talk = Talk::new(self.config.incarnation, Arc::clone(&self.desk), events);
-        talk.remember(self.desk.kept(CONTINUATION_KEY).await?, self.desk.kept(PROVEN_KEY).await?);
+        let mut talk = Talk::new(&self.config, Arc::clone(&self.desk), events);
+        talk.remember().await?;
         loop {
-            if talk.is_idle() {
+            while talk.is_idle() {
                 match messages.recv().await {
-                    Some(batch) => talk.accept(batch),
+                    // With nothing to replace, the next message starts a CLI.
+                    Some(batch) => drop(talk.accept(batch).await),
                     None => return Ok(()),
                 }
             }
@@ -157,6 +165,35 @@ impl Provider for Claude {
                 End::Replaced => {}
                 End::Died(ending) => self.after_death(&ending, &mut talk).await,
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod sample {
+    //! A message for the tests of this folder.
+
+    use domain::MessageSeq;
+    use domain::inbound::{Inbound, Overheard};
+    use domain::message::{Address, ChatInfo, InboundKind};
+    use domain::time::Timestamp;
+
+    /// In a private chat.
+    pub(super) fn message(seq: i64, from: &str, text: &str, at: Timestamp) -> Inbound {
+        let (channel, account, chat) = ("telegram".into(), "bot".into(), "c".into());
+        Inbound {
+            seq: MessageSeq(seq),
+            kind: InboundKind::Chat,
+            from: Address { channel, account, chat, thread: None },
+            chat: ChatInfo::default(),
+            sender_name: from.to_owned(),
+            text: text.to_owned(),
+            quote: None,
+            received_at: at,
+            sent_at: None,
+            tries: 0,
+            files: vec![],
+            overheard: Overheard::default(),
         }
     }
 }

@@ -1,23 +1,29 @@
 //! What is known about the conversation, across the CLIs that carry it: which messages are open,
 //! what to resume, what went wrong last.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use domain::message::Inbound;
+use domain::command::{self, Command};
+use domain::inbound::Inbound;
+use domain::message::InboundKind;
 use domain::time::Timestamp;
 use domain::{Incarnation, MessageSeq};
 use tokio::sync::mpsc;
 
 use super::classify::classify;
 use super::command::{line_uuid, user_line};
-use super::frames::{ApiError, Frame, TurnResult, says_stale};
+use super::draft::DraftText;
+use super::frames::{ApiError, Drafted, Frame, TurnResult, says_stale};
+use super::images;
 use super::lifecycle::{Change, Lifecycle};
 use super::process::{Ending, Process};
-use super::prompt::Prompts;
-use super::{CONTINUATION_KEY, PROVEN_KEY};
+use super::prompt::{Handing, Prompts};
+use super::{CONTINUATION_KEY, PROVEN_KEY, SPEAKER_KEY};
 use crate::desk::{Desk, Kept};
 use crate::failure::{FailureClass, ProviderFailure};
-use crate::provider::{Event, TurnEnded};
+use crate::provider::{BEGUN_ANEW, Event, TurnEnded};
+use crate::{Config, RunnerError};
 
 /// Rejected requests in a row that make a conversation suspect: what the model rejects may sit in
 /// its history and would be sent with every message from now on.
@@ -29,9 +35,15 @@ const LOST: &str = "(Our earlier conversation could not be found, so I begin a n
 const FORGOTTEN: &str =
     "I have put our conversation aside and begin a new one with your next message.";
 
+const SHORTENED: &str = "I have shortened our conversation.";
+const NOT_SHORTENED: &str =
+    "I could not shorten our conversation. Try `/compact` again, or begin a new one with `/new`.";
+const NOTHING_TO_SHORTEN: &str = "There is nothing to shorten yet.";
+
 #[derive(Debug)]
 pub(super) struct Talk {
     incarnation: Incarnation,
+    inbound_dir: PathBuf,
     desk: Arc<Desk>,
     events: mpsc::Sender<Event>,
     lifecycle: Lifecycle,
@@ -44,6 +56,11 @@ pub(super) struct Talk {
     restarts: u32,
     drops: u32,
     rejections: u32,
+    draft: DraftText,
+    /// The command that the CLI was given last, until its result.
+    command: Option<Command>,
+    /// Whether the CLI shortened the conversation, if it tried to.
+    compacted: Option<bool>,
     tell_lost: bool,
     is_stale: bool,
     api_error: Option<ApiError>,
@@ -61,23 +78,23 @@ pub(super) enum Flow {
 }
 
 impl Talk {
-    pub(super) fn new(
-        incarnation: Incarnation,
-        desk: Arc<Desk>,
-        events: mpsc::Sender<Event>,
-    ) -> Self {
+    pub(super) fn new(config: &Config, desk: Arc<Desk>, events: mpsc::Sender<Event>) -> Self {
         Self {
-            incarnation,
+            incarnation: config.incarnation,
+            inbound_dir: config.inbound_dir.clone(),
             desk,
             events,
             lifecycle: Lifecycle::default(),
-            prompts: Prompts::default(),
+            prompts: Prompts::new(&config.inbound_dir),
             conversation: None,
             proven: None,
             attempt: 0,
             restarts: 0,
             drops: 0,
             rejections: 0,
+            draft: DraftText::default(),
+            command: None,
+            compacted: None,
             tell_lost: false,
             is_stale: false,
             api_error: None,
@@ -87,9 +104,13 @@ impl Talk {
     }
 
     /// Goes on where an earlier incarnation stopped.
-    pub(super) fn remember(&mut self, conversation: Option<String>, proven: Option<String>) {
-        self.conversation = conversation;
-        self.proven = proven;
+    pub(super) async fn remember(&mut self) -> Result<(), RunnerError> {
+        self.conversation = self.desk.kept(CONTINUATION_KEY).await?;
+        self.proven = self.desk.kept(PROVEN_KEY).await?;
+        if let Some(speaker) = self.desk.kept(SPEAKER_KEY).await? {
+            self.prompts.remember(&speaker);
+        }
+        Ok(())
     }
 
     pub(super) fn conversation(&self) -> Option<&str> {
@@ -100,8 +121,14 @@ impl Talk {
         self.lifecycle.open().is_empty()
     }
 
-    /// Takes messages for the CLI that will be started next.
-    pub(super) fn accept(&mut self, batch: Vec<Inbound>) {
+    /// Takes messages for the CLI that will be started next. The order to begin anew needs none.
+    pub(super) async fn accept(&mut self, batch: Vec<Inbound>) -> Flow {
+        if let [message] = batch.as_slice()
+            && command_of(message) == Some(Command::New)
+        {
+            self.begin_anew(message.seq).await;
+            return Flow::Replace;
+        }
         if let (true, Some(first)) = (self.is_idle(), batch.first()) {
             self.desk.work_on(first.seq);
         }
@@ -109,37 +136,54 @@ impl Talk {
             let uuid = self.next_uuid(message.seq);
             self.lifecycle.add(message, uuid);
         }
+        Flow::GoOn
     }
 
     /// Hands messages to the running CLI.
-    pub(super) fn offer(&mut self, batch: Vec<Inbound>, process: &mut Process) {
+    pub(super) async fn offer(&mut self, batch: Vec<Inbound>, process: &mut Process) -> Flow {
         let news = self.lifecycle.open().len();
-        self.accept(batch);
-        self.send(news, process);
+        let flow = self.accept(batch).await;
+        if flow == Flow::GoOn {
+            self.send(news, process).await;
+        }
+        flow
     }
 
     /// Hands everything that is open to a CLI that has just been started.
-    pub(super) fn offer_again(&mut self, process: &mut Process) {
+    pub(super) async fn offer_again(&mut self, process: &mut Process) {
         self.is_stale = false;
         self.drops = 0;
         self.failure = None;
+        self.compacted = None;
         let seqs: Vec<MessageSeq> = self.lifecycle.open().iter().map(|it| it.message.seq).collect();
         for seq in seqs {
             let uuid = self.next_uuid(seq);
             self.lifecycle.rename(seq, uuid);
         }
-        self.send(0, process);
+        self.send(0, process).await;
     }
 
     /// Writes the open messages from the given one on.
-    fn send(&mut self, from: usize, process: &mut Process) {
+    async fn send(&mut self, from: usize, process: &mut Process) {
         let now = self.desk.clock().now();
         let news = &self.lifecycle.open()[from..];
+        let how = Handing { several: 1 < news.len(), interrupted: 0 < self.restarts, now };
         for open in news {
-            let interrupted = 0 < self.restarts;
-            let text = self.prompts.render(&open.message, 1 < news.len(), interrupted, now);
-            process.send(&user_line(&open.uuid, &text));
+            self.command = command_of(&open.message);
+            let text = self.prompts.render(&open.message, how);
+            let images = images::load(&open.message, &self.inbound_dir).await;
+            process.send(&user_line(&open.uuid, &text, &images));
         }
+    }
+
+    /// Puts the conversation aside, answers, and lets the CLI go.
+    async fn begin_anew(&mut self, told_by: MessageSeq) {
+        self.desk.work_on(told_by);
+        self.conversation = None;
+        self.rejections = 0;
+        self.tell_lost = false;
+        self.prompts.forget();
+        self.end(vec![told_by], Ok(BEGUN_ANEW.to_owned())).await;
     }
 
     fn next_uuid(&mut self, message: MessageSeq) -> String {
@@ -159,15 +203,26 @@ impl Talk {
             Frame::Command { uuid, state } => match self.lifecycle.on_command(&uuid, state) {
                 Change::Nothing => {}
                 Change::Started(seq) => self.desk.work_on(seq),
-                Change::Dropped(seq) => return self.resend(seq, process),
+                Change::Dropped(seq) => return self.resend(seq, process).await,
             },
             Frame::ApiError(it) => self.api_error = Some(it),
             Frame::RateLimit { resets_at } => self.resets_at = resets_at.or(self.resets_at),
             Frame::Result(result) if result.is_stale() => self.is_stale = true,
             Frame::Result(result) => return self.conclude(result).await,
+            Frame::Draft(more) => self.show(more),
+            Frame::Compacted { ok } => self.compacted = Some(ok),
             Frame::Other => {}
         }
         Flow::GoOn
+    }
+
+    /// Lets the reader watch the answer grow, if anybody waits for it.
+    fn show(&mut self, more: Drafted) {
+        if let Some(text) = self.draft.take(more)
+            && self.lifecycle.has_started()
+        {
+            self.desk.draft(text);
+        }
     }
 
     /// Stores the name of the conversation at once: a crash in its first turn must not lose it.
@@ -179,7 +234,7 @@ impl Talk {
         self.keep_conversation().await;
     }
 
-    fn resend(&mut self, seq: MessageSeq, process: &mut Process) -> Flow {
+    async fn resend(&mut self, seq: MessageSeq, process: &mut Process) -> Flow {
         self.drops += 1;
         if DROPS_MAX < self.drops {
             return Flow::Replace;
@@ -187,8 +242,10 @@ impl Talk {
         let uuid = self.next_uuid(seq);
         let now = self.desk.clock().now();
         if let Some(message) = self.lifecycle.rename(seq, uuid.clone()) {
-            let text = self.prompts.render(message, false, false, now);
-            process.send(&user_line(&uuid, &text));
+            let how = Handing { several: false, interrupted: false, now };
+            let text = self.prompts.render(message, how);
+            let images = images::load(message, &self.inbound_dir).await;
+            process.send(&user_line(&uuid, &text, &images));
         }
         Flow::GoOn
     }
@@ -196,12 +253,17 @@ impl Talk {
     async fn conclude(&mut self, result: TurnResult) -> Flow {
         let covers = self.lifecycle.on_result(&result);
         let api_error = self.api_error.take();
+        let command = self.command.take_if(|_| !covers.is_empty());
+        let compacted = self.compacted.take();
         if !result.is_error {
             self.rejections = 0;
             self.resets_at = None;
             if !covers.is_empty() {
                 self.restarts = 0;
-                let text = self.with_note(result.text);
+                let text = match command {
+                    Some(Command::Compact) => shortened(compacted, result.text),
+                    Some(_) | None => self.with_note(result.text),
+                };
                 self.end(covers, Ok(text)).await;
             } else if !result.text.trim().is_empty() {
                 self.emit(Event::Aside(result.text)).await;
@@ -226,6 +288,7 @@ impl Talk {
         }
         self.rejections = 0;
         self.conversation = None;
+        self.prompts.forget();
         self.end(covers, Err(failure.and(FORGOTTEN))).await;
         Flow::Replace
     }
@@ -241,6 +304,7 @@ impl Talk {
     pub(super) async fn forget_lost_conversation(&mut self) {
         self.tell_lost |= self.conversation == self.proven;
         self.conversation = None;
+        self.prompts.forget();
         self.keep_conversation().await;
     }
 
@@ -266,7 +330,9 @@ impl Talk {
 
     async fn end(&mut self, covers: Vec<MessageSeq>, result: Result<String, ProviderFailure>) {
         self.proven.clone_from(&self.conversation);
-        let keep = vec![self.kept(), (PROVEN_KEY.to_owned(), self.proven.clone())];
+        let proven = (PROVEN_KEY.to_owned(), self.proven.clone());
+        let speaker = (SPEAKER_KEY.to_owned(), self.prompts.to_keep());
+        let keep = vec![self.kept(), proven, speaker];
         self.emit(Event::TurnEnded(TurnEnded { covers, result, keep })).await;
     }
 
@@ -281,5 +347,19 @@ impl Talk {
     /// The loop that listens outlives the provider, unless everything is being torn down.
     async fn emit(&self, event: Event) {
         let _ = self.events.send(event).await;
+    }
+}
+
+fn command_of(message: &Inbound) -> Option<Command> {
+    if message.kind == InboundKind::Command { command::parse(&message.text) } else { None }
+}
+
+/// What the CLI made of `/compact`, of which its own words say nothing.
+fn shortened(compacted: Option<bool>, words: String) -> String {
+    match compacted {
+        Some(true) => SHORTENED.to_owned(),
+        Some(false) => NOT_SHORTENED.to_owned(),
+        None if words.trim().is_empty() => NOTHING_TO_SHORTEN.to_owned(),
+        None => words,
     }
 }

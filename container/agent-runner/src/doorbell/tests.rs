@@ -21,6 +21,7 @@ impl Connect for Once {
 }
 
 struct Host {
+    rings: watch::Receiver<u64>,
     doorbell: Arc<Doorbell>,
     lines: Lines<BufReader<ReadHalf<DuplexStream>>>,
     writer: WriteHalf<DuplexStream>,
@@ -28,14 +29,18 @@ struct Host {
 }
 
 fn host() -> Host {
+    host_of(Doorbell::new())
+}
+
+fn host_of(doorbell: Arc<Doorbell>) -> Host {
     let (near, far) = duplex(1024);
-    let doorbell = Doorbell::new();
+    let rings = doorbell.rings();
     let config = Config::new(domain::Incarnation(1), domain::agent::Provider::Demo);
     let connect = Arc::new(Once(std::sync::Mutex::new(Some(far))));
     let mut serving = JoinSet::new();
     serving.spawn(Arc::clone(&doorbell).serve(connect, config));
     let (reader, writer) = split(near);
-    Host { doorbell, lines: BufReader::new(reader).lines(), writer, _serving: serving }
+    Host { rings, doorbell, lines: BufReader::new(reader).lines(), writer, _serving: serving }
 }
 
 impl Host {
@@ -48,16 +53,16 @@ impl Host {
 async fn both_sides_look_once_they_are_connected() {
     let mut host = host();
     assert_eq!(host.hears().await, "look");
-    host.doorbell.woken().await;
+    host.rings.changed().await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
 async fn rings_pass_both_ways() {
     let mut host = host();
     host.hears().await;
-    host.doorbell.woken().await;
+    host.rings.changed().await.unwrap();
     host.writer.write_all(b"dance\nlook\n").await.unwrap();
-    host.doorbell.woken().await;
+    host.rings.changed().await.unwrap();
     assert!(!host.doorbell.is_stopped());
     host.writer.write_all(b"stop\n").await.unwrap();
     host.doorbell.stopped().await;
@@ -77,6 +82,39 @@ async fn progress_is_told_once_a_second_and_holds_no_look_up() {
     host.doorbell.look();
     assert_eq!(host.hears().await, "look");
     assert!(start.elapsed() < PROGRESS_INTERVAL);
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_the_latest_draft_is_told_and_none_after_its_answer() {
+    let mut host = host();
+    host.hears().await;
+    let draft = |text: &str| Draft::new(domain::MessageSeq(2), text);
+    host.doorbell.draft(draft("on"));
+    assert_eq!(host.hears().await, "draft 2 \"on\"");
+    let start = Instant::now();
+    host.doorbell.draft(draft("one"));
+    host.doorbell.progress();
+    host.doorbell.draft(draft("one\ntwo"));
+    assert_eq!(host.hears().await, "progress", "a draft holds nothing else up");
+    assert_eq!(host.hears().await, "draft 2 \"one\\ntwo\"");
+    assert!(DRAFT_INTERVAL <= start.elapsed());
+
+    host.doorbell.draft(draft("one two three"));
+    host.doorbell.forget_draft();
+    host.doorbell.look();
+    assert_eq!(host.hears().await, "look");
+    host.doorbell.progress();
+    assert_eq!(host.hears().await, "progress");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_drafted_without_a_stream_is_dropped() {
+    let doorbell = Doorbell::new();
+    doorbell.draft(Draft::new(domain::MessageSeq(2), "early"));
+    let mut host = host_of(doorbell);
+    assert_eq!(host.hears().await, "look");
+    host.doorbell.progress();
+    assert_eq!(host.hears().await, "progress");
 }
 
 #[tokio::test(start_paused = true)]

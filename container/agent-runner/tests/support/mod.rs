@@ -9,11 +9,16 @@ use async_trait::async_trait;
 use domain::agent::Provider;
 use domain::delivery::Verdict;
 use domain::link::Header;
-use domain::message::{Address, Incoming, Outcome};
+use domain::message::{
+    Address, Admitted, Attachment, Author, ChatInfo, FileKind, InboundKind, Incoming, Outcome,
+};
+use domain::outgoing::{Content, Manners};
 use domain::time::{Clock, Timestamp};
-use domain::{Incarnation, SessionId};
+use domain::{Incarnation, OutSeq, SessionId};
 use store::layout::{Layout, SessionLayout};
-use store::{Db, Gate, Journal, NoGate, RunnerStore, SessionStore};
+use store::{
+    Db, Fetched, Gate, Journal, NoGate, PartKind, Request, RunnerStore, SessionStore, Surroundings,
+};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
@@ -120,23 +125,55 @@ impl Session {
         Runner { working, stop: Some(stop) }
     }
 
-    /// A message of one person. Its text is its platform id as well.
+    /// A message of one person in a private chat. Its text is its platform id as well.
     pub(crate) fn say(&mut self, text: &str) {
-        let from = Address {
-            channel: "cli".into(),
-            account: "local".into(),
-            chat: "c".into(),
-            thread: None,
+        self.insert(InboundKind::Chat, incoming(text));
+    }
+
+    pub(crate) fn command(&mut self, text: &str) {
+        self.insert(InboundKind::Command, incoming(text));
+    }
+
+    /// Something that was overheard in the group, from whoever it is.
+    pub(crate) fn overhear(&mut self, from: &str, text: &str) {
+        self.insert(InboundKind::Context, in_group(from, text));
+    }
+
+    pub(crate) fn insert(&mut self, kind: InboundKind, message: Incoming) {
+        self.host.inbound.insert(&[Admitted { message, kind }], self.clock.now()).unwrap();
+    }
+
+    /// A picture or document that came with a message, and what came of fetching it.
+    pub(crate) fn fetch(&mut self, content: Result<&[u8], &str>) {
+        let (_, file) = self.host.snapshot().unwrap().file.unwrap();
+        let how = match content {
+            Ok(content) => {
+                let path = format!("files/{}-{}", file.message, file.ordinal);
+                let there = self.paths.inbound_dir().join(&path);
+                std::fs::create_dir_all(there.parent().unwrap()).unwrap();
+                std::fs::write(there, content).unwrap();
+                let (name, mime) = (file.attachment.name.clone(), file.attachment.mime.clone());
+                Fetched::Here { path, name, mime, bytes: content.len().try_into().unwrap() }
+            }
+            Err(why) => Fetched::Failed { why: why.to_owned() },
         };
-        let message = Incoming {
-            from,
-            platform_id: text.into(),
-            sender_id: "u".into(),
-            sender_name: "Ann".into(),
-            text: text.into(),
-            to_agent: None,
-        };
-        self.host.inbound.insert(&[message], self.clock.now()).unwrap();
+        self.host.inbound.fetched(&file, &how).unwrap();
+    }
+
+    /// Waits for something that the agent asks of the host.
+    pub(crate) async fn wait_for_request(&mut self) -> Request {
+        for _ in 0..2_400 {
+            self.said();
+            if let Some(seq) = self.host.snapshot().unwrap().request {
+                return self.host.inbound.request(seq).unwrap();
+            }
+            sleep(Duration::from_millis(50)).await;
+        }
+        panic!("the runner asked for nothing; it said {:?}", self.said);
+    }
+
+    pub(crate) fn answer(&mut self, request: OutSeq, ok: bool, text: &str) {
+        self.host.inbound.answer(request, ok, text).unwrap();
     }
 
     /// The container is gone: its messages wait for the next one.
@@ -151,12 +188,19 @@ impl Session {
     pub(crate) fn said(&mut self) -> Vec<String> {
         let now = self.clock.now();
         // A commit may be under way.
-        if self.host.absorb(1_000_000, now).is_ok() {
-            for part in self.host.snapshot().unwrap().parts {
-                if let Some(claimed) = self.host.inbound.claim_part(&part.key, now).unwrap() {
-                    self.said.push(format!("{}: {}", claimed.kind().as_str(), claimed.text()));
-                    let sent = Verdict::Sent { platform_id: part.key.0.clone() };
-                    self.host.inbound.conclude(&part.key, &sent, now).unwrap();
+        if self.host.absorb(&surroundings(), now).is_ok() {
+            // Only the first part of each chat shows itself.
+            loop {
+                let parts = self.host.snapshot().unwrap().parts;
+                if parts.is_empty() {
+                    break;
+                }
+                for part in parts {
+                    if let Some(claimed) = self.host.inbound.claim_part(&part.key, now).unwrap() {
+                        self.said.push(shown(claimed.kind(), &claimed.to().chat, claimed.content()));
+                        let sent = Verdict::Sent { platform_id: part.key.0.clone() };
+                        self.host.inbound.conclude(&part.key, &sent, now).unwrap();
+                    }
                 }
             }
         }
@@ -178,4 +222,62 @@ impl Session {
     pub(crate) fn outcomes(&self) -> Vec<Option<Outcome>> {
         self.host.inbound.outcomes().unwrap().into_iter().map(|it| it.1).collect()
     }
+}
+
+/// One chat that can show everything, and another one under the name `team`.
+fn surroundings() -> Surroundings {
+    let manners = Manners { edits: true, reactions: true, file_bytes_max: 1 << 30, ..Manners::default() };
+    let team = Address { chat: "t".into(), ..address() };
+    Surroundings {
+        manners: [("cli".to_owned(), manners)].into(),
+        destinations: [("team".to_owned(), team)].into(),
+    }
+}
+
+fn address() -> Address {
+    Address { channel: "cli".into(), account: "local".into(), chat: "c".into(), thread: None }
+}
+
+fn incoming(text: &str) -> Incoming {
+    Incoming {
+        from: address(),
+        platform_id: text.into(),
+        sender: Author { id: "u".into(), name: "Ann".into() },
+        text: text.into(),
+        ..Incoming::default()
+    }
+}
+
+pub(crate) fn in_group(from: &str, text: &str) -> Incoming {
+    let mut it = incoming(text);
+    it.chat = ChatInfo { title: "Team".into(), is_group: true };
+    it.sender.name = from.into();
+    it
+}
+
+pub(crate) fn picture(name: &str) -> Attachment {
+    Attachment {
+        kind: FileKind::Image,
+        name: name.into(),
+        mime: "image/png".into(),
+        bytes: None,
+        source: "s".into(),
+    }
+}
+
+/// What a reader sees, and where if that is not the chat of the message.
+fn shown(kind: PartKind, chat: &str, content: &Content) -> String {
+    let there = if chat == "c" { String::new() } else { format!(" to {chat}") };
+    let what = match content {
+        Content::Text(text) => text.clone(),
+        Content::File(file) => {
+            let bytes = std::fs::read(&file.path).unwrap();
+            let (name, caption) = (&file.name, &file.caption);
+            format!("[file {name} of {} bytes] {caption}", bytes.len())
+        }
+        Content::Card(card) => format!("[card] {}", card.text),
+        Content::Edit { target, card } => format!("[edit of {target}] {}", card.text),
+        Content::Reaction { target, emoji } => format!("[reaction to {target}] {emoji}"),
+    };
+    format!("{}{there}: {what}", kind.as_str())
 }

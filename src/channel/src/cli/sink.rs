@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::message::Address;
+use domain::outgoing::Content;
 use tokio::time::timeout;
 
 use super::client::Clients;
@@ -34,7 +35,7 @@ impl Sink for CliSink {
             key: part.key.clone(),
             reply_to: part.reply_to.clone(),
             also: part.also.clone(),
-            text: part.text.clone(),
+            text: shown_as(&part.content),
             last: part.last,
             repeat: part.repeat,
         };
@@ -50,5 +51,15 @@ impl Sink for CliSink {
 
     async fn working(&self, chat: &Address) {
         self.clients.send(&chat.chat, &ToClient::Working);
+    }
+}
+
+/// A terminal shows text alone; the host sends nothing else here unless it must.
+fn shown_as(content: &Content) -> String {
+    match content {
+        Content::Text(text) => text.clone(),
+        Content::Card(card) | Content::Edit { card, .. } => card.text.clone(),
+        Content::File(file) => format!("{}\n(a file: {})", file.caption, file.path.display()),
+        Content::Reaction { emoji, .. } => emoji.clone(),
     }
 }

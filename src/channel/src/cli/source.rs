@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use domain::message::{Incoming, refusal};
+use domain::message::{Author, Incoming, refusal};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
@@ -16,6 +16,8 @@ use super::client::{Clients, Lines};
 use super::frames::{FromClient, LINE_BYTES_MAX, ToClient};
 use crate::{Batch, ChannelError, Cursor, Event, Source, Verdict};
 
+/// Who can open the socket owns the host.
+const OWNER: &str = "owner";
 /// Events taken in one batch, and so in one commit per session.
 const BATCH_MAX: usize = 64;
 
@@ -85,7 +87,7 @@ impl Source for CliSource {
         for (who, verdict) in self.unsettled.drain(..).zip(verdicts) {
             let Some((id, lines)) = who else { continue };
             let line = match verdict {
-                Verdict::Stored => ToClient::Stored { id },
+                Verdict::Stored | Verdict::Ignored => ToClient::Stored { id },
                 Verdict::Refused(why) => ToClient::Refused { id: Some(id), why: why.clone() },
             };
             // A terminal that is gone asks again with the same id.
@@ -169,10 +171,10 @@ impl Client<'_> {
                 let message = Incoming {
                     from: self.clients.address(chat),
                     platform_id: id.clone(),
-                    sender_id: "cli:owner".into(),
-                    sender_name: "owner".into(),
+                    sender: Author { id: OWNER.into(), name: OWNER.into() },
                     text,
                     to_agent: agent,
+                    ..Incoming::default()
                 };
                 let asked = (Event::Message(message), Some((id, self.lines.clone())));
                 let _ = self.events.send(asked).await;

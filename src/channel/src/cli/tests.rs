@@ -32,7 +32,12 @@ impl Terminal {
 }
 
 async fn connect(dir: &Path) -> Connection {
-    let account = Account { name: "local".into(), run_dir: dir.to_owned() };
+    let account = Account {
+        name: "local".into(),
+        run_dir: dir.to_owned(),
+        credential: None,
+        urls: std::collections::BTreeMap::new(),
+    };
     Cli.connect(&account).await.unwrap()
 }
 
@@ -40,7 +45,7 @@ fn part(clients_chat: &str) -> Part {
     Part {
         to: Clients::new("local".into()).address(clients_chat),
         key: "k1".into(),
-        text: "hi".into(),
+        content: domain::outgoing::Content::Text("hi".into()),
         reply_to: "m1".into(),
         also: vec![],
         last: true,

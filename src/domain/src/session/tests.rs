@@ -27,14 +27,26 @@ fn idle() -> View {
         waiting: vec![],
         container: Container::Absent,
         launches: Launches::default(),
+        file: None,
+        request: None,
+        halted: Incarnation(0),
         crowded: false,
         quiet_for: Duration::ZERO,
     }
 }
 
 fn message(claim: Option<Incarnation>) -> Waiting {
-    let message = MessageSeq(2);
-    Waiting { message, received_at: NOW, not_before: NOW, tries: 0, claim, told: false }
+    Waiting {
+        message: MessageSeq(2),
+        received_at: NOW,
+        not_before: NOW,
+        tries: 0,
+        claim,
+        told: false,
+        status: false,
+        channel: "cli".into(),
+        fetching: false,
+    }
 }
 
 fn running(silent_secs: u64) -> Container {
@@ -93,6 +105,45 @@ fn a_message_that_backs_off_is_not_overtaken() {
     let view = View { waiting: vec![first, second], ..idle() };
     check(&view, &[]);
     check(&View { container: running(0), ..view }, &[]);
+}
+
+#[test]
+fn a_message_waits_for_its_files_and_those_behind_it_too() {
+    let first = Waiting { fetching: true, ..message(None) };
+    let second = Waiting { message: MessageSeq(4), ..message(None) };
+    let view = View { waiting: vec![first, second], file: Some(NOW), ..idle() };
+    check(&view, &[Effect::Fetch]);
+    check(&View { file: None, ..view.clone() }, &[]);
+    check(&View { file: Some(NOW + secs(5)), ..view }, &[]);
+}
+
+#[test]
+fn what_the_agent_asks_for_is_passed_on() {
+    check(&View { request: Some(OutSeq(3)), ..idle() }, &[Effect::Pass(OutSeq(3))]);
+}
+
+#[test]
+fn an_incarnation_that_a_person_stopped_is_stopped_whatever_it_does() {
+    let view = View { halted: ME, waiting: vec![message(Some(ME))], ..idle() };
+    check(&View { container: running(0), ..view.clone() }, &[Effect::Stop(StopReason::Asked)]);
+    let successor = Container::Running {
+        incarnation: Incarnation(8),
+        current: true,
+        silent_for: Duration::ZERO,
+    };
+    let waiting = vec![message(None)];
+    check(&View { container: successor, waiting, ..view }, &[Effect::Ring]);
+}
+
+#[test]
+fn a_long_turn_shows_that_it_goes_on_once() {
+    let long = Waiting { received_at: ago(15), ..message(Some(ME)) };
+    let view = View { container: running(0), waiting: vec![long.clone()], ..idle() };
+    check(&view, &[Effect::Status { message: MessageSeq(2) }]);
+    let shown = Waiting { status: true, ..long };
+    check(&View { waiting: vec![shown], ..view.clone() }, &[]);
+    let young = Waiting { received_at: ago(14), ..message(Some(ME)) };
+    check(&View { waiting: vec![young], ..view }, &[]);
 }
 
 #[test]
@@ -164,6 +215,14 @@ fn perform(mut view: View, effects: &[Effect]) -> View {
         match effect {
             Effect::Absorb => view.news = false,
             Effect::Delivery(_) => view.parts.clear(),
+            Effect::Fetch => {
+                view.file = None;
+                view.waiting.iter_mut().for_each(|it| it.fetching = false);
+            }
+            Effect::Pass(_) => view.request = None,
+            Effect::Status { message } => {
+                view.waiting.iter_mut().find(|it| it.message == *message).unwrap().status = true;
+            }
             Effect::Start => {
                 assert_eq!(view.container, Container::Absent, "never start beside another");
                 view.container = running(0);

@@ -62,7 +62,8 @@ pub(crate) async fn add_model_credential(
     put(MODEL_CREDENTIAL, Secret::from_input(input)?, BaseUrl::default(), layout).await
 }
 
-fn read_secret(prompt: &str) -> anyhow::Result<String> {
+/// Asks on the terminal without showing what is typed, or reads the standard input.
+pub(super) fn read_secret(prompt: &str) -> anyhow::Result<String> {
     if io::stdin().is_terminal() {
         return rpassword::prompt_password(prompt).context("the terminal could not be read");
     }

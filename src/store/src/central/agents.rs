@@ -1,14 +1,15 @@
 //! Agent groups. A removal keeps the row and all files, so that adding the name again undoes it.
 
 use domain::AgentName;
-use domain::agent::{AgentGroup, Provider, Resources};
+use domain::agent::{AgentGroup, Provider, Reach, Resources};
 use domain::time::Timestamp;
-use rusqlite::{OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::{CentralStore, agent_name};
+use super::{CentralStore, Wiring, agent_name, one, wirings, word};
 use crate::StoreError;
 
-const AGENTS: &str = "SELECT name, provider, model, image, memory_mib, cpu_milli, pids
+const AGENTS: &str = "SELECT name, provider, model, image, memory_mib, cpu_milli, pids, trigger,
+            reach
      FROM agent_group WHERE removed_at IS NULL";
 
 impl CentralStore {
@@ -30,28 +31,34 @@ impl CentralStore {
             .map_err(StoreError::query("read an agent"))
     }
 
+    /// Every name that was ever an agent's: a removed one would come back with its memory.
+    pub fn agent_names_taken(&self) -> Result<Vec<AgentName>, StoreError> {
+        let sql = "SELECT name FROM agent_group ORDER BY name";
+        self.list("list the agents' names", sql, [], |row| agent_name(row, 0))
+    }
+
     /// Adds an agent, or brings a removed one back as it was. `false` when it is there already.
     pub fn add_agent(&self, agent: &AgentGroup, now: Timestamp) -> Result<bool, StoreError> {
-        let limits = agent.resources;
-        self.conn
-            .execute(
-                "INSERT INTO agent_group
-                     (name, provider, model, image, memory_mib, cpu_milli, pids, created_at)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
-                 ON CONFLICT DO UPDATE SET removed_at = NULL WHERE removed_at IS NOT NULL",
-                params![
-                    agent.name.as_str(),
-                    agent.provider.map(Provider::as_str),
-                    agent.model,
-                    agent.image,
-                    limits.memory_mib,
-                    limits.cpu_milli,
-                    limits.pids,
-                    now.0
-                ],
-            )
-            .map(|changed| changed == 1)
-            .map_err(StoreError::query("add an agent"))
+        insert(&self.conn, agent, now).map_err(StoreError::query("add an agent"))
+    }
+
+    /// Adds an agent for a chat and wires it. `false` when the name is taken; then nothing was
+    /// changed.
+    pub fn add_wired_agent(
+        &mut self,
+        agent: &AgentGroup,
+        wiring: &Wiring,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        self.change("add an agent for a chat", |tx| {
+            let sql = "SELECT 1 FROM agent_group WHERE name = ?1";
+            if one(tx, sql, [agent.name.as_str()], |_| Ok(()))?.is_some() {
+                return Ok(false);
+            }
+            insert(tx, agent, now)?;
+            wirings::set(tx, wiring, now)?;
+            Ok(true)
+        })
     }
 
     /// Replaces the settings of an agent. `false` when there is none of that name.
@@ -60,7 +67,7 @@ impl CentralStore {
         self.conn
             .execute(
                 "UPDATE agent_group SET provider = ?2, model = ?3, image = ?4, memory_mib = ?5,
-                        cpu_milli = ?6, pids = ?7
+                        cpu_milli = ?6, pids = ?7, trigger = ?8, reach = ?9
                  WHERE name = ?1 AND removed_at IS NULL",
                 params![
                     agent.name.as_str(),
@@ -69,7 +76,9 @@ impl CentralStore {
                     agent.image,
                     limits.memory_mib,
                     limits.cpu_milli,
-                    limits.pids
+                    limits.pids,
+                    agent.trigger,
+                    agent.reach.as_str()
                 ],
             )
             .map(|changed| changed == 1)
@@ -88,6 +97,29 @@ impl CentralStore {
     }
 }
 
+fn insert(conn: &Connection, agent: &AgentGroup, now: Timestamp) -> rusqlite::Result<bool> {
+    let limits = agent.resources;
+    let added = conn.execute(
+        "INSERT INTO agent_group
+             (name, provider, model, image, memory_mib, cpu_milli, pids, created_at, trigger, reach)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+         ON CONFLICT DO UPDATE SET removed_at = NULL WHERE removed_at IS NOT NULL",
+        params![
+            agent.name.as_str(),
+            agent.provider.map(Provider::as_str),
+            agent.model,
+            agent.image,
+            limits.memory_mib,
+            limits.cpu_milli,
+            limits.pids,
+            now.0,
+            agent.trigger,
+            agent.reach.as_str()
+        ],
+    )?;
+    Ok(added == 1)
+}
+
 fn agent_group(row: &Row<'_>) -> rusqlite::Result<AgentGroup> {
     let provider: Option<String> = row.get(1)?;
     Ok(AgentGroup {
@@ -96,5 +128,7 @@ fn agent_group(row: &Row<'_>) -> rusqlite::Result<AgentGroup> {
         model: row.get(2)?,
         image: row.get(3)?,
         resources: Resources { memory_mib: row.get(4)?, cpu_milli: row.get(5)?, pids: row.get(6)? },
+        trigger: row.get(7)?,
+        reach: word(row, 8, Reach::parse)?,
     })
 }

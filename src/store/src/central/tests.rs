@@ -1,8 +1,20 @@
 //! The central database on a real file.
 
-use domain::agent::AgentGroup;
+mod chats;
+mod migration;
+mod pairing;
+mod people;
+mod wirings;
+
+use domain::agent::{AgentGroup, Reach};
+use domain::message::ChatInfo;
+use domain::people::Handle;
+use domain::session_key::{ChatId, SessionKey};
+use domain::time::Timestamp;
 
 use super::*;
+
+const NOW: Timestamp = Timestamp(1_000);
 
 fn store() -> (tempfile::TempDir, CentralStore) {
     let dir = tempfile::tempdir().unwrap();
@@ -10,12 +22,37 @@ fn store() -> (tempfile::TempDir, CentralStore) {
     (dir, store)
 }
 
+/// A store with these agents.
+fn store_with(agents: &[&str]) -> (tempfile::TempDir, CentralStore) {
+    let (dir, store) = store();
+    for name in agents {
+        assert!(store.add_agent(&AgentGroup::new(agent(name)), NOW).unwrap());
+    }
+    (dir, store)
+}
+
+fn agent(name: &str) -> AgentName {
+    AgentName::parse(name).unwrap()
+}
+
 fn andy() -> AgentGroup {
-    AgentGroup::new(AgentName::parse("andy").unwrap())
+    AgentGroup::new(agent("andy"))
+}
+
+fn at(channel: &str, chat: &str) -> Address {
+    Address { channel: channel.into(), account: "main".into(), chat: chat.into(), thread: None }
 }
 
 fn chat(name: &str) -> Address {
-    Address { channel: "cli".into(), account: "local".into(), chat: name.into(), thread: None }
+    at("cli", name)
+}
+
+fn group(title: &str) -> ChatInfo {
+    ChatInfo { title: title.into(), is_group: true }
+}
+
+fn telegram(id: &str) -> Handle {
+    Handle::new("telegram", id)
 }
 
 #[test]
@@ -25,6 +62,8 @@ fn a_removed_agent_comes_back_as_it_was() {
     assert!(store.add_agent(&agent, Timestamp(1)).unwrap());
     assert!(!store.add_agent(&agent, Timestamp(1)).unwrap(), "there already");
     agent.model = Some("opus".into());
+    agent.trigger = Some("hey".into());
+    agent.reach = Reach::All;
     assert!(store.set_agent(&agent).unwrap());
     assert!(store.remove_agent(&agent.name, Timestamp(2)).unwrap());
     assert_eq!(store.agents().unwrap(), []);
@@ -42,8 +81,82 @@ fn a_chat_has_one_session_per_agent() {
     assert_eq!(store.wired(&chat("a")).unwrap(), std::slice::from_ref(&agent.name));
     let first = store.create_session(&chat("a"), &agent.name, Timestamp(1)).unwrap();
     assert_eq!(store.create_session(&chat("a"), &agent.name, Timestamp(2)).unwrap(), first);
-    assert_eq!(store.session(first).unwrap().unwrap().chat, chat("a"));
-    assert!(store.create_session(&chat("b"), &agent.name, Timestamp(1)).is_err(), "not wired");
+    assert_eq!(store.session(first).unwrap().unwrap().chat, Some(chat("a")));
+    assert!(store.create_session(&chat("b"), &agent.name, Timestamp(1)).is_err(), "not known");
+}
+
+#[test]
+fn every_key_has_one_session_of_its_own() {
+    let (_dir, mut store) = store_with(&["andy", "ben"]);
+    let a = store.ensure_chat(&chat("a"), &ChatInfo::default(), None, NOW).unwrap().id;
+    let b = store.ensure_chat(&chat("b"), &ChatInfo::default(), None, NOW).unwrap().id;
+    let key = |name, chat: Option<ChatId>, thread: Option<&str>| SessionKey {
+        agent: agent(name),
+        chat,
+        thread: thread.map(Into::into),
+    };
+    let keys = [
+        key("andy", Some(a), None),
+        key("andy", Some(a), Some("t")),
+        key("andy", Some(b), None),
+        key("andy", None, None),
+        key("ben", Some(a), None),
+        key("ben", None, None),
+    ];
+    let rows: Vec<SessionRow> = keys.iter().map(|it| store.session_for(it, NOW).unwrap()).collect();
+    assert_eq!(store.session_count().unwrap(), 6);
+    for (key, row) in keys.iter().zip(&rows) {
+        assert_eq!(store.session_for(key, NOW).unwrap(), *row);
+        assert_eq!(store.session(row.id).unwrap().as_ref(), Some(row));
+    }
+    assert_eq!(store.session_count().unwrap(), 6);
+    assert_eq!((&rows[1].chat, rows[1].thread.as_deref()), (&Some(chat("a")), Some("t")));
+    assert_eq!((&rows[3].chat, &rows[3].thread), (&None, &None));
+    assert_eq!(store.sessions_in_chat(a).unwrap().len(), 3);
+
+    store.set_awake(rows[3].id, true).unwrap();
+    assert_eq!(store.awake().unwrap(), rows[3..4]);
+}
+
+#[test]
+fn an_account_keeps_its_addresses_and_forgets_its_cursor() {
+    let (_dir, mut store) = store();
+    let urls = std::collections::BTreeMap::from([("api".to_owned(), "http://127.0.0.1:1".into())]);
+    let mut account =
+        AccountRow { channel: "telegram".into(), name: "main".into(), urls, created_at: NOW };
+    assert!(store.put_account(&account).unwrap());
+    store.set_cursor("telegram", "main", "99").unwrap();
+    store.set_cursor("cli", "local", "1").unwrap();
+    assert_eq!(store.accounts().unwrap(), std::slice::from_ref(&account));
+
+    account.urls.clear();
+    assert!(!store.put_account(&account).unwrap(), "there already");
+    assert_eq!(store.accounts().unwrap(), [account]);
+    assert_eq!(store.cursor("telegram", "main").unwrap(), None);
+    store.set_cursor("telegram", "main", "5").unwrap();
+    assert!(store.remove_account("telegram", "main").unwrap());
+    assert!(!store.remove_account("telegram", "main").unwrap());
+    assert_eq!(store.cursor("telegram", "main").unwrap(), None);
+    assert_eq!(store.cursor("cli", "local").unwrap().as_deref(), Some("1"));
+}
+
+#[test]
+fn dropped_messages_are_counted_by_sender_chat_and_reason() {
+    let (_dir, mut store) = store();
+    let eve = domain::message::Author { id: "66".into(), name: "Eve".into() };
+    let mut record = |chat: &str, reason: &str, now: i64| {
+        store.record_drop(&at("telegram", chat), &eve, reason, Timestamp(now)).unwrap()
+    };
+    assert!(record("1", "stranger-strict", 1));
+    assert!(!record("1", "stranger-strict", 2));
+    assert!(record("1", "not-called", 3));
+    assert!(record("2", "stranger-strict", 4));
+    let rows = store.dropped().unwrap();
+    let counts: Vec<(&str, u64)> = rows.iter().map(|it| (&*it.from.chat, it.count)).collect();
+    assert_eq!(counts, [("2", 1), ("1", 1), ("1", 2)]);
+    assert_eq!((rows[2].first_at, rows[2].last_at), (Timestamp(1), Timestamp(2)));
+    assert_eq!(store.clear_dropped(Some(&at("telegram", "1"))).unwrap(), 2);
+    assert_eq!(store.clear_dropped(None).unwrap(), 1);
 }
 
 #[test]

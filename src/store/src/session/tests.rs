@@ -3,7 +3,8 @@
 use domain::Incarnation;
 use domain::MessageSeq;
 use domain::delivery::{PartState, Verdict};
-use domain::message::{Address, Incoming, Outcome};
+use domain::message::{Address, Admitted, Author, InboundKind, Incoming, Outcome};
+use domain::outgoing::{Content, Manners, TextLimit};
 use domain::session::FailReason;
 
 use super::*;
@@ -36,7 +37,8 @@ impl Pair {
     }
 
     fn say(&mut self, id: &str) {
-        self.host.inbound.insert(&[incoming(id)], NOW).unwrap();
+        let admitted = Admitted { message: incoming(id), kind: InboundKind::Chat };
+        self.host.inbound.insert(&[admitted], NOW).unwrap();
     }
 }
 
@@ -49,10 +51,21 @@ fn incoming(id: &str) -> Incoming {
             thread: None,
         },
         platform_id: id.into(),
-        sender_id: "u".into(),
-        sender_name: "U".into(),
+        sender: Author { id: "u".into(), name: "U".into() },
         text: format!("text of {id}"),
-        to_agent: None,
+        ..Incoming::default()
+    }
+}
+
+fn around(chars_max: usize) -> Surroundings {
+    let manners = Manners { text: TextLimit::chars(chars_max), ..Manners::default() };
+    Surroundings { manners: [("cli".to_owned(), manners)].into(), ..Surroundings::default() }
+}
+
+fn text_of(part: &crate::ClaimedPart) -> &str {
+    match part.content() {
+        Content::Text(text) => text,
+        other => panic!("not a text: {other:?}"),
     }
 }
 
@@ -76,12 +89,12 @@ fn a_message_goes_there_and_its_answer_comes_back() {
     assert!(!seen.news);
     runner.end_turn(&answer("hello"), &[("continuation", Some("c1"))], NOW).unwrap();
     assert!(it.host.snapshot().unwrap().news);
-    let absorbed = it.host.absorb(100, NOW).unwrap();
+    let absorbed = it.host.absorb(&around(100), NOW).unwrap();
     assert_eq!(absorbed.ended, [(M1, Outcome::Answered)]);
     let seen = it.host.snapshot().unwrap();
     assert!(!seen.news && seen.waiting.is_empty());
     let part = it.host.inbound.claim_part(&seen.parts[0].key, NOW).unwrap().unwrap();
-    assert_eq!((part.text(), part.reply_to(), part.is_repeat()), ("hello", "m1", false));
+    assert_eq!((text_of(&part), part.reply_to(), part.is_repeat()), ("hello", "m1", false));
     assert_eq!(runner.state("continuation").unwrap().as_deref(), Some("c1"));
     let sent = Verdict::Sent { platform_id: "p".into() };
     it.host.inbound.conclude(part.key(), &sent, NOW).unwrap();
@@ -99,7 +112,7 @@ fn an_answer_to_several_messages_names_them_all() {
     runner.claim(&both, NOW).unwrap();
     let end = TurnEnd { messages: both, ..answer("to both") };
     runner.end_turn(&end, &[], NOW).unwrap();
-    assert_eq!(it.host.absorb(100, NOW).unwrap().ended.len(), 2);
+    assert_eq!(it.host.absorb(&around(100), NOW).unwrap().ended.len(), 2);
     let key = it.host.snapshot().unwrap().parts[0].key.clone();
     let part = it.host.inbound.claim_part(&key, NOW).unwrap().unwrap();
     assert_eq!((part.reply_to(), part.also()), ("m2", &["m1".to_owned()][..]));
@@ -113,9 +126,9 @@ fn absorbing_again_after_a_crash_changes_nothing() {
     runner.claim(&[M1], NOW).unwrap();
     runner.say(M1, "a word in between", NOW).unwrap();
     runner.end_turn(&answer("one two three"), &[], NOW).unwrap();
-    it.host.absorb(8, NOW).unwrap();
+    it.host.absorb(&around(8), NOW).unwrap();
     let before = it.host.snapshot().unwrap();
-    assert_eq!(it.host.absorb(8, NOW).unwrap().ended, []);
+    assert_eq!(it.host.absorb(&around(8), NOW).unwrap().ended, []);
     assert_eq!(it.host.snapshot().unwrap(), before);
 }
 
@@ -148,7 +161,7 @@ fn a_claim_left_by_a_crash_is_doubted_and_sent_again_as_a_repeat() {
     assert_eq!(it.host.snapshot().unwrap().parts[0].state, PartState::Claimed);
     it.host.inbound.doubt(&parts[0].key, NOW).unwrap();
     let part = it.host.inbound.claim_part(&parts[0].key, NOW).unwrap().unwrap();
-    assert!(part.is_repeat() && part.text().contains("boom"));
+    assert!(part.is_repeat() && text_of(&part).contains("boom"));
 }
 
 #[test]
@@ -164,7 +177,7 @@ fn bad_launches_count_until_one_brings_a_message_to_its_end() {
     let mut runner = it.runner();
     runner.claim(&[M1], NOW).unwrap();
     runner.end_turn(&answer("x"), &[], NOW).unwrap();
-    it.host.absorb(100, NOW).unwrap();
+    it.host.absorb(&around(100), NOW).unwrap();
     it.host.inbound.bury(Incarnation(4), true, "exit 1", NOW).unwrap();
     assert_eq!(it.host.snapshot().unwrap().launches.failures, 0);
 }
@@ -190,7 +203,7 @@ fn a_hostile_outbound_database_is_refused_and_hurts_nobody() {
     std::fs::remove_file(&outbound).unwrap();
     let mut runner = it.runner();
     runner.say(MessageSeq(4_000), "forged", NOW).unwrap();
-    it.host.absorb(100, NOW).unwrap();
+    it.host.absorb(&around(100), NOW).unwrap();
     let parts = it.host.snapshot().unwrap().parts;
     let part = it.host.inbound.claim_part(&parts[0].key, NOW).unwrap().unwrap();
     assert_eq!(part.to().chat, "c");

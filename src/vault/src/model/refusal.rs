@@ -42,7 +42,9 @@ impl From<VaultError> for Refusal {
     fn from(err: VaultError) -> Self {
         match err {
             VaultError::Missing(_) => Self::NoCredential,
-            VaultError::Unreadable { source, .. } => Self::Unreadable(source.to_string()),
+            VaultError::Unreadable { source, .. } | VaultError::UnreadableToken { source, .. } => {
+                Self::Unreadable(source.to_string())
+            }
             VaultError::Rows { .. } => Self::Store,
             VaultError::UnknownName(_) | VaultError::Unsealable | VaultError::Tls(_) => {
                 Self::Internal

@@ -1,7 +1,10 @@
 //! The whole runner with the demo provider, on real files and a paused clock.
 
 #[cfg(test)]
+#[path = "../support/mod.rs"]
 mod support;
+#[cfg(test)]
+mod words;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -10,7 +13,7 @@ use std::time::Duration;
 use agent_runner::{Connect, RunnerError, Stream};
 use async_trait::async_trait;
 use domain::agent::Provider;
-use domain::link::Header;
+use domain::link::{Draft, Header};
 use domain::message::Outcome;
 use domain::session::FailReason;
 use domain::time::Timestamp;
@@ -215,6 +218,17 @@ async fn a_ring_is_faster_than_the_poll_and_a_lost_stream_is_opened_again() {
     while !heard.contains("progress") || heard.matches("look").count() < 3 {
         host.read_line(&mut heard).await.unwrap();
     }
+    // The next turn can be watched.
+    session.say("draft one two");
+    host.write_all(b"look\n").await.unwrap();
+    let mut drafts = vec![];
+    while drafts.len() < 2 {
+        heard.clear();
+        host.read_line(&mut heard).await.unwrap();
+        drafts.extend(Draft::parse(&heard));
+    }
+    let texts: Vec<&str> = drafts.iter().map(Draft::text).collect();
+    assert_eq!((texts, drafts[0].in_reply_to.0), (vec!["one", "one two"], 4));
     host.write_all(b"stop\n").await.unwrap();
     runner.ended().await.unwrap();
 }

@@ -1,0 +1,187 @@
+//! Lets people and chats in: puts questions to those who may decide, carries out what they decide,
+//! and says what the host has to say outside of any session.
+//!
+//! Messages  [`ReceptionMessage`]; all of them mean "look".
+//! Parent    [`crate::tree::RootSupervisor`].
+//! Holds     nothing that a restart could not read back from the central database.
+//!
+//! Invariants
+//! - What follows from an answer is done before the question is settled, and may be done again: each
+//!   step is one that changes nothing the second time.
+//! - What is said about a change is committed with it.
+//! - Nobody waits for this actor: routers and sessions write to the database and cast a hint.
+
+mod asking;
+mod knock;
+mod requests;
+mod sending;
+mod settling;
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::approval::{self, ESCALATE_AFTER, Effect};
+use domain::delivery::{self, PartKey};
+use domain::people::PersonId;
+use domain::time::Timestamp;
+use ractor::{Actor, ActorProcessingErr, ActorRef};
+use store::{QuestionRow, QuestionState, StoreError};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use tracing::{instrument, warn};
+
+pub(crate) use self::knock::{Answer, answer, knock_chat, knock_sender, pair};
+pub(crate) use self::requests::{Passed, pass};
+use self::sending::Landed;
+use crate::host::Host;
+use crate::sessions::child::chain;
+use crate::slot::Timer;
+
+/// Rounds of one look; every round closes or settles something.
+const ROUNDS_MAX: usize = 32;
+/// A wait after something that will pass by itself.
+const SOON: Duration = Duration::from_secs(1);
+/// The longest wait of a part.
+const PART_WAIT_MAX: Duration = Duration::from_secs(60);
+
+#[derive(Debug)]
+pub struct ReceptionActor;
+
+#[derive(Debug)]
+pub enum ReceptionMessage {
+    /// Compare what should be with what is. Carries no data, so losing one costs only time.
+    Look,
+    /// A part reached its platform, or did not.
+    Landed(Landed),
+}
+
+#[derive(Debug)]
+pub struct ReceptionState {
+    host: Arc<Host>,
+    myself: ActorRef<ReceptionMessage>,
+    /// Parts that tasks of this actor are sending.
+    in_flight: HashSet<PartKey>,
+    calls: JoinSet<()>,
+    timer: Option<Timer<ReceptionMessage>>,
+    /// Who could not be reached where, and since when.
+    unreachable: Vec<(PersonId, String, Instant)>,
+}
+
+impl Actor for ReceptionActor {
+    type Msg = ReceptionMessage;
+    type State = ReceptionState;
+    type Arguments = Arc<Host>;
+
+    async fn pre_start(
+        &self,
+        myself: ActorRef<ReceptionMessage>,
+        host: Arc<Host>,
+    ) -> Result<ReceptionState, ActorProcessingErr> {
+        myself.cast(ReceptionMessage::Look)?;
+        Ok(ReceptionState {
+            host,
+            myself,
+            in_flight: HashSet::new(),
+            calls: JoinSet::new(),
+            timer: None,
+            unreachable: Vec::new(),
+        })
+    }
+
+    #[instrument(name = "reception", skip_all)]
+    async fn handle(
+        &self,
+        _myself: ActorRef<ReceptionMessage>,
+        message: ReceptionMessage,
+        state: &mut ReceptionState,
+    ) -> Result<(), ActorProcessingErr> {
+        while state.calls.try_join_next().is_some() {}
+        let taken = match message {
+            ReceptionMessage::Look => Ok(()),
+            ReceptionMessage::Landed(landed) => state.take_landed(landed).await,
+        };
+        let looked = match taken {
+            Ok(()) => state.reconcile().await,
+            Err(err) => Err(err),
+        };
+        if let Err(err) = looked {
+            if err.is_permanent() {
+                return Err(err.into());
+            }
+            warn!(why = chain(&err), "will look again");
+            state.arm(SOON);
+        }
+        Ok(())
+    }
+}
+
+impl ReceptionState {
+    fn now(&self) -> Timestamp {
+        self.host.clock.now()
+    }
+
+    async fn reconcile(&mut self) -> Result<(), StoreError> {
+        let hour_ago = |since: &Instant| ESCALATE_AFTER <= since.elapsed();
+        self.unreachable.retain(|it| !hour_ago(&it.2));
+        let mut next = None;
+        for _ in 0..ROUNDS_MAX {
+            let mut changed = self.send_parts().await?;
+            next = None;
+            let rows = self.host.central.read(|central| central.unsettled()).await?;
+            for row in rows {
+                let (did, look_at) = self.tend(row).await?;
+                changed |= did;
+                next = earlier(next, look_at);
+            }
+            if !changed {
+                break;
+            }
+        }
+        let parts = self.host.central.read(|central| central.open_parts()).await?;
+        let waits = parts.iter().filter(|it| !self.in_flight.contains(&it.key));
+        for wait in waits.filter_map(delivery::PartView::retry_at) {
+            next = earlier(next, Some(wait));
+        }
+        if let Some(at) = next {
+            self.arm(at.since(self.now()).min(PART_WAIT_MAX).max(Duration::from_millis(100)));
+        }
+        Ok(())
+    }
+
+    /// Takes one question a step further. Returns whether it did, and else when to look again.
+    async fn tend(&mut self, row: QuestionRow) -> Result<(bool, Option<Timestamp>), StoreError> {
+        if row.state != QuestionState::Open {
+            return self.settle(row).await.map(|done| (done, Some(self.now() + SOON)));
+        }
+        let view = self.view(&row).await?;
+        let next = approval::next_look(&view.open());
+        let Some(effect) = approval::decide(&view.open(), self.now()) else {
+            return self.ask_in_chat(&row).await.map(|did| (did, next));
+        };
+        match effect {
+            Effect::Ask(approver) => self.ask(&row, &approver).await?,
+            Effect::Expire => {
+                let id = row.id;
+                let expire = move |central: &mut store::CentralStore| central.expire_question(id);
+                self.host.central.write("an expiry", expire).await?;
+            }
+            Effect::TellNobody => self.tell_nobody(&row).await?,
+        }
+        Ok((true, next))
+    }
+
+    fn arm(&mut self, after: Duration) {
+        if let Some(old) = self.timer.take() {
+            old.abort();
+        }
+        self.timer = Some(self.myself.send_after(after, || ReceptionMessage::Look));
+    }
+}
+
+fn earlier(a: Option<Timestamp>, b: Option<Timestamp>) -> Option<Timestamp> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
+    }
+}

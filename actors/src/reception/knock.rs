@@ -1,0 +1,252 @@
+//! What routers bring to the reception: strangers and new chats, codes, answers. Each is one commit;
+//! the actor is only told to look.
+
+use domain::AgentName;
+use domain::approval::APPROVAL_LIFE;
+use domain::approval::{
+    News, Place, Request, Writer, chat_options, consent_options, told, unknown_chat_card,
+    unknown_sender_card,
+};
+use domain::delivery::PartKey;
+use domain::message::{Address, Author, ChatInfo, Incoming};
+use domain::naming::agent_name_for;
+use domain::pairing::{self, Attempt, Code, OpenCode, PairingView, WRONG_MAX};
+use domain::people::{Handle, Identity};
+use domain::question::{Audience, Opt, QuestionId, may_answer};
+use domain::time::Timestamp;
+use store::{
+    CentralStore, ChatRow, Draft, NewPart, PairingId, PairingUse, PartKind, Question, QuestionKind,
+    QuestionRow, QuestionState, StoreError,
+};
+use tracing::info;
+
+use super::ReceptionMessage;
+use crate::host::Host;
+
+/// Asks those who may decide whether the sender may talk to this agent.
+pub(crate) async fn knock_sender(
+    host: &Host,
+    message: &Incoming,
+    chat: &ChatRow,
+    agent: AgentName,
+) -> Result<(), StoreError> {
+    let handle = Handle::new(&message.from.channel, &message.sender.id);
+    let text = unknown_sender_card(&agent, &place(message), &writer(message, &handle));
+    let question = Question {
+        kind: QuestionKind::Sender,
+        agent: Some(agent),
+        options: consent_options(),
+        text,
+        ..knock(message, chat, host.clock.now())
+    };
+    ask(host, question, message, Request::Sender).await
+}
+
+/// Asks those who may decide which agent a new chat belongs to.
+pub(crate) async fn knock_chat(
+    host: &Host,
+    message: &Incoming,
+    chat: &ChatRow,
+    agents: &[AgentName],
+) -> Result<(), StoreError> {
+    let handle = Handle::new(&message.from.channel, &message.sender.id);
+    let title = if chat.title.is_empty() { &message.sender.name } else { &chat.title };
+    let question = Question {
+        kind: QuestionKind::Chat,
+        options: chat_options(agents, &agent_name_for(title, agents)),
+        text: unknown_chat_card(&place(message), &writer(message, &handle)),
+        ..knock(message, chat, host.clock.now())
+    };
+    ask(host, question, message, Request::Chat).await
+}
+
+fn place(message: &Incoming) -> Place<'_> {
+    Place {
+        channel: &message.from.channel,
+        title: &message.chat.title,
+        is_group: message.chat.is_group,
+    }
+}
+
+fn writer<'a>(message: &'a Incoming, handle: &'a Handle) -> Writer<'a> {
+    Writer { name: &message.sender.name, handle, excerpt: &message.text }
+}
+
+fn knock(message: &Incoming, chat: &ChatRow, now: Timestamp) -> Question {
+    Question {
+        kind: QuestionKind::Chat,
+        agent: None,
+        chat: Some(chat.id),
+        thread: message.from.thread.clone(),
+        session: None,
+        requester: Handle::new(&message.from.channel, &message.sender.id).to_string(),
+        requester_name: message.sender.name.clone(),
+        text: String::new(),
+        options: Vec::new(),
+        payload: String::new(),
+        asked_at: now,
+        expires_at: now + APPROVAL_LIFE,
+    }
+}
+
+async fn ask(
+    host: &Host,
+    question: Question,
+    message: &Incoming,
+    request: Request<'static>,
+) -> Result<(), StoreError> {
+    let message = message.clone();
+    host.central
+        .write("a question", move |central| {
+            let (to, reply_to) = (message.from.clone(), message.platform_id.clone());
+            let say = move |id: QuestionId| {
+                vec![NewPart {
+                    key: PartKey(format!("q{id}.asked")),
+                    to,
+                    reply_to,
+                    kind: PartKind::Interim,
+                    content: Draft::Text(told(request, News::Asked)),
+                }]
+            };
+            central.ask(&question, Some(&message), say)
+        })
+        .await?;
+    host.peers.reception.cast(ReceptionMessage::Look);
+    Ok(())
+}
+
+/// An answer that somebody typed or clicked.
+#[derive(Clone, Debug)]
+pub(crate) struct Answer {
+    pub(crate) id: QuestionId,
+    pub(crate) index: usize,
+    /// Where it was given.
+    pub(crate) chat: Address,
+    pub(crate) by: Author,
+}
+
+/// Takes an answer, if the question is open, was put in this chat, and whoever answers may.
+pub(crate) async fn answer(host: &Host, answer: Answer) -> Result<bool, StoreError> {
+    let taken = host
+        .central
+        .write("an answer", move |central| {
+            let Some(row) = central.question(answer.id)? else {
+                return Ok(false);
+            };
+            let here = |it: &Address| {
+                (&it.channel, &it.account, &it.chat)
+                    == (&answer.chat.channel, &answer.chat.account, &answer.chat.chat)
+            };
+            if row.state != QuestionState::Open || !row.cards.iter().any(|it| here(&it.to)) {
+                return Ok(false);
+            }
+            let Some(option) = row.question.options.get(answer.index).cloned() else {
+                return Ok(false);
+            };
+            record(central, &row, &option, &answer)
+        })
+        .await?;
+    if taken {
+        host.peers.reception.cast(ReceptionMessage::Look);
+    }
+    Ok(taken)
+}
+
+fn record(
+    central: &mut CentralStore,
+    row: &QuestionRow,
+    option: &Opt,
+    answer: &Answer,
+) -> Result<bool, StoreError> {
+    let handle = Handle::new(&answer.chat.channel, &answer.by.id);
+    let known = central.standing(&handle)?;
+    let who = Identity { handle: handle.clone(), person: known.as_ref().map(|it| it.0) };
+    let led_to_it = match Handle::parse(&row.question.requester) {
+        Some(handle) => Some(Identity { person: central.person_of(&handle)?, handle }),
+        None => None,
+    };
+    let audience = match (&row.question.kind, &row.question.agent) {
+        (QuestionKind::Agent, Some(agent)) => {
+            Audience::Asker { agent, led_to_it: led_to_it.as_ref() }
+        }
+        (QuestionKind::Sender | QuestionKind::Change, Some(agent)) => Audience::AdminsOf { agent },
+        (_, _) => Audience::HostAdmins,
+    };
+    let owner_only = handle.channel == channel::cli::NAME;
+    if !owner_only && !may_answer(&audience, &who, known.as_ref().map(|it| &it.1)) {
+        info!(question = %row.id, "somebody answered who may not");
+        return Ok(false);
+    }
+    central.answer_question(row.id, &option.value, &handle.to_string())
+}
+
+/// Takes a message that is a code. Returns whether it was one; then it is for nobody else.
+pub(crate) async fn pair(host: &Host, message: &Incoming) -> Result<bool, StoreError> {
+    let (message, now) = (message.clone(), host.clock.now());
+    let was_code = host
+        .central
+        .write("a pairing", move |central| {
+            let open = central.open_pairings(now)?;
+            let wrong = open.iter().map(|it| it.wrong).max().unwrap_or(0);
+            let codes: Vec<OpenCode> = open
+                .iter()
+                .filter_map(|it| {
+                    Some(OpenCode {
+                        id: it.id.0,
+                        code: Code::parse(&it.pairing.code)?,
+                        expires_at: it.pairing.expires_at,
+                    })
+                })
+                .collect();
+            let wrong_left = WRONG_MAX.saturating_sub(wrong);
+            let view = PairingView { codes: &codes, wrong_left, mentions: &[] };
+            let attempt = pairing::attempt(&view, without_mention(&message.text), now);
+            match attempt {
+                Attempt::NotACode => return Ok(false),
+                Attempt::Wrong { .. } => {
+                    central.count_wrong(WRONG_MAX, now)?;
+                }
+                Attempt::Expired { id } => {
+                    central.close_pairings(Some(PairingId(id)), now)?;
+                }
+                Attempt::Paired { id } => {
+                    let by = PairingUse {
+                        handle: Handle::new(&message.from.channel, &message.sender.id),
+                        name: message.sender.name.clone(),
+                        from: message.from.clone(),
+                        chat: ChatInfo { ..message.chat.clone() },
+                    };
+                    central.use_pairing(PairingId(id), &by, now)?;
+                }
+            }
+            central.say(&reply(&message, attempt), now)?;
+            Ok(true)
+        })
+        .await?;
+    if was_code {
+        host.peers.reception.cast(ReceptionMessage::Look);
+    }
+    Ok(was_code)
+}
+
+/// A platform's mention stands in front of the text.
+fn without_mention(text: &str) -> &str {
+    match text.trim().split_once(char::is_whitespace) {
+        Some((first, rest)) if first.starts_with('@') => rest.trim(),
+        _ => text,
+    }
+}
+
+fn reply(message: &Incoming, attempt: Attempt) -> NewPart {
+    NewPart {
+        // Once per message, however often it is delivered.
+        key: PartKey(format!(
+            "pair.{}.{}.{}",
+            message.from.channel, message.from.chat, message.platform_id
+        )),
+        to: message.from.clone(),
+        reply_to: message.platform_id.clone(),
+        kind: PartKind::Answer,
+        content: Draft::Text(pairing::answer(attempt).unwrap_or_default()),
+    }
+}

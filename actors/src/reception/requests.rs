@@ -1,0 +1,168 @@
+//! What agents ask of the host: a question to a person, a look at or a change of the administration.
+
+use domain::approval::{change_card, consent_options};
+use domain::approval::{APPROVAL_LIFE, question_life};
+use domain::question::{Opt, validate};
+use domain::time::Timestamp;
+use store::{Asked, CentralStore, Question, QuestionKind, Request, SessionRow, StoreError};
+use verbs::{Caller, Verb};
+
+use super::ReceptionMessage;
+use crate::host::Host;
+use crate::sweep::SweepMessage;
+
+/// What became of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Passed {
+    /// Its answer comes later.
+    Kept,
+    Answered { ok: bool, text: String },
+}
+
+/// The title of a question of an agent; its text says all.
+const TITLE: &str = "A question";
+
+/// Passes on what an agent asked for. Doing it again changes nothing.
+pub(crate) async fn pass(
+    host: &Host,
+    row: &SessionRow,
+    request: Request,
+) -> Result<Passed, StoreError> {
+    match request.what.clone() {
+        Asked::Question { options, timeout } => {
+            let options: Vec<Opt> = options.iter().map(|it| Opt::new(it, it)).collect();
+            if let Err(why) = validate(TITLE, &request.text, &options) {
+                return Ok(Passed::Answered { ok: false, text: why.to_string() });
+            }
+            let life = question_life(Some(timeout).filter(|it| !it.is_zero()));
+            let question = Question {
+                kind: QuestionKind::Agent,
+                text: request.text.clone(),
+                options,
+                expires_at: request.asked_at + life,
+                ..question(row, &request)
+            };
+            keep(host, question, request).await
+        }
+        Asked::Admin => administer(host, row, request).await,
+    }
+}
+
+fn question(row: &SessionRow, request: &Request) -> Question {
+    Question {
+        kind: QuestionKind::Change,
+        agent: Some(row.agent.clone()),
+        chat: None,
+        thread: request.from.thread.clone(),
+        session: Some((row.id, request.seq)),
+        requester: request.sender_id.clone(),
+        requester_name: request.sender_name.clone(),
+        text: String::new(),
+        options: Vec::new(),
+        payload: String::new(),
+        asked_at: request.asked_at,
+        expires_at: request.asked_at + APPROVAL_LIFE,
+    }
+}
+
+async fn keep(
+    host: &Host,
+    question: Question,
+    request: Request,
+) -> Result<Passed, StoreError> {
+    let ask = move |central: &mut CentralStore| {
+        let chat = central.chat(&request.from)?.map(|it| it.id);
+        central.ask(&Question { chat, ..question }, None, |_| Vec::new())
+    };
+    host.central.write("a question", ask).await?;
+    host.peers.reception.cast(ReceptionMessage::Look);
+    Ok(Passed::Kept)
+}
+
+async fn administer(
+    host: &Host,
+    row: &SessionRow,
+    request: Request,
+) -> Result<Passed, StoreError> {
+    let refused = |text: String| Ok(Passed::Answered { ok: false, text });
+    let verb = match verbs::parse_line(&request.text) {
+        Ok(verb) => verb,
+        Err(why) => return refused(why),
+    };
+    let Some(caller) = caller(host, row).await? else {
+        return refused("this agent was removed".into());
+    };
+    let now = host.clock.now();
+    if !verb.is_change() {
+        let look = move |central: &mut CentralStore| run(&verb, central, &caller, now);
+        let (ok, text) = host.central.read(look).await?;
+        return Ok(Passed::Answered { ok, text });
+    }
+    let agent = verbs::concerns(&verb, &caller).cloned();
+    let described = host
+        .central
+        .read(move |central| Ok(verbs::describe(&verb, central, &caller)))
+        .await?;
+    let what = match described {
+        Ok(what) => what,
+        Err(why) => return refused(explain(&why)),
+    };
+    let details: Vec<String> = what.lines().map(str::to_owned).collect();
+    let text = change_card(&row.agent, &format!("run `{}`", request.text), &details, "");
+    let question = Question {
+        agent,
+        text,
+        options: consent_options(),
+        payload: request.text.clone(),
+        ..question(row, &request)
+    };
+    keep(host, question, request).await
+}
+
+/// Whom the agent of a session is to the administration; `None` when there is none any more.
+async fn caller(host: &Host, row: &SessionRow) -> Result<Option<Caller>, StoreError> {
+    let name = row.agent.clone();
+    let found = host.central.read(move |central| central.agent(&name)).await?;
+    Ok(found.map(|it| Caller::Agent { group: it.name, reach: it.reach }))
+}
+
+/// Makes a change that somebody allowed, as far as the agent may still ask for it.
+pub(super) async fn carry_out(
+    host: &Host,
+    row: &SessionRow,
+    line: &str,
+) -> Result<(bool, String), StoreError> {
+    let verb = match verbs::parse_line(line) {
+        Ok(verb) => verb,
+        Err(why) => return Ok((false, why)),
+    };
+    let Some(caller) = caller(host, row).await? else {
+        return Ok((false, "this agent was removed".into()));
+    };
+    let now = host.clock.now();
+    let change = move |central: &mut CentralStore| run(&verb, central, &caller, now);
+    let done = host.central.write("a change", change).await?;
+    // Agents, chats and accounts may be others now.
+    host.peers.sweep.cast(SweepMessage::Now);
+    Ok(done)
+}
+
+fn run(
+    verb: &Verb,
+    central: &mut CentralStore,
+    caller: &Caller,
+    now: Timestamp,
+) -> Result<(bool, String), StoreError> {
+    match verbs::perform(verb, central, caller, now) {
+        Ok(output) => Ok((true, output.text)),
+        Err(verbs::VerbError::Store(err)) => Err(err),
+        Err(err) => Ok((false, explain(&err))),
+    }
+}
+
+fn explain(err: &verbs::VerbError) -> String {
+    match err.hint() {
+        Some(hint) => format!("{err}; {hint}"),
+        None => err.to_string(),
+    }
+}

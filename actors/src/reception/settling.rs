@@ -1,0 +1,277 @@
+//! Carries out what was decided: lets people in, connects chats, makes changes, brings answers to
+//! the agents that wait for them. Each step changes nothing when it is done again.
+
+use domain::AgentName;
+use domain::agent::AgentGroup;
+use domain::approval::{ALLOW, ChatChoice, Closed, News, Request, closed_card, told};
+use domain::delivery::PartKey;
+use domain::message::{Address, Incoming};
+use domain::outgoing::Card;
+use domain::people::Handle;
+use domain::session_key::ChatId;
+use store::{
+    CentralStore, Draft, NewPart, PartKind, QuestionKind, QuestionRow, QuestionState, StoreError,
+    Target, Wiring,
+};
+use tracing::info;
+
+use super::ReceptionState;
+use super::requests::carry_out;
+use crate::router::RouterMessage;
+use crate::sessions::SessionsMessage;
+
+impl ReceptionState {
+    /// Returns whether everything was done; else it is tried again later.
+    pub(super) async fn settle(&mut self, row: QuestionRow) -> Result<bool, StoreError> {
+        let (value, by) = match &row.state {
+            QuestionState::Answered { value, by } => (Some(value.clone()), by.clone()),
+            QuestionState::Expired => (None, String::new()),
+            QuestionState::Open => return Ok(false),
+        };
+        let news = match row.question.kind {
+            QuestionKind::Sender => Some(self.settle_sender(&row, value.as_deref(), &by).await?),
+            QuestionKind::Chat => Some(self.settle_chat(&row, value.as_deref(), &by).await?),
+            QuestionKind::Change => {
+                if !self.settle_change(&row, value.as_deref()).await? {
+                    return Ok(false);
+                }
+                None
+            }
+            QuestionKind::Agent => {
+                let (ok, text) = match &value {
+                    Some(value) => (true, value.clone()),
+                    None => (false, "nobody answered in time".to_owned()),
+                };
+                if !self.bring_answer(&row, ok, text).await? {
+                    return Ok(false);
+                }
+                None
+            }
+        };
+        let mut say = self.closing_parts(&row, value.as_deref(), &by).await?;
+        if let Some(news) = news {
+            say.extend(self.tell_requester(&row, news).await?);
+        }
+        let (id, now) = (row.id, self.now());
+        let settle = move |it: &mut CentralStore| it.settle_question(id, &say, now);
+        self.host.central.write("the end of a question", settle).await?;
+        info!(question = %id, "settled");
+        Ok(true)
+    }
+
+    async fn settle_sender(
+        &self,
+        row: &QuestionRow,
+        value: Option<&str>,
+        by: &str,
+    ) -> Result<News, StoreError> {
+        let question = &row.question;
+        let (Some(agent), Some(handle)) =
+            (question.agent.clone(), Handle::parse(&question.requester))
+        else {
+            return Ok(News::Expired);
+        };
+        let (name, by, now) = (question.requester_name.clone(), by.to_owned(), self.now());
+        match value {
+            Some(ALLOW) => {
+                let admit = move |central: &mut CentralStore| {
+                    let person = central.add_person(&handle, &name, now)?;
+                    central.add_member(person, &agent, &by, now)
+                };
+                self.host.central.write("a member", admit).await?;
+                self.replay(row).await?;
+                Ok(News::Approved)
+            }
+            Some(_) => {
+                let deny =
+                    move |central: &mut CentralStore| central.deny(&handle, &name, &agent, &by, now);
+                self.host.central.write("a denial", deny).await?;
+                Ok(News::Denied)
+            }
+            None => Ok(News::Expired),
+        }
+    }
+
+    async fn settle_chat(
+        &self,
+        row: &QuestionRow,
+        value: Option<&str>,
+        by: &str,
+    ) -> Result<News, StoreError> {
+        let Some(chat) = row.question.chat else {
+            return Ok(News::Expired);
+        };
+        let agent = match value.map(ChatChoice::parse) {
+            Some(Some(ChatChoice::Connect(agent) | ChatChoice::New(agent))) => agent,
+            Some(Some(ChatChoice::Refuse) | None) => {
+                let now = self.now();
+                let deny = move |central: &mut CentralStore| central.deny_chat(chat, now);
+                self.host.central.write("a denial", deny).await?;
+                return Ok(News::Denied);
+            }
+            None => return Ok(News::Expired),
+        };
+        self.connect(row, chat, agent, by).await?;
+        self.replay(row).await?;
+        Ok(News::Approved)
+    }
+
+    /// Connects a chat, makes the agent if it is new, and lets in who brought the chat.
+    async fn connect(
+        &self,
+        row: &QuestionRow,
+        chat: ChatId,
+        agent: AgentName,
+        by: &str,
+    ) -> Result<(), StoreError> {
+        let (requester, name) =
+            (Handle::parse(&row.question.requester), row.question.requester_name.clone());
+        let (by, now) = (by.to_owned(), self.now());
+        self.host
+            .central
+            .write("a connected chat", move |central| {
+                central.add_agent(&AgentGroup::new(agent.clone()), now)?;
+                let Some(found) = central.chat_by_id(chat)? else {
+                    return Ok(());
+                };
+                let wiring = Wiring::usual(chat, agent.clone(), found.is_group);
+                if central.wirings_of(chat)?.iter().all(|it| it.wiring.agent != agent) {
+                    central.set_wiring(&wiring, now)?;
+                }
+                if let Some(handle) = requester {
+                    let person = central.add_person(&handle, &name, now)?;
+                    central.add_member(person, &agent, &by, now)?;
+                }
+                Ok(())
+            })
+            .await
+    }
+
+    /// Routes the messages that waited, as if they came now. They are stored once, whatever happens.
+    async fn replay(&self, row: &QuestionRow) -> Result<(), StoreError> {
+        let id = row.id;
+        let held = self.host.central.read(move |central| central.held(id)).await?;
+        if held.is_empty() {
+            return Ok(());
+        }
+        let events: Vec<_> = held.into_iter().map(channel::Event::Message).collect();
+        let ask = |reply| RouterMessage::Route { events, owner_only: false, reply };
+        match self.host.peers.router.call(ask).await {
+            Some(_) => Ok(()),
+            None => Err(StoreError::Full { op: "the messages that waited", source: None }),
+        }
+    }
+
+    async fn settle_change(
+        &self,
+        row: &QuestionRow,
+        value: Option<&str>,
+    ) -> Result<bool, StoreError> {
+        let session = match row.question.session {
+            Some((id, _)) => self.host.central.read(move |central| central.session(id)).await?,
+            None => None,
+        };
+        let (ok, text) = match (value, session) {
+            (Some(ALLOW), Some(session)) => {
+                carry_out(&self.host, &session, &row.question.payload).await?
+            }
+            (Some(_), _) => (false, "it was refused".to_owned()),
+            (None, _) => (false, "nobody allowed it in time, or nobody can be asked".to_owned()),
+        };
+        self.bring_answer(row, ok, text).await
+    }
+
+    /// Gives the answer to the session that waits for it. `false` when it cannot take it now.
+    async fn bring_answer(
+        &self,
+        row: &QuestionRow,
+        ok: bool,
+        text: String,
+    ) -> Result<bool, StoreError> {
+        let Some((session, seq)) = row.question.session else {
+            return Ok(true);
+        };
+        let found = self.host.central.read(move |central| central.session(session)).await?;
+        let Some(row) = found else {
+            return Ok(true);
+        };
+        let ask = |reply| SessionsMessage::Answer { row, seq, ok, text, reply };
+        Ok(matches!(self.host.peers.sessions.call(ask).await, Some(Ok(()))))
+    }
+
+    /// Shows in every chat that was asked how it ended, and takes the buttons away.
+    async fn closing_parts(
+        &self,
+        row: &QuestionRow,
+        value: Option<&str>,
+        by: &str,
+    ) -> Result<Vec<NewPart>, StoreError> {
+        let by = self.name_of(by).await?;
+        let chosen = row.question.options.iter().find(|it| Some(it.value.as_str()) == value);
+        let how = match chosen {
+            Some(it) => Closed::Answered { label: &it.label, by: &by },
+            None if value.is_some() => Closed::Answered { label: value.unwrap_or_default(), by: &by },
+            None => Closed::Expired,
+        };
+        let text = closed_card(&row.question.text, how);
+        let part = |(n, card): (usize, &store::CardRow)| {
+            let edits = self.host.registration(&card.to.channel).is_some_and(|it| it.caps.edits);
+            let content = if edits {
+                let card_text = Card { text: text.clone(), buttons: vec![] };
+                Draft::Edit(Target::Part(card.part.clone()), card_text)
+            } else {
+                Draft::Text(text.clone())
+            };
+            NewPart {
+                key: PartKey(format!("q{}.{n}.end", row.id)),
+                to: card.to.clone(),
+                reply_to: String::new(),
+                kind: PartKind::Interim,
+                content,
+            }
+        };
+        Ok(row.cards.iter().enumerate().filter(|it| !it.1.lost).map(part).collect())
+    }
+
+    async fn name_of(&self, by: &str) -> Result<String, StoreError> {
+        let Some(handle) = Handle::parse(by) else {
+            return Ok(by.to_owned());
+        };
+        let found = self
+            .host
+            .central
+            .read(move |central| match central.person_of(&handle)? {
+                Some(person) => central.person(person),
+                None => Ok(None),
+            })
+            .await?;
+        Ok(found.map_or_else(|| by.to_owned(), |it| it.name))
+    }
+
+    /// Tells whoever knocked how it ended. Who is let in hears the agent itself.
+    async fn tell_requester(
+        &self,
+        row: &QuestionRow,
+        news: News,
+    ) -> Result<Option<NewPart>, StoreError> {
+        if news == News::Approved {
+            return Ok(None);
+        }
+        let request = match row.question.kind {
+            QuestionKind::Chat => Request::Chat,
+            QuestionKind::Sender | QuestionKind::Change | QuestionKind::Agent => Request::Sender,
+        };
+        let id = row.id;
+        let (place, held): (Option<Address>, Vec<Incoming>) = (
+            self.place_of(row).await?,
+            self.host.central.read(move |central| central.held(id)).await?,
+        );
+        Ok(place.map(|to| NewPart {
+            key: PartKey(format!("q{id}.told")),
+            to,
+            reply_to: held.last().map(|it| it.platform_id.clone()).unwrap_or_default(),
+            kind: PartKind::Notice,
+            content: Draft::Text(told(request, news)),
+        }))
+    }
+}

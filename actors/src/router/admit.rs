@@ -1,0 +1,192 @@
+//! What becomes of one message: an answer, a code, something for agents, or nothing.
+
+use channel::Verdict;
+use domain::admission::{Admission, Ask, Decision, What};
+use domain::command::{self, Handler, Permission};
+use domain::engage::Engage;
+use domain::message::{Admitted, Incoming, InboundKind, refusal};
+use domain::session_key::session_key;
+use domain::{AgentName, notice};
+use store::{CentralStore, ChatRow, SessionRow, StoreError, Wiring};
+
+use super::knowledge::Knowledge;
+use crate::host::Host;
+use crate::reception;
+use crate::session::Taken;
+
+/// What is done with an event.
+#[derive(Debug)]
+pub(super) enum Fate {
+    /// Nothing is left to do.
+    Done(Verdict),
+    Store(Vec<(SessionRow, Taken)>),
+}
+
+pub(super) async fn admit(
+    host: &Host,
+    message: Incoming,
+    owner_only: bool,
+) -> Result<Fate, StoreError> {
+    if message.files.is_empty()
+        && let Some(why) = refusal(&message.text)
+    {
+        return Ok(Fate::Done(Verdict::Refused(why)));
+    }
+    let (now, about) = (host.clock.now(), message.clone());
+    let known = host
+        .central
+        .read(move |central| Knowledge::read(central, &about, owner_only, now))
+        .await?;
+    if known.pairing_open && reception::pair(host, &message).await? {
+        return Ok(Fate::Done(Verdict::Stored));
+    }
+    for &(id, index) in &known.answers {
+        let (chat, by) = (message.from.clone(), message.sender.clone());
+        if reception::answer(host, reception::Answer { id, index, chat, by }).await? {
+            return Ok(Fate::Done(Verdict::Stored));
+        }
+    }
+    let admission = known.admission(&message, now);
+    follow(host, message, known, admission).await
+}
+
+async fn follow(
+    host: &Host,
+    message: Incoming,
+    known: Knowledge,
+    admission: Admission,
+) -> Result<Fate, StoreError> {
+    if let Some(why) = admission.refuse {
+        return Ok(Fate::Done(Verdict::Refused(why)));
+    }
+    if let Some(why) = admission.dropped {
+        record_drop(host, &message, why.as_str()).await?;
+    }
+    let takes = |it: &&Decision| matches!(it.what, What::Engage(_) | What::Accumulate);
+    let taking: Vec<&Decision> = admission.decisions.iter().filter(takes).collect();
+    let chat = if taking.is_empty() && admission.ask.is_none() {
+        None
+    } else {
+        Some(ensure_chat(host, &message, &known).await?)
+    };
+    if let (Some(ask), Some(chat)) = (&admission.ask, &chat) {
+        knock(host, &message, chat, &known, ask).await?;
+    }
+    let Some(chat) = chat.filter(|_| !taking.is_empty()) else {
+        let verdict =
+            if admission.ask.is_some() { Verdict::Stored } else { Verdict::Ignored };
+        return Ok(Fate::Done(verdict));
+    };
+    let mut targets = Vec::with_capacity(taking.len());
+    for decision in taking {
+        let row = session(host, &message, &known, &chat, decision).await?;
+        targets.push((row, taken(&message, &known, decision)));
+    }
+    Ok(Fate::Store(targets))
+}
+
+async fn knock(
+    host: &Host,
+    message: &Incoming,
+    chat: &ChatRow,
+    known: &Knowledge,
+    ask: &Ask,
+) -> Result<(), StoreError> {
+    match ask {
+        Ask::Sender { agent } => {
+            reception::knock_sender(host, message, chat, agent.clone()).await
+        }
+        Ask::Chat => {
+            let agents: Vec<AgentName> = known.agents.iter().map(|it| it.name.clone()).collect();
+            reception::knock_chat(host, message, chat, &agents).await
+        }
+    }
+}
+
+async fn record_drop(host: &Host, message: &Incoming, why: &'static str) -> Result<(), StoreError> {
+    let (from, sender, now) = (message.from.clone(), message.sender.clone(), host.clock.now());
+    let record = move |it: &mut CentralStore| it.record_drop(&from, &sender, why, now);
+    host.central.write("a dropped message", record).await.map(drop)
+}
+
+/// The row of the chat, with what the platform says of it now.
+async fn ensure_chat(
+    host: &Host,
+    message: &Incoming,
+    known: &Knowledge,
+) -> Result<ChatRow, StoreError> {
+    let peer = known.peer(message);
+    if let Some(chat) = known.chat.as_ref().filter(|it| it.is_current(&message.chat, peer.as_deref()))
+    {
+        return Ok(chat.clone());
+    }
+    let (at, info, now) = (message.from.clone(), message.chat.clone(), host.clock.now());
+    let ensure =
+        move |it: &mut CentralStore| it.ensure_chat(&at, &info, peer.as_deref(), now);
+    host.central.write("a chat", ensure).await
+}
+
+/// The session that takes the message for an agent; made, and the chat connected, where that is new.
+async fn session(
+    host: &Host,
+    message: &Incoming,
+    known: &Knowledge,
+    chat: &ChatRow,
+    decision: &Decision,
+) -> Result<SessionRow, StoreError> {
+    let agent = &decision.agent;
+    let at = known.wired.iter().position(|it| it.wiring.agent == *agent);
+    let wiring = match at {
+        Some(at) => known.wired[at].wiring.clone(),
+        None => Wiring::usual(chat.id, agent.clone(), message.chat.is_group),
+    };
+    // What was only overheard makes no conversation sticky.
+    let sticky =
+        wiring.engage == Engage::MentionSticky && matches!(decision.what, What::Engage(_));
+    let found = at.and_then(|at| known.sessions[at].clone());
+    if let Some(row) = found.clone().filter(|_| !sticky) {
+        return Ok(row);
+    }
+    let (thread, now, is_new) = (message.from.thread.clone(), host.clock.now(), at.is_none());
+    host.central
+        .write("a session", move |central| {
+            if is_new {
+                central.set_wiring(&wiring, now)?;
+            }
+            if sticky {
+                central.touch_engaged(wiring.chat, &wiring.agent, thread.as_deref(), now)?;
+            }
+            let key =
+                session_key(wiring.session_mode, &wiring.agent, wiring.chat, thread.as_deref());
+            match found {
+                Some(row) => Ok(row),
+                None => central.session_for(&key, now),
+            }
+        })
+        .await
+}
+
+/// How the session is to take the message.
+fn taken(message: &Incoming, known: &Knowledge, decision: &Decision) -> Taken {
+    let plain = |kind| Taken::Message(Admitted { message: message.clone(), kind });
+    if decision.what == What::Accumulate {
+        return plain(InboundKind::Context);
+    }
+    let Some(command) = command::parse(&message.text) else {
+        return plain(InboundKind::Chat);
+    };
+    let access = known.access(&decision.agent);
+    let is_direct = !message.chat.is_group;
+    if let Permission::Deny(why) = command::permit(command, access, is_direct) {
+        return Taken::Reply(message.clone(), why);
+    }
+    match (command.handler(), command) {
+        (Handler::Runner | Handler::Cli, _) => plain(InboundKind::Command),
+        (Handler::Host, command::Command::Stop) => Taken::Stop(message.clone()),
+        (Handler::Host, command::Command::Status) => Taken::Status(message.clone()),
+        (Handler::Host, command::Command::Tasks) => {
+            Taken::Reply(message.clone(), notice::NO_TASKS.to_owned())
+        }
+        (Handler::Host, _) => Taken::Reply(message.clone(), command::help_text(access, is_direct)),
+    }
+}

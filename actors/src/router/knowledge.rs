@@ -1,0 +1,152 @@
+//! Everything that the decision about a message looks at, read in one pass.
+
+use domain::AgentName;
+use domain::admission::{
+    Admission, AdmissionView, AgentView, ChatView, MessageView, Policy, SenderView, WiringView,
+    admit,
+};
+use domain::agent::AgentGroup;
+use domain::command;
+use domain::engage::trigger_of;
+use domain::message::Incoming;
+use domain::people::{Access, Handle, PersonId, Standing, access};
+use domain::question::{QuestionId, typed_answer};
+use domain::session_key::session_key;
+use domain::time::Timestamp;
+use store::{CentralStore, ChatRow, SessionRow, StoreError, Wired};
+
+/// The longest text that can be an answer by its label.
+const ANSWER_BYTES_MAX: usize = 400;
+
+#[derive(Debug)]
+pub(super) struct Knowledge {
+    pub(super) handle: Handle,
+    pub(super) chat: Option<ChatRow>,
+    pub(super) wired: Vec<Wired>,
+    /// When each of them was last engaged right here.
+    engaged: Vec<Option<Timestamp>>,
+    /// The session of each of them, as far as there is one.
+    pub(super) sessions: Vec<Option<SessionRow>>,
+    pub(super) agents: Vec<AgentGroup>,
+    known: Option<(PersonId, Standing)>,
+    denied_by: Vec<AgentName>,
+    /// Open questions of this chat that the text could answer.
+    pub(super) answers: Vec<(QuestionId, usize)>,
+    pub(super) pairing_open: bool,
+    owner_only: bool,
+}
+
+impl Knowledge {
+    pub(super) fn read(
+        central: &mut CentralStore,
+        message: &Incoming,
+        owner_only: bool,
+        now: Timestamp,
+    ) -> Result<Self, StoreError> {
+        let handle = Handle::new(&message.from.channel, &message.sender.id);
+        let chat = central.chat(&message.from)?;
+        let wired = match &chat {
+            Some(chat) => central.wirings_of(chat.id)?,
+            None => Vec::new(),
+        };
+        let thread = message.from.thread.as_deref();
+        let (mut engaged, mut sessions, mut denied_by) = (Vec::new(), Vec::new(), Vec::new());
+        for it in &wired {
+            let (chat, agent) = (it.wiring.chat, &it.wiring.agent);
+            engaged.push(central.engaged_at(chat, agent, thread)?);
+            let key = session_key(it.wiring.session_mode, agent, chat, thread);
+            sessions.push(central.session_of(&key)?);
+            if central.is_denied(&handle, agent)? {
+                denied_by.push(agent.clone());
+            }
+        }
+        let agents = central.agents()?;
+        let is_code = message.text.len() <= ANSWER_BYTES_MAX;
+        Ok(Self {
+            known: central.standing(&handle)?,
+            answers: if is_code { answers(central, message)? } else { Vec::new() },
+            pairing_open: is_code && !owner_only && !central.open_pairings(now)?.is_empty(),
+            handle,
+            chat,
+            wired,
+            engaged,
+            sessions,
+            agents,
+            denied_by,
+            owner_only,
+        })
+    }
+
+    /// What the domain says about the message.
+    pub(super) fn admission(&self, message: &Incoming, now: Timestamp) -> Admission {
+        let triggers: Vec<String> =
+            self.agents.iter().map(|it| trigger_of(&it.name, it.trigger.as_deref())).collect();
+        let agents: Vec<AgentView<'_>> = self
+            .agents
+            .iter()
+            .zip(&triggers)
+            .map(|(it, trigger)| AgentView { name: &it.name, trigger })
+            .collect();
+        let wirings: Vec<WiringView<'_>> = self
+            .wired
+            .iter()
+            .zip(&self.engaged)
+            .map(|(it, engaged)| WiringView {
+                agent: &it.wiring.agent,
+                trigger: &it.trigger,
+                engage: &it.wiring.engage,
+                scope: it.wiring.scope,
+                ignored: it.wiring.ignored,
+                priority: it.wiring.priority,
+                sticky_since: *engaged,
+            })
+            .collect();
+        admit(&AdmissionView {
+            chat: ChatView {
+                is_group: message.chat.is_group,
+                policy: self.chat.as_ref().map_or(Policy::Ask, |it| it.policy),
+                denied: self.chat.as_ref().is_some_and(|it| it.denied_at.is_some()),
+                owner_only: self.owner_only,
+            },
+            sender: SenderView {
+                handle: Some(&self.handle),
+                standing: self.known.as_ref().map(|it| &it.1),
+                denied_by: &self.denied_by,
+            },
+            message: MessageView {
+                text: &message.text,
+                // A command is for whoever is here.
+                mentioned: message.mentioned || command::parse(&message.text).is_some(),
+                in_thread: message.from.thread.is_some(),
+                to_agent: message.to_agent.as_deref(),
+            },
+            wirings: &wirings,
+            agents: &agents,
+            now,
+        })
+    }
+
+    /// What the sender is to an agent.
+    pub(super) fn access(&self, agent: &AgentName) -> Access {
+        if self.owner_only {
+            return Access::Owner;
+        }
+        access(self.known.as_ref().map(|it| &it.1), agent)
+    }
+
+    /// Whom a private chat is with.
+    pub(super) fn peer(&self, message: &Incoming) -> Option<String> {
+        (!message.chat.is_group && !self.owner_only).then(|| message.sender.id.clone())
+    }
+}
+
+fn answers(
+    central: &CentralStore,
+    message: &Incoming,
+) -> Result<Vec<(QuestionId, usize)>, StoreError> {
+    let open = central.questions_in(&message.from)?;
+    let fits = |row: &store::QuestionRow| {
+        typed_answer(&message.text, &row.question.options).map(|index| (row.id, index))
+    };
+    Ok(open.iter().filter_map(fits).collect())
+}

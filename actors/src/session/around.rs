@@ -1,0 +1,82 @@
+//! What a session needs from outside of it: how its platforms are written for, where its agent may
+//! write to, and who keeps what its agent asks for.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::OutSeq;
+use store::{CentralStore, SessionStore, Surroundings};
+use tracing::warn;
+
+use super::state::SessionState;
+use super::{SessionError, SessionMessage};
+use crate::reception::{self, Passed};
+use crate::sessions::child::chain;
+
+const TRY_AGAIN: Duration = Duration::from_secs(1);
+
+impl SessionState {
+    /// Read for each taking over anew, so that what is taken away from an agent is gone at once.
+    pub(super) async fn surroundings(&self) -> Result<Surroundings, SessionError> {
+        let agent = self.args.row.agent.clone();
+        let read = move |central: &mut CentralStore| central.destinations_of(&agent);
+        let destinations = self.host().central.read(read).await?;
+        Ok(Surroundings {
+            manners: self.host().manners(),
+            destinations: destinations.into_iter().map(|it| (it.name, it.address)).collect(),
+        })
+    }
+
+    /// Shows the runner which chats its agent may write to.
+    pub(super) async fn show_destinations(&self) -> Result<(), SessionError> {
+        let agent = self.args.row.agent.clone();
+        let read = move |central: &mut CentralStore| central.destinations_of(&agent);
+        let all = self.host().central.read(read).await?;
+        let rows: Vec<(String, String, String)> =
+            all.into_iter().map(|it| (it.name, it.title, it.address.channel)).collect();
+        let shown = rows.clone();
+        // Nothing is written, and no crash point passed, where nothing is new.
+        if self.store.read(move |it| it.inbound.shows_destinations(&shown)).await? {
+            return Ok(());
+        }
+        let show = move |it: &mut SessionStore| it.inbound.show_destinations(&rows);
+        self.store.write("the destinations", show).await?;
+        Ok(())
+    }
+
+    /// Passes on what the agent asked for, in a task that reports back.
+    pub(super) async fn pass(&mut self, seq: OutSeq) -> Result<(), SessionError> {
+        let request = self.store.read(move |it| it.inbound.request(seq)).await?;
+        self.set_passing(true);
+        let (host, row) = (Arc::clone(self.host()), self.args.row.clone());
+        let (myself, store) = (self.myself.clone(), self.store.clone());
+        self.calls.spawn(async move {
+            let ok = match reception::pass(&host, &row, request).await {
+                Ok(Passed::Kept) => {
+                    let kept = move |it: &mut SessionStore| it.inbound.passed(seq);
+                    store.write("a request", kept).await
+                }
+                Ok(Passed::Answered { ok, text }) => {
+                    let answer = move |it: &mut SessionStore| it.inbound.answer(seq, ok, &text);
+                    store.write("an answer", answer).await
+                }
+                Err(err) => Err(err),
+            };
+            if let Err(err) = &ok {
+                warn!(why = chain(err), "a request waits");
+            }
+            let _ = myself.cast(SessionMessage::Passed { seq, ok: ok.is_ok() });
+        });
+        Ok(())
+    }
+
+    pub(super) fn take_passed(&mut self, seq: OutSeq, ok: bool) {
+        if ok {
+            self.set_passing(false);
+            self.ring();
+        } else {
+            // Not at once: what failed just now fails again.
+            self.myself.send_after(TRY_AGAIN, move || SessionMessage::Passed { seq, ok: true });
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! Fetches files that came with messages, one at a time, each in a task that reports back.
+//!
+//! The file is written beside its final name and moved there once it is whole; the row says so only
+//! after that. What a crash leaves half written is written anew.
+
+use std::fs;
+use std::io::{self, Read};
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use channel::FetchError;
+use domain::file_type::sniff;
+use domain::naming::safe_file_name;
+use domain::time::{Timestamp, backoff};
+use store::layout::FILES;
+use store::{Fetched, PendingFile};
+use tracing::info;
+
+use super::state::SessionState;
+use super::{SessionError, SessionMessage};
+use crate::channels::{ChannelsMessage, Fetch};
+use crate::host::Host;
+use crate::sessions::child::chain;
+
+/// Tries before the agent is told that a file could not be had.
+const TRIES_MAX: u32 = 5;
+const BACKOFF_BASE: Duration = Duration::from_secs(1);
+const BACKOFF_MAX: Duration = Duration::from_secs(30);
+/// Bytes at the beginning that say what a file is.
+const HEAD_BYTES: u64 = 512;
+
+/// How a try to fetch a file ended.
+#[derive(Debug)]
+pub struct Landing {
+    file: PendingFile,
+    how: Result<Fetched, FetchError>,
+}
+
+impl SessionState {
+    pub(super) fn fetch(&mut self, file: PendingFile) {
+        self.fetching = true;
+        let (host, myself) = (Arc::clone(self.host()), self.myself.clone());
+        let session = self.id();
+        self.calls.spawn(async move {
+            let paths = host.layout.session(session);
+            let how = get(&host, &file, &paths.files_in()).await;
+            let _ = myself.cast(SessionMessage::Fetched(Box::new(Landing { file, how })));
+        });
+    }
+
+    pub(super) async fn take_fetched(&mut self, landing: Landing) -> Result<(), SessionError> {
+        self.fetching = false;
+        let Landing { file, how } = landing;
+        let how = match how {
+            Ok(here) => here,
+            Err(err) => after_failure(&file, &err, self.now()),
+        };
+        self.store.write("a file", move |it| it.inbound.fetched(&file, &how)).await?;
+        Ok(())
+    }
+}
+
+fn after_failure(file: &PendingFile, err: &FetchError, now: Timestamp) -> Fetched {
+    let passes = matches!(err, FetchError::Unreachable(_) | FetchError::Write(_));
+    if passes && file.tries + 1 < TRIES_MAX {
+        return Fetched::Later { at: now + backoff(BACKOFF_BASE, BACKOFF_MAX, file.tries + 1) };
+    }
+    info!(message = %file.message, why = chain(err), "a file could not be fetched");
+    Fetched::Failed { why: err.to_string() }
+}
+
+async fn get(host: &Host, file: &PendingFile, folder: &Path) -> Result<Fetched, FetchError> {
+    let of_message = folder.join(file.message.to_string());
+    fs::create_dir_all(&of_message).map_err(FetchError::Write)?;
+    let half = of_message.join(format!(".{}", file.ordinal));
+    let bytes_max = host.policy.file_bytes_max;
+    if file.attachment.bytes.is_some_and(|it| bytes_max < it) {
+        return Err(FetchError::TooLarge { bytes_max });
+    }
+    let fetch = Fetch { source: file.attachment.source.clone(), into: half.clone(), bytes_max };
+    let from = file.from.clone();
+    let ask = |reply| ChannelsMessage::Fetch { from, fetch, reply };
+    let gone = || FetchError::Unreachable("the channel was restarted".into());
+    host.peers.channels.call(ask).await.unwrap_or_else(|| Err(gone()))?;
+    let (user, file, folder) = (host.container_user, file.clone(), of_message);
+    let settled = tokio::task::spawn_blocking(move || settle(&half, &folder, &file, user));
+    settled.await.map_err(|err| FetchError::Write(io::Error::other(err)))?.map_err(FetchError::Write)
+}
+
+/// Gives a fetched file its name and lets the container read it.
+fn settle(
+    half: &Path,
+    folder: &Path,
+    file: &PendingFile,
+    user: Option<(u32, u32)>,
+) -> io::Result<Fetched> {
+    let mut head = Vec::new();
+    let opened = fs::File::open(half)?;
+    let bytes = opened.metadata()?.len();
+    opened.take(HEAD_BYTES).read_to_end(&mut head)?;
+    let sniffed = sniff(&head).map(|it| it.0);
+    let mime = sniffed.unwrap_or(&file.attachment.mime).to_owned();
+    let number = usize::try_from(file.ordinal).unwrap_or(0) + 1;
+    let shown = safe_file_name(&file.attachment.name, file.attachment.kind, &mime, number);
+    // Two files of a message may have the same name.
+    let name = if file.ordinal == 0 { shown } else { format!("{number}-{shown}") };
+    let path = folder.join(&name);
+    fs::set_permissions(half, fs::Permissions::from_mode(0o444))?;
+    if let Some((uid, gid)) = user {
+        chown(half, Some(uid), Some(gid))?;
+    }
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o755))?;
+    fs::rename(half, &path)?;
+    let path = format!("{FILES}/{}/{name}", file.message);
+    Ok(Fetched::Here { path, name, mime, bytes })
+}

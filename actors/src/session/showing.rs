@@ -1,0 +1,110 @@
+//! Shows that work goes on: typing at every sign of life, and in chats that allow it one line that
+//! changes in place, first with the time that passed, then with the answer as it is written. The
+//! line is a part like any other; what changes in it is a hint that may be lost. The answer takes
+//! its place.
+
+use std::time::Duration;
+
+use domain::{MessageSeq, notice};
+use store::SessionStore;
+use tokio::time::Instant;
+
+use super::SessionError;
+use super::state::SessionState;
+use crate::channels::ChannelsMessage;
+
+/// Typing shows for five to ten seconds on most platforms.
+const TYPING_EVERY: Duration = Duration::from_secs(4);
+/// An edit a second and a half stays below every platform's limit for one chat.
+const DRAFT_EVERY: Duration = Duration::from_millis(1_500);
+const CLOCK_EVERY: Duration = Duration::from_secs(30);
+/// An answer that comes sooner is shown at once, without a draft of it.
+const DRAFT_AFTER: Duration = Duration::from_secs(4);
+
+#[derive(Debug, Default)]
+pub(super) struct Shown {
+    typing: Option<Instant>,
+    line: Option<Instant>,
+    drafts: bool,
+}
+
+impl Shown {
+    fn is_over(since: Option<Instant>, wait: Duration) -> bool {
+        since.is_none_or(|it| wait <= it.elapsed())
+    }
+}
+
+impl SessionState {
+    pub(super) async fn perform_status(&mut self, message: MessageSeq) -> Result<(), SessionError> {
+        let now = self.now();
+        self.shown.line = Some(Instant::now());
+        self.shown.drafts = false;
+        let text = notice::working(Duration::ZERO);
+        let show = move |it: &mut SessionStore| {
+            it.inbound.show_status(message, Duration::ZERO, &text, now)
+        };
+        self.store.write("a status line", show).await?;
+        Ok(())
+    }
+
+    /// The provider gave a sign of life.
+    pub(super) async fn take_progress(&mut self) -> Result<(), SessionError> {
+        self.last_sign = Instant::now();
+        self.last_event = self.last_sign;
+        if Shown::is_over(self.shown.typing, TYPING_EVERY) {
+            self.shown.typing = Some(self.last_sign);
+            if let Some(chat) = self.last_from.clone().or_else(|| self.args.row.chat.clone()) {
+                self.host().peers.channels.cast(ChannelsMessage::Working(chat));
+            }
+        }
+        if !self.shown.drafts
+            && self.shown.line.is_some()
+            && Shown::is_over(self.shown.line, CLOCK_EVERY)
+        {
+            self.shown.line = Some(Instant::now());
+            let now = self.now();
+            let line = self.store.read(|it| it.inbound.shown_status()).await?;
+            if let Some((since, to, target)) = line {
+                let text = notice::working(now.since(since));
+                self.host().peers.channels.cast(ChannelsMessage::Draft { to, target, text });
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) async fn take_draft(
+        &mut self,
+        message: MessageSeq,
+        text: String,
+    ) -> Result<(), SessionError> {
+        self.take_progress().await?;
+        if text.trim().is_empty() || !Shown::is_over(self.shown.line, DRAFT_EVERY) {
+            return Ok(());
+        }
+        let line = self.store.read(move |it| it.inbound.status_line(message)).await?;
+        let Some((to, target)) = line else {
+            return self.begin_draft(message, text).await;
+        };
+        self.shown.line = Some(Instant::now());
+        self.shown.drafts = true;
+        let limit = self.manners_of(&to.channel).text;
+        let text = notice::draft(&text, limit);
+        self.host().peers.channels.cast(ChannelsMessage::Draft { to, target, text });
+        Ok(())
+    }
+
+    /// The first piece of a long answer becomes the line.
+    async fn begin_draft(&mut self, message: MessageSeq, text: String) -> Result<(), SessionError> {
+        let channel = self.store.read(move |it| it.inbound.channel_of(message)).await?;
+        let Some(manners) = channel.map(|it| self.manners_of(&it)).filter(|it| it.edits) else {
+            return Ok(());
+        };
+        let (now, text) = (self.now(), notice::draft(&text, manners.text));
+        self.shown.line = Some(Instant::now());
+        self.shown.drafts = true;
+        let show =
+            move |it: &mut SessionStore| it.inbound.show_status(message, DRAFT_AFTER, &text, now);
+        self.store.write("a status line", show).await?;
+        Ok(())
+    }
+}

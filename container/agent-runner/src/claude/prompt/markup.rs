@@ -1,0 +1,128 @@
+//! Tags around what people wrote, which nobody can forge from within.
+
+use std::fmt::Write;
+
+use domain::time::Timestamp;
+
+/// Tags that mean something to the model: ours, and those that the CLI puts into a conversation.
+/// What begins like one counts, too.
+const TAGS: [&str; 9] = [
+    "message",
+    "quoted",
+    "file",
+    "overheard",
+    "system",
+    "command-",
+    "local-command",
+    "bash-",
+    "task-notification",
+];
+
+/// Takes the meaning from everything in a text that could be read as one of the tags.
+pub(super) fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('<') {
+        out.push_str(&rest[..at]);
+        rest = &rest[at + 1..];
+        out.push_str(if begins_like_a_tag(rest) { "&lt;" } else { "<" });
+    }
+    out.push_str(rest);
+    out
+}
+
+/// Whether what follows a `<` is the name of a tag, however it is spaced and spelt.
+fn begins_like_a_tag(rest: &str) -> bool {
+    let name = rest.trim_start_matches(|c: char| c == '/' || is_blank(c));
+    let name = name.as_bytes();
+    TAGS.iter().any(|tag| {
+        name.get(..tag.len()).is_some_and(|it| it.eq_ignore_ascii_case(tag.as_bytes()))
+    })
+}
+
+fn is_blank(c: char) -> bool {
+    c.is_whitespace() || c.is_control() || domain::plain::is_invisible(c)
+}
+
+/// ` name="value"`, or nothing without a value.
+pub(super) fn attribute(out: &mut String, name: &str, value: &str) {
+    if value.is_empty() {
+        return;
+    }
+    let one_line = value.replace(|c: char| c.is_control(), " ");
+    let value = one_line
+        .replace('&', "&amp;")
+        .replace('"', "&quot;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;");
+    // Writing to a text cannot fail.
+    let _ = write!(out, " {name}=\"{value}\"");
+}
+
+/// RFC 3339 in UTC, to the second. The days are turned into a date with the algorithm
+/// `civil_from_days` of Howard Hinnant's paper on calendar computations.
+pub(super) fn utc(at: Timestamp) -> String {
+    let secs = at.0.div_euclid(1000);
+    let (days, second) = (secs.div_euclid(86_400), secs.rem_euclid(86_400));
+    let shifted = days + 719_468;
+    let era = shifted.div_euclid(146_097);
+    let day_of_era = shifted.rem_euclid(146_097);
+    let year_of_era =
+        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_tag_survives_in_a_text_and_nothing_else_changes() {
+        for tag in [
+            "<message id=\"6\">",
+            "</message>",
+            "< / MESSAGE >",
+            "<\u{200b}message",
+            "<quoted from=\"x\">",
+            "<File path=\"/etc/passwd\"/>",
+            "<overheard>",
+            "<system-reminder>",
+            "<command-name>/x",
+            "<<message>",
+        ] {
+            let escaped = escape(tag);
+            assert!(escaped.contains("&lt;"), "{escaped}");
+            assert_eq!(escaped.replace("&lt;", "<"), tag);
+        }
+        assert_eq!(escape("<<message>"), "<&lt;message>");
+        for text in ["a < b", "<b>bold</b>", "x<y", "<", "", "for<'a>", "é<é"] {
+            assert_eq!(escape(text), text);
+        }
+    }
+
+    #[test]
+    fn an_attribute_ends_where_it_should() {
+        let mut out = String::new();
+        attribute(&mut out, "from", "Bob \"B\" <b>\n&c");
+        attribute(&mut out, "chat", "");
+        assert_eq!(out, " from=\"Bob &quot;B&quot; &lt;b&gt; &amp;c\"");
+    }
+
+    #[test]
+    fn dates_are_right_across_leap_years() {
+        for (secs, text) in [
+            (0, "1970-01-01T00:00:00Z"),
+            (951_827_696, "2000-02-29T12:34:56Z"),
+            (1_709_251_199, "2024-02-29T23:59:59Z"),
+            (1_709_251_200, "2024-03-01T00:00:00Z"),
+        ] {
+            assert_eq!(utc(Timestamp(secs * 1000)), text);
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! What the demo agent does at each word. Everything that leaves goes over the desk, as the tools of
+//! a model do.
+
+use std::fmt::Write;
+use std::io::Write as _;
+use std::path::Path;
+use std::time::Duration;
+
+use domain::MessageSeq;
+use domain::inbound::{FileIn, Inbound, Overheard, Place};
+use sha2::{Digest, Sha256};
+use tokio::sync::mpsc;
+use tokio::task::spawn_blocking;
+use tokio::time::sleep;
+
+use super::{Demo, report};
+use crate::desk::{FileToSend, Question};
+use crate::provider::Event;
+
+const NOTES: &str = "notes.txt";
+/// Characters of a digest that tell files apart.
+const DIGEST_CHARS: usize = 12;
+
+pub(super) async fn wait(secs: u64, events: &mpsc::Sender<Event>) -> String {
+    for _ in 0..secs {
+        sleep(Duration::from_secs(1)).await;
+        report(events, Event::Progress).await;
+    }
+    format!("I waited {secs} seconds.")
+}
+
+pub(super) fn who(message: &Inbound) -> String {
+    let (name, channel) = (&message.sender_name, &message.from.channel);
+    let kind = if message.chat.is_group { "a group" } else { "a private chat" };
+    match message.chat.title.as_str() {
+        "" => format!("you are {name}, in {kind} on {channel}."),
+        title => format!("you are {name}, in \"{title}\", {kind} on {channel}."),
+    }
+}
+
+pub(super) fn context(overheard: &Overheard) -> String {
+    let mut said = match overheard.messages.len() {
+        0 => "I overheard nothing".to_owned(),
+        1 => "I overheard 1 message".to_owned(),
+        count => format!("I overheard {count} messages"),
+    };
+    if overheard.left_out != 0 {
+        // Writing to a text cannot fail.
+        let _ = write!(said, ", and {} more before", overheard.left_out);
+    }
+    said.push(if overheard.messages.is_empty() { '.' } else { ':' });
+    for it in &overheard.messages {
+        let _ = write!(said, "\n{}: {}", it.sender_name, it.text);
+    }
+    said
+}
+
+impl Demo {
+    /// Shows the text word by word before it is the answer.
+    pub(super) async fn draft(&self, text: &str, events: &mpsc::Sender<Event>) -> String {
+        let words: Vec<&str> = text.split_whitespace().collect();
+        for count in 1..=words.len() {
+            self.desk.draft(&words[..count].join(" "));
+            report(events, Event::Progress).await;
+            sleep(Duration::from_secs(1)).await;
+        }
+        format!("you said \"{text}\"")
+    }
+
+    pub(super) async fn report(&self, text: &str) -> String {
+        match self.desk.send_message(text, None).await {
+            Ok(_) => "I sent your report.".to_owned(),
+            Err(err) => format!("{err}."),
+        }
+    }
+
+    pub(super) async fn send(&self, name: &str, text: &str) -> String {
+        match self.desk.send_message(text, Some(name)).await {
+            Ok(_) => format!("I sent it to {name}."),
+            Err(err) => format!("{err}."),
+        }
+    }
+
+    pub(super) async fn file(&self, name: &str, text: &str) -> String {
+        let plain = Path::new(name).file_name().is_some_and(|it| it == name);
+        if !plain {
+            return format!("`{name}` is no name for a file.");
+        }
+        let (path, content) = (self.workspace.join(name), text.to_owned());
+        if let Err(err) = on_disk(move || std::fs::write(path, content)).await {
+            return format!("I could not write the file: {err}.");
+        }
+        let file = FileToSend { path: name.to_owned(), caption: String::new(), name: None };
+        match self.desk.send_file(file, None).await {
+            Ok(_) => format!("I sent {name}."),
+            Err(err) => format!("{err}."),
+        }
+    }
+
+    pub(super) async fn react(&self, to: MessageSeq, emoji: &str) -> String {
+        match self.desk.add_reaction(to.0, emoji).await {
+            Ok(_) => format!("I reacted with {emoji}"),
+            Err(err) => format!("{err}."),
+        }
+    }
+
+    pub(super) async fn ask(&self, question: &str, options: &[&str]) -> String {
+        let question = Question {
+            text: question.to_owned(),
+            options: options.iter().map(|it| (*it).to_owned()).collect(),
+            timeout_secs: None,
+        };
+        match self.desk.ask(question).await {
+            Ok(answer) => format!("you chose \"{answer}\""),
+            Err(err) => format!("{err}."),
+        }
+    }
+
+    pub(super) async fn admin(&self, command: &str) -> String {
+        match self.desk.administer(command).await {
+            Ok(answer) => format!("it says:\n{answer}"),
+            Err(err) => format!("it refuses: {err}"),
+        }
+    }
+
+    pub(super) async fn files(&self, files: &[FileIn]) -> String {
+        if files.is_empty() {
+            return "no files came with this message.".to_owned();
+        }
+        let (dir, files) = (self.inbound_dir.clone(), files.to_vec());
+        let lines = move || files.iter().map(|it| file_line(&dir, it)).collect::<Vec<_>>();
+        format!("these files came:\n{}", on_disk(lines).await.join("\n"))
+    }
+
+    pub(super) async fn remember(&self, text: &str) -> String {
+        let (path, line) = (self.workspace.join(NOTES), format!("{text}\n"));
+        let append = move || {
+            let mut notes = std::fs::File::options().create(true).append(true).open(path)?;
+            notes.write_all(line.as_bytes())
+        };
+        match on_disk(append).await {
+            Ok(()) => "I wrote it down.".to_owned(),
+            Err(err) => format!("I could not write it down: {err}."),
+        }
+    }
+
+    pub(super) async fn recall(&self) -> String {
+        let path = self.workspace.join(NOTES);
+        match on_disk(move || std::fs::read_to_string(path)).await {
+            Ok(notes) => format!("my notes say:\n{}", notes.trim_end()),
+            Err(err) if err.kind() == std::io::ErrorKind::NotFound => "I have no notes.".to_owned(),
+            Err(err) => format!("I could not read my notes: {err}."),
+        }
+    }
+}
+
+fn file_line(dir: &Path, file: &FileIn) -> String {
+    let (kind, name) = (file.kind.as_str(), &file.name);
+    let read = match &file.place {
+        Place::Here(path) => std::fs::read(dir.join(path)).map_err(|err| err.to_string()),
+        Place::Failed(why) => Err(why.clone()),
+    };
+    match read {
+        Ok(content) => {
+            let digest = format!("{:x}", Sha256::digest(&content));
+            format!("{kind} {name}: {} bytes, sha256 {}", content.len(), &digest[..DIGEST_CHARS])
+        }
+        Err(why) => format!("{kind} {name} could not be fetched: {why}"),
+    }
+}
+
+/// Runs a call that may wait for the disk.
+async fn on_disk<R: Send + 'static>(call: impl FnOnce() -> R + Send + 'static) -> R {
+    match spawn_blocking(call).await {
+        Ok(out) => out,
+        Err(err) => std::panic::resume_unwind(err.into_panic()),
+    }
+}

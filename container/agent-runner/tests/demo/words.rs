@@ -1,0 +1,179 @@
+//! What the demo agent understands, through both databases: the tools as a model would use them.
+
+use std::sync::Arc;
+
+use domain::agent::Provider;
+use domain::message::{InboundKind, Outcome, Quote};
+use store::Asked;
+
+use super::support::{NoLink, Runner, Session, in_group, picture};
+use super::{ANSWERED, said};
+
+/// A session with a runner at work.
+fn working() -> (Session, Runner) {
+    let mut session = Session::new();
+    let config = session.config(Provider::Demo);
+    let runner = session.start(config, Arc::new(NoLink));
+    (session, runner)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_question_waits_for_its_answer_however_long_that_takes() {
+    let (mut session, _runner) = working();
+    session.say("ask tea or coffee? tea | coffee");
+    let request = session.wait_for_request().await;
+    let Asked::Question { options, timeout } = &request.what else { panic!("{request:?}") };
+    assert_eq!((request.text.as_str(), timeout.as_secs()), ("tea or coffee?", 300));
+    assert_eq!(options, &["tea", "coffee"]);
+    tokio::time::sleep(std::time::Duration::from_secs(3_600)).await;
+    assert_eq!(session.outcomes(), [None]);
+    session.answer(request.seq, true, "tea");
+    assert_eq!(session.wait_for_said(1).await, [said("you chose \"tea\"")]);
+
+    session.say("ask again? tea");
+    let request = session.wait_for_request().await;
+    session.answer(request.seq, false, "nobody answered within 5 minutes");
+    let all = session.wait_for_said(2).await;
+    assert_eq!(all[1], said("nobody answered within 5 minutes."));
+    assert_eq!(session.outcomes(), [ANSWERED; 2]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_ends_the_wait_for_an_answer() {
+    let (mut session, runner) = working();
+    session.say("ask now? yes");
+    session.wait_for_request().await;
+    runner.stop().await.unwrap();
+    let all = session.wait_for_said(1).await;
+    assert_eq!(all, [said("the wait was cut short because you are being stopped.")]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn administration_shows_what_the_host_says() {
+    let (mut session, _runner) = working();
+    session.say("@andy admin nanoclaw chats list");
+    let request = session.wait_for_request().await;
+    assert_eq!((&request.what, request.text.as_str()), (&Asked::Admin, "chats list"));
+    session.answer(request.seq, true, "one chat\ntwo chats");
+    assert_eq!(session.wait_for_said(1).await, [said("it says:\none chat\ntwo chats")]);
+    session.say("admin wire telegram:-100");
+    let request = session.wait_for_request().await;
+    session.answer(request.seq, false, "the owner declined");
+    assert_eq!(session.wait_for_said(2).await[1], said("it refuses: the owner declined"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_chat_is_written_to_by_a_name_that_was_granted() {
+    let (mut session, _runner) = working();
+    session.say("send team hi");
+    let all = session.wait_for_said(1).await;
+    assert!(all[0].contains("no destination `team`") && all[0].contains("no other chat"), "{all:?}");
+    let granted = ["family", "team"].map(|it| (it.to_owned(), "T".to_owned(), "cli".to_owned()));
+    session.host.inbound.show_destinations(&granted).unwrap();
+    session.say("send Team hi there");
+    session.say("send nobody hi");
+    let all = session.wait_for_said(4).await;
+    assert_eq!(all[1], "interim to t: hi there");
+    assert_eq!(all[2], said("I sent it to Team."));
+    assert!(all[3].contains("no destination `nobody`; known are: family, team"), "{all:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn files_go_out_and_their_copies_do_not_pile_up() {
+    let (mut session, _runner) = working();
+    for (index, name) in ["a.txt", "b.txt", "c.txt"].into_iter().enumerate() {
+        session.say(&format!("file {name} hello {name}"));
+        let all = session.wait_for_said(2 * index + 2).await;
+        let sent = format!("interim: [file {name} of 11 bytes] ");
+        assert_eq!(all[2 * index..], [sent, said(&format!("I sent {name}."))]);
+    }
+    let left: Vec<_> = std::fs::read_dir(session.paths.outbound_dir().join("files"))
+        .unwrap()
+        .map(|it| it.unwrap().file_name())
+        .collect();
+    assert_eq!(left, ["1-1"], "what the host took over is gone");
+    session.say("file ../evil x");
+    let all = session.wait_for_said(7).await;
+    assert_eq!(all[6], said("`../evil` is no name for a file."));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reaction_goes_under_the_message() {
+    let (mut session, _runner) = working();
+    session.say("react 👍");
+    session.say("react well done");
+    let all = session.wait_for_said(3).await;
+    assert!(all[0].starts_with("interim: [reaction to ") && all[0].ends_with("] 👍"), "{all:?}");
+    assert_eq!(all[1], said("I reacted with 👍"));
+    assert!(all[2].contains("`well done` is no emoji"), "{all:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_wrote_what_was_overheard_and_the_files_are_known() {
+    let (mut session, _runner) = working();
+    session.overhear("Bob", "tea?");
+    session.overhear("Cid", "milk!");
+    session.insert(InboundKind::Chat, in_group("Ann", "@andy context"));
+    session.insert(InboundKind::Chat, in_group("Ann", "@Andy: who"));
+    session.say("who");
+    let mut with_files = in_group("Ann", "files");
+    with_files.quote = Some(Quote { sender: "Bob".into(), text: "tea?".into() });
+    with_files.files = vec![picture("a.png"), picture("b.png")];
+    session.insert(InboundKind::Chat, with_files);
+    assert_eq!(
+        session.wait_for_said(3).await,
+        [
+            said("I overheard 2 messages:\nBob: tea?\nCid: milk!"),
+            said("you are Ann, in \"Team\", a group on cli."),
+            said("you are Ann, in a private chat on cli."),
+        ]
+    );
+    tokio::time::sleep(std::time::Duration::from_secs(60)).await;
+    session.fetch(Ok(b"hello"));
+    session.fetch(Err("the platform is down"));
+    // `printf hello | sha256sum`
+    assert_eq!(
+        session.wait_for_said(4).await[3],
+        said(
+            "these files came:\nimage a.png: 5 bytes, sha256 2cf24dba5fb0\n\
+             image b.png could not be fetched: the platform is down"
+        )
+    );
+    let silent = Some(Outcome::Silent);
+    assert_eq!(session.outcomes(), [silent, silent, ANSWERED, ANSWERED, ANSWERED, ANSWERED]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn notes_are_kept_in_the_workspace() {
+    let (mut session, _runner) = working();
+    // What says the same is the same message to the host.
+    for text in ["recall", "remember milk", "remember  more tea", " recall"] {
+        session.say(text);
+    }
+    assert_eq!(
+        session.wait_for_said(4).await,
+        [
+            said("I have no notes."),
+            said("I wrote it down."),
+            said("I wrote it down."),
+            said("my notes say:\nmilk\nmore tea"),
+        ]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn commands_are_answered_alone_and_a_new_conversation_counts_anew() {
+    let (mut session, _runner) = working();
+    session.say("wait 5");
+    for command in ["/cost", "/context", "/compact", "/new"] {
+        session.command(command);
+    }
+    session.say("count");
+    let all = session.wait_for_said(6).await;
+    assert_eq!(all[0], said("I waited 5 seconds."));
+    assert_eq!(all[1], said("nothing of this costs anything."));
+    assert_eq!(all[2], said("I have no context to fill; I have seen 1 messages."));
+    assert!(all[3].contains("nothing to shorten"), "{all:?}");
+    assert_eq!(all[4], "answer: I have put our conversation aside and begin a new one.");
+    assert_eq!(all[5], said("message number 1."));
+}

@@ -1,0 +1,217 @@
+//! Requests to Discord's HTTP API, each tried once.
+//!
+//! Discord's limits are kept by waiting before a request for a moment, and by handing longer waits
+//! back: the host knows what else it could do meanwhile.
+
+use std::time::Duration;
+
+use channel::{ExposeSecret, SecretString};
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::multipart::Form;
+use reqwest::redirect::Policy;
+use reqwest::{Client, RequestBuilder, Response};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use tokio::time::{Instant, timeout};
+use twilight_http_ratelimiting::{Endpoint, Permit, RateLimitHeaders, RateLimiter};
+
+pub(crate) use twilight_http_ratelimiting::Method;
+
+use crate::refusal::{Failure, Refusal};
+use crate::wire::{Interaction, Refused};
+
+/// What stands before the version, unless an account says otherwise.
+pub(crate) const BASE: &str = "https://discord.com/api";
+/// <https://discord.com/developers/docs/reference#api-versioning>
+const VERSION: &str = "v10";
+/// The form that Discord asks for (<https://discord.com/developers/docs/reference#user-agent>).
+const USER_AGENT: &str = concat!("DiscordBot (nanoclaw, ", env!("CARGO_PKG_VERSION"), ")");
+
+const CONNECT_WITHIN: Duration = Duration::from_secs(5);
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+/// For files; shorter than the host waits.
+const UPLOAD_WITHIN: Duration = Duration::from_secs(50);
+/// A limit that is over sooner is waited for here.
+const PERMIT_WITHIN: Duration = Duration::from_secs(3);
+/// When Discord asks to wait and does not say how long.
+const WAIT_DEFAULT: Duration = Duration::from_secs(5);
+/// Characters of a reason of Discord's that are passed on.
+const REASON_CHARS_MAX: usize = 200;
+
+#[derive(Clone, Debug)]
+pub(crate) struct Api {
+    http: Client,
+    /// Ends with the version.
+    base: String,
+    /// Marked as sensitive, so its debug text does not show it.
+    authorization: HeaderValue,
+    limits: RateLimiter,
+}
+
+#[derive(Debug)]
+pub(crate) enum Body {
+    Empty,
+    Json(Value),
+    Form(Form),
+}
+
+impl Api {
+    /// # Errors
+    /// [`Failure::Unreachable`] when this machine cannot make connections at all, or the token has
+    /// characters that no token has.
+    pub(crate) fn new(base: &str, token: &SecretString) -> Result<Self, Failure> {
+        let client = Client::builder()
+            .user_agent(USER_AGENT)
+            .connect_timeout(CONNECT_WITHIN)
+            .redirect(Policy::none());
+        let http = client.build().map_err(|err| Failure::Unreachable(err.into()))?;
+        let value = HeaderValue::from_str(&format!("Bot {}", token.expose_secret().trim()));
+        // The error is replaced: it might show the value.
+        let mut authorization = value.map_err(|_| Refusal {
+            status: 401,
+            code: 0,
+            message: "the token has characters that no token has".into(),
+        })?;
+        authorization.set_sensitive(true);
+        let base = format!("{}/{VERSION}", base.trim_end_matches('/'));
+        Ok(Self { http, base, authorization, limits: RateLimiter::default() })
+    }
+
+    pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
+        self.call(Method::Get, path, Body::Empty).await
+    }
+
+    pub(crate) async fn call<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Body,
+    ) -> Result<T, Failure> {
+        let answer = self.send(method, path, body).await?;
+        // The error itself may quote what people wrote.
+        serde_json::from_slice(&answer).map_err(|err| {
+            let (line, column) = (err.line(), err.column());
+            Failure::Unknown(format!("its answer is malformed at {line}:{column}").into())
+        })
+    }
+
+    /// Asks for what has no answer.
+    pub(crate) async fn tell(&self, method: Method, path: &str, body: Body) -> Result<(), Failure> {
+        self.send(method, path, body).await.map(drop)
+    }
+
+    /// Tells Discord within its 3 seconds that a press arrived, with nothing to see
+    /// (<https://discord.com/developers/docs/interactions/receiving-and-responding>, type 6).
+    pub(crate) async fn answer(&self, press: &Interaction) -> Result<(), Failure> {
+        let path = format!("interactions/{}/{}/callback", press.id, press.token.0);
+        let url = format!("{}/{path}", self.base);
+        // Its token authorizes it, and no limit counts it.
+        let request = self.http.post(url).timeout(ANSWER_WITHIN);
+        let request = with_json(request, &serde_json::json!({ "type": 6 }));
+        let response = request.send().await.map_err(failed)?;
+        read(response).await.map(drop)
+    }
+
+    async fn send(&self, method: Method, path: &str, body: Body) -> Result<Vec<u8>, Failure> {
+        let permit = self.permit(method, path).await?;
+        let verb = reqwest::Method::from_bytes(method.name().as_bytes());
+        let verb = verb.map_err(|err| Failure::Unreachable(err.into()))?;
+        let url = format!("{}/{path}", self.base);
+        let request = self.http.request(verb, url);
+        let request = request.header(AUTHORIZATION, self.authorization.clone());
+        let request = match body {
+            Body::Empty => request.timeout(ANSWER_WITHIN),
+            Body::Json(value) => with_json(request.timeout(ANSWER_WITHIN), &value),
+            Body::Form(form) => request.timeout(UPLOAD_WITHIN).multipart(form),
+        };
+        let response = request.send().await.map_err(failed)?;
+        permit.complete(limits(response.headers()));
+        read(response).await
+    }
+
+    /// Dropping it instead of completing it cancels it.
+    async fn permit(&self, method: Method, path: &str) -> Result<Permit, Failure> {
+        let path = path.split('?').next().unwrap_or_default().to_owned();
+        let acquired = timeout(PERMIT_WITHIN, self.limits.acquire(Endpoint { method, path })).await;
+        acquired.map_err(|_| Failure::Throttled { after: PERMIT_WITHIN })
+    }
+}
+
+fn with_json(request: RequestBuilder, value: &Value) -> RequestBuilder {
+    request.header("content-type", "application/json").body(value.to_string())
+}
+
+async fn read(response: Response) -> Result<Vec<u8>, Failure> {
+    let status = response.status();
+    let wait = response.headers().get(RETRY_AFTER).and_then(|it| it.to_str().ok()?.parse().ok());
+    let body = response.bytes().await;
+    if status.is_success() {
+        return body.map(Into::into).map_err(failed);
+    }
+    let refused = body.ok().and_then(|it| serde_json::from_slice::<Refused>(&it).ok());
+    let said = refused.clone().unwrap_or_default();
+    let message = said.message.chars().take(REASON_CHARS_MAX).collect();
+    let refusal = Refusal { status: status.as_u16(), code: said.code, message };
+    Err(match status.as_u16() {
+        429 => {
+            let after =
+                said.retry_after.or(wait).and_then(|it| Duration::try_from_secs_f64(it).ok());
+            Failure::Throttled { after: after.unwrap_or(WAIT_DEFAULT) }
+        }
+        408 | 500.. => Failure::Unknown(refusal.into()),
+        // Something before Discord's API: a filter, a proxy.
+        403 if refused.is_none() => Failure::Unreachable(refusal.into()),
+        _ => Failure::Refused(refusal),
+    })
+}
+
+/// Why no answer came. The address is left out: it may hold the token of an interaction.
+fn failed(err: reqwest::Error) -> Failure {
+    let before_sending = err.is_connect() || err.is_builder();
+    let cause = err.without_url().into();
+    if before_sending { Failure::Unreachable(cause) } else { Failure::Unknown(cause) }
+}
+
+/// <https://discord.com/developers/docs/topics/rate-limits#header-format>
+fn limits(headers: &HeaderMap) -> Option<RateLimitHeaders> {
+    let text = |name: &str| headers.get(name)?.to_str().ok();
+    let reset_after: f64 = text(RateLimitHeaders::RESET_AFTER)?.parse().ok()?;
+    Some(RateLimitHeaders {
+        bucket: text(RateLimitHeaders::BUCKET)?.as_bytes().to_vec(),
+        limit: text(RateLimitHeaders::LIMIT)?.parse().ok()?,
+        remaining: text(RateLimitHeaders::REMAINING)?.parse().ok()?,
+        reset_at: (Instant::now() + Duration::try_from_secs_f64(reset_after).ok()?).into_std(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_are_read_from_an_answer() {
+        let mut headers = HeaderMap::new();
+        assert_eq!(limits(&headers), None);
+        for (name, value) in [
+            ("x-ratelimit-bucket", "abc"),
+            ("x-ratelimit-limit", "5"),
+            ("x-ratelimit-remaining", "2"),
+            ("x-ratelimit-reset-after", "0.25"),
+        ] {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+        let read = limits(&headers).unwrap();
+        assert_eq!((read.limit, read.remaining, read.bucket.as_slice()), (5, 2, &b"abc"[..]));
+    }
+
+    #[tokio::test]
+    async fn neither_debug_text_nor_error_shows_the_token() {
+        let api = Api::new("http://127.0.0.1:1", &SecretString::from("sesame")).unwrap();
+        assert!(!format!("{api:?}").contains("sesame"));
+        let err = api.get::<Value>("users/@me").await.unwrap_err();
+        assert!(matches!(err, Failure::Unreachable(_)), "{err:?}");
+        assert!(!format!("{err:?}").contains("sesame"));
+        let err = Api::new(BASE, &SecretString::from("ses\name")).unwrap_err();
+        assert!(!format!("{err:?}").contains("name\""), "{err:?}");
+    }
+}

@@ -1,0 +1,130 @@
+//! What was written while no session was open: pages of messages behind a place, of some channels,
+//! merged in the order in which they were written.
+
+use std::collections::VecDeque;
+
+use channel::ChannelError;
+use serde_json::Value;
+use tokio::time::sleep;
+use tracing::{debug, warn};
+
+use crate::api::Api;
+use crate::position::DIRECT;
+use crate::refusal::Failure;
+use crate::wire::{Id, Message};
+
+/// Messages of one page (<https://discord.com/developers/docs/resources/message#get-channel-messages>).
+const PAGE: usize = 100;
+/// What a channel may have missed; nobody waits for answers to more.
+const MESSAGES_MAX: usize = 1_000;
+
+/// One group of channels that is behind.
+#[derive(Debug)]
+pub(crate) struct CatchUp {
+    pub(crate) group: Id,
+    channels: Vec<Behind>,
+}
+
+#[derive(Debug)]
+struct Behind {
+    channel: Id,
+    after: Id,
+    loaded: usize,
+    more: bool,
+    page: VecDeque<Message>,
+}
+
+impl CatchUp {
+    pub(crate) fn new(group: Id, from: Id, channels: impl IntoIterator<Item = Id>) -> Self {
+        let behind =
+            |channel| Behind { channel, after: from, loaded: 0, more: true, page: VecDeque::new() };
+        Self { group, channels: channels.into_iter().map(behind).collect() }
+    }
+
+    /// The oldest message that is left; `None` when there is none. Dropping the future loses
+    /// nothing.
+    pub(crate) async fn next(&mut self, api: &Api) -> Result<Option<Message>, ChannelError> {
+        let server = Some(self.group).filter(|it| *it != DIRECT);
+        while let Some(behind) = self.channels.iter_mut().find(|it| it.more && it.page.is_empty()) {
+            behind.load(api, server).await?;
+        }
+        self.channels.retain(|it| !it.page.is_empty());
+        let oldest = |it: &&mut Behind| it.page.front().map(|message| message.id);
+        let first = self.channels.iter_mut().min_by_key(oldest);
+        Ok(first.and_then(|it| it.page.pop_front()))
+    }
+}
+
+impl Behind {
+    async fn load(&mut self, api: &Api, server: Option<Id>) -> Result<(), ChannelError> {
+        let (channel, after) = (self.channel, self.after);
+        let path = format!("channels/{channel}/messages?after={after}&limit={PAGE}");
+        match api.get::<Vec<Value>>(&path).await {
+            Ok(page) => self.take(page, server),
+            Err(Failure::Throttled { after }) => sleep(after).await,
+            Err(Failure::Refused(why)) if !why.is_bad_token() => {
+                debug!(%channel, code = why.code, "the bot may not read what was written here");
+                self.more = false;
+            }
+            Err(failure) => return Err(failure.into()),
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, page: Vec<Value>, server: Option<Id>) {
+        self.loaded += page.len();
+        self.more = page.len() == PAGE;
+        if self.more && MESSAGES_MAX <= self.loaded {
+            warn!(channel = %self.channel, "more was written here meanwhile than is read afterwards");
+            self.more = false;
+        }
+        for value in page {
+            let id = value["id"].as_str().and_then(Id::parse).unwrap_or_default();
+            self.after = self.after.max(id);
+            match serde_json::from_value::<Message>(value) {
+                Ok(message) => self.page.push_back(Message { guild_id: server, ..message }),
+                Err(_) => {
+                    warn!(channel = %self.channel, %id, "skipped a message that is malformed")
+                }
+            }
+        }
+        self.page.make_contiguous().sort_by_key(|it| it.id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn behind() -> Behind {
+        let mut catching = CatchUp::new(Id(1), Id(10), [Id(2)]);
+        catching.channels.remove(0)
+    }
+
+    fn message(id: u64) -> Value {
+        let author = json!({ "id": "9", "username": "ann" });
+        json!({ "id": id.to_string(), "channel_id": "2", "author": author })
+    }
+
+    #[test]
+    fn a_page_is_turned_round_and_a_malformed_message_in_it_is_skipped() {
+        let mut it = behind();
+        it.take(vec![message(13), json!({ "id": "12" }), message(11)], Some(Id(1)));
+        let ids: Vec<_> = it.page.iter().map(|it| (it.id, it.guild_id)).collect();
+        assert_eq!(ids, [(Id(11), Some(Id(1))), (Id(13), Some(Id(1)))]);
+        assert!(!it.more);
+    }
+
+    #[test]
+    fn full_pages_are_followed_by_another_up_to_a_limit() {
+        let mut it = behind();
+        for page in 1..=10 {
+            assert!(it.more);
+            it.take((0..100).map(|at| message(page * 1_000 + at)).collect(), None);
+            assert_eq!(it.after, Id(page * 1_000 + 99));
+        }
+        assert!(!it.more);
+    }
+}

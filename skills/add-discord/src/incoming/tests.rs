@@ -1,0 +1,125 @@
+//! Messages as Discord writes them.
+
+use super::*;
+use crate::wire::Guild;
+
+const BOT: &str = "77";
+
+fn directory() -> Directory {
+    let guild: Guild = serde_json::from_str(
+        r#"{"id":"1","name":"Home","channels":[{"id":"2","name":"general"}],
+            "threads":[{"id":"3","type":11,"name":"talk","parent_id":"2"}],
+            "roles":[{"id":"4","tags":{"bot_id":"77"}}]}"#,
+    )
+    .unwrap();
+    let directory = Directory::default();
+    directory.learn_server(&guild, BOT);
+    directory
+}
+
+fn read(fields: &str) -> Option<Incoming> {
+    let text = format!(
+        r#"{{"id":"175928847299117063","channel_id":"2","guild_id":"1",
+            "author":{{"id":"9","username":"ann","global_name":"Ann"}},{fields}}}"#
+    );
+    // Of two fields of the same name, a value keeps the later one.
+    let value: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let message: Message = serde_json::from_value(value).unwrap();
+    let directory = directory();
+    let reader = Reader { account: "main", bot: BOT, directory: &directory };
+    match reader.message(&message)? {
+        Event::Message(incoming) => Some(incoming),
+        other @ (Event::Click(_) | Event::Moved { .. } | Event::Reachable(_)) => {
+            panic!("not a message: {other:?}")
+        }
+    }
+}
+
+fn text(content: &str, mentions: &str) -> String {
+    read(&format!(r#""content":{content:?},"mentions":[{mentions}]"#)).unwrap().text
+}
+
+#[test]
+fn a_message_tells_who_where_and_when() {
+    let it = read(r#""content":"hi""#).unwrap();
+    assert_eq!((it.from.chat.as_str(), it.from.thread.as_deref()), ("2", None));
+    assert_eq!((it.from.channel.as_str(), it.from.account.as_str()), ("discord", "main"));
+    assert_eq!(it.chat, ChatInfo { title: "#general (Home)".into(), is_group: true });
+    assert_eq!(it.sender, Author { id: "9".into(), name: "Ann".into() });
+    assert_eq!((it.text.as_str(), it.mentioned), ("hi", false));
+    assert_eq!(it.sent_at, Some(Timestamp(1_462_015_105_796)));
+    assert_eq!(it.platform_id, "175928847299117063");
+}
+
+#[test]
+fn what_nobody_said_is_ignored() {
+    assert_eq!(read(r#""content":"joined","type":7"#), None);
+    assert_eq!(read(r#""content":"hook","webhook_id":"5""#), None);
+    assert_eq!(read(r#""author":{"id":"5","username":"robot","bot":true},"content":"x""#), None);
+}
+
+#[test]
+fn the_bot_is_meant_by_mention_role_or_reply() {
+    let bot = r#"{"id":"77","username":"nano","bot":true}"#;
+    let mentioned = read(&format!(r#""content":"<@77> do it","mentions":[{bot}]"#)).unwrap();
+    assert!(mentioned.mentioned);
+    assert_eq!(mentioned.text, "do it");
+    let role = read(r#""content":"<@&4> do it","mention_roles":["4"]"#).unwrap();
+    assert!(role.mentioned);
+    assert_eq!(role.text, "do it");
+    let replied = format!(r#"{{"id":"5","channel_id":"2","author":{bot},"content":"done"}}"#);
+    let reply = read(&format!(r#""content":"why?","type":19,"referenced_message":{replied}"#));
+    let reply = reply.unwrap();
+    assert!(reply.mentioned);
+    assert_eq!(reply.quote, Some(Quote { sender: "nano".into(), text: "done".into() }));
+    let everyone = read(r#""content":"@everyone look","mention_everyone":true"#).unwrap();
+    assert!(!everyone.mentioned, "a mention of everybody is not one of the bot");
+}
+
+#[test]
+fn ids_in_a_text_become_names() {
+    let bob = r#"{"id":"8","username":"bob"}"#;
+    assert_eq!(text("ask <@8> or <@!8>", bob), "ask @bob or @bob");
+    assert_eq!(text("see <#2>, not <#5>", ""), "see #general, not <#5>");
+    assert_eq!(text("fine <:ok:12> <a:wow:13>", ""), "fine :ok: :wow:");
+    assert_eq!(text("1 < 2 <3 <b> <@", ""), "1 < 2 <3 <b> <@");
+    assert_eq!(text("<@5> is gone", ""), "<@5> is gone");
+    let bot = r#"{"id":"77","username":"nano"}"#;
+    assert_eq!(text("<@77> <@!77> ask <@77>", bot), "ask @nano");
+}
+
+#[test]
+fn files_have_their_kind() {
+    let kind = |mime: &str, more: &str| {
+        let file = format!(r#"{{"filename":"f","content_type":{mime},"size":3,"url":"u"{more}}}"#);
+        read(&format!(r#""content":"","attachments":[{file}]"#)).unwrap().files[0].kind
+    };
+    assert_eq!(kind("\"image/png\"", ""), FileKind::Image);
+    assert_eq!(kind("\"audio/ogg\"", ""), FileKind::Audio);
+    assert_eq!(kind("\"audio/ogg\"", r#","waveform":"AA""#), FileKind::Voice);
+    assert_eq!(kind("\"video/mp4\"", ""), FileKind::Video);
+    assert_eq!(kind("null", ""), FileKind::Document);
+}
+
+#[test]
+fn stickers_and_forwarded_messages_are_told_in_words() {
+    let it = read(r#""content":"","sticker_items":[{"name":"wave"}]"#).unwrap();
+    assert_eq!(it.text, "[sticker: wave]");
+    let it = read(
+        r#""content":"","message_snapshots":[{"message":{"content":"news",
+            "attachments":[{"filename":"a.txt","url":"u"}]}}]"#,
+    )
+    .unwrap();
+    assert_eq!((it.text.as_str(), it.files.len()), ("[forwarded] news", 1));
+}
+
+#[test]
+fn a_file_has_the_name_that_people_see() {
+    let name = |fields: &str| {
+        let file = format!(r#""content":"","attachments":[{{"url":"u",{fields}}}]"#);
+        read(&file).unwrap().files.remove(0).name
+    };
+    assert_eq!(name(r#""filename":"a.txt""#), "a.txt");
+    assert_eq!(name(r#""filename":"bersicht_5.pdf","title":"übersicht 5""#), "übersicht 5.pdf");
+    assert_eq!(name(r#""filename":"LICENSE","title":"LICENSE""#), "LICENSE");
+}

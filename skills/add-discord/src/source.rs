@@ -1,0 +1,277 @@
+//! The receiving half: puts what comes over the gateway and what was missed into one order.
+//!
+//! Messages of a server come only after what was missed there. The position that goes with a batch
+//! covers exactly what was in this batch and those before, so whatever is lost with this process is
+//! asked for again.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use channel::{Batch, ChannelError, Cursor, Event, Source, Verdict};
+use domain::message::Address;
+use serde::de::DeserializeOwned;
+use tokio::sync::mpsc::Receiver;
+use tokio::task::JoinSet;
+use tracing::{debug, warn};
+
+use crate::api::{Api, Body, Method};
+use crate::catch_up::CatchUp;
+use crate::directory::Directory;
+use crate::gateway::{Arrival, Arrived, Gateway};
+use crate::incoming::Reader;
+use crate::outgoing;
+use crate::position::{DIRECT, Position, Session};
+use crate::refusal::Failure;
+use crate::wire::{Channel, Guild, Id, Message, Ready};
+
+/// Events of one batch, and so of one commit per session.
+const BATCH_MAX: usize = 64;
+
+#[derive(Debug)]
+pub(crate) struct DiscordSource {
+    api: Api,
+    directory: Arc<Directory>,
+    account: String,
+    /// The bot's user id.
+    bot: String,
+    gateway: Gateway,
+    /// Open from the first `receive` on.
+    line: Option<(Receiver<Arrived>, JoinSet<()>)>,
+    /// Taken out of the line and not dealt with.
+    held: Option<Arrived>,
+    position: Position,
+    /// Nothing was read before this source, so it begins with now.
+    fresh: bool,
+    catching: VecDeque<CatchUp>,
+    ready: Vec<Event>,
+    /// Where each event of the last batch can be replied to.
+    unsettled: Vec<Option<(Address, String)>>,
+}
+
+impl DiscordSource {
+    pub(crate) fn new(
+        api: Api,
+        gateway: Gateway,
+        directory: Arc<Directory>,
+        account: String,
+        bot: String,
+    ) -> Self {
+        Self {
+            api,
+            directory,
+            account,
+            bot,
+            gateway,
+            line: None,
+            held: None,
+            position: Position::default(),
+            fresh: false,
+            catching: VecDeque::new(),
+            ready: Vec::new(),
+            unsettled: Vec::new(),
+        }
+    }
+
+    /// Connects, to go on behind what was committed.
+    fn open(&mut self, after: &Cursor) {
+        self.position = Position::parse(&after.0).unwrap_or_else(|| {
+            warn!(
+                "what was stored of how far discord was read is not understood; starting with now"
+            );
+            Position::default()
+        });
+        self.line = Some(self.gateway.open(self.position.resumable()));
+    }
+
+    /// Every event that is ready, with the position behind them.
+    fn batch(&mut self) -> Batch {
+        let opened = self.directory.take_opened();
+        opened.into_iter().for_each(|chat| self.position.saw_direct(chat));
+        let cursor = Cursor(self.position.to_text());
+        let events = std::mem::take(&mut self.ready);
+        self.unsettled = events.iter().map(replied_to).collect();
+        Batch { events, cursor }
+    }
+
+    /// Takes up to a batch of what was missed.
+    async fn catch_up(&mut self) -> Result<(), ChannelError> {
+        while let Some(catching) = self.catching.front_mut() {
+            if BATCH_MAX <= self.ready.len() {
+                return Ok(());
+            }
+            let group = catching.group;
+            match catching.next(&self.api).await? {
+                Some(message) => self.take(&message),
+                None => {
+                    self.catching.pop_front();
+                    self.position.caught_up(group);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What came next; `None` when events are ready and nothing else is there yet.
+    async fn arrival(&mut self) -> Result<Option<&Arrival>, ChannelError> {
+        if self.held.is_none() {
+            let gone = || ChannelError::Unreachable("the gateway is not read any more".into());
+            let (inbox, _) = self.line.as_mut().ok_or_else(gone)?;
+            self.held = if self.ready.is_empty() {
+                Some(inbox.recv().await.ok_or_else(gone)?)
+            } else {
+                inbox.try_recv().ok()
+            };
+        }
+        Ok(self.held.as_ref().map(|it| &it.what))
+    }
+
+    /// Asks about a server and a channel that no event told of, as after a session was resumed:
+    /// otherwise a thread would be taken for a chat.
+    async fn identify(&self, channel: Id, server: Id) -> Result<(), ChannelError> {
+        if !self.directory.knows_server(server)
+            && let Some(guild) = self.look_up::<Guild>(&format!("guilds/{server}")).await?
+        {
+            self.directory.learn_server(&guild, &self.bot);
+        }
+        let mut next = Some(channel);
+        while let Some(channel) = next.filter(|it| !self.directory.knows(*it)) {
+            let Some(found) = self.look_up::<Channel>(&format!("channels/{channel}")).await? else {
+                break;
+            };
+            self.directory.learn(&found, Some(server));
+            next = found.parent_id.filter(|_| found.is_thread());
+        }
+        Ok(())
+    }
+
+    /// `None` for what the bot is not told.
+    async fn look_up<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>, ChannelError> {
+        match self.api.get(path).await {
+            Ok(found) => Ok(Some(found)),
+            Err(Failure::Refused(why)) if !why.is_bad_token() => {
+                debug!(path, code = why.code, "discord does not tell about this");
+                Ok(None)
+            }
+            Err(failure) => Err(failure.into()),
+        }
+    }
+
+    fn handle(&mut self, arrived: Arrived) -> Result<(), ChannelError> {
+        match arrived.what {
+            Arrival::Ready(ready) => self.begin(ready),
+            Arrival::Server(guild) => self.enter(&guild),
+            Arrival::Channel(channel) => self.directory.learn(&channel, None),
+            Arrival::Threads(threads) => {
+                threads.iter().for_each(|it| self.directory.learn(it, None));
+            }
+            Arrival::Message(message) => self.take(&message),
+            Arrival::Press(press) => {
+                let event = self.reader().press(&press);
+                self.ready.extend(event);
+            }
+            Arrival::SessionLost => {
+                self.position.forget_session();
+                self.line = Some(self.gateway.open(None));
+            }
+            Arrival::Ended(err) => return Err(err),
+        }
+        if let Some(sequence) = arrived.sequence {
+            self.position.passed(sequence);
+        }
+        Ok(())
+    }
+
+    fn begin(&mut self, ready: Ready) {
+        let servers: Vec<Id> = ready.guilds.iter().map(|it| it.id).collect();
+        let (id, url) = (ready.session_id, ready.resume_gateway_url);
+        self.fresh = self.position.is_new();
+        self.position.begin(Session { id, url, sequence: 0 }, &servers);
+        if let Some(from) = self.position.behind(DIRECT) {
+            let chats = self.position.chats().to_vec();
+            self.catching.push_back(CatchUp::new(DIRECT, from, chats));
+        }
+    }
+
+    fn enter(&mut self, guild: &Guild) {
+        self.directory.learn_server(guild, &self.bot);
+        let channels = guild.channels.iter().chain(&guild.threads);
+        if let Some(from) = self.position.behind(guild.id) {
+            let missed = channels.filter(|it| Some(from) < it.last_message_id).map(|it| it.id);
+            self.catching.push_back(CatchUp::new(guild.id, from, missed));
+        } else if self.fresh {
+            // Ids of channels are of the same sequence, should nothing have been written yet.
+            let newest = channels.map(|it| it.last_message_id.unwrap_or(it.id)).max();
+            self.position.saw(newest.unwrap_or(guild.id));
+        }
+    }
+
+    fn take(&mut self, message: &Message) {
+        let event = self.reader().message(message);
+        self.ready.extend(event);
+        self.position.saw(message.id);
+        if message.guild_id.is_none() {
+            self.position.saw_direct(message.channel_id);
+            self.directory.learn_private(message.channel_id);
+        }
+    }
+
+    fn reader(&self) -> Reader<'_> {
+        Reader { account: &self.account, bot: &self.bot, directory: &self.directory }
+    }
+}
+
+#[async_trait]
+impl Source for DiscordSource {
+    async fn receive(&mut self, after: &Cursor) -> Result<Batch, ChannelError> {
+        if self.line.is_none() {
+            self.open(after);
+        }
+        loop {
+            self.catch_up().await?;
+            // The first position is worth a commit of its own: what comes from now on is not lost.
+            let first = after.0.is_empty() && !self.position.is_new();
+            if BATCH_MAX <= self.ready.len() || (first && self.ready.is_empty()) {
+                return Ok(self.batch());
+            }
+            let ready = !self.ready.is_empty();
+            let Some(arrival) = self.arrival().await? else { return Ok(self.batch()) };
+            // What was before goes out before.
+            if ready && arrival.turns_the_page() {
+                return Ok(self.batch());
+            }
+            if let Some((channel, server)) = arrival.in_server() {
+                self.identify(channel, server).await?;
+            }
+            if let Some(arrived) = self.held.take() {
+                self.handle(arrived)?;
+            }
+        }
+    }
+
+    /// Discord needs no word of it; people are told what was not taken, as far as they can be.
+    async fn settle(&mut self, verdicts: &[Verdict]) -> Result<(), ChannelError> {
+        for (whom, verdict) in std::mem::take(&mut self.unsettled).into_iter().zip(verdicts) {
+            let (Some((at, id)), Verdict::Refused(why)) = (whom, verdict) else { continue };
+            let channel = at.thread.unwrap_or(at.chat);
+            let text: String = why.chars().take(outgoing::DISCORD_CHARS_MAX).collect();
+            let body = outgoing::message(&format!("refused {id}"), &text, Id::parse(&id));
+            let path = format!("channels/{channel}/messages");
+            if let Err(err) = self.api.tell(Method::Post, &path, Body::Json(body)).await {
+                debug!(
+                    error = &err as &dyn std::error::Error,
+                    "somebody was not told of a refusal"
+                );
+            }
+        }
+        Ok(())
+    }
+}
+
+fn replied_to(event: &Event) -> Option<(Address, String)> {
+    match event {
+        Event::Message(it) => Some((it.from.clone(), it.platform_id.clone())),
+        Event::Click(it) => Some((it.from.clone(), String::new())),
+        Event::Moved { .. } | Event::Reachable(_) => None,
+    }
+}

@@ -1,0 +1,166 @@
+//! What a message carries beside its text.
+
+use domain::message::{Attachment, FileKind};
+
+use crate::types::{File, Message, PhotoSize, Sticker};
+
+/// The files of a message. Their source is the `file_id`, which stays good for this bot
+/// (<https://core.telegram.org/bots/api#file>).
+pub(crate) fn files(message: &Message) -> Vec<Attachment> {
+    let photo = message.photo.iter().max_by_key(|it| (it.width, it.height)).map(picture);
+    let sticker = message.sticker.as_ref().map(sticker);
+    // For older clients, an animation comes as a document too.
+    let document = message.document.as_ref().filter(|_| message.animation.is_none());
+    let others = [
+        (&message.animation, FileKind::Video, "video/mp4"),
+        (&message.video, FileKind::Video, "video/mp4"),
+        (&message.video_note, FileKind::Video, "video/mp4"),
+        (&message.voice, FileKind::Voice, "audio/ogg"),
+        (&message.audio, FileKind::Audio, ""),
+    ];
+    let others =
+        others.into_iter().filter_map(|(it, kind, mime)| Some(file(it.as_ref()?, kind, mime)));
+    let document = document.map(|it| file(it, FileKind::Document, ""));
+    photo.into_iter().chain(sticker).chain(others).chain(document).collect()
+}
+
+fn picture(photo: &PhotoSize) -> Attachment {
+    Attachment {
+        kind: FileKind::Image,
+        name: String::new(),
+        // Telegram makes every photo one.
+        mime: "image/jpeg".into(),
+        bytes: photo.file_size,
+        source: photo.file_id.clone(),
+    }
+}
+
+/// Animated ones are in Telegram's own format
+/// (<https://core.telegram.org/stickers#animation-requirements>).
+fn sticker(sticker: &Sticker) -> Attachment {
+    let mime = match (sticker.is_animated, sticker.is_video) {
+        (true, _) => "application/x-tgsticker",
+        (false, true) => "video/webm",
+        (false, false) => "image/webp",
+    };
+    Attachment {
+        kind: FileKind::Sticker,
+        name: String::new(),
+        mime: mime.into(),
+        bytes: sticker.file_size,
+        source: sticker.file_id.clone(),
+    }
+}
+
+fn file(file: &File, kind: FileKind, otherwise: &str) -> Attachment {
+    Attachment {
+        kind,
+        name: file.file_name.clone().unwrap_or_default(),
+        mime: file.mime_type.clone().unwrap_or_else(|| otherwise.to_owned()),
+        bytes: file.file_size,
+        source: file.file_id.clone(),
+    }
+}
+
+/// In words, what has neither text nor file.
+pub(crate) fn stand_in(message: &Message) -> Option<String> {
+    // A venue has its location beside it.
+    if let Some(it) = &message.venue {
+        let (lat, lon) = (it.location.latitude, it.location.longitude);
+        return Some(format!("[place: {}, {} ({lat}, {lon})]", it.title, it.address));
+    }
+    if let Some(it) = &message.location {
+        return Some(format!("[location: {}, {}]", it.latitude, it.longitude));
+    }
+    if let Some(it) = &message.contact {
+        let last = it.last_name.as_ref().map(|it| format!(" {it}")).unwrap_or_default();
+        return Some(format!("[contact: {}{last}, {}]", it.first_name, it.phone_number));
+    }
+    if let Some(it) = &message.poll {
+        let options: Vec<&str> = it.options.iter().map(|it| it.text.as_str()).collect();
+        return Some(format!("[poll: {} ({})]", it.question, options.join(" / ")));
+    }
+    message.dice.as_ref().map(|it| format!("[dice {}: {}]", it.emoji, it.value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(json: &str) -> Message {
+        let frame = format!(r#"{{"message_id":1,"date":1,"chat":{{"id":1}},{json}}}"#);
+        serde_json::from_str(&frame).unwrap()
+    }
+
+    #[test]
+    fn of_a_photo_the_largest_size_is_taken() {
+        let it = message(
+            r#""photo":[{"file_id":"s","width":90,"height":60},
+                {"file_id":"l","width":1280,"height":800,"file_size":7}]"#,
+        );
+        let files = files(&it);
+        assert_eq!(files.len(), 1);
+        assert_eq!((files[0].source.as_str(), files[0].bytes), ("l", Some(7)));
+        assert_eq!((files[0].kind, files[0].mime.as_str()), (FileKind::Image, "image/jpeg"));
+    }
+
+    #[test]
+    fn every_kind_of_file_is_one_attachment() {
+        let cases = [
+            (
+                r#""document":{"file_id":"f","file_name":"a.pdf","mime_type":"application/pdf"}"#,
+                FileKind::Document,
+                "application/pdf",
+            ),
+            (r#""voice":{"file_id":"f"}"#, FileKind::Voice, "audio/ogg"),
+            (r#""audio":{"file_id":"f","mime_type":"audio/mpeg"}"#, FileKind::Audio, "audio/mpeg"),
+            (r#""video":{"file_id":"f"}"#, FileKind::Video, "video/mp4"),
+            (r#""video_note":{"file_id":"f"}"#, FileKind::Video, "video/mp4"),
+            (
+                r#""animation":{"file_id":"f"},"document":{"file_id":"f"}"#,
+                FileKind::Video,
+                "video/mp4",
+            ),
+            (
+                r#""sticker":{"file_id":"f","is_animated":false,"is_video":true}"#,
+                FileKind::Sticker,
+                "video/webm",
+            ),
+            (
+                r#""sticker":{"file_id":"f","is_animated":true}"#,
+                FileKind::Sticker,
+                "application/x-tgsticker",
+            ),
+        ];
+        for (json, kind, mime) in cases {
+            let files = files(&message(json));
+            assert_eq!(files.len(), 1, "{json}");
+            assert_eq!((files[0].kind, files[0].mime.as_str()), (kind, mime), "{json}");
+        }
+    }
+
+    #[test]
+    fn what_is_neither_text_nor_file_is_told_in_words() {
+        let cases = [
+            (r#""location":{"latitude":52.1,"longitude":13.2}"#, "[location: 52.1, 13.2]"),
+            (
+                r#""venue":{"location":{"latitude":1.5,"longitude":2},"title":"Bar","address":"Road 1"},
+                   "location":{"latitude":1.5,"longitude":2}"#,
+                "[place: Bar, Road 1 (1.5, 2)]",
+            ),
+            (
+                r#""contact":{"phone_number":"+49","first_name":"Ann","last_name":"B"}"#,
+                "[contact: Ann B, +49]",
+            ),
+            (
+                r#""poll":{"question":"Tea?","options":[{"text":"yes"},{"text":"no"}]}"#,
+                "[poll: Tea? (yes / no)]",
+            ),
+            (r#""dice":{"emoji":"🎲","value":4}"#, "[dice 🎲: 4]"),
+        ];
+        for (json, words) in cases {
+            assert_eq!(stand_in(&message(json)).as_deref(), Some(words));
+        }
+        assert_eq!(stand_in(&message(r#""new_chat_title":"x""#)), None);
+    }
+}

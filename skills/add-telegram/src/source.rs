@@ -1,0 +1,155 @@
+//! The receiving half: polls, and turns updates into events.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use channel::{Batch, ChannelError, Cursor, Event, Source, Verdict};
+use serde::Deserialize;
+use serde_json::Value;
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+use tracing::{debug, warn};
+
+use crate::api::Api;
+use crate::error::channel_error;
+use crate::event::event;
+use crate::ids::{self, Target};
+use crate::methods::Reply;
+use crate::text::{beginning, plain};
+use crate::types::{Me, Update};
+
+/// Short beside the half minute that a poll waits.
+const BETWEEN_EMPTY: Duration = Duration::from_millis(200);
+
+#[derive(Debug)]
+pub(crate) struct TelegramSource {
+    api: Arc<Api>,
+    me: Me,
+    account: String,
+    /// Answers to button presses on their way.
+    hints: JoinSet<()>,
+    /// Where each event of the last batch came from; `None` for those that nobody waits on.
+    unsettled: Vec<Option<Origin>>,
+}
+
+/// Where a refusal goes, and the message that it replies to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Origin {
+    to: Target,
+    message: Option<i64>,
+}
+
+impl TelegramSource {
+    pub(crate) fn new(api: Arc<Api>, me: Me, account: String) -> Self {
+        Self { api, me, account, hints: JoinSet::new(), unsettled: Vec::new() }
+    }
+
+    /// Ends the spinner on a pressed button. Nothing follows from a failure: the press is stored
+    /// all the same, and Telegram gives up the spinner by itself.
+    fn end_spinner(&mut self, id: String) {
+        while self.hints.try_join_next().is_some() {}
+        let api = Arc::clone(&self.api);
+        self.hints.spawn(async move {
+            if let Err(err) = api.answer_callback_query(&id).await {
+                debug!(error = &err as &dyn std::error::Error, "a press was not answered");
+            }
+        });
+    }
+
+    fn read(&mut self, update: &Value, id: Option<i64>) -> Option<Event> {
+        let update = match Update::deserialize(update) {
+            Ok(update) => update,
+            Err(_) => {
+                // What it says is not for the log, and neither is what serde quotes of it.
+                warn!(update = id, "an update cannot be read and is left out");
+                return None;
+            }
+        };
+        if let Some(press) = &update.callback_query {
+            self.end_spinner(press.id.clone());
+        }
+        event(update, &self.me, &self.account)
+    }
+}
+
+#[async_trait]
+impl Source for TelegramSource {
+    async fn receive(&mut self, after: &Cursor) -> Result<Batch, ChannelError> {
+        // No number means that this account was never read: the server begins with the oldest.
+        let offset = after.0.parse().ok();
+        let updates = loop {
+            let updates = self.api.get_updates(offset).await.map_err(channel_error)?;
+            if !updates.is_empty() {
+                break updates;
+            }
+            // A server that does not wait must not be asked without end.
+            sleep(BETWEEN_EMPTY).await;
+        };
+        // The last one and not the highest: a server that numbers anew answers an offset that it
+        // does not know with its oldest updates (`do_get_updates` in the server's `Client.cpp`).
+        let Some(next) = updates.iter().filter_map(number).next_back() else {
+            let why = "the server answers with what are no updates";
+            return Err(ChannelError::Unreachable(why.into()));
+        };
+        let events: Vec<Event> =
+            updates.iter().filter_map(|it| self.read(it, number(it))).collect();
+        self.unsettled = events.iter().map(origin).collect();
+        Ok(Batch { events, cursor: Cursor((next + 1).to_string()) })
+    }
+
+    /// Telegram learns from the next poll what was stored. The writer of what was refused is told
+    /// here, once for all that was refused for the same reason.
+    async fn settle(&mut self, verdicts: &[Verdict]) -> Result<(), ChannelError> {
+        for (origin, why) in refusals(&std::mem::take(&mut self.unsettled), verdicts) {
+            let reply = origin.message.map(Reply::to);
+            if let Err(err) = self.api.send(origin.to, &plain(beginning(why)), reply, None).await {
+                warn!(error = &err as &dyn std::error::Error, "a refusal was not told");
+            }
+        }
+        Ok(())
+    }
+}
+
+fn origin(event: &Event) -> Option<Origin> {
+    let (from, message) = match event {
+        Event::Message(it) => (&it.from, Some(it.platform_id.as_str())),
+        Event::Click(it) => (&it.from, None),
+        Event::Moved { .. } | Event::Reachable(_) => return None,
+    };
+    let to = Target::of(from)?;
+    Some(Origin { to, message: message.and_then(|it| ids::number_in(it, to.chat)) })
+}
+
+fn refusals<'a>(origins: &[Option<Origin>], verdicts: &'a [Verdict]) -> Vec<(Origin, &'a str)> {
+    let mut told: Vec<(Origin, &str)> = Vec::new();
+    for (origin, verdict) in origins.iter().zip(verdicts) {
+        let (Some(origin), Verdict::Refused(why)) = (origin, verdict) else { continue };
+        if !told.iter().any(|(it, said)| it.to == origin.to && said == why) {
+            told.push((*origin, why));
+        }
+    }
+    told
+}
+
+fn number(update: &Value) -> Option<i64> {
+    update.get("update_id")?.as_i64()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_is_told_once_to_each_chat() {
+        let origin = |chat, message| {
+            Some(Origin { to: Target { chat, thread: None }, message: Some(message) })
+        };
+        let origins = [origin(1, 10), origin(1, 11), None, origin(2, 12), origin(2, 13)];
+        let refused = || Verdict::Refused("full".into());
+        let verdicts = [refused(), refused(), refused(), Verdict::Stored, refused()];
+        let told: Vec<_> =
+            refusals(&origins, &verdicts).into_iter().map(|it| it.0.message).collect();
+        assert_eq!(told, [Some(10), Some(13)]);
+    }
+}

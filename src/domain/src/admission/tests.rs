@@ -1,0 +1,308 @@
+//! Tables of who gets through.
+
+mod laws;
+
+use super::*;
+use crate::people::Role;
+
+const NOW: Timestamp = Timestamp(100_000_000);
+
+fn agent(name: &str) -> AgentName {
+    AgentName::parse(name).unwrap()
+}
+
+/// A view that owns what it refers to. As made: a stranger writes to `andy` in a group that asks.
+#[derive(Clone, Debug)]
+struct Case {
+    chat: ChatView,
+    handle: Option<Handle>,
+    standing: Option<Standing>,
+    denied_by: Vec<AgentName>,
+    text: String,
+    mentioned: bool,
+    in_thread: bool,
+    to_agent: Option<String>,
+    wirings: Vec<Wiring>,
+    agents: Vec<AgentName>,
+}
+
+#[derive(Clone, Debug)]
+struct Wiring {
+    agent: AgentName,
+    engage: Engage,
+    scope: Scope,
+    ignored: Ignored,
+    priority: i64,
+    sticky_since: Option<Timestamp>,
+}
+
+fn wiring(name: &str) -> Wiring {
+    Wiring {
+        agent: agent(name),
+        engage: Engage::Mention,
+        scope: Scope::All,
+        ignored: Ignored::Drop,
+        priority: 0,
+        sticky_since: None,
+    }
+}
+
+fn case() -> Case {
+    Case {
+        chat: ChatView { is_group: true, policy: Policy::Ask, denied: false, owner_only: false },
+        handle: Some(Handle::new("telegram", "42")),
+        standing: None,
+        denied_by: vec![],
+        text: "@andy hello".into(),
+        mentioned: false,
+        in_thread: false,
+        to_agent: None,
+        wirings: vec![wiring("andy")],
+        agents: vec![agent("abby"), agent("andy")],
+    }
+}
+
+/// The terminal, with a chat that is wired to `wired`.
+fn terminal(wired: &[&str], to_agent: Option<&str>) -> Case {
+    Case {
+        chat: ChatView { is_group: false, policy: Policy::Strict, denied: false, owner_only: true },
+        wirings: wired.iter().map(|it| wiring(it)).collect(),
+        to_agent: to_agent.map(Into::into),
+        text: "hello".into(),
+        ..case()
+    }
+}
+
+fn member(of: &str) -> Option<Standing> {
+    Some(Standing { roles: vec![], member_of: vec![agent(of)] })
+}
+
+impl Case {
+    fn admit(&self) -> Admission {
+        let triggers: Vec<String> = self.agents.iter().map(|it| format!("@{it}")).collect();
+        let word = |name: &AgentName| {
+            let at = self.agents.iter().position(|it| it == name).unwrap();
+            triggers[at].as_str()
+        };
+        let wirings: Vec<WiringView<'_>> = self
+            .wirings
+            .iter()
+            .map(|it| WiringView {
+                agent: &it.agent,
+                trigger: word(&it.agent),
+                engage: &it.engage,
+                scope: it.scope,
+                ignored: it.ignored,
+                priority: it.priority,
+                sticky_since: it.sticky_since,
+            })
+            .collect();
+        let agents: Vec<AgentView<'_>> =
+            self.agents.iter().map(|name| AgentView { name, trigger: word(name) }).collect();
+        admit(&AdmissionView {
+            chat: self.chat,
+            sender: SenderView {
+                handle: self.handle.as_ref(),
+                standing: self.standing.as_ref(),
+                denied_by: &self.denied_by,
+            },
+            message: MessageView {
+                text: &self.text,
+                mentioned: self.mentioned,
+                in_thread: self.in_thread,
+                to_agent: self.to_agent.as_deref(),
+            },
+            wirings: &wirings,
+            agents: &agents,
+            now: NOW,
+        })
+    }
+
+    fn whats(&self) -> Vec<What> {
+        self.admit().decisions.into_iter().map(|it| it.what).collect()
+    }
+}
+
+fn ignored(dropped: Why, ask: Option<Ask>) -> Admission {
+    let decisions = vec![Decision { agent: agent("andy"), what: What::Ignore(dropped) }];
+    Admission { decisions, ask, dropped: Some(dropped), ..Admission::default() }
+}
+
+#[test]
+fn what_a_chat_does_with_a_stranger_is_its_policy() {
+    let with = |policy, scope| {
+        let mut it = case();
+        it.chat.policy = policy;
+        it.wirings[0].scope = scope;
+        it.admit()
+    };
+    let ask = Ask::Sender { agent: agent("andy") };
+    for scope in Scope::ALL {
+        assert_eq!(with(Policy::Strict, scope), ignored(Why::StrangerStrict, None));
+        assert_eq!(with(Policy::Ask, scope), ignored(Why::StrangerAsk, Some(ask.clone())));
+    }
+    assert_eq!(with(Policy::Public, Scope::Known), ignored(Why::StrangerScope, None));
+    let open = with(Policy::Public, Scope::All);
+    assert_eq!(open.decisions[0].what, What::Engage(By::Trigger));
+    assert_eq!(open.dropped, None);
+}
+
+#[test]
+fn whoever_has_access_gets_through_every_policy() {
+    let grants = [
+        member("andy"),
+        Some(Standing::owner()),
+        Some(Standing { roles: vec![Role::Admin { of: None }], member_of: vec![] }),
+        Some(Standing { roles: vec![Role::Admin { of: Some(agent("andy")) }], member_of: vec![] }),
+    ];
+    for standing in grants {
+        for policy in Policy::ALL {
+            let mut it = Case { standing: standing.clone(), ..case() };
+            it.chat.policy = policy;
+            it.wirings[0].scope = Scope::Known;
+            it.denied_by = vec![agent("andy")];
+            assert_eq!(it.whats(), [What::Engage(By::Trigger)], "{it:?}");
+        }
+    }
+    let elsewhere = Case { standing: member("abby"), ..case() };
+    assert_eq!(elsewhere.admit().dropped, Some(Why::StrangerAsk));
+}
+
+#[test]
+fn a_denial_is_remembered_and_nobody_is_asked_again() {
+    for policy in Policy::ALL {
+        let mut it = Case { denied_by: vec![agent("andy")], ..case() };
+        it.chat.policy = policy;
+        it.wirings[0].ignored = Ignored::Accumulate;
+        assert_eq!(it.admit(), ignored(Why::SenderDenied, None));
+        it.text = "hello".into();
+        assert_eq!(it.admit(), ignored(Why::NotCalled, None));
+    }
+    let other = Case { denied_by: vec![agent("abby")], ..case() };
+    assert_eq!(other.admit().ask, Some(Ask::Sender { agent: agent("andy") }));
+}
+
+#[test]
+fn a_sender_without_an_identity_is_a_stranger_that_nobody_is_asked_about() {
+    let it = Case { handle: None, standing: Some(Standing::owner()), ..case() };
+    assert_eq!(it.admit(), ignored(Why::StrangerAsk, None));
+}
+
+#[test]
+fn only_trusted_background_is_kept() {
+    let mut it = Case { text: "hello all".into(), ..case() };
+    it.wirings[0].ignored = Ignored::Accumulate;
+    assert_eq!(it.admit(), ignored(Why::NotCalled, None));
+    it.standing = member("andy");
+    assert_eq!(it.whats(), [What::Accumulate]);
+    assert_eq!(it.admit().dropped, None);
+    it.standing = None;
+    it.chat.policy = Policy::Public;
+    assert_eq!(it.whats(), [What::Accumulate]);
+    it.wirings[0].scope = Scope::Known;
+    assert_eq!(it.whats(), [What::Ignore(Why::NotCalled)]);
+}
+
+#[test]
+fn every_agent_is_decided_by_itself_and_the_highest_priority_comes_first() {
+    let mut it = Case { standing: member("andy"), text: "@andy @abby hi".into(), ..case() };
+    it.wirings = vec![wiring("andy"), Wiring { priority: 5, ..wiring("abby") }];
+    let out = it.admit();
+    let order: Vec<&str> = out.decisions.iter().map(|it| it.agent.as_str()).collect();
+    assert_eq!(order, ["abby", "andy"]);
+    assert_eq!(it.whats(), [What::Ignore(Why::StrangerAsk), What::Engage(By::Trigger)]);
+    assert_eq!(out.ask, Some(Ask::Sender { agent: agent("abby") }));
+    assert_eq!(out.dropped, Some(Why::StrangerAsk));
+}
+
+#[test]
+fn a_word_for_one_agent_does_not_call_the_other() {
+    let mut it = Case { standing: Some(Standing::owner()), mentioned: true, ..case() };
+    it.wirings = vec![wiring("abby"), wiring("andy")];
+    assert_eq!(it.whats(), [What::Ignore(Why::NotCalled), What::Engage(By::Trigger)]);
+    it.text = "hello".into();
+    assert_eq!(it.whats(), [What::Engage(By::Mention), What::Engage(By::Mention)]);
+}
+
+#[test]
+fn a_new_chat_asks_when_the_bot_is_meant_and_leaves_no_trace_else() {
+    let base = Case { wirings: vec![], text: "hello".into(), ..case() };
+    assert_eq!(base.admit(), Admission::default());
+    let asks = Admission {
+        ask: Some(Ask::Chat),
+        dropped: Some(Why::ChatNotConnected),
+        ..Admission::default()
+    };
+    let mut direct = base.clone();
+    direct.chat.is_group = false;
+    let mentioned = Case { mentioned: true, ..base.clone() };
+    let called = Case { text: "@Abby?".into(), ..base };
+    for mut it in [direct, mentioned, called] {
+        assert_eq!(it.admit(), asks, "{it:?}");
+        it.chat.denied = true;
+        let silent = Admission { dropped: Some(Why::ChatDenied), ..Admission::default() };
+        assert_eq!(it.admit(), silent, "{it:?}");
+    }
+}
+
+#[test]
+fn a_denied_chat_reaches_nobody_whoever_writes() {
+    let mut it = Case { standing: Some(Standing::owner()), ..case() };
+    it.chat.denied = true;
+    assert_eq!(it.admit(), ignored(Why::ChatDenied, None));
+}
+
+#[test]
+fn a_new_chat_of_the_owner_wires_itself_to_the_named_or_the_default_agent() {
+    let wired = |name, by| Admission {
+        decisions: vec![Decision { agent: agent(name), what: What::Engage(by) }],
+        wire: Some(agent(name)),
+        ..Admission::default()
+    };
+    assert_eq!(terminal(&[], None).admit(), wired("andy", By::Direct));
+    assert_eq!(terminal(&[], Some("Abby")).admit(), wired("abby", By::Trigger));
+    let no_andy = Case { agents: vec![agent("zoe"), agent("abby")], ..terminal(&[], None) };
+    assert_eq!(no_andy.admit(), wired("zoe", By::Direct));
+    let refused = |case: Case| case.admit().refuse.unwrap();
+    assert!(refused(terminal(&[], Some("bob"))).contains("there is `abby`, `andy`"));
+    assert!(refused(terminal(&[], Some("../x"))).contains("no agent `../x`"));
+    let nobody = Case { agents: vec![], ..terminal(&[], None) };
+    assert!(refused(nobody).contains("nanoclaw agents add NAME"));
+}
+
+#[test]
+fn a_chat_of_the_owner_reaches_all_its_agents_or_the_one_that_was_named() {
+    let both = ["abby", "andy"];
+    let direct = What::Engage(By::Direct);
+    assert_eq!(terminal(&both, None).whats(), [direct, direct]);
+    let named = terminal(&both, Some("andy"));
+    assert_eq!(named.whats(), [What::Ignore(Why::NotCalled), What::Engage(By::Trigger)]);
+    let mut pattern = named;
+    pattern.wirings[1].engage = Engage::Pattern("never".into());
+    assert_eq!(pattern.whats()[1], What::Engage(By::Trigger));
+    let why = terminal(&["andy"], Some("abby")).admit();
+    let text = "this chat belongs to `andy`, not to `abby`";
+    assert_eq!(why, Admission { refuse: Some(text.into()), ..Admission::default() });
+}
+
+#[test]
+fn a_name_is_not_looked_at_where_strangers_can_write() {
+    let it = Case { to_agent: Some("bob".into()), ..case() };
+    assert_eq!(it.admit().refuse, None);
+}
+
+#[test]
+fn reasons_read_back() {
+    for why in Why::ALL {
+        assert_eq!(Why::parse(why.as_str()), Some(why));
+    }
+    for it in Policy::ALL {
+        assert_eq!(Policy::parse(it.as_str()), Some(it));
+    }
+    for it in Scope::ALL {
+        assert_eq!(Scope::parse(it.as_str()), Some(it));
+    }
+    for it in Ignored::ALL {
+        assert_eq!(Ignored::parse(it.as_str()), Some(it));
+    }
+}

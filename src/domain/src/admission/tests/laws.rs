@@ -1,0 +1,108 @@
+//! What holds for every message, whatever the chat, the sender and the wirings.
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn any_standing() -> impl Strategy<Value = Option<Standing>> {
+    prop_oneof![
+        Just(None),
+        Just(Some(Standing::default())),
+        Just(member("abby")),
+        Just(member("andy")),
+        Just(Some(Standing::owner())),
+        Just(Some(Standing {
+            roles: vec![Role::Admin { of: Some(agent("abby")) }],
+            member_of: vec![]
+        })),
+    ]
+}
+
+fn any_wiring(name: &'static str) -> impl Strategy<Value = Wiring> {
+    let engage = prop_oneof![
+        Just(Engage::Mention),
+        Just(Engage::MentionSticky),
+        Just(Engage::Pattern(String::new())),
+        Just(Engage::Pattern("[".into())),
+    ];
+    let sticky = prop_oneof![Just(None), Just(Some(NOW))];
+    let scope = prop::sample::select(&Scope::ALL[..]);
+    let ignored = prop::sample::select(&Ignored::ALL[..]);
+    (engage, scope, ignored, 0_i64..3, sticky).prop_map(
+        move |(engage, scope, ignored, priority, sticky_since)| Wiring {
+            agent: agent(name),
+            engage,
+            scope,
+            ignored,
+            priority,
+            sticky_since,
+        },
+    )
+}
+
+prop_compose! {
+    fn any_case()(
+        is_group: bool, denied in prop::bool::weighted(0.1),
+        policy in prop::sample::select(&Policy::ALL[..]),
+        standing in any_standing(), denied_andy: bool, mentioned: bool, in_thread: bool,
+        text in prop::sample::select(vec!["hi", "@andy hi", "@abby hi", "@abby and @andy"]),
+        wirings in (any_wiring("andy"), any_wiring("abby")),
+    ) -> Case {
+        let denied_by = if denied_andy { vec![agent("andy")] } else { vec![] };
+        Case {
+            chat: ChatView { is_group, policy, denied, owner_only: false },
+            standing, denied_by, text: text.into(), mentioned, in_thread,
+            wirings: vec![wirings.0, wirings.1],
+            ..case()
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn nothing_of_a_stranger_gets_into_a_chat_that_is_not_public(it in any_case()) {
+        for decision in it.admit().decisions {
+            let known = access(it.standing.as_ref(), &decision.agent).is_known();
+            if !known && it.chat.policy != Policy::Public {
+                prop_assert!(matches!(decision.what, What::Ignore(_)), "{:?}", decision);
+            }
+        }
+    }
+
+    #[test]
+    fn an_agent_does_not_look_at_the_settings_and_people_of_another(
+        it in any_case(), abby in any_wiring("abby"), denied_by_abby: bool
+    ) {
+        let andys = |case: &Case| {
+            case.admit().decisions.into_iter().find(|it| it.agent == agent("andy"))
+        };
+        let mut other = it.clone();
+        other.wirings[1] = abby;
+        if denied_by_abby {
+            other.denied_by.push(agent("abby"));
+        }
+        if let Some(standing) = &mut other.standing {
+            standing.member_of.push(agent("abby"));
+        }
+        prop_assert_eq!(andys(&it), andys(&other));
+    }
+
+    #[test]
+    fn what_is_kept_as_background_engages_nobody_and_nothing_is_both_kept_and_asked_about(
+        it in any_case()
+    ) {
+        let mut dropping = it.clone();
+        for wiring in &mut dropping.wirings {
+            wiring.ignored = Ignored::Drop;
+        }
+        for (one, other) in it.admit().decisions.iter().zip(dropping.admit().decisions) {
+            let kept = one.what == What::Accumulate;
+            prop_assert_eq!(kept, one.what != other.what);
+            prop_assert!(!kept || other.what == What::Ignore(Why::NotCalled));
+        }
+        if let Some(Ask::Sender { agent }) = it.admit().ask {
+            let known = access(it.standing.as_ref(), &agent).is_known();
+            prop_assert!(!known && it.chat.policy == Policy::Ask && !it.denied_by.contains(&agent));
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! Whom to ask for a decision, and what becomes of a question that nobody answers.
+//!
+//! Invariants (checked in `tests`)
+//! - At most one more person is asked at a time, and nobody twice.
+//! - After a question was answered or expired, nobody is asked.
+//! - Whoever waits for a decision always hears how it ended, also when nobody can be asked.
+
+#[cfg(test)]
+mod tests;
+mod texts;
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use crate::AgentName;
+use crate::people::{PersonId, Role};
+use crate::time::Timestamp;
+
+pub use texts::{
+    ALLOW, ChatChoice, Closed, News, Place, REFUSE, Request, Writer, change_card, chat_options,
+    closed_card, consent_options, told, unknown_chat_card, unknown_sender_card,
+};
+
+/// How long an approver has before the next one is asked too.
+pub const ESCALATE_AFTER: Duration = Duration::from_secs(10 * 60);
+/// How long an approval stays open.
+pub const APPROVAL_LIFE: Duration = Duration::from_secs(24 * 60 * 60);
+/// How long an agent's question stays open when it does not say.
+pub const QUESTION_LIFE: Duration = Duration::from_secs(5 * 60);
+/// The longest that an agent's question stays open.
+pub const QUESTION_LIFE_MAX: Duration = APPROVAL_LIFE;
+/// The shortest; people have to read it first.
+pub const QUESTION_LIFE_MIN: Duration = Duration::from_secs(10);
+
+/// How long an agent's question stays open. `wish` is what the agent asked for.
+#[must_use]
+pub fn question_life(wish: Option<Duration>) -> Duration {
+    wish.unwrap_or(QUESTION_LIFE).clamp(QUESTION_LIFE_MIN, QUESTION_LIFE_MAX)
+}
+
+/// One grant of one person, seen through one channel. A person with several of either is in the
+/// list several times.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Candidate {
+    pub person: PersonId,
+    pub role: Role,
+    pub granted_at: Timestamp,
+    /// Where they would be asked.
+    pub channel: String,
+    /// A direct chat with them is known or can be opened there.
+    pub reachable: bool,
+}
+
+/// Somebody to ask, and where.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Approver {
+    pub person: PersonId,
+    pub channel: String,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Approvers {
+    /// The first one is asked first. Nobody is in it twice.
+    pub order: Vec<Approver>,
+    /// How many more may decide, but cannot be asked.
+    pub unreachable: usize,
+}
+
+/// Who is asked about an agent, in this order: its own admins, those of the host, owners. Among
+/// equals, those on the channel where the matter came up, then those who have the role longest.
+/// Without an agent (a chat that belongs to none yet) only the latter two.
+#[must_use]
+pub fn approvers(candidates: &[Candidate], agent: Option<&AgentName>, channel: &str) -> Approvers {
+    let mut able: Vec<(u8, &Candidate)> =
+        candidates.iter().filter_map(|it| Some((tier(&it.role, agent)?, it))).collect();
+    able.sort_by_key(|(tier, it)| {
+        (*tier, it.channel != channel, it.granted_at, it.person, it.channel.clone())
+    });
+    let mut seen = BTreeSet::new();
+    let order: Vec<Approver> = able
+        .iter()
+        .filter(|(_, it)| it.reachable && seen.insert(it.person))
+        .map(|(_, it)| Approver { person: it.person, channel: it.channel.clone() })
+        .collect();
+    let all: BTreeSet<PersonId> = able.iter().map(|(_, it)| it.person).collect();
+    Approvers { unreachable: all.len() - order.len(), order }
+}
+
+fn tier(role: &Role, agent: Option<&AgentName>) -> Option<u8> {
+    match role {
+        Role::Admin { of: Some(of) } => (Some(of) == agent).then_some(0),
+        Role::Admin { of: None } => Some(1),
+        Role::Owner => Some(2),
+    }
+}
+
+/// What kind of answer is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// Somebody who may decide, asked in person.
+    Approval,
+    /// Whoever is in the conversation; the question was put there when it was opened.
+    Question,
+}
+
+/// A question as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenView<'a> {
+    pub kind: Kind,
+    pub opened_at: Timestamp,
+    /// [`APPROVAL_LIFE`], or what [`question_life`] said when it was opened.
+    pub life: Duration,
+    /// It was answered, or it expired and that was recorded.
+    pub settled: bool,
+    /// Those who were asked so far.
+    pub asked: &'a [AskedOne],
+    /// As [`approvers`] orders them now.
+    pub approvers: &'a [Approver],
+    /// Whoever waits was told that nobody can be asked.
+    pub told_nobody: bool,
+}
+
+/// Somebody who was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AskedOne {
+    pub person: PersonId,
+    pub at: Timestamp,
+    /// The card could not be delivered, so there is no point in waiting for them.
+    pub lost: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Effect {
+    /// Record that they are asked, and send them the card, in one commit.
+    Ask(Approver),
+    /// Record it, tell whoever waits, and take the buttons off the cards.
+    Expire,
+    /// Nobody was and nobody can be asked. Tell whoever waits, once; the question stays open, so
+    /// that it is asked when somebody can be reached after all.
+    TellNobody,
+}
+
+/// What a question needs next, if anything. Pure and total.
+#[must_use]
+pub fn decide(view: &OpenView<'_>, now: Timestamp) -> Option<Effect> {
+    if view.settled {
+        return None;
+    }
+    // Twice the life: a clock that stepped back a little does not end what was just opened.
+    if (view.opened_at + view.life).is_due(now, view.life.saturating_mul(2)) {
+        return Some(Effect::Expire);
+    }
+    match view.kind {
+        Kind::Question => None,
+        Kind::Approval => escalate(view, now),
+    }
+}
+
+fn escalate(view: &OpenView<'_>, now: Timestamp) -> Option<Effect> {
+    if next_at(view).is_some_and(|at| !at.is_due(now, ESCALATE_AFTER)) {
+        return None;
+    }
+    let reached = view.asked.iter().any(|it| !it.lost);
+    match next(view) {
+        Some(approver) => Some(Effect::Ask(approver.clone())),
+        None => (!reached && !view.told_nobody).then_some(Effect::TellNobody),
+    }
+}
+
+fn next<'a>(view: &OpenView<'a>) -> Option<&'a Approver> {
+    view.approvers.iter().find(|it| view.asked.iter().all(|asked| asked.person != it.person))
+}
+
+/// When those who were asked had their time; `None` when nobody has to be waited for.
+fn next_at(view: &OpenView<'_>) -> Option<Timestamp> {
+    let waited_for = view.asked.iter().filter(|it| !it.lost);
+    waited_for.map(|it| it.at + ESCALATE_AFTER).max()
+}
+
+/// When to look at a question again if nothing happens until then.
+#[must_use]
+pub fn next_look(view: &OpenView<'_>) -> Option<Timestamp> {
+    if view.settled {
+        return None;
+    }
+    let end = view.opened_at + view.life;
+    let more = view.kind == Kind::Approval && next(view).is_some();
+    Some(next_at(view).filter(|_| more).map_or(end, |at| at.min(end)))
+}

@@ -1,0 +1,273 @@
+//! Tables of who is asked and when, the laws over a whole life, and what the texts let through.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::people::Handle;
+use crate::question::{Opt, validate};
+
+const T0: Timestamp = Timestamp(1_000_000_000);
+const MINUTE: Duration = Duration::from_secs(60);
+
+fn agent(name: &str) -> AgentName {
+    AgentName::parse(name).unwrap()
+}
+
+fn candidate(person: i64, role: Role, granted_at: i64, channel: &str) -> Candidate {
+    let granted_at = Timestamp(granted_at);
+    Candidate {
+        person: PersonId(person),
+        role,
+        granted_at,
+        channel: channel.into(),
+        reachable: true,
+    }
+}
+
+fn admin(of: Option<&str>) -> Role {
+    Role::Admin { of: of.map(agent) }
+}
+
+fn order(out: &Approvers) -> Vec<(i64, &str)> {
+    out.order.iter().map(|it| (it.person.0, it.channel.as_str())).collect()
+}
+
+#[test]
+fn admins_of_the_agent_come_first_and_owners_last() {
+    let all = [
+        candidate(1, Role::Owner, 1, "telegram"),
+        candidate(2, admin(None), 2, "telegram"),
+        candidate(3, admin(Some("andy")), 4, "telegram"),
+        candidate(4, admin(Some("andy")), 3, "telegram"),
+        candidate(5, admin(Some("abby")), 1, "telegram"),
+    ];
+    let of = |name: &str| approvers(&all, Some(&agent(name)), "telegram");
+    assert_eq!(order(&of("andy")), [4, 3, 2, 1].map(|it| (it, "telegram")));
+    assert_eq!(order(&of("abby")), [5, 2, 1].map(|it| (it, "telegram")));
+    let host = approvers(&all, None, "telegram");
+    assert_eq!(order(&host), [2, 1].map(|it| (it, "telegram")));
+    assert_eq!(approvers(&[], None, "telegram"), Approvers::default());
+}
+
+#[test]
+fn among_equals_the_same_channel_comes_first_and_nobody_comes_twice() {
+    let all = [
+        candidate(1, Role::Owner, 1, "telegram"),
+        candidate(1, Role::Owner, 1, "discord"),
+        candidate(2, Role::Owner, 2, "discord"),
+        candidate(2, admin(Some("andy")), 3, "telegram"),
+    ];
+    let andy = agent("andy");
+    let out = approvers(&all, Some(&andy), "discord");
+    assert_eq!(order(&out), [(2, "telegram"), (1, "discord")]);
+    assert_eq!(order(&approvers(&all, None, "discord")), [(1, "discord"), (2, "discord")]);
+    assert_eq!(order(&approvers(&all, None, "telegram")), [(1, "telegram"), (2, "discord")]);
+}
+
+#[test]
+fn who_cannot_be_reached_is_skipped_and_counted() {
+    let away = |it: Candidate| Candidate { reachable: false, ..it };
+    let all = [
+        away(candidate(1, admin(Some("andy")), 1, "telegram")),
+        away(candidate(2, Role::Owner, 1, "telegram")),
+        candidate(2, Role::Owner, 1, "discord"),
+        away(candidate(3, admin(Some("abby")), 1, "telegram")),
+    ];
+    let out = approvers(&all, Some(&agent("andy")), "telegram");
+    assert_eq!(order(&out), [(2, "discord")]);
+    assert_eq!(out.unreachable, 1);
+}
+
+fn three() -> Vec<Approver> {
+    [1, 2, 3].map(|it| Approver { person: PersonId(it), channel: "telegram".into() }).to_vec()
+}
+
+fn open<'a>(asked: &'a [AskedOne], approvers: &'a [Approver]) -> OpenView<'a> {
+    let (kind, life) = (Kind::Approval, APPROVAL_LIFE);
+    OpenView { kind, opened_at: T0, life, settled: false, asked, approvers, told_nobody: false }
+}
+
+fn asked(person: i64, at: Timestamp) -> AskedOne {
+    AskedOne { person: PersonId(person), at, lost: false }
+}
+
+fn ask(person: usize) -> Option<Effect> {
+    Some(Effect::Ask(three()[person - 1].clone()))
+}
+
+#[test]
+fn one_is_asked_at_once_and_the_next_when_nothing_happens() {
+    let all = three();
+    assert_eq!(decide(&open(&[], &all), T0), ask(1));
+    let one = [asked(1, T0)];
+    assert_eq!(decide(&open(&one, &all), T0 + MINUTE * 9), None);
+    assert_eq!(next_look(&open(&one, &all)), Some(T0 + ESCALATE_AFTER));
+    assert_eq!(decide(&open(&one, &all), T0 + ESCALATE_AFTER), ask(2));
+    let two = [asked(1, T0), asked(2, T0 + MINUTE * 12)];
+    assert_eq!(decide(&open(&two, &all), T0 + MINUTE * 21), None);
+    assert_eq!(decide(&open(&two, &all), T0 + MINUTE * 22), ask(3));
+    let three = [two[0], two[1], asked(3, T0 + MINUTE * 22)];
+    assert_eq!(decide(&open(&three, &all), T0 + MINUTE * 60), None);
+    assert_eq!(next_look(&open(&three, &all)), Some(T0 + APPROVAL_LIFE));
+}
+
+#[test]
+fn whoever_the_card_did_not_reach_is_not_waited_for() {
+    let all = three();
+    let lost = |it| AskedOne { lost: true, ..asked(it, T0) };
+    assert_eq!(decide(&open(&[lost(1)], &all), T0), ask(2));
+    let view = [lost(1), lost(2), lost(3)];
+    assert_eq!(decide(&open(&view, &all), T0), Some(Effect::TellNobody));
+}
+
+#[test]
+fn whoever_waits_is_told_once_when_nobody_can_be_asked() {
+    let nobody = open(&[], &[]);
+    assert_eq!(decide(&nobody, T0), Some(Effect::TellNobody));
+    let told = OpenView { told_nobody: true, ..nobody };
+    assert_eq!(decide(&told, T0), None);
+    let all = three();
+    assert_eq!(decide(&OpenView { approvers: &all, ..told }, T0 + MINUTE), ask(1));
+}
+
+#[test]
+fn a_question_in_the_conversation_asks_nobody_else_and_expires_by_itself() {
+    let all = three();
+    let kind = Kind::Question;
+    let view = OpenView { kind, life: question_life(None), ..open(&[], &all) };
+    assert_eq!(decide(&view, T0), None);
+    assert_eq!(next_look(&view), Some(T0 + QUESTION_LIFE));
+    assert_eq!(decide(&view, T0 + QUESTION_LIFE), Some(Effect::Expire));
+    assert_eq!(decide(&OpenView { settled: true, ..view }, T0 + QUESTION_LIFE), None);
+    let days = Duration::from_secs(99 * 24 * 60 * 60);
+    assert_eq!(question_life(Some(days)), QUESTION_LIFE_MAX);
+    assert_eq!(question_life(Some(Duration::ZERO)), QUESTION_LIFE_MIN);
+    assert_eq!(question_life(Some(MINUTE)), MINUTE);
+}
+
+#[test]
+fn an_approval_expires_after_a_day_and_a_clock_that_stepped_back_keeps_nothing_open() {
+    let (all, one) = (three(), [asked(1, T0)]);
+    let view = open(&one, &all);
+    assert_eq!(decide(&view, T0 + APPROVAL_LIFE), Some(Effect::Expire));
+    let back = |by: Duration| Timestamp(T0.0 - i64::try_from(by.as_millis()).unwrap());
+    assert_eq!(decide(&view, back(MINUTE)), ask(2), "asking one more is harmless");
+    assert_eq!(decide(&view, back(APPROVAL_LIFE * 3)), Some(Effect::Expire));
+    assert_eq!(decide(&open(&[], &all), back(MINUTE)), ask(1));
+}
+
+proptest! {
+    #[test]
+    fn over_a_whole_life_nobody_is_asked_twice_and_the_end_is_final(
+        steps in prop::collection::vec((0_u64..3 * 3_600, prop::bool::weighted(0.2)), 1..40),
+        count in 0_usize..4, settle_at in 0_usize..60,
+    ) {
+        let all: Vec<Approver> = three().into_iter().take(count).collect();
+        let (mut now, mut asked, mut settled, mut told) = (T0, Vec::new(), false, false);
+        for (index, (secs, lost)) in steps.into_iter().enumerate() {
+            let view =
+                OpenView { settled, told_nobody: told, ..open(&asked, &all) };
+            let out = decide(&view, now);
+            prop_assert!(!settled || out.is_none());
+            match out {
+                None => {}
+                Some(Effect::Ask(it)) => {
+                    prop_assert!(asked.iter().all(|a: &AskedOne| a.person != it.person));
+                    prop_assert!(now < T0 + APPROVAL_LIFE);
+                    asked.push(AskedOne { person: it.person, at: now, lost });
+                }
+                Some(Effect::Expire) => settled = true,
+                Some(Effect::TellNobody) => {
+                    prop_assert!(!told && asked.iter().all(|it| it.lost));
+                    told = true;
+                }
+            }
+            settled |= index == settle_at;
+            now = now + Duration::from_secs(secs);
+        }
+    }
+}
+
+#[test]
+fn what_strangers_wrote_cannot_format_link_or_add_lines() {
+    let handle = Handle::new("telegram", "4`2");
+    let evil = "**x** [click](https://e.org)\n\n`Allow` @everyone <b>";
+    let writer = Writer { name: evil, handle: &handle, excerpt: &evil.repeat(50) };
+    let place = Place { channel: "telegram", title: evil, is_group: true };
+    let andy = agent("andy");
+    let cards = [
+        unknown_sender_card(&andy, &place, &writer),
+        unknown_chat_card(&place, &writer),
+        change_card(&andy, "install packages", &[evil.into()], evil),
+        closed_card("card", Closed::Answered { label: "Allow", by: evil }),
+    ];
+    for card in cards {
+        let outside: String = card.split('`').step_by(2).collect();
+        assert_eq!(card.matches('`').count() % 2, 0, "{card}");
+        for sign in ["**", "[", "](", "http", "@", "<"] {
+            assert!(!outside.contains(sign), "{sign} is outside of code: {card}");
+        }
+        assert!(card.chars().count() < 1_000, "{card}");
+    }
+}
+
+#[test]
+fn cards_say_who_wrote_where_and_what() {
+    let handle = Handle::new("telegram", "42");
+    let writer = Writer { name: "Zoë", handle: &handle, excerpt: "hello\nthere" };
+    let place = Place { channel: "telegram", title: "Family", is_group: true };
+    assert_eq!(
+        unknown_sender_card(&agent("andy"), &place, &writer),
+        "`Zoë` (`telegram:42`) wrote to `andy` in the group `Family` on `telegram`, and I do not \
+         know them. May they talk to `andy`?\nThe message: `hello there`"
+    );
+    let place = Place { is_group: false, ..place };
+    let nameless = Writer { name: " ", excerpt: "", ..writer };
+    assert_eq!(
+        unknown_chat_card(&place, &nameless),
+        "Somebody without a name (`telegram:42`) wrote to me in a direct chat on `telegram`, which \
+         belongs to no agent yet. Which one shall answer there?\nThe message: no text"
+    );
+}
+
+#[test]
+fn whoever_decides_about_a_change_knows_when_something_is_hidden() {
+    let long = "y".repeat(1_000);
+    let card = change_card(&agent("andy"), "install packages", &["apt: jq".into(), long], "");
+    assert!(card.starts_with("`andy` wants to install packages. Allow it?\n- `apt: jq`\n- `yyy"));
+    assert!(card.contains("(700 more characters not shown)"), "{card}");
+    assert!(!card.contains("reason"));
+    let many: Vec<String> = (0..20).map(|n| format!("package {n}")).collect();
+    let card = change_card(&agent("andy"), "install packages", &many, "needed");
+    assert!(card.contains("and 8 more that do not fit here"), "{card}");
+    assert!(card.ends_with("Its reason: `needed`"));
+}
+
+#[test]
+fn a_new_chat_can_go_to_an_agent_to_a_new_one_or_nowhere() {
+    let agents: Vec<AgentName> = (0..12).map(|n| agent(&format!("a{n}"))).collect();
+    let options = chat_options(&agents, &agent("family-chat"));
+    assert_eq!(options.len(), 10);
+    assert_eq!(options[0], Opt::new("Connect to a0", "connect:a0"));
+    assert_eq!(options[8].label, "New agent `family-chat`");
+    assert_eq!(options[9], Opt::new("Refuse", "refuse"));
+    for option in &options {
+        assert_eq!(ChatChoice::parse(&option.value).unwrap().value(), option.value);
+    }
+    assert_eq!(validate("New chat", "Which one?", &options), Ok(()));
+    for bad in ["", "connect:", "connect:../x", "allow", "new", "refuse:x"] {
+        assert_eq!(ChatChoice::parse(bad), None, "{bad}");
+    }
+}
+
+#[test]
+fn every_end_is_told_to_whoever_waits() {
+    let all = [News::Asked, News::Approved, News::Denied, News::Expired, News::NobodyReachable];
+    let mut texts = BTreeSet::new();
+    for request in [Request::Sender, Request::Chat, Request::Change { what: "install packages" }] {
+        texts.extend(all.map(|news| told(request, news)));
+    }
+    assert_eq!(texts.len(), 15, "each says something else");
+    assert!(texts.iter().all(|it| it.len() < 200 && it.ends_with('.')));
+    assert_eq!(consent_options().len(), 2);
+}

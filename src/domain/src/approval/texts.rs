@@ -1,0 +1,273 @@
+//! What people read when somebody has to decide: cards for whoever decides, and what whoever waits
+//! is told. Names, titles and excerpts were written by strangers and are shown as inline code.
+
+use crate::AgentName;
+use crate::people::Handle;
+use crate::plain::{one_line, quoted};
+use crate::question::Opt;
+
+const NAME_CHARS_MAX: usize = 60;
+const EXCERPT_CHARS_MAX: usize = 200;
+const DETAIL_CHARS_MAX: usize = 300;
+const DETAILS_MAX: usize = 12;
+/// A card offers no more agents; the others can be connected with the command line.
+const AGENTS_MAX: usize = 8;
+
+/// Somebody who wrote, as their platform describes them.
+#[derive(Clone, Copy, Debug)]
+pub struct Writer<'a> {
+    /// What they call themselves.
+    pub name: &'a str,
+    pub handle: &'a Handle,
+    pub excerpt: &'a str,
+}
+
+/// A chat, as its platform describes it.
+#[derive(Clone, Copy, Debug)]
+pub struct Place<'a> {
+    pub channel: &'a str,
+    pub title: &'a str,
+    pub is_group: bool,
+}
+
+impl Place<'_> {
+    fn shown(&self) -> String {
+        let channel = quoted(self.channel, NAME_CHARS_MAX, "a channel");
+        let title = quoted(self.title, NAME_CHARS_MAX, "");
+        match (self.is_group, title.as_str()) {
+            (true, "") => format!("a group on {channel}"),
+            (true, title) => format!("the group {title} on {channel}"),
+            (false, _) => format!("a direct chat on {channel}"),
+        }
+    }
+}
+
+impl Writer<'_> {
+    fn shown(&self) -> String {
+        let name = quoted(self.name, NAME_CHARS_MAX, "Somebody without a name");
+        format!("{name} ({})", quoted(&self.handle.to_string(), NAME_CHARS_MAX, "unknown"))
+    }
+
+    fn said(&self) -> String {
+        format!("The message: {}", quoted(self.excerpt, EXCERPT_CHARS_MAX, "no text"))
+    }
+}
+
+/// Asks whether a stranger may talk to an agent.
+#[must_use]
+pub fn unknown_sender_card(agent: &AgentName, place: &Place<'_>, writer: &Writer<'_>) -> String {
+    format!(
+        "{} wrote to `{agent}` in {}, and I do not know them. May they talk to `{agent}`?\n{}",
+        writer.shown(),
+        place.shown(),
+        writer.said()
+    )
+}
+
+/// Asks which agent a new chat belongs to.
+#[must_use]
+pub fn unknown_chat_card(place: &Place<'_>, writer: &Writer<'_>) -> String {
+    format!(
+        "{} wrote to me in {}, which belongs to no agent yet. Which one shall answer there?\n{}",
+        writer.shown(),
+        place.shown(),
+        writer.said()
+    )
+}
+
+/// Asks whether an agent may change something. `what` says it in a few words of ours, as in
+/// `install packages`; `details` is everything that it would do, one line each, and `reason` is
+/// what the agent gives as its reason.
+#[must_use]
+pub fn change_card(agent: &AgentName, what: &str, details: &[String], reason: &str) -> String {
+    let mut lines = vec![format!("`{agent}` wants to {what}. Allow it?")];
+    lines.extend(details.iter().take(DETAILS_MAX).map(|it| format!("- {}", detail(it))));
+    if DETAILS_MAX < details.len() {
+        lines.push(format!("- and {} more that do not fit here", details.len() - DETAILS_MAX));
+    }
+    let reason = quoted(reason, EXCERPT_CHARS_MAX, "");
+    if !reason.is_empty() {
+        lines.push(format!("Its reason: {reason}"));
+    }
+    lines.join("\n")
+}
+
+/// Whoever decides must know when they do not see everything.
+fn detail(text: &str) -> String {
+    let hidden = one_line(text).chars().count().saturating_sub(DETAIL_CHARS_MAX);
+    let shown = quoted(text, DETAIL_CHARS_MAX, "nothing");
+    if hidden == 0 { shown } else { format!("{shown} ({hidden} more characters not shown)") }
+}
+
+/// How a card ended; its buttons are gone.
+#[derive(Clone, Copy, Debug)]
+pub enum Closed<'a> {
+    Answered {
+        label: &'a str,
+        by: &'a str,
+    },
+    Expired,
+    /// Whoever asked does not need it any more.
+    Withdrawn,
+}
+
+/// The card with what became of it, in place of its buttons.
+#[must_use]
+pub fn closed_card(card: &str, how: Closed<'_>) -> String {
+    let end = match how {
+        Closed::Answered { label, by } => format!(
+            "{}, decided by {}.",
+            quoted(label, NAME_CHARS_MAX, "Answered"),
+            quoted(by, NAME_CHARS_MAX, "an admin")
+        ),
+        Closed::Expired => "Expired without an answer.".to_owned(),
+        Closed::Withdrawn => "No longer needed.".to_owned(),
+    };
+    format!("{}\n\n{end}", card.trim_end())
+}
+
+/// What is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Request<'a> {
+    /// Somebody wants to talk to an agent.
+    Sender,
+    /// A chat wants to be connected.
+    Chat,
+    /// An agent wants to change something; `what` as in [`change_card`].
+    Change { what: &'a str },
+}
+
+/// How far it got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum News {
+    Asked,
+    Approved,
+    Denied,
+    Expired,
+    /// There is nobody to ask, or nobody can be reached.
+    NobodyReachable,
+}
+
+/// What whoever waits is told: a person in the chat, or an agent in its conversation. Says nothing
+/// about who decides.
+#[must_use]
+pub fn told(request: Request<'_>, news: News) -> String {
+    match request {
+        Request::Sender => sender(news).to_owned(),
+        Request::Chat => chat(news).to_owned(),
+        Request::Change { what } => change(what, news),
+    }
+}
+
+fn sender(news: News) -> &'static str {
+    match news {
+        News::Asked => {
+            "I do not know you yet, so I asked whether I may talk with you. I will get to your \
+             message when I may."
+        }
+        News::Approved => "I may talk with you now. I am getting to your message.",
+        News::Denied => "I may not talk with you here.",
+        News::Expired => {
+            "Nobody decided whether I may talk with you, so I put your message aside. Write again \
+             to have me ask once more."
+        }
+        News::NobodyReachable => {
+            "I do not know you yet, and I cannot reach anybody who decides whether I may talk with \
+             you. Tell whoever runs me that you wrote."
+        }
+    }
+}
+
+fn chat(news: News) -> &'static str {
+    match news {
+        News::Asked => {
+            "This chat is new to me, so I asked whether I may answer here. I will get to your \
+             message when I may."
+        }
+        News::Approved => "I may answer here now. I am getting to your message.",
+        News::Denied => "I may not answer in this chat.",
+        News::Expired => {
+            "Nobody decided whether I may answer here, so I put your message aside. Write again to \
+             have me ask once more."
+        }
+        News::NobodyReachable => {
+            "This chat is new to me, and I cannot reach anybody who decides whether I may answer \
+             here. Tell whoever runs me that you wrote."
+        }
+    }
+}
+
+fn change(what: &str, news: News) -> String {
+    match news {
+        News::Asked => {
+            format!("I asked an admin whether you may {what}. You will be told; go on meanwhile.")
+        }
+        News::Approved => format!("An admin allowed you to {what}."),
+        News::Denied => {
+            format!("An admin does not want you to {what}. Do not ask for the same thing again.")
+        }
+        News::Expired => format!(
+            "Nobody decided whether you may {what}, so it was not done. Ask again if it still \
+             matters."
+        ),
+        News::NobodyReachable => format!(
+            "There is no admin who can be asked whether you may {what}. Tell the people you work \
+             with to run `nanoclaw doctor` on the host."
+        ),
+    }
+}
+
+/// Where a new chat can go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ChatChoice {
+    Connect(AgentName),
+    /// Make this agent, then connect it.
+    New(AgentName),
+    Refuse,
+}
+
+impl ChatChoice {
+    /// The value of the option; a `:` is in no agent's name.
+    #[must_use]
+    pub fn value(&self) -> String {
+        match self {
+            Self::Connect(agent) => format!("connect:{agent}"),
+            Self::New(agent) => format!("new:{agent}"),
+            Self::Refuse => "refuse".to_owned(),
+        }
+    }
+
+    #[must_use]
+    pub fn parse(value: &str) -> Option<Self> {
+        match value.split_once(':') {
+            Some(("connect", agent)) => AgentName::parse(agent).ok().map(Self::Connect),
+            Some(("new", agent)) => AgentName::parse(agent).ok().map(Self::New),
+            Some(_) => None,
+            None => (value == "refuse").then_some(Self::Refuse),
+        }
+    }
+}
+
+/// What [`unknown_chat_card`] offers.
+#[must_use]
+pub fn chat_options(agents: &[AgentName], new_name: &AgentName) -> Vec<Opt> {
+    let connect = |it: &AgentName| Opt {
+        label: format!("Connect to {it}"),
+        value: ChatChoice::Connect(it.clone()).value(),
+    };
+    let mut options: Vec<Opt> = agents.iter().take(AGENTS_MAX).map(connect).collect();
+    let new = ChatChoice::New(new_name.clone()).value();
+    options.push(Opt { label: format!("New agent `{new_name}`"), value: new });
+    options.push(Opt::new("Refuse", &ChatChoice::Refuse.value()));
+    options
+}
+
+/// The values of [`consent_options`].
+pub const ALLOW: &str = "allow";
+pub const REFUSE: &str = "refuse";
+
+/// What [`unknown_sender_card`] and [`change_card`] offer.
+#[must_use]
+pub fn consent_options() -> Vec<Opt> {
+    vec![Opt::new("Allow", ALLOW), Opt::new("Refuse", REFUSE)]
+}

@@ -1,0 +1,201 @@
+//! Commands that people give in a chat, as `/status`: which there are, who may give them, who
+//! carries them out. What is no command of ours is a text like any other.
+
+use crate::people::Access;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Command {
+    Stop,
+    New,
+    Compact,
+    Context,
+    Cost,
+    Status,
+    Tasks,
+    Help,
+}
+
+/// Who carries a command out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Handler {
+    /// At once, whatever the agent is doing.
+    Host,
+    /// The runner, between two turns.
+    Runner,
+    /// The agent's CLI knows it by this name; it is passed on as it stands, as a turn of its own
+    /// (<https://docs.anthropic.com/en/docs/claude-code/slash-commands>).
+    Cli,
+}
+
+impl Command {
+    pub const ALL: [Self; 8] = [
+        Self::Stop,
+        Self::New,
+        Self::Compact,
+        Self::Context,
+        Self::Cost,
+        Self::Status,
+        Self::Tasks,
+        Self::Help,
+    ];
+
+    /// What is written behind the `/`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Stop => "stop",
+            Self::New => "new",
+            Self::Compact => "compact",
+            Self::Context => "context",
+            Self::Cost => "cost",
+            Self::Status => "status",
+            Self::Tasks => "tasks",
+            Self::Help => "help",
+        }
+    }
+
+    #[must_use]
+    pub fn handler(self) -> Handler {
+        match self {
+            Self::Stop | Self::Status | Self::Tasks | Self::Help => Handler::Host,
+            Self::New | Self::Compact => Handler::Runner,
+            Self::Context | Self::Cost => Handler::Cli,
+        }
+    }
+
+    /// One line for people.
+    #[must_use]
+    pub fn summary(self) -> &'static str {
+        match self {
+            Self::Stop => "stop what I am doing",
+            Self::New => "start a new conversation",
+            Self::Compact => "shorten what I remember of this conversation",
+            Self::Context => "show how full my context is",
+            Self::Cost => "show what this conversation used",
+            Self::Status => "show what I am doing",
+            Self::Tasks => "show what is scheduled",
+            Self::Help => "show this list",
+        }
+    }
+
+    /// Changes or reveals what belongs to everybody in the conversation.
+    fn needs_say(self) -> bool {
+        match self {
+            Self::New | Self::Compact | Self::Context | Self::Cost => true,
+            Self::Stop | Self::Status | Self::Tasks | Self::Help => false,
+        }
+    }
+}
+
+/// The command that a text begins with, in any case. Adapters take the bot's name off `/name@bot`.
+#[must_use]
+pub fn parse(text: &str) -> Option<Command> {
+    let name = text.split_whitespace().next()?.strip_prefix('/')?;
+    Command::ALL.into_iter().find(|it| it.name().eq_ignore_ascii_case(name))
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Permission {
+    Permit,
+    /// Tell whoever gave the command.
+    Deny(String),
+}
+
+/// Whether somebody whose messages are let in may give a command. `is_direct` says that nobody else
+/// is in the chat.
+#[must_use]
+pub fn permit(command: Command, access: Access, is_direct: bool) -> Permission {
+    if !command.needs_say() || access.is_admin() || (is_direct && access.is_known()) {
+        return Permission::Permit;
+    }
+    let name = command.name();
+    Permission::Deny(if access.is_known() {
+        format!("In a group only my admins may use `/{name}`. Ask one of them.")
+    } else {
+        format!("Only people who were let in may use `/{name}`. Ask whoever runs me.")
+    })
+}
+
+/// The commands that somebody may give, for `/help`.
+#[must_use]
+pub fn help_text(access: Access, is_direct: bool) -> String {
+    let may = |it: &Command| permit(*it, access, is_direct) == Permission::Permit;
+    let lines: Vec<String> = Command::ALL
+        .into_iter()
+        .filter(may)
+        .map(|it| format!("- `/{}`: {}", it.name(), it.summary()))
+        .collect();
+    format!("Write to me as you would to anybody. I also understand:\n{}", lines.join("\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_whole_first_word_is_a_command() {
+        for (text, want) in [
+            ("/stop", Command::Stop),
+            ("/Stop", Command::Stop),
+            ("  /new\nwhat now", Command::New),
+            ("/compact keep the names", Command::Compact),
+            ("/help", Command::Help),
+        ] {
+            assert_eq!(parse(text), Some(want), "{text}");
+        }
+        for text in [
+            "",
+            "stop",
+            "/",
+            "/ stop",
+            "//stop",
+            "/stopp",
+            "/sto",
+            "/stop!",
+            "/stop/now",
+            "/etc/passwd",
+            "/login",
+            "please /stop",
+            "／stop",
+            "/new-idea",
+            "/stop@bot",
+        ] {
+            assert_eq!(parse(text), None, "{text}");
+        }
+        for it in Command::ALL {
+            assert_eq!(parse(&format!("/{}", it.name())), Some(it));
+        }
+    }
+
+    #[test]
+    fn what_concerns_everybody_needs_an_admin_or_a_direct_chat() {
+        for command in Command::ALL {
+            for access in Access::ALL {
+                let free = matches!(
+                    command,
+                    Command::Stop | Command::Status | Command::Tasks | Command::Help
+                );
+                let is = |direct| permit(command, access, direct) == Permission::Permit;
+                assert_eq!(is(false), free || access.is_admin(), "{command:?} {access:?}");
+                assert_eq!(is(true), free || access.is_known(), "{command:?} {access:?}");
+            }
+        }
+        let why = permit(Command::New, Access::Member, false);
+        assert!(matches!(why, Permission::Deny(text) if text.contains("`/new`")));
+    }
+
+    #[test]
+    fn help_shows_exactly_what_may_be_used() {
+        let stranger = help_text(Access::Stranger, true);
+        assert!(stranger.contains("- `/stop`: ") && !stranger.contains("/new"), "{stranger}");
+        let member = help_text(Access::Member, true);
+        assert!(Command::ALL.iter().all(|it| member.contains(&format!("`/{}`", it.name()))));
+        assert_eq!(member, help_text(Access::Owner, false));
+    }
+
+    #[test]
+    fn stopping_does_not_wait_for_the_agent() {
+        assert_eq!(Command::Stop.handler(), Handler::Host);
+        assert_eq!(Command::Cost.handler(), Handler::Cli);
+    }
+}

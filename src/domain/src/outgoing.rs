@@ -1,0 +1,141 @@
+//! What leaves through a platform, in the words of no platform.
+
+use std::path::PathBuf;
+
+/// What one part consists of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// Markdown as a model writes it; the adapter turns it into what its platform shows.
+    Text(String),
+    File(FileOut),
+    /// A text with buttons below it.
+    Card(Card),
+    /// Replaces a message of ours, and the buttons below it.
+    Edit {
+        target: String,
+        card: Card,
+    },
+    /// Puts an emoji under a message; an empty one takes it away.
+    Reaction {
+        target: String,
+        emoji: String,
+    },
+}
+
+impl Content {
+    /// The text that a reader sees, if there is one.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        match self {
+            Self::Text(text) => text,
+            Self::File(file) => &file.caption,
+            Self::Card(card) | Self::Edit { card, .. } => &card.text,
+            Self::Reaction { .. } => "",
+        }
+    }
+}
+
+/// A file of ours on its way out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileOut {
+    /// A copy that only the host can write, so that nobody swaps it between two attempts.
+    pub path: PathBuf,
+    /// What the reader sees; a plain file name.
+    pub name: String,
+    /// By its content; `application/octet-stream` when nothing is known.
+    pub mime: String,
+    pub caption: String,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Card {
+    /// Markdown, as in [`Content::Text`].
+    pub text: String,
+    pub buttons: Vec<Button>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Button {
+    /// At most [`BUTTON_LABEL_CHARS_MAX`] characters.
+    pub label: String,
+    /// Comes back in [`crate::message::Click::data`]; at most [`BUTTON_DATA_BYTES_MAX`] bytes.
+    pub data: String,
+}
+
+/// The shortest of the platforms' limits: Discord takes 80 characters and no more
+/// (<https://discord.com/developers/docs/components/reference#button>).
+pub const BUTTON_LABEL_CHARS_MAX: usize = 80;
+/// The shortest of the platforms' limits: Telegram takes 1 to 64 bytes of `callback_data`
+/// (<https://core.telegram.org/bots/api#inlinekeyboardbutton>).
+pub const BUTTON_DATA_BYTES_MAX: usize = 64;
+/// A card has no more; the rest would not fit on a phone. Discord takes 25 in five rows.
+pub const BUTTONS_MAX: usize = 20;
+
+/// How a platform counts the length of a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    Chars,
+    /// UTF-16 code units.
+    Utf16,
+    Bytes,
+}
+
+/// The longest text of one message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TextLimit {
+    pub max: usize,
+    pub unit: Unit,
+}
+
+impl TextLimit {
+    #[must_use]
+    pub const fn chars(max: usize) -> Self {
+        Self { max, unit: Unit::Chars }
+    }
+}
+
+impl Unit {
+    /// The length of a text as the platform counts it.
+    #[must_use]
+    pub fn measure(self, text: &str) -> usize {
+        match self {
+            Self::Chars => text.chars().count(),
+            Self::Utf16 => text.encode_utf16().count(),
+            Self::Bytes => text.len(),
+        }
+    }
+}
+
+/// What the host must know of a platform to write for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Manners {
+    pub text: TextLimit,
+    pub buttons: bool,
+    pub edits: bool,
+    pub reactions: bool,
+    pub file_bytes_max: u64,
+}
+
+impl Default for Manners {
+    /// Of a platform that is not known any more: short plain text.
+    fn default() -> Self {
+        Self {
+            text: TextLimit::chars(1_000),
+            buttons: false,
+            edits: false,
+            reactions: false,
+            file_bytes_max: 0,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn platforms_count_differently() {
+        let text = "aé😀";
+        assert_eq!([Unit::Chars, Unit::Utf16, Unit::Bytes].map(|it| it.measure(text)), [3, 4, 7]);
+    }
+}

@@ -1,0 +1,284 @@
+//! Who somebody is, and what they may do with an agent.
+//!
+//! A platform vouches for a [`Handle`]; one person may have several. What somebody may do hangs on
+//! the person, and is looked up again for every message and every click.
+
+use std::fmt;
+
+use crate::AgentName;
+
+/// An account on a platform, written `channel:id`. Two channels never share a handle.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Handle {
+    /// Without `:`.
+    pub channel: String,
+    /// The platform's id; may contain `:`.
+    pub id: String,
+}
+
+impl Handle {
+    #[must_use]
+    pub fn new(channel: &str, id: &str) -> Self {
+        Self { channel: channel.into(), id: id.into() }
+    }
+
+    /// Reads what [`fmt::Display`] writes. Both halves have to be there.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let (channel, id) = text.trim().split_once(':')?;
+        let whole = !channel.is_empty() && !id.is_empty();
+        whole.then(|| Self::new(channel, id))
+    }
+}
+
+impl fmt::Display for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.channel, self.id)
+    }
+}
+
+/// Identifies a person on this host. Written as `p` and a number that is handed out once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PersonId(pub i64);
+
+impl PersonId {
+    /// Reads what [`fmt::Display`] writes.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        text.strip_prefix('p')?.parse().ok().map(Self)
+    }
+}
+
+impl fmt::Display for PersonId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "p{}", self.0)
+    }
+}
+
+/// Somebody who wrote or clicked. A passer-by has a handle and is no person of ours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    pub handle: Handle,
+    pub person: Option<PersonId>,
+}
+
+impl Identity {
+    /// Whether both are one human: by the handle, or by the person behind two handles.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.handle == other.handle || (self.person.is_some() && self.person == other.person)
+    }
+}
+
+/// What a person was granted. An owner is one everywhere, so there is no owner of one agent.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Role {
+    Owner,
+    /// Of one agent, or of all for `None`.
+    Admin {
+        of: Option<AgentName>,
+    },
+}
+
+/// Why two columns or arguments are no role.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BadRole {
+    Unknown(String),
+    OwnerOfOne(AgentName),
+}
+
+impl Role {
+    /// The word in the database; the agent is a column of its own.
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Owner => "owner",
+            Self::Admin { .. } => "admin",
+        }
+    }
+
+    /// # Errors
+    /// When there is no such role, or an owner is to be one of a single agent.
+    pub fn parse(word: &str, of: Option<AgentName>) -> Result<Self, BadRole> {
+        match (word, of) {
+            ("owner", None) => Ok(Self::Owner),
+            ("owner", Some(agent)) => Err(BadRole::OwnerOfOne(agent)),
+            ("admin", of) => Ok(Self::Admin { of }),
+            (word, _) => Err(BadRole::Unknown(word.into())),
+        }
+    }
+}
+
+impl fmt::Display for BadRole {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unknown(word) => write!(f, "there is no role `{word}`; there is owner, admin"),
+            Self::OwnerOfOne(agent) => write!(
+                f,
+                "an owner owns the whole host; to put somebody in charge of `{agent}` alone, make \
+                 them its admin"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for BadRole {}
+
+/// Everything that a known person was granted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    pub roles: Vec<Role>,
+    pub member_of: Vec<AgentName>,
+}
+
+impl Standing {
+    /// What whoever sits at the terminal of this host has.
+    #[must_use]
+    pub fn owner() -> Self {
+        Self { roles: vec![Role::Owner], member_of: Vec::new() }
+    }
+}
+
+/// What somebody is to one agent, the strongest that holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Access {
+    Owner,
+    GlobalAdmin,
+    /// Of this agent.
+    Admin,
+    Member,
+    Stranger,
+}
+
+impl Access {
+    pub const ALL: [Self; 5] =
+        [Self::Owner, Self::GlobalAdmin, Self::Admin, Self::Member, Self::Stranger];
+
+    /// May change the agent and decide for others.
+    #[must_use]
+    pub fn is_admin(self) -> bool {
+        matches!(self, Self::Owner | Self::GlobalAdmin | Self::Admin)
+    }
+
+    /// May talk to the agent where strangers may not.
+    #[must_use]
+    pub fn is_known(self) -> bool {
+        self != Self::Stranger
+    }
+}
+
+/// What somebody is to an agent; `None` is somebody unknown here. An admin of another agent is a
+/// stranger unless they are a member too.
+#[must_use]
+pub fn access(standing: Option<&Standing>, agent: &AgentName) -> Access {
+    let Some(standing) = standing else { return Access::Stranger };
+    let has = |role: &Role| standing.roles.contains(role);
+    if has(&Role::Owner) {
+        Access::Owner
+    } else if has(&Role::Admin { of: None }) {
+        Access::GlobalAdmin
+    } else if has(&Role::Admin { of: Some(agent.clone()) }) {
+        Access::Admin
+    } else if standing.member_of.contains(agent) {
+        Access::Member
+    } else {
+        Access::Stranger
+    }
+}
+
+/// Whether somebody may change this agent and decide for others about it.
+#[must_use]
+pub fn is_admin_of(standing: Option<&Standing>, agent: &AgentName) -> bool {
+    access(standing, agent).is_admin()
+}
+
+/// Whether somebody may decide about what belongs to no single agent, such as a new chat.
+#[must_use]
+pub fn is_global_admin(standing: Option<&Standing>) -> bool {
+    let wide = |role: &Role| matches!(role, Role::Owner | Role::Admin { of: None });
+    standing.is_some_and(|it| it.roles.iter().any(wide))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn agent(name: &str) -> AgentName {
+        AgentName::parse(name).unwrap()
+    }
+
+    fn check(roles: &[Role], member_of: &[&str], want: Access) {
+        let member_of = member_of.iter().map(|it| agent(it)).collect();
+        let standing = Standing { roles: roles.to_vec(), member_of };
+        assert_eq!(access(Some(&standing), &agent("andy")), want, "{standing:?}");
+    }
+
+    #[test]
+    fn the_strongest_grant_counts_and_a_scoped_one_only_in_its_scope() {
+        let scoped = |name| Role::Admin { of: Some(agent(name)) };
+        check(&[], &[], Access::Stranger);
+        check(&[], &["abby"], Access::Stranger);
+        check(&[], &["abby", "andy"], Access::Member);
+        check(&[scoped("abby")], &[], Access::Stranger);
+        check(&[scoped("abby")], &["andy"], Access::Member);
+        check(&[scoped("andy")], &[], Access::Admin);
+        check(&[Role::Admin { of: None }, scoped("andy")], &["andy"], Access::GlobalAdmin);
+        check(&[scoped("andy"), Role::Owner], &[], Access::Owner);
+        assert_eq!(access(None, &agent("andy")), Access::Stranger);
+    }
+
+    #[test]
+    fn only_owners_and_admins_without_a_scope_decide_about_the_whole_host() {
+        let with = |role| Standing { roles: vec![role], member_of: vec![] };
+        assert!(is_global_admin(Some(&Standing::owner())));
+        assert!(is_global_admin(Some(&with(Role::Admin { of: None }))));
+        assert!(!is_global_admin(Some(&with(Role::Admin { of: Some(agent("andy")) }))));
+        assert!(!is_global_admin(Some(&Standing::default())));
+        assert!(!is_global_admin(None));
+    }
+
+    #[test]
+    fn admins_are_known_and_members_are_no_admins() {
+        let admins: Vec<Access> = Access::ALL.into_iter().filter(|it| it.is_admin()).collect();
+        assert_eq!(admins, [Access::Owner, Access::GlobalAdmin, Access::Admin]);
+        let known: Vec<Access> = Access::ALL.into_iter().filter(|it| it.is_known()).collect();
+        assert_eq!(known.len(), 4);
+        assert!(!known.contains(&Access::Stranger));
+    }
+
+    #[test]
+    fn an_owner_of_one_agent_cannot_be_granted() {
+        assert_eq!(Role::parse("owner", None), Ok(Role::Owner));
+        let why = Role::parse("owner", Some(agent("andy"))).unwrap_err().to_string();
+        assert!(why.contains("make them its admin"), "{why}");
+        let of = Some(agent("andy"));
+        assert_eq!(Role::parse("admin", of.clone()), Ok(Role::Admin { of }));
+        assert!(Role::parse("root", None).is_err());
+        assert!(Role::parse("Owner", None).is_err());
+    }
+
+    #[test]
+    fn handles_and_persons_read_back() {
+        for (channel, id) in [("telegram", "42"), ("teams", "29:a:b"), ("cli", "local")] {
+            let handle = Handle::new(channel, id);
+            assert_eq!(Handle::parse(&handle.to_string()), Some(handle));
+        }
+        for bad in ["", "telegram", "telegram:", ":42", ":"] {
+            assert_eq!(Handle::parse(bad), None, "{bad}");
+        }
+        assert_eq!(PersonId::parse(&PersonId(7).to_string()), Some(PersonId(7)));
+        assert_eq!(PersonId::parse("7"), None);
+    }
+
+    #[test]
+    fn two_handles_are_one_human_only_by_a_person_that_both_have() {
+        let who = |id: &str, person: Option<i64>| Identity {
+            handle: Handle::new("telegram", id),
+            person: person.map(PersonId),
+        };
+        assert!(who("1", None).is_same(&who("1", None)));
+        assert!(who("1", Some(7)).is_same(&who("2", Some(7))));
+        assert!(!who("1", None).is_same(&who("2", None)));
+        assert!(!who("1", Some(7)).is_same(&who("2", Some(8))));
+    }
+}

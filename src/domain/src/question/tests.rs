@@ -1,0 +1,155 @@
+//! Tables of what is shown, what is an answer, and whose answer counts.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::people::{Handle, PersonId, Role};
+
+fn options(labels: &[&str]) -> Vec<Opt> {
+    labels.iter().map(|it| Opt::new(it, &it.to_lowercase())).collect()
+}
+
+fn agent(name: &str) -> AgentName {
+    AgentName::parse(name).unwrap()
+}
+
+#[test]
+fn buttons_carry_an_index_and_labels_that_fit() {
+    let long = "x".repeat(200);
+    let made = buttons(QuestionId(12), &options(&["Yes", "No\nway", &long]));
+    let datas: Vec<&str> = made.iter().map(|it| it.data.as_str()).collect();
+    assert_eq!(datas, ["q:12:0", "q:12:1", "q:12:2"]);
+    assert_eq!(made[1].label, "No way");
+    assert_eq!(made[2].label.chars().count(), BUTTON_LABEL_CHARS_MAX);
+    assert!(made[2].label.ends_with('…'));
+    assert_eq!(buttons(QuestionId(1), &options(&["x"; 30])).len(), BUTTONS_MAX);
+}
+
+#[test]
+fn only_the_data_of_our_own_buttons_is_read() {
+    assert_eq!(parse_data("q:12:3"), Some((QuestionId(12), 3)));
+    let long = format!("q:{}:1", "0".repeat(80));
+    for bad in
+        ["", "q:", "q:1", "q:1:", "q::1", "x:1:1", "q:1:2:3", "q:+1:2", "q:1:02", "q:1:20", &long]
+    {
+        assert_eq!(parse_data(bad), None, "{bad}");
+    }
+}
+
+#[test]
+fn without_buttons_the_options_are_numbered() {
+    let text = numbered("Which one?\n", &options(&["Tea", "Coffee"]));
+    assert_eq!(text, "Which one?\n\nReply with the number:\n1. Tea\n2. Coffee");
+}
+
+#[test]
+fn a_number_or_a_label_is_an_answer_and_nothing_else() {
+    let drinks = options(&["Tea", "Café au lait"]);
+    for (text, want) in
+        [("1", 0), ("2.", 1), ("#2", 1), (" 2 \n", 1), ("tea", 0), ("TEA", 0), ("CAFÉ au  lait", 1)]
+    {
+        assert_eq!(typed_answer(text, &drinks), Some(want), "{text}");
+    }
+    for text in [
+        "",
+        "0",
+        "3",
+        "02",
+        "+1",
+        "-1",
+        "2)",
+        "#2.",
+        "##2",
+        "tea please",
+        "1 2",
+        "option 1",
+        "1.0",
+        "#",
+    ] {
+        assert_eq!(typed_answer(text, &drinks), None, "{text}");
+    }
+    assert_eq!(typed_answer("2", &options(&["2", "3"])), Some(1), "the line's number counts");
+    assert_eq!(typed_answer("3", &options(&["2", "3"])), Some(1));
+    let long = "y".repeat(300);
+    assert_eq!(typed_answer(&long, &options(&[&long])), Some(0));
+    assert_eq!(typed_answer("1", &[]), None);
+}
+
+#[test]
+fn a_question_that_cannot_be_shown_is_refused_with_a_reason() {
+    let two = options(&["Yes", "No"]);
+    assert_eq!(validate("Title", "Question?", &two), Ok(()));
+    let why = |title: &str, question: &str, options: &[Opt]| {
+        validate(title, question, options).unwrap_err().to_string()
+    };
+    assert_eq!(why(" ", "q", &two), "the title is empty");
+    assert_eq!(why("t", "\n", &two), "the question is empty");
+    assert!(why("t", &"q".repeat(5_000), &two).contains("at most 1500"));
+    assert!(why("t", "q", &[]).contains("there are 0 options; give 1 to 20"));
+    let many: Vec<String> = (0..21).map(|n| n.to_string()).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    assert!(why("t", "q", &options(&many)).contains("21 options"));
+    assert_eq!(validate("t", "q", &options(&many[..20])), Ok(()));
+    assert!(why("t", "q", &options(&["Yes", "yes "])).contains("different labels"));
+    let (a, b) = (format!("{}a", "x".repeat(90)), format!("{}b", "x".repeat(90)));
+    assert!(why("t", "q", &options(&[&a, &b])).contains("different labels"));
+    assert!(why("t", "q", &options(&["\u{200b}"])).contains("label of an option is empty"));
+    assert!(why("t", "q", &[Opt::new("Yes", "")]).contains("value of an option is empty"));
+}
+
+#[test]
+fn only_admins_decide_and_only_the_one_who_asked_is_asked_back() {
+    let (andy, abby) = (agent("andy"), agent("abby"));
+    let who =
+        |id: &str| Identity { handle: Handle::new("telegram", id), person: Some(PersonId(1)) };
+    let stranger = Identity { handle: Handle::new("telegram", "9"), person: None };
+    let admin = |of: Option<&AgentName>| Standing {
+        roles: vec![Role::Admin { of: of.cloned() }],
+        member_of: vec![],
+    };
+    let member = Standing { roles: vec![], member_of: vec![andy.clone()] };
+    let led = who("1");
+    let asker = Audience::Asker { agent: &andy, led_to_it: Some(&led) };
+    let nobody = Audience::Asker { agent: &andy, led_to_it: None };
+    let admins = Audience::AdminsOf { agent: &andy };
+    let host = Audience::HostAdmins;
+    let check = |who: &Identity, standing: Option<&Standing>, want: [bool; 4]| {
+        let all = [&asker, &nobody, &admins, &host].map(|it| may_answer(it, who, standing));
+        assert_eq!(all, want, "{who:?} {standing:?}");
+    };
+    check(&who("1"), None, [true, false, false, false]);
+    check(&who("2"), Some(&member), [true, false, false, false]);
+    check(&stranger, None, [false, false, false, false]);
+    check(&stranger, Some(&member), [false, false, false, false]);
+    check(&stranger, Some(&admin(Some(&andy))), [true, true, true, false]);
+    check(&stranger, Some(&admin(Some(&abby))), [false, false, false, false]);
+    check(&stranger, Some(&admin(None)), [true, true, true, true]);
+    check(&stranger, Some(&Standing::owner()), [true, true, true, true]);
+}
+
+proptest! {
+    #[test]
+    fn every_button_reads_back_and_fits(id: i64, labels in prop::collection::vec(".{1,120}", 1..25)) {
+        let labels: Vec<&str> = labels.iter().map(String::as_str).collect();
+        for (index, button) in buttons(QuestionId(id), &options(&labels)).iter().enumerate() {
+            prop_assert!(button.data.len() <= BUTTON_DATA_BYTES_MAX);
+            prop_assert!(button.label.chars().count() <= BUTTON_LABEL_CHARS_MAX);
+            prop_assert_eq!(parse_data(&button.data), Some((QuestionId(id), index)));
+        }
+    }
+
+    #[test]
+    fn every_option_of_a_valid_question_can_be_typed(
+        labels in prop::collection::vec("[A-Za-zäÖ ]{1,100}", 1..20)
+    ) {
+        let labels: Vec<&str> = labels.iter().map(String::as_str).collect();
+        let options = options(&labels);
+        if validate("t", "q", &options).is_ok() {
+            for (index, option) in options.iter().enumerate() {
+                prop_assert_eq!(typed_answer(&format!("{}", index + 1), &options), Some(index));
+                prop_assert_eq!(typed_answer(&option.label, &options), Some(index));
+                prop_assert_eq!(typed_answer(&option.shown(), &options), Some(index));
+            }
+        }
+    }
+}

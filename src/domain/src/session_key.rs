@@ -1,0 +1,137 @@
+//! Which messages of an agent share one conversation.
+
+use std::fmt;
+
+use crate::AgentName;
+
+/// Identifies a chat on this host, whatever its platform calls it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ChatId(pub i64);
+
+impl fmt::Display for ChatId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
+/// What of an agent's messages goes into one conversation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SessionMode {
+    /// Everything of a chat.
+    Shared,
+    /// Every thread of a chat by itself.
+    PerThread,
+    /// Everything of all chats that are wired this way.
+    AgentShared,
+}
+
+impl SessionMode {
+    pub const ALL: [Self; 3] = [Self::Shared, Self::PerThread, Self::AgentShared];
+
+    /// The word in the database.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Shared => "shared",
+            Self::PerThread => "per-thread",
+            Self::AgentShared => "agent-shared",
+        }
+    }
+
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|it| it.as_str() == text)
+    }
+
+    /// The mode that holds in a chat. Threads of a group are conversations of different people, so
+    /// they are kept apart even where a wiring says `shared`; in a direct chat they are not.
+    #[must_use]
+    pub fn within(self, is_group: bool, channel_has_threads: bool) -> Self {
+        match self {
+            Self::Shared if is_group && channel_has_threads => Self::PerThread,
+            Self::Shared | Self::PerThread | Self::AgentShared => self,
+        }
+    }
+}
+
+/// Names one conversation with one agent. Equal keys mean the same session.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SessionKey {
+    pub agent: AgentName,
+    /// `None` where all chats share.
+    pub chat: Option<ChatId>,
+    /// `None` where all threads share, and for what is in no thread.
+    pub thread: Option<String>,
+}
+
+#[must_use]
+pub fn session_key(
+    mode: SessionMode,
+    agent: &AgentName,
+    chat: ChatId,
+    thread: Option<&str>,
+) -> SessionKey {
+    let agent = agent.clone();
+    match mode {
+        SessionMode::Shared => SessionKey { agent, chat: Some(chat), thread: None },
+        SessionMode::PerThread => {
+            SessionKey { agent, chat: Some(chat), thread: thread.map(Into::into) }
+        }
+        SessionMode::AgentShared => SessionKey { agent, chat: None, thread: None },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every message that differs in agent, chat or thread from the others.
+    fn messages() -> Vec<(AgentName, ChatId, Option<&'static str>)> {
+        let mut all = Vec::new();
+        for agent in ["andy", "abby"] {
+            for chat in [1, 2] {
+                for thread in [None, Some("a"), Some("b")] {
+                    all.push((AgentName::parse(agent).unwrap(), ChatId(chat), thread));
+                }
+            }
+        }
+        all
+    }
+
+    #[test]
+    fn two_messages_share_a_session_exactly_when_the_mode_says_so() {
+        for mode in SessionMode::ALL {
+            for (agent1, chat1, thread1) in messages() {
+                for (agent2, chat2, thread2) in messages() {
+                    let share = agent1 == agent2
+                        && match mode {
+                            SessionMode::Shared => chat1 == chat2,
+                            SessionMode::PerThread => chat1 == chat2 && thread1 == thread2,
+                            SessionMode::AgentShared => true,
+                        };
+                    let one = session_key(mode, &agent1, chat1, thread1);
+                    let other = session_key(mode, &agent2, chat2, thread2);
+                    assert_eq!(one == other, share, "{mode:?}: {one:?} {other:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn threads_of_a_group_are_kept_apart() {
+        for mode in SessionMode::ALL {
+            for (is_group, threads) in [(true, false), (false, true), (false, false)] {
+                assert_eq!(mode.within(is_group, threads), mode);
+            }
+        }
+        assert_eq!(SessionMode::Shared.within(true, true), SessionMode::PerThread);
+        assert_eq!(SessionMode::AgentShared.within(true, true), SessionMode::AgentShared);
+    }
+
+    #[test]
+    fn modes_read_back() {
+        for mode in SessionMode::ALL {
+            assert_eq!(SessionMode::parse(mode.as_str()), Some(mode));
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! Administration: chats, wirings, agents, people. What it does is in the crate `verbs`, which the
+//! agents' own tool shares.
+
+use domain::time::{Clock, SystemClock};
+use store::CentralStore;
+use store::layout::Layout;
+use verbs::{Caller, Verb, VerbError};
+
+use crate::error::{Hint, fail};
+use crate::{admin, home, install, term};
+
+pub(super) async fn perform(verb: &Verb, layout: &Layout) -> anyhow::Result<()> {
+    let mut central = home::central(layout)?;
+    // Before the first agent of one's own there is the default one.
+    install::ensure_defaults(&central)?;
+    agree(verb, &central)?;
+    let done = verbs::perform(verb, &mut central, &Caller::Host, SystemClock.now());
+    drop(central);
+    let output = hinted(done)?;
+    if verb.wants_json() {
+        term::json(&output.json)?;
+    } else {
+        term::out(&output.text);
+        if let Some(hint) = &output.hint {
+            term::note(&format!("hint: {hint}"));
+        }
+    }
+    if verb.is_change() {
+        admin::reload(layout).await;
+    }
+    Ok(())
+}
+
+/// Shows what will be shared, and asks whether it may.
+fn agree(verb: &Verb, central: &CentralStore) -> anyhow::Result<()> {
+    let Verb::Wire(args) = verb else { return Ok(()) };
+    if args.dry_run {
+        return Ok(());
+    }
+    let what = hinted(verbs::describe(verb, central, &Caller::Host))?;
+    if args.yes {
+        return Ok(());
+    }
+    term::note(&what);
+    if !term::is_interactive() {
+        return Err(fail("nobody is there to agree to it", "say --yes, or look with --dry-run"));
+    }
+    if !term::confirm("Connect them?") {
+        return Err(fail("nothing was changed", "answer y to connect them"));
+    }
+    Ok(())
+}
+
+fn hinted<T>(done: Result<T, VerbError>) -> anyhow::Result<T> {
+    done.or_else(|err| match err.hint().map(str::to_owned) {
+        Some(hint) => Err(err).hint(hint),
+        None => Err(err.into()),
+    })
+}

@@ -1,0 +1,6 @@
+//! Links the chosen channels into the program. Each registers itself; nothing else names it.
+
+#[cfg(feature = "discord")]
+use discord as _;
+#[cfg(feature = "telegram")]
+use telegram as _;

@@ -1,0 +1,236 @@
+//! Chats: what platforms say about them, and what was decided about them.
+
+use domain::admission::Policy;
+use domain::message::{Address, ChatInfo};
+use domain::session_key::ChatId;
+use domain::time::Timestamp;
+use rusqlite::{Connection, Row, params};
+
+use super::{CentralStore, address, one, word};
+use crate::StoreError;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChatRow {
+    pub id: ChatId,
+    /// Without a thread.
+    pub address: Address,
+    /// Empty where the platform has none.
+    pub title: String,
+    pub is_group: bool,
+    /// Whom to let in that nobody knows.
+    pub policy: Policy,
+    /// Set when it was decided that the chat is to be left alone.
+    pub denied_at: Option<Timestamp>,
+    /// The platform's id of the one other person in it, where there is only one.
+    pub peer: Option<String>,
+}
+
+impl ChatRow {
+    /// Whether all that the platform says is stored already. Then there is nothing to write.
+    #[must_use]
+    pub fn is_current(&self, info: &ChatInfo, peer: Option<&str>) -> bool {
+        let titled = info.title.is_empty() || self.title == info.title;
+        let peer = peer.filter(|_| !info.is_group);
+        titled && self.is_group == info.is_group && (peer.is_none() || self.peer.as_deref() == peer)
+    }
+}
+
+/// What became of a chat that its platform gave another id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moved {
+    /// The old id is not known here, or no longer.
+    Unknown,
+    /// The same chat goes on under the new id.
+    Renamed(ChatId),
+    /// Both were known: wirings, sessions and destinations went over to the new one as far as it
+    /// had none of its own.
+    Merged(ChatId),
+}
+
+const CHATS: &str = "SELECT id, channel, account, chat, title, is_group, policy, denied_at, peer FROM messaging_group";
+
+impl CentralStore {
+    /// What is known of a chat; a thread in the address is not looked at.
+    pub fn chat(&self, at: &Address) -> Result<Option<ChatRow>, StoreError> {
+        find(&self.conn, at).map_err(StoreError::query("read a chat"))
+    }
+
+    pub fn chat_by_id(&self, id: ChatId) -> Result<Option<ChatRow>, StoreError> {
+        by_id(&self.conn, id).map_err(StoreError::query("read a chat"))
+    }
+
+    /// Every chat that was ever heard of, in that order.
+    pub fn chats(&self) -> Result<Vec<ChatRow>, StoreError> {
+        self.list("list the chats", &format!("{CHATS} ORDER BY id"), [], chat_row)
+    }
+
+    /// The chat in which nobody but this person reads, if there is one, on the given account first.
+    pub fn direct_chat(
+        &self,
+        channel: &str,
+        account: Option<&str>,
+        peer: &str,
+    ) -> Result<Option<ChatRow>, StoreError> {
+        let sql = format!(
+            "{CHATS} WHERE channel = ?1 AND peer = ?2 AND is_group = 0
+               AND (?3 IS NULL OR account = ?3)
+             ORDER BY id LIMIT 1"
+        );
+        self.one("find a direct chat", &sql, params![channel, peer, account], chat_row)
+    }
+
+    /// The chat as it is known now; stores what is new about it. Only reads when nothing is.
+    pub fn ensure_chat(
+        &mut self,
+        at: &Address,
+        info: &ChatInfo,
+        peer: Option<&str>,
+        now: Timestamp,
+    ) -> Result<ChatRow, StoreError> {
+        if let Some(row) = self.chat(at)?
+            && row.is_current(info, peer)
+        {
+            return Ok(row);
+        }
+        self.change("store a chat", |tx| ensure(tx, at, info, peer, now))
+    }
+
+    /// `false` when there is no such chat.
+    pub fn set_policy(&self, id: ChatId, policy: Policy) -> Result<bool, StoreError> {
+        let sql = "UPDATE messaging_group SET policy = ?2 WHERE id = ?1";
+        Ok(self.run("set the policy of a chat", sql, params![id.0, policy.as_str()])? == 1)
+    }
+
+    /// Leaves a chat alone from now on. `false` when there is no such chat.
+    pub fn deny_chat(&self, id: ChatId, now: Timestamp) -> Result<bool, StoreError> {
+        let sql = "UPDATE messaging_group SET denied_at = coalesce(denied_at, ?2) WHERE id = ?1";
+        Ok(self.run("deny a chat", sql, params![id.0, now.0])? == 1)
+    }
+
+    /// `false` when there is no such chat.
+    pub fn undeny_chat(&self, id: ChatId) -> Result<bool, StoreError> {
+        let sql = "UPDATE messaging_group SET denied_at = NULL WHERE id = ?1";
+        Ok(self.run("undeny a chat", sql, [id.0])? == 1)
+    }
+
+    /// Follows a platform that gave a chat another id. Whatever is still to be sent there goes along.
+    pub fn move_chat(&mut self, from: &Address, to: &Address) -> Result<Moved, StoreError> {
+        self.change("move a chat", |tx| {
+            let Some(old) = find(tx, from)? else { return Ok(Moved::Unknown) };
+            let moved = match find(tx, to)? {
+                Some(new) if new.id == old.id => return Ok(Moved::Renamed(old.id)),
+                Some(new) => {
+                    merge(tx, &old, &new)?;
+                    Moved::Merged(new.id)
+                }
+                None => {
+                    tx.execute(
+                        "UPDATE messaging_group SET channel = ?2, account = ?3, chat = ?4
+                         WHERE id = ?1",
+                        params![old.id.0, to.channel, to.account, to.chat],
+                    )?;
+                    Moved::Renamed(old.id)
+                }
+            };
+            redirect(tx, from, to)?;
+            Ok(moved)
+        })
+    }
+}
+
+/// Gives what hangs on one chat to another, as far as that has nothing of the kind. What cannot go
+/// over stays where it is, and with it the old chat, so that nothing is lost.
+fn merge(conn: &Connection, old: &ChatRow, new: &ChatRow) -> rusqlite::Result<()> {
+    let ids = params![old.id.0, new.id.0];
+    conn.execute("DELETE FROM engaged WHERE messaging_group = ?1", [old.id.0])?;
+    for sql in [
+        "UPDATE OR IGNORE wiring SET messaging_group = ?2 WHERE messaging_group = ?1",
+        "UPDATE OR IGNORE session SET messaging_group = ?2 WHERE messaging_group = ?1",
+        "UPDATE OR IGNORE question SET messaging_group = ?2 WHERE messaging_group = ?1",
+        "UPDATE destination SET messaging_group = ?2 WHERE messaging_group = ?1",
+        "UPDATE pairing SET used_in = ?2 WHERE used_in = ?1",
+    ] {
+        conn.execute(sql, ids)?;
+    }
+    conn.execute("DELETE FROM wiring WHERE messaging_group = ?1", [old.id.0])?;
+    // What was decided about the old one holds for the new one, the stricter way.
+    conn.execute(
+        "UPDATE messaging_group SET
+             policy = CASE WHEN 'strict' IN (policy, ?2) THEN 'strict'
+                           WHEN 'ask' IN (policy, ?2) THEN 'ask' ELSE 'public' END,
+             denied_at = coalesce(denied_at, ?3),
+             title = CASE title WHEN '' THEN ?4 ELSE title END
+         WHERE id = ?1",
+        params![new.id.0, old.policy.as_str(), old.denied_at.map(|it| it.0), old.title],
+    )?;
+    conn.execute(
+        "DELETE FROM messaging_group WHERE id = ?1
+           AND NOT EXISTS (SELECT 1 FROM session WHERE messaging_group = ?1)
+           AND NOT EXISTS (SELECT 1 FROM question WHERE messaging_group = ?1)",
+        [old.id.0],
+    )?;
+    Ok(())
+}
+
+/// Sends what waits for the old address to the new one.
+fn redirect(conn: &Connection, from: &Address, to: &Address) -> rusqlite::Result<()> {
+    let key = params![from.channel, from.account, from.chat, to.channel, to.account, to.chat];
+    for sql in [
+        "UPDATE deliveries SET channel = ?4, account = ?5, chat = ?6
+         WHERE channel = ?1 AND account = ?2 AND chat = ?3 AND state NOT IN ('sent', 'dead')",
+        "UPDATE question_card SET channel = ?4, account = ?5, chat = ?6
+         WHERE channel = ?1 AND account = ?2 AND chat = ?3",
+    ] {
+        conn.execute(sql, key)?;
+    }
+    Ok(())
+}
+
+/// Finds, makes or renews a chat.
+pub(super) fn ensure(
+    conn: &Connection,
+    at: &Address,
+    info: &ChatInfo,
+    peer: Option<&str>,
+    now: Timestamp,
+) -> rusqlite::Result<ChatRow> {
+    conn.prepare_cached(
+        "INSERT INTO messaging_group (channel, account, chat, title, is_group, peer, created_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+         ON CONFLICT (channel, account, chat) DO UPDATE SET
+             title = CASE excluded.title WHEN '' THEN title ELSE excluded.title END,
+             is_group = excluded.is_group,
+             peer = CASE excluded.is_group WHEN 1 THEN NULL ELSE coalesce(excluded.peer, peer) END",
+    )?
+    .execute(params![
+        at.channel,
+        at.account,
+        at.chat,
+        info.title,
+        info.is_group,
+        peer.filter(|_| !info.is_group),
+        now.0
+    ])?;
+    find(conn, at)?.ok_or(rusqlite::Error::QueryReturnedNoRows)
+}
+
+pub(super) fn find(conn: &Connection, at: &Address) -> rusqlite::Result<Option<ChatRow>> {
+    let sql = format!("{CHATS} WHERE channel = ?1 AND account = ?2 AND chat = ?3");
+    one(conn, &sql, [&at.channel, &at.account, &at.chat], chat_row)
+}
+
+pub(super) fn by_id(conn: &Connection, id: ChatId) -> rusqlite::Result<Option<ChatRow>> {
+    one(conn, &format!("{CHATS} WHERE id = ?1"), [id.0], chat_row)
+}
+
+fn chat_row(row: &Row<'_>) -> rusqlite::Result<ChatRow> {
+    Ok(ChatRow {
+        id: ChatId(row.get(0)?),
+        address: address(row, 1)?,
+        title: row.get(4)?,
+        is_group: row.get(5)?,
+        policy: word(row, 6, Policy::parse)?,
+        denied_at: row.get::<_, Option<i64>>(7)?.map(Timestamp),
+        peer: row.get(8)?,
+    })
+}

@@ -1,0 +1,112 @@
+//! Chats that an agent may write to, by names of its own.
+
+use domain::AgentName;
+use domain::message::Address;
+use domain::naming::destination_name;
+use domain::session_key::ChatId;
+use domain::time::Timestamp;
+use rusqlite::{Connection, Row, params};
+
+use super::{CentralStore, address, agent_name, chats, list};
+use crate::StoreError;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DestinationRow {
+    pub agent: AgentName,
+    /// What the agent calls it; unique for each agent.
+    pub name: String,
+    pub chat: ChatId,
+    pub address: Address,
+    pub title: String,
+    pub granted_by: String,
+    pub granted_at: Timestamp,
+}
+
+const DESTINATIONS: &str = "SELECT d.agent_group, d.name, d.messaging_group, m.channel, m.account,
+            m.chat, m.title, d.granted_by, d.granted_at
+     FROM destination d JOIN messaging_group m ON m.id = d.messaging_group";
+
+impl CentralStore {
+    /// Every destination, by agent and name.
+    pub fn destinations(&self) -> Result<Vec<DestinationRow>, StoreError> {
+        let sql = format!("{DESTINATIONS} ORDER BY d.agent_group, d.name");
+        self.list("list the destinations", &sql, [], destination_row)
+    }
+
+    pub fn destinations_of(&self, agent: &AgentName) -> Result<Vec<DestinationRow>, StoreError> {
+        let sql = format!("{DESTINATIONS} WHERE d.agent_group = ?1 ORDER BY d.name");
+        self.list("list the destinations", &sql, [agent.as_str()], destination_row)
+    }
+
+    /// The chat that an agent means by a name.
+    pub fn destination(
+        &self,
+        agent: &AgentName,
+        name: &str,
+    ) -> Result<Option<DestinationRow>, StoreError> {
+        let sql = format!("{DESTINATIONS} WHERE d.agent_group = ?1 AND d.name = ?2");
+        self.one("read a destination", &sql, [agent.as_str(), name], destination_row)
+    }
+
+    /// Lets an agent write to a chat under a name. `false` when it has that name for a chat already.
+    pub fn add_destination(
+        &self,
+        agent: &AgentName,
+        name: &str,
+        chat: ChatId,
+        by: &str,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let added = self.run(
+            "add a destination",
+            "INSERT INTO destination (agent_group, name, messaging_group, granted_by, granted_at)
+             VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING",
+            params![agent.as_str(), name, chat.0, by, now.0],
+        )?;
+        Ok(added == 1)
+    }
+
+    /// `false` when the agent has no such name.
+    pub fn remove_destination(&self, agent: &AgentName, name: &str) -> Result<bool, StoreError> {
+        let sql = "DELETE FROM destination WHERE agent_group = ?1 AND name = ?2";
+        Ok(self.run("remove a destination", sql, [agent.as_str(), name])? == 1)
+    }
+}
+
+/// Gives an agent a name for a chat, unless it has one; returns the name.
+pub(super) fn grant_named(
+    conn: &Connection,
+    agent: &AgentName,
+    chat: ChatId,
+    by: &str,
+    now: Timestamp,
+) -> rusqlite::Result<String> {
+    let names =
+        "SELECT name, messaging_group FROM destination WHERE agent_group = ?1 ORDER BY name";
+    let names: Vec<(String, i64)> =
+        list(conn, names, [agent.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    if let Some((name, _)) = names.iter().find(|it| it.1 == chat.0) {
+        return Ok(name.clone());
+    }
+    let row = chats::by_id(conn, chat)?.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
+    let taken: Vec<String> = names.into_iter().map(|it| it.0).collect();
+    let name = destination_name(&row.title, &row.address.channel, &taken);
+    conn.execute(
+        "INSERT INTO destination (agent_group, name, messaging_group, granted_by, granted_at)
+         VALUES (?1, ?2, ?3, ?4, ?5)",
+        params![agent.as_str(), name, chat.0, by, now.0],
+    )?;
+    Ok(name)
+}
+
+fn destination_row(row: &Row<'_>) -> rusqlite::Result<DestinationRow> {
+    Ok(DestinationRow {
+        agent: agent_name(row, 0)?,
+        name: row.get(1)?,
+        chat: ChatId(row.get(2)?),
+        address: address(row, 3)?,
+        title: row.get(6)?,
+        granted_by: row.get(7)?,
+        granted_at: Timestamp(row.get(8)?),
+    })
+}

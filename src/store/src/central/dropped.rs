@@ -1,0 +1,102 @@
+//! Messages that reached nobody: counted, without what they said.
+
+use domain::message::{Address, Author};
+use domain::time::Timestamp;
+use rusqlite::{Row, params};
+
+use super::{CentralStore, address};
+use crate::StoreError;
+
+/// Rows that are kept; strangers decide how many there would be.
+const ROWS_MAX: i64 = 5_000;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DroppedRow {
+    pub from: Address,
+    pub sender: Author,
+    /// One of a few fixed words of the router.
+    pub reason: String,
+    pub count: u64,
+    pub first_at: Timestamp,
+    pub last_at: Timestamp,
+}
+
+impl CentralStore {
+    /// Counts a message that reached nobody. Tells whether it is the first of this sender in this
+    /// chat for this reason.
+    pub fn record_drop(
+        &mut self,
+        from: &Address,
+        sender: &Author,
+        reason: &str,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        self.change("count a dropped message", |tx| {
+            let count: i64 = tx
+                .prepare_cached(
+                    "INSERT INTO dropped (channel, account, chat, sender, sender_name, reason,
+                                          count, first_at, last_at)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, 1, ?7, ?7)
+                     ON CONFLICT DO UPDATE SET count = count + 1, last_at = excluded.last_at,
+                         sender_name = excluded.sender_name
+                     RETURNING count",
+                )?
+                .query_row(
+                    params![
+                        from.channel,
+                        from.account,
+                        from.chat,
+                        sender.id,
+                        sender.name,
+                        reason,
+                        now.0
+                    ],
+                    |row| row.get(0),
+                )?;
+            if count == 1 {
+                tx.prepare_cached(
+                    "DELETE FROM dropped WHERE (channel, account, chat, sender, reason) IN (
+                         SELECT channel, account, chat, sender, reason FROM dropped
+                         ORDER BY last_at DESC LIMIT -1 OFFSET ?1)",
+                )?
+                .execute([ROWS_MAX])?;
+            }
+            Ok(count == 1)
+        })
+    }
+
+    /// Every count, the latest first.
+    pub fn dropped(&self) -> Result<Vec<DroppedRow>, StoreError> {
+        self.list(
+            "list the dropped messages",
+            "SELECT channel, account, chat, sender, sender_name, reason, count, first_at, last_at
+             FROM dropped ORDER BY last_at DESC, channel, account, chat, sender, reason",
+            [],
+            dropped_row,
+        )
+    }
+
+    /// Forgets the counts of one chat, or all; returns how many rows there were.
+    pub fn clear_dropped(&self, of: Option<&Address>) -> Result<usize, StoreError> {
+        const OP: &str = "clear the dropped messages";
+        match of {
+            None => self.run(OP, "DELETE FROM dropped", []),
+            Some(of) => self.run(
+                OP,
+                "DELETE FROM dropped WHERE channel = ?1 AND account = ?2 AND chat = ?3",
+                [&of.channel, &of.account, &of.chat],
+            ),
+        }
+    }
+}
+
+fn dropped_row(row: &Row<'_>) -> rusqlite::Result<DroppedRow> {
+    Ok(DroppedRow {
+        from: address(row, 0)?,
+        sender: Author { id: row.get(3)?, name: row.get(4)? },
+        reason: row.get(5)?,
+        count: row.get(6)?,
+        first_at: Timestamp(row.get(7)?),
+        last_at: Timestamp(row.get(8)?),
+    })
+}

@@ -1,0 +1,239 @@
+//! Codes that prove who somebody is: shown on the host's terminal, sent to the bot.
+
+use domain::AgentName;
+use domain::message::{Address, ChatInfo};
+use domain::people::{Handle, PersonId, Role};
+use domain::session_key::ChatId;
+use domain::time::Timestamp;
+use rusqlite::{Connection, Row, params};
+
+use super::chats::ChatRow;
+use super::{CentralStore, agent_name_or_none, chats, one, people, roles, strange, wirings};
+use crate::StoreError;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PairingId(pub i64);
+
+/// What a code makes of whoever sends it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PairingRole {
+    Owner,
+    /// Of the pairing's agent, or of all without one.
+    Admin,
+    /// Of the pairing's agent; nothing without one.
+    Member,
+}
+
+impl PairingRole {
+    pub const ALL: [Self; 3] = [Self::Owner, Self::Admin, Self::Member];
+
+    /// The word in the database and on the command line.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Owner => "owner",
+            Self::Admin => "admin",
+            Self::Member => "member",
+        }
+    }
+
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|it| it.as_str() == text)
+    }
+}
+
+/// What a code is to bring.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewPairing {
+    pub code: String,
+    pub role: Option<PairingRole>,
+    pub agent: Option<AgentName>,
+    /// Connect the chat that the code is sent in to the agent.
+    pub wires: bool,
+    pub expires_at: Timestamp,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PairingRow {
+    pub id: PairingId,
+    pub pairing: NewPairing,
+    pub created_at: Timestamp,
+    /// Wrong codes that were sent while this one was open.
+    pub wrong: u32,
+    /// Used, given up, or no longer good.
+    pub closed_at: Option<Timestamp>,
+    pub used_by: Option<Handle>,
+    pub used_in: Option<ChatId>,
+}
+
+/// Who sent a code, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PairingUse {
+    pub handle: Handle,
+    pub name: String,
+    pub from: Address,
+    pub chat: ChatInfo,
+}
+
+/// What a code brought.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Paired {
+    pub person: PersonId,
+    pub role: Option<PairingRole>,
+    pub agent: Option<AgentName>,
+    pub chat: ChatRow,
+    /// The chat was connected to the agent just now.
+    pub wired: bool,
+}
+
+const PAIRINGS: &str = "SELECT id, code, role, agent_group, wires, expires_at, created_at, wrong,
+            closed_at, used_by, used_in
+     FROM pairing";
+
+impl CentralStore {
+    /// Opens a code. `None` when the same code is open; take another one.
+    pub fn open_pairing(
+        &mut self,
+        pairing: &NewPairing,
+        now: Timestamp,
+    ) -> Result<Option<PairingId>, StoreError> {
+        let role = pairing.role.map(PairingRole::as_str);
+        let agent = pairing.agent.as_ref().map(AgentName::as_str);
+        let (code, wires, until) = (&pairing.code, pairing.wires, pairing.expires_at.0);
+        self.change("open a pairing", |tx| {
+            let old =
+                "UPDATE pairing SET closed_at = ?1 WHERE closed_at IS NULL AND expires_at <= ?1";
+            tx.execute(old, [now.0])?;
+            one(
+                tx,
+                "INSERT INTO pairing (code, role, agent_group, wires, created_at, expires_at)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING RETURNING id",
+                params![code, role, agent, wires, now.0, until],
+                |row| row.get(0).map(PairingId),
+            )
+        })
+    }
+
+    pub fn pairing(&self, id: PairingId) -> Result<Option<PairingRow>, StoreError> {
+        self.one("read a pairing", &format!("{PAIRINGS} WHERE id = ?1"), [id.0], pairing_row)
+    }
+
+    /// The codes that count at `now`, the oldest first.
+    pub fn open_pairings(&self, now: Timestamp) -> Result<Vec<PairingRow>, StoreError> {
+        let sql = format!(
+            "{PAIRINGS} WHERE closed_at IS NULL AND created_at <= ?1 AND ?1 < expires_at ORDER BY id"
+        );
+        self.list("list the pairings", &sql, [now.0], pairing_row)
+    }
+
+    /// Counts a wrong code against every open one, and closes those that it is the `wrong_max`th
+    /// for: a code of few digits must not be found by trying. Returns how many were closed.
+    pub fn count_wrong(&mut self, wrong_max: u32, now: Timestamp) -> Result<usize, StoreError> {
+        self.change("count a wrong code", |tx| {
+            tx.execute("UPDATE pairing SET wrong = wrong + 1 WHERE closed_at IS NULL", [])?;
+            tx.execute(
+                "UPDATE pairing SET closed_at = ?2 WHERE closed_at IS NULL AND ?1 <= wrong",
+                params![wrong_max, now.0],
+            )
+        })
+    }
+
+    /// Closes one code, or all that are open. Returns how many there were.
+    pub fn close_pairings(
+        &self,
+        id: Option<PairingId>,
+        now: Timestamp,
+    ) -> Result<usize, StoreError> {
+        self.run(
+            "close the pairings",
+            "UPDATE pairing SET closed_at = ?2 WHERE closed_at IS NULL AND (?1 IS NULL OR id = ?1)",
+            params![id.map(|it| it.0), now.0],
+        )
+    }
+
+    /// Uses a code: marks it as used, makes its sender somebody, and connects the chat if it says
+    /// so. All or nothing; `None` when it is not open at `now`.
+    pub fn use_pairing(
+        &mut self,
+        id: PairingId,
+        by: &PairingUse,
+        now: Timestamp,
+    ) -> Result<Option<Paired>, StoreError> {
+        self.change("use a pairing", |tx| {
+            let sql = format!(
+                "{PAIRINGS} WHERE id = ?1 AND closed_at IS NULL
+                   AND created_at <= ?2 AND ?2 < expires_at"
+            );
+            let Some(row) = one(tx, &sql, [id.0, now.0], pairing_row)? else { return Ok(None) };
+            let person = people::add_person(tx, &by.handle, &by.name, now)?;
+            let given = grant(tx, &row, person, now)?;
+            let peer = Some(by.handle.id.as_str());
+            let chat = chats::ensure(tx, &by.from, &by.chat, peer, now)?;
+            let wired = match &row.pairing.agent {
+                Some(agent) if row.pairing.wires => {
+                    wirings::wire_usually(tx, chat.id, agent, chat.is_group, now)?
+                }
+                Some(_) | None => false,
+            };
+            tx.execute(
+                "UPDATE pairing SET closed_at = ?2, used_by = ?3, used_in = ?4 WHERE id = ?1",
+                params![id.0, now.0, by.handle.to_string(), chat.id.0],
+            )?;
+            let chat = chats::by_id(tx, chat.id)?.unwrap_or(chat);
+            Ok(Some(Paired { person, role: given, agent: row.pairing.agent, chat, wired }))
+        })
+    }
+}
+
+/// Makes somebody what the code says; tells which role they have from it.
+fn grant(
+    conn: &Connection,
+    row: &PairingRow,
+    person: PersonId,
+    now: Timestamp,
+) -> rusqlite::Result<Option<PairingRole>> {
+    let by = format!("pairing {}", row.id.0);
+    let agent = row.pairing.agent.as_ref();
+    let role = match (row.pairing.role, agent) {
+        (Some(PairingRole::Owner), _) => Role::Owner,
+        (Some(PairingRole::Admin), of) => Role::Admin { of: of.cloned() },
+        (Some(PairingRole::Member), Some(agent)) => {
+            roles::add_member(conn, person, agent, &by, now)?;
+            return Ok(row.pairing.role);
+        }
+        (Some(PairingRole::Member) | None, _) => return Ok(None),
+    };
+    roles::grant(conn, person, &role, &by, now)?;
+    // Whoever decides about an agent is not kept from talking to it.
+    for handle in people::handles_of(conn, person)? {
+        conn.execute(
+            "DELETE FROM denial
+             WHERE channel = ?1 AND handle = ?2 AND (?3 IS NULL OR agent_group = ?3)",
+            params![handle.channel, handle.id, agent.map(AgentName::as_str)],
+        )?;
+    }
+    Ok(row.pairing.role)
+}
+
+fn pairing_row(row: &Row<'_>) -> rusqlite::Result<PairingRow> {
+    let role: Option<String> = row.get(2)?;
+    let unknown = |it: &str| strange(2, format!("`{it}` is no role"));
+    let role = role.map(|it| PairingRole::parse(&it).ok_or_else(|| unknown(&it))).transpose()?;
+    let used_by: Option<String> = row.get(9)?;
+    Ok(PairingRow {
+        id: PairingId(row.get(0)?),
+        pairing: NewPairing {
+            code: row.get(1)?,
+            role,
+            agent: agent_name_or_none(row, 3)?,
+            wires: row.get(4)?,
+            expires_at: Timestamp(row.get(5)?),
+        },
+        created_at: Timestamp(row.get(6)?),
+        wrong: row.get(7)?,
+        closed_at: row.get::<_, Option<i64>>(8)?.map(Timestamp),
+        used_by: used_by.as_deref().and_then(Handle::parse),
+        used_in: row.get::<_, Option<i64>>(10)?.map(ChatId),
+    })
+}

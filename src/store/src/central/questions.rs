@@ -1,0 +1,296 @@
+//! Questions that wait for a person: who may come in, what may be changed, what agents ask. Where
+//! they were put, the messages that wait for their answer, and what the host says by itself, which
+//! is committed together with the change that it tells.
+
+mod rows;
+
+use domain::delivery::PartKey;
+use domain::message::{Address, Incoming};
+use domain::people::PersonId;
+use domain::question::{Opt, QuestionId};
+use domain::session_key::ChatId;
+use domain::time::Timestamp;
+use domain::{AgentName, OutSeq, SessionId};
+use rusqlite::{OptionalExtension, params};
+
+use self::rows::{QUESTIONS, insert, question_row, same};
+use super::{CentralStore, held};
+use crate::StoreError;
+use crate::outbox::{self, NewPart};
+
+/// Held messages of one question; a stranger who goes on writing is told nothing new.
+const HELD_MAX: i64 = 20;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum QuestionKind {
+    /// May this stranger talk to this agent?
+    Sender,
+    /// May this chat be connected?
+    Chat,
+    /// May an agent change this?
+    Change,
+    /// Something that an agent asks.
+    Agent,
+}
+
+impl QuestionKind {
+    const ALL: [Self; 4] = [Self::Sender, Self::Chat, Self::Change, Self::Agent];
+
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Sender => "sender",
+            Self::Chat => "chat",
+            Self::Change => "change",
+            Self::Agent => "agent",
+        }
+    }
+
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|it| it.as_str() == text)
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question {
+    pub kind: QuestionKind,
+    pub agent: Option<AgentName>,
+    /// Where it came up.
+    pub chat: Option<ChatId>,
+    pub thread: Option<String>,
+    /// Who waits for the answer, and with which message it asked.
+    pub session: Option<(SessionId, OutSeq)>,
+    /// `channel:id` of who led to it.
+    pub requester: String,
+    pub requester_name: String,
+    pub text: String,
+    pub options: Vec<Opt>,
+    /// The change that was asked for.
+    pub payload: String,
+    pub asked_at: Timestamp,
+    pub expires_at: Timestamp,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum QuestionState {
+    Open,
+    Answered { value: String, by: String },
+    Expired,
+}
+
+/// Where a question was put.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CardRow {
+    pub person: Option<PersonId>,
+    pub to: Address,
+    pub part: PartKey,
+    pub asked_at: Timestamp,
+    /// It could not be delivered.
+    pub lost: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QuestionRow {
+    pub id: QuestionId,
+    pub question: Question,
+    pub state: QuestionState,
+    pub settled: bool,
+    /// In the order in which people were asked.
+    pub cards: Vec<CardRow>,
+}
+
+/// What became of a question that was to be asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Put {
+    New(QuestionId),
+    /// The same is being asked already; the message waits with it, if there is room.
+    Joined(QuestionId),
+}
+
+impl CentralStore {
+    /// Opens a question, with the message that waits for it and what is said about it, in one commit.
+    /// The same question that is open already is joined; then nothing is said.
+    ///
+    /// # Errors
+    /// When the database fails; so for every method below.
+    pub fn ask(
+        &mut self,
+        question: &Question,
+        waiting: Option<&Incoming>,
+        say: impl FnOnce(QuestionId) -> Vec<NewPart>,
+    ) -> Result<Put, StoreError> {
+        let now = question.asked_at;
+        self.change("a question", |tx| {
+            let (id, put) = match same(tx, question)? {
+                Some(id) => (id, Put::Joined(id)),
+                None => {
+                    let id = insert(tx, question)?;
+                    for part in say(id) {
+                        outbox::add(tx, &part, None, now)?;
+                    }
+                    (id, Put::New(id))
+                }
+            };
+            if let Some(message) = waiting {
+                held::add(tx, id, message, HELD_MAX)?;
+            }
+            Ok(put)
+        })
+    }
+
+    /// Questions of which something still follows, oldest first.
+    pub fn unsettled(&self) -> Result<Vec<QuestionRow>, StoreError> {
+        self.question_rows("WHERE settled_at IS NULL ORDER BY asked_at, id")
+    }
+
+    /// The last hundred questions, open ones first.
+    pub fn questions(&self) -> Result<Vec<QuestionRow>, StoreError> {
+        self.question_rows("ORDER BY settled_at IS NOT NULL, asked_at DESC, id LIMIT 100")
+    }
+
+    pub fn question(&self, id: QuestionId) -> Result<Option<QuestionRow>, StoreError> {
+        let read = || -> rusqlite::Result<Option<QuestionRow>> {
+            let sql = format!("{QUESTIONS} WHERE id = ?1");
+            let row = self.conn.prepare_cached(&sql)?.query_row([id.0], question_row).optional()?;
+            row.map(|row| self.with_cards(row)).transpose()
+        };
+        read().map_err(StoreError::query("read a question"))
+    }
+
+    /// Open questions that were put in this chat, the newest first.
+    pub fn questions_in(&self, chat: &Address) -> Result<Vec<QuestionRow>, StoreError> {
+        let read = || -> rusqlite::Result<Vec<QuestionRow>> {
+            let sql = format!(
+                "{QUESTIONS} WHERE state = 'open' AND id IN
+                     (SELECT question FROM question_card
+                      WHERE channel = ?1 AND account = ?2 AND chat = ?3)
+                 ORDER BY asked_at DESC, id"
+            );
+            self.conn
+                .prepare_cached(&sql)?
+                .query_map([&chat.channel, &chat.account, &chat.chat], question_row)?
+                .map(|row| self.with_cards(row?))
+                .collect()
+        };
+        read().map_err(StoreError::query("read the questions of a chat"))
+    }
+
+    /// Puts an open question to somebody: the card and its sending are one commit.
+    pub fn put(
+        &mut self,
+        id: QuestionId,
+        person: Option<PersonId>,
+        part: &NewPart,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.change("a card", |tx| {
+            if outbox::add(tx, part, None, now)? {
+                let to = &part.to;
+                tx.execute(
+                    "INSERT INTO question_card
+                     SELECT ?1, (SELECT count(*) FROM question_card WHERE question = ?1), ?2, ?3, ?4,
+                            ?5, ?6, ?7, ?8",
+                    params![
+                        id.0,
+                        person.map(|it| it.0),
+                        to.channel,
+                        to.account,
+                        to.chat,
+                        to.thread,
+                        part.key.0,
+                        now.0
+                    ],
+                )?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Records an answer. `false` when the question is not open any more.
+    pub fn answer_question(
+        &mut self,
+        id: QuestionId,
+        value: &str,
+        by: &str,
+    ) -> Result<bool, StoreError> {
+        self.change("an answer", |tx| {
+            tx.execute(
+                "UPDATE question SET state = 'answered', answer = ?2, answered_by = ?3
+                 WHERE id = ?1 AND state = 'open'",
+                params![id.0, value, by],
+            )
+        })
+        .map(|changed| changed == 1)
+    }
+
+    /// Closes a question that nobody answered. `false` when it is not open any more.
+    pub fn expire_question(&mut self, id: QuestionId) -> Result<bool, StoreError> {
+        self.change("an expiry", |tx| {
+            let sql = "UPDATE question SET state = 'expired' WHERE id = ?1 AND state = 'open'";
+            tx.execute(sql, [id.0])
+        })
+        .map(|changed| changed == 1)
+    }
+
+    /// All that follows from a closed question was done; what is said about it is committed with it.
+    pub fn settle_question(
+        &mut self,
+        id: QuestionId,
+        say: &[NewPart],
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.change("the end of a question", |tx| {
+            for part in say {
+                outbox::add(tx, part, None, now)?;
+            }
+            tx.execute(
+                "UPDATE question SET settled_at = ?2
+                 WHERE id = ?1 AND state <> 'open' AND settled_at IS NULL",
+                params![id.0, now.0],
+            )
+        })
+        .map(drop)
+    }
+
+    /// The messages that wait for a question, in their order.
+    pub fn held(&self, id: QuestionId) -> Result<Vec<Incoming>, StoreError> {
+        held::of(&self.conn, id).map_err(StoreError::query("read the messages that wait"))
+    }
+
+    fn question_rows(&self, filter: &str) -> Result<Vec<QuestionRow>, StoreError> {
+        let read = || -> rusqlite::Result<Vec<QuestionRow>> {
+            self.conn
+                .prepare_cached(&format!("{QUESTIONS} {filter}"))?
+                .query_map([], question_row)?
+                .map(|row| self.with_cards(row?))
+                .collect()
+        };
+        read().map_err(StoreError::query("list the questions"))
+    }
+
+    fn with_cards(&self, mut row: QuestionRow) -> rusqlite::Result<QuestionRow> {
+        row.cards = self
+            .conn
+            .prepare_cached(
+                "SELECT person, channel, account, chat, thread, part, asked_at,
+                        EXISTS (SELECT 1 FROM deliveries d WHERE d.key = part AND d.state = 'dead')
+                 FROM question_card WHERE question = ?1 ORDER BY ordinal",
+            )?
+            .query_map([row.id.0], |it| {
+                Ok(CardRow {
+                    person: it.get::<_, Option<i64>>(0)?.map(PersonId),
+                    to: Address {
+                        channel: it.get(1)?,
+                        account: it.get(2)?,
+                        chat: it.get(3)?,
+                        thread: it.get(4)?,
+                    },
+                    part: PartKey(it.get(5)?),
+                    asked_at: Timestamp(it.get(6)?),
+                    lost: it.get(7)?,
+                })
+            })?
+            .collect::<rusqlite::Result<_>>()?;
+        Ok(row)
+    }
+}

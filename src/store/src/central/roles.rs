@@ -1,0 +1,301 @@
+//! What people were granted and refused: roles, memberships, denials.
+
+use domain::AgentName;
+use domain::people::{Handle, PersonId, Role, Standing};
+use domain::time::Timestamp;
+use rusqlite::{Connection, Row, params};
+
+use super::people::handles_of;
+use super::{CentralStore, agent_name, agent_name_or_none, list, strange};
+use crate::StoreError;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoleRow {
+    pub person: PersonId,
+    pub name: String,
+    pub role: Role,
+    /// `host`, a person or an agent, as text.
+    pub granted_by: String,
+    pub granted_at: Timestamp,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MemberRow {
+    pub person: PersonId,
+    pub name: String,
+    pub agent: AgentName,
+    pub added_by: String,
+    pub added_at: Timestamp,
+}
+
+/// Somebody who may not talk to an agent; making them a member undoes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DenialRow {
+    pub handle: Handle,
+    pub agent: AgentName,
+    pub name: String,
+    pub denied_by: String,
+    pub denied_at: Timestamp,
+}
+
+/// Somebody who may decide about an agent, with the role that says so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApproverRow {
+    pub person: PersonId,
+    pub name: String,
+    pub role: Role,
+    pub granted_at: Timestamp,
+    pub handles: Vec<Handle>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Revoked {
+    Yes,
+    /// They do not have it.
+    NotHeld,
+    /// The last owner; nothing was changed.
+    LastOwner,
+}
+
+const ROLES: &str = "SELECT r.person, p.name, r.role, r.agent_group, r.granted_by, r.granted_at
+     FROM role r JOIN person p ON p.id = r.person";
+
+impl CentralStore {
+    /// What a known person may do; `None` is somebody unknown.
+    pub fn standing(&self, handle: &Handle) -> Result<Option<(PersonId, Standing)>, StoreError> {
+        let Some(person) = self.person_of(handle)? else { return Ok(None) };
+        Ok(Some((person, self.standing_of(person)?)))
+    }
+
+    pub fn standing_of(&self, person: PersonId) -> Result<Standing, StoreError> {
+        let roles = self.list(
+            "read the roles of a person",
+            "SELECT role, agent_group FROM role WHERE person = ?1 ORDER BY granted_at, rowid",
+            [person.0],
+            |row| role(row, 0),
+        )?;
+        let member_of = self.list(
+            "read the memberships of a person",
+            "SELECT agent_group FROM member WHERE person = ?1 ORDER BY agent_group",
+            [person.0],
+            |row| agent_name(row, 0),
+        )?;
+        Ok(Standing { roles, member_of })
+    }
+
+    /// Every role that anybody has, in the order in which they were granted.
+    pub fn roles(&self) -> Result<Vec<RoleRow>, StoreError> {
+        let sql = format!("{ROLES} ORDER BY r.granted_at, r.rowid");
+        self.list("list the roles", &sql, [], role_row)
+    }
+
+    pub fn has_owner(&self) -> Result<bool, StoreError> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM role WHERE role = 'owner')";
+        Ok(self.one("look for an owner", sql, [], |row| row.get(0))?.unwrap_or(false))
+    }
+
+    /// `false` when they have it already. Fails when there is no such person or agent.
+    pub fn grant(
+        &mut self,
+        person: PersonId,
+        role: &Role,
+        by: &str,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        self.change("grant a role", |tx| grant(tx, person, role, by, now))
+    }
+
+    pub fn revoke(&mut self, person: PersonId, role: &Role) -> Result<Revoked, StoreError> {
+        self.change("revoke a role", |tx| {
+            if is_last(tx, person, role)? {
+                return Ok(Revoked::LastOwner);
+            }
+            let gone = tx.execute(
+                "DELETE FROM role WHERE person = ?1 AND role = ?2 AND agent_group IS ?3",
+                params![person.0, role.as_str(), scope(role)],
+            )?;
+            Ok(if gone == 0 { Revoked::NotHeld } else { Revoked::Yes })
+        })
+    }
+
+    /// Every membership, by agent and person.
+    pub fn members(&self) -> Result<Vec<MemberRow>, StoreError> {
+        self.list(
+            "list the members",
+            "SELECT m.person, p.name, m.agent_group, m.added_by, m.added_at
+             FROM member m JOIN person p ON p.id = m.person
+             ORDER BY m.agent_group, m.person",
+            [],
+            member_row,
+        )
+    }
+
+    /// Lets somebody talk to an agent, and takes back what they were denied. `false` when they were
+    /// a member already.
+    pub fn add_member(
+        &mut self,
+        person: PersonId,
+        agent: &AgentName,
+        by: &str,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        self.change("add a member", |tx| add_member(tx, person, agent, by, now))
+    }
+
+    /// `false` when they are none.
+    pub fn remove_member(&self, person: PersonId, agent: &AgentName) -> Result<bool, StoreError> {
+        let sql = "DELETE FROM member WHERE person = ?1 AND agent_group = ?2";
+        Ok(self.run("remove a member", sql, params![person.0, agent.as_str()])? == 1)
+    }
+
+    /// Remembers that somebody was refused, so that they are not asked about again. They need not
+    /// be anybody known.
+    pub fn deny(
+        &self,
+        handle: &Handle,
+        name: &str,
+        agent: &AgentName,
+        by: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.run(
+            "remember a denial",
+            "INSERT INTO denial (channel, handle, agent_group, name, denied_by, denied_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING",
+            params![handle.channel, handle.id, agent.as_str(), name, by, now.0],
+        )
+        .map(drop)
+    }
+
+    /// `false` when there is none.
+    pub fn undeny(&self, handle: &Handle, agent: &AgentName) -> Result<bool, StoreError> {
+        let sql = "DELETE FROM denial WHERE channel = ?1 AND handle = ?2 AND agent_group = ?3";
+        let key = [&handle.channel, &handle.id, agent.as_str()];
+        Ok(self.run("forget a denial", sql, key)? == 1)
+    }
+
+    pub fn is_denied(&self, handle: &Handle, agent: &AgentName) -> Result<bool, StoreError> {
+        let sql = "SELECT 1 FROM denial WHERE channel = ?1 AND handle = ?2 AND agent_group = ?3";
+        let key = [&handle.channel, &handle.id, agent.as_str()];
+        Ok(self.one("look for a denial", sql, key, |_| Ok(()))?.is_some())
+    }
+
+    pub fn denials(&self) -> Result<Vec<DenialRow>, StoreError> {
+        self.list(
+            "list the denials",
+            "SELECT channel, handle, agent_group, name, denied_by, denied_at FROM denial
+             ORDER BY agent_group, channel, handle",
+            [],
+            denial_row,
+        )
+    }
+
+    /// Everybody who may decide about an agent, or about the whole host for `None`: one row for each
+    /// role that says so, in the order in which they were granted.
+    pub fn approver_candidates(
+        &self,
+        agent: Option<&AgentName>,
+    ) -> Result<Vec<ApproverRow>, StoreError> {
+        let sql = format!(
+            "{ROLES} WHERE r.agent_group IS NULL OR r.agent_group = ?1
+             ORDER BY r.granted_at, r.rowid"
+        );
+        let key = [agent.map(AgentName::as_str)];
+        let rows = self.list("list who may decide", &sql, key, role_row)?;
+        let approver = |row: RoleRow| {
+            Ok(ApproverRow {
+                handles: self.handles_of(row.person)?,
+                person: row.person,
+                name: row.name,
+                role: row.role,
+                granted_at: row.granted_at,
+            })
+        };
+        rows.into_iter().map(approver).collect()
+    }
+}
+
+pub(super) fn grant(
+    conn: &Connection,
+    person: PersonId,
+    role: &Role,
+    by: &str,
+    now: Timestamp,
+) -> rusqlite::Result<bool> {
+    let granted = conn.execute(
+        "INSERT INTO role (person, role, agent_group, granted_by, granted_at)
+         VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING",
+        params![person.0, role.as_str(), scope(role), by, now.0],
+    )?;
+    Ok(granted == 1)
+}
+
+pub(super) fn add_member(
+    conn: &Connection,
+    person: PersonId,
+    agent: &AgentName,
+    by: &str,
+    now: Timestamp,
+) -> rusqlite::Result<bool> {
+    let added = conn.execute(
+        "INSERT INTO member (person, agent_group, added_by, added_at)
+         VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",
+        params![person.0, agent.as_str(), by, now.0],
+    )?;
+    for handle in handles_of(conn, person)? {
+        conn.execute(
+            "DELETE FROM denial WHERE channel = ?1 AND handle = ?2 AND agent_group = ?3",
+            [&handle.channel, &handle.id, agent.as_str()],
+        )?;
+    }
+    Ok(added == 1)
+}
+
+/// Whether it is the ownership of the only owner.
+pub(super) fn is_last(conn: &Connection, person: PersonId, role: &Role) -> rusqlite::Result<bool> {
+    let owners = "SELECT person FROM role WHERE role = 'owner'";
+    let owners: Vec<i64> = list(conn, owners, [], |row| row.get(0))?;
+    Ok(*role == Role::Owner && owners == [person.0])
+}
+
+fn scope(role: &Role) -> Option<&str> {
+    match role {
+        Role::Owner => None,
+        Role::Admin { of } => of.as_ref().map(AgentName::as_str),
+    }
+}
+
+fn role(row: &Row<'_>, from: usize) -> rusqlite::Result<Role> {
+    let word: String = row.get(from)?;
+    Role::parse(&word, agent_name_or_none(row, from + 1)?).map_err(|err| strange(from, err))
+}
+
+fn role_row(row: &Row<'_>) -> rusqlite::Result<RoleRow> {
+    Ok(RoleRow {
+        person: PersonId(row.get(0)?),
+        name: row.get(1)?,
+        role: role(row, 2)?,
+        granted_by: row.get(4)?,
+        granted_at: Timestamp(row.get(5)?),
+    })
+}
+
+fn member_row(row: &Row<'_>) -> rusqlite::Result<MemberRow> {
+    Ok(MemberRow {
+        person: PersonId(row.get(0)?),
+        name: row.get(1)?,
+        agent: agent_name(row, 2)?,
+        added_by: row.get(3)?,
+        added_at: Timestamp(row.get(4)?),
+    })
+}
+
+fn denial_row(row: &Row<'_>) -> rusqlite::Result<DenialRow> {
+    Ok(DenialRow {
+        handle: Handle { channel: row.get(0)?, id: row.get(1)? },
+        agent: agent_name(row, 2)?,
+        name: row.get(3)?,
+        denied_by: row.get(4)?,
+        denied_at: Timestamp(row.get(5)?),
+    })
+}

@@ -1,0 +1,150 @@
+//! Sessions: one conversation with one agent, named by what it shares.
+
+use domain::message::Address;
+use domain::session_key::{ChatId, SessionKey};
+use domain::time::Timestamp;
+use domain::{AgentName, SessionId};
+use rusqlite::{Row, params};
+
+use super::{CentralStore, agent_name};
+use crate::StoreError;
+
+/// One session and what it shares.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionRow {
+    pub id: SessionId,
+    pub agent: AgentName,
+    /// Without a thread. `None` when all chats that are wired so share it.
+    pub chat: Option<Address>,
+    /// `None` when all threads share it, and for what is in no thread.
+    pub thread: Option<String>,
+}
+
+impl SessionRow {
+    /// In words, what has this conversation in common.
+    #[must_use]
+    pub fn shares(&self) -> String {
+        match (&self.chat, &self.thread) {
+            (None, _) => "all chats that share it".to_owned(),
+            (Some(chat), None) => format!("{}:{}", chat.channel, chat.chat),
+            (Some(chat), Some(thread)) => format!("{}:{}/{thread}", chat.channel, chat.chat),
+        }
+    }
+}
+
+const SESSIONS: &str = "SELECT s.id, s.agent_group, m.channel, m.account, m.chat, s.thread
+     FROM session s LEFT JOIN messaging_group m ON m.id = s.messaging_group";
+
+const BY_KEY: &str = "WHERE s.agent_group = ?1 AND coalesce(s.messaging_group, 0) = coalesce(?2, 0)
+       AND coalesce(s.thread, '') = coalesce(?3, '')";
+
+impl CentralStore {
+    /// The session of a key, if there is one already.
+    pub fn session_of(&self, key: &SessionKey) -> Result<Option<SessionRow>, StoreError> {
+        let id = key.chat.map(|it| it.0);
+        let key = params![key.agent.as_str(), id, key.thread];
+        self.one("find a session", &format!("{SESSIONS} {BY_KEY}"), key, session_row)
+    }
+
+    /// The session of a key, made if there is none; unique, so that a race makes one.
+    pub fn session_for(
+        &mut self,
+        key: &SessionKey,
+        now: Timestamp,
+    ) -> Result<SessionRow, StoreError> {
+        const OP: &str = "create a session";
+        if let Some(row) = self.session_of(key)? {
+            return Ok(row);
+        }
+        let chat = key.chat.map(|it| it.0);
+        self.run(
+            OP,
+            "INSERT INTO session (agent_group, messaging_group, thread, created_at)
+             VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",
+            params![key.agent.as_str(), chat, key.thread, now.0],
+        )?;
+        let made = self.session_of(key)?;
+        made.ok_or_else(|| StoreError::query(OP)(rusqlite::Error::QueryReturnedNoRows))
+    }
+
+    pub fn session(&self, id: SessionId) -> Result<Option<SessionRow>, StoreError> {
+        self.one("read a session", &format!("{SESSIONS} WHERE s.id = ?1"), [id.0], session_row)
+    }
+
+    pub fn set_awake(&self, id: SessionId, awake: bool) -> Result<(), StoreError> {
+        let sql = "UPDATE session SET awake = ?2 WHERE id = ?1";
+        self.run("wake a session", sql, params![id.0, awake]).map(drop)
+    }
+
+    /// Sessions that may have something to do. Costs what it finds, not what there is.
+    pub fn awake(&self) -> Result<Vec<SessionRow>, StoreError> {
+        self.session_rows("WHERE s.awake = 1", [])
+    }
+
+    pub fn session_count(&self) -> Result<u64, StoreError> {
+        let count =
+            self.one("count the sessions", "SELECT count(*) FROM session", [], |row| row.get(0))?;
+        Ok(count.unwrap_or(0))
+    }
+
+    pub fn sessions(&self) -> Result<Vec<SessionRow>, StoreError> {
+        self.session_rows("", [])
+    }
+
+    /// The sessions of one chat and of its threads; not those that all chats of an agent share.
+    pub fn sessions_in_chat(&self, chat: ChatId) -> Result<Vec<SessionRow>, StoreError> {
+        self.session_rows("WHERE s.messaging_group = ?1", [chat.0])
+    }
+
+    fn session_rows(
+        &self,
+        filter: &str,
+        params: impl rusqlite::Params,
+    ) -> Result<Vec<SessionRow>, StoreError> {
+        let sql = format!("{SESSIONS} {filter} ORDER BY s.id");
+        self.list("list the sessions", &sql, params, session_row)
+    }
+
+    /// The session of an agent in a chat that is shared by all of its threads, if it exists already.
+    pub fn find_session(
+        &self,
+        chat: &Address,
+        agent: &AgentName,
+    ) -> Result<Option<SessionId>, StoreError> {
+        let Some(key) = self.key_of(chat, agent)? else { return Ok(None) };
+        Ok(self.session_of(&key)?.map(|it| it.id))
+    }
+
+    /// Creates the session of an agent in a known chat; unique, so that a race makes one.
+    pub fn create_session(
+        &mut self,
+        chat: &Address,
+        agent: &AgentName,
+        now: Timestamp,
+    ) -> Result<SessionId, StoreError> {
+        let key = self.key_of(chat, agent)?.ok_or_else(|| {
+            StoreError::query("create a session")(rusqlite::Error::QueryReturnedNoRows)
+        })?;
+        Ok(self.session_for(&key, now)?.id)
+    }
+
+    fn key_of(&self, chat: &Address, agent: &AgentName) -> Result<Option<SessionKey>, StoreError> {
+        let chat = self.chat(chat)?;
+        let agent = agent.clone();
+        Ok(chat.map(|it| SessionKey { agent, chat: Some(it.id), thread: None }))
+    }
+}
+
+fn session_row(row: &Row<'_>) -> rusqlite::Result<SessionRow> {
+    let channel: Option<String> = row.get(2)?;
+    let chat = match channel {
+        Some(_) => Some(super::address(row, 2)?),
+        None => None,
+    };
+    Ok(SessionRow {
+        id: SessionId(row.get(0)?),
+        agent: agent_name(row, 1)?,
+        chat,
+        thread: row.get(5)?,
+    })
+}

@@ -1,0 +1,139 @@
+//! Chats: what platforms say, what was decided, and moving.
+
+use domain::admission::Policy;
+
+use super::*;
+
+#[test]
+fn a_chat_is_made_once_and_follows_what_its_platform_says() {
+    let (_dir, mut store) = store();
+    let here = at("telegram", "-5");
+    let first = store.ensure_chat(&here, &group("Family"), None, NOW).unwrap();
+    assert_eq!((&*first.title, first.is_group, first.policy), ("Family", true, Policy::Ask));
+    assert!(first.is_current(&group("Family"), None));
+    assert!(first.is_current(&group(""), Some("1")), "a group has no peer");
+    assert!(!first.is_current(&group("Friends"), None));
+
+    let unnamed = store.ensure_chat(&here, &group(""), None, NOW).unwrap();
+    assert_eq!(unnamed, first, "no title is no news");
+    let named = store.ensure_chat(&here, &group("Friends"), None, NOW).unwrap();
+    assert_eq!((named.id, &*named.title), (first.id, "Friends"));
+    let in_thread = Address { thread: Some("3".into()), ..here.clone() };
+    assert_eq!(store.chat(&in_thread).unwrap().as_ref(), Some(&named));
+    assert_eq!(store.chats().unwrap(), [named]);
+}
+
+#[test]
+fn the_direct_chat_of_a_person_is_found_on_any_or_one_account() {
+    let (_dir, mut store) = store();
+    let direct = ChatInfo::default();
+    let one = store.ensure_chat(&at("telegram", "7"), &direct, Some("7"), NOW).unwrap();
+    let other = Address { account: "second".into(), ..at("telegram", "7") };
+    let other = store.ensure_chat(&other, &direct, Some("7"), NOW).unwrap();
+    store.ensure_chat(&at("telegram", "-1"), &group("G"), Some("7"), NOW).unwrap();
+
+    let find = |account| store.direct_chat("telegram", account, "7").unwrap();
+    assert_eq!(find(None), Some(one.clone()));
+    assert_eq!(find(Some("second")), Some(other));
+    assert_eq!(find(Some("third")), None);
+    assert_eq!(store.direct_chat("discord", None, "7").unwrap(), None);
+
+    // A platform that says nothing of the peer takes nothing back.
+    let again = store.ensure_chat(&at("telegram", "7"), &direct, None, NOW).unwrap();
+    assert_eq!(again, one);
+}
+
+#[test]
+fn a_decision_about_a_chat_holds_until_it_is_taken_back() {
+    let (_dir, mut store) = store_with(&["andy"]);
+    let id = store.ensure_chat(&chat("a"), &ChatInfo::default(), None, NOW).unwrap().id;
+    assert!(store.set_policy(id, Policy::Strict).unwrap());
+    assert!(store.deny_chat(id, Timestamp(5)).unwrap());
+    assert!(store.deny_chat(id, Timestamp(6)).unwrap());
+    let row = store.chat_by_id(id).unwrap().unwrap();
+    assert_eq!((row.policy, row.denied_at), (Policy::Strict, Some(Timestamp(5))));
+    assert!(store.undeny_chat(id).unwrap());
+    assert_eq!(store.chat_by_id(id).unwrap().unwrap().denied_at, None);
+
+    store.deny_chat(id, NOW).unwrap();
+    store.set_wiring(&Wiring::usual(id, agent("andy"), false), NOW).unwrap();
+    assert_eq!(store.chat_by_id(id).unwrap().unwrap().denied_at, None, "wiring takes it back");
+    let nobody = ChatId(99);
+    assert!(!store.set_policy(nobody, Policy::Ask).unwrap());
+    assert!(!store.deny_chat(nobody, NOW).unwrap() && !store.undeny_chat(nobody).unwrap());
+}
+
+#[test]
+fn a_moved_chat_goes_on_under_its_new_id() {
+    let (_dir, mut store) = store_with(&["andy"]);
+    let (old, new) = (at("telegram", "-5"), at("telegram", "-100"));
+    store.ensure_chat(&old, &group("G"), None, NOW).unwrap();
+    store.wire(&old, &agent("andy"), NOW).unwrap();
+    let session = store.create_session(&old, &agent("andy"), NOW).unwrap();
+    let id = store.chat(&old).unwrap().unwrap().id;
+    waiting_part(&store, &old);
+
+    assert_eq!(store.move_chat(&old, &new).unwrap(), Moved::Renamed(id));
+    assert_eq!(store.chat(&old).unwrap(), None);
+    assert_eq!(store.wired(&new).unwrap(), [agent("andy")]);
+    assert_eq!(store.find_session(&new, &agent("andy")).unwrap(), Some(session));
+    assert_eq!(part_goes_to(&store), "-100");
+    assert_eq!(store.move_chat(&old, &new).unwrap(), Moved::Unknown, "told again");
+    assert_eq!(store.move_chat(&new, &new).unwrap(), Moved::Renamed(id));
+}
+
+#[test]
+fn a_chat_that_moves_to_a_known_one_brings_along_what_that_has_not() {
+    let (_dir, mut store) = store_with(&["andy", "ben"]);
+    let (old, new) = (at("telegram", "-5"), at("telegram", "-100"));
+    for (address, names) in [(&old, &["andy", "ben"][..]), (&new, &["ben"][..])] {
+        store.ensure_chat(address, &group("G"), None, NOW).unwrap();
+        for name in names {
+            store.wire(address, &agent(name), NOW).unwrap();
+            store.create_session(address, &agent(name), NOW).unwrap();
+        }
+    }
+    let (from, to) = (store.chat(&old).unwrap().unwrap(), store.chat(&new).unwrap().unwrap());
+    store.touch_engaged(from.id, &agent("andy"), None, NOW).unwrap();
+    store.set_policy(from.id, Policy::Strict).unwrap();
+    let andys = store.find_session(&old, &agent("andy")).unwrap();
+    let bens = store.find_session(&new, &agent("ben")).unwrap();
+
+    assert_eq!(store.move_chat(&old, &new).unwrap(), Moved::Merged(to.id));
+    assert_eq!(store.wired(&new).unwrap(), [agent("andy"), agent("ben")]);
+    assert_eq!(store.wired(&old).unwrap(), []);
+    assert_eq!(store.find_session(&new, &agent("andy")).unwrap(), andys);
+    assert_eq!(store.find_session(&new, &agent("ben")).unwrap(), bens);
+    assert_eq!(store.session_count().unwrap(), 3, "nothing is lost");
+    assert_eq!(store.chat_by_id(to.id).unwrap().unwrap().policy, Policy::Strict);
+    assert!(store.destinations().unwrap().iter().all(|it| it.chat == to.id));
+}
+
+#[test]
+fn a_chat_that_moves_to_one_just_heard_of_leaves_nothing_behind() {
+    let (_dir, mut store) = store_with(&["andy"]);
+    let (old, new) = (at("telegram", "-5"), at("telegram", "-100"));
+    store.ensure_chat(&old, &group("G"), None, NOW).unwrap();
+    store.wire(&old, &agent("andy"), NOW).unwrap();
+    let to = store.ensure_chat(&new, &group(""), None, NOW).unwrap().id;
+    assert_eq!(store.move_chat(&old, &new).unwrap(), Moved::Merged(to));
+    let chats = store.chats().unwrap();
+    assert_eq!(chats.len(), 1);
+    assert_eq!((&*chats[0].title, &chats[0].address), ("G", &new));
+    assert_eq!(store.wired(&new).unwrap(), [agent("andy")]);
+}
+
+fn waiting_part(store: &CentralStore, to: &Address) {
+    store
+        .conn
+        .execute(
+            "INSERT INTO deliveries (key, channel, account, chat, kind, text, state, changed_at)
+             VALUES ('k', ?1, ?2, ?3, 'notice', 'hello', 'ready', 1)",
+            [&to.channel, &to.account, &to.chat],
+        )
+        .unwrap();
+}
+
+fn part_goes_to(store: &CentralStore) -> String {
+    store.conn.query_row("SELECT chat FROM deliveries", [], |row| row.get(0)).unwrap()
+}

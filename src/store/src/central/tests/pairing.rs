@@ -1,0 +1,98 @@
+//! Codes: opened, used once, closed.
+
+use std::time::Duration;
+
+use domain::people::Role;
+
+use super::*;
+
+const TTL: Duration = Duration::from_secs(600);
+
+fn code(text: &str, role: Option<PairingRole>, agent_name: Option<&str>) -> NewPairing {
+    NewPairing {
+        code: text.into(),
+        role,
+        agent: agent_name.map(agent),
+        wires: true,
+        expires_at: NOW + TTL,
+    }
+}
+
+fn by(id: &str, chat: &str, info: ChatInfo) -> PairingUse {
+    PairingUse { handle: telegram(id), name: "Ann".into(), from: at("telegram", chat), chat: info }
+}
+
+#[test]
+fn a_code_makes_an_owner_and_connects_the_chat_once() {
+    let (_dir, mut store) = store_with(&["andy"]);
+    let new = code("123456", Some(PairingRole::Owner), Some("andy"));
+    let id = store.open_pairing(&new, NOW).unwrap().unwrap();
+    assert_eq!(store.open_pairing(&new, NOW).unwrap(), None, "it is open already");
+    assert_eq!(store.open_pairings(NOW).unwrap()[0].pairing, new);
+
+    let paired = store.use_pairing(id, &by("1", "1", ChatInfo::default()), NOW).unwrap().unwrap();
+    assert_eq!((paired.role, paired.wired), (Some(PairingRole::Owner), true));
+    assert_eq!(store.standing(&telegram("1")).unwrap().unwrap().1.roles, [Role::Owner]);
+    let wired = store.wirings_of(paired.chat.id).unwrap();
+    assert_eq!(wired[0].wiring, Wiring::usual(paired.chat.id, agent("andy"), false));
+    let direct = store.direct_chat("telegram", None, "1").unwrap();
+    assert_eq!(direct.map(|it| it.id), Some(paired.chat.id));
+
+    let again = store.use_pairing(id, &by("2", "2", ChatInfo::default()), NOW).unwrap();
+    assert_eq!(again, None, "used up");
+    assert_eq!(store.person_of(&telegram("2")).unwrap(), None);
+    let row = store.pairing(id).unwrap().unwrap();
+    assert_eq!((row.used_by, row.used_in), (Some(telegram("1")), Some(paired.chat.id)));
+    assert_eq!(store.open_pairings(NOW).unwrap(), []);
+}
+
+#[test]
+fn a_code_in_a_group_admits_its_sender_and_leaves_a_wiring_as_it_is() {
+    let (_dir, mut store) = store_with(&["andy"]);
+    store.deny(&telegram("1"), "Ann", &agent("andy"), "host", NOW).unwrap();
+    let new = code("1", Some(PairingRole::Member), Some("andy"));
+    let id = store.open_pairing(&new, NOW).unwrap().unwrap();
+    let paired = store.use_pairing(id, &by("1", "-9", group("G")), NOW).unwrap().unwrap();
+    assert_eq!(store.standing(&telegram("1")).unwrap().unwrap().1.member_of, [agent("andy")]);
+    assert!(!store.is_denied(&telegram("1"), &agent("andy")).unwrap());
+    let usual = Wiring::usual(paired.chat.id, agent("andy"), true);
+    assert_eq!(store.wirings_of(paired.chat.id).unwrap()[0].wiring, usual);
+    assert_eq!(paired.chat.peer, None);
+
+    let mine = Wiring { priority: 3, ..usual };
+    store.set_wiring(&mine, NOW).unwrap();
+    let id = store.open_pairing(&code("2", None, Some("andy")), NOW).unwrap().unwrap();
+    let paired = store.use_pairing(id, &by("1", "-9", group("G")), NOW).unwrap().unwrap();
+    assert_eq!((paired.role, paired.wired), (None, false));
+    assert_eq!(store.wirings_of(paired.chat.id).unwrap()[0].wiring, mine);
+}
+
+#[test]
+fn a_code_is_good_for_its_time_only() {
+    let (_dir, mut store) = store();
+    let id = store.open_pairing(&code("1", Some(PairingRole::Owner), None), NOW).unwrap().unwrap();
+    let sender = by("1", "1", ChatInfo::default());
+    assert_eq!(store.use_pairing(id, &sender, NOW + TTL).unwrap(), None);
+    let before = Timestamp(NOW.0 - 1);
+    assert_eq!(store.use_pairing(id, &sender, before).unwrap(), None, "the clock stepped back");
+    assert_eq!(store.open_pairings(NOW + TTL).unwrap(), []);
+    assert!(!store.has_owner().unwrap());
+    // A code that is over does not keep its digits.
+    let again = NewPairing { expires_at: NOW + TTL * 2, ..code("1", None, None) };
+    assert!(store.open_pairing(&again, NOW + TTL).unwrap().is_some());
+}
+
+#[test]
+fn guessing_closes_what_is_open() {
+    let (_dir, mut store) = store();
+    let one = store.open_pairing(&code("1", None, None), NOW).unwrap().unwrap();
+    assert_eq!(store.count_wrong(3, NOW).unwrap(), 0);
+    let two = store.open_pairing(&code("2", None, None), NOW).unwrap().unwrap();
+    assert_eq!(store.count_wrong(3, NOW).unwrap(), 0);
+    assert_eq!(store.count_wrong(3, NOW).unwrap(), 1);
+    let open = |store: &CentralStore| store.open_pairings(NOW).unwrap().len();
+    assert_eq!(open(&store), 1);
+    assert_eq!(store.pairing(one).unwrap().unwrap().closed_at, Some(NOW));
+    assert_eq!(store.close_pairings(Some(two), NOW).unwrap(), 1);
+    assert_eq!(store.close_pairings(None, NOW).unwrap(), 0);
+}

@@ -1,0 +1,214 @@
+//! Wirings: which agents a chat reaches, when, and in which conversation.
+
+use domain::AgentName;
+use domain::admission::{Ignored, Scope};
+use domain::engage::{Engage, trigger_of};
+use domain::message::{Address, ChatInfo};
+use domain::session_key::{ChatId, SessionMode};
+use domain::time::Timestamp;
+use rusqlite::{Connection, Row, params};
+
+use super::{CentralStore, agent_name, destinations, word};
+use crate::StoreError;
+
+/// A chat reaches an agent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wiring {
+    pub chat: ChatId,
+    pub agent: AgentName,
+    pub engage: Engage,
+    pub scope: Scope,
+    pub ignored: Ignored,
+    pub session_mode: SessionMode,
+    /// The higher one is asked first.
+    pub priority: i64,
+}
+
+impl Wiring {
+    /// What is sensible where nobody said otherwise: everything in a chat with one person; in a
+    /// group what mentions the agent, from people that it knows, and the rest for background.
+    #[must_use]
+    pub fn usual(chat: ChatId, agent: AgentName, is_group: bool) -> Self {
+        let (engage, scope, ignored) = if is_group {
+            (Engage::Mention, Scope::Known, Ignored::Accumulate)
+        } else {
+            (Engage::Pattern(".".into()), Scope::All, Ignored::Drop)
+        };
+        let session_mode = SessionMode::Shared;
+        Self { chat, agent, engage, scope, ignored, session_mode, priority: 0 }
+    }
+}
+
+/// A wiring, with what its agent answers to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wired {
+    pub wiring: Wiring,
+    pub trigger: String,
+}
+
+/// Who gave an agent a name for a chat that it is wired to.
+const BY_WIRING: &str = "wire";
+
+const WIRINGS: &str = "SELECT w.messaging_group, w.agent_group, w.engage, w.pattern, w.scope,
+            w.ignored, w.session_mode, w.priority, a.trigger
+     FROM wiring w JOIN agent_group a ON a.name = w.agent_group AND a.removed_at IS NULL";
+
+impl CentralStore {
+    /// The agents that a chat reaches, the highest priority first, then by name.
+    pub fn wirings_of(&self, chat: ChatId) -> Result<Vec<Wired>, StoreError> {
+        let sql = format!(
+            "{WIRINGS} WHERE w.messaging_group = ?1 ORDER BY w.priority DESC, w.agent_group"
+        );
+        self.list("read the wirings of a chat", &sql, [chat.0], wired_row)
+    }
+
+    /// Every wiring of agents that are there, by chat, as [`Self::wirings_of`] orders them.
+    pub fn wirings(&self) -> Result<Vec<Wired>, StoreError> {
+        let sql = format!("{WIRINGS} ORDER BY w.messaging_group, w.priority DESC, w.agent_group");
+        self.list("list the wirings", &sql, [], wired_row)
+    }
+
+    /// Wires a chat to an agent, or changes how. A chat that was to be left alone no longer is, and
+    /// the agent gets a name for it to write to. Fails when chat or agent is not there.
+    pub fn set_wiring(&mut self, wiring: &Wiring, now: Timestamp) -> Result<(), StoreError> {
+        self.change("wire a chat", |tx| set(tx, wiring, now))
+    }
+
+    /// `false` when they were not wired. Sessions, and what they hold, stay.
+    pub fn unwire(&mut self, chat: ChatId, agent: &AgentName) -> Result<bool, StoreError> {
+        self.change("unwire a chat", |tx| {
+            tx.execute(
+                "DELETE FROM destination
+                 WHERE messaging_group = ?1 AND agent_group = ?2 AND granted_by = ?3",
+                params![chat.0, agent.as_str(), BY_WIRING],
+            )?;
+            let sql = "DELETE FROM wiring WHERE messaging_group = ?1 AND agent_group = ?2";
+            Ok(tx.execute(sql, params![chat.0, agent.as_str()])? == 1)
+        })
+    }
+
+    /// Remembers that an agent was engaged here. Nothing happens when the wiring is gone.
+    pub fn touch_engaged(
+        &self,
+        chat: ChatId,
+        agent: &AgentName,
+        thread: Option<&str>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.run(
+            "remember an engagement",
+            "INSERT INTO engaged (messaging_group, agent_group, thread, last_at)
+             SELECT messaging_group, agent_group, ?3, ?4 FROM wiring
+             WHERE messaging_group = ?1 AND agent_group = ?2
+             ON CONFLICT DO UPDATE SET last_at = excluded.last_at",
+            params![chat.0, agent.as_str(), thread.unwrap_or_default(), now.0],
+        )
+        .map(drop)
+    }
+
+    /// When an agent was last engaged in a chat, or in a thread of it.
+    pub fn engaged_at(
+        &self,
+        chat: ChatId,
+        agent: &AgentName,
+        thread: Option<&str>,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        self.one(
+            "read an engagement",
+            "SELECT last_at FROM engaged
+             WHERE messaging_group = ?1 AND agent_group = ?2 AND thread = ?3",
+            params![chat.0, agent.as_str(), thread.unwrap_or_default()],
+            |row| row.get(0).map(Timestamp),
+        )
+    }
+
+    /// The agents that a chat is wired to, by name.
+    pub fn wired(&self, chat: &Address) -> Result<Vec<AgentName>, StoreError> {
+        self.list(
+            "read the wirings of a chat",
+            "SELECT w.agent_group FROM wiring w
+             JOIN messaging_group m ON m.id = w.messaging_group
+             JOIN agent_group a ON a.name = w.agent_group AND a.removed_at IS NULL
+             WHERE m.channel = ?1 AND m.account = ?2 AND m.chat = ?3
+             ORDER BY w.agent_group",
+            [&chat.channel, &chat.account, &chat.chat],
+            |row| agent_name(row, 0),
+        )
+    }
+
+    /// Wires a direct chat to an agent in the usual way; doing it again changes nothing.
+    pub fn wire(
+        &mut self,
+        chat: &Address,
+        agent: &AgentName,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.change("wire a chat", |tx| {
+            let chat = match super::chats::find(tx, chat)? {
+                Some(row) => row,
+                None => super::chats::ensure(tx, chat, &ChatInfo::default(), None, now)?,
+            };
+            wire_usually(tx, chat.id, agent, chat.is_group, now).map(drop)
+        })
+    }
+}
+
+/// Wires a chat in the usual way unless it is wired to that agent. Tells whether it was not.
+pub(super) fn wire_usually(
+    conn: &Connection,
+    chat: ChatId,
+    agent: &AgentName,
+    is_group: bool,
+    now: Timestamp,
+) -> rusqlite::Result<bool> {
+    let sql = "SELECT 1 FROM wiring WHERE messaging_group = ?1 AND agent_group = ?2";
+    let key = params![chat.0, agent.as_str()];
+    if super::one(conn, sql, key, |_| Ok(()))?.is_some() {
+        return Ok(false);
+    }
+    set(conn, &Wiring::usual(chat, agent.clone(), is_group), now)?;
+    Ok(true)
+}
+
+pub(super) fn set(conn: &Connection, wiring: &Wiring, now: Timestamp) -> rusqlite::Result<()> {
+    conn.execute(
+        "INSERT INTO wiring (messaging_group, agent_group, created_at, engage, pattern, scope,
+                             ignored, session_mode, priority)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+         ON CONFLICT DO UPDATE SET engage = excluded.engage, pattern = excluded.pattern,
+             scope = excluded.scope, ignored = excluded.ignored,
+             session_mode = excluded.session_mode, priority = excluded.priority",
+        params![
+            wiring.chat.0,
+            wiring.agent.as_str(),
+            now.0,
+            wiring.engage.as_str(),
+            wiring.engage.pattern().unwrap_or("."),
+            wiring.scope.as_str(),
+            wiring.ignored.as_str(),
+            wiring.session_mode.as_str(),
+            wiring.priority
+        ],
+    )?;
+    let undeny = "UPDATE messaging_group SET denied_at = NULL WHERE id = ?1";
+    conn.execute(undeny, [wiring.chat.0])?;
+    destinations::grant_named(conn, &wiring.agent, wiring.chat, BY_WIRING, now).map(drop)
+}
+
+fn wired_row(row: &Row<'_>) -> rusqlite::Result<Wired> {
+    let agent = agent_name(row, 1)?;
+    let pattern: String = row.get(3)?;
+    let trigger: Option<String> = row.get(8)?;
+    Ok(Wired {
+        trigger: trigger_of(&agent, trigger.as_deref()),
+        wiring: Wiring {
+            chat: ChatId(row.get(0)?),
+            engage: word(row, 2, |it| Engage::parse(it, Some(&pattern)))?,
+            scope: word(row, 4, Scope::parse)?,
+            ignored: word(row, 5, Ignored::parse)?,
+            session_mode: word(row, 6, SessionMode::parse)?,
+            priority: row.get(7)?,
+            agent,
+        },
+    })
+}

@@ -1,0 +1,282 @@
+//! Takes over what the runner wrote: replies become parts, requests are kept, claims become
+//! outcomes, all in one commit.
+//!
+//! The agent could have written anything, so the runner's word decides neither where something goes
+//! nor whether it may: an answer goes where its message came from, another chat only by a name that
+//! was granted.
+
+use std::collections::BTreeMap;
+
+use domain::delivery::PartKey;
+use domain::message::{Address, Claim, Form, Outbound, Outcome};
+use domain::outgoing::{Card, FileOut, Manners};
+use domain::split::split_text;
+use domain::time::Timestamp;
+use domain::{MessageSeq, OutSeq};
+use rusqlite::{OptionalExtension, Transaction, params};
+
+use super::parts::{self, Cause};
+use super::{InboundStore, requests};
+use crate::StoreError;
+use crate::outbound::News;
+use crate::outbox::{Draft, NewPart, PartKind, Target};
+
+/// What was taken over in one commit.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Absorbed {
+    /// Messages that reached their end.
+    pub ended: Vec<(MessageSeq, Outcome)>,
+}
+
+/// What taking over needs to know from outside of the session.
+#[derive(Clone, Debug, Default)]
+pub struct Surroundings {
+    /// Per channel.
+    pub manners: BTreeMap<String, Manners>,
+    /// Chats that the agent may write to, by name.
+    pub destinations: BTreeMap<String, Address>,
+}
+
+impl Surroundings {
+    fn manners(&self, to: &Address) -> Manners {
+        self.manners.get(&to.channel).copied().unwrap_or_default()
+    }
+}
+
+/// A file of a message, copied to where only the host writes, or why it cannot be sent.
+pub(crate) type Copied = Result<FileOut, String>;
+
+impl InboundStore {
+    /// See [`crate::SessionStore::absorb`]. `files` holds a copy for each message that is one.
+    pub(crate) fn absorb(
+        &mut self,
+        news: &News,
+        files: &BTreeMap<OutSeq, Copied>,
+        around: &Surroundings,
+        now: Timestamp,
+    ) -> Result<Absorbed, StoreError> {
+        self.commit("a reply", |tx| {
+            for (message, kind) in &news.messages {
+                let (kind, finished) = (*kind, &news.finished[..]);
+                Taking { tx, around, now, message, kind, finished }.take(files)?;
+                let sql = "UPDATE taken_over SET out_seq = ?1 WHERE out_seq < ?1";
+                tx.prepare_cached(sql)?.execute([message.seq.0])?;
+            }
+            let mut absorbed = Absorbed::default();
+            for claim in &news.finished {
+                absorbed.ended.extend(end(tx, claim, now)?);
+            }
+            Ok(absorbed)
+        })
+    }
+
+    /// The last message of the runner that was taken over; 0 when there is none.
+    pub(crate) fn last_out_seq(&self) -> Result<OutSeq, StoreError> {
+        self.conn
+            .prepare_cached("SELECT out_seq FROM taken_over")
+            .and_then(|mut it| it.query_row([], |row| row.get(0).map(OutSeq)))
+            .map_err(StoreError::query("read the last reply"))
+    }
+}
+
+/// One message on its way into the outbox.
+struct Taking<'a> {
+    tx: &'a Transaction<'a>,
+    around: &'a Surroundings,
+    now: Timestamp,
+    message: &'a Outbound,
+    kind: PartKind,
+    /// Claims that ended with what is taken over.
+    finished: &'a [Claim],
+}
+
+impl Taking<'_> {
+    fn take(&self, files: &BTreeMap<OutSeq, Copied>) -> rusqlite::Result<()> {
+        let message = self.message;
+        let Some(cause) = parts::cause(self.tx, message.in_reply_to)? else {
+            tracing::warn!(seq = message.seq.0, "the agent wrote to nobody; dropped");
+            return Ok(());
+        };
+        if cause.is_declined {
+            tracing::info!(seq = message.seq.0, "what was stopped says no more; dropped");
+            return Ok(());
+        }
+        match &message.form {
+            Form::Question { .. } | Form::Admin => {
+                requests::insert(self.tx, message, cause.seq, self.now)
+            }
+            Form::Text => self.text(&cause, &message.text),
+            Form::File(_) => self.file(&cause, files.get(&message.seq)),
+            Form::Edit(number) => self.edit(&cause, *number),
+            Form::Reaction(number) => self.reaction(&cause, *number),
+        }
+    }
+
+    /// Where it goes; what is said to a name that was not granted goes nowhere, and the chat that it
+    /// came from is told.
+    fn address(&self, cause: &Cause) -> Result<(Address, String), String> {
+        match &self.message.destination {
+            None => Ok((cause.from.clone(), cause.platform_id.clone())),
+            Some(name) => match self.around.destinations.get(name) {
+                Some(to) => Ok((to.clone(), String::new())),
+                None => Err(format!(
+                    "(I wanted to write to \"{}\", which I am not allowed to.)",
+                    name.chars().filter(|it| !it.is_control()).take(64).collect::<String>()
+                )),
+            },
+        }
+    }
+
+    fn text(&self, cause: &Cause, text: &str) -> rusqlite::Result<()> {
+        let (to, reply_to, text) = match self.address(cause) {
+            Ok((to, reply_to)) => (to, reply_to, text.to_owned()),
+            Err(why) => (cause.from.clone(), cause.platform_id.clone(), why),
+        };
+        let texts = split_text(&text, self.around.manners(&to).text);
+        let last = texts.len() - 1;
+        let status = self.status_line(cause)?;
+        for (index, text) in texts.into_iter().enumerate() {
+            // Only the last part says that the message is complete.
+            let kind = if index == last { self.kind } else { PartKind::Interim };
+            let content = match &status {
+                Some(line) if index == 0 => {
+                    Draft::Edit(Target::Part(line.clone()), Card { text, buttons: vec![] })
+                }
+                _ => Draft::Text(text),
+            };
+            self.add(index, &to, &reply_to, kind, content, cause)?;
+        }
+        Ok(())
+    }
+
+    /// The line that says that work goes on, which the answer to it replaces.
+    fn status_line(&self, cause: &Cause) -> rusqlite::Result<Option<PartKey>> {
+        if self.kind == PartKind::Interim || self.message.destination.is_some() {
+            return Ok(None);
+        }
+        let covered = self.finished.iter().filter(|it| it.reply == Some(self.message.seq));
+        let mut messages: Vec<MessageSeq> = covered.map(|it| it.message).collect();
+        messages.push(cause.seq);
+        parts::replaceable(self.tx, &messages)
+    }
+
+    fn file(&self, cause: &Cause, copied: Option<&Copied>) -> rusqlite::Result<()> {
+        let limit = self.address(cause).map_or(0, |it| self.around.manners(&it.0).file_bytes_max);
+        let copied = match copied {
+            Some(Ok(file)) => Ok(file),
+            Some(Err(why)) => Err(why.clone()),
+            None => Err("it is not there".to_owned()),
+        };
+        let fits = copied.and_then(|file| {
+            let bytes = std::fs::metadata(&file.path).map_or(u64::MAX, |it| it.len());
+            if limit == 0 {
+                Err("this chat takes no files".to_owned())
+            } else if limit < bytes {
+                Err(format!("it is larger than the {} MiB that this chat takes", limit >> 20))
+            } else {
+                Ok(file)
+            }
+        });
+        let (file, (to, reply_to)) = match (fits, self.address(cause)) {
+            (Ok(file), Ok(to)) => (file, to),
+            (_, Err(why)) => return self.text(cause, &why),
+            (Err(why), Ok(_)) => {
+                let caption = &self.message.text;
+                return self.text(cause, &format!("{caption}\n(A file could not be sent: {why}.)"));
+            }
+        };
+        let content = Draft::File(FileOut { caption: self.message.text.clone(), ..file.clone() });
+        self.add(0, &to, &reply_to, self.kind, content, cause)
+    }
+
+    /// A new text for an own message; where messages cannot be changed, it follows as another one.
+    fn edit(&self, cause: &Cause, number: i64) -> rusqlite::Result<()> {
+        let key = PartKey(format!("o{number}.0"));
+        let Some(to) = self.sent_to(&key)? else {
+            return self.text(cause, &self.message.text);
+        };
+        let manners = self.around.manners(&to);
+        for (index, text) in split_text(&self.message.text, manners.text).into_iter().enumerate() {
+            let content = if index == 0 && manners.edits {
+                Draft::Edit(Target::Part(key.clone()), Card { text, buttons: vec![] })
+            } else {
+                Draft::Text(text)
+            };
+            self.add(index, &to, "", self.kind, content, cause)?;
+        }
+        Ok(())
+    }
+
+    fn reaction(&self, cause: &Cause, number: i64) -> rusqlite::Result<()> {
+        let found = if number % 2 == 0 {
+            let named = parts::cause(self.tx, MessageSeq(number))?;
+            let exact = named.filter(|it| it.seq == MessageSeq(number));
+            exact.map(|it| (it.from, Target::Platform(it.platform_id)))
+        } else {
+            let key = PartKey(format!("o{number}.0"));
+            self.sent_to(&key)?.map(|to| (to, Target::Part(key)))
+        };
+        let Some((to, target)) = found.filter(|it| self.around.manners(&it.0).reactions) else {
+            tracing::info!(seq = self.message.seq.0, "no reaction can be put there; dropped");
+            return Ok(());
+        };
+        let content = Draft::Reaction(target, self.message.text.clone());
+        self.add(0, &to, "", PartKind::Interim, content, cause)
+    }
+
+    fn sent_to(&self, key: &PartKey) -> rusqlite::Result<Option<Address>> {
+        self.tx
+            .prepare_cached("SELECT channel, account, chat, thread FROM deliveries WHERE key = ?1")?
+            .query_row([&key.0], |row| {
+                Ok(Address {
+                    channel: row.get(0)?,
+                    account: row.get(1)?,
+                    chat: row.get(2)?,
+                    thread: row.get(3)?,
+                })
+            })
+            .optional()
+    }
+
+    fn add(
+        &self,
+        index: usize,
+        to: &Address,
+        reply_to: &str,
+        kind: PartKind,
+        content: Draft,
+        cause: &Cause,
+    ) -> rusqlite::Result<()> {
+        let key = PartKey(format!("o{}.{index}", self.message.seq));
+        let part = NewPart { key, to: to.clone(), reply_to: reply_to.to_owned(), kind, content };
+        parts::add(self.tx, &part, self.message.seq, cause.seq, self.now)
+    }
+}
+
+fn end(
+    tx: &Transaction<'_>,
+    claim: &Claim,
+    now: Timestamp,
+) -> rusqlite::Result<Option<(MessageSeq, Outcome)>> {
+    let Some((outcome, reason)) = &claim.outcome else {
+        return Ok(None);
+    };
+    let changed = tx
+        .prepare_cached(
+            "UPDATE messages_in SET outcome = ?2, reason = ?3, ended_at = ?4, reply = ?5
+             WHERE seq = ?1 AND outcome IS NULL",
+        )?
+        .execute(params![
+            claim.message.0,
+            outcome.as_str(),
+            reason,
+            now.0,
+            claim.reply.map(|it| it.0)
+        ])?;
+    if changed == 0 {
+        return Ok(None);
+    }
+    tx.prepare_cached("UPDATE launches SET answered = answered + 1 WHERE incarnation = ?1")?
+        .execute([claim.incarnation.0])?;
+    Ok(Some((claim.message, *outcome)))
+}

@@ -1,0 +1,250 @@
+//! The outbox of a session, and what the host itself says about a message.
+
+use std::time::Duration;
+
+use domain::delivery::{PartKey, PartView, Verdict};
+use domain::message::Address;
+use domain::outgoing::Card;
+use domain::time::Timestamp;
+use domain::{MessageSeq, OutSeq};
+use rusqlite::{OptionalExtension, Row, Transaction};
+
+use super::InboundStore;
+use crate::StoreError;
+use crate::outbox::{self, ClaimedPart, Draft, NewPart, Origin, PartKind, Target};
+
+/// A message that leads to something: where its answers go and how it stands.
+pub(super) struct Cause {
+    pub(super) seq: MessageSeq,
+    pub(super) from: Address,
+    pub(super) platform_id: String,
+    /// Somebody stopped the work on it.
+    pub(super) is_declined: bool,
+}
+
+/// The message that the runner names, or the last one before it: the runner's word decides nothing
+/// about where an answer goes.
+pub(super) fn cause(tx: &Transaction<'_>, named: MessageSeq) -> rusqlite::Result<Option<Cause>> {
+    tx.prepare_cached(
+        "SELECT seq, channel, account, chat, thread, platform_id, outcome = 'declined'
+         FROM messages_in WHERE seq <= ?1 AND kind <> 'context' ORDER BY seq DESC LIMIT 1",
+    )?
+    .query_row([named.0], read_cause)
+    .optional()
+}
+
+fn read_cause(row: &Row<'_>) -> rusqlite::Result<Cause> {
+    Ok(Cause {
+        seq: MessageSeq(row.get(0)?),
+        from: Address {
+            channel: row.get(1)?,
+            account: row.get(2)?,
+            chat: row.get(3)?,
+            thread: row.get(4)?,
+        },
+        platform_id: row.get(5)?,
+        is_declined: row.get::<_, Option<bool>>(6)?.unwrap_or(false),
+    })
+}
+
+/// Adds a part that a message of the agent led to.
+pub(super) fn add(
+    tx: &Transaction<'_>,
+    part: &NewPart,
+    out_seq: OutSeq,
+    cause: MessageSeq,
+    now: Timestamp,
+) -> rusqlite::Result<()> {
+    let origin = Origin { out_seq: Some(out_seq), cause };
+    outbox::add(tx, part, Some(origin), now).map(drop)
+}
+
+/// Adds what the host has to say about a message; each `why` once.
+pub(super) fn add_notice(
+    tx: &Transaction<'_>,
+    why: &str,
+    about: MessageSeq,
+    kind: PartKind,
+    text: &str,
+    now: Timestamp,
+) -> rusqlite::Result<()> {
+    let Some(cause) = cause(tx, about)? else {
+        return Ok(());
+    };
+    let text = text.to_owned();
+    let line = if kind == PartKind::Interim { None } else { replaceable(tx, &[about])? };
+    let content = match line {
+        Some(line) => Draft::Edit(Target::Part(line), Card { text, buttons: vec![] }),
+        None => Draft::Text(text),
+    };
+    let part = NewPart {
+        key: PartKey(format!("n{why}.{about}")),
+        to: cause.from,
+        reply_to: cause.platform_id,
+        kind,
+        content,
+    };
+    outbox::add(tx, &part, Some(Origin { out_seq: None, cause: about }), now).map(drop)
+}
+
+/// The key of the line that says that a message is being worked on.
+pub(super) fn status_key(message: MessageSeq) -> PartKey {
+    PartKey(format!("s{message}"))
+}
+
+/// The line that says that one of these messages is being worked on, for what takes its place. One
+/// that was not sent yet is not sent any more.
+pub(super) fn replaceable(
+    tx: &Transaction<'_>,
+    messages: &[MessageSeq],
+) -> rusqlite::Result<Option<PartKey>> {
+    let mut found = None;
+    for message in messages {
+        let key = status_key(*message);
+        let sql = "UPDATE deliveries SET state = 'dead', reason = 'the answer was there first'
+                   WHERE key = ?1 AND state IN ('ready', 'unsent')";
+        tx.prepare_cached(sql)?.execute([&key.0])?;
+        let sql = "SELECT 1 FROM deliveries WHERE key = ?1 AND state <> 'dead'";
+        if tx.prepare_cached(sql)?.exists([&key.0])? {
+            found = found.or(Some(key));
+        }
+    }
+    Ok(found)
+}
+
+impl InboundStore {
+    /// The oldest unfinished part of each chat.
+    pub(crate) fn open_parts(&self) -> Result<Vec<PartView>, StoreError> {
+        outbox::open_parts(&self.conn).map_err(StoreError::query("read the open parts"))
+    }
+
+    /// Commits that a part is being sent. `None` when it is finished already.
+    ///
+    /// # Errors
+    /// When the database fails; then it must not be sent. So for every method below.
+    pub fn claim_part(
+        &mut self,
+        key: &PartKey,
+        now: Timestamp,
+    ) -> Result<Option<ClaimedPart>, StoreError> {
+        let root = self.root.clone();
+        self.commit("the claim of a part", |tx| {
+            let mut part = outbox::claim(tx, &root, key, now)?;
+            if let Some(part) = &mut part {
+                part.set_also(answered_too(tx, key)?);
+            }
+            Ok(part)
+        })
+    }
+
+    /// Writes down how an attempt ended.
+    pub fn conclude(
+        &mut self,
+        key: &PartKey,
+        verdict: &Verdict,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.commit("the end of a part", |tx| outbox::conclude(tx, key, verdict, now))
+    }
+
+    /// A part that a predecessor of this process claimed may have been seen.
+    pub fn doubt(&mut self, key: &PartKey, now: Timestamp) -> Result<(), StoreError> {
+        self.conclude(key, &Verdict::Uncertain { retry_at: now }, now)
+    }
+
+    /// A chat can be reached again: what waits for it waits no longer. Returns whether anything did.
+    pub fn reachable(&mut self, chat: &Address) -> Result<bool, StoreError> {
+        self.commit("a reachable chat", |tx| outbox::reachable(tx, chat))
+    }
+
+    /// Shows in the chat of a message that is being worked on for `after`, once, that this takes a
+    /// while.
+    pub fn show_status(
+        &mut self,
+        message: MessageSeq,
+        after: Duration,
+        text: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.commit("a status line", |tx| {
+            let Some(cause) = cause(tx, message)?.filter(|it| it.seq == message) else {
+                return Ok(());
+            };
+            let after = i64::try_from(after.as_millis()).unwrap_or(i64::MAX);
+            let sql = "UPDATE messages_in SET status = 1
+                       WHERE seq = ?1 AND status = 0 AND outcome IS NULL AND received_at <= ?2";
+            if tx.execute(sql, [message.0, now.0.saturating_sub(after)])? == 1 {
+                let part = NewPart {
+                    key: status_key(message),
+                    to: cause.from,
+                    reply_to: cause.platform_id,
+                    kind: PartKind::Interim,
+                    content: Draft::Text(text.to_owned()),
+                };
+                outbox::add(tx, &part, Some(Origin { out_seq: None, cause: message }), now)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// The channel of a message that has no outcome yet.
+    pub fn channel_of(&self, message: MessageSeq) -> Result<Option<String>, StoreError> {
+        self.conn
+            .prepare_cached("SELECT channel FROM messages_in WHERE seq = ?1 AND outcome IS NULL")
+            .and_then(|mut it| it.query_row([message.0], |row| row.get(0)).optional())
+            .map_err(StoreError::query("find a channel"))
+    }
+
+    /// The status line of the message that is being worked on: since when that is, where it is, and
+    /// the platform's id.
+    pub fn shown_status(&self) -> Result<Option<(Timestamp, Address, String)>, StoreError> {
+        let found: Option<(i64, i64)> = self
+            .conn
+            .prepare_cached(
+                "SELECT seq, received_at FROM messages_in
+                 WHERE outcome IS NULL AND status = 1 ORDER BY seq LIMIT 1",
+            )
+            .and_then(|mut it| it.query_row([], |row| Ok((row.get(0)?, row.get(1)?))).optional())
+            .map_err(StoreError::query("find a status line"))?;
+        let Some((seq, since)) = found else {
+            return Ok(None);
+        };
+        let line = self.status_line(MessageSeq(seq))?;
+        Ok(line.map(|(to, id)| (Timestamp(since), to, id)))
+    }
+
+    /// Where the status line of a message is, once it is there: its chat and the platform's id.
+    pub fn status_line(
+        &self,
+        message: MessageSeq,
+    ) -> Result<Option<(Address, String)>, StoreError> {
+        self.conn
+            .prepare_cached(
+                "SELECT channel, account, chat, thread, platform_id FROM deliveries
+                 WHERE key = ?1 AND state = 'sent' AND platform_id IS NOT NULL",
+            )
+            .and_then(|mut it| {
+                it.query_row([status_key(message).0], |row| {
+                    let to = Address {
+                        channel: row.get(0)?,
+                        account: row.get(1)?,
+                        chat: row.get(2)?,
+                        thread: row.get(3)?,
+                    };
+                    Ok((to, row.get(4)?))
+                })
+                .optional()
+            })
+            .map_err(StoreError::query("find a status line"))
+    }
+}
+
+fn answered_too(tx: &Transaction<'_>, key: &PartKey) -> rusqlite::Result<Vec<String>> {
+    tx.prepare_cached(
+        "SELECT m.platform_id FROM deliveries d
+         JOIN messages_in m ON m.reply = d.out_seq AND m.seq <> d.cause
+         WHERE d.key = ?1 ORDER BY m.seq",
+    )?
+    .query_map([&key.0], |row| row.get(0))?
+    .collect()
+}

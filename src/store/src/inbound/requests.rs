@@ -1,0 +1,137 @@
+//! What the agent asks of the host: kept until it is passed on, and then until it is answered.
+
+use std::time::Duration;
+
+use domain::message::{Address, Form, Outbound};
+use domain::time::Timestamp;
+use domain::{MessageSeq, OutSeq};
+use rusqlite::{Row, Transaction, params};
+
+use super::InboundStore;
+use crate::StoreError;
+
+/// Something that an agent asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    pub seq: OutSeq,
+    /// Where it came up, and who led to it.
+    pub from: Address,
+    pub sender_id: String,
+    pub sender_name: String,
+    pub what: Asked,
+    pub text: String,
+    pub asked_at: Timestamp,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Asked {
+    Question { options: Vec<String>, timeout: Duration },
+    Admin,
+}
+
+/// Requests of one session that may be open at a time; an agent that asks for more is told so.
+const OPEN_MAX: i64 = 20;
+
+/// Keeps a request. One that is there already is left as it is.
+pub(super) fn insert(
+    tx: &Transaction<'_>,
+    message: &Outbound,
+    cause: MessageSeq,
+    now: Timestamp,
+) -> rusqlite::Result<()> {
+    let (form, options, timeout) = match &message.form {
+        Form::Question { options, timeout } => ("question", options.clone(), *timeout),
+        Form::Admin => ("admin", vec![], Duration::ZERO),
+        Form::Text | Form::File(_) | Form::Edit(_) | Form::Reaction(_) => return Ok(()),
+    };
+    let options = serde_json::to_string(&options)
+        .map_err(|err| rusqlite::Error::ToSqlConversionFailure(Box::new(err)))?;
+    let timeout = i64::try_from(timeout.as_millis()).unwrap_or(i64::MAX);
+    tx.prepare_cached(
+        "INSERT INTO requests (out_seq, cause, form, text, options, timeout_ms, asked_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING",
+    )?
+    .execute(params![message.seq.0, cause.0, form, message.text, options, timeout, now.0])?;
+    let open: i64 = tx
+        .prepare_cached("SELECT count(*) FROM requests WHERE state <> 'answered'")?
+        .query_row([], |row| row.get(0))?;
+    if OPEN_MAX < open {
+        let why = "too many of your questions are open; wait for their answers first";
+        answer(tx, message.seq, false, why)?;
+    }
+    Ok(())
+}
+
+fn answer(tx: &Transaction<'_>, seq: OutSeq, ok: bool, text: &str) -> rusqlite::Result<usize> {
+    tx.prepare_cached(
+        "UPDATE requests SET state = 'answered', ok = ?2, answer = ?3
+         WHERE out_seq = ?1 AND state <> 'answered'",
+    )?
+    .execute(params![seq.0, ok, text])
+}
+
+impl InboundStore {
+    /// The oldest request that nobody was told of.
+    pub(crate) fn open_request(&self) -> Result<Option<OutSeq>, StoreError> {
+        self.conn
+            .prepare_cached("SELECT min(out_seq) FROM requests WHERE state = 'open'")
+            .and_then(|mut it| {
+                it.query_row([], |row| Ok(row.get::<_, Option<i64>>(0)?.map(OutSeq)))
+            })
+            .map_err(StoreError::query("read the requests"))
+    }
+
+    /// # Errors
+    /// When the database fails; so for every method below.
+    pub fn request(&self, seq: OutSeq) -> Result<Request, StoreError> {
+        self.conn
+            .prepare_cached(
+                "SELECT r.out_seq, r.form, r.text, r.options, r.timeout_ms, r.asked_at, m.channel,
+                        m.account, m.chat, m.thread, m.sender_id, m.sender_name
+                 FROM requests r JOIN messages_in m ON m.seq = r.cause WHERE r.out_seq = ?1",
+            )
+            .and_then(|mut it| it.query_row([seq.0], request))
+            .map_err(StoreError::query("read a request"))
+    }
+
+    /// Somebody else keeps the request now and will bring its answer.
+    pub fn passed(&mut self, seq: OutSeq) -> Result<(), StoreError> {
+        self.commit("a request", |tx| {
+            let sql = "UPDATE requests SET state = 'passed' WHERE out_seq = ?1 AND state = 'open'";
+            tx.execute(sql, [seq.0])
+        })
+        .map(drop)
+    }
+
+    /// Stores the answer for the runner; the first one counts.
+    pub fn answer(&mut self, seq: OutSeq, ok: bool, text: &str) -> Result<(), StoreError> {
+        self.commit("an answer", |tx| answer(tx, seq, ok, text)).map(drop)
+    }
+}
+
+fn request(row: &Row<'_>) -> rusqlite::Result<Request> {
+    let form: String = row.get(1)?;
+    let options: String = row.get(3)?;
+    let timeout: i64 = row.get(4)?;
+    let what = if form == "question" {
+        let options = serde_json::from_str(&options).unwrap_or_default();
+        let timeout = Duration::from_millis(u64::try_from(timeout).unwrap_or(0));
+        Asked::Question { options, timeout }
+    } else {
+        Asked::Admin
+    };
+    Ok(Request {
+        seq: OutSeq(row.get(0)?),
+        what,
+        text: row.get(2)?,
+        asked_at: Timestamp(row.get(5)?),
+        from: Address {
+            channel: row.get(6)?,
+            account: row.get(7)?,
+            chat: row.get(8)?,
+            thread: row.get(9)?,
+        },
+        sender_id: row.get(10)?,
+        sender_name: row.get(11)?,
+    })
+}

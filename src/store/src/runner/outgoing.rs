@@ -1,0 +1,134 @@
+//! What the agent says and asks for, as rows of the outbound database.
+
+use std::path::PathBuf;
+
+use domain::message::Form;
+use domain::time::Timestamp;
+use domain::{MessageSeq, OutSeq};
+use rusqlite::{OptionalExtension, Transaction, params};
+
+use super::RunnerStore;
+use crate::StoreError;
+use crate::layout::FILES;
+use crate::outbox::PartKind;
+
+/// A message that is about to be stored; [`domain::message::Outbound`] is how the host reads it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewMessage {
+    pub in_reply_to: MessageSeq,
+    /// `None` is the chat that is answered.
+    pub destination: Option<String>,
+    pub form: Form,
+    /// Of a file its caption, of a reaction the emoji, of a request what is asked.
+    pub text: String,
+}
+
+impl NewMessage {
+    /// A text to the chat that is answered.
+    #[must_use]
+    pub fn text(in_reply_to: MessageSeq, text: &str) -> Self {
+        Self { in_reply_to, destination: None, form: Form::Text, text: text.to_owned() }
+    }
+}
+
+impl RunnerStore {
+    /// Says something in the middle of a turn.
+    pub fn say(
+        &mut self,
+        in_reply_to: MessageSeq,
+        text: &str,
+        now: Timestamp,
+    ) -> Result<OutSeq, StoreError> {
+        self.add(&NewMessage::text(in_reply_to, text), now)
+    }
+
+    /// Stores a message of the middle of a turn. Of a file there must be a copy already.
+    pub fn add(&mut self, message: &NewMessage, now: Timestamp) -> Result<OutSeq, StoreError> {
+        self.commit("a message", |tx| add(tx, message, PartKind::Interim, now))
+    }
+
+    /// What a message of ours is; `None` when there is no such message.
+    pub fn own_form(&mut self, seq: OutSeq) -> Result<Option<String>, StoreError> {
+        self.conn
+            .prepare_cached("SELECT form FROM messages_out WHERE seq = ?1")
+            .and_then(|mut it| it.query_row([seq.0], |row| row.get(0)).optional())
+            .map_err(StoreError::query("read an own message"))
+    }
+
+    /// The folder of files that are to be sent. A file's name is what lies below it.
+    #[must_use]
+    pub fn files_dir(&self) -> PathBuf {
+        self.outbound_dir.join(FILES)
+    }
+
+    /// The names of files that the host did not take over yet.
+    pub fn files_waiting(&mut self) -> Result<Vec<String>, StoreError> {
+        let taken_over = self.taken_over()?;
+        let read = || -> rusqlite::Result<Vec<String>> {
+            self.conn
+                .prepare_cached("SELECT file FROM messages_out WHERE seq > ?1 AND form = 'file'")?
+                .query_map([taken_over.0], |row| row.get(0))?
+                .collect()
+        };
+        read().map_err(StoreError::query("read the files to send"))
+    }
+}
+
+/// Adds a message under the next number.
+pub(super) fn add(
+    tx: &Transaction<'_>,
+    message: &NewMessage,
+    kind: PartKind,
+    now: Timestamp,
+) -> rusqlite::Result<OutSeq> {
+    let columns = Columns::of(&message.form)?;
+    tx.prepare_cached(
+        "INSERT INTO messages_out (seq, in_reply_to, kind, text, created_at, form, destination,
+             target, file, options, timeout_ms)
+         VALUES ((SELECT coalesce(max(seq), -1) + 2 FROM messages_out),
+             ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+    )?
+    .execute(params![
+        message.in_reply_to.0,
+        kind.as_str(),
+        message.text,
+        now.0,
+        columns.form,
+        message.destination,
+        columns.target,
+        columns.file,
+        columns.options,
+        columns.timeout_ms,
+    ])?;
+    Ok(OutSeq(tx.last_insert_rowid()))
+}
+
+#[derive(Default)]
+struct Columns<'a> {
+    form: &'static str,
+    target: Option<i64>,
+    file: Option<&'a str>,
+    options: Option<String>,
+    timeout_ms: Option<i64>,
+}
+
+impl<'a> Columns<'a> {
+    fn of(form: &'a Form) -> rusqlite::Result<Self> {
+        let plain = |form| Self { form, ..Self::default() };
+        Ok(match form {
+            Form::Text => plain("text"),
+            Form::File(name) => Self { file: Some(name), ..plain("file") },
+            Form::Edit(target) => Self { target: Some(*target), ..plain("edit") },
+            Form::Reaction(target) => Self { target: Some(*target), ..plain("reaction") },
+            Form::Admin => plain("admin"),
+            Form::Question { options, timeout } => Self {
+                options: Some(
+                    serde_json::to_string(options)
+                        .map_err(|err| rusqlite::Error::ToSqlConversionFailure(Box::new(err)))?,
+                ),
+                timeout_ms: Some(i64::try_from(timeout.as_millis()).unwrap_or(i64::MAX)),
+                ..plain("question")
+            },
+        })
+    }
+}

@@ -1,0 +1,354 @@
+//! What the runner reads of an inbound database and writes into its own, row by row.
+
+use std::time::Duration;
+
+use domain::OutSeq;
+use domain::inbound::{FileIn, Inbound, OVERHEARD_BYTES_MAX, OVERHEARD_MAX, Place};
+use domain::message::{ChatInfo, FileKind, Form, InboundKind, Quote};
+use rusqlite::params;
+
+use super::*;
+use crate::layout::Layout;
+use crate::{Journal, SessionStore};
+
+const NOW: Timestamp = Timestamp(1_000_000);
+const ME: Incarnation = Incarnation(3);
+
+/// The files of a session; the host's database is written row by row.
+struct Files {
+    _dir: tempfile::TempDir,
+    inbound_dir: PathBuf,
+    outbound_dir: PathBuf,
+    host: Connection,
+    next: i64,
+}
+
+impl Files {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let paths = Layout::new(dir.path()).session(domain::SessionId(1));
+        let (inbound_dir, outbound_dir) = (paths.inbound_dir(), paths.outbound_dir());
+        std::fs::create_dir_all(&inbound_dir).unwrap();
+        std::fs::create_dir_all(&outbound_dir).unwrap();
+        // Makes the file and its schema.
+        drop(SessionStore::open(&paths, Journal::Wal).unwrap());
+        let host = Connection::open(paths.inbound()).unwrap();
+        Self { _dir: dir, inbound_dir, outbound_dir, host, next: 0 }
+    }
+
+    fn runner(&self) -> RunnerStore {
+        RunnerStore::open(&self.inbound_dir, &self.outbound_dir, ME).unwrap()
+    }
+
+    /// Stores a message as the host does: overheard ones have ended already.
+    fn say(&mut self, kind: &str, text: &str) -> i64 {
+        self.next += 2;
+        let outcome = (kind == "context").then_some("silent");
+        self.host
+            .execute(
+                "INSERT INTO messages_in (seq, kind, channel, account, chat, thread, platform_id,
+                     sender_id, sender_name, text, received_at, not_before, outcome, ended_at,
+                     is_group, chat_title, quote_sender, quote_text, sent_at)
+                 VALUES (?1, ?2, 'telegram', 'bot', 'c', '7', ?1, 'u', 'Ann', ?3, ?4, ?4, ?5,
+                     iif(?5 IS NULL, NULL, ?4), 1, 'Team', 'Bob', 'what?', 5)",
+                params![self.next, kind, text, NOW.0, outcome],
+            )
+            .unwrap();
+        self.next
+    }
+
+    fn file(&self, message: i64, ordinal: i64, state: &str) {
+        let path = (state == "here").then(|| format!("files/{message}/{ordinal}.png"));
+        self.host
+            .execute(
+                "INSERT INTO files_in (message, ordinal, kind, name, mime, source, state, path,
+                     reason)
+                 VALUES (?1, ?2, 'image', 'a.png', 'image/png', 's', ?3, ?4, 'gone')",
+                params![message, ordinal, state, path],
+            )
+            .unwrap();
+    }
+
+    fn fetched(&self) {
+        self.host
+            .execute("UPDATE files_in SET state = 'failed' WHERE state = 'pending'", [])
+            .unwrap();
+    }
+}
+
+fn seqs(messages: &[Inbound]) -> Vec<i64> {
+    messages.iter().map(|it| it.seq.0).collect()
+}
+
+fn overheard(message: &Inbound) -> (Vec<i64>, u32) {
+    (seqs(&message.overheard.messages), message.overheard.left_out)
+}
+
+#[test]
+fn a_message_is_read_with_all_that_is_known_of_it() {
+    let mut it = Files::new();
+    let seq = it.say("chat", "hello");
+    it.file(seq, 0, "here");
+    it.file(seq, 1, "failed");
+    let due = it.runner().due(NOW).unwrap();
+    let [message] = due.as_slice() else { panic!("{due:?}") };
+    assert_eq!((message.kind, message.from.thread.as_deref()), (InboundKind::Chat, Some("7")));
+    assert_eq!(message.chat, ChatInfo { title: "Team".into(), is_group: true });
+    assert_eq!(message.quote, Some(Quote { sender: "Bob".into(), text: "what?".into() }));
+    assert_eq!((message.sent_at, message.at()), (Some(Timestamp(5)), Timestamp(5)));
+    let file = |place| FileIn {
+        kind: FileKind::Image,
+        name: "a.png".into(),
+        mime: "image/png".into(),
+        place,
+    };
+    let (here, gone) = (Place::Here("files/2/0.png".into()), Place::Failed("gone".into()));
+    assert_eq!(message.files, [file(here), file(gone)]);
+}
+
+#[test]
+fn what_was_overheard_is_shown_once_with_the_next_message() {
+    let mut it = Files::new();
+    let first = it.say("context", "tea?");
+    it.file(first, 0, "here");
+    it.say("chat", "hello");
+    let second = it.say("context", "coffee?");
+    it.say("command", "/cost");
+    let third = it.say("context", "milk?");
+    it.say("chat", "again");
+    let mut runner = it.runner();
+    let due = runner.due(NOW).unwrap();
+    assert_eq!(due.iter().map(overheard).collect::<Vec<_>>(), [(vec![first], 0)]);
+    assert_eq!(due[0].overheard.messages[0].files.len(), 1);
+    for _ in 0..2 {
+        let due: Vec<MessageSeq> = runner.due(NOW).unwrap().iter().map(|it| it.seq).collect();
+        runner.claim(&due, NOW).unwrap();
+        let end = TurnEnd {
+            messages: due,
+            outcome: Outcome::Answered,
+            reason: String::new(),
+            text: None,
+        };
+        runner.end_turn(&end, &[], NOW).unwrap();
+    }
+    let due = runner.due(NOW).unwrap();
+    assert_eq!(overheard(&due[0]), (vec![second, third], 0), "a command between hides nothing");
+
+    it.say("command", "/new");
+    let fourth = it.say("context", "sugar?");
+    let last = it.say("chat", "and now");
+    it.host.execute("UPDATE messages_in SET outcome = 'declined', ended_at = 1 WHERE outcome IS NULL AND seq < ?1", [last]).unwrap();
+    assert_eq!(overheard(&runner.due(NOW).unwrap()[0]), (vec![fourth], 0));
+}
+
+#[test]
+fn only_the_latest_overheard_messages_are_shown_and_the_rest_counted() {
+    let mut it = Files::new();
+    for _ in 0..OVERHEARD_MAX + 3 {
+        it.say("context", "x");
+    }
+    it.say("chat", "hello");
+    let due = it.runner().due(NOW).unwrap();
+    let (shown, left_out) = overheard(&due[0]);
+    assert_eq!((shown.len(), left_out), (OVERHEARD_MAX, 3));
+    assert_eq!((shown.first(), shown.last()), (Some(&8), Some(&106)));
+
+    let mut it = Files::new();
+    it.say("context", "old");
+    it.say("context", &"x".repeat(OVERHEARD_BYTES_MAX));
+    it.say("context", "new");
+    it.say("chat", "hello");
+    assert_eq!(overheard(&it.runner().due(NOW).unwrap()[0]), (vec![6], 2));
+}
+
+#[test]
+fn files_that_are_not_here_hold_up_their_message_and_those_behind_it() {
+    let mut it = Files::new();
+    it.say("chat", "at once");
+    let context = it.say("context", "a picture");
+    it.file(context, 0, "pending");
+    it.say("chat", "what is it?");
+    it.say("chat", "well?");
+    let mut runner = it.runner();
+    assert_eq!(seqs(&runner.due(NOW).unwrap()), [2]);
+    it.fetched();
+    assert_eq!(seqs(&runner.due(NOW).unwrap()), [2, 6, 8]);
+    it.file(8, 0, "pending");
+    assert_eq!(seqs(&runner.due(NOW).unwrap()), [2, 6]);
+}
+
+#[test]
+fn a_command_is_taken_up_alone_and_after_what_is_in_hand() {
+    let mut it = Files::new();
+    it.say("chat", "hello");
+    it.say("command", "/compact");
+    it.say("chat", "again");
+    let mut runner = it.runner();
+    let end = |seq: i64| TurnEnd {
+        messages: vec![MessageSeq(seq)],
+        outcome: Outcome::Answered,
+        reason: String::new(),
+        text: None,
+    };
+    assert_eq!(seqs(&runner.due(NOW).unwrap()), [2]);
+    runner.claim(&[MessageSeq(2)], NOW).unwrap();
+    assert_eq!(seqs(&runner.due(NOW).unwrap()), [0; 0]);
+    runner.end_turn(&end(2), &[], NOW).unwrap();
+    let due = runner.due(NOW).unwrap();
+    assert_eq!((due[0].kind, seqs(&due)), (InboundKind::Command, vec![4]));
+    runner.claim(&[MessageSeq(4)], NOW).unwrap();
+    assert_eq!(seqs(&runner.due(NOW).unwrap()), [0; 0]);
+    runner.end_turn(&end(4), &[], NOW).unwrap();
+    assert_eq!(seqs(&runner.due(NOW).unwrap()), [6]);
+}
+
+#[test]
+fn an_answer_of_the_host_is_seen_once_it_is_complete() {
+    let mut it = Files::new();
+    it.say("chat", "hello");
+    let mut runner = it.runner();
+    assert_eq!(runner.answer(OutSeq(1)).unwrap(), None);
+    it.host
+        .execute("INSERT INTO requests (out_seq, cause, form, text, asked_at) VALUES (1, 2, 'admin', 'x', 0)", [])
+        .unwrap();
+    assert_eq!(runner.answer(OutSeq(1)).unwrap(), None);
+    it.host
+        .execute("UPDATE requests SET state = 'answered', ok = 0, answer = 'nobody was there'", [])
+        .unwrap();
+    let text = "nobody was there".to_owned();
+    assert_eq!(runner.answer(OutSeq(1)).unwrap(), Some(Answer { ok: false, text }));
+}
+
+#[test]
+fn destinations_and_messages_are_found_by_what_names_them() {
+    let mut it = Files::new();
+    let seq = it.say("context", "hello");
+    it.host
+        .execute("INSERT INTO destinations VALUES ('team', 'The Team', 'telegram')", [])
+        .unwrap();
+    let mut runner = it.runner();
+    let (name, title, channel) = ("team".into(), "The Team".into(), "telegram".into());
+    assert_eq!(runner.destinations().unwrap(), [Destination { name, title, channel }]);
+    assert!(runner.has_inbound(MessageSeq(seq)).unwrap());
+    assert!(!runner.has_inbound(MessageSeq(seq + 2)).unwrap());
+    let own = runner.say(MessageSeq(seq), "hi", NOW).unwrap();
+    assert_eq!(runner.own_form(own).unwrap().as_deref(), Some("text"));
+    assert_eq!(runner.own_form(OutSeq(own.0 + 2)).unwrap(), None);
+}
+
+/// Everything that is stored of a message, but its time.
+type Stored = (
+    String,
+    String,
+    String,
+    Option<String>,
+    Option<i64>,
+    Option<String>,
+    Option<String>,
+    Option<i64>,
+);
+
+#[test]
+fn every_form_of_a_message_has_its_columns() {
+    let it = Files::new();
+    let mut runner = it.runner();
+    let question = Form::Question {
+        options: vec!["yes \"sir\"".into(), "no".into()],
+        timeout: Duration::from_secs(300),
+    };
+    for (index, (form, to)) in [
+        (Form::Text, Some("team")),
+        (Form::File("3-1/a.txt".into()), None),
+        (Form::Edit(1), None),
+        (Form::Reaction(2), None),
+        (question, None),
+        (Form::Admin, None),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let destination = to.map(str::to_owned);
+        let message =
+            NewMessage { in_reply_to: MessageSeq(2), destination, form, text: "t".into() };
+        let seq = runner.add(&message, NOW).unwrap();
+        assert_eq!(seq.0, 2 * i64::try_from(index).unwrap() + 1);
+    }
+    let stored: Vec<Stored> = runner
+        .conn
+        .prepare(
+            "SELECT kind, text, form, destination, target, file, options, timeout_ms
+             FROM messages_out ORDER BY seq",
+        )
+        .unwrap()
+        .query_map([], |row| {
+            Ok((
+                row.get(0)?,
+                row.get(1)?,
+                row.get(2)?,
+                row.get(3)?,
+                row.get(4)?,
+                row.get(5)?,
+                row.get(6)?,
+                row.get(7)?,
+            ))
+        })
+        .unwrap()
+        .collect::<rusqlite::Result<_>>()
+        .unwrap();
+    let row = |form: &str| -> Stored {
+        ("interim".into(), "t".into(), form.into(), None, None, None, None, None)
+    };
+    let expected = [
+        (Some("team".into()), None, None, None, None),
+        (None, None, Some("3-1/a.txt".into()), None, None),
+        (None, Some(1), None, None, None),
+        (None, Some(2), None, None, None),
+        (None, None, None, Some(r#"["yes \"sir\"","no"]"#.into()), Some(300_000)),
+        (None, None, None, None, None),
+    ];
+    let forms = ["text", "file", "edit", "reaction", "question", "admin"];
+    let expected = forms.into_iter().zip(expected).map(|(form, it)| {
+        let (kind, text, form, ..) = row(form);
+        (kind, text, form, it.0, it.1, it.2, it.3, it.4)
+    });
+    assert_eq!(stored, expected.collect::<Vec<Stored>>());
+}
+
+#[test]
+fn files_wait_until_the_host_took_them_over() {
+    let it = Files::new();
+    let mut runner = it.runner();
+    for name in ["3-1/a.txt", "3-2/b.txt"] {
+        let form = Form::File(name.into());
+        let (in_reply_to, text) = (MessageSeq(2), String::new());
+        runner.add(&NewMessage { in_reply_to, destination: None, form, text }, NOW).unwrap();
+    }
+    assert_eq!(runner.files_waiting().unwrap(), ["3-1/a.txt", "3-2/b.txt"]);
+    it.host.execute("UPDATE taken_over SET out_seq = 1", []).unwrap();
+    assert_eq!(runner.files_waiting().unwrap(), ["3-2/b.txt"]);
+    assert_eq!(runner.files_dir(), it.outbound_dir.join("files"));
+}
+
+#[test]
+fn a_database_of_the_first_version_is_migrated_with_what_is_in_it() {
+    let it = Files::new();
+    let first = include_str!("../../../../migrations/outbound/0001_start.sql");
+    let old = Connection::open(it.outbound_dir.join(OUTBOUND)).unwrap();
+    old.execute_batch(first).unwrap();
+    old.execute_batch(
+        "PRAGMA user_version = 1;
+         INSERT INTO messages_out VALUES (5, 2, 'interim', 'half way', 1);
+         INSERT INTO claims VALUES (2, 3, 1, NULL, NULL, NULL);
+         INSERT INTO session_state VALUES ('k', 'v');",
+    )
+    .unwrap();
+    drop(old);
+    let mut runner = it.runner();
+    assert_eq!(runner.own_form(OutSeq(5)).unwrap().as_deref(), Some("text"));
+    assert_eq!(runner.state("k").unwrap().as_deref(), Some("v"));
+    assert_eq!(runner.say(MessageSeq(2), "more", NOW).unwrap(), OutSeq(7));
+    assert!(matches!(runner.claim_of(MessageSeq(2)).unwrap(), Some(Taken::InHand)));
+    let journal: String =
+        runner.conn.pragma_query_value(None, "journal_mode", |row| row.get(0)).unwrap();
+    assert_eq!(journal, "delete");
+}

@@ -1,0 +1,95 @@
+//! Tokens of our accounts on messaging platforms.
+//!
+//! Invariants
+//! - A token is sealed together with its account and with the addresses that the account is reached
+//!   at: whoever can write to the database but has no key cannot have it sent to another server.
+//! - It opens for the adapter alone, which runs in this process; no agent's request ever reaches it.
+
+use std::collections::BTreeMap;
+
+use domain::time::Timestamp;
+use secrecy::SecretString;
+
+use crate::seal::{self, Sealed};
+use crate::vault::rows_failed;
+use crate::{SealedRow, Secret, Vault, VaultError};
+
+/// [`SealedRow::kind`] of a token.
+pub(crate) const KIND: &str = "channel-token";
+
+/// An account of ours on a platform.
+#[derive(Clone, Copy, Debug)]
+pub struct Holder<'a> {
+    pub channel: &'a str,
+    pub account: &'a str,
+    /// Where the platform is instead of its usual place.
+    pub urls: &'a BTreeMap<String, String>,
+}
+
+impl Holder<'_> {
+    /// The name of the row.
+    fn name(&self) -> String {
+        format!("channel/{}/{}", self.channel, self.account)
+    }
+
+    /// What the token is sealed together with.
+    fn bound(&self) -> Vec<u8> {
+        let mut fields = vec![KIND, self.channel, self.account];
+        fields.extend(self.urls.iter().flat_map(|(name, url)| [name.as_str(), url.as_str()]));
+        seal::encode(&fields)
+    }
+}
+
+impl Vault {
+    /// Seals and stores a token; an earlier one of the same account is replaced.
+    ///
+    /// # Errors
+    /// When the row cannot be written.
+    pub async fn add_token(
+        &self,
+        of: Holder<'_>,
+        token: &Secret,
+        now: Timestamp,
+    ) -> Result<(), VaultError> {
+        let sealed = seal::seal_with(&self.key, &of.bound(), token)
+            .map_err(|_no_detail| VaultError::Unsealable)?;
+        let row = SealedRow {
+            name: of.name(),
+            kind: KIND.to_owned(),
+            base_url: String::new(),
+            sealed: sealed.into_bytes(),
+            created_at: now,
+        };
+        self.rows.put(row).await.map_err(rows_failed("store a token"))
+    }
+
+    /// The token of an account, for its adapter; `None` when none is stored.
+    ///
+    /// # Errors
+    /// When one is stored and does not open, be it for other addresses.
+    pub async fn token(&self, of: Holder<'_>) -> Result<Option<SecretString>, VaultError> {
+        let Some(row) = self.row(&of.name()).await? else { return Ok(None) };
+        let sealed = Sealed::from_bytes(row.sealed);
+        let token = seal::open_with(&self.key, &of.bound(), &sealed).map_err(|source| {
+            let (channel, account) = (of.channel.to_owned(), of.account.to_owned());
+            VaultError::UnreadableToken { channel, account, source }
+        })?;
+        Ok(Some(token.into_inner()))
+    }
+
+    /// Whether a token is stored for an account, without opening it.
+    ///
+    /// # Errors
+    /// When the rows cannot be read.
+    pub async fn has_token(&self, of: Holder<'_>) -> Result<bool, VaultError> {
+        Ok(self.row(&of.name()).await?.is_some())
+    }
+
+    /// Tells whether there was one.
+    ///
+    /// # Errors
+    /// When the row cannot be removed.
+    pub async fn remove_token(&self, of: Holder<'_>) -> Result<bool, VaultError> {
+        self.rows.remove(&of.name()).await.map_err(rows_failed("remove a token"))
+    }
+}

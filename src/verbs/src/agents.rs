@@ -1,0 +1,206 @@
+//! Agents: who there is, and with which settings.
+
+use domain::AgentName;
+use domain::agent::{AgentGroup, MODEL_CREDENTIAL, Provider};
+use domain::engage::trigger_of;
+use domain::time::Timestamp;
+use serde_json::{Value, json};
+use store::CentralStore;
+
+use crate::find::{View, no_agent};
+use crate::output::{Output, VerbError, joined, refused, table};
+use crate::values::cpus_text;
+use crate::verb::{AgentSettings, AgentsVerb};
+
+pub(crate) fn perform(
+    verb: &AgentsVerb,
+    store: &CentralStore,
+    view: &View,
+    now: Timestamp,
+) -> Result<Output, VerbError> {
+    match verb {
+        AgentsVerb::List => list(store, view),
+        AgentsVerb::Show { name } => show(view.agent(name)?, store, view),
+        AgentsVerb::Add { name, settings } => add(name, settings, store, now),
+        AgentsVerb::Set { name, settings } => set(view.agent(name)?, settings, store, view),
+        AgentsVerb::Remove { name } => remove(view.agent(name)?, store, view, now),
+    }
+}
+
+fn list(store: &CentralStore, view: &View) -> Result<Output, VerbError> {
+    let has_credential = store.secret(MODEL_CREDENTIAL)?.is_some();
+    let head = ["NAME", "PROVIDER", "MODEL", "IMAGE", "MEMORY", "CPUS", "PIDS", "TRIGGER", "REACH"];
+    let mut rows = vec![head.map(str::to_owned).to_vec()];
+    for it in &view.agents {
+        let auto = format!("auto ({})", it.effective_provider(has_credential).as_str());
+        let shown = if it.provider.is_none() { auto } else { provider(it).to_owned() };
+        let mut row = vec![it.name.to_string(), shown];
+        row.extend(fields(it).into_iter().skip(1).map(|field| field.1));
+        rows.push(row);
+    }
+    let json = view.agents.iter().map(|it| value(it, has_credential)).collect();
+    Ok(Output::new(table(&rows), Value::Array(json)))
+}
+
+fn show(agent: &AgentGroup, store: &CentralStore, view: &View) -> Result<Output, VerbError> {
+    let has_credential = store.secret(MODEL_CREDENTIAL)?.is_some();
+    let of = |it: &&store::Wired| it.wiring.agent == agent.name;
+    let chats: Vec<_> =
+        view.wired.iter().filter(of).filter_map(|it| view.chat_by_id(it.wiring.chat)).collect();
+    let members = view.members.iter().filter(|it| it.agent == agent.name);
+    let members: Vec<String> = members.map(|it| view.who_is(it.person)).collect();
+    let mut lines = vec![format!("{:<12}{}", "name", agent.name)];
+    lines.extend(fields(agent).iter().map(|(label, text)| format!("{label:<12}{text}")));
+    lines.push(format!("{:<12}{}", "chats", joined(chats.iter().map(|it| view.label(it)))));
+    lines.push(format!("{:<12}{}", "members", joined(&members)));
+    let mut json = value(agent, has_credential);
+    json["chats"] = chats.iter().map(|it| it.id.0).collect();
+    json["members"] = members.into();
+    Ok(Output::new(lines.join("\n"), json))
+}
+
+fn add(
+    name: &AgentName,
+    settings: &AgentSettings,
+    store: &CentralStore,
+    now: Timestamp,
+) -> Result<Output, VerbError> {
+    let group = changed(AgentGroup::new(name.clone()), settings);
+    if !store.add_agent(&group, now)? {
+        return Err(refused(
+            format!("there is an agent `{name}` already"),
+            format!("change it with `nanoclaw agents set {name}`"),
+        ));
+    }
+    let there = store.agent(name)?.unwrap_or_else(|| group.clone());
+    let undo = format!("undo with `nanoclaw agents remove {name}`");
+    if there == group {
+        let text = format!("added {name}; talk to it with `nanoclaw chat --agent {name}`");
+        return Ok(
+            Output::new(text, json!({ "name": name.as_str(), "was_removed": false })).hint(undo)
+        );
+    }
+    // A removed agent comes back as it was; what was said now still counts.
+    store.set_agent(&changed(there, settings))?;
+    let text = format!("brought {name} back with its settings, files and memory");
+    Ok(Output::new(text, json!({ "name": name.as_str(), "was_removed": true })).hint(undo))
+}
+
+fn set(
+    old: &AgentGroup,
+    settings: &AgentSettings,
+    store: &CentralStore,
+    view: &View,
+) -> Result<Output, VerbError> {
+    if *settings == AgentSettings::default() {
+        return Err(refused(
+            "nothing was said to change",
+            "say for example `--provider demo`; see `nanoclaw agents set --help`",
+        ));
+    }
+    let name = &old.name;
+    let new = changed(old.clone(), settings);
+    if !store.set_agent(&new)? {
+        return Err(no_agent(view, name));
+    }
+    let differs: Vec<_> = fields(old)
+        .into_iter()
+        .zip(fields(&new))
+        .filter(|(before, after)| before != after)
+        .collect();
+    let line = |((label, before), (_, after)): &((&str, String), (&str, String))| {
+        format!("{name}: {label} {before} → {after}")
+    };
+    let text = match differs.is_empty() {
+        true => format!("{name} is set so already"),
+        false => differs.iter().map(line).collect::<Vec<_>>().join("\n"),
+    };
+    let has_credential = store.secret(MODEL_CREDENTIAL)?.is_some();
+    Ok(Output::new(text, value(&new, has_credential)))
+}
+
+fn remove(
+    agent: &AgentGroup,
+    store: &CentralStore,
+    view: &View,
+    now: Timestamp,
+) -> Result<Output, VerbError> {
+    let name = &agent.name;
+    if store.agents()?.len() == 1 {
+        return Err(refused(
+            format!("`{name}` is the last agent"),
+            "add another one first with `nanoclaw agents add NAME`",
+        ));
+    }
+    if !store.remove_agent(name, now)? {
+        return Err(no_agent(view, name));
+    }
+    let text = format!(
+        "removed {name}; its files and memory stay, `nanoclaw agents add {name}` brings it back"
+    );
+    Ok(Output::new(text, json!({ "name": name.as_str() })))
+}
+
+fn changed(mut agent: AgentGroup, settings: &AgentSettings) -> AgentGroup {
+    let non_empty = |text: &String| Some(text.trim().to_owned()).filter(|it| !it.is_empty());
+    if let Some(provider) = settings.provider {
+        agent.provider = provider.0;
+    }
+    if let Some(model) = &settings.model {
+        agent.model = non_empty(model);
+    }
+    if let Some(image) = &settings.image {
+        agent.image = non_empty(image);
+    }
+    if let Some(trigger) = &settings.trigger {
+        agent.trigger = non_empty(trigger);
+    }
+    agent.reach = settings.reach.unwrap_or(agent.reach);
+    let limits = &mut agent.resources;
+    limits.memory_mib = settings.memory.unwrap_or(limits.memory_mib);
+    limits.cpu_milli = settings.cpus.map_or(limits.cpu_milli, |it| it.0);
+    limits.pids = settings.pids.unwrap_or(limits.pids);
+    agent
+}
+
+fn provider(agent: &AgentGroup) -> &'static str {
+    agent.provider.map_or("auto", Provider::as_str)
+}
+
+/// What can be set, by name, as people read it.
+fn fields(agent: &AgentGroup) -> [(&'static str, String); 8] {
+    let text = |it: &Option<String>| it.clone().unwrap_or_else(|| "default".to_owned());
+    [
+        ("provider", provider(agent).to_owned()),
+        ("model", text(&agent.model)),
+        ("image", text(&agent.image)),
+        ("memory", format!("{} MiB", agent.resources.memory_mib)),
+        ("cpus", cpus_text(agent.resources.cpu_milli)),
+        ("pids", agent.resources.pids.to_string()),
+        ("trigger", trigger_of(&agent.name, agent.trigger.as_deref())),
+        ("reach", agent.reach.as_str().to_owned()),
+    ]
+}
+
+/// The settings that were given, in words, for whoever agrees to them.
+pub(crate) fn wishes(settings: &AgentSettings, of: &AgentGroup) -> String {
+    let new = changed(of.clone(), settings);
+    let pairs = fields(of).into_iter().zip(fields(&new));
+    let differs = pairs.filter(|(before, after)| before != after);
+    joined(differs.map(|((label, before), (_, after))| format!("{label} {before} → {after}")))
+}
+
+fn value(it: &AgentGroup, has_credential: bool) -> Value {
+    json!({
+        "name": it.name.as_str(),
+        "provider": provider(it),
+        "effective_provider": it.effective_provider(has_credential).as_str(),
+        "model": it.model,
+        "image": it.image,
+        "memory_mib": it.resources.memory_mib,
+        "cpus": cpus_text(it.resources.cpu_milli),
+        "pids": it.resources.pids,
+        "trigger": trigger_of(&it.name, it.trigger.as_deref()),
+        "reach": it.reach.as_str(),
+    })
+}

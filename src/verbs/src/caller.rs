@@ -1,0 +1,157 @@
+//! Who asks, and what they may ask for.
+
+use domain::AgentName;
+use domain::agent::Reach;
+use store::CentralStore;
+
+use crate::find::{View, no_agent};
+use crate::output::{VerbError, forbidden};
+use crate::verb::{
+    AgentsVerb, ApprovalsVerb, ChatsVerb, DestinationsVerb, DroppedVerb, MembersVerb, RoleWord,
+    RolesVerb, UsersVerb, Verb,
+};
+
+/// Who asks for a verb.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Caller {
+    /// Whoever sits at the terminal of the host.
+    Host,
+    /// An agent, by its administration tool. Somebody else has to agree to its changes.
+    Agent { group: AgentName, reach: Reach },
+}
+
+impl Caller {
+    /// Who did it, for the records.
+    pub(crate) fn text(&self) -> String {
+        match self {
+            Self::Host => "host".to_owned(),
+            Self::Agent { group, .. } => format!("agent:{group}"),
+        }
+    }
+
+    /// The only agent that this caller knows of; `None` when that is all of them.
+    pub(crate) fn own(&self) -> Option<&AgentName> {
+        match self {
+            Self::Agent { group, reach: Reach::None | Reach::Own } => Some(group),
+            Self::Host | Self::Agent { reach: Reach::All, .. } => None,
+        }
+    }
+}
+
+/// The agent that a verb of this caller is about at most. Its admin may agree to it; `None` needs
+/// somebody who is in charge of the whole host.
+#[must_use]
+pub fn concerns<'a>(verb: &Verb, caller: &'a Caller) -> Option<&'a AgentName> {
+    let makes_another = matches!(verb, Verb::Wire(it) if it.own.is_some());
+    caller.own().filter(|_| !makes_another)
+}
+
+/// Whether this caller may ask for the verb. Looks at names too, so that a request that can only
+/// fail need not be put to anybody.
+///
+/// # Errors
+/// As [`crate::perform`], without doing anything.
+pub fn check(verb: &Verb, store: &CentralStore, caller: &Caller) -> Result<(), VerbError> {
+    let (group, reach) = match caller {
+        Caller::Host => return Ok(()),
+        Caller::Agent { group, reach } => (group, *reach),
+    };
+    if let Verb::Approvals(it) = verb
+        && matches!(it.verb, ApprovalsVerb::Answer { .. })
+    {
+        return Err(forbidden(
+            "no agent answers what people were asked",
+            "wait for them; `approvals list` shows whom",
+        ));
+    }
+    match reach {
+        Reach::None => Err(forbidden(
+            "this agent may not administer anything",
+            format!(
+                "whoever runs the host can allow it: `nanoclaw agents set {group} --reach own`"
+            ),
+        )),
+        Reach::All => Ok(()),
+        Reach::Own => own(verb, group, &View::new(store, caller)?),
+    }
+}
+
+/// What an agent may ask for that knows only of itself.
+fn own(verb: &Verb, group: &AgentName, view: &View) -> Result<(), VerbError> {
+    let mine = |agent: Option<&AgentName>| match agent {
+        Some(agent) if agent != group => Err(no_agent(view, agent)),
+        Some(_) | None => Ok(()),
+    };
+    match verb {
+        Verb::Chats(it) => match &it.verb {
+            ChatsVerb::List | ChatsVerb::Show { .. } => Ok(()),
+            ChatsVerb::Set { chat, .. } => sole(view, chat, group),
+        },
+        Verb::Wire(it) => mine(it.agent.as_ref()),
+        Verb::Unwire(it) => mine(it.agent.as_ref()),
+        Verb::Agents(it) => match &it.verb {
+            AgentsVerb::List => Ok(()),
+            AgentsVerb::Show { name } | AgentsVerb::Remove { name } => mine(Some(name)),
+            AgentsVerb::Set { name, settings } if settings.reach.is_none() => mine(Some(name)),
+            AgentsVerb::Set { .. } => Err(beyond("widen its own reach", group)),
+            AgentsVerb::Add { .. } => Err(forbidden(
+                "this agent cannot add agents by themselves",
+                "ask for one of a chat that it is in: `wire CHAT --own NAME`",
+            )),
+        },
+        Verb::Users(it) => match &it.verb {
+            UsersVerb::List | UsersVerb::Show { .. } => Ok(()),
+            UsersVerb::Add { .. }
+            | UsersVerb::Rename { .. }
+            | UsersVerb::Link { .. }
+            | UsersVerb::Unlink { .. }
+            | UsersVerb::Remove { .. } => Err(beyond("change who is who", group)),
+        },
+        Verb::Roles(it) => match &it.verb {
+            RolesVerb::List => Ok(()),
+            RolesVerb::Grant { role: RoleWord::Admin, agent: Some(agent), .. }
+            | RolesVerb::Revoke { role: RoleWord::Admin, agent: Some(agent), .. } => {
+                mine(Some(agent))
+            }
+            RolesVerb::Grant { .. } | RolesVerb::Revoke { .. } => {
+                Err(beyond("give or take roles of the whole host", group))
+            }
+        },
+        Verb::Members(it) => match &it.verb {
+            MembersVerb::List { agent }
+            | MembersVerb::Add { agent, .. }
+            | MembersVerb::Remove { agent, .. } => mine(agent.as_ref()),
+        },
+        Verb::Destinations(it) => match &it.verb {
+            DestinationsVerb::List { agent } => mine(agent.as_ref()),
+            DestinationsVerb::Add { agent, .. } | DestinationsVerb::Remove { agent, .. } => {
+                mine(Some(agent))
+            }
+        },
+        Verb::Sessions(_) | Verb::Approvals(_) => Ok(()),
+        Verb::Dropped(it) => match &it.verb {
+            DroppedVerb::List | DroppedVerb::Clear { chat: Some(_) } => Ok(()),
+            DroppedVerb::Clear { chat: None } => {
+                Err(beyond("forget the counts of all chats", group))
+            }
+        },
+    }
+}
+
+/// What a chat lets in concerns every agent that is connected to it.
+fn sole(view: &View, chat: &str, group: &AgentName) -> Result<(), VerbError> {
+    let chat = view.chat(chat)?;
+    if view.shares_with_others(chat.id) {
+        return Err(beyond("change a chat that other agents are in too", group));
+    }
+    Ok(())
+}
+
+fn beyond(what: &str, group: &AgentName) -> VerbError {
+    forbidden(
+        format!("this agent cannot {what}"),
+        format!(
+            "whoever runs the host can, with `nanoclaw`, or with `agents set {group} --reach all`"
+        ),
+    )
+}

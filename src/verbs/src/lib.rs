@@ -1,0 +1,70 @@
+//! What can be administered, and how: chats, wirings, agents, people and their rights.
+//!
+//! The one definition of these verbs, for the command line and for the tool by which an agent asks
+//! for them. A verb is read from words ([`Verb`], [`parse_line`]), told in plain words before it is
+//! done ([`describe`]), checked against who asks ([`check`]) and done ([`perform`]).
+//!
+//! Invariants
+//! - What somebody may not see does not exist for them: a foreign name gives the same answer as one
+//!   that is not there.
+//! - [`perform`] checks by itself; what was allowed when it was asked for may be forbidden by now.
+//! - No agent answers a question, widens its own reach, or makes somebody an owner within it.
+
+mod agents;
+mod approvals;
+mod caller;
+mod chats;
+mod describe;
+mod destinations;
+mod dropped;
+mod find;
+mod line;
+mod members;
+mod output;
+mod people;
+mod roles;
+mod sessions;
+mod values;
+mod verb;
+mod wire;
+
+pub use crate::caller::{Caller, check, concerns};
+pub use crate::describe::describe;
+pub use crate::line::{help, parse_line};
+pub use crate::output::{Output, VerbError, table};
+pub use crate::verb::{
+    AgentSettings, AgentsVerb, ApprovalsVerb, ChatsVerb, DestinationsVerb, DroppedVerb, Family,
+    MembersVerb, RoleWord, RolesVerb, SessionsVerb, UnwireArgs, UsersVerb, Verb, When, WireArgs,
+};
+
+use domain::time::Timestamp;
+use store::CentralStore;
+
+use crate::find::View;
+
+/// Does what a verb says, for whoever asks.
+///
+/// # Errors
+/// When it cannot be done, with what to do; then nothing was changed.
+pub fn perform(
+    verb: &Verb,
+    store: &mut CentralStore,
+    caller: &Caller,
+    now: Timestamp,
+) -> Result<Output, VerbError> {
+    check(verb, store, caller)?;
+    let view = View::new(store, caller)?;
+    match verb {
+        Verb::Chats(it) => chats::perform(&it.verb, store, &view, now),
+        Verb::Wire(it) => wire::perform(it, store, &view, now),
+        Verb::Unwire(it) => wire::unwire(it, store, &view),
+        Verb::Agents(it) => agents::perform(&it.verb, store, &view, now),
+        Verb::Users(it) => people::perform(&it.verb, store, &view, now),
+        Verb::Roles(it) => roles::perform(&it.verb, store, &view, now),
+        Verb::Members(it) => members::perform(&it.verb, store, &view, now),
+        Verb::Destinations(it) => destinations::perform(&it.verb, store, &view, now),
+        Verb::Sessions(it) => sessions::perform(&it.verb, store, &view),
+        Verb::Approvals(it) => approvals::perform(&it.verb, store, &view),
+        Verb::Dropped(it) => dropped::perform(&it.verb, store, &view),
+    }
+}

@@ -1,0 +1,447 @@
+//! The verbs, as they are typed. No IO.
+
+use clap::{Args, Subcommand};
+use domain::AgentName;
+use domain::admission::{Ignored, Policy, Scope};
+use domain::agent::Reach;
+use domain::people::Handle;
+
+use crate::values::{self, CpuMilli, ProviderChoice};
+
+/// Something that can be administered.
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
+pub enum Verb {
+    /// Show chats, and set whom they let in
+    Chats(Family<ChatsVerb>),
+    /// Connect a chat to an agent, or change how
+    Wire(WireArgs),
+    /// Disconnect a chat from an agent
+    Unwire(UnwireArgs),
+    /// List, add, change and remove agents
+    Agents(Family<AgentsVerb>),
+    /// People, and how platforms name them
+    Users(Family<UsersVerb>),
+    /// Who owns this host, and who is in charge of an agent
+    Roles(Family<RolesVerb>),
+    /// Who may talk to an agent
+    Members(Family<MembersVerb>),
+    /// The chats that an agent may write to by name
+    Destinations(Family<DestinationsVerb>),
+    /// Conversations with agents
+    Sessions(Family<SessionsVerb>),
+    /// What waits for somebody's answer
+    Approvals(Family<ApprovalsVerb>),
+    /// Messages that reached nobody, counted
+    Dropped(Family<DroppedVerb>),
+}
+
+/// A group of verbs about one kind of thing.
+#[derive(Clone, Debug, PartialEq, Eq, Args)]
+pub struct Family<T: Subcommand> {
+    /// As JSON
+    #[arg(long, global = true)]
+    pub json: bool,
+    #[command(subcommand)]
+    pub verb: T,
+}
+
+const CHAT: &str = "Its number, `channel:chat`, or its title where that is unique";
+const USER: &str = "A number like p1, `channel:id`, or a name that is unique";
+
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
+pub enum ChatsVerb {
+    /// Show every chat that was heard of
+    List,
+    /// Show one chat: its agents, and how they are connected
+    Show {
+        #[arg(help = CHAT)]
+        chat: String,
+    },
+    /// Set whom a chat lets in, or leave it alone
+    #[command(after_help = "\
+Examples:
+  nanoclaw chats set 3 --policy strict   ignore people that the agent does not know
+  nanoclaw chats set 3 --deny            ignore the whole chat")]
+    Set {
+        #[arg(help = CHAT)]
+        chat: String,
+        /// What to do with people whom nobody knows: ignore them, ask, or let them in
+        #[arg(long, value_name = "POLICY",
+              value_parser = values::word(Policy::ALL.map(Policy::as_str), Policy::parse))]
+        policy: Option<Policy>,
+        /// Ignore everything in it
+        #[arg(long, conflicts_with = "undeny")]
+        deny: bool,
+        /// Listen again
+        #[arg(long)]
+        undeny: bool,
+    },
+}
+
+/// When an agent takes up a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum When {
+    /// Every message
+    Always,
+    /// Messages that mention it
+    Mention,
+    /// Messages that mention it, and what follows them
+    Sticky,
+    /// Messages in which --pattern is found
+    Pattern,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
+#[command(after_help = "\
+Three ways to connect a chat, from nothing shared to everything:
+  nanoclaw wire CHAT --own                        an agent of its own
+  nanoclaw wire CHAT andy                         andy's workspace and memory, its own conversation
+  nanoclaw wire CHAT andy --same-conversation     also the conversation
+
+What is not said stays as it is; at first a chat with one person is answered always, a group when
+the agent is mentioned by people it knows, with the rest kept for background.
+
+Examples:
+  nanoclaw wire \"Our family\" --own
+  nanoclaw wire telegram:-1001234 andy --engage sticky
+  nanoclaw wire 3 andy --pattern '(?i)^(todo|buy)\\b' --overheard drop")]
+pub struct WireArgs {
+    #[arg(help = CHAT)]
+    pub chat: String,
+    /// The agent [default: the only one that there is]
+    #[arg(value_parser = AgentName::parse, conflicts_with = "own")]
+    pub agent: Option<AgentName>,
+    /// Make a new agent for it, called NAME [default: after the chat's title]
+    #[arg(long, value_name = "NAME", num_args = 0..=1, value_parser = AgentName::parse)]
+    pub own: Option<Option<AgentName>>,
+    /// One conversation with all other chats of the agent that are connected so
+    #[arg(long, conflicts_with_all = ["own", "per_thread", "own_conversation"])]
+    pub same_conversation: bool,
+    /// A conversation for each thread, where the chat has threads
+    #[arg(long, conflicts_with = "own_conversation")]
+    pub per_thread: bool,
+    /// One conversation for this chat (the default)
+    #[arg(long)]
+    pub own_conversation: bool,
+    /// Which messages the agent takes up
+    #[arg(long, value_name = "WHEN")]
+    pub engage: Option<When>,
+    /// Messages in which this regular expression is found
+    #[arg(long, value_name = "RE")]
+    pub pattern: Option<String>,
+    /// Whose messages a public chat gives it: everybody's, or those of people it knows
+    #[arg(long, value_name = "WHO",
+          value_parser = values::word(Scope::ALL.map(Scope::as_str), Scope::parse))]
+    pub scope: Option<Scope>,
+    /// What happens to the other messages: `keep` shows them to the agent with the next one
+    #[arg(long, value_name = "HOW", value_parser = values::word(["drop", "keep"], overheard))]
+    pub overheard: Option<Ignored>,
+    /// The order among several agents; the highest comes first
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub priority: Option<i64>,
+    /// Do not ask
+    #[arg(long, short)]
+    pub yes: bool,
+    /// Show what would be shared, change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// As JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+fn overheard(text: &str) -> Option<Ignored> {
+    match text {
+        "drop" => Some(Ignored::Drop),
+        "keep" => Some(Ignored::Accumulate),
+        _ => None,
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Args)]
+pub struct UnwireArgs {
+    #[arg(help = CHAT)]
+    pub chat: String,
+    /// The agent [default: the only one that it is connected to]
+    #[arg(value_parser = AgentName::parse)]
+    pub agent: Option<AgentName>,
+    /// As JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
+pub enum AgentsVerb {
+    /// Show all agents
+    List,
+    /// Show one agent: its settings, chats and people
+    Show {
+        #[arg(value_parser = AgentName::parse)]
+        name: AgentName,
+    },
+    /// Add an agent, or bring a removed one back as it was
+    Add {
+        #[arg(value_parser = AgentName::parse)]
+        name: AgentName,
+        #[command(flatten)]
+        settings: AgentSettings,
+    },
+    /// Change an agent
+    #[command(after_help = "\
+Examples:
+  nanoclaw agents set andy --provider demo      no model
+  nanoclaw agents set andy --memory 4096 --cpus 1.5
+  nanoclaw agents set andy --trigger 'hey andy' what it answers to in a group
+  nanoclaw agents set andy --reach none         it may not even ask to change anything
+  nanoclaw agents set andy --model ''           back to the default")]
+    Set {
+        #[arg(value_parser = AgentName::parse)]
+        name: AgentName,
+        #[command(flatten)]
+        settings: AgentSettings,
+    },
+    /// Take an agent out of service; its files and memory stay
+    Remove {
+        #[arg(value_parser = AgentName::parse)]
+        name: AgentName,
+    },
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
+pub struct AgentSettings {
+    /// `claude`, `demo` (no model), or `auto`: claude once the vault holds a credential
+    #[arg(long, value_name = "PROVIDER", value_parser = values::provider)]
+    pub provider: Option<ProviderChoice>,
+    /// The model's name; '' is the provider's default
+    #[arg(long, value_name = "MODEL")]
+    pub model: Option<String>,
+    /// The image to run in; '' is the one that this install built
+    #[arg(long, value_name = "IMAGE")]
+    pub image: Option<String>,
+    /// The memory limit of a container
+    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u32).range(64..))]
+    pub memory: Option<u32>,
+    /// The processor limit of a container, like 1.5
+    #[arg(long, value_name = "CPUS", value_parser = values::cpus)]
+    pub cpus: Option<CpuMilli>,
+    /// How many processes a container may have
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(16..))]
+    pub pids: Option<u32>,
+    /// What it answers to in a text; '' is @ and its name
+    #[arg(long, value_name = "TEXT")]
+    pub trigger: Option<String>,
+    /// What its administration tool may see, and ask for: nothing, what concerns itself, everything
+    #[arg(long, value_name = "REACH",
+          value_parser = values::word(Reach::ALL.map(Reach::as_str), Reach::parse))]
+    pub reach: Option<Reach>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
+pub enum UsersVerb {
+    /// Show everybody
+    List,
+    /// Show one person: handles, roles, memberships
+    Show {
+        #[arg(help = USER)]
+        user: String,
+    },
+    /// Add a person by what a platform calls them, like telegram:123456
+    Add {
+        #[arg(value_parser = handle)]
+        handle: Handle,
+        /// What people call them
+        #[arg(long, default_value = "")]
+        name: String,
+    },
+    /// Call a person differently
+    Rename {
+        #[arg(help = USER)]
+        user: String,
+        name: String,
+    },
+    /// Say that a handle is the same person
+    Link {
+        #[arg(help = USER)]
+        user: String,
+        #[arg(value_parser = handle)]
+        handle: Handle,
+    },
+    /// Take a handle from its person
+    Unlink {
+        #[arg(value_parser = handle)]
+        handle: Handle,
+    },
+    /// Forget a person, with roles and memberships
+    Remove {
+        #[arg(help = USER)]
+        user: String,
+    },
+}
+
+/// What can be granted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum RoleWord {
+    /// Of the whole host
+    Owner,
+    /// Of one agent, or of all
+    Admin,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
+pub enum RolesVerb {
+    /// Show who has which role
+    List,
+    /// Give somebody a role; an admin without --agent is one of all agents
+    Grant {
+        #[arg(help = USER)]
+        user: String,
+        role: RoleWord,
+        /// The agent to be in charge of
+        #[arg(long, value_parser = AgentName::parse)]
+        agent: Option<AgentName>,
+    },
+    /// Take a role back
+    Revoke {
+        #[arg(help = USER)]
+        user: String,
+        role: RoleWord,
+        /// The agent to be in charge of no longer
+        #[arg(long, value_parser = AgentName::parse)]
+        agent: Option<AgentName>,
+    },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
+pub enum MembersVerb {
+    /// Show who may talk to which agent, and who was refused
+    List {
+        /// Of one agent
+        #[arg(long, value_parser = AgentName::parse)]
+        agent: Option<AgentName>,
+    },
+    /// Let somebody talk to an agent; also takes back a refusal
+    Add {
+        #[arg(help = USER)]
+        user: String,
+        /// [default: the only agent]
+        #[arg(value_parser = AgentName::parse)]
+        agent: Option<AgentName>,
+    },
+    /// Do not let somebody talk to an agent any longer
+    Remove {
+        #[arg(help = USER)]
+        user: String,
+        /// [default: the only agent]
+        #[arg(value_parser = AgentName::parse)]
+        agent: Option<AgentName>,
+    },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
+pub enum DestinationsVerb {
+    /// Show what agents call the chats that they may write to
+    List {
+        /// Of one agent
+        #[arg(long, value_parser = AgentName::parse)]
+        agent: Option<AgentName>,
+    },
+    /// Let an agent write to a chat
+    Add {
+        #[arg(value_parser = AgentName::parse)]
+        agent: AgentName,
+        #[arg(help = CHAT)]
+        chat: String,
+        /// What the agent calls it [default: after the chat's title]
+        #[arg(long)]
+        name: Option<String>,
+    },
+    /// Do not let an agent write there any longer
+    Remove {
+        #[arg(value_parser = AgentName::parse)]
+        agent: AgentName,
+        /// What the agent calls it
+        name: String,
+    },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
+pub enum SessionsVerb {
+    /// Show all conversations
+    List,
+    /// Show one
+    Show {
+        /// As in `sessions list`, like s3
+        id: String,
+    },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
+pub enum ApprovalsVerb {
+    /// Show what waits for an answer, and the last answers
+    List,
+    /// Show one question, in full
+    Show {
+        /// Its number
+        id: String,
+    },
+    /// Answer a question from the terminal of the host
+    Answer {
+        /// Its number
+        id: String,
+        /// One of the answers that `approvals show` lists
+        answer: String,
+    },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
+pub enum DroppedVerb {
+    /// Show who wrote in vain, where, how often and why
+    List,
+    /// Forget the counts
+    Clear {
+        /// Of one chat alone: `channel:chat`, its number or title
+        chat: Option<String>,
+    },
+}
+
+fn handle(text: &str) -> Result<Handle, String> {
+    Handle::parse(text).ok_or_else(|| "write it as `channel:id`, like telegram:123456".to_owned())
+}
+
+impl Verb {
+    /// Whether it changes anything.
+    #[must_use]
+    pub fn is_change(&self) -> bool {
+        match self {
+            Self::Chats(it) => matches!(it.verb, ChatsVerb::Set { .. }),
+            Self::Wire(it) => !it.dry_run,
+            Self::Unwire(_) => true,
+            Self::Agents(it) => !matches!(it.verb, AgentsVerb::List | AgentsVerb::Show { .. }),
+            Self::Users(it) => !matches!(it.verb, UsersVerb::List | UsersVerb::Show { .. }),
+            Self::Roles(it) => !matches!(it.verb, RolesVerb::List),
+            Self::Members(it) => !matches!(it.verb, MembersVerb::List { .. }),
+            Self::Destinations(it) => !matches!(it.verb, DestinationsVerb::List { .. }),
+            Self::Sessions(_) => false,
+            Self::Approvals(it) => matches!(it.verb, ApprovalsVerb::Answer { .. }),
+            Self::Dropped(it) => matches!(it.verb, DroppedVerb::Clear { .. }),
+        }
+    }
+
+    /// Whether the result is wanted for a program.
+    #[must_use]
+    pub fn wants_json(&self) -> bool {
+        match self {
+            Self::Chats(it) => it.json,
+            Self::Wire(it) => it.json,
+            Self::Unwire(it) => it.json,
+            Self::Agents(it) => it.json,
+            Self::Users(it) => it.json,
+            Self::Roles(it) => it.json,
+            Self::Members(it) => it.json,
+            Self::Destinations(it) => it.json,
+            Self::Sessions(it) => it.json,
+            Self::Approvals(it) => it.json,
+            Self::Dropped(it) => it.json,
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! Every adapter against a local double of its platform, and every double against a client of that
+//! platform that was not written here.
+#![expect(clippy::unwrap_used, reason = "a failed set-up is a failed test")]
+
+mod cli;
+mod flaws;
+mod memory;
+mod telegram;

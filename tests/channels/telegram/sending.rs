@@ -1,0 +1,184 @@
+//! What is special to the sending half: forms of a text, replies, topics, reactions.
+
+use channel::DeliverError;
+use domain::outgoing::{Button, Card, Content};
+use harness::conformance::driven::{Driven, chain, eventually};
+use harness::conformance::{Double, Fault, Post};
+use harness::telegram::{FakeTelegram, TOPIC};
+use serde_json::json;
+
+const TABLE: &str = "The figures:\n\n| what | how many |\n|---|---|\n| apples | 5 |\n\n<tg-button>";
+
+#[tokio::test]
+async fn a_text_goes_out_with_formats_that_telegram_takes() {
+    let double = FakeTelegram::start().await;
+    let mut driven = Driven::connect(&double).await;
+    let text = "# Hi\n\n- **a** & `b<c>`\n- [x](https://e.org)\n\n> said\n\n```rust\nf()\n```";
+    let id = driven.send_text(&double.places().direct, text).await;
+    let calls = double.calls("sendMessage");
+    assert_eq!(calls.len(), 1, "the first form is good enough");
+    assert_eq!(calls[0]["parse_mode"], "HTML");
+    assert_eq!(driven.visible(&id).await.text, "Hi\n\n• a & b<c>\n• x\n\nsaid\n\nf()");
+}
+
+#[tokio::test]
+async fn a_table_is_a_rich_message_in_which_nobody_makes_buttons_of_his_own() {
+    let double = FakeTelegram::start().await;
+    let mut driven = Driven::connect(&double).await;
+    let id = driven.send_text(&double.places().direct, TABLE).await;
+    let calls = double.calls("sendRichMessage");
+    let html = calls[0]["rich_message"]["html"].as_str().unwrap();
+    assert!(html.contains("<th>what</th>") && html.contains("&lt;tg-button&gt;"), "{html}");
+    assert!(driven.visible(&id).await.text.contains("apples"));
+    assert_eq!(double.calls("sendMessage").len(), 0);
+}
+
+#[tokio::test]
+async fn a_server_without_rich_messages_is_asked_for_one_once() {
+    let double = FakeTelegram::start_without_rich_messages().await;
+    let mut driven = Driven::connect(&double).await;
+    for _ in 0..2 {
+        let id = driven.send_text(&double.places().direct, TABLE).await;
+        assert!(driven.visible(&id).await.text.contains("what   | how many"));
+    }
+    assert_eq!(double.calls("sendRichMessage").len(), 1);
+    assert_eq!(double.visible().await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_table_whose_form_is_refused_goes_out_as_text() {
+    let double = FakeTelegram::start().await;
+    let mut driven = Driven::connect(&double).await;
+    double.fault(Fault::BadFormat).await;
+    double.fault(Fault::BadFormat).await;
+    let id = driven.send_text(&double.places().direct, TABLE).await;
+    assert_eq!(driven.visible(&id).await.text, TABLE, "as it was written");
+    assert_eq!(double.visible().await.len(), 1);
+}
+
+#[tokio::test]
+async fn an_answer_in_a_group_shows_what_it_answers_and_one_between_two_does_not() {
+    let double = FakeTelegram::start().await;
+    let mut driven = Driven::connect(&double).await;
+    let places = double.places();
+    for (place, shown) in [(&places.group, true), (&places.direct, false)] {
+        let asked = driven.post(place, "what time is it?").await;
+        driven.message().await;
+        let mut part = driven.part(place, Content::Text("noon".into()));
+        part.reply_to = asked.clone();
+        driven.send_part(&part).await;
+        let calls = double.calls("sendMessage");
+        let reply = &calls.last().unwrap()["reply_parameters"]["message_id"];
+        assert_eq!(reply.as_i64().map(|it| format!("{}:{it}", place.chat)), shown.then_some(asked));
+    }
+}
+
+#[tokio::test]
+async fn an_answer_to_a_message_that_is_gone_or_elsewhere_goes_out_all_the_same() {
+    let double = FakeTelegram::start().await;
+    let mut driven = Driven::connect(&double).await;
+    let group = double.places().group;
+    for gone in [format!("{}:999", group.chat), "5:5".to_owned(), "x".to_owned()] {
+        let mut part = driven.part(&group, Content::Text("noon".into()));
+        part.reply_to = gone;
+        driven.send_part(&part).await;
+    }
+    assert_eq!(double.visible().await.len(), 3);
+}
+
+#[tokio::test]
+async fn a_topic_gets_its_answers_and_shows_that_they_are_worked_on() {
+    let double = FakeTelegram::start().await;
+    let mut driven = Driven::connect(&double).await;
+    let topic = double.places().thread.unwrap();
+    let post = Post::plain(&double, &topic, "in here?");
+    double.post(post).await;
+    let asked = driven.message().await;
+    assert_eq!((asked.quote, asked.mentioned), (None, false));
+    driven.sink().working(&driven.address(&topic)).await;
+    eventually("the hint to be shown", async || double.typing_count().await == 1).await;
+    assert_eq!(double.calls("sendChatAction")[0]["message_thread_id"], TOPIC);
+    let id = driven.send_text(&topic, "in here").await;
+    assert_eq!(driven.visible(&id).await.place, topic);
+}
+
+#[tokio::test]
+async fn a_topic_that_is_gone_is_refused_with_the_reason() {
+    let double = FakeTelegram::start().await;
+    let mut driven = Driven::connect(&double).await;
+    let mut topic = double.places().thread.unwrap();
+    topic.thread = Some("99".into());
+    let part = driven.part(&topic, Content::Text("hello?".into()));
+    let err = driven.try_send(&part).await.unwrap_err();
+    assert!(matches!(err, DeliverError::Refused(_)), "{err:?}");
+    assert!(chain(&err).contains("message thread not found"), "{}", chain(&err));
+}
+
+#[tokio::test]
+async fn buttons_lie_in_rows_that_a_phone_shows() {
+    let double = FakeTelegram::start().await;
+    let mut driven = Driven::connect(&double).await;
+    let button = |label: &str| Button { label: label.into(), data: label.into() };
+    let long = "let me think about it for a while";
+    let buttons = ["Yes", "No", "Maybe", "Never", long].map(button).to_vec();
+    let card = Card { text: "**May I?**".into(), buttons };
+    driven.send(&double.places().direct, Content::Card(card)).await;
+    let rows = double.calls("sendMessage")[0]["reply_markup"]["inline_keyboard"].clone();
+    let lengths: Vec<_> =
+        rows.as_array().unwrap().iter().map(|it| it.as_array().unwrap().len()).collect();
+    assert_eq!(lengths, [3, 1, 1]);
+}
+
+#[tokio::test]
+async fn a_reaction_that_telegram_has_not_is_refused_with_some_that_it_has() {
+    let double = FakeTelegram::start().await;
+    let mut driven = Driven::connect(&double).await;
+    let place = double.places().direct;
+    let asked = driven.post(&place, "thanks!").await;
+    driven.message().await;
+    let react = |emoji: &str| Content::Reaction { target: asked.clone(), emoji: emoji.into() };
+    // With the sign for its coloured variant, which Telegram's name for it has not.
+    driven.send(&place, react("❤\u{fe0f}")).await;
+    assert_eq!(
+        double.calls("setMessageReaction")[0]["reaction"],
+        json!([{"type": "emoji", "emoji": "❤"}])
+    );
+    let part = driven.part(&place, react("🦀"));
+    let err = driven.try_send(&part).await.unwrap_err();
+    assert!(matches!(err, DeliverError::Refused(_)), "{err:?}");
+    assert!(
+        chain(&err).contains("REACTION_INVALID; take one that Telegram has"),
+        "{}",
+        chain(&err)
+    );
+}
+
+#[tokio::test]
+async fn half_a_text_is_shown_without_formats_and_the_whole_with_them() {
+    let double = FakeTelegram::start().await;
+    let mut driven = Driven::connect(&double).await;
+    let place = double.places().direct;
+    let id = driven.send_text(&place, "…").await;
+    let address = driven.address(&place);
+    driven.sink().draft(&address, &id, "this is **ha").await;
+    assert_eq!(driven.visible(&id).await.text, "this is **ha");
+    driven.sink().draft(&address, &id, &"x".repeat(10_000)).await;
+    assert_eq!(driven.visible(&id).await.text.len(), 4096);
+    driven.edit(&place, &id, Card { text: "this is **half**".into(), buttons: vec![] }).await;
+    assert_eq!(driven.visible(&id).await.text, "this is half");
+}
+
+#[tokio::test]
+async fn a_draft_that_is_too_soon_is_left_out_and_so_are_those_after_it() {
+    let double = FakeTelegram::start().await;
+    let mut driven = Driven::connect(&double).await;
+    let place = double.places().direct;
+    let id = driven.send_text(&place, "…").await;
+    let address = driven.address(&place);
+    double.fault(Fault::Throttle(std::time::Duration::from_secs(60))).await;
+    for text in ["one", "two", "three"] {
+        driven.sink().draft(&address, &id, text).await;
+    }
+    assert_eq!(double.calls("editMessageText").len(), 1);
+    assert_eq!(driven.visible(&id).await.text, "…");
+}

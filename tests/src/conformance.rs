@@ -1,0 +1,171 @@
+//! What every adapter must do, whatever its platform: checks that run against a local double of it.
+
+pub mod checks;
+pub mod driven;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use channel::{Account, Registration};
+
+/// A local double of a platform, seen from the people who use that platform.
+#[async_trait]
+pub trait Double: Send + Sync {
+    fn registration(&self) -> &'static Registration;
+
+    /// Leads to this double, with a credential that it takes.
+    fn account(&self) -> Account;
+
+    /// The same with a credential that it rejects.
+    fn account_with_wrong_credential(&self) -> Account;
+
+    /// A private chat with the bot, a group, and a thread in that group where there are threads.
+    fn places(&self) -> Places;
+
+    /// Somebody writes; returns the platform's id of the message as the adapter must report it.
+    async fn post(&self, post: Post) -> String;
+
+    /// Somebody presses the button with this data under a message of the bot.
+    async fn click(&self, place: &Place, message: &str, data: &str, by: &str);
+
+    /// Everything of the bot that is visible now, oldest first.
+    async fn visible(&self) -> Vec<Visible>;
+
+    /// How often the bot showed that it works, in all chats.
+    async fn typing_count(&self) -> usize;
+
+    /// What happens next. Faults of sending meet the next request that sends; the others at once.
+    async fn fault(&self, fault: Fault);
+
+    /// The platform's ids and names of two people. The private chat of the first is
+    /// `places().direct`.
+    fn people(&self) -> [(String, String); 2] {
+        [("4242".into(), "Ann".into()), ("4343".into(), "Bob".into())]
+    }
+
+    /// What is possible on this platform and no capability of the adapter tells.
+    fn habits(&self) -> Habits {
+        Habits::default()
+    }
+
+    /// Returns once everything that is posted from now on reaches the connected adapter, whose
+    /// `receive` runs meanwhile. Platforms that keep what was posted are always ready.
+    async fn ready(&self) {}
+
+    /// Returns once the platform knows what became of a message that was settled. Platforms that are
+    /// told nothing know at once.
+    async fn told(&self, _message: &str) {}
+
+    /// Whether this can go wrong on this platform at all.
+    fn can_happen(&self, _fault: Fault) -> bool {
+        true
+    }
+}
+
+/// What is possible on a platform. Everything, unless its double says otherwise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Habits {
+    pub groups: bool,
+    /// One can reply to a certain message.
+    pub quotes: bool,
+    /// People can send files to the bot.
+    pub files_in: bool,
+    /// Files of the bot are shown under the name that the host gives them.
+    pub file_names: bool,
+    /// A private chat can be opened with a person.
+    pub opens_direct: bool,
+    /// What was posted while nobody was connected arrives afterwards.
+    pub backfills: bool,
+}
+
+impl Default for Habits {
+    fn default() -> Self {
+        Self {
+            groups: true,
+            quotes: true,
+            files_in: true,
+            file_names: true,
+            opens_direct: true,
+            backfills: true,
+        }
+    }
+}
+
+/// A chat of the double, as the adapter must name it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    pub chat: String,
+    pub thread: Option<String>,
+    pub is_group: bool,
+}
+
+#[derive(Clone, Debug)]
+pub struct Places {
+    pub direct: Place,
+    pub group: Place,
+    pub thread: Option<Place>,
+}
+
+/// What somebody writes.
+#[derive(Clone, Debug)]
+pub struct Post {
+    pub place: Place,
+    /// The platform's id of its author, and the author's name.
+    pub author: (String, String),
+    pub text: String,
+    /// The bot is mentioned the way the platform does it, in front of the text.
+    pub mention: bool,
+    /// File name, type and content.
+    pub files: Vec<(String, String, Vec<u8>)>,
+    /// A message of this id is replied to.
+    pub reply_to: Option<String>,
+}
+
+impl Post {
+    /// Plain words by the first of the [`Double::people`].
+    pub fn plain(double: &dyn Double, place: &Place, text: &str) -> Self {
+        let [author, _] = double.people();
+        Self {
+            place: place.clone(),
+            author,
+            text: text.into(),
+            mention: false,
+            files: vec![],
+            reply_to: None,
+        }
+    }
+}
+
+/// A message of the bot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Visible {
+    pub place: Place,
+    /// As the adapter's `deliver` returned it.
+    pub id: String,
+    /// What a reader sees, formats left out.
+    pub text: String,
+    /// Name and content.
+    pub files: Vec<(String, Vec<u8>)>,
+    /// Label and data.
+    pub buttons: Vec<(String, String)>,
+    pub reactions: Vec<String>,
+    pub edits: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The next send is answered with "wait so long".
+    Throttle(Duration),
+    /// The next send takes effect and its answer is lost.
+    AnswerLost,
+    /// The next send is answered with a passing error of the server.
+    ServerError,
+    /// The next send is refused for good: the bot may not write there.
+    Forbidden,
+    /// The next send's formats are not understood.
+    BadFormat,
+    /// Connections break now; new ones are taken.
+    Disconnect,
+    /// An event arrives that no adapter can understand.
+    Garbage,
+}

@@ -1,0 +1,148 @@
+//! The double as the checks of every platform see it.
+
+use std::path::PathBuf;
+
+use async_trait::async_trait;
+use channel::{Account, Registration, SecretString};
+use serde_json::{Value, json};
+
+use super::sessions::Order;
+use super::shown::shown;
+use super::world::{Message, World};
+use super::{FakeDiscord, TOKEN};
+use crate::conformance::{Double, Fault, Place, Places, Post, Visible};
+
+impl FakeDiscord {
+    /// Leads to this double with any token.
+    #[must_use]
+    pub fn account_with(&self, token: &str) -> Account {
+        let urls = [("api", self.api_url()), ("gateway", self.gateway_url()), ("cdn", self.cdn_url())];
+        Account {
+            name: "main".into(),
+            run_dir: PathBuf::new(),
+            credential: Some(SecretString::from(token)),
+            urls: urls.map(|(name, url)| (name.to_owned(), url)).into(),
+        }
+    }
+
+    fn place(&self, world: &World, channel: u64) -> Place {
+        let found = &world.channels[&channel];
+        let (chat, thread) = match found.parent {
+            Some(parent) => (parent, Some(channel.to_string())),
+            None => (channel, None),
+        };
+        Place { chat: chat.to_string(), thread, is_group: found.in_guild() }
+    }
+}
+
+/// The channel in which something at a place is written.
+fn channel(place: &Place) -> &str {
+    place.thread.as_ref().unwrap_or(&place.chat)
+}
+
+#[async_trait]
+impl Double for FakeDiscord {
+    fn registration(&self) -> &'static Registration {
+        channel::registration(discord::NAME).unwrap()
+    }
+
+    fn account(&self) -> Account {
+        self.account_with(TOKEN)
+    }
+
+    fn account_with_wrong_credential(&self) -> Account {
+        self.account_with("MTA5.double.wr0ng-bot-token")
+    }
+
+    fn places(&self) -> Places {
+        let mut world = self.state.lock();
+        let direct = world.direct("4242");
+        Places {
+            direct: self.place(&world, direct),
+            group: self.place(&world, self.general),
+            thread: Some(self.place(&world, self.thread)),
+        }
+    }
+
+    async fn post(&self, post: Post) -> String {
+        let (id, name) = post.author;
+        let bot = self.bot();
+        self.state.lock().people.insert(id.clone(), name);
+        let files = post.files.into_iter().map(|it| self.file(it)).collect();
+        let reference: Option<u64> = post.reply_to.map(|it| it.parse().unwrap());
+        // A reply mentions whom it replies to, unless its author switches that off.
+        let replied = reference.map(|it| self.state.lock().messages[&it].author.clone());
+        let content = if post.mention { format!("<@{bot}> {}", post.text) } else { post.text };
+        self.write_message(channel(&post.place), Message {
+            author: id,
+            content,
+            reference,
+            mentions: replied.into_iter().collect(),
+            files,
+            ..Message::default()
+        })
+    }
+
+    async fn click(&self, _place: &Place, message: &str, data: &str, by: &str) {
+        let message = message.parse().unwrap();
+        let mut world = self.state.lock();
+        let shown = buttons(&world.messages[&message].components);
+        assert!(shown.iter().any(|it| it.1 == data), "no such button: {data:?} in {shown:?}");
+        world.press(message, data, by);
+    }
+
+    async fn visible(&self) -> Vec<Visible> {
+        let world = self.state.lock();
+        let bot = world.bot.to_string();
+        let ours = world.messages.iter().filter(|(_, it)| it.author == bot);
+        let visible = ours.map(|(id, it)| Visible {
+            place: self.place(&world, it.channel),
+            id: id.to_string(),
+            text: shown(&it.content),
+            files: it.files.iter().map(|it| (it.name.clone(), it.content.clone())).collect(),
+            buttons: buttons(&it.components),
+            reactions: it.reactions.iter().map(|it| it.0.clone()).collect(),
+            edits: it.edits,
+        });
+        visible.collect()
+    }
+
+    async fn typing_count(&self) -> usize {
+        self.state.lock().typing
+    }
+
+    async fn fault(&self, fault: Fault) {
+        let mut world = self.state.lock();
+        match fault {
+            Fault::Disconnect => world.sessions.order(&Order::Break),
+            Fault::Garbage => {
+                world.sessions.order(&Order::Send("]no json[".into()));
+                let nonsense = json!({ "id": { "not": "an id" }, "author": [] });
+                world.sessions.tell("MESSAGE_CREATE", &nonsense, 0, true);
+                world.sessions.tell("SOMETHING_NEW", &json!({ "all": "new" }), 0, true);
+            }
+            Fault::Throttle(_)
+            | Fault::AnswerLost
+            | Fault::ServerError
+            | Fault::Forbidden
+            | Fault::BadFormat => world.faults.push_back(fault),
+        }
+    }
+
+    async fn ready(&self) {
+        self.wait("a client to be connected", |it| it.state.lock().sessions.is_ready()).await;
+    }
+
+    /// Discord shows every text; there is no format that it does not take.
+    fn can_happen(&self, fault: Fault) -> bool {
+        fault != Fault::BadFormat
+    }
+}
+
+/// Label and data of the buttons below a message.
+fn buttons(components: &Value) -> Vec<(String, String)> {
+    let list = |it: &Value| it.as_array().cloned().unwrap_or_default();
+    let text = |it: &Value| it.as_str().unwrap_or_default().to_owned();
+    let rows = list(components).into_iter().flat_map(|row| list(&row["components"]));
+    rows.map(|it| (text(&it["label"]), text(&it["custom_id"]))).collect()
+}

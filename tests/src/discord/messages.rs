@@ -1,0 +1,187 @@
+//! What can be asked about messages.
+//!
+//! Source: <https://discord.com/developers/docs/resources/message>.
+
+use serde_json::{Value, json};
+
+use super::http::{Answer, Asked};
+use super::world::{File, Message, World};
+
+const CHARS_MAX: usize = 2_000;
+const NONCE_CHARS_MAX: usize = 25;
+
+pub(super) fn page(world: &World, asked: &Asked, channel: u64) -> Answer {
+    let limit = asked.query("limit").and_then(|it| usize::try_from(it).ok()).unwrap_or(50).min(100);
+    let here = world.messages.iter().filter(|(_, it)| it.channel == channel).map(|it| *it.0);
+    let mut ids: Vec<u64> = match (asked.query("after"), asked.query("before")) {
+        (Some(after), _) => here.filter(|it| after < *it).take(limit).collect(),
+        (None, before) => {
+            let before = before.unwrap_or(u64::MAX);
+            let all: Vec<u64> = here.filter(|it| *it < before).collect();
+            all[all.len().saturating_sub(limit)..].to_vec()
+        }
+    };
+    ids.reverse();
+    Answer::Json(200, ids.into_iter().map(|it| world.message(it, false)).collect())
+}
+
+pub(super) fn create(world: &mut World, asked: &Asked, channel: u64) -> Answer {
+    let body = &asked.body;
+    let content = body["content"].as_str().unwrap_or_default().to_owned();
+    let components = body["components"].clone();
+    let empty = components.as_array().is_none_or(Vec::is_empty);
+    if let Some(wrong) = unfit(&content, &components) {
+        return wrong;
+    }
+    if content.trim().is_empty() && asked.files.is_empty() && empty {
+        return Answer::error(400, 50_006, "Cannot send an empty message");
+    }
+    let nonce = body["nonce"].as_str().map(ToOwned::to_owned);
+    if nonce.as_ref().is_some_and(|it| NONCE_CHARS_MAX < it.chars().count()) {
+        return invalid("nonce", "Must be 25 or fewer in length.");
+    }
+    if body["enforce_nonce"] == true && nonce.is_some() {
+        let same = |it: &Message| it.nonce == nonce && it.channel == channel;
+        if let Some((id, _)) = world.messages.iter().find(|(_, it)| same(it)) {
+            return Answer::Json(200, with_nonce(world, *id));
+        }
+    }
+    let reference = match reference(world, body, channel) {
+        Ok(reference) => reference,
+        Err(wrong) => return wrong,
+    };
+    let files = files(world, asked);
+    notify(world, body, &content);
+    let message = Message {
+        channel,
+        author: world.bot.to_string(),
+        content,
+        nonce,
+        reference,
+        files,
+        components,
+        ..Message::default()
+    };
+    let id = world.say(message);
+    Answer::Json(200, with_nonce(world, id))
+}
+
+/// The answer to a new message has its nonce; none that is asked for later has one.
+fn with_nonce(world: &World, id: u64) -> Value {
+    let mut value = world.message(id, false);
+    value["nonce"] = json!(world.messages[&id].nonce);
+    value
+}
+
+fn invalid(field: &str, why: &str) -> Answer {
+    let errors = json!({ field: { "_errors": [{ "code": "BASE_TYPE", "message": why }] } });
+    Answer::Json(400, json!({ "code": 50_035, "message": "Invalid Form Body", "errors": errors }))
+}
+
+fn unfit(content: &str, components: &Value) -> Option<Answer> {
+    if CHARS_MAX < content.chars().count() {
+        return Some(invalid("content", "Must be 2000 or fewer in length."));
+    }
+    let rows = components.as_array().map_or(&[][..], Vec::as_slice);
+    let buttons: Vec<_> = rows.iter().map(|it| it["components"].as_array()).collect();
+    let full = |it: &Option<&Vec<Value>>| it.is_none_or(|row| row.is_empty() || 5 < row.len());
+    if 5 < rows.len() || buttons.iter().any(full) {
+        return Some(invalid("components", "Must be between 1 and 5 in length."));
+    }
+    let mut seen = Vec::new();
+    for button in buttons.into_iter().flatten().flatten() {
+        let text = |name: &str| button[name].as_str().unwrap_or_default();
+        let (label, id) = (text("label"), text("custom_id"));
+        let length = |it: &str, max| (1..=max).contains(&it.chars().count());
+        if !length(label, 80) || !length(id, 100) || seen.contains(&id) {
+            return Some(invalid("components", "Must be between 1 and 80 in length, and unique."));
+        }
+        seen.push(id);
+    }
+    None
+}
+
+fn reference(world: &World, body: &Value, channel: u64) -> Result<Option<u64>, Answer> {
+    let wanted = &body["message_reference"];
+    let Some(id) = wanted["message_id"].as_str() else { return Ok(None) };
+    let found = id.parse().ok().filter(|it| {
+        world.messages.get(it).is_some_and(|message| message.channel == channel)
+    });
+    match found {
+        None if wanted["fail_if_not_exists"] != false => {
+            Err(invalid("message_reference", "Unknown message"))
+        }
+        found => Ok(found),
+    }
+}
+
+fn files(world: &mut World, asked: &Asked) -> Vec<File> {
+    let described = asked.body["attachments"].as_array().cloned().unwrap_or_default();
+    let name = |at: u64, given: &str| {
+        let same = |it: &&Value| it["id"] == at || it["id"] == at.to_string();
+        let name = described.iter().find(same).and_then(|it| it["filename"].as_str());
+        name.unwrap_or(given).to_owned()
+    };
+    let file = |it: &super::multipart::Upload| File {
+        id: world.id(),
+        name: name(it.at, &it.name),
+        mime: it.mime.clone(),
+        content: it.content.clone(),
+    };
+    asked.files.iter().map(file).collect()
+}
+
+/// Whom a message of the bot notifies
+/// (<https://discord.com/developers/docs/resources/message#allowed-mentions-object>).
+fn notify(world: &mut World, body: &Value, content: &str) {
+    let all = body.get("allowed_mentions").is_none_or(Value::is_null);
+    let allowed = |kind: &str| {
+        let parse = body["allowed_mentions"]["parse"].as_array();
+        all || parse.is_some_and(|it| it.iter().any(|it| it == kind))
+    };
+    if content.contains("@everyone") && allowed("everyone") {
+        world.notified.push("everyone".into());
+    }
+    let mentioned = |id: &&String| content.contains(&format!("<@{id}>")) && allowed("users");
+    let people: Vec<String> = world.people.keys().filter(mentioned).cloned().collect();
+    world.notified.extend(people);
+}
+
+pub(super) fn edit(world: &mut World, asked: &Asked, id: u64) -> Answer {
+    if !world.is_bot(&world.messages[&id].author) {
+        return Answer::error(403, 50_005, "Cannot edit a message authored by another user");
+    }
+    let content = asked.body["content"].as_str();
+    let components = &asked.body["components"];
+    if let Some(wrong) = unfit(content.unwrap_or_default(), components) {
+        return wrong;
+    }
+    if let Some(message) = world.messages.get_mut(&id) {
+        message.content = content.unwrap_or(&message.content).to_owned();
+        if components.is_array() {
+            message.components = components.clone();
+        }
+        message.edits += 1;
+    }
+    world.tell_message("MESSAGE_UPDATE", id);
+    Answer::Json(200, world.message(id, false))
+}
+
+pub(super) fn react(world: &mut World, id: u64, emoji: &str, set: bool) -> Answer {
+    let bot = world.bot.to_string();
+    let Some(message) = world.messages.get_mut(&id) else {
+        return Answer::error(404, 10_008, "Unknown Message");
+    };
+    if emoji.is_ascii() && !emoji.contains(':') {
+        return Answer::error(400, 10_014, "Unknown Emoji");
+    }
+    match message.reactions.iter_mut().find(|it| it.0 == emoji) {
+        Some((_, by)) => by.retain(|it| *it != bot),
+        None => message.reactions.push((emoji.to_owned(), vec![])),
+    }
+    if set && let Some((_, by)) = message.reactions.iter_mut().find(|it| it.0 == emoji) {
+        by.push(bot);
+    }
+    message.reactions.retain(|it| !it.1.is_empty());
+    Answer::Empty
+}

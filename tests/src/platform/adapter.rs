@@ -1,0 +1,185 @@
+//! The host's side of the platform in memory. Everything that becomes visible passes a crash point
+//! before it happens and after it happened.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use channel::{
+    Account, Adapter, Batch, ChannelError, Connection, Cursor, DeliverError, Event, ExposeSecret,
+    FetchError, Part, Sink, Source, Verdict,
+};
+use domain::message::Address;
+use domain::outgoing::Content;
+use tokio::io::{AsyncWrite, AsyncWriteExt};
+
+use super::{CREDENTIAL, FakePlatform, FetchFault, NAME, SendFault};
+
+/// Events of one batch.
+const BATCH_MAX: usize = 10;
+
+#[derive(Debug)]
+pub(super) struct FakeAdapter(pub(super) Arc<FakePlatform>);
+
+#[async_trait]
+impl Adapter for FakeAdapter {
+    async fn connect(&self, account: &Account) -> Result<Connection, ChannelError> {
+        if self.0.caps.credential.is_some()
+            && account.require_credential(NAME)?.expose_secret() != CREDENTIAL
+        {
+            return Err(ChannelError::Unauthorized("it is another word".into()));
+        }
+        let source = FakeSource {
+            platform: Arc::clone(&self.0),
+            unsettled: vec![],
+            connections_broken: self.0.state().connections_broken,
+        };
+        Ok(Connection { source: Box::new(source), sink: Arc::new(FakeSink(Arc::clone(&self.0))) })
+    }
+}
+
+#[derive(Debug)]
+struct FakeSource {
+    platform: Arc<FakePlatform>,
+    /// For each event of the batch that is not settled yet: whose it is.
+    unsettled: Vec<Option<(String, Address)>>,
+    /// When it connected.
+    connections_broken: usize,
+}
+
+#[async_trait]
+impl Source for FakeSource {
+    async fn receive(&mut self, after: &Cursor) -> Result<Batch, ChannelError> {
+        let from: usize = after.0.parse().unwrap_or(0);
+        loop {
+            let happened = self.platform.happened.notified();
+            tokio::pin!(happened);
+            happened.as_mut().enable();
+            let (events, broken): (Vec<Option<Event>>, usize) = {
+                let state = self.platform.state();
+                let events = state.events.iter().skip(from).take(BATCH_MAX).cloned();
+                (events.collect(), state.connections_broken)
+            };
+            if self.connections_broken != broken {
+                return Err(ChannelError::Unreachable("the connection broke".into()));
+            }
+            if events.is_empty() {
+                happened.await;
+                continue;
+            }
+            let cursor = Cursor((from + events.len()).to_string());
+            let events: Vec<Event> = events.into_iter().flatten().collect();
+            self.unsettled = events.iter().map(whose).collect();
+            return Ok(Batch { events, cursor });
+        }
+    }
+
+    async fn settle(&mut self, verdicts: &[Verdict]) -> Result<(), ChannelError> {
+        self.platform.pass("settle").await;
+        let mut state = self.platform.state();
+        for (whose, verdict) in self.unsettled.drain(..).zip(verdicts) {
+            if let Some((id, from)) = whose {
+                state.settle(id, &from, verdict);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn whose(event: &Event) -> Option<(String, Address)> {
+    match event {
+        Event::Message(message) => Some((message.platform_id.clone(), message.from.clone())),
+        Event::Click(click) => Some((click.platform_id.clone(), click.from.clone())),
+        Event::Moved { .. } | Event::Reachable(_) => None,
+    }
+}
+
+#[derive(Debug)]
+struct FakeSink(Arc<FakePlatform>);
+
+impl FakeSink {
+    /// What the platform does with a part, and whether the answer comes back.
+    fn take(&self, part: &Part) -> Result<String, DeliverError> {
+        let file = match &part.content {
+            Content::File(file) => std::fs::read(&file.path).ok(),
+            Content::Text(_)
+            | Content::Card(_)
+            | Content::Edit { .. }
+            | Content::Reaction { .. } => None,
+        };
+        let mut state = self.0.state();
+        let fault = (!state.send_faults.is_empty()).then(|| state.send_faults.remove(0));
+        let throttled = |after| Err(DeliverError::Throttled { after });
+        match fault {
+            Some(SendFault::Unreachable) => return Err(DeliverError::Unreachable("down".into())),
+            Some(SendFault::Throttled) => return throttled(Duration::from_secs(2)),
+            Some(SendFault::ThrottledFor(after)) => return throttled(after),
+            Some(SendFault::Refused) => return Err(DeliverError::Refused("no".into())),
+            // There are no formats here that could be left out.
+            Some(SendFault::AnswerLost | SendFault::BadFormat) | None => {}
+        }
+        let id = state.show(&self.0.caps, part, file);
+        let id = id.map_err(|why| DeliverError::Refused(why.into()))?;
+        let is_lost = fault == Some(SendFault::AnswerLost);
+        if is_lost { Err(DeliverError::Unknown("lost".into())) } else { Ok(id) }
+    }
+}
+
+#[async_trait]
+impl Sink for FakeSink {
+    async fn deliver(&self, part: &Part) -> Result<String, DeliverError> {
+        self.0.pass("before deliver").await;
+        let taken = self.take(part);
+        self.0.pass("after deliver").await;
+        taken
+    }
+
+    async fn working(&self, _chat: &Address) {
+        self.0.state().typing += 1;
+    }
+
+    async fn draft(&self, _chat: &Address, target: &str, text: &str) {
+        self.0.pass("before draft").await;
+        if self.0.caps.edits {
+            self.0.state().draft(target, text);
+        }
+        self.0.pass("after draft").await;
+    }
+
+    async fn fetch(
+        &self,
+        source: &str,
+        bytes_max: u64,
+        into: &mut (dyn AsyncWrite + Send + Unpin),
+    ) -> Result<(), FetchError> {
+        self.0.pass("before fetch").await;
+        let (fault, content) = {
+            let mut state = self.0.state();
+            let fault = (!state.fetch_faults.is_empty()).then(|| state.fetch_faults.remove(0));
+            (fault, state.file(source))
+        };
+        match fault {
+            Some(FetchFault::Unreachable) => return Err(FetchError::Unreachable("down".into())),
+            Some(FetchFault::Gone) => return Err(FetchError::Gone("expired".into())),
+            None => {}
+        }
+        let content = content.ok_or_else(|| FetchError::Gone("there is no such file".into()))?;
+        if bytes_max < u64::try_from(content.len()).unwrap_or(u64::MAX) {
+            return Err(FetchError::TooLarge { bytes_max });
+        }
+        into.write_all(&content).await.map_err(FetchError::Write)?;
+        self.0.pass("after fetch").await;
+        Ok(())
+    }
+
+    async fn open_direct(&self, handle: &str) -> Result<String, DeliverError> {
+        self.0.pass("before open direct").await;
+        let opened = {
+            let state = self.0.state();
+            let is_closed = state.closed.iter().any(|it| it == handle);
+            if is_closed { None } else { Some(state.direct(handle)) }
+        };
+        self.0.pass("after open direct").await;
+        opened.ok_or_else(|| DeliverError::Refused("they take no private chats".into()))
+    }
+}

@@ -1,0 +1,137 @@
+//! The platform in memory as the conformance suite sees it. It shows that the suite can be passed.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use async_trait::async_trait;
+use channel::{Account, Caps, Registration};
+use domain::message::{Address, Author};
+
+use super::{FakePlatform, Letter, SendFault};
+use crate::conformance::{Double, Fault, Place, Places, Post, Visible};
+use crate::crash::Crash;
+
+const GROUP: &str = "the-group";
+
+/// A platform of its own, with its only registration.
+#[derive(Debug)]
+pub struct MemoryDouble {
+    platform: Arc<FakePlatform>,
+    registration: &'static Registration,
+    posted: AtomicUsize,
+}
+
+impl MemoryDouble {
+    #[must_use]
+    pub fn new(caps: Caps) -> Self {
+        let platform = FakePlatform::with_caps(caps);
+        let registration = platform.registration(Crash::never());
+        Self { platform, registration, posted: AtomicUsize::new(0) }
+    }
+
+    #[must_use]
+    pub fn platform(&self) -> &Arc<FakePlatform> {
+        &self.platform
+    }
+}
+
+#[async_trait]
+impl Double for MemoryDouble {
+    fn registration(&self) -> &'static Registration {
+        self.registration
+    }
+
+    fn account(&self) -> Account {
+        self.platform.account()
+    }
+
+    fn account_with_wrong_credential(&self) -> Account {
+        let credential = self.registration.caps.credential.map(|_| "open-barley-0815".into());
+        Account { credential, ..self.platform.account() }
+    }
+
+    fn places(&self) -> Places {
+        let [(ann, _), _] = self.people();
+        let place = |chat: String, thread: Option<&str>, is_group| Place {
+            chat,
+            thread: thread.map(Into::into),
+            is_group,
+        };
+        let threads = self.registration.caps.threads;
+        Places {
+            direct: place(format!("dm-{ann}"), None, false),
+            group: place(GROUP.into(), None, true),
+            thread: threads.then(|| place(GROUP.into(), Some("a-thread"), true)),
+        }
+    }
+
+    async fn post(&self, post: Post) -> String {
+        let id = format!("m-{}", self.posted.fetch_add(1, Ordering::SeqCst));
+        let (by, name) = &post.author;
+        let mut letter = Letter::new(&post.place.chat, &id, &post.text).by(by, name);
+        if post.place.is_group {
+            letter = letter.in_group("The group");
+        }
+        if let Some(thread) = &post.place.thread {
+            letter = letter.in_thread(thread);
+        }
+        if post.mention && self.registration.caps.mentions {
+            letter = letter.mention();
+        }
+        if let Some(id) = &post.reply_to {
+            letter = letter.reply_to(id);
+        }
+        for (name, mime, content) in post.files {
+            letter = letter.file(&name, &mime, content);
+        }
+        self.platform.write(letter);
+        id
+    }
+
+    async fn click(&self, place: &Place, message: &str, data: &str, by: &str) {
+        let people = self.people();
+        let name = people.iter().find(|it| it.0 == by).map(|it| it.1.clone());
+        let by = Author { id: by.into(), name: name.unwrap_or_default() };
+        if place.is_group {
+            self.platform.know_group(&place.chat, "The group");
+        }
+        self.platform.click(message, data, by);
+    }
+
+    async fn visible(&self) -> Vec<Visible> {
+        let shown = self.platform.shown().into_iter();
+        let places = self.places();
+        let place = |at: Address| Place {
+            is_group: at.chat == places.group.chat,
+            chat: at.chat,
+            thread: at.thread,
+        };
+        let visible = shown.map(|it| Visible {
+            place: place(it.to),
+            id: it.id,
+            text: it.text,
+            files: it.files,
+            buttons: it.buttons.into_iter().map(|it| (it.label, it.data)).collect(),
+            reactions: it.reactions,
+            edits: it.edits,
+        });
+        visible.collect()
+    }
+
+    async fn typing_count(&self) -> usize {
+        self.platform.typing_count()
+    }
+
+    async fn fault(&self, fault: Fault) {
+        let send = |fault| self.platform.fail_next_sends(&[fault]);
+        match fault {
+            Fault::Throttle(after) => send(SendFault::ThrottledFor(after)),
+            Fault::AnswerLost => send(SendFault::AnswerLost),
+            Fault::ServerError => send(SendFault::Unreachable),
+            Fault::Forbidden => send(SendFault::Refused),
+            Fault::BadFormat => send(SendFault::BadFormat),
+            Fault::Disconnect => self.platform.disconnect(),
+            Fault::Garbage => self.platform.post_garbage(),
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! What the platform in memory knows, and what an action does to it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use channel::{Caps, Event, Part, Verdict};
+use domain::message::{Address, ChatInfo, Quote};
+use domain::outgoing::{Button, Card, Content};
+
+use super::{FetchFault, Letter, SendFault, address};
+use crate::crash::Crash;
+
+/// A message of the bot as people see it now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shown {
+    /// As `deliver` returned it; empty for a refusal that a sender was told.
+    pub id: String,
+    pub to: Address,
+    pub text: String,
+    /// Name and content.
+    pub files: Vec<(String, Vec<u8>)>,
+    pub buttons: Vec<Button>,
+    pub reactions: Vec<String>,
+    pub edits: usize,
+}
+
+impl Shown {
+    fn new(to: &Address, text: &str) -> Self {
+        Self {
+            id: String::new(),
+            to: to.clone(),
+            text: text.into(),
+            files: vec![],
+            buttons: vec![],
+            reactions: vec![],
+            edits: 0,
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+pub(super) struct State {
+    /// In the order in which they happened; a cursor counts them. `None` is garbage.
+    pub(super) events: Vec<Option<Event>>,
+    pub(super) verdicts: Vec<(String, Verdict)>,
+    pub(super) sent: Vec<Part>,
+    pub(super) shown: Vec<Shown>,
+    pub(super) reactions: Vec<(String, String)>,
+    pub(super) typing: usize,
+    pub(super) send_faults: Vec<SendFault>,
+    pub(super) fetch_faults: Vec<FetchFault>,
+    /// Who takes no private chats.
+    pub(super) closed: Vec<String>,
+    pub(super) connections_broken: usize,
+    pub(super) crash: Option<Arc<Crash>>,
+    files: HashMap<String, Vec<u8>>,
+    chats: HashMap<String, ChatInfo>,
+    /// By person.
+    directs: HashMap<String, String>,
+}
+
+impl State {
+    /// `mentions`: the platform says when the bot is meant.
+    pub(super) fn write(&mut self, letter: Letter, mentions: bool) {
+        let Letter { mut message, reply_to, contents } = letter;
+        for (file, content) in message.files.iter().zip(contents) {
+            self.files.insert(file.source.clone(), content);
+        }
+        if let Some(id) = reply_to {
+            message.mentioned |= self.shown.iter().any(|it| it.id == id);
+            message.quote = self.quote(&id);
+        }
+        message.mentioned &= mentions;
+        let chat = message.from.chat.clone();
+        if !message.chat.is_group {
+            self.directs.insert(message.sender.id.clone(), chat.clone());
+        }
+        self.chats.insert(chat, message.chat.clone());
+        self.events.push(Some(Event::Message(message)));
+    }
+
+    fn quote(&self, id: &str) -> Option<Quote> {
+        if let Some(ours) = self.shown.iter().find(|it| it.id == id) {
+            return Some(Quote { sender: "the bot".into(), text: ours.text.clone() });
+        }
+        let theirs = |it: &Option<Event>| match it {
+            Some(Event::Message(it)) if it.platform_id == id => {
+                Some(Quote { sender: it.sender.name.clone(), text: it.text.clone() })
+            }
+            Some(
+                Event::Message(_) | Event::Click(_) | Event::Moved { .. } | Event::Reachable(_),
+            )
+            | None => None,
+        };
+        self.events.iter().find_map(theirs)
+    }
+
+    pub(super) fn chat(&self, chat: &str) -> ChatInfo {
+        self.chats.get(chat).cloned().unwrap_or_default()
+    }
+
+    pub(super) fn know_group(&mut self, chat: &str, title: &str) {
+        self.chats.insert(chat.into(), ChatInfo { title: title.into(), is_group: true });
+    }
+
+    pub(super) fn move_chat(&mut self, from: &str, to: &str) {
+        let info = self.chats.remove(from).unwrap_or_default();
+        self.chats.insert(to.into(), info);
+        self.events.push(Some(Event::Moved { from: address(from), to: address(to) }));
+    }
+
+    /// The private chat with somebody; there is one as soon as it is asked for.
+    pub(super) fn direct(&self, person: &str) -> String {
+        self.directs.get(person).cloned().unwrap_or_else(|| format!("dm-{person}"))
+    }
+
+    pub(super) fn file(&self, source: &str) -> Option<Vec<u8>> {
+        self.files.get(source).cloned()
+    }
+
+    pub(super) fn settle(&mut self, id: String, from: &Address, verdict: &Verdict) {
+        match verdict {
+            Verdict::Stored | Verdict::Ignored => {}
+            Verdict::Refused(why) => self.shown.push(Shown::new(from, why)),
+        }
+        self.verdicts.push((id, verdict.clone()));
+    }
+
+    /// Lets a part take effect; returns its id, or why the platform does not take it. `file` is what
+    /// lies at the path of a file.
+    pub(super) fn show(
+        &mut self,
+        caps: &Caps,
+        part: &Part,
+        file: Option<Vec<u8>>,
+    ) -> Result<String, &'static str> {
+        if caps.text.max < caps.text.unit.measure(part.content.text()) {
+            return Err("the text is too long");
+        }
+        let id = match &part.content {
+            Content::Text(text) => self.append(part, text, |_| ()),
+            Content::Card(_) if !caps.buttons => return Err("there are no buttons here"),
+            Content::Card(card) => {
+                self.append(part, &card.text, |it| it.buttons.clone_from(&card.buttons))
+            }
+            Content::File(out) => {
+                let content = file.ok_or("the file cannot be read")?;
+                if caps.file_bytes_max < u64::try_from(content.len()).unwrap_or(u64::MAX) {
+                    return Err("the file is too large");
+                }
+                self.append(part, &out.caption, |it| it.files.push((out.name.clone(), content)))
+            }
+            Content::Edit { .. } if !caps.edits => return Err("nothing can be edited here"),
+            Content::Edit { target, card } => self.edit(target, card)?,
+            Content::Reaction { .. } if !caps.reactions => return Err("there are no reactions"),
+            Content::Reaction { target, emoji } => self.react(target, emoji)?,
+        };
+        self.sent.push(part.clone());
+        Ok(id)
+    }
+
+    fn append(&mut self, part: &Part, text: &str, with: impl FnOnce(&mut Shown)) -> String {
+        let before = self.sent.iter().filter(|it| it.key == part.key).count();
+        let mark = if part.repeat { "(perhaps a second time) " } else { "" };
+        let mut shown = Shown::new(&part.to, &format!("{mark}{text}"));
+        with(&mut shown);
+        shown.id = match before {
+            0 => format!("p-{}", part.key),
+            n => format!("p-{}-{n}", part.key),
+        };
+        let id = shown.id.clone();
+        self.shown.push(shown);
+        id
+    }
+
+    fn edit(&mut self, target: &str, card: &Card) -> Result<String, &'static str> {
+        let shown = self.shown.iter_mut().find(|it| it.id == target);
+        let shown = shown.ok_or("there is no such message to edit")?;
+        shown.text.clone_from(&card.text);
+        shown.buttons.clone_from(&card.buttons);
+        shown.edits += 1;
+        Ok(target.into())
+    }
+
+    fn react(&mut self, target: &str, emoji: &str) -> Result<String, &'static str> {
+        if let Some(ours) = self.shown.iter_mut().find(|it| it.id == target) {
+            ours.reactions =
+                Some(emoji).filter(|it| !it.is_empty()).map(Into::into).into_iter().collect();
+            return Ok(target.into());
+        }
+        self.quote(target).ok_or("there is no such message to react to")?;
+        self.reactions.retain(|it| it.0 != target);
+        if !emoji.is_empty() {
+            self.reactions.push((target.into(), emoji.into()));
+        }
+        Ok(target.into())
+    }
+
+    pub(super) fn draft(&mut self, target: &str, text: &str) {
+        if let Some(shown) = self.shown.iter_mut().find(|it| it.id == target) {
+            shown.text = text.into();
+        }
+    }
+}

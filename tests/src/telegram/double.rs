@@ -1,0 +1,192 @@
+//! The double as the conformance checks use it.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use channel::{Account, Registration, SecretString};
+use serde_json::{Value, json};
+
+use super::files::stored;
+use super::state::{Inner, Stored};
+use super::{FakeTelegram, GROUP, TOKEN, TOPIC, USERNAME, WRONG_TOKEN};
+use crate::conformance::{Double, Fault, Place, Places, Post, Visible};
+
+#[async_trait]
+impl Double for FakeTelegram {
+    fn registration(&self) -> &'static Registration {
+        channel::registration(telegram::NAME).unwrap()
+    }
+
+    fn account(&self) -> Account {
+        Account {
+            name: "main".into(),
+            run_dir: "/nowhere".into(),
+            credential: Some(SecretString::from(TOKEN)),
+            urls: BTreeMap::from([("api".into(), self.url())]),
+        }
+    }
+
+    fn account_with_wrong_credential(&self) -> Account {
+        Account { credential: Some(SecretString::from(WRONG_TOKEN)), ..self.account() }
+    }
+
+    fn places(&self) -> Places {
+        let [(ann, _), _] = self.people();
+        let group = Place { chat: GROUP.to_string(), thread: None, is_group: true };
+        let thread = Place { thread: Some(TOPIC.to_string()), ..group.clone() };
+        Places {
+            direct: Place { chat: ann, thread: None, is_group: false },
+            group,
+            thread: Some(thread),
+        }
+    }
+
+    async fn post(&self, post: Post) -> String {
+        let id = self.state.lock().post(&post);
+        self.state.news.notify_waiters();
+        id
+    }
+
+    async fn click(&self, place: &Place, message: &str, data: &str, by: &str) {
+        self.state.lock().press(place, message, data, by);
+        self.state.news.notify_waiters();
+    }
+
+    async fn visible(&self) -> Vec<Visible> {
+        let inner = self.state.lock();
+        inner.messages.iter().filter(|it| it.author.is_none()).map(|it| inner.seen(it)).collect()
+    }
+
+    async fn typing_count(&self) -> usize {
+        self.state.lock().typing
+    }
+
+    async fn fault(&self, fault: Fault) {
+        match fault {
+            Fault::Disconnect => self.state.cut.notify_waiters(),
+            // A message without anything that a message has.
+            Fault::Garbage => self.push("message", json!({"message_id": "seven", "chat": []})),
+            Fault::Throttle(_)
+            | Fault::AnswerLost
+            | Fault::ServerError
+            | Fault::Forbidden
+            | Fault::BadFormat => self.state.lock().faults.push_back(fault),
+        }
+    }
+}
+
+impl Inner {
+    fn post(&mut self, post: &Post) -> String {
+        let author: i64 = post.author.0.parse().unwrap();
+        self.names.insert(author, post.author.1.clone());
+        let text =
+            if post.mention { format!("@{USERNAME} {}", post.text) } else { post.text.clone() };
+        let base = Stored {
+            chat: post.place.chat.parse().unwrap(),
+            thread: post.place.thread.as_ref().map(|it| it.parse().unwrap()),
+            author: Some(author),
+            entities: entities(&text),
+            text,
+            reply_to: post.reply_to.as_ref().map(|it| number_of(it)),
+            ..Stored::default()
+        };
+        // Several files make an album: a message for each, the first with the text.
+        let mut messages = vec![base.clone()];
+        for (at, (name, mime, content)) in post.files.iter().enumerate() {
+            let id = self.keep_file(stored(self.files.len(), name, mime, content));
+            let files = vec![(field(mime), id)];
+            if at == 0 {
+                messages[0].files = files;
+            } else {
+                let (text, entities) = (String::new(), Vec::new());
+                messages.push(Stored { files, text, entities, ..base.clone() });
+            }
+        }
+        let ids: Vec<i64> = messages.into_iter().map(|it| self.tell(it)).collect();
+        format!("{}:{}", post.place.chat, ids[0])
+    }
+
+    /// Keeps a message of somebody's and tells the bot.
+    fn tell(&mut self, message: Stored) -> i64 {
+        let kept = self.keep(message);
+        let shown = self.show(&kept);
+        self.push("message", shown);
+        kept.id
+    }
+
+    fn press(&mut self, place: &Place, message: &str, data: &str, by: &str) {
+        let chat: i64 = place.chat.parse().unwrap();
+        let under = self.message(chat, number_of(message)).cloned();
+        let under = under.unwrap_or_else(|| panic!("there is no message {message}"));
+        let labels = buttons(under.keyboard.as_ref());
+        assert!(labels.iter().any(|it| it.1 == data), "no button says {data}: {labels:?}");
+        let id = format!("81{:08}", self.presses.len() + self.answered.len() + 1);
+        self.presses.push(id.clone());
+        let press = json!({
+            "id": id, "from": self.user(by.parse().unwrap()), "message": self.show(&under),
+            "chat_instance": "-377", "data": data,
+        });
+        self.push("callback_query", press);
+    }
+
+    fn seen(&self, message: &Stored) -> Visible {
+        let file = |it: &(&str, String)| {
+            let file = &self.files[&it.1];
+            (file.name.clone(), file.content.clone())
+        };
+        Visible {
+            place: Place {
+                chat: message.chat.to_string(),
+                thread: message.thread.map(|it| it.to_string()),
+                is_group: message.chat < 0,
+            },
+            id: format!("{}:{}", message.chat, message.id),
+            text: message.text.clone(),
+            files: message.files.iter().map(file).collect(),
+            buttons: buttons(message.keyboard.as_ref()),
+            reactions: message.reactions.clone(),
+            edits: message.edits,
+        }
+    }
+}
+
+fn number_of(id: &str) -> i64 {
+    id.rsplit(':').next().unwrap_or_default().parse().unwrap_or_default()
+}
+
+fn field(mime: &str) -> &'static str {
+    match mime {
+        "image/jpeg" | "image/png" | "image/webp" => "photo",
+        "video/mp4" => "video",
+        "audio/mpeg" => "audio",
+        "audio/ogg" => "voice",
+        _ => "document",
+    }
+}
+
+fn buttons(keyboard: Option<&Value>) -> Vec<(String, String)> {
+    let rows = keyboard.and_then(|it| it["inline_keyboard"].as_array());
+    let buttons = rows.into_iter().flatten().filter_map(Value::as_array).flatten();
+    let text = |it: &Value, key: &str| it[key].as_str().unwrap_or_default().to_owned();
+    buttons.map(|it| (text(it, "text"), text(it, "callback_data"))).collect()
+}
+
+/// The server marks mentions and commands by itself.
+fn entities(text: &str) -> Vec<Value> {
+    let mut found = Vec::new();
+    let mut offset = 0;
+    for word in text.split_inclusive(char::is_whitespace) {
+        let bare = word.trim_end();
+        let kind = match bare.chars().next() {
+            Some('@') => Some("mention"),
+            Some('/') => Some("bot_command"),
+            Some(_) | None => None,
+        };
+        if let Some(kind) = kind.filter(|_| 1 < bare.len()) {
+            let length = bare.encode_utf16().count();
+            found.push(json!({"type": kind, "offset": offset, "length": length}));
+        }
+        offset += word.encode_utf16().count();
+    }
+    found
+}

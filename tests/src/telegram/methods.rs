@@ -1,0 +1,107 @@
+//! Which method does what.
+
+use serde_json::{Value, json};
+
+use super::call::{Call, Outcome, Refusal};
+use super::serve::Lost;
+use super::state::Inner;
+use super::{BOT, State, edits, files, polling, sends};
+use crate::conformance::Fault;
+
+/// The methods that show something to people, and so meet the faults of sending.
+const SENDING: [&str; 9] = [
+    "sendMessage",
+    "sendRichMessage",
+    "sendPhoto",
+    "sendDocument",
+    "sendAudio",
+    "sendVideo",
+    "sendVoice",
+    "editMessageText",
+    "setMessageReaction",
+];
+
+/// # Errors
+/// [`Lost`] when the method took effect and nobody shall hear of it.
+pub(super) async fn perform(state: &State, call: &Call) -> Result<Outcome, Lost> {
+    if call.is("getUpdates") {
+        return Ok(polling::get_updates(state, call).await);
+    }
+    let mut inner = state.lock();
+    let sends = SENDING.iter().any(|it| call.is(it));
+    let fault = if sends { inner.faults.pop_front() } else { None };
+    let refused = match fault {
+        Some(Fault::Throttle(given)) => Some(Refusal::wait(given)),
+        Some(Fault::ServerError) => Some(Refusal::new(500, "Internal Server Error")),
+        Some(Fault::Forbidden) => Some(Refusal::new(403, "Forbidden: bot was blocked by the user")),
+        Some(Fault::BadFormat) if has_formats(call) => {
+            Some(Refusal::bad("can't parse entities: Unsupported start tag \"b\" at byte offset 0"))
+        }
+        Some(Fault::BadFormat | Fault::AnswerLost | Fault::Disconnect | Fault::Garbage) | None => {
+            None
+        }
+    };
+    if let Some(refused) = refused {
+        return Ok(Err(refused));
+    }
+    let outcome = dispatch(&mut inner, call);
+    if fault == Some(Fault::AnswerLost) { Err(Lost) } else { Ok(outcome) }
+}
+
+fn has_formats(call: &Call) -> bool {
+    call.parameters.contains_key("parse_mode") || call.parameters.contains_key("rich_message")
+}
+
+fn dispatch(inner: &mut Inner, call: &Call) -> Outcome {
+    let name = call.method.to_ascii_lowercase();
+    match name.as_str() {
+        "getme" => Ok(me(inner)),
+        "setwebhook" => {
+            inner.webhook = call.text("url").is_some_and(|it| !it.is_empty());
+            Ok(true.into())
+        }
+        "deletewebhook" => {
+            inner.webhook = false;
+            if call.text("drop_pending_updates").is_some_and(|it| it.eq_ignore_ascii_case("true")) {
+                inner.updates.clear();
+            }
+            Ok(true.into())
+        }
+        "sendmessage" => sends::send_message(inner, call),
+        "sendrichmessage" if inner.rich => sends::send_rich_message(inner, call),
+        "sendphoto" => files::send(inner, call, "photo"),
+        "senddocument" => files::send(inner, call, "document"),
+        "sendaudio" => files::send(inner, call, "audio"),
+        "sendvideo" => files::send(inner, call, "video"),
+        "sendvoice" => files::send(inner, call, "voice"),
+        "sendchataction" => sends::send_chat_action(inner, call),
+        "editmessagetext" => edits::edit_message_text(inner, call),
+        "editmessagereplymarkup" => edits::edit_message_reply_markup(inner, call),
+        "deletemessage" => edits::delete_message(inner, call),
+        "setmessagereaction" => edits::set_message_reaction(inner, call),
+        "answercallbackquery" => answer_callback_query(inner, call),
+        "getfile" => files::get_file(inner, call),
+        _ => Err(Refusal::new(404, "Not Found: method not found")),
+    }
+}
+
+fn me(inner: &Inner) -> Value {
+    let mut me = inner.user(BOT);
+    me["can_join_groups"] = json!(true);
+    me["can_read_all_group_messages"] = json!(true);
+    me["supports_inline_queries"] = json!(false);
+    me["has_main_web_app"] = json!(false);
+    me
+}
+
+/// A press can be answered once, and not for ever.
+fn answer_callback_query(inner: &mut Inner, call: &Call) -> Outcome {
+    let id = call.text("callback_query_id").unwrap_or_default();
+    let Some(at) = inner.presses.iter().position(|it| *it == id) else {
+        let why = "query is too old and response timeout expired or query ID is invalid";
+        return Err(Refusal::bad(why));
+    };
+    inner.presses.remove(at);
+    inner.answered.push(id);
+    Ok(true.into())
+}
