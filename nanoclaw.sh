@@ -6,6 +6,7 @@ set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")"
 RELEASE=${CARGO_TARGET_DIR:-$PWD/target}/release
 BIN=$RELEASE/nanoclaw
+MANIFEST=src/nanoclaw/Cargo.toml
 
 say() { printf '== %s\n' "$*" >&2; }
 fail() { printf 'error: %s\nhint: %s\n' "$1" "$2" >&2; exit 1; }
@@ -16,6 +17,9 @@ Usage: ./nanoclaw.sh [COMMAND]
 
   (none)       install what is missing, build, set up, start, open a chat
   --yes        the same without questions; ends with one round trip through a container
+  add CHANNEL  build a channel in (telegram, discord), ask for its token, make you the owner
+               --token-stdin reads the token from the standard input; --name N names the account
+  remove CHANNEL   disconnect it and build the program without it
   test [ARGS]  install what the tests need and run them all (ARGS go to cargo nextest)
   bench [NAME] measure what the README claims
   update       take over the newest version, rebuild, restart
@@ -78,6 +82,76 @@ offer_in_path() {
             ;;
         *) say "the command is $BIN" ;;
     esac
+}
+
+# The channels that can be built in, by name: the features of the program but `default`.
+channels_there() {
+    sed -n '/^\[features\]/,/^\[/s/^\([a-z0-9-]*\) = .*/\1/p' "$MANIFEST" | grep -vx default | sort | xargs
+}
+
+# Sets the one line of the source that says which channels are built in.
+set_channels() {
+    local list='' name
+    for name in $(printf '%s\n' "$@" | sort -u); do list+="${list:+, }\"$name\""; done
+    sed -i.old "/^\[features\]/,/^\[/s/^default = .*/default = [$list]/" "$MANIFEST"
+    rm -f "$MANIFEST.old"
+}
+
+channels_built_in() {
+    sed -n '/^\[features\]/,/^\[/s/^default = \[\(.*\)\]/\1/p' "$MANIFEST" | tr -d '",'
+}
+
+change_channels() {
+    local verb=$1 channel=${2:-} name=main token=ask only_source=no built
+    [ $# -lt 2 ] || shift
+    shift
+    while [ $# -gt 0 ]; do
+        case $1 in
+            --token-stdin) token=stdin ;;
+            --name) name=${2:?--name needs a name}; shift ;;
+            --only-source) only_source=yes ;;
+            *) fail "unknown option: $1" "see \`./nanoclaw.sh help\`" ;;
+        esac
+        shift
+    done
+    case " $(channels_there) " in
+        *" ${channel:-none} "*) ;;
+        *) fail "there is no channel \`$channel\`" "choose one of: $(channels_there)" ;;
+    esac
+    read -r -a built <<<"$(channels_built_in)"
+    if [ "$verb" = add ]; then
+        set_channels ${built[@]+"${built[@]}"} "$channel"
+    else
+        local rest=() it
+        for it in ${built[@]+"${built[@]}"}; do [ "$it" = "$channel" ] || rest+=("$it"); done
+        set_channels ${rest[@]+"${rest[@]}"}
+    fi
+    [ "$only_source" = no ] || return 0
+    # A token that waits on the standard input must not be read by anything else on the way.
+    tools </dev/null
+    build </dev/null
+    "${verb}_channel" "$channel" "$name" "$token"
+}
+
+add_channel() {
+    local channel=$1 name=$2 token=$3
+    if [ "$token" = ask ] && [ ! -t 0 ]; then
+        fail "there is no terminal to ask for the token" "pipe it in with --token-stdin"
+    fi
+    "$BIN" channels add "$channel" --name "$name"
+    "$BIN" restart </dev/null
+    if "$BIN" roles list --json </dev/null | grep -q '"owner"'; then
+        say "somebody owns this host already; \`nanoclaw pair\` lets others in"
+    elif [ -t 0 ] && [ -t 1 ]; then
+        "$BIN" pair --channel "$channel"
+    else
+        say "make yourself the owner with \`nanoclaw pair\`"
+    fi
+}
+
+remove_channel() {
+    "$BIN" channels remove "$1" --name "$2" || say "$1 had no account $2"
+    "$BIN" restart
 }
 
 # What tests and benchmarks use: the release build, an engine that runs, the agent image.
@@ -152,6 +226,7 @@ case ${1:-} in
     '' | --yes | -y) tools; build; offer_in_path; exec "$BIN" setup "$@" ;;
     test) shift; run_tests "$@" ;;
     bench) shift; run_benchmarks "$@" ;;
+    add | remove) change_channels "$@" ;;
     update) update ;;
     uninstall) shift; uninstall "$@" ;;
     tools) tools ;;

@@ -168,8 +168,7 @@ impl ChannelState {
             let connected = match opened {
                 Ok(credential) => {
                     let run_dir = host.layout.run();
-                    let account =
-                        Account { name: key.name, run_dir, credential, urls: key.urls };
+                    let account = Account { name: key.name, run_dir, credential, urls: key.urls };
                     adapter.connect(&account).await
                 }
                 Err(cause) => Err(ChannelError::Unauthorized(cause)),

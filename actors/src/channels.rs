@@ -24,7 +24,7 @@ use crate::channel::{ChannelActor, ChannelArgs, ChannelMessage};
 use crate::host::Host;
 
 /// The account of a channel that needs no credential.
-const LOCAL: &str = "local";
+pub(crate) const LOCAL: &str = "local";
 
 #[derive(Debug)]
 pub struct ChannelSupervisor;
@@ -259,8 +259,8 @@ impl ChannelsState {
         accounts: Vec<AccountKey>,
     ) -> Result<(), ActorProcessingErr> {
         self.children.retain(|child| {
-            let stays = child.registration.caps.credential.is_none()
-                || accounts.contains(&child.key);
+            let stays =
+                child.registration.caps.credential.is_none() || accounts.contains(&child.key);
             if let Some(actor) = child.actor.as_ref().filter(|_| !stays) {
                 actor.stop(None);
             }
@@ -276,7 +276,12 @@ impl ChannelsState {
                 None => {
                     let Some(registration) = self.host.registration(key.channel) else { continue };
                     let budget = RestartBudget::default();
-                    self.children.push(Child { registration, key: key.clone(), budget, actor: None });
+                    self.children.push(Child {
+                        registration,
+                        key: key.clone(),
+                        budget,
+                        actor: None,
+                    });
                     self.respawn(myself, &key).await?;
                 }
             }

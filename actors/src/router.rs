@@ -191,7 +191,8 @@ async fn reachable(host: &Host, chat: Address) -> Result<(), StoreError> {
             let mut rows = central.sessions_in_chat(found.id)?;
             for wired in central.wirings_of(found.id)? {
                 let mode = wired.wiring.session_mode;
-                let key = domain::session_key::session_key(mode, &wired.wiring.agent, found.id, None);
+                let key =
+                    domain::session_key::session_key(mode, &wired.wiring.agent, found.id, None);
                 rows.extend(central.session_of(&key)?.filter(|_| key.chat.is_none()));
             }
             Ok(rows)

@@ -64,14 +64,8 @@ pub enum Role {
 }
 
 impl Role {
-    pub const ALL: [Self; 6] = [
-        Self::Sessions,
-        Self::Reception,
-        Self::Router,
-        Self::Channels,
-        Self::Sweep,
-        Self::Admin,
-    ];
+    pub const ALL: [Self; 6] =
+        [Self::Sessions, Self::Reception, Self::Router, Self::Channels, Self::Sweep, Self::Admin];
 
     #[must_use]
     pub fn as_str(self) -> &'static str {

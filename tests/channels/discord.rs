@@ -1,6 +1,7 @@
 //! Discord: the adapter against the double, and the double against a client that we did not write.
 
 mod catching_up;
+mod client;
 mod foreign;
 mod incoming;
 mod outgoing;

@@ -71,6 +71,12 @@ impl World {
         }
     }
 
+    /// With another platform than the terminal's double.
+    #[must_use]
+    pub fn on(platform: Arc<FakePlatform>) -> Self {
+        Self { platform, ..Self::new() }
+    }
+
     #[must_use]
     pub fn layout(&self) -> Layout {
         Layout::new(self.dir.path())

@@ -24,8 +24,8 @@ use crate::crash::Crash;
 
 /// The name of the channel.
 pub const NAME: &str = "fake";
-/// What an account needs where the capabilities ask for a credential.
-pub const CREDENTIAL: &str = "open-sesame-4711";
+/// The one credential that is not taken, where the capabilities ask for one.
+pub const WRONG_CREDENTIAL: &str = "open-barley-0815";
 
 const TEXT: TextLimit = TextLimit::chars(4_000);
 
@@ -207,7 +207,7 @@ impl FakePlatform {
         Account {
             name: "local".into(),
             run_dir: std::path::PathBuf::new(),
-            credential: self.caps.credential.map(|_| CREDENTIAL.into()),
+            credential: self.caps.credential.map(|_| "open-sesame-4711".into()),
             urls: std::collections::BTreeMap::new(),
         }
     }

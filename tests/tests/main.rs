@@ -3,6 +3,8 @@
 #![expect(clippy::print_stderr, reason = "the simulation says how much it ran")]
 
 mod faults;
+mod groups;
+mod people;
 mod ractor_facts;
 mod simulation;
 mod tidy;

@@ -19,7 +19,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("actors", &["domain", "store", "channel", "sandbox", "vault", "verbs"]),
     (
         "nanoclaw",
-        &["domain", "store", "channel", "sandbox", "vault", "verbs", "actors", "telegram", "discord"],
+        &[
+            "domain", "store", "channel", "sandbox", "vault", "verbs", "actors", "telegram",
+            "discord",
+        ],
     ),
     ("telegram", &["domain", "channel"]),
     ("discord", &["domain", "channel"]),

@@ -2,19 +2,22 @@
 
 use std::time::Duration;
 
-use domain::approval::{News, Request, told};
+use channel::Registration;
 use domain::approval::{APPROVAL_LIFE, Approver, AskedOne, Candidate, Kind, OpenView, approvers};
+use domain::approval::{News, Request, told};
 use domain::delivery::PartKey;
 use domain::message::Address;
 use domain::outgoing::Card;
 use domain::question::{QuestionId, buttons, numbered};
 use domain::time::Timestamp;
-use store::{ApproverRow, CentralStore, Draft, NewPart, PartKind, QuestionKind, QuestionRow, StoreError};
+use store::{
+    ApproverRow, CentralStore, Draft, NewPart, PartKind, QuestionKind, QuestionRow, StoreError,
+};
 use tokio::time::{Instant, timeout};
 use tracing::info;
 
 use super::ReceptionState;
-use crate::channels::ChannelsMessage;
+use crate::channels::{ChannelsMessage, LOCAL};
 use crate::sessions::child::chain;
 
 /// How long a platform may take to open a private chat.
@@ -69,9 +72,10 @@ impl ReceptionState {
         let channel = self.channel_of(row).await?;
         let candidates: Vec<Candidate> =
             candidates.iter().flat_map(|it| self.candidate(it)).collect();
-        let asked_ones = row.cards.iter().filter_map(|it| {
-            Some(AskedOne { person: it.person?, at: it.asked_at, lost: it.lost })
-        });
+        let asked_ones = row
+            .cards
+            .iter()
+            .filter_map(|it| Some(AskedOne { person: it.person?, at: it.asked_at, lost: it.lost }));
         let kind = match question.kind {
             QuestionKind::Agent => Kind::Question,
             QuestionKind::Sender | QuestionKind::Chat | QuestionKind::Change => Kind::Approval,
@@ -164,8 +168,7 @@ impl ReceptionState {
             Draft::Text(numbered(text, options))
         };
         let key = card_key(row.id, row.cards.len());
-        let part =
-            NewPart { key, to, reply_to: String::new(), kind: PartKind::Interim, content };
+        let part = NewPart { key, to, reply_to: String::new(), kind: PartKind::Interim, content };
         let (id, now) = (row.id, self.now());
         let put = move |it: &mut CentralStore| it.put(id, person, &part, now);
         self.host.central.write("a card", put).await
@@ -190,17 +193,15 @@ impl ReceptionState {
         if let Some(chat) = known {
             return Ok(Some(chat.address));
         }
-        for account in accounts.iter().filter(|it| it.channel == to.channel) {
+        let named = accounts.into_iter().filter(|it| it.channel == to.channel).map(|it| it.name);
+        let mut names: Vec<String> = named.collect();
+        let needs_none = |it: &&Registration| it.caps.credential.is_none();
+        names.extend(self.host.registration(&to.channel).filter(needs_none).map(|_| LOCAL.into()));
+        for account in names {
             for handle in &handles {
-                let found = self.open_direct(&account.channel, &account.name, &handle.id).await;
-                if let Some(chat) = found {
-                    let address = Address {
-                        channel: account.channel.clone(),
-                        account: account.name.clone(),
-                        chat,
-                        thread: None,
-                    };
-                    return Ok(Some(address));
+                if let Some(chat) = self.open_direct(&to.channel, &account, &handle.id).await {
+                    let channel = to.channel.clone();
+                    return Ok(Some(Address { channel, account, chat, thread: None }));
                 }
             }
         }

@@ -1,7 +1,7 @@
 //! What agents ask of the host: a question to a person, a look at or a change of the administration.
 
-use domain::approval::{change_card, consent_options};
 use domain::approval::{APPROVAL_LIFE, question_life};
+use domain::approval::{change_card, consent_options};
 use domain::question::{Opt, validate};
 use domain::time::Timestamp;
 use store::{Asked, CentralStore, Question, QuestionKind, Request, SessionRow, StoreError};
@@ -16,7 +16,10 @@ use crate::sweep::SweepMessage;
 pub(crate) enum Passed {
     /// Its answer comes later.
     Kept,
-    Answered { ok: bool, text: String },
+    Answered {
+        ok: bool,
+        text: String,
+    },
 }
 
 /// The title of a question of an agent; its text says all.
@@ -65,11 +68,7 @@ fn question(row: &SessionRow, request: &Request) -> Question {
     }
 }
 
-async fn keep(
-    host: &Host,
-    question: Question,
-    request: Request,
-) -> Result<Passed, StoreError> {
+async fn keep(host: &Host, question: Question, request: Request) -> Result<Passed, StoreError> {
     let ask = move |central: &mut CentralStore| {
         let chat = central.chat(&request.from)?.map(|it| it.id);
         central.ask(&Question { chat, ..question }, None, |_| Vec::new())
@@ -79,11 +78,7 @@ async fn keep(
     Ok(Passed::Kept)
 }
 
-async fn administer(
-    host: &Host,
-    row: &SessionRow,
-    request: Request,
-) -> Result<Passed, StoreError> {
+async fn administer(host: &Host, row: &SessionRow, request: Request) -> Result<Passed, StoreError> {
     let refused = |text: String| Ok(Passed::Answered { ok: false, text });
     let verb = match verbs::parse_line(&request.text) {
         Ok(verb) => verb,
@@ -99,10 +94,8 @@ async fn administer(
         return Ok(Passed::Answered { ok, text });
     }
     let agent = verbs::concerns(&verb, &caller).cloned();
-    let described = host
-        .central
-        .read(move |central| Ok(verbs::describe(&verb, central, &caller)))
-        .await?;
+    let described =
+        host.central.read(move |central| Ok(verbs::describe(&verb, central, &caller))).await?;
     let what = match described {
         Ok(what) => what,
         Err(why) => return refused(explain(&why)),

@@ -30,8 +30,7 @@ impl ReceptionState {
                 Effect::Send(key) => changed |= self.send(key).await?,
                 Effect::Doubt(key) => {
                     let verdict = Verdict::Uncertain { retry_at: now };
-                    let doubt =
-                        move |it: &mut CentralStore| it.conclude_part(&key, &verdict, now);
+                    let doubt = move |it: &mut CentralStore| it.conclude_part(&key, &verdict, now);
                     self.host.central.write("a doubt", doubt).await?;
                     changed = true;
                 }

@@ -83,8 +83,9 @@ impl ReceptionState {
                 Ok(News::Approved)
             }
             Some(_) => {
-                let deny =
-                    move |central: &mut CentralStore| central.deny(&handle, &name, &agent, &by, now);
+                let deny = move |central: &mut CentralStore| {
+                    central.deny(&handle, &name, &agent, &by, now)
+                };
                 self.host.central.write("a denial", deny).await?;
                 Ok(News::Denied)
             }
@@ -210,7 +211,9 @@ impl ReceptionState {
         let chosen = row.question.options.iter().find(|it| Some(it.value.as_str()) == value);
         let how = match chosen {
             Some(it) => Closed::Answered { label: &it.label, by: &by },
-            None if value.is_some() => Closed::Answered { label: value.unwrap_or_default(), by: &by },
+            None if value.is_some() => {
+                Closed::Answered { label: value.unwrap_or_default(), by: &by }
+            }
             None => Closed::Expired,
         };
         let text = closed_card(&row.question.text, how);

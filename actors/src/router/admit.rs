@@ -4,7 +4,7 @@ use channel::Verdict;
 use domain::admission::{Admission, Ask, Decision, What};
 use domain::command::{self, Handler, Permission};
 use domain::engage::Engage;
-use domain::message::{Admitted, Incoming, InboundKind, refusal};
+use domain::message::{Admitted, InboundKind, Incoming, refusal};
 use domain::session_key::session_key;
 use domain::{AgentName, notice};
 use store::{CentralStore, ChatRow, SessionRow, StoreError, Wiring};
@@ -33,10 +33,8 @@ pub(super) async fn admit(
         return Ok(Fate::Done(Verdict::Refused(why)));
     }
     let (now, about) = (host.clock.now(), message.clone());
-    let known = host
-        .central
-        .read(move |central| Knowledge::read(central, &about, owner_only, now))
-        .await?;
+    let known =
+        host.central.read(move |central| Knowledge::read(central, &about, owner_only, now)).await?;
     if known.pairing_open && reception::pair(host, &message).await? {
         return Ok(Fate::Done(Verdict::Stored));
     }
@@ -73,8 +71,7 @@ async fn follow(
         knock(host, &message, chat, &known, ask).await?;
     }
     let Some(chat) = chat.filter(|_| !taking.is_empty()) else {
-        let verdict =
-            if admission.ask.is_some() { Verdict::Stored } else { Verdict::Ignored };
+        let verdict = if admission.ask.is_some() { Verdict::Stored } else { Verdict::Ignored };
         return Ok(Fate::Done(verdict));
     };
     let mut targets = Vec::with_capacity(taking.len());
@@ -93,9 +90,7 @@ async fn knock(
     ask: &Ask,
 ) -> Result<(), StoreError> {
     match ask {
-        Ask::Sender { agent } => {
-            reception::knock_sender(host, message, chat, agent.clone()).await
-        }
+        Ask::Sender { agent } => reception::knock_sender(host, message, chat, agent.clone()).await,
         Ask::Chat => {
             let agents: Vec<AgentName> = known.agents.iter().map(|it| it.name.clone()).collect();
             reception::knock_chat(host, message, chat, &agents).await
@@ -116,13 +111,13 @@ async fn ensure_chat(
     known: &Knowledge,
 ) -> Result<ChatRow, StoreError> {
     let peer = known.peer(message);
-    if let Some(chat) = known.chat.as_ref().filter(|it| it.is_current(&message.chat, peer.as_deref()))
+    if let Some(chat) =
+        known.chat.as_ref().filter(|it| it.is_current(&message.chat, peer.as_deref()))
     {
         return Ok(chat.clone());
     }
     let (at, info, now) = (message.from.clone(), message.chat.clone(), host.clock.now());
-    let ensure =
-        move |it: &mut CentralStore| it.ensure_chat(&at, &info, peer.as_deref(), now);
+    let ensure = move |it: &mut CentralStore| it.ensure_chat(&at, &info, peer.as_deref(), now);
     host.central.write("a chat", ensure).await
 }
 
@@ -141,8 +136,7 @@ async fn session(
         None => Wiring::usual(chat.id, agent.clone(), message.chat.is_group),
     };
     // What was only overheard makes no conversation sticky.
-    let sticky =
-        wiring.engage == Engage::MentionSticky && matches!(decision.what, What::Engage(_));
+    let sticky = wiring.engage == Engage::MentionSticky && matches!(decision.what, What::Engage(_));
     let found = at.and_then(|at| known.sessions[at].clone());
     if let Some(row) = found.clone().filter(|_| !sticky) {
         return Ok(row);

@@ -109,9 +109,8 @@ impl SessionState {
         match order {
             Taken::Message(_) => {}
             Taken::Reply(message, text) => {
-                let reply = move |it: &mut SessionStore| {
-                    it.inbound.answer_command(&message, &text, now)
-                };
+                let reply =
+                    move |it: &mut SessionStore| it.inbound.answer_command(&message, &text, now);
                 self.store.write("a command", reply).await?;
             }
             Taken::Status(message) => {
@@ -123,15 +122,13 @@ impl SessionState {
                     (working, snapshot.waiting.len() - working),
                     snapshot.parts.len(),
                 );
-                let reply = move |it: &mut SessionStore| {
-                    it.inbound.answer_command(&message, &text, now)
-                };
+                let reply =
+                    move |it: &mut SessionStore| it.inbound.answer_command(&message, &text, now);
                 self.store.write("a command", reply).await?;
             }
             Taken::Stop(message) => {
-                let halt = move |it: &mut SessionStore| {
-                    it.inbound.halt(&message, notice::stopped, now)
-                };
+                let halt =
+                    move |it: &mut SessionStore| it.inbound.halt(&message, notice::stopped, now);
                 self.store.write("a stop", halt).await?;
                 // Nothing more may come in or go out through it, whatever the engine does.
                 self.link = None;

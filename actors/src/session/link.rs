@@ -13,9 +13,7 @@ use domain::link::{DRAFT_LINE_BYTES_MAX, Draft, Header, LINE_BYTES_MAX, Ring};
 use ractor::ActorRef;
 use sandbox::{Carrier, Mounts, SandboxError, Stream};
 use store::SessionRow;
-use tokio::io::{
-    AsyncBufRead, AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, split,
-};
+use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, split};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};

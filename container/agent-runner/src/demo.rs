@@ -89,7 +89,9 @@ impl Demo {
             Some(domain::command::Command::Context) => {
                 format!("{WHO}: I have no context to fill; I have seen {seen} messages.")
             }
-            Some(domain::command::Command::Cost) => format!("{WHO}: nothing of this costs anything."),
+            Some(domain::command::Command::Cost) => {
+                format!("{WHO}: nothing of this costs anything.")
+            }
             Some(_) | None => format!("{WHO}: I do not know `{text}`."),
         }
     }

@@ -8,8 +8,8 @@
 //! - After each (re)connection both sides look once, for what was rung while there was no stream.
 
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use domain::link::{Draft, Header, LINE_BYTES_MAX, Ring};

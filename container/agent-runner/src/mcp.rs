@@ -47,3 +47,6 @@ pub(crate) async fn serve(loopback: Loopback, desk: Arc<Desk>) {
         });
     }
 }
+
+#[cfg(test)]
+mod tests;

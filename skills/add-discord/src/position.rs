@@ -134,6 +134,13 @@ impl Position {
         self.behind.get(&group).copied()
     }
 
+    /// Everything of a group up to this message was taken.
+    pub(crate) fn advance(&mut self, group: Id, to: Id) {
+        if let Some(from) = self.behind.get_mut(&group) {
+            *from = to.max(*from);
+        }
+    }
+
     pub(crate) fn caught_up(&mut self, group: Id) {
         self.behind.remove(&group);
     }
@@ -222,6 +229,10 @@ mod tests {
         position.begin(session(), &[Id(1), Id(2), Id(3)]);
         assert_eq!(position.behind(Id(1)), Some(from));
         assert!(from < position.behind(Id(2)).unwrap());
+        let later = Id(LATE.0 + (70_000 << 22));
+        position.advance(Id(2), later);
+        position.advance(Id(9), LATE);
+        assert_eq!((position.behind(Id(2)), position.behind(Id(9))), (Some(later), None));
         position.begin(session(), &[Id(3)]);
         assert_eq!(position.behind(Id(1)), None, "the bot is not in that server any more");
     }

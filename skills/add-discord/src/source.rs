@@ -43,6 +43,8 @@ pub(crate) struct DiscordSource {
     position: Position,
     /// Nothing was read before this source, so it begins with now.
     fresh: bool,
+    /// The newest message when the session began; catching up begins a little before it.
+    known: Id,
     catching: VecDeque<CatchUp>,
     ready: Vec<Event>,
     /// Where each event of the last batch can be replied to.
@@ -67,6 +69,7 @@ impl DiscordSource {
             held: None,
             position: Position::default(),
             fresh: false,
+            known: Id::default(),
             catching: VecDeque::new(),
             ready: Vec::new(),
             unsettled: Vec::new(),
@@ -102,7 +105,12 @@ impl DiscordSource {
             }
             let group = catching.group;
             match catching.next(&self.api).await? {
-                Some(message) => self.take(&message),
+                Some(message) => {
+                    if message.id != self.known {
+                        self.take(&message);
+                    }
+                    self.position.advance(group, message.id);
+                }
                 None => {
                     self.catching.pop_front();
                     self.position.caught_up(group);
@@ -185,7 +193,7 @@ impl DiscordSource {
     fn begin(&mut self, ready: Ready) {
         let servers: Vec<Id> = ready.guilds.iter().map(|it| it.id).collect();
         let (id, url) = (ready.session_id, ready.resume_gateway_url);
-        self.fresh = self.position.is_new();
+        (self.fresh, self.known) = (self.position.is_new(), self.position.newest);
         self.position.begin(Session { id, url, sequence: 0 }, &servers);
         if let Some(from) = self.position.behind(DIRECT) {
             let chats = self.position.chats().to_vec();

@@ -74,10 +74,13 @@ pub(crate) fn deliver_error(err: ApiError) -> DeliverError {
     match err {
         ApiError::Connect(_) => DeliverError::Unreachable(err.into()),
         ApiError::Lost(_) => DeliverError::Unknown(err.into()),
-        ApiError::Strange { status } if status.is_client_error() => {
-            DeliverError::Refused(err.into())
-        }
-        ApiError::Strange { .. } => DeliverError::Unknown(err.into()),
+        ApiError::Strange { status } => match status.as_u16() {
+            // The file is larger than something on the way takes.
+            413 => DeliverError::Refused(err.into()),
+            // Something on the way wants to be logged in to, or leads elsewhere.
+            300..500 => DeliverError::Unreachable(err.into()),
+            _ => DeliverError::Unknown(err.into()),
+        },
         ApiError::Refusal(ref refusal) => match refusal.code {
             // Waits until the token was renewed.
             401 => DeliverError::Unreachable(Advice::UnknownToken(err).into()),
@@ -169,6 +172,19 @@ mod tests {
         assert!(matches!(sort(500), DeliverError::Unknown(_)));
         let seven = Duration::from_secs(7);
         assert!(matches!(sort(429), DeliverError::Throttled { after } if after == seven));
+    }
+
+    #[test]
+    fn an_answer_of_something_on_the_way_is_no_answer_of_telegram() {
+        let sort = |status| {
+            let status = StatusCode::from_u16(status).unwrap();
+            deliver_error(ApiError::Strange { status })
+        };
+        assert!(matches!(sort(413), DeliverError::Refused(_)));
+        assert!(matches!(sort(302), DeliverError::Unreachable(_)));
+        assert!(matches!(sort(407), DeliverError::Unreachable(_)));
+        assert!(matches!(sort(502), DeliverError::Unknown(_)));
+        assert!(matches!(sort(200), DeliverError::Unknown(_)));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //!
 //! - Only texts with a table are sent that way. Some programs of Telegram's show an empty bubble or
 //!   "not supported" instead of a rich message, and the server does not tell
-//!   (<https://github.com/openclaw/openclaw/issues/103458>).
+//!   (<https://github.com/TelegramMessenger/Telegram-iOS/issues/2226>).
 //! - The HTML is made here instead of giving the server the Markdown, because the server takes tags
 //!   in it: with `<tg-button>` an agent could make buttons that look like the host's.
 

@@ -227,7 +227,7 @@ mod tests {
     #[test]
     fn a_long_draft_is_cut_and_the_worst_fits_its_line() {
         for unit in ["\u{1}", "é", "😀"] {
-            let draft = Draft::new(MessageSeq(i64::MAX), &unit.repeat(DRAFT_BYTES_MAX));
+            let draft = Draft::new(MessageSeq(i64::MAX), &unit.repeat(DRAFT_BYTES_MAX + 1));
             assert!(draft.text().len() <= DRAFT_BYTES_MAX && draft.text().ends_with(CUT));
             assert!(draft.as_line().len() <= DRAFT_LINE_BYTES_MAX);
             assert_eq!(Draft::parse(&draft.as_line()), Some(draft));

@@ -1,5 +1,6 @@
 //! What a verb will do, in plain words: for the card that asks somebody, and before a `wire`.
 
+use domain::AgentName;
 use store::CentralStore;
 
 use crate::agents::wishes;
@@ -7,6 +8,7 @@ use crate::caller::Caller;
 use crate::chats::strangers;
 use crate::find::{View, who};
 use crate::output::VerbError;
+use crate::pin::pin;
 use crate::verb::{
     AgentsVerb, ApprovalsVerb, ChatsVerb, DestinationsVerb, DroppedVerb, MembersVerb, RoleWord,
     RolesVerb, UnwireArgs, UsersVerb, Verb,
@@ -19,9 +21,9 @@ use crate::wire;
 /// # Errors
 /// When it cannot be done, or the database fails.
 pub fn describe(verb: &Verb, store: &CentralStore, caller: &Caller) -> Result<String, VerbError> {
-    crate::check(verb, store, caller)?;
-    // Whoever agrees to a change has to see everything that it touches, so this looks with the
-    // eyes of the host; the check above made sure that the caller may name it.
+    // What is meant is found with the eyes of whoever asks. Whoever agrees has to see everything
+    // that it touches, so it is told with the eyes of the host.
+    let verb = &pin(verb, store, caller)?;
     let view = View::new(store, &Caller::Host)?;
     let named = Named(&view);
     Ok(match verb {
@@ -31,12 +33,12 @@ pub fn describe(verb: &Verb, store: &CentralStore, caller: &Caller) -> Result<St
                 args.agent.or_else(|| caller.own().filter(|_| args.own.is_none()).cloned());
             wire::describe(&args, store, &view)?
         }
-        Verb::Unwire(args) => unwire(args, &view, caller)?,
+        Verb::Unwire(args) => unwire(args, &view)?,
         Verb::Chats(it) => chats(&it.verb, &named),
         Verb::Agents(it) => agents(&it.verb, &view)?,
         Verb::Users(it) => users(&it.verb, &named),
         Verb::Roles(it) => roles(&it.verb, &named),
-        Verb::Members(it) => members(&it.verb, &named, caller)?,
+        Verb::Members(it) => members(&it.verb, &named),
         Verb::Destinations(it) => destinations(&it.verb, &named),
         Verb::Sessions(_) => "Shows conversations.".to_owned(),
         Verb::Approvals(it) => match &it.verb {
@@ -74,11 +76,9 @@ impl Named<'_> {
     }
 }
 
-fn unwire(args: &UnwireArgs, view: &View, caller: &Caller) -> Result<String, VerbError> {
+fn unwire(args: &UnwireArgs, view: &View) -> Result<String, VerbError> {
     let chat = view.chat(&args.chat)?;
-    let mut args = args.clone();
-    args.agent = args.agent.or_else(|| caller.own().cloned());
-    let wiring = wire::unwired(&args, chat, view)?;
+    let wiring = wire::unwired(args, chat, view)?;
     Ok(format!(
         "{} is disconnected from the agent `{}`, which no longer answers there. What was said stays \
          stored.",
@@ -140,7 +140,7 @@ fn users(verb: &UsersVerb, named: &Named<'_>) -> String {
 }
 
 fn roles(verb: &RolesVerb, named: &Named<'_>) -> String {
-    let what = |role: &RoleWord, agent: &Option<domain::AgentName>| match (role, agent) {
+    let what = |role: &RoleWord, agent: &Option<AgentName>| match (role, agent) {
         (RoleWord::Owner, _) => {
             "an owner of this host, who may do everything and decide about everything".to_owned()
         }
@@ -162,22 +162,19 @@ fn roles(verb: &RolesVerb, named: &Named<'_>) -> String {
     }
 }
 
-fn members(verb: &MembersVerb, named: &Named<'_>, caller: &Caller) -> Result<String, VerbError> {
-    let agent = |agent: &Option<domain::AgentName>| {
-        let agent = agent.as_ref().or(caller.own());
-        named.0.agent_or_only(agent).map(|it| it.name.clone())
-    };
-    Ok(match verb {
+fn members(verb: &MembersVerb, named: &Named<'_>) -> String {
+    let of = |agent: &Option<AgentName>| agent.as_ref().map_or("", AgentName::as_str).to_owned();
+    match verb {
         MembersVerb::List { .. } => "Shows members.".to_owned(),
-        MembersVerb::Add { user, agent: of } => {
-            let of = agent(of)?;
-            format!("{} may talk to the agent `{of}`, wherever it is.", named.user(user))
+        MembersVerb::Add { user, agent } => {
+            format!("{} may talk to the agent `{}`, wherever it is.", named.user(user), of(agent))
         }
-        MembersVerb::Remove { user, agent: of } => {
-            let of = agent(of)?;
-            format!("{} may no longer talk to the agent `{of}` as a member.", named.user(user))
-        }
-    })
+        MembersVerb::Remove { user, agent } => format!(
+            "{} may no longer talk to the agent `{}` as a member.",
+            named.user(user),
+            of(agent)
+        ),
+    }
 }
 
 fn destinations(verb: &DestinationsVerb, named: &Named<'_>) -> String {

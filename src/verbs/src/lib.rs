@@ -2,7 +2,7 @@
 //!
 //! The one definition of these verbs, for the command line and for the tool by which an agent asks
 //! for them. A verb is read from words ([`Verb`], [`parse_line`]), told in plain words before it is
-//! done ([`describe`]), checked against who asks ([`check`]) and done ([`perform`]).
+//! done ([`describe`], [`prepare`]), checked against who asks ([`check`]) and done ([`perform`]).
 //!
 //! Invariants
 //! - What somebody may not see does not exist for them: a foreign name gives the same answer as one
@@ -22,16 +22,20 @@ mod line;
 mod members;
 mod output;
 mod people;
+mod pin;
 mod roles;
 mod sessions;
 mod values;
 mod verb;
 mod wire;
+mod wire_args;
+mod write;
 
 pub use crate::caller::{Caller, check, concerns};
 pub use crate::describe::describe;
 pub use crate::line::{help, parse_line};
 pub use crate::output::{Output, VerbError, table};
+pub use crate::pin::{Prepared, pin, prepare};
 pub use crate::verb::{
     AgentSettings, AgentsVerb, ApprovalsVerb, ChatsVerb, DestinationsVerb, DroppedVerb, Family,
     MembersVerb, RoleWord, RolesVerb, SessionsVerb, UnwireArgs, UsersVerb, Verb, When, WireArgs,
@@ -68,3 +72,6 @@ pub fn perform(
         Verb::Dropped(it) => dropped::perform(&it.verb, store, &view),
     }
 }
+
+#[cfg(test)]
+mod tests;

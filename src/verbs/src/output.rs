@@ -19,6 +19,16 @@ impl Output {
         Self { text: text.into(), json, hint: None }
     }
 
+    /// All of it in one text: as JSON, or for people with the hint.
+    #[must_use]
+    pub fn render(&self, as_json: bool) -> String {
+        match (as_json, &self.hint) {
+            (true, _) => format!("{:#}", self.json),
+            (false, Some(hint)) => format!("{}\nhint: {hint}", self.text),
+            (false, None) => self.text.clone(),
+        }
+    }
+
     pub(crate) fn hint(self, hint: impl Into<String>) -> Self {
         Self { hint: Some(hint.into()), ..self }
     }

@@ -70,22 +70,26 @@ pub(crate) fn describe(
 
 fn plan<'a>(args: &WireArgs, store: &CentralStore, view: &'a View) -> Result<Plan<'a>, VerbError> {
     let chat = view.chat(&args.chat)?;
-    let (agent, trigger, is_new) = match &args.own {
-        Some(name) => {
-            let name = new_agent(name.as_ref(), chat, store)?;
-            let trigger = trigger_of(&name, None);
-            (name, trigger, true)
-        }
-        None => {
-            let group = view.agent_or_only(args.agent.as_ref())?;
-            (group.name.clone(), trigger_of(&group.name, group.trigger.as_deref()), false)
-        }
-    };
+    let (agent, is_new) = target(args, store, view)?;
+    let known = view.agents.iter().find(|it| it.name == agent);
+    let trigger = trigger_of(&agent, known.and_then(|it| it.trigger.as_deref()));
     let before = view.wired_in(chat.id).find(|it| it.wiring.agent == agent);
     let before = before.map(|it| it.wiring.clone());
     let base = before.clone().unwrap_or_else(|| Wiring::usual(chat.id, agent, chat.is_group));
     let wiring = changed(args, base)?;
     Ok(Plan { chat, is_new, wired: Wired { wiring, trigger }, before })
+}
+
+/// The agent that is meant, and whether it has to be made.
+pub(crate) fn target(
+    args: &WireArgs,
+    store: &CentralStore,
+    view: &View,
+) -> Result<(AgentName, bool), VerbError> {
+    match &args.own {
+        Some(name) => Ok((new_agent(name.as_ref(), view.chat(&args.chat)?, store)?, true)),
+        None => Ok((view.agent_or_only(args.agent.as_ref())?.name.clone(), false)),
+    }
 }
 
 /// A name for the agent of a chat that nobody had before: an earlier one would bring its memory.
@@ -231,7 +235,7 @@ fn brief(wired: &Wired) -> String {
 fn options(wiring: &Wiring) -> String {
     let engage = match &wiring.engage {
         Engage::Pattern(pattern) if matches!(&**pattern, "" | ".") => "--engage always".to_owned(),
-        Engage::Pattern(pattern) => format!("--pattern '{}'", pattern.replace('\'', r"'\''")),
+        Engage::Pattern(pattern) => format!("--pattern='{}'", pattern.replace('\'', r"'\''")),
         Engage::Mention => "--engage mention".to_owned(),
         Engage::MentionSticky => "--engage sticky".to_owned(),
     };

@@ -3,13 +3,17 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use domain::message::Outcome;
+use domain::message::{Admitted, InboundKind, Outcome};
 use domain::time::Timestamp;
 use domain::{MessageSeq, SessionId};
 use store::layout::Layout;
-use store::{Db, Journal, NoGate, RunnerStore, SessionStore, TurnEnd};
+use store::{Db, Journal, NoGate, RunnerStore, SessionStore, Surroundings, TurnEnd};
 
 use crate::rig::incoming;
+
+fn admitted(index: usize) -> Admitted {
+    Admitted { message: incoming("floor", index), kind: InboundKind::Chat }
+}
 
 /// The commits of one answered message, back to back on one thread, with nothing in between:
 /// store, claim, answer, take over, claim the part, conclude it.
@@ -23,7 +27,7 @@ pub(crate) fn commits_of_a_round_trip(dir: &Path, n: usize) -> Vec<Duration> {
         RunnerStore::open(&paths.inbound_dir(), &paths.outbound_dir(), incarnation).unwrap();
     (0..n)
         .map(|index| {
-            let (now, message) = (Timestamp(1), incoming("floor", index));
+            let (now, message) = (Timestamp(1), admitted(index));
             let started = Instant::now();
             host.inbound.insert(&[message], now).unwrap();
             let seq = MessageSeq(2 * i64::try_from(index).unwrap() + 2);
@@ -35,7 +39,7 @@ pub(crate) fn commits_of_a_round_trip(dir: &Path, n: usize) -> Vec<Duration> {
                 text: Some("answer".into()),
             };
             runner.end_turn(&end, &[], now).unwrap();
-            host.absorb(4_000, now).unwrap();
+            host.absorb(&Surroundings::default(), now).unwrap();
             let key = host.snapshot().unwrap().parts[0].key.clone();
             host.inbound.claim_part(&key, now).unwrap().unwrap();
             let sent = domain::delivery::Verdict::Sent { platform_id: "p".into() };
@@ -53,7 +57,7 @@ pub(crate) async fn stored_per_second(dir: &Path, n: usize) -> f64 {
     let started = Instant::now();
     db.read(move |store| {
         for index in 0..n {
-            store.inbound.insert(&[incoming("floor", index)], Timestamp(1))?;
+            store.inbound.insert(&[admitted(index)], Timestamp(1))?;
         }
         Ok(())
     })

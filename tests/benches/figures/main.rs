@@ -10,6 +10,7 @@ mod floor;
 mod process;
 mod rig;
 mod round_trip;
+mod routing;
 mod storing;
 mod sweeping;
 
@@ -28,6 +29,9 @@ fn main() {
         let wanted = |name: &str| only.is_empty() || only.iter().any(|it| it == name);
         if wanted("storing") {
             storing::run().await;
+        }
+        if wanted("routing") {
+            routing::run().await;
         }
         if wanted("sweeping") {
             sweeping::run().await;

@@ -9,8 +9,8 @@ use actors::places::Places;
 use actors::tree::{RootArgs, RootMessage, RootSupervisor};
 use async_trait::async_trait;
 use channel::{
-    Account, Adapter, Batch, Caps, ChannelError, Connection, Cursor, DeliverError, Event, Part,
-    Registration, Sink, Source, Verdict,
+    Account, Adapter, Batch, Caps, Cause, ChannelError, Connection, Cursor, DeliverError, Event,
+    Part, Registration, SecretString, Sink, Source, Verdict,
 };
 use domain::AgentName;
 use domain::agent::{AgentGroup, DEFAULT_AGENT};
@@ -44,6 +44,17 @@ impl Rig {
         image: &str,
         user: Option<(u32, u32)>,
     ) -> Self {
+        let owner_only = Caps { owner_only: true, ..Caps::plain(TextLimit::chars(4_000)) };
+        Self::start_with(home, sandbox, image, user, owner_only).await
+    }
+
+    pub(crate) async fn start_with(
+        home: &Path,
+        sandbox: Arc<dyn Sandbox>,
+        image: &str,
+        user: Option<(u32, u32)>,
+        caps: Caps,
+    ) -> Self {
         let layout = Layout::new(home);
         let central = CentralStore::open(&layout.central()).unwrap();
         central.set_setting(settings::IMAGE, image).unwrap();
@@ -56,7 +67,6 @@ impl Rig {
         let (deliver, delivered) = mpsc::unbounded_channel();
         let ends = Ends { posts: Mutex::new(Some(posts)), settle, deliver };
         let adapter: &'static dyn Adapter = Box::leak(Box::new(ends));
-        let caps = Caps { owner_only: true, ..Caps::plain(TextLimit::chars(4_000)) };
         let registration: &'static Registration =
             Box::leak(Box::new(Registration { name: CHANNEL, caps, adapter }));
         let host = Arc::new(Host {
@@ -75,11 +85,8 @@ impl Rig {
             container_user: user,
             peers: Peers::default(),
         });
-        let args = RootArgs {
-            host: Arc::clone(&host),
-            admin: false,
-            asked_to_stop: Arc::default(),
-        };
+        let args =
+            RootArgs { host: Arc::clone(&host), admin: false, asked_to_stop: Arc::default() };
         let (root, _) = Actor::spawn(None, RootSupervisor, args).await.unwrap();
         Self { host, post, settled, delivered, root }
     }

@@ -16,7 +16,8 @@ impl FakeDiscord {
     /// Leads to this double with any token.
     #[must_use]
     pub fn account_with(&self, token: &str) -> Account {
-        let urls = [("api", self.api_url()), ("gateway", self.gateway_url()), ("cdn", self.cdn_url())];
+        let urls =
+            [("api", self.api_url()), ("gateway", self.gateway_url()), ("cdn", self.cdn_url())];
         Account {
             name: "main".into(),
             run_dir: PathBuf::new(),
@@ -73,14 +74,17 @@ impl Double for FakeDiscord {
         // A reply mentions whom it replies to, unless its author switches that off.
         let replied = reference.map(|it| self.state.lock().messages[&it].author.clone());
         let content = if post.mention { format!("<@{bot}> {}", post.text) } else { post.text };
-        self.write_message(channel(&post.place), Message {
-            author: id,
-            content,
-            reference,
-            mentions: replied.into_iter().collect(),
-            files,
-            ..Message::default()
-        })
+        self.write_message(
+            channel(&post.place),
+            Message {
+                author: id,
+                content,
+                reference,
+                mentions: replied.into_iter().collect(),
+                files,
+                ..Message::default()
+            },
+        )
     }
 
     async fn click(&self, _place: &Place, message: &str, data: &str, by: &str) {

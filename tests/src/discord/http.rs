@@ -44,7 +44,9 @@ impl Asked {
     fn sends(&self) -> bool {
         let path: Vec<&str> = self.path.iter().map(String::as_str).collect();
         match (self.method.as_str(), &path[..]) {
-            ("POST", ["channels", _, "messages"]) | ("PATCH", ["channels", _, "messages", _]) => true,
+            ("POST", ["channels", _, "messages"]) | ("PATCH", ["channels", _, "messages", _]) => {
+                true
+            }
             (_, ["channels", _, "messages", _, "reactions", ..]) => true,
             _ => false,
         }
@@ -144,7 +146,9 @@ fn limited(world: &mut World, state: &State, asked: &Asked) -> Result<Reply, Los
         Some(Fault::ServerError) => {
             Ok(reply(Answer::error(500, 0, "500: Internal Server Error"), &headers))
         }
-        Some(Fault::Forbidden) => Ok(reply(Answer::error(403, 50_013, "Missing Permissions"), &headers)),
+        Some(Fault::Forbidden) => {
+            Ok(reply(Answer::error(403, 50_013, "Missing Permissions"), &headers))
+        }
         Some(Fault::AnswerLost) => {
             routes::answer(world, state, asked);
             Err(Lost)
@@ -196,7 +200,9 @@ fn throttled(wait: Duration, scope: &str, more: &[(&'static str, String)]) -> Re
 
 fn reply(answer: Answer, headers: &[(&'static str, String)]) -> Reply {
     let (status, kind, body) = match answer {
-        Answer::Json(status, value) => (status, "application/json".to_owned(), value.to_string().into()),
+        Answer::Json(status, value) => {
+            (status, "application/json".to_owned(), value.to_string().into())
+        }
         Answer::Bytes(kind, bytes) => (200, kind, Bytes::from(bytes)),
         Answer::Empty => (204, String::new(), Bytes::new()),
     };

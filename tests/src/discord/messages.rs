@@ -104,9 +104,10 @@ fn unfit(content: &str, components: &Value) -> Option<Answer> {
 fn reference(world: &World, body: &Value, channel: u64) -> Result<Option<u64>, Answer> {
     let wanted = &body["message_reference"];
     let Some(id) = wanted["message_id"].as_str() else { return Ok(None) };
-    let found = id.parse().ok().filter(|it| {
-        world.messages.get(it).is_some_and(|message| message.channel == channel)
-    });
+    let found = id
+        .parse()
+        .ok()
+        .filter(|it| world.messages.get(it).is_some_and(|message| message.channel == channel));
     match found {
         None if wanted["fail_if_not_exists"] != false => {
             Err(invalid("message_reference", "Unknown message"))

@@ -27,11 +27,10 @@ impl FakeDiscord {
 
     /// A person writes this very content, ids and all, into a channel.
     pub fn write(&self, channel: &str, person: &str, content: &str) -> String {
-        self.write_message(channel, Message {
-            author: person.into(),
-            content: content.into(),
-            ..Message::default()
-        })
+        self.write_message(
+            channel,
+            Message { author: person.into(), content: content.into(), ..Message::default() },
+        )
     }
 
     /// Another channel of the server; returns its id.
@@ -54,6 +53,20 @@ impl FakeDiscord {
     /// A message, and the files of messages, that its author deletes.
     pub fn delete(&self, message: &str) {
         self.state.lock().messages.remove(&message.parse().unwrap());
+    }
+
+    /// The message that this one replies to.
+    #[must_use]
+    pub fn replied_to(&self, message: &str) -> Option<String> {
+        let id: u64 = message.parse().unwrap();
+        self.state.lock().messages[&id].reference.map(|it| it.to_string())
+    }
+
+    /// What is written in a message, formats and all.
+    #[must_use]
+    pub fn written(&self, message: &str) -> String {
+        let id: u64 = message.parse().unwrap();
+        self.state.lock().messages[&id].content.clone()
     }
 
     pub(super) fn write_message(&self, channel: &str, message: Message) -> String {

@@ -147,6 +147,7 @@ impl World {
                 replied.map_or(Value::Null, |it| self.without_reference(it));
         }
         if by_gateway {
+            value["channel_type"] = json!(self.channels[&message.channel].kind);
             if let Some(nonce) = &message.nonce {
                 value["nonce"] = json!(nonce);
             }

@@ -52,12 +52,7 @@ impl Sessions {
     }
 
     /// Replays what came after `sequence`; false when there is no such session.
-    pub(super) fn resume(
-        &mut self,
-        id: &str,
-        sequence: u64,
-        live: UnboundedSender<Order>,
-    ) -> bool {
+    pub(super) fn resume(&mut self, id: &str, sequence: u64, live: UnboundedSender<Order>) -> bool {
         let asked = self.asked;
         let Some(session) = self.all.get_mut(id) else { return false };
         let newest = session.told.last().map_or(0, |it| it.0);

@@ -77,7 +77,8 @@ fn links(text: &str) -> String {
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('[') {
         out.push_str(before);
-        let link = after.split_once("](http").and_then(|(words, it)| Some((words, it.split_once(')')?.1)));
+        let link =
+            after.split_once("](http").and_then(|(words, it)| Some((words, it.split_once(')')?.1)));
         match link {
             Some((words, behind)) => {
                 out.push_str(words);
@@ -100,7 +101,8 @@ mod tests {
     fn marks_are_left_out_and_what_is_none_stays() {
         assert_eq!(shown("# A\n> b **c** *d* ~~e~~ [f](https://g) `h_*i*`"), "A\nb c d e f h_*i*");
         assert_eq!(shown("```rust\nlet **x**;\n```z"), "let **x**;\nz");
-        for text in ["a **b", "a `b", "a [b](c", "x * y * z", "```open", "snake_case_name", "2 * 3"] {
+        for text in ["a **b", "a `b", "a [b](c", "x * y * z", "```open", "snake_case_name", "2 * 3"]
+        {
             assert_eq!(shown(text), text);
         }
     }

@@ -13,7 +13,7 @@ use domain::message::Address;
 use domain::outgoing::Content;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 
-use super::{CREDENTIAL, FakePlatform, FetchFault, NAME, SendFault};
+use super::{FakePlatform, FetchFault, NAME, SendFault, WRONG_CREDENTIAL};
 
 /// Events of one batch.
 const BATCH_MAX: usize = 10;
@@ -25,7 +25,7 @@ pub(super) struct FakeAdapter(pub(super) Arc<FakePlatform>);
 impl Adapter for FakeAdapter {
     async fn connect(&self, account: &Account) -> Result<Connection, ChannelError> {
         if self.0.caps.credential.is_some()
-            && account.require_credential(NAME)?.expose_secret() != CREDENTIAL
+            && account.require_credential(NAME)?.expose_secret() == WRONG_CREDENTIAL
         {
             return Err(ChannelError::Unauthorized("it is another word".into()));
         }

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use channel::{Account, Caps, Registration};
 use domain::message::{Address, Author};
 
-use super::{FakePlatform, Letter, SendFault};
+use super::{FakePlatform, Letter, SendFault, WRONG_CREDENTIAL};
 use crate::conformance::{Double, Fault, Place, Places, Post, Visible};
 use crate::crash::Crash;
 
@@ -46,7 +46,7 @@ impl Double for MemoryDouble {
     }
 
     fn account_with_wrong_credential(&self) -> Account {
-        let credential = self.registration.caps.credential.map(|_| "open-barley-0815".into());
+        let credential = self.registration.caps.credential.map(|_| WRONG_CREDENTIAL.into());
         Account { credential, ..self.platform.account() }
     }
 

@@ -255,7 +255,8 @@ mod tests {
             more("three"),
         ];
         assert_eq!(drafts, expected);
-        let sub_agent = recording.replace("\"parent_tool_use_id\":null", "\"parent_tool_use_id\":\"t\"");
+        let sub_agent =
+            recording.replace("\"parent_tool_use_id\":null", "\"parent_tool_use_id\":\"t\"");
         for line in sub_agent.lines() {
             assert!(!matches!(Frame::parse(line.as_bytes()), Some(Frame::Draft(_))), "{line}");
         }

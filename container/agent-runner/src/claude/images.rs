@@ -119,7 +119,8 @@ mod tests {
         let text = write("text.png", b"no picture");
         let none = dir.path().join("none");
         let images = read_all(&[lies, text, none]);
-        let expected = Image { media_type: "image/jpeg", base64: base64(b"\xff\xd8\xff\xe0 a photo") };
+        let expected =
+            Image { media_type: "image/jpeg", base64: base64(b"\xff\xd8\xff\xe0 a photo") };
         assert_eq!(images, [expected]);
 
         let small = write("small", PNG);

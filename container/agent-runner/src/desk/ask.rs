@@ -93,7 +93,9 @@ fn checked(question: Question) -> Result<(String, Form), ToolError> {
         let chars = option.chars().count();
         let fits = (1..=BUTTON_LABEL_CHARS_MAX).contains(&chars);
         if !fits || option.contains(char::is_control) || options[..index].contains(option) {
-            return Err(ToolError::BadOption(option.chars().filter(|it| !it.is_control()).collect()));
+            return Err(ToolError::BadOption(
+                option.chars().filter(|it| !it.is_control()).collect(),
+            ));
         }
     }
     let secs = question.timeout_secs.unwrap_or(TIMEOUT_DEFAULT_SECS);

@@ -9,7 +9,7 @@ use crate::Stream;
 
 /// Gives out one stream and is down from then on.
 #[derive(Debug)]
-struct Once(std::sync::Mutex<Option<DuplexStream>>);
+struct Once(Mutex<Option<DuplexStream>>);
 
 #[async_trait::async_trait]
 impl Connect for Once {
@@ -36,7 +36,7 @@ fn host_of(doorbell: Arc<Doorbell>) -> Host {
     let (near, far) = duplex(1024);
     let rings = doorbell.rings();
     let config = Config::new(domain::Incarnation(1), domain::agent::Provider::Demo);
-    let connect = Arc::new(Once(std::sync::Mutex::new(Some(far))));
+    let connect = Arc::new(Once(Mutex::new(Some(far))));
     let mut serving = JoinSet::new();
     serving.spawn(Arc::clone(&doorbell).serve(connect, config));
     let (reader, writer) = split(near);

@@ -152,10 +152,8 @@ impl Tools {
         unless_gone(&context, self.desk.ask(question)).await
     }
 
-    #[tool(
-        description = "List the other chats that you may write to by name, with the `to` of \
-                       send_message and send_file."
-    )]
+    #[tool(description = "List the other chats that you may write to by name, with the `to` of \
+                       send_message and send_file.")]
     async fn list_destinations(&self) -> Result<String, String> {
         let all = self.desk.destinations().await.map_err(words)?;
         if all.is_empty() {
@@ -192,7 +190,6 @@ async fn unless_gone(
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "the shape of `map_err`")]
 fn words(err: ToolError) -> String {
     err.to_string()
 }

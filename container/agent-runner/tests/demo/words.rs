@@ -67,7 +67,10 @@ async fn another_chat_is_written_to_by_a_name_that_was_granted() {
     let (mut session, _runner) = working();
     session.say("send team hi");
     let all = session.wait_for_said(1).await;
-    assert!(all[0].contains("no destination `team`") && all[0].contains("no other chat"), "{all:?}");
+    assert!(
+        all[0].contains("no destination `team`") && all[0].contains("no other chat"),
+        "{all:?}"
+    );
     let granted = ["family", "team"].map(|it| (it.to_owned(), "T".to_owned(), "cli".to_owned()));
     session.host.inbound.show_destinations(&granted).unwrap();
     session.say("send Team hi there");

@@ -12,7 +12,7 @@ use domain::link::Header;
 use domain::message::{
     Address, Admitted, Attachment, Author, ChatInfo, FileKind, InboundKind, Incoming, Outcome,
 };
-use domain::outgoing::{Content, Manners};
+use domain::outgoing::{Content, Manners, TextLimit};
 use domain::time::{Clock, Timestamp};
 use domain::{Incarnation, OutSeq, SessionId};
 use store::layout::{Layout, SessionLayout};
@@ -197,7 +197,11 @@ impl Session {
                 }
                 for part in parts {
                     if let Some(claimed) = self.host.inbound.claim_part(&part.key, now).unwrap() {
-                        self.said.push(shown(claimed.kind(), &claimed.to().chat, claimed.content()));
+                        self.said.push(shown(
+                            claimed.kind(),
+                            &claimed.to().chat,
+                            claimed.content(),
+                        ));
                         let sent = Verdict::Sent { platform_id: part.key.0.clone() };
                         self.host.inbound.conclude(&part.key, &sent, now).unwrap();
                     }
@@ -226,7 +230,13 @@ impl Session {
 
 /// One chat that can show everything, and another one under the name `team`.
 fn surroundings() -> Surroundings {
-    let manners = Manners { edits: true, reactions: true, file_bytes_max: 1 << 30, ..Manners::default() };
+    let manners = Manners {
+        text: TextLimit::chars(1_000_000),
+        buttons: true,
+        edits: true,
+        reactions: true,
+        file_bytes_max: u64::MAX,
+    };
     let team = Address { chat: "t".into(), ..address() };
     Surroundings {
         manners: [("cli".to_owned(), manners)].into(),

@@ -4,14 +4,20 @@
 
 mod agents;
 mod basics;
+mod channels;
 mod chat;
+mod pairing;
+mod people;
+mod script;
 mod server;
 mod vault;
+mod wiring;
 
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
+use store::CentralStore;
 use tempfile::TempDir;
 
 /// A data directory, and the program run on it.
@@ -31,6 +37,11 @@ impl Home {
 
     fn path(&self) -> PathBuf {
         self.0.path().join("home")
+    }
+
+    /// The central database, as the host has it open at the same time.
+    fn store(&self) -> CentralStore {
+        CentralStore::open(&self.path().join("central.db")).unwrap()
     }
 
     fn command(&self, args: &[&str]) -> Command {

@@ -43,8 +43,9 @@ impl Surroundings {
     }
 }
 
-/// A file of a message, copied to where only the host writes, or why it cannot be sent.
-pub(crate) type Copied = Result<FileOut, String>;
+/// A file of a message, copied to where only the host writes, with its size in bytes; or why it cannot
+/// be sent.
+pub(crate) type Copied = Result<(FileOut, u64), String>;
 
 impl InboundStore {
     /// See [`crate::SessionStore::absorb`]. `files` holds a copy for each message that is one.
@@ -167,11 +168,10 @@ impl Taking<'_> {
             Some(Err(why)) => Err(why.clone()),
             None => Err("it is not there".to_owned()),
         };
-        let fits = copied.and_then(|file| {
-            let bytes = std::fs::metadata(&file.path).map_or(u64::MAX, |it| it.len());
+        let fits = copied.and_then(|(file, bytes)| {
             if limit == 0 {
                 Err("this chat takes no files".to_owned())
-            } else if limit < bytes {
+            } else if limit < *bytes {
                 Err(format!("it is larger than the {} MiB that this chat takes", limit >> 20))
             } else {
                 Ok(file)
@@ -181,8 +181,8 @@ impl Taking<'_> {
             (Ok(file), Ok(to)) => (file, to),
             (_, Err(why)) => return self.text(cause, &why),
             (Err(why), Ok(_)) => {
-                let caption = &self.message.text;
-                return self.text(cause, &format!("{caption}\n(A file could not be sent: {why}.)"));
+                let text = format!("{}\n(A file could not be sent: {why}.)", self.message.text);
+                return self.text(cause, text.trim_start());
             }
         };
         let content = Draft::File(FileOut { caption: self.message.text.clone(), ..file.clone() });

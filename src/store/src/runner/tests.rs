@@ -137,7 +137,9 @@ fn what_was_overheard_is_shown_once_with_the_next_message() {
     it.say("command", "/new");
     let fourth = it.say("context", "sugar?");
     let last = it.say("chat", "and now");
-    it.host.execute("UPDATE messages_in SET outcome = 'declined', ended_at = 1 WHERE outcome IS NULL AND seq < ?1", [last]).unwrap();
+    let decline = "UPDATE messages_in SET outcome = 'declined', ended_at = 1
+                   WHERE outcome IS NULL AND seq < ?1";
+    it.host.execute(decline, [last]).unwrap();
     assert_eq!(overheard(&runner.due(NOW).unwrap()[0]), (vec![fourth], 0));
 }
 
@@ -236,17 +238,8 @@ fn destinations_and_messages_are_found_by_what_names_them() {
     assert_eq!(runner.own_form(OutSeq(own.0 + 2)).unwrap(), None);
 }
 
-/// Everything that is stored of a message, but its time.
-type Stored = (
-    String,
-    String,
-    String,
-    Option<String>,
-    Option<i64>,
-    Option<String>,
-    Option<String>,
-    Option<i64>,
-);
+/// Its form, destination, target, file, options and timeout.
+type Columns = (String, Option<String>, Option<i64>, Option<String>, Option<String>, Option<i64>);
 
 #[test]
 fn every_form_of_a_message_has_its_columns() {
@@ -256,62 +249,35 @@ fn every_form_of_a_message_has_its_columns() {
         options: vec!["yes \"sir\"".into(), "no".into()],
         timeout: Duration::from_secs(300),
     };
-    for (index, (form, to)) in [
-        (Form::Text, Some("team")),
-        (Form::File("3-1/a.txt".into()), None),
-        (Form::Edit(1), None),
-        (Form::Reaction(2), None),
-        (question, None),
-        (Form::Admin, None),
-    ]
-    .into_iter()
-    .enumerate()
-    {
-        let destination = to.map(str::to_owned);
-        let message =
-            NewMessage { in_reply_to: MessageSeq(2), destination, form, text: "t".into() };
-        let seq = runner.add(&message, NOW).unwrap();
-        assert_eq!(seq.0, 2 * i64::try_from(index).unwrap() + 1);
-    }
-    let stored: Vec<Stored> = runner
-        .conn
-        .prepare(
-            "SELECT kind, text, form, destination, target, file, options, timeout_ms
-             FROM messages_out ORDER BY seq",
-        )
-        .unwrap()
-        .query_map([], |row| {
-            Ok((
-                row.get(0)?,
-                row.get(1)?,
-                row.get(2)?,
-                row.get(3)?,
-                row.get(4)?,
-                row.get(5)?,
-                row.get(6)?,
-                row.get(7)?,
-            ))
-        })
-        .unwrap()
-        .collect::<rusqlite::Result<_>>()
-        .unwrap();
-    let row = |form: &str| -> Stored {
-        ("interim".into(), "t".into(), form.into(), None, None, None, None, None)
-    };
-    let expected = [
-        (Some("team".into()), None, None, None, None),
-        (None, None, Some("3-1/a.txt".into()), None, None),
-        (None, Some(1), None, None, None),
-        (None, Some(2), None, None, None),
-        (None, None, None, Some(r#"["yes \"sir\"","no"]"#.into()), Some(300_000)),
-        (None, None, None, None, None),
+    let (team, file) = (Some("team".to_owned()), "3-1/a.txt".to_owned());
+    let options = Some(r#"["yes \"sir\"","no"]"#.to_owned());
+    let cases: [(Form, Columns); 6] = [
+        (Form::Text, ("text".into(), team, None, None, None, None)),
+        (Form::File(file.clone()), ("file".into(), None, None, Some(file), None, None)),
+        (Form::Edit(1), ("edit".into(), None, Some(1), None, None, None)),
+        (Form::Reaction(2), ("reaction".into(), None, Some(2), None, None, None)),
+        (question, ("question".into(), None, None, None, options, Some(300_000))),
+        (Form::Admin, ("admin".into(), None, None, None, None, None)),
     ];
-    let forms = ["text", "file", "edit", "reaction", "question", "admin"];
-    let expected = forms.into_iter().zip(expected).map(|(form, it)| {
-        let (kind, text, form, ..) = row(form);
-        (kind, text, form, it.0, it.1, it.2, it.3, it.4)
-    });
-    assert_eq!(stored, expected.collect::<Vec<Stored>>());
+    for (form, expected) in cases {
+        let (in_reply_to, destination) = (MessageSeq(2), expected.1.clone());
+        let message = NewMessage { in_reply_to, destination, form, text: "t".into() };
+        let seq = runner.add(&message, NOW).unwrap();
+        assert_eq!(seq.0 % 2, 1);
+        let stored: Columns = runner
+            .conn
+            .query_row(
+                "SELECT form, destination, target, file, options, timeout_ms FROM messages_out
+                 WHERE seq = ?1 AND kind = 'interim' AND text = 't' AND in_reply_to = 2",
+                [seq.0],
+                |row| {
+                    let first = (row.get(0)?, row.get(1)?, row.get(2)?);
+                    Ok((first.0, first.1, first.2, row.get(3)?, row.get(4)?, row.get(5)?))
+                },
+            )
+            .unwrap();
+        assert_eq!(stored, expected);
+    }
 }
 
 #[test]

@@ -41,7 +41,8 @@ pub(super) fn copy(paths: &SessionLayout, seq: OutSeq, name: &str) -> Copied {
     let head = write(&folder, &path, file).map_err(|err| reason(&err))?;
     let mime = sniff(&head).map_or("application/octet-stream", |it| it.0);
     let relative = path.strip_prefix(paths.root()).unwrap_or(&path).to_owned();
-    Ok(FileOut { path: relative, name: shown, mime: mime.to_owned(), caption: String::new() })
+    let mime = mime.to_owned();
+    Ok((FileOut { path: relative, name: shown, mime, caption: String::new() }, length))
 }
 
 fn reason(err: &io::Error) -> String {
@@ -103,8 +104,8 @@ mod tests {
     fn a_plain_file_is_copied_with_its_bytes() {
         let (_dir, paths) = rig();
         std::fs::write(paths.outbound_dir().join("files/a/b.txt"), "hello").unwrap();
-        let copied = copy(&paths, OutSeq(3), "a/b.txt").unwrap();
-        assert_eq!(copied.name, "b.txt");
+        let (copied, bytes) = copy(&paths, OutSeq(3), "a/b.txt").unwrap();
+        assert_eq!((copied.name.as_str(), bytes), ("b.txt", 5));
         assert_eq!(std::fs::read(paths.root().join(copied.path)).unwrap(), b"hello");
     }
 

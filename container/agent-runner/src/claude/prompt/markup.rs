@@ -35,9 +35,8 @@ pub(super) fn escape(text: &str) -> String {
 fn begins_like_a_tag(rest: &str) -> bool {
     let name = rest.trim_start_matches(|c: char| c == '/' || is_blank(c));
     let name = name.as_bytes();
-    TAGS.iter().any(|tag| {
-        name.get(..tag.len()).is_some_and(|it| it.eq_ignore_ascii_case(tag.as_bytes()))
-    })
+    TAGS.iter()
+        .any(|tag| name.get(..tag.len()).is_some_and(|it| it.eq_ignore_ascii_case(tag.as_bytes())))
 }
 
 fn is_blank(c: char) -> bool {

@@ -4,7 +4,12 @@
 //! this repository: `npm pack @anthropic-ai/claude-code-linux-x64@2.1.330`, unpack, `package/claude`.
 
 #[cfg(test)]
+mod seen;
+#[cfg(test)]
+#[path = "../support/mod.rs"]
 mod support;
+#[cfg(test)]
+mod worked;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -126,7 +131,7 @@ async fn a_tool_call_sends_a_message_in_the_middle_of_a_turn() {
     session.say("work");
     assert_eq!(session.wait_for_said(2).await, ["interim: half way", "answer: done"]);
     let requests = api.requests();
-    assert_eq!(requests[1].tool_result().as_deref(), Some("sent"));
+    assert_eq!(requests[1].tool_result().as_deref(), Some("sent as message 1"));
     assert!(requests[2].tool_result().unwrap().contains("the text is empty"));
 }
 

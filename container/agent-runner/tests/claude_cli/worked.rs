@@ -1,0 +1,84 @@
+//! The tools as the real CLI calls them.
+
+use harness::model_api::FakeModelApi;
+use serde_json::json;
+use store::Asked;
+
+use super::support::Session;
+use super::*;
+
+#[tokio::test]
+async fn each_tool_says_what_came_of_it() {
+    let (api, mut session) = (FakeModelApi::start().await, Session::new());
+    let config = config(&mut session);
+    std::fs::write(config.workspace.join("a.txt"), "hello").unwrap();
+    let granted = [("team".to_owned(), "The Team".to_owned(), "cli".to_owned())];
+    session.host.inbound.show_destinations(&granted).unwrap();
+    let calls = [
+        ("list_destinations", json!({}), "team (The Team, cli)"),
+        ("send_message", json!({"text": "half way"}), "sent as message 1"),
+        ("edit_message", json!({"id": 1, "text": "nearly"}), "edited"),
+        ("edit_message", json!({"id": 2, "text": "x"}), "there is no message 2 of yours"),
+        ("send_message", json!({"text": "hi", "to": "team"}), "sent as message 5"),
+        ("send_message", json!({"text": "hi", "to": "x"}), "known are: team"),
+        ("send_file", json!({"path": "a.txt", "caption": "look"}), "sent as message 7"),
+        ("send_file", json!({"path": "/etc/hostname"}), "is outside of your workspace"),
+        ("add_reaction", json!({"id": 2, "emoji": "👍"}), "done"),
+        ("add_reaction", json!({"id": 4, "emoji": "👍"}), "there is no message 4"),
+        ("ask_user_question", json!({"question": "?", "options": []}), "give 1 to 20 options"),
+        ("nanoclaw", json!({"command": " "}), "give one line with a command"),
+    ];
+    for (tool, input, _) in &calls {
+        api.next().calls_tool(&format!("mcp__nanoclaw__{tool}"), input.clone());
+    }
+    api.next().says("done");
+    let _runner = session.start(config, link(&api));
+    session.say("work");
+    let said = session.wait_for_said(6).await;
+    assert_eq!(
+        said,
+        [
+            "interim: half way",
+            "interim: [edit of o1.0] nearly",
+            "interim to t: hi",
+            "interim: [file a.txt of 5 bytes] look",
+            "interim: [reaction to work] 👍",
+            "answer: done",
+        ]
+    );
+    let results = results(&api);
+    assert_eq!(results.len(), calls.len());
+    for ((tool, input, result), got) in calls.iter().zip(&results) {
+        assert!(got.contains(result), "{tool} {input}: {got}");
+    }
+}
+
+#[tokio::test]
+async fn a_question_and_a_request_wait_for_the_host() {
+    let (api, mut session) = (FakeModelApi::start().await, Session::new());
+    let ask = json!({"question": "tea?", "options": ["yes", "no"], "timeout_seconds": 600});
+    api.next().calls_tool("mcp__nanoclaw__ask_user_question", ask);
+    api.next().calls_tool("mcp__nanoclaw__nanoclaw", json!({"command": "chats list"}));
+    api.next().says("done");
+    let config = config(&mut session);
+    let _runner = session.start(config, link(&api));
+    session.say("work");
+    let request = session.wait_for_request().await;
+    let Asked::Question { options, timeout } = &request.what else { panic!("{request:?}") };
+    assert_eq!((options.len(), timeout.as_secs()), (2, 600));
+    session.answer(request.seq, true, "yes");
+    let request = session.wait_for_request().await;
+    assert_eq!((&request.what, request.text.as_str()), (&Asked::Admin, "chats list"));
+    session.answer(request.seq, false, "only the owner may");
+    assert_eq!(session.wait_for_said(1).await, ["answer: done"]);
+    let results = results(&api);
+    assert!(results[0].contains("yes") && results[1].contains("only the owner may"), "{results:?}");
+}
+
+/// What the model was told of each call, in order.
+fn results(api: &FakeModelApi) -> Vec<String> {
+    let asked = api.requests().pop().unwrap();
+    let messages = asked.body["messages"].as_array().unwrap();
+    let blocks = messages.iter().filter_map(|it| it["content"].as_array()).flatten();
+    blocks.filter(|it| it["type"] == "tool_result").map(|it| it["content"].to_string()).collect()
+}

@@ -1,0 +1,54 @@
+//! Accounts on platforms.
+
+use crate::Home;
+
+#[test]
+fn channels_that_are_not_in_the_program_are_named_with_what_to_do() {
+    let home = Home::new();
+    let list = home.run(&["channels", "list", "--json"]).json();
+    assert_eq!(list["accounts"], serde_json::json!([]));
+    let channels = list["channels"].as_array().unwrap();
+    let cli = channels.iter().find(|it| it["name"] == "cli").unwrap();
+    assert_eq!(cli["needs_token"], false);
+    home.feed(&["channels", "add", "smoke"], b"x").refused(1, "there is no channel `smoke`");
+    home.feed(&["channels", "add", "cli"], b"x").refused(1, "`cli` needs no account");
+    if !cfg!(feature = "discord") {
+        home.feed(&["channels", "add", "discord"], b"x").refused(1, "was built without `discord`");
+    }
+    home.run(&["channels", "remove", "telegram"]).refused(1, "there is no account telegram/main");
+    let add = |url| home.feed(&["channels", "add", "telegram", "--url", url], b"x");
+    add("api=http://bots.example").refused(64, "unencrypted");
+    add("http://127.0.0.1:1").refused(64, "invalid");
+    home.run(&["channels", "add", "telegram", "--name", "../x"]).refused(64, "letters");
+}
+
+/// Run with `--features telegram`.
+#[cfg(feature = "telegram")]
+#[test]
+fn a_token_is_sealed_and_never_seen_again() {
+    let home = Home::new();
+    let token = b"12345:very-secret\n";
+    let add = ["channels", "add", "telegram", "--url", "api=http://127.0.0.1:9"];
+    let said = home.feed(&add, token);
+    assert!(
+        said.err.contains("nanoclaw pair") && !said.err.contains("very-secret"),
+        "{}",
+        said.err
+    );
+    assert!(said.fine().contains("added telegram/main"));
+    assert!(home.feed(&add, token).fine().contains("renewed telegram/main"));
+    home.feed(&["channels", "add", "telegram"], b"two words").refused(1, "a space");
+
+    let list = home.run(&["channels", "list", "--json"]).json();
+    let account = &list["accounts"][0];
+    assert_eq!((&account["name"], &account["has_token"]), (&"main".into(), &true.into()));
+    assert_eq!(account["urls"]["api"], "http://127.0.0.1:9");
+    assert!(home.run(&["vault", "list"]).fine().contains("is empty"), "it is no agent's");
+    for entry in std::fs::read_dir(home.path()).unwrap() {
+        let path = entry.unwrap().path();
+        let bytes = if path.is_file() { std::fs::read(&path).unwrap() } else { Vec::new() };
+        assert!(!String::from_utf8_lossy(&bytes).contains("very-secret"), "{}", path.display());
+    }
+    home.run(&["channels", "remove", "telegram"]).fine();
+    assert_eq!(home.store().secrets().unwrap(), []);
+}

@@ -1,0 +1,96 @@
+//! Codes that let people in.
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::Stdio;
+
+use domain::message::{Address, ChatInfo};
+use domain::people::Handle;
+use domain::time::{Clock, SystemClock};
+use store::{CentralStore, PairingRow, PairingUse};
+
+use crate::Home;
+
+fn open(store: &CentralStore) -> Vec<PairingRow> {
+    store.open_pairings(SystemClock.now()).unwrap()
+}
+
+/// What the host does when the code is sent to the bot.
+fn send(store: &mut CentralStore, id: &str) {
+    let row = open(store).remove(0);
+    let (channel, account) = ("telegram".to_owned(), "main".to_owned());
+    let from = Address { channel, account, chat: id.into(), thread: None };
+    let chat = ChatInfo::default();
+    let by = PairingUse { handle: Handle::new("telegram", id), name: "Ann".into(), from, chat };
+    store.use_pairing(row.id, &by, SystemClock.now()).unwrap().unwrap();
+}
+
+#[test]
+fn the_first_code_makes_an_owner_and_the_wait_ends_with_its_use() {
+    let home = Home::new();
+    let mut command = home.command(&["pair", "--channel", "telegram"]);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    let mut first = String::new();
+    out.read_line(&mut first).unwrap();
+    let mut store = home.store();
+    let code = open(&store)[0].pairing.code.clone();
+    assert_eq!(code.len(), 6);
+    assert!(first.starts_with(&format!("send {code} to the telegram bot")), "{first}");
+
+    send(&mut store, "7");
+    let mut rest = String::new();
+    out.read_to_string(&mut rest).unwrap();
+    assert!(child.wait().unwrap().success());
+    assert!(rest.contains("becomes owner") && rest.contains("telegram:7 is owner now"), "{rest}");
+    assert!(rest.contains("connected to andy"), "{rest}");
+    assert_eq!(home.run(&["chats", "list", "--json"]).json()[0]["agents"][0], "andy");
+}
+
+#[test]
+fn later_codes_make_members_unless_more_is_said() {
+    let home = Home::new();
+    home.run(&["roles", "grant", "telegram:7", "owner"]).fine();
+    let said = home.run(&["pair", "--no-wait"]);
+    assert!(
+        said.err.contains("makes a member") && said.err.contains("no host runs"),
+        "{}",
+        said.err
+    );
+    assert!(said.fine().contains("becomes member of andy"));
+    let shown = home.run(&["pair", "--role", "admin", "--no-wire", "--no-wait", "--json"]).json();
+    assert_eq!((&shown["role"], shown["code"].as_str().unwrap().len()), (&"admin".into(), 6));
+    let rows = open(&home.store());
+    assert_eq!((rows[1].pairing.wires, &rows[1].pairing.agent), (false, &None));
+    home.run(&["pair", "--agent", "eve"]).refused(1, "there is no agent `eve`");
+}
+
+#[test]
+fn a_code_that_was_closed_ends_the_wait() {
+    let home = Home::new();
+    let mut command = home.command(&["pair", "--json"]);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut err = BufReader::new(child.stderr.take().unwrap());
+    let mut first = String::new();
+    err.read_line(&mut first).unwrap();
+    assert!(first.contains("send "), "{first}");
+    home.store().close_pairings(None, SystemClock.now()).unwrap();
+    let mut rest = String::new();
+    err.read_to_string(&mut rest).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+    assert!(rest.contains("the code was closed"), "{rest}");
+}
+
+#[test]
+fn shells_complete_every_command() {
+    let home = Home::new();
+    for shell in ["bash", "zsh", "fish"] {
+        let script = home.run(&["completions", shell]).fine();
+        for command in ["wire", "pair", "channels", "destinations"] {
+            assert!(script.contains(command), "{shell}: {command}");
+        }
+    }
+    home.run(&["completions", "dos"]).refused(64, "fish");
+    assert!(!home.path().exists());
+}

@@ -1,0 +1,65 @@
+//! People come, are let in, and are put in charge.
+
+use serde_json::json;
+
+use crate::Home;
+
+#[test]
+fn a_person_is_added_linked_renamed_and_removed() {
+    let home = Home::new();
+    let added = home.run(&["users", "add", "telegram:7", "--name", "Ann", "--json"]).json();
+    assert_eq!(added, json!({ "id": "p1", "handle": "telegram:7" }));
+    home.run(&["users", "add", "telegram:7"]).refused(1, "is Ann (p1) already");
+    home.run(&["users", "add", "nonsense"]).refused(64, "telegram:123456");
+    home.run(&["users", "link", "ann", "discord:5"]).fine();
+    home.run(&["users", "rename", "ann", "Anna"]).fine();
+    let show = home.run(&["users", "show", "discord:5", "--json"]).json();
+    assert_eq!(
+        (&show["name"], &show["handles"]),
+        (&"Anna".into(), &json!(["discord:5", "telegram:7"]))
+    );
+    home.run(&["users", "unlink", "discord:5"]).fine();
+    home.run(&["users", "unlink", "telegram:7"]).refused(1, "is all that Anna");
+    home.run(&["users", "remove", "p1"]).fine();
+    home.run(&["users", "show", "p1"]).refused(1, "there is nobody called `p1`");
+}
+
+#[test]
+fn roles_are_given_and_taken_and_the_last_owner_stays() {
+    let home = Home::new();
+    // A handle that is nobody's yet becomes somebody.
+    home.run(&["roles", "grant", "telegram:7", "owner"]).fine();
+    home.run(&["roles", "revoke", "p1", "owner"]).refused(1, "is the last owner");
+    home.run(&["users", "remove", "p1"]).refused(1, "is the last owner");
+    home.run(&["users", "add", "telegram:8", "--name", "Bob"]).fine();
+    home.run(&["roles", "grant", "bob", "admin", "--agent", "andy"]).fine();
+    home.run(&["roles", "grant", "bob", "owner", "--agent", "andy"])
+        .refused(1, "make them its admin");
+    home.run(&["roles", "grant", "bob", "king"]).refused(64, "owner");
+    let roles = home.run(&["roles", "list", "--json"]).json();
+    assert_eq!((&roles[1]["role"], &roles[1]["agent"]), (&"admin".into(), &"andy".into()));
+    home.run(&["roles", "revoke", "bob", "admin"]).refused(1, "is not admin of all");
+    home.run(&["roles", "revoke", "bob", "admin", "--agent", "andy"]).fine();
+}
+
+#[test]
+fn members_may_talk_to_an_agent() {
+    let home = Home::new();
+    home.run(&["members", "add", "telegram:9"]).fine();
+    let list = home.run(&["members", "list", "--json"]).json();
+    assert_eq!((&list["members"][0]["agent"], &list["refused"]), (&"andy".into(), &json!([])));
+    home.run(&["agents", "add", "ben"]).fine();
+    home.run(&["members", "add", "telegram:9"]).refused(1, "it is not said which agent");
+    home.run(&["members", "remove", "telegram:9", "andy"]).fine();
+    home.run(&["members", "remove", "telegram:9", "andy"]).refused(1, "is no member");
+}
+
+#[test]
+fn an_agent_has_a_trigger_and_a_reach() {
+    let home = Home::new();
+    let text = home.run(&["agents", "set", "andy", "--trigger", "hey", "--reach", "none"]).fine();
+    assert_eq!(text, "andy: trigger @andy → hey\nandy: reach own → none\n");
+    let show = home.run(&["agents", "show", "andy", "--json"]).json();
+    assert_eq!((&show["trigger"], &show["reach"]), (&"hey".into(), &"none".into()));
+    home.run(&["agents", "set", "andy", "--reach", "far"]).refused(64, "own");
+}

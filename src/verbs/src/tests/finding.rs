@@ -1,0 +1,82 @@
+//! Chats, people and agents by what people call them.
+
+use super::*;
+
+#[test]
+fn a_chat_is_found_by_number_address_or_title() {
+    let mut world = World::new();
+    for name in ["3", "c3", "telegram:-2", "telegram/main:-2", "'the club'"] {
+        assert_eq!(world.fine(&format!("chats show {name}")).json["id"], 3, "{name}");
+    }
+    let why = world.refused("chats show nowhere", &Caller::Host);
+    assert!(why.contains("no chat `nowhere`") && why.contains("Our Family"), "{why}");
+}
+
+#[test]
+fn what_is_not_unique_is_asked_back() {
+    let mut world = World::new();
+    let twin = Address { account: "second".into(), ..at("-2") };
+    let info = ChatInfo { title: "The Club".into(), is_group: true };
+    world.store.ensure_chat(&twin, &info, None, NOW).unwrap();
+    for name in ["telegram:-2", "'The Club'"] {
+        let why = world.refused(&format!("chats show {name}"), &Caller::Host);
+        assert!(why.contains("several") && why.contains("telegram/second:-2"), "{why}");
+    }
+    assert_eq!(world.fine("chats show telegram/second:-2").json["id"], 5);
+    world.store.add_person(&Handle::new("discord", "1"), "Ann", NOW).unwrap();
+    let why = world.refused("users show ann", &Caller::Host);
+    assert!(why.contains("p1") && why.contains("p4"), "{why}");
+    assert_eq!(world.fine("users show discord:1").json["id"], "p4");
+    let why = world.refused("wire 4", &Caller::Host);
+    assert!(why.contains("which agent") && why.contains("andy, ben"), "{why}");
+    let why = world.refused("unwire 1", &Caller::Host);
+    assert!(why.contains("several agents") && why.contains("andy, ben"), "{why}");
+}
+
+#[test]
+fn a_person_is_found_by_number_handle_or_name() {
+    let mut world = World::new();
+    for name in ["p2", "2", "telegram:8", "BOB"] {
+        assert_eq!(world.fine(&format!("users show {name}")).json["name"], "Bob", "{name}");
+    }
+    assert!(world.refused("users show dora", &Caller::Host).contains("nobody called `dora`"));
+    // A handle that is nobody's yet becomes somebody when they are let in.
+    world.fine("members add telegram:10 andy");
+    assert_eq!(world.fine("users show telegram:10").json["member_of"][0], "andy");
+    assert!(world.refused("members add dora andy", &Caller::Host).contains("dora"));
+}
+
+#[test]
+fn people_and_roles_are_listed_and_the_last_owner_stays() {
+    let mut world = World::new();
+    let people = world.fine("users list");
+    assert!(people.text.contains("telegram:7") && people.text.contains("owner"), "{}", people.text);
+    assert_eq!(people.json.as_array().unwrap().len(), 3);
+    for line in ["roles revoke ann owner", "users remove ann"] {
+        assert!(world.refused(line, &Caller::Host).contains("last owner"), "{line}");
+    }
+    let why = world.refused("roles grant bob owner --agent andy", &Caller::Host);
+    assert!(why.contains("make them its admin"), "{why}");
+    assert!(world.refused("roles grant bob admin --agent eve", &Caller::Host).contains("`eve`"));
+    assert!(world.fine("roles list").json[0]["granted_by"] == "host");
+    let why = world.refused("users link bob telegram:9", &Caller::Host);
+    assert!(why.contains("Cy") && why.contains("users unlink telegram:9"), "{why}");
+    assert!(world.refused("users unlink telegram:9", &Caller::Host).contains("all that Cy"));
+}
+
+#[test]
+fn members_and_those_who_were_refused_are_listed() {
+    let mut world = World::new();
+    let eve = Handle::new("telegram", "66");
+    world.store.deny(&eve, "Eve", &agent("andy"), "p1", NOW).unwrap();
+    let all = world.fine("members list");
+    assert_eq!(all.json["members"].as_array().unwrap().len(), 2);
+    assert_eq!(all.json["refused"][0]["handle"], "telegram:66");
+    assert!(all.text.contains("Eve (telegram:66)"), "{}", all.text);
+    world.fine("members add telegram:66 andy");
+    let of = world.fine("members list --agent andy").json;
+    assert_eq!(
+        (of["members"].as_array().unwrap().len(), &of["refused"]),
+        (2, &serde_json::json!([]))
+    );
+}

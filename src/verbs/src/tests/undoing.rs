@@ -1,0 +1,117 @@
+//! What a verb says about undoing it undoes it, and what a verb is written as reads back.
+
+use super::*;
+use crate::{prepare, verb::Verb};
+
+/// Everything that can be listed.
+fn all(world: &mut World) -> Vec<serde_json::Value> {
+    let families = ["chats", "agents", "users", "roles", "members", "destinations"];
+    let mut lists: Vec<_> =
+        families.iter().map(|it| world.fine(&format!("{it} list")).json).collect();
+    lists.extend((1..=4).map(|it| world.fine(&format!("chats show {it}")).json));
+    lists
+}
+
+#[test]
+fn what_a_hint_says_undoes_it() {
+    let mut world = World::new();
+    world.fine("wire 4 ben --pattern \"it's\" --per-thread --overheard drop --priority 2");
+    world.fine("users add telegram:20 --name Dora");
+    world.fine("destinations add andy 4 --name s");
+    for line in [
+        "wire 4 andy",
+        "wire 4 ben --same-conversation --engage sticky --overheard keep",
+        "unwire 4 ben",
+        "chats set 1 --policy public --deny",
+        "users add telegram:11",
+        "users rename bob Robert",
+        "users link bob discord:5",
+        "roles grant bob admin --agent andy",
+        "roles grant bob owner",
+        "members add dora andy",
+        "destinations add ben 4 --name mine",
+        "agents add zoe",
+    ] {
+        let before = all(&mut world);
+        let hint = world.fine(line).hint.unwrap_or_else(|| panic!("{line} has no hint"));
+        assert_ne!(all(&mut world), before, "{line} changes something");
+        let (_, rest) = hint.split_once("undo with `").unwrap_or_else(|| panic!("{line}: {hint}"));
+        let undo = rest.split('`').next().unwrap();
+        world.fine(undo);
+        assert_eq!(all(&mut world), before, "{line}, then {undo}");
+    }
+    for (line, undo) in [
+        ("members remove bob andy", "members add p2 andy"),
+        ("destinations remove andy s", "destinations add andy 4 --name s"),
+        ("chats set 1 --undeny", "chats set 1 --deny"),
+        ("roles revoke bob admin --agent andy", "roles grant p2 admin --agent andy"),
+    ] {
+        world.fine("roles grant bob admin --agent andy");
+        let hint = world.fine(line).hint.unwrap();
+        assert!(hint.contains(undo), "{line}: {hint}");
+    }
+}
+
+#[test]
+fn a_verb_reads_back_as_it_is_written() {
+    for line in [
+        "chats list --json",
+        "chats show 'Our Family'",
+        "chats set telegram:-5 --policy strict --undeny",
+        "wire 'it'\\''s' --own",
+        "wire 3 --own zoe --yes",
+        "wire -- --odd andy",
+        "wire 3 andy --pattern='--(x|y) \"z\"' --scope known --overheard keep --priority -7",
+        "wire 3 andy --same-conversation --engage sticky --dry-run --json",
+        "wire 3 andy --per-thread --engage always",
+        "wire 3 andy --own-conversation --engage pattern --pattern .",
+        "unwire 3",
+        "unwire 3 andy --json",
+        "agents add zoe --model '' --provider auto --cpus 1.5 --trigger 'hey you'",
+        "agents set zoe --image i --memory 512 --pids 64 --reach all --provider demo",
+        "users add telegram:5 --name 'D. O.'",
+        "users rename p1 ''",
+        "users link p1 teams:29:a",
+        "roles grant p1 owner",
+        "roles revoke p1 admin --agent andy",
+        "members list --agent andy",
+        "members remove p1",
+        "destinations add andy 3 --name x",
+        "destinations remove andy x",
+        "sessions show s3",
+        "approvals answer 4 allow",
+        "dropped clear",
+        "dropped clear 3",
+    ] {
+        let verb = parse_line(line).unwrap_or_else(|why| panic!("{line}: {why}"));
+        let written = verb.to_string();
+        assert_eq!(parse_line(&written).as_ref(), Ok(&verb), "{line} became {written}");
+    }
+}
+
+#[test]
+fn what_somebody_agreed_to_stays_what_was_meant() {
+    let mut world = World::new();
+    let prepared = |world: &World, line: &str| {
+        let verb: Verb = parse_line(line).unwrap();
+        prepare(&verb, &world.store, &Caller::Host).unwrap()
+    };
+    let wire = prepared(&world, "wire strangers andy");
+    assert!(wire.text.contains("Strangers"), "{}", wire.text);
+    assert_eq!(wire.line, "wire -- 4 andy");
+    let own = prepared(&world, "wire strangers --own");
+    assert_eq!(own.line, "wire --own=strangers -- 4");
+    let member = prepared(&world, "members add bob ben");
+    assert_eq!(member.line, "members add -- p2 ben");
+    assert!(member.text.contains("telegram:8"), "{}", member.text);
+    assert_eq!(prepared(&world, "unwire telegram:7").line, "unwire -- 2 andy");
+
+    // Meanwhile others took the names.
+    let other = ChatInfo { title: "Strangers".into(), is_group: true };
+    world.store.ensure_chat(&at("-99"), &other, None, NOW).unwrap();
+    world.fine("users rename cy Bob");
+    world.fine(&wire.line);
+    world.fine(&member.line);
+    assert!(world.fine("chats show 4").json["agents"].to_string().contains("andy"));
+    assert_eq!(world.fine("users show p2").json["member_of"].as_array().unwrap().len(), 2);
+}

@@ -1,0 +1,75 @@
+//! Messages of many groups and people through the whole decision: who writes, what they may, which
+//! agent is meant, which conversation it belongs to; stored before they are acknowledged.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use channel::Caps;
+use domain::AgentName;
+use domain::agent::DEFAULT_AGENT;
+use domain::message::{ChatInfo, Incoming};
+use domain::outgoing::TextLimit;
+use domain::people::Handle;
+use domain::time::{Clock, SystemClock};
+use harness::engine::FakeEngine;
+use store::layout::Layout;
+use store::{CentralStore, Wiring};
+
+use crate::floor;
+use crate::rig::{CHANNEL, Rig, incoming};
+
+const MESSAGES: usize = 10_000;
+const CHATS: usize = 1_000;
+
+pub(crate) async fn run() {
+    let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let floor = floor::stored_per_second(dir.path(), 2_000).await;
+    // The engine is down, so that only routing and storing are measured.
+    let engine = FakeEngine::new(Arc::new(SystemClock), true);
+    engine.set_reachable(false);
+    let caps = Caps { mentions: true, ..Caps::plain(TextLimit::chars(4_000)) };
+    let mut rig = Rig::start_with(dir.path(), engine, "none", None, caps).await;
+    connect(dir.path());
+    // Conversations exist before the clock runs.
+    for chat in 0..CHATS {
+        rig.post.send(message(chat, 1_000_000)).unwrap();
+        rig.settled.recv().await.unwrap();
+    }
+    let started = Instant::now();
+    for n in 0..MESSAGES {
+        rig.post.send(message(n % CHATS, n)).unwrap();
+    }
+    let mut left = MESSAGES;
+    while 0 < left {
+        left -= rig.settled.recv().await.unwrap();
+    }
+    let rate = floor::per_second(MESSAGES, started.elapsed());
+    println!(
+        "routed: {MESSAGES} messages over {CHATS} groups, half of them overheard: {rate:.0}/s; bare \
+         commits {floor:.0}/s; ratio {:.2}",
+        rate / floor
+    );
+    rig.stop().await;
+    tokio::time::sleep(Duration::from_millis(100)).await;
+}
+
+/// A member writes in a group; every other message is meant for the agent.
+fn message(chat: usize, n: usize) -> Incoming {
+    let plain = incoming(&format!("g{chat}"), n);
+    let text = if n.is_multiple_of(2) { format!("@andy {}", plain.text) } else { plain.text };
+    let info = ChatInfo { title: format!("Group {chat}"), is_group: true };
+    Incoming { text, chat: info, ..plain }
+}
+
+fn connect(home: &Path) {
+    let mut central = CentralStore::open(&Layout::new(home).central()).unwrap();
+    let (andy, now) = (AgentName::parse(DEFAULT_AGENT).unwrap(), SystemClock.now());
+    let ann = central.add_person(&Handle::new(CHANNEL, "ann"), "Ann", now).unwrap();
+    central.add_member(ann, &andy, "bench", now).unwrap();
+    for chat in 0..CHATS {
+        let first = message(chat, 0);
+        let row = central.ensure_chat(&first.from, &first.chat, None, now).unwrap();
+        central.set_wiring(&Wiring::usual(row.id, andy.clone(), true), now).unwrap();
+    }
+}

@@ -1,0 +1,273 @@
+//! Who may come in: pairing, strangers, new chats, and who decides.
+
+use std::time::Duration;
+
+use domain::AgentName;
+use domain::admission::Policy;
+use domain::message::Author;
+use domain::people::{Handle, Role};
+use harness::crash::Crash;
+use harness::host::World;
+use harness::platform::{FakePlatform, Letter, NAME, Shown, address};
+use store::{CentralStore, NewPairing, PairingRole, Wiring};
+
+const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(3600);
+
+fn public() -> World {
+    World::on(FakePlatform::public())
+}
+
+fn central(world: &World) -> CentralStore {
+    CentralStore::open(&world.layout().central()).unwrap()
+}
+
+fn andy() -> AgentName {
+    AgentName::parse("andy").unwrap()
+}
+
+fn by(id: &str, name: &str) -> Author {
+    Author { id: id.into(), name: name.into() }
+}
+
+/// Makes somebody a person with a role.
+fn grant(world: &World, id: &str, role: &Role) {
+    let mut central = central(world);
+    let person = central.add_person(&Handle::new(NAME, id), id, world.now()).unwrap();
+    central.grant(person, role, "test", world.now()).unwrap();
+}
+
+fn shown_in(world: &World, chat: &str) -> Vec<Shown> {
+    world.platform.shown().into_iter().filter(|it| it.to.chat == chat).collect()
+}
+
+/// The private chat of somebody, as the platform names it.
+fn direct(id: &str) -> String {
+    format!("dm-{id}")
+}
+
+/// Presses the button with this label on the last card in a chat.
+fn press(world: &World, chat: &str, label: &str, who: Author) {
+    let shown = shown_in(world, chat);
+    let card = shown.iter().rev().find(|it| !it.buttons.is_empty()).expect("a card");
+    let button = card.buttons.iter().find(|it| it.label == label);
+    let button = button.unwrap_or_else(|| panic!("no {label} in {:?}", card.buttons));
+    world.platform.click(&card.id, &button.data, who);
+}
+
+fn open_code(world: &World, role: Option<PairingRole>) -> String {
+    let pairing = NewPairing {
+        code: "123456".into(),
+        role,
+        agent: Some(andy()),
+        wires: true,
+        expires_at: world.now() + 10 * MINUTE,
+    };
+    central(world).open_pairing(&pairing, world.now()).unwrap();
+    pairing.code
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_owner_proves_themselves_with_a_code_and_is_answered_from_then_on() {
+    let world = public();
+    let _host = world.start(Crash::never()).await;
+    let code = open_code(&world, Some(PairingRole::Owner));
+    world.platform.post("ann-chat", "m1", &code);
+    world.pass(5 * SECOND).await;
+    assert_eq!(world.platform.texts("ann-chat"), ["Paired. You can write to me now."]);
+    assert!(central(&world).has_owner().unwrap());
+    world.platform.post("ann-chat", "m2", "hello");
+    world.pass(5 * SECOND).await;
+    assert!(world.platform.texts("ann-chat")[1].contains("you said \"hello\""));
+    world.platform.write(Letter::new("eve-chat", "m3", &code).by("eve", "Eve"));
+    world.pass(5 * SECOND).await;
+    let eve = world.platform.texts("eve-chat").join("\n");
+    assert!(!eve.contains("Paired"), "a code works once: {eve}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn guessing_closes_the_code() {
+    let world = public();
+    let _host = world.start(Crash::never()).await;
+    let code = open_code(&world, Some(PairingRole::Owner));
+    for n in 0..5 {
+        let guess = format!("00000{n}");
+        world.platform.write(Letter::new("eve-chat", &guess, &guess).by("eve", "Eve"));
+    }
+    world.pass(5 * SECOND).await;
+    world.platform.post("ann-chat", "late", &code);
+    world.pass(5 * SECOND).await;
+    assert!(!central(&world).has_owner().unwrap(), "{:?}", world.platform.texts("ann-chat"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_group_is_put_to_the_owner_and_its_first_message_is_answered_after_a_yes() {
+    let world = public();
+    let _host = world.start(Crash::never()).await;
+    grant(&world, "ann", &Role::Owner);
+    let hello = Letter::new("g", "m1", "hello there").by("bob", "Bob").in_group("Family Chat");
+    world.platform.write(hello.mention());
+    world.pass(5 * SECOND).await;
+    let told = world.platform.texts("g");
+    assert_eq!(told.len(), 1, "who knocks hears that somebody was asked: {told:?}");
+    assert!(world.engine.log().is_empty(), "nothing ran for a stranger");
+    press(&world, &direct("ann"), "New agent `family-chat`", by("ann", "Ann"));
+    world.pass(10 * SECOND).await;
+    let texts = world.platform.texts("g");
+    assert!(texts.last().unwrap().contains("hello there"), "{texts:?}");
+    let agents: Vec<String> =
+        central(&world).agents().unwrap().iter().map(|it| it.name.to_string()).collect();
+    assert_eq!(agents, ["andy", "family-chat"]);
+    let card = &shown_in(&world, &direct("ann"))[0];
+    assert!(card.buttons.is_empty() && card.text.contains("decided by"), "{card:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_chat_stays_refused_without_another_word() {
+    let world = public();
+    let _host = world.start(Crash::never()).await;
+    grant(&world, "ann", &Role::Owner);
+    let say = |id: &str| Letter::new("g", id, "hi").by("bob", "Bob").in_group("X").mention();
+    world.platform.write(say("m1"));
+    world.pass(5 * SECOND).await;
+    press(&world, &direct("ann"), "Refuse", by("ann", "Ann"));
+    world.pass(5 * SECOND).await;
+    let before = world.platform.sent().len();
+    world.platform.write(say("m2"));
+    world.pass(HOUR).await;
+    assert_eq!(world.platform.sent().len(), before);
+    let dropped = central(&world).dropped().unwrap();
+    assert!(dropped.iter().any(|it| it.reason == "chat-denied" && it.count == 1), "{dropped:?}");
+}
+
+/// A group that belongs to andy, in which ann is known and others have to be asked about.
+fn family(world: &World) {
+    let mut central = central(world);
+    let info = domain::message::ChatInfo { title: "Family".into(), is_group: true };
+    let chat = central.ensure_chat(&address("g"), &info, None, world.now()).unwrap();
+    central.set_policy(chat.id, Policy::Ask).unwrap();
+    central.set_wiring(&Wiring::usual(chat.id, andy(), true), world.now()).unwrap();
+    grant(world, "ann", &Role::Owner);
+}
+
+fn knock(id: &str) -> Letter {
+    Letter::new("g", id, &format!("please {id}")).by("bob", "Bob").in_group("Family").mention()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stranger_is_let_in_by_an_owner_and_all_they_wrote_meanwhile_is_answered() {
+    let world = public();
+    let host = world.start(Crash::never()).await;
+    family(&world);
+    world.platform.write(knock("m1"));
+    world.platform.write(knock("m2"));
+    world.pass(5 * SECOND).await;
+    assert_eq!(shown_in(&world, &direct("ann")).len(), 1, "one card for one stranger");
+    // The answer survives a restart.
+    host.kill().await;
+    let _host = world.start(Crash::never()).await;
+    world.pass(5 * SECOND).await;
+    press(&world, &direct("ann"), "Allow", by("ann", "Ann"));
+    world.pass(10 * SECOND).await;
+    let texts = world.platform.texts("g").join("\n");
+    assert!(texts.contains("please m1") && texts.contains("please m2"), "{texts}");
+    world.platform.write(knock("m3"));
+    world.pass(5 * SECOND).await;
+    assert!(world.platform.texts("g").join("\n").contains("please m3"), "a member from now on");
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_somebody_who_may_decides_and_a_refusal_is_remembered() {
+    let world = public();
+    let _host = world.start(Crash::never()).await;
+    family(&world);
+    world.platform.write(knock("m1"));
+    world.pass(5 * SECOND).await;
+    press(&world, &direct("ann"), "Allow", by("bob", "Bob"));
+    world.pass(5 * SECOND).await;
+    assert!(world.engine.log().is_empty(), "a stranger let themselves in");
+    press(&world, &direct("ann"), "Refuse", by("ann", "Ann"));
+    world.pass(5 * SECOND).await;
+    let before = world.platform.sent().len();
+    world.platform.write(knock("m2"));
+    world.pass(HOUR).await;
+    assert_eq!(world.platform.sent().len(), before);
+    assert!(world.engine.log().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_next_approver_is_asked_when_the_first_does_not_react_and_at_last_it_expires() {
+    let world = public();
+    let _host = world.start(Crash::never()).await;
+    family(&world);
+    grant(&world, "zoe", &Role::Admin { of: Some(andy()) });
+    world.platform.write(knock("m1"));
+    world.pass(MINUTE).await;
+    assert_eq!(shown_in(&world, &direct("zoe")).len(), 1, "the agent's own admin first");
+    assert!(shown_in(&world, &direct("ann")).is_empty());
+    world.pass(11 * MINUTE).await;
+    assert_eq!(shown_in(&world, &direct("ann")).len(), 1, "then the owner");
+    world.pass(25 * HOUR).await;
+    let told = world.platform.texts("g");
+    assert_eq!(told.len(), 2, "on asking and at the end: {told:?}");
+    for who in ["ann", "zoe"] {
+        let card = &shown_in(&world, &direct(who))[0];
+        assert!(card.buttons.is_empty() && card.text.contains("Expired"), "{card:?}");
+    }
+    press_old(&world, &direct("ann"));
+    world.pass(MINUTE).await;
+    assert!(world.engine.log().is_empty());
+}
+
+/// A click that was under way when the card was closed.
+fn press_old(world: &World, chat: &str) {
+    let id = shown_in(world, chat)[0].id.clone();
+    world.platform.click(&id, "q:1:0", by("ann", "Ann"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_approver_who_cannot_be_reached_is_passed_over() {
+    let world = public();
+    let _host = world.start(Crash::never()).await;
+    family(&world);
+    grant(&world, "zoe", &Role::Admin { of: Some(andy()) });
+    world.platform.close_direct("zoe");
+    world.platform.write(knock("m1"));
+    world.pass(MINUTE).await;
+    assert_eq!(shown_in(&world, &direct("ann")).len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_buttons_the_number_is_typed() {
+    let world = World::on(FakePlatform::plain());
+    let _host = world.start(Crash::never()).await;
+    family(&world);
+    let letter = Letter::new("g", "m1", "@Andy, please m1").by("bob", "Bob").in_group("Family");
+    world.platform.write(letter);
+    world.pass(5 * SECOND).await;
+    let card = world.platform.texts(&direct("ann")).join("\n");
+    assert!(card.contains("1. Allow") && card.contains("2. Refuse"), "{card}");
+    world.platform.write(Letter::new(&direct("ann"), "a1", "1"));
+    world.pass(10 * SECOND).await;
+    assert!(world.platform.texts("g").join("\n").contains("please m1"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_strict_chat_is_silent_and_a_public_one_open() {
+    let world = public();
+    let _host = world.start(Crash::never()).await;
+    family(&world);
+    let chat = central(&world).chat(&address("g")).unwrap().unwrap().id;
+    central(&world).set_policy(chat, Policy::Strict).unwrap();
+    world.platform.write(knock("m1"));
+    world.pass(HOUR).await;
+    assert!(world.platform.sent().is_empty() && world.engine.log().is_empty());
+    central(&world).set_policy(chat, Policy::Public).unwrap();
+    let mut open = Wiring::usual(chat, andy(), true);
+    open.scope = domain::admission::Scope::All;
+    central(&world).set_wiring(&open, world.now()).unwrap();
+    world.platform.write(knock("m2"));
+    world.pass(10 * SECOND).await;
+    assert!(world.platform.texts("g").join("\n").contains("please m2"));
+}
