@@ -68,7 +68,7 @@ tools() {
 
 build() {
     say "building (some minutes the first time)"
-    cargo build --release --locked --quiet -p nanoclaw -p agent-runner ||
+    cargo build --release --locked --quiet -p nanoclaw -p agent-runner "$@" ||
         fail "the build failed" "see above; an old toolchain is renewed by \`rustup update\`"
 }
 
@@ -157,7 +157,8 @@ remove_channel() {
 # What tests and benchmarks use: the release build, an engine that runs, the agent image.
 provide() {
     tools
-    build
+    # With every channel, whatever is chosen for this fork.
+    build --features "$(channels_there | tr ' ' ',')"
     # A data directory of its own: nothing here may touch the user's.
     export NANOCLAW_HOME=${NANOCLAW_TEST_HOME:-$(dirname "$RELEASE")/test-home}
     say "engine and agent image"
@@ -172,6 +173,8 @@ provide() {
 run_tests() {
     tools
     command -v python3 >/dev/null || packages python3
+    # Clients of the platforms that others wrote; they check the doubles that ours are tested against.
+    command -v npm >/dev/null || packages nodejs npm
     if ! command -v cargo-nextest >/dev/null; then
         say "installing cargo-nextest (some minutes)"
         cargo install cargo-nextest --locked --quiet ||

@@ -93,20 +93,21 @@ async fn administer(host: &Host, row: &SessionRow, request: Request) -> Result<P
         let (ok, text) = host.central.read(look).await?;
         return Ok(Passed::Answered { ok, text });
     }
-    let agent = verbs::concerns(&verb, &caller).cloned();
-    let described =
-        host.central.read(move |central| Ok(verbs::describe(&verb, central, &caller))).await?;
-    let what = match described {
-        Ok(what) => what,
+    let prepared =
+        host.central.read(move |central| Ok(verbs::prepare(&verb, central, &caller))).await?;
+    let change = match prepared {
+        Ok(change) => change,
+        Err(verbs::VerbError::Store(err)) => return Err(err),
         Err(why) => return refused(explain(&why)),
     };
-    let details: Vec<String> = what.lines().map(str::to_owned).collect();
+    let details: Vec<String> = change.text.lines().map(str::to_owned).collect();
     let text = change_card(&row.agent, &format!("run `{}`", request.text), &details, "");
     let question = Question {
-        agent,
+        agent: change.concerns,
         text,
         options: consent_options(),
-        payload: request.text.clone(),
+        // With numbers for names: what was allowed is what is done, whatever is renamed meanwhile.
+        payload: change.line,
         ..question(row, &request)
     };
     keep(host, question, request).await
@@ -147,7 +148,7 @@ fn run(
     now: Timestamp,
 ) -> Result<(bool, String), StoreError> {
     match verbs::perform(verb, central, caller, now) {
-        Ok(output) => Ok((true, output.text)),
+        Ok(output) => Ok((true, output.render(verb.wants_json()))),
         Err(verbs::VerbError::Store(err)) => Err(err),
         Err(err) => Ok((false, explain(&err))),
     }

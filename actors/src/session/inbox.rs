@@ -76,7 +76,7 @@ impl SessionState {
         for message in messages {
             match message {
                 Taken::Message(admitted) => plain.push(admitted),
-                order => {
+                order @ (Taken::Reply(..) | Taken::Status(_) | Taken::Stop(_)) => {
                     self.store_plain(std::mem::take(&mut plain)).await?;
                     self.obey(order).await?;
                 }
@@ -140,5 +140,5 @@ impl SessionState {
 
 /// The caller may have given up waiting; the row is what counts.
 fn acknowledge(stored: &Result<(), SessionError>, reply: RpcReplyPort<Result<(), String>>) {
-    let _ = reply.send(stored.as_ref().map(|()| ()).map_err(|err| chain(err)));
+    let _ = reply.send(stored.as_ref().copied().map_err(|err| chain(err)));
 }

@@ -103,7 +103,7 @@ async function threads(channel) {
 
 async function privately() {
   const came = await message();
-  ok('private', came.channel.isDMBased(), came.guildId, came.content);
+  ok('private', came.channel.isDMBased(), came.guildId === null, came.content);
   const sent = await client.users.send('4242', 'between us');
   ok('direct', sent.channelId === came.channelId);
 }

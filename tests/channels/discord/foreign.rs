@@ -71,7 +71,7 @@ async fn sends_files_and_opens_a_thread(
 async fn talks_in_private_and_meets_limits(double: &FakeDiscord, client: &mut DiscordJs) {
     let places = double.places();
     double.post(Post::plain(double, &places.direct, "psst")).await;
-    assert_eq!(client.says("OK private").await, "true null psst");
+    assert_eq!(client.says("OK private").await, "true true psst");
     assert_eq!(client.says("OK direct").await, "true");
     assert_eq!(client.says("OK nonce").await, "true");
     assert_eq!(client.says("OK too-long").await, "400 50035");

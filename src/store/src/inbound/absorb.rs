@@ -145,7 +145,8 @@ impl Taking<'_> {
                 }
                 _ => Draft::Text(text),
             };
-            self.add(index, &to, &reply_to, kind, content, cause)?;
+            let route = Route { to: &to, reply_to: &reply_to, cause };
+            self.add(index, route, kind, content)?;
         }
         Ok(())
     }
@@ -186,7 +187,7 @@ impl Taking<'_> {
             }
         };
         let content = Draft::File(FileOut { caption: self.message.text.clone(), ..file.clone() });
-        self.add(0, &to, &reply_to, self.kind, content, cause)
+        self.add(0, Route { to: &to, reply_to: &reply_to, cause }, self.kind, content)
     }
 
     /// A new text for an own message; where messages cannot be changed, it follows as another one.
@@ -202,7 +203,7 @@ impl Taking<'_> {
             } else {
                 Draft::Text(text)
             };
-            self.add(index, &to, "", self.kind, content, cause)?;
+            self.add(index, Route { to: &to, reply_to: "", cause }, self.kind, content)?;
         }
         Ok(())
     }
@@ -221,7 +222,7 @@ impl Taking<'_> {
             return Ok(());
         };
         let content = Draft::Reaction(target, self.message.text.clone());
-        self.add(0, &to, "", PartKind::Interim, content, cause)
+        self.add(0, Route { to: &to, reply_to: "", cause }, PartKind::Interim, content)
     }
 
     fn sent_to(&self, key: &PartKey) -> rusqlite::Result<Option<Address>> {
@@ -238,19 +239,23 @@ impl Taking<'_> {
             .optional()
     }
 
-    fn add(
-        &self,
-        index: usize,
-        to: &Address,
-        reply_to: &str,
-        kind: PartKind,
-        content: Draft,
-        cause: &Cause,
-    ) -> rusqlite::Result<()> {
+    fn add(&self, index: usize, to: Route<'_>, kind: PartKind, content: Draft) -> Taken {
         let key = PartKey(format!("o{}.{index}", self.message.seq));
-        let part = NewPart { key, to: to.clone(), reply_to: reply_to.to_owned(), kind, content };
+        let (reply_to, to, cause) = (to.reply_to.to_owned(), to.to.clone(), to.cause);
+        let part = NewPart { key, to, reply_to, kind, content };
         parts::add(self.tx, &part, self.message.seq, cause.seq, self.now)
     }
+}
+
+type Taken = rusqlite::Result<()>;
+
+/// Where a part goes and what led to it.
+#[derive(Clone, Copy)]
+struct Route<'a> {
+    to: &'a Address,
+    /// The platform's id of the message that it replies to; empty elsewhere.
+    reply_to: &'a str,
+    cause: &'a Cause,
 }
 
 fn end(

@@ -56,9 +56,9 @@ fn reason(err: &io::Error) -> String {
 /// Opens a regular file without ever leaving `root`.
 fn open_beneath(root: &Path, name: &str) -> io::Result<File> {
     let parts: Vec<&str> = name.split('/').collect();
-    let plain = |it: &&str| !it.is_empty() && **it != *"." && **it != *"..";
+    let plain = |it: &&str| !matches!(*it, "" | "." | "..");
     let (last, folders) = match parts.split_last() {
-        Some((last, folders)) if parts.len() <= DEPTH_MAX && parts.iter().all(|it| plain(&it)) => {
+        Some((last, folders)) if parts.len() <= DEPTH_MAX && parts.iter().all(plain) => {
             (last, folders)
         }
         _ => return Err(io::ErrorKind::InvalidFilename.into()),
