@@ -17,7 +17,7 @@ Usage: ./nanoclaw.sh [COMMAND]
 
   (none)       install what is missing, build, set up, start, open a chat
   --yes        the same without questions; ends with one round trip through a container
-  add CHANNEL  build a channel in (telegram, discord), ask for its token, make you the owner
+  add CHANNEL  build a channel in (telegram, discord, webhook), ask for its token, make you the owner
                --token-stdin reads the token from the standard input; --name N names the account
   remove CHANNEL   disconnect it and build the program without it
   test [ARGS]  install what the tests need and run them all (ARGS go to cargo nextest)

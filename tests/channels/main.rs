@@ -7,3 +7,4 @@ mod discord;
 mod flaws;
 mod memory;
 mod telegram;
+mod webhook;

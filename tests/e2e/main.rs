@@ -5,4 +5,5 @@
 
 mod claude;
 mod demo;
+mod evening;
 mod rig;

@@ -21,11 +21,12 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "nanoclaw",
         &[
             "domain", "store", "channel", "sandbox", "vault", "verbs", "actors", "telegram",
-            "discord",
+            "discord", "webhook",
         ],
     ),
     ("telegram", &["domain", "channel"]),
     ("discord", &["domain", "channel"]),
+    ("webhook", &["domain", "channel"]),
     ("agent-runner", &["domain", "store"]),
 ];
 

@@ -26,6 +26,8 @@ pub struct Caps {
     pub threads: bool,
     /// The largest file that can be sent, in bytes; 0 where none can.
     pub file_bytes_max: u64,
+    /// Nothing can be sent there; answers go to the conversation's last other chat.
+    pub mute: bool,
     /// Set where an account needs a credential; says what it is, for the prompt that asks for it.
     pub credential: Option<&'static str>,
 }
@@ -43,6 +45,7 @@ impl Caps {
             mentions: false,
             threads: false,
             file_bytes_max: 0,
+            mute: false,
             credential: None,
         }
     }
@@ -57,6 +60,7 @@ impl Caps {
             edits: self.edits,
             reactions: self.reactions,
             file_bytes_max: self.file_bytes_max,
+            mute: self.mute,
         }
     }
 }

@@ -114,6 +114,8 @@ pub struct Manners {
     pub edits: bool,
     pub reactions: bool,
     pub file_bytes_max: u64,
+    /// Nothing can be sent there; answers go to the conversation's last other chat.
+    pub mute: bool,
 }
 
 impl Default for Manners {
@@ -125,6 +127,7 @@ impl Default for Manners {
             edits: false,
             reactions: false,
             file_bytes_max: 0,
+            mute: false,
         }
     }
 }

@@ -4,3 +4,5 @@
 use discord as _;
 #[cfg(feature = "telegram")]
 use telegram as _;
+#[cfg(feature = "webhook")]
+use webhook as _;

@@ -48,6 +48,13 @@ pub(super) fn names() -> HashMap<i64, String> {
 }
 
 impl FakeTelegram {
+    /// Somebody who opens a private chat with the bot.
+    pub fn add_person(&self, id: i64, name: &str) {
+        let mut inner = self.state.lock();
+        inner.chats.insert(id, Chat::new("private", name));
+        inner.names.insert(id, name.to_owned());
+    }
+
     /// A plain group, which can become a supergroup.
     #[must_use]
     pub fn add_group(&self, title: &str) -> i64 {

@@ -236,6 +236,7 @@ fn surroundings() -> Surroundings {
         edits: true,
         reactions: true,
         file_bytes_max: u64::MAX,
+        mute: false,
     };
     let team = Address { chat: "t".into(), ..address() };
     Surroundings {
