@@ -129,6 +129,8 @@ impl SessionState {
             SessionMessage::Sweep => {
                 self.seen += 1;
                 self.container.distrust();
+                self.make_folders().await?;
+                self.show_destinations().await?;
             }
             SessionMessage::Status(reply) => return self.report(reply).await,
             SessionMessage::Look => {}

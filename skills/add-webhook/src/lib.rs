@@ -1,1 +1,78 @@
-//! Webhooks.
+//! Webhooks as a channel: events that GitHub and other programs post become messages of a chat.
+//!
+//! `POST /hook/<chat>`, signed as GitHub signs
+//! (<https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries>), is a
+//! message of that chat. The sender hears 202 after the host committed it and not before. Nothing
+//! can be sent back, so the chat is one of a conversation that has another chat for its answers.
+//!
+//! `Account::urls["listen"]` is the address to listen on, else [`listen::USUAL`]. The one that was
+//! bound lies in `webhook-<account>.addr` in the run directory.
+//!
+//! The cursor stays empty: a sender keeps what was not taken, and sends it again under the same id.
+
+mod describe;
+mod listen;
+mod refusal;
+mod request;
+mod serve;
+mod signature;
+mod sink;
+mod source;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use channel::{
+    Account, Adapter, Caps, ChannelError, Connection, ExposeSecret, Registration, SecretString,
+};
+use domain::outgoing::TextLimit;
+use tokio::sync::mpsc;
+
+use crate::serve::Hooks;
+use crate::sink::WebhookSink;
+use crate::source::WebhookSource;
+
+/// The channel's name.
+pub const NAME: &str = "webhook";
+
+/// Events that wait for the host to take them; further senders wait, too, until they are told to
+/// come back.
+const EVENTS_AHEAD_MAX: usize = 64;
+
+#[derive(Debug)]
+struct Webhook;
+
+inventory::submit! {
+    Registration {
+        name: NAME,
+        caps: Caps {
+            mentions: true,
+            mute: true,
+            credential: Some("the secret that the sender signs its requests with"),
+            ..Caps::plain(TextLimit::chars(64 * 1024))
+        },
+        adapter: &Webhook,
+    }
+}
+
+#[async_trait]
+impl Adapter for Webhook {
+    async fn connect(&self, account: &Account) -> Result<Connection, ChannelError> {
+        let secret = secret(account)?;
+        let listener = listen::open(account).await?;
+        let (events, inbox) = mpsc::channel(EVENTS_AHEAD_MAX);
+        let hooks = Hooks { account: account.name.clone(), secret, events };
+        let source = WebhookSource::new(serve::accept(listener, Arc::new(hooks)), inbox);
+        Ok(Connection { source: Box::new(source), sink: Arc::new(WebhookSink) })
+    }
+}
+
+/// Anybody could sign with an empty one.
+fn secret(account: &Account) -> Result<SecretString, ChannelError> {
+    let secret = account.require_credential(NAME)?;
+    if secret.expose_secret().is_empty() {
+        let why = "the stored secret is empty; replace it with `nanoclaw channels add webhook`";
+        return Err(ChannelError::Unauthorized(why.into()));
+    }
+    Ok(secret.clone())
+}

@@ -125,4 +125,6 @@ pub(crate) fn integrity(conn: &Connection) -> Result<Vec<String>, StoreError> {
 }
 
 #[cfg(test)]
+mod forms;
+#[cfg(test)]
 mod tests;

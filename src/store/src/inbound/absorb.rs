@@ -102,6 +102,7 @@ impl Taking<'_> {
             tracing::info!(seq = message.seq.0, "what was stopped says no more; dropped");
             return Ok(());
         }
+        let cause = self.heard(cause)?;
         match &message.form {
             Form::Question { .. } | Form::Admin => {
                 requests::insert(self.tx, message, cause.seq, self.now)
@@ -111,6 +112,20 @@ impl Taking<'_> {
             Form::Edit(number) => self.edit(&cause, *number),
             Form::Reaction(number) => self.reaction(&cause, *number),
         }
+    }
+
+    /// What answers a channel that takes nothing goes to the conversation's last other chat; if there
+    /// is none, it goes where it must be refused.
+    fn heard(&self, cause: Cause) -> rusqlite::Result<Cause> {
+        if !self.around.manners(&cause.from).mute {
+            return Ok(cause);
+        }
+        let is_mute = |channel: &str| self.around.manners.get(channel).is_some_and(|it| it.mute);
+        let other = parts::last_chat(self.tx, cause.seq, is_mute)?;
+        Ok(match other {
+            Some(from) => Cause { from, platform_id: String::new(), ..cause },
+            None => cause,
+        })
     }
 
     /// Where it goes; what is said to a name that was not granted goes nowhere, and the chat that it

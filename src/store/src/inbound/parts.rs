@@ -47,6 +47,34 @@ fn read_cause(row: &Row<'_>) -> rusqlite::Result<Cause> {
     })
 }
 
+/// The chat of the last message up to `before` whose channel is not `mute`. Overheard ones count: they
+/// were read there.
+pub(super) fn last_chat(
+    tx: &Transaction<'_>,
+    before: MessageSeq,
+    is_mute: impl Fn(&str) -> bool,
+) -> rusqlite::Result<Option<Address>> {
+    let mut statement = tx.prepare_cached(
+        "SELECT channel, account, chat, thread, max(seq) FROM messages_in WHERE seq <= ?1
+         GROUP BY channel, account, chat, thread ORDER BY 5 DESC",
+    )?;
+    let chats = statement.query_map([before.0], |row| {
+        Ok(Address {
+            channel: row.get(0)?,
+            account: row.get(1)?,
+            chat: row.get(2)?,
+            thread: row.get(3)?,
+        })
+    })?;
+    for chat in chats {
+        let chat = chat?;
+        if !is_mute(&chat.channel) {
+            return Ok(Some(chat));
+        }
+    }
+    Ok(None)
+}
+
 /// Adds a part that a message of the agent led to.
 pub(super) fn add(
     tx: &Transaction<'_>,

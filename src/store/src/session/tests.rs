@@ -11,16 +11,16 @@ use super::*;
 use crate::layout::Layout;
 use crate::{RunnerStore, TurnEnd};
 
-const NOW: Timestamp = Timestamp(1_000_000);
-const M1: MessageSeq = MessageSeq(2);
+pub(super) const NOW: Timestamp = Timestamp(1_000_000);
+pub(super) const M1: MessageSeq = MessageSeq(2);
 
-struct Pair {
+pub(super) struct Pair {
     _dir: tempfile::TempDir,
     paths: SessionLayout,
-    host: SessionStore,
+    pub(super) host: SessionStore,
 }
 
-fn pair() -> Pair {
+pub(super) fn pair() -> Pair {
     let dir = tempfile::tempdir().unwrap();
     let paths = Layout::new(dir.path()).session(domain::SessionId(1));
     std::fs::create_dir_all(paths.inbound_dir()).unwrap();
@@ -30,19 +30,19 @@ fn pair() -> Pair {
 }
 
 impl Pair {
-    fn runner(&mut self) -> RunnerStore {
+    pub(super) fn runner(&mut self) -> RunnerStore {
         let incarnation = self.host.inbound.launch(NOW).unwrap();
         RunnerStore::open(&self.paths.inbound_dir(), &self.paths.outbound_dir(), incarnation)
             .unwrap()
     }
 
-    fn say(&mut self, id: &str) {
+    pub(super) fn say(&mut self, id: &str) {
         let admitted = Admitted { message: incoming(id), kind: InboundKind::Chat };
         self.host.inbound.insert(&[admitted], NOW).unwrap();
     }
 }
 
-fn incoming(id: &str) -> Incoming {
+pub(super) fn incoming(id: &str) -> Incoming {
     Incoming {
         from: Address {
             channel: "cli".into(),
@@ -57,7 +57,7 @@ fn incoming(id: &str) -> Incoming {
     }
 }
 
-fn around(chars_max: usize) -> Surroundings {
+pub(super) fn around(chars_max: usize) -> Surroundings {
     let manners = Manners { text: TextLimit::chars(chars_max), ..Manners::default() };
     Surroundings { manners: [("cli".to_owned(), manners)].into(), ..Surroundings::default() }
 }
@@ -69,7 +69,7 @@ fn text_of(part: &crate::ClaimedPart) -> &str {
     }
 }
 
-fn answer(text: &str) -> TurnEnd {
+pub(super) fn answer(text: &str) -> TurnEnd {
     let text = Some(text.to_owned());
     TurnEnd { messages: vec![M1], outcome: Outcome::Answered, reason: String::new(), text }
 }

@@ -1,0 +1,75 @@
+//! What a sender is told when its event was not taken. The texts are for whoever set the sender up.
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use hyper::{Response, StatusCode};
+
+use crate::serve::{BODY_BYTES_MAX, COMMIT_WITHIN};
+
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Refusal {
+    #[error("there is nothing here; post to /hook/NAME, with a NAME of 1 to 64 of a-z 0-9 - _")]
+    NotFound,
+    #[error("only POST is taken here")]
+    Method,
+    #[error("the header X-Hub-Signature-256 is missing; give the sender the secret")]
+    Unsigned,
+    #[error("the signature is wrong; give the sender the same secret as this host")]
+    WrongSignature,
+    #[error("the body is larger than {} KiB", BODY_BYTES_MAX / 1024)]
+    TooLarge,
+    #[error("the body did not come in time")]
+    Slow,
+    #[error("the body broke off")]
+    Broken,
+    #[error("the body is empty")]
+    Empty,
+    #[error("the body is neither JSON nor text in UTF-8")]
+    NotText,
+    #[error("set the content type of the webhook to application/json")]
+    Form,
+    #[error("the id of the delivery must be 1 to 128 visible ASCII characters")]
+    BadId,
+    /// The host's words.
+    #[error("{0}")]
+    Refused(String),
+    #[error("it was not stored in time; send it again later")]
+    NotStored,
+}
+
+impl Refusal {
+    pub(crate) fn status(&self) -> StatusCode {
+        match self {
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::Method => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Unsigned | Self::WrongSignature => StatusCode::UNAUTHORIZED,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Slow => StatusCode::REQUEST_TIMEOUT,
+            Self::Broken | Self::Empty | Self::NotText | Self::BadId => StatusCode::BAD_REQUEST,
+            Self::Form => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::Refused(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::NotStored => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    pub(crate) fn answer(&self) -> Response<Full<Bytes>> {
+        let mut answer = text(self.status(), &self.to_string());
+        if *self == Self::Method {
+            answer.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
+        }
+        if *self == Self::NotStored {
+            answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from(COMMIT_WITHIN.as_secs()));
+        }
+        answer
+    }
+}
+
+/// An answer of one line.
+pub(crate) fn text(status: StatusCode, line: &str) -> Response<Full<Bytes>> {
+    let mut answer = Response::new(Full::new(Bytes::from(format!("{line}\n"))));
+    *answer.status_mut() = status;
+    let kind = HeaderValue::from_static("text/plain; charset=utf-8");
+    answer.headers_mut().insert(CONTENT_TYPE, kind);
+    answer
+}

@@ -1,0 +1,93 @@
+//! What a request says: which chat it is for, whether it is signed, and the message in it. Pure.
+
+use channel::SecretString;
+use domain::message::{Address, Author, ChatInfo, Incoming};
+use hyper::header::{CONTENT_TYPE, HeaderMap};
+use hyper::http::request::Parts;
+use hyper::{Method, Uri};
+use sha2::{Digest, Sha256};
+
+use crate::describe::describe;
+use crate::refusal::Refusal;
+use crate::signature;
+
+const HOOK_CHARS_MAX: usize = 64;
+const ID_CHARS_MAX: usize = 128;
+/// The headers of GitHub (<https://docs.github.com/en/webhooks/webhook-events-and-payloads#delivery-headers>).
+const EVENT: &str = "x-github-event";
+const DELIVERY: &str = "x-github-delivery";
+/// What other senders may name an event by
+/// (<https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/>).
+const IDEMPOTENCY_KEY: &str = "idempotency-key";
+
+/// The name in the path `/hook/<name>`.
+///
+/// # Errors
+/// When it is another path or another method.
+pub(crate) fn hook<'a>(method: &Method, uri: &'a Uri) -> Result<&'a str, Refusal> {
+    let name = uri.path().strip_prefix("/hook/").ok_or(Refusal::NotFound)?;
+    let plain = |it: u8| it.is_ascii_lowercase() || it.is_ascii_digit() || b"-_".contains(&it);
+    if !(1..=HOOK_CHARS_MAX).contains(&name.len()) || !name.bytes().all(plain) {
+        return Err(Refusal::NotFound);
+    }
+    if method == Method::POST { Ok(name) } else { Err(Refusal::Method) }
+}
+
+/// The message, if the secret signed it.
+///
+/// # Errors
+/// Says what is wrong with the request; about what is in it only after the signature was found
+/// right.
+pub(crate) fn message(
+    account: &str,
+    secret: &SecretString,
+    head: &Parts,
+    body: &[u8],
+) -> Result<Incoming, Refusal> {
+    let hook = hook(&head.method, &head.uri)?;
+    let signed = head.headers.get(signature::HEADER).ok_or(Refusal::Unsigned)?;
+    if !signature::is_right(secret, body, signed.as_bytes()) {
+        return Err(Refusal::WrongSignature);
+    }
+    let event = head.headers.get(EVENT).map(|it| String::from_utf8_lossy(it.as_bytes()));
+    if event.is_some() && is_form(&head.headers) {
+        return Err(Refusal::Form);
+    }
+    let text = describe(hook, event.as_deref(), body)?;
+    Ok(Incoming {
+        from: Address {
+            channel: crate::NAME.into(),
+            account: account.into(),
+            chat: hook.into(),
+            thread: None,
+        },
+        // Whoever has the secret can write, so it is more than one for all we know.
+        chat: ChatInfo { title: hook.into(), is_group: true },
+        platform_id: id(&head.headers, body)?,
+        sender: Author { id: hook.into(), name: hook.into() },
+        text,
+        mentioned: true,
+        ..Incoming::default()
+    })
+}
+
+/// GitHub wraps the JSON into a form unless it is told otherwise.
+fn is_form(headers: &HeaderMap) -> bool {
+    let kind = headers.get(CONTENT_TYPE).map(|it| it.as_bytes().to_ascii_lowercase());
+    kind.is_some_and(|it| it.starts_with(b"application/x-www-form-urlencoded"))
+}
+
+/// The same for every attempt of the sender's. One that sends no id has equal bodies taken for one
+/// event.
+fn id(headers: &HeaderMap, body: &[u8]) -> Result<String, Refusal> {
+    let Some(named) = headers.get(DELIVERY).or_else(|| headers.get(IDEMPOTENCY_KEY)) else {
+        let hash = Sha256::digest(body);
+        return Ok(hash.iter().map(|byte| format!("{byte:02x}")).collect());
+    };
+    let text = named.as_bytes();
+    let fits = (1..=ID_CHARS_MAX).contains(&text.len()) && text.iter().all(u8::is_ascii_graphic);
+    fits.then(|| String::from_utf8_lossy(text).into_owned()).ok_or(Refusal::BadId)
+}
+
+#[cfg(test)]
+mod tests;

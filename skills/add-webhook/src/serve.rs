@@ -1,0 +1,145 @@
+//! The HTTP side: accepts, reads a request to its end, hands its event over and answers with what
+//! became of it.
+//!
+//! Invariants
+//! - 202 is said only for what the host committed or does not want.
+//! - Nobody holds a connection for longer than [`CONNECTION_WITHIN`], and there are at most
+//!   [`CONNECTIONS_MAX`] of them.
+
+use std::convert::Infallible;
+use std::io::{self, ErrorKind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use channel::{SecretString, Verdict};
+use domain::message::Incoming;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Body;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tracing::{debug, info};
+
+use crate::refusal::{Refusal, text};
+use crate::request;
+
+pub(crate) const BODY_BYTES_MAX: usize = 1024 * 1024;
+/// What is read of a body that is too large, so that its sender gets to read why it was refused.
+/// GitHub sends no larger one
+/// (<https://docs.github.com/en/webhooks/webhook-events-and-payloads#payload-cap>).
+const READ_BYTES_MAX: usize = 25 * 1024 * 1024;
+const HEAD_WITHIN: Duration = Duration::from_secs(10);
+/// hyper takes no smaller buffer than 8 KiB.
+const HEAD_BYTES_MAX: usize = 16 * 1024;
+const BODY_WITHIN: Duration = Duration::from_secs(20);
+/// How long the host may take to commit.
+pub(crate) const COMMIT_WITHIN: Duration = Duration::from_secs(30);
+/// All of the above, and the answer.
+const CONNECTION_WITHIN: Duration = Duration::from_secs(75);
+const CONNECTIONS_MAX: usize = 64;
+
+/// An event, and whom to tell what became of it.
+pub(crate) type Asked = (Incoming, oneshot::Sender<Verdict>);
+
+#[derive(Debug)]
+pub(crate) struct Hooks {
+    pub(crate) account: String,
+    pub(crate) secret: SecretString,
+    pub(crate) events: mpsc::Sender<Asked>,
+}
+
+/// Serves until dropped, and its connections with it; returns when nothing can be accepted.
+pub(crate) async fn accept(listener: TcpListener, hooks: Arc<Hooks>) -> io::Error {
+    let mut connections = JoinSet::new();
+    loop {
+        while connections.try_join_next().is_some() {}
+        if CONNECTIONS_MAX <= connections.len() {
+            connections.join_next().await;
+            continue;
+        }
+        match listener.accept().await {
+            Ok((stream, _)) => drop(connections.spawn(serve(stream, Arc::clone(&hooks)))),
+            Err(err) if is_of_one_sender(&err) => {}
+            Err(err) => return err,
+        }
+    }
+}
+
+/// A sender that hung up before it was accepted is no concern of the others.
+fn is_of_one_sender(err: &io::Error) -> bool {
+    matches!(err.kind(), ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset)
+}
+
+async fn serve(stream: TcpStream, hooks: Arc<Hooks>) {
+    let answer = service_fn(|request| answer(&hooks, request));
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_WITHIN)
+        .max_buf_size(HEAD_BYTES_MAX)
+        .keep_alive(false)
+        .serve_connection(TokioIo::new(stream), answer);
+    match timeout(CONNECTION_WITHIN, connection).await {
+        Ok(Ok(())) => {}
+        Ok(Err(err)) => debug!(error = &err as &dyn std::error::Error, "a sender went away"),
+        Err(_late) => debug!("a sender took too long"),
+    }
+}
+
+async fn answer<B: Body>(
+    hooks: &Hooks,
+    request: Request<B>,
+) -> Result<Response<Full<Bytes>>, Infallible>
+where
+    B: Unpin,
+{
+    Ok(match take(hooks, request).await {
+        Ok(()) => text(StatusCode::ACCEPTED, "taken"),
+        Err(refusal) => {
+            info!(account = hooks.account, why = %refusal, "an event was not taken");
+            refusal.answer()
+        }
+    })
+}
+
+/// Returns after the commit.
+async fn take<B: Body + Unpin>(hooks: &Hooks, request: Request<B>) -> Result<(), Refusal> {
+    let (head, body) = request.into_parts();
+    let body = timeout(BODY_WITHIN, read(body)).await.map_err(|_late| Refusal::Slow)?;
+    let message = request::message(&hooks.account, &hooks.secret, &head, &body?)?;
+    let (verdict, told) = oneshot::channel();
+    let handed_over = async {
+        // Fails, like the other one, when the channel is being closed.
+        hooks.events.send((message, verdict)).await.ok()?;
+        told.await.ok()
+    };
+    match timeout(COMMIT_WITHIN, handed_over).await {
+        Ok(Some(Verdict::Stored | Verdict::Ignored)) => Ok(()),
+        Ok(Some(Verdict::Refused(why))) => Err(Refusal::Refused(why)),
+        Ok(None) | Err(_) => Err(Refusal::NotStored),
+    }
+}
+
+async fn read<B: Body + Unpin>(mut body: B) -> Result<Vec<u8>, Refusal> {
+    use bytes::Buf;
+    let (mut kept, mut length) = (Vec::new(), 0);
+    while let Some(frame) = body.frame().await {
+        let Ok(mut data) = frame.map_err(|_gone| Refusal::Broken)?.into_data() else { continue };
+        length += data.remaining();
+        if READ_BYTES_MAX < length {
+            break;
+        }
+        if length <= BODY_BYTES_MAX {
+            kept.extend_from_slice(&data.copy_to_bytes(data.remaining()));
+        }
+    }
+    if length <= BODY_BYTES_MAX { Ok(kept) } else { Err(Refusal::TooLarge) }
+}
+
+#[cfg(test)]
+mod tests;

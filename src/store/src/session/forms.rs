@@ -1,0 +1,194 @@
+//! Everything but plain text that goes through a session: edits, status lines, requests, files,
+//! other chats, stops.
+
+use std::time::Duration;
+
+use domain::Incarnation;
+use domain::delivery::{PartKey, Verdict};
+use domain::message::{Address, Admitted, Attachment, FileKind, Form, InboundKind, Incoming};
+use domain::outgoing::{Card, Content};
+
+use super::tests::{M1, NOW, Pair, answer, around, incoming, pair};
+use super::*;
+use crate::outbox::ClaimedPart;
+use crate::{Fetched, NewMessage, RunnerStore};
+
+/// A runner with one message in hand.
+fn at_work(it: &mut Pair) -> RunnerStore {
+    it.say("m1");
+    let mut runner = it.runner();
+    runner.claim(&[M1], NOW).unwrap();
+    runner
+}
+
+fn edits() -> Surroundings {
+    let mut around = around(100);
+    if let Some(manners) = around.manners.get_mut("cli") {
+        (manners.edits, manners.reactions, manners.file_bytes_max) = (true, true, 1_000);
+    }
+    around
+}
+
+fn send(it: &mut Pair, platform_id: &str) -> ClaimedPart {
+    let key = it.host.snapshot().unwrap().parts[0].key.clone();
+    let part = it.host.inbound.claim_part(&key, NOW).unwrap().unwrap();
+    let sent = Verdict::Sent { platform_id: platform_id.into() };
+    it.host.inbound.conclude(&key, &sent, NOW).unwrap();
+    part
+}
+
+#[test]
+fn an_answer_takes_the_place_of_the_line_that_said_that_work_goes_on() {
+    let mut it = pair();
+    let mut runner = at_work(&mut it);
+    it.host.inbound.show_status(M1, Duration::ZERO, "working", NOW).unwrap();
+    it.host.inbound.show_status(M1, Duration::ZERO, "again", NOW).unwrap();
+    assert_eq!(send(&mut it, "p7").content(), &Content::Text("working".into()));
+    runner.end_turn(&answer("done"), &[], NOW).unwrap();
+    it.host.absorb(&edits(), NOW).unwrap();
+    let card = Card { text: "done".into(), buttons: vec![] };
+    assert_eq!(send(&mut it, "p7").content(), &Content::Edit { target: "p7".into(), card });
+}
+
+#[test]
+fn a_line_that_was_not_sent_yet_is_not_sent_any_more() {
+    let mut it = pair();
+    let mut runner = at_work(&mut it);
+    it.host.inbound.show_status(M1, Duration::ZERO, "working", NOW).unwrap();
+    runner.end_turn(&answer("done"), &[], NOW).unwrap();
+    it.host.absorb(&edits(), NOW).unwrap();
+    assert_eq!(send(&mut it, "p1").content(), &Content::Text("done".into()));
+    assert!(it.host.snapshot().unwrap().parts.is_empty());
+}
+
+#[test]
+fn an_answer_is_not_lost_with_the_message_that_it_would_have_replaced() {
+    let mut it = pair();
+    let mut runner = at_work(&mut it);
+    it.host.inbound.show_status(M1, Duration::ZERO, "working", NOW).unwrap();
+    send(&mut it, "p7");
+    runner.end_turn(&answer("done"), &[], NOW).unwrap();
+    it.host.absorb(&edits(), NOW).unwrap();
+    let key = PartKey("o1.0".into());
+    it.host.inbound.claim_part(&key, NOW).unwrap().unwrap();
+    let dead = Verdict::Dead { why: "somebody deleted it".into() };
+    it.host.inbound.conclude(&key, &dead, NOW).unwrap();
+    assert_eq!(send(&mut it, "p8").content(), &Content::Text("done".into()));
+}
+
+#[test]
+fn a_chat_that_was_not_granted_is_not_written_to_and_the_own_one_hears_it() {
+    let mut it = pair();
+    let mut runner = at_work(&mut it);
+    let to = |name: &str| NewMessage {
+        form: Form::Text,
+        destination: Some(name.into()),
+        ..NewMessage::text(M1, "hello")
+    };
+    runner.add(&to("team"), NOW).unwrap();
+    runner.add(&to("boss"), NOW).unwrap();
+    let mut around = edits();
+    let team = Address { chat: "t".into(), ..incoming("x").from };
+    around.destinations.insert("team".into(), team.clone());
+    it.host.absorb(&around, NOW).unwrap();
+    let parts = it.host.snapshot().unwrap().parts;
+    let mut claim = |at: usize| it.host.inbound.claim_part(&parts[at].key, NOW).unwrap().unwrap();
+    let (granted, refused) = (claim(0), claim(1));
+    assert_eq!((granted.to(), granted.content().text(), granted.reply_to()), (&team, "hello", ""));
+    assert_eq!(refused.to(), &incoming("m1").from);
+    assert!(refused.content().text().contains("not allowed"), "{refused:?}");
+}
+
+#[test]
+fn what_answers_a_channel_that_takes_nothing_goes_to_the_last_other_chat() {
+    let mut it = pair();
+    it.say("m1");
+    let from = Address { channel: "hook".into(), ..incoming("h").from };
+    let event = Incoming { from, platform_id: "e1".into(), ..incoming("h") };
+    let admitted = Admitted { message: event, kind: InboundKind::Chat };
+    it.host.inbound.insert(&[admitted], NOW).unwrap();
+    let mut runner = it.runner();
+    let seqs = [M1, domain::MessageSeq(4)];
+    runner.claim(&seqs, NOW).unwrap();
+    let end = crate::TurnEnd { messages: vec![seqs[1]], ..answer("it failed") };
+    runner.end_turn(&end, &[], NOW).unwrap();
+    let mut around = edits();
+    let mute = domain::outgoing::Manners { mute: true, ..domain::outgoing::Manners::default() };
+    around.manners.insert("hook".into(), mute);
+    it.host.absorb(&around, NOW).unwrap();
+    let part = send(&mut it, "p1");
+    assert_eq!((part.to(), part.reply_to()), (&incoming("m1").from, ""));
+}
+
+#[test]
+fn a_request_is_passed_on_once_and_its_first_answer_counts() {
+    let mut it = pair();
+    let mut runner = at_work(&mut it);
+    let ask = NewMessage { form: Form::Admin, ..NewMessage::text(M1, "chats list") };
+    let seq = runner.add(&ask, NOW).unwrap();
+    it.host.absorb(&edits(), NOW).unwrap();
+    assert_eq!(it.host.snapshot().unwrap().request, Some(seq));
+    assert_eq!(it.host.inbound.request(seq).unwrap().text, "chats list");
+    it.host.inbound.passed(seq).unwrap();
+    assert_eq!(it.host.snapshot().unwrap().request, None);
+    assert_eq!(runner.answer(seq).unwrap(), None);
+    it.host.inbound.answer(seq, true, "none").unwrap();
+    it.host.inbound.answer(seq, false, "too late").unwrap();
+    let answer = runner.answer(seq).unwrap().unwrap();
+    assert!(answer.ok && answer.text == "none", "{answer:?}");
+    assert!(it.host.snapshot().unwrap().parts.is_empty(), "a request is no message");
+}
+
+#[test]
+fn what_was_stopped_is_set_aside_and_says_nothing_more() {
+    let mut it = pair();
+    let mut runner = at_work(&mut it);
+    let stop = Incoming { platform_id: "stop".into(), ..incoming("m1") };
+    let text = |aside, unsent| format!("{aside} {unsent}");
+    it.host.inbound.halt(&stop, text, NOW).unwrap();
+    it.host.inbound.halt(&stop, text, NOW).unwrap();
+    runner.end_turn(&answer("too late"), &[], NOW).unwrap();
+    it.host.absorb(&edits(), NOW).unwrap();
+    assert_eq!(it.host.snapshot().unwrap().halted, Incarnation(1));
+    assert_eq!(send(&mut it, "p1").content().text(), "1 0");
+    assert!(it.host.snapshot().unwrap().parts.is_empty());
+}
+
+#[test]
+fn a_message_waits_until_its_files_are_here_or_will_not_be() {
+    let mut it = pair();
+    let file = Attachment {
+        kind: FileKind::Image,
+        name: "a.png".into(),
+        mime: "image/png".into(),
+        bytes: Some(3),
+        source: "s".into(),
+    };
+    let message = Incoming { files: vec![file; 2], ..incoming("m1") };
+    let admitted = Admitted { message, kind: InboundKind::Chat };
+    it.host.inbound.insert(&[admitted], NOW).unwrap();
+    for how in [
+        Fetched::Failed { why: "gone".into() },
+        Fetched::Here {
+            path: "files/2/a.png".into(),
+            name: "a.png".into(),
+            mime: "image/png".into(),
+            bytes: 3,
+        },
+    ] {
+        let snapshot = it.host.snapshot().unwrap();
+        assert!(snapshot.waiting[0].fetching);
+        it.host.inbound.fetched(&snapshot.file.unwrap().1, &how).unwrap();
+    }
+    let snapshot = it.host.snapshot().unwrap();
+    assert!(snapshot.file.is_none() && !snapshot.waiting[0].fetching);
+}
+
+#[test]
+fn what_is_overheard_is_stored_ended() {
+    let mut it = pair();
+    let admitted = Admitted { message: incoming("m1"), kind: InboundKind::Context };
+    it.host.inbound.insert(&[admitted], NOW).unwrap();
+    assert!(it.host.snapshot().unwrap().waiting.is_empty());
+    assert_eq!(it.host.inbound.outcomes().unwrap().len(), 1);
+}
