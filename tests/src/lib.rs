@@ -1,5 +1,5 @@
-//! The harness: a whole host in one process, and doubles of what is outside of it. No assertions
-//! about the product, no tests.
+//! The harness: a whole host in one process, and doubles of what is outside of it. No tests, and no
+//! assertions about the product but those of [`conformance`].
 //!
 //! Time is tokio's paused clock and [`clock::TestClock`] follows it, so timers and timestamps never
 //! disagree. Only in-memory doubles may be used with it: with a paused clock the runtime jumps to

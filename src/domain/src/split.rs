@@ -205,9 +205,3 @@ fn joins(c: char) -> bool {
             | '\u{e0020}'..='\u{e007f}'
     )
 }
-
-/// The former name, for callers that count characters.
-#[must_use]
-pub fn split(text: &str, chars_max: usize) -> Vec<String> {
-    split_text(text, TextLimit::chars(chars_max))
-}

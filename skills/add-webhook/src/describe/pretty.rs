@@ -28,7 +28,8 @@ pub(super) fn drop_links(value: &mut Value) -> bool {
     match value {
         Value::Object(fields) => {
             let before = fields.len();
-            fields.retain(|key, _| key != "_links" && (!key.ends_with("_url") || key == "html_url"));
+            fields
+                .retain(|key, _| key != "_links" && (!key.ends_with("_url") || key == "html_url"));
             let mut any = fields.len() < before;
             for field in fields.values_mut() {
                 any |= drop_links(field);

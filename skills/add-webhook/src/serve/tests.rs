@@ -1,1 +1,141 @@
-//! Tests.
+//! What a sender is told, and when. The clock is paused, and no socket is used.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use hmac::{Hmac, Mac};
+use hyper::body::Frame;
+use hyper::header::{ALLOW, RETRY_AFTER};
+use sha2::Sha256;
+use tokio::time::Instant;
+
+use super::*;
+
+const SECRET: &str = "between us";
+
+fn hooks(ahead: usize) -> (Hooks, mpsc::Receiver<Asked>) {
+    let (events, inbox) = mpsc::channel(ahead);
+    (Hooks { account: "main".into(), secret: SecretString::from(SECRET), events }, inbox)
+}
+
+fn request<B>(signed: &[u8], body: B) -> Request<B> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).unwrap();
+    mac.update(signed);
+    let tag: String = mac.finalize().into_bytes().iter().map(|it| format!("{it:02x}")).collect();
+    let builder =
+        Request::post("/hook/house").header("x-hub-signature-256", format!("sha256={tag}"));
+    builder.body(body).unwrap()
+}
+
+fn good() -> Request<Full<Bytes>> {
+    request(b"{}", Full::from("{}"))
+}
+
+async fn status<B: Body + Unpin>(hooks: &Hooks, request: Request<B>) -> StatusCode {
+    answer(hooks, request).await.unwrap().status()
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_answer_says_what_became_of_the_event() {
+    let (hooks, mut inbox) = hooks(1);
+    let why = "the message is empty".to_owned();
+    for (verdict, code) in [
+        (Verdict::Stored, StatusCode::ACCEPTED),
+        (Verdict::Ignored, StatusCode::ACCEPTED),
+        (Verdict::Refused(why.clone()), StatusCode::UNPROCESSABLE_ENTITY),
+    ] {
+        let host = async {
+            let (message, who) = inbox.recv().await.unwrap();
+            assert_eq!(message.from.chat, "house");
+            who.send(verdict).unwrap();
+        };
+        let (answered, ()) = tokio::join!(answer(&hooks, good()), host);
+        let answered = answered.unwrap();
+        assert_eq!(answered.status(), code);
+        let said = answered.into_body().collect().await.unwrap().to_bytes();
+        assert_eq!(said == format!("{why}\n"), code == StatusCode::UNPROCESSABLE_ENTITY);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_host_that_does_not_commit_has_the_sender_come_again() {
+    let (hooks, mut inbox) = hooks(1);
+    let began = Instant::now();
+    let answered = answer(&hooks, good()).await.unwrap();
+    assert_eq!(answered.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(answered.headers()[RETRY_AFTER], "30");
+    assert_eq!(began.elapsed().as_secs(), COMMIT_WITHIN.as_secs());
+    // The first one still fills the queue.
+    assert_eq!(status(&hooks, good()).await, StatusCode::SERVICE_UNAVAILABLE);
+    let (_, who) = inbox.recv().await.unwrap();
+    assert!(who.is_closed(), "nobody waits for it any more");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_channel_that_closes_has_the_sender_come_again_at_once() {
+    let (hooks, mut inbox) = hooks(1);
+    let began = Instant::now();
+    let (code, ()) = tokio::join!(status(&hooks, good()), async {
+        drop(inbox.recv().await);
+    });
+    assert_eq!(code, StatusCode::SERVICE_UNAVAILABLE);
+    drop(inbox);
+    assert_eq!(status(&hooks, good()).await, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(began.elapsed(), Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_method_is_told_which_one_is_taken() {
+    let (hooks, _inbox) = hooks(1);
+    let mut other = good();
+    *other.method_mut() = hyper::Method::PUT;
+    let answered = answer(&hooks, other).await.unwrap();
+    assert_eq!(answered.status(), StatusCode::METHOD_NOT_ALLOWED);
+    assert_eq!(answered.headers()[ALLOW], "POST");
+}
+
+/// A body of pieces that comes to no end by itself.
+struct Pieces {
+    left: usize,
+    then: Poll<Option<Result<Frame<Bytes>, io::Error>>>,
+}
+
+impl Body for Pieces {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        if let Some(left) = self.left.checked_sub(1) {
+            self.left = left;
+            return Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(&[b'x'; 64 * 1024])))));
+        }
+        std::mem::replace(&mut self.then, Poll::Ready(None))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_stops_half_way_or_breaks_off_is_refused() {
+    let (hooks, _inbox) = hooks(1);
+    let slow = Pieces { left: 1, then: Poll::Pending };
+    assert_eq!(status(&hooks, request(b"", slow)).await, StatusCode::REQUEST_TIMEOUT);
+    let broken = Poll::Ready(Some(Err(io::Error::from(ErrorKind::ConnectionReset))));
+    let broken = Pieces { left: 1, then: broken };
+    assert_eq!(status(&hooks, request(b"", broken)).await, StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_is_read_up_to_a_limit() {
+    let (hooks, mut inbox) = hooks(1);
+    let pieces = |left| Pieces { left, then: Poll::Ready(None) };
+    let fits = request(&vec![b'x'; BODY_BYTES_MAX], pieces(16));
+    let (code, ()) = tokio::join!(status(&hooks, fits), async {
+        inbox.recv().await.unwrap().1.send(Verdict::Stored).unwrap();
+    });
+    assert_eq!(code, StatusCode::ACCEPTED);
+    assert_eq!(status(&hooks, request(b"", pieces(17))).await, StatusCode::PAYLOAD_TOO_LARGE);
+    let endless = status(&hooks, request(b"", pieces(usize::MAX)));
+    assert_eq!(endless.await, StatusCode::PAYLOAD_TOO_LARGE);
+}
