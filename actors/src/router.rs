@@ -100,6 +100,9 @@ async fn route_batch(host: &Host, events: Vec<Event>, owner_only: bool) -> Vec<V
         .iter()
         .map(|it| match it {
             Fate::Done(verdict) => verdict.clone(),
+            Fate::Store(targets) if targets.iter().all(|it| it.1.is_overheard()) => {
+                Verdict::Ignored
+            }
             Fate::Store(_) => Verdict::Stored,
         })
         .collect();

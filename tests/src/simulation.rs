@@ -2,10 +2,12 @@
 //! it again from its files, and checks the laws: nothing lost, nothing silent, nothing twice
 //! without saying so.
 //!
-//! A run is a pure function of its [`Plan`]; a plan is a pure function of its seed.
+//! A run is a pure function of its [`Plan`]; a plan is a pure function of its seed. A [`town`] has
+//! people, groups and approvals besides.
 
 mod laws;
 mod plan;
+pub mod town;
 
 use std::time::Duration;
 
@@ -24,7 +26,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 const LIVES_MAX: usize = 32;
 
 /// What a run did.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Report {
     /// Durable writes and outside calls of the host in its first life, each counted twice: before
     /// and after.
@@ -34,51 +36,69 @@ pub struct Report {
     pub lives: usize,
     /// Law-breaking; empty in a good run.
     pub violations: Vec<String>,
-    /// The points of the last two lives, for a failing run.
+    /// The points of all lives, for a failing run.
     pub trace: Vec<String>,
 }
 
 /// Runs one plan on a runtime of its own, whose clock is paused.
 #[must_use]
 pub fn run(plan: &Plan) -> Report {
+    on_paused_clock(async {
+        let world = World::with_doorbells(plan.doorbells);
+        world.engine.crash_next_runner(plan.runner_crash);
+        let mut script = Script { started: Instant::now(), plan, next_post: 0, next_fault: 0 };
+        let lives = Lives { crashes: &plan.host_crashes, jitter: plan.jitter };
+        let (mut report, came_to_rest) = lives.live(&world, async || script.play(&world).await).await;
+        report.violations = laws::check(&world, plan, came_to_rest);
+        report
+    })
+}
+
+fn on_paused_clock<T>(run: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .enable_io()
         .start_paused(true)
         .build()
         .unwrap();
-    let report = runtime.block_on(live(plan));
+    let out = runtime.block_on(run);
     runtime.shutdown_background();
-    report
+    out
 }
 
-async fn live(plan: &Plan) -> Report {
-    let world = World::with_doorbells(plan.doorbells);
-    world.engine.crash_next_runner(plan.runner_crash);
-    let mut script = Script { started: Instant::now(), plan, next_post: 0, next_fault: 0 };
-    let mut crashes = plan.host_crashes.iter().copied();
-    let mut report =
-        Report { host_points: 0, runner_points: 0, lives: 0, violations: vec![], trace: vec![] };
-    loop {
-        report.lives += 1;
-        let point = if report.lives < LIVES_MAX { crashes.next().unwrap_or(0) } else { 0 };
-        let crash = Crash::with_jitter(point, plan.jitter);
-        let host = world.start(crash.clone()).await;
-        let came_to_rest = tokio::select! {
-            biased;
-            () = crash.struck() => None,
-            rest = script.play(&world) => Some(rest),
-        };
-        if report.lives == 1 {
-            report.host_points = crash.passed();
-        }
-        report.trace.push(format!("life {}", report.lives));
-        report.trace.extend(crash.trace());
-        end(host, came_to_rest.is_some()).await;
-        if let Some(came_to_rest) = came_to_rest {
-            report.runner_points = world.engine.runner_points();
-            report.violations = laws::check(&world, plan, came_to_rest);
-            return report;
+/// How the host lives and dies.
+struct Lives<'a> {
+    /// At which point each life ends; when they are used up, it lives.
+    crashes: &'a [u64],
+    jitter: u64,
+}
+
+impl Lives<'_> {
+    /// Starts the host until it outlives `play`, which is called once for each life and goes on
+    /// where it was dropped. Returns what it returned, too.
+    async fn live(&self, world: &World, mut play: impl AsyncFnMut() -> bool) -> (Report, bool) {
+        let mut crashes = self.crashes.iter().copied();
+        let mut report = Report::default();
+        loop {
+            report.lives += 1;
+            let point = if report.lives < LIVES_MAX { crashes.next().unwrap_or(0) } else { 0 };
+            let crash = Crash::with_jitter(point, self.jitter);
+            let host = world.start(crash.clone()).await;
+            let came_to_rest = tokio::select! {
+                biased;
+                () = crash.struck() => None,
+                rest = play() => Some(rest),
+            };
+            if report.lives == 1 {
+                report.host_points = crash.passed();
+            }
+            report.trace.push(format!("life {}", report.lives));
+            report.trace.extend(crash.trace());
+            end(host, came_to_rest.is_some()).await;
+            if let Some(came_to_rest) = came_to_rest {
+                report.runner_points = world.engine.runner_points();
+                return (report, came_to_rest);
+            }
         }
     }
 }
@@ -141,6 +161,8 @@ fn strike(world: &World, fault: &Fault) {
         Fault::EngineDown => world.engine.set_reachable(false),
         Fault::EngineBack => world.engine.set_reachable(true),
         Fault::Send(fault) => world.platform.fail_next_sends(&[*fault]),
+        Fault::Fetch(fault) => world.platform.fail_next_fetches(&[*fault]),
+        Fault::Disconnect => world.platform.disconnect(),
         Fault::BadStart => world.engine.fail_next_starts(&[StartFault::ExitsAtOnce]),
         Fault::ClockJump(ms) => world.clock.jump(*ms),
         Fault::RunnerCrash(at) => world.engine.crash_next_runner(*at),

@@ -304,6 +304,23 @@ async fn a_long_turn_shows_one_line_that_its_answer_replaces() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_answer_is_shown_as_it_is_written_and_ends_as_one_message() {
+    let world = public();
+    let _host = world.start(Crash::never()).await;
+    connect(&world, "g", "andy", usual);
+    let words: Vec<String> = (1..=12).map(|n| format!("word{n}")).collect();
+    world.platform.write(say("g", "m1", &format!("draft {}", words.join(" "))).mention());
+    world.pass(9 * SECOND).await;
+    let shown: Vec<_> = world.platform.shown().into_iter().map(|it| it.text).collect();
+    assert!(shown.len() == 1 && shown[0].contains("word3"), "{shown:?}");
+    assert!(!shown[0].contains("word12"), "not at once: {shown:?}");
+    world.pass(MINUTE).await;
+    let shown: Vec<_> = world.platform.shown().into_iter().map(|it| it.text).collect();
+    assert!(shown.len() == 1 && shown[0].contains("word12"), "one message: {shown:?}");
+    assert!(!shown[0].ends_with('…'), "{shown:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_chat_that_moves_keeps_its_conversation() {
     let world = public();
     let _host = world.start(Crash::never()).await;

@@ -41,7 +41,7 @@ pub(super) async fn admit(
     for &(id, index) in &known.answers {
         let (chat, by) = (message.from.clone(), message.sender.clone());
         if reception::answer(host, reception::Answer { id, index, chat, by }).await? {
-            return Ok(Fate::Done(Verdict::Stored));
+            return Ok(Fate::Done(Verdict::Ignored));
         }
     }
     let admission = known.admission(&message, now);

@@ -3,7 +3,7 @@
 //! it is raised.
 
 use domain::OutSeq;
-use domain::message::{Admitted, Incoming};
+use domain::message::{Admitted, InboundKind, Incoming};
 use domain::notice;
 use ractor::RpcReplyPort;
 use store::SessionStore;
@@ -23,6 +23,13 @@ pub enum Taken {
     Status(Incoming),
     /// Stop what you do.
     Stop(Incoming),
+}
+
+impl Taken {
+    /// Nothing will answer it.
+    pub(crate) fn is_overheard(&self) -> bool {
+        matches!(self, Self::Message(Admitted { kind: InboundKind::Context, .. }))
+    }
 }
 
 impl SessionState {

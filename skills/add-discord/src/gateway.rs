@@ -70,14 +70,6 @@ pub(crate) enum Arrival {
 }
 
 impl Arrival {
-    /// Whatever came before it must be committed before it is dealt with.
-    pub(crate) fn turns_the_page(&self) -> bool {
-        match self {
-            Self::Ready(_) | Self::Server(_) | Self::SessionLost | Self::Ended(_) => true,
-            Self::Channel(_) | Self::Threads(_) | Self::Message(_) | Self::Press(_) => false,
-        }
-    }
-
     /// The channel and server where something was said or pressed; `None` in private.
     pub(crate) fn in_server(&self) -> Option<(Id, Id)> {
         match self {

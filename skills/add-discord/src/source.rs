@@ -244,8 +244,8 @@ impl Source for DiscordSource {
             }
             let ready = !self.ready.is_empty();
             let Some(arrival) = self.arrival().await? else { return Ok(self.batch()) };
-            // What was before goes out before.
-            if ready && arrival.turns_the_page() {
+            // What came before the end goes out before it.
+            if ready && matches!(arrival, Arrival::Ended(_)) {
                 return Ok(self.batch());
             }
             if let Some((channel, server)) = arrival.in_server() {

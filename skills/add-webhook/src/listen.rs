@@ -53,11 +53,9 @@ fn malformed(text: &str) -> ChannelError {
 /// An address that another program has may be free again soon; the others stay as they are.
 fn refused(address: SocketAddr, err: &io::Error) -> ChannelError {
     let why = format!("cannot listen on {address}: {err}; free it or choose another address");
-    match err.kind() {
-        ErrorKind::PermissionDenied | ErrorKind::AddrNotAvailable => {
-            ChannelError::Misconfigured(why.into())
-        }
-        _ => ChannelError::Unreachable(why.into()),
+    match matches!(err.kind(), ErrorKind::PermissionDenied | ErrorKind::AddrNotAvailable) {
+        true => ChannelError::Misconfigured(why.into()),
+        false => ChannelError::Unreachable(why.into()),
     }
 }
 

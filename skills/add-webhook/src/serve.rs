@@ -11,7 +11,7 @@ use std::io::{self, ErrorKind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use channel::{SecretString, Verdict};
 use domain::message::Incoming;
 use http_body_util::{BodyExt, Full};
@@ -20,7 +20,8 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -76,7 +77,7 @@ fn is_of_one_sender(err: &io::Error) -> bool {
     matches!(err.kind(), ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset)
 }
 
-async fn serve(stream: TcpStream, hooks: Arc<Hooks>) {
+async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin, hooks: Arc<Hooks>) {
     let answer = service_fn(|request| answer(&hooks, request));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -91,13 +92,10 @@ async fn serve(stream: TcpStream, hooks: Arc<Hooks>) {
     }
 }
 
-async fn answer<B: Body>(
+async fn answer<B: Body + Unpin>(
     hooks: &Hooks,
     request: Request<B>,
-) -> Result<Response<Full<Bytes>>, Infallible>
-where
-    B: Unpin,
-{
+) -> Result<Response<Full<Bytes>>, Infallible> {
     Ok(match take(hooks, request).await {
         Ok(()) => text(StatusCode::ACCEPTED, "taken"),
         Err(refusal) => {
@@ -126,7 +124,6 @@ async fn take<B: Body + Unpin>(hooks: &Hooks, request: Request<B>) -> Result<(),
 }
 
 async fn read<B: Body + Unpin>(mut body: B) -> Result<Vec<u8>, Refusal> {
-    use bytes::Buf;
     let (mut kept, mut length) = (Vec::new(), 0);
     while let Some(frame) = body.frame().await {
         let Ok(mut data) = frame.map_err(|_gone| Refusal::Broken)?.into_data() else { continue };

@@ -33,7 +33,10 @@ pub enum Event {
     Message(Incoming),
     Click(Click),
     /// The platform gave a chat another id; everything that is known of it goes on under that.
-    Moved { from: Address, to: Address },
+    Moved {
+        from: Address,
+        to: Address,
+    },
     /// A chat that could not be reached can be reached now.
     Reachable(Address),
 }
@@ -50,7 +53,7 @@ pub struct Batch {
 pub enum Verdict {
     /// Committed. It will be answered.
     Stored,
-    /// Not for anybody here; its sender is told nothing.
+    /// Nothing will answer it: it was not for anybody here, or overheard, or was itself an answer.
     Ignored,
     /// Not stored and not going to be; the text says why and what to do.
     Refused(String),

@@ -43,7 +43,9 @@ async fn without_the_switch_for_messages_it_says_where_it_is() {
 async fn a_token_that_was_reset_ends_the_connection_with_what_to_do() {
     let double = FakeDiscord::start().await;
     let mut driven = settled_in(&double).await;
+    let last = driven.post(&double.places().group, "the last before it").await;
     double.close(4004);
+    assert_eq!(ids(&driven.messages(1).await), [last]);
     let err = why_it_ends(&double, &mut driven).await;
     assert!(matches!(err, ChannelError::Unauthorized(_)), "{err:?}");
     assert!(chain(&err).contains("Reset Token"));

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::dice::Dice;
-use crate::platform::SendFault;
+use crate::platform::{FetchFault, SendFault};
 
 /// A message that somebody writes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +21,9 @@ pub enum Fault {
     EngineDown,
     EngineBack,
     Send(SendFault),
+    Fetch(FetchFault),
+    /// Every connection to the platform breaks.
+    Disconnect,
     /// The next container ends at once.
     BadStart,
     /// Milliseconds, either way.

@@ -36,7 +36,13 @@ pub(super) fn drop_links(value: &mut Value) -> bool {
             }
             any
         }
-        Value::Array(items) => items.iter_mut().fold(false, |any, it| drop_links(it) || any),
+        Value::Array(items) => {
+            let mut any = false;
+            for item in items {
+                any |= drop_links(item);
+            }
+            any
+        }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
     }
 }

@@ -7,6 +7,7 @@ use hmac::{Hmac, Mac};
 use hyper::body::Frame;
 use hyper::header::{ALLOW, RETRY_AFTER};
 use sha2::Sha256;
+use tokio::io::AsyncWriteExt;
 use tokio::time::Instant;
 
 use super::*;
@@ -94,42 +95,41 @@ async fn another_method_is_told_which_one_is_taken() {
     assert_eq!(answered.headers()[ALLOW], "POST");
 }
 
+type Next = Poll<Option<Result<Frame<Bytes>, io::Error>>>;
+
 /// A body of pieces that comes to no end by itself.
 struct Pieces {
     left: usize,
-    then: Poll<Option<Result<Frame<Bytes>, io::Error>>>,
+    then: fn() -> Next,
 }
 
 impl Body for Pieces {
     type Data = Bytes;
     type Error = io::Error;
 
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Next {
         if let Some(left) = self.left.checked_sub(1) {
             self.left = left;
             return Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(&[b'x'; 64 * 1024])))));
         }
-        std::mem::replace(&mut self.then, Poll::Ready(None))
+        (self.then)()
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_body_that_stops_half_way_or_breaks_off_is_refused() {
     let (hooks, _inbox) = hooks(1);
-    let slow = Pieces { left: 1, then: Poll::Pending };
+    let slow = Pieces { left: 1, then: || Poll::Pending };
     assert_eq!(status(&hooks, request(b"", slow)).await, StatusCode::REQUEST_TIMEOUT);
-    let broken = Poll::Ready(Some(Err(io::Error::from(ErrorKind::ConnectionReset))));
-    let broken = Pieces { left: 1, then: broken };
+    let reset = || Poll::Ready(Some(Err(ErrorKind::ConnectionReset.into())));
+    let broken = Pieces { left: 1, then: reset };
     assert_eq!(status(&hooks, request(b"", broken)).await, StatusCode::BAD_REQUEST);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_body_is_read_up_to_a_limit() {
     let (hooks, mut inbox) = hooks(1);
-    let pieces = |left| Pieces { left, then: Poll::Ready(None) };
+    let pieces = |left| Pieces { left, then: || Poll::Ready(None) };
     let fits = request(&vec![b'x'; BODY_BYTES_MAX], pieces(16));
     let (code, ()) = tokio::join!(status(&hooks, fits), async {
         inbox.recv().await.unwrap().1.send(Verdict::Stored).unwrap();
@@ -138,4 +138,26 @@ async fn a_body_is_read_up_to_a_limit() {
     assert_eq!(status(&hooks, request(b"", pieces(17))).await, StatusCode::PAYLOAD_TOO_LARGE);
     let endless = status(&hooks, request(b"", pieces(usize::MAX)));
     assert_eq!(endless.await, StatusCode::PAYLOAD_TOO_LARGE);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sender_that_says_nothing_or_listens_to_nothing_is_let_go() {
+    let (hooks, _inbox) = hooks(1);
+    let hooks = Arc::new(hooks);
+    let (mut sender, stream) = tokio::io::duplex(64);
+    sender.write_all(b"POST /hook/house HTTP/1.1\r\n").await.unwrap();
+    let began = Instant::now();
+    serve(stream, Arc::clone(&hooks)).await;
+    assert_eq!(began.elapsed().as_secs(), HEAD_WITHIN.as_secs());
+
+    // Too small for the answer.
+    let (mut sender, stream) = tokio::io::duplex(64);
+    let began = Instant::now();
+    let served = serve(stream, hooks);
+    let (written, ()) = tokio::join!(
+        sender.write_all(b"POST / HTTP/1.1\r\nHost: here\r\nContent-Length: 0\r\n\r\n"),
+        served
+    );
+    written.unwrap();
+    assert_eq!(began.elapsed().as_secs(), CONNECTION_WITHIN.as_secs());
 }

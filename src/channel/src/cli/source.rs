@@ -86,14 +86,29 @@ impl Source for CliSource {
     async fn settle(&mut self, verdicts: &[Verdict]) -> Result<(), ChannelError> {
         for (who, verdict) in self.unsettled.drain(..).zip(verdicts) {
             let Some((id, lines)) = who else { continue };
-            let line = match verdict {
-                Verdict::Stored | Verdict::Ignored => ToClient::Stored { id },
-                Verdict::Refused(why) => ToClient::Refused { id: Some(id), why: why.clone() },
+            let told = match verdict {
+                Verdict::Stored => vec![ToClient::Stored { id }],
+                Verdict::Ignored => vec![ToClient::Stored { id: id.clone() }, noted(id)],
+                Verdict::Refused(why) => {
+                    vec![ToClient::Refused { id: Some(id), why: why.clone() }]
+                }
             };
             // A terminal that is gone asks again with the same id.
-            let _ = lines.try_send(line);
+            told.into_iter().for_each(|line| drop(lines.try_send(line)));
         }
         Ok(())
+    }
+}
+
+/// Ends the wait for an answer that will not come.
+fn noted(id: String) -> ToClient {
+    ToClient::Part {
+        key: format!("noted.{id}"),
+        reply_to: id,
+        also: Vec::new(),
+        text: "(noted)".to_owned(),
+        last: true,
+        repeat: false,
     }
 }
 

@@ -1,0 +1,109 @@
+//! What is not taken, and what a sender is told then.
+
+use channel::{ChannelError, DeliverError, Part};
+use domain::outgoing::Content;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+
+use super::rig::{Post, Rig, SECRET, account, connect, sign};
+
+/// Sends what must not reach the host.
+async fn code(rig: &mut Rig, post: Post) -> u16 {
+    let at = rig.at;
+    tokio::select! {
+        told = post.send(at) => told.unwrap().code,
+        messages = rig.receive() => panic!("the host was given {messages:?}"),
+    }
+}
+
+#[tokio::test]
+async fn only_what_the_secret_signed_is_taken() {
+    let mut rig = Rig::start().await;
+    let rig = &mut rig;
+    assert_eq!(code(rig, Post::unsigned("house", "{}")).await, 401);
+    let signature = |text: &str| Post::unsigned("house", "{}").with("X-Hub-Signature-256", text);
+    let right = sign(SECRET, b"{}");
+    for wrong in [
+        sign("another secret", b"{}"),
+        sign(SECRET, b"{ }"),
+        sign("", b"{}"),
+        right.replace("sha256=", "sha1="),
+        right[..right.len() - 2].to_owned(),
+        String::new(),
+    ] {
+        assert_eq!(code(rig, signature(&wrong)).await, 401, "{wrong}");
+    }
+    let old = Post::unsigned("house", "{}").with("X-Hub-Signature", &right);
+    assert_eq!(code(rig, old).await, 401);
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_is_refused_with_the_reason() {
+    let mut rig = Rig::start().await;
+    let rig = &mut rig;
+    assert_eq!(code(rig, Post::signed("house", b"\xff\xfe")).await, 400);
+    assert_eq!(code(rig, Post::signed("house", "")).await, 400);
+    let bad_id = Post::signed("house", "{}").with("Idempotency-Key", "two words");
+    assert_eq!(code(rig, bad_id).await, 400);
+    for path in ["/", "/hook/", "/hook/House", "/hook/../etc", "/favicon.ico"] {
+        let first_line = format!("POST {path} HTTP/1.1");
+        assert_eq!(code(rig, Post { first_line, ..Post::signed("house", "{}") }).await, 404);
+    }
+    let first_line = "GET /hook/house HTTP/1.1".to_owned();
+    assert_eq!(code(rig, Post { first_line, ..Post::unsigned("house", "") }).await, 405);
+    let first_line = "this is no request".to_owned();
+    assert_eq!(code(rig, Post { first_line, ..Post::unsigned("house", "") }).await, 400);
+}
+
+#[tokio::test]
+async fn a_body_that_is_too_large_is_refused_and_its_sender_hears_why() {
+    let mut rig = Rig::start().await;
+    for bytes in [1024 * 1024 + 1, 8 * 1024 * 1024] {
+        assert_eq!(code(&mut rig, Post::signed("house", vec![b'x'; bytes])).await, 413);
+    }
+}
+
+#[tokio::test]
+async fn senders_that_say_nothing_do_not_keep_out_the_others() {
+    let mut rig = Rig::start().await;
+    // One less than are served at a time.
+    let mut silent = Vec::new();
+    for _ in 0..63 {
+        let mut stream = TcpStream::connect(rig.at).await.unwrap();
+        stream.write_all(b"POST /hook/house HTTP/1.1\r\n").await.unwrap();
+        silent.push(stream);
+    }
+    assert_eq!(code(&mut rig, Post::unsigned("house", "{}")).await, 401);
+}
+
+#[tokio::test]
+async fn nothing_can_be_sent_to_a_webhook() {
+    let caps = channel::registration(webhook::NAME).unwrap().caps;
+    assert!(caps.mute && caps.manners().mute && !caps.buttons && caps.file_bytes_max == 0);
+    let rig = Rig::start().await;
+    let part = Part {
+        to: Default::default(),
+        key: "k".into(),
+        content: Content::Text("hello".into()),
+        reply_to: String::new(),
+        also: Vec::new(),
+        last: true,
+        repeat: false,
+    };
+    let out = rig.sink();
+    let refused = out.deliver(&part).await;
+    assert!(matches!(refused, Err(DeliverError::Refused(_))), "{refused:?}");
+    assert!(!format!("{rig:?}").contains(SECRET));
+}
+
+#[tokio::test]
+async fn an_account_without_a_secret_takes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    for secret in [None, Some("")] {
+        let err = connect(&account(dir.path(), "127.0.0.1:0", secret)).await.unwrap_err();
+        let ChannelError::Unauthorized(why) = err else { panic!("{err:?}") };
+        assert!(why.to_string().contains("nanoclaw channels add webhook"), "{why}");
+    }
+    let err = connect(&account(dir.path(), "https://127.0.0.1:0", Some(SECRET))).await.unwrap_err();
+    assert!(matches!(err, ChannelError::Misconfigured(_)), "{err:?}");
+}

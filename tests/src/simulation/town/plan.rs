@@ -1,0 +1,203 @@
+//! What happens in a town.
+
+use std::time::Duration;
+
+use super::places::{Chat, Person};
+use crate::platform::Letter;
+use crate::simulation::Fault;
+
+/// The codes that are open from the start.
+pub(super) const ANN_CODE: &str = "123456";
+pub(super) const FAY_CODE: &str = "654321";
+pub(super) const WRONG_CODE: &str = "000000";
+/// The chat that agents may write to by name, and the name.
+pub(super) const PLAZA: (&str, Chat) = ("plaza", Chat::Yard);
+/// What agents ask may be answered so.
+pub(super) const DRINKS: [&str; 2] = ["Tea", "Coffee"];
+/// What an agent asks to change about itself, and to what.
+pub(super) const PIDS: u32 = 77;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Town {
+    /// Text alone: no buttons, threads, mentions or edits.
+    pub plain: bool,
+    /// Ann owns the host from the start; else her code makes her its owner.
+    pub ann_is_owner: bool,
+    /// The admin of hub, who is asked before the owner.
+    pub zoe_is_admin: bool,
+    /// By time.
+    pub posts: Vec<Post>,
+    pub decisions: Vec<Decision>,
+    /// By time.
+    pub faults: Vec<(Duration, Fault)>,
+    /// At which point each life of the host ends; when they are used up, it lives.
+    pub host_crashes: Vec<u64>,
+    /// At which point the runner of the first container dies; 0 for never.
+    pub runner_crash: u64,
+    pub doorbells: bool,
+    /// See [`crate::simulation::Plan::jitter`].
+    pub jitter: u64,
+    /// The last 25 hours, in which questions expire, pass hour by hour; else the clock is set.
+    pub real_day: bool,
+}
+
+/// A message that somebody writes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Post {
+    pub at: Duration,
+    /// The platform's; no id is a part of another one.
+    pub id: String,
+    pub chat: Chat,
+    pub thread: Option<&'static str>,
+    pub by: Person,
+    pub called: Called,
+    pub word: Word,
+}
+
+/// Whom a message in a group calls. In private everybody who is connected is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Called {
+    Nobody,
+    /// The bot, and so all agents of the chat. Not on a plain platform.
+    All,
+    One(&'static str),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Word {
+    Say,
+    Report,
+    Wait(u32),
+    Draft(u32),
+    /// With so many files.
+    Files(u32),
+    Ask,
+    Admin(&'static str),
+    /// To [`PLAZA`].
+    Send,
+    Context,
+    Stop,
+    Status,
+    /// Six digits and nothing else.
+    Code(&'static str),
+}
+
+/// What somebody has to decide about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Subject {
+    /// May they talk to this agent?
+    Sender(Person, &'static str),
+    /// Whose is this chat?
+    Chat(Chat),
+    /// Changes that agents ask for.
+    Change,
+    /// What agents ask.
+    Agent,
+}
+
+/// How somebody answers whatever comes up about a subject.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decision {
+    pub about: Subject,
+    /// The value of the option; `None` is no answer at all.
+    pub value: Option<&'static str>,
+    /// After the first card is there.
+    pub after: Duration,
+    /// Another button is pressed right afterwards.
+    pub twice: bool,
+    /// Somebody who may not presses another button right before.
+    pub stranger_first: bool,
+}
+
+impl Decision {
+    #[must_use]
+    pub fn new(about: Subject, value: Option<&'static str>, after_ms: u64) -> Self {
+        let after = Duration::from_millis(after_ms);
+        Self { about, value, after, twice: false, stranger_first: false }
+    }
+}
+
+impl Town {
+    /// `None` where nobody ever decides.
+    pub(super) fn decided(&self, about: Subject) -> Option<&'static str> {
+        self.decision(about).and_then(|it| it.value)
+    }
+
+    pub(super) fn decision(&self, about: Subject) -> Option<&Decision> {
+        self.decisions.iter().find(|it| it.about == about)
+    }
+
+    /// Whether a runner may die, so that what it did in its turn is done again.
+    pub(super) fn runners_die(&self) -> bool {
+        let kills = |it: &Fault| match it {
+            Fault::KillContainers | Fault::BadStart | Fault::RunnerCrash(_) => true,
+            Fault::EngineDown
+            | Fault::EngineBack
+            | Fault::Send(_)
+            | Fault::Fetch(_)
+            | Fault::Disconnect
+            | Fault::ClockJump(_) => false,
+        };
+        self.runner_crash != 0 || self.faults.iter().any(|it| kills(&it.1))
+    }
+}
+
+impl Post {
+    /// What is written.
+    pub(super) fn text(&self) -> String {
+        let id = &self.id;
+        let said = match self.word {
+            Word::Say => format!("say {id}"),
+            Word::Report => format!("report {id}"),
+            Word::Wait(secs) => format!("wait {secs} {id}"),
+            Word::Draft(words) => format!("draft {id}{}", " word".repeat(words as usize)),
+            Word::Files(_) => "files".to_owned(),
+            Word::Ask => format!("ask drink {id}? {} | {}", DRINKS[0], DRINKS[1]),
+            Word::Admin(agent) => format!("admin agents set {agent} --pids {PIDS}"),
+            Word::Send => format!("send {} note {id}", PLAZA.0),
+            Word::Context => "context".to_owned(),
+            Word::Stop => "/stop".to_owned(),
+            Word::Status => "/status".to_owned(),
+            Word::Code(code) => code.to_owned(),
+        };
+        match self.called {
+            Called::One(agent) => format!("@{agent} {said}"),
+            Called::Nobody | Called::All => said,
+        }
+    }
+
+    /// The files that come with it: each of another size, with other bytes.
+    pub(super) fn files(&self) -> Vec<Vec<u8>> {
+        let Word::Files(count) = self.word else {
+            return Vec::new();
+        };
+        let seed: usize = self.id.bytes().map(usize::from).sum();
+        let file = |n: u32| {
+            let bytes = 100 + seed * 7 + n as usize;
+            (0..bytes).map(|at| u8::try_from((at * 31 + seed) % 251).unwrap_or(0)).collect()
+        };
+        (0..count).map(file).collect()
+    }
+
+    pub(super) fn letter(&self) -> Letter {
+        let mut letter = Letter::new(self.chat.name(), &self.id, &self.text());
+        letter = letter.by(&self.by.id(), self.by.name());
+        if self.chat.is_group() {
+            letter = letter.in_group(self.chat.name());
+        }
+        if let Some(thread) = self.thread {
+            letter = letter.in_thread(thread);
+        }
+        if self.called == Called::All {
+            letter = letter.mention();
+        }
+        for (n, content) in self.files().into_iter().enumerate() {
+            letter = letter.file(&format!("file-{n}.bin"), "application/octet-stream", content);
+        }
+        letter
+    }
+
+    pub(super) fn is_command(&self) -> bool {
+        matches!(self.word, Word::Stop | Word::Status)
+    }
+}

@@ -1,0 +1,124 @@
+//! Plays what happens outside: messages, faults, answers, and at last the day in which whatever
+//! nobody answered expires.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep_until};
+
+use super::approver::Approver;
+use super::plan::{Subject, Town, Word};
+use super::seen::Seen;
+use crate::host::World;
+use crate::simulation::{LOOK_EVERY, REST_WITHIN, strike};
+
+/// How often whoever decides looks at their chats.
+const TICK: Duration = Duration::from_millis(250);
+/// Longer than an approval stays open.
+const DAY: Duration = Duration::from_secs(25 * 60 * 60);
+/// Where a change waits for ever, other messages wait behind it, so that nothing says when the rest
+/// is done.
+const LONG: Duration = Duration::from_secs(3 * 60);
+
+/// Outlives the host.
+pub(super) struct Script<'a> {
+    town: &'a Town,
+    started: Instant,
+    next_post: usize,
+    next_fault: usize,
+    approver: Approver,
+    /// When the script was over.
+    over: Option<Instant>,
+    /// When the day had passed.
+    day: Option<Instant>,
+}
+
+impl<'a> Script<'a> {
+    pub(super) fn new(town: &'a Town) -> Self {
+        Self {
+            town,
+            started: Instant::now(),
+            next_post: 0,
+            next_fault: 0,
+            approver: Approver::default(),
+            over: None,
+            day: None,
+        }
+    }
+
+    /// Plays on from where the last life of the host ended; returns whether all came to rest.
+    pub(super) async fn play(&mut self, world: &World) -> bool {
+        while self.post().is_some() || self.fault().is_some() {
+            self.step(world, TICK).await;
+        }
+        let over = *self.over.get_or_insert_with(Instant::now);
+        if self.day.is_none() {
+            if !self.settle(world, over).await {
+                return false;
+            }
+            self.pass_the_day(world).await;
+        }
+        let day = *self.day.get_or_insert_with(Instant::now);
+        self.settle(world, day).await
+    }
+
+    fn post(&self) -> Option<Instant> {
+        self.town.posts.get(self.next_post).map(|it| self.started + it.at)
+    }
+
+    fn fault(&self) -> Option<Instant> {
+        self.town.faults.get(self.next_fault).map(|it| self.started + it.0)
+    }
+
+    /// Waits for the next thing that happens, at most so long, and lets it happen.
+    async fn step(&mut self, world: &World, at_most: Duration) {
+        self.approver.look(world, self.town);
+        let all = [self.post(), self.fault(), self.approver.next()];
+        let next = all.into_iter().flatten().min();
+        let tick = Instant::now() + at_most;
+        sleep_until(next.map_or(tick, |it| it.min(tick))).await;
+        let now = Instant::now();
+        self.approver.press(world, self.town.plain);
+        if self.post().is_some_and(|it| it <= now) {
+            let post = &self.town.posts[self.next_post];
+            self.next_post += 1;
+            world.platform.write(post.letter());
+        }
+        if self.fault().is_some_and(|it| it <= now) {
+            let fault = &self.town.faults[self.next_fault].1;
+            self.next_fault += 1;
+            strike(world, fault);
+        }
+    }
+
+    /// Waits until nothing is left to do; returns whether that came.
+    async fn settle(&mut self, world: &World, since: Instant) -> bool {
+        let town = self.town;
+        let asks = |it: &super::Post| matches!(it.word, Word::Admin(_));
+        let hangs = town.posts.iter().any(asks) && town.decided(Subject::Change).is_none();
+        let deadline = since + REST_WITHIN;
+        while Instant::now() < deadline {
+            self.step(world, LOOK_EVERY).await;
+            if !self.approver.is_idle() {
+                continue;
+            }
+            if self.day.is_none() && hangs {
+                if since + LONG <= Instant::now() {
+                    return true;
+                }
+            } else if Seen::is_at_rest(world, town, self.day.is_some()) {
+                return true;
+            }
+        }
+        false
+    }
+
+    async fn pass_the_day(&mut self, world: &World) {
+        if self.town.real_day {
+            let over = self.over.unwrap_or_else(Instant::now);
+            sleep_until(over + DAY).await;
+        } else if self.day.is_none() {
+            world.clock.jump(i64::try_from(DAY.as_millis()).unwrap_or(0));
+            self.day = Some(Instant::now());
+        }
+    }
+}
