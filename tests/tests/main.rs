@@ -8,4 +8,5 @@ mod people;
 mod ractor_facts;
 mod simulation;
 mod tidy;
+mod town;
 mod tree;

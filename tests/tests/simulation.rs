@@ -7,13 +7,14 @@ use harness::simulation::{Plan, Report, run};
 /// Random runs; CI time decides. `NANOCLAW_SEEDS=5000..9000` runs others.
 const SEEDS: Range<u64> = 0..300;
 
-fn seeds() -> Range<u64> {
+/// Those that were asked for, or the usual ones.
+pub(crate) fn seeds(usual: Range<u64>) -> Range<u64> {
     let asked = std::env::var("NANOCLAW_SEEDS").ok();
     let range = asked.as_deref().and_then(|it| {
         let (from, to) = it.split_once("..")?;
         Some(from.parse().ok()?..to.parse().ok()?)
     });
-    range.unwrap_or(SEEDS)
+    range.unwrap_or(usual)
 }
 
 #[track_caller]
@@ -77,7 +78,7 @@ fn without_doorbells_the_slow_polls_find_everything() {
 #[test]
 fn random_scripts_with_random_faults_keep_the_laws() {
     let (mut points, mut lives) = (0, 0);
-    let seeds = seeds();
+    let seeds = seeds(SEEDS);
     for seed in seeds.clone() {
         let report = check(&format!("seed {seed}"), &Plan::random(seed));
         points += report.host_points + report.runner_points;

@@ -15,21 +15,21 @@ use domain::people::{Handle, Identity};
 use domain::question::{Audience, Opt, QuestionId, may_answer};
 use domain::time::Timestamp;
 use store::{
-    CentralStore, ChatRow, Draft, NewPart, PairingId, PairingUse, PartKind, Question, QuestionKind,
-    QuestionRow, QuestionState, StoreError,
+    CentralStore, ChatRow, Draft, NewPart, PairingId, PairingUse, PartKind, Put, Question,
+    QuestionKind, QuestionRow, QuestionState, StoreError,
 };
 use tracing::info;
 
 use super::ReceptionMessage;
 use crate::host::Host;
 
-/// Asks those who may decide whether the sender may talk to this agent.
+/// Asks those who may decide whether the sender may talk to this agent. `false` when too many knock.
 pub(crate) async fn knock_sender(
     host: &Host,
     message: &Incoming,
     chat: &ChatRow,
     agent: AgentName,
-) -> Result<(), StoreError> {
+) -> Result<bool, StoreError> {
     let handle = Handle::new(&message.from.channel, &message.sender.id);
     let text = unknown_sender_card(&agent, &place(message), &writer(message, &handle));
     let question = Question {
@@ -42,13 +42,13 @@ pub(crate) async fn knock_sender(
     ask(host, question, message, Request::Sender).await
 }
 
-/// Asks those who may decide which agent a new chat belongs to.
+/// Asks those who may decide which agent a new chat belongs to. `false` when too many knock.
 pub(crate) async fn knock_chat(
     host: &Host,
     message: &Incoming,
     chat: &ChatRow,
     agents: &[AgentName],
-) -> Result<(), StoreError> {
+) -> Result<bool, StoreError> {
     let handle = Handle::new(&message.from.channel, &message.sender.id);
     let title = if chat.title.is_empty() { &message.sender.name } else { &chat.title };
     let question = Question {
@@ -94,9 +94,10 @@ async fn ask(
     question: Question,
     message: &Incoming,
     request: Request<'static>,
-) -> Result<(), StoreError> {
+) -> Result<bool, StoreError> {
     let message = message.clone();
-    host.central
+    let put = host
+        .central
         .write("a question", move |central| {
             let (to, reply_to) = (message.from.clone(), message.platform_id.clone());
             let say = move |id: QuestionId| {
@@ -112,7 +113,7 @@ async fn ask(
         })
         .await?;
     host.peers.reception.cast(ReceptionMessage::Look);
-    Ok(())
+    Ok(put != Put::Full)
 }
 
 /// An answer that somebody typed or clicked.

@@ -88,7 +88,7 @@ async fn knock(
     chat: &ChatRow,
     known: &Knowledge,
     ask: &Ask,
-) -> Result<(), StoreError> {
+) -> Result<bool, StoreError> {
     match ask {
         Ask::Sender { agent } => reception::knock_sender(host, message, chat, agent.clone()).await,
         Ask::Chat => {

@@ -18,7 +18,7 @@ use crate::error::{Hint, fail};
 use crate::{admin, home, rows, term};
 
 /// Channels that are part of this project, linked in or not.
-const OURS: [&str; 2] = ["discord", "telegram"];
+const OURS: [&str; 3] = ["discord", "telegram", "webhook"];
 
 pub(super) async fn perform(command: ChannelsCommand, layout: &Layout) -> anyhow::Result<()> {
     match command {

@@ -13,11 +13,14 @@ use domain::time::Timestamp;
 use domain::{AgentName, OutSeq, SessionId};
 use rusqlite::{OptionalExtension, params};
 
-use self::rows::{QUESTIONS, insert, question_row, same};
+use self::rows::{QUESTIONS, insert, knocks, question_row, same};
 use super::{CentralStore, held};
 use crate::StoreError;
 use crate::outbox::{self, NewPart};
 
+/// Knocks that may be open at a time. Whoever decides could not read more, and strangers must not be
+/// able to fill a disk or a phone.
+const KNOCKS_MAX: i64 = 50;
 /// Held messages of one question; a stranger who goes on writing is told nothing new.
 const HELD_MAX: i64 = 20;
 
@@ -105,6 +108,8 @@ pub enum Put {
     New(QuestionId),
     /// The same is being asked already; the message waits with it, if there is room.
     Joined(QuestionId),
+    /// Too many are knocking; nothing was stored.
+    Full,
 }
 
 impl CentralStore {
@@ -123,6 +128,7 @@ impl CentralStore {
         self.change("a question", |tx| {
             let (id, put) = match same(tx, question)? {
                 Some(id) => (id, Put::Joined(id)),
+                None if waiting.is_some() && KNOCKS_MAX <= knocks(tx)? => return Ok(Put::Full),
                 None => {
                     let id = insert(tx, question)?;
                     for part in say(id) {
@@ -294,3 +300,6 @@ impl CentralStore {
         Ok(row)
     }
 }
+
+#[cfg(test)]
+mod tests;

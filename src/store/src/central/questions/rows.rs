@@ -40,6 +40,13 @@ pub(super) fn same(tx: &Transaction<'_>, it: &Question) -> rusqlite::Result<Opti
     .optional()
 }
 
+/// How many wait to be let in.
+pub(super) fn knocks(tx: &Transaction<'_>) -> rusqlite::Result<i64> {
+    let sql =
+        "SELECT count(*) FROM question WHERE settled_at IS NULL AND kind IN ('sender', 'chat')";
+    tx.query_row(sql, [], |row| row.get(0))
+}
+
 pub(super) fn insert(tx: &Transaction<'_>, it: &Question) -> rusqlite::Result<QuestionId> {
     let options: Vec<(&str, &str)> =
         it.options.iter().map(|it| (it.label.as_str(), it.value.as_str())).collect();
