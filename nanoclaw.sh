@@ -142,7 +142,7 @@ add_channel() {
     "$BIN" restart </dev/null
     if "$BIN" roles list --json </dev/null | grep -q '"owner"'; then
         say "somebody owns this host already; \`nanoclaw pair\` lets others in"
-    elif [ -t 0 ] && [ -t 1 ]; then
+    elif [ "$channel" != webhook ] && [ -t 0 ] && [ -t 1 ]; then
         "$BIN" pair --channel "$channel"
     else
         say "make yourself the owner with \`nanoclaw pair\`"
@@ -182,7 +182,9 @@ run_tests() {
     fi
     provide
     say "tests"
-    exec cargo nextest run --workspace --locked "$@"
+    local features
+    features=$(channels_there | sed 's#[^ ]*#nanoclaw/&#g; s# #,#g')
+    exec cargo nextest run --workspace --locked --features "$features" "$@"
 }
 
 run_benchmarks() {

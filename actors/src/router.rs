@@ -139,7 +139,7 @@ async fn clicked(host: &Host, click: Click) -> Result<Fate, StoreError> {
     let Some((id, index)) = parse_data(&click.data) else {
         return Ok(Fate::Done(Verdict::Ignored));
     };
-    let answer = reception::Answer { id, index, chat: click.from, by: click.sender };
+    let answer = reception::Answer { id, index, chat: click.from, by: click.sender, with: None };
     let taken = reception::answer(host, answer).await?;
     Ok(Fate::Done(if taken { Verdict::Stored } else { Verdict::Ignored }))
 }

@@ -27,13 +27,13 @@ async fn ann_becomes_the_owner(town: &Town) {
     town.private("4242", "Ann", code.as_str().unwrap()).await;
     town.telegram_shows("4242", "Paired").await;
     town.private("4242", "Ann", "remember word-private").await;
-    town.telegram_shows("4242", "word-private").await;
+    town.telegram_shows("4242", "wrote it down").await;
 }
 
 async fn the_family_gets_an_agent_of_its_own(town: &Town) {
     town.family("4242", "Ann", "remember word-family").await;
     town.press("New agent").await;
-    town.telegram_shows(&town.family, "word-family").await;
+    town.telegram_shows(&town.family, "wrote it down").await;
     // Not meant for the agent; overheard.
     town.family_overhears("4242", "Ann", "granny comes at eight").await;
     town.family("4242", "Ann", "context").await;
@@ -44,7 +44,7 @@ async fn the_team_works_in_threads(town: &Town) {
     town.run(&["agents", "add", "work"]);
     town.work(None, "remember word-work").await;
     town.press("Connect to work").await;
-    town.discord_shows(None, "word-work").await;
+    town.discord_shows(None, "wrote it down").await;
     let chat = format!("discord:{}", town.work.chat);
     town.run(&["wire", &chat, "work", "--per-thread", "--yes"]);
     town.work(Some("a"), "count").await;
@@ -68,11 +68,12 @@ async fn the_build_server_talks_into_a_conversation(town: &Town) {
     town.run(&["agents", "add", "ops"]);
     town.private("4646", "Dan", "remember word-ops").await;
     town.press("Connect to ops").await;
-    town.telegram_shows("4646", "word-ops").await;
+    town.telegram_shows("4646", "wrote it down").await;
     town.run(&["wire", "telegram:4646", "ops", "--same-conversation", "--yes"]);
     // Heard of first; then the owner says whose it is.
     town.hook("build-1", "the build of main failed").await;
-    town.run(&["wire", "webhook:ci", "ops", "--same-conversation", "--engage", "always", "--yes"]);
+    let hook = ["wire", "webhook:ci", "ops", "--same-conversation", "--engage", "always"];
+    town.run(&[&hook[..], &["--scope", "all", "--yes"]].concat());
     town.run(&["chats", "set", "webhook:ci", "--policy", "public"]);
     town.private("4646", "Dan", "who").await;
     town.telegram_shows("4646", "Dan").await;

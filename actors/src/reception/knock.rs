@@ -124,6 +124,8 @@ pub(crate) struct Answer {
     /// Where it was given.
     pub(crate) chat: Address,
     pub(crate) by: Author,
+    /// The platform's id of the message, where it was typed.
+    pub(crate) with: Option<String>,
 }
 
 /// Takes an answer, if the question is open, was put in this chat, and whoever answers may.
@@ -178,7 +180,7 @@ fn record(
         info!(question = %row.id, "somebody answered who may not");
         return Ok(false);
     }
-    central.answer_question(row.id, &option.value, &handle.to_string())
+    central.answer_question(row.id, &option.value, &handle.to_string(), answer.with.as_deref())
 }
 
 /// Takes a message that is a code. Returns whether it was one; then it is for nobody else.
@@ -187,6 +189,9 @@ pub(crate) async fn pair(host: &Host, message: &Incoming) -> Result<bool, StoreE
     let was_code = host
         .central
         .write("a pairing", move |central| {
+            if central.has_said(&pair_key(&message))? {
+                return Ok(true);
+            }
             let open = central.open_pairings(now)?;
             let wrong = open.iter().map(|it| it.wrong).max().unwrap_or(0);
             let codes: Vec<OpenCode> = open
@@ -238,13 +243,15 @@ fn without_mention(text: &str) -> &str {
     }
 }
 
+/// The part that answers a code: one per message, however often it is delivered.
+pub(crate) fn pair_key(message: &Incoming) -> PartKey {
+    let (channel, chat, id) = (&message.from.channel, &message.from.chat, &message.platform_id);
+    PartKey(format!("pair.{channel}.{chat}.{id}"))
+}
+
 fn reply(message: &Incoming, attempt: Attempt) -> NewPart {
     NewPart {
-        // Once per message, however often it is delivered.
-        key: PartKey(format!(
-            "pair.{}.{}.{}",
-            message.from.channel, message.from.chat, message.platform_id
-        )),
+        key: pair_key(message),
         to: message.from.clone(),
         reply_to: message.platform_id.clone(),
         kind: PartKind::Answer,

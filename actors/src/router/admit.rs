@@ -38,9 +38,13 @@ pub(super) async fn admit(
     if known.pairing_open && reception::pair(host, &message).await? {
         return Ok(Fate::Done(Verdict::Stored));
     }
+    if known.has_answered {
+        return Ok(Fate::Done(Verdict::Ignored));
+    }
     for &(id, index) in &known.answers {
         let (chat, by) = (message.from.clone(), message.sender.clone());
-        if reception::answer(host, reception::Answer { id, index, chat, by }).await? {
+        let with = Some(message.platform_id.clone());
+        if reception::answer(host, reception::Answer { id, index, chat, by, with }).await? {
             return Ok(Fate::Done(Verdict::Ignored));
         }
     }

@@ -15,6 +15,8 @@ use domain::session_key::session_key;
 use domain::time::Timestamp;
 use store::{CentralStore, ChatRow, SessionRow, StoreError, Wired};
 
+use crate::reception::pair_key;
+
 /// The longest text that can be an answer by its label.
 const ANSWER_BYTES_MAX: usize = 400;
 
@@ -32,6 +34,9 @@ pub(super) struct Knowledge {
     denied_by: Vec<AgentName>,
     /// Open questions of this chat that the text could answer.
     pub(super) answers: Vec<(QuestionId, usize)>,
+    /// This very message was taken for an answer before.
+    pub(super) has_answered: bool,
+    /// The text may be a code: one is open, or this very message was one already.
     pub(super) pairing_open: bool,
     owner_only: bool,
 }
@@ -65,7 +70,11 @@ impl Knowledge {
         Ok(Self {
             known: central.standing(&handle)?,
             answers: if is_code { answers(central, message)? } else { Vec::new() },
-            pairing_open: is_code && !owner_only && !central.open_pairings(now)?.is_empty(),
+            has_answered: is_code && central.has_answered(&message.from, &message.platform_id)?,
+            pairing_open: is_code
+                && !owner_only
+                && (!central.open_pairings(now)?.is_empty()
+                    || central.has_said(&pair_key(message))?),
             handle,
             chat,
             wired,

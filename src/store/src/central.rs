@@ -45,6 +45,7 @@ static MIGRATIONS: LazyLock<Migrations<'_>> = LazyLock::new(|| {
     Migrations::new(vec![
         M::up(include_str!("../../../migrations/central/0001_start.sql")),
         M::up(include_str!("../../../migrations/central/0002_people.sql")).foreign_key_check(),
+        M::up(include_str!("../../../migrations/central/0003_typed_answers.sql")),
     ])
 });
 

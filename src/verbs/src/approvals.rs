@@ -86,7 +86,7 @@ fn answer(
             format!("answer with one of: {}", joined(options.iter().map(|it| &it.value))),
         ));
     };
-    if !store.answer_question(row.id, &option.value, &view.by)? {
+    if !store.answer_question(row.id, &option.value, &view.by, None)? {
         return Err(refused(
             format!("question {} is closed already", row.id),
             format!("see `nanoclaw approvals show {}`", row.id),

@@ -39,7 +39,7 @@ impl Town {
         town.add("telegram", &town.telegram.account(), telegram::TOKEN);
         town.add("discord", &town.discord.account(), harness::discord::TOKEN);
         let hook = channel::Account {
-            urls: [("listen".to_owned(), "127.0.0.1:0".to_owned())].into(),
+            urls: [("listen".to_owned(), "http://127.0.0.1:0".to_owned())].into(),
             ..town.telegram.account()
         };
         town.add("webhook", &hook, HOOK_SECRET);

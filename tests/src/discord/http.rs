@@ -43,13 +43,12 @@ impl Asked {
     /// It shows something to people.
     fn sends(&self) -> bool {
         let path: Vec<&str> = self.path.iter().map(String::as_str).collect();
-        match (self.method.as_str(), &path[..]) {
-            ("POST", ["channels", _, "messages"]) | ("PATCH", ["channels", _, "messages", _]) => {
-                true
-            }
-            (_, ["channels", _, "messages", _, "reactions", ..]) => true,
-            _ => false,
-        }
+        matches!(
+            (self.method.as_str(), &path[..]),
+            ("POST", ["channels", _, "messages"])
+                | ("PATCH", ["channels", _, "messages", _])
+                | (_, ["channels", _, "messages", _, "reactions", ..])
+        )
     }
 }
 
@@ -138,7 +137,7 @@ async fn answer(state: Arc<State>, request: Request<Incoming>) -> Result<Reply, 
 fn limited(world: &mut World, state: &State, asked: &Asked) -> Result<Reply, Lost> {
     let headers = match count(world, asked) {
         Ok(headers) => headers,
-        Err(over) => return Ok(over),
+        Err(over) => return Ok(*over),
     };
     let fault = if asked.sends() { world.faults.pop_front() } else { None };
     match fault {
@@ -162,7 +161,7 @@ fn limited(world: &mut World, state: &State, asked: &Asked) -> Result<Reply, Los
 type Headers = Vec<(&'static str, String)>;
 
 /// Counts a request to its bucket (<https://discord.com/developers/docs/topics/rate-limits>).
-fn count(world: &mut World, asked: &Asked) -> Result<Headers, Reply> {
+fn count(world: &mut World, asked: &Asked) -> Result<Headers, Box<Reply>> {
     // One for each channel and method.
     let channel = asked.path.get(1).map_or("", String::as_str);
     let bucket = format!("{}-{}-{channel}", asked.method, asked.path[0]);
@@ -182,7 +181,7 @@ fn count(world: &mut World, asked: &Asked) -> Result<Headers, Reply> {
     ];
     if over {
         limits.exceeded += 1;
-        return Err(throttled(left, "user", &headers));
+        return Err(Box::new(throttled(left, "user", &headers)));
     }
     Ok(headers)
 }

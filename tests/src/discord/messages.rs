@@ -119,7 +119,8 @@ fn reference(world: &World, body: &Value, channel: u64) -> Result<Option<u64>, A
 fn files(world: &mut World, asked: &Asked) -> Vec<File> {
     let described = asked.body["attachments"].as_array().cloned().unwrap_or_default();
     let name = |at: u64, given: &str| {
-        let same = |it: &&Value| it["id"] == at || it["id"] == at.to_string();
+        let text = at.to_string();
+        let same = |it: &&Value| it["id"].as_u64() == Some(at) || it["id"].as_str() == Some(&text);
         let name = described.iter().find(same).and_then(|it| it["filename"].as_str());
         name.unwrap_or(given).to_owned()
     };

@@ -109,7 +109,8 @@ impl Sessions {
 
     /// Tells an event to one session.
     pub(super) fn tell_one(&mut self, id: &str, event: &str, data: &Value) {
-        if let Some(session) = self.all.get_mut(id) {
+        let told = self.withheld.as_deref() != Some(event);
+        if let Some(session) = self.all.get_mut(id).filter(|_| told) {
             session.tell(event, data);
         }
     }

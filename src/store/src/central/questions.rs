@@ -212,21 +212,34 @@ impl CentralStore {
         })
     }
 
-    /// Records an answer. `false` when the question is not open any more.
+    /// Records an answer; `with` is the platform's id of the message, if it was one. `false` when the
+    /// question is not open any more.
     pub fn answer_question(
         &mut self,
         id: QuestionId,
         value: &str,
         by: &str,
+        with: Option<&str>,
     ) -> Result<bool, StoreError> {
         self.change("an answer", |tx| {
             tx.execute(
-                "UPDATE question SET state = 'answered', answer = ?2, answered_by = ?3
+                "UPDATE question SET state = 'answered', answer = ?2, answered_by = ?3,
+                        answered_with = ?4
                  WHERE id = ?1 AND state = 'open'",
-                params![id.0, value, by],
+                params![id.0, value, by, with],
             )
         })
         .map(|changed| changed == 1)
+    }
+
+    /// Whether this message of a chat was taken for the answer to a question that was put there.
+    pub fn has_answered(&self, chat: &Address, with: &str) -> Result<bool, StoreError> {
+        let sql = "SELECT 1 FROM question q JOIN question_card c ON c.question = q.id
+             WHERE c.channel = ?1 AND c.account = ?2 AND c.chat = ?3 AND q.answered_with = ?4";
+        self.conn
+            .prepare_cached(sql)
+            .and_then(|mut it| it.exists([&chat.channel, &chat.account, &chat.chat, with]))
+            .map_err(StoreError::query("read what was answered"))
     }
 
     /// Closes a question that nobody answered. `false` when it is not open any more.

@@ -37,7 +37,7 @@ pub struct Town {
     pub doorbells: bool,
     /// See [`crate::simulation::Plan::jitter`].
     pub jitter: u64,
-    /// The last 25 hours, in which questions expire, pass hour by hour; else the clock is set.
+    /// The day and more in which questions expire passes by the hour; else the clock is set.
     pub real_day: bool,
 }
 

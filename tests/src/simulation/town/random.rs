@@ -54,10 +54,12 @@ impl Town {
 
 fn decisions(dice: &mut Dice, plain: bool) -> Vec<Decision> {
     let consent = [Some("allow"), Some("allow"), Some("refuse"), None];
-    let subjects: [(Subject, &[Option<&'static str>]); 10] = [
+    let subjects: [(Subject, &[Option<&'static str>]); 12] = [
         (Subject::Sender(Person::Bob, ANDY), &consent),
         (Subject::Sender(Person::Fred, ANDY), &consent),
         (Subject::Sender(Person::Fred, HUB), &consent),
+        (Subject::Sender(Person::Cat, ANDY), &consent),
+        (Subject::Sender(Person::Cat, HUB), &consent),
         (Subject::Sender(Person::Dan, ANDY), &consent),
         (Subject::Sender(Person::Dan, HUB), &consent),
         (Subject::Chat(Chat::Club), &[Some("connect:andy"), Some("connect:hub"), Some("refuse"), None]),
@@ -149,7 +151,9 @@ fn post(dice: &mut Dice, town: &Town) -> Post {
         (Person::Gus, Chat::Gus),
         (Person::Eve, Chat::Family),
     ]);
-    if by == Person::Zoe && !town.zoe_is_admin {
+    // Where a number answers all, Eve may come to andy by another door.
+    let elsewhere = (by == Person::Zoe && !town.zoe_is_admin) || (by == Person::Eve && town.plain);
+    if elsewhere {
         return blank(at, Person::Ann, Chat::Ann, Word::Say);
     }
     let word = word(dice, by, chat);

@@ -13,8 +13,8 @@ use crate::simulation::{LOOK_EVERY, REST_WITHIN, strike};
 
 /// How often whoever decides looks at their chats.
 const TICK: Duration = Duration::from_millis(250);
-/// Longer than an approval stays open.
-const DAY: Duration = Duration::from_secs(25 * 60 * 60);
+/// Longer than an approval stays open, and than faults set the clock back.
+const DAY: Duration = Duration::from_secs((24 + 8) * 60 * 60);
 /// Where a change waits for ever, other messages wait behind it, so that nothing says when the rest
 /// is done.
 const LONG: Duration = Duration::from_secs(3 * 60);
@@ -28,6 +28,8 @@ pub(super) struct Script<'a> {
     approver: Approver,
     /// When the script was over.
     over: Option<Instant>,
+    /// All was done that somebody wants done.
+    settled: bool,
     /// When the day had passed.
     day: Option<Instant>,
 }
@@ -41,6 +43,7 @@ impl<'a> Script<'a> {
             next_fault: 0,
             approver: Approver::default(),
             over: None,
+            settled: false,
             day: None,
         }
     }
@@ -51,10 +54,13 @@ impl<'a> Script<'a> {
             self.step(world, TICK).await;
         }
         let over = *self.over.get_or_insert_with(Instant::now);
-        if self.day.is_none() {
-            if !self.settle(world, over).await {
+        if !self.settled {
+            self.settled = self.settle(world, over).await;
+            if !self.settled {
                 return false;
             }
+        }
+        if self.day.is_none() {
             self.pass_the_day(world).await;
         }
         let day = *self.day.get_or_insert_with(Instant::now);

@@ -7,7 +7,7 @@ use store::{CentralStore, Journal, QuestionKind, QuestionRow, QuestionState, Ses
 
 use super::expect::{Class, belongs, class, is_stopped};
 use super::places::Chat;
-use super::plan::{Post, Subject, Town};
+use super::plan::{Post, Town};
 use super::setup::central;
 use crate::host::World;
 use crate::platform::Shown;

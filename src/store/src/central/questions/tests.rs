@@ -94,8 +94,11 @@ fn one_answer_counts_and_what_is_said_about_it_is_committed_with_its_end() {
     central.put(id, None, &say("card", "May they?"), NOW).unwrap();
     central.put(id, None, &say("card", "twice"), NOW).unwrap();
     assert_eq!(central.questions_in(&at("ann")).unwrap()[0].cards.len(), 1);
-    assert!(central.answer_question(id, "yes", "telegram:ann").unwrap());
-    assert!(!central.answer_question(id, "no", "telegram:eve").unwrap());
+    assert!(central.answer_question(id, "yes", "telegram:ann", Some("m7")).unwrap());
+    assert!(!central.answer_question(id, "no", "telegram:eve", Some("m8")).unwrap());
+    let answered = ["m7", "m8"].map(|it| central.has_answered(&at("ann"), it).unwrap());
+    assert_eq!(answered, [true, false]);
+    assert!(!central.has_answered(&at("bob"), "m7").unwrap(), "another chat counts for itself");
     assert!(!central.expire_question(id).unwrap());
     let row = central.question(id).unwrap().unwrap();
     let by_ann = QuestionState::Answered { value: "yes".into(), by: "telegram:ann".into() };

@@ -1,6 +1,7 @@
 //! What people were asked, and what followed.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use domain::AgentName;
 use domain::approval::{ALLOW, ChatChoice};
@@ -49,8 +50,9 @@ fn state(town: &Town, row: &QuestionRow, about: Option<Subject>) -> Option<Strin
     }
     let wanted = town.decided(about);
     let jumps = town.faults.iter().any(|it| matches!(it.1, Fault::ClockJump(_)));
-    // An agent's question does not outlive its few minutes, a stop, or its asker.
-    let may_expire = row.question.kind == QuestionKind::Agent && (jumps || town.runners_die());
+    // What an agent asks is open for five minutes.
+    let late = town.decision(about).is_some_and(|it| Duration::from_secs(240) < it.after);
+    let may_expire = row.question.kind == QuestionKind::Agent && (jumps || late);
     match &row.state {
         QuestionState::Open => Some("is still open".to_owned()),
         QuestionState::Expired if wanted.is_none() || may_expire => None,
