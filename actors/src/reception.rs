@@ -154,6 +154,9 @@ impl ReceptionState {
         if row.state != QuestionState::Open {
             return self.settle(row).await.map(|done| (done, Some(self.now() + SOON)));
         }
+        if self.take_overtaken(&row).await? {
+            return Ok((true, None));
+        }
         let view = self.view(&row).await?;
         let next = approval::next_look(&view.open());
         let Some(effect) = approval::decide(&view.open(), self.now()) else {

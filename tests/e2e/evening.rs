@@ -70,13 +70,13 @@ async fn the_build_server_talks_into_a_conversation(town: &Town) {
     town.press("Connect to ops").await;
     town.telegram_shows("4646", "wrote it down").await;
     town.run(&["wire", "telegram:4646", "ops", "--same-conversation", "--yes"]);
-    // Heard of first; then the owner says whose it is.
+    // Heard of first; then the owner says whose it is, which answers the question about it too.
     town.hook("build-1", "the build of main failed").await;
     let hook = ["wire", "webhook:ci", "ops", "--same-conversation", "--engage", "always"];
     town.run(&[&hook[..], &["--scope", "all", "--yes"]].concat());
     town.run(&["chats", "set", "webhook:ci", "--policy", "public"]);
     town.private("4646", "Dan", "who").await;
-    town.telegram_shows("4646", "Dan").await;
+    town.telegram_shows("4646", "you are Dan").await;
     town.hook("build-2", "the build of main failed again").await;
     // A hook takes no answer, so the conversation's other chat hears it.
     town.telegram_shows("4646", "failed again").await;
@@ -88,7 +88,7 @@ async fn one_stranger_is_let_in_and_one_is_not(town: &Town) {
     town.telegram_shows(&town.family, "you said \"hello from eve\"").await;
     town.family("4848", "Mallory", "word-mallory").await;
     town.press("Refuse").await;
-    town.telegram_shows(&town.family, "not let you in").await;
+    town.telegram_shows(&town.family, "I may not talk with you here").await;
     town.family("4848", "Mallory", "word-mallory again").await;
     town.family("4242", "Ann", "still there?").await;
     town.telegram_shows(&town.family, "still there?").await;
@@ -102,5 +102,5 @@ async fn an_admin_renames_the_trigger(town: &Town) {
     town.family("4747", "Eve", &command).await;
     town.press("Allow").await;
     town.family_overhears("4747", "Eve", "@granny who").await;
-    town.telegram_shows(&town.family, "Eve").await;
+    town.telegram_shows(&town.family, "you are Eve").await;
 }

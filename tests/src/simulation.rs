@@ -48,7 +48,8 @@ pub fn run(plan: &Plan) -> Report {
         world.engine.crash_next_runner(plan.runner_crash);
         let mut script = Script { started: Instant::now(), plan, next_post: 0, next_fault: 0 };
         let lives = Lives { crashes: &plan.host_crashes, jitter: plan.jitter };
-        let (mut report, came_to_rest) = lives.live(&world, async || script.play(&world).await).await;
+        let (mut report, came_to_rest) =
+            lives.live(&world, async || script.play(&world).await).await;
         report.violations = laws::check(&world, plan, came_to_rest);
         report
     })

@@ -141,6 +141,23 @@ async fn a_refused_chat_stays_refused_without_another_word() {
     assert!(dropped.iter().any(|it| it.reason == "chat-denied" && it.count == 1), "{dropped:?}");
 }
 
+#[tokio::test(start_paused = true)]
+async fn connecting_a_chat_by_hand_answers_the_question_about_it() {
+    let world = public();
+    let _host = world.start(Crash::never()).await;
+    grant(&world, "ann", &Role::Owner);
+    let letter = Letter::new("g", "m1", "hello there").by("bob", "Bob").in_group("X").mention();
+    world.platform.write(letter);
+    world.pass(5 * SECOND).await;
+    let mut db = central(&world);
+    let chat = db.chat(&address("g")).unwrap().unwrap().id;
+    db.set_wiring(&Wiring::usual(chat, andy(), true), world.now()).unwrap();
+    world.pass(2 * MINUTE).await;
+    assert!(world.platform.texts("g").last().unwrap().contains("hello there"));
+    let card = &shown_in(&world, &direct("ann"))[0];
+    assert!(card.buttons.is_empty() && card.text.contains("the command line"), "{card:?}");
+}
+
 /// A group that belongs to andy, in which ann is known and others have to be asked about.
 fn family(world: &World) {
     let mut central = central(world);

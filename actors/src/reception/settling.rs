@@ -7,7 +7,7 @@ use domain::approval::{ALLOW, ChatChoice, Closed, News, Request, closed_card, to
 use domain::delivery::PartKey;
 use domain::message::{Address, Incoming};
 use domain::outgoing::Card;
-use domain::people::Handle;
+use domain::people::{Handle, access};
 use domain::session_key::ChatId;
 use store::{
     CentralStore, Draft, NewPart, PartKind, QuestionKind, QuestionRow, QuestionState, StoreError,
@@ -20,7 +20,45 @@ use super::requests::carry_out;
 use crate::router::RouterMessage;
 use crate::sessions::SessionsMessage;
 
+/// Who decided what somebody did at the command line instead of answering.
+const BY_COMMAND: &str = "the command line";
+
 impl ReceptionState {
+    /// What was asked for may have been done meanwhile by other means: then that is the answer.
+    pub(super) async fn take_overtaken(&self, row: &QuestionRow) -> Result<bool, StoreError> {
+        let question = row.question.clone();
+        let found = self
+            .host
+            .central
+            .read(move |central| {
+                let value = match (question.kind, question.chat, &question.agent) {
+                    (QuestionKind::Chat, Some(chat), _) => {
+                        let first = central.wirings_of(chat)?.into_iter().next();
+                        first.map(|it| ChatChoice::Connect(it.wiring.agent).value())
+                    }
+                    (QuestionKind::Sender, _, Some(agent)) => {
+                        let handle = Handle::parse(&question.requester);
+                        let known = match &handle {
+                            Some(handle) => central.standing(handle)?,
+                            None => None,
+                        };
+                        access(known.as_ref().map(|it| &it.1), agent)
+                            .is_known()
+                            .then(|| ALLOW.to_owned())
+                    }
+                    (_, _, _) => None,
+                };
+                Ok(value)
+            })
+            .await?;
+        let Some(value) = found else {
+            return Ok(false);
+        };
+        let id = row.id;
+        let answer = move |it: &mut CentralStore| it.answer_question(id, &value, BY_COMMAND, None);
+        self.host.central.write("an answer", answer).await
+    }
+
     /// Returns whether everything was done; else it is tried again later.
     pub(super) async fn settle(&mut self, row: QuestionRow) -> Result<bool, StoreError> {
         let (value, by) = match &row.state {

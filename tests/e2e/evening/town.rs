@@ -174,7 +174,7 @@ impl Town {
         panic!("the card stays open\n{}", self.rig.log());
     }
 
-    /// Waits until the last message of the bot in a Telegram chat says this.
+    /// Waits until a message of the bot in a Telegram chat says this.
     pub(super) async fn telegram_shows(&self, chat: &str, text: &str) {
         let place = |it: &Place| it.chat == chat;
         self.shows(&self.telegram, place, text).await;
@@ -189,7 +189,7 @@ impl Town {
     async fn shows(&self, double: &dyn Double, place: impl Fn(&Place) -> bool, text: &str) {
         for _ in 0..PATIENCE.as_millis() / LOOK_EVERY.as_millis() {
             let all = double.visible().await;
-            if all.iter().rfind(|it| place(&it.place)).is_some_and(|it| it.text.contains(text)) {
+            if all.iter().any(|it| place(&it.place) && it.text.contains(text)) {
                 return;
             }
             sleep(LOOK_EVERY).await;

@@ -29,7 +29,8 @@ pub fn run(town: &Town) -> Report {
         world.engine.crash_next_runner(town.runner_crash);
         let mut script = Script::new(town);
         let lives = Lives { crashes: &town.host_crashes, jitter: town.jitter };
-        let (mut report, came_to_rest) = lives.live(&world, async || script.play(&world).await).await;
+        let (mut report, came_to_rest) =
+            lives.live(&world, async || script.play(&world).await).await;
         report.violations = laws::check(&world, town, came_to_rest);
         report
     })

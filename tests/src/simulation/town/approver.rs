@@ -137,7 +137,8 @@ impl Approver {
                 world.platform.write(if is_group { letter.in_group(&title) } else { letter });
             } else {
                 let shown = world.platform.shown();
-                let ours = |id: &str| id.strip_prefix("p-").is_some_and(|it| copy_of(it, &press.card));
+                let ours =
+                    |id: &str| id.strip_prefix("p-").is_some_and(|it| copy_of(it, &press.card));
                 let card = shown.iter().rev().find(|it| ours(&it.id)).unwrap();
                 let data = format!("q:{}:{}", press.question, press.index);
                 world.platform.click(&card.id, &data, press.by);
@@ -153,7 +154,9 @@ pub(super) fn copy_of(id: &str, key: &str) -> bool {
 
 /// Who answers a card: whoever reads there, or who led an agent to ask.
 fn decider(row: &QuestionRow, at: &Address) -> Person {
-    let in_private = |it: &Person| at.chat == format!("{}-chat", it.id()) || at.chat == format!("dm-{}", it.id());
+    let in_private = |it: &Person| {
+        at.chat == format!("{}-chat", it.id()) || at.chat == format!("dm-{}", it.id())
+    };
     match row.question.kind {
         QuestionKind::Agent => Person::of_handle(&row.question.requester).unwrap(),
         QuestionKind::Sender | QuestionKind::Chat | QuestionKind::Change => {

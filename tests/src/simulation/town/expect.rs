@@ -89,7 +89,8 @@ fn access(town: &Town, person: Person, agent: &str, chat: Chat) -> Access {
         Person::Eve if agent == ANDY => return Access::Denied,
         _ => {}
     }
-    let asked = |it: &Subject| matches!(it, Subject::Sender(who, to) if *who == person && *to == agent);
+    let asked =
+        |it: &Subject| matches!(it, Subject::Sender(who, to) if *who == person && *to == agent);
     let about = |it: &&Decision| asked(&it.about);
     let decision = town.decisions.iter().find(about);
     Access::Asked(decision.and_then(|it| it.value) == Some(domain::approval::ALLOW))

@@ -62,7 +62,10 @@ fn decisions(dice: &mut Dice, plain: bool) -> Vec<Decision> {
         (Subject::Sender(Person::Cat, HUB), &consent),
         (Subject::Sender(Person::Dan, ANDY), &consent),
         (Subject::Sender(Person::Dan, HUB), &consent),
-        (Subject::Chat(Chat::Club), &[Some("connect:andy"), Some("connect:hub"), Some("refuse"), None]),
+        (
+            Subject::Chat(Chat::Club),
+            &[Some("connect:andy"), Some("connect:hub"), Some("refuse"), None],
+        ),
         (Subject::Chat(Chat::Gus), &[Some("connect:andy"), Some("new:gus"), Some("refuse"), None]),
         (Subject::Chat(Chat::Eve), &[Some("connect:hub"), Some("refuse"), None]),
         (Subject::Change, &consent),
@@ -133,24 +136,27 @@ fn codes(dice: &mut Dice, town: &Town, posts: &mut Vec<Post>) {
 
 fn post(dice: &mut Dice, town: &Town) -> Post {
     let at = CODES_MS + dice.below(SCRIPT_MS - CODES_MS);
-    let (by, chat) = pick(dice, &[
-        (Person::Ann, Chat::Ann),
-        (Person::Ann, Chat::Family),
-        (Person::Ann, Chat::Club),
-        (Person::Zed, Chat::Family),
-        (Person::Zed, Chat::Hall),
-        (Person::Zed, Chat::Hall),
-        (Person::Zed, Chat::Yard),
-        (Person::Zoe, Chat::Hall),
-        (Person::Bob, Chat::Family),
-        (Person::Bob, Chat::Family),
-        (Person::Fred, Chat::Hall),
-        (Person::Fred, Chat::Hall),
-        (Person::Cat, Chat::Club),
-        (Person::Dan, Chat::Club),
-        (Person::Gus, Chat::Gus),
-        (Person::Eve, Chat::Family),
-    ]);
+    let (by, chat) = pick(
+        dice,
+        &[
+            (Person::Ann, Chat::Ann),
+            (Person::Ann, Chat::Family),
+            (Person::Ann, Chat::Club),
+            (Person::Zed, Chat::Family),
+            (Person::Zed, Chat::Hall),
+            (Person::Zed, Chat::Hall),
+            (Person::Zed, Chat::Yard),
+            (Person::Zoe, Chat::Hall),
+            (Person::Bob, Chat::Family),
+            (Person::Bob, Chat::Family),
+            (Person::Fred, Chat::Hall),
+            (Person::Fred, Chat::Hall),
+            (Person::Cat, Chat::Club),
+            (Person::Dan, Chat::Club),
+            (Person::Gus, Chat::Gus),
+            (Person::Eve, Chat::Family),
+        ],
+    );
     // Where a number answers all, Eve may come to andy by another door.
     let elsewhere = (by == Person::Zoe && !town.zoe_is_admin) || (by == Person::Eve && town.plain);
     if elsewhere {

@@ -3,7 +3,9 @@
 use channel::Part;
 use domain::message::Outcome;
 use domain::question::QuestionId;
-use store::{CentralStore, Journal, QuestionKind, QuestionRow, QuestionState, SessionRow, SessionStore};
+use store::{
+    CentralStore, Journal, QuestionKind, QuestionRow, QuestionState, SessionRow, SessionStore,
+};
 
 use super::expect::{Class, belongs, class, is_stopped};
 use super::places::Chat;
@@ -113,7 +115,10 @@ fn all_heard(town: &Town, rows: &[SessionRow], sent: &[Part]) -> bool {
             match (class(town, post, agent), row) {
                 (Class::Answered, None) => false,
                 (Class::Answered, Some(row)) => is_stopped(town, post, row) || heard(post, row),
-                (Class::Perhaps | Class::Overheard | Class::PerhapsOverheard | Class::Nowhere, _) => true,
+                (
+                    Class::Perhaps | Class::Overheard | Class::PerhapsOverheard | Class::Nowhere,
+                    _,
+                ) => true,
             }
         })
     })
@@ -126,6 +131,10 @@ fn session_is_at_rest(world: &World, row: &SessionRow) -> bool {
     }
     let mut store = SessionStore::open(&paths, Journal::Wal).unwrap();
     store.snapshot().is_ok_and(|it| {
-        it.parts.is_empty() && it.waiting.is_empty() && it.request.is_none() && !it.news && it.file.is_none()
+        it.parts.is_empty()
+            && it.waiting.is_empty()
+            && it.request.is_none()
+            && !it.news
+            && it.file.is_none()
     })
 }

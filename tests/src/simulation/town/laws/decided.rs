@@ -91,7 +91,8 @@ fn followed(seen: &Seen, row: &QuestionRow) -> Option<String> {
                 Some(ChatChoice::Refuse) => (None, true),
                 None => (None, false),
             };
-            let good = wired == chosen.iter().collect::<Vec<_>>() && chat.denied_at.is_some() == denied;
+            let good =
+                wired == chosen.iter().collect::<Vec<_>>() && chat.denied_at.is_some() == denied;
             (!good).then(|| format!("wired to {wired:?}, denied: {:?}", chat.denied_at))
         }
         QuestionKind::Change => {
@@ -187,16 +188,17 @@ fn typed(town: &Town, seen: &Seen) -> Option<String> {
     };
     let typed = decided.len() + decided.iter().filter(twice).count();
     (typed != answered + stored.len()).then(|| {
-        format!("{typed} numbers were typed, {answered} answered a question, {stored:?} were stored")
+        format!(
+            "{typed} numbers were typed, {answered} answered a question, {stored:?} were stored"
+        )
     })
 }
 
 /// A code works once, for who sent it first, and wrong ones are counted once.
 fn codes(town: &Town, seen: &Seen) -> Vec<String> {
     let mut broken = Vec::new();
-    let used = |who: Person, word| {
-        town.posts.iter().any(|it| it.by == who && it.word == Word::Code(word))
-    };
+    let used =
+        |who: Person, word| town.posts.iter().any(|it| it.by == who && it.word == Word::Code(word));
     for (number, word) in (1..).zip(open_codes(town)) {
         let row = seen.central.pairing(store::PairingId(number)).unwrap();
         let Some(row) = row else { continue };
@@ -217,10 +219,8 @@ fn codes(town: &Town, seen: &Seen) -> Vec<String> {
 /// Nobody is anything that nobody made them.
 fn let_in(town: &Town, seen: &Seen) -> Vec<String> {
     let owners = seen.central.roles().unwrap().into_iter();
-    let owners: Vec<String> = owners
-        .filter(|it| it.role == domain::people::Role::Owner)
-        .map(|it| it.name)
-        .collect();
+    let owners: Vec<String> =
+        owners.filter(|it| it.role == domain::people::Role::Owner).map(|it| it.name).collect();
     let ann = town.ann_is_owner || town.posts.iter().any(|it| it.word == Word::Code(ANN_CODE));
     let fay = open_codes(town).contains(&FAY_CODE);
     let members = seen.central.members().unwrap();
@@ -234,7 +234,8 @@ fn let_in(town: &Town, seen: &Seen) -> Vec<String> {
             matches!(row.state, QuestionState::Answered { .. })
                 && requester.is_some_and(|who| who.name() == it.name)
         };
-        let known = it.name == "Zed" || (fay && it.name == "Fay") || seen.questions.iter().any(asked);
+        let known =
+            it.name == "Zed" || (fay && it.name == "Fay") || seen.questions.iter().any(asked);
         if !known {
             broken.push(format!("{} is a member of {}", it.name, it.agent));
         }

@@ -59,7 +59,8 @@ fn right(town: &Town, post: &Post, text: &str) -> Option<&'static str> {
     let files = || {
         let sizes = post.files().into_iter().map(|it| format!(": {} bytes, sha256", it.len()));
         let lacks = sizes.filter(|it| !text.contains(it)).count();
-        let faults = town.faults.iter().any(|it| matches!(it.1, crate::simulation::Fault::Fetch(_)));
+        let faults =
+            town.faults.iter().any(|it| matches!(it.1, crate::simulation::Fault::Fetch(_)));
         lacks == 0 || (faults && text.matches("could not be fetched").count() == lacks)
     };
     let good = match post.word {
@@ -159,18 +160,23 @@ fn unfinished(town: &Town, seen: &Seen, session: &Session) -> Vec<String> {
     // Of what was shown twice the first one stays.
     let is_last = |id: &str| {
         let key = id.trim_start_matches("p-").split('-').next().unwrap_or_default();
-        let copies = seen.shown.iter().filter(|it| super::super::approver::copy_of(it.id.trim_start_matches("p-"), key));
+        let copies = seen
+            .shown
+            .iter()
+            .filter(|it| super::super::approver::copy_of(it.id.trim_start_matches("p-"), key));
         copies.last().is_some_and(|it| it.id == id)
     };
     let left = seen.shown.iter().filter(|it| it.id.starts_with(&begins) && is_last(&it.id));
-    let left = left.filter(|it| !any_stopped && (it.text.contains('⏳') || it.text.ends_with(" …")));
+    let left =
+        left.filter(|it| !any_stopped && (it.text.contains('⏳') || it.text.ends_with(" …")));
     left.map(|it| format!("{} still says {:?}", it.id, it.text)).collect()
 }
 
 /// No answer names what was written by people whom nobody let in.
 fn unnamed(town: &Town, seen: &Seen, post: &Post) -> Vec<String> {
     let mut broken = Vec::new();
-    let read = agents(town, post.chat).into_iter().any(|it| class(town, post, it.0) != Class::Nowhere);
+    let read =
+        agents(town, post.chat).into_iter().any(|it| class(town, post, it.0) != Class::Nowhere);
     if read {
         return broken;
     }

@@ -126,7 +126,14 @@ fn files(world: &World, town: &Town, session: &Session) -> Vec<String> {
     }
     let gone = |it: &Fault| matches!(it, Fault::Fetch(FetchFault::Gone));
     let faults = |of: fn(&Fault) -> bool| town.faults.iter().filter(|it| of(&it.1)).count();
-    let unreachable = faults(|it| matches!(it, Fault::Fetch(FetchFault::Unreachable) | Fault::Disconnect | Fault::Send(SendFault::Unreachable)));
+    let unreachable = faults(|it| {
+        matches!(
+            it,
+            Fault::Fetch(FetchFault::Unreachable)
+                | Fault::Disconnect
+                | Fault::Send(SendFault::Unreachable)
+        )
+    });
     let stopped = here.iter().any(|it| is_stopped(town, it, &session.row));
     let may_lack = faults(gone) + usize::from(4 < unreachable) * 9;
     if may_lack < wanted.len() && !stopped {
