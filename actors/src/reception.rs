@@ -31,7 +31,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tracing::{instrument, warn};
 
-pub(crate) use self::knock::{Answer, answer, knock_chat, knock_sender, pair, pair_key};
+pub(crate) use self::knock::{Answer, Knock, answer, knock_chat, knock_sender, pair, pair_key};
 pub(crate) use self::requests::{Passed, pass};
 use self::sending::Landed;
 use crate::host::Host;

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed set-up is a failed test")]
 
 mod cli;
+mod cursors;
 mod discord;
 mod flaws;
 mod memory;

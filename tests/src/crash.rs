@@ -24,8 +24,10 @@ const JITTER_MS: u64 = 40;
 #[derive(Debug)]
 pub struct Crash {
     passed: AtomicU64,
-    /// The point that is not passed, counted from 1; 0 for never.
-    at: u64,
+    /// The point that is not passed, counted from 1; 0 for never, or as long as `named` is not there.
+    at: AtomicU64,
+    /// The name of that point, and how often it is still to be reached.
+    named: Option<(String, AtomicU64)>,
     struck: Notify,
     /// The next write of this name fails as on a full disk.
     full: Mutex<Option<&'static str>>,
@@ -43,14 +45,25 @@ impl Crash {
     /// Every point takes up to [`JITTER_MS`], by a seed; 0 for no time at all.
     #[must_use]
     pub fn with_jitter(point: u64, seed: u64) -> Arc<Self> {
-        Arc::new(Self {
+        Arc::new(Self::new(point, seed))
+    }
+
+    /// Stops where the point of this name is reached for the `nth` time, counted from 1.
+    #[must_use]
+    pub fn at_name(name: &str, nth: u64) -> Arc<Self> {
+        Arc::new(Self { named: Some((name.into(), AtomicU64::new(nth))), ..Self::new(0, 0) })
+    }
+
+    fn new(point: u64, seed: u64) -> Self {
+        Self {
             passed: AtomicU64::new(0),
-            at: point,
+            at: AtomicU64::new(point),
+            named: None,
             struck: Notify::new(),
             full: Mutex::default(),
             trace: Mutex::default(),
             jitter: (seed != 0).then(|| Mutex::new(Dice::new(seed))),
-        })
+        }
     }
 
     #[must_use]
@@ -65,7 +78,8 @@ impl Crash {
 
     /// Whether the program stands still.
     pub fn has_struck(&self) -> bool {
-        self.at != 0 && self.at <= self.passed()
+        let at = self.at.load(Ordering::SeqCst);
+        at != 0 && at <= self.passed()
     }
 
     /// Returns once the program stands still.
@@ -97,7 +111,12 @@ impl Crash {
         }
         let count = self.passed.fetch_add(1, Ordering::SeqCst) + 1;
         self.trace.lock().unwrap().push(format!("{count} {name}"));
-        if count == self.at {
+        if let Some((_, left)) = self.named.as_ref().filter(|it| it.0 == name)
+            && left.fetch_sub(1, Ordering::SeqCst) == 1
+        {
+            self.at.store(count, Ordering::SeqCst);
+        }
+        if count == self.at.load(Ordering::SeqCst) {
             self.struck.notify_waiters();
             self.struck.notify_one();
             pending::<()>().await;

@@ -34,6 +34,9 @@ pub struct World {
     pub engine: Arc<FakeEngine>,
     pub policy: Policy,
     pub containers_max: usize,
+    /// Adapters beside the platform in memory, and what all their accounts have for a credential.
+    pub others: Vec<&'static Registration>,
+    pub credential: SecretString,
     dir: tempfile::TempDir,
 }
 
@@ -67,6 +70,8 @@ impl World {
             platform: FakePlatform::new(),
             policy: Policy::default(),
             containers_max: 10,
+            others: vec![],
+            credential: SecretString::from("any"),
             dir: dir.unwrap(),
         }
     }
@@ -85,7 +90,8 @@ impl World {
     /// Starts the host, to be stopped at the given point.
     pub async fn start(&self, crash: Arc<Crash>) -> TestHost {
         self.engine.belong_to(Arc::clone(&crash));
-        let registrations = vec![self.platform.registration(Arc::clone(&crash))];
+        let mut registrations = vec![self.platform.registration(Arc::clone(&crash))];
+        registrations.extend(&self.others);
         let host = Arc::new(self.host(&crash, registrations));
         self.install();
         let asked_to_stop = Arc::new(AtomicBool::new(false));
@@ -110,7 +116,7 @@ impl World {
             sandbox: Arc::clone(&self.engine) as _,
             egress: Arc::new(NoEgress),
             registrations,
-            credentials: Arc::new(AnyCredential),
+            credentials: Arc::new(OneCredential(self.credential.clone())),
             places: Places::new(self.containers_max),
             policy: self.policy,
             container_user: None,
@@ -196,14 +202,13 @@ fn kill_tree(cell: &ActorCell) {
     children.iter().for_each(kill_tree);
 }
 
-/// The fake platform takes every credential.
 #[derive(Debug)]
-struct AnyCredential;
+struct OneCredential(SecretString);
 
 #[async_trait]
-impl Credentials for AnyCredential {
+impl Credentials for OneCredential {
     async fn of_account(&self, _channel: &str, _name: &str) -> Result<Option<SecretString>, Cause> {
-        Ok(Some(SecretString::from("any")))
+        Ok(Some(self.0.clone()))
     }
 }
 

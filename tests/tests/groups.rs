@@ -217,7 +217,7 @@ async fn a_question_is_answered_by_the_one_who_led_to_it_or_ends_by_itself() {
     world.platform.write(say("g", "m1", "ask Tea or coffee? Tea | Coffee").mention());
     world.pass(10 * SECOND).await;
     let shown = world.platform.shown();
-    let card = shown.iter().find(|it| !it.buttons.is_empty()).expect("a card");
+    let card = shown.iter().find(|it| !it.buttons.is_empty()).unwrap();
     assert_eq!(card.to.chat, "g");
     let coffee = card.buttons[1].data.clone();
     world.platform.click(&card.id, &coffee, Author { id: "bob".into(), name: "Bob".into() });
@@ -249,7 +249,7 @@ async fn an_agent_may_look_at_once_and_change_after_somebody_allowed_it() {
     let trigger = || central(&world).agent(&name("andy")).unwrap().unwrap().trigger;
     assert_eq!(trigger(), None, "nobody allowed it yet");
     let shown = world.platform.shown();
-    let card = shown.iter().find(|it| !it.buttons.is_empty()).expect("a card");
+    let card = shown.iter().find(|it| !it.buttons.is_empty()).unwrap();
     assert_eq!(card.to.chat, "dm-zoe");
     let allow = card.buttons[0].data.clone();
     world.platform.click(&card.id, &allow, Author { id: "zoe".into(), name: "Zoe".into() });

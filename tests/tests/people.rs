@@ -50,7 +50,7 @@ fn direct(id: &str) -> String {
 /// Presses the button with this label on the last card in a chat.
 fn press(world: &World, chat: &str, label: &str, who: Author) {
     let shown = shown_in(world, chat);
-    let card = shown.iter().rev().find(|it| !it.buttons.is_empty()).expect("a card");
+    let card = shown.iter().rev().find(|it| !it.buttons.is_empty()).unwrap();
     let button = card.buttons.iter().find(|it| it.label == label);
     let button = button.unwrap_or_else(|| panic!("no {label} in {:?}", card.buttons));
     world.platform.click(&card.id, &button.data, who);

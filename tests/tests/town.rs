@@ -2,9 +2,17 @@
 //! hears what.
 
 use std::ops::Range;
+use std::time::Duration;
 
+use domain::message::{Author, ChatInfo};
+use domain::people::{Handle, Role};
+use domain::{AgentName, question};
+use harness::crash::Crash;
+use harness::host::World;
+use harness::platform::{FakePlatform, Letter, NAME, address};
 use harness::simulation::Report;
 use harness::simulation::town::{Town, run};
+use store::{CentralStore, Wiring};
 
 use crate::simulation::seeds;
 
@@ -58,4 +66,29 @@ fn random_towns_with_random_faults_keep_the_laws() {
     }
     let count = seeds.end - seeds.start;
     eprintln!("{count} towns, {lives} lives, {points} crash points passed, 0 violations");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_waited_is_not_lost_when_the_disk_is_full_just_then() {
+    let world = World::on(FakePlatform::public());
+    let host = world.start(Crash::never()).await;
+    let mut central = CentralStore::open(&world.layout().central()).unwrap();
+    let info = ChatInfo { title: "Family".into(), is_group: true };
+    let chat = central.ensure_chat(&address("g"), &info, None, world.now()).unwrap().id;
+    let andy = AgentName::parse("andy").unwrap();
+    central.set_wiring(&Wiring::usual(chat, andy, true), world.now()).unwrap();
+    let ann = central.add_person(&Handle::new(NAME, "ann"), "Ann", world.now()).unwrap();
+    central.grant(ann, &Role::Owner, "test", world.now()).unwrap();
+    let knock = Letter::new("g", "m1", "please m1").by("bob", "Bob").in_group("Family");
+    world.platform.write(knock.mention());
+    world.pass(Duration::from_secs(5)).await;
+    let shown = world.platform.shown();
+    let card = shown.iter().find(|it| !it.buttons.is_empty()).unwrap();
+    assert!(question::parse_data(&card.buttons[0].data).is_some());
+    host.crash.disk_full_at("a message");
+    let by_ann = Author { id: "ann".into(), name: "Ann".into() };
+    world.platform.click(&card.id, &card.buttons[0].data, by_ann);
+    world.pass(Duration::from_secs(60)).await;
+    let heard = world.platform.texts("g").join("\n");
+    assert!(heard.contains("please m1"), "{heard}");
 }

@@ -11,7 +11,7 @@ use domain::delivery::PartKey;
 use domain::message::{Address, Author, ChatInfo, Incoming};
 use domain::naming::agent_name_for;
 use domain::pairing::{self, Attempt, Code, OpenCode, PairingView, WRONG_MAX};
-use domain::people::{Handle, Identity};
+use domain::people::{Handle, Identity, access};
 use domain::question::{Audience, Opt, QuestionId, may_answer};
 use domain::time::Timestamp;
 use store::{
@@ -23,13 +23,24 @@ use tracing::info;
 use super::ReceptionMessage;
 use crate::host::Host;
 
-/// Asks those who may decide whether the sender may talk to this agent. `false` when too many knock.
+/// What became of a knock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Knock {
+    /// The message waits for the answer.
+    Waits,
+    /// Too many knock; nothing was stored.
+    Full,
+    /// It was decided while the message was on its way, and is to be looked at anew.
+    Decided,
+}
+
+/// Asks those who may decide whether the sender may talk to this agent.
 pub(crate) async fn knock_sender(
     host: &Host,
     message: &Incoming,
     chat: &ChatRow,
     agent: AgentName,
-) -> Result<bool, StoreError> {
+) -> Result<Knock, StoreError> {
     let handle = Handle::new(&message.from.channel, &message.sender.id);
     let text = unknown_sender_card(&agent, &place(message), &writer(message, &handle));
     let question = Question {
@@ -42,13 +53,13 @@ pub(crate) async fn knock_sender(
     ask(host, question, message, Request::Sender).await
 }
 
-/// Asks those who may decide which agent a new chat belongs to. `false` when too many knock.
+/// Asks those who may decide which agent a new chat belongs to.
 pub(crate) async fn knock_chat(
     host: &Host,
     message: &Incoming,
     chat: &ChatRow,
     agents: &[AgentName],
-) -> Result<bool, StoreError> {
+) -> Result<Knock, StoreError> {
     let handle = Handle::new(&message.from.channel, &message.sender.id);
     let title = if chat.title.is_empty() { &message.sender.name } else { &chat.title };
     let question = Question {
@@ -94,11 +105,14 @@ async fn ask(
     question: Question,
     message: &Incoming,
     request: Request<'static>,
-) -> Result<bool, StoreError> {
+) -> Result<Knock, StoreError> {
     let message = message.clone();
-    let put = host
+    let knock = host
         .central
         .write("a question", move |central| {
+            if is_decided(central, &question)? {
+                return Ok(Knock::Decided);
+            }
             let (to, reply_to) = (message.from.clone(), message.platform_id.clone());
             let say = move |id: QuestionId| {
                 vec![NewPart {
@@ -109,11 +123,30 @@ async fn ask(
                     content: Draft::Text(told(request, News::Asked)),
                 }]
             };
-            central.ask(&question, Some(&message), say)
+            Ok(match central.ask(&question, Some(&message), say)? {
+                Put::New(_) | Put::Joined(_) => Knock::Waits,
+                Put::Full => Knock::Full,
+            })
         })
         .await?;
     host.peers.reception.cast(ReceptionMessage::Look);
-    Ok(put != Put::Full)
+    Ok(knock)
+}
+
+fn is_decided(central: &CentralStore, question: &Question) -> Result<bool, StoreError> {
+    match (&question.agent, Handle::parse(&question.requester), question.chat) {
+        (Some(agent), Some(handle), _) => {
+            let known = central.standing(&handle)?;
+            let is_known = access(known.as_ref().map(|it| &it.1), agent).is_known();
+            Ok(is_known || central.is_denied(&handle, agent)?)
+        }
+        (None, _, Some(chat)) => {
+            let found = central.chat_by_id(chat)?;
+            let is_denied = found.is_some_and(|it| it.denied_at.is_some());
+            Ok(is_denied || !central.wirings_of(chat)?.is_empty())
+        }
+        (_, _, _) => Ok(false),
+    }
 }
 
 /// An answer that somebody typed or clicked.

@@ -1,6 +1,7 @@
 //! Carries out what was decided: lets people in, connects chats, makes changes, brings answers to
 //! the agents that wait for them. Each step changes nothing when it is done again.
 
+use channel::Verdict;
 use domain::AgentName;
 use domain::agent::AgentGroup;
 use domain::approval::{ALLOW, ChatChoice, Closed, News, Request, closed_card, told};
@@ -66,6 +67,9 @@ impl ReceptionState {
             QuestionState::Expired => (None, String::new()),
             QuestionState::Open => return Ok(false),
         };
+        let id = row.id;
+        // Whoever joins while this goes on must not be left behind: then all is done once more.
+        let held = self.host.central.read(move |central| central.held(id)).await?.len();
         let news = match row.question.kind {
             QuestionKind::Sender => Some(self.settle_sender(&row, value.as_deref(), &by).await?),
             QuestionKind::Chat => Some(self.settle_chat(&row, value.as_deref(), &by).await?),
@@ -86,14 +90,18 @@ impl ReceptionState {
                 None
             }
         };
+        if news == Some(News::Approved) && !self.replay(&row).await? {
+            return Ok(false);
+        }
         let mut say = self.closing_parts(&row, value.as_deref(), &by).await?;
         if let Some(news) = news {
             say.extend(self.tell_requester(&row, news).await?);
         }
-        let (id, now) = (row.id, self.now());
-        let settle = move |it: &mut CentralStore| it.settle_question(id, &say, now);
-        self.host.central.write("the end of a question", settle).await?;
-        info!(question = %id, "settled");
+        let now = self.now();
+        let settle = move |it: &mut CentralStore| it.settle_question(id, held, &say, now);
+        if self.host.central.write("the end of a question", settle).await? {
+            info!(question = %id, "settled");
+        }
         Ok(true)
     }
 
@@ -117,7 +125,6 @@ impl ReceptionState {
                     central.add_member(person, &agent, &by, now)
                 };
                 self.host.central.write("a member", admit).await?;
-                self.replay(row).await?;
                 Ok(News::Approved)
             }
             Some(_) => {
@@ -151,7 +158,6 @@ impl ReceptionState {
             None => return Ok(News::Expired),
         };
         self.connect(row, chat, agent, by).await?;
-        self.replay(row).await?;
         Ok(News::Approved)
     }
 
@@ -187,18 +193,17 @@ impl ReceptionState {
     }
 
     /// Routes the messages that waited, as if they came now. They are stored once, whatever happens.
-    async fn replay(&self, row: &QuestionRow) -> Result<(), StoreError> {
+    /// `false` when one of them could not be stored; its sender was told that it waits.
+    async fn replay(&self, row: &QuestionRow) -> Result<bool, StoreError> {
         let id = row.id;
         let held = self.host.central.read(move |central| central.held(id)).await?;
         if held.is_empty() {
-            return Ok(());
+            return Ok(true);
         }
         let events: Vec<_> = held.into_iter().map(channel::Event::Message).collect();
         let ask = |reply| RouterMessage::Route { events, owner_only: false, reply };
-        match self.host.peers.router.call(ask).await {
-            Some(_) => Ok(()),
-            None => Err(StoreError::Full { op: "the messages that waited", source: None }),
-        }
+        let verdicts = self.host.peers.router.call(ask).await;
+        Ok(verdicts.is_some_and(|it| !it.iter().any(|it| matches!(it, Verdict::Refused(_)))))
     }
 
     async fn settle_change(

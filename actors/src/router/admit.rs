@@ -11,8 +11,11 @@ use store::{CentralStore, ChatRow, SessionRow, StoreError, Wiring};
 
 use super::knowledge::Knowledge;
 use crate::host::Host;
-use crate::reception;
+use crate::reception::{self, Knock};
 use crate::session::Taken;
+
+/// How often a message is looked at anew when it was decided meanwhile.
+const TRIES_MAX: usize = 4;
 
 /// What is done with an event.
 #[derive(Debug)]
@@ -32,58 +35,77 @@ pub(super) async fn admit(
     {
         return Ok(Fate::Done(Verdict::Refused(why)));
     }
+    for _ in 0..TRIES_MAX {
+        if let Some(fate) = try_admit(host, &message, owner_only).await? {
+            return Ok(fate);
+        }
+    }
+    Ok(Fate::Done(Verdict::Refused("it is being decided about this chat; send it again".into())))
+}
+
+/// `None` when what was decided on changed meanwhile.
+async fn try_admit(
+    host: &Host,
+    message: &Incoming,
+    owner_only: bool,
+) -> Result<Option<Fate>, StoreError> {
     let (now, about) = (host.clock.now(), message.clone());
     let known =
         host.central.read(move |central| Knowledge::read(central, &about, owner_only, now)).await?;
-    if known.pairing_open && reception::pair(host, &message).await? {
-        return Ok(Fate::Done(Verdict::Stored));
+    if known.pairing_open && reception::pair(host, message).await? {
+        return Ok(Some(Fate::Done(Verdict::Stored)));
     }
     if known.has_answered {
-        return Ok(Fate::Done(Verdict::Ignored));
+        return Ok(Some(Fate::Done(Verdict::Ignored)));
     }
     for &(id, index) in &known.answers {
         let (chat, by) = (message.from.clone(), message.sender.clone());
         let with = Some(message.platform_id.clone());
         if reception::answer(host, reception::Answer { id, index, chat, by, with }).await? {
-            return Ok(Fate::Done(Verdict::Ignored));
+            return Ok(Some(Fate::Done(Verdict::Ignored)));
         }
     }
-    let admission = known.admission(&message, now);
+    let admission = known.admission(message, now);
     follow(host, message, known, admission).await
 }
 
 async fn follow(
     host: &Host,
-    message: Incoming,
+    message: &Incoming,
     known: Knowledge,
     admission: Admission,
-) -> Result<Fate, StoreError> {
+) -> Result<Option<Fate>, StoreError> {
     if let Some(why) = admission.refuse {
-        return Ok(Fate::Done(Verdict::Refused(why)));
-    }
-    if let Some(why) = admission.dropped {
-        record_drop(host, &message, why.as_str()).await?;
+        return Ok(Some(Fate::Done(Verdict::Refused(why))));
     }
     let takes = |it: &&Decision| matches!(it.what, What::Engage(_) | What::Accumulate);
     let taking: Vec<&Decision> = admission.decisions.iter().filter(takes).collect();
     let chat = if taking.is_empty() && admission.ask.is_none() {
         None
     } else {
-        Some(ensure_chat(host, &message, &known).await?)
+        Some(ensure_chat(host, message, &known).await?)
     };
+    let mut waits = false;
     if let (Some(ask), Some(chat)) = (&admission.ask, &chat) {
-        knock(host, &message, chat, &known, ask).await?;
+        match knock(host, message, chat, &known, ask).await? {
+            Knock::Waits => waits = true,
+            Knock::Full => {}
+            Knock::Decided => return Ok(None),
+        }
+    }
+    if let Some(why) = admission.dropped {
+        record_drop(host, message, why.as_str()).await?;
     }
     let Some(chat) = chat.filter(|_| !taking.is_empty()) else {
-        let verdict = if admission.ask.is_some() { Verdict::Stored } else { Verdict::Ignored };
-        return Ok(Fate::Done(verdict));
+        let verdict = if waits { Verdict::Stored } else { Verdict::Ignored };
+        return Ok(Some(Fate::Done(verdict)));
     };
     let mut targets = Vec::with_capacity(taking.len());
     for decision in taking {
-        let row = session(host, &message, &known, &chat, decision).await?;
-        targets.push((row, taken(&message, &known, decision)));
+        let row = session(host, message, &known, &chat, decision).await?;
+        targets.push((row, taken(message, &known, decision)));
     }
-    Ok(Fate::Store(targets))
+    Ok(Some(Fate::Store(targets)))
 }
 
 async fn knock(
@@ -92,7 +114,7 @@ async fn knock(
     chat: &ChatRow,
     known: &Knowledge,
     ask: &Ask,
-) -> Result<bool, StoreError> {
+) -> Result<Knock, StoreError> {
     match ask {
         Ask::Sender { agent } => reception::knock_sender(host, message, chat, agent.clone()).await,
         Ask::Chat => {

@@ -84,8 +84,8 @@ impl Town {
     /// The agent that the family's group is connected to.
     pub(super) fn family_agent(&self) -> String {
         let agents = self.json(&["agents", "list", "--json"]);
-        let names = agents.as_array().unwrap().iter().map(|it| it["name"].as_str().unwrap());
-        names.into_iter().find(|it| it.contains("family")).expect("the family's agent").to_owned()
+        let mut names = agents.as_array().unwrap().iter().map(|it| it["name"].as_str().unwrap());
+        names.find(|it| it.contains("family")).unwrap().to_owned()
     }
 
     /// Somebody writes to the bot in private on Telegram.

@@ -251,14 +251,20 @@ impl CentralStore {
         .map(|changed| changed == 1)
     }
 
-    /// All that follows from a closed question was done; what is said about it is committed with it.
+    /// All that follows from a closed question was done, for the `held` messages that wait for it;
+    /// what is said about it is committed with it. `false`, and nothing is done, when another message
+    /// joined in between.
     pub fn settle_question(
         &mut self,
         id: QuestionId,
+        held: usize,
         say: &[NewPart],
         now: Timestamp,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         self.change("the end of a question", |tx| {
+            if held::of(tx, id)?.len() != held {
+                return Ok(false);
+            }
             for part in say {
                 outbox::add(tx, part, None, now)?;
             }
@@ -267,8 +273,8 @@ impl CentralStore {
                  WHERE id = ?1 AND state <> 'open' AND settled_at IS NULL",
                 params![id.0, now.0],
             )
+            .map(|_| true)
         })
-        .map(drop)
     }
 
     /// The messages that wait for a question, in their order.

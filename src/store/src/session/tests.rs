@@ -63,10 +63,8 @@ pub(super) fn around(chars_max: usize) -> Surroundings {
 }
 
 fn text_of(part: &crate::ClaimedPart) -> &str {
-    match part.content() {
-        Content::Text(text) => text,
-        other => panic!("not a text: {other:?}"),
-    }
+    assert!(matches!(part.content(), Content::Text(_)), "{part:?}");
+    part.content().text()
 }
 
 pub(super) fn answer(text: &str) -> TurnEnd {

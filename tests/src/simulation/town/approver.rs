@@ -30,6 +30,8 @@ pub(super) struct Approver {
 #[derive(Clone, Debug)]
 struct Press {
     question: QuestionId,
+    /// What it decides; `None` for one that comes too late or from somebody who may not.
+    decides: Option<Subject>,
     /// The platform's key of the card.
     card: String,
     at: Address,
@@ -104,8 +106,9 @@ impl Approver {
         };
         let other = (index + 1) % options.len();
         let by = decider(row, at).author();
-        let press = |index, by: &Author| Press {
+        let press = |index, by: &Author, decides| Press {
             question: row.id,
+            decides,
             card: card.to_owned(),
             at: at.clone(),
             index,
@@ -113,19 +116,21 @@ impl Approver {
         };
         let when = Instant::now() + decision.after;
         if decision.stranger_first && !plain {
-            self.due.push((when, press(other, &Person::Eve.author())));
+            self.due.push((when, press(other, &Person::Eve.author(), None)));
         }
-        self.due.push((when, press(index, &by)));
+        self.due.push((when, press(index, &by, Some(decision.about))));
         if decision.twice {
             let again = if plain { index } else { other };
-            self.due.push((when + decision.after / 2, press(again, &by)));
+            self.due.push((when + decision.after / 2, press(again, &by, None)));
         }
     }
 
-    /// Presses what is due.
-    pub(super) fn press(&mut self, world: &World, plain: bool) {
+    /// Presses what is due; returns what that decides.
+    pub(super) fn press(&mut self, world: &World, plain: bool) -> Vec<Subject> {
+        let mut decided = Vec::new();
         while self.next().is_some_and(|it| it <= Instant::now()) {
             let (_, press) = self.due.remove(0);
+            decided.extend(press.decides);
             if plain {
                 self.typed += 1;
                 let id = format!("{TYPED}{:02}", self.typed);
@@ -144,6 +149,7 @@ impl Approver {
                 world.platform.click(&card.id, &data, press.by);
             }
         }
+        decided
     }
 }
 

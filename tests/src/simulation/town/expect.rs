@@ -81,13 +81,14 @@ fn waits_for_andy(town: &Town, post: &Post, agent: &str) -> bool {
 }
 
 fn access(town: &Town, person: Person, agent: &str, chat: Chat) -> Access {
-    match person {
-        Person::Ann | Person::Zed => return Access::Known,
-        Person::Zoe if agent == HUB => return Access::Known,
-        Person::Fay if agent == ANDY => return Access::Known,
-        _ if requester(town, chat) == Some(person) => return Access::Known,
-        Person::Eve if agent == ANDY => return Access::Denied,
-        _ => {}
+    let is_known = matches!(person, Person::Ann | Person::Zed)
+        || (person == Person::Zoe && agent == HUB)
+        || (person == Person::Fay && agent == ANDY);
+    if is_known || requester(town, chat) == Some(person) {
+        return Access::Known;
+    }
+    if person == Person::Eve && agent == ANDY {
+        return Access::Denied;
     }
     let asked =
         |it: &Subject| matches!(it, Subject::Sender(who, to) if *who == person && *to == agent);
@@ -155,7 +156,10 @@ pub(super) fn belongs(town: &Town, post: &Post, row: &SessionRow) -> bool {
 
 /// Whether somebody said `/stop` in the conversation of a message after it was written.
 pub(super) fn is_stopped(town: &Town, post: &Post, row: &SessionRow) -> bool {
-    let after = town.posts.iter().skip_while(|it| it.id != post.id).skip(1);
+    // What waits for a decision may be written before any order to stop.
+    let all = || town.posts.iter();
+    let first = if post.upon.is_some() { None } else { all().position(|it| it.id == post.id) };
+    let after = all().skip(first.map_or(0, |it| it + 1));
     let mut stops = after.filter(|it| it.word == Word::Stop && belongs(town, it, row));
     stops.any(|it| class(town, it, row.agent.as_str()) != Class::Nowhere)
 }

@@ -12,7 +12,7 @@ impl Posts {
     fn add(&mut self, ms: u64, by: Person, chat: Chat, called: Called, word: Word) -> &mut Post {
         let id = format!("{}{:02}", by.id(), self.0.len());
         let at = Duration::from_millis(ms);
-        self.0.push(Post { at, id, chat, thread: None, by, called, word });
+        self.0.push(Post { at, upon: None, id, chat, thread: None, by, called, word });
         let last = self.0.len() - 1;
         &mut self.0[last]
     }
@@ -52,7 +52,8 @@ impl Town {
         posts.add(1_300, Person::Dan, Chat::Club, all, Word::Say);
         posts.add(1_500, Person::Eve, Chat::Family, all, Word::Say);
         posts.add(1_800, Person::Gus, Chat::Gus, nobody, Word::Say);
-        posts.add(2_750, Person::Bob, Chat::Family, all, Word::Context);
+        let decided = Some(Subject::Sender(Person::Bob, ANDY));
+        posts.add(60, Person::Bob, Chat::Family, all, Word::Context).upon = decided;
         let mut decisions = vec![
             Decision::new(Subject::Sender(Person::Bob, ANDY), Some("allow"), 2_500),
             Decision::new(Subject::Sender(Person::Fred, ANDY), Some("allow"), 1_000),

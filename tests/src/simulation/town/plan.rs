@@ -25,7 +25,7 @@ pub struct Town {
     pub ann_is_owner: bool,
     /// The admin of hub, who is asked before the owner.
     pub zoe_is_admin: bool,
-    /// By time.
+    /// By time, but for those that wait for a decision.
     pub posts: Vec<Post>,
     pub decisions: Vec<Decision>,
     /// By time.
@@ -44,7 +44,10 @@ pub struct Town {
 /// A message that somebody writes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Post {
+    /// Since the start, or since somebody decided about `upon`.
     pub at: Duration,
+    /// Written around the moment in which this is decided. Such posts are the last of the list.
+    pub upon: Option<Subject>,
     /// The platform's; no id is a part of another one.
     pub id: String,
     pub chat: Chat,

@@ -96,6 +96,7 @@ fn posts(dice: &mut Dice, town: &Town) -> Vec<Post> {
         posts.push(post(dice, town));
     }
     posts.sort_by_key(|it| it.at);
+    upon_decisions(dice, town, &mut posts);
     for (n, post) in posts.iter_mut().enumerate() {
         post.id = format!("{}{n:02}", post.by.id());
     }
@@ -104,7 +105,8 @@ fn posts(dice: &mut Dice, town: &Town) -> Vec<Post> {
 
 fn blank(at: u64, by: Person, chat: Chat, word: Word) -> Post {
     let at = Duration::from_millis(at);
-    Post { at, id: String::new(), chat, thread: None, by, called: Called::Nobody, word }
+    let upon = None;
+    Post { at, upon, id: String::new(), chat, thread: None, by, called: Called::Nobody, word }
 }
 
 /// Codes come first, in an order that says which of them are right.
@@ -131,6 +133,34 @@ fn codes(dice: &mut Dice, town: &Town, posts: &mut Vec<Post>) {
     }
     if fay {
         posts.push(blank(next(dice), Person::Fay, Chat::Fay, Word::Say));
+    }
+}
+
+/// Whoever knocked writes again just when it is decided about them.
+fn upon_decisions(dice: &mut Dice, town: &Town, posts: &mut Vec<Post>) {
+    let subjects = [
+        (Subject::Sender(Person::Bob, ANDY), Person::Bob, Chat::Family),
+        (Subject::Sender(Person::Fred, ANDY), Person::Fred, Chat::Hall),
+        (Subject::Chat(Chat::Club), Person::Cat, Chat::Club),
+        (Subject::Chat(Chat::Club), Person::Ann, Chat::Club),
+        (Subject::Chat(Chat::Gus), Person::Gus, Chat::Gus),
+    ];
+    for (about, by, chat) in subjects {
+        // In the hall andy has to be asked about.
+        let calls = |it: &Post| !matches!(it.called, Called::Nobody | Called::One(HUB));
+        let here = |it: &Post| it.by == by && it.chat == chat;
+        let knocks = |it: &&Post| here(it) && (calls(it) || by == Person::Gus);
+        let knock = posts.iter().find(knocks).cloned();
+        let wanted = town.decided(about).is_some() && !one_in(dice, 3);
+        if let Some(knock) = knock.filter(|_| wanted) {
+            for _ in 0..1 + dice.below(3) {
+                let within = pick(dice, &[100, 500]);
+                let at = Duration::from_millis(dice.below(within));
+                let word = Word::Say;
+                let again = Post { at, upon: Some(about), word, ..knock.clone() };
+                posts.push(again);
+            }
+        }
     }
 }
 
@@ -201,7 +231,7 @@ fn called(dice: &mut Dice, town: &Town, post: &Post) -> Called {
         Chat::Hall if post.by == Person::Zoe => return Called::One(HUB),
         Chat::Hall => &[ANDY, HUB],
         Chat::Yard => &[HUB],
-        _ => &[ANDY],
+        Chat::Ann | Chat::Fay | Chat::Eve | Chat::Gus | Chat::Family | Chat::Club => &[ANDY],
     };
     let one = Called::One(pick(dice, here));
     let mentions = !town.plain && (post.chat == Chat::Club || one_in(dice, 2));

@@ -1,12 +1,13 @@
 //! Plays what happens outside: messages, faults, answers, and at last the day in which whatever
 //! nobody answered expires.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
 use super::approver::Approver;
-use super::plan::{Subject, Town, Word};
+use super::plan::{Post, Subject, Town, Word};
 use super::seen::Seen;
 use crate::host::World;
 use crate::simulation::{LOOK_EVERY, REST_WITHIN, strike};
@@ -15,8 +16,8 @@ use crate::simulation::{LOOK_EVERY, REST_WITHIN, strike};
 const TICK: Duration = Duration::from_millis(250);
 /// Longer than an approval stays open, and than faults set the clock back.
 const DAY: Duration = Duration::from_secs((24 + 8) * 60 * 60);
-/// Where a change waits for ever, other messages wait behind it, so that nothing says when the rest
-/// is done.
+/// Where a change waits for ever, other messages wait behind it, and nothing says when the rest is
+/// done.
 const LONG: Duration = Duration::from_secs(3 * 60);
 
 /// Outlives the host.
@@ -26,6 +27,9 @@ pub(super) struct Script<'a> {
     next_post: usize,
     next_fault: usize,
     approver: Approver,
+    /// What is written upon a decision, and when.
+    echoes: Vec<(Instant, &'a Post)>,
+    written: BTreeSet<String>,
     /// When the script was over.
     over: Option<Instant>,
     /// All was done that somebody wants done.
@@ -42,6 +46,8 @@ impl<'a> Script<'a> {
             next_post: 0,
             next_fault: 0,
             approver: Approver::default(),
+            echoes: vec![],
+            written: BTreeSet::new(),
             over: None,
             settled: false,
             day: None,
@@ -68,7 +74,17 @@ impl<'a> Script<'a> {
     }
 
     fn post(&self) -> Option<Instant> {
-        self.town.posts.get(self.next_post).map(|it| self.started + it.at)
+        let next = self.town.posts.get(self.next_post).filter(|it| it.upon.is_none());
+        next.map(|it| self.started + it.at)
+    }
+
+    /// Somebody decided: whoever waited for that writes.
+    fn decided(&mut self, about: Subject) {
+        let upon = self.town.posts.iter().filter(|it| it.upon == Some(about));
+        // Who is asked about twice, in two chats, writes once.
+        let new = upon.filter(|it| self.written.insert(it.id.clone()));
+        self.echoes.extend(new.map(|it| (Instant::now() + it.at, it)));
+        self.echoes.sort_by_key(|it| it.0);
     }
 
     fn fault(&self) -> Option<Instant> {
@@ -78,12 +94,18 @@ impl<'a> Script<'a> {
     /// Waits for the next thing that happens, at most so long, and lets it happen.
     async fn step(&mut self, world: &World, at_most: Duration) {
         self.approver.look(world, self.town);
-        let all = [self.post(), self.fault(), self.approver.next()];
+        let echo = self.echoes.first().map(|it| it.0);
+        let all = [self.post(), self.fault(), self.approver.next(), echo];
         let next = all.into_iter().flatten().min();
         let tick = Instant::now() + at_most;
         sleep_until(next.map_or(tick, |it| it.min(tick))).await;
         let now = Instant::now();
-        self.approver.press(world, self.town.plain);
+        for about in self.approver.press(world, self.town.plain) {
+            self.decided(about);
+        }
+        while self.echoes.first().is_some_and(|it| it.0 <= now) {
+            world.platform.write(self.echoes.remove(0).1.letter());
+        }
         if self.post().is_some_and(|it| it <= now) {
             let post = &self.town.posts[self.next_post];
             self.next_post += 1;
@@ -99,12 +121,13 @@ impl<'a> Script<'a> {
     /// Waits until nothing is left to do; returns whether that came.
     async fn settle(&mut self, world: &World, since: Instant) -> bool {
         let town = self.town;
-        let asks = |it: &super::Post| matches!(it.word, Word::Admin(_));
+        let asks = |it: &Post| matches!(it.word, Word::Admin(_));
         let hangs = town.posts.iter().any(asks) && town.decided(Subject::Change).is_none();
         let deadline = since + REST_WITHIN;
+        let mut another_day = since + LONG;
         while Instant::now() < deadline {
             self.step(world, LOOK_EVERY).await;
-            if !self.approver.is_idle() {
+            if !self.approver.is_idle() || !self.echoes.is_empty() {
                 continue;
             }
             if self.day.is_none() && hangs {
@@ -113,6 +136,10 @@ impl<'a> Script<'a> {
                 }
             } else if Seen::is_at_rest(world, town, self.day.is_some()) {
                 return true;
+            } else if self.day.is_some() && another_day <= Instant::now() {
+                // What waited behind one question may have asked the next one.
+                another_day += LONG;
+                world.clock.jump(i64::try_from(DAY.as_millis()).unwrap_or(0));
             }
         }
         false

@@ -103,7 +103,9 @@ fn one_answer_counts_and_what_is_said_about_it_is_committed_with_its_end() {
     let row = central.question(id).unwrap().unwrap();
     let by_ann = QuestionState::Answered { value: "yes".into(), by: "telegram:ann".into() };
     assert_eq!((row.state, row.settled), (by_ann, false));
-    central.settle_question(id, &[say("end", "let in")], NOW).unwrap();
+    assert!(!central.settle_question(id, 1, &[say("end", "let in")], NOW).unwrap());
+    assert_eq!(central.unsettled().unwrap().len(), 1, "another message joined");
+    assert!(central.settle_question(id, 0, &[say("end", "let in")], NOW).unwrap());
     assert!(central.unsettled().unwrap().is_empty());
     assert!(central.has_said(&PartKey("end".into())).unwrap());
     // The same chat may be asked about anew.

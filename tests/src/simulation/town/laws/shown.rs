@@ -47,7 +47,7 @@ fn answered(
     let text = seen.sent.iter().find(|it| of(it)).map(|it| it.content.text().to_owned());
     if let (Some(post), Some(text), Some(Outcome::Answered)) = (post, text, outcome) {
         broken.extend(right(town, post, &text).map(|why| format!("{id}: {why}: {text:?}")));
-        if post.word == Word::Send {
+        if post.word == Word::Send && !stopped {
             broken.extend(sent_on(town, seen, post, &prefix));
         }
     }
@@ -160,11 +160,11 @@ fn unfinished(town: &Town, seen: &Seen, session: &Session) -> Vec<String> {
     // Of what was shown twice the first one stays.
     let is_last = |id: &str| {
         let key = id.trim_start_matches("p-").split('-').next().unwrap_or_default();
-        let copies = seen
+        let mut copies = seen
             .shown
             .iter()
             .filter(|it| super::super::approver::copy_of(it.id.trim_start_matches("p-"), key));
-        copies.last().is_some_and(|it| it.id == id)
+        copies.next_back().is_some_and(|it| it.id == id)
     };
     let left = seen.shown.iter().filter(|it| it.id.starts_with(&begins) && is_last(&it.id));
     let left =

@@ -94,7 +94,8 @@ fn runs_for_nothing(world: &World, session: &Session) -> Option<String> {
 /// asked about them.
 fn order_of_storing(town: &Town, session: &Session) -> Vec<String> {
     let at = |id: &str| session.stored.iter().position(|it| it.0 == id);
-    let known = |it: &&Post| matches!(it.by, Person::Ann | Person::Zed) && it.chat != Chat::Club;
+    let asked = |it: &Post| it.chat == Chat::Club || it.upon.is_some();
+    let known = |it: &&Post| matches!(it.by, Person::Ann | Person::Zed) && !asked(it);
     let mut broken = Vec::new();
     for chat in Chat::ALL {
         let here = town.posts.iter().filter(|it| it.chat == chat).filter(known);
