@@ -237,6 +237,7 @@ impl Double for Terminal {
             file_names: false,
             opens_direct: false,
             backfills: true,
+            ends_waits: true,
         }
     }
 

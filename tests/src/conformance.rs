@@ -76,6 +76,8 @@ pub struct Habits {
     pub opens_direct: bool,
     /// What was posted while nobody was connected arrives afterwards.
     pub backfills: bool,
+    /// Whoever waits is told that nothing will answer a message; elsewhere that would be noise.
+    pub ends_waits: bool,
 }
 
 impl Default for Habits {
@@ -87,6 +89,7 @@ impl Default for Habits {
             file_names: true,
             opens_direct: true,
             backfills: true,
+            ends_waits: false,
         }
     }
 }

@@ -14,6 +14,8 @@ use crate::simulation::{LOOK_EVERY, REST_WITHIN, strike};
 
 /// How often whoever decides looks at their chats.
 const TICK: Duration = Duration::from_millis(250);
+/// What somebody did is taken in within this, whatever the platform suffers.
+const QUIET: Duration = Duration::from_secs(10);
 /// Longer than an approval stays open, and than faults set the clock back.
 const DAY: Duration = Duration::from_secs((24 + 8) * 60 * 60);
 /// Where a change waits for ever, other messages wait behind it, and nothing says when the rest is
@@ -30,6 +32,8 @@ pub(super) struct Script<'a> {
     /// What is written upon a decision, and when.
     echoes: Vec<(Instant, &'a Post)>,
     written: BTreeSet<String>,
+    /// When somebody did something for the last time.
+    busy: Instant,
     /// When the script was over.
     over: Option<Instant>,
     /// All was done that somebody wants done.
@@ -48,6 +52,7 @@ impl<'a> Script<'a> {
             approver: Approver::default(),
             echoes: vec![],
             written: BTreeSet::new(),
+            busy: Instant::now(),
             over: None,
             settled: false,
             day: None,
@@ -101,9 +106,11 @@ impl<'a> Script<'a> {
         sleep_until(next.map_or(tick, |it| it.min(tick))).await;
         let now = Instant::now();
         for about in self.approver.press(world, self.town.plain) {
+            self.busy = now;
             self.decided(about);
         }
         while self.echoes.first().is_some_and(|it| it.0 <= now) {
+            self.busy = now;
             world.platform.write(self.echoes.remove(0).1.letter());
         }
         if self.post().is_some_and(|it| it <= now) {
@@ -127,11 +134,12 @@ impl<'a> Script<'a> {
         let mut another_day = since + LONG;
         while Instant::now() < deadline {
             self.step(world, LOOK_EVERY).await;
-            if !self.approver.is_idle() || !self.echoes.is_empty() {
+            let is_idle = self.approver.is_idle() && self.echoes.is_empty();
+            if !is_idle || Instant::now() < self.busy + QUIET {
                 continue;
             }
             if self.day.is_none() && hangs {
-                if since + LONG <= Instant::now() {
+                if since + LONG <= Instant::now() && Seen::all_is_decided(world, town) {
                     return true;
                 }
             } else if Seen::is_at_rest(world, town, self.day.is_some()) {

@@ -60,16 +60,14 @@ impl Seen {
         if !all_heard(town, &rows, &world.platform.sent()) {
             return false;
         }
-        let waits = |it: &QuestionRow| {
-            let chat = chat_of(&central, it);
-            let about = super::approver::subject(it, chat);
-            let never = about.is_some_and(|it| town.decided(it).is_none());
-            let expires = it.question.kind == QuestionKind::Agent;
-            day_passed || expires || !never || it.state != QuestionState::Open
-        };
         central.open_parts().unwrap().is_empty()
-            && !central.unsettled().unwrap().iter().any(waits)
+            && nobody_waits(&central, town, day_passed)
             && rows.iter().all(|it| session_is_at_rest(world, it))
+    }
+
+    /// Whether every question is settled that somebody answers.
+    pub(super) fn all_is_decided(world: &World, town: &Town) -> bool {
+        nobody_waits(&central(world), town, false)
     }
 
     pub(super) fn chat_of(&self, row: &QuestionRow) -> Option<Chat> {
@@ -90,6 +88,17 @@ impl Seen {
         let key = format!("host.q{id}.{what}");
         self.sent.iter().any(|it| it.key == key)
     }
+}
+
+fn nobody_waits(central: &CentralStore, town: &Town, day_passed: bool) -> bool {
+    let waits = |it: &QuestionRow| {
+        let chat = chat_of(central, it);
+        let about = super::approver::subject(it, chat);
+        let never = about.is_some_and(|it| town.decided(it).is_none());
+        let expires = it.question.kind == QuestionKind::Agent;
+        day_passed || expires || !never || it.state != QuestionState::Open
+    };
+    !central.unsettled().unwrap().iter().any(waits)
 }
 
 fn chat_of(central: &CentralStore, row: &QuestionRow) -> Option<Chat> {
