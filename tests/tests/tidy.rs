@@ -21,18 +21,22 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "nanoclaw",
         &[
             "domain", "store", "channel", "sandbox", "vault", "verbs", "actors", "telegram",
-            "discord", "webhook",
+            "discord", "webhook", "simulation",
         ],
     ),
     ("telegram", &["domain", "channel"]),
     ("discord", &["domain", "channel"]),
     ("webhook", &["domain", "channel"]),
     ("agent-runner", &["domain", "store"]),
+    (
+        "simulation",
+        &["domain", "store", "channel", "sandbox", "vault", "actors", "agent-runner"],
+    ),
 ];
 
 /// Who may name a dependency at all; the harness drives everything.
 const OWNERS: &[(&str, &[&str])] = &[
-    ("ractor", &["actors", "nanoclaw", "harness"]),
+    ("ractor", &["actors", "nanoclaw", "harness", "simulation"]),
     ("rusqlite", &["store"]),
     ("rusqlite_migration", &["store"]),
     ("bollard", &["sandbox"]),

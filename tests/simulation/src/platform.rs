@@ -4,7 +4,6 @@
 //! This file is the people's side: what they write, press and see. [`adapter`] is the host's.
 
 mod adapter;
-pub mod double;
 mod letter;
 mod state;
 
