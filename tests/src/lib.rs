@@ -8,4 +8,4 @@ pub mod model_api;
 pub mod platform;
 pub mod telegram;
 
-pub use ::simulation::{clock, crash, dice, engine, host, simulation};
+pub use ::simulation::{clock, crash, dice, engine, host, mutation, simulation, stage};

@@ -149,6 +149,7 @@ async fn doorbell(stream: Box<dyn Stream>, mut ends: Ends) {
         }
     };
     tokio::select! {
+        biased;
         () = listens => {}
         () = rings => {}
     }

@@ -147,9 +147,14 @@ impl SessionState {
     pub(super) async fn make_folders(&mut self) -> Result<(), SessionError> {
         if !self.folders_made {
             let (host, row) = (Arc::clone(self.host()), self.args.row.clone());
-            let made =
-                tokio::task::spawn_blocking(move || super::container::make_folders(&host, &row));
-            made.await.map_err(std::io::Error::other)??;
+            let make = move || super::container::make_folders(&host, &row);
+            // Where a seed fixes the order of events, no other thread may have a part in it.
+            if self.host().gate.runs_inline() {
+                make()?;
+            } else {
+                let made = tokio::task::spawn_blocking(make).await;
+                made.map_err(std::io::Error::other)??;
+            }
             self.folders_made = true;
         }
         Ok(())

@@ -173,6 +173,7 @@ impl Desk {
         tracing::warn!(error = %err, failures, "the database refused; will try again");
         let wait = tokio::time::sleep(backoff(self.retry.0, self.retry.1, *failures));
         tokio::select! {
+            biased;
             () = wait => {}
             // One last try follows at once.
             () = self.doorbell.stopped() => {}

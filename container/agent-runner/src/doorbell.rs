@@ -117,6 +117,7 @@ impl Doorbell {
                     let (reader, writer) = tokio::io::split(stream);
                     // Whichever direction ends first, the stream is of no more use.
                     let ended = tokio::select! {
+                        biased;
                         ended = self.listen(reader) => ended,
                         ended = self.speak(writer) => ended,
                     };

@@ -73,6 +73,7 @@ pub async fn run_until(
         pending().await
     };
     tokio::select! {
+        biased;
         ended = turns.run() => ended,
         () = ring_stop => Ok(()),
     }
@@ -96,6 +97,7 @@ impl Turns {
             let next_poll = Instant::now() + self.config.poll_interval;
             let stopped = loop {
                 tokio::select! {
+                    biased;
                     () = desk.doorbell().stopped() => break true,
                     event = self.events.recv() => match event {
                         // Something may have waited for that: what goes alone.
@@ -181,14 +183,15 @@ impl Turns {
         self.messages = closed;
         loop {
             tokio::select! {
-                event = self.events.recv() => match event {
-                    Some(event) => self.take(event).await?,
-                    None => return Ok(()),
-                },
+                biased;
                 () = sleep_until(deadline) => {
                     tracing::info!("the provider was still busy; its messages will be offered again");
                     return Ok(());
                 }
+                event = self.events.recv() => match event {
+                    Some(event) => self.take(event).await?,
+                    None => return Ok(()),
+                },
             }
         }
     }

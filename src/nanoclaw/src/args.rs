@@ -75,6 +75,8 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Run the host through random faults and crashes, in memory, and check that nothing is lost
+    Selftest(SelftestArgs),
     #[command(flatten)]
     Verb(Verb),
     /// Connect accounts of yours on messaging platforms
@@ -137,6 +139,31 @@ pub(crate) struct ChatArgs {
     pub(crate) timeout: u64,
     /// What to say; `-` reads it from the standard input
     pub(crate) message: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Each run starts a whole host with a platform and an engine in memory, lets people write, breaks
+things, kills the host at random points, and checks that every message had one answer. It touches
+nothing of this install. The same seed is the same run.
+
+Examples:
+  nanoclaw selftest                       500 runs
+  nanoclaw selftest --runs 20000 --seed 7 many, others
+  nanoclaw selftest --runs 1 --seed 4711  one run again")]
+pub(crate) struct SelftestArgs {
+    /// How many runs
+    #[arg(long, default_value_t = 500, value_name = "N")]
+    pub(crate) runs: u64,
+    /// The first seed; each run has the next one
+    #[arg(long, default_value_t = 0, value_name = "S")]
+    pub(crate) seed: u64,
+    /// At a time [default: one per core]
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<usize>,
+    /// As JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Subcommand)]

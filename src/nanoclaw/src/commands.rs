@@ -8,6 +8,7 @@ mod keep;
 mod logs;
 mod pair;
 mod run;
+mod selftest;
 mod start;
 mod status;
 mod stop;
@@ -33,6 +34,7 @@ pub(crate) async fn perform(command: Command, layout: &Layout) -> anyhow::Result
         Command::Keep => return keep::perform(layout).await,
         Command::Status { json } => return status::perform(json, layout).await,
         Command::Doctor { json } => return doctor::perform(json, layout).await,
+        Command::Selftest(args) => return selftest::perform(args).await,
         Command::Run { detached } => run::perform(detached, layout).await,
         Command::Start => start::perform(layout).await,
         Command::Stop => stop::perform(layout).await,

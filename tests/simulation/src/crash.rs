@@ -7,7 +7,7 @@
 
 use std::future::pending;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -16,6 +16,7 @@ use tokio::sync::Notify;
 use tokio::time::sleep;
 
 use crate::dice::Dice;
+use crate::stage::Stage;
 
 /// About what a slow disk or engine takes, and more than anything that only computes.
 const JITTER_MS: u64 = 40;
@@ -34,6 +35,8 @@ pub struct Crash {
     trace: Mutex<Vec<String>>,
     /// How long each point takes, in simulated time.
     jitter: Option<Mutex<Dice>>,
+    /// Where its points are noted, and whose they are.
+    stage: OnceLock<(Arc<Stage>, String)>,
 }
 
 impl Crash {
@@ -63,6 +66,7 @@ impl Crash {
             full: Mutex::default(),
             trace: Mutex::default(),
             jitter: (seed != 0).then(|| Mutex::new(Dice::new(seed))),
+            stage: OnceLock::new(),
         }
     }
 
@@ -100,6 +104,16 @@ impl Crash {
         *self.full.lock().unwrap() = Some(op);
     }
 
+    /// From now on its points are part of a run's trace.
+    pub(crate) fn appear_on(&self, stage: Arc<Stage>, who: String) {
+        // A second life has a crash of its own.
+        let _ = self.stage.set((stage, who));
+    }
+
+    pub(crate) fn stage(&self) -> Option<&Arc<Stage>> {
+        self.stage.get().map(|it| &it.0)
+    }
+
     /// Passes a point, or never returns.
     pub async fn pass(&self, name: &str) {
         let wait = self.jitter.as_ref().map(|it| it.lock().unwrap().below(JITTER_MS));
@@ -111,6 +125,9 @@ impl Crash {
         }
         let count = self.passed.fetch_add(1, Ordering::SeqCst) + 1;
         self.trace.lock().unwrap().push(format!("{count} {name}"));
+        if let Some((stage, who)) = self.stage.get() {
+            stage.note(format_args!("{who} {count} {name}"));
+        }
         if let Some((_, left)) = self.named.as_ref().filter(|it| it.0 == name)
             && left.fetch_sub(1, Ordering::SeqCst) == 1
         {
@@ -129,7 +146,8 @@ impl Gate for Crash {
     async fn before(&self, op: &'static str) -> Result<(), Fault> {
         self.pass(&format!("before {op}")).await;
         let fails = self.full.lock().unwrap().take_if(|it| *it == op).is_some();
-        if fails { Err(Fault) } else { Ok(()) }
+        let refused = self.stage().is_some_and(|it| it.refuses(op));
+        if fails || refused { Err(Fault) } else { Ok(()) }
     }
 
     async fn after(&self, op: &'static str) {

@@ -20,6 +20,7 @@ use tokio::time::sleep;
 
 use self::link::Links;
 use crate::crash::Crash;
+use crate::stage::Stage;
 
 /// What goes wrong with a start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,12 +41,14 @@ pub struct FakeEngine {
     links: Links,
     /// Whether runners keep a doorbell.
     doorbells: bool,
+    stage: Arc<Stage>,
 }
 
 #[derive(Debug)]
 struct Inner {
     reachable: bool,
     start_takes: Duration,
+    stop_takes: Duration,
     start_faults: Vec<StartFault>,
     containers: HashMap<SessionId, Container>,
     /// Where the runner of the next container stops; 0 for never.
@@ -70,10 +73,11 @@ struct Container {
 
 impl FakeEngine {
     #[must_use]
-    pub fn new(clock: Arc<dyn Clock>, doorbells: bool) -> Arc<Self> {
+    pub fn new(clock: Arc<dyn Clock>, doorbells: bool, stage: Arc<Stage>) -> Arc<Self> {
         let inner = Inner {
             reachable: true,
             start_takes: Duration::from_millis(150),
+            stop_takes: Duration::ZERO,
             start_faults: vec![],
             containers: HashMap::new(),
             next_runner_crash: 0,
@@ -81,7 +85,8 @@ impl FakeEngine {
             crash: None,
             log: vec![],
         };
-        Arc::new(Self { clock, inner: Mutex::new(inner), links: Links::default(), doorbells })
+        let (inner, links) = (Mutex::new(inner), Links::default());
+        Arc::new(Self { clock, inner, links, doorbells, stage })
     }
 
     /// Docker stops or comes back. Containers go on.
@@ -91,6 +96,11 @@ impl FakeEngine {
 
     pub fn slow_down(&self, start_takes: Duration) {
         self.lock().start_takes = start_takes;
+    }
+
+    /// From now on.
+    pub fn slow_down_stops(&self, stop_takes: Duration) {
+        self.lock().stop_takes = stop_takes;
     }
 
     pub fn fail_next_starts(&self, faults: &[StartFault]) {
@@ -149,6 +159,8 @@ impl FakeEngine {
         let (ended_tx, ended) = watch::channel(None);
         let (kill, mut killed) = watch::channel(false);
         let crash = Crash::at(std::mem::take(&mut self.lock().next_runner_crash));
+        let who = format!("runner {}.{}", spec.session, spec.incarnation);
+        crash.appear_on(Arc::clone(&self.stage), who);
         let runner =
             runner(spec, Arc::clone(&self.clock), Arc::clone(&crash), &self.links, self.doorbells);
         let dies = Arc::clone(&crash);
@@ -235,6 +247,10 @@ impl Sandbox for FakeEngine {
 
     async fn stop(&self, session: SessionId) -> Result<(), SandboxError> {
         self.called("before stop").await?;
+        let takes = self.lock().stop_takes;
+        if !takes.is_zero() {
+            sleep(takes).await;
+        }
         {
             let mut inner = self.lock();
             if let Some(container) = inner.containers.remove(&session) {

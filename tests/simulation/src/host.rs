@@ -24,7 +24,9 @@ use vault::{Caller, Duplex, Egress};
 use crate::clock::TestClock;
 use crate::crash::Crash;
 use crate::engine::FakeEngine;
+use crate::mutation::Mutation;
 use crate::platform::FakePlatform;
+use crate::stage::Stage;
 
 /// Everything outside the host, and its disk.
 #[derive(Debug)]
@@ -37,6 +39,8 @@ pub struct World {
     /// Adapters beside the platform in memory, and what all their accounts have for a credential.
     pub others: Vec<&'static Registration>,
     pub credential: SecretString,
+    /// What happened so far.
+    pub stage: Arc<Stage>,
     dir: tempfile::TempDir,
 }
 
@@ -59,8 +63,15 @@ impl World {
     /// `false` leaves everything to the slow polls.
     #[must_use]
     pub fn with_doorbells(doorbells: bool) -> Self {
+        Self::broken(doorbells, None)
+    }
+
+    /// With something that breaks a law.
+    #[must_use]
+    pub fn broken(doorbells: bool, mutation: Option<Mutation>) -> Self {
+        let stage = Stage::new(mutation);
         let clock = Arc::new(TestClock::default());
-        let engine = FakeEngine::new(Arc::clone(&clock) as Arc<dyn Clock>, doorbells);
+        let engine = FakeEngine::new(Arc::clone(&clock) as _, doorbells, Arc::clone(&stage));
         // Memory, not a disk: thousands of runs would wear it for nothing.
         let shm = PathBuf::from("/dev/shm");
         let dir = if shm.is_dir() { tempfile::tempdir_in(shm) } else { tempfile::tempdir() };
@@ -72,6 +83,7 @@ impl World {
             containers_max: 10,
             others: vec![],
             credential: SecretString::from("any"),
+            stage,
             dir: dir.unwrap(),
         }
     }
@@ -79,7 +91,9 @@ impl World {
     /// With another platform than the terminal's double.
     #[must_use]
     pub fn on(platform: Arc<FakePlatform>) -> Self {
-        Self { platform, ..Self::new() }
+        let mut world = Self::new();
+        world.platform = platform;
+        world
     }
 
     #[must_use]
@@ -89,6 +103,7 @@ impl World {
 
     /// Starts the host, to be stopped at the given point.
     pub async fn start(&self, crash: Arc<Crash>) -> TestHost {
+        crash.appear_on(Arc::clone(&self.stage), "host".into());
         self.engine.belong_to(Arc::clone(&crash));
         let mut registrations = vec![self.platform.registration(Arc::clone(&crash))];
         registrations.extend(&self.others);
@@ -167,6 +182,13 @@ impl World {
 
     pub fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+}
+
+impl Drop for World {
+    /// Registrations are leaked and hold the platform; what it knows would stay, run after run.
+    fn drop(&mut self) {
+        self.platform.forget();
     }
 }
 

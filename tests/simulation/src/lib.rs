@@ -12,5 +12,7 @@ pub mod crash;
 pub mod dice;
 pub mod engine;
 pub mod host;
+pub mod mutation;
 pub mod platform;
 pub mod simulation;
+pub mod stage;

@@ -218,6 +218,16 @@ impl FakePlatform {
         Box::leak(Box::new(Registration { name: NAME, caps: self.caps, adapter }))
     }
 
+    /// The platform delivers everything again that was posted so far.
+    pub fn redeliver(&self) {
+        self.state().redelivers = true;
+        self.happened.notify_waiters();
+    }
+
+    pub(crate) fn forget(&self) {
+        *self.state() = State::default();
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap()
     }

@@ -5,8 +5,11 @@
 //! A run is a pure function of its [`Plan`]; a plan is a pure function of its seed. A [`town`] has
 //! people, groups and approvals besides.
 
+mod blank;
 mod laws;
 mod plan;
+mod power;
+pub mod sweep;
 pub mod town;
 
 use std::time::Duration;
@@ -17,6 +20,7 @@ pub use self::plan::{Fault, Plan, Post};
 use crate::crash::Crash;
 use crate::engine::StartFault;
 use crate::host::{TestHost, World};
+use crate::mutation::Mutation;
 
 /// Simulated time that a run may take to come to rest after its last event. Longer than every
 /// back-off in a row.
@@ -33,18 +37,39 @@ pub struct Report {
     pub host_points: u64,
     /// The same for the runners of all containers.
     pub runner_points: u64,
+    /// The host's of all lives.
+    pub points: u64,
     pub lives: usize,
     /// Law-breaking; empty in a good run.
     pub violations: Vec<String>,
-    /// The points of all lives, for a failing run.
+    /// All points and events of all lives, in order.
     pub trace: Vec<String>,
+}
+
+impl Report {
+    /// At most `lines` of the trace, around the last mention of what the first violation is about.
+    #[must_use]
+    pub fn excerpt(&self, lines: usize) -> &[String] {
+        let about = self.violations.first().and_then(|it| it.split(' ').next()).unwrap_or_default();
+        let names = |it: &String| it.split([' ', ':', ',']).any(|word| word == about);
+        let last = self.trace.iter().rposition(names).map_or(self.trace.len(), |it| it + lines / 4);
+        let end = last.min(self.trace.len());
+        &self.trace[end.saturating_sub(lines)..end]
+    }
 }
 
 /// Runs one plan on a runtime of its own, whose clock is paused.
 #[must_use]
 pub fn run(plan: &Plan) -> Report {
+    run_broken(plan, None)
+}
+
+/// The same, with something that breaks a law.
+#[must_use]
+pub fn run_broken(plan: &Plan, mutation: Option<Mutation>) -> Report {
     on_paused_clock(async {
-        let world = World::with_doorbells(plan.doorbells);
+        let world = World::broken(plan.doorbells, mutation);
+        blank::put(&world.layout());
         world.engine.crash_next_runner(plan.runner_crash);
         let mut script = Script { started: Instant::now(), plan, next_post: 0, next_fault: 0 };
         let lives = Lives { crashes: &plan.host_crashes, jitter: plan.jitter };
@@ -93,11 +118,15 @@ impl Lives<'_> {
             if report.lives == 1 {
                 report.host_points = crash.passed();
             }
-            report.trace.push(format!("life {}", report.lives));
-            report.trace.extend(crash.trace());
+            report.points += crash.passed();
             end(host, came_to_rest.is_some()).await;
+            if came_to_rest.is_none() {
+                world.stage.note(format_args!("the host was killed in life {}", report.lives));
+                power::lost(world);
+            }
             if let Some(came_to_rest) = came_to_rest {
                 report.runner_points = world.engine.runner_points();
+                report.trace = world.stage.trace();
                 return (report, came_to_rest);
             }
         }
@@ -128,6 +157,7 @@ impl Script<'_> {
             if is_post {
                 let post = &self.plan.posts[self.next_post];
                 self.next_post += 1;
+                world.stage.note(format_args!("somebody writes {} in {}", post.id, post.chat));
                 world.platform.post(&post.chat, &post.id, &post.text);
             } else {
                 let fault = &self.plan.faults[self.next_fault].1;
@@ -157,12 +187,18 @@ impl Script<'_> {
 }
 
 fn strike(world: &World, fault: &Fault) {
+    world.stage.note(format_args!("fault {fault:?}"));
     match fault {
         Fault::KillContainers => world.sessions().into_iter().for_each(|it| world.engine.kill(it)),
         Fault::EngineDown => world.engine.set_reachable(false),
         Fault::EngineBack => world.engine.set_reachable(true),
         Fault::Send(fault) => world.platform.fail_next_sends(&[*fault]),
         Fault::Fetch(fault) => world.platform.fail_next_fetches(&[*fault]),
+        Fault::Redeliver => world.platform.redeliver(),
+        Fault::SlowEngine => {
+            world.engine.slow_down(Duration::from_secs(30));
+            world.engine.slow_down_stops(Duration::from_secs(20));
+        }
         Fault::Disconnect => world.platform.disconnect(),
         Fault::BadStart => world.engine.fail_next_starts(&[StartFault::ExitsAtOnce]),
         Fault::ClockJump(ms) => world.clock.jump(*ms),

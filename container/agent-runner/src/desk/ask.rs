@@ -59,10 +59,11 @@ impl Desk {
             // Waiting for a person is no silence.
             self.doorbell.progress();
             tokio::select! {
+                biased;
+                () = self.doorbell.stopped() => return Err(ToolError::Stopped),
                 // This desk holds the other end.
                 _ = rings.changed() => {}
                 () = tokio::time::sleep(self.poll_interval) => {}
-                () = self.doorbell.stopped() => return Err(ToolError::Stopped),
             }
         }
     }

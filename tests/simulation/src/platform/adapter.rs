@@ -13,7 +13,9 @@ use domain::message::Address;
 use domain::outgoing::Content;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 
+use super::state::State;
 use super::{FakePlatform, FetchFault, NAME, SendFault, WRONG_CREDENTIAL};
+use crate::mutation::Mutation;
 
 /// Events of one batch.
 const BATCH_MAX: usize = 10;
@@ -55,10 +57,10 @@ impl Source for FakeSource {
             let happened = self.platform.happened.notified();
             tokio::pin!(happened);
             happened.as_mut().enable();
-            let (events, broken): (Vec<Option<Event>>, usize) = {
-                let state = self.platform.state();
-                let events = state.events.iter().skip(from).take(BATCH_MAX).cloned();
-                (events.collect(), state.connections_broken)
+            let (events, first, broken) = {
+                let mut state = self.platform.state();
+                let (events, first) = batch(&mut state, from);
+                (events, first, state.connections_broken)
             };
             if self.connections_broken != broken {
                 return Err(ChannelError::Unreachable("the connection broke".into()));
@@ -67,8 +69,11 @@ impl Source for FakeSource {
                 happened.await;
                 continue;
             }
-            let cursor = Cursor((from + events.len()).to_string());
-            let events: Vec<Event> = events.into_iter().flatten().collect();
+            let cursor = Cursor((first + events.len()).max(from).to_string());
+            let mut events: Vec<Event> = events.into_iter().flatten().collect();
+            if self.platform.state().breaks(Mutation::DropEvent) && 1 < events.len() {
+                events.remove(0);
+            }
             self.unsettled = events.iter().map(whose).collect();
             return Ok(Batch { events, cursor });
         }
@@ -79,11 +84,27 @@ impl Source for FakeSource {
         let mut state = self.platform.state();
         for (whose, verdict) in self.unsettled.drain(..).zip(verdicts) {
             if let Some((id, from)) = whose {
-                state.settle(id, &from, verdict);
+                let refused = Verdict::Refused("nothing was stored".into());
+                let is_broken = state.breaks(Mutation::RefuseAll);
+                state.settle(id, &from, if is_broken { &refused } else { verdict });
             }
         }
         Ok(())
     }
+}
+
+/// The next events and the place of the first of them.
+fn batch(state: &mut State, from: usize) -> (Vec<Option<Event>>, usize) {
+    let mut first = from;
+    if std::mem::take(&mut state.redelivers) {
+        state.note("the platform delivers from the start again");
+        first = 0;
+    } else if state.breaks(Mutation::AcknowledgeEarly) {
+        first = from.max(state.handed_out);
+    }
+    let events: Vec<_> = state.events.iter().skip(first).take(BATCH_MAX).cloned().collect();
+    state.handed_out = state.handed_out.max(first + events.len());
+    (events, first)
 }
 
 fn whose(event: &Event) -> Option<(String, Address)> {
@@ -118,10 +139,51 @@ impl FakeSink {
             // There are no formats here that could be left out.
             Some(SendFault::AnswerLost | SendFault::BadFormat) | None => {}
         }
-        let id = state.show(&self.0.caps, part, file);
+        state.note(format_args!("shown {} in {} for {}", part.key, part.to.chat, part.reply_to));
+        let id = self.show(&mut state, part, file);
         let id = id.map_err(|why| DeliverError::Refused(why.into()))?;
         let is_lost = fault == Some(SendFault::AnswerLost);
         if is_lost { Err(DeliverError::Unknown("lost".into())) } else { Ok(id) }
+    }
+}
+
+impl FakeSink {
+    /// Shows a part, or does what is wrong with this platform on purpose.
+    fn show(
+        &self,
+        state: &mut State,
+        part: &Part,
+        file: Option<Vec<u8>>,
+    ) -> Result<String, &'static str> {
+        let caps = &self.0.caps;
+        let mut part = part.clone();
+        if state.breaks(Mutation::SendNothing) {
+            return Ok(format!("p-{}", part.key));
+        }
+        if state.breaks(Mutation::SendTwice) {
+            state.show(caps, &part, file.clone())?;
+        }
+        if state.breaks(Mutation::SendElsewhere) {
+            part.to.chat = "elsewhere".into();
+        }
+        if state.breaks(Mutation::ForgetDoubt) {
+            part.repeat = false;
+        }
+        if !state.breaks(Mutation::SwapParts) {
+            return state.show(caps, &part, file);
+        }
+        match state.kept_back.take() {
+            None => {
+                let id = format!("p-{}", part.key);
+                state.kept_back = Some(part);
+                Ok(id)
+            }
+            Some(earlier) => {
+                let id = state.show(caps, &part, file)?;
+                state.show(caps, &earlier, None)?;
+                Ok(id)
+            }
+        }
     }
 }
 

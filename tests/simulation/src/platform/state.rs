@@ -9,6 +9,7 @@ use domain::outgoing::{Button, Card, Content};
 
 use super::{FetchFault, Letter, SendFault, address};
 use crate::crash::Crash;
+use crate::mutation::Mutation;
 
 /// A message of the bot as people see it now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,6 +53,12 @@ pub(super) struct State {
     /// Who takes no private chats.
     pub(super) closed: Vec<String>,
     pub(super) connections_broken: usize,
+    /// The next batch begins with the oldest event again.
+    pub(super) redelivers: bool,
+    /// Events that were handed out.
+    pub(super) handed_out: usize,
+    /// Kept back by a platform that is broken on purpose.
+    pub(super) kept_back: Option<Part>,
     pub(super) crash: Option<Arc<Crash>>,
     files: HashMap<String, Vec<u8>>,
     chats: HashMap<String, ChatInfo>,
@@ -60,6 +67,17 @@ pub(super) struct State {
 }
 
 impl State {
+    pub(super) fn breaks(&self, what: Mutation) -> bool {
+        let stage = self.crash.as_ref().and_then(|it| it.stage());
+        stage.is_some_and(|it| it.breaks(what))
+    }
+
+    pub(super) fn note(&self, what: impl std::fmt::Display) {
+        if let Some(stage) = self.crash.as_ref().and_then(|it| it.stage()) {
+            stage.note(what);
+        }
+    }
+
     /// `mentions`: the platform says when the bot is meant.
     pub(super) fn write(&mut self, letter: Letter, mentions: bool) {
         let Letter { mut message, reply_to, contents } = letter;

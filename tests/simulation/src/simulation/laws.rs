@@ -51,6 +51,7 @@ pub(super) fn check(world: &World, plan: &Plan, came_to_rest: bool) -> Vec<Strin
     }
     broken.extend(repeats(&sent));
     broken.extend(order(plan, &sent));
+    broken.extend(places(plan, &sent));
     broken
 }
 
@@ -79,6 +80,16 @@ fn repeats(sent: &[Part]) -> Vec<String> {
     }
     let twice = unmarked.into_iter().filter(|it| 1 < it.1);
     twice.map(|(key, n)| format!("{key} was shown {n} times without saying so")).collect()
+}
+
+/// An answer goes to the chat of its message.
+fn places(plan: &Plan, sent: &[Part]) -> Vec<String> {
+    let strays = |post: &super::Post| {
+        let stray = |it: &&Part| answers(it, &post.id) && it.to.chat != post.chat;
+        let found = sent.iter().find(stray);
+        found.map(|it| format!("{} was answered in {}", post.id, it.to.chat))
+    };
+    plan.posts.iter().filter_map(strays).collect()
 }
 
 /// Within a chat, answers come in the order of their messages.

@@ -22,6 +22,10 @@ pub enum Fault {
     EngineBack,
     Send(SendFault),
     Fetch(FetchFault),
+    /// The platform delivers everything again that was posted so far.
+    Redeliver,
+    /// From now on a start takes 30 seconds, and a stop 20.
+    SlowEngine,
     /// Every connection to the platform breaks.
     Disconnect,
     /// The next container ends at once.
@@ -111,7 +115,7 @@ fn post(dice: &mut Dice, n: u64) -> Post {
 
 fn fault(dice: &mut Dice, at: Duration, faults: &mut Vec<(Duration, Fault)>) {
     let sends = [SendFault::Unreachable, SendFault::Throttled, SendFault::AnswerLost];
-    match dice.below(7) {
+    match dice.below(10) {
         0 => faults.push((at, Fault::KillContainers)),
         1 => {
             faults.push((at, Fault::EngineDown));
@@ -128,6 +132,9 @@ fn fault(dice: &mut Dice, at: Duration, faults: &mut Vec<(Duration, Fault)>) {
             let ms = if dice.below(2) == 0 { -hour } else { hour };
             faults.push((at, Fault::ClockJump(ms)));
         }
+        6 => faults.push((at, Fault::Redeliver)),
+        7 => faults.push((at, Fault::SlowEngine)),
+        8 => faults.push((at, Fault::Disconnect)),
         _ => faults.push((at, Fault::RunnerCrash(1 + dice.below(20)))),
     }
 }

@@ -139,7 +139,9 @@ impl Town {
             | Fault::Send(_)
             | Fault::Fetch(_)
             | Fault::Disconnect
-            | Fault::ClockJump(_) => false,
+            | Fault::ClockJump(_)
+            | Fault::Redeliver
+            | Fault::SlowEngine => false,
         };
         self.runner_crash != 0 || self.faults.iter().any(|it| kills(&it.1))
     }

@@ -1,0 +1,48 @@
+//! What a power cut leaves behind, and what a disk forgets that is broken on purpose.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use crate::host::World;
+use crate::mutation::Mutation;
+
+/// A piece of a frame, as a torn write leaves it.
+const TORN: [u8; 100] = [0x5A; 100];
+
+/// The host was killed; its files are closed.
+pub(super) fn lost(world: &World) {
+    let layout = world.layout();
+    let sessions = world.sessions().into_iter().map(|it| layout.session(it));
+    let sessions: Vec<_> = sessions.filter(|it| it.inbound().exists()).collect();
+    if world.stage.breaks(Mutation::ForgetMessages) {
+        sessions.iter().for_each(|it| forget(&it.inbound()));
+    }
+    if world.stage.breaks(Mutation::ForgetOutbound) {
+        sessions.iter().for_each(|it| forget(&it.outbound()));
+    }
+    // A log of a session may be open in its runner, so only the central one is torn.
+    tear(&layout.central());
+}
+
+fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    name.into()
+}
+
+/// A half-written frame at the end of the log, and no index of it.
+fn tear(database: &Path) {
+    let _ = fs::remove_file(beside(database, "-shm"));
+    let log = beside(database, "-wal");
+    if log.exists() {
+        let mut log = fs::OpenOptions::new().append(true).open(log).unwrap();
+        log.write_all(&TORN).unwrap();
+    }
+}
+
+fn forget(database: &Path) {
+    for ending in ["", "-wal", "-shm", "-journal"] {
+        let _ = fs::remove_file(beside(database, ending));
+    }
+}

@@ -1,0 +1,90 @@
+//! Many runs, one seed each, on all cores.
+
+use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+
+use super::town::{self, Town};
+use super::{Plan, Report, run};
+
+/// One in so many seeds is a town, which takes several times longer than a plan.
+pub const TOWN_EVERY: u64 = 10;
+
+/// What many runs did.
+#[derive(Clone, Debug, Default)]
+pub struct Total {
+    pub runs: u64,
+    pub lives: u64,
+    /// Durable writes and outside calls, each counted before and after.
+    pub points: u64,
+    /// The failure of the lowest seed that was seen to fail.
+    pub failure: Option<Failure>,
+}
+
+/// A run that broke a law.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    pub seed: u64,
+    /// What was to happen.
+    pub plan: String,
+    pub report: Report,
+}
+
+/// What happens for a seed, in a few lines.
+#[must_use]
+pub fn plan_of(seed: u64) -> String {
+    match is_town(seed) {
+        true => format!("{:?}", Town::random(seed)),
+        false => format!("{:?}", Plan::random(seed)),
+    }
+}
+
+fn is_town(seed: u64) -> bool {
+    seed % TOWN_EVERY == TOWN_EVERY - 1
+}
+
+/// Runs one seed. A panic is a violation, too.
+#[must_use]
+pub fn one(seed: u64) -> Report {
+    let run = || match is_town(seed) {
+        true => town::run(&Town::random(seed)),
+        false => run(&Plan::random(seed)),
+    };
+    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| Report {
+        violations: vec!["the run panicked; its message is above".into()],
+        ..Report::default()
+    })
+}
+
+/// Runs all seeds on so many threads, until one fails. `progress` hears how many are done.
+#[must_use]
+pub fn all(seeds: Range<u64>, threads: usize, progress: &(dyn Fn(u64) + Sync)) -> Total {
+    let next = AtomicU64::new(seeds.start);
+    let total = Mutex::new(Total::default());
+    let work = || {
+        while total.lock().unwrap().failure.is_none() {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            if seeds.end <= seed {
+                return;
+            }
+            let report = one(seed);
+            let mut total = total.lock().unwrap();
+            total.runs += 1;
+            total.lives += u64::try_from(report.lives).unwrap_or(0);
+            total.points += report.points + report.runner_points;
+            let is_first = total.failure.as_ref().is_none_or(|it| seed < it.seed);
+            if !report.violations.is_empty() && is_first {
+                total.failure = Some(Failure { seed, plan: plan_of(seed), report });
+            }
+            progress(total.runs);
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 0..threads.max(1) {
+            scope.spawn(work);
+        }
+    });
+    total.into_inner().unwrap()
+}

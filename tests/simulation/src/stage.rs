@@ -1,0 +1,48 @@
+//! What all lives of a run share: the trace of what happened, and what is broken on purpose.
+
+use std::fmt;
+use std::sync::{Arc, Mutex};
+
+use tokio::time::Instant;
+
+use crate::mutation::Mutation;
+
+/// Shared by the host, the runners, the platform and the script of one run.
+#[derive(Debug)]
+pub struct Stage {
+    started: Instant,
+    lines: Mutex<Vec<String>>,
+    mutation: Option<Mutation>,
+}
+
+impl Stage {
+    /// Needs a runtime, whose clock it reads.
+    #[must_use]
+    pub fn new(mutation: Option<Mutation>) -> Arc<Self> {
+        Arc::new(Self { started: Instant::now(), lines: Mutex::default(), mutation })
+    }
+
+    /// Adds a line to the trace, with the seconds since the start.
+    pub fn note(&self, what: impl fmt::Display) {
+        let seconds = self.started.elapsed().as_secs_f64();
+        self.lines.lock().unwrap().push(format!("{seconds:9.3} {what}"));
+    }
+
+    /// Everything so far, in order.
+    #[must_use]
+    pub fn trace(&self) -> Vec<String> {
+        self.lines.lock().unwrap().clone()
+    }
+
+    /// Whether this is broken on purpose.
+    #[must_use]
+    pub fn breaks(&self, what: Mutation) -> bool {
+        self.mutation == Some(what)
+    }
+
+    /// Whether a write of this name is turned away for ever.
+    #[must_use]
+    pub fn refuses(&self, op: &str) -> bool {
+        self.mutation.and_then(Mutation::refused) == Some(op)
+    }
+}

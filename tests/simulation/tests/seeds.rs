@@ -1,0 +1,75 @@
+//! Many seeds keep the laws, each replays exactly, and no flaw made on purpose goes unseen.
+#![expect(clippy::print_stderr, reason = "the simulation says how much it ran")]
+
+use std::ops::Range;
+
+use simulation::mutation::Mutation;
+use simulation::simulation::{Plan, run, run_broken, sweep, town};
+
+/// What a change has to pass. `NANOCLAW_SEEDS=5000..9000` runs others.
+const SEEDS: Range<u64> = 0..20_000;
+/// Within so many seeds a flaw has to show.
+const SEEDS_PER_MUTATION: u64 = 300;
+const THREADS: usize = 2;
+
+fn seeds(usual: Range<u64>) -> Range<u64> {
+    let asked = std::env::var("NANOCLAW_SEEDS").ok();
+    let range = asked.as_deref().and_then(|it| {
+        let (from, to) = it.split_once("..")?;
+        Some(from.parse().ok()?..to.parse().ok()?)
+    });
+    range.unwrap_or(usual)
+}
+
+#[test]
+fn seeded_runs_keep_the_laws() {
+    let total = sweep::all(seeds(SEEDS), THREADS, &|_| ());
+    if let Some(failure) = total.failure {
+        let broken = failure.report.violations.join("\n  ");
+        let trace = failure.report.excerpt(40).join("\n");
+        panic!("seed {}\n  {broken}\n{}\n{trace}", failure.seed, failure.plan);
+    }
+    eprintln!(
+        "{} runs, {} lives, {} crash points passed, 0 violations",
+        total.runs, total.lives, total.points
+    );
+}
+
+#[test]
+fn a_seed_replays_exactly() {
+    for seed in 0..200 {
+        let plan = Plan::random(seed);
+        let (first, second) = (run(&plan), run(&plan));
+        let differs = first.trace.iter().zip(&second.trace).position(|it| it.0 != it.1);
+        let around = differs.map(|it| {
+            let lines = |of: &[String]| of[it.saturating_sub(5)..of.len().min(it + 3)].join("\n");
+            format!("{}\n--\n{}", lines(&first.trace), lines(&second.trace))
+        });
+        assert!(first.trace == second.trace, "seed {seed}\n{}", around.unwrap_or_default());
+        assert!(20 < first.trace.len(), "there is something to compare");
+    }
+}
+
+#[test]
+fn a_town_replays_exactly() {
+    for seed in 0..20 {
+        let plan = town::Town::random(seed);
+        let (first, second) = (town::run(&plan), town::run(&plan));
+        let differs = first.trace.iter().zip(&second.trace).find(|it| it.0 != it.1);
+        assert!(first.trace == second.trace, "seed {seed}: {differs:?}");
+    }
+}
+
+#[test]
+fn no_flaw_made_on_purpose_goes_unseen() {
+    let mut unseen = Vec::new();
+    for mutation in Mutation::ALL {
+        let breaks =
+            |seed: &u64| !run_broken(&Plan::random(*seed), Some(mutation)).violations.is_empty();
+        match (0..SEEDS_PER_MUTATION).find(breaks) {
+            Some(seed) => eprintln!("{mutation:?} is seen with seed {seed}"),
+            None => unseen.push(mutation),
+        }
+    }
+    assert!(unseen.is_empty(), "{unseen:?}");
+}
