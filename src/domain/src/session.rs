@@ -19,7 +19,6 @@ use crate::{Incarnation, MessageSeq, OutSeq};
 
 mod still;
 pub use self::still::Stillness;
-use self::still::{ended, may_rest, standing_still};
 
 /// Everything the policy may look at. Read in one pass, never mutated.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -219,7 +218,7 @@ pub enum FailReason {
 #[must_use]
 pub fn decide(view: &View, limits: &Limits, now: Timestamp) -> Vec<Effect> {
     if view.still != Stillness::No {
-        return standing_still(view, limits, now);
+        return still::standing_still(view, limits, now);
     }
     if view.news {
         // Everything else may look different afterwards.
@@ -230,9 +229,8 @@ pub fn decide(view: &View, limits: &Limits, now: Timestamp) -> Vec<Effect> {
     todo.extend(view.request.map(Effect::Pass));
     todo.extend(view.file.filter(|it| it.is_due(now, limits.backoff_max)).map(|_| Effect::Fetch));
     todo.extend(match view.container {
-        Container::Busy => tell(view, limits, now),
-        Container::Unknown => tell(view, limits, now),
-        Container::Exited { incarnation } => vec![ended(view, incarnation)],
+        Container::Busy | Container::Unknown => tell(view, limits, now),
+        Container::Exited { incarnation } => vec![still::ended(view, incarnation)],
         Container::Absent => absent(view, limits, now),
         Container::Running { incarnation, current, silent_for } => {
             running(view, limits, now, (incarnation, current, silent_for))
@@ -243,7 +241,7 @@ pub fn decide(view: &View, limits: &Limits, now: Timestamp) -> Vec<Effect> {
 
 fn absent(view: &View, limits: &Limits, now: Timestamp) -> Vec<Effect> {
     if let Some(open) = view.launches.open {
-        return vec![ended(view, open)];
+        return vec![still::ended(view, open)];
     }
     let claimed: Vec<&Waiting> = view.waiting.iter().filter(|it| it.claim.is_some()).collect();
     if !claimed.is_empty() {
@@ -251,7 +249,7 @@ fn absent(view: &View, limits: &Limits, now: Timestamp) -> Vec<Effect> {
     }
     let due: Vec<&Waiting> = due(view, limits, now).collect();
     if due.is_empty() && !view.needs_runner {
-        return if may_rest(view, limits) { vec![Effect::Rest] } else { vec![] };
+        return if still::may_rest(view, limits) { vec![Effect::Rest] } else { vec![] };
     }
     match start_at(&view.launches, limits) {
         None => vec![Effect::Start],
