@@ -170,17 +170,20 @@ impl FakeEngine {
                     let _ = killed.wait_for(|it| *it).await;
                     137
                 }
-                _ => tokio::select! {
-                    biased;
-                    // Frozen, it does nothing and does not end.
-                    _ = freezes.wait_for(|it| *it) => {
+                _ => {
+                    let code = tokio::select! {
+                        biased;
+                        _ = killed.wait_for(|it| *it) => Some(137),
+                        // Frozen, it does nothing and does not end.
+                        _ = freezes.wait_for(|it| *it) => None,
+                        () = dies.struck() => Some(137),
+                        ended = runner => Some(if ended.is_ok() { 0 } else { 70 }),
+                    };
+                    if code.is_none() {
                         let _ = killed.wait_for(|it| *it).await;
-                        137
                     }
-                    _ = killed.wait_for(|it| *it) => 137,
-                    () = dies.struck() => 137,
-                    ended = runner => if ended.is_ok() { 0 } else { 70 },
-                },
+                    code.unwrap_or(137)
+                }
             };
             ended_tx.send_replace(Some(code));
         });

@@ -11,6 +11,7 @@ mod run;
 mod start;
 mod status;
 mod stop;
+mod stops;
 mod uninstall;
 mod vault;
 mod verb;
@@ -18,6 +19,7 @@ mod verb;
 use std::process::ExitCode;
 
 use clap::CommandFactory;
+use domain::stop::Scope;
 use store::layout::Layout;
 
 pub(crate) use self::chat::{prompt, say};
@@ -33,6 +35,11 @@ pub(crate) async fn perform(command: Command, layout: &Layout) -> anyhow::Result
         Command::Keep => return keep::perform(layout).await,
         Command::Status { json } => return status::perform(json, layout).await,
         Command::Doctor { json } => return doctor::perform(json, layout).await,
+        Command::StopAgent { name, json } => {
+            return stops::stop(&Scope::Agent(name), json, layout).await;
+        }
+        Command::Panic { yes: _, json } => return stops::stop(&Scope::All, json, layout).await,
+        Command::Resume { name, all: _, json } => stops::resume(name, json, layout).await,
         Command::Run { detached } => run::perform(detached, layout).await,
         Command::Start => start::perform(layout).await,
         Command::Stop => stop::perform(layout).await,
