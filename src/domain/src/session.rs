@@ -364,7 +364,7 @@ pub fn next_look(view: &View, limits: &Limits, now: Timestamp) -> Option<Duratio
     let mut waits: Vec<Duration> =
         view.parts.iter().filter_map(|it| it.retry_at()).map(wait).collect();
     if view.still != Stillness::No {
-        return still::next_look(waits, limits);
+        return still::next_look(view, waits, limits);
     }
     waits.extend(view.waiting.iter().filter(|it| it.claim.is_none()).map(|it| wait(it.not_before)));
     waits.extend(view.file.map(wait));

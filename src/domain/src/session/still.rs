@@ -53,6 +53,13 @@ pub(super) fn may_rest(view: &View, limits: &Limits) -> bool {
 }
 
 /// `waits` are those of the parts. A resume has the session look; the rest is for one that was missed.
-pub(super) fn next_look(waits: Vec<Duration>, limits: &Limits) -> Option<Duration> {
-    waits.into_iter().min().unwrap_or(limits.rest_after).max(BREATH).into()
+pub(super) fn next_look(
+    view: &View,
+    mut waits: Vec<Duration>,
+    limits: &Limits,
+) -> Option<Duration> {
+    // What runs behind an engine that does not answer is to be killed as soon as it does.
+    let unknown = view.container == Container::Unknown;
+    waits.push(if unknown { limits.backoff_base } else { limits.rest_after });
+    waits.into_iter().min().map(|it| it.max(BREATH))
 }

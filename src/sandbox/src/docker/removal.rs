@@ -50,7 +50,7 @@ pub(super) async fn freeze(docker: &Docker, name: &str) -> Result<(), SandboxErr
 }
 
 /// SIGKILL to everything; the engine thaws what is paused for it. Never fails: what is still there
-/// is killed by the removal, which takes longer because it waits for a container's end first.
+/// is killed by the removal.
 pub(super) async fn kill(docker: &Docker, name: &str) {
     let options = q::KillContainerOptionsBuilder::new().signal("SIGKILL").build();
     if let Err(err) = within(KILL_MAX, docker.kill_container(name, Some(options))).await
