@@ -50,7 +50,7 @@ pub enum ChannelMessage {
         part: ClaimedPart,
         platform_key: String,
         /// `None` for what the host says by itself.
-        pass: Option<Pass>,
+        pass: Option<Box<Pass>>,
         reply: RpcReplyPort<Attempt>,
     },
     Working(Address),
@@ -226,7 +226,7 @@ impl ChannelState {
         &mut self,
         claimed: ClaimedPart,
         key: String,
-        pass: Option<Pass>,
+        pass: Option<Box<Pass>>,
         reply: RpcReplyPort<Attempt>,
     ) {
         let Some(sink) = self.sink.clone() else {

@@ -37,7 +37,7 @@ pub enum ChannelsMessage {
         part: ClaimedPart,
         platform_key: String,
         /// `None` for what the host says by itself.
-        pass: Option<Pass>,
+        pass: Option<Box<Pass>>,
         reply: RpcReplyPort<Attempt>,
     },
     /// Show in a chat that an answer is being worked on.

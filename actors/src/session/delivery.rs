@@ -20,7 +20,7 @@ impl SessionState {
         let now = self.now();
         match effect {
             Effect::Send(key) => {
-                let pass = Some(self.host().stops.pass(&self.args.row, &key));
+                let pass = Some(Box::new(self.host().stops.pass(&self.args.row, &key)));
                 let claim = {
                     let key = key.clone();
                     self.store

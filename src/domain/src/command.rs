@@ -133,18 +133,18 @@ pub fn permit(command: Command, access: Access, is_direct: bool) -> Permission {
         Need::Admin => access.is_admin(),
         Need::Owner => access == Access::Owner,
     };
-    match command.needs() {
-        _ if may => return Permission::Permit,
-        Need::Owner => return Permission::Deny(format!("Only my owner may use `/{name}`.")),
-        Need::Admin => {
-            return Permission::Deny(format!("Only my admins may use `/{name}`. Ask one of them."));
-        }
-        Need::Nothing | Need::Say => {}
+    if may {
+        return Permission::Permit;
     }
-    Permission::Deny(if access.is_known() {
-        format!("In a group only my admins may use `/{name}`. Ask one of them.")
-    } else {
-        format!("Only people who were let in may use `/{name}`. Ask whoever runs me.")
+    Permission::Deny(match command.needs() {
+        Need::Owner => format!("Only my owner may use `/{name}`."),
+        Need::Admin => format!("Only my admins may use `/{name}`. Ask one of them."),
+        Need::Nothing | Need::Say if access.is_known() => {
+            format!("In a group only my admins may use `/{name}`. Ask one of them.")
+        }
+        Need::Nothing | Need::Say => {
+            format!("Only people who were let in may use `/{name}`. Ask whoever runs me.")
+        }
     })
 }
 
