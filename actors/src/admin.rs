@@ -7,7 +7,7 @@
 //! The socket lies in a directory of mode 0700 and has mode 0600: who can connect owns the host.
 
 pub mod protocol;
-mod status;
+pub(crate) mod status;
 
 use std::fs;
 use std::io;
@@ -15,6 +15,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use domain::AgentName;
+use domain::stop::Scope;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
@@ -22,9 +24,11 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tracing::debug;
 
-use self::protocol::{Request, Response};
+use self::protocol::{Request, Response, Resumed};
 use crate::channels::ChannelsMessage;
 use crate::host::Host;
+use crate::sessions::child::chain;
+use crate::stopping;
 use crate::sweep::SweepMessage;
 use crate::tree::RootMessage;
 
@@ -148,6 +152,28 @@ async fn answer(request: &Request, args: &AdminArgs) -> Response {
             args.host.peers.sweep.cast(SweepMessage::Now);
             Response::Done
         }
+        Request::Stop { agent, by } => match scope(agent.as_deref()) {
+            Ok(scope) => Response::Stopped(stopping::stop(&args.host, &scope, by, "").await),
+            Err(why) => Response::Failed { why },
+        },
+        Request::Resume { agent, by } => match resume(agent.as_deref(), by, &args.host).await {
+            Ok(resumed) => Response::Resumed(resumed),
+            Err(why) => Response::Failed { why },
+        },
         Request::Shutdown => Response::Done,
     }
+}
+
+fn scope(agent: Option<&str>) -> Result<Scope, String> {
+    let Some(name) = agent else { return Ok(Scope::All) };
+    AgentName::parse(name).map(Scope::Agent).map_err(|err| err.to_string())
+}
+
+/// Without a name everybody goes on, however they were stopped.
+async fn resume(agent: Option<&str>, by: &str, host: &Host) -> Result<Resumed, String> {
+    let mut scopes = vec![scope(agent)?];
+    if agent.is_none() {
+        scopes.extend(host.stops.stops().agents.into_keys().map(Scope::Agent));
+    }
+    stopping::resume(host, &scopes, by).await.map_err(|err| chain(&err))
 }

@@ -30,6 +30,7 @@ use tracing::{info, warn};
 use crate::channels::{AccountKey, Fetch};
 use crate::host::Host;
 use crate::sessions::child::chain;
+use crate::stops::Pass;
 
 const RECONNECT_BASE: Duration = Duration::from_millis(500);
 const RECONNECT_MAX: Duration = Duration::from_secs(60);
@@ -48,6 +49,8 @@ pub enum ChannelMessage {
     Deliver {
         part: ClaimedPart,
         platform_key: String,
+        /// `None` for what the host says by itself.
+        pass: Option<Box<Pass>>,
         reply: RpcReplyPort<Attempt>,
     },
     Working(Address),
@@ -122,8 +125,8 @@ impl Actor for ChannelActor {
             ChannelMessage::Connected(Err(err)) | ChannelMessage::Lost(err) => {
                 state.reconnect(&myself, &err);
             }
-            ChannelMessage::Deliver { part, platform_key, reply } => {
-                state.deliver(part, platform_key, reply);
+            ChannelMessage::Deliver { part, platform_key, pass, reply } => {
+                state.deliver(part, platform_key, pass, reply);
             }
             ChannelMessage::Working(chat) => {
                 if let Some(sink) = state.sink.clone() {
@@ -219,12 +222,19 @@ impl ChannelState {
         });
     }
 
-    fn deliver(&mut self, claimed: ClaimedPart, key: String, reply: RpcReplyPort<Attempt>) {
+    fn deliver(
+        &mut self,
+        claimed: ClaimedPart,
+        key: String,
+        pass: Option<Box<Pass>>,
+        reply: RpcReplyPort<Attempt>,
+    ) {
         let Some(sink) = self.sink.clone() else {
             drop(reply.send(Attempt::Unreachable));
             return;
         };
         let within = self.args.host.policy.deliver_max;
+        let host = Arc::clone(&self.args.host);
         self.sending.spawn(async move {
             let part = Part {
                 to: claimed.to().clone(),
@@ -235,6 +245,11 @@ impl ChannelState {
                 last: claimed.kind() != PartKind::Interim,
                 repeat: claimed.is_repeat(),
             };
+            // The last moment in which it can be kept back.
+            if !pass.is_none_or(|it| host.stops.lets(&it)) {
+                drop(reply.send(Attempt::Unreachable));
+                return;
+            }
             let attempt = match timeout(within, sink.deliver(&part)).await {
                 Ok(Ok(platform_id)) => Attempt::Delivered { platform_id },
                 Ok(Err(err)) => attempt(&err),

@@ -22,6 +22,7 @@ use tracing::warn;
 use crate::admin::protocol::ChannelStatus;
 use crate::channel::{ChannelActor, ChannelArgs, ChannelMessage};
 use crate::host::Host;
+use crate::stops::Pass;
 
 /// The account of a channel that needs no credential.
 pub(crate) const LOCAL: &str = "local";
@@ -32,7 +33,13 @@ pub struct ChannelSupervisor;
 #[derive(Debug)]
 pub enum ChannelsMessage {
     /// Send a part. Only the outbox can mint one, so nothing is sent that is not committed.
-    Deliver { part: ClaimedPart, platform_key: String, reply: RpcReplyPort<Attempt> },
+    Deliver {
+        part: ClaimedPart,
+        platform_key: String,
+        /// `None` for what the host says by itself.
+        pass: Option<Box<Pass>>,
+        reply: RpcReplyPort<Attempt>,
+    },
     /// Show in a chat that an answer is being worked on.
     Working(Address),
     /// Show more of an answer, in place of the message `target`.
@@ -149,10 +156,12 @@ impl Actor for ChannelSupervisor {
         state: &mut ChannelsState,
     ) -> Result<(), ActorProcessingErr> {
         match message {
-            ChannelsMessage::Deliver { part, platform_key, reply } => match state.find(part.to()) {
+            ChannelsMessage::Deliver { part, platform_key, pass, reply } => match state
+                .find(part.to())
+            {
                 Some(actor) => {
                     // A dropped reply is an unknown outcome, which is what it is.
-                    let _ = actor.cast(ChannelMessage::Deliver { part, platform_key, reply });
+                    let _ = actor.cast(ChannelMessage::Deliver { part, platform_key, pass, reply });
                 }
                 None => drop(reply.send(Attempt::Unreachable)),
             },

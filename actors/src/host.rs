@@ -13,7 +13,7 @@ use domain::session::Limits;
 use domain::time::{Clock, Timestamp};
 use sandbox::Sandbox;
 use store::layout::Layout;
-use store::{CentralStore, Db, Gate, Journal};
+use store::{CentralStore, Db, Journal};
 use vault::Egress;
 
 use crate::channels::ChannelsMessage;
@@ -22,6 +22,7 @@ use crate::reception::ReceptionMessage;
 use crate::router::RouterMessage;
 use crate::sessions::SessionsMessage;
 use crate::slot::Slot;
+use crate::stops::Gate;
 use crate::sweep::SweepMessage;
 
 /// Settings in the central database that more than one place reads.
@@ -40,7 +41,7 @@ pub struct Host {
     pub started_at: Timestamp,
     pub central: Db<CentralStore>,
     /// Stands at every durable write of the sessions too.
-    pub gate: Arc<dyn Gate>,
+    pub gate: Arc<dyn store::Gate>,
     pub journal: Journal,
     pub sandbox: Arc<dyn Sandbox>,
     pub egress: Arc<dyn Egress>,
@@ -48,6 +49,8 @@ pub struct Host {
     pub registrations: Vec<&'static Registration>,
     pub credentials: Arc<dyn Credentials>,
     pub places: Places,
+    /// Whom somebody stopped.
+    pub stops: Gate,
     pub policy: Policy,
     /// Who owns the folders that a container writes; `None` leaves them to the host's own user.
     pub container_user: Option<(u32, u32)>,

@@ -14,5 +14,7 @@ pub mod router;
 pub mod session;
 pub mod sessions;
 pub mod slot;
+pub mod stopping;
+pub mod stops;
 pub mod sweep;
 pub mod tree;

@@ -11,6 +11,7 @@
 
 mod admit;
 mod knowledge;
+mod orders;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +19,7 @@ use std::time::Duration;
 use channel::{Event, Verdict};
 use domain::message::{Address, Click};
 use domain::question::parse_data;
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
 use store::{CentralStore, SessionRow, StoreError};
 use tokio::task::JoinSet;
@@ -30,6 +31,7 @@ use crate::host::Host;
 use crate::reception::{self, ReceptionMessage};
 use crate::session::Taken;
 use crate::sessions::SessionsMessage;
+use crate::stopping;
 
 /// A session that failed is back, or parked, within this many times this long.
 const TRIES_MAX: usize = 20;
@@ -108,7 +110,15 @@ async fn route_batch(host: &Host, events: Vec<Event>, owner_only: bool) -> Vec<V
         .collect();
     let stored = join_all(by_session(fates).into_iter().map(|group| async move {
         let Group { row, indexes, messages } = group;
-        (indexes, store(host, row, messages).await)
+        let hold = stopping::cut(host, &row, &messages);
+        let kill = async {
+            if hold.is_some() {
+                stopping::kill(host, &row).await;
+            }
+        };
+        let (stored, ()) = join(store(host, row.clone(), messages), kill).await;
+        drop(hold);
+        (indexes, stored)
     }))
     .await;
     for (indexes, result) in stored {

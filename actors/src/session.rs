@@ -20,12 +20,14 @@ mod inbox;
 mod link;
 mod showing;
 mod state;
+mod still;
 
 use std::error::Error;
 use std::sync::Arc;
 
 use domain::delivery::PartKey;
 use domain::message::Address;
+use domain::stop::Toll;
 use domain::{MessageSeq, OutSeq};
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
 use store::{SessionRow, StoreError};
@@ -57,6 +59,8 @@ pub enum SessionMessage {
         text: String,
         reply: RpcReplyPort<Result<(), String>>,
     },
+    /// From the parent. The agent is stopped; the reply says what that came to.
+    Stand(RpcReplyPort<Toll>),
     /// From the parent. The chat can be reached again.
     Reachable(Address),
     /// From the parent. The period is over: trust nothing, look at everything.

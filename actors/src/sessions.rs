@@ -16,6 +16,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use domain::message::Address;
+use domain::stop::Toll;
 use domain::{OutSeq, SessionId};
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort, SupervisionEvent};
 use sandbox::SandboxError;
@@ -26,6 +27,7 @@ use tracing::{info, warn};
 use self::child::{Child, Phase};
 use crate::host::Host;
 use crate::session::{SessionActor, SessionArgs, SessionMessage, Taken};
+use crate::stops;
 use crate::sweep::SweepMessage;
 
 #[derive(Debug)]
@@ -43,6 +45,8 @@ pub enum SessionsMessage {
         text: String,
         reply: RpcReplyPort<Result<(), String>>,
     },
+    /// The agent of a session is stopped; the reply says what that came to.
+    Stand { row: SessionRow, reply: RpcReplyPort<Toll> },
     /// A chat of a session can be reached again.
     Reachable { row: SessionRow, chat: Address },
     /// Look at everything that may have something to do.
@@ -101,6 +105,9 @@ impl Actor for SessionSupervisor {
             SessionsMessage::Answer { row, seq, ok, text, reply } => {
                 let message = SessionMessage::Answer { seq, ok, text, reply };
                 state.hand_over(&myself, row, message).await
+            }
+            SessionsMessage::Stand { row, reply } => {
+                state.hand_over(&myself, row, SessionMessage::Stand(reply)).await
             }
             SessionsMessage::Reachable { row, chat } => {
                 state.hand_over(&myself, row, SessionMessage::Reachable(chat)).await
@@ -236,6 +243,13 @@ impl SessionsState {
         let live: Vec<SessionId> =
             self.children.values().filter(|it| it.is_live()).map(|it| it.row.id).collect();
         self.sweep.spawn(async move {
+            match stops::reread(&host).await {
+                Ok(false) => {}
+                Ok(true) => drop(myself.cast(SessionsMessage::Sweep)),
+                Err(err) => {
+                    warn!(error = &err as &dyn std::error::Error, "left for the next sweep")
+                }
+            }
             let rows = asleep_with_work(&host, &live).await;
             if !rows.is_empty() {
                 let _ = myself.cast(SessionsMessage::Wake(rows));

@@ -1,6 +1,7 @@
 //! What the command line and the running host say to each other: one request line, one answer
 //! line, each a JSON object, on the unix socket `run/admin.sock` (0600).
 
+use domain::stop::Toll;
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -9,6 +10,16 @@ pub enum Request {
     Status,
     /// Agents, credentials or the image changed: look again.
     Reload,
+    /// Stop an agent, or all without a name, until somebody resumes.
+    Stop {
+        agent: Option<String>,
+        by: String,
+    },
+    /// Let an agent go on, or all without a name; that ends the stops of single agents too.
+    Resume {
+        agent: Option<String>,
+        by: String,
+    },
     /// Finish what is under way and exit. Containers go on and are found again.
     Shutdown,
 }
@@ -17,6 +28,8 @@ pub enum Request {
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Response {
     Status(Box<Status>),
+    Stopped(Stopped),
+    Resumed(Resumed),
     Done,
     Failed { why: String },
 }
@@ -39,6 +52,9 @@ pub struct Status {
     pub containers_max: u64,
     /// Requests of agents that the vault did not let out.
     pub refused_requests: u64,
+    /// Whom somebody stopped.
+    #[serde(default)]
+    pub stops: Vec<StopStatus>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,4 +93,69 @@ pub struct SessionStatus {
     /// Parts that are not delivered yet.
     pub undelivered: u64,
     pub why: Option<String>,
+}
+
+/// What a stop came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stopped {
+    /// Containers.
+    pub killed: u64,
+    pub sessions: Vec<StoppedSession>,
+    /// What could not be done, in words.
+    pub trouble: Vec<String>,
+}
+
+impl Stopped {
+    /// Of all conversations together.
+    #[must_use]
+    pub fn toll(&self) -> Toll {
+        self.sessions.iter().fold(Toll::default(), |sum, it| Toll {
+            aside: sum.aside + it.aside,
+            voided: sum.voided + it.voided,
+            sent_here: sum.sent_here + it.sent_here,
+            sent_elsewhere: sum.sent_elsewhere + it.sent_elsewhere,
+            uncertain: sum.uncertain + it.uncertain,
+        })
+    }
+}
+
+/// What a stop found in one conversation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoppedSession {
+    pub id: String,
+    pub agent: String,
+    pub chat: String,
+    /// `false` when it was busy; it sets its work aside by itself.
+    pub answered: bool,
+    /// Messages that were in work, or waited behind one.
+    pub aside: usize,
+    /// Parts that are not sent any more.
+    pub voided: usize,
+    /// Parts that had gone out, to the chat that they answer and to others.
+    pub sent_here: usize,
+    pub sent_elsewhere: usize,
+    /// Parts that were just being sent.
+    pub uncertain: usize,
+}
+
+/// What a resume came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resumed {
+    /// `false` when nothing of what was asked about was stopped.
+    pub any: bool,
+    /// Messages that wait, by agent.
+    pub waiting: std::collections::BTreeMap<String, u64>,
+    /// Stops that go on.
+    pub holds: Vec<StopStatus>,
+}
+
+/// A stop that holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StopStatus {
+    /// `None`: all of them.
+    pub agent: Option<String>,
+    pub by: String,
+    pub why: String,
+    /// Milliseconds since 1970.
+    pub at: i64,
 }

@@ -2,13 +2,16 @@
 
 use std::time::Duration;
 
+use domain::AgentName;
+use domain::stop::{Stop, Stops};
 use futures_util::future::join_all;
 use ractor::ActorRef;
 use ractor::rpc::CallResult;
 
 use super::AdminArgs;
-use super::protocol::{Engine, SessionStatus, Status};
+use super::protocol::{Engine, SessionStatus, Status, StopStatus};
 use crate::channels::ChannelsMessage;
+use crate::host::Host;
 use crate::session::SessionMessage;
 use crate::sessions::child::chain;
 use crate::sessions::{Listed, SessionsMessage};
@@ -24,12 +27,10 @@ pub(super) async fn gather(args: &AdminArgs) -> Result<Status, String> {
         _ => Vec::new(),
     };
     let channels = host.peers.channels.call(ChannelsMessage::List).await.unwrap_or_default();
-    let sessions = host.peers.sessions.call(SessionsMessage::List).await.unwrap_or_default();
     let counts = host.central.read(|it| Ok((it.session_count()?, it.refusals()?))).await;
     let (sessions_known, refused_requests) = counts.map_err(|err| chain(&err))?;
     let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
-    let mut sessions = join_all(sessions.into_iter().map(session)).await;
-    sessions.sort_by(|a, b| a.id.len().cmp(&b.id.len()).then_with(|| a.id.cmp(&b.id)));
+    let sessions = sessions(host).await;
     Ok(Status {
         version: env!("CARGO_PKG_VERSION").into(),
         pid: std::process::id(),
@@ -46,7 +47,27 @@ pub(super) async fn gather(args: &AdminArgs) -> Result<Status, String> {
         containers_running: count(host.places.taken()),
         containers_max: count(host.places.max()),
         refused_requests,
+        stops: stops(&host.stops.stops()),
     })
+}
+
+/// Every session that is awake.
+pub(crate) async fn sessions(host: &Host) -> Vec<SessionStatus> {
+    let listed = host.peers.sessions.call(SessionsMessage::List).await.unwrap_or_default();
+    let mut sessions = join_all(listed.into_iter().map(session)).await;
+    sessions.sort_by(|a, b| a.id.len().cmp(&b.id.len()).then_with(|| a.id.cmp(&b.id)));
+    sessions
+}
+
+pub(crate) fn stops(stops: &Stops) -> Vec<StopStatus> {
+    let status = |agent: Option<&AgentName>, it: &Stop| StopStatus {
+        agent: agent.map(ToString::to_string),
+        by: it.by.clone(),
+        why: it.why.clone(),
+        at: it.at.0,
+    };
+    let all = stops.all.iter().map(|it| status(None, it));
+    all.chain(stops.agents.iter().map(|it| status(Some(it.0), it.1))).collect()
 }
 
 async fn session(listed: Listed) -> SessionStatus {

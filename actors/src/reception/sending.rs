@@ -54,7 +54,7 @@ impl ReceptionState {
         let (channels, myself) = (self.host.peers.channels.clone(), self.myself.clone());
         self.calls.spawn(async move {
             let tries = part.tries();
-            let ask = |reply| ChannelsMessage::Deliver { part, platform_key, reply };
+            let ask = |reply| ChannelsMessage::Deliver { part, platform_key, pass: None, reply };
             // A channel that died in between may have sent it.
             let attempt = channels.call(ask).await.unwrap_or(Attempt::Unknown);
             let _ = myself.cast(ReceptionMessage::Landed(Landed { key, tries, attempt }));

@@ -10,6 +10,7 @@ use domain::{AgentName, notice};
 use store::{CentralStore, ChatRow, SessionRow, StoreError, Wiring};
 
 use super::knowledge::Knowledge;
+use super::orders;
 use crate::host::Host;
 use crate::reception::{self, Knock};
 use crate::session::Taken;
@@ -103,7 +104,11 @@ async fn follow(
     let mut targets = Vec::with_capacity(taking.len());
     for decision in taking {
         let row = session(host, message, &known, &chat, decision).await?;
-        targets.push((row, taken(message, &known, decision)));
+        let taken = match orders::of(message, &known, decision) {
+            Some(order) => order.obey(host, message, &decision.agent).await?,
+            None => taken(message, &known, decision),
+        };
+        targets.push((row, taken));
     }
     Ok(Some(Fate::Store(targets)))
 }

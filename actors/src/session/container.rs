@@ -108,6 +108,8 @@ struct End {
     why: Option<String>,
     /// Held until it is gone, if it goes to make room.
     leaving: Option<Count>,
+    /// Without a grace.
+    at_once: bool,
 }
 
 /// Why a start did not happen.
@@ -121,14 +123,16 @@ enum StartError {
     Sandbox(#[from] SandboxError),
     #[error("there is no image for agents yet; run `nanoclaw image build`")]
     NoImage,
+    #[error("somebody stopped it; `nanoclaw resume` lets it go on")]
+    Stopped,
     #[error("the agent `{0}` was removed; `nanoclaw agents add {0}` brings it back")]
     NoAgent(domain::AgentName),
 }
 
 impl StartError {
-    /// The engine is down, which says nothing about the session.
+    /// The engine is down, or a person said stop, which says nothing about the session.
     fn is_outage(&self) -> bool {
-        matches!(self, Self::Sandbox(SandboxError::Unreachable(_)))
+        matches!(self, Self::Sandbox(SandboxError::Unreachable(_)) | Self::Stopped)
     }
 }
 
@@ -152,6 +156,9 @@ impl SessionState {
         self.call(async move {
             // Idle containers learn at once that somebody needs their place.
             let place = host.places.take(|| host.peers.sweep.cast(SweepMessage::Now)).await;
+            if host.stops.is_closed(&row) {
+                return Kind::Started(Err(StartError::Stopped));
+            }
             let now = host.clock.now();
             let incarnation = match store.write("a launch", move |it| it.inbound.launch(now)).await
             {
@@ -162,6 +169,9 @@ impl SessionState {
                 let spec = plan::spec(&host, &row, incarnation).await?;
                 let link =
                     Link::open(&host, &row, incarnation, spec.mounts.clone(), myself).await?;
+                if host.stops.is_closed(&row) {
+                    return Err(StartError::Stopped);
+                }
                 host.sandbox.start(&spec).await?;
                 let fingerprint = spec.fingerprint;
                 Ok(Box::new(Started { incarnation, fingerprint, place, link }))
@@ -196,17 +206,24 @@ impl SessionState {
         info!(%incarnation, why, "stopping the container");
         // Counted before anybody else looks, so that one goes for one that waits.
         let leaving = (reason == StopReason::MakeRoom).then(|| self.host().places.leave());
-        self.end(incarnation, End { bad, why: Some(why.to_owned()), leaving });
+        let at_once = reason == StopReason::Asked;
+        self.end(incarnation, End { bad, why: Some(why.to_owned()), leaving, at_once });
+    }
+
+    /// What is left of an incarnation that a person stopped.
+    pub(super) fn clear(&mut self, incarnation: Incarnation) {
+        let why = Some("somebody stopped it".to_owned());
+        self.end(incarnation, End { bad: false, why, leaving: None, at_once: true });
     }
 
     pub(super) fn bury(&mut self, incarnation: Incarnation) {
         let why =
             if let Seen::Exited { why, .. } = &self.container { Some(why.clone()) } else { None };
-        self.end(incarnation, End { bad: true, why, leaving: None });
+        self.end(incarnation, End { bad: true, why, leaving: None, at_once: false });
     }
 
     /// Removes what is left of an incarnation and writes down how it ended.
-    fn end(&mut self, incarnation: Incarnation, End { bad, why, leaving }: End) {
+    fn end(&mut self, incarnation: Incarnation, End { bad, why, leaving, at_once }: End) {
         self.link = None;
         self.watch.abort_all();
         let (host, id) = (Arc::clone(self.host()), self.id());
@@ -214,7 +231,8 @@ impl SessionState {
         self.call(async move {
             let tail =
                 if bad { host.sandbox.tail(id).await.unwrap_or_default() } else { String::new() };
-            let gone = host.sandbox.stop(id).await;
+            let gone =
+                if at_once { host.sandbox.kill(id).await } else { host.sandbox.stop(id).await };
             if gone.is_ok() {
                 let why = why.unwrap_or_else(|| "it was gone without a trace".into());
                 let why = if tail.is_empty() { why } else { format!("{why}; {tail}") };

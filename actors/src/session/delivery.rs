@@ -20,6 +20,7 @@ impl SessionState {
         let now = self.now();
         match effect {
             Effect::Send(key) => {
+                let pass = Some(Box::new(self.host().stops.pass(&self.args.row, &key)));
                 let claim = {
                     let key = key.clone();
                     self.store
@@ -34,7 +35,7 @@ impl SessionState {
                 let myself = self.myself.clone();
                 self.calls.spawn(async move {
                     let tries = part.tries();
-                    let ask = |reply| ChannelsMessage::Deliver { part, platform_key, reply };
+                    let ask = |reply| ChannelsMessage::Deliver { part, platform_key, pass, reply };
                     // A channel that died in between may have sent it.
                     let attempt = channels.call(ask).await.unwrap_or(Attempt::Unknown);
                     let _ = myself.cast(SessionMessage::Landed(Landed { key, tries, attempt }));

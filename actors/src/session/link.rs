@@ -55,7 +55,15 @@ impl Link {
         let open = Arc::clone(&doorbells);
         let ends = Ends { host: Arc::clone(host), caller, rings, myself, doorbells: open };
         let mut streams = JoinSet::new();
-        streams.spawn(accept(carrier, mounts, ends));
+        let (host, row) = (Arc::clone(host), row.clone());
+        streams.spawn(async move {
+            // Cut the moment that somebody stops it, whatever the session is doing.
+            tokio::select! {
+                biased;
+                () = host.stops.closes(row.id, &row.agent) => {}
+                () = accept(carrier, mounts, ends) => {}
+            }
+        });
         Ok(Self { incarnation, bell, doorbells, _streams: streams })
     }
 

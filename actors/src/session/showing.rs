@@ -49,6 +49,9 @@ impl SessionState {
 
     /// The provider gave a sign of life.
     pub(super) async fn take_progress(&mut self) -> Result<(), SessionError> {
+        if self.host().stops.is_closed(&self.args.row) {
+            return Ok(()); // A ring from before it was cut.
+        }
         self.last_sign = Instant::now();
         self.last_event = self.last_sign;
         if Shown::is_over(self.shown.typing, TYPING_EVERY) {
@@ -78,7 +81,10 @@ impl SessionState {
         text: String,
     ) -> Result<(), SessionError> {
         self.take_progress().await?;
-        if text.trim().is_empty() || !Shown::is_over(self.shown.line, DRAFT_EVERY) {
+        if text.trim().is_empty()
+            || self.host().stops.is_closed(&self.args.row)
+            || !Shown::is_over(self.shown.line, DRAFT_EVERY)
+        {
             return Ok(());
         }
         let line = self.store.read(move |it| it.inbound.status_line(message)).await?;

@@ -132,6 +132,7 @@ impl SessionState {
                 self.make_folders().await?;
                 self.show_destinations().await?;
             }
+            SessionMessage::Stand(reply) => self.take_stand(reply).await?,
             SessionMessage::Status(reply) => return self.report(reply).await,
             SessionMessage::Look => {}
             SessionMessage::Progress => return self.take_progress().await,
@@ -183,6 +184,7 @@ impl SessionState {
     async fn view(&mut self) -> Result<View, SessionError> {
         self.observe();
         let snapshot = self.store.read(SessionStore::snapshot).await?;
+        let still = self.stillness(&snapshot);
         let Snapshot { news, needs_runner, mut waiting, mut parts, launches, .. } = snapshot;
         for part in &mut parts {
             part.in_flight = self.in_flight.contains(&part.key);
@@ -203,6 +205,7 @@ impl SessionState {
             file: file.map(|it| it.0),
             request: snapshot.request.filter(|_| !self.passing),
             halted: snapshot.halted,
+            still,
             crowded: self.host().places.crowded(),
             quiet_for: self.last_event.elapsed(),
         })
@@ -236,6 +239,8 @@ impl SessionState {
             }
             Effect::Stop(reason) => self.stop(reason),
             Effect::Bury(incarnation) => self.bury(incarnation),
+            Effect::Clear(incarnation) => self.clear(incarnation),
+            Effect::StandStill => drop(self.stand_still().await?),
             Effect::Ring => {
                 self.ring();
                 return Ok(false);

@@ -12,6 +12,8 @@ pub enum Command {
     Cost,
     Status,
     Tasks,
+    Panic,
+    Resume,
     Help,
 }
 
@@ -28,7 +30,7 @@ pub enum Handler {
 }
 
 impl Command {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Stop,
         Self::New,
         Self::Compact,
@@ -36,6 +38,8 @@ impl Command {
         Self::Cost,
         Self::Status,
         Self::Tasks,
+        Self::Panic,
+        Self::Resume,
         Self::Help,
     ];
 
@@ -50,6 +54,8 @@ impl Command {
             Self::Cost => "cost",
             Self::Status => "status",
             Self::Tasks => "tasks",
+            Self::Panic => "panic",
+            Self::Resume => "resume",
             Self::Help => "help",
         }
     }
@@ -57,7 +63,9 @@ impl Command {
     #[must_use]
     pub fn handler(self) -> Handler {
         match self {
-            Self::Stop | Self::Status | Self::Tasks | Self::Help => Handler::Host,
+            Self::Stop | Self::Status | Self::Tasks | Self::Panic | Self::Resume | Self::Help => {
+                Handler::Host
+            }
             Self::New | Self::Compact => Handler::Runner,
             Self::Context | Self::Cost => Handler::Cli,
         }
@@ -74,17 +82,30 @@ impl Command {
             Self::Cost => "show what this conversation used",
             Self::Status => "show what I am doing",
             Self::Tasks => "show what is scheduled",
+            Self::Panic => "stop every agent on this host until somebody resumes them",
+            Self::Resume => "let me work again after I was stopped",
             Self::Help => "show this list",
         }
     }
 
-    /// Changes or reveals what belongs to everybody in the conversation.
-    fn needs_say(self) -> bool {
+    fn needs(self) -> Need {
         match self {
-            Self::New | Self::Compact | Self::Context | Self::Cost => true,
-            Self::Stop | Self::Status | Self::Tasks | Self::Help => false,
+            Self::New | Self::Compact | Self::Context | Self::Cost => Need::Say,
+            Self::Resume => Need::Admin,
+            Self::Panic => Need::Owner,
+            Self::Stop | Self::Status | Self::Tasks | Self::Help => Need::Nothing,
         }
     }
+}
+
+/// What somebody has to be to give a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Need {
+    Nothing,
+    /// It changes or reveals what belongs to everybody in the conversation.
+    Say,
+    Admin,
+    Owner,
 }
 
 /// The command that a text begins with, in any case. Adapters take the bot's name off `/name@bot`.
@@ -105,14 +126,25 @@ pub enum Permission {
 /// is in the chat.
 #[must_use]
 pub fn permit(command: Command, access: Access, is_direct: bool) -> Permission {
-    if !command.needs_say() || access.is_admin() || (is_direct && access.is_known()) {
+    let name = command.name();
+    let may = match command.needs() {
+        Need::Nothing => true,
+        Need::Say => access.is_admin() || (is_direct && access.is_known()),
+        Need::Admin => access.is_admin(),
+        Need::Owner => access == Access::Owner,
+    };
+    if may {
         return Permission::Permit;
     }
-    let name = command.name();
-    Permission::Deny(if access.is_known() {
-        format!("In a group only my admins may use `/{name}`. Ask one of them.")
-    } else {
-        format!("Only people who were let in may use `/{name}`. Ask whoever runs me.")
+    Permission::Deny(match command.needs() {
+        Need::Owner => format!("Only my owner may use `/{name}`."),
+        Need::Admin => format!("Only my admins may use `/{name}`. Ask one of them."),
+        Need::Nothing | Need::Say if access.is_known() => {
+            format!("In a group only my admins may use `/{name}`. Ask one of them.")
+        }
+        Need::Nothing | Need::Say => {
+            format!("Only people who were let in may use `/{name}`. Ask whoever runs me.")
+        }
     })
 }
 
@@ -176,6 +208,12 @@ mod tests {
                     Command::Stop | Command::Status | Command::Tasks | Command::Help
                 );
                 let is = |direct| permit(command, access, direct) == Permission::Permit;
+                if let Command::Panic | Command::Resume = command {
+                    let may = access == Access::Owner
+                        || (command == Command::Resume && access.is_admin());
+                    assert_eq!((is(false), is(true)), (may, may), "{command:?} {access:?}");
+                    continue;
+                }
                 assert_eq!(is(false), free || access.is_admin(), "{command:?} {access:?}");
                 assert_eq!(is(true), free || access.is_known(), "{command:?} {access:?}");
             }
@@ -189,8 +227,9 @@ mod tests {
         let stranger = help_text(Access::Stranger, true);
         assert!(stranger.contains("- `/stop`: ") && !stranger.contains("/new"), "{stranger}");
         let member = help_text(Access::Member, true);
-        assert!(Command::ALL.iter().all(|it| member.contains(&format!("`/{}`", it.name()))));
-        assert_eq!(member, help_text(Access::Owner, false));
+        assert!(member.contains("`/new`") && !member.contains("/panic"), "{member}");
+        let owner = help_text(Access::Owner, false);
+        assert!(Command::ALL.iter().all(|it| owner.contains(&format!("`/{}`", it.name()))));
     }
 
     #[test]

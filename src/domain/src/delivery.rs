@@ -14,6 +14,14 @@ use crate::time::{Timestamp, backoff};
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PartKey(pub String);
 
+impl PartKey {
+    /// The host itself says it; it leaves even while the agent is stopped.
+    #[must_use]
+    pub fn is_hosts(&self) -> bool {
+        self.0.starts_with('n')
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PartState {
     Ready,
@@ -107,6 +115,17 @@ pub fn decide(heads: &[PartView], now: Timestamp) -> Vec<Effect> {
         .collect()
 }
 
+/// Which parts to act on while the agent is stopped: only what the host itself says is sent.
+#[must_use]
+pub fn decide_still(heads: &[PartView], now: Timestamp) -> Vec<Effect> {
+    let mut todo = decide(heads, now);
+    todo.retain(|it| match it {
+        Effect::Send(key) => key.is_hosts(),
+        Effect::Doubt(_) => true,
+    });
+    todo
+}
+
 /// What follows from an attempt. `tries` counts earlier answers of the platform; an outage does not
 /// count, so that a night without network gives nothing up.
 #[must_use]
@@ -151,6 +170,19 @@ mod tests {
         check(PartState::Unsent { retry_at: later }, None);
         check(PartState::Uncertain { retry_at: NOW }, Some(Effect::Send(key)));
         check(PartState::Uncertain { retry_at: later }, None);
+    }
+
+    #[test]
+    fn of_a_stopped_agent_nothing_leaves_but_what_the_host_says() {
+        let head =
+            |key: &str, state| PartView { key: PartKey(key.into()), state, in_flight: false };
+        for key in ["o1.0", "s2"] {
+            assert_eq!(decide_still(&[head(key, PartState::Ready)], NOW), [], "{key}");
+        }
+        let doubt = Effect::Doubt(PartKey("o1.0".into()));
+        assert_eq!(decide_still(&[head("o1.0", PartState::Claimed)], NOW), [doubt]);
+        let send = Effect::Send(PartKey("nkept1.2".into()));
+        assert_eq!(decide_still(&[head("nkept1.2", PartState::Ready)], NOW), [send]);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::outgoing::TextLimit;
 use crate::session::FailReason;
 use crate::split::split_text;
+use crate::stop::Toll;
 
 /// The longest piece of a container's last words in a notice.
 const TAIL_CHARS_MAX: usize = 300;
@@ -61,16 +62,46 @@ pub fn draft(text: &str, limit: TextLimit) -> String {
 
 /// The answer to `/stop`.
 #[must_use]
-pub fn stopped(set_aside: usize, unsent: usize) -> String {
-    match (set_aside, unsent) {
-        (0, 0) => "There was nothing to stop.".to_owned(),
-        (messages, 0) => format!("Stopped. Set aside: {}.", count(messages, "message")),
-        (messages, parts) => format!(
-            "Stopped. Set aside: {}; not sent any more: {}.",
-            count(messages, "message"),
-            count(parts, "answer")
-        ),
+pub fn stopped(toll: &Toll) -> String {
+    match toll_text(toll) {
+        None => "There was nothing to stop.".to_owned(),
+        Some(text) => format!("Stopped. {text}"),
     }
+}
+
+/// Told in a chat whose work was ended by a stop that holds.
+#[must_use]
+pub fn frozen(by: &str, toll: &Toll) -> String {
+    let text = toll_text(toll).map(|it| format!(" {it}")).unwrap_or_default();
+    format!("I was stopped (by {by}).{text}")
+}
+
+/// Told once in a chat that writes to a stopped agent.
+#[must_use]
+pub fn kept(by: &str, agent: &str) -> String {
+    format!(
+        "I am stopped (by {by}). I keep your message and answer once I am resumed: \
+         `nanoclaw resume {agent}`."
+    )
+}
+
+/// What a stop came to; `None` when it found nothing.
+#[must_use]
+pub fn toll_text(toll: &Toll) -> Option<String> {
+    let Toll { aside, voided, sent_here, sent_elsewhere, uncertain } = *toll;
+    let said = [
+        (aside, format!("Set aside: {}", count(aside, "message"))),
+        (voided, format!("not sent any more: {}", count(voided, "part"))),
+        (sent_here, format!("already sent here: {}", count(sent_here, "part"))),
+        (sent_elsewhere, format!("already sent elsewhere: {}", count(sent_elsewhere, "part"))),
+        (uncertain, format!("being sent, so it may have arrived: {}", count(uncertain, "part"))),
+    ];
+    let said: Vec<String> = said.into_iter().filter(|it| it.0 != 0).map(|it| it.1).collect();
+    (!said.is_empty()).then(|| {
+        let mut text = said.join("; ");
+        text[..1].make_ascii_uppercase();
+        format!("{text}.")
+    })
 }
 
 /// The answer to `/status`. `messages` are those being worked on and those that wait.
@@ -92,6 +123,19 @@ fn count(n: usize, noun: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_stop_says_what_it_came_to() {
+        let none = Toll::default();
+        assert_eq!(stopped(&none), "There was nothing to stop.");
+        assert_eq!(frozen("Ann", &none), "I was stopped (by Ann).");
+        let some = Toll { voided: 1, sent_here: 2, uncertain: 1, ..none };
+        let text = stopped(&some);
+        for part in ["Not sent any more: 1 part;", "sent here: 2 parts;", "arrived: 1 part."] {
+            assert!(text.contains(part), "{part} is missing in {text}");
+        }
+        assert!(!text.contains("elsewhere"), "{text}");
+    }
 
     #[test]
     fn only_the_end_of_the_last_words_is_shown() {

@@ -17,6 +17,9 @@ use crate::delivery::{self, PartView};
 use crate::time::{Timestamp, backoff};
 use crate::{Incarnation, MessageSeq, OutSeq};
 
+mod still;
+pub use self::still::Stillness;
+
 /// Everything the policy may look at. Read in one pass, never mutated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct View {
@@ -37,6 +40,8 @@ pub struct View {
     pub request: Option<OutSeq>,
     /// The last incarnation that a person stopped.
     pub halted: Incarnation,
+    /// Whether somebody stopped its agent, until it is resumed.
+    pub still: Stillness,
     /// Another session waits for a free place among the containers.
     pub crowded: bool,
     /// How long nothing at all has happened here.
@@ -161,6 +166,10 @@ pub enum Effect {
     Stop(StopReason),
     /// Record how the incarnation ended and remove what is left of it.
     Bury(Incarnation),
+    /// The same for one that a person stopped, which is no failure.
+    Clear(Incarnation),
+    /// Carry out on disk that the agent is stopped.
+    StandStill,
     /// Tell the runner to look at the database.
     Ring,
     /// Take the message out of dead hands; it is due again at `at`.
@@ -208,6 +217,9 @@ pub enum FailReason {
 /// The whole policy; pure and total.
 #[must_use]
 pub fn decide(view: &View, limits: &Limits, now: Timestamp) -> Vec<Effect> {
+    if view.still != Stillness::No {
+        return still::standing_still(view, limits, now);
+    }
     if view.news {
         // Everything else may look different afterwards.
         return vec![Effect::Absorb];
@@ -217,9 +229,8 @@ pub fn decide(view: &View, limits: &Limits, now: Timestamp) -> Vec<Effect> {
     todo.extend(view.request.map(Effect::Pass));
     todo.extend(view.file.filter(|it| it.is_due(now, limits.backoff_max)).map(|_| Effect::Fetch));
     todo.extend(match view.container {
-        Container::Busy => tell(view, limits, now),
-        Container::Unknown => tell(view, limits, now),
-        Container::Exited { incarnation } => vec![Effect::Bury(incarnation)],
+        Container::Busy | Container::Unknown => tell(view, limits, now),
+        Container::Exited { incarnation } => vec![still::ended(view, incarnation)],
         Container::Absent => absent(view, limits, now),
         Container::Running { incarnation, current, silent_for } => {
             running(view, limits, now, (incarnation, current, silent_for))
@@ -230,7 +241,7 @@ pub fn decide(view: &View, limits: &Limits, now: Timestamp) -> Vec<Effect> {
 
 fn absent(view: &View, limits: &Limits, now: Timestamp) -> Vec<Effect> {
     if let Some(open) = view.launches.open {
-        return vec![Effect::Bury(open)];
+        return vec![still::ended(view, open)];
     }
     let claimed: Vec<&Waiting> = view.waiting.iter().filter(|it| it.claim.is_some()).collect();
     if !claimed.is_empty() {
@@ -238,12 +249,7 @@ fn absent(view: &View, limits: &Limits, now: Timestamp) -> Vec<Effect> {
     }
     let due: Vec<&Waiting> = due(view, limits, now).collect();
     if due.is_empty() && !view.needs_runner {
-        let rests = view.waiting.is_empty()
-            && view.parts.is_empty()
-            && view.file.is_none()
-            && view.request.is_none()
-            && limits.rest_after <= view.quiet_for;
-        return if rests { vec![Effect::Rest] } else { vec![] };
+        return if still::may_rest(view, limits) { vec![Effect::Rest] } else { vec![] };
     }
     match start_at(&view.launches, limits) {
         None => vec![Effect::Start],
@@ -357,6 +363,9 @@ pub fn next_look(view: &View, limits: &Limits, now: Timestamp) -> Option<Duratio
     let left = |max: Duration, passed: Duration| max.saturating_sub(passed);
     let mut waits: Vec<Duration> =
         view.parts.iter().filter_map(|it| it.retry_at()).map(wait).collect();
+    if view.still != Stillness::No {
+        return still::next_look(view, waits, limits);
+    }
     waits.extend(view.waiting.iter().filter(|it| it.claim.is_none()).map(|it| wait(it.not_before)));
     waits.extend(view.file.map(wait));
     let unshown = view.waiting.iter().filter(|it| it.claim.is_some() && !it.status);

@@ -73,15 +73,21 @@ pub(crate) async fn status(layout: &Layout) -> Result<Box<Status>, Unanswered> {
     match ask(layout, &Request::Status).await? {
         Response::Status(status) => Ok(status),
         Response::Failed { why } => Err(Unanswered::Trouble(anyhow::Error::msg(why))),
-        Response::Done => Err(Unanswered::Trouble(anyhow::anyhow!("the host said only `done`"))),
+        Response::Done | Response::Stopped(_) | Response::Resumed(_) => Err(unexpected()),
     }
+}
+
+/// An answer to something else.
+pub(crate) fn unexpected() -> Unanswered {
+    Unanswered::Trouble(anyhow::anyhow!("the host answers something else"))
 }
 
 /// Tells a running host that settings changed. It finds out by itself too, only later; so trouble
 /// is noted and no error.
 pub(crate) async fn reload(layout: &Layout) {
     match ask(layout, &Request::Reload).await {
-        Ok(Response::Done | Response::Status(_)) | Err(Unanswered::NotRunning) => {}
+        Ok(Response::Done | Response::Status(_) | Response::Stopped(_) | Response::Resumed(_))
+        | Err(Unanswered::NotRunning) => {}
         Ok(Response::Failed { why }) => {
             term::note(&format!("warning: the running host did not take it over: {why}"));
         }

@@ -58,6 +58,54 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Stop an agent at once, in all chats, until `resume`
+    #[command(after_help = "\
+Freezes and kills its containers, takes back what is not sent yet, and says what had gone out. It
+stays stopped, also over a restart of the host. New messages are kept and answered after `resume`.
+Works without a running host too. In a chat, `/stop` ends only what is done there.
+
+Examples:
+  nanoclaw stop-agent andy
+  nanoclaw resume andy")]
+    StopAgent {
+        #[arg(value_parser = AgentName::parse)]
+        name: AgentName,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Stop every agent at once, until `resume --all`; asks nothing
+    #[command(after_help = "\
+Like `stop-agent` for all of them. Owners can say `/panic` in a chat.
+
+Examples:
+  nanoclaw panic
+  nanoclaw resume --all")]
+    Panic {
+        /// Changes nothing; it never asks
+        #[arg(long, short)]
+        yes: bool,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Let a stopped agent go on, or all
+    #[command(after_help = "\
+What came in meanwhile is answered now. What was set aside by the stop stays so.
+
+Examples:
+  nanoclaw resume andy
+  nanoclaw resume --all     everything, however it was stopped")]
+    Resume {
+        #[arg(value_parser = AgentName::parse, required_unless_present = "all")]
+        name: Option<AgentName>,
+        /// Every agent
+        #[arg(long, conflicts_with = "name")]
+        all: bool,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Talk to an agent: one MESSAGE, or a prompt without one
     Chat(ChatArgs),
     /// Show the host's log

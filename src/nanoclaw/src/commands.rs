@@ -12,6 +12,7 @@ mod selftest;
 mod start;
 mod status;
 mod stop;
+mod stops;
 mod uninstall;
 mod vault;
 mod verb;
@@ -19,6 +20,7 @@ mod verb;
 use std::process::ExitCode;
 
 use clap::CommandFactory;
+use domain::stop::Scope;
 use store::layout::Layout;
 
 pub(crate) use self::chat::{prompt, say};
@@ -35,6 +37,11 @@ pub(crate) async fn perform(command: Command, layout: &Layout) -> anyhow::Result
         Command::Status { json } => return status::perform(json, layout).await,
         Command::Doctor { json } => return doctor::perform(json, layout).await,
         Command::Selftest(args) => return selftest::perform(args).await,
+        Command::StopAgent { name, json } => {
+            return stops::stop(&Scope::Agent(name), json, layout).await;
+        }
+        Command::Panic { yes: _, json } => return stops::stop(&Scope::All, json, layout).await,
+        Command::Resume { name, all: _, json } => stops::resume(name, json, layout).await,
         Command::Run { detached } => run::perform(detached, layout).await,
         Command::Start => start::perform(layout).await,
         Command::Stop => stop::perform(layout).await,

@@ -56,6 +56,7 @@ pub(crate) async fn examine(layout: &Layout) -> Vec<Check> {
     let mut checks = vec![data::home(layout), data::disk(layout)];
     checks.push(data::central(layout));
     checks.push(data::sessions(layout));
+    checks.extend(data::stops(layout));
     checks.push(world::engine().await);
     checks.push(world::image(layout).await);
     checks.push(world::credential(layout).await);

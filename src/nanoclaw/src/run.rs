@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use actors::host::{Host, Peers, Policy};
 use actors::places::Places;
+use actors::stops::Gate;
 use actors::tree::{RootArgs, RootMessage, RootSupervisor};
 use anyhow::Context;
 use domain::time::{Clock, SystemClock};
@@ -66,6 +67,7 @@ pub(crate) async fn run(layout: &Layout) -> anyhow::Result<()> {
 async fn wire(layout: &Layout) -> anyhow::Result<Host> {
     let central = crate::home::central(layout)?;
     let install = crate::install::ensure_defaults(&central)?;
+    let stops = Gate::new(central.stops()?);
     drop(central);
     let user = crate::install::container_user();
     let sandbox = DockerSandbox::new(DockerOptions { install: install.id, user, socket: None });
@@ -89,6 +91,7 @@ async fn wire(layout: &Layout) -> anyhow::Result<Host> {
         places: Places::new(containers_max(
             std::fs::read_to_string("/proc/meminfo").ok().as_deref(),
         )),
+        stops,
         policy: Policy::default(),
         container_user: rustix::process::geteuid().is_root().then_some(user),
         peers: Peers::default(),

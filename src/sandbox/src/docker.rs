@@ -127,6 +127,17 @@ impl Sandbox for DockerSandbox {
         removal::remove(docker, &name).await
     }
 
+    async fn freeze(&self, session: SessionId) -> Result<(), SandboxError> {
+        removal::freeze(self.engine.client().await?, &self.name(session)).await
+    }
+
+    async fn kill(&self, session: SessionId) -> Result<(), SandboxError> {
+        let docker = self.engine.client().await?;
+        let name = self.name(session);
+        removal::kill(docker, &name).await;
+        removal::remove(docker, &name).await
+    }
+
     async fn exited(&self, session: SessionId) -> Result<(), SandboxError> {
         let docker = self.engine.client().await?;
         let not_running = q::WaitContainerOptionsBuilder::new().condition("not-running").build();

@@ -89,6 +89,14 @@ pub trait Sandbox: fmt::Debug + Send + Sync {
     /// container succeeds.
     async fn stop(&self, session: SessionId) -> Result<(), SandboxError>;
 
+    /// Takes the processor away from everything in the container, at once. Freezing one that does not
+    /// run succeeds.
+    async fn freeze(&self, session: SessionId) -> Result<(), SandboxError>;
+
+    /// Kills everything in the container without a grace, frozen or not, and removes it. Killing an
+    /// absent container succeeds.
+    async fn kill(&self, session: SessionId) -> Result<(), SandboxError>;
+
     /// Returns when the session's container is not running (any more). The one method that may
     /// take for ever; an error means the engine was lost.
     async fn exited(&self, session: SessionId) -> Result<(), SandboxError>;

@@ -16,6 +16,7 @@ mod roles;
 mod said;
 mod secrets;
 mod sessions;
+mod stops;
 mod wirings;
 
 use std::path::Path;
@@ -46,6 +47,7 @@ static MIGRATIONS: LazyLock<Migrations<'_>> = LazyLock::new(|| {
         M::up(include_str!("../../../migrations/central/0001_start.sql")),
         M::up(include_str!("../../../migrations/central/0002_people.sql")).foreign_key_check(),
         M::up(include_str!("../../../migrations/central/0003_typed_answers.sql")),
+        M::up(include_str!("../../../migrations/central/0005_stops.sql")),
     ])
 });
 

@@ -23,7 +23,9 @@ pub use crate::central::{
 };
 pub use crate::db::{Db, Fault, Gate, NoGate};
 pub use crate::error::StoreError;
-pub use crate::inbound::{Absorbed, Asked, Fetched, PendingFile, Request, Surroundings};
+pub use crate::inbound::{
+    Absorbed, Asked, Fetched, Order, PendingFile, Request, Stood, Surroundings,
+};
 pub use crate::open::Journal;
 pub use crate::outbox::{ClaimedPart, Draft, NewPart, PartKind, Target};
 pub use crate::runner::{Answer, Destination, NewMessage, RunnerStore, TurnEnd};

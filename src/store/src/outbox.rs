@@ -273,8 +273,10 @@ pub(crate) fn conclude(
         Verdict::Dead { .. } => return bury(tx, key, verdict, now),
     };
     tx.prepare_cached(
-        "UPDATE deliveries SET state = ?2, retry_at = ?3, platform_id = ?4, tries = tries + ?5,
-                changed_at = ?6, doubted = doubted OR ?2 = 'uncertain'
+        // What was stopped meanwhile is not tried again.
+        "UPDATE deliveries SET state = iif(reason = 'stopped' AND ?2 <> 'sent', 'dead', ?2),
+                retry_at = ?3, platform_id = ?4, tries = tries + ?5, changed_at = ?6,
+                doubted = doubted OR ?2 = 'uncertain'
          WHERE key = ?1 AND state = 'claimed'",
     )?
     .execute(params![key.0, state, retry_at, platform_id, counts, now.0])
@@ -296,7 +298,8 @@ fn bury(
         .prepare_cached(
             "UPDATE deliveries SET form = 'text', target = NULL, buttons = NULL, state = 'ready',
                     retry_at = 0, tries = 0, reason = ?2, changed_at = ?3
-             WHERE key = ?1 AND form = 'edit' AND state NOT IN ('sent', 'dead')",
+             WHERE key = ?1 AND form = 'edit' AND state NOT IN ('sent', 'dead')
+                 AND reason IS NOT 'stopped'",
         )?
         .execute(params![key.0, why, now.0])?;
     if turned == 0 {

@@ -6,12 +6,13 @@ use std::collections::BTreeMap;
 
 use domain::message::Form;
 use domain::session::{Launches, Waiting};
+use domain::stop::Toll;
 use domain::time::Timestamp;
-use domain::{Incarnation, OutSeq};
+use domain::{Incarnation, MessageSeq, OutSeq};
 use rusqlite::Connection;
 
 use crate::StoreError;
-use crate::inbound::{Absorbed, InboundStore, PendingFile, Surroundings};
+use crate::inbound::{Absorbed, InboundStore, Order, PendingFile, Stood, Surroundings};
 use crate::layout::SessionLayout;
 use crate::open::Journal;
 use crate::outbound::{News, OutboundReader};
@@ -31,6 +32,10 @@ pub struct Snapshot {
     pub request: Option<OutSeq>,
     /// The last incarnation that a person stopped.
     pub halted: Incarnation,
+    /// How far the last stop of the agent was carried out.
+    pub stood: Stood,
+    /// The last message that waits; 0 when none does.
+    pub last_waiting: MessageSeq,
 }
 
 /// Both databases of a session, from the host's side.
@@ -74,6 +79,8 @@ impl SessionStore {
             file: self.inbound.next_file()?,
             request: self.inbound.open_request()?,
             halted: self.inbound.halted()?,
+            stood: self.inbound.stood()?,
+            last_waiting: self.inbound.last_waiting()?,
         })
     }
 
@@ -101,7 +108,28 @@ impl SessionStore {
 
     fn news(&mut self, waiting: &[(Waiting, Incarnation)]) -> Result<News, StoreError> {
         let after = self.inbound.last_out_seq()?;
-        self.outbound.news(after, waiting.first().map(|it| it.0.message))
+        let mut news = self.outbound.news(after, waiting.first().map(|it| it.0.message))?;
+        let (halted, silenced) = (self.inbound.halted()?, self.inbound.is_silenced()?);
+        for claims in [&mut news.finished, &mut news.open_claims] {
+            claims.retain(|it| !silenced && halted < it.incarnation);
+        }
+        Ok(news)
+    }
+
+    /// Carries out that the agent is stopped. Doing it again changes nothing.
+    ///
+    /// # Errors
+    /// When a database fails; then nothing has changed.
+    pub fn stand_still(&mut self, order: &Order, now: Timestamp) -> Result<Toll, StoreError> {
+        // Which message a container had begun with only its word says, and that is not trusted.
+        let in_work = match self.inbound.launches()?.open {
+            Some(_) => true,
+            None => {
+                let waiting = self.inbound.waiting()?;
+                self.news(&waiting).map_or(true, |it| it.is_news())
+            }
+        };
+        self.inbound.stand_still(order, in_work, now)
     }
 
     /// SQLite's own check of both files; one line per problem.
@@ -126,5 +154,7 @@ pub(crate) fn integrity(conn: &Connection) -> Result<Vec<String>, StoreError> {
 
 #[cfg(test)]
 mod forms;
+#[cfg(test)]
+mod stops;
 #[cfg(test)]
 mod tests;

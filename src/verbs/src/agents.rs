@@ -3,6 +3,7 @@
 use domain::AgentName;
 use domain::agent::{AgentGroup, MODEL_CREDENTIAL, Provider};
 use domain::engage::trigger_of;
+use domain::stop::Stops;
 use domain::time::Timestamp;
 use serde_json::{Value, json};
 use store::CentralStore;
@@ -29,17 +30,31 @@ pub(crate) fn perform(
 
 fn list(store: &CentralStore, view: &View) -> Result<Output, VerbError> {
     let has_credential = store.secret(MODEL_CREDENTIAL)?.is_some();
-    let head = ["NAME", "PROVIDER", "MODEL", "IMAGE", "MEMORY", "CPUS", "PIDS", "TRIGGER", "REACH"];
+    let stops = store.stops()?;
+    let head = [
+        "NAME", "PROVIDER", "MODEL", "IMAGE", "MEMORY", "CPUS", "PIDS", "TRIGGER", "REACH",
+        "STOPPED",
+    ];
     let mut rows = vec![head.map(str::to_owned).to_vec()];
     for it in &view.agents {
         let auto = format!("auto ({})", it.effective_provider(has_credential).as_str());
         let shown = if it.provider.is_none() { auto } else { provider(it).to_owned() };
         let mut row = vec![it.name.to_string(), shown];
         row.extend(fields(it).into_iter().skip(1).map(|field| field.1));
+        row.push(stopped(&stops, &it.name));
         rows.push(row);
     }
-    let json = view.agents.iter().map(|it| value(it, has_credential)).collect();
+    let json = view.agents.iter().map(|it| {
+        let mut json = value(it, has_credential);
+        json["stopped_by"] = stops.of(&it.name).map(|it| it.by.as_str()).into();
+        json
+    });
+    let json = json.collect();
     Ok(Output::new(table(&rows), Value::Array(json)))
+}
+
+fn stopped(stops: &Stops, name: &AgentName) -> String {
+    stops.of(name).map_or_else(|| "-".to_owned(), |it| format!("by {}", it.by))
 }
 
 fn show(agent: &AgentGroup, store: &CentralStore, view: &View) -> Result<Output, VerbError> {
@@ -53,7 +68,10 @@ fn show(agent: &AgentGroup, store: &CentralStore, view: &View) -> Result<Output,
     lines.extend(fields(agent).iter().map(|(label, text)| format!("{label:<12}{text}")));
     lines.push(format!("{:<12}{}", "chats", joined(chats.iter().map(|it| view.label(it)))));
     lines.push(format!("{:<12}{}", "members", joined(&members)));
+    let stops = store.stops()?;
+    lines.push(format!("{:<12}{}", "stopped", stopped(&stops, &agent.name)));
     let mut json = value(agent, has_credential);
+    json["stopped_by"] = stops.of(&agent.name).map(|it| it.by.as_str()).into();
     json["chats"] = chats.iter().map(|it| it.id.0).collect();
     json["members"] = members.into();
     Ok(Output::new(lines.join("\n"), json))

@@ -11,6 +11,7 @@ mod process;
 mod rig;
 mod round_trip;
 mod routing;
+mod stopping;
 mod storing;
 mod sweeping;
 
@@ -38,6 +39,9 @@ fn main() {
         }
         if wanted("round_trip") {
             round_trip::run().await;
+        }
+        if wanted("stopping") {
+            stopping::run().await;
         }
         if wanted("process") {
             process::run().await;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use actors::host::{Credentials, Host, Peers, Policy, settings};
 use actors::places::Places;
+use actors::stops::Gate;
 use actors::tree::{RootArgs, RootMessage, RootSupervisor};
 use async_trait::async_trait;
 use channel::{
@@ -81,6 +82,7 @@ impl Rig {
             registrations: vec![registration],
             credentials: Arc::new(NoCredentials),
             places: Places::new(10),
+            stops: Gate::default(),
             policy: Policy::default(),
             container_user: user,
             peers: Peers::default(),

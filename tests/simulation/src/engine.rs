@@ -69,6 +69,7 @@ struct Container {
     ended: watch::Receiver<Option<i64>>,
     _task: JoinSet<()>,
     kill: watch::Sender<bool>,
+    frozen: watch::Sender<bool>,
 }
 
 impl FakeEngine {
@@ -155,9 +156,18 @@ impl FakeEngine {
         }
     }
 
+    fn remove(&self, session: SessionId, how: &str) {
+        let mut inner = self.lock();
+        if let Some(container) = inner.containers.remove(&session) {
+            inner.log.push(format!("{how} {session}"));
+            inner.runner_points += container.crash.passed();
+        }
+    }
+
     fn run(&self, spec: &Spec, fault: Option<StartFault>) -> Container {
         let (ended_tx, ended) = watch::channel(None);
         let (kill, mut killed) = watch::channel(false);
+        let (frozen, mut freezes) = watch::channel(false);
         let crash = Crash::at(std::mem::take(&mut self.lock().next_runner_crash));
         let who = format!("runner {}.{}", spec.session, spec.incarnation);
         crash.appear_on(Arc::clone(&self.stage), who);
@@ -172,17 +182,25 @@ impl FakeEngine {
                     let _ = killed.wait_for(|it| *it).await;
                     137
                 }
-                _ => tokio::select! {
-                    biased;
-                    _ = killed.wait_for(|it| *it) => 137,
-                    () = dies.struck() => 137,
-                    ended = runner => if ended.is_ok() { 0 } else { 70 },
-                },
+                _ => {
+                    let code = tokio::select! {
+                        biased;
+                        _ = killed.wait_for(|it| *it) => Some(137),
+                        // Frozen, it does nothing and does not end.
+                        _ = freezes.wait_for(|it| *it) => None,
+                        () = dies.struck() => Some(137),
+                        ended = runner => Some(if ended.is_ok() { 0 } else { 70 }),
+                    };
+                    if code.is_none() {
+                        let _ = killed.wait_for(|it| *it).await;
+                    }
+                    code.unwrap_or(137)
+                }
             };
             ended_tx.send_replace(Some(code));
         });
         let (incarnation, fingerprint) = (spec.incarnation, spec.fingerprint.clone());
-        Container { incarnation, fingerprint, crash, ended, _task: task, kill }
+        Container { incarnation, fingerprint, crash, ended, _task: task, kill, frozen }
     }
 }
 
@@ -251,14 +269,23 @@ impl Sandbox for FakeEngine {
         if !takes.is_zero() {
             sleep(takes).await;
         }
-        {
-            let mut inner = self.lock();
-            if let Some(container) = inner.containers.remove(&session) {
-                inner.log.push(format!("stop {session}"));
-                inner.runner_points += container.crash.passed();
-            }
-        }
+        self.remove(session, "stop");
         self.called("after stop").await
+    }
+
+    async fn freeze(&self, session: SessionId) -> Result<(), SandboxError> {
+        self.called("before freeze").await?;
+        if let Some(container) = self.lock().containers.get(&session) {
+            // Nothing of it runs any more, and it is still there.
+            container.frozen.send_replace(true);
+        }
+        self.called("after freeze").await
+    }
+
+    async fn kill(&self, session: SessionId) -> Result<(), SandboxError> {
+        self.called("before kill").await?;
+        self.remove(session, "kill");
+        self.called("after kill").await
     }
 
     async fn exited(&self, session: SessionId) -> Result<(), SandboxError> {

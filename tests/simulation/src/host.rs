@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use actors::host::{Credentials, Host, Peers, Policy, settings};
 use actors::places::Places;
+use actors::stops::Gate;
 use actors::tree::{Role, RootArgs, RootMessage, RootSupervisor};
 use async_trait::async_trait;
 use channel::{Cause, Registration, SecretString};
@@ -133,6 +134,9 @@ impl World {
             registrations,
             credentials: Arc::new(OneCredential(self.credential.clone())),
             places: Places::new(self.containers_max),
+            stops: Gate::new(
+                CentralStore::open(&self.layout().central()).unwrap().stops().unwrap(),
+            ),
             policy: self.policy,
             container_user: None,
             peers: Peers::default(),

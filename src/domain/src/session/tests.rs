@@ -30,6 +30,7 @@ fn idle() -> View {
         file: None,
         request: None,
         halted: Incarnation(0),
+        still: Stillness::No,
         crowded: false,
         quiet_for: Duration::ZERO,
     }
@@ -136,6 +137,24 @@ fn an_incarnation_that_a_person_stopped_is_stopped_whatever_it_does() {
 }
 
 #[test]
+fn a_stopped_agent_does_nothing_but_stop_and_counts_nothing() {
+    let due = View { still: Stillness::Due, waiting: vec![message(None)], ..idle() };
+    check(&due, &[Effect::StandStill]);
+    let stop = Effect::Stop(StopReason::Asked);
+    check(&View { container: running(0), ..due.clone() }, &[Effect::StandStill, stop.clone()]);
+    let done = View { still: Stillness::Done, news: true, request: Some(OutSeq(3)), ..due };
+    check(&done, &[]);
+    check(&View { container: running(0), ..done.clone() }, &[stop]);
+    let container = Container::Exited { incarnation: ME };
+    check(&View { container, ..done.clone() }, &[Effect::Clear(ME)]);
+    let launches = Launches { open: Some(ME), ..Launches::default() };
+    check(&View { launches, ..done.clone() }, &[Effect::Clear(ME)]);
+    let claimed = View { waiting: vec![message(Some(OLD))], ..done };
+    check(&claimed, &[]);
+    check(&View { halted: ME, container, ..idle() }, &[Effect::Clear(ME)]);
+}
+
+#[test]
 fn a_long_turn_shows_that_it_goes_on_once() {
     let long = Waiting { received_at: ago(15), ..message(Some(ME)) };
     let view = View { container: running(0), waiting: vec![long.clone()], ..idle() };
@@ -232,10 +251,11 @@ fn perform(mut view: View, effects: &[Effect]) -> View {
                 view.container = Container::Absent;
                 view.launches.last_end = Some(NOW);
             }
-            Effect::Bury(_) => {
+            Effect::Bury(_) | Effect::Clear(_) => {
                 view.container = Container::Absent;
                 view.launches.open = None;
             }
+            Effect::StandStill => view.still = Stillness::Done,
             Effect::Ring | Effect::Rest => {}
             Effect::Release { message, at, .. } => {
                 let it = view.waiting.iter_mut().find(|it| it.message == *message).unwrap();
@@ -300,7 +320,8 @@ fn small_views() -> Vec<View> {
 
 #[test]
 fn every_small_view_comes_to_rest() {
-    for start in small_views() {
+    let stopped = small_views().into_iter().map(|it| View { still: Stillness::Due, ..it });
+    for start in small_views().into_iter().chain(stopped) {
         let mut view = start.clone();
         for _ in 0..6 {
             let effects = decide(&view, &limits(), NOW);

@@ -31,6 +31,9 @@ pub(super) async fn perform(as_json: bool, layout: &Layout) -> anyhow::Result<Ex
 
 fn text(status: &Status) -> String {
     let mut parts = vec![head(status)];
+    if !status.stops.is_empty() {
+        parts.push(section("stopped", ["AGENT", "BY", "UNDO"], stops(status)));
+    }
     parts.push(section("actors", ["NAME", "STATE", "RESTARTS"], actors(status)));
     parts.push(section("channels", ["CHANNEL", "STATE", "WHY"], channels(status)));
     if status.sessions.is_empty() {
@@ -96,6 +99,15 @@ fn channels(status: &Status) -> Vec<[String; 3]> {
     status.channels.iter().map(row).collect()
 }
 
+fn stops(status: &Status) -> Vec<[String; 3]> {
+    let row = |it: &actors::admin::protocol::StopStatus| {
+        let who = it.agent.clone().unwrap_or_else(|| "every agent".to_owned());
+        let undo = it.agent.as_deref().unwrap_or("--all");
+        [who, it.by.clone(), format!("nanoclaw resume {undo}")]
+    };
+    status.stops.iter().map(row).collect()
+}
+
 fn sessions(status: &Status) -> Vec<[String; 7]> {
     let row = |it: &actors::admin::protocol::SessionStatus| {
         [
@@ -125,7 +137,7 @@ fn up(status: &Status) -> String {
 
 #[cfg(test)]
 mod tests {
-    use actors::admin::protocol::{ActorStatus, Engine, SessionStatus};
+    use actors::admin::protocol::{ActorStatus, Engine, SessionStatus, StopStatus};
 
     use super::*;
 
@@ -153,6 +165,7 @@ mod tests {
             containers_running: 0,
             containers_max: 4,
             refused_requests: 5,
+            stops: vec![StopStatus { agent: None, by: "Ann".into(), why: String::new(), at: 1 }],
         };
         let text = text(&status);
         for part in [
@@ -164,6 +177,7 @@ mod tests {
             "parked",
             "3 waiting",
             "flaps",
+            "nanoclaw resume --all",
         ] {
             assert!(text.contains(part), "{part} is missing in\n{text}");
         }

@@ -98,6 +98,18 @@ pub(super) fn sessions(layout: &Layout) -> Check {
     Check::fail(NAME, details.join(" | "), fixes.join(" | "))
 }
 
+/// Nothing to say unless somebody is stopped.
+pub(super) fn stops(layout: &Layout) -> Option<Check> {
+    let path = layout.central();
+    let read = || CentralStore::open(&path).and_then(|it| it.stops()).ok();
+    let stops = path.is_file().then(read).flatten()?;
+    let all = stops.all.iter().map(|it| format!("every agent, by {}", it.by));
+    let each = stops.agents.iter().map(|(name, it)| format!("{name}, by {}", it.by));
+    let who: Vec<String> = all.chain(each).collect();
+    let fix = "`nanoclaw resume NAME`, or `nanoclaw resume --all`";
+    (!who.is_empty()).then(|| Check::warn("stops", format!("stopped: {}", who.join("; ")), fix))
+}
+
 /// How the file journals now, by its header, so that a check never changes it. `None` without a
 /// database.
 fn journal_of(path: &Path) -> Option<Journal> {

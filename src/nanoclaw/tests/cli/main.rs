@@ -10,6 +10,7 @@ mod pairing;
 mod people;
 mod script;
 mod server;
+mod stopping;
 mod vault;
 mod wiring;
 

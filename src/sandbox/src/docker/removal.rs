@@ -22,6 +22,9 @@ const ASK_TO_FINISH_MAX: Duration = Duration::from_secs(5 + 10);
 /// How long killing and removing may take. It takes 0.1 s.
 const REMOVE_MAX: Duration = Duration::from_secs(10);
 
+/// How long a signal or a pause may take. It takes milliseconds.
+const KILL_MAX: Duration = Duration::from_secs(5);
+
 /// How often to look whether somebody else's removal is through.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
@@ -33,6 +36,27 @@ pub(super) async fn ask_to_finish(docker: &Docker, name: &str) {
         && status(&err) != Some(404)
     {
         debug!(%name, error = %err, "did not finish by itself");
+    }
+}
+
+/// Pauses every process. One that does not run, or is paused already, is fine as it is.
+pub(super) async fn freeze(docker: &Docker, name: &str) -> Result<(), SandboxError> {
+    match within(KILL_MAX, docker.pause_container(name)).await {
+        Err(err) if !matches!(status(&err), Some(404 | 409)) => {
+            Err(failed("freeze the container")(err))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// SIGKILL to everything; the engine thaws what is paused for it. Never fails: what is still there
+/// is killed by the removal.
+pub(super) async fn kill(docker: &Docker, name: &str) {
+    let options = q::KillContainerOptionsBuilder::new().signal("SIGKILL").build();
+    if let Err(err) = within(KILL_MAX, docker.kill_container(name, Some(options))).await
+        && !matches!(status(&err), Some(404 | 409))
+    {
+        debug!(%name, error = %err, "the signal did not get through");
     }
 }
 

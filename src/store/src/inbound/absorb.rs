@@ -16,7 +16,7 @@ use domain::{MessageSeq, OutSeq};
 use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::parts::{self, Cause};
-use super::{InboundStore, requests};
+use super::{InboundStore, halt, requests};
 use crate::StoreError;
 use crate::outbound::News;
 use crate::outbox::{Draft, NewPart, PartKind, Target};
@@ -57,9 +57,12 @@ impl InboundStore {
         now: Timestamp,
     ) -> Result<Absorbed, StoreError> {
         self.commit("a reply", |tx| {
+            let silenced = halt::is_silenced(tx)?;
             for (message, kind) in &news.messages {
                 let (kind, finished) = (*kind, &news.finished[..]);
-                Taking { tx, around, now, message, kind, finished }.take(files)?;
+                if !silenced {
+                    Taking { tx, around, now, message, kind, finished }.take(files)?;
+                }
                 let sql = "UPDATE taken_over SET out_seq = ?1 WHERE out_seq < ?1";
                 tx.prepare_cached(sql)?.execute([message.seq.0])?;
             }

@@ -3,10 +3,11 @@
 
 use domain::Incarnation;
 use domain::message::{Admitted, InboundKind, Incoming};
+use domain::stop::Toll;
 use domain::time::Timestamp;
-use rusqlite::params;
+use rusqlite::{Connection, params};
 
-use super::{InboundStore, insert, parts};
+use super::{InboundStore, insert, parts, stood};
 use crate::StoreError;
 use crate::outbox::PartKind;
 
@@ -36,12 +37,12 @@ impl InboundStore {
     }
 
     /// Stops what is being worked on: sets all waiting messages aside, takes back what is not sent
-    /// yet, and lets the running incarnation say nothing more. `answer` makes the text from how
-    /// many messages and parts that were. Doing it again changes nothing.
+    /// yet, and lets the running incarnation say nothing more. `answer` makes the text from what
+    /// that came to. Doing it again changes nothing.
     pub fn halt(
         &mut self,
         message: &Incoming,
-        answer: impl FnOnce(usize, usize) -> String,
+        answer: impl FnOnce(&Toll) -> String,
         now: Timestamp,
     ) -> Result<(), StoreError> {
         self.commit("a stop", |tx| {
@@ -49,34 +50,13 @@ impl InboundStore {
             let Some(seq) = insert(tx, &admitted, now)? else {
                 return Ok(());
             };
-            let aside = tx.execute(
-                "UPDATE messages_in SET outcome = 'declined', reason = 'stopped', ended_at = ?2
-                 WHERE outcome IS NULL AND seq < ?1",
-                params![seq.0, now.0],
-            )?;
-            let unsent = tx.execute(
-                "UPDATE deliveries SET state = 'dead', reason = 'stopped', changed_at = ?1
-                 WHERE state IN ('ready', 'unsent')",
-                [now.0],
-            )?;
-            tx.execute(
-                "UPDATE requests SET state = 'answered', ok = 0, answer = 'stopped'
-                 WHERE state <> 'answered'",
-                [],
-            )?;
-            tx.execute(
-                "UPDATE halted SET incarnation =
-                     (SELECT coalesce(max(incarnation), 0) FROM launches WHERE ended_at IS NULL)
-                 WHERE EXISTS (SELECT 1 FROM launches WHERE ended_at IS NULL)",
-                [],
-            )?;
+            let toll = stood::total(&stood::end_work(tx, seq.0, now)?);
             tx.execute(
                 "UPDATE messages_in SET outcome = 'answered', reason = 'by the host', ended_at = ?2
                  WHERE seq = ?1",
                 params![seq.0, now.0],
             )?;
-            let text = answer(aside, unsent);
-            parts::add_notice(tx, "command", seq, PartKind::Answer, &text, now)
+            parts::add_notice(tx, "command", seq, PartKind::Answer, &answer(&toll), now)
         })
     }
 
@@ -86,6 +66,11 @@ impl InboundStore {
             .prepare_cached("SELECT incarnation FROM halted")
             .and_then(|mut it| it.query_row([], |row| row.get(0).map(Incarnation)))
             .map_err(StoreError::query("read the stops"))
+    }
+
+    /// Whether a person stopped the last incarnation that there was: what it wrote is not read.
+    pub(crate) fn is_silenced(&self) -> Result<bool, StoreError> {
+        is_silenced(&self.conn).map_err(StoreError::query("read the stops"))
     }
 
     /// Whether the runner is shown exactly these chats.
@@ -114,4 +99,13 @@ impl InboundStore {
             Ok(())
         })
     }
+}
+
+pub(super) fn is_silenced(conn: &Connection) -> rusqlite::Result<bool> {
+    conn.prepare_cached(
+        "SELECT halted.incarnation > 0 AND NOT EXISTS
+             (SELECT 1 FROM launches WHERE launches.incarnation > halted.incarnation)
+         FROM halted",
+    )?
+    .query_row([], |row| row.get(0))
 }

@@ -108,7 +108,7 @@ fn what_answers_a_channel_that_takes_nothing_goes_to_the_last_other_chat() {
     let admitted = Admitted { message: event, kind: InboundKind::Chat };
     it.host.inbound.insert(&[admitted], NOW).unwrap();
     let mut runner = it.runner();
-    let seqs = [M1, domain::MessageSeq(4)];
+    let seqs = [M1, MessageSeq(4)];
     runner.claim(&seqs, NOW).unwrap();
     let end = crate::TurnEnd { messages: vec![seqs[1]], ..answer("it failed") };
     runner.end_turn(&end, &[], NOW).unwrap();
@@ -144,7 +144,7 @@ fn what_was_stopped_is_set_aside_and_says_nothing_more() {
     let mut it = pair();
     let mut runner = at_work(&mut it);
     let stop = Incoming { platform_id: "stop".into(), ..incoming("m1") };
-    let text = |aside, unsent| format!("{aside} {unsent}");
+    let text = |it: &Toll| format!("{} {}", it.aside, it.voided);
     it.host.inbound.halt(&stop, text, NOW).unwrap();
     it.host.inbound.halt(&stop, text, NOW).unwrap();
     runner.end_turn(&answer("too late"), &[], NOW).unwrap();

@@ -1,0 +1,89 @@
+//! `/panic` and `/resume`: orders to the host that are carried out here, before any queue of an agent.
+//! Carrying one out twice changes nothing.
+
+use domain::AgentName;
+use domain::admission::{Decision, What};
+use domain::command::{Command, Permission, parse, permit};
+use domain::message::Incoming;
+use domain::notice;
+use domain::people::Access;
+use domain::stop::Scope;
+use store::StoreError;
+
+use super::knowledge::Knowledge;
+use crate::admin::protocol::{Resumed, Stopped};
+use crate::host::Host;
+use crate::session::Taken;
+use crate::stopping;
+
+/// An order by somebody who may give it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Order {
+    Panic,
+    Resume { of_all: bool },
+}
+
+/// The order that a message is, if it is one.
+pub(super) fn of(message: &Incoming, known: &Knowledge, decision: &Decision) -> Option<Order> {
+    let command = parse(&message.text).filter(|_| decision.what != What::Accumulate)?;
+    let access = known.access(&decision.agent);
+    let permitted = permit(command, access, !message.chat.is_group) == Permission::Permit;
+    match command {
+        Command::Panic => permitted.then_some(Order::Panic),
+        Command::Resume => permitted.then_some(Order::Resume { of_all: access == Access::Owner }),
+        Command::Stop
+        | Command::New
+        | Command::Compact
+        | Command::Context
+        | Command::Cost
+        | Command::Status
+        | Command::Tasks
+        | Command::Help => None,
+    }
+}
+
+impl Order {
+    /// Carries it out; what the chat is told of it is left to the session.
+    pub(super) async fn obey(
+        self,
+        host: &Host,
+        message: &Incoming,
+        agent: &AgentName,
+    ) -> Result<Taken, StoreError> {
+        let by = &message.sender.name;
+        let text = match self {
+            Self::Panic => stopped_text(&stopping::stop(host, &Scope::All, by, "/panic").await),
+            Self::Resume { of_all } => {
+                let mut scopes = vec![Scope::Agent(agent.clone())];
+                scopes.extend(of_all.then_some(Scope::All));
+                resumed_text(&stopping::resume(host, &scopes, by).await?, agent)
+            }
+        };
+        Ok(Taken::Reply(message.clone(), text))
+    }
+}
+
+fn stopped_text(report: &Stopped) -> String {
+    let toll = notice::toll_text(&report.toll()).map(|it| format!(" {it}")).unwrap_or_default();
+    let trouble: String = report.trouble.iter().map(|it| format!(" But: {it}.")).collect();
+    format!("Every agent on this host is stopped.{toll}{trouble} `/resume` lets them go on.")
+}
+
+fn resumed_text(report: &Resumed, agent: &AgentName) -> String {
+    let about = |it: &&crate::admin::protocol::StopStatus| {
+        it.agent.as_deref().is_none_or(|name| name == agent.as_str())
+    };
+    if let Some(stop) = report.holds.iter().find(about) {
+        return format!(
+            "I stay stopped: {} stopped every agent on this host, and only an owner can resume that.",
+            stop.by
+        );
+    }
+    let waiting = report.waiting.get(agent.as_str()).copied().unwrap_or(0);
+    match (report.any, waiting) {
+        (false, _) => "I was not stopped.".to_owned(),
+        (true, 0) => "I go on. Nothing waits.".to_owned(),
+        (true, 1) => "I go on. 1 message waits.".to_owned(),
+        (true, many) => format!("I go on. {many} messages wait."),
+    }
+}

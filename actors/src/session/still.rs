@@ -1,0 +1,53 @@
+//! A session whose agent somebody stopped: what of that is written down here.
+
+use domain::session::Stillness;
+use domain::stop::{Stop, Toll};
+use ractor::RpcReplyPort;
+use store::{Order, SessionStore, Snapshot};
+
+use super::SessionError;
+use super::state::SessionState;
+
+impl SessionState {
+    fn stop_order(&self) -> Option<Stop> {
+        self.host().stops.of(&self.args.row.agent)
+    }
+
+    /// Whether a stop holds, and all of it is on disk here.
+    pub(super) fn stillness(&self, seen: &Snapshot) -> Stillness {
+        match self.stop_order() {
+            Some(stop) if seen.stood.stop < stop.id => Stillness::Due,
+            Some(_) if seen.stood.told < seen.last_waiting => Stillness::Due,
+            Some(_) => Stillness::Done,
+            // What its turn comes to is being written down by whoever ends it.
+            None if self.host().stops.is_closed(&self.args.row) => Stillness::Done,
+            None => Stillness::No,
+        }
+    }
+
+    /// Writes down what the stop comes to, once for each stop.
+    pub(super) async fn stand_still(&mut self) -> Result<Toll, SessionError> {
+        self.link = None;
+        let Some(stop) = self.stop_order() else {
+            return Ok(Toll::default()); // Resumed just now.
+        };
+        let (now, agent) = (self.now(), self.args.row.agent.to_string());
+        let order = Order { stop: stop.id, by: stop.by, agent };
+        let stand = move |it: &mut SessionStore| it.stand_still(&order, now);
+        Ok(self.store.write("a standstill", stand).await?)
+    }
+
+    /// The answer comes before the container is looked at: it is killed by whoever asks.
+    pub(super) async fn take_stand(
+        &mut self,
+        reply: RpcReplyPort<Toll>,
+    ) -> Result<(), SessionError> {
+        self.seen += 1;
+        self.container.distrust();
+        self.make_folders().await?;
+        let toll = self.stand_still().await?;
+        // Whoever asked may have gone on.
+        let _ = reply.send(toll);
+        Ok(())
+    }
+}

@@ -1,0 +1,170 @@
+//! Carries out orders to stop and to resume, in the task of whoever gave them: it waits behind no
+//! mailbox. First the order is written down, then the gate closes, then containers are frozen and
+//! killed, all at once, while the sessions void what is not sent.
+//!
+//! What a crash leaves undone, the sessions find in the database and do.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use domain::SessionId;
+use domain::stop::{Scope, Toll};
+use futures_util::future::{join, join_all};
+use store::{CentralStore, SessionRow, StoreError};
+use tokio::time::timeout;
+use tracing::{info, warn};
+
+use crate::admin::protocol::{Resumed, Stopped, StoppedSession};
+use crate::host::Host;
+use crate::session::Taken;
+use crate::sessions::SessionsMessage;
+use crate::sessions::child::chain;
+use crate::stops::Hold;
+
+/// A conversation that does not answer within this is reported as it is; it follows by itself.
+const ANSWER_WITHIN: Duration = Duration::from_millis(700);
+/// How long whoever said `/stop` waits for the engine before the rest goes on.
+const KILL_WITHIN: Duration = Duration::from_secs(2);
+
+/// Stops an agent, or all, until somebody resumes. Never fails: what could not be done is in the
+/// answer.
+pub async fn stop(host: &Host, scope: &Scope, by: &str, why: &str) -> Stopped {
+    warn!(?scope, by, why, "stopping");
+    let written = write_down(host, scope, by, why).await;
+    let (killed, sessions) = join(kill_all(host, scope), set_aside(host, scope)).await;
+    let mut report = Stopped { killed: 0, sessions, trouble: Vec::new() };
+    if let Err(err) = written {
+        let err = chain(&err);
+        report.trouble.push(format!("the stop could not be written down and does not hold: {err}"));
+    }
+    for killed in killed {
+        match killed {
+            Ok(()) => report.killed += 1,
+            Err(why) => report.trouble.push(why),
+        }
+    }
+    report
+}
+
+async fn write_down(host: &Host, scope: &Scope, by: &str, why: &str) -> Result<(), StoreError> {
+    let (scope, by, why) = (scope.clone(), by.to_owned(), why.to_owned());
+    let now = host.clock.now();
+    let write = move |it: &mut CentralStore| {
+        it.stop(&scope, &by, &why, now)?;
+        it.stops()
+    };
+    let stops = host.central.write("a stop order", write).await?;
+    host.stops.set(stops);
+    Ok(())
+}
+
+/// Every container of those who are stopped: first none of them runs on, then each is killed.
+async fn kill_all(host: &Host, scope: &Scope) -> Vec<Result<(), String>> {
+    let found = match host.sandbox.list().await {
+        Ok(found) => found,
+        Err(err) => return vec![Err(chain(&err))],
+    };
+    let found = match scope {
+        Scope::All => found,
+        Scope::Agent(_) => match of_scope(host, scope, found).await {
+            Ok(rows) => rows.into_iter().map(|it| it.id).collect(),
+            Err(err) => return vec![Err(chain(&err))],
+        },
+    };
+    // One that cannot be frozen is killed all the same.
+    let _ = join_all(found.iter().map(|it| host.sandbox.freeze(*it))).await;
+    join_all(found.into_iter().map(|id| async move {
+        host.sandbox.kill(id).await.map_err(|err| format!("{id}: {}", chain(&err)))
+    }))
+    .await
+}
+
+async fn of_scope(
+    host: &Host,
+    scope: &Scope,
+    ids: Vec<SessionId>,
+) -> Result<Vec<SessionRow>, StoreError> {
+    let read = move |it: &mut CentralStore| {
+        ids.into_iter().map(|id| it.session(id)).collect::<Result<Vec<_>, _>>()
+    };
+    let rows = host.central.read(read).await?;
+    Ok(rows.into_iter().flatten().filter(|it| concerns(scope, it)).collect())
+}
+
+fn concerns(scope: &Scope, row: &SessionRow) -> bool {
+    match scope {
+        Scope::All => true,
+        Scope::Agent(name) => row.agent == *name,
+    }
+}
+
+/// Has every conversation that may have something to do void it, and say what had gone out.
+async fn set_aside(host: &Host, scope: &Scope) -> Vec<StoppedSession> {
+    let mut rows = host.central.read(|it: &mut CentralStore| it.awake()).await.unwrap_or_default();
+    rows.retain(|it| concerns(scope, it));
+    join_all(rows.into_iter().map(|row| async move {
+        let asked = row.clone();
+        let ask = |reply| SessionsMessage::Stand { row: asked, reply };
+        let toll = timeout(ANSWER_WITHIN, host.peers.sessions.call(ask)).await.ok().flatten();
+        stopped_session(&row, toll)
+    }))
+    .await
+}
+
+fn stopped_session(row: &SessionRow, toll: Option<Toll>) -> StoppedSession {
+    let found = toll.unwrap_or_default();
+    StoppedSession {
+        id: row.id.to_string(),
+        agent: row.agent.to_string(),
+        chat: row.shares(),
+        answered: toll.is_some(),
+        aside: found.aside,
+        voided: found.voided,
+        sent_here: found.sent_here,
+        sent_elsewhere: found.sent_elsewhere,
+        uncertain: found.uncertain,
+    }
+}
+
+/// Lets those go on whose stop has one of these scopes. Other stops hold on.
+///
+/// # Errors
+/// When it could not be written down; then nothing has changed.
+pub async fn resume(host: &Host, scopes: &[Scope], by: &str) -> Result<Resumed, StoreError> {
+    let (asked, by, now) = (scopes.to_vec(), by.to_owned(), host.clock.now());
+    let write = move |it: &mut CentralStore| {
+        let mut any = false;
+        for scope in &asked {
+            any |= it.resume(scope, &by, now)?;
+        }
+        Ok((any, it.stops()?))
+    };
+    let (any, stops) = host.central.write("a resume", write).await?;
+    host.stops.set(stops.clone());
+    info!(?scopes, "resumed");
+    host.peers.sessions.cast(SessionsMessage::Sweep);
+    let mut waiting: BTreeMap<String, u64> = BTreeMap::new();
+    for it in crate::admin::status::sessions(host).await {
+        if it.waiting != 0 {
+            *waiting.entry(it.agent).or_default() += it.waiting;
+        }
+    }
+    let holds = crate::admin::status::stops(&stops);
+    Ok(Resumed { any, waiting, holds })
+}
+
+/// Begins to end the turn of a session when somebody says so, before its own actor hears of it.
+pub(crate) fn cut<'a>(host: &'a Host, row: &'a SessionRow, messages: &[Taken]) -> Option<Hold<'a>> {
+    messages.iter().any(|it| matches!(it, Taken::Stop(_))).then(|| Hold::new(host, row))
+}
+
+/// Kills what a turn that is ended runs. The session does it too; this is only sooner.
+pub(crate) async fn kill(host: &Host, row: &SessionRow) {
+    let kill = async {
+        let _ = host.sandbox.freeze(row.id).await;
+        host.sandbox.kill(row.id).await
+    };
+    if let Ok(Err(err)) = timeout(KILL_WITHIN, kill).await {
+        warn!(why = chain(&err), "left to the session");
+    }
+}

@@ -1,0 +1,190 @@
+//! The gate that a stop closes: read right before anything that an agent could do outside. What it
+//! holds is a copy of what the central database says, so that asking it costs nothing and waits for
+//! nobody.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use domain::delivery::PartKey;
+use domain::stop::{Stop, Stops};
+use domain::{AgentName, SessionId};
+use store::{CentralStore, SessionRow, StoreError};
+use tokio::sync::watch;
+
+use crate::host::Host;
+use crate::sessions::SessionsMessage;
+
+#[derive(Debug, Default)]
+pub struct Gate {
+    inner: Mutex<Inner>,
+    /// Counts the changes.
+    changed: watch::Sender<u64>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    stops: Stops,
+    /// Sessions whose turn somebody ended since this process started.
+    cuts: HashMap<SessionId, Cut>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Cut {
+    /// How often.
+    count: u64,
+    /// Orders that are being carried out right now.
+    holds: usize,
+}
+
+/// What a part on its way to a platform must show at the door.
+#[derive(Clone, Debug)]
+pub struct Pass {
+    session: SessionId,
+    agent: AgentName,
+    cuts: u64,
+    /// The host itself says it.
+    is_hosts: bool,
+}
+
+impl Gate {
+    #[must_use]
+    pub fn new(stops: Stops) -> Self {
+        Self { inner: Mutex::new(Inner { stops, cuts: HashMap::new() }), ..Self::default() }
+    }
+
+    /// Takes over what the database says. Returns whether that is new.
+    pub fn set(&self, stops: Stops) -> bool {
+        let is_new = self.inner().stops != stops;
+        if is_new {
+            self.inner().stops = stops;
+            self.changed.send_modify(|it| *it += 1);
+        }
+        is_new
+    }
+
+    #[must_use]
+    pub fn stops(&self) -> Stops {
+        self.inner().stops.clone()
+    }
+
+    /// The stop that holds an agent.
+    #[must_use]
+    pub fn of(&self, agent: &AgentName) -> Option<Stop> {
+        self.inner().stops.of(agent).cloned()
+    }
+
+    /// Whether nothing may happen for a session right now: its agent is stopped, or its turn is just
+    /// being ended.
+    #[must_use]
+    pub fn is_closed(&self, row: &SessionRow) -> bool {
+        let inner = self.inner();
+        inner.stops.of(&row.agent).is_some() || inner.cut(row.id).holds != 0
+    }
+
+    /// Returns when the session is stopped, or its turn is ended, from now on.
+    pub async fn closes(&self, session: SessionId, agent: &AgentName) {
+        let mut changes = self.changed.subscribe();
+        let before = self.inner().cut(session).count;
+        loop {
+            let is_over = {
+                let inner = self.inner();
+                inner.stops.of(agent).is_some() || inner.cut(session).count != before
+            };
+            if is_over || changes.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// For a part that is about to be claimed.
+    #[must_use]
+    pub fn pass(&self, row: &SessionRow, key: &PartKey) -> Pass {
+        let cuts = self.inner().cut(row.id).count;
+        Pass { session: row.id, agent: row.agent.clone(), cuts, is_hosts: key.is_hosts() }
+    }
+
+    /// Whether a part may still leave.
+    #[must_use]
+    pub fn lets(&self, pass: &Pass) -> bool {
+        let inner = self.inner();
+        pass.is_hosts
+            || (inner.stops.of(&pass.agent).is_none() && inner.cut(pass.session).count == pass.cuts)
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        // Whoever panicked held no half-made change.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    fn cut(&self, session: SessionId) -> Cut {
+        self.cuts.get(&session).copied().unwrap_or_default()
+    }
+}
+
+/// Ends the turn of a session: what it sends and asks is cut at once, and nothing starts until this is
+/// dropped.
+pub(crate) struct Hold<'a> {
+    host: &'a Host,
+    row: &'a SessionRow,
+}
+
+impl<'a> Hold<'a> {
+    pub(crate) fn new(host: &'a Host, row: &'a SessionRow) -> Self {
+        let cut = |it: &mut Cut| *it = Cut { count: it.count + 1, holds: it.holds + 1 };
+        cut(host.stops.inner().cuts.entry(row.id).or_default());
+        host.stops.changed.send_modify(|it| *it += 1);
+        Self { host, row }
+    }
+}
+
+impl Drop for Hold<'_> {
+    fn drop(&mut self) {
+        if let Some(cut) = self.host.stops.inner().cuts.get_mut(&self.row.id) {
+            cut.holds = cut.holds.saturating_sub(1);
+        }
+        // It may have something to do again.
+        self.host.peers.sessions.cast(SessionsMessage::Wake(vec![self.row.clone()]));
+    }
+}
+
+/// Reads the stops anew: the command line may have written one down by itself. Returns whether that
+/// changed anything.
+///
+/// # Errors
+/// When the database fails; then what was known goes on to count.
+pub(crate) async fn reread(host: &Host) -> Result<bool, StoreError> {
+    let stops = host.central.read(|it: &mut CentralStore| it.stops()).await?;
+    Ok(host.stops.set(stops))
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::stop::StopId;
+    use domain::time::Timestamp;
+
+    use super::*;
+
+    fn row(id: i64, agent: &str) -> SessionRow {
+        let agent = AgentName::parse(agent).unwrap();
+        SessionRow { id: SessionId(id), agent, chat: None, thread: None }
+    }
+
+    #[test]
+    fn a_stop_lets_pass_what_the_host_says_and_what_others_say() {
+        let gate = Gate::default();
+        let (andy, ben) = (row(1, "andy"), row(2, "ben"));
+        let (agents, hosts) = (PartKey("o1.0".into()), PartKey("nkept1.2".into()));
+        let passes =
+            [gate.pass(&andy, &agents), gate.pass(&andy, &hosts), gate.pass(&ben, &agents)];
+        assert!(passes.iter().all(|it| gate.lets(it)));
+        let stop = Stop { id: StopId(1), at: Timestamp(1), by: "x".into(), why: String::new() };
+        let stops = Stops { all: None, agents: [(andy.agent.clone(), stop)].into() };
+        assert!(gate.set(stops.clone()) && !gate.set(stops));
+        assert_eq!(passes.each_ref().map(|it| gate.lets(it)), [false, true, true]);
+        assert!(gate.is_closed(&andy) && !gate.is_closed(&ben));
+        gate.set(Stops::default());
+        assert!(passes.iter().all(|it| gate.lets(it)));
+    }
+}

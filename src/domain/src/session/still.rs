@@ -1,0 +1,65 @@
+//! What a session does while somebody has stopped its agent: nothing but stop.
+
+use std::time::Duration;
+
+use super::{BREATH, Container, Effect, Limits, StopReason, View};
+use crate::time::Timestamp;
+use crate::{Incarnation, delivery};
+
+/// Whether a session has to stand still.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Stillness {
+    #[default]
+    No,
+    /// It must, and has not yet set aside what was in work or told its chats.
+    Due,
+    /// It does.
+    Done,
+}
+
+/// Nothing starts and nothing that the agent wrote leaves; what it says is not even read. What the
+/// host itself has to say does leave.
+pub(super) fn standing_still(view: &View, limits: &Limits, now: Timestamp) -> Vec<Effect> {
+    let mut todo = match view.still {
+        Stillness::Due => vec![Effect::StandStill],
+        Stillness::No | Stillness::Done => {
+            delivery::decide_still(&view.parts, now).into_iter().map(Effect::Delivery).collect()
+        }
+    };
+    todo.extend(match view.container {
+        Container::Busy | Container::Unknown => None,
+        Container::Running { .. } => Some(Effect::Stop(StopReason::Asked)),
+        Container::Exited { incarnation } => Some(Effect::Clear(incarnation)),
+        Container::Absent => match view.launches.open {
+            Some(open) => Some(Effect::Clear(open)),
+            None => may_rest(view, limits).then_some(Effect::Rest),
+        },
+    });
+    todo
+}
+
+/// What is left of an incarnation; one that a person stopped counts against nobody.
+pub(super) fn ended(view: &View, incarnation: Incarnation) -> Effect {
+    if incarnation <= view.halted { Effect::Clear(incarnation) } else { Effect::Bury(incarnation) }
+}
+
+pub(super) fn may_rest(view: &View, limits: &Limits) -> bool {
+    view.still != Stillness::Due
+        && view.waiting.is_empty()
+        && view.parts.is_empty()
+        && view.file.is_none()
+        && view.request.is_none()
+        && limits.rest_after <= view.quiet_for
+}
+
+/// `waits` are those of the parts. A resume has the session look; the rest is for one that was missed.
+pub(super) fn next_look(
+    view: &View,
+    mut waits: Vec<Duration>,
+    limits: &Limits,
+) -> Option<Duration> {
+    // What runs behind an engine that does not answer is to be killed as soon as it does.
+    let unknown = view.container == Container::Unknown;
+    waits.push(if unknown { limits.backoff_base } else { limits.rest_after });
+    waits.into_iter().min().map(|it| it.max(BREATH))
+}

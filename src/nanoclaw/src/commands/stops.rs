@@ -1,0 +1,228 @@
+//! `nanoclaw stop-agent`, `panic` and `resume`.
+//!
+//! The stop is written down here before the host is asked, and where no host answers, containers are
+//! killed from here: an emergency needs nobody's help.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use actors::admin::protocol::{Request, Response, Resumed, Stopped, StoppedSession};
+use domain::AgentName;
+use domain::notice;
+use domain::stop::{Scope, Toll};
+use domain::time::{Clock, SystemClock};
+use futures_util::future::join_all;
+use sandbox::Sandbox;
+use sandbox::docker::{DockerOptions, DockerSandbox};
+use serde_json::json;
+use store::CentralStore;
+use store::layout::Layout;
+use tokio::time::timeout;
+
+use crate::admin::{self, Unanswered};
+use crate::error::fail;
+use crate::{home, install, term};
+
+/// Whom people are told.
+const BY: &str = "the command line";
+/// A host that does not answer within this is not waited for.
+const HOST_WITHIN: Duration = Duration::from_secs(4);
+
+/// Stops an agent, or all. Exits with a failure when something could not be stopped.
+pub(super) async fn stop(scope: &Scope, json: bool, layout: &Layout) -> anyhow::Result<ExitCode> {
+    let central = home::central(layout)?;
+    known(scope, &central)?;
+    let written = central.stop(scope, BY, "", SystemClock.now());
+    let request = Request::Stop { agent: name(scope), by: BY.to_owned() };
+    let asked = timeout(HOST_WITHIN, admin::ask(layout, &request)).await;
+    let (mut report, has_host) = match asked {
+        Ok(Ok(Response::Stopped(report))) => (report, true),
+        Ok(Err(Unanswered::NotRunning)) => (kill_all(scope, &central).await?, false),
+        // Whatever is wrong with it, nothing may go on running.
+        Ok(Ok(_) | Err(Unanswered::Trouble(_))) | Err(_) => {
+            let mut report = kill_all(scope, &central).await?;
+            report.trouble.push("the host does not answer; `nanoclaw restart` it".to_owned());
+            (report, true)
+        }
+    };
+    if let Err(err) = written {
+        report.trouble.push(format!("the stop could not be written down: {err}"));
+    }
+    if json {
+        term::json(
+            &json!({ "stopped": name(scope), "all": *scope == Scope::All, "report": report }),
+        )?;
+    } else {
+        term::out(&text(scope, &report, has_host));
+    }
+    report.trouble.iter().for_each(|it| term::note(&format!("warning: {it}")));
+    Ok(if report.trouble.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Lets an agent go on, or all without a name.
+pub(super) async fn resume(
+    agent: Option<AgentName>,
+    as_json: bool,
+    layout: &Layout,
+) -> anyhow::Result<()> {
+    let scope = agent.map_or(Scope::All, Scope::Agent);
+    let central = home::central(layout)?;
+    known(&scope, &central)?;
+    let request = Request::Resume { agent: name(&scope), by: BY.to_owned() };
+    let (resumed, has_host) = match admin::ask(layout, &request).await {
+        Ok(Response::Resumed(resumed)) => (resumed, true),
+        Ok(Response::Failed { why }) => return Err(fail(why, "see `nanoclaw doctor`")),
+        Ok(_) => return Err(admin::unexpected().into_error(layout)),
+        Err(Unanswered::NotRunning) => (resume_here(&scope, &central)?, false),
+        Err(err) => return Err(err.into_error(layout)),
+    };
+    if as_json {
+        return term::json(&json!({ "resumed": resumed.any, "report": resumed }));
+    }
+    term::out(&resumed_text(&scope, &resumed, has_host));
+    Ok(())
+}
+
+fn known(scope: &Scope, central: &CentralStore) -> anyhow::Result<()> {
+    let Scope::Agent(name) = scope else { return Ok(()) };
+    if central.agent_names_taken()?.contains(name) {
+        return Ok(());
+    }
+    Err(fail(format!("there is no agent `{name}`"), "`nanoclaw agents list` shows who there is"))
+}
+
+fn name(scope: &Scope) -> Option<String> {
+    match scope {
+        Scope::All => None,
+        Scope::Agent(name) => Some(name.to_string()),
+    }
+}
+
+/// Without a host: straight through the engine.
+async fn kill_all(scope: &Scope, central: &CentralStore) -> anyhow::Result<Stopped> {
+    let mut report = Stopped::default();
+    let Some(install) = install::id(central)? else { return Ok(report) };
+    let user = install::container_user();
+    let sandbox = DockerSandbox::new(DockerOptions { install, user, socket: None });
+    let mut found = match sandbox.list().await {
+        Ok(found) => found,
+        Err(err) => {
+            report.trouble.push(format!("{err}; what it runs cannot be stopped"));
+            return Ok(report);
+        }
+    };
+    if let Scope::Agent(name) = scope {
+        let mut theirs = Vec::new();
+        for id in found {
+            theirs.extend(central.session(id)?.filter(|it| it.agent == *name).map(|it| it.id));
+        }
+        found = theirs;
+    }
+    let _ = join_all(found.iter().map(|it| sandbox.freeze(*it))).await;
+    for killed in join_all(found.iter().map(|it| sandbox.kill(*it))).await {
+        match killed {
+            Ok(()) => report.killed += 1,
+            Err(err) => report.trouble.push(err.to_string()),
+        }
+    }
+    Ok(report)
+}
+
+fn resume_here(scope: &Scope, central: &CentralStore) -> anyhow::Result<Resumed> {
+    let mut scopes = vec![scope.clone()];
+    if *scope == Scope::All {
+        scopes.extend(central.stops()?.agents.into_keys().map(Scope::Agent));
+    }
+    let mut resumed = Resumed::default();
+    for scope in scopes {
+        resumed.any |= central.resume(&scope, BY, SystemClock.now())?;
+    }
+    Ok(resumed)
+}
+
+fn text(scope: &Scope, report: &Stopped, has_host: bool) -> String {
+    let (who, undo) = match scope {
+        Scope::All => ("every agent".to_owned(), "--all".to_owned()),
+        Scope::Agent(name) => (name.to_string(), name.to_string()),
+    };
+    let mut lines = vec![format!("stopped {who}; containers killed: {}", report.killed)];
+    for it in &report.sessions {
+        let said = match (it.answered, notice::toll_text(&toll(it))) {
+            (false, _) => "busy; it sets its work aside by itself".to_owned(),
+            (true, Some(text)) => text,
+            (true, None) => continue,
+        };
+        lines.push(format!("  {} {} {}: {said}", it.id, it.agent, it.chat));
+    }
+    if !has_host {
+        lines.push("no host runs: what is not sent yet is voided when it starts".to_owned());
+    }
+    lines.push(format!("new messages are kept; go on with `nanoclaw resume {undo}`"));
+    lines.join("\n")
+}
+
+fn toll(it: &StoppedSession) -> Toll {
+    Toll {
+        aside: it.aside,
+        voided: it.voided,
+        sent_here: it.sent_here,
+        sent_elsewhere: it.sent_elsewhere,
+        uncertain: it.uncertain,
+    }
+}
+
+fn resumed_text(scope: &Scope, resumed: &Resumed, has_host: bool) -> String {
+    let who = name(scope).unwrap_or_else(|| "every agent".to_owned());
+    let mut lines = vec![match resumed.any {
+        true => format!("resumed {who}"),
+        false => format!("nothing to resume: {who} was not stopped by name"),
+    }];
+    lines.extend(resumed.waiting.iter().map(|(agent, n)| format!("  {agent}: {n} waiting")));
+    if !has_host {
+        lines.push("no host runs; start it with `nanoclaw start`".to_owned());
+    }
+    for it in &resumed.holds {
+        let (who, undo) = match &it.agent {
+            Some(name) => (name.as_str(), name.as_str()),
+            None => ("every agent", "--all"),
+        };
+        let by = &it.by;
+        lines.push(format!("still stopped by {by}: {who} (`nanoclaw resume {undo}`)"));
+    }
+    lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stop_says_what_happened_where_and_how_to_undo_it() {
+        let session = StoppedSession {
+            id: "s1".into(),
+            agent: "andy".into(),
+            chat: "cli:terminal".into(),
+            answered: true,
+            aside: 1,
+            voided: 2,
+            sent_here: 1,
+            sent_elsewhere: 0,
+            uncertain: 0,
+        };
+        let quiet = StoppedSession {
+            id: "s2".into(),
+            aside: 0,
+            voided: 0,
+            sent_here: 0,
+            ..session.clone()
+        };
+        let busy = StoppedSession { id: "s3".into(), answered: false, ..quiet.clone() };
+        let sessions = vec![session, quiet, busy];
+        let report = Stopped { killed: 2, sessions, trouble: Vec::new() };
+        let text = text(&Scope::All, &report, true);
+        for part in ["killed: 2", "s1 andy cli:terminal: Set aside: 1", "s3", "resume --all"] {
+            assert!(text.contains(part), "{part} is missing in\n{text}");
+        }
+        assert!(!text.contains("s2"), "{text}");
+    }
+}

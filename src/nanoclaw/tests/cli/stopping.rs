@@ -1,0 +1,33 @@
+//! Stops from the command line, without a host and without an engine.
+
+use crate::Home;
+
+#[test]
+fn a_stop_is_written_down_even_if_nothing_answers_and_a_resume_undoes_it() {
+    let home = Home::new();
+    home.run(&["agents", "list"]).fine();
+    home.run(&["stop-agent", "eve"]).refused(1, "there is no agent `eve`");
+    let said = home.run(&["stop-agent", "andy"]);
+    // The engine is not there, so nobody knows what it runs: that is no success.
+    assert!(said.code == 1 && said.out.contains("nanoclaw resume andy"), "{}", said.out);
+    assert!(said.err.contains("warning") && said.err.contains("cannot be stopped"), "{}", said.err);
+    assert!(home.run(&["agents", "list"]).fine().contains("by the command line"));
+    let show = home.run(&["agents", "show", "andy", "--json"]).json();
+    assert_eq!(show["stopped_by"], "the command line");
+    let panic = home.run(&["panic", "--json"]);
+    assert!(panic.code == 1 && panic.out.contains("\"all\": true"), "{}", panic.out);
+    assert!(home.run(&["doctor"]).out.contains("stopped: every agent"));
+    home.run(&["resume"]).refused(64, "required");
+    let text = home.run(&["resume", "--all"]).fine();
+    assert!(text.contains("resumed every agent") && !text.contains("still stopped"), "{text}");
+    let text = home.run(&["resume", "andy"]).fine();
+    assert!(text.contains("nothing to resume"), "{text}");
+    assert!(home.store().stops().unwrap().is_empty());
+}
+
+#[test]
+fn the_help_of_an_emergency_says_how_to_undo_it() {
+    let home = Home::new();
+    assert!(home.run(&["panic", "--help"]).fine().contains("nanoclaw resume --all"));
+    assert!(home.run(&["stop-agent", "--help"]).fine().contains("nanoclaw resume andy"));
+}

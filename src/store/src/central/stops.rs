@@ -1,0 +1,63 @@
+//! Stops that hold: of one agent, or of all.
+
+use domain::stop::{Scope, Stop, StopId, Stops};
+use domain::time::Timestamp;
+use rusqlite::params;
+
+use super::{CentralStore, agent_name_or_none};
+use crate::StoreError;
+
+impl CentralStore {
+    /// Every stop that holds.
+    pub fn stops(&self) -> Result<Stops, StoreError> {
+        let rows = self.list(
+            "read the stops",
+            "SELECT id, at, by, why, agent_group FROM stop WHERE resumed_at IS NULL ORDER BY id",
+            [],
+            |row| {
+                let stop = Stop {
+                    id: StopId(row.get(0)?),
+                    at: Timestamp(row.get(1)?),
+                    by: row.get(2)?,
+                    why: row.get(3)?,
+                };
+                Ok((agent_name_or_none(row, 4)?, stop))
+            },
+        )?;
+        let mut stops = Stops::default();
+        for (agent, stop) in rows {
+            match agent {
+                Some(agent) => drop(stops.agents.insert(agent, stop)),
+                None => stops.all = Some(stop),
+            }
+        }
+        Ok(stops)
+    }
+
+    /// Stops an agent or all. One that holds already stays as it is.
+    pub fn stop(
+        &self,
+        scope: &Scope,
+        by: &str,
+        why: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let sql = "INSERT INTO stop (agent_group, by, why, at) VALUES (?1, ?2, ?3, ?4)
+                   ON CONFLICT DO NOTHING";
+        self.run("write a stop down", sql, params![name(scope), by, why, now.0]).map(drop)
+    }
+
+    /// Ends the stop of an agent or of all; other stops go on. `false` when there was none.
+    pub fn resume(&self, scope: &Scope, by: &str, now: Timestamp) -> Result<bool, StoreError> {
+        let sql = "UPDATE stop SET resumed_by = ?2, resumed_at = ?3
+                   WHERE resumed_at IS NULL AND coalesce(agent_group, '') = coalesce(?1, '')";
+        self.run("end a stop", sql, params![name(scope), by, now.0]).map(|changed| changed != 0)
+    }
+}
+
+fn name(scope: &Scope) -> Option<&str> {
+    match scope {
+        Scope::All => None,
+        Scope::Agent(name) => Some(name.as_str()),
+    }
+}

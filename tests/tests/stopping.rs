@@ -1,0 +1,210 @@
+//! Stops: that they stop, hold, say what they came to, and can be undone; and that a crash in the
+//! middle of one ends where it would have ended.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actors::admin::protocol::Stopped;
+use actors::stopping;
+use domain::message::Outcome;
+use domain::stop::Scope;
+use domain::{AgentName, SessionId};
+use harness::crash::Crash;
+use harness::host::{TestHost, World};
+use harness::platform::SendFault;
+use store::CentralStore;
+
+const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_secs(60);
+const S1: SessionId = SessionId(1);
+
+fn andy() -> Scope {
+    Scope::Agent(AgentName::parse("andy").unwrap())
+}
+
+async fn stop(host: &TestHost, scope: &Scope) -> Stopped {
+    stopping::stop(&host.host, scope, "Ann", "").await
+}
+
+async fn resume(host: &TestHost, scope: Scope) {
+    stopping::resume(&host.host, &[scope], "Ann").await.unwrap();
+}
+
+async fn texts(world: &World, chat: &str, time: Duration) -> String {
+    world.pass(time).await;
+    world.platform.texts(chat).join("\n")
+}
+
+fn starts(world: &World) -> usize {
+    world.engine.log().iter().filter(|it| it.starts_with("start")).count()
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_a_half_sent_answer_the_rest_never_leaves_and_what_left_is_said() {
+    let world = World::new();
+    let host = world.start(Crash::never()).await;
+    let busy = SendFault::ThrottledFor(30 * SECOND);
+    world.platform.fail_next_sends(&[SendFault::BadFormat, busy]);
+    world.platform.post("a", "m1", &"words ".repeat(1_800));
+    world.pass(5 * SECOND).await;
+    assert_eq!(world.platform.sent().len(), 1, "the first of three parts");
+    let report = stop(&host, &andy()).await;
+    assert_eq!(report.trouble, [""; 0]);
+    let toll = report.toll();
+    assert_eq!((toll.sent_here, toll.voided, toll.uncertain), (1, 2, 0), "{report:?}");
+    world.pass(5 * MINUTE).await;
+    resume(&host, andy()).await;
+    world.pass(5 * MINUTE).await;
+    let sent = world.platform.sent();
+    assert_eq!(sent.len(), 2, "the first part and the report: {sent:?}");
+    let told = sent[1].content.text();
+    assert!(told.contains("Not sent any more: 2 parts; already sent here: 1 part."), "{told}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_ends_all_turns_at_once_and_counts_against_nobody() {
+    let world = World::new();
+    let host = world.start(Crash::never()).await;
+    for chat in ["a", "b", "c"] {
+        world.platform.post(chat, &format!("m{chat}"), "wait 600");
+    }
+    world.pass(5 * SECOND).await;
+    let before = world.now();
+    let report = stop(&host, &Scope::All).await;
+    assert!(world.now().since(before) < SECOND);
+    assert_eq!((report.killed, report.toll().aside), (3, 3), "{report:?}");
+    assert!(world.sessions().iter().all(|it| !world.engine.is_running(*it)));
+    for chat in ["a", "b", "c"] {
+        let text = texts(&world, chat, 5 * MINUTE).await;
+        assert_eq!(
+            text.matches("I was stopped (by Ann). Set aside: 1 message.").count(),
+            1,
+            "{text}"
+        );
+    }
+    assert!(world.all_outcomes().iter().all(|it| it.1 == Some(Outcome::Declined)));
+    assert_eq!(starts(&world), 3, "nothing starts");
+    resume(&host, Scope::All).await;
+    world.platform.post("a", "m9", "hello");
+    assert!(texts(&world, "a", 2 * SECOND).await.contains("you said \"hello\""), "no back-off");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_outlives_the_host_and_what_comes_meanwhile_is_answered_after_it() {
+    let world = World::new();
+    let host = world.start(Crash::never()).await;
+    stop(&host, &andy()).await;
+    world.platform.post("a", "m1", "one");
+    let text = texts(&world, "a", 10 * SECOND).await;
+    assert!(
+        text.contains("I am stopped (by Ann)") && text.contains("nanoclaw resume andy"),
+        "{text}"
+    );
+    host.kill().await;
+    let host = world.start(Crash::never()).await;
+    world.platform.post("a", "m2", "two");
+    world.platform.post("a", "s1", "/status");
+    let text = texts(&world, "a", 10 * MINUTE).await;
+    assert_eq!(text.matches("I am stopped").count(), 1, "told once: {text}");
+    assert!(text.contains("2 messages waiting"), "the host still answers: {text}");
+    assert_eq!(starts(&world), 0);
+    resume(&host, andy()).await;
+    let text = texts(&world, "a", 10 * SECOND).await;
+    assert!(text.contains("\"one\"") && text.contains("\"two\""), "{text}");
+    assert!(world.all_outcomes().iter().all(|it| it.1 == Some(Outcome::Answered)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_command_line_wrote_down_alone_is_found_by_the_next_sweep() {
+    let world = World::new();
+    let _host = world.start(Crash::never()).await;
+    world.platform.post("a", "m1", "wait 600");
+    world.pass(5 * SECOND).await;
+    let central = CentralStore::open(&world.layout().central()).unwrap();
+    central.stop(&Scope::All, "Ann", "", world.now()).unwrap();
+    world.pass(2 * MINUTE).await;
+    assert!(!world.engine.is_running(S1));
+    assert!(texts(&world, "a", SECOND).await.contains("I was stopped (by Ann)"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_in_the_chat_ends_its_turn_at_once_and_holds_nothing() {
+    let world = World::new();
+    let _host = world.start(Crash::never()).await;
+    world.platform.post("a", "m1", "wait 600");
+    world.pass(5 * SECOND).await;
+    world.platform.post("a", "m2", "/stop");
+    let text = texts(&world, "a", SECOND).await;
+    assert!(text.contains("Stopped. Set aside: 1 message."), "{text}");
+    assert!(!world.engine.is_running(S1));
+    world.platform.post("a", "m3", "go on");
+    assert!(texts(&world, "a", 2 * SECOND).await.contains("you said \"go on\""), "no back-off");
+    assert_eq!(world.outcomes(S1)[0].1, Some(Outcome::Declined));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_owner_panics_and_resumes_in_a_chat() {
+    let world = World::new();
+    let _host = world.start(Crash::never()).await;
+    world.platform.post("a", "m1", "wait 600");
+    world.pass(5 * SECOND).await;
+    world.platform.post("b", "m2", "/panic");
+    let text = texts(&world, "b", SECOND).await;
+    assert!(text.contains("Every agent on this host is stopped. Set aside: 1 message."), "{text}");
+    assert!(!world.engine.is_running(S1));
+    world.platform.post("b", "m3", "hello");
+    world.pass(MINUTE).await;
+    world.platform.post("b", "m4", "/resume");
+    let text = texts(&world, "b", 10 * SECOND).await;
+    assert!(text.contains("I go on. 1 message waits."), "{text}");
+    assert!(text.contains("you said \"hello\""), "{text}");
+}
+
+/// Two chats at work and one that waits; an order to stop that is cut short at `point`; the host
+/// starts again, and who got no answer says it again.
+async fn cut_short(point: &str, nth: u64) -> bool {
+    let world = World::new();
+    let crash = Crash::at_name(point, nth);
+    let host = world.start(Arc::clone(&crash)).await;
+    for chat in ["a", "b"] {
+        world.platform.post(chat, &format!("m{chat}"), "wait 600");
+    }
+    world.pass(5 * SECOND).await;
+    assert!(!crash.has_struck(), "{point}");
+    tokio::select! {
+        biased;
+        () = crash.struck() => {}
+        () = async { stop(&host, &andy()).await; world.pass(MINUTE).await } => {}
+    }
+    let struck = crash.has_struck();
+    host.kill().await;
+    let host = world.start(Crash::never()).await;
+    if host.host.stops.stops().is_empty() {
+        stop(&host, &andy()).await;
+    }
+    world.platform.post("a", "m3", "later");
+    world.pass(3 * MINUTE).await;
+    assert!(world.sessions().iter().all(|it| !world.engine.is_running(*it)), "{point}: runs");
+    for chat in ["a", "b"] {
+        let text = world.platform.texts(chat).join("\n");
+        assert_eq!(text.matches("I was stopped (by Ann).").count(), 1, "{point}: {text}");
+    }
+    resume(&host, andy()).await;
+    let text = texts(&world, "a", 10 * SECOND).await;
+    assert!(text.contains("you said \"later\""), "{point}: {text}");
+    let outcomes = world.all_outcomes();
+    let declined = outcomes.iter().filter(|it| it.1 == Some(Outcome::Declined)).count();
+    assert_eq!(declined, 2, "{point}: {outcomes:?}");
+    struck
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_that_a_crash_cuts_short_ends_where_it_would_have_ended() {
+    for op in ["a stop order", "freeze", "kill", "a standstill", "the end of a launch"] {
+        for side in ["before", "after"] {
+            let point = format!("{side} {op}");
+            assert!(cut_short(&point, 1).await, "{point} was never reached");
+            cut_short(&point, 2).await;
+        }
+    }
+}
