@@ -7,11 +7,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use channel::{
-    Account, Batch, Caps, ChannelError, Connection, Cursor, DeliverError, Event, ExposeSecret,
-    Part, Sink, Source, Verdict,
+    Account, Batch, Caps, ChannelError, Connection, Cursor, DeliverError, Event, ExposeSecret, Gap,
+    Part, Pulse, Sink, Source, Verdict,
 };
 use domain::message::{Address, Click, Incoming};
 use domain::outgoing::{Card, Content};
+use domain::time::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
@@ -32,6 +33,9 @@ pub struct Driven<'a> {
     /// Behind everything that was committed.
     cursor: Cursor,
     received: mpsc::Receiver<Received>,
+    /// What the source said about the gap before this connection; all of it.
+    gaps: mpsc::UnboundedReceiver<Gap>,
+    pulse: Pulse,
     settles: mpsc::Sender<Settle>,
     /// Received and not committed.
     held: Option<Batch>,
@@ -52,16 +56,29 @@ impl<'a> Driven<'a> {
     }
 
     pub async fn connect_at(double: &'a dyn Double, cursor: Cursor) -> Self {
-        let Connection { source, sink } = match connect(double, &double.account()).await {
+        Self::connect_after(double, cursor, None).await
+    }
+
+    /// Connects as a host does that heard the platform last at that time.
+    pub async fn connect_after(
+        double: &'a dyn Double,
+        cursor: Cursor,
+        heard_until: Option<Timestamp>,
+    ) -> Self {
+        let pulse = Pulse::default();
+        let account = Account { pulse: pulse.clone(), heard_until, ..double.account() };
+        let Connection { source, sink } = match connect(double, &account).await {
             Ok(connection) => connection,
             Err(err) => panic!("it does not connect: {}", chain(&err)),
         };
         let (to_us, received) = mpsc::channel(4);
         let (settles, from_us) = mpsc::channel(1);
+        let (to_gaps, gaps) = mpsc::unbounded_channel();
         let mut pump = JoinSet::new();
-        pump.spawn(receive_all(source, cursor.clone(), to_us, from_us));
+        pump.spawn(receive_all(source, cursor.clone(), (to_us, to_gaps), from_us));
         within("the double to be ready", double.ready()).await;
-        Self { double, sink, cursor, received, settles, held: None, parts: 0, pump }
+        let (held, parts) = (None, 0);
+        Self { double, sink, cursor, received, gaps, pulse, settles, held, parts, pump }
     }
 
     /// Drops the connection as it is and makes another that goes on behind `cursor`.
@@ -70,6 +87,44 @@ impl<'a> Driven<'a> {
         let parts = self.parts;
         *self = Self::connect_at(self.double, cursor).await;
         self.parts = parts;
+    }
+
+    /// The next statement about the gap before this connection. Batches meanwhile are committed; the
+    /// events of those come back with it.
+    pub async fn gap(&mut self) -> (Gap, Vec<Event>) {
+        let mut events = Vec::new();
+        let stated = within("the gap to be stated", async {
+            loop {
+                let batch = tokio::select! {
+                    biased;
+                    gap = self.gaps.recv() => {
+                        return gap.unwrap_or_else(|| panic!("it ended before the gap was stated"));
+                    }
+                    received = self.received.recv() => received,
+                };
+                match batch {
+                    Some(Ok(batch)) => {
+                        events.extend(batch.events.iter().filter(|it| is_news(it)).cloned());
+                        self.held = Some(batch);
+                        self.commit().await;
+                    }
+                    Some(Err(err)) => panic!("it stopped receiving: {}", chain(&err)),
+                    None => panic!("it ended before the gap was stated"),
+                }
+            }
+        });
+        (stated.await, events)
+    }
+
+    /// A statement about the gap that is there already.
+    pub fn gap_now(&mut self) -> Option<Gap> {
+        self.gaps.try_recv().ok()
+    }
+
+    /// Takes the platform's signs of life.
+    #[must_use]
+    pub fn pulse(&self) -> &Pulse {
+        &self.pulse
     }
 
     /// Drops the receiving half, as a host that is stopped.
@@ -249,11 +304,18 @@ impl<'a> Driven<'a> {
 async fn receive_all(
     mut source: Box<dyn Source>,
     mut cursor: Cursor,
-    to_check: mpsc::Sender<Received>,
+    (to_check, gaps): (mpsc::Sender<Received>, mpsc::UnboundedSender<Gap>),
     mut settles: mpsc::Receiver<Settle>,
 ) {
+    let mut state_gap = |source: &mut dyn Source| {
+        if let Some(gap) = source.gap() {
+            let _ = gaps.send(gap);
+        }
+    };
     loop {
+        state_gap(&mut *source);
         let received = source.receive(&cursor).await;
+        state_gap(&mut *source);
         let next = received.as_ref().ok().map(|it| it.cursor.clone());
         if to_check.send(received).await.is_err() {
             return;

@@ -52,6 +52,13 @@ pub(super) struct State {
     /// Who takes no private chats.
     pub(super) closed: Vec<String>,
     pub(super) connections_broken: usize,
+    pub(super) connections_made: usize,
+    /// Connections with a number up to this one hear nothing.
+    pub(super) silent_below: usize,
+    pub(super) is_away: bool,
+    pub(super) forgets: bool,
+    /// The account whose credential is not taken.
+    pub(super) revoked: Option<String>,
     pub(super) crash: Option<Arc<Crash>>,
     files: HashMap<String, Vec<u8>>,
     chats: HashMap<String, ChatInfo>,
@@ -62,6 +69,9 @@ pub(super) struct State {
 impl State {
     /// `mentions`: the platform says when the bot is meant.
     pub(super) fn write(&mut self, letter: Letter, mentions: bool) {
+        if self.forgets && self.is_away {
+            return;
+        }
         let Letter { mut message, reply_to, contents } = letter;
         for (file, content) in message.files.iter().zip(contents) {
             self.files.insert(file.source.clone(), content);
