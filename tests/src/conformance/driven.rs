@@ -307,7 +307,7 @@ async fn receive_all(
     (to_check, gaps): (mpsc::Sender<Received>, mpsc::UnboundedSender<Gap>),
     mut settles: mpsc::Receiver<Settle>,
 ) {
-    let mut state_gap = |source: &mut dyn Source| {
+    let state_gap = |source: &mut dyn Source| {
         if let Some(gap) = source.gap() {
             let _ = gaps.send(gap);
         }

@@ -27,7 +27,7 @@ async fn settled_in(double: &dyn Double) -> Driven<'_> {
 }
 
 /// Drops the connection, and makes one as a host that was away.
-async fn come_back(mut driven: Driven<'_>, double: &dyn Double) -> Driven<'_> {
+async fn come_back<'a>(mut driven: Driven<'a>, double: &'a dyn Double) -> Driven<'a> {
     let (cursor, until) = (driven.cursor(), long_ago(&driven));
     driven.disconnect().await;
     Driven::connect_after(double, cursor, Some(until)).await
