@@ -12,7 +12,9 @@ use channel::{
 };
 use domain::message::Address;
 use domain::outgoing::Content;
-use harness::conformance::checks::{cards, continuity, files, order, receiving, sending, texts, trouble};
+use harness::conformance::checks::{
+    cards, continuity, files, order, receiving, sending, texts, trouble,
+};
 use harness::conformance::{Double, Fault, Place, Places, Post, Visible};
 use harness::platform::PUBLIC;
 use harness::platform::double::MemoryDouble;

@@ -146,9 +146,12 @@ impl ChannelState {
     /// Another one for each host, account and failure.
     fn seed(&self) -> u64 {
         let started = self.args.host.started_at.0.unsigned_abs();
-        let name = self.args.account.name.bytes().fold(started, |seed, byte| {
-            seed.wrapping_mul(31).wrapping_add(u64::from(byte))
-        });
+        let name = self
+            .args
+            .account
+            .name
+            .bytes()
+            .fold(started, |seed, byte| seed.wrapping_mul(31).wrapping_add(u64::from(byte)));
         name.wrapping_add(u64::from(self.line.failures))
     }
 
@@ -205,9 +208,8 @@ impl ChannelState {
         let text = notice::locked_out(key.channel, &key.name, why);
         self.sending.spawn(async move {
             let now = host.clock.now();
-            let say = move |it: &mut CentralStore| {
-                it.say_locked_out(key.channel, &key.name, &text, now)
-            };
+            let say =
+                move |it: &mut CentralStore| it.say_locked_out(key.channel, &key.name, &text, now);
             match host.central.write("a notice", say).await {
                 Ok(()) => host.peers.reception.cast(ReceptionMessage::Look),
                 Err(err) => warn!(why = chain(&err), "the owner was not told"),
