@@ -131,8 +131,11 @@ async fn away_for_an_hour(point: &str) -> bool {
     world.platform.set_away(false);
     let crash = Crash::at_name(point, 1);
     let host = world.start(crash.clone()).await;
-    world.pass(3 * MINUTE).await;
-    let struck = crash.has_struck();
+    let struck = tokio::select! {
+        biased;
+        () = crash.struck() => true,
+        () = world.pass(3 * MINUTE) => false,
+    };
     host.kill().await;
     for _ in 0..2 {
         let host = start(&world).await;

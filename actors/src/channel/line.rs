@@ -83,6 +83,16 @@ impl Line {
 impl ChannelState {
     /// Ends the connection and makes another after a wait.
     pub(super) fn connect(&mut self, myself: &ActorRef<ChannelMessage>, after: Duration) {
+        self.replace(myself, after, None);
+    }
+
+    /// As [`Self::connect`]; `told` is what the owners hear of why.
+    fn replace(
+        &mut self,
+        myself: &ActorRef<ChannelMessage>,
+        after: Duration,
+        told: Option<String>,
+    ) {
         let ended = self.line.last_words(self.args.host.clock.now());
         self.sink = None;
         let line = &mut self.line;
@@ -94,6 +104,10 @@ impl ChannelState {
         line.task.spawn(async move {
             if let Some(at) = ended {
                 let _ = keep(&host, &key, at).await;
+            }
+            // After the sign of life, which names the trouble that is told once.
+            if let Some(text) = told {
+                tell_owners(&host, &key, text).await;
             }
             sleep(after).await;
             let connected = match account(&host, key, pulse).await {
@@ -130,17 +144,17 @@ impl ChannelState {
         warn!(channel = self.args.registration.name, why = chain(err), "not connected");
         self.trouble = Some(chain(err));
         self.line.failures = self.line.failures.saturating_add(1);
-        let after = match err {
+        match err {
             ChannelError::Unreachable(_) => {
                 let wait = backoff(RECONNECT_BASE, RECONNECT_MAX, self.line.failures);
-                jittered(wait, self.seed())
+                self.replace(myself, jittered(wait, self.seed()), None);
             }
             ChannelError::Unauthorized(_) | ChannelError::Misconfigured(_) => {
-                self.tell_owners(&chain(err));
-                RECONNECT_UNWANTED
+                let key = &self.args.account;
+                let told = notice::locked_out(key.channel, &key.name, &chain(err));
+                self.replace(myself, RECONNECT_UNWANTED, Some(told));
             }
-        };
-        self.connect(myself, after);
+        }
     }
 
     /// Another one for each host, account and failure.
@@ -202,21 +216,6 @@ impl ChannelState {
         });
     }
 
-    /// In another channel, since this one is closed. The row makes it once.
-    fn tell_owners(&mut self, why: &str) {
-        let (host, key) = (Arc::clone(&self.args.host), self.args.account.clone());
-        let text = notice::locked_out(key.channel, &key.name, why);
-        self.sending.spawn(async move {
-            let now = host.clock.now();
-            let say =
-                move |it: &mut CentralStore| it.say_locked_out(key.channel, &key.name, &text, now);
-            match host.central.write("a notice", say).await {
-                Ok(()) => host.peers.reception.cast(ReceptionMessage::Look),
-                Err(err) => warn!(why = chain(&err), "the owner was not told"),
-            }
-        });
-    }
-
     pub(super) fn health(&self) -> ChannelHealth {
         let silent = self.line.pulse.last().map(|it| it.when.elapsed());
         let alive_every = self.args.registration.caps.alive_every;
@@ -237,6 +236,16 @@ async fn account(host: &Host, key: AccountKey, pulse: Pulse) -> Result<Account, 
     let heard_until = heard.map_err(|err| ChannelError::Unreachable(err.into()))?;
     let run_dir = host.layout.run();
     Ok(Account { name: key.name, run_dir, credential, urls: key.urls, pulse, heard_until })
+}
+
+/// In another channel, since this one is closed. The row makes it once.
+async fn tell_owners(host: &Host, key: &AccountKey, text: String) {
+    let (channel, name, now) = (key.channel, key.name.clone(), host.clock.now());
+    let say = move |it: &mut CentralStore| it.say_locked_out(channel, &name, &text, now);
+    match host.central.write("a notice", say).await {
+        Ok(()) => host.peers.reception.cast(ReceptionMessage::Look),
+        Err(err) => warn!(why = chain(&err), "the owner was not told"),
+    }
 }
 
 /// Stores a sign of life. One that is not stored makes the next gap look longer, and no more.

@@ -13,8 +13,9 @@ use crate::time::Timestamp;
 const DEAD_FACTOR: u32 = 3;
 /// The last sign of life is stored at most this often.
 pub const KEEP_EVERY: Duration = Duration::from_secs(60);
-/// A gap shorter than this is nothing: a restart takes some seconds.
-pub const GAP_MIN: Duration = Duration::from_secs(60);
+/// A gap shorter than this is nothing: a restart takes less than a minute, and after a crash the
+/// stored sign of life is another one old.
+pub const GAP_MIN: Duration = Duration::from_secs(60 + KEEP_EVERY.as_secs());
 /// Chats in which nothing was accepted for longer are not told about a gap.
 pub const TOLD_WITHIN: Duration = Duration::from_secs(7 * 24 * 3600);
 /// The wall clock went on so much further than the steady one: the machine was asleep. More than
@@ -161,8 +162,8 @@ mod tests {
         assert_eq!(told(Gap::None, from, hour), None);
         assert_eq!(told(Gap::Backfilled(3), from, hour), None);
         assert_eq!(told(Gap::Unknown, None, hour), None);
-        assert_eq!(told(Gap::Unknown, from, Timestamp(59_999)), None);
-        assert!(told(Gap::Unknown, from, Timestamp(60_000)).is_some());
+        assert_eq!(told(Gap::Unknown, from, Timestamp(119_999)), None);
+        assert!(told(Gap::Unknown, from, Timestamp(120_000)).is_some());
         assert_eq!(told(Gap::Unknown, Some(hour), Timestamp(0)), None, "the clock was set back");
     }
 
