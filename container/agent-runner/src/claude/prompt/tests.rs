@@ -53,7 +53,7 @@ fn what_was_under_way_for_long_is_marked_late() {
     let overheard = Overheard { messages: vec![sent(60)], left_out: 0 };
     let shown = rendered(&Inbound { overheard, ..message("Ann", "well?") });
     assert!(shown.contains("late=\"sent 1 h before"), "{shown}");
-    assert!(super::system("andy").contains("`late`"));
+    assert!(system("andy").contains("`late`"));
 }
 
 #[test]
