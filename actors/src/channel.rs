@@ -8,44 +8,43 @@
 //! - Events are settled and the cursor moves only after every engaged session committed.
 //! - [`ChannelActor`] is the only place in the program that talks to a platform, and what it sends
 //!   is a [`ClaimedPart`], which the outbox mints with a commit.
+//! - What became of the time without a connection is stated, and said, before the cursor moves over it.
 //! - A slow platform delays nobody: each part is sent in a task of its own.
 
+mod line;
 mod pump;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use channel::{
-    Account, ChannelError, Connection, DeliverError, FetchError, Part, Registration, Sink,
-};
+use channel::{ChannelError, Connection, DeliverError, FetchError, Part, Registration, Sink};
 use domain::delivery::Attempt;
 use domain::message::Address;
-use domain::time::backoff;
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
 use store::{ClaimedPart, PartKind};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
-use tracing::{info, warn};
 
+use self::line::Line;
+use crate::admin::protocol::ChannelHealth;
 use crate::channels::{AccountKey, Fetch};
 use crate::host::Host;
 use crate::sessions::child::chain;
 use crate::stops::Pass;
-
-const RECONNECT_BASE: Duration = Duration::from_millis(500);
-const RECONNECT_MAX: Duration = Duration::from_secs(60);
-/// What only a person can mend is tried again seldom: somebody may have mended it over there.
-const RECONNECT_UNWANTED: Duration = Duration::from_secs(15 * 60);
 
 #[derive(Debug)]
 pub struct ChannelActor;
 
 #[derive(Debug)]
 pub enum ChannelMessage {
-    Connect,
-    Connected(Result<Connection, ChannelError>),
+    /// Look whether the platform is still heard.
+    Look,
+    /// Of the line with this number; so for the next two.
+    Connected(u64, Result<Connection, ChannelError>),
+    /// What became of the gap before the connection is committed.
+    Stated(u64),
     /// Receiving ended.
-    Lost(ChannelError),
+    Lost(u64, ChannelError),
     Deliver {
         part: ClaimedPart,
         platform_key: String,
@@ -69,8 +68,8 @@ pub enum ChannelMessage {
     },
     /// The credential may be another one: if there is trouble, try again now.
     Renew,
-    /// Why it is not connected; `None` when it is.
-    Trouble(RpcReplyPort<Option<String>>),
+    /// Whether it is connected, and when the platform was heard.
+    Health(RpcReplyPort<ChannelHealth>),
 }
 
 #[derive(Debug)]
@@ -84,10 +83,9 @@ pub struct ChannelArgs {
 pub struct ChannelState {
     args: ChannelArgs,
     sink: Option<Arc<dyn Sink>>,
-    /// Connects, then receives.
-    pump: JoinSet<()>,
+    line: Line,
     sending: JoinSet<()>,
-    failures: u32,
+    /// Why it is not connected; `None` when it is.
     trouble: Option<String>,
 }
 
@@ -101,15 +99,12 @@ impl Actor for ChannelActor {
         myself: ActorRef<ChannelMessage>,
         args: ChannelArgs,
     ) -> Result<ChannelState, ActorProcessingErr> {
-        myself.cast(ChannelMessage::Connect)?;
-        Ok(ChannelState {
-            args,
-            sink: None,
-            pump: JoinSet::new(),
-            sending: JoinSet::new(),
-            failures: 0,
-            trouble: Some("it is connecting".into()),
-        })
+        myself.send_interval(line::LOOK_EVERY, || ChannelMessage::Look);
+        let line = Line::new(&args.host);
+        let trouble = Some("it is connecting".into());
+        let mut state = ChannelState { args, sink: None, line, sending: JoinSet::new(), trouble };
+        state.connect(&myself, Duration::ZERO);
+        Ok(state)
     }
 
     async fn handle(
@@ -120,9 +115,14 @@ impl Actor for ChannelActor {
     ) -> Result<(), ActorProcessingErr> {
         while state.sending.try_join_next().is_some() {}
         match message {
-            ChannelMessage::Connect => state.connect(&myself),
-            ChannelMessage::Connected(Ok(connection)) => state.receive(&myself, connection),
-            ChannelMessage::Connected(Err(err)) | ChannelMessage::Lost(err) => {
+            ChannelMessage::Look => state.look(&myself),
+            ChannelMessage::Connected(line, _)
+            | ChannelMessage::Stated(line)
+            | ChannelMessage::Lost(line, _)
+                if !state.line.is(line) => {}
+            ChannelMessage::Connected(_, Ok(connection)) => state.receive(&myself, connection),
+            ChannelMessage::Stated(_) => state.gap_is_closed(),
+            ChannelMessage::Connected(_, Err(err)) | ChannelMessage::Lost(_, err) => {
                 state.reconnect(&myself, &err);
             }
             ChannelMessage::Deliver { part, platform_key, pass, reply } => {
@@ -149,66 +149,16 @@ impl Actor for ChannelActor {
             },
             ChannelMessage::Renew => {
                 if state.trouble.is_some() && state.sink.is_none() {
-                    state.pump.abort_all();
-                    state.connect(&myself);
+                    state.connect(&myself, Duration::ZERO);
                 }
             }
-            ChannelMessage::Trouble(reply) => drop(reply.send(state.trouble.clone())),
+            ChannelMessage::Health(reply) => drop(reply.send(state.health())),
         }
         Ok(())
     }
 }
 
 impl ChannelState {
-    fn connect(&mut self, myself: &ActorRef<ChannelMessage>) {
-        if self.sink.is_some() {
-            return; // Two timers; the first one was right.
-        }
-        let (host, adapter) = (Arc::clone(&self.args.host), self.args.registration.adapter);
-        let (key, myself) = (self.args.account.clone(), myself.clone());
-        self.pump.spawn(async move {
-            let opened = host.credentials.of_account(key.channel, &key.name).await;
-            let connected = match opened {
-                Ok(credential) => {
-                    let run_dir = host.layout.run();
-                    let account = Account { name: key.name, run_dir, credential, urls: key.urls };
-                    adapter.connect(&account).await
-                }
-                Err(cause) => Err(ChannelError::Unauthorized(cause)),
-            };
-            let _ = myself.cast(ChannelMessage::Connected(connected));
-        });
-    }
-
-    fn receive(&mut self, myself: &ActorRef<ChannelMessage>, connection: Connection) {
-        info!(channel = self.args.registration.name, "connected");
-        (self.failures, self.trouble) = (0, None);
-        self.sink = Some(connection.sink);
-        let pump = pump::Pump {
-            host: Arc::clone(&self.args.host),
-            channel: self.args.registration.name,
-            account: self.args.account.name.clone(),
-            owner_only: self.args.registration.caps.owner_only,
-            source: connection.source,
-        };
-        let myself = myself.clone();
-        self.pump.spawn(async move {
-            let _ = myself.cast(ChannelMessage::Lost(pump.run().await));
-        });
-    }
-
-    fn reconnect(&mut self, myself: &ActorRef<ChannelMessage>, err: &ChannelError) {
-        warn!(channel = self.args.registration.name, why = chain(err), "not connected");
-        self.sink = None;
-        self.trouble = Some(chain(err));
-        self.failures = self.failures.saturating_add(1);
-        let after = match err {
-            ChannelError::Unreachable(_) => backoff(RECONNECT_BASE, RECONNECT_MAX, self.failures),
-            ChannelError::Unauthorized(_) | ChannelError::Misconfigured(_) => RECONNECT_UNWANTED,
-        };
-        myself.send_after(after, || ChannelMessage::Connect);
-    }
-
     fn fetch(&mut self, fetch: Fetch, reply: RpcReplyPort<Result<(), FetchError>>) {
         let Some(sink) = self.sink.clone() else {
             drop(reply.send(Err(FetchError::Unreachable("not connected".into()))));
@@ -235,6 +185,7 @@ impl ChannelState {
         };
         let within = self.args.host.policy.deliver_max;
         let host = Arc::clone(&self.args.host);
+        let pulse = self.line.pulse.clone();
         self.sending.spawn(async move {
             let part = Part {
                 to: claimed.to().clone(),
@@ -251,7 +202,10 @@ impl ChannelState {
                 return;
             }
             let attempt = match timeout(within, sink.deliver(&part)).await {
-                Ok(Ok(platform_id)) => Attempt::Delivered { platform_id },
+                Ok(Ok(platform_id)) => {
+                    pulse.beat();
+                    Attempt::Delivered { platform_id }
+                }
                 Ok(Err(err)) => attempt(&err),
                 Err(_) => Attempt::Unknown,
             };

@@ -95,12 +95,15 @@ impl ChannelListed {
             account: self.account.clone(),
             connected: false,
             why: Some("it is being restarted".into()),
+            silent_seconds: None,
+            quiet: false,
         };
         if let Some(actor) = &self.actor
-            && let Ok(ractor::rpc::CallResult::Success(why)) =
-                actor.call(ChannelMessage::Trouble, Some(within)).await
+            && let Ok(ractor::rpc::CallResult::Success(health)) =
+                actor.call(ChannelMessage::Health, Some(within)).await
         {
-            (status.connected, status.why) = (why.is_none(), why);
+            (status.connected, status.why) = (health.trouble.is_none(), health.trouble);
+            (status.silent_seconds, status.quiet) = (health.silent_seconds, health.quiet);
         }
         status
     }

@@ -184,6 +184,8 @@ impl Double for Terminal {
             run_dir: self.dir.path().to_owned(),
             credential: None,
             urls: std::collections::BTreeMap::new(),
+            pulse: channel::Pulse::default(),
+            heard_until: None,
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod catching_up;
 mod client;
+mod continuity;
 mod foreign;
 mod incoming;
 mod outgoing;

@@ -8,11 +8,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use async_trait::async_trait;
 use channel::{
     Account, Adapter, Batch, Caps, ChannelError, Connection, Cursor, DeliverError, Event,
-    ExposeSecret, FetchError, Part, Registration, Sink, Source, Verdict,
+    ExposeSecret, FetchError, Gap, Part, Pulse, Registration, Sink, Source, Verdict,
 };
 use domain::message::Address;
 use domain::outgoing::Content;
-use harness::conformance::checks::{cards, files, order, receiving, sending, texts, trouble};
+use harness::conformance::checks::{
+    cards, continuity, files, order, receiving, sending, texts, trouble,
+};
 use harness::conformance::{Double, Fault, Place, Places, Post, Visible};
 use harness::platform::PUBLIC;
 use harness::platform::double::MemoryDouble;
@@ -46,6 +48,12 @@ enum Flaw {
     FetchesWhatIsTooLarge,
     SwallowsReactions,
     NeverReturns,
+    GivesNoSignsOfLife,
+    SaysNothingOfTheGap,
+    SaysItAgain,
+    FearsTheWorst,
+    /// Says that what came meanwhile is covered, and goes on behind it.
+    ClaimsWhatItLost,
 }
 
 /// Runs a check against the platform in memory behind an adapter with a flaw. The clock is paused,
@@ -114,6 +122,21 @@ async fn trouble_that_is_sorted_wrongly_is_found() {
     finds(Flaw::NeverReturns, sending::a_private_chat_is_opened_with_a_person, "waited 20 s").await;
 }
 
+#[tokio::test(start_paused = true)]
+async fn silence_and_gaps_that_are_not_told_are_found() {
+    let alive = continuity::it_gives_signs_of_life_while_nothing_happens;
+    finds(Flaw::GivesNoSignsOfLife, alive, "waited 20 s for a sign of life").await;
+    let stated = continuity::what_became_of_a_gap_is_stated_while_nothing_happens;
+    finds(Flaw::SaysNothingOfTheGap, stated, "waited 20 s for the gap to be stated").await;
+    finds(Flaw::FearsTheWorst, stated, "is not believed").await;
+    let once = continuity::what_became_of_a_gap_is_stated_once;
+    finds(Flaw::SaysItAgain, once, "stated again").await;
+    let holds = continuity::a_broken_connection_is_followed_by_a_statement_that_holds;
+    finds(Flaw::ClaimsWhatItLost, holds, "waited 20 s").await;
+    let first = continuity::the_first_connection_misses_nothing;
+    finds(Flaw::FearsTheWorst, first, "could have missed").await;
+}
+
 /// The platform in memory behind an adapter with a flaw.
 #[derive(Debug)]
 struct Flawed {
@@ -166,6 +189,10 @@ impl Double for Flawed {
         self.inner.typing_count().await
     }
 
+    async fn quiet(&self) {
+        self.inner.quiet().await;
+    }
+
     async fn fault(&self, fault: Fault) {
         self.inner.fault(fault).await;
     }
@@ -182,7 +209,11 @@ struct FlawedAdapter {
 #[async_trait]
 impl Adapter for FlawedAdapter {
     async fn connect(&self, account: &Account) -> Result<Connection, ChannelError> {
-        let Connection { source, sink } = match self.good.adapter.connect(account).await {
+        let mut account = account.clone();
+        if self.flaw == Flaw::GivesNoSignsOfLife {
+            account.pulse = Pulse::default();
+        }
+        let Connection { source, sink } = match self.good.adapter.connect(&account).await {
             Err(ChannelError::Unauthorized(_)) if self.flaw == Flaw::ShowsTheCredential => {
                 let word = account.require_credential("fake")?.expose_secret();
                 return Err(ChannelError::Unauthorized(format!("it is not {word}").into()));
@@ -194,6 +225,7 @@ impl Adapter for FlawedAdapter {
             good: source,
             read: Arc::clone(&self.read),
             is_first: true,
+            skips: self.flaw == Flaw::ClaimsWhatItLost && account.heard_until.is_some(),
         };
         let sink = FlawedSink { flaw: self.flaw, good: sink };
         Ok(Connection { source: Box::new(source), sink: Arc::new(sink) })
@@ -206,6 +238,8 @@ struct FlawedSource {
     good: Box<dyn Source>,
     read: Arc<AtomicUsize>,
     is_first: bool,
+    /// The next batch is lost.
+    skips: bool,
 }
 
 impl FlawedSource {
@@ -249,6 +283,9 @@ impl Source for FlawedSource {
         }
         let mut batch = received?;
         self.is_first = false;
+        if std::mem::take(&mut self.skips) {
+            batch.events.clear();
+        }
         if self.goes_on_by_itself() {
             self.read.store(batch.cursor.0.parse().unwrap(), Ordering::SeqCst);
         }
@@ -257,6 +294,16 @@ impl Source for FlawedSource {
         }
         self.spoil(&mut batch.events);
         Ok(batch)
+    }
+
+    fn gap(&mut self) -> Option<Gap> {
+        let gap = self.good.gap();
+        match self.flaw {
+            Flaw::SaysNothingOfTheGap => None,
+            Flaw::SaysItAgain => gap.or(Some(Gap::None)),
+            Flaw::FearsTheWorst => gap.map(|_| Gap::Unknown),
+            _ => gap,
+        }
     }
 
     async fn settle(&mut self, verdicts: &[Verdict]) -> Result<(), ChannelError> {

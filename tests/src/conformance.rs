@@ -48,6 +48,10 @@ pub trait Double: Send + Sync {
         Habits::default()
     }
 
+    /// Nothing happens, and the platform gives the sign of life that it gives then, without the time
+    /// that this takes. Nothing for adapters that have no platform which could fall silent.
+    async fn quiet(&self) {}
+
     /// Returns once everything that is posted from now on reaches the connected adapter, whose
     /// `receive` runs meanwhile. Platforms that keep what was posted are always ready.
     async fn ready(&self) {}

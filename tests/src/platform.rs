@@ -3,3 +3,269 @@
 pub mod double;
 
 pub use ::simulation::platform::*;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use channel::{Account, Adapter, Caps, Event, Part, Pulse, Registration, Verdict};
+use domain::message::{Address, Author, Click};
+use domain::outgoing::{Content, TextLimit};
+use tokio::sync::Notify;
+
+use self::adapter::FakeAdapter;
+pub use self::letter::Letter;
+pub use self::state::Shown;
+use self::state::State;
+use crate::crash::Crash;
+
+/// The name of the channel.
+pub const NAME: &str = "fake";
+/// The one credential that is not taken, where the capabilities ask for one.
+pub const WRONG_CREDENTIAL: &str = "open-barley-0815";
+
+const TEXT: TextLimit = TextLimit::chars(4_000);
+/// A platform that has nothing to tell says so this often.
+const ALIVE_EVERY: Duration = Duration::from_secs(30);
+
+/// Text alone, and nobody but the owner.
+pub const OWNER_ONLY: Caps = Caps { owner_only: true, ..PLAIN };
+/// Text alone, and anybody.
+pub const PLAIN: Caps = Caps { alive_every: Some(ALIVE_EVERY), ..Caps::plain(TEXT) };
+/// Everything there is, and anybody.
+pub const PUBLIC: Caps = Caps {
+    buttons: true,
+    edits: true,
+    reactions: true,
+    mentions: true,
+    threads: true,
+    file_bytes_max: 50 * 1024 * 1024,
+    ..PLAIN
+};
+
+/// What a platform can do to a part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SendFault {
+    Unreachable,
+    /// For two seconds.
+    Throttled,
+    ThrottledFor(Duration),
+    /// It took effect, and the answer was lost.
+    AnswerLost,
+    Refused,
+    /// The formats are not understood; without them it takes effect.
+    BadFormat,
+}
+
+/// What a platform can do to a file that is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FetchFault {
+    Unreachable,
+    Gone,
+}
+
+#[derive(Debug)]
+pub struct FakePlatform {
+    caps: Caps,
+    state: Mutex<State>,
+    happened: Notify,
+}
+
+impl FakePlatform {
+    /// As the terminal: [`OWNER_ONLY`].
+    #[must_use]
+    pub fn new() -> Arc<Self> {
+        Self::with_caps(OWNER_ONLY)
+    }
+
+    /// As a messenger: [`PUBLIC`].
+    #[must_use]
+    pub fn public() -> Arc<Self> {
+        Self::with_caps(PUBLIC)
+    }
+
+    /// As a messenger that has text alone: [`PLAIN`].
+    #[must_use]
+    pub fn plain() -> Arc<Self> {
+        Self::with_caps(PLAIN)
+    }
+
+    #[must_use]
+    pub fn with_caps(caps: Caps) -> Arc<Self> {
+        Arc::new(Self { caps, state: Mutex::default(), happened: Notify::new() })
+    }
+
+    /// Ann writes `text` in `chat`; `id` is the platform's.
+    pub fn post(&self, chat: &str, id: &str, text: &str) {
+        self.write(Letter::new(chat, id, text));
+    }
+
+    /// Somebody writes something, with all there is to say about it.
+    pub fn write(&self, letter: Letter) {
+        self.state().write(letter, self.caps.mentions);
+        self.happened.notify_waiters();
+    }
+
+    /// Somebody presses a button under a message of ours, which may be gone by now; returns the
+    /// platform's id of the press.
+    ///
+    /// # Panics
+    /// When no message of this id was ever shown.
+    pub fn click(&self, message: &str, data: &str, by: Author) -> String {
+        let mut state = self.state();
+        let at = state.shown.iter().find(|it| it.id == message);
+        let from = at.unwrap_or_else(|| panic!("nothing was shown as {message:?}")).to.clone();
+        let id = format!("click-{}", state.events.len());
+        let chat = state.chat(&from.chat);
+        let platform_id = id.clone();
+        let click = Click { from, chat, platform_id, sender: by, data: data.into() };
+        state.events.push(Some(Event::Click(click)));
+        drop(state);
+        self.happened.notify_waiters();
+        id
+    }
+
+    /// The platform gives a chat another id.
+    pub fn move_chat(&self, from: &str, to: &str) {
+        self.state().move_chat(from, to);
+        self.happened.notify_waiters();
+    }
+
+    /// A chat is a group before anybody wrote in it.
+    pub fn know_group(&self, chat: &str, title: &str) {
+        self.state().know_group(chat, title);
+    }
+
+    /// Something arrives that no adapter can understand.
+    pub fn post_garbage(&self) {
+        self.state().events.push(None);
+        self.happened.notify_waiters();
+    }
+
+    /// Every connection breaks; new ones are taken.
+    pub fn disconnect(&self) {
+        self.state().connections_broken += 1;
+        self.happened.notify_waiters();
+    }
+
+    /// Every connection that there is hears nothing more and is told nothing of it; new ones are well.
+    pub fn go_silent(&self) {
+        let mut state = self.state();
+        state.silent_below = state.connections_made;
+    }
+
+    /// From now on, or no longer: nobody can connect, and connections break.
+    pub fn set_away(&self, away: bool) {
+        self.state().is_away = away;
+        self.happened.notify_waiters();
+    }
+
+    /// The platform keeps nothing for who is not there: what is written while it is away is lost, and
+    /// after each gap something may be.
+    pub fn forget_gaps(&self) {
+        self.state().forgets = true;
+    }
+
+    /// The credential of an account is taken no more, or again.
+    pub fn revoke(&self, account: &str, revoked: bool) {
+        self.state().revoked = revoked.then(|| account.to_owned());
+        self.happened.notify_waiters();
+    }
+
+    /// How many connections were made so far.
+    pub fn connections_made(&self) -> usize {
+        self.state().connections_made
+    }
+
+    /// The platform says that there is nothing new.
+    pub fn be_quiet(&self) {
+        self.happened.notify_waiters();
+    }
+
+    /// The next parts meet these, in order.
+    pub fn fail_next_sends(&self, faults: &[SendFault]) {
+        self.state().send_faults.extend(faults);
+    }
+
+    /// The next files that are asked for meet these, in order.
+    pub fn fail_next_fetches(&self, faults: &[FetchFault]) {
+        self.state().fetch_faults.extend(faults);
+    }
+
+    /// From now on this person takes no private chats.
+    pub fn close_direct(&self, person: &str) {
+        self.state().closed.push(person.into());
+    }
+
+    /// Every part that took effect, in order, the repeated ones too.
+    pub fn sent(&self) -> Vec<Part> {
+        self.state().sent.clone()
+    }
+
+    /// The texts of everything that was sent to one chat, edits among them, in order.
+    pub fn texts(&self, chat: &str) -> Vec<String> {
+        let has_text = |it: &&Part| match it.content {
+            Content::Text(_) | Content::File(_) | Content::Card(_) | Content::Edit { .. } => true,
+            Content::Reaction { .. } => false,
+        };
+        let state = self.state();
+        let here = state.sent.iter().filter(|it| it.to.chat == chat).filter(has_text);
+        here.map(|it| it.content.text().to_owned()).collect()
+    }
+
+    /// What people see of the bot now, in all chats, oldest first: messages as they are after their
+    /// edits, and what senders were told about messages that were refused.
+    pub fn shown(&self) -> Vec<Shown> {
+        self.state().shown.clone()
+    }
+
+    /// The reactions of the bot to what people wrote: `(platform id, emoji)`, in order.
+    pub fn reactions(&self) -> Vec<(String, String)> {
+        self.state().reactions.clone()
+    }
+
+    /// What senders were told about their messages: `(id, verdict)`.
+    pub fn verdicts(&self) -> Vec<(String, Verdict)> {
+        self.state().verdicts.clone()
+    }
+
+    /// How often the bot showed that it works.
+    pub fn typing_count(&self) -> usize {
+        self.state().typing
+    }
+
+    /// An account that is taken.
+    #[must_use]
+    pub fn account(&self) -> Account {
+        Account {
+            name: "local".into(),
+            run_dir: std::path::PathBuf::new(),
+            credential: self.caps.credential.map(|_| "open-sesame-4711".into()),
+            urls: std::collections::BTreeMap::new(),
+            pulse: Pulse::default(),
+            heard_until: None,
+        }
+    }
+
+    /// A registration for one life of the host. Leaked: registrations live as long as a program.
+    pub fn registration(self: &Arc<Self>, crash: Arc<Crash>) -> &'static Registration {
+        self.state().crash = Some(crash);
+        let adapter: &'static dyn Adapter = Box::leak(Box::new(FakeAdapter(Arc::clone(self))));
+        Box::leak(Box::new(Registration { name: NAME, caps: self.caps, adapter }))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap()
+    }
+
+    async fn pass(&self, name: &str) {
+        let crash = self.state().crash.clone();
+        if let Some(crash) = crash {
+            crash.pass(name).await;
+        }
+    }
+}
+
+/// A chat on this platform.
+#[must_use]
+pub fn address(chat: &str) -> Address {
+    Address { channel: NAME.into(), account: "local".into(), chat: chat.into(), thread: None }
+}

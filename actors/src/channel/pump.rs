@@ -1,14 +1,19 @@
-//! Moves events from a platform to whom they are for: receive, store, move the cursor, settle.
+//! Moves events from a platform to whom they are for: receive, store, move the cursor, settle. What
+//! the source says about the gap before it is committed before the cursor moves.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use channel::{Batch, ChannelError, Cursor, Event, Source, Verdict};
-use store::StoreError;
+use channel::{Batch, Caps, ChannelError, Cursor, Event, Gap, Pulse, Source, Verdict};
+use ractor::ActorRef;
+use store::{CentralStore, StoreError};
 use tokio::time::sleep;
-use tracing::warn;
+use tracing::{info, warn};
 
+use super::ChannelMessage;
 use crate::host::Host;
+use crate::reception::ReceptionMessage;
 use crate::router::RouterMessage;
 use crate::sessions::child::chain;
 
@@ -19,8 +24,13 @@ pub(super) struct Pump {
     pub(super) host: Arc<Host>,
     pub(super) channel: &'static str,
     pub(super) account: String,
-    pub(super) owner_only: bool,
+    pub(super) caps: Caps,
     pub(super) source: Box<dyn Source>,
+    pub(super) pulse: Pulse,
+    /// Set while events are with the router.
+    pub(super) storing: Arc<AtomicBool>,
+    /// Who hears that the gap was stated, and for which line.
+    pub(super) stated: (ActorRef<ChannelMessage>, u64),
 }
 
 impl Pump {
@@ -36,8 +46,13 @@ impl Pump {
         let mut cursor =
             self.cursor().await.map_err(|err| ChannelError::Unreachable(err.into()))?;
         loop {
+            self.state_gap().await?;
             let Batch { events, cursor: next } = self.source.receive(&cursor).await?;
+            self.pulse.beat();
+            self.state_gap().await?;
+            self.storing.store(true, Ordering::SeqCst);
             let verdicts = self.store(events).await;
+            self.storing.store(false, Ordering::SeqCst);
             if next != cursor {
                 self.move_cursor(&next)
                     .await
@@ -48,13 +63,31 @@ impl Pump {
         }
     }
 
+    /// Commits what became of the gap, as soon as the source knows.
+    async fn state_gap(&mut self) -> Result<(), ChannelError> {
+        let Some(gap) = self.source.gap() else { return Ok(()) };
+        let (channel, account, now) = (self.channel, self.account.clone(), self.host.clock.now());
+        // Nobody can be told where nothing can be sent.
+        let said = if self.caps.mute { Gap::None } else { gap };
+        let close = move |it: &mut CentralStore| it.close_gap(channel, &account, said, now);
+        let closed = self.host.central.write("a gap", close).await;
+        let told = closed.map_err(|err| ChannelError::Unreachable(err.into()))?;
+        info!(channel, ?gap, told = told.is_some(), "what became of the gap");
+        if told.is_some() {
+            self.host.peers.reception.cast(ReceptionMessage::Look);
+        }
+        let (actor, line) = &self.stated;
+        let _ = actor.cast(ChannelMessage::Stated(*line));
+        Ok(())
+    }
+
     /// Returns after everybody concerned committed, with a verdict for each event.
     async fn store(&self, events: Vec<Event>) -> Vec<Verdict> {
         if events.is_empty() {
             return Vec::new();
         }
         loop {
-            let (events, owner_only) = (events.clone(), self.owner_only);
+            let (events, owner_only) = (events.clone(), self.caps.owner_only);
             let count = events.len();
             let ask = |reply| RouterMessage::Route { events, owner_only, reply };
             match self.host.peers.router.call(ask).await {

@@ -141,13 +141,13 @@ async fn ensure_chat(
     message: &Incoming,
     known: &Knowledge,
 ) -> Result<ChatRow, StoreError> {
-    let peer = known.peer(message);
+    let (peer, now) = (known.peer(message), host.clock.now());
     if let Some(chat) =
-        known.chat.as_ref().filter(|it| it.is_current(&message.chat, peer.as_deref()))
+        known.chat.as_ref().filter(|it| it.is_current(&message.chat, peer.as_deref(), now))
     {
         return Ok(chat.clone());
     }
-    let (at, info, now) = (message.from.clone(), message.chat.clone(), host.clock.now());
+    let (at, info) = (message.from.clone(), message.chat.clone());
     let ensure = move |it: &mut CentralStore| it.ensure_chat(&at, &info, peer.as_deref(), now);
     host.central.write("a chat", ensure).await
 }

@@ -61,7 +61,7 @@ impl Demo {
             Word::Wait(secs) => act::wait(secs, events).await,
             Word::Echo(text) => format!("you said \"{text}\""),
             Word::Who => act::who(message),
-            Word::Context => act::context(&message.overheard),
+            Word::Context => act::context(message),
             Word::Files => self.files(&message.files).await,
             Word::Remember(text) => self.remember(text).await,
             Word::Recall => self.recall().await,

@@ -23,6 +23,8 @@ const MESSAGES_MAX: usize = 1_000;
 pub(crate) struct CatchUp {
     pub(crate) group: Id,
     channels: Vec<Behind>,
+    /// More was written in a channel than is read.
+    pub(crate) is_cut: bool,
 }
 
 #[derive(Debug)]
@@ -31,14 +33,21 @@ struct Behind {
     after: Id,
     loaded: usize,
     more: bool,
+    is_cut: bool,
     page: VecDeque<Message>,
 }
 
 impl CatchUp {
     pub(crate) fn new(group: Id, from: Id, channels: impl IntoIterator<Item = Id>) -> Self {
-        let behind =
-            |channel| Behind { channel, after: from, loaded: 0, more: true, page: VecDeque::new() };
-        Self { group, channels: channels.into_iter().map(behind).collect() }
+        let behind = |channel| Behind {
+            channel,
+            after: from,
+            loaded: 0,
+            more: true,
+            is_cut: false,
+            page: VecDeque::new(),
+        };
+        Self { group, channels: channels.into_iter().map(behind).collect(), is_cut: false }
     }
 
     /// The oldest message that is left; `None` when there is none. Dropping the future loses
@@ -47,6 +56,7 @@ impl CatchUp {
         let server = Some(self.group).filter(|it| *it != DIRECT);
         while let Some(behind) = self.channels.iter_mut().find(|it| it.more && it.page.is_empty()) {
             behind.load(api, server).await?;
+            self.is_cut |= behind.is_cut;
         }
         self.channels.retain(|it| !it.page.is_empty());
         let oldest = |it: &&mut Behind| it.page.front().map(|message| message.id);
@@ -76,7 +86,7 @@ impl Behind {
         self.more = page.len() == PAGE;
         if self.more && MESSAGES_MAX <= self.loaded {
             warn!(channel = %self.channel, "more was written here meanwhile than is read afterwards");
-            self.more = false;
+            (self.more, self.is_cut) = (false, true);
         }
         for value in page {
             let id = value["id"].as_str().and_then(Id::parse).unwrap_or_default();
@@ -114,7 +124,7 @@ mod tests {
         it.take(vec![message(13), json!({ "id": "12" }), message(11)], Some(Id(1)));
         let ids: Vec<_> = it.page.iter().map(|it| (it.id, it.guild_id)).collect();
         assert_eq!(ids, [(Id(11), Some(Id(1))), (Id(13), Some(Id(1)))]);
-        assert!(!it.more);
+        assert!(!it.more && !it.is_cut);
     }
 
     #[test]
@@ -125,6 +135,6 @@ mod tests {
             it.take((0..100).map(|at| message(page * 1_000 + at)).collect(), None);
             assert_eq!(it.after, Id(page * 1_000 + 99));
         }
-        assert!(!it.more);
+        assert!(!it.more && it.is_cut);
     }
 }

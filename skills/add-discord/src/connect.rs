@@ -34,11 +34,11 @@ pub(crate) async fn connect(account: &Account) -> Result<Connection, ChannelErro
     let config = ConfigBuilder::new(token.expose_secret().trim().to_owned(), INTENTS)
         .proxy_url(websocket(url)?)
         .build();
-    let gateway = Gateway::new(config, api.clone());
+    let gateway = Gateway::new(config, api.clone(), account.pulse.clone());
     let directory = Arc::new(Directory::default());
     let cdn = Cdn::new(account.urls.get("cdn").map(String::as_str))?;
     let sink = DiscordSink::new(api.clone(), cdn, Arc::clone(&directory));
-    let source = DiscordSource::new(api, gateway, directory, account.name.clone(), bot.id);
+    let source = DiscordSource::new(api, gateway, directory, account, bot.id);
     Ok(Connection { source: Box::new(source), sink: Arc::new(sink) })
 }
 

@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use channel::ChannelError;
+use channel::{ChannelError, Pulse};
 use futures_util::StreamExt as _;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -32,6 +32,8 @@ pub(crate) const INTENTS: Intents = Intents::GUILDS
 /// Discord answers a heartbeat every 41 seconds or so; a connection that is silent for longer than
 /// some of them is dead.
 const SILENCE_MAX: Duration = Duration::from_secs(150);
+/// The longest time between two frames: the heartbeat's interval, and the way to and fro.
+pub(crate) const BEAT_MAX: Duration = Duration::from_secs(45);
 /// Events that may have come ahead of the host's commits; then the gateway is not read.
 const ARRIVALS_MAX: usize = 1_024;
 /// The close code of a session that is not what this side believes
@@ -45,6 +47,7 @@ const FAILURES_MAX: u32 = 3;
 pub(crate) struct Gateway {
     config: Config,
     api: Api,
+    pulse: Pulse,
 }
 
 /// What came over the gateway, with its number in the session.
@@ -63,6 +66,8 @@ pub(crate) enum Arrival {
     Threads(Vec<Channel>),
     Message(Message),
     Press(Interaction),
+    /// The session goes on, and everything that came meanwhile was told.
+    Resumed,
     /// The session cannot be resumed, and Discord does not begin another by itself.
     SessionLost,
     /// Nothing more comes.
@@ -79,6 +84,7 @@ impl Arrival {
             | Self::Server(_)
             | Self::Channel(_)
             | Self::Threads(_)
+            | Self::Resumed
             | Self::SessionLost
             | Self::Ended(_) => None,
         }
@@ -86,8 +92,8 @@ impl Arrival {
 }
 
 impl Gateway {
-    pub(crate) fn new(config: Config, api: Api) -> Self {
-        Self { config, api }
+    pub(crate) fn new(config: Config, api: Api, pulse: Pulse) -> Self {
+        Self { config, api, pulse }
     }
 
     /// Connects, and reads until what it returns is dropped.
@@ -103,13 +109,13 @@ impl Gateway {
         let shard = Shard::with_config(ShardId::ONE, config.build());
         let (into, inbox) = mpsc::channel(ARRIVALS_MAX);
         let mut reading = JoinSet::new();
-        reading.spawn(run(shard, self.api.clone(), into));
+        reading.spawn(run(shard, self.api.clone(), self.pulse.clone(), into));
         (inbox, reading)
     }
 }
 
 /// Reads until the connection is gone for good or nobody takes events.
-async fn run(mut shard: Shard, api: Api, into: Sender<Arrived>) {
+async fn run(mut shard: Shard, api: Api, pulse: Pulse, into: Sender<Arrived>) {
     let mut answers = JoinSet::new();
     let mut failures = 0;
     loop {
@@ -117,6 +123,7 @@ async fn run(mut shard: Shard, api: Api, into: Sender<Arrived>) {
         let arrival = match timeout(SILENCE_MAX, shard.next()).await {
             Ok(Some(Ok(Frame::Text(text)))) => {
                 failures = 0;
+                pulse.beat();
                 parse(&text)
             }
             Ok(Some(Ok(Frame::Close(frame)))) => {
@@ -200,6 +207,7 @@ fn parse(text: &str) -> Option<Arrived> {
             payload(text).map(Arrival::Channel)
         }
         "THREAD_LIST_SYNC" => payload(text).map(|it: ThreadList| Arrival::Threads(it.threads)),
+        "RESUMED" => Ok(Arrival::Resumed),
         "MESSAGE_CREATE" => payload(text).map(Arrival::Message),
         "INTERACTION_CREATE" => payload(text).map(Arrival::Press),
         _ => return None,

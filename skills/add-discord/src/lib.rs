@@ -2,7 +2,9 @@
 //!
 //! A gateway keeps nothing for a bot that is away. What makes "received" durable here is the
 //! [`position`]: the newest message that was committed, from which a new session asks for what came
-//! meanwhile ([`catch_up`]).
+//! meanwhile ([`catch_up`]). A session that is resumed leaves no gap, and neither does catching up,
+//! unless more was written in a channel than it reads. What it cannot see goes unnoticed: presses of
+//! buttons, and threads that were archived meanwhile.
 //!
 //! Names in [`Account::urls`], for a local server: `api` is what stands before `/v10` (else
 //! `https://discord.com/api`), `gateway` the websocket (else what the API says), `cdn` replaces the
@@ -47,6 +49,7 @@ inventory::submit! {
             mentions: true,
             threads: true,
             file_bytes_max: FILE_BYTES_MAX,
+            alive_every: Some(gateway::BEAT_MAX),
             credential: Some("the bot's token from the Discord developer portal"),
             ..Caps::plain(TextLimit::chars(outgoing::TEXT_CHARS_MAX))
         },

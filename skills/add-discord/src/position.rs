@@ -129,6 +129,11 @@ impl Position {
         }
     }
 
+    /// Nothing is left to catch up.
+    pub(crate) fn is_abreast(&self) -> bool {
+        self.behind.is_empty()
+    }
+
     /// From where a group must be caught up, if it must.
     pub(crate) fn behind(&self, group: Id) -> Option<Id> {
         self.behind.get(&group).copied()

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use channel::{Batch, ChannelError, Cursor, Event, Source, Verdict};
+use channel::{Account, Batch, ChannelError, Cursor, Event, Gap, Source, Verdict};
 use domain::message::Address;
 use serde::de::DeserializeOwned;
 use tokio::sync::mpsc::Receiver;
@@ -49,6 +49,18 @@ pub(crate) struct DiscordSource {
     ready: Vec<Event>,
     /// Where each event of the last batch can be replied to.
     unsettled: Vec<Option<(Address, String)>>,
+    /// Somebody was connected before this source.
+    had_before: bool,
+    /// What catching up found so far, from the beginning of a session until it is stated.
+    missed: Option<Missed>,
+    /// Known and not stated yet.
+    gap: Option<Gap>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Missed {
+    found: usize,
+    is_cut: bool,
 }
 
 impl DiscordSource {
@@ -56,13 +68,13 @@ impl DiscordSource {
         api: Api,
         gateway: Gateway,
         directory: Arc<Directory>,
-        account: String,
+        account: &Account,
         bot: String,
     ) -> Self {
         Self {
             api,
             directory,
-            account,
+            account: account.name.clone(),
             bot,
             gateway,
             line: None,
@@ -73,6 +85,9 @@ impl DiscordSource {
             catching: VecDeque::new(),
             ready: Vec::new(),
             unsettled: Vec::new(),
+            had_before: account.heard_until.is_some(),
+            missed: None,
+            gap: None,
         }
     }
 
@@ -104,7 +119,13 @@ impl DiscordSource {
                 return Ok(());
             }
             let group = catching.group;
-            match catching.next(&self.api).await? {
+            let next = catching.next(&self.api).await?;
+            let is_cut = catching.is_cut;
+            if let Some(missed) = &mut self.missed {
+                missed.found += usize::from(next.is_some());
+                missed.is_cut |= is_cut;
+            }
+            match next {
                 Some(message) => {
                     if message.id != self.known {
                         self.take(&message);
@@ -118,6 +139,16 @@ impl DiscordSource {
             }
         }
         Ok(())
+    }
+
+    /// Once nothing is left to catch up, it is known what became of the gap. A server that is out of
+    /// order holds that up: it may have something to tell.
+    fn look_back(&mut self) {
+        if self.catching.is_empty() && self.position.is_abreast() {
+            self.gap = self.missed.take().map_or(self.gap, |it| {
+                Some(if it.is_cut { Gap::Unknown } else { Gap::Backfilled(it.found) })
+            });
+        }
     }
 
     /// What came next; `None` when events are ready and nothing else is there yet.
@@ -178,6 +209,7 @@ impl DiscordSource {
                 let event = self.reader().press(&press);
                 self.ready.extend(event);
             }
+            Arrival::Resumed => self.gap = Some(Gap::None),
             Arrival::SessionLost => {
                 self.position.forget_session();
                 self.line = Some(self.gateway.open(None));
@@ -195,6 +227,12 @@ impl DiscordSource {
         let (id, url) = (ready.session_id, ready.resume_gateway_url);
         (self.fresh, self.known) = (self.position.is_new(), self.position.newest);
         self.position.begin(Session { id, url, sequence: 0 }, &servers);
+        if self.fresh {
+            // Nothing to begin from: it was lost, or another credential was stored.
+            self.gap = Some(if self.had_before { Gap::Unknown } else { Gap::None });
+        } else {
+            self.missed = Some(Missed::default());
+        }
         if let Some(from) = self.position.behind(DIRECT) {
             let chats = self.position.chats().to_vec();
             self.catching.push_back(CatchUp::new(DIRECT, from, chats));
@@ -237,9 +275,11 @@ impl Source for DiscordSource {
         }
         loop {
             self.catch_up().await?;
+            self.look_back();
             // The first position is worth a commit of its own: what comes from now on is not lost.
             let first = after.0.is_empty() && !self.position.is_new();
-            if BATCH_MAX <= self.ready.len() || (first && self.ready.is_empty()) {
+            let full = BATCH_MAX <= self.ready.len();
+            if full || self.gap.is_some() || (first && self.ready.is_empty()) {
                 return Ok(self.batch());
             }
             let ready = !self.ready.is_empty();
@@ -255,6 +295,10 @@ impl Source for DiscordSource {
                 self.handle(arrived)?;
             }
         }
+    }
+
+    fn gap(&mut self) -> Option<Gap> {
+        self.gap.take()
     }
 
     /// Discord needs no word of it; people are told what was not taken, as far as they can be.

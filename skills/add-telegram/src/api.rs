@@ -6,7 +6,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use channel::{ChannelError, ExposeSecret, SecretString};
+use channel::{ChannelError, ExposeSecret, Pulse, SecretString};
 use reqwest::header::CONTENT_TYPE;
 use reqwest::multipart::Form;
 use reqwest::{Client, RequestBuilder, Response, StatusCode, Url, redirect};
@@ -30,6 +30,8 @@ pub(crate) struct Api {
     http: Client,
     base: String,
     token: SecretString,
+    /// Beats with every answer of the server, refusals too: it is there and heard us.
+    pulse: Pulse,
 }
 
 impl fmt::Debug for Api {
@@ -60,7 +62,11 @@ impl Api {
     /// # Errors
     /// [`ChannelError::Unauthorized`] for what cannot be a token,
     /// [`ChannelError::Misconfigured`] for what is no URL.
-    pub(crate) fn new(base: &str, token: &SecretString) -> Result<Self, ChannelError> {
+    pub(crate) fn new(
+        base: &str,
+        token: &SecretString,
+        pulse: Pulse,
+    ) -> Result<Self, ChannelError> {
         let token = token.expose_secret().trim();
         if !has_the_form_of_a_token(token) {
             let why = "what is stored is not a bot's token; one looks like 123456:ABC-DEF1234, and \
@@ -80,7 +86,7 @@ impl Api {
             .connect_timeout(CONNECT_MAX)
             .build()
             .map_err(|err| ChannelError::Misconfigured(err.without_url().into()))?;
-        Ok(Self { http, base: base.to_owned(), token: SecretString::from(token.to_owned()) })
+        Ok(Self { http, base: base.to_owned(), token: SecretString::from(token.to_owned()), pulse })
     }
 
     /// Calls a method that has its effect at once.
@@ -120,7 +126,8 @@ impl Api {
         // Parameters are plain structs of ours, which always serialise.
         let body = serde_json::to_vec(parameters).unwrap_or_default();
         let request = self.http.post(self.url("bot", method));
-        result_of(request.header(CONTENT_TYPE, "application/json").body(body).timeout(within)).await
+        let request = request.header(CONTENT_TYPE, "application/json").body(body).timeout(within);
+        self.result_of(request).await
     }
 
     pub(crate) async fn upload<T: DeserializeOwned>(
@@ -128,7 +135,8 @@ impl Api {
         method: &str,
         form: Form,
     ) -> Result<T, ApiError> {
-        result_of(self.http.post(self.url("bot", method)).multipart(form).timeout(UPLOAD_MAX)).await
+        let request = self.http.post(self.url("bot", method)).multipart(form);
+        self.result_of(request.timeout(UPLOAD_MAX)).await
     }
 
     /// The content of a file that `getFile` led to.
@@ -139,6 +147,14 @@ impl Api {
             StatusCode::OK => Ok(answer),
             status => Err(refusal_of(status, answer).await),
         }
+    }
+
+    async fn result_of<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, ApiError> {
+        let result = result_of(request).await;
+        if let Ok(_) | Err(ApiError::Refusal(_)) = &result {
+            self.pulse.beat();
+        }
+        result
     }
 
     fn url(&self, prefix: &str, rest: &str) -> String {
@@ -207,7 +223,7 @@ mod tests {
     use super::*;
 
     fn api(base: &str, token: &str) -> Result<Api, ChannelError> {
-        Api::new(base, &SecretString::from(token.to_owned()))
+        Api::new(base, &SecretString::from(token.to_owned()), Pulse::default())
     }
 
     #[test]

@@ -6,6 +6,7 @@
 //!   edit or a reaction to a message of another chat is noticed instead of meeting a wrong message.
 //! - The cursor is the `offset` of the next poll. Telegram forgets what lies before it, so it moves
 //!   through [`channel::Source::receive`] alone, which the host calls again after the commit.
+//! - Updates wait for 24 hours, so a gap up to that long is none; of a longer one some may be gone.
 //! - [`channel::Address::thread`](domain::message::Address::thread) is a forum topic.
 
 mod api;
@@ -57,6 +58,7 @@ inventory::submit! {
             mentions: true,
             threads: true,
             file_bytes_max: files::BYTES_MAX,
+            alive_every: Some(methods::POLL_MAX),
             credential: Some("the bot's token from @BotFather"),
             ..Caps::plain(TextLimit { max: text::ACCEPTED_MAX, unit: Unit::Utf16 })
         },
@@ -69,12 +71,13 @@ impl Adapter for Telegram {
     async fn connect(&self, account: &Account) -> Result<Connection, ChannelError> {
         let token = account.require_credential(NAME)?;
         let base = account.urls.get("api").map_or(API, String::as_str);
-        let api = Arc::new(Api::new(base, token)?);
+        let api = Arc::new(Api::new(base, token, account.pulse.clone())?);
         let me = api.get_me().await.map_err(channel_error)?;
         debug!(bot = me.username, reads_all = me.can_read_all_group_messages, "the token is valid");
         // A webhook keeps polls away; updates that wait are kept.
         api.delete_webhook().await.map_err(channel_error)?;
-        let source = TelegramSource::new(Arc::clone(&api), me, account.name.clone());
+        let before = source::gap(account.heard_until, account.pulse.now());
+        let source = TelegramSource::new(Arc::clone(&api), me, account.name.clone(), before);
         Ok(Connection { source: Box::new(source), sink: Arc::new(TelegramSink::new(api)) })
     }
 }

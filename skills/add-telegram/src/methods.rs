@@ -17,6 +17,8 @@ use crate::types::{Me, Sent, Stored};
 const POLL: Duration = Duration::from_secs(30);
 /// How much longer than that the answer may take to arrive.
 const POLL_SLACK: Duration = Duration::from_secs(15);
+/// The longest time between two answers to polls.
+pub(crate) const POLL_MAX: Duration = POLL.saturating_add(POLL_SLACK);
 /// What is asked for; edited messages and channel posts are not.
 const UPDATES: [&str; 3] = ["message", "callback_query", "my_chat_member"];
 
@@ -136,9 +138,18 @@ impl Api {
     /// Waits for updates from `offset` on; the server forgets those before it. Each comes as it is,
     /// so that one that cannot be read spoils no other.
     pub(crate) async fn get_updates(&self, offset: Option<i64>) -> Result<Vec<Value>, ApiError> {
-        let timeout = POLL.as_secs();
+        self.poll(offset, POLL).await
+    }
+
+    /// As [`Self::get_updates`], of what is there already.
+    pub(crate) async fn look(&self, offset: Option<i64>) -> Result<Vec<Value>, ApiError> {
+        self.poll(offset, Duration::ZERO).await
+    }
+
+    async fn poll(&self, offset: Option<i64>, wait: Duration) -> Result<Vec<Value>, ApiError> {
+        let timeout = wait.as_secs();
         let parameters = GetUpdates { offset, limit: 100, timeout, allowed_updates: UPDATES };
-        self.call_patiently(POLL + POLL_SLACK, "getUpdates", &parameters).await
+        self.call_patiently(wait + POLL_SLACK, "getUpdates", &parameters).await
     }
 
     /// Ends the spinner on a button.

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use channel::{Batch, ChannelError, Cursor, Event, Source, Verdict};
+use channel::{Batch, ChannelError, Cursor, Event, Gap, Source, Verdict};
+use domain::time::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::task::JoinSet;
@@ -21,6 +22,8 @@ use crate::types::{Me, Update};
 
 /// Short beside the half minute that a poll waits.
 const BETWEEN_EMPTY: Duration = Duration::from_millis(200);
+/// How long the server keeps updates (<https://core.telegram.org/bots/api#getting-updates>).
+const KEPT: Duration = Duration::from_secs(24 * 3600);
 
 #[derive(Debug)]
 pub(crate) struct TelegramSource {
@@ -31,6 +34,21 @@ pub(crate) struct TelegramSource {
     hints: JoinSet<()>,
     /// Where each event of the last batch came from; `None` for those that nobody waits on.
     unsettled: Vec<Option<Origin>>,
+    before: Before,
+}
+
+/// The time before this connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Before {
+    /// Nothing can be said before a poll was answered: another reader may be at it.
+    Unread(Gap),
+    Read(Gap),
+    Stated,
+}
+
+/// What became of the time before a connection that is made now.
+pub(crate) fn gap(heard_until: Option<Timestamp>, now: Timestamp) -> Option<Gap> {
+    heard_until.map(|it| if KEPT < now.since(it) { Gap::Unknown } else { Gap::None })
 }
 
 /// Where a refusal goes, and the message that it replies to.
@@ -41,8 +59,10 @@ struct Origin {
 }
 
 impl TelegramSource {
-    pub(crate) fn new(api: Arc<Api>, me: Me, account: String) -> Self {
-        Self { api, me, account, hints: JoinSet::new(), unsettled: Vec::new() }
+    /// `before`: see [`gap`]; `None` where nothing was read before.
+    pub(crate) fn new(api: Arc<Api>, me: Me, account: String, before: Option<Gap>) -> Self {
+        let before = before.map_or(Before::Read(Gap::None), Before::Unread);
+        Self { api, me, account, hints: JoinSet::new(), unsettled: Vec::new(), before }
     }
 
     /// Ends the spinner on a pressed button. Nothing follows from a failure: the press is stored
@@ -78,6 +98,13 @@ impl Source for TelegramSource {
     async fn receive(&mut self, after: &Cursor) -> Result<Batch, ChannelError> {
         // No number means that this account was never read: the server begins with the oldest.
         let offset = after.0.parse().ok();
+        if let Before::Unread(gap) = self.before {
+            let waiting = self.api.look(offset).await.map_err(channel_error)?;
+            self.before = Before::Read(gap);
+            if waiting.is_empty() {
+                return Ok(Batch { events: Vec::new(), cursor: after.clone() });
+            }
+        }
         let updates = loop {
             let updates = self.api.get_updates(offset).await.map_err(channel_error)?;
             if !updates.is_empty() {
@@ -96,6 +123,12 @@ impl Source for TelegramSource {
             updates.iter().filter_map(|it| self.read(it, number(it))).collect();
         self.unsettled = events.iter().map(origin).collect();
         Ok(Batch { events, cursor: Cursor((next + 1).to_string()) })
+    }
+
+    fn gap(&mut self) -> Option<Gap> {
+        let Before::Read(gap) = self.before else { return None };
+        self.before = Before::Stated;
+        Some(gap)
     }
 
     /// Telegram learns from the next poll what was stored. The writer of what was refused is told
@@ -139,6 +172,15 @@ fn number(update: &Value) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_gap_is_covered_as_long_as_the_server_keeps_updates() {
+        let day = i64::try_from(KEPT.as_millis()).unwrap();
+        let after = |ms| gap(Some(Timestamp(0)), Timestamp(ms));
+        assert_eq!([after(0), after(day)], [Some(Gap::None); 2]);
+        assert_eq!(after(day + 1), Some(Gap::Unknown));
+        assert_eq!(gap(None, Timestamp(day)), None);
+    }
 
     #[test]
     fn a_refusal_is_told_once_to_each_chat() {

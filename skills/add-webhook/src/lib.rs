@@ -9,6 +9,9 @@
 //! bound lies in `webhook-<account>.addr` in the run directory.
 //!
 //! The cursor stays empty: a sender keeps what was not taken, and sends it again under the same id.
+//! Not every sender does: GitHub tries once
+//! (<https://docs.github.com/en/webhooks/using-webhooks/handling-failed-webhook-deliveries>). So what
+//! was posted while nobody listened may be missing, and the adapter says so.
 
 mod describe;
 mod listen;
@@ -23,7 +26,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use channel::{
-    Account, Adapter, Caps, ChannelError, Connection, ExposeSecret, Registration, SecretString,
+    Account, Adapter, Caps, ChannelError, Connection, ExposeSecret, Gap, Registration, SecretString,
 };
 use domain::outgoing::TextLimit;
 use tokio::sync::mpsc;
@@ -62,7 +65,8 @@ impl Adapter for Webhook {
         let listener = listen::open(account).await?;
         let (events, inbox) = mpsc::channel(EVENTS_AHEAD_MAX);
         let hooks = Hooks { account: account.name.clone(), secret, events };
-        let source = WebhookSource::new(serve::accept(listener, Arc::new(hooks)), inbox);
+        let gap = if account.heard_until.is_some() { Gap::Unknown } else { Gap::None };
+        let source = WebhookSource::new(serve::accept(listener, Arc::new(hooks)), inbox, gap);
         Ok(Connection { source: Box::new(source), sink: Arc::new(WebhookSink) })
     }
 }

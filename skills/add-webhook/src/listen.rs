@@ -72,6 +72,8 @@ mod tests {
             run_dir: run_dir.into(),
             credential: None,
             urls: BTreeMap::from([("listen".to_owned(), listen.to_owned())]),
+            pulse: channel::Pulse::default(),
+            heard_until: None,
         }
     }
 

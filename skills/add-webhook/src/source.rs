@@ -4,7 +4,7 @@
 use std::io;
 
 use async_trait::async_trait;
-use channel::{Batch, ChannelError, Cursor, Event, Source, Verdict};
+use channel::{Batch, ChannelError, Cursor, Event, Gap, Source, Verdict};
 use tokio::sync::mpsc::Receiver;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
@@ -22,16 +22,19 @@ pub(crate) struct WebhookSource {
     inbox: Receiver<Asked>,
     /// Who waits for each event of the last batch.
     unsettled: Vec<oneshot::Sender<Verdict>>,
+    /// Not stated yet.
+    gap: Option<Gap>,
 }
 
 impl WebhookSource {
     pub(crate) fn new(
         server: impl Future<Output = io::Error> + Send + 'static,
         inbox: Receiver<Asked>,
+        gap: Gap,
     ) -> Self {
         let mut tasks = JoinSet::new();
         tasks.spawn(server);
-        Self { server: tasks, inbox, unsettled: Vec::new() }
+        Self { server: tasks, inbox, unsettled: Vec::new(), gap: Some(gap) }
     }
 }
 
@@ -52,6 +55,10 @@ impl Source for WebhookSource {
             next = if events.len() < BATCH_MAX { self.inbox.try_recv().ok() } else { None };
         }
         Ok(Batch { events, cursor: Cursor::default() })
+    }
+
+    fn gap(&mut self) -> Option<Gap> {
+        self.gap.take()
     }
 
     async fn settle(&mut self, verdicts: &[Verdict]) -> Result<(), ChannelError> {

@@ -6,18 +6,24 @@
 //!
 //! An adapter never tells its platform "received" by itself. It yields a batch, the host commits
 //! it, and only then calls [`Source::settle`] and moves the cursor.
+//!
+//! An adapter shows that its platform is alive by its [`Pulse`], and states once per connection what
+//! became of the time before it ([`Source::gap`]).
 
 pub mod cli;
+mod pulse;
 mod registry;
 
 use std::fmt;
 use std::time::Duration;
 
 use async_trait::async_trait;
+pub use domain::continuity::Gap;
 use domain::message::{Address, Click, Incoming};
 use domain::outgoing::Content;
 use tokio::io::AsyncWrite;
 
+pub use crate::pulse::{Pulse, Sign};
 pub use crate::registry::{
     Account, Adapter, Caps, Connection, ExposeSecret, Registration, SecretString, registration,
     registrations,
@@ -82,6 +88,12 @@ pub struct Part {
 pub trait Source: fmt::Debug + Send + Sync {
     /// Waits for events behind `after`. Dropping the future must lose nothing.
     async fn receive(&mut self, after: &Cursor) -> Result<Batch, ChannelError>;
+
+    /// What became of the events between [`Account::heard_until`] and this connection; once, as soon
+    /// as that is known. Asked before each `receive` and after it: the host says what there is to
+    /// say before it moves the cursor, so that a crash repeats or loses nothing. A source that knows
+    /// it while nothing happens returns a batch without events.
+    fn gap(&mut self) -> Option<Gap>;
 
     /// Tells what became of each event of the last batch, in order, after the commit.
     async fn settle(&mut self, verdicts: &[Verdict]) -> Result<(), ChannelError>;

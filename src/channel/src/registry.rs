@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::outgoing::{Manners, TextLimit};
+use domain::time::Timestamp;
 pub use secrecy::{ExposeSecret, SecretString};
 
-use crate::{ChannelError, Sink, Source};
+use crate::{ChannelError, Pulse, Sink, Source};
 
 /// What a platform can do; fixed per adapter. The host renders everything else in plain text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +30,9 @@ pub struct Caps {
     pub file_bytes_max: u64,
     /// Nothing can be sent there; answers go to the conversation's last other chat.
     pub mute: bool,
+    /// The longest time without a sign of life that is normal; `None` where there is no platform on
+    /// the other side that could fall silent.
+    pub alive_every: Option<Duration>,
     /// Set where an account needs a credential; says what it is, for the prompt that asks for it.
     pub credential: Option<&'static str>,
 }
@@ -46,6 +51,7 @@ impl Caps {
             threads: false,
             file_bytes_max: 0,
             mute: false,
+            alive_every: None,
             credential: None,
         }
     }
@@ -76,6 +82,10 @@ pub struct Account {
     /// Where the platform is instead of its usual place: a local server, a test's double. Each
     /// adapter documents its names.
     pub urls: BTreeMap<String, String>,
+    /// Takes the platform's signs of life.
+    pub pulse: Pulse,
+    /// The last sign of life before this connection; `None` when there never was one.
+    pub heard_until: Option<Timestamp>,
 }
 
 impl Account {

@@ -1,7 +1,9 @@
 //! Messages as the runner reads them, and how many of those that wait it takes up at a time.
 
+use std::time::Duration;
+
 use crate::MessageSeq;
-use crate::message::{Address, ChatInfo, FileKind, InboundKind, Quote};
+use crate::message::{Address, ChatInfo, FileKind, InboundKind, Quote, lateness};
 use crate::time::Timestamp;
 
 /// Overheard messages that are shown with one message; older ones are only counted.
@@ -63,6 +65,12 @@ impl Inbound {
     #[must_use]
     pub fn at(&self) -> Timestamp {
         self.sent_at.unwrap_or(self.received_at)
+    }
+
+    /// How late it arrived, if it did; see [`lateness`].
+    #[must_use]
+    pub fn lateness(&self) -> Option<Duration> {
+        lateness(self.sent_at?, self.received_at)
     }
 
     /// Whether it must be taken up alone. If one that an incarnation died with kills the next one

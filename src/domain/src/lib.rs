@@ -6,6 +6,7 @@ pub mod admission;
 pub mod agent;
 pub mod approval;
 pub mod command;
+pub mod continuity;
 pub mod delivery;
 pub mod engage;
 pub mod file_type;

@@ -9,6 +9,16 @@ use crate::{Incarnation, MessageSeq, OutSeq};
 /// message cannot fill a model's context.
 pub const TEXT_BYTES_MAX: usize = 256 * 1024;
 
+/// A message that was sent longer ago than this when it was stored is late: by then "in ten minutes"
+/// means something else. Longer than what platforms take to deliver, and clocks differ.
+pub const LATE_AFTER: Duration = Duration::from_secs(5 * 60);
+
+/// How late a message arrived, if it did. A platform whose clock is ahead makes none late.
+#[must_use]
+pub fn lateness(sent_at: Timestamp, received_at: Timestamp) -> Option<Duration> {
+    Some(received_at.since(sent_at)).filter(|it| LATE_AFTER < *it)
+}
+
 /// Where a message came from and where its answer goes. `chat` and `thread` are the platform's
 /// names, opaque outside its adapter.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -256,6 +266,16 @@ mod tests {
         assert!(refusal(" \n").is_some());
         assert!(refusal(&"x".repeat(1024 * 1024)).is_some_and(|why| why.contains("1024 KiB")));
         assert_eq!(refusal(&"x".repeat(TEXT_BYTES_MAX)), None);
+    }
+
+    #[test]
+    fn only_what_was_sent_long_before_it_came_is_late() {
+        let minutes = |n: i64| Timestamp(1_700_000_000_000 + n * 60_000);
+        let late = |sent, received| lateness(minutes(sent), minutes(received));
+        assert_eq!([late(0, 0), late(0, 5), late(180, 0)], [None; 3]);
+        assert_eq!(late(0, 6), Some(Duration::from_secs(360)));
+        assert_eq!(late(0, 180), Some(Duration::from_secs(3 * 3_600)));
+        assert_eq!(lateness(Timestamp(i64::MAX), Timestamp(i64::MIN)), None);
     }
 
     #[test]

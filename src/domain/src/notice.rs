@@ -6,6 +6,7 @@ use crate::outgoing::TextLimit;
 use crate::session::FailReason;
 use crate::split::split_text;
 use crate::stop::Toll;
+use crate::time::{Timestamp, civil};
 
 /// The longest piece of a container's last words in a notice.
 const TAIL_CHARS_MAX: usize = 300;
@@ -40,6 +41,31 @@ pub fn given_up(why: FailReason, last_words: &str) -> String {
 
 /// The answer to `/tasks` while nothing is scheduled.
 pub const NO_TASKS: &str = "Nothing is scheduled.";
+
+/// Told in the chats of an account that may have missed something.
+#[must_use]
+pub fn missed(from: Timestamp, until: Timestamp) -> String {
+    let (from, until) = (civil(from), civil(until));
+    let (from, until) =
+        if from.0 == until.0 { (from.1, until.1) } else { (together(from), together(until)) };
+    format!(
+        "I was not connected from {from} to {until} UTC; messages of that span may be missing here."
+    )
+}
+
+fn together((day, time): (String, String)) -> String {
+    format!("{day} {time}")
+}
+
+/// Told the owner elsewhere when an account does not get in.
+#[must_use]
+pub fn locked_out(channel: &str, account: &str, why: &str) -> String {
+    format!(
+        "I cannot connect to {channel}/{account}, so nothing arrives from there: {why}. I try again \
+         every 15 minutes, and at once when `nanoclaw channels add {channel}` stores another \
+         credential."
+    )
+}
 
 /// Shown while a turn goes on, and changed in place.
 #[must_use]
@@ -135,6 +161,14 @@ mod tests {
             assert!(text.contains(part), "{part} is missing in {text}");
         }
         assert!(!text.contains("elsewhere"), "{text}");
+    fn a_gap_names_its_days_where_there_are_two() {
+        // 2026-11-25T09:10:00Z.
+        let from = Timestamp(1_795_597_800_000);
+        let later = |minutes: u64| from + Duration::from_secs(minutes * 60);
+        let text = missed(from, later(295));
+        assert!(text.starts_with("I was not connected from 09:10 to 14:05 UTC; "), "{text}");
+        let text = missed(from, later(24 * 60));
+        assert!(text.contains("from 2026-11-25 09:10 to 2026-11-26 09:10 UTC"), "{text}");
     }
 
     #[test]

@@ -54,6 +54,47 @@ pub fn backoff(base: Duration, max: Duration, failures: u32) -> Duration {
     base.saturating_mul(2_u32.saturating_pow(failures.saturating_sub(1))).min(max)
 }
 
+/// A wait that is shorter by up to a half, so that many who wait for the same do not come back at the
+/// same moment. The same seed gives the same wait.
+#[must_use]
+pub fn jittered(wait: Duration, seed: u64) -> Duration {
+    // The last step of splitmix64, which spreads seeds that are close together.
+    let mut mixed = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    let part = u32::try_from((mixed ^ (mixed >> 31)) % 1_000).unwrap_or_default();
+    wait - wait / 2_000 * part
+}
+
+/// A span in one unit, for people: `12 s`, `5 min`, `3 h`, `2 d`.
+#[must_use]
+pub fn about(span: Duration) -> String {
+    match span.as_secs() {
+        secs if secs < 60 => format!("{secs} s"),
+        secs if secs < 3_600 => format!("{} min", secs / 60),
+        secs if secs < 2 * 86_400 => format!("{} h", secs / 3_600),
+        secs => format!("{} d", secs / 86_400),
+    }
+}
+
+/// The day and the minute of an instant in UTC, `2026-11-25` and `09:10`.
+#[must_use]
+pub fn civil(at: Timestamp) -> (String, String) {
+    let minutes = at.0.div_euclid(60_000);
+    let (days, minute) = (minutes.div_euclid(1_440), minutes.rem_euclid(1_440));
+    // Howard Hinnant's `civil_from_days` (<https://howardhinnant.github.io/date_algorithms.html>).
+    let shifted = days + 719_468;
+    let (era, day_of_era) = (shifted.div_euclid(146_097), shifted.rem_euclid(146_097));
+    let year_of_era =
+        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month + 2) / 5 + 1;
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    (format!("{year:04}-{month:02}-{day:02}"), format!("{:02}:{:02}", minute / 60, minute % 60))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -71,5 +112,36 @@ mod tests {
     fn backoff_doubles_and_is_capped() {
         let secs = |n| backoff(Duration::from_secs(1), Duration::from_secs(60), n).as_secs();
         assert_eq!([1, 2, 3, 7, 99].map(secs), [1, 2, 4, 60, 60]);
+    }
+
+    #[test]
+    fn a_jittered_wait_is_between_a_half_and_the_whole_and_the_same_for_a_seed() {
+        let wait = Duration::from_secs(60);
+        let waits: Vec<Duration> = (0..1_000).map(|seed| jittered(wait, seed)).collect();
+        assert!(waits.iter().all(|it| wait / 2 <= *it && *it <= wait));
+        let early = waits.iter().filter(|it| **it < wait * 3 / 4).count();
+        assert!((400..600).contains(&early), "{early} of 1000 in the first half");
+        assert_eq!(jittered(wait, 7), waits[7]);
+        assert_eq!(jittered(Duration::ZERO, 7), Duration::ZERO);
+    }
+
+    #[test]
+    fn spans_for_people_have_one_unit() {
+        let words = |secs| about(Duration::from_secs(secs));
+        let spans = [0, 59, 60, 3_599, 3_600, 172_799, 172_800].map(words);
+        assert_eq!(spans, ["0 s", "59 s", "1 min", "59 min", "1 h", "47 h", "2 d"]);
+    }
+
+    #[test]
+    fn instants_have_a_day_and_a_minute() {
+        for (ms, day, time) in [
+            (0, "1970-01-01", "00:00"),
+            (951_782_399_999, "2000-02-28", "23:59"),
+            (951_782_400_000, "2000-02-29", "00:00"),
+            (1_795_597_800_000, "2026-11-25", "09:10"),
+            (-1, "1969-12-31", "23:59"),
+        ] {
+            assert_eq!(civil(Timestamp(ms)), (day.into(), time.into()), "{ms}");
+        }
     }
 }

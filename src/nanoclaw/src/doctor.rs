@@ -62,6 +62,7 @@ pub(crate) async fn examine(layout: &Layout) -> Vec<Check> {
     checks.push(world::credential(layout).await);
     checks.push(running::host(layout).await);
     checks.push(running::chat_socket(layout).await);
+    checks.push(running::channels(layout).await);
     checks.push(running::links(layout).await);
     checks
 }

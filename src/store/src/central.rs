@@ -8,6 +8,7 @@ mod agents;
 mod chats;
 mod destinations;
 mod dropped;
+mod heard;
 mod held;
 mod pairing;
 mod people;
@@ -48,6 +49,7 @@ static MIGRATIONS: LazyLock<Migrations<'_>> = LazyLock::new(|| {
         M::up(include_str!("../../../migrations/central/0002_people.sql")).foreign_key_check(),
         M::up(include_str!("../../../migrations/central/0003_typed_answers.sql")),
         M::up(include_str!("../../../migrations/central/0005_stops.sql")),
+        M::up(include_str!("../../../migrations/central/0006_continuity.sql")),
     ])
 });
 

@@ -150,6 +150,10 @@ impl Source for BenchSource {
         Ok(Batch { events, cursor: Cursor::default() })
     }
 
+    fn gap(&mut self) -> Option<channel::Gap> {
+        None
+    }
+
     async fn settle(&mut self, verdicts: &[Verdict]) -> Result<(), ChannelError> {
         assert!(!verdicts.iter().any(|it| matches!(it, Verdict::Refused(_))), "{verdicts:?}");
         let _ = self.settle.send(verdicts.len());

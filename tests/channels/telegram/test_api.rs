@@ -57,6 +57,8 @@ async fn a_conversation_with_a_server_of_others() {
         run_dir: "/nowhere".into(),
         credential: Some(SecretString::from(TOKEN)),
         urls: BTreeMap::from([("api".into(), url)]),
+        pulse: channel::Pulse::default(),
+        heard_until: None,
     };
     let adapter = channel::registration(telegram::NAME).unwrap().adapter;
     let mut connection = adapter.connect(&account).await.unwrap();

@@ -31,6 +31,8 @@ pub(super) fn account(run_dir: &Path, listen: &str, secret: Option<&str>) -> Acc
         run_dir: run_dir.into(),
         credential: secret.map(SecretString::from),
         urls: [("listen".to_owned(), listen.to_owned())].into(),
+        pulse: channel::Pulse::default(),
+        heard_until: None,
     }
 }
 

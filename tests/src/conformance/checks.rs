@@ -4,6 +4,7 @@
 //! of the adapter and by [`Double::habits`](super::Double::habits) alone.
 
 pub mod cards;
+pub mod continuity;
 pub mod files;
 pub mod order;
 pub mod receiving;
@@ -87,6 +88,13 @@ macro_rules! conformance_tests {
             without_a_credential_it_says_what_to_do,
             a_platform_that_is_down_is_waited_for,
             a_connection_shows_no_credential,
+        }
+        $crate::conformance_tests! { @of continuity, $make,
+            it_gives_signs_of_life_while_nothing_happens,
+            what_became_of_a_gap_is_stated_while_nothing_happens,
+            what_became_of_a_gap_is_stated_once,
+            a_broken_connection_is_followed_by_a_statement_that_holds,
+            the_first_connection_misses_nothing,
         }
     };
     (@of $subject:ident, $make:ident, $($check:ident,)+) => {

@@ -1,17 +1,20 @@
 //! An adapter driven as the host drives it: its source receives all the time, a batch is committed
 //! or not as the check says, and every error that it returns is searched for the credential.
 
+mod gap;
+
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
 use channel::{
-    Account, Batch, Caps, ChannelError, Connection, Cursor, DeliverError, Event, ExposeSecret,
-    Part, Sink, Source, Verdict,
+    Account, Batch, Caps, ChannelError, Connection, Cursor, DeliverError, Event, ExposeSecret, Gap,
+    Part, Pulse, Sink, Source, Verdict,
 };
 use domain::message::{Address, Click, Incoming};
 use domain::outgoing::{Card, Content};
+use domain::time::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
@@ -32,6 +35,9 @@ pub struct Driven<'a> {
     /// Behind everything that was committed.
     cursor: Cursor,
     received: mpsc::Receiver<Received>,
+    /// What the source said about the gap before this connection; all of it.
+    gaps: mpsc::UnboundedReceiver<Gap>,
+    pulse: Pulse,
     settles: mpsc::Sender<Settle>,
     /// Received and not committed.
     held: Option<Batch>,
@@ -52,16 +58,29 @@ impl<'a> Driven<'a> {
     }
 
     pub async fn connect_at(double: &'a dyn Double, cursor: Cursor) -> Self {
-        let Connection { source, sink } = match connect(double, &double.account()).await {
+        Self::connect_after(double, cursor, None).await
+    }
+
+    /// Connects as a host does that heard the platform last at that time.
+    pub async fn connect_after(
+        double: &'a dyn Double,
+        cursor: Cursor,
+        heard_until: Option<Timestamp>,
+    ) -> Self {
+        let pulse = Pulse::default();
+        let account = Account { pulse: pulse.clone(), heard_until, ..double.account() };
+        let Connection { source, sink } = match connect(double, &account).await {
             Ok(connection) => connection,
             Err(err) => panic!("it does not connect: {}", chain(&err)),
         };
         let (to_us, received) = mpsc::channel(4);
         let (settles, from_us) = mpsc::channel(1);
+        let (to_gaps, gaps) = mpsc::unbounded_channel();
         let mut pump = JoinSet::new();
-        pump.spawn(receive_all(source, cursor.clone(), to_us, from_us));
+        pump.spawn(receive_all(source, cursor.clone(), (to_us, to_gaps), from_us));
         within("the double to be ready", double.ready()).await;
-        Self { double, sink, cursor, received, settles, held: None, parts: 0, pump }
+        let (held, parts) = (None, 0);
+        Self { double, sink, cursor, received, gaps, pulse, settles, held, parts, pump }
     }
 
     /// Drops the connection as it is and makes another that goes on behind `cursor`.
@@ -249,11 +268,18 @@ impl<'a> Driven<'a> {
 async fn receive_all(
     mut source: Box<dyn Source>,
     mut cursor: Cursor,
-    to_check: mpsc::Sender<Received>,
+    (to_check, gaps): (mpsc::Sender<Received>, mpsc::UnboundedSender<Gap>),
     mut settles: mpsc::Receiver<Settle>,
 ) {
+    let state_gap = |source: &mut dyn Source| {
+        if let Some(gap) = source.gap() {
+            let _ = gaps.send(gap);
+        }
+    };
     loop {
+        state_gap(&mut *source);
         let received = source.receive(&cursor).await;
+        state_gap(&mut *source);
         let next = received.as_ref().ok().map(|it| it.cursor.clone());
         if to_check.send(received).await.is_err() {
             return;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use async_trait::async_trait;
-use channel::{Account, Registration, SecretString};
+use channel::{Account, Pulse, Registration, SecretString};
 use serde_json::{Value, json};
 
 use super::sessions::Order;
@@ -23,6 +23,8 @@ impl FakeDiscord {
             run_dir: PathBuf::new(),
             credential: Some(SecretString::from(token)),
             urls: urls.map(|(name, url)| (name.to_owned(), url)).into(),
+            pulse: Pulse::default(),
+            heard_until: None,
         }
     }
 
@@ -113,6 +115,13 @@ impl Double for FakeDiscord {
 
     async fn typing_count(&self) -> usize {
         self.state.lock().typing
+    }
+
+    /// Asks for a heartbeat, which is answered as any
+    /// (<https://discord.com/developers/docs/events/gateway#heartbeat-requests>).
+    async fn quiet(&self) {
+        let ask = json!({ "op": 1, "s": null, "t": null, "d": null });
+        self.state.lock().sessions.order(&Order::Send(ask.to_string()));
     }
 
     async fn fault(&self, fault: Fault) {

@@ -122,6 +122,10 @@ impl Double for MemoryDouble {
         self.platform.typing_count()
     }
 
+    async fn quiet(&self) {
+        self.platform.be_quiet();
+    }
+
     async fn fault(&self, fault: Fault) {
         let send = |fault| self.platform.fail_next_sends(&[fault]);
         match fault {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use channel::{Account, Registration, SecretString};
+use channel::{Account, Pulse, Registration, SecretString};
 use serde_json::{Value, json};
 
 use super::files::stored;
@@ -23,6 +23,8 @@ impl Double for FakeTelegram {
             run_dir: "/nowhere".into(),
             credential: Some(SecretString::from(TOKEN)),
             urls: BTreeMap::from([("api".into(), self.url())]),
+            pulse: Pulse::default(),
+            heard_until: None,
         }
     }
 
@@ -59,6 +61,12 @@ impl Double for FakeTelegram {
 
     async fn typing_count(&self) -> usize {
         self.state.lock().typing
+    }
+
+    /// Every poll that waits ends with nothing, as when its time is over.
+    async fn quiet(&self) {
+        self.state.lock().polls_ended += 1;
+        self.state.news.notify_waiters();
     }
 
     async fn fault(&self, fault: Fault) {

@@ -18,6 +18,7 @@ pub(super) async fn get_updates(state: &State, call: &Call) -> Outcome {
     let wait = u64::try_from(call.number("timeout").unwrap_or_default()).unwrap_or_default();
     let until = Instant::now() + Duration::from_secs(wait.min(50));
     let mut mine = None;
+    let ended = state.lock().polls_ended;
     loop {
         let news = state.news.notified();
         tokio::pin!(news);
@@ -26,7 +27,8 @@ pub(super) async fn get_updates(state: &State, call: &Call) -> Outcome {
         if let Some(outcome) = look(state, offset, limit, wait, &mut mine) {
             return outcome;
         }
-        if timeout_at(until, news).await.is_err() {
+        let is_over = state.lock().polls_ended != ended;
+        if is_over || timeout_at(until, news).await.is_err() {
             return Ok(Value::Array(Vec::new()));
         }
     }

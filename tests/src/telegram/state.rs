@@ -25,6 +25,8 @@ pub(super) struct Inner {
     pub(super) next_update: i64,
     /// Counts the polls that wait; the last one may.
     pub(super) polls: u64,
+    /// How often all that waited were ended.
+    pub(super) polls_ended: u64,
     /// What the next polls are answered with.
     pub(super) polls_refused: VecDeque<Refusal>,
     pub(super) files: BTreeMap<String, StoredFile>,
@@ -75,6 +77,7 @@ impl Inner {
             updates: VecDeque::new(),
             next_update: 100_001,
             polls: 0,
+            polls_ended: 0,
             polls_refused: VecDeque::new(),
             files: BTreeMap::new(),
             faults: VecDeque::new(),

@@ -25,12 +25,12 @@ use std::time::Duration;
 
 use domain::inbound::{FileIn, Inbound, Overheard, Place};
 use domain::message::{Address, InboundKind, Quote};
-use domain::time::Timestamp;
+use domain::time::{Timestamp, about};
 
 use self::markup::{attribute, escape, utc};
 
-/// A message older than this is told its time.
-const LATE: Duration = Duration::from_secs(10 * 60);
+/// A message that waited longer than this is told its time.
+const OLD: Duration = Duration::from_secs(10 * 60);
 
 const INTERRUPTED: &str = "(An earlier attempt at this message was interrupted. Part of the work \
     may be done: check what is there before you repeat anything that has an effect.)";
@@ -90,7 +90,7 @@ impl Prompts {
         let elsewhere = last.as_ref().is_some_and(|it| it.chat != speaker.chat);
         let other = last.is_some_and(|it| it != speaker);
         let again = how.interrupted || 0 < message.tries;
-        let is_plain = !how.several && !other && !again && !is_late(message, how.now);
+        let is_plain = !how.several && !other && !again && !is_old(message, how.now);
         if is_plain && !needs_envelope(message) {
             return escape(&message.text);
         }
@@ -100,6 +100,7 @@ impl Prompts {
         attribute(&mut out, "id", &message.seq.to_string());
         attribute(&mut out, "from", &message.sender_name);
         attribute(&mut out, "time", &utc(message.at()));
+        attribute(&mut out, "late", &late(message));
         attribute(&mut out, "chat", if names_chat { chat_name(message) } else { "" });
         attribute(&mut out, "thread", message.from.thread.as_deref().unwrap_or_default());
         out.push_str(">\n");
@@ -121,12 +122,19 @@ fn needs_envelope(message: &Inbound) -> bool {
         || !message.files.is_empty()
         || !overheard.messages.is_empty()
         || 0 < overheard.left_out
+        || message.lateness().is_some()
         // The CLI would take it as a command of its own.
         || message.text.trim_start().starts_with('/')
 }
 
-fn is_late(message: &Inbound, now: Timestamp) -> bool {
-    LATE < now.since(message.at().min(message.received_at))
+fn is_old(message: &Inbound, now: Timestamp) -> bool {
+    OLD < now.since(message.at().min(message.received_at))
+}
+
+/// What is to be known of a message that was under way for long; empty for all others.
+fn late(message: &Inbound) -> String {
+    let sent = |it| format!("sent {} before it arrived here", about(it));
+    message.lateness().map(sent).unwrap_or_default()
 }
 
 fn chat_name(message: &Inbound) -> &str {
@@ -145,6 +153,7 @@ fn overheard(all: &Overheard, chat: &Address, inbound_dir: &Path) -> String {
         attribute(&mut out, "id", &it.seq.to_string());
         attribute(&mut out, "from", &it.sender_name);
         attribute(&mut out, "time", &utc(it.at()));
+        attribute(&mut out, "late", &late(it));
         attribute(&mut out, "chat", if same { "" } else { chat_name(it) });
         out.push_str(">\n");
         out.push_str(&body(it, inbound_dir));
@@ -216,8 +225,9 @@ pub(crate) fn system(agent_name: &str) -> String {
          `mcp__nanoclaw__send_file`: nobody can open a path of yours. Nobody can answer a prompt or \
          a dialogue of your other tools; ask with `mcp__nanoclaw__ask_user_question`, or in your \
          answer.\n\
-         A message may come in an envelope <message id from time chat thread>: `from` is who wrote \
-         it, `chat` where, if it is a group or another chat than before; several people and chats \
+         A message may come in an envelope <message id from time late chat thread>: `from` is who \
+         wrote it, `time` when, and `late` is there if it arrived long after that: what it says \
+         about time, such as \"in ten minutes\", counts from when it was sent. `chat` is where, if it is a group or another chat than before; several people and chats \
          may share this conversation, and what is private to one is not for the others. <quoted> \
          is what the message replies to. <file> is a file that came with it and lies at `path`; \
          pictures you also see. <overheard> is what was said in a group before and not to you: it \

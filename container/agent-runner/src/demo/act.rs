@@ -7,7 +7,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use domain::MessageSeq;
-use domain::inbound::{FileIn, Inbound, Overheard, Place};
+use domain::inbound::{FileIn, Inbound, Place};
+use domain::time::about;
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
@@ -38,8 +39,13 @@ pub(super) fn who(message: &Inbound) -> String {
     }
 }
 
-pub(super) fn context(overheard: &Overheard) -> String {
-    let mut said = match overheard.messages.len() {
+pub(super) fn context(message: &Inbound) -> String {
+    let overheard = &message.overheard;
+    let late = message.lateness();
+    let mut said = late.map_or_else(String::new, |it| {
+        format!("your message arrived {} after it was sent. ", about(it))
+    });
+    said += &match overheard.messages.len() {
         0 => "I overheard nothing".to_owned(),
         1 => "I overheard 1 message".to_owned(),
         count => format!("I overheard {count} messages"),

@@ -14,7 +14,7 @@ use tracing::debug;
 
 use super::client::{Clients, Lines};
 use super::frames::{FromClient, LINE_BYTES_MAX, ToClient};
-use crate::{Batch, ChannelError, Cursor, Event, Source, Verdict};
+use crate::{Batch, ChannelError, Cursor, Event, Gap, Source, Verdict};
 
 /// Who can open the socket owns the host.
 const OWNER: &str = "owner";
@@ -33,6 +33,8 @@ pub(super) struct CliSource {
     /// Who asked for each event of the batch that is not settled yet.
     unsettled: Vec<Option<(String, Lines)>>,
     connections: JoinSet<()>,
+    /// Not stated yet.
+    gap: Option<Gap>,
 }
 
 impl CliSource {
@@ -43,7 +45,9 @@ impl CliSource {
         inbox: Receiver<Asked>,
     ) -> Self {
         let connections = JoinSet::new();
-        Self { listener, clients, events, inbox, unsettled: Vec::new(), connections }
+        // A terminal sends again what it was not told to be stored.
+        let gap = Some(Gap::None);
+        Self { listener, clients, events, inbox, unsettled: Vec::new(), connections, gap }
     }
 
     fn accept(&mut self, stream: UnixStream) {
@@ -81,6 +85,10 @@ impl Source for CliSource {
                 },
             }
         }
+    }
+
+    fn gap(&mut self) -> Option<Gap> {
+        self.gap.take()
     }
 
     async fn settle(&mut self, verdicts: &[Verdict]) -> Result<(), ChannelError> {

@@ -37,6 +37,8 @@ async fn connect(dir: &Path) -> Connection {
         run_dir: dir.to_owned(),
         credential: None,
         urls: std::collections::BTreeMap::new(),
+        pulse: crate::Pulse::default(),
+        heard_until: None,
     };
     Cli.connect(&account).await.unwrap()
 }

@@ -1,8 +1,10 @@
 //! `nanoclaw status`: the running host as people and programs read it.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use actors::admin::protocol::Status;
+use domain::time::about;
 use serde_json::{Value, json};
 use store::layout::Layout;
 
@@ -35,7 +37,7 @@ fn text(status: &Status) -> String {
         parts.push(section("stopped", ["AGENT", "BY", "UNDO"], stops(status)));
     }
     parts.push(section("actors", ["NAME", "STATE", "RESTARTS"], actors(status)));
-    parts.push(section("channels", ["CHANNEL", "STATE", "WHY"], channels(status)));
+    parts.push(section("channels", ["CHANNEL", "STATE", "HEARD", "WHY"], channels(status)));
     if status.sessions.is_empty() {
         parts.push("sessions\n  none is awake".to_owned());
     } else {
@@ -87,12 +89,19 @@ fn actors(status: &Status) -> Vec<[String; 3]> {
     status.actors.iter().map(row).collect()
 }
 
-fn channels(status: &Status) -> Vec<[String; 3]> {
+/// `HEARD` is when the platform gave its last sign of life.
+fn channels(status: &Status) -> Vec<[String; 4]> {
     let row = |it: &actors::admin::protocol::ChannelStatus| {
-        let state = if it.connected { "connected" } else { "disconnected" };
+        let state = match (it.connected, it.quiet) {
+            (true, false) => "connected",
+            (true, true) => "silent",
+            (false, _) => "disconnected",
+        };
+        let ago = |secs| format!("{} ago", about(Duration::from_secs(secs)));
         [
             format!("{}/{}", it.name, it.account),
             state.to_owned(),
+            it.silent_seconds.map_or_else(|| "never".to_owned(), ago),
             it.why.clone().unwrap_or_default(),
         ]
     };
@@ -138,6 +147,7 @@ fn up(status: &Status) -> String {
 #[cfg(test)]
 mod tests {
     use actors::admin::protocol::{ActorStatus, Engine, SessionStatus, StopStatus};
+    use actors::admin::protocol::{ActorStatus, ChannelStatus, Engine, SessionStatus};
 
     use super::*;
 
@@ -150,7 +160,14 @@ mod tests {
             home: "/x".into(),
             engine: Engine { reachable: false, why: Some("refused".into()) },
             actors: vec![ActorStatus { name: "router".into(), running: true, restarts: 2 }],
-            channels: Vec::new(),
+            channels: vec![ChannelStatus {
+                name: "telegram".into(),
+                account: "main".into(),
+                connected: true,
+                why: None,
+                silent_seconds: Some(75),
+                quiet: true,
+            }],
             sessions: vec![SessionStatus {
                 id: "s1".into(),
                 agent: "andy".into(),
@@ -172,6 +189,9 @@ mod tests {
             "0.0.1",
             "restart",
             "1 h 1 min",
+            "telegram/main",
+            "silent",
+            "1 min ago",
             "does not answer: refused",
             "router",
             "parked",

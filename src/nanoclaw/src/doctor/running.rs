@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use actors::admin::protocol::ChannelStatus;
+use domain::time::about;
 use store::layout::Layout;
 use tokio::net::UnixStream;
 use tokio::time::timeout;
@@ -57,6 +59,33 @@ pub(super) async fn chat_socket(layout: &Layout) -> Check {
     }
 }
 
+/// Whether every platform is connected and gave a sign of life lately.
+pub(super) async fn channels(layout: &Layout) -> Check {
+    const NAME: &str = "channels";
+    match admin::status(layout).await {
+        Ok(status) => heard(NAME, &status.channels),
+        Err(_) => Check::warn(NAME, "not checked, since no host answers", "`nanoclaw start`"),
+    }
+}
+
+fn heard(name: &'static str, channels: &[ChannelStatus]) -> Check {
+    let last = |it: &ChannelStatus| match it.silent_seconds {
+        Some(secs) => format!("last heard {} ago", about(Duration::from_secs(secs))),
+        None => "never heard".to_owned(),
+    };
+    let shown = |it: &ChannelStatus| {
+        let why = it.why.as_ref().map(|why| format!("; not connected: {why}")).unwrap_or_default();
+        format!("{}/{}: {}{why}", it.name, it.account, last(it))
+    };
+    let ill: Vec<_> = channels.iter().filter(|it| !it.connected || it.quiet).map(shown).collect();
+    if ill.is_empty() {
+        return Check::ok(name, channels.iter().map(shown).collect::<Vec<_>>().join("; "));
+    }
+    let fix = "the host connects again by itself; where a credential is refused, store another one \
+               with `nanoclaw channels add`";
+    Check::warn(name, ill.join("; "), fix)
+}
+
 /// Without its link a container still works, but slowly, and has no model.
 pub(super) async fn links(layout: &Layout) -> Check {
     const NAME: &str = "link";
@@ -70,4 +99,36 @@ pub(super) async fn links(layout: &Layout) -> Check {
     }
     let what = format!("the containers of {} are not connected to the host", cut.join(", "));
     Check::fail(NAME, what, "`nanoclaw restart`; if that does not help, `nanoclaw logs` says why")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::doctor::State;
+
+    #[test]
+    fn a_channel_that_is_silent_or_gone_is_named_with_what_to_do() {
+        let well = ChannelStatus {
+            name: "telegram".into(),
+            account: "main".into(),
+            connected: true,
+            why: None,
+            silent_seconds: Some(12),
+            quiet: false,
+        };
+        let check = heard("channels", std::slice::from_ref(&well));
+        assert!(matches!(check.state, State::Ok));
+        assert_eq!(check.detail, "telegram/main: last heard 12 s ago");
+        let silent = ChannelStatus { silent_seconds: Some(80), quiet: true, ..well.clone() };
+        let (connected, why) = (false, Some("the token".into()));
+        let gone = ChannelStatus { connected, why, silent_seconds: None, ..well.clone() };
+        for (ill, says) in [
+            (silent, "telegram/main: last heard 1 min ago"),
+            (gone, "telegram/main: never heard; not connected: the token"),
+        ] {
+            let check = heard("channels", &[well.clone(), ill]);
+            assert!(matches!(check.state, State::Warn) && check.fix.is_some());
+            assert_eq!(check.detail, says);
+        }
+    }
 }

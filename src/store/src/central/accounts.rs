@@ -50,7 +50,10 @@ impl CentralStore {
     /// is none of that name.
     pub fn remove_account(&mut self, channel: &str, name: &str) -> Result<bool, StoreError> {
         self.change("remove an account", |tx| {
-            tx.execute("DELETE FROM cursor WHERE channel = ?1 AND account = ?2", [channel, name])?;
+            for table in ["cursor", "heard"] {
+                let sql = format!("DELETE FROM {table} WHERE channel = ?1 AND account = ?2");
+                tx.execute(&sql, [channel, name])?;
+            }
             let sql = "DELETE FROM account WHERE channel = ?1 AND name = ?2";
             Ok(tx.execute(sql, [channel, name])? == 1)
         })

@@ -1,5 +1,7 @@
 //! Chats: what platforms say about them, and what was decided about them.
 
+use std::time::Duration;
+
 use domain::admission::Policy;
 use domain::message::{Address, ChatInfo};
 use domain::session_key::ChatId;
@@ -8,6 +10,9 @@ use rusqlite::{Connection, Row, params};
 
 use super::{CentralStore, address, one, word};
 use crate::StoreError;
+
+/// How exactly it is known when a chat was active: a write for every message would be too much.
+const ACTIVE_STEP: Duration = Duration::from_secs(6 * 3600);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChatRow {
@@ -23,15 +28,20 @@ pub struct ChatRow {
     pub denied_at: Option<Timestamp>,
     /// The platform's id of the one other person in it, where there is only one.
     pub peer: Option<String>,
+    /// When something was accepted there last, to within some hours.
+    pub active_at: Option<Timestamp>,
 }
 
 impl ChatRow {
-    /// Whether all that the platform says is stored already. Then there is nothing to write.
+    /// Whether all that the platform says is stored already, and that the chat is active. Then there
+    /// is nothing to write.
     #[must_use]
-    pub fn is_current(&self, info: &ChatInfo, peer: Option<&str>) -> bool {
+    pub fn is_current(&self, info: &ChatInfo, peer: Option<&str>, now: Timestamp) -> bool {
+        let active = self.active_at.is_some_and(|it| now.since(it) < ACTIVE_STEP);
         let titled = info.title.is_empty() || self.title == info.title;
         let peer = peer.filter(|_| !info.is_group);
-        titled && self.is_group == info.is_group && (peer.is_none() || self.peer.as_deref() == peer)
+        let known = peer.is_none() || self.peer.as_deref() == peer;
+        active && titled && self.is_group == info.is_group && known
     }
 }
 
@@ -47,7 +57,7 @@ pub enum Moved {
     Merged(ChatId),
 }
 
-const CHATS: &str = "SELECT id, channel, account, chat, title, is_group, policy, denied_at, peer FROM messaging_group";
+const CHATS: &str = "SELECT id, channel, account, chat, title, is_group, policy, denied_at, peer, active_at FROM messaging_group";
 
 impl CentralStore {
     /// What is known of a chat; a thread in the address is not looked at.
@@ -88,7 +98,7 @@ impl CentralStore {
         now: Timestamp,
     ) -> Result<ChatRow, StoreError> {
         if let Some(row) = self.chat(at)?
-            && row.is_current(info, peer)
+            && row.is_current(info, peer, now)
         {
             return Ok(row);
         }
@@ -195,11 +205,13 @@ pub(super) fn ensure(
     now: Timestamp,
 ) -> rusqlite::Result<ChatRow> {
     conn.prepare_cached(
-        "INSERT INTO messaging_group (channel, account, chat, title, is_group, peer, created_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+        "INSERT INTO messaging_group (channel, account, chat, title, is_group, peer, created_at,
+                                      active_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7)
          ON CONFLICT (channel, account, chat) DO UPDATE SET
              title = CASE excluded.title WHEN '' THEN title ELSE excluded.title END,
              is_group = excluded.is_group,
+             active_at = excluded.active_at,
              peer = CASE excluded.is_group WHEN 1 THEN NULL ELSE coalesce(excluded.peer, peer) END",
     )?
     .execute(params![
@@ -232,5 +244,6 @@ fn chat_row(row: &Row<'_>) -> rusqlite::Result<ChatRow> {
         policy: word(row, 6, Policy::parse)?,
         denied_at: row.get::<_, Option<i64>>(7)?.map(Timestamp),
         peer: row.get(8)?,
+        active_at: row.get::<_, Option<i64>>(9)?.map(Timestamp),
     })
 }

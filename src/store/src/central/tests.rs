@@ -1,6 +1,7 @@
 //! The central database on a real file.
 
 mod chats;
+mod heard;
 mod migration;
 mod pairing;
 mod people;

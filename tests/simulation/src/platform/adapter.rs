@@ -7,15 +7,17 @@ use std::time::Duration;
 use async_trait::async_trait;
 use channel::{
     Account, Adapter, Batch, ChannelError, Connection, Cursor, DeliverError, Event, ExposeSecret,
-    FetchError, Part, Sink, Source, Verdict,
+    FetchError, Gap, Part, Pulse, Sink, Source, Verdict,
 };
 use domain::message::Address;
 use domain::outgoing::Content;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
+use tokio::time::timeout;
 
 use super::state::State;
 use super::{FakePlatform, FetchFault, NAME, SendFault, WRONG_CREDENTIAL};
 use crate::mutation::Mutation;
+use super::{ALIVE_EVERY, FakePlatform, FetchFault, NAME, SendFault, WRONG_CREDENTIAL};
 
 /// Events of one batch.
 const BATCH_MAX: usize = 10;
@@ -31,22 +33,49 @@ impl Adapter for FakeAdapter {
         {
             return Err(ChannelError::Unauthorized("it is another word".into()));
         }
+        let mut state = self.0.state();
+        self.0.check(&state, &account.name)?;
+        state.connections_made += 1;
+        let may_miss = state.forgets && account.heard_until.is_some();
         let source = FakeSource {
             platform: Arc::clone(&self.0),
+            account: account.name.clone(),
             unsettled: vec![],
-            connections_broken: self.0.state().connections_broken,
+            connections_broken: state.connections_broken,
+            number: state.connections_made,
+            pulse: account.pulse.clone(),
+            gap: Some(if may_miss { Gap::Unknown } else { Gap::None }),
         };
+        drop(state);
         Ok(Connection { source: Box::new(source), sink: Arc::new(FakeSink(Arc::clone(&self.0))) })
+    }
+}
+
+impl FakePlatform {
+    /// Whether an account may be connected now.
+    fn check(&self, state: &State, account: &str) -> Result<(), ChannelError> {
+        if state.is_away {
+            return Err(ChannelError::Unreachable("it is away".into()));
+        }
+        if state.revoked.as_deref() == Some(account) {
+            return Err(ChannelError::Unauthorized("the word was changed".into()));
+        }
+        Ok(())
     }
 }
 
 #[derive(Debug)]
 struct FakeSource {
     platform: Arc<FakePlatform>,
+    account: String,
     /// For each event of the batch that is not settled yet: whose it is.
     unsettled: Vec<Option<(String, Address)>>,
     /// When it connected.
     connections_broken: usize,
+    number: usize,
+    pulse: Pulse,
+    /// Not stated yet.
+    gap: Option<Gap>,
 }
 
 #[async_trait]
@@ -61,12 +90,25 @@ impl Source for FakeSource {
                 let mut state = self.platform.state();
                 let (events, first) = batch(&mut state, from);
                 (events, first, state.connections_broken)
+            let (events, broken, silent): (Vec<Option<Event>>, usize, bool) = {
+                let state = self.platform.state();
+                let silent = self.number <= state.silent_below;
+                if !silent {
+                    self.platform.check(&state, &self.account)?;
+                }
+                let events = state.events.iter().skip(from).take(BATCH_MAX).cloned();
+                (events.collect(), state.connections_broken, silent)
             };
+            if silent {
+                return std::future::pending().await;
+            }
             if self.connections_broken != broken {
                 return Err(ChannelError::Unreachable("the connection broke".into()));
             }
+            self.pulse.beat();
             if events.is_empty() {
-                happened.await;
+                // However it ends, the next look is a sign of life.
+                let _ = timeout(ALIVE_EVERY, happened).await;
                 continue;
             }
             let cursor = Cursor((first + events.len()).max(from).to_string());
@@ -77,6 +119,10 @@ impl Source for FakeSource {
             self.unsettled = events.iter().map(whose).collect();
             return Ok(Batch { events, cursor });
         }
+    }
+
+    fn gap(&mut self) -> Option<Gap> {
+        self.gap.take()
     }
 
     async fn settle(&mut self, verdicts: &[Verdict]) -> Result<(), ChannelError> {

@@ -1,6 +1,7 @@
 //! What somebody writes on the platform in memory.
 
 use domain::message::{Attachment, Author, ChatInfo, FileKind, Incoming};
+use domain::time::Timestamp;
 
 use super::address;
 
@@ -69,6 +70,13 @@ impl Letter {
             source: format!("{}/{}", self.message.platform_id, self.contents.len()),
         });
         self.contents.push(content);
+        self
+    }
+
+    /// When the platform says that it was written.
+    #[must_use]
+    pub fn sent_at(mut self, at: Timestamp) -> Self {
+        self.message.sent_at = Some(at);
         self
     }
 

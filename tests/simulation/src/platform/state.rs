@@ -59,6 +59,13 @@ pub(super) struct State {
     pub(super) handed_out: usize,
     /// Kept back by a platform that is broken on purpose.
     pub(super) kept_back: Option<Part>,
+    pub(super) connections_made: usize,
+    /// Connections with a number up to this one hear nothing.
+    pub(super) silent_below: usize,
+    pub(super) is_away: bool,
+    pub(super) forgets: bool,
+    /// The account whose credential is not taken.
+    pub(super) revoked: Option<String>,
     pub(super) crash: Option<Arc<Crash>>,
     files: HashMap<String, Vec<u8>>,
     chats: HashMap<String, ChatInfo>,
@@ -80,6 +87,9 @@ impl State {
 
     /// `mentions`: the platform says when the bot is meant.
     pub(super) fn write(&mut self, letter: Letter, mentions: bool) {
+        if self.forgets && self.is_away {
+            return;
+        }
         let Letter { mut message, reply_to, contents } = letter;
         for (file, content) in message.files.iter().zip(contents) {
             self.files.insert(file.source.clone(), content);

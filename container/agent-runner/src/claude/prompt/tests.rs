@@ -39,6 +39,24 @@ fn one_person_is_heard_without_an_envelope() {
 }
 
 #[test]
+fn what_was_under_way_for_long_is_marked_late() {
+    let sent = |minutes: i64| Inbound {
+        sent_at: Some(Timestamp(NOW.0 - minutes * 60_000)),
+        ..message("Ann", "remind me in ten minutes")
+    };
+    let late = rendered(&sent(180));
+    let mark = "time=\"2026-11-22T16:33:20Z\" late=\"sent 3 h before it arrived here\"";
+    assert!(late.contains(mark), "{late}");
+    for in_time in [sent(5), sent(-180)] {
+        assert_eq!(rendered(&in_time), "remind me in ten minutes");
+    }
+    let overheard = Overheard { messages: vec![sent(60)], left_out: 0 };
+    let shown = rendered(&Inbound { overheard, ..message("Ann", "well?") });
+    assert!(shown.contains("late=\"sent 1 h before"), "{shown}");
+    assert!(system("andy").contains("`late`"));
+}
+
+#[test]
 fn a_second_person_a_batch_a_late_and_an_interrupted_message_get_one() {
     let mut prompts = prompts();
     prompts.render(&message("Ann", "hello"), PLAIN);

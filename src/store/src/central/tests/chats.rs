@@ -10,9 +10,11 @@ fn a_chat_is_made_once_and_follows_what_its_platform_says() {
     let here = at("telegram", "-5");
     let first = store.ensure_chat(&here, &group("Family"), None, NOW).unwrap();
     assert_eq!((&*first.title, first.is_group, first.policy), ("Family", true, Policy::Ask));
-    assert!(first.is_current(&group("Family"), None));
-    assert!(first.is_current(&group(""), Some("1")), "a group has no peer");
-    assert!(!first.is_current(&group("Friends"), None));
+    assert!(first.is_current(&group("Family"), None, NOW));
+    assert!(first.is_current(&group(""), Some("1"), NOW), "a group has no peer");
+    assert!(!first.is_current(&group("Friends"), None, NOW));
+    let day = std::time::Duration::from_secs(24 * 3600);
+    assert!(!first.is_current(&group("Family"), None, NOW + day), "it is active again");
 
     let unnamed = store.ensure_chat(&here, &group(""), None, NOW).unwrap();
     assert_eq!(unnamed, first, "no title is no news");

@@ -1,0 +1,257 @@
+//! The connection of an account: made, watched, replaced, and made again after a wait.
+//!
+//! One task at a time stands for it: it waits, connects, and then receives until that fails. Dropping
+//! the task ends whatever it was at. What it reports carries the number of its line, so that a word
+//! of one that was replaced meanwhile is not taken for one of its successor.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use channel::{Account, ChannelError, Connection, Pulse};
+use domain::continuity::{self, LineEffect, LineView};
+use domain::notice;
+use domain::time::{Timestamp, backoff, jittered};
+use ractor::ActorRef;
+use store::{CentralStore, StoreError};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep};
+use tracing::{info, warn};
+
+use super::pump::Pump;
+use super::{ChannelMessage, ChannelState};
+use crate::admin::protocol::ChannelHealth;
+use crate::channels::AccountKey;
+use crate::host::Host;
+use crate::reception::ReceptionMessage;
+use crate::sessions::child::chain;
+
+const RECONNECT_BASE: Duration = Duration::from_millis(500);
+const RECONNECT_MAX: Duration = Duration::from_secs(60);
+/// What only a person can mend is tried again seldom: somebody may have mended it over there.
+const RECONNECT_UNWANTED: Duration = Duration::from_secs(15 * 60);
+/// How often a connection is looked at. After a sleep of the machine it takes that long at most
+/// until it is replaced.
+pub(super) const LOOK_EVERY: Duration = Duration::from_secs(5);
+
+/// What is known of the connection.
+#[derive(Debug)]
+pub(super) struct Line {
+    pub(super) pulse: Pulse,
+    /// Waits, connects, receives.
+    task: JoinSet<()>,
+    number: u64,
+    /// Events are with the router.
+    storing: Arc<AtomicBool>,
+    /// When the last sign of life was stored; `None` until the gap is stated.
+    kept: Option<Instant>,
+    /// The last look, by both clocks.
+    looked: (Instant, Timestamp),
+    failures: u32,
+}
+
+impl Line {
+    pub(super) fn new(host: &Host) -> Self {
+        Self {
+            pulse: Pulse::new(Arc::clone(&host.clock)),
+            task: JoinSet::new(),
+            number: 0,
+            storing: Arc::default(),
+            kept: None,
+            looked: (Instant::now(), host.clock.now()),
+            failures: 0,
+        }
+    }
+
+    /// Whether a report is about the line that there is now.
+    pub(super) fn is(&self, number: u64) -> bool {
+        self.number == number
+    }
+
+    fn slept(&self, now: Timestamp) -> Duration {
+        now.since(self.looked.1).saturating_sub(self.looked.0.elapsed())
+    }
+
+    /// The sign of life with which a gap begins, if the line ends now. One of after a sleep says
+    /// nothing about the time before.
+    fn last_words(&self, now: Timestamp) -> Option<Timestamp> {
+        self.kept?;
+        self.pulse.last().map(|it| it.at).filter(|_| !continuity::was_asleep(self.slept(now)))
+    }
+}
+
+impl ChannelState {
+    /// Ends the connection and makes another after a wait.
+    pub(super) fn connect(&mut self, myself: &ActorRef<ChannelMessage>, after: Duration) {
+        self.replace(myself, after, None);
+    }
+
+    /// As [`Self::connect`]; `told` is what the owners hear of why.
+    fn replace(
+        &mut self,
+        myself: &ActorRef<ChannelMessage>,
+        after: Duration,
+        told: Option<String>,
+    ) {
+        let ended = self.line.last_words(self.args.host.clock.now());
+        self.sink = None;
+        let line = &mut self.line;
+        (line.task, line.kept, line.storing) = (JoinSet::new(), None, Arc::default());
+        line.number += 1;
+        let (number, pulse) = (line.number, line.pulse.clone());
+        let (host, adapter) = (Arc::clone(&self.args.host), self.args.registration.adapter);
+        let (key, myself) = (self.args.account.clone(), myself.clone());
+        line.task.spawn(async move {
+            if let Some(at) = ended {
+                let _ = keep(&host, &key, at).await;
+            }
+            // After the sign of life, which names the trouble that is told once.
+            if let Some(text) = told {
+                tell_owners(&host, &key, text).await;
+            }
+            sleep(after).await;
+            let connected = match account(&host, key, pulse).await {
+                Ok(account) => adapter.connect(&account).await,
+                Err(err) => Err(err),
+            };
+            let _ = myself.cast(ChannelMessage::Connected(number, connected));
+        });
+    }
+
+    pub(super) fn receive(&mut self, myself: &ActorRef<ChannelMessage>, connection: Connection) {
+        info!(channel = self.args.registration.name, "connected");
+        let line = &mut self.line;
+        line.pulse.beat();
+        (line.failures, self.trouble) = (0, None);
+        self.sink = Some(connection.sink);
+        let pump = Pump {
+            host: Arc::clone(&self.args.host),
+            channel: self.args.registration.name,
+            account: self.args.account.name.clone(),
+            caps: self.args.registration.caps,
+            source: connection.source,
+            pulse: line.pulse.clone(),
+            storing: Arc::clone(&line.storing),
+            stated: (myself.clone(), line.number),
+        };
+        let (myself, number) = (myself.clone(), line.number);
+        line.task.spawn(async move {
+            let _ = myself.cast(ChannelMessage::Lost(number, pump.run().await));
+        });
+    }
+
+    pub(super) fn reconnect(&mut self, myself: &ActorRef<ChannelMessage>, err: &ChannelError) {
+        warn!(channel = self.args.registration.name, why = chain(err), "not connected");
+        self.trouble = Some(chain(err));
+        self.line.failures = self.line.failures.saturating_add(1);
+        match err {
+            ChannelError::Unreachable(_) => {
+                let wait = backoff(RECONNECT_BASE, RECONNECT_MAX, self.line.failures);
+                self.replace(myself, jittered(wait, self.seed()), None);
+            }
+            ChannelError::Unauthorized(_) | ChannelError::Misconfigured(_) => {
+                let key = &self.args.account;
+                let told = notice::locked_out(key.channel, &key.name, &chain(err));
+                self.replace(myself, RECONNECT_UNWANTED, Some(told));
+            }
+        }
+    }
+
+    /// Another one for each host, account and failure.
+    fn seed(&self) -> u64 {
+        let started = self.args.host.started_at.0.unsigned_abs();
+        let name = self
+            .args
+            .account
+            .name
+            .bytes()
+            .fold(started, |seed, byte| seed.wrapping_mul(31).wrapping_add(u64::from(byte)));
+        name.wrapping_add(u64::from(self.line.failures))
+    }
+
+    /// Looks after the connection.
+    pub(super) fn look(&mut self, myself: &ActorRef<ChannelMessage>) {
+        let (caps, now) = (self.args.registration.caps, self.args.host.clock.now());
+        if caps.alive_every.is_none() && self.sink.is_some() {
+            // There is no other side: it hears as long as it listens.
+            self.line.pulse.beat();
+        }
+        let line = &self.line;
+        let view = LineView {
+            connected: self.sink.is_some(),
+            alive_every: caps.alive_every,
+            silent_for: line.pulse.last().map_or(Duration::ZERO, |it| it.when.elapsed()),
+            storing: line.storing.load(Ordering::SeqCst),
+            slept: line.slept(now),
+            kept_ago: line.kept.map(|it| it.elapsed()),
+        };
+        match continuity::decide(&view) {
+            LineEffect::Rest => {}
+            LineEffect::Keep => self.keep_pulse(),
+            LineEffect::ReplaceSilent => {
+                let why = format!("nothing was heard for {} s", view.silent_for.as_secs());
+                self.reconnect(myself, &ChannelError::Unreachable(why.into()));
+            }
+            LineEffect::ReplaceAfterSleep => {
+                info!(channel = self.args.registration.name, "the machine was asleep");
+                self.trouble.get_or_insert_with(|| "it is connecting again after a sleep".into());
+                self.line.failures = 0;
+                self.connect(myself, Duration::ZERO);
+            }
+        }
+        self.line.looked = (Instant::now(), now);
+    }
+
+    /// The gap before this connection was stated, so the next one begins with a later sign of life.
+    pub(super) fn gap_is_closed(&mut self) {
+        self.line.kept = Some(Instant::now());
+    }
+
+    fn keep_pulse(&mut self) {
+        let Some(sign) = self.line.pulse.last() else { return };
+        self.line.kept = Some(Instant::now());
+        let (host, key) = (Arc::clone(&self.args.host), self.args.account.clone());
+        self.sending.spawn(async move {
+            let _ = keep(&host, &key, sign.at).await;
+        });
+    }
+
+    pub(super) fn health(&self) -> ChannelHealth {
+        let silent = self.line.pulse.last().map(|it| it.when.elapsed());
+        let alive_every = self.args.registration.caps.alive_every;
+        ChannelHealth {
+            trouble: self.trouble.clone(),
+            silent_seconds: silent.map(|it| it.as_secs()),
+            quiet: silent.is_some_and(|it| continuity::is_quiet(it, alive_every)),
+        }
+    }
+}
+
+/// Everything that an adapter needs.
+async fn account(host: &Host, key: AccountKey, pulse: Pulse) -> Result<Account, ChannelError> {
+    let credential = host.credentials.of_account(key.channel, &key.name).await;
+    let credential = credential.map_err(ChannelError::Unauthorized)?;
+    let (channel, name) = (key.channel, key.name.clone());
+    let heard = host.central.read(move |it| it.heard(channel, &name)).await;
+    let heard_until = heard.map_err(|err| ChannelError::Unreachable(err.into()))?;
+    let run_dir = host.layout.run();
+    Ok(Account { name: key.name, run_dir, credential, urls: key.urls, pulse, heard_until })
+}
+
+/// In another channel, since this one is closed. The row makes it once.
+async fn tell_owners(host: &Host, key: &AccountKey, text: String) {
+    let (channel, name, now) = (key.channel, key.name.clone(), host.clock.now());
+    let say = move |it: &mut CentralStore| it.say_locked_out(channel, &name, &text, now);
+    match host.central.write("a notice", say).await {
+        Ok(()) => host.peers.reception.cast(ReceptionMessage::Look),
+        Err(err) => warn!(why = chain(&err), "the owner was not told"),
+    }
+}
+
+/// Stores a sign of life. One that is not stored makes the next gap look longer, and no more.
+async fn keep(host: &Host, key: &AccountKey, at: Timestamp) -> Result<(), StoreError> {
+    let (channel, name, now) = (key.channel, key.name.clone(), host.clock.now());
+    let keep = move |it: &mut CentralStore| it.set_heard(channel, &name, at, now);
+    let kept = host.central.write("a sign of life", keep).await;
+    kept.inspect_err(|err| warn!(why = chain(err), "a sign of life was not stored"))
+}

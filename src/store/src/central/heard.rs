@@ -1,0 +1,144 @@
+//! When platforms were heard last, and what is said about the time when they were not.
+
+use domain::continuity::{Gap, TOLD_WITHIN, told};
+use domain::delivery::PartKey;
+use domain::message::Address;
+use domain::time::Timestamp;
+use rusqlite::{Connection, params};
+
+use super::{CentralStore, address, list, one};
+use crate::StoreError;
+use crate::outbox::{self, Draft, NewPart, PartKind};
+
+impl CentralStore {
+    /// The last sign of life of an account's platform; `None` when there never was one.
+    pub fn heard(&self, channel: &str, account: &str) -> Result<Option<Timestamp>, StoreError> {
+        heard(&self.conn, channel, account)
+            .map_err(StoreError::query("read when a platform was heard"))
+    }
+
+    /// Stores a sign of life, unless a later one is there.
+    pub fn set_heard(
+        &mut self,
+        channel: &str,
+        account: &str,
+        at: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.change("a sign of life", |tx| keep(tx, channel, account, at, now))
+    }
+
+    /// Ends the gap that began with the stored sign of life. What there is to say about it goes to
+    /// each chat of the account that is wired, not left alone and was active lately, in the same
+    /// commit. Returns the beginning of the gap, if anybody is told.
+    pub fn close_gap(
+        &mut self,
+        channel: &str,
+        account: &str,
+        gap: Gap,
+        now: Timestamp,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        self.change("a gap", |tx| {
+            let from = heard(tx, channel, account)?;
+            let said = told(gap, from, now);
+            keep(tx, channel, account, now, now)?;
+            let (Some(text), Some(from)) = (said, from) else { return Ok(None) };
+            for (id, to) in active_chats(tx, channel, account, now)? {
+                let key = format!("gap.{channel}.{account}.{}.{id}", from.0);
+                outbox::add(tx, &notice(key, to, &text), None, now)?;
+            }
+            Ok(Some(from))
+        })
+    }
+
+    /// Tells every owner, in the private chat on another account that they used last, that an account
+    /// does not get in; once until it was heard again.
+    pub fn say_locked_out(
+        &mut self,
+        channel: &str,
+        account: &str,
+        text: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.change("a notice", |tx| {
+            let since = heard(tx, channel, account)?.map_or(0, |it| it.0);
+            for (person, to) in owners_elsewhere(tx, channel, account)? {
+                let key = format!("locked-out.{channel}.{account}.{since}.{person}");
+                outbox::add(tx, &notice(key, to, text), None, now)?;
+            }
+            Ok(())
+        })
+    }
+}
+
+fn notice(key: String, to: Address, text: &str) -> NewPart {
+    NewPart {
+        key: PartKey(key),
+        to,
+        reply_to: String::new(),
+        kind: PartKind::Notice,
+        content: Draft::Text(text.to_owned()),
+    }
+}
+
+fn heard(conn: &Connection, channel: &str, account: &str) -> rusqlite::Result<Option<Timestamp>> {
+    let sql = "SELECT at FROM heard WHERE channel = ?1 AND account = ?2";
+    one(conn, sql, [channel, account], |row| row.get(0).map(Timestamp))
+}
+
+fn keep(
+    conn: &Connection,
+    channel: &str,
+    account: &str,
+    at: Timestamp,
+    now: Timestamp,
+) -> rusqlite::Result<()> {
+    // One that lies ahead was stored before the clock was set back.
+    conn.prepare_cached(
+        "INSERT INTO heard VALUES (?1, ?2, ?3)
+         ON CONFLICT DO UPDATE SET at = excluded.at WHERE at < excluded.at OR ?4 < at",
+    )?
+    .execute(params![channel, account, at.0, now.0])
+    .map(drop)
+}
+
+fn active_chats(
+    conn: &Connection,
+    channel: &str,
+    account: &str,
+    now: Timestamp,
+) -> rusqlite::Result<Vec<(i64, Address)>> {
+    let since = now.0 - i64::try_from(TOLD_WITHIN.as_millis()).unwrap_or(i64::MAX);
+    list(
+        conn,
+        "SELECT m.id, m.channel, m.account, m.chat FROM messaging_group m
+         WHERE m.channel = ?1 AND m.account = ?2 AND m.denied_at IS NULL
+           AND ?3 <= coalesce(m.active_at, m.created_at)
+           AND EXISTS (SELECT 1 FROM wiring w
+                       JOIN agent_group a ON a.name = w.agent_group AND a.removed_at IS NULL
+                       WHERE w.messaging_group = m.id)
+         ORDER BY m.id",
+        params![channel, account, since],
+        |row| Ok((row.get(0)?, address(row, 1)?)),
+    )
+}
+
+fn owners_elsewhere(
+    conn: &Connection,
+    channel: &str,
+    account: &str,
+) -> rusqlite::Result<Vec<(i64, Address)>> {
+    // Beside max(), SQLite takes the other columns from the row that has it.
+    list(
+        conn,
+        "SELECT r.person, m.channel, m.account, m.chat,
+                max(coalesce(m.active_at, m.created_at))
+         FROM role r JOIN handle h ON h.person = r.person
+         JOIN messaging_group m ON m.channel = h.channel AND m.peer = h.id AND m.is_group = 0
+         WHERE r.role = 'owner' AND m.denied_at IS NULL
+           AND NOT (m.channel = ?1 AND m.account = ?2)
+         GROUP BY r.person ORDER BY r.person",
+        params![channel, account],
+        |row| Ok((row.get(0)?, address(row, 1)?)),
+    )
+}

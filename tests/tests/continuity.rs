@@ -1,0 +1,208 @@
+//! Connections that fall silent, break and come back, and what people are told of it.
+
+use std::time::Duration;
+
+use actors::admin::protocol::ChannelStatus;
+use actors::channels::ChannelsMessage;
+use channel::Caps;
+use domain::message::{Address, ChatInfo};
+use domain::people::{Handle, Role};
+use harness::crash::Crash;
+use harness::host::{TestHost, World};
+use harness::platform::{FakePlatform, Letter, NAME, OWNER_ONLY, address};
+use store::{AccountRow, CentralStore};
+
+const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(3600);
+const TOLD: &str = "I was not connected from ";
+
+async fn start(world: &World) -> TestHost {
+    world.start(Crash::never()).await
+}
+
+fn heard(world: &World, chat: &str) -> String {
+    world.platform.texts(chat).join("\n")
+}
+
+async fn status(host: &TestHost, account: &str) -> ChannelStatus {
+    let listed = host.host.peers.channels.call(ChannelsMessage::List).await.unwrap();
+    let ours = listed.iter().find(|it| it.account == account).unwrap();
+    ours.status(SECOND).await
+}
+
+/// A host that has answered in two chats.
+async fn settled_in(world: &World) -> TestHost {
+    let host = start(world).await;
+    for chat in ["a", "b"] {
+        world.platform.post(chat, &format!("first in {chat}"), "hello");
+    }
+    world.pass(10 * SECOND).await;
+    host
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_half_open_connection_is_shown_and_then_replaced() {
+    let world = World::new();
+    let host = settled_in(&world).await;
+    world.pass(10 * MINUTE).await;
+    assert_eq!(world.platform.connections_made(), 1, "one that gives signs of life stays");
+    let well = status(&host, "local").await;
+    assert!(well.connected && !well.quiet, "{well:?}");
+    world.platform.go_silent();
+    world.platform.post("a", "m2", "are you there?");
+    world.pass(70 * SECOND).await;
+    let silent = status(&host, "local").await;
+    assert!(silent.connected && silent.quiet && Some(31) < silent.silent_seconds, "{silent:?}");
+    assert_eq!(world.platform.connections_made(), 1);
+    world.pass(40 * SECOND).await;
+    assert_eq!(world.platform.connections_made(), 2);
+    let text = heard(&world, "a");
+    assert!(text.contains("are you there?") && !text.contains(TOLD), "{text}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_eight_hours_asleep_it_connects_at_once_and_tells_the_span() {
+    let world = World::new();
+    world.platform.forget_gaps();
+    let _host = settled_in(&world).await;
+    world.pass(2 * MINUTE).await;
+    // The timers stand still, the wall clock goes on, and the other side has forgotten us.
+    world.platform.go_silent();
+    world.clock.jump(8 * 3_600_000);
+    world.platform.post("a", "m2", "good morning");
+    world.pass(10 * SECOND).await;
+    assert_eq!(world.platform.connections_made(), 2);
+    for chat in ["a", "b"] {
+        let text = heard(&world, chat);
+        assert_eq!(text.matches(TOLD).count(), 1, "{text}");
+    }
+    assert!(heard(&world, "a").contains("good morning"));
+    // The epoch of the clock is 22:13.
+    assert!(heard(&world, "b").contains("from 2023-11-14 22:1"), "{}", heard(&world, "b"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_revoked_credential_is_told_elsewhere_once_and_a_new_one_is_taken_at_once() {
+    let caps = Caps { credential: Some("a word"), ..OWNER_ONLY };
+    let world = World::on(FakePlatform::with_caps(caps));
+    let (mut central, now) = (CentralStore::open(&world.layout().central()).unwrap(), world.now());
+    for name in ["local", "other"] {
+        let (channel, name) = (NAME.to_owned(), name.to_owned());
+        let urls = Default::default();
+        central.put_account(&AccountRow { channel, name, urls, created_at: now }).unwrap();
+    }
+    let ann = central.add_person(&Handle::new(NAME, "ann"), "Ann", now).unwrap();
+    central.grant(ann, &Role::Owner, "test", now).unwrap();
+    let there = Address { account: "other".into(), ..address("dm-ann") };
+    central.ensure_chat(&there, &ChatInfo::default(), Some("ann"), now).unwrap();
+    let host = start(&world).await;
+    world.pass(2 * MINUTE).await;
+    let made = world.platform.connections_made();
+    world.platform.revoke("local", true);
+    world.pass(40 * MINUTE).await;
+    let text = heard(&world, "dm-ann");
+    assert_eq!(text.matches("I cannot connect to fake/local").count(), 1, "{text}");
+    assert!(!status(&host, "local").await.connected && status(&host, "other").await.connected);
+    host.kill().await;
+    let host = start(&world).await;
+    world.pass(MINUTE).await;
+    let text = heard(&world, "dm-ann");
+    assert_eq!(text.matches("I cannot connect").count(), 1, "not again after a restart: {text}");
+    world.platform.revoke("local", false);
+    world.pass(5 * SECOND).await;
+    assert_eq!(world.platform.connections_made(), made + 1, "of the other account");
+    host.host.peers.channels.cast(ChannelsMessage::Reload);
+    world.pass(SECOND).await;
+    assert_eq!(world.platform.connections_made(), made + 2);
+    assert!(status(&host, "local").await.connected);
+}
+
+/// Lives through an hour without a connection, then is stopped at a point and started again.
+/// Returns whether the point was reached.
+async fn away_for_an_hour(point: &str) -> bool {
+    let world = World::new();
+    world.platform.forget_gaps();
+    let host = settled_in(&world).await;
+    world.platform.set_away(true);
+    world.platform.post("a", "lost", "nobody will see this");
+    world.pass(HOUR).await;
+    host.kill().await;
+    world.platform.set_away(false);
+    let crash = Crash::at_name(point, 1);
+    let host = world.start(crash.clone()).await;
+    let struck = tokio::select! {
+        biased;
+        () = crash.struck() => true,
+        () = world.pass(3 * MINUTE) => false,
+    };
+    host.kill().await;
+    for _ in 0..2 {
+        let host = start(&world).await;
+        world.pass(30 * SECOND).await;
+        host.kill().await;
+    }
+    for chat in ["a", "b"] {
+        let sent = world.platform.sent();
+        let told: Vec<_> = sent
+            .iter()
+            .filter(|it| it.to.chat == chat && it.content.text().starts_with(TOLD))
+            .collect();
+        assert!(!told.is_empty(), "{point}: nothing was told in {chat}");
+        assert!(told.iter().all(|it| it.key == told[0].key), "{point}: {told:#?}");
+        assert!(told.iter().filter(|it| !it.repeat).count() <= 1, "{point}: {told:#?}");
+    }
+    struck
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_gap_that_may_have_lost_something_is_told_once_wherever_the_host_is_stopped() {
+    for op in ["a gap", "the claim of a part", "deliver", "the end of a part", "a sign of life"] {
+        for side in ["before", "after"] {
+            let point = format!("{side} {op}");
+            assert!(away_for_an_hour(&point).await, "{point} was never reached");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_told_where_the_cursor_covers_the_gap() {
+    let world = World::new();
+    let host = settled_in(&world).await;
+    world.platform.set_away(true);
+    world.platform.post("a", "m2", "see you later");
+    world.pass(HOUR).await;
+    world.platform.set_away(false);
+    world.pass(2 * MINUTE).await;
+    host.kill().await;
+    let _host = start(&world).await;
+    world.pass(MINUTE).await;
+    let text = heard(&world, "a");
+    assert!(text.contains("see you later") && !text.contains(TOLD), "{text}");
+    assert!(!heard(&world, "b").contains(TOLD));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_restart_is_no_gap() {
+    let world = World::new();
+    world.platform.forget_gaps();
+    let host = settled_in(&world).await;
+    host.kill().await;
+    world.pass(30 * SECOND).await;
+    let _host = start(&world).await;
+    world.pass(2 * MINUTE).await;
+    assert!(!heard(&world, "a").contains(TOLD), "{}", heard(&world, "a"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_arrives_late_is_marked_for_the_agent() {
+    let world = World::new();
+    let _host = start(&world).await;
+    let sent = domain::time::Timestamp(world.now().0 - 3 * 3_600_000);
+    world.platform.write(Letter::new("a", "m1", "context").sent_at(sent));
+    world.platform.write(Letter::new("b", "m2", "context").sent_at(world.now()));
+    world.pass(10 * SECOND).await;
+    let late = "your message arrived 3 h after it was sent";
+    assert!(heard(&world, "a").contains(late), "{}", heard(&world, "a"));
+    assert!(!heard(&world, "b").contains("after it was sent"), "{}", heard(&world, "b"));
+}
