@@ -30,6 +30,8 @@ fn idle() -> View {
         file: None,
         request: None,
         halted: Incarnation(0),
+        asking: false,
+        tool_max: Duration::ZERO,
         crowded: false,
         quiet_for: Duration::ZERO,
     }
@@ -46,6 +48,8 @@ fn message(claim: Option<Incarnation>) -> Waiting {
         status: false,
         channel: "cli".into(),
         fetching: false,
+        wait: None,
+        last_chance: None,
     }
 }
 
@@ -197,6 +201,79 @@ fn who_waits_long_is_told_once() {
     check(&View { waiting, ..view }, &[]);
 }
 
+fn waits(minutes: u64) -> Option<ProviderWait> {
+    let asked = Some(NOW + secs(60 * minutes));
+    Some(crate::waits::next(None, WaitClass::Limit, asked, NOW))
+}
+
+#[test]
+fn what_waits_for_the_provider_starts_nothing_and_is_not_overtaken() {
+    let first = Waiting { wait: waits(35), told: true, ..message(None) };
+    let second = Waiting { message: MessageSeq(4), ..message(None) };
+    let view = View { waiting: vec![first.clone(), second], ..idle() };
+    check(&view, &[]);
+    check(&View { container: running(0), ..view.clone() }, &[]);
+    let idle_for = View { container: running(0), quiet_for: secs(600), ..view.clone() };
+    check(&idle_for, &[Effect::Stop(StopReason::Idle)]);
+    let crowded = View { container: running(0), crowded: true, ..view.clone() };
+    check(&crowded, &[Effect::Stop(StopReason::MakeRoom)]);
+    let later = Timestamp(NOW.0 + 35 * 60_000);
+    assert_eq!(decide(&view, &limits(), later), [Effect::Start]);
+    assert_eq!(next_look(&view, &limits(), NOW), Some(secs(30)), "to tell the second");
+    let alone = View { waiting: vec![first], quiet_for: secs(9_999), ..view };
+    let soon = Timestamp(later.0 - 5_000);
+    assert_eq!(next_look(&alone, &limits(), soon), Some(secs(5)));
+}
+
+#[test]
+fn who_writes_behind_a_wait_is_told() {
+    let first = Waiting { wait: waits(35), told: true, ..message(None) };
+    let second = Waiting { message: MessageSeq(4), received_at: ago(30), ..message(None) };
+    let view = View { waiting: vec![first, second], ..idle() };
+    let tell = Effect::Tell { message: MessageSeq(4) };
+    check(&view, std::slice::from_ref(&tell));
+    check(&View { container: running(0), ..view }, &[tell]);
+}
+
+#[test]
+fn a_late_message_gets_a_last_chance_and_then_its_end() {
+    let day = 24 * 3_600;
+    let late = Waiting { received_at: ago(day), wait: waits(35), ..message(None) };
+    let until = NOW + secs(3_600);
+    let chance = Effect::LastChance { message: MessageSeq(2), until };
+    let containers =
+        [Container::Unknown, Container::Absent, Container::Busy, running(0), running(9_999)];
+    for container in containers {
+        for claim in [None, Some(ME), Some(OLD)] {
+            let waiting = vec![Waiting { claim, ..late.clone() }];
+            check(&View { waiting, container, ..idle() }, std::slice::from_ref(&chance));
+        }
+    }
+    let over = Waiting { last_chance: Some(NOW), ..late.clone() };
+    let view = View { waiting: vec![over.clone()], ..idle() };
+    let why = FailReason::Deadline(Some(WaitClass::Limit));
+    let fail = Effect::Fail { message: MessageSeq(2), why };
+    check(&view, std::slice::from_ref(&fail));
+    let waiting = vec![Waiting { claim: Some(ME), ..over.clone() }];
+    let in_hand = View { waiting, container: running(0), ..idle() };
+    check(&in_hand, &[Effect::Stop(StopReason::Overdue)]);
+    check(&View { container: Container::Absent, ..in_hand.clone() }, &[fail]);
+    let asking = View { asking: true, ..in_hand };
+    assert!(!decide(&asking, &limits(), NOW).contains(&Effect::Stop(StopReason::Overdue)));
+    let in_time = Waiting { received_at: ago(day - 1), ..late };
+    check(&View { waiting: vec![in_time], ..idle() }, &[Effect::Tell { message: MessageSeq(2) }]);
+}
+
+#[test]
+fn a_tool_that_declared_a_long_time_may_be_silent_for_it() {
+    let waiting = vec![Waiting { status: true, ..message(Some(ME)) }];
+    let view = View { waiting, container: running(3_000), ..idle() };
+    check(&view, &[Effect::Stop(StopReason::Silent)]);
+    check(&View { tool_max: secs(3_600), ..view.clone() }, &[]);
+    let for_ever = View { tool_max: Duration::MAX, container: running(90_000), ..view };
+    check(&for_ever, &[Effect::Stop(StopReason::Silent)]);
+}
+
 #[test]
 fn an_actor_rests_only_when_nothing_at_all_is_left() {
     let view = View { quiet_for: secs(60), ..idle() };
@@ -245,6 +322,13 @@ fn perform(mut view: View, effects: &[Effect]) -> View {
                 }
                 (it.claim, it.not_before, it.tries) = (None, *at, it.tries + 1);
             }
+            Effect::LastChance { message, until } => {
+                let it = view.waiting.iter_mut().find(|it| it.message == *message).unwrap();
+                (it.last_chance, it.not_before) = (Some(*until), NOW);
+                if let Some(wait) = &mut it.wait {
+                    wait.until = NOW;
+                }
+            }
             Effect::Fail { message, .. } => view.waiting.retain(|it| it.message != *message),
             Effect::Tell { message } => {
                 view.waiting.iter_mut().find(|it| it.message == *message).unwrap().told = true;
@@ -269,7 +353,7 @@ fn small_views() -> Vec<View> {
     let launches = [(None, 0), (Some(ME), 0), (None, 2), (None, 9)];
     for container in containers {
         for claim in claims {
-            for (tries, age) in [(0, 0), (2, 0), (0, 60), (2, 60)] {
+            for (tries, age) in [(0, 0), (2, 0), (0, 60), (2, 60), (0, 90_000)] {
                 for (open, failures) in launches {
                     for (news, crowded, quiet) in
                         [(false, false, 0), (true, true, 0), (false, true, 9_999)]
@@ -281,7 +365,7 @@ fn small_views() -> Vec<View> {
                         });
                         let launches = Launches { open, failures, last_end: Some(NOW) };
                         let waiting = Vec::from_iter(waiting);
-                        all.push(View {
+                        let view = View {
                             news,
                             waiting,
                             container,
@@ -289,7 +373,12 @@ fn small_views() -> Vec<View> {
                             crowded,
                             quiet_for: secs(quiet),
                             ..idle()
-                        });
+                        };
+                        let mut held = view.clone();
+                        held.waiting.iter_mut().for_each(|it| it.wait = waits(35));
+                        let mut over = view.clone();
+                        over.waiting.iter_mut().for_each(|it| it.last_chance = Some(NOW));
+                        all.extend([view, held, over]);
                     }
                 }
             }
@@ -319,4 +408,30 @@ fn whoever_waits_is_looked_at_again() {
         let busy = matches!(view.container, Container::Busy | Container::Exited { .. });
         assert!(acts || busy || next_look(&view, &limits(), NOW).is_some(), "{view:?}");
     }
+}
+
+#[test]
+fn no_message_past_its_deadline_is_left_alone() {
+    let mut checked = 0;
+    for view in small_views() {
+        let is_late = |it: &Waiting| it.last_chance == Some(NOW) || it.received_at < ago(86_400);
+        // A call that is under way, or the end of a container, comes first and comes soon.
+        let in_hand = view.waiting.iter().any(|it| it.claim.is_some());
+        let soon = matches!(view.container, Container::Busy | Container::Exited { .. });
+        if !view.waiting.iter().any(is_late) || (in_hand && soon) {
+            continue;
+        }
+        checked += 1;
+        let ends = |it: &Effect| {
+            matches!(
+                it,
+                Effect::Absorb
+                    | Effect::LastChance { .. }
+                    | Effect::Fail { .. }
+                    | Effect::Stop(StopReason::Overdue)
+            )
+        };
+        assert!(decide(&view, &limits(), NOW).iter().any(ends), "{view:?}");
+    }
+    assert!(100 < checked);
 }
