@@ -31,6 +31,8 @@ pub struct Snapshot {
     pub request: Option<OutSeq>,
     /// The last incarnation that a person stopped.
     pub halted: Incarnation,
+    /// The agent asked for something and has no answer yet.
+    pub asking: bool,
 }
 
 /// Both databases of a session, from the host's side.
@@ -74,6 +76,7 @@ impl SessionStore {
             file: self.inbound.next_file()?,
             request: self.inbound.open_request()?,
             halted: self.inbound.halted()?,
+            asking: self.inbound.is_asking()?,
         })
     }
 
@@ -101,7 +104,7 @@ impl SessionStore {
 
     fn news(&mut self, waiting: &[(Waiting, Incarnation)]) -> Result<News, StoreError> {
         let after = self.inbound.last_out_seq()?;
-        self.outbound.news(after, waiting.first().map(|it| it.0.message))
+        self.outbound.news(after, self.inbound.last_wait()?, waiting.first().map(|it| it.0.message))
     }
 
     /// SQLite's own check of both files; one line per problem.
@@ -128,3 +131,5 @@ pub(crate) fn integrity(conn: &Connection) -> Result<Vec<String>, StoreError> {
 mod forms;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod waits;

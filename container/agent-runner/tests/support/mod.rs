@@ -180,7 +180,7 @@ impl Session {
     pub(crate) fn release(&mut self, gone: Incarnation) {
         let now = self.clock.now();
         for waiting in self.host.snapshot().unwrap().waiting {
-            self.host.inbound.release(waiting.message, gone, now).unwrap();
+            self.host.inbound.release(waiting.message, gone, now, "andy", now).unwrap();
         }
     }
 

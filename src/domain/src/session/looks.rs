@@ -43,7 +43,7 @@ pub fn next_look(view: &View, limits: &Limits, now: Timestamp) -> Option<Duratio
     let unshown = view.waiting.iter().filter(|it| it.claim.is_some() && !it.status);
     waits.extend(unshown.map(|it| wait(it.received_at + limits.status_after)));
     if !view.waiting.is_empty() {
-        if let Some(Wait::Backoff(until)) = start_at(&view.launches, limits) {
+        if let Some(Wait::Backoff(until)) = start_at(&view.launches, limits).filter(|_| !held) {
             waits.push(wait(until));
         }
         let untold = view.waiting.iter().filter(|it| !it.told);
