@@ -10,3 +10,4 @@ mod simulation;
 mod tidy;
 mod town;
 mod tree;
+mod waits;
