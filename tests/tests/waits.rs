@@ -8,6 +8,7 @@ use domain::message::Outcome;
 use harness::crash::Crash;
 use harness::engine::StartFault;
 use harness::host::{TestHost, World};
+use harness::simulation::{Plan, run};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -113,13 +114,15 @@ async fn what_never_passes_ends_at_the_deadline_with_the_reason() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_engine_that_is_out_for_days_ends_in_words() {
-    let world = World::new();
+async fn an_engine_that_stays_out_ends_in_words() {
+    let mut world = World::new();
+    world.policy.session.deadline = 5 * MINUTE;
+    world.policy.session.last_chance = MINUTE;
     let _host = start(&world).await;
     world.engine.set_reachable(false);
     world.platform.post("a", "m1", "hello");
-    let text = heard(&world, "a", 26 * HOUR).await;
-    assert!(text.contains("within 24 hours"), "{text}");
+    let text = heard(&world, "a", 7 * MINUTE).await;
+    assert!(text.contains("so I gave it up"), "{text}");
     assert_eq!(outcomes(&world), [FAILED]);
 }
 
@@ -192,16 +195,28 @@ async fn a_tool_that_is_stuck_is_named() {
     assert_eq!(outcomes(&world), [FAILED]);
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_wait_survives_every_crash_of_host_and_runner() {
-    use harness::simulation::{Plan, run};
+/// Two chats, each with a message that waits, one of them with another one behind it.
+fn waiting_plan() -> Plan {
     let mut plan = Plan::simple();
     plan.posts[1].text = "limit 20".into();
     plan.posts[2].text = "fail overloaded 1".into();
-    let report = tokio::task::spawn_blocking({
-        let plan = plan.clone();
-        move || run(&plan)
-    });
-    let report = report.await.unwrap();
-    assert!(report.violations.is_empty(), "{:?}", report.violations);
+    plan
+}
+
+#[test]
+fn a_wait_keeps_the_laws_wherever_the_host_stops() {
+    let points = run(&waiting_plan()).host_points;
+    for point in 0..=points {
+        let report = run(&Plan { host_crashes: vec![point], ..waiting_plan() });
+        assert!(report.violations.is_empty(), "{point}: {:?}", report.violations);
+    }
+}
+
+#[test]
+fn a_wait_keeps_the_laws_wherever_the_runner_stops() {
+    let points = run(&waiting_plan()).runner_points;
+    for runner_crash in 1..=points {
+        let report = run(&Plan { runner_crash, ..waiting_plan() });
+        assert!(report.violations.is_empty(), "{runner_crash}: {:?}", report.violations);
+    }
 }

@@ -254,9 +254,8 @@ impl SessionState {
             }
             Effect::Fail { message, why } => {
                 let agent = self.args.row.agent.clone();
-                let fail = move |it: &mut SessionStore| {
-                    it.inbound.fail(message, why, agent.as_str(), now)
-                };
+                let fail =
+                    move |it: &mut SessionStore| it.inbound.fail(message, why, agent.as_str(), now);
                 self.store.write("a failure", fail).await?;
             }
             Effect::LastChance { message, until } => {

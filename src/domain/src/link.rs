@@ -107,12 +107,14 @@ impl Tool {
 
     #[must_use]
     pub fn as_line(tool: Option<&Self>) -> String {
-        tool.map_or_else(|| "tool\n".into(), |it| format!("tool {} {}\n", it.max.as_secs(), it.name))
+        tool.map_or_else(
+            || "tool\n".into(),
+            |it| format!("tool {} {}\n", it.max.as_secs(), it.name),
+        )
     }
 
     /// Reads a line, with or without its end; `Some(None)` says that none runs.
     #[must_use]
-    #[expect(clippy::option_option, reason = "no such line, no tool, a tool")]
     pub fn parse(line: &str) -> Option<Option<Self>> {
         let line = line.trim_end();
         if line == "tool" {
@@ -240,7 +242,8 @@ mod tests {
         }
         let long = Tool::new(&"a`b\n".repeat(99), Duration::from_secs(u64::MAX));
         assert_eq!(Tool::parse(&Tool::as_line(Some(&long))), Some(Some(long)));
-        for bad in ["tool ", "tool x", "tool x Bash", "tool 5 ", "tool 5 a b", "tool 5 `a`", "look"] {
+        for bad in ["tool ", "tool x", "tool x Bash", "tool 5 ", "tool 5 a b", "tool 5 `a`", "look"]
+        {
             assert_eq!(Tool::parse(bad), None, "{bad}");
         }
     }

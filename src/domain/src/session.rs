@@ -348,7 +348,8 @@ fn status(ours: &[&Waiting], limits: &Limits, now: Timestamp) -> Vec<Effect> {
 /// The wait for the provider that holds up everything here, if there is one: nothing is in hand, and
 /// the first message may not be taken up before it is over.
 fn held_by(view: &View, now: Timestamp) -> Option<&ProviderWait> {
-    let first = view.waiting.first().filter(|_| view.waiting.iter().all(|it| it.claim.is_none()))?;
+    let first =
+        view.waiting.first().filter(|_| view.waiting.iter().all(|it| it.claim.is_none()))?;
     first.wait.as_ref().filter(|it| !it.is_over(now))
 }
 

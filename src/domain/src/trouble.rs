@@ -48,9 +48,7 @@ impl Trouble {
             "no agent" => Self::NoAgent,
             "no start" => Self::NoStart,
             "out of memory" => Self::OutOfMemory { mib: detail.parse().unwrap_or(0) },
-            "silent" => {
-                Self::Silent { tool: Some(detail.to_owned()).filter(|it| !it.is_empty()) }
-            }
+            "silent" => Self::Silent { tool: Some(detail.to_owned()).filter(|it| !it.is_empty()) },
             "deaf" => Self::Deaf,
             "ended" => Self::Ended,
             _ => return None,
@@ -76,9 +74,7 @@ impl Trouble {
             Self::Silent { tool: Some(tool) } => {
                 format!("It gave no sign of life while it ran `{tool}`, so I stopped it.")
             }
-            Self::Silent { tool: None } => {
-                "It gave no sign of life, so I stopped it.".into()
-            }
+            Self::Silent { tool: None } => "It gave no sign of life, so I stopped it.".into(),
             Self::Deaf => "It did not pick up messages.".into(),
             Self::Ended => "Its program ended by itself.".into(),
         }

@@ -266,10 +266,7 @@ mod tests {
         for line in ["", "warning: x", "{", "[]", "{\"type\":3}", "{\"subtype\":\"init\"}"] {
             assert_eq!(Frame::parse(line.as_bytes()), None, "{line}");
         }
-        for line in [
-            r#"{"type":"hologram","is_error":true}"#,
-            r#"{"type":"system","subtype":7}"#,
-        ] {
+        for line in [r#"{"type":"hologram","is_error":true}"#, r#"{"type":"system","subtype":7}"#] {
             assert_eq!(Frame::parse(line.as_bytes()), Some(Frame::Other), "{line}");
         }
         let line = br#"{"type":"assistant","message":{"content":[]}}"#;

@@ -7,8 +7,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use domain::MessageSeq;
-use domain::link::Tool;
 use domain::inbound::{FileIn, Inbound, Overheard, Place};
+use domain::link::Tool;
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;

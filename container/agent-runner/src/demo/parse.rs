@@ -17,12 +17,24 @@ pub(super) enum Word<'a> {
     /// The model fails so often.
     Fail(WaitClass, u32),
     /// Runs a tool that gives no sign of life for so many seconds.
-    Run { tool: &'a str, secs: u64 },
+    Run {
+        tool: &'a str,
+        secs: u64,
+    },
     /// Takes so many MiB of memory.
     Eat(usize),
-    Ask { question: &'a str, options: Vec<&'a str> },
-    Send { name: &'a str, text: &'a str },
-    File { name: &'a str, text: &'a str },
+    Ask {
+        question: &'a str,
+        options: Vec<&'a str>,
+    },
+    Send {
+        name: &'a str,
+        text: &'a str,
+    },
+    File {
+        name: &'a str,
+        text: &'a str,
+    },
     React(&'a str),
     Admin(&'a str),
     Who,
@@ -57,8 +69,9 @@ pub(super) fn parse(text: &str) -> Word<'_> {
         ("fail", rest) => named(rest)
             .and_then(|(class, times)| Some((WaitClass::parse(class)?, times.parse().ok()?)))
             .map(|(class, times)| Word::Fail(class, times)),
-        ("run", rest) => named(rest)
-            .and_then(|(tool, secs)| Some(Word::Run { tool, secs: secs.parse().ok()? })),
+        ("run", rest) => {
+            named(rest).and_then(|(tool, secs)| Some(Word::Run { tool, secs: secs.parse().ok()? }))
+        }
         ("eat", rest) => rest.parse().ok().map(Word::Eat),
         ("ask", rest) => ask(rest),
         ("send", rest) => named(rest).map(|(name, text)| Word::Send { name, text }),

@@ -184,6 +184,15 @@ impl Session {
         }
     }
 
+    /// What waits for the provider waits no longer.
+    pub(crate) fn end_waits(&mut self) {
+        let now = self.clock.now();
+        for waiting in self.host.snapshot().unwrap().waiting {
+            let day = Duration::from_secs(86_400);
+            self.host.inbound.last_chance(waiting.message, now + day, now).unwrap();
+        }
+    }
+
     /// Takes over what the runner wrote; `kind: text` of everything it ever said, in order.
     pub(crate) fn said(&mut self) -> Vec<String> {
         let now = self.clock.now();

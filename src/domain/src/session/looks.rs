@@ -46,7 +46,7 @@ pub fn next_look(view: &View, limits: &Limits, now: Timestamp) -> Option<Duratio
         if let Some(Wait::Backoff(until)) = start_at(&view.launches, limits).filter(|_| !held) {
             waits.push(wait(until));
         }
-        let untold = view.waiting.iter().filter(|it| !it.told);
+        let untold = view.waiting.iter().filter(|it| it.claim.is_none() && !it.told);
         waits.extend(untold.map(|it| wait(it.received_at + limits.tell_after)));
     }
     match view.container {
