@@ -96,16 +96,19 @@ impl Demo {
 
     /// What a message asked to fail with, as long as it did not often enough.
     fn failure(&mut self, message: MessageSeq, word: &Word<'_>) -> Option<ProviderFailure> {
-        let (class, until, times) = match word {
-            Word::Limit(secs) => {
-                let until = self.desk.clock().now() + Duration::from_secs(*secs);
-                (FailureClass::RateLimit, Some(until), 1)
-            }
-            Word::Fail(WaitClass::Limit, times) => (FailureClass::RateLimit, None, *times),
-            Word::Fail(WaitClass::Billing, times) => (FailureClass::Billing, None, *times),
-            Word::Fail(WaitClass::Overloaded, times) => (FailureClass::Overloaded, None, *times),
-            Word::Fail(WaitClass::Network, times) => (FailureClass::Network, None, *times),
-            _ => return None,
+        let (class, until, times) = if let Word::Limit(secs) = word {
+            let until = self.desk.clock().now() + Duration::from_secs(*secs);
+            (FailureClass::RateLimit, Some(until), 1)
+        } else if let Word::Fail(class, times) = word {
+            let class = match class {
+                WaitClass::Limit => FailureClass::RateLimit,
+                WaitClass::Billing => FailureClass::Billing,
+                WaitClass::Overloaded => FailureClass::Overloaded,
+                WaitClass::Network => FailureClass::Network,
+            };
+            (class, None, *times)
+        } else {
+            return None;
         };
         let before = if self.waits.0 == message.0 { self.waits.1 } else { 0 };
         self.waits = (message.0, before + 1);
