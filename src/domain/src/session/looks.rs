@@ -56,7 +56,10 @@ pub fn next_look(view: &View, limits: &Limits, now: Timestamp) -> Option<Duratio
         Container::Running { silent_for, .. } if !view.waiting.is_empty() => {
             waits.push(limits.poll_every);
             waits.push(left(silence_max(view, limits), silent_for));
-            waits.push(left(limits.deaf_max, silent_for));
+            // Only who leaves a message lying can be deaf.
+            if view.waiting.iter().any(|it| it.claim.is_none()) {
+                waits.push(left(limits.deaf_max, silent_for));
+            }
         }
         Container::Running { .. } => waits.push(left(limits.idle_max, view.quiet_for)),
         // Nobody rests, and nothing starts, before the wait is over.

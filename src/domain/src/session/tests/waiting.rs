@@ -78,7 +78,7 @@ fn a_tool_that_declared_a_long_time_may_be_silent_for_it() {
 #[test]
 fn a_long_turn_is_not_looked_at_in_every_breath() {
     let waiting = vec![Waiting { status: true, received_at: ago(3_600), ..message(Some(ME)) }];
-    let view = View { waiting, container: running(0), ..idle() };
+    let view = View { waiting, container: running(600), ..idle() };
     assert_eq!(next_look(&view, &limits(), NOW), Some(secs(5)));
 }
 
