@@ -26,6 +26,7 @@ use std::error::Error;
 use std::sync::Arc;
 
 use domain::delivery::PartKey;
+use domain::link::Tool;
 use domain::message::Address;
 use domain::stop::Toll;
 use domain::{MessageSeq, OutSeq};
@@ -70,6 +71,8 @@ pub enum SessionMessage {
     Look,
     /// The runner's provider emitted something.
     Progress,
+    /// What it runs now; nothing, once that has ended.
+    Tool(Option<Tool>),
     /// More of an answer that is being written.
     Draft {
         message: MessageSeq,

@@ -70,13 +70,13 @@ async fn a_missing_image_is_tried_again_and_then_told_with_what_to_do() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_runner_that_exits_at_once_is_parked_and_its_last_words_are_told() {
+async fn a_runner_that_exits_at_once_is_parked_and_its_last_words_stay_inside() {
     let world = World::new();
     let _host = start(&world).await;
     world.engine.fail_next_starts(&[StartFault::ExitsAtOnce; 5]);
     world.platform.post("a", "m1", "hello");
     let text = heard(&world, "a", 2 * MINUTE).await;
-    assert!(text.contains("the runner's last words"), "{text}");
+    assert!(text.contains("ended by itself") && !text.contains("last words"), "{text}");
     assert_eq!(world.engine.log().iter().filter(|it| it.starts_with("start")).count(), 5);
     world.platform.post("a", "m2", "again");
     let text = heard(&world, "a", SECOND).await;

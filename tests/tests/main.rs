@@ -12,3 +12,4 @@ mod stopping;
 mod tidy;
 mod town;
 mod tree;
+mod waits;

@@ -10,11 +10,13 @@ use std::time::Duration;
 
 use domain::Incarnation;
 use domain::session::{Container, StopReason};
+use domain::trouble::Trouble;
 use sandbox::{Mounts, Observed, SandboxError};
 use store::SessionRow;
 use tokio::time::{Instant, sleep};
 use tracing::{info, warn};
 
+use self::refusal::StartError;
 use super::state::SessionState;
 use super::{SessionError, SessionMessage};
 use crate::host::Host;
@@ -24,6 +26,7 @@ use crate::sessions::child::chain;
 use crate::sweep::SweepMessage;
 
 mod plan;
+mod refusal;
 
 /// How long an engine that does not answer is left alone.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
@@ -46,6 +49,7 @@ pub(super) enum Seen {
     Exited {
         incarnation: Incarnation,
         why: String,
+        trouble: Trouble,
     },
 }
 
@@ -89,7 +93,8 @@ enum Kind {
     },
     /// `Err` when the container cannot run; its text is the reason.
     Started(Result<Box<Started>, StartError>),
-    Gone(Result<(), SandboxError>),
+    /// Why it went, if it went badly.
+    Gone(Result<Option<String>, SandboxError>),
     /// The watch over a running container ended.
     WatchEnded(Incarnation),
 }
@@ -104,8 +109,9 @@ struct Started {
 
 /// How an incarnation ends.
 struct End {
-    bad: bool,
-    why: Option<String>,
+    /// It ended badly; what was the matter.
+    trouble: Option<Trouble>,
+    why: String,
     /// Held until it is gone, if it goes to make room.
     leaving: Option<Count>,
     /// Without a grace.
@@ -178,10 +184,10 @@ impl SessionState {
             };
             let started: Result<Box<Started>, StartError> = started.await;
             if let Err(err) = &started {
-                let bad = !err.is_outage();
+                let (bad, trouble) = (!err.is_outage(), err.trouble());
                 let (why, now) = (chain(err), host.clock.now());
                 let bury = move |it: &mut store::SessionStore| {
-                    it.inbound.bury(incarnation, bad, &why, now)
+                    it.inbound.bury(incarnation, bad, &why, Some(&trouble), now)
                 };
                 // Left open, it is buried by the next look.
                 let _ = store.write("the end of a launch", bury).await;
@@ -194,11 +200,21 @@ impl SessionState {
         let Seen::Running { incarnation, .. } = self.container else {
             return;
         };
-        let bad = matches!(reason, StopReason::Silent | StopReason::Deaf);
+        let tool = self.tool.as_ref().map(|it| it.name.clone());
+        let trouble = match reason {
+            StopReason::Silent => Some(Trouble::Silent { tool }),
+            StopReason::Deaf => Some(Trouble::Deaf),
+            StopReason::Asked
+            | StopReason::Overdue
+            | StopReason::Outdated
+            | StopReason::Idle
+            | StopReason::MakeRoom => None,
+        };
         let why = match reason {
             StopReason::Asked => "somebody stopped it",
             StopReason::Silent => "it gave no sign of life",
             StopReason::Deaf => "it did not pick up messages",
+            StopReason::Overdue => "a message was not finished in time",
             StopReason::Outdated => "the agent's settings changed",
             StopReason::Idle => "it had nothing to do",
             StopReason::MakeRoom => "another session needed its place",
@@ -224,21 +240,41 @@ impl SessionState {
 
     /// Removes what is left of an incarnation and writes down how it ended.
     fn end(&mut self, incarnation: Incarnation, End { bad, why, leaving, at_once }: End) {
+        self.end(incarnation, End { trouble, why: why.to_owned(), leaving });
+    }
+
+    pub(super) fn bury(&mut self, incarnation: Incarnation) {
+        let (why, trouble) = match &self.container {
+            Seen::Exited { why, trouble, .. } => (why.clone(), trouble.clone()),
+            Seen::Unread
+            | Seen::Unreachable(_)
+            | Seen::Busy
+            | Seen::Absent
+            | Seen::Running { .. } => ("it was gone without a trace".to_owned(), Trouble::Ended),
+        };
+        self.end(incarnation, End { trouble: Some(trouble), why, leaving: None });
+    }
+
+    /// Removes what is left of an incarnation and writes down how it ended.
+    fn end(&mut self, incarnation: Incarnation, End { trouble, why, leaving }: End) {
         self.link = None;
+        self.tool = None;
         self.watch.abort_all();
         let (host, id) = (Arc::clone(self.host()), self.id());
         let store = self.store.clone();
         self.call(async move {
+            let bad = trouble.is_some();
             let tail =
                 if bad { host.sandbox.tail(id).await.unwrap_or_default() } else { String::new() };
             let gone =
                 if at_once { host.sandbox.kill(id).await } else { host.sandbox.stop(id).await };
+            let gone = host.sandbox.stop(id).await;
+            let why = if tail.is_empty() { why } else { format!("{why}; {tail}") };
+            let gone = gone.map(|()| bad.then(|| why.clone()));
             if gone.is_ok() {
-                let why = why.unwrap_or_else(|| "it was gone without a trace".into());
-                let why = if tail.is_empty() { why } else { format!("{why}; {tail}") };
                 let now = host.clock.now();
                 let bury = move |it: &mut store::SessionStore| {
-                    it.inbound.bury(incarnation, bad, &why, now)
+                    it.inbound.bury(incarnation, bad, &why, trouble.as_ref(), now)
                 };
                 // Left open, it is buried by the next look.
                 let _ = store.write("the end of a launch", bury).await;
@@ -274,7 +310,11 @@ impl SessionState {
                 self.container =
                     if err.is_outage() { Seen::Unreachable(Instant::now()) } else { Seen::Unread };
             }
-            Kind::Gone(Ok(())) => {
+            Kind::Gone(Ok(why)) => {
+                if let Some(why) = why {
+                    warn!(why, "the container ended badly");
+                    self.explain(Some(why));
+                }
                 self.place = None;
                 self.container = Seen::Absent;
             }
@@ -309,11 +349,14 @@ impl SessionState {
                 Seen::Running { incarnation, fingerprint, wanted }
             }
             Observed::Exited { incarnation, code, out_of_memory } => {
-                let why = match out_of_memory {
-                    true => "it ran out of memory".into(),
-                    false => format!("it ended by itself with code {code}"),
+                let (why, trouble) = if out_of_memory {
+                    let mib = plan::memory(self.host(), &self.args.row.agent).await;
+                    let mib = mib.unwrap_or_default();
+                    ("it ran out of memory".to_owned(), Trouble::OutOfMemory { mib })
+                } else {
+                    (format!("it ended by itself with code {code}"), Trouble::Ended)
                 };
-                Seen::Exited { incarnation, why }
+                Seen::Exited { incarnation, why, trouble }
             }
         };
     }

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use domain::Incarnation;
-use domain::link::{DRAFT_LINE_BYTES_MAX, Draft, Header, LINE_BYTES_MAX, Ring};
+use domain::link::{DRAFT_LINE_BYTES_MAX, Draft, Header, LINE_BYTES_MAX, Ring, Tool};
 use ractor::ActorRef;
 use sandbox::{Carrier, Mounts, SandboxError, Stream};
 use store::SessionRow;
@@ -139,7 +139,11 @@ async fn doorbell(stream: Box<dyn Stream>, mut ends: Ends) {
                     message: draft.in_reply_to,
                     text: draft.text().to_owned(),
                 },
-                (Some(Ring::Stop) | None, _) => continue,
+                (None, None) => match Tool::parse(&line) {
+                    Some(tool) => SessionMessage::Tool(tool),
+                    None => continue,
+                },
+                (Some(Ring::Stop), _) => continue,
             };
             if ends.myself.cast(message).is_err() {
                 return;

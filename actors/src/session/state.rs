@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use domain::SessionId;
 use domain::delivery::PartKey;
+use domain::link::Tool;
 use domain::message::Address;
 use domain::outgoing::Manners;
 use domain::session::{Container, Effect, View, decide, next_look};
@@ -56,6 +57,8 @@ pub struct SessionState {
     /// The last time that anything happened, and that the provider gave a sign.
     pub(super) last_event: Instant,
     pub(super) last_sign: Instant,
+    /// What the provider runs right now, as it says; a hint.
+    pub(super) tool: Option<Tool>,
     timer: Option<Timer<SessionMessage>>,
     /// Messages from the parent; see [`SessionsMessage::Resting`].
     pub(super) seen: u64,
@@ -88,6 +91,7 @@ impl SessionState {
             watch: JoinSet::new(),
             last_event: now,
             last_sign: now,
+            tool: None,
             timer: None,
             seen: 0,
             folders_made: false,
@@ -135,6 +139,10 @@ impl SessionState {
             SessionMessage::Stand(reply) => self.take_stand(reply).await?,
             SessionMessage::Status(reply) => return self.report(reply).await,
             SessionMessage::Look => {}
+            SessionMessage::Tool(tool) => {
+                self.tool = tool;
+                return self.take_progress().await;
+            }
             SessionMessage::Progress => return self.take_progress().await,
             SessionMessage::Draft { message, text } => return self.take_draft(message, text).await,
             SessionMessage::Sandbox(report) => self.take_report(report).await?,
@@ -206,6 +214,8 @@ impl SessionState {
             request: snapshot.request.filter(|_| !self.passing),
             halted: snapshot.halted,
             still,
+            asking: snapshot.asking,
+            tool_max: self.tool.as_ref().map_or(Duration::ZERO, |it| it.max),
             crowded: self.host().places.crowded(),
             quiet_for: self.last_event.elapsed(),
         })
@@ -246,15 +256,21 @@ impl SessionState {
                 return Ok(false);
             }
             Effect::Release { message, by, at } => {
-                let release = move |it: &mut SessionStore| it.inbound.release(message, by, at);
+                let agent = self.args.row.agent.clone();
+                let release = move |it: &mut SessionStore| {
+                    it.inbound.release(message, by, at, agent.as_str(), now)
+                };
                 self.store.write("a release", release).await?;
             }
             Effect::Fail { message, why } => {
-                let fail = move |it: &mut SessionStore| {
-                    let last_words = it.inbound.last_words()?;
-                    it.inbound.fail(message, why, &last_words, now)
-                };
+                let agent = self.args.row.agent.clone();
+                let fail =
+                    move |it: &mut SessionStore| it.inbound.fail(message, why, agent.as_str(), now);
                 self.store.write("a failure", fail).await?;
+            }
+            Effect::LastChance { message, until } => {
+                let note = move |it: &mut SessionStore| it.inbound.last_chance(message, until, now);
+                self.store.write("a last chance", note).await?;
             }
             Effect::Tell { message } => {
                 self.store.write("a notice", move |it| it.inbound.tell(message, now)).await?;

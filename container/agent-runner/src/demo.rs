@@ -6,19 +6,26 @@ mod parse;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
+use domain::MessageSeq;
 use domain::inbound::Inbound;
 use domain::message::InboundKind;
+use domain::waits::WaitClass;
 use tokio::sync::mpsc;
 
 use self::parse::{Word, parse};
 use crate::desk::Desk;
+use crate::failure::{FailureClass, ProviderFailure};
 use crate::provider::{Event, Messages, Provider, TurnEnded};
 use crate::{Config, RunnerError};
 
 /// Where the number of messages so far is kept.
 const COUNT_KEY: &str = "demo:count";
+
+/// Which message was made to wait, and how often.
+const WAITS_KEY: &str = "demo:waits";
 
 /// What every answer to a text begins with.
 const WHO: &str = "I am the demo agent, no model";
@@ -28,7 +35,9 @@ const HELP: &str = "I am the demo agent, no model. I know: `help`; `report <text
     messages I have seen; `crash` ends my program; `draft <text>` shows the text while it grows; \
     `ask <question>? a | b` asks you; `send <name> <text>` writes to another chat; `file <name> \
     <text>` sends you a file; `react <emoji>` reacts to your message; `admin <command>` \
-    administers; `who` says who you are; `files` lists what came with your message; `context` \
+    administers; `limit <seconds>` waits as for a model's limit; `fail <billing, overloaded or \
+    network> <times>` as for one that fails; `run <tool> <seconds>` is silent for so long; `eat \
+    <MiB>` takes memory; `who` says who you are; `files` lists what came with your message; `context` \
     repeats what I overheard; `remember <text>` and `recall` keep notes. Anything else I repeat.";
 
 #[derive(Debug)]
@@ -37,25 +46,34 @@ pub(crate) struct Demo {
     inbound_dir: PathBuf,
     workspace: PathBuf,
     count: u64,
+    /// The last message that was made to wait, and how often.
+    waits: (i64, u32),
 }
 
 impl Demo {
     pub(crate) fn new(config: &Config, desk: Arc<Desk>) -> Self {
         let (inbound_dir, workspace) = (config.inbound_dir.clone(), config.workspace.clone());
-        Self { desk, inbound_dir, workspace, count: 0 }
+        Self { desk, inbound_dir, workspace, count: 0, waits: (0, 0) }
     }
 
     async fn answer(
         &mut self,
         message: &Inbound,
         events: &mpsc::Sender<Event>,
-    ) -> Result<String, RunnerError> {
+    ) -> Result<Result<String, ProviderFailure>, RunnerError> {
         if message.kind == InboundKind::Command {
-            return Ok(self.command(&message.text));
+            return Ok(Ok(self.command(&message.text)));
+        }
+        let word = parse(&message.text);
+        if let Some(failure) = self.failure(message.seq, &word) {
+            return Ok(Err(failure));
         }
         self.count += 1;
-        let said = match parse(&message.text) {
-            Word::Help => return Ok(HELP.to_owned()),
+        let said = match word {
+            Word::Help => return Ok(Ok(HELP.to_owned())),
+            Word::Limit(_) | Word::Fail(..) => "the model answers again.".to_owned(),
+            Word::Run { tool, secs } => self.run_tool(tool, secs).await,
+            Word::Eat(mib) => act::eat(mib),
             Word::Crash => return Err(RunnerError::DemoCrash),
             Word::Count => format!("message number {}.", self.count),
             Word::Wait(secs) => act::wait(secs, events).await,
@@ -73,7 +91,28 @@ impl Demo {
             Word::Ask { question, options } => self.ask(question, &options).await,
             Word::Admin(command) => self.admin(command).await,
         };
-        Ok(format!("{WHO}: {said}"))
+        Ok(Ok(format!("{WHO}: {said}")))
+    }
+
+    /// What a message asked to fail with, as long as it did not often enough.
+    fn failure(&mut self, message: MessageSeq, word: &Word<'_>) -> Option<ProviderFailure> {
+        let (class, until, times) = if let Word::Limit(secs) = word {
+            let until = self.desk.clock().now() + Duration::from_secs(*secs);
+            (FailureClass::RateLimit, Some(until), 1)
+        } else if let Word::Fail(class, times) = word {
+            let class = match class {
+                WaitClass::Limit => FailureClass::RateLimit,
+                WaitClass::Billing => FailureClass::Billing,
+                WaitClass::Overloaded => FailureClass::Overloaded,
+                WaitClass::Network => FailureClass::Network,
+            };
+            (class, None, *times)
+        } else {
+            return None;
+        };
+        let before = if self.waits.0 == message.0 { self.waits.1 } else { 0 };
+        self.waits = (message.0, before + 1);
+        (before < times).then(|| ProviderFailure::new(class, until))
     }
 
     fn command(&mut self, text: &str) -> String {
@@ -106,17 +145,31 @@ impl Provider for Demo {
     ) -> Result<(), RunnerError> {
         let kept = self.desk.kept(COUNT_KEY).await?;
         self.count = kept.and_then(|it| it.parse().ok()).unwrap_or(0);
+        let waits = self.desk.kept(WAITS_KEY).await?;
+        let waits = waits.as_deref().and_then(|it| it.split_once(' '));
+        if let Some((message, times)) = waits {
+            self.waits = (message.parse().unwrap_or(0), times.parse().unwrap_or(0));
+        }
         while let Some(batch) = messages.recv().await {
             for message in &batch {
                 self.desk.work_on(message.seq);
                 report(&events, Event::Progress).await;
-                let text = self.answer(message, &events).await?;
+                let result = self.answer(message, &events).await?;
+                let failed = result.is_err();
+                let waits = format!("{} {}", self.waits.0, self.waits.1);
                 let ended = TurnEnded {
                     covers: vec![message.seq],
-                    result: Ok(text),
-                    keep: vec![(COUNT_KEY.to_owned(), Some(self.count.to_string()))],
+                    result,
+                    keep: vec![
+                        (COUNT_KEY.to_owned(), Some(self.count.to_string())),
+                        (WAITS_KEY.to_owned(), Some(waits)),
+                    ],
                 };
                 report(&events, Event::TurnEnded(ended)).await;
+                if failed {
+                    // What was handed over besides is offered to the next provider.
+                    return Ok(());
+                }
             }
         }
         Ok(())

@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use domain::inbound::Inbound;
-use domain::link::Draft;
+use domain::link::{Draft, Tool};
 use domain::time::{Clock, backoff};
 use domain::{Incarnation, MessageSeq};
 use store::{Db, RunnerStore, StoreError, TurnEnd};
@@ -25,6 +25,7 @@ pub(crate) use self::ask::Question;
 pub(crate) use self::error::ToolError;
 pub(crate) use self::file::FileToSend;
 use crate::doorbell::Doorbell;
+use crate::failure::Wait;
 use crate::{Config, RunnerError};
 
 /// A key and its new value; no value forgets the key.
@@ -112,6 +113,19 @@ impl Desk {
             store.end_turn(end, &borrowed(keep), now)
         })
         .await
+    }
+
+    /// Lets go of everything that is in hand, until the host says that the wait is over.
+    pub(crate) async fn wait(&self, wait: Wait, keep: Vec<Kept>) -> Result<(), RunnerError> {
+        self.doorbell.forget_draft();
+        let keep = Arc::new(keep);
+        self.persist("a wait", move |store, _| store.wait(wait.class, wait.until, &borrowed(&keep)))
+            .await
+    }
+
+    /// Tells the host what the provider runs, or that it runs nothing.
+    pub(crate) fn running(&self, tool: Option<Tool>) {
+        self.doorbell.tool(tool);
     }
 
     /// Sends a text that no message asked for right now, such as the end of a background task.

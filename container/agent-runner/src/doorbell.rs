@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use domain::link::{Draft, Header, LINE_BYTES_MAX, Ring};
+use domain::link::{Draft, Header, LINE_BYTES_MAX, Ring, Tool};
 use domain::time::backoff;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::sync::{Notify, watch};
@@ -33,6 +33,8 @@ pub(crate) struct Doorbell {
     look: AtomicBool,
     progress: AtomicBool,
     draft: Mutex<Option<Draft>>,
+    /// What the provider runs, and whether the host was told.
+    tool: Mutex<(Option<Tool>, bool)>,
     rung: Notify,
     /// Counts what the host rang.
     heard: watch::Sender<u64>,
@@ -45,6 +47,7 @@ impl Doorbell {
             look: AtomicBool::new(false),
             progress: AtomicBool::new(false),
             draft: Mutex::default(),
+            tool: Mutex::new((None, true)),
             rung: Notify::new(),
             heard: watch::Sender::new(0),
             stop: watch::Sender::new(false),
@@ -73,6 +76,25 @@ impl Doorbell {
     /// Forgets a draft that was not told yet: the answer itself is there.
     pub(crate) fn forget_draft(&self) {
         *self.drafted() = None;
+    }
+
+    /// Tells the host what the provider runs now.
+    pub(crate) fn tool(&self, tool: Option<Tool>) {
+        *self.tool.lock().unwrap_or_else(PoisonError::into_inner) = (tool, false);
+        self.rung.notify_one();
+    }
+
+    /// The line that says it, if the host does not know yet.
+    fn untold_tool(&self) -> Option<String> {
+        let mut tool = self.tool.lock().unwrap_or_else(PoisonError::into_inner);
+        let told = std::mem::replace(&mut tool.1, true);
+        (!told).then(|| Tool::as_line(tool.0.as_ref()))
+    }
+
+    /// A host that connects anew knows nothing.
+    fn forget_told(&self) {
+        let mut tool = self.tool.lock().unwrap_or_else(PoisonError::into_inner);
+        tool.1 &= tool.0.is_none();
     }
 
     fn drafted(&self) -> MutexGuard<'_, Option<Draft>> {
@@ -112,6 +134,7 @@ impl Doorbell {
                 Ok(Ok(stream)) => {
                     tracing::debug!("doorbell connected");
                     self.forget_draft();
+                    self.forget_told();
                     self.look();
                     self.wake();
                     let (reader, writer) = tokio::io::split(stream);
@@ -160,6 +183,8 @@ impl Doorbell {
             let now = Instant::now();
             if self.look.swap(false, Ordering::Relaxed) {
                 write(&mut writer, Ring::Look.as_line()).await?;
+            } else if let Some(line) = self.untold_tool() {
+                write(&mut writer, &line).await?;
             } else if progress_from <= now && self.progress.swap(false, Ordering::Relaxed) {
                 write(&mut writer, Ring::Progress.as_line()).await?;
                 progress_from = now + PROGRESS_INTERVAL;

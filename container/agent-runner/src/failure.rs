@@ -2,6 +2,7 @@
 //! follows, never a raw dump, never nothing.
 
 use domain::time::Timestamp;
+use domain::waits::WaitClass;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FailureClass {
@@ -14,6 +15,7 @@ pub(crate) enum FailureClass {
     InvalidRequest,
     Network,
     StaleSession,
+    OutOfMemory,
     Crashed,
     Unknown,
 }
@@ -22,6 +24,16 @@ pub(crate) enum FailureClass {
 pub(crate) struct ProviderFailure {
     pub(crate) class: FailureClass,
     pub(crate) user_text: String,
+    /// It passes by itself: the messages wait for that, and the text is not shown.
+    pub(crate) wait: Option<Wait>,
+}
+
+/// A wait for the provider, as far as this side knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Wait {
+    pub(crate) class: WaitClass,
+    /// When the provider says that it goes on.
+    pub(crate) until: Option<Timestamp>,
 }
 
 impl FailureClass {
@@ -37,6 +49,7 @@ impl FailureClass {
             Self::InvalidRequest => "invalid request",
             Self::Network => "network",
             Self::StaleSession => "stale session",
+            Self::OutOfMemory => "out of memory",
             Self::Crashed => "crashed",
             Self::Unknown => "unknown",
         }
@@ -48,17 +61,8 @@ impl FailureClass {
                 "The model refused the credential of this install, so I could not answer. \
                  Whoever runs the host can store a good one with `nanoclaw vault add anthropic`."
             }
-            Self::Billing => {
-                "The account behind this install has no credit left for the model, so I could not \
-                 answer. Send your message again once that is settled."
-            }
-            Self::RateLimit => {
-                "The limit of the model's account is reached, so I could not answer."
-            }
-            Self::Overloaded => {
-                "The model is overloaded right now, so I could not answer. Send your message again \
-                 in a few minutes."
-            }
+            // The host says what they wait for, and when it goes on.
+            Self::Billing | Self::RateLimit | Self::Overloaded | Self::Network => "",
             Self::ContextOverflow => {
                 "This conversation, or your message, is too long for the model. Send `/compact` \
                  to shorten it, or a shorter message."
@@ -70,11 +74,12 @@ impl FailureClass {
             Self::InvalidRequest => {
                 "The model rejected the request, so I could not answer. Try it in other words."
             }
-            Self::Network => {
-                "I cannot reach the model right now, so I could not answer. Send your message again \
-                 in a few minutes."
-            }
             Self::StaleSession => "Our earlier conversation could not be found.",
+            Self::OutOfMemory => {
+                "I ran out of memory several times while I worked on your message, so I gave it up. \
+                 Whoever runs the host can give me more with `nanoclaw agents set`, option \
+                 `--memory`."
+            }
             Self::Crashed => {
                 "The agent's program ended several times while it worked on your message, so I gave \
                  it up. Part of the work may have been done. Send it again to let me try once more."
@@ -88,19 +93,23 @@ impl FailureClass {
 }
 
 impl ProviderFailure {
-    pub(crate) fn new(class: FailureClass) -> Self {
-        Self { class, user_text: class.text().to_owned() }
-    }
-
-    /// A rate limit that says when to try again, if that is known.
-    pub(crate) fn rate_limited(until: Option<Timestamp>, now: Timestamp) -> Self {
-        let mut it = Self::new(FailureClass::RateLimit);
-        let when = match until {
-            Some(until) if now < until => wait_text(until.since(now).as_secs()),
-            _ => "later".to_owned(),
+    /// `until` is when the provider says that it goes on; it counts for a rate limit only.
+    pub(crate) fn new(class: FailureClass, until: Option<Timestamp>) -> Self {
+        let wait = match class {
+            FailureClass::RateLimit => Some(Wait { class: WaitClass::Limit, until }),
+            FailureClass::Billing => Some(Wait { class: WaitClass::Billing, until: None }),
+            FailureClass::Overloaded => Some(Wait { class: WaitClass::Overloaded, until: None }),
+            FailureClass::Network => Some(Wait { class: WaitClass::Network, until: None }),
+            FailureClass::Auth
+            | FailureClass::ContextOverflow
+            | FailureClass::ModelUnknown
+            | FailureClass::InvalidRequest
+            | FailureClass::StaleSession
+            | FailureClass::OutOfMemory
+            | FailureClass::Crashed
+            | FailureClass::Unknown => None,
         };
-        it.user_text = format!("{} Send your message again {when}.", it.user_text);
-        it
+        Self { class, user_text: class.text().to_owned(), wait }
     }
 
     /// Adds a sentence about what follows.
@@ -111,35 +120,24 @@ impl ProviderFailure {
     }
 }
 
-/// A wait is told instead of a time of day: the runner does not know the reader's time zone.
-fn wait_text(secs: u64) -> String {
-    let minutes = secs.div_ceil(60).max(1);
-    match (minutes / 60, minutes % 60) {
-        (0, 1) => "in a minute".to_owned(),
-        (0, minutes) => format!("in {minutes} minutes"),
-        (hours, 0) => format!("in {hours} h"),
-        (hours, minutes) => format!("in {hours} h {minutes} min"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_rate_limit_says_when_to_try_again() {
-        let now = Timestamp(1_000_000);
-        for (secs, text) in [
-            (20, "in a minute."),
-            (900, "in 15 minutes."),
-            (3_600, "in 1 h."),
-            (5_430, "in 1 h 31 min."),
+    fn what_passes_by_itself_is_waited_for_and_the_rest_is_told() {
+        let until = Some(Timestamp(5));
+        for (class, wait) in [
+            (FailureClass::RateLimit, Some((WaitClass::Limit, until))),
+            (FailureClass::Billing, Some((WaitClass::Billing, None))),
+            (FailureClass::Overloaded, Some((WaitClass::Overloaded, None))),
+            (FailureClass::Network, Some((WaitClass::Network, None))),
+            (FailureClass::Auth, None),
+            (FailureClass::Crashed, None),
         ] {
-            let until = Timestamp(now.0 + secs * 1_000);
-            let it = ProviderFailure::rate_limited(Some(until), now);
-            assert!(it.user_text.ends_with(text), "{}", it.user_text);
+            let it = ProviderFailure::new(class, until);
+            assert_eq!(it.wait.map(|it| (it.class, it.until)), wait);
+            assert_eq!(it.user_text.is_empty(), wait.is_some(), "{class:?}");
         }
-        let past = ProviderFailure::rate_limited(Some(Timestamp(0)), now);
-        assert!(past.user_text.ends_with("later."), "{}", past.user_text);
     }
 }

@@ -17,6 +17,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::desk::Desk;
 use crate::doorbell::Doorbell;
+use crate::failure::ProviderFailure;
 use crate::provider::{self, Event, TurnEnded};
 use crate::{Config, Connect, RunnerError};
 
@@ -55,18 +56,14 @@ pub async fn run_until(
     let doorbell = Doorbell::new();
     let rings = doorbell.rings();
     let desk = Desk::new(store, clock, Arc::clone(&doorbell), &config);
-    let provider = provider::by_name(&config, &desk, &connect);
+    let provider = start_provider(&config, &desk, &connect);
 
     let mut background = JoinSet::new();
     if config.doorbells {
-        background.spawn(Arc::clone(&doorbell).serve(connect, config.clone()));
+        background.spawn(Arc::clone(&doorbell).serve(Arc::clone(&connect), config.clone()));
     }
-    let (messages, to_provider) = mpsc::unbounded_channel();
-    let (from_provider, events) = mpsc::channel(EVENTS_QUEUED_MAX);
-    let mut working = JoinSet::new();
-    working.spawn(async move { provider.run(to_provider, from_provider).await });
-
-    let turns = Turns { config, desk, rings, messages, events, working, damaged_reads: 0 };
+    let Working { messages, events, task: working } = provider;
+    let turns = Turns { config, desk, connect, rings, messages, events, working, damaged_reads: 0 };
     let ring_stop = async {
         stop.await;
         doorbell.stop();
@@ -79,9 +76,26 @@ pub async fn run_until(
     }
 }
 
+/// A provider at work, and the two queues to it.
+struct Working {
+    messages: mpsc::UnboundedSender<Vec<Inbound>>,
+    events: mpsc::Receiver<Event>,
+    task: JoinSet<Result<(), RunnerError>>,
+}
+
+fn start_provider(config: &Config, desk: &Arc<Desk>, connect: &Arc<dyn Connect>) -> Working {
+    let provider = provider::by_name(config, desk, connect);
+    let (messages, to_provider) = mpsc::unbounded_channel();
+    let (from_provider, events) = mpsc::channel(EVENTS_QUEUED_MAX);
+    let mut task = JoinSet::new();
+    task.spawn(async move { provider.run(to_provider, from_provider).await });
+    Working { messages, events, task }
+}
+
 struct Turns {
     config: Config,
     desk: Arc<Desk>,
+    connect: Arc<dyn Connect>,
     rings: watch::Receiver<u64>,
     messages: mpsc::UnboundedSender<Vec<Inbound>>,
     events: mpsc::Receiver<Event>,
@@ -158,6 +172,12 @@ impl Turns {
     }
 
     async fn end(&mut self, ended: TurnEnded) -> Result<(), RunnerError> {
+        if let Err(ProviderFailure { class, wait: Some(wait), .. }) = &ended.result {
+            tracing::warn!(class = class.as_str(), "a turn waits for the provider");
+            self.desk.wait(*wait, ended.keep).await?;
+            self.renew().await;
+            return Ok(());
+        }
         let (outcome, reason, text) = match ended.result {
             Ok(text) if text.trim().is_empty() => {
                 (Outcome::Answered, String::new(), NOTHING_SAID.to_owned())
@@ -174,14 +194,23 @@ impl Turns {
         self.desk.end_turn(end, ended.keep).await
     }
 
+    /// Begins with another provider, so that nothing that was let go of is worked on. What the old
+    /// one still had to say concerns messages that will be offered again.
+    async fn renew(&mut self) {
+        let working = start_provider(&self.config, &self.desk, &self.connect);
+        (self.messages, self.events) = (working.messages, working.events);
+        // Waits until the old one is gone, with all that it started.
+        std::mem::replace(&mut self.working, working.task).shutdown().await;
+    }
+
     /// Lets the provider finish within its grace; dropping it kills what is left.
     async fn finish(mut self) -> Result<(), RunnerError> {
         tracing::info!("finishing");
         let deadline = Instant::now() + self.config.stop_grace;
-        // The closed queue is what tells the provider.
-        let (closed, _) = mpsc::unbounded_channel();
-        self.messages = closed;
         loop {
+            // The closed queue is what tells the provider, a new one too.
+            let (closed, _) = mpsc::unbounded_channel();
+            self.messages = closed;
             tokio::select! {
                 biased;
                 () = sleep_until(deadline) => {

@@ -28,6 +28,8 @@ pub mod session_key;
 pub mod split;
 pub mod stop;
 pub mod time;
+pub mod trouble;
+pub mod waits;
 
 pub use crate::ids::{AgentName, Incarnation, MessageSeq, OutSeq, SessionId};
 pub use crate::session_key::ChatId;

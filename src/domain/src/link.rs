@@ -5,6 +5,8 @@
 //! stream continues with plain HTTP/1.1; a doorbell stream with one [`Ring`] or, from the runner, one
 //! [`Draft`] per line. All of these are hints: losing one costs a slow poll, never a message.
 
+use std::time::Duration;
+
 use crate::MessageSeq;
 
 /// The longest header or ring that either side reads before it hangs up.
@@ -35,6 +37,19 @@ pub enum Ring {
     /// Finish and exit. Host to runner only.
     Stop,
 }
+
+/// A tool that the provider runs; runner to host only. On the line it is
+/// `tool <seconds that it may take> <name>`, or `tool` alone once none runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tool {
+    /// Letters, digits, `_`, `-` and `.`; at most [`TOOL_NAME_CHARS_MAX`].
+    pub name: String,
+    /// How long its caller lets it take; zero when that was not said.
+    pub max: Duration,
+}
+
+/// The longest name of a tool; of a longer one the beginning is told.
+pub const TOOL_NAME_CHARS_MAX: usize = 40;
 
 /// What an answer in the making reads like so far; runner to host only. On the line it is
 /// `draft <number of the message that it answers> <text as a JSON string>`.
@@ -78,6 +93,36 @@ impl Ring {
         [Self::Look, Self::Progress, Self::Stop]
             .into_iter()
             .find(|it| it.as_line().trim_end() == line.trim_end())
+    }
+}
+
+impl Tool {
+    /// Drops what a name may not contain, and what is too much of it.
+    #[must_use]
+    pub fn new(name: &str, max: Duration) -> Self {
+        let may = |it: &char| it.is_ascii_alphanumeric() || matches!(it, '_' | '-' | '.');
+        let name = name.chars().filter(may).take(TOOL_NAME_CHARS_MAX).collect();
+        Self { name, max }
+    }
+
+    #[must_use]
+    pub fn as_line(tool: Option<&Self>) -> String {
+        tool.map_or_else(
+            || "tool\n".into(),
+            |it| format!("tool {} {}\n", it.max.as_secs(), it.name),
+        )
+    }
+
+    /// Reads a line, with or without its end; `Some(None)` says that none runs.
+    #[must_use]
+    pub fn parse(line: &str) -> Option<Option<Self>> {
+        let line = line.trim_end();
+        if line == "tool" {
+            return Some(None);
+        }
+        let (secs, name) = line.strip_prefix("tool ")?.split_once(' ')?;
+        let tool = Self::new(name, Duration::from_secs(secs.parse().ok()?));
+        (tool.name == name && !name.is_empty()).then_some(Some(tool))
     }
 }
 
@@ -186,6 +231,21 @@ mod tests {
             assert_eq!(Header::parse(header.as_line()), Some(header));
         }
         assert_eq!(Ring::parse("dance"), None);
+    }
+
+    #[test]
+    fn a_tool_reads_back_and_nothing_else_does() {
+        for tool in [None, Some(Tool::new("mcp__nanoclaw__ask", Duration::from_secs(600)))] {
+            let line = Tool::as_line(tool.as_ref());
+            assert_eq!(Tool::parse(&line), Some(tool));
+            assert_eq!((Ring::parse(&line), Draft::parse(&line)), (None, None));
+        }
+        let long = Tool::new(&"a`b\n".repeat(99), Duration::from_secs(u64::MAX));
+        assert_eq!(Tool::parse(&Tool::as_line(Some(&long))), Some(Some(long)));
+        for bad in ["tool ", "tool x", "tool x Bash", "tool 5 ", "tool 5 a b", "tool 5 `a`", "look"]
+        {
+            assert_eq!(Tool::parse(bad), None, "{bad}");
+        }
     }
 
     #[test]

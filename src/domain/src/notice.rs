@@ -3,40 +3,45 @@
 use std::time::Duration;
 
 use crate::outgoing::TextLimit;
-use crate::session::FailReason;
+use crate::session::{DEADLINE, FailReason};
 use crate::split::split_text;
 use crate::stop::Toll;
 use crate::time::{Timestamp, civil};
 
 /// The longest piece of a container's last words in a notice.
 const TAIL_CHARS_MAX: usize = 300;
+use crate::trouble::Trouble;
 
 /// Told once when a message has to wait.
 pub const WAITS: &str = "I have your message, but I cannot start working on it right now. \
      I keep trying and will answer as soon as I can.";
 
-/// Told when a message is given up. `last_words` is the end of what the container printed.
+/// Told when a message is given up. `trouble` is what was the matter with the agent's container last.
 #[must_use]
-pub fn given_up(why: FailReason, last_words: &str) -> String {
-    let what = match why {
-        FailReason::Crashes => {
+pub fn given_up(why: FailReason, trouble: Option<&Trouble>, agent: &str) -> String {
+    let cause = trouble.map(|it| it.sentence(agent));
+    let (what, cause) = match why {
+        FailReason::Crashes => (
             "I tried several times, but my container ended each time while I worked on your \
              message, so I gave it up."
-        }
-        FailReason::CannotStart => {
-            "My container cannot be started, so I could not work on your message."
-        }
+                .to_owned(),
+            cause,
+        ),
+        FailReason::CannotStart => (
+            "My container cannot be started, so I could not work on your message.".to_owned(),
+            cause,
+        ),
+        FailReason::Deadline(class) => (
+            format!(
+                "I could not finish your message within {} hours, so I gave it up.",
+                DEADLINE.as_secs() / 3600
+            ),
+            class.map(|it| format!("The last I know is that {}.", it.what())).or(cause),
+        ),
     };
-    let words = last_words.trim();
-    let skipped = words.chars().count().saturating_sub(TAIL_CHARS_MAX);
-    let tail: String = words.chars().skip(skipped).collect();
-    let next =
-        "Send it again to let me try once more; `nanoclaw doctor` on the host says what is wrong.";
-    if tail.is_empty() {
-        format!("{what} {next}")
-    } else {
-        format!("{what} Its last words: {tail}\n{next}")
-    }
+    let next = "Send it again to let me try once more; `nanoclaw doctor` on the host looks for what is \
+                wrong.";
+    [Some(what), cause, Some(next.to_owned())].into_iter().flatten().collect::<Vec<_>>().join(" ")
 }
 
 /// The answer to `/tasks` while nothing is scheduled.
@@ -149,6 +154,7 @@ fn count(n: usize, noun: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::waits::WaitClass;
 
     #[test]
     fn a_stop_says_what_it_came_to() {
@@ -177,5 +183,18 @@ mod tests {
         let text = given_up(FailReason::CannotStart, &words);
         assert!(text.contains("the end") && text.len() < 700, "{text}");
         assert!(!given_up(FailReason::Crashes, " \n").contains("last words"));
+    fn a_message_that_is_given_up_is_told_why_and_what_to_do() {
+        let memory = Trouble::OutOfMemory { mib: 512 };
+        for (why, trouble, words) in [
+            (FailReason::Crashes, Some(&memory), "ran out of memory (512 MiB)"),
+            (FailReason::CannotStart, Some(&Trouble::NoImage), "`nanoclaw image build`"),
+            (FailReason::CannotStart, None, "cannot be started"),
+            (FailReason::Deadline(None), None, "within 24 hours"),
+            (FailReason::Deadline(Some(WaitClass::Billing)), Some(&memory), "no credit left"),
+        ] {
+            let text = given_up(why, trouble, "andy");
+            assert!(text.contains(words) && text.contains("nanoclaw doctor"), "{text}");
+            assert!(text.len() < 400, "{text}");
+        }
     }
 }

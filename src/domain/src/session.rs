@@ -13,12 +13,18 @@
 
 use std::time::Duration;
 
+use self::looks::{Wait, start_at};
 use crate::delivery::{self, PartView};
 use crate::time::{Timestamp, backoff};
+use crate::waits::{ProviderWait, WaitClass};
 use crate::{Incarnation, MessageSeq, OutSeq};
 
 mod still;
 pub use self::still::Stillness;
+mod deadline;
+mod looks;
+
+pub use self::looks::next_look;
 
 /// Everything the policy may look at. Read in one pass, never mutated.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +48,10 @@ pub struct View {
     pub halted: Incarnation,
     /// Whether somebody stopped its agent, until it is resumed.
     pub still: Stillness,
+    /// The agent asked something of a person and has no answer yet; questions end by themselves.
+    pub asking: bool,
+    /// How long the tool that runs right now may take, as its caller declared; zero without one.
+    pub tool_max: Duration,
     /// Another session waits for a free place among the containers.
     pub crowded: bool,
     /// How long nothing at all has happened here.
@@ -66,6 +76,10 @@ pub struct Waiting {
     pub channel: String,
     /// Files that belong to it, or to what was overheard before it, are not here yet.
     pub fetching: bool,
+    /// The last wait for the provider that it met.
+    pub wait: Option<ProviderWait>,
+    /// Its last chance ends then; given once it is older than [`Limits::deadline`].
+    pub last_chance: Option<Timestamp>,
 }
 
 /// What the sandbox says, as far as this process knows. Durations are measured by a clock that
@@ -104,6 +118,9 @@ pub struct Launches {
 /// clock stepped back.
 pub const BACKOFF_MAX: Duration = Duration::from_secs(60);
 
+/// Within this time every message reaches its end. Longer than the limits of most accounts last.
+pub const DEADLINE: Duration = Duration::from_secs(24 * 60 * 60);
+
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// Longest silence of a container that has a message in hand.
@@ -128,6 +145,10 @@ pub struct Limits {
     pub tell_after: Duration,
     /// A chat is shown that the work on a message goes on after this.
     pub status_after: Duration,
+    /// A message reaches its end within this time of its receipt,
+    pub deadline: Duration,
+    /// or, since a clock may have been set forward, this long after it was seen to be late.
+    pub last_chance: Duration,
 }
 
 impl Default for Limits {
@@ -145,6 +166,8 @@ impl Default for Limits {
             rest_after: Duration::from_secs(60),
             tell_after: Duration::from_secs(30),
             status_after: Duration::from_secs(15),
+            deadline: DEADLINE,
+            last_chance: Duration::from_secs(60 * 60),
         }
     }
 }
@@ -187,6 +210,11 @@ pub enum Effect {
     Tell {
         message: MessageSeq,
     },
+    /// The message is late: note that it has until then, and take it up whatever it waits for.
+    LastChance {
+        message: MessageSeq,
+        until: Timestamp,
+    },
     /// Nothing is left to do: the actor may end.
     Rest,
 }
@@ -199,6 +227,8 @@ pub enum StopReason {
     Silent,
     /// It does not pick up messages.
     Deaf,
+    /// A message in its hands is past its deadline.
+    Overdue,
     /// The agent's settings changed.
     Outdated,
     Idle,
@@ -212,6 +242,8 @@ pub enum FailReason {
     Crashes,
     /// The container cannot be started.
     CannotStart,
+    /// Its deadline has passed, while it waited for this.
+    Deadline(Option<WaitClass>),
 }
 
 /// The whole policy; pure and total.
@@ -223,6 +255,10 @@ pub fn decide(view: &View, limits: &Limits, now: Timestamp) -> Vec<Effect> {
     if view.news {
         // Everything else may look different afterwards.
         return vec![Effect::Absorb];
+    }
+    let late = deadline::decide(view, limits, now);
+    if !late.is_empty() {
+        return late;
     }
     let mut todo: Vec<Effect> =
         delivery::decide(&view.parts, now).into_iter().map(Effect::Delivery).collect();
@@ -250,6 +286,12 @@ fn absent(view: &View, limits: &Limits, now: Timestamp) -> Vec<Effect> {
     let due: Vec<&Waiting> = due(view, limits, now).collect();
     if due.is_empty() && !view.needs_runner {
         return if still::may_rest(view, limits) { vec![Effect::Rest] } else { vec![] };
+        let rests = view.waiting.is_empty()
+            && view.parts.is_empty()
+            && view.file.is_none()
+            && view.request.is_none()
+            && limits.rest_after <= view.quiet_for;
+        return if rests { vec![Effect::Rest] } else { tell_of_wait(view, limits, now) };
     }
     match start_at(&view.launches, limits) {
         None => vec![Effect::Start],
@@ -282,7 +324,7 @@ fn running(
         return stale.into_iter().map(|it| release(it, limits, now)).collect();
     }
     let unclaimed = due(view, limits, now).next().is_some();
-    if !ours.is_empty() && limits.silence_max < silent_for {
+    if !ours.is_empty() && silence_max(view, limits) < silent_for {
         return vec![Effect::Stop(StopReason::Silent)];
     }
     if unclaimed && limits.deaf_max < view.quiet_for.min(silent_for) {
@@ -292,7 +334,9 @@ fn running(
     if unclaimed {
         todo.push(Effect::Ring);
     }
-    if !todo.is_empty() || !view.waiting.is_empty() {
+    todo.extend(tell_of_wait(view, limits, now));
+    // What waits for the provider needs no container meanwhile.
+    if !todo.is_empty() || (!view.waiting.is_empty() && held_by(view, now).is_none()) {
         return todo;
     }
     let reason = [
@@ -312,12 +356,34 @@ fn status(ours: &[&Waiting], limits: &Limits, now: Timestamp) -> Vec<Effect> {
         .collect()
 }
 
-/// Messages that nobody has in hand and that may be taken up. One that backs off, or whose files are
-/// not here yet, holds up those behind it, so that answers come in the order of their questions.
+/// The wait for the provider that holds up everything here, if there is one: nothing is in hand, and
+/// the first message may not be taken up before it is over.
+fn held_by(view: &View, now: Timestamp) -> Option<&ProviderWait> {
+    let first =
+        view.waiting.first().filter(|_| view.waiting.iter().all(|it| it.claim.is_none()))?;
+    first.wait.as_ref().filter(|it| !it.is_over(now))
+}
+
+/// Whoever writes while the provider is waited for is told so, as everybody who has to wait.
+fn tell_of_wait(view: &View, limits: &Limits, now: Timestamp) -> Vec<Effect> {
+    if held_by(view, now).is_some() { tell(view, limits, now) } else { vec![] }
+}
+
+/// The longest silence right now. A tool that declared a longer time may take it.
+fn silence_max(view: &View, limits: &Limits) -> Duration {
+    limits.silence_max.max(view.tool_max.min(limits.deadline))
+}
+
+/// Messages that nobody has in hand and that may be taken up. One that waits for the provider, or
+/// backs off, or whose files are not here yet, holds up those behind it, so that answers come in the
+/// order of their questions.
 fn due<'a>(view: &'a View, limits: &Limits, now: Timestamp) -> impl Iterator<Item = &'a Waiting> {
     let longest = limits.backoff_max;
     let unclaimed = view.waiting.iter().filter(|it| it.claim.is_none());
-    unclaimed.take_while(move |it| !it.fetching && it.not_before.is_due(now, longest))
+    unclaimed.take_while(move |it| {
+        let waits = it.wait.as_ref().is_some_and(|it| !it.is_over(now));
+        !it.fetching && !waits && it.not_before.is_due(now, longest)
+    })
 }
 
 fn release(waiting: &Waiting, limits: &Limits, now: Timestamp) -> Effect {

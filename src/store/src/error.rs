@@ -36,6 +36,9 @@ pub enum StoreError {
     /// The writer died in mid-transaction. Only a writer can mend that: start the runner.
     #[error("the outbound database waits for its writer to recover it")]
     NeedsWriter,
+    /// End: somebody else writes the file now.
+    #[error("a later container of this session has taken over")]
+    Superseded,
     /// Try again.
     #[error("{op} failed")]
     Query {
@@ -49,7 +52,7 @@ impl StoreError {
     /// Whether trying again cannot help until somebody acts on the file.
     #[must_use]
     pub fn is_permanent(&self) -> bool {
-        matches!(self, Self::Newer { .. } | Self::Corrupt { .. })
+        matches!(self, Self::Newer { .. } | Self::Corrupt { .. } | Self::Superseded)
     }
 
     pub(crate) fn query(op: &'static str) -> impl FnOnce(rusqlite::Error) -> Self {

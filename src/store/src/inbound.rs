@@ -7,6 +7,7 @@ mod launches;
 mod parts;
 mod requests;
 mod stood;
+mod waits;
 
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
@@ -23,6 +24,7 @@ pub use self::absorb::{Absorbed, Surroundings};
 pub use self::files::{Fetched, PendingFile};
 pub use self::requests::{Asked, Request};
 pub use self::stood::{Order, Stood};
+pub(crate) use self::waits::read as read_wait;
 use crate::StoreError;
 use crate::open::{Journal, open};
 use crate::outbox::PartKind;
@@ -32,6 +34,7 @@ static MIGRATIONS: LazyLock<Migrations<'_>> = LazyLock::new(|| {
         M::up(include_str!("../../../migrations/inbound/0001_start.sql")),
         M::up(include_str!("../../../migrations/inbound/0002_groups.sql")),
         M::up(include_str!("../../../migrations/inbound/0005_stops.sql")),
+        M::up(include_str!("../../../migrations/inbound/0004_waits.sql")),
     ])
 });
 
@@ -74,7 +77,8 @@ impl InboundStore {
                 .prepare_cached(
                     "SELECT seq, received_at, not_before, tries, told, released, status, channel,
                             EXISTS (SELECT 1 FROM files_in f
-                                    WHERE f.state = 'pending' AND f.message <= m.seq)
+                                    WHERE f.state = 'pending' AND f.message <= m.seq),
+                            waits_for, wait_since, wait_until, wait_count, wait_known, last_chance
                      FROM messages_in m WHERE outcome IS NULL ORDER BY seq LIMIT 100",
                 )?
                 .query_map([], |row| {
@@ -88,6 +92,8 @@ impl InboundStore {
                         status: row.get(6)?,
                         channel: row.get(7)?,
                         fetching: row.get(8)?,
+                        wait: waits::read(row, 9)?,
+                        last_chance: row.get::<_, Option<i64>>(14)?.map(Timestamp),
                     };
                     Ok((waiting, Incarnation(row.get(5)?)))
                 })?
@@ -96,21 +102,31 @@ impl InboundStore {
         read().map_err(StoreError::query("read the waiting messages"))
     }
 
-    /// Takes a message out of the hands of `by`, which is gone.
+    /// Takes a message out of the hands of `by`, which is gone, until `at`. Its chat is told, once,
+    /// of what is worth telling.
     pub fn release(
         &mut self,
         message: MessageSeq,
         by: Incarnation,
         at: Timestamp,
+        agent: &str,
+        now: Timestamp,
     ) -> Result<(), StoreError> {
         self.commit("a release", |tx| {
-            tx.execute(
+            let released = tx.execute(
                 "UPDATE messages_in SET tries = tries + 1, not_before = ?3, released = ?2
                  WHERE seq = ?1 AND outcome IS NULL AND released < ?2",
                 params![message.0, by.0, at.0],
-            )
+            )?;
+            let trouble = launches::trouble_of(tx, by)?.filter(|_| released == 1);
+            match trouble.as_ref().and_then(|it| it.interruption(agent)) {
+                Some(text) => {
+                    let kind = PartKind::Interim;
+                    parts::add_notice(tx, "interrupted", message, kind, &text, now)
+                }
+                None => Ok(()),
+            }
         })
-        .map(drop)
     }
 
     /// Gives a message up; the outcome and the notice that tells its chat are one commit.
@@ -118,12 +134,14 @@ impl InboundStore {
         &mut self,
         message: MessageSeq,
         why: FailReason,
-        last_words: &str,
+        agent: &str,
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let reason = match why {
             FailReason::Crashes => "the container ended several times while working on it",
             FailReason::CannotStart => "the container cannot be started",
+            FailReason::Deadline(Some(class)) => class.what(),
+            FailReason::Deadline(None) => "it was not finished in time",
         };
         self.commit("a failure", |tx| {
             let changed = tx.execute(
@@ -132,20 +150,9 @@ impl InboundStore {
                 params![message.0, reason, now.0],
             )?;
             if changed == 1 {
-                let text = notice::given_up(why, last_words);
+                let trouble = launches::last_trouble(tx)?;
+                let text = notice::given_up(why, trouble.as_ref(), agent);
                 parts::add_notice(tx, "failed", message, PartKind::Notice, &text, now)?;
-            }
-            Ok(())
-        })
-    }
-
-    /// Tells the chat of a message, once, that it has to wait.
-    pub fn tell(&mut self, message: MessageSeq, now: Timestamp) -> Result<(), StoreError> {
-        self.commit("a notice", |tx| {
-            let sql = "UPDATE messages_in SET told = 1 WHERE seq = ?1 AND told = 0";
-            if tx.execute(sql, [message.0])? == 1 {
-                // A message that has to wait is not at its end.
-                parts::add_notice(tx, "waits", message, PartKind::Interim, notice::WAITS, now)?;
             }
             Ok(())
         })

@@ -13,6 +13,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use domain::message::{Claim, Form, Outbound, Outcome};
+use domain::time::Timestamp;
+use domain::waits::WaitClass;
 use domain::{Incarnation, MessageSeq, OutSeq};
 use rusqlite::limits::Limit;
 use rusqlite::{Connection, ErrorCode, Row};
@@ -28,7 +30,7 @@ const TEXT_BYTES_MAX: i32 = 4 * 1024 * 1024;
 /// `read and write version` 1: a rollback journal (<https://sqlite.org/fileformat.html>, 1.3.3).
 const ROLLBACK_MODE: [u8; 2] = [1, 1];
 /// What this program knows of the schema. A session that sleeps may still have the first one.
-const VERSION_MAX: i64 = 2;
+const VERSION_MAX: i64 = 3;
 /// Options of a question that are read; more are an error of the agent's.
 const OPTIONS_MAX: usize = 20;
 /// `O_NOFOLLOW` and `O_NONBLOCK`: neither a link nor a pipe may stand in for the file.
@@ -40,11 +42,22 @@ pub(crate) struct News {
     pub(crate) messages: Vec<(Outbound, PartKind)>,
     pub(crate) finished: Vec<Claim>,
     pub(crate) open_claims: Vec<Claim>,
+    pub(crate) waits: Vec<Waits>,
+}
+
+/// A turn that the runner ended with a wait for the provider.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Waits {
+    /// The runner's number of it.
+    pub(crate) id: i64,
+    pub(crate) message: MessageSeq,
+    pub(crate) class: WaitClass,
+    pub(crate) until: Option<Timestamp>,
 }
 
 impl News {
     pub(crate) fn is_news(&self) -> bool {
-        !self.messages.is_empty() || !self.finished.is_empty()
+        !self.messages.is_empty() || !self.finished.is_empty() || !self.waits.is_empty()
     }
 }
 
@@ -60,11 +73,12 @@ impl OutboundReader {
         Self { path, conn: None, version: 0 }
     }
 
-    /// Messages after `after`, and claims on messages from `waiting_from` on. A file that does not
-    /// exist yet has no news.
+    /// Messages after `after`, waits after `waits_after`, and claims on messages from `waiting_from`
+    /// on. A file that does not exist yet has no news.
     pub(crate) fn news(
         &mut self,
         after: OutSeq,
+        waits_after: i64,
         waiting_from: Option<MessageSeq>,
     ) -> Result<News, StoreError> {
         let path = self.path.clone();
@@ -80,6 +94,7 @@ impl OutboundReader {
                 (news.finished, news.open_claims) =
                     claims.into_iter().partition(|it| it.outcome.is_some());
             }
+            news.waits = waits(conn, waits_after)?;
             Ok(news)
         };
         read().map_err(|err| {
@@ -220,6 +235,27 @@ fn claims(conn: &Connection, from: MessageSeq) -> rusqlite::Result<Vec<Claim>> {
         }
     }
     Ok(found)
+}
+
+/// A session that sleeps may not have this table yet.
+fn waits(conn: &Connection, after: i64) -> rusqlite::Result<Vec<Waits>> {
+    let sql = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'waits'";
+    if !conn.prepare_cached(sql)?.exists([])? {
+        return Ok(vec![]);
+    }
+    conn.prepare_cached(
+        "SELECT id, message, class, until FROM waits WHERE id > ?1 ORDER BY id LIMIT ?2",
+    )?
+    .query_map([after, MESSAGES_MAX], |row| {
+        let class: String = row.get(2)?;
+        Ok(Waits {
+            id: row.get(0)?,
+            message: MessageSeq(row.get(1)?),
+            class: WaitClass::parse(&class).unwrap_or(WaitClass::Network),
+            until: row.get::<_, Option<i64>>(3)?.map(Timestamp),
+        })
+    })?
+    .collect()
 }
 
 fn claim(row: &Row<'_>) -> rusqlite::Result<Claim> {

@@ -1,10 +1,12 @@
 //! The runner's side of a session: reads the inbound database, owns the outbound one.
 //!
 //! Every method that writes is one commit. Opening for writing also rolls back what a predecessor
-//! left in mid-transaction.
+//! left in mid-transaction. A runner that slept while its successor was launched (the host writes
+//! that down first) commits nothing any more: it must end.
 
 mod inbox;
 mod outgoing;
+mod waits;
 
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
@@ -26,6 +28,7 @@ static MIGRATIONS: LazyLock<Migrations<'_>> = LazyLock::new(|| {
     Migrations::new(vec![
         M::up(include_str!("../../../migrations/outbound/0001_start.sql")),
         M::up(include_str!("../../../migrations/outbound/0002_forms.sql")),
+        M::up(include_str!("../../../migrations/outbound/0004_waits.sql")),
     ])
 });
 
@@ -178,14 +181,31 @@ impl RunnerStore {
         op: &'static str,
         f: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<R>,
     ) -> Result<R, StoreError> {
-        let write = || -> rusqlite::Result<R> {
-            let tx = self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let out = f(&tx)?;
-            tx.commit()?;
-            Ok(out)
+        // Not the kind of error that says that a file is damaged: the host may be mending it.
+        let query = |source| StoreError::Query { op, source };
+        let inbound = match self.inbound_conn.take() {
+            Some(conn) => conn,
+            None => open_read_only(&self.inbound, true).map_err(query)?,
         };
-        write().map_err(StoreError::query(op))
+        let begun = self.conn.transaction_with_behavior(TransactionBehavior::Immediate);
+        let tx = begun.map_err(StoreError::query(op))?;
+        // Within the transaction: a successor that is launched later writes later.
+        let newest = newest_launch(&inbound).map_err(query)?;
+        if self.incarnation < newest {
+            return Err(StoreError::Superseded);
+        }
+        let out = f(&tx).map_err(StoreError::query(op))?;
+        tx.commit().map_err(StoreError::query(op))?;
+        self.inbound_conn = Some(inbound);
+        Ok(out)
     }
+}
+
+/// The incarnation that the host launched last.
+fn newest_launch(inbound: &Connection) -> rusqlite::Result<Incarnation> {
+    inbound
+        .prepare_cached("SELECT coalesce(max(incarnation), 0) FROM launches")?
+        .query_row([], |row| row.get(0).map(Incarnation))
 }
 
 fn set_state(tx: &Transaction<'_>, state: &[(&str, Option<&str>)]) -> rusqlite::Result<()> {

@@ -36,6 +36,8 @@ pub struct Snapshot {
     pub stood: Stood,
     /// The last message that waits; 0 when none does.
     pub last_waiting: MessageSeq,
+    /// The agent asked for something and has no answer yet.
+    pub asking: bool,
 }
 
 /// Both databases of a session, from the host's side.
@@ -81,6 +83,7 @@ impl SessionStore {
             halted: self.inbound.halted()?,
             stood: self.inbound.stood()?,
             last_waiting: self.inbound.last_waiting()?,
+            asking: self.inbound.is_asking()?,
         })
     }
 
@@ -130,6 +133,7 @@ impl SessionStore {
             }
         };
         self.inbound.stand_still(order, in_work, now)
+        self.outbound.news(after, self.inbound.last_wait()?, waiting.first().map(|it| it.0.message))
     }
 
     /// SQLite's own check of both files; one line per problem.
@@ -158,3 +162,5 @@ mod forms;
 mod stops;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod waits;

@@ -30,6 +30,8 @@ pub enum StartFault {
     ExitsAtOnce,
     /// It starts and then does nothing.
     Deaf,
+    /// It starts and runs out of memory.
+    OutOfMemory,
     /// The call panics.
     Panics,
 }
@@ -70,6 +72,7 @@ struct Container {
     _task: JoinSet<()>,
     kill: watch::Sender<bool>,
     frozen: watch::Sender<bool>,
+    starved: bool,
 }
 
 impl FakeEngine {
@@ -178,6 +181,11 @@ impl FakeEngine {
         task.spawn(async move {
             let code = match fault {
                 Some(StartFault::ExitsAtOnce) => 1,
+                Some(StartFault::OutOfMemory) => {
+                    // It has taken up what waits by then.
+                    let _ = tokio::time::timeout(Duration::from_secs(5), runner).await;
+                    137
+                }
                 Some(StartFault::Deaf) => {
                     let _ = killed.wait_for(|it| *it).await;
                     137
@@ -201,6 +209,8 @@ impl FakeEngine {
         });
         let (incarnation, fingerprint) = (spec.incarnation, spec.fingerprint.clone());
         Container { incarnation, fingerprint, crash, ended, _task: task, kill, frozen }
+        let starved = fault == Some(StartFault::OutOfMemory);
+        Container { incarnation, fingerprint, crash, ended, _task: task, kill, starved }
     }
 }
 
@@ -238,7 +248,7 @@ impl Sandbox for FakeEngine {
                 fingerprint: it.fingerprint.clone(),
             },
             Some(code) => {
-                Observed::Exited { incarnation: it.incarnation, code, out_of_memory: false }
+                Observed::Exited { incarnation: it.incarnation, code, out_of_memory: it.starved }
             }
         }))
     }

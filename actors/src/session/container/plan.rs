@@ -52,6 +52,11 @@ pub(super) async fn fingerprint(host: &Host, agent: &AgentName) -> Result<String
     Ok(read(host, agent).await?.map_or_else(|| "removed".into(), |it| it.fingerprint()))
 }
 
+/// What an agent's container may take, in MiB; 0 when there is no such agent.
+pub(super) async fn memory(host: &Host, agent: &AgentName) -> Result<u32, StoreError> {
+    Ok(read(host, agent).await?.map_or(0, |it| it.agent.resources.memory_mib))
+}
+
 async fn read(host: &Host, agent: &AgentName) -> Result<Option<Settings>, StoreError> {
     let name = agent.clone();
     host.central.read(move |central| read_settings(central, &name)).await

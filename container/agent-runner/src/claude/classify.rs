@@ -12,15 +12,10 @@ pub(crate) fn classify(
     result: &TurnResult,
     api: Option<&ApiError>,
     resets_at: Option<Timestamp>,
-    now: Timestamp,
 ) -> ProviderFailure {
     let (error, kind) = api.map_or(("", ""), |it| (it.error.as_str(), it.kind.as_str()));
     let class = class(result, error, if kind.is_empty() { &result.kind } else { kind });
-    if class == FailureClass::RateLimit {
-        ProviderFailure::rate_limited(resets_at, now)
-    } else {
-        ProviderFailure::new(class)
-    }
+    ProviderFailure::new(class, resets_at)
 }
 
 fn class(result: &TurnResult, error: &str, kind: &str) -> FailureClass {
@@ -80,7 +75,7 @@ mod tests {
         }
         let failed = failed.unwrap();
         assert!(failed.is_error);
-        let failure = classify(&failed, api.as_ref(), None, Timestamp(0));
+        let failure = classify(&failed, api.as_ref(), None);
         let text = &failure.user_text;
         assert!(!text.contains("API Error") && !text.contains('{'), "raw: {text}");
         failure.class
@@ -128,7 +123,7 @@ mod tests {
                 status,
                 ..TurnResult::default()
             };
-            let failure = classify(&result, Some(&api), None, Timestamp(0));
+            let failure = classify(&result, Some(&api), None);
             assert_eq!(failure.class, class, "{status:?} {api:?} {text}");
         }
     }

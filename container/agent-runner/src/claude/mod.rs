@@ -13,6 +13,7 @@ mod draft;
 mod frames;
 mod images;
 mod lifecycle;
+mod memory;
 mod process;
 mod prompt;
 mod talk;
@@ -30,6 +31,7 @@ use self::command::Endpoints;
 use self::process::{Ending, Output, Process};
 use self::talk::{Flow, Talk};
 use crate::desk::Desk;
+use crate::failure::FailureClass;
 use crate::provider::{Event, Messages, Provider};
 use crate::{Config, Connect, RunnerError, forward, mcp};
 
@@ -110,7 +112,7 @@ impl Claude {
     }
 
     /// Decides what follows after a CLI died by itself.
-    async fn after_death(&self, ending: &Ending, talk: &mut Talk) {
+    async fn after_death(&self, ending: &Ending, oom_kills: u64, talk: &mut Talk) {
         if talk.was_stale(ending) {
             tracing::warn!("the earlier conversation is gone; beginning a new one");
             talk.forget_lost_conversation().await;
@@ -128,7 +130,9 @@ impl Claude {
             "the agent's program died with messages in hand"
         );
         if talk.has_failed_for_good() || RESTARTS_MAX < restarts {
-            talk.give_up().await;
+            let starved = oom_kills < memory::oom_kills();
+            talk.give_up(if starved { FailureClass::OutOfMemory } else { FailureClass::Crashed })
+                .await;
         } else {
             sleep(backoff(RESTART_WAIT, RESTART_WAIT_MAX, restarts)).await;
         }
@@ -160,10 +164,11 @@ impl Provider for Claude {
                     None => return Ok(()),
                 }
             }
+            let oom_kills = memory::oom_kills();
             match self.converse(endpoints, &mut talk, &mut messages).await {
                 End::Told => return Ok(()),
                 End::Replaced => {}
-                End::Died(ending) => self.after_death(&ending, &mut talk).await,
+                End::Died(ending) => self.after_death(&ending, oom_kills, &mut talk).await,
             }
         }
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use domain::command::{self, Command};
 use domain::inbound::Inbound;
+use domain::link::Tool;
 use domain::message::InboundKind;
 use domain::time::Timestamp;
 use domain::{Incarnation, MessageSeq};
@@ -14,7 +15,7 @@ use tokio::sync::mpsc;
 use super::classify::classify;
 use super::command::{line_uuid, user_line};
 use super::draft::DraftText;
-use super::frames::{ApiError, Drafted, Frame, TurnResult, says_stale};
+use super::frames::{ApiError, Drafted, Frame, ToolCall, TurnResult, says_stale};
 use super::images;
 use super::lifecycle::{Change, Lifecycle};
 use super::process::{Ending, Process};
@@ -57,6 +58,9 @@ pub(super) struct Talk {
     drops: u32,
     rejections: u32,
     draft: DraftText,
+    /// Calls that run, and which one the host was told of.
+    tools: Vec<ToolCall>,
+    told_tool: Option<Tool>,
     /// The command that the CLI was given last, until its result.
     command: Option<Command>,
     /// Whether the CLI shortened the conversation, if it tried to.
@@ -82,17 +86,20 @@ impl Talk {
         Self {
             incarnation: config.incarnation,
             inbound_dir: config.inbound_dir.clone(),
+            // An earlier provider of this incarnation may have counted, too.
+            attempt: u16::try_from((desk.clock().now().0 / 1000).rem_euclid(0x8000)).unwrap_or(0),
             desk,
             events,
             lifecycle: Lifecycle::default(),
             prompts: Prompts::new(&config.inbound_dir),
             conversation: None,
             proven: None,
-            attempt: 0,
             restarts: 0,
             drops: 0,
             rejections: 0,
             draft: DraftText::default(),
+            tools: vec![],
+            told_tool: None,
             command: None,
             compacted: None,
             tell_lost: false,
@@ -209,11 +216,28 @@ impl Talk {
             Frame::RateLimit { resets_at } => self.resets_at = resets_at.or(self.resets_at),
             Frame::Result(result) if result.is_stale() => self.is_stale = true,
             Frame::Result(result) => return self.conclude(result).await,
+            Frame::ToolsBegun(calls) => {
+                self.tools.extend(calls);
+                self.tell_tool();
+            }
+            Frame::ToolsEnded(ids) => {
+                self.tools.retain(|it| !ids.contains(&it.id));
+                self.tell_tool();
+            }
             Frame::Draft(more) => self.show(more),
             Frame::Compacted { ok } => self.compacted = Some(ok),
             Frame::Other => {}
         }
         Flow::GoOn
+    }
+
+    /// The host waits longer for a tool that may take long, and names the one that is stuck.
+    fn tell_tool(&mut self) {
+        let tool = self.tools.last().map(|it| &it.tool);
+        if self.told_tool.as_ref() != tool {
+            self.told_tool = tool.cloned();
+            self.desk.running(self.told_tool.clone());
+        }
     }
 
     /// Lets the reader watch the answer grow, if anybody waits for it.
@@ -270,8 +294,7 @@ impl Talk {
             }
             return Flow::GoOn;
         }
-        let now = self.desk.clock().now();
-        let failure = classify(&result, api_error.as_ref(), self.resets_at, now);
+        let failure = classify(&result, api_error.as_ref(), self.resets_at);
         tracing::warn!(class = failure.class.as_str(), status = result.status, "the model failed");
         if covers.is_empty() {
             // Asides that fail have nobody to be told; else the CLI is about to end for this.
@@ -319,16 +342,17 @@ impl Talk {
         self.failure.is_some()
     }
 
-    /// Ends all open messages without an answer.
-    pub(super) async fn give_up(&mut self) {
+    /// Ends all open messages without an answer; `class` is what is the matter if the CLI did not say.
+    pub(super) async fn give_up(&mut self, class: FailureClass) {
         self.restarts = 0;
-        let crashed = || ProviderFailure::new(FailureClass::Crashed);
-        let failure = self.failure.take().unwrap_or_else(crashed);
+        let failure = self.failure.take().unwrap_or_else(|| ProviderFailure::new(class, None));
         let covers = self.lifecycle.give_up();
         self.end(covers, Err(failure)).await;
     }
 
     async fn end(&mut self, covers: Vec<MessageSeq>, result: Result<String, ProviderFailure>) {
+        self.tools.clear();
+        self.tell_tool();
         self.proven.clone_from(&self.conversation);
         let proven = (PROVEN_KEY.to_owned(), self.proven.clone());
         let speaker = (SPEAKER_KEY.to_owned(), self.prompts.to_keep());

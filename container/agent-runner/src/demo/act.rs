@@ -9,6 +9,8 @@ use std::time::Duration;
 use domain::MessageSeq;
 use domain::inbound::{FileIn, Inbound, Place};
 use domain::time::about;
+use domain::inbound::{FileIn, Inbound, Overheard, Place};
+use domain::link::Tool;
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
@@ -18,6 +20,8 @@ use super::{Demo, report};
 use crate::desk::{FileToSend, Question};
 use crate::provider::Event;
 
+/// More than any container has by default.
+const EAT_MIB_MAX: usize = 4096;
 const NOTES: &str = "notes.txt";
 /// Characters of a digest that tell files apart.
 const DIGEST_CHARS: usize = 12;
@@ -61,7 +65,24 @@ pub(super) fn context(message: &Inbound) -> String {
     said
 }
 
+/// Takes memory and writes to all of it, so that it is really used.
+pub(super) fn eat(mib: usize) -> String {
+    let mut eaten = Vec::new();
+    for _ in 0..mib.min(EAT_MIB_MAX) {
+        eaten.push(std::hint::black_box(vec![1_u8; 1 << 20]));
+    }
+    format!("I took {} MiB and gave them back.", eaten.len())
+}
+
 impl Demo {
+    /// Says that it runs a tool, and then nothing for a while.
+    pub(super) async fn run_tool(&self, tool: &str, secs: u64) -> String {
+        self.desk.running(Some(Tool::new(tool, Duration::ZERO)));
+        sleep(Duration::from_secs(secs)).await;
+        self.desk.running(None);
+        format!("I ran {tool} for {secs} seconds.")
+    }
+
     /// Shows the text word by word before it is the answer.
     pub(super) async fn draft(&self, text: &str, events: &mpsc::Sender<Event>) -> String {
         let words: Vec<&str> = text.split_whitespace().collect();

@@ -1,5 +1,7 @@
 //! Which words the demo agent knows.
 
+use domain::waits::WaitClass;
+
 const WAIT_SECS_MAX: u64 = 600;
 
 #[derive(Debug, PartialEq, Eq)]
@@ -10,9 +12,29 @@ pub(super) enum Word<'a> {
     Count,
     Crash,
     Draft(&'a str),
-    Ask { question: &'a str, options: Vec<&'a str> },
-    Send { name: &'a str, text: &'a str },
-    File { name: &'a str, text: &'a str },
+    /// Meets the limit of an account, once, for so many seconds.
+    Limit(u64),
+    /// The model fails so often.
+    Fail(WaitClass, u32),
+    /// Runs a tool that gives no sign of life for so many seconds.
+    Run {
+        tool: &'a str,
+        secs: u64,
+    },
+    /// Takes so many MiB of memory.
+    Eat(usize),
+    Ask {
+        question: &'a str,
+        options: Vec<&'a str>,
+    },
+    Send {
+        name: &'a str,
+        text: &'a str,
+    },
+    File {
+        name: &'a str,
+        text: &'a str,
+    },
     React(&'a str),
     Admin(&'a str),
     Who,
@@ -43,6 +65,14 @@ pub(super) fn parse(text: &str) -> Word<'_> {
             secs.map(|it: u64| Word::Wait(it.min(WAIT_SECS_MAX)))
         }
         ("draft", rest) => Some(Word::Draft(rest)),
+        ("limit", rest) => rest.parse().ok().map(Word::Limit),
+        ("fail", rest) => named(rest)
+            .and_then(|(class, times)| Some((WaitClass::parse(class)?, times.parse().ok()?)))
+            .map(|(class, times)| Word::Fail(class, times)),
+        ("run", rest) => {
+            named(rest).and_then(|(tool, secs)| Some(Word::Run { tool, secs: secs.parse().ok()? }))
+        }
+        ("eat", rest) => rest.parse().ok().map(Word::Eat),
         ("ask", rest) => ask(rest),
         ("send", rest) => named(rest).map(|(name, text)| Word::Send { name, text }),
         ("file", rest) => named(rest).map(|(name, text)| Word::File { name, text }),
@@ -103,6 +133,14 @@ mod tests {
             ("react 👍", Word::React("👍")),
             ("admin chats list", Word::Admin("chats list")),
             ("draft a b", Word::Draft("a b")),
+            ("limit 60", Word::Limit(60)),
+            ("limit me", Word::Echo("limit me")),
+            ("fail billing 2", Word::Fail(WaitClass::Billing, 2)),
+            ("fail me 2", Word::Echo("fail me 2")),
+            ("run Bash 9", Word::Run { tool: "Bash", secs: 9 }),
+            ("run to me", Word::Echo("run to me")),
+            ("eat 64", Word::Eat(64)),
+            ("eat well", Word::Echo("eat well")),
             ("remember milk", Word::Remember("milk")),
             ("recall", Word::Recall),
             ("who", Word::Who),

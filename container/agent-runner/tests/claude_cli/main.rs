@@ -136,12 +136,29 @@ async fn a_tool_call_sends_a_message_in_the_middle_of_a_turn() {
 }
 
 #[tokio::test]
-async fn failures_of_the_model_are_told_in_our_words_and_the_talk_goes_on() {
+async fn a_refused_credential_is_told_in_our_words_and_the_talk_goes_on() {
+    let (api, mut session) = (FakeModelApi::start().await, Session::new());
+    let config = config(&mut session);
+    let _runner = session.start(config, link(&api));
+    for _ in 0..2 {
+        api.next().fails(401, "authentication_error", "no {secret} details", &[]);
+    }
+    session.say("try");
+    let said = session.wait_for_said(1).await.pop().unwrap();
+    assert!(said.starts_with("notice: ") && said.contains("refused the credential"), "{said}");
+    assert!(!said.contains("secret"), "{said}");
+    assert_eq!(api.unused(), 0);
+    session.say("and now");
+    assert_eq!(session.wait_for_said(2).await[1], "answer: model says: and now");
+    assert_eq!(session.outcomes(), [FAILED, ANSWERED]);
+}
+
+#[tokio::test]
+async fn what_passes_by_itself_is_waited_for_and_then_answered_by_the_same_runner() {
     let (api, mut session) = (FakeModelApi::start().await, Session::new());
     let config = config(&mut session);
     let _runner = session.start(config, link(&api));
     for (index, (status, kind, words)) in [
-        (401, "authentication_error", "refused the credential"),
         (429, "rate_limit_error", "limit of the model's account"),
         (529, "overloaded_error", "overloaded"),
     ]
@@ -152,14 +169,15 @@ async fn failures_of_the_model_are_told_in_our_words_and_the_talk_goes_on() {
             api.next().fails(status, kind, "no {secret} details", &[]);
         }
         session.say(&format!("try {index}"));
-        let said = session.wait_for_said(index + 1).await.pop().unwrap();
-        assert!(said.starts_with("notice: ") && said.contains(words), "{status}: {said}");
+        let said = session.wait_for_said(2 * index + 1).await.pop().unwrap();
+        assert!(said.starts_with("interim: ") && said.contains(words), "{status}: {said}");
         assert!(!said.contains("secret"), "{said}");
         assert_eq!(api.unused(), 0, "{status}");
+        session.end_waits();
+        let said = session.wait_for_said(2 * index + 2).await.pop().unwrap();
+        assert!(said.starts_with("answer: model says: "), "{said}");
     }
-    session.say("and now");
-    assert_eq!(session.wait_for_said(4).await[3], "answer: model says: and now");
-    assert_eq!(session.outcomes(), [FAILED, FAILED, FAILED, ANSWERED]);
+    assert_eq!(session.outcomes(), [ANSWERED, ANSWERED]);
 }
 
 #[tokio::test]
@@ -190,13 +208,14 @@ async fn a_conversation_that_the_model_keeps_rejecting_is_put_aside() {
 }
 
 #[tokio::test]
-async fn a_link_that_is_down_is_told() {
+async fn a_link_that_is_down_is_waited_for() {
     let mut session = Session::new();
     let config = config(&mut session);
     let _runner = session.start(config, Arc::new(support::NoLink));
     session.say("hello");
     let said = session.wait_for_said(1).await.pop().unwrap();
-    assert!(said.contains("cannot reach the model"), "{said}");
+    assert!(said.contains("model cannot be reached"), "{said}");
+    assert_eq!(session.outcomes(), [None]);
 }
 
 #[tokio::test]

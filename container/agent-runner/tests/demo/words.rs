@@ -180,3 +180,17 @@ async fn commands_are_answered_alone_and_a_new_conversation_counts_anew() {
     assert_eq!(all[4], "answer: I have put our conversation aside and begin a new one.");
     assert_eq!(all[5], said("message number 1."));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_lets_go_of_all_messages_and_the_same_runner_takes_them_up_in_order() {
+    let (mut session, _runner) = working();
+    session.say("limit 7200");
+    session.say("and this");
+    let told = session.wait_for_said(1).await;
+    assert!(told[0].starts_with("interim: The limit of the model's account"), "{told:?}");
+    assert_eq!(session.outcomes(), [None, None], "nothing behind it overtakes");
+    session.end_waits();
+    let all = session.wait_for_said(3).await;
+    assert_eq!(all[1..], [said("the model answers again."), said("you said \"and this\"")]);
+    assert_eq!(session.outcomes(), [ANSWERED, ANSWERED]);
+}

@@ -180,7 +180,16 @@ impl Session {
     pub(crate) fn release(&mut self, gone: Incarnation) {
         let now = self.clock.now();
         for waiting in self.host.snapshot().unwrap().waiting {
-            self.host.inbound.release(waiting.message, gone, now).unwrap();
+            self.host.inbound.release(waiting.message, gone, now, "andy", now).unwrap();
+        }
+    }
+
+    /// What waits for the provider waits no longer.
+    pub(crate) fn end_waits(&mut self) {
+        let now = self.clock.now();
+        for waiting in self.host.snapshot().unwrap().waiting {
+            let day = Duration::from_secs(86_400);
+            self.host.inbound.last_chance(waiting.message, now + day, now).unwrap();
         }
     }
 

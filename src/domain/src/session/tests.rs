@@ -3,6 +3,10 @@
 use super::*;
 use crate::delivery::{PartKey, PartState};
 
+mod waiting;
+
+use self::waiting::waits;
+
 const NOW: Timestamp = Timestamp(1_000_000_000);
 const ME: Incarnation = Incarnation(7);
 const OLD: Incarnation = Incarnation(6);
@@ -31,6 +35,8 @@ fn idle() -> View {
         request: None,
         halted: Incarnation(0),
         still: Stillness::No,
+        asking: false,
+        tool_max: Duration::ZERO,
         crowded: false,
         quiet_for: Duration::ZERO,
     }
@@ -47,6 +53,8 @@ fn message(claim: Option<Incarnation>) -> Waiting {
         status: false,
         channel: "cli".into(),
         fetching: false,
+        wait: None,
+        last_chance: None,
     }
 }
 
@@ -265,6 +273,13 @@ fn perform(mut view: View, effects: &[Effect]) -> View {
                 }
                 (it.claim, it.not_before, it.tries) = (None, *at, it.tries + 1);
             }
+            Effect::LastChance { message, until } => {
+                let it = view.waiting.iter_mut().find(|it| it.message == *message).unwrap();
+                (it.last_chance, it.not_before) = (Some(*until), NOW);
+                if let Some(wait) = &mut it.wait {
+                    wait.until = NOW;
+                }
+            }
             Effect::Fail { message, .. } => view.waiting.retain(|it| it.message != *message),
             Effect::Tell { message } => {
                 view.waiting.iter_mut().find(|it| it.message == *message).unwrap().told = true;
@@ -289,7 +304,7 @@ fn small_views() -> Vec<View> {
     let launches = [(None, 0), (Some(ME), 0), (None, 2), (None, 9)];
     for container in containers {
         for claim in claims {
-            for (tries, age) in [(0, 0), (2, 0), (0, 60), (2, 60)] {
+            for (tries, age) in [(0, 0), (2, 0), (0, 60), (2, 60), (0, 90_000)] {
                 for (open, failures) in launches {
                     for (news, crowded, quiet) in
                         [(false, false, 0), (true, true, 0), (false, true, 9_999)]
@@ -301,7 +316,7 @@ fn small_views() -> Vec<View> {
                         });
                         let launches = Launches { open, failures, last_end: Some(NOW) };
                         let waiting = Vec::from_iter(waiting);
-                        all.push(View {
+                        let view = View {
                             news,
                             waiting,
                             container,
@@ -309,7 +324,12 @@ fn small_views() -> Vec<View> {
                             crowded,
                             quiet_for: secs(quiet),
                             ..idle()
-                        });
+                        };
+                        let mut held = view.clone();
+                        held.waiting.iter_mut().for_each(|it| it.wait = waits(35));
+                        let mut over = view.clone();
+                        over.waiting.iter_mut().for_each(|it| it.last_chance = Some(NOW));
+                        all.extend([view, held, over]);
                     }
                 }
             }

@@ -129,9 +129,10 @@ fn fix_of(err: &StoreError, path: &Path) -> String {
         StoreError::Newer { .. } => "update: `./nanoclaw.sh update`".to_owned(),
         StoreError::Corrupt { .. } => restore(path),
         StoreError::Full { .. } => "free some space on the disk".to_owned(),
-        StoreError::Open { .. } | StoreError::NeedsWriter | StoreError::Query { .. } => {
-            format!("check who may read and write {}", path.display())
-        }
+        StoreError::Open { .. }
+        | StoreError::NeedsWriter
+        | StoreError::Superseded
+        | StoreError::Query { .. } => format!("check who may read and write {}", path.display()),
     }
 }
 

@@ -17,6 +17,7 @@ use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::parts::{self, Cause};
 use super::{InboundStore, halt, requests};
+use super::{InboundStore, requests, waits};
 use crate::StoreError;
 use crate::outbound::News;
 use crate::outbox::{Draft, NewPart, PartKind, Target};
@@ -70,6 +71,9 @@ impl InboundStore {
             for claim in &news.finished {
                 absorbed.ended.extend(end(tx, claim, now)?);
             }
+            for wait in &news.waits {
+                waits::take(tx, wait, now)?;
+            }
             Ok(absorbed)
         })
     }
@@ -103,6 +107,10 @@ impl Taking<'_> {
         };
         if cause.is_declined {
             tracing::info!(seq = message.seq.0, "what was stopped says no more; dropped");
+            return Ok(());
+        }
+        if cause.is_given_up && self.kind != PartKind::Interim {
+            tracing::info!(seq = message.seq.0, "an answer to what was given up; dropped");
             return Ok(());
         }
         let cause = self.heard(cause)?;

@@ -4,7 +4,8 @@
 use domain::Incarnation;
 use domain::session::Launches;
 use domain::time::Timestamp;
-use rusqlite::{OptionalExtension, params};
+use domain::trouble::Trouble;
+use rusqlite::{OptionalExtension, Row, Transaction, params};
 
 use super::InboundStore;
 use crate::StoreError;
@@ -53,36 +54,51 @@ impl InboundStore {
         })
     }
 
-    /// Records how an incarnation ended. `bad` counts against the session unless the incarnation
+    /// Records how an incarnation ended, `reason` for the log and `trouble` for people. `bad` counts against the session unless the incarnation
     /// brought a message to its end.
     pub fn bury(
         &mut self,
         incarnation: Incarnation,
         bad: bool,
         reason: &str,
+        trouble: Option<&Trouble>,
         now: Timestamp,
     ) -> Result<(), StoreError> {
+        let (trouble, detail) = trouble.map(Trouble::words).unzip();
         self.commit("the end of a launch", |tx| {
             tx.execute(
-                "UPDATE launches SET ended_at = ?2, bad = ?3, reason = ?4
+                "UPDATE launches SET ended_at = ?2, bad = ?3, reason = ?4, trouble = ?5, detail = ?6
                  WHERE incarnation = ?1 AND ended_at IS NULL",
-                params![incarnation.0, now.0, bad, reason],
+                params![incarnation.0, now.0, bad, reason, trouble, detail],
             )
         })
         .map(drop)
     }
+}
 
-    /// Why the last bad launch ended.
-    pub fn last_words(&self) -> Result<String, StoreError> {
-        self.conn
-            .query_row(
-                "SELECT coalesce(reason, '') FROM launches WHERE bad = 1
-                 ORDER BY incarnation DESC LIMIT 1",
-                [],
-                |row| row.get(0),
-            )
-            .optional()
-            .map(Option::unwrap_or_default)
-            .map_err(StoreError::query("read the last launch"))
-    }
+/// What was the matter with an incarnation.
+pub(super) fn trouble_of(
+    tx: &Transaction<'_>,
+    incarnation: Incarnation,
+) -> rusqlite::Result<Option<Trouble>> {
+    tx.prepare_cached("SELECT trouble, detail FROM launches WHERE incarnation = ?1")?
+        .query_row([incarnation.0], trouble)
+        .optional()
+        .map(Option::flatten)
+}
+
+/// What was the matter with the last incarnation that ended.
+pub(super) fn last_trouble(tx: &Transaction<'_>) -> rusqlite::Result<Option<Trouble>> {
+    tx.prepare_cached(
+        "SELECT trouble, detail FROM launches WHERE ended_at IS NOT NULL
+         ORDER BY incarnation DESC LIMIT 1",
+    )?
+    .query_row([], trouble)
+    .optional()
+    .map(Option::flatten)
+}
+
+fn trouble(row: &Row<'_>) -> rusqlite::Result<Option<Trouble>> {
+    let (word, detail): (Option<String>, Option<String>) = (row.get(0)?, row.get(1)?);
+    Ok(word.and_then(|it| Trouble::parse(&it, &detail.unwrap_or_default())))
 }

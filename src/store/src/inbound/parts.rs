@@ -7,7 +7,7 @@ use domain::message::Address;
 use domain::outgoing::Card;
 use domain::time::Timestamp;
 use domain::{MessageSeq, OutSeq};
-use rusqlite::{OptionalExtension, Row, Transaction};
+use rusqlite::{OptionalExtension, Row, Transaction, params};
 
 use super::InboundStore;
 use crate::StoreError;
@@ -20,13 +20,16 @@ pub(super) struct Cause {
     pub(super) platform_id: String,
     /// Somebody stopped the work on it.
     pub(super) is_declined: bool,
+    /// The host gave it up and said so.
+    pub(super) is_given_up: bool,
 }
 
 /// The message that the runner names, or the last one before it: the runner's word decides nothing
 /// about where an answer goes.
 pub(super) fn cause(tx: &Transaction<'_>, named: MessageSeq) -> rusqlite::Result<Option<Cause>> {
     tx.prepare_cached(
-        "SELECT seq, channel, account, chat, thread, platform_id, outcome = 'declined'
+        "SELECT seq, channel, account, chat, thread, platform_id, outcome = 'declined',
+                outcome = 'failed' AND reply IS NULL
          FROM messages_in WHERE seq <= ?1 AND kind <> 'context' ORDER BY seq DESC LIMIT 1",
     )?
     .query_row([named.0], read_cause)
@@ -44,6 +47,7 @@ fn read_cause(row: &Row<'_>) -> rusqlite::Result<Cause> {
         },
         platform_id: row.get(5)?,
         is_declined: row.get::<_, Option<bool>>(6)?.unwrap_or(false),
+        is_given_up: row.get::<_, Option<bool>>(7)?.unwrap_or(false),
     })
 }
 
@@ -115,6 +119,44 @@ pub(super) fn add_notice(
     outbox::add(tx, &part, Some(Origin { out_seq: None, cause: about }), now).map(drop)
 }
 
+/// Says that a message waits for the provider, in the place of the line that said that it is being
+/// worked on. `id` is the runner's number of the wait.
+pub(super) fn add_wait(
+    tx: &Transaction<'_>,
+    id: i64,
+    about: MessageSeq,
+    text: &str,
+    now: Timestamp,
+) -> rusqlite::Result<()> {
+    let Some(cause) = cause(tx, about)? else {
+        return Ok(());
+    };
+    let waiting: Vec<MessageSeq> = tx
+        .prepare_cached("SELECT seq FROM messages_in WHERE outcome IS NULL AND status = 1")?
+        .query_map([], |row| row.get(0).map(MessageSeq))?
+        .collect::<rusqlite::Result<_>>()?;
+    let text = text.to_owned();
+    let content = match replaceable(tx, &waiting)? {
+        Some(line) => Draft::Edit(Target::Part(line), Card { text, buttons: vec![] }),
+        None => Draft::Text(text),
+    };
+    let part = NewPart {
+        key: PartKey(format!("nwait{id}.{about}")),
+        to: cause.from,
+        reply_to: cause.platform_id,
+        kind: PartKind::Interim,
+        content,
+    };
+    outbox::add(tx, &part, Some(Origin { out_seq: None, cause: about }), now).map(drop)
+}
+
+/// The lines of what waits for the provider are no place for an answer: it would come unseen, in the
+/// place of something old.
+pub(super) fn give_up_lines(tx: &Transaction<'_>) -> rusqlite::Result<()> {
+    let sql = "UPDATE messages_in SET line_gone = 1 WHERE outcome IS NULL AND status = 1";
+    tx.prepare_cached(sql)?.execute([]).map(drop)
+}
+
 /// The key of the line that says that a message is being worked on.
 pub(super) fn status_key(message: MessageSeq) -> PartKey {
     PartKey(format!("s{message}"))
@@ -132,8 +174,9 @@ pub(super) fn replaceable(
         let sql = "UPDATE deliveries SET state = 'dead', reason = 'the answer was there first'
                    WHERE key = ?1 AND state IN ('ready', 'unsent')";
         tx.prepare_cached(sql)?.execute([&key.0])?;
-        let sql = "SELECT 1 FROM deliveries WHERE key = ?1 AND state <> 'dead'";
-        if tx.prepare_cached(sql)?.exists([&key.0])? {
+        let sql = "SELECT 1 FROM deliveries WHERE key = ?1 AND state <> 'dead'
+                   AND NOT EXISTS (SELECT 1 FROM messages_in WHERE seq = ?2 AND line_gone = 1)";
+        if tx.prepare_cached(sql)?.exists(params![key.0, message.0])? {
             found = found.or(Some(key));
         }
     }
@@ -230,7 +273,7 @@ impl InboundStore {
             .conn
             .prepare_cached(
                 "SELECT seq, received_at FROM messages_in
-                 WHERE outcome IS NULL AND status = 1 ORDER BY seq LIMIT 1",
+                 WHERE outcome IS NULL AND status = 1 AND line_gone = 0 ORDER BY seq LIMIT 1",
             )
             .and_then(|mut it| it.query_row([], |row| Ok((row.get(0)?, row.get(1)?))).optional())
             .map_err(StoreError::query("find a status line"))?;
@@ -249,10 +292,11 @@ impl InboundStore {
         self.conn
             .prepare_cached(
                 "SELECT channel, account, chat, thread, platform_id FROM deliveries
-                 WHERE key = ?1 AND state = 'sent' AND platform_id IS NOT NULL",
+                 WHERE key = ?1 AND state = 'sent' AND platform_id IS NOT NULL
+                   AND NOT EXISTS (SELECT 1 FROM messages_in WHERE seq = ?2 AND line_gone = 1)",
             )
             .and_then(|mut it| {
-                it.query_row([status_key(message).0], |row| {
+                it.query_row(params![status_key(message).0, message.0], |row| {
                     let to = Address {
                         channel: row.get(0)?,
                         account: row.get(1)?,

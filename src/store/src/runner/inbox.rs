@@ -7,11 +7,13 @@ use domain::inbound::{
 use domain::message::{Address, ChatInfo, FileKind, InboundKind, Quote};
 use domain::session::BACKOFF_MAX;
 use domain::time::Timestamp;
+use domain::waits::ProviderWait;
 use domain::{MessageSeq, OutSeq};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::{RunnerStore, Taken};
 use crate::StoreError;
+use crate::inbound::read_wait;
 
 /// A chat that the agent may write to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,11 +36,19 @@ struct Candidate {
     message: Inbound,
     not_before: Timestamp,
     is_complete: bool,
+    wait: Option<ProviderWait>,
+}
+
+impl Candidate {
+    fn is_due(&self, now: Timestamp) -> bool {
+        let waits = self.wait.as_ref().is_some_and(|it| !it.is_over(now));
+        self.is_complete && !waits && self.not_before.is_due(now, BACKOFF_MAX)
+    }
 }
 
 impl RunnerStore {
     /// Messages that are due and that this incarnation has neither claimed nor ended. One that
-    /// backs off, or whose files are not here yet, holds up those behind it, so that answers come in
+    /// waits for the provider, or backs off, or whose files are not here yet, holds up those behind it, so that answers come in
     /// the order of their questions.
     ///
     /// # Errors
@@ -46,13 +56,15 @@ impl RunnerStore {
     /// host: try again soon. So for every method below, as far as it reads.
     pub fn due(&mut self, now: Timestamp) -> Result<Vec<Inbound>, StoreError> {
         let (mut due, mut in_hand) = (Vec::new(), Vec::new());
+        let held = self.untold_wait()?;
         for it in self.read_inbound(waiting)? {
+            if held.is_some_and(|held| held <= it.message.seq) {
+                break;
+            }
             match self.claim_of(it.message.seq)? {
                 Some(Taken::InHand) => in_hand.push(it.message.goes_alone()),
                 Some(Taken::Ended) => {}
-                None if it.is_complete && it.not_before.is_due(now, BACKOFF_MAX) => {
-                    due.push(it.message);
-                }
+                None if it.is_due(now) => due.push(it.message),
                 None => break,
             }
         }
@@ -133,7 +145,8 @@ fn waiting(conn: &Connection) -> rusqlite::Result<Vec<Candidate>> {
     conn.prepare_cached(&format!(
         "SELECT {COLUMNS}, not_before,
                 NOT EXISTS (SELECT 1 FROM files_in f
-                            WHERE f.state = 'pending' AND f.message <= messages_in.seq)
+                            WHERE f.state = 'pending' AND f.message <= messages_in.seq),
+                waits_for, wait_since, wait_until, wait_count, wait_known
          FROM messages_in WHERE outcome IS NULL AND kind <> 'context' ORDER BY seq LIMIT 100"
     ))?
     .query_map([], |row| {
@@ -141,6 +154,7 @@ fn waiting(conn: &Connection) -> rusqlite::Result<Vec<Candidate>> {
             message: message(row)?,
             not_before: Timestamp(row.get(15)?),
             is_complete: row.get(16)?,
+            wait: read_wait(row, 17)?,
         })
     })?
     .collect()

@@ -36,6 +36,10 @@ impl Pair {
             .unwrap()
     }
 
+    pub(super) fn outbound(&self) -> std::path::PathBuf {
+        self.paths.outbound()
+    }
+
     pub(super) fn say(&mut self, id: &str) {
         let admitted = Admitted { message: incoming(id), kind: InboundKind::Chat };
         self.host.inbound.insert(&[admitted], NOW).unwrap();
@@ -136,8 +140,8 @@ fn a_released_claim_is_forgotten_and_a_new_incarnation_may_claim() {
     it.say("m1");
     let mut first = it.runner();
     first.claim(&[M1], NOW).unwrap();
-    it.host.inbound.release(M1, Incarnation(1), NOW).unwrap();
-    it.host.inbound.release(M1, Incarnation(1), NOW).unwrap();
+    it.host.inbound.release(M1, Incarnation(1), NOW, "andy", NOW).unwrap();
+    it.host.inbound.release(M1, Incarnation(1), NOW, "andy", NOW).unwrap();
     let waiting = &it.host.snapshot().unwrap().waiting[0];
     assert_eq!((waiting.claim, waiting.tries), (None, 1), "released once");
     drop(first);
@@ -151,15 +155,15 @@ fn a_released_claim_is_forgotten_and_a_new_incarnation_may_claim() {
 fn a_claim_left_by_a_crash_is_doubted_and_sent_again_as_a_repeat() {
     let mut it = pair();
     it.say("m1");
-    it.host.inbound.fail(M1, FailReason::CannotStart, "boom", NOW).unwrap();
-    it.host.inbound.fail(M1, FailReason::CannotStart, "boom", NOW).unwrap();
+    it.host.inbound.fail(M1, FailReason::CannotStart, "andy", NOW).unwrap();
+    it.host.inbound.fail(M1, FailReason::CannotStart, "andy", NOW).unwrap();
     let parts = it.host.snapshot().unwrap().parts;
     assert_eq!(parts.len(), 1, "told once");
     it.host.inbound.claim_part(&parts[0].key, NOW).unwrap().unwrap();
     assert_eq!(it.host.snapshot().unwrap().parts[0].state, PartState::Claimed);
     it.host.inbound.doubt(&parts[0].key, NOW).unwrap();
     let part = it.host.inbound.claim_part(&parts[0].key, NOW).unwrap().unwrap();
-    assert!(part.is_repeat() && text_of(&part).contains("boom"));
+    assert!(part.is_repeat() && text_of(&part).contains("cannot be started"));
 }
 
 #[test]
@@ -168,7 +172,7 @@ fn bad_launches_count_until_one_brings_a_message_to_its_end() {
     for incarnation in 1..=3 {
         assert_eq!(it.host.inbound.launch(NOW).unwrap(), Incarnation(incarnation));
         assert_eq!(it.host.snapshot().unwrap().launches.open, Some(Incarnation(incarnation)));
-        it.host.inbound.bury(Incarnation(incarnation), true, "exit 1", NOW).unwrap();
+        it.host.inbound.bury(Incarnation(incarnation), true, "exit 1", None, NOW).unwrap();
     }
     assert_eq!(it.host.snapshot().unwrap().launches.failures, 3);
     it.say("m1");
@@ -176,7 +180,7 @@ fn bad_launches_count_until_one_brings_a_message_to_its_end() {
     runner.claim(&[M1], NOW).unwrap();
     runner.end_turn(&answer("x"), &[], NOW).unwrap();
     it.host.absorb(&around(100), NOW).unwrap();
-    it.host.inbound.bury(Incarnation(4), true, "exit 1", NOW).unwrap();
+    it.host.inbound.bury(Incarnation(4), true, "exit 1", None, NOW).unwrap();
     assert_eq!(it.host.snapshot().unwrap().launches.failures, 0);
 }
 

@@ -1,0 +1,37 @@
+//! Why a container does not start, and what that is called towards people.
+
+use std::io;
+
+use domain::trouble::Trouble;
+use sandbox::SandboxError;
+
+/// Why a start did not happen.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum StartError {
+    #[error("could not read what to start")]
+    Store(#[from] store::StoreError),
+    #[error("could not make the folders")]
+    Folders(#[from] io::Error),
+    #[error(transparent)]
+    Sandbox(#[from] SandboxError),
+    #[error("there is no image for agents yet; run `nanoclaw image build`")]
+    NoImage,
+    #[error("the agent `{0}` was removed; `nanoclaw agents add {0}` brings it back")]
+    NoAgent(domain::AgentName),
+}
+
+impl StartError {
+    /// The engine is down, which says nothing about the session.
+    pub(super) fn is_outage(&self) -> bool {
+        matches!(self, Self::Sandbox(SandboxError::Unreachable(_)))
+    }
+
+    /// The same in words for people.
+    pub(super) fn trouble(&self) -> Trouble {
+        match self {
+            Self::NoImage | Self::Sandbox(SandboxError::ImageMissing(_)) => Trouble::NoImage,
+            Self::NoAgent(_) => Trouble::NoAgent,
+            Self::Store(_) | Self::Folders(_) | Self::Sandbox(_) => Trouble::NoStart,
+        }
+    }
+}

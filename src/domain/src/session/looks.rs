@@ -1,0 +1,77 @@
+//! What a start has to wait for, and when to look again if nothing happens until then.
+
+use std::time::Duration;
+
+use super::{Container, Launches, Limits, View, deadline, held_by, silence_max};
+use crate::time::{Timestamp, backoff};
+
+pub(super) enum Wait {
+    Backoff(Timestamp),
+    Parked(Timestamp),
+}
+
+/// What a start has to wait for.
+pub(super) fn start_at(launches: &Launches, limits: &Limits) -> Option<Wait> {
+    let ended = launches.last_end?;
+    match launches.failures {
+        0 => None,
+        n if n < limits.launches_max => {
+            Some(Wait::Backoff(ended + backoff(limits.backoff_base, limits.backoff_max, n)))
+        }
+        _ => Some(Wait::Parked(ended + limits.park_for)),
+    }
+}
+
+/// When to look again if nothing happens until then. `None` leaves it to the next message.
+#[must_use]
+pub fn next_look(view: &View, limits: &Limits, now: Timestamp) -> Option<Duration> {
+    let wait = |until: Timestamp| until.since(now).min(limits.backoff_max);
+    let left = |max: Duration, passed: Duration| max.saturating_sub(passed);
+    let mut waits: Vec<Duration> =
+        view.parts.iter().filter_map(|it| it.retry_at()).map(wait).collect();
+    let held = held_by(view, now).is_some();
+    if !held {
+        let unclaimed = view.waiting.iter().filter(|it| it.claim.is_none());
+        waits.extend(unclaimed.map(|it| wait(it.not_before)));
+    }
+    let provider = view.waiting.iter().filter_map(|it| it.wait).filter(|it| !it.is_over(now));
+    waits.extend(provider.map(|it| wait(it.until)));
+    if !view.asking {
+        waits.extend(view.waiting.iter().map(|it| wait(deadline::of(it, limits))));
+    }
+    waits.extend(view.file.map(wait));
+    let unshown = view.waiting.iter().filter(|it| it.claim.is_some() && !it.status);
+    waits.extend(unshown.map(|it| wait(it.received_at + limits.status_after)));
+    if !view.waiting.is_empty() {
+        if let Some(Wait::Backoff(until)) = start_at(&view.launches, limits).filter(|_| !held) {
+            waits.push(wait(until));
+        }
+        let untold = view.waiting.iter().filter(|it| it.claim.is_none() && !it.told);
+        waits.extend(untold.map(|it| wait(it.received_at + limits.tell_after)));
+    }
+    match view.container {
+        Container::Running { .. } if held => {
+            waits.push(left(limits.idle_max, view.quiet_for));
+        }
+        Container::Running { silent_for, .. } if !view.waiting.is_empty() => {
+            waits.push(limits.poll_every);
+            waits.push(left(silence_max(view, limits), silent_for));
+            // Only who leaves a message lying can be deaf.
+            if view.waiting.iter().any(|it| it.claim.is_none()) {
+                waits.push(left(limits.deaf_max, silent_for));
+            }
+        }
+        Container::Running { .. } => waits.push(left(limits.idle_max, view.quiet_for)),
+        // Nobody rests, and nothing starts, before the wait is over.
+        Container::Absent if held => {}
+        Container::Absent => waits.push(left(limits.rest_after, view.quiet_for)),
+        Container::Unknown => waits.push(limits.backoff_base),
+        Container::Busy | Container::Exited { .. } => {}
+    }
+    // What is due now was acted on already, so a wait of zero is for something that must happen
+    // outside first; a short breath keeps that from turning into a busy loop.
+    waits.into_iter().min().map(|it| it.max(BREATH))
+}
+
+/// The shortest time between two looks that nothing asked for.
+const BREATH: Duration = Duration::from_millis(100);

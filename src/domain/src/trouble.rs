@@ -1,0 +1,133 @@
+//! What is the matter with a session's container, in words for whoever waits for it. What the container
+//! printed is for the log and for `nanoclaw status`, never for a chat.
+
+use crate::agent::Resources;
+
+/// Why a container ended badly or did not start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    NoImage,
+    /// The agent was removed.
+    NoAgent,
+    /// The engine refused it.
+    NoStart,
+    /// It took more memory than this.
+    OutOfMemory {
+        mib: u32,
+    },
+    /// It worked on a message and gave no sign of life.
+    Silent {
+        /// What it ran, if it said so.
+        tool: Option<String>,
+    },
+    /// It did not pick up messages.
+    Deaf,
+    /// It ended by itself.
+    Ended,
+}
+
+impl Trouble {
+    /// A word for the database, and a detail that belongs to it.
+    #[must_use]
+    pub fn words(&self) -> (&'static str, String) {
+        match self {
+            Self::NoImage => ("no image", String::new()),
+            Self::NoAgent => ("no agent", String::new()),
+            Self::NoStart => ("no start", String::new()),
+            Self::OutOfMemory { mib } => ("out of memory", mib.to_string()),
+            Self::Silent { tool } => ("silent", tool.clone().unwrap_or_default()),
+            Self::Deaf => ("deaf", String::new()),
+            Self::Ended => ("ended", String::new()),
+        }
+    }
+
+    #[must_use]
+    pub fn parse(word: &str, detail: &str) -> Option<Self> {
+        Some(match word {
+            "no image" => Self::NoImage,
+            "no agent" => Self::NoAgent,
+            "no start" => Self::NoStart,
+            "out of memory" => Self::OutOfMemory { mib: detail.parse().unwrap_or(0) },
+            "silent" => Self::Silent { tool: Some(detail.to_owned()).filter(|it| !it.is_empty()) },
+            "deaf" => Self::Deaf,
+            "ended" => Self::Ended,
+            _ => return None,
+        })
+    }
+
+    /// What is the matter and what helps, as a sentence.
+    #[must_use]
+    pub fn sentence(&self, agent: &str) -> String {
+        match self {
+            Self::NoImage => {
+                "There is no image for agents; `nanoclaw image build` on the host makes it.".into()
+            }
+            Self::NoAgent => format!(
+                "The agent `{agent}` was removed; `nanoclaw agents add {agent}` on the host brings it back."
+            ),
+            Self::NoStart => "The container engine refused to start it.".into(),
+            Self::OutOfMemory { mib } => format!(
+                "It ran out of memory ({mib} MiB); `nanoclaw agents set {agent} --memory {}` on the \
+                 host gives it more.",
+                more(*mib)
+            ),
+            Self::Silent { tool: Some(tool) } => {
+                format!("It gave no sign of life while it ran `{tool}`, so I stopped it.")
+            }
+            Self::Silent { tool: None } => "It gave no sign of life, so I stopped it.".into(),
+            Self::Deaf => "It did not pick up messages.".into(),
+            Self::Ended => "Its program ended by itself.".into(),
+        }
+    }
+
+    /// What a chat is told, once, when this interrupted the work on its message and the work goes on
+    /// by itself. `None` for what is worth no message.
+    #[must_use]
+    pub fn interruption(&self, agent: &str) -> Option<String> {
+        match self {
+            Self::OutOfMemory { .. } | Self::Silent { .. } => Some(format!(
+                "My container was interrupted. {} I take your message up again.",
+                self.sentence(agent)
+            )),
+            Self::NoImage | Self::NoAgent | Self::NoStart | Self::Deaf | Self::Ended => None,
+        }
+    }
+}
+
+/// Twice as much, in a round number.
+fn more(mib: u32) -> u32 {
+    mib.max(Resources::default().memory_mib / 2).saturating_mul(2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_read_back() {
+        for it in [
+            Trouble::NoImage,
+            Trouble::NoAgent,
+            Trouble::NoStart,
+            Trouble::OutOfMemory { mib: 512 },
+            Trouble::Silent { tool: None },
+            Trouble::Silent { tool: Some("Bash".into()) },
+            Trouble::Deaf,
+            Trouble::Ended,
+        ] {
+            let (word, detail) = it.words();
+            assert_eq!(Trouble::parse(word, &detail), Some(it));
+        }
+        assert_eq!(Trouble::parse("dance", ""), None);
+    }
+
+    #[test]
+    fn what_helps_is_said() {
+        let memory = Trouble::OutOfMemory { mib: 2048 }.sentence("andy");
+        assert!(memory.contains("(2048 MiB)"), "{memory}");
+        assert!(memory.contains("`nanoclaw agents set andy --memory 4096`"), "{memory}");
+        let silent = Trouble::Silent { tool: Some("Bash".into()) };
+        assert!(silent.interruption("andy").is_some_and(|it| it.contains("`Bash`")));
+        assert_eq!(Trouble::Ended.interruption("andy"), None);
+    }
+}

@@ -1,0 +1,259 @@
+//! Waits for the provider: its limit is reached, its account is empty, it is overloaded or out of
+//! reach. A message that meets one is not at its end: it waits on disk and is taken up again by
+//! itself, until its deadline.
+
+use std::time::Duration;
+
+use crate::time::Timestamp;
+
+/// The longest wait in one piece, whatever the provider, or the agent that forges its words, says.
+pub const WAIT_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+/// The shortest, so that a time that has just passed makes no busy loop.
+const WAIT_MIN: Duration = Duration::from_secs(5);
+/// Minutes between tries while the provider names no time; the last one repeats.
+const BACKOFF_MINUTES: [u64; 6] = [1, 2, 5, 15, 30, 60];
+/// How far a clock may be set back by its daemon before a wait counts as set before a step.
+const DRIFT: Duration = Duration::from_secs(60);
+/// A resume time that moves by more than this is told again.
+const WORTH_TELLING: Duration = Duration::from_secs(60 * 60);
+
+/// What a message waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum WaitClass {
+    /// The account's limit is reached; often with a time at which it begins anew.
+    Limit,
+    /// The account has no credit left.
+    Billing,
+    Overloaded,
+    /// The model cannot be reached, or fails.
+    Network,
+}
+
+impl WaitClass {
+    pub const ALL: [Self; 4] = [Self::Limit, Self::Billing, Self::Overloaded, Self::Network];
+
+    /// The word in the databases.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Limit => "limit",
+            Self::Billing => "billing",
+            Self::Overloaded => "overloaded",
+            Self::Network => "network",
+        }
+    }
+
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|it| it.as_str() == text)
+    }
+
+    /// What is the matter, as the beginning of a sentence.
+    #[must_use]
+    pub fn what(self) -> &'static str {
+        match self {
+            Self::Limit => "the limit of the model's account is reached",
+            Self::Billing => "the account for the model has no credit left",
+            Self::Overloaded => "the model is overloaded",
+            Self::Network => "the model cannot be reached",
+        }
+    }
+
+    /// An outage wavers between these two; people are told of it once.
+    fn is_outage(self) -> bool {
+        matches!(self, Self::Overloaded | Self::Network)
+    }
+}
+
+/// A wait, as it lies on disk with its message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ProviderWait {
+    pub class: WaitClass,
+    /// When it was set.
+    pub since: Timestamp,
+    pub until: Timestamp,
+    /// Waits for the same reason in a row, this one included.
+    pub count: u32,
+    /// The provider named the time; otherwise it is the next try.
+    pub known: bool,
+}
+
+impl ProviderWait {
+    /// Whether the message may be taken up again. A clock that was set back makes nobody wait for
+    /// longer than was meant.
+    #[must_use]
+    pub fn is_over(&self, now: Timestamp) -> bool {
+        self.until.is_due(now, self.until.since(self.since) + DRIFT)
+    }
+}
+
+/// The wait that follows from what a runner reported; `asked` is not to be trusted.
+#[must_use]
+pub fn next(
+    before: Option<&ProviderWait>,
+    class: WaitClass,
+    asked: Option<Timestamp>,
+    now: Timestamp,
+) -> ProviderWait {
+    let count = before.filter(|it| it.class == class).map_or(1, |it| it.count.saturating_add(1));
+    let (until, known) = match asked.filter(|&at| now < at) {
+        Some(at) => (now + at.since(now).clamp(WAIT_MIN, WAIT_MAX), true),
+        None => (now + pause(count), false),
+    };
+    ProviderWait { class, since: now, until, count, known }
+}
+
+fn pause(count: u32) -> Duration {
+    let index = usize::try_from(count.saturating_sub(1)).unwrap_or(usize::MAX);
+    let minutes = BACKOFF_MINUTES[index.min(BACKOFF_MINUTES.len() - 1)];
+    Duration::from_secs(minutes * 60)
+}
+
+/// Whether a chat that was told of an earlier wait, for this reason until then, is to be told of a
+/// new one.
+#[must_use]
+pub fn is_worth_telling(told: Option<(WaitClass, Timestamp)>, wait: &ProviderWait) -> bool {
+    let Some((class, until)) = told else {
+        return true;
+    };
+    let same = class == wait.class || (class.is_outage() && wait.class.is_outage());
+    !same || (wait.known && WORTH_TELLING < wait.until.since(until))
+}
+
+/// What a chat is told of a wait: what happened, when it goes on, how to end it. `deadline` is until
+/// when the message is kept.
+#[must_use]
+pub fn notice(wait: &ProviderWait, deadline: Timestamp, now: Timestamp) -> String {
+    let what = capital(wait.class.what());
+    let when = if wait.known && deadline < wait.until {
+        format!(
+            "That lasts longer than I keep a message; I try until {} and tell you then.",
+            clock(deadline)
+        )
+    } else if wait.known {
+        format!("I go on by myself {} (at {}).", span(wait.until.since(now)), clock(wait.until))
+    } else {
+        format!("I try again by myself, next {}.", span(wait.until.since(now)))
+    };
+    let help = match wait.class {
+        WaitClass::Billing => " Whoever pays for the account can add some meanwhile.",
+        WaitClass::Limit | WaitClass::Overloaded | WaitClass::Network => "",
+    };
+    format!("{what}. {when}{help} Nothing is lost. `/stop` drops it.")
+}
+
+fn capital(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |it| it.to_uppercase().chain(chars).collect())
+}
+
+/// The time of day. UTC, because nobody knows the reader's time zone; the span beside it needs none.
+fn clock(at: Timestamp) -> String {
+    let minutes = at.0.div_euclid(60_000).rem_euclid(24 * 60);
+    format!("{:02}:{:02} UTC", minutes / 60, minutes % 60)
+}
+
+fn span(left: Duration) -> String {
+    let minutes = left.as_secs().div_ceil(60).max(1);
+    match (minutes / 60, minutes % 60) {
+        (0, 1) => "in a minute".to_owned(),
+        (0, minutes) => format!("in {minutes} minutes"),
+        (hours, 0) => format!("in {hours} h"),
+        (hours, minutes) => format!("in {hours} h {minutes} min"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp(1_700_000_000_000);
+
+    fn mins(n: u64) -> Duration {
+        Duration::from_secs(n * 60)
+    }
+
+    #[test]
+    fn words_read_back() {
+        for class in WaitClass::ALL {
+            assert_eq!(WaitClass::parse(class.as_str()), Some(class));
+        }
+    }
+
+    #[test]
+    fn a_time_that_the_provider_names_counts_within_bounds() {
+        for (asked, wait) in [
+            (NOW + mins(35), mins(35)),
+            (NOW + Duration::from_secs(1), WAIT_MIN),
+            (NOW + mins(7 * 24 * 60), WAIT_MAX),
+            (Timestamp(i64::MAX), WAIT_MAX),
+        ] {
+            let it = next(None, WaitClass::Limit, Some(asked), NOW);
+            assert_eq!((it.until, it.known), (NOW + wait, true), "{asked:?}");
+        }
+        for asked in [None, Some(NOW), Some(Timestamp(i64::MIN))] {
+            let it = next(None, WaitClass::Limit, asked, NOW);
+            assert_eq!((it.until, it.known), (NOW + mins(1), false), "{asked:?}");
+        }
+    }
+
+    #[test]
+    fn without_a_time_the_tries_get_rarer_and_begin_anew_with_another_reason() {
+        let mut wait = None;
+        for minutes in [1, 2, 5, 15, 30, 60, 60] {
+            let it = next(wait.as_ref(), WaitClass::Billing, None, NOW);
+            assert_eq!(it.until, NOW + mins(minutes));
+            wait = Some(it);
+        }
+        assert_eq!(next(wait.as_ref(), WaitClass::Network, None, NOW).count, 1);
+    }
+
+    #[test]
+    fn a_wait_ends_at_its_time_or_when_the_clock_was_set_back_before_it() {
+        let wait = next(None, WaitClass::Limit, Some(NOW + mins(35)), NOW);
+        let after = |ms: i64| wait.is_over(Timestamp(NOW.0 + ms));
+        assert_eq!([0, 34 * 60_000, 35 * 60_000].map(after), [false, false, true]);
+        assert!(!after(-1_000), "a clock that is corrected by a little is no step");
+        assert!(after(-3_600_000) && after(365 * 86_400_000));
+    }
+
+    #[test]
+    fn a_chat_hears_again_only_of_something_new() {
+        let wait = |class, minutes, known| ProviderWait {
+            class,
+            since: NOW,
+            until: NOW + mins(minutes),
+            count: 2,
+            known,
+        };
+        let told = |class| Some((class, NOW + mins(30)));
+        use WaitClass::{Billing, Limit, Network, Overloaded};
+        for (told, wait, again) in [
+            (None, wait(Limit, 30, true), true),
+            (told(Limit), wait(Limit, 90, true), false),
+            (told(Limit), wait(Limit, 91, true), true),
+            (told(Network), wait(Network, 600, false), false),
+            (told(Network), wait(Overloaded, 30, false), false),
+            (told(Network), wait(Billing, 30, false), true),
+        ] {
+            assert_eq!(is_worth_telling(told, &wait), again, "{told:?} {wait:?}");
+        }
+    }
+
+    #[test]
+    fn a_notice_says_what_happened_and_when_it_goes_on() {
+        let day = NOW + WAIT_MAX;
+        let text = |class, asked| notice(&next(None, class, asked, NOW), day, NOW);
+        // 1 700 000 000 is 2023-11-14 22:13:20 UTC.
+        assert_eq!(
+            text(WaitClass::Limit, Some(NOW + mins(35))),
+            "The limit of the model's account is reached. I go on by myself in 35 minutes (at \
+             22:48 UTC). Nothing is lost. `/stop` drops it."
+        );
+        assert!(text(WaitClass::Overloaded, None).contains("next in a minute"));
+        assert!(text(WaitClass::Billing, None).contains("no credit"));
+        let late = next(None, WaitClass::Limit, Some(NOW + mins(600)), NOW);
+        let text = notice(&late, NOW + mins(60), NOW);
+        assert!(text.contains("I try until 23:13 UTC"), "{text}");
+    }
+}
