@@ -6,6 +6,7 @@
 mod accounts;
 mod agents;
 mod chats;
+mod dead_letters;
 mod destinations;
 mod dropped;
 mod held;
@@ -29,6 +30,7 @@ use rusqlite_migration::{M, Migrations};
 
 pub use self::accounts::AccountRow;
 pub use self::chats::{ChatRow, Moved};
+pub use self::dead_letters::{DeadLetterRow, NOTICE_KEY, Untold};
 pub use self::destinations::DestinationRow;
 pub use self::dropped::DroppedRow;
 pub use self::pairing::{NewPairing, Paired, PairingId, PairingRole, PairingRow, PairingUse};
@@ -46,6 +48,7 @@ static MIGRATIONS: LazyLock<Migrations<'_>> = LazyLock::new(|| {
         M::up(include_str!("../../../migrations/central/0001_start.sql")),
         M::up(include_str!("../../../migrations/central/0002_people.sql")).foreign_key_check(),
         M::up(include_str!("../../../migrations/central/0003_typed_answers.sql")),
+        M::up(include_str!("../../../migrations/central/0004_trace.sql")),
     ])
 });
 

@@ -4,6 +4,7 @@ mod absorb;
 mod files;
 mod halt;
 mod launches;
+mod mourning;
 mod parts;
 mod requests;
 
@@ -20,6 +21,7 @@ use rusqlite_migration::{M, Migrations};
 pub(crate) use self::absorb::Copied;
 pub use self::absorb::{Absorbed, Surroundings};
 pub use self::files::{Fetched, PendingFile};
+pub use self::mourning::Lost;
 pub use self::requests::{Asked, Request};
 use crate::StoreError;
 use crate::open::{Journal, open};
@@ -29,6 +31,7 @@ static MIGRATIONS: LazyLock<Migrations<'_>> = LazyLock::new(|| {
     Migrations::new(vec![
         M::up(include_str!("../../../migrations/inbound/0001_start.sql")),
         M::up(include_str!("../../../migrations/inbound/0002_groups.sql")),
+        M::up(include_str!("../../../migrations/inbound/0003_trace.sql")),
     ])
 });
 

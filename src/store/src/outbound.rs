@@ -28,7 +28,7 @@ const TEXT_BYTES_MAX: i32 = 4 * 1024 * 1024;
 /// `read and write version` 1: a rollback journal (<https://sqlite.org/fileformat.html>, 1.3.3).
 const ROLLBACK_MODE: [u8; 2] = [1, 1];
 /// What this program knows of the schema. A session that sleeps may still have the first one.
-const VERSION_MAX: i64 = 2;
+const VERSION_MAX: i64 = 3;
 /// Options of a question that are read; more are an error of the agent's.
 const OPTIONS_MAX: usize = 20;
 /// `O_NOFOLLOW` and `O_NONBLOCK`: neither a link nor a pipe may stand in for the file.

@@ -31,6 +31,8 @@ pub struct Snapshot {
     pub request: Option<OutSeq>,
     /// The last incarnation that a person stopped.
     pub halted: Incarnation,
+    /// Parts were given up that the owner of the host is still to be told of.
+    pub lost: bool,
 }
 
 /// Both databases of a session, from the host's side.
@@ -74,6 +76,7 @@ impl SessionStore {
             file: self.inbound.next_file()?,
             request: self.inbound.open_request()?,
             halted: self.inbound.halted()?,
+            lost: self.inbound.has_lost()?,
         })
     }
 

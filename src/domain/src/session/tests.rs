@@ -202,7 +202,7 @@ fn an_actor_rests_only_when_nothing_at_all_is_left() {
     let view = View { quiet_for: secs(60), ..idle() };
     check(&view, &[Effect::Rest]);
     let retry_at = NOW + secs(5);
-    let state = PartState::Unsent { retry_at };
+    let state = PartState::Unsent { retry_at, since: NOW };
     let parts = vec![PartView { key: PartKey("o1.0".into()), state, in_flight: false }];
     check(&View { parts, ..view.clone() }, &[]);
     let waiting = vec![Waiting { not_before: NOW + secs(5), ..message(None) }];

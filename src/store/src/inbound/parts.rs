@@ -9,7 +9,7 @@ use domain::time::Timestamp;
 use domain::{MessageSeq, OutSeq};
 use rusqlite::{OptionalExtension, Row, Transaction};
 
-use super::InboundStore;
+use super::{InboundStore, mourning};
 use crate::StoreError;
 use crate::outbox::{self, ClaimedPart, Draft, NewPart, Origin, PartKind, Target};
 
@@ -158,8 +158,9 @@ impl InboundStore {
         let root = self.root.clone();
         self.commit("the claim of a part", |tx| {
             let mut part = outbox::claim(tx, &root, key, now)?;
-            if let Some(part) = &mut part {
-                part.set_also(answered_too(tx, key)?);
+            match &mut part {
+                Some(part) => part.set_also(answered_too(tx, key)?),
+                None => mourning::mourn(tx, key, now)?,
             }
             Ok(part)
         })
@@ -172,7 +173,13 @@ impl InboundStore {
         verdict: &Verdict,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        self.commit("the end of a part", |tx| outbox::conclude(tx, key, verdict, now))
+        self.commit("the end of a part", |tx| {
+            outbox::conclude(tx, key, verdict, now)?;
+            match verdict {
+                Verdict::Dead { .. } => mourning::mourn(tx, key, now),
+                Verdict::Sent { .. } | Verdict::Unsent { .. } | Verdict::Uncertain { .. } => Ok(()),
+            }
+        })
     }
 
     /// A part that a predecessor of this process claimed may have been seen.
