@@ -6,6 +6,7 @@
 //!
 //! The socket lies in a directory of mode 0700 and has mode 0600: who can connect owns the host.
 
+pub mod outbox;
 pub mod protocol;
 mod status;
 
@@ -149,5 +150,6 @@ async fn answer(request: &Request, args: &AdminArgs) -> Response {
             Response::Done
         }
         Request::Shutdown => Response::Done,
+        Request::Outbox { order, keys } => outbox::perform(&args.host, order, keys).await,
     }
 }

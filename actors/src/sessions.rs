@@ -15,11 +15,13 @@ pub(crate) mod child;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use domain::delivery::PartKey;
+use domain::delivery::by_hand::Order;
 use domain::message::Address;
 use domain::{OutSeq, SessionId};
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort, SupervisionEvent};
 use sandbox::SandboxError;
-use store::SessionRow;
+use store::{Ordered, SessionRow};
 use tokio::task::JoinSet;
 use tracing::{info, warn};
 
@@ -42,6 +44,13 @@ pub enum SessionsMessage {
         ok: bool,
         text: String,
         reply: RpcReplyPort<Result<(), String>>,
+    },
+    /// What a person says about parts of a session. Answered after its commit.
+    Order {
+        row: SessionRow,
+        keys: Vec<PartKey>,
+        order: Order,
+        reply: RpcReplyPort<Result<Vec<Ordered>, String>>,
     },
     /// A chat of a session can be reached again.
     Reachable { row: SessionRow, chat: Address },
@@ -100,6 +109,10 @@ impl Actor for SessionSupervisor {
             }
             SessionsMessage::Answer { row, seq, ok, text, reply } => {
                 let message = SessionMessage::Answer { seq, ok, text, reply };
+                state.hand_over(&myself, row, message).await
+            }
+            SessionsMessage::Order { row, keys, order, reply } => {
+                let message = SessionMessage::Order { keys, order, reply };
                 state.hand_over(&myself, row, message).await
             }
             SessionsMessage::Reachable { row, chat } => {

@@ -4,6 +4,7 @@
 
 mod faults;
 mod groups;
+mod outbox;
 mod people;
 mod ractor_facts;
 mod simulation;

@@ -121,6 +121,9 @@ impl SessionState {
             SessionMessage::Answer { seq, ok, text, reply } => {
                 self.take_answer(seq, ok, text, reply).await?;
             }
+            SessionMessage::Order { keys, order, reply } => {
+                self.take_order(keys, order, reply).await?;
+            }
             SessionMessage::Reachable(chat) => {
                 self.seen += 1;
                 self.make_folders().await?;
@@ -198,6 +201,7 @@ impl SessionState {
             file: file.map(|it| it.0),
             request: snapshot.request.filter(|_| !self.passing),
             halted: snapshot.halted,
+            lost: snapshot.lost,
             crowded: self.host().places.crowded(),
             quiet_for: self.last_event.elapsed(),
         })
@@ -224,6 +228,7 @@ impl SessionState {
                 None => return Ok(false),
             },
             Effect::Pass(seq) => self.pass(seq).await?,
+            Effect::PassLost => self.pass_lost().await?,
             Effect::Status { message } => self.perform_status(message).await?,
             Effect::Start => {
                 self.show_destinations().await?;

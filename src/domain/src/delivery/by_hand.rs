@@ -1,4 +1,40 @@
-//! What a person may do to a part: send it again, or let it go.
+//! What a person may do to a part: send it again, or let it go; and how they name one.
+
+use std::fmt;
+
+use super::PartKey;
+use crate::SessionId;
+
+/// Names a part across the host: `s7.o3.0` of a session, `host.q5.0` of the host itself. The same
+/// text is the key that a platform gets.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct HostKey {
+    /// `None`: the host says it by itself.
+    pub session: Option<SessionId>,
+    pub part: PartKey,
+}
+
+impl HostKey {
+    /// Reads what [`fmt::Display`] writes.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let (whose, part) = text.trim().split_once('.').filter(|it| !it.1.is_empty())?;
+        let session = match whose {
+            "host" => None,
+            whose => Some(SessionId::parse(whose)?),
+        };
+        Some(Self { session, part: PartKey(part.to_owned()) })
+    }
+}
+
+impl fmt::Display for HostKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.session {
+            Some(session) => write!(f, "{session}.{}", self.part.0),
+            None => write!(f, "host.{}", self.part.0),
+        }
+    }
+}
 
 /// How a part stands, as the databases say it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -76,6 +112,16 @@ pub fn permit(order: Order, standing: Standing) -> Result<(), &'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_key_reads_back() {
+        for key in ["s7.o3.0", "s12.nfailed.4", "host.pair.telegram.-100.5", "host.q5.0"] {
+            assert_eq!(HostKey::parse(key).map(|it| it.to_string()).as_deref(), Some(key));
+        }
+        for none in ["", "s7", "s7.", "o3.0", "x.o3.0", "42"] {
+            assert_eq!(HostKey::parse(none), None, "{none}");
+        }
+    }
 
     #[test]
     fn what_is_on_its_way_or_there_is_out_of_reach() {

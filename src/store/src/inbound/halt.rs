@@ -55,7 +55,7 @@ impl InboundStore {
                 params![seq.0, now.0],
             )?;
             let unsent = tx.execute(
-                "UPDATE deliveries SET state = 'dead', reason = 'stopped', changed_at = ?1
+                "UPDATE deliveries SET state = 'dead', reason = 'stopped', untold = 0, changed_at = ?1
                  WHERE state IN ('ready', 'unsent')",
                 [now.0],
             )?;

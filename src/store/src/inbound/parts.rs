@@ -129,7 +129,7 @@ pub(super) fn replaceable(
     let mut found = None;
     for message in messages {
         let key = status_key(*message);
-        let sql = "UPDATE deliveries SET state = 'dead', reason = 'the answer was there first'
+        let sql = "UPDATE deliveries SET state = 'dead', untold = 0, reason = 'the answer was there first'
                    WHERE key = ?1 AND state IN ('ready', 'unsent')";
         tx.prepare_cached(sql)?.execute([&key.0])?;
         let sql = "SELECT 1 FROM deliveries WHERE key = ?1 AND state <> 'dead'";

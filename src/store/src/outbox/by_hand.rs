@@ -42,7 +42,7 @@ pub(crate) fn order(
             params![key.0, now.0],
         )?,
         Order::Drop => tx.execute(
-            "UPDATE deliveries SET state = 'dead', retry_at = 0, reason = 'dropped by hand',
+            "UPDATE deliveries SET state = 'dead', retry_at = 0, untold = 0, reason = 'dropped by hand',
                     changed_at = ?2 WHERE key = ?1",
             params![key.0, now.0],
         )?,
