@@ -26,6 +26,7 @@ pub mod session;
 pub mod session_key;
 pub mod split;
 pub mod time;
+pub mod trace;
 
 pub use crate::ids::{AgentName, Incarnation, MessageSeq, OutSeq, SessionId};
 pub use crate::session_key::ChatId;

@@ -54,7 +54,7 @@ static MIGRATIONS: LazyLock<Migrations<'_>> = LazyLock::new(|| {
 
 #[derive(Debug)]
 pub struct CentralStore {
-    conn: Connection,
+    pub(crate) conn: Connection,
 }
 
 impl CentralStore {

@@ -12,6 +12,7 @@ pub mod layout;
 mod open;
 mod outbound;
 mod outbox;
+pub mod reading;
 mod runner;
 mod session;
 

@@ -22,7 +22,8 @@ impl InboundStore {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         self.commit("a command", |tx| {
-            let admitted = Admitted { message: message.clone(), kind: InboundKind::Command };
+            let admitted =
+                Admitted { message: message.clone(), kind: InboundKind::Command, rule: None };
             if let Some(seq) = insert(tx, &admitted, now)? {
                 tx.execute(
                     "UPDATE messages_in SET outcome = 'answered', reason = 'by the host',
@@ -45,7 +46,7 @@ impl InboundStore {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         self.commit("a stop", |tx| {
-            let admitted = Admitted { message: message.clone(), kind: InboundKind::Command };
+            let admitted = Admitted { message: message.clone(), kind: InboundKind::Command, rule: None };
             let Some(seq) = insert(tx, &admitted, now)? else {
                 return Ok(());
             };
