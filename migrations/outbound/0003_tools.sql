@@ -11,4 +11,4 @@ CREATE TABLE tool_calls (
     CHECK ((ended_at IS NULL) = (ok IS NULL))
 ) STRICT;
 CREATE INDEX tool_calls_message ON tool_calls (message);
-CREATE INDEX tool_calls_open ON tool_calls (call) WHERE ended_at IS NULL;
+CREATE INDEX tool_calls_call ON tool_calls (call);

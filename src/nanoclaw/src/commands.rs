@@ -6,6 +6,7 @@ mod doctor;
 mod image;
 mod keep;
 mod logs;
+mod outbox;
 mod pair;
 mod run;
 mod start;
@@ -14,6 +15,7 @@ mod stop;
 mod uninstall;
 mod vault;
 mod verb;
+mod why;
 
 use std::process::ExitCode;
 
@@ -33,6 +35,8 @@ pub(crate) async fn perform(command: Command, layout: &Layout) -> anyhow::Result
         Command::Keep => return keep::perform(layout).await,
         Command::Status { json } => return status::perform(json, layout).await,
         Command::Doctor { json } => return doctor::perform(json, layout).await,
+        Command::Outbox(command) => return outbox::perform(command, layout).await,
+        Command::Why(args) => return why::perform(args, layout).await,
         Command::Run { detached } => run::perform(detached, layout).await,
         Command::Start => start::perform(layout).await,
         Command::Stop => stop::perform(layout).await,

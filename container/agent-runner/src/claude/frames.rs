@@ -33,6 +33,9 @@ use domain::time::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::tool_blocks::tools_in;
+use crate::provider::ToolNews;
+
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Frame {
     Init {
@@ -48,6 +51,8 @@ pub(crate) enum Frame {
         resets_at: Option<Timestamp>,
     },
     Draft(Drafted),
+    /// Tools begin or end.
+    Tools(Vec<ToolNews>),
     /// The conversation was shortened, or could not be.
     Compacted {
         ok: bool,
@@ -126,6 +131,10 @@ impl Frame {
                 let (error, kind) = (text(&it, "error"), text(&it, "api_error_type"));
                 Self::ApiError(ApiError { error, kind })
             }
+            ("assistant" | "user", _) => match tools_in(line) {
+                tools if tools.is_empty() => Self::Other,
+                tools => Self::Tools(tools),
+            },
             ("rate_limit_event", _) => {
                 let info = &value(line)?["rate_limit_info"];
                 let resets = info["resetsAt"].as_i64().or_else(|| info["resets_at"].as_i64());

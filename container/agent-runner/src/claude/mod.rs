@@ -16,6 +16,7 @@ mod lifecycle;
 mod process;
 mod prompt;
 mod talk;
+mod tool_blocks;
 
 use std::sync::Arc;
 use std::time::Duration;

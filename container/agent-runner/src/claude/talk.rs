@@ -210,6 +210,11 @@ impl Talk {
             Frame::Result(result) if result.is_stale() => self.is_stale = true,
             Frame::Result(result) => return self.conclude(result).await,
             Frame::Draft(more) => self.show(more),
+            Frame::Tools(tools) => {
+                for news in tools {
+                    self.emit(Event::Tool(news)).await;
+                }
+            }
             Frame::Compacted { ok } => self.compacted = Some(ok),
             Frame::Other => {}
         }

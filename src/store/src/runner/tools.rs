@@ -33,7 +33,8 @@ impl RunnerStore {
             let added = tx.execute(
                 "INSERT INTO tool_calls (message, incarnation, call, name, started_at)
                  SELECT ?1, ?2, ?3, ?4, ?5
-                 WHERE (SELECT count(*) FROM tool_calls WHERE message = ?1) < ?6",
+                 WHERE (SELECT count(*) FROM tool_calls WHERE message = ?1) < ?6
+                   AND NOT EXISTS (SELECT 1 FROM tool_calls WHERE call = ?3 AND incarnation = ?2)",
                 params![message.0, incarnation.0, cut(call), cut(name), now.0, CALLS_MAX],
             )?;
             if added == 1 {
