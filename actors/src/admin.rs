@@ -6,6 +6,7 @@
 //!
 //! The socket lies in a directory of mode 0700 and has mode 0600: who can connect owns the host.
 
+pub mod outbox;
 pub mod protocol;
 pub(crate) mod status;
 
@@ -161,6 +162,7 @@ async fn answer(request: &Request, args: &AdminArgs) -> Response {
             Err(why) => Response::Failed { why },
         },
         Request::Shutdown => Response::Done,
+        Request::Outbox { order, keys } => outbox::perform(&args.host, order, keys).await,
     }
 }
 

@@ -1,7 +1,7 @@
 //! Lets people and chats in: puts questions to those who may decide, carries out what they decide,
 //! and says what the host has to say outside of any session.
 //!
-//! Messages  [`ReceptionMessage`]; all of them mean "look".
+//! Messages  [`ReceptionMessage`]; all of them mean "look", after what they bring was stored.
 //! Parent    [`crate::tree::RootSupervisor`].
 //! Holds     nothing that a restart could not read back from the central database.
 //!
@@ -13,6 +13,7 @@
 
 mod asking;
 mod knock;
+mod lost;
 mod requests;
 mod sending;
 mod settling;
@@ -22,11 +23,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::approval::{self, ESCALATE_AFTER, Effect};
+use domain::delivery::by_hand::Order;
 use domain::delivery::{self, PartKey};
 use domain::people::PersonId;
 use domain::time::Timestamp;
-use ractor::{Actor, ActorProcessingErr, ActorRef};
-use store::{QuestionRow, QuestionState, StoreError};
+use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
+use store::{Ordered, QuestionRow, QuestionState, StoreError};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tracing::{instrument, warn};
@@ -54,6 +56,8 @@ pub enum ReceptionMessage {
     Look,
     /// A part reached its platform, or did not.
     Landed(Landed),
+    /// What a person says about parts of the host; one answer for each, after the commit.
+    Order { keys: Vec<PartKey>, order: Order, reply: RpcReplyPort<Result<Vec<Ordered>, String>> },
 }
 
 #[derive(Debug)]
@@ -100,6 +104,9 @@ impl Actor for ReceptionActor {
         let taken = match message {
             ReceptionMessage::Look => Ok(()),
             ReceptionMessage::Landed(landed) => state.take_landed(landed).await,
+            ReceptionMessage::Order { keys, order, reply } => {
+                state.take_order(keys, order, reply).await
+            }
         };
         let looked = match taken {
             Ok(()) => state.reconcile().await,
@@ -127,7 +134,9 @@ impl ReceptionState {
         let mut next = None;
         for _ in 0..ROUNDS_MAX {
             let mut changed = self.send_parts().await?;
-            next = None;
+            let (told, look_at) = self.tell_lost().await?;
+            changed |= told;
+            next = look_at;
             let rows = self.host.central.read(|central| central.unsettled()).await?;
             for row in rows {
                 let (did, look_at) = self.tend(row).await?;

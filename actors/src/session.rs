@@ -18,6 +18,7 @@ mod delivery;
 mod fetching;
 mod inbox;
 mod link;
+mod lost;
 mod showing;
 mod state;
 mod still;
@@ -27,11 +28,12 @@ use std::sync::Arc;
 
 use domain::delivery::PartKey;
 use domain::link::Tool;
+use domain::delivery::by_hand::{HostKey, Order};
 use domain::message::Address;
 use domain::stop::Toll;
 use domain::{MessageSeq, OutSeq};
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
-use store::{SessionRow, StoreError};
+use store::{Ordered, SessionRow, StoreError};
 use tracing::{instrument, warn};
 
 use self::container::Report;
@@ -62,6 +64,12 @@ pub enum SessionMessage {
     },
     /// From the parent. The agent is stopped; the reply says what that came to.
     Stand(RpcReplyPort<Toll>),
+    /// From the parent. What a person says about parts; one answer for each.
+    Order {
+        keys: Vec<PartKey>,
+        order: Order,
+        reply: RpcReplyPort<Result<Vec<Ordered>, String>>,
+    },
     /// From the parent. The chat can be reached again.
     Reachable(Address),
     /// From the parent. The period is over: trust nothing, look at everything.
@@ -94,7 +102,9 @@ pub enum SessionMessage {
 impl SessionMessage {
     /// Answers a message that no actor will get.
     pub(crate) fn refuse(self, why: &str) {
-        if let Self::Inbound { reply, .. } | Self::Answer { reply, .. } = self {
+        if let Self::Order { reply, .. } = self {
+            let _ = reply.send(Err(why.to_owned()));
+        } else if let Self::Inbound { reply, .. } | Self::Answer { reply, .. } = self {
             let _ = reply.send(Err(why.to_owned()));
         }
     }
@@ -172,5 +182,5 @@ impl Actor for SessionActor {
 
 /// Names a part of a session towards a platform.
 pub(crate) fn platform_key(row: &SessionRow, key: &PartKey) -> String {
-    format!("{}.{}", row.id, key.0)
+    HostKey { session: Some(row.id), part: key.clone() }.to_string()
 }

@@ -15,12 +15,14 @@ pub(crate) mod child;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use domain::delivery::PartKey;
+use domain::delivery::by_hand::Order;
 use domain::message::Address;
 use domain::stop::Toll;
 use domain::{OutSeq, SessionId};
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort, SupervisionEvent};
 use sandbox::SandboxError;
-use store::SessionRow;
+use store::{Ordered, SessionRow};
 use tokio::task::JoinSet;
 use tracing::{info, warn};
 
@@ -47,6 +49,13 @@ pub enum SessionsMessage {
     },
     /// The agent of a session is stopped; the reply says what that came to.
     Stand { row: SessionRow, reply: RpcReplyPort<Toll> },
+    /// What a person says about parts of a session. Answered after its commit.
+    Order {
+        row: SessionRow,
+        keys: Vec<PartKey>,
+        order: Order,
+        reply: RpcReplyPort<Result<Vec<Ordered>, String>>,
+    },
     /// A chat of a session can be reached again.
     Reachable { row: SessionRow, chat: Address },
     /// Look at everything that may have something to do.
@@ -108,6 +117,9 @@ impl Actor for SessionSupervisor {
             }
             SessionsMessage::Stand { row, reply } => {
                 state.hand_over(&myself, row, SessionMessage::Stand(reply)).await
+            SessionsMessage::Order { row, keys, order, reply } => {
+                let message = SessionMessage::Order { keys, order, reply };
+                state.hand_over(&myself, row, message).await
             }
             SessionsMessage::Reachable { row, chat } => {
                 state.hand_over(&myself, row, SessionMessage::Reachable(chat)).await

@@ -5,6 +5,7 @@
 mod continuity;
 mod faults;
 mod groups;
+mod outbox;
 mod people;
 mod ractor_facts;
 mod simulation;

@@ -22,6 +22,11 @@ pub enum Request {
     },
     /// Finish what is under way and exit. Containers go on and are found again.
     Shutdown,
+    /// Do this to parts: `retry` or `drop`. At most [`KEYS_MAX`] keys.
+    Outbox {
+        order: String,
+        keys: Vec<String>,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -31,7 +36,28 @@ pub enum Response {
     Stopped(Stopped),
     Resumed(Resumed),
     Done,
-    Failed { why: String },
+    /// One for each key, in their order.
+    Outbox {
+        parts: Vec<OrderedPart>,
+    },
+    Failed {
+        why: String,
+    },
+}
+
+/// Keys in one request; together they fit into a line.
+pub const KEYS_MAX: usize = 200;
+
+/// What became of a part that a person said something about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderedPart {
+    pub key: String,
+    /// How it stood before; `None` when nothing was done.
+    pub was: Option<String>,
+    /// Its reader may have it already.
+    pub may_be_seen: bool,
+    /// Why nothing was done.
+    pub why: Option<String>,
 }
 
 /// The running host as a whole.

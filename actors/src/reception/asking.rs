@@ -95,7 +95,7 @@ impl ReceptionState {
         })
     }
 
-    fn candidate(&self, row: &ApproverRow) -> Vec<Candidate> {
+    pub(super) fn candidate(&self, row: &ApproverRow) -> Vec<Candidate> {
         let of = |channel: &str| {
             let known = self.host.registration(channel).is_some();
             let lost = |it: &&(domain::people::PersonId, String, Instant)| {
@@ -175,7 +175,7 @@ impl ReceptionState {
     }
 
     /// The chat in which nobody but this person reads; `None` when there is no way to them.
-    async fn private_chat(&self, to: &Approver) -> Result<Option<Address>, StoreError> {
+    pub(super) async fn private_chat(&self, to: &Approver) -> Result<Option<Address>, StoreError> {
         let (person, channel) = (to.person, to.channel.clone());
         let (handles, known, accounts) = self
             .host

@@ -1,7 +1,8 @@
 //! Sends what the host says by itself: claims first, hands over to the channel, writes down how it
 //! ended.
 
-use domain::delivery::{self, Attempt, Effect, PartKey, Verdict, conclude};
+use domain::delivery::by_hand::HostKey;
+use domain::delivery::{self, Attempt, Effect, PartKey, Tried, Verdict, conclude};
 use store::{CentralStore, StoreError};
 use tracing::warn;
 
@@ -11,8 +12,7 @@ use crate::channels::ChannelsMessage;
 /// How an attempt at a part ended.
 #[derive(Debug)]
 pub struct Landed {
-    key: PartKey,
-    tries: u32,
+    tried: Tried,
     attempt: Attempt,
 }
 
@@ -50,22 +50,25 @@ impl ReceptionState {
             return Ok(true);
         };
         self.in_flight.insert(key.clone());
-        let platform_key = format!("host.{}", key.0);
+        let platform_key = HostKey { session: None, part: key }.to_string();
         let (channels, myself) = (self.host.peers.channels.clone(), self.myself.clone());
         self.calls.spawn(async move {
             let tries = part.tries();
             let ask = |reply| ChannelsMessage::Deliver { part, platform_key, pass: None, reply };
+            let tried = part.tried();
+            let ask = |reply| ChannelsMessage::Deliver { part, platform_key, reply };
             // A channel that died in between may have sent it.
             let attempt = channels.call(ask).await.unwrap_or(Attempt::Unknown);
-            let _ = myself.cast(ReceptionMessage::Landed(Landed { key, tries, attempt }));
+            let _ = myself.cast(ReceptionMessage::Landed(Landed { tried, attempt }));
         });
         Ok(false)
     }
 
     pub(super) async fn take_landed(&mut self, landed: Landed) -> Result<(), StoreError> {
-        let Landed { key, tries, attempt } = landed;
+        let Landed { tried, attempt } = landed;
+        let key = tried.key.clone();
         let now = self.now();
-        let verdict = conclude(attempt, tries, now);
+        let verdict = conclude(attempt, &tried, now);
         if let Verdict::Dead { why } = &verdict {
             warn!(part = key.0, why, "given up");
         }

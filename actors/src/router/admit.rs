@@ -5,7 +5,9 @@ use domain::admission::{Admission, Ask, Decision, What};
 use domain::command::{self, Handler, Permission};
 use domain::engage::Engage;
 use domain::message::{Admitted, InboundKind, Incoming, refusal};
+use domain::people::Access;
 use domain::session_key::session_key;
+use domain::trace::Rule;
 use domain::{AgentName, notice};
 use store::{CentralStore, ChatRow, SessionRow, StoreError, Wiring};
 
@@ -191,9 +193,20 @@ async fn session(
         .await
 }
 
+/// What the decision was, for people who ask why.
+fn rule(decision: &Decision, access: Access) -> Option<Rule> {
+    let word = match decision.what {
+        What::Engage(by) => by.as_str(),
+        What::Accumulate => "overheard",
+        What::Ignore(_) => return None,
+    };
+    Some(Rule { word: word.to_owned(), detail: access.as_str().to_owned() })
+}
+
 /// How the session is to take the message.
 fn taken(message: &Incoming, known: &Knowledge, decision: &Decision) -> Taken {
-    let plain = |kind| Taken::Message(Admitted { message: message.clone(), kind });
+    let rule = rule(decision, known.access(&decision.agent));
+    let plain = |kind| Taken::Message(Admitted { message: message.clone(), kind, rule });
     if decision.what == What::Accumulate {
         return plain(InboundKind::Context);
     }

@@ -1,6 +1,6 @@
 //! Sends parts: claims first, hands over to the channel, writes down how it ended.
 
-use domain::delivery::{Attempt, Effect, PartKey, conclude};
+use domain::delivery::{Attempt, Effect, Tried, conclude};
 use tracing::{info, warn};
 
 use super::state::SessionState;
@@ -10,8 +10,7 @@ use crate::channels::ChannelsMessage;
 /// How an attempt at a part ended.
 #[derive(Debug)]
 pub struct Landed {
-    key: PartKey,
-    tries: u32,
+    tried: Tried,
     attempt: Attempt,
 }
 
@@ -36,9 +35,11 @@ impl SessionState {
                 self.calls.spawn(async move {
                     let tries = part.tries();
                     let ask = |reply| ChannelsMessage::Deliver { part, platform_key, pass, reply };
+                    let tried = part.tried();
+                    let ask = |reply| ChannelsMessage::Deliver { part, platform_key, reply };
                     // A channel that died in between may have sent it.
                     let attempt = channels.call(ask).await.unwrap_or(Attempt::Unknown);
-                    let _ = myself.cast(SessionMessage::Landed(Landed { key, tries, attempt }));
+                    let _ = myself.cast(SessionMessage::Landed(Landed { tried, attempt }));
                 });
                 Ok(false)
             }
@@ -50,7 +51,8 @@ impl SessionState {
     }
 
     pub(super) async fn take_landed(&mut self, landed: Landed) -> Result<(), SessionError> {
-        let Landed { key, tries, attempt } = landed;
+        let Landed { tried, attempt } = landed;
+        let key = tried.key.clone();
         self.in_flight.remove(&key);
         let now = self.now();
         match &attempt {
@@ -62,7 +64,7 @@ impl SessionState {
                 info!(part = key.0, ?attempt, "not delivered yet");
             }
         }
-        let verdict = conclude(attempt, tries, now);
+        let verdict = conclude(attempt, &tried, now);
         let conclude = move |it: &mut store::SessionStore| it.inbound.conclude(&key, &verdict, now);
         self.store.write("the end of a part", conclude).await?;
         Ok(())

@@ -102,7 +102,7 @@ impl SessionState {
     }
 
     /// First, so that a crash right after the commit that follows leaves a trace of the work.
-    async fn wake(&mut self) -> Result<(), SessionError> {
+    pub(super) async fn wake(&mut self) -> Result<(), SessionError> {
         if !self.awake {
             let id = self.id();
             self.host().central.write("awake", move |it| it.set_awake(id, true)).await?;

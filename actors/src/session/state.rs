@@ -125,6 +125,9 @@ impl SessionState {
             SessionMessage::Answer { seq, ok, text, reply } => {
                 self.take_answer(seq, ok, text, reply).await?;
             }
+            SessionMessage::Order { keys, order, reply } => {
+                self.take_order(keys, order, reply).await?;
+            }
             SessionMessage::Reachable(chat) => {
                 self.seen += 1;
                 self.make_folders().await?;
@@ -216,6 +219,7 @@ impl SessionState {
             still,
             asking: snapshot.asking,
             tool_max: self.tool.as_ref().map_or(Duration::ZERO, |it| it.max),
+            lost: snapshot.lost,
             crowded: self.host().places.crowded(),
             quiet_for: self.last_event.elapsed(),
         })
@@ -242,6 +246,7 @@ impl SessionState {
                 None => return Ok(false),
             },
             Effect::Pass(seq) => self.pass(seq).await?,
+            Effect::PassLost => self.pass_lost().await?,
             Effect::Status { message } => self.perform_status(message).await?,
             Effect::Start => {
                 self.show_destinations().await?;

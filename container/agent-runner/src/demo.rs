@@ -19,6 +19,7 @@ use self::parse::{Word, parse};
 use crate::desk::Desk;
 use crate::failure::{FailureClass, ProviderFailure};
 use crate::provider::{Event, Messages, Provider, TurnEnded};
+use crate::provider::{Event, Messages, Provider, ToolNews, TurnEnded};
 use crate::{Config, RunnerError};
 
 /// Where the number of messages so far is kept.
@@ -81,9 +82,24 @@ impl Demo {
             Word::Who => act::who(message),
             Word::Context => act::context(message),
             Word::Files => self.files(&message.files).await,
+        let word = parse(&message.text);
+        let tool = word.tool();
+        if let Some(name) = tool {
+            let (call, name) = (self.call(message), name.to_owned());
+            report(events, Event::Tool(ToolNews::Started { call, name })).await;
+        }
+        let did = match word {
+            Word::Help => return Ok(HELP.to_owned()),
+            Word::Crash => return Err(RunnerError::DemoCrash),
+            Word::Count => Ok(format!("message number {}.", self.count)),
+            Word::Wait(secs) => Ok(act::wait(secs, events).await),
+            Word::Echo(text) => Ok(format!("you said \"{text}\"")),
+            Word::Who => Ok(act::who(message)),
+            Word::Context => Ok(act::context(&message.overheard)),
+            Word::Files => Ok(self.files(&message.files).await),
             Word::Remember(text) => self.remember(text).await,
             Word::Recall => self.recall().await,
-            Word::Draft(text) => self.draft(text, events).await,
+            Word::Draft(text) => Ok(self.draft(text, events).await),
             Word::Report(text) => self.report(text).await,
             Word::Send { name, text } => self.send(name, text).await,
             Word::File { name, text } => self.file(name, text).await,
@@ -113,6 +129,17 @@ impl Demo {
         let before = if self.waits.0 == message.0 { self.waits.1 } else { 0 };
         self.waits = (message.0, before + 1);
         (before < times).then(|| ProviderFailure::new(class, until))
+        if tool.is_some() {
+            let (call, ok) = (self.call(message), did.is_ok());
+            report(events, Event::Tool(ToolNews::Ended { call, ok })).await;
+        }
+        let (Ok(said) | Err(said)) = did;
+        Ok(format!("{WHO}: {said}"))
+    }
+
+    /// Names the one call that a message leads to.
+    fn call(&self, message: &Inbound) -> String {
+        format!("{}.{}", message.seq, self.count)
     }
 
     fn command(&mut self, text: &str) -> String {

@@ -26,6 +26,7 @@ pub(crate) use self::error::ToolError;
 pub(crate) use self::file::FileToSend;
 use crate::doorbell::Doorbell;
 use crate::failure::Wait;
+use crate::provider::ToolNews;
 use crate::{Config, RunnerError};
 
 /// A key and its new value; no value forgets the key.
@@ -141,6 +142,26 @@ impl Desk {
     pub(crate) async fn keep(&self, keep: Vec<Kept>) -> Result<(), RunnerError> {
         let keep = Arc::new(keep);
         self.persist("a state", move |store, _| store.set_state(&borrowed(&keep))).await
+    }
+
+    /// Writes down that a tool was used, for people who ask. No turn is held up or lost for it.
+    pub(crate) async fn note_tool(&self, news: ToolNews) {
+        let (now, current) = (self.clock.now(), self.current());
+        let noted = match (news, current) {
+            (ToolNews::Started { call, name }, Some(message)) => {
+                let start =
+                    move |store: &mut RunnerStore| store.tool_started(message, &call, &name, now);
+                self.store.write("a tool", start).await
+            }
+            (ToolNews::Ended { call, ok }, Some(_)) => {
+                let end = move |store: &mut RunnerStore| store.tool_ended(&call, ok, now);
+                self.store.write("the end of a tool", end).await
+            }
+            (ToolNews::Started { .. } | ToolNews::Ended { .. }, None) => Ok(()),
+        };
+        if let Err(err) = noted {
+            tracing::warn!(error = %err, "the use of a tool was not noted");
+        }
     }
 
     /// What an earlier incarnation kept. A database that cannot be read right now is waited for.

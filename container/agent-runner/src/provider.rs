@@ -29,9 +29,18 @@ pub(crate) enum Event {
     Progress,
     /// Remember something right now, not only with the end of the turn.
     Keep(Vec<Kept>),
+    /// A tool begins or ends.
+    Tool(ToolNews),
     /// A text that answers no message at hand: a background task has ended.
     Aside(String),
     TurnEnded(TurnEnded),
+}
+
+/// What a tool does, by the provider's name of the call; never what it is given or gives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum ToolNews {
+    Started { call: String, name: String },
+    Ended { call: String, ok: bool },
 }
 
 /// The one end of a turn, whether it went well or not.

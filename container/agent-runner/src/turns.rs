@@ -166,6 +166,10 @@ impl Turns {
         match event {
             Event::Progress => Ok(()),
             Event::Keep(keep) => self.desk.keep(keep).await,
+            Event::Tool(news) => {
+                self.desk.note_tool(news).await;
+                Ok(())
+            }
             Event::Aside(text) => self.desk.say_aside(text).await,
             Event::TurnEnded(ended) => self.end(ended).await,
         }

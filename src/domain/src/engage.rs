@@ -97,6 +97,20 @@ pub enum By {
     Pattern,
 }
 
+impl By {
+    /// The word in the database.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Trigger => "trigger",
+            Self::Direct => "direct",
+            Self::Mention => "mention",
+            Self::Sticky => "sticky",
+            Self::Pattern => "pattern",
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Engagement {
     Engaged { by: By },

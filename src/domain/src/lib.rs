@@ -30,6 +30,7 @@ pub mod stop;
 pub mod time;
 pub mod trouble;
 pub mod waits;
+pub mod trace;
 
 pub use crate::ids::{AgentName, Incarnation, MessageSeq, OutSeq, SessionId};
 pub use crate::session_key::ChatId;

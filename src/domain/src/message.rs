@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::time::Timestamp;
+use crate::trace::Rule;
 use crate::{Incarnation, MessageSeq, OutSeq};
 
 /// The longest text that is accepted. Larger than any platform's limit, small enough that one
@@ -154,6 +155,8 @@ impl InboundKind {
 pub struct Admitted {
     pub message: Incoming,
     pub kind: InboundKind,
+    /// What it was decided by; kept for people who ask why.
+    pub rule: Option<Rule>,
 }
 
 /// Somebody pressed a button under a message of ours.

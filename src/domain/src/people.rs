@@ -154,6 +154,17 @@ impl Access {
     pub const ALL: [Self; 5] =
         [Self::Owner, Self::GlobalAdmin, Self::Admin, Self::Member, Self::Stranger];
 
+    /// As people say it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Owner => "owner",
+            Self::GlobalAdmin | Self::Admin => "admin",
+            Self::Member => "member",
+            Self::Stranger => "stranger",
+        }
+    }
+
     /// May change the agent and decide for others.
     #[must_use]
     pub fn is_admin(self) -> bool {

@@ -52,6 +52,8 @@ pub struct View {
     pub asking: bool,
     /// How long the tool that runs right now may take, as its caller declared; zero without one.
     pub tool_max: Duration,
+    /// Parts were given up that the owner of the host is still to be told of.
+    pub lost: bool,
     /// Another session waits for a free place among the containers.
     pub crowded: bool,
     /// How long nothing at all has happened here.
@@ -181,6 +183,8 @@ pub enum Effect {
     Fetch,
     /// Pass on what the agent asked for.
     Pass(OutSeq),
+    /// Pass on what could not be delivered, for the owner of the host.
+    PassLost,
     /// Show in the chat of the message, once, that the work goes on.
     Status {
         message: MessageSeq,
@@ -263,6 +267,7 @@ pub fn decide(view: &View, limits: &Limits, now: Timestamp) -> Vec<Effect> {
     let mut todo: Vec<Effect> =
         delivery::decide(&view.parts, now).into_iter().map(Effect::Delivery).collect();
     todo.extend(view.request.map(Effect::Pass));
+    todo.extend(view.lost.then_some(Effect::PassLost));
     todo.extend(view.file.filter(|it| it.is_due(now, limits.backoff_max)).map(|_| Effect::Fetch));
     todo.extend(match view.container {
         Container::Busy | Container::Unknown => tell(view, limits, now),
@@ -290,6 +295,7 @@ fn absent(view: &View, limits: &Limits, now: Timestamp) -> Vec<Effect> {
             && view.parts.is_empty()
             && view.file.is_none()
             && view.request.is_none()
+            && !view.lost
             && limits.rest_after <= view.quiet_for;
         return if rests { vec![Effect::Rest] } else { tell_of_wait(view, limits, now) };
     }
@@ -450,7 +456,11 @@ pub fn next_look(view: &View, limits: &Limits, now: Timestamp) -> Option<Duratio
             waits.push(left(limits.deaf_max, silent_for));
         }
         Container::Running { .. } => waits.push(left(limits.idle_max, view.quiet_for)),
-        Container::Absent => waits.push(left(limits.rest_after, view.quiet_for)),
+        // Once that is over, what keeps it from resting has a time of its own, or wakes it.
+        Container::Absent => {
+            let rests_in = left(limits.rest_after, view.quiet_for);
+            waits.extend((!rests_in.is_zero()).then_some(rests_in));
+        }
         Container::Unknown => waits.push(limits.backoff_base),
         Container::Busy | Container::Exited { .. } => {}
     }

@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use actors::admin::protocol::{Request, Response, Status};
+use actors::admin::protocol::{OrderedPart, Request, Response, Status};
 use store::layout::Layout;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
@@ -74,6 +74,25 @@ pub(crate) async fn status(layout: &Layout) -> Result<Box<Status>, Unanswered> {
         Response::Status(status) => Ok(status),
         Response::Failed { why } => Err(Unanswered::Trouble(anyhow::Error::msg(why))),
         Response::Done | Response::Stopped(_) | Response::Resumed(_) => Err(unexpected()),
+        Response::Done | Response::Outbox { .. } => {
+            Err(Unanswered::Trouble(anyhow::anyhow!("the host answered something else")))
+        }
+    }
+}
+
+/// Lets the running host do something to parts.
+pub(crate) async fn outbox(
+    layout: &Layout,
+    order: &str,
+    keys: &[String],
+) -> Result<Vec<OrderedPart>, Unanswered> {
+    let request = Request::Outbox { order: order.to_owned(), keys: keys.to_vec() };
+    match ask(layout, &request).await? {
+        Response::Outbox { parts } => Ok(parts),
+        Response::Failed { why } => Err(Unanswered::Trouble(anyhow::Error::msg(why))),
+        Response::Done | Response::Status(_) => {
+            Err(Unanswered::Trouble(anyhow::anyhow!("the host answered something else")))
+        }
     }
 }
 
@@ -87,6 +106,7 @@ pub(crate) fn unexpected() -> Unanswered {
 pub(crate) async fn reload(layout: &Layout) {
     match ask(layout, &Request::Reload).await {
         Ok(Response::Done | Response::Status(_) | Response::Stopped(_) | Response::Resumed(_))
+        Ok(Response::Done | Response::Status(_) | Response::Outbox { .. })
         | Err(Unanswered::NotRunning) => {}
         Ok(Response::Failed { why }) => {
             term::note(&format!("warning: the running host did not take it over: {why}"));

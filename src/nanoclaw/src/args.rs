@@ -1,11 +1,15 @@
 //! What can be typed.
 
+mod outbox;
+
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 use clap_complete::Shell;
 use domain::AgentName;
 use verbs::Verb;
+
+pub(crate) use self::outbox::{OutboxCommand, WhyArgs};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -18,6 +22,8 @@ Examples:
   nanoclaw pair                       make yourself the owner, from your phone
   nanoclaw wire \"Our family\" --own   give a chat an agent that shares nothing
   nanoclaw status                     see what runs and what waits
+  nanoclaw why last                   what became of the last message, step by step
+  nanoclaw outbox list                what could not be delivered yet, and why
   nanoclaw doctor                     find out what is wrong and how to fix it
 
 All data lies in one directory: ~/.nanoclaw, or what NANOCLAW_HOME or --home says.";
@@ -125,6 +131,11 @@ Examples:
     },
     /// Run the host through random faults and crashes, in memory, and check that nothing is lost
     Selftest(SelftestArgs),
+    /// Show what is on its way to people, send it again, or drop it
+    #[command(subcommand)]
+    Outbox(OutboxCommand),
+    /// Say how a message came about and what became of it
+    Why(WhyArgs),
     #[command(flatten)]
     Verb(Verb),
     /// Connect accounts of yours on messaging platforms

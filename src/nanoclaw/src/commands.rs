@@ -6,6 +6,7 @@ mod doctor;
 mod image;
 mod keep;
 mod logs;
+mod outbox;
 mod pair;
 mod run;
 mod selftest;
@@ -16,6 +17,7 @@ mod stops;
 mod uninstall;
 mod vault;
 mod verb;
+mod why;
 
 use std::process::ExitCode;
 
@@ -42,6 +44,8 @@ pub(crate) async fn perform(command: Command, layout: &Layout) -> anyhow::Result
         }
         Command::Panic { yes: _, json } => return stops::stop(&Scope::All, json, layout).await,
         Command::Resume { name, all: _, json } => stops::resume(name, json, layout).await,
+        Command::Outbox(command) => return outbox::perform(command, layout).await,
+        Command::Why(args) => return why::perform(args, layout).await,
         Command::Run { detached } => run::perform(detached, layout).await,
         Command::Start => start::perform(layout).await,
         Command::Stop => stop::perform(layout).await,

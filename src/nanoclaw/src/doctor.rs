@@ -1,7 +1,7 @@
 //! Finds out what is wrong. Every check ends by itself, changes nothing that matters, and a check
 //! that fails says how to fix it.
 
-mod data;
+pub(crate) mod data;
 mod running;
 mod world;
 

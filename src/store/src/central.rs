@@ -6,6 +6,7 @@
 mod accounts;
 mod agents;
 mod chats;
+mod dead_letters;
 mod destinations;
 mod dropped;
 mod heard;
@@ -31,6 +32,7 @@ use rusqlite_migration::{M, Migrations};
 
 pub use self::accounts::AccountRow;
 pub use self::chats::{ChatRow, Moved};
+pub use self::dead_letters::{DeadLetterRow, NOTICE_KEY, Untold};
 pub use self::destinations::DestinationRow;
 pub use self::dropped::DroppedRow;
 pub use self::pairing::{NewPairing, Paired, PairingId, PairingRole, PairingRow, PairingUse};
@@ -50,12 +52,13 @@ static MIGRATIONS: LazyLock<Migrations<'_>> = LazyLock::new(|| {
         M::up(include_str!("../../../migrations/central/0003_typed_answers.sql")),
         M::up(include_str!("../../../migrations/central/0005_stops.sql")),
         M::up(include_str!("../../../migrations/central/0006_continuity.sql")),
+        M::up(include_str!("../../../migrations/central/0004_trace.sql")),
     ])
 });
 
 #[derive(Debug)]
 pub struct CentralStore {
-    conn: Connection,
+    pub(crate) conn: Connection,
 }
 
 impl CentralStore {

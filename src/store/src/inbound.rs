@@ -4,6 +4,7 @@ mod absorb;
 mod files;
 mod halt;
 mod launches;
+mod mourning;
 mod parts;
 mod requests;
 mod stood;
@@ -22,6 +23,8 @@ use rusqlite_migration::{M, Migrations};
 pub(crate) use self::absorb::Copied;
 pub use self::absorb::{Absorbed, Surroundings};
 pub use self::files::{Fetched, PendingFile};
+pub(crate) use self::launches::launches_of;
+pub use self::mourning::Lost;
 pub use self::requests::{Asked, Request};
 pub use self::stood::{Order, Stood};
 pub(crate) use self::waits::read as read_wait;
@@ -35,6 +38,7 @@ static MIGRATIONS: LazyLock<Migrations<'_>> = LazyLock::new(|| {
         M::up(include_str!("../../../migrations/inbound/0002_groups.sql")),
         M::up(include_str!("../../../migrations/inbound/0005_stops.sql")),
         M::up(include_str!("../../../migrations/inbound/0004_waits.sql")),
+        M::up(include_str!("../../../migrations/inbound/0003_trace.sql")),
     ])
 });
 
@@ -199,10 +203,11 @@ fn insert(
         .prepare_cached(
             "INSERT INTO messages_in (seq, channel, account, chat, thread, platform_id, sender_id,
                  sender_name, text, received_at, not_before, kind, is_group, chat_title,
-                 quote_sender, quote_text, sent_at, outcome, reason, ended_at)
+                 quote_sender, quote_text, sent_at, outcome, reason, ended_at, rule, rule_detail)
              VALUES ((SELECT coalesce(max(seq), 0) + 2 FROM messages_in),
                  ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9, ?10, ?11, ?12, ?13, ?14, ?15,
-                 iif(?16, 'silent', NULL), iif(?16, 'overheard', NULL), iif(?16, ?9, NULL))
+                 iif(?16, 'silent', NULL), iif(?16, 'overheard', NULL), iif(?16, ?9, NULL),
+                 ?17, ?18)
              ON CONFLICT DO NOTHING",
         )?
         .execute(params![
@@ -221,7 +226,9 @@ fn insert(
             it.quote.as_ref().map(|it| &it.sender),
             it.quote.as_ref().map(|it| &it.text),
             it.sent_at.map(|it| it.0),
-            overheard
+            overheard,
+            admitted.rule.as_ref().map(|it| &it.word),
+            admitted.rule.as_ref().map(|it| &it.detail)
         ])?;
     if stored == 0 {
         return Ok(None);

@@ -12,21 +12,25 @@ pub mod layout;
 mod open;
 mod outbound;
 mod outbox;
+pub mod reading;
 mod runner;
 mod session;
 
 pub use crate::central::{
-    AccountRow, ApproverRow, CardRow, CentralStore, ChatRow, DenialRow, DestinationRow, DroppedRow,
-    Linked, MemberRow, Moved, NewPairing, Paired, PairingId, PairingRole, PairingRow, PairingUse,
-    PersonRow, Put, Question, QuestionKind, QuestionRow, QuestionState, Removed, Revoked, RoleRow,
-    SealedRow, SessionRow, Unlinked, Wired, Wiring,
+    AccountRow, ApproverRow, CardRow, CentralStore, ChatRow, DeadLetterRow, DenialRow,
+    DestinationRow, DroppedRow, Linked, MemberRow, Moved, NOTICE_KEY, NewPairing, Paired,
+    PairingId, PairingRole, PairingRow, PairingUse, PersonRow, Put, Question, QuestionKind,
+    QuestionRow, QuestionState, Removed, Revoked, RoleRow, SealedRow, SessionRow, Unlinked, Untold,
+    Wired, Wiring,
 };
 pub use crate::db::{Db, Fault, Gate, NoGate};
 pub use crate::error::StoreError;
 pub use crate::inbound::{
     Absorbed, Asked, Fetched, Order, PendingFile, Request, Stood, Surroundings,
 };
+pub use crate::inbound::{Absorbed, Asked, Fetched, Lost, PendingFile, Request, Surroundings};
 pub use crate::open::Journal;
+pub use crate::outbox::by_hand::{Done, Ordered};
 pub use crate::outbox::{ClaimedPart, Draft, NewPart, PartKind, Target};
 pub use crate::runner::{Answer, Destination, NewMessage, RunnerStore, TurnEnd};
 pub use crate::session::{SessionStore, Snapshot};

@@ -6,6 +6,8 @@
 //! and every count and length is bounded. A file that asks for a write-ahead log is refused,
 //! because the log's index is shared memory that its writer could cut off under the reader.
 
+mod history;
+
 use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::os::unix::fs::OpenOptionsExt;

@@ -5,11 +5,12 @@
 //! itself; both tables, `deliveries`, have these columns, so both run through the statements here.
 //! A session's has two more that say what led to a part.
 
+pub(crate) mod by_hand;
 mod columns;
 
 use std::path::Path;
 
-use domain::delivery::{PartKey, PartState, PartView, Verdict};
+use domain::delivery::{PartKey, PartState, PartView, Tried, Verdict, exhausted};
 use domain::message::Address;
 use domain::outgoing::{Card, Content, FileOut};
 use domain::time::Timestamp;
@@ -17,6 +18,9 @@ use domain::{MessageSeq, OutSeq};
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
 use self::columns::{Columns, Raw};
+
+/// Longer waits were asked for by a platform.
+const BACKOFF_MAX_MS: i64 = 60_000;
 
 /// How final a part is for the messages that it answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +61,7 @@ pub struct ClaimedPart {
     also: Vec<String>,
     repeat: bool,
     tries: u32,
+    misses: u32,
 }
 
 impl ClaimedPart {
@@ -98,10 +103,10 @@ impl ClaimedPart {
         self.repeat
     }
 
-    /// Earlier answers of the platform.
+    /// What was tried with it before.
     #[must_use]
-    pub fn tries(&self) -> u32 {
-        self.tries
+    pub fn tried(&self) -> Tried {
+        Tried { key: self.key.clone(), tries: self.tries, misses: self.misses }
     }
 
     pub(crate) fn set_also(&mut self, also: Vec<String>) {
@@ -159,8 +164,8 @@ pub(crate) fn add(
     };
     let sql = format!(
         "INSERT INTO deliveries (key, channel, account, chat, thread, reply_to, kind, form, text,
-             target, file, buttons, state, changed_at{more})
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 'ready', ?13{values})
+             target, file, buttons, state, changed_at, created_at{more})
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 'ready', ?13, ?13{values})
          ON CONFLICT DO NOTHING"
     );
     let to = &part.to;
@@ -190,7 +195,7 @@ pub(crate) fn add(
 /// The oldest unfinished part of each chat.
 pub(crate) fn open_parts(conn: &Connection) -> rusqlite::Result<Vec<PartView>> {
     conn.prepare_cached(
-        "SELECT key, state, retry_at, min(id) FROM deliveries
+        "SELECT key, state, retry_at, min(id), changed_at FROM deliveries
          WHERE state NOT IN ('sent', 'dead') GROUP BY channel, account, chat ORDER BY 4",
     )?
     .query_map([], part_view)?
@@ -199,19 +204,19 @@ pub(crate) fn open_parts(conn: &Connection) -> rusqlite::Result<Vec<PartView>> {
 
 fn part_view(row: &Row<'_>) -> rusqlite::Result<PartView> {
     let state: String = row.get(1)?;
-    let retry_at = Timestamp(row.get(2)?);
+    let (retry_at, since) = (Timestamp(row.get(2)?), Timestamp(row.get(4)?));
     let state = match state.as_str() {
         "claimed" => PartState::Claimed,
-        "unsent" => PartState::Unsent { retry_at },
-        "uncertain" => PartState::Uncertain { retry_at },
+        "unsent" => PartState::Unsent { retry_at, since },
+        "uncertain" => PartState::Uncertain { retry_at, since },
         _ => PartState::Ready,
     };
     Ok(PartView { key: PartKey(row.get(0)?), state, in_flight: false })
 }
 
 /// Commits, with the caller's transaction, that a part is being sent. `None` when it is finished
-/// already, or cannot be sent as it is because the message that it changes is not there. Paths of
-/// files are taken from `root`.
+/// already, cannot be sent as it is because the message that it changes is not there, or may have been
+/// seen too often. Paths of files are taken from `root`.
 pub(crate) fn claim(
     tx: &Transaction<'_>,
     root: &Path,
@@ -221,22 +226,28 @@ pub(crate) fn claim(
     let found = tx
         .prepare_cached(
             "SELECT key, channel, account, chat, thread, reply_to, kind, form, text, target, file,
-                    buttons, doubted, tries
+                    buttons, doubted, tries, misses, doubts
              FROM deliveries WHERE key = ?1 AND state IN ('ready', 'unsent', 'uncertain')",
         )?
-        .query_row([&key.0], |row| Ok((claimed(row)?, Raw::read(row)?)))
+        .query_row([&key.0], |row| Ok((claimed(row)?, Raw::read(row)?, row.get(15)?)))
         .optional()?;
-    let Some((mut part, raw)) = found else {
+    let Some((mut part, raw, doubts)) = found else {
         return Ok(None);
     };
+    if let Some(why) = exhausted(doubts) {
+        bury(tx, key, &Verdict::Dead { why }, now)?;
+        return Ok(None);
+    }
     let Some(content) = raw.content(tx, root)? else {
         let verdict = Verdict::Dead { why: "the message that it changes was not sent".into() };
         bury(tx, key, &verdict, now)?;
         return Ok(None);
     };
     part.content = content;
-    tx.prepare_cached("UPDATE deliveries SET state = 'claimed', changed_at = ?2 WHERE key = ?1")?
-        .execute(params![key.0, now.0])?;
+    tx.prepare_cached(
+        "UPDATE deliveries SET state = 'claimed', changed_at = ?2, claimed_at = ?2 WHERE key = ?1",
+    )?
+    .execute(params![key.0, now.0])?;
     Ok(Some(part))
 }
 
@@ -256,6 +267,7 @@ fn claimed(row: &Row<'_>) -> rusqlite::Result<ClaimedPart> {
         also: Vec::new(),
         repeat: row.get(12)?,
         tries: row.get(13)?,
+        misses: row.get(14)?,
     })
 }
 
@@ -277,6 +289,10 @@ pub(crate) fn conclude(
         "UPDATE deliveries SET state = iif(reason = 'stopped' AND ?2 <> 'sent', 'dead', ?2),
                 retry_at = ?3, platform_id = ?4, tries = tries + ?5, changed_at = ?6,
                 doubted = doubted OR ?2 = 'uncertain'
+        "UPDATE deliveries SET state = ?2, retry_at = ?3, platform_id = ?4, tries = tries + ?5,
+                misses = iif(?2 = 'sent' OR ?5 > 0, 0, misses + 1), changed_at = ?6,
+                doubts = doubts + (?2 = 'uncertain'), doubted = doubted OR ?2 = 'uncertain',
+                sent_at = iif(?2 = 'sent', ?6, NULL)
          WHERE key = ?1 AND state = 'claimed'",
     )?
     .execute(params![key.0, state, retry_at, platform_id, counts, now.0])
@@ -300,6 +316,8 @@ fn bury(
                     retry_at = 0, tries = 0, reason = ?2, changed_at = ?3
              WHERE key = ?1 AND form = 'edit' AND state NOT IN ('sent', 'dead')
                  AND reason IS NOT 'stopped'",
+                    retry_at = 0, tries = 0, misses = 0, doubts = 0, reason = ?2, changed_at = ?3
+             WHERE key = ?1 AND form = 'edit' AND state NOT IN ('sent', 'dead')",
         )?
         .execute(params![key.0, why, now.0])?;
     if turned == 0 {
@@ -312,12 +330,13 @@ fn bury(
     Ok(())
 }
 
-/// A chat can be reached again: what waits for it waits no longer. Returns whether anything did.
+/// A chat can be reached again: what waits for it waits no longer, unless its platform asked for a
+/// long wait. Returns whether anything did.
 pub(crate) fn reachable(tx: &Transaction<'_>, chat: &Address) -> rusqlite::Result<bool> {
     tx.execute(
         "UPDATE deliveries SET retry_at = 0 WHERE state IN ('unsent', 'uncertain')
-             AND channel = ?1 AND account = ?2 AND chat = ?3",
-        params![chat.channel, chat.account, chat.chat],
+             AND channel = ?1 AND account = ?2 AND chat = ?3 AND retry_at - changed_at <= ?4",
+        params![chat.channel, chat.account, chat.chat, BACKOFF_MAX_MS],
     )
     .map(|changed| changed != 0)
 }

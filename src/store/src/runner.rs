@@ -7,6 +7,7 @@
 mod inbox;
 mod outgoing;
 mod waits;
+mod tools;
 
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
@@ -19,6 +20,7 @@ use rusqlite_migration::{M, Migrations};
 
 pub use self::inbox::{Answer, Destination};
 pub use self::outgoing::NewMessage;
+pub(crate) use self::tools::TOOL_NAME_CHARS_MAX;
 use crate::layout::{INBOUND, OUTBOUND};
 use crate::open::{Journal, open, open_read_only};
 use crate::outbox::PartKind;
@@ -29,6 +31,7 @@ static MIGRATIONS: LazyLock<Migrations<'_>> = LazyLock::new(|| {
         M::up(include_str!("../../../migrations/outbound/0001_start.sql")),
         M::up(include_str!("../../../migrations/outbound/0002_forms.sql")),
         M::up(include_str!("../../../migrations/outbound/0004_waits.sql")),
+        M::up(include_str!("../../../migrations/outbound/0003_tools.sql")),
     ])
 });
 

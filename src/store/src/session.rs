@@ -38,6 +38,8 @@ pub struct Snapshot {
     pub last_waiting: MessageSeq,
     /// The agent asked for something and has no answer yet.
     pub asking: bool,
+    /// Parts were given up that the owner of the host is still to be told of.
+    pub lost: bool,
 }
 
 /// Both databases of a session, from the host's side.
@@ -84,6 +86,7 @@ impl SessionStore {
             stood: self.inbound.stood()?,
             last_waiting: self.inbound.last_waiting()?,
             asking: self.inbound.is_asking()?,
+            lost: self.inbound.has_lost()?,
         })
     }
 

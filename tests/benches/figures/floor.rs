@@ -12,7 +12,7 @@ use store::{Db, Journal, NoGate, RunnerStore, SessionStore, Surroundings, TurnEn
 use crate::rig::incoming;
 
 fn admitted(index: usize) -> Admitted {
-    Admitted { message: incoming("floor", index), kind: InboundKind::Chat }
+    Admitted { message: incoming("floor", index), kind: InboundKind::Chat, rule: None }
 }
 
 /// The commits of one answered message, back to back on one thread, with nothing in between:

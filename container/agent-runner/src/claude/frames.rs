@@ -36,6 +36,9 @@ use domain::time::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::tool_blocks::tools_in;
+use crate::provider::ToolNews;
+
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Frame {
     Init {
@@ -54,6 +57,8 @@ pub(crate) enum Frame {
     ToolsBegun(Vec<ToolCall>),
     ToolsEnded(Vec<String>),
     Draft(Drafted),
+    /// Tools begin or end.
+    Tools(Vec<ToolNews>),
     /// The conversation was shortened, or could not be.
     Compacted {
         ok: bool,
@@ -141,6 +146,10 @@ impl Frame {
             }
             ("assistant", _) => Self::ToolsBegun(tools_begun(&value(line)?)),
             ("user", _) => Self::ToolsEnded(tools_ended(line)),
+            ("assistant" | "user", _) => match tools_in(line) {
+                tools if tools.is_empty() => Self::Other,
+                tools => Self::Tools(tools),
+            },
             ("rate_limit_event", _) => {
                 let info = &value(line)?["rate_limit_info"];
                 let resets = info["resetsAt"].as_i64().or_else(|| info["resets_at"].as_i64());

@@ -17,6 +17,7 @@ mod memory;
 mod process;
 mod prompt;
 mod talk;
+mod tool_blocks;
 
 use std::sync::Arc;
 use std::time::Duration;

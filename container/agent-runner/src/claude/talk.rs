@@ -225,6 +225,11 @@ impl Talk {
                 self.tell_tool();
             }
             Frame::Draft(more) => self.show(more),
+            Frame::Tools(tools) => {
+                for news in tools {
+                    self.emit(Event::Tool(news)).await;
+                }
+            }
             Frame::Compacted { ok } => self.compacted = Some(ok),
             Frame::Other => {}
         }

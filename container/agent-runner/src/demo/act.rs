@@ -26,6 +26,9 @@ const NOTES: &str = "notes.txt";
 /// Characters of a digest that tell files apart.
 const DIGEST_CHARS: usize = 12;
 
+/// What is said about an action, whether it was done or not.
+pub(super) type Did = Result<String, String>;
+
 pub(super) async fn wait(secs: u64, events: &mpsc::Sender<Event>) -> String {
     for _ in 0..secs {
         sleep(Duration::from_secs(1)).await;
@@ -94,59 +97,59 @@ impl Demo {
         format!("you said \"{text}\"")
     }
 
-    pub(super) async fn report(&self, text: &str) -> String {
+    pub(super) async fn report(&self, text: &str) -> Did {
         match self.desk.send_message(text, None).await {
-            Ok(_) => "I sent your report.".to_owned(),
-            Err(err) => format!("{err}."),
+            Ok(_) => Ok("I sent your report.".to_owned()),
+            Err(err) => Err(format!("{err}.")),
         }
     }
 
-    pub(super) async fn send(&self, name: &str, text: &str) -> String {
+    pub(super) async fn send(&self, name: &str, text: &str) -> Did {
         match self.desk.send_message(text, Some(name)).await {
-            Ok(_) => format!("I sent it to {name}."),
-            Err(err) => format!("{err}."),
+            Ok(_) => Ok(format!("I sent it to {name}.")),
+            Err(err) => Err(format!("{err}.")),
         }
     }
 
-    pub(super) async fn file(&self, name: &str, text: &str) -> String {
+    pub(super) async fn file(&self, name: &str, text: &str) -> Did {
         let plain = Path::new(name).file_name().is_some_and(|it| it == name);
         if !plain {
-            return format!("`{name}` is no name for a file.");
+            return Err(format!("`{name}` is no name for a file."));
         }
         let (path, content) = (self.workspace.join(name), text.to_owned());
         if let Err(err) = on_disk(move || std::fs::write(path, content)).await {
-            return format!("I could not write the file: {err}.");
+            return Err(format!("I could not write the file: {err}."));
         }
         let file = FileToSend { path: name.to_owned(), caption: String::new(), name: None };
         match self.desk.send_file(file, None).await {
-            Ok(_) => format!("I sent {name}."),
-            Err(err) => format!("{err}."),
+            Ok(_) => Ok(format!("I sent {name}.")),
+            Err(err) => Err(format!("{err}.")),
         }
     }
 
-    pub(super) async fn react(&self, to: MessageSeq, emoji: &str) -> String {
+    pub(super) async fn react(&self, to: MessageSeq, emoji: &str) -> Did {
         match self.desk.add_reaction(to.0, emoji).await {
-            Ok(_) => format!("I reacted with {emoji}"),
-            Err(err) => format!("{err}."),
+            Ok(_) => Ok(format!("I reacted with {emoji}")),
+            Err(err) => Err(format!("{err}.")),
         }
     }
 
-    pub(super) async fn ask(&self, question: &str, options: &[&str]) -> String {
+    pub(super) async fn ask(&self, question: &str, options: &[&str]) -> Did {
         let question = Question {
             text: question.to_owned(),
             options: options.iter().map(|it| (*it).to_owned()).collect(),
             timeout_secs: None,
         };
         match self.desk.ask(question).await {
-            Ok(answer) => format!("you chose \"{answer}\""),
-            Err(err) => format!("{err}."),
+            Ok(answer) => Ok(format!("you chose \"{answer}\"")),
+            Err(err) => Err(format!("{err}.")),
         }
     }
 
-    pub(super) async fn admin(&self, command: &str) -> String {
+    pub(super) async fn admin(&self, command: &str) -> Did {
         match self.desk.administer(command).await {
-            Ok(answer) => format!("it says:\n{answer}"),
-            Err(err) => format!("it refuses: {err}"),
+            Ok(answer) => Ok(format!("it says:\n{answer}")),
+            Err(err) => Err(format!("it refuses: {err}")),
         }
     }
 
@@ -159,24 +162,26 @@ impl Demo {
         format!("these files came:\n{}", on_disk(lines).await.join("\n"))
     }
 
-    pub(super) async fn remember(&self, text: &str) -> String {
+    pub(super) async fn remember(&self, text: &str) -> Did {
         let (path, line) = (self.workspace.join(NOTES), format!("{text}\n"));
         let append = move || {
             let mut notes = std::fs::File::options().create(true).append(true).open(path)?;
             notes.write_all(line.as_bytes())
         };
         match on_disk(append).await {
-            Ok(()) => "I wrote it down.".to_owned(),
-            Err(err) => format!("I could not write it down: {err}."),
+            Ok(()) => Ok("I wrote it down.".to_owned()),
+            Err(err) => Err(format!("I could not write it down: {err}.")),
         }
     }
 
-    pub(super) async fn recall(&self) -> String {
+    pub(super) async fn recall(&self) -> Did {
         let path = self.workspace.join(NOTES);
         match on_disk(move || std::fs::read_to_string(path)).await {
-            Ok(notes) => format!("my notes say:\n{}", notes.trim_end()),
-            Err(err) if err.kind() == std::io::ErrorKind::NotFound => "I have no notes.".to_owned(),
-            Err(err) => format!("I could not read my notes: {err}."),
+            Ok(notes) => Ok(format!("my notes say:\n{}", notes.trim_end())),
+            Err(err) if err.kind() == std::io::ErrorKind::NotFound => {
+                Ok("I have no notes.".to_owned())
+            }
+            Err(err) => Err(format!("I could not read my notes: {err}.")),
         }
     }
 }

@@ -45,6 +45,30 @@ pub(super) enum Word<'a> {
     Echo(&'a str),
 }
 
+impl Word<'_> {
+    /// The tool that a model would use for it.
+    pub(super) fn tool(&self) -> Option<&'static str> {
+        match self {
+            Self::Report(_) | Self::Send { .. } => Some("send_message"),
+            Self::File { .. } => Some("send_file"),
+            Self::React(_) => Some("add_reaction"),
+            Self::Ask { .. } => Some("ask_user"),
+            Self::Admin(_) => Some("nanoclaw"),
+            Self::Remember(_) => Some("Write"),
+            Self::Recall => Some("Read"),
+            Self::Help
+            | Self::Wait(_)
+            | Self::Count
+            | Self::Crash
+            | Self::Draft(_)
+            | Self::Who
+            | Self::Files
+            | Self::Context
+            | Self::Echo(_) => None,
+        }
+    }
+}
+
 /// Reads a text; a leading `@name` is how a group says that the agent is meant.
 pub(super) fn parse(text: &str) -> Word<'_> {
     let text = without_trigger(text.trim());

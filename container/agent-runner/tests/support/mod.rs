@@ -140,7 +140,10 @@ impl Session {
     }
 
     pub(crate) fn insert(&mut self, kind: InboundKind, message: Incoming) {
-        self.host.inbound.insert(&[Admitted { message, kind }], self.clock.now()).unwrap();
+        self.host
+            .inbound
+            .insert(&[Admitted { message, kind, rule: None }], self.clock.now())
+            .unwrap();
     }
 
     /// A picture or document that came with a message, and what came of fetching it.

@@ -33,6 +33,7 @@ fn idle() -> View {
         launches: Launches::default(),
         file: None,
         request: None,
+        lost: false,
         halted: Incarnation(0),
         still: Stillness::No,
         asking: false,
@@ -229,9 +230,10 @@ fn an_actor_rests_only_when_nothing_at_all_is_left() {
     let view = View { quiet_for: secs(60), ..idle() };
     check(&view, &[Effect::Rest]);
     let retry_at = NOW + secs(5);
-    let state = PartState::Unsent { retry_at };
+    let state = PartState::Unsent { retry_at, since: NOW };
     let parts = vec![PartView { key: PartKey("o1.0".into()), state, in_flight: false }];
     check(&View { parts, ..view.clone() }, &[]);
+    check(&View { lost: true, ..view.clone() }, &[Effect::PassLost]);
     let waiting = vec![Waiting { not_before: NOW + secs(5), ..message(None) }];
     check(&View { waiting, ..view }, &[]);
 }
@@ -247,6 +249,7 @@ fn perform(mut view: View, effects: &[Effect]) -> View {
                 view.waiting.iter_mut().for_each(|it| it.fetching = false);
             }
             Effect::Pass(_) => view.request = None,
+            Effect::PassLost => view.lost = false,
             Effect::Status { message } => {
                 view.waiting.iter_mut().find(|it| it.message == *message).unwrap().status = true;
             }

@@ -112,7 +112,7 @@ pub(super) fn stops(layout: &Layout) -> Option<Check> {
 
 /// How the file journals now, by its header, so that a check never changes it. `None` without a
 /// database.
-fn journal_of(path: &Path) -> Option<Journal> {
+pub(crate) fn journal_of(path: &Path) -> Option<Journal> {
     const WRITE_VERSION_AT: usize = 18;
     const WAL: u8 = 2;
     let mut header = [0; 20];

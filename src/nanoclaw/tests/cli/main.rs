@@ -6,6 +6,7 @@ mod agents;
 mod basics;
 mod channels;
 mod chat;
+mod outbox;
 mod pairing;
 mod people;
 mod script;

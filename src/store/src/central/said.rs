@@ -4,7 +4,7 @@ use domain::delivery::{PartKey, PartView, Verdict};
 use domain::message::Address;
 use domain::time::Timestamp;
 
-use super::CentralStore;
+use super::{CentralStore, dead_letters};
 use crate::StoreError;
 use crate::outbox::{self, ClaimedPart, NewPart};
 
@@ -34,7 +34,13 @@ impl CentralStore {
         now: Timestamp,
     ) -> Result<Option<ClaimedPart>, StoreError> {
         let root = std::path::Path::new("");
-        self.change("the claim of a part", |tx| outbox::claim(tx, root, key, now))
+        self.change("the claim of a part", |tx| {
+            let part = outbox::claim(tx, root, key, now)?;
+            if part.is_none() {
+                dead_letters::mourn(tx, key)?;
+            }
+            Ok(part)
+        })
     }
 
     /// Writes down how an attempt ended.
@@ -44,7 +50,13 @@ impl CentralStore {
         verdict: &Verdict,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        self.change("the end of a part", |tx| outbox::conclude(tx, key, verdict, now))
+        self.change("the end of a part", |tx| {
+            outbox::conclude(tx, key, verdict, now)?;
+            match verdict {
+                Verdict::Dead { .. } => dead_letters::mourn(tx, key),
+                Verdict::Sent { .. } | Verdict::Unsent { .. } | Verdict::Uncertain { .. } => Ok(()),
+            }
+        })
     }
 
     /// A chat can be reached again.

@@ -6,6 +6,7 @@ use domain::session::Launches;
 use domain::time::Timestamp;
 use domain::trouble::Trouble;
 use rusqlite::{OptionalExtension, Row, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::InboundStore;
 use crate::StoreError;
@@ -13,30 +14,32 @@ use crate::StoreError;
 /// More rows in a row than any limit on bad launches.
 const LOOK_BACK: i64 = 32;
 
+/// The history of starts, as far as it matters.
+pub(crate) fn launches_of(conn: &Connection) -> rusqlite::Result<Launches> {
+    let mut launches = Launches::default();
+    let mut counting = true;
+    let mut statement = conn.prepare_cached(
+        "SELECT incarnation, ended_at, bad, answered FROM launches
+         ORDER BY incarnation DESC LIMIT ?1",
+    )?;
+    let mut rows = statement.query([LOOK_BACK])?;
+    while let Some(row) = rows.next()? {
+        let ended_at: Option<i64> = row.get(1)?;
+        let Some(ended_at) = ended_at else {
+            launches.open = launches.open.or(Some(Incarnation(row.get(0)?)));
+            continue;
+        };
+        launches.last_end = launches.last_end.or(Some(Timestamp(ended_at)));
+        let (bad, answered): (bool, i64) = (row.get(2)?, row.get(3)?);
+        counting &= bad && answered == 0;
+        launches.failures += u32::from(counting);
+    }
+    Ok(launches)
+}
+
 impl InboundStore {
     pub(crate) fn launches(&self) -> Result<Launches, StoreError> {
-        let read = || -> rusqlite::Result<Launches> {
-            let mut launches = Launches::default();
-            let mut counting = true;
-            let mut statement = self.conn.prepare_cached(
-                "SELECT incarnation, ended_at, bad, answered FROM launches
-                 ORDER BY incarnation DESC LIMIT ?1",
-            )?;
-            let mut rows = statement.query([LOOK_BACK])?;
-            while let Some(row) = rows.next()? {
-                let ended_at: Option<i64> = row.get(1)?;
-                let Some(ended_at) = ended_at else {
-                    launches.open = launches.open.or(Some(Incarnation(row.get(0)?)));
-                    continue;
-                };
-                launches.last_end = launches.last_end.or(Some(Timestamp(ended_at)));
-                let (bad, answered): (bool, i64) = (row.get(2)?, row.get(3)?);
-                counting &= bad && answered == 0;
-                launches.failures += u32::from(counting);
-            }
-            Ok(launches)
-        };
-        read().map_err(StoreError::query("read the launches"))
+        launches_of(&self.conn).map_err(StoreError::query("read the launches"))
     }
 
     /// Hands out the next incarnation.

@@ -9,7 +9,7 @@ use domain::time::Timestamp;
 use domain::{MessageSeq, OutSeq};
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
-use super::InboundStore;
+use super::{InboundStore, mourning};
 use crate::StoreError;
 use crate::outbox::{self, ClaimedPart, Draft, NewPart, Origin, PartKind, Target};
 
@@ -171,7 +171,7 @@ pub(super) fn replaceable(
     let mut found = None;
     for message in messages {
         let key = status_key(*message);
-        let sql = "UPDATE deliveries SET state = 'dead', reason = 'the answer was there first'
+        let sql = "UPDATE deliveries SET state = 'dead', untold = 0, reason = 'the answer was there first'
                    WHERE key = ?1 AND state IN ('ready', 'unsent')";
         tx.prepare_cached(sql)?.execute([&key.0])?;
         let sql = "SELECT 1 FROM deliveries WHERE key = ?1 AND state <> 'dead'
@@ -201,8 +201,9 @@ impl InboundStore {
         let root = self.root.clone();
         self.commit("the claim of a part", |tx| {
             let mut part = outbox::claim(tx, &root, key, now)?;
-            if let Some(part) = &mut part {
-                part.set_also(answered_too(tx, key)?);
+            match &mut part {
+                Some(part) => part.set_also(answered_too(tx, key)?),
+                None => mourning::mourn(tx, key, now)?,
             }
             Ok(part)
         })
@@ -215,7 +216,13 @@ impl InboundStore {
         verdict: &Verdict,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        self.commit("the end of a part", |tx| outbox::conclude(tx, key, verdict, now))
+        self.commit("the end of a part", |tx| {
+            outbox::conclude(tx, key, verdict, now)?;
+            match verdict {
+                Verdict::Dead { .. } => mourning::mourn(tx, key, now),
+                Verdict::Sent { .. } | Verdict::Unsent { .. } | Verdict::Uncertain { .. } => Ok(()),
+            }
+        })
     }
 
     /// A part that a predecessor of this process claimed may have been seen.

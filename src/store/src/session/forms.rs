@@ -105,7 +105,7 @@ fn what_answers_a_channel_that_takes_nothing_goes_to_the_last_other_chat() {
     it.say("m1");
     let from = Address { channel: "hook".into(), ..incoming("h").from };
     let event = Incoming { from, platform_id: "e1".into(), ..incoming("h") };
-    let admitted = Admitted { message: event, kind: InboundKind::Chat };
+    let admitted = Admitted { message: event, kind: InboundKind::Chat, rule: None };
     it.host.inbound.insert(&[admitted], NOW).unwrap();
     let mut runner = it.runner();
     let seqs = [M1, MessageSeq(4)];
@@ -165,7 +165,7 @@ fn a_message_waits_until_its_files_are_here_or_will_not_be() {
         source: "s".into(),
     };
     let message = Incoming { files: vec![file; 2], ..incoming("m1") };
-    let admitted = Admitted { message, kind: InboundKind::Chat };
+    let admitted = Admitted { message, kind: InboundKind::Chat, rule: None };
     it.host.inbound.insert(&[admitted], NOW).unwrap();
     for how in [
         Fetched::Failed { why: "gone".into() },
@@ -187,7 +187,7 @@ fn a_message_waits_until_its_files_are_here_or_will_not_be() {
 #[test]
 fn what_is_overheard_is_stored_ended() {
     let mut it = pair();
-    let admitted = Admitted { message: incoming("m1"), kind: InboundKind::Context };
+    let admitted = Admitted { message: incoming("m1"), kind: InboundKind::Context, rule: None };
     it.host.inbound.insert(&[admitted], NOW).unwrap();
     assert!(it.host.snapshot().unwrap().waiting.is_empty());
     assert_eq!(it.host.inbound.outcomes().unwrap().len(), 1);

@@ -41,7 +41,7 @@ impl Pair {
     }
 
     pub(super) fn say(&mut self, id: &str) {
-        let admitted = Admitted { message: incoming(id), kind: InboundKind::Chat };
+        let admitted = Admitted { message: incoming(id), kind: InboundKind::Chat, rule: None };
         self.host.inbound.insert(&[admitted], NOW).unwrap();
     }
 }

@@ -1,0 +1,98 @@
+//! Tells the owner of the host, in private, what could not be delivered; many at once. Obeys what a
+//! person says about parts of the host itself.
+
+use domain::approval::approvers;
+use domain::delivery::PartKey;
+use domain::delivery::by_hand::Order;
+use domain::delivery::dead_letter::{self, DeadLetter, NAMED_MAX};
+use domain::people::Role;
+use domain::time::Timestamp;
+use ractor::RpcReplyPort;
+use store::{
+    CentralStore, DeadLetterRow, Draft, NOTICE_KEY, NewPart, Ordered, PartKind, StoreError, Untold,
+};
+use tokio::time::Instant;
+
+use super::ReceptionState;
+use crate::sessions::child::chain;
+
+impl ReceptionState {
+    /// Returns whether the owner was told, and else when to look again. With no owner who can be
+    /// reached it waits for one.
+    pub(super) async fn tell_lost(&mut self) -> Result<(bool, Option<Timestamp>), StoreError> {
+        let untold = self.host.central.read(|central| central.untold(NAMED_MAX)).await?;
+        let Some(untold) = untold else {
+            return Ok((false, None));
+        };
+        let now = self.now();
+        if !dead_letter::is_due(untold.oldest, untold.last_told, now) {
+            return Ok((false, Some(dead_letter::due_at(untold.oldest, untold.last_told))));
+        }
+        let Some(newest) = untold.newest.first().map(|it| it.id) else {
+            return Ok((false, None));
+        };
+        let Some(to) = self.owner_chat().await? else {
+            return Ok((false, None));
+        };
+        let part = NewPart {
+            key: PartKey(format!("{NOTICE_KEY}{newest}")),
+            to,
+            reply_to: String::new(),
+            kind: PartKind::Notice,
+            content: Draft::Text(self.words(untold).await?),
+        };
+        let tell = move |it: &mut CentralStore| it.tell_lost(&part, newest, now);
+        self.host.central.write("a word about dead letters", tell).await?;
+        Ok((true, None))
+    }
+
+    async fn words(&self, untold: Untold) -> Result<String, StoreError> {
+        self.host
+            .central
+            .read(move |central| {
+                let letter = |it: DeadLetterRow| -> Result<DeadLetter, StoreError> {
+                    let title = central.chat(&it.to)?.map(|it| it.title).unwrap_or_default();
+                    let chat = match title.as_str() {
+                        "" => format!("chat {} on {}", it.to.chat, it.to.channel),
+                        title => format!("\"{title}\" on {}", it.to.channel),
+                    };
+                    Ok(DeadLetter { key: it.key, agent: it.agent, chat, why: it.why })
+                };
+                let letters: Vec<DeadLetter> =
+                    untold.newest.into_iter().map(letter).collect::<Result<_, _>>()?;
+                Ok(dead_letter::for_owner(&letters, untold.count))
+            })
+            .await
+    }
+
+    /// The private chat of the first owner who can be reached.
+    async fn owner_chat(&mut self) -> Result<Option<domain::message::Address>, StoreError> {
+        let owners = self.host.central.read(|central| central.approver_candidates(None)).await?;
+        let owners = owners.iter().filter(|it| it.role == Role::Owner);
+        let candidates: Vec<_> = owners.flat_map(|it| self.candidate(it)).collect();
+        for owner in approvers(&candidates, None, "").order {
+            if let Some(chat) = self.private_chat(&owner).await? {
+                return Ok(Some(chat));
+            }
+            self.unreachable.push((owner.person, owner.channel, Instant::now()));
+        }
+        Ok(None)
+    }
+
+    pub(super) async fn take_order(
+        &mut self,
+        keys: Vec<PartKey>,
+        order: Order,
+        reply: RpcReplyPort<Result<Vec<Ordered>, String>>,
+    ) -> Result<(), StoreError> {
+        let now = self.now();
+        let obey = move |it: &mut CentralStore| it.order_parts(&keys, order, now);
+        let done = self.host.central.write("an order", obey).await;
+        let answer = match &done {
+            Ok(done) => Ok(done.clone()),
+            Err(err) => Err(chain(err)),
+        };
+        let _ = reply.send(answer);
+        done.map(drop)
+    }
+}

@@ -1,0 +1,172 @@
+//! How a message came about and what became of it, for people who ask why: facts in, lines out.
+//!
+//! What the program in the container says of itself is not trusted, and is marked as its word.
+
+mod waits;
+mod words;
+
+#[cfg(test)]
+mod tests;
+
+use crate::delivery::by_hand::{HostKey, Standing};
+use crate::message::{InboundKind, Outcome};
+use crate::time::Timestamp;
+use crate::{Incarnation, MessageSeq, SessionId};
+
+pub use self::waits::waits;
+pub use self::words::{Line, head, part_head, part_line, story};
+
+/// What let a message in: a stable word and what it is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// `trigger`, `direct`, `mention`, `sticky`, `pattern` or `overheard` from the router;
+    /// `undelivered` from the host.
+    pub word: String,
+    /// As whom its sender may write, or which part the host tells of.
+    pub detail: String,
+}
+
+/// A message and all that followed, as far as it was kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Facts {
+    pub message: Asked,
+    /// The containers of its session that had to do with it, oldest first.
+    pub containers: Vec<Taker>,
+    pub tools: Vec<Tool>,
+    pub parts: Vec<Sent>,
+    pub files: Vec<Fetching>,
+    pub questions: Vec<Question>,
+    pub around: Around,
+}
+
+/// The message itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asked {
+    pub session: SessionId,
+    pub seq: MessageSeq,
+    pub agent: String,
+    pub kind: InboundKind,
+    pub sender: String,
+    /// `channel:id`.
+    pub handle: String,
+    /// As people know it, see [`chat_name`].
+    pub chat: String,
+    pub platform_id: String,
+    pub sent_at: Option<Timestamp>,
+    pub received_at: Timestamp,
+    pub rule: Option<Rule>,
+    /// Somebody was asked about its sender or chat first.
+    pub approval: Option<Approval>,
+    pub end: Option<End>,
+    /// Containers that ended with it in hand, since it was last given a chance.
+    pub tries: u32,
+    pub not_before: Timestamp,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Approval {
+    pub question: i64,
+    /// Who answered, by name where that is known.
+    pub by: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct End {
+    pub outcome: Outcome,
+    pub reason: String,
+    pub at: Timestamp,
+}
+
+/// A container that took a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Taker {
+    pub incarnation: Incarnation,
+    /// `None` when the host does not know of it; then it is the program's word alone.
+    pub started_at: Option<Timestamp>,
+    pub ended_at: Option<Timestamp>,
+    /// How it ended.
+    pub reason: String,
+    /// The program's word.
+    pub claimed_at: Timestamp,
+}
+
+/// A tool that was used, in the words of the program in the container.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tool {
+    pub name: String,
+    pub started_at: Timestamp,
+    /// When it ended and whether it went well.
+    pub end: Option<(Timestamp, bool)>,
+}
+
+/// A part of an outgoing message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sent {
+    pub key: HostKey,
+    /// `answer`, `interim` or `notice`, and `text`, `file`, `card`, `edit` or `reaction`.
+    pub kind: String,
+    pub form: String,
+    pub chat: String,
+    pub standing: Standing,
+    pub tries: u32,
+    pub misses: u32,
+    /// Its reader may have it more than once.
+    pub doubted: bool,
+    pub retry_at: Timestamp,
+    pub created_at: Option<Timestamp>,
+    pub claimed_at: Option<Timestamp>,
+    pub sent_at: Option<Timestamp>,
+    /// The last change of any kind.
+    pub changed_at: Timestamp,
+    pub platform_id: String,
+    pub reason: String,
+}
+
+/// A file that came with the message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fetching {
+    pub name: String,
+    /// `pending`, `here` or `failed`.
+    pub state: String,
+    pub tries: u32,
+    pub retry_at: Timestamp,
+    pub reason: String,
+}
+
+/// Something that the agent asked of the host or of a person for this message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// In the central database, once it was put to anybody.
+    pub id: Option<i64>,
+    /// Of a change, not for a person to choose.
+    pub is_change: bool,
+    pub asked_at: Timestamp,
+    pub answered: bool,
+}
+
+/// What is true beside the message, at the time of asking.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Around {
+    pub now: Timestamp,
+    pub host_runs: bool,
+    /// The running host's word for the container of the session, and why it stands as it does.
+    pub container: Option<(String, String)>,
+    /// Bad starts in a row, and when the last one ended.
+    pub bad_starts: u32,
+    pub last_bad_end: Option<Timestamp>,
+    pub last_bad_reason: String,
+    /// An older message of the session that is not answered yet.
+    pub behind: Option<MessageSeq>,
+    /// The channel of the message is connected; `None` when nobody knows.
+    pub channel_trouble: Option<String>,
+}
+
+/// A chat as people know it: its title, or else its id, and where it is.
+#[must_use]
+pub fn chat_name(title: &str, chat: &str, channel: &str, thread: Option<&str>) -> String {
+    let thread = thread.map(|it| format!(", thread {it}")).unwrap_or_default();
+    match title {
+        "" => format!("{channel}:{chat}{thread}"),
+        title => format!("\"{title}\" ({channel}:{chat}{thread})"),
+    }
+}

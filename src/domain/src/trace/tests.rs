@@ -1,0 +1,281 @@
+//! Whole stories on fixed facts.
+
+use std::time::Duration;
+
+use super::*;
+use crate::delivery::PartKey;
+
+const T0: Timestamp = Timestamp(1_000_000);
+
+fn at(ms: i64) -> Timestamp {
+    Timestamp(T0.0 + ms)
+}
+
+/// Seconds since the beginning, so that no test depends on a time zone.
+fn clock(it: Timestamp) -> String {
+    let ms = it.0 - T0.0;
+    format!("T{:+}.{}", ms / 1_000, (ms % 1_000).abs() / 100)
+}
+
+fn text(facts: &Facts) -> String {
+    let head = head(facts, clock).into_iter().map(|(what, it)| format!("{what}: {it}"));
+    let story = story(facts).into_iter().map(|it| format!("{} {}", clock(it.at), it.text));
+    let waits = waits(facts, clock).into_iter().map(|it| format!("waits: {it}"));
+    head.chain(story).chain(waits).collect::<Vec<_>>().join("\n")
+}
+
+fn asked() -> Asked {
+    Asked {
+        session: SessionId(7),
+        seq: MessageSeq(42),
+        agent: "andy".into(),
+        kind: InboundKind::Chat,
+        sender: "Ann".into(),
+        handle: "telegram:5".into(),
+        chat: chat_name("Family", "-100", "telegram", None),
+        platform_id: "4711".into(),
+        sent_at: Some(at(-1_000)),
+        received_at: T0,
+        rule: Some(Rule { word: "mention".into(), detail: "member".into() }),
+        approval: None,
+        end: Some(End { outcome: Outcome::Answered, reason: String::new(), at: at(4_000) }),
+        tries: 0,
+        not_before: T0,
+    }
+}
+
+fn taker(incarnation: i64, started: i64) -> Taker {
+    Taker {
+        incarnation: Incarnation(incarnation),
+        started_at: Some(at(started)),
+        ended_at: None,
+        reason: String::new(),
+        claimed_at: at(started + 900),
+    }
+}
+
+fn sent() -> Sent {
+    Sent {
+        key: HostKey { session: Some(SessionId(7)), part: PartKey("o3.0".into()) },
+        kind: "answer".into(),
+        form: "text".into(),
+        chat: chat_name("Family", "-100", "telegram", None),
+        standing: Standing::Sent,
+        tries: 0,
+        misses: 0,
+        doubted: false,
+        retry_at: Timestamp(0),
+        created_at: Some(at(4_000)),
+        claimed_at: Some(at(4_100)),
+        sent_at: Some(at(4_500)),
+        changed_at: at(4_500),
+        platform_id: "99".into(),
+        reason: String::new(),
+    }
+}
+
+fn facts() -> Facts {
+    Facts {
+        message: asked(),
+        containers: vec![taker(3, 300)],
+        tools: vec![Tool {
+            name: "Bash".into(),
+            started_at: at(1_500),
+            end: Some((at(3_600), true)),
+        }],
+        parts: vec![sent()],
+        files: vec![],
+        questions: vec![],
+        around: Around {
+            now: at(60_000),
+            host_runs: true,
+            container: None,
+            bad_starts: 0,
+            last_bad_end: None,
+            last_bad_reason: String::new(),
+            behind: None,
+            channel_trouble: None,
+        },
+    }
+}
+
+#[test]
+fn answered_in_one_go() {
+    let want = "\
+message: s7.42 for andy: answered after 4.0 s
+from: Ann (telegram:5) in \"Family\" (telegram:-100)
+their id: 4711
+stored: T+0.0, 1.0 s after it was sent
+let in: the chat is wired to andy, and it mentions the bot; its sender is a member
+T+0.3 container 3 was started
+T+1.2 container 3 took it, by its own word
+T+1.5 tool Bash, by its own word: ok after 2.1 s
+T+4.0 the host wrote down: answered
+T+4.0 part s7.o3.0: answer (text) to \"Family\" (telegram:-100)
+T+4.5 part s7.o3.0 is there as 99";
+    assert_eq!(text(&facts()), want);
+}
+
+#[test]
+fn answered_after_two_crashes() {
+    let mut it = facts();
+    let died = |n, started, ended| Taker {
+        ended_at: Some(at(ended)),
+        reason: "it ran out of memory".into(),
+        ..taker(n, started)
+    };
+    it.containers = vec![died(1, -90_000, 2_000), died(2, 3_000, 5_000), taker(3, 7_000)];
+    it.containers[0].claimed_at = at(100);
+    it.tools[0].end = None;
+    it.message.end = Some(End { at: at(9_000), ..it.message.end.unwrap() });
+    it.message.approval = Some(Approval { question: 12, by: "Zoe".into() });
+    it.message.sent_at = Some(at(-180_000));
+    it.parts.clear();
+    let want = "\
+message: s7.42 for andy: answered after 9.0 s
+from: Ann (telegram:5) in \"Family\" (telegram:-100)
+their id: 4711
+stored: T+0.0, 3 min after it was sent, late
+let in: the chat is wired to andy, and it mentions the bot; its sender is a member; after Zoe said yes to question #12
+T+0.1 container 1 took it, by its own word
+T+1.5 tool Bash, by its own word: no end is known
+T+2.0 container 1 ended with it in hand: it ran out of memory
+T+3.0 container 2 was started
+T+3.9 container 2 took it, by its own word
+T+5.0 container 2 ended with it in hand: it ran out of memory
+T+7.0 container 3 was started
+T+7.9 container 3 took it, by its own word
+T+9.0 the host wrote down: answered";
+    assert_eq!(text(&it), want);
+}
+
+#[test]
+fn waiting_for_a_back_off() {
+    let mut it = facts();
+    it.message.end = None;
+    (it.message.tries, it.message.not_before) = (1, at(61_500));
+    it.containers = vec![Taker { ended_at: Some(at(2_000)), ..taker(1, 300) }];
+    (it.tools, it.parts) = (vec![], vec![]);
+    it.around.behind = Some(MessageSeq(40));
+    it.around.bad_starts = 5;
+    it.around.last_bad_end = Some(at(50_000));
+    it.around.last_bad_reason = "the image is missing\nmore".into();
+    it.around.host_runs = false;
+    let want = "\
+message: s7.42 for andy: not answered for 60 s
+from: Ann (telegram:5) in \"Family\" (telegram:-100)
+their id: 4711
+stored: T+0.0, 1.0 s after it was sent
+let in: the chat is wired to andy, and it mentions the bot; its sender is a member
+T+0.3 container 1 was started
+T+1.2 container 1 took it, by its own word
+T+2.0 container 1 ended with it in hand
+waits: no host runs; start it with `nanoclaw start`
+waits: message s7.40 is before it
+waits: it is tried again at T+61.5, after 1 tries
+waits: the session is parked until T+650.0, after 5 bad starts: the image is missing";
+    assert_eq!(text(&it), want);
+}
+
+#[test]
+fn waiting_for_a_platform() {
+    let mut it = facts();
+    it.containers.clear();
+    it.tools.clear();
+    it.around.channel_trouble = Some("no route".into());
+    it.parts = vec![
+        Sent {
+            standing: Standing::Unsent,
+            tries: 2,
+            retry_at: at(3_600_000),
+            sent_at: None,
+            ..sent()
+        },
+        Sent {
+            key: HostKey { session: Some(SessionId(7)), part: PartKey("o3.1".into()) },
+            standing: Standing::Ready,
+            sent_at: None,
+            changed_at: at(4_000),
+            ..sent()
+        },
+    ];
+    let text = text(&it);
+    for line in [
+        "T+4.5 part s7.o3.0 did not get through (2 times told to wait)",
+        "waits: part s7.o3.0 is tried at T+3600.0; its channel is not connected: no route",
+        "waits: part s7.o3.1 is sent in its turn; its channel is not connected: no route",
+    ] {
+        assert!(text.contains(line), "{line} is missing in\n{text}");
+    }
+}
+
+#[test]
+fn waiting_for_people_and_files() {
+    let mut it = facts();
+    it.message.end = None;
+    (it.tools, it.parts) = (vec![], vec![]);
+    it.files = vec![Fetching {
+        name: "plan.pdf".into(),
+        state: "pending".into(),
+        tries: 2,
+        retry_at: at(70_000),
+        reason: String::new(),
+    }];
+    it.questions =
+        vec![Question { id: Some(9), is_change: false, asked_at: at(5_000), answered: false }];
+    let found = waits(&it, clock);
+    assert_eq!(
+        found,
+        [
+            "plan.pdf is being fetched, tried 2 times, next at T+70.0",
+            "a person has to answer question #9, asked 55 s ago",
+            "container 3 works on it, since 58 s",
+        ]
+    );
+    (it.files, it.questions, it.containers) = (vec![], vec![], vec![]);
+    assert_eq!(waits(&it, clock), ["a container, which is started next"]);
+    it.around.container = Some(("busy".into(), "no image".into()));
+    assert_eq!(waits(&it, clock), ["its container, which is busy: no image"]);
+}
+
+#[test]
+fn a_dead_letter() {
+    let mut it = facts();
+    (it.containers, it.tools) = (vec![], vec![]);
+    it.parts = vec![Sent {
+        standing: Standing::Dead,
+        reason: "the bot was blocked".into(),
+        sent_at: None,
+        doubted: true,
+        ..sent()
+    }];
+    let text = text(&it);
+    let line = "T+4.5 part s7.o3.0 was given up: the bot was blocked, perhaps more than once";
+    assert!(text.ends_with(line), "{text}");
+}
+
+#[test]
+fn overheard() {
+    let mut it = facts();
+    it.message.kind = InboundKind::Context;
+    it.message.rule = Some(Rule { word: "overheard".into(), detail: "member".into() });
+    it.message.sent_at = None;
+    it.message.end = Some(End { outcome: Outcome::Silent, reason: "overheard".into(), at: T0 });
+    (it.containers, it.tools, it.parts) = (vec![], vec![], vec![]);
+    let want = "\
+message: s7.42 for andy: background, which starts nothing
+from: Ann (telegram:5) in \"Family\" (telegram:-100)
+their id: 4711
+stored: T+0.0; its platform does not say when it was sent
+let in: the chat is wired to andy, and it was not for it, and is kept as background; its sender is a member";
+    assert_eq!(text(&it), want);
+}
+
+#[test]
+fn spans_are_short() {
+    let span = |secs| words::span(Duration::from_secs(secs));
+    assert_eq!(
+        [0, 9, 119, 120, 7_199, 7_200, 999_999].map(span),
+        ["0.0 s", "9.0 s", "119 s", "2 min", "119 min", "2 h", "11 d"]
+    );
+}

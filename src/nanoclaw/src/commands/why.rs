@@ -1,0 +1,188 @@
+//! `nanoclaw why`: what became of a message, step by step.
+
+use std::process::ExitCode;
+
+use chrono::{DateTime, Local};
+use domain::time::{Clock, SystemClock, Timestamp};
+use domain::trace::{Facts, Line, head, part_head, part_line, story, waits};
+use domain::{MessageSeq, SessionId};
+use serde_json::{Value, json};
+use store::layout::Layout;
+use store::reading::{Found, Naming, PartRow, Reading};
+
+use super::outbox::reading;
+use crate::args::WhyArgs;
+use crate::error::fail;
+use crate::{admin, lock, term};
+
+pub(super) async fn perform(args: WhyArgs, layout: &Layout) -> anyhow::Result<ExitCode> {
+    let reading = reading(layout)?;
+    match reading.find(&Naming::parse(&args.message))? {
+        Found::Message(session, seq) => message(&reading, session, seq, args.json, layout).await?,
+        Found::Part(part) => of_the_host(&part, args.json)?,
+        Found::Several(all) => {
+            let names = all.iter().map(|(session, seq)| format!("{session}.{seq}"));
+            let names: Vec<String> = names.collect();
+            return Err(fail(
+                format!("`{}` is several messages: {}", args.message, names.join(", ")),
+                "say which one",
+            ));
+        }
+        Found::Nothing => {
+            return Err(fail(
+                format!("there is no message `{}`", args.message),
+                "say `last`, SESSION.NUMBER such as s7.42, or a platform's id; \
+                 `nanoclaw outbox list --all` shows what was sent",
+            ));
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn message(
+    reading: &Reading,
+    session: SessionId,
+    seq: MessageSeq,
+    as_json: bool,
+    layout: &Layout,
+) -> anyhow::Result<()> {
+    let Some(mut facts) = reading.facts(session, seq, SystemClock.now())? else {
+        return Err(fail(format!("there is no message {session}.{seq}"), "look with `last`"));
+    };
+    look_around(&mut facts, layout).await;
+    if as_json {
+        return term::json(&json_of(&facts));
+    }
+    term::out(&text(&facts));
+    Ok(())
+}
+
+/// What only a running host knows. One that does not answer is no reason to tell nothing.
+async fn look_around(facts: &mut Facts, layout: &Layout) {
+    facts.around.host_runs = lock::holder(layout).is_some();
+    let Ok(status) = admin::status(layout).await else { return };
+    facts.around.host_runs = true;
+    let id = facts.message.session.to_string();
+    if let Some(it) = status.sessions.iter().find(|it| it.id == id) {
+        facts.around.container = Some((it.container.clone(), it.why.clone().unwrap_or_default()));
+    }
+    let channel = facts.message.handle.split(':').next().unwrap_or_default();
+    let lost = status.channels.iter().find(|it| it.name == channel && !it.connected);
+    facts.around.channel_trouble = lost.map(|it| it.why.clone().unwrap_or_default());
+}
+
+fn text(facts: &Facts) -> String {
+    let began = facts.message.received_at;
+    let fact = |(what, it): (&str, String)| vec![what.to_owned(), plain(&it)];
+    let mut parts =
+        vec![term::table(&head(facts, clock).into_iter().map(fact).collect::<Vec<_>>())];
+    let step = |it: &Line| vec![clock(it.at), offset(began, it.at), plain(&it.text)];
+    let steps: Vec<_> = story(facts).iter().map(step).collect();
+    if !steps.is_empty() {
+        parts.push(term::table(&steps));
+    }
+    let waits = waits(facts, clock);
+    if !waits.is_empty() {
+        let lines: Vec<_> = waits.iter().map(|it| format!("  - {}", plain(it))).collect();
+        parts.push(format!("it waits:\n{}", lines.join("\n")));
+    }
+    parts.join("\n\n")
+}
+
+/// The day too where it is not today's.
+fn clock(at: Timestamp) -> String {
+    let local =
+        |it: Timestamp| DateTime::from_timestamp_millis(it.0).map(|it| it.with_timezone(&Local));
+    let (Some(then), Some(now)) = (local(at), local(SystemClock.now())) else {
+        return "-".to_owned();
+    };
+    let same_day = then.date_naive() == now.date_naive();
+    then.format(if same_day { "%H:%M:%S" } else { "%Y-%m-%d %H:%M:%S" }).to_string()
+}
+
+fn offset(began: Timestamp, at: Timestamp) -> String {
+    let (sign, by) = if at < began { ('-', began.since(at)) } else { ('+', at.since(began)) };
+    format!("{sign}{}.{} s", by.as_secs(), by.subsec_millis() / 100)
+}
+
+/// Names come from people and from agents; a terminal must not obey them.
+fn plain(text: &str) -> String {
+    text.chars().map(|it| if it.is_control() { ' ' } else { it }).collect()
+}
+
+fn of_the_host(part: &PartRow, as_json: bool) -> anyhow::Result<()> {
+    let sent = &part.sent;
+    let begins = part_head(sent);
+    if as_json {
+        return term::json(&json!({
+            "part": sent.key.to_string(), "by": "host", "state": sent.standing.as_str(),
+            "what": begins, "how": part_line(sent),
+        }));
+    }
+    let mut lines = vec![plain(&begins), plain(&part_line(sent))];
+    // Parts of a question are named after it.
+    let question = sent.key.part.0.strip_prefix('q').and_then(|it| it.split_once('.'));
+    lines.push(match question.filter(|it| it.0.parse::<i64>().is_ok()) {
+        Some((id, _)) => format!("the host said it by itself, for question #{id}"),
+        None => "the host said it by itself".to_owned(),
+    });
+    term::out(&lines.join("\n"));
+    Ok(())
+}
+
+fn json_of(facts: &Facts) -> Value {
+    let it = &facts.message;
+    let ms = |at: Option<Timestamp>| at.map(|it| it.0);
+    let waits = waits(facts, |at| at.0.to_string());
+    json!({
+        "message": format!("{}.{}", it.session, it.seq),
+        "agent": it.agent,
+        "kind": it.kind.as_str(),
+        "sender": { "name": it.sender, "handle": it.handle },
+        "chat": it.chat,
+        "platform_id": it.platform_id,
+        "sent_at_ms": ms(it.sent_at),
+        "stored_at_ms": it.received_at.0,
+        "rule": it.rule.as_ref().map(|it| json!({ "word": it.word, "detail": it.detail })),
+        "approval": it.approval.as_ref().map(|it| json!({ "question": it.question, "by": it.by })),
+        "end": it.end.as_ref().map(|it| json!({
+            "outcome": it.outcome.as_str(), "reason": it.reason, "at_ms": it.at.0,
+        })),
+        "tries": it.tries,
+        "containers": facts.containers.iter().map(|it| json!({
+            "incarnation": it.incarnation.0, "started_at_ms": ms(it.started_at),
+            "claimed_at_ms": it.claimed_at.0, "ended_at_ms": ms(it.ended_at), "reason": it.reason,
+        })).collect::<Vec<_>>(),
+        "tools": facts.tools.iter().map(|it| json!({
+            "name": it.name, "started_at_ms": it.started_at.0,
+            "ended_at_ms": it.end.map(|it| it.0.0), "ok": it.end.map(|it| it.1),
+        })).collect::<Vec<_>>(),
+        "questions": facts.questions.iter().map(|it| json!({
+            "id": it.id, "asked_at_ms": it.asked_at.0, "answered": it.answered,
+        })).collect::<Vec<_>>(),
+        "files": facts.files.iter().map(|it| json!({
+            "name": it.name, "state": it.state, "tries": it.tries, "reason": it.reason,
+        })).collect::<Vec<_>>(),
+        "parts": facts.parts.iter().map(|it| json!({
+            "key": it.key.to_string(), "state": it.standing.as_str(), "chat": it.chat,
+            "kind": it.kind, "form": it.form, "platform_id": it.platform_id, "reason": it.reason,
+            "created_at_ms": ms(it.created_at), "sent_at_ms": ms(it.sent_at),
+            "may_be_seen_twice": it.doubted,
+        })).collect::<Vec<_>>(),
+        "host_runs": facts.around.host_runs,
+        "waits": waits,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_count_from_the_arrival() {
+        let began = Timestamp(10_000);
+        assert_eq!(offset(began, Timestamp(11_250)), "+1.2 s");
+        assert_eq!(offset(began, Timestamp(9_900)), "-0.1 s");
+        assert_eq!(plain("a\u{1b}[2Jb"), "a [2Jb");
+    }
+}

@@ -1,0 +1,51 @@
+//! What a person does to a part: sends it again, or lets it go.
+
+use domain::delivery::PartKey;
+use domain::delivery::by_hand::{Order, Standing, permit};
+use domain::time::Timestamp;
+use rusqlite::{OptionalExtension, Transaction, params};
+
+/// What became of an order; an error says why nothing did.
+pub type Ordered = Result<Done, String>;
+
+/// An order that was followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Done {
+    pub was: Standing,
+    /// Its reader may have it already; it is marked as a possible repeat.
+    pub may_be_seen: bool,
+}
+
+/// Does what a person says, with the caller's transaction.
+pub(crate) fn order(
+    tx: &Transaction<'_>,
+    key: &PartKey,
+    order: Order,
+    now: Timestamp,
+) -> rusqlite::Result<Ordered> {
+    let found: Option<(String, bool)> = tx
+        .prepare_cached("SELECT state, doubted FROM deliveries WHERE key = ?1")?
+        .query_row([&key.0], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let Some((state, may_be_seen)) = found else {
+        return Ok(Err("there is no such part".to_owned()));
+    };
+    let was = Standing::parse(&state).unwrap_or(Standing::Dead);
+    if let Err(why) = permit(order, was) {
+        return Ok(Err(why.to_owned()));
+    }
+    match order {
+        // Anew, but what was doubted once stays marked.
+        Order::Retry => tx.execute(
+            "UPDATE deliveries SET state = 'ready', retry_at = 0, tries = 0, misses = 0, doubts = 0,
+                    reason = NULL, untold = NULL, changed_at = ?2 WHERE key = ?1",
+            params![key.0, now.0],
+        )?,
+        Order::Drop => tx.execute(
+            "UPDATE deliveries SET state = 'dead', retry_at = 0, untold = 0, reason = 'dropped by hand',
+                    changed_at = ?2 WHERE key = ?1",
+            params![key.0, now.0],
+        )?,
+    };
+    Ok(Ok(Done { was, may_be_seen }))
+}

@@ -1,0 +1,177 @@
+//! What is read back of a session that did something.
+
+use domain::AgentName;
+use domain::agent::AgentGroup;
+use domain::delivery::by_hand::Standing;
+use domain::delivery::{PartKey, Verdict};
+use domain::message::{Address, Admitted, Author, InboundKind, Incoming};
+use domain::outgoing::{Manners, TextLimit};
+use domain::time::Timestamp;
+use domain::trace::Rule;
+use domain::{MessageSeq, OutSeq};
+
+use super::*;
+use crate::{Journal, RunnerStore, SessionStore, Surroundings, TurnEnd};
+
+const NOW: Timestamp = Timestamp(1_000_000);
+
+struct Rig {
+    _dir: tempfile::TempDir,
+    layout: Layout,
+    id: SessionId,
+    host: SessionStore,
+}
+
+fn central(layout: &Layout) -> CentralStore {
+    CentralStore::open(&layout.central()).unwrap()
+}
+
+fn address() -> Address {
+    Address { channel: "cli".into(), account: "local".into(), chat: "c".into(), thread: None }
+}
+
+/// One session with one message, `m1`.
+fn rig() -> Rig {
+    let dir = tempfile::tempdir().unwrap();
+    let layout = Layout::new(dir.path());
+    let mut central = central(&layout);
+    let andy = AgentName::parse("andy").unwrap();
+    central.add_agent(&AgentGroup::new(andy.clone()), NOW).unwrap();
+    let info = domain::message::ChatInfo { title: "Family".into(), is_group: true };
+    central.ensure_chat(&address(), &info, None, NOW).unwrap();
+    let id = central.create_session(&address(), &andy, NOW).unwrap();
+    let paths = layout.session(id);
+    std::fs::create_dir_all(paths.inbound_dir()).unwrap();
+    std::fs::create_dir_all(paths.outbound_dir()).unwrap();
+    let mut host = SessionStore::open(&paths, Journal::Wal).unwrap();
+    let message = Incoming {
+        from: address(),
+        platform_id: "m1".into(),
+        sender: Author { id: "u".into(), name: "Ann".into() },
+        text: "hello".into(),
+        ..Incoming::default()
+    };
+    let rule = Some(Rule { word: "mention".into(), detail: "member".into() });
+    host.inbound.insert(&[Admitted { message, kind: InboundKind::Chat, rule }], NOW).unwrap();
+    Rig { _dir: dir, layout, id, host }
+}
+
+impl Rig {
+    /// Answered with `text`, with a tool in between.
+    fn answer(&mut self, text: &str) {
+        let incarnation = self.host.inbound.launch(NOW).unwrap();
+        let paths = self.layout.session(self.id);
+        let (inbound, outbound) = (paths.inbound_dir(), paths.outbound_dir());
+        let mut runner = RunnerStore::open(&inbound, &outbound, incarnation).unwrap();
+        let seq = MessageSeq(2);
+        runner.claim(&[seq], NOW).unwrap();
+        runner.tool_started(seq, "t1", "Bash\n", NOW).unwrap();
+        runner.tool_ended("t1", true, Timestamp(NOW.0 + 70)).unwrap();
+        runner.tool_ended("never begun", true, NOW).unwrap();
+        runner.tool_started(seq, "t2", &"x".repeat(200), NOW).unwrap();
+        let end = TurnEnd {
+            messages: vec![seq],
+            outcome: domain::message::Outcome::Answered,
+            reason: String::new(),
+            text: Some(text.to_owned()),
+        };
+        runner.end_turn(&end, &[], NOW).unwrap();
+        let manners = Manners { text: TextLimit::chars(100), ..Manners::default() };
+        let around = Surroundings {
+            manners: [("cli".to_owned(), manners)].into(),
+            ..Surroundings::default()
+        };
+        self.host.absorb(&around, NOW).unwrap();
+    }
+
+    fn finish(&mut self, verdict: &Verdict) {
+        let key = PartKey("o1.0".into());
+        self.host.inbound.claim_part(&key, NOW).unwrap().unwrap();
+        self.host.inbound.conclude(&key, verdict, NOW).unwrap();
+    }
+
+    fn reading(&self) -> Reading {
+        Reading::new(&self.layout, central(&self.layout))
+    }
+}
+
+#[test]
+fn a_message_is_found_by_all_of_its_names_and_known_whole() {
+    let mut it = rig();
+    it.answer("hello back");
+    it.finish(&Verdict::Sent { platform_id: "p9".into() });
+    let reading = it.reading();
+    let found = Found::Message(it.id, MessageSeq(2));
+    for name in ["last", "s1.2", "m1", "p9", "s1.o1.0"] {
+        assert_eq!(reading.find(&Naming::parse(name)).unwrap(), found, "{name}");
+    }
+    for name in ["s1.4", "s9.2", "m2", "s1.o3.0", "host.x"] {
+        assert_eq!(reading.find(&Naming::parse(name)).unwrap(), Found::Nothing, "{name}");
+    }
+    let facts = reading.facts(it.id, MessageSeq(2), NOW).unwrap().unwrap();
+    assert_eq!(facts.message.rule.map(|it| it.word).as_deref(), Some("mention"));
+    assert_eq!(facts.containers.len(), 1);
+    assert_eq!(facts.containers[0].started_at, Some(NOW));
+    let names: Vec<&str> = facts.tools.iter().map(|it| it.name.as_str()).collect();
+    assert_eq!(names, ["Bash?", &"x".repeat(64)]);
+    assert_eq!(facts.tools[0].end, Some((Timestamp(NOW.0 + 70), true)));
+    assert_eq!(facts.parts.len(), 1);
+    assert_eq!((facts.parts[0].standing, facts.parts[0].sent_at), (Standing::Sent, Some(NOW)));
+    assert!(facts.parts[0].chat.contains("Family"));
+}
+
+#[test]
+fn what_was_given_up_is_listed_and_what_was_dropped_on_purpose_is_not() {
+    let mut it = rig();
+    it.answer("hello back");
+    assert_eq!(it.reading().parts(PartFilter::Unsent).unwrap().len(), 1);
+    assert_eq!(it.reading().parts(PartFilter::Dead).unwrap(), []);
+    it.finish(&Verdict::Dead { why: "no".into() });
+    let dead = it.reading().parts(PartFilter::Dead).unwrap();
+    assert_eq!((dead.len(), dead[0].sent.key.to_string().as_str()), (1, "s1.o1.0"));
+    let lost = it.host.inbound.lost().unwrap();
+    assert_eq!(lost.len(), 1);
+    it.host.inbound.passed_on(&lost).unwrap();
+    assert_eq!(it.host.inbound.lost().unwrap(), []);
+    let keys = [PartKey("o1.0".into())];
+    let order = |it: &mut Rig, order| it.host.inbound.order(&keys, order, NOW).unwrap();
+    use domain::delivery::by_hand::Order::{Drop, Retry};
+    assert!(order(&mut it, Retry)[0].is_ok());
+    assert!(order(&mut it, Drop)[0].is_ok());
+    assert!(order(&mut it, Drop)[0].is_err());
+    assert_eq!(it.reading().parts(PartFilter::Unsent).unwrap(), []);
+    assert_eq!(it.reading().parts(PartFilter::All).unwrap().len(), 1);
+    assert_eq!(it.host.inbound.lost().unwrap(), [], "who dropped it knows");
+}
+
+#[test]
+fn the_agent_is_told_of_a_dead_part_before_its_next_message() {
+    let mut it = rig();
+    it.answer("hello back");
+    it.finish(&Verdict::Dead { why: "blocked".into() });
+    let facts = it.reading().facts(it.id, MessageSeq(4), NOW).unwrap().unwrap();
+    assert_eq!(facts.message.kind, InboundKind::Context);
+    assert_eq!(facts.message.rule.map(|it| it.detail).as_deref(), Some("o1.0"));
+    assert_eq!(it.host.snapshot().unwrap().waiting, [], "it starts nothing");
+}
+
+#[test]
+fn a_database_from_before_is_read_as_far_as_it_goes() {
+    let mut it = rig();
+    it.answer("hello back");
+    let conn = it.host.inbound.connection();
+    for column in ["created_at", "claimed_at", "sent_at", "misses", "doubts"] {
+        conn.execute_batch(&format!("ALTER TABLE deliveries DROP COLUMN {column}")).unwrap();
+    }
+    conn.execute_batch(
+        "DROP INDEX deliveries_untold; ALTER TABLE deliveries DROP COLUMN untold;
+         ALTER TABLE messages_in DROP COLUMN rule; ALTER TABLE messages_in DROP COLUMN rule_detail;",
+    )
+    .unwrap();
+    let reading = it.reading();
+    assert_eq!(reading.parts(PartFilter::Unsent).unwrap().len(), 1);
+    assert_eq!(reading.parts(PartFilter::Dead).unwrap(), []);
+    let facts = reading.facts(it.id, MessageSeq(2), NOW).unwrap().unwrap();
+    assert_eq!((facts.message.rule, facts.parts[0].created_at), (None, None));
+    assert_eq!(facts.parts[0].key.part, PartKey(format!("o{}.0", OutSeq(1))));
+}
