@@ -132,6 +132,10 @@ impl SessionState {
                 self.make_folders().await?;
                 self.show_destinations().await?;
             }
+            SessionMessage::Prune { again } => {
+                self.seen += u64::from(!again);
+                self.prune().await?;
+            }
             SessionMessage::Status(reply) => return self.report(reply).await,
             SessionMessage::Look => {}
             SessionMessage::Progress => return self.take_progress().await,

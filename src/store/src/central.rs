@@ -11,6 +11,7 @@ mod dropped;
 mod held;
 mod pairing;
 mod people;
+mod pruning;
 mod questions;
 mod roles;
 mod said;
@@ -46,6 +47,7 @@ static MIGRATIONS: LazyLock<Migrations<'_>> = LazyLock::new(|| {
         M::up(include_str!("../../../migrations/central/0001_start.sql")),
         M::up(include_str!("../../../migrations/central/0002_people.sql")).foreign_key_check(),
         M::up(include_str!("../../../migrations/central/0003_typed_answers.sql")),
+        M::up(include_str!("../../../migrations/central/0008_keeping.sql")),
     ])
 });
 

@@ -5,6 +5,7 @@ mod files;
 mod halt;
 mod launches;
 mod parts;
+mod pruning;
 mod requests;
 
 use std::path::{Path, PathBuf};
@@ -29,6 +30,7 @@ static MIGRATIONS: LazyLock<Migrations<'_>> = LazyLock::new(|| {
     Migrations::new(vec![
         M::up(include_str!("../../../migrations/inbound/0001_start.sql")),
         M::up(include_str!("../../../migrations/inbound/0002_groups.sql")),
+        M::up(include_str!("../../../migrations/inbound/0008_keeping.sql")),
     ])
 });
 

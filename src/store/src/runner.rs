@@ -5,6 +5,7 @@
 
 mod inbox;
 mod outgoing;
+mod pruning;
 
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
