@@ -1,5 +1,6 @@
 //! One file per command.
 
+mod backup;
 mod channels;
 mod chat;
 mod doctor;
@@ -7,6 +8,7 @@ mod image;
 mod keep;
 mod logs;
 mod pair;
+mod retention;
 mod run;
 mod start;
 mod status;
@@ -30,7 +32,7 @@ use crate::{setup, term};
 pub(crate) async fn perform(command: Command, layout: &Layout) -> anyhow::Result<ExitCode> {
     let done = match command {
         Command::Setup(args) => return Box::pin(setup::perform(args, layout)).await,
-        Command::Keep => return keep::perform(layout).await,
+        Command::Keeper => return keep::perform(layout).await,
         Command::Status { json } => return status::perform(json, layout).await,
         Command::Doctor { json } => return doctor::perform(json, layout).await,
         Command::Run { detached } => run::perform(detached, layout).await,
@@ -44,6 +46,8 @@ pub(crate) async fn perform(command: Command, layout: &Layout) -> anyhow::Result
         Command::Pair(args) => return pair::perform(args, layout).await,
         Command::Completions { shell } => completions(shell),
         Command::Vault(command) => vault::perform(command, layout).await,
+        Command::Backup(command) => backup::perform(command, layout).await,
+        Command::Keep(args) => retention::perform(&args, layout),
         Command::Image(command) => image::perform(command, layout).await,
         Command::Uninstall => uninstall::perform(layout).await,
     };

@@ -1,10 +1,12 @@
 //! Finds out what is wrong. Every check ends by itself, changes nothing that matters, and a check
 //! that fails says how to fix it.
 
+mod backup;
 mod data;
 mod running;
 mod world;
 
+pub(crate) use self::backup::record_verified;
 use serde::Serialize;
 use store::layout::Layout;
 
@@ -56,6 +58,7 @@ pub(crate) async fn examine(layout: &Layout) -> Vec<Check> {
     let mut checks = vec![data::home(layout), data::disk(layout)];
     checks.push(data::central(layout));
     checks.push(data::sessions(layout));
+    checks.push(backup::check(layout));
     checks.push(world::engine().await);
     checks.push(world::image(layout).await);
     checks.push(world::credential(layout).await);

@@ -2,6 +2,7 @@
 //! that are closed, and counters of what reached nobody.
 
 use domain::retention::{BATCH, Cutoffs};
+use domain::time::Timestamp;
 use rusqlite::params;
 
 use super::CentralStore;
@@ -49,6 +50,19 @@ impl CentralStore {
                 gone += tx.prepare_cached(sql)?.execute(params![cutoffs.messages.0, BATCH])?;
             }
             Ok(gone)
+        })
+    }
+
+    /// See [`crate::copies::mark_restored`].
+    pub(crate) fn mark_restored(&mut self, now: Timestamp) -> Result<usize, StoreError> {
+        self.change("mark a restored copy", |tx| {
+            tx.execute("UPDATE session SET awake = 1", [])?;
+            tx.execute(
+                "INSERT INTO setting VALUES ('restored_at', ?1)
+                 ON CONFLICT DO UPDATE SET value = excluded.value",
+                [now.0.to_string()],
+            )?;
+            tx.execute("UPDATE deliveries SET doubted = 1 WHERE state NOT IN ('sent', 'dead')", [])
         })
     }
 

@@ -67,6 +67,19 @@ impl InboundStore {
         })
     }
 
+    /// See [`crate::copies::mark_restored`]. Returns how many messages and parts are unfinished.
+    pub(crate) fn mark_restored(&mut self) -> Result<(usize, usize), StoreError> {
+        self.commit("mark a restored copy", |tx| {
+            let sql = "UPDATE messages_in SET doubted = 1 WHERE outcome IS NULL";
+            let waiting = tx.execute(sql, [])?;
+            let sql = "UPDATE deliveries SET doubted = 1 WHERE state NOT IN ('sent', 'dead')";
+            let unsent = tx.execute(sql, [])?;
+            // The central copy is older, and may not know of it.
+            tx.execute("UPDATE requests SET state = 'open' WHERE state = 'passed'", [])?;
+            Ok((waiting, unsent))
+        })
+    }
+
     /// Removes what stops in between left: copies of files that no part waits for any more, link
     /// folders of containers that are gone. Where no container reads it, the log is emptied.
     ///
