@@ -6,6 +6,7 @@
 //! the next timer while it waits for a socket.
 #![expect(clippy::unwrap_used, reason = "a failed set-up is a failed test")]
 
+pub mod bare;
 pub mod clock;
 pub mod conformance;
 pub mod crash;
@@ -16,4 +17,6 @@ pub mod host;
 pub mod model_api;
 pub mod platform;
 pub mod simulation;
+pub mod soak;
 pub mod telegram;
+pub mod verify;

@@ -7,6 +7,7 @@ mod groups;
 mod people;
 mod ractor_facts;
 mod simulation;
+mod soak;
 mod tidy;
 mod town;
 mod tree;

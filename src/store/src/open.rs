@@ -76,6 +76,17 @@ pub(crate) fn truncate_log(conn: &Connection) -> rusqlite::Result<()> {
     }
 }
 
+/// Gives the space of removed rows back to the disk, if that is most of the file. Copies what is left.
+pub(crate) fn shrink(conn: &Connection) -> rusqlite::Result<()> {
+    const PAGES_MIN: i64 = 256;
+    let count = |name| conn.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+    let (pages, free) = (count("page_count")?, count("freelist_count")?);
+    if PAGES_MIN < pages && pages < free * 2 {
+        conn.execute_batch("VACUUM")?;
+    }
+    Ok(())
+}
+
 /// Opens an existing file without the right to change it. `trusted` is false for a file that an
 /// agent could have written: then no link is followed and nothing in its schema may run.
 pub(crate) fn open_read_only(path: &Path, trusted: bool) -> rusqlite::Result<Connection> {

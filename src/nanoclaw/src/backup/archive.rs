@@ -84,6 +84,9 @@ fn header(kind: EntryType, mode: u32) -> Header {
     header.set_entry_type(kind);
     header.set_mode(mode & 0o777);
     header.set_mtime(0);
+    // Every field must hold a number; what was a file gets its owner below.
+    header.set_uid(rustix::process::geteuid().as_raw().into());
+    header.set_gid(rustix::process::getegid().as_raw().into());
     header
 }
 

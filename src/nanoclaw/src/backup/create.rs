@@ -204,3 +204,40 @@ fn copy_plain(folder: &Path, name: &str, to: &Path) -> io::Result<()> {
     }
     io::copy(&mut from, &mut File::create(to)?).map(drop)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A disk that is full after so many bytes.
+    struct Full(usize);
+
+    impl Write for Full {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0 = self.0.checked_sub(bytes.len()).ok_or(io::ErrorKind::StorageFull)?;
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_full_disk_is_an_error_wherever_it_strikes() {
+        let folder = tempfile::tempdir().unwrap();
+        let layout = Layout::new(folder.path().join("home"));
+        drop(crate::home::central(&layout).unwrap());
+        fs::create_dir_all(layout.home().join("agents/a")).unwrap();
+        fs::write(layout.home().join("agents/a/x"), "x").unwrap();
+        let size = {
+            let scratch = tempfile::tempdir().unwrap();
+            write(&layout, Vec::new(), scratch.path(), None, Timestamp(0)).unwrap().0.len()
+        };
+        for bytes in [0, 600, size / 2, size - 1] {
+            let scratch = tempfile::tempdir().unwrap();
+            let done = write(&layout, Full(bytes), scratch.path(), None, Timestamp(0));
+            assert!(done.is_err(), "{bytes} of {size}");
+        }
+    }
+}

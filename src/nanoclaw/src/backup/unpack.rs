@@ -247,3 +247,75 @@ fn make_link(to: &Path, link: &Link) -> Result<(), Refused> {
     }
     Ok(symlink(&link.target, to.join(path))?)
 }
+
+#[cfg(test)]
+mod tests {
+    use tar::{Builder, Header};
+
+    use super::*;
+
+    /// A tar with a head and one strange entry.
+    fn forged(kind: EntryType, name: &str, size: u64) -> Refused {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, to) = (folder.path().join("a.tar"), folder.path().join("to"));
+        fs::create_dir(&to).unwrap();
+        let mut tar = Builder::new(File::create(&file).unwrap());
+        let head = br#"{"format":1,"version":"1","created_at":0,"install":"i","with_key":false}"#;
+        let mut header = Header::new_gnu();
+        header.set_size(head.len() as u64);
+        header.set_mode(0o600);
+        tar.append_data(&mut header, HEAD, &head[..]).unwrap();
+        let mut header = Header::new_gnu();
+        header.set_entry_type(kind);
+        // Past the builder's own checks.
+        header.as_old_mut().name[..name.len()].copy_from_slice(name.as_bytes());
+        header.as_old_mut().linkname[..4].copy_from_slice(b"/etc");
+        header.set_size(size);
+        header.set_mode(0o4777);
+        header.set_uid(0);
+        header.set_gid(0);
+        header.set_mtime(0);
+        header.set_cksum();
+        tar.append(&header, io::empty()).unwrap();
+        tar.into_inner().unwrap();
+        let refused = unpack(&file, &to).unwrap_err();
+        assert!(!folder.path().join("evil").exists());
+        refused
+    }
+
+    #[test]
+    fn a_forged_file_writes_nothing_elsewhere() {
+        let regular = EntryType::Regular;
+        for name in
+            ["../evil", "agents/../../evil", "/evil", "evil", "agents//evil", "./agents/x", "run/x"]
+        {
+            assert!(matches!(forged(regular, name, 0), Refused::Strange(_)), "{name}");
+        }
+        for kind in [
+            EntryType::Symlink,
+            EntryType::Link,
+            EntryType::Fifo,
+            EntryType::Char,
+            EntryType::GNUSparse,
+            EntryType::XHeader,
+        ] {
+            assert!(matches!(forged(kind, "agents/x", 0), Refused::Strange(_)), "{kind:?}");
+        }
+        let huge = forged(regular, "agents/x", 1 << 60);
+        assert!(matches!(huge, Refused::TooLarge { .. }), "{huge}");
+        let long = forged(EntryType::GNULongName, "agents/x", 1 << 40);
+        assert!(matches!(long, Refused::Strange(_)), "{long}");
+        assert!(matches!(forged(regular, "agents/x", 10), Refused::CutOff));
+    }
+
+    #[test]
+    fn a_link_is_made_in_a_real_folder_only() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("agents")).unwrap();
+        let link = |path: &str| Link { path: path.into(), target: "/tmp".into() };
+        make_link(folder.path(), &link("agents/a")).unwrap();
+        for path in ["agents/a/b", "agents/none/b", "../x", "x"] {
+            assert!(make_link(folder.path(), &link(path)).is_err(), "{path}");
+        }
+    }
+}

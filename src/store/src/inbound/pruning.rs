@@ -81,7 +81,8 @@ impl InboundStore {
     }
 
     /// Removes what stops in between left: copies of files that no part waits for any more, link
-    /// folders of containers that are gone. Where no container reads it, the log is emptied.
+    /// folders of containers that are gone. Where no container reads it, the log is emptied and a file
+    /// that is mostly empty is made smaller.
     ///
     /// # Errors
     /// When the database fails. What the disk does not let go is left for the next time.
@@ -98,6 +99,7 @@ impl InboundStore {
             gone += usize::from(!is_open && fs::remove_dir_all(entry.path()).is_ok());
         }
         if open.is_none() {
+            crate::open::shrink(&self.conn).map_err(StoreError::query("shrink a database"))?;
             crate::open::truncate_log(&self.conn).map_err(StoreError::query("shorten a log"))?;
         }
         Ok(gone)
