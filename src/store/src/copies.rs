@@ -144,8 +144,7 @@ pub struct Marked {
 
 /// Tells the copies below `layout` that time went on without them: whatever was unfinished in them
 /// may have been finished since, so what is sent of it says that it may be a repetition. Requests
-/// are passed on again, and every session looks. Migrates all of them. Doing it again changes
-/// nothing.
+/// are passed on again, and every session looks. Migrates all of them. Doing it again does no harm.
 ///
 /// # Errors
 /// When one of them is damaged, or newer than this program.
@@ -158,7 +157,7 @@ pub fn mark_restored(layout: &Layout, now: Timestamp) -> Result<Marked, StoreErr
             continue;
         }
         let mut session = SessionStore::open(&paths, Journal::Rollback)?;
-        let (waiting, unsent) = session.inbound.mark_restored()?;
+        let (waiting, unsent) = session.inbound.mark_restored(now)?;
         marked.sessions += 1;
         marked.waiting += waiting;
         marked.unsent += unsent;
@@ -166,3 +165,7 @@ pub fn mark_restored(layout: &Layout, now: Timestamp) -> Result<Marked, StoreErr
     marked.unsent += central.mark_restored(now)?;
     Ok(marked)
 }
+
+#[cfg(test)]
+#[path = "copies_tests.rs"]
+mod tests;

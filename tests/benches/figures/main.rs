@@ -11,6 +11,7 @@ mod process;
 mod rig;
 mod round_trip;
 mod routing;
+mod soak;
 mod storing;
 mod sweeping;
 
@@ -22,6 +23,10 @@ fn main() {
         return;
     }
     let only: Vec<String> = std::env::args().skip(1).filter(|it| !it.starts_with('-')).collect();
+    // Only when asked for: it takes minutes, and has a runtime of its own.
+    if only.iter().any(|it| it == "soak") {
+        return soak::run();
+    }
     // As the host itself runs.
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();

@@ -13,6 +13,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use domain::retention::{BATCH, Cutoffs, LAUNCHES_KEPT};
+use domain::time::Timestamp;
 use rusqlite::{Connection, Transaction, params};
 
 use super::InboundStore;
@@ -39,6 +40,9 @@ const FILES_OF: &str = "SELECT DISTINCT f.message FROM files_in f CROSS JOIN mes
     WHERE m.ended_at IS NOT NULL AND m.ended_at < ?1
       AND NOT EXISTS (SELECT 1 FROM files_in p WHERE p.message = m.seq AND p.state = 'pending')
     LIMIT ?2";
+
+/// More containers than a session starts between a backup and the next.
+const RESTORE_JUMP: i64 = 1_000_000;
 
 impl InboundStore {
     /// Removes at most [`BATCH`] rows of each kind that are older than the rule says. Returns how
@@ -68,7 +72,7 @@ impl InboundStore {
     }
 
     /// See [`crate::copies::mark_restored`]. Returns how many messages and parts are unfinished.
-    pub(crate) fn mark_restored(&mut self) -> Result<(usize, usize), StoreError> {
+    pub(crate) fn mark_restored(&mut self, now: Timestamp) -> Result<(usize, usize), StoreError> {
         self.commit("mark a restored copy", |tx| {
             let sql = "UPDATE messages_in SET doubted = 1 WHERE outcome IS NULL";
             let waiting = tx.execute(sql, [])?;
@@ -76,6 +80,17 @@ impl InboundStore {
             let unsent = tx.execute(sql, [])?;
             // The central copy is older, and may not know of it.
             tx.execute("UPDATE requests SET state = 'open' WHERE state = 'passed'", [])?;
+            // A container that was started after the copy was made may still run, on files that are
+            // not these. Its number is above all that are known here: so it is jumped over, and
+            // everything up to there is stopped.
+            tx.execute(
+                "INSERT INTO launches (incarnation, started_at, ended_at, bad, reason)
+                 SELECT coalesce(max(incarnation), 0) + ?2, ?1, ?1, 0, 'restored from a backup'
+                 FROM launches",
+                params![now.0, RESTORE_JUMP],
+            )?;
+            let sql = "UPDATE halted SET incarnation = (SELECT max(incarnation) FROM launches)";
+            tx.execute(sql, [])?;
             Ok((waiting, unsent))
         })
     }

@@ -6,7 +6,6 @@ use domain::delivery::Verdict;
 use domain::message::{Admitted, Attachment, Author, FileKind, InboundKind, Incoming};
 use domain::retention::{LAUNCHES_KEPT, Retention};
 use domain::session::FailReason;
-use domain::time::Timestamp;
 use domain::{Incarnation, MessageSeq, SessionId};
 
 use super::*;
@@ -225,4 +224,26 @@ fn copies_of_files_that_nothing_waits_for_are_removed() {
     assert!(folder.join("3-wanted.txt").exists() && !folder.join("1-left.txt").exists());
     it.send_all();
     assert!(!folder.join("3-wanted.txt").exists(), "a copy goes as soon as it is sent");
+}
+
+#[test]
+fn what_was_unfinished_in_a_backup_is_sent_with_a_mark() {
+    let mut it = files();
+    it.ended("c", "done");
+    it.store(message("c", "waits"), InboundKind::Chat);
+    let by = it.host.inbound.launch(NOW).unwrap();
+    assert_eq!(it.host.inbound.mark_restored(NOW).unwrap(), (1, 0));
+    // Its answer comes only now, and may be known already.
+    it.host.inbound.fail(MessageSeq(4), FailReason::CannotStart, "", NOW).unwrap();
+    let key = it.host.inbound.open_parts().unwrap()[0].key.clone();
+    assert!(it.host.inbound.claim_part(&key, NOW).unwrap().unwrap().is_repeat());
+    // What comes after the restore is no repetition.
+    it.store(message("d", "new"), InboundKind::Chat);
+    it.host.inbound.fail(MessageSeq(6), FailReason::CannotStart, "", NOW).unwrap();
+    let parts = it.host.inbound.open_parts().unwrap();
+    let claimed = it.host.inbound.claim_part(&parts[1].key, NOW).unwrap().unwrap();
+    assert!(!claimed.is_repeat());
+    // A container from after the backup is stopped, a new one is not.
+    let halted = it.host.inbound.halted().unwrap();
+    assert!(Incarnation(by.0 + 100) < halted && halted < it.host.inbound.launch(NOW).unwrap());
 }
