@@ -5,6 +5,8 @@
 //! database; see [`crate::session::SessionMessage::Prune`].
 
 use std::error::Error;
+use std::fs::{self, OpenOptions};
+use std::path::Path;
 
 use domain::retention::{Cutoffs, Retention, due_before, is_due};
 use domain::time::Timestamp;
@@ -12,6 +14,10 @@ use store::{CentralStore, SessionRow, StoreError};
 use tracing::{info, warn};
 
 use crate::host::{Host, settings};
+
+/// A host that runs for a year must not fill the disk with what it said about it. The same bound as
+/// at its start.
+const LOG_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
 /// The rule of this install, as of now.
 pub(crate) async fn cutoffs(host: &Host) -> Result<Cutoffs, StoreError> {
@@ -57,6 +63,43 @@ async fn prune_central(host: &Host, now: Timestamp) -> Result<(), StoreError> {
     let at = now.0.to_string();
     let note = move |central: &mut CentralStore| central.set_setting(settings::PRUNED_AT, &at);
     host.central.write("note a pruning", note).await?;
+    let log = host.layout.host_log();
+    // Fails only when the runtime ends.
+    let _ = tokio::task::spawn_blocking(move || shorten_log(&log)).await;
     info!(rows = all, "old rows of the central database are gone");
     Ok(())
+}
+
+/// Begins a log anew that grew long; what it held is kept beside it, once. The log is open for
+/// appending in this very process, so it is emptied and not renamed; a line that is written in
+/// between is lost.
+fn shorten_log(log: &Path) {
+    if !fs::metadata(log).is_ok_and(|it| LOG_BYTES_MAX < it.len()) {
+        return;
+    }
+    let emptied = fs::copy(log, log.with_extension("log.1"))
+        .and_then(|_bytes| OpenOptions::new().write(true).open(log)?.set_len(0));
+    if let Err(err) = emptied {
+        warn!(error = &err as &dyn Error, "the log could not be shortened");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_log_begins_anew_and_is_kept_once() {
+        let dir = std::env::temp_dir().join(format!("keeping-{}", std::process::id()));
+        fs::create_dir_all(&dir).unwrap();
+        let log = dir.join("host.log");
+        fs::write(&log, "short").unwrap();
+        shorten_log(&log);
+        assert_eq!(fs::read(&log).unwrap(), b"short");
+        OpenOptions::new().write(true).open(&log).unwrap().set_len(LOG_BYTES_MAX + 1).unwrap();
+        shorten_log(&log);
+        assert_eq!(fs::metadata(&log).unwrap().len(), 0);
+        assert_eq!(fs::metadata(dir.join("host.log.1")).unwrap().len(), LOG_BYTES_MAX + 1);
+        fs::remove_dir_all(dir).unwrap();
+    }
 }
