@@ -29,9 +29,11 @@ use crate::engine::FakeEngine;
 
 const CHANNEL: &str = "soak";
 /// Events of one batch, and messages that may be without an answer at a time.
-const PAGE: usize = 64;
+const PAGE: usize = 16;
 const OPEN_MAX: usize = 400;
-const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// Simulated: how often the platform is asked, and how often a fault may strike.
+const POLL_EVERY: Duration = Duration::from_millis(100);
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// Simulated time without a new answer after which a run is stuck.
 const STUCK_AFTER: Duration = Duration::from_secs(3 * 60 * 60);
 const YEAR_MS: i64 = 366 * 24 * 60 * 60 * 1_000;
@@ -143,15 +145,15 @@ impl World {
     /// One fault; returns whether the host is to be started anew.
     async fn strike(&self, dice: &mut Dice) -> bool {
         let engine = &self.bare.engine;
-        match dice.below(40) {
+        match dice.below(20) {
             0 => return true,
             1 => {
                 engine.set_reachable(false);
                 sleep(Duration::from_secs(1 + dice.below(90))).await;
                 engine.set_reachable(true);
             }
-            2..=9 => self.platform.ledger.lock().unwrap().broken += 1,
-            10..=14 => engine.crash_next_runner(1 + dice.below(20)),
+            2..=5 => self.platform.ledger.lock().unwrap().broken += 1,
+            6..=9 => engine.crash_next_runner(1 + dice.below(20)),
             _ => {
                 let session = 1 + dice.below(self.soak.chats as u64);
                 engine.kill(domain::SessionId(i64::try_from(session).unwrap()));
@@ -337,6 +339,7 @@ impl Source for SoakSource {
             }
             let to = (from + PAGE).min(self.platform.soak.messages).min(answered + OPEN_MAX);
             if from < to {
+                sleep(POLL_EVERY).await;
                 let message = |n| Event::Message(self.platform.message(n));
                 let events = (from..to).map(message).collect();
                 return Ok(Batch { events, cursor: Cursor(to.to_string()) });
