@@ -39,14 +39,13 @@ pub fn copy_database(from: &Path, to: &Path) -> Result<(), StoreError> {
 /// must be copied as they are. Otherwise when either file fails.
 pub fn copy_untrusted(from: &Path, to: &Path) -> Result<(), StoreError> {
     let source = open_read_only(from, false).map_err(StoreError::open(from))?;
-    copy(&source, to).map_err(|err| match err {
-        StoreError::Query { source, .. }
-            if source.sqlite_error_code() == Some(ErrorCode::ReadOnly) =>
-        {
-            StoreError::NeedsWriter
-        }
-        other => other,
-    })
+    copy(&source, to).map_err(|err| if is_read_only(&err) { StoreError::NeedsWriter } else { err })
+}
+
+/// What SQLite says when only a writer could go on: a journal must be rolled back first.
+fn is_read_only(err: &StoreError) -> bool {
+    let StoreError::Query { source, .. } = err else { return false };
+    source.sqlite_error_code() == Some(ErrorCode::ReadOnly)
 }
 
 fn copy(source: &Connection, to: &Path) -> Result<(), StoreError> {
@@ -56,15 +55,18 @@ fn copy(source: &Connection, to: &Path) -> Result<(), StoreError> {
             let backup = Backup::new(source, &mut target)?;
             let mut busy = 0;
             loop {
-                match backup.step(PAGES)? {
-                    StepResult::Done => break,
-                    StepResult::More => busy = 0,
+                let step = backup.step(PAGES)?;
+                if step == StepResult::Done {
+                    break;
+                }
+                if step == StepResult::More {
+                    busy = 0;
+                } else if busy < BUSY_MAX {
                     // Busy, locked, and whatever else passes.
-                    _ if busy < BUSY_MAX => {
-                        busy += 1;
-                        pause(BUSY_WAIT);
-                    }
-                    _ => return Err(busy_error()),
+                    busy += 1;
+                    pause(BUSY_WAIT);
+                } else {
+                    return Err(busy_error());
                 }
             }
         }
@@ -97,11 +99,7 @@ pub fn check_untrusted(path: &Path) -> Result<Option<Vec<String>>, StoreError> {
         .and_then(|conn| crate::session::integrity(&conn));
     match checked {
         Ok(problems) => Ok(Some(problems)),
-        Err(StoreError::Query { source, .. })
-            if source.sqlite_error_code() == Some(ErrorCode::ReadOnly) =>
-        {
-            Ok(None)
-        }
+        Err(err) if is_read_only(&err) => Ok(None),
         Err(err) => Err(err.at(path)),
     }
 }

@@ -71,16 +71,19 @@ pub(crate) fn unpack(file: &Path, to: &Path) -> Result<Head, Refused> {
 }
 
 fn cut_off(err: io::Error) -> Refused {
-    match err.kind() {
-        io::ErrorKind::UnexpectedEof => Refused::CutOff,
-        io::ErrorKind::Other | io::ErrorKind::InvalidData => Refused::NoBackup,
-        _ => Refused::Io(err),
+    let kind = err.kind();
+    if kind == io::ErrorKind::UnexpectedEof {
+        Refused::CutOff
+    } else if matches!(kind, io::ErrorKind::Other | io::ErrorKind::InvalidData) {
+        Refused::NoBackup
+    } else {
+        Refused::Io(err)
     }
 }
 
-type Member0<'a> = Entry<'a, io::BufReader<File>>;
+type TarEntry<'a> = Entry<'a, io::BufReader<File>>;
 
-fn bounded(entry: &mut Member0<'_>, most: u64) -> Result<Vec<u8>, Refused> {
+fn bounded(entry: &mut TarEntry<'_>, most: u64) -> Result<Vec<u8>, Refused> {
     if most < entry.size() {
         let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
         return Err(Refused::Strange(name));
@@ -101,7 +104,7 @@ struct Unpacking<'a> {
 }
 
 impl Unpacking<'_> {
-    fn member(&mut self, name: &str, entry: &mut Member0<'_>) -> Result<(), Refused> {
+    fn member(&mut self, name: &str, entry: &mut TarEntry<'_>) -> Result<(), Refused> {
         let strange = || Refused::Strange(name.to_owned());
         if self.head.is_none() {
             if name != HEAD || entry.header().entry_type() != EntryType::Regular {
@@ -140,7 +143,7 @@ impl Unpacking<'_> {
         });
     }
 
-    fn file(&mut self, name: &str, entry: &mut Member0<'_>) -> Result<(), Refused> {
+    fn file(&mut self, name: &str, entry: &mut TarEntry<'_>) -> Result<(), Refused> {
         let path = self.to.join(plain(name).ok_or_else(|| Refused::Strange(name.to_owned()))?);
         let bytes = entry.size();
         let free = crate::home::free_mib(self.to)?;
@@ -172,7 +175,7 @@ impl Unpacking<'_> {
         Ok(())
     }
 
-    fn folder(&mut self, name: &str, entry: &mut Member0<'_>) -> Result<(), Refused> {
+    fn folder(&mut self, name: &str, entry: &mut TarEntry<'_>) -> Result<(), Refused> {
         // The tar format ends names of folders with a slash; the manifest does not.
         let name = name.trim_end_matches('/');
         let path = self.to.join(plain(name).ok_or_else(|| Refused::Strange(name.to_owned()))?);
@@ -215,7 +218,7 @@ impl Unpacking<'_> {
     }
 }
 
-fn owner(entry: &Member0<'_>) -> io::Result<(u64, u64)> {
+fn owner(entry: &TarEntry<'_>) -> io::Result<(u64, u64)> {
     Ok((entry.header().uid()?, entry.header().gid()?))
 }
 

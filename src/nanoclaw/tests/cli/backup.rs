@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use domain::AgentName;
 use domain::agent::AgentGroup;
@@ -48,12 +48,12 @@ fn home() -> (Home, PathBuf) {
     (home, file)
 }
 
-fn create(home: &Home, file: &PathBuf) {
+fn create(home: &Home, file: &Path) {
     let file = file.to_str().unwrap();
     home.feed(&["backup", "create", file, "--passphrase-stdin"], PHRASE).fine();
 }
 
-fn check(home: &Home, file: &PathBuf, phrase: &[u8]) -> crate::Said {
+fn check(home: &Home, file: &Path, phrase: &[u8]) -> crate::Said {
     let file = file.to_str().unwrap();
     home.feed(&["backup", "verify", file, "--passphrase-stdin"], phrase)
 }
