@@ -31,6 +31,10 @@ pub mod settings {
     pub const IMAGE: &str = "image";
     /// Names this install in labels of containers.
     pub const INSTALL: &str = "install";
+    /// How long things are kept; see `domain::retention`.
+    pub const RETENTION: &str = "retention";
+    /// When the central database was last pruned, in milliseconds since 1970.
+    pub const PRUNED_AT: &str = "pruned_at";
 }
 
 /// Built once at start-up; cheap to clone as an `Arc`.

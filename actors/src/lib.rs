@@ -8,6 +8,7 @@ pub mod admin;
 pub mod channel;
 pub mod channels;
 pub mod host;
+mod keeping;
 pub mod places;
 pub mod reception;
 pub mod router;

@@ -17,6 +17,7 @@ mod container;
 mod delivery;
 mod fetching;
 mod inbox;
+mod keeping;
 mod link;
 mod lost;
 mod showing;
@@ -74,6 +75,10 @@ pub enum SessionMessage {
     Reachable(Address),
     /// From the parent. The period is over: trust nothing, look at everything.
     Sweep,
+    /// From the parent, or `again` from itself as long as there is more: remove what is old.
+    Prune {
+        again: bool,
+    },
     Status(RpcReplyPort<SessionStatus>),
     /// Compare what should be with what is. Carries no data, so losing one costs only time.
     Look,

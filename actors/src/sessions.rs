@@ -62,6 +62,8 @@ pub enum SessionsMessage {
     Sweep,
     /// These sessions may have something to do.
     Wake(Vec<SessionRow>),
+    /// It is this session's turn to have its old rows removed.
+    Prune(SessionRow),
     /// An idle child that got `seen` messages from here has nothing left to do.
     Resting { id: SessionId, seen: u64 },
     /// The back-off of a failed child is over.
@@ -133,6 +135,9 @@ impl Actor for SessionSupervisor {
                     state.hand_over(&myself, row, SessionMessage::Sweep).await?;
                 }
                 Ok(())
+            }
+            SessionsMessage::Prune(row) => {
+                state.hand_over(&myself, row, SessionMessage::Prune { again: false }).await
             }
             SessionsMessage::Resting { id, seen } => {
                 state.let_rest(id, seen);
@@ -265,6 +270,9 @@ impl SessionsState {
             let rows = asleep_with_work(&host, &live).await;
             if !rows.is_empty() {
                 let _ = myself.cast(SessionsMessage::Wake(rows));
+            }
+            if let Some(row) = crate::keeping::sweep(&host).await {
+                let _ = myself.cast(SessionsMessage::Prune(row));
             }
         });
     }

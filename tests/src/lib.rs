@@ -2,6 +2,8 @@
 //! tests, and no assertions about the product but those of [`conformance`].
 #![expect(clippy::unwrap_used, reason = "a failed set-up is a failed test")]
 
+pub mod bare;
+pub mod clock;
 pub mod conformance;
 pub mod discord;
 pub mod model_api;
@@ -9,3 +11,7 @@ pub mod platform;
 pub mod telegram;
 
 pub use ::simulation::{clock, crash, dice, engine, host, mutation, simulation, stage};
+pub mod simulation;
+pub mod soak;
+pub mod telegram;
+pub mod verify;

@@ -10,6 +10,7 @@ mod people;
 mod ractor_facts;
 mod simulation;
 mod stopping;
+mod soak;
 mod tidy;
 mod town;
 mod tree;

@@ -140,6 +140,10 @@ impl SessionState {
                 self.show_destinations().await?;
             }
             SessionMessage::Stand(reply) => self.take_stand(reply).await?,
+            SessionMessage::Prune { again } => {
+                self.seen += u64::from(!again);
+                self.prune().await?;
+            }
             SessionMessage::Status(reply) => return self.report(reply).await,
             SessionMessage::Look => {}
             SessionMessage::Tool(tool) => {

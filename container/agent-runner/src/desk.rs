@@ -9,6 +9,7 @@
 mod ask;
 mod error;
 mod file;
+mod prune;
 mod say;
 
 use std::path::PathBuf;

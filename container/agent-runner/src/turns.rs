@@ -6,6 +6,7 @@
 
 use std::future::{Future, pending};
 use std::sync::Arc;
+use std::time::Duration;
 
 use domain::inbound::Inbound;
 use domain::message::Outcome;
@@ -25,6 +26,8 @@ use crate::{Config, Connect, RunnerError};
 const EVENTS_QUEUED_MAX: usize = 64;
 /// Reads that find the database damaged before that is believed: the host may be mending it.
 const DAMAGED_READS_MAX: u32 = 3;
+/// Old rows are removed when nothing is to do, first after the start and then this often.
+const PRUNE_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
 /// What the user reads when the agent had nothing to say.
 const NOTHING_SAID: &str = "(The agent finished without saying anything.)";
 
@@ -64,6 +67,13 @@ pub async fn run_until(
     }
     let Working { messages, events, task: working } = provider;
     let turns = Turns { config, desk, connect, rings, messages, events, working, damaged_reads: 0 };
+    let (messages, to_provider) = mpsc::unbounded_channel();
+    let (from_provider, events) = mpsc::channel(EVENTS_QUEUED_MAX);
+    let mut working = JoinSet::new();
+    working.spawn(async move { provider.run(to_provider, from_provider).await });
+
+    let turns =
+        Turns { config, desk, rings, messages, events, working, damaged_reads: 0, pruned: None };
     let ring_stop = async {
         stop.await;
         doorbell.stop();
@@ -101,6 +111,7 @@ struct Turns {
     events: mpsc::Receiver<Event>,
     working: JoinSet<Result<(), RunnerError>>,
     damaged_reads: u32,
+    pruned: Option<Instant>,
 }
 
 impl Turns {
@@ -149,6 +160,9 @@ impl Turns {
         };
         self.damaged_reads = 0;
         if due.is_empty() {
+            if self.pruned.is_none_or(|it| PRUNE_EVERY <= it.elapsed()) && self.desk.prune().await {
+                self.pruned = Some(Instant::now());
+            }
             return Ok(());
         }
         if let Err(err) = self.desk.claim(&due).await {

@@ -23,6 +23,7 @@ pub mod people;
 pub mod plain;
 pub mod question;
 pub mod restart;
+pub mod retention;
 pub mod session;
 pub mod session_key;
 pub mod split;

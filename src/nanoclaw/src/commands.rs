@@ -1,5 +1,6 @@
 //! One file per command.
 
+mod backup;
 mod channels;
 mod chat;
 mod doctor;
@@ -8,6 +9,7 @@ mod keep;
 mod logs;
 mod outbox;
 mod pair;
+mod retention;
 mod run;
 mod selftest;
 mod start;
@@ -35,7 +37,7 @@ use crate::{setup, term};
 pub(crate) async fn perform(command: Command, layout: &Layout) -> anyhow::Result<ExitCode> {
     let done = match command {
         Command::Setup(args) => return Box::pin(setup::perform(args, layout)).await,
-        Command::Keep => return keep::perform(layout).await,
+        Command::Keeper => return keep::perform(layout).await,
         Command::Status { json } => return status::perform(json, layout).await,
         Command::Doctor { json } => return doctor::perform(json, layout).await,
         Command::Selftest(args) => return selftest::perform(args).await,
@@ -57,6 +59,8 @@ pub(crate) async fn perform(command: Command, layout: &Layout) -> anyhow::Result
         Command::Pair(args) => return pair::perform(args, layout).await,
         Command::Completions { shell } => completions(shell),
         Command::Vault(command) => vault::perform(command, layout).await,
+        Command::Backup(command) => backup::perform(command, layout).await,
+        Command::Keep(args) => retention::perform(&args, layout),
         Command::Image(command) => image::perform(command, layout).await,
         Command::Uninstall => uninstall::perform(layout).await,
     };

@@ -2,9 +2,12 @@
 //! that fails says how to fix it.
 
 pub(crate) mod data;
+mod backup;
+mod data;
 mod running;
 mod world;
 
+pub(crate) use self::backup::record_verified;
 use serde::Serialize;
 use store::layout::Layout;
 
@@ -57,6 +60,7 @@ pub(crate) async fn examine(layout: &Layout) -> Vec<Check> {
     checks.push(data::central(layout));
     checks.push(data::sessions(layout));
     checks.extend(data::stops(layout));
+    checks.push(backup::check(layout));
     checks.push(world::engine().await);
     checks.push(world::image(layout).await);
     checks.push(world::credential(layout).await);

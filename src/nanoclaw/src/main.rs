@@ -5,6 +5,7 @@
 
 mod admin;
 mod args;
+mod backup;
 mod chat;
 mod commands;
 mod doctor;

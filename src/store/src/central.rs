@@ -13,6 +13,7 @@ mod heard;
 mod held;
 mod pairing;
 mod people;
+mod pruning;
 mod questions;
 mod roles;
 mod said;
@@ -53,6 +54,7 @@ static MIGRATIONS: LazyLock<Migrations<'_>> = LazyLock::new(|| {
         M::up(include_str!("../../../migrations/central/0005_stops.sql")),
         M::up(include_str!("../../../migrations/central/0006_continuity.sql")),
         M::up(include_str!("../../../migrations/central/0004_trace.sql")),
+        M::up(include_str!("../../../migrations/central/0008_keeping.sql")),
     ])
 });
 

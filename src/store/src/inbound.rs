@@ -6,6 +6,7 @@ mod halt;
 mod launches;
 mod mourning;
 mod parts;
+mod pruning;
 mod requests;
 mod stood;
 mod waits;
@@ -39,6 +40,7 @@ static MIGRATIONS: LazyLock<Migrations<'_>> = LazyLock::new(|| {
         M::up(include_str!("../../../migrations/inbound/0005_stops.sql")),
         M::up(include_str!("../../../migrations/inbound/0004_waits.sql")),
         M::up(include_str!("../../../migrations/inbound/0003_trace.sql")),
+        M::up(include_str!("../../../migrations/inbound/0008_keeping.sql")),
     ])
 });
 

@@ -5,6 +5,7 @@
 //! [`RunnerStore`] the runner's.
 
 mod central;
+pub mod copies;
 mod db;
 mod error;
 mod inbound;

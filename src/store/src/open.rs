@@ -15,6 +15,9 @@ use crate::StoreError;
 /// Longer than any transaction of ours takes, even while a disk discards gigabytes.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// What is kept of a write-ahead log once it is copied back. Each of many sessions has one.
+const LOG_BYTES_MAX: i64 = 1024 * 1024;
+
 /// How a file journals. A write-ahead log commits several times faster, but its index is shared
 /// memory, which neither crosses a virtual machine's mount nor may be trusted from a container.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,9 +57,34 @@ fn connect(path: &Path, journal: Journal) -> rusqlite::Result<Connection> {
     // An acknowledgement promises that the row survives a power cut.
     conn.pragma_update(None, "synchronous", "FULL")?;
     conn.pragma_update(None, "foreign_keys", true)?;
+    // A log that a large commit made long is cut back when it begins anew.
+    conn.pragma_update(None, "journal_size_limit", LOG_BYTES_MAX)?;
     // The container may have the log open read-only; it must not vanish when the host restarts.
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     Ok(conn)
+}
+
+/// Copies the write-ahead log back and empties it, unless somebody reads it: then it stays, for the
+/// next time.
+pub(crate) fn truncate_log(conn: &Connection) -> rusqlite::Result<()> {
+    conn.busy_timeout(Duration::ZERO)?;
+    let done = conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_row| Ok(()));
+    conn.busy_timeout(BUSY_TIMEOUT)?;
+    match done {
+        Err(err) if err.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy) => Ok(()),
+        other => other,
+    }
+}
+
+/// Gives the space of removed rows back to the disk, if that is most of the file. Copies what is left.
+pub(crate) fn shrink(conn: &Connection) -> rusqlite::Result<()> {
+    const PAGES_MIN: i64 = 256;
+    let count = |name| conn.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+    let (pages, free) = (count("page_count")?, count("freelist_count")?);
+    if PAGES_MIN < pages && pages < free * 2 {
+        conn.execute_batch("VACUUM")?;
+    }
+    Ok(())
 }
 
 /// Opens an existing file without the right to change it. `trusted` is false for a file that an

@@ -159,7 +159,11 @@ pub(crate) fn add(
 ) -> rusqlite::Result<bool> {
     let columns = Columns::of(&part.content)?;
     let (more, values) = match origin {
-        Some(_) => (", out_seq, cause", ", ?14, ?15"),
+        // What answers a message whose answer may be known already is a repetition, perhaps.
+        Some(_) => (
+            ", out_seq, cause, doubted",
+            ", ?14, ?15, coalesce((SELECT m.doubted FROM messages_in m WHERE m.seq = ?15), 0)",
+        ),
         None => ("", ""),
     };
     let sql = format!(

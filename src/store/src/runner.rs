@@ -8,6 +8,7 @@ mod inbox;
 mod outgoing;
 mod waits;
 mod tools;
+mod pruning;
 
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;

@@ -119,17 +119,22 @@ fn read(file: File, path: &Path) -> Result<Key, KeyFileError> {
 }
 
 fn create(path: &Path) -> Result<Key, KeyFileError> {
+    let key = Key::generate();
+    create_with(path, &key)?;
+    Ok(key)
+}
+
+/// Makes a key file; one that is there already is left as it is, and that is an error.
+pub(crate) fn create_with(path: &Path, key: &Key) -> Result<(), KeyFileError> {
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let fd = rustix::fs::open(path, flags, Mode::RUSR | Mode::WUSR)
         .map_err(|err| failed("create", path)(err.into()))?;
-    let key = Key::generate();
-    let written = write(File::from(fd), path, &key);
+    let written = write(File::from(fd), path, key);
     if written.is_err() {
         // Half a key would stand in the way of the next try. If this fails too, the length tells.
         drop(std::fs::remove_file(path));
     }
-    written.map_err(failed("write", path))?;
-    Ok(key)
+    written.map_err(failed("write", path))
 }
 
 /// Makes the key durable, its name included: nothing is sealed with a key that a crash can undo.

@@ -16,6 +16,7 @@
 //!   body of an answer is not searched yet.
 
 pub mod base_url;
+pub mod carry;
 pub mod credential;
 mod egress;
 pub mod error;

@@ -149,6 +149,12 @@ pub(crate) fn seal_with(
     Ok(Sealed(bytes))
 }
 
+/// Whether a stored credential was sealed with this key. It may have been changed since.
+#[must_use]
+pub fn fits(key: &Key, sealed: &Sealed) -> bool {
+    sealed.0.get(1..=KEY_ID_BYTES).is_some_and(|it| it == key.id())
+}
+
 /// Opens what [`seal`] made with the same key and the same binding.
 ///
 /// # Errors

@@ -12,6 +12,7 @@ mod rig;
 mod round_trip;
 mod routing;
 mod stopping;
+mod soak;
 mod storing;
 mod sweeping;
 
@@ -23,6 +24,10 @@ fn main() {
         return;
     }
     let only: Vec<String> = std::env::args().skip(1).filter(|it| !it.starts_with('-')).collect();
+    // Only when asked for: it takes minutes, and has a runtime of its own.
+    if only.iter().any(|it| it == "soak") {
+        return soak::run();
+    }
     // As the host itself runs.
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();

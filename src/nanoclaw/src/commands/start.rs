@@ -53,7 +53,7 @@ fn spawn(layout: &Layout) -> anyhow::Result<Child> {
     let log = logfile::open(&path).with_context(|| format!("could not open {}", path.display()))?;
     let program = std::env::current_exe().context("the program does not find itself")?;
     Command::new(program)
-        .arg("keep")
+        .arg("keeper")
         .env("NANOCLAW_HOME", layout.home())
         .current_dir(layout.home())
         .stdin(Stdio::null())

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails at what does not work")]
 
 mod agents;
+mod backup;
 mod basics;
 mod channels;
 mod chat;

@@ -59,8 +59,8 @@ impl CentralStore {
         let chat = key.chat.map(|it| it.0);
         self.run(
             OP,
-            "INSERT INTO session (agent_group, messaging_group, thread, created_at)
-             VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",
+            "INSERT INTO session (agent_group, messaging_group, thread, created_at, pruned_at)
+             VALUES (?1, ?2, ?3, ?4, ?4) ON CONFLICT DO NOTHING",
             params![key.agent.as_str(), chat, key.thread, now.0],
         )?;
         let made = self.session_of(key)?;
@@ -94,6 +94,30 @@ impl CentralStore {
     /// The sessions of one chat and of its threads; not those that all chats of an agent share.
     pub fn sessions_in_chat(&self, chat: ChatId) -> Result<Vec<SessionRow>, StoreError> {
         self.session_rows("WHERE s.messaging_group = ?1", [chat.0])
+    }
+
+    /// A session to prune, the one that waited longest: one that is awake before one that sleeps, if
+    /// they were last pruned before these instants. Costs what is due, not what there is.
+    pub fn due_for_pruning(
+        &self,
+        awake_before: Timestamp,
+        asleep_before: Timestamp,
+    ) -> Result<Option<SessionRow>, StoreError> {
+        let oldest = |filter: &str, before: Timestamp| {
+            let sql =
+                format!("{SESSIONS} WHERE s.pruned_at < ?1 {filter} ORDER BY s.pruned_at LIMIT 1");
+            self.one("find what to prune", &sql, [before.0], session_row)
+        };
+        match oldest("AND s.awake = 1", awake_before)? {
+            Some(row) => Ok(Some(row)),
+            None => oldest("", asleep_before),
+        }
+    }
+
+    /// A session's old rows are gone as of `now`.
+    pub fn set_pruned(&self, id: SessionId, now: Timestamp) -> Result<(), StoreError> {
+        let sql = "UPDATE session SET pruned_at = ?2 WHERE id = ?1";
+        self.run("note a pruning", sql, params![id.0, now.0]).map(drop)
     }
 
     fn session_rows(

@@ -223,6 +223,27 @@ impl InboundStore {
                 Verdict::Sent { .. } | Verdict::Unsent { .. } | Verdict::Uncertain { .. } => Ok(()),
             }
         })
+        self.commit("the end of a part", |tx| outbox::conclude(tx, key, verdict, now))?;
+        if matches!(verdict, Verdict::Sent { .. } | Verdict::Dead { .. }) {
+            self.drop_copy(key)?;
+        }
+        Ok(())
+    }
+
+    /// Removes the copy of a file that is sent or given up. A stop before it leaves the copy to
+    /// [`Self::prune_leftovers`].
+    fn drop_copy(&self, key: &PartKey) -> Result<(), StoreError> {
+        let sql = "SELECT json_extract(file, '$.path') FROM deliveries
+                   WHERE key = ?1 AND state IN ('sent', 'dead') AND file IS NOT NULL";
+        let path: Option<String> = self
+            .conn
+            .prepare_cached(sql)
+            .and_then(|mut it| it.query_row([&key.0], |row| row.get(0)).optional())
+            .map_err(StoreError::query("find a file that was sent"))?;
+        if let Some(path) = path {
+            let _ = std::fs::remove_file(self.root.join(path));
+        }
+        Ok(())
     }
 
     /// A part that a predecessor of this process claimed may have been seen.

@@ -1,0 +1,105 @@
+//! Has old rows removed: once a day those of the central database, and those of sessions in turn.
+//!
+//! The sweep comes here, and each time at most one session is found, so that ten thousand that sleep
+//! cost a sweep as little as one. The session itself does the work, since it alone writes its
+//! database; see [`crate::session::SessionMessage::Prune`].
+
+use std::error::Error;
+use std::fs::{self, OpenOptions};
+use std::path::Path;
+
+use domain::retention::{Cutoffs, Retention, due_before, is_due};
+use domain::time::Timestamp;
+use store::{CentralStore, SessionRow, StoreError};
+use tracing::{info, warn};
+
+use crate::host::{Host, settings};
+
+/// A host that runs for a year must not fill the disk with what it said about it. The same bound as
+/// at its start.
+const LOG_BYTES_MAX: u64 = 16 * 1024 * 1024;
+
+/// The rule of this install, as of now.
+pub(crate) async fn cutoffs(host: &Host) -> Result<Cutoffs, StoreError> {
+    let rule = host.central.read(|central| central.setting(settings::RETENTION)).await?;
+    Ok(Retention::from_setting(rule.as_deref()).cutoffs(host.clock.now()))
+}
+
+/// Prunes the central database if that is due. Returns the session whose turn it is.
+pub(crate) async fn sweep(host: &Host) -> Option<SessionRow> {
+    match look(host).await {
+        Ok(found) => found,
+        Err(err) => {
+            warn!(error = &err as &dyn Error, "old rows are left for the next sweep");
+            None
+        }
+    }
+}
+
+async fn look(host: &Host) -> Result<Option<SessionRow>, StoreError> {
+    let now = host.clock.now();
+    let last = host.central.read(|central| central.setting(settings::PRUNED_AT)).await?;
+    let last = last.and_then(|it| it.parse().ok()).map_or(host.started_at, Timestamp);
+    if is_due(last, now) {
+        prune_central(host, now).await?;
+    }
+    let (awake, asleep) = due_before(now);
+    host.central.read(move |central| central.due_for_pruning(awake, asleep)).await
+}
+
+async fn prune_central(host: &Host, now: Timestamp) -> Result<(), StoreError> {
+    let cutoffs = cutoffs(host).await?;
+    let mut all = 0;
+    loop {
+        let gone =
+            host.central.write("prune", move |central: &mut CentralStore| central.prune(cutoffs));
+        let gone = gone.await?;
+        all += gone;
+        if gone == 0 {
+            break;
+        }
+    }
+    host.central.read(|central| central.truncate_log()).await?;
+    let at = now.0.to_string();
+    let note = move |central: &mut CentralStore| central.set_setting(settings::PRUNED_AT, &at);
+    host.central.write("note a pruning", note).await?;
+    let log = host.layout.host_log();
+    // Fails only when the runtime ends.
+    let _ = tokio::task::spawn_blocking(move || shorten_log(&log)).await;
+    info!(rows = all, "old rows of the central database are gone");
+    Ok(())
+}
+
+/// Begins a log anew that grew long; what it held is kept beside it, once. The log is open for
+/// appending in this very process, so it is emptied and not renamed; a line that is written in
+/// between is lost.
+fn shorten_log(log: &Path) {
+    if !fs::metadata(log).is_ok_and(|it| LOG_BYTES_MAX < it.len()) {
+        return;
+    }
+    let emptied = fs::copy(log, log.with_extension("log.1"))
+        .and_then(|_bytes| OpenOptions::new().write(true).open(log)?.set_len(0));
+    if let Err(err) = emptied {
+        warn!(error = &err as &dyn Error, "the log could not be shortened");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_log_begins_anew_and_is_kept_once() {
+        let dir = std::env::temp_dir().join(format!("keeping-{}", std::process::id()));
+        fs::create_dir_all(&dir).unwrap();
+        let log = dir.join("host.log");
+        fs::write(&log, "short").unwrap();
+        shorten_log(&log);
+        assert_eq!(fs::read(&log).unwrap(), b"short");
+        OpenOptions::new().write(true).open(&log).unwrap().set_len(LOG_BYTES_MAX + 1).unwrap();
+        shorten_log(&log);
+        assert_eq!(fs::metadata(&log).unwrap().len(), 0);
+        assert_eq!(fs::metadata(dir.join("host.log.1")).unwrap().len(), LOG_BYTES_MAX + 1);
+        fs::remove_dir_all(dir).unwrap();
+    }
+}

@@ -1,0 +1,222 @@
+//! How long things are kept. What is unfinished is kept for ever; this is about the rest.
+//!
+//! The rule has two ages. `messages` is for what people said and what was sent to them. `machinery`
+//! is for what only the program needs: launches, settled requests and questions, and files that came
+//! with messages. The runner prunes its own database by [`MACHINERY`], whatever the rule says.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::time::Timestamp;
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Ids of messages protect from redelivery. Telegram delivers for 24 hours, Discord is read back for
+/// longer after an outage; this is longer than either.
+pub const MESSAGES_MIN: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+/// What the agent's commands and answers of people may refer to.
+pub const MACHINERY_MIN: Duration = DAY;
+/// As good as for ever, and no sum of it overflows.
+pub const AGE_MAX: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+/// The usual age of [`Retention::machinery`].
+pub const MACHINERY: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+/// Rows that one pass removes of each kind, so that nobody waits long for the lock.
+pub const BATCH: u32 = 500;
+/// Launches that are kept in any case: the last ones decide whether a session is parked.
+pub const LAUNCHES_KEPT: u32 = 32;
+
+/// How often a session that is awake is pruned, and one that sleeps.
+const AWAKE_EVERY: Duration = DAY;
+const ASLEEP_EVERY: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// The rule of an install.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retention {
+    pub messages: Duration,
+    pub machinery: Duration,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self { messages: Duration::from_secs(365 * 24 * 60 * 60), machinery: MACHINERY }
+    }
+}
+
+/// Why a rule is not taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum InvalidRetention {
+    /// Not a number with a unit.
+    Unreadable(String),
+    /// Messages must be kept for [`MESSAGES_MIN`], machinery for [`MACHINERY_MIN`].
+    TooShort {
+        what: &'static str,
+        least: Duration,
+    },
+    TooLong,
+}
+
+impl fmt::Display for InvalidRetention {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreadable(text) => {
+                write!(f, "`{text}` is no age; write it as 365d, 52w or 2y")
+            }
+            Self::TooShort { what, least } => {
+                write!(f, "{what} must be kept for at least {}", age(*least))
+            }
+            Self::TooLong => write!(f, "at most {} can be kept", age(AGE_MAX)),
+        }
+    }
+}
+
+impl std::error::Error for InvalidRetention {}
+
+/// Reads `30d`, `52w` or `2y`; a year has 365 days.
+///
+/// # Errors
+/// When it is none of them, or longer than [`AGE_MAX`].
+pub fn parse_age(text: &str) -> Result<Duration, InvalidRetention> {
+    let unreadable = || InvalidRetention::Unreadable(text.to_owned());
+    let text = text.trim();
+    let unit = text.chars().next_back().ok_or_else(unreadable)?;
+    let days: u32 = match unit {
+        'd' => 1,
+        'w' => 7,
+        'y' => 365,
+        _ => return Err(unreadable()),
+    };
+    let count: u32 = text[..text.len() - 1].parse().map_err(|_not_a_number| unreadable())?;
+    let age = count.checked_mul(days).map(|it| DAY.saturating_mul(it));
+    age.filter(|it| *it <= AGE_MAX).ok_or(InvalidRetention::TooLong)
+}
+
+/// `365d`
+#[must_use]
+pub fn age(age: Duration) -> String {
+    format!("{}d", age.as_secs() / DAY.as_secs())
+}
+
+impl Retention {
+    /// # Errors
+    /// When something would be kept for so short that the program would miss it.
+    pub fn checked(self) -> Result<Self, InvalidRetention> {
+        for (what, age, least) in [
+            ("messages", self.messages, MESSAGES_MIN),
+            ("machinery", self.machinery, MACHINERY_MIN),
+        ] {
+            if age < least {
+                return Err(InvalidRetention::TooShort { what, least });
+            }
+            if AGE_MAX < age {
+                return Err(InvalidRetention::TooLong);
+            }
+        }
+        Ok(self)
+    }
+
+    /// As it is kept among the settings: `365d 30d`.
+    #[must_use]
+    pub fn to_setting(self) -> String {
+        format!("{} {}", age(self.messages), age(self.machinery))
+    }
+
+    /// Reads a setting; what cannot be read is the usual rule.
+    #[must_use]
+    pub fn from_setting(text: Option<&str>) -> Self {
+        let read = |text: &str| {
+            let (messages, machinery) = text.split_once(' ')?;
+            let rule =
+                Self { messages: parse_age(messages).ok()?, machinery: parse_age(machinery).ok()? };
+            rule.checked().ok()
+        };
+        text.and_then(read).unwrap_or_default()
+    }
+
+    /// What ended before these instants goes.
+    #[must_use]
+    pub fn cutoffs(self, now: Timestamp) -> Cutoffs {
+        // What belongs to a message cannot outlive it.
+        let machinery = self.machinery.min(self.messages);
+        Cutoffs { messages: before(now, self.messages), machinery: before(now, machinery) }
+    }
+}
+
+/// The instants that a rule means now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cutoffs {
+    pub messages: Timestamp,
+    pub machinery: Timestamp,
+}
+
+/// The instant that lies so long before `now`.
+#[must_use]
+pub fn before(now: Timestamp, age: Duration) -> Timestamp {
+    Timestamp(now.0.saturating_sub(i64::try_from(age.as_millis()).unwrap_or(i64::MAX)))
+}
+
+/// Sessions that were pruned before these instants are due: `(awake, asleep)`.
+#[must_use]
+pub fn due_before(now: Timestamp) -> (Timestamp, Timestamp) {
+    (before(now, AWAKE_EVERY), before(now, ASLEEP_EVERY))
+}
+
+/// Whether what was pruned at `last` is due again. One that lies ahead was set before the clock
+/// stepped back.
+#[must_use]
+pub fn is_due(last: Timestamp, now: Timestamp) -> bool {
+    (last + AWAKE_EVERY).is_due(now, AWAKE_EVERY)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ages_are_read_and_shown() {
+        for (text, days) in [("30d", 30), ("52w", 364), (" 2y ", 730), ("1d", 1)] {
+            assert_eq!(parse_age(text), Ok(DAY * days), "{text}");
+        }
+        for bad in ["", "d", "30", "30h", "-1d", "1.5y", "é", "99999999999d"] {
+            assert!(parse_age(bad).is_err(), "{bad}");
+        }
+        assert_eq!(parse_age("4000000000d"), Err(InvalidRetention::TooLong));
+        assert_eq!(age(DAY * 365), "365d");
+    }
+
+    #[test]
+    fn no_rule_forgets_ids_that_may_be_delivered_again() {
+        let rule = |messages, machinery| {
+            Retention { messages: DAY * messages, machinery: DAY * machinery }.checked()
+        };
+        assert!(rule(30, 1).is_ok() && rule(365, 365).is_ok());
+        let refused = rule(29, 30).unwrap_err().to_string();
+        assert_eq!(refused, "messages must be kept for at least 30d");
+        assert!(rule(365, 0).is_err() && rule(40_000, 30).is_err());
+    }
+
+    #[test]
+    fn a_setting_survives_its_text_and_nonsense_is_the_usual_rule() {
+        let rule = Retention { messages: DAY * 90, machinery: DAY * 7 };
+        assert_eq!(Retention::from_setting(Some(&rule.to_setting())), rule);
+        for text in [None, Some(""), Some("x y"), Some("1d 1d"), Some("365d")] {
+            assert_eq!(Retention::from_setting(text), Retention::default(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn machinery_never_outlives_its_messages() {
+        let now = Timestamp(1_700_000_000_000);
+        let rule = Retention { messages: DAY * 40, machinery: DAY * 400 };
+        let cutoffs = rule.cutoffs(now);
+        assert_eq!(cutoffs.messages, cutoffs.machinery);
+        assert!(now.since(cutoffs.messages) == DAY * 40);
+    }
+
+    #[test]
+    fn a_clock_that_steps_does_not_put_off_pruning() {
+        let now = Timestamp(1_700_000_000_000);
+        assert!(!is_due(before(now, DAY / 2), now));
+        assert!(is_due(before(now, DAY), now) && is_due(now + DAY * 300, now));
+    }
+}

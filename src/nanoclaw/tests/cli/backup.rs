@@ -1,0 +1,189 @@
+//! Backups, and how long things are kept.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+
+use domain::AgentName;
+use domain::agent::AgentGroup;
+use domain::message::{Address, Admitted, Author, InboundKind, Incoming};
+use domain::time::Timestamp;
+use store::layout::Layout;
+use store::{Journal, SessionStore};
+
+use crate::Home;
+
+const PHRASE: &[u8] = b"correct horse battery\n";
+const NOW: Timestamp = Timestamp(1_700_000_000_000);
+
+/// A directory with an agent, a session with a message, a workspace with a link, and a credential.
+fn home() -> (Home, PathBuf) {
+    let home = Home::new();
+    home.feed(&["vault", "add", "anthropic"], b"sk-ant-api03-very-secret").fine();
+    let layout = Layout::new(home.path());
+    let agent = AgentName::parse("andy").unwrap();
+    let chat =
+        Address { channel: "cli".into(), account: "local".into(), chat: "c".into(), thread: None };
+    let mut central = home.store();
+    central.add_agent(&AgentGroup::new(agent.clone()), NOW).unwrap();
+    central.wire(&chat, &agent, NOW).unwrap();
+    let session = layout.session(central.create_session(&chat, &agent, NOW).unwrap());
+    fs::create_dir_all(session.inbound_dir()).unwrap();
+    let message = Incoming {
+        from: chat,
+        platform_id: "m1".into(),
+        sender: Author { id: "ann".into(), name: "Ann".into() },
+        text: "hello".into(),
+        ..Incoming::default()
+    };
+    let mut store = SessionStore::open(&session, Journal::Wal).unwrap();
+    let admitted = Admitted { message, kind: InboundKind::Chat };
+    store.inbound.insert(&[admitted], NOW).unwrap();
+    let workspace = layout.workspace(&agent);
+    fs::create_dir_all(workspace.join("deep")).unwrap();
+    fs::write(workspace.join("deep/notes.md"), "remember").unwrap();
+    fs::write(workspace.join("x".repeat(180)), "a long name").unwrap();
+    symlink("/etc/passwd", workspace.join("link")).unwrap();
+    let file = home.0.path().join("backup.tar");
+    (home, file)
+}
+
+fn create(home: &Home, file: &Path) {
+    let file = file.to_str().unwrap();
+    home.feed(&["backup", "create", file, "--passphrase-stdin"], PHRASE).fine();
+}
+
+fn check(home: &Home, file: &Path, phrase: &[u8]) -> crate::Said {
+    let file = file.to_str().unwrap();
+    home.feed(&["backup", "verify", file, "--passphrase-stdin"], phrase)
+}
+
+#[test]
+fn a_backup_comes_back_with_everything_and_can_be_undone() {
+    let (home, file) = home();
+    create(&home, &file);
+    assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    let text = String::from_utf8_lossy(&fs::read(&file).unwrap()).into_owned();
+    assert!(!text.contains("very-secret"));
+    let said = check(&home, &file, PHRASE).fine();
+    assert!(said.contains("is good") && said.contains("1 credentials"), "{said}");
+
+    let present = home.path().join("agents/andy/later.md");
+    fs::write(&present, "after the backup").unwrap();
+    let path = file.to_str().unwrap();
+    let args = ["backup", "restore", path, "--passphrase-stdin"];
+    home.feed(&args, PHRASE).refused(1, "has data already");
+    let force = ["backup", "restore", path, "--passphrase-stdin", "--force"];
+    let said = home.feed(&force, PHRASE).fine();
+    assert!(said.contains("1 messages had no answer"), "{said}");
+    assert!(!present.exists());
+    let workspace = home.path().join("agents/andy");
+    assert_eq!(fs::read_to_string(workspace.join("deep/notes.md")).unwrap(), "remember");
+    assert!(workspace.join("x".repeat(180)).exists());
+    assert_eq!(fs::read_link(workspace.join("link")).unwrap(), PathBuf::from("/etc/passwd"));
+    assert!(home.run(&["vault", "list"]).fine().contains("anthropic"));
+    assert_eq!(home.store().awake().unwrap().len(), 1, "every session looks");
+    let layout = Layout::new(home.path());
+    let mut session =
+        SessionStore::open(&layout.session(domain::SessionId(1)), Journal::Wal).unwrap();
+    assert_eq!(session.snapshot().unwrap().waiting.len(), 1);
+
+    let aside = fs::read_dir(home.0.path())
+        .unwrap()
+        .map(|it| it.unwrap().path())
+        .find(|it| it.to_string_lossy().contains("before-restore"))
+        .unwrap();
+    assert!(aside.join("agents/andy/later.md").exists(), "nothing was destroyed");
+    fs::remove_dir_all(home.path()).unwrap();
+    fs::rename(aside, home.path()).unwrap();
+    assert!(home.run(&["vault", "list"]).fine().contains("anthropic"));
+}
+
+#[test]
+fn a_damaged_cut_off_or_foreign_file_is_refused() {
+    let (home, file) = home();
+    create(&home, &file);
+    let good = fs::read(&file).unwrap();
+    check(&home, &file, b"another phrase\n").refused(1, "does not open");
+    // A byte of a database, of a file, and of the manifest.
+    let find = |what: &[u8]| good.windows(what.len()).position(|it| it == what).unwrap();
+    for at in [find(b"SQLite format 3") + 5_000, find(b"remember"), find(b"\"members\"") + 40] {
+        let mut bad = good.clone();
+        bad[at] ^= 1;
+        fs::write(&file, bad).unwrap();
+        check(&home, &file, PHRASE).refused(1, "cannot be used");
+    }
+    for length in [good.len() / 2, 600, 0] {
+        fs::write(&file, &good[..length]).unwrap();
+        check(&home, &file, PHRASE).refused(1, "cannot be used");
+    }
+    fs::write(&file, "this is no tar at all").unwrap();
+    check(&home, &file, PHRASE).refused(1, "cannot be used");
+    // Nothing is left of it.
+    assert_eq!(fs::read_dir(home.path().join("cache")).unwrap().count(), 0);
+}
+
+#[test]
+fn a_backup_of_a_newer_schema_is_refused() {
+    let (home, file) = home();
+    home.store();
+    let central = home.path().join("central.db");
+    // `user_version` lies at 60 of the header; the log must not hold a newer first page.
+    let copy = home.0.path().join("copy.db");
+    store::copies::copy_database(&central, &copy).unwrap();
+    let mut bytes = fs::read(&copy).unwrap();
+    bytes[60..64].copy_from_slice(&9_999_u32.to_be_bytes());
+    for name in ["central.db-wal", "central.db-shm"] {
+        let _ = fs::remove_file(home.path().join(name));
+    }
+    fs::write(&central, bytes).unwrap();
+    let path = file.to_str().unwrap();
+    home.run(&["backup", "create", path, "--without-key"]).fine();
+    home.run(&["backup", "verify", path]).refused(1, "cannot be opened");
+}
+
+#[test]
+fn nothing_is_replaced_or_left_behind_unasked() {
+    let (home, file) = home();
+    let path = file.to_str().unwrap();
+    home.run(&["backup", "create", path]).refused(1, "a passphrase is needed");
+    home.feed(&["backup", "create", path, "--passphrase-stdin"], b"short\n")
+        .refused(1, "cannot go along");
+    assert!(!file.exists());
+    let said = home.run(&["backup", "create", path, "--without-key"]).fine();
+    assert!(said.contains("not in it"), "{said}");
+    home.run(&["backup", "create", path, "--without-key"]).refused(1, "there already");
+    home.run(&["backup", "create", path, "--without-key", "--force"]).fine();
+    let left: Vec<_> = fs::read_dir(home.0.path()).unwrap().collect();
+    assert_eq!(left.len(), 2, "{left:?}");
+    let doctor = |home: &Home| {
+        let all = home.run(&["doctor", "--json"]).json();
+        let checks = all["checks"].as_array().unwrap().clone();
+        checks.into_iter().find(|it| it["name"] == "backup").unwrap()["state"].clone()
+    };
+    assert_eq!(doctor(&home), "warn");
+    home.run(&["backup", "verify", path]).fine();
+    assert_eq!(doctor(&home), "ok");
+}
+
+#[test]
+fn a_restore_waits_for_the_host_to_stop() {
+    let (home, file) = home();
+    let path = file.to_str().unwrap();
+    home.run(&["backup", "create", path, "--without-key"]).fine();
+    let lock = fs::File::create(home.path().join("run/host.lock")).unwrap();
+    lock.lock().unwrap();
+    home.run(&["backup", "restore", path, "--force"]).refused(1, "a host runs");
+    assert!(home.path().join("central.db").exists());
+}
+
+#[test]
+fn the_rule_is_shown_and_set() {
+    let home = Home::new();
+    assert_eq!(home.run(&["keep", "--json"]).json()["messages"], "365d");
+    home.run(&["keep", "--messages", "2y", "--machinery", "7d"]).fine();
+    let rule = home.run(&["keep", "--json"]).json();
+    assert_eq!((&rule["messages"], &rule["machinery"]), (&"730d".into(), &"7d".into()));
+    home.run(&["keep", "--messages", "7d"]).refused(1, "at least 30d");
+    home.run(&["keep", "--messages", "soon"]).refused(1, "is no age");
+}

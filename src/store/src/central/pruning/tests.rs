@@ -1,0 +1,104 @@
+//! What the central database forgets.
+
+use std::time::Duration;
+
+use domain::delivery::{PartKey, Verdict};
+use domain::message::Address;
+use domain::retention::{Retention, due_before};
+use domain::time::Timestamp;
+
+use super::*;
+use crate::outbox::{Draft, NewPart, PartKind};
+
+const NOW: Timestamp = Timestamp(1_700_000_000_000);
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+fn central() -> (tempfile::TempDir, CentralStore) {
+    let dir = tempfile::tempdir().unwrap();
+    let central = CentralStore::open(&dir.path().join("central.db")).unwrap();
+    (dir, central)
+}
+
+fn said(central: &mut CentralStore, key: &str, sent: bool) {
+    let part = NewPart {
+        key: PartKey(key.into()),
+        to: Address { channel: "cli".into(), chat: key.into(), ..Address::default() },
+        reply_to: String::new(),
+        kind: PartKind::Notice,
+        content: Draft::Text("x".into()),
+    };
+    central.say(&part, NOW).unwrap();
+    if sent {
+        central.claim_part(&part.key, NOW).unwrap();
+        let verdict = Verdict::Sent { platform_id: "p".into() };
+        central.conclude_part(&part.key, &verdict, NOW).unwrap();
+    }
+}
+
+#[test]
+fn what_was_said_a_month_ago_goes_unless_a_card_shows_it_or_it_waits() {
+    let (_dir, mut central) = central();
+    for key in ["old", "shown"] {
+        said(&mut central, key, true);
+    }
+    said(&mut central, "waits", false);
+    central
+        .conn
+        .execute_batch(
+            "INSERT INTO question (id, kind, text, options, asked_at, expires_at)
+                 VALUES (1, 'chat', '', '[]', 0, 0);
+             INSERT INTO question_card VALUES (1, 0, NULL, 'cli', '', '', NULL, 'shown', 0);",
+        )
+        .unwrap();
+    let mut prune = |days: u32| {
+        central.prune(Retention::default().cutoffs(Timestamp((NOW + DAY * days).0 + 1))).unwrap()
+    };
+    assert_eq!((prune(29), prune(30), prune(30)), (0, 1, 0));
+    let has = |central: &CentralStore, key: &str| central.has_said(&PartKey(key.into())).unwrap();
+    assert!(has(&central, "shown") && has(&central, "waits") && !has(&central, "old"));
+    let settle =
+        format!("UPDATE question SET state = 'expired', settled_at = {} WHERE id = 1", NOW.0);
+    central.conn.execute(&settle, []).unwrap();
+    let cutoffs = Retention::default().cutoffs(NOW + DAY * 31);
+    assert_eq!(central.prune(cutoffs).unwrap(), 2, "the card's part and the question");
+}
+
+#[test]
+fn counters_go_after_a_year() {
+    let (_dir, mut central) = central();
+    central
+        .conn
+        .execute_batch(&format!(
+            "INSERT INTO dropped VALUES ('c','a','x','s','n','r',1,{0},{0});
+             INSERT INTO refusal VALUES ('1','w',1,{0});
+             INSERT INTO pairing (code, wires, created_at, expires_at) VALUES ('1', 0, {0}, {0});",
+            NOW.0
+        ))
+        .unwrap();
+    let mut prune =
+        |days: u32| central.prune(Retention::default().cutoffs(NOW + DAY * days)).unwrap();
+    assert_eq!((prune(30), prune(31), prune(365), prune(366)), (0, 1, 0, 2));
+}
+
+#[test]
+fn sessions_take_turns_and_those_awake_come_first() {
+    let (_dir, mut central) = central();
+    let agent = domain::agent::AgentGroup::new(domain::AgentName::parse("andy").unwrap());
+    central.add_agent(&agent, NOW).unwrap();
+    let mut made = Vec::new();
+    for chat in ["a", "b"] {
+        let chat = Address { channel: "cli".into(), chat: chat.into(), ..Address::default() };
+        central.wire(&chat, &agent.name, NOW).unwrap();
+        made.push(central.create_session(&chat, &agent.name, NOW).unwrap());
+    }
+    central.set_awake(made[1], true).unwrap();
+    let due = |central: &CentralStore, days: u32| {
+        let (awake, asleep) = due_before(Timestamp((NOW + DAY * days).0 + 1));
+        central.due_for_pruning(awake, asleep).unwrap().map(|it| it.id)
+    };
+    assert_eq!(due(&central, 0), None, "a new session has nothing old");
+    assert_eq!(due(&central, 1), Some(made[1]));
+    central.set_pruned(made[1], NOW + DAY * 8).unwrap();
+    assert_eq!(due(&central, 6), None);
+    assert_eq!(due(&central, 7), Some(made[0]));
+}

@@ -1,0 +1,59 @@
+//! Forgets what the host has taken over long ago. The runner does this itself, because it alone
+//! writes its database.
+//!
+//! Invariants
+//! - Only what the inbound database says is taken over goes: messages up to `taken_over`, claims on
+//!   messages that have their outcome there.
+//! - Numbers are never given out twice: the last message stays.
+
+use domain::retention::{BATCH, MACHINERY, before};
+use domain::time::Timestamp;
+use rusqlite::params;
+
+use super::RunnerStore;
+use crate::StoreError;
+
+impl RunnerStore {
+    /// Removes at most [`BATCH`] messages and claims that are old. Looks at no more than that many,
+    /// the oldest. Returns how many went.
+    ///
+    /// # Errors
+    /// When a database fails; then nothing is removed.
+    pub fn prune(&mut self, now: Timestamp) -> Result<usize, StoreError> {
+        let taken_over = self.taken_over()?;
+        // Messages below this all have their outcome.
+        let waiting_from: i64 = self.read_inbound(|conn| {
+            conn.prepare_cached(
+                "SELECT coalesce((SELECT min(seq) FROM messages_in WHERE outcome IS NULL),
+                                 (SELECT max(seq) FROM messages_in), 0)",
+            )?
+            .query_row([], |row| row.get(0))
+        })?;
+        let before = before(now, MACHINERY).0;
+        self.commit("prune", |tx| {
+            let messages = tx
+                .prepare_cached(
+                    "DELETE FROM messages_out WHERE seq IN
+                         (SELECT seq FROM
+                              (SELECT seq, created_at FROM messages_out ORDER BY seq LIMIT ?3)
+                          WHERE seq <= ?1 AND created_at < ?2
+                            AND seq < (SELECT max(seq) FROM messages_out))",
+                )?
+                .execute(params![taken_over.0, before, BATCH])?;
+            let claims = tx
+                .prepare_cached(
+                    "DELETE FROM claims WHERE (message, incarnation) IN
+                         (SELECT message, incarnation FROM
+                              (SELECT message, incarnation, claimed_at FROM claims
+                               ORDER BY message, incarnation LIMIT ?3)
+                          WHERE message < ?1 AND claimed_at < ?2)",
+                )?
+                .execute(params![waiting_from, before, BATCH])?;
+            Ok(messages + claims)
+        })
+    }
+}
+
+#[cfg(test)]
+#[path = "pruning_tests.rs"]
+mod tests;
