@@ -25,6 +25,7 @@ pub mod restart;
 pub mod session;
 pub mod session_key;
 pub mod split;
+pub mod task;
 pub mod time;
 
 pub use crate::ids::{AgentName, Incarnation, MessageSeq, OutSeq, SessionId};
