@@ -21,6 +21,8 @@ use crate::zone::Zone;
 /// How many years to look ahead for a date that a year may not have.
 const LEAP_YEARS_MAX: i16 = 8;
 
+const DAY: u64 = 86_400;
+
 /// Why a phrase is no rule. The text teaches what is.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotUnderstood {
@@ -75,32 +77,34 @@ pub fn understand(text: &str, zone: &Zone, now: Timestamp) -> Result<Rule, NotUn
     }
     let unknown = || NotUnderstood::Phrase(domain::plain::cut(&domain::plain::one_line(text), 80));
     let clauses = Clauses::parse(text).ok_or_else(unknown)?;
-    let today = shown(zone, Second::at_or_before(now)).date();
+    let here = Here { zone, now, today: shown(zone, Second::at_or_before(now)).date() };
+    let times = clauses.times.as_slice();
     match clauses.day {
-        Some(Day::Period(period)) if clauses.times.is_empty() => Ok(Rule::every(period, now)),
+        Some(Day::Period(period)) if times.is_empty() => Ok(Rule::every(period, now)),
         Some(Day::Period(_)) => Err(NotUnderstood::PeriodWithTime),
-        Some(Day::After(span)) if clauses.times.is_empty() => Ok(Rule::once(now + span)),
+        Some(Day::After(span)) if times.is_empty() => Ok(Rule::once(now + span)),
         Some(Day::After(span)) => {
-            let days = i64::try_from(span.as_secs() / 86_400).unwrap_or(i64::MAX);
-            let whole = Duration::from_secs(span.as_secs() / 86_400 * 86_400) == span;
-            let date = days.try_into().ok().and_then(|it: i32| today.checked_add(it.days()).ok());
-            once(date.filter(|_| whole).ok_or_else(unknown)?, &clauses.times, zone)
+            let days = i32::try_from(span.as_secs() / DAY).ok();
+            let whole = days.filter(|_| span.as_secs().is_multiple_of(DAY));
+            here.once(here.ahead(whole.ok_or_else(unknown)?), times)
         }
         Some(Day::Repeated { days, months, weekdays }) => {
-            repeated(&clauses.times, &format!("{days} {months} {weekdays}"))
+            repeated(times, &format!("{days} {months} {weekdays}"))
         }
-        Some(Day::InDays(ahead)) => once(today.saturating_add(ahead.days()), &clauses.times, zone),
-        Some(Day::Date { year, month, day }) => {
-            dates(today, year, month, day, &clauses.times, zone, now)
+        Some(Day::InDays(days)) => here.once(here.ahead(days), times),
+        Some(Day::Date { year: Some(year), month, day }) => {
+            let date = Date::new(year, month, day).map_err(|_| NotUnderstood::NoSuchDay)?;
+            here.once(date, times)
+        }
+        Some(Day::Date { year: None, month, day }) => {
+            let years = here.today.year()..=here.today.year() + LEAP_YEARS_MAX;
+            here.next(years.filter_map(|year| Date::new(year, month, day).ok()), times)
         }
         Some(Day::Weekday(weekday)) => {
-            let dates = (0..=7).map(|it: i32| today.saturating_add(it.days()));
             let fits = |it: &Date| it.weekday().to_sunday_zero_offset() == weekday;
-            next(dates.filter(fits), &clauses.times, zone, now)
+            here.next((0..=7).map(|it| here.ahead(it)).filter(fits), times)
         }
-        None => {
-            next((0..=1).map(|it: i32| today.saturating_add(it.days())), &clauses.times, zone, now)
-        }
+        None => here.next((0..=1).map(|it| here.ahead(it)), times),
     }
 }
 
@@ -124,48 +128,40 @@ fn repeated(times: &[Time], days: &str) -> Result<Rule, NotUnderstood> {
     cron.parse().map(Rule::Cron).map_err(NotUnderstood::Cron)
 }
 
-fn once(date: Date, times: &[Time], zone: &Zone) -> Result<Rule, NotUnderstood> {
-    match times {
-        [] => Err(NotUnderstood::NoTime),
-        [time] => Ok(Rule::Once(first(zone, date.to_datetime(*time)).timestamp())),
-        _ => Err(NotUnderstood::SeveralTimes),
-    }
+/// Where and when somebody says something.
+struct Here<'a> {
+    zone: &'a Zone,
+    now: Timestamp,
+    today: Date,
 }
 
-/// The first of these dates on which the time is still ahead.
-fn next(
-    dates: impl Iterator<Item = Date>,
-    times: &[Time],
-    zone: &Zone,
-    now: Timestamp,
-) -> Result<Rule, NotUnderstood> {
-    for date in dates {
-        let rule = once(date, times, zone)?;
-        if matches!(rule, Rule::Once(at) if now < at) {
-            return Ok(rule);
+impl Here<'_> {
+    fn ahead(&self, days: i32) -> Date {
+        self.today.saturating_add(days.days())
+    }
+
+    fn once(&self, date: Date, times: &[Time]) -> Result<Rule, NotUnderstood> {
+        match times {
+            [] => Err(NotUnderstood::NoTime),
+            [time] => Ok(Rule::Once(first(self.zone, date.to_datetime(*time)).timestamp())),
+            _ => Err(NotUnderstood::SeveralTimes),
         }
     }
-    Err(NotUnderstood::NoSuchDay)
-}
 
-fn dates(
-    today: Date,
-    year: Option<i16>,
-    month: i8,
-    day: i8,
-    times: &[Time],
-    zone: &Zone,
-    now: Timestamp,
-) -> Result<Rule, NotUnderstood> {
-    if let Some(year) = year {
-        return once(
-            Date::new(year, month, day).map_err(|_| NotUnderstood::NoSuchDay)?,
-            times,
-            zone,
-        );
+    /// The first of these dates on which the time is still ahead.
+    fn next(
+        &self,
+        dates: impl Iterator<Item = Date>,
+        times: &[Time],
+    ) -> Result<Rule, NotUnderstood> {
+        for date in dates {
+            let rule = self.once(date, times)?;
+            if matches!(rule, Rule::Once(at) if self.now < at) {
+                return Ok(rule);
+            }
+        }
+        Err(NotUnderstood::NoSuchDay)
     }
-    let years = today.year()..=today.year() + LEAP_YEARS_MAX;
-    next(years.filter_map(|year| Date::new(year, month, day).ok()), times, zone, now)
 }
 
 fn spoken(period: Duration) -> String {

@@ -127,7 +127,7 @@ impl FromStr for Cron {
         };
         let fields: Vec<&str> = text.split_whitespace().collect();
         let (seconds, rest) = match fields.as_slice() {
-            [rest @ ..] if rest.len() == 5 => (Set::single(0), rest),
+            rest if rest.len() == 5 => (Set::single(0), rest),
             [seconds, rest @ ..] if rest.len() == 5 => (SECOND.set(seconds)?, rest),
             _ => return Err(CronError::Fields(fields.len())),
         };
