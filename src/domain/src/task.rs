@@ -4,6 +4,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::time::Timestamp;
+
 /// The most missed slots that a task may make up for. More would be a flood after a long sleep.
 pub const MADE_UP_MAX: u32 = 24;
 
@@ -25,6 +27,29 @@ impl fmt::Display for TaskId {
     }
 }
 
+/// One slot of one task. Its text names the message that it becomes, so that a session stores it
+/// once however often it is handed over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct FireKey {
+    pub task: TaskId,
+    pub slot: Timestamp,
+}
+
+impl FireKey {
+    /// Reads what [`fmt::Display`] writes.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let (task, slot) = text.strip_prefix("task:")?.split_once(':')?;
+        Some(Self { task: TaskId::parse(task)?, slot: Timestamp(slot.parse().ok()?) })
+    }
+}
+
+impl fmt::Display for FireKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "task:{}:{}", self.task, self.slot.0)
+    }
+}
+
 /// Whether a task fires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TaskState {
@@ -35,7 +60,7 @@ pub enum TaskState {
     Done,
     /// Somebody ended it.
     Cancelled,
-    /// It failed too often; it does not fire until somebody resumes or changes it.
+    /// It failed too often; it does not fire until somebody resumes it.
     Failing,
 }
 
@@ -58,6 +83,16 @@ impl TaskState {
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|it| it.as_str() == text)
+    }
+
+    /// Whether somebody may put a task that is in this state into another one. That a task is done
+    /// is not for anybody to say; what is over stays over.
+    #[must_use]
+    pub fn may_become(self, to: Self) -> bool {
+        match self {
+            Self::Active | Self::Paused | Self::Failing => self != to && to != Self::Done,
+            Self::Done | Self::Cancelled => false,
+        }
     }
 }
 
@@ -169,6 +204,24 @@ mod tests {
             assert_eq!(FireState::parse(it.as_str()), Some(it));
         }
         assert_eq!(TaskId::parse(&TaskId(7).to_string()), Some(TaskId(7)));
+        let key = FireKey { task: TaskId(7), slot: Timestamp(1_764_057_600_000) };
+        assert_eq!(key.to_string(), "task:t7:1764057600000");
+        assert_eq!(FireKey::parse(&key.to_string()), Some(key));
+        assert_eq!(FireKey::parse("task:7:1"), None);
+    }
+
+    #[test]
+    fn what_is_over_stays_over() {
+        use TaskState::{Active, Cancelled, Done, Failing, Paused};
+        for from in [Done, Cancelled] {
+            assert!(TaskState::ALL.iter().all(|to| !from.may_become(*to)));
+        }
+        for (from, to) in
+            [(Active, Paused), (Paused, Active), (Failing, Active), (Paused, Cancelled)]
+        {
+            assert!(from.may_become(to), "{from:?} {to:?}");
+        }
+        assert!(!Active.may_become(Active) && !Active.may_become(Done));
     }
 
     #[test]

@@ -16,6 +16,7 @@ mod roles;
 mod said;
 mod secrets;
 mod sessions;
+mod tasks;
 mod wirings;
 
 use std::path::Path;
@@ -37,6 +38,7 @@ pub use self::questions::{CardRow, Put, Question, QuestionKind, QuestionRow, Que
 pub use self::roles::{ApproverRow, DenialRow, MemberRow, Revoked, RoleRow};
 pub use self::secrets::SealedRow;
 pub use self::sessions::SessionRow;
+pub use self::tasks::{FireRow, Task, TaskEdit, TaskFilter, TaskRow};
 pub use self::wirings::{Wired, Wiring};
 use crate::StoreError;
 use crate::open::{Journal, open};
@@ -46,6 +48,7 @@ static MIGRATIONS: LazyLock<Migrations<'_>> = LazyLock::new(|| {
         M::up(include_str!("../../../migrations/central/0001_start.sql")),
         M::up(include_str!("../../../migrations/central/0002_people.sql")).foreign_key_check(),
         M::up(include_str!("../../../migrations/central/0003_typed_answers.sql")),
+        M::up(include_str!("../../../migrations/central/0007_tasks.sql")),
     ])
 });
 

@@ -6,6 +6,7 @@ mod halt;
 mod launches;
 mod parts;
 mod requests;
+mod tasks;
 
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
@@ -21,6 +22,7 @@ pub(crate) use self::absorb::Copied;
 pub use self::absorb::{Absorbed, Surroundings};
 pub use self::files::{Fetched, PendingFile};
 pub use self::requests::{Asked, Request};
+pub use self::tasks::TaskMessage;
 use crate::StoreError;
 use crate::open::{Journal, open};
 use crate::outbox::PartKind;
@@ -29,6 +31,7 @@ static MIGRATIONS: LazyLock<Migrations<'_>> = LazyLock::new(|| {
     Migrations::new(vec![
         M::up(include_str!("../../../migrations/inbound/0001_start.sql")),
         M::up(include_str!("../../../migrations/inbound/0002_groups.sql")),
+        M::up(include_str!("../../../migrations/inbound/0007_tasks.sql")),
     ])
 });
 

@@ -17,14 +17,17 @@ mod session;
 
 pub use crate::central::{
     AccountRow, ApproverRow, CardRow, CentralStore, ChatRow, DenialRow, DestinationRow, DroppedRow,
-    Linked, MemberRow, Moved, NewPairing, Paired, PairingId, PairingRole, PairingRow, PairingUse,
-    PersonRow, Put, Question, QuestionKind, QuestionRow, QuestionState, Removed, Revoked, RoleRow,
-    SealedRow, SessionRow, Unlinked, Wired, Wiring,
+    FireRow, Linked, MemberRow, Moved, NewPairing, Paired, PairingId, PairingRole, PairingRow,
+    PairingUse, PersonRow, Put, Question, QuestionKind, QuestionRow, QuestionState, Removed,
+    Revoked, RoleRow, SealedRow, SessionRow, Task, TaskEdit, TaskFilter, TaskRow, Unlinked, Wired,
+    Wiring,
 };
 pub use crate::db::{Db, Fault, Gate, NoGate};
 pub use crate::error::StoreError;
-pub use crate::inbound::{Absorbed, Asked, Fetched, PendingFile, Request, Surroundings};
+pub use crate::inbound::{
+    Absorbed, Asked, Fetched, PendingFile, Request, Surroundings, TaskMessage,
+};
 pub use crate::open::Journal;
 pub use crate::outbox::{ClaimedPart, Draft, NewPart, PartKind, Target};
-pub use crate::runner::{Answer, Destination, NewMessage, RunnerStore, TurnEnd};
+pub use crate::runner::{Answer, Destination, NewMessage, RunnerStore, TaskIn, TurnEnd};
 pub use crate::session::{SessionStore, Snapshot};

@@ -5,6 +5,7 @@
 
 mod inbox;
 mod outgoing;
+mod tasks;
 
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
@@ -17,6 +18,7 @@ use rusqlite_migration::{M, Migrations};
 
 pub use self::inbox::{Answer, Destination};
 pub use self::outgoing::NewMessage;
+pub use self::tasks::TaskIn;
 use crate::layout::{INBOUND, OUTBOUND};
 use crate::open::{Journal, open, open_read_only};
 use crate::outbox::PartKind;
