@@ -127,4 +127,6 @@ pub(crate) fn integrity(conn: &Connection) -> Result<Vec<String>, StoreError> {
 #[cfg(test)]
 mod forms;
 #[cfg(test)]
+mod tasks;
+#[cfg(test)]
 mod tests;
