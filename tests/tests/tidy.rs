@@ -11,7 +11,8 @@ const FILE_LINES_MAX: usize = 400;
 /// Which crates of ours each crate may depend on. Dependencies point one way.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("domain", &[]),
-    ("store", &["domain"]),
+    ("schedule", &["domain"]),
+    ("store", &["domain", "schedule"]),
     ("channel", &["domain"]),
     ("sandbox", &["domain"]),
     ("vault", &["domain"]),
@@ -42,6 +43,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("bollard", &["sandbox"]),
     ("reqwest", &["vault", "telegram", "discord"]),
     ("rmcp", &["agent-runner"]),
+    ("jiff", &["schedule"]),
     ("anyhow", &["nanoclaw"]),
 ];
 

@@ -28,6 +28,7 @@ pub mod session;
 pub mod session_key;
 pub mod split;
 pub mod stop;
+pub mod task;
 pub mod time;
 pub mod trouble;
 pub mod waits;

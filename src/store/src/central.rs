@@ -20,6 +20,7 @@ mod said;
 mod secrets;
 mod sessions;
 mod stops;
+mod tasks;
 mod wirings;
 
 use std::path::Path;
@@ -42,6 +43,7 @@ pub use self::questions::{CardRow, Put, Question, QuestionKind, QuestionRow, Que
 pub use self::roles::{ApproverRow, DenialRow, MemberRow, Revoked, RoleRow};
 pub use self::secrets::SealedRow;
 pub use self::sessions::SessionRow;
+pub use self::tasks::{FireRow, Task, TaskEdit, TaskFilter, TaskRow};
 pub use self::wirings::{Wired, Wiring};
 use crate::StoreError;
 use crate::open::{Journal, open};
@@ -55,6 +57,7 @@ static MIGRATIONS: LazyLock<Migrations<'_>> = LazyLock::new(|| {
         M::up(include_str!("../../../migrations/central/0006_continuity.sql")),
         M::up(include_str!("../../../migrations/central/0004_trace.sql")),
         M::up(include_str!("../../../migrations/central/0008_keeping.sql")),
+        M::up(include_str!("../../../migrations/central/0007_tasks.sql")),
     ])
 });
 

@@ -10,6 +10,7 @@ mod pruning;
 mod requests;
 mod stood;
 mod waits;
+mod tasks;
 
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
@@ -29,6 +30,7 @@ pub use self::mourning::Lost;
 pub use self::requests::{Asked, Request};
 pub use self::stood::{Order, Stood};
 pub(crate) use self::waits::read as read_wait;
+pub use self::tasks::TaskMessage;
 use crate::StoreError;
 use crate::open::{Journal, open};
 use crate::outbox::PartKind;
@@ -41,6 +43,7 @@ static MIGRATIONS: LazyLock<Migrations<'_>> = LazyLock::new(|| {
         M::up(include_str!("../../../migrations/inbound/0004_waits.sql")),
         M::up(include_str!("../../../migrations/inbound/0003_trace.sql")),
         M::up(include_str!("../../../migrations/inbound/0008_keeping.sql")),
+        M::up(include_str!("../../../migrations/inbound/0007_tasks.sql")),
     ])
 });
 

@@ -23,6 +23,11 @@ pub use crate::central::{
     PairingId, PairingRole, PairingRow, PairingUse, PersonRow, Put, Question, QuestionKind,
     QuestionRow, QuestionState, Removed, Revoked, RoleRow, SealedRow, SessionRow, Unlinked, Untold,
     Wired, Wiring,
+    AccountRow, ApproverRow, CardRow, CentralStore, ChatRow, DenialRow, DestinationRow, DroppedRow,
+    FireRow, Linked, MemberRow, Moved, NewPairing, Paired, PairingId, PairingRole, PairingRow,
+    PairingUse, PersonRow, Put, Question, QuestionKind, QuestionRow, QuestionState, Removed,
+    Revoked, RoleRow, SealedRow, SessionRow, Task, TaskEdit, TaskFilter, TaskRow, Unlinked, Wired,
+    Wiring,
 };
 pub use crate::db::{Db, Fault, Gate, NoGate};
 pub use crate::error::StoreError;
@@ -30,8 +35,10 @@ pub use crate::inbound::{
     Absorbed, Asked, Fetched, Order, PendingFile, Request, Stood, Surroundings,
 };
 pub use crate::inbound::{Absorbed, Asked, Fetched, Lost, PendingFile, Request, Surroundings};
+    Absorbed, Asked, Fetched, PendingFile, Request, Surroundings, TaskMessage,
+};
 pub use crate::open::Journal;
 pub use crate::outbox::by_hand::{Done, Ordered};
 pub use crate::outbox::{ClaimedPart, Draft, NewPart, PartKind, Target};
-pub use crate::runner::{Answer, Destination, NewMessage, RunnerStore, TurnEnd};
+pub use crate::runner::{Answer, Destination, NewMessage, RunnerStore, TaskIn, TurnEnd};
 pub use crate::session::{SessionStore, Snapshot};

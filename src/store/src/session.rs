@@ -163,6 +163,7 @@ pub(crate) fn integrity(conn: &Connection) -> Result<Vec<String>, StoreError> {
 mod forms;
 #[cfg(test)]
 mod stops;
+mod tasks;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

@@ -158,6 +158,7 @@ fn merge(conn: &Connection, old: &ChatRow, new: &ChatRow) -> rusqlite::Result<()
         "UPDATE OR IGNORE session SET messaging_group = ?2 WHERE messaging_group = ?1",
         "UPDATE OR IGNORE question SET messaging_group = ?2 WHERE messaging_group = ?1",
         "UPDATE destination SET messaging_group = ?2 WHERE messaging_group = ?1",
+        "UPDATE task SET messaging_group = ?2 WHERE messaging_group = ?1",
         "UPDATE pairing SET used_in = ?2 WHERE used_in = ?1",
     ] {
         conn.execute(sql, ids)?;

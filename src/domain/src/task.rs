@@ -1,0 +1,248 @@
+//! Tasks: what an agent is to do at set times, and what became of each time that came. When those
+//! times are is the matter of the crate `schedule`.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::time::Timestamp;
+
+/// The most missed slots that a task may make up for. More would be a flood after a long sleep.
+pub const MADE_UP_MAX: u32 = 24;
+
+/// Identifies a task on this host. Written as `t` and a number that is handed out once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TaskId(pub i64);
+
+impl TaskId {
+    /// Reads what [`fmt::Display`] writes.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        text.strip_prefix('t')?.parse().ok().map(Self)
+    }
+}
+
+impl fmt::Display for TaskId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "t{}", self.0)
+    }
+}
+
+/// One slot of one task. Its text names the message that it becomes, so that a session stores it
+/// once however often it is handed over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct FireKey {
+    pub task: TaskId,
+    pub slot: Timestamp,
+}
+
+impl FireKey {
+    /// Reads what [`fmt::Display`] writes.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let (task, slot) = text.strip_prefix("task:")?.split_once(':')?;
+        Some(Self { task: TaskId::parse(task)?, slot: Timestamp(slot.parse().ok()?) })
+    }
+}
+
+impl fmt::Display for FireKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "task:{}:{}", self.task, self.slot.0)
+    }
+}
+
+/// Whether a task fires.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TaskState {
+    Active,
+    /// Somebody stopped it for a while.
+    Paused,
+    /// Its last slot is behind it.
+    Done,
+    /// Somebody ended it.
+    Cancelled,
+    /// It failed too often; it does not fire until somebody resumes it.
+    Failing,
+}
+
+impl TaskState {
+    pub const ALL: [Self; 5] =
+        [Self::Active, Self::Paused, Self::Done, Self::Cancelled, Self::Failing];
+
+    /// The word in the database.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Paused => "paused",
+            Self::Done => "done",
+            Self::Cancelled => "cancelled",
+            Self::Failing => "failing",
+        }
+    }
+
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|it| it.as_str() == text)
+    }
+
+    /// Whether somebody may put a task that is in this state into another one. That a task is done
+    /// is not for anybody to say; what is over stays over.
+    #[must_use]
+    pub fn may_become(self, to: Self) -> bool {
+        match self {
+            Self::Active | Self::Paused | Self::Failing => self != to && to != Self::Done,
+            Self::Done | Self::Cancelled => false,
+        }
+    }
+}
+
+/// How far one slot of a task has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum FireState {
+    /// Written down, not yet with the session.
+    Fired,
+    /// The session has it.
+    Running,
+    Ok,
+    Failed,
+    /// The task's policy let it pass.
+    Skipped,
+}
+
+impl FireState {
+    pub const ALL: [Self; 5] = [Self::Fired, Self::Running, Self::Ok, Self::Failed, Self::Skipped];
+
+    /// The word in the database.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Fired => "fired",
+            Self::Running => "running",
+            Self::Ok => "ok",
+            Self::Failed => "failed",
+            Self::Skipped => "skipped",
+        }
+    }
+
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|it| it.as_str() == text)
+    }
+}
+
+/// What is done about slots that came while nobody looked: the machine was off or asleep.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Missed {
+    /// The latest one fires, late.
+    #[default]
+    Latest,
+    /// The latest ones fire, at most this many, oldest first.
+    All(u32),
+    /// The latest one fires, unless it is later than this.
+    Skip(Duration),
+}
+
+impl Missed {
+    /// Reads what [`fmt::Display`] writes: `latest`, `all 5`, `skip 10m`.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let text = text.trim().to_ascii_lowercase();
+        match text.split_once(' ') {
+            None if text == "latest" => Some(Self::Latest),
+            Some(("all", max)) => {
+                let max: u32 = max.trim().parse().ok()?;
+                (1..=MADE_UP_MAX).contains(&max).then_some(Self::All(max))
+            }
+            Some(("skip", grace)) => parse_span(grace.trim()).map(Self::Skip),
+            None | Some(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for Missed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Latest => f.write_str("latest"),
+            Self::All(max) => write!(f, "all {max}"),
+            Self::Skip(grace) => write!(f, "skip {}", span(*grace)),
+        }
+    }
+}
+
+/// The units of a span of time, the largest first.
+const UNITS: [(char, u64); 4] = [('d', 86_400), ('h', 3_600), ('m', 60), ('s', 1)];
+
+/// A span as one number and a unit: `90s`, `20m`, `2h`, `3d`. Whole seconds; the rest is dropped.
+#[must_use]
+pub fn span(span: Duration) -> String {
+    let seconds = span.as_secs();
+    let fits = UNITS.iter().find(|(_, of)| 0 < seconds && seconds.is_multiple_of(*of));
+    let (unit, of) = fits.copied().unwrap_or(('s', 1));
+    format!("{}{unit}", seconds / of)
+}
+
+/// Reads what [`span`] writes. `None` for anything else, and for more than a thousand years.
+#[must_use]
+pub fn parse_span(text: &str) -> Option<Duration> {
+    let (unit, of) = UNITS.into_iter().find(|(unit, _)| text.ends_with(*unit))?;
+    let number = text.strip_suffix(unit)?;
+    let digits = !number.is_empty() && number.bytes().all(|it| it.is_ascii_digit());
+    let seconds = digits.then(|| number.parse::<u64>().ok()?.checked_mul(of)).flatten()?;
+    (seconds <= 1_000 * 366 * 86_400).then(|| Duration::from_secs(seconds))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_read_back() {
+        for it in TaskState::ALL {
+            assert_eq!(TaskState::parse(it.as_str()), Some(it));
+        }
+        for it in FireState::ALL {
+            assert_eq!(FireState::parse(it.as_str()), Some(it));
+        }
+        assert_eq!(TaskId::parse(&TaskId(7).to_string()), Some(TaskId(7)));
+        let key = FireKey { task: TaskId(7), slot: Timestamp(1_764_057_600_000) };
+        assert_eq!(key.to_string(), "task:t7:1764057600000");
+        assert_eq!(FireKey::parse(&key.to_string()), Some(key));
+        assert_eq!(FireKey::parse("task:7:1"), None);
+    }
+
+    #[test]
+    fn what_is_over_stays_over() {
+        use TaskState::{Active, Cancelled, Done, Failing, Paused};
+        for from in [Done, Cancelled] {
+            assert!(TaskState::ALL.iter().all(|to| !from.may_become(*to)));
+        }
+        for (from, to) in
+            [(Active, Paused), (Paused, Active), (Failing, Active), (Paused, Cancelled)]
+        {
+            assert!(from.may_become(to), "{from:?} {to:?}");
+        }
+        assert!(!Active.may_become(Active) && !Active.may_become(Done));
+    }
+
+    #[test]
+    fn policies_read_back() {
+        for text in ["latest", "all 1", "all 24", "skip 0s", "skip 90s", "skip 10m", "skip 2d"] {
+            assert_eq!(Missed::parse(text).unwrap().to_string(), text);
+        }
+        for bad in ["", "all", "all 0", "all 25", "all -1", "skip", "skip 5", "skip m", "never"] {
+            assert_eq!(Missed::parse(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn spans_have_one_unit() {
+        let cases =
+            [(0, "0s"), (59, "59s"), (60, "1m"), (90, "90s"), (7_200, "2h"), (86_400, "1d")];
+        for (seconds, text) in cases {
+            assert_eq!(span(Duration::from_secs(seconds)), text);
+            assert_eq!(parse_span(text), Some(Duration::from_secs(seconds)));
+        }
+        assert_eq!(parse_span("99999999999999999999d"), None);
+        assert_eq!(parse_span("+5m"), None);
+    }
+}

@@ -1,0 +1,122 @@
+//! Whether a rule may become a task, and when it would come, for people to see before they agree.
+
+use std::time::Duration;
+
+use domain::task::span;
+use domain::time::Timestamp;
+
+use crate::rule::Rule;
+use crate::slots::slots;
+use crate::wall::Second;
+use crate::zone::Zone;
+
+/// How many of the next slots are shown.
+pub const PREVIEW: usize = 5;
+
+/// How many of the next slots are looked at for the smallest distance.
+const SPACING_SLOTS: usize = 100;
+
+/// Why a rule may not become a task.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Invalid {
+    #[error("that time has passed: it was {0}")]
+    Past(String),
+    #[error("there is no such day: this rule never comes")]
+    Never,
+    #[error(
+        "that is too often: {first} and {second} are {} apart, and it takes at least {}",
+        span(*.apart), span(*.least)
+    )]
+    TooFrequent { first: String, second: String, apart: Duration, least: Duration },
+}
+
+/// The next [`PREVIEW`] slots after `now`.
+///
+/// # Errors
+/// When there is none, or when two of the next hundred are less than `least` apart.
+pub fn check(
+    rule: &Rule,
+    zone: &Zone,
+    now: Timestamp,
+    least: Duration,
+) -> Result<Vec<Timestamp>, Invalid> {
+    let after = Timestamp(now.0.saturating_add(1));
+    let next: Vec<Timestamp> =
+        slots(rule, zone, after, Timestamp(i64::MAX)).take(SPACING_SLOTS).collect();
+    if next.is_empty() {
+        return Err(match rule {
+            Rule::Once(at) => Invalid::Past(local(*at, zone)),
+            Rule::Every { .. } | Rule::Cron(_) => Invalid::Never,
+        });
+    }
+    for pair in next.windows(2) {
+        let apart = pair[1].since(pair[0]);
+        if apart < least {
+            let (first, second) = (local(pair[0], zone), local(pair[1], zone));
+            return Err(Invalid::TooFrequent { first, second, apart, least });
+        }
+    }
+    Ok(next.into_iter().take(PREVIEW).collect())
+}
+
+/// An instant as people there write it: `Wed 25 Nov 2026 09:00 CET`. Seconds are shown if there are.
+#[must_use]
+pub fn local(at: Timestamp, zone: &Zone) -> String {
+    let second = Second::at_or_before(at);
+    let time = jiff::Timestamp::from_second(second.0).unwrap_or_default();
+    let format = if second.0.rem_euclid(60) == 0 {
+        "%a %-d %b %Y %H:%M %Z"
+    } else {
+        "%a %-d %b %Y %H:%M:%S %Z"
+    };
+    time.to_zoned(zone.rules().clone()).strftime(format).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    fn at(text: &str) -> Timestamp {
+        Timestamp(text.parse::<jiff::Timestamp>().unwrap().as_millisecond())
+    }
+
+    fn shown(rule: &str, zone: &str, least: Duration) -> Result<Vec<String>, String> {
+        let zone = Zone::parse(zone).unwrap();
+        let next = check(&rule.parse().unwrap(), &zone, at("2026-11-25T07:00:00Z"), least);
+        next.map(|it| it.into_iter().map(|it| local(it, &zone)).collect())
+            .map_err(|it| it.to_string())
+    }
+
+    #[test]
+    fn the_next_slots_are_shown_in_local_time() {
+        let next = shown("0 9 * * 1-5", "Europe/Berlin", MINUTE).unwrap();
+        assert_eq!(next.len(), PREVIEW);
+        assert_eq!(next[0], "Wed 25 Nov 2026 09:00 CET");
+        assert_eq!(next[3], "Mon 30 Nov 2026 09:00 CET");
+        let next = shown("at 2026-11-25T08:00:07Z", "Asia/Kathmandu", MINUTE).unwrap();
+        assert_eq!(next, ["Wed 25 Nov 2026 13:45:07 +0545"]);
+    }
+
+    #[test]
+    fn a_rule_that_cannot_be_is_refused_in_words() {
+        let why = |rule| shown(rule, "Europe/Berlin", 5 * MINUTE).unwrap_err();
+        assert_eq!(why("0 0 30 2 *"), "there is no such day: this rule never comes");
+        assert_eq!(
+            why("at 2026-11-25T07:00:00Z"),
+            "that time has passed: it was Wed 25 Nov 2026 08:00 CET"
+        );
+        let why = why("0,4 9 * * *");
+        assert!(why.contains("are 4m apart, and it takes at least 5m"), "{why}");
+        assert!(why.contains("Wed 25 Nov 2026 09:00 CET and Wed 25 Nov 2026 09:04 CET"), "{why}");
+    }
+
+    #[test]
+    fn the_least_distance_itself_is_allowed() {
+        assert!(shown("*/5 * * * *", "Europe/Berlin", 5 * MINUTE).is_ok());
+        assert!(shown("*/4 * * * *", "Europe/Berlin", 5 * MINUTE).is_err());
+        assert!(shown("every 5m from 2026-11-25T00:00:00Z", "UTC", 5 * MINUTE).is_ok());
+        assert!(shown("* * * * * *", "UTC", MINUTE).is_err());
+    }
+}

@@ -1,0 +1,135 @@
+//! Rules, and the text that a database keeps of them.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use domain::task::{parse_span, span};
+use domain::time::Timestamp;
+
+use crate::cron::{Cron, CronError};
+use crate::wall::Second;
+
+/// When something is to happen.
+///
+/// Its text is canonical: `at 2026-11-25T08:00:00Z`, `every 20m from 2026-11-25T08:00:00Z`,
+/// or a cron expression. People write more than that; see [`crate::understand`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Rule {
+    /// One time; on a whole second.
+    Once(Timestamp),
+    /// In elapsed time, whatever is done to clocks: after one period, after two, and so on.
+    Every { period: Duration, from: Timestamp },
+    /// By the clock on the wall.
+    Cron(Cron),
+}
+
+/// Why a text is no rule in its canonical form.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidRule {
+    #[error("`{0}` is not a time like 2026-11-25T08:00:00Z")]
+    Instant(String),
+    #[error("`{0}` is not a period like 90s, 20m, 2h or 3d")]
+    Period(String),
+    #[error("it does not say from when on it counts")]
+    NoStart,
+    #[error(transparent)]
+    Cron(CronError),
+}
+
+impl Rule {
+    /// One time, rounded up to a whole second.
+    #[must_use]
+    pub fn once(at: Timestamp) -> Self {
+        Self::Once(Second::at_or_after(at).timestamp())
+    }
+
+    /// Every whole number of seconds, at least one, counted from the next whole second.
+    #[must_use]
+    pub fn every(period: Duration, from: Timestamp) -> Self {
+        let period = Duration::from_secs(period.as_secs().max(1));
+        Self::Every { period, from: Second::at_or_after(from).timestamp() }
+    }
+}
+
+impl FromStr for Rule {
+    type Err = InvalidRule;
+
+    fn from_str(text: &str) -> Result<Self, InvalidRule> {
+        let text = text.trim();
+        if let Some(at) = text.strip_prefix("at ") {
+            return instant(at).map(Self::once);
+        }
+        if let Some(rest) = text.strip_prefix("every ") {
+            let (period, from) = rest.split_once(" from ").ok_or(InvalidRule::NoStart)?;
+            let positive = parse_span(period).filter(|it| !it.is_zero());
+            let period = positive.ok_or_else(|| InvalidRule::Period(period.to_owned()))?;
+            return Ok(Self::every(period, instant(from)?));
+        }
+        text.parse().map(Self::Cron).map_err(InvalidRule::Cron)
+    }
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Once(at) => write!(f, "at {}", utc(*at)),
+            Self::Every { period, from } => {
+                write!(f, "every {} from {}", span(*period), utc(*from))
+            }
+            Self::Cron(cron) => cron.fmt(f),
+        }
+    }
+}
+
+fn instant(text: &str) -> Result<Timestamp, InvalidRule> {
+    let parsed = text.trim().parse::<jiff::Timestamp>();
+    parsed
+        .map(|it| Timestamp(it.as_millisecond()))
+        .map_err(|_| InvalidRule::Instant(text.trim().to_owned()))
+}
+
+fn utc(at: Timestamp) -> jiff::Timestamp {
+    jiff::Timestamp::from_second(Second::at_or_before(at).0).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_canonical_text_reads_back() {
+        for text in [
+            "at 2026-11-25T08:00:00Z",
+            "every 20m from 2026-11-25T08:00:00Z",
+            "every 1d from 1999-12-31T23:59:59Z",
+            "0 9 * * 1-5",
+            "*/20 * * * * *",
+        ] {
+            let rule: Rule = text.parse().unwrap();
+            assert_eq!(rule.to_string(), text);
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_said() {
+        let why = |text: &str| text.parse::<Rule>().unwrap_err().to_string();
+        assert_eq!(why("at noon"), "`noon` is not a time like 2026-11-25T08:00:00Z");
+        assert_eq!(
+            why("every 5 from 2026-11-25T08:00:00Z"),
+            "`5` is not a period like 90s, 20m, 2h or 3d"
+        );
+        assert!(why("every 0s from 2026-11-25T08:00:00Z").contains("not a period"));
+        assert_eq!(why("every 5m"), "it does not say from when on it counts");
+        assert!(why("* * *").contains("this one has 3"));
+    }
+
+    #[test]
+    fn odd_instants_are_rounded_and_kept_within_reason() {
+        assert_eq!(Rule::once(Timestamp(1)), Rule::Once(Timestamp(1_000)));
+        for odd in [i64::MIN, i64::MAX] {
+            let rule = Rule::once(Timestamp(odd));
+            assert_eq!(rule.to_string().parse::<Rule>().unwrap(), rule);
+        }
+    }
+}

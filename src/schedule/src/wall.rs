@@ -1,0 +1,149 @@
+//! Between instants and what the clock on the wall shows. Whole seconds on both sides.
+
+use domain::time::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::AmbiguousOffset;
+
+use crate::zone::Zone;
+
+/// The years that anything here is about; far enough within what a date can hold.
+const FIRST: i64 = -30_000_000_000; // the year 1019
+const LAST: i64 = 60_000_000_000; // the year 3871
+
+/// More than any zone was ever away from UTC, and more than any clock was ever turned
+/// (the islands that crossed the date line turned it by 24 hours).
+const TURN_MAX: i64 = 26 * 3_600;
+
+/// An instant in whole seconds since the epoch, kept within the years that are computed with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Second(pub(crate) i64);
+
+impl Second {
+    /// The last one that is not after `at`.
+    pub(crate) fn at_or_before(at: Timestamp) -> Self {
+        Self(at.0.div_euclid(1_000).clamp(FIRST, LAST))
+    }
+
+    /// The first one that is not before `at`.
+    pub(crate) fn at_or_after(at: Timestamp) -> Self {
+        Self(at.0.saturating_add(999).div_euclid(1_000).clamp(FIRST, LAST))
+    }
+
+    pub(crate) fn timestamp(self) -> Timestamp {
+        Timestamp(self.0.saturating_mul(1_000))
+    }
+
+    pub(crate) fn before(self) -> Self {
+        Self(self.0 - 1)
+    }
+
+    fn jiff(self) -> jiff::Timestamp {
+        jiff::Timestamp::from_second(self.0).unwrap_or_default()
+    }
+}
+
+/// What the clock shows at an instant.
+pub(crate) fn shown(zone: &Zone, at: Second) -> DateTime {
+    zone.rules().to_datetime(at.jiff())
+}
+
+/// The first instant at which the clock shows `wall` or later.
+pub(crate) fn first(zone: &Zone, wall: DateTime) -> Second {
+    let as_utc = seconds(wall);
+    match zone.rules().to_ambiguous_timestamp(wall).offset() {
+        AmbiguousOffset::Unambiguous { offset } | AmbiguousOffset::Fold { before: offset, .. } => {
+            Second(as_utc - i64::from(offset.seconds()))
+        }
+        AmbiguousOffset::Gap { .. } => {
+            let late = |at: i64| wall < shown(zone, Second(at));
+            Second(earliest(as_utc - TURN_MAX, as_utc + TURN_MAX, late))
+        }
+    }
+}
+
+/// The latest time that the clock has shown by an instant. After a clock was turned back this is
+/// ahead of what it shows, until it has caught up.
+pub(crate) fn reached(zone: &Zone, at: Second) -> DateTime {
+    let shown = shown(zone, at);
+    if first(zone, shown) == at {
+        return shown;
+    }
+    let now = seconds(shown);
+    let not_yet = |wall: i64| at < first(zone, date_time(wall));
+    date_time(earliest(now, now + TURN_MAX, not_yet) - 1)
+}
+
+/// The first second in `after..=latest` of which `holds` is true, if it stays so from there on.
+fn earliest(after: i64, latest: i64, holds: impl Fn(i64) -> bool) -> i64 {
+    let (mut no, mut yes) = (after, latest);
+    while no + 1 < yes {
+        let middle = no + (yes - no) / 2;
+        if holds(middle) { yes = middle } else { no = middle }
+    }
+    yes
+}
+
+/// A time on the wall as if it were in UTC.
+fn seconds(wall: DateTime) -> i64 {
+    jiff::tz::Offset::UTC.to_timestamp(wall).map_or(0, jiff::Timestamp::as_second)
+}
+
+fn date_time(seconds: i64) -> DateTime {
+    jiff::tz::Offset::UTC.to_datetime(Second(seconds).jiff())
+}
+
+/// One second later on the wall.
+pub(crate) fn tick(wall: DateTime) -> DateTime {
+    date_time(seconds(wall) + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn instant(text: &str) -> Second {
+        Second(text.parse::<jiff::Timestamp>().unwrap().as_second())
+    }
+
+    fn wall(text: &str) -> DateTime {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_time_is_due_when_the_clock_first_shows_it_or_a_later_one() {
+        let cases = [
+            // Zone, what the clock shall show, when it does.
+            ("Europe/Berlin", "2026-03-29T01:59:59", "2026-03-29T00:59:59Z"),
+            ("Europe/Berlin", "2026-03-29T02:00:00", "2026-03-29T01:00:00Z"),
+            ("Europe/Berlin", "2026-03-29T02:30:00", "2026-03-29T01:00:00Z"),
+            ("Europe/Berlin", "2026-03-29T03:00:00", "2026-03-29T01:00:00Z"),
+            ("Europe/Berlin", "2026-10-25T02:30:00", "2026-10-25T00:30:00Z"),
+            ("Europe/Berlin", "2026-10-25T03:00:00", "2026-10-25T02:00:00Z"),
+            ("Australia/Lord_Howe", "2026-10-04T02:10:00", "2026-10-03T15:30:00Z"),
+            // Samoa had no 30 December 2011.
+            ("Pacific/Apia", "2011-12-30T12:00:00", "2011-12-30T10:00:00Z"),
+            // And Kwajalein no 21 August 1993.
+            ("Pacific/Kwajalein", "1993-08-21T12:00:00", "1993-08-21T12:00:00Z"),
+        ];
+        for (zone, text, at) in cases {
+            let zone = Zone::parse(zone).unwrap();
+            assert_eq!(first(&zone, wall(text)), instant(at), "{text} {zone}");
+        }
+    }
+
+    #[test]
+    fn what_was_reached_stays_reached_when_the_clock_is_turned_back() {
+        let berlin = Zone::parse("Europe/Berlin").unwrap();
+        let cases = [
+            ("2026-10-25T00:30:00Z", "2026-10-25T02:30:00"),
+            ("2026-10-25T00:59:59Z", "2026-10-25T02:59:59"),
+            ("2026-10-25T01:00:00Z", "2026-10-25T02:59:59"),
+            ("2026-10-25T01:59:59Z", "2026-10-25T02:59:59"),
+            ("2026-10-25T02:00:00Z", "2026-10-25T03:00:00"),
+            ("2026-03-29T01:00:00Z", "2026-03-29T03:00:00"),
+        ];
+        for (at, text) in cases {
+            assert_eq!(reached(&berlin, instant(at)), wall(text), "{at}");
+        }
+    }
+}

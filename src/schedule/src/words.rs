@@ -1,0 +1,180 @@
+//! Plain phrases for rules, and rules in words.
+//!
+//! A phrase is clauses in any order: a day or a period, and the times of that day. Small words that
+//! carry nothing (`on`, `the`, `and`) are dropped first.
+
+mod clause;
+
+use std::time::Duration;
+
+use domain::time::Timestamp;
+use jiff::ToSpan;
+use jiff::civil::{Date, Time};
+
+use self::clause::{Clauses, Day};
+use crate::check::local;
+use crate::cron::CronError;
+use crate::rule::Rule;
+use crate::wall::{Second, first, shown};
+use crate::zone::Zone;
+
+/// How many years to look ahead for a date that a year may not have.
+const LEAP_YEARS_MAX: i16 = 8;
+
+const DAY: u64 = 86_400;
+
+/// Why a phrase is no rule. The text teaches what is.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotUnderstood {
+    #[error(
+        "`{0}` is not understood as a time; what works is like `in 20 minutes`, `tomorrow at 8`, \
+         `on 24 december at 9:00`, `every 2 hours`, `every weekday at 9`, `every monday and thursday \
+         at 7pm`, `on the 1st of every month at 10`, or a cron expression like `0 9 * * 1-5`"
+    )]
+    Phrase(String),
+    #[error("it does not say at what time; add it, like `at 9:00`")]
+    NoTime,
+    #[error("a period has no time of day; say `every 2 hours`, or `every day at 9:00`")]
+    PeriodWithTime,
+    #[error(
+        "several times of a day must have the same minute, like `at 9:30 and 17:30`; make it two tasks"
+    )]
+    DifferentMinutes,
+    #[error("one date has one time; make it two tasks")]
+    SeveralTimes,
+    #[error("there is no such day in the calendar")]
+    NoSuchDay,
+    #[error(transparent)]
+    Cron(CronError),
+}
+
+impl Rule {
+    /// In words, for people in this zone: `every weekday at 09:00`.
+    #[must_use]
+    pub fn words(&self, zone: &Zone) -> String {
+        match self {
+            Self::Once(at) => format!("once, on {}", local(*at, zone)),
+            Self::Every { period, .. } => format!("every {}", spoken(*period)),
+            Self::Cron(cron) => cron.words(),
+        }
+    }
+}
+
+/// Reads what people say or write about when something is to happen, in the zone of whoever says it.
+/// Canonical rules and cron expressions are taken as well.
+///
+/// # Errors
+/// With what would be understood.
+pub fn understand(text: &str, zone: &Zone, now: Timestamp) -> Result<Rule, NotUnderstood> {
+    if let Ok(rule) = text.parse() {
+        return Ok(rule);
+    }
+    if looks_like_cron(text) {
+        return Err(match text.parse() {
+            Ok(rule) => return Ok(Rule::Cron(rule)),
+            Err(err) => NotUnderstood::Cron(err),
+        });
+    }
+    let unknown = || NotUnderstood::Phrase(domain::plain::cut(&domain::plain::one_line(text), 80));
+    let clauses = Clauses::parse(text).ok_or_else(unknown)?;
+    let here = Here { zone, now, today: shown(zone, Second::at_or_before(now)).date() };
+    let times = clauses.times.as_slice();
+    match clauses.day {
+        Some(Day::Period(period)) if times.is_empty() => Ok(Rule::every(period, now)),
+        Some(Day::Period(_)) => Err(NotUnderstood::PeriodWithTime),
+        Some(Day::After(span)) if times.is_empty() => Ok(Rule::once(now + span)),
+        Some(Day::After(span)) => {
+            let days = i32::try_from(span.as_secs() / DAY).ok();
+            let whole = days.filter(|_| span.as_secs().is_multiple_of(DAY));
+            here.once(here.ahead(whole.ok_or_else(unknown)?), times)
+        }
+        Some(Day::Repeated { days, months, weekdays }) => {
+            repeated(times, &format!("{days} {months} {weekdays}"))
+        }
+        Some(Day::InDays(days)) => here.once(here.ahead(days), times),
+        Some(Day::Date { year: Some(year), month, day }) => {
+            let date = Date::new(year, month, day).map_err(|_| NotUnderstood::NoSuchDay)?;
+            here.once(date, times)
+        }
+        Some(Day::Date { year: None, month, day }) => {
+            let years = here.today.year()..=here.today.year() + LEAP_YEARS_MAX;
+            here.next(years.filter_map(|year| Date::new(year, month, day).ok()), times)
+        }
+        Some(Day::Weekday(weekday)) => {
+            let fits = |it: &Date| it.weekday().to_sunday_zero_offset() == weekday;
+            here.next((0..=7).map(|it| here.ahead(it)).filter(fits), times)
+        }
+        None => here.next((0..=1).map(|it| here.ahead(it)), times),
+    }
+}
+
+/// A cron expression is made of signs; a phrase begins with a word.
+fn looks_like_cron(text: &str) -> bool {
+    let text = text.trim();
+    let sign = |it: char| it.is_ascii_digit() || "*/,-?".contains(it);
+    let first = text.split_whitespace().next().unwrap_or_default();
+    text.starts_with('@')
+        || (5 <= text.split_whitespace().count() && first.chars().all(sign))
+        || text.starts_with('*')
+}
+
+fn repeated(times: &[Time], days: &str) -> Result<Rule, NotUnderstood> {
+    let first = times.first().ok_or(NotUnderstood::NoTime)?;
+    if times.iter().any(|it| it.minute() != first.minute()) {
+        return Err(NotUnderstood::DifferentMinutes);
+    }
+    let hours: Vec<String> = times.iter().map(|it| it.hour().to_string()).collect();
+    let cron = format!("{} {} {days}", first.minute(), hours.join(","));
+    cron.parse().map(Rule::Cron).map_err(NotUnderstood::Cron)
+}
+
+/// Where and when somebody says something.
+struct Here<'a> {
+    zone: &'a Zone,
+    now: Timestamp,
+    today: Date,
+}
+
+impl Here<'_> {
+    fn ahead(&self, days: i32) -> Date {
+        self.today.saturating_add(days.days())
+    }
+
+    fn once(&self, date: Date, times: &[Time]) -> Result<Rule, NotUnderstood> {
+        match times {
+            [] => Err(NotUnderstood::NoTime),
+            [time] => Ok(Rule::Once(first(self.zone, date.to_datetime(*time)).timestamp())),
+            _ => Err(NotUnderstood::SeveralTimes),
+        }
+    }
+
+    /// The first of these dates on which the time is still ahead.
+    fn next(
+        &self,
+        dates: impl Iterator<Item = Date>,
+        times: &[Time],
+    ) -> Result<Rule, NotUnderstood> {
+        for date in dates {
+            let rule = self.once(date, times)?;
+            if matches!(rule, Rule::Once(at) if self.now < at) {
+                return Ok(rule);
+            }
+        }
+        Err(NotUnderstood::NoSuchDay)
+    }
+}
+
+fn spoken(period: Duration) -> String {
+    const UNITS: [(&str, u64); 4] =
+        [("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1)];
+    let seconds = period.as_secs();
+    let unit = UNITS.iter().find(|it| seconds.is_multiple_of(it.1));
+    let (unit, of) = unit.copied().unwrap_or(("second", 1));
+    match seconds / of {
+        1 => unit.to_owned(),
+        count => format!("{count} {unit}s"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,158 @@
+//! Phrases and what they mean on Wednesday, 25 November 2026, at 12:00 in Berlin.
+
+use super::*;
+
+fn berlin() -> Zone {
+    Zone::parse("Europe/Berlin").unwrap()
+}
+
+fn now() -> Timestamp {
+    Timestamp("2026-11-25T11:00:00Z".parse::<jiff::Timestamp>().unwrap().as_millisecond())
+}
+
+fn means(phrase: &str) -> String {
+    let rule = understand(phrase, &berlin(), now());
+    rule.map_or_else(|err| format!("{err:?}"), |it| it.to_string())
+}
+
+#[test]
+fn phrases_become_rules() {
+    let cases = [
+        ("every weekday at 9", "0 9 * * 1-5"),
+        ("Every weekday at 9.", "0 9 * * 1-5"),
+        ("on weekdays at 9:30", "30 9 * * 1-5"),
+        ("every day at 18:30", "30 18 * * *"),
+        ("at 18:30 every day", "30 18 * * *"),
+        ("daily at noon", "0 12 * * *"),
+        ("every day at 9 and 17", "0 9,17 * * *"),
+        ("every monday and thursday at 7pm", "0 19 * * 1,4"),
+        ("mondays, thursdays at 7 pm", "0 19 * * 1,4"),
+        ("every tue at 12am", "0 0 * * 2"),
+        ("every weekend at 12pm", "0 12 * * 0,6"),
+        ("every 2 hours", "every 2h from 2026-11-25T11:00:00Z"),
+        ("every hour", "every 1h from 2026-11-25T11:00:00Z"),
+        ("every 20m", "every 20m from 2026-11-25T11:00:00Z"),
+        ("every 90 minutes", "every 90m from 2026-11-25T11:00:00Z"),
+        ("every week", "every 7d from 2026-11-25T11:00:00Z"),
+        ("on the 1st of every month at 10", "0 10 1 * *"),
+        ("every month on the 15th at 10:05", "5 10 15 * *"),
+        ("on the last day of every month at 23:00", "0 23 L * *"),
+        ("on the second friday of each month at 8am", "0 8 * * 5#2"),
+        ("every month on the last friday at 17:00", "0 17 * * 5L"),
+        ("every year on 24 december at 9:00", "0 9 24 12 *"),
+        ("in 20 minutes", "at 2026-11-25T11:20:00Z"),
+        ("in an hour and 30 minutes", "at 2026-11-25T12:30:00Z"),
+        ("in half an hour", "at 2026-11-25T11:30:00Z"),
+        ("in 90s", "at 2026-11-25T11:01:30Z"),
+        ("in 3 days at 9", "at 2026-11-28T08:00:00Z"),
+        ("tomorrow at 8", "at 2026-11-26T07:00:00Z"),
+        ("at 8 tomorrow", "at 2026-11-26T07:00:00Z"),
+        ("today at 8", "at 2026-11-25T07:00:00Z"),
+        ("at 17:45", "at 2026-11-25T16:45:00Z"),
+        ("at 11:45", "at 2026-11-26T10:45:00Z"),
+        ("at 12", "at 2026-11-26T11:00:00Z"),
+        ("on monday at 9", "at 2026-11-30T08:00:00Z"),
+        ("next wednesday at 9", "at 2026-12-02T08:00:00Z"),
+        ("on wednesday at 13:00", "at 2026-11-25T12:00:00Z"),
+        ("on 24 december at 9:00", "at 2026-12-24T08:00:00Z"),
+        ("at 9:00 on december 24th", "at 2026-12-24T08:00:00Z"),
+        ("on 1 may at 9", "at 2027-05-01T07:00:00Z"),
+        ("on 24 december 2027 at 9:00", "at 2027-12-24T08:00:00Z"),
+        ("on 29 february at 9", "at 2028-02-29T08:00:00Z"),
+        ("2026-12-24 09:00", "at 2026-12-24T08:00:00Z"),
+        // The gap: the first valid instant after it.
+        ("on 28 march 2027 at 2:30", "at 2027-03-28T01:00:00Z"),
+        ("0 9 * * mon-fri", "0 9 * * 1-5"),
+        ("@daily", "0 0 * * *"),
+        ("at 2026-11-25T16:45:00Z", "at 2026-11-25T16:45:00Z"),
+    ];
+    for (phrase, rule) in cases {
+        assert_eq!(means(phrase), rule, "{phrase}");
+    }
+}
+
+#[test]
+fn what_is_missing_is_said() {
+    let cases = [
+        ("every day", "NoTime"),
+        ("tomorrow", "NoTime"),
+        ("every monday", "NoTime"),
+        ("every 2 hours at 9", "PeriodWithTime"),
+        ("every day at 9:00 and 17:30", "DifferentMinutes"),
+        ("tomorrow at 9 and 10", "SeveralTimes"),
+        ("on 30 february at 9", "NoSuchDay"),
+        ("on 29 february 2027 at 9", "NoSuchDay"),
+    ];
+    for (phrase, why) in cases {
+        assert_eq!(means(phrase), why, "{phrase}");
+    }
+    assert!(means("0 25 * * *").starts_with("Cron("));
+    assert!(means("* * *").starts_with("Cron("));
+    for odd in [
+        "",
+        "whenever",
+        "every",
+        "in",
+        "in 0 minutes",
+        "at 25",
+        "at 13pm",
+        "at 0am",
+        "at",
+        "every blue moon",
+        "every day every day at 9",
+        "at 9 at 10",
+        "in 99999 days",
+        "in 1 hour at 9",
+        "on the 32nd of may at 9",
+        "every 5 minutes please now",
+        "last month",
+        "é",
+        "9",
+        "at :",
+        "in 99999999999999999999 minutes",
+    ] {
+        assert!(means(odd).starts_with("Phrase("), "{odd}: {}", means(odd));
+    }
+    let text = understand("whenever", &berlin(), now()).unwrap_err().to_string();
+    assert!(text.contains("`whenever`") && text.contains("`every weekday at 9`"), "{text}");
+}
+
+#[test]
+fn rules_in_words_are_understood_again() {
+    let cases = [
+        ("0 9 * * 1-5", "every weekday at 09:00"),
+        ("30 18 * * *", "every day at 18:30"),
+        ("0 9,17 * * *", "every day at 09:00 and 17:00"),
+        ("0 19 * * 0,1,4", "every Monday, Thursday and Sunday at 19:00"),
+        ("0 10 1 * *", "on the 1st of every month at 10:00"),
+        ("0 10 22 * *", "on the 22nd of every month at 10:00"),
+        ("0 23 L * *", "on the last day of every month at 23:00"),
+        ("0 8 * * 5#2", "on the 2nd Friday of every month at 08:00"),
+        ("0 8 * * 5L", "on the last Friday of every month at 08:00"),
+        ("0 9 24 12 *", "every year on 24 December at 09:00"),
+        ("every 20m from 2026-11-25T11:00:00Z", "every 20 minutes"),
+        ("every 1h from 2026-11-25T11:00:00Z", "every hour"),
+        ("every 7d from 2026-11-25T11:00:00Z", "every 7 days"),
+        ("every 90s from 2026-11-25T11:00:00Z", "every 90 seconds"),
+    ];
+    for (rule, words) in cases {
+        let rule: Rule = rule.parse().unwrap();
+        assert_eq!(rule.words(&berlin()), words);
+        assert_eq!(understand(words, &berlin(), now()), Ok(rule), "{words}");
+    }
+}
+
+#[test]
+fn other_rules_have_words_too() {
+    let cases = [
+        ("0 * * * *", "every full hour"),
+        ("5 * * * *", "every hour at minute 5"),
+        ("* * * * *", "every full minute"),
+        ("*/15 * * * *", "at the times of `*/15 * * * *`"),
+        ("0 0 13 * 5", "at the times of `0 0 13 * 5`"),
+        ("at 2026-11-25T08:00:00Z", "once, on Wed 25 Nov 2026 09:00 CET"),
+    ];
+    for (rule, words) in cases {
+        assert_eq!(rule.parse::<Rule>().unwrap().words(&berlin()), words);
+    }
+}

@@ -1,0 +1,237 @@
+//! Tasks, and the slots of theirs that came.
+//!
+//! Truth is (rule, zone, accounted until). `next_at` follows from these three: [`rows::settle`] is the
+//! only place that writes any of them, so that it cannot be wrong by itself.
+
+mod fires;
+mod rows;
+
+use domain::people::{Handle, PersonId};
+use domain::session_key::ChatId;
+use domain::task::{Missed, TaskId, TaskState};
+use domain::time::Timestamp;
+use domain::{AgentName, SessionId};
+use rusqlite::types::Value;
+use rusqlite::{Transaction, params, params_from_iter};
+use schedule::{CLOCK_STEP_MAX, Rule, Zone};
+
+pub use self::fires::FireRow;
+use self::rows::{TASKS, When, settle, task_row};
+use super::CentralStore;
+use crate::StoreError;
+
+/// What is to be done, when, and for whom.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Task {
+    pub agent: AgentName,
+    /// Where it runs. `None`: in the session that its chat has when it fires.
+    pub session: Option<SessionId>,
+    /// Where its answer goes.
+    pub chat: ChatId,
+    pub thread: Option<String>,
+    pub owner: Option<PersonId>,
+    /// Who wanted it, as their platform names them.
+    pub owner_handle: Option<Handle>,
+    pub created_by: String,
+    pub prompt: String,
+    /// Runs first and decides whether to go on.
+    pub script: Option<String>,
+    pub rule: Rule,
+    pub zone: Zone,
+    pub missed: Missed,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TaskRow {
+    pub id: TaskId,
+    pub task: Task,
+    pub state: TaskState,
+    /// Why it is in this state; may be empty.
+    pub reason: String,
+    pub created_at: Timestamp,
+    pub changed_at: Timestamp,
+    /// Every slot up to here has fired or was let pass.
+    pub accounted_until: Timestamp,
+    /// Its next slot, if it is active.
+    pub next_at: Option<Timestamp>,
+}
+
+/// What is to be different about a task; `None` leaves it as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TaskEdit {
+    pub prompt: Option<String>,
+    pub script: Option<Option<String>>,
+    pub rule: Option<Rule>,
+    pub zone: Option<Zone>,
+    pub missed: Option<Missed>,
+}
+
+/// Which tasks; what is `None` does not count.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TaskFilter {
+    pub agent: Option<AgentName>,
+    pub session: Option<SessionId>,
+    pub owner: Option<PersonId>,
+    pub state: Option<TaskState>,
+}
+
+impl CentralStore {
+    /// Stores a task. It counts from `now`; one that never comes is done at once.
+    ///
+    /// # Errors
+    /// When the database fails; so for every method below.
+    pub fn add_task(&mut self, it: &Task, now: Timestamp) -> Result<TaskId, StoreError> {
+        self.change("a task", |tx| {
+            tx.prepare_cached(
+                "INSERT INTO task (agent_group, session, messaging_group, thread, owner,
+                     owner_handle, created_by, prompt, script, rule, zone, missed, state,
+                     created_at, changed_at, accounted_until)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 'done', ?13, ?13, ?13)",
+            )?
+            .execute(params![
+                it.agent.as_str(),
+                it.session.map(|it| it.0),
+                it.chat.0,
+                it.thread,
+                it.owner.map(|it| it.0),
+                it.owner_handle.as_ref().map(ToString::to_string).unwrap_or_default(),
+                it.created_by,
+                it.prompt,
+                it.script,
+                it.rule.to_string(),
+                it.zone.name(),
+                it.missed.to_string(),
+                now.0,
+            ])?;
+            let id = TaskId(tx.last_insert_rowid());
+            settle(tx, id, &When { rule: &it.rule, zone: &it.zone, accounted_until: now })?;
+            Ok(id)
+        })
+    }
+
+    pub fn task(&self, id: TaskId) -> Result<Option<TaskRow>, StoreError> {
+        self.one("read a task", &format!("{TASKS} WHERE id = ?1"), [id.0], task_row)
+    }
+
+    /// Tasks in the order in which they were made.
+    pub fn tasks(&self, which: &TaskFilter) -> Result<Vec<TaskRow>, StoreError> {
+        let conditions: [(&str, Option<Value>); 4] = [
+            ("agent_group", which.agent.as_ref().map(|it| it.as_str().to_owned().into())),
+            ("session", which.session.map(|it| it.0.into())),
+            ("owner", which.owner.map(|it| it.0.into())),
+            ("state", which.state.map(|it| it.as_str().to_owned().into())),
+        ];
+        let mut sql = format!("{TASKS} WHERE true");
+        let mut values = Vec::new();
+        for (column, value) in conditions {
+            if let Some(value) = value {
+                sql += &format!(" AND {column} = ?");
+                values.push(value);
+            }
+        }
+        sql += " ORDER BY id";
+        self.list("list the tasks", &sql, params_from_iter(values), task_row)
+    }
+
+    /// Puts a task into another state, if it may go there from the one that it is in. A task that
+    /// is resumed counts from `now`: what came in between is let pass.
+    pub fn set_task_state(
+        &mut self,
+        id: TaskId,
+        state: TaskState,
+        reason: &str,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        self.change("the state of a task", |tx| {
+            let Some(row) = read(tx, id)?.filter(|it| it.state.may_become(state)) else {
+                return Ok(false);
+            };
+            tx.execute(
+                "UPDATE task SET state = iif(?2 = 'active', 'done', ?2), next_at = NULL,
+                        reason = ?3, changed_at = ?4
+                 WHERE id = ?1",
+                params![id.0, state.as_str(), reason, now.0],
+            )?;
+            if state == TaskState::Active {
+                let Task { rule, zone, .. } = &row.task;
+                let accounted_until = row.accounted_until.max(now);
+                settle(tx, id, &When { rule, zone, accounted_until })?;
+            }
+            Ok(true)
+        })
+    }
+
+    /// Changes a task; `None` when there is none, or when it was cancelled. With another rule or
+    /// zone it counts from `now`, and one that was done may begin again.
+    pub fn edit_task(
+        &mut self,
+        id: TaskId,
+        edit: &TaskEdit,
+        now: Timestamp,
+    ) -> Result<Option<TaskRow>, StoreError> {
+        self.change("a change of a task", |tx| {
+            let Some(row) = read(tx, id)?.filter(|it| it.state != TaskState::Cancelled) else {
+                return Ok(None);
+            };
+            let mut task = row.task;
+            task.prompt = edit.prompt.clone().unwrap_or(task.prompt);
+            task.script = edit.script.clone().unwrap_or(task.script);
+            task.missed = edit.missed.unwrap_or(task.missed);
+            tx.execute(
+                "UPDATE task SET prompt = ?2, script = ?3, missed = ?4, changed_at = ?5 WHERE id = ?1",
+                params![id.0, task.prompt, task.script, task.missed.to_string(), now.0],
+            )?;
+            if edit.rule.is_some() || edit.zone.is_some() {
+                let rule = edit.rule.as_ref().unwrap_or(&task.rule);
+                let zone = edit.zone.as_ref().unwrap_or(&task.zone);
+                tx.execute(
+                    "UPDATE task SET rule = ?2, zone = ?3 WHERE id = ?1",
+                    params![id.0, rule.to_string(), zone.name()],
+                )?;
+                settle(tx, id, &When { rule, zone, accounted_until: now })?;
+            }
+            read(tx, id)
+        })
+    }
+
+    /// Active tasks with a slot up to `now`, the longest due first, and those that a clock which ran
+    /// far ahead has accounted for too early. Costs what it finds, not what there is.
+    pub fn due_tasks(&self, now: Timestamp, limit: u32) -> Result<Vec<TaskRow>, StoreError> {
+        let ahead = now + CLOCK_STEP_MAX;
+        let mut due =
+            self.list("read the due tasks", &due_sql(), params![now.0, limit], task_row)?;
+        due.extend(self.list(
+            "read the tasks that are ahead",
+            &ahead_sql(),
+            params![ahead.0, limit],
+            task_row,
+        )?);
+        Ok(due)
+    }
+
+    /// When the next slot of any task comes.
+    pub fn earliest_slot(&self) -> Result<Option<Timestamp>, StoreError> {
+        let read = self.one("read the next slot", EARLIEST, [], |row| row.get::<_, Option<i64>>(0));
+        read.map(|it| it.flatten().map(Timestamp))
+    }
+}
+
+const EARLIEST: &str = "SELECT min(next_at) FROM task WHERE next_at IS NOT NULL";
+
+fn due_sql() -> String {
+    format!("{TASKS} WHERE next_at IS NOT NULL AND next_at <= ?1 ORDER BY next_at LIMIT ?2")
+}
+
+fn ahead_sql() -> String {
+    format!(
+        "{TASKS} WHERE next_at IS NOT NULL AND accounted_until > ?1
+         ORDER BY accounted_until LIMIT ?2"
+    )
+}
+
+fn read(tx: &Transaction<'_>, id: TaskId) -> rusqlite::Result<Option<TaskRow>> {
+    super::one(tx, &format!("{TASKS} WHERE id = ?1"), [id.0], task_row)
+}
+
+#[cfg(test)]
+mod tests;

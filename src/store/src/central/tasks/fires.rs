@@ -1,0 +1,168 @@
+//! Slots that came: fired once each, handed to a session, ended.
+
+use std::time::Duration;
+
+use domain::SessionId;
+use domain::task::{FireKey, FireState, TaskId};
+use domain::time::Timestamp;
+use rusqlite::{Row, Transaction, params};
+use schedule::{Plan, Zone};
+
+use super::rows::{When, settle};
+use super::{TaskRow, read};
+use crate::StoreError;
+use crate::central::{CentralStore, word};
+
+/// How many slots of a task are remembered.
+const HISTORY_MAX: i64 = 500;
+
+/// One slot of a task and what became of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FireRow {
+    pub key: FireKey,
+    pub fired_at: Timestamp,
+    pub late_by: Duration,
+    pub state: FireState,
+    /// How many slots were let pass, of which this one was the last.
+    pub skipped: u32,
+    /// Who has it.
+    pub session: Option<SessionId>,
+    /// The platform id of the message that it became.
+    pub message: Option<String>,
+    /// An excerpt of the answer, or why there is none.
+    pub result: Option<String>,
+    /// In millionths of a dollar.
+    pub cost: Option<i64>,
+    pub ended_at: Option<Timestamp>,
+}
+
+const FIRES: &str =
+    "SELECT task, slot, fired_at, late_by, state, skipped, session, message, result,
+     cost, ended_at FROM fire";
+
+impl CentralStore {
+    /// Writes down what [`schedule::due`] decided about `row`: all of it in one commit. Returns the
+    /// slots that fire by this, each of them once for ever. Nothing happens when the task has changed
+    /// since it was read; look again.
+    ///
+    /// # Errors
+    /// When the database fails; so for every method below.
+    pub fn fire_task(
+        &mut self,
+        row: &TaskRow,
+        plan: &Plan,
+        now: Timestamp,
+    ) -> Result<Vec<FireKey>, StoreError> {
+        self.change("a fire", |tx| {
+            if read(tx, row.id)?.as_ref() != Some(row) || row.next_at.is_none() {
+                return Ok(vec![]);
+            }
+            let mut fired = Vec::new();
+            for it in &plan.fire {
+                let key = FireKey { task: row.id, slot: it.slot };
+                if insert(tx, key, now)? {
+                    fired.push(key);
+                }
+            }
+            if let Some(skipped) = plan.skipped {
+                tx.prepare_cached(
+                    "INSERT INTO fire (task, slot, fired_at, state, skipped)
+                     VALUES (?1, ?2, ?3, 'skipped', ?4) ON CONFLICT DO NOTHING",
+                )?
+                .execute(params![
+                    row.id.0,
+                    skipped.last.0,
+                    now.0,
+                    skipped.count
+                ])?;
+            }
+            let (rule, zone): (_, &Zone) = (&row.task.rule, &row.task.zone);
+            settle(tx, row.id, &When { rule, zone, accounted_until: plan.accounted_until })?;
+            forget(tx, row.id)?;
+            Ok(fired)
+        })
+    }
+
+    /// Slots that are not with a session yet, the oldest first. Handing one over twice is harmless:
+    /// its message has one id.
+    pub fn fires_to_hand_over(&self) -> Result<Vec<FireRow>, StoreError> {
+        let sql = format!("{FIRES} WHERE state = 'fired' ORDER BY slot, task");
+        self.list("read what fired", &sql, [], fire_row)
+    }
+
+    /// Slots that sessions have in hand.
+    pub fn fires_running(&self) -> Result<Vec<FireRow>, StoreError> {
+        let sql = format!("{FIRES} WHERE state = 'running' ORDER BY slot, task");
+        self.list("read what is running", &sql, [], fire_row)
+    }
+
+    /// A session has stored the message of a slot.
+    pub fn fire_handed_over(&self, key: FireKey, to: SessionId) -> Result<bool, StoreError> {
+        let sql = "UPDATE fire SET state = 'running', session = ?3, message = ?4
+             WHERE task = ?1 AND slot = ?2 AND state = 'fired'";
+        let params = params![key.task.0, key.slot.0, to.0, key.to_string()];
+        self.run("hand over a fire", sql, params).map(|it| it == 1)
+    }
+
+    /// How a slot ended. The first word counts; `false` when there was one, or no such fire.
+    pub fn record_result(
+        &self,
+        key: FireKey,
+        ok: bool,
+        result: &str,
+        cost: Option<i64>,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let state = if ok { FireState::Ok } else { FireState::Failed };
+        let sql = "UPDATE fire SET state = ?3, result = ?4, cost = ?5, ended_at = ?6
+             WHERE task = ?1 AND slot = ?2 AND state IN ('fired', 'running')";
+        let params = params![key.task.0, key.slot.0, state.as_str(), result, cost, now.0];
+        self.run("record a result", sql, params).map(|it| it == 1)
+    }
+
+    /// The last slots of a task, the newest first.
+    pub fn task_history(&self, id: TaskId, limit: u32) -> Result<Vec<FireRow>, StoreError> {
+        let sql = format!("{FIRES} WHERE task = ?1 ORDER BY slot DESC LIMIT ?2");
+        self.list("read the history of a task", &sql, params![id.0, limit], fire_row)
+    }
+}
+
+/// `false` when this slot has fired before. One that was let pass may still fire: a clock that ran
+/// ahead may have done that.
+fn insert(tx: &Transaction<'_>, key: FireKey, now: Timestamp) -> rusqlite::Result<bool> {
+    tx.prepare_cached(
+        "INSERT INTO fire (task, slot, fired_at, state) VALUES (?1, ?2, ?3, 'fired')
+         ON CONFLICT (task, slot) DO UPDATE
+             SET state = 'fired', skipped = 0, fired_at = excluded.fired_at
+             WHERE state = 'skipped'",
+    )?
+    .execute(params![key.task.0, key.slot.0, now.0])
+    .map(|changed| changed == 1)
+}
+
+/// Drops what is over and long past.
+fn forget(tx: &Transaction<'_>, id: TaskId) -> rusqlite::Result<()> {
+    tx.prepare_cached(
+        "DELETE FROM fire WHERE task = ?1 AND state IN ('ok', 'failed', 'skipped')
+             AND slot <= (SELECT slot FROM fire WHERE task = ?1
+                          ORDER BY slot DESC LIMIT 1 OFFSET ?2)",
+    )?
+    .execute(params![id.0, HISTORY_MAX])
+    .map(drop)
+}
+
+fn fire_row(row: &Row<'_>) -> rusqlite::Result<FireRow> {
+    let late_by: i64 = row.get(3)?;
+    Ok(FireRow {
+        key: FireKey { task: TaskId(row.get(0)?), slot: Timestamp(row.get(1)?) },
+        fired_at: Timestamp(row.get(2)?),
+        late_by: Duration::from_millis(u64::try_from(late_by).unwrap_or(0)),
+        state: word(row, 4, FireState::parse)?,
+        skipped: row.get(5)?,
+        session: row.get::<_, Option<i64>>(6)?.map(SessionId),
+        message: row.get(7)?,
+        result: row.get(8)?,
+        cost: row.get(9)?,
+        ended_at: row.get::<_, Option<i64>>(10)?.map(Timestamp),
+    })
+}
