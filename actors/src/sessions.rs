@@ -119,6 +119,7 @@ impl Actor for SessionSupervisor {
             }
             SessionsMessage::Stand { row, reply } => {
                 state.hand_over(&myself, row, SessionMessage::Stand(reply)).await
+            }
             SessionsMessage::Order { row, keys, order, reply } => {
                 let message = SessionMessage::Order { keys, order, reply };
                 state.hand_over(&myself, row, message).await

@@ -3,15 +3,12 @@
 #![expect(clippy::unwrap_used, reason = "a failed set-up is a failed test")]
 
 pub mod bare;
-pub mod clock;
 pub mod conformance;
 pub mod discord;
 pub mod model_api;
 pub mod platform;
-pub mod telegram;
-
-pub use ::simulation::{clock, crash, dice, engine, host, mutation, simulation, stage};
-pub mod simulation;
 pub mod soak;
 pub mod telegram;
 pub mod verify;
+
+pub use ::simulation::{clock, crash, dice, engine, host, mutation, simulation, stage};

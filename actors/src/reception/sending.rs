@@ -53,10 +53,8 @@ impl ReceptionState {
         let platform_key = HostKey { session: None, part: key }.to_string();
         let (channels, myself) = (self.host.peers.channels.clone(), self.myself.clone());
         self.calls.spawn(async move {
-            let tries = part.tries();
-            let ask = |reply| ChannelsMessage::Deliver { part, platform_key, pass: None, reply };
             let tried = part.tried();
-            let ask = |reply| ChannelsMessage::Deliver { part, platform_key, reply };
+            let ask = |reply| ChannelsMessage::Deliver { part, platform_key, pass: None, reply };
             // A channel that died in between may have sent it.
             let attempt = channels.call(ask).await.unwrap_or(Attempt::Unknown);
             let _ = myself.cast(ReceptionMessage::Landed(Landed { tried, attempt }));

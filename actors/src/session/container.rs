@@ -118,30 +118,6 @@ struct End {
     at_once: bool,
 }
 
-/// Why a start did not happen.
-#[derive(Debug, thiserror::Error)]
-enum StartError {
-    #[error("could not read what to start")]
-    Store(#[from] store::StoreError),
-    #[error("could not make the folders")]
-    Folders(#[from] io::Error),
-    #[error(transparent)]
-    Sandbox(#[from] SandboxError),
-    #[error("there is no image for agents yet; run `nanoclaw image build`")]
-    NoImage,
-    #[error("somebody stopped it; `nanoclaw resume` lets it go on")]
-    Stopped,
-    #[error("the agent `{0}` was removed; `nanoclaw agents add {0}` brings it back")]
-    NoAgent(domain::AgentName),
-}
-
-impl StartError {
-    /// The engine is down, or a person said stop, which says nothing about the session.
-    fn is_outage(&self) -> bool {
-        matches!(self, Self::Sandbox(SandboxError::Unreachable(_)) | Self::Stopped)
-    }
-}
-
 impl SessionState {
     /// Asks the engine when nobody knows.
     pub(super) fn observe(&mut self) {
@@ -223,24 +199,13 @@ impl SessionState {
         // Counted before anybody else looks, so that one goes for one that waits.
         let leaving = (reason == StopReason::MakeRoom).then(|| self.host().places.leave());
         let at_once = reason == StopReason::Asked;
-        self.end(incarnation, End { bad, why: Some(why.to_owned()), leaving, at_once });
+        self.end(incarnation, End { trouble, why: why.to_owned(), leaving, at_once });
     }
 
     /// What is left of an incarnation that a person stopped.
     pub(super) fn clear(&mut self, incarnation: Incarnation) {
-        let why = Some("somebody stopped it".to_owned());
-        self.end(incarnation, End { bad: false, why, leaving: None, at_once: true });
-    }
-
-    pub(super) fn bury(&mut self, incarnation: Incarnation) {
-        let why =
-            if let Seen::Exited { why, .. } = &self.container { Some(why.clone()) } else { None };
-        self.end(incarnation, End { bad: true, why, leaving: None, at_once: false });
-    }
-
-    /// Removes what is left of an incarnation and writes down how it ended.
-    fn end(&mut self, incarnation: Incarnation, End { bad, why, leaving, at_once }: End) {
-        self.end(incarnation, End { trouble, why: why.to_owned(), leaving });
+        let why = "somebody stopped it".to_owned();
+        self.end(incarnation, End { trouble: None, why, leaving: None, at_once: true });
     }
 
     pub(super) fn bury(&mut self, incarnation: Incarnation) {
@@ -252,11 +217,11 @@ impl SessionState {
             | Seen::Absent
             | Seen::Running { .. } => ("it was gone without a trace".to_owned(), Trouble::Ended),
         };
-        self.end(incarnation, End { trouble: Some(trouble), why, leaving: None });
+        self.end(incarnation, End { trouble: Some(trouble), why, leaving: None, at_once: false });
     }
 
     /// Removes what is left of an incarnation and writes down how it ended.
-    fn end(&mut self, incarnation: Incarnation, End { trouble, why, leaving }: End) {
+    fn end(&mut self, incarnation: Incarnation, End { trouble, why, leaving, at_once }: End) {
         self.link = None;
         self.tool = None;
         self.watch.abort_all();
@@ -268,7 +233,6 @@ impl SessionState {
                 if bad { host.sandbox.tail(id).await.unwrap_or_default() } else { String::new() };
             let gone =
                 if at_once { host.sandbox.kill(id).await } else { host.sandbox.stop(id).await };
-            let gone = host.sandbox.stop(id).await;
             let why = if tail.is_empty() { why } else { format!("{why}; {tail}") };
             let gone = gone.map(|()| bad.then(|| why.clone()));
             if gone.is_ok() {

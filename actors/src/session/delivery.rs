@@ -33,10 +33,8 @@ impl SessionState {
                 let channels = self.host().peers.channels.clone();
                 let myself = self.myself.clone();
                 self.calls.spawn(async move {
-                    let tries = part.tries();
-                    let ask = |reply| ChannelsMessage::Deliver { part, platform_key, pass, reply };
                     let tried = part.tried();
-                    let ask = |reply| ChannelsMessage::Deliver { part, platform_key, reply };
+                    let ask = |reply| ChannelsMessage::Deliver { part, platform_key, pass, reply };
                     // A channel that died in between may have sent it.
                     let attempt = channels.call(ask).await.unwrap_or(Attempt::Unknown);
                     let _ = myself.cast(SessionMessage::Landed(Landed { tried, attempt }));

@@ -18,7 +18,6 @@ use tokio::sync::mpsc;
 use self::parse::{Word, parse};
 use crate::desk::Desk;
 use crate::failure::{FailureClass, ProviderFailure};
-use crate::provider::{Event, Messages, Provider, TurnEnded};
 use crate::provider::{Event, Messages, Provider, ToolNews, TurnEnded};
 use crate::{Config, RunnerError};
 
@@ -70,32 +69,23 @@ impl Demo {
             return Ok(Err(failure));
         }
         self.count += 1;
-        let said = match word {
-            Word::Help => return Ok(Ok(HELP.to_owned())),
-            Word::Limit(_) | Word::Fail(..) => "the model answers again.".to_owned(),
-            Word::Run { tool, secs } => self.run_tool(tool, secs).await,
-            Word::Eat(mib) => act::eat(mib),
-            Word::Crash => return Err(RunnerError::DemoCrash),
-            Word::Count => format!("message number {}.", self.count),
-            Word::Wait(secs) => act::wait(secs, events).await,
-            Word::Echo(text) => format!("you said \"{text}\""),
-            Word::Who => act::who(message),
-            Word::Context => act::context(message),
-            Word::Files => self.files(&message.files).await,
-        let word = parse(&message.text);
         let tool = word.tool();
         if let Some(name) = tool {
             let (call, name) = (self.call(message), name.to_owned());
-            report(events, Event::Tool(ToolNews::Started { call, name })).await;
+            let started = ToolNews::Started { call, name, max: Duration::ZERO };
+            report(events, Event::Tool(started)).await;
         }
         let did = match word {
-            Word::Help => return Ok(HELP.to_owned()),
+            Word::Help => return Ok(Ok(HELP.to_owned())),
             Word::Crash => return Err(RunnerError::DemoCrash),
+            Word::Limit(_) | Word::Fail(..) => Ok("the model answers again.".to_owned()),
+            Word::Run { tool, secs } => Ok(self.run_tool(tool, secs).await),
+            Word::Eat(mib) => Ok(act::eat(mib)),
             Word::Count => Ok(format!("message number {}.", self.count)),
             Word::Wait(secs) => Ok(act::wait(secs, events).await),
             Word::Echo(text) => Ok(format!("you said \"{text}\"")),
             Word::Who => Ok(act::who(message)),
-            Word::Context => Ok(act::context(&message.overheard)),
+            Word::Context => Ok(act::context(message)),
             Word::Files => Ok(self.files(&message.files).await),
             Word::Remember(text) => self.remember(text).await,
             Word::Recall => self.recall().await,
@@ -107,6 +97,11 @@ impl Demo {
             Word::Ask { question, options } => self.ask(question, &options).await,
             Word::Admin(command) => self.admin(command).await,
         };
+        if tool.is_some() {
+            let (call, ok) = (self.call(message), did.is_ok());
+            report(events, Event::Tool(ToolNews::Ended { call, ok })).await;
+        }
+        let (Ok(said) | Err(said)) = did;
         Ok(Ok(format!("{WHO}: {said}")))
     }
 
@@ -129,12 +124,6 @@ impl Demo {
         let before = if self.waits.0 == message.0 { self.waits.1 } else { 0 };
         self.waits = (message.0, before + 1);
         (before < times).then(|| ProviderFailure::new(class, until))
-        if tool.is_some() {
-            let (call, ok) = (self.call(message), did.is_ok());
-            report(events, Event::Tool(ToolNews::Ended { call, ok })).await;
-        }
-        let (Ok(said) | Err(said)) = did;
-        Ok(format!("{WHO}: {said}"))
     }
 
     /// Names the one call that a message leads to.

@@ -149,7 +149,7 @@ impl Desk {
     pub(crate) async fn note_tool(&self, news: ToolNews) {
         let (now, current) = (self.clock.now(), self.current());
         let noted = match (news, current) {
-            (ToolNews::Started { call, name }, Some(message)) => {
+            (ToolNews::Started { call, name, .. }, Some(message)) => {
                 let start =
                     move |store: &mut RunnerStore| store.tool_started(message, &call, &name, now);
                 self.store.write("a tool", start).await

@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::MessageSeq;
@@ -39,7 +40,12 @@ pub(crate) enum Event {
 /// What a tool does, by the provider's name of the call; never what it is given or gives.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum ToolNews {
-    Started { call: String, name: String },
+    Started {
+        call: String,
+        name: String,
+        /// How long it may take, as its caller declared; zero when it did not.
+        max: Duration,
+    },
     Ended { call: String, ok: bool },
 }
 

@@ -66,14 +66,17 @@ pub async fn run_until(
         background.spawn(Arc::clone(&doorbell).serve(Arc::clone(&connect), config.clone()));
     }
     let Working { messages, events, task: working } = provider;
-    let turns = Turns { config, desk, connect, rings, messages, events, working, damaged_reads: 0 };
-    let (messages, to_provider) = mpsc::unbounded_channel();
-    let (from_provider, events) = mpsc::channel(EVENTS_QUEUED_MAX);
-    let mut working = JoinSet::new();
-    working.spawn(async move { provider.run(to_provider, from_provider).await });
-
-    let turns =
-        Turns { config, desk, rings, messages, events, working, damaged_reads: 0, pruned: None };
+    let turns = Turns {
+        config,
+        desk,
+        connect,
+        rings,
+        messages,
+        events,
+        working,
+        damaged_reads: 0,
+        pruned: None,
+    };
     let ring_stop = async {
         stop.await;
         doorbell.stop();

@@ -154,8 +154,6 @@ pub fn decide_still(heads: &[PartView], now: Timestamp) -> Vec<Effect> {
     todo
 }
 
-/// What follows from an attempt. `tries` counts earlier answers of the platform; an outage does not
-/// count, so that a night without network gives nothing up.
 /// What follows from an attempt. Only answers of the platform use up tries; an outage does not
 /// count, so that a night without network gives nothing up. A wait that the platform asks for is
 /// never shortened by the spread, only prolonged.

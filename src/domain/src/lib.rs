@@ -30,9 +30,9 @@ pub mod split;
 pub mod stop;
 pub mod task;
 pub mod time;
+pub mod trace;
 pub mod trouble;
 pub mod waits;
-pub mod trace;
 
 pub use crate::ids::{AgentName, Incarnation, MessageSeq, OutSeq, SessionId};
 pub use crate::session_key::ChatId;

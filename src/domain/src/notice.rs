@@ -7,9 +7,6 @@ use crate::session::{DEADLINE, FailReason};
 use crate::split::split_text;
 use crate::stop::Toll;
 use crate::time::{Timestamp, civil};
-
-/// The longest piece of a container's last words in a notice.
-const TAIL_CHARS_MAX: usize = 300;
 use crate::trouble::Trouble;
 
 /// Told once when a message has to wait.
@@ -167,6 +164,9 @@ mod tests {
             assert!(text.contains(part), "{part} is missing in {text}");
         }
         assert!(!text.contains("elsewhere"), "{text}");
+    }
+
+    #[test]
     fn a_gap_names_its_days_where_there_are_two() {
         // 2026-11-25T09:10:00Z.
         let from = Timestamp(1_795_597_800_000);
@@ -178,11 +178,6 @@ mod tests {
     }
 
     #[test]
-    fn only_the_end_of_the_last_words_is_shown() {
-        let words = format!("{}the end", "noise ".repeat(1_000));
-        let text = given_up(FailReason::CannotStart, &words);
-        assert!(text.contains("the end") && text.len() < 700, "{text}");
-        assert!(!given_up(FailReason::Crashes, " \n").contains("last words"));
     fn a_message_that_is_given_up_is_told_why_and_what_to_do() {
         let memory = Trouble::OutOfMemory { mib: 512 };
         for (why, trouble, words) in [

@@ -19,12 +19,12 @@ use crate::time::{Timestamp, backoff};
 use crate::waits::{ProviderWait, WaitClass};
 use crate::{Incarnation, MessageSeq, OutSeq};
 
-mod still;
-pub use self::still::Stillness;
 mod deadline;
 mod looks;
+mod still;
 
 pub use self::looks::next_look;
+pub use self::still::Stillness;
 
 /// Everything the policy may look at. Read in one pass, never mutated.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -290,13 +290,7 @@ fn absent(view: &View, limits: &Limits, now: Timestamp) -> Vec<Effect> {
     }
     let due: Vec<&Waiting> = due(view, limits, now).collect();
     if due.is_empty() && !view.needs_runner {
-        return if still::may_rest(view, limits) { vec![Effect::Rest] } else { vec![] };
-        let rests = view.waiting.is_empty()
-            && view.parts.is_empty()
-            && view.file.is_none()
-            && view.request.is_none()
-            && !view.lost
-            && limits.rest_after <= view.quiet_for;
+        let rests = still::may_rest(view, limits);
         return if rests { vec![Effect::Rest] } else { tell_of_wait(view, limits, now) };
     }
     match start_at(&view.launches, limits) {
@@ -410,67 +404,6 @@ fn tell(view: &View, limits: &Limits, now: Timestamp) -> Vec<Effect> {
         .map(|it| Effect::Tell { message: it.message })
         .collect()
 }
-
-enum Wait {
-    Backoff(Timestamp),
-    Parked(Timestamp),
-}
-
-/// What a start has to wait for.
-fn start_at(launches: &Launches, limits: &Limits) -> Option<Wait> {
-    let ended = launches.last_end?;
-    match launches.failures {
-        0 => None,
-        n if n < limits.launches_max => {
-            Some(Wait::Backoff(ended + backoff(limits.backoff_base, limits.backoff_max, n)))
-        }
-        _ => Some(Wait::Parked(ended + limits.park_for)),
-    }
-}
-
-/// When to look again if nothing happens until then. `None` leaves it to the next message.
-#[must_use]
-pub fn next_look(view: &View, limits: &Limits, now: Timestamp) -> Option<Duration> {
-    let wait = |until: Timestamp| until.since(now).min(limits.backoff_max);
-    let left = |max: Duration, passed: Duration| max.saturating_sub(passed);
-    let mut waits: Vec<Duration> =
-        view.parts.iter().filter_map(|it| it.retry_at()).map(wait).collect();
-    if view.still != Stillness::No {
-        return still::next_look(view, waits, limits);
-    }
-    waits.extend(view.waiting.iter().filter(|it| it.claim.is_none()).map(|it| wait(it.not_before)));
-    waits.extend(view.file.map(wait));
-    let unshown = view.waiting.iter().filter(|it| it.claim.is_some() && !it.status);
-    waits.extend(unshown.map(|it| wait(it.received_at + limits.status_after)));
-    if !view.waiting.is_empty() {
-        if let Some(Wait::Backoff(until)) = start_at(&view.launches, limits) {
-            waits.push(wait(until));
-        }
-        let untold = view.waiting.iter().filter(|it| !it.told);
-        waits.extend(untold.map(|it| wait(it.received_at + limits.tell_after)));
-    }
-    match view.container {
-        Container::Running { silent_for, .. } if !view.waiting.is_empty() => {
-            waits.push(limits.poll_every);
-            waits.push(left(limits.silence_max, silent_for));
-            waits.push(left(limits.deaf_max, silent_for));
-        }
-        Container::Running { .. } => waits.push(left(limits.idle_max, view.quiet_for)),
-        // Once that is over, what keeps it from resting has a time of its own, or wakes it.
-        Container::Absent => {
-            let rests_in = left(limits.rest_after, view.quiet_for);
-            waits.extend((!rests_in.is_zero()).then_some(rests_in));
-        }
-        Container::Unknown => waits.push(limits.backoff_base),
-        Container::Busy | Container::Exited { .. } => {}
-    }
-    // What is due now was acted on already, so a wait of zero is for something that must happen
-    // outside first; a short breath keeps that from turning into a busy loop.
-    waits.into_iter().min().map(|it| it.max(BREATH))
-}
-
-/// The shortest time between two looks that nothing asked for.
-const BREATH: Duration = Duration::from_millis(100);
 
 #[cfg(test)]
 mod tests;

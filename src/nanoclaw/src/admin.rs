@@ -73,10 +73,10 @@ pub(crate) async fn status(layout: &Layout) -> Result<Box<Status>, Unanswered> {
     match ask(layout, &Request::Status).await? {
         Response::Status(status) => Ok(status),
         Response::Failed { why } => Err(Unanswered::Trouble(anyhow::Error::msg(why))),
-        Response::Done | Response::Stopped(_) | Response::Resumed(_) => Err(unexpected()),
-        Response::Done | Response::Outbox { .. } => {
-            Err(Unanswered::Trouble(anyhow::anyhow!("the host answered something else")))
-        }
+        Response::Done
+        | Response::Stopped(_)
+        | Response::Resumed(_)
+        | Response::Outbox { .. } => Err(unexpected()),
     }
 }
 
@@ -90,9 +90,10 @@ pub(crate) async fn outbox(
     match ask(layout, &request).await? {
         Response::Outbox { parts } => Ok(parts),
         Response::Failed { why } => Err(Unanswered::Trouble(anyhow::Error::msg(why))),
-        Response::Done | Response::Status(_) => {
-            Err(Unanswered::Trouble(anyhow::anyhow!("the host answered something else")))
-        }
+        Response::Done
+        | Response::Status(_)
+        | Response::Stopped(_)
+        | Response::Resumed(_) => Err(unexpected()),
     }
 }
 
@@ -105,8 +106,13 @@ pub(crate) fn unexpected() -> Unanswered {
 /// is noted and no error.
 pub(crate) async fn reload(layout: &Layout) {
     match ask(layout, &Request::Reload).await {
-        Ok(Response::Done | Response::Status(_) | Response::Stopped(_) | Response::Resumed(_))
-        Ok(Response::Done | Response::Status(_) | Response::Outbox { .. })
+        Ok(
+            Response::Done
+            | Response::Status(_)
+            | Response::Stopped(_)
+            | Response::Resumed(_)
+            | Response::Outbox { .. },
+        )
         | Err(Unanswered::NotRunning) => {}
         Ok(Response::Failed { why }) => {
             term::note(&format!("warning: the running host did not take it over: {why}"));

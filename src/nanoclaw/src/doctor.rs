@@ -1,9 +1,8 @@
 //! Finds out what is wrong. Every check ends by itself, changes nothing that matters, and a check
 //! that fails says how to fix it.
 
-pub(crate) mod data;
 mod backup;
-mod data;
+pub(crate) mod data;
 mod running;
 mod world;
 

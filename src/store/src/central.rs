@@ -53,11 +53,11 @@ static MIGRATIONS: LazyLock<Migrations<'_>> = LazyLock::new(|| {
         M::up(include_str!("../../../migrations/central/0001_start.sql")),
         M::up(include_str!("../../../migrations/central/0002_people.sql")).foreign_key_check(),
         M::up(include_str!("../../../migrations/central/0003_typed_answers.sql")),
+        M::up(include_str!("../../../migrations/central/0004_trace.sql")),
         M::up(include_str!("../../../migrations/central/0005_stops.sql")),
         M::up(include_str!("../../../migrations/central/0006_continuity.sql")),
-        M::up(include_str!("../../../migrations/central/0004_trace.sql")),
-        M::up(include_str!("../../../migrations/central/0008_keeping.sql")),
         M::up(include_str!("../../../migrations/central/0007_tasks.sql")),
+        M::up(include_str!("../../../migrations/central/0008_keeping.sql")),
     ])
 });
 

@@ -39,11 +39,11 @@ static MIGRATIONS: LazyLock<Migrations<'_>> = LazyLock::new(|| {
     Migrations::new(vec![
         M::up(include_str!("../../../migrations/inbound/0001_start.sql")),
         M::up(include_str!("../../../migrations/inbound/0002_groups.sql")),
-        M::up(include_str!("../../../migrations/inbound/0005_stops.sql")),
-        M::up(include_str!("../../../migrations/inbound/0004_waits.sql")),
         M::up(include_str!("../../../migrations/inbound/0003_trace.sql")),
-        M::up(include_str!("../../../migrations/inbound/0008_keeping.sql")),
+        M::up(include_str!("../../../migrations/inbound/0004_waits.sql")),
+        M::up(include_str!("../../../migrations/inbound/0005_stops.sql")),
         M::up(include_str!("../../../migrations/inbound/0007_tasks.sql")),
+        M::up(include_str!("../../../migrations/inbound/0008_keeping.sql")),
     ])
 });
 

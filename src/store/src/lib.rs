@@ -19,23 +19,15 @@ mod session;
 
 pub use crate::central::{
     AccountRow, ApproverRow, CardRow, CentralStore, ChatRow, DeadLetterRow, DenialRow,
-    DestinationRow, DroppedRow, Linked, MemberRow, Moved, NOTICE_KEY, NewPairing, Paired,
+    DestinationRow, DroppedRow, FireRow, Linked, MemberRow, Moved, NOTICE_KEY, NewPairing, Paired,
     PairingId, PairingRole, PairingRow, PairingUse, PersonRow, Put, Question, QuestionKind,
-    QuestionRow, QuestionState, Removed, Revoked, RoleRow, SealedRow, SessionRow, Unlinked, Untold,
-    Wired, Wiring,
-    AccountRow, ApproverRow, CardRow, CentralStore, ChatRow, DenialRow, DestinationRow, DroppedRow,
-    FireRow, Linked, MemberRow, Moved, NewPairing, Paired, PairingId, PairingRole, PairingRow,
-    PairingUse, PersonRow, Put, Question, QuestionKind, QuestionRow, QuestionState, Removed,
-    Revoked, RoleRow, SealedRow, SessionRow, Task, TaskEdit, TaskFilter, TaskRow, Unlinked, Wired,
-    Wiring,
+    QuestionRow, QuestionState, Removed, Revoked, RoleRow, SealedRow, SessionRow, Task, TaskEdit,
+    TaskFilter, TaskRow, Unlinked, Untold, Wired, Wiring,
 };
 pub use crate::db::{Db, Fault, Gate, NoGate};
 pub use crate::error::StoreError;
 pub use crate::inbound::{
-    Absorbed, Asked, Fetched, Order, PendingFile, Request, Stood, Surroundings,
-};
-pub use crate::inbound::{Absorbed, Asked, Fetched, Lost, PendingFile, Request, Surroundings};
-    Absorbed, Asked, Fetched, PendingFile, Request, Surroundings, TaskMessage,
+    Absorbed, Asked, Fetched, Lost, Order, PendingFile, Request, Stood, Surroundings, TaskMessage,
 };
 pub use crate::open::Journal;
 pub use crate::outbox::by_hand::{Done, Ordered};

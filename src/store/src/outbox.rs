@@ -291,9 +291,7 @@ pub(crate) fn conclude(
     tx.prepare_cached(
         // What was stopped meanwhile is not tried again.
         "UPDATE deliveries SET state = iif(reason = 'stopped' AND ?2 <> 'sent', 'dead', ?2),
-                retry_at = ?3, platform_id = ?4, tries = tries + ?5, changed_at = ?6,
-                doubted = doubted OR ?2 = 'uncertain'
-        "UPDATE deliveries SET state = ?2, retry_at = ?3, platform_id = ?4, tries = tries + ?5,
+                retry_at = ?3, platform_id = ?4, tries = tries + ?5,
                 misses = iif(?2 = 'sent' OR ?5 > 0, 0, misses + 1), changed_at = ?6,
                 doubts = doubts + (?2 = 'uncertain'), doubted = doubted OR ?2 = 'uncertain',
                 sent_at = iif(?2 = 'sent', ?6, NULL)
@@ -317,11 +315,9 @@ fn bury(
     let turned = tx
         .prepare_cached(
             "UPDATE deliveries SET form = 'text', target = NULL, buttons = NULL, state = 'ready',
-                    retry_at = 0, tries = 0, reason = ?2, changed_at = ?3
+                    retry_at = 0, tries = 0, misses = 0, doubts = 0, reason = ?2, changed_at = ?3
              WHERE key = ?1 AND form = 'edit' AND state NOT IN ('sent', 'dead')
                  AND reason IS NOT 'stopped'",
-                    retry_at = 0, tries = 0, misses = 0, doubts = 0, reason = ?2, changed_at = ?3
-             WHERE key = ?1 AND form = 'edit' AND state NOT IN ('sent', 'dead')",
         )?
         .execute(params![key.0, why, now.0])?;
     if turned == 0 {

@@ -33,8 +33,8 @@ static MIGRATIONS: LazyLock<Migrations<'_>> = LazyLock::new(|| {
     Migrations::new(vec![
         M::up(include_str!("../../../migrations/outbound/0001_start.sql")),
         M::up(include_str!("../../../migrations/outbound/0002_forms.sql")),
-        M::up(include_str!("../../../migrations/outbound/0004_waits.sql")),
         M::up(include_str!("../../../migrations/outbound/0003_tools.sql")),
+        M::up(include_str!("../../../migrations/outbound/0004_waits.sql")),
     ])
 });
 

@@ -114,7 +114,8 @@ impl SessionStore {
 
     fn news(&mut self, waiting: &[(Waiting, Incarnation)]) -> Result<News, StoreError> {
         let after = self.inbound.last_out_seq()?;
-        let mut news = self.outbound.news(after, waiting.first().map(|it| it.0.message))?;
+        let first = waiting.first().map(|it| it.0.message);
+        let mut news = self.outbound.news(after, self.inbound.last_wait()?, first)?;
         let (halted, silenced) = (self.inbound.halted()?, self.inbound.is_silenced()?);
         for claims in [&mut news.finished, &mut news.open_claims] {
             claims.retain(|it| !silenced && halted < it.incarnation);
@@ -136,7 +137,6 @@ impl SessionStore {
             }
         };
         self.inbound.stand_still(order, in_work, now)
-        self.outbound.news(after, self.inbound.last_wait()?, waiting.first().map(|it| it.0.message))
     }
 
     /// SQLite's own check of both files; one line per problem.
@@ -163,6 +163,7 @@ pub(crate) fn integrity(conn: &Connection) -> Result<Vec<String>, StoreError> {
 mod forms;
 #[cfg(test)]
 mod stops;
+#[cfg(test)]
 mod tasks;
 #[cfg(test)]
 mod tests;

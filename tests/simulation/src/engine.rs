@@ -208,9 +208,8 @@ impl FakeEngine {
             ended_tx.send_replace(Some(code));
         });
         let (incarnation, fingerprint) = (spec.incarnation, spec.fingerprint.clone());
-        Container { incarnation, fingerprint, crash, ended, _task: task, kill, frozen }
         let starved = fault == Some(StartFault::OutOfMemory);
-        Container { incarnation, fingerprint, crash, ended, _task: task, kill, starved }
+        Container { incarnation, fingerprint, crash, ended, _task: task, kill, frozen, starved }
     }
 }
 

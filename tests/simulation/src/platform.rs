@@ -10,7 +10,7 @@ mod state;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use channel::{Account, Adapter, Caps, Event, Part, Registration, Verdict};
+use channel::{Account, Adapter, Caps, Event, Part, Pulse, Registration, Verdict};
 use domain::message::{Address, Author, Click};
 use domain::outgoing::{Content, TextLimit};
 use tokio::sync::Notify;
@@ -27,11 +27,13 @@ pub const NAME: &str = "fake";
 pub const WRONG_CREDENTIAL: &str = "open-barley-0815";
 
 const TEXT: TextLimit = TextLimit::chars(4_000);
+/// A platform that has nothing to tell says so this often.
+const ALIVE_EVERY: Duration = Duration::from_secs(30);
 
 /// Text alone, and nobody but the owner.
-pub const OWNER_ONLY: Caps = Caps { owner_only: true, ..Caps::plain(TEXT) };
+pub const OWNER_ONLY: Caps = Caps { owner_only: true, ..PLAIN };
 /// Text alone, and anybody.
-pub const PLAIN: Caps = Caps::plain(TEXT);
+pub const PLAIN: Caps = Caps { alive_every: Some(ALIVE_EVERY), ..Caps::plain(TEXT) };
 /// Everything there is, and anybody.
 pub const PUBLIC: Caps = Caps {
     buttons: true,
@@ -40,7 +42,7 @@ pub const PUBLIC: Caps = Caps {
     mentions: true,
     threads: true,
     file_bytes_max: 50 * 1024 * 1024,
-    ..Caps::plain(TEXT)
+    ..PLAIN
 };
 
 /// What a platform can do to a part.
@@ -148,6 +150,40 @@ impl FakePlatform {
         self.happened.notify_waiters();
     }
 
+    /// Every connection that there is hears nothing more and is told nothing of it; new ones are well.
+    pub fn go_silent(&self) {
+        let mut state = self.state();
+        state.silent_below = state.connections_made;
+    }
+
+    /// From now on, or no longer: nobody can connect, and connections break.
+    pub fn set_away(&self, away: bool) {
+        self.state().is_away = away;
+        self.happened.notify_waiters();
+    }
+
+    /// The platform keeps nothing for who is not there: what is written while it is away is lost, and
+    /// after each gap something may be.
+    pub fn forget_gaps(&self) {
+        self.state().forgets = true;
+    }
+
+    /// The credential of an account is taken no more, or again.
+    pub fn revoke(&self, account: &str, revoked: bool) {
+        self.state().revoked = revoked.then(|| account.to_owned());
+        self.happened.notify_waiters();
+    }
+
+    /// How many connections were made so far.
+    pub fn connections_made(&self) -> usize {
+        self.state().connections_made
+    }
+
+    /// The platform says that there is nothing new.
+    pub fn be_quiet(&self) {
+        self.happened.notify_waiters();
+    }
+
     /// The next parts meet these, in order.
     pub fn fail_next_sends(&self, faults: &[SendFault]) {
         self.state().send_faults.extend(faults);
@@ -208,6 +244,8 @@ impl FakePlatform {
             run_dir: std::path::PathBuf::new(),
             credential: self.caps.credential.map(|_| "open-sesame-4711".into()),
             urls: std::collections::BTreeMap::new(),
+            pulse: Pulse::default(),
+            heard_until: None,
         }
     }
 

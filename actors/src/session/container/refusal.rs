@@ -14,6 +14,8 @@ pub(super) enum StartError {
     Folders(#[from] io::Error),
     #[error(transparent)]
     Sandbox(#[from] SandboxError),
+    #[error("somebody stopped it; `nanoclaw resume` lets it go on")]
+    Stopped,
     #[error("there is no image for agents yet; run `nanoclaw image build`")]
     NoImage,
     #[error("the agent `{0}` was removed; `nanoclaw agents add {0}` brings it back")]
@@ -23,7 +25,7 @@ pub(super) enum StartError {
 impl StartError {
     /// The engine is down, which says nothing about the session.
     pub(super) fn is_outage(&self) -> bool {
-        matches!(self, Self::Sandbox(SandboxError::Unreachable(_)))
+        matches!(self, Self::Sandbox(SandboxError::Unreachable(_)) | Self::Stopped)
     }
 
     /// The same in words for people.
@@ -31,7 +33,7 @@ impl StartError {
         match self {
             Self::NoImage | Self::Sandbox(SandboxError::ImageMissing(_)) => Trouble::NoImage,
             Self::NoAgent(_) => Trouble::NoAgent,
-            Self::Store(_) | Self::Folders(_) | Self::Sandbox(_) => Trouble::NoStart,
+            Self::Store(_) | Self::Folders(_) | Self::Sandbox(_) | Self::Stopped => Trouble::NoStart,
         }
     }
 }

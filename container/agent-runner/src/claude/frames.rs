@@ -29,9 +29,6 @@
 //!
 //! What is not known is ignored, so that a newer CLI may say more.
 
-use std::time::Duration;
-
-use domain::link::Tool;
 use domain::time::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
@@ -53,9 +50,6 @@ pub(crate) enum Frame {
     RateLimit {
         resets_at: Option<Timestamp>,
     },
-    /// Tools that begin to run, and the names of calls that have ended.
-    ToolsBegun(Vec<ToolCall>),
-    ToolsEnded(Vec<String>),
     Draft(Drafted),
     /// Tools begin or end.
     Tools(Vec<ToolNews>),
@@ -65,13 +59,6 @@ pub(crate) enum Frame {
     },
     Result(TurnResult),
     Other,
-}
-
-/// A call of a tool.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct ToolCall {
-    pub(crate) id: String,
-    pub(crate) tool: Tool,
 }
 
 /// How an answer grows.
@@ -144,8 +131,6 @@ impl Frame {
                 let (error, kind) = (text(&it, "error"), text(&it, "api_error_type"));
                 Self::ApiError(ApiError { error, kind })
             }
-            ("assistant", _) => Self::ToolsBegun(tools_begun(&value(line)?)),
-            ("user", _) => Self::ToolsEnded(tools_ended(line)),
             ("assistant" | "user", _) => match tools_in(line) {
                 tools if tools.is_empty() => Self::Other,
                 tools => Self::Tools(tools),
@@ -206,38 +191,6 @@ pub(crate) fn says_stale(words: &str) -> bool {
     words.to_ascii_lowercase().contains("no conversation found")
 }
 
-/// `timeout` is what Bash and others call the time that they may take, in milliseconds.
-fn tools_begun(it: &Value) -> Vec<ToolCall> {
-    let blocks = it["message"]["content"].as_array().map_or(&[][..], Vec::as_slice);
-    let calls = blocks.iter().filter(|it| it["type"] == "tool_use");
-    calls
-        .map(|it| {
-            let max = Duration::from_millis(it["input"]["timeout"].as_u64().unwrap_or(0));
-            ToolCall { id: text(it, "id"), tool: Tool::new(&text(it, "name"), max) }
-        })
-        .collect()
-}
-
-/// Reads no more than the names: results are long.
-fn tools_ended(line: &[u8]) -> Vec<String> {
-    #[derive(Deserialize)]
-    struct Line {
-        message: Message,
-    }
-    #[derive(Deserialize)]
-    struct Message {
-        content: Vec<Block>,
-    }
-    #[derive(Deserialize)]
-    struct Block {
-        #[serde(default)]
-        tool_use_id: Option<String>,
-    }
-    let line: Option<Line> = serde_json::from_slice(line).ok();
-    let blocks = line.map(|it| it.message.content).unwrap_or_default();
-    blocks.into_iter().filter_map(|it| it.tool_use_id).collect()
-}
-
 fn draft(it: &Value) -> Option<Drafted> {
     if !it["parent_tool_use_id"].is_null() {
         return None;
@@ -278,10 +231,12 @@ mod tests {
         for line in [r#"{"type":"hologram","is_error":true}"#, r#"{"type":"system","subtype":7}"#] {
             assert_eq!(Frame::parse(line.as_bytes()), Some(Frame::Other), "{line}");
         }
-        let line = br#"{"type":"assistant","message":{"content":[]}}"#;
-        assert_eq!(Frame::parse(line), Some(Frame::ToolsBegun(vec![])));
-        let line = br#"{"type":"user","message":{"content":"text"}}"#;
-        assert_eq!(Frame::parse(line), Some(Frame::ToolsEnded(vec![])));
+        for line in [
+            r#"{"type":"assistant","message":{"content":[]}}"#,
+            r#"{"type":"user","message":{"content":"text"}}"#,
+        ] {
+            assert_eq!(Frame::parse(line.as_bytes()), Some(Frame::Other), "{line}");
+        }
     }
 
     #[test]
@@ -321,17 +276,15 @@ mod tests {
     #[test]
     fn it_is_known_which_tool_runs() {
         let recording = include_str!("../../tests/fixtures/follow_ups.jsonl");
-        let frames: Vec<Frame> =
-            recording.lines().filter_map(|it| Frame::parse(it.as_bytes())).collect();
-        let tool = Tool::new("Bash", Duration::ZERO);
-        let call = ToolCall { id: "toolu_2".into(), tool };
-        let begun = frames.iter().position(|it| *it == Frame::ToolsBegun(vec![call.clone()]));
-        let ended = Frame::ToolsEnded(vec!["toolu_2".into()]);
-        assert!(begun.is_some() && begun < frames.iter().position(|it| *it == ended));
-        let line = br#"{"type":"assistant","message":{"content":[{"type":"tool_use","id":"a",
-            "name":"Bash","input":{"timeout":7200000}}]}}"#;
-        let Some(Frame::ToolsBegun(calls)) = Frame::parse(line) else { panic!("no call") };
-        assert_eq!(calls[0].tool.max.as_secs(), 7_200);
+        let frames = recording.lines().filter_map(|it| Frame::parse(it.as_bytes()));
+        let tools: Vec<ToolNews> = frames
+            .filter_map(|it| if let Frame::Tools(news) = it { Some(news) } else { None })
+            .flatten()
+            .collect();
+        let begins = |it: &ToolNews| matches!(it, ToolNews::Started { call, name, .. } if call == "toolu_2" && name == "Bash");
+        let ends = |it: &ToolNews| matches!(it, ToolNews::Ended { call, .. } if call == "toolu_2");
+        let begun = tools.iter().position(begins);
+        assert!(begun.is_some() && begun < tools.iter().position(ends), "{tools:?}");
     }
 
     #[test]

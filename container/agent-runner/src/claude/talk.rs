@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 use super::classify::classify;
 use super::command::{line_uuid, user_line};
 use super::draft::DraftText;
-use super::frames::{ApiError, Drafted, Frame, ToolCall, TurnResult, says_stale};
+use super::frames::{ApiError, Drafted, Frame, TurnResult, says_stale};
 use super::images;
 use super::lifecycle::{Change, Lifecycle};
 use super::process::{Ending, Process};
@@ -23,7 +23,7 @@ use super::prompt::{Handing, Prompts};
 use super::{CONTINUATION_KEY, PROVEN_KEY, SPEAKER_KEY};
 use crate::desk::{Desk, Kept};
 use crate::failure::{FailureClass, ProviderFailure};
-use crate::provider::{BEGUN_ANEW, Event, TurnEnded};
+use crate::provider::{ToolNews, BEGUN_ANEW, Event, TurnEnded};
 use crate::{Config, RunnerError};
 
 /// Rejected requests in a row that make a conversation suspect: what the model rejects may sit in
@@ -59,7 +59,7 @@ pub(super) struct Talk {
     rejections: u32,
     draft: DraftText,
     /// Calls that run, and which one the host was told of.
-    tools: Vec<ToolCall>,
+    tools: Vec<(String, Tool)>,
     told_tool: Option<Tool>,
     /// The command that the CLI was given last, until its result.
     command: Option<Command>,
@@ -216,17 +216,10 @@ impl Talk {
             Frame::RateLimit { resets_at } => self.resets_at = resets_at.or(self.resets_at),
             Frame::Result(result) if result.is_stale() => self.is_stale = true,
             Frame::Result(result) => return self.conclude(result).await,
-            Frame::ToolsBegun(calls) => {
-                self.tools.extend(calls);
-                self.tell_tool();
-            }
-            Frame::ToolsEnded(ids) => {
-                self.tools.retain(|it| !ids.contains(&it.id));
-                self.tell_tool();
-            }
             Frame::Draft(more) => self.show(more),
             Frame::Tools(tools) => {
                 for news in tools {
+                    self.follow_tool(&news);
                     self.emit(Event::Tool(news)).await;
                 }
             }
@@ -236,9 +229,19 @@ impl Talk {
         Flow::GoOn
     }
 
+    fn follow_tool(&mut self, news: &ToolNews) {
+        match news {
+            ToolNews::Started { call, name, max } => {
+                self.tools.push((call.clone(), Tool::new(name, *max)));
+            }
+            ToolNews::Ended { call, .. } => self.tools.retain(|it| it.0 != *call),
+        }
+        self.tell_tool();
+    }
+
     /// The host waits longer for a tool that may take long, and names the one that is stuck.
     fn tell_tool(&mut self) {
-        let tool = self.tools.last().map(|it| &it.tool);
+        let tool = self.tools.last().map(|it| &it.1);
         if self.told_tool.as_ref() != tool {
             self.told_tool = tool.cloned();
             self.desk.running(self.told_tool.clone());

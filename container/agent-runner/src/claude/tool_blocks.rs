@@ -1,7 +1,10 @@
 //! Tools in the lines of the Claude Code CLI: `tool_use` blocks of the model's messages begin a call,
-//! `tool_result` blocks of the answers end it. What is in them is not even read into memory.
+//! `tool_result` blocks of the answers end it. Of what is in them only the time is read that a call declares.
+
+use std::time::Duration;
 
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::provider::ToolNews;
 
@@ -21,6 +24,8 @@ enum Block {
     ToolUse {
         id: String,
         name: String,
+        #[serde(default)]
+        input: Input,
     },
     ToolResult {
         tool_use_id: String,
@@ -31,11 +36,21 @@ enum Block {
     Other,
 }
 
+/// `timeout` is what Bash and others call the time that they may take, in milliseconds.
+#[derive(Default, Deserialize)]
+struct Input {
+    #[serde(default)]
+    timeout: Value,
+}
+
 /// None for a line of another shape, such as a message that is a text.
 pub(super) fn tools_in(line: &[u8]) -> Vec<ToolNews> {
     let blocks = serde_json::from_slice::<Line>(line).map(|it| it.message.content);
     let news = |block| match block {
-        Block::ToolUse { id, name } => Some(ToolNews::Started { call: id, name }),
+        Block::ToolUse { id, name, input } => {
+            let max = Duration::from_millis(input.timeout.as_u64().unwrap_or(0));
+            Some(ToolNews::Started { call: id, name, max })
+        }
         Block::ToolResult { tool_use_id, is_error } => {
             Some(ToolNews::Ended { call: tool_use_id, ok: is_error != Some(true) })
         }
@@ -51,8 +66,8 @@ mod tests {
     #[test]
     fn calls_begin_and_end_and_what_they_say_is_left_alone() {
         let line = r#"{"type":"assistant","message":{"content":[{"type":"text","text":"x"},
-            {"type":"tool_use","id":"t1","name":"Bash","input":{"command":"secret"}}]}}"#;
-        let start = ToolNews::Started { call: "t1".into(), name: "Bash".into() };
+            {"type":"tool_use","id":"t1","name":"Bash","input":{"command":"secret","timeout":7200000}}]}}"#;
+        let start = ToolNews::Started { call: "t1".into(), name: "Bash".into(), max: Duration::from_secs(7_200) };
         assert_eq!(tools_in(line.as_bytes()), [start]);
         for (error, ok) in
             [("", true), (r#","is_error":false"#, true), (r#","is_error":true"#, false)]

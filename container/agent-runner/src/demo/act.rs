@@ -8,9 +8,8 @@ use std::time::Duration;
 
 use domain::MessageSeq;
 use domain::inbound::{FileIn, Inbound, Place};
-use domain::time::about;
-use domain::inbound::{FileIn, Inbound, Overheard, Place};
 use domain::link::Tool;
+use domain::time::about;
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;

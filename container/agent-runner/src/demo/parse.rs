@@ -64,6 +64,10 @@ impl Word<'_> {
             | Self::Who
             | Self::Files
             | Self::Context
+            | Self::Limit(_)
+            | Self::Fail(..)
+            | Self::Run { .. }
+            | Self::Eat(_)
             | Self::Echo(_) => None,
         }
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Container, Launches, Limits, View, deadline, held_by, silence_max};
+use super::{Container, Launches, Limits, Stillness, View, deadline, held_by, silence_max, still};
 use crate::time::{Timestamp, backoff};
 
 pub(super) enum Wait {
@@ -29,6 +29,9 @@ pub fn next_look(view: &View, limits: &Limits, now: Timestamp) -> Option<Duratio
     let left = |max: Duration, passed: Duration| max.saturating_sub(passed);
     let mut waits: Vec<Duration> =
         view.parts.iter().filter_map(|it| it.retry_at()).map(wait).collect();
+    if view.still != Stillness::No {
+        return still::next_look(view, waits, limits);
+    }
     let held = held_by(view, now).is_some();
     if !held {
         let unclaimed = view.waiting.iter().filter(|it| it.claim.is_none());
@@ -74,4 +77,4 @@ pub fn next_look(view: &View, limits: &Limits, now: Timestamp) -> Option<Duratio
 }
 
 /// The shortest time between two looks that nothing asked for.
-const BREATH: Duration = Duration::from_millis(100);
+pub(super) const BREATH: Duration = Duration::from_millis(100);

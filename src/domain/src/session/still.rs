@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::{BREATH, Container, Effect, Limits, StopReason, View};
+use super::looks::BREATH;
+use super::{Container, Effect, Limits, StopReason, View};
 use crate::time::Timestamp;
 use crate::{Incarnation, delivery};
 

@@ -146,8 +146,7 @@ fn up(status: &Status) -> String {
 
 #[cfg(test)]
 mod tests {
-    use actors::admin::protocol::{ActorStatus, Engine, SessionStatus, StopStatus};
-    use actors::admin::protocol::{ActorStatus, ChannelStatus, Engine, SessionStatus};
+    use actors::admin::protocol::{ActorStatus, ChannelStatus, Engine, SessionStatus, StopStatus};
 
     use super::*;
 

@@ -16,8 +16,7 @@ use domain::{MessageSeq, OutSeq};
 use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::parts::{self, Cause};
-use super::{InboundStore, halt, requests};
-use super::{InboundStore, requests, waits};
+use super::{InboundStore, halt, requests, waits};
 use crate::StoreError;
 use crate::outbound::News;
 use crate::outbox::{Draft, NewPart, PartKind, Target};

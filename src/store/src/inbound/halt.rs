@@ -52,27 +52,6 @@ impl InboundStore {
                 return Ok(());
             };
             let toll = stood::total(&stood::end_work(tx, seq.0, now)?);
-            let aside = tx.execute(
-                "UPDATE messages_in SET outcome = 'declined', reason = 'stopped', ended_at = ?2
-                 WHERE outcome IS NULL AND seq < ?1",
-                params![seq.0, now.0],
-            )?;
-            let unsent = tx.execute(
-                "UPDATE deliveries SET state = 'dead', reason = 'stopped', untold = 0, changed_at = ?1
-                 WHERE state IN ('ready', 'unsent')",
-                [now.0],
-            )?;
-            tx.execute(
-                "UPDATE requests SET state = 'answered', ok = 0, answer = 'stopped'
-                 WHERE state <> 'answered'",
-                [],
-            )?;
-            tx.execute(
-                "UPDATE halted SET incarnation =
-                     (SELECT coalesce(max(incarnation), 0) FROM launches WHERE ended_at IS NULL)
-                 WHERE EXISTS (SELECT 1 FROM launches WHERE ended_at IS NULL)",
-                [],
-            )?;
             tx.execute(
                 "UPDATE messages_in SET outcome = 'answered', reason = 'by the host', ended_at = ?2
                  WHERE seq = ?1",

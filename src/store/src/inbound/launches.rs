@@ -5,8 +5,7 @@ use domain::Incarnation;
 use domain::session::Launches;
 use domain::time::Timestamp;
 use domain::trouble::Trouble;
-use rusqlite::{OptionalExtension, Row, Transaction, params};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
 use super::InboundStore;
 use crate::StoreError;

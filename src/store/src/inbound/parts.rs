@@ -222,8 +222,7 @@ impl InboundStore {
                 Verdict::Dead { .. } => mourning::mourn(tx, key, now),
                 Verdict::Sent { .. } | Verdict::Unsent { .. } | Verdict::Uncertain { .. } => Ok(()),
             }
-        })
-        self.commit("the end of a part", |tx| outbox::conclude(tx, key, verdict, now))?;
+        })?;
         if matches!(verdict, Verdict::Sent { .. } | Verdict::Dead { .. }) {
             self.drop_copy(key)?;
         }

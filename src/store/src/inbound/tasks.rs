@@ -27,7 +27,7 @@ impl InboundStore {
     /// When the database fails.
     pub fn insert_task(&mut self, it: &TaskMessage, now: Timestamp) -> Result<bool, StoreError> {
         let message = Incoming { platform_id: it.key.to_string(), ..it.message.clone() };
-        let admitted = Admitted { message, kind: InboundKind::Chat };
+        let admitted = Admitted { message, kind: InboundKind::Chat, rule: None };
         self.commit("a task's message", |tx| {
             let Some(seq) = insert(tx, &admitted, now)? else { return Ok(false) };
             let late_by = i64::try_from(it.late_by.as_millis()).unwrap_or(i64::MAX);

@@ -15,9 +15,8 @@ use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
 
 use super::state::State;
-use super::{FakePlatform, FetchFault, NAME, SendFault, WRONG_CREDENTIAL};
-use crate::mutation::Mutation;
 use super::{ALIVE_EVERY, FakePlatform, FetchFault, NAME, SendFault, WRONG_CREDENTIAL};
+use crate::mutation::Mutation;
 
 /// Events of one batch.
 const BATCH_MAX: usize = 10;
@@ -86,22 +85,19 @@ impl Source for FakeSource {
             let happened = self.platform.happened.notified();
             tokio::pin!(happened);
             happened.as_mut().enable();
-            let (events, first, broken) = {
+            let heard = {
                 let mut state = self.platform.state();
-                let (events, first) = batch(&mut state, from);
-                (events, first, state.connections_broken)
-            let (events, broken, silent): (Vec<Option<Event>>, usize, bool) = {
-                let state = self.platform.state();
-                let silent = self.number <= state.silent_below;
-                if !silent {
+                if self.number <= state.silent_below {
+                    None
+                } else {
                     self.platform.check(&state, &self.account)?;
+                    let (events, first) = batch(&mut state, from);
+                    Some((events, first, state.connections_broken))
                 }
-                let events = state.events.iter().skip(from).take(BATCH_MAX).cloned();
-                (events.collect(), state.connections_broken, silent)
             };
-            if silent {
+            let Some((events, first, broken)) = heard else {
                 return std::future::pending().await;
-            }
+            };
             if self.connections_broken != broken {
                 return Err(ChannelError::Unreachable("the connection broke".into()));
             }
