@@ -28,8 +28,8 @@ use std::error::Error;
 use std::sync::Arc;
 
 use domain::delivery::PartKey;
-use domain::link::Tool;
 use domain::delivery::by_hand::{HostKey, Order};
+use domain::link::Tool;
 use domain::message::Address;
 use domain::stop::Toll;
 use domain::{MessageSeq, OutSeq};

@@ -2,13 +2,13 @@
 //! tests, and no assertions about the product but those of [`conformance`].
 #![expect(clippy::unwrap_used, reason = "a failed set-up is a failed test")]
 
-pub mod bare;
 pub mod conformance;
 pub mod discord;
 pub mod model_api;
 pub mod platform;
 pub mod soak;
 pub mod telegram;
-pub mod verify;
 
-pub use ::simulation::{clock, crash, dice, engine, host, mutation, simulation, stage};
+pub use ::simulation::{
+    bare, clock, crash, dice, engine, host, mutation, simulation, stage, verify,
+};

@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use channel::{
-    Account, Adapter, Batch, Caps, ChannelError, Connection, Cursor, DeliverError, Event, Part,
-    Registration, Sink, Source, Verdict,
+    Account, Adapter, Batch, Caps, ChannelError, Connection, Cursor, DeliverError, Event, Gap,
+    Part, Registration, Sink, Source, Verdict,
 };
 use domain::message::{Address, Author, Incoming};
 use domain::outgoing::TextLimit;
@@ -26,6 +26,7 @@ use crate::bare::{Bare, on_paused_clock, shut_down};
 use crate::clock::TestClock;
 use crate::dice::Dice;
 use crate::engine::FakeEngine;
+use crate::stage::Stage;
 
 const CHANNEL: &str = "soak";
 /// Events of one batch, and messages that may be without an answer at a time.
@@ -127,7 +128,8 @@ struct World {
 impl World {
     fn new(soak: Soak, home: &Path) -> Self {
         let clock = Arc::new(TestClock::default());
-        let engine = FakeEngine::new(Arc::clone(&clock) as Arc<dyn Clock>, true);
+        let engine =
+            FakeEngine::new(Arc::clone(&clock) as Arc<dyn Clock>, true, Stage::without_trace());
         let platform = Arc::new(Platform {
             soak,
             ledger: Mutex::new(Ledger::new(soak)),
@@ -346,6 +348,11 @@ impl Source for SoakSource {
             }
             happened.await;
         }
+    }
+
+    /// The cursor covers everything.
+    fn gap(&mut self) -> Option<Gap> {
+        Some(Gap::None)
     }
 
     async fn settle(&mut self, verdicts: &[Verdict]) -> Result<(), ChannelError> {

@@ -21,18 +21,24 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "nanoclaw",
         &[
-            "domain", "store", "channel", "sandbox", "vault", "verbs", "actors", "telegram",
-            "discord", "webhook", "simulation",
+            "domain",
+            "store",
+            "channel",
+            "sandbox",
+            "vault",
+            "verbs",
+            "actors",
+            "telegram",
+            "discord",
+            "webhook",
+            "simulation",
         ],
     ),
     ("telegram", &["domain", "channel"]),
     ("discord", &["domain", "channel"]),
     ("webhook", &["domain", "channel"]),
     ("agent-runner", &["domain", "store"]),
-    (
-        "simulation",
-        &["domain", "store", "channel", "sandbox", "vault", "actors", "agent-runner"],
-    ),
+    ("simulation", &["domain", "store", "channel", "sandbox", "vault", "actors", "agent-runner"]),
 ];
 
 /// Who may name a dependency at all; the harness drives everything.

@@ -46,7 +46,10 @@ pub(crate) enum ToolNews {
         /// How long it may take, as its caller declared; zero when it did not.
         max: Duration,
     },
-    Ended { call: String, ok: bool },
+    Ended {
+        call: String,
+        ok: bool,
+    },
 }
 
 /// The one end of a turn, whether it went well or not.

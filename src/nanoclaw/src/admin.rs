@@ -73,10 +73,9 @@ pub(crate) async fn status(layout: &Layout) -> Result<Box<Status>, Unanswered> {
     match ask(layout, &Request::Status).await? {
         Response::Status(status) => Ok(status),
         Response::Failed { why } => Err(Unanswered::Trouble(anyhow::Error::msg(why))),
-        Response::Done
-        | Response::Stopped(_)
-        | Response::Resumed(_)
-        | Response::Outbox { .. } => Err(unexpected()),
+        Response::Done | Response::Stopped(_) | Response::Resumed(_) | Response::Outbox { .. } => {
+            Err(unexpected())
+        }
     }
 }
 
@@ -90,10 +89,9 @@ pub(crate) async fn outbox(
     match ask(layout, &request).await? {
         Response::Outbox { parts } => Ok(parts),
         Response::Failed { why } => Err(Unanswered::Trouble(anyhow::Error::msg(why))),
-        Response::Done
-        | Response::Status(_)
-        | Response::Stopped(_)
-        | Response::Resumed(_) => Err(unexpected()),
+        Response::Done | Response::Status(_) | Response::Stopped(_) | Response::Resumed(_) => {
+            Err(unexpected())
+        }
     }
 }
 

@@ -6,10 +6,10 @@
 
 mod inbox;
 mod outgoing;
-mod waits;
-mod tools;
 mod pruning;
 mod tasks;
+mod tools;
+mod waits;
 
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
@@ -22,8 +22,8 @@ use rusqlite_migration::{M, Migrations};
 
 pub use self::inbox::{Answer, Destination};
 pub use self::outgoing::NewMessage;
-pub(crate) use self::tools::TOOL_NAME_CHARS_MAX;
 pub use self::tasks::TaskIn;
+pub(crate) use self::tools::TOOL_NAME_CHARS_MAX;
 use crate::layout::{INBOUND, OUTBOUND};
 use crate::open::{Journal, open, open_read_only};
 use crate::outbox::PartKind;

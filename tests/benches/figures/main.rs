@@ -11,8 +11,8 @@ mod process;
 mod rig;
 mod round_trip;
 mod routing;
-mod stopping;
 mod soak;
+mod stopping;
 mod storing;
 mod sweeping;
 

@@ -13,6 +13,7 @@ use domain::outgoing::TextLimit;
 use domain::people::Handle;
 use domain::time::{Clock, SystemClock};
 use harness::engine::FakeEngine;
+use harness::stage::Stage;
 use store::layout::Layout;
 use store::{CentralStore, Wiring};
 
@@ -26,7 +27,7 @@ pub(crate) async fn run() {
     let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let floor = floor::stored_per_second(dir.path(), 2_000).await;
     // The engine is down, so that only routing and storing are measured.
-    let engine = FakeEngine::new(Arc::new(SystemClock), true);
+    let engine = FakeEngine::new(Arc::new(SystemClock), true, Stage::without_trace());
     engine.set_reachable(false);
     let caps = Caps { mentions: true, ..Caps::plain(TextLimit::chars(4_000)) };
     let mut rig = Rig::start_with(dir.path(), engine, "none", None, caps).await;

@@ -8,6 +8,7 @@ use domain::message::Address;
 use domain::time::SystemClock;
 use domain::time::Timestamp;
 use harness::engine::FakeEngine;
+use harness::stage::Stage;
 use std::sync::Arc;
 
 use actors::sessions::SessionsMessage;
@@ -19,7 +20,7 @@ pub(crate) async fn run() {
     for dormant in [100, 10_000] {
         let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         make_sessions(dir.path(), dormant);
-        let engine = FakeEngine::new(Arc::new(SystemClock), true);
+        let engine = FakeEngine::new(Arc::new(SystemClock), true, Stage::without_trace());
         let rig = Rig::start(dir.path(), engine, "none", None).await;
         tokio::time::sleep(Duration::from_millis(300)).await;
         let mut times = Vec::new();

@@ -7,6 +7,7 @@
 //! the next timer while it waits for a socket.
 #![expect(clippy::unwrap_used, reason = "a failed set-up is a failed run")]
 
+pub mod bare;
 pub mod clock;
 pub mod crash;
 pub mod dice;
@@ -16,3 +17,4 @@ pub mod mutation;
 pub mod platform;
 pub mod simulation;
 pub mod stage;
+pub mod verify;

@@ -11,7 +11,8 @@ use crate::mutation::Mutation;
 #[derive(Debug)]
 pub struct Stage {
     started: Instant,
-    lines: Mutex<Vec<String>>,
+    /// `None` for a run that is too long to keep what happened.
+    lines: Option<Mutex<Vec<String>>>,
     mutation: Option<Mutation>,
 }
 
@@ -19,19 +20,26 @@ impl Stage {
     /// Needs a runtime, whose clock it reads.
     #[must_use]
     pub fn new(mutation: Option<Mutation>) -> Arc<Self> {
-        Arc::new(Self { started: Instant::now(), lines: Mutex::default(), mutation })
+        Arc::new(Self { started: Instant::now(), lines: Some(Mutex::default()), mutation })
+    }
+
+    /// Keeps no trace.
+    #[must_use]
+    pub fn without_trace() -> Arc<Self> {
+        Arc::new(Self { started: Instant::now(), lines: None, mutation: None })
     }
 
     /// Adds a line to the trace, with the seconds since the start.
     pub fn note(&self, what: impl fmt::Display) {
+        let Some(lines) = &self.lines else { return };
         let seconds = self.started.elapsed().as_secs_f64();
-        self.lines.lock().unwrap().push(format!("{seconds:9.3} {what}"));
+        lines.lock().unwrap().push(format!("{seconds:9.3} {what}"));
     }
 
     /// Everything so far, in order.
     #[must_use]
     pub fn trace(&self) -> Vec<String> {
-        self.lines.lock().unwrap().clone()
+        self.lines.as_ref().map(|it| it.lock().unwrap().clone()).unwrap_or_default()
     }
 
     /// Whether this is broken on purpose.

@@ -33,7 +33,9 @@ impl StartError {
         match self {
             Self::NoImage | Self::Sandbox(SandboxError::ImageMissing(_)) => Trouble::NoImage,
             Self::NoAgent(_) => Trouble::NoAgent,
-            Self::Store(_) | Self::Folders(_) | Self::Sandbox(_) | Self::Stopped => Trouble::NoStart,
+            Self::Store(_) | Self::Folders(_) | Self::Sandbox(_) | Self::Stopped => {
+                Trouble::NoStart
+            }
         }
     }
 }

@@ -23,7 +23,7 @@ use super::prompt::{Handing, Prompts};
 use super::{CONTINUATION_KEY, PROVEN_KEY, SPEAKER_KEY};
 use crate::desk::{Desk, Kept};
 use crate::failure::{FailureClass, ProviderFailure};
-use crate::provider::{ToolNews, BEGUN_ANEW, Event, TurnEnded};
+use crate::provider::{BEGUN_ANEW, Event, ToolNews, TurnEnded};
 use crate::{Config, RunnerError};
 
 /// Rejected requests in a row that make a conversation suspect: what the model rejects may sit in

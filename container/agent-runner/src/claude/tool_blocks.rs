@@ -67,7 +67,11 @@ mod tests {
     fn calls_begin_and_end_and_what_they_say_is_left_alone() {
         let line = r#"{"type":"assistant","message":{"content":[{"type":"text","text":"x"},
             {"type":"tool_use","id":"t1","name":"Bash","input":{"command":"secret","timeout":7200000}}]}}"#;
-        let start = ToolNews::Started { call: "t1".into(), name: "Bash".into(), max: Duration::from_secs(7_200) };
+        let start = ToolNews::Started {
+            call: "t1".into(),
+            name: "Bash".into(),
+            max: Duration::from_secs(7_200),
+        };
         assert_eq!(tools_in(line.as_bytes()), [start]);
         for (error, ok) in
             [("", true), (r#","is_error":false"#, true), (r#","is_error":true"#, false)]

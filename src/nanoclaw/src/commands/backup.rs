@@ -16,14 +16,6 @@ use crate::backup::{create, restore};
 use crate::error::{Hint, fail};
 use crate::{doctor, term};
 
-/// Boots a copy with doubles of everything outside, and says what it did. It blocks, and needs a
-/// thread of its own.
-pub(crate) type Boot = fn(&Layout) -> Result<String, String>;
-
-/// PLUG THE SIMULATION IN HERE: `Some(simulation::verify::boot)` or the like. Without it, `verify`
-/// does not claim that the copy was booted.
-const BOOT: Option<Boot> = None;
-
 pub(super) async fn perform(command: BackupCommand, layout: &Layout) -> anyhow::Result<()> {
     let layout = layout.clone();
     // Copying blocks, and takes as long as the disk does.
@@ -89,12 +81,8 @@ fn verify(layout: &Layout, file: &Path, stdin: bool, as_json: bool) -> anyhow::R
     let now = SystemClock.now();
     let mut ask = || passphrase(stdin, false);
     let made = restore::make(file, &copy, &mut ask, now)?;
-    let booted = match BOOT {
-        Some(boot) => {
-            Some(boot(&Layout::new(&copy)).map_err(|why| fail(why, "take an older backup"))?)
-        }
-        None => None,
-    };
+    let booted = simulation::verify::boot(&Layout::new(&copy))
+        .map_err(|why| fail(why, "take an older backup"))?;
     if layout.central().is_file() {
         let bytes = std::fs::metadata(file)?.len();
         doctor::record_verified(&CentralStore::open(&layout.central())?, file, bytes, now)?;
@@ -115,7 +103,7 @@ fn verify(layout: &Layout, file: &Path, stdin: bool, as_json: bool) -> anyhow::R
         Some(count) => format!("the passphrase opens the key of the vault; {count} credentials"),
         None => "it has no key of the vault".to_owned(),
     });
-    term::out(booted.as_deref().unwrap_or("the copy was not booted"));
+    term::out(&booted);
     Ok(())
 }
 

@@ -47,7 +47,8 @@ impl InboundStore {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         self.commit("a stop", |tx| {
-            let admitted = Admitted { message: message.clone(), kind: InboundKind::Command, rule: None };
+            let admitted =
+                Admitted { message: message.clone(), kind: InboundKind::Command, rule: None };
             let Some(seq) = insert(tx, &admitted, now)? else {
                 return Ok(());
             };

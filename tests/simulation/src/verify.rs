@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use domain::stop::Scope;
 use domain::time::{Clock, SystemClock};
 use store::layout::Layout;
 use store::{CentralStore, Journal, SessionStore, StoreError};
@@ -19,6 +20,7 @@ use crate::clock::TestClock;
 use crate::crash::Crash;
 use crate::engine::FakeEngine;
 use crate::platform::FakePlatform;
+use crate::stage::Stage;
 
 /// Simulated. Longer than every back-off in a row.
 const REST_WITHIN: Duration = Duration::from_secs(2 * 60 * 60);
@@ -44,11 +46,16 @@ async fn run(layout: Layout) -> Result<String, String> {
     let clock = Arc::new(TestClock::default());
     // What lies in the copy is from now, and not from the clock's own year.
     clock.jump(SystemClock.now().0 - clock.now().0);
-    let engine = FakeEngine::new(Arc::clone(&clock) as Arc<dyn Clock>, true);
+    let engine =
+        FakeEngine::new(Arc::clone(&clock) as Arc<dyn Clock>, true, Stage::without_trace());
     let platform = FakePlatform::new();
     let registration = platform.registration(Crash::never());
     let bare = Bare { layout, clock, engine, registration, containers_max: 50 };
     bare.install().map_err(|err| chain(&err))?;
+    // Agents that somebody stopped answer nothing, in the copy no less.
+    CentralStore::open(&bare.layout.central())
+        .and_then(|it| it.resume(&Scope::All, "verify", bare.clock.now()))
+        .map_err(|err| chain(&err))?;
     let (_host, root) = bare.start().await;
     platform.post(CANARY, CANARY, "hello");
     let mut waited = Duration::ZERO;

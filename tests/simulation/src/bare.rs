@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use actors::host::{Credentials, Host, Peers, Policy, settings};
 use actors::places::Places;
+use actors::stops::Gate as Stops;
 use actors::tree::{RootArgs, RootMessage, RootSupervisor};
 use async_trait::async_trait;
 use channel::{Cause, Registration, SecretString};
@@ -66,6 +67,7 @@ impl Bare {
             credentials: Arc::new(Nothing),
             places: Places::new(self.containers_max),
             policy: Policy::default(),
+            stops: Stops::new(CentralStore::open(&self.layout.central()).unwrap().stops().unwrap()),
             container_user: None,
             peers: Peers::default(),
         });
