@@ -2,8 +2,8 @@
 
 mod catching_up;
 mod client;
-mod continuity;
 mod foreign;
+mod gaps;
 mod incoming;
 mod outgoing;
 mod rig;

@@ -1,9 +1,9 @@
 //! Telegram: the adapter against the double, the double against clients that we did not write, and
 //! the adapter against a server that we did not write.
 
-mod continuity;
 mod files;
 mod foreign;
+mod gaps;
 mod polling;
 mod process;
 mod sending;
