@@ -45,10 +45,9 @@ fn told(world: &World) -> Vec<String> {
 
 async fn order(host: &TestHost, order: &str, keys: &[&str]) -> Vec<OrderedPart> {
     let keys: Vec<String> = keys.iter().map(|it| (*it).to_owned()).collect();
-    match outbox::perform(&host.host, order, &keys).await {
-        Response::Outbox { parts } => parts,
-        other => panic!("{other:?}"),
-    }
+    let answer = outbox::perform(&host.host, order, &keys).await;
+    let Response::Outbox { parts } = answer else { panic!("{answer:?}") };
+    parts
 }
 
 #[tokio::test(start_paused = true)]

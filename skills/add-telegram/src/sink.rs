@@ -228,7 +228,7 @@ mod tests {
         let _logging = tracing::subscriber::set_default(subscriber);
         // Nobody listens on port 1.
         let token = SecretString::from("4711:secret_part".to_owned());
-        let api = Api::new("http://127.0.0.1:1", &token).unwrap();
+        let api = Api::new("http://127.0.0.1:1", &token, channel::Pulse::default()).unwrap();
         let sink = TelegramSink::new(Arc::new(api));
         let chat = Address { chat: "42".into(), ..Address::default() };
         sink.working(&chat).await;
