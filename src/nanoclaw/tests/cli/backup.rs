@@ -37,7 +37,7 @@ fn home() -> (Home, PathBuf) {
         ..Incoming::default()
     };
     let mut store = SessionStore::open(&session, Journal::Wal).unwrap();
-    let admitted = Admitted { message, kind: InboundKind::Chat };
+    let admitted = Admitted { message, kind: InboundKind::Chat, rule: None };
     store.inbound.insert(&[admitted], NOW).unwrap();
     let workspace = layout.workspace(&agent);
     fs::create_dir_all(workspace.join("deep")).unwrap();
