@@ -31,7 +31,9 @@ fn work(paths: &SessionLayout) {
             sender: Author { id: "u".into(), name: "U".into() },
             ..Incoming::default()
         };
-        host.inbound.insert(&[Admitted { message, kind: InboundKind::Chat }], NOW).unwrap();
+        host.inbound
+            .insert(&[Admitted { message, kind: InboundKind::Chat, rule: None }], NOW)
+            .unwrap();
         let seq = MessageSeq(n * 2);
         runner.claim(&[seq], NOW).unwrap();
         let text = Some("x".repeat(300));

@@ -46,7 +46,7 @@ fn message(chat: &str, id: &str) -> Incoming {
 
 impl Files {
     fn store(&mut self, message: Incoming, kind: InboundKind) {
-        self.host.inbound.insert(&[Admitted { message, kind }], NOW).unwrap();
+        self.host.inbound.insert(&[Admitted { message, kind, rule: None }], NOW).unwrap();
     }
 
     /// Stores a message, gives it up, and has its notice sent.
@@ -96,7 +96,7 @@ fn no_number_is_given_out_twice() {
     it.ended("c", "m2");
     for _ in 0..40 {
         let by = it.host.inbound.launch(NOW).unwrap();
-        it.host.inbound.bury(by, true, "", NOW).unwrap();
+        it.host.inbound.bury(by, true, "", None, NOW).unwrap();
     }
     let failures = it.host.inbound.launches().unwrap().failures;
     while it.prune(DAY * 1_000) != 0 {}
@@ -156,7 +156,7 @@ fn a_redelivery_within_the_year_is_still_known() {
     it.ended("c", "m1");
     it.ended("c", "m2");
     it.prune(DAY * 364);
-    let again = Admitted { message: message("c", "m1"), kind: InboundKind::Chat };
+    let again = Admitted { message: message("c", "m1"), kind: InboundKind::Chat, rule: None };
     assert_eq!(it.host.inbound.insert(&[again], NOW).unwrap(), 0);
 }
 
@@ -164,7 +164,11 @@ fn a_redelivery_within_the_year_is_still_known() {
 fn one_pass_takes_a_bounded_number() {
     let mut it = files();
     let all: Vec<Admitted> = (0..1_200)
-        .map(|n| Admitted { message: message("c", &format!("m{n}")), kind: InboundKind::Context })
+        .map(|n| Admitted {
+            message: message("c", &format!("m{n}")),
+            kind: InboundKind::Context,
+            rule: None,
+        })
         .collect();
     it.host.inbound.insert(&all, NOW).unwrap();
     let passes: Vec<usize> = (0..4).map(|_| it.prune(DAY * 1_000)).collect();

@@ -22,8 +22,9 @@ fn only_what_the_host_has_taken_over_goes_and_numbers_go_on() {
         sender: Author { id: "u".into(), name: "U".into() },
         ..Incoming::default()
     };
-    let all: Vec<Admitted> =
-        (1..=4).map(|n| Admitted { message: message(n), kind: InboundKind::Chat }).collect();
+    let all: Vec<Admitted> = (1..=4)
+        .map(|n| Admitted { message: message(n), kind: InboundKind::Chat, rule: None })
+        .collect();
     host.inbound.insert(&all, NOW).unwrap();
     let by = host.inbound.launch(NOW).unwrap();
     let mut runner = RunnerStore::open(&paths.inbound_dir(), &paths.outbound_dir(), by).unwrap();
