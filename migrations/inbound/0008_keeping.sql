@@ -3,7 +3,6 @@ CREATE INDEX messages_in_ended ON messages_in (ended_at) WHERE ended_at IS NOT N
 -- The last message of each chat stays: it says where to write.
 CREATE INDEX messages_in_chat ON messages_in (channel, account, chat, seq) WHERE kind <> 'context';
 CREATE INDEX deliveries_ended ON deliveries (changed_at) WHERE state IN ('sent', 'dead');
-CREATE INDEX deliveries_cause ON deliveries (cause);
 CREATE INDEX requests_cause ON requests (cause);
 
 -- It waited when a backup of these files was made, so its sender may have an answer that the backup

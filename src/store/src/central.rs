@@ -22,6 +22,7 @@ mod sessions;
 mod stops;
 mod tasks;
 mod wirings;
+mod zones;
 
 use std::path::Path;
 use std::sync::LazyLock;
@@ -58,6 +59,7 @@ static MIGRATIONS: LazyLock<Migrations<'_>> = LazyLock::new(|| {
         M::up(include_str!("../../../migrations/central/0006_continuity.sql")),
         M::up(include_str!("../../../migrations/central/0007_tasks.sql")),
         M::up(include_str!("../../../migrations/central/0008_keeping.sql")),
+        M::up(include_str!("../../../migrations/central/0009_zones.sql")),
     ])
 });
 
