@@ -129,7 +129,7 @@ impl CentralStore {
 
 /// `false` when this slot has fired before. One that was let pass may still fire: a clock that ran
 /// ahead may have done that.
-fn insert(tx: &Transaction<'_>, key: FireKey, now: Timestamp) -> rusqlite::Result<bool> {
+pub(super) fn insert(tx: &Transaction<'_>, key: FireKey, now: Timestamp) -> rusqlite::Result<bool> {
     tx.prepare_cached(
         "INSERT INTO fire (task, slot, fired_at, state) VALUES (?1, ?2, ?3, 'fired')
          ON CONFLICT (task, slot) DO UPDATE

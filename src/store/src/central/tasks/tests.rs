@@ -14,11 +14,11 @@ fn at(text: &str) -> Timestamp {
 }
 
 /// Wednesday, 25 November 2026, 08:00 UTC.
-fn now() -> Timestamp {
+pub(super) fn now() -> Timestamp {
     at("1795593600000")
 }
 
-fn after(minutes: i64) -> Timestamp {
+pub(super) fn after(minutes: i64) -> Timestamp {
     Timestamp(now().0 + minutes * MINUTE)
 }
 
@@ -26,13 +26,13 @@ fn chat(name: &str) -> Address {
     Address { channel: "cli".into(), account: "local".into(), chat: name.into(), thread: None }
 }
 
-struct Fixture {
+pub(super) struct Fixture {
     _dir: tempfile::TempDir,
-    store: CentralStore,
-    task: Task,
+    pub(super) store: CentralStore,
+    pub(super) task: Task,
 }
 
-fn fixture() -> Fixture {
+pub(super) fn fixture() -> Fixture {
     let dir = tempfile::tempdir().unwrap();
     let mut store = CentralStore::open(&dir.path().join("central.db")).unwrap();
     let agent = AgentName::parse("andy").unwrap();
