@@ -41,9 +41,6 @@ pub fn given_up(why: FailReason, trouble: Option<&Trouble>, agent: &str) -> Stri
     [Some(what), cause, Some(next.to_owned())].into_iter().flatten().collect::<Vec<_>>().join(" ")
 }
 
-/// The answer to `/tasks` while nothing is scheduled.
-pub const NO_TASKS: &str = "Nothing is scheduled.";
-
 /// Told in the chats of an account that may have missed something.
 #[must_use]
 pub fn missed(from: Timestamp, until: Timestamp) -> String {

@@ -8,6 +8,7 @@ use domain::{AgentName, SessionId};
 use schedule::{Invalid, Rule, Zone, check, understand};
 use store::{CentralStore, Task, TaskRow};
 
+use super::find::is_over;
 use super::verb::AddArgs;
 use super::{Around, minimum, show};
 use crate::find::no_agent;
@@ -24,10 +25,17 @@ pub(super) fn add(
     store: &mut CentralStore,
     around: &Around<'_>,
 ) -> Result<Output, VerbError> {
+    let mut key = None;
     if let Some(asker) = around.asker {
-        if let Some(row) = store.task_of_request(&asker.key)? {
-            return Ok(told(&row, around));
+        let mut free = asker.key.clone();
+        while let Some(row) = store.task_of_request(&free)? {
+            if !is_over(row.state) {
+                return Ok(told(&row, around));
+            }
+            // What was ended may be asked for anew in the same words.
+            free.push('+');
         }
+        key = Some(free);
         if !asker.who.may_add() {
             return Err(forbidden(
                 "only people who were let in may schedule something",
@@ -59,8 +67,8 @@ pub(super) fn add(
         missed: args.missed.unwrap_or(Missed::Latest),
         agent,
     };
-    let id = match around.asker {
-        Some(asker) => store.add_task_once(&task, &asker.key, around.now)?,
+    let id = match key {
+        Some(key) => store.add_task_once(&task, &key, around.now)?,
         None => store.add_task(&task, around.now)?,
     };
     let row = store.task(id)?.ok_or_else(|| refused("it is gone already", "add it again"))?;
