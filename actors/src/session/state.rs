@@ -1,6 +1,6 @@
 //! The loop of a session: look, decide, perform, and again until nothing is left.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -43,7 +43,7 @@ pub struct SessionState {
     pub(super) link: Option<Link>,
     pub(super) place: Option<Place>,
     /// Parts that tasks of this actor are sending.
-    pub(super) in_flight: HashSet<PartKey>,
+    pub(super) in_flight: BTreeSet<PartKey>,
     /// What runs beside the mailbox; aborted when the actor is gone.
     pub(super) calls: JoinSet<()>,
     pub(super) watch: JoinSet<()>,
@@ -81,7 +81,7 @@ impl SessionState {
             container: Seen::Unread,
             link: None,
             place: None,
-            in_flight: HashSet::new(),
+            in_flight: BTreeSet::new(),
             fetching: false,
             passing: false,
             next_file: None,
