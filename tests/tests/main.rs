@@ -11,6 +11,7 @@ mod ractor_facts;
 mod simulation;
 mod soak;
 mod stopping;
+mod tasks;
 mod tidy;
 mod town;
 mod tree;

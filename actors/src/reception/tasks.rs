@@ -74,7 +74,9 @@ fn asker(
     let who = if by_itself || kind == Kind::Programs {
         Who::Agent
     } else {
-        let handle = Handle::new(&request.from.channel, &request.sender_id);
+        // Empty where a platform does not say who wrote; nobody is known by that.
+        let handle = Handle::parse(&request.sender_id)
+            .unwrap_or_else(|| Handle::new(&request.from.channel, &request.sender_id));
         person(central, handle, &row.agent, (kind == Kind::Owner, !chat.is_group))?
     };
     Ok(Some(Asker {

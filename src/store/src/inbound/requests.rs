@@ -16,6 +16,7 @@ pub struct Request {
     pub seq: OutSeq,
     /// Where it came up, and who led to it.
     pub from: Address,
+    /// A [`domain::people::Handle`] as text.
     pub sender_id: String,
     pub sender_name: String,
     /// The message that led to it, as far as the agent is to be believed, and the platform's id of it.
