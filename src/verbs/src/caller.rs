@@ -110,13 +110,12 @@ pub fn check(verb: &Verb, store: &CentralStore, caller: &Caller) -> Result<(), V
 
 /// In a chat it is about tasks alone, and what holds for the whole host is not said there.
 fn in_chat(verb: &Verb) -> Result<(), VerbError> {
-    match verb {
-        Verb::Tasks(it) if !matches!(it.verb, TasksVerb::Minimum { .. }) => Ok(()),
-        _ => Err(forbidden(
-            "that is for whoever runs the host",
-            format!("they can say `nanoclaw {verb}`"),
-        )),
+    if let Verb::Tasks(it) = verb
+        && !matches!(it.verb, TasksVerb::Minimum { .. })
+    {
+        return Ok(());
     }
+    Err(forbidden("that is for whoever runs the host", format!("they can say `nanoclaw {verb}`")))
 }
 
 /// What an agent may ask for that knows only of itself.

@@ -36,7 +36,9 @@ pub(super) fn resume(
     let row = put(&row, TaskState::Active, store, around)?;
     let what = match row.state {
         TaskState::Done => "is done: its time passed while it was paused",
-        _ => "goes on",
+        TaskState::Active | TaskState::Paused | TaskState::Cancelled | TaskState::Failing => {
+            "goes on"
+        }
     };
     let undo = format!("undo with `{} pause {}`", around.prefix(), row.id);
     Ok(show::stored(&row, what, around).hint(undo))
@@ -168,10 +170,8 @@ fn put(
     store: &mut CentralStore,
     around: &Around<'_>,
 ) -> Result<TaskRow, VerbError> {
-    let reason = match state {
-        TaskState::Active => String::new(),
-        _ => format!("by {}", around.view.by),
-    };
+    let by = format!("by {}", around.view.by);
+    let reason = if state == TaskState::Active { String::new() } else { by };
     let done = store.set_task_state(row.id, state, &reason, around.now)?;
     let row = store.task(row.id)?.filter(|it| done || it.state == state);
     row.ok_or_else(|| refused("somebody else changed it just now", "look at it again"))

@@ -47,10 +47,8 @@ pub(super) fn list(
 
 /// One task in a few lines.
 fn entry(row: &TaskRow, last: Option<&FireRow>, around: &Around<'_>) -> String {
-    let state = match row.state {
-        TaskState::Active => String::new(),
-        _ => format!(" [{}]", state(row)),
-    };
+    let is_plain = row.state == TaskState::Active;
+    let state = if is_plain { String::new() } else { format!(" [{}]", state(row)) };
     let mut text = format!("{}: {} ({}){state}", row.id, excerpt(row), when(row));
     let _ = write!(text, "\n    {} in {}", row.task.agent, around.chat(row.task.chat));
     let next = next(row, NEXT_IN_LIST);
