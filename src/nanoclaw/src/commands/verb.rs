@@ -7,7 +7,7 @@ use anyhow::Context;
 use domain::time::{Clock, SystemClock};
 use store::CentralStore;
 use store::layout::Layout;
-use verbs::{Caller, TasksVerb, Verb, VerbError};
+use verbs::{Caller, Verb, VerbError};
 
 use crate::error::{Hint, fail};
 use crate::{admin, home, install, term};
@@ -38,14 +38,7 @@ pub(super) async fn perform(verb: &Verb, layout: &Layout) -> anyhow::Result<()> 
 /// Whoever sits here may name a file in the place of a script.
 fn with_script(verb: &Verb) -> anyhow::Result<Verb> {
     let mut verb = verb.clone();
-    let script = match &mut verb {
-        Verb::Tasks(it) => match &mut it.verb {
-            TasksVerb::Add(args) => &mut args.script,
-            TasksVerb::Edit(args) => &mut args.script,
-            _ => return Ok(verb),
-        },
-        _ => return Ok(verb),
-    };
+    let script = if let Verb::Tasks(it) = &mut verb { it.verb.script_mut() } else { None };
     if let Some(text) = script
         && !text.contains('\n')
         && Path::new(text.as_str()).is_file()

@@ -163,6 +163,23 @@ pub struct PreviewArgs {
 }
 
 impl TasksVerb {
+    /// The script that was given, to put the content of a file in its place.
+    pub fn script_mut(&mut self) -> Option<&mut String> {
+        match self {
+            Self::Add(args) => args.script.as_mut(),
+            Self::Edit(args) => args.script.as_mut(),
+            Self::List { .. }
+            | Self::Show { .. }
+            | Self::Pause { .. }
+            | Self::Resume { .. }
+            | Self::Cancel { .. }
+            | Self::Run { .. }
+            | Self::History { .. }
+            | Self::Preview(_)
+            | Self::Minimum { .. } => None,
+        }
+    }
+
     /// Whether it changes anything.
     pub(crate) fn is_change(&self) -> bool {
         match self {
