@@ -164,13 +164,7 @@ impl SessionState {
         if !self.folders_made {
             let (host, row) = (Arc::clone(self.host()), self.args.row.clone());
             let make = move || super::container::make_folders(&host, &row);
-            // Where a seed fixes the order of events, no other thread may have a part in it.
-            if self.host().gate.runs_inline() {
-                make()?;
-            } else {
-                let made = tokio::task::spawn_blocking(make).await;
-                made.map_err(std::io::Error::other)??;
-            }
+            store::on_disk(&*self.host().gate, make).await?;
             self.folders_made = true;
         }
         Ok(())
