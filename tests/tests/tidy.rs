@@ -17,7 +17,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("sandbox", &["domain"]),
     ("vault", &["domain"]),
     ("verbs", &["domain", "store"]),
-    ("actors", &["domain", "store", "channel", "sandbox", "vault", "verbs"]),
+    ("actors", &["domain", "store", "channel", "sandbox", "vault", "schedule", "verbs"]),
     (
         "nanoclaw",
         &[

@@ -224,6 +224,7 @@ impl SessionState {
             asking: snapshot.asking,
             tool_max: self.tool.as_ref().map_or(Duration::ZERO, |it| it.max),
             lost: snapshot.lost,
+            task_ends: snapshot.task_ends,
             crowded: self.host().places.crowded(),
             quiet_for: self.last_event.elapsed(),
         })
@@ -251,6 +252,7 @@ impl SessionState {
             },
             Effect::Pass(seq) => self.pass(seq).await?,
             Effect::PassLost => self.pass_lost().await?,
+            Effect::ReportTasks => self.report_tasks().await?,
             Effect::Status { message } => self.perform_status(message).await?,
             Effect::Start => {
                 self.show_destinations().await?;

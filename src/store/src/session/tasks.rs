@@ -130,12 +130,8 @@ fn a_task_that_fails_or_rests_says_nothing_by_itself() {
 fn a_person_is_never_met_with_silence() {
     let mut it = pair();
     it.say("m1");
-    let silent = TurnEnd {
-        messages: vec![M1],
-        outcome: Outcome::Silent,
-        reason: String::new(),
-        text: None,
-    };
+    let silent =
+        TurnEnd { messages: vec![M1], outcome: Outcome::Silent, reason: String::new(), text: None };
     it.turn(&silent);
     assert_eq!(it.host.inbound.outcomes().unwrap()[0].1, Some(Outcome::Failed));
     let texts = it.texts();

@@ -103,9 +103,7 @@ fn follow(tx: &Transaction<'_>, key: FireKey, why: &str, now: Timestamp) -> rusq
     let prompt = &row.task.prompt;
     let text = match after_failure(streak.failures, row.next_at.is_some()) {
         Follow::Nothing => return Ok(()),
-        Follow::Report => {
-            words::failed(row.id, prompt, &local(key.slot, &row.task.zone), why)
-        }
+        Follow::Report => words::failed(row.id, prompt, &local(key.slot, &row.task.zone), why),
         Follow::GiveUp => {
             tx.execute(
                 "UPDATE task SET state = 'failing', next_at = NULL, reason = ?2, changed_at = ?3

@@ -169,10 +169,9 @@ impl CentralStore {
         now: Timestamp,
     ) -> Result<Option<SessionRow>, StoreError> {
         let sql = "SELECT session FROM fire WHERE task = ?1 AND slot = ?2 AND state = 'fired'";
-        let found =
-            self.one("read a fire", sql, [key.task.0, key.slot.0], |row| {
-                row.get::<_, Option<i64>>(0)
-            })?;
+        let found = self.one("read a fire", sql, [key.task.0, key.slot.0], |row| {
+            row.get::<_, Option<i64>>(0)
+        })?;
         let Some(before) = found else { return Ok(None) };
         let row = match before.map(SessionId).or(fixed) {
             Some(id) => self.session(id)?.filter(|it| it.agent == chosen.agent),

@@ -56,7 +56,10 @@ fn a_task_that_fails_rests_longer_and_longer_and_then_gives_up() {
     let said = it.said();
     assert!(said.len() == 1 && said[0].contains("failed 5 times in a row"), "{said:?}");
     let history = it.store.task_history(id, 2).unwrap();
-    assert_eq!((history[1].state, history[1].result.as_deref()), (FireState::Skipped, Some("it rests")));
+    assert_eq!(
+        (history[1].state, history[1].result.as_deref()),
+        (FireState::Skipped, Some("it rests"))
+    );
     // Whoever resumes it gives it another five.
     it.store.set_task_state(id, TaskState::Active, "", after(601)).unwrap();
     assert_eq!(it.fail(id, 602..=640), [602, 603, 613]);
@@ -141,8 +144,7 @@ fn what_was_missed_is_told_by_the_oldest_that_fires() {
         let id = it.add("*/10 * * * *");
         it.sweep(after(41));
         let all = it.store.handovers().unwrap();
-        let mine: Vec<u32> =
-            all.iter().filter(|it| it.task.id == id).map(|it| it.missed).collect();
+        let mine: Vec<u32> = all.iter().filter(|it| it.task.id == id).map(|it| it.missed).collect();
         assert_eq!(mine, told, "{missed}");
     }
 }
