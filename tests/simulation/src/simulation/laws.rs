@@ -7,6 +7,7 @@ use domain::message::Outcome;
 use store::{Journal, SessionStore};
 
 use super::plan::Plan;
+use super::tasks;
 use crate::host::World;
 
 /// Whether everything that was accepted has ended and everything written was delivered.
@@ -16,6 +17,7 @@ pub(super) fn is_at_rest(world: &World, plan: &Plan) -> bool {
     plan.posts.iter().all(|it| heard(&it.id))
         && world.all_outcomes().iter().all(|it| it.1.is_some())
         && open_parts(world) == 0
+        && tasks::is_at_rest(world, &plan.tasks)
 }
 
 fn open_parts(world: &World) -> usize {
@@ -52,6 +54,7 @@ pub(super) fn check(world: &World, plan: &Plan, came_to_rest: bool) -> Vec<Strin
     broken.extend(repeats(&sent));
     broken.extend(order(plan, &sent));
     broken.extend(places(plan, &sent));
+    broken.extend(tasks::check(world, &plan.tasks));
     broken
 }
 
