@@ -110,8 +110,9 @@ async fn what_came_while_nobody_was_there_is_late_and_says_so() {
 async fn a_sleep_and_a_clock_that_steps_back_fire_nothing_twice() {
     let world = World::new();
     let host = start(&world).await;
-    let id = add(&world, &host, every(&world, 10 * MINUTE), Missed::All(24), "drink");
-    world.clock.jump(65 * 60_000);
+    let rule = "*/10 * * * *".parse().unwrap();
+    let id = add(&world, &host, rule, Missed::All(24), "drink");
+    world.clock.jump(62 * 60_000);
     world.pass(2 * MINUTE).await;
     assert_eq!(states(&world, id), [FireState::Ok; 6]);
     world.clock.jump(-30 * 60_000);

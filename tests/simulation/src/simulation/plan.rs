@@ -94,7 +94,7 @@ impl Plan {
             prompt: prompt.into(),
         };
         let tasks = vec![
-            task("a", 1_000, None, Missed::Latest, "say good morning"),
+            task("a", 1_000, None, Missed::Latest, "good morning"),
             task("c", 2_000, Some(3_600), Missed::All(3), "water the plants"),
             task("b", 2_000, Some(7_200), Missed::Skip(Duration::from_secs(60)), "stretch"),
         ];
