@@ -1,5 +1,5 @@
 //! A year of tasks on the paused clock: the whole host, with restarts, sleeps and clocks that step back
-//! in between. At its end every slot of every rule has one fire, or one that was let pass speaks for it.
+//! in between. What lies between two slots is slept through, or the test would take an hour. At its end every slot of every rule has one fire, or one that was let pass speaks for it.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,19 +16,20 @@ use harness::simulation::tasks::uncovered;
 use schedule::Zone;
 use store::{CentralStore, FireRow, Task};
 
-const HOUR: Duration = Duration::from_secs(3_600);
 const DAY: i64 = 24 * 3_600_000;
+/// The machine wakes up this many milliseconds before a slot.
+const SHORTLY: i64 = 8_000;
 /// Often enough that no history of a task is forgotten unread.
 const CHECK_EVERY: i64 = 10 * DAY;
 
 /// Rule, zone, what is done about missed slots, what it says.
 const TASKS: [(&str, &str, &str, &str); 8] = [
-    ("0 9 * * 1-5", "Europe/Berlin", "latest", "stand-up"),
-    ("30 2 * * *", "America/New_York", "all 3", "backup"),
+    ("0 9 * * 1-3", "Europe/Berlin", "latest", "stand-up"),
+    ("30 2 */2 * *", "America/New_York", "all 3", "backup"),
     ("0 0 1 * *", "Asia/Kathmandu", "all 24", "rent"),
-    ("15 */12 * * *", "Australia/Lord_Howe", "skip 10m", "stretch"),
+    ("15 14 */3 * *", "Australia/Lord_Howe", "skip 10m", "stretch"),
     ("0 12 29 2 *", "UTC", "latest", "leap day"),
-    ("every 36h from 2023-11-15T00:00:00Z", "UTC", "latest", "plants"),
+    ("every 60h from 2023-11-15T00:00:00Z", "UTC", "latest", "plants"),
     ("at 2024-03-31T01:30:00Z", "Europe/London", "skip 1d", "clocks"),
     ("0 22 * * 7", "America/Santiago", "latest", "week"),
 ];
@@ -86,18 +87,26 @@ impl Seen {
     }
 }
 
-/// Something that happens to the machine; what the host is afterwards.
+fn minutes(dice: &mut Dice, below: u64) -> i64 {
+    i64::try_from(60_000 * dice.below(below)).unwrap()
+}
+
+/// Something that happens to the machine; most of the time it only sleeps until shortly before the next
+/// slot. What the host is afterwards.
 async fn happen(world: &World, host: TestHost, dice: &mut Dice) -> TestHost {
-    match dice.below(10) {
-        0 | 1 => {
+    match dice.below(20) {
+        0 => {
             host.kill().await;
-            world.pass(Duration::from_secs(60 * dice.below(600))).await;
+            world.clock.jump(minutes(dice, 4_000));
             return world.start(Crash::never()).await;
         }
-        2 => world.clock.jump(i64::try_from(60_000 * dice.below(4_000)).unwrap()),
-        3 => world.clock.jump(-i64::try_from(60_000 * dice.below(55)).unwrap()),
-        4 => world.clock.jump(-i64::try_from(60_000 * dice.below(600)).unwrap()),
-        _ => {}
+        1 => world.clock.jump(minutes(dice, 4_000)),
+        2 => world.clock.jump(-minutes(dice, 55)),
+        3 => world.clock.jump(-minutes(dice, 600)),
+        _ => {
+            let next = central(world).earliest_slot(world.now()).unwrap().unwrap();
+            world.clock.jump((next.0 - world.now().0 - SHORTLY).max(0));
+        }
     }
     host
 }
@@ -105,8 +114,8 @@ async fn happen(world: &World, host: TestHost, dice: &mut Dice) -> TestHost {
 #[tokio::test(start_paused = true)]
 async fn a_year_leaves_no_slot_unaccounted_for() {
     let mut world = World::new();
-    // What finds a lost timer. An hour, so that a year does not take an hour.
-    world.policy.sweep_period = HOUR;
+    // A timer does not notice that the machine slept; a tick does.
+    world.policy.sweep_period = Duration::from_secs(4);
     // Containers that wait for more cost polls.
     world.policy.session.idle_max = Duration::from_secs(1);
     world.policy.session.rest_after = Duration::from_secs(1);
@@ -117,15 +126,15 @@ async fn a_year_leaves_no_slot_unaccounted_for() {
     let mut host = world.start(Crash::never()).await;
     let mut checked = begun;
     while world.now().0 < begun.0 + 366 * DAY {
-        world.pass(HOUR * u32::try_from(1 + dice.below(60)).unwrap()).await;
         host = happen(&world, host, &mut dice).await;
+        world.pass(Duration::from_secs(14)).await;
         if checked.0 + CHECK_EVERY < world.now().0 {
             checked = world.now();
             seen.read(&world, &ids);
         }
     }
     // The last slots come to their end.
-    world.pass(3 * HOUR).await;
+    world.pass(Duration::from_secs(600)).await;
     seen.read(&world, &ids);
     let store = central(&world);
     let mut fired = 0;
@@ -146,6 +155,6 @@ async fn a_year_leaves_no_slot_unaccounted_for() {
         assert_eq!(heard.count(), well, "{}", row.task.rule);
         fired += well;
     }
-    assert!(800 < fired, "{fired}");
+    assert!(300 < fired, "{fired}");
     drop(host);
 }

@@ -254,10 +254,7 @@ impl SessionState {
             Effect::PassLost => self.pass_lost().await?,
             Effect::ReportTasks => self.report_tasks().await?,
             Effect::Status { message } => self.perform_status(message).await?,
-            Effect::Start => {
-                self.show_destinations().await?;
-                self.start();
-            }
+            Effect::Start => self.show_and_start().await?,
             Effect::Stop(reason) => self.stop(reason),
             Effect::Bury(incarnation) => self.bury(incarnation),
             Effect::Clear(incarnation) => self.clear(incarnation),
@@ -292,6 +289,12 @@ impl SessionState {
             }
         }
         Ok(true)
+    }
+
+    async fn show_and_start(&mut self) -> Result<(), SessionError> {
+        self.show_destinations().await?;
+        self.start();
+        Ok(())
     }
 
     async fn rest(&mut self) -> Result<(), SessionError> {

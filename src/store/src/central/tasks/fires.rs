@@ -6,11 +6,11 @@ use domain::SessionId;
 use domain::session_key::SessionKey;
 use domain::task::{FireKey, FireState, Missed, TaskId};
 use domain::time::Timestamp;
-use rusqlite::{Row, Transaction, params};
-use schedule::{Plan, Zone};
+use rusqlite::{OptionalExtension, Row, Transaction, params};
+use schedule::{Plan, Skipped, Zone, latest_at_or_before};
 
 use super::rows::{When, settle};
-use super::{TaskRow, read};
+use super::{Task, TaskRow, read};
 use crate::StoreError;
 use crate::central::{CentralStore, SessionRow, word};
 
@@ -91,22 +91,13 @@ impl CentralStore {
             let mut fired = Vec::new();
             for it in &plan.fire {
                 let key = FireKey { task: row.id, slot: it.slot };
-                if insert(tx, key, now)? {
+                if insert(tx, row, key, now)? {
                     fired.push(key);
                 }
             }
             if let Some(skipped) = plan.skipped {
-                tx.prepare_cached(
-                    "INSERT INTO fire (task, slot, fired_at, state, skipped, result)
-                     VALUES (?1, ?2, ?3, 'skipped', ?4, ?5) ON CONFLICT DO NOTHING",
-                )?
-                .execute(params![
-                    row.id.0,
-                    skipped.last.0,
-                    now.0,
-                    skipped.count,
-                    why
-                ])?;
+                let Skipped { last, count } = skipped;
+                let_pass(tx, row, Passed { last, count, why, now })?;
             }
             let (rule, zone): (_, &Zone) = (&row.task.rule, &row.task.zone);
             settle(tx, row.id, &When { rule, zone, accounted_until: plan.accounted_until })?;
@@ -194,16 +185,78 @@ impl CentralStore {
 }
 
 /// `false` when this slot has fired before. One that was let pass may still fire: a clock that ran
-/// ahead may have done that.
-fn insert(tx: &Transaction<'_>, key: FireKey, now: Timestamp) -> rusqlite::Result<bool> {
-    tx.prepare_cached(
-        "INSERT INTO fire (task, slot, fired_at, state) VALUES (?1, ?2, ?3, 'fired')
-         ON CONFLICT (task, slot) DO UPDATE
-             SET state = 'fired', skipped = 0, fired_at = excluded.fired_at
-             WHERE state = 'skipped'",
-    )?
-    .execute(params![key.task.0, key.slot.0, now.0])
-    .map(|changed| changed == 1)
+/// ahead may have done that. What was let pass before it stays so.
+fn insert(
+    tx: &Transaction<'_>,
+    row: &TaskRow,
+    key: FireKey,
+    now: Timestamp,
+) -> rusqlite::Result<bool> {
+    let before = state_of(tx, key)?;
+    let changed = tx
+        .prepare_cached(
+            "INSERT INTO fire (task, slot, fired_at, state) VALUES (?1, ?2, ?3, 'fired')
+             ON CONFLICT (task, slot) DO UPDATE
+                 SET state = 'fired', skipped = 0, result = NULL, fired_at = excluded.fired_at
+                 WHERE state = 'skipped'",
+        )?
+        .execute(params![key.task.0, key.slot.0, now.0])?;
+    if let (Some((FireState::Skipped, count @ 2..)), Some(last)) = (before, previous(row, key.slot))
+    {
+        let_pass(tx, row, Passed { last, count: count - 1, why: None, now })?;
+    }
+    Ok(changed == 1)
+}
+
+/// Slots that are let pass, up to `last`.
+struct Passed<'a> {
+    last: Timestamp,
+    count: u32,
+    why: Option<&'a str>,
+    now: Timestamp,
+}
+
+/// Writes down that slots are let pass, in the row of the last of them that has not fired: after a clock
+/// stepped back far, some may have.
+fn let_pass(tx: &Transaction<'_>, row: &TaskRow, passed: Passed<'_>) -> rusqlite::Result<()> {
+    let Passed { last, mut count, why, now } = passed;
+    let mut slot = Some(last);
+    while let Some(at) = slot.filter(|_| 0 < count) {
+        match state_of(tx, FireKey { task: row.id, slot: at })? {
+            None => {
+                tx.prepare_cached(
+                    "INSERT INTO fire (task, slot, fired_at, state, skipped, result)
+                     VALUES (?1, ?2, ?3, 'skipped', ?4, ?5)",
+                )?
+                .execute(params![row.id.0, at.0, now.0, count, why])?;
+                return Ok(());
+            }
+            Some((FireState::Skipped, _)) => {
+                let sql =
+                    "UPDATE fire SET skipped = max(skipped, ?3) WHERE task = ?1 AND slot = ?2";
+                tx.prepare_cached(sql)?.execute(params![row.id.0, at.0, count])?;
+                return Ok(());
+            }
+            Some(_) => {
+                count -= 1;
+                slot = previous(row, at);
+            }
+        }
+    }
+    Ok(())
+}
+
+fn previous(row: &TaskRow, slot: Timestamp) -> Option<Timestamp> {
+    let Task { rule, zone, .. } = &row.task;
+    latest_at_or_before(rule, zone, Timestamp(0), Timestamp(slot.0 - 1))
+}
+
+fn state_of(tx: &Transaction<'_>, key: FireKey) -> rusqlite::Result<Option<(FireState, u32)>> {
+    tx.prepare_cached("SELECT state, skipped FROM fire WHERE task = ?1 AND slot = ?2")?
+        .query_row([key.task.0, key.slot.0], |row| {
+            Ok((word(row, 0, FireState::parse)?, row.get(1)?))
+        })
+        .optional()
 }
 
 /// Drops what is over and long past.

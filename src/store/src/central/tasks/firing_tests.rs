@@ -168,3 +168,31 @@ fn a_task_waits_for_what_is_not_done_and_for_a_resume() {
     }
     assert_eq!(it.store.lost_fires(after(21)).unwrap().len(), 1);
 }
+
+#[test]
+fn what_was_let_pass_stays_so_when_one_of_it_fires_after_all() {
+    let mut it = fixture();
+    let id = it.add("*/10 * * * *");
+    let covered = |it: &Fixture| -> Vec<(i64, FireState, u32)> {
+        let mut all = it.store.task_history(id, 100).unwrap();
+        all.reverse();
+        let minute = |at: Timestamp| (at.0 - now().0) / MINUTE;
+        all.iter().map(|it| (minute(it.key.slot), it.state, it.skipped)).collect()
+    };
+    // The clock runs ahead for a while, and is set right.
+    assert_eq!(it.sweep_to_the_end(after(205)), [200]);
+    assert_eq!(it.sweep(after(85)), [0_i64; 0]);
+    assert_eq!(covered(&it), [(190, FireState::Skipped, 19), (200, FireState::Ok, 0)]);
+    assert_eq!(it.sweep_to_the_end(after(195)), [190]);
+    assert_eq!(
+        covered(&it),
+        [(180, FireState::Skipped, 18), (190, FireState::Ok, 0), (200, FireState::Ok, 0)]
+    );
+    // A long sleep over what has fired in part.
+    it.store.set_task_state(id, TaskState::Paused, "", after(196)).unwrap();
+    it.store.set_task_state(id, TaskState::Active, "", after(170)).unwrap();
+    assert_eq!(it.sweep(after(100)), [0_i64; 0]);
+    assert_eq!(it.sweep_to_the_end(after(215)), [210]);
+    assert_eq!(covered(&it)[0], (180, FireState::Skipped, 18));
+    assert_eq!(covered(&it).len(), 4);
+}
