@@ -3,6 +3,7 @@
 
 mod act;
 mod parse;
+mod reminder;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -63,6 +64,11 @@ impl Demo {
     ) -> Result<Result<String, ProviderFailure>, RunnerError> {
         if message.kind == InboundKind::Command {
             return Ok(Ok(self.command(&message.text)));
+        }
+        if let Some(errand) = &message.task
+            && let Some(text) = reminder::reminder(errand, &message.text)
+        {
+            return Ok(Ok(text));
         }
         let word = parse(&message.text);
         if let Some(failure) = self.failure(message.seq, &word) {
