@@ -18,4 +18,5 @@ pub mod slot;
 pub mod stopping;
 pub mod stops;
 pub mod sweep;
+mod tasks;
 pub mod tree;

@@ -181,7 +181,11 @@ fn by_session(fates: Vec<Fate>) -> Vec<Group> {
 
 /// Asks again when the session fails with the messages in hand: its successor takes them, or the
 /// supervisor says why there is none. Storing a message twice is harmless.
-async fn store(host: &Host, row: SessionRow, messages: Vec<Taken>) -> Result<(), String> {
+pub(crate) async fn store(
+    host: &Host,
+    row: SessionRow,
+    messages: Vec<Taken>,
+) -> Result<(), String> {
     for _ in 0..TRIES_MAX {
         let (row, messages) = (row.clone(), messages.clone());
         let ask = |reply| SessionsMessage::Inbound { row, messages, reply };

@@ -23,6 +23,7 @@ mod lost;
 mod showing;
 mod state;
 mod still;
+mod tasks;
 
 use std::error::Error;
 use std::sync::Arc;

@@ -20,6 +20,7 @@ use crate::session::Taken;
 use crate::sessions::SessionsMessage;
 use crate::sessions::child::chain;
 use crate::stops::Hold;
+use crate::sweep::SweepMessage;
 
 /// A conversation that does not answer within this is reported as it is; it follows by itself.
 const ANSWER_WITHIN: Duration = Duration::from_millis(700);
@@ -143,6 +144,8 @@ pub async fn resume(host: &Host, scopes: &[Scope], by: &str) -> Result<Resumed, 
     host.stops.set(stops.clone());
     info!(?scopes, "resumed");
     host.peers.sessions.cast(SessionsMessage::Sweep);
+    // Slots that came meanwhile have waited.
+    host.peers.sweep.cast(SweepMessage::Tasks);
     let mut waiting: BTreeMap<String, u64> = BTreeMap::new();
     for it in crate::admin::status::sessions(host).await {
         if it.waiting != 0 {

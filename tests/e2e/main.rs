@@ -6,5 +6,6 @@
 mod claude;
 mod demo;
 mod evening;
+mod reminder;
 mod rig;
 mod stopping;

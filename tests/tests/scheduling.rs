@@ -127,12 +127,12 @@ async fn tasks_can_be_seen_and_changed_without_an_agent() {
     assert!(ask(&world, "m3", "/tasks").await.contains("t1: drink something"));
     assert!(ask(&world, "m4", "/tasks pause drink").await.contains("t1 is paused"));
     assert!(ask(&world, "m5", "/tasks resume 1").await.contains("t1 goes on"));
+    assert!(world.engine.log().is_empty(), "no container ran for it");
     assert!(ask(&world, "m6", "/tasks run 1").await.contains("is queued"));
     let told = ask(&world, "m7", "/tasks fly 1").await;
     assert!(told.contains("I do not understand") && told.contains("`/tasks pause 3`"), "{told}");
     assert!(ask(&world, "m8", "/tasks minimum 1m").await.contains("whoever runs the host"));
     assert!(ask(&world, "m9", "/tasks cancel 1").await.contains("t1 is cancelled"));
-    assert!(world.engine.log().is_empty(), "no container ran for it");
 }
 
 #[tokio::test(start_paused = true)]
@@ -170,6 +170,39 @@ async fn a_forged_id_of_a_slot_is_refused() {
     let verdict = world.platform.verdicts().into_iter().find(|it| it.0 == id).map(|it| it.1);
     assert!(matches!(verdict, Some(Verdict::Refused(_))), "{verdict:?}");
     assert!(world.all_outcomes().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_asked_for_comes_at_its_time_and_when_it_is_run() {
+    let world = World::new();
+    let _host = world.start(Crash::never()).await;
+    ask(&world, "m1", "remind me in 20 minutes to stretch").await;
+    let told = ask(&world, "m2", "run 1").await;
+    assert!(told.contains("Reminder: stretch"), "at once: {told}");
+    world.pass(19 * MINUTE).await;
+    let heard = || world.platform.texts("a").join("\n").matches("Reminder: stretch").count();
+    assert_eq!(heard(), 1, "{:?}", world.platform.texts("a"));
+    world.pass(MINUTE).await;
+    assert_eq!(heard(), 2, "{:?}", world.platform.texts("a"));
+    assert_eq!(state(&world, 1), TaskState::Done);
+    let history = ask(&world, "m3", "/tasks history stretch").await;
+    assert_eq!(history.matches("  ok  ").count(), 2, "{history}");
+    assert!(ask(&world, "m4", "what is scheduled?").await.contains("Nothing is scheduled."));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_that_is_run_may_speak_about_tasks_of_its_chat_alone() {
+    let world = town();
+    let _host = world.start(Crash::never()).await;
+    ask(&world, "m1", "remind me in 5 hours to wrap presents").await;
+    say(&world, bob("b1", "/tasks add 'in 1 hour' 'cancel 1'")).await;
+    say(&world, bob("b2", "/tasks add 'in 1 hour' 'pause 2'")).await;
+    world.pass(61 * MINUTE).await;
+    let told = world.platform.texts("b").join("\n");
+    assert!(told.contains("there is no task `1`"), "{told}");
+    assert_eq!(state(&world, 1), TaskState::Active);
+    let list = say(&world, bob("b3", "/tasks list --all")).await;
+    assert!(list.contains("t2: cancel 1") && !list.contains("presents"), "{list}");
 }
 
 /// Asks for a reminder while the host stops at a point; the host starts again. Whether it got there.

@@ -61,6 +61,25 @@ fn the_host_may_stop_everywhere_while_everything_takes_its_time() {
 }
 
 #[test]
+fn the_host_may_stop_everywhere_while_tasks_fire() {
+    for jitter in [0, 7] {
+        let (points, lives) = stop_everywhere(&Plan { jitter, ..Plan::with_tasks() });
+        eprintln!(
+            "tasks, jitter {jitter}: {points} crash points, {points} runs, {lives} lives, 0 violations"
+        );
+    }
+}
+
+#[test]
+fn the_runner_may_stop_everywhere_while_tasks_fire() {
+    let points = run(&Plan::with_tasks()).runner_points;
+    for point in 1..=points {
+        let plan = Plan { runner_crash: point, ..Plan::with_tasks() };
+        check(&format!("runner stopped at point {point}"), &plan);
+    }
+}
+
+#[test]
 fn the_runner_may_stop_at_every_write() {
     let points = run(&Plan::simple()).runner_points;
     for point in 1..=points {

@@ -17,7 +17,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("sandbox", &["domain"]),
     ("vault", &["domain"]),
     ("verbs", &["domain", "schedule", "store"]),
-    ("actors", &["domain", "store", "channel", "sandbox", "vault", "verbs"]),
+    ("actors", &["domain", "store", "channel", "sandbox", "vault", "schedule", "verbs"]),
     (
         "nanoclaw",
         &[
@@ -38,7 +38,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("discord", &["domain", "channel"]),
     ("webhook", &["domain", "channel"]),
     ("agent-runner", &["domain", "schedule", "store"]),
-    ("simulation", &["domain", "store", "channel", "sandbox", "vault", "actors", "agent-runner"]),
+    (
+        "simulation",
+        &["domain", "store", "channel", "sandbox", "vault", "schedule", "actors", "agent-runner"],
+    ),
 ];
 
 /// Who may name a dependency at all; the harness drives everything.

@@ -70,8 +70,11 @@ fn asker(
     let Some(chat) = central.chat(&request.from)? else { return Ok(None) };
     // An agent can name any message of its session as the cause. Only whoever is being answered lends
     // it their rights.
-    let by_itself = request.cause.starts_with(FireKey::PREFIX) || !request.is_cause_open;
-    let who = if by_itself || kind == Kind::Programs {
+    let is_task = request.cause.starts_with(FireKey::PREFIX);
+    let is_attended = request.is_cause_open && !is_task && kind != Kind::Programs;
+    let who = if is_task {
+        owner(central, request, &row.agent, kind)?
+    } else if !is_attended {
         Who::Agent
     } else {
         // Empty where a platform does not say who wrote; nobody is known by that.
@@ -85,6 +88,7 @@ fn asker(
         chat: chat.id,
         thread: request.from.thread.clone(),
         who,
+        is_attended,
         key: key(row, request),
         at: request.asked_at,
     }))
@@ -98,6 +102,27 @@ fn key(row: &SessionRow, request: &Request) -> String {
         (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     });
     format!("{}.{}.{sum:016x}", row.id, request.cause_seq)
+}
+
+/// Whose task it is that runs.
+fn owner(
+    central: &CentralStore,
+    request: &Request,
+    agent: &AgentName,
+    kind: Kind,
+) -> Result<Who, StoreError> {
+    let task =
+        FireKey::parse(&request.cause).map(|it| central.task(it.task)).transpose()?.flatten();
+    let task = task.map(|it| it.task).filter(|it| it.agent == *agent);
+    let Some((person, Some(handle))) = task.map(|it| (it.owner, it.owner_handle)) else {
+        return Ok(Who::Agent);
+    };
+    let standing = person.map(|it| central.standing_of(it)).transpose()?;
+    let access = match kind {
+        Kind::Owner if handle.channel == request.from.channel => Access::Owner,
+        Kind::Owner | Kind::People | Kind::Programs => access(standing.as_ref(), agent),
+    };
+    Ok(Who::for_a_task(person, handle, access))
 }
 
 fn person(

@@ -51,6 +51,7 @@ pub(super) async fn obey(
             access: known.access(&row.agent),
             is_direct: !message.chat.is_group,
         },
+        is_attended: true,
         key: format!("{}/{}:{}#{}", from.channel, from.account, chat.id, message.platform_id),
         at: message.sent_at.unwrap_or(now),
     };

@@ -6,7 +6,7 @@ use domain::OutSeq;
 use domain::message::{Admitted, InboundKind, Incoming};
 use domain::notice;
 use ractor::RpcReplyPort;
-use store::SessionStore;
+use store::{SessionStore, TaskMessage};
 use tokio::time::Instant;
 
 use super::SessionError;
@@ -17,6 +17,8 @@ use crate::sessions::child::chain;
 #[derive(Clone, Debug)]
 pub enum Taken {
     Message(Admitted),
+    /// A slot of a task.
+    Task(Box<TaskMessage>),
     /// Something that the host answers by itself, with this text.
     Reply(Incoming, String),
     /// What does the session do?
@@ -40,8 +42,10 @@ impl SessionState {
     ) -> Result<(), SessionError> {
         self.seen += 1;
         self.last_event = Instant::now();
-        if let Some(Taken::Message(it)) = messages.last() {
-            self.last_from = Some(it.message.from.clone());
+        match messages.last() {
+            Some(Taken::Message(it)) => self.last_from = Some(it.message.from.clone()),
+            Some(Taken::Task(it)) => self.last_from = Some(it.message.from.clone()),
+            _ => {}
         }
         let stored = self.store_inbound(messages).await;
         acknowledge(&stored, reply);
@@ -83,6 +87,10 @@ impl SessionState {
         for message in messages {
             match message {
                 Taken::Message(admitted) => plain.push(admitted),
+                Taken::Task(task) => {
+                    self.store_plain(std::mem::take(&mut plain)).await?;
+                    self.store_task(*task).await?;
+                }
                 order @ (Taken::Reply(..) | Taken::Status(_) | Taken::Stop(_)) => {
                     self.store_plain(std::mem::take(&mut plain)).await?;
                     self.obey(order).await?;
@@ -114,7 +122,7 @@ impl SessionState {
     async fn obey(&mut self, order: Taken) -> Result<(), SessionError> {
         let now = self.now();
         match order {
-            Taken::Message(_) => {}
+            Taken::Message(_) | Taken::Task(_) => {}
             Taken::Reply(message, text) => {
                 let reply =
                     move |it: &mut SessionStore| it.inbound.answer_command(&message, &text, now);

@@ -164,13 +164,7 @@ impl SessionState {
         if !self.folders_made {
             let (host, row) = (Arc::clone(self.host()), self.args.row.clone());
             let make = move || super::container::make_folders(&host, &row);
-            // Where a seed fixes the order of events, no other thread may have a part in it.
-            if self.host().gate.runs_inline() {
-                make()?;
-            } else {
-                let made = tokio::task::spawn_blocking(make).await;
-                made.map_err(std::io::Error::other)??;
-            }
+            store::on_disk(&*self.host().gate, make).await?;
             self.folders_made = true;
         }
         Ok(())
@@ -224,6 +218,7 @@ impl SessionState {
             asking: snapshot.asking,
             tool_max: self.tool.as_ref().map_or(Duration::ZERO, |it| it.max),
             lost: snapshot.lost,
+            task_ends: snapshot.task_ends,
             crowded: self.host().places.crowded(),
             quiet_for: self.last_event.elapsed(),
         })
@@ -251,11 +246,9 @@ impl SessionState {
             },
             Effect::Pass(seq) => self.pass(seq).await?,
             Effect::PassLost => self.pass_lost().await?,
+            Effect::ReportTasks => self.report_tasks().await?,
             Effect::Status { message } => self.perform_status(message).await?,
-            Effect::Start => {
-                self.show_destinations().await?;
-                self.start();
-            }
+            Effect::Start => self.show_and_start().await?,
             Effect::Stop(reason) => self.stop(reason),
             Effect::Bury(incarnation) => self.bury(incarnation),
             Effect::Clear(incarnation) => self.clear(incarnation),
@@ -290,6 +283,12 @@ impl SessionState {
             }
         }
         Ok(true)
+    }
+
+    async fn show_and_start(&mut self) -> Result<(), SessionError> {
+        self.show_destinations().await?;
+        self.start();
+        Ok(())
     }
 
     async fn rest(&mut self) -> Result<(), SessionError> {

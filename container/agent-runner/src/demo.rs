@@ -3,6 +3,7 @@
 
 mod act;
 mod parse;
+mod reminder;
 mod tasks;
 
 use std::path::PathBuf;
@@ -66,6 +67,11 @@ impl Demo {
     ) -> Result<Result<String, ProviderFailure>, RunnerError> {
         if message.kind == InboundKind::Command {
             return Ok(Ok(self.command(&message.text)));
+        }
+        if let Some(errand) = &message.task
+            && let Some(text) = reminder::reminder(errand, &message.text)
+        {
+            return Ok(Ok(text));
         }
         let word = parse(&message.text);
         if let Some(failure) = self.failure(message.seq, &word) {

@@ -27,6 +27,7 @@ mod failure;
 mod forward;
 mod mcp;
 mod provider;
+mod script;
 mod turns;
 
 pub use crate::config::{Config, ConfigError};
@@ -46,6 +47,8 @@ pub enum RunnerError {
     Loopback(#[source] std::io::Error),
     #[error("the provider stopped working by itself")]
     ProviderGone,
+    #[error("a task's script could not be run to its end")]
+    Script(#[source] tokio::task::JoinError),
     /// The demo was asked to crash.
     #[error("the demo agent was told to crash")]
     DemoCrash,

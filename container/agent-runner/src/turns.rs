@@ -2,24 +2,27 @@
 //!
 //! It looks at the database when it is woken and at every slow poll; both take the same path, and
 //! so do the first message and one that follows during a turn. A message is released by the turn
-//! that covers it, never by having been handed over.
+//! that covers it, never by having been handed over. What a task sends may have a script, which runs
+//! first; if that lets it rest, the provider never hears of it.
 
 use std::future::{Future, pending};
 use std::sync::Arc;
 use std::time::Duration;
 
+use domain::MessageSeq;
 use domain::inbound::Inbound;
 use domain::message::Outcome;
 use domain::time::Clock;
 use store::{Db, RunnerStore, TurnEnd};
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
 
 use crate::desk::Desk;
 use crate::doorbell::Doorbell;
 use crate::failure::ProviderFailure;
 use crate::provider::{self, Event, TurnEnded};
+use crate::script::{self, Decision, Surroundings};
 use crate::{Config, Connect, RunnerError};
 
 /// Enough to keep a provider from waiting on a commit, little enough to hold it back on a full disk.
@@ -30,6 +33,9 @@ const DAMAGED_READS_MAX: u32 = 3;
 const PRUNE_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
 /// What the user reads when the agent had nothing to say.
 const NOTHING_SAID: &str = "(The agent finished without saying anything.)";
+/// Why a task said nothing, for its history.
+const SCRIPT_RESTS: &str = "its script found nothing to do";
+const NOTHING_TO_SAY: &str = "the agent had nothing to say";
 
 /// Runs until the host rings to stop.
 ///
@@ -76,6 +82,8 @@ pub async fn run_until(
         working,
         damaged_reads: 0,
         pruned: None,
+        scripts: JoinSet::new(),
+        task: None,
     };
     let ring_stop = async {
         stop.await;
@@ -115,6 +123,10 @@ struct Turns {
     working: JoinSet<Result<(), RunnerError>>,
     damaged_reads: u32,
     pruned: Option<Instant>,
+    /// The script of the task at hand, if it runs.
+    scripts: JoinSet<(Inbound, Decision)>,
+    /// The last message that a task sent.
+    task: Option<MessageSeq>,
 }
 
 impl Turns {
@@ -137,6 +149,10 @@ impl Turns {
                         Some(event) => self.take(event).await?,
                         None => return Err(self.provider_ended().await),
                     },
+                    Some(ran) = self.scripts.join_next() => {
+                        self.script_ended(ran).await?;
+                        break false;
+                    }
                     // The desk holds the other end.
                     _ = self.rings.changed() => break false,
                     () = sleep_until(next_poll) => break false,
@@ -173,9 +189,63 @@ impl Turns {
             return Ok(());
         }
         tracing::info!(count = due.len(), last = due.last().map(|it| it.seq.0), "took messages");
-        // A provider that has ended is noticed by its closed event queue.
-        let _ = self.messages.send(due);
+        self.hand_over(due);
         Ok(())
+    }
+
+    /// To the provider; what a task sends, to its script first. It is always alone.
+    fn hand_over(&mut self, mut due: Vec<Inbound>) {
+        if let Some(message) = due.pop_if(|it| it.task.is_some()) {
+            self.task = Some(message.seq);
+            let script = message.task.as_ref().and_then(|it| it.script.clone());
+            match script {
+                Some(script) => self.run_script(message, script),
+                None => due.push(message),
+            }
+        }
+        if !due.is_empty() {
+            // A provider that has ended is noticed by its closed event queue.
+            let _ = self.messages.send(due);
+        }
+    }
+
+    fn run_script(&mut self, message: Inbound, script: String) {
+        tracing::info!(message = message.seq.0, "running a task's script");
+        let around = Surroundings {
+            workspace: self.config.workspace.clone(),
+            file: self.config.home.join(format!(".task-script-{}.sh", message.seq)),
+            env: self.config.extra_env.clone(),
+        };
+        self.scripts.spawn(async move {
+            let decision = script::run(&script, &around).await;
+            (message, decision)
+        });
+    }
+
+    async fn script_ended(
+        &mut self,
+        ran: Result<(Inbound, Decision), JoinError>,
+    ) -> Result<(), RunnerError> {
+        let (mut message, decision) = match ran {
+            Ok(ran) => ran,
+            // The claim stays; the host takes it back when this program has ended.
+            Err(err) => return Err(RunnerError::Script(err)),
+        };
+        self.desk.doorbell().progress();
+        let (outcome, reason) = match decision {
+            Decision::Wake(found) => {
+                if let Some(errand) = &mut message.task {
+                    errand.found = found;
+                }
+                let _ = self.messages.send(vec![message]);
+                return Ok(());
+            }
+            Decision::Rest => (Outcome::Silent, SCRIPT_RESTS.to_owned()),
+            Decision::Failed(why) => (Outcome::Failed, why),
+        };
+        tracing::info!(outcome = outcome.as_str(), reason, "a task's script ended its turn");
+        let end = TurnEnd { messages: vec![message.seq], outcome, reason, text: None };
+        self.desk.end_turn(end, vec![]).await
     }
 
     async fn take(&mut self, event: Event) -> Result<(), RunnerError> {
@@ -199,19 +269,24 @@ impl Turns {
             self.renew().await;
             return Ok(());
         }
+        let is_task = self.task.is_some_and(|it| ended.covers == [it]);
         let (outcome, reason, text) = match ended.result {
-            Ok(text) if text.trim().is_empty() => {
-                (Outcome::Answered, String::new(), NOTHING_SAID.to_owned())
+            // Nobody asked, so nobody waits for an answer.
+            Ok(text) if text.trim().is_empty() && is_task => {
+                (Outcome::Silent, NOTHING_TO_SAY.to_owned(), None)
             }
-            Ok(text) => (Outcome::Answered, String::new(), text),
+            Ok(text) if text.trim().is_empty() => {
+                (Outcome::Answered, String::new(), Some(NOTHING_SAID.to_owned()))
+            }
+            Ok(text) => (Outcome::Answered, String::new(), Some(text)),
             Err(failure) => {
                 let class = failure.class.as_str();
                 tracing::warn!(class, "a turn failed");
-                (Outcome::Failed, class.to_owned(), failure.user_text)
+                (Outcome::Failed, class.to_owned(), Some(failure.user_text))
             }
         };
         tracing::info!(count = ended.covers.len(), outcome = outcome.as_str(), "a turn ended");
-        let end = TurnEnd { messages: ended.covers, outcome, reason, text: Some(text) };
+        let end = TurnEnd { messages: ended.covers, outcome, reason, text };
         self.desk.end_turn(end, ended.keep).await
     }
 
@@ -227,6 +302,8 @@ impl Turns {
     /// Lets the provider finish within its grace; dropping it kills what is left.
     async fn finish(mut self) -> Result<(), RunnerError> {
         tracing::info!("finishing");
+        // It is run again by the next container.
+        self.scripts.shutdown().await;
         let deadline = Instant::now() + self.config.stop_grace;
         loop {
             // The closed queue is what tells the provider, a new one too.

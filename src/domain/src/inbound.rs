@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::MessageSeq;
 use crate::message::{Address, ChatInfo, FileKind, InboundKind, Quote, lateness};
+use crate::task::Errand;
 use crate::time::Timestamp;
 
 /// Overheard messages that are shown with one message; older ones are only counted.
@@ -29,6 +30,8 @@ pub struct Inbound {
     pub tries: u32,
     pub files: Vec<FileIn>,
     pub overheard: Overheard,
+    /// The task that sent it; `None` when a person wrote it.
+    pub task: Option<Errand>,
 }
 
 /// A file that came with a message.
@@ -74,10 +77,11 @@ impl Inbound {
     }
 
     /// Whether it must be taken up alone. If one that an incarnation died with kills the next one
-    /// too, no other message shares its fate; and a command is not for the middle of a turn.
+    /// too, no other message shares its fate; and a command is not for the middle of a turn. What a
+    /// task says goes to its own chat, and may be nothing at all.
     #[must_use]
     pub fn goes_alone(&self) -> bool {
-        0 < self.tries || self.kind == InboundKind::Command
+        0 < self.tries || self.kind == InboundKind::Command || self.task.is_some()
     }
 }
 

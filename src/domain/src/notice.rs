@@ -41,6 +41,10 @@ pub fn given_up(why: FailReason, trouble: Option<&Trouble>, agent: &str) -> Stri
     [Some(what), cause, Some(next.to_owned())].into_iter().flatten().collect::<Vec<_>>().join(" ")
 }
 
+/// Told when an agent ends its work on a message without a word.
+pub const SAID_NOTHING: &str = "I ended my work on your message without an answer. Send it again to \
+     let me try once more.";
+
 /// Told in the chats of an account that may have missed something.
 #[must_use]
 pub fn missed(from: Timestamp, until: Timestamp) -> String {

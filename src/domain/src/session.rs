@@ -56,6 +56,8 @@ pub struct View {
     pub tool_max: Duration,
     /// Parts were given up that the owner of the host is still to be told of.
     pub lost: bool,
+    /// Slots of tasks have ended that the central database is still to hear of.
+    pub task_ends: bool,
     /// Another session waits for a free place among the containers.
     pub crowded: bool,
     /// How long nothing at all has happened here.
@@ -136,6 +138,8 @@ pub enum Effect {
     Pass(OutSeq),
     /// Pass on what could not be delivered, for the owner of the host.
     PassLost,
+    /// Tell the central database how slots of tasks ended.
+    ReportTasks,
     /// Show in the chat of the message, once, that the work goes on.
     Status {
         message: MessageSeq,
@@ -219,6 +223,7 @@ pub fn decide(view: &View, limits: &Limits, now: Timestamp) -> Vec<Effect> {
         delivery::decide(&view.parts, now).into_iter().map(Effect::Delivery).collect();
     todo.extend(view.request.map(Effect::Pass));
     todo.extend(view.lost.then_some(Effect::PassLost));
+    todo.extend(view.task_ends.then_some(Effect::ReportTasks));
     todo.extend(view.file.filter(|it| it.is_due(now, limits.backoff_max)).map(|_| Effect::Fetch));
     todo.extend(match view.container {
         Container::Busy | Container::Unknown => tell(view, limits, now),

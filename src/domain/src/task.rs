@@ -8,6 +8,9 @@ use std::time::Duration;
 
 use crate::time::Timestamp;
 
+pub mod failing;
+pub mod words;
+
 /// The most missed slots that a task may make up for. More would be a flood after a long sleep.
 pub const MADE_UP_MAX: u32 = 24;
 
@@ -172,6 +175,40 @@ impl fmt::Display for Missed {
             Self::Skip(grace) => write!(f, "skip {}", span(*grace)),
         }
     }
+}
+
+/// What the runner knows of the task that sent a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Errand {
+    pub key: FireKey,
+    /// Its slot as people there write it; empty where nobody wrote it down.
+    pub due: String,
+    /// How long after its slot it was handed over.
+    pub late_by: Duration,
+    /// How many slots before it were let pass because nobody was there.
+    pub missed: u32,
+    /// Runs first and decides whether the model is asked.
+    pub script: Option<String>,
+    /// What the script found, as JSON.
+    pub found: Option<String>,
+}
+
+impl Errand {
+    /// Whether it comes so long after its slot that this must be said.
+    #[must_use]
+    pub fn is_late(&self) -> bool {
+        is_late(self.late_by)
+    }
+}
+
+/// A slot that is handed over this long after its time was missed: the host was away or held up. More
+/// than what a lost timer costs.
+pub const LATE_AFTER: Duration = Duration::from_secs(2 * 60);
+
+/// Whether this much must be said.
+#[must_use]
+pub fn is_late(late_by: Duration) -> bool {
+    LATE_AFTER < late_by
 }
 
 /// The units of a span of time, the largest first.

@@ -41,6 +41,19 @@ pub struct Plan {
     pub accounted_until: Timestamp,
 }
 
+impl Plan {
+    /// The same with nothing fired: all slots are let pass.
+    #[must_use]
+    pub fn passed_over(self) -> Self {
+        let fires = u32::try_from(self.fire.len()).unwrap_or(SKIPPED_COUNT_MAX);
+        let before = self.skipped.map_or(0, |it| it.count);
+        let count = before.saturating_add(fires).min(SKIPPED_COUNT_MAX);
+        let last = self.fire.last().map(|it| it.slot).or(self.skipped.map(|it| it.last));
+        let skipped = last.map(|last| Skipped { last, count });
+        Self { fire: vec![], skipped, accounted_until: self.accounted_until }
+    }
+}
+
 /// Decides about all slots after `accounted_until` up to `now`.
 ///
 /// A clock that stepped forward is a long sleep. One that stepped back a little makes a task wait

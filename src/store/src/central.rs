@@ -44,7 +44,7 @@ pub use self::questions::{CardRow, Put, Question, QuestionKind, QuestionRow, Que
 pub use self::roles::{ApproverRow, DenialRow, MemberRow, Revoked, RoleRow};
 pub use self::secrets::SealedRow;
 pub use self::sessions::SessionRow;
-pub use self::tasks::{FireRow, Task, TaskEdit, TaskFilter, TaskRow};
+pub use self::tasks::{DueTask, FireRow, Handover, Task, TaskEdit, TaskFilter, TaskRow};
 pub use self::wirings::{Wired, Wiring};
 use crate::StoreError;
 use crate::open::{Journal, open};
@@ -60,6 +60,7 @@ static MIGRATIONS: LazyLock<Migrations<'_>> = LazyLock::new(|| {
         M::up(include_str!("../../../migrations/central/0007_tasks.sql")),
         M::up(include_str!("../../../migrations/central/0008_keeping.sql")),
         M::up(include_str!("../../../migrations/central/0009_zones.sql")),
+        M::up(include_str!("../../../migrations/central/0010_firing.sql")),
         M::up(include_str!("../../../migrations/central/0011_task_requests.sql")),
     ])
 });

@@ -29,7 +29,8 @@ pub(crate) use self::launches::launches_of;
 pub use self::mourning::Lost;
 pub use self::requests::{Asked, Request};
 pub use self::stood::{Order, Stood};
-pub use self::tasks::TaskMessage;
+pub(crate) use self::tasks::{ERRAND, errand};
+pub use self::tasks::{TaskEnd, TaskMessage};
 pub(crate) use self::waits::read as read_wait;
 use crate::StoreError;
 use crate::open::{Journal, open};
@@ -44,6 +45,7 @@ static MIGRATIONS: LazyLock<Migrations<'_>> = LazyLock::new(|| {
         M::up(include_str!("../../../migrations/inbound/0005_stops.sql")),
         M::up(include_str!("../../../migrations/inbound/0007_tasks.sql")),
         M::up(include_str!("../../../migrations/inbound/0008_keeping.sql")),
+        M::up(include_str!("../../../migrations/inbound/0009_firing.sql")),
     ])
 });
 
@@ -127,7 +129,8 @@ impl InboundStore {
                  WHERE seq = ?1 AND outcome IS NULL AND released < ?2",
                 params![message.0, by.0, at.0],
             )?;
-            let trouble = launches::trouble_of(tx, by)?.filter(|_| released == 1);
+            let is_told = released == 1 && !tasks::is_task(tx, message)?;
+            let trouble = launches::trouble_of(tx, by)?.filter(|_| is_told);
             match trouble.as_ref().and_then(|it| it.interruption(agent)) {
                 Some(text) => {
                     let kind = PartKind::Interim;
@@ -138,7 +141,8 @@ impl InboundStore {
         })
     }
 
-    /// Gives a message up; the outcome and the notice that tells its chat are one commit.
+    /// Gives a message up; the outcome and the notice that tells its chat are one commit. Of a task
+    /// the central database tells.
     pub fn fail(
         &mut self,
         message: MessageSeq,
@@ -158,7 +162,8 @@ impl InboundStore {
                  WHERE seq = ?1 AND outcome IS NULL",
                 params![message.0, reason, now.0],
             )?;
-            if changed == 1 {
+            // What follows for a task is decided where all its slots are known.
+            if changed == 1 && !tasks::is_task(tx, message)? {
                 let trouble = launches::last_trouble(tx)?;
                 let text = notice::given_up(why, trouble.as_ref(), agent);
                 parts::add_notice(tx, "failed", message, PartKind::Notice, &text, now)?;

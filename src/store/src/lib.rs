@@ -19,18 +19,19 @@ mod session;
 
 pub use crate::central::{
     AccountRow, ApproverRow, CardRow, CentralStore, ChatRow, DeadLetterRow, DenialRow,
-    DestinationRow, DroppedRow, FireRow, Linked, MemberRow, Moved, NOTICE_KEY, NewPairing, Paired,
-    PairingId, PairingRole, PairingRow, PairingUse, PersonRow, Put, Question, QuestionKind,
-    QuestionRow, QuestionState, Removed, Revoked, RoleRow, SealedRow, SessionRow, Task, TaskEdit,
-    TaskFilter, TaskRow, Unlinked, Untold, Wired, Wiring,
+    DestinationRow, DroppedRow, DueTask, FireRow, Handover, Linked, MemberRow, Moved, NOTICE_KEY,
+    NewPairing, Paired, PairingId, PairingRole, PairingRow, PairingUse, PersonRow, Put, Question,
+    QuestionKind, QuestionRow, QuestionState, Removed, Revoked, RoleRow, SealedRow, SessionRow,
+    Task, TaskEdit, TaskFilter, TaskRow, Unlinked, Untold, Wired, Wiring,
 };
-pub use crate::db::{Db, Fault, Gate, NoGate};
+pub use crate::db::{Db, Fault, Gate, NoGate, on_disk};
 pub use crate::error::StoreError;
 pub use crate::inbound::{
-    Absorbed, Asked, Fetched, Lost, Order, PendingFile, Request, Stood, Surroundings, TaskMessage,
+    Absorbed, Asked, Fetched, Lost, Order, PendingFile, Request, Stood, Surroundings, TaskEnd,
+    TaskMessage,
 };
 pub use crate::open::Journal;
 pub use crate::outbox::by_hand::{Done, Ordered};
 pub use crate::outbox::{ClaimedPart, Draft, NewPart, PartKind, Target};
-pub use crate::runner::{Answer, Destination, NewMessage, RunnerStore, TaskIn, TurnEnd};
+pub use crate::runner::{Answer, Destination, NewMessage, RunnerStore, TurnEnd};
 pub use crate::session::{SessionStore, Snapshot};

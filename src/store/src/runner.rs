@@ -22,7 +22,6 @@ use rusqlite_migration::{M, Migrations};
 
 pub use self::inbox::{Answer, Destination};
 pub use self::outgoing::NewMessage;
-pub use self::tasks::TaskIn;
 pub(crate) use self::tools::TOOL_NAME_CHARS_MAX;
 use crate::layout::{INBOUND, OUTBOUND};
 use crate::open::{Journal, open, open_read_only};

@@ -40,6 +40,8 @@ pub struct Snapshot {
     pub asking: bool,
     /// Parts were given up that the owner of the host is still to be told of.
     pub lost: bool,
+    /// Slots of tasks have ended that the central database is still to hear of.
+    pub task_ends: bool,
 }
 
 /// Both databases of a session, from the host's side.
@@ -87,6 +89,7 @@ impl SessionStore {
             last_waiting: self.inbound.last_waiting()?,
             asking: self.inbound.is_asking()?,
             lost: self.inbound.has_lost()?,
+            task_ends: self.inbound.has_task_ends()?,
         })
     }
 

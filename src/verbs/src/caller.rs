@@ -36,6 +36,8 @@ pub struct Asker {
     pub chat: ChatId,
     pub thread: Option<String>,
     pub who: Who,
+    /// Somebody wrote just now and waits for an answer; no task runs, nothing goes on by itself.
+    pub is_attended: bool,
     /// Names the request; asking twice under one name adds one task.
     pub key: String,
     /// When it was asked. `in 20 minutes` counts from then, however often the request is repeated.
@@ -47,9 +49,9 @@ impl Caller {
     pub(crate) fn text(&self) -> String {
         match self {
             Self::Host => "host".to_owned(),
-            Self::Agent { group, .. } => format!("agent:{group}"),
+            Self::Agent { group, .. } => by_agent(group),
             Self::Chat(Asker { who: Who::Person { handle, .. }, .. }) => handle.to_string(),
-            Self::Chat(Asker { who: Who::Agent, agent, .. }) => format!("agent:{agent}"),
+            Self::Chat(Asker { who: Who::Agent, agent, .. }) => by_agent(agent),
         }
     }
 
@@ -61,6 +63,11 @@ impl Caller {
             Self::Host | Self::Agent { reach: Reach::All, .. } | Self::Chat(_) => None,
         }
     }
+}
+
+/// Who did it, where an agent did it by itself.
+pub(crate) fn by_agent(agent: &AgentName) -> String {
+    format!("agent:{agent}")
 }
 
 /// The agent that a verb of this caller is about at most. Its admin may agree to it; `None` needs

@@ -16,7 +16,7 @@ use domain::task::rights::{Belongs, Standpoint, is_listed, may_change};
 use domain::time::Timestamp;
 use store::{CentralStore, StoreError, TaskRow};
 
-use crate::caller::{Asker, Caller};
+use crate::caller::{Asker, Caller, by_agent};
 use crate::find::View;
 use crate::output::{Output, VerbError};
 use crate::tasks::verb::TasksVerb;
@@ -26,10 +26,8 @@ use crate::tasks::verb::TasksVerb;
 struct Around<'a> {
     asker: Option<&'a Asker>,
     view: &'a View,
-    /// Chats that the asker's agent may write to by name.
-    destinations: Vec<ChatId>,
-    /// What it calls them.
-    names: Vec<String>,
+    /// Chats that the asker's agent may write to by name, and what it calls them.
+    destinations: Vec<(ChatId, String)>,
     now: Timestamp,
 }
 
@@ -48,8 +46,8 @@ impl<'a> Around<'a> {
             Some(asker) => store.destinations_of(&asker.agent)?,
             None => Vec::new(),
         };
-        let (destinations, names) = destinations.into_iter().map(|it| (it.chat, it.name)).unzip();
-        Ok(Self { asker, view, destinations, names, now })
+        let destinations = destinations.into_iter().map(|it| (it.chat, it.name)).collect();
+        Ok(Self { asker, view, destinations, now })
     }
 
     /// When it was asked; what is said in relation to now counts from then.
@@ -72,18 +70,14 @@ impl<'a> Around<'a> {
 
     fn rules(&self, row: &TaskRow, rule: fn(&Standpoint<'_>, &Belongs<'_>) -> bool) -> bool {
         let Some(asker) = self.asker else { return true };
-        let from = Standpoint {
-            agent: &asker.agent,
-            chat: asker.chat,
-            destinations: &self.destinations,
-            who: &asker.who,
-        };
+        let from = Standpoint { agent: &asker.agent, chat: asker.chat, who: &asker.who };
         let task = &row.task;
         let belongs = Belongs {
             agent: &task.agent,
             chat: task.chat,
             owner: task.owner,
             owner_handle: task.owner_handle.as_ref(),
+            is_agents: task.created_by == by_agent(&task.agent),
         };
         rule(&from, &belongs)
     }
@@ -95,8 +89,8 @@ impl<'a> Around<'a> {
             _ if here => "this chat".to_owned(),
             Some(chat) => self.view.label(chat),
             None => {
-                let named = self.destinations.iter().position(|it| *it == id);
-                named.map_or_else(|| id.to_string(), |at| self.names[at].clone())
+                let named = self.destinations.iter().find(|it| it.0 == id);
+                named.map_or_else(|| id.to_string(), |it| it.1.clone())
             }
         }
     }

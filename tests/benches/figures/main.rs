@@ -11,6 +11,7 @@ mod process;
 mod rig;
 mod round_trip;
 mod routing;
+mod scheduling;
 mod soak;
 mod stopping;
 mod storing;
@@ -41,6 +42,9 @@ fn main() {
         }
         if wanted("sweeping") {
             sweeping::run().await;
+        }
+        if wanted("scheduling") {
+            scheduling::run();
         }
         if wanted("round_trip") {
             round_trip::run().await;

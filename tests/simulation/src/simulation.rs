@@ -10,6 +10,7 @@ mod laws;
 mod plan;
 mod power;
 pub mod sweep;
+pub mod tasks;
 pub mod town;
 
 use std::time::Duration;
@@ -17,6 +18,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
 pub use self::plan::{Fault, Plan, Post};
+pub use self::tasks::PlannedTask;
 use crate::crash::Crash;
 use crate::engine::StartFault;
 use crate::host::{TestHost, World};
@@ -24,7 +26,7 @@ use crate::mutation::Mutation;
 
 /// Simulated time that a run may take to come to rest after its last event. Longer than every
 /// back-off in a row.
-const REST_WITHIN: Duration = Duration::from_secs(45 * 60);
+const REST_WITHIN: Duration = Duration::from_secs(150 * 60);
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// Restarts of one run; each crash point of the plan is used once.
 const LIVES_MAX: usize = 32;
@@ -70,6 +72,7 @@ pub fn run_broken(plan: &Plan, mutation: Option<Mutation>) -> Report {
     on_paused_clock(async {
         let world = World::broken(plan.doorbells, mutation);
         blank::put(&world.layout());
+        tasks::set_up(&world, &plan.tasks);
         world.engine.crash_next_runner(plan.runner_crash);
         let mut script = Script { started: Instant::now(), plan, next_post: 0, next_fault: 0 };
         let lives = Lives { crashes: &plan.host_crashes, jitter: plan.jitter };

@@ -200,6 +200,7 @@ mod sample {
             tries: 0,
             files: vec![],
             overheard: Overheard::default(),
+            task: None,
         }
     }
 }

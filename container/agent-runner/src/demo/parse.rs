@@ -107,7 +107,10 @@ pub(super) fn parse(text: &str) -> Word<'_> {
         }
         ("eat", rest) => rest.parse().ok().map(Word::Eat),
         ("ask", rest) => ask(rest),
-        ("send", rest) => named(rest).map(|(name, text)| Word::Send { name, text }),
+        // Whoever says "send me" means no chat of that name.
+        ("send", rest) => named(rest)
+            .filter(|(name, _)| !["me", "us"].contains(&name.to_ascii_lowercase().as_str()))
+            .map(|(name, text)| Word::Send { name, text }),
         ("file", rest) => named(rest).map(|(name, text)| Word::File { name, text }),
         ("react", rest) => Some(Word::React(rest)),
         ("admin", rest) => Some(Word::Admin(rest)),
@@ -162,6 +165,7 @@ mod tests {
             ("ask me", Word::Echo("ask me")),
             ("send team hi there", Word::Send { name: "team", text: "hi there" }),
             ("send team", Word::Echo("send team")),
+            ("send me the news", Word::Echo("send me the news")),
             ("file a.txt x y", Word::File { name: "a.txt", text: "x y" }),
             ("react 👍", Word::React("👍")),
             ("admin chats list", Word::Admin("chats list")),

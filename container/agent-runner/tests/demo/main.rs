@@ -4,6 +4,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 #[cfg(test)]
+mod tasks;
+#[cfg(test)]
 mod words;
 
 use std::sync::Arc;

@@ -261,7 +261,7 @@ fn address() -> Address {
     Address { channel: "cli".into(), account: "local".into(), chat: "c".into(), thread: None }
 }
 
-fn incoming(text: &str) -> Incoming {
+pub(crate) fn incoming(text: &str) -> Incoming {
     Incoming {
         from: address(),
         platform_id: text.into(),

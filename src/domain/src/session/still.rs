@@ -27,6 +27,8 @@ pub(super) fn standing_still(view: &View, limits: &Limits, now: Timestamp) -> Ve
             delivery::decide_still(&view.parts, now).into_iter().map(Effect::Delivery).collect()
         }
     };
+    // What a stop set aside has ended too.
+    todo.extend(view.task_ends.then_some(Effect::ReportTasks));
     todo.extend(match view.container {
         Container::Busy | Container::Unknown => None,
         Container::Running { .. } => Some(Effect::Stop(StopReason::Asked)),
@@ -51,6 +53,7 @@ pub(super) fn may_rest(view: &View, limits: &Limits) -> bool {
         && view.file.is_none()
         && view.request.is_none()
         && !view.lost
+        && !view.task_ends
         && limits.rest_after <= view.quiet_for
 }
 

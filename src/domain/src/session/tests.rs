@@ -34,6 +34,7 @@ fn idle() -> View {
         file: None,
         request: None,
         lost: false,
+        task_ends: false,
         halted: Incarnation(0),
         still: Stillness::No,
         asking: false,
@@ -234,6 +235,9 @@ fn an_actor_rests_only_when_nothing_at_all_is_left() {
     let parts = vec![PartView { key: PartKey("o1.0".into()), state, in_flight: false }];
     check(&View { parts, ..view.clone() }, &[]);
     check(&View { lost: true, ..view.clone() }, &[Effect::PassLost]);
+    check(&View { task_ends: true, ..view.clone() }, &[Effect::ReportTasks]);
+    let still = View { task_ends: true, still: Stillness::Done, ..view.clone() };
+    check(&still, &[Effect::ReportTasks]);
     let waiting = vec![Waiting { not_before: NOW + secs(5), ..message(None) }];
     check(&View { waiting, ..view }, &[]);
 }
@@ -250,6 +254,7 @@ fn perform(mut view: View, effects: &[Effect]) -> View {
             }
             Effect::Pass(_) => view.request = None,
             Effect::PassLost => view.lost = false,
+            Effect::ReportTasks => view.task_ends = false,
             Effect::Status { message } => {
                 view.waiting.iter_mut().find(|it| it.message == *message).unwrap().status = true;
             }

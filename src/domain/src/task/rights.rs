@@ -17,7 +17,7 @@ pub enum Who {
         /// Nobody else reads the chat.
         is_direct: bool,
     },
-    /// The agent itself: one of its tasks runs, or what led to it is over already.
+    /// The agent itself: nobody led to it, or what did is over already.
     Agent,
 }
 
@@ -26,8 +26,6 @@ pub enum Who {
 pub struct Standpoint<'a> {
     pub agent: &'a AgentName,
     pub chat: ChatId,
-    /// Other chats that the agent may write to.
-    pub destinations: &'a [ChatId],
     pub who: &'a Who,
 }
 
@@ -38,6 +36,8 @@ pub struct Belongs<'a> {
     pub chat: ChatId,
     pub owner: Option<PersonId>,
     pub owner_handle: Option<&'a Handle>,
+    /// Nobody wanted it; the agent made it by itself.
+    pub is_agents: bool,
 }
 
 impl Who {
@@ -45,6 +45,15 @@ impl Who {
     #[must_use]
     pub fn sees_all(&self) -> bool {
         matches!(self, Self::Person { access: Access::Owner, is_direct: true, .. })
+    }
+
+    /// What is left of somebody's rights for a task of theirs that runs: their own, and what belongs to
+    /// the chat. Else whoever can put words into a task could do with it what its chat or its agent
+    /// may see.
+    #[must_use]
+    pub fn for_a_task(person: Option<PersonId>, handle: Handle, access: Access) -> Self {
+        let access = if access.is_known() { Access::Member } else { Access::Stranger };
+        Self::Person { person, handle, access, is_direct: false }
     }
 
     /// Whether new tasks may be made for them. A passer-by in a public chat would spend what others
@@ -78,7 +87,7 @@ pub fn may_change(from: &Standpoint<'_>, task: &Belongs<'_>) -> bool {
     }
     let is_here = from.chat == task.chat;
     match from.who {
-        Who::Agent => is_here || from.destinations.contains(&task.chat),
+        Who::Agent => is_here || task.is_agents,
         Who::Person { access, .. } => {
             access.is_admin() || from.who.owns(task) || (access.is_known() && is_here)
         }
@@ -113,12 +122,13 @@ mod tests {
     /// others; of another agent.
     fn rights(who: &Who) -> [(bool, bool); 4] {
         let (andy, ben) = (name("andy"), name("ben"));
-        let from = Standpoint { agent: &andy, chat: ChatId(1), destinations: &[ChatId(3)], who };
+        let from = Standpoint { agent: &andy, chat: ChatId(1), who };
         let task = |agent, chat, owner| Belongs {
             agent,
             chat: ChatId(chat),
             owner: Some(PersonId(owner)),
             owner_handle: None,
+            is_agents: false,
         };
         [task(&andy, 1, 2), task(&andy, 2, 1), task(&andy, 2, 2), task(&ben, 2, 2)]
             .map(|it| (may_change(&from, &it), is_listed(&from, &it)))
@@ -152,24 +162,38 @@ mod tests {
             access: Access::Stranger,
             is_direct: false,
         };
-        let from = Standpoint { agent: &andy, chat: ChatId(1), destinations: &[], who: &who };
-        let task =
-            |owner_handle| Belongs { agent: &andy, chat: ChatId(1), owner: None, owner_handle };
+        let from = Standpoint { agent: &andy, chat: ChatId(1), who: &who };
+        let task = |owner_handle| Belongs {
+            agent: &andy,
+            chat: ChatId(1),
+            owner: None,
+            owner_handle,
+            is_agents: false,
+        };
         assert!(may_change(&from, &task(Some(&handle))) && !may_change(&from, &task(None)));
         assert!(!who.may_add());
     }
 
     #[test]
-    fn an_agent_by_itself_reaches_where_it_may_write() {
+    fn an_agent_by_itself_reaches_its_chat_and_what_it_made() {
         let andy = name("andy");
-        let destinations = [ChatId(3)];
-        let from = Standpoint {
+        let from = Standpoint { agent: &andy, chat: ChatId(1), who: &Who::Agent };
+        let task = |is_agents| Belongs {
             agent: &andy,
-            chat: ChatId(1),
-            destinations: &destinations,
-            who: &Who::Agent,
+            chat: ChatId(4),
+            owner: None,
+            owner_handle: None,
+            is_agents,
         };
-        let task = |chat| Belongs { agent: &andy, chat, owner: None, owner_handle: None };
-        assert!(may_change(&from, &task(ChatId(3))) && !may_change(&from, &task(ChatId(4))));
+        assert!(may_change(&from, &task(true)) && !may_change(&from, &task(false)));
+        assert!(!is_listed(&from, &task(true)));
+    }
+
+    #[test]
+    fn a_task_that_runs_has_less_than_its_owner() {
+        let handle = || Handle::new("telegram", "7");
+        let who = Who::for_a_task(Some(PersonId(1)), handle(), Access::Owner);
+        assert_eq!(rights(&who), [(true, true), (true, false), (false, false), (false, false)]);
+        assert!(!Who::for_a_task(None, handle(), Access::Stranger).may_add());
     }
 }

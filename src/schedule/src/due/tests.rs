@@ -46,6 +46,19 @@ fn each_policy_accounts_for_a_week_asleep() {
 }
 
 #[test]
+fn what_is_passed_over_is_counted_as_let_pass() {
+    let (since, now) = ("2026-11-18T12:00:00Z", "2026-11-25T09:00:00Z");
+    for missed in [Missed::Latest, Missed::All(3), Missed::Skip(Duration::ZERO)] {
+        let plan = plan("0 9 * * *", missed, since, now);
+        let accounted_until = plan.accounted_until;
+        let skipped = Some(Skipped { last: at("2026-11-25T08:00:00Z"), count: 7 });
+        assert_eq!(plan.passed_over(), Plan { fire: vec![], skipped, accounted_until });
+    }
+    let nothing = plan("0 9 * * *", Missed::Latest, since, since);
+    assert_eq!(nothing.clone().passed_over(), nothing);
+}
+
+#[test]
 fn nothing_is_owed_between_two_slots() {
     let plan =
         plan("0 9 * * *", Missed::Latest, "2026-11-25T08:00:00Z", "2026-11-26T07:59:59.999Z");

@@ -4,11 +4,13 @@
 //! only place that writes any of them, so that it cannot be wrong by itself.
 
 mod asked;
+mod ends;
 mod fires;
 mod rows;
 
 use domain::people::{Handle, PersonId};
 use domain::session_key::ChatId;
+use domain::task::failing::Streak;
 use domain::task::{Missed, TaskId, TaskState};
 use domain::time::Timestamp;
 use domain::{AgentName, SessionId};
@@ -16,7 +18,7 @@ use rusqlite::types::Value;
 use rusqlite::{Transaction, params, params_from_iter};
 use schedule::{CLOCK_STEP_MAX, Rule, Zone};
 
-pub use self::fires::FireRow;
+pub use self::fires::{FireRow, Handover};
 use self::rows::{TASKS, When, settle, task_row};
 use super::CentralStore;
 use crate::StoreError;
@@ -172,6 +174,9 @@ impl CentralStore {
 
     /// Active tasks with a slot up to `now`, the longest due first, and those that a clock which ran
     /// far ahead has accounted for too early. Costs what it finds, not what there is.
+    ///
+    /// Tasks of a stopped agent wait, and so do those with [`OPEN_MAX`] slots that have not ended: for
+    /// them it is as if the host slept, and afterwards their policy decides.
     pub fn due_tasks(&self, now: Timestamp, limit: u32) -> Result<Vec<TaskRow>, StoreError> {
         let ahead = now + CLOCK_STEP_MAX;
         let mut due =
@@ -185,23 +190,54 @@ impl CentralStore {
         Ok(due)
     }
 
-    /// When the next slot of any task comes.
-    pub fn earliest_slot(&self) -> Result<Option<Timestamp>, StoreError> {
-        let read = self.one("read the next slot", EARLIEST, [], |row| row.get::<_, Option<i64>>(0));
+    /// The same, each with how it did lately.
+    pub fn due_with_streaks(&self, now: Timestamp, limit: u32) -> Result<Vec<DueTask>, StoreError> {
+        let rows = self.due_tasks(now, limit)?;
+        rows.into_iter().map(|row| Ok(DueTask { streak: self.streak(&row)?, row })).collect()
+    }
+
+    /// When the next slot of any task comes that is later than `after`.
+    pub fn earliest_slot(&self, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+        let first = |row: &rusqlite::Row<'_>| row.get::<_, Option<i64>>(0);
+        let read = self.one("read the next slot", EARLIEST, [after.0], first);
         read.map(|it| it.flatten().map(Timestamp))
     }
 }
 
-const EARLIEST: &str = "SELECT min(next_at) FROM task WHERE next_at IS NOT NULL";
+/// A task that is due, and how it did lately.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DueTask {
+    pub row: TaskRow,
+    pub streak: Streak,
+}
+
+/// So many slots of a task may wait for their end; more would pile up behind something that is stuck.
+pub(super) const OPEN_MAX: u32 = 3;
+
+const EARLIEST: &str = "SELECT min(next_at) FROM task WHERE next_at > ?1";
+
+/// Stays out of the way of a stop, and of what is not done yet.
+fn may_fire() -> String {
+    format!(
+        "NOT EXISTS (SELECT 1 FROM stop WHERE resumed_at IS NULL
+              AND (stop.agent_group IS NULL OR stop.agent_group = task.agent_group))
+         AND (SELECT count(*) FROM fire
+              WHERE fire.task = task.id AND fire.state IN ('fired', 'running')) < {OPEN_MAX}"
+    )
+}
 
 fn due_sql() -> String {
-    format!("{TASKS} WHERE next_at IS NOT NULL AND next_at <= ?1 ORDER BY next_at LIMIT ?2")
+    format!(
+        "{TASKS} WHERE next_at IS NOT NULL AND next_at <= ?1 AND {} ORDER BY next_at LIMIT ?2",
+        may_fire()
+    )
 }
 
 fn ahead_sql() -> String {
     format!(
-        "{TASKS} WHERE next_at IS NOT NULL AND accounted_until > ?1
-         ORDER BY accounted_until LIMIT ?2"
+        "{TASKS} WHERE next_at IS NOT NULL AND accounted_until > ?1 AND {}
+         ORDER BY accounted_until LIMIT ?2",
+        may_fire()
     )
 }
 
@@ -237,5 +273,7 @@ fn read(tx: &Transaction<'_>, id: TaskId) -> rusqlite::Result<Option<TaskRow>> {
     super::one(tx, &format!("{TASKS} WHERE id = ?1"), [id.0], task_row)
 }
 
+#[cfg(test)]
+mod firing_tests;
 #[cfg(test)]
 mod tests;

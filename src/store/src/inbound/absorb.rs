@@ -12,11 +12,11 @@ use domain::message::{Address, Claim, Form, Outbound, Outcome};
 use domain::outgoing::{Card, FileOut, Manners};
 use domain::split::split_text;
 use domain::time::Timestamp;
-use domain::{MessageSeq, OutSeq};
+use domain::{MessageSeq, OutSeq, notice};
 use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::parts::{self, Cause};
-use super::{InboundStore, halt, requests, waits};
+use super::{InboundStore, halt, requests, tasks, waits};
 use crate::StoreError;
 use crate::outbound::News;
 use crate::outbox::{Draft, NewPart, PartKind, Target};
@@ -112,6 +112,10 @@ impl Taking<'_> {
             tracing::info!(seq = message.seq.0, "an answer to what was given up; dropped");
             return Ok(());
         }
+        if cause.is_task && self.kind == PartKind::Notice {
+            tracing::info!(seq = message.seq.0, "a task that failed says nothing by itself");
+            return Ok(());
+        }
         let cause = self.heard(cause)?;
         match &message.form {
             Form::Question { .. } | Form::Admin => {
@@ -158,6 +162,12 @@ impl Taking<'_> {
             Ok((to, reply_to)) => (to, reply_to, text.to_owned()),
             Err(why) => (cause.from.clone(), cause.platform_id.clone(), why),
         };
+        // The host says it, whatever the model makes of it.
+        let mark = match self.kind {
+            PartKind::Answer if cause.is_task => tasks::mark(self.tx, cause.seq)?,
+            PartKind::Answer | PartKind::Interim | PartKind::Notice => None,
+        };
+        let text = mark.map_or(text.clone(), |it| format!("{it}\n{text}"));
         let texts = split_text(&text, self.around.manners(&to).text);
         let last = texts.len() - 1;
         let status = self.status_line(cause)?;
@@ -236,7 +246,7 @@ impl Taking<'_> {
     fn reaction(&self, cause: &Cause, number: i64) -> rusqlite::Result<()> {
         let found = if number % 2 == 0 {
             let named = parts::cause(self.tx, MessageSeq(number))?;
-            let exact = named.filter(|it| it.seq == MessageSeq(number));
+            let exact = named.filter(|it| it.seq == MessageSeq(number) && !it.is_task);
             exact.map(|it| (it.from, Target::Platform(it.platform_id)))
         } else {
             let key = PartKey(format!("o{number}.0"));
@@ -291,6 +301,13 @@ fn end(
     let Some((outcome, reason)) = &claim.outcome else {
         return Ok(None);
     };
+    // Only a task may end in silence; a person hears at least that there is nothing to hear.
+    let is_mute = *outcome == Outcome::Silent && !tasks::is_task(tx, claim.message)?;
+    let (outcome, reason) = if is_mute {
+        (Outcome::Failed, "the agent said nothing")
+    } else {
+        (*outcome, reason.as_str())
+    };
     let changed = tx
         .prepare_cached(
             "UPDATE messages_in SET outcome = ?2, reason = ?3, ended_at = ?4, reply = ?5
@@ -306,7 +323,11 @@ fn end(
     if changed == 0 {
         return Ok(None);
     }
+    if is_mute {
+        let text = notice::SAID_NOTHING;
+        parts::add_notice(tx, "mute", claim.message, PartKind::Notice, text, now)?;
+    }
     tx.prepare_cached("UPDATE launches SET answered = answered + 1 WHERE incarnation = ?1")?
         .execute([claim.incarnation.0])?;
-    Ok(Some((claim.message, *outcome)))
+    Ok(Some((claim.message, outcome)))
 }

@@ -17,19 +17,21 @@ use crate::outbox::{self, ClaimedPart, Draft, NewPart, Origin, PartKind, Target}
 pub(super) struct Cause {
     pub(super) seq: MessageSeq,
     pub(super) from: Address,
+    /// Empty for a task: no platform knows its message.
     pub(super) platform_id: String,
     /// Somebody stopped the work on it.
     pub(super) is_declined: bool,
     /// The host gave it up and said so.
     pub(super) is_given_up: bool,
+    pub(super) is_task: bool,
 }
 
 /// The message that the runner names, or the last one before it: the runner's word decides nothing
 /// about where an answer goes.
 pub(super) fn cause(tx: &Transaction<'_>, named: MessageSeq) -> rusqlite::Result<Option<Cause>> {
     tx.prepare_cached(
-        "SELECT seq, channel, account, chat, thread, platform_id, outcome = 'declined',
-                outcome = 'failed' AND reply IS NULL
+        "SELECT seq, channel, account, chat, thread, iif(task IS NULL, platform_id, ''),
+                outcome = 'declined', outcome = 'failed' AND reply IS NULL, task IS NOT NULL
          FROM messages_in WHERE seq <= ?1 AND kind <> 'context' ORDER BY seq DESC LIMIT 1",
     )?
     .query_row([named.0], read_cause)
@@ -48,6 +50,7 @@ fn read_cause(row: &Row<'_>) -> rusqlite::Result<Cause> {
         platform_id: row.get(5)?,
         is_declined: row.get::<_, Option<bool>>(6)?.unwrap_or(false),
         is_given_up: row.get::<_, Option<bool>>(7)?.unwrap_or(false),
+        is_task: row.get(8)?,
     })
 }
 

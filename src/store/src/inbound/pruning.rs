@@ -22,7 +22,7 @@ use crate::layout::FILES;
 
 /// Messages that are over and that nothing hangs on any more.
 const MESSAGES: &str = "SELECT seq FROM messages_in m
-    WHERE ended_at IS NOT NULL AND ended_at < ?1
+    WHERE ended_at IS NOT NULL AND ended_at < ?1 AND (task IS NULL OR reported = 1)
       AND seq < (SELECT max(seq) FROM messages_in)
       AND (kind = 'context' OR EXISTS (SELECT 1 FROM messages_in n
            WHERE n.channel = m.channel AND n.account = m.account AND n.chat = m.chat

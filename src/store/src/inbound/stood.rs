@@ -209,7 +209,7 @@ fn tell_waiting(
 ) -> rusqlite::Result<MessageSeq> {
     let mut statement = tx.prepare_cached(
         "SELECT max(seq), channel, account, chat, thread FROM messages_in m
-         WHERE outcome IS NULL AND NOT EXISTS (
+         WHERE outcome IS NULL AND task IS NULL AND NOT EXISTS (
              SELECT 1 FROM deliveries d WHERE d.key LIKE ?1 AND d.channel = m.channel
                  AND d.account = m.account AND d.chat = m.chat AND d.thread IS m.thread)
          GROUP BY channel, account, chat, thread",

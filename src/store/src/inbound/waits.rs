@@ -7,7 +7,7 @@ use domain::waits::{self, ProviderWait, WaitClass};
 use domain::{MessageSeq, notice};
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
-use super::{InboundStore, parts};
+use super::{InboundStore, parts, tasks};
 use crate::StoreError;
 use crate::outbound::Waits;
 use crate::outbox::PartKind;
@@ -82,7 +82,8 @@ pub(super) fn take(tx: &Transaction<'_>, wait: &Waits, now: Timestamp) -> rusqli
         next.count,
         next.known
     ])?;
-    if waits::is_worth_telling(message.told, &next) {
+    // Nobody waits for a task; its answer says that it is late.
+    if !tasks::is_task(tx, message.seq)? && waits::is_worth_telling(message.told, &next) {
         tell_chat(tx, &message.from, Some(&next))?;
         let text = waits::notice(&next, message.deadline, now);
         parts::add_wait(tx, wait.id, message.seq, &text, now)?;

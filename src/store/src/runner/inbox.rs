@@ -13,7 +13,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::{RunnerStore, Taken};
 use crate::StoreError;
-use crate::inbound::read_wait;
+use crate::inbound::{ERRAND, errand, read_wait};
 
 /// A chat that the agent may write to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -116,6 +116,7 @@ impl RunnerStore {
 
 const COLUMNS: &str = "seq, kind, channel, account, chat, thread, chat_title, is_group, \
     sender_name, text, quote_sender, quote_text, received_at, sent_at, tries";
+const ERRAND_AT: usize = 15;
 
 fn message(row: &Row<'_>) -> rusqlite::Result<Inbound> {
     let kind: String = row.get(1)?;
@@ -138,12 +139,13 @@ fn message(row: &Row<'_>) -> rusqlite::Result<Inbound> {
         tries: row.get(14)?,
         files: vec![],
         overheard: Overheard::default(),
+        task: errand(row, ERRAND_AT)?,
     })
 }
 
 fn waiting(conn: &Connection) -> rusqlite::Result<Vec<Candidate>> {
     conn.prepare_cached(&format!(
-        "SELECT {COLUMNS}, not_before,
+        "SELECT {COLUMNS}, {ERRAND}, not_before,
                 NOT EXISTS (SELECT 1 FROM files_in f
                             WHERE f.state = 'pending' AND f.message <= messages_in.seq),
                 waits_for, wait_since, wait_until, wait_count, wait_known
@@ -152,9 +154,9 @@ fn waiting(conn: &Connection) -> rusqlite::Result<Vec<Candidate>> {
     .query_map([], |row| {
         Ok(Candidate {
             message: message(row)?,
-            not_before: Timestamp(row.get(15)?),
-            is_complete: row.get(16)?,
-            wait: read_wait(row, 17)?,
+            not_before: Timestamp(row.get(21)?),
+            is_complete: row.get(22)?,
+            wait: read_wait(row, 23)?,
         })
     })?
     .collect()
@@ -208,7 +210,7 @@ fn overheard(conn: &Connection, before: MessageSeq) -> rusqlite::Result<Overhear
     let mut shown = Vec::new();
     if 0 < count {
         let mut newest = conn.prepare_cached(&format!(
-            "SELECT {COLUMNS} FROM messages_in
+            "SELECT {COLUMNS}, {ERRAND} FROM messages_in
              WHERE seq > ?1 AND seq < ?2 AND kind = 'context' ORDER BY seq DESC LIMIT {OVERHEARD_MAX}"
         ))?;
         let mut bytes = 0;

@@ -120,7 +120,7 @@ fn place(
                 )),
             }
         }
-        (None, Some(text)) => Ok((around.view.chat(text)?.id, thread)),
+        (None, Some(text)) => Ok((reached(agent, text, store, around)?, thread)),
         (None, None) => {
             let of = around.view.wired.iter().filter(|it| it.wiring.agent == *agent);
             let chats: Vec<ChatId> = of.map(|it| it.wiring.chat).collect();
@@ -133,6 +133,32 @@ fn place(
             }
         }
     }
+}
+
+/// A chat that the agent answers in, or may write to; its answers would be lost anywhere else.
+fn reached(
+    agent: &AgentName,
+    chat: &str,
+    store: &CentralStore,
+    around: &Around<'_>,
+) -> Result<ChatId, VerbError> {
+    let all = store.destinations_of(agent)?;
+    if let Some(named) = all.iter().find(|it| it.name == chat.trim()) {
+        return Ok(named.chat);
+    }
+    let chat = around.view.chat(chat)?;
+    let is_wired = around.view.wired_in(chat.id).any(|it| it.wiring.agent == *agent);
+    if is_wired || all.iter().any(|it| it.chat == chat.id) {
+        return Ok(chat.id);
+    }
+    Err(refused(
+        format!("{agent} may not write to {}", around.view.label(chat)),
+        format!(
+            "connect it with `nanoclaw wire {0} {agent}`, or let it write there with \
+                 `nanoclaw destinations add {agent} {0}`",
+            chat.id
+        ),
+    ))
 }
 
 fn session(

@@ -1,7 +1,6 @@
 //! Changing a task that is there. Saying the same twice changes nothing the second time.
 
 use domain::task::TaskState;
-use domain::task::rights::Who;
 use store::{CentralStore, TaskEdit, TaskRow};
 
 use super::find::{find, find_text, is_over};
@@ -65,7 +64,7 @@ pub(super) fn run(
 ) -> Result<Output, VerbError> {
     let row = find(name, store, around)?;
     let at = around.asked_at();
-    let by_itself = around.asker.is_some_and(|it| it.who == Who::Agent);
+    let by_itself = around.asker.is_some_and(|it| !it.is_attended);
     if by_itself && let Some(last) = store.task_history(row.id, 1)?.first() {
         let least = minimum::least(store, &row.task.agent)?;
         // Otherwise a task could run itself over and over.

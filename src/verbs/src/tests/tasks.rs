@@ -31,6 +31,7 @@ fn asks(chat: i64, who: Who, key: &str) -> Caller {
         session: SessionId(1),
         chat: ChatId(chat),
         thread: None,
+        is_attended: who != Who::Agent,
         who,
         key: key.into(),
         at: NOW,
@@ -80,6 +81,7 @@ fn what_cannot_be_is_refused_with_what_to_do() {
         ("tasks add 'every day at 9' x --agent andy --chat nowhere", "no chat `nowhere`"),
         ("tasks add 'every day at 9' x --agent andy", "say --chat"),
         ("tasks add 'every day at 9' x --chat 1", "which agent"),
+        ("tasks add 'every day at 9' x --agent andy --chat 3", "may not write to \"The Club\""),
         ("tasks add 'every day at 9' x --agent andy --chat 1 --session s9", "no session `s9`"),
         ("tasks pause 9", "there is no task `9`"),
         ("tasks preview 'every day at 9' --from 'every day at 9'", "is no one time"),
@@ -134,6 +136,14 @@ fn what_a_hint_about_a_task_says_undoes_it() {
     world.fine(hint.split_once("with `").unwrap().1.trim_end_matches('`'));
     let again = world.store.task(TaskId(2)).unwrap().unwrap();
     assert_eq!((again.task, again.state), (before.task, before.state));
+}
+
+#[test]
+fn a_chat_may_be_named_as_its_agent_names_it() {
+    let mut world = World::new();
+    world.fine("destinations add andy 3 --name team");
+    world.fine("tasks add 'in 1 hour' x --agent andy --chat team");
+    assert_eq!(world.store.task(TaskId(1)).unwrap().unwrap().task.chat, ChatId(3));
 }
 
 #[test]
@@ -197,7 +207,7 @@ fn a_member_changes_what_is_their_own_or_belongs_to_the_chat() {
 }
 
 #[test]
-fn an_agent_by_itself_reaches_its_chat_and_its_destinations() {
+fn an_agent_by_itself_reaches_its_chat_and_what_it_made() {
     let mut world = World::new();
     world.fine("destinations add andy 3 --name club");
     let andy = asks(2, Who::Agent, "s1.9");
@@ -211,6 +221,8 @@ fn an_agent_by_itself_reaches_its_chat_and_its_destinations() {
     assert!(
         world.refused("tasks add 'in 1 hour' x --agent ben", &other).contains("no agent `ben`")
     );
+    world.fine("tasks add 'in 1 hour' 'of the host' --agent andy --chat 3");
+    assert!(world.refused("tasks cancel 2", &other).contains("no task"));
     assert!(world.refused("chats list", &other).contains("whoever runs the host"));
     world.fine_for("tasks run 1", &other);
     let later = Caller::Chat(Asker {

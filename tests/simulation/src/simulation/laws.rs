@@ -7,16 +7,28 @@ use domain::message::Outcome;
 use store::{Journal, SessionStore};
 
 use super::plan::{Plan, Post};
+use super::tasks;
 use crate::host::World;
 
 /// Whether everything that was accepted has ended and everything written was delivered.
 pub(super) fn is_at_rest(world: &World, plan: &Plan) -> bool {
     let sent = world.platform.sent();
+    // Cheap, and mostly enough: no file is opened.
+    let met = |it: &Post| {
+        sent.iter().any(|part| part.last && answers(part, &it.id))
+            || sent
+                .iter()
+                .any(|part| part.to.chat == it.chat && part.content.text().contains("topped"))
+    };
+    if !plan.posts.iter().all(met) {
+        return false;
+    }
     let outcomes = world.all_outcomes();
     let ended = |id: &str| outcomes.iter().find(|it| it.0 == id).and_then(|it| it.1);
     plan.posts.iter().all(|it| heard(it, ended(&it.id), &sent).is_none())
         && outcomes.iter().all(|it| it.1.is_some())
         && open_parts(world) == 0
+        && tasks::is_at_rest(world, &plan.tasks)
 }
 
 fn open_parts(world: &World) -> usize {
@@ -53,6 +65,7 @@ pub(super) fn check(world: &World, plan: &Plan, came_to_rest: bool) -> Vec<Strin
     broken.extend(repeats(&sent));
     broken.extend(order(plan, &sent));
     broken.extend(places(plan, &sent));
+    broken.extend(tasks::check(world, &plan.tasks));
     broken
 }
 
@@ -90,7 +103,7 @@ fn stop_told(chat: &str, outcome: Outcome, sent: &[Part]) -> bool {
         }
     };
     let tells = |text: &str| text.contains("topped") && words.iter().any(|it| text.contains(it));
-    sent.iter().any(|it| it.to.chat == chat && tells(&it.content.text()))
+    sent.iter().any(|it| it.to.chat == chat && tells(it.content.text()))
 }
 
 /// A part is seen once, or its repeats say that they are.

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use domain::task::Missed;
+
+use super::tasks::{self, PlannedTask};
 use crate::dice::Dice;
 use crate::platform::{FetchFault, SendFault};
 
@@ -49,6 +52,8 @@ pub struct Plan {
     /// Makes every write and outside call of the host take its time, differently for each number;
     /// 0 for none. What only holds because something is quick does not hold then.
     pub jitter: u64,
+    /// There from the beginning.
+    pub tasks: Vec<PlannedTask>,
 }
 
 impl Plan {
@@ -74,7 +79,26 @@ impl Plan {
             runner_crash: 0,
             doorbells: true,
             jitter: 0,
+            tasks: vec![],
         }
+    }
+
+    /// The same, and tasks that come due meanwhile: alone, with others, and again and again.
+    #[must_use]
+    pub fn with_tasks() -> Self {
+        let task = |chat: &str, ms, period: Option<u64>, missed, prompt: &str| PlannedTask {
+            chat: chat.into(),
+            first: Duration::from_millis(ms),
+            period: period.map(Duration::from_secs),
+            missed,
+            prompt: prompt.into(),
+        };
+        let tasks = vec![
+            task("a", 1_000, None, Missed::Latest, "good morning"),
+            task("c", 2_000, Some(3_600), Missed::All(3), "water the plants"),
+            task("b", 2_000, Some(7_200), Missed::Skip(Duration::from_secs(60)), "stretch"),
+        ];
+        Self { tasks, ..Self::simple() }
     }
 
     /// A random plan; the same seed gives the same plan.
@@ -97,7 +121,8 @@ impl Plan {
         let runner_crash = if dice.below(3) == 0 { 1 + dice.below(16) } else { 0 };
         let doorbells = dice.below(4) != 0;
         let jitter = if dice.below(3) == 0 { 0 } else { 1 + seed };
-        Self { posts, faults, host_crashes, runner_crash, doorbells, jitter }
+        let tasks = if dice.below(2) == 0 { vec![] } else { tasks::random(&mut dice) };
+        Self { posts, faults, host_crashes, runner_crash, doorbells, jitter, tasks }
     }
 }
 

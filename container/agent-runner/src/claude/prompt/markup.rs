@@ -6,11 +6,13 @@ use domain::time::Timestamp;
 
 /// Tags that mean something to the model: ours, and those that the CLI puts into a conversation.
 /// What begins like one counts, too.
-const TAGS: [&str; 9] = [
+const TAGS: [&str; 11] = [
     "message",
     "quoted",
     "file",
     "overheard",
+    "scheduled",
+    "script-found",
     "system",
     "command-",
     "local-command",

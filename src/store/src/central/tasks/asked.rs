@@ -50,12 +50,11 @@ impl CentralStore {
     /// that is there already fires no second time.
     pub fn fire_now(&mut self, id: TaskId, at: Timestamp) -> Result<Option<FireKey>, StoreError> {
         self.change("a fire by hand", |tx| {
-            let row = read(tx, id)?.filter(|it| it.state != TaskState::Cancelled);
-            if row.is_none() {
+            let Some(row) = read(tx, id)?.filter(|it| it.state != TaskState::Cancelled) else {
                 return Ok(None);
-            }
+            };
             let key = FireKey { task: id, slot: Timestamp(at.0 - at.0.rem_euclid(1_000)) };
-            insert(tx, key, at)?;
+            insert(tx, &row, key, at)?;
             Ok(Some(key))
         })
     }

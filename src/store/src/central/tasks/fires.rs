@@ -3,15 +3,16 @@
 use std::time::Duration;
 
 use domain::SessionId;
-use domain::task::{FireKey, FireState, TaskId};
+use domain::session_key::SessionKey;
+use domain::task::{FireKey, FireState, Missed, TaskId};
 use domain::time::Timestamp;
-use rusqlite::{Row, Transaction, params};
-use schedule::{Plan, Zone};
+use rusqlite::{OptionalExtension, Row, Transaction, params};
+use schedule::{Plan, Skipped, Zone, latest_at_or_before};
 
 use super::rows::{When, settle};
-use super::{TaskRow, read};
+use super::{Task, TaskRow, read};
 use crate::StoreError;
-use crate::central::{CentralStore, word};
+use crate::central::{CentralStore, SessionRow, word};
 
 /// How many slots of a task are remembered.
 const HISTORY_MAX: i64 = 500;
@@ -36,7 +37,16 @@ pub struct FireRow {
     pub ended_at: Option<Timestamp>,
 }
 
-const FIRES: &str =
+/// A slot that is to be handed over, and what it needs for that.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Handover {
+    pub fire: FireRow,
+    pub task: TaskRow,
+    /// How many slots before it were let pass with it, as far as its policy has that told.
+    pub missed: u32,
+}
+
+pub(super) const FIRES: &str =
     "SELECT task, slot, fired_at, late_by, state, skipped, session, message, result,
      cost, ended_at FROM fire";
 
@@ -53,6 +63,27 @@ impl CentralStore {
         plan: &Plan,
         now: Timestamp,
     ) -> Result<Vec<FireKey>, StoreError> {
+        self.account(row, plan, None, now)
+    }
+
+    /// The same for slots that are all let pass, with the reason for the history.
+    pub fn pass_over(
+        &mut self,
+        row: &TaskRow,
+        plan: Plan,
+        why: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.account(row, &plan.passed_over(), Some(why), now).map(drop)
+    }
+
+    fn account(
+        &mut self,
+        row: &TaskRow,
+        plan: &Plan,
+        why: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Vec<FireKey>, StoreError> {
         self.change("a fire", |tx| {
             if read(tx, row.id)?.as_ref() != Some(row) || row.next_at.is_none() {
                 return Ok(vec![]);
@@ -60,21 +91,13 @@ impl CentralStore {
             let mut fired = Vec::new();
             for it in &plan.fire {
                 let key = FireKey { task: row.id, slot: it.slot };
-                if insert(tx, key, now)? {
+                if insert(tx, row, key, now)? {
                     fired.push(key);
                 }
             }
             if let Some(skipped) = plan.skipped {
-                tx.prepare_cached(
-                    "INSERT INTO fire (task, slot, fired_at, state, skipped)
-                     VALUES (?1, ?2, ?3, 'skipped', ?4) ON CONFLICT DO NOTHING",
-                )?
-                .execute(params![
-                    row.id.0,
-                    skipped.last.0,
-                    now.0,
-                    skipped.count
-                ])?;
+                let Skipped { last, count } = skipped;
+                let_pass(tx, row, Passed { last, count, why, now })?;
             }
             let (rule, zone): (_, &Zone) = (&row.task.rule, &row.task.zone);
             settle(tx, row.id, &When { rule, zone, accounted_until: plan.accounted_until })?;
@@ -104,20 +127,54 @@ impl CentralStore {
         self.run("hand over a fire", sql, params).map(|it| it == 1)
     }
 
-    /// How a slot ended. The first word counts; `false` when there was one, or no such fire.
-    pub fn record_result(
-        &self,
+    /// What is to be handed over, each with its task; like [`Self::fires_to_hand_over`].
+    pub fn handovers(&self) -> Result<Vec<Handover>, StoreError> {
+        let mut found = Vec::new();
+        for fire in self.fires_to_hand_over()? {
+            if let Some(task) = self.task(fire.key.task)? {
+                let missed = self.missed_before(&fire, task.task.missed)?;
+                found.push(Handover { fire, task, missed });
+            }
+        }
+        Ok(found)
+    }
+
+    /// What was let pass by the commit that fired this one; of several, the oldest speaks for it.
+    fn missed_before(&self, fire: &FireRow, policy: Missed) -> Result<u32, StoreError> {
+        if matches!(policy, Missed::Skip(_)) {
+            return Ok(0);
+        }
+        let sql = "SELECT iif(state = 'skipped' AND fired_at = ?3, skipped, 0) FROM fire
+                   WHERE task = ?1 AND slot < ?2 ORDER BY slot DESC LIMIT 1";
+        let key = params![fire.key.task.0, fire.key.slot.0, fire.fired_at.0];
+        Ok(self.one("read what was missed", sql, key, |row| row.get(0))?.unwrap_or(0))
+    }
+
+    /// The session that a slot goes to: the one that was chosen first, whatever has changed since, or
+    /// a slot could go to two. `chosen` is made if there is none; an id is taken as it is.
+    pub fn settle_fire_session(
+        &mut self,
         key: FireKey,
-        ok: bool,
-        result: &str,
-        cost: Option<i64>,
+        chosen: &SessionKey,
+        fixed: Option<SessionId>,
         now: Timestamp,
-    ) -> Result<bool, StoreError> {
-        let state = if ok { FireState::Ok } else { FireState::Failed };
-        let sql = "UPDATE fire SET state = ?3, result = ?4, cost = ?5, ended_at = ?6
-             WHERE task = ?1 AND slot = ?2 AND state IN ('fired', 'running')";
-        let params = params![key.task.0, key.slot.0, state.as_str(), result, cost, now.0];
-        self.run("record a result", sql, params).map(|it| it == 1)
+    ) -> Result<Option<SessionRow>, StoreError> {
+        let sql = "SELECT session FROM fire WHERE task = ?1 AND slot = ?2 AND state = 'fired'";
+        let found = self.one("read a fire", sql, [key.task.0, key.slot.0], |row| {
+            row.get::<_, Option<i64>>(0)
+        })?;
+        let Some(before) = found else { return Ok(None) };
+        let row = match before.map(SessionId).or(fixed) {
+            Some(id) => self.session(id)?.filter(|it| it.agent == chosen.agent),
+            None => None,
+        };
+        let row = match row {
+            Some(row) => row,
+            None => self.session_for(chosen, now)?,
+        };
+        let sql = "UPDATE fire SET session = ?3 WHERE task = ?1 AND slot = ?2 AND state = 'fired'";
+        self.run("choose a session", sql, params![key.task.0, key.slot.0, row.id.0])?;
+        Ok(Some(row))
     }
 
     /// The last slots of a task, the newest first.
@@ -128,16 +185,78 @@ impl CentralStore {
 }
 
 /// `false` when this slot has fired before. One that was let pass may still fire: a clock that ran
-/// ahead may have done that.
-pub(super) fn insert(tx: &Transaction<'_>, key: FireKey, now: Timestamp) -> rusqlite::Result<bool> {
-    tx.prepare_cached(
-        "INSERT INTO fire (task, slot, fired_at, state) VALUES (?1, ?2, ?3, 'fired')
-         ON CONFLICT (task, slot) DO UPDATE
-             SET state = 'fired', skipped = 0, fired_at = excluded.fired_at
-             WHERE state = 'skipped'",
-    )?
-    .execute(params![key.task.0, key.slot.0, now.0])
-    .map(|changed| changed == 1)
+/// ahead may have done that. What was let pass before it stays so.
+pub(super) fn insert(
+    tx: &Transaction<'_>,
+    row: &TaskRow,
+    key: FireKey,
+    now: Timestamp,
+) -> rusqlite::Result<bool> {
+    let before = state_of(tx, key)?;
+    let changed = tx
+        .prepare_cached(
+            "INSERT INTO fire (task, slot, fired_at, state) VALUES (?1, ?2, ?3, 'fired')
+             ON CONFLICT (task, slot) DO UPDATE
+                 SET state = 'fired', skipped = 0, result = NULL, fired_at = excluded.fired_at
+                 WHERE state = 'skipped'",
+        )?
+        .execute(params![key.task.0, key.slot.0, now.0])?;
+    if let (Some((FireState::Skipped, count @ 2..)), Some(last)) = (before, previous(row, key.slot))
+    {
+        let_pass(tx, row, Passed { last, count: count - 1, why: None, now })?;
+    }
+    Ok(changed == 1)
+}
+
+/// Slots that are let pass, up to `last`.
+struct Passed<'a> {
+    last: Timestamp,
+    count: u32,
+    why: Option<&'a str>,
+    now: Timestamp,
+}
+
+/// Writes down that slots are let pass, in the row of the last of them that has not fired: after a clock
+/// stepped back far, some may have.
+fn let_pass(tx: &Transaction<'_>, row: &TaskRow, passed: Passed<'_>) -> rusqlite::Result<()> {
+    let Passed { last, mut count, why, now } = passed;
+    let mut slot = Some(last);
+    while let Some(at) = slot.filter(|_| 0 < count) {
+        match state_of(tx, FireKey { task: row.id, slot: at })? {
+            None => {
+                tx.prepare_cached(
+                    "INSERT INTO fire (task, slot, fired_at, state, skipped, result)
+                     VALUES (?1, ?2, ?3, 'skipped', ?4, ?5)",
+                )?
+                .execute(params![row.id.0, at.0, now.0, count, why])?;
+                return Ok(());
+            }
+            Some((FireState::Skipped, _)) => {
+                let sql =
+                    "UPDATE fire SET skipped = max(skipped, ?3) WHERE task = ?1 AND slot = ?2";
+                tx.prepare_cached(sql)?.execute(params![row.id.0, at.0, count])?;
+                return Ok(());
+            }
+            Some(_) => {
+                count -= 1;
+                slot = previous(row, at);
+            }
+        }
+    }
+    Ok(())
+}
+
+fn previous(row: &TaskRow, slot: Timestamp) -> Option<Timestamp> {
+    let Task { rule, zone, .. } = &row.task;
+    latest_at_or_before(rule, zone, Timestamp(0), Timestamp(slot.0 - 1))
+}
+
+fn state_of(tx: &Transaction<'_>, key: FireKey) -> rusqlite::Result<Option<(FireState, u32)>> {
+    tx.prepare_cached("SELECT state, skipped FROM fire WHERE task = ?1 AND slot = ?2")?
+        .query_row([key.task.0, key.slot.0], |row| {
+            Ok((word(row, 0, FireState::parse)?, row.get(1)?))
+        })
+        .optional()
 }
 
 /// Drops what is over and long past.

@@ -1,0 +1,41 @@
+//! What the demo agent makes of a task's message: a reminder, unless it knows the word.
+
+use domain::task::Errand;
+
+use super::parse::{Word, parse};
+
+/// The text of a reminder; `None` when the prompt is something that the agent can do.
+pub(super) fn reminder(errand: &Errand, prompt: &str) -> Option<String> {
+    let Word::Echo(text) = parse(prompt) else { return None };
+    let text = text.strip_prefix("say ").unwrap_or(text).trim();
+    let found = errand.found.as_ref().map(|it| format!(" (found: {it})")).unwrap_or_default();
+    Some(format!("Reminder: {text}{found}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use domain::task::{FireKey, TaskId};
+    use domain::time::Timestamp;
+
+    use super::*;
+
+    #[test]
+    fn plain_words_are_a_reminder_and_known_ones_are_done() {
+        let mut errand = Errand {
+            key: FireKey { task: TaskId(1), slot: Timestamp(0) },
+            due: String::new(),
+            late_by: Duration::ZERO,
+            missed: 0,
+            script: None,
+            found: None,
+        };
+        let text = |errand: &Errand, prompt| reminder(errand, prompt);
+        assert_eq!(text(&errand, "say hello").as_deref(), Some("Reminder: hello"));
+        assert_eq!(text(&errand, "call mum").as_deref(), Some("Reminder: call mum"));
+        assert_eq!(text(&errand, "wait 5"), None);
+        errand.found = Some("[1]".into());
+        assert_eq!(text(&errand, "look").as_deref(), Some("Reminder: look (found: [1])"));
+    }
+}

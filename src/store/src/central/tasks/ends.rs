@@ -1,0 +1,137 @@
+//! How slots end, and what follows for their task: written in the same commit.
+
+use domain::delivery::PartKey;
+use domain::task::failing::{Follow, Streak, after_failure};
+use domain::task::{FireKey, TaskState, words};
+use domain::time::Timestamp;
+use rusqlite::{Connection, Transaction, params};
+use schedule::local;
+
+use super::{TaskRow, read};
+use crate::StoreError;
+use crate::central::{CentralStore, chats};
+use crate::outbox::{self, Draft, NewPart, PartKind};
+
+/// More failures than count for anything.
+const LOOKED_BACK_MAX: u32 = 20;
+
+impl CentralStore {
+    /// How a slot ended. The first word counts; `false` when there was one, or no such fire. What
+    /// follows from a failure is done with it, and what its chat is told.
+    ///
+    /// # Errors
+    /// When the database fails; then nothing has changed. So for every method below.
+    pub fn record_result(
+        &mut self,
+        key: FireKey,
+        ok: bool,
+        result: &str,
+        cost: Option<i64>,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        self.change("a result", |tx| {
+            let state = if ok { "ok" } else { "failed" };
+            let sql = "UPDATE fire SET state = ?3, result = ?4, cost = ?5, ended_at = ?6
+                 WHERE task = ?1 AND slot = ?2 AND state IN ('fired', 'running')";
+            let params = params![key.task.0, key.slot.0, state, result, cost, now.0];
+            if tx.execute(sql, params)? == 0 {
+                return Ok(false);
+            }
+            if !ok {
+                follow(tx, key, result, now)?;
+            }
+            Ok(true)
+        })
+    }
+
+    /// A person set a slot aside: it ends without counting as a failure.
+    pub fn excuse_fire(
+        &mut self,
+        key: FireKey,
+        why: &str,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let sql = "UPDATE fire SET state = 'failed', excused = 1, result = ?3, ended_at = ?4
+             WHERE task = ?1 AND slot = ?2 AND state IN ('fired', 'running')";
+        let params = params![key.task.0, key.slot.0, why, now.0];
+        self.run("set a fire aside", sql, params).map(|it| it == 1)
+    }
+
+    /// The failures of a task in a row since somebody last changed it.
+    pub(super) fn streak(&self, row: &TaskRow) -> Result<Streak, StoreError> {
+        streak(&self.conn, row).map_err(StoreError::query("read how a task did"))
+    }
+
+    /// Open slots that fired before this, of agents that are not stopped: whoever had them is gone.
+    pub fn lost_fires(&self, before: Timestamp) -> Result<Vec<FireKey>, StoreError> {
+        let sql = "SELECT fire.task, slot FROM fire JOIN task ON task.id = fire.task
+             WHERE fire.state IN ('fired', 'running') AND fired_at < ?1
+               AND NOT EXISTS (SELECT 1 FROM stop WHERE resumed_at IS NULL
+                   AND (stop.agent_group IS NULL OR stop.agent_group = task.agent_group))";
+        self.list("find lost fires", sql, [before.0], |row| {
+            Ok(FireKey { task: domain::task::TaskId(row.get(0)?), slot: Timestamp(row.get(1)?) })
+        })
+    }
+}
+
+fn streak(conn: &Connection, row: &TaskRow) -> rusqlite::Result<Streak> {
+    let mut statement = conn.prepare_cached(
+        "SELECT state = 'failed', ended_at FROM fire
+         WHERE task = ?1 AND ended_at >= ?2 AND excused = 0
+         ORDER BY slot DESC LIMIT ?3",
+    )?;
+    let mut rows = statement.query(params![row.id.0, row.changed_at.0, LOOKED_BACK_MAX])?;
+    let mut streak = Streak::default();
+    while let Some(row) = rows.next()? {
+        if !row.get::<_, bool>(0)? {
+            break;
+        }
+        streak.failures += 1;
+        let ended_at = Timestamp(row.get(1)?);
+        streak.last_end = streak.last_end.max(Some(ended_at));
+    }
+    Ok(streak)
+}
+
+fn follow(tx: &Transaction<'_>, key: FireKey, why: &str, now: Timestamp) -> rusqlite::Result<()> {
+    let Some(row) = read(tx, key.task)? else { return Ok(()) };
+    // Somebody has paused or ended it, and knows.
+    if !matches!(row.state, TaskState::Active | TaskState::Done) {
+        return Ok(());
+    }
+    let streak = streak(tx, &row)?;
+    let prompt = &row.task.prompt;
+    let text = match after_failure(streak.failures, row.next_at.is_some()) {
+        Follow::Nothing => return Ok(()),
+        Follow::Report => words::failed(row.id, prompt, &local(key.slot, &row.task.zone), why),
+        Follow::GiveUp => {
+            tx.execute(
+                "UPDATE task SET state = 'failing', next_at = NULL, reason = ?2, changed_at = ?3
+                 WHERE id = ?1",
+                params![row.id.0, why, now.0],
+            )?;
+            words::gave_up(row.id, prompt, streak.failures, why)
+        }
+    };
+    say(tx, &row, key, text, now)
+}
+
+/// In the chat of the task, unless that is to be left alone.
+fn say(
+    tx: &Transaction<'_>,
+    row: &TaskRow,
+    key: FireKey,
+    text: String,
+    now: Timestamp,
+) -> rusqlite::Result<()> {
+    let chat = chats::by_id(tx, row.task.chat)?.filter(|it| it.denied_at.is_none());
+    let Some(chat) = chat else { return Ok(()) };
+    let part = NewPart {
+        key: PartKey(format!("n{key}")),
+        to: domain::message::Address { thread: row.task.thread.clone(), ..chat.address },
+        reply_to: String::new(),
+        kind: PartKind::Notice,
+        content: Draft::Text(text),
+    };
+    outbox::add(tx, &part, None, now).map(drop)
+}

@@ -1,0 +1,198 @@
+//! From a slot that fired to its end: which session gets it, what is told, when a task gives up.
+
+use domain::SessionId;
+use domain::session_key::{SessionMode, session_key};
+use domain::stop::Scope;
+use domain::task::{FireKey, FireState};
+use schedule::due;
+
+use super::tests::{Fixture, MINUTE, after, fixture, now};
+use super::*;
+
+impl Fixture {
+    /// Lets every slot from here to there fire and fail, one after the other; which ones fired.
+    fn fail(&mut self, id: TaskId, minutes: std::ops::RangeInclusive<i64>) -> Vec<i64> {
+        let mut all = Vec::new();
+        for minute in minutes {
+            let fired = self.sweep_with_rests(after(minute));
+            for slot in &fired {
+                let key = FireKey { task: id, slot: after(*slot) };
+                self.store.record_result(key, false, "no luck", None, after(minute)).unwrap();
+            }
+            all.extend(fired);
+        }
+        all
+    }
+
+    fn sweep_with_rests(&mut self, at: Timestamp) -> Vec<i64> {
+        let mut fired = Vec::new();
+        for DueTask { row, streak } in self.store.due_with_streaks(at, 100).unwrap() {
+            let it = &row.task;
+            let plan = due(&it.rule, &it.zone, it.missed, row.accounted_until, at);
+            if streak.rests(at) {
+                self.store.pass_over(&row, plan, "it rests", at).unwrap();
+            } else {
+                fired.extend(self.store.fire_task(&row, &plan, at).unwrap());
+            }
+        }
+        fired.into_iter().map(|it| (it.slot.0 - now().0) / MINUTE).collect()
+    }
+
+    /// What the host is about to say.
+    fn said(&self) -> Vec<String> {
+        let sql = "SELECT text FROM deliveries ORDER BY id";
+        super::super::list(&self.store.conn, sql, [], |row| row.get(0)).unwrap()
+    }
+}
+
+#[test]
+fn a_task_that_fails_rests_longer_and_longer_and_then_gives_up() {
+    let mut it = fixture();
+    let id = it.add("* * * * *");
+    let fired = it.fail(id, 1..=600);
+    assert_eq!(fired, [1, 2, 12, 72, 432]);
+    let row = it.row(id);
+    assert_eq!((row.state, row.reason.as_str()), (TaskState::Failing, "no luck"));
+    let said = it.said();
+    assert!(said.len() == 1 && said[0].contains("failed 5 times in a row"), "{said:?}");
+    let history = it.store.task_history(id, 2).unwrap();
+    assert_eq!(
+        (history[1].state, history[1].result.as_deref()),
+        (FireState::Skipped, Some("it rests"))
+    );
+    // Whoever resumes it gives it another five.
+    it.store.set_task_state(id, TaskState::Active, "", after(601)).unwrap();
+    assert_eq!(it.fail(id, 602..=640), [602, 603, 613]);
+    assert_eq!(it.row(id).state, TaskState::Active);
+}
+
+#[test]
+fn a_success_ends_the_streak() {
+    let mut it = fixture();
+    let id = it.add("* * * * *");
+    assert_eq!(it.fail(id, 1..=12), [1, 2, 12]);
+    assert_eq!(it.sweep_with_rests(after(72)), [72]);
+    let key = FireKey { task: id, slot: after(72) };
+    it.store.record_result(key, true, "", None, after(72)).unwrap();
+    assert_eq!(it.fail(id, 73..=90), [73, 74, 84]);
+    assert_eq!((it.row(id).state, it.said().len()), (TaskState::Active, 0));
+}
+
+#[test]
+fn what_a_person_set_aside_is_no_failure() {
+    let mut it = fixture();
+    let id = it.add("* * * * *");
+    for minute in 1..=8 {
+        assert_eq!(it.sweep_with_rests(after(minute)), [minute]);
+        let key = FireKey { task: id, slot: after(minute) };
+        assert!(it.store.excuse_fire(key, "stopped", after(minute)).unwrap());
+        assert!(!it.store.record_result(key, false, "late", None, after(minute)).unwrap());
+    }
+    assert_eq!((it.row(id).state, it.said().len()), (TaskState::Active, 0));
+}
+
+#[test]
+fn the_only_slot_is_reported_when_it_fails_and_only_where_somebody_listens() {
+    let mut it = fixture();
+    for (denied, told) in [(false, 1), (true, 1)] {
+        if denied {
+            it.store.deny_chat(it.task.chat, now()).unwrap();
+        }
+        let id = it.add("at 2026-11-25T08:05:00Z");
+        assert_eq!(it.sweep(after(5)), [5]);
+        let key = FireKey { task: id, slot: after(5) };
+        it.store.record_result(key, false, "no luck", None, after(6)).unwrap();
+        assert_eq!(it.said().len(), told);
+    }
+    let want = "due Wed 25 Nov 2026 09:05 CET, failed: `no luck`.";
+    assert!(it.said()[0].contains(want), "{:?}", it.said());
+}
+
+#[test]
+fn a_slot_goes_to_one_session_whatever_changes_meanwhile() {
+    let mut it = fixture();
+    let id = it.add("*/10 * * * *");
+    it.sweep(after(10));
+    let key = FireKey { task: id, slot: after(10) };
+    let (agent, chat) = (it.task.agent.clone(), it.task.chat);
+    let shared = session_key(SessionMode::Shared, &agent, chat, Some("t"));
+    let threaded = session_key(SessionMode::PerThread, &agent, chat, Some("t"));
+    let first = it.store.settle_fire_session(key, &shared, None, now()).unwrap().unwrap();
+    let again = it.store.settle_fire_session(key, &threaded, None, now()).unwrap().unwrap();
+    assert_eq!(first.id, again.id);
+    it.sweep(after(20));
+    let next = FireKey { task: id, slot: after(20) };
+    let fixed = it.store.settle_fire_session(next, &threaded, Some(first.id), now()).unwrap();
+    assert_eq!(fixed.unwrap().id, first.id, "it was said where it runs");
+    it.sweep(after(30));
+    let last = FireKey { task: id, slot: after(30) };
+    let gone = it.store.settle_fire_session(last, &threaded, Some(SessionId(99)), now()).unwrap();
+    assert_eq!(gone.unwrap().thread.as_deref(), Some("t"), "what is gone is not waited for");
+    assert!(it.store.fire_handed_over(key, first.id).unwrap());
+    assert_eq!(it.store.settle_fire_session(key, &shared, None, now()).unwrap(), None);
+}
+
+#[test]
+fn what_was_missed_is_told_by_the_oldest_that_fires() {
+    let mut it = fixture();
+    for (missed, told) in [
+        (Missed::Latest, vec![3]),
+        (Missed::All(2), vec![2, 0]),
+        (Missed::Skip(std::time::Duration::from_secs(600)), vec![0]),
+    ] {
+        it.task.missed = missed;
+        let id = it.add("*/10 * * * *");
+        it.sweep(after(41));
+        let all = it.store.handovers().unwrap();
+        let mine: Vec<u32> = all.iter().filter(|it| it.task.id == id).map(|it| it.missed).collect();
+        assert_eq!(mine, told, "{missed}");
+    }
+}
+
+#[test]
+fn a_task_waits_for_what_is_not_done_and_for_a_resume() {
+    let mut it = fixture();
+    let id = it.add("*/10 * * * *");
+    let fired: Vec<i64> = (1..=6).flat_map(|n| it.sweep(after(n * 10))).collect();
+    assert_eq!(fired, [10, 20, 30], "three are open");
+    it.store.record_result(FireKey { task: id, slot: after(10) }, true, "", None, now()).unwrap();
+    assert_eq!(it.sweep(after(61)), [60], "as after a sleep");
+    for scope in [Scope::All, Scope::Agent(it.task.agent.clone())] {
+        let other = it.add("*/10 * * * *");
+        it.store.stop(&scope, "me", "", now()).unwrap();
+        assert_eq!(it.sweep(after(70)), [0_i64; 0]);
+        assert_eq!(it.store.lost_fires(after(10_000)).unwrap(), []);
+        it.store.resume(&scope, "me", now()).unwrap();
+        assert_eq!(it.sweep(after(71)), [70]);
+        it.store.set_task_state(other, TaskState::Cancelled, "", now()).unwrap();
+    }
+    assert_eq!(it.store.lost_fires(after(21)).unwrap().len(), 1);
+}
+
+#[test]
+fn what_was_let_pass_stays_so_when_one_of_it_fires_after_all() {
+    let mut it = fixture();
+    let id = it.add("*/10 * * * *");
+    let covered = |it: &Fixture| -> Vec<(i64, FireState, u32)> {
+        let mut all = it.store.task_history(id, 100).unwrap();
+        all.reverse();
+        let minute = |at: Timestamp| (at.0 - now().0) / MINUTE;
+        all.iter().map(|it| (minute(it.key.slot), it.state, it.skipped)).collect()
+    };
+    // The clock runs ahead for a while, and is set right.
+    assert_eq!(it.sweep_to_the_end(after(205)), [200]);
+    assert_eq!(it.sweep(after(85)), [0_i64; 0]);
+    assert_eq!(covered(&it), [(190, FireState::Skipped, 19), (200, FireState::Ok, 0)]);
+    assert_eq!(it.sweep_to_the_end(after(195)), [190]);
+    assert_eq!(
+        covered(&it),
+        [(180, FireState::Skipped, 18), (190, FireState::Ok, 0), (200, FireState::Ok, 0)]
+    );
+    // A long sleep over what has fired in part.
+    it.store.set_task_state(id, TaskState::Paused, "", after(196)).unwrap();
+    it.store.set_task_state(id, TaskState::Active, "", after(170)).unwrap();
+    assert_eq!(it.sweep(after(100)), [0_i64; 0]);
+    assert_eq!(it.sweep_to_the_end(after(215)), [210]);
+    assert_eq!(covered(&it)[0], (180, FireState::Skipped, 18));
+    assert_eq!(covered(&it).len(), 4);
+}

@@ -1,0 +1,82 @@
+//! What a look at the tasks costs, by how many there are.
+
+use std::time::{Duration, Instant};
+
+use domain::AgentName;
+use domain::agent::{AgentGroup, DEFAULT_AGENT};
+use domain::message::{Address, ChatInfo};
+use domain::task::Missed;
+use domain::time::Timestamp;
+use schedule::{Rule, Zone, due};
+use store::{CentralStore, Task};
+
+use crate::{median, spread};
+
+const STORED: [usize; 2] = [10_000, 100_000];
+const DUE: usize = 10;
+const ROUNDS: usize = 20;
+const DAY: i64 = 24 * 3_600_000;
+
+pub(crate) fn run() {
+    let mut medians = Vec::new();
+    for count in STORED {
+        let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        let mut central = CentralStore::open(&dir.path().join("central.db")).unwrap();
+        make_tasks(&mut central, count);
+        let (mut looks, mut sweeps) = (Vec::new(), Vec::new());
+        for round in 1..=i64::try_from(ROUNDS).unwrap() {
+            // Ten come due each day, at its beginning.
+            let now = Timestamp(round * DAY);
+            let started = Instant::now();
+            let found = central.due_with_streaks(now, 200).unwrap();
+            let next = central.earliest_slot(now).unwrap();
+            looks.push(started.elapsed());
+            assert!(found.len() == DUE && next.is_some());
+            for it in found {
+                let task = &it.row.task;
+                let plan = due(&task.rule, &task.zone, task.missed, it.row.accounted_until, now);
+                let fired = central.fire_task(&it.row, &plan, now).unwrap();
+                // Whoever has it is not what is measured.
+                central.record_result(fired[0], true, "", None, now).unwrap();
+            }
+            sweeps.push(started.elapsed());
+        }
+        println!("scheduling: {count} tasks, {DUE} due: look {}", spread(&mut looks));
+        println!("scheduling: {count} tasks, {DUE} due: fired and ended {}", spread(&mut sweeps));
+        medians.push(median(&mut looks));
+    }
+    let ratio = medians[1].as_secs_f64() / medians[0].as_secs_f64();
+    println!("scheduling: ten times the tasks cost {ratio:.2} times the look");
+    assert!(medians[1] < Duration::from_millis(5), "{medians:?}");
+}
+
+/// Ten that come each day, and the rest once, years from now.
+fn make_tasks(central: &mut CentralStore, count: usize) {
+    let agent = AgentName::parse(DEFAULT_AGENT).unwrap();
+    central.add_agent(&AgentGroup::new(agent.clone()), Timestamp(0)).unwrap();
+    let at =
+        Address { channel: "cli".into(), account: "local".into(), chat: "a".into(), thread: None };
+    let chat = central.ensure_chat(&at, &ChatInfo::default(), None, Timestamp(0)).unwrap().id;
+    for n in 0..count {
+        let rule = if n < DUE {
+            Rule::Every { period: Duration::from_secs(86_400), from: Timestamp(0) }
+        } else {
+            Rule::Once(Timestamp(10_000 * DAY + i64::try_from(n).unwrap() * 1_000))
+        };
+        let task = Task {
+            agent: agent.clone(),
+            session: None,
+            chat,
+            thread: None,
+            owner: None,
+            owner_handle: None,
+            created_by: "bench".into(),
+            prompt: "say hello".into(),
+            script: None,
+            rule,
+            zone: Zone::utc(),
+            missed: Missed::Latest,
+        };
+        central.add_task(&task, Timestamp(0)).unwrap();
+    }
+}
