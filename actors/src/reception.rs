@@ -17,6 +17,7 @@ mod lost;
 mod requests;
 mod sending;
 mod settling;
+mod tasks;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

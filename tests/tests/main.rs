@@ -4,6 +4,7 @@
 
 mod continuity;
 mod faults;
+mod firing;
 mod groups;
 mod outbox;
 mod people;

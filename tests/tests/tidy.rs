@@ -16,7 +16,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("channel", &["domain"]),
     ("sandbox", &["domain"]),
     ("vault", &["domain"]),
-    ("verbs", &["domain", "store"]),
+    ("verbs", &["domain", "schedule", "store"]),
     ("actors", &["domain", "store", "channel", "sandbox", "vault", "schedule", "verbs"]),
     (
         "nanoclaw",
@@ -37,7 +37,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("telegram", &["domain", "channel"]),
     ("discord", &["domain", "channel"]),
     ("webhook", &["domain", "channel"]),
-    ("agent-runner", &["domain", "store"]),
+    ("agent-runner", &["domain", "schedule", "store"]),
     (
         "simulation",
         &["domain", "store", "channel", "sandbox", "vault", "schedule", "actors", "agent-runner"],

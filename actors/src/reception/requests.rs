@@ -84,6 +84,9 @@ async fn administer(host: &Host, row: &SessionRow, request: Request) -> Result<P
         Ok(verb) => verb,
         Err(why) => return refused(why),
     };
+    if let Verb::Tasks(_) = verb {
+        return super::tasks::perform(host, row, &request, verb).await;
+    }
     let Some(caller) = caller(host, row).await? else {
         return refused("this agent was removed".into());
     };
@@ -141,7 +144,7 @@ pub(super) async fn carry_out(
     Ok(done)
 }
 
-fn run(
+pub(super) fn run(
     verb: &Verb,
     central: &mut CentralStore,
     caller: &Caller,

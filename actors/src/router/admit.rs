@@ -1,18 +1,19 @@
 //! What becomes of one message: an answer, a code, something for agents, or nothing.
 
 use channel::Verdict;
+use domain::AgentName;
 use domain::admission::{Admission, Ask, Decision, What};
 use domain::command::{self, Handler, Permission};
 use domain::engage::Engage;
 use domain::message::{Admitted, InboundKind, Incoming, refusal};
 use domain::people::Access;
 use domain::session_key::session_key;
+use domain::task::FireKey;
 use domain::trace::Rule;
-use domain::{AgentName, notice};
 use store::{CentralStore, ChatRow, SessionRow, StoreError, Wiring};
 
 use super::knowledge::Knowledge;
-use super::orders;
+use super::{orders, tasks};
 use crate::host::Host;
 use crate::reception::{self, Knock};
 use crate::session::Taken;
@@ -36,6 +37,11 @@ pub(super) async fn admit(
     if message.files.is_empty()
         && let Some(why) = refusal(&message.text)
     {
+        return Ok(Fate::Done(Verdict::Refused(why)));
+    }
+    // By such an id a session knows that it has the slot of a task already.
+    if message.platform_id.starts_with(FireKey::PREFIX) {
+        let why = format!("the id of this message begins with `{}`", FireKey::PREFIX);
         return Ok(Fate::Done(Verdict::Refused(why)));
     }
     for _ in 0..TRIES_MAX {
@@ -108,6 +114,9 @@ async fn follow(
         let row = session(host, message, &known, &chat, decision).await?;
         let taken = match orders::of(message, &known, decision) {
             Some(order) => order.obey(host, message, &decision.agent).await?,
+            None if tasks::is_meant(message, decision) => {
+                tasks::obey(host, message, &known, (&chat, &row)).await?
+            }
             None => taken(message, &known, decision),
         };
         targets.push((row, taken));
@@ -222,9 +231,6 @@ fn taken(message: &Incoming, known: &Knowledge, decision: &Decision) -> Taken {
         (Handler::Runner | Handler::Cli, _) => plain(InboundKind::Command),
         (Handler::Host, command::Command::Stop) => Taken::Stop(message.clone()),
         (Handler::Host, command::Command::Status) => Taken::Status(message.clone()),
-        (Handler::Host, command::Command::Tasks) => {
-            Taken::Reply(message.clone(), notice::NO_TASKS.to_owned())
-        }
         (Handler::Host, _) => Taken::Reply(message.clone(), command::help_text(access, is_direct)),
     }
 }

@@ -135,6 +135,11 @@ impl Knowledge {
         })
     }
 
+    /// Who the sender is, if they are somebody here.
+    pub(super) fn person(&self) -> Option<PersonId> {
+        self.known.as_ref().map(|it| it.0)
+    }
+
     /// What the sender is to an agent.
     pub(super) fn access(&self, agent: &AgentName) -> Access {
         if self.owner_only {

@@ -4,6 +4,7 @@
 mod act;
 mod parse;
 mod reminder;
+mod tasks;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -39,7 +40,9 @@ const HELP: &str = "I am the demo agent, no model. I know: `help`; `report <text
     administers; `limit <seconds>` waits as for a model's limit; `fail <billing, overloaded or \
     network> <times>` as for one that fails; `run <tool> <seconds>` is silent for so long; `eat \
     <MiB>` takes memory; `who` says who you are; `files` lists what came with your message; `context` \
-    repeats what I overheard; `remember <text>` and `recall` keep notes. Anything else I repeat.";
+    repeats what I overheard; `remember <text>` and `recall` keep notes; `remind me <when> to <what>` and `every <when> \
+    <what>` schedule something, `list tasks` shows it, `pause`, `resume`, `cancel`, `run` and `history` \
+    with a number are about one task, `move <number> to <when>` moves it. Anything else I repeat.";
 
 #[derive(Debug)]
 pub(crate) struct Demo {
@@ -102,6 +105,7 @@ impl Demo {
             Word::React(emoji) => self.react(message.seq, emoji).await,
             Word::Ask { question, options } => self.ask(question, &options).await,
             Word::Admin(command) => self.admin(command).await,
+            Word::Tasks(line) => self.tasks(&line).await,
         };
         if tool.is_some() {
             let (call, ok) = (self.call(message), did.is_ok());

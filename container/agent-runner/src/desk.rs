@@ -11,6 +11,7 @@ mod error;
 mod file;
 mod prune;
 mod say;
+mod tasks;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -25,6 +26,7 @@ use store::{Db, RunnerStore, StoreError, TurnEnd};
 pub(crate) use self::ask::Question;
 pub(crate) use self::error::ToolError;
 pub(crate) use self::file::FileToSend;
+pub(crate) use self::tasks::TaskLine;
 use crate::doorbell::Doorbell;
 use crate::failure::Wait;
 use crate::provider::ToolNews;

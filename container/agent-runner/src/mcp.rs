@@ -4,6 +4,7 @@
 //! Anybody inside the container may call them; that is the agent's own program and what it starts.
 //! A request whose `Host` is not loopback is refused by `rmcp`.
 
+mod tasks;
 mod tools;
 
 use std::sync::Arc;

@@ -81,7 +81,7 @@ impl Command {
             Self::Context => "show how full my context is",
             Self::Cost => "show what this conversation used",
             Self::Status => "show what I am doing",
-            Self::Tasks => "show what is scheduled",
+            Self::Tasks => "show what is scheduled, and change it",
             Self::Panic => "stop every agent on this host until somebody resumes them",
             Self::Resume => "let me work again after I was stopped",
             Self::Help => "show this list",

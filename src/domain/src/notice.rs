@@ -45,9 +45,6 @@ pub fn given_up(why: FailReason, trouble: Option<&Trouble>, agent: &str) -> Stri
 pub const SAID_NOTHING: &str = "I ended my work on your message without an answer. Send it again to \
      let me try once more.";
 
-/// The answer to `/tasks` while nothing is scheduled.
-pub const NO_TASKS: &str = "Nothing is scheduled.";
-
 /// Told in the chats of an account that may have missed something.
 #[must_use]
 pub fn missed(from: Timestamp, until: Timestamp) -> String {

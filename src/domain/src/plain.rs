@@ -40,6 +40,16 @@ pub fn quoted(text: &str, chars_max: usize, otherwise: &str) -> String {
     if tame.is_empty() { otherwise.to_owned() } else { format!("`{tame}`") }
 }
 
+/// A word of a command line that a shell, and the host, take for this one word.
+#[must_use]
+pub fn shell_word(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_=:./@%+,".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
 /// Unicode format characters without a shape: direction marks and overrides, joiners of zero width,
 /// the byte order mark, soft hyphens, tags and fillers
 /// (<https://www.unicode.org/reports/tr36/#Bidirectional_Text_Spoofing>).

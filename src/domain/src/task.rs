@@ -1,6 +1,8 @@
 //! Tasks: what an agent is to do at set times, and what became of each time that came. When those
 //! times are is the matter of the crate `schedule`.
 
+pub mod rights;
+
 use std::fmt;
 use std::time::Duration;
 
@@ -39,17 +41,20 @@ pub struct FireKey {
 }
 
 impl FireKey {
+    /// What every key begins with. No platform may call a message of its own so.
+    pub const PREFIX: &'static str = "task:";
+
     /// Reads what [`fmt::Display`] writes.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let (task, slot) = text.strip_prefix("task:")?.split_once(':')?;
+        let (task, slot) = text.strip_prefix(Self::PREFIX)?.split_once(':')?;
         Some(Self { task: TaskId::parse(task)?, slot: Timestamp(slot.parse().ok()?) })
     }
 }
 
 impl fmt::Display for FireKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "task:{}:{}", self.task, self.slot.0)
+        write!(f, "{}{}:{}", Self::PREFIX, self.task, self.slot.0)
     }
 }
 

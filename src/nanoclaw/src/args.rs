@@ -23,6 +23,7 @@ Examples:
   nanoclaw channels add telegram      connect a messenger (see `./nanoclaw.sh add telegram`)
   nanoclaw pair                       make yourself the owner, from your phone
   nanoclaw wire \"Our family\" --own   give a chat an agent that shares nothing
+  nanoclaw tasks list                 what is scheduled, and what came of it last
   nanoclaw status                     see what runs and what waits
   nanoclaw why last                   what became of the last message, step by step
   nanoclaw outbox list                what could not be delivered yet, and why

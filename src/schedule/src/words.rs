@@ -4,6 +4,7 @@
 //! carry nothing (`on`, `the`, `and`) are dropped first.
 
 mod clause;
+mod moved;
 
 use std::time::Duration;
 

@@ -61,6 +61,7 @@ static MIGRATIONS: LazyLock<Migrations<'_>> = LazyLock::new(|| {
         M::up(include_str!("../../../migrations/central/0008_keeping.sql")),
         M::up(include_str!("../../../migrations/central/0009_zones.sql")),
         M::up(include_str!("../../../migrations/central/0010_firing.sql")),
+        M::up(include_str!("../../../migrations/central/0011_task_requests.sql")),
     ])
 });
 

@@ -1,11 +1,15 @@
 //! Who asks, and what they may ask for.
 
-use domain::AgentName;
 use domain::agent::Reach;
+use domain::session_key::ChatId;
+use domain::task::rights::Who;
+use domain::time::Timestamp;
+use domain::{AgentName, SessionId};
 use store::CentralStore;
 
 use crate::find::{View, no_agent};
 use crate::output::{VerbError, forbidden};
+use crate::tasks::verb::TasksVerb;
 use crate::verb::{
     AgentsVerb, ApprovalsVerb, ChatsVerb, DestinationsVerb, DroppedVerb, MembersVerb, RoleWord,
     RolesVerb, UsersVerb, Verb,
@@ -18,6 +22,24 @@ pub enum Caller {
     Host,
     /// An agent, by its administration tool. Somebody else has to agree to its changes.
     Agent { group: AgentName, reach: Reach },
+    /// Somebody in a chat, or the agent that works for them there, about tasks. Nobody has to agree:
+    /// [`domain::task::rights`] says what is theirs.
+    Chat(Asker),
+}
+
+/// Who asks about tasks in a chat. What an agent may administer ([`Reach`]) has no part in it: a
+/// reminder is part of a conversation, and reaches no further than the conversation does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asker {
+    pub agent: AgentName,
+    pub session: SessionId,
+    pub chat: ChatId,
+    pub thread: Option<String>,
+    pub who: Who,
+    /// Names the request; asking twice under one name adds one task.
+    pub key: String,
+    /// When it was asked. `in 20 minutes` counts from then, however often the request is repeated.
+    pub at: Timestamp,
 }
 
 impl Caller {
@@ -26,6 +48,8 @@ impl Caller {
         match self {
             Self::Host => "host".to_owned(),
             Self::Agent { group, .. } => format!("agent:{group}"),
+            Self::Chat(Asker { who: Who::Person { handle, .. }, .. }) => handle.to_string(),
+            Self::Chat(Asker { who: Who::Agent, agent, .. }) => format!("agent:{agent}"),
         }
     }
 
@@ -33,7 +57,8 @@ impl Caller {
     pub(crate) fn own(&self) -> Option<&AgentName> {
         match self {
             Self::Agent { group, reach: Reach::None | Reach::Own } => Some(group),
-            Self::Host | Self::Agent { reach: Reach::All, .. } => None,
+            Self::Chat(asker) if !asker.who.sees_all() => Some(&asker.agent),
+            Self::Host | Self::Agent { reach: Reach::All, .. } | Self::Chat(_) => None,
         }
     }
 }
@@ -54,8 +79,15 @@ pub fn concerns<'a>(verb: &Verb, caller: &'a Caller) -> Option<&'a AgentName> {
 pub fn check(verb: &Verb, store: &CentralStore, caller: &Caller) -> Result<(), VerbError> {
     let (group, reach) = match caller {
         Caller::Host => return Ok(()),
+        Caller::Chat(_) => return in_chat(verb),
         Caller::Agent { group, reach } => (group, *reach),
     };
+    if let Verb::Tasks(_) = verb {
+        return Err(forbidden(
+            "tasks belong to a chat",
+            "ask for them while you answer somebody there",
+        ));
+    }
     if let Verb::Approvals(it) = verb
         && matches!(it.verb, ApprovalsVerb::Answer { .. })
     {
@@ -74,6 +106,16 @@ pub fn check(verb: &Verb, store: &CentralStore, caller: &Caller) -> Result<(), V
         Reach::All => Ok(()),
         Reach::Own => own(verb, group, &View::new(store, caller)?),
     }
+}
+
+/// In a chat it is about tasks alone, and what holds for the whole host is not said there.
+fn in_chat(verb: &Verb) -> Result<(), VerbError> {
+    if let Verb::Tasks(it) = verb
+        && !matches!(it.verb, TasksVerb::Minimum { .. })
+    {
+        return Ok(());
+    }
+    Err(forbidden("that is for whoever runs the host", format!("they can say `nanoclaw {verb}`")))
 }
 
 /// What an agent may ask for that knows only of itself.
@@ -128,7 +170,7 @@ fn own(verb: &Verb, group: &AgentName, view: &View) -> Result<(), VerbError> {
                 mine(Some(agent))
             }
         },
-        Verb::Sessions(_) | Verb::Approvals(_) => Ok(()),
+        Verb::Sessions(_) | Verb::Approvals(_) | Verb::Tasks(_) => Ok(()),
         Verb::Dropped(it) => match &it.verb {
             DroppedVerb::List | DroppedVerb::Clear { chat: Some(_) } => Ok(()),
             DroppedVerb::Clear { chat: None } => {

@@ -40,6 +40,7 @@ pub fn describe(verb: &Verb, store: &CentralStore, caller: &Caller) -> Result<St
         Verb::Roles(it) => roles(&it.verb, &named),
         Verb::Members(it) => members(&it.verb, &named),
         Verb::Destinations(it) => destinations(&it.verb, &named),
+        Verb::Tasks(_) => format!("Does `{verb}`."),
         Verb::Sessions(_) => "Shows conversations.".to_owned(),
         Verb::Approvals(it) => match &it.verb {
             ApprovalsVerb::List | ApprovalsVerb::Show { .. } => "Shows questions.".to_owned(),

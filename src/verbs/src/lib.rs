@@ -1,4 +1,4 @@
-//! What can be administered, and how: chats, wirings, agents, people and their rights.
+//! What can be administered, and how: chats, wirings, agents, people and their rights, tasks.
 //!
 //! The one definition of these verbs, for the command line and for the tool by which an agent asks
 //! for them. A verb is read from words ([`Verb`], [`parse_line`]), told in plain words before it is
@@ -25,17 +25,19 @@ mod people;
 mod pin;
 mod roles;
 mod sessions;
+mod tasks;
 mod values;
 mod verb;
 mod wire;
 mod wire_args;
 mod write;
 
-pub use crate::caller::{Caller, check, concerns};
+pub use crate::caller::{Asker, Caller, check, concerns};
 pub use crate::describe::describe;
 pub use crate::line::{help, parse_line};
 pub use crate::output::{Output, VerbError, table};
 pub use crate::pin::{Prepared, pin, prepare};
+pub use crate::tasks::verb::{AddArgs, EditArgs, PreviewArgs, TaskName, TasksVerb};
 pub use crate::verb::{
     AgentSettings, AgentsVerb, ApprovalsVerb, ChatsVerb, DestinationsVerb, DroppedVerb, Family,
     MembersVerb, RoleWord, RolesVerb, SessionsVerb, UnwireArgs, UsersVerb, Verb, When, WireArgs,
@@ -70,6 +72,7 @@ pub fn perform(
         Verb::Sessions(it) => sessions::perform(&it.verb, store, &view),
         Verb::Approvals(it) => approvals::perform(&it.verb, store, &view),
         Verb::Dropped(it) => dropped::perform(&it.verb, store, &view),
+        Verb::Tasks(it) => tasks::perform(&it.verb, store, (caller, &view), now),
     }
 }
 

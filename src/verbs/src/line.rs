@@ -8,6 +8,9 @@ use crate::Verb;
 /// Longer than any verb; a model that writes more is confused.
 const LINE_BYTES_MAX: usize = 4_000;
 
+/// What a task is to do may be a text of its own, and a script besides.
+const TASKS_LINE_BYTES_MAX: usize = 32_000;
+
 /// Administration of this host.
 #[derive(Debug, Parser)]
 #[command(name = "admin", no_binary_name = true, disable_version_flag = true)]
@@ -21,7 +24,9 @@ struct Line {
 /// # Errors
 /// When it is no verb; the text says why, or is the help that was asked for.
 pub fn parse_line(line: &str) -> Result<Verb, String> {
-    if LINE_BYTES_MAX < line.len() {
+    let first = line.split_whitespace().find(|it| *it != "nanoclaw");
+    let max = if first == Some("tasks") { TASKS_LINE_BYTES_MAX } else { LINE_BYTES_MAX };
+    if max < line.len() {
         return Err("that is too long for one command; say less, or split it".into());
     }
     let mut words = split(line)?;

@@ -84,7 +84,7 @@ pub fn pin(verb: &Verb, store: &CentralStore, caller: &Caller) -> Result<Verb, V
             DroppedVerb::List | DroppedVerb::Clear { chat: None } => {}
             DroppedVerb::Clear { chat: Some(it) } => chat(it, &view)?,
         },
-        Verb::Agents(_) | Verb::Sessions(_) | Verb::Approvals(_) => {}
+        Verb::Agents(_) | Verb::Sessions(_) | Verb::Approvals(_) | Verb::Tasks(_) => {}
     }
     Ok(verb)
 }

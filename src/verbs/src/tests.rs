@@ -2,6 +2,7 @@
 
 mod finding;
 mod reach;
+mod tasks;
 mod undoing;
 mod wiring;
 

@@ -6,6 +6,7 @@ use domain::admission::Policy;
 use domain::agent::Reach;
 use domain::people::Handle;
 
+use crate::tasks::verb::TasksVerb;
 use crate::values::{self, CpuMilli, ProviderChoice};
 pub use crate::wire_args::{UnwireArgs, When, WireArgs};
 
@@ -34,6 +35,8 @@ pub enum Verb {
     Approvals(Family<ApprovalsVerb>),
     /// Messages that reached nobody, counted
     Dropped(Family<DroppedVerb>),
+    /// What agents do at set times: reminders, and what recurs
+    Tasks(Family<TasksVerb>),
 }
 
 /// A group of verbs about one kind of thing.
@@ -333,6 +336,7 @@ impl Verb {
             Self::Sessions(_) => false,
             Self::Approvals(it) => matches!(it.verb, ApprovalsVerb::Answer { .. }),
             Self::Dropped(it) => matches!(it.verb, DroppedVerb::Clear { .. }),
+            Self::Tasks(it) => it.verb.is_change(),
         }
     }
 
@@ -351,6 +355,7 @@ impl Verb {
             Self::Sessions(it) => it.json,
             Self::Approvals(it) => it.json,
             Self::Dropped(it) => it.json,
+            Self::Tasks(it) => it.json,
         }
     }
 }

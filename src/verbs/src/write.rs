@@ -5,7 +5,9 @@ use std::fmt;
 use clap::ValueEnum;
 use domain::admission::{Ignored, Policy, Scope};
 use domain::agent::{Provider, Reach};
+use domain::plain::shell_word;
 
+use crate::tasks::words::tasks;
 use crate::values::cpus_text;
 use crate::verb::{
     AgentSettings, AgentsVerb, ApprovalsVerb, ChatsVerb, DestinationsVerb, DroppedVerb,
@@ -14,46 +16,38 @@ use crate::verb::{
 
 /// Words of a line, each quoted where it has to be.
 #[derive(Default)]
-struct Words {
+pub(crate) struct Words {
     options: Vec<String>,
     /// Behind a `--`, so that none is taken for an option.
     plain: Vec<String>,
 }
 
 impl Words {
-    fn say(mut self, word: impl ToString) -> Self {
-        self.plain.push(quoted(&word.to_string()));
+    pub(crate) fn say(mut self, word: impl ToString) -> Self {
+        self.plain.push(shell_word(&word.to_string()));
         self
     }
 
-    fn may_say(self, word: Option<impl ToString>) -> Self {
+    pub(crate) fn may_say(self, word: Option<impl ToString>) -> Self {
         match word {
             Some(word) => self.say(word),
             None => self,
         }
     }
 
-    fn flag(mut self, name: &str, set: bool) -> Self {
+    pub(crate) fn flag(mut self, name: &str, set: bool) -> Self {
         if set {
             self.options.push(format!("--{name}"));
         }
         self
     }
 
-    fn option(mut self, name: &str, value: Option<impl ToString>) -> Self {
+    pub(crate) fn option(mut self, name: &str, value: Option<impl ToString>) -> Self {
         if let Some(value) = value {
-            self.options.push(quoted(&format!("--{name}={}", value.to_string())));
+            self.options.push(shell_word(&format!("--{name}={}", value.to_string())));
         }
         self
     }
-}
-
-fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_=:./@%+,".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', r"'\''"))
 }
 
 impl fmt::Display for Verb {
@@ -72,6 +66,7 @@ impl fmt::Display for Verb {
             Self::Sessions(it) => ("sessions", sessions(&it.verb)),
             Self::Approvals(it) => ("approvals", approvals(&it.verb)),
             Self::Dropped(it) => ("dropped", dropped(&it.verb)),
+            Self::Tasks(it) => ("tasks", tasks(&it.verb)),
         };
         let (verb, words) = words;
         let json = self.wants_json().then(|| "--json".to_owned());
@@ -86,9 +81,9 @@ impl fmt::Display for Verb {
     }
 }
 
-type Said = (Option<&'static str>, Words);
+pub(crate) type Said = (Option<&'static str>, Words);
 
-fn said(verb: &'static str, words: Words) -> Said {
+pub(crate) fn said(verb: &'static str, words: Words) -> Said {
     (Some(verb), words)
 }
 

@@ -229,7 +229,9 @@ pub(crate) fn system(agent_name: &str) -> String {
          you are done; do not repeat it in your final answer. Send files with \
          `mcp__nanoclaw__send_file`: nobody can open a path of yours. Nobody can answer a prompt or \
          a dialogue of your other tools; ask with `mcp__nanoclaw__ask_user_question`, or in your \
-         answer.\n\
+         answer. What is to happen later, once or regularly, you schedule with \
+         `mcp__nanoclaw__schedule_task`: nothing that you start yourself outlives the container. \
+         `mcp__nanoclaw__list_tasks` says what is scheduled; do not say it from memory.\n\
          A message may come in an envelope <message id from time late chat thread>: `from` is who \
          wrote it, `time` when, and `late` is there if it arrived long after that: what it says \
          about time, such as \"in ten minutes\", counts from when it was sent. `chat` is where, if it is a group or another chat than before; several people and chats \

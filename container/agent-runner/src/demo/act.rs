@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 use tokio::time::sleep;
 
 use super::{Demo, report};
-use crate::desk::{FileToSend, Question};
+use crate::desk::{FileToSend, Question, TaskLine};
 use crate::provider::Event;
 
 /// More than any container has by default.
@@ -149,6 +149,10 @@ impl Demo {
             Ok(answer) => Ok(format!("it says:\n{answer}")),
             Err(err) => Err(format!("it refuses: {err}")),
         }
+    }
+
+    pub(super) async fn tasks(&self, line: &TaskLine) -> Did {
+        self.desk.tasks(line).await.map_err(|err| format!("it refuses: {err}"))
     }
 
     pub(super) async fn files(&self, files: &[FileIn]) -> String {

@@ -2,6 +2,9 @@
 
 use domain::waits::WaitClass;
 
+use super::tasks;
+use crate::desk::TaskLine;
+
 const WAIT_SECS_MAX: u64 = 600;
 
 #[derive(Debug, PartialEq, Eq)]
@@ -37,6 +40,7 @@ pub(super) enum Word<'a> {
     },
     React(&'a str),
     Admin(&'a str),
+    Tasks(TaskLine),
     Who,
     Files,
     Context,
@@ -54,6 +58,7 @@ impl Word<'_> {
             Self::React(_) => Some("add_reaction"),
             Self::Ask { .. } => Some("ask_user"),
             Self::Admin(_) => Some("nanoclaw"),
+            Self::Tasks(line) => Some(line.tool()),
             Self::Remember(_) => Some("Write"),
             Self::Recall => Some("Read"),
             Self::Help
@@ -109,7 +114,7 @@ pub(super) fn parse(text: &str) -> Word<'_> {
         ("remember", rest) => Some(Word::Remember(rest)),
         _ => None,
     };
-    known.unwrap_or(Word::Echo(text))
+    known.or_else(|| tasks::parse(text).map(Word::Tasks)).unwrap_or(Word::Echo(text))
 }
 
 fn without_trigger(text: &str) -> &str {

@@ -47,7 +47,7 @@ impl Desk {
     }
 
     /// Waits for what the host has to say.
-    async fn answer(&self, seq: OutSeq) -> Result<String, ToolError> {
+    pub(super) async fn answer(&self, seq: OutSeq) -> Result<String, ToolError> {
         let mut rings = self.doorbell.rings();
         loop {
             match self.store.read(move |store| store.answer(seq)).await {

@@ -41,6 +41,11 @@ pub(crate) enum ToolError {
     Timeout,
     #[error("give one line with a command, such as `help`")]
     NoCommand,
+    #[error(
+        "that makes {0} bytes, more than the host takes; put the long part into a file of your \
+         workspace and name that"
+    )]
+    TaskTooLong(usize),
     #[error(transparent)]
     File(#[from] FileError),
     /// The host's own words.

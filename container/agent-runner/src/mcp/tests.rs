@@ -4,11 +4,12 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use domain::agent::Provider;
+use domain::message::{Admitted, InboundKind, Incoming};
 use domain::time::SystemClock;
 use domain::{Incarnation, MessageSeq, SessionId};
 use store::layout::{Layout, SessionLayout};
 use store::{Journal, NoGate, RunnerStore, SessionStore, Surroundings};
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::sleep;
 
@@ -37,15 +38,9 @@ async fn who_hangs_up_is_waited_for_no_longer() {
     let mut serving = JoinSet::new();
     serving.spawn(serve(loopback, Arc::clone(&desk)));
 
-    let body = serde_json::json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {
-        "name": "ask_user_question", "arguments": {"question": "tea?", "options": ["yes"]},
-    }})
-    .to_string();
-    let request = format!(
-        "POST /mcp HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\ncontent-type: application/json\r\n\
-         accept: application/json, text/event-stream\r\ncontent-length: {}\r\n\r\n{body}",
-        body.len()
-    );
+    let question = serde_json::json!({"question": "tea?", "options": ["yes"]});
+    let params = serde_json::json!({"name": "ask_user_question", "arguments": question});
+    let request = request(port, "tools/call", &params);
     let mut caller = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.unwrap();
     let idle = Arc::strong_count(&desk);
     caller.write_all(request.as_bytes()).await.unwrap();
@@ -69,6 +64,105 @@ async fn who_hangs_up_is_waited_for_no_longer() {
     within(let_go).await;
 }
 
-async fn within(done: impl Future<Output = ()>) {
-    tokio::time::timeout(Duration::from_secs(30), done).await.unwrap();
+async fn within<T>(done: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(30), done).await.unwrap()
+}
+
+fn request(port: u16, method: &str, params: &serde_json::Value) -> String {
+    let body = serde_json::json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
+    let body = body.to_string();
+    format!(
+        "POST /mcp HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\ncontent-type: application/json\r\n\
+         accept: application/json, text/event-stream\r\nconnection: close\r\n\
+         content-length: {}\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+/// What is answered, head and all.
+async fn asked(port: u16, method: &str, params: &serde_json::Value) -> String {
+    let mut caller = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.unwrap();
+    caller.write_all(request(port, method, params).as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    caller.read_to_string(&mut answer).await.unwrap();
+    answer
+}
+
+#[tokio::test]
+async fn all_tools_are_offered_with_what_they_take() {
+    let dir = tempfile::tempdir().unwrap();
+    let desk = desk(&Layout::new(dir.path()).session(SessionId(1)));
+    let loopback = listen().await.unwrap();
+    let port = loopback.port;
+    let mut serving = JoinSet::new();
+    serving.spawn(serve(loopback, desk));
+    let answer = within(asked(port, "tools/list", &serde_json::json!({}))).await;
+    let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+    let body = &body[body.find('{').unwrap()..=body.rfind('}').unwrap()];
+    let listed: serde_json::Value = serde_json::from_str(body).unwrap();
+    let tools = listed["result"]["tools"].as_array().unwrap();
+    let names: Vec<&str> = tools.iter().map(|it| it["name"].as_str().unwrap()).collect();
+    for name in [
+        "send_message",
+        "nanoclaw",
+        "schedule_task",
+        "list_tasks",
+        "update_task",
+        "pause_task",
+        "resume_task",
+        "cancel_task",
+        "run_task_now",
+        "task_history",
+    ] {
+        assert!(names.contains(&name), "{name} is missing in {names:?}");
+    }
+    let schedule = tools.iter().find(|it| it["name"] == "schedule_task").unwrap();
+    let schema = &schedule["inputSchema"];
+    assert_eq!(schema["required"], serde_json::json!(["when", "prompt"]));
+    for name in ["timezone", "missed", "script", "destination"] {
+        assert!(schema["properties"][name]["description"].is_string(), "{schema:#}");
+    }
+}
+
+#[tokio::test]
+async fn a_tool_about_tasks_gives_what_the_host_says() {
+    let dir = tempfile::tempdir().unwrap();
+    let paths = Layout::new(dir.path()).session(SessionId(1));
+    std::fs::create_dir_all(paths.inbound_dir()).unwrap();
+    std::fs::create_dir_all(paths.outbound_dir()).unwrap();
+    let mut host = SessionStore::open(&paths, Journal::Wal).unwrap();
+    let now = domain::time::Timestamp(0);
+    let message = Incoming { platform_id: "m1".into(), text: "x".into(), ..Incoming::default() };
+    let admitted = Admitted { message, kind: InboundKind::Chat, rule: None };
+    host.inbound.insert(&[admitted], now).unwrap();
+    let desk = desk(&paths);
+    desk.work_on(MessageSeq(2));
+    let loopback = listen().await.unwrap();
+    let port = loopback.port;
+    let mut serving = JoinSet::new();
+    serving.spawn(serve(loopback, desk));
+    let arguments = serde_json::json!({
+        "when": "every weekday at 9", "prompt": "say what's on", "timezone": "Europe/Berlin",
+        "destination": "team",
+    });
+    let call = serde_json::json!({"name": "schedule_task", "arguments": arguments});
+    let carried_out = async {
+        loop {
+            // A commit may be under way.
+            let _ = host.absorb(&Surroundings::default(), now);
+            if let Some(seq) = host.snapshot().unwrap().request {
+                let text = host.inbound.request(seq).unwrap().text;
+                host.inbound.answer(seq, true, "t1 is scheduled").unwrap();
+                return text;
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let both = async { tokio::join!(asked(port, "tools/call", &call), carried_out) };
+    let (answer, line) = within(both).await;
+    assert_eq!(
+        line,
+        "tasks add --zone=Europe/Berlin --chat=team -- 'every weekday at 9' 'say what'\\''s on'"
+    );
+    assert!(answer.contains("t1 is scheduled"), "{answer}");
 }

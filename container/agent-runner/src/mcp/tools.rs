@@ -3,16 +3,17 @@
 
 use std::sync::Arc;
 
+use rmcp::handler::server::router::tool::ToolRouter;
 use rmcp::handler::server::wrapper::Parameters;
 use rmcp::service::RequestContext;
-use rmcp::{RoleServer, tool, tool_router};
+use rmcp::{RoleServer, ServerHandler, tool, tool_handler, tool_router};
 use serde::Deserialize;
 
 use crate::desk::{Desk, FileToSend, Question, ToolError};
 
 #[derive(Clone, Debug)]
 pub(super) struct Tools {
-    desk: Arc<Desk>,
+    pub(super) desk: Arc<Desk>,
 }
 
 #[derive(Debug, Deserialize, schemars::JsonSchema)]
@@ -77,9 +78,17 @@ impl Tools {
     pub(super) fn new(desk: Arc<Desk>) -> Self {
         Self { desk }
     }
+
+    /// Those here, and those about tasks.
+    fn all() -> ToolRouter<Self> {
+        Self::tool_router() + Self::task_router()
+    }
 }
 
-#[tool_router(server_handler, vis = "pub(super)")]
+#[tool_handler(router = Self::all())]
+impl ServerHandler for Tools {}
+
+#[tool_router]
 impl Tools {
     #[tool(
         description = "Send a text right now, in the middle of your work: progress, an interim \
@@ -180,7 +189,7 @@ impl Tools {
 }
 
 /// Waits no longer than whoever asked is there: a wait counts as progress.
-async fn unless_gone(
+pub(super) async fn unless_gone(
     context: &RequestContext<RoleServer>,
     answer: impl Future<Output = Result<String, ToolError>>,
 ) -> Result<String, String> {

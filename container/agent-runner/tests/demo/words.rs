@@ -194,3 +194,25 @@ async fn a_wait_lets_go_of_all_messages_and_the_same_runner_takes_them_up_in_ord
     assert_eq!(all[1..], [said("the model answers again."), said("you said \"and this\"")]);
     assert_eq!(session.outcomes(), [ANSWERED, ANSWERED]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_is_said_about_tasks_goes_to_the_host_and_its_words_come_back() {
+    let (mut session, _runner) = working();
+    for (text, line) in [
+        ("remind me in 20 minutes to stretch", "tasks add -- 'in 20 minutes' stretch"),
+        ("what is scheduled?", "tasks list"),
+        ("@andy move 3 to 9:30", "tasks edit --when=9:30 -- 3"),
+    ] {
+        session.say(text);
+        let request = session.wait_for_request().await;
+        assert_eq!((&request.what, request.text.as_str()), (&Asked::Admin, line));
+        session.answer(request.seq, true, "it is stored");
+    }
+    assert_eq!(session.wait_for_said(3).await, [(); 3].map(|()| said("it is stored")));
+    session.say("pause 9");
+    let request = session.wait_for_request().await;
+    assert!(request.is_cause_open && request.cause == "pause 9", "{request:?}");
+    session.answer(request.seq, false, "there is no task `9`");
+    let all = session.wait_for_said(4).await;
+    assert_eq!(all[3], said("it refuses: there is no task `9`"));
+}

@@ -1,6 +1,9 @@
 //! Administration: chats, wirings, agents, people. What it does is in the crate `verbs`, which the
 //! agents' own tool shares.
 
+use std::path::Path;
+
+use anyhow::Context;
 use domain::time::{Clock, SystemClock};
 use store::CentralStore;
 use store::layout::Layout;
@@ -14,6 +17,7 @@ pub(super) async fn perform(verb: &Verb, layout: &Layout) -> anyhow::Result<()> 
     // Before the first agent of one's own there is the default one.
     install::ensure_defaults(&central)?;
     agree(verb, &central)?;
+    let verb = &with_script(verb)?;
     let done = verbs::perform(verb, &mut central, &Caller::Host, SystemClock.now());
     drop(central);
     let output = hinted(done)?;
@@ -29,6 +33,21 @@ pub(super) async fn perform(verb: &Verb, layout: &Layout) -> anyhow::Result<()> 
         admin::reload(layout).await;
     }
     Ok(())
+}
+
+/// Whoever sits here may name a file in the place of a script.
+fn with_script(verb: &Verb) -> anyhow::Result<Verb> {
+    let mut verb = verb.clone();
+    let script = if let Verb::Tasks(it) = &mut verb { it.verb.script_mut() } else { None };
+    if let Some(text) = script
+        && !text.contains('\n')
+        && Path::new(text.as_str()).is_file()
+    {
+        *text = std::fs::read_to_string(text.as_str())
+            .with_context(|| format!("cannot read the script {text}"))
+            .hint("name a file with a bash script, or give the script itself")?;
+    }
+    Ok(verb)
 }
 
 /// Shows what will be shared, and asks whether it may.

@@ -3,6 +3,7 @@
 //! Truth is (rule, zone, accounted until). `next_at` follows from these three: [`rows::settle`] is the
 //! only place that writes any of them, so that it cannot be wrong by itself.
 
+mod asked;
 mod ends;
 mod fires;
 mod rows;
@@ -83,32 +84,7 @@ impl CentralStore {
     /// # Errors
     /// When the database fails; so for every method below.
     pub fn add_task(&mut self, it: &Task, now: Timestamp) -> Result<TaskId, StoreError> {
-        self.change("a task", |tx| {
-            tx.prepare_cached(
-                "INSERT INTO task (agent_group, session, messaging_group, thread, owner,
-                     owner_handle, created_by, prompt, script, rule, zone, missed, state,
-                     created_at, changed_at, accounted_until)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 'done', ?13, ?13, ?13)",
-            )?
-            .execute(params![
-                it.agent.as_str(),
-                it.session.map(|it| it.0),
-                it.chat.0,
-                it.thread,
-                it.owner.map(|it| it.0),
-                it.owner_handle.as_ref().map(ToString::to_string).unwrap_or_default(),
-                it.created_by,
-                it.prompt,
-                it.script,
-                it.rule.to_string(),
-                it.zone.name(),
-                it.missed.to_string(),
-                now.0,
-            ])?;
-            let id = TaskId(tx.last_insert_rowid());
-            settle(tx, id, &When { rule: &it.rule, zone: &it.zone, accounted_until: now })?;
-            Ok(id)
-        })
+        self.change("a task", |tx| insert_task(tx, it, now))
     }
 
     pub fn task(&self, id: TaskId) -> Result<Option<TaskRow>, StoreError> {
@@ -263,6 +239,34 @@ fn ahead_sql() -> String {
          ORDER BY accounted_until LIMIT ?2",
         may_fire()
     )
+}
+
+/// Adds a row; it counts from `now`.
+fn insert_task(tx: &Transaction<'_>, it: &Task, now: Timestamp) -> rusqlite::Result<TaskId> {
+    tx.prepare_cached(
+        "INSERT INTO task (agent_group, session, messaging_group, thread, owner,
+             owner_handle, created_by, prompt, script, rule, zone, missed, state,
+             created_at, changed_at, accounted_until)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 'done', ?13, ?13, ?13)",
+    )?
+    .execute(params![
+        it.agent.as_str(),
+        it.session.map(|it| it.0),
+        it.chat.0,
+        it.thread,
+        it.owner.map(|it| it.0),
+        it.owner_handle.as_ref().map(ToString::to_string).unwrap_or_default(),
+        it.created_by,
+        it.prompt,
+        it.script,
+        it.rule.to_string(),
+        it.zone.name(),
+        it.missed.to_string(),
+        now.0,
+    ])?;
+    let id = TaskId(tx.last_insert_rowid());
+    settle(tx, id, &When { rule: &it.rule, zone: &it.zone, accounted_until: now })?;
+    Ok(id)
 }
 
 fn read(tx: &Transaction<'_>, id: TaskId) -> rusqlite::Result<Option<TaskRow>> {

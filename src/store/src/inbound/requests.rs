@@ -16,8 +16,14 @@ pub struct Request {
     pub seq: OutSeq,
     /// Where it came up, and who led to it.
     pub from: Address,
+    /// A [`domain::people::Handle`] as text.
     pub sender_id: String,
     pub sender_name: String,
+    /// The message that led to it, as far as the agent is to be believed, and the platform's id of it.
+    pub cause_seq: MessageSeq,
+    pub cause: String,
+    /// That message has no outcome yet.
+    pub is_cause_open: bool,
     pub what: Asked,
     pub text: String,
     pub asked_at: Timestamp,
@@ -87,7 +93,8 @@ impl InboundStore {
         self.conn
             .prepare_cached(
                 "SELECT r.out_seq, r.form, r.text, r.options, r.timeout_ms, r.asked_at, m.channel,
-                        m.account, m.chat, m.thread, m.sender_id, m.sender_name
+                        m.account, m.chat, m.thread, m.sender_id, m.sender_name, m.platform_id,
+                        m.outcome IS NULL, m.seq
                  FROM requests r JOIN messages_in m ON m.seq = r.cause WHERE r.out_seq = ?1",
             )
             .and_then(|mut it| it.query_row([seq.0], request))
@@ -133,5 +140,8 @@ fn request(row: &Row<'_>) -> rusqlite::Result<Request> {
         },
         sender_id: row.get(10)?,
         sender_name: row.get(11)?,
+        cause: row.get(12)?,
+        is_cause_open: row.get(13)?,
+        cause_seq: MessageSeq(row.get(14)?),
     })
 }

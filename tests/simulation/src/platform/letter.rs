@@ -28,6 +28,12 @@ impl Letter {
         Self { message, reply_to: None, contents: vec![] }
     }
 
+    /// The chat that it goes to.
+    #[must_use]
+    pub fn chat(&self) -> &str {
+        &self.message.from.chat
+    }
+
     #[must_use]
     pub fn by(mut self, id: &str, name: &str) -> Self {
         self.message.sender = Author { id: id.into(), name: name.into() };

@@ -186,7 +186,7 @@ impl CentralStore {
 
 /// `false` when this slot has fired before. One that was let pass may still fire: a clock that ran
 /// ahead may have done that. What was let pass before it stays so.
-fn insert(
+pub(super) fn insert(
     tx: &Transaction<'_>,
     row: &TaskRow,
     key: FireKey,

@@ -1,0 +1,104 @@
+//! `/tasks`: what is scheduled, shown and changed without an agent. Doing it twice changes nothing.
+
+use domain::admission::{Decision, What};
+use domain::command::{Command, parse};
+use domain::message::Incoming;
+use domain::task::rights::Who;
+use store::{CentralStore, ChatRow, SessionRow, StoreError};
+use verbs::{Asker, Caller, VerbError, parse_line};
+
+use super::knowledge::Knowledge;
+use crate::host::Host;
+use crate::session::Taken;
+use crate::sweep::SweepMessage;
+
+const HOW: &str = "`/tasks` shows what is scheduled. `/tasks pause 3` is about one task, and so are \
+    `resume`, `cancel`, `run`, `show` and `history`; words of its text will do instead of the number. \
+    `/tasks edit 3 --when 9:30` moves it, `/tasks add \"every weekday at 9\" \"say what is on today\"` \
+    adds one. Or just tell me.";
+
+/// Whether a message is about tasks and for the host.
+pub(super) fn is_meant(message: &Incoming, decision: &Decision) -> bool {
+    decision.what != What::Accumulate && parse(&message.text) == Some(Command::Tasks)
+}
+
+/// Does it; what the chat is told of it is left to the session.
+pub(super) async fn obey(
+    host: &Host,
+    message: &Incoming,
+    known: &Knowledge,
+    (chat, row): (&ChatRow, &SessionRow),
+) -> Result<Taken, StoreError> {
+    let reply = |text: String| Ok(Taken::Reply(message.clone(), text));
+    let verb = match parse_line(&line(&message.text)) {
+        Ok(verb) => verb,
+        Err(why) => {
+            let first = why.lines().next().unwrap_or_default();
+            let first = first.trim_start_matches("error: ").trim_end_matches('.');
+            return reply(format!("I do not understand that: {first}.\n{HOW}"));
+        }
+    };
+    let now = host.clock.now();
+    let from = &message.from;
+    let asker = Asker {
+        agent: row.agent.clone(),
+        session: row.id,
+        chat: chat.id,
+        thread: from.thread.clone(),
+        who: Who::Person {
+            person: known.person(),
+            handle: known.handle.clone(),
+            access: known.access(&row.agent),
+            is_direct: !message.chat.is_group,
+        },
+        key: format!("{}/{}:{}#{}", from.channel, from.account, chat.id, message.platform_id),
+        at: message.sent_at.unwrap_or(now),
+    };
+    let is_change = verb.is_change();
+    let work = move |central: &mut CentralStore| match verbs::perform(
+        &verb,
+        central,
+        &Caller::Chat(asker),
+        now,
+    ) {
+        Ok(output) => Ok(output.render(verb.wants_json())),
+        Err(VerbError::Store(err)) => Err(err),
+        Err(err) => Ok(match err.hint() {
+            Some(hint) => format!("{err}; {hint}"),
+            None => err.to_string(),
+        }),
+    };
+    let text = if is_change {
+        host.central.write("a task", work).await?
+    } else {
+        host.central.read(work).await?
+    };
+    if is_change {
+        host.peers.sweep.cast(SweepMessage::Now);
+    }
+    reply(text)
+}
+
+/// The verb that is meant. Telephones put other quotes and dashes in the place of plain ones.
+fn line(text: &str) -> String {
+    let rest = text.trim().split_once(char::is_whitespace).map_or("", |it| it.1.trim());
+    let rest = rest.replace(['“', '”', '„', '‟'], "\"").replace('—', "--");
+    match rest.as_str() {
+        "" => "tasks list".to_owned(),
+        rest => format!("tasks {rest}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_meant_is_read_as_it_is_typed_on_a_telephone() {
+        assert_eq!(line(" /tasks "), "tasks list");
+        assert_eq!(line("/Tasks cancel 3"), "tasks cancel 3");
+        let typed = line("/tasks add “in 1 hour” „tea“ —missed latest");
+        assert_eq!(typed, "tasks add \"in 1 hour\" \"tea\" --missed latest");
+        assert_eq!(line("/tasks\nrun 3"), "tasks run 3");
+    }
+}

@@ -1,0 +1,184 @@
+//! Plain phrases about tasks, without a model: what is to be done and when, and what becomes of it.
+
+use domain::time::Timestamp;
+use schedule::{Zone, understand};
+
+use crate::desk::TaskLine;
+
+/// No phrase about when has more words.
+const WHEN_WORDS_MAX: usize = 16;
+
+const LISTS: [&str; 10] = [
+    "tasks",
+    "list tasks",
+    "list my tasks",
+    "list all tasks",
+    "list reminders",
+    "list all scheduled tasks",
+    "list all scheduled tasks across groups",
+    "show tasks",
+    "what is scheduled",
+    "what's scheduled",
+];
+
+/// What a text asks of the tasks; `None` when it is about something else.
+pub(super) fn parse(text: &str) -> Option<TaskLine> {
+    let text = after(text, "please ").unwrap_or(text);
+    let plain = text.trim_end_matches(['?', '.', '!']).trim_end().to_lowercase().replace('’', "'");
+    if LISTS.contains(&plain.as_str()) {
+        return Some(TaskLine::new("list"));
+    }
+    if let Some(rest) = after(text, "remind me ").or_else(|| after(text, "remind us ")) {
+        return Some(remind(rest));
+    }
+    if ["every ", "each ", "daily "].iter().any(|it| after(text, it).is_some()) {
+        let (when, what) = leading_when(text)?;
+        return Some(add(when, what));
+    }
+    changed(text).or_else(|| named(text))
+}
+
+/// `pause 3`, `cancel the Monday briefing`.
+fn named(text: &str) -> Option<TaskLine> {
+    const VERBS: [&str; 6] = ["pause", "resume", "cancel", "run", "history", "show"];
+    let (verb, rest) = text.split_once(char::is_whitespace)?;
+    let verb = VERBS.into_iter().find(|it| it.eq_ignore_ascii_case(verb))?;
+    let rest = rest.trim().trim_end_matches(['?', '.', '!']);
+    let by_words = ["pause", "resume", "cancel"].contains(&verb) && is_described(rest);
+    (is_number(rest) || by_words).then(|| TaskLine::new(verb).say(rest))
+}
+
+/// `move 3 to 9:30`, `change the Monday briefing to every tuesday at 8`.
+fn changed(text: &str) -> Option<TaskLine> {
+    let rest = ["move ", "change ", "reschedule "].iter().find_map(|it| after(text, it))?;
+    let (task, when) = rest.split_once(" to ")?;
+    let (task, when) = (task.trim(), when.trim().trim_end_matches(['.', '!']));
+    let is_meant = (is_number(task) || is_described(task)) && !when.is_empty();
+    is_meant.then(|| TaskLine::new("edit").say(task).option("when", Some(when)))
+}
+
+/// When and what, in either order. What is not understood goes to the host, which says why.
+fn remind(rest: &str) -> TaskLine {
+    if let Some(what) = after(rest, "to ").or_else(|| after(rest, "that ")) {
+        return match trailing_when(what) {
+            Some((what, when)) => add(when, what),
+            None => add("", what),
+        };
+    }
+    if let Some((when, what)) = leading_when(rest) {
+        return add(when, what);
+    }
+    let (when, what) = rest.split_once(" to ").unwrap_or((rest, ""));
+    add(when, what)
+}
+
+fn add(when: &str, what: &str) -> TaskLine {
+    let what = what.trim().trim_start_matches([',', ':']).trim();
+    let what = after(what, "to ").or_else(|| after(what, "that ")).unwrap_or(what);
+    TaskLine::new("add").say(when.trim()).say(what)
+}
+
+/// The longest beginning that says when, and the rest.
+fn leading_when(text: &str) -> Option<(&str, &str)> {
+    let ends = spaces(text).take(WHEN_WORDS_MAX);
+    let splits: Vec<(&str, &str)> = ends.map(|at| text.split_at(at)).collect();
+    splits
+        .into_iter()
+        .rev()
+        .find(|(when, _)| says_when(when.trim_end_matches([',', ':'])))
+        .map(|(when, what)| (when.trim_end_matches([',', ':']), what))
+}
+
+/// What comes before the longest end that says when, and that end.
+fn trailing_when(text: &str) -> Option<(&str, &str)> {
+    spaces(text).map(|at| text.split_at(at)).find(|(_, when)| says_when(when))
+}
+
+fn spaces(text: &str) -> impl Iterator<Item = usize> {
+    text.char_indices().filter(|it| it.1.is_whitespace()).map(|it| it.0)
+}
+
+/// Whether it reads as a time. In which zone and from when on is for the host to say.
+fn says_when(text: &str) -> bool {
+    understand(text.trim(), &Zone::utc(), Timestamp(0)).is_ok()
+}
+
+fn is_number(text: &str) -> bool {
+    let text = after(text, "task ").unwrap_or(text).trim_start_matches(['t', 'T', '#']);
+    !text.is_empty() && text.bytes().all(|it| it.is_ascii_digit())
+}
+
+fn is_described(text: &str) -> bool {
+    ["the ", "my ", "our "].iter().any(|it| after(text, it).is_some())
+}
+
+/// What follows a beginning, in any case.
+fn after<'a>(text: &'a str, start: &str) -> Option<&'a str> {
+    let begins = text.get(..start.len()).is_some_and(|it| it.eq_ignore_ascii_case(start));
+    begins.then(|| text[start.len()..].trim_start())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn phrases_become_verbs() {
+        for (text, line) in [
+            ("remind me in 20 minutes to stretch", "add -- 'in 20 minutes' stretch"),
+            ("Remind me to call mum tomorrow at 8", "add -- 'tomorrow at 8' 'call mum'"),
+            (
+                "please remind me every day at 18:30 to go to bed",
+                "add -- 'every day at 18:30' 'go to bed'",
+            ),
+            ("remind us at 9 that it's time", "add -- 'at 9' 'it'\\''s time'"),
+            (
+                "every weekday at 9 send me the news at a glance",
+                "add -- 'every weekday at 9' 'send me the news at a glance'",
+            ),
+            ("every 2 hours: drink", "add -- 'every 2 hours' drink"),
+            ("remind me every blue moon to sing", "add -- 'every blue moon' sing"),
+            ("remind me to sing", "add -- '' sing"),
+            ("remind me whenever", "add -- whenever ''"),
+            ("what is scheduled?", "list"),
+            ("What’s scheduled?", "list"),
+            ("list all scheduled tasks across groups", "list"),
+            ("pause 3", "pause -- 3"),
+            ("Cancel task t3.", "cancel -- 'task t3'"),
+            ("pause the Monday briefing", "pause -- 'the Monday briefing'"),
+            ("resume my briefing", "resume -- 'my briefing'"),
+            ("run #3", "run -- '#3'"),
+            ("history 3", "history -- 3"),
+            ("move 3 to 9:30", "edit --when=9:30 -- 3"),
+            (
+                "change the briefing to every monday at 8",
+                "edit '--when=every monday at 8' -- 'the briefing'",
+            ),
+        ] {
+            let parsed = parse(text).map(|it| it.text());
+            assert_eq!(parsed, Some(format!("tasks {line}")), "{text}");
+        }
+    }
+
+    #[test]
+    fn small_talk_is_left_alone() {
+        for text in [
+            "",
+            "every day is a good day",
+            "every blue moon sing",
+            "pause for a second",
+            "run to me",
+            "run the tests",
+            "cancel",
+            "move over to me",
+            "change nothing",
+            "show me",
+            "tasks are hard",
+            "remind",
+            "remind me",
+            "é remind me in 5 minutes",
+        ] {
+            assert_eq!(parse(text), None, "{text}");
+        }
+    }
+}

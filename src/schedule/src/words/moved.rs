@@ -1,0 +1,66 @@
+//! Other times of day for a rule whose days stay.
+
+use super::clause::Clauses;
+use super::{NotUnderstood, repeated};
+use crate::rule::Rule;
+use crate::wall::{Second, first, shown};
+use crate::zone::Zone;
+
+impl Rule {
+    /// The rule on the same days at other times, where `text` names times of day and nothing else:
+    /// `9:30`, `at 7pm`, `at 9 and 17`. `None` for any other text.
+    #[must_use]
+    pub fn at_times(&self, text: &str, zone: &Zone) -> Option<Result<Self, NotUnderstood>> {
+        let text = text.trim();
+        let is_said = text.get(..3).is_some_and(|it| it.eq_ignore_ascii_case("at "));
+        let said = if is_said { text.to_owned() } else { format!("at {text}") };
+        let times = Clauses::parse(&said).filter(|it| it.day.is_none())?.times;
+        Some(match (self, times.as_slice()) {
+            (Self::Every { .. }, _) => Err(NotUnderstood::PeriodWithTime),
+            (Self::Once(at), [time]) => {
+                let date = shown(zone, Second::at_or_before(*at)).date();
+                Ok(Self::Once(first(zone, date.to_datetime(*time)).timestamp()))
+            }
+            (Self::Once(_), _) => Err(NotUnderstood::SeveralTimes),
+            (Self::Cron(cron), times) => {
+                let text = cron.to_string();
+                let days: Vec<&str> = text.split(' ').rev().take(3).collect();
+                let days: Vec<&str> = days.into_iter().rev().collect();
+                repeated(times, &days.join(" "))
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn moved(rule: &str, text: &str) -> Option<String> {
+        let berlin = Zone::parse("Europe/Berlin").unwrap();
+        let moved = rule.parse::<Rule>().unwrap().at_times(text, &berlin)?;
+        Some(moved.map_or_else(|err| format!("{err:?}"), |it| it.to_string()))
+    }
+
+    #[test]
+    fn the_days_stay() {
+        for (rule, text, then) in [
+            ("0 9 * * 1-5", "9:30", "30 9 * * 1-5"),
+            ("0 9 * * 1", "at 7pm", "0 19 * * 1"),
+            ("*/20 0 9 L * *", "At 8 and 17", "0 8,17 L * *"),
+            ("at 2026-11-25T08:00:00Z", "noon", "at 2026-11-25T11:00:00Z"),
+            ("every 20m from 2026-11-25T08:00:00Z", "9:30", "PeriodWithTime"),
+            ("at 2026-11-25T08:00:00Z", "9 and 10", "SeveralTimes"),
+            ("0 9 * * 1", "9:30 and 10", "DifferentMinutes"),
+        ] {
+            assert_eq!(moved(rule, text).as_deref(), Some(then), "{rule} {text}");
+        }
+    }
+
+    #[test]
+    fn what_names_days_too_is_a_rule_of_its_own() {
+        for text in ["every monday at 8", "tomorrow at 8", "0 9 * * 1", "", "at", "in 20 minutes"] {
+            assert_eq!(moved("0 9 * * 1-5", text), None, "{text}");
+        }
+    }
+}

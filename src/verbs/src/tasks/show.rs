@@ -1,0 +1,199 @@
+//! Tasks as people and programs read them.
+
+use std::fmt::Write;
+
+use domain::AgentName;
+use domain::task::{FireState, TaskState};
+use domain::time::Timestamp;
+use schedule::{PREVIEW, local, slots};
+use serde_json::{Value, json};
+use store::{CentralStore, FireRow, TaskFilter, TaskRow};
+
+use super::Around;
+use super::find::{excerpt, is_over};
+use super::history::{cost, cost_value, late};
+use crate::output::{Output, VerbError, instant};
+
+/// How many of the next times a list shows.
+const NEXT_IN_LIST: usize = 3;
+/// How much of a result a list shows.
+const RESULT_CHARS: usize = 80;
+
+pub(super) fn list(
+    agent: Option<&AgentName>,
+    all: bool,
+    store: &CentralStore,
+    around: &Around<'_>,
+) -> Result<Output, VerbError> {
+    if let Some(agent) = agent {
+        around.view.agent(agent)?;
+    }
+    let which = TaskFilter { agent: agent.cloned(), ..TaskFilter::default() };
+    let mut rows = store.tasks(&which)?;
+    rows.retain(|it| around.lists(it) && (all || !is_over(it.state)));
+    let mut texts = Vec::with_capacity(rows.len());
+    let mut values = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let last = last(row, store)?;
+        texts.push(entry(row, last.as_ref(), around));
+        values.push(value(row, last.as_ref()));
+    }
+    if rows.is_empty() {
+        let hint = format!("`{} add WHEN WHAT` schedules something", around.prefix());
+        return Ok(Output::new("Nothing is scheduled.", Value::Array(values)).hint(hint));
+    }
+    Ok(Output::new(texts.join("\n"), Value::Array(values)))
+}
+
+/// One task in a few lines.
+fn entry(row: &TaskRow, last: Option<&FireRow>, around: &Around<'_>) -> String {
+    let is_plain = row.state == TaskState::Active;
+    let state = if is_plain { String::new() } else { format!(" [{}]", state(row)) };
+    let mut text = format!("{}: {} ({}){state}", row.id, excerpt(row), when(row));
+    let _ = write!(text, "\n    {} in {}", row.task.agent, around.chat(row.task.chat));
+    let next = next(row, NEXT_IN_LIST);
+    if !next.is_empty() {
+        let _ = write!(text, "\n    next: {}", times(row, &next));
+    }
+    if let Some(last) = last {
+        let _ = write!(text, "\n    last: {}", result(row, last));
+    }
+    text
+}
+
+pub(super) fn show(
+    row: &TaskRow,
+    store: &CentralStore,
+    around: &Around<'_>,
+) -> Result<Output, VerbError> {
+    let task = &row.task;
+    let last = last(row, store)?;
+    let owner = match (task.owner, &task.owner_handle) {
+        (Some(person), _) => around.view.who_is(person),
+        (None, Some(handle)) => handle.to_string(),
+        (None, None) => "-".to_owned(),
+    };
+    let dash = || "-".to_owned();
+    let lines = [
+        ("id", row.id.to_string()),
+        ("state", state(row)),
+        ("when", when(row)),
+        ("rule", task.rule.to_string()),
+        ("next", some(times(row, &next(row, PREVIEW)))),
+        ("agent", task.agent.to_string()),
+        ("chat", around.chat(task.chat)),
+        ("session", task.session.map_or_else(dash, |it| it.to_string())),
+        ("missed", task.missed.to_string()),
+        ("owner", owner),
+        ("made", format!("{} by {}", local(row.created_at, &task.zone), task.created_by)),
+        ("last", last.as_ref().map_or_else(dash, |it| result(row, it))),
+    ];
+    let lines: Vec<String> =
+        lines.iter().map(|(label, text)| format!("{label:<9}{text}")).collect();
+    let mut text = format!("{}\n\n{}", lines.join("\n"), task.prompt);
+    if let Some(script) = &task.script {
+        let _ = write!(text, "\n\nscript:\n{}", script.trim_end());
+    }
+    let hint = format!("`{} history {}` shows what came of it", around.prefix(), row.id);
+    Ok(Output::new(text, value(row, last.as_ref())).hint(hint))
+}
+
+/// What is stored after a change, said from the row.
+pub(super) fn stored(row: &TaskRow, what: &str, around: &Around<'_>) -> Output {
+    let mut text = format!("{} {what}: {} ({})", row.id, excerpt(row), when(row));
+    let next = next(row, PREVIEW);
+    if !next.is_empty() {
+        let _ = write!(text, "\nnext: {}", times(row, &next));
+    }
+    let _ = write!(text, "\n{} answers in {}", row.task.agent, around.chat(row.task.chat));
+    Output::new(text, value(row, None))
+}
+
+/// The rule in words, with the zone in which it is meant.
+fn when(row: &TaskRow) -> String {
+    format!("{}, {}", row.task.rule.words(&row.task.zone), row.task.zone)
+}
+
+fn state(row: &TaskRow) -> String {
+    match row.reason.as_str() {
+        "" => row.state.as_str().to_owned(),
+        reason => format!("{} {reason}", row.state.as_str()),
+    }
+}
+
+fn next(row: &TaskRow, count: usize) -> Vec<Timestamp> {
+    let Some(from) = row.next_at else { return Vec::new() };
+    slots(&row.task.rule, &row.task.zone, from, Timestamp(i64::MAX)).take(count).collect()
+}
+
+fn times(row: &TaskRow, all: &[Timestamp]) -> String {
+    let all: Vec<String> = all.iter().map(|it| local(*it, &row.task.zone)).collect();
+    all.join(", ")
+}
+
+fn some(text: String) -> String {
+    if text.is_empty() { "-".to_owned() } else { text }
+}
+
+/// What became of the latest time.
+fn last(row: &TaskRow, store: &CentralStore) -> Result<Option<FireRow>, VerbError> {
+    Ok(store.task_history(row.id, 1)?.into_iter().next())
+}
+
+/// How one time went, on one line.
+fn result(row: &TaskRow, it: &FireRow) -> String {
+    let mut text = format!("{}, {}", local(it.key.slot, &row.task.zone), it.state.as_str());
+    if let Some(late) = late(it) {
+        let _ = write!(text, ", {late} late");
+    }
+    if it.state == FireState::Skipped {
+        let _ = write!(text, " ({})", it.skipped);
+    }
+    if let Some(cost) = cost(it.cost) {
+        let _ = write!(text, ", {cost}");
+    }
+    if let Some(result) = &it.result {
+        let line = domain::plain::one_line(result);
+        let _ = write!(text, ": {}", domain::plain::cut(&line, RESULT_CHARS));
+    }
+    text
+}
+
+fn value(row: &TaskRow, last: Option<&FireRow>) -> Value {
+    let task = &row.task;
+    let next = next(row, PREVIEW);
+    json!({
+        "id": row.id.to_string(),
+        "state": row.state.as_str(),
+        "reason": row.reason,
+        "agent": task.agent.as_str(),
+        "chat": task.chat.0,
+        "thread": task.thread,
+        "session": task.session.map(|it| it.to_string()),
+        "rule": task.rule.to_string(),
+        "when": task.rule.words(&task.zone),
+        "zone": task.zone.name(),
+        "missed": task.missed.to_string(),
+        "prompt": task.prompt,
+        "script": task.script,
+        "owner": task.owner.map(|it| it.to_string()),
+        "created_by": task.created_by,
+        "created_at": instant(row.created_at),
+        "next": next.iter().map(|it| instant(*it)).collect::<Vec<_>>(),
+        "next_local": next.iter().map(|it| local(*it, &task.zone)).collect::<Vec<_>>(),
+        "last": last.map(fire_value),
+    })
+}
+
+pub(super) fn fire_value(it: &FireRow) -> Value {
+    json!({
+        "slot": instant(it.key.slot),
+        "fired_at": instant(it.fired_at),
+        "late_secs": it.late_by.as_secs(),
+        "state": it.state.as_str(),
+        "skipped": it.skipped,
+        "result": it.result,
+        "cost_usd": cost_value(it.cost),
+        "ended_at": it.ended_at.map(instant),
+    })
+}
