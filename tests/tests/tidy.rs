@@ -16,8 +16,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("channel", &["domain"]),
     ("sandbox", &["domain"]),
     ("vault", &["domain"]),
-    ("verbs", &["domain", "store"]),
-    ("actors", &["domain", "store", "channel", "sandbox", "vault", "verbs"]),
+    ("verbs", &["domain", "store", "schedule"]),
+    ("actors", &["domain", "store", "channel", "sandbox", "vault", "verbs", "schedule"]),
     (
         "nanoclaw",
         &[
@@ -28,6 +28,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "vault",
             "verbs",
             "actors",
+            "schedule",
             "telegram",
             "discord",
             "webhook",
@@ -37,7 +38,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("telegram", &["domain", "channel"]),
     ("discord", &["domain", "channel"]),
     ("webhook", &["domain", "channel"]),
-    ("agent-runner", &["domain", "store"]),
+    ("agent-runner", &["domain", "store", "schedule"]),
     ("simulation", &["domain", "store", "channel", "sandbox", "vault", "actors", "agent-runner"]),
 ];
 

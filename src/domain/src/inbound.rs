@@ -27,6 +27,8 @@ pub struct Inbound {
     pub sent_at: Option<Timestamp>,
     /// How many incarnations died with this message in hand.
     pub tries: u32,
+    /// The name of the time zone that counts for its sender; empty where none is known.
+    pub zone: String,
     pub files: Vec<FileIn>,
     pub overheard: Overheard,
 }

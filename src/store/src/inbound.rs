@@ -11,6 +11,7 @@ mod requests;
 mod stood;
 mod tasks;
 mod waits;
+mod zones;
 
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
@@ -44,6 +45,7 @@ static MIGRATIONS: LazyLock<Migrations<'_>> = LazyLock::new(|| {
         M::up(include_str!("../../../migrations/inbound/0005_stops.sql")),
         M::up(include_str!("../../../migrations/inbound/0007_tasks.sql")),
         M::up(include_str!("../../../migrations/inbound/0008_keeping.sql")),
+        M::up(include_str!("../../../migrations/inbound/0010_quiet.sql")),
     ])
 });
 
