@@ -7,3 +7,4 @@ mod claude;
 mod demo;
 mod evening;
 mod rig;
+mod stopping;

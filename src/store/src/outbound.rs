@@ -24,6 +24,7 @@ use rusqlite::{Connection, ErrorCode, Row};
 use crate::StoreError;
 use crate::open::open_read_only;
 use crate::outbox::PartKind;
+use crate::runner::VERSION;
 
 /// Messages taken over in one commit; the rest follow in the next.
 const MESSAGES_MAX: i64 = 64;
@@ -31,8 +32,6 @@ const MESSAGES_MAX: i64 = 64;
 const TEXT_BYTES_MAX: i32 = 4 * 1024 * 1024;
 /// `read and write version` 1: a rollback journal (<https://sqlite.org/fileformat.html>, 1.3.3).
 const ROLLBACK_MODE: [u8; 2] = [1, 1];
-/// What this program knows of the schema. A session that sleeps may still have the first one.
-const VERSION_MAX: i64 = 3;
 /// Options of a question that are read; more are an error of the agent's.
 const OPTIONS_MAX: usize = 20;
 /// `O_NOFOLLOW` and `O_NONBLOCK`: neither a link nor a pipe may stand in for the file.
@@ -125,10 +124,11 @@ impl OutboundReader {
             let version: i64 = conn
                 .pragma_query_value(None, "user_version", |row| row.get(0))
                 .map_err(|err| classify(err).at(&self.path))?;
-            match version {
-                0 => return Ok(None),
-                1..=VERSION_MAX => (self.conn, self.version) = (Some(conn), version),
-                _ => return Err(StoreError::Newer { path: self.path.clone() }),
+            // A session that sleeps may still have an older one.
+            match usize::try_from(version) {
+                Ok(0) => return Ok(None),
+                Ok(known) if known <= VERSION => (self.conn, self.version) = (Some(conn), version),
+                Ok(_) | Err(_) => return Err(StoreError::Newer { path: self.path.clone() }),
             }
         }
         Ok(self.conn.as_ref())

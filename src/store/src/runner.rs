@@ -29,14 +29,19 @@ use crate::open::{Journal, open, open_read_only};
 use crate::outbox::PartKind;
 use crate::{Db, StoreError};
 
-static MIGRATIONS: LazyLock<Migrations<'_>> = LazyLock::new(|| {
-    Migrations::new(vec![
-        M::up(include_str!("../../../migrations/outbound/0001_start.sql")),
-        M::up(include_str!("../../../migrations/outbound/0002_forms.sql")),
-        M::up(include_str!("../../../migrations/outbound/0003_tools.sql")),
-        M::up(include_str!("../../../migrations/outbound/0004_waits.sql")),
-    ])
-});
+/// The steps of the schema. The host reads what they make, of this version and of older ones.
+const STEPS: [&str; 4] = [
+    include_str!("../../../migrations/outbound/0001_start.sql"),
+    include_str!("../../../migrations/outbound/0002_forms.sql"),
+    include_str!("../../../migrations/outbound/0003_tools.sql"),
+    include_str!("../../../migrations/outbound/0004_waits.sql"),
+];
+
+/// The newest version of the schema that this program knows.
+pub(crate) const VERSION: usize = STEPS.len();
+
+static MIGRATIONS: LazyLock<Migrations<'_>> =
+    LazyLock::new(|| Migrations::new(STEPS.map(M::up).to_vec()));
 
 /// How a turn ended for the messages that it covered.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,4 +8,5 @@ mod images;
 mod isolation;
 mod lifecycle;
 mod speed;
+mod stopping;
 mod support;
