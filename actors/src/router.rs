@@ -12,6 +12,7 @@
 mod admit;
 mod knowledge;
 mod orders;
+mod personal;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -12,7 +12,7 @@ use domain::{AgentName, notice};
 use store::{CentralStore, ChatRow, SessionRow, StoreError, Wiring};
 
 use super::knowledge::Knowledge;
-use super::orders;
+use super::{orders, personal};
 use crate::host::Host;
 use crate::reception::{self, Knock};
 use crate::session::Taken;
@@ -106,9 +106,12 @@ async fn follow(
     let mut targets = Vec::with_capacity(taking.len());
     for decision in taking {
         let row = session(host, message, &known, &chat, decision).await?;
-        let taken = match orders::of(message, &known, decision) {
-            Some(order) => order.obey(host, message, &decision.agent).await?,
-            None => taken(message, &known, decision),
+        let taken = if let Some(order) = orders::of(message, &known, decision) {
+            order.obey(host, message, &decision.agent).await?
+        } else if let Some(wish) = personal::of(message, &known, decision) {
+            wish.grant(host, message).await?
+        } else {
+            taken(message, &known, decision)
         };
         targets.push((row, taken));
     }

@@ -143,6 +143,11 @@ impl Knowledge {
         access(self.known.as_ref().map(|it| &it.1), agent)
     }
 
+    /// Who wrote it, if anybody here knows them.
+    pub(super) fn person(&self) -> Option<PersonId> {
+        self.known.as_ref().map(|it| it.0)
+    }
+
     /// Whom a private chat is with.
     pub(super) fn peer(&self, message: &Incoming) -> Option<String> {
         (!message.chat.is_group && !self.owner_only).then(|| message.sender.id.clone())

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::OutSeq;
-use store::{CentralStore, SessionStore, Surroundings};
+use domain::people::Handle;
+use store::{CentralStore, SessionStore, StoreError, Surroundings};
 use tracing::warn;
 
 use super::state::SessionState;
@@ -44,6 +45,20 @@ impl SessionState {
         Ok(())
     }
 
+    /// Shows the runner in whose time its people live. A change is seen with the next sweep, or the
+    /// next start.
+    pub(super) async fn show_zones(&self) -> Result<(), SessionError> {
+        let senders = self.store.read(|it| it.inbound.recent_senders()).await?;
+        let zones = self.host().central.read(move |central| zones(central, senders)).await?;
+        let shown = zones.clone();
+        // Nothing is written, and no crash point passed, where nothing is new.
+        if !self.store.read(move |it| it.inbound.shows_zones(&shown)).await? {
+            let show = move |it: &mut SessionStore| it.inbound.show_zones(&zones);
+            self.store.write("the zones", show).await?;
+        }
+        Ok(())
+    }
+
     /// Passes on what the agent asked for, in a task that reports back.
     pub(super) async fn pass(&mut self, seq: OutSeq) -> Result<(), SessionError> {
         let request = self.store.read(move |it| it.inbound.request(seq)).await?;
@@ -79,4 +94,24 @@ impl SessionState {
             self.myself.send_after(TRY_AGAIN, move || SessionMessage::Passed { seq, ok: true });
         }
     }
+}
+
+/// The name of the zone of each sender, and of everybody else; empty where nobody said one.
+fn zones(
+    central: &CentralStore,
+    senders: Vec<String>,
+) -> Result<Vec<(String, String)>, StoreError> {
+    let install = central.install_zone()?.map(|it| it.name().to_owned()).unwrap_or_default();
+    let mut zones = Vec::with_capacity(senders.len() + 1);
+    for sender in senders {
+        let person = match Handle::parse(&sender) {
+            Some(handle) => central.person_of(&handle)?,
+            None => None,
+        };
+        let own = person.map(|it| central.person_zone(it)).transpose()?.flatten();
+        let zone = own.map_or_else(|| install.clone(), |it| it.name().to_owned());
+        zones.push((sender, zone));
+    }
+    zones.push((String::new(), install));
+    Ok(zones)
 }

@@ -138,6 +138,7 @@ impl SessionState {
                 self.container.distrust();
                 self.make_folders().await?;
                 self.show_destinations().await?;
+                self.show_zones().await?;
             }
             SessionMessage::Stand(reply) => self.take_stand(reply).await?,
             SessionMessage::Prune { again } => {
@@ -254,6 +255,7 @@ impl SessionState {
             Effect::Status { message } => self.perform_status(message).await?,
             Effect::Start => {
                 self.show_destinations().await?;
+                self.show_zones().await?;
                 self.start();
             }
             Effect::Stop(reason) => self.stop(reason),

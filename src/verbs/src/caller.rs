@@ -100,7 +100,13 @@ fn own(verb: &Verb, group: &AgentName, view: &View) -> Result<(), VerbError> {
             )),
         },
         Verb::Users(it) => match &it.verb {
-            UsersVerb::List | UsersVerb::Show { .. } => Ok(()),
+            UsersVerb::List
+            | UsersVerb::Show { .. }
+            | UsersVerb::Timezone { zone: None, .. }
+            | UsersVerb::Quiet { hours: None, .. } => Ok(()),
+            UsersVerb::Timezone { .. } | UsersVerb::Quiet { .. } => {
+                Err(beyond("say for people where they live or when they sleep", group))
+            }
             UsersVerb::Add { .. }
             | UsersVerb::Rename { .. }
             | UsersVerb::Link { .. }

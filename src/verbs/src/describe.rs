@@ -123,7 +123,16 @@ fn agents(verb: &AgentsVerb, view: &View) -> Result<String, VerbError> {
 
 fn users(verb: &UsersVerb, named: &Named<'_>) -> String {
     match verb {
-        UsersVerb::List | UsersVerb::Show { .. } => "Shows people.".to_owned(),
+        UsersVerb::List
+        | UsersVerb::Show { .. }
+        | UsersVerb::Timezone { zone: None, .. }
+        | UsersVerb::Quiet { hours: None, .. } => "Shows people.".to_owned(),
+        UsersVerb::Timezone { user, zone: Some(zone) } => {
+            format!("The time zone of {} becomes `{zone}`.", named.user(user))
+        }
+        UsersVerb::Quiet { user, hours: Some(hours) } => {
+            format!("The quiet hours of {} become `{hours}`.", named.user(user))
+        }
         UsersVerb::Add { handle, name } => format!("{handle} becomes known here as `{name}`."),
         UsersVerb::Rename { user, name } => {
             format!("{} is called `{name}` from now on.", named.user(user))

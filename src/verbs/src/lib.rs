@@ -25,6 +25,7 @@ mod people;
 mod pin;
 mod roles;
 mod sessions;
+mod times;
 mod values;
 mod verb;
 mod wire;

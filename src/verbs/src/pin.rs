@@ -61,6 +61,8 @@ pub fn pin(verb: &Verb, store: &CentralStore, caller: &Caller) -> Result<Verb, V
             UsersVerb::Show { user: it }
             | UsersVerb::Rename { user: it, .. }
             | UsersVerb::Link { user: it, .. }
+            | UsersVerb::Timezone { user: it, .. }
+            | UsersVerb::Quiet { user: it, .. }
             | UsersVerb::Remove { user: it } => user(it, &view)?,
         },
         Verb::Roles(it) => match &mut it.verb {

@@ -180,6 +180,20 @@ pub enum UsersVerb {
         #[arg(value_parser = handle)]
         handle: Handle,
     },
+    /// Show or set where a person lives
+    Timezone {
+        #[arg(help = USER)]
+        user: String,
+        /// A zone or a city, like Europe/Berlin; `-` is that of the install
+        zone: Option<String>,
+    },
+    /// Show or set when a person is left alone by what they did not ask for
+    Quiet {
+        #[arg(help = USER)]
+        user: String,
+        /// From and to in their zone, like 22:00-7:00; `off` ends it
+        hours: Option<String>,
+    },
     /// Forget a person, with roles and memberships
     Remove {
         #[arg(help = USER)]
@@ -326,7 +340,13 @@ impl Verb {
             Self::Wire(it) => !it.dry_run,
             Self::Unwire(_) => true,
             Self::Agents(it) => !matches!(it.verb, AgentsVerb::List | AgentsVerb::Show { .. }),
-            Self::Users(it) => !matches!(it.verb, UsersVerb::List | UsersVerb::Show { .. }),
+            Self::Users(it) => !matches!(
+                it.verb,
+                UsersVerb::List
+                    | UsersVerb::Show { .. }
+                    | UsersVerb::Timezone { zone: None, .. }
+                    | UsersVerb::Quiet { hours: None, .. }
+            ),
             Self::Roles(it) => !matches!(it.verb, RolesVerb::List),
             Self::Members(it) => !matches!(it.verb, MembersVerb::List { .. }),
             Self::Destinations(it) => !matches!(it.verb, DestinationsVerb::List { .. }),

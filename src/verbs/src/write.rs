@@ -171,6 +171,10 @@ fn users(verb: &UsersVerb) -> Said {
         UsersVerb::Rename { user, name } => said("rename", words.say(user).say(name)),
         UsersVerb::Link { user, handle } => said("link", words.say(user).say(handle)),
         UsersVerb::Unlink { handle } => said("unlink", words.say(handle)),
+        UsersVerb::Timezone { user, zone } => {
+            said("timezone", words.say(user).may_say(zone.as_ref()))
+        }
+        UsersVerb::Quiet { user, hours } => said("quiet", words.say(user).may_say(hours.as_ref())),
         UsersVerb::Remove { user } => said("remove", words.say(user)),
     }
 }

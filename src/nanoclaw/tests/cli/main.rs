@@ -13,6 +13,7 @@ mod people;
 mod script;
 mod server;
 mod stopping;
+mod times;
 mod vault;
 mod wiring;
 

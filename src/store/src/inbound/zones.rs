@@ -6,8 +6,8 @@ use super::InboundStore;
 use crate::StoreError;
 
 impl InboundStore {
-    /// Shows the runner whose zone is which: pairs of `channel:id` and the name of a zone. The empty
-    /// sender stands for everybody else. Nothing is written where nothing is new.
+    /// Shows the runner whose zone is which: pairs of `channel:id` and the name of a zone, empty where
+    /// none is known. The empty sender stands for everybody else.
     ///
     /// # Errors
     /// When the database fails; so for every method below.
@@ -24,6 +24,17 @@ impl InboundStore {
         })
     }
 
+    /// Who wrote here lately, as `channel:id`.
+    pub fn recent_senders(&self) -> Result<Vec<String>, StoreError> {
+        self.conn
+            .prepare_cached(
+                "SELECT DISTINCT sender_id FROM
+                     (SELECT sender_id FROM messages_in ORDER BY seq DESC LIMIT 200)",
+            )
+            .and_then(|mut it| it.query_map([], |row| row.get(0))?.collect())
+            .map_err(StoreError::query("list the senders"))
+    }
+
     /// Whether [`Self::show_zones`] would change nothing.
     pub fn shows_zones(&self, zones: &[(String, String)]) -> Result<bool, StoreError> {
         for (sender, zone) in zones {
@@ -32,7 +43,7 @@ impl InboundStore {
                 .prepare_cached("SELECT zone FROM zones WHERE sender = ?1")
                 .and_then(|mut it| it.query_row([sender], |row| row.get(0)).optional())
                 .map_err(StoreError::query("read the zones"))?;
-            if shown.as_ref() != Some(zone) {
+            if shown.unwrap_or_default() != *zone {
                 return Ok(false);
             }
         }
