@@ -20,12 +20,17 @@ impl SessionState {
     /// Read for each taking over anew, so that what is taken away from an agent is gone at once.
     pub(super) async fn surroundings(&self) -> Result<Surroundings, SessionError> {
         let agent = self.args.row.agent.clone();
-        let read = move |central: &mut CentralStore| central.destinations_of(&agent);
-        let destinations = self.host().central.read(read).await?;
-        Ok(Surroundings {
-            manners: self.host().manners(),
-            destinations: destinations.into_iter().map(|it| (it.name, it.address)).collect(),
-        })
+        let (manners, now) = (self.host().manners(), self.now());
+        let read = move |central: &mut CentralStore| {
+            let destinations = central.destinations_of(&agent)?;
+            Ok(Surroundings {
+                manners,
+                destinations: destinations.into_iter().map(|it| (it.name, it.address)).collect(),
+                quiet: central.quiet_chats(now)?.into_iter().map(|it| it.0).collect(),
+                heartbeats: central.heartbeats()?,
+            })
+        };
+        Ok(self.host().central.read(read).await?)
     }
 
     /// Shows the runner which chats its agent may write to.

@@ -201,6 +201,7 @@ impl SessionState {
         self.observe();
         let snapshot = self.store.read(SessionStore::snapshot).await?;
         let still = self.stillness(&snapshot);
+        let held = self.held(snapshot.held.clone()).await?;
         let Snapshot { news, needs_runner, mut waiting, mut parts, launches, .. } = snapshot;
         for part in &mut parts {
             part.in_flight = self.in_flight.contains(&part.key);
@@ -225,6 +226,7 @@ impl SessionState {
             asking: snapshot.asking,
             tool_max: self.tool.as_ref().map_or(Duration::ZERO, |it| it.max),
             lost: snapshot.lost,
+            held,
             crowded: self.host().places.crowded(),
             quiet_for: self.last_event.elapsed(),
         })
@@ -252,6 +254,7 @@ impl SessionState {
             },
             Effect::Pass(seq) => self.pass(seq).await?,
             Effect::PassLost => self.pass_lost().await?,
+            Effect::EndQuiet(chat) => self.end_quiet(chat).await?,
             Effect::Status { message } => self.perform_status(message).await?,
             Effect::Start => {
                 self.show_destinations().await?;

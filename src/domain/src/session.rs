@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use self::looks::{Wait, start_at};
 use crate::delivery::{self, PartView};
+use crate::message::Address;
 use crate::time::{Timestamp, backoff};
 use crate::waits::{ProviderWait, WaitClass};
 use crate::{Incarnation, MessageSeq, OutSeq};
@@ -56,10 +57,20 @@ pub struct View {
     pub tool_max: Duration,
     /// Parts were given up that the owner of the host is still to be told of.
     pub lost: bool,
+    /// Parts are held back for these chats, each until it is their reader's time.
+    pub held: Vec<Held>,
     /// Another session waits for a free place among the containers.
     pub crowded: bool,
     /// How long nothing at all has happened here.
     pub quiet_for: Duration,
+}
+
+/// Parts for a chat wait until its reader wants to hear of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    pub chat: Address,
+    /// When the quiet hours end; `None` when there are none now.
+    pub until: Option<Timestamp>,
 }
 
 /// An accepted message that has no outcome yet.
@@ -136,6 +147,8 @@ pub enum Effect {
     Pass(OutSeq),
     /// Pass on what could not be delivered, for the owner of the host.
     PassLost,
+    /// Release what was held for the chat.
+    EndQuiet(Address),
     /// Show in the chat of the message, once, that the work goes on.
     Status {
         message: MessageSeq,
@@ -219,6 +232,8 @@ pub fn decide(view: &View, limits: &Limits, now: Timestamp) -> Vec<Effect> {
         delivery::decide(&view.parts, now).into_iter().map(Effect::Delivery).collect();
     todo.extend(view.request.map(Effect::Pass));
     todo.extend(view.lost.then_some(Effect::PassLost));
+    let over = view.held.iter().filter(|it| it.until.is_none());
+    todo.extend(over.map(|it| Effect::EndQuiet(it.chat.clone())));
     todo.extend(view.file.filter(|it| it.is_due(now, limits.backoff_max)).map(|_| Effect::Fetch));
     todo.extend(match view.container {
         Container::Busy | Container::Unknown => tell(view, limits, now),

@@ -7,6 +7,7 @@ mod launches;
 mod mourning;
 mod parts;
 mod pruning;
+mod quiet;
 mod requests;
 mod stood;
 mod tasks;

@@ -4,7 +4,7 @@ mod takeout;
 
 use std::collections::BTreeMap;
 
-use domain::message::Form;
+use domain::message::{Address, Form};
 use domain::session::{Launches, Waiting};
 use domain::stop::Toll;
 use domain::time::Timestamp;
@@ -40,6 +40,8 @@ pub struct Snapshot {
     pub asking: bool,
     /// Parts were given up that the owner of the host is still to be told of.
     pub lost: bool,
+    /// Chats for which something is held until their reader wants to hear of it.
+    pub held: Vec<Address>,
 }
 
 /// Both databases of a session, from the host's side.
@@ -87,6 +89,7 @@ impl SessionStore {
             last_waiting: self.inbound.last_waiting()?,
             asking: self.inbound.is_asking()?,
             lost: self.inbound.has_lost()?,
+            held: self.inbound.held_chats()?,
         })
     }
 
@@ -161,6 +164,8 @@ pub(crate) fn integrity(conn: &Connection) -> Result<Vec<String>, StoreError> {
 
 #[cfg(test)]
 mod forms;
+#[cfg(test)]
+mod quiet;
 #[cfg(test)]
 mod stops;
 #[cfg(test)]

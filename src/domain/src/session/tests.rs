@@ -3,6 +3,7 @@
 use super::*;
 use crate::delivery::{PartKey, PartState};
 
+mod quiet;
 mod waiting;
 
 use self::waiting::waits;
@@ -34,6 +35,7 @@ fn idle() -> View {
         file: None,
         request: None,
         lost: false,
+        held: vec![],
         halted: Incarnation(0),
         still: Stillness::No,
         asking: false,
@@ -250,6 +252,7 @@ fn perform(mut view: View, effects: &[Effect]) -> View {
             }
             Effect::Pass(_) => view.request = None,
             Effect::PassLost => view.lost = false,
+            Effect::EndQuiet(chat) => view.held.retain(|it| it.chat != *chat),
             Effect::Status { message } => {
                 view.waiting.iter_mut().find(|it| it.message == *message).unwrap().status = true;
             }
