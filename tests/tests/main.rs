@@ -12,6 +12,7 @@ mod simulation;
 mod soak;
 mod stopping;
 mod tidy;
+mod times;
 mod town;
 mod tree;
 mod waits;

@@ -47,6 +47,21 @@ pub fn heartbeat(period: Duration, hours: Option<Hours>) -> Result<Rule, NoHeart
     format!("{minutes} {hours} * * *").parse().map(Rule::Cron).map_err(|_| wrong())
 }
 
+/// What [`heartbeat`] made a rule of, if it did. Found by trying: there are few.
+#[must_use]
+pub fn asked(rule: &Rule) -> Option<(Duration, Option<Hours>)> {
+    let minutes = [5, 6, 10, 12, 15, 20, 30, 60, 120, 180, 240, 360, 480, 720, 1_440];
+    let spans = (0..24).flat_map(|from| (1..=24).map(move |to| format!("{from}-{to}")));
+    let hours: Vec<Option<Hours>> = std::iter::once(None)
+        .chain(spans.filter_map(|it| Hours::parse(&it).ok()).map(Some))
+        .collect();
+    let all = minutes.iter().flat_map(|it| {
+        let period = Duration::from_secs(60 * it);
+        hours.iter().map(move |hours| (period, *hours))
+    });
+    all.into_iter().find(|(period, hours)| heartbeat(*period, *hours).as_ref() == Ok(rule))
+}
+
 /// Every so many hours, counted from the first active one.
 fn active(hours: Hours, step: u64) -> Result<String, NoHeartbeat> {
     let (from, to) = (u64::from(hours.from_minute()), u64::from(hours.to_minute()));
@@ -97,6 +112,19 @@ mod tests {
             let cron = cron.parse::<Rule>().unwrap().to_string();
             assert_eq!(rule(minutes, hours), Ok(cron), "{minutes} {hours}");
         }
+    }
+
+    #[test]
+    fn what_was_asked_for_is_found_again() {
+        for (minutes, hours) in
+            [(30, Some("8-22")), (5, None), (240, Some("8-22")), (60, Some("22-6"))]
+        {
+            let hours = hours.map(|it| Hours::parse(it).unwrap());
+            let period = Duration::from_secs(minutes * 60);
+            let found = asked(&heartbeat(period, hours).unwrap()).unwrap();
+            assert_eq!(heartbeat(found.0, found.1), heartbeat(period, hours));
+        }
+        assert_eq!(asked(&"17 3 * * *".parse().unwrap()), None);
     }
 
     #[test]

@@ -92,6 +92,7 @@ fn own(verb: &Verb, group: &AgentName, view: &View) -> Result<(), VerbError> {
         Verb::Agents(it) => match &it.verb {
             AgentsVerb::List => Ok(()),
             AgentsVerb::Show { name } | AgentsVerb::Remove { name } => mine(Some(name)),
+            AgentsVerb::Heartbeat(it) => mine(Some(&it.name)),
             AgentsVerb::Set { name, settings } if settings.reach.is_none() => mine(Some(name)),
             AgentsVerb::Set { .. } => Err(beyond("widen its own reach", group)),
             AgentsVerb::Add { .. } => Err(forbidden(

@@ -7,6 +7,7 @@ use crate::agents::wishes;
 use crate::caller::Caller;
 use crate::chats::strangers;
 use crate::find::{View, who};
+use crate::heartbeat;
 use crate::output::VerbError;
 use crate::pin::pin;
 use crate::verb::{
@@ -114,6 +115,7 @@ fn agents(verb: &AgentsVerb, view: &View) -> Result<String, VerbError> {
         AgentsVerb::Set { name, settings } => {
             format!("The agent `{name}` is changed: {}.", wishes(settings, view.agent(name)?))
         }
+        AgentsVerb::Heartbeat(it) => heartbeat::describe(it, view)?,
         AgentsVerb::Remove { name } => {
             view.agent(name)?;
             format!("The agent `{name}` is taken out of service. Its files and memory stay.")

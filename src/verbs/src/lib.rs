@@ -18,6 +18,7 @@ mod describe;
 mod destinations;
 mod dropped;
 mod find;
+mod heartbeat;
 mod line;
 mod members;
 mod output;
@@ -34,6 +35,7 @@ mod write;
 
 pub use crate::caller::{Caller, check, concerns};
 pub use crate::describe::describe;
+pub use crate::heartbeat::HeartbeatArgs;
 pub use crate::line::{help, parse_line};
 pub use crate::output::{Output, VerbError, table};
 pub use crate::pin::{Prepared, pin, prepare};

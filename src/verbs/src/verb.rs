@@ -6,6 +6,7 @@ use domain::admission::Policy;
 use domain::agent::Reach;
 use domain::people::Handle;
 
+use crate::heartbeat::HeartbeatArgs;
 use crate::values::{self, CpuMilli, ProviderChoice};
 pub use crate::wire_args::{UnwireArgs, When, WireArgs};
 
@@ -109,6 +110,8 @@ Examples:
         #[command(flatten)]
         settings: AgentSettings,
     },
+    /// Show or set when an agent looks by itself whether there is anything to say
+    Heartbeat(HeartbeatArgs),
     /// Take an agent out of service; its files and memory stay
     Remove {
         #[arg(value_parser = AgentName::parse)]
@@ -339,7 +342,11 @@ impl Verb {
             Self::Chats(it) => matches!(it.verb, ChatsVerb::Set { .. }),
             Self::Wire(it) => !it.dry_run,
             Self::Unwire(_) => true,
-            Self::Agents(it) => !matches!(it.verb, AgentsVerb::List | AgentsVerb::Show { .. }),
+            Self::Agents(it) => match &it.verb {
+                AgentsVerb::List | AgentsVerb::Show { .. } => false,
+                AgentsVerb::Heartbeat(it) => it.is_change(),
+                _ => true,
+            },
             Self::Users(it) => !matches!(
                 it.verb,
                 UsersVerb::List

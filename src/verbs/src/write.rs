@@ -144,6 +144,14 @@ fn agents(verb: &AgentsVerb) -> Said {
         AgentsVerb::Show { name } => said("show", words.say(name)),
         AgentsVerb::Add { name, settings: it } => said("add", settings(it, words.say(name))),
         AgentsVerb::Set { name, settings: it } => said("set", settings(it, words.say(name))),
+        AgentsVerb::Heartbeat(it) => {
+            let words = words
+                .say(&it.name)
+                .option("hours", it.hours)
+                .option("prompt", it.prompt.as_ref())
+                .option("chat", it.chat.as_ref());
+            said("heartbeat", it.when.iter().fold(words, Words::say))
+        }
         AgentsVerb::Remove { name } => said("remove", words.say(name)),
     }
 }
