@@ -39,7 +39,16 @@ pub(super) fn of(message: &Incoming, known: &Knowledge, decision: &Decision) -> 
     let about = match command {
         Command::Timezone => About::Zone,
         Command::Quiet => About::Quiet,
-        _ => return None,
+        Command::Stop
+        | Command::New
+        | Command::Compact
+        | Command::Context
+        | Command::Cost
+        | Command::Status
+        | Command::Tasks
+        | Command::Panic
+        | Command::Resume
+        | Command::Help => return None,
     };
     let access = known.access(&decision.agent);
     let permitted = permit(command, access, !message.chat.is_group) == Permission::Permit;

@@ -33,8 +33,14 @@ impl SessionState {
         Ok(self.host().central.read(read).await?)
     }
 
+    /// Shows the runner what of the world outside concerns it.
+    pub(super) async fn show_around(&self) -> Result<(), SessionError> {
+        self.show_destinations().await?;
+        self.show_zones().await
+    }
+
     /// Shows the runner which chats its agent may write to.
-    pub(super) async fn show_destinations(&self) -> Result<(), SessionError> {
+    async fn show_destinations(&self) -> Result<(), SessionError> {
         let agent = self.args.row.agent.clone();
         let read = move |central: &mut CentralStore| central.destinations_of(&agent);
         let all = self.host().central.read(read).await?;
@@ -52,7 +58,7 @@ impl SessionState {
 
     /// Shows the runner in whose time its people live. A change is seen with the next sweep, or the
     /// next start.
-    pub(super) async fn show_zones(&self) -> Result<(), SessionError> {
+    async fn show_zones(&self) -> Result<(), SessionError> {
         let senders = self.store.read(|it| it.inbound.recent_senders()).await?;
         let zones = self.host().central.read(move |central| zones(central, senders)).await?;
         let shown = zones.clone();

@@ -137,8 +137,7 @@ impl SessionState {
                 self.seen += 1;
                 self.container.distrust();
                 self.make_folders().await?;
-                self.show_destinations().await?;
-                self.show_zones().await?;
+                self.show_around().await?;
             }
             SessionMessage::Stand(reply) => self.take_stand(reply).await?,
             SessionMessage::Prune { again } => {
@@ -257,8 +256,7 @@ impl SessionState {
             Effect::EndQuiet(chat) => self.end_quiet(chat).await?,
             Effect::Status { message } => self.perform_status(message).await?,
             Effect::Start => {
-                self.show_destinations().await?;
-                self.show_zones().await?;
+                self.show_around().await?;
                 self.start();
             }
             Effect::Stop(reason) => self.stop(reason),
@@ -276,12 +274,7 @@ impl SessionState {
                 };
                 self.store.write("a release", release).await?;
             }
-            Effect::Fail { message, why } => {
-                let agent = self.args.row.agent.clone();
-                let fail =
-                    move |it: &mut SessionStore| it.inbound.fail(message, why, agent.as_str(), now);
-                self.store.write("a failure", fail).await?;
-            }
+            Effect::Fail { message, why } => self.give_up(message, why).await?,
             Effect::LastChance { message, until } => {
                 let note = move |it: &mut SessionStore| it.inbound.last_chance(message, until, now);
                 self.store.write("a last chance", note).await?;

@@ -37,7 +37,8 @@ mod tests {
     #[test]
     fn the_first_that_names_a_zone_counts() {
         let link = Path::new("../usr/share/zoneinfo/Asia/Tokyo");
-        let cases: [(Option<&str>, Option<&str>, Option<&Path>, Option<&str>); 8] = [
+        type Case<'a> = (Option<&'a str>, Option<&'a str>, Option<&'a Path>, Option<&'a str>);
+        let cases: [Case<'_>; 8] = [
             (Some("Europe/Berlin"), Some("UTC\n"), Some(link), Some("Europe/Berlin")),
             (Some(":/usr/share/zoneinfo/Europe/Berlin"), None, None, Some("Europe/Berlin")),
             (Some(""), Some("America/New_York\n"), Some(link), Some("America/New_York")),

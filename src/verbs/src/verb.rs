@@ -345,7 +345,7 @@ impl Verb {
             Self::Agents(it) => match &it.verb {
                 AgentsVerb::List | AgentsVerb::Show { .. } => false,
                 AgentsVerb::Heartbeat(it) => it.is_change(),
-                _ => true,
+                AgentsVerb::Add { .. } | AgentsVerb::Set { .. } | AgentsVerb::Remove { .. } => true,
             },
             Self::Users(it) => !matches!(
                 it.verb,
