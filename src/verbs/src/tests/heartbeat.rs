@@ -52,7 +52,7 @@ fn what_is_no_heartbeat_is_refused_with_what_would_be() {
         let text = world.refused(line, &Caller::Host);
         assert!(text.contains(why), "{line}: {text}");
     }
-    assert!(crate::parse_line("agents heartbeat andy every 30m --hours 8").is_err());
+    assert!(parse_line("agents heartbeat andy every 30m --hours 8").is_err());
 }
 
 #[test]
@@ -60,10 +60,10 @@ fn an_agent_may_ask_for_its_own_and_people_see_what_it_would_do() {
     let mut world = World::new();
     let own = andy(Reach::Own);
     world.refused("agents heartbeat ben every 30m", &own);
-    let verb = crate::parse_line("agents heartbeat andy every 30m --chat telegram:7").unwrap();
+    let verb = parse_line("agents heartbeat andy every 30m --chat telegram:7").unwrap();
     assert!(verb.is_change());
     let prepared = prepare(&verb, &world.store, &own).unwrap();
     assert_eq!(prepared.line, "agents heartbeat --chat=2 -- andy every 30m");
     assert!(prepared.text.contains("looks by itself"), "{}", prepared.text);
-    assert!(!crate::parse_line("agents heartbeat andy").unwrap().is_change());
+    assert!(!parse_line("agents heartbeat andy").unwrap().is_change());
 }
