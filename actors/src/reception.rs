@@ -18,7 +18,7 @@ mod requests;
 mod sending;
 mod settling;
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -65,7 +65,7 @@ pub struct ReceptionState {
     host: Arc<Host>,
     myself: ActorRef<ReceptionMessage>,
     /// Parts that tasks of this actor are sending.
-    in_flight: HashSet<PartKey>,
+    in_flight: BTreeSet<PartKey>,
     calls: JoinSet<()>,
     timer: Option<Timer<ReceptionMessage>>,
     /// Who could not be reached where, and since when.
@@ -86,7 +86,7 @@ impl Actor for ReceptionActor {
         Ok(ReceptionState {
             host,
             myself,
-            in_flight: HashSet::new(),
+            in_flight: BTreeSet::new(),
             calls: JoinSet::new(),
             timer: None,
             unreachable: Vec::new(),

@@ -12,7 +12,7 @@
 
 pub(crate) mod child;
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use domain::delivery::PartKey;
@@ -85,7 +85,7 @@ pub struct Listed {
 #[derive(Debug)]
 pub struct SessionsState {
     host: Arc<Host>,
-    children: HashMap<SessionId, Child>,
+    children: BTreeMap<SessionId, Child>,
     sweep: JoinSet<()>,
 }
 
@@ -99,7 +99,7 @@ impl Actor for SessionSupervisor {
         _myself: ActorRef<SessionsMessage>,
         host: Arc<Host>,
     ) -> Result<SessionsState, ActorProcessingErr> {
-        Ok(SessionsState { host, children: HashMap::new(), sweep: JoinSet::new() })
+        Ok(SessionsState { host, children: BTreeMap::new(), sweep: JoinSet::new() })
     }
 
     async fn handle(

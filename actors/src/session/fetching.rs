@@ -85,11 +85,8 @@ async fn get(host: &Host, file: &PendingFile, folder: &Path) -> Result<Fetched, 
     let gone = || FetchError::Unreachable("the channel was restarted".into());
     host.peers.channels.call(ask).await.unwrap_or_else(|| Err(gone()))?;
     let (user, file, folder) = (host.container_user, file.clone(), of_message);
-    let settled = tokio::task::spawn_blocking(move || settle(&half, &folder, &file, user));
-    settled
-        .await
-        .map_err(|err| FetchError::Write(io::Error::other(err)))?
-        .map_err(FetchError::Write)
+    let settle = move || settle(&half, &folder, &file, user);
+    store::on_disk(&*host.gate, settle).await.map_err(FetchError::Write)
 }
 
 /// Gives a fetched file its name and lets the container read it.

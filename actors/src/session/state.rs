@@ -1,6 +1,6 @@
 //! The loop of a session: look, decide, perform, and again until nothing is left.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -43,7 +43,7 @@ pub struct SessionState {
     pub(super) link: Option<Link>,
     pub(super) place: Option<Place>,
     /// Parts that tasks of this actor are sending.
-    pub(super) in_flight: HashSet<PartKey>,
+    pub(super) in_flight: BTreeSet<PartKey>,
     /// What runs beside the mailbox; aborted when the actor is gone.
     pub(super) calls: JoinSet<()>,
     pub(super) watch: JoinSet<()>,
@@ -81,7 +81,7 @@ impl SessionState {
             container: Seen::Unread,
             link: None,
             place: None,
-            in_flight: HashSet::new(),
+            in_flight: BTreeSet::new(),
             fetching: false,
             passing: false,
             next_file: None,
@@ -164,13 +164,7 @@ impl SessionState {
         if !self.folders_made {
             let (host, row) = (Arc::clone(self.host()), self.args.row.clone());
             let make = move || super::container::make_folders(&host, &row);
-            // Where a seed fixes the order of events, no other thread may have a part in it.
-            if self.host().gate.runs_inline() {
-                make()?;
-            } else {
-                let made = tokio::task::spawn_blocking(make).await;
-                made.map_err(std::io::Error::other)??;
-            }
+            store::on_disk(&*self.host().gate, make).await?;
             self.folders_made = true;
         }
         Ok(())

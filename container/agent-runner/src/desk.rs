@@ -67,6 +67,14 @@ impl Desk {
         })
     }
 
+    /// Runs a call that may wait for the disk.
+    pub(crate) async fn on_disk<R: Send + 'static>(
+        &self,
+        call: impl FnOnce() -> R + Send + 'static,
+    ) -> R {
+        self.store.beside(call).await
+    }
+
     pub(crate) fn clock(&self) -> &dyn Clock {
         &*self.clock
     }

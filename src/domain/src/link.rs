@@ -116,7 +116,7 @@ impl Tool {
     /// Reads a line, with or without its end; `Some(None)` says that none runs.
     #[must_use]
     pub fn parse(line: &str) -> Option<Option<Self>> {
-        let line = line.trim_end();
+        let line = line.trim_end_matches(['\r', '\n']);
         if line == "tool" {
             return Some(None);
         }

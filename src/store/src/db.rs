@@ -87,13 +87,12 @@ impl<T: Send + 'static> Db<T> {
             *slot = Some(value);
             out
         };
-        if self.gate.runs_inline() {
-            return work();
-        }
-        match spawn_blocking(work).await {
-            Ok(out) => out,
-            Err(err) => resume_unwind(err.into_panic()),
-        }
+        on_disk(&*self.gate, work).await
+    }
+
+    /// Runs a call that may wait for the disk and has nothing to do with the store.
+    pub async fn beside<R: Send + 'static>(&self, f: impl FnOnce() -> R + Send + 'static) -> R {
+        on_disk(&*self.gate, f).await
     }
 
     /// Runs `f`, one durable write named `op`, on the blocking pool.
@@ -110,6 +109,21 @@ impl<T: Send + 'static> Db<T> {
         let out = self.read(f).await;
         self.gate.after(op).await;
         out
+    }
+}
+
+/// Runs a call that may wait for the disk on the blocking pool, or where the gate wants it. A panic
+/// of the call continues here.
+pub async fn on_disk<R: Send + 'static>(
+    gate: &dyn Gate,
+    call: impl FnOnce() -> R + Send + 'static,
+) -> R {
+    if gate.runs_inline() {
+        return call();
+    }
+    match spawn_blocking(call).await {
+        Ok(out) => out,
+        Err(err) => resume_unwind(err.into_panic()),
     }
 }
 

@@ -24,7 +24,7 @@ pub use crate::central::{
     QuestionRow, QuestionState, Removed, Revoked, RoleRow, SealedRow, SessionRow, Task, TaskEdit,
     TaskFilter, TaskRow, Unlinked, Untold, Wired, Wiring,
 };
-pub use crate::db::{Db, Fault, Gate, NoGate};
+pub use crate::db::{Db, Fault, Gate, NoGate, on_disk};
 pub use crate::error::StoreError;
 pub use crate::inbound::{
     Absorbed, Asked, Fetched, Lost, Order, PendingFile, Request, Stood, Surroundings, TaskMessage,

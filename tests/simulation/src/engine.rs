@@ -3,7 +3,7 @@
 
 mod link;
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -52,7 +52,7 @@ struct Inner {
     start_takes: Duration,
     stop_takes: Duration,
     start_faults: Vec<StartFault>,
-    containers: HashMap<SessionId, Container>,
+    containers: BTreeMap<SessionId, Container>,
     /// Where the runner of the next container stops; 0 for never.
     next_runner_crash: u64,
     /// Passed by the runners of all containers.
@@ -83,7 +83,7 @@ impl FakeEngine {
             start_takes: Duration::from_millis(150),
             stop_takes: Duration::ZERO,
             start_faults: vec![],
-            containers: HashMap::new(),
+            containers: BTreeMap::new(),
             next_runner_crash: 0,
             runner_points: 0,
             crash: None,

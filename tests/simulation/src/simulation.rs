@@ -24,7 +24,7 @@ use crate::mutation::Mutation;
 
 /// Simulated time that a run may take to come to rest after its last event. Longer than every
 /// back-off in a row.
-const REST_WITHIN: Duration = Duration::from_secs(45 * 60);
+const REST_WITHIN: Duration = Duration::from_secs(150 * 60);
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// Restarts of one run; each crash point of the plan is used once.
 const LIVES_MAX: usize = 32;

@@ -12,7 +12,6 @@ use domain::link::Tool;
 use domain::time::about;
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
-use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
 use super::{Demo, report};
@@ -116,7 +115,7 @@ impl Demo {
             return Err(format!("`{name}` is no name for a file."));
         }
         let (path, content) = (self.workspace.join(name), text.to_owned());
-        if let Err(err) = on_disk(move || std::fs::write(path, content)).await {
+        if let Err(err) = self.desk.on_disk(move || std::fs::write(path, content)).await {
             return Err(format!("I could not write the file: {err}."));
         }
         let file = FileToSend { path: name.to_owned(), caption: String::new(), name: None };
@@ -158,7 +157,7 @@ impl Demo {
         }
         let (dir, files) = (self.inbound_dir.clone(), files.to_vec());
         let lines = move || files.iter().map(|it| file_line(&dir, it)).collect::<Vec<_>>();
-        format!("these files came:\n{}", on_disk(lines).await.join("\n"))
+        format!("these files came:\n{}", self.desk.on_disk(lines).await.join("\n"))
     }
 
     pub(super) async fn remember(&self, text: &str) -> Did {
@@ -167,7 +166,7 @@ impl Demo {
             let mut notes = std::fs::File::options().create(true).append(true).open(path)?;
             notes.write_all(line.as_bytes())
         };
-        match on_disk(append).await {
+        match self.desk.on_disk(append).await {
             Ok(()) => Ok("I wrote it down.".to_owned()),
             Err(err) => Err(format!("I could not write it down: {err}.")),
         }
@@ -175,7 +174,7 @@ impl Demo {
 
     pub(super) async fn recall(&self) -> Did {
         let path = self.workspace.join(NOTES);
-        match on_disk(move || std::fs::read_to_string(path)).await {
+        match self.desk.on_disk(move || std::fs::read_to_string(path)).await {
             Ok(notes) => Ok(format!("my notes say:\n{}", notes.trim_end())),
             Err(err) if err.kind() == std::io::ErrorKind::NotFound => {
                 Ok("I have no notes.".to_owned())
@@ -197,13 +196,5 @@ fn file_line(dir: &Path, file: &FileIn) -> String {
             format!("{kind} {name}: {} bytes, sha256 {}", content.len(), &digest[..DIGEST_CHARS])
         }
         Err(why) => format!("{kind} {name} could not be fetched: {why}"),
-    }
-}
-
-/// Runs a call that may wait for the disk.
-async fn on_disk<R: Send + 'static>(call: impl FnOnce() -> R + Send + 'static) -> R {
-    match spawn_blocking(call).await {
-        Ok(out) => out,
-        Err(err) => std::panic::resume_unwind(err.into_panic()),
     }
 }

@@ -51,6 +51,7 @@ pub(super) fn may_rest(view: &View, limits: &Limits) -> bool {
         && view.held.is_empty()
         && view.file.is_none()
         && view.request.is_none()
+        && !view.lost
         && limits.rest_after <= view.quiet_for
 }
 

@@ -1,6 +1,6 @@
 //! What the platform in memory knows, and what an action does to it.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use channel::{Caps, Event, Part, Verdict};
@@ -67,10 +67,10 @@ pub(super) struct State {
     /// The account whose credential is not taken.
     pub(super) revoked: Option<String>,
     pub(super) crash: Option<Arc<Crash>>,
-    files: HashMap<String, Vec<u8>>,
-    chats: HashMap<String, ChatInfo>,
+    files: BTreeMap<String, Vec<u8>>,
+    chats: BTreeMap<String, ChatInfo>,
     /// By person.
-    directs: HashMap<String, String>,
+    directs: BTreeMap<String, String>,
 }
 
 impl State {

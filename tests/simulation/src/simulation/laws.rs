@@ -6,15 +6,26 @@ use channel::{Part, Verdict};
 use domain::message::Outcome;
 use store::{Journal, SessionStore};
 
-use super::plan::Plan;
+use super::plan::{Plan, Post};
 use crate::host::World;
 
 /// Whether everything that was accepted has ended and everything written was delivered.
 pub(super) fn is_at_rest(world: &World, plan: &Plan) -> bool {
     let sent = world.platform.sent();
-    let heard = |id: &str| sent.iter().any(|it| it.last && answers(it, id));
-    plan.posts.iter().all(|it| heard(&it.id))
-        && world.all_outcomes().iter().all(|it| it.1.is_some())
+    // Cheap, and mostly enough: no file is opened.
+    let met = |it: &Post| {
+        sent.iter().any(|part| part.last && answers(part, &it.id))
+            || sent
+                .iter()
+                .any(|part| part.to.chat == it.chat && part.content.text().contains("topped"))
+    };
+    if !plan.posts.iter().all(met) {
+        return false;
+    }
+    let outcomes = world.all_outcomes();
+    let ended = |id: &str| outcomes.iter().find(|it| it.0 == id).and_then(|it| it.1);
+    plan.posts.iter().all(|it| heard(it, ended(&it.id), &sent).is_none())
+        && outcomes.iter().all(|it| it.1.is_some())
         && open_parts(world) == 0
 }
 
@@ -47,7 +58,7 @@ pub(super) fn check(world: &World, plan: &Plan, came_to_rest: bool) -> Vec<Strin
         if verdicts.iter().any(|it| it.0 == post.id && it.1 != Verdict::Stored) {
             broken.push(format!("{} was refused", post.id));
         }
-        broken.extend(heard(&post.id, ends.first().and_then(|it| it.1), &sent));
+        broken.extend(heard(post, ends.first().and_then(|it| it.1), &sent));
     }
     broken.extend(repeats(&sent));
     broken.extend(order(plan, &sent));
@@ -59,17 +70,37 @@ fn answers(part: &Part, id: &str) -> bool {
     part.reply_to == id || part.also.iter().any(|it| it == id)
 }
 
-/// Met with an answer: at least one, and by distinct answers at most one.
-fn heard(id: &str, outcome: Option<Outcome>, sent: &[Part]) -> Option<String> {
-    let mut keys: Vec<&str> =
-        sent.iter().filter(|it| it.last && answers(it, id)).map(|it| it.key.as_str()).collect();
+/// Met with an answer: at least one, and by distinct answers at most one. What somebody stopped gets
+/// none of its own; that it was stopped is said in its chat.
+fn heard(post: &Post, outcome: Option<Outcome>, sent: &[Part]) -> Option<String> {
+    let id = &post.id;
+    let ends = |it: &&Part| it.last && answers(it, id) && !tells_of_stop(it);
+    let mut keys: Vec<&str> = sent.iter().filter(ends).map(|it| it.key.as_str()).collect();
     keys.sort_unstable();
     keys.dedup();
-    match (keys.len(), outcome) {
-        (0, _) => Some(format!("{id} was met with silence")),
-        (1, _) => None,
-        (n, _) => Some(format!("{id} got {n} different answers: {keys:?}")),
+    match keys.len() {
+        0 if outcome.is_some_and(|it| stop_told(&post.chat, it, sent)) => None,
+        0 => Some(format!("{id} was met with silence")),
+        1 => None,
+        n => Some(format!("{id} got {n} different answers: {keys:?}")),
     }
+}
+
+/// Tells of a stop; the answer may be yet to come, or on its way already.
+fn tells_of_stop(part: &Part) -> bool {
+    part.key.contains(".nstopped")
+}
+
+/// A stop says what it set aside, and how much of what was answered it held back.
+fn stop_told(chat: &str, outcome: Outcome, sent: &[Part]) -> bool {
+    let words: &[&str] = match outcome {
+        Outcome::Declined => &["et aside:"],
+        Outcome::Answered | Outcome::Failed | Outcome::Silent => {
+            &["not sent any more:", "Not sent any more:", "may have arrived:"]
+        }
+    };
+    let tells = |text: &str| text.contains("topped") && words.iter().any(|it| text.contains(it));
+    sent.iter().any(|it| it.to.chat == chat && tells(&it.content.text()))
 }
 
 /// A part is seen once, or its repeats say that they are.
@@ -84,7 +115,7 @@ fn repeats(sent: &[Part]) -> Vec<String> {
 
 /// An answer goes to the chat of its message.
 fn places(plan: &Plan, sent: &[Part]) -> Vec<String> {
-    let strays = |post: &super::Post| {
+    let strays = |post: &Post| {
         let stray = |it: &&Part| answers(it, &post.id) && it.to.chat != post.chat;
         let found = sent.iter().find(stray);
         found.map(|it| format!("{} was answered in {}", post.id, it.to.chat))
@@ -94,7 +125,8 @@ fn places(plan: &Plan, sent: &[Part]) -> Vec<String> {
 
 /// Within a chat, answers come in the order of their messages.
 fn order(plan: &Plan, sent: &[Part]) -> Vec<String> {
-    let first_answer = |id: &str| sent.iter().position(|it| it.last && answers(it, id));
+    let first_answer =
+        |id: &str| sent.iter().position(|it| it.last && answers(it, id) && !tells_of_stop(it));
     let mut broken = Vec::new();
     for (index, early) in plan.posts.iter().enumerate() {
         for late in plan.posts[index + 1..].iter().filter(|it| it.chat == early.chat) {

@@ -83,6 +83,9 @@ impl Plan {
         let mut dice = Dice::new(seed);
         let count = 1 + dice.below(8);
         let mut posts: Vec<Post> = (0..count).map(|n| post(&mut dice, n)).collect();
+        if dice.below(4) == 0 {
+            panic_and_resume(&mut dice, &mut posts);
+        }
         posts.sort_by_key(|it| it.at);
         let mut faults = Vec::new();
         for _ in 0..dice.below(6) {
@@ -100,9 +103,11 @@ impl Plan {
 
 fn post(dice: &mut Dice, n: u64) -> Post {
     let chat = ["a", "b", "c"][usize::try_from(dice.below(3)).unwrap_or(0)];
-    let text = match dice.below(4) {
-        0 => format!("report progress {n}"),
-        1 => format!("wait {} now", 1 + dice.below(5)),
+    let text = match dice.below(16) {
+        0..4 => format!("report progress {n}"),
+        4..8 => format!("wait {} now", 1 + dice.below(5)),
+        8 => format!("limit {}", 1 + dice.below(40)),
+        9 => "/stop".to_owned(),
         _ => format!("say {n}"),
     };
     Post {
@@ -110,6 +115,16 @@ fn post(dice: &mut Dice, n: u64) -> Post {
         chat: chat.into(),
         id: format!("{chat}{n}"),
         text,
+    }
+}
+
+/// Everything is stopped, and some time later let go again.
+fn panic_and_resume(dice: &mut Dice, posts: &mut Vec<Post>) {
+    let mut at = dice.below(8_000);
+    for (id, text) in [("x-stop", "/panic"), ("x-resume", "/resume")] {
+        let (chat, id) = ("x".to_owned(), id.to_owned());
+        posts.push(Post { at: Duration::from_millis(at), chat, id, text: text.to_owned() });
+        at += 1 + dice.below(30_000);
     }
 }
 
