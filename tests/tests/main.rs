@@ -14,6 +14,7 @@ mod soak;
 mod stopping;
 mod tasks;
 mod tidy;
+mod times;
 mod town;
 mod tree;
 mod waits;
