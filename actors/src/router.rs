@@ -12,6 +12,7 @@
 mod admit;
 mod knowledge;
 mod orders;
+mod personal;
 mod tasks;
 
 use std::sync::Arc;

@@ -4,16 +4,17 @@
 
 mod continuity;
 mod faults;
+mod firing;
 mod groups;
 mod outbox;
 mod people;
 mod ractor_facts;
-mod scheduling;
 mod simulation;
 mod soak;
 mod stopping;
 mod tasks;
 mod tidy;
+mod times;
 mod town;
 mod tree;
 mod waits;

@@ -75,7 +75,13 @@ async fn the_first_owner_proves_themselves_with_a_code_and_is_answered_from_then
     let code = open_code(&world, Some(PairingRole::Owner));
     world.platform.post("ann-chat", "m1", &code);
     world.pass(5 * SECOND).await;
-    assert_eq!(world.platform.texts("ann-chat"), ["Paired. You can write to me now."]);
+    assert_eq!(
+        world.platform.texts("ann-chat"),
+        [
+            "Paired. You can write to me now. For you I go by the time zone UTC; write `/timezone CITY` if \
+          you live elsewhere."
+        ]
+    );
     assert!(central(&world).has_owner().unwrap());
     world.platform.post("ann-chat", "m2", "hello");
     world.pass(5 * SECOND).await;

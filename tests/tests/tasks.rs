@@ -1,241 +1,260 @@
-//! Tasks fire on time and once, say when they are late, and give up in words.
+//! What is scheduled, changed and shown from a chat: by the demo agent, and by `/tasks` without one.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use actors::stopping;
-use actors::sweep::SweepMessage;
-use domain::agent::{AgentGroup, DEFAULT_AGENT};
-use domain::stop::Scope;
-use domain::task::{FireState, Missed, TaskId, TaskState};
-use domain::{AgentName, SessionId};
+use channel::Verdict;
+use domain::AgentName;
+use domain::message::ChatInfo;
+use domain::people::{Handle, Role};
+use domain::task::{TaskId, TaskState};
 use harness::crash::Crash;
-use harness::host::{TestHost, World};
-use harness::platform::address;
-use schedule::{Rule, Zone};
-use store::{CentralStore, Task};
+use harness::host::World;
+use harness::platform::{FakePlatform, Letter, NAME, address};
+use schedule::Zone;
+use store::{CentralStore, TaskFilter, TaskRow, Wiring};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
-const HOUR: Duration = Duration::from_secs(3_600);
-
-fn andy() -> AgentName {
-    AgentName::parse(DEFAULT_AGENT).unwrap()
-}
 
 fn central(world: &World) -> CentralStore {
     CentralStore::open(&world.layout().central()).unwrap()
 }
 
-async fn start(world: &World) -> TestHost {
-    world.start(Crash::never()).await
+fn tasks(world: &World) -> Vec<TaskRow> {
+    central(world).tasks(&TaskFilter::default()).unwrap()
 }
 
-/// Adds a task in chat `a`, as a verb does, and has the host look.
-fn add(world: &World, host: &TestHost, rule: Rule, missed: Missed, prompt: &str) -> TaskId {
-    let (mut central, now) = (central(world), world.now());
-    central.add_agent(&AgentGroup::new(andy()), now).unwrap();
-    central.wire(&address("a"), &andy(), now).unwrap();
-    let chat = central.chat(&address("a")).unwrap().unwrap().id;
-    let task = Task {
-        agent: andy(),
-        session: None,
-        chat,
-        thread: None,
-        owner: None,
-        owner_handle: None,
-        created_by: "test".into(),
-        prompt: prompt.into(),
-        script: None,
-        rule,
-        zone: Zone::utc(),
-        missed,
-    };
-    let id = central.add_task(&task, now).unwrap();
-    host.host.peers.sweep.cast(SweepMessage::Now);
-    id
+fn state(world: &World, id: i64) -> TaskState {
+    central(world).task(TaskId(id)).unwrap().unwrap().state
 }
 
-fn once(world: &World, after: Duration) -> Rule {
-    Rule::Once(world.now() + after)
+fn andy() -> AgentName {
+    AgentName::parse("andy").unwrap()
 }
 
-fn every(world: &World, period: Duration) -> Rule {
-    Rule::Every { period, from: world.now() }
+/// Says something and gives what is answered.
+async fn say(world: &World, letter: Letter) -> String {
+    let chat = letter.chat().to_owned();
+    let before = world.platform.texts(&chat).len();
+    world.platform.write(letter);
+    world.pass(10 * SECOND).await;
+    world.platform.texts(&chat)[before..].join("\n")
 }
 
-async fn heard(world: &World, time: Duration) -> String {
-    world.pass(time).await;
-    world.platform.texts("a").join("\n")
+async fn ask(world: &World, id: &str, text: &str) -> String {
+    say(world, Letter::new("a", id, text)).await
 }
 
-fn states(world: &World, id: TaskId) -> Vec<FireState> {
-    let mut fires = central(world).task_history(id, 1_000).unwrap();
-    fires.reverse();
-    fires.into_iter().map(|it| it.state).collect()
+/// Ann owns the host, Bob is a member; each has a private chat with andy, and they share a group.
+fn town() -> World {
+    let world = World::on(FakePlatform::public());
+    let mut db = central(&world);
+    let now = world.now();
+    db.add_agent(&domain::agent::AgentGroup::new(andy()), now).unwrap();
+    let ann = db.add_person(&Handle::new(NAME, "ann"), "Ann", now).unwrap();
+    db.grant(ann, &Role::Owner, "test", now).unwrap();
+    let bob = db.add_person(&Handle::new(NAME, "bob"), "Bob", now).unwrap();
+    db.add_member(bob, &andy(), "test", now).unwrap();
+    for (chat, is_group) in [("a", false), ("b", false), ("g", true)] {
+        let info = ChatInfo { title: String::new(), is_group };
+        let chat = db.ensure_chat(&address(chat), &info, None, now).unwrap().id;
+        db.set_wiring(&Wiring::usual(chat, andy(), is_group), now).unwrap();
+    }
+    world
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_reminder_comes_at_its_second_and_once() {
-    let world = World::new();
-    let host = start(&world).await;
-    let id = add(&world, &host, once(&world, 95 * SECOND), Missed::Latest, "call mum");
-    assert_eq!(heard(&world, 94 * SECOND).await, "");
-    let text = heard(&world, 5 * SECOND).await;
-    assert_eq!(text, "Reminder: call mum");
-    let fire = central(&world).task_history(id, 1).unwrap().remove(0);
-    assert_eq!((fire.state, fire.late_by < SECOND), (FireState::Ok, true));
-    assert_eq!(fire.result.as_deref(), Some("Reminder: call mum"));
-    assert_eq!(heard(&world, 3 * HOUR).await, text);
-    assert_eq!(central(&world).task(id).unwrap().unwrap().state, TaskState::Done);
+fn bob(id: &str, text: &str) -> Letter {
+    Letter::new("b", id, text).by("bob", "Bob")
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_came_while_nobody_was_there_is_late_and_says_so() {
+async fn the_demo_schedules_lists_moves_pauses_and_cancels() {
     let world = World::new();
-    let host = start(&world).await;
-    let id = add(&world, &host, every(&world, HOUR), Missed::Latest, "stretch");
-    host.kill().await;
-    world.pass(3 * HOUR + 10 * MINUTE).await;
-    let _host = start(&world).await;
-    let text = heard(&world, 30 * SECOND).await;
-    let mark = "⏰ This ran late. It was due Wed 15 Nov 2023 01:13:20 UTC; 2 times before it were \
-                missed.\nReminder: stretch";
-    assert_eq!(text, mark);
-    assert_eq!(states(&world, id), [FireState::Skipped, FireState::Ok]);
-    let text = heard(&world, 50 * MINUTE).await;
-    assert!(text.ends_with("\nReminder: stretch") && text.lines().count() == 3, "{text}");
+    central(&world).set_install_zone(&Zone::parse("Europe/Berlin").unwrap()).unwrap();
+    let _host = world.start(Crash::never()).await;
+    let told = ask(&world, "m1", "remind me every weekday at 9 to read the Monday briefing").await;
+    for part in ["t1 is scheduled", "read the Monday briefing", "every weekday at 09:00", "Berlin"]
+    {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+    assert_eq!(told.matches(" 09:00 CE").count(), 5, "the next five times, local: {told}");
+    let row = tasks(&world).remove(0);
+    assert_eq!(row.task.rule.to_string(), "0 9 * * 1-5");
+    assert_eq!(row.task.owner_handle, Some(Handle::new(NAME, "ann")));
+    let list = ask(&world, "m2", "what is scheduled?").await;
+    assert!(list.contains("t1: read the Monday briefing") && list.contains("next: "), "{list}");
+    let moved = ask(&world, "m3", "move 1 to 9:30").await;
+    assert!(moved.contains("every weekday at 09:30"), "{moved}");
+    let told = ask(&world, "m4", "pause the Monday briefing").await;
+    assert!(told.contains("t1 is paused") && told.contains("/tasks resume t1"), "{told}");
+    assert_eq!(state(&world, 1), TaskState::Paused);
+    assert!(ask(&world, "m5", "resume 1").await.contains("t1 goes on"));
+    assert!(ask(&world, "m6", "run 1").await.contains("is queued"));
+    assert!(ask(&world, "m7", "cancel 1").await.contains("t1 is cancelled"));
+    assert_eq!(state(&world, 1), TaskState::Cancelled);
+    let list = ask(&world, "m8", "list tasks").await;
+    assert!(list.contains("Nothing is scheduled."), "{list}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_sleep_and_a_clock_that_steps_back_fire_nothing_twice() {
+async fn what_cannot_be_scheduled_is_refused_with_the_reason() {
     let world = World::new();
-    let host = start(&world).await;
-    let rule = "*/10 * * * *".parse().unwrap();
-    let id = add(&world, &host, rule, Missed::All(24), "drink");
-    world.clock.jump(62 * 60_000);
-    world.pass(2 * MINUTE).await;
-    assert_eq!(states(&world, id), [FireState::Ok; 6]);
-    world.clock.jump(-30 * 60_000);
-    world.pass(32 * MINUTE).await;
-    assert_eq!(states(&world, id).len(), 6, "it waits until the clock is where it was");
-    world.pass(2 * MINUTE).await;
-    assert_eq!(states(&world, id).len(), 7);
-    world.clock.jump(-24 * 3_600_000);
-    world.pass(24 * HOUR + 10 * MINUTE).await;
-    let text = heard(&world, MINUTE).await;
-    let fires = central(&world).task_history(id, 1_000).unwrap();
-    let well = fires.iter().filter(|it| it.state == FireState::Ok).count();
-    assert_eq!(text.matches("Reminder: drink").count(), well);
-    assert!(140 < well, "a day that comes again is fired again, {well}");
+    let _host = world.start(Crash::never()).await;
+    for (id, text, why) in [
+        ("m1", "remind me every blue moon to sing", "`every weekday at 9`"),
+        ("m2", "remind me every 10 seconds to sing", "at least 1m"),
+        ("m3", "remind me on 30 february at 9 to sing", "no such day"),
+        ("m4", "pause 4", "there is no task `4`"),
+    ] {
+        let told = ask(&world, id, text).await;
+        assert!(told.contains("it refuses") && told.contains(why), "{text}: {told}");
+    }
+    assert!(tasks(&world).is_empty());
+    assert!(ask(&world, "m5", "every day is a new day").await.contains("you said"));
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_wants_it_in_time_or_not_at_all_hears_nothing_of_what_passed() {
+async fn tasks_can_be_seen_and_changed_without_an_agent() {
     let world = World::new();
-    let host = start(&world).await;
-    let id = add(&world, &host, every(&world, HOUR), Missed::Skip(5 * MINUTE), "stand up");
-    host.kill().await;
-    world.pass(2 * HOUR + 30 * MINUTE).await;
-    let _host = start(&world).await;
-    assert_eq!(heard(&world, 20 * MINUTE).await, "");
-    assert_eq!(heard(&world, 11 * MINUTE).await, "Reminder: stand up");
-    assert_eq!(states(&world, id), [FireState::Skipped, FireState::Ok]);
+    let _host = world.start(Crash::never()).await;
+    assert!(ask(&world, "m1", "/tasks").await.contains("Nothing is scheduled."));
+    let add = "/tasks add “in 1 hour” 'drink something'";
+    assert!(ask(&world, "m2", add).await.contains("t1 is scheduled"));
+    world.platform.redeliver();
+    world.pass(10 * SECOND).await;
+    assert_eq!(tasks(&world).len(), 1, "one message, however often it comes");
+    assert!(ask(&world, "m3", "/tasks").await.contains("t1: drink something"));
+    assert!(ask(&world, "m4", "/tasks pause drink").await.contains("t1 is paused"));
+    assert!(ask(&world, "m5", "/tasks resume 1").await.contains("t1 goes on"));
+    assert!(world.engine.log().is_empty(), "no container ran for it");
+    assert!(ask(&world, "m6", "/tasks run 1").await.contains("is queued"));
+    let told = ask(&world, "m7", "/tasks fly 1").await;
+    assert!(told.contains("I do not understand") && told.contains("`/tasks pause 3`"), "{told}");
+    assert!(ask(&world, "m8", "/tasks minimum 1m").await.contains("whoever runs the host"));
+    assert!(ask(&world, "m9", "/tasks cancel 1").await.contains("t1 is cancelled"));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_task_that_fails_again_and_again_gives_up_with_one_word() {
-    let world = World::new();
-    let host = start(&world).await;
-    let id = add(&world, &host, every(&world, 30 * MINUTE), Missed::Latest, "crash");
-    let text = heard(&world, 4 * HOUR).await;
-    assert_eq!(text, "", "the history is enough as long as it comes again");
-    let text = heard(&world, 12 * HOUR).await;
-    assert!(text.starts_with("The task t1 (`crash`) failed 5 times in a row"), "{text}");
-    assert_eq!(text.lines().count(), 1, "{text}");
-    let row = central(&world).task(id).unwrap().unwrap();
-    assert_eq!(row.state, TaskState::Failing);
-    assert!(!row.reason.is_empty());
-    let failed = states(&world, id).iter().filter(|it| **it == FireState::Failed).count();
-    assert_eq!(failed, 5);
-    world.platform.post("a", "m1", "hello");
-    assert!(heard(&world, 15 * MINUTE).await.contains("hello"), "the chat goes on");
+async fn another_member_neither_sees_nor_cancels_what_is_private() {
+    let world = town();
+    let _host = world.start(Crash::never()).await;
+    assert!(ask(&world, "m1", "remind me in 1 hour to wrap presents").await.contains("t1 is"));
+    for (id, text) in [("b1", "cancel 1"), ("b2", "/tasks cancel 1"), ("b3", "pause the presents")]
+    {
+        let told = say(&world, bob(id, text)).await;
+        assert!(told.contains("there is no task"), "{text}: {told}");
+    }
+    let admin = say(&world, bob("b4", "admin tasks list")).await;
+    assert!(admin.contains("Nothing is scheduled.") && !admin.contains("presents"), "{admin}");
+    assert!(say(&world, bob("b5", "remind me in 2 hours to sleep")).await.contains("t2 is"));
+    let all = ask(&world, "m2", "list all scheduled tasks across groups").await;
+    assert!(all.contains("t1: wrap presents") && all.contains("t2: sleep"), "{all}");
+    let in_group = |id: &str, text: &str| Letter::new("g", id, text).in_group("").mention();
+    let list = say(&world, in_group("g1", "list tasks")).await;
+    assert!(list.contains("Nothing is scheduled."), "private tasks stay out of a group: {list}");
+    let told = say(&world, in_group("g2", "remind us in 3 hours to meet")).await;
+    assert!(told.contains("t3 is scheduled"), "{told}");
+    let told = say(&world, in_group("g3", "cancel 3").by("bob", "Bob")).await;
+    assert!(told.contains("t3 is cancelled"), "what belongs to the chat is everybody's: {told}");
+    assert_eq!(state(&world, 1), TaskState::Active);
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_only_time_of_a_task_that_fails_is_reported() {
+async fn a_forged_id_of_a_slot_is_refused() {
     let world = World::new();
-    let host = start(&world).await;
-    add(&world, &host, once(&world, MINUTE), Missed::Latest, "crash");
-    let text = heard(&world, 30 * MINUTE).await;
-    assert!(text.starts_with("The task t1 (`crash`), due Tue 14 Nov 2023 22:14:20 UTC, failed:"));
-    assert_eq!(text.lines().count(), 1, "{text}");
+    let _host = world.start(Crash::never()).await;
+    let id = "task:t1:1795593600000";
+    world.platform.post("a", id, "hello");
+    world.pass(10 * SECOND).await;
+    let verdict = world.platform.verdicts().into_iter().find(|it| it.0 == id).map(|it| it.1);
+    assert!(matches!(verdict, Some(Verdict::Refused(_))), "{verdict:?}");
+    assert!(world.all_outcomes().is_empty());
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_task_waits_for_a_stopped_agent_and_runs_late() {
+async fn what_was_asked_for_comes_at_its_time_and_when_it_is_run() {
     let world = World::new();
-    let host = start(&world).await;
-    let scope = Scope::Agent(andy());
-    let id = add(&world, &host, every(&world, HOUR), Missed::Latest, "stretch");
-    stopping::stop(&host.host, &scope, "Ann", "").await;
-    assert_eq!(heard(&world, 3 * HOUR + 30 * MINUTE).await, "");
-    assert_eq!(states(&world, id), []);
-    stopping::resume(&host.host, &[scope], "Ann").await.unwrap();
-    let text = heard(&world, 10 * SECOND).await;
-    assert!(text.contains("ran late") && text.contains("2 times before it were missed"), "{text}");
-    assert_eq!(text.matches("Reminder").count(), 1, "{text}");
-    assert_eq!(states(&world, id), [FireState::Skipped, FireState::Ok]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_a_stop_ends_in_its_midst_is_set_aside_and_no_failure() {
-    let world = World::new();
-    let host = start(&world).await;
-    let id = add(&world, &host, every(&world, HOUR), Missed::Latest, "wait 60");
-    world.pass(HOUR + 5 * SECOND).await;
-    stopping::stop(&host.host, &Scope::All, "Ann", "").await;
+    let _host = world.start(Crash::never()).await;
+    ask(&world, "m1", "remind me in 20 minutes to stretch").await;
+    let told = ask(&world, "m2", "run 1").await;
+    assert!(told.contains("Reminder: stretch"), "at once: {told}");
+    world.pass(19 * MINUTE).await;
+    let heard = || world.platform.texts("a").join("\n").matches("Reminder: stretch").count();
+    assert_eq!(heard(), 1, "{:?}", world.platform.texts("a"));
     world.pass(MINUTE).await;
-    let fire = central(&world).task_history(id, 1).unwrap().remove(0);
-    assert_eq!((fire.state, fire.result.as_deref()), (FireState::Failed, Some("it was stopped")));
-    stopping::resume(&host.host, &[Scope::All], "Ann").await.unwrap();
-    let text = heard(&world, 2 * HOUR).await;
-    assert_eq!(text.matches("I waited").count(), 2, "{text}");
+    assert_eq!(heard(), 2, "{:?}", world.platform.texts("a"));
+    assert_eq!(state(&world, 1), TaskState::Done);
+    let history = ask(&world, "m3", "/tasks history stretch").await;
+    assert_eq!(history.matches("  ok  ").count(), 2, "{history}");
+    assert!(ask(&world, "m4", "what is scheduled?").await.contains("Nothing is scheduled."));
 }
 
 #[tokio::test(start_paused = true)]
-async fn nobody_is_written_to_who_is_to_be_left_alone_and_nobody_removed_works() {
+async fn a_task_that_is_run_may_speak_about_tasks_of_its_chat_alone() {
+    let world = town();
+    let _host = world.start(Crash::never()).await;
+    ask(&world, "m1", "remind me in 5 hours to wrap presents").await;
+    say(&world, bob("b1", "/tasks add 'in 1 hour' 'cancel 1'")).await;
+    say(&world, bob("b2", "/tasks add 'in 1 hour' 'pause 2'")).await;
+    world.pass(61 * MINUTE).await;
+    let told = world.platform.texts("b").join("\n");
+    assert!(told.contains("there is no task `1`"), "{told}");
+    assert_eq!(state(&world, 1), TaskState::Active);
+    let list = say(&world, bob("b3", "/tasks list --all")).await;
+    assert!(list.contains("t2: cancel 1") && !list.contains("presents"), "{list}");
+}
+
+/// Asks for a reminder while the host stops at a point; the host starts again. Whether it got there.
+async fn stopped_at(point: u64, text: &str) -> bool {
     let world = World::new();
-    let host = start(&world).await;
-    let denied = add(&world, &host, once(&world, MINUTE), Missed::Latest, "one");
-    let chat = central(&world).task(denied).unwrap().unwrap().task.chat;
-    central(&world).deny_chat(chat, world.now()).unwrap();
-    world.pass(2 * MINUTE).await;
-    assert_eq!(states(&world, denied), [FireState::Failed]);
-    central(&world).undeny_chat(chat).unwrap();
-    let removed = add(&world, &host, every(&world, MINUTE), Missed::Latest, "two");
-    central(&world).remove_agent(&andy(), world.now()).unwrap();
-    world.pass(5 * MINUTE).await;
-    let row = central(&world).task(removed).unwrap().unwrap();
-    assert_eq!((row.state, row.reason.as_str()), (TaskState::Cancelled, "its agent was removed"));
-    assert_eq!(states(&world, removed), [FireState::Failed]);
-    assert_eq!(world.platform.texts("a").join("\n"), "");
+    let crash = Crash::at(point);
+    let host = world.start(Arc::clone(&crash)).await;
+    world.platform.post("a", "m1", text);
+    world.pass(15 * SECOND).await;
+    let struck = crash.has_struck();
+    host.kill().await;
+    let _host = world.start(Crash::never()).await;
+    world.pass(3 * MINUTE).await;
+    check_one(&world, &format!("host at {point}"));
+    struck
+}
+
+fn check_one(world: &World, what: &str) {
+    let rows = tasks(world);
+    assert_eq!(rows.len(), 1, "{what}: {rows:?}");
+    assert_eq!(rows[0].task.prompt, "stretch", "{what}");
+    let told = world.platform.texts("a").join("\n");
+    assert!(told.contains("t1 is scheduled"), "{what}: {told}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_task_and_a_person_do_not_mix() {
+async fn a_host_that_stops_anywhere_makes_one_task() {
+    for text in ["remind me in 20 minutes to stretch", "/tasks add 'in 20 minutes' stretch"] {
+        let mut point = 1;
+        while stopped_at(point, text).await {
+            point += 1;
+        }
+        assert!(8 < point, "{text} has more points than {point}");
+    }
+}
+
+/// The same with a runner that dies at a point, 0 for never; how many points its runners passed.
+async fn died_at(point: u64) -> u64 {
     let world = World::new();
-    let host = start(&world).await;
-    world.platform.post("a", "m1", "wait 10 please");
-    add(&world, &host, once(&world, 3 * SECOND), Missed::Latest, "call mum");
-    world.pass(4 * SECOND).await;
-    world.platform.post("a", "m2", "and you?");
-    world.pass(30 * SECOND).await;
-    let sent = world.platform.sent();
-    let replies: Vec<(&str, bool)> = sent
-        .iter()
-        .map(|it| (it.reply_to.as_str(), it.content.text() == "Reminder: call mum"))
-        .collect();
-    assert_eq!(replies, [("m1", false), ("", true), ("m2", false)], "{sent:?}");
-    assert_eq!(world.sessions(), [SessionId(1)]);
-    assert!(world.all_outcomes().iter().all(|it| it.1.is_some()));
+    let _host = world.start(Crash::never()).await;
+    world.engine.crash_next_runner(point);
+    world.platform.post("a", "m1", "remind me in 20 minutes to stretch");
+    world.pass(3 * MINUTE).await;
+    check_one(&world, &format!("runner at {point}"));
+    world.engine.runner_points()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_runner_that_dies_anywhere_makes_one_task() {
+    let points = died_at(0).await;
+    assert!(3 < points, "a runner claims, asks and answers");
+    for point in 1..=points {
+        died_at(point).await;
+    }
 }

@@ -28,6 +28,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "vault",
             "verbs",
             "actors",
+            "schedule",
             "telegram",
             "discord",
             "webhook",

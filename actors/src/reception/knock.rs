@@ -258,7 +258,8 @@ pub(crate) async fn pair(host: &Host, message: &Incoming) -> Result<bool, StoreE
                     central.use_pairing(PairingId(id), &by, now)?;
                 }
             }
-            central.say(&reply(&message, attempt), now)?;
+            let more = zone_sentence(central, &message, attempt)?;
+            central.say(&reply(&message, attempt, &more), now)?;
             Ok(true)
         })
         .await?;
@@ -282,12 +283,27 @@ pub(crate) fn pair_key(message: &Incoming) -> PartKey {
     PartKey(format!("pair.{channel}.{chat}.{id}"))
 }
 
-fn reply(message: &Incoming, attempt: Attempt) -> NewPart {
+/// For whoever was paired; empty for all others. No platform of ours tells where somebody lives.
+fn zone_sentence(
+    central: &CentralStore,
+    message: &Incoming,
+    attempt: Attempt,
+) -> Result<String, StoreError> {
+    if !matches!(attempt, Attempt::Paired { .. }) {
+        return Ok(String::new());
+    }
+    let handle = Handle::new(&message.from.channel, &message.sender.id);
+    let person = central.person_of(&handle)?;
+    let zone = central.zone_for(person)?;
+    Ok(format!(" {}", pairing::zone_sentence(zone.name())))
+}
+
+fn reply(message: &Incoming, attempt: Attempt, more: &str) -> NewPart {
     NewPart {
         key: pair_key(message),
         to: message.from.clone(),
         reply_to: message.platform_id.clone(),
         kind: PartKind::Answer,
-        content: Draft::Text(pairing::answer(attempt).unwrap_or_default()),
+        content: Draft::Text(pairing::answer(attempt).unwrap_or_default() + more),
     }
 }

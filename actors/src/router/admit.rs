@@ -13,7 +13,7 @@ use domain::trace::Rule;
 use store::{CentralStore, ChatRow, SessionRow, StoreError, Wiring};
 
 use super::knowledge::Knowledge;
-use super::{orders, tasks};
+use super::{orders, personal, tasks};
 use crate::host::Host;
 use crate::reception::{self, Knock};
 use crate::session::Taken;
@@ -112,12 +112,14 @@ async fn follow(
     let mut targets = Vec::with_capacity(taking.len());
     for decision in taking {
         let row = session(host, message, &known, &chat, decision).await?;
-        let taken = match orders::of(message, &known, decision) {
-            Some(order) => order.obey(host, message, &decision.agent).await?,
-            None if tasks::is_meant(message, decision) => {
-                tasks::obey(host, message, &known, (&chat, &row)).await?
-            }
-            None => taken(message, &known, decision),
+        let taken = if let Some(order) = orders::of(message, &known, decision) {
+            order.obey(host, message, &decision.agent).await?
+        } else if tasks::is_meant(message, decision) {
+            tasks::obey(host, message, &known, (&chat, &row)).await?
+        } else if let Some(wish) = personal::of(message, &known, decision) {
+            wish.grant(host, message).await?
+        } else {
+            taken(message, &known, decision)
         };
         targets.push((row, taken));
     }

@@ -38,6 +38,8 @@ pub(super) fn of(message: &Incoming, known: &Knowledge, decision: &Decision) -> 
         | Command::Cost
         | Command::Status
         | Command::Tasks
+        | Command::Timezone
+        | Command::Quiet
         | Command::Help => None,
     }
 }

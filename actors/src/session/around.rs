@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::OutSeq;
-use store::{CentralStore, SessionStore, Surroundings};
+use domain::people::Handle;
+use store::{CentralStore, SessionStore, StoreError, Surroundings};
 use tracing::warn;
 
 use super::state::SessionState;
@@ -19,16 +20,27 @@ impl SessionState {
     /// Read for each taking over anew, so that what is taken away from an agent is gone at once.
     pub(super) async fn surroundings(&self) -> Result<Surroundings, SessionError> {
         let agent = self.args.row.agent.clone();
-        let read = move |central: &mut CentralStore| central.destinations_of(&agent);
-        let destinations = self.host().central.read(read).await?;
-        Ok(Surroundings {
-            manners: self.host().manners(),
-            destinations: destinations.into_iter().map(|it| (it.name, it.address)).collect(),
-        })
+        let (manners, now) = (self.host().manners(), self.now());
+        let read = move |central: &mut CentralStore| {
+            let destinations = central.destinations_of(&agent)?;
+            Ok(Surroundings {
+                manners,
+                destinations: destinations.into_iter().map(|it| (it.name, it.address)).collect(),
+                quiet: central.quiet_chats(now)?.into_iter().map(|it| it.0).collect(),
+                heartbeats: central.heartbeats()?,
+            })
+        };
+        Ok(self.host().central.read(read).await?)
+    }
+
+    /// Shows the runner what of the world outside concerns it.
+    pub(super) async fn show_around(&self) -> Result<(), SessionError> {
+        self.show_destinations().await?;
+        self.show_zones().await
     }
 
     /// Shows the runner which chats its agent may write to.
-    pub(super) async fn show_destinations(&self) -> Result<(), SessionError> {
+    async fn show_destinations(&self) -> Result<(), SessionError> {
         let agent = self.args.row.agent.clone();
         let read = move |central: &mut CentralStore| central.destinations_of(&agent);
         let all = self.host().central.read(read).await?;
@@ -41,6 +53,20 @@ impl SessionState {
         }
         let show = move |it: &mut SessionStore| it.inbound.show_destinations(&rows);
         self.store.write("the destinations", show).await?;
+        Ok(())
+    }
+
+    /// Shows the runner in whose time its people live. A change is seen with the next sweep, or the
+    /// next start.
+    async fn show_zones(&self) -> Result<(), SessionError> {
+        let senders = self.store.read(|it| it.inbound.recent_senders()).await?;
+        let zones = self.host().central.read(move |central| zones(central, senders)).await?;
+        let shown = zones.clone();
+        // Nothing is written, and no crash point passed, where nothing is new.
+        if !self.store.read(move |it| it.inbound.shows_zones(&shown)).await? {
+            let show = move |it: &mut SessionStore| it.inbound.show_zones(&zones);
+            self.store.write("the zones", show).await?;
+        }
         Ok(())
     }
 
@@ -79,4 +105,24 @@ impl SessionState {
             self.myself.send_after(TRY_AGAIN, move || SessionMessage::Passed { seq, ok: true });
         }
     }
+}
+
+/// The name of the zone of each sender, and of everybody else; empty where nobody said one.
+fn zones(
+    central: &CentralStore,
+    senders: Vec<String>,
+) -> Result<Vec<(String, String)>, StoreError> {
+    let install = central.install_zone()?.map(|it| it.name().to_owned()).unwrap_or_default();
+    let mut zones = Vec::with_capacity(senders.len() + 1);
+    for sender in senders {
+        let person = match Handle::parse(&sender) {
+            Some(handle) => central.person_of(&handle)?,
+            None => None,
+        };
+        let own = person.map(|it| central.person_zone(it)).transpose()?.flatten();
+        let zone = own.map_or_else(|| install.clone(), |it| it.name().to_owned());
+        zones.push((sender, zone));
+    }
+    zones.push((String::new(), install));
+    Ok(zones)
 }

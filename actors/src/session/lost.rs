@@ -1,7 +1,9 @@
-//! Parts that were given up, and what a person says about parts.
+//! Messages and parts that are given up, and what a person says about parts.
 
+use domain::MessageSeq;
 use domain::delivery::PartKey;
 use domain::delivery::by_hand::Order;
+use domain::session::FailReason;
 use ractor::RpcReplyPort;
 use store::{Ordered, SessionStore};
 use tracing::info;
@@ -12,6 +14,18 @@ use crate::reception::ReceptionMessage;
 use crate::sessions::child::chain;
 
 impl SessionState {
+    /// Gives a message up; its chat is told.
+    pub(super) async fn give_up(
+        &mut self,
+        message: MessageSeq,
+        why: FailReason,
+    ) -> Result<(), SessionError> {
+        let (agent, now) = (self.args.row.agent.clone(), self.now());
+        let fail = move |it: &mut SessionStore| it.inbound.fail(message, why, agent.as_str(), now);
+        self.store.write("a failure", fail).await?;
+        Ok(())
+    }
+
     /// Hands what could not be delivered to the central database, where the owner of the host is told
     /// from; then it is done here. Doing it again keeps each of them once.
     pub(super) async fn pass_lost(&mut self) -> Result<(), SessionError> {

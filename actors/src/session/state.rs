@@ -137,7 +137,7 @@ impl SessionState {
                 self.seen += 1;
                 self.container.distrust();
                 self.make_folders().await?;
-                self.show_destinations().await?;
+                self.show_around().await?;
             }
             SessionMessage::Stand(reply) => self.take_stand(reply).await?,
             SessionMessage::Prune { again } => {
@@ -194,6 +194,7 @@ impl SessionState {
         self.observe();
         let snapshot = self.store.read(SessionStore::snapshot).await?;
         let still = self.stillness(&snapshot);
+        let held = self.held(snapshot.held.clone()).await?;
         let Snapshot { news, needs_runner, mut waiting, mut parts, launches, .. } = snapshot;
         for part in &mut parts {
             part.in_flight = self.in_flight.contains(&part.key);
@@ -219,6 +220,7 @@ impl SessionState {
             tool_max: self.tool.as_ref().map_or(Duration::ZERO, |it| it.max),
             lost: snapshot.lost,
             task_ends: snapshot.task_ends,
+            held,
             crowded: self.host().places.crowded(),
             quiet_for: self.last_event.elapsed(),
         })
@@ -247,6 +249,7 @@ impl SessionState {
             Effect::Pass(seq) => self.pass(seq).await?,
             Effect::PassLost => self.pass_lost().await?,
             Effect::ReportTasks => self.report_tasks().await?,
+            Effect::EndQuiet(chat) => self.end_quiet(chat).await?,
             Effect::Status { message } => self.perform_status(message).await?,
             Effect::Start => self.show_and_start().await?,
             Effect::Stop(reason) => self.stop(reason),
@@ -264,12 +267,7 @@ impl SessionState {
                 };
                 self.store.write("a release", release).await?;
             }
-            Effect::Fail { message, why } => {
-                let agent = self.args.row.agent.clone();
-                let fail =
-                    move |it: &mut SessionStore| it.inbound.fail(message, why, agent.as_str(), now);
-                self.store.write("a failure", fail).await?;
-            }
+            Effect::Fail { message, why } => self.give_up(message, why).await?,
             Effect::LastChance { message, until } => {
                 let note = move |it: &mut SessionStore| it.inbound.last_chance(message, until, now);
                 self.store.write("a last chance", note).await?;
@@ -286,7 +284,7 @@ impl SessionState {
     }
 
     async fn show_and_start(&mut self) -> Result<(), SessionError> {
-        self.show_destinations().await?;
+        self.show_around().await?;
         self.start();
         Ok(())
     }

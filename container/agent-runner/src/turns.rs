@@ -12,6 +12,7 @@ use std::time::Duration;
 use domain::MessageSeq;
 use domain::inbound::Inbound;
 use domain::message::Outcome;
+use domain::task::NOTHING_SAID;
 use domain::time::Clock;
 use store::{Db, RunnerStore, TurnEnd};
 use tokio::sync::{mpsc, watch};
@@ -31,8 +32,6 @@ const EVENTS_QUEUED_MAX: usize = 64;
 const DAMAGED_READS_MAX: u32 = 3;
 /// Old rows are removed when nothing is to do, first after the start and then this often.
 const PRUNE_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
-/// What the user reads when the agent had nothing to say.
-const NOTHING_SAID: &str = "(The agent finished without saying anything.)";
 /// Why a task said nothing, for its history.
 const SCRIPT_RESTS: &str = "its script found nothing to do";
 const NOTHING_TO_SAY: &str = "the agent had nothing to say";

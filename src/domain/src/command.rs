@@ -14,6 +14,8 @@ pub enum Command {
     Tasks,
     Panic,
     Resume,
+    Timezone,
+    Quiet,
     Help,
 }
 
@@ -30,7 +32,7 @@ pub enum Handler {
 }
 
 impl Command {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::Stop,
         Self::New,
         Self::Compact,
@@ -40,6 +42,8 @@ impl Command {
         Self::Tasks,
         Self::Panic,
         Self::Resume,
+        Self::Timezone,
+        Self::Quiet,
         Self::Help,
     ];
 
@@ -56,6 +60,8 @@ impl Command {
             Self::Tasks => "tasks",
             Self::Panic => "panic",
             Self::Resume => "resume",
+            Self::Timezone => "timezone",
+            Self::Quiet => "quiet",
             Self::Help => "help",
         }
     }
@@ -63,9 +69,14 @@ impl Command {
     #[must_use]
     pub fn handler(self) -> Handler {
         match self {
-            Self::Stop | Self::Status | Self::Tasks | Self::Panic | Self::Resume | Self::Help => {
-                Handler::Host
-            }
+            Self::Stop
+            | Self::Status
+            | Self::Tasks
+            | Self::Panic
+            | Self::Resume
+            | Self::Timezone
+            | Self::Quiet
+            | Self::Help => Handler::Host,
             Self::New | Self::Compact => Handler::Runner,
             Self::Context | Self::Cost => Handler::Cli,
         }
@@ -84,6 +95,8 @@ impl Command {
             Self::Tasks => "show what is scheduled, and change it",
             Self::Panic => "stop every agent on this host until somebody resumes them",
             Self::Resume => "let me work again after I was stopped",
+            Self::Timezone => "show or set where you live, like `/timezone Europe/Berlin`",
+            Self::Quiet => "show or set when I leave you alone, like `/quiet 22:00-7:00`",
             Self::Help => "show this list",
         }
     }
@@ -93,15 +106,24 @@ impl Command {
             Self::New | Self::Compact | Self::Context | Self::Cost => Need::Say,
             Self::Resume => Need::Admin,
             Self::Panic => Need::Owner,
+            Self::Timezone | Self::Quiet => Need::Known,
             Self::Stop | Self::Status | Self::Tasks | Self::Help => Need::Nothing,
         }
     }
+}
+
+/// What stands behind the command in a text, without space around it; empty when nothing does.
+#[must_use]
+pub fn argument(text: &str) -> &str {
+    text.trim().split_once(char::is_whitespace).map_or("", |it| it.1.trim())
 }
 
 /// What somebody has to be to give a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Need {
     Nothing,
+    /// It is about themselves.
+    Known,
     /// It changes or reveals what belongs to everybody in the conversation.
     Say,
     Admin,
@@ -129,6 +151,7 @@ pub fn permit(command: Command, access: Access, is_direct: bool) -> Permission {
     let name = command.name();
     let may = match command.needs() {
         Need::Nothing => true,
+        Need::Known => access.is_known(),
         Need::Say => access.is_admin() || (is_direct && access.is_known()),
         Need::Admin => access.is_admin(),
         Need::Owner => access == Access::Owner,
@@ -142,7 +165,7 @@ pub fn permit(command: Command, access: Access, is_direct: bool) -> Permission {
         Need::Nothing | Need::Say if access.is_known() => {
             format!("In a group only my admins may use `/{name}`. Ask one of them.")
         }
-        Need::Nothing | Need::Say => {
+        Need::Nothing | Need::Known | Need::Say => {
             format!("Only people who were let in may use `/{name}`. Ask whoever runs me.")
         }
     })
@@ -200,6 +223,13 @@ mod tests {
     }
 
     #[test]
+    fn an_argument_is_what_follows() {
+        assert_eq!(argument(" /timezone  new york "), "new york");
+        assert_eq!(argument("/quiet\noff"), "off");
+        assert_eq!(argument("/quiet"), "");
+    }
+
+    #[test]
     fn what_concerns_everybody_needs_an_admin_or_a_direct_chat() {
         for command in Command::ALL {
             for access in Access::ALL {
@@ -214,7 +244,9 @@ mod tests {
                     assert_eq!((is(false), is(true)), (may, may), "{command:?} {access:?}");
                     continue;
                 }
-                assert_eq!(is(false), free || access.is_admin(), "{command:?} {access:?}");
+                let own = matches!(command, Command::Timezone | Command::Quiet);
+                let everywhere = free || access.is_admin() || (own && access.is_known());
+                assert_eq!(is(false), everywhere, "{command:?} {access:?}");
                 assert_eq!(is(true), free || access.is_known(), "{command:?} {access:?}");
             }
         }

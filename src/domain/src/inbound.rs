@@ -28,6 +28,8 @@ pub struct Inbound {
     pub sent_at: Option<Timestamp>,
     /// How many incarnations died with this message in hand.
     pub tries: u32,
+    /// The name of the time zone that counts for its sender; empty where none is known.
+    pub zone: String,
     pub files: Vec<FileIn>,
     pub overheard: Overheard,
     /// The task that sent it; `None` when a person wrote it.

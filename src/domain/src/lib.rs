@@ -22,6 +22,7 @@ pub mod pairing;
 pub mod people;
 pub mod plain;
 pub mod question;
+pub mod quiet;
 pub mod restart;
 pub mod retention;
 pub mod session;

@@ -137,6 +137,13 @@ pub fn answer(attempt: Attempt) -> Option<String> {
     }
 }
 
+/// What is added for whoever has just been paired: which time zone counts for them, and how to change
+/// that.
+#[must_use]
+pub fn zone_sentence(zone: &str) -> String {
+    format!("For you I go by the time zone {zone}; write `/timezone CITY` if you live elsewhere.")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

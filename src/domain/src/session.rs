@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use self::looks::{Wait, start_at};
 use crate::delivery::{self, PartView};
+use crate::message::Address;
 use crate::time::{Timestamp, backoff};
 use crate::waits::{ProviderWait, WaitClass};
 use crate::{Incarnation, MessageSeq, OutSeq};
@@ -58,10 +59,20 @@ pub struct View {
     pub lost: bool,
     /// Slots of tasks have ended that the central database is still to hear of.
     pub task_ends: bool,
+    /// Parts are held back for these chats, each until it is their reader's time.
+    pub held: Vec<Held>,
     /// Another session waits for a free place among the containers.
     pub crowded: bool,
     /// How long nothing at all has happened here.
     pub quiet_for: Duration,
+}
+
+/// Parts for a chat wait until its reader wants to hear of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    pub chat: Address,
+    /// When the quiet hours end; `None` when there are none now.
+    pub until: Option<Timestamp>,
 }
 
 /// An accepted message that has no outcome yet.
@@ -140,6 +151,8 @@ pub enum Effect {
     PassLost,
     /// Tell the central database how slots of tasks ended.
     ReportTasks,
+    /// Release what was held for the chat.
+    EndQuiet(Address),
     /// Show in the chat of the message, once, that the work goes on.
     Status {
         message: MessageSeq,
@@ -224,6 +237,8 @@ pub fn decide(view: &View, limits: &Limits, now: Timestamp) -> Vec<Effect> {
     todo.extend(view.request.map(Effect::Pass));
     todo.extend(view.lost.then_some(Effect::PassLost));
     todo.extend(view.task_ends.then_some(Effect::ReportTasks));
+    let over = view.held.iter().filter(|it| it.until.is_none());
+    todo.extend(over.map(|it| Effect::EndQuiet(it.chat.clone())));
     todo.extend(view.file.filter(|it| it.is_due(now, limits.backoff_max)).map(|_| Effect::Fetch));
     todo.extend(match view.container {
         Container::Busy | Container::Unknown => tell(view, limits, now),

@@ -14,6 +14,19 @@ pub mod words;
 /// The most missed slots that a task may make up for. More would be a flood after a long sleep.
 pub const MADE_UP_MAX: u32 = 24;
 
+/// What a heartbeat answers when there is nothing to say.
+pub const NOTHING: &str = "NOTHING";
+
+/// Stands for an answer where an agent gave none.
+pub const NOTHING_SAID: &str = "(The agent finished without saying anything.)";
+
+/// Whether an answer of a heartbeat is for nobody.
+#[must_use]
+pub fn says_nothing(answer: &str) -> bool {
+    let answer = answer.trim();
+    answer == NOTHING_SAID || answer.trim_end_matches('.') == NOTHING || answer.is_empty()
+}
+
 /// Identifies a task on this host. Written as `t` and a number that is handed out once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TaskId(pub i64);
@@ -250,6 +263,16 @@ mod tests {
         assert_eq!(key.to_string(), "task:t7:1764057600000");
         assert_eq!(FireKey::parse(&key.to_string()), Some(key));
         assert_eq!(FireKey::parse("task:7:1"), None);
+    }
+
+    #[test]
+    fn only_exactly_nothing_is_nothing() {
+        for text in ["NOTHING", " NOTHING.\n", "", NOTHING_SAID] {
+            assert!(says_nothing(text), "{text}");
+        }
+        for text in ["Nothing new, but the tea is ready", "NOTHING\nexcept this", "nothing"] {
+            assert!(!says_nothing(text), "{text}");
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod keeping;
 mod outbox;
+mod timezone;
 
 use std::path::PathBuf;
 
@@ -12,6 +13,7 @@ use verbs::Verb;
 
 pub(crate) use self::keeping::{BackupCommand, BackupCreateArgs, KeepArgs};
 pub(crate) use self::outbox::{OutboxCommand, WhyArgs};
+pub(crate) use self::timezone::TimezoneArgs;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -154,6 +156,8 @@ Examples:
     Backup(BackupCommand),
     /// Show or set how long things are kept
     Keep(KeepArgs),
+    /// Show or set the time zone of this install
+    Timezone(TimezoneArgs),
     /// Build the image that agents run in
     #[command(subcommand)]
     Image(ImageCommand),

@@ -16,6 +16,7 @@ mod start;
 mod status;
 mod stop;
 mod stops;
+mod timezone;
 mod uninstall;
 mod vault;
 mod verb;
@@ -61,6 +62,7 @@ pub(crate) async fn perform(command: Command, layout: &Layout) -> anyhow::Result
         Command::Vault(command) => vault::perform(command, layout).await,
         Command::Backup(command) => backup::perform(command, layout).await,
         Command::Keep(args) => retention::perform(&args, layout),
+        Command::Timezone(args) => timezone::perform(&args, layout),
         Command::Image(command) => image::perform(command, layout).await,
         Command::Uninstall => uninstall::perform(layout).await,
     };

@@ -1,5 +1,5 @@
-//! What every install has from its first start on: a name of its own, an agent, and the user that
-//! containers run as.
+//! What every install has from its first start on: a name of its own, an agent, a time zone, and the
+//! user that containers run as.
 
 use std::fs::File;
 use std::io::Read;
@@ -13,6 +13,8 @@ use domain::time::{Clock, SystemClock};
 use rustix::process::{getegid, geteuid};
 use store::CentralStore;
 
+use crate::machine_zone;
+
 /// Who runs in containers when the host is root: the image's own user.
 const IMAGE_USER: (u32, u32) = (1000, 1000);
 
@@ -25,7 +27,7 @@ pub(crate) struct Install {
     pub(crate) added: Option<AgentName>,
 }
 
-/// Gives the install its name and its first agent; doing it again changes nothing.
+/// Gives the install its name, its first agent, and the machine's time zone where that is known; doing it again changes nothing.
 pub(crate) fn ensure_defaults(central: &CentralStore) -> anyhow::Result<Install> {
     let id = match central.setting(INSTALL)? {
         Some(id) => id,
@@ -36,6 +38,11 @@ pub(crate) fn ensure_defaults(central: &CentralStore) -> anyhow::Result<Install>
         let name = AgentName::parse(DEFAULT_AGENT)?;
         central.add_agent(&AgentGroup::new(name.clone()), SystemClock.now())?;
         added = Some(name);
+    }
+    if central.install_zone()?.is_none()
+        && let Some(zone) = machine_zone::read()
+    {
+        central.set_install_zone(&zone)?;
     }
     Ok(Install { id, added })
 }

@@ -16,6 +16,7 @@ mod install;
 mod linked;
 mod lock;
 mod logfile;
+mod machine_zone;
 mod rows;
 mod run;
 mod setup;

@@ -72,6 +72,17 @@ pub fn local(at: Timestamp, zone: &Zone) -> String {
     time.to_zoned(zone.rules().clone()).strftime(format).to_string()
 }
 
+/// An instant as programs there write it: `2026-11-25T09:00:00+01:00[Europe/Berlin]`, in UTC
+/// `2026-11-25T08:00:00Z`.
+#[must_use]
+pub fn stamp(at: Timestamp, zone: &Zone) -> String {
+    let time = jiff::Timestamp::from_second(Second::at_or_before(at).0).unwrap_or_default();
+    if *zone == Zone::utc() {
+        return time.to_string();
+    }
+    time.to_zoned(zone.rules().clone()).to_string()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -97,6 +108,14 @@ mod tests {
         assert_eq!(next[3], "Mon 30 Nov 2026 09:00 CET");
         let next = shown("at 2026-11-25T08:00:07Z", "Asia/Kathmandu", MINUTE).unwrap();
         assert_eq!(next, ["Wed 25 Nov 2026 13:45:07 +0545"]);
+    }
+
+    #[test]
+    fn an_instant_is_stamped_with_its_zone() {
+        let at = at("2026-11-25T08:00:00.5Z");
+        assert_eq!(stamp(at, &Zone::utc()), "2026-11-25T08:00:00Z");
+        let berlin = Zone::parse("Europe/Berlin").unwrap();
+        assert_eq!(stamp(at, &berlin), "2026-11-25T09:00:00+01:00[Europe/Berlin]");
     }
 
     #[test]

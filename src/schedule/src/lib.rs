@@ -23,15 +23,19 @@
 mod check;
 mod cron;
 mod due;
+mod heartbeat;
+mod hours;
 mod rule;
 mod slots;
 mod wall;
 mod words;
 mod zone;
 
-pub use crate::check::{Invalid, PREVIEW, check, local};
+pub use crate::check::{Invalid, PREVIEW, check, local, stamp};
 pub use crate::cron::{Cron, CronError};
 pub use crate::due::{CLOCK_STEP_MAX, Fire, Plan, SKIPPED_COUNT_MAX, Skipped, due};
+pub use crate::heartbeat::{NoHeartbeat, asked, heartbeat};
+pub use crate::hours::within_until;
 pub use crate::rule::{InvalidRule, Rule};
 pub use crate::slots::{Slots, latest_at_or_before, next_after, slots};
 pub use crate::words::{NotUnderstood, understand};

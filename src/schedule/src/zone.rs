@@ -51,6 +51,32 @@ impl Zone {
         }
     }
 
+    /// As [`Self::parse`]; the last part of a name, which is mostly a city, is enough where only one
+    /// zone has it.
+    ///
+    /// # Errors
+    /// When there is none, or several.
+    pub fn find(text: &str) -> Result<Self, UnknownZone> {
+        let unknown = match Self::parse(text) {
+            Ok(zone) => return Ok(zone),
+            Err(unknown) => unknown,
+        };
+        let city = text.trim().replace(' ', "_");
+        let names: Vec<String> = ZONES
+            .available()
+            .map(|it| it.as_str().to_owned())
+            .filter(|name| name.rsplit_once('/').is_some_and(|it| it.1.eq_ignore_ascii_case(&city)))
+            .collect();
+        match &names[..] {
+            [] => Err(unknown),
+            [one] => Self::parse(one),
+            several => {
+                let near = several.iter().take(NEAR_MAX).cloned().collect();
+                Err(UnknownZone { near, ..unknown })
+            }
+        }
+    }
+
     /// As the database spells it.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -132,6 +158,22 @@ mod tests {
         assert_eq!(Zone::parse("america/new york").unwrap().name(), "America/New_York");
         assert_eq!(Zone::parse("utc").unwrap(), Zone::utc());
         assert_eq!(Zone::utc().name(), "UTC");
+    }
+
+    #[test]
+    fn a_city_is_enough_where_it_is_the_only_one() {
+        for (text, name) in [
+            ("berlin", "Europe/Berlin"),
+            ("New York", "America/New_York"),
+            ("europe/berlin", "Europe/Berlin"),
+            ("utc", "UTC"),
+        ] {
+            assert_eq!(Zone::find(text).unwrap().name(), name);
+        }
+        let several = Zone::find("Indianapolis").unwrap_err();
+        assert!(several.near.iter().any(|it| it == "America/Indiana/Indianapolis"), "{several}");
+        assert_eq!(Zone::find("berln").unwrap_err().near[0], "Europe/Berlin");
+        assert!(Zone::find("").is_err());
     }
 
     #[test]

@@ -10,11 +10,13 @@ mod dead_letters;
 mod destinations;
 mod dropped;
 mod heard;
+mod heartbeats;
 mod held;
 mod pairing;
 mod people;
 mod pruning;
 mod questions;
+mod quiet;
 mod roles;
 mod said;
 mod secrets;
@@ -62,6 +64,7 @@ static MIGRATIONS: LazyLock<Migrations<'_>> = LazyLock::new(|| {
         M::up(include_str!("../../../migrations/central/0009_zones.sql")),
         M::up(include_str!("../../../migrations/central/0010_firing.sql")),
         M::up(include_str!("../../../migrations/central/0011_task_requests.sql")),
+        M::up(include_str!("../../../migrations/central/0012_people_time.sql")),
     ])
 });
 

@@ -7,10 +7,12 @@ mod launches;
 mod mourning;
 mod parts;
 mod pruning;
+mod quiet;
 mod requests;
 mod stood;
 mod tasks;
 mod waits;
+mod zones;
 
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
@@ -46,6 +48,7 @@ static MIGRATIONS: LazyLock<Migrations<'_>> = LazyLock::new(|| {
         M::up(include_str!("../../../migrations/inbound/0007_tasks.sql")),
         M::up(include_str!("../../../migrations/inbound/0008_keeping.sql")),
         M::up(include_str!("../../../migrations/inbound/0009_firing.sql")),
+        M::up(include_str!("../../../migrations/inbound/0010_quiet.sql")),
     ])
 });
 

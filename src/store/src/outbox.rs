@@ -112,6 +112,15 @@ impl ClaimedPart {
     pub(crate) fn set_also(&mut self, also: Vec<String>) {
         self.also = also;
     }
+
+    /// Says more texts in the same message, behind its own and under a heading if there is one.
+    /// What is no text stays as it is.
+    pub(crate) fn join(&mut self, heading: Option<&str>, more: &[String], between: &str) {
+        if let Content::Text(text) = &mut self.content {
+            let all = heading.into_iter().chain([text.as_str()]);
+            *text = all.chain(more.iter().map(String::as_str)).collect::<Vec<_>>().join(between);
+        }
+    }
 }
 
 /// A message of ours or of somebody else that a part changes.
@@ -196,12 +205,13 @@ pub(crate) fn add(
     Ok(statement.raw_execute()? == 1)
 }
 
-/// The oldest unfinished part of each chat.
-pub(crate) fn open_parts(conn: &Connection) -> rusqlite::Result<Vec<PartView>> {
-    conn.prepare_cached(
+/// The oldest unfinished part of each chat, of those of which a condition is true.
+pub(crate) fn open_parts(conn: &Connection, which: &str) -> rusqlite::Result<Vec<PartView>> {
+    conn.prepare_cached(&format!(
         "SELECT key, state, retry_at, min(id), changed_at FROM deliveries
-         WHERE state NOT IN ('sent', 'dead') GROUP BY channel, account, chat ORDER BY 4",
-    )?
+         WHERE state NOT IN ('sent', 'dead') AND {which}
+         GROUP BY channel, account, chat ORDER BY 4"
+    ))?
     .query_map([], part_view)?
     .collect()
 }

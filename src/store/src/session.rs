@@ -4,7 +4,7 @@ mod takeout;
 
 use std::collections::BTreeMap;
 
-use domain::message::Form;
+use domain::message::{Address, Form};
 use domain::session::{Launches, Waiting};
 use domain::stop::Toll;
 use domain::time::Timestamp;
@@ -42,6 +42,8 @@ pub struct Snapshot {
     pub lost: bool,
     /// Slots of tasks have ended that the central database is still to hear of.
     pub task_ends: bool,
+    /// Chats for which something is held until their reader wants to hear of it.
+    pub held: Vec<Address>,
 }
 
 /// Both databases of a session, from the host's side.
@@ -90,6 +92,7 @@ impl SessionStore {
             asking: self.inbound.is_asking()?,
             lost: self.inbound.has_lost()?,
             task_ends: self.inbound.has_task_ends()?,
+            held: self.inbound.held_chats()?,
         })
     }
 
@@ -164,6 +167,8 @@ pub(crate) fn integrity(conn: &Connection) -> Result<Vec<String>, StoreError> {
 
 #[cfg(test)]
 mod forms;
+#[cfg(test)]
+mod quiet;
 #[cfg(test)]
 mod stops;
 #[cfg(test)]

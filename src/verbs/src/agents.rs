@@ -9,13 +9,14 @@ use serde_json::{Value, json};
 use store::CentralStore;
 
 use crate::find::{View, no_agent};
+use crate::heartbeat;
 use crate::output::{Output, VerbError, joined, refused, table};
 use crate::values::cpus_text;
 use crate::verb::{AgentSettings, AgentsVerb};
 
 pub(crate) fn perform(
     verb: &AgentsVerb,
-    store: &CentralStore,
+    store: &mut CentralStore,
     view: &View,
     now: Timestamp,
 ) -> Result<Output, VerbError> {
@@ -24,6 +25,7 @@ pub(crate) fn perform(
         AgentsVerb::Show { name } => show(view.agent(name)?, store, view),
         AgentsVerb::Add { name, settings } => add(name, settings, store, now),
         AgentsVerb::Set { name, settings } => set(view.agent(name)?, settings, store, view),
+        AgentsVerb::Heartbeat(args) => heartbeat::perform(args, store, view, now),
         AgentsVerb::Remove { name } => remove(view.agent(name)?, store, view, now),
     }
 }

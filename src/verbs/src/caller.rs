@@ -141,6 +141,7 @@ fn own(verb: &Verb, group: &AgentName, view: &View) -> Result<(), VerbError> {
         Verb::Agents(it) => match &it.verb {
             AgentsVerb::List => Ok(()),
             AgentsVerb::Show { name } | AgentsVerb::Remove { name } => mine(Some(name)),
+            AgentsVerb::Heartbeat(it) => mine(Some(&it.name)),
             AgentsVerb::Set { name, settings } if settings.reach.is_none() => mine(Some(name)),
             AgentsVerb::Set { .. } => Err(beyond("widen its own reach", group)),
             AgentsVerb::Add { .. } => Err(forbidden(
@@ -148,14 +149,7 @@ fn own(verb: &Verb, group: &AgentName, view: &View) -> Result<(), VerbError> {
                 "ask for one of a chat that it is in: `wire CHAT --own NAME`",
             )),
         },
-        Verb::Users(it) => match &it.verb {
-            UsersVerb::List | UsersVerb::Show { .. } => Ok(()),
-            UsersVerb::Add { .. }
-            | UsersVerb::Rename { .. }
-            | UsersVerb::Link { .. }
-            | UsersVerb::Unlink { .. }
-            | UsersVerb::Remove { .. } => Err(beyond("change who is who", group)),
-        },
+        Verb::Users(it) => users(&it.verb, group),
         Verb::Roles(it) => match &it.verb {
             RolesVerb::List => Ok(()),
             RolesVerb::Grant { role: RoleWord::Admin, agent: Some(agent), .. }
@@ -184,6 +178,24 @@ fn own(verb: &Verb, group: &AgentName, view: &View) -> Result<(), VerbError> {
                 Err(beyond("forget the counts of all chats", group))
             }
         },
+    }
+}
+
+/// An agent may look people up, and say nothing about them.
+fn users(verb: &UsersVerb, group: &AgentName) -> Result<(), VerbError> {
+    match verb {
+        UsersVerb::List
+        | UsersVerb::Show { .. }
+        | UsersVerb::Timezone { zone: None, .. }
+        | UsersVerb::Quiet { hours: None, .. } => Ok(()),
+        UsersVerb::Timezone { .. } | UsersVerb::Quiet { .. } => {
+            Err(beyond("say for people where they live or when they sleep", group))
+        }
+        UsersVerb::Add { .. }
+        | UsersVerb::Rename { .. }
+        | UsersVerb::Link { .. }
+        | UsersVerb::Unlink { .. }
+        | UsersVerb::Remove { .. } => Err(beyond("change who is who", group)),
     }
 }
 

@@ -7,6 +7,7 @@ use crate::agents::wishes;
 use crate::caller::Caller;
 use crate::chats::strangers;
 use crate::find::{View, who};
+use crate::heartbeat;
 use crate::output::VerbError;
 use crate::pin::pin;
 use crate::verb::{
@@ -115,6 +116,7 @@ fn agents(verb: &AgentsVerb, view: &View) -> Result<String, VerbError> {
         AgentsVerb::Set { name, settings } => {
             format!("The agent `{name}` is changed: {}.", wishes(settings, view.agent(name)?))
         }
+        AgentsVerb::Heartbeat(it) => heartbeat::describe(it, view)?,
         AgentsVerb::Remove { name } => {
             view.agent(name)?;
             format!("The agent `{name}` is taken out of service. Its files and memory stay.")
@@ -124,7 +126,16 @@ fn agents(verb: &AgentsVerb, view: &View) -> Result<String, VerbError> {
 
 fn users(verb: &UsersVerb, named: &Named<'_>) -> String {
     match verb {
-        UsersVerb::List | UsersVerb::Show { .. } => "Shows people.".to_owned(),
+        UsersVerb::List
+        | UsersVerb::Show { .. }
+        | UsersVerb::Timezone { zone: None, .. }
+        | UsersVerb::Quiet { hours: None, .. } => "Shows people.".to_owned(),
+        UsersVerb::Timezone { user, zone: Some(zone) } => {
+            format!("The time zone of {} becomes `{zone}`.", named.user(user))
+        }
+        UsersVerb::Quiet { user, hours: Some(hours) } => {
+            format!("The quiet hours of {} become `{hours}`.", named.user(user))
+        }
         UsersVerb::Add { handle, name } => format!("{handle} becomes known here as `{name}`."),
         UsersVerb::Rename { user, name } => {
             format!("{} is called `{name}` from now on.", named.user(user))

@@ -7,6 +7,7 @@ use store::{CentralStore, Linked, PersonRow, Removed, Unlinked};
 
 use crate::find::{View, who};
 use crate::output::{Output, VerbError, instant, joined, listed, not_found, refused};
+use crate::times;
 use crate::verb::UsersVerb;
 
 pub(crate) fn perform(
@@ -17,11 +18,17 @@ pub(crate) fn perform(
 ) -> Result<Output, VerbError> {
     match verb {
         UsersVerb::List => Ok(list(view)),
-        UsersVerb::Show { user } => Ok(show(view.person(user)?, view)),
+        UsersVerb::Show { user } => show(view.person(user)?, store, view),
         UsersVerb::Add { handle, name } => add(handle, name, store, view, now),
         UsersVerb::Rename { user, name } => rename(view.person(user)?, name, store),
         UsersVerb::Link { user, handle } => link(view.person(user)?, handle, store, view),
         UsersVerb::Unlink { handle } => unlink(handle, store, view),
+        UsersVerb::Timezone { user, zone } => {
+            times::timezone(view.person(user)?, zone.as_deref(), store)
+        }
+        UsersVerb::Quiet { user, hours } => {
+            times::quiet(view.person(user)?, hours.as_deref(), store)
+        }
         UsersVerb::Remove { user } => remove(view.person(user)?, store),
     }
 }
@@ -42,16 +49,21 @@ fn list(view: &View) -> Output {
     Output::new(text, Value::Array(view.people.iter().map(|it| value(it, view)).collect()))
 }
 
-fn show(person: &PersonRow, view: &View) -> Output {
+fn show(person: &PersonRow, store: &CentralStore, view: &View) -> Result<Output, VerbError> {
+    let (zone, quiet) = times::of(person.id, store)?;
     let lines = [
         format!("id         {}", person.id),
         format!("name       {}", person.name),
         format!("handles    {}", joined(&person.handles)),
         format!("roles      {}", joined(roles(person, view))),
         format!("member of  {}", joined(member_of(person, view))),
+        format!("zone       {}", zone.as_deref().unwrap_or("as the install")),
+        format!("quiet      {}", quiet.as_deref().unwrap_or("-")),
         format!("since      {}", instant(person.created_at)),
     ];
-    Output::new(lines.join("\n"), value(person, view))
+    let mut json = value(person, view);
+    (json["zone"], json["quiet"]) = (zone.into(), quiet.into());
+    Ok(Output::new(lines.join("\n"), json))
 }
 
 fn add(

@@ -10,10 +10,11 @@ use store::CentralStore;
 use crate::caller::{Caller, check, concerns};
 use crate::describe::describe;
 use crate::find::View;
+use crate::heartbeat::HeartbeatArgs;
 use crate::output::VerbError;
 use crate::verb::{
-    ChatsVerb, DestinationsVerb, DroppedVerb, MembersVerb, RolesVerb, UnwireArgs, UsersVerb, Verb,
-    WireArgs,
+    AgentsVerb, ChatsVerb, DestinationsVerb, DroppedVerb, MembersVerb, RolesVerb, UnwireArgs,
+    UsersVerb, Verb, WireArgs,
 };
 use crate::wire;
 
@@ -61,6 +62,8 @@ pub fn pin(verb: &Verb, store: &CentralStore, caller: &Caller) -> Result<Verb, V
             UsersVerb::Show { user: it }
             | UsersVerb::Rename { user: it, .. }
             | UsersVerb::Link { user: it, .. }
+            | UsersVerb::Timezone { user: it, .. }
+            | UsersVerb::Quiet { user: it, .. }
             | UsersVerb::Remove { user: it } => user(it, &view)?,
         },
         Verb::Roles(it) => match &mut it.verb {
@@ -84,7 +87,12 @@ pub fn pin(verb: &Verb, store: &CentralStore, caller: &Caller) -> Result<Verb, V
             DroppedVerb::List | DroppedVerb::Clear { chat: None } => {}
             DroppedVerb::Clear { chat: Some(it) } => chat(it, &view)?,
         },
-        Verb::Agents(_) | Verb::Sessions(_) | Verb::Approvals(_) | Verb::Tasks(_) => {}
+        Verb::Agents(it) => {
+            if let AgentsVerb::Heartbeat(HeartbeatArgs { chat: Some(it), .. }) = &mut it.verb {
+                chat(it, &view)?;
+            }
+        }
+        Verb::Sessions(_) | Verb::Approvals(_) | Verb::Tasks(_) => {}
     }
     Ok(verb)
 }

@@ -1,6 +1,7 @@
 //! The verbs on a real database.
 
 mod finding;
+mod heartbeat;
 mod reach;
 mod tasks;
 mod undoing;

@@ -6,6 +6,7 @@ use domain::admission::Policy;
 use domain::agent::Reach;
 use domain::people::Handle;
 
+use crate::heartbeat::HeartbeatArgs;
 use crate::tasks::verb::TasksVerb;
 use crate::values::{self, CpuMilli, ProviderChoice};
 pub use crate::wire_args::{UnwireArgs, When, WireArgs};
@@ -112,6 +113,8 @@ Examples:
         #[command(flatten)]
         settings: AgentSettings,
     },
+    /// Show or set when an agent looks by itself whether there is anything to say
+    Heartbeat(HeartbeatArgs),
     /// Take an agent out of service; its files and memory stay
     Remove {
         #[arg(value_parser = AgentName::parse)]
@@ -182,6 +185,20 @@ pub enum UsersVerb {
     Unlink {
         #[arg(value_parser = handle)]
         handle: Handle,
+    },
+    /// Show or set where a person lives
+    Timezone {
+        #[arg(help = USER)]
+        user: String,
+        /// A zone or a city, like Europe/Berlin; `-` is that of the install
+        zone: Option<String>,
+    },
+    /// Show or set when a person is left alone by what they did not ask for
+    Quiet {
+        #[arg(help = USER)]
+        user: String,
+        /// From and to in their zone, like 22:00-7:00; `off` ends it
+        hours: Option<String>,
     },
     /// Forget a person, with roles and memberships
     Remove {
@@ -328,8 +345,18 @@ impl Verb {
             Self::Chats(it) => matches!(it.verb, ChatsVerb::Set { .. }),
             Self::Wire(it) => !it.dry_run,
             Self::Unwire(_) => true,
-            Self::Agents(it) => !matches!(it.verb, AgentsVerb::List | AgentsVerb::Show { .. }),
-            Self::Users(it) => !matches!(it.verb, UsersVerb::List | UsersVerb::Show { .. }),
+            Self::Agents(it) => match &it.verb {
+                AgentsVerb::List | AgentsVerb::Show { .. } => false,
+                AgentsVerb::Heartbeat(it) => it.is_change(),
+                AgentsVerb::Add { .. } | AgentsVerb::Set { .. } | AgentsVerb::Remove { .. } => true,
+            },
+            Self::Users(it) => !matches!(
+                it.verb,
+                UsersVerb::List
+                    | UsersVerb::Show { .. }
+                    | UsersVerb::Timezone { zone: None, .. }
+                    | UsersVerb::Quiet { hours: None, .. }
+            ),
             Self::Roles(it) => !matches!(it.verb, RolesVerb::List),
             Self::Members(it) => !matches!(it.verb, MembersVerb::List { .. }),
             Self::Destinations(it) => !matches!(it.verb, DestinationsVerb::List { .. }),

@@ -139,6 +139,14 @@ fn agents(verb: &AgentsVerb) -> Said {
         AgentsVerb::Show { name } => said("show", words.say(name)),
         AgentsVerb::Add { name, settings: it } => said("add", settings(it, words.say(name))),
         AgentsVerb::Set { name, settings: it } => said("set", settings(it, words.say(name))),
+        AgentsVerb::Heartbeat(it) => {
+            let words = words
+                .say(&it.name)
+                .option("hours", it.hours)
+                .option("prompt", it.prompt.as_ref())
+                .option("chat", it.chat.as_ref());
+            said("heartbeat", it.when.iter().fold(words, Words::say))
+        }
         AgentsVerb::Remove { name } => said("remove", words.say(name)),
     }
 }
@@ -166,6 +174,10 @@ fn users(verb: &UsersVerb) -> Said {
         UsersVerb::Rename { user, name } => said("rename", words.say(user).say(name)),
         UsersVerb::Link { user, handle } => said("link", words.say(user).say(handle)),
         UsersVerb::Unlink { handle } => said("unlink", words.say(handle)),
+        UsersVerb::Timezone { user, zone } => {
+            said("timezone", words.say(user).may_say(zone.as_ref()))
+        }
+        UsersVerb::Quiet { user, hours } => said("quiet", words.say(user).may_say(hours.as_ref())),
         UsersVerb::Remove { user } => said("remove", words.say(user)),
     }
 }

@@ -198,6 +198,7 @@ mod sample {
             received_at: at,
             sent_at: None,
             tries: 0,
+            zone: String::new(),
             files: vec![],
             overheard: Overheard::default(),
             task: None,

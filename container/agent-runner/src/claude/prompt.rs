@@ -7,7 +7,7 @@
 //! <overheard from="Bob" time="2026-11-22T19:29:10Z">
 //! text
 //! </overheard>
-//! <message id="4" from="Ann" time="2026-11-22T19:30:00Z" chat="Team" thread="7">
+//! <message id="4" from="Ann" time="2026-11-22T20:30:00+01:00[Europe/Berlin]" chat="Team" thread="7">
 //! <quoted from="Bob">
 //! text
 //! </quoted>
@@ -15,6 +15,9 @@
 //! <file kind="image" name="a.png" type="image/png" path="/nanoclaw/in/files/4/a.png"/>
 //! </message>
 //! ```
+//!
+//! Times are in the zone of whoever wrote the message. The first message of a conversation has its
+//! envelope where that zone is known, so that the model knows from then on.
 //!
 //! None of this can be forged from within a text: what would read as a tag is escaped there.
 
@@ -24,11 +27,12 @@ mod scheduled;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use domain::inbound::{FileIn, Inbound, Overheard, Place};
+use domain::inbound::{FileIn, Inbound, Place};
 use domain::message::{Address, InboundKind, Quote};
 use domain::time::{Timestamp, about};
+use schedule::{Zone, stamp};
 
-use self::markup::{attribute, escape, utc};
+use self::markup::{attribute, escape};
 
 /// A message that waited longer than this is told its time.
 const OLD: Duration = Duration::from_secs(10 * 60);
@@ -44,12 +48,14 @@ pub(crate) struct Prompts {
     last: Option<Speaker>,
 }
 
-/// Who spoke last, and where.
+/// Who spoke last, where, and in whose time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Speaker {
     /// Channel, account, chat.
     chat: [String; 3],
     name: String,
+    /// The name of a zone; empty where none is known.
+    zone: String,
 }
 
 /// How a message is handed over.
@@ -92,18 +98,22 @@ impl Prompts {
         let speaker = Speaker::of(message);
         let last = self.last.replace(speaker.clone());
         let elsewhere = last.as_ref().is_some_and(|it| it.chat != speaker.chat);
-        let other = last.is_some_and(|it| it != speaker);
+        let other = match last {
+            Some(last) => last != speaker,
+            None => !message.zone.is_empty(),
+        };
         let again = how.interrupted || 0 < message.tries;
         let is_plain = !how.several && !other && !again && !is_old(message, how.now);
         if is_plain && !needs_envelope(message) {
             return escape(&message.text);
         }
         let names_chat = elsewhere || message.chat.is_group;
-        let mut out = overheard(&message.overheard, &message.from, &self.inbound_dir);
+        let zone = Zone::parse(&message.zone).unwrap_or_else(|_| Zone::utc());
+        let mut out = overheard(message, &zone, &self.inbound_dir);
         out.push_str("<message");
         attribute(&mut out, "id", &message.seq.to_string());
         attribute(&mut out, "from", &message.sender_name);
-        attribute(&mut out, "time", &utc(message.at()));
+        attribute(&mut out, "time", &stamp(message.at(), &zone));
         attribute(&mut out, "late", &late(message));
         attribute(&mut out, "chat", if names_chat { chat_name(message) } else { "" });
         attribute(&mut out, "thread", message.from.thread.as_deref().unwrap_or_default());
@@ -146,7 +156,9 @@ fn chat_name(message: &Inbound) -> &str {
 }
 
 /// What was said before and not to the agent. Each one from another chat than the message says so.
-fn overheard(all: &Overheard, chat: &Address, inbound_dir: &Path) -> String {
+/// Times are shown as those of the message.
+fn overheard(before: &Inbound, zone: &Zone, inbound_dir: &Path) -> String {
+    let (all, chat) = (&before.overheard, &before.from);
     let mut out = String::new();
     if 0 < all.left_out {
         out.push_str(&format!("({} older overheard messages are left out.)\n", all.left_out));
@@ -156,7 +168,7 @@ fn overheard(all: &Overheard, chat: &Address, inbound_dir: &Path) -> String {
         out.push_str("<overheard");
         attribute(&mut out, "id", &it.seq.to_string());
         attribute(&mut out, "from", &it.sender_name);
-        attribute(&mut out, "time", &utc(it.at()));
+        attribute(&mut out, "time", &stamp(it.at(), zone));
         attribute(&mut out, "late", &late(it));
         attribute(&mut out, "chat", if same { "" } else { chat_name(it) });
         out.push_str(">\n");
@@ -204,16 +216,21 @@ fn file_line(file: &FileIn, inbound_dir: &Path) -> String {
 impl Speaker {
     fn of(message: &Inbound) -> Self {
         let Address { channel, account, chat, .. } = message.from.clone();
-        Self { chat: [channel, account, chat], name: message.sender_name.clone() }
+        let (name, zone) = (message.sender_name.clone(), message.zone.clone());
+        Self { chat: [channel, account, chat], name, zone }
     }
 
     fn to_text(&self) -> String {
-        serde_json::json!([self.chat, self.name]).to_string()
+        serde_json::json!([self.chat, self.name, self.zone]).to_string()
     }
 
     fn parse(text: &str) -> Option<Self> {
+        if let Ok((chat, name, zone)) = serde_json::from_str(text) {
+            return Some(Self { chat, name, zone });
+        }
+        // Kept before there were zones.
         let (chat, name) = serde_json::from_str(text).ok()?;
-        Some(Self { chat, name })
+        Some(Self { chat, name, zone: String::new() })
     }
 }
 
@@ -233,7 +250,8 @@ pub(crate) fn system(agent_name: &str) -> String {
          `mcp__nanoclaw__schedule_task`: nothing that you start yourself outlives the container. \
          `mcp__nanoclaw__list_tasks` says what is scheduled; do not say it from memory.\n\
          A message may come in an envelope <message id from time late chat thread>: `from` is who \
-         wrote it, `time` when, and `late` is there if it arrived long after that: what it says \
+         wrote it, `time` when by the clock where they live (keep to their zone when you speak of \
+         times; the clock of your container shows UTC), and `late` is there if it arrived long after that: what it says \
          about time, such as \"in ten minutes\", counts from when it was sent. `chat` is where, if it is a group or another chat than before; several people and chats \
          may share this conversation, and what is private to one is not for the others. <quoted> \
          is what the message replies to. <file> is a file that came with it and lies at `path`; \

@@ -254,6 +254,7 @@ fn surroundings() -> Surroundings {
     Surroundings {
         manners: [("cli".to_owned(), manners)].into(),
         destinations: [("team".to_owned(), team)].into(),
+        ..Surroundings::default()
     }
 }
 

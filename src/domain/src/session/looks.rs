@@ -43,6 +43,7 @@ pub fn next_look(view: &View, limits: &Limits, now: Timestamp) -> Option<Duratio
         waits.extend(view.waiting.iter().map(|it| wait(deadline::of(it, limits))));
     }
     waits.extend(view.file.map(wait));
+    waits.extend(view.held.iter().filter_map(|it| it.until).map(wait));
     let unshown = view.waiting.iter().filter(|it| it.claim.is_some() && !it.status);
     waits.extend(unshown.map(|it| wait(it.received_at + limits.status_after)));
     if !view.waiting.is_empty() {
@@ -65,8 +66,8 @@ pub fn next_look(view: &View, limits: &Limits, now: Timestamp) -> Option<Duratio
             }
         }
         Container::Running { .. } => waits.push(left(limits.idle_max, view.quiet_for)),
-        // Nobody rests, and nothing starts, before the wait is over.
-        Container::Absent if held => {}
+        // Nobody rests before the wait, or the night, is over.
+        Container::Absent if held || !view.held.is_empty() => {}
         Container::Absent => waits.push(left(limits.rest_after, view.quiet_for)),
         Container::Unknown => waits.push(limits.backoff_base),
         Container::Busy | Container::Exited { .. } => {}

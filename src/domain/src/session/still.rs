@@ -50,6 +50,7 @@ pub(super) fn may_rest(view: &View, limits: &Limits) -> bool {
     view.still != Stillness::Due
         && view.waiting.is_empty()
         && view.parts.is_empty()
+        && view.held.is_empty()
         && view.file.is_none()
         && view.request.is_none()
         && !view.lost

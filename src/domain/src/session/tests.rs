@@ -3,6 +3,7 @@
 use super::*;
 use crate::delivery::{PartKey, PartState};
 
+mod quiet;
 mod waiting;
 
 use self::waiting::waits;
@@ -35,6 +36,7 @@ fn idle() -> View {
         request: None,
         lost: false,
         task_ends: false,
+        held: vec![],
         halted: Incarnation(0),
         still: Stillness::No,
         asking: false,
@@ -255,6 +257,7 @@ fn perform(mut view: View, effects: &[Effect]) -> View {
             Effect::Pass(_) => view.request = None,
             Effect::PassLost => view.lost = false,
             Effect::ReportTasks => view.task_ends = false,
+            Effect::EndQuiet(chat) => view.held.retain(|it| it.chat != *chat),
             Effect::Status { message } => {
                 view.waiting.iter_mut().find(|it| it.message == *message).unwrap().status = true;
             }

@@ -14,6 +14,7 @@ mod script;
 mod server;
 mod stopping;
 mod tasks;
+mod times;
 mod vault;
 mod wiring;
 

@@ -24,7 +24,7 @@ impl CentralStore {
 
     /// The oldest unfinished part of each chat.
     pub fn open_parts(&self) -> Result<Vec<PartView>, StoreError> {
-        outbox::open_parts(&self.conn).map_err(StoreError::query("read the open parts"))
+        outbox::open_parts(&self.conn, "true").map_err(StoreError::query("read the open parts"))
     }
 
     /// Commits that a part is being sent. `None` when it is finished already.

@@ -5,12 +5,14 @@
 //! nor whether it may: an answer goes where its message came from, another chat only by a name that
 //! was granted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use domain::delivery::PartKey;
 use domain::message::{Address, Claim, Form, Outbound, Outcome};
 use domain::outgoing::{Card, FileOut, Manners};
+use domain::quiet::{self, is_awaited, under_heading};
 use domain::split::split_text;
+use domain::task::{TaskId, says_nothing};
 use domain::time::Timestamp;
 use domain::{MessageSeq, OutSeq, notice};
 use rusqlite::{OptionalExtension, Transaction, params};
@@ -35,11 +37,19 @@ pub struct Surroundings {
     pub manners: BTreeMap<String, Manners>,
     /// Chats that the agent may write to, by name.
     pub destinations: BTreeMap<String, Address>,
+    /// Chats of people who want to be left alone right now, without threads.
+    pub quiet: Vec<Address>,
+    /// Tasks whose answer is kept back if it says that there is nothing to say.
+    pub heartbeats: BTreeSet<TaskId>,
 }
 
 impl Surroundings {
     fn manners(&self, to: &Address) -> Manners {
         self.manners.get(&to.channel).copied().unwrap_or_default()
+    }
+
+    fn is_quiet(&self, to: &Address) -> bool {
+        self.quiet.iter().any(|it| *it == Address { thread: None, ..to.clone() })
     }
 }
 
@@ -112,8 +122,13 @@ impl Taking<'_> {
             tracing::info!(seq = message.seq.0, "an answer to what was given up; dropped");
             return Ok(());
         }
-        if cause.is_task && self.kind == PartKind::Notice {
+        if cause.task.is_some() && self.kind == PartKind::Notice {
             tracing::info!(seq = message.seq.0, "a task that failed says nothing by itself");
+            return Ok(());
+        }
+        let beats = cause.task.is_some_and(|it| self.around.heartbeats.contains(&it));
+        if beats && message.form == Form::Text && says_nothing(&message.text) {
+            tracing::debug!(seq = message.seq.0, "a heartbeat had nothing to say");
             return Ok(());
         }
         let cause = self.heard(cause)?;
@@ -164,13 +179,15 @@ impl Taking<'_> {
         };
         // The host says it, whatever the model makes of it.
         let mark = match self.kind {
-            PartKind::Answer if cause.is_task => tasks::mark(self.tx, cause.seq)?,
+            PartKind::Answer if cause.task.is_some() => tasks::mark(self.tx, cause.seq)?,
             PartKind::Answer | PartKind::Interim | PartKind::Notice => None,
         };
         let text = mark.map_or(text.clone(), |it| format!("{it}\n{text}"));
-        let texts = split_text(&text, self.around.manners(&to).text);
+        let limit = self.around.manners(&to).text;
+        let held = self.is_held(cause, &to);
+        let texts = split_text(&text, if held { under_heading(limit) } else { limit });
         let last = texts.len() - 1;
-        let status = self.status_line(cause)?;
+        let status = if held { None } else { self.status_line(cause)? };
         for (index, text) in texts.into_iter().enumerate() {
             // Only the last part says that the message is complete.
             let kind = if index == last { self.kind } else { PartKind::Interim };
@@ -184,6 +201,15 @@ impl Taking<'_> {
             self.add(index, route, kind, content)?;
         }
         Ok(())
+    }
+
+    /// Whether it waits until its reader wants to hear of it. What went wrong does not.
+    fn is_held(&self, cause: &Cause, to: &Address) -> bool {
+        let led = match cause.task {
+            Some(_) => quiet::Cause::Task,
+            None => quiet::Cause::Message(&cause.written_in),
+        };
+        self.kind != PartKind::Notice && !is_awaited(led, to) && self.around.is_quiet(to)
     }
 
     /// The line that says that work goes on, which the answer to it replaces.
@@ -228,7 +254,9 @@ impl Taking<'_> {
     /// A new text for an own message; where messages cannot be changed, it follows as another one.
     fn edit(&self, cause: &Cause, number: i64) -> rusqlite::Result<()> {
         let key = PartKey(format!("o{number}.0"));
-        let Some(to) = self.sent_to(&key)? else {
+        // A message that several parts share has no text of its own.
+        let alone = super::quiet::was_held(self.tx, &key)?;
+        let Some(to) = self.sent_to(&key)?.filter(|_| !alone) else {
             return self.text(cause, &self.message.text);
         };
         let manners = self.around.manners(&to);
@@ -246,7 +274,7 @@ impl Taking<'_> {
     fn reaction(&self, cause: &Cause, number: i64) -> rusqlite::Result<()> {
         let found = if number % 2 == 0 {
             let named = parts::cause(self.tx, MessageSeq(number))?;
-            let exact = named.filter(|it| it.seq == MessageSeq(number) && !it.is_task);
+            let exact = named.filter(|it| it.seq == MessageSeq(number) && it.task.is_none());
             exact.map(|it| (it.from, Target::Platform(it.platform_id)))
         } else {
             let key = PartKey(format!("o{number}.0"));
@@ -277,8 +305,10 @@ impl Taking<'_> {
     fn add(&self, index: usize, to: Route<'_>, kind: PartKind, content: Draft) -> Taken {
         let key = PartKey(format!("o{}.{index}", self.message.seq));
         let (reply_to, to, cause) = (to.reply_to.to_owned(), to.to.clone(), to.cause);
+        let held = self.is_held(cause, &to);
         let part = NewPart { key, to, reply_to, kind, content };
-        parts::add(self.tx, &part, self.message.seq, cause.seq, self.now)
+        parts::add(self.tx, &part, self.message.seq, cause.seq, self.now)?;
+        if held { super::quiet::hold(self.tx, &part.key) } else { Ok(()) }
     }
 }
 

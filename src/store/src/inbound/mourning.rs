@@ -7,7 +7,7 @@ use domain::message::Address;
 use domain::time::Timestamp;
 use rusqlite::{OptionalExtension, Transaction, params};
 
-use super::InboundStore;
+use super::{InboundStore, quiet};
 use crate::StoreError;
 use crate::outbox::by_hand::{self, Ordered};
 
@@ -174,7 +174,14 @@ impl InboundStore {
         now: Timestamp,
     ) -> Result<Vec<Ordered>, StoreError> {
         self.commit("an order", |tx| {
-            keys.iter().map(|key| by_hand::order(tx, key, order, now)).collect()
+            let order = |key: &PartKey| {
+                let ordered = by_hand::order(tx, key, order, now)?;
+                if ordered.is_ok() {
+                    quiet::scatter(tx, key)?;
+                }
+                Ok(ordered)
+            };
+            keys.iter().map(order).collect()
         })
     }
 }

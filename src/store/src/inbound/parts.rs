@@ -5,25 +5,30 @@ use std::time::Duration;
 use domain::delivery::{PartKey, PartView, Verdict};
 use domain::message::Address;
 use domain::outgoing::Card;
+use domain::task::TaskId;
 use domain::time::Timestamp;
 use domain::{MessageSeq, OutSeq};
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
-use super::{InboundStore, mourning};
+use super::{InboundStore, mourning, quiet};
 use crate::StoreError;
 use crate::outbox::{self, ClaimedPart, Draft, NewPart, Origin, PartKind, Target};
 
 /// A message that leads to something: where its answers go and how it stands.
 pub(super) struct Cause {
     pub(super) seq: MessageSeq,
+    /// Where answers to it go.
     pub(super) from: Address,
+    /// The chat that it came from.
+    pub(super) written_in: Address,
     /// Empty for a task: no platform knows its message.
     pub(super) platform_id: String,
+    /// The task that it is of, if no person wrote it.
+    pub(super) task: Option<TaskId>,
     /// Somebody stopped the work on it.
     pub(super) is_declined: bool,
     /// The host gave it up and said so.
     pub(super) is_given_up: bool,
-    pub(super) is_task: bool,
 }
 
 /// The message that the runner names, or the last one before it: the runner's word decides nothing
@@ -31,7 +36,7 @@ pub(super) struct Cause {
 pub(super) fn cause(tx: &Transaction<'_>, named: MessageSeq) -> rusqlite::Result<Option<Cause>> {
     tx.prepare_cached(
         "SELECT seq, channel, account, chat, thread, iif(task IS NULL, platform_id, ''),
-                outcome = 'declined', outcome = 'failed' AND reply IS NULL, task IS NOT NULL
+                outcome = 'declined', outcome = 'failed' AND reply IS NULL, task
          FROM messages_in WHERE seq <= ?1 AND kind <> 'context' ORDER BY seq DESC LIMIT 1",
     )?
     .query_row([named.0], read_cause)
@@ -39,18 +44,21 @@ pub(super) fn cause(tx: &Transaction<'_>, named: MessageSeq) -> rusqlite::Result
 }
 
 fn read_cause(row: &Row<'_>) -> rusqlite::Result<Cause> {
+    let from = Address {
+        channel: row.get(1)?,
+        account: row.get(2)?,
+        chat: row.get(3)?,
+        thread: row.get(4)?,
+    };
+    let task: Option<String> = row.get(8)?;
     Ok(Cause {
         seq: MessageSeq(row.get(0)?),
-        from: Address {
-            channel: row.get(1)?,
-            account: row.get(2)?,
-            chat: row.get(3)?,
-            thread: row.get(4)?,
-        },
+        written_in: from.clone(),
+        from,
         platform_id: row.get(5)?,
+        task: task.and_then(|it| TaskId::parse(&it)),
         is_declined: row.get::<_, Option<bool>>(6)?.unwrap_or(false),
         is_given_up: row.get::<_, Option<bool>>(7)?.unwrap_or(false),
-        is_task: row.get(8)?,
     })
 }
 
@@ -187,9 +195,10 @@ pub(super) fn replaceable(
 }
 
 impl InboundStore {
-    /// The oldest unfinished part of each chat.
+    /// The oldest unfinished part of each chat; what is held does not count.
     pub(crate) fn open_parts(&self) -> Result<Vec<PartView>, StoreError> {
-        outbox::open_parts(&self.conn).map_err(StoreError::query("read the open parts"))
+        outbox::open_parts(&self.conn, "quiet IS NOT 'held'")
+            .map_err(StoreError::query("read the open parts"))
     }
 
     /// Commits that a part is being sent. `None` when it is finished already.
@@ -205,8 +214,14 @@ impl InboundStore {
         self.commit("the claim of a part", |tx| {
             let mut part = outbox::claim(tx, &root, key, now)?;
             match &mut part {
-                Some(part) => part.set_also(answered_too(tx, key)?),
-                None => mourning::mourn(tx, key, now)?,
+                Some(part) => {
+                    part.set_also(answered_too(tx, key)?);
+                    quiet::join(tx, part, now)?;
+                }
+                None => {
+                    mourning::mourn(tx, key, now)?;
+                    quiet::scatter(tx, key)?;
+                }
             }
             Ok(part)
         })
@@ -221,6 +236,7 @@ impl InboundStore {
     ) -> Result<(), StoreError> {
         self.commit("the end of a part", |tx| {
             outbox::conclude(tx, key, verdict, now)?;
+            quiet::conclude(tx, key, verdict, now)?;
             match verdict {
                 Verdict::Dead { .. } => mourning::mourn(tx, key, now),
                 Verdict::Sent { .. } | Verdict::Unsent { .. } | Verdict::Uncertain { .. } => Ok(()),
@@ -259,7 +275,7 @@ impl InboundStore {
     }
 
     /// Shows in the chat of a message that is being worked on for `after`, once, that this takes a
-    /// while.
+    /// while. Nobody waits for what a task does, so nothing is shown of it.
     pub fn show_status(
         &mut self,
         message: MessageSeq,
@@ -274,7 +290,8 @@ impl InboundStore {
             let after = i64::try_from(after.as_millis()).unwrap_or(i64::MAX);
             let sql = "UPDATE messages_in SET status = 1
                        WHERE seq = ?1 AND status = 0 AND outcome IS NULL AND received_at <= ?2";
-            if tx.execute(sql, [message.0, now.0.saturating_sub(after)])? == 1 {
+            let is_new = tx.execute(sql, [message.0, now.0.saturating_sub(after)])? == 1;
+            if is_new && cause.task.is_none() {
                 let part = NewPart {
                     key: status_key(message),
                     to: cause.from,

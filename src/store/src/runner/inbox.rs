@@ -137,6 +137,7 @@ fn message(row: &Row<'_>) -> rusqlite::Result<Inbound> {
         received_at: Timestamp(row.get(12)?),
         sent_at: row.get::<_, Option<i64>>(13)?.map(Timestamp),
         tries: row.get(14)?,
+        zone: String::new(),
         files: vec![],
         overheard: Overheard::default(),
         task: errand(row, ERRAND_AT)?,
@@ -164,11 +165,22 @@ fn waiting(conn: &Connection) -> rusqlite::Result<Vec<Candidate>> {
 
 /// Reads what belongs to a message.
 fn complete(conn: &Connection, it: &mut Inbound) -> rusqlite::Result<()> {
+    it.zone = zone(conn, it.seq)?;
     if it.kind == InboundKind::Chat {
         it.files = files(conn, it.seq)?;
         it.overheard = overheard(conn, it.seq)?;
     }
     Ok(())
+}
+
+/// The zone of whoever wrote a message, else that of everybody; empty without either.
+fn zone(conn: &Connection, of: MessageSeq) -> rusqlite::Result<String> {
+    conn.prepare_cached(
+        "SELECT coalesce((SELECT zone FROM zones z WHERE z.sender = m.sender_id),
+                         (SELECT zone FROM zones WHERE sender = ''), '')
+         FROM messages_in m WHERE seq = ?1",
+    )?
+    .query_row([of.0], |row| row.get(0))
 }
 
 fn files(conn: &Connection, of: MessageSeq) -> rusqlite::Result<Vec<FileIn>> {

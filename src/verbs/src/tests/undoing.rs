@@ -9,6 +9,7 @@ fn all(world: &mut World) -> Vec<serde_json::Value> {
     let mut lists: Vec<_> =
         families.iter().map(|it| world.fine(&format!("{it} list")).json).collect();
     lists.extend((1..=4).map(|it| world.fine(&format!("chats show {it}")).json));
+    lists.push(world.fine("users show p2").json);
     lists
 }
 
@@ -31,6 +32,8 @@ fn what_a_hint_says_undoes_it() {
         "members add dora andy",
         "destinations add ben 4 --name mine",
         "agents add zoe",
+        "users timezone bob berlin",
+        "users quiet bob 22-7",
     ] {
         let before = all(&mut world);
         let hint = world.fine(line).hint.unwrap_or_else(|| panic!("{line} has no hint"));
@@ -72,6 +75,13 @@ fn a_verb_reads_back_as_it_is_written() {
         "users add telegram:5 --name 'D. O.'",
         "users rename p1 ''",
         "users link p1 teams:29:a",
+        "agents heartbeat andy",
+        "agents heartbeat andy off",
+        "agents heartbeat andy every 30m --hours 8:00-22:00 --prompt 'look at it' --chat 3",
+        "users timezone p1",
+        "users timezone p1 -",
+        "users timezone p1 'New York'",
+        "users quiet p1 22:00-7:00",
         "roles grant p1 owner",
         "roles revoke p1 admin --agent andy",
         "members list --agent andy",

@@ -2,8 +2,6 @@
 
 use std::fmt::Write;
 
-use domain::time::Timestamp;
-
 /// Tags that mean something to the model: ours, and those that the CLI puts into a conversation.
 /// What begins like one counts, too.
 const TAGS: [&str; 11] = [
@@ -60,25 +58,6 @@ pub(super) fn attribute(out: &mut String, name: &str, value: &str) {
     let _ = write!(out, " {name}=\"{value}\"");
 }
 
-/// RFC 3339 in UTC, to the second. The days are turned into a date with the algorithm
-/// `civil_from_days` of Howard Hinnant's paper on calendar computations.
-pub(super) fn utc(at: Timestamp) -> String {
-    let secs = at.0.div_euclid(1000);
-    let (days, second) = (secs.div_euclid(86_400), secs.rem_euclid(86_400));
-    let shifted = days + 719_468;
-    let era = shifted.div_euclid(146_097);
-    let day_of_era = shifted.rem_euclid(146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -113,17 +92,5 @@ mod tests {
         attribute(&mut out, "from", "Bob \"B\" <b>\n&c");
         attribute(&mut out, "chat", "");
         assert_eq!(out, " from=\"Bob &quot;B&quot; &lt;b&gt; &amp;c\"");
-    }
-
-    #[test]
-    fn dates_are_right_across_leap_years() {
-        for (secs, text) in [
-            (0, "1970-01-01T00:00:00Z"),
-            (951_827_696, "2000-02-29T12:34:56Z"),
-            (1_709_251_199, "2024-02-29T23:59:59Z"),
-            (1_709_251_200, "2024-03-01T00:00:00Z"),
-        ] {
-            assert_eq!(utc(Timestamp(secs * 1000)), text);
-        }
     }
 }

@@ -1,6 +1,7 @@
 //! How messages read to the model.
 
 use domain::MessageSeq;
+use domain::inbound::Overheard;
 use domain::message::{ChatInfo, FileKind};
 
 use super::super::sample;
@@ -36,6 +37,23 @@ fn one_person_is_heard_without_an_envelope() {
     for text in ["hello", "and now?"] {
         assert_eq!(prompts.render(&message("Ann", text), PLAIN), text);
     }
+}
+
+#[test]
+fn times_are_those_of_the_sender_from_the_first_message_on() {
+    let mut prompts = prompts();
+    let from = |zone: &str| Inbound { zone: zone.into(), ..message("Ann", "hello") };
+    let first = prompts.render(&from("Europe/Berlin"), PLAIN);
+    assert!(first.contains("time=\"2026-11-22T20:33:20+01:00[Europe/Berlin]\""), "{first}");
+    assert_eq!(prompts.render(&from("Europe/Berlin"), PLAIN), "hello");
+    let kept = prompts.to_keep().unwrap();
+    prompts.remember(&kept);
+    assert_eq!(prompts.render(&from("Europe/Berlin"), PLAIN), "hello");
+    let moved = prompts.render(&from("Asia/Tokyo"), PLAIN);
+    assert!(moved.contains("time=\"2026-11-23T04:33:20+09:00[Asia/Tokyo]\""), "{moved}");
+    // What an earlier version kept says nothing of a zone.
+    prompts.remember(r#"[["telegram","bot","c"],"Ann"]"#);
+    assert_eq!(prompts.render(&from(""), PLAIN), "hello");
 }
 
 #[test]

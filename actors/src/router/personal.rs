@@ -1,0 +1,140 @@
+//! `/timezone` and `/quiet`: what people set for themselves, in any chat and without a model. Doing it
+//! twice changes nothing.
+
+use domain::admission::{Decision, What};
+use domain::command::{Command, Permission, argument, parse, permit};
+use domain::message::Incoming;
+use domain::people::PersonId;
+use domain::quiet::Hours;
+use domain::time::Timestamp;
+use schedule::{Zone, local, within_until};
+use store::{CentralStore, StoreError};
+
+use super::knowledge::Knowledge;
+use crate::host::Host;
+use crate::session::Taken;
+
+/// Takes a setting back.
+const NONE: [&str; 3] = ["-", "off", "none"];
+
+/// What somebody wants to see or set, who may.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Wish {
+    about: About,
+    /// Whose it is; whoever sits at the terminal of the host is nobody in particular.
+    person: Option<PersonId>,
+    /// Empty: only to be shown.
+    value: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum About {
+    Zone,
+    Quiet,
+}
+
+/// The wish that a message is, if it is one.
+pub(super) fn of(message: &Incoming, known: &Knowledge, decision: &Decision) -> Option<Wish> {
+    let command = parse(&message.text).filter(|_| decision.what != What::Accumulate)?;
+    let about = match command {
+        Command::Timezone => About::Zone,
+        Command::Quiet => About::Quiet,
+        Command::Stop
+        | Command::New
+        | Command::Compact
+        | Command::Context
+        | Command::Cost
+        | Command::Status
+        | Command::Tasks
+        | Command::Panic
+        | Command::Resume
+        | Command::Help => return None,
+    };
+    let access = known.access(&decision.agent);
+    let permitted = permit(command, access, !message.chat.is_group) == Permission::Permit;
+    let value = argument(&message.text).to_owned();
+    permitted.then(|| Wish { about, person: known.person(), value })
+}
+
+impl Wish {
+    /// Does it; what the chat is told of it is left to the session.
+    pub(super) async fn grant(self, host: &Host, message: &Incoming) -> Result<Taken, StoreError> {
+        let now = host.clock.now();
+        let text = match self.about {
+            About::Zone => {
+                let zone = move |it: &mut CentralStore| zone(it, &self, now);
+                host.central.write("a time zone", zone).await?
+            }
+            About::Quiet => {
+                let quiet = move |it: &mut CentralStore| quiet(it, &self, now);
+                host.central.write("quiet hours", quiet).await?
+            }
+        };
+        Ok(Taken::Reply(message.clone(), text))
+    }
+}
+
+fn zone(central: &mut CentralStore, wish: &Wish, now: Timestamp) -> Result<String, StoreError> {
+    const HOW: &str = "`/timezone CITY` sets it, like `/timezone Europe/Berlin`";
+    let taken_back = NONE.contains(&wish.value.as_str());
+    if !wish.value.is_empty() {
+        let zone = match Zone::find(&wish.value) {
+            Ok(zone) => Some(zone),
+            Err(_) if taken_back => None,
+            Err(unknown) => return Ok(sentence(&unknown.to_string())),
+        };
+        match (wish.person, &zone) {
+            (Some(person), zone) => {
+                central.set_person_zone(person, zone.as_ref())?;
+            }
+            (None, Some(zone)) => central.set_install_zone(zone)?,
+            (None, None) => return Ok(format!("There is no zone of your own here; {HOW}.")),
+        }
+    }
+    let counts = central.zone_for(wish.person)?;
+    let own = wish.person.map(|it| central.person_zone(it)).transpose()?.flatten();
+    let whose = match (own, wish.person) {
+        (Some(_), _) => "your own; `/timezone -` takes it back",
+        (None, Some(_)) => "that of this install; `/timezone CITY` sets your own",
+        (None, None) => "that of this install; `/timezone CITY` sets it",
+    };
+    Ok(format!("Your time zone is {counts}, {whose}. It is {} there.", local(now, &counts)))
+}
+
+fn quiet(central: &mut CentralStore, wish: &Wish, now: Timestamp) -> Result<String, StoreError> {
+    let Some(person) = wish.person else {
+        return Ok(
+            "Nothing comes to this terminal by itself, so there is nothing to hold back.".into()
+        );
+    };
+    if !wish.value.is_empty() {
+        let hours = match Hours::parse(&wish.value) {
+            Ok(hours) => Some(hours),
+            Err(_) if NONE.contains(&wish.value.as_str()) => None,
+            Err(wrong) => return Ok(sentence(&wrong.to_string())),
+        };
+        central.set_person_quiet(person, hours)?;
+    }
+    let zone = central.zone_for(Some(person))?;
+    Ok(match central.person_quiet(person)? {
+        None => "You have no quiet hours. `/quiet 22:00-7:00` sets some.".to_owned(),
+        Some(hours) => {
+            let on = match within_until(hours, &zone, now) {
+                Some(until) => format!(" They are on until {}.", local(until, &zone)),
+                None => String::new(),
+            };
+            format!(
+                "Your quiet hours are {hours} ({zone}).{on} What you did not ask for waits in our \
+                 private chat until they are over; answers to you, questions that need you and \
+                 errors do not. `/quiet off` ends that."
+            )
+        }
+    })
+}
+
+fn sentence(text: &str) -> String {
+    let mut chars = text.chars();
+    let first: String = chars.next().map(|it| it.to_uppercase().collect()).unwrap_or_default();
+    let end = if text.ends_with(['?', '.']) { "" } else { "." };
+    format!("{first}{}{end}", chars.as_str())
+}

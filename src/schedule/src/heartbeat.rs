@@ -1,0 +1,137 @@
+//! The rule of a heartbeat: a plain cron rule, so that a slot outside of the active hours is none.
+
+use std::time::Duration;
+
+use domain::quiet::Hours;
+use domain::task::span;
+
+use crate::rule::Rule;
+
+/// The shortest period. More often is polling, which wants a doorbell.
+const PERIOD_MIN: u64 = 5 * 60;
+const HOUR: u64 = 3_600;
+const HOURS: u64 = 24;
+
+/// Why there is no such heartbeat. The text says what there is.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoHeartbeat {
+    #[error("every {} does not go evenly into an hour or a day; take 5m, 10m, 15m, 20m, 30m, 1h, 2h, 3h, 4h, 6h, 8h, 12h or 1d", span(*.0))]
+    Period(Duration),
+    #[error("active hours are whole hours, like `8:00-22:00`; {0} are not")]
+    Minutes(Hours),
+}
+
+/// A rule that comes every `period`, on the even minutes and hours, and only within the hours of the
+/// day if some are given: from the first of them on, up to and without the last.
+///
+/// # Errors
+/// When the clock on the wall has no such rule.
+pub fn heartbeat(period: Duration, hours: Option<Hours>) -> Result<Rule, NoHeartbeat> {
+    let seconds = period.as_secs();
+    let wrong = || NoHeartbeat::Period(period);
+    let (minutes, step) = if seconds < HOUR {
+        let fits =
+            PERIOD_MIN <= seconds && seconds.is_multiple_of(60) && HOUR.is_multiple_of(seconds);
+        (fits.then(|| format!("*/{}", seconds / 60)), 1)
+    } else {
+        let step = seconds / HOUR;
+        let fits = seconds.is_multiple_of(HOUR) && HOURS.is_multiple_of(step);
+        (fits.then(|| "0".to_owned()), step)
+    };
+    let minutes = minutes.ok_or_else(wrong)?;
+    let hours = match hours {
+        Some(hours) => active(hours, step)?,
+        None if step == 1 => "*".to_owned(),
+        None => listed((0..HOURS).step_by(usize::try_from(step).unwrap_or(1)).collect()),
+    };
+    format!("{minutes} {hours} * * *").parse().map(Rule::Cron).map_err(|_| wrong())
+}
+
+/// What [`heartbeat`] made a rule of, if it did. Found by trying: there are few.
+#[must_use]
+pub fn asked(rule: &Rule) -> Option<(Duration, Option<Hours>)> {
+    let minutes = [5, 6, 10, 12, 15, 20, 30, 60, 120, 180, 240, 360, 480, 720, 1_440];
+    let spans = (0..24).flat_map(|from| (1..=24).map(move |to| format!("{from}-{to}")));
+    let hours: Vec<Option<Hours>> = std::iter::once(None)
+        .chain(spans.filter_map(|it| Hours::parse(&it).ok()).map(Some))
+        .collect();
+    let all = minutes.iter().flat_map(|it| {
+        let period = Duration::from_secs(60 * it);
+        hours.iter().map(move |hours| (period, *hours))
+    });
+    all.into_iter().find(|(period, hours)| heartbeat(*period, *hours).as_ref() == Ok(rule))
+}
+
+/// Every so many hours, counted from the first active one.
+fn active(hours: Hours, step: u64) -> Result<String, NoHeartbeat> {
+    let (from, to) = (u64::from(hours.from_minute()), u64::from(hours.to_minute()));
+    if !from.is_multiple_of(60) || !to.is_multiple_of(60) {
+        return Err(NoHeartbeat::Minutes(hours));
+    }
+    let (from, to) = (from / 60, to / 60 + if hours.is_overnight() { HOURS } else { 0 });
+    let step = usize::try_from(step).unwrap_or(1);
+    Ok(listed((from..to).step_by(step).map(|it| it % HOURS).collect()))
+}
+
+/// Hours as a cron expression has them, neighbours as a range.
+fn listed(mut hours: Vec<u64>) -> String {
+    hours.sort_unstable();
+    let mut ranges: Vec<(u64, u64)> = Vec::new();
+    for hour in hours {
+        match ranges.last_mut().filter(|it| it.1 + 1 == hour) {
+            Some(range) => range.1 = hour,
+            None => ranges.push((hour, hour)),
+        }
+    }
+    let text = |(a, b): &(u64, u64)| if a == b { a.to_string() } else { format!("{a}-{b}") };
+    ranges.iter().map(text).collect::<Vec<_>>().join(",")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rule(minutes: u64, hours: &str) -> Result<String, String> {
+        let hours = (!hours.is_empty()).then(|| Hours::parse(hours).unwrap());
+        let found = heartbeat(Duration::from_secs(minutes * 60), hours);
+        found.map(|it| it.to_string()).map_err(|it| it.to_string())
+    }
+
+    #[test]
+    fn a_heartbeat_is_a_cron_rule() {
+        for (minutes, hours, cron) in [
+            (30, "8:00-22:00", "*/30 8-21 * * *"),
+            (5, "", "*/5 * * * *"),
+            (60, "", "0 * * * *"),
+            (60, "22-6", "0 0-5,22-23 * * *"),
+            (240, "8-22", "0 8,12,16,20 * * *"),
+            (360, "", "0 0,6,12,18 * * *"),
+            (1_440, "9-10", "0 9 * * *"),
+            (15, "20-24", "*/15 20-23 * * *"),
+        ] {
+            let cron = cron.parse::<Rule>().unwrap().to_string();
+            assert_eq!(rule(minutes, hours), Ok(cron), "{minutes} {hours}");
+        }
+    }
+
+    #[test]
+    fn what_was_asked_for_is_found_again() {
+        for (minutes, hours) in
+            [(30, Some("8-22")), (5, None), (240, Some("8-22")), (60, Some("22-6"))]
+        {
+            let hours = hours.map(|it| Hours::parse(it).unwrap());
+            let period = Duration::from_secs(minutes * 60);
+            let found = asked(&heartbeat(period, hours).unwrap()).unwrap();
+            assert_eq!(heartbeat(found.0, found.1), heartbeat(period, hours));
+        }
+        assert_eq!(asked(&"17 3 * * *".parse().unwrap()), None);
+    }
+
+    #[test]
+    fn what_the_clock_cannot_say_is_refused() {
+        for minutes in [0, 1, 7, 45, 90, 300, 2_880] {
+            assert!(rule(minutes, "").unwrap_err().contains("evenly"), "{minutes}");
+        }
+        assert!(rule(30, "8:30-22:00").unwrap_err().contains("whole hours"));
+    }
+}

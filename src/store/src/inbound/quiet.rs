@@ -1,0 +1,198 @@
+//! Parts that nobody waits for, held while their reader wants to be left alone, and said together
+//! afterwards.
+//!
+//! A held part is written down like any other and is not sent. When the quiet hours are over, one
+//! commit releases all that was held for a chat and says which parts share a message; from then on
+//! these go the same way as their first one, state for state, and a crash finds them so. The rest
+//! of the outbox sees only that first one.
+
+use domain::delivery::{PartKey, Verdict};
+use domain::message::Address;
+use domain::outgoing::TextLimit;
+use domain::quiet::{BETWEEN, HEADING, together};
+use domain::time::Timestamp;
+use rusqlite::{OptionalExtension, Transaction, params};
+
+use super::InboundStore;
+use crate::StoreError;
+use crate::outbox::{self, ClaimedPart};
+
+impl InboundStore {
+    /// The chats for which something is held.
+    pub(crate) fn held_chats(&self) -> Result<Vec<Address>, StoreError> {
+        self.conn
+            .prepare_cached(
+                "SELECT channel, account, chat FROM deliveries
+                 WHERE quiet = 'held' AND state NOT IN ('sent', 'dead')
+                 GROUP BY channel, account, chat ORDER BY min(id)",
+            )
+            .and_then(|mut it| {
+                let chat = |row: &rusqlite::Row<'_>| {
+                    Ok(Address {
+                        channel: row.get(0)?,
+                        account: row.get(1)?,
+                        chat: row.get(2)?,
+                        thread: None,
+                    })
+                };
+                it.query_map([], chat)?.collect()
+            })
+            .map_err(StoreError::query("read what is held"))
+    }
+
+    /// Releases all that is held for a chat, in its order, texts together as far as one message of
+    /// this platform takes them. Doing it again changes nothing.
+    ///
+    /// # Errors
+    /// When the database fails; then all of it stays held.
+    pub fn end_quiet(
+        &mut self,
+        chat: &Address,
+        limit: TextLimit,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.commit("the end of quiet hours", |tx| {
+            // Threads are read apart from each other.
+            for thread in threads(tx, chat)? {
+                release(tx, &Address { thread, ..chat.clone() }, limit, now)?;
+            }
+            Ok(())
+        })
+    }
+}
+
+fn threads(tx: &Transaction<'_>, chat: &Address) -> rusqlite::Result<Vec<Option<String>>> {
+    tx.prepare_cached(
+        "SELECT thread FROM deliveries WHERE quiet = 'held' AND channel = ?1 AND account = ?2
+             AND chat = ?3 GROUP BY thread ORDER BY min(id)",
+    )?
+    .query_map([&chat.channel, &chat.account, &chat.chat], |row| row.get(0))?
+    .collect()
+}
+
+fn release(
+    tx: &Transaction<'_>,
+    to: &Address,
+    limit: TextLimit,
+    now: Timestamp,
+) -> rusqlite::Result<()> {
+    let held: Vec<(String, Option<String>)> = tx
+        .prepare_cached(
+            "SELECT key, iif(form = 'text', text, NULL) FROM deliveries
+             WHERE quiet = 'held' AND state = 'ready' AND channel = ?1 AND account = ?2
+                 AND chat = ?3 AND thread IS ?4 ORDER BY id",
+        )?
+        .query_map(params![to.channel, to.account, to.chat, to.thread], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })?
+        .collect::<rusqlite::Result<_>>()?;
+    let texts: Vec<Option<&str>> = held.iter().map(|it| it.1.as_deref()).collect();
+    let mut left = &held[..];
+    let mut word = "first";
+    for count in together(&texts, limit) {
+        let (message, rest) = left.split_at(count);
+        let leader = message.first().map(|it| &it.0);
+        for (at, (key, _)) in message.iter().enumerate() {
+            tx.prepare_cached(
+                "UPDATE deliveries SET quiet = ?2, said_with = ?3, changed_at = ?4 WHERE key = ?1",
+            )?
+            .execute(params![key, word, leader.filter(|_| 0 < at), now.0])?;
+            word = "released";
+        }
+        left = rest;
+    }
+    // What was given up meanwhile is held no longer either.
+    tx.prepare_cached(
+        "UPDATE deliveries SET quiet = 'released'
+         WHERE quiet = 'held' AND channel = ?1 AND account = ?2 AND chat = ?3 AND thread IS ?4",
+    )?
+    .execute(params![to.channel, to.account, to.chat, to.thread])?;
+    Ok(())
+}
+
+/// Holds a part back that was just added.
+pub(super) fn hold(tx: &Transaction<'_>, key: &PartKey) -> rusqlite::Result<()> {
+    let sql = "UPDATE deliveries SET quiet = 'held' WHERE key = ?1 AND state = 'ready'";
+    tx.prepare_cached(sql)?.execute([&key.0]).map(drop)
+}
+
+/// Whether a part was ever held: what changes such a message would change what others say in it.
+pub(super) fn was_held(tx: &Transaction<'_>, key: &PartKey) -> rusqlite::Result<bool> {
+    tx.prepare_cached("SELECT 1 FROM deliveries WHERE key = ?1 AND quiet IS NOT NULL")?
+        .exists([&key.0])
+}
+
+/// Puts what is said with a part into it, under the heading if it is the first; with the same commit
+/// that claims it.
+pub(super) fn join(
+    tx: &Transaction<'_>,
+    part: &mut ClaimedPart,
+    now: Timestamp,
+) -> rusqlite::Result<()> {
+    let key = part.key().clone();
+    let first: Option<bool> = tx
+        .prepare_cached(
+            "SELECT quiet = 'first' FROM deliveries WHERE key = ?1 AND quiet IS NOT NULL",
+        )?
+        .query_row([&key.0], |row| row.get(0))
+        .optional()?;
+    let Some(first) = first else { return Ok(()) };
+    let mut texts = Vec::new();
+    for (key, text) in followers(tx, &key)? {
+        tx.prepare_cached(
+            "UPDATE deliveries SET state = 'claimed', changed_at = ?2, claimed_at = ?2
+             WHERE key = ?1",
+        )?
+        .execute(params![key.0, now.0])?;
+        texts.push(text);
+    }
+    part.join(first.then_some(HEADING), &texts, BETWEEN);
+    Ok(())
+}
+
+/// Writes the end of an attempt down for what was said with a part too. If that part is given up,
+/// each of the others goes on alone: what is wrong with one need not be wrong with all.
+pub(super) fn conclude(
+    tx: &Transaction<'_>,
+    leader: &PartKey,
+    verdict: &Verdict,
+    now: Timestamp,
+) -> rusqlite::Result<()> {
+    for (key, _) in followers(tx, leader)? {
+        match verdict {
+            Verdict::Dead { .. } => part_ways(tx, &key)?,
+            Verdict::Sent { .. } | Verdict::Unsent { .. } | Verdict::Uncertain { .. } => {
+                outbox::conclude(tx, &key, verdict, now)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Lets what was said with a part that is given up, or tried anew by hand, go on alone.
+pub(super) fn scatter(tx: &Transaction<'_>, leader: &PartKey) -> rusqlite::Result<()> {
+    for (key, _) in followers(tx, leader)? {
+        part_ways(tx, &key)?;
+    }
+    Ok(())
+}
+
+fn part_ways(tx: &Transaction<'_>, key: &PartKey) -> rusqlite::Result<()> {
+    tx.prepare_cached(
+        "UPDATE deliveries SET said_with = NULL, retry_at = 0,
+                state = iif(reason = 'stopped', 'dead', iif(doubted, 'uncertain', 'ready'))
+         WHERE key = ?1",
+    )?
+    .execute([&key.0])
+    .map(drop)
+}
+
+/// What is said with a part and has not come to its end, in its order, with its text.
+fn followers(tx: &Transaction<'_>, leader: &PartKey) -> rusqlite::Result<Vec<(PartKey, String)>> {
+    tx.prepare_cached(
+        "SELECT key, text FROM deliveries
+         WHERE said_with = ?1 AND state NOT IN ('sent', 'dead') ORDER BY id",
+    )?
+    .query_map([&leader.0], |row| Ok((PartKey(row.get(0)?), row.get(1)?)))?
+    .collect()
+}
