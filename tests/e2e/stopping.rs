@@ -31,7 +31,7 @@ async fn a_panic_ends_what_runs_holds_across_a_restart_and_is_taken_back() {
     sleep(Duration::from_secs(3)).await;
     assert_eq!(rig.engine().inspect(S1).await.unwrap(), Observed::Absent);
 
-    assert!(rig.run(&["resume"]).status.success());
+    assert!(rig.run(&["resume", "--all"]).status.success());
     let answer = kept.answer().await;
     assert!(answer.contains("are you there?"), "{answer}");
 }

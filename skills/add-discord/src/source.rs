@@ -55,6 +55,8 @@ pub(crate) struct DiscordSource {
     missed: Option<Missed>,
     /// Known and not stated yet.
     gap: Option<Gap>,
+    /// What is to be stated once the first server of the session is known.
+    gap_at_entry: Option<Gap>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -88,6 +90,7 @@ impl DiscordSource {
             had_before: account.heard_until.is_some(),
             missed: None,
             gap: None,
+            gap_at_entry: None,
         }
     }
 
@@ -229,7 +232,10 @@ impl DiscordSource {
         self.position.begin(Session { id, url, sequence: 0 }, &servers);
         if self.fresh {
             // Nothing to begin from: it was lost, or another credential was stored.
-            self.gap = Some(if self.had_before { Gap::Unknown } else { Gap::None });
+            let gap = Some(if self.had_before { Gap::Unknown } else { Gap::None });
+            // Stated with the first place, which the first server gives: a batch without one would
+            // make the next session begin with whatever is newest by then.
+            *(if servers.is_empty() { &mut self.gap } else { &mut self.gap_at_entry }) = gap;
         } else {
             self.missed = Some(Missed::default());
         }
@@ -249,6 +255,7 @@ impl DiscordSource {
             // Ids of channels are of the same sequence, should nothing have been written yet.
             let newest = channels.map(|it| it.last_message_id.unwrap_or(it.id)).max();
             self.position.saw(newest.unwrap_or(guild.id));
+            self.gap = self.gap_at_entry.take().or(self.gap);
         }
     }
 

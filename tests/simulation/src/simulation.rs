@@ -27,7 +27,9 @@ use crate::mutation::Mutation;
 /// Simulated time that a run may take to come to rest after its last event. Longer than every
 /// back-off in a row.
 const REST_WITHIN: Duration = Duration::from_secs(150 * 60);
-const LOOK_EVERY: Duration = Duration::from_secs(2);
+const LOOK_FIRST: Duration = Duration::from_secs(2);
+/// Looking opens every file of the run, so it is done less often the longer it takes.
+const LOOK_AT_LEAST: Duration = Duration::from_secs(60);
 /// Restarts of one run; each crash point of the plan is used once.
 const LIVES_MAX: usize = 32;
 
@@ -169,8 +171,10 @@ impl Script<'_> {
             }
         }
         let deadline = Instant::now() + REST_WITHIN;
+        let mut pause = LOOK_FIRST;
         while Instant::now() < deadline {
-            sleep_until(Instant::now() + LOOK_EVERY).await;
+            sleep_until(Instant::now() + pause).await;
+            pause = (pause * 2).min(LOOK_AT_LEAST);
             if laws::is_at_rest(world, self.plan) {
                 return true;
             }

@@ -279,10 +279,14 @@ async fn receive_all(
     loop {
         state_gap(&mut *source);
         let received = source.receive(&cursor).await;
-        state_gap(&mut *source);
+        let gap = source.gap();
         let next = received.as_ref().ok().map(|it| it.cursor.clone());
         if to_check.send(received).await.is_err() {
             return;
+        }
+        // Whoever hears of the gap has what filled it.
+        if let Some(gap) = gap {
+            let _ = gaps.send(gap);
         }
         let Some(next) = next else { return };
         let Some((verdicts, done)) = settles.recv().await else { return };

@@ -20,7 +20,7 @@ pub(super) fn is_at_rest(world: &World, plan: &Plan) -> bool {
                 .iter()
                 .any(|part| part.to.chat == it.chat && part.content.text().contains("topped"))
     };
-    if !plan.posts.iter().all(met) {
+    if !plan.posts.iter().all(met) || !tasks::is_at_rest(world, &plan.tasks) {
         return false;
     }
     let outcomes = world.all_outcomes();
@@ -28,7 +28,6 @@ pub(super) fn is_at_rest(world: &World, plan: &Plan) -> bool {
     plan.posts.iter().all(|it| heard(it, ended(&it.id), &sent).is_none())
         && outcomes.iter().all(|it| it.1.is_some())
         && open_parts(world) == 0
-        && tasks::is_at_rest(world, &plan.tasks)
 }
 
 fn open_parts(world: &World) -> usize {

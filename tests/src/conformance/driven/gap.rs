@@ -13,10 +13,10 @@ impl Driven<'_> {
             loop {
                 let batch = tokio::select! {
                     biased;
+                    received = self.received.recv() => received,
                     gap = self.gaps.recv() => {
                         return gap.unwrap_or_else(|| panic!("it ended before the gap was stated"));
                     }
-                    received = self.received.recv() => received,
                 };
                 match batch {
                     Some(Ok(batch)) => {

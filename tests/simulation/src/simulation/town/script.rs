@@ -10,7 +10,7 @@ use super::approver::Approver;
 use super::plan::{Post, Subject, Town, Word};
 use super::seen::Seen;
 use crate::host::World;
-use crate::simulation::{LOOK_EVERY, REST_WITHIN, strike};
+use crate::simulation::{LOOK_FIRST, REST_WITHIN, strike};
 
 /// How often whoever decides looks at their chats.
 const TICK: Duration = Duration::from_millis(250);
@@ -133,7 +133,7 @@ impl<'a> Script<'a> {
         let deadline = since + REST_WITHIN;
         let mut another_day = since + LONG;
         while Instant::now() < deadline {
-            self.step(world, LOOK_EVERY).await;
+            self.step(world, LOOK_FIRST).await;
             let is_idle = self.approver.is_idle() && self.echoes.is_empty();
             if !is_idle || Instant::now() < self.busy + QUIET {
                 continue;
