@@ -64,8 +64,7 @@ async fn prune_central(host: &Host, now: Timestamp) -> Result<(), StoreError> {
     let note = move |central: &mut CentralStore| central.set_setting(settings::PRUNED_AT, &at);
     host.central.write("note a pruning", note).await?;
     let log = host.layout.host_log();
-    // Fails only when the runtime ends.
-    let _ = tokio::task::spawn_blocking(move || shorten_log(&log)).await;
+    store::on_disk(&*host.gate, move || shorten_log(&log)).await;
     info!(rows = all, "old rows of the central database are gone");
     Ok(())
 }

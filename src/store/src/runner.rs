@@ -157,15 +157,22 @@ impl RunnerStore {
             .map_err(StoreError::query("read a state"))
     }
 
-    fn claim_of(&self, message: MessageSeq) -> Result<Option<Taken>, StoreError> {
+    /// What an incarnation up to `halted` ended after somebody stopped it, the host has not heard.
+    fn claim_of(
+        &self,
+        message: MessageSeq,
+        halted: Incarnation,
+    ) -> Result<Option<Taken>, StoreError> {
         self.conn
             .prepare_cached(
                 "SELECT outcome IS NOT NULL FROM claims
-                 WHERE message = ?1 AND (incarnation = ?2 OR outcome IS NOT NULL)
+                 WHERE message = ?1
+                   AND (incarnation = ?2 OR (outcome IS NOT NULL AND ?3 < incarnation))
                  ORDER BY outcome IS NULL LIMIT 1",
             )
             .and_then(|mut it| {
-                it.query_row([message.0, self.incarnation.0], |row| row.get(0)).optional()
+                let values = [message.0, self.incarnation.0, halted.0];
+                it.query_row(values, |row| row.get(0)).optional()
             })
             .map(|ended: Option<bool>| {
                 ended.map(|ended| if ended { Taken::Ended } else { Taken::InHand })

@@ -4,7 +4,7 @@ mod takeout;
 
 use std::collections::BTreeMap;
 
-use domain::message::{Address, Form};
+use domain::message::{Address, Claim, Form};
 use domain::session::{Launches, Waiting};
 use domain::stop::Toll;
 use domain::time::Timestamp;
@@ -126,6 +126,9 @@ impl SessionStore {
         for claims in [&mut news.finished, &mut news.open_claims] {
             claims.retain(|it| !silenced && halted < it.incarnation);
         }
+        // What has its end already is no news, however often it is read.
+        let waits = |claim: &Claim| waiting.iter().any(|it| it.0.message == claim.message);
+        news.finished.retain(waits);
         Ok(news)
     }
 

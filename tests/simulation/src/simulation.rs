@@ -26,7 +26,7 @@ use crate::mutation::Mutation;
 
 /// Simulated time that a run may take to come to rest after its last event. Longer than every
 /// back-off in a row.
-const REST_WITHIN: Duration = Duration::from_secs(150 * 60);
+const REST_WITHIN: Duration = Duration::from_secs(80 * 60);
 const LOOK_FIRST: Duration = Duration::from_secs(2);
 /// Looking opens every file of the run, so it is done less often the longer it takes.
 const LOOK_AT_LEAST: Duration = Duration::from_secs(60);

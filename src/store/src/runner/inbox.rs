@@ -8,7 +8,7 @@ use domain::message::{Address, ChatInfo, FileKind, InboundKind, Quote};
 use domain::session::BACKOFF_MAX;
 use domain::time::Timestamp;
 use domain::waits::ProviderWait;
-use domain::{MessageSeq, OutSeq};
+use domain::{Incarnation, MessageSeq, OutSeq};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::{RunnerStore, Taken};
@@ -56,12 +56,16 @@ impl RunnerStore {
     /// host: try again soon. So for every method below, as far as it reads.
     pub fn due(&mut self, now: Timestamp) -> Result<Vec<Inbound>, StoreError> {
         let (mut due, mut in_hand) = (Vec::new(), Vec::new());
+        let halted = self.halted()?;
+        if self.incarnation <= halted {
+            return Ok(due); // Stopped, and not killed yet: it gets nothing more.
+        }
         let held = self.untold_wait()?;
         for it in self.read_inbound(waiting)? {
             if held.is_some_and(|held| held <= it.message.seq) {
                 break;
             }
-            match self.claim_of(it.message.seq)? {
+            match self.claim_of(it.message.seq, halted)? {
                 Some(Taken::InHand) => in_hand.push(it.message.goes_alone()),
                 Some(Taken::Ended) => {}
                 None if it.is_due(now) => due.push(it.message),
@@ -74,6 +78,14 @@ impl RunnerStore {
             self.read_inbound(|conn| due.iter_mut().try_for_each(|it| complete(conn, it)))?;
         }
         Ok(due)
+    }
+
+    /// The last incarnation that somebody stopped.
+    fn halted(&mut self) -> Result<Incarnation, StoreError> {
+        self.read_inbound(|conn| {
+            conn.prepare_cached("SELECT incarnation FROM halted")?
+                .query_row([], |row| row.get(0).map(Incarnation))
+        })
     }
 
     /// Whether there is a message with this number, overheard ones included.

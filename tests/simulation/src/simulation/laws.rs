@@ -61,7 +61,7 @@ pub(super) fn check(world: &World, plan: &Plan, came_to_rest: bool) -> Vec<Strin
         }
         broken.extend(heard(post, ends.first().and_then(|it| it.1), &sent));
     }
-    broken.extend(repeats(&sent));
+    broken.extend(repeats(plan, &sent));
     broken.extend(order(plan, &sent));
     broken.extend(places(plan, &sent));
     broken.extend(tasks::check(world, &plan.tasks));
@@ -105,14 +105,23 @@ fn stop_told(chat: &str, outcome: Outcome, sent: &[Part]) -> bool {
     sent.iter().any(|it| it.to.chat == chat && tells(it.content.text()))
 }
 
-/// A part is seen once, or its repeats say that they are.
-fn repeats(sent: &[Part]) -> Vec<String> {
+/// A part is seen once, or its repeats say that they are; and there are no more of them than things
+/// went wrong that could have hidden it.
+fn repeats(plan: &Plan, sent: &[Part]) -> Vec<String> {
+    let excuses = plan.faults.len() + plan.host_crashes.len();
+    let mut shown: HashMap<&str, usize> = HashMap::new();
+    sent.iter().for_each(|it| *shown.entry(&it.key).or_default() += 1);
+    let too_often = shown.into_iter().filter(|it| 1 + excuses < it.1);
+    let mut broken: Vec<String> = too_often
+        .map(|(key, n)| format!("{key} was shown {n} times, for {excuses} faults"))
+        .collect();
     let mut unmarked: HashMap<&str, usize> = HashMap::new();
     for part in sent.iter().filter(|it| !it.repeat) {
         *unmarked.entry(&part.key).or_default() += 1;
     }
     let twice = unmarked.into_iter().filter(|it| 1 < it.1);
-    twice.map(|(key, n)| format!("{key} was shown {n} times without saying so")).collect()
+    broken.extend(twice.map(|(key, n)| format!("{key} was shown {n} times without saying so")));
+    broken
 }
 
 /// An answer goes to the chat of its message.
