@@ -208,3 +208,22 @@ async fn a_stop_that_a_crash_cuts_short_ends_where_it_would_have_ended() {
         }
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_order_that_its_platform_repeats_is_not_carried_out_again() {
+    let world = World::new();
+    let _host = world.start(Crash::never()).await;
+    world.platform.post("a", "m1", "hello");
+    world.pass(5 * SECOND).await;
+    world.platform.post("b", "m2", "/panic");
+    world.pass(5 * SECOND).await;
+    world.platform.post("b", "m3", "/resume");
+    world.pass(5 * SECOND).await;
+    world.platform.redeliver();
+    world.pass(MINUTE).await;
+    world.platform.post("a", "m4", "still there?");
+    let text = texts(&world, "a", 5 * SECOND).await;
+    assert!(text.contains("you said \"still there?\""), "{text}");
+    let orders = world.platform.texts("b").len();
+    assert_eq!(orders, 2, "one answer to each order");
+}

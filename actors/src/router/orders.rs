@@ -1,5 +1,6 @@
 //! `/panic` and `/resume`: orders to the host that are carried out here, before any queue of an agent.
-//! Carrying one out twice changes nothing.
+//! One that was carried out is not carried out again when its platform repeats it: somebody may have
+//! ordered the opposite since.
 
 use domain::AgentName;
 use domain::admission::{Decision, What};
@@ -52,6 +53,11 @@ impl Order {
         message: &Incoming,
         agent: &AgentName,
     ) -> Result<Taken, StoreError> {
+        let (from, id) = (message.from.clone(), message.platform_id.clone());
+        let asked = (from.clone(), id.clone());
+        if host.central.read(move |it| it.was_obeyed(&asked.0, &asked.1)).await? {
+            return Ok(Taken::Reply(message.clone(), self.done_text().to_owned()));
+        }
         let by = &message.sender.name;
         let text = match self {
             Self::Panic => stopped_text(&stopping::stop(host, &Scope::All, by, "/panic").await),
@@ -61,7 +67,18 @@ impl Order {
                 resumed_text(&stopping::resume(host, &scopes, by).await?, agent)
             }
         };
+        // Afterwards: what is cut short before this is done again, in the order in which it came.
+        let now = host.clock.now();
+        host.central.write("an order", move |it| it.note_obeyed(&from, &id, now)).await?;
         Ok(Taken::Reply(message.clone(), text))
+    }
+
+    /// For a chat that heard nothing of it because the host died in between.
+    fn done_text(self) -> &'static str {
+        match self {
+            Self::Panic => "Every agent on this host was stopped. `/resume` lets them go on.",
+            Self::Resume { .. } => "What was stopped here was resumed.",
+        }
     }
 }
 

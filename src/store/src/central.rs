@@ -65,6 +65,7 @@ static MIGRATIONS: LazyLock<Migrations<'_>> = LazyLock::new(|| {
         M::up(include_str!("../../../migrations/central/0010_firing.sql")),
         M::up(include_str!("../../../migrations/central/0011_task_requests.sql")),
         M::up(include_str!("../../../migrations/central/0012_people_time.sql")),
+        M::up(include_str!("../../../migrations/central/0013_orders.sql")),
     ])
 });
 

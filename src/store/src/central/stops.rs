@@ -1,5 +1,6 @@
 //! Stops that hold: of one agent, or of all.
 
+use domain::message::Address;
 use domain::stop::{Scope, Stop, StopId, Stops};
 use domain::time::Timestamp;
 use rusqlite::params;
@@ -52,6 +53,26 @@ impl CentralStore {
         let sql = "UPDATE stop SET resumed_by = ?2, resumed_at = ?3
                    WHERE resumed_at IS NULL AND coalesce(agent_group, '') = coalesce(?1, '')";
         self.run("end a stop", sql, params![name(scope), by, now.0]).map(|changed| changed != 0)
+    }
+
+    /// Whether the order in this message was carried out already.
+    pub fn was_obeyed(&self, from: &Address, message: &str) -> Result<bool, StoreError> {
+        let sql = "SELECT 1 FROM obeyed
+                   WHERE channel = ?1 AND account = ?2 AND chat = ?3 AND message = ?4";
+        let values = params![from.channel, from.account, from.chat, message];
+        Ok(self.one("read the orders", sql, values, |_| Ok(()))?.is_some())
+    }
+
+    /// Notes that the order in this message was carried out. Doing it again changes nothing.
+    pub fn note_obeyed(
+        &self,
+        from: &Address,
+        message: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let sql = "INSERT INTO obeyed VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING";
+        let values = params![from.channel, from.account, from.chat, message, now.0];
+        self.run("note an order", sql, values).map(drop)
     }
 }
 
