@@ -70,8 +70,9 @@ async fn a_reminder_is_said_from_a_container_across_a_restart() {
     assert_eq!(fire.result.as_deref(), Some("Reminder: drink something"));
     assert!(fire.late_by < Duration::from_secs(5), "{fire:?}");
     // The terminal is shown what was said while nobody was there.
-    let later = rig.ask("terminal", "count").await;
-    assert!(later.contains("Reminder: drink something"), "{later}");
+    let later = rig.say("terminal", "count").output().await;
+    let shown = [later.stdout, later.stderr].map(|it| String::from_utf8_lossy(&it).into_owned());
+    assert!(shown.concat().contains("Reminder: drink something"), "{shown:?}\n{}", rig.log());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,6 +2,7 @@
 #![expect(clippy::print_stderr, reason = "the simulation says how much it ran")]
 
 use std::ops::Range;
+use std::process::Command;
 
 use simulation::mutation::Mutation;
 use simulation::simulation::{Plan, run, run_broken, sweep, town};
@@ -21,9 +22,26 @@ fn seeds(usual: Range<u64>) -> Range<u64> {
     range.unwrap_or(usual)
 }
 
+/// In the program that was built for people, where the test command provides it: it is several times
+/// faster than this one.
 #[test]
 fn seeded_runs_keep_the_laws() {
-    let total = sweep::all(seeds(SEEDS), THREADS, &|_| ());
+    let seeds = seeds(SEEDS);
+    let Ok(program) = std::env::var("NANOCLAW_TEST_BIN") else {
+        return run_here(seeds);
+    };
+    let number = |it: u64| it.to_string();
+    let (runs, first) = (number(seeds.end - seeds.start), number(seeds.start));
+    let args = ["selftest", "--runs", &runs, "--seed", &first, "--threads", "2"];
+    let out = Command::new(program).args(args).output().unwrap();
+    let said = String::from_utf8_lossy(&out.stdout);
+    let complaint = String::from_utf8_lossy(&out.stderr);
+    assert!(out.status.success() && said.contains("0 violations"), "{said}{complaint}");
+    eprintln!("{said}");
+}
+
+fn run_here(seeds: Range<u64>) {
+    let total = sweep::all(seeds, THREADS, &|_| ());
     if let Some(failure) = total.failure {
         let broken = failure.report.violations.join("\n  ");
         let trace = failure.report.excerpt(40).join("\n");
