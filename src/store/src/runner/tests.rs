@@ -313,10 +313,7 @@ fn a_database_of_the_first_version_is_migrated_with_what_is_in_it() {
     assert_eq!(runner.own_form(OutSeq(5)).unwrap().as_deref(), Some("text"));
     assert_eq!(runner.state("k").unwrap().as_deref(), Some("v"));
     assert_eq!(runner.say(MessageSeq(2), "more", NOW).unwrap(), OutSeq(7));
-    assert!(matches!(
-        runner.claim_of(MessageSeq(2), domain::Incarnation(0)).unwrap(),
-        Some(Taken::InHand)
-    ));
+    assert!(matches!(runner.claim_of(MessageSeq(2), Incarnation(0)).unwrap(), Some(Taken::InHand)));
     let journal: String =
         runner.conn.pragma_query_value(None, "journal_mode", |row| row.get(0)).unwrap();
     assert_eq!(journal, "delete");
@@ -339,7 +336,7 @@ fn what_a_stopped_incarnation_ended_unheard_is_taken_up_by_the_next() {
     it.say("chat", "more");
     assert_eq!(stopped.due(NOW).unwrap(), [], "it gets nothing more");
     drop(stopped);
-    let next = domain::Incarnation(ME.0 + 1);
+    let next = Incarnation(ME.0 + 1);
     let mut next = RunnerStore::open(&it.inbound_dir, &it.outbound_dir, next).unwrap();
     let due: Vec<MessageSeq> = next.due(NOW).unwrap().iter().map(|it| it.seq).collect();
     assert_eq!(due.first(), Some(&message));
