@@ -75,12 +75,14 @@ impl OutboundReader {
     }
 
     /// Messages after `after`, waits after `waits_after`, and claims on messages from `waiting_from`
-    /// on. A file that does not exist yet has no news.
+    /// on. Claims of incarnations up to `halted` do not count: somebody stopped them. A file that does
+    /// not exist yet has no news.
     pub(crate) fn news(
         &mut self,
         after: OutSeq,
         waits_after: i64,
         waiting_from: Option<MessageSeq>,
+        halted: Incarnation,
     ) -> Result<News, StoreError> {
         let path = self.path.clone();
         self.open()?;
@@ -91,7 +93,7 @@ impl OutboundReader {
         let read = || -> rusqlite::Result<News> {
             let mut news = News { messages: messages(conn, version, after)?, ..News::default() };
             if let Some(from) = waiting_from {
-                let claims = claims(conn, from)?;
+                let claims = claims(conn, from, halted)?;
                 (news.finished, news.open_claims) =
                     claims.into_iter().partition(|it| it.outcome.is_some());
             }
@@ -221,13 +223,17 @@ fn form(row: &Row<'_>) -> rusqlite::Result<Form> {
     })
 }
 
-fn claims(conn: &Connection, from: MessageSeq) -> rusqlite::Result<Vec<Claim>> {
+fn claims(
+    conn: &Connection,
+    from: MessageSeq,
+    halted: Incarnation,
+) -> rusqlite::Result<Vec<Claim>> {
     let mut found: Vec<Claim> = Vec::new();
     let mut statement = conn.prepare_cached(
-        "SELECT message, incarnation, outcome, reason, reply FROM claims WHERE message >= ?1
-         ORDER BY message, incarnation LIMIT 10000",
+        "SELECT message, incarnation, outcome, reason, reply FROM claims
+         WHERE message >= ?1 AND incarnation > ?2 ORDER BY message, incarnation LIMIT 10000",
     )?;
-    for claim in statement.query_map([from.0], claim)? {
+    for claim in statement.query_map([from.0, halted.0], claim)? {
         let claim = claim?;
         match found.last_mut().filter(|it| it.message == claim.message) {
             // The latest incarnation counts, but an end that was once reached stays.

@@ -121,10 +121,11 @@ impl SessionStore {
     fn news(&mut self, waiting: &[(Waiting, Incarnation)]) -> Result<News, StoreError> {
         let after = self.inbound.last_out_seq()?;
         let first = waiting.first().map(|it| it.0.message);
-        let mut news = self.outbound.news(after, self.inbound.last_wait()?, first)?;
-        let (halted, silenced) = (self.inbound.halted()?, self.inbound.is_silenced()?);
-        for claims in [&mut news.finished, &mut news.open_claims] {
-            claims.retain(|it| !silenced && halted < it.incarnation);
+        let (wait, halted) = (self.inbound.last_wait()?, self.inbound.halted()?);
+        let mut news = self.outbound.news(after, wait, first, halted)?;
+        if self.inbound.is_silenced()? {
+            news.finished.clear();
+            news.open_claims.clear();
         }
         // What has its end already is no news, however often it is read.
         let waits = |claim: &Claim| waiting.iter().any(|it| it.0.message == claim.message);

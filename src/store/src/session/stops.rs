@@ -141,3 +141,23 @@ fn a_stop_holds_until_its_own_resume() {
     central.stop(&one, "Ann", "", NOW).unwrap();
     assert!(before < central.stops().unwrap().agents[&andy].id);
 }
+
+#[test]
+fn an_end_that_was_silenced_does_not_hide_the_end_of_the_next_incarnation() {
+    let mut it = pair();
+    it.say("m1");
+    // The engine did not say that this one began, and did not end it.
+    let mut stopped = it.runner();
+    stopped.claim(&[M1], NOW).unwrap();
+    it.host.inbound.bury(Incarnation(1), true, "no engine", None, NOW).unwrap();
+    it.host.stand_still(&order(1), NOW).unwrap();
+    stopped.end_turn(&answer("unheard"), &[], NOW).unwrap();
+    it.host.absorb(&around(100), NOW).unwrap();
+    drain(&mut it);
+    let mut next = it.runner();
+    next.claim(&[M1], NOW).unwrap();
+    next.end_turn(&answer("heard"), &[], NOW).unwrap();
+    it.host.absorb(&around(100), NOW).unwrap();
+    assert_eq!(it.host.inbound.outcomes().unwrap(), [("m1".into(), Some(Outcome::Answered))]);
+    assert_eq!(drain(&mut it), ["heard"]);
+}
