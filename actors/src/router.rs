@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use channel::{Event, Verdict};
-use domain::message::{Address, Click};
+use domain::message::{Address, Click, Incoming};
 use domain::question::parse_data;
 use futures_util::future::{join, join_all};
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
@@ -110,6 +110,7 @@ async fn route_batch(host: &Host, events: Vec<Event>, owner_only: bool) -> Vec<V
             Fate::Store(_) => Verdict::Stored,
         })
         .collect();
+    let stops = stops_of(&fates);
     let stored = join_all(by_session(fates).into_iter().map(|group| async move {
         let Group { row, indexes, messages } = group;
         let hold = stopping::cut(host, &row, &messages);
@@ -128,7 +129,24 @@ async fn route_batch(host: &Host, events: Vec<Event>, owner_only: bool) -> Vec<V
             indexes.into_iter().for_each(|index| verdicts[index] = Verdict::Refused(why.clone()));
         }
     }
+    for (_, message) in stops.iter().filter(|it| verdicts[it.0] == Verdict::Stored) {
+        if let Err(err) = orders::note_obeyed(host, message).await {
+            warn!(error = &err as &dyn std::error::Error, "a stop that is repeated counts again");
+        }
+    }
     verdicts
+}
+
+/// Each `/stop` of a batch, with its place there.
+fn stops_of(fates: &[Fate]) -> Vec<(usize, Incoming)> {
+    let stop = |fate: &Fate| match fate {
+        Fate::Done(_) => None,
+        Fate::Store(targets) => targets.iter().find_map(|it| match &it.1 {
+            Taken::Stop(message) => Some(message.clone()),
+            _ => None,
+        }),
+    };
+    fates.iter().enumerate().filter_map(|(at, fate)| Some((at, stop(fate)?))).collect()
 }
 
 async fn decide(host: &Host, event: Event, owner_only: bool) -> Result<Fate, StoreError> {

@@ -227,3 +227,21 @@ async fn an_order_that_its_platform_repeats_is_not_carried_out_again() {
     let orders = world.platform.texts("b").len();
     assert_eq!(orders, 2, "one answer to each order");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_that_its_platform_repeats_leaves_what_began_since_alone() {
+    let world = World::new();
+    let _host = world.start(Crash::never()).await;
+    world.platform.post("a", "m1", "wait 600");
+    world.pass(5 * SECOND).await;
+    world.platform.post("a", "m2", "/stop");
+    world.pass(5 * SECOND).await;
+    world.platform.post("a", "m3", "wait 60");
+    world.pass(10 * SECOND).await;
+    let before = starts(&world);
+    world.platform.redeliver();
+    let text = texts(&world, "a", 2 * MINUTE).await;
+    assert_eq!(starts(&world), before, "nothing was interrupted");
+    assert_eq!(text.matches("topped").count(), 1, "one answer to the order: {text}");
+    assert!(world.all_outcomes().iter().all(|it| it.1.is_some()), "all came to an end");
+}

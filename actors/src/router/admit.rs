@@ -119,7 +119,10 @@ async fn follow(
         } else if let Some(wish) = personal::of(message, &known, decision) {
             wish.grant(host, message).await?
         } else {
-            taken(message, &known, decision)
+            match taken(message, &known, decision) {
+                Taken::Stop(message) => orders::stop(host, message).await?,
+                other => other,
+            }
         };
         targets.push((row, taken));
     }

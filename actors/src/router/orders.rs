@@ -1,6 +1,6 @@
-//! `/panic` and `/resume`: orders to the host that are carried out here, before any queue of an agent.
+//! `/stop`, `/panic` and `/resume`: orders to the host that are carried out before any queue of an agent.
 //! One that was carried out is not carried out again when its platform repeats it: somebody may have
-//! ordered the opposite since.
+//! ordered the opposite since, or begun something new.
 
 use domain::AgentName;
 use domain::admission::{Decision, What};
@@ -45,6 +45,26 @@ pub(super) fn of(message: &Incoming, known: &Knowledge, decision: &Decision) -> 
     }
 }
 
+/// What becomes of a `/stop`: its session ends its turn, unless it did so already for this message.
+pub(super) async fn stop(host: &Host, message: Incoming) -> Result<Taken, StoreError> {
+    Ok(if was_obeyed(host, &message).await? {
+        Taken::Reply(message, "What I was doing then was stopped.".to_owned())
+    } else {
+        Taken::Stop(message)
+    })
+}
+
+async fn was_obeyed(host: &Host, message: &Incoming) -> Result<bool, StoreError> {
+    let (from, id) = (message.from.clone(), message.platform_id.clone());
+    host.central.read(move |it| it.was_obeyed(&from, &id)).await
+}
+
+/// Afterwards: what is cut short before this is done again, in the order in which it came.
+pub(super) async fn note_obeyed(host: &Host, message: &Incoming) -> Result<(), StoreError> {
+    let (from, id, now) = (message.from.clone(), message.platform_id.clone(), host.clock.now());
+    host.central.write("an order", move |it| it.note_obeyed(&from, &id, now)).await
+}
+
 impl Order {
     /// Carries it out; what the chat is told of it is left to the session.
     pub(super) async fn obey(
@@ -53,9 +73,7 @@ impl Order {
         message: &Incoming,
         agent: &AgentName,
     ) -> Result<Taken, StoreError> {
-        let (from, id) = (message.from.clone(), message.platform_id.clone());
-        let asked = (from.clone(), id.clone());
-        if host.central.read(move |it| it.was_obeyed(&asked.0, &asked.1)).await? {
+        if was_obeyed(host, message).await? {
             return Ok(Taken::Reply(message.clone(), self.done_text().to_owned()));
         }
         let by = &message.sender.name;
@@ -67,9 +85,7 @@ impl Order {
                 resumed_text(&stopping::resume(host, &scopes, by).await?, agent)
             }
         };
-        // Afterwards: what is cut short before this is done again, in the order in which it came.
-        let now = host.clock.now();
-        host.central.write("an order", move |it| it.note_obeyed(&from, &id, now)).await?;
+        note_obeyed(host, message).await?;
         Ok(Taken::Reply(message.clone(), text))
     }
 
