@@ -9,6 +9,7 @@ use domain::people::{Handle, Role};
 use harness::crash::Crash;
 use harness::host::World;
 use harness::platform::{FakePlatform, Letter, NAME, address};
+use store::reading::{PartFilter, Reading};
 use store::{CentralStore, Wiring};
 use tokio::time::timeout;
 
@@ -19,7 +20,7 @@ const HOUR: Duration = Duration::from_secs(3_600);
 /// Ann owns the host; she and Bob talk to andy, each in a private chat. andy may write to Bob.
 fn town() -> World {
     let world = World::on(FakePlatform::public());
-    let mut central = CentralStore::open(&world.layout().central()).unwrap();
+    let mut central = central(&world);
     let (now, andy) = (world.now(), AgentName::parse("andy").unwrap());
     central.add_agent(&AgentGroup::new(andy.clone()), now).unwrap();
     for id in ["ann", "bob"] {
@@ -33,6 +34,10 @@ fn town() -> World {
         central.add_destination(&andy, id, chat.id, "test", now).unwrap();
     }
     world
+}
+
+fn central(world: &World) -> CentralStore {
+    CentralStore::open(&world.layout().central()).unwrap()
 }
 
 fn say(world: &World, who: &str, id: &str, text: &str) {
@@ -83,6 +88,10 @@ async fn what_nobody_waits_for_comes_in_the_morning_as_one_message() {
     world.pass(MINUTE).await;
     assert!(world.platform.texts("ann").len() >= 2, "Ann is answered");
     assert_eq!(world.platform.texts("bob").len(), before, "{:?}", world.platform.texts("bob"));
+
+    let reading = Reading::new(&world.layout(), central(&world));
+    let held = reading.parts(PartFilter::Unsent).unwrap();
+    assert!(held.len() == 2 && held.iter().all(|it| it.sent.held), "{held:?}");
 
     // Whoever writes himself is answered, past what is held.
     let text = answer(&world, "bob", "m4", "are you there").await;

@@ -108,6 +108,8 @@ pub struct Sent {
     pub form: String,
     pub chat: String,
     pub standing: Standing,
+    /// Its reader wants quiet, and nobody waits for it; it goes out with the rest afterwards.
+    pub held: bool,
     pub tries: u32,
     pub misses: u32,
     /// Its reader may have it more than once.

@@ -61,6 +61,7 @@ fn sent() -> Sent {
         form: "text".into(),
         chat: chat_name("Family", "-100", "telegram", None),
         standing: Standing::Sent,
+        held: false,
         tries: 0,
         misses: 0,
         doubted: false,
@@ -198,12 +199,20 @@ fn waiting_for_a_platform() {
             changed_at: at(4_000),
             ..sent()
         },
+        Sent {
+            key: HostKey { session: Some(SessionId(7)), part: PartKey("o3.2".into()) },
+            standing: Standing::Ready,
+            held: true,
+            ..sent()
+        },
     ];
     let text = text(&it);
     for line in [
         "T+4.5 part s7.o3.0 did not get through (2 times told to wait)",
         "waits: part s7.o3.0 is tried at T+3600.0; its channel is not connected: no route",
         "waits: part s7.o3.1 is sent in its turn; its channel is not connected: no route",
+        "part s7.o3.2 is held for the quiet hours of its reader",
+        "waits: part s7.o3.2 is sent when the quiet hours of its reader are over",
     ] {
         assert!(text.contains(line), "{line} is missing in\n{text}");
     }

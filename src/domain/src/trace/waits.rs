@@ -90,6 +90,9 @@ fn part(it: &Sent, facts: &Facts, clock: &impl Fn(Timestamp) -> String) -> Optio
     match it.standing {
         Standing::Sent | Standing::Dead => None,
         Standing::Claimed => Some(format!("part {} is with its platform", it.key)),
+        Standing::Ready if it.held => {
+            Some(format!("part {} is sent when the quiet hours of its reader are over", it.key))
+        }
         Standing::Ready => {
             Some(format!("part {} is sent in its turn{}", it.key, trouble.unwrap_or_default()))
         }

@@ -182,6 +182,9 @@ pub fn part_line(it: &Sent) -> String {
     };
     match it.standing {
         Standing::Sent => format!("part {key} is there as {}{again}", it.platform_id),
+        Standing::Ready if it.held => {
+            format!("part {key} is held for the quiet hours of its reader")
+        }
         Standing::Ready => format!("part {key} waits for its turn"),
         Standing::Claimed => format!("part {key} is being sent{again}"),
         Standing::Unsent => format!("part {key} did not get through ({})", attempts(it)),

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use domain::delivery::by_hand::{HostKey, Order, Standing};
 use domain::time::{Clock, SystemClock, Timestamp};
+use domain::trace::Sent;
 use serde_json::{Value, json};
 use store::layout::Layout;
 use store::reading::{PartFilter, PartRow, Reading};
@@ -90,20 +91,37 @@ fn row(it: &PartRow, now: Timestamp) -> [String; 9] {
         Standing::Unsent | Standing::Uncertain if now < sent.retry_at => {
             format!("in {}", age(sent.retry_at.since(now)))
         }
+        Standing::Ready if sent.held => "after quiet".to_owned(),
         Standing::Unsent | Standing::Uncertain | Standing::Ready => "now".to_owned(),
         Standing::Claimed | Standing::Sent | Standing::Dead => "-".to_owned(),
     };
     [
         sent.key.to_string(),
-        sent.standing.as_str().to_owned(),
+        state(sent).to_owned(),
         age(now.since(sent.created_at.unwrap_or(sent.changed_at))),
         if it.agent.is_empty() { "-".to_owned() } else { it.agent.clone() },
         sent.chat.clone(),
         (sent.tries + sent.misses).to_string(),
         next,
-        if sent.reason.is_empty() { "-".to_owned() } else { one_line(&sent.reason) },
+        why(sent),
         snippet(it),
     ]
+}
+
+fn state(it: &Sent) -> &'static str {
+    if is_held(it) { "held" } else { it.standing.as_str() }
+}
+
+fn why(it: &Sent) -> String {
+    match it.reason.as_str() {
+        "" if is_held(it) => "quiet hours of its reader".to_owned(),
+        "" => "-".to_owned(),
+        reason => one_line(reason),
+    }
+}
+
+fn is_held(it: &Sent) -> bool {
+    it.held && it.standing == Standing::Ready
 }
 
 /// The beginning of what it says, in one line.
@@ -137,6 +155,7 @@ fn json_of(it: &PartRow, text: String) -> Value {
     json!({
         "key": sent.key.to_string(),
         "state": sent.standing.as_str(),
+        "held_for_quiet_hours": is_held(sent),
         "agent": it.agent,
         "chat": {
             "channel": to.channel, "account": to.account, "id": to.chat, "thread": to.thread,

@@ -122,11 +122,13 @@ impl Reading {
             "NULL, NULL, NULL, 0"
         };
         let cause = if session.is_some() { "cause" } else { "NULL" };
+        // The host's own words are never held.
+        let held = if session.is_some() && is_current { "quiet IS 'held'" } else { "0" };
         let sql = format!(
             "SELECT * FROM (SELECT id, key, channel, account, chat, thread, kind, form,
                  iif(file IS NULL, text, coalesce(file ->> 'name', '') || ' ' || text), state,
                  tries, retry_at, doubted, coalesce(platform_id, ''), coalesce(reason, ''),
-                 changed_at, {cause}, {kept}
+                 changed_at, {cause}, {kept}, {held}
              FROM deliveries WHERE {which} ORDER BY id DESC LIMIT {PARTS_MAX}) ORDER BY id"
         );
         let read = || -> rusqlite::Result<Vec<PartRow>> {
@@ -162,6 +164,7 @@ fn part(row: &Row<'_>, session: Option<SessionId>, agent: &str) -> rusqlite::Res
             claimed_at: instant(18)?,
             sent_at: instant(19)?,
             misses: row.get(20)?,
+            held: row.get(21)?,
         },
         to: Address {
             channel: row.get(2)?,
