@@ -18,7 +18,7 @@ use domain::task::words;
 use domain::time::Timestamp;
 use futures_util::StreamExt;
 use futures_util::stream;
-use store::{CentralStore, DueTask, StoreError};
+use store::{CentralStore, Decided, DueTask, StoreError};
 use tracing::{info, warn};
 
 use crate::host::Host;
@@ -69,29 +69,24 @@ async fn fire_due(host: &Host) -> Result<(), StoreError> {
         if due.is_empty() {
             break;
         }
-        for it in due {
-            fire(host, it, now).await?;
-        }
+        let decided: Vec<Decided> = due.into_iter().map(|it| decide(it, now)).collect();
+        let tasks = decided.len();
+        let write = move |it: &mut CentralStore| it.fire(&decided, now);
+        let fired = host.central.write("fires", write).await?;
+        info!(tasks, fired = fired.len(), "tasks came due");
     }
     Ok(())
 }
 
-/// Accounts for one task, in one commit.
-async fn fire(host: &Host, due: DueTask, now: Timestamp) -> Result<(), StoreError> {
+fn decide(due: DueTask, now: Timestamp) -> Decided {
     let DueTask { row, streak } = due;
     let it = &row.task;
     let plan = schedule::due(&it.rule, &it.zone, it.missed, row.accounted_until, now);
-    let id = row.id;
     if streak.rests(now) {
-        let why = words::resting(streak.failures);
-        let pass = move |it: &mut CentralStore| it.pass_over(&row, plan, &why, now);
-        return host.central.write("a fire", pass).await;
+        Decided::passes(row, plan, words::resting(streak.failures))
+    } else {
+        Decided::fires(row, plan)
     }
-    let skipped = plan.skipped.map_or(0, |it| it.count);
-    let write = move |it: &mut CentralStore| it.fire_task(&row, &plan, now);
-    let fired = host.central.write("a fire", write).await?;
-    info!(task = %id, fired = fired.len(), skipped, "a task came due");
-    Ok(())
 }
 
 /// Ends what nobody will end any more.

@@ -46,7 +46,7 @@ pub use self::questions::{CardRow, Put, Question, QuestionKind, QuestionRow, Que
 pub use self::roles::{ApproverRow, DenialRow, MemberRow, Revoked, RoleRow};
 pub use self::secrets::SealedRow;
 pub use self::sessions::SessionRow;
-pub use self::tasks::{DueTask, FireRow, Handover, Task, TaskEdit, TaskFilter, TaskRow};
+pub use self::tasks::{Decided, DueTask, FireRow, Handover, Task, TaskEdit, TaskFilter, TaskRow};
 pub use self::wirings::{Wired, Wiring};
 use crate::StoreError;
 use crate::open::{Journal, open};

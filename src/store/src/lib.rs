@@ -18,7 +18,7 @@ mod runner;
 mod session;
 
 pub use crate::central::{
-    AccountRow, ApproverRow, CardRow, CentralStore, ChatRow, DeadLetterRow, DenialRow,
+    AccountRow, ApproverRow, CardRow, CentralStore, ChatRow, DeadLetterRow, Decided, DenialRow,
     DestinationRow, DroppedRow, DueTask, FireRow, Handover, Linked, MemberRow, Moved, NOTICE_KEY,
     NewPairing, Paired, PairingId, PairingRole, PairingRow, PairingUse, PersonRow, Put, Question,
     QuestionKind, QuestionRow, QuestionState, Removed, Revoked, RoleRow, SealedRow, SessionRow,

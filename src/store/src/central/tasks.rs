@@ -18,7 +18,7 @@ use rusqlite::types::Value;
 use rusqlite::{Transaction, params, params_from_iter};
 use schedule::{CLOCK_STEP_MAX, Rule, Zone};
 
-pub use self::fires::{FireRow, Handover};
+pub use self::fires::{Decided, FireRow, Handover};
 use self::rows::{TASKS, When, settle, task_row};
 use super::CentralStore;
 use crate::StoreError;

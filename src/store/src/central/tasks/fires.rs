@@ -46,62 +46,45 @@ pub struct Handover {
     pub missed: u32,
 }
 
+/// A task that is due and what [`schedule::due`] decided about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decided {
+    pub row: TaskRow,
+    pub plan: Plan,
+    /// Why slots are let pass, for the history; `None` where that is what their policy says.
+    pub why: Option<String>,
+}
+
+impl Decided {
+    #[must_use]
+    pub fn fires(row: TaskRow, plan: Plan) -> Self {
+        Self { row, plan, why: None }
+    }
+
+    /// All slots are let pass.
+    #[must_use]
+    pub fn passes(row: TaskRow, plan: Plan, why: String) -> Self {
+        Self { row, plan: plan.passed_over(), why: Some(why) }
+    }
+}
+
 pub(super) const FIRES: &str =
     "SELECT task, slot, fired_at, late_by, state, skipped, session, message, result,
      cost, ended_at FROM fire";
 
 impl CentralStore {
-    /// Writes down what [`schedule::due`] decided about `row`: all of it in one commit. Returns the
-    /// slots that fire by this, each of them once for ever. Nothing happens when the task has changed
-    /// since it was read; look again.
+    /// Writes down what was decided about tasks: all of it in one commit. Returns the slots that fire
+    /// by this, each of them once for ever. Nothing happens to a task that has changed since it was
+    /// read; look again.
     ///
     /// # Errors
     /// When the database fails; so for every method below.
-    pub fn fire_task(
-        &mut self,
-        row: &TaskRow,
-        plan: &Plan,
-        now: Timestamp,
-    ) -> Result<Vec<FireKey>, StoreError> {
-        self.account(row, plan, None, now)
-    }
-
-    /// The same for slots that are all let pass, with the reason for the history.
-    pub fn pass_over(
-        &mut self,
-        row: &TaskRow,
-        plan: Plan,
-        why: &str,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        self.account(row, &plan.passed_over(), Some(why), now).map(drop)
-    }
-
-    fn account(
-        &mut self,
-        row: &TaskRow,
-        plan: &Plan,
-        why: Option<&str>,
-        now: Timestamp,
-    ) -> Result<Vec<FireKey>, StoreError> {
-        self.change("a fire", |tx| {
-            if read(tx, row.id)?.as_ref() != Some(row) || row.next_at.is_none() {
-                return Ok(vec![]);
-            }
+    pub fn fire(&mut self, due: &[Decided], now: Timestamp) -> Result<Vec<FireKey>, StoreError> {
+        self.change("fires", |tx| {
             let mut fired = Vec::new();
-            for it in &plan.fire {
-                let key = FireKey { task: row.id, slot: it.slot };
-                if insert(tx, row, key, now)? {
-                    fired.push(key);
-                }
+            for it in due {
+                account(tx, it, now, &mut fired)?;
             }
-            if let Some(skipped) = plan.skipped {
-                let Skipped { last, count } = skipped;
-                let_pass(tx, row, Passed { last, count, why, now })?;
-            }
-            let (rule, zone): (_, &Zone) = (&row.task.rule, &row.task.zone);
-            settle(tx, row.id, &When { rule, zone, accounted_until: plan.accounted_until })?;
-            forget(tx, row.id)?;
             Ok(fired)
         })
     }
@@ -182,6 +165,29 @@ impl CentralStore {
         let sql = format!("{FIRES} WHERE task = ?1 ORDER BY slot DESC LIMIT ?2");
         self.list("read the history of a task", &sql, params![id.0, limit], fire_row)
     }
+}
+
+fn account(
+    tx: &Transaction<'_>,
+    Decided { row, plan, why }: &Decided,
+    now: Timestamp,
+    fired: &mut Vec<FireKey>,
+) -> rusqlite::Result<()> {
+    if read(tx, row.id)?.as_ref() != Some(row) || row.next_at.is_none() {
+        return Ok(());
+    }
+    for it in &plan.fire {
+        let key = FireKey { task: row.id, slot: it.slot };
+        if insert(tx, row, key, now)? {
+            fired.push(key);
+        }
+    }
+    if let Some(Skipped { last, count }) = plan.skipped {
+        let_pass(tx, row, Passed { last, count, why: why.as_deref(), now })?;
+    }
+    let (rule, zone): (_, &Zone) = (&row.task.rule, &row.task.zone);
+    settle(tx, row.id, &When { rule, zone, accounted_until: plan.accounted_until })?;
+    forget(tx, row.id)
 }
 
 /// `false` when this slot has fired before. One that was let pass may still fire: a clock that ran

@@ -30,9 +30,10 @@ impl Fixture {
             let it = &row.task;
             let plan = due(&it.rule, &it.zone, it.missed, row.accounted_until, at);
             if streak.rests(at) {
-                self.store.pass_over(&row, plan, "it rests", at).unwrap();
+                let passes = Decided::passes(row, plan, "it rests".into());
+                self.store.fire(&[passes], at).unwrap();
             } else {
-                fired.extend(self.store.fire_task(&row, &plan, at).unwrap());
+                fired.extend(self.store.fire(&[Decided::fires(row, plan)], at).unwrap());
             }
         }
         fired.into_iter().map(|it| (it.slot.0 - now().0) / MINUTE).collect()

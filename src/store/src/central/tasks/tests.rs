@@ -71,7 +71,7 @@ impl Fixture {
         for row in self.store.due_tasks(at, 100).unwrap() {
             let it = &row.task;
             let plan = due(&it.rule, &it.zone, it.missed, row.accounted_until, at);
-            fired.extend(self.store.fire_task(&row, &plan, at).unwrap());
+            fired.extend(self.store.fire(&[Decided::fires(row, plan)], at).unwrap());
         }
         self.check();
         fired.into_iter().map(|it| (it.slot.0 - now().0) / MINUTE).collect()
@@ -134,8 +134,14 @@ fn two_that_sweep_at_once_fire_once() {
     it.add("*/10 * * * *");
     let rows = it.store.due_tasks(after(10), 10).unwrap();
     let plan = due(&rows[0].task.rule, &rows[0].task.zone, Missed::Latest, now(), after(10));
-    assert_eq!(it.store.fire_task(&rows[0], &plan, after(10)).unwrap().len(), 1);
-    assert_eq!(it.store.fire_task(&rows[0], &plan, after(10)).unwrap(), []);
+    assert_eq!(
+        it.store.fire(&[Decided::fires(rows[0].clone(), plan.clone())], after(10)).unwrap().len(),
+        1
+    );
+    assert_eq!(
+        it.store.fire(&[Decided::fires(rows[0].clone(), plan.clone())], after(10)).unwrap(),
+        []
+    );
 }
 
 #[test]
@@ -145,7 +151,7 @@ fn a_task_that_was_changed_meanwhile_is_looked_at_again() {
     let row = it.row(id);
     let plan = due(&row.task.rule, &row.task.zone, Missed::Latest, now(), after(10));
     it.store.set_task_state(id, TaskState::Paused, "for now", after(10)).unwrap();
-    assert_eq!(it.store.fire_task(&row, &plan, after(10)).unwrap(), []);
+    assert_eq!(it.store.fire(&[Decided::fires(row, plan)], after(10)).unwrap(), []);
     assert_eq!(it.store.task_history(id, 10).unwrap(), []);
 }
 
