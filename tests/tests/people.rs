@@ -77,10 +77,8 @@ async fn the_first_owner_proves_themselves_with_a_code_and_is_answered_from_then
     world.pass(5 * SECOND).await;
     assert_eq!(
         world.platform.texts("ann-chat"),
-        [
-            "Paired. You can write to me now. For you I go by the time zone UTC; write `/timezone CITY` if \
-          you live elsewhere."
-        ]
+        ["Paired. You can write to me now. Do you live in the time zone UTC? I go by it for you; \
+             `/timezone CITY` sets another."]
     );
     assert!(central(&world).has_owner().unwrap());
     world.platform.post("ann-chat", "m2", "hello");

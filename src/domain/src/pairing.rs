@@ -141,7 +141,9 @@ pub fn answer(attempt: Attempt) -> Option<String> {
 /// that.
 #[must_use]
 pub fn zone_sentence(zone: &str) -> String {
-    format!("For you I go by the time zone {zone}; write `/timezone CITY` if you live elsewhere.")
+    format!(
+        "Do you live in the time zone {zone}? I go by it for you; `/timezone CITY` sets another."
+    )
 }
 
 #[cfg(test)]
