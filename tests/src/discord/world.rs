@@ -31,6 +31,8 @@ pub(super) struct World {
     pub(super) interactions: HashMap<u64, Interaction>,
     pub(super) sessions: Sessions,
     pub(super) faults: VecDeque<Fault>,
+    /// Those that the next requests meet which read.
+    pub(super) read_faults: VecDeque<Fault>,
     /// One line for each request: method and path, ids as they are.
     pub(super) requests: Vec<String>,
     pub(super) typing: usize,
@@ -108,6 +110,7 @@ impl World {
             interactions: HashMap::new(),
             sessions: Sessions::default(),
             faults: VecDeque::new(),
+            read_faults: VecDeque::new(),
             requests: Vec::new(),
             typing: 0,
             notified: Vec::new(),
