@@ -2,6 +2,7 @@
 //! platform that was not written here.
 #![expect(clippy::unwrap_used, reason = "a failed set-up is a failed test")]
 
+mod ann;
 mod cli;
 mod cursors;
 mod discord;
