@@ -8,5 +8,6 @@ mod cursors;
 mod discord;
 mod flaws;
 mod memory;
+mod seeds;
 mod telegram;
 mod webhook;

@@ -154,6 +154,11 @@ impl FakeDiscord {
         world.read_faults.clear();
     }
 
+    /// From now on nonces are forgotten at once.
+    pub fn keep_no_nonces(&self) {
+        self.state.lock().keeps_no_nonces = true;
+    }
+
     /// Events of this type are told to nobody, as those of a server that is out of order; an empty
     /// name ends that.
     pub fn withhold(&self, event: &str) {
