@@ -32,6 +32,9 @@ use crate::host::Host;
 use crate::sessions::child::chain;
 use crate::stops::Pass;
 
+/// How long a graceful stop waits for what is being sent. Shorter than the tree waits for a stop.
+const FINISH_MAX: Duration = Duration::from_secs(8);
+
 #[derive(Debug)]
 pub struct ChannelActor;
 
@@ -154,6 +157,19 @@ impl Actor for ChannelActor {
             }
             ChannelMessage::Health(reply) => drop(reply.send(state.health())),
         }
+        Ok(())
+    }
+
+    /// Runs on a graceful stop only: lets what is being sent arrive, or its sender would have to say
+    /// it again. Nothing is received meanwhile.
+    async fn post_stop(
+        &self,
+        _myself: ActorRef<ChannelMessage>,
+        state: &mut ChannelState,
+    ) -> Result<(), ActorProcessingErr> {
+        state.line.close();
+        let all = async { while state.sending.join_next().await.is_some() {} };
+        let _ = timeout(FINISH_MAX, all).await;
         Ok(())
     }
 }

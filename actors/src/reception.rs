@@ -30,8 +30,9 @@ use domain::people::PersonId;
 use domain::time::Timestamp;
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
 use store::{Ordered, QuestionRow, QuestionState, StoreError};
+use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::task::JoinSet;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use tracing::{instrument, warn};
 
 pub(crate) use self::knock::{Answer, Knock, answer, knock_chat, knock_sender, pair, pair_key};
@@ -56,7 +57,7 @@ pub enum ReceptionMessage {
     /// Compare what should be with what is. Carries no data, so losing one costs only time.
     Look,
     /// A part reached its platform, or did not.
-    Landed(Landed),
+    Landed,
     /// What a person says about parts of the host; one answer for each, after the commit.
     Order { keys: Vec<PartKey>, order: Order, reply: RpcReplyPort<Result<Vec<Ordered>, String>> },
 }
@@ -68,6 +69,8 @@ pub struct ReceptionState {
     /// Parts that tasks of this actor are sending.
     in_flight: BTreeSet<PartKey>,
     calls: JoinSet<()>,
+    /// How attempts at parts ended. Beside the mailbox, which a stop leaves unread.
+    landings: (UnboundedSender<Landed>, UnboundedReceiver<Landed>),
     timer: Option<Timer<ReceptionMessage>>,
     /// Who could not be reached where, and since when.
     unreachable: Vec<(PersonId, String, Instant)>,
@@ -89,6 +92,7 @@ impl Actor for ReceptionActor {
             myself,
             in_flight: BTreeSet::new(),
             calls: JoinSet::new(),
+            landings: mpsc::unbounded_channel(),
             timer: None,
             unreachable: Vec::new(),
         })
@@ -104,7 +108,7 @@ impl Actor for ReceptionActor {
         while state.calls.try_join_next().is_some() {}
         let taken = match message {
             ReceptionMessage::Look => Ok(()),
-            ReceptionMessage::Landed(landed) => state.take_landed(landed).await,
+            ReceptionMessage::Landed => state.take_landings().await,
             ReceptionMessage::Order { keys, order, reply } => {
                 state.take_order(keys, order, reply).await
             }
@@ -121,6 +125,17 @@ impl Actor for ReceptionActor {
             state.arm(SOON);
         }
         Ok(())
+    }
+
+    /// Runs on a graceful stop only, after the channels let what was on its way arrive.
+    async fn post_stop(
+        &self,
+        _myself: ActorRef<ReceptionMessage>,
+        state: &mut ReceptionState,
+    ) -> Result<(), ActorProcessingErr> {
+        let all = async { while state.calls.join_next().await.is_some() {} };
+        let _ = timeout(SOON, all).await;
+        Ok(state.take_landings().await?)
     }
 }
 

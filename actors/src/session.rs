@@ -40,7 +40,6 @@ use store::{Ordered, SessionRow, StoreError};
 use tracing::{instrument, warn};
 
 use self::container::Report;
-use self::delivery::Landed;
 pub use self::fetching::Landing;
 pub use self::inbox::Taken;
 pub use self::state::SessionState;
@@ -103,7 +102,7 @@ pub enum SessionMessage {
     /// The sandbox call that was under way has ended.
     Sandbox(Report),
     /// A part reached its platform, or did not.
-    Landed(Landed),
+    Landed,
 }
 
 impl SessionMessage {
@@ -176,14 +175,14 @@ impl Actor for SessionActor {
         }
     }
 
-    /// Runs on a graceful stop only: lets calls under way end, so that no start is left half done.
+    /// Runs on a graceful stop only: lets calls under way end, so that no start is left half done and
+    /// nothing that was shown counts as doubtful.
     async fn post_stop(
         &self,
         _myself: ActorRef<SessionMessage>,
         state: &mut SessionState,
     ) -> Result<(), ActorProcessingErr> {
-        state.finish_calls().await;
-        Ok(())
+        Ok(state.finish_calls().await?)
     }
 }
 

@@ -3,23 +3,15 @@
 
 use std::time::Duration;
 
-use domain::AgentName;
-use domain::agent::AgentGroup;
-use domain::message::{Address, ChatInfo};
-use domain::people::Handle;
-use harness::conformance::{Double, Place, Post, Visible};
+use harness::conformance::{Double, Place};
 use harness::crash::Crash;
 use harness::discord::FakeDiscord;
-use harness::host::World;
 use harness::telegram::FakeTelegram;
-use store::{AccountRow, CentralStore, Wiring};
 use tokio::time::{Instant, sleep};
 
-/// Far above what a loaded machine takes for any single step.
-const PATIENCE: Duration = Duration::from_secs(60);
+use crate::ann::{PATIENCE, answers, is_marked, says, world};
+
 const LOOK_EVERY: Duration = Duration::from_millis(5);
-/// What people see before an answer that they may have seen already.
-const MARK: &str = "(possibly a repeat)";
 /// The first one is answered before anything goes wrong: what is written before a host has ever
 /// stored how far it read is not promised.
 const MESSAGES: usize = 4;
@@ -51,11 +43,7 @@ impl Ann<'_> {
             if self.posted + 1 == count {
                 self.until(count / 2).await;
             }
-            let [author, _] = self.double.people();
-            let text = format!("number {}", self.posted);
-            let place = self.direct.clone();
-            let post = Post { place, author, text, mention: false, reply_to: None, files: vec![] };
-            self.double.post(post).await;
+            says(self.double, &self.direct, self.posted).await;
             self.posted += 1;
         }
         self.until(count).await;
@@ -64,12 +52,9 @@ impl Ann<'_> {
     async fn until(&self, answered: usize) {
         let since = Instant::now();
         loop {
-            let mut missing = Vec::new();
-            for n in 0..answered {
-                if self.answers(n).await.is_empty() {
-                    missing.push(n);
-                }
-            }
+            let visible = self.double.visible().await;
+            let missing: Vec<_> =
+                (0..answered).filter(|n| answers(&visible, *n).next().is_none()).collect();
             if missing.is_empty() {
                 return;
             }
@@ -77,40 +62,6 @@ impl Ann<'_> {
             sleep(LOOK_EVERY).await;
         }
     }
-
-    async fn answers(&self, n: usize) -> Vec<Visible> {
-        let said = format!("you said \"number {n}\"");
-        let visible = self.double.visible().await.into_iter();
-        visible.filter(|it| it.text.contains(&said)).collect()
-    }
-}
-
-/// A host that is connected to the double, where ann is known and andy is hers.
-fn world(double: &dyn Double) -> World {
-    let account = double.account();
-    let mut world = World::new();
-    world.engine.slow_down(Duration::ZERO);
-    world.others = vec![double.registration()];
-    world.credential = account.credential.unwrap();
-    let mut central = CentralStore::open(&world.layout().central()).unwrap();
-    let (channel, now) = (double.registration().name.to_owned(), world.now());
-    let row = AccountRow {
-        channel: channel.clone(),
-        name: account.name.clone(),
-        urls: account.urls,
-        created_at: now,
-    };
-    central.put_account(&row).unwrap();
-    let andy = AgentName::parse("andy").unwrap();
-    central.add_agent(&AgentGroup::new(andy.clone()), now).unwrap();
-    let [(id, name), _] = double.people();
-    let ann = central.add_person(&Handle::new(&channel, &id), &name, now).unwrap();
-    central.add_member(ann, &andy, "test", now).unwrap();
-    let chat = double.places().direct.chat;
-    let at = Address { channel, account: account.name, chat, thread: None };
-    let chat = central.ensure_chat(&at, &ChatInfo::default(), Some(&id), now).unwrap().id;
-    central.set_wiring(&Wiring::usual(chat, andy, false), now).unwrap();
-    world
 }
 
 /// Stops the host at a point while messages come in, starts it again from its files, and once more
@@ -139,10 +90,10 @@ async fn stop_at(double: &dyn Double, name: &str, nth: u64) -> bool {
     host.shut_down().await;
     let outcomes = world.all_outcomes();
     assert_eq!(outcomes.len(), MESSAGES + 1, "{name} {nth}: {outcomes:?}");
+    let visible = double.visible().await;
     for n in 0..=MESSAGES {
-        let answers = ann.answers(n).await;
-        let unmarked = answers.iter().filter(|it| !it.text.contains(MARK)).count();
-        assert!(unmarked <= 1, "{name} {nth}: {n} got {answers:?}");
+        let unmarked = answers(&visible, n).filter(|it| !is_marked(it)).count();
+        assert!(unmarked <= 1, "{name} {nth}: {n} got {visible:?}");
     }
     struck
 }

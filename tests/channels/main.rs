@@ -2,10 +2,12 @@
 //! platform that was not written here.
 #![expect(clippy::unwrap_used, reason = "a failed set-up is a failed test")]
 
+mod ann;
 mod cli;
 mod cursors;
 mod discord;
 mod flaws;
 mod memory;
+mod seeds;
 mod telegram;
 mod webhook;

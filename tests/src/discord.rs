@@ -30,6 +30,7 @@ use tokio::time::timeout;
 
 use self::sessions::Order;
 use self::world::{TEXT, World};
+use crate::conformance::Fault;
 
 /// A token that the double takes.
 pub const TOKEN: &str = "MTA5.double.s3cr3t-bot-token";
@@ -139,6 +140,23 @@ impl FakeDiscord {
     /// What the nonces of messages were is forgotten, as after some minutes.
     pub fn forget_nonces(&self) {
         self.state.lock().messages.values_mut().for_each(|it| it.nonce = None);
+    }
+
+    /// The next request that reads meets this fault.
+    pub fn fail_read(&self, fault: Fault) {
+        self.state.lock().read_faults.push_back(fault);
+    }
+
+    /// Faults that nothing has met yet are taken back.
+    pub fn calm_down(&self) {
+        let mut world = self.state.lock();
+        world.faults.clear();
+        world.read_faults.clear();
+    }
+
+    /// From now on nonces are forgotten at once.
+    pub fn keep_no_nonces(&self) {
+        self.state.lock().keeps_no_nonces = true;
     }
 
     /// Events of this type are told to nobody, as those of a server that is out of order; an empty

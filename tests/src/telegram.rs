@@ -11,6 +11,7 @@
 mod call;
 mod double;
 mod edits;
+mod faults;
 mod files;
 mod html;
 mod methods;
@@ -23,14 +24,12 @@ mod state;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
-use self::call::Refusal;
 pub use self::people::{GROUP, TOPIC};
 use self::state::Inner;
 
@@ -128,11 +127,6 @@ impl FakeTelegram {
     /// Numbers updates from `next` on, as Telegram does after a week of silence.
     pub fn renumber(&self, next: i64) {
         self.state.lock().next_update = next;
-    }
-
-    /// The next poll is told to wait.
-    pub fn throttle_poll(&self, given: Duration) {
-        self.state.lock().polls_refused.push_back(Refusal::wait(given));
     }
 
     /// As if another program had set a webhook.

@@ -212,3 +212,35 @@ async fn an_outage_keeps_the_order_of_each_chat() {
         assert!(said.len() == 10 && right, "{said:?}");
     }
 }
+
+/// Asks the host to stop while the platform has something and did not say so yet.
+async fn stop_while_sending(world: &World, nth: usize) {
+    // Every point takes a moment.
+    let host = world.start(Crash::with_jitter(0, 7)).await;
+    say(world, "g", "m1", "hello");
+    let sends = || host.crash.trace().iter().filter(|it| it.ends_with("before deliver")).count();
+    while sends() < nth {
+        world.pass(Duration::from_millis(1)).await;
+    }
+    host.shut_down().await;
+    assert_eq!(sends(), nth);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_being_sent_when_the_host_is_asked_to_stop_is_not_said_again() {
+    let world = town();
+    stop_while_sending(&world, 1).await;
+    let _host = world.start(Crash::never()).await;
+    world.pass(MINUTE).await;
+    assert_eq!(world.platform.sent().len(), 1, "{:?}", world.platform.texts("g"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_host_itself_says_when_it_is_asked_to_stop_is_not_said_again() {
+    let world = town();
+    world.platform.fail_next_sends(&[SendFault::Refused]);
+    stop_while_sending(&world, 2).await;
+    let _host = world.start(Crash::never()).await;
+    world.pass(MINUTE).await;
+    assert_eq!(told(&world).len(), 1, "{:?}", told(&world));
+}

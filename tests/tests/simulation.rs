@@ -2,20 +2,11 @@
 
 use std::ops::Range;
 
+use harness::dice::seeds;
 use harness::simulation::{Plan, Report, run};
 
 /// Random runs; CI time decides. `NANOCLAW_SEEDS=5000..9000` runs others.
 const SEEDS: Range<u64> = 0..300;
-
-/// Those that were asked for, or the usual ones.
-pub(crate) fn seeds(usual: Range<u64>) -> Range<u64> {
-    let asked = std::env::var("NANOCLAW_SEEDS").ok();
-    let range = asked.as_deref().and_then(|it| {
-        let (from, to) = it.split_once("..")?;
-        Some(from.parse().ok()?..to.parse().ok()?)
-    });
-    range.unwrap_or(usual)
-}
 
 #[track_caller]
 fn check(what: &str, plan: &Plan) -> Report {

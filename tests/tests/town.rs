@@ -8,13 +8,12 @@ use domain::message::{Author, ChatInfo};
 use domain::people::{Handle, Role};
 use domain::{AgentName, question};
 use harness::crash::Crash;
+use harness::dice::seeds;
 use harness::host::World;
 use harness::platform::{FakePlatform, Letter, NAME, address};
 use harness::simulation::Report;
 use harness::simulation::town::{Town, run};
 use store::{CentralStore, Wiring};
-
-use crate::simulation::seeds;
 
 /// Random runs; CI time decides. `NANOCLAW_SEEDS=5000..9000` runs others.
 const SEEDS: Range<u64> = 0..60;

@@ -68,6 +68,11 @@ impl Line {
         self.number == number
     }
 
+    /// Nothing is received any more.
+    pub(super) fn close(&mut self) {
+        self.task = JoinSet::new();
+    }
+
     fn slept(&self, now: Timestamp) -> Duration {
         now.since(self.looked.1).saturating_sub(self.looked.0.elapsed())
     }

@@ -11,7 +11,7 @@ use crate::channels::ChannelsMessage;
 
 /// How an attempt at a part ended.
 #[derive(Debug)]
-pub struct Landed {
+pub(super) struct Landed {
     tried: Tried,
     attempt: Attempt,
 }
@@ -52,17 +52,27 @@ impl ReceptionState {
         self.in_flight.insert(key.clone());
         let platform_key = HostKey { session: None, part: key }.to_string();
         let (channels, myself) = (self.host.peers.channels.clone(), self.myself.clone());
+        let landings = self.landings.0.clone();
         self.calls.spawn(async move {
             let tried = part.tried();
             let ask = |reply| ChannelsMessage::Deliver { part, platform_key, pass: None, reply };
             // A channel that died in between may have sent it.
             let attempt = channels.call(ask).await.unwrap_or(Attempt::Unknown);
-            let _ = myself.cast(ReceptionMessage::Landed(Landed { tried, attempt }));
+            let _ = landings.send(Landed { tried, attempt });
+            let _ = myself.cast(ReceptionMessage::Landed);
         });
         Ok(false)
     }
 
-    pub(super) async fn take_landed(&mut self, landed: Landed) -> Result<(), StoreError> {
+    /// Writes down how attempts ended.
+    pub(super) async fn take_landings(&mut self) -> Result<(), StoreError> {
+        while let Ok(landed) = self.landings.1.try_recv() {
+            self.take_landed(landed).await?;
+        }
+        Ok(())
+    }
+
+    async fn take_landed(&mut self, landed: Landed) -> Result<(), StoreError> {
         let Landed { tried, attempt } = landed;
         let key = tried.key.clone();
         let now = self.now();

@@ -9,7 +9,7 @@ use crate::channels::ChannelsMessage;
 
 /// How an attempt at a part ended.
 #[derive(Debug)]
-pub struct Landed {
+pub(super) struct Landed {
     tried: Tried,
     attempt: Attempt,
 }
@@ -31,13 +31,14 @@ impl SessionState {
                 self.in_flight.insert(key.clone());
                 let platform_key = super::platform_key(&self.args.row, &key);
                 let channels = self.host().peers.channels.clone();
-                let myself = self.myself.clone();
+                let (landings, myself) = (self.landings.0.clone(), self.myself.clone());
                 self.calls.spawn(async move {
                     let tried = part.tried();
                     let ask = |reply| ChannelsMessage::Deliver { part, platform_key, pass, reply };
                     // A channel that died in between may have sent it.
                     let attempt = channels.call(ask).await.unwrap_or(Attempt::Unknown);
-                    let _ = myself.cast(SessionMessage::Landed(Landed { tried, attempt }));
+                    let _ = landings.send(Landed { tried, attempt });
+                    let _ = myself.cast(SessionMessage::Landed);
                 });
                 Ok(false)
             }
@@ -48,7 +49,15 @@ impl SessionState {
         }
     }
 
-    pub(super) async fn take_landed(&mut self, landed: Landed) -> Result<(), SessionError> {
+    /// Writes down how attempts ended.
+    pub(super) async fn take_landings(&mut self) -> Result<(), SessionError> {
+        while let Ok(landed) = self.landings.1.try_recv() {
+            self.take_landed(landed).await?;
+        }
+        Ok(())
+    }
+
+    async fn take_landed(&mut self, landed: Landed) -> Result<(), SessionError> {
         let Landed { tried, attempt } = landed;
         let key = tried.key.clone();
         self.in_flight.remove(&key);

@@ -13,11 +13,13 @@ use domain::session::{Container, Effect, View, decide, next_look};
 use domain::time::Timestamp;
 use ractor::{ActorRef, RpcReplyPort};
 use store::{Db, PendingFile, SessionStore, Snapshot};
+use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 use tracing::{debug, info};
 
 use super::container::Seen;
+use super::delivery::Landed;
 use super::link::Link;
 use super::showing::Shown;
 use super::{SessionArgs, SessionError, SessionMessage};
@@ -46,6 +48,8 @@ pub struct SessionState {
     pub(super) in_flight: BTreeSet<PartKey>,
     /// What runs beside the mailbox; aborted when the actor is gone.
     pub(super) calls: JoinSet<()>,
+    /// How attempts at parts ended. Beside the mailbox, which a stop leaves unread.
+    pub(super) landings: (UnboundedSender<Landed>, UnboundedReceiver<Landed>),
     pub(super) watch: JoinSet<()>,
     /// A file is being fetched, a request passed on.
     pub(super) fetching: bool,
@@ -88,6 +92,7 @@ impl SessionState {
             shown: Shown::default(),
             last_from: None,
             calls: JoinSet::new(),
+            landings: mpsc::unbounded_channel(),
             watch: JoinSet::new(),
             last_event: now,
             last_sign: now,
@@ -153,7 +158,7 @@ impl SessionState {
             SessionMessage::Progress => return self.take_progress().await,
             SessionMessage::Draft { message, text } => return self.take_draft(message, text).await,
             SessionMessage::Sandbox(report) => self.take_report(report).await?,
-            SessionMessage::Landed(landed) => self.take_landed(landed).await?,
+            SessionMessage::Landed => self.take_landings().await?,
             SessionMessage::Fetched(landing) => self.take_fetched(*landing).await?,
             SessionMessage::Passed { seq, ok } => self.take_passed(seq, ok),
         }
@@ -327,11 +332,13 @@ impl SessionState {
         self.timer = Some(self.myself.send_after(SOON, || SessionMessage::Look));
     }
 
-    pub(super) async fn finish_calls(&mut self) {
+    /// Lets calls under way end, and writes down what came of them.
+    pub(super) async fn finish_calls(&mut self) -> Result<(), SessionError> {
         let calls = &mut self.calls;
         let all = async { while calls.join_next().await.is_some() {} };
         // What does not end in time is found by the next incarnation.
         let _ = timeout(FINISH_MAX, all).await;
+        self.take_landings().await
     }
 
     /// Remembered for `status` only.

@@ -1,4 +1,6 @@
-//! Seeded chance.
+//! Seeded chance, and which seeds.
+
+use std::ops::Range;
 
 /// SplitMix64 (Steele, Lea, Flood 2014): small, seedable, and good enough to pick faults.
 #[derive(Debug)]
@@ -18,4 +20,15 @@ impl Dice {
         z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
         (z ^ (z >> 31)) % n
     }
+}
+
+/// Those that `NANOCLAW_SEEDS=5000..9000` asks for, or the usual ones.
+#[must_use]
+pub fn seeds(usual: Range<u64>) -> Range<u64> {
+    let asked = std::env::var("NANOCLAW_SEEDS").ok();
+    let range = asked.as_deref().and_then(|it| {
+        let (from, to) = it.split_once("..")?;
+        Some(from.parse().ok()?..to.parse().ok()?)
+    });
+    range.unwrap_or(usual)
 }

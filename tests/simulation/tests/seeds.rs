@@ -4,6 +4,7 @@
 use std::ops::Range;
 use std::process::{Child, Command, Stdio};
 
+use simulation::dice::seeds;
 use simulation::mutation::Mutation;
 use simulation::simulation::{Plan, run, run_broken, sweep, town};
 
@@ -12,15 +13,6 @@ const SEEDS: Range<u64> = 0..20_000;
 /// Within so many seeds a flaw has to show.
 const SEEDS_PER_MUTATION: u64 = 300;
 const THREADS: usize = 2;
-
-fn seeds(usual: Range<u64>) -> Range<u64> {
-    let asked = std::env::var("NANOCLAW_SEEDS").ok();
-    let range = asked.as_deref().and_then(|it| {
-        let (from, to) = it.split_once("..")?;
-        Some(from.parse().ok()?..to.parse().ok()?)
-    });
-    range.unwrap_or(usual)
-}
 
 /// In the program that was built for people, where the test command provides it: it is several times
 /// faster than this one. One process for each core: within one, the threads would wait for the locks

@@ -139,7 +139,11 @@ fn limited(world: &mut World, state: &State, asked: &Asked) -> Result<Reply, Los
         Ok(headers) => headers,
         Err(over) => return Ok(*over),
     };
-    let fault = if asked.sends() { world.faults.pop_front() } else { None };
+    let fault = match asked.method.as_str() {
+        "GET" => world.read_faults.pop_front(),
+        _ if asked.sends() => world.faults.pop_front(),
+        _ => None,
+    };
     match fault {
         Some(Fault::Throttle(wait)) => Ok(throttled(wait, "shared", &[])),
         Some(Fault::ServerError) => {

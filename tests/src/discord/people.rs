@@ -55,6 +55,11 @@ impl FakeDiscord {
         self.state.lock().messages.remove(&message.parse().unwrap());
     }
 
+    /// Whoever listens is told of this message once more.
+    pub fn tell_again(&self, message: &str) {
+        self.state.lock().tell_message("MESSAGE_CREATE", message.parse().unwrap());
+    }
+
     /// The message that this one replies to.
     #[must_use]
     pub fn replied_to(&self, message: &str) -> Option<String> {

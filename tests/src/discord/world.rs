@@ -31,6 +31,9 @@ pub(super) struct World {
     pub(super) interactions: HashMap<u64, Interaction>,
     pub(super) sessions: Sessions,
     pub(super) faults: VecDeque<Fault>,
+    /// Those that the next requests meet which read.
+    pub(super) read_faults: VecDeque<Fault>,
+    pub(super) keeps_no_nonces: bool,
     /// One line for each request: method and path, ids as they are.
     pub(super) requests: Vec<String>,
     pub(super) typing: usize,
@@ -108,6 +111,8 @@ impl World {
             interactions: HashMap::new(),
             sessions: Sessions::default(),
             faults: VecDeque::new(),
+            read_faults: VecDeque::new(),
+            keeps_no_nonces: false,
             requests: Vec::new(),
             typing: 0,
             notified: Vec::new(),

@@ -25,7 +25,11 @@ const SENDING: [&str; 9] = [
 /// [`Lost`] when the method took effect and nobody shall hear of it.
 pub(super) async fn perform(state: &State, call: &Call) -> Result<Outcome, Lost> {
     if call.is("getUpdates") {
-        return Ok(polling::get_updates(state, call).await);
+        let outcome = polling::get_updates(state, call).await;
+        let brings =
+            outcome.as_ref().is_ok_and(|it| it.as_array().is_some_and(|it| !it.is_empty()));
+        let lost = brings && std::mem::take(&mut state.lock().poll_is_lost);
+        return if lost { Err(Lost) } else { Ok(outcome) };
     }
     let mut inner = state.lock();
     let sends = SENDING.iter().any(|it| call.is(it));

@@ -29,6 +29,8 @@ pub(super) struct Inner {
     pub(super) polls_ended: u64,
     /// What the next polls are answered with.
     pub(super) polls_refused: VecDeque<Refusal>,
+    /// The next poll that brings something is not answered.
+    pub(super) poll_is_lost: bool,
     pub(super) files: BTreeMap<String, StoredFile>,
     pub(super) faults: VecDeque<Fault>,
     pub(super) typing: usize,
@@ -79,6 +81,7 @@ impl Inner {
             polls: 0,
             polls_ended: 0,
             polls_refused: VecDeque::new(),
+            poll_is_lost: false,
             files: BTreeMap::new(),
             faults: VecDeque::new(),
             typing: 0,

@@ -1,0 +1,69 @@
+//! The checker itself: every law can be broken, and is then named.
+
+use std::time::Duration;
+
+use harness::conformance::Fault;
+use harness::discord::FakeDiscord;
+use harness::telegram::FakeTelegram;
+
+use super::laws::{Record, check};
+use super::life::run;
+use super::plan::{Plan, Strike};
+use crate::ann::PATIENCE;
+
+/// Breaks a law in a record; the rest of it stays as it was.
+type Flaw = fn(&mut Record);
+
+const FLAWS: [(&str, Flaw); 8] = [
+    ("the answer to 0 was shown 2 times without saying so", |it| {
+        it.visible.push(it.visible[0].clone());
+    }),
+    ("1 repeats, for 0 excuses", |it| {
+        let mut again = it.visible[0].clone();
+        again.text.insert_str(0, "(possibly a repeat)\n");
+        it.visible.push(again);
+    }),
+    ("number 0 was met with silence", |it| drop(it.visible.remove(0))),
+    ("number 3 was answered before 0", |it| {
+        let first = it.visible.remove(0);
+        it.visible.push(first);
+    }),
+    ("nobody asked in 4242 for", |it| {
+        let elsewhere = it.visible.iter_mut().find(|it| it.place.is_group).unwrap();
+        elsewhere.place.chat = "4242".into();
+    }),
+    ("number 0 ended as []", |it| {
+        let id = it.posted[0].id.clone();
+        it.outcomes.retain(|it| it.0 != id);
+    }),
+    ("number 0 ended as [Some(Answered), Some(Answered)]", |it| {
+        let again = it.outcomes.iter().find(|end| end.0 == it.posted[0].id).cloned();
+        it.outcomes.extend(again);
+    }),
+    ("it did not come to rest", |it| it.at_rest = false),
+];
+
+#[tokio::test]
+async fn a_broken_law_is_named() {
+    let double = FakeTelegram::start().await;
+    let record = run(&double, &Plan::undisturbed(), PATIENCE).await;
+    assert_eq!(check(&record), Vec::<String>::new(), "{}", record.shown());
+    for (wanted, flaw) in FLAWS {
+        let mut broken = record.clone();
+        flaw(&mut broken);
+        let found = check(&broken);
+        assert!(found.iter().any(|it| it.contains(wanted)), "{wanted}: {found:?}");
+    }
+}
+
+/// A whole run with an answer that a platform refuses for good.
+#[tokio::test]
+async fn an_answer_that_never_arrives_is_missed() {
+    let refused = (Duration::ZERO, Strike::Send(Fault::Forbidden));
+    let plan = Plan { strikes: vec![refused], ..Plan::undisturbed() };
+    // What did not come by then does not come.
+    let record = run(&FakeDiscord::start().await, &plan, Duration::from_secs(3)).await;
+    let found = check(&record);
+    let silent = found.iter().filter(|it| it.ends_with("was met with silence")).count();
+    assert_eq!(silent, 1, "{found:?}\n{}", record.shown());
+}
