@@ -132,6 +132,13 @@ async fn a_task_that_the_model_schedules_is_told_back_listed_and_comes() {
     assert_eq!(listed[1]["prompt"], "say that it is time to stretch");
     let fire = ended(&rig, "t2").await;
     assert_eq!((&fire["state"], &fire["result"]), (&json!("ok"), &json!("time to stretch")));
+    // What it cost is known by the program's list of prices, of the other task nothing.
+    let cost: f64 = fire["cost_usd"].as_str().unwrap().parse().unwrap();
+    assert!(0.0 < cost && cost < 0.1, "{fire}");
+    let listed = tasks(&rig, &["list", "--all"]);
+    assert_eq!((&listed[0]["cost_usd"], &listed[1]["cost_usd"]), (&json!(null), &fire["cost_usd"]));
+    let why = String::from_utf8(rig.run(&["why", "last"]).stdout).unwrap();
+    assert!(why.lines().any(|it| it.contains("cost") && it.contains("$0.0")), "{why}");
     let asked = api.requests().pop().unwrap();
     assert!(asked.mentions("say that it is time to stretch"), "{asked:?}");
     assert_eq!(api.unused(), 0);

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::cost::Cost;
 use crate::time::Timestamp;
 use crate::trace::Rule;
 use crate::{Incarnation, MessageSeq, OutSeq};
@@ -225,6 +226,8 @@ pub struct Claim {
     pub outcome: Option<(Outcome, String)>,
     /// The message that answers it; one may answer several that a turn took together.
     pub reply: Option<OutSeq>,
+    /// What the turn cost that it began.
+    pub cost: Option<Cost>,
 }
 
 /// A message that the agent wrote, or something that it asks of the host.

@@ -14,6 +14,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use domain::cost::Cost;
 use domain::message::{Claim, Form, Outbound, Outcome};
 use domain::time::Timestamp;
 use domain::waits::WaitClass;
@@ -34,6 +35,8 @@ const TEXT_BYTES_MAX: i32 = 4 * 1024 * 1024;
 const ROLLBACK_MODE: [u8; 2] = [1, 1];
 /// Options of a question that are read; more are an error of the agent's.
 const OPTIONS_MAX: usize = 20;
+/// From this version of the schema on there is what a turn cost.
+const ONCE_SINCE: i64 = 5;
 /// `O_NOFOLLOW` and `O_NONBLOCK`: neither a link nor a pipe may stand in for the file.
 const OPEN_FLAGS: i32 = 0o400_000 | 0o4_000;
 
@@ -91,7 +94,7 @@ impl OutboundReader {
         let read = || -> rusqlite::Result<News> {
             let mut news = News { messages: messages(conn, version, after)?, ..News::default() };
             if let Some(from) = waiting_from {
-                let claims = claims(conn, from)?;
+                let claims = claims(conn, version, from)?;
                 (news.finished, news.open_claims) =
                     claims.into_iter().partition(|it| it.outcome.is_some());
             }
@@ -221,12 +224,13 @@ fn form(row: &Row<'_>) -> rusqlite::Result<Form> {
     })
 }
 
-fn claims(conn: &Connection, from: MessageSeq) -> rusqlite::Result<Vec<Claim>> {
+fn claims(conn: &Connection, version: i64, from: MessageSeq) -> rusqlite::Result<Vec<Claim>> {
     let mut found: Vec<Claim> = Vec::new();
-    let mut statement = conn.prepare_cached(
-        "SELECT message, incarnation, outcome, reason, reply FROM claims WHERE message >= ?1
-         ORDER BY message, incarnation LIMIT 10000",
-    )?;
+    let cost = if version < ONCE_SINCE { "NULL" } else { "cost" };
+    let mut statement = conn.prepare_cached(&format!(
+        "SELECT message, incarnation, outcome, reason, reply, {cost} FROM claims
+         WHERE message >= ?1 ORDER BY message, incarnation LIMIT 10000"
+    ))?;
     for claim in statement.query_map([from.0], claim)? {
         let claim = claim?;
         match found.last_mut().filter(|it| it.message == claim.message) {
@@ -267,6 +271,7 @@ fn claim(row: &Row<'_>) -> rusqlite::Result<Claim> {
         message: MessageSeq(row.get(0)?),
         incarnation: Incarnation(row.get(1)?),
         reply: row.get::<_, Option<i64>>(4)?.map(OutSeq),
+        cost: row.get::<_, Option<i64>>(5)?.and_then(Cost::of_turn),
         outcome: outcome.and_then(|it| Some((Outcome::parse(&it)?, reason.unwrap_or_default()))),
     })
 }

@@ -128,6 +128,7 @@ fn what_was_overheard_is_shown_once_with_the_next_message() {
             outcome: Outcome::Answered,
             reason: String::new(),
             text: None,
+            cost: None,
         };
         runner.end_turn(&end, &[], NOW).unwrap();
     }
@@ -191,6 +192,7 @@ fn a_command_is_taken_up_alone_and_after_what_is_in_hand() {
         outcome: Outcome::Answered,
         reason: String::new(),
         text: None,
+        cost: None,
     };
     assert_eq!(seqs(&runner.due(NOW).unwrap()), [2]);
     runner.claim(&[MessageSeq(2)], NOW).unwrap();
@@ -296,6 +298,27 @@ fn files_wait_until_the_host_took_them_over() {
 }
 
 #[test]
+fn the_cost_of_a_turn_counts_for_its_first_message() {
+    let mut it = Files::new();
+    let messages = ["one", "two"].map(|text| MessageSeq(it.say("chat", text))).to_vec();
+    let mut runner = it.runner();
+    runner.claim(&messages, NOW).unwrap();
+    let end = TurnEnd {
+        messages,
+        outcome: Outcome::Answered,
+        reason: String::new(),
+        text: Some("to both".into()),
+        cost: Cost::of_turn(140),
+    };
+    runner.end_turn(&end, &[], NOW).unwrap();
+    let sql = "SELECT cost FROM claims ORDER BY message";
+    let mut costs = runner.conn.prepare(sql).unwrap();
+    let costs: Vec<Option<i64>> =
+        costs.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+    assert_eq!(costs, [Some(140), None]);
+}
+
+#[test]
 fn a_database_of_the_first_version_is_migrated_with_what_is_in_it() {
     let it = Files::new();
     let first = include_str!("../../../../migrations/outbound/0001_start.sql");
@@ -330,6 +353,7 @@ fn what_a_stopped_incarnation_ended_unheard_is_taken_up_by_the_next() {
         outcome: Outcome::Answered,
         reason: String::new(),
         text: Some("hi".into()),
+        cost: None,
     };
     stopped.end_turn(&end, &[], NOW).unwrap();
     it.host.execute("UPDATE halted SET incarnation = ?1", [ME.0]).unwrap();
