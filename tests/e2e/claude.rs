@@ -144,6 +144,30 @@ async fn a_task_that_the_model_schedules_is_told_back_listed_and_comes() {
     assert_eq!(api.unused(), 0);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_container_killed_after_it_scheduled_makes_no_second_task() {
+    let api = FakeModelApi::start().await;
+    let rig = rig(&api).await;
+    let task = json!({ "when": "every day at 9", "prompt": "stretch" });
+    api.next().calls_tool("mcp__nanoclaw__schedule_task", task.clone());
+    let held = api.next().hangs();
+    let chat = rig.say("terminal", "remind me every day");
+    api.wait_for_requests(2).await;
+    // The next attempt asks for the same, in the same words, and then once more on purpose.
+    api.next().calls_tool("mcp__nanoclaw__schedule_task", task.clone());
+    api.next().calls_tool("mcp__nanoclaw__schedule_task", task);
+    api.next().says("it is done");
+    rig.kill_container(S1).await;
+    drop(held);
+    assert!(chat.answer().await.contains("it is done"));
+    let told = told(&api);
+    let [first, again, more] = &told[..] else { panic!("{told:?}") };
+    assert!(first.contains("t1 is scheduled") && !first.contains("earlier attempt"), "{first}");
+    assert!(again.contains("t1 is scheduled") && again.contains("earlier attempt"), "{again}");
+    assert!(more.contains("t2 is scheduled") && more.contains("t1 is the same already"), "{more}");
+    assert_eq!(tasks(&rig, &["list", "--all"]).as_array().unwrap().len(), 2);
+}
+
 /// The only time of a task, once it has ended.
 async fn ended(rig: &Rig, task: &str) -> serde_json::Value {
     for _ in 0..PATIENCE.as_secs() {

@@ -230,6 +230,16 @@ pub struct Claim {
     pub cost: Option<Cost>,
 }
 
+/// One attempt of a runner at a turn: what is asked for during another one may be a repetition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Attempt {
+    /// The oldest message in hand.
+    pub turn: MessageSeq,
+    pub incarnation: Incarnation,
+    /// How often this incarnation had begun anew.
+    pub number: u32,
+}
+
 /// A message that the agent wrote, or something that it asks of the host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outbound {
@@ -241,6 +251,8 @@ pub struct Outbound {
     pub form: Form,
     /// Of a file its caption, of a reaction the emoji, of a request what is asked.
     pub text: String,
+    /// `None` where the runner does not say.
+    pub attempt: Option<Attempt>,
 }
 
 /// What a message of the agent is.

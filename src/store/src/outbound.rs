@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use domain::cost::Cost;
-use domain::message::{Claim, Form, Outbound, Outcome};
+use domain::message::{Attempt, Claim, Form, Outbound, Outcome};
 use domain::time::Timestamp;
 use domain::waits::WaitClass;
 use domain::{Incarnation, MessageSeq, OutSeq};
@@ -35,7 +35,8 @@ const TEXT_BYTES_MAX: i32 = 4 * 1024 * 1024;
 const ROLLBACK_MODE: [u8; 2] = [1, 1];
 /// Options of a question that are read; more are an error of the agent's.
 const OPTIONS_MAX: usize = 20;
-/// From this version of the schema on there is what a turn cost.
+/// From this version of the schema on there is what a turn cost, and the
+/// attempt during which something was said.
 const ONCE_SINCE: i64 = 5;
 /// `O_NOFOLLOW` and `O_NONBLOCK`: neither a link nor a pipe may stand in for the file.
 const OPEN_FLAGS: i32 = 0o400_000 | 0o4_000;
@@ -180,10 +181,10 @@ fn messages(
     version: i64,
     after: OutSeq,
 ) -> rusqlite::Result<Vec<(Outbound, PartKind)>> {
-    let columns = if version == 1 {
-        "'text', NULL, NULL, NULL, NULL, NULL"
-    } else {
-        "form, destination, target, file, options, timeout_ms"
+    let columns = match version {
+        1 => "'text', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL",
+        2..ONCE_SINCE => "form, destination, target, file, options, timeout_ms, NULL, NULL, NULL",
+        _ => "form, destination, target, file, options, timeout_ms, turn, incarnation, attempt",
     };
     conn.prepare_cached(&format!(
         "SELECT seq, in_reply_to, text, kind, {columns} FROM messages_out
@@ -197,10 +198,24 @@ fn messages(
             text: row.get(2)?,
             form: form(row)?,
             destination: row.get(5)?,
+            attempt: attempt(row, 10)?,
         };
         Ok((message, PartKind::parse(&kind).unwrap_or(PartKind::Interim)))
     })?
     .collect()
+}
+
+/// The attempt in three columns, of which this is the first.
+pub(crate) fn attempt(row: &Row<'_>, first: usize) -> rusqlite::Result<Option<Attempt>> {
+    let turn: Option<i64> = row.get(first)?;
+    let incarnation: Option<i64> = row.get(first + 1)?;
+    let number: Option<i64> = row.get(first + 2)?;
+    let number = u32::try_from(number.unwrap_or(0)).unwrap_or(u32::MAX);
+    Ok(turn.zip(incarnation).map(|(turn, incarnation)| Attempt {
+        turn: MessageSeq(turn),
+        incarnation: Incarnation(incarnation),
+        number,
+    }))
 }
 
 fn form(row: &Row<'_>) -> rusqlite::Result<Form> {

@@ -158,6 +158,7 @@ impl Talk {
 
     /// Hands everything that is open to a CLI that has just been started.
     pub(super) async fn offer_again(&mut self, process: &mut Process) {
+        self.desk.begin_anew();
         self.is_stale = false;
         self.purse = Purse::default();
         self.drops = 0;

@@ -263,7 +263,7 @@ fn every_form_of_a_message_has_its_columns() {
     ];
     for (form, expected) in cases {
         let (in_reply_to, destination) = (MessageSeq(2), expected.1.clone());
-        let message = NewMessage { in_reply_to, destination, form, text: "t".into() };
+        let message = NewMessage { in_reply_to, destination, form, text: "t".into(), attempt: 0 };
         let seq = runner.add(&message, NOW).unwrap();
         assert_eq!(seq.0 % 2, 1);
         let stored: Columns = runner
@@ -289,7 +289,8 @@ fn files_wait_until_the_host_took_them_over() {
     for name in ["3-1/a.txt", "3-2/b.txt"] {
         let form = Form::File(name.into());
         let (in_reply_to, text) = (MessageSeq(2), String::new());
-        runner.add(&NewMessage { in_reply_to, destination: None, form, text }, NOW).unwrap();
+        let message = NewMessage { form, text, ..NewMessage::text(in_reply_to, "") };
+        runner.add(&message, NOW).unwrap();
     }
     assert_eq!(runner.files_waiting().unwrap(), ["3-1/a.txt", "3-2/b.txt"]);
     it.host.execute("UPDATE taken_over SET out_seq = 1", []).unwrap();

@@ -239,6 +239,27 @@ fn an_agent_by_itself_reaches_its_chat_and_what_it_made() {
 }
 
 #[test]
+fn who_schedules_the_same_twice_is_told_so() {
+    let mut world = World::new();
+    let add = |what: &str| format!("tasks add 'every day at 9' '{what}'");
+    let first = world.fine_for(&add("stretch"), &bob_in(2, "s1.1"));
+    assert!(!first.text.contains("the same already"), "{}", first.text);
+    let again = world.fine_for(&add("stretch"), &bob_in(2, "s1.1"));
+    assert!(!again.text.contains("the same already") && again.json["id"] == "t1");
+    let second = world.fine_for(&add("stretch"), &bob_in(2, "s1.2"));
+    assert!(second.text.contains("t2 is scheduled"), "both may be wanted: {}", second.text);
+    assert!(second.text.contains("t1 is the same already"), "{}", second.text);
+    let ann = world.fine_for(&add("stretch"), &ann_in_private());
+    let other = world.fine_for(&add("walk"), &bob_in(2, "s1.3"));
+    world.fine("tasks cancel 1");
+    world.fine("tasks cancel 2");
+    let alone = world.fine_for(&add("stretch"), &bob_in(2, "s1.4"));
+    for it in [ann, other, alone] {
+        assert!(!it.text.contains("the same already"), "{}", it.text);
+    }
+}
+
+#[test]
 fn an_agent_has_so_many_tasks_and_no_more() {
     let mut world = World::new();
     for n in 0..100 {
