@@ -141,10 +141,9 @@ async fn route_batch(host: &Host, events: Vec<Event>, owner_only: bool) -> Vec<V
 fn stops_of(fates: &[Fate]) -> Vec<(usize, Incoming)> {
     let stop = |fate: &Fate| match fate {
         Fate::Done(_) => None,
-        Fate::Store(targets) => targets.iter().find_map(|it| match &it.1 {
-            Taken::Stop(message) => Some(message.clone()),
-            _ => None,
-        }),
+        Fate::Store(targets) => targets
+            .iter()
+            .find_map(|it| if let Taken::Stop(stop) = &it.1 { Some(stop.clone()) } else { None }),
     };
     fates.iter().enumerate().filter_map(|(at, fate)| Some((at, stop(fate)?))).collect()
 }

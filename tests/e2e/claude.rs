@@ -6,7 +6,7 @@ use domain::SessionId;
 use harness::model_api::FakeModelApi;
 use serde_json::json;
 
-use crate::rig::Rig;
+use crate::rig::{PATIENCE, Rig};
 
 const S1: SessionId = SessionId(1);
 const KEY: &str = "sk-ant-api03-not-a-real-key-0123456789";
@@ -79,6 +79,105 @@ async fn a_tool_call_reports_in_the_middle_of_a_turn() {
     let answer = rig.ask("terminal", "work on it").await;
     let (report, end) = (answer.find("half way there"), answer.find("all done"));
     assert!(report.is_some() && report < end, "{answer}");
+}
+
+/// What the tools of a turn told the model, in order.
+fn told(api: &FakeModelApi) -> Vec<String> {
+    let mut all: Vec<String> = api.requests().iter().filter_map(|it| it.tool_result()).collect();
+    all.dedup();
+    all
+}
+
+fn tasks(rig: &Rig, args: &[&str]) -> serde_json::Value {
+    let out = rig.run(&[&["tasks"], args, &["--json"]].concat());
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    serde_json::from_slice(&out.stdout).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_task_that_the_model_schedules_is_told_back_listed_and_comes() {
+    let api = FakeModelApi::start().await;
+    let rig = rig(&api).await;
+    let often = json!({ "when": "every weekday at 9", "prompt": "read the Monday briefing",
+        "timezone": "Europe/Berlin" });
+    api.next().calls_tool("mcp__nanoclaw__schedule_task", often);
+    let soon = json!({ "when": "in 20 seconds", "prompt": "say that it is time to stretch" });
+    api.next().calls_tool("mcp__nanoclaw__schedule_task", soon);
+    api.next().calls_tool("mcp__nanoclaw__list_tasks", json!({}));
+    api.next().says("both are scheduled");
+    let answer = rig.ask("terminal", "two reminders, please").await;
+    assert!(answer.contains("both are scheduled"), "{answer}");
+    // Before the time comes, which asks for an answer too.
+    api.next().says("time to stretch");
+
+    let told = told(&api);
+    let [often, soon, list] = &told[..] else { panic!("{told:?}") };
+    for part in ["t1 is scheduled: read the Monday briefing", "every weekday at 09:00"] {
+        assert!(often.contains(part), "{part}: {often}");
+    }
+    // The zone, and the next five times as the clock there shows them.
+    assert!(often.contains("Europe/Berlin"), "{often}");
+    let next = often.lines().find(|it| it.starts_with("next: ")).unwrap();
+    assert_eq!(next.matches(" 09:00 CE").count(), 5, "{often}");
+    assert!(soon.contains("t2 is scheduled") && soon.contains("\nnext: "), "{soon}");
+    for part in ["t1: read the Monday briefing", "every weekday at 09:00, Europe/Berlin", "t2: "] {
+        assert!(list.contains(part), "{part}: {list}");
+    }
+
+    let listed = tasks(&rig, &["list", "--all"]);
+    assert_eq!(listed[0]["when"], "every weekday at 09:00");
+    assert_eq!(listed[0]["rule"], "0 9 * * 1-5");
+    assert_eq!(listed[0]["zone"], "Europe/Berlin");
+    assert_eq!(listed[0]["next_local"].as_array().unwrap().len(), 5);
+    assert_eq!(listed[1]["prompt"], "say that it is time to stretch");
+    let fire = ended(&rig, "t2").await;
+    assert_eq!((&fire["state"], &fire["result"]), (&json!("ok"), &json!("time to stretch")));
+    // What it cost is known by the program's list of prices, of the other task nothing.
+    let cost: f64 = fire["cost_usd"].as_str().unwrap().parse().unwrap();
+    assert!(0.0 < cost && cost < 0.1, "{fire}");
+    let listed = tasks(&rig, &["list", "--all"]);
+    assert_eq!((&listed[0]["cost_usd"], &listed[1]["cost_usd"]), (&json!(null), &fire["cost_usd"]));
+    let why = String::from_utf8(rig.run(&["why", "last"]).stdout).unwrap();
+    assert!(why.lines().any(|it| it.contains("cost") && it.contains("$0.0")), "{why}");
+    let asked = api.requests().pop().unwrap();
+    assert!(asked.mentions("say that it is time to stretch"), "{asked:?}");
+    assert_eq!(api.unused(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_container_killed_after_it_scheduled_makes_no_second_task() {
+    let api = FakeModelApi::start().await;
+    let rig = rig(&api).await;
+    let task = json!({ "when": "every day at 9", "prompt": "stretch" });
+    api.next().calls_tool("mcp__nanoclaw__schedule_task", task.clone());
+    let held = api.next().hangs();
+    let chat = rig.say("terminal", "remind me every day");
+    api.wait_for_requests(2).await;
+    // The next attempt asks for the same, in the same words, and then once more on purpose.
+    api.next().calls_tool("mcp__nanoclaw__schedule_task", task.clone());
+    api.next().calls_tool("mcp__nanoclaw__schedule_task", task);
+    api.next().says("it is done");
+    rig.kill_container(S1).await;
+    drop(held);
+    assert!(chat.answer().await.contains("it is done"));
+    let told = told(&api);
+    let [first, again, more] = &told[..] else { panic!("{told:?}") };
+    assert!(first.contains("t1 is scheduled") && !first.contains("earlier attempt"), "{first}");
+    assert!(again.contains("t1 is scheduled") && again.contains("earlier attempt"), "{again}");
+    assert!(more.contains("t2 is scheduled") && more.contains("t1 is the same already"), "{more}");
+    assert_eq!(tasks(&rig, &["list", "--all"]).as_array().unwrap().len(), 2);
+}
+
+/// The only time of a task, once it has ended.
+async fn ended(rig: &Rig, task: &str) -> serde_json::Value {
+    for _ in 0..PATIENCE.as_secs() {
+        let fire = tasks(rig, &["history", task])[0].clone();
+        if !fire["ended_at"].is_null() {
+            return fire;
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    panic!("{task} has no end:\n{}", rig.log());
 }
 
 /// The CLI tries some errors again; every try meets the same answer.

@@ -239,22 +239,43 @@ async fn a_host_that_stops_anywhere_makes_one_task() {
     }
 }
 
+const SCHEDULES: &str = "remind me in 20 minutes to stretch";
+const RUNS: &str = "run 1";
+
 /// The same with a runner that dies at a point, 0 for never; how many points its runners passed.
-async fn died_at(point: u64) -> u64 {
+async fn died_at(point: u64, text: &str) -> u64 {
     let world = World::new();
     let _host = world.start(Crash::never()).await;
+    if text == RUNS {
+        ask(&world, "m0", "/tasks add 'in 20 minutes' stretch").await;
+    }
     world.engine.crash_next_runner(point);
-    world.platform.post("a", "m1", "remind me in 20 minutes to stretch");
-    world.pass(3 * MINUTE).await;
+    world.platform.post("a", "m1", text);
+    world.pass(5 * MINUTE).await;
     check_one(&world, &format!("runner at {point}"));
+    if text == RUNS {
+        let fires = central(&world).task_history(TaskId(1), 10).unwrap();
+        assert_eq!(fires.len(), 1, "runner at {point}: {fires:?}");
+        let told = world.platform.texts("a").join("\n");
+        assert!(told.contains("t1 is queued"), "runner at {point}: {told}");
+        assert_eq!(told.matches("Reminder: stretch").count(), 1, "runner at {point}: {told}");
+    }
     world.engine.runner_points()
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_runner_that_dies_anywhere_makes_one_task() {
-    let points = died_at(0).await;
+    let points = died_at(0, SCHEDULES).await;
     assert!(3 < points, "a runner claims, asks and answers");
     for point in 1..=points {
-        died_at(point).await;
+        died_at(point, SCHEDULES).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_runner_that_dies_anywhere_runs_a_task_once() {
+    let points = died_at(0, RUNS).await;
+    for point in 1..=points {
+        died_at(point, RUNS).await;
     }
 }

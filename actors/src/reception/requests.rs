@@ -1,5 +1,6 @@
 //! What agents ask of the host: a question to a person, a look at or a change of the administration.
 
+use domain::OutSeq;
 use domain::approval::{APPROVAL_LIFE, question_life};
 use domain::approval::{change_card, consent_options};
 use domain::question::{Opt, validate};
@@ -16,6 +17,8 @@ use crate::sweep::SweepMessage;
 pub(crate) enum Passed {
     /// Its answer comes later.
     Kept,
+    /// It has the answer of this one, which was or will be carried out.
+    Repeats(OutSeq),
     Answered {
         ok: bool,
         text: String,
@@ -84,6 +87,10 @@ async fn administer(host: &Host, row: &SessionRow, request: Request) -> Result<P
         Ok(verb) => verb,
         Err(why) => return refused(why),
     };
+    // Who only looks wants to see what is there now.
+    if let Some(first) = request.repeats.filter(|_| verb.is_change()) {
+        return Ok(Passed::Repeats(first));
+    }
     if let Verb::Tasks(_) = verb {
         return super::tasks::perform(host, row, &request, verb).await;
     }

@@ -94,14 +94,16 @@ fn asker(
     }))
 }
 
-/// Names what is asked for: a turn that is done again after a crash asks under another number, for
-/// the same message in the same words.
+/// Names what is asked for, so that a host that stopped in its midst does it once. What a later attempt
+/// at the turn repeats does not come here; with a runner that does not say which attempt it makes,
+/// the same words for the same message are the same request.
 fn key(row: &SessionRow, request: &Request) -> String {
     // FNV-1a; an agent that looks for two lines of one sum gains a task less.
     let sum = request.text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |sum, byte| {
         (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     });
-    format!("{}.{}.{sum:016x}", row.id, request.cause_seq)
+    let number = if request.is_counted { format!(".{}", request.seq) } else { String::new() };
+    format!("{}.{}.{sum:016x}{number}", row.id, request.cause_seq)
 }
 
 /// Whose task it is that runs.

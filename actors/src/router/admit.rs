@@ -119,10 +119,8 @@ async fn follow(
         } else if let Some(wish) = personal::of(message, &known, decision) {
             wish.grant(host, message).await?
         } else {
-            match taken(message, &known, decision) {
-                Taken::Stop(message) => orders::stop(host, message).await?,
-                other => other,
-            }
+            let taken = taken(message, &known, decision);
+            if let Taken::Stop(stop) = taken { orders::stop(host, stop).await? } else { taken }
         };
         targets.push((row, taken));
     }

@@ -82,6 +82,10 @@ impl SessionState {
                     let kept = move |it: &mut SessionStore| it.inbound.passed(seq);
                     store.write("a request", kept).await
                 }
+                Ok(Passed::Repeats(first)) => {
+                    let repeated = move |it: &mut SessionStore| it.inbound.repeated(seq, first);
+                    store.write("a repeated request", repeated).await
+                }
                 Ok(Passed::Answered { ok, text }) => {
                     let answer = move |it: &mut SessionStore| it.inbound.answer(seq, ok, &text);
                     store.write("an answer", answer).await

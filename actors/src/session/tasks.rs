@@ -51,7 +51,7 @@ fn conclude(
         Outcome::Declined => central.excuse_fire(end.key, SET_ASIDE, now),
         Outcome::Answered | Outcome::Silent | Outcome::Failed => {
             let ok = end.outcome != Outcome::Failed;
-            central.record_result(end.key, ok, &end.result, None, now)
+            central.record_result(end.key, ok, &end.result, end.cost, now)
         }
     }
     .map(drop)

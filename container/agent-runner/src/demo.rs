@@ -184,6 +184,7 @@ impl Provider for Demo {
                 let failed = result.is_err();
                 let waits = format!("{} {}", self.waits.0, self.waits.1);
                 let ended = TurnEnded {
+                    cost: None,
                     covers: vec![message.seq],
                     result,
                     keep: vec![

@@ -14,6 +14,7 @@ mod say;
 mod tasks;
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -47,6 +48,7 @@ pub(crate) struct Desk {
     inbound_dir: PathBuf,
     /// The message that the provider works on, or worked on last.
     current: Mutex<Option<MessageSeq>>,
+    attempt: AtomicU32,
 }
 
 impl Desk {
@@ -66,6 +68,7 @@ impl Desk {
             workspace: config.workspace.clone(),
             inbound_dir: config.inbound_dir.clone(),
             current: Mutex::new(None),
+            attempt: AtomicU32::new(0),
         })
     }
 
@@ -88,6 +91,16 @@ impl Desk {
     /// From now on what is said in the middle of a turn replies to this message.
     pub(crate) fn work_on(&self, message: MessageSeq) {
         *self.current.lock().unwrap_or_else(PoisonError::into_inner) = Some(message);
+    }
+
+    /// What is in hand is handed over from the beginning: what is asked for from now on may have been
+    /// asked for before.
+    pub(crate) fn begin_anew(&self) {
+        self.attempt.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn attempt(&self) -> u32 {
+        self.attempt.load(Ordering::Relaxed)
     }
 
     fn current(&self) -> Option<MessageSeq> {
@@ -130,6 +143,7 @@ impl Desk {
     /// Lets go of everything that is in hand, until the host says that the wait is over.
     pub(crate) async fn wait(&self, wait: Wait, keep: Vec<Kept>) -> Result<(), RunnerError> {
         self.doorbell.forget_draft();
+        self.begin_anew();
         let keep = Arc::new(keep);
         self.persist("a wait", move |store, _| store.wait(wait.class, wait.until, &borrowed(&keep)))
             .await

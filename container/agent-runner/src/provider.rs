@@ -8,6 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use domain::MessageSeq;
 use domain::agent::Provider as Name;
+use domain::cost::Cost;
 use domain::inbound::Inbound;
 use tokio::sync::mpsc;
 
@@ -59,6 +60,8 @@ pub(crate) struct TurnEnded {
     pub(crate) covers: Vec<MessageSeq>,
     pub(crate) result: Result<String, ProviderFailure>,
     pub(crate) keep: Vec<Kept>,
+    /// What it cost, where the provider says.
+    pub(crate) cost: Option<Cost>,
 }
 
 #[async_trait]

@@ -243,7 +243,7 @@ impl Turns {
             Decision::Failed(why) => (Outcome::Failed, why),
         };
         tracing::info!(outcome = outcome.as_str(), reason, "a task's script ended its turn");
-        let end = TurnEnd { messages: vec![message.seq], outcome, reason, text: None };
+        let end = TurnEnd { messages: vec![message.seq], outcome, reason, text: None, cost: None };
         self.desk.end_turn(end, vec![]).await
     }
 
@@ -285,7 +285,8 @@ impl Turns {
             }
         };
         tracing::info!(count = ended.covers.len(), outcome = outcome.as_str(), "a turn ended");
-        let end = TurnEnd { messages: ended.covers, outcome, reason, text };
+        let (messages, cost) = (ended.covers, ended.cost);
+        let end = TurnEnd { messages, outcome, reason, text, cost };
         self.desk.end_turn(end, ended.keep).await
     }
 

@@ -7,6 +7,7 @@ pub mod agent;
 pub mod approval;
 pub mod command;
 pub mod continuity;
+pub mod cost;
 pub mod delivery;
 pub mod engage;
 pub mod file_type;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::cost::Cost;
 use crate::time::Timestamp;
 use crate::trace::Rule;
 use crate::{Incarnation, MessageSeq, OutSeq};
@@ -225,6 +226,18 @@ pub struct Claim {
     pub outcome: Option<(Outcome, String)>,
     /// The message that answers it; one may answer several that a turn took together.
     pub reply: Option<OutSeq>,
+    /// What the turn cost that it began.
+    pub cost: Option<Cost>,
+}
+
+/// One attempt of a runner at a turn: what is asked for during another one may be a repetition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Attempt {
+    /// The oldest message in hand.
+    pub turn: MessageSeq,
+    pub incarnation: Incarnation,
+    /// How often this incarnation had begun anew.
+    pub number: u32,
 }
 
 /// A message that the agent wrote, or something that it asks of the host.
@@ -238,6 +251,8 @@ pub struct Outbound {
     pub form: Form,
     /// Of a file its caption, of a reaction the emoji, of a request what is asked.
     pub text: String,
+    /// `None` where the runner does not say.
+    pub attempt: Option<Attempt>,
 }
 
 /// What a message of the agent is.

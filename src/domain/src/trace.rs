@@ -8,6 +8,7 @@ mod words;
 #[cfg(test)]
 mod tests;
 
+use crate::cost::Cost;
 use crate::delivery::by_hand::{HostKey, Standing};
 use crate::message::{InboundKind, Outcome};
 use crate::time::Timestamp;
@@ -36,6 +37,8 @@ pub struct Facts {
     pub parts: Vec<Sent>,
     pub files: Vec<Fetching>,
     pub questions: Vec<Question>,
+    /// What the turn cost that it began, by the program's word.
+    pub cost: Option<Cost>,
     pub around: Around,
 }
 

@@ -38,7 +38,7 @@ fn work(paths: &SessionLayout) {
         runner.claim(&[seq], NOW).unwrap();
         let text = Some("x".repeat(300));
         let (outcome, reason) = (Outcome::Answered, String::new());
-        let end = TurnEnd { messages: vec![seq], outcome, reason, text };
+        let end = TurnEnd { messages: vec![seq], outcome, reason, text, cost: None };
         runner.end_turn(&end, &[], NOW).unwrap();
         host.absorb(&Surroundings::default(), NOW).unwrap();
     }

@@ -49,6 +49,7 @@ static MIGRATIONS: LazyLock<Migrations<'_>> = LazyLock::new(|| {
         M::up(include_str!("../../../migrations/inbound/0008_keeping.sql")),
         M::up(include_str!("../../../migrations/inbound/0009_firing.sql")),
         M::up(include_str!("../../../migrations/inbound/0010_quiet.sql")),
+        M::up(include_str!("../../../migrations/inbound/0011_once.sql")),
     ])
 });
 

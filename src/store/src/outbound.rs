@@ -14,7 +14,8 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use domain::message::{Claim, Form, Outbound, Outcome};
+use domain::cost::Cost;
+use domain::message::{Attempt, Claim, Form, Outbound, Outcome};
 use domain::time::Timestamp;
 use domain::waits::WaitClass;
 use domain::{Incarnation, MessageSeq, OutSeq};
@@ -34,6 +35,9 @@ const TEXT_BYTES_MAX: i32 = 4 * 1024 * 1024;
 const ROLLBACK_MODE: [u8; 2] = [1, 1];
 /// Options of a question that are read; more are an error of the agent's.
 const OPTIONS_MAX: usize = 20;
+/// From this version of the schema on there is what a turn cost, and the attempt during which something
+/// was said.
+const ONCE_SINCE: i64 = 5;
 /// `O_NOFOLLOW` and `O_NONBLOCK`: neither a link nor a pipe may stand in for the file.
 const OPEN_FLAGS: i32 = 0o400_000 | 0o4_000;
 
@@ -93,7 +97,7 @@ impl OutboundReader {
         let read = || -> rusqlite::Result<News> {
             let mut news = News { messages: messages(conn, version, after)?, ..News::default() };
             if let Some(from) = waiting_from {
-                let claims = claims(conn, from, halted)?;
+                let claims = claims(conn, version, from, halted)?;
                 (news.finished, news.open_claims) =
                     claims.into_iter().partition(|it| it.outcome.is_some());
             }
@@ -179,10 +183,10 @@ fn messages(
     version: i64,
     after: OutSeq,
 ) -> rusqlite::Result<Vec<(Outbound, PartKind)>> {
-    let columns = if version == 1 {
-        "'text', NULL, NULL, NULL, NULL, NULL"
-    } else {
-        "form, destination, target, file, options, timeout_ms"
+    let columns = match version {
+        1 => "'text', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL",
+        2..ONCE_SINCE => "form, destination, target, file, options, timeout_ms, NULL, NULL, NULL",
+        _ => "form, destination, target, file, options, timeout_ms, turn, incarnation, attempt",
     };
     conn.prepare_cached(&format!(
         "SELECT seq, in_reply_to, text, kind, {columns} FROM messages_out
@@ -196,10 +200,24 @@ fn messages(
             text: row.get(2)?,
             form: form(row)?,
             destination: row.get(5)?,
+            attempt: attempt(row, 10)?,
         };
         Ok((message, PartKind::parse(&kind).unwrap_or(PartKind::Interim)))
     })?
     .collect()
+}
+
+/// The attempt in three columns, of which this is the first.
+pub(crate) fn attempt(row: &Row<'_>, first: usize) -> rusqlite::Result<Option<Attempt>> {
+    let turn: Option<i64> = row.get(first)?;
+    let incarnation: Option<i64> = row.get(first + 1)?;
+    let number: Option<i64> = row.get(first + 2)?;
+    let number = u32::try_from(number.unwrap_or(0)).unwrap_or(u32::MAX);
+    Ok(turn.zip(incarnation).map(|(turn, incarnation)| Attempt {
+        turn: MessageSeq(turn),
+        incarnation: Incarnation(incarnation),
+        number,
+    }))
 }
 
 fn form(row: &Row<'_>) -> rusqlite::Result<Form> {
@@ -225,14 +243,16 @@ fn form(row: &Row<'_>) -> rusqlite::Result<Form> {
 
 fn claims(
     conn: &Connection,
+    version: i64,
     from: MessageSeq,
     halted: Incarnation,
 ) -> rusqlite::Result<Vec<Claim>> {
     let mut found: Vec<Claim> = Vec::new();
-    let mut statement = conn.prepare_cached(
-        "SELECT message, incarnation, outcome, reason, reply FROM claims
-         WHERE message >= ?1 AND incarnation > ?2 ORDER BY message, incarnation LIMIT 10000",
-    )?;
+    let cost = if version < ONCE_SINCE { "NULL" } else { "cost" };
+    let mut statement = conn.prepare_cached(&format!(
+        "SELECT message, incarnation, outcome, reason, reply, {cost} FROM claims
+         WHERE message >= ?1 AND incarnation > ?2 ORDER BY message, incarnation LIMIT 10000"
+    ))?;
     for claim in statement.query_map([from.0, halted.0], claim)? {
         let claim = claim?;
         match found.last_mut().filter(|it| it.message == claim.message) {
@@ -273,6 +293,7 @@ fn claim(row: &Row<'_>) -> rusqlite::Result<Claim> {
         message: MessageSeq(row.get(0)?),
         incarnation: Incarnation(row.get(1)?),
         reply: row.get::<_, Option<i64>>(4)?.map(OutSeq),
+        cost: row.get::<_, Option<i64>>(5)?.and_then(Cost::of_turn),
         outcome: outcome.and_then(|it| Some((Outcome::parse(&it)?, reason.unwrap_or_default()))),
     })
 }

@@ -14,6 +14,7 @@ mod waits;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
+use domain::cost::Cost;
 use domain::message::Outcome;
 use domain::time::Timestamp;
 use domain::{Incarnation, MessageSeq};
@@ -29,11 +30,12 @@ use crate::outbox::PartKind;
 use crate::{Db, StoreError};
 
 /// The steps of the schema. The host reads what they make, of this version and of older ones.
-const STEPS: [&str; 4] = [
+const STEPS: [&str; 5] = [
     include_str!("../../../migrations/outbound/0001_start.sql"),
     include_str!("../../../migrations/outbound/0002_forms.sql"),
     include_str!("../../../migrations/outbound/0003_tools.sql"),
     include_str!("../../../migrations/outbound/0004_waits.sql"),
+    include_str!("../../../migrations/outbound/0005_once.sql"),
 ];
 
 /// The newest version of the schema that this program knows.
@@ -50,6 +52,9 @@ pub struct TurnEnd {
     pub reason: String,
     /// What to say, if anything, in reply to the last of the messages.
     pub text: Option<String>,
+    /// What it cost, where the provider says. It counts for the first of the messages, so that a sum
+    /// over messages counts no turn twice.
+    pub cost: Option<Cost>,
 }
 
 #[derive(Debug)]
@@ -129,16 +134,18 @@ impl RunnerStore {
                 _ => None,
             };
             let mut update = tx.prepare_cached(
-                "UPDATE claims SET outcome = ?3, reason = ?4, reply = ?5
+                "UPDATE claims SET outcome = ?3, reason = ?4, reply = ?5, cost = ?6
                  WHERE message = ?1 AND incarnation = ?2 AND outcome IS NULL",
             )?;
+            let mut cost = end.cost.map(Cost::micros);
             for message in &end.messages {
                 update.execute(params![
                     message.0,
                     incarnation.0,
                     end.outcome.as_str(),
                     end.reason,
-                    reply
+                    reply,
+                    cost.take()
                 ])?;
             }
             set_state(tx, state)

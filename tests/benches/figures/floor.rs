@@ -37,6 +37,7 @@ pub(crate) fn commits_of_a_round_trip(dir: &Path, n: usize) -> Vec<Duration> {
                 outcome: Outcome::Answered,
                 reason: String::new(),
                 text: Some("answer".into()),
+                cost: None,
             };
             runner.end_turn(&end, &[], now).unwrap();
             host.absorb(&Surroundings::default(), now).unwrap();

@@ -22,6 +22,9 @@
 //! - `rate_limit_event` is a type of its own, not a subtype of `system`.
 //! - `stream_event` holds what the API streams, with the tool call of a sub-agent in
 //!   `parent_tool_use_id`.
+//! - `total_cost_usd` of a `result` counts all that this process has spent, asides, failed turns and
+//!   sub-agents included, and begins with nothing or, in a conversation that is resumed, with what
+//!   an earlier process had spent. `model_usage_since_last_result` says it for this turn.
 //! - A command of the CLI is a turn with `num_turns` 0 and the command's words as its result. That of
 //!   `/compact` is empty; before it, `system/status` says in `compact_result` what came of it, unless
 //!   there was nothing to compact. A last text block that begins with `/` is such a command, whatever
@@ -98,6 +101,16 @@ pub(crate) struct TurnResult {
     pub(crate) covers: Vec<String>,
     /// Whether the CLI started this turn by itself.
     pub(crate) is_aside: bool,
+    pub(crate) spent: Spent,
+}
+
+/// What the CLI says of money, in millionths of a dollar.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Spent {
+    /// By this process so far.
+    pub(crate) in_all: Option<i64>,
+    /// Since the last result; a newer CLI may not say it, as an older one does not.
+    pub(crate) since_last: Option<i64>,
 }
 
 /// Read first, because most lines are large and say nothing that matters here.
@@ -177,6 +190,7 @@ impl TurnResult {
             errors: texts(&it["errors"]),
             covers: texts(&it["user_message_uuids"]),
             is_aside: it["origin"].is_object(),
+            spent: Spent::of(it),
         }
     }
 
@@ -184,6 +198,21 @@ impl TurnResult {
     pub(crate) fn is_stale(&self) -> bool {
         self.is_error && self.errors.iter().any(|it| says_stale(it))
     }
+}
+
+impl Spent {
+    fn of(it: &Value) -> Self {
+        let models = it["model_usage_since_last_result"].as_object();
+        let sum = models.map(|all| all.values().map(|it| micros(&it["costUSD"])).sum());
+        Self { in_all: micros(&it["total_cost_usd"]), since_last: sum.flatten() }
+    }
+}
+
+/// Dollars as the CLI writes them, in millionths; `None` for what is no amount.
+fn micros(dollars: &Value) -> Option<i64> {
+    #[expect(clippy::cast_possible_truncation, reason = "it saturates, and is checked by the host")]
+    let micros = |it: f64| (it * 1e6).round() as i64;
+    dollars.as_f64().filter(|it| it.is_finite() && 0.0 <= *it).map(micros)
 }
 
 /// Whether the CLI's words mean that the conversation to resume is not there.
@@ -244,6 +273,30 @@ mod tests {
         let line = br#"{"errors":"x","result":null,"type":"result","is_error":true}"#;
         let expected = TurnResult { is_error: true, ..TurnResult::default() };
         assert_eq!(Frame::parse(line), Some(Frame::Result(expected)));
+    }
+
+    #[test]
+    fn what_a_turn_cost_is_read_and_nonsense_is_nothing() {
+        let recording = include_str!("../../tests/fixtures/costs.jsonl");
+        let spent: Vec<Spent> = recording
+            .lines()
+            .filter_map(|line| match Frame::parse(line.as_bytes()) {
+                Some(Frame::Result(result)) => Some(result.spent),
+                _ => None,
+            })
+            .collect();
+        let spent: Vec<_> = spent.iter().map(|it| (it.in_all, it.since_last)).collect();
+        assert_eq!(spent, [(Some(140), Some(140)), (Some(280), Some(140))]);
+        for (fields, expected) in [
+            ("\"total_cost_usd\":-1", (None, None)),
+            ("\"total_cost_usd\":\"1\"", (None, None)),
+            ("\"model_usage_since_last_result\":{\"a\":{\"costUSD\":1}}", (None, Some(1_000_000))),
+            ("\"model_usage_since_last_result\":{\"a\":{}}", (None, None)),
+        ] {
+            let line = format!("{{\"type\":\"result\",{fields}}}");
+            let Some(Frame::Result(it)) = Frame::parse(line.as_bytes()) else { panic!("{line}") };
+            assert_eq!((it.spent.in_all, it.spent.since_last), expected, "{line}");
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@
 
 mod classify;
 mod command;
+mod compact;
 mod draft;
 mod frames;
 mod images;
@@ -16,6 +17,7 @@ mod lifecycle;
 mod memory;
 mod process;
 mod prompt;
+mod purse;
 mod talk;
 mod tool_blocks;
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use domain::command::{self, Command};
+use domain::cost::Cost;
 use domain::inbound::Inbound;
 use domain::link::Tool;
 use domain::message::InboundKind;
@@ -14,12 +15,14 @@ use tokio::sync::mpsc;
 
 use super::classify::classify;
 use super::command::{line_uuid, user_line};
+use super::compact::shortened;
 use super::draft::DraftText;
 use super::frames::{ApiError, Drafted, Frame, TurnResult, says_stale};
 use super::images;
 use super::lifecycle::{Change, Lifecycle};
 use super::process::{Ending, Process};
 use super::prompt::{Handing, Prompts};
+use super::purse::Purse;
 use super::{CONTINUATION_KEY, PROVEN_KEY, SPEAKER_KEY};
 use crate::desk::{Desk, Kept};
 use crate::failure::{FailureClass, ProviderFailure};
@@ -36,11 +39,6 @@ const LOST: &str = "(Our earlier conversation could not be found, so I begin a n
 const FORGOTTEN: &str =
     "I have put our conversation aside and begin a new one with your next message.";
 
-const SHORTENED: &str = "I have shortened our conversation.";
-const NOT_SHORTENED: &str =
-    "I could not shorten our conversation. Try `/compact` again, or begin a new one with `/new`.";
-const NOTHING_TO_SHORTEN: &str = "There is nothing to shorten yet.";
-
 #[derive(Debug)]
 pub(super) struct Talk {
     incarnation: Incarnation,
@@ -55,6 +53,7 @@ pub(super) struct Talk {
     /// Counts what was sent, so that no two lines have the same name.
     attempt: u16,
     restarts: u32,
+    purse: Purse,
     drops: u32,
     rejections: u32,
     draft: DraftText,
@@ -95,6 +94,7 @@ impl Talk {
             conversation: None,
             proven: None,
             restarts: 0,
+            purse: Purse::default(),
             drops: 0,
             rejections: 0,
             draft: DraftText::default(),
@@ -158,7 +158,9 @@ impl Talk {
 
     /// Hands everything that is open to a CLI that has just been started.
     pub(super) async fn offer_again(&mut self, process: &mut Process) {
+        self.desk.begin_anew();
         self.is_stale = false;
+        self.purse = Purse::default();
         self.drops = 0;
         self.failure = None;
         self.compacted = None;
@@ -190,7 +192,7 @@ impl Talk {
         self.rejections = 0;
         self.tell_lost = false;
         self.prompts.forget();
-        self.end(vec![told_by], Ok(BEGUN_ANEW.to_owned())).await;
+        self.end(vec![told_by], Ok(BEGUN_ANEW.to_owned()), None).await;
     }
 
     fn next_uuid(&mut self, message: MessageSeq) -> String {
@@ -284,6 +286,8 @@ impl Talk {
 
     async fn conclude(&mut self, result: TurnResult) -> Flow {
         let covers = self.lifecycle.on_result(&result);
+        // Of a turn that ends nobody's message there is nobody to put it down to.
+        let cost = self.purse.turn(result.spent);
         let api_error = self.api_error.take();
         let command = self.command.take_if(|_| !covers.is_empty());
         let compacted = self.compacted.take();
@@ -296,7 +300,7 @@ impl Talk {
                     Some(Command::Compact) => shortened(compacted, result.text),
                     Some(_) | None => self.with_note(result.text),
                 };
-                self.end(covers, Ok(text)).await;
+                self.end(covers, Ok(text), cost).await;
             } else if !result.text.trim().is_empty() {
                 self.emit(Event::Aside(result.text)).await;
             }
@@ -314,13 +318,13 @@ impl Talk {
             matches!(failure.class, FailureClass::InvalidRequest | FailureClass::ContextOverflow);
         self.rejections = if suspect { self.rejections + 1 } else { 0 };
         if self.rejections < REJECTIONS_MAX {
-            self.end(covers, Err(failure)).await;
+            self.end(covers, Err(failure), cost).await;
             return Flow::GoOn;
         }
         self.rejections = 0;
         self.conversation = None;
         self.prompts.forget();
-        self.end(covers, Err(failure.and(FORGOTTEN))).await;
+        self.end(covers, Err(failure.and(FORGOTTEN)), cost).await;
         Flow::Replace
     }
 
@@ -355,17 +359,22 @@ impl Talk {
         self.restarts = 0;
         let failure = self.failure.take().unwrap_or_else(|| ProviderFailure::new(class, None));
         let covers = self.lifecycle.give_up();
-        self.end(covers, Err(failure)).await;
+        self.end(covers, Err(failure), None).await;
     }
 
-    async fn end(&mut self, covers: Vec<MessageSeq>, result: Result<String, ProviderFailure>) {
+    async fn end(
+        &mut self,
+        covers: Vec<MessageSeq>,
+        result: Result<String, ProviderFailure>,
+        cost: Option<Cost>,
+    ) {
         self.tools.clear();
         self.tell_tool();
         self.proven.clone_from(&self.conversation);
         let proven = (PROVEN_KEY.to_owned(), self.proven.clone());
         let speaker = (SPEAKER_KEY.to_owned(), self.prompts.to_keep());
         let keep = vec![self.kept(), proven, speaker];
-        self.emit(Event::TurnEnded(TurnEnded { covers, result, keep })).await;
+        self.emit(Event::TurnEnded(TurnEnded { covers, result, keep, cost })).await;
     }
 
     async fn keep_conversation(&self) {
@@ -384,14 +393,4 @@ impl Talk {
 
 fn command_of(message: &Inbound) -> Option<Command> {
     if message.kind == InboundKind::Command { command::parse(&message.text) } else { None }
-}
-
-/// What the CLI made of `/compact`, of which its own words say nothing.
-fn shortened(compacted: Option<bool>, words: String) -> String {
-    match compacted {
-        Some(true) => SHORTENED.to_owned(),
-        Some(false) => NOT_SHORTENED.to_owned(),
-        None if words.trim().is_empty() => NOTHING_TO_SHORTEN.to_owned(),
-        None => words,
-    }
 }

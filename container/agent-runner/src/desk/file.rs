@@ -48,7 +48,8 @@ impl Desk {
         let in_reply_to = self.current().ok_or(ToolError::NobodyAsked)?;
         let destination = self.destination(to).await?;
         let form = Form::File(String::new());
-        let mut message = NewMessage { in_reply_to, destination, form, text: caption };
+        let attempt = self.attempt();
+        let mut message = NewMessage { in_reply_to, destination, form, text: caption, attempt };
         let places = Places {
             workspace: self.workspace.clone(),
             roots: vec![self.workspace.clone(), TMP.into(), self.inbound_dir.clone()],

@@ -84,7 +84,8 @@ impl Desk {
         text: String,
     ) -> Result<OutSeq, ToolError> {
         let in_reply_to = self.current().ok_or(ToolError::NobodyAsked)?;
-        let message = NewMessage { in_reply_to, destination, form, text };
+        let attempt = self.attempt();
+        let message = NewMessage { in_reply_to, destination, form, text, attempt };
         let now = self.clock.now();
         let seq = self.store.write("a message", move |store| store.add(&message, now)).await?;
         self.doorbell.look();

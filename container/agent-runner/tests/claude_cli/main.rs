@@ -4,6 +4,8 @@
 //! this repository: `npm pack @anthropic-ai/claude-code-linux-x64@2.1.330`, unpack, `package/claude`.
 
 #[cfg(test)]
+mod costs;
+#[cfg(test)]
 mod seen;
 #[cfg(test)]
 #[path = "../support/mod.rs"]

@@ -75,6 +75,29 @@ async fn a_question_and_a_request_wait_for_the_host() {
     assert!(results[0].contains("yes") && results[1].contains("only the owner may"), "{results:?}");
 }
 
+#[tokio::test]
+async fn a_task_is_a_line_for_the_host_whose_answer_the_model_reads() {
+    let (api, mut session) = (FakeModelApi::start().await, Session::new());
+    let task = json!({"when": "every weekday at 9", "prompt": "it's time", "timezone": "UTC"});
+    api.next().calls_tool("mcp__nanoclaw__schedule_task", task);
+    api.next().calls_tool("mcp__nanoclaw__list_tasks", json!({}));
+    api.next().says("done");
+    let config = config(&mut session);
+    let _runner = session.start(config, link(&api));
+    session.say("work");
+    for (line, answer) in [
+        ("tasks add --zone=UTC -- 'every weekday at 9' 'it'\\''s time'", "t1 is scheduled"),
+        ("tasks list", "t1: it's time"),
+    ] {
+        let request = session.wait_for_request().await;
+        assert_eq!((&request.what, request.text.as_str()), (&Asked::Admin, line));
+        session.answer(request.seq, true, answer);
+    }
+    assert_eq!(session.wait_for_said(1).await, ["answer: done"]);
+    let results = results(&api);
+    assert!(results[0].contains("t1 is scheduled") && results[1].contains("it's"), "{results:?}");
+}
+
 /// What the model was told of each call, in order.
 fn results(api: &FakeModelApi) -> Vec<String> {
     let asked = api.requests().pop().unwrap();

@@ -87,6 +87,7 @@ fn facts() -> Facts {
         parts: vec![sent()],
         files: vec![],
         questions: vec![],
+        cost: None,
         around: Around {
             now: at(60_000),
             host_runs: true,
@@ -261,6 +262,14 @@ fn a_dead_letter() {
     let text = text(&it);
     let line = "T+4.5 part s7.o3.0 was given up: the bot was blocked, perhaps more than once";
     assert!(text.ends_with(line), "{text}");
+}
+
+#[test]
+fn what_a_turn_cost_is_said_where_it_is_known() {
+    let mut facts = facts();
+    assert!(!text(&facts).contains("cost"));
+    facts.cost = Cost::of_turn(31_000);
+    assert!(text(&facts).contains("\ncost: $0.03, by the word of its container\n"));
 }
 
 #[test]

@@ -34,6 +34,7 @@ pub fn head(facts: &Facts, clock: impl Fn(Timestamp) -> String) -> Vec<(&'static
     }
     lines.push(("stored", stored(it, &clock)));
     lines.push(("let in", let_in(it)));
+    lines.extend(facts.cost.map(|it| ("cost", format!("{it}, by the word of its container"))));
     lines
 }
 

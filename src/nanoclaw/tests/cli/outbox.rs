@@ -45,7 +45,8 @@ fn answered(home: &Home) -> SessionStore {
     let messages = vec![MessageSeq(2)];
     runner.claim(&messages, NOW).unwrap();
     let text = Some("the answer is much longer than what a list has room for".to_owned());
-    let end = TurnEnd { messages, outcome: Outcome::Answered, reason: String::new(), text };
+    let end =
+        TurnEnd { messages, outcome: Outcome::Answered, reason: String::new(), text, cost: None };
     runner.end_turn(&end, &[], NOW).unwrap();
     host.absorb(&Surroundings::default(), NOW).unwrap();
     host

@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use domain::cost::Cost;
 use domain::delivery::PartKey;
 use domain::message::{Address, Claim, Form, Outbound, Outcome};
 use domain::outgoing::{Card, FileOut, Manners};
@@ -340,7 +341,7 @@ fn end(
     };
     let changed = tx
         .prepare_cached(
-            "UPDATE messages_in SET outcome = ?2, reason = ?3, ended_at = ?4, reply = ?5
+            "UPDATE messages_in SET outcome = ?2, reason = ?3, ended_at = ?4, reply = ?5, cost = ?6
              WHERE seq = ?1 AND outcome IS NULL",
         )?
         .execute(params![
@@ -348,7 +349,8 @@ fn end(
             outcome.as_str(),
             reason,
             now.0,
-            claim.reply.map(|it| it.0)
+            claim.reply.map(|it| it.0),
+            claim.cost.map(Cost::micros)
         ])?;
     if changed == 0 {
         return Ok(None);

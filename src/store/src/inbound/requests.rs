@@ -1,11 +1,16 @@
 //! What the agent asks of the host: kept until it is passed on, and then until it is answered.
+//!
+//! A runner that ends in mid-turn takes its messages up again, and the model may ask for the same
+//! once more. That is known by the turn, the words, and which one of several in the same words it is:
+//! the third of this attempt repeats the third before it, if there is one. What an attempt asks for
+//! twice is asked for twice.
 
 use std::time::Duration;
 
 use domain::message::{Address, Form, Outbound};
 use domain::time::Timestamp;
 use domain::{MessageSeq, OutSeq};
-use rusqlite::{Row, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
 use super::InboundStore;
 use crate::StoreError;
@@ -27,6 +32,10 @@ pub struct Request {
     pub what: Asked,
     pub text: String,
     pub asked_at: Timestamp,
+    /// The request of an earlier attempt at the turn that this one repeats, if it was not refused.
+    pub repeats: Option<OutSeq>,
+    /// Whether it is known which attempt asks; otherwise equal words for one message are one request.
+    pub is_counted: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +46,9 @@ pub enum Asked {
 
 /// Requests of one session that may be open at a time; an agent that asks for more is told so.
 const OPEN_MAX: i64 = 20;
+/// Follows the answer to what was carried out before.
+const DONE_ONCE: &str =
+    "\n(An earlier attempt at this message had that done; it was not done a second time.)";
 
 /// Keeps a request. One that is there already is left as it is.
 pub(super) fn insert(
@@ -54,10 +66,22 @@ pub(super) fn insert(
         .map_err(|err| rusqlite::Error::ToSqlConversionFailure(Box::new(err)))?;
     let timeout = i64::try_from(timeout.as_millis()).unwrap_or(i64::MAX);
     tx.prepare_cached(
-        "INSERT INTO requests (out_seq, cause, form, text, options, timeout_ms, asked_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING",
+        "INSERT INTO requests (out_seq, cause, form, text, options, timeout_ms, asked_at, turn,
+             incarnation, attempt)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT DO NOTHING",
     )?
-    .execute(params![message.seq.0, cause.0, form, message.text, options, timeout, now.0])?;
+    .execute(params![
+        message.seq.0,
+        cause.0,
+        form,
+        message.text,
+        options,
+        timeout,
+        now.0,
+        message.attempt.map(|it| it.turn.0),
+        message.attempt.map(|it| it.incarnation.0),
+        message.attempt.map(|it| it.number),
+    ])?;
     let open: i64 = tx
         .prepare_cached("SELECT count(*) FROM requests WHERE state <> 'answered'")?
         .query_row([], |row| row.get(0))?;
@@ -68,12 +92,41 @@ pub(super) fn insert(
     Ok(())
 }
 
-fn answer(tx: &Transaction<'_>, seq: OutSeq, ok: bool, text: &str) -> rusqlite::Result<usize> {
-    tx.prepare_cached(
-        "UPDATE requests SET state = 'answered', ok = ?2, answer = ?3
-         WHERE out_seq = ?1 AND state <> 'answered'",
+/// Answers a request and those that repeat it.
+fn answer(tx: &Transaction<'_>, seq: OutSeq, ok: bool, text: &str) -> rusqlite::Result<()> {
+    let answered = tx
+        .prepare_cached(
+            "UPDATE requests SET state = 'answered', ok = ?2, answer = ?3
+             WHERE out_seq = ?1 AND state <> 'answered'",
+        )?
+        .execute(params![seq.0, ok, text])?;
+    if answered == 1 {
+        tx.prepare_cached(
+            "UPDATE requests SET state = 'answered', ok = ?2, answer = ?3 || ?4
+             WHERE repeats = ?1 AND state <> 'answered'",
+        )?
+        .execute(params![seq.0, ok, text, if ok { DONE_ONCE } else { "" }])?;
+    }
+    Ok(())
+}
+
+/// What a request repeats: of those in the same words that earlier attempts at the turn made and that
+/// were not refused, the one with the same place among its like.
+fn repeated(conn: &Connection, seq: OutSeq) -> rusqlite::Result<Option<OutSeq>> {
+    conn.prepare_cached(
+        "WITH me AS (SELECT * FROM requests WHERE out_seq = ?1),
+              alike AS (SELECT r.* FROM requests r, me WHERE r.turn = me.turn
+                            AND r.form = me.form AND r.text = me.text AND r.out_seq <= me.out_seq)
+         SELECT a.out_seq FROM alike a, me
+         WHERE (a.incarnation, a.attempt) < (me.incarnation, me.attempt)
+           AND a.repeats IS NULL AND a.ok IS NOT 0
+         ORDER BY a.out_seq LIMIT 1
+         OFFSET (SELECT count(*) - 1 FROM alike b, me
+                 WHERE (b.incarnation, b.attempt) = (me.incarnation, me.attempt)
+                   AND b.ok IS NOT 0)",
     )?
-    .execute(params![seq.0, ok, text])
+    .query_row([seq.0], |row| row.get(0).map(OutSeq))
+    .optional()
 }
 
 impl InboundStore {
@@ -90,15 +143,17 @@ impl InboundStore {
     /// # Errors
     /// When the database fails; so for every method below.
     pub fn request(&self, seq: OutSeq) -> Result<Request, StoreError> {
-        self.conn
-            .prepare_cached(
+        let read = || -> rusqlite::Result<Request> {
+            let mut statement = self.conn.prepare_cached(
                 "SELECT r.out_seq, r.form, r.text, r.options, r.timeout_ms, r.asked_at, m.channel,
                         m.account, m.chat, m.thread, m.sender_id, m.sender_name, m.platform_id,
-                        m.outcome IS NULL, m.seq
+                        m.outcome IS NULL, m.seq, r.turn IS NOT NULL
                  FROM requests r JOIN messages_in m ON m.seq = r.cause WHERE r.out_seq = ?1",
-            )
-            .and_then(|mut it| it.query_row([seq.0], request))
-            .map_err(StoreError::query("read a request"))
+            )?;
+            let request = statement.query_row([seq.0], request)?;
+            Ok(Request { repeats: repeated(&self.conn, seq)?, ..request })
+        };
+        read().map_err(StoreError::query("read a request"))
     }
 
     /// Somebody else keeps the request now and will bring its answer.
@@ -110,9 +165,31 @@ impl InboundStore {
         .map(drop)
     }
 
+    /// It is not carried out again: it has the answer of the one that it repeats, now or as soon as that
+    /// has one.
+    pub fn repeated(&mut self, seq: OutSeq, first: OutSeq) -> Result<(), StoreError> {
+        self.commit("a repeated request", |tx| {
+            tx.execute(
+                "UPDATE requests SET state = 'passed', repeats = ?2
+                 WHERE out_seq = ?1 AND state = 'open'",
+                [seq.0, first.0],
+            )?;
+            tx.execute(
+                "UPDATE requests SET (state, ok, answer) =
+                     (SELECT f.state, f.ok, f.answer || iif(f.ok, ?3, '') FROM requests f
+                      WHERE f.out_seq = ?2)
+                 WHERE out_seq = ?1 AND state = 'passed' AND repeats = ?2
+                   AND EXISTS (SELECT 1 FROM requests f
+                               WHERE f.out_seq = ?2 AND f.state = 'answered')",
+                params![seq.0, first.0, DONE_ONCE],
+            )
+        })
+        .map(drop)
+    }
+
     /// Stores the answer for the runner; the first one counts.
     pub fn answer(&mut self, seq: OutSeq, ok: bool, text: &str) -> Result<(), StoreError> {
-        self.commit("an answer", |tx| answer(tx, seq, ok, text)).map(drop)
+        self.commit("an answer", |tx| answer(tx, seq, ok, text))
     }
 }
 
@@ -143,5 +220,7 @@ fn request(row: &Row<'_>) -> rusqlite::Result<Request> {
         cause: row.get(12)?,
         is_cause_open: row.get(13)?,
         cause_seq: MessageSeq(row.get(14)?),
+        is_counted: row.get(15)?,
+        repeats: None,
     })
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use domain::MessageSeq;
+use domain::cost::Cost;
 use domain::message::{Admitted, InboundKind, Incoming, Outcome};
 use domain::plain::{cut, one_line};
 use domain::task::words::{RESULT_CHARS_MAX, late_mark};
@@ -35,6 +36,7 @@ pub struct TaskEnd {
     pub outcome: Outcome,
     /// An excerpt of the answer, or why there is none.
     pub result: String,
+    pub cost: Option<Cost>,
 }
 
 /// Ended, and the central database does not know it yet.
@@ -85,7 +87,8 @@ impl InboundStore {
             let sql = format!(
                 "SELECT seq, task, slot, outcome, coalesce(reason, ''),
                         (SELECT text FROM deliveries d WHERE d.out_seq = messages_in.reply
-                         ORDER BY id LIMIT 1)
+                         ORDER BY id LIMIT 1),
+                        cost
                  FROM messages_in WHERE {UNREPORTED} ORDER BY seq LIMIT 50"
             );
             self.conn.prepare_cached(&sql)?.query_map([], task_end)?.collect()
@@ -116,6 +119,7 @@ fn task_end(row: &Row<'_>) -> rusqlite::Result<TaskEnd> {
         },
         outcome,
         result: cut(&one_line(&said), RESULT_CHARS_MAX),
+        cost: row.get::<_, Option<i64>>(6)?.and_then(Cost::of_turn),
     })
 }
 

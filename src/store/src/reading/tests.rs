@@ -74,6 +74,7 @@ impl Rig {
             outcome: domain::message::Outcome::Answered,
             reason: String::new(),
             text: Some(text.to_owned()),
+            cost: domain::cost::Cost::of_turn(31_000),
         };
         runner.end_turn(&end, &[], NOW).unwrap();
         let manners = Manners { text: TextLimit::chars(100), ..Manners::default() };
@@ -110,6 +111,7 @@ fn a_message_is_found_by_all_of_its_names_and_known_whole() {
     }
     let facts = reading.facts(it.id, MessageSeq(2), NOW).unwrap().unwrap();
     assert_eq!(facts.message.rule.map(|it| it.word).as_deref(), Some("mention"));
+    assert_eq!(facts.cost, domain::cost::Cost::of_turn(31_000));
     assert_eq!(facts.containers.len(), 1);
     assert_eq!(facts.containers[0].started_at, Some(NOW));
     let names: Vec<&str> = facts.tools.iter().map(|it| it.name.as_str()).collect();

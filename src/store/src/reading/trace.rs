@@ -1,5 +1,6 @@
 //! Finds a message by what people call it, and gathers all that is known of it.
 
+use domain::cost::Cost;
 use domain::delivery::by_hand::HostKey;
 use domain::message::{InboundKind, Outcome};
 use domain::session::Launches;
@@ -141,7 +142,7 @@ impl Reading {
         // What the container says is worth telling, and no reason to tell nothing else.
         let (claims, tools) = outbound.history(seq).unwrap_or_default();
         let around = inbound.around(seq, now)?;
-        let reply = inbound.reply(seq)?;
+        let (reply, cost) = (inbound.reply(seq)?, inbound.cost(seq)?);
         let parts = self.parts_of(
             session,
             "cause = ?1 OR (?2 IS NOT NULL AND out_seq = ?2)",
@@ -154,6 +155,7 @@ impl Reading {
             files: inbound.files(seq)?,
             questions: self.questions(&inbound, session, seq)?,
             message,
+            cost,
             around,
         }))
     }
@@ -246,6 +248,18 @@ impl Inbound {
         self.conn
             .query_row("SELECT reply FROM messages_in WHERE seq = ?1", [seq.0], |row| row.get(0))
             .map_err(StoreError::query("read a message"))
+    }
+
+    fn cost(&self, seq: MessageSeq) -> Result<Option<Cost>, StoreError> {
+        let read = || -> rusqlite::Result<Option<i64>> {
+            if !super::has_column(&self.conn, "messages_in", "cost")? {
+                return Ok(None);
+            }
+            let sql = "SELECT cost FROM messages_in WHERE seq = ?1";
+            self.conn.query_row(sql, [seq.0], |row| row.get(0))
+        };
+        let micros = read().map_err(StoreError::query("read what a message cost"))?;
+        Ok(micros.and_then(Cost::of_turn))
     }
 
     /// Claims are the program's word; when its container began and how it ended is the host's.

@@ -21,13 +21,16 @@ pub struct NewMessage {
     pub form: Form,
     /// Of a file its caption, of a reaction the emoji, of a request what is asked.
     pub text: String,
+    /// How often the runner had begun anew with what it has in hand.
+    pub attempt: u32,
 }
 
 impl NewMessage {
     /// A text to the chat that is answered.
     #[must_use]
     pub fn text(in_reply_to: MessageSeq, text: &str) -> Self {
-        Self { in_reply_to, destination: None, form: Form::Text, text: text.to_owned() }
+        let (form, text) = (Form::Text, text.to_owned());
+        Self { in_reply_to, destination: None, form, text, attempt: 0 }
     }
 }
 
@@ -44,7 +47,19 @@ impl RunnerStore {
 
     /// Stores a message of the middle of a turn. Of a file there must be a copy already.
     pub fn add(&mut self, message: &NewMessage, now: Timestamp) -> Result<OutSeq, StoreError> {
-        self.commit("a message", |tx| add(tx, message, PartKind::Interim, now))
+        let incarnation = self.incarnation;
+        self.commit("a message", |tx| {
+            let seq = add(tx, message, PartKind::Interim, now)?;
+            // Not the message that is replied to: a later attempt may hand over several at once.
+            tx.prepare_cached(
+                "UPDATE messages_out SET incarnation = ?2, attempt = ?3,
+                     turn = (SELECT min(message) FROM claims
+                             WHERE incarnation = ?2 AND outcome IS NULL)
+                 WHERE seq = ?1",
+            )?
+            .execute(params![seq.0, incarnation.0, message.attempt])?;
+            Ok(seq)
+        })
     }
 
     /// What a message of ours is; `None` when there is no such message.

@@ -36,6 +36,7 @@ fn only_what_the_host_has_taken_over_goes_and_numbers_go_on() {
             outcome: Outcome::Answered,
             reason: String::new(),
             text: Some(format!("answer {seq}")),
+            cost: None,
         };
         runner.end_turn(&end, &[], NOW).unwrap();
     };

@@ -128,6 +128,7 @@ fn what_was_overheard_is_shown_once_with_the_next_message() {
             outcome: Outcome::Answered,
             reason: String::new(),
             text: None,
+            cost: None,
         };
         runner.end_turn(&end, &[], NOW).unwrap();
     }
@@ -191,6 +192,7 @@ fn a_command_is_taken_up_alone_and_after_what_is_in_hand() {
         outcome: Outcome::Answered,
         reason: String::new(),
         text: None,
+        cost: None,
     };
     assert_eq!(seqs(&runner.due(NOW).unwrap()), [2]);
     runner.claim(&[MessageSeq(2)], NOW).unwrap();
@@ -261,7 +263,7 @@ fn every_form_of_a_message_has_its_columns() {
     ];
     for (form, expected) in cases {
         let (in_reply_to, destination) = (MessageSeq(2), expected.1.clone());
-        let message = NewMessage { in_reply_to, destination, form, text: "t".into() };
+        let message = NewMessage { in_reply_to, destination, form, text: "t".into(), attempt: 0 };
         let seq = runner.add(&message, NOW).unwrap();
         assert_eq!(seq.0 % 2, 1);
         let stored: Columns = runner
@@ -287,12 +289,34 @@ fn files_wait_until_the_host_took_them_over() {
     for name in ["3-1/a.txt", "3-2/b.txt"] {
         let form = Form::File(name.into());
         let (in_reply_to, text) = (MessageSeq(2), String::new());
-        runner.add(&NewMessage { in_reply_to, destination: None, form, text }, NOW).unwrap();
+        let message = NewMessage { form, text, ..NewMessage::text(in_reply_to, "") };
+        runner.add(&message, NOW).unwrap();
     }
     assert_eq!(runner.files_waiting().unwrap(), ["3-1/a.txt", "3-2/b.txt"]);
     it.host.execute("UPDATE taken_over SET out_seq = 1", []).unwrap();
     assert_eq!(runner.files_waiting().unwrap(), ["3-2/b.txt"]);
     assert_eq!(runner.files_dir(), it.outbound_dir.join("files"));
+}
+
+#[test]
+fn the_cost_of_a_turn_counts_for_its_first_message() {
+    let mut it = Files::new();
+    let messages = ["one", "two"].map(|text| MessageSeq(it.say("chat", text))).to_vec();
+    let mut runner = it.runner();
+    runner.claim(&messages, NOW).unwrap();
+    let end = TurnEnd {
+        messages,
+        outcome: Outcome::Answered,
+        reason: String::new(),
+        text: Some("to both".into()),
+        cost: Cost::of_turn(140),
+    };
+    runner.end_turn(&end, &[], NOW).unwrap();
+    let sql = "SELECT cost FROM claims ORDER BY message";
+    let mut costs = runner.conn.prepare(sql).unwrap();
+    let costs: Vec<Option<i64>> =
+        costs.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+    assert_eq!(costs, [Some(140), None]);
 }
 
 #[test]
@@ -330,6 +354,7 @@ fn what_a_stopped_incarnation_ended_unheard_is_taken_up_by_the_next() {
         outcome: Outcome::Answered,
         reason: String::new(),
         text: Some("hi".into()),
+        cost: None,
     };
     stopped.end_turn(&end, &[], NOW).unwrap();
     it.host.execute("UPDATE halted SET incarnation = ?1", [ME.0]).unwrap();

@@ -139,6 +139,98 @@ fn a_request_is_passed_on_once_and_its_first_answer_counts() {
     assert!(it.host.snapshot().unwrap().parts.is_empty(), "a request is no message");
 }
 
+fn ask(runner: &mut RunnerStore, text: &str, attempt: u32) -> OutSeq {
+    let ask = NewMessage { form: Form::Admin, attempt, ..NewMessage::text(M1, text) };
+    runner.add(&ask, NOW).unwrap()
+}
+
+impl Pair {
+    /// What a request repeats; it is treated as a change.
+    fn pass(&mut self, seq: OutSeq) -> Option<OutSeq> {
+        self.host.absorb(&edits(), NOW).unwrap();
+        let request = self.host.inbound.request(seq).unwrap();
+        assert!(request.is_counted);
+        match request.repeats {
+            Some(first) => self.host.inbound.repeated(seq, first).unwrap(),
+            None => self.host.inbound.passed(seq).unwrap(),
+        }
+        request.repeats
+    }
+}
+
+#[test]
+fn what_a_later_attempt_asks_for_again_is_not_asked_for_twice() {
+    let mut it = pair();
+    let mut first = at_work(&mut it);
+    let (one, two) = (ask(&mut first, "run", 0), ask(&mut first, "run", 0));
+    assert_eq!((it.pass(one), it.pass(two)), (None, None), "twice on purpose is twice");
+    it.host.inbound.answer(one, true, "runs").unwrap();
+    drop(first);
+    it.host.inbound.release(M1, Incarnation(1), NOW, "andy", NOW).unwrap();
+
+    let mut second = it.runner();
+    second.claim(&[M1], NOW).unwrap();
+    let again = ask(&mut second, "run", 0);
+    assert_eq!(it.pass(again), Some(one));
+    let told = second.answer(again).unwrap().unwrap();
+    assert!(told.ok && told.text.starts_with("runs\n(An earlier attempt"), "{told:?}");
+    let again = ask(&mut second, "run", 0);
+    assert_eq!(it.pass(again), Some(two));
+    assert_eq!(second.answer(again).unwrap(), None, "the first has no answer yet");
+    it.host.inbound.answer(two, true, "runs too").unwrap();
+    assert!(second.answer(again).unwrap().unwrap().text.starts_with("runs too\n"));
+    let third = ask(&mut second, "run", 0);
+    assert_eq!(it.pass(third), None, "there was no third");
+    let other = ask(&mut second, "run it", 0);
+    assert_eq!(it.pass(other), None, "other words are another request");
+    it.host.inbound.answer(third, true, "").unwrap();
+
+    // The same incarnation begins anew when the agent's program dies, too.
+    let known: Vec<_> =
+        (0..4).map(|_| ask(&mut second, "run", 1)).map(|seq| it.pass(seq)).collect();
+    assert_eq!(known, [Some(one), Some(two), Some(third), None]);
+}
+
+#[test]
+fn what_was_refused_may_be_asked_for_again() {
+    let mut it = pair();
+    let mut first = at_work(&mut it);
+    let (bad, good) = (ask(&mut first, "run", 0), ask(&mut first, "run", 0));
+    assert_eq!((it.pass(bad), it.pass(good)), (None, None));
+    it.host.inbound.answer(bad, false, "no").unwrap();
+    let again = ask(&mut first, "run", 1);
+    assert_eq!(it.pass(again), Some(good));
+    it.host.inbound.answer(good, false, "no").unwrap();
+    let told = first.answer(again).unwrap().unwrap();
+    assert!(!told.ok && told.text == "no", "{told:?}");
+    let again = ask(&mut first, "run", 2);
+    assert_eq!(it.pass(again), None);
+}
+
+#[test]
+fn a_turn_is_known_by_its_first_message() {
+    let mut it = pair();
+    let mut first = at_work(&mut it);
+    it.say("m2");
+    let m2 = MessageSeq(4);
+    first.claim(&[m2], NOW).unwrap();
+    let one = ask(&mut first, "run", 0);
+    assert_eq!(it.pass(one), None);
+    it.host.inbound.answer(one, true, "runs").unwrap();
+    // The next attempt has both at once, and works on the last of them.
+    let ask_for = |message, attempt| NewMessage {
+        form: Form::Admin,
+        attempt,
+        ..NewMessage::text(message, "run")
+    };
+    let again = first.add(&ask_for(m2, 1), NOW).unwrap();
+    assert_eq!(it.pass(again), Some(one));
+    // Another turn is another request.
+    first.end_turn(&answer("done"), &[], NOW).unwrap();
+    let other = first.add(&ask_for(m2, 2), NOW).unwrap();
+    assert_eq!(it.pass(other), None);
+}
+
 #[test]
 fn what_was_stopped_is_set_aside_and_says_nothing_more() {
     let mut it = pair();

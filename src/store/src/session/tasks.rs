@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use domain::cost::Cost;
 use domain::message::{Address, Incoming, Outcome};
 use domain::session::FailReason;
 use domain::task::{Errand, FireKey, TaskId};
@@ -93,14 +94,29 @@ fn an_end_is_reported_once_and_kept_until_then() {
     let mut it = pair();
     it.host.inbound.insert_task(&task(0), NOW).unwrap();
     assert!(!it.host.snapshot().unwrap().task_ends);
-    it.turn(&answer("hello\nthere"));
+    let cost = Cost::of_turn(31_000);
+    it.turn(&TurnEnd { cost, ..answer("hello\nthere") });
     assert!(it.host.snapshot().unwrap().task_ends);
     let ends = it.host.inbound.task_ends().unwrap();
     assert_eq!((ends[0].key, ends[0].outcome), (KEY, Outcome::Answered));
-    assert_eq!(ends[0].result, "hello there");
+    assert_eq!((ends[0].result.as_str(), ends[0].cost), ("hello there", cost));
     it.host.inbound.reported(&ends).unwrap();
     assert_eq!(it.host.inbound.task_ends().unwrap(), []);
     assert!(!it.host.snapshot().unwrap().task_ends);
+}
+
+#[test]
+fn what_an_older_runner_left_is_read_without_a_cost() {
+    let mut it = pair();
+    it.host.inbound.insert_task(&task(0), NOW).unwrap();
+    let mut runner = it.runner();
+    runner.claim(&[M1], NOW).unwrap();
+    runner.end_turn(&TurnEnd { cost: Cost::of_turn(1), ..answer("hello") }, &[], NOW).unwrap();
+    drop(runner);
+    let older = "ALTER TABLE claims DROP COLUMN cost; PRAGMA user_version = 4;";
+    rusqlite::Connection::open(it.outbound()).unwrap().execute_batch(older).unwrap();
+    it.host.absorb(&around(1_000), NOW).unwrap();
+    assert_eq!(it.host.inbound.task_ends().unwrap()[0].cost, None);
 }
 
 #[test]
@@ -110,6 +126,7 @@ fn a_task_that_fails_or_rests_says_nothing_by_itself() {
         outcome,
         reason: "the script failed".into(),
         text: text.map(str::to_owned),
+        cost: None,
     };
     for end in [end(Outcome::Failed, Some("I could not")), end(Outcome::Silent, None)] {
         let mut it = pair();
@@ -130,8 +147,13 @@ fn a_task_that_fails_or_rests_says_nothing_by_itself() {
 fn a_person_is_never_met_with_silence() {
     let mut it = pair();
     it.say("m1");
-    let silent =
-        TurnEnd { messages: vec![M1], outcome: Outcome::Silent, reason: String::new(), text: None };
+    let silent = TurnEnd {
+        messages: vec![M1],
+        outcome: Outcome::Silent,
+        reason: String::new(),
+        text: None,
+        cost: None,
+    };
     it.turn(&silent);
     assert_eq!(it.host.inbound.outcomes().unwrap()[0].1, Some(Outcome::Failed));
     let texts = it.texts();

@@ -73,7 +73,13 @@ fn text_of(part: &crate::ClaimedPart) -> &str {
 
 pub(super) fn answer(text: &str) -> TurnEnd {
     let text = Some(text.to_owned());
-    TurnEnd { messages: vec![M1], outcome: Outcome::Answered, reason: String::new(), text }
+    TurnEnd {
+        messages: vec![M1],
+        outcome: Outcome::Answered,
+        reason: String::new(),
+        text,
+        cost: None,
+    }
 }
 
 #[test]

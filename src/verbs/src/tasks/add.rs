@@ -1,12 +1,14 @@
 //! Scheduling something.
 
+use std::fmt::Write;
+
 use domain::people::{Handle, PersonId};
 use domain::session_key::ChatId;
-use domain::task::Missed;
 use domain::task::rights::Who;
+use domain::task::{Missed, TaskId, TaskState};
 use domain::{AgentName, SessionId};
 use schedule::{Invalid, Rule, Zone, check, understand};
-use store::{CentralStore, Task, TaskRow};
+use store::{CentralStore, Task, TaskFilter, TaskRow};
 
 use super::find::is_over;
 use super::verb::AddArgs;
@@ -67,12 +69,35 @@ pub(super) fn add(
         missed: args.missed.unwrap_or(Missed::Latest),
         agent,
     };
+    let twin = twin(&task, store)?;
     let id = match key {
         Some(key) => store.add_task_once(&task, &key, around.now)?,
         None => store.add_task(&task, around.now)?,
     };
     let row = store.task(id)?.ok_or_else(|| refused("it is gone already", "add it again"))?;
-    Ok(told(&row, around))
+    let mut output = told(&row, around);
+    if let Some(twin) = twin.filter(|it| *it != id) {
+        // Somebody may want both; whoever asked twice by mistake learns of it.
+        let _ = write!(
+            output.text,
+            "\n{twin} is the same already: the same times, text and chat; cancel one of them unless \
+             both are wanted"
+        );
+        output.json["same_as"] = twin.to_string().into();
+    }
+    Ok(output)
+}
+
+/// A task that is active and does the same for the same person.
+fn twin(task: &Task, store: &CentralStore) -> Result<Option<TaskId>, VerbError> {
+    let which = TaskFilter {
+        agent: Some(task.agent.clone()),
+        state: Some(TaskState::Active),
+        ..TaskFilter::default()
+    };
+    let same =
+        |it: &TaskRow| Task { created_by: task.created_by.clone(), ..it.task.clone() } == *task;
+    Ok(store.tasks(&which)?.into_iter().find(same).map(|it| it.id))
 }
 
 fn told(row: &TaskRow, around: &Around<'_>) -> Output {

@@ -16,7 +16,6 @@ use crate::output::{Output, VerbError, instant, listed, refused};
 const RESULT_CHARS: usize = 80;
 /// What is later than this was late; before, it is how long things take.
 const LATE_AFTER: Duration = Duration::from_secs(60);
-const MICROS: i64 = 1_000_000;
 
 pub(super) fn history(
     name: &TaskName,
@@ -35,7 +34,7 @@ pub(super) fn history(
             dash(late(it)),
             it.state.as_str().to_owned(),
             skipped,
-            dash(cost(it.cost)),
+            dash(it.cost.map(|it| it.to_string())),
             dash(result),
         ]
     };
@@ -94,25 +93,4 @@ pub(super) fn preview(
 /// How late a time came, if it was.
 pub(super) fn late(it: &FireRow) -> Option<String> {
     (LATE_AFTER < it.late_by).then(|| about(it.late_by))
-}
-
-/// Millionths of a dollar as dollars.
-pub(super) fn cost(micros: Option<i64>) -> Option<String> {
-    micros.map(|it| format!("${}.{:04}", it / MICROS, it.rem_euclid(MICROS) / 100))
-}
-
-pub(super) fn cost_value(micros: Option<i64>) -> Option<String> {
-    micros.map(|it| format!("{}.{:06}", it / MICROS, it.rem_euclid(MICROS)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn costs_are_dollars() {
-        assert_eq!(cost(Some(1_234_567)).as_deref(), Some("$1.2345"));
-        assert_eq!(cost_value(Some(12)).as_deref(), Some("0.000012"));
-        assert_eq!(cost(None), None);
-    }
 }

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use domain::AgentName;
+use domain::cost::Cost;
 use domain::task::{FireState, TaskState};
 use domain::time::Timestamp;
 use schedule::{PREVIEW, local, slots};
@@ -11,7 +12,7 @@ use store::{CentralStore, FireRow, TaskFilter, TaskRow};
 
 use super::Around;
 use super::find::{excerpt, is_over};
-use super::history::{cost, cost_value, late};
+use super::history::late;
 use crate::output::{Output, VerbError, instant};
 
 /// How many of the next times a list shows.
@@ -34,9 +35,9 @@ pub(super) fn list(
     let mut texts = Vec::with_capacity(rows.len());
     let mut values = Vec::with_capacity(rows.len());
     for row in &rows {
-        let last = last(row, store)?;
-        texts.push(entry(row, last.as_ref(), around));
-        values.push(value(row, last.as_ref()));
+        let past = past(row, store)?;
+        texts.push(entry(row, &past, around));
+        values.push(value(row, &past));
     }
     if rows.is_empty() {
         let hint = format!("`{} add WHEN WHAT` schedules something", around.prefix());
@@ -46,7 +47,7 @@ pub(super) fn list(
 }
 
 /// One task in a few lines.
-fn entry(row: &TaskRow, last: Option<&FireRow>, around: &Around<'_>) -> String {
+fn entry(row: &TaskRow, past: &Past, around: &Around<'_>) -> String {
     let is_plain = row.state == TaskState::Active;
     let state = if is_plain { String::new() } else { format!(" [{}]", state(row)) };
     let mut text = format!("{}: {} ({}){state}", row.id, excerpt(row), when(row));
@@ -55,8 +56,11 @@ fn entry(row: &TaskRow, last: Option<&FireRow>, around: &Around<'_>) -> String {
     if !next.is_empty() {
         let _ = write!(text, "\n    next: {}", times(row, &next));
     }
-    if let Some(last) = last {
+    if let Some(last) = &past.last {
         let _ = write!(text, "\n    last: {}", result(row, last));
+    }
+    if let Some(cost) = past.cost {
+        let _ = write!(text, "\n    cost so far: {cost}");
     }
     text
 }
@@ -67,7 +71,7 @@ pub(super) fn show(
     around: &Around<'_>,
 ) -> Result<Output, VerbError> {
     let task = &row.task;
-    let last = last(row, store)?;
+    let past = past(row, store)?;
     let owner = match (task.owner, &task.owner_handle) {
         (Some(person), _) => around.view.who_is(person),
         (None, Some(handle)) => handle.to_string(),
@@ -86,16 +90,17 @@ pub(super) fn show(
         ("missed", task.missed.to_string()),
         ("owner", owner),
         ("made", format!("{} by {}", local(row.created_at, &task.zone), task.created_by)),
-        ("last", last.as_ref().map_or_else(dash, |it| result(row, it))),
+        ("last", past.last.as_ref().map_or_else(dash, |it| result(row, it))),
     ];
+    let cost = past.cost.map(|it| ("cost", format!("{it} for the times that `history` knows")));
     let lines: Vec<String> =
-        lines.iter().map(|(label, text)| format!("{label:<9}{text}")).collect();
+        lines.into_iter().chain(cost).map(|(label, text)| format!("{label:<9}{text}")).collect();
     let mut text = format!("{}\n\n{}", lines.join("\n"), task.prompt);
     if let Some(script) = &task.script {
         let _ = write!(text, "\n\nscript:\n{}", script.trim_end());
     }
     let hint = format!("`{} history {}` shows what came of it", around.prefix(), row.id);
-    Ok(Output::new(text, value(row, last.as_ref())).hint(hint))
+    Ok(Output::new(text, value(row, &past)).hint(hint))
 }
 
 /// What is stored after a change, said from the row.
@@ -106,7 +111,7 @@ pub(super) fn stored(row: &TaskRow, what: &str, around: &Around<'_>) -> Output {
         let _ = write!(text, "\nnext: {}", times(row, &next));
     }
     let _ = write!(text, "\n{} answers in {}", row.task.agent, around.chat(row.task.chat));
-    Output::new(text, value(row, None))
+    Output::new(text, value(row, &Past::default()))
 }
 
 /// The rule in words, with the zone in which it is meant.
@@ -135,9 +140,18 @@ fn some(text: String) -> String {
     if text.is_empty() { "-".to_owned() } else { text }
 }
 
-/// What became of the latest time.
-fn last(row: &TaskRow, store: &CentralStore) -> Result<Option<FireRow>, VerbError> {
-    Ok(store.task_history(row.id, 1)?.into_iter().next())
+/// What became of a task so far.
+#[derive(Default)]
+struct Past {
+    /// The latest time.
+    last: Option<FireRow>,
+    /// Of all times that are remembered, as far as it is known.
+    cost: Option<Cost>,
+}
+
+fn past(row: &TaskRow, store: &CentralStore) -> Result<Past, VerbError> {
+    let last = store.task_history(row.id, 1)?.into_iter().next();
+    Ok(Past { last, cost: store.task_cost(row.id)? })
 }
 
 /// How one time went, on one line.
@@ -149,7 +163,7 @@ fn result(row: &TaskRow, it: &FireRow) -> String {
     if it.state == FireState::Skipped {
         let _ = write!(text, " ({})", it.skipped);
     }
-    if let Some(cost) = cost(it.cost) {
+    if let Some(cost) = it.cost {
         let _ = write!(text, ", {cost}");
     }
     if let Some(result) = &it.result {
@@ -159,7 +173,7 @@ fn result(row: &TaskRow, it: &FireRow) -> String {
     text
 }
 
-fn value(row: &TaskRow, last: Option<&FireRow>) -> Value {
+fn value(row: &TaskRow, past: &Past) -> Value {
     let task = &row.task;
     let next = next(row, PREVIEW);
     json!({
@@ -181,7 +195,8 @@ fn value(row: &TaskRow, last: Option<&FireRow>) -> Value {
         "created_at": instant(row.created_at),
         "next": next.iter().map(|it| instant(*it)).collect::<Vec<_>>(),
         "next_local": next.iter().map(|it| local(*it, &task.zone)).collect::<Vec<_>>(),
-        "last": last.map(fire_value),
+        "last": past.last.as_ref().map(fire_value),
+        "cost_usd": past.cost.map(Cost::exact),
     })
 }
 
@@ -193,7 +208,7 @@ pub(super) fn fire_value(it: &FireRow) -> Value {
         "state": it.state.as_str(),
         "skipped": it.skipped,
         "result": it.result,
-        "cost_usd": cost_value(it.cost),
+        "cost_usd": it.cost.map(Cost::exact),
         "ended_at": it.ended_at.map(instant),
     })
 }

@@ -1,6 +1,7 @@
 //! Tasks: what is answered, what is refused, what undoes it, and whose they are.
 
 use domain::SessionId;
+use domain::cost::Cost;
 use domain::people::{Access, PersonId};
 use domain::session_key::ChatId;
 use domain::task::rights::Who;
@@ -238,6 +239,27 @@ fn an_agent_by_itself_reaches_its_chat_and_what_it_made() {
 }
 
 #[test]
+fn who_schedules_the_same_twice_is_told_so() {
+    let mut world = World::new();
+    let add = |what: &str| format!("tasks add 'every day at 9' '{what}'");
+    let first = world.fine_for(&add("stretch"), &bob_in(2, "s1.1"));
+    assert!(!first.text.contains("the same already"), "{}", first.text);
+    let again = world.fine_for(&add("stretch"), &bob_in(2, "s1.1"));
+    assert!(!again.text.contains("the same already") && again.json["id"] == "t1");
+    let second = world.fine_for(&add("stretch"), &bob_in(2, "s1.2"));
+    assert!(second.text.contains("t2 is scheduled"), "both may be wanted: {}", second.text);
+    assert!(second.text.contains("t1 is the same already"), "{}", second.text);
+    let ann = world.fine_for(&add("stretch"), &ann_in_private());
+    let other = world.fine_for(&add("walk"), &bob_in(2, "s1.3"));
+    world.fine("tasks cancel 1");
+    world.fine("tasks cancel 2");
+    let alone = world.fine_for(&add("stretch"), &bob_in(2, "s1.4"));
+    for it in [ann, other, alone] {
+        assert!(!it.text.contains("the same already"), "{}", it.text);
+    }
+}
+
+#[test]
 fn an_agent_has_so_many_tasks_and_no_more() {
     let mut world = World::new();
     for n in 0..100 {
@@ -255,14 +277,28 @@ fn history_and_preview_tell_times_in_the_zone_of_the_task() {
     let mut world = World::new();
     world.fine(&format!("{ADD} --zone Europe/Berlin"));
     assert!(world.fine("tasks history 1").text.contains("did not come yet"));
+    let before = world.fine("tasks show 1");
+    assert!(!before.text.contains("cost") && before.json["cost_usd"].is_null(), "{}", before.text);
     world.fine("tasks run 1");
     let key = FireKey { task: TaskId(1), slot: NOW };
-    world.store.record_result(key, true, "all\nwell", Some(12_300), NOW).unwrap();
+    world.store.record_result(key, true, "all\nwell", Cost::of_turn(12_300), NOW).unwrap();
     let told = world.fine("tasks history 1 --limit 3");
     assert!(told.text.contains("Thu 1 Jan 1970 01:00:01 CET"), "{}", told.text);
-    assert!(told.text.contains("$0.0123") && told.text.contains("all well"), "{}", told.text);
+    assert!(told.text.contains("$0.01") && told.text.contains("all well"), "{}", told.text);
     assert_eq!(told.json[0]["cost_usd"], "0.012300");
-    assert!(world.fine("tasks list").text.contains("ok, $0.0123: all well"));
+    let list = world.fine("tasks list");
+    assert!(list.text.contains("ok, $0.01: all well\n    cost so far: $0.01"), "{}", list.text);
+    assert_eq!(list.json[0]["cost_usd"], "0.012300");
+    let later = Timestamp(NOW.0 + 60_000);
+    let again = world.store.fire_now(TaskId(1), later).unwrap().unwrap();
+    world.store.record_result(again, true, "", Cost::of_turn(20_000), later).unwrap();
+    let unknown = Timestamp(NOW.0 + 120_000);
+    let again = world.store.fire_now(TaskId(1), unknown).unwrap().unwrap();
+    world.store.record_result(again, true, "", None, unknown).unwrap();
+    let shown = world.fine("tasks show 1");
+    assert!(shown.text.contains("$0.03 for the times"), "{}", shown.text);
+    assert_eq!(shown.json["cost_usd"], "0.032300");
+    assert!(shown.json["last"]["cost_usd"].is_null());
     let next = world.fine(
         "tasks preview '30 2 * * *' --zone Europe/Berlin --from '28 march 2027 at 0:00' --count 2",
     );

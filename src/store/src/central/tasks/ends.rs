@@ -1,5 +1,6 @@
 //! How slots end, and what follows for their task: written in the same commit.
 
+use domain::cost::Cost;
 use domain::delivery::PartKey;
 use domain::task::failing::{Follow, Streak, after_failure};
 use domain::task::{FireKey, TaskState, words};
@@ -26,14 +27,15 @@ impl CentralStore {
         key: FireKey,
         ok: bool,
         result: &str,
-        cost: Option<i64>,
+        cost: Option<Cost>,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         self.change("a result", |tx| {
             let state = if ok { "ok" } else { "failed" };
             let sql = "UPDATE fire SET state = ?3, result = ?4, cost = ?5, ended_at = ?6
                  WHERE task = ?1 AND slot = ?2 AND state IN ('fired', 'running')";
-            let params = params![key.task.0, key.slot.0, state, result, cost, now.0];
+            let params =
+                params![key.task.0, key.slot.0, state, result, cost.map(Cost::micros), now.0];
             if tx.execute(sql, params)? == 0 {
                 return Ok(false);
             }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use domain::SessionId;
+use domain::cost::Cost;
 use domain::session_key::SessionKey;
 use domain::task::{FireKey, FireState, Missed, TaskId};
 use domain::time::Timestamp;
@@ -32,8 +33,8 @@ pub struct FireRow {
     pub message: Option<String>,
     /// An excerpt of the answer, or why there is none.
     pub result: Option<String>,
-    /// In millionths of a dollar.
-    pub cost: Option<i64>,
+    /// What its turn cost, where that is known.
+    pub cost: Option<Cost>,
     pub ended_at: Option<Timestamp>,
 }
 
@@ -165,6 +166,13 @@ impl CentralStore {
         let sql = format!("{FIRES} WHERE task = ?1 ORDER BY slot DESC LIMIT ?2");
         self.list("read the history of a task", &sql, params![id.0, limit], fire_row)
     }
+
+    /// What the slots of a task that are remembered cost together, as far as that is known.
+    pub fn task_cost(&self, id: TaskId) -> Result<Option<Cost>, StoreError> {
+        let sql = "SELECT sum(cost) FROM fire WHERE task = ?1";
+        let sum = self.one("add up what a task cost", sql, [id.0], |row| row.get(0))?;
+        Ok(sum.flatten().and_then(Cost::total))
+    }
 }
 
 fn account(
@@ -287,7 +295,7 @@ fn fire_row(row: &Row<'_>) -> rusqlite::Result<FireRow> {
         session: row.get::<_, Option<i64>>(6)?.map(SessionId),
         message: row.get(7)?,
         result: row.get(8)?,
-        cost: row.get(9)?,
+        cost: row.get::<_, Option<i64>>(9)?.and_then(Cost::of_turn),
         ended_at: row.get::<_, Option<i64>>(10)?.map(Timestamp),
     })
 }

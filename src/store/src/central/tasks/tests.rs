@@ -256,11 +256,14 @@ fn a_fire_is_handed_over_and_ends_once() {
     assert_eq!(it.store.fires_to_hand_over().unwrap(), []);
     let running = it.store.fires_running().unwrap().remove(0);
     assert_eq!((running.session, running.message), (Some(session), Some(key.to_string())));
-    assert!(it.store.record_result(key, true, "hello", Some(1_200), after(11)).unwrap());
+    let cost = domain::cost::Cost::of_turn(1_200);
+    assert_eq!(it.store.task_cost(id).unwrap(), None);
+    assert!(it.store.record_result(key, true, "hello", cost, after(11)).unwrap());
     assert!(!it.store.record_result(key, false, "no", None, after(12)).unwrap());
     let ended = it.store.task_history(id, 1).unwrap().remove(0);
     assert_eq!((ended.state, ended.result.as_deref()), (FireState::Ok, Some("hello")));
-    assert_eq!((ended.cost, ended.ended_at), (Some(1_200), Some(after(11))));
+    assert_eq!((ended.cost, ended.ended_at), (cost, Some(after(11))));
+    assert_eq!(it.store.task_cost(id).unwrap(), cost);
 }
 
 #[test]
