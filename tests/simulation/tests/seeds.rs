@@ -38,7 +38,8 @@ fn start(program: &str, seeds: &Range<u64>) -> Child {
     let (runs, first) = ((seeds.end - seeds.start).to_string(), seeds.start.to_string());
     let args = ["selftest", "--runs", &runs, "--seed", &first, "--threads", "1"];
     let piped = Stdio::piped;
-    Command::new(program).args(args).stdout(piped()).stderr(piped()).spawn().unwrap()
+    let started = Command::new(program).args(args).stdout(piped()).stderr(piped()).spawn();
+    started.expect("the program starts")
 }
 
 fn run_here(seeds: Range<u64>) {
