@@ -25,8 +25,8 @@ use self::plan::Plan;
 use self::platform::Platform;
 use crate::ann::PATIENCE;
 
-/// Random runs for each adapter. `NANOCLAW_SEEDS=100..600` runs others.
-const SEEDS: Range<u64> = 0..100;
+/// Random runs for each adapter. `NANOCLAW_SEEDS=60..600` runs others.
+const SEEDS: Range<u64> = 0..60;
 /// Runs wait most of the time: for a moment to try again, for an answer.
 const AT_ONCE: usize = 32;
 
