@@ -223,7 +223,9 @@ impl TestHost {
 }
 
 fn kill_tree(cell: &ActorCell) {
-    let children = cell.get_children();
+    let mut children = cell.get_children();
+    // They come out of a map, and who dies first frees what others see.
+    children.sort_by_key(|it| it.get_id().pid());
     cell.kill();
     children.iter().for_each(kill_tree);
 }
