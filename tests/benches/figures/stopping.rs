@@ -13,6 +13,7 @@ use domain::message::Incoming;
 use domain::stop::Scope;
 use sandbox::Sandbox;
 use sandbox::docker::{DockerOptions, DockerSandbox};
+use tempfile::TempDir;
 
 use crate::process::provided;
 use crate::rig::{Rig, incoming};
@@ -24,13 +25,14 @@ const BUSY: usize = 10;
 const ROUNDS: usize = 5;
 
 pub(crate) async fn run() {
-    let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let options = DockerOptions { install: INSTALL.into(), user: USER, socket: None };
     let engine = Arc::new(DockerSandbox::new(options));
     let agent = Scope::Agent(AgentName::parse(DEFAULT_AGENT).unwrap());
     let mut floors = Vec::new();
     for _ in 0..ROUNDS {
-        let rig = busy(dir.path(), &engine).await;
+        // Each on files of its own: what is killed here counts as a crash there.
+        let home = home();
+        let rig = busy(home.path(), &engine).await;
         rig.stop().await;
         floors.push(bare_kill());
         clean(&engine).await;
@@ -39,7 +41,8 @@ pub(crate) async fn run() {
     for (what, scope) in [("stop-agent", agent), ("panic", Scope::All)] {
         let mut times = Vec::new();
         for _ in 0..ROUNDS {
-            let rig = busy(dir.path(), &engine).await;
+            let home = home();
+            let rig = busy(home.path(), &engine).await;
             let ordered = Instant::now();
             let report = stopping::stop(&rig.host, &scope, "the benchmark", "").await;
             assert!(engine.list().await.unwrap().is_empty(), "{report:?}");
@@ -53,7 +56,8 @@ pub(crate) async fn run() {
         println!("{what}: {BUSY} busy containers: {}; ratio {ratio:.2}", spread(&mut times));
     }
     println!("  floor, `docker kill` of as many: {}", spread(&mut floors));
-    one(dir.path(), &engine).await;
+    let home = home();
+    one(home.path(), &engine).await;
 }
 
 /// `/stop` in one chat after the other.
@@ -76,6 +80,10 @@ fn say(rig: &Rig, chat: usize, text: &str) {
     let nth = usize::try_from(rig.host.clock.now().0).unwrap();
     let message = incoming(&format!("busy{chat}"), nth);
     rig.post.send(Incoming { text: text.into(), ..message }).unwrap();
+}
+
+fn home() -> TempDir {
+    tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap()
 }
 
 /// A host with so many conversations at work.
