@@ -139,7 +139,7 @@ fn two_that_sweep_at_once_fire_once() {
         1
     );
     assert_eq!(
-        it.store.fire(&[Decided::fires(rows[0].clone(), plan.clone())], after(10)).unwrap(),
+        it.store.fire(&[Decided::fires(rows[0].clone(), plan)], after(10)).unwrap(),
         []
     );
 }
