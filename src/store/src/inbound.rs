@@ -69,6 +69,17 @@ impl InboundStore {
         &self.conn
     }
 
+    /// Reads several things as they are at one moment, and locks the file once for all of them.
+    pub(crate) fn at_one_moment<R>(
+        &self,
+        read: impl FnOnce() -> Result<R, StoreError>,
+    ) -> Result<R, StoreError> {
+        // Nothing is written in it, so that its end has nothing to undo.
+        let _moment =
+            self.conn.unchecked_transaction().map_err(StoreError::query("read a session"))?;
+        read()
+    }
+
     /// Stores messages in their order, all in one commit. One that is there already is left as it
     /// is, so that a redelivery is harmless. Returns how many were new.
     ///

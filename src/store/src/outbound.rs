@@ -95,6 +95,8 @@ impl OutboundReader {
             return Ok(News::default());
         };
         let read = || -> rusqlite::Result<News> {
+            // All as it is at one moment, and the file locked once.
+            let _moment = conn.unchecked_transaction()?;
             let mut news = News { messages: messages(conn, version, after)?, ..News::default() };
             if let Some(from) = waiting_from {
                 let claims = claims(conn, version, from, halted)?;

@@ -67,12 +67,6 @@ pub struct RunnerStore {
     incarnation: Incarnation,
 }
 
-/// What became of a message that somebody took up.
-enum Taken {
-    InHand,
-    Ended,
-}
-
 impl RunnerStore {
     /// Opens the databases in their mounted folders; makes or migrates the outbound one.
     ///
@@ -164,39 +158,33 @@ impl RunnerStore {
             .map_err(StoreError::query("read a state"))
     }
 
-    /// What an incarnation up to `halted` ended after somebody stopped it, the host has not heard.
-    fn claim_of(
-        &self,
-        message: MessageSeq,
-        halted: Incarnation,
-    ) -> Result<Option<Taken>, StoreError> {
-        self.conn
-            .prepare_cached(
-                "SELECT outcome IS NOT NULL FROM claims
-                 WHERE message = ?1
-                   AND (incarnation = ?2 OR (outcome IS NOT NULL AND ?3 < incarnation))
-                 ORDER BY outcome IS NULL LIMIT 1",
-            )
-            .and_then(|mut it| {
-                let values = [message.0, self.incarnation.0, halted.0];
-                it.query_row(values, |row| row.get(0)).optional()
-            })
-            .map(|ended: Option<bool>| {
-                ended.map(|ended| if ended { Taken::Ended } else { Taken::InHand })
-            })
-            .map_err(StoreError::query("read the claims"))
-    }
-
     fn read_inbound<R>(
         &mut self,
         f: impl FnOnce(&Connection) -> rusqlite::Result<R>,
     ) -> Result<R, StoreError> {
-        let conn = match self.inbound_conn.take() {
-            Some(conn) => conn,
-            None => open_read_only(&self.inbound, true).map_err(StoreError::open(&self.inbound))?,
-        };
+        let conn = opened(&mut self.inbound_conn, &self.inbound)
+            .map_err(StoreError::open(&self.inbound))?;
         let out = f(&conn).map_err(StoreError::query("read the inbound database"))?;
         self.inbound_conn = Some(conn);
+        Ok(out)
+    }
+
+    /// Reads both databases, each as it is at one moment and locked once: first the inbound one, then
+    /// the outbound one.
+    fn read_both<R>(
+        &mut self,
+        f: impl FnOnce(&Connection, &Connection) -> rusqlite::Result<R>,
+    ) -> Result<R, StoreError> {
+        let own =
+            self.conn.unchecked_transaction().map_err(StoreError::query("read the claims"))?;
+        let inbound = opened(&mut self.inbound_conn, &self.inbound)
+            .map_err(StoreError::open(&self.inbound))?;
+        let read = || {
+            let theirs = inbound.unchecked_transaction()?;
+            f(&theirs, &own)
+        };
+        let out = read().map_err(StoreError::query("look for messages"))?;
+        self.inbound_conn = Some(inbound);
         Ok(out)
     }
 
@@ -207,10 +195,7 @@ impl RunnerStore {
     ) -> Result<R, StoreError> {
         // Not the kind of error that says that a file is damaged: the host may be mending it.
         let query = |source| StoreError::Query { op, source };
-        let inbound = match self.inbound_conn.take() {
-            Some(conn) => conn,
-            None => open_read_only(&self.inbound, true).map_err(query)?,
-        };
+        let inbound = opened(&mut self.inbound_conn, &self.inbound).map_err(query)?;
         let begun = self.conn.transaction_with_behavior(TransactionBehavior::Immediate);
         let tx = begun.map_err(StoreError::query(op))?;
         // Within the transaction: a successor that is launched later writes later.
@@ -223,6 +208,11 @@ impl RunnerStore {
         self.inbound_conn = Some(inbound);
         Ok(out)
     }
+}
+
+/// Takes the connection out; whoever used it without an error puts it back.
+fn opened(conn: &mut Option<Connection>, path: &Path) -> rusqlite::Result<Connection> {
+    conn.take().map_or_else(|| open_read_only(path, true), Ok)
 }
 
 /// The incarnation that the host launched last.

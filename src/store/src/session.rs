@@ -68,31 +68,34 @@ impl SessionStore {
     /// # Errors
     /// When either database fails, except for an outbound one that waits for recovery.
     pub fn snapshot(&mut self) -> Result<Snapshot, StoreError> {
-        let mut waiting = self.inbound.waiting()?;
-        let (news, needs_runner) = match self.news(&waiting) {
-            Ok(news) => (news, false),
-            Err(StoreError::NeedsWriter) => (News::default(), true),
-            Err(err) => return Err(err),
-        };
-        for it in &mut waiting {
-            let claim = news.open_claims.iter().find(|claim| claim.message == it.0.message);
-            it.0.claim = claim.map(|claim| claim.incarnation).filter(|&by| it.1 < by);
-        }
-        Ok(Snapshot {
-            news: news.is_news(),
-            needs_runner,
-            waiting: waiting.into_iter().map(|it| it.0).collect(),
-            parts: self.inbound.open_parts()?,
-            launches: self.inbound.launches()?,
-            file: self.inbound.next_file()?,
-            request: self.inbound.open_request()?,
-            halted: self.inbound.halted()?,
-            stood: self.inbound.stood()?,
-            last_waiting: self.inbound.last_waiting()?,
-            asking: self.inbound.is_asking()?,
-            lost: self.inbound.has_lost()?,
-            task_ends: self.inbound.has_task_ends()?,
-            held: self.inbound.held_chats()?,
+        let Self { inbound, outbound, .. } = self;
+        inbound.at_one_moment(|| {
+            let mut waiting = inbound.waiting()?;
+            let (news, needs_runner) = match news(inbound, outbound, &waiting) {
+                Ok(news) => (news, false),
+                Err(StoreError::NeedsWriter) => (News::default(), true),
+                Err(err) => return Err(err),
+            };
+            for it in &mut waiting {
+                let claim = news.open_claims.iter().find(|claim| claim.message == it.0.message);
+                it.0.claim = claim.map(|claim| claim.incarnation).filter(|&by| it.1 < by);
+            }
+            Ok(Snapshot {
+                news: news.is_news(),
+                needs_runner,
+                waiting: waiting.into_iter().map(|it| it.0).collect(),
+                parts: inbound.open_parts()?,
+                launches: inbound.launches()?,
+                file: inbound.next_file()?,
+                request: inbound.open_request()?,
+                halted: inbound.halted()?,
+                stood: inbound.stood()?,
+                last_waiting: inbound.last_waiting()?,
+                asking: inbound.is_asking()?,
+                lost: inbound.has_lost()?,
+                task_ends: inbound.has_task_ends()?,
+                held: inbound.held_chats()?,
+            })
         })
     }
 
@@ -107,8 +110,7 @@ impl SessionStore {
         around: &Surroundings,
         now: Timestamp,
     ) -> Result<Absorbed, StoreError> {
-        let waiting = self.inbound.waiting()?;
-        let news = self.news(&waiting)?;
+        let news = self.news()?;
         let mut files = BTreeMap::new();
         for (message, _) in &news.messages {
             if let Form::File(name) = &message.form {
@@ -118,19 +120,9 @@ impl SessionStore {
         self.inbound.absorb(&news, &files, around, now)
     }
 
-    fn news(&mut self, waiting: &[(Waiting, Incarnation)]) -> Result<News, StoreError> {
-        let after = self.inbound.last_out_seq()?;
-        let first = waiting.first().map(|it| it.0.message);
-        let (wait, halted) = (self.inbound.last_wait()?, self.inbound.halted()?);
-        let mut news = self.outbound.news(after, wait, first, halted)?;
-        if self.inbound.is_silenced()? {
-            news.finished.clear();
-            news.open_claims.clear();
-        }
-        // What has its end already is no news, however often it is read.
-        let waits = |claim: &Claim| waiting.iter().any(|it| it.0.message == claim.message);
-        news.finished.retain(waits);
-        Ok(news)
+    fn news(&mut self) -> Result<News, StoreError> {
+        let Self { inbound, outbound, .. } = self;
+        inbound.at_one_moment(|| news(inbound, outbound, &inbound.waiting()?))
     }
 
     /// Carries out that the agent is stopped. Doing it again changes nothing.
@@ -141,10 +133,7 @@ impl SessionStore {
         // Which message a container had begun with only its word says, and that is not trusted.
         let in_work = match self.inbound.launches()?.open {
             Some(_) => true,
-            None => {
-                let waiting = self.inbound.waiting()?;
-                self.news(&waiting).map_or(true, |it| it.is_news())
-            }
+            None => self.news().map_or(true, |it| it.is_news()),
         };
         self.inbound.stand_still(order, in_work, now)
     }
@@ -158,6 +147,26 @@ impl SessionStore {
         problems.extend(self.outbound.integrity()?);
         Ok(problems)
     }
+}
+
+/// What the runner wrote that the host has not taken over.
+fn news(
+    inbound: &InboundStore,
+    outbound: &mut OutboundReader,
+    waiting: &[(Waiting, Incarnation)],
+) -> Result<News, StoreError> {
+    let after = inbound.last_out_seq()?;
+    let first = waiting.first().map(|it| it.0.message);
+    let (wait, halted) = (inbound.last_wait()?, inbound.halted()?);
+    let mut news = outbound.news(after, wait, first, halted)?;
+    if inbound.is_silenced()? {
+        news.finished.clear();
+        news.open_claims.clear();
+    }
+    // What has its end already is no news, however often it is read.
+    let waits = |claim: &Claim| waiting.iter().any(|it| it.0.message == claim.message);
+    news.finished.retain(waits);
+    Ok(news)
 }
 
 /// What SQLite finds wrong with a file.

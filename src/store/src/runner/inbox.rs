@@ -11,7 +11,7 @@ use domain::waits::ProviderWait;
 use domain::{Incarnation, MessageSeq, OutSeq};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::{RunnerStore, Taken};
+use super::{RunnerStore, waits};
 use crate::StoreError;
 use crate::inbound::{ERRAND, errand, read_wait};
 
@@ -29,6 +29,12 @@ pub struct Answer {
     /// Otherwise the text says why there is none.
     pub ok: bool,
     pub text: String,
+}
+
+/// What became of a message that somebody took up.
+enum Taken {
+    InHand,
+    Ended,
 }
 
 /// A message that waits, without what belongs to it.
@@ -55,36 +61,29 @@ impl RunnerStore {
     /// When a database fails. A failing inbound database is often just being recovered by the
     /// host: try again soon. So for every method below, as far as it reads.
     pub fn due(&mut self, now: Timestamp) -> Result<Vec<Inbound>, StoreError> {
-        let (mut due, mut in_hand) = (Vec::new(), Vec::new());
-        let halted = self.halted()?;
-        if self.incarnation <= halted {
-            return Ok(due); // Stopped, and not killed yet: it gets nothing more.
-        }
-        let held = self.untold_wait()?;
-        for it in self.read_inbound(waiting)? {
-            if held.is_some_and(|held| held <= it.message.seq) {
-                break;
+        let incarnation = self.incarnation;
+        self.read_both(|inbound, own| {
+            let halted = halted(inbound)?;
+            if incarnation <= halted {
+                return Ok(vec![]); // Stopped, and not killed yet: it gets nothing more.
             }
-            match self.claim_of(it.message.seq, halted)? {
-                Some(Taken::InHand) => in_hand.push(it.message.goes_alone()),
-                Some(Taken::Ended) => {}
-                None if it.is_due(now) => due.push(it.message),
-                None => break,
+            let held = waits::untold(inbound, own)?;
+            let (mut due, mut in_hand) = (Vec::new(), Vec::new());
+            for it in waiting(inbound)? {
+                if held.is_some_and(|held| held <= it.message.seq) {
+                    break;
+                }
+                match claim_of(own, it.message.seq, incarnation, halted)? {
+                    Some(Taken::InHand) => in_hand.push(it.message.goes_alone()),
+                    Some(Taken::Ended) => {}
+                    None if it.is_due(now) => due.push(it.message),
+                    None => break,
+                }
             }
-        }
-        let alone: Vec<bool> = due.iter().map(Inbound::goes_alone).collect();
-        due.truncate(take_up(&alone, &in_hand));
-        if !due.is_empty() {
-            self.read_inbound(|conn| due.iter_mut().try_for_each(|it| complete(conn, it)))?;
-        }
-        Ok(due)
-    }
-
-    /// The last incarnation that somebody stopped.
-    fn halted(&mut self) -> Result<Incarnation, StoreError> {
-        self.read_inbound(|conn| {
-            conn.prepare_cached("SELECT incarnation FROM halted")?
-                .query_row([], |row| row.get(0).map(Incarnation))
+            let alone: Vec<bool> = due.iter().map(Inbound::goes_alone).collect();
+            due.truncate(take_up(&alone, &in_hand));
+            due.iter_mut().try_for_each(|it| complete(inbound, it))?;
+            Ok(due)
         })
     }
 
@@ -124,6 +123,32 @@ impl RunnerStore {
                 .query_row([], |row| row.get(0).map(OutSeq))
         })
     }
+}
+
+/// The last incarnation that somebody stopped.
+fn halted(inbound: &Connection) -> rusqlite::Result<Incarnation> {
+    inbound
+        .prepare_cached("SELECT incarnation FROM halted")?
+        .query_row([], |row| row.get(0).map(Incarnation))
+}
+
+/// What an incarnation up to `halted` ended after somebody stopped it, the host has not heard.
+fn claim_of(
+    own: &Connection,
+    message: MessageSeq,
+    incarnation: Incarnation,
+    halted: Incarnation,
+) -> rusqlite::Result<Option<Taken>> {
+    let ended: Option<bool> = own
+        .prepare_cached(
+            "SELECT outcome IS NOT NULL FROM claims
+             WHERE message = ?1
+               AND (incarnation = ?2 OR (outcome IS NOT NULL AND ?3 < incarnation))
+             ORDER BY outcome IS NULL LIMIT 1",
+        )?
+        .query_row([message.0, incarnation.0, halted.0], |row| row.get(0))
+        .optional()?;
+    Ok(ended.map(|ended| if ended { Taken::Ended } else { Taken::InHand }))
 }
 
 const COLUMNS: &str = "seq, kind, channel, account, chat, thread, chat_title, is_group, \

@@ -337,7 +337,9 @@ fn a_database_of_the_first_version_is_migrated_with_what_is_in_it() {
     assert_eq!(runner.own_form(OutSeq(5)).unwrap().as_deref(), Some("text"));
     assert_eq!(runner.state("k").unwrap().as_deref(), Some("v"));
     assert_eq!(runner.say(MessageSeq(2), "more", NOW).unwrap(), OutSeq(7));
-    assert!(matches!(runner.claim_of(MessageSeq(2), Incarnation(0)).unwrap(), Some(Taken::InHand)));
+    let in_hand = "SELECT incarnation FROM claims WHERE message = 2 AND outcome IS NULL";
+    let claimed_by: i64 = runner.conn.query_row(in_hand, [], |row| row.get(0)).unwrap();
+    assert_eq!(claimed_by, 3);
     let journal: String =
         runner.conn.pragma_query_value(None, "journal_mode", |row| row.get(0)).unwrap();
     assert_eq!(journal, "delete");

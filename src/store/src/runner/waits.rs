@@ -3,7 +3,7 @@
 use domain::MessageSeq;
 use domain::time::Timestamp;
 use domain::waits::WaitClass;
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{RunnerStore, set_state};
 use crate::StoreError;
@@ -39,17 +39,16 @@ impl RunnerStore {
             set_state(tx, state)
         })
     }
+}
 
-    /// The oldest message with a wait that the host did not take over yet. It and all behind it are
-    /// not to be taken up meanwhile.
-    pub(super) fn untold_wait(&mut self) -> Result<Option<MessageSeq>, StoreError> {
-        let taken: i64 = self.read_inbound(|conn| {
-            conn.prepare_cached("SELECT wait FROM taken_over")?.query_row([], |row| row.get(0))
-        })?;
-        self.conn
-            .prepare_cached("SELECT min(message) FROM waits WHERE id > ?1")
-            .and_then(|mut it| it.query_row([taken], |row| row.get::<_, Option<i64>>(0)))
-            .map(|it| it.map(MessageSeq))
-            .map_err(StoreError::query("read the waits"))
-    }
+/// The oldest message with a wait that the host did not take over yet. It and all behind it are
+/// not to be taken up meanwhile.
+pub(super) fn untold(
+    inbound: &Connection,
+    own: &Connection,
+) -> rusqlite::Result<Option<MessageSeq>> {
+    let taken: i64 =
+        inbound.prepare_cached("SELECT wait FROM taken_over")?.query_row([], |row| row.get(0))?;
+    own.prepare_cached("SELECT min(message) FROM waits WHERE id > ?1")?
+        .query_row([taken], |row| row.get::<_, Option<i64>>(0).map(|it| it.map(MessageSeq)))
 }

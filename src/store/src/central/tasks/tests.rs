@@ -138,10 +138,7 @@ fn two_that_sweep_at_once_fire_once() {
         it.store.fire(&[Decided::fires(rows[0].clone(), plan.clone())], after(10)).unwrap().len(),
         1
     );
-    assert_eq!(
-        it.store.fire(&[Decided::fires(rows[0].clone(), plan)], after(10)).unwrap(),
-        []
-    );
+    assert_eq!(it.store.fire(&[Decided::fires(rows[0].clone(), plan)], after(10)).unwrap(), []);
 }
 
 #[test]
