@@ -18,6 +18,10 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// What is kept of a write-ahead log once it is copied back. Each of many sessions has one.
 const LOG_BYTES_MAX: i64 = 1024 * 1024;
 
+/// Statements that a connection keeps compiled. More than one look at a session runs; the library's 16
+/// would be compiled anew each time.
+const STATEMENTS_KEPT: usize = 64;
+
 /// How a file journals. A write-ahead log commits several times faster, but its index is shared
 /// memory, which neither crosses a virtual machine's mount nor may be trusted from a container.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,7 +52,7 @@ pub(crate) fn open(
 
 fn connect(path: &Path, journal: Journal) -> rusqlite::Result<Connection> {
     let conn = Connection::open(path)?;
-    conn.busy_timeout(BUSY_TIMEOUT)?;
+    set_up(&conn)?;
     let mode = match journal {
         Journal::Wal => "WAL",
         Journal::Rollback => "DELETE",
@@ -62,6 +66,16 @@ fn connect(path: &Path, journal: Journal) -> rusqlite::Result<Connection> {
     // The container may have the log open read-only; it must not vanish when the host restarts.
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     Ok(conn)
+}
+
+/// What holds for every connection.
+fn set_up(conn: &Connection) -> rusqlite::Result<()> {
+    conn.busy_timeout(BUSY_TIMEOUT)?;
+    conn.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
+    // Otherwise a statement with a range is compiled anew for every value: it could fit statistics,
+    // which nobody collects (<https://sqlite.org/queryplanner-ng.html#qpstab>).
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    Ok(())
 }
 
 /// Copies the write-ahead log back and empties it, unless somebody reads it: then it stays, for the
@@ -95,7 +109,7 @@ pub(crate) fn open_read_only(path: &Path, trusted: bool) -> rusqlite::Result<Con
         flags |= OpenFlags::SQLITE_OPEN_NOFOLLOW;
     }
     let conn = Connection::open_with_flags(path, flags)?;
-    conn.busy_timeout(BUSY_TIMEOUT)?;
+    set_up(&conn)?;
     if !trusted {
         conn.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
         conn.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
