@@ -15,8 +15,10 @@ use crate::StoreError;
 /// Longer than any transaction of ours takes, even while a disk discards gigabytes.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What is kept of a write-ahead log once it is copied back. Each of many sessions has one.
-const LOG_BYTES_MAX: i64 = 1024 * 1024;
+/// How long a write-ahead log gets before it is copied back, and what is kept of it then. Each of many
+/// sessions has one. In pages of 4 KiB, and in bytes.
+const LOG_PAGES_MAX: i64 = 256;
+const LOG_BYTES_MAX: i64 = LOG_PAGES_MAX * 4 * 1024;
 
 /// Statements that a connection keeps compiled. More than one look at a session runs; the library's 16
 /// would be compiled anew each time.
@@ -61,6 +63,7 @@ fn connect(path: &Path, journal: Journal) -> rusqlite::Result<Connection> {
     // An acknowledgement promises that the row survives a power cut.
     conn.pragma_update(None, "synchronous", "FULL")?;
     conn.pragma_update(None, "foreign_keys", true)?;
+    conn.pragma_update(None, "wal_autocheckpoint", LOG_PAGES_MAX)?;
     // A log that a large commit made long is cut back when it begins anew.
     conn.pragma_update(None, "journal_size_limit", LOG_BYTES_MAX)?;
     // The container may have the log open read-only; it must not vanish when the host restarts.

@@ -108,8 +108,9 @@ impl World {
         self.engine.belong_to(Arc::clone(&crash));
         let mut registrations = vec![self.platform.registration(Arc::clone(&crash))];
         registrations.extend(&self.others);
-        let host = Arc::new(self.host(&crash, registrations));
-        self.install();
+        let central = self.install();
+        let host = Arc::new(self.host(&crash, registrations, &central));
+        drop(central);
         let asked_to_stop = Arc::new(AtomicBool::new(false));
         let args = RootArgs {
             host: Arc::clone(&host),
@@ -120,7 +121,12 @@ impl World {
         TestHost { root, crash, host, asked_to_stop }
     }
 
-    fn host(&self, crash: &Arc<Crash>, registrations: Vec<&'static Registration>) -> Host {
+    fn host(
+        &self,
+        crash: &Arc<Crash>,
+        registrations: Vec<&'static Registration>,
+        central: &CentralStore,
+    ) -> Host {
         let path = self.layout().central();
         Host {
             layout: self.layout(),
@@ -134,9 +140,7 @@ impl World {
             registrations,
             credentials: Arc::new(OneCredential(self.credential.clone())),
             places: Places::new(self.containers_max),
-            stops: Gate::new(
-                CentralStore::open(&self.layout().central()).unwrap().stops().unwrap(),
-            ),
+            stops: Gate::new(central.stops().unwrap()),
             policy: self.policy,
             container_user: None,
             peers: Peers::default(),
@@ -144,11 +148,12 @@ impl World {
     }
 
     /// What set-up leaves behind: an image and the first agent.
-    fn install(&self) {
+    fn install(&self) -> CentralStore {
         let path = self.layout().central();
         let central = CentralStore::open(&path).unwrap();
         central.set_setting(settings::IMAGE, "fake-image").unwrap();
         self.add_agent_to(&central, DEFAULT_AGENT);
+        central
     }
 
     fn add_agent_to(&self, central: &CentralStore, name: &str) {

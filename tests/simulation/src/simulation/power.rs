@@ -4,6 +4,8 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use store::layout::SessionLayout;
+
 use crate::host::World;
 use crate::mutation::Mutation;
 
@@ -13,16 +15,19 @@ const TORN: [u8; 100] = [0x5A; 100];
 /// The host was killed; its files are closed.
 pub(super) fn lost(world: &World) {
     let layout = world.layout();
-    let sessions = world.sessions().into_iter().map(|it| layout.session(it));
-    let sessions: Vec<_> = sessions.filter(|it| it.inbound().exists()).collect();
     if world.stage.breaks(Mutation::ForgetMessages) {
-        sessions.iter().for_each(|it| forget(&it.inbound()));
+        sessions(world).iter().for_each(|it| forget(&it.inbound()));
     }
     if world.stage.breaks(Mutation::ForgetOutbound) {
-        sessions.iter().for_each(|it| forget(&it.outbound()));
+        sessions(world).iter().for_each(|it| forget(&it.outbound()));
     }
     // A log of a session may be open in its runner, so only the central one is torn.
     tear(&layout.central());
+}
+
+fn sessions(world: &World) -> Vec<SessionLayout> {
+    let all = world.sessions().into_iter().map(|it| world.layout().session(it));
+    all.filter(|it| it.inbound().exists()).collect()
 }
 
 fn beside(path: &Path, ending: &str) -> PathBuf {

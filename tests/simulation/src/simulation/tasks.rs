@@ -7,6 +7,7 @@ use std::time::Duration;
 use channel::Part;
 use domain::AgentName;
 use domain::agent::{AgentGroup, DEFAULT_AGENT};
+use domain::message::Outcome;
 use domain::task::{FireState, Missed};
 use domain::time::Timestamp;
 use schedule::{Rule, Zone, latest_at_or_before, slots};
@@ -99,12 +100,16 @@ pub(super) fn is_at_rest(world: &World, tasks: &[PlannedTask]) -> bool {
 }
 
 /// Every law that tasks broke, in words.
-pub(super) fn check(world: &World, tasks: &[PlannedTask]) -> Vec<String> {
+pub(super) fn check(
+    world: &World,
+    tasks: &[PlannedTask],
+    outcomes: &[(String, Option<Outcome>)],
+) -> Vec<String> {
     if tasks.is_empty() {
         return vec![];
     }
     let central = central(world);
-    let (outcomes, sent) = (world.all_outcomes(), world.platform.sent());
+    let sent = world.platform.sent();
     let mut broken = Vec::new();
     for row in central.tasks(&TaskFilter::default()).unwrap() {
         let fires = central.task_history(row.id, 10_000).unwrap();

@@ -16,6 +16,7 @@ use super::places::{ANDY, Chat, HUB, Person};
 use super::plan::{ANN_CODE, PLAZA, Town};
 use crate::host::World;
 use crate::platform::{FakePlatform, NAME};
+use crate::simulation::blank;
 
 /// As long as one that is shown on the terminal.
 const CODE_LIFE: Duration = Duration::from_secs(10 * 60);
@@ -31,6 +32,7 @@ fn agent(name: &str) -> AgentName {
 pub(super) fn world(town: &Town) -> World {
     let mut world = World::with_doorbells(town.doorbells);
     world.platform = if town.plain { FakePlatform::plain() } else { FakePlatform::public() };
+    blank::put(&world.layout());
     let mut central = central(&world);
     for name in [ANDY, HUB] {
         central.add_agent(&AgentGroup::new(agent(name)), world.now()).unwrap();
