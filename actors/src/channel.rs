@@ -14,6 +14,8 @@
 mod line;
 mod pump;
 
+use std::fs::File;
+use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,7 +23,9 @@ use channel::{ChannelError, Connection, DeliverError, FetchError, Part, Registra
 use domain::delivery::Attempt;
 use domain::message::Address;
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
-use store::{ClaimedPart, PartKind};
+use store::{ClaimedPart, Gate, PartKind, on_disk};
+use tokio::io::{AsyncReadExt, duplex};
+use tokio::join;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
@@ -34,6 +38,9 @@ use crate::stops::Pass;
 
 /// How long a graceful stop waits for what is being sent. Shorter than the tree waits for a stop.
 const FINISH_MAX: Duration = Duration::from_secs(8);
+
+/// What of a file that is fetched is in memory.
+const PIECE_BYTES: usize = 256 * 1024;
 
 #[derive(Debug)]
 pub struct ChannelActor;
@@ -180,9 +187,10 @@ impl ChannelState {
             drop(reply.send(Err(FetchError::Unreachable("not connected".into()))));
             return;
         };
-        let within = self.args.host.policy.fetch_max;
+        let host = Arc::clone(&self.args.host);
         self.sending.spawn(async move {
-            let fetched = timeout(within, write_file(&*sink, &fetch)).await;
+            let within = host.policy.fetch_max;
+            let fetched = timeout(within, write_file(&*host.gate, &*sink, &fetch)).await;
             let late = || FetchError::Unreachable("it took too long".into());
             let _ = reply.send(fetched.unwrap_or_else(|_| Err(late())));
         });
@@ -230,10 +238,26 @@ impl ChannelState {
     }
 }
 
-async fn write_file(sink: &dyn Sink, fetch: &Fetch) -> Result<(), FetchError> {
-    let mut file = tokio::fs::File::create(&fetch.into).await.map_err(FetchError::Write)?;
-    sink.fetch(&fetch.source, fetch.bytes_max, &mut file).await?;
-    file.sync_all().await.map_err(FetchError::Write)
+/// The platform's end of a pipe is read here, piece by piece, so that the disk is used like everywhere
+/// else in the host.
+async fn write_file(gate: &dyn Gate, sink: &dyn Sink, fetch: &Fetch) -> Result<(), FetchError> {
+    let (mut into, mut from) = duplex(PIECE_BYTES);
+    let fetching = async move { sink.fetch(&fetch.source, fetch.bytes_max, &mut into).await };
+    let writing = async move {
+        let path = fetch.into.clone();
+        let mut file = on_disk(gate, move || File::create(path)).await?;
+        loop {
+            let mut piece = Vec::with_capacity(PIECE_BYTES);
+            if from.read_buf(&mut piece).await? == 0 {
+                return on_disk(gate, move || file.sync_all()).await;
+            }
+            file = on_disk(gate, move || file.write_all(&piece).map(|()| file)).await?;
+        }
+    };
+    let (fetched, written) = join!(fetching, writing);
+    // A disk that refuses also cuts the pipe, of which the platform's end complains.
+    written.map_err(FetchError::Write)?;
+    fetched
 }
 
 fn attempt(err: &DeliverError) -> Attempt {

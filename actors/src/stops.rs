@@ -9,7 +9,7 @@ use domain::delivery::PartKey;
 use domain::stop::{Stop, Stops};
 use domain::{AgentName, SessionId};
 use store::{CentralStore, SessionRow, StoreError};
-use tokio::sync::watch;
+use tokio::sync::Notify;
 
 use crate::host::Host;
 use crate::sessions::SessionsMessage;
@@ -17,8 +17,9 @@ use crate::sessions::SessionsMessage;
 #[derive(Debug, Default)]
 pub struct Gate {
     inner: Mutex<Inner>,
-    /// Counts the changes.
-    changed: watch::Sender<u64>,
+    /// Wakes who waits for a change in the order in which they wait; a `watch` channel would not, and no
+    /// simulated run could be repeated.
+    changed: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -57,7 +58,7 @@ impl Gate {
         let is_new = self.inner().stops != stops;
         if is_new {
             self.inner().stops = stops;
-            self.changed.send_modify(|it| *it += 1);
+            self.changed.notify_waiters();
         }
         is_new
     }
@@ -83,16 +84,18 @@ impl Gate {
 
     /// Returns when the session is stopped, or its turn is ended, from now on.
     pub async fn closes(&self, session: SessionId, agent: &AgentName) {
-        let mut changes = self.changed.subscribe();
         let before = self.inner().cut(session).count;
         loop {
+            // Hears of what changes from here on, also before it is waited for.
+            let changed = self.changed.notified();
             let is_over = {
                 let inner = self.inner();
                 inner.stops.of(agent).is_some() || inner.cut(session).count != before
             };
-            if is_over || changes.changed().await.is_err() {
+            if is_over {
                 return;
             }
+            changed.await;
         }
     }
 
@@ -134,7 +137,7 @@ impl<'a> Hold<'a> {
     pub(crate) fn new(host: &'a Host, row: &'a SessionRow) -> Self {
         let cut = |it: &mut Cut| *it = Cut { count: it.count + 1, holds: it.holds + 1 };
         cut(host.stops.inner().cuts.entry(row.id).or_default());
-        host.stops.changed.send_modify(|it| *it += 1);
+        host.stops.changed.notify_waiters();
         Self { host, row }
     }
 }

@@ -7,6 +7,8 @@
 //! - What was drafted while there was no stream is dropped, and so is what its turn's end overtook.
 //! - After each (re)connection both sides look once, for what was rung while there was no stream.
 
+mod rings;
+
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,9 +17,11 @@ use std::time::Duration;
 use domain::link::{Draft, Header, LINE_BYTES_MAX, Ring, Tool};
 use domain::time::backoff;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
+use self::rings::Bell;
+pub(crate) use self::rings::Rings;
 use crate::{Config, Connect};
 
 /// The host needs no more to tell "working" from "silent".
@@ -36,9 +40,9 @@ pub(crate) struct Doorbell {
     /// What the provider runs, and whether the host was told.
     tool: Mutex<(Option<Tool>, bool)>,
     rung: Notify,
-    /// Counts what the host rang.
-    heard: watch::Sender<u64>,
-    stop: watch::Sender<bool>,
+    /// What the host rang.
+    heard: Arc<Bell>,
+    stop: Arc<Bell>,
 }
 
 impl Doorbell {
@@ -49,8 +53,8 @@ impl Doorbell {
             draft: Mutex::default(),
             tool: Mutex::new((None, true)),
             rung: Notify::new(),
-            heard: watch::Sender::new(0),
-            stop: watch::Sender::new(false),
+            heard: Arc::default(),
+            stop: Arc::default(),
         })
     }
 
@@ -101,29 +105,27 @@ impl Doorbell {
         self.draft.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Changes whenever the host rings. Each listener has its own.
-    pub(crate) fn rings(&self) -> watch::Receiver<u64> {
-        self.heard.subscribe()
+    /// What the host rings from now on. Each listener has its own.
+    pub(crate) fn rings(&self) -> Rings {
+        self.heard.listen()
     }
 
     fn wake(&self) {
-        self.heard.send_modify(|it| *it = it.wrapping_add(1));
+        self.heard.ring();
     }
 
     /// Asks the program to finish, as the host does with [`Ring::Stop`].
     pub(crate) fn stop(&self) {
-        self.stop.send_replace(true);
+        self.stop.ring();
     }
 
     pub(crate) fn is_stopped(&self) -> bool {
-        *self.stop.borrow()
+        self.stop.was_rung()
     }
 
     /// Returns once somebody asked to finish.
     pub(crate) async fn stopped(&self) {
-        let mut stop = self.stop.subscribe();
-        // The sender lives in `self`, so that the wait cannot fail.
-        let _ = stop.wait_for(|it| *it).await;
+        self.stop.rung().await;
     }
 
     /// Serves the stream for ever.

@@ -15,12 +15,12 @@ use domain::message::Outcome;
 use domain::task::NOTHING_SAID;
 use domain::time::Clock;
 use store::{Db, RunnerStore, TurnEnd};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
 
 use crate::desk::Desk;
-use crate::doorbell::Doorbell;
+use crate::doorbell::{Doorbell, Rings};
 use crate::failure::ProviderFailure;
 use crate::provider::{self, Event, TurnEnded};
 use crate::script::{self, Decision, Surroundings};
@@ -116,7 +116,7 @@ struct Turns {
     config: Config,
     desk: Arc<Desk>,
     connect: Arc<dyn Connect>,
-    rings: watch::Receiver<u64>,
+    rings: Rings,
     messages: mpsc::UnboundedSender<Vec<Inbound>>,
     events: mpsc::Receiver<Event>,
     working: JoinSet<Result<(), RunnerError>>,
@@ -152,8 +152,7 @@ impl Turns {
                         self.script_ended(ran).await?;
                         break false;
                     }
-                    // The desk holds the other end.
-                    _ = self.rings.changed() => break false,
+                    () = self.rings.next() => break false,
                     () = sleep_until(next_poll) => break false,
                 }
             };

@@ -70,18 +70,11 @@ fn a_seed_replays_exactly() {
     }
 }
 
-/// Except one in which files are fetched: they are written by the runtime's pool of threads, which no
-/// seed puts into an order.
 #[test]
 fn a_town_replays_exactly() {
-    let mut compared = 0;
-    for seed in 0..40 {
+    for seed in 0..60 {
         let plan = town::Town::random(seed);
         let (first, second) = (town::run(&plan), town::run(&plan));
-        if first.trace.iter().any(|it| it.ends_with("before fetch")) {
-            continue;
-        }
-        compared += 1;
         let differs = first.trace.iter().zip(&second.trace).position(|it| it.0 != it.1);
         let around = differs.map(|it| {
             let lines = |of: &[String]| of[it.saturating_sub(25)..of.len().min(it + 3)].join("\n");
@@ -89,7 +82,6 @@ fn a_town_replays_exactly() {
         });
         assert!(first.trace == second.trace, "seed {seed}\n{}", around.unwrap_or_default());
     }
-    assert!(5 < compared, "{compared}");
 }
 
 #[test]

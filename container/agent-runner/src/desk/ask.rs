@@ -61,8 +61,7 @@ impl Desk {
             tokio::select! {
                 biased;
                 () = self.doorbell.stopped() => return Err(ToolError::Stopped),
-                // This desk holds the other end.
-                _ = rings.changed() => {}
+                () = rings.next() => {}
                 () = tokio::time::sleep(self.poll_interval) => {}
             }
         }

@@ -21,7 +21,7 @@ impl Connect for Once {
 }
 
 struct Host {
-    rings: watch::Receiver<u64>,
+    rings: Rings,
     doorbell: Arc<Doorbell>,
     lines: Lines<BufReader<ReadHalf<DuplexStream>>>,
     writer: WriteHalf<DuplexStream>,
@@ -53,16 +53,16 @@ impl Host {
 async fn both_sides_look_once_they_are_connected() {
     let mut host = host();
     assert_eq!(host.hears().await, "look");
-    host.rings.changed().await.unwrap();
+    host.rings.next().await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn rings_pass_both_ways() {
     let mut host = host();
     host.hears().await;
-    host.rings.changed().await.unwrap();
+    host.rings.next().await;
     host.writer.write_all(b"dance\nlook\n").await.unwrap();
-    host.rings.changed().await.unwrap();
+    host.rings.next().await;
     assert!(!host.doorbell.is_stopped());
     host.writer.write_all(b"stop\n").await.unwrap();
     host.doorbell.stopped().await;
