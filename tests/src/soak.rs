@@ -108,6 +108,7 @@ pub fn run(soak: Soak, home: &Path, mut at: impl FnMut(&Sample)) -> Report {
         // What was sent with a lost answer is sent again.
         sleep(Duration::from_secs(60 * 60)).await;
         report.violations.extend(world.broken());
+        report.faults += world.platform.ledger.lock().unwrap().faults;
         world.bare.clock.jump(YEAR_MS);
         // One sleeping session has its turn each minute.
         let turns = u32::try_from(soak.chats).unwrap_or(u32::MAX) + 10;
@@ -239,6 +240,8 @@ struct Ledger {
     unmarked: HashSet<u64>,
     /// Connections that broke.
     broken: usize,
+    /// Parts that were refused, and answers that were lost.
+    faults: usize,
     dice: Dice,
     violations: Vec<String>,
 }
@@ -252,6 +255,7 @@ impl Ledger {
             shown: HashSet::with_capacity(soak.messages * 5 / 4),
             unmarked: HashSet::with_capacity(soak.messages * 5 / 4),
             broken: 0,
+            faults: 0,
             dice: Dice::new(soak.seed + 1),
             violations: vec![],
         }
@@ -372,6 +376,7 @@ impl Sink for SoakSink {
     async fn deliver(&self, part: &Part) -> Result<String, DeliverError> {
         let mut ledger = self.0.ledger.lock().unwrap();
         let chance = ledger.dice.below(100);
+        ledger.faults += usize::from(chance < 2);
         if chance == 0 {
             return Err(DeliverError::Unreachable("down".into()));
         }

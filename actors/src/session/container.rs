@@ -240,8 +240,11 @@ impl SessionState {
                 let bury = move |it: &mut store::SessionStore| {
                     it.inbound.bury(incarnation, bad, &why, trouble.as_ref(), now)
                 };
-                // Left open, it is buried by the next look.
-                let _ = store.write("the end of a launch", bury).await;
+                // Left open, it is buried by the next look, which is not to come at once: the disk may
+                // be full for long.
+                if store.write("the end of a launch", bury).await.is_err() {
+                    sleep(ASK_AGAIN).await;
+                }
                 let _ = fs::remove_dir_all(host.layout.session(id).link(incarnation));
             }
             drop(leaving);

@@ -35,7 +35,7 @@ pub(crate) use self::tasks::{ERRAND, errand};
 pub use self::tasks::{TaskEnd, TaskMessage};
 pub(crate) use self::waits::read as read_wait;
 use crate::StoreError;
-use crate::open::{Journal, open};
+use crate::open::{Journal, cache_little, open};
 use crate::outbox::PartKind;
 
 static MIGRATIONS: LazyLock<Migrations<'_>> = LazyLock::new(|| {
@@ -62,7 +62,9 @@ pub struct InboundStore {
 
 impl InboundStore {
     pub(crate) fn open(path: &Path, root: PathBuf, journal: Journal) -> Result<Self, StoreError> {
-        Ok(Self { conn: open(path, journal, &MIGRATIONS)?, root })
+        let conn = open(path, journal, &MIGRATIONS)?;
+        cache_little(&conn).map_err(StoreError::open(path))?;
+        Ok(Self { conn, root })
     }
 
     pub(crate) fn connection(&self) -> &Connection {

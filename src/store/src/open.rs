@@ -24,6 +24,9 @@ const LOG_BYTES_MAX: i64 = LOG_PAGES_MAX * 4 * 1024;
 /// would be compiled anew each time.
 const STATEMENTS_KEPT: usize = 64;
 
+/// What a connection to a file of a session keeps of it in memory.
+const CACHE_KIB: i64 = 256;
+
 /// How a file journals. A write-ahead log commits several times faster, but its index is shared
 /// memory, which neither crosses a virtual machine's mount nor may be trusted from a container.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,6 +84,12 @@ fn set_up(conn: &Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
+/// For a file of a session, of which there are many, each with several connections: its pages are few,
+/// and the system's cache is near. The library would keep 2 MB of them for each.
+pub(crate) fn cache_little(conn: &Connection) -> rusqlite::Result<()> {
+    conn.pragma_update(None, "cache_size", -CACHE_KIB)
+}
+
 /// Copies the write-ahead log back and empties it, unless somebody reads it: then it stays, for the
 /// next time.
 pub(crate) fn truncate_log(conn: &Connection) -> rusqlite::Result<()> {
@@ -113,6 +122,7 @@ pub(crate) fn open_read_only(path: &Path, trusted: bool) -> rusqlite::Result<Con
     }
     let conn = Connection::open_with_flags(path, flags)?;
     set_up(&conn)?;
+    cache_little(&conn)?;
     if !trusted {
         conn.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
         conn.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;

@@ -25,7 +25,7 @@ pub use self::inbox::{Answer, Destination};
 pub use self::outgoing::NewMessage;
 pub(crate) use self::tools::TOOL_NAME_CHARS_MAX;
 use crate::layout::{INBOUND, OUTBOUND};
-use crate::open::{Journal, open, open_read_only};
+use crate::open::{Journal, cache_little, open, open_read_only};
 use crate::outbox::PartKind;
 use crate::{Db, StoreError};
 
@@ -78,7 +78,9 @@ impl RunnerStore {
         incarnation: Incarnation,
     ) -> Result<Self, StoreError> {
         // Not a write-ahead log: see `outbound`.
-        let conn = open(&outbound_dir.join(OUTBOUND), Journal::Rollback, &MIGRATIONS)?;
+        let path = outbound_dir.join(OUTBOUND);
+        let conn = open(&path, Journal::Rollback, &MIGRATIONS)?;
+        cache_little(&conn).map_err(StoreError::open(&path))?;
         let (inbound, outbound_dir) = (inbound_dir.join(INBOUND), outbound_dir.to_owned());
         Ok(Self { inbound, outbound_dir, inbound_conn: None, conn, incarnation })
     }

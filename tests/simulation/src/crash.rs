@@ -124,8 +124,11 @@ impl Crash {
             pending::<()>().await;
         }
         let count = self.passed.fetch_add(1, Ordering::SeqCst) + 1;
-        self.trace.lock().unwrap().push(format!("{count} {name}"));
-        if let Some((stage, who)) = self.stage.get() {
+        let stage = self.stage.get();
+        if stage.is_none_or(|it| it.0.keeps_trace()) {
+            self.trace.lock().unwrap().push(format!("{count} {name}"));
+        }
+        if let Some((stage, who)) = stage {
             stage.note(format_args!("{who} {count} {name}"));
         }
         if let Some((_, left)) = self.named.as_ref().filter(|it| it.0 == name)

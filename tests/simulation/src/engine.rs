@@ -18,6 +18,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
+pub use self::link::LinkFault;
 use self::link::Links;
 use crate::crash::Crash;
 use crate::stage::Stage;
@@ -120,6 +121,16 @@ impl FakeEngine {
     pub fn runner_points(&self) -> u64 {
         let inner = self.lock();
         inner.runner_points + inner.containers.values().map(|it| it.crash.passed()).sum::<u64>()
+    }
+
+    /// Every stream between hosts and runners breaks.
+    pub fn break_links(&self) {
+        self.links.break_all();
+    }
+
+    /// What host or runner write next meets this.
+    pub fn spoil_link(&self, fault: LinkFault) {
+        self.links.spoil_next(fault);
     }
 
     /// `docker kill`.

@@ -54,6 +54,8 @@ pub enum SendFault {
     ThrottledFor(Duration),
     /// It took effect, and the answer was lost.
     AnswerLost,
+    /// It took effect, and there is never an answer.
+    Hangs,
     Refused,
     /// The formats are not understood; without them it takes effect.
     BadFormat,
@@ -254,6 +256,11 @@ impl FakePlatform {
         self.state().crash = Some(crash);
         let adapter: &'static dyn Adapter = Box::leak(Box::new(FakeAdapter(Arc::clone(self))));
         Box::leak(Box::new(Registration { name: NAME, caps: self.caps, adapter }))
+    }
+
+    /// The next events come in another order: those of one chat before those of another.
+    pub fn reorder(&self) {
+        self.state().reorders = true;
     }
 
     /// The platform delivers everything again that was posted so far.

@@ -207,6 +207,10 @@ fn strike(world: &World, fault: &Fault) {
             world.engine.slow_down_stops(Duration::from_secs(20));
         }
         Fault::Disconnect => world.platform.disconnect(),
+        Fault::Reorder => world.platform.reorder(),
+        Fault::BreakLinks => world.engine.break_links(),
+        Fault::Ring(fault) => world.engine.spoil_link(*fault),
+        Fault::DiskFull(duration) => world.stage.fill_disk(*duration),
         Fault::BadStart => world.engine.fail_next_starts(&[StartFault::ExitsAtOnce]),
         Fault::ClockJump(ms) => world.clock.jump(*ms),
         Fault::RunnerCrash(at) => world.engine.crash_next_runner(*at),

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -14,19 +15,34 @@ pub struct Stage {
     /// `None` for a run that is too long to keep what happened.
     lines: Option<Mutex<Vec<String>>>,
     mutation: Option<Mutation>,
+    /// Until when no write succeeds.
+    full_until: Mutex<Option<Instant>>,
 }
 
 impl Stage {
     /// Needs a runtime, whose clock it reads.
     #[must_use]
     pub fn new(mutation: Option<Mutation>) -> Arc<Self> {
-        Arc::new(Self { started: Instant::now(), lines: Some(Mutex::default()), mutation })
+        Arc::new(Self::of(Some(Mutex::default()), mutation))
     }
 
     /// Keeps no trace.
     #[must_use]
     pub fn without_trace() -> Arc<Self> {
-        Arc::new(Self { started: Instant::now(), lines: None, mutation: None })
+        Arc::new(Self::of(None, None))
+    }
+
+    fn of(lines: Option<Mutex<Vec<String>>>, mutation: Option<Mutation>) -> Self {
+        Self { started: Instant::now(), lines, mutation, full_until: Mutex::default() }
+    }
+
+    /// From now on for so long, the disk of host and runners is full.
+    pub fn fill_disk(&self, duration: Duration) {
+        *self.full_until.lock().unwrap() = Some(Instant::now() + duration);
+    }
+
+    pub(crate) fn keeps_trace(&self) -> bool {
+        self.lines.is_some()
     }
 
     /// Adds a line to the trace, with the seconds since the start.
@@ -48,9 +64,10 @@ impl Stage {
         self.mutation == Some(what)
     }
 
-    /// Whether a write of this name is turned away for ever.
+    /// Whether a write of this name is turned away: now, as every other, or for ever.
     #[must_use]
     pub fn refuses(&self, op: &str) -> bool {
-        self.mutation.and_then(Mutation::refused) == Some(op)
+        let is_full = self.full_until.lock().unwrap().is_some_and(|it| Instant::now() < it);
+        is_full || self.mutation.and_then(Mutation::refused) == Some(op)
     }
 }

@@ -144,7 +144,12 @@ fn batch(state: &mut State, from: usize) -> (Vec<Option<Event>>, usize) {
     } else if state.breaks(Mutation::AcknowledgeEarly) {
         first = from.max(state.handed_out);
     }
-    let events: Vec<_> = state.events.iter().skip(first).take(BATCH_MAX).cloned().collect();
+    let mut events: Vec<_> = state.events.iter().skip(first).take(BATCH_MAX).cloned().collect();
+    if 1 < events.len() && std::mem::take(&mut state.reorders) {
+        state.note("the platform delivers in another order");
+        let chat = |it: &Option<Event>| Some(whose(it.as_ref()?)?.1.chat);
+        events.sort_by_key(|it| std::cmp::Reverse(chat(it)));
+    }
     state.handed_out = state.handed_out.max(first + events.len());
     (events, first)
 }
@@ -161,8 +166,8 @@ fn whose(event: &Event) -> Option<(String, Address)> {
 struct FakeSink(Arc<FakePlatform>);
 
 impl FakeSink {
-    /// What the platform does with a part, and whether the answer comes back.
-    fn take(&self, part: &Part) -> Result<String, DeliverError> {
+    /// What the platform does with a part, and its answer, if there is one.
+    fn take(&self, part: &Part) -> Result<Option<String>, DeliverError> {
         let file = match &part.content {
             Content::File(file) => std::fs::read(&file.path).ok(),
             Content::Text(_)
@@ -179,13 +184,16 @@ impl FakeSink {
             Some(SendFault::ThrottledFor(after)) => return throttled(after),
             Some(SendFault::Refused) => return Err(DeliverError::Refused("no".into())),
             // There are no formats here that could be left out.
-            Some(SendFault::AnswerLost | SendFault::BadFormat) | None => {}
+            Some(SendFault::AnswerLost | SendFault::Hangs | SendFault::BadFormat) | None => {}
         }
         state.note(format_args!("shown {} in {} for {}", part.key, part.to.chat, part.reply_to));
         let id = self.show(&mut state, part, file);
         let id = id.map_err(|why| DeliverError::Refused(why.into()))?;
-        let is_lost = fault == Some(SendFault::AnswerLost);
-        if is_lost { Err(DeliverError::Unknown("lost".into())) } else { Ok(id) }
+        match fault {
+            Some(SendFault::AnswerLost) => Err(DeliverError::Unknown("lost".into())),
+            Some(SendFault::Hangs) => Ok(None),
+            _ => Ok(Some(id)),
+        }
     }
 }
 
@@ -235,7 +243,11 @@ impl Sink for FakeSink {
         self.0.pass("before deliver").await;
         let taken = self.take(part);
         self.0.pass("after deliver").await;
-        taken
+        match taken {
+            Ok(Some(id)) => Ok(id),
+            Ok(None) => std::future::pending().await,
+            Err(err) => Err(err),
+        }
     }
 
     async fn working(&self, _chat: &Address) {

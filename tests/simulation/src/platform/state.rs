@@ -55,6 +55,8 @@ pub(super) struct State {
     pub(super) connections_broken: usize,
     /// The next batch begins with the oldest event again.
     pub(super) redelivers: bool,
+    /// The next batch has its chats in another order.
+    pub(super) reorders: bool,
     /// Events that were handed out.
     pub(super) handed_out: usize,
     /// Kept back by a platform that is broken on purpose.

@@ -1,21 +1,22 @@
 //! What must hold after every run, whatever happened in it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use channel::{Part, Verdict};
 use domain::message::Outcome;
 use store::{Journal, SessionStore};
 
-use super::plan::{Plan, Post};
+use super::plan::{Fault, Plan, Post};
 use super::tasks;
 use crate::host::World;
 
 /// Whether everything that was accepted has ended and everything written was delivered.
 pub(super) fn is_at_rest(world: &World, plan: &Plan) -> bool {
-    let sent = world.platform.sent();
+    let (sent, turned_away) = (world.platform.sent(), turned_away(world));
     // Cheap, and mostly enough: no file is opened.
     let met = |it: &Post| {
-        sent.iter().any(|part| part.last && answers(part, &it.id))
+        turned_away.contains(&it.id)
+            || sent.iter().any(|part| part.last && answers(part, &it.id))
             || sent
                 .iter()
                 .any(|part| part.to.chat == it.chat && part.content.text().contains("topped"))
@@ -33,8 +34,17 @@ pub(super) fn is_at_rest(world: &World, plan: &Plan) -> bool {
         outcomes.extend(store.inbound.outcomes().unwrap());
     }
     let ended = |id: &str| outcomes.iter().find(|it| it.0 == id).and_then(|it| it.1);
-    plan.posts.iter().all(|it| heard(it, ended(&it.id), &sent).is_none())
+    let is_known =
+        |post: &&Post| !turned_away.contains(&post.id) || outcomes.iter().any(|it| it.0 == post.id);
+    let mut known = plan.posts.iter().filter(is_known);
+    known.all(|it| heard(it, ended(&it.id), &sent).is_none())
         && outcomes.iter().all(|it| it.1.is_some())
+}
+
+/// Messages whose senders were told that they could not be stored.
+fn turned_away(world: &World) -> HashSet<String> {
+    let verdicts = world.platform.verdicts().into_iter();
+    verdicts.filter(|it| matches!(it.1, Verdict::Refused(_))).map(|it| it.0).collect()
 }
 
 /// Every law that the run broke, in words.
@@ -45,22 +55,25 @@ pub(super) fn check(world: &World, plan: &Plan, came_to_rest: bool) -> Vec<Strin
     }
     let outcomes = world.all_outcomes();
     let sent = world.platform.sent();
-    let verdicts = world.platform.verdicts();
+    let turned_away = turned_away(world);
+    let may_refuse = plan.faults.iter().any(|it| matches!(it.1, Fault::DiskFull(_)));
     for post in &plan.posts {
+        let is_refused = turned_away.contains(&post.id);
         let ends: Vec<_> = outcomes.iter().filter(|it| it.0 == post.id).collect();
         match ends[..] {
+            [] if is_refused && may_refuse => continue,
             [] => broken.push(format!("{} was lost", post.id)),
             [(_, None)] => broken.push(format!("{} has no outcome", post.id)),
             [(_, Some(_))] => {}
             _ => broken.push(format!("{} is stored {} times", post.id, ends.len())),
         }
-        if verdicts.iter().any(|it| it.0 == post.id && it.1 != Verdict::Stored) {
+        if is_refused && !may_refuse {
             broken.push(format!("{} was refused", post.id));
         }
         broken.extend(heard(post, ends.first().and_then(|it| it.1), &sent));
     }
     broken.extend(repeats(plan, &sent));
-    broken.extend(order(plan, &sent));
+    broken.extend(order(plan, &sent, &turned_away));
     broken.extend(places(plan, &sent));
     broken.extend(tasks::check(world, &plan.tasks, &outcomes));
     broken
@@ -132,13 +145,14 @@ fn places(plan: &Plan, sent: &[Part]) -> Vec<String> {
     plan.posts.iter().filter_map(strays).collect()
 }
 
-/// Within a chat, answers come in the order of their messages.
-fn order(plan: &Plan, sent: &[Part]) -> Vec<String> {
+/// Within a chat, answers come in the order of their messages, but for those that were to be sent again.
+fn order(plan: &Plan, sent: &[Part], turned_away: &HashSet<String>) -> Vec<String> {
     let first_answer =
         |id: &str| sent.iter().position(|it| it.last && answers(it, id) && !tells_of_stop(it));
     let mut broken = Vec::new();
-    for (index, early) in plan.posts.iter().enumerate() {
-        for late in plan.posts[index + 1..].iter().filter(|it| it.chat == early.chat) {
+    let posts: Vec<&Post> = plan.posts.iter().filter(|it| !turned_away.contains(&it.id)).collect();
+    for (index, early) in posts.iter().enumerate() {
+        for late in posts[index + 1..].iter().filter(|it| it.chat == early.chat) {
             if let (Some(a), Some(b)) = (first_answer(&early.id), first_answer(&late.id))
                 && b < a
             {

@@ -6,6 +6,7 @@ use domain::task::Missed;
 
 use super::tasks::{self, PlannedTask};
 use crate::dice::Dice;
+use crate::engine::LinkFault;
 use crate::platform::{FetchFault, SendFault};
 
 /// A message that somebody writes.
@@ -31,6 +32,14 @@ pub enum Fault {
     SlowEngine,
     /// Every connection to the platform breaks.
     Disconnect,
+    /// The platform delivers the next events in another order.
+    Reorder,
+    /// Every stream between the host and its runners breaks.
+    BreakLinks,
+    /// What one of them rings next.
+    Ring(LinkFault),
+    /// No write of host or runner succeeds for so long.
+    DiskFull(Duration),
     /// The next container ends at once.
     BadStart,
     /// Milliseconds, either way.
@@ -154,8 +163,9 @@ fn panic_and_resume(dice: &mut Dice, posts: &mut Vec<Post>) {
 }
 
 fn fault(dice: &mut Dice, at: Duration, faults: &mut Vec<(Duration, Fault)>) {
-    let sends = [SendFault::Unreachable, SendFault::Throttled, SendFault::AnswerLost];
-    match dice.below(10) {
+    let sends =
+        [SendFault::Unreachable, SendFault::Throttled, SendFault::AnswerLost, SendFault::Hangs];
+    match dice.below(14) {
         0 => faults.push((at, Fault::KillContainers)),
         1 => {
             faults.push((at, Fault::EngineDown));
@@ -163,7 +173,7 @@ fn fault(dice: &mut Dice, at: Duration, faults: &mut Vec<(Duration, Fault)>) {
             faults.push((back, Fault::EngineBack));
         }
         2 | 3 => {
-            let which = usize::try_from(dice.below(3)).unwrap_or(0);
+            let which = usize::try_from(dice.below(4)).unwrap_or(0);
             faults.push((at, Fault::Send(sends[which])));
         }
         4 => faults.push((at, Fault::BadStart)),
@@ -175,6 +185,13 @@ fn fault(dice: &mut Dice, at: Duration, faults: &mut Vec<(Duration, Fault)>) {
         6 => faults.push((at, Fault::Redeliver)),
         7 => faults.push((at, Fault::SlowEngine)),
         8 => faults.push((at, Fault::Disconnect)),
+        9 => faults.push((at, Fault::Reorder)),
+        10 => faults.push((at, Fault::BreakLinks)),
+        11 => {
+            let how = if dice.below(2) == 0 { LinkFault::Lost } else { LinkFault::Torn };
+            faults.push((at, Fault::Ring(how)));
+        }
+        12 => faults.push((at, Fault::DiskFull(Duration::from_millis(1 + dice.below(60_000))))),
         _ => faults.push((at, Fault::RunnerCrash(1 + dice.below(20)))),
     }
 }

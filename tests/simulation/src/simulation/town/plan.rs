@@ -141,7 +141,11 @@ impl Town {
             | Fault::Disconnect
             | Fault::ClockJump(_)
             | Fault::Redeliver
-            | Fault::SlowEngine => false,
+            | Fault::SlowEngine
+            | Fault::Reorder
+            | Fault::BreakLinks
+            | Fault::Ring(_)
+            | Fault::DiskFull(_) => false,
         };
         self.runner_crash != 0 || self.faults.iter().any(|it| kills(&it.1))
     }
