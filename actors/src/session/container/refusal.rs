@@ -23,9 +23,13 @@ pub(super) enum StartError {
 }
 
 impl StartError {
-    /// The engine is down, which says nothing about the session.
+    /// The engine is down, or the disk is full: that passes, and says nothing about the session.
     pub(super) fn is_outage(&self) -> bool {
-        matches!(self, Self::Sandbox(SandboxError::Unreachable(_)) | Self::Stopped)
+        match self {
+            Self::Sandbox(SandboxError::Unreachable(_)) | Self::Stopped => true,
+            Self::Store(err) => !err.is_permanent(),
+            Self::Folders(_) | Self::Sandbox(_) | Self::NoImage | Self::NoAgent(_) => false,
+        }
     }
 
     /// The same in words for people.
