@@ -148,6 +148,25 @@ async fn a_disk_that_is_full_for_a_moment_costs_time_only() {
     }
 }
 
+/// A container that died, and one that is to start: neither is asked for again and again.
+#[tokio::test(start_paused = true)]
+async fn a_disk_that_is_full_for_minutes_is_waited_out_at_a_pace() {
+    let world = World::new();
+    let host = start(&world).await;
+    world.platform.post("a", "m1", "wait 20 please");
+    world.platform.post("b", "m2", "hello");
+    world.pass(5 * SECOND).await;
+    world.engine.kill(S1);
+    let before = host.crash.passed();
+    world.stage.fill_disk(2 * MINUTE);
+    world.pass(2 * MINUTE).await;
+    let tries = host.crash.passed() - before;
+    assert!(tries < 2_000, "{tries} writes and calls in two minutes");
+    let text = heard(&world, "a", 5 * MINUTE).await;
+    assert!(text.contains("I waited 20 seconds"), "{text}");
+    assert_eq!(world.outcomes(S1), [("m1".into(), Some(Outcome::Answered))]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_damaged_session_is_parked_and_told_and_spares_the_rest() {
     let world = World::new();

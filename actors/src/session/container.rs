@@ -1,6 +1,5 @@
 //! The life of a session's container: one call at a time, each in a task that reports back.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, chown};
@@ -240,8 +239,7 @@ impl SessionState {
                 let bury = move |it: &mut store::SessionStore| {
                     it.inbound.bury(incarnation, bad, &why, trouble.as_ref(), now)
                 };
-                // Left open, it is buried by the next look, which is not to come at once: the disk may
-                // be full for long.
+                // Left open, it is buried by a later look: the disk may be full for long.
                 if store.write("the end of a launch", bury).await.is_err() {
                     sleep(ASK_AGAIN).await;
                 }
@@ -397,6 +395,3 @@ pub(super) fn make_folders(host: &Host, row: &SessionRow) -> io::Result<()> {
 fn make_folder(dir: &Path) -> io::Result<()> {
     fs::DirBuilder::new().recursive(true).mode(0o755).create(dir)
 }
-
-/// Environment of a container: what the runner has to know, and nothing secret.
-pub(super) type Env = BTreeMap<String, String>;

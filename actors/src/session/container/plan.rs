@@ -1,5 +1,6 @@
 //! Works out what a session's container is to be, from the agent's settings.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::os::unix::fs::chown;
@@ -9,7 +10,7 @@ use domain::{AgentName, Incarnation};
 use sandbox::Spec;
 use store::{CentralStore, SessionRow, StoreError};
 
-use super::{Env, StartError, mounts};
+use super::{StartError, mounts};
 use crate::host::{Host, settings};
 
 /// What the settings of an agent come to.
@@ -30,7 +31,8 @@ pub(super) async fn spec(
     let Settings { agent, provider, image } = settings;
     let mounts = mounts(host, row, incarnation);
     fs::create_dir_all(&mounts.link)?;
-    let mut env = Env::from([
+    // What the runner has to know, and nothing secret.
+    let mut env = BTreeMap::from([
         ("NANOCLAW_INCARNATION".to_owned(), incarnation.to_string()),
         ("NANOCLAW_AGENT".to_owned(), agent.name.to_string()),
         ("NANOCLAW_PROVIDER".to_owned(), provider.as_str().to_owned()),
