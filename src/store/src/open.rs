@@ -85,7 +85,7 @@ fn set_up(conn: &Connection) -> rusqlite::Result<()> {
 }
 
 /// For a file of a session, of which there are many, each with several connections: its pages are few,
-/// and the system's cache is near. The library would keep 2 MB of them for each.
+/// and the system's cache is near. The library would keep 2 MB of them for each. Reads the schema.
 pub(crate) fn cache_little(conn: &Connection) -> rusqlite::Result<()> {
     conn.pragma_update(None, "cache_size", -CACHE_KIB)
 }
@@ -122,7 +122,6 @@ pub(crate) fn open_read_only(path: &Path, trusted: bool) -> rusqlite::Result<Con
     }
     let conn = Connection::open_with_flags(path, flags)?;
     set_up(&conn)?;
-    cache_little(&conn)?;
     if !trusted {
         conn.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
         conn.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;

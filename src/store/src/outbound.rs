@@ -23,7 +23,7 @@ use rusqlite::limits::Limit;
 use rusqlite::{Connection, ErrorCode, Row};
 
 use crate::StoreError;
-use crate::open::open_read_only;
+use crate::open::{cache_little, open_read_only};
 use crate::outbox::PartKind;
 use crate::runner::VERSION;
 
@@ -132,6 +132,7 @@ impl OutboundReader {
             let version: i64 = conn
                 .pragma_query_value(None, "user_version", |row| row.get(0))
                 .map_err(|err| classify(err).at(&self.path))?;
+            cache_little(&conn).map_err(|err| classify(err).at(&self.path))?;
             // A session that sleeps may still have an older one.
             match usize::try_from(version) {
                 Ok(0) => return Ok(None),
