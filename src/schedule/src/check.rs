@@ -46,7 +46,7 @@ pub fn check(
     if next.is_empty() {
         return Err(match rule {
             Rule::Once(at) => Invalid::Past(local(*at, zone)),
-            Rule::Every { .. } | Rule::Cron(_) => Invalid::Never,
+            Rule::Every { .. } | Rule::Days(_) | Rule::Cron(_) => Invalid::Never,
         });
     }
     for pair in next.windows(2) {

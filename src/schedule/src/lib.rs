@@ -22,6 +22,7 @@
 
 mod check;
 mod cron;
+mod days;
 mod due;
 mod heartbeat;
 mod hours;
@@ -33,6 +34,7 @@ mod zone;
 
 pub use crate::check::{Invalid, PREVIEW, check, local, stamp};
 pub use crate::cron::{Cron, CronError};
+pub use crate::days::EveryDays;
 pub use crate::due::{CLOCK_STEP_MAX, Fire, Plan, SKIPPED_COUNT_MAX, Skipped, due};
 pub use crate::heartbeat::{NoHeartbeat, asked, heartbeat};
 pub use crate::hours::within_until;

@@ -8,18 +8,21 @@ use domain::task::{parse_span, span};
 use domain::time::Timestamp;
 
 use crate::cron::{Cron, CronError};
+use crate::days::EveryDays;
 use crate::wall::Second;
 
 /// When something is to happen.
 ///
 /// Its text is canonical: `at 2026-11-25T08:00:00Z`, `every 20m from 2026-11-25T08:00:00Z`,
-/// or a cron expression. People write more than that; see [`crate::understand`].
+/// `every 14d at 10:00 from 2026-11-27`, or a cron expression. People write more than that; see [`crate::understand`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Rule {
     /// One time; on a whole second.
     Once(Timestamp),
     /// In elapsed time, whatever is done to clocks: after one period, after two, and so on.
     Every { period: Duration, from: Timestamp },
+    /// Every so many days, by the clock on the wall.
+    Days(EveryDays),
     /// By the clock on the wall.
     Cron(Cron),
 }
@@ -31,6 +34,8 @@ pub enum InvalidRule {
     Instant(String),
     #[error("`{0}` is not a period like 90s, 20m, 2h or 3d")]
     Period(String),
+    #[error("`{0}` is not like `14d at 10:00 from 2026-11-27`")]
+    Days(String),
     #[error("it does not say from when on it counts")]
     NoStart,
     #[error(transparent)]
@@ -62,6 +67,11 @@ impl FromStr for Rule {
         }
         if let Some(rest) = text.strip_prefix("every ") {
             let (period, from) = rest.split_once(" from ").ok_or(InvalidRule::NoStart)?;
+            if let Some((days, time)) = period.split_once(" at ") {
+                return EveryDays::parse(days, time, from)
+                    .map(Self::Days)
+                    .ok_or_else(|| InvalidRule::Days(rest.to_owned()));
+            }
             let positive = parse_span(period).filter(|it| !it.is_zero());
             let period = positive.ok_or_else(|| InvalidRule::Period(period.to_owned()))?;
             return Ok(Self::every(period, instant(from)?));
@@ -77,6 +87,7 @@ impl fmt::Display for Rule {
             Self::Every { period, from } => {
                 write!(f, "every {} from {}", span(*period), utc(*from))
             }
+            Self::Days(days) => days.fmt(f),
             Self::Cron(cron) => cron.fmt(f),
         }
     }
@@ -103,6 +114,7 @@ mod tests {
             "at 2026-11-25T08:00:00Z",
             "every 20m from 2026-11-25T08:00:00Z",
             "every 1d from 1999-12-31T23:59:59Z",
+            "every 14d at 10:00 from 2026-11-27",
             "0 9 * * 1-5",
             "*/20 * * * * *",
         ] {
@@ -120,6 +132,11 @@ mod tests {
             "`5` is not a period like 90s, 20m, 2h or 3d"
         );
         assert!(why("every 0s from 2026-11-25T08:00:00Z").contains("not a period"));
+        for text in
+            ["14h at 10:00 from 2026-11-27", "0d at 10:00 from 2026-11-27", "2d at 10 from x"]
+        {
+            assert!(why(&format!("every {text}")).contains("is not like `14d"), "{text}");
+        }
         assert_eq!(why("every 5m"), "it does not say from when on it counts");
         assert!(why("* * *").contains("this one has 3"));
     }

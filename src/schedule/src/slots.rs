@@ -46,6 +46,7 @@ pub fn latest_at_or_before(
             let count = (now.0 - from.0).div_euclid(period);
             (0 < count).then(|| Second(from.0 + count * period))
         }
+        Rule::Days(days) => days.last_slot(zone, now),
         Rule::Cron(cron) => cron.last_slot(zone, since, now),
     };
     slot.filter(|it| since < *it).map(Second::timestamp)
@@ -62,6 +63,7 @@ impl Iterator for Slots<'_> {
                 let count = (self.from.0 - from.0 + period - 1).div_euclid(period).max(1);
                 Some(Second(from.0.saturating_add(count.saturating_mul(period))))
             }
+            Rule::Days(days) => days.first_slot(self.zone, self.from),
             Rule::Cron(cron) => cron.first_slot(self.zone, self.from, self.last),
         };
         let slot = slot.filter(|it| *it <= self.last)?;

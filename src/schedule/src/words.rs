@@ -10,11 +10,12 @@ use std::time::Duration;
 
 use domain::time::Timestamp;
 use jiff::ToSpan;
-use jiff::civil::{Date, Time};
+use jiff::civil::{Date, DateTime, Time};
 
-use self::clause::{Clauses, Day};
+use self::clause::{Clauses, DAY, Day};
 use crate::check::local;
 use crate::cron::CronError;
+use crate::days::EveryDays;
 use crate::rule::Rule;
 use crate::wall::{Second, first, shown};
 use crate::zone::Zone;
@@ -22,26 +23,27 @@ use crate::zone::Zone;
 /// How many years to look ahead for a date that a year may not have.
 const LEAP_YEARS_MAX: i16 = 8;
 
-const DAY: u64 = 86_400;
-
 /// Why a phrase is no rule. The text teaches what is.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotUnderstood {
     #[error(
         "`{0}` is not understood as a time; what works is like `in 20 minutes`, `tomorrow at 8`, \
          `on 24 december at 9:00`, `every 2 hours`, `every weekday at 9`, `every monday and thursday \
-         at 7pm`, `on the 1st of every month at 10`, or a cron expression like `0 9 * * 1-5`"
+         at 7pm`, `every 2 weeks on friday at 10`, `on the 1st of every month at 10`, or a cron \
+         expression like `0 9 * * 1-5`"
     )]
     Phrase(String),
     #[error("it does not say at what time; add it, like `at 9:00`")]
     NoTime,
-    #[error("a period has no time of day; say `every 2 hours`, or `every day at 9:00`")]
+    #[error(
+        "hours and minutes have no time of day; say `every 2 hours`, or `every 2 days at 9:00`"
+    )]
     PeriodWithTime,
     #[error(
         "several times of a day must have the same minute, like `at 9:30 and 17:30`; make it two tasks"
     )]
     DifferentMinutes,
-    #[error("one date has one time; make it two tasks")]
+    #[error("such a day has one time; make it two tasks")]
     SeveralTimes,
     #[error("there is no such day in the calendar")]
     NoSuchDay,
@@ -56,6 +58,7 @@ impl Rule {
         match self {
             Self::Once(at) => format!("once, on {}", local(*at, zone)),
             Self::Every { period, .. } => format!("every {}", spoken(*period)),
+            Self::Days(days) => days.words(),
             Self::Cron(cron) => cron.words(),
         }
     }
@@ -76,18 +79,28 @@ pub fn understand(text: &str, zone: &Zone, now: Timestamp) -> Result<Rule, NotUn
             Err(err) => NotUnderstood::Cron(err),
         });
     }
+    if let Some(at) = stamped(text, zone) {
+        return Ok(Rule::once(at));
+    }
     let unknown = || NotUnderstood::Phrase(domain::plain::cut(&domain::plain::one_line(text), 80));
     let clauses = Clauses::parse(text).ok_or_else(unknown)?;
     let here = Here { zone, now, today: shown(zone, Second::at_or_before(now)).date() };
     let times = clauses.times.as_slice();
     match clauses.day {
         Some(Day::Period(period)) if times.is_empty() => Ok(Rule::every(period, now)),
-        Some(Day::Period(_)) => Err(NotUnderstood::PeriodWithTime),
+        Some(Day::Period(period)) => {
+            let days = whole_days(period).ok_or(NotUnderstood::PeriodWithTime)?;
+            here.every_days(days, here.ahead(0), times)
+        }
+        Some(Day::Weeks { weeks, weekday }) => {
+            let fits = |it: &Date| it.weekday().to_sunday_zero_offset() == weekday;
+            let day = (0..7).map(|it| here.ahead(it)).find(fits).ok_or_else(unknown)?;
+            here.every_days(7 * weeks, day, times)
+        }
         Some(Day::After(span)) if times.is_empty() => Ok(Rule::once(now + span)),
         Some(Day::After(span)) => {
-            let days = i32::try_from(span.as_secs() / DAY).ok();
-            let whole = days.filter(|_| span.as_secs().is_multiple_of(DAY));
-            here.once(here.ahead(whole.ok_or_else(unknown)?), times)
+            let days = whole_days(span).and_then(|it| i32::try_from(it).ok());
+            here.once(here.ahead(days.ok_or_else(unknown)?), times)
         }
         Some(Day::Repeated { days, months, weekdays }) => {
             repeated(times, &format!("{days} {months} {weekdays}"))
@@ -107,6 +120,26 @@ pub fn understand(text: &str, zone: &Zone, now: Timestamp) -> Result<Rule, NotUn
         }
         None => here.next((0..=1).map(|it| here.ahead(it)), times),
     }
+}
+
+/// An instant as programs write it: `2026-12-24T09:00`, there and then if it names no offset. A date
+/// alone is none.
+fn stamped(text: &str, zone: &Zone) -> Option<Timestamp> {
+    let text = text.trim();
+    let text = ["at ", "on "].iter().find_map(|it| text.strip_prefix(it)).unwrap_or(text);
+    if let Ok(at) = text.parse::<jiff::Zoned>() {
+        return Some(Timestamp(at.timestamp().as_millisecond()));
+    }
+    if let Ok(at) = text.parse::<jiff::Timestamp>() {
+        return Some(Timestamp(at.as_millisecond()));
+    }
+    let wall = text.parse::<DateTime>().ok().filter(|_| text.contains(':'))?;
+    Some(first(zone, wall).timestamp())
+}
+
+fn whole_days(span: Duration) -> Option<u32> {
+    let is_whole = span.as_secs().is_multiple_of(DAY);
+    u32::try_from(span.as_secs() / DAY).ok().filter(|days| is_whole && 0 < *days)
 }
 
 /// A cron expression is made of signs; a phrase begins with a word.
@@ -147,6 +180,18 @@ impl Here<'_> {
             [time] => Ok(Rule::Once(first(self.zone, date.to_datetime(*time)).timestamp())),
             _ => Err(NotUnderstood::SeveralTimes),
         }
+    }
+
+    /// From `day` on, or from the next one on if the time has passed then.
+    fn every_days(&self, days: u32, day: Date, times: &[Time]) -> Result<Rule, NotUnderstood> {
+        let time = match times {
+            [] => return Err(NotUnderstood::NoTime),
+            [time] => *time,
+            _ => return Err(NotUnderstood::SeveralTimes),
+        };
+        let is_ahead = self.now < first(self.zone, day.to_datetime(time)).timestamp();
+        let wait = if is_ahead { 0 } else { if days.is_multiple_of(7) { 7 } else { 1 } };
+        Ok(Rule::Days(EveryDays::new(days, day.saturating_add(wait.days()), time)))
     }
 
     /// The first of these dates on which the time is still ahead.

@@ -1,5 +1,6 @@
 //! Slots around changes of the clock, and laws that hold for every rule.
 
+use jiff::ToSpan;
 use proptest::prelude::*;
 
 use super::*;
@@ -56,8 +57,28 @@ fn a_period_counts_elapsed_time() {
 }
 
 #[test]
+fn every_other_day_keeps_its_time_when_clocks_are_changed() {
+    let rule = "every 2d at 02:30 from 2026-03-27";
+    let days = within(rule, "Europe/Berlin", "2026-03-01T00:00:00Z", "2026-04-03T00:00:00Z");
+    assert_eq!(
+        days,
+        [
+            "2026-03-27T01:30:00Z",
+            "2026-03-29T01:00:00Z",
+            "2026-03-31T00:30:00Z",
+            "2026-04-02T00:30:00Z"
+        ]
+    );
+}
+
+#[test]
 fn the_interval_is_half_open() {
-    for rule in ["at 2026-11-25T08:00:00Z", "0 8 * * *", "every 1h from 2026-11-25T07:00:00Z"] {
+    for rule in [
+        "at 2026-11-25T08:00:00Z",
+        "0 8 * * *",
+        "every 1h from 2026-11-25T07:00:00Z",
+        "every 3d at 08:00 from 2026-11-22",
+    ] {
         let count = |from, to| within(rule, "UTC", from, to).len();
         assert_eq!(count("2026-11-25T08:00:00Z", "2026-11-25T08:00:00.001Z"), 1, "{rule}");
         assert_eq!(count("2026-11-25T07:30:00Z", "2026-11-25T08:00:00Z"), 0, "{rule}");
@@ -68,7 +89,13 @@ fn the_interval_is_half_open() {
 
 #[test]
 fn the_ends_of_time_are_no_trouble() {
-    for rule in ["at 2026-11-25T08:00:00Z", "* * * * * *", "every 1s from 2026-11-25T07:00:00Z"] {
+    for rule in [
+        "at 2026-11-25T08:00:00Z",
+        "* * * * * *",
+        "every 1s from 2026-11-25T07:00:00Z",
+        "every 3d at 08:00 from 2026-11-22",
+        "every 10000d at 23:59 from 9999-12-31",
+    ] {
         let (rule, zone) = (rule.parse().unwrap(), Zone::parse("Europe/Berlin").unwrap());
         for odd in [i64::MIN, i64::MAX] {
             let _ = next_after(&rule, &zone, Timestamp(odd));
@@ -113,6 +140,11 @@ fn rules() -> impl Strategy<Value = Rule> {
         1 => with_seconds.prop_map(|it| it.parse().unwrap()),
         1 => (1_u64..1_000_000, BEGIN..END).prop_map(|(period, from)| {
             Rule::every(std::time::Duration::from_secs(period), Timestamp(from * 1_000))
+        }),
+        1 => (1_u32..400, 0_i32..7_000, 0_i8..24, 0_i8..60).prop_map(|(days, from, hour, minute)| {
+            let from = jiff::civil::date(2011, 3, 1).saturating_add(from.days());
+            let time = jiff::civil::time(hour, minute, 0, 0);
+            Rule::Days(crate::EveryDays::new(days, from, time))
         }),
         1 => (BEGIN..END).prop_map(|it| Rule::once(Timestamp(it * 1_000))),
     ]

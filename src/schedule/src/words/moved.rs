@@ -21,7 +21,8 @@ impl Rule {
                 let date = shown(zone, Second::at_or_before(*at)).date();
                 Ok(Self::Once(first(zone, date.to_datetime(*time)).timestamp()))
             }
-            (Self::Once(_), _) => Err(NotUnderstood::SeveralTimes),
+            (Self::Days(days), [time]) => Ok(Self::Days(days.at(*time))),
+            (Self::Once(_) | Self::Days(_), _) => Err(NotUnderstood::SeveralTimes),
             (Self::Cron(cron), times) => {
                 let text = cron.to_string();
                 let days: Vec<&str> = text.split(' ').rev().take(3).collect();
@@ -52,6 +53,12 @@ mod tests {
             ("every 20m from 2026-11-25T08:00:00Z", "9:30", "PeriodWithTime"),
             ("at 2026-11-25T08:00:00Z", "9 and 10", "SeveralTimes"),
             ("0 9 * * 1", "9:30 and 10", "DifferentMinutes"),
+            (
+                "every 14d at 10:00 from 2026-11-27",
+                "7 in the evening",
+                "every 14d at 19:00 from 2026-11-27",
+            ),
+            ("every 14d at 10:00 from 2026-11-27", "9 and 17", "SeveralTimes"),
         ] {
             assert_eq!(moved(rule, text).as_deref(), Some(then), "{rule} {text}");
         }

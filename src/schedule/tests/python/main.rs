@@ -44,7 +44,7 @@ const ZONES: [&str; 24] = [
 ];
 
 /// Rules that meet a change of the clock, whenever in the night it is.
-const NIGHTLY: [&str; 8] = [
+const NIGHTLY: [&str; 10] = [
     "*/30 * * * *",
     "30 2 * * *",
     "15 * * * *",
@@ -53,6 +53,8 @@ const NIGHTLY: [&str; 8] = [
     "0 */6 * * *",
     "59 23 * * *",
     "30 0,1,2,3 * * 0",
+    "every 2d at 02:30 from 2024-01-01",
+    "every 1d at 00:00 from 2023-12-24",
 ];
 
 /// Seconds before and after a change.
@@ -60,6 +62,7 @@ const AROUND: [i64; 6] = [-86_400, -5_400, -1, 0, 1_799, 3_700];
 
 const SLOTS: usize = 3;
 const RANDOM: usize = 20_000;
+const SPACED: usize = 5_000;
 
 struct Case {
     rule: String,
@@ -82,6 +85,7 @@ fn slots_are_where_croniter_and_zoneinfo_have_them() {
     }
     let mut dice = Dice(20_261_125);
     cases.extend((0..RANDOM).map(|_| dice.case()));
+    cases.extend((0..SPACED).map(|_| dice.days()));
 
     let theirs = ask_python(&cases);
     let mut differences = Vec::new();
@@ -174,6 +178,22 @@ impl Dice {
         }
     }
 
+    /// Every so many days, on both sides of the first one.
+    fn days(&mut self) -> Case {
+        let (days, hour, minute) = (self.within(1, 400), self.below(24), self.below(60));
+        let (year, month, day) = (self.within(1970, 2037), self.within(1, 12), self.within(1, 28));
+        let rule =
+            format!("every {days}d at {hour:02}:{minute:02} from {year:04}-{month:02}-{day:02}");
+        let (zone, at) = self.place();
+        Case { theirs: rule.clone(), rule, zone, at }
+    }
+
+    /// A zone, and an instant from 1970 to 2037, to the second.
+    fn place(&mut self) -> (&'static str, i64) {
+        let zone = ZONES[usize::try_from(self.below(ZONES.len() as u64)).unwrap()];
+        (zone, i64::try_from(self.below(2_140_000_000)).unwrap())
+    }
+
     fn case(&mut self) -> Case {
         let with_second = self.below(10) == 0;
         // croniter knows 7 as Sunday in five fields only.
@@ -191,9 +211,7 @@ impl Dice {
         let minute = self.field(0, 59, 3);
         let second = if with_second { self.field(0, 59, 1) + " " } else { String::new() };
         let start = format!("{second}{minute} {hour} {day} {month}");
-        let zone = ZONES[usize::try_from(self.below(ZONES.len() as u64)).unwrap()];
-        // 1970 to 2037, to the second.
-        let at = i64::try_from(self.below(2_140_000_000)).unwrap();
+        let (zone, at) = self.place();
         Case { rule: format!("{start} {ours}"), theirs: format!("{start} {theirs}"), zone, at }
     }
 }

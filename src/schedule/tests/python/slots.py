@@ -1,7 +1,8 @@
 """Slots as croniter and zoneinfo see them.
 
 Reads lines of: expression, zone, instant, count (separated by tabs). Answers each with the first
-`count` slots after the instant, as seconds since the epoch.
+`count` slots after the instant, as seconds since the epoch. An expression is one of cron, or
+`every 14d at 10:00 from 2026-11-27`.
 
 croniter looks for times on the wall, without a zone; zoneinfo says when the clock of a place first
 shows such a time or a later one. croniter's own idea of changed clocks is not used: it depends on
@@ -11,6 +12,8 @@ first days: these are asked one by one and merged.
 """
 
 import heapq
+import itertools
+import re
 import sys
 from datetime import datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
@@ -77,10 +80,28 @@ def walls(expression, start):
             return
 
 
+DAYS = re.compile(r"every (\d+)d at (\d\d:\d\d) from (\S+)")
+
+
+def spaced(days, time, begin, start):
+    """Every so many days, from two of them before `start` on."""
+    wall = datetime.fromisoformat(f"{begin}T{time}")
+    skipped = max(0, (start - wall).days // days - 2)
+    for number in itertools.count(skipped):
+        yield wall + timedelta(days=days * number)
+
+
+def times(expression, start):
+    if found := DAYS.fullmatch(expression):
+        days, time, begin = found.groups()
+        return spaced(int(days), time, begin, start)
+    return heapq.merge(*(walls(it, start) for it in parts(expression)))
+
+
 def slots(expression, zone, at, count):
     start = shown(at, zone)
     found = []
-    for wall in heapq.merge(*(walls(it, start) for it in parts(expression))):
+    for wall in times(expression, start):
         slot = first(wall, zone)
         if slot > (found[-1] if found else at):
             found.append(slot)

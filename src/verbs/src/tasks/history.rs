@@ -62,7 +62,7 @@ pub(super) fn preview(
                 .or_else(|_| understand(&format!("on {text}"), &zone, now));
             match found {
                 Ok(Rule::Once(at)) => at,
-                Ok(Rule::Every { .. } | Rule::Cron(_)) | Err(_) => {
+                Ok(Rule::Every { .. } | Rule::Days(_) | Rule::Cron(_)) | Err(_) => {
                     return Err(refused(
                         format!("`{}` is no one time", one_line(text)),
                         "say it like 2026-12-24T09:00:00Z, or `24 december at 9:00`",
