@@ -23,7 +23,7 @@ const SHORTLY: i64 = 8_000;
 const CHECK_EVERY: i64 = 10 * DAY;
 
 /// Rule, zone, what is done about missed slots, what it says.
-const TASKS: [(&str, &str, &str, &str); 8] = [
+const TASKS: [(&str, &str, &str, &str); 9] = [
     ("0 9 * * 1-3", "Europe/Berlin", "latest", "stand-up"),
     ("30 2 */2 * *", "America/New_York", "all 3", "backup"),
     ("0 0 1 * *", "Asia/Kathmandu", "all 24", "rent"),
@@ -32,6 +32,7 @@ const TASKS: [(&str, &str, &str, &str); 8] = [
     ("every 60h from 2023-11-15T00:00:00Z", "UTC", "latest", "plants"),
     ("at 2024-03-31T01:30:00Z", "Europe/London", "skip 1d", "clocks"),
     ("0 22 * * 7", "America/Santiago", "latest", "week"),
+    ("every 14d at 02:30 from 2023-11-26", "Europe/Berlin", "latest", "bins"),
 ];
 
 fn central(world: &World) -> CentralStore {

@@ -40,8 +40,10 @@ async fn with_containers(count: usize) {
     let home = Home::new(0);
     let (mut host, _) = home.start();
     let chats: Vec<Child> = (0..count).map(|n| home.say(&format!("chat{n}"))).collect();
-    for mut chat in chats {
-        assert!(chat.wait().unwrap().success(), "a chat failed");
+    for chat in chats {
+        let out = chat.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&out.stderr);
+        assert!(out.status.success(), "a chat failed: {said}\n{}", home.log());
     }
     let running = home.running();
     stop_hard(&mut host);
@@ -102,7 +104,12 @@ impl Home {
     }
 
     fn say(&self, chat: &str) -> Child {
-        self.command(&["chat", "--chat", chat, "--timeout", "120", "hello"]).spawn().unwrap()
+        let args = ["chat", "--chat", chat, "--timeout", "120", "hello"];
+        self.command(&args).stderr(Stdio::piped()).spawn().unwrap()
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(Layout::new(self.dir.path()).host_log()).unwrap_or_default()
     }
 
     fn running(&self) -> u64 {

@@ -31,7 +31,7 @@ pub(super) fn parse(text: &str) -> Option<TaskLine> {
     if let Some(rest) = after(text, "remind me ").or_else(|| after(text, "remind us ")) {
         return Some(remind(rest));
     }
-    if ["every ", "each ", "daily "].iter().any(|it| after(text, it).is_some()) {
+    if ["every ", "each ", "daily ", "weekly "].iter().any(|it| after(text, it).is_some()) {
         let (when, what) = leading_when(text)?;
         return Some(add(when, what));
     }
@@ -135,6 +135,15 @@ mod tests {
             (
                 "every weekday at 9 send me the news at a glance",
                 "add -- 'every weekday at 9' 'send me the news at a glance'",
+            ),
+            (
+                "every other friday at 10 take the bins out",
+                "add -- 'every other friday at 10' 'take the bins out'",
+            ),
+            ("remind me this evening at 7 to call mum", "add -- 'this evening at 7' 'call mum'"),
+            (
+                "remind me to call mum at 2026-12-24T09:00",
+                "add -- 'at 2026-12-24T09:00' 'call mum'",
             ),
             ("every 2 hours: drink", "add -- 'every 2 hours' drink"),
             ("remind me every blue moon to sing", "add -- 'every blue moon' sing"),

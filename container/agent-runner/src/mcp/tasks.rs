@@ -11,8 +11,10 @@ use crate::desk::TaskLine;
 #[derive(Debug, Deserialize, schemars::JsonSchema)]
 struct ScheduleTask {
     /// When: plain words such as `in 20 minutes`, `tomorrow at 8`, `on 24 december at 9:00`, `every 2
-    /// hours`, `every weekday at 9`, `every monday and thursday at 7pm`, `on the last day of every
-    /// month at 18:00`; or a cron expression with five fields such as `0 9 * * 1-5`.
+    /// hours`, `every weekday at 9`, `every monday and thursday at 7pm`, `every 2 weeks on friday at
+    /// 10`, `on the last day of every month at 18:00`; a time like `2026-12-24T09:00`; or a cron
+    /// expression with five fields such as `0 9 * * 1-5`. English only: put what people say in another
+    /// language into these words.
     when: String,
     /// What you are to do then. You will read it without this conversation's last words at hand, so
     /// say everything that is needed: what to look at, what to write, in which language.

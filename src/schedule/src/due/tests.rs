@@ -130,12 +130,13 @@ fn policies() -> impl Strategy<Value = Missed> {
     ]
 }
 
-const RULES: [&str; 6] = [
+const RULES: [&str; 7] = [
     "0 9 * * *",
     "*/30 * * * *",
     "30 2 * * *",
     "0 8 * * mon",
     "every 7h from 2026-01-01T00:00:00Z",
+    "every 3d at 02:30 from 2026-02-01",
     "at 2026-03-29T01:30:00Z",
 ];
 

@@ -103,14 +103,17 @@ impl CentralStore {
         awake_before: Timestamp,
         asleep_before: Timestamp,
     ) -> Result<Option<SessionRow>, StoreError> {
-        let oldest = |filter: &str, before: Timestamp| {
+        // By name: without statistics the planner takes either for both.
+        let oldest = |index: &str, filter: &str, before: Timestamp| {
+            let from =
+                SESSIONS.replace("FROM session s", &format!("FROM session s INDEXED BY {index}"));
             let sql =
-                format!("{SESSIONS} WHERE s.pruned_at < ?1 {filter} ORDER BY s.pruned_at LIMIT 1");
+                format!("{from} WHERE s.pruned_at < ?1 {filter} ORDER BY s.pruned_at LIMIT 1");
             self.one("find what to prune", &sql, [before.0], session_row)
         };
-        match oldest("AND s.awake = 1", awake_before)? {
+        match oldest("session_awake_pruned", "AND s.awake = 1", awake_before)? {
             Some(row) => Ok(Some(row)),
-            None => oldest("", asleep_before),
+            None => oldest("session_pruned", "", asleep_before),
         }
     }
 

@@ -78,7 +78,9 @@ pub enum TasksVerb {
 #[command(after_help = "\
 WHEN is said in plain words, or as a cron expression:
   in 20 minutes, tomorrow at 8, on 24 december at 9:00      once
+  2026-12-24T09:00                                          the same, there
   every 2 hours, every weekday at 9, mondays at 7pm         again and again
+  every 2 weeks on friday at 10, every other day at 7:30
   on the last day of every month at 18:00, '0 9 * * 1-5'
 
 Examples:
