@@ -62,6 +62,12 @@ fn the_host_may_stop_everywhere_while_tasks_fire() {
 }
 
 #[test]
+fn the_host_may_stop_everywhere_while_somebody_is_left_alone() {
+    let (points, lives) = stop_everywhere(&Plan::in_quiet_hours());
+    eprintln!("quiet hours: {points} crash points, {points} runs, {lives} lives, 0 violations");
+}
+
+#[test]
 fn the_runner_may_stop_everywhere_while_tasks_fire() {
     let points = run(&Plan::with_tasks()).runner_points;
     for point in 1..=points {

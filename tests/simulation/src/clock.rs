@@ -26,6 +26,12 @@ impl TestClock {
     pub fn jump(&self, ms: i64) {
         self.jumped_ms.fetch_add(ms, Ordering::SeqCst);
     }
+
+    /// What it shows at an instant if nobody moves it.
+    #[must_use]
+    pub fn unmoved(&self, at: Instant) -> Timestamp {
+        EPOCH + (at - self.started)
+    }
 }
 
 impl Clock for TestClock {

@@ -30,10 +30,12 @@ pub enum Mutation {
     NeverConclude,
     /// Senders are told that nothing was stored.
     RefuseAll,
+    /// Nobody knows of the quiet hours.
+    ForgetQuiet,
 }
 
 impl Mutation {
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::SendTwice,
         Self::SendNothing,
         Self::SendElsewhere,
@@ -47,6 +49,7 @@ impl Mutation {
         Self::NeverAbsorb,
         Self::NeverConclude,
         Self::RefuseAll,
+        Self::ForgetQuiet,
     ];
 
     /// The write that never succeeds.
@@ -64,7 +67,8 @@ impl Mutation {
             | Self::AcknowledgeEarly
             | Self::ForgetMessages
             | Self::ForgetOutbound
-            | Self::RefuseAll => None,
+            | Self::RefuseAll
+            | Self::ForgetQuiet => None,
         }
     }
 }

@@ -14,6 +14,7 @@ use channel::{Account, Adapter, Caps, Event, Part, Pulse, Registration, Verdict}
 use domain::message::{Address, Author, Click};
 use domain::outgoing::{Content, TextLimit};
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use self::adapter::FakeAdapter;
 pub use self::letter::Letter;
@@ -204,6 +205,13 @@ impl FakePlatform {
     /// Every part that took effect, in order, the repeated ones too.
     pub fn sent(&self) -> Vec<Part> {
         self.state().sent.clone()
+    }
+
+    /// The same, each with when that was.
+    #[must_use]
+    pub fn sent_when(&self) -> Vec<(Instant, Part)> {
+        let state = self.state();
+        state.sent_at.iter().copied().zip(state.sent.iter().cloned()).collect()
     }
 
     /// The texts of everything that was sent to one chat, edits among them, in order.

@@ -9,6 +9,7 @@ mod blank;
 mod laws;
 mod plan;
 mod power;
+pub mod quiet;
 pub mod sweep;
 pub mod tasks;
 pub mod town;
@@ -18,6 +19,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
 pub use self::plan::{Fault, Plan, Post};
+pub use self::quiet::Quiet;
 pub use self::tasks::PlannedTask;
 use crate::crash::Crash;
 use crate::engine::StartFault;
@@ -75,6 +77,9 @@ pub fn run_broken(plan: &Plan, mutation: Option<Mutation>) -> Report {
         let world = World::broken(plan.doorbells, mutation);
         blank::put(&world.layout());
         tasks::set_up(&world, &plan.tasks);
+        if mutation != Some(Mutation::ForgetQuiet) {
+            quiet::set_up(&world, plan.quiet.as_ref());
+        }
         world.engine.crash_next_runner(plan.runner_crash);
         let mut script = Script { started: Instant::now(), plan, next_post: 0, next_fault: 0 };
         let lives = Lives { crashes: &plan.host_crashes, jitter: plan.jitter };
@@ -170,7 +175,8 @@ impl Script<'_> {
                 strike(world, fault);
             }
         }
-        let deadline = Instant::now() + REST_WITHIN;
+        let held = self.plan.quiet.as_ref().map_or(Duration::ZERO, Quiet::over_within);
+        let deadline = Instant::now() + REST_WITHIN + held;
         let mut pause = LOOK_FIRST;
         while Instant::now() < deadline {
             sleep_until(Instant::now() + pause).await;

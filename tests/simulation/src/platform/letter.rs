@@ -34,6 +34,12 @@ impl Letter {
         &self.message.from.chat
     }
 
+    /// The id of whoever writes it.
+    #[must_use]
+    pub fn sender(&self) -> &str {
+        &self.message.sender.id
+    }
+
     #[must_use]
     pub fn by(mut self, id: &str, name: &str) -> Self {
         self.message.sender = Author { id: id.into(), name: name.into() };

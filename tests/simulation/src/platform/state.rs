@@ -6,6 +6,7 @@ use std::sync::Arc;
 use channel::{Caps, Event, Part, Verdict};
 use domain::message::{Address, ChatInfo, Quote};
 use domain::outgoing::{Button, Card, Content};
+use tokio::time::Instant;
 
 use super::{FetchFault, Letter, SendFault, address};
 use crate::crash::Crash;
@@ -45,6 +46,8 @@ pub(super) struct State {
     pub(super) events: Vec<Option<Event>>,
     pub(super) verdicts: Vec<(String, Verdict)>,
     pub(super) sent: Vec<Part>,
+    /// When each of them took effect.
+    pub(super) sent_at: Vec<Instant>,
     pub(super) shown: Vec<Shown>,
     pub(super) reactions: Vec<(String, String)>,
     pub(super) typing: usize,
@@ -186,6 +189,7 @@ impl State {
             Content::Reaction { target, emoji } => self.react(target, emoji)?,
         };
         self.sent.push(part.clone());
+        self.sent_at.push(Instant::now());
         Ok(id)
     }
 

@@ -7,7 +7,7 @@ use domain::message::Outcome;
 use store::{Journal, SessionStore};
 
 use super::plan::{Fault, Plan, Post};
-use super::tasks;
+use super::{quiet, tasks};
 use crate::host::World;
 
 /// Whether everything that was accepted has ended and everything written was delivered.
@@ -28,7 +28,7 @@ pub(super) fn is_at_rest(world: &World, plan: &Plan) -> bool {
     for session in world.sessions() {
         let paths = world.layout().session(session);
         let mut store = SessionStore::open(&paths, Journal::Wal).unwrap();
-        if store.snapshot().map_or(true, |it| !it.parts.is_empty()) {
+        if store.snapshot().map_or(true, |it| !it.parts.is_empty() || !it.held.is_empty()) {
             return false;
         }
         outcomes.extend(store.inbound.outcomes().unwrap());
@@ -76,6 +76,7 @@ pub(super) fn check(world: &World, plan: &Plan, came_to_rest: bool) -> Vec<Strin
     broken.extend(order(plan, &sent, &turned_away));
     broken.extend(places(plan, &sent));
     broken.extend(tasks::check(world, &plan.tasks, &outcomes));
+    broken.extend(quiet::check(world, plan));
     broken
 }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use domain::task::Missed;
 
+use super::quiet::{self, Quiet};
 use super::tasks::{self, PlannedTask};
 use crate::dice::Dice;
 use crate::engine::LinkFault;
@@ -63,6 +64,8 @@ pub struct Plan {
     pub jitter: u64,
     /// There from the beginning.
     pub tasks: Vec<PlannedTask>,
+    /// Somebody wants to be left alone.
+    pub quiet: Option<Quiet>,
 }
 
 impl Plan {
@@ -89,6 +92,7 @@ impl Plan {
             doorbells: true,
             jitter: 0,
             tasks: vec![],
+            quiet: None,
         }
     }
 
@@ -108,6 +112,13 @@ impl Plan {
             task("b", 2_000, Some(7_200), Missed::Skip(Duration::from_secs(60)), "stretch"),
         ];
         Self { tasks, ..Self::simple() }
+    }
+
+    /// The same while whoever reads one of the chats is left alone for a while.
+    #[must_use]
+    pub fn in_quiet_hours() -> Self {
+        let quiet = Quiet { chat: "c".into(), from_minute: 0, minutes: 5 };
+        Self { quiet: Some(quiet), ..Self::with_tasks() }
     }
 
     /// A random plan; the same seed gives the same plan.
@@ -131,7 +142,8 @@ impl Plan {
         let doorbells = dice.below(4) != 0;
         let jitter = if dice.below(3) == 0 { 0 } else { 1 + seed };
         let tasks = if dice.below(2) == 0 { vec![] } else { tasks::random(&mut dice) };
-        Self { posts, faults, host_crashes, runner_crash, doorbells, jitter, tasks }
+        let quiet = quiet::random(&mut dice, &tasks);
+        Self { posts, faults, host_crashes, runner_crash, doorbells, jitter, tasks, quiet }
     }
 }
 
