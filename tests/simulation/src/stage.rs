@@ -41,6 +41,12 @@ impl Stage {
         *self.full_until.lock().unwrap() = Some(Instant::now() + duration);
     }
 
+    /// Whether no write succeeds right now.
+    #[must_use]
+    pub fn disk_is_full(&self) -> bool {
+        self.full_until.lock().unwrap().is_some_and(|it| Instant::now() < it)
+    }
+
     pub(crate) fn keeps_trace(&self) -> bool {
         self.lines.is_some()
     }
@@ -67,7 +73,6 @@ impl Stage {
     /// Whether a write of this name is turned away: now, as every other, or for ever.
     #[must_use]
     pub fn refuses(&self, op: &str) -> bool {
-        let is_full = self.full_until.lock().unwrap().is_some_and(|it| Instant::now() < it);
-        is_full || self.mutation.and_then(Mutation::refused) == Some(op)
+        self.disk_is_full() || self.mutation.and_then(Mutation::refused) == Some(op)
     }
 }

@@ -53,6 +53,16 @@ pub(super) fn class(town: &Town, post: &Post, agent: &str) -> Class {
     if !known_here || matches!(code(town, post), Some(Code::Pairs | Code::Wrong)) {
         return Class::Nowhere;
     }
+    let class = accepted(town, post, agent);
+    match class {
+        Class::Answered if town.turned_away.contains(&post.id) => Class::Perhaps,
+        Class::Overheard if town.turned_away.contains(&post.id) => Class::PerhapsOverheard,
+        _ => class,
+    }
+}
+
+/// The same for one that could be stored.
+fn accepted(town: &Town, post: &Post, agent: &str) -> Class {
     match (calls(post, agent), access(town, post.by, agent, post.chat)) {
         (true, Access::Known) => Class::Answered,
         (true, Access::Asked(true)) if waits_for_andy(town, post, agent) => Class::Perhaps,

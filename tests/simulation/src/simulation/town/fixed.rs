@@ -1,5 +1,6 @@
 //! Two plain plans without faults, for a stop at every point.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::places::{ANDY, Chat, HUB, Person};
@@ -32,6 +33,7 @@ impl Town {
             doorbells: true,
             jitter: 0,
             real_day: false,
+            turned_away: BTreeSet::new(),
         }
     }
 

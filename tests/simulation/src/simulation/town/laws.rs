@@ -14,6 +14,7 @@ pub(super) fn check(world: &World, town: &Town, came_to_rest: bool) -> Vec<Strin
     if !came_to_rest {
         broken.push("it did not come to rest".to_owned());
     }
+    let town = &town.as_seen(world);
     let seen = Seen::new(world);
     broken.extend(stored::check(world, town, &seen));
     broken.extend(shown::check(town, &seen));

@@ -1,8 +1,12 @@
 //! What happens in a town.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
+use channel::Verdict;
+
 use super::places::{Chat, Person};
+use crate::host::World;
 use crate::platform::Letter;
 use crate::simulation::Fault;
 
@@ -39,6 +43,8 @@ pub struct Town {
     pub jitter: u64,
     /// The day and more in which questions expire passes by the hour; else the clock is set.
     pub real_day: bool,
+    /// Messages whose senders were told that they could not be stored. Known afterwards alone.
+    pub turned_away: BTreeSet<String>,
 }
 
 /// A message that somebody writes.
@@ -128,6 +134,19 @@ impl Town {
 
     pub(super) fn decision(&self, about: Subject) -> Option<&Decision> {
         self.decisions.iter().find(|it| it.about == about)
+    }
+
+    /// With what a full disk did to it.
+    pub(super) fn as_seen(&self, world: &World) -> Self {
+        let verdicts = world.platform.verdicts().into_iter();
+        let refused = verdicts.filter(|it| matches!(it.1, Verdict::Refused(_)));
+        let turned_away =
+            if self.disk_fills() { refused.map(|it| it.0).collect() } else { BTreeSet::new() };
+        Self { turned_away, ..self.clone() }
+    }
+
+    pub(super) fn disk_fills(&self) -> bool {
+        self.faults.iter().any(|it| matches!(it.1, Fault::DiskFull(_)))
     }
 
     /// Whether a runner may die, so that what it did in its turn is done again.

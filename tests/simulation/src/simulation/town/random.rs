@@ -1,5 +1,6 @@
 //! A random town; the same seed gives the same one.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::places::{ANDY, Chat, HUB, Person};
@@ -7,6 +8,7 @@ use super::plan::{
     ANN_CODE, Called, DRINKS, Decision, FAY_CODE, Post, Subject, Town, WRONG_CODE, Word,
 };
 use crate::dice::Dice;
+use crate::engine::LinkFault;
 use crate::platform::{FetchFault, SendFault};
 use crate::simulation::Fault;
 
@@ -46,6 +48,7 @@ impl Town {
             doorbells: !one_in(dice, 5),
             jitter: if one_in(dice, 3) { 0 } else { 1 + seed },
             real_day: one_in(dice, 16),
+            turned_away: BTreeSet::new(),
         };
         town.posts = posts(dice, &town);
         town
@@ -243,7 +246,7 @@ fn faults(dice: &mut Dice) -> Vec<(Duration, Fault)> {
     for _ in 0..dice.below(7) {
         let at = Duration::from_millis(CODES_MS + 5_000 + dice.below(SCRIPT_MS));
         let early = Duration::from_millis(dice.below(SCRIPT_MS));
-        match dice.below(10) {
+        match dice.below(13) {
             0 => faults.push((early, Fault::KillContainers)),
             1 => {
                 faults.push((early, Fault::EngineDown));
@@ -251,7 +254,12 @@ fn faults(dice: &mut Dice) -> Vec<(Duration, Fault)> {
                 faults.push((back, Fault::EngineBack));
             }
             2..=4 => {
-                let sends = [SendFault::Unreachable, SendFault::Throttled, SendFault::AnswerLost];
+                let sends = [
+                    SendFault::Unreachable,
+                    SendFault::Throttled,
+                    SendFault::AnswerLost,
+                    SendFault::Hangs,
+                ];
                 faults.push((early, Fault::Send(pick(dice, &sends))));
             }
             5 => faults.push((early, Fault::BadStart)),
@@ -263,6 +271,15 @@ fn faults(dice: &mut Dice) -> Vec<(Duration, Fault)> {
             8 => {
                 let fetches = [FetchFault::Unreachable, FetchFault::Gone];
                 faults.push((early, Fault::Fetch(pick(dice, &fetches))));
+            }
+            9 => faults.push((early, Fault::BreakLinks)),
+            10 => {
+                let how = pick(dice, &[LinkFault::Lost, LinkFault::Torn]);
+                faults.push((early, Fault::Ring(how)));
+            }
+            11 => {
+                let full = Duration::from_millis(1 + dice.below(60_000));
+                faults.push((at, Fault::DiskFull(full)));
             }
             _ => faults.push((early, Fault::Disconnect)),
         }

@@ -10,7 +10,7 @@ use super::approver::Approver;
 use super::plan::{Post, Subject, Town, Word};
 use super::seen::Seen;
 use crate::host::World;
-use crate::simulation::{LOOK_FIRST, REST_WITHIN, strike};
+use crate::simulation::{Fault, LOOK_FIRST, REST_WITHIN, strike};
 
 /// How often whoever decides looks at their chats.
 const TICK: Duration = Duration::from_millis(250);
@@ -96,16 +96,31 @@ impl<'a> Script<'a> {
         self.town.faults.get(self.next_fault).map(|it| self.started + it.0)
     }
 
+    /// Now, or before an answer that is given now is stored for certain.
+    fn disk_is_full(&self, world: &World) -> bool {
+        let next = self.town.faults.get(self.next_fault);
+        let soon = next.is_some_and(|it| {
+            matches!(it.1, Fault::DiskFull(_)) && self.started + it.0 < Instant::now() + QUIET
+        });
+        soon || world.stage.disk_is_full()
+    }
+
     /// Waits for the next thing that happens, at most so long, and lets it happen.
     async fn step(&mut self, world: &World, at_most: Duration) {
         self.approver.look(world, self.town);
         let echo = self.echoes.first().map(|it| it.0);
-        let all = [self.post(), self.fault(), self.approver.next(), echo];
+        // Whoever is told that an answer could not be stored answers again, until it can.
+        let answers = self.approver.next().filter(|_| !self.disk_is_full(world));
+        let all = [self.post(), self.fault(), answers, echo];
         let next = all.into_iter().flatten().min();
         let tick = Instant::now() + at_most;
         sleep_until(next.map_or(tick, |it| it.min(tick))).await;
         let now = Instant::now();
-        for about in self.approver.press(world, self.town.plain) {
+        let pressed = match answers {
+            Some(_) => self.approver.press(world, self.town.plain),
+            None => vec![],
+        };
+        for about in pressed {
             self.busy = now;
             self.decided(about);
         }
@@ -134,6 +149,9 @@ impl<'a> Script<'a> {
         let mut another_day = since + LONG;
         while Instant::now() < deadline {
             self.step(world, LOOK_FIRST).await;
+            if world.stage.disk_is_full() {
+                self.busy = Instant::now();
+            }
             let is_idle = self.approver.is_idle() && self.echoes.is_empty();
             if !is_idle || Instant::now() < self.busy + QUIET {
                 continue;

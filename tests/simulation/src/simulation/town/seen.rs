@@ -55,6 +55,7 @@ impl Seen {
     /// Whether everything that was accepted has ended, everything written was delivered, and every
     /// question is settled that somebody answers, or all of them once the day has passed.
     pub(super) fn is_at_rest(world: &World, town: &Town, day_passed: bool) -> bool {
+        let town = &town.as_seen(world);
         let central = central(world);
         let rows = central.sessions().unwrap();
         if !all_heard(town, &rows, &world.platform.sent()) {
