@@ -7,19 +7,28 @@ mod prompt;
 mod wire;
 
 use std::collections::HashSet;
-use std::path::PathBuf;
+use std::io::{self, ErrorKind};
+use std::time::Duration;
 
 use channel::cli::frames::{FromClient, ToClient};
 use domain::AgentName;
 use store::layout::Layout;
+use tokio::time::{Instant, sleep};
+
+use self::wire::Wire;
+use crate::lock;
 
 pub(crate) use self::once::{AskFailed, Heard, ask};
 pub(crate) use self::prompt::prompt;
 
+/// A host that has its lock has its socket soon.
+const STARTING_MAX: Duration = Duration::from_secs(10);
+const STARTING_LOOK: Duration = Duration::from_millis(20);
+
 /// One conversation from this terminal.
 #[derive(Debug)]
 pub(crate) struct Talk {
-    pub(crate) socket: PathBuf,
+    layout: Layout,
     pub(crate) chat: String,
     pub(crate) agent: Option<AgentName>,
     /// The parts that were shown, so that one which comes again is dropped.
@@ -39,7 +48,31 @@ impl Talk {
     pub(crate) fn new(layout: &Layout, chat: Option<String>, agent: Option<AgentName>) -> Self {
         let usual = agent.as_ref().map_or("terminal".into(), |name| format!("terminal-{name}"));
         let chat = chat.unwrap_or(usual);
-        Self { socket: layout.cli_socket(), chat, agent, shown: HashSet::new() }
+        Self { layout: layout.clone(), chat, agent, shown: HashSet::new() }
+    }
+
+    async fn open(&self) -> io::Result<Wire> {
+        Wire::open(&self.layout.cli_socket(), &self.chat).await
+    }
+
+    /// The same for the first time: a host that is just starting is waited for.
+    ///
+    /// # Errors
+    /// When no host runs, or its socket is another user's.
+    async fn reach(&self) -> io::Result<Wire> {
+        let began = Instant::now();
+        loop {
+            match self.open().await {
+                Err(err)
+                    if matches!(err.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused)
+                        && began.elapsed() < STARTING_MAX
+                        && lock::holder(&self.layout).is_some() =>
+                {
+                    sleep(STARTING_LOOK).await;
+                }
+                opened => return opened,
+            }
+        }
     }
 
     /// The line that sends `text` under an id, the same line again after the host went away.
@@ -62,4 +95,28 @@ impl Talk {
 /// A message id that no other terminal makes.
 pub(crate) fn new_id() -> anyhow::Result<String> {
     Ok(format!("t{}", crate::install::random_hex(12)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::UnixListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_host_that_is_starting_is_waited_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let layout = Layout::new(dir.path());
+        let talk = Talk::new(&layout, None, None);
+        let lock = lock::take(&layout).unwrap();
+        let socket = layout.cli_socket();
+        std::fs::create_dir_all(socket.parent().unwrap()).unwrap();
+        let (opened, listener) = tokio::join!(talk.reach(), async {
+            sleep(Duration::from_millis(100)).await;
+            UnixListener::bind(&socket).unwrap()
+        });
+        opened.unwrap();
+        drop((listener, lock));
+        assert_eq!(talk.reach().await.unwrap_err().kind(), ErrorKind::ConnectionRefused);
+    }
 }

@@ -59,7 +59,7 @@ pub(crate) async fn ask(
     hear: &mut (dyn FnMut(Heard) + Send),
 ) -> Result<(), AskFailed> {
     let mut stand = Stand::default();
-    let first = Wire::open(&talk.socket, &talk.chat).await.map_err(AskFailed::NoHost)?;
+    let first = talk.reach().await.map_err(AskFailed::NoHost)?;
     match timeout(limit, until_answered(talk, first, id, text, &mut stand, hear)).await {
         Ok(End::Answered) => Ok(()),
         Ok(End::Refused(why)) => Err(AskFailed::Refused(why)),
@@ -86,7 +86,7 @@ async fn until_answered(
             hear(Heard::Lost);
         }
         sleep(RETRY_EVERY).await;
-        wire = Wire::open(&talk.socket, &talk.chat).await.ok();
+        wire = talk.open().await.ok();
     }
 }
 

@@ -29,7 +29,7 @@ struct Prompt<'a> {
 
 /// Talks until the user ends it with Ctrl-D.
 pub(crate) async fn prompt(talk: &mut Talk, layout: &Layout) -> anyhow::Result<()> {
-    let wire = Wire::open(&talk.socket, &talk.chat).await?;
+    let wire = talk.reach().await?;
     let (typed, mut lines) = channel(LINES_AHEAD_MAX);
     let typing = editor::start(layout.home().join("chat-history"), typed)?;
     let mut prompt = Prompt { talk, unsent: VecDeque::new(), typing, is_working: false };
@@ -80,7 +80,7 @@ impl Prompt<'_> {
 
     /// Connects and sends again what may not have arrived.
     async fn reopen(&mut self) -> Option<Wire> {
-        let mut wire = Wire::open(&self.talk.socket, &self.talk.chat).await.ok()?;
+        let mut wire = self.talk.open().await.ok()?;
         for (id, text) in &self.unsent {
             wire.send(&self.talk.message(id, text)).await.ok()?;
         }

@@ -53,11 +53,10 @@ pub(super) fn class(town: &Town, post: &Post, agent: &str) -> Class {
     if !known_here || matches!(code(town, post), Some(Code::Pairs | Code::Wrong)) {
         return Class::Nowhere;
     }
-    let class = accepted(town, post, agent);
-    match class {
-        Class::Answered if town.turned_away.contains(&post.id) => Class::Perhaps,
-        Class::Overheard if town.turned_away.contains(&post.id) => Class::PerhapsOverheard,
-        _ => class,
+    match (accepted(town, post, agent), town.turned_away.contains(&post.id)) {
+        (Class::Answered, true) => Class::Perhaps,
+        (Class::Overheard, true) => Class::PerhapsOverheard,
+        (class, _) => class,
     }
 }
 
