@@ -1,5 +1,7 @@
 //! Makes names of ours out of what others call things: agents, destinations, files.
 
+use std::collections::HashSet;
+
 use crate::AgentName;
 use crate::file_type::extension_of;
 use crate::message::FileKind;
@@ -32,10 +34,12 @@ pub fn agent_name_for(title: &str, taken: &[AgentName]) -> AgentName {
 #[must_use]
 pub fn destination_name(title: &str, channel: &str, taken: &[String]) -> String {
     let base = slug(title, &slug(channel, "chat"));
+    // Private chats have no title, so there may be many of one name.
+    let taken: HashSet<&str> = taken.iter().map(String::as_str).collect();
     let mut number = 1;
     loop {
         let name = numbered(&base, number);
-        if !taken.contains(&name) {
+        if !taken.contains(name.as_str()) {
             return name;
         }
         number += 1;

@@ -42,7 +42,7 @@ struct ScheduleTask {
 
 #[derive(Debug, Deserialize, schemars::JsonSchema)]
 struct UpdateTask {
-    /// The task: its number such as `t3`, or words of its text that fit no other task.
+    /// The task: its number such as `t3`, or words of its text and times that fit no other task.
     task: String,
     /// The new time, as for schedule_task. A time of day alone, such as `9:30`, keeps the days.
     #[serde(default)]
@@ -63,7 +63,7 @@ struct UpdateTask {
 
 #[derive(Debug, Deserialize, schemars::JsonSchema)]
 struct OneTask {
-    /// The task: its number such as `t3`, or words of its text that fit no other task.
+    /// The task: its number such as `t3`, or words of its text and times that fit no other task.
     task: String,
 }
 
@@ -76,7 +76,7 @@ struct ListTasks {
 
 #[derive(Debug, Deserialize, schemars::JsonSchema)]
 struct TaskHistory {
-    /// The task: its number such as `t3`, or words of its text that fit no other task.
+    /// The task: its number such as `t3`, or words of its text and times that fit no other task.
     task: String,
     /// How many of the last times, 10 if left out.
     #[serde(default)]

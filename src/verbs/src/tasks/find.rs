@@ -1,4 +1,4 @@
-//! Which task is meant: by number, or by words of what is to be done.
+//! Which task is meant: by number, or by words of what is to be done and when.
 
 use std::collections::HashSet;
 
@@ -39,7 +39,9 @@ pub(super) fn find_text(
     let rows = store.tasks(&TaskFilter::default())?;
     let fits = words(text);
     let fits = |it: &&TaskRow| {
-        let all = words(&it.task.prompt);
+        // `the Monday briefing` is one that comes on Mondays, whatever its text says.
+        let when = it.task.rule.words(&it.task.zone);
+        let all = words(&format!("{} {when}", it.task.prompt));
         !fits.is_empty() && around.lists(it) && fits.iter().all(|word| all.contains(word))
     };
     let (over, live): (Vec<&TaskRow>, Vec<&TaskRow>) =

@@ -5,7 +5,7 @@ use domain::AgentName;
 use domain::task::Missed;
 use schedule::Zone;
 
-const TASK: &str = "Its number, like t3, or words of its text that fit no other";
+const TASK: &str = "Its number, like t3, or words of its text and times that fit no other";
 const MISSED: &str = "What to do about times that passed while nothing ran: `latest` (the last one, \
     late), `all N` (the last N), `skip SPAN` (the last one, unless later than that, like `skip 10m`)";
 

@@ -177,6 +177,8 @@ fn a_task_is_found_by_its_words() {
     let why = world.refused("tasks pause briefing", &Caller::Host);
     assert!(why.contains("t1 (say the Monday") && why.contains("t2 (say the evening"), "{why}");
     assert!(world.refused("tasks pause the", &Caller::Host).contains("no task `the`"));
+    world.fine("tasks add 'every friday at 8' 'say the briefing' --agent andy --chat 1");
+    assert!(world.fine("tasks pause the friday briefing").text.starts_with("t3 is paused"));
 }
 
 #[test]
