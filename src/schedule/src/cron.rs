@@ -15,6 +15,7 @@ use jiff::ToSpan;
 use jiff::civil::{Date, DateTime, Time};
 
 pub use self::parse::CronError;
+pub(crate) use self::say::{MONTHS, WEEKDAYS};
 use crate::wall::{Second, first, reached, tick};
 use crate::zone::Zone;
 

@@ -5,9 +5,10 @@ use super::{Cron, Set};
 /// More times of a day than this are no sentence any more.
 const TIMES_MAX: usize = 4;
 
-const WEEKDAYS: [&str; 7] =
+/// Sunday is 0.
+pub(crate) const WEEKDAYS: [&str; 7] =
     ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
-const MONTHS: [&str; 12] = [
+pub(crate) const MONTHS: [&str; 12] = [
     "January",
     "February",
     "March",

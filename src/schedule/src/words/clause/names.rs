@@ -1,21 +1,7 @@
 //! Single words: days, months, units, numbers.
 
-const WEEKDAYS: [&str; 7] =
-    ["sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"];
-const MONTHS: [&str; 12] = [
-    "january",
-    "february",
-    "march",
-    "april",
-    "may",
-    "june",
-    "july",
-    "august",
-    "september",
-    "october",
-    "november",
-    "december",
-];
+use crate::cron::{MONTHS, WEEKDAYS};
+
 const ORDINALS: [&str; 5] = ["first", "second", "third", "fourth", "fifth"];
 const UNITS: [(&[&str], u64); 5] = [
     (&["s", "sec", "secs", "second", "seconds"], 1),
@@ -125,6 +111,8 @@ pub(super) fn month(word: &str) -> Option<i8> {
 
 /// A name in full, or its first three letters or more (`thurs`).
 fn named(names: &[&str], word: &str) -> Option<i8> {
-    let at = names.iter().position(|name| 3 <= word.len() && name.starts_with(word))?;
+    let begins =
+        |name: &&str| name.get(..word.len()).is_some_and(|it| it.eq_ignore_ascii_case(word));
+    let at = names.iter().position(|name| 3 <= word.len() && begins(name))?;
     i8::try_from(at).ok()
 }
