@@ -9,7 +9,7 @@ use sandbox::{Mounts, Sandbox, Spec};
 
 use crate::process::provided;
 use crate::rig::{Rig, incoming};
-use crate::{floor, median, spread};
+use crate::{floor, median, scheduling, spread};
 
 const USER: (u32, u32) = (1000, 1000);
 
@@ -20,6 +20,7 @@ pub(crate) async fn run() {
     let engine = Arc::new(DockerSandbox::new(options()));
     let mut rig = Rig::start(dir.path(), Arc::clone(&engine) as _, &image, Some(USER)).await;
     warm(&mut rig).await;
+    scheduling::punctual(&mut rig, "warm").await;
     cold(&mut rig, &engine, dir.path(), &image).await;
     rig.stop().await;
     for session in engine.list().await.unwrap() {
