@@ -182,7 +182,8 @@ impl Here<'_> {
         }
     }
 
-    /// From `day` on, or from the next one on if the time has passed then.
+    /// From `day` on. If the time has passed then, from the next day on, or the next of its kind where
+    /// the rule counts weeks.
     fn every_days(&self, days: u32, day: Date, times: &[Time]) -> Result<Rule, NotUnderstood> {
         let time = match times {
             [] => return Err(NotUnderstood::NoTime),
@@ -190,8 +191,9 @@ impl Here<'_> {
             _ => return Err(NotUnderstood::SeveralTimes),
         };
         let is_ahead = self.now < first(self.zone, day.to_datetime(time)).timestamp();
-        let wait = if is_ahead { 0 } else { if days.is_multiple_of(7) { 7 } else { 1 } };
-        Ok(Rule::Days(EveryDays::new(days, day.saturating_add(wait.days()), time)))
+        let next = if days.is_multiple_of(7) { 7.days() } else { 1.day() };
+        let from = if is_ahead { day } else { day.saturating_add(next) };
+        Ok(Rule::Days(EveryDays::new(days, from, time)))
     }
 
     /// The first of these dates on which the time is still ahead.

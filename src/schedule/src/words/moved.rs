@@ -1,7 +1,8 @@
 //! Other times of day for a rule whose days stay.
 
 use super::clause::Clauses;
-use super::{NotUnderstood, repeated};
+use super::{NotUnderstood, repeated, whole_days};
+use crate::days::EveryDays;
 use crate::rule::Rule;
 use crate::wall::{Second, first, shown};
 use crate::zone::Zone;
@@ -16,7 +17,14 @@ impl Rule {
         let said = if is_said { text.to_owned() } else { format!("at {text}") };
         let times = Clauses::parse(&said).filter(|it| it.day.is_none())?.times;
         Some(match (self, times.as_slice()) {
-            (Self::Every { .. }, _) => Err(NotUnderstood::PeriodWithTime),
+            (Self::Every { period, from }, times) => match (whole_days(*period), times) {
+                (Some(days), [time]) => {
+                    let from = shown(zone, Second::at_or_before(*from)).date();
+                    Ok(Self::Days(EveryDays::new(days, from, *time)))
+                }
+                (Some(_), _) => Err(NotUnderstood::SeveralTimes),
+                (None, _) => Err(NotUnderstood::PeriodWithTime),
+            },
             (Self::Once(at), [time]) => {
                 let date = shown(zone, Second::at_or_before(*at)).date();
                 Ok(Self::Once(first(zone, date.to_datetime(*time)).timestamp()))
@@ -51,6 +59,8 @@ mod tests {
             ("*/20 0 9 L * *", "At 8 and 17", "0 8,17 L * *"),
             ("at 2026-11-25T08:00:00Z", "noon", "at 2026-11-25T11:00:00Z"),
             ("every 20m from 2026-11-25T08:00:00Z", "9:30", "PeriodWithTime"),
+            ("every 3d from 2026-11-25T08:00:00Z", "9:30", "every 3d at 09:30 from 2026-11-25"),
+            ("every 3d from 2026-11-25T08:00:00Z", "9 and 10", "SeveralTimes"),
             ("at 2026-11-25T08:00:00Z", "9 and 10", "SeveralTimes"),
             ("0 9 * * 1", "9:30 and 10", "DifferentMinutes"),
             (

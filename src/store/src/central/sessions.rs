@@ -105,13 +105,13 @@ impl CentralStore {
     ) -> Result<Option<SessionRow>, StoreError> {
         // By name: without statistics the planner takes either for both.
         let oldest = |index: &str, filter: &str, before: Timestamp| {
-            let from =
-                SESSIONS.replace("FROM session s", &format!("FROM session s INDEXED BY {index}"));
-            let sql =
-                format!("{from} WHERE s.pruned_at < ?1 {filter} ORDER BY s.pruned_at LIMIT 1");
+            let sql = format!(
+                "{SESSIONS} WHERE s.id = (SELECT id FROM session INDEXED BY {index}
+                     WHERE pruned_at < ?1 {filter} ORDER BY pruned_at LIMIT 1)"
+            );
             self.one("find what to prune", &sql, [before.0], session_row)
         };
-        match oldest("session_awake_pruned", "AND s.awake = 1", awake_before)? {
+        match oldest("session_awake_pruned", "AND awake = 1", awake_before)? {
             Some(row) => Ok(Some(row)),
             None => oldest("session_pruned", "", asleep_before),
         }

@@ -47,7 +47,7 @@ fn answered(
     let text = seen.sent.iter().find(|it| of(it)).map(|it| it.content.text().to_owned());
     if let (Some(post), Some(text), Some(Outcome::Answered)) = (post, text, outcome) {
         broken.extend(right(town, post, &text).map(|why| format!("{id}: {why}: {text:?}")));
-        if post.word == Word::Send && !stopped && !could_not_store(town, &text) {
+        if post.word == Word::Send && !stopped && !could_not_store(town, post, &text) {
             broken.extend(sent_on(town, seen, post, &prefix));
         }
     }
@@ -77,12 +77,13 @@ fn right(town: &Town, post: &Post, text: &str) -> Option<&'static str> {
         Word::Status => text.contains("in work"),
         Word::Code(_) => text.contains("you said"),
     };
-    (!good && !could_not_store(town, text)).then_some("that is no answer to it")
+    (!good && !could_not_store(town, post, text)).then_some("that is no answer to it")
 }
 
 /// What a tool says on a full disk.
-fn could_not_store(town: &Town, text: &str) -> bool {
-    town.disk_fills() && text.contains("could not be stored")
+fn could_not_store(town: &Town, post: &Post, text: &str) -> bool {
+    let uses_tool = matches!(post.word, Word::Report | Word::Ask | Word::Admin(_) | Word::Send);
+    uses_tool && town.disk_fills() && text.contains("could not be stored")
 }
 
 /// What went to another chat by its name is there; once, if no turn was done again.
