@@ -13,7 +13,7 @@ use domain::session::Limits;
 use domain::time::{Clock, Timestamp};
 use sandbox::Sandbox;
 use store::layout::Layout;
-use store::{CentralStore, Db, Journal};
+use store::{CentralStore, Db};
 use vault::Egress;
 
 use crate::channels::ChannelsMessage;
@@ -46,7 +46,6 @@ pub struct Host {
     pub central: Db<CentralStore>,
     /// Stands at every durable write of the sessions too.
     pub gate: Arc<dyn store::Gate>,
-    pub journal: Journal,
     pub sandbox: Arc<dyn Sandbox>,
     pub egress: Arc<dyn Egress>,
     /// The adapters of this program.

@@ -24,12 +24,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::approval::{self, ESCALATE_AFTER, Effect};
-use domain::delivery::by_hand::Order;
 use domain::delivery::{self, PartKey};
 use domain::people::PersonId;
 use domain::time::Timestamp;
-use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
-use store::{Ordered, QuestionRow, QuestionState, StoreError};
+use ractor::{Actor, ActorProcessingErr, ActorRef};
+use store::{QuestionRow, QuestionState, StoreError};
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
@@ -58,8 +57,6 @@ pub enum ReceptionMessage {
     Look,
     /// A part reached its platform, or did not.
     Landed,
-    /// What a person says about parts of the host; one answer for each, after the commit.
-    Order { keys: Vec<PartKey>, order: Order, reply: RpcReplyPort<Result<Vec<Ordered>, String>> },
 }
 
 #[derive(Debug)]
@@ -109,9 +106,6 @@ impl Actor for ReceptionActor {
         let taken = match message {
             ReceptionMessage::Look => Ok(()),
             ReceptionMessage::Landed => state.take_landings().await,
-            ReceptionMessage::Order { keys, order, reply } => {
-                state.take_order(keys, order, reply).await
-            }
         };
         let looked = match taken {
             Ok(()) => state.reconcile().await,

@@ -1,51 +1,70 @@
-//! Finds out whom an event is for and has it stored there.
+//! Finds out whom an event is for and stores it there.
 //!
-//! Messages  [`RouterMessage`]; `Route` is answered after everybody concerned committed.
+//! Messages  [`RouterMessage`]; `Route` is answered after the commit.
 //! Parent    [`crate::tree::RootSupervisor`].
 //! Holds     nothing: each batch is routed in a task of its own by what the database says.
 //!
 //! Invariants
-//! - The router never waits inside its handler, so a slow session delays only its own sender.
-//! - One session that fails does not stop the others.
+//! - The router never waits for a session, a container or a platform before it answers.
+//! - A batch is stored for all sessions in one commit, with the cursor behind it.
 //! - A message that nobody may read is stored nowhere.
 
 mod admit;
 mod knowledge;
 mod orders;
 mod personal;
+pub(crate) mod storing;
 mod tasks;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use channel::{Event, Verdict};
-use domain::message::{Address, Click, Incoming};
+use domain::message::{Address, Click};
 use domain::question::parse_data;
-use futures_util::future::{join, join_all};
+use futures_util::future::join_all;
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
 use store::{CentralStore, SessionRow, StoreError};
 use tokio::task::JoinSet;
-use tokio::time::sleep;
 use tracing::{instrument, warn};
 
 use self::admit::{Fate, admit};
+pub use self::storing::Taken;
 use crate::host::Host;
 use crate::reception::{self, ReceptionMessage};
-use crate::session::Taken;
 use crate::sessions::SessionsMessage;
+use crate::sessions::child::chain;
 use crate::stopping;
+use crate::stops::Hold;
 
-/// A session that failed is back, or parked, within this many times this long.
-const TRIES_MAX: usize = 20;
-const TRY_AGAIN: Duration = Duration::from_millis(100);
+/// How far an account was read.
+#[derive(Clone, Debug)]
+pub struct Position {
+    pub channel: &'static str,
+    pub account: String,
+    pub value: String,
+}
+
+/// What became of a batch.
+#[derive(Clone, Debug)]
+pub struct Routed {
+    /// One for each event.
+    pub verdicts: Vec<Verdict>,
+    /// The cursor was moved with the commit that stored them.
+    pub is_moved: bool,
+}
 
 #[derive(Debug)]
 pub struct RouterActor;
 
 #[derive(Debug)]
 pub enum RouterMessage {
-    /// Events of one account in their order. The answer has a verdict for each.
-    Route { events: Vec<Event>, owner_only: bool, reply: RpcReplyPort<Vec<Verdict>> },
+    /// Events of one account in their order, and its cursor behind them.
+    Route {
+        events: Vec<Event>,
+        owner_only: bool,
+        cursor: Option<Position>,
+        reply: RpcReplyPort<Routed>,
+    },
 }
 
 #[derive(Debug)]
@@ -76,11 +95,19 @@ impl Actor for RouterActor {
         while state.batches.try_join_next().is_some() {}
         let host = Arc::clone(&state.host);
         match message {
-            RouterMessage::Route { events, owner_only, reply } => {
+            RouterMessage::Route { events, owner_only, cursor, reply } => {
                 state.batches.spawn(async move {
-                    let verdicts = route_batch(&host, events, owner_only).await;
+                    let Batch { routed, ended } =
+                        route_batch(&host, events, owner_only, cursor).await;
                     // Nobody waits any more when the channel was restarted; it asks again.
-                    let _ = reply.send(verdicts);
+                    let _ = reply.send(routed);
+                    // The rows say that these turns are over; what runs of them is killed after that,
+                    // and no message waits for the engine.
+                    let kill = |row| {
+                        let host = Arc::clone(&host);
+                        async move { stopping::kill(&host, &row).await }
+                    };
+                    join_all(ended.into_iter().map(kill)).await;
                 });
             }
         }
@@ -88,8 +115,19 @@ impl Actor for RouterActor {
     }
 }
 
+/// What a batch came to, and the sessions whose turn it ended.
+struct Batch {
+    routed: Routed,
+    ended: Vec<SessionRow>,
+}
+
 #[instrument(skip_all, fields(count = events.len()))]
-async fn route_batch(host: &Host, events: Vec<Event>, owner_only: bool) -> Vec<Verdict> {
+async fn route_batch(
+    host: &Arc<Host>,
+    events: Vec<Event>,
+    owner_only: bool,
+    cursor: Option<Position>,
+) -> Batch {
     let mut fates = Vec::with_capacity(events.len());
     for event in events {
         fates.push(match decide(host, event, owner_only).await {
@@ -100,52 +138,29 @@ async fn route_batch(host: &Host, events: Vec<Event>, owner_only: bool) -> Vec<V
             }
         });
     }
-    let mut verdicts: Vec<Verdict> = fates
-        .iter()
-        .map(|it| match it {
-            Fate::Done(verdict) => verdict.clone(),
-            Fate::Store(targets) if targets.iter().all(|it| it.1.is_overheard()) => {
-                Verdict::Ignored
-            }
-            Fate::Store(_) => Verdict::Stored,
-        })
-        .collect();
-    let stops = stops_of(&fates);
-    let stored = join_all(by_session(fates).into_iter().map(|group| async move {
-        let Group { row, indexes, messages } = group;
-        let hold = stopping::cut(host, &row, &messages);
-        let kill = async {
-            if hold.is_some() {
-                stopping::kill(host, &row).await;
-            }
-        };
-        let (stored, ()) = join(store(host, row.clone(), messages), kill).await;
-        drop(hold);
-        (indexes, stored)
-    }))
-    .await;
-    for (indexes, result) in stored {
-        if let Err(why) = result {
-            indexes.into_iter().for_each(|index| verdicts[index] = Verdict::Refused(why.clone()));
-        }
-    }
-    for (_, message) in stops.iter().filter(|it| verdicts[it.0] == Verdict::Stored) {
-        if let Err(err) = orders::note_obeyed(host, message).await {
-            warn!(error = &err as &dyn std::error::Error, "a stop that is repeated counts again");
-        }
-    }
-    verdicts
-}
-
-/// Each `/stop` of a batch, with its place there.
-fn stops_of(fates: &[Fate]) -> Vec<(usize, Incoming)> {
-    let stop = |fate: &Fate| match fate {
-        Fate::Done(_) => None,
-        Fate::Store(targets) => targets
-            .iter()
-            .find_map(|it| if let Taken::Stop(stop) = &it.1 { Some(stop.clone()) } else { None }),
+    let verdict = |fate: &Fate| match fate {
+        Fate::Done(verdict) => verdict.clone(),
+        Fate::Store(targets) if targets.iter().all(|it| it.1.is_context()) => Verdict::Ignored,
+        Fate::Store(_) => Verdict::Stored,
     };
-    fates.iter().enumerate().filter_map(|(at, fate)| Some((at, stop(fate)?))).collect()
+    let mut verdicts: Vec<Verdict> = fates.iter().map(verdict).collect();
+    let is_stored: Vec<bool> = fates.iter().map(|it| matches!(it, Fate::Store(_))).collect();
+    let all: Vec<(SessionRow, Taken)> = fates.into_iter().flat_map(Fate::into_targets).collect();
+    let ended: Vec<SessionRow> =
+        all.iter().filter(|it| matches!(it.1, Taken::Stop(_))).map(|it| it.0.clone()).collect();
+    let holds: Vec<_> = ended.iter().map(|row| Hold::new(host, row)).collect();
+    let has_cursor = cursor.is_some();
+    let stored = storing::store(host, all, cursor).await;
+    drop(holds);
+    if let Err(err) = &stored {
+        warn!(error = err as &dyn std::error::Error, "a batch could not be stored");
+        let why = chain(err);
+        for (verdict, _) in verdicts.iter_mut().zip(is_stored).filter(|it| it.1) {
+            *verdict = Verdict::Refused(why.clone());
+        }
+    }
+    let is_moved = has_cursor && stored.is_ok();
+    Batch { routed: Routed { verdicts, is_moved }, ended }
 }
 
 async fn decide(host: &Host, event: Event, owner_only: bool) -> Result<Fate, StoreError> {
@@ -173,73 +188,13 @@ async fn clicked(host: &Host, click: Click) -> Result<Fate, StoreError> {
     Ok(Fate::Done(if taken { Verdict::Stored } else { Verdict::Ignored }))
 }
 
-/// What one session gets of a batch, in its order.
-struct Group {
-    row: SessionRow,
-    indexes: Vec<usize>,
-    messages: Vec<Taken>,
-}
-
-fn by_session(fates: Vec<Fate>) -> Vec<Group> {
-    let mut groups: Vec<Group> = Vec::new();
-    for (index, fate) in fates.into_iter().enumerate() {
-        let Fate::Store(targets) = fate else { continue };
-        for (row, taken) in targets {
-            match groups.iter_mut().find(|it| it.row.id == row.id) {
-                Some(group) => {
-                    group.indexes.push(index);
-                    group.messages.push(taken);
-                }
-                None => groups.push(Group { row, indexes: vec![index], messages: vec![taken] }),
-            }
-        }
-    }
-    groups
-}
-
-/// Asks again when the session fails with the messages in hand: its successor takes them, or the
-/// supervisor says why there is none. Storing a message twice is harmless.
-pub(crate) async fn store(
-    host: &Host,
-    row: SessionRow,
-    messages: Vec<Taken>,
-) -> Result<(), String> {
-    for _ in 0..TRIES_MAX {
-        let (row, messages) = (row.clone(), messages.clone());
-        let ask = |reply| SessionsMessage::Inbound { row, messages, reply };
-        match host.peers.sessions.call(ask).await {
-            Some(answer) => return answer,
-            None => sleep(TRY_AGAIN).await,
-        }
-    }
-    Err("the session keeps failing; send it again later".into())
-}
-
 /// What waits for a chat is tried at once.
 async fn reachable(host: &Host, chat: Address) -> Result<(), StoreError> {
     let of = chat.clone();
-    let rows = host
-        .central
-        .read(move |central| {
-            let Some(found) = central.chat(&of)? else {
-                return Ok(Vec::new());
-            };
-            let mut rows = central.sessions_in_chat(found.id)?;
-            for wired in central.wirings_of(found.id)? {
-                let mode = wired.wiring.session_mode;
-                let key =
-                    domain::session_key::session_key(mode, &wired.wiring.agent, found.id, None);
-                rows.extend(central.session_of(&key)?.filter(|_| key.chat.is_none()));
-            }
-            Ok(rows)
-        })
-        .await?;
+    let rows = host.central.write("a reachable chat", move |it| it.parts_reachable(&of)).await?;
     for row in rows {
-        let chat = chat.clone();
-        host.peers.sessions.cast(SessionsMessage::Reachable { row, chat });
+        host.peers.sessions.cast(SessionsMessage::Woken { row, from: None });
     }
-    let of = chat;
-    host.central.write("a reachable chat", move |it| it.parts_reachable(&of)).await?;
     host.peers.reception.cast(ReceptionMessage::Look);
     Ok(())
 }

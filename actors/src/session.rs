@@ -1,12 +1,11 @@
-//! One conversation: owns its two databases and the life of its container.
+//! One conversation: owns its two mailboxes and the life of its container.
 //!
-//! Messages  [`SessionMessage`]: `Inbound` stores, all of them look at what is true and act.
+//! Messages  [`SessionMessage`]: hints, after each of which it looks at what is true and acts.
 //! Parent    [`crate::sessions::SessionSupervisor`], one-for-one.
-//! Fails     when its databases are unusable. An engine that is down or a platform that does not
+//! Fails     when its rows or mailboxes are unusable. An engine that is down or a platform that does not
 //!           answer is not a failure: the work stays due.
 //!
 //! Invariants
-//! - `Inbound` is answered only after its commit, and never waits for anything outside.
 //! - At most one sandbox call is under way; everything outside runs in a task of this actor.
 //! - Nothing is kept in memory that a restart could not read back from disk or from the engine.
 //! - Durations are measured by a clock that does not jump; instants on disk are compared by rules
@@ -16,7 +15,6 @@ mod around;
 mod container;
 mod delivery;
 mod fetching;
-mod inbox;
 mod keeping;
 mod link;
 mod lost;
@@ -24,24 +22,21 @@ mod quiet;
 mod showing;
 mod state;
 mod still;
-mod tasks;
 
 use std::error::Error;
 use std::sync::Arc;
 
 use domain::delivery::PartKey;
-use domain::delivery::by_hand::{HostKey, Order};
+use domain::delivery::by_hand::HostKey;
 use domain::link::Tool;
 use domain::message::Address;
-use domain::stop::Toll;
 use domain::{MessageSeq, OutSeq};
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
-use store::{Ordered, SessionRow, StoreError};
+use store::{SessionRow, StoreError};
 use tracing::{instrument, warn};
 
 use self::container::Report;
 pub use self::fetching::Landing;
-pub use self::inbox::Taken;
 pub use self::state::SessionState;
 use crate::admin::protocol::SessionStatus;
 use crate::host::Host;
@@ -52,28 +47,11 @@ pub struct SessionActor;
 
 #[derive(Debug)]
 pub enum SessionMessage {
-    /// From the parent. Messages for the agent; the reply is the acknowledgement.
-    Inbound {
-        messages: Vec<Taken>,
-        reply: RpcReplyPort<Result<(), String>>,
+    /// From the parent. Something of the session has changed in the database; `from` is the chat of what
+    /// came in, for what shows that work goes on.
+    Woken {
+        from: Option<Address>,
     },
-    /// From the parent. What the agent asked for is answered; the reply is the acknowledgement.
-    Answer {
-        seq: OutSeq,
-        ok: bool,
-        text: String,
-        reply: RpcReplyPort<Result<(), String>>,
-    },
-    /// From the parent. The agent is stopped; the reply says what that came to.
-    Stand(RpcReplyPort<Toll>),
-    /// From the parent. What a person says about parts; one answer for each.
-    Order {
-        keys: Vec<PartKey>,
-        order: Order,
-        reply: RpcReplyPort<Result<Vec<Ordered>, String>>,
-    },
-    /// From the parent. The chat can be reached again.
-    Reachable(Address),
     /// From the parent. The period is over: trust nothing, look at everything.
     Sweep,
     /// From the parent, or `again` from itself as long as there is more: remove what is old.
@@ -103,17 +81,6 @@ pub enum SessionMessage {
     Sandbox(Report),
     /// A part reached its platform, or did not.
     Landed,
-}
-
-impl SessionMessage {
-    /// Answers a message that no actor will get.
-    pub(crate) fn refuse(self, why: &str) {
-        if let Self::Order { reply, .. } = self {
-            let _ = reply.send(Err(why.to_owned()));
-        } else if let Self::Inbound { reply, .. } | Self::Answer { reply, .. } = self {
-            let _ = reply.send(Err(why.to_owned()));
-        }
-    }
 }
 
 #[derive(Clone, Debug)]

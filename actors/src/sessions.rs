@@ -15,20 +15,18 @@ pub(crate) mod child;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use domain::delivery::PartKey;
-use domain::delivery::by_hand::Order;
+use domain::SessionId;
 use domain::message::Address;
-use domain::stop::Toll;
-use domain::{OutSeq, SessionId};
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort, SupervisionEvent};
 use sandbox::SandboxError;
-use store::{Ordered, SessionRow};
+use store::{CentralStore, SessionRow};
 use tokio::task::JoinSet;
 use tracing::{info, warn};
 
 use self::child::{Child, Phase};
 use crate::host::Host;
-use crate::session::{SessionActor, SessionArgs, SessionMessage, Taken};
+use crate::reception::ReceptionMessage;
+use crate::session::{SessionActor, SessionArgs, SessionMessage};
 use crate::stops;
 use crate::sweep::SweepMessage;
 
@@ -37,27 +35,8 @@ pub struct SessionSupervisor;
 
 #[derive(Debug)]
 pub enum SessionsMessage {
-    /// Messages for a session. Answered after their commit, or with the reason for the sender.
-    Inbound { row: SessionRow, messages: Vec<Taken>, reply: RpcReplyPort<Result<(), String>> },
-    /// What an agent asked for is answered. Answered after its commit.
-    Answer {
-        row: SessionRow,
-        seq: OutSeq,
-        ok: bool,
-        text: String,
-        reply: RpcReplyPort<Result<(), String>>,
-    },
-    /// The agent of a session is stopped; the reply says what that came to.
-    Stand { row: SessionRow, reply: RpcReplyPort<Toll> },
-    /// What a person says about parts of a session. Answered after its commit.
-    Order {
-        row: SessionRow,
-        keys: Vec<PartKey>,
-        order: Order,
-        reply: RpcReplyPort<Result<Vec<Ordered>, String>>,
-    },
-    /// A chat of a session can be reached again.
-    Reachable { row: SessionRow, chat: Address },
+    /// Something of this session has changed in the database; see [`SessionMessage::Woken`].
+    Woken { row: SessionRow, from: Option<Address> },
     /// Look at everything that may have something to do.
     Sweep,
     /// These sessions may have something to do.
@@ -87,6 +66,7 @@ pub struct SessionsState {
     host: Arc<Host>,
     children: BTreeMap<SessionId, Child>,
     sweep: JoinSet<()>,
+    told: JoinSet<()>,
 }
 
 impl Actor for SessionSupervisor {
@@ -99,7 +79,12 @@ impl Actor for SessionSupervisor {
         _myself: ActorRef<SessionsMessage>,
         host: Arc<Host>,
     ) -> Result<SessionsState, ActorProcessingErr> {
-        Ok(SessionsState { host, children: BTreeMap::new(), sweep: JoinSet::new() })
+        Ok(SessionsState {
+            host,
+            children: BTreeMap::new(),
+            sweep: JoinSet::new(),
+            told: JoinSet::new(),
+        })
     }
 
     async fn handle(
@@ -109,23 +94,8 @@ impl Actor for SessionSupervisor {
         state: &mut SessionsState,
     ) -> Result<(), ActorProcessingErr> {
         match message {
-            SessionsMessage::Inbound { row, messages, reply } => {
-                let message = SessionMessage::Inbound { messages, reply };
-                state.hand_over(&myself, row, message).await
-            }
-            SessionsMessage::Answer { row, seq, ok, text, reply } => {
-                let message = SessionMessage::Answer { seq, ok, text, reply };
-                state.hand_over(&myself, row, message).await
-            }
-            SessionsMessage::Stand { row, reply } => {
-                state.hand_over(&myself, row, SessionMessage::Stand(reply)).await
-            }
-            SessionsMessage::Order { row, keys, order, reply } => {
-                let message = SessionMessage::Order { keys, order, reply };
-                state.hand_over(&myself, row, message).await
-            }
-            SessionsMessage::Reachable { row, chat } => {
-                state.hand_over(&myself, row, SessionMessage::Reachable(chat)).await
+            SessionsMessage::Woken { row, from } => {
+                state.hand_over(&myself, row, SessionMessage::Woken { from }).await
             }
             SessionsMessage::Sweep => {
                 state.sweep(&myself);
@@ -168,8 +138,10 @@ impl Actor for SessionSupervisor {
                     warn!(session = %child.row.id, error = &*err as &dyn std::error::Error, "a session failed");
                     let id = child.row.id;
                     match child.failed(err, &policy, now) {
-                        Phase::Parked { until, .. } => {
+                        Phase::Parked { until, why } => {
                             state.host.peers.sweep.cast(SweepMessage::DueAt(*until));
+                            let why = why.clone();
+                            state.tell_parked(id, why);
                         }
                         Phase::Restarting { after } => {
                             myself.send_after(*after, move || SessionsMessage::Respawn(id));
@@ -186,8 +158,24 @@ impl Actor for SessionSupervisor {
 }
 
 impl SessionsState {
-    /// Gives a message to the session's child, which is started if needed. A message for a parked
-    /// session is answered with the reason.
+    /// Tells the chats of a parked session, in a task: no message of another session waits for it.
+    fn tell_parked(&mut self, id: SessionId, why: String) {
+        while self.told.try_join_next().is_some() {}
+        let host = Arc::clone(&self.host);
+        self.told.spawn(async move {
+            let now = host.clock.now();
+            let tell = move |central: &mut CentralStore| central.rows(id).tell_parked(&why, now);
+            match host.central.write("a notice", tell).await {
+                Ok(()) => host.peers.reception.cast(ReceptionMessage::Look),
+                Err(err) => {
+                    warn!(error = &err as &dyn std::error::Error, "told by the next message")
+                }
+            }
+        });
+    }
+
+    /// Gives a message to the session's child, which is started if needed. The chats of a parked session
+    /// are told the reason.
     async fn hand_over(
         &mut self,
         myself: &ActorRef<SessionsMessage>,
@@ -198,7 +186,10 @@ impl SessionsState {
         let now = self.host.clock.now();
         let child = self.children.entry(id).or_insert_with(|| Child::new(row));
         child.unpark(now, self.host.policy.session.park_for);
-        child.hand_over(message);
+        if let Some(why) = child.hand_over(message) {
+            self.tell_parked(id, why);
+            return Ok(());
+        }
         if child.wants_start() { self.respawn(myself, id).await } else { Ok(()) }
     }
 
@@ -250,7 +241,7 @@ impl SessionsState {
     fn sweep(&mut self, myself: &ActorRef<SessionsMessage>) {
         for child in self.children.values_mut() {
             if child.is_live() {
-                child.hand_over(SessionMessage::Sweep);
+                let _ = child.hand_over(SessionMessage::Sweep);
             }
         }
         while self.sweep.try_join_next().is_some() {}

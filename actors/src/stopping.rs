@@ -10,20 +10,16 @@ use std::time::Duration;
 use domain::SessionId;
 use domain::stop::{Scope, Toll};
 use futures_util::future::{join, join_all};
-use store::{CentralStore, SessionRow, StoreError};
+use store::{CentralStore, Order, SessionRow, StoreError};
 use tokio::time::timeout;
 use tracing::{info, warn};
 
 use crate::admin::protocol::{Resumed, Stopped, StoppedSession};
 use crate::host::Host;
-use crate::session::Taken;
 use crate::sessions::SessionsMessage;
 use crate::sessions::child::chain;
-use crate::stops::Hold;
 use crate::sweep::SweepMessage;
 
-/// A conversation that does not answer within this is reported as it is; it follows by itself.
-const ANSWER_WITHIN: Duration = Duration::from_millis(700);
 /// How long whoever said `/stop` waits for the engine before the rest goes on.
 const KILL_WITHIN: Duration = Duration::from_secs(2);
 
@@ -99,17 +95,39 @@ fn concerns(scope: &Scope, row: &SessionRow) -> bool {
     }
 }
 
-/// Has every conversation that may have something to do void it, and say what had gone out.
+/// Has every session that may have something to do void it, and say what had gone out.
 async fn set_aside(host: &Host, scope: &Scope) -> Vec<StoppedSession> {
     let mut rows = host.central.read(|it: &mut CentralStore| it.awake()).await.unwrap_or_default();
     rows.retain(|it| concerns(scope, it));
-    join_all(rows.into_iter().map(|row| async move {
-        let asked = row.clone();
-        let ask = |reply| SessionsMessage::Stand { row: asked, reply };
-        let toll = timeout(ANSWER_WITHIN, host.peers.sessions.call(ask)).await.ok().flatten();
-        stopped_session(&row, toll)
-    }))
-    .await
+    let now = host.clock.now();
+    let orders: Vec<(SessionRow, Option<Order>)> = rows
+        .into_iter()
+        .map(|row| {
+            let (stop, agent) = (host.stops.of(&row.agent), row.agent.to_string());
+            (row, stop.map(|it| Order { stop: it.id, by: it.by, agent }))
+        })
+        .collect();
+    let asked = orders.clone();
+    let stand = move |central: &mut CentralStore| {
+        asked
+            .iter()
+            .map(|(row, order)| match order {
+                Some(order) => central.rows(row.id).stand_still(order, now).map(Some),
+                None => Ok(None),
+            })
+            .collect::<Result<Vec<_>, StoreError>>()
+    };
+    let none = vec![None; orders.len()];
+    let tolls = host.central.write("a standstill", stand).await.unwrap_or_else(|err| {
+        warn!(error = &err as &dyn std::error::Error, "the sessions follow on their own");
+        none
+    });
+    let stopped = orders.iter().zip(tolls).map(|((row, _), toll)| stopped_session(row, toll));
+    let stopped = stopped.collect();
+    for (row, _) in orders {
+        host.peers.sessions.cast(SessionsMessage::Woken { row, from: None });
+    }
+    stopped
 }
 
 fn stopped_session(row: &SessionRow, toll: Option<Toll>) -> StoppedSession {
@@ -154,11 +172,6 @@ pub async fn resume(host: &Host, scopes: &[Scope], by: &str) -> Result<Resumed, 
     }
     let holds = crate::admin::status::stops(&stops);
     Ok(Resumed { any, waiting, holds })
-}
-
-/// Begins to end the turn of a session when somebody says so, before its own actor hears of it.
-pub(crate) fn cut<'a>(host: &'a Host, row: &'a SessionRow, messages: &[Taken]) -> Option<Hold<'a>> {
-    messages.iter().any(|it| matches!(it, Taken::Stop(_))).then(|| Hold::new(host, row))
 }
 
 /// Kills what a turn that is ended runs. The session does it too; this is only sooner.

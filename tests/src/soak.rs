@@ -17,8 +17,8 @@ use channel::{
 use domain::message::{Address, Author, Incoming};
 use domain::outgoing::TextLimit;
 use domain::time::Clock;
+use store::CentralStore;
 use store::layout::Layout;
-use store::{CentralStore, Journal, SessionStore};
 use tokio::sync::Notify;
 use tokio::time::sleep;
 
@@ -183,9 +183,7 @@ impl World {
         let central = CentralStore::open(&self.bare.layout.central()).unwrap();
         let mut all = Vec::new();
         for row in central.sessions().unwrap() {
-            let paths = self.bare.layout.session(row.id);
-            let store = SessionStore::open(&paths, Journal::Wal).unwrap();
-            let outcomes = store.inbound.outcomes().unwrap();
+            let outcomes = central.rows(row.id).outcomes().unwrap();
             all.extend(outcomes.into_iter().map(|it| (it.0.parse().unwrap(), it.1.is_some())));
         }
         all

@@ -1,4 +1,4 @@
-//! Passes what a person says about parts to the actors that own them.
+//! Does to parts of the outbox what a user says.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use domain::SessionId;
 use domain::delivery::PartKey;
 use domain::delivery::by_hand::{HostKey, Order};
-use store::Ordered;
+use store::{CentralStore, Ordered};
 use tokio::time::timeout;
 
 use super::protocol::{KEYS_MAX, OrderedPart, Response};
@@ -15,7 +15,7 @@ use crate::reception::ReceptionMessage;
 use crate::sessions::SessionsMessage;
 use crate::sessions::child::chain;
 
-/// A commit takes milliseconds; an actor that is starting takes a little longer.
+/// A commit takes milliseconds; a busy disk a little longer.
 const WITHIN: Duration = Duration::from_secs(8);
 
 /// Answers for each key, in their order.
@@ -56,19 +56,23 @@ async fn ask(
     keys: Vec<PartKey>,
     order: Order,
 ) -> Result<Vec<Ordered>, String> {
-    let asked = async {
-        let Some(id) = session else {
-            let ask = |reply| ReceptionMessage::Order { keys, order, reply };
-            return host.peers.reception.call(ask).await.unwrap_or_else(|| Err(GONE.to_owned()));
-        };
-        let found = host.central.read(move |central| central.session(id)).await;
-        let Some(row) = found.map_err(|err| chain(&err))? else {
-            return Err("there is no such session".to_owned());
-        };
-        let ask = |reply| SessionsMessage::Order { row, keys, order, reply };
-        host.peers.sessions.call(ask).await.unwrap_or_else(|| Err(GONE.to_owned()))
+    let now = host.clock.now();
+    let obey = move |central: &mut CentralStore| match session {
+        Some(id) => central.rows(id).order(&keys, order, now),
+        None => central.order_parts(&keys, order, now),
     };
-    timeout(WITHIN, asked).await.unwrap_or_else(|_| Err(GONE.to_owned()))
+    let done = timeout(WITHIN, host.central.write("an order", obey)).await;
+    let done = done.map_err(|_| GONE.to_owned())?.map_err(|err| chain(&err))?;
+    match session {
+        Some(id) => {
+            let found = host.central.read(move |central| central.session(id)).await;
+            if let Some(row) = found.map_err(|err| chain(&err))? {
+                host.peers.sessions.cast(SessionsMessage::Woken { row, from: None });
+            }
+        }
+        None => host.peers.reception.cast(ReceptionMessage::Look),
+    }
+    Ok(done)
 }
 
 /// As it goes over the socket.

@@ -1,11 +1,11 @@
-//! Moves events from a platform to whom they are for: receive, store, move the cursor, settle. What
+//! Moves events from a platform to whom they are for: receive, store with the cursor, settle. What
 //! the source says about the gap before it is committed before the cursor moves.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use channel::{Batch, Caps, ChannelError, Cursor, Event, Gap, Pulse, Source, Verdict};
+use channel::{Batch, Caps, ChannelError, Cursor, Event, Gap, Pulse, Source};
 use ractor::ActorRef;
 use store::{CentralStore, StoreError};
 use tokio::time::sleep;
@@ -14,7 +14,7 @@ use tracing::{info, warn};
 use super::ChannelMessage;
 use crate::host::Host;
 use crate::reception::ReceptionMessage;
-use crate::router::RouterMessage;
+use crate::router::{Position, Routed, RouterMessage};
 use crate::sessions::child::chain;
 
 /// A router that is being restarted is back within this.
@@ -51,12 +51,14 @@ impl Pump {
             self.pulse.beat();
             self.state_gap().await?;
             self.storing.store(true, Ordering::SeqCst);
-            let verdicts = self.store(events).await;
+            let to = (next != cursor).then(|| self.position(&next));
+            let Routed { verdicts, is_moved } = self.store(events, to).await;
             self.storing.store(false, Ordering::SeqCst);
             if next != cursor {
-                self.move_cursor(&next)
-                    .await
-                    .map_err(|err| ChannelError::Unreachable(err.into()))?;
+                if !is_moved {
+                    let moved = self.move_cursor(&next).await;
+                    moved.map_err(|err| ChannelError::Unreachable(err.into()))?;
+                }
                 cursor = next;
             }
             self.source.settle(&verdicts).await?;
@@ -81,21 +83,25 @@ impl Pump {
         Ok(())
     }
 
-    /// Returns after everybody concerned committed, with a verdict for each event.
-    async fn store(&self, events: Vec<Event>) -> Vec<Verdict> {
+    /// Returns after the commit, with a verdict for each event. The cursor moves with it.
+    async fn store(&self, events: Vec<Event>, to: Option<Position>) -> Routed {
         if events.is_empty() {
-            return Vec::new();
+            return Routed { verdicts: Vec::new(), is_moved: false };
         }
         loop {
             let (events, owner_only) = (events.clone(), self.caps.owner_only);
-            let count = events.len();
-            let ask = |reply| RouterMessage::Route { events, owner_only, reply };
+            let (count, cursor) = (events.len(), to.clone());
+            let ask = |reply| RouterMessage::Route { events, owner_only, cursor, reply };
             match self.host.peers.router.call(ask).await {
-                Some(verdicts) if verdicts.len() == count => return verdicts,
+                Some(routed) if routed.verdicts.len() == count => return routed,
                 // It died with the batch in hand. Storing an event again is harmless.
                 _ => sleep(ROUTER_BACK).await,
             }
         }
+    }
+
+    fn position(&self, to: &Cursor) -> Position {
+        Position { channel: self.channel, account: self.account.clone(), value: to.0.clone() }
     }
 
     async fn cursor(&self) -> Result<Cursor, StoreError> {

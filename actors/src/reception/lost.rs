@@ -1,20 +1,16 @@
-//! Tells the owner of the host, in private, what could not be delivered; many at once. Obeys what a
-//! person says about parts of the host itself.
+//! Tells the owner of the host, in private, what could not be delivered; many at once.
 
 use domain::approval::approvers;
 use domain::delivery::PartKey;
-use domain::delivery::by_hand::Order;
 use domain::delivery::dead_letter::{self, DeadLetter, NAMED_MAX};
 use domain::people::Role;
 use domain::time::Timestamp;
-use ractor::RpcReplyPort;
 use store::{
-    CentralStore, DeadLetterRow, Draft, NOTICE_KEY, NewPart, Ordered, PartKind, StoreError, Untold,
+    CentralStore, DeadLetterRow, Draft, NOTICE_KEY, NewPart, PartKind, StoreError, Untold,
 };
 use tokio::time::Instant;
 
 use super::ReceptionState;
-use crate::sessions::child::chain;
 
 impl ReceptionState {
     /// Returns whether the owner was told, and else when to look again. With no owner who can be
@@ -34,14 +30,15 @@ impl ReceptionState {
         let Some(to) = self.owner_chat().await? else {
             return Ok((false, None));
         };
+        let up_to = untold.newest_at;
         let part = NewPart {
-            key: PartKey(format!("{NOTICE_KEY}{newest}")),
+            key: PartKey(format!("{NOTICE_KEY}{newest}.{}", up_to.0)),
             to,
             reply_to: String::new(),
             kind: PartKind::Notice,
             content: Draft::Text(self.words(untold).await?),
         };
-        let tell = move |it: &mut CentralStore| it.tell_lost(&part, newest, now);
+        let tell = move |it: &mut CentralStore| it.tell_lost(&part, up_to, now);
         self.host.central.write("a word about dead letters", tell).await?;
         Ok((true, None))
     }
@@ -77,22 +74,5 @@ impl ReceptionState {
             self.unreachable.push((owner.person, owner.channel, Instant::now()));
         }
         Ok(None)
-    }
-
-    pub(super) async fn take_order(
-        &mut self,
-        keys: Vec<PartKey>,
-        order: Order,
-        reply: RpcReplyPort<Result<Vec<Ordered>, String>>,
-    ) -> Result<(), StoreError> {
-        let now = self.now();
-        let obey = move |it: &mut CentralStore| it.order_parts(&keys, order, now);
-        let done = self.host.central.write("an order", obey).await;
-        let answer = match &done {
-            Ok(done) => Ok(done.clone()),
-            Err(err) => Err(chain(err)),
-        };
-        let _ = reply.send(answer);
-        done.map(drop)
     }
 }

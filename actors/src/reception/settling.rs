@@ -201,9 +201,10 @@ impl ReceptionState {
             return Ok(true);
         }
         let events: Vec<_> = held.into_iter().map(channel::Event::Message).collect();
-        let ask = |reply| RouterMessage::Route { events, owner_only: false, reply };
-        let verdicts = self.host.peers.router.call(ask).await;
-        Ok(verdicts.is_some_and(|it| !it.iter().any(|it| matches!(it, Verdict::Refused(_)))))
+        let ask = |reply| RouterMessage::Route { events, owner_only: false, cursor: None, reply };
+        let routed = self.host.peers.router.call(ask).await;
+        let refused = |it: &Verdict| matches!(it, Verdict::Refused(_));
+        Ok(routed.is_some_and(|it| !it.verdicts.iter().any(refused)))
     }
 
     async fn settle_change(
@@ -239,8 +240,10 @@ impl ReceptionState {
         let Some(row) = found else {
             return Ok(true);
         };
-        let ask = |reply| SessionsMessage::Answer { row, seq, ok, text, reply };
-        Ok(matches!(self.host.peers.sessions.call(ask).await, Some(Ok(()))))
+        let answer = move |it: &mut CentralStore| it.rows(session).answer(seq, ok, &text);
+        self.host.central.write("an answer", answer).await?;
+        self.host.peers.sessions.cast(SessionsMessage::Woken { row, from: None });
+        Ok(true)
     }
 
     /// Shows in every chat that was asked how it ended, and takes the buttons away.

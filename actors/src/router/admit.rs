@@ -16,7 +16,7 @@ use super::knowledge::Knowledge;
 use super::{orders, personal, tasks};
 use crate::host::Host;
 use crate::reception::{self, Knock};
-use crate::session::Taken;
+use crate::router::Taken;
 
 /// How often a message is looked at anew when it was decided meanwhile.
 const TRIES_MAX: usize = 4;
@@ -27,6 +27,16 @@ pub(super) enum Fate {
     /// Nothing is left to do.
     Done(Verdict),
     Store(Vec<(SessionRow, Taken)>),
+}
+
+impl Fate {
+    /// What sessions get of it.
+    pub(super) fn into_targets(self) -> Vec<(SessionRow, Taken)> {
+        match self {
+            Self::Done(_) => vec![],
+            Self::Store(targets) => targets,
+        }
+    }
 }
 
 pub(super) async fn admit(

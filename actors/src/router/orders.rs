@@ -14,7 +14,7 @@ use store::StoreError;
 use super::knowledge::Knowledge;
 use crate::admin::protocol::{Resumed, Stopped};
 use crate::host::Host;
-use crate::session::Taken;
+use crate::router::Taken;
 use crate::stopping;
 
 /// An order by somebody who may give it.

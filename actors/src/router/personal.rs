@@ -12,7 +12,7 @@ use store::{CentralStore, StoreError};
 
 use super::knowledge::Knowledge;
 use crate::host::Host;
-use crate::session::Taken;
+use crate::router::Taken;
 
 /// Takes a setting back.
 const NONE: [&str; 3] = ["-", "off", "none"];

@@ -9,7 +9,7 @@ use verbs::{Asker, Caller, VerbError, parse_line};
 
 use super::knowledge::Knowledge;
 use crate::host::Host;
-use crate::session::Taken;
+use crate::router::Taken;
 use crate::sweep::SweepMessage;
 
 const HOW: &str = "`/tasks` shows what is scheduled. `/tasks pause 3` is about one task, and so are \

@@ -67,6 +67,11 @@ impl Seen {
         }
     }
 
+    /// A runner may read the mailbox, now or in a moment.
+    pub(super) fn may_read(&self) -> bool {
+        matches!(self, Self::Running { .. } | Self::Busy)
+    }
+
     fn is_worth_asking(&self) -> bool {
         matches!(self, Self::Unread)
             || matches!(self, Self::Unreachable(since) if ASK_AGAIN <= since.elapsed())
@@ -141,7 +146,9 @@ impl SessionState {
                 return Kind::Started(Err(StartError::Stopped));
             }
             let now = host.clock.now();
-            let incarnation = match store.write("a launch", move |it| it.inbound.launch(now)).await
+            let incarnation = match store
+                .write("a launch", move |it: &store::SessionRows<'_>| it.launch(now))
+                .await
             {
                 Ok(incarnation) => incarnation,
                 Err(err) => return Kind::Started(Err(err.into())),
@@ -161,8 +168,8 @@ impl SessionState {
             if let Err(err) = &started {
                 let (bad, trouble) = (!err.is_outage(), err.trouble());
                 let (why, now) = (chain(err), host.clock.now());
-                let bury = move |it: &mut store::SessionStore| {
-                    it.inbound.bury(incarnation, bad, &why, Some(&trouble), now)
+                let bury = move |it: &store::SessionRows<'_>| {
+                    it.record_exit(incarnation, bad, &why, Some(&trouble), now)
                 };
                 // Left open, it is buried by the next look.
                 let _ = store.write("the end of a launch", bury).await;
@@ -236,8 +243,8 @@ impl SessionState {
             let gone = gone.map(|()| bad.then(|| why.clone()));
             if gone.is_ok() {
                 let now = host.clock.now();
-                let bury = move |it: &mut store::SessionStore| {
-                    it.inbound.bury(incarnation, bad, &why, trouble.as_ref(), now)
+                let bury = move |it: &store::SessionRows<'_>| {
+                    it.record_exit(incarnation, bad, &why, trouble.as_ref(), now)
                 };
                 // Left open, it is buried by a later look: the disk may be full for long.
                 if store.write("the end of a launch", bury).await.is_err() {

@@ -1,11 +1,12 @@
 //! Sends parts: claims first, hands over to the channel, writes down how it ended.
 
-use domain::delivery::{Attempt, Effect, Tried, conclude};
+use domain::delivery::{Attempt, Effect, Tried, Verdict, conclude};
 use tracing::{info, warn};
 
 use super::state::SessionState;
 use super::{SessionError, SessionMessage};
 use crate::channels::ChannelsMessage;
+use crate::reception::ReceptionMessage;
 
 /// How an attempt at a part ended.
 #[derive(Debug)]
@@ -22,10 +23,10 @@ impl SessionState {
                 let pass = Some(Box::new(self.host().stops.pass(&self.args.row, &key)));
                 let claim = {
                     let key = key.clone();
-                    self.store
-                        .write("the claim of a part", move |it| it.inbound.claim_part(&key, now))
+                    self.store.write("the claim of a part", move |it| it.claim_part(&key, now))
                 };
                 let Some(part) = claim.await? else {
+                    self.host().peers.reception.cast(ReceptionMessage::Look);
                     return Ok(true);
                 };
                 self.in_flight.insert(key.clone());
@@ -43,7 +44,7 @@ impl SessionState {
                 Ok(false)
             }
             Effect::Doubt(key) => {
-                self.store.write("a doubt", move |it| it.inbound.doubt(&key, now)).await?;
+                self.store.write("a doubt", move |it| it.doubt(&key, now)).await?;
                 Ok(true)
             }
         }
@@ -72,8 +73,13 @@ impl SessionState {
             }
         }
         let verdict = conclude(attempt, &tried, now);
-        let conclude = move |it: &mut store::SessionStore| it.inbound.conclude(&key, &verdict, now);
+        let is_dead = matches!(verdict, Verdict::Dead { .. });
+        let conclude = move |it: &store::SessionRows<'_>| it.conclude(&key, &verdict, now);
         self.store.write("the end of a part", conclude).await?;
+        if is_dead {
+            // The owner of the host is told.
+            self.host().peers.reception.cast(ReceptionMessage::Look);
+        }
         Ok(())
     }
 }

@@ -57,7 +57,7 @@ impl SessionState {
             Ok(here) => here,
             Err(err) => after_failure(&file, &err, self.now()),
         };
-        self.store.write("a file", move |it| it.inbound.fetched(&file, &how)).await?;
+        self.store.write("a file", move |it| it.fetched(&file, &how)).await?;
         Ok(())
     }
 }

@@ -3,7 +3,7 @@
 
 use std::error::Error;
 
-use store::SessionStore;
+use store::SessionRows;
 use tracing::{debug, warn};
 
 use super::{SessionError, SessionMessage, SessionState};
@@ -13,7 +13,7 @@ impl SessionState {
     pub(super) async fn prune(&mut self) -> Result<(), SessionError> {
         self.make_folders().await?;
         let cutoffs = crate::keeping::cutoffs(self.host()).await?;
-        let pass = move |it: &mut SessionStore| it.inbound.prune(cutoffs);
+        let pass = move |it: &SessionRows<'_>| it.prune(cutoffs);
         match self.store.write("prune", pass).await {
             Ok(0) => {}
             Ok(rows) => {
@@ -24,7 +24,7 @@ impl SessionState {
             Err(err) if err.is_permanent() => return Err(err.into()),
             Err(err) => warn!(error = &err as &dyn Error, "old rows are left for another day"),
         }
-        self.store.read(|it| it.inbound.prune_leftovers()).await?;
+        self.store.read(|it: &SessionRows<'_>| it.prune_leftovers()).await?;
         let (id, now) = (self.id(), self.now());
         self.host().central.write("note a pruning", move |it| it.set_pruned(id, now)).await?;
         Ok(())

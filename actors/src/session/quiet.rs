@@ -3,7 +3,7 @@
 
 use domain::message::Address;
 use domain::session::Held;
-use store::{CentralStore, SessionStore};
+use store::{CentralStore, SessionRows};
 
 use super::SessionError;
 use super::state::SessionState;
@@ -26,7 +26,7 @@ impl SessionState {
 
     pub(super) async fn end_quiet(&mut self, chat: Address) -> Result<(), SessionError> {
         let (limit, now) = (self.manners_of(&chat.channel).text, self.now());
-        let end = move |it: &mut SessionStore| it.inbound.end_quiet(&chat, limit, now);
+        let end = move |it: &SessionRows<'_>| it.end_quiet(&chat, limit, now);
         self.store.write("the end of quiet hours", end).await?;
         Ok(())
     }

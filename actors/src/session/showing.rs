@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use domain::{MessageSeq, notice};
-use store::SessionStore;
+use store::SessionRows;
 use tokio::time::Instant;
 
 use super::state::SessionState;
@@ -40,9 +40,7 @@ impl SessionState {
         self.shown.line = Some(Instant::now());
         self.shown.drafts = false;
         let text = notice::working(Duration::ZERO);
-        let show = move |it: &mut SessionStore| {
-            it.inbound.show_status(message, Duration::ZERO, &text, now)
-        };
+        let show = move |it: &SessionRows<'_>| it.show_status(message, Duration::ZERO, &text, now);
         self.store.write("a status line", show).await?;
         Ok(())
     }
@@ -66,7 +64,7 @@ impl SessionState {
         {
             self.shown.line = Some(Instant::now());
             let now = self.now();
-            let line = self.store.read(|it| it.inbound.shown_status()).await?;
+            let line = self.store.read(|it| it.shown_status()).await?;
             if let Some((since, to, target)) = line {
                 let text = notice::working(now.since(since));
                 self.host().peers.channels.cast(ChannelsMessage::Draft { to, target, text });
@@ -87,7 +85,7 @@ impl SessionState {
         {
             return Ok(());
         }
-        let line = self.store.read(move |it| it.inbound.status_line(message)).await?;
+        let line = self.store.read(move |it| it.status_line(message)).await?;
         let Some((to, target)) = line else {
             return self.begin_draft(message, text).await;
         };
@@ -101,15 +99,14 @@ impl SessionState {
 
     /// The first piece of a long answer becomes the line.
     async fn begin_draft(&mut self, message: MessageSeq, text: String) -> Result<(), SessionError> {
-        let channel = self.store.read(move |it| it.inbound.channel_of(message)).await?;
+        let channel = self.store.read(move |it| it.channel_of(message)).await?;
         let Some(manners) = channel.map(|it| self.manners_of(&it)).filter(|it| it.edits) else {
             return Ok(());
         };
         let (now, text) = (self.now(), notice::draft(&text, manners.text));
         self.shown.line = Some(Instant::now());
         self.shown.drafts = true;
-        let show =
-            move |it: &mut SessionStore| it.inbound.show_status(message, DRAFT_AFTER, &text, now);
+        let show = move |it: &SessionRows<'_>| it.show_status(message, DRAFT_AFTER, &text, now);
         self.store.write("a status line", show).await?;
         // It is sent now, and not with the next poll.
         let _ = self.myself.cast(SessionMessage::Look);

@@ -12,7 +12,7 @@ use domain::outgoing::Manners;
 use domain::session::{Container, Effect, View, decide, next_look};
 use domain::time::Timestamp;
 use ractor::{ActorRef, RpcReplyPort};
-use store::{Db, PendingFile, SessionStore, Snapshot};
+use store::{PendingFile, SessionDb, SessionRows, Snapshot};
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
@@ -26,8 +26,10 @@ use super::{SessionArgs, SessionError, SessionMessage};
 use crate::admin::protocol::SessionStatus;
 use crate::host::Host;
 use crate::places::Place;
+use crate::reception::ReceptionMessage;
 use crate::sessions::SessionsMessage;
 use crate::slot::Timer;
+use crate::sweep::SweepMessage;
 
 /// Rounds of one look; `decide` comes to rest within fewer.
 const ROUNDS_MAX: usize = 16;
@@ -40,7 +42,7 @@ const SOON: Duration = Duration::from_secs(1);
 pub struct SessionState {
     pub(super) args: SessionArgs,
     pub(super) myself: ActorRef<SessionMessage>,
-    pub(super) store: Db<SessionStore>,
+    pub(super) store: SessionDb,
     pub(super) container: Seen,
     pub(super) link: Option<Link>,
     pub(super) place: Option<Place>,
@@ -67,16 +69,14 @@ pub struct SessionState {
     /// Messages from the parent; see [`SessionsMessage::Resting`].
     pub(super) seen: u64,
     folders_made: bool,
-    pub(super) awake: bool,
     why: Option<String>,
 }
 
 impl SessionState {
     pub(super) fn new(args: SessionArgs, myself: ActorRef<SessionMessage>) -> Self {
-        let paths = args.host.layout.session(args.row.id);
-        let journal = args.host.journal;
-        let store =
-            Db::new(Arc::clone(&args.host.gate), move || SessionStore::open(&paths, journal));
+        let host = &args.host;
+        let (central, gate) = (host.central.clone(), Arc::clone(&host.gate));
+        let store = SessionDb::new(central, gate, &host.layout, args.row.id);
         let now = Instant::now();
         Self {
             args,
@@ -100,7 +100,6 @@ impl SessionState {
             timer: None,
             seen: 0,
             folders_made: false,
-            awake: false,
             why: None,
         }
     }
@@ -124,27 +123,15 @@ impl SessionState {
             }
         }
         match message {
-            SessionMessage::Inbound { messages, reply } => {
-                self.take_inbound(messages, reply).await?;
-            }
-            SessionMessage::Answer { seq, ok, text, reply } => {
-                self.take_answer(seq, ok, text, reply).await?;
-            }
-            SessionMessage::Order { keys, order, reply } => {
-                self.take_order(keys, order, reply).await?;
-            }
-            SessionMessage::Reachable(chat) => {
+            SessionMessage::Woken { from } => {
                 self.seen += 1;
-                self.make_folders().await?;
-                self.store.write("a reachable chat", move |it| it.inbound.reachable(&chat)).await?;
+                self.last_event = Instant::now();
+                self.last_from = from.or(self.last_from.take());
             }
             SessionMessage::Sweep => {
                 self.seen += 1;
                 self.container.distrust();
-                self.make_folders().await?;
-                self.show_around().await?;
             }
-            SessionMessage::Stand(reply) => self.take_stand(reply).await?,
             SessionMessage::Prune { again } => {
                 self.seen += u64::from(!again);
                 self.prune().await?;
@@ -197,7 +184,10 @@ impl SessionState {
 
     async fn view(&mut self) -> Result<View, SessionError> {
         self.observe();
-        let snapshot = self.store.read(SessionStore::snapshot).await?;
+        let (snapshot, posted) = self.store.look(self.container.may_read()).await?;
+        if posted {
+            self.ring();
+        }
         let still = self.stillness(&snapshot);
         let held = self.held(snapshot.held.clone()).await?;
         let Snapshot { news, needs_runner, mut waiting, mut parts, launches, .. } = snapshot;
@@ -223,8 +213,6 @@ impl SessionState {
             still,
             asking: snapshot.asking,
             tool_max: self.tool.as_ref().map_or(Duration::ZERO, |it| it.max),
-            lost: snapshot.lost,
-            task_ends: snapshot.task_ends,
             held,
             crowded: self.host().places.crowded(),
             quiet_for: self.last_event.elapsed(),
@@ -238,13 +226,13 @@ impl SessionState {
         match effect {
             Effect::Absorb => {
                 let around = self.surroundings().await?;
-                let absorbed =
-                    self.store.write("a reply", move |it| it.absorb(&around, now)).await?;
+                let absorbed = self.store.import(around, now).await?;
                 self.last_event = Instant::now();
                 self.last_sign = self.last_event;
-                for (message, outcome) in absorbed.ended {
+                for (message, outcome) in &absorbed.ended {
                     info!(%message, outcome = outcome.as_str(), "a message reached its end");
                 }
+                self.tell_others();
             }
             Effect::Delivery(effect) => return self.perform_delivery(effect).await,
             Effect::Fetch => match self.next_file.take() {
@@ -252,8 +240,6 @@ impl SessionState {
                 None => return Ok(false),
             },
             Effect::Pass(seq) => self.pass(seq).await?,
-            Effect::PassLost => self.pass_lost().await?,
-            Effect::ReportTasks => self.report_tasks().await?,
             Effect::EndQuiet(chat) => self.end_quiet(chat).await?,
             Effect::Status { message } => self.perform_status(message).await?,
             Effect::Start => self.show_and_start().await?,
@@ -267,18 +253,17 @@ impl SessionState {
             }
             Effect::Release { message, by, at } => {
                 let agent = self.args.row.agent.clone();
-                let release = move |it: &mut SessionStore| {
-                    it.inbound.release(message, by, at, agent.as_str(), now)
-                };
+                let release =
+                    move |it: &SessionRows<'_>| it.release(message, by, at, agent.as_str(), now);
                 self.store.write("a release", release).await?;
             }
             Effect::Fail { message, why } => self.give_up(message, why).await?,
             Effect::LastChance { message, until } => {
-                let note = move |it: &mut SessionStore| it.inbound.last_chance(message, until, now);
+                let note = move |it: &SessionRows<'_>| it.last_chance(message, until, now);
                 self.store.write("a last chance", note).await?;
             }
             Effect::Tell { message } => {
-                self.store.write("a notice", move |it| it.inbound.tell(message, now)).await?;
+                self.store.write("a notice", move |it| it.tell(message, now)).await?;
             }
             Effect::Rest => {
                 self.rest().await?;
@@ -289,15 +274,24 @@ impl SessionState {
     }
 
     async fn show_and_start(&mut self) -> Result<(), SessionError> {
-        self.show_around().await?;
+        self.store.renew().await?;
         self.start();
         Ok(())
     }
 
+    /// What follows from an outcome may be told in a chat, and another slot of a task may have waited
+    /// for it.
+    pub(super) fn tell_others(&self) {
+        self.host().peers.reception.cast(ReceptionMessage::Look);
+        self.host().peers.sweep.cast(SweepMessage::Tasks);
+    }
+
     async fn rest(&mut self) -> Result<(), SessionError> {
         let id = self.id();
-        self.host().central.write("asleep", move |it| it.set_awake(id, false)).await?;
-        self.awake = false;
+        if !self.store.write("asleep", |it: &SessionRows<'_>| it.fall_asleep()).await? {
+            let _ = self.myself.cast(SessionMessage::Look);
+            return Ok(());
+        }
         // The parent refuses if something is on its way here; then that message looks again.
         let _ = self.args.parent.cast(SessionsMessage::Resting { id, seen: self.seen });
         Ok(())
@@ -348,7 +342,7 @@ impl SessionState {
 
     async fn report(&mut self, reply: RpcReplyPort<SessionStatus>) -> Result<(), SessionError> {
         self.make_folders().await?;
-        let snapshot = self.store.read(SessionStore::snapshot).await?;
+        let (snapshot, _) = self.store.look(false).await?;
         let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
         let _ = reply.send(SessionStatus {
             id: self.id().to_string(),

@@ -2,8 +2,7 @@
 
 use domain::session::Stillness;
 use domain::stop::{Stop, Toll};
-use ractor::RpcReplyPort;
-use store::{Order, SessionStore, Snapshot};
+use store::{Order, SessionRows, Snapshot};
 
 use super::SessionError;
 use super::state::SessionState;
@@ -33,21 +32,9 @@ impl SessionState {
         };
         let (now, agent) = (self.now(), self.args.row.agent.to_string());
         let order = Order { stop: stop.id, by: stop.by, agent };
-        let stand = move |it: &mut SessionStore| it.stand_still(&order, now);
-        Ok(self.store.write("a standstill", stand).await?)
-    }
-
-    /// The answer comes before the container is looked at: it is killed by whoever asks.
-    pub(super) async fn take_stand(
-        &mut self,
-        reply: RpcReplyPort<Toll>,
-    ) -> Result<(), SessionError> {
-        self.seen += 1;
-        self.container.distrust();
-        self.make_folders().await?;
-        let toll = self.stand_still().await?;
-        // Whoever asked may have gone on.
-        let _ = reply.send(toll);
-        Ok(())
+        let stand = move |it: &SessionRows<'_>| it.stand_still(&order, now);
+        let toll = self.store.write("a standstill", stand).await?;
+        self.tell_others();
+        Ok(toll)
     }
 }

@@ -12,8 +12,8 @@ use super::Listed;
 use crate::host::Policy;
 use crate::session::{SessionError, SessionMessage};
 
-/// Messages that wait for a child that is being restarted; beyond that senders are told to retry.
-const QUEUE_MAX: usize = 1_000;
+/// Hints that wait for a child that is being restarted.
+const QUEUE_MAX: usize = 16;
 
 #[derive(Debug)]
 pub(super) struct Child {
@@ -69,25 +69,27 @@ impl Child {
         self.phase = Phase::Live(actor);
         self.handed = 0;
         for message in std::mem::take(&mut self.queue) {
-            self.hand_over(message);
+            let _ = self.hand_over(message);
         }
     }
 
-    pub(super) fn hand_over(&mut self, message: SessionMessage) {
+    /// Hints coalesce: while no actor lives, one that was not delivered is as good as many. Returns why
+    /// nobody will look for a while, if the session is parked.
+    pub(super) fn hand_over(&mut self, message: SessionMessage) -> Option<String> {
         match &self.phase {
             Phase::Live(actor) => {
                 self.handed += 1;
-                // Fails only when it just died; then the sender is told by its dropped reply.
+                // Fails only when it just died; its successor looks anyway.
                 let _ = actor.cast(message);
             }
-            Phase::Parked { why, .. } => message.refuse(why),
+            Phase::Parked { why, .. } => return Some(why.clone()),
             Phase::Ending(_) | Phase::Restarting { .. } if self.queue.len() < QUEUE_MAX => {
                 self.queue.push(message);
             }
-            Phase::Ending(_) | Phase::Restarting { .. } => {
-                message.refuse("the session is being restarted; send it again in a moment");
-            }
+            // What it would look for is in the database.
+            Phase::Ending(_) | Phase::Restarting { .. } => {}
         }
+        None
     }
 
     /// Stops the child unless something was handed to it that it has not seen.
@@ -121,7 +123,7 @@ impl Child {
             Verdict::Restart { .. } | Verdict::GiveUp => {
                 let why = format!("this conversation is out of service: {}", chain(&*err));
                 error!(session = %self.row.id, why, "parked");
-                self.queue.drain(..).for_each(|it| it.refuse(&why));
+                self.queue.clear();
                 Phase::Parked { until: now + policy.session.park_for, why }
             }
         };

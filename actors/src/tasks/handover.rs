@@ -9,8 +9,8 @@ use tracing::info;
 
 use crate::host::Host;
 use crate::reception::ReceptionMessage;
-use crate::router;
-use crate::session::Taken;
+use crate::router::Taken;
+use crate::router::storing;
 use crate::sessions::child::chain;
 
 /// Who a task's message is from where no person is known.
@@ -38,10 +38,8 @@ pub(super) async fn hand_over(host: &Host, it: Handover) -> Result<(), String> {
             let row = session(host, &it, mode).await.map_err(|err| chain(&err))?;
             let Some(row) = row else { return Ok(()) };
             let message = message(host, &it, *chat);
-            router::store(host, row.clone(), vec![Taken::Task(Box::new(message))]).await?;
-            let noted = move |central: &mut CentralStore| central.fire_handed_over(key, row.id);
-            let noted = host.central.write("a fire handed over", noted).await;
-            noted.map(drop).map_err(|err| chain(&err))
+            let target = (row, Taken::Task(Box::new(message)));
+            storing::store(host, vec![target], None).await.map_err(|err| chain(&err))
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// The longest agent name; it is also a folder name and part of a container's name.
 const AGENT_NAME_CHARS_MAX: usize = 32;
 
@@ -74,7 +76,7 @@ impl fmt::Display for SessionId {
 
 /// Counts the starts of a session's container. Claims, labels and link folders carry it, so that a
 /// successor never inherits what its predecessor left half done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Incarnation(pub i64);
 
 impl fmt::Display for Incarnation {
@@ -84,7 +86,7 @@ impl fmt::Display for Incarnation {
 }
 
 /// Numbers an inbound message within its session; always even, see [`OutSeq`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct MessageSeq(pub i64);
 
 impl fmt::Display for MessageSeq {
@@ -95,7 +97,7 @@ impl fmt::Display for MessageSeq {
 
 /// Numbers an outbound message within its session; always odd. With two writers and two files the
 /// parity gives the model one numbering that needs no coordination.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct OutSeq(pub i64);
 
 impl fmt::Display for OutSeq {

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::MessageSeq;
 use crate::message::{Address, ChatInfo, FileKind, InboundKind, Quote, lateness};
 use crate::task::Errand;
@@ -13,7 +15,7 @@ pub const OVERHEARD_MAX: usize = 50;
 pub const OVERHEARD_BYTES_MAX: usize = 32 * 1024;
 
 /// An accepted message as the runner reads it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Inbound {
     pub seq: MessageSeq,
     /// Never [`InboundKind::Context`].
@@ -37,7 +39,7 @@ pub struct Inbound {
 }
 
 /// A file that came with a message.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileIn {
     pub kind: FileKind,
     /// What its sender called it; may be empty.
@@ -48,7 +50,7 @@ pub struct FileIn {
 }
 
 /// What became of a file.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Place {
     /// Its path within the folder of the inbound database.
     Here(String),
@@ -57,7 +59,7 @@ pub enum Place {
 }
 
 /// What was said in the chats of a session before a message, and was not for the agent.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Overheard {
     /// The oldest first.
     pub messages: Vec<Inbound>,

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::cost::Cost;
 use crate::time::Timestamp;
 use crate::trace::Rule;
@@ -23,7 +25,7 @@ pub fn lateness(sent_at: Timestamp, received_at: Timestamp) -> Option<Duration> 
 
 /// Where a message came from and where its answer goes. `chat` and `thread` are the platform's
 /// names, opaque outside its adapter.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Address {
     pub channel: String,
     pub account: String,
@@ -41,7 +43,7 @@ pub struct Author {
 }
 
 /// What a platform says about a chat.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChatInfo {
     /// Empty where the platform has no title for it.
     pub title: String,
@@ -50,7 +52,7 @@ pub struct ChatInfo {
 }
 
 /// The message that another one replies to.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Quote {
     pub sender: String,
     pub text: String,
@@ -90,7 +92,8 @@ pub struct Attachment {
     pub source: String,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum FileKind {
     Image,
     Audio,
@@ -124,7 +127,8 @@ impl FileKind {
 }
 
 /// How a session takes a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum InboundKind {
     /// To be answered.
     Chat,

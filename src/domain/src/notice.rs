@@ -13,6 +13,12 @@ use crate::trouble::Trouble;
 pub const WAITS: &str = "I have your message, but I cannot start working on it right now. \
      I keep trying and will answer as soon as I can.";
 
+/// Told when a session is out of service for a while; its messages are kept.
+#[must_use]
+pub fn parked(why: &str) -> String {
+    format!("I can't work right now: {why}. Your message is kept; I'll try again in a few minutes.")
+}
+
 /// Told when a message is given up. `trouble` is what was the matter with the agent's container last.
 #[must_use]
 pub fn given_up(why: FailReason, trouble: Option<&Trouble>, agent: &str) -> String {

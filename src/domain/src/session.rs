@@ -55,10 +55,6 @@ pub struct View {
     pub asking: bool,
     /// How long the tool that runs right now may take, as its caller declared; zero without one.
     pub tool_max: Duration,
-    /// Parts were given up that the owner of the host is still to be told of.
-    pub lost: bool,
-    /// Slots of tasks have ended that the central database is still to hear of.
-    pub task_ends: bool,
     /// Parts are held back for these chats, each until it is their reader's time.
     pub held: Vec<Held>,
     /// Another session waits for a free place among the containers.
@@ -147,10 +143,6 @@ pub enum Effect {
     Fetch,
     /// Pass on what the agent asked for.
     Pass(OutSeq),
-    /// Pass on what could not be delivered, for the owner of the host.
-    PassLost,
-    /// Tell the central database how slots of tasks ended.
-    ReportTasks,
     /// Release what was held for the chat.
     EndQuiet(Address),
     /// Show in the chat of the message, once, that the work goes on.
@@ -235,8 +227,6 @@ pub fn decide(view: &View, limits: &Limits, now: Timestamp) -> Vec<Effect> {
     let mut todo: Vec<Effect> =
         delivery::decide(&view.parts, now).into_iter().map(Effect::Delivery).collect();
     todo.extend(view.request.map(Effect::Pass));
-    todo.extend(view.lost.then_some(Effect::PassLost));
-    todo.extend(view.task_ends.then_some(Effect::ReportTasks));
     let over = view.held.iter().filter(|it| it.until.is_none());
     todo.extend(over.map(|it| Effect::EndQuiet(it.chat.clone())));
     todo.extend(view.file.filter(|it| it.is_due(now, limits.backoff_max)).map(|_| Effect::Fetch));

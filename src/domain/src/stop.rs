@@ -5,6 +5,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use crate::AgentName;
 use crate::time::Timestamp;
 
@@ -52,7 +54,8 @@ pub enum Scope {
 }
 
 /// What a stop found in one conversation.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Toll {
     /// Messages that were being worked on, or waited behind one that was.
     pub aside: usize,

@@ -6,6 +6,8 @@ pub mod rights;
 use std::fmt;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::time::Timestamp;
 
 pub mod failing;
@@ -28,7 +30,7 @@ pub fn says_nothing(answer: &str) -> bool {
 }
 
 /// Identifies a task on this host. Written as `t` and a number that is handed out once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct TaskId(pub i64);
 
 impl TaskId {
@@ -47,7 +49,7 @@ impl fmt::Display for TaskId {
 
 /// One slot of one task. Its text names the message that it becomes, so that a session stores it
 /// once however often it is handed over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct FireKey {
     pub task: TaskId,
     pub slot: Timestamp,
@@ -191,7 +193,7 @@ impl fmt::Display for Missed {
 }
 
 /// What the runner knows of the task that sent a message.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Errand {
     pub key: FireKey,
     /// Its slot as people there write it; empty where nobody wrote it down.

@@ -8,6 +8,8 @@ mod words;
 #[cfg(test)]
 mod tests;
 
+use serde::{Deserialize, Serialize};
+
 use crate::cost::Cost;
 use crate::delivery::by_hand::{HostKey, Standing};
 use crate::message::{InboundKind, Outcome};
@@ -18,7 +20,7 @@ pub use self::waits::waits;
 pub use self::words::{Line, head, part_head, part_line, story};
 
 /// What let a message in: a stable word and what it is about.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rule {
     /// `trigger`, `direct`, `mention`, `sticky`, `pattern` or `overheard` from the router;
     /// `undelivered` from the host.

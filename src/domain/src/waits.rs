@@ -4,6 +4,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::time::Timestamp;
 
 /// The longest wait in one piece, whatever the provider, or the agent that forges its words, says.
@@ -18,7 +20,8 @@ const DRIFT: Duration = Duration::from_secs(60);
 const WORTH_TELLING: Duration = Duration::from_secs(60 * 60);
 
 /// What a message waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum WaitClass {
     /// The account's limit is reached; often with a time at which it begins anew.
     Limit,
@@ -66,7 +69,7 @@ impl WaitClass {
 }
 
 /// A wait, as it lies on disk with its message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProviderWait {
     pub class: WaitClass,
     /// When it was set.

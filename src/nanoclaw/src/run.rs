@@ -15,7 +15,7 @@ use domain::time::{Clock, SystemClock};
 use ractor::{Actor, ActorRef};
 use sandbox::docker::{DockerOptions, DockerSandbox};
 use store::layout::Layout;
-use store::{CentralStore, Db, Journal, NoGate};
+use store::{CentralStore, Db, NoGate};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::timeout;
 use tracing::{info, warn};
@@ -71,7 +71,6 @@ async fn wire(layout: &Layout) -> anyhow::Result<Host> {
     drop(central);
     let user = crate::install::container_user();
     let sandbox = DockerSandbox::new(DockerOptions { install: install.id, user, socket: None });
-    let journal = journal(&sandbox).await;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let path = layout.central();
     let central = Db::new(Arc::new(NoGate), move || CentralStore::open(&path));
@@ -83,7 +82,6 @@ async fn wire(layout: &Layout) -> anyhow::Result<Host> {
         clock,
         central,
         gate: Arc::new(NoGate),
-        journal,
         sandbox: Arc::new(sandbox),
         egress: vault,
         registrations: channel::registrations(),
@@ -107,18 +105,6 @@ fn containers_max(meminfo: Option<&str>) -> usize {
     let Some(kib) = kib else { return CONTAINERS_UNTOLD };
     let fit = (kib / 1_024).saturating_sub(SYSTEM_MIB) / AGENT_MIB;
     usize::try_from(fit).unwrap_or(CONTAINERS_UNTOLD).clamp(2, 100)
-}
-
-/// A write-ahead log works only where host and container share a kernel.
-async fn journal(sandbox: &DockerSandbox) -> Journal {
-    match timeout(ENGINE_WITHIN, sandbox.engine().info()).await {
-        Ok(Ok(engine)) if !engine.kernel_shared => Journal::Rollback,
-        Ok(Ok(_)) => Journal::Wal,
-        Ok(Err(_)) | Err(_) => {
-            warn!("the container engine does not answer; messages are kept until it does");
-            if cfg!(target_os = "linux") { Journal::Wal } else { Journal::Rollback }
-        }
-    }
 }
 
 /// Returns when somebody wants the host to end.

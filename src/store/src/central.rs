@@ -29,15 +29,15 @@ mod zones;
 use std::path::Path;
 use std::sync::LazyLock;
 
-use domain::AgentName;
 use domain::message::Address;
+use domain::{AgentName, SessionId};
 use rusqlite::types::Type;
-use rusqlite::{Connection, OptionalExtension, Params, Row, Transaction, TransactionBehavior};
+use rusqlite::{Connection, OptionalExtension, Params, Row};
 use rusqlite_migration::{M, Migrations};
 
 pub use self::accounts::AccountRow;
 pub use self::chats::{ChatRow, Moved};
-pub use self::dead_letters::{DeadLetterRow, NOTICE_KEY, Untold};
+pub use self::dead_letters::{DeadLetterRow, Untold};
 pub use self::destinations::DestinationRow;
 pub use self::dropped::DroppedRow;
 pub use self::pairing::{NewPairing, Paired, PairingId, PairingRole, PairingRow, PairingUse};
@@ -46,33 +46,23 @@ pub use self::questions::{CardRow, Put, Question, QuestionKind, QuestionRow, Que
 pub use self::roles::{ApproverRow, DenialRow, MemberRow, Revoked, RoleRow};
 pub use self::secrets::SealedRow;
 pub use self::sessions::SessionRow;
+pub(crate) use self::tasks::ends;
 pub use self::tasks::{Decided, DueTask, FireRow, Handover, Task, TaskEdit, TaskFilter, TaskRow};
 pub use self::wirings::{Wired, Wiring};
 use crate::StoreError;
+use crate::db::{Store, atomically};
+use crate::layout::Layout;
 use crate::open::{Journal, open};
+use crate::session::{Scope, SessionRows};
 
 static MIGRATIONS: LazyLock<Migrations<'_>> = LazyLock::new(|| {
-    Migrations::new(vec![
-        M::up(include_str!("../../../migrations/central/0001_start.sql")),
-        M::up(include_str!("../../../migrations/central/0002_people.sql")).foreign_key_check(),
-        M::up(include_str!("../../../migrations/central/0003_typed_answers.sql")),
-        M::up(include_str!("../../../migrations/central/0004_trace.sql")),
-        M::up(include_str!("../../../migrations/central/0005_stops.sql")),
-        M::up(include_str!("../../../migrations/central/0006_continuity.sql")),
-        M::up(include_str!("../../../migrations/central/0007_tasks.sql")),
-        M::up(include_str!("../../../migrations/central/0008_keeping.sql")),
-        M::up(include_str!("../../../migrations/central/0009_zones.sql")),
-        M::up(include_str!("../../../migrations/central/0010_firing.sql")),
-        M::up(include_str!("../../../migrations/central/0011_task_requests.sql")),
-        M::up(include_str!("../../../migrations/central/0012_people_time.sql")),
-        M::up(include_str!("../../../migrations/central/0013_orders.sql")),
-        M::up(include_str!("../../../migrations/central/0014_awake_pruning.sql")),
-    ])
+    Migrations::new(vec![M::up(include_str!("../../../migrations/central/0001_start.sql"))])
 });
 
 #[derive(Debug)]
 pub struct CentralStore {
     pub(crate) conn: Connection,
+    layout: Layout,
 }
 
 impl CentralStore {
@@ -81,7 +71,15 @@ impl CentralStore {
     /// # Errors
     /// When the file cannot be opened, is damaged, or was written by a newer version.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        Ok(Self { conn: open(path, Journal::Wal, &MIGRATIONS)? })
+        let home = path.parent().unwrap_or(Path::new(""));
+        Ok(Self { conn: open(path, Journal::Wal, &MIGRATIONS)?, layout: Layout::new(home) })
+    }
+
+    /// What there is of one session.
+    #[must_use]
+    pub fn rows(&self, session: SessionId) -> SessionRows<'_> {
+        let root = self.layout.session(session).root().to_owned();
+        SessionRows::new(Scope::of(&self.conn, session), root)
     }
 
     /// # Errors
@@ -139,7 +137,7 @@ impl CentralStore {
 
     /// SQLite's own check of the whole file; one line per problem, none when it is sound.
     pub fn integrity(&self) -> Result<Vec<String>, StoreError> {
-        crate::session::integrity(&self.conn)
+        crate::open::integrity(&self.conn)
     }
 
     /// Every row of a query.
@@ -175,17 +173,19 @@ impl CentralStore {
     /// Several statements that hold together. Takes the lock at once, so that what is read first
     /// still holds when something is written.
     fn change<T>(
-        &mut self,
+        &self,
         op: &'static str,
-        f: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
+        f: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T, StoreError> {
-        let run = |conn: &mut Connection| {
-            let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let out = f(&tx)?;
-            tx.commit()?;
-            Ok(out)
-        };
-        run(&mut self.conn).map_err(StoreError::query(op))
+        atomically(&self.conn, f).map_err(StoreError::query(op))
+    }
+}
+
+impl Store for CentralStore {
+    const READS_BESIDE: bool = true;
+
+    fn connection(&self) -> &Connection {
+        &self.conn
     }
 }
 
@@ -225,6 +225,11 @@ fn agent_name(row: &Row<'_>, index: usize) -> rusqlite::Result<AgentName> {
 fn agent_name_or_none(row: &Row<'_>, index: usize) -> rusqlite::Result<Option<AgentName>> {
     let text: Option<String> = row.get(index)?;
     text.map(|it| AgentName::parse(&it).map_err(|err| strange(index, err))).transpose()
+}
+
+/// Channel, account, chat and thread, in this order from a column on.
+pub(crate) fn full_address(row: &Row<'_>, from: usize) -> rusqlite::Result<Address> {
+    Ok(Address { thread: row.get(from + 3)?, ..address(row, from)? })
 }
 
 /// Channel, account and chat, in this order from a column on.

@@ -14,8 +14,8 @@ use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, ErrorCode, OptionalExtension};
 
 use crate::layout::Layout;
-use crate::open::{Journal, open_read_only};
-use crate::{CentralStore, SessionStore, StoreError};
+use crate::open::open_read_only;
+use crate::{CentralStore, StoreError};
 
 /// Pages of one step; between two steps a writer may come in, and the copy begins anew.
 const PAGES: std::ffi::c_int = 4_096;
@@ -96,7 +96,7 @@ fn pause(wait: Duration) {
 pub fn check_untrusted(path: &Path) -> Result<Option<Vec<String>>, StoreError> {
     let checked = open_read_only(path, false)
         .map_err(StoreError::open(path))
-        .and_then(|conn| crate::session::integrity(&conn));
+        .and_then(|conn| crate::open::integrity(&conn));
     match checked {
         Ok(problems) => Ok(Some(problems)),
         Err(err) if is_read_only(&err) => Ok(None),
@@ -147,21 +147,13 @@ pub struct Marked {
 /// # Errors
 /// When one of them is damaged, or newer than this program.
 pub fn mark_restored(layout: &Layout, now: Timestamp) -> Result<Marked, StoreError> {
-    let mut central = CentralStore::open(&layout.central())?;
-    let mut marked = Marked::default();
-    for row in central.sessions()? {
-        let paths = layout.session(row.id);
-        if !paths.inbound().exists() {
-            continue;
-        }
-        let mut session = SessionStore::open(&paths, Journal::Rollback)?;
-        let (waiting, unsent) = session.inbound.mark_restored(now)?;
-        marked.sessions += 1;
-        marked.waiting += waiting;
-        marked.unsent += unsent;
+    let central = CentralStore::open(&layout.central())?;
+    let sessions = central.sessions()?;
+    let (waiting, unsent) = central.mark_restored(now)?;
+    for row in &sessions {
+        central.rows(row.id).jump(now)?;
     }
-    marked.unsent += central.mark_restored(now)?;
-    Ok(marked)
+    Ok(Marked { sessions: sessions.len(), waiting, unsent })
 }
 
 #[cfg(test)]

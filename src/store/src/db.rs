@@ -1,18 +1,32 @@
-//! Keeps synchronous SQLite calls off the async worker threads.
+//! Keeps synchronous SQLite calls off the async worker threads, and lets writes share a commit.
 //!
 //! Every write passes a [`Gate`] before and after it. In the running program the gate is open; the
 //! simulation closes it at a chosen write to stop the program exactly there.
+//!
+//! Invariants
+//! - Each write is one transaction, or none of it happens.
+//! - A caller hears of its write after the commit that holds it.
+//! - One writer at a time. Writes that wait meanwhile share the next commit; one that fails is rolled
+//!   back alone.
 
+use std::collections::VecDeque;
 use std::fmt;
-use std::panic::resume_unwind;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
+use rusqlite::Connection;
+use tokio::sync::oneshot;
 use tokio::task::spawn_blocking;
 
 use crate::StoreError;
 
 type Open<T> = dyn Fn() -> Result<T, StoreError> + Send + Sync;
+
+/// Writes that share one commit at most, so that the first of them does not wait long.
+const BATCH_MAX: usize = 128;
+/// Readers that are kept open; more than cores only queue for the disk.
+const READERS_KEPT: usize = 4;
 
 /// A write that the gate turned away, as a full disk would.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,12 +64,41 @@ impl Gate for NoGate {
     async fn after(&self, _op: &'static str) {}
 }
 
-/// Opens a `T` on first use and lends it to one blocking closure at a time. Clones share the `T`.
+/// A store whose writes can share a transaction.
+pub trait Store: Send + 'static {
+    /// The connection that is written through.
+    fn connection(&self) -> &Connection;
+
+    /// Whether a second connection may read beside the writer.
+    const READS_BESIDE: bool;
+}
+
+/// Opens a `T` on first use and lends it to one blocking closure at a time; readers of a store that
+/// allows it get connections of their own. Clones share all of them.
 pub struct Db<T> {
-    open: Arc<Open<T>>,
-    slot: Arc<Mutex<Option<T>>>,
+    shared: Arc<Shared<T>>,
     gate: Arc<dyn Gate>,
 }
+
+struct Shared<T> {
+    open: Box<Open<T>>,
+    writer: Mutex<Option<T>>,
+    readers: Mutex<Vec<T>>,
+    queue: Mutex<Queue<T>>,
+}
+
+struct Queue<T> {
+    jobs: VecDeque<Job<T>>,
+    /// A thread works through the queue and will see what is added.
+    is_served: bool,
+}
+
+/// Runs a write; says whether it went well, and how to tell its caller what became of the commit.
+type Job<T> = Box<dyn FnOnce(Result<&mut T, StoreError>) -> (bool, Told) + Send>;
+type Told = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
+
+/// What a write came to: its result, or its panic.
+type Ended<R> = std::thread::Result<Result<R, StoreError>>;
 
 impl<T: Send + 'static> Db<T> {
     /// No IO happens here; `open` is called by the first use, and again after it failed.
@@ -63,9 +106,51 @@ impl<T: Send + 'static> Db<T> {
         gate: Arc<dyn Gate>,
         open: impl Fn() -> Result<T, StoreError> + Send + Sync + 'static,
     ) -> Self {
-        Self { open: Arc::new(open), slot: Arc::default(), gate }
+        let queue = Queue { jobs: VecDeque::new(), is_served: false };
+        let shared = Shared {
+            open: Box::new(open),
+            writer: Mutex::default(),
+            readers: Mutex::default(),
+            queue: Mutex::new(queue),
+        };
+        Self { shared: Arc::new(shared), gate }
     }
 
+    /// Runs `f`, which changes nothing that lasts, alone with the store.
+    ///
+    /// # Errors
+    /// What opening or `f` returned.
+    pub async fn peek<R: Send + 'static>(
+        &self,
+        f: impl FnOnce(&mut T) -> Result<R, StoreError> + Send + 'static,
+    ) -> Result<R, StoreError> {
+        let shared = Arc::clone(&self.shared);
+        on_disk(&*self.gate, move || shared.with_writer(f)).await
+    }
+
+    /// Runs `f`, a change named `op`, alone with the store. Nothing is promised to survive a power cut.
+    ///
+    /// # Errors
+    /// What opening or `f` returned, or [`StoreError::Full`] when the gate said so.
+    pub async fn lend<R: Send + 'static>(
+        &self,
+        op: &'static str,
+        f: impl FnOnce(&mut T) -> Result<R, StoreError> + Send + 'static,
+    ) -> Result<R, StoreError> {
+        let passed = self.gate.before(op).await;
+        passed.map_err(|Fault| StoreError::Full { op, source: None })?;
+        let out = self.peek(f).await;
+        self.gate.after(op).await;
+        out
+    }
+
+    /// Runs a call that may wait for the disk and has nothing to do with the store.
+    pub async fn beside<R: Send + 'static>(&self, f: impl FnOnce() -> R + Send + 'static) -> R {
+        on_disk(&*self.gate, f).await
+    }
+}
+
+impl<T: Store> Db<T> {
     /// Runs `f`, which must not write, on the blocking pool. A panic of `f` continues here.
     ///
     /// # Errors
@@ -74,31 +159,17 @@ impl<T: Send + 'static> Db<T> {
         &self,
         f: impl FnOnce(&mut T) -> Result<R, StoreError> + Send + 'static,
     ) -> Result<R, StoreError> {
-        let (open, slot) = (Arc::clone(&self.open), Arc::clone(&self.slot));
-        let work = move || {
-            // A poisoned slot holds a store whose last caller panicked. SQLite rolled its
-            // transaction back, so the store itself is sound.
-            let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
-            let mut value = match slot.take() {
-                Some(value) => value,
-                None => open()?,
-            };
-            let out = f(&mut value);
-            *slot = Some(value);
-            out
-        };
+        let shared = Arc::clone(&self.shared);
+        let beside = T::READS_BESIDE && !self.gate.runs_inline();
+        let work = move || if beside { shared.read_beside(f) } else { shared.with_writer(f) };
         on_disk(&*self.gate, work).await
     }
 
-    /// Runs a call that may wait for the disk and has nothing to do with the store.
-    pub async fn beside<R: Send + 'static>(&self, f: impl FnOnce() -> R + Send + 'static) -> R {
-        on_disk(&*self.gate, f).await
-    }
-
-    /// Runs `f`, one durable write named `op`, on the blocking pool.
+    /// Runs `f`, one durable write named `op`, on the blocking pool: all of it is one transaction,
+    /// which may hold writes of others too.
     ///
     /// # Errors
-    /// What opening or `f` returned, or [`StoreError::Full`] when the gate said so.
+    /// What opening, `f` or the commit returned, or [`StoreError::Full`] when the gate said so.
     pub async fn write<R: Send + 'static>(
         &self,
         op: &'static str,
@@ -106,10 +177,216 @@ impl<T: Send + 'static> Db<T> {
     ) -> Result<R, StoreError> {
         let passed = self.gate.before(op).await;
         passed.map_err(|Fault| StoreError::Full { op, source: None })?;
-        let out = self.read(f).await;
+        let (tell, told) = oneshot::channel();
+        let is_served = self.shared.enqueue(job(f, tell));
+        if !is_served {
+            let shared = Arc::clone(&self.shared);
+            if self.gate.runs_inline() {
+                shared.serve();
+            } else {
+                drop(spawn_blocking(move || shared.serve()));
+            }
+        }
+        let out = match told.await {
+            Ok(Ok(out)) => out,
+            Ok(Err(panic)) => resume_unwind(panic),
+            Err(_) => Err(StoreError::Lost { op }),
+        };
         self.gate.after(op).await;
         out
     }
+}
+
+/// Wraps a write, so that its result waits for the commit.
+fn job<T: Store, R: Send + 'static>(
+    f: impl FnOnce(&mut T) -> Result<R, StoreError> + Send + 'static,
+    tell: oneshot::Sender<Ended<R>>,
+) -> Job<T> {
+    Box::new(move |store| {
+        let out = match store {
+            Ok(store) => catch_unwind(AssertUnwindSafe(|| f(store))),
+            Err(err) => Ok(Err(err)),
+        };
+        let went_well = matches!(out, Ok(Ok(_)));
+        let told: Told = Box::new(move |committed| {
+            let out = match (out, committed) {
+                (Ok(Ok(_)), Err(err)) => Ok(Err(err)),
+                (out, _) => out,
+            };
+            // The caller may have given up waiting; the row is what counts.
+            let _ = tell.send(out);
+        });
+        (went_well, told)
+    })
+}
+
+impl<T> Shared<T> {
+    /// A poisoned slot holds a store whose last caller panicked. Its transaction was rolled back, so
+    /// the store itself is sound.
+    fn writer(&self) -> MutexGuard<'_, Option<T>> {
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn with_writer<R>(
+        &self,
+        f: impl FnOnce(&mut T) -> Result<R, StoreError>,
+    ) -> Result<R, StoreError> {
+        let mut slot = self.writer();
+        let mut store = match slot.take() {
+            Some(store) => store,
+            None => (self.open)()?,
+        };
+        let out = f(&mut store);
+        *slot = Some(store);
+        out
+    }
+
+    fn read_beside<R>(
+        &self,
+        f: impl FnOnce(&mut T) -> Result<R, StoreError>,
+    ) -> Result<R, StoreError> {
+        let kept = self.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let mut reader = match kept {
+            Some(reader) => reader,
+            None => (self.open)()?,
+        };
+        let out = f(&mut reader);
+        let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
+        if readers.len() < READERS_KEPT {
+            readers.push(reader);
+        }
+        out
+    }
+
+    /// Adds a job; whether somebody works through the queue already.
+    fn enqueue(&self, job: Job<T>) -> bool {
+        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        queue.jobs.push_back(job);
+        std::mem::replace(&mut queue.is_served, true)
+    }
+}
+
+impl<T: Store> Shared<T> {
+    /// Works through the queue until it is empty.
+    fn serve(&self) {
+        loop {
+            let batch: Vec<Job<T>> = {
+                let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+                if queue.jobs.is_empty() {
+                    queue.is_served = false;
+                    return;
+                }
+                let count = queue.jobs.len().min(BATCH_MAX);
+                queue.jobs.drain(..count).collect()
+            };
+            self.run(batch);
+        }
+    }
+
+    /// One commit for all of a batch.
+    fn run(&self, batch: Vec<Job<T>>) {
+        let mut slot = self.writer();
+        let opened = match slot.take() {
+            Some(store) => Ok(store),
+            None => (self.open)(),
+        };
+        let mut store = match opened {
+            Ok(store) => store,
+            Err(err) => return refuse(batch, err),
+        };
+        if let Err(err) = execute(&store, "BEGIN IMMEDIATE") {
+            *slot = Some(store);
+            return refuse(batch, err);
+        }
+        let mut all: Vec<Told> = Vec::with_capacity(batch.len());
+        for job in batch {
+            all.push(step(&mut store, job));
+        }
+        let committed = execute(&store, "COMMIT");
+        if committed.is_err() && !store.connection().is_autocommit() {
+            let _ = execute(&store, "ROLLBACK");
+        }
+        *slot = Some(store);
+        drop(slot);
+        tell(all, committed);
+    }
+}
+
+/// One write of a batch, undone alone if it fails.
+fn step<T: Store>(store: &mut T, job: Job<T>) -> Told {
+    // A full disk can end the transaction, and with it what others wrote: then the commit fails for
+    // all of them, and nothing may be written outside of it.
+    let entered = if store.connection().is_autocommit() {
+        Err(StoreError::Lost { op: "a shared commit" })
+    } else {
+        execute(store, "SAVEPOINT job")
+    };
+    let has_entered = entered.is_ok();
+    let (went_well, told) = job(entered.map(|()| &mut *store));
+    if has_entered && !store.connection().is_autocommit() {
+        let leave = if went_well { "RELEASE job" } else { "ROLLBACK TO job; RELEASE job" };
+        if let Err(err) = execute(store, leave) {
+            tracing::debug!(error = &err as &dyn std::error::Error, "a commit is lost");
+            let _ = execute(store, "ROLLBACK");
+        }
+    }
+    told
+}
+
+/// The first caller hears the cause; the others that it hit them too.
+fn tell(all: Vec<Told>, committed: Result<(), StoreError>) {
+    let mut cause = committed.err();
+    let failed = cause.as_ref().map(StoreError::shared);
+    for told in all {
+        match (cause.take(), &failed) {
+            (Some(err), _) => told(Err(err)),
+            (None, Some(failed)) => told(Err(failed.shared())),
+            (None, None) => told(Ok(())),
+        }
+    }
+}
+
+fn refuse<T>(batch: Vec<Job<T>>, err: StoreError) {
+    let shared = err.shared();
+    let mut cause = Some(err);
+    for job in batch {
+        let err = cause.take().unwrap_or_else(|| shared.shared());
+        let (_, told) = job(Err(err));
+        told(Ok(()));
+    }
+}
+
+fn execute<T: Store>(store: &T, sql: &str) -> Result<(), StoreError> {
+    store.connection().execute_batch(sql).map_err(StoreError::query("a commit"))
+}
+
+/// One transaction, or a part of the one that is open already: all of `f` or none of it.
+pub(crate) fn atomically<R>(
+    conn: &Connection,
+    f: impl FnOnce(&Connection) -> rusqlite::Result<R>,
+) -> rusqlite::Result<R> {
+    /// Undoes what was begun, unless it was kept; also when `f` panics.
+    struct Undo<'a>(&'a Connection, Option<&'static str>);
+    impl Drop for Undo<'_> {
+        fn drop(&mut self) {
+            if let Some(undo) = self.1
+                && let Err(err) = self.0.execute_batch(undo)
+            {
+                tracing::debug!(error = &err as &dyn std::error::Error, "nothing to undo");
+            }
+        }
+    }
+    let (begin, keep, undo) = if conn.is_autocommit() {
+        ("BEGIN IMMEDIATE", "COMMIT", "ROLLBACK")
+    } else {
+        ("SAVEPOINT step", "RELEASE step", "ROLLBACK TO step; RELEASE step")
+    };
+    conn.execute_batch(begin)?;
+    let mut guard = Undo(conn, Some(undo));
+    let out = f(conn)?;
+    conn.execute_batch(keep)?;
+    guard.1 = None;
+    Ok(out)
 }
 
 /// Runs a call that may wait for the disk on the blocking pool, or where the gate wants it. A panic
@@ -129,8 +406,7 @@ pub async fn on_disk<R: Send + 'static>(
 
 impl<T> Clone for Db<T> {
     fn clone(&self) -> Self {
-        let (open, slot) = (Arc::clone(&self.open), Arc::clone(&self.slot));
-        Self { open, slot, gate: Arc::clone(&self.gate) }
+        Self { shared: Arc::clone(&self.shared), gate: Arc::clone(&self.gate) }
     }
 }
 

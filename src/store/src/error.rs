@@ -39,6 +39,12 @@ pub enum StoreError {
     /// End: somebody else writes the file now.
     #[error("a later container of this session has taken over")]
     Superseded,
+    /// Try again: a write of somebody else ended the commit that both were part of.
+    #[error("{op} was undone together with another write: {cause}")]
+    Undone { op: &'static str, cause: String },
+    /// Try again: nobody knows whether it was stored. Storing it again is harmless.
+    #[error("nobody knows what became of {op}")]
+    Lost { op: &'static str },
     /// Try again.
     #[error("{op} failed")]
     Query {
@@ -73,6 +79,15 @@ impl StoreError {
             }
             Some(ErrorCode::DiskFull) => Self::Full { op: "open", source: Some(source) },
             _ => Self::Open { path, source },
+        }
+    }
+
+    /// The same, for others whom it hits too.
+    pub(crate) fn shared(&self) -> Self {
+        match self {
+            Self::Full { op, .. } => Self::Full { op, source: None },
+            Self::Newer { path } => Self::Newer { path: path.clone() },
+            other => Self::Undone { op: "a write", cause: other.to_string() },
         }
     }
 

@@ -1,15 +1,15 @@
 //! Every SQL statement in the workspace. Callers see repositories and domain types, never rows.
 //!
-//! Three databases: [`CentralStore`] (one, host only), and per session an inbound one that the host
-//! writes and an outbound one that the runner writes. [`SessionStore`] is the host's view of both,
-//! [`RunnerStore`] the runner's.
+//! One database decides: [`CentralStore`], with [`SessionRows`] as its view of one session. Two mailboxes
+//! for each session carry messages across the border of its container: the host writes one, the runner
+//! ([`RunnerStore`]) the other.
 
 mod central;
 pub mod copies;
 mod db;
 mod error;
-mod inbound;
 pub mod layout;
+mod mailbox;
 mod open;
 mod outbound;
 mod outbox;
@@ -19,19 +19,18 @@ mod session;
 
 pub use crate::central::{
     AccountRow, ApproverRow, CardRow, CentralStore, ChatRow, DeadLetterRow, Decided, DenialRow,
-    DestinationRow, DroppedRow, DueTask, FireRow, Handover, Linked, MemberRow, Moved, NOTICE_KEY,
-    NewPairing, Paired, PairingId, PairingRole, PairingRow, PairingUse, PersonRow, Put, Question,
-    QuestionKind, QuestionRow, QuestionState, Removed, Revoked, RoleRow, SealedRow, SessionRow,
-    Task, TaskEdit, TaskFilter, TaskRow, Unlinked, Untold, Wired, Wiring,
+    DestinationRow, DroppedRow, DueTask, FireRow, Handover, Linked, MemberRow, Moved, NewPairing,
+    Paired, PairingId, PairingRole, PairingRow, PairingUse, PersonRow, Put, Question, QuestionKind,
+    QuestionRow, QuestionState, Removed, Revoked, RoleRow, SealedRow, SessionRow, Task, TaskEdit,
+    TaskFilter, TaskRow, Unlinked, Untold, Wired, Wiring,
 };
-pub use crate::db::{Db, Fault, Gate, NoGate, on_disk};
+pub use crate::db::{Db, Fault, Gate, NoGate, Store, on_disk};
 pub use crate::error::StoreError;
-pub use crate::inbound::{
-    Absorbed, Asked, Fetched, Lost, Order, PendingFile, Request, Stood, Surroundings, TaskEnd,
-    TaskMessage,
-};
-pub use crate::open::Journal;
+pub use crate::mailbox::Destination;
 pub use crate::outbox::by_hand::{Done, Ordered};
 pub use crate::outbox::{ClaimedPart, Draft, NewPart, PartKind, Target};
-pub use crate::runner::{Answer, Destination, NewMessage, RunnerStore, TurnEnd};
-pub use crate::session::{SessionStore, Snapshot};
+pub use crate::runner::{Answer, NewMessage, RunnerStore, TurnEnd};
+pub use crate::session::{
+    Absorbed, Asked, Counts, Fetched, NOTICE_KEY, Order, PendingFile, Posting, Request, SessionDb,
+    SessionRows, SessionStore, Snapshot, Stood, Surroundings, TaskMessage,
+};

@@ -28,11 +28,14 @@ const STATEMENTS_KEPT: usize = 64;
 const CACHE_KIB: i64 = 256;
 
 /// How a file journals. A write-ahead log commits several times faster, but its index is shared
-/// memory, which neither crosses a virtual machine's mount nor may be trusted from a container.
+/// memory, which neither crosses a virtual machine's mount nor may be trusted from a container. So only
+/// the central database has one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Journal {
+pub(crate) enum Journal {
     Wal,
     Rollback,
+    /// A rollback journal without syncs: after a power cut the file is made again.
+    Disposable,
 }
 
 /// Opens `path` for writing, creates it if needed, and migrates it.
@@ -61,10 +64,12 @@ fn connect(path: &Path, journal: Journal) -> rusqlite::Result<Connection> {
     let mode = match journal {
         Journal::Wal => "WAL",
         Journal::Rollback => "DELETE",
+        Journal::Disposable => "TRUNCATE",
     };
     conn.pragma_update(None, "journal_mode", mode)?;
     // An acknowledgement promises that the row survives a power cut.
-    conn.pragma_update(None, "synchronous", "FULL")?;
+    let synchronous = if journal == Journal::Disposable { "OFF" } else { "FULL" };
+    conn.pragma_update(None, "synchronous", synchronous)?;
     conn.pragma_update(None, "foreign_keys", true)?;
     conn.pragma_update(None, "wal_autocheckpoint", LOG_PAGES_MAX)?;
     // A log that a large commit made long is cut back when it begins anew.
@@ -102,17 +107,6 @@ pub(crate) fn truncate_log(conn: &Connection) -> rusqlite::Result<()> {
     }
 }
 
-/// Gives the space of removed rows back to the disk, if that is most of the file. Copies what is left.
-pub(crate) fn shrink(conn: &Connection) -> rusqlite::Result<()> {
-    const PAGES_MIN: i64 = 256;
-    let count = |name| conn.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
-    let (pages, free) = (count("page_count")?, count("freelist_count")?);
-    if PAGES_MIN < pages && pages < free * 2 {
-        conn.execute_batch("VACUUM")?;
-    }
-    Ok(())
-}
-
 /// Opens an existing file without the right to change it. `trusted` is false for a file that an
 /// agent could have written: then no link is followed and nothing in its schema may run.
 pub(crate) fn open_read_only(path: &Path, trusted: bool) -> rusqlite::Result<Connection> {
@@ -130,4 +124,13 @@ pub(crate) fn open_read_only(path: &Path, trusted: bool) -> rusqlite::Result<Con
         conn.pragma_update(None, "mmap_size", 0)?;
     }
     Ok(conn)
+}
+
+/// What SQLite finds wrong with a file; one line per problem.
+pub(crate) fn integrity(conn: &Connection) -> Result<Vec<String>, StoreError> {
+    let read = || -> rusqlite::Result<Vec<String>> {
+        conn.prepare("PRAGMA quick_check(5)")?.query_map([], |row| row.get(0))?.collect()
+    };
+    let lines = read().map_err(StoreError::query("check a database"))?;
+    Ok(lines.into_iter().filter(|line| line != "ok").collect())
 }

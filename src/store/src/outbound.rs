@@ -8,6 +8,7 @@
 
 mod history;
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::os::unix::fs::OpenOptionsExt;
@@ -35,9 +36,6 @@ const TEXT_BYTES_MAX: i32 = 4 * 1024 * 1024;
 const ROLLBACK_MODE: [u8; 2] = [1, 1];
 /// Options of a question that are read; more are an error of the agent's.
 const OPTIONS_MAX: usize = 20;
-/// From this version of the schema on there is what a turn cost, and the attempt during which something
-/// was said.
-const ONCE_SINCE: i64 = 5;
 /// `O_NOFOLLOW` and `O_NONBLOCK`: neither a link nor a pipe may stand in for the file.
 const OPEN_FLAGS: i32 = 0o400_000 | 0o4_000;
 
@@ -48,6 +46,10 @@ pub(crate) struct News {
     pub(crate) finished: Vec<Claim>,
     pub(crate) open_claims: Vec<Claim>,
     pub(crate) waits: Vec<Waits>,
+    /// What the runner keeps for the next incarnation, by name.
+    pub(crate) state: BTreeMap<String, String>,
+    /// All messages that there are; otherwise the rest follows.
+    pub(crate) is_whole: bool,
 }
 
 /// A turn that the runner ended with a wait for the provider.
@@ -70,12 +72,11 @@ impl News {
 pub(crate) struct OutboundReader {
     path: PathBuf,
     conn: Option<Connection>,
-    version: i64,
 }
 
 impl OutboundReader {
     pub(crate) fn new(path: PathBuf) -> Self {
-        Self { path, conn: None, version: 0 }
+        Self { path, conn: None }
     }
 
     /// Messages after `after`, waits after `waits_after`, and claims on messages from `waiting_from`
@@ -90,20 +91,21 @@ impl OutboundReader {
     ) -> Result<News, StoreError> {
         let path = self.path.clone();
         self.open()?;
-        let version = self.version;
         let Some(conn) = &self.conn else {
             return Ok(News::default());
         };
         let read = || -> rusqlite::Result<News> {
             // All as it is at one moment, and the file locked once.
             let _moment = conn.unchecked_transaction()?;
-            let mut news = News { messages: messages(conn, version, after)?, ..News::default() };
+            let mut news = News { messages: messages(conn, after)?, ..News::default() };
             if let Some(from) = waiting_from {
-                let claims = claims(conn, version, from, halted)?;
+                let claims = claims(conn, from, halted)?;
                 (news.finished, news.open_claims) =
                     claims.into_iter().partition(|it| it.outcome.is_some());
             }
             news.waits = waits(conn, waits_after)?;
+            news.state = state(conn)?;
+            news.is_whole = i64::try_from(news.messages.len()).is_ok_and(|it| it < MESSAGES_MAX);
             Ok(news)
         };
         read().map_err(|err| {
@@ -114,7 +116,7 @@ impl OutboundReader {
 
     pub(crate) fn integrity(&mut self) -> Result<Vec<String>, StoreError> {
         match self.open()? {
-            Some(conn) => crate::session::integrity(conn),
+            Some(conn) => crate::open::integrity(conn),
             None => Ok(vec![]),
         }
     }
@@ -136,7 +138,7 @@ impl OutboundReader {
             // A session that sleeps may still have an older one.
             match usize::try_from(version) {
                 Ok(0) => return Ok(None),
-                Ok(known) if known <= VERSION => (self.conn, self.version) = (Some(conn), version),
+                Ok(known) if known <= VERSION => self.conn = Some(conn),
                 Ok(_) | Err(_) => return Err(StoreError::Newer { path: self.path.clone() }),
             }
         }
@@ -181,20 +183,12 @@ fn classify(err: rusqlite::Error) -> StoreError {
     StoreError::query("read the outbound database")(err)
 }
 
-fn messages(
-    conn: &Connection,
-    version: i64,
-    after: OutSeq,
-) -> rusqlite::Result<Vec<(Outbound, PartKind)>> {
-    let columns = match version {
-        1 => "'text', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL",
-        2..ONCE_SINCE => "form, destination, target, file, options, timeout_ms, NULL, NULL, NULL",
-        _ => "form, destination, target, file, options, timeout_ms, turn, incarnation, attempt",
-    };
-    conn.prepare_cached(&format!(
-        "SELECT seq, in_reply_to, text, kind, {columns} FROM messages_out
-         WHERE seq > ?1 ORDER BY seq LIMIT ?2"
-    ))?
+fn messages(conn: &Connection, after: OutSeq) -> rusqlite::Result<Vec<(Outbound, PartKind)>> {
+    conn.prepare_cached(
+        "SELECT seq, in_reply_to, text, kind, form, destination, target, file, options, timeout_ms,
+                turn, incarnation, attempt
+         FROM messages_out WHERE seq > ?1 ORDER BY seq LIMIT ?2",
+    )?
     .query_map([after.0, MESSAGES_MAX], |row| {
         let kind: String = row.get(3)?;
         let message = Outbound {
@@ -246,16 +240,14 @@ fn form(row: &Row<'_>) -> rusqlite::Result<Form> {
 
 fn claims(
     conn: &Connection,
-    version: i64,
     from: MessageSeq,
     halted: Incarnation,
 ) -> rusqlite::Result<Vec<Claim>> {
     let mut found: Vec<Claim> = Vec::new();
-    let cost = if version < ONCE_SINCE { "NULL" } else { "cost" };
-    let mut statement = conn.prepare_cached(&format!(
-        "SELECT message, incarnation, outcome, reason, reply, {cost} FROM claims
-         WHERE message >= ?1 AND incarnation > ?2 ORDER BY message, incarnation LIMIT 10000"
-    ))?;
+    let mut statement = conn.prepare_cached(
+        "SELECT message, incarnation, outcome, reason, reply, cost FROM claims
+         WHERE message >= ?1 AND incarnation > ?2 ORDER BY message, incarnation LIMIT 10000",
+    )?;
     for claim in statement.query_map([from.0, halted.0], claim)? {
         let claim = claim?;
         match found.last_mut().filter(|it| it.message == claim.message) {
@@ -268,12 +260,7 @@ fn claims(
     Ok(found)
 }
 
-/// A session that sleeps may not have this table yet.
 fn waits(conn: &Connection, after: i64) -> rusqlite::Result<Vec<Waits>> {
-    let sql = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'waits'";
-    if !conn.prepare_cached(sql)?.exists([])? {
-        return Ok(vec![]);
-    }
     conn.prepare_cached(
         "SELECT id, message, class, until FROM waits WHERE id > ?1 ORDER BY id LIMIT ?2",
     )?
@@ -286,6 +273,19 @@ fn waits(conn: &Connection, after: i64) -> rusqlite::Result<Vec<Waits>> {
             until: row.get::<_, Option<i64>>(3)?.map(Timestamp),
         })
     })?
+    .collect()
+}
+
+/// Values that an import keeps of the runner's, and the bytes of one; the conversation's id is far below.
+const STATE_MAX: i64 = 16;
+const STATE_BYTES_MAX: i64 = 4 * 1024;
+
+fn state(conn: &Connection) -> rusqlite::Result<BTreeMap<String, String>> {
+    conn.prepare_cached(
+        "SELECT key, value FROM session_state
+         WHERE length(key) <= ?1 AND length(value) <= ?1 ORDER BY key LIMIT ?2",
+    )?
+    .query_map([STATE_BYTES_MAX, STATE_MAX], |row| Ok((row.get(0)?, row.get(1)?)))?
     .collect()
 }
 

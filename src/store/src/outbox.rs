@@ -1,9 +1,7 @@
 //! Parts on their way to platforms: the one place that can mint a [`ClaimedPart`], which is the only
 //! thing that can be sent.
 //!
-//! A session keeps the parts that its agent wrote, the central database those that the host says by
-//! itself; both tables, `deliveries`, have these columns, so both run through the statements here.
-//! A session's has two more that say what led to a part.
+//! One table for all chats, whether an agent or the host wrote a part.
 
 pub(crate) mod by_hand;
 mod columns;
@@ -15,9 +13,10 @@ use domain::message::Address;
 use domain::outgoing::{Card, Content, FileOut};
 use domain::time::Timestamp;
 use domain::{MessageSeq, OutSeq};
-use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use self::columns::{Columns, Raw};
+use crate::session::Scope;
 
 /// Longer waits were asked for by a platform.
 const BACKOFF_MAX_MS: i64 = 60_000;
@@ -161,59 +160,54 @@ pub struct NewPart {
 
 /// Adds a part; one with that key that is there already is left as it is. Returns whether it is new.
 pub(crate) fn add(
-    tx: &Transaction<'_>,
+    tx: Scope<'_>,
     part: &NewPart,
     origin: Option<Origin>,
     now: Timestamp,
 ) -> rusqlite::Result<bool> {
     let columns = Columns::of(&part.content)?;
-    let (more, values) = match origin {
-        // What answers a message whose answer may be known already is a repetition, perhaps.
-        Some(_) => (
-            ", out_seq, cause, doubted",
-            ", ?14, ?15, coalesce((SELECT m.doubted FROM messages_in m WHERE m.seq = ?15), 0)",
-        ),
-        None => ("", ""),
-    };
-    let sql = format!(
-        "INSERT INTO deliveries (key, channel, account, chat, thread, reply_to, kind, form, text,
-             target, file, buttons, state, changed_at, created_at{more})
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 'ready', ?13, ?13{values})
-         ON CONFLICT DO NOTHING"
-    );
     let to = &part.to;
-    let mut statement = tx.prepare_cached(&sql)?;
-    let mut bind =
-        |index: usize, value: &dyn rusqlite::ToSql| statement.raw_bind_parameter(index, value);
-    bind(1, &part.key.0)?;
-    bind(2, &to.channel)?;
-    bind(3, &to.account)?;
-    bind(4, &to.chat)?;
-    bind(5, &to.thread)?;
-    bind(6, &part.reply_to)?;
-    bind(7, &part.kind.as_str())?;
-    bind(8, &columns.form)?;
-    bind(9, &columns.text)?;
-    bind(10, &columns.target)?;
-    bind(11, &columns.file)?;
-    bind(12, &columns.buttons)?;
-    bind(13, &now.0)?;
-    if let Some(origin) = origin {
-        bind(14, &origin.out_seq.map(|it| it.0))?;
-        bind(15, &origin.cause.0)?;
-    }
-    Ok(statement.raw_execute()? == 1)
+    // What answers a message whose answer may be known already is a repetition, perhaps.
+    let added = tx
+        .prepare_cached(
+            "INSERT INTO part (session, key, out_seq, cause, channel, account, chat, thread, reply_to,
+                 kind, form, text, target, file, buttons, state, changed_at, created_at, doubted)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, 'ready', ?16,
+                 ?16, coalesce((SELECT m.doubted FROM message m
+                                WHERE m.session = ?1 AND m.seq = ?4), 0))
+             ON CONFLICT DO NOTHING",
+        )?
+        .execute(params![
+            tx.session,
+            part.key.0,
+            origin.and_then(|it| it.out_seq).map(|it| it.0),
+            origin.map(|it| it.cause.0),
+            to.channel,
+            to.account,
+            to.chat,
+            to.thread,
+            part.reply_to,
+            part.kind.as_str(),
+            columns.form,
+            columns.text,
+            columns.target,
+            columns.file,
+            columns.buttons,
+            now.0
+        ])?;
+    Ok(added == 1)
 }
 
-/// The oldest unfinished part of each chat, of those of which a condition is true.
-pub(crate) fn open_parts(conn: &Connection, which: &str) -> rusqlite::Result<Vec<PartView>> {
-    conn.prepare_cached(&format!(
-        "SELECT key, state, retry_at, min(id), changed_at FROM deliveries
-         WHERE state NOT IN ('sent', 'dead') AND {which}
-         GROUP BY channel, account, chat ORDER BY 4"
-    ))?
-    .query_map([], part_view)?
-    .collect()
+/// The oldest unfinished part of each chat; what is held for quiet hours is left out.
+pub(crate) fn open_parts(scope: Scope<'_>) -> rusqlite::Result<Vec<PartView>> {
+    scope
+        .prepare_cached(
+            "SELECT key, state, retry_at, min(id), changed_at FROM part
+             WHERE session = ?1 AND state NOT IN ('sent', 'dead') AND quiet IS NOT 'held'
+             GROUP BY channel, account, chat ORDER BY 4",
+        )?
+        .query_map([scope.session], part_view)?
+        .collect()
 }
 
 fn part_view(row: &Row<'_>) -> rusqlite::Result<PartView> {
@@ -232,7 +226,7 @@ fn part_view(row: &Row<'_>) -> rusqlite::Result<PartView> {
 /// already, cannot be sent as it is because the message that it changes is not there, or may have been
 /// seen too often. Paths of files are taken from `root`.
 pub(crate) fn claim(
-    tx: &Transaction<'_>,
+    tx: Scope<'_>,
     root: &Path,
     key: &PartKey,
     now: Timestamp,
@@ -241,27 +235,31 @@ pub(crate) fn claim(
         .prepare_cached(
             "SELECT key, channel, account, chat, thread, reply_to, kind, form, text, target, file,
                     buttons, doubted, tries, misses, doubts
-             FROM deliveries WHERE key = ?1 AND state IN ('ready', 'unsent', 'uncertain')",
+             FROM part WHERE session = ?1 AND key = ?2
+                 AND state IN ('ready', 'unsent', 'uncertain')",
         )?
-        .query_row([&key.0], |row| Ok((claimed(row)?, Raw::read(row)?, row.get(15)?)))
+        .query_row(params![tx.session, key.0], |row| {
+            Ok((claimed(row)?, Raw::read(row)?, row.get(15)?))
+        })
         .optional()?;
     let Some((mut part, raw, doubts)) = found else {
         return Ok(None);
     };
     if let Some(why) = exhausted(doubts) {
-        bury(tx, key, &Verdict::Dead { why }, now)?;
+        give_up(tx, key, &Verdict::Dead { why }, now)?;
         return Ok(None);
     }
     let Some(content) = raw.content(tx, root)? else {
         let verdict = Verdict::Dead { why: "the message that it changes was not sent".into() };
-        bury(tx, key, &verdict, now)?;
+        give_up(tx, key, &verdict, now)?;
         return Ok(None);
     };
     part.content = content;
     tx.prepare_cached(
-        "UPDATE deliveries SET state = 'claimed', changed_at = ?2, claimed_at = ?2 WHERE key = ?1",
+        "UPDATE part SET state = 'claimed', changed_at = ?3, claimed_at = ?3
+         WHERE session = ?1 AND key = ?2",
     )?
-    .execute(params![key.0, now.0])?;
+    .execute(params![tx.session, key.0, now.0])?;
     Ok(Some(part))
 }
 
@@ -287,7 +285,7 @@ fn claimed(row: &Row<'_>) -> rusqlite::Result<ClaimedPart> {
 
 /// Writes down how an attempt ended.
 pub(crate) fn conclude(
-    tx: &Transaction<'_>,
+    tx: Scope<'_>,
     key: &PartKey,
     verdict: &Verdict,
     now: Timestamp,
@@ -296,25 +294,25 @@ pub(crate) fn conclude(
         Verdict::Sent { platform_id } => ("sent", 0, Some(platform_id), 0),
         Verdict::Unsent { retry_at, counts } => ("unsent", retry_at.0, None, i64::from(*counts)),
         Verdict::Uncertain { retry_at } => ("uncertain", retry_at.0, None, 0),
-        Verdict::Dead { .. } => return bury(tx, key, verdict, now),
+        Verdict::Dead { .. } => return give_up(tx, key, verdict, now),
     };
     tx.prepare_cached(
         // What was stopped meanwhile is not tried again.
-        "UPDATE deliveries SET state = iif(reason = 'stopped' AND ?2 <> 'sent', 'dead', ?2),
-                retry_at = ?3, platform_id = ?4, tries = tries + ?5,
-                misses = iif(?2 = 'sent' OR ?5 > 0, 0, misses + 1), changed_at = ?6,
-                doubts = doubts + (?2 = 'uncertain'), doubted = doubted OR ?2 = 'uncertain',
-                sent_at = iif(?2 = 'sent', ?6, NULL)
-         WHERE key = ?1 AND state = 'claimed'",
+        "UPDATE part SET state = iif(reason = 'stopped' AND ?3 <> 'sent', 'dead', ?3),
+                retry_at = ?4, platform_id = ?5, tries = tries + ?6,
+                misses = iif(?3 = 'sent' OR ?6 > 0, 0, misses + 1), changed_at = ?7,
+                doubts = doubts + (?3 = 'uncertain'), doubted = doubted OR ?3 = 'uncertain',
+                sent_at = iif(?3 = 'sent', ?7, NULL)
+         WHERE session = ?1 AND key = ?2 AND state = 'claimed'",
     )?
-    .execute(params![key.0, state, retry_at, platform_id, counts, now.0])
+    .execute(params![tx.session, key.0, state, retry_at, platform_id, counts, now.0])
     .map(drop)
 }
 
 /// Gives a part up. A new text for a message that is gone becomes a message of its own first: what
 /// it says must not be lost with what it would have replaced.
-fn bury(
-    tx: &Transaction<'_>,
+fn give_up(
+    tx: Scope<'_>,
     key: &PartKey,
     verdict: &Verdict,
     now: Timestamp,
@@ -324,29 +322,30 @@ fn bury(
     };
     let turned = tx
         .prepare_cached(
-            "UPDATE deliveries SET form = 'text', target = NULL, buttons = NULL, state = 'ready',
-                    retry_at = 0, tries = 0, misses = 0, doubts = 0, reason = ?2, changed_at = ?3
-             WHERE key = ?1 AND form = 'edit' AND state NOT IN ('sent', 'dead')
+            "UPDATE part SET form = 'text', target = NULL, buttons = NULL, state = 'ready',
+                    retry_at = 0, tries = 0, misses = 0, doubts = 0, reason = ?3, changed_at = ?4
+             WHERE session = ?1 AND key = ?2 AND form = 'edit' AND state NOT IN ('sent', 'dead')
                  AND reason IS NOT 'stopped'",
         )?
-        .execute(params![key.0, why, now.0])?;
+        .execute(params![tx.session, key.0, why, now.0])?;
     if turned == 0 {
         tx.prepare_cached(
-            "UPDATE deliveries SET state = 'dead', retry_at = 0, reason = ?2, changed_at = ?3
-             WHERE key = ?1 AND state NOT IN ('sent', 'dead')",
+            "UPDATE part SET state = 'dead', retry_at = 0, reason = ?3, changed_at = ?4
+             WHERE session = ?1 AND key = ?2 AND state NOT IN ('sent', 'dead')",
         )?
-        .execute(params![key.0, why, now.0])?;
+        .execute(params![tx.session, key.0, why, now.0])?;
     }
     Ok(())
 }
 
 /// A chat can be reached again: what waits for it waits no longer, unless its platform asked for a
-/// long wait. Returns whether anything did.
-pub(crate) fn reachable(tx: &Transaction<'_>, chat: &Address) -> rusqlite::Result<bool> {
-    tx.execute(
-        "UPDATE deliveries SET retry_at = 0 WHERE state IN ('unsent', 'uncertain')
-             AND channel = ?1 AND account = ?2 AND chat = ?3 AND retry_at - changed_at <= ?4",
-        params![chat.channel, chat.account, chat.chat, BACKOFF_MAX_MS],
-    )
-    .map(|changed| changed != 0)
+/// long wait.
+pub(crate) fn reachable(conn: &Connection, chat: &Address) -> rusqlite::Result<()> {
+    conn.prepare_cached(
+        "UPDATE part INDEXED BY part_chat SET retry_at = 0
+         WHERE channel = ?1 AND account = ?2 AND chat = ?3 AND state NOT IN ('sent', 'dead')
+           AND state IN ('unsent', 'uncertain') AND retry_at - changed_at <= ?4",
+    )?
+    .execute(params![chat.channel, chat.account, chat.chat, BACKOFF_MAX_MS])
+    .map(drop)
 }

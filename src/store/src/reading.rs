@@ -1,21 +1,17 @@
 //! Looks at all databases of a host without the right to change any, for people who ask what became
 //! of something. Works beside a running host and without one.
-//!
-//! A session's database may be older than this program until its next message; what it has no columns
-//! for is read as unknown.
 
 mod parts;
 mod trace;
 
 use domain::SessionId;
 use domain::people::Handle;
-use rusqlite::{Connection, OptionalExtension};
 
 pub use self::parts::{PartFilter, PartRow};
 pub use self::trace::{Found, Naming};
 use crate::layout::Layout;
-use crate::open::open_read_only;
-use crate::{CentralStore, SessionRow, StoreError};
+use crate::session::Scope;
+use crate::{CentralStore, StoreError};
 
 #[derive(Debug)]
 pub struct Reading {
@@ -30,20 +26,8 @@ impl Reading {
         Self { layout: layout.clone(), central }
     }
 
-    /// The inbound database of a session; `None` when nothing was ever stored there.
-    fn inbound(&self, session: SessionId) -> Result<Option<Inbound>, StoreError> {
-        let path = self.layout.session(session).inbound();
-        if !path.exists() {
-            return Ok(None);
-        }
-        let conn = open_read_only(&path, true).map_err(StoreError::open(&path))?;
-        let is_current = has_column(&conn, "deliveries", "untold")
-            .map_err(StoreError::query("read the version of a database"))?;
-        Ok(Some(Inbound { conn, is_current }))
-    }
-
-    fn sessions(&self) -> Result<Vec<SessionRow>, StoreError> {
-        self.central.sessions()
+    fn rows(&self, session: SessionId) -> Scope<'_> {
+        Scope::of(&self.central.conn, session)
     }
 
     /// How people call somebody; the handle itself where nobody knows them.
@@ -58,18 +42,6 @@ impl Reading {
         };
         Ok(person.map_or_else(|| handle.to_owned(), |it| it.name))
     }
-}
-
-#[derive(Debug)]
-struct Inbound {
-    conn: Connection,
-    /// It has all columns that this program knows.
-    is_current: bool,
-}
-
-fn has_column(conn: &Connection, table: &str, column: &str) -> rusqlite::Result<bool> {
-    let sql = "SELECT 1 FROM pragma_table_info(?1) WHERE name = ?2";
-    conn.query_row(sql, [table, column], |_| Ok(())).optional().map(|it| it.is_some())
 }
 
 #[cfg(test)]

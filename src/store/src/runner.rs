@@ -1,4 +1,4 @@
-//! The runner's side of a session: reads the inbound database, owns the outbound one.
+//! The runner's side of a session: reads the inbound mailbox, owns the outbound one.
 //!
 //! Every method that writes is one commit. Opening for writing also rolls back what a predecessor
 //! left in mid-transaction. A runner that slept while its successor was launched (the host writes
@@ -7,7 +7,6 @@
 mod inbox;
 mod outgoing;
 mod pruning;
-mod tasks;
 mod tools;
 mod waits;
 
@@ -18,31 +17,30 @@ use domain::cost::Cost;
 use domain::message::Outcome;
 use domain::time::Timestamp;
 use domain::{Incarnation, MessageSeq};
-use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension, params};
 use rusqlite_migration::{M, Migrations};
 
-pub use self::inbox::{Answer, Destination};
+pub use self::inbox::Answer;
 pub use self::outgoing::NewMessage;
 pub(crate) use self::tools::TOOL_NAME_CHARS_MAX;
+use crate::db::{Store, atomically};
 use crate::layout::{INBOUND, OUTBOUND};
+use crate::mailbox::{self, Facts, inode};
 use crate::open::{Journal, cache_little, open, open_read_only};
 use crate::outbox::PartKind;
 use crate::{Db, StoreError};
 
-/// The steps of the schema. The host reads what they make, of this version and of older ones.
-const STEPS: [&str; 5] = [
-    include_str!("../../../migrations/outbound/0001_start.sql"),
-    include_str!("../../../migrations/outbound/0002_forms.sql"),
-    include_str!("../../../migrations/outbound/0003_tools.sql"),
-    include_str!("../../../migrations/outbound/0004_waits.sql"),
-    include_str!("../../../migrations/outbound/0005_once.sql"),
-];
+/// The schema, which the host compares with what it finds.
+const SCHEMA: &str = include_str!("../../../migrations/outbound/0001_start.sql");
 
 /// The newest version of the schema that this program knows.
-pub(crate) const VERSION: usize = STEPS.len();
+pub(crate) const VERSION: usize = 1;
 
 static MIGRATIONS: LazyLock<Migrations<'_>> =
-    LazyLock::new(|| Migrations::new(STEPS.map(M::up).to_vec()));
+    LazyLock::new(|| Migrations::new(vec![M::up(SCHEMA)]));
+
+/// Kept by a runner that has read what its predecessor kept.
+const SEEDED: &str = "seeded";
 
 /// How a turn ended for the messages that it covered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,9 +59,11 @@ pub struct TurnEnd {
 pub struct RunnerStore {
     inbound: PathBuf,
     outbound_dir: PathBuf,
-    /// Opened again after an error: the host may just be recovering the file.
-    inbound_conn: Option<Connection>,
+    /// Opened again after an error, and when another file lies at its path.
+    inbound_conn: Option<(Connection, u64)>,
     conn: Connection,
+    /// The file that is written; without it at its path, nobody reads what is written.
+    inode: Option<u64>,
     incarnation: Incarnation,
 }
 
@@ -82,7 +82,27 @@ impl RunnerStore {
         let conn = open(&path, Journal::Rollback, &MIGRATIONS)?;
         cache_little(&conn).map_err(StoreError::open(&path))?;
         let (inbound, outbound_dir) = (inbound_dir.join(INBOUND), outbound_dir.to_owned());
-        Ok(Self { inbound, outbound_dir, inbound_conn: None, conn, incarnation })
+        let inode = inode(&path);
+        let mut store =
+            Self { inbound, outbound_dir, inbound_conn: None, conn, inode, incarnation };
+        store.seed()?;
+        Ok(store)
+    }
+
+    /// Reads what the last incarnation kept from the host, where its own mailbox is gone. A mailbox of
+    /// the host's that cannot be read just now is read by the next incarnation.
+    fn seed(&mut self) -> Result<(), StoreError> {
+        if self.state(SEEDED)?.is_some() {
+            return Ok(());
+        }
+        let Ok(kept) = self.read_inbound(|conn| mailbox::facts(conn).map(|it| it.state)) else {
+            return Ok(());
+        };
+        let mut state: Vec<(&str, Option<&str>)> =
+            kept.iter().map(|(key, value)| (key.as_str(), Some(value.as_str()))).collect();
+        state.push((SEEDED, Some("yes")));
+        atomically(&self.conn, |tx| set_state(tx, &state))
+            .map_err(StoreError::query("read what was kept"))
     }
 
     /// [`Db`] over this store, for a program with async tasks.
@@ -99,7 +119,7 @@ impl RunnerStore {
     /// Claims messages for this incarnation, before a model sees them.
     pub fn claim(&mut self, messages: &[MessageSeq], now: Timestamp) -> Result<(), StoreError> {
         let incarnation = self.incarnation;
-        self.commit("a claim", |tx| {
+        self.commit("a claim", |tx, _| {
             let mut insert = tx.prepare_cached(
                 "INSERT INTO claims (message, incarnation, claimed_at) VALUES (?1, ?2, ?3)
                  ON CONFLICT DO NOTHING",
@@ -122,10 +142,10 @@ impl RunnerStore {
         let incarnation = self.incarnation;
         let kind =
             if end.outcome == Outcome::Answered { PartKind::Answer } else { PartKind::Notice };
-        self.commit("the end of a turn", |tx| {
+        self.commit("the end of a turn", |tx, facts| {
             let reply = match (&end.text, end.messages.last()) {
                 (Some(text), Some(last)) => {
-                    Some(outgoing::add(tx, &NewMessage::text(*last, text), kind, now)?.0)
+                    Some(outgoing::add(tx, facts, &NewMessage::text(*last, text), kind, now)?.0)
                 }
                 _ => None,
             };
@@ -150,7 +170,7 @@ impl RunnerStore {
 
     /// Keeps or forgets values for the next incarnation.
     pub fn set_state(&mut self, state: &[(&str, Option<&str>)]) -> Result<(), StoreError> {
-        self.commit("a state", |tx| set_state(tx, state))
+        self.commit("a state", |tx, _| set_state(tx, state))
     }
 
     pub fn state(&mut self, key: &str) -> Result<Option<String>, StoreError> {
@@ -164,14 +184,14 @@ impl RunnerStore {
         &mut self,
         f: impl FnOnce(&Connection) -> rusqlite::Result<R>,
     ) -> Result<R, StoreError> {
-        let conn = opened(&mut self.inbound_conn, &self.inbound)
+        let opened = opened(&mut self.inbound_conn, &self.inbound)
             .map_err(StoreError::open(&self.inbound))?;
-        let out = f(&conn).map_err(StoreError::query("read the inbound database"))?;
-        self.inbound_conn = Some(conn);
+        let out = f(&opened.0).map_err(StoreError::query("read the inbound mailbox"))?;
+        self.inbound_conn = Some(opened);
         Ok(out)
     }
 
-    /// Reads both databases, each as it is at one moment and locked once: first the inbound one, then
+    /// Reads both mailboxes, each as it is at one moment and locked once: first the inbound one, then
     /// the outbound one.
     fn read_both<R>(
         &mut self,
@@ -182,7 +202,7 @@ impl RunnerStore {
         let inbound = opened(&mut self.inbound_conn, &self.inbound)
             .map_err(StoreError::open(&self.inbound))?;
         let read = || {
-            let theirs = inbound.unchecked_transaction()?;
+            let theirs = inbound.0.unchecked_transaction()?;
             f(&theirs, &own)
         };
         let out = read().map_err(StoreError::query("look for messages"))?;
@@ -193,38 +213,54 @@ impl RunnerStore {
     fn commit<R>(
         &mut self,
         op: &'static str,
-        f: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<R>,
+        f: impl FnOnce(&Connection, &Facts) -> rusqlite::Result<R>,
     ) -> Result<R, StoreError> {
+        if inode(&self.outbound_dir.join(OUTBOUND)) != self.inode {
+            return Err(StoreError::Superseded);
+        }
         // Not the kind of error that says that a file is damaged: the host may be mending it.
         let query = |source| StoreError::Query { op, source };
         let inbound = opened(&mut self.inbound_conn, &self.inbound).map_err(query)?;
-        let begun = self.conn.transaction_with_behavior(TransactionBehavior::Immediate);
-        let tx = begun.map_err(StoreError::query(op))?;
-        // Within the transaction: a successor that is launched later writes later.
-        let newest = newest_launch(&inbound).map_err(query)?;
-        if self.incarnation < newest {
+        let mut is_superseded = false;
+        let out = atomically(&self.conn, |tx| {
+            // Within the transaction: a successor that is launched later writes later.
+            let facts = mailbox::facts(&inbound.0)?;
+            is_superseded = self.incarnation < facts.newest;
+            if is_superseded {
+                return Err(rusqlite::Error::ExecuteReturnedResults);
+            }
+            f(tx, &facts)
+        });
+        if is_superseded {
             return Err(StoreError::Superseded);
         }
-        let out = f(&tx).map_err(StoreError::query(op))?;
-        tx.commit().map_err(StoreError::query(op))?;
+        let out = out.map_err(StoreError::query(op))?;
         self.inbound_conn = Some(inbound);
         Ok(out)
     }
 }
 
-/// Takes the connection out; whoever used it without an error puts it back.
-fn opened(conn: &mut Option<Connection>, path: &Path) -> rusqlite::Result<Connection> {
-    conn.take().map_or_else(|| open_read_only(path, true), Ok)
+impl Store for RunnerStore {
+    const READS_BESIDE: bool = false;
+
+    fn connection(&self) -> &Connection {
+        &self.conn
+    }
 }
 
-/// The incarnation that the host launched last.
-fn newest_launch(inbound: &Connection) -> rusqlite::Result<Incarnation> {
-    inbound
-        .prepare_cached("SELECT coalesce(max(incarnation), 0) FROM launches")?
-        .query_row([], |row| row.get(0).map(Incarnation))
+/// Takes the connection out; the caller puts it back after reading without an error.
+fn opened(
+    kept: &mut Option<(Connection, u64)>,
+    path: &Path,
+) -> rusqlite::Result<(Connection, u64)> {
+    let lies_there = inode(path).unwrap_or_default();
+    match kept.take().filter(|it| it.1 == lies_there) {
+        Some(kept) => Ok(kept),
+        None => Ok((open_read_only(path, true)?, lies_there)),
+    }
 }
 
-fn set_state(tx: &Transaction<'_>, state: &[(&str, Option<&str>)]) -> rusqlite::Result<()> {
+fn set_state(tx: &Connection, state: &[(&str, Option<&str>)]) -> rusqlite::Result<()> {
     for (key, value) in state {
         match value {
             Some(value) => tx.execute(

@@ -1,27 +1,123 @@
-//! The host's view of one session: its own inbound database and the runner's outbound one.
+//! One session: its rows in the central database, and the two mailboxes that it shares with its runner.
+//!
+//! The rows decide; [`SessionRows`] reads and writes them. The mailboxes carry: [`Mailboxes`] shows the
+//! runner what waits for it and reads what it wrote. Either file can go at any time: the host posts
+//! again what has no outcome, and the runner does it again.
 
+mod attachments;
+mod body;
+mod commands;
+mod dead_letters;
+mod handle;
+mod import;
+mod launches;
+mod messages;
+mod parts;
+mod post;
+mod pruning;
+mod quiet;
+mod requests;
+mod stops;
 mod takeout;
+mod tasks;
+mod waits;
 
-use std::collections::BTreeMap;
+use std::ops::Deref;
+use std::path::PathBuf;
 
-use domain::message::{Address, Claim, Form};
+use domain::message::{Address, Claim};
 use domain::session::{Launches, Waiting};
 use domain::stop::Toll;
 use domain::time::Timestamp;
-use domain::{Incarnation, MessageSeq, OutSeq};
+use domain::{Incarnation, MessageSeq, OutSeq, SessionId};
 use rusqlite::Connection;
 
+pub use self::attachments::{Fetched, PendingFile};
+pub(crate) use self::body::{Body, from_json};
+pub use self::dead_letters::NOTICE_KEY;
+pub(crate) use self::dead_letters::record as record_dead_letter;
+pub use self::handle::{Posting, SessionDb, SessionStore};
+pub use self::import::{Absorbed, Surroundings};
+pub(crate) use self::launches::launches_of;
+pub use self::messages::Counts;
+pub use self::requests::{Asked, Request};
+pub use self::stops::{Order, Stood};
+pub use self::tasks::TaskMessage;
 use crate::StoreError;
-use crate::inbound::{Absorbed, InboundStore, Order, PendingFile, Stood, Surroundings};
-use crate::layout::SessionLayout;
-use crate::open::Journal;
-use crate::outbound::{News, OutboundReader};
+use crate::db::atomically;
+use crate::outbound::News;
 
-/// What is true about a session on disk, read in one pass.
+/// The rows of one session in the central database; those of session 0 are the host's own.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Scope<'a> {
+    conn: &'a Connection,
+    pub(crate) session: i64,
+}
+
+impl<'a> Scope<'a> {
+    pub(crate) fn of(conn: &'a Connection, session: SessionId) -> Self {
+        Self { conn, session: session.0 }
+    }
+
+    /// What the host says outside of any session.
+    pub(crate) fn host(conn: &'a Connection) -> Self {
+        Self { conn, session: 0 }
+    }
+}
+
+impl Deref for Scope<'_> {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        self.conn
+    }
+}
+
+/// Reads and writes what the central database holds of one session.
+#[derive(Debug)]
+pub struct SessionRows<'a> {
+    scope: Scope<'a>,
+    /// The session's own folder, below which its files are kept.
+    root: PathBuf,
+}
+
+/// How far the outbound mailbox was imported, and what an import is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Imported {
+    pub(crate) seq: OutSeq,
+    pub(crate) wait: i64,
+    /// Claims of incarnations up to this one do not count: a user stopped them.
+    pub(crate) halted: Incarnation,
+    /// Nothing that the last incarnation ended counts: a user stopped it.
+    is_silenced: bool,
+    /// The messages without an outcome.
+    waiting: Vec<MessageSeq>,
+}
+
+impl Imported {
+    /// The first message without an outcome.
+    pub(crate) fn first_waiting(&self) -> Option<MessageSeq> {
+        self.waiting.first().copied()
+    }
+
+    /// Drops what does not count, and what is known already.
+    pub(crate) fn sift(&self, mut news: News) -> News {
+        if self.is_silenced {
+            news.finished.clear();
+            news.open_claims.clear();
+        }
+        // What has its outcome already is no news, however often it is read.
+        let waits = |claim: &Claim| self.waiting.contains(&claim.message);
+        news.finished.retain(waits);
+        news
+    }
+}
+
+/// What is true about a session, read in one pass.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Snapshot {
     pub news: bool,
-    /// The outbound database cannot be read until its writer recovers it.
+    /// The outbound mailbox cannot be read until its writer recovers it.
     pub needs_runner: bool,
     pub waiting: Vec<Waiting>,
     pub parts: Vec<domain::delivery::PartView>,
@@ -30,7 +126,7 @@ pub struct Snapshot {
     pub file: Option<(Timestamp, PendingFile)>,
     /// The oldest request of the agent that nobody was told of.
     pub request: Option<OutSeq>,
-    /// The last incarnation that a person stopped.
+    /// The last incarnation that a user stopped.
     pub halted: Incarnation,
     /// How far the last stop of the agent was carried out.
     pub stood: Stood,
@@ -38,155 +134,135 @@ pub struct Snapshot {
     pub last_waiting: MessageSeq,
     /// The agent asked for something and has no answer yet.
     pub asking: bool,
-    /// Parts were given up that the owner of the host is still to be told of.
-    pub lost: bool,
-    /// Slots of tasks have ended that the central database is still to hear of.
-    pub task_ends: bool,
     /// Chats for which something is held until their reader wants to hear of it.
     pub held: Vec<Address>,
+    /// By message, the last incarnation whose claim was taken back.
+    released: Vec<Incarnation>,
+    imported: Imported,
 }
 
-/// Both databases of a session, from the host's side.
-#[derive(Debug)]
-pub struct SessionStore {
-    pub inbound: InboundStore,
-    outbound: OutboundReader,
-    paths: SessionLayout,
+impl Snapshot {
+    /// Adds what the outbound mailbox says.
+    fn read_news(&mut self, news: Result<News, StoreError>) -> Result<(), StoreError> {
+        let news = match news {
+            Ok(news) => self.imported.sift(news),
+            Err(StoreError::NeedsWriter) => {
+                self.needs_runner = true;
+                News::default()
+            }
+            Err(err) => return Err(err),
+        };
+        for (waiting, released) in self.waiting.iter_mut().zip(&self.released) {
+            let claim = news.open_claims.iter().find(|claim| claim.message == waiting.message);
+            waiting.claim = claim.map(|claim| claim.incarnation).filter(|by| released < by);
+        }
+        self.news = news.is_news();
+        Ok(())
+    }
 }
 
-impl SessionStore {
-    /// Opens or creates the inbound database. The outbound one may not exist yet.
-    ///
-    /// # Errors
-    /// When the inbound file cannot be opened, is damaged, or was written by a newer version.
-    pub fn open(paths: &SessionLayout, journal: Journal) -> Result<Self, StoreError> {
-        let inbound = InboundStore::open(&paths.inbound(), paths.root().to_owned(), journal)?;
-        let outbound = OutboundReader::new(paths.outbound());
-        Ok(Self { inbound, outbound, paths: paths.clone() })
+impl<'a> SessionRows<'a> {
+    /// `root` is the session's own folder.
+    pub(crate) fn new(scope: Scope<'a>, root: PathBuf) -> Self {
+        Self { scope, root }
     }
 
-    /// # Errors
-    /// When either database fails, except for an outbound one that waits for recovery.
-    pub fn snapshot(&mut self) -> Result<Snapshot, StoreError> {
-        let Self { inbound, outbound, .. } = self;
-        inbound.at_one_moment(|| {
-            let mut waiting = inbound.waiting()?;
-            let (news, needs_runner) = match news(inbound, outbound, &waiting) {
-                Ok(news) => (news, false),
-                Err(StoreError::NeedsWriter) => (News::default(), true),
-                Err(err) => return Err(err),
-            };
-            for it in &mut waiting {
-                let claim = news.open_claims.iter().find(|claim| claim.message == it.0.message);
-                it.0.claim = claim.map(|claim| claim.incarnation).filter(|&by| it.1 < by);
-            }
+    /// All but what the outbound mailbox says.
+    pub(crate) fn snapshot(&self) -> Result<Snapshot, StoreError> {
+        self.at_one_moment(|| {
+            let (waiting, released): (Vec<Waiting>, Vec<Incarnation>) =
+                self.waiting()?.into_iter().unzip();
+            let imported = self.imported_before(waiting.iter().map(|it| it.message).collect())?;
             Ok(Snapshot {
-                news: news.is_news(),
-                needs_runner,
-                waiting: waiting.into_iter().map(|it| it.0).collect(),
-                parts: inbound.open_parts()?,
-                launches: inbound.launches()?,
-                file: inbound.next_file()?,
-                request: inbound.open_request()?,
-                halted: inbound.halted()?,
-                stood: inbound.stood()?,
-                last_waiting: inbound.last_waiting()?,
-                asking: inbound.is_asking()?,
-                lost: inbound.has_lost()?,
-                task_ends: inbound.has_task_ends()?,
-                held: inbound.held_chats()?,
+                news: false,
+                needs_runner: false,
+                waiting,
+                parts: self.open_parts()?,
+                launches: self.launches()?,
+                file: self.next_file()?,
+                request: self.open_request()?,
+                halted: imported.halted,
+                stood: self.stood()?,
+                last_waiting: self.last_waiting()?,
+                asking: self.is_asking()?,
+                held: self.held_chats()?,
+                released,
+                imported,
             })
         })
     }
 
-    /// Takes over what the runner wrote: new messages become parts that their platforms can show,
-    /// requests are kept, finished claims become outcomes; all in one commit. Files are copied
-    /// before, to where the agent cannot write.
-    ///
-    /// # Errors
-    /// When either database fails. Nothing is taken over then.
-    pub fn absorb(
-        &mut self,
-        around: &Surroundings,
-        now: Timestamp,
-    ) -> Result<Absorbed, StoreError> {
-        let news = self.news()?;
-        let mut files = BTreeMap::new();
-        for (message, _) in &news.messages {
-            if let Form::File(name) = &message.form {
-                files.insert(message.seq, takeout::copy(&self.paths, message.seq, name));
-            }
-        }
-        self.inbound.absorb(&news, &files, around, now)
+    pub(crate) fn imported(&self) -> Result<Imported, StoreError> {
+        let waiting = self.waiting()?.into_iter().map(|it| it.0.message).collect();
+        self.imported_before(waiting)
     }
 
-    fn news(&mut self) -> Result<News, StoreError> {
-        let Self { inbound, outbound, .. } = self;
-        inbound.at_one_moment(|| news(inbound, outbound, &inbound.waiting()?))
+    fn imported_before(&self, waiting: Vec<MessageSeq>) -> Result<Imported, StoreError> {
+        self.scope
+            .prepare_cached(
+                "SELECT imported_seq, imported_wait, halted,
+                     halted > 0 AND halted >= coalesce((SELECT max(incarnation) FROM launch
+                                                        WHERE launch.session = session.id), 0)
+                 FROM session WHERE id = ?1",
+            )
+            .and_then(|mut it| {
+                it.query_row([self.scope.session], |row| {
+                    Ok(Imported {
+                        seq: OutSeq(row.get(0)?),
+                        wait: row.get(1)?,
+                        halted: Incarnation(row.get(2)?),
+                        is_silenced: row.get(3)?,
+                        waiting,
+                    })
+                })
+            })
+            .map_err(StoreError::query("read how far a session was imported"))
     }
 
     /// Carries out that the agent is stopped. Doing it again changes nothing.
     ///
     /// # Errors
-    /// When a database fails; then nothing has changed.
-    pub fn stand_still(&mut self, order: &Order, now: Timestamp) -> Result<Toll, StoreError> {
+    /// When the database fails; then nothing has changed.
+    pub fn stand_still(&self, order: &Order, now: Timestamp) -> Result<Toll, StoreError> {
         // Which message a container had begun with only its word says, and that is not trusted.
-        let in_work = match self.inbound.launches()?.open {
-            Some(_) => true,
-            None => self.news().map_or(true, |it| it.is_news()),
-        };
-        self.inbound.stand_still(order, in_work, now)
+        let in_work = self.launches()?.open.is_some();
+        self.carry_out(order, in_work, now)
     }
 
-    /// SQLite's own check of both files; one line per problem.
-    ///
-    /// # Errors
-    /// When a check could not even run.
-    pub fn integrity(&mut self) -> Result<Vec<String>, StoreError> {
-        let mut problems = integrity(self.inbound.connection())?;
-        problems.extend(self.outbound.integrity()?);
-        Ok(problems)
+    /// Reads several things as they are at one moment.
+    pub(crate) fn at_one_moment<R>(
+        &self,
+        read: impl FnOnce() -> Result<R, StoreError>,
+    ) -> Result<R, StoreError> {
+        if !self.scope.is_autocommit() {
+            return read();
+        }
+        // Nothing is written in it, so that its end has nothing to undo.
+        let moment = self.scope.unchecked_transaction();
+        let _moment = moment.map_err(StoreError::query("read a session"))?;
+        read()
+    }
+
+    fn commit<R>(
+        &self,
+        op: &'static str,
+        f: impl FnOnce(Scope<'_>) -> rusqlite::Result<R>,
+    ) -> Result<R, StoreError> {
+        let session = self.scope.session;
+        let write = |conn: &Connection| f(Scope { conn, session });
+        atomically(self.scope.conn, write).map_err(StoreError::query(op))
     }
 }
 
-/// What the runner wrote that the host has not taken over.
-fn news(
-    inbound: &InboundStore,
-    outbound: &mut OutboundReader,
-    waiting: &[(Waiting, Incarnation)],
-) -> Result<News, StoreError> {
-    let after = inbound.last_out_seq()?;
-    let first = waiting.first().map(|it| it.0.message);
-    let (wait, halted) = (inbound.last_wait()?, inbound.halted()?);
-    let mut news = outbound.news(after, wait, first, halted)?;
-    if inbound.is_silenced()? {
-        news.finished.clear();
-        news.open_claims.clear();
-    }
-    // What has its end already is no news, however often it is read.
-    let waits = |claim: &Claim| waiting.iter().any(|it| it.0.message == claim.message);
-    news.finished.retain(waits);
-    Ok(news)
-}
-
-/// What SQLite finds wrong with a file.
-pub(crate) fn integrity(conn: &Connection) -> Result<Vec<String>, StoreError> {
-    let read = || -> rusqlite::Result<Vec<String>> {
-        conn.prepare("PRAGMA quick_check(5)")?.query_map([], |row| row.get(0))?.collect()
-    };
-    let lines = read().map_err(StoreError::query("check a database"))?;
-    Ok(lines.into_iter().filter(|it| it != "ok").collect())
-}
-
 #[cfg(test)]
-mod forms;
+mod forms_tests;
 #[cfg(test)]
-mod quiet;
+mod quiet_tests;
 #[cfg(test)]
-mod stops;
+mod stops_tests;
 #[cfg(test)]
-mod tasks;
+mod tasks_tests;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
-mod waits;
+mod waits_tests;

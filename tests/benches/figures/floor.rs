@@ -7,7 +7,7 @@ use domain::message::{Admitted, InboundKind, Outcome};
 use domain::time::Timestamp;
 use domain::{MessageSeq, SessionId};
 use store::layout::Layout;
-use store::{Db, Journal, NoGate, RunnerStore, SessionStore, Surroundings, TurnEnd};
+use store::{RunnerStore, SessionStore, Surroundings, TurnEnd};
 
 use crate::rig::incoming;
 
@@ -18,18 +18,17 @@ fn admitted(index: usize) -> Admitted {
 /// The commits of one answered message, back to back on one thread, with nothing in between:
 /// store, claim, answer, take over, claim the part, conclude it.
 pub(crate) fn commits_of_a_round_trip(dir: &Path, n: usize) -> Vec<Duration> {
-    let paths = Layout::new(dir).session(SessionId(1));
-    std::fs::create_dir_all(paths.inbound_dir()).unwrap();
-    std::fs::create_dir_all(paths.outbound_dir()).unwrap();
-    let mut host = SessionStore::open(&paths, Journal::Wal).unwrap();
-    let incarnation = host.inbound.launch(Timestamp(1)).unwrap();
+    let layout = Layout::new(dir);
+    let paths = layout.session(SessionId(1));
+    let mut host = SessionStore::create(&layout, Timestamp(1)).unwrap();
+    let incarnation = host.posting().launch(Timestamp(1)).unwrap();
     let mut runner =
         RunnerStore::open(&paths.inbound_dir(), &paths.outbound_dir(), incarnation).unwrap();
     (0..n)
         .map(|index| {
             let (now, message) = (Timestamp(1), admitted(index));
             let started = Instant::now();
-            host.inbound.insert(&[message], now).unwrap();
+            host.posting().insert(&[message], now).unwrap();
             let seq = MessageSeq(2 * i64::try_from(index).unwrap() + 2);
             runner.claim(&[seq], now).unwrap();
             let end = TurnEnd {
@@ -40,11 +39,11 @@ pub(crate) fn commits_of_a_round_trip(dir: &Path, n: usize) -> Vec<Duration> {
                 cost: None,
             };
             runner.end_turn(&end, &[], now).unwrap();
-            host.absorb(&Surroundings::default(), now).unwrap();
+            host.import(&Surroundings::default(), now).unwrap();
             let key = host.snapshot().unwrap().parts[0].key.clone();
-            host.inbound.claim_part(&key, now).unwrap().unwrap();
+            host.posting().claim_part(&key, now).unwrap().unwrap();
             let sent = domain::delivery::Verdict::Sent { platform_id: "p".into() };
-            host.inbound.conclude(&key, &sent, now).unwrap();
+            host.posting().conclude(&key, &sent, now).unwrap();
             started.elapsed()
         })
         .collect()
@@ -58,7 +57,7 @@ pub(crate) async fn stored_per_second(dir: &Path, n: usize) -> f64 {
     let started = Instant::now();
     db.read(move |store| {
         for index in 0..n {
-            store.inbound.insert(&[admitted(index)], Timestamp(1))?;
+            store.posting().insert(&[admitted(index)], Timestamp(1))?;
         }
         Ok(())
     })

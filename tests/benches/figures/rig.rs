@@ -21,7 +21,7 @@ use domain::time::{Clock, SystemClock};
 use ractor::{Actor, ActorRef};
 use sandbox::Sandbox;
 use store::layout::Layout;
-use store::{CentralStore, Db, Journal, NoGate};
+use store::{CentralStore, Db, NoGate};
 use tokio::sync::{Mutex, mpsc};
 use vault::{Caller, Duplex, Egress};
 
@@ -76,7 +76,6 @@ impl Rig {
             started_at: SystemClock.now(),
             central: Db::new(Arc::new(NoGate), move || CentralStore::open(&path)),
             gate: Arc::new(NoGate),
-            journal: Journal::Wal,
             sandbox,
             egress: Arc::new(NoEgress),
             registrations: vec![registration],

@@ -14,7 +14,7 @@ use domain::agent::{AgentGroup, DEFAULT_AGENT, Provider};
 use domain::time::Clock;
 use ractor::{Actor, ActorRef, call};
 use store::layout::Layout;
-use store::{CentralStore, Db, Fault, Gate, Journal, StoreError};
+use store::{CentralStore, Db, Fault, Gate, StoreError};
 use vault::{Caller, Duplex, Egress};
 
 use crate::clock::TestClock;
@@ -60,7 +60,6 @@ impl Bare {
             started_at: self.clock.now(),
             central: Db::new(Arc::clone(&gate), move || CentralStore::open(&path)),
             gate,
-            journal: Journal::Wal,
             sandbox: Arc::clone(&self.engine) as _,
             egress: Arc::new(Nothing),
             registrations: vec![self.registration],

@@ -18,7 +18,7 @@ use domain::time::{Clock, Timestamp};
 use domain::{AgentName, SessionId};
 use ractor::{Actor, ActorCell, ActorRef, call};
 use store::layout::Layout;
-use store::{CentralStore, Db, Journal, SessionStore};
+use store::{CentralStore, Db};
 use tokio::time::sleep;
 use vault::{Caller, Duplex, Egress};
 
@@ -134,7 +134,6 @@ impl World {
             started_at: self.clock.now(),
             central: Db::new(Arc::clone(crash) as _, move || CentralStore::open(&path)),
             gate: Arc::clone(crash) as _,
-            journal: Journal::Wal,
             sandbox: Arc::clone(&self.engine) as _,
             egress: Arc::new(NoEgress),
             registrations,
@@ -164,11 +163,7 @@ impl World {
     /// The outcomes of all messages of a session: `(platform id, outcome)`.
     #[must_use]
     pub fn outcomes(&self, session: SessionId) -> Vec<(String, Option<Outcome>)> {
-        let paths = self.layout().session(session);
-        if !paths.inbound().exists() {
-            return vec![];
-        }
-        SessionStore::open(&paths, Journal::Wal).unwrap().inbound.outcomes().unwrap()
+        CentralStore::open(&self.layout().central()).unwrap().rows(session).outcomes().unwrap()
     }
 
     /// Every session there is.
@@ -181,7 +176,9 @@ impl World {
     /// Every outcome of every session.
     #[must_use]
     pub fn all_outcomes(&self) -> Vec<(String, Option<Outcome>)> {
-        self.sessions().into_iter().flat_map(|it| self.outcomes(it)).collect()
+        let central = CentralStore::open(&self.layout().central()).unwrap();
+        let sessions = central.sessions().unwrap().into_iter();
+        sessions.flat_map(|it| central.rows(it.id).outcomes().unwrap()).collect()
     }
 
     /// Lets simulated time pass; every timer in between fires, in order.

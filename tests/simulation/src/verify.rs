@@ -12,7 +12,7 @@ use std::time::Duration;
 use domain::stop::Scope;
 use domain::time::{Clock, SystemClock};
 use store::layout::Layout;
-use store::{CentralStore, Journal, SessionStore, StoreError};
+use store::{CentralStore, SessionStore, StoreError};
 use tokio::time::sleep;
 
 use crate::bare::{Bare, on_paused_clock, shut_down};
@@ -98,12 +98,8 @@ fn look(layout: &Layout) -> Result<Seen, StoreError> {
     let sessions = CentralStore::open(&layout.central())?.sessions()?;
     let mut seen = Seen { sessions: sessions.len(), messages: 0, unfinished: 0 };
     for row in sessions {
-        let paths = layout.session(row.id);
-        if !paths.inbound().exists() {
-            continue;
-        }
-        let mut store = SessionStore::open(&paths, Journal::Wal)?;
-        seen.messages += store.inbound.outcomes()?.len();
+        let mut store = SessionStore::open(layout, row.id)?;
+        seen.messages += store.rows().outcomes()?.len();
         // A file cannot be fetched here: its platform is not there.
         let waiting = store.snapshot()?.waiting;
         seen.unfinished += waiting.iter().filter(|it| !it.fetching).count();

@@ -27,10 +27,9 @@ fn desk(paths: &SessionLayout) -> Arc<Desk> {
 #[tokio::test]
 async fn who_hangs_up_is_waited_for_no_longer() {
     let dir = tempfile::tempdir().unwrap();
-    let paths = Layout::new(dir.path()).session(SessionId(1));
-    std::fs::create_dir_all(paths.inbound_dir()).unwrap();
-    std::fs::create_dir_all(paths.outbound_dir()).unwrap();
-    let mut host = SessionStore::open(&paths, Journal::Wal).unwrap();
+    let layout = Layout::new(dir.path());
+    let paths = layout.session(SessionId(1));
+    let mut host = SessionStore::create(&layout, domain::time::Timestamp(0)).unwrap();
     let desk = desk(&paths);
     desk.work_on(MessageSeq(2));
     let loopback = listen().await.unwrap();
@@ -47,7 +46,7 @@ async fn who_hangs_up_is_waited_for_no_longer() {
     let asked = async {
         loop {
             // A commit may be under way.
-            let _ = host.absorb(&Surroundings::default(), domain::time::Timestamp(0));
+            let _ = host.import(&Surroundings::default(), domain::time::Timestamp(0));
             if host.snapshot().is_ok_and(|it| it.news) || idle < Arc::strong_count(&desk) {
                 return;
             }
@@ -127,14 +126,13 @@ async fn all_tools_are_offered_with_what_they_take() {
 #[tokio::test]
 async fn a_tool_about_tasks_gives_what_the_host_says() {
     let dir = tempfile::tempdir().unwrap();
-    let paths = Layout::new(dir.path()).session(SessionId(1));
-    std::fs::create_dir_all(paths.inbound_dir()).unwrap();
-    std::fs::create_dir_all(paths.outbound_dir()).unwrap();
-    let mut host = SessionStore::open(&paths, Journal::Wal).unwrap();
+    let layout = Layout::new(dir.path());
+    let paths = layout.session(SessionId(1));
+    let mut host = SessionStore::create(&layout, domain::time::Timestamp(0)).unwrap();
     let now = domain::time::Timestamp(0);
     let message = Incoming { platform_id: "m1".into(), text: "x".into(), ..Incoming::default() };
     let admitted = Admitted { message, kind: InboundKind::Chat, rule: None };
-    host.inbound.insert(&[admitted], now).unwrap();
+    host.posting().insert(&[admitted], now).unwrap();
     let desk = desk(&paths);
     desk.work_on(MessageSeq(2));
     let loopback = listen().await.unwrap();
@@ -149,10 +147,10 @@ async fn a_tool_about_tasks_gives_what_the_host_says() {
     let carried_out = async {
         loop {
             // A commit may be under way.
-            let _ = host.absorb(&Surroundings::default(), now);
+            let _ = host.import(&Surroundings::default(), now);
             if let Some(seq) = host.snapshot().unwrap().request {
-                let text = host.inbound.request(seq).unwrap().text;
-                host.inbound.answer(seq, true, "t1 is scheduled").unwrap();
+                let text = host.posting().request(seq).unwrap().text;
+                host.posting().answer(seq, true, "t1 is scheduled").unwrap();
                 return text;
             }
             sleep(Duration::from_millis(20)).await;

@@ -18,11 +18,11 @@ fn task(session: &mut Session, n: i64) {
         script: None,
         message: Incoming { text: format!("task {n}"), ..incoming("ignored") },
     };
-    assert!(session.host.inbound.insert_task(&task, Timestamp(2_000)).unwrap());
+    assert!(session.host.posting().insert_task(&task, Timestamp(2_000)).unwrap());
 }
 
 fn costs(session: &Session) -> Vec<Option<i64>> {
-    let ends = session.host.inbound.task_ends().unwrap();
+    let ends = session.host.posting().task_ends().unwrap();
     ends.into_iter().map(|it| it.cost.map(domain::cost::Cost::micros)).collect()
 }
 

@@ -88,7 +88,7 @@ async fn what_was_kept_survives_a_crash() {
     session.wait_for_said(1).await;
     assert_eq!(session.outcomes(), [ANSWERED, None]);
     let crashing = session.host.snapshot().unwrap().waiting[0].message;
-    session.host.inbound.fail(crashing, FailReason::Crashes, "andy", Timestamp(0)).unwrap();
+    session.host.posting().fail(crashing, FailReason::Crashes, "andy", Timestamp(0)).unwrap();
     session.release(gone);
     session.say("count");
     let config = session.config(Provider::Demo);

@@ -21,12 +21,12 @@ fn task(session: &mut Session, n: i64, prompt: &str, script: Option<&str>) {
         script: script.map(str::to_owned),
         message,
     };
-    assert!(session.host.inbound.insert_task(&task, Timestamp(2_000)).unwrap());
+    assert!(session.host.posting().insert_task(&task, Timestamp(2_000)).unwrap());
 }
 
 /// The ends of all tasks so far, in order.
 fn ends(session: &Session) -> Vec<(Outcome, String)> {
-    let ends = session.host.inbound.task_ends().unwrap();
+    let ends = session.host.posting().task_ends().unwrap();
     ends.into_iter().map(|it| (it.outcome, it.result)).collect()
 }
 

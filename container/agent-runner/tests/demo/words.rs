@@ -72,7 +72,7 @@ async fn another_chat_is_written_to_by_a_name_that_was_granted() {
         "{all:?}"
     );
     let granted = ["family", "team"].map(|it| (it.to_owned(), "T".to_owned(), "cli".to_owned()));
-    session.host.inbound.show_destinations(&granted).unwrap();
+    session.host.posting().show_destinations(&granted).unwrap();
     session.say("send Team hi there");
     session.say("send nobody hi");
     let all = session.wait_for_said(4).await;

@@ -79,18 +79,16 @@ impl Runner {
 impl Session {
     pub(crate) fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let paths = Layout::new(dir.path()).session(SessionId(1));
-        for folder in [paths.inbound_dir(), paths.outbound_dir(), paths.home()] {
-            std::fs::create_dir_all(folder).unwrap();
-        }
+        let layout = Layout::new(dir.path());
+        let paths = layout.session(SessionId(1));
         std::fs::create_dir_all(dir.path().join("workspace")).unwrap();
-        let host = SessionStore::open(&paths, Journal::Wal).unwrap();
+        let host = SessionStore::create(&layout, Timestamp(0)).unwrap();
         Self { dir, paths, host, clock: Arc::new(TestClock(Instant::now())), said: vec![] }
     }
 
     /// What a new container of this session would be told.
     pub(crate) fn config(&mut self, provider: Provider) -> Config {
-        let incarnation = self.host.inbound.launch(self.clock.now()).unwrap();
+        let incarnation = self.host.posting().launch(self.clock.now()).unwrap();
         let mut config = Config::new(incarnation, provider);
         config.inbound_dir = self.paths.inbound_dir();
         config.outbound_dir = self.paths.outbound_dir();
@@ -160,7 +158,7 @@ impl Session {
             }
             Err(why) => Fetched::Failed { why: why.to_owned() },
         };
-        self.host.inbound.fetched(&file, &how).unwrap();
+        self.host.posting().fetched(&file, &how).unwrap();
     }
 
     /// Waits for something that the agent asks of the host.
@@ -168,7 +166,7 @@ impl Session {
         for _ in 0..2_400 {
             self.said();
             if let Some(seq) = self.host.snapshot().unwrap().request {
-                return self.host.inbound.request(seq).unwrap();
+                return self.host.posting().request(seq).unwrap();
             }
             sleep(Duration::from_millis(50)).await;
         }
@@ -176,14 +174,14 @@ impl Session {
     }
 
     pub(crate) fn answer(&mut self, request: OutSeq, ok: bool, text: &str) {
-        self.host.inbound.answer(request, ok, text).unwrap();
+        self.host.posting().answer(request, ok, text).unwrap();
     }
 
     /// The container is gone: its messages wait for the next one.
     pub(crate) fn release(&mut self, gone: Incarnation) {
         let now = self.clock.now();
         for waiting in self.host.snapshot().unwrap().waiting {
-            self.host.inbound.release(waiting.message, gone, now, "andy", now).unwrap();
+            self.host.posting().release(waiting.message, gone, now, "andy", now).unwrap();
         }
     }
 
@@ -192,7 +190,7 @@ impl Session {
         let now = self.clock.now();
         for waiting in self.host.snapshot().unwrap().waiting {
             let day = Duration::from_secs(86_400);
-            self.host.inbound.last_chance(waiting.message, now + day, now).unwrap();
+            self.host.posting().last_chance(waiting.message, now + day, now).unwrap();
         }
     }
 
@@ -200,7 +198,7 @@ impl Session {
     pub(crate) fn said(&mut self) -> Vec<String> {
         let now = self.clock.now();
         // A commit may be under way.
-        if self.host.absorb(&surroundings(), now).is_ok() {
+        if self.host.import(&surroundings(), now).is_ok() {
             // Only the first part of each chat shows itself.
             loop {
                 let parts = self.host.snapshot().unwrap().parts;
@@ -208,14 +206,14 @@ impl Session {
                     break;
                 }
                 for part in parts {
-                    if let Some(claimed) = self.host.inbound.claim_part(&part.key, now).unwrap() {
+                    if let Some(claimed) = self.host.posting().claim_part(&part.key, now).unwrap() {
                         self.said.push(shown(
                             claimed.kind(),
                             &claimed.to().chat,
                             claimed.content(),
                         ));
                         let sent = Verdict::Sent { platform_id: part.key.0.clone() };
-                        self.host.inbound.conclude(&part.key, &sent, now).unwrap();
+                        self.host.posting().conclude(&part.key, &sent, now).unwrap();
                     }
                 }
             }
@@ -236,7 +234,7 @@ impl Session {
     }
 
     pub(crate) fn outcomes(&self) -> Vec<Option<Outcome>> {
-        self.host.inbound.outcomes().unwrap().into_iter().map(|it| it.1).collect()
+        self.host.posting().outcomes().unwrap().into_iter().map(|it| it.1).collect()
     }
 }
 

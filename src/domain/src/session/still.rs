@@ -27,8 +27,6 @@ pub(super) fn standing_still(view: &View, limits: &Limits, now: Timestamp) -> Ve
             delivery::decide_still(&view.parts, now).into_iter().map(Effect::Delivery).collect()
         }
     };
-    // What a stop set aside has ended too.
-    todo.extend(view.task_ends.then_some(Effect::ReportTasks));
     todo.extend(match view.container {
         Container::Busy | Container::Unknown => None,
         Container::Running { .. } => Some(Effect::Stop(StopReason::Asked)),
@@ -53,8 +51,6 @@ pub(super) fn may_rest(view: &View, limits: &Limits) -> bool {
         && view.held.is_empty()
         && view.file.is_none()
         && view.request.is_none()
-        && !view.lost
-        && !view.task_ends
         && limits.rest_after <= view.quiet_for
 }
 

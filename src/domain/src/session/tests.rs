@@ -34,8 +34,6 @@ fn idle() -> View {
         launches: Launches::default(),
         file: None,
         request: None,
-        lost: false,
-        task_ends: false,
         held: vec![],
         halted: Incarnation(0),
         still: Stillness::No,
@@ -236,10 +234,6 @@ fn an_actor_rests_only_when_nothing_at_all_is_left() {
     let state = PartState::Unsent { retry_at, since: NOW };
     let parts = vec![PartView { key: PartKey("o1.0".into()), state, in_flight: false }];
     check(&View { parts, ..view.clone() }, &[]);
-    check(&View { lost: true, ..view.clone() }, &[Effect::PassLost]);
-    check(&View { task_ends: true, ..view.clone() }, &[Effect::ReportTasks]);
-    let still = View { task_ends: true, still: Stillness::Done, ..view.clone() };
-    check(&still, &[Effect::ReportTasks]);
     let waiting = vec![Waiting { not_before: NOW + secs(5), ..message(None) }];
     check(&View { waiting, ..view }, &[]);
 }
@@ -255,8 +249,6 @@ fn perform(mut view: View, effects: &[Effect]) -> View {
                 view.waiting.iter_mut().for_each(|it| it.fetching = false);
             }
             Effect::Pass(_) => view.request = None,
-            Effect::PassLost => view.lost = false,
-            Effect::ReportTasks => view.task_ends = false,
             Effect::EndQuiet(chat) => view.held.retain(|it| it.chat != *chat),
             Effect::Status { message } => {
                 view.waiting.iter_mut().find(|it| it.message == *message).unwrap().status = true;

@@ -138,11 +138,6 @@ struct Copies<W: Write> {
 impl<W: Write> Copies<W> {
     fn session(&mut self, paths: &SessionLayout, id: SessionId) -> anyhow::Result<()> {
         let name = Path::new("sessions").join(id.to_string());
-        // The host's own first; see `store::copies`.
-        if paths.inbound().exists() {
-            copy_database(&paths.inbound(), &self.copy)?;
-            self.take(&name.join("in").join("inbound.db"))?;
-        }
         if fs::symlink_metadata(paths.outbound()).is_ok() {
             self.outbound(paths, &name.join("out"))
                 .with_context(|| format!("what session {id} wrote could not be copied"))?;

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use domain::time::Timestamp;
+use store::CentralStore;
 use store::copies::{Marked, check_untrusted, contents, mark_restored};
 use store::layout::Layout;
-use store::{CentralStore, Journal, SessionStore};
 use vault::Sealed;
 use vault::carry::restore_key_file;
 use vault::keyfile::open_or_create;
@@ -59,12 +59,6 @@ fn check(layout: &Layout) -> anyhow::Result<()> {
     sound("central.db", &central.integrity()?)?;
     for id in contents(&layout.central())?.sessions {
         let paths = layout.session(id);
-        if paths.inbound().exists() {
-            let mut session = SessionStore::open(&paths, Journal::Rollback)?;
-            // The other database is the runner's, and looked at below.
-            let problems = session.integrity().unwrap_or_default();
-            sound(&format!("session {id}"), &problems)?;
-        }
         if paths.outbound().exists()
             && let Some(problems) = check_untrusted(&paths.outbound())?
         {

@@ -1,12 +1,11 @@
 //! Checks of what lies on the disk.
 
-use std::fs::{self, File};
-use std::io::Read;
+use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use store::layout::Layout;
-use store::{CentralStore, Journal, SessionStore, StoreError};
+use store::{CentralStore, SessionStore, StoreError};
 
 use super::{Check, chain};
 use crate::home::free_mib;
@@ -78,16 +77,14 @@ pub(super) fn sessions(layout: &Layout) -> Check {
     let mut bad: Vec<(String, String)> = Vec::new();
     for row in &rows {
         let paths = layout.session(row.id);
-        // A session that never got a message has no files, and must not get them here.
-        let Some(journal) = journal_of(&paths.inbound()) else { continue };
-        match SessionStore::open(&paths, journal).and_then(|mut it| it.integrity()) {
+        match SessionStore::open(layout, row.id).and_then(|mut it| it.integrity()) {
             Ok(problems) if problems.is_empty() => {}
             // Its writer, the runner, mends it at its next start.
             Err(StoreError::NeedsWriter) => {}
             Ok(problems) => bad
-                .push((format!("{}: {}", row.id, problems.join("; ")), restore(&paths.inbound()))),
+                .push((format!("{}: {}", row.id, problems.join("; ")), restore(&paths.outbound()))),
             Err(err) => {
-                bad.push((format!("{}: {}", row.id, chain(&err)), fix_of(&err, &paths.inbound())))
+                bad.push((format!("{}: {}", row.id, chain(&err)), fix_of(&err, &paths.outbound())))
             }
         }
     }
@@ -110,16 +107,6 @@ pub(super) fn stops(layout: &Layout) -> Option<Check> {
     (!who.is_empty()).then(|| Check::warn("stops", format!("stopped: {}", who.join("; ")), fix))
 }
 
-/// How the file journals now, by its header, so that a check never changes it. `None` without a
-/// database.
-pub(crate) fn journal_of(path: &Path) -> Option<Journal> {
-    const WRITE_VERSION_AT: usize = 18;
-    const WAL: u8 = 2;
-    let mut header = [0; 20];
-    File::open(path).ok()?.read_exact(&mut header).ok()?;
-    Some(if header[WRITE_VERSION_AT] == WAL { Journal::Wal } else { Journal::Rollback })
-}
-
 fn restore(path: &Path) -> String {
     format!("stop the host, then restore {0} from a backup or move it away", path.display())
 }
@@ -132,20 +119,8 @@ fn fix_of(err: &StoreError, path: &Path) -> String {
         StoreError::Open { .. }
         | StoreError::NeedsWriter
         | StoreError::Superseded
+        | StoreError::Undone { .. }
+        | StoreError::Lost { .. }
         | StoreError::Query { .. } => format!("check who may read and write {}", path.display()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_journal_is_told_from_the_file() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("central.db");
-        assert_eq!(journal_of(&path), None);
-        drop(CentralStore::open(&path).unwrap());
-        assert_eq!(journal_of(&path), Some(Journal::Wal));
     }
 }

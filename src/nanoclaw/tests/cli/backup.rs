@@ -8,8 +8,8 @@ use domain::AgentName;
 use domain::agent::AgentGroup;
 use domain::message::{Address, Admitted, Author, InboundKind, Incoming};
 use domain::time::Timestamp;
+use store::SessionStore;
 use store::layout::Layout;
-use store::{Journal, SessionStore};
 
 use crate::Home;
 
@@ -27,8 +27,8 @@ fn home() -> (Home, PathBuf) {
     let mut central = home.store();
     central.add_agent(&AgentGroup::new(agent.clone()), NOW).unwrap();
     central.wire(&chat, &agent, NOW).unwrap();
-    let session = layout.session(central.create_session(&chat, &agent, NOW).unwrap());
-    fs::create_dir_all(session.inbound_dir()).unwrap();
+    let session = central.create_session(&chat, &agent, NOW).unwrap();
+    fs::create_dir_all(layout.session(session).inbound_dir()).unwrap();
     let message = Incoming {
         from: chat,
         platform_id: "m1".into(),
@@ -36,9 +36,9 @@ fn home() -> (Home, PathBuf) {
         text: "hello".into(),
         ..Incoming::default()
     };
-    let mut store = SessionStore::open(&session, Journal::Wal).unwrap();
+    let mut store = SessionStore::open(&layout, session).unwrap();
     let admitted = Admitted { message, kind: InboundKind::Chat, rule: None };
-    store.inbound.insert(&[admitted], NOW).unwrap();
+    store.posting().insert(&[admitted], NOW).unwrap();
     let workspace = layout.workspace(&agent);
     fs::create_dir_all(workspace.join("deep")).unwrap();
     fs::write(workspace.join("deep/notes.md"), "remember").unwrap();
@@ -84,8 +84,7 @@ fn a_backup_comes_back_with_everything_and_can_be_undone() {
     assert!(home.run(&["vault", "list"]).fine().contains("anthropic"));
     assert_eq!(home.store().awake().unwrap().len(), 1, "every session looks");
     let layout = Layout::new(home.path());
-    let mut session =
-        SessionStore::open(&layout.session(domain::SessionId(1)), Journal::Wal).unwrap();
+    let mut session = SessionStore::open(&layout, domain::SessionId(1)).unwrap();
     assert_eq!(session.snapshot().unwrap().waiting.len(), 1);
 
     let aside = fs::read_dir(home.0.path())

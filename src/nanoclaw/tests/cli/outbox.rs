@@ -6,7 +6,7 @@ use domain::time::Timestamp;
 use domain::trace::Rule;
 use domain::{AgentName, MessageSeq};
 use store::layout::Layout;
-use store::{Journal, RunnerStore, SessionStore, Surroundings, TurnEnd};
+use store::{RunnerStore, SessionStore, Surroundings, TurnEnd};
 
 use crate::Home;
 
@@ -28,7 +28,7 @@ fn answered(home: &Home) -> SessionStore {
     let paths = Layout::new(home.path()).session(id);
     std::fs::create_dir_all(paths.inbound_dir()).unwrap();
     std::fs::create_dir_all(paths.outbound_dir()).unwrap();
-    let mut host = SessionStore::open(&paths, Journal::Wal).unwrap();
+    let mut host = SessionStore::open(&Layout::new(home.path()), id).unwrap();
     let message = Incoming {
         from,
         chat: info,
@@ -38,8 +38,8 @@ fn answered(home: &Home) -> SessionStore {
         ..Incoming::default()
     };
     let rule = Some(Rule { word: "mention".into(), detail: "member".into() });
-    host.inbound.insert(&[Admitted { message, kind: InboundKind::Chat, rule }], NOW).unwrap();
-    let incarnation = host.inbound.launch(NOW).unwrap();
+    host.posting().insert(&[Admitted { message, kind: InboundKind::Chat, rule }], NOW).unwrap();
+    let incarnation = host.posting().launch(NOW).unwrap();
     let (inbound, outbound) = (paths.inbound_dir(), paths.outbound_dir());
     let mut runner = RunnerStore::open(&inbound, &outbound, incarnation).unwrap();
     let messages = vec![MessageSeq(2)];
@@ -48,13 +48,13 @@ fn answered(home: &Home) -> SessionStore {
     let end =
         TurnEnd { messages, outcome: Outcome::Answered, reason: String::new(), text, cost: None };
     runner.end_turn(&end, &[], NOW).unwrap();
-    host.absorb(&Surroundings::default(), NOW).unwrap();
+    host.import(&Surroundings::default(), NOW).unwrap();
     host
 }
 
 fn conclude(host: &mut SessionStore, verdict: &Verdict) {
-    host.inbound.claim_part(&key(), NOW).unwrap().unwrap();
-    host.inbound.conclude(&key(), verdict, NOW).unwrap();
+    host.posting().claim_part(&key(), NOW).unwrap().unwrap();
+    host.posting().conclude(&key(), verdict, NOW).unwrap();
 }
 
 #[test]

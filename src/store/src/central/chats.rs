@@ -187,8 +187,10 @@ fn merge(conn: &Connection, old: &ChatRow, new: &ChatRow) -> rusqlite::Result<()
 fn redirect(conn: &Connection, from: &Address, to: &Address) -> rusqlite::Result<()> {
     let key = params![from.channel, from.account, from.chat, to.channel, to.account, to.chat];
     for sql in [
-        "UPDATE deliveries SET channel = ?4, account = ?5, chat = ?6
+        "UPDATE part SET channel = ?4, account = ?5, chat = ?6
          WHERE channel = ?1 AND account = ?2 AND chat = ?3 AND state NOT IN ('sent', 'dead')",
+        "UPDATE OR IGNORE message SET channel = ?4, account = ?5, chat = ?6
+         WHERE channel = ?1 AND account = ?2 AND chat = ?3 AND outcome IS NULL",
         "UPDATE question_card SET channel = ?4, account = ?5, chat = ?6
          WHERE channel = ?1 AND account = ?2 AND chat = ?3",
     ] {

@@ -2,21 +2,15 @@
 
 use domain::SessionId;
 use domain::delivery::PartKey;
-use domain::delivery::by_hand::Order;
+use domain::delivery::by_hand::{HostKey, Order};
 use domain::message::Address;
 use domain::time::Timestamp;
-use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::{CentralStore, address};
 use crate::StoreError;
-use crate::inbound::Lost;
 use crate::outbox::by_hand::{self, Ordered};
 use crate::outbox::{self, NewPart};
-
-/// What the owner is told about dead letters is named so; its own end is told to nobody.
-pub const NOTICE_KEY: &str = "dead.";
-/// Dead letters that are kept to be looked up.
-const KEPT_MAX: i64 = 1_000;
+use crate::session::Scope;
 
 /// A part that was given up and that the owner was not told of.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,80 +28,79 @@ pub struct DeadLetterRow {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Untold {
     pub count: usize,
-    /// When the first of them was given up.
+    /// When the first of them was given up, and the last.
     pub oldest: Timestamp,
+    pub newest_at: Timestamp,
     /// When the owner was told of others.
     pub last_told: Option<Timestamp>,
     /// The newest ones, the newest first.
     pub newest: Vec<DeadLetterRow>,
 }
 
+/// When the owner was last told of dead letters.
+const TOLD_AT: &str = "dead_letters_told_at";
+
 impl CentralStore {
-    /// Keeps what a session gave up, to be told; each once.
+    /// What the owner was not told of; at most `newest_max` of them in full.
     ///
     /// # Errors
     /// When the database fails. So for every method below.
-    pub fn keep_lost(
-        &mut self,
-        session: SessionId,
-        agent: &str,
-        lost: &[Lost],
-    ) -> Result<(), StoreError> {
-        self.change("keep a dead letter", |tx| {
-            for it in lost {
-                add(tx, &format!("{session}.{}", it.key.0), agent, it)?;
-            }
-            Ok(())
-        })
-    }
-
-    /// What the owner was not told of; at most `newest_max` of them in full.
     pub fn untold(&self, newest_max: usize) -> Result<Option<Untold>, StoreError> {
         const OP: &str = "read the dead letters";
-        let sql = "SELECT count(*), min(died_at), (SELECT max(told_at) FROM dead_letter)
-                   FROM dead_letter WHERE told_at IS NULL";
+        let sql = "SELECT count(*), min(changed_at), max(changed_at) FROM part WHERE untold = 1";
         let seen: Option<(i64, Option<i64>, Option<i64>)> =
             self.one(OP, sql, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
-        let Some((count, Some(oldest), last_told)) = seen else {
+        let Some((count, Some(oldest), Some(newest_at))) = seen else {
             return Ok(None);
         };
+        let last_told = self.setting(TOLD_AT)?.and_then(|it| it.parse().ok()).map(Timestamp);
         let newest = self.list(
             OP,
-            "SELECT channel, account, chat, id, key, agent, why FROM dead_letter
-             WHERE told_at IS NULL ORDER BY id DESC LIMIT ?1",
+            "SELECT p.channel, p.account, p.chat, p.id, p.session, p.key,
+                    coalesce(s.agent_group, ''), coalesce(p.reason, '')
+             FROM part p LEFT JOIN session s ON s.id = p.session
+             WHERE p.untold = 1 ORDER BY p.changed_at DESC, p.id DESC LIMIT ?1",
             [i64::try_from(newest_max).unwrap_or(i64::MAX)],
             |row| {
+                let session: i64 = row.get(4)?;
+                let session = (session != 0).then_some(SessionId(session));
+                let key = HostKey { session, part: PartKey(row.get(5)?) };
                 Ok(DeadLetterRow {
                     to: address(row, 0)?,
                     id: row.get(3)?,
-                    key: row.get(4)?,
-                    agent: row.get(5)?,
-                    why: row.get(6)?,
+                    key: key.to_string(),
+                    agent: row.get(6)?,
+                    why: row.get(7)?,
                 })
             },
         )?;
         Ok(Some(Untold {
             count: usize::try_from(count).unwrap_or(0),
             oldest: Timestamp(oldest),
-            last_told: last_told.map(Timestamp),
+            newest_at: Timestamp(newest_at),
+            last_told,
             newest,
         }))
     }
 
-    /// Tells the owner of all up to that one; the message and that they were told are one commit.
+    /// Tells the owner of all that died up to then; the message and that they were told are one commit.
     pub fn tell_lost(
         &mut self,
         part: &NewPart,
-        up_to: i64,
+        up_to: Timestamp,
         now: Timestamp,
     ) -> Result<(), StoreError> {
         self.change("tell of dead letters", |tx| {
-            outbox::add(tx, part, None, now)?;
+            outbox::add(Scope::host(tx), part, None, now)?;
             tx.execute(
-                "UPDATE dead_letter SET told_at = ?2 WHERE told_at IS NULL AND id <= ?1",
-                [up_to, now.0],
+                "INSERT INTO setting VALUES (?1, ?2)
+                 ON CONFLICT DO UPDATE SET value = excluded.value",
+                [TOLD_AT, &now.0.to_string()],
             )?;
-            tx.execute("DELETE FROM dead_letter WHERE id <= ?1 - ?2", [up_to, KEPT_MAX])
+            tx.execute(
+                "UPDATE part SET untold = 0 WHERE untold = 1 AND changed_at <= ?1",
+                [up_to.0],
+            )
         })
         .map(drop)
     }
@@ -120,40 +113,7 @@ impl CentralStore {
         now: Timestamp,
     ) -> Result<Vec<Ordered>, StoreError> {
         self.change("an order", |tx| {
-            keys.iter().map(|key| by_hand::order(tx, key, order, now)).collect()
+            keys.iter().map(|key| by_hand::order(Scope::host(tx), key, order, now)).collect()
         })
     }
-}
-
-fn add(tx: &Transaction<'_>, key: &str, agent: &str, lost: &Lost) -> rusqlite::Result<()> {
-    let to = &lost.to;
-    tx.execute(
-        "INSERT INTO dead_letter (key, agent, channel, account, chat, why, died_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING",
-        params![key, agent, to.channel, to.account, to.chat, lost.why, lost.died_at.0],
-    )
-    .map(drop)
-}
-
-/// Keeps a part of the host's own that is dead now, to be told. What tells of dead letters is not
-/// told of.
-pub(super) fn mourn(tx: &Transaction<'_>, key: &PartKey) -> rusqlite::Result<()> {
-    if key.0.starts_with(NOTICE_KEY) {
-        return Ok(());
-    }
-    let lost = tx
-        .prepare_cached(
-            "SELECT channel, account, chat, coalesce(reason, ''), changed_at FROM deliveries
-             WHERE key = ?1 AND state = 'dead' AND untold IS NULL",
-        )?
-        .query_row([&key.0], |row| {
-            let (why, died_at) = (row.get(3)?, Timestamp(row.get(4)?));
-            Ok(Lost { key: key.clone(), to: address(row, 0)?, why, died_at })
-        })
-        .optional()?;
-    let Some(lost) = lost else {
-        return Ok(());
-    };
-    tx.prepare_cached("UPDATE deliveries SET untold = 0 WHERE key = ?1")?.execute([&key.0])?;
-    add(tx, &format!("host.{}", key.0), "", &lost)
 }

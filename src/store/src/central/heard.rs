@@ -9,6 +9,7 @@ use rusqlite::{Connection, params};
 use super::{CentralStore, address, list, one};
 use crate::StoreError;
 use crate::outbox::{self, Draft, NewPart, PartKind};
+use crate::session::Scope;
 
 impl CentralStore {
     /// The last sign of life of an account's platform; `None` when there never was one.
@@ -45,7 +46,7 @@ impl CentralStore {
             let (Some(text), Some(from)) = (said, from) else { return Ok(None) };
             for (id, to) in active_chats(tx, channel, account, now)? {
                 let key = format!("gap.{channel}.{account}.{}.{id}", from.0);
-                outbox::add(tx, &notice(key, to, &text), None, now)?;
+                outbox::add(Scope::host(tx), &notice(key, to, &text), None, now)?;
             }
             Ok(Some(from))
         })
@@ -64,7 +65,7 @@ impl CentralStore {
             let since = heard(tx, channel, account)?.map_or(0, |it| it.0);
             for (person, to) in owners_elsewhere(tx, channel, account)? {
                 let key = format!("locked-out.{channel}.{account}.{since}.{person}");
-                outbox::add(tx, &notice(key, to, text), None, now)?;
+                outbox::add(Scope::host(tx), &notice(key, to, text), None, now)?;
             }
             Ok(())
         })

@@ -3,7 +3,7 @@
 use domain::message::{Address, Attachment, Author, ChatInfo, FileKind, Incoming, Quote};
 use domain::question::QuestionId;
 use domain::time::Timestamp;
-use rusqlite::{Connection, Transaction, params};
+use rusqlite::{Connection, params};
 use serde::{Deserialize, Serialize};
 
 #[derive(Serialize, Deserialize)]
@@ -35,7 +35,7 @@ struct HeldFile {
 
 /// Keeps a message, unless it is kept already or there are `max`.
 pub(super) fn add(
-    tx: &Transaction<'_>,
+    tx: &Connection,
     question: QuestionId,
     message: &Incoming,
     max: i64,

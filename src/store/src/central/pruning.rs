@@ -10,8 +10,8 @@ use crate::StoreError;
 
 /// By the age of machinery. A part stays while a card of an open question shows it.
 const MACHINERY: [&str; 3] = [
-    "DELETE FROM deliveries WHERE id IN
-         (SELECT id FROM deliveries d WHERE state IN ('sent', 'dead') AND changed_at < ?1
+    "DELETE FROM part WHERE id IN
+         (SELECT id FROM part d WHERE session = 0 AND state IN ('sent', 'dead') AND changed_at < ?1
             AND NOT EXISTS (SELECT 1 FROM question_card c JOIN question q ON q.id = c.question
                             WHERE c.part = d.key AND q.settled_at IS NULL)
           ORDER BY changed_at LIMIT ?2)",
@@ -53,8 +53,8 @@ impl CentralStore {
         })
     }
 
-    /// See [`crate::copies::mark_restored`].
-    pub(crate) fn mark_restored(&mut self, now: Timestamp) -> Result<usize, StoreError> {
+    /// See [`crate::copies::mark_restored`]. Returns how many messages and parts are unfinished.
+    pub(crate) fn mark_restored(&self, now: Timestamp) -> Result<(usize, usize), StoreError> {
         self.change("mark a restored copy", |tx| {
             tx.execute("UPDATE session SET awake = 1", [])?;
             tx.execute(
@@ -62,7 +62,9 @@ impl CentralStore {
                  ON CONFLICT DO UPDATE SET value = excluded.value",
                 [now.0.to_string()],
             )?;
-            tx.execute("UPDATE deliveries SET doubted = 1 WHERE state NOT IN ('sent', 'dead')", [])
+            let waiting = tx.execute("UPDATE message SET doubted = 1 WHERE outcome IS NULL", [])?;
+            let sql = "UPDATE part SET doubted = 1 WHERE state NOT IN ('sent', 'dead')";
+            Ok((waiting, tx.execute(sql, [])?))
         })
     }
 

@@ -17,6 +17,7 @@ use self::rows::{QUESTIONS, insert, knocks, question_row, same};
 use super::{CentralStore, held};
 use crate::StoreError;
 use crate::outbox::{self, NewPart};
+use crate::session::Scope;
 
 /// Knocks that may be open at a time. Whoever decides could not read more, and strangers must not be
 /// able to fill a disk or a phone.
@@ -132,7 +133,7 @@ impl CentralStore {
                 None => {
                     let id = insert(tx, question)?;
                     for part in say(id) {
-                        outbox::add(tx, &part, None, now)?;
+                        outbox::add(Scope::host(tx), &part, None, now)?;
                     }
                     (id, Put::New(id))
                 }
@@ -190,7 +191,7 @@ impl CentralStore {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         self.change("a card", |tx| {
-            if outbox::add(tx, part, None, now)? {
+            if outbox::add(Scope::host(tx), part, None, now)? {
                 let to = &part.to;
                 tx.execute(
                     "INSERT INTO question_card
@@ -266,7 +267,7 @@ impl CentralStore {
                 return Ok(false);
             }
             for part in say {
-                outbox::add(tx, part, None, now)?;
+                outbox::add(Scope::host(tx), part, None, now)?;
             }
             tx.execute(
                 "UPDATE question SET settled_at = ?2
@@ -298,7 +299,8 @@ impl CentralStore {
             .conn
             .prepare_cached(
                 "SELECT person, channel, account, chat, thread, part, asked_at,
-                        EXISTS (SELECT 1 FROM deliveries d WHERE d.key = part AND d.state = 'dead')
+                        EXISTS (SELECT 1 FROM part d WHERE d.session = 0
+                                    AND d.key = question_card.part AND d.state = 'dead')
                  FROM question_card WHERE question = ?1 ORDER BY ordinal",
             )?
             .query_map([row.id.0], |it| {

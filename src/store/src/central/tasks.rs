@@ -4,7 +4,7 @@
 //! only place that writes any of them, so that it cannot be wrong by itself.
 
 mod asked;
-mod ends;
+pub(crate) mod ends;
 mod fires;
 mod rows;
 
@@ -15,7 +15,7 @@ use domain::task::{Missed, TaskId, TaskState};
 use domain::time::Timestamp;
 use domain::{AgentName, SessionId};
 use rusqlite::types::Value;
-use rusqlite::{Transaction, params, params_from_iter};
+use rusqlite::{Connection, params, params_from_iter};
 use schedule::{CLOCK_STEP_MAX, Rule, Zone};
 
 pub use self::fires::{Decided, FireRow, Handover};
@@ -242,7 +242,7 @@ fn ahead_sql() -> String {
 }
 
 /// Adds a row; it counts from `now`.
-fn insert_task(tx: &Transaction<'_>, it: &Task, now: Timestamp) -> rusqlite::Result<TaskId> {
+fn insert_task(tx: &Connection, it: &Task, now: Timestamp) -> rusqlite::Result<TaskId> {
     tx.prepare_cached(
         "INSERT INTO task (agent_group, session, messaging_group, thread, owner,
              owner_handle, created_by, prompt, script, rule, zone, missed, state,
@@ -269,7 +269,7 @@ fn insert_task(tx: &Transaction<'_>, it: &Task, now: Timestamp) -> rusqlite::Res
     Ok(id)
 }
 
-fn read(tx: &Transaction<'_>, id: TaskId) -> rusqlite::Result<Option<TaskRow>> {
+fn read(tx: &Connection, id: TaskId) -> rusqlite::Result<Option<TaskRow>> {
     super::one(tx, &format!("{TASKS} WHERE id = ?1"), [id.0], task_row)
 }
 

@@ -12,8 +12,6 @@ use crate::runner::TOOL_NAME_CHARS_MAX;
 
 /// Claims and tools that are read; more are an error of the agent's.
 const ROWS_MAX: i64 = 1_000;
-/// From this version of the schema on tools are written down.
-const TOOLS_SINCE: i64 = 3;
 
 /// Who took a message and when, and which tools were used.
 pub(crate) type History = (Vec<(Incarnation, Timestamp)>, Vec<Tool>);
@@ -23,14 +21,10 @@ impl OutboundReader {
     pub(crate) fn history(&mut self, of: MessageSeq) -> Result<History, StoreError> {
         let path = self.path.clone();
         self.open()?;
-        let version = self.version;
         let Some(conn) = &self.conn else {
             return Ok(History::default());
         };
-        let read = || -> rusqlite::Result<History> {
-            let tools = if TOOLS_SINCE <= version { tools(conn, of)? } else { vec![] };
-            Ok((claims(conn, of)?, tools))
-        };
+        let read = || -> rusqlite::Result<History> { Ok((claims(conn, of)?, tools(conn, of)?)) };
         read().map_err(|err| classify(err).at(&path))
     }
 }

@@ -3,7 +3,9 @@
 use domain::delivery::PartKey;
 use domain::delivery::by_hand::{Order, Standing, permit};
 use domain::time::Timestamp;
-use rusqlite::{OptionalExtension, Transaction, params};
+use rusqlite::{OptionalExtension, params};
+
+use crate::session::Scope;
 
 /// What became of an order; an error says why nothing did.
 pub type Ordered = Result<Done, String>;
@@ -18,14 +20,14 @@ pub struct Done {
 
 /// Does what a person says, with the caller's transaction.
 pub(crate) fn order(
-    tx: &Transaction<'_>,
+    tx: Scope<'_>,
     key: &PartKey,
     order: Order,
     now: Timestamp,
 ) -> rusqlite::Result<Ordered> {
     let found: Option<(String, bool)> = tx
-        .prepare_cached("SELECT state, doubted FROM deliveries WHERE key = ?1")?
-        .query_row([&key.0], |row| Ok((row.get(0)?, row.get(1)?)))
+        .prepare_cached("SELECT state, doubted FROM part WHERE session = ?1 AND key = ?2")?
+        .query_row(params![tx.session, key.0], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
     let Some((state, may_be_seen)) = found else {
         return Ok(Err("there is no such part".to_owned()));
@@ -37,14 +39,14 @@ pub(crate) fn order(
     match order {
         // Anew, but what was doubted once stays marked.
         Order::Retry => tx.execute(
-            "UPDATE deliveries SET state = 'ready', retry_at = 0, tries = 0, misses = 0, doubts = 0,
-                    reason = NULL, untold = NULL, changed_at = ?2 WHERE key = ?1",
-            params![key.0, now.0],
+            "UPDATE part SET state = 'ready', retry_at = 0, tries = 0, misses = 0, doubts = 0,
+                    reason = NULL, untold = NULL, changed_at = ?3 WHERE session = ?1 AND key = ?2",
+            params![tx.session, key.0, now.0],
         )?,
         Order::Drop => tx.execute(
-            "UPDATE deliveries SET state = 'dead', retry_at = 0, untold = 0, reason = 'dropped by hand',
-                    changed_at = ?2 WHERE key = ?1",
-            params![key.0, now.0],
+            "UPDATE part SET state = 'dead', retry_at = 0, untold = 0, reason = 'dropped by hand',
+                    changed_at = ?3 WHERE session = ?1 AND key = ?2",
+            params![tx.session, key.0, now.0],
         )?,
     };
     Ok(Ok(Done { was, may_be_seen }))

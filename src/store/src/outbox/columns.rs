@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use domain::outgoing::{Button, Card, Content, FileOut};
-use rusqlite::{OptionalExtension, Row, Transaction};
+use rusqlite::{OptionalExtension, Row};
 use serde::{Deserialize, Serialize};
 
 use super::{Draft, Target};
+use crate::session::Scope;
 
 #[derive(Serialize, Deserialize)]
 struct FileColumn {
@@ -95,11 +96,7 @@ impl Raw {
         })
     }
 
-    pub(super) fn content(
-        self,
-        tx: &Transaction<'_>,
-        root: &Path,
-    ) -> rusqlite::Result<Option<Content>> {
+    pub(super) fn content(self, tx: Scope<'_>, root: &Path) -> rusqlite::Result<Option<Content>> {
         let target = match &self.target {
             None => String::new(),
             Some(target) => match resolve(tx, target)? {
@@ -138,13 +135,14 @@ fn parse<T: for<'a> Deserialize<'a>>(text: &str) -> rusqlite::Result<T> {
 }
 
 /// The platform's id of the message that a part changes.
-fn resolve(tx: &Transaction<'_>, target: &str) -> rusqlite::Result<Option<String>> {
+fn resolve(tx: Scope<'_>, target: &str) -> rusqlite::Result<Option<String>> {
     if let Some(id) = target.strip_prefix("id:") {
         return Ok(Some(id.to_owned()));
     }
     let key = target.strip_prefix("key:").unwrap_or_default();
-    tx.prepare_cached("SELECT platform_id FROM deliveries WHERE key = ?1 AND state = 'sent'")?
-        .query_row([key], |row| row.get::<_, Option<String>>(0))
+    let sql = "SELECT platform_id FROM part WHERE session = ?1 AND key = ?2 AND state = 'sent'";
+    tx.prepare_cached(sql)?
+        .query_row(rusqlite::params![tx.session, key], |row| row.get::<_, Option<String>>(0))
         .optional()
         .map(Option::flatten)
 }

@@ -5,14 +5,13 @@ use domain::delivery::by_hand::HostKey;
 use domain::message::{InboundKind, Outcome};
 use domain::session::Launches;
 use domain::time::Timestamp;
-use domain::trace::{
-    Approval, Around, Asked, End, Facts, Fetching, Question, Rule, Taker, chat_name,
-};
+use domain::trace::{Approval, Around, Asked, End, Facts, Fetching, Question, Taker, chat_name};
 use domain::{Incarnation, MessageSeq, SessionId};
-use rusqlite::{OptionalExtension, Row, params};
+use rusqlite::{OptionalExtension, Row};
 
-use super::{Inbound, PartRow, Reading};
+use super::{PartRow, Reading};
 use crate::outbound::OutboundReader;
+use crate::session::{Body, Scope};
 use crate::{SessionRow, StoreError};
 
 /// What a name of a message may stand for; more are an error of whoever asks.
@@ -66,10 +65,10 @@ impl Reading {
     pub fn find(&self, name: &Naming) -> Result<Found, StoreError> {
         Ok(match name {
             Naming::Last => self.last()?.map_or(Found::Nothing, |it| Found::Message(it.0, it.1)),
-            Naming::Seq(session, seq) => match self.inbound(*session)? {
-                Some(inbound) if inbound.has(*seq)? => Found::Message(*session, *seq),
-                Some(_) | None => Found::Nothing,
-            },
+            Naming::Seq(session, seq) if self.has(*session, *seq)? => {
+                Found::Message(*session, *seq)
+            }
+            Naming::Seq(..) => Found::Nothing,
             Naming::Part(key) => match (self.part(key)?, key.session) {
                 (Some(PartRow { cause: Some(cause), .. }), Some(session)) => {
                     Found::Message(session, MessageSeq(cause))
@@ -81,40 +80,34 @@ impl Reading {
         })
     }
 
+    fn has(&self, session: SessionId, seq: MessageSeq) -> Result<bool, StoreError> {
+        let sql = "SELECT 1 FROM message WHERE session = ?1 AND seq = ?2";
+        let found = self.central.conn.prepare(sql).and_then(|mut it| it.exists([session.0, seq.0]));
+        found.map_err(StoreError::query("find a message"))
+    }
+
     fn last(&self) -> Result<Option<(SessionId, MessageSeq)>, StoreError> {
-        let mut newest: Option<(i64, SessionId, MessageSeq)> = None;
-        for session in self.sessions()? {
-            let Some(inbound) = self.inbound(session.id)? else { continue };
-            let sql = "SELECT received_at, seq FROM messages_in WHERE kind <> 'context'
-                       ORDER BY seq DESC LIMIT 1";
-            let found: Option<(i64, i64)> = inbound
-                .conn
-                .query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))
-                .optional()
-                .map_err(StoreError::query("find the last message"))?;
-            if let Some((at, seq)) = found.filter(|it| newest.is_none_or(|old| old.0 <= it.0)) {
-                newest = Some((at, session.id, MessageSeq(seq)));
-            }
-        }
-        Ok(newest.map(|it| (it.1, it.2)))
+        let sql =
+            "SELECT session, seq FROM message WHERE kind <> 'context' ORDER BY id DESC LIMIT 1";
+        self.central
+            .conn
+            .query_row(sql, [], message_key)
+            .optional()
+            .map_err(StoreError::query("find the last message"))
     }
 
     fn by_platform_id(&self, id: &str) -> Result<Found, StoreError> {
-        let mut all = Vec::new();
-        for session in self.sessions()? {
-            let Some(inbound) = self.inbound(session.id)? else { continue };
-            let sql = "SELECT seq FROM messages_in WHERE platform_id = ?1
-                       UNION SELECT cause FROM deliveries WHERE platform_id = ?1";
-            let read = || -> rusqlite::Result<Vec<i64>> {
-                inbound.conn.prepare(sql)?.query_map([id], |row| row.get(0))?.collect()
-            };
-            let found = read().map_err(StoreError::query("find a message"))?;
-            all.extend(found.into_iter().map(|seq| (session.id, MessageSeq(seq))));
-        }
+        let sql = "SELECT session, seq FROM message WHERE platform_id = ?1
+                   UNION SELECT session, cause FROM part
+                   WHERE platform_id = ?1 AND cause IS NOT NULL ORDER BY 1, 2";
+        let read = || -> rusqlite::Result<Vec<(SessionId, MessageSeq)>> {
+            self.central.conn.prepare(sql)?.query_map([id], message_key)?.collect()
+        };
+        let mut all = read().map_err(StoreError::query("find a message"))?;
         all.truncate(CANDIDATES_MAX);
         Ok(match all[..] {
             [] => {
-                let mine = self.host_parts("platform_id = ?1", &[&id])?.into_iter().next();
+                let mine = self.select("platform_id = ?1", &[&id])?.into_iter().next();
                 mine.map_or(Found::Nothing, |it| Found::Part(Box::new(it)))
             }
             [(session, seq)] => Found::Message(session, seq),
@@ -130,30 +123,28 @@ impl Reading {
         seq: MessageSeq,
         now: Timestamp,
     ) -> Result<Option<Facts>, StoreError> {
-        let (Some(row), Some(inbound)) = (self.central.session(session)?, self.inbound(session)?)
-        else {
+        let Some(row) = self.central.session(session)? else {
             return Ok(None);
         };
-        let Some(mut message) = inbound.message(&row, seq)? else {
+        let rows = self.rows(session);
+        let Some((mut message, reply, cost)) = message(rows, &row, seq)? else {
             return Ok(None);
         };
-        message.approval = self.approval(&inbound, seq)?;
+        message.approval = self.approval(rows, seq)?;
         let mut outbound = OutboundReader::new(self.layout.session(session).outbound());
         // What the container says is worth telling, and no reason to tell nothing else.
         let (claims, tools) = outbound.history(seq).unwrap_or_default();
-        let around = inbound.around(seq, now)?;
-        let (reply, cost) = (inbound.reply(seq)?, inbound.cost(seq)?);
-        let parts = self.parts_of(
-            session,
-            "cause = ?1 OR (?2 IS NOT NULL AND out_seq = ?2)",
-            &[&seq.0, &reply],
+        let around = around(rows, seq, now)?;
+        let parts = self.select(
+            "p.session = ?1 AND (cause = ?2 OR (?3 IS NOT NULL AND out_seq = ?3))",
+            &[&session.0, &seq.0, &reply],
         )?;
         Ok(Some(Facts {
-            containers: inbound.takers(claims)?,
+            containers: takers(rows, claims)?,
             tools,
             parts: parts.into_iter().map(|it| it.sent).collect(),
-            files: inbound.files(seq)?,
-            questions: self.questions(&inbound, session, seq)?,
+            files: files(rows, seq)?,
+            questions: questions(rows, seq).map_err(StoreError::query("read the requests"))?,
             message,
             cost,
             around,
@@ -161,23 +152,18 @@ impl Reading {
     }
 
     /// A message that waited for an answer about its sender or its chat.
-    fn approval(&self, inbound: &Inbound, seq: MessageSeq) -> Result<Option<Approval>, StoreError> {
+    fn approval(&self, rows: Scope<'_>, seq: MessageSeq) -> Result<Option<Approval>, StoreError> {
         const OP: &str = "read an approval";
-        let sql = "SELECT channel, account, chat, platform_id FROM messages_in WHERE seq = ?1";
-        let place: (String, String, String, String) = inbound
-            .conn
-            .query_row(sql, [seq.0], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
-            .map_err(StoreError::query(OP))?;
-        let found: Option<(i64, String)> = self
-            .central
-            .conn
+        let found: Option<(i64, String)> = rows
             .query_row(
-                "SELECT q.id, coalesce(q.answered_by, '') FROM held h
-                 JOIN question q ON q.id = h.question
-                 JOIN messaging_group m ON m.id = q.messaging_group
-                 WHERE m.channel = ?1 AND m.account = ?2 AND m.chat = ?3 AND h.platform_id = ?4
-                   AND q.state = 'answered' ORDER BY q.id DESC LIMIT 1",
-                params![place.0, place.1, place.2, place.3],
+                "SELECT q.id, coalesce(q.answered_by, '') FROM message i
+                 JOIN messaging_group m
+                     ON m.channel = i.channel AND m.account = i.account AND m.chat = i.chat
+                 JOIN question q ON q.messaging_group = m.id
+                 JOIN held h ON h.question = q.id AND h.platform_id = i.platform_id
+                 WHERE i.session = ?1 AND i.seq = ?2 AND q.state = 'answered'
+                 ORDER BY q.id DESC LIMIT 1",
+                [rows.session, seq.0],
                 |row| Ok((row.get(0)?, row.get(1)?)),
             )
             .optional()
@@ -190,172 +176,132 @@ impl Reading {
             None => Ok(None),
         }
     }
-
-    fn questions(
-        &self,
-        inbound: &Inbound,
-        session: SessionId,
-        seq: MessageSeq,
-    ) -> Result<Vec<Question>, StoreError> {
-        const OP: &str = "read the requests of a message";
-        let read = || -> rusqlite::Result<Vec<(i64, Question)>> {
-            let sql = "SELECT out_seq, form = 'admin', asked_at, state = 'answered' FROM requests
-                       WHERE cause = ?1 ORDER BY out_seq";
-            inbound
-                .conn
-                .prepare(sql)?
-                .query_map([seq.0], |row| {
-                    let (is_change, asked_at) = (row.get(1)?, Timestamp(row.get(2)?));
-                    let question =
-                        Question { id: None, is_change, asked_at, answered: row.get(3)? };
-                    Ok((row.get(0)?, question))
-                })?
-                .collect()
-        };
-        let mut found = read().map_err(StoreError::query(OP))?;
-        for (out_seq, question) in &mut found {
-            let sql = "SELECT id FROM question WHERE session = ?1 AND out_seq = ?2";
-            let id = self.central.conn.query_row(sql, [session.0, *out_seq], |row| row.get(0));
-            question.id = id.optional().map_err(StoreError::query(OP))?;
-        }
-        Ok(found.into_iter().map(|it| it.1).collect())
-    }
 }
 
-impl Inbound {
-    fn has(&self, seq: MessageSeq) -> Result<bool, StoreError> {
-        self.conn
-            .prepare("SELECT 1 FROM messages_in WHERE seq = ?1")
-            .and_then(|mut it| it.exists([seq.0]))
-            .map_err(StoreError::query("find a message"))
-    }
+fn message_key(row: &Row<'_>) -> rusqlite::Result<(SessionId, MessageSeq)> {
+    Ok((SessionId(row.get(0)?), MessageSeq(row.get(1)?)))
+}
 
-    fn message(&self, of: &SessionRow, seq: MessageSeq) -> Result<Option<Asked>, StoreError> {
-        let rule = if self.is_current { "rule, rule_detail" } else { "NULL, NULL" };
-        let sql = format!(
-            "SELECT kind, sender_name, sender_id, chat_title, chat, channel, thread, platform_id,
-                 sent_at, received_at, outcome, coalesce(reason, ''), ended_at, tries, not_before,
-                 {rule}
-             FROM messages_in WHERE seq = ?1"
-        );
-        self.conn
-            .query_row(&sql, [seq.0], |row| asked(row, of, seq))
-            .optional()
-            .map_err(StoreError::query("read a message"))
-    }
-
-    fn reply(&self, seq: MessageSeq) -> Result<Option<i64>, StoreError> {
-        self.conn
-            .query_row("SELECT reply FROM messages_in WHERE seq = ?1", [seq.0], |row| row.get(0))
-            .map_err(StoreError::query("read a message"))
-    }
-
-    fn cost(&self, seq: MessageSeq) -> Result<Option<Cost>, StoreError> {
-        let read = || -> rusqlite::Result<Option<i64>> {
-            if !super::has_column(&self.conn, "messages_in", "cost")? {
-                return Ok(None);
-            }
-            let sql = "SELECT cost FROM messages_in WHERE seq = ?1";
-            self.conn.query_row(sql, [seq.0], |row| row.get(0))
-        };
-        let micros = read().map_err(StoreError::query("read what a message cost"))?;
-        Ok(micros.and_then(Cost::of_turn))
-    }
-
-    /// Claims are the program's word; when its container began and how it ended is the host's.
-    fn takers(&self, claims: Vec<(Incarnation, Timestamp)>) -> Result<Vec<Taker>, StoreError> {
-        let taker = |(incarnation, claimed_at): (Incarnation, Timestamp)| {
-            let sql = "SELECT started_at, ended_at, coalesce(reason, '') FROM launches
-                       WHERE incarnation = ?1";
-            let known: Option<(i64, Option<i64>, String)> = self
-                .conn
-                .query_row(sql, [incarnation.0], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
-                .optional()
-                .map_err(StoreError::query("read the launches"))?;
-            let (started_at, ended_at, reason) = match known {
-                Some((started, ended, why)) => {
-                    (Some(Timestamp(started)), ended.map(Timestamp), why)
-                }
-                None => (None, None, String::new()),
-            };
-            Ok(Taker { incarnation, started_at, ended_at, reason, claimed_at })
-        };
-        claims.into_iter().map(taker).collect()
-    }
-
-    fn files(&self, seq: MessageSeq) -> Result<Vec<Fetching>, StoreError> {
-        let read = || -> rusqlite::Result<Vec<Fetching>> {
-            let sql = "SELECT name, state, tries, retry_at, coalesce(reason, '') FROM files_in
-                       WHERE message = ?1 ORDER BY ordinal";
-            self.conn
-                .prepare(sql)?
-                .query_map([seq.0], |row| {
-                    Ok(Fetching {
-                        name: row.get(0)?,
-                        state: row.get(1)?,
-                        tries: row.get(2)?,
-                        retry_at: Timestamp(row.get(3)?),
-                        reason: row.get(4)?,
-                    })
-                })?
-                .collect()
-        };
-        read().map_err(StoreError::query("read the files of a message"))
-    }
-
-    fn around(&self, seq: MessageSeq, now: Timestamp) -> Result<Around, StoreError> {
-        let read = || -> rusqlite::Result<Around> {
-            let launches: Launches = crate::inbound::launches_of(&self.conn)?;
-            let sql = "SELECT min(seq) FROM messages_in WHERE outcome IS NULL AND seq < ?1";
-            let behind: Option<i64> = self.conn.query_row(sql, [seq.0], |row| row.get(0))?;
-            let sql = "SELECT coalesce(reason, '') FROM launches WHERE bad = 1
-                       ORDER BY incarnation DESC LIMIT 1";
-            let reason: Option<String> =
-                self.conn.query_row(sql, [], |row| row.get(0)).optional()?;
-            Ok(Around {
-                now,
-                host_runs: false,
-                container: None,
-                bad_starts: launches.failures,
-                last_bad_end: launches.last_end.filter(|_| launches.failures != 0),
-                last_bad_reason: reason.unwrap_or_default(),
-                behind: behind.map(MessageSeq),
-                channel_trouble: None,
+fn questions(rows: Scope<'_>, seq: MessageSeq) -> rusqlite::Result<Vec<Question>> {
+    let sql = "SELECT q.id, r.form = 'admin', r.asked_at, r.state = 'answered' FROM request r
+               LEFT JOIN question q ON q.session = r.session AND q.out_seq = r.seq
+               WHERE r.session = ?1 AND r.cause = ?2 ORDER BY r.seq";
+    rows.prepare(sql)?
+        .query_map([rows.session, seq.0], |row| {
+            Ok(Question {
+                id: row.get(0)?,
+                is_change: row.get(1)?,
+                asked_at: Timestamp(row.get(2)?),
+                answered: row.get(3)?,
             })
+        })?
+        .collect()
+}
+
+/// A message, the number of its reply, and what it cost.
+type Known = (Asked, Option<i64>, Option<Cost>);
+
+fn message(rows: Scope<'_>, of: &SessionRow, seq: MessageSeq) -> Result<Option<Known>, StoreError> {
+    let sql = "SELECT kind, sender_id, chat, channel, thread, platform_id, received_at, outcome,
+                   coalesce(reason, ''), ended_at, tries, not_before, body, reply, cost
+               FROM message WHERE session = ?1 AND seq = ?2";
+    rows.query_row(sql, [rows.session, seq.0], |row| {
+        let cost = row.get::<_, Option<i64>>(14)?.and_then(Cost::of_turn);
+        Ok((asked(row, of, seq)?, row.get(13)?, cost))
+    })
+    .optional()
+    .map_err(StoreError::query("read a message"))
+}
+
+/// Claims are the program's word; when its container began and how it ended is the host's.
+fn takers(
+    rows: Scope<'_>,
+    claims: Vec<(Incarnation, Timestamp)>,
+) -> Result<Vec<Taker>, StoreError> {
+    let taker = |(incarnation, claimed_at): (Incarnation, Timestamp)| {
+        let sql = "SELECT started_at, ended_at, coalesce(reason, '') FROM launch
+                   WHERE session = ?1 AND incarnation = ?2";
+        let known: Option<(i64, Option<i64>, String)> = rows
+            .query_row(sql, [rows.session, incarnation.0], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+            })
+            .optional()
+            .map_err(StoreError::query("read the launches"))?;
+        let (started_at, ended_at, reason) = match known {
+            Some((started, ended, why)) => (Some(Timestamp(started)), ended.map(Timestamp), why),
+            None => (None, None, String::new()),
         };
-        read().map_err(StoreError::query("read a session"))
-    }
+        Ok(Taker { incarnation, started_at, ended_at, reason, claimed_at })
+    };
+    claims.into_iter().map(taker).collect()
+}
+
+fn files(rows: Scope<'_>, seq: MessageSeq) -> Result<Vec<Fetching>, StoreError> {
+    let read = || -> rusqlite::Result<Vec<Fetching>> {
+        let sql = "SELECT name, state, tries, retry_at, coalesce(reason, '') FROM attachment
+                   WHERE session = ?1 AND message = ?2 ORDER BY ordinal";
+        rows.prepare(sql)?
+            .query_map([rows.session, seq.0], |row| {
+                Ok(Fetching {
+                    name: row.get(0)?,
+                    state: row.get(1)?,
+                    tries: row.get(2)?,
+                    retry_at: Timestamp(row.get(3)?),
+                    reason: row.get(4)?,
+                })
+            })?
+            .collect()
+    };
+    read().map_err(StoreError::query("read the files of a message"))
+}
+
+fn around(rows: Scope<'_>, seq: MessageSeq, now: Timestamp) -> Result<Around, StoreError> {
+    let read = || -> rusqlite::Result<Around> {
+        let launches: Launches = crate::session::launches_of(rows)?;
+        let sql = "SELECT min(seq) FROM message
+                   WHERE session = ?1 AND outcome IS NULL AND seq < ?2";
+        let behind: Option<i64> = rows.query_row(sql, [rows.session, seq.0], |row| row.get(0))?;
+        let sql = "SELECT coalesce(reason, '') FROM launch WHERE session = ?1 AND bad = 1
+                   ORDER BY incarnation DESC LIMIT 1";
+        let reason: Option<String> =
+            rows.query_row(sql, [rows.session], |row| row.get(0)).optional()?;
+        Ok(Around {
+            now,
+            host_runs: false,
+            container: None,
+            bad_starts: launches.failures,
+            last_bad_end: launches.last_end.filter(|_| launches.failures != 0),
+            last_bad_reason: reason.unwrap_or_default(),
+            behind: behind.map(MessageSeq),
+            channel_trouble: None,
+        })
+    };
+    read().map_err(StoreError::query("read a session"))
 }
 
 fn asked(row: &Row<'_>, of: &SessionRow, seq: MessageSeq) -> rusqlite::Result<Asked> {
     let kind: String = row.get(0)?;
-    let (title, chat, channel): (String, String, String) = (row.get(3)?, row.get(4)?, row.get(5)?);
-    let thread: Option<String> = row.get(6)?;
-    let outcome: Option<String> = row.get(10)?;
-    let (reason, ended_at): (String, Option<i64>) = (row.get(11)?, row.get(12)?);
+    let (chat, channel): (String, String) = (row.get(2)?, row.get(3)?);
+    let thread: Option<String> = row.get(4)?;
+    let outcome: Option<String> = row.get(7)?;
+    let (reason, ended_at): (String, Option<i64>) = (row.get(8)?, row.get(9)?);
     let end = outcome.as_deref().and_then(Outcome::parse).zip(ended_at);
-    let word: Option<String> = row.get(15)?;
+    let body = Body::read(row, 12)?;
     Ok(Asked {
         session: of.id,
         seq,
         agent: of.agent.to_string(),
         kind: InboundKind::parse(&kind).unwrap_or(InboundKind::Chat),
-        sender: row.get(1)?,
-        handle: row.get(2)?,
-        chat: chat_name(&title, &chat, &channel, thread.as_deref()),
-        platform_id: row.get(7)?,
-        sent_at: row.get::<_, Option<i64>>(8)?.map(Timestamp),
-        received_at: Timestamp(row.get(9)?),
-        rule: match word {
-            Some(word) => {
-                let detail: Option<String> = row.get(16)?;
-                Some(Rule { word, detail: detail.unwrap_or_default() })
-            }
-            None => None,
-        },
+        sender: body.sender,
+        handle: row.get(1)?,
+        chat: chat_name(&body.chat.title, &chat, &channel, thread.as_deref()),
+        platform_id: row.get(5)?,
+        sent_at: body.sent_at,
+        received_at: Timestamp(row.get(6)?),
+        rule: body.rule,
         approval: None,
         end: end.map(|(outcome, at)| End { outcome, reason, at: Timestamp(at) }),
-        tries: row.get(13)?,
-        not_before: Timestamp(row.get(14)?),
+        tries: row.get(10)?,
+        not_before: Timestamp(row.get(11)?),
     })
 }

@@ -5,11 +5,12 @@ use std::path::PathBuf;
 use domain::message::Form;
 use domain::time::Timestamp;
 use domain::{MessageSeq, OutSeq};
-use rusqlite::{OptionalExtension, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::RunnerStore;
 use crate::StoreError;
 use crate::layout::FILES;
+use crate::mailbox::Facts;
 use crate::outbox::PartKind;
 
 /// A message that is about to be stored; [`domain::message::Outbound`] is how the host reads it.
@@ -48,8 +49,8 @@ impl RunnerStore {
     /// Stores a message of the middle of a turn. Of a file there must be a copy already.
     pub fn add(&mut self, message: &NewMessage, now: Timestamp) -> Result<OutSeq, StoreError> {
         let incarnation = self.incarnation;
-        self.commit("a message", |tx| {
-            let seq = add(tx, message, PartKind::Interim, now)?;
+        self.commit("a message", |tx, facts| {
+            let seq = add(tx, facts, message, PartKind::Interim, now)?;
             // Not the message that is replied to: a later attempt may hand over several at once.
             tx.prepare_cached(
                 "UPDATE messages_out SET incarnation = ?2, attempt = ?3,
@@ -76,22 +77,23 @@ impl RunnerStore {
         self.outbound_dir.join(FILES)
     }
 
-    /// The names of files that the host did not take over yet.
+    /// The names of files that the host did not import yet.
     pub fn files_waiting(&mut self) -> Result<Vec<String>, StoreError> {
-        let taken_over = self.taken_over()?;
+        let imported = self.imported()?;
         let read = || -> rusqlite::Result<Vec<String>> {
             self.conn
                 .prepare_cached("SELECT file FROM messages_out WHERE seq > ?1 AND form = 'file'")?
-                .query_map([taken_over.0], |row| row.get(0))?
+                .query_map([imported.0], |row| row.get(0))?
                 .collect()
         };
         read().map_err(StoreError::query("read the files to send"))
     }
 }
 
-/// Adds a message under the next number.
+/// Adds a message under the next number, which is above all that the host has imported.
 pub(super) fn add(
-    tx: &Transaction<'_>,
+    tx: &Connection,
+    facts: &Facts,
     message: &NewMessage,
     kind: PartKind,
     now: Timestamp,
@@ -100,7 +102,7 @@ pub(super) fn add(
     tx.prepare_cached(
         "INSERT INTO messages_out (seq, in_reply_to, kind, text, created_at, form, destination,
              target, file, options, timeout_ms)
-         VALUES ((SELECT coalesce(max(seq), -1) + 2 FROM messages_out),
+         VALUES ((SELECT max(coalesce(max(seq), -1), ?11) + 2 FROM messages_out),
              ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
     )?
     .execute(params![
@@ -114,6 +116,7 @@ pub(super) fn add(
         columns.file,
         columns.options,
         columns.timeout_ms,
+        if facts.imported_seq.0 == 0 { -1 } else { facts.imported_seq.0 },
     ])?;
     Ok(OutSeq(tx.last_insert_rowid()))
 }

@@ -2,7 +2,7 @@
 //! writes its database.
 //!
 //! Invariants
-//! - Only what the inbound database says is taken over goes: messages up to `taken_over`, claims on
+//! - Only what the inbound database says is imported goes: messages up to there, claims on
 //!   messages that have their outcome there.
 //! - Numbers are never given out twice: the last message stays.
 
@@ -20,17 +20,8 @@ impl RunnerStore {
     /// # Errors
     /// When a database fails; then nothing is removed.
     pub fn prune(&mut self, now: Timestamp) -> Result<usize, StoreError> {
-        let taken_over = self.taken_over()?;
-        // Messages below this all have their outcome.
-        let waiting_from: i64 = self.read_inbound(|conn| {
-            conn.prepare_cached(
-                "SELECT coalesce((SELECT min(seq) FROM messages_in WHERE outcome IS NULL),
-                                 (SELECT max(seq) FROM messages_in), 0)",
-            )?
-            .query_row([], |row| row.get(0))
-        })?;
         let before = before(now, MACHINERY).0;
-        self.commit("prune", |tx| {
+        self.commit("prune", |tx, facts| {
             let messages = tx
                 .prepare_cached(
                     "DELETE FROM messages_out WHERE seq IN
@@ -39,7 +30,7 @@ impl RunnerStore {
                           WHERE seq <= ?1 AND created_at < ?2
                             AND seq < (SELECT max(seq) FROM messages_out))",
                 )?
-                .execute(params![taken_over.0, before, BATCH])?;
+                .execute(params![facts.imported_seq.0, before, BATCH])?;
             let claims = tx
                 .prepare_cached(
                     "DELETE FROM claims WHERE (message, incarnation) IN
@@ -48,7 +39,7 @@ impl RunnerStore {
                                ORDER BY message, incarnation LIMIT ?3)
                           WHERE message < ?1 AND claimed_at < ?2)",
                 )?
-                .execute(params![waiting_from, before, BATCH])?;
+                .execute(params![facts.waiting_from.0, before, BATCH])?;
             Ok(messages + claims)
         })
     }

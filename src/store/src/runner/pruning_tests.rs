@@ -6,17 +6,16 @@ use domain::time::Timestamp;
 use domain::{MessageSeq, OutSeq, SessionId};
 
 use crate::layout::Layout;
-use crate::{Journal, RunnerStore, SessionStore, Surroundings, TurnEnd};
+use crate::{RunnerStore, SessionStore, Surroundings, TurnEnd};
 
 const NOW: Timestamp = Timestamp(1_700_000_000_000);
 
 #[test]
 fn only_what_the_host_has_taken_over_goes_and_numbers_go_on() {
     let dir = tempfile::tempdir().unwrap();
-    let paths = Layout::new(dir.path()).session(SessionId(1));
-    std::fs::create_dir_all(paths.inbound_dir()).unwrap();
-    std::fs::create_dir_all(paths.outbound_dir()).unwrap();
-    let mut host = SessionStore::open(&paths, Journal::Wal).unwrap();
+    let layout = Layout::new(dir.path());
+    let paths = layout.session(SessionId(1));
+    let mut host = SessionStore::create(&layout, NOW).unwrap();
     let message = |n: i64| Incoming {
         platform_id: format!("m{n}"),
         sender: Author { id: "u".into(), name: "U".into() },
@@ -25,8 +24,8 @@ fn only_what_the_host_has_taken_over_goes_and_numbers_go_on() {
     let all: Vec<Admitted> = (1..=4)
         .map(|n| Admitted { message: message(n), kind: InboundKind::Chat, rule: None })
         .collect();
-    host.inbound.insert(&all, NOW).unwrap();
-    let by = host.inbound.launch(NOW).unwrap();
+    host.posting().insert(&all, NOW).unwrap();
+    let by = host.posting().launch(NOW).unwrap();
     let mut runner = RunnerStore::open(&paths.inbound_dir(), &paths.outbound_dir(), by).unwrap();
     let mut turn = |seq: i64| {
         let message = MessageSeq(seq);
@@ -42,7 +41,7 @@ fn only_what_the_host_has_taken_over_goes_and_numbers_go_on() {
     };
     turn(2);
     turn(4);
-    host.absorb(&Surroundings::default(), NOW).unwrap();
+    host.import(&Surroundings::default(), NOW).unwrap();
     turn(6);
 
     let later = NOW + MACHINERY;
@@ -53,7 +52,7 @@ fn only_what_the_host_has_taken_over_goes_and_numbers_go_on() {
     assert_eq!(runner.own_form(OutSeq(1)).unwrap(), None);
     assert!(runner.own_form(OutSeq(5)).unwrap().is_some(), "the host has not got it yet");
 
-    host.absorb(&Surroundings::default(), later).unwrap();
+    host.import(&Surroundings::default(), later).unwrap();
     assert_eq!(runner.prune(later).unwrap(), 1, "a claim; the last reply keeps its number");
     let next = runner.say(MessageSeq(8), "more", later).unwrap();
     assert_eq!(next, OutSeq(7));

@@ -9,30 +9,30 @@ use rusqlite::params;
 
 use super::*;
 use crate::layout::Layout;
-use crate::{Journal, SessionStore};
+use crate::{Destination, SessionStore};
 
 const NOW: Timestamp = Timestamp(1_000_000);
 const ME: Incarnation = Incarnation(3);
 
-/// The files of a session; the host's database is written row by row.
+/// The files of a session; the host's rows are written one by one.
 struct Files {
     _dir: tempfile::TempDir,
     inbound_dir: PathBuf,
     outbound_dir: PathBuf,
-    host: Connection,
+    host: SessionStore,
     next: i64,
 }
 
 impl Files {
     fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let paths = Layout::new(dir.path()).session(domain::SessionId(1));
+        let layout = Layout::new(dir.path());
+        let paths = layout.session(domain::SessionId(1));
         let (inbound_dir, outbound_dir) = (paths.inbound_dir(), paths.outbound_dir());
-        std::fs::create_dir_all(&inbound_dir).unwrap();
-        std::fs::create_dir_all(&outbound_dir).unwrap();
-        // Makes the file and its schema.
-        drop(SessionStore::open(&paths, Journal::Wal).unwrap());
-        let host = Connection::open(paths.inbound()).unwrap();
+        let mut host = SessionStore::create(&layout, NOW).unwrap();
+        for _ in 0..ME.0 {
+            host.posting().launch(NOW).unwrap();
+        }
         Self { _dir: dir, inbound_dir, outbound_dir, host, next: 0 }
     }
 
@@ -40,39 +40,42 @@ impl Files {
         RunnerStore::open(&self.inbound_dir, &self.outbound_dir, ME).unwrap()
     }
 
-    /// Stores a message as the host does: overheard ones have ended already.
+    fn execute(&mut self, sql: &str, values: impl rusqlite::Params) {
+        self.host.central().conn.execute(sql, values).unwrap();
+        self.host.post().unwrap();
+    }
+
+    /// Stores a message as the host does: context messages have ended already.
     fn say(&mut self, kind: &str, text: &str) -> i64 {
         self.next += 2;
         let outcome = (kind == "context").then_some("silent");
-        self.host
-            .execute(
-                "INSERT INTO messages_in (seq, kind, channel, account, chat, thread, platform_id,
-                     sender_id, sender_name, text, received_at, not_before, outcome, ended_at,
-                     is_group, chat_title, quote_sender, quote_text, sent_at)
-                 VALUES (?1, ?2, 'telegram', 'bot', 'c', '7', ?1, 'u', 'Ann', ?3, ?4, ?4, ?5,
-                     iif(?5 IS NULL, NULL, ?4), 1, 'Team', 'Bob', 'what?', 5)",
-                params![self.next, kind, text, NOW.0, outcome],
-            )
-            .unwrap();
-        self.next
+        let body = serde_json::json!({
+            "sender": "Ann", "text": text, "chat": {"title": "Team", "is_group": true},
+            "quote": {"sender": "Bob", "text": "what?"}, "sent_at": 5,
+        });
+        let seq = self.next;
+        self.execute(
+            "INSERT INTO message (session, seq, kind, channel, account, chat, thread, platform_id,
+                 sender_id, received_at, not_before, outcome, ended_at, body)
+             VALUES (1, ?1, ?2, 'telegram', 'bot', 'c', '7', ?1, 'u', ?3, ?3, ?4,
+                 iif(?4 IS NULL, NULL, ?3), ?5)",
+            params![seq, kind, NOW.0, outcome, body.to_string()],
+        );
+        seq
     }
 
-    fn file(&self, message: i64, ordinal: i64, state: &str) {
+    fn file(&mut self, message: i64, ordinal: i64, state: &str) {
         let path = (state == "here").then(|| format!("files/{message}/{ordinal}.png"));
-        self.host
-            .execute(
-                "INSERT INTO files_in (message, ordinal, kind, name, mime, source, state, path,
-                     reason)
-                 VALUES (?1, ?2, 'image', 'a.png', 'image/png', 's', ?3, ?4, 'gone')",
-                params![message, ordinal, state, path],
-            )
-            .unwrap();
+        self.execute(
+            "INSERT INTO attachment (session, message, ordinal, kind, name, mime, source, state, path,
+                 reason)
+             VALUES (1, ?1, ?2, 'image', 'a.png', 'image/png', 's', ?3, ?4, 'gone')",
+            params![message, ordinal, state, path],
+        );
     }
 
-    fn fetched(&self) {
-        self.host
-            .execute("UPDATE files_in SET state = 'failed' WHERE state = 'pending'", [])
-            .unwrap();
+    fn fetched(&mut self) {
+        self.execute("UPDATE attachment SET state = 'failed' WHERE state = 'pending'", []);
     }
 }
 
@@ -138,9 +141,9 @@ fn what_was_overheard_is_shown_once_with_the_next_message() {
     it.say("command", "/new");
     let fourth = it.say("context", "sugar?");
     let last = it.say("chat", "and now");
-    let decline = "UPDATE messages_in SET outcome = 'declined', ended_at = 1
+    let decline = "UPDATE message SET outcome = 'declined', ended_at = 1
                    WHERE outcome IS NULL AND seq < ?1";
-    it.host.execute(decline, [last]).unwrap();
+    it.execute(decline, [last]);
     assert_eq!(overheard(&runner.due(NOW).unwrap()[0]), (vec![fourth], 0));
 }
 
@@ -212,13 +215,14 @@ fn an_answer_of_the_host_is_seen_once_it_is_complete() {
     it.say("chat", "hello");
     let mut runner = it.runner();
     assert_eq!(runner.answer(OutSeq(1)).unwrap(), None);
-    it.host
-        .execute("INSERT INTO requests (out_seq, cause, form, text, asked_at) VALUES (1, 2, 'admin', 'x', 0)", [])
-        .unwrap();
+    it.execute(
+        "INSERT INTO request (session, seq, cause, form, text, asked_at)
+         VALUES (1, 1, 2, 'admin', 'x', 0)",
+        [],
+    );
     assert_eq!(runner.answer(OutSeq(1)).unwrap(), None);
-    it.host
-        .execute("UPDATE requests SET state = 'answered', ok = 0, answer = 'nobody was there'", [])
-        .unwrap();
+    let answer = "UPDATE request SET state = 'answered', ok = 0, answer = 'nobody was there'";
+    it.execute(answer, []);
     let text = "nobody was there".to_owned();
     assert_eq!(runner.answer(OutSeq(1)).unwrap(), Some(Answer { ok: false, text }));
 }
@@ -227,9 +231,10 @@ fn an_answer_of_the_host_is_seen_once_it_is_complete() {
 fn destinations_and_messages_are_found_by_what_names_them() {
     let mut it = Files::new();
     let seq = it.say("context", "hello");
-    it.host
-        .execute("INSERT INTO destinations VALUES ('team', 'The Team', 'telegram')", [])
-        .unwrap();
+    let group = "INSERT INTO messaging_group (id, channel, account, chat, title, created_at)
+                 VALUES (9, 'telegram', 'bot', 't', 'The Team', 0)";
+    it.execute(group, []);
+    it.execute("INSERT INTO destination VALUES ('andy', 'team', 9, 'ann', 0)", []);
     let mut runner = it.runner();
     let (name, title, channel) = ("team".into(), "The Team".into(), "telegram".into());
     assert_eq!(runner.destinations().unwrap(), [Destination { name, title, channel }]);
@@ -284,7 +289,7 @@ fn every_form_of_a_message_has_its_columns() {
 
 #[test]
 fn files_wait_until_the_host_took_them_over() {
-    let it = Files::new();
+    let mut it = Files::new();
     let mut runner = it.runner();
     for name in ["3-1/a.txt", "3-2/b.txt"] {
         let form = Form::File(name.into());
@@ -293,7 +298,7 @@ fn files_wait_until_the_host_took_them_over() {
         runner.add(&message, NOW).unwrap();
     }
     assert_eq!(runner.files_waiting().unwrap(), ["3-1/a.txt", "3-2/b.txt"]);
-    it.host.execute("UPDATE taken_over SET out_seq = 1", []).unwrap();
+    it.execute("UPDATE session SET imported_seq = 1", []);
     assert_eq!(runner.files_waiting().unwrap(), ["3-2/b.txt"]);
     assert_eq!(runner.files_dir(), it.outbound_dir.join("files"));
 }
@@ -320,29 +325,28 @@ fn the_cost_of_a_turn_counts_for_its_first_message() {
 }
 
 #[test]
-fn a_database_of_the_first_version_is_migrated_with_what_is_in_it() {
-    let it = Files::new();
-    let first = include_str!("../../../../migrations/outbound/0001_start.sql");
-    let old = Connection::open(it.outbound_dir.join(OUTBOUND)).unwrap();
-    old.execute_batch(first).unwrap();
-    old.execute_batch(
-        "PRAGMA user_version = 1;
-         INSERT INTO messages_out VALUES (5, 2, 'interim', 'half way', 1);
-         INSERT INTO claims VALUES (2, 3, 1, NULL, NULL, NULL);
-         INSERT INTO session_state VALUES ('k', 'v');",
-    )
-    .unwrap();
-    drop(old);
+fn a_mailbox_that_is_gone_is_made_again_with_numbers_above_and_what_was_kept() {
+    let mut it = Files::new();
+    let message = MessageSeq(it.say("chat", "hello"));
     let mut runner = it.runner();
-    assert_eq!(runner.own_form(OutSeq(5)).unwrap().as_deref(), Some("text"));
-    assert_eq!(runner.state("k").unwrap().as_deref(), Some("v"));
-    assert_eq!(runner.say(MessageSeq(2), "more", NOW).unwrap(), OutSeq(7));
-    let in_hand = "SELECT incarnation FROM claims WHERE message = 2 AND outcome IS NULL";
-    let claimed_by: i64 = runner.conn.query_row(in_hand, [], |row| row.get(0)).unwrap();
-    assert_eq!(claimed_by, 3);
-    let journal: String =
-        runner.conn.pragma_query_value(None, "journal_mode", |row| row.get(0)).unwrap();
-    assert_eq!(journal, "delete");
+    runner.claim(&[message], NOW).unwrap();
+    runner.say(message, "half way", NOW).unwrap();
+    runner.set_state(&[("continuation", Some("c1"))]).unwrap();
+    it.host.import(&crate::Surroundings::default(), NOW).unwrap();
+    std::fs::remove_file(it.outbound_dir.join(OUTBOUND)).unwrap();
+    let lost = runner.say(message, "to nobody", NOW);
+    assert!(matches!(lost, Err(StoreError::Superseded)), "{lost:?}");
+    drop(runner);
+    let mut next = it.runner();
+    assert_eq!(next.due(NOW).unwrap().len(), 1, "it is claimed by nobody");
+    assert_eq!(next.state("continuation").unwrap().as_deref(), Some("c1"));
+    assert_eq!(next.say(message, "more", NOW).unwrap(), OutSeq(3));
+    next.set_state(&[("continuation", None)]).unwrap();
+    drop(next);
+    assert_eq!(it.runner().state("continuation").unwrap(), None, "what it forgot stays so");
+    std::fs::remove_file(it.inbound_dir.join(INBOUND)).unwrap();
+    it.host.post().unwrap();
+    assert_eq!(it.runner().due(NOW).unwrap().len(), 1);
 }
 
 #[test]
@@ -359,7 +363,7 @@ fn what_a_stopped_incarnation_ended_unheard_is_taken_up_by_the_next() {
         cost: None,
     };
     stopped.end_turn(&end, &[], NOW).unwrap();
-    it.host.execute("UPDATE halted SET incarnation = ?1", [ME.0]).unwrap();
+    it.execute("UPDATE session SET halted = ?1", [ME.0]);
     it.say("chat", "more");
     assert_eq!(stopped.due(NOW).unwrap(), [], "it gets nothing more");
     drop(stopped);

@@ -29,7 +29,7 @@ impl RunnerStore {
     ) -> Result<(), StoreError> {
         let incarnation = self.incarnation;
         let cut = |text: &str| text.chars().take(TOOL_NAME_CHARS_MAX).collect::<String>();
-        self.commit("a tool", |tx| {
+        self.commit("a tool", |tx, _| {
             let added = tx.execute(
                 "INSERT INTO tool_calls (message, incarnation, call, name, started_at)
                  SELECT ?1, ?2, ?3, ?4, ?5
@@ -49,7 +49,7 @@ impl RunnerStore {
     pub fn tool_ended(&mut self, call: &str, ok: bool, now: Timestamp) -> Result<(), StoreError> {
         let incarnation = self.incarnation;
         let call: String = call.chars().take(TOOL_NAME_CHARS_MAX).collect();
-        self.commit("the end of a tool", |tx| {
+        self.commit("the end of a tool", |tx, _| {
             tx.execute(
                 "UPDATE tool_calls SET ended_at = ?3, ok = ?4
                  WHERE call = ?1 AND incarnation = ?2 AND ended_at IS NULL",

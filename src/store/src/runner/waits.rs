@@ -7,6 +7,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{RunnerStore, set_state};
 use crate::StoreError;
+use crate::mailbox::Facts;
 
 impl RunnerStore {
     /// Lets go of every message in hand, without an outcome: the host offers them again when the
@@ -22,16 +23,23 @@ impl RunnerStore {
         state: &[(&str, Option<&str>)],
     ) -> Result<(), StoreError> {
         let incarnation = self.incarnation.0;
-        self.commit("a wait", |tx| {
+        self.commit("a wait", |tx, facts| {
             let sql = "SELECT message FROM claims WHERE incarnation = ?1 AND outcome IS NULL
                        ORDER BY message LIMIT 1";
             let oldest: Option<i64> =
                 tx.query_row(sql, [incarnation], |row| row.get(0)).optional()?;
             if let Some(oldest) = oldest {
                 tx.execute(
-                    "INSERT INTO waits (message, incarnation, class, until)
-                     VALUES (?1, ?2, ?3, ?4)",
-                    params![oldest, incarnation, class.as_str(), until.map(|it| it.0)],
+                    "INSERT INTO waits (id, message, incarnation, class, until)
+                     VALUES ((SELECT max(coalesce(max(id), 0), ?5) + 1 FROM waits),
+                             ?1, ?2, ?3, ?4)",
+                    params![
+                        oldest,
+                        incarnation,
+                        class.as_str(),
+                        until.map(|it| it.0),
+                        facts.imported_wait
+                    ],
                 )?;
                 let sql = "DELETE FROM claims WHERE incarnation = ?1 AND outcome IS NULL";
                 tx.execute(sql, [incarnation])?;
@@ -41,14 +49,11 @@ impl RunnerStore {
     }
 }
 
-/// The oldest message with a wait that the host did not take over yet. It and all behind it are
-/// not to be taken up meanwhile.
-pub(super) fn untold(
-    inbound: &Connection,
-    own: &Connection,
-) -> rusqlite::Result<Option<MessageSeq>> {
-    let taken: i64 =
-        inbound.prepare_cached("SELECT wait FROM taken_over")?.query_row([], |row| row.get(0))?;
+/// The oldest message with a wait that the host did not import yet. It and all behind it stay where they
+/// are meanwhile.
+pub(super) fn untold(facts: &Facts, own: &Connection) -> rusqlite::Result<Option<MessageSeq>> {
     own.prepare_cached("SELECT min(message) FROM waits WHERE id > ?1")?
-        .query_row([taken], |row| row.get::<_, Option<i64>>(0).map(|it| it.map(MessageSeq)))
+        .query_row([facts.imported_wait], |row| {
+            row.get::<_, Option<i64>>(0).map(|it| it.map(MessageSeq))
+        })
 }

@@ -1,243 +1,199 @@
-//! What nobody waits for is held in quiet hours, and said together afterwards.
+//! Parts that nobody waits for, held while their reader wants to be left alone, and said together
+//! afterwards.
+//!
+//! A held part is written down like any other and is not sent. When the quiet hours are over, one
+//! commit releases all that was held for a chat and says which parts share a message; from then on
+//! these go the same way as their first one, state for state, and a crash finds them so. The rest
+//! of the outbox sees only that first one.
 
-use domain::delivery::{PartState, Verdict};
-use domain::message::{Address, Incoming};
+use domain::delivery::{PartKey, Verdict};
+use domain::message::Address;
 use domain::outgoing::TextLimit;
-use domain::task::{FireKey, TaskId};
+use domain::quiet::{BETWEEN, HEADING, together};
 use domain::time::Timestamp;
-use domain::{MessageSeq, OutSeq};
+use rusqlite::{OptionalExtension, params};
 
-use super::tests::{M1, NOW, Pair, answer, around, incoming, pair};
-use crate::{ClaimedPart, NewMessage, Surroundings, TaskMessage, TurnEnd};
+use super::{Scope, SessionRows};
+use crate::StoreError;
+use crate::outbox::{self, ClaimedPart};
 
-const LIMIT: usize = 100;
-
-fn night() -> Surroundings {
-    Surroundings { quiet: vec![incoming("x").from], ..around(LIMIT) }
-}
-
-/// Tasks that ended with these answers, of which the runner wrote the last ones apart.
-fn tasks(it: &mut Pair, answers: &[&str], around: &Surroundings) {
-    let mut seqs = Vec::new();
-    for (at, _) in answers.iter().enumerate() {
-        let slot = Timestamp(i64::try_from(at).unwrap());
-        let key = FireKey { task: TaskId(7), slot };
-        let message = Incoming { text: "look".into(), ..incoming("ignored") };
-        let task = TaskMessage {
-            key,
-            late_by: std::time::Duration::ZERO,
-            due: String::new(),
-            missed: 0,
-            script: None,
-            message,
-        };
-        assert!(it.host.inbound.insert_task(&task, NOW).unwrap());
-        seqs.push(MessageSeq(M1.0 + 2 * i64::try_from(at).unwrap()));
+impl SessionRows<'_> {
+    /// The chats for which something is held.
+    pub(crate) fn held_chats(&self) -> Result<Vec<Address>, StoreError> {
+        self.scope
+            .prepare_cached(
+                "SELECT channel, account, chat FROM part
+                 WHERE session = ?1 AND quiet = 'held' AND state NOT IN ('sent', 'dead')
+                 GROUP BY channel, account, chat ORDER BY min(id)",
+            )
+            .and_then(|mut it| {
+                let chat = |row: &rusqlite::Row<'_>| {
+                    Ok(Address {
+                        channel: row.get(0)?,
+                        account: row.get(1)?,
+                        chat: row.get(2)?,
+                        thread: None,
+                    })
+                };
+                it.query_map([self.scope.session], chat)?.collect()
+            })
+            .map_err(StoreError::query("read what is held"))
     }
-    let mut runner = it.runner();
-    for (seq, text) in seqs.iter().zip(answers) {
-        runner.claim(&[*seq], NOW).unwrap();
-        runner.end_turn(&TurnEnd { messages: vec![*seq], ..answer(text) }, &[], NOW).unwrap();
+
+    /// Releases all that is held for a chat, in its order, texts together as far as one message of
+    /// this platform takes them. Doing it again changes nothing.
+    ///
+    /// # Errors
+    /// When the database fails; then all of it stays held.
+    pub fn end_quiet(
+        &self,
+        chat: &Address,
+        limit: TextLimit,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.commit("the end of quiet hours", |tx| {
+            // Threads are read apart from each other.
+            for thread in threads(tx, chat)? {
+                release(tx, &Address { thread, ..chat.clone() }, limit, now)?;
+            }
+            Ok(())
+        })
     }
-    it.host.absorb(around, NOW).unwrap();
 }
 
-fn claim(it: &mut Pair) -> Option<ClaimedPart> {
-    let key = it.host.snapshot().unwrap().parts.first()?.key.clone();
-    Some(it.host.inbound.claim_part(&key, NOW).unwrap().unwrap())
+fn threads(tx: Scope<'_>, chat: &Address) -> rusqlite::Result<Vec<Option<String>>> {
+    tx.prepare_cached(
+        "SELECT thread FROM part WHERE session = ?1 AND quiet = 'held' AND channel = ?2
+             AND account = ?3 AND chat = ?4 GROUP BY thread ORDER BY min(id)",
+    )?
+    .query_map(params![tx.session, chat.channel, chat.account, chat.chat], |row| row.get(0))?
+    .collect()
 }
 
-fn conclude(it: &mut Pair, part: &ClaimedPart, verdict: &Verdict) {
-    it.host.inbound.conclude(part.key(), verdict, NOW).unwrap();
+fn release(tx: Scope<'_>, to: &Address, limit: TextLimit, now: Timestamp) -> rusqlite::Result<()> {
+    let held: Vec<(String, Option<String>)> = tx
+        .prepare_cached(
+            "SELECT key, iif(form = 'text', text, NULL) FROM part
+             WHERE session = ?1 AND quiet = 'held' AND state = 'ready' AND channel = ?2
+                 AND account = ?3 AND chat = ?4 AND thread IS ?5 ORDER BY id",
+        )?
+        .query_map(params![tx.session, to.channel, to.account, to.chat, to.thread], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })?
+        .collect::<rusqlite::Result<_>>()?;
+    let texts: Vec<Option<&str>> = held.iter().map(|it| it.1.as_deref()).collect();
+    let mut left = &held[..];
+    let mut word = "first";
+    for count in together(&texts, limit) {
+        let (message, rest) = left.split_at(count);
+        let leader = message.first().map(|it| &it.0);
+        for (at, (key, _)) in message.iter().enumerate() {
+            tx.prepare_cached(
+                "UPDATE part SET quiet = ?3, said_with = ?4, changed_at = ?5
+                 WHERE session = ?1 AND key = ?2",
+            )?
+            .execute(params![
+                tx.session,
+                key,
+                word,
+                leader.filter(|_| 0 < at),
+                now.0
+            ])?;
+            word = "released";
+        }
+        left = rest;
+    }
+    // What was given up meanwhile is held no longer either.
+    tx.prepare_cached(
+        "UPDATE part SET quiet = 'released'
+         WHERE session = ?1 AND quiet = 'held' AND channel = ?2 AND account = ?3 AND chat = ?4
+             AND thread IS ?5",
+    )?
+    .execute(params![tx.session, to.channel, to.account, to.chat, to.thread])?;
+    Ok(())
 }
 
-fn sent(id: &str) -> Verdict {
-    Verdict::Sent { platform_id: id.into() }
+/// Holds a part back that was just added.
+pub(super) fn hold(tx: Scope<'_>, key: &PartKey) -> rusqlite::Result<()> {
+    let sql = "UPDATE part SET quiet = 'held'
+               WHERE session = ?1 AND key = ?2 AND state = 'ready'";
+    tx.prepare_cached(sql)?.execute(params![tx.session, key.0]).map(drop)
 }
 
-/// Sends all that can be sent; what it says.
-fn drain(it: &mut Pair) -> Vec<String> {
+/// Whether a part was ever held: what changes such a message would change what others say in it.
+pub(super) fn was_held(tx: Scope<'_>, key: &PartKey) -> rusqlite::Result<bool> {
+    let sql = "SELECT 1 FROM part WHERE session = ?1 AND key = ?2 AND quiet IS NOT NULL";
+    tx.prepare_cached(sql)?.exists(params![tx.session, key.0])
+}
+
+/// Puts what is said with a part into it, under the heading if it is the first; with the same commit
+/// that claims it.
+pub(super) fn join(tx: Scope<'_>, part: &mut ClaimedPart, now: Timestamp) -> rusqlite::Result<()> {
+    let key = part.key().clone();
+    let first: Option<bool> = tx
+        .prepare_cached(
+            "SELECT quiet = 'first' FROM part
+             WHERE session = ?1 AND key = ?2 AND quiet IS NOT NULL",
+        )?
+        .query_row(params![tx.session, key.0], |row| row.get(0))
+        .optional()?;
+    let Some(first) = first else { return Ok(()) };
     let mut texts = Vec::new();
-    while let Some(part) = claim(it) {
-        texts.push(part.content().text().to_owned());
-        conclude(it, &part, &sent(&format!("p{}", texts.len())));
+    for (key, text) in followers(tx, &key)? {
+        tx.prepare_cached(
+            "UPDATE part SET state = 'claimed', changed_at = ?3, claimed_at = ?3
+             WHERE session = ?1 AND key = ?2",
+        )?
+        .execute(params![tx.session, key.0, now.0])?;
+        texts.push(text);
     }
-    texts
+    part.join(first.then_some(HEADING), &texts, BETWEEN);
+    Ok(())
 }
 
-fn end(it: &mut Pair) {
-    let chat = incoming("x").from;
-    it.host.inbound.end_quiet(&chat, TextLimit::chars(LIMIT), NOW).unwrap();
+/// Writes the end of an attempt down for what was said with a part too. If that part is given up,
+/// each of the others goes on alone: what is wrong with one need not be wrong with all.
+pub(super) fn conclude(
+    tx: Scope<'_>,
+    leader: &PartKey,
+    verdict: &Verdict,
+    now: Timestamp,
+) -> rusqlite::Result<()> {
+    for (key, _) in followers(tx, leader)? {
+        match verdict {
+            Verdict::Dead { .. } => part_ways(tx, &key)?,
+            Verdict::Sent { .. } | Verdict::Unsent { .. } | Verdict::Uncertain { .. } => {
+                outbox::conclude(tx, &key, verdict, now)?;
+            }
+        }
+    }
+    Ok(())
 }
 
-/// Key, state and platform id of each part.
-fn rows(it: &Pair) -> Vec<(String, String, Option<String>)> {
-    let conn = it.host.inbound.connection();
-    let mut statement =
-        conn.prepare("SELECT key, state, platform_id FROM deliveries ORDER BY id").unwrap();
-    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).unwrap();
-    rows.map(Result::unwrap).collect()
+/// Lets what was said with a part that is given up, or tried anew by hand, go on alone.
+pub(super) fn scatter(tx: Scope<'_>, leader: &PartKey) -> rusqlite::Result<()> {
+    for (key, _) in followers(tx, leader)? {
+        part_ways(tx, &key)?;
+    }
+    Ok(())
 }
 
-#[test]
-fn what_tasks_say_at_night_is_one_message_in_the_morning() {
-    let mut it = pair();
-    tasks(&mut it, &["tea", "milk", "bread"], &night());
-    assert_eq!(drain(&mut it), Vec::<String>::new());
-    let seen = it.host.snapshot().unwrap();
-    assert_eq!((seen.held, seen.parts), (vec![incoming("x").from], vec![]));
-    end(&mut it);
-    end(&mut it);
-    assert_eq!(it.host.snapshot().unwrap().held, []);
-    assert_eq!(drain(&mut it), ["While you were away:\n\ntea\n\nmilk\n\nbread"]);
-    let all: Vec<_> = rows(&it).into_iter().map(|it| (it.1, it.2)).collect();
-    assert_eq!(all, vec![("sent".to_owned(), Some("p1".to_owned())); 3]);
+fn part_ways(tx: Scope<'_>, key: &PartKey) -> rusqlite::Result<()> {
+    tx.prepare_cached(
+        "UPDATE part SET said_with = NULL, retry_at = 0,
+                state = iif(reason = 'stopped', 'dead', iif(doubted, 'uncertain', 'ready'))
+         WHERE session = ?1 AND key = ?2",
+    )?
+    .execute(params![tx.session, key.0])
+    .map(drop)
 }
 
-#[test]
-fn what_somebody_waits_for_leaves_at_once_and_so_do_errors() {
-    let mut it = pair();
-    it.say("m1");
-    let mut runner = it.runner();
-    runner.claim(&[M1], NOW).unwrap();
-    runner.end_turn(&answer("here"), &[], NOW).unwrap();
-    it.host.absorb(&night(), NOW).unwrap();
-    assert_eq!(drain(&mut it), ["here"]);
-
-    let mut it = pair();
-    tasks(&mut it, &["tea"], &night());
-    let outcome = domain::message::Outcome::Failed;
-    it.say("m2");
-    let mut runner = it.runner();
-    let failed = TurnEnd { messages: vec![MessageSeq(4)], outcome, ..answer("it broke") };
-    runner.claim(&failed.messages, NOW).unwrap();
-    runner.end_turn(&failed, &[], NOW).unwrap();
-    it.host.absorb(&night(), NOW).unwrap();
-    assert_eq!(drain(&mut it), ["it broke"], "and what is held holds nothing up");
-    end(&mut it);
-    assert_eq!(drain(&mut it), ["While you were away:\n\ntea"]);
-}
-
-#[test]
-fn an_unasked_word_to_somebody_else_is_held_too() {
-    let mut it = pair();
-    it.say("m1");
-    let mut runner = it.runner();
-    runner.claim(&[M1], NOW).unwrap();
-    let bob = Address { chat: "bob".into(), ..incoming("x").from };
-    let to = NewMessage { destination: Some("bob".into()), ..NewMessage::text(M1, "psst") };
-    runner.add(&to, NOW).unwrap();
-    let mut around = Surroundings { quiet: vec![bob.clone()], ..around(LIMIT) };
-    around.destinations.insert("bob".into(), bob.clone());
-    it.host.absorb(&around, NOW).unwrap();
-    assert_eq!(it.host.snapshot().unwrap().held, [bob]);
-    assert_eq!(drain(&mut it), Vec::<String>::new());
-}
-
-#[test]
-fn too_much_for_one_message_becomes_several_within_the_limit() {
-    let mut it = pair();
-    let (long, longer) = ("a".repeat(60), "b".repeat(150));
-    tasks(&mut it, &[&long, &longer, "c"], &night());
-    end(&mut it);
-    let texts = drain(&mut it);
-    assert!(texts.iter().all(|it| it.chars().count() <= LIMIT), "{texts:?}");
-    let all = texts.concat();
-    assert_eq!(all.matches('b').count(), 150);
-    assert_eq!(all.matches("While you were away:").count(), 1);
-    assert!(texts.last().unwrap().ends_with("c"), "{texts:?}");
-    assert!(rows(&it).iter().all(|it| it.1 == "sent"), "{:?}", rows(&it));
-}
-
-#[test]
-fn a_crash_with_the_message_on_its_way_repeats_it_whole_and_marked() {
-    let mut it = pair();
-    tasks(&mut it, &["tea", "milk"], &night());
-    end(&mut it);
-    let first = claim(&mut it).unwrap();
-    assert!(!first.is_repeat());
-    let seen = it.host.snapshot().unwrap().parts;
-    assert_eq!((seen.len(), seen[0].state), (1, PartState::Claimed));
-    it.host.inbound.doubt(first.key(), NOW).unwrap();
-    let again = claim(&mut it).unwrap();
-    assert!(again.is_repeat());
-    assert_eq!((again.key(), again.content()), (first.key(), first.content()));
-    conclude(&mut it, &again, &sent("p1"));
-    assert_eq!(drain(&mut it), Vec::<String>::new());
-    assert!(rows(&it).iter().all(|it| it.1 == "sent" && it.2.as_deref() == Some("p1")));
-}
-
-#[test]
-fn if_the_message_is_refused_each_part_goes_on_alone() {
-    let mut it = pair();
-    tasks(&mut it, &["tea", "milk", "bread"], &night());
-    end(&mut it);
-    let part = claim(&mut it).unwrap();
-    conclude(&mut it, &part, &Verdict::Dead { why: "no".into() });
-    assert_eq!(drain(&mut it), ["milk", "bread"]);
-    let states: Vec<_> = rows(&it).into_iter().map(|it| it.1).collect();
-    assert_eq!(states, ["dead", "sent", "sent"]);
-    assert_eq!(it.host.inbound.lost().unwrap().len(), 1);
-}
-
-#[test]
-fn a_stop_voids_what_is_held() {
-    let mut it = pair();
-    tasks(&mut it, &["tea", "milk"], &night());
-    let order = crate::inbound::Order {
-        stop: domain::stop::StopId(1),
-        by: "Ann".into(),
-        agent: "andy".into(),
-    };
-    it.host.stand_still(&order, NOW).unwrap();
-    assert_eq!(it.host.snapshot().unwrap().held, []);
-    end(&mut it);
-    assert!(rows(&it).iter().filter(|it| it.0.starts_with('o')).all(|it| it.1 == "dead"));
-}
-
-#[test]
-fn a_held_message_that_is_changed_says_both() {
-    let mut it = pair();
-    tasks(&mut it, &["tea"], &night());
-    let mut runner = it.runner();
-    let form = domain::message::Form::Edit(OutSeq(1).0);
-    runner.add(&NewMessage { form, ..NewMessage::text(M1, "no, coffee") }, NOW).unwrap();
-    let mut around = night();
-    around.manners.get_mut("cli").unwrap().edits = true;
-    it.host.absorb(&around, NOW).unwrap();
-    end(&mut it);
-    assert_eq!(drain(&mut it), ["While you were away:\n\ntea\n\nno, coffee"]);
-}
-
-#[test]
-fn a_heartbeat_with_nothing_to_say_says_nothing() {
-    let mut it = pair();
-    let beats = Surroundings { heartbeats: [TaskId(7)].into(), ..around(LIMIT) };
-    tasks(&mut it, &["NOTHING", " NOTHING.\n", "the roof leaks"], &beats);
-    assert_eq!(drain(&mut it), ["the roof leaks"]);
-    let outcomes = it.host.inbound.outcomes().unwrap();
-    assert!(outcomes.iter().all(|it| it.1 == Some(domain::message::Outcome::Answered)));
-
-    let mut it = pair();
-    tasks(&mut it, &["NOTHING"], &around(LIMIT));
-    assert_eq!(drain(&mut it), ["NOTHING"], "of any other task it is an answer");
-}
-
-#[test]
-fn work_on_a_task_shows_no_line() {
-    let mut it = pair();
-    let key = FireKey { task: TaskId(7), slot: Timestamp(0) };
-    let late_by = std::time::Duration::ZERO;
-    let task = TaskMessage {
-        key,
-        late_by,
-        due: String::new(),
-        missed: 0,
-        script: None,
-        message: incoming("ignored"),
-    };
-    it.host.inbound.insert_task(&task, NOW).unwrap();
-    it.host.inbound.show_status(M1, std::time::Duration::ZERO, "working", NOW).unwrap();
-    assert_eq!(rows(&it), []);
-    assert!(it.host.snapshot().unwrap().waiting[0].status, "and that is over");
+/// What is said with a part and has not come to its end, in its order, with its text.
+fn followers(tx: Scope<'_>, leader: &PartKey) -> rusqlite::Result<Vec<(PartKey, String)>> {
+    tx.prepare_cached(
+        "SELECT key, text FROM part
+         WHERE session = ?1 AND said_with = ?2 AND state NOT IN ('sent', 'dead') ORDER BY id",
+    )?
+    .query_map(params![tx.session, leader.0], |row| Ok((PartKey(row.get(0)?), row.get(1)?)))?
+    .collect()
 }

@@ -1,163 +1,230 @@
-//! Stops that hold, on the files of a session and in the central database.
+//! Stopping on disk: sets aside what is in work, voids what is not sent, says what had gone out.
+//!
+//! Invariants
+//! - A part of the agent that was not handed to a platform before the commit never is.
+//! - What a stopped incarnation wrote and the host had not taken over is dropped, whatever it names
+//!   as its cause.
 
-use domain::AgentName;
-use domain::agent::AgentGroup;
-use domain::delivery::Verdict;
-use domain::message::Outcome;
-use domain::stop::{Scope, StopId};
+use domain::message::{Address, Outcome};
+use domain::stop::{StopId, Toll};
+use domain::time::Timestamp;
+use domain::{MessageSeq, notice};
+use rusqlite::{Row, params};
 
-use super::tests::{M1, NOW, Pair, answer, around, pair};
-use super::*;
-use crate::{CentralStore, ClaimedPart};
+use super::body::{from_json, to_json};
+use super::messages::{End, conclude};
+use super::{Scope, SessionRows, parts};
+use crate::StoreError;
+use crate::central::full_address as address;
+use crate::outbox::PartKind;
 
-fn order(id: i64) -> Order {
-    Order { stop: StopId(id), by: "Ann".into(), agent: "andy".into() }
+/// Parts that the agent wrote, and the line that shows that it works.
+const OF_AGENT: &str = "(out_seq IS NOT NULL OR key LIKE 's%')";
+
+/// How far the session carried a stop out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stood {
+    pub stop: StopId,
+    /// Chats were told of it up to this message.
+    pub told: MessageSeq,
+    pub toll: Toll,
 }
 
-fn claim_next(it: &mut Pair) -> ClaimedPart {
-    let key = it.host.snapshot().unwrap().parts[0].key.clone();
-    it.host.inbound.claim_part(&key, NOW).unwrap().unwrap()
+/// Who stopped the agent, for its chats.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Order {
+    pub stop: StopId,
+    pub by: String,
+    pub agent: String,
 }
 
-/// The texts of what is left to send, which is sent.
-fn drain(it: &mut Pair) -> Vec<String> {
-    let mut texts = Vec::new();
-    while let Some(part) = it.host.snapshot().unwrap().parts.first().cloned() {
-        let claimed = it.host.inbound.claim_part(&part.key, NOW).unwrap().unwrap();
-        texts.push(claimed.content().text().to_owned());
-        let sent = Verdict::Sent { platform_id: "p".into() };
-        it.host.inbound.conclude(&part.key, &sent, NOW).unwrap();
+/// What is in work for one chat.
+pub(super) struct Work {
+    chat: Address,
+    /// The last message there.
+    last: MessageSeq,
+    toll: Toll,
+}
+
+impl SessionRows<'_> {
+    /// How far the last stop was carried out here.
+    pub fn stood(&self) -> Result<Stood, StoreError> {
+        self.scope
+            .prepare_cached(STOOD)
+            .and_then(|mut it| it.query_row([self.scope.session], stood))
+            .map_err(StoreError::query("read the stops"))
     }
-    texts
+
+    /// Carries a stop out, once, and tells each chat that writes meanwhile, once. `in_work` says
+    /// that a container may have begun with what waits; else that is kept.
+    ///
+    /// # Errors
+    /// When the database fails; then nothing has changed.
+    pub(super) fn carry_out(
+        &self,
+        order: &Order,
+        in_work: bool,
+        now: Timestamp,
+    ) -> Result<Toll, StoreError> {
+        self.commit("a stop", |tx| {
+            let before = tx.query_row(STOOD, [tx.session], stood)?;
+            let mut toll = before.toll;
+            if before.stop < order.stop {
+                let ended = end_work(tx, if in_work { i64::MAX } else { 0 }, now)?;
+                toll = total(&ended);
+                for work in ended {
+                    let text = notice::frozen(&order.by, &work.toll);
+                    let why = format!("stopped{}", order.stop.0);
+                    parts::add_notice(tx, &why, work.last, PartKind::Notice, &text, now)?;
+                }
+            }
+            let told = tell_waiting(tx, order, now)?;
+            tx.execute(
+                "UPDATE session SET stop = ?2, stop_told = ?3, stop_report = ?4 WHERE id = ?1",
+                params![tx.session, order.stop.0, told.0, to_json(&toll)?],
+            )?;
+            Ok(toll)
+        })
+    }
+
+    /// The last message that waits; 0 when none does.
+    pub(crate) fn last_waiting(&self) -> Result<MessageSeq, StoreError> {
+        self.scope
+            .prepare_cached(LAST_WAITING)
+            .and_then(|mut it| it.query_row([self.scope.session], |row| row.get(0).map(MessageSeq)))
+            .map_err(StoreError::query("read the waiting messages"))
+    }
 }
 
-/// An answer of three parts, of which one is sent and one is with the platform.
-fn half_sent(it: &mut Pair) -> ClaimedPart {
-    it.say("m1");
-    let mut runner = it.runner();
-    runner.claim(&[M1], NOW).unwrap();
-    runner.end_turn(&answer("aaaaa bbbbb ccccc"), &[], NOW).unwrap();
-    it.host.absorb(&around(6), NOW).unwrap();
-    let first = claim_next(it);
-    let sent = Verdict::Sent { platform_id: "p".into() };
-    it.host.inbound.conclude(first.key(), &sent, NOW).unwrap();
-    claim_next(it)
+/// Ends all work: sets aside the messages before `before`, voids what is not sent, lets what ran say
+/// nothing more. Returns what it found, by chat.
+pub(super) fn end_work(tx: Scope<'_>, before: i64, now: Timestamp) -> rusqlite::Result<Vec<Work>> {
+    let found = work(tx, before)?;
+    let waiting: Vec<i64> = tx
+        .prepare_cached(
+            "SELECT seq FROM message WHERE session = ?1 AND outcome IS NULL AND seq < ?2",
+        )?
+        .query_map([tx.session, before], |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    for seq in waiting {
+        conclude(tx, MessageSeq(seq), &STOPPED, now)?;
+    }
+    // What is with a platform right now cannot be called back; it ends there, however it ends.
+    tx.execute(
+        &format!(
+            "UPDATE part SET state = iif(state = 'claimed', state, 'dead'),
+                    reason = 'stopped', changed_at = ?2
+             WHERE session = ?1 AND state NOT IN ('sent', 'dead') AND {OF_AGENT}"
+        ),
+        [tx.session, now.0],
+    )?;
+    tx.execute(
+        "UPDATE request SET state = 'answered', ok = 0, answer = 'stopped'
+         WHERE session = ?1 AND state <> 'answered'",
+        [tx.session],
+    )?;
+    tx.execute(
+        "UPDATE session SET halted = (SELECT coalesce(max(incarnation), 0) FROM launch
+                                      WHERE session = ?1) WHERE id = ?1",
+        [tx.session],
+    )?;
+    Ok(found)
 }
 
-#[test]
-fn a_half_sent_answer_is_voided_and_what_went_out_is_said() {
-    let mut it = pair();
-    let with_platform = half_sent(&mut it);
-    let toll = it.host.stand_still(&order(1), NOW).unwrap();
-    let want = Toll { voided: 1, sent_here: 1, uncertain: 1, ..Toll::default() };
-    assert_eq!(toll, want);
-    assert_eq!(it.host.stand_still(&order(1), NOW).unwrap(), want, "again changes nothing");
-    // It did not arrive, and is not tried again, nor is an uncertain one.
-    let unsent = Verdict::Unsent { retry_at: NOW, counts: false };
-    it.host.inbound.conclude(with_platform.key(), &unsent, NOW).unwrap();
-    let texts = drain(&mut it);
-    assert!(texts.len() == 1 && texts[0].contains("stopped (by Ann). Not sent any more: 1 part"));
+pub(super) fn total(all: &[Work]) -> Toll {
+    all.iter().fold(Toll::default(), |sum, it| Toll {
+        aside: sum.aside + it.toll.aside,
+        voided: sum.voided + it.toll.voided,
+        sent_here: sum.sent_here + it.toll.sent_here,
+        sent_elsewhere: sum.sent_elsewhere + it.toll.sent_elsewhere,
+        uncertain: sum.uncertain + it.toll.uncertain,
+    })
 }
 
-#[test]
-fn what_was_stopped_while_a_host_died_is_not_sent_again() {
-    let mut it = pair();
-    let with_platform = half_sent(&mut it);
-    it.host.stand_still(&order(1), NOW).unwrap();
-    it.host.inbound.doubt(with_platform.key(), NOW).unwrap();
-    assert_eq!(drain(&mut it).len(), 1, "the report alone");
+fn work(tx: Scope<'_>, before: i64) -> rusqlite::Result<Vec<Work>> {
+    let mut all: Vec<Work> = Vec::new();
+    let mut statement = tx.prepare_cached(&format!(
+        "SELECT seq, channel, account, chat, thread, outcome IS NULL AND seq < ?2 FROM message
+         WHERE session = ?1 AND seq IN
+             (SELECT seq FROM message WHERE session = ?1 AND outcome IS NULL AND seq < ?2
+              UNION ALL
+              SELECT cause FROM part
+              WHERE session = ?1 AND state NOT IN ('sent', 'dead') AND {OF_AGENT})
+         ORDER BY seq"
+    ))?;
+    let mut rows = statement.query([tx.session, before])?;
+    while let Some(row) = rows.next()? {
+        let chat = address(row, 1)?;
+        let last = MessageSeq(row.get(0)?);
+        let at = all.iter().position(|it| it.chat == chat);
+        let at = at.unwrap_or_else(|| {
+            all.push(Work { chat: chat.clone(), last, toll: Toll::default() });
+            all.len() - 1
+        });
+        let found = &mut all[at];
+        found.last = last;
+        found.toll.aside += usize::from(row.get::<_, bool>(5)?);
+        count_parts(tx, last, &chat, &mut found.toll)?;
+    }
+    Ok(all)
 }
 
-#[test]
-fn a_stopped_incarnation_says_nothing_more_whatever_it_names_as_its_cause() {
-    let mut it = pair();
-    let mut runner = {
-        it.say("m1");
-        let mut runner = it.runner();
-        runner.claim(&[M1], NOW).unwrap();
-        runner.end_turn(&answer("one"), &[], NOW).unwrap();
-        runner
-    };
-    it.host.absorb(&around(100), NOW).unwrap();
-    drain(&mut it);
-    it.host.stand_still(&order(1), NOW).unwrap();
-    // About a message that was answered before, and a claim on one that comes after.
-    runner.add(&crate::NewMessage::text(M1, "psst"), NOW).unwrap();
-    it.say("m2");
-    let m2 = MessageSeq(4);
-    runner.claim(&[m2], NOW).unwrap();
-    assert_eq!(it.host.snapshot().unwrap().waiting[0].claim, None, "nobody has it in hand");
-    let silent = crate::TurnEnd { messages: vec![m2], ..answer("psst") };
-    runner.end_turn(&silent, &[], NOW).unwrap();
-    it.host.absorb(&around(100), NOW).unwrap();
-    let seen = it.host.snapshot().unwrap();
-    assert!(!seen.news && seen.parts.is_empty() && seen.waiting.len() == 1, "{seen:?}");
+fn count_parts(
+    tx: Scope<'_>,
+    cause: MessageSeq,
+    chat: &Address,
+    toll: &mut Toll,
+) -> rusqlite::Result<()> {
+    let mut statement = tx.prepare_cached(
+        "SELECT state, channel = ?3 AND account = ?4 AND chat = ?5, count(*) FROM part
+         WHERE session = ?1 AND cause = ?2 AND out_seq IS NOT NULL GROUP BY 1, 2",
+    )?;
+    let chat = params![tx.session, cause.0, chat.channel, chat.account, chat.chat];
+    let mut rows = statement.query(chat)?;
+    while let Some(row) = rows.next()? {
+        let (state, here, count): (String, bool, usize) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        match (state.as_str(), here) {
+            ("ready" | "unsent", _) => toll.voided += count,
+            ("claimed" | "uncertain", _) => toll.uncertain += count,
+            ("sent", true) => toll.sent_here += count,
+            ("sent", false) => toll.sent_elsewhere += count,
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
-#[test]
-fn what_waits_without_a_container_is_kept_and_each_chat_is_told_once() {
-    let mut it = pair();
-    it.say("m1");
-    let toll = it.host.stand_still(&order(1), NOW).unwrap();
-    assert_eq!(toll, Toll::default());
-    it.say("m2");
-    assert!(it.host.snapshot().unwrap().stood.told < it.host.snapshot().unwrap().last_waiting);
-    it.host.stand_still(&order(1), NOW).unwrap();
-    let texts = drain(&mut it);
-    assert!(texts.len() == 1 && texts[0].contains("`nanoclaw resume andy`"), "{texts:?}");
-    it.host.stand_still(&order(2), NOW).unwrap();
-    assert_eq!(drain(&mut it).len(), 1, "another stop is told again");
-    let outcomes = it.host.inbound.outcomes().unwrap();
-    assert!(outcomes.iter().all(|it| it.1.is_none()), "{outcomes:?}");
+/// Tells each chat that writes to a stopped agent, once. Returns up to which message that is done.
+fn tell_waiting(tx: Scope<'_>, order: &Order, now: Timestamp) -> rusqlite::Result<MessageSeq> {
+    // The keys of these notices are a range of the index; `/` follows `.`.
+    let mut statement = tx.prepare_cached(
+        "SELECT max(seq), channel, account, chat, thread FROM message m
+         WHERE session = ?1 AND outcome IS NULL AND task IS NULL AND NOT EXISTS (
+             SELECT 1 FROM part p WHERE p.session = ?1 AND p.key >= ?2 AND p.key < ?3
+                 AND p.channel = m.channel AND p.account = m.account AND p.chat = m.chat
+                 AND p.thread IS m.thread)
+         GROUP BY channel, account, chat, thread",
+    )?;
+    let why = format!("kept{}", order.stop.0);
+    let untold = statement
+        .query_map(params![tx.session, format!("n{why}."), format!("n{why}/")], |row| {
+            row.get(0).map(MessageSeq)
+        })?
+        .collect::<rusqlite::Result<Vec<_>>>()?;
+    let text = notice::kept(&order.by, &order.agent);
+    for message in untold {
+        // A message that has to wait is not at its end.
+        parts::add_notice(tx, &why, message, PartKind::Interim, &text, now)?;
+    }
+    tx.query_row(LAST_WAITING, [tx.session], |row| row.get(0).map(MessageSeq))
 }
 
-#[test]
-fn what_a_container_may_have_begun_with_is_set_aside() {
-    let mut it = pair();
-    it.say("m1");
-    let _runner = it.runner();
-    assert_eq!(it.host.stand_still(&order(1), NOW).unwrap().aside, 1);
-    assert_eq!(it.host.inbound.outcomes().unwrap(), [("m1".into(), Some(Outcome::Declined))]);
-}
+const STOOD: &str = "SELECT stop, stop_told, stop_report FROM session WHERE id = ?1";
+const LAST_WAITING: &str =
+    "SELECT coalesce(max(seq), 0) FROM message WHERE session = ?1 AND outcome IS NULL";
+const STOPPED: End<'_> =
+    End { outcome: Outcome::Declined, reason: "stopped", reply: None, cost: None };
 
-#[test]
-fn a_stop_holds_until_its_own_resume() {
-    let dir = tempfile::tempdir().unwrap();
-    let central = CentralStore::open(&dir.path().join("central.db")).unwrap();
-    let andy = AgentName::parse("andy").unwrap();
-    central.add_agent(&AgentGroup::new(andy.clone()), NOW).unwrap();
-    let one = Scope::Agent(andy.clone());
-    central.stop(&one, "Ann", "", NOW).unwrap();
-    central.stop(&Scope::All, "Bob", "smoke", NOW).unwrap();
-    central.stop(&one, "Eve", "", NOW).unwrap();
-    let stops = central.stops().unwrap();
-    assert_eq!(stops.agents[&andy].by, "Ann", "the first one holds");
-    assert_eq!(stops.of(&andy).map(|it| it.why.as_str()), Some("smoke"));
-    assert!(central.resume(&Scope::All, "Ann", NOW).unwrap());
-    assert!(!central.resume(&Scope::All, "Ann", NOW).unwrap());
-    assert!(central.stops().unwrap().of(&andy).is_some());
-    let before = central.stops().unwrap().agents[&andy].id;
-    central.resume(&one, "Ann", NOW).unwrap();
-    central.stop(&one, "Ann", "", NOW).unwrap();
-    assert!(before < central.stops().unwrap().agents[&andy].id);
-}
-
-#[test]
-fn an_end_that_was_silenced_does_not_hide_the_end_of_the_next_incarnation() {
-    let mut it = pair();
-    it.say("m1");
-    // The engine did not say that this one began, and did not end it.
-    let mut stopped = it.runner();
-    stopped.claim(&[M1], NOW).unwrap();
-    it.host.inbound.bury(Incarnation(1), true, "no engine", None, NOW).unwrap();
-    it.host.stand_still(&order(1), NOW).unwrap();
-    stopped.end_turn(&answer("unheard"), &[], NOW).unwrap();
-    it.host.absorb(&around(100), NOW).unwrap();
-    drain(&mut it);
-    let mut next = it.runner();
-    next.claim(&[M1], NOW).unwrap();
-    next.end_turn(&answer("heard"), &[], NOW).unwrap();
-    it.host.absorb(&around(100), NOW).unwrap();
-    assert_eq!(it.host.inbound.outcomes().unwrap(), [("m1".into(), Some(Outcome::Answered))]);
-    assert_eq!(drain(&mut it), ["heard"]);
+fn stood(row: &Row<'_>) -> rusqlite::Result<Stood> {
+    Ok(Stood { stop: StopId(row.get(0)?), told: MessageSeq(row.get(1)?), toll: from_json(row, 2)? })
 }

@@ -16,7 +16,7 @@ use domain::naming::safe_file_name;
 use domain::outgoing::FileOut;
 use rustix::fs::{CWD, Mode, OFlags, openat};
 
-use crate::inbound::Copied;
+use super::import::Copied;
 use crate::layout::{FILES, SessionLayout};
 
 /// More than any platform takes of a bot.

@@ -1,162 +1,142 @@
-//! A task's message, written by the host and read by the runner, and what becomes of it.
+//! Runs of tasks, as messages of a session: stored once, and reported to their task with the commit that
+//! ends them.
 
 use std::time::Duration;
 
+use domain::MessageSeq;
 use domain::cost::Cost;
-use domain::message::{Address, Incoming, Outcome};
-use domain::session::FailReason;
-use domain::task::{Errand, FireKey, TaskId};
+use domain::message::{Admitted, InboundKind, Incoming, Outcome};
+use domain::plain::{cut, one_line};
+use domain::task::words::{RESULT_CHARS_MAX, late_mark};
+use domain::task::{FireKey, TaskId};
 use domain::time::Timestamp;
+use rusqlite::{OptionalExtension, Row, params};
 
-use super::tests::{M1, NOW, Pair, answer, around, incoming, pair};
-use crate::{TaskMessage, TurnEnd};
+use super::body::{Body, Run};
+use super::messages::{insert, wake};
+use super::{Scope, SessionRows};
+use crate::StoreError;
+use crate::central::ends;
 
-const KEY: FireKey = FireKey { task: TaskId(7), slot: Timestamp(900_000) };
+/// Why a run that a user stopped has no result.
+const SET_ASIDE: &str = "it was stopped";
 
-fn task(late_secs: u64) -> TaskMessage {
-    TaskMessage {
-        key: KEY,
-        due: "Thu 1 Jan 1970 00:15 UTC".into(),
-        late_by: Duration::from_secs(late_secs),
-        missed: 2,
-        script: Some("exit 1".into()),
-        message: Incoming { text: "say hello".into(), ..incoming("ignored") },
+/// A slot of a task, as a message to its agent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TaskMessage {
+    pub key: FireKey,
+    /// The slot as people there write it.
+    pub due: String,
+    pub late_by: Duration,
+    /// How many slots before it were skipped because nobody was there.
+    pub missed: u32,
+    pub script: Option<String>,
+    /// Where the answer goes, for whom, and what is to be done. Its platform id is not looked at.
+    pub message: Incoming,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct TaskEnd {
+    key: FireKey,
+    outcome: Outcome,
+    /// Why there is no answer.
+    result: String,
+    cost: Option<Cost>,
+}
+
+impl SessionRows<'_> {
+    /// Stores the message of a slot and sets the session awake; `false` when it is there already. Nobody
+    /// is told that it waits or is worked on: nobody asked.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn insert_task(&self, run: &TaskMessage, now: Timestamp) -> Result<bool, StoreError> {
+        let message = Incoming { platform_id: run.key.to_string(), ..run.message.clone() };
+        let admitted = Admitted { message, kind: InboundKind::Chat, rule: None };
+        self.commit("a task's message", |tx| {
+            let (task, slot) = (run.key.task.0, run.key.slot.0);
+            let known = "SELECT 1 FROM message WHERE task = ?1 AND slot = ?2";
+            if tx.prepare_cached(known)?.exists([task, slot])? {
+                return Ok(false);
+            }
+            let Some(seq) = insert(tx, &admitted, now)? else { return Ok(false) };
+            let body = Body {
+                run: Some(Run {
+                    due: run.due.clone(),
+                    late_by_ms: u64::try_from(run.late_by.as_millis()).unwrap_or(u64::MAX),
+                    missed: run.missed,
+                    script: run.script.clone(),
+                }),
+                ..Body::of(&admitted)
+            };
+            tx.prepare_cached(
+                "UPDATE message SET task = ?3, slot = ?4, body = ?5, told = 1, status = 1,
+                        line_gone = 1 WHERE session = ?1 AND seq = ?2",
+            )?
+            .execute(params![tx.session, seq.0, task, slot, body.to_json()?])?;
+            wake(tx)?;
+            Ok(true)
+        })
     }
 }
 
-impl Pair {
-    /// One turn over the task's message.
-    fn turn(&mut self, end: &TurnEnd) {
-        let mut runner = self.runner();
-        runner.claim(&[M1], NOW).unwrap();
-        runner.end_turn(end, &[], NOW).unwrap();
-        self.host.absorb(&around(1_000), NOW).unwrap();
+/// Writes down how a message ended where its task is, if it is a run of one; with what follows for the
+/// task.
+pub(super) fn report(tx: Scope<'_>, message: MessageSeq, now: Timestamp) -> rusqlite::Result<()> {
+    let sql = "SELECT task, slot, outcome, coalesce(reason, ''), cost, reply FROM message
+               WHERE session = ?1 AND seq = ?2 AND task IS NOT NULL";
+    let end = tx
+        .prepare_cached(sql)?
+        .query_row([tx.session, message.0], |row| task_end(row))
+        .optional()?;
+    let Some((end, reply)) = end else { return Ok(()) };
+    if end.outcome == Outcome::Declined {
+        return ends::excuse(&tx, end.key, SET_ASIDE, now).map(drop);
     }
-
-    fn texts(&mut self) -> Vec<(String, String)> {
-        let parts = self.host.snapshot().unwrap().parts;
-        let claim = |it: &domain::delivery::PartView| {
-            let part = self.host.inbound.claim_part(&it.key, NOW).unwrap().unwrap();
-            (part.reply_to().to_owned(), part.content().text().to_owned())
-        };
-        parts.iter().map(claim).collect()
-    }
-}
-
-#[test]
-fn a_slot_becomes_one_message_with_what_belongs_to_it() {
-    let mut it = pair();
-    assert!(it.host.inbound.insert_task(&task(100), NOW).unwrap());
-    assert!(!it.host.inbound.insert_task(&task(100), NOW).unwrap(), "it is there already");
-    let mut moved = task(100);
-    moved.message.from = Address { chat: "d".into(), ..moved.message.from };
-    assert!(!it.host.inbound.insert_task(&moved, NOW).unwrap(), "whatever its chat is called");
-    it.say("m1");
-    let mut runner = it.runner();
-    let due = runner.due(NOW).unwrap();
-    assert_eq!(due.len(), 1, "it goes alone");
-    assert_eq!(due[0].text, "say hello");
-    let errand = Errand {
-        key: KEY,
-        due: "Thu 1 Jan 1970 00:15 UTC".into(),
-        late_by: Duration::from_secs(100),
-        missed: 2,
-        script: Some("exit 1".into()),
-        found: None,
+    let answer: Option<String> = match reply.filter(|_| end.outcome == Outcome::Answered) {
+        Some(reply) => tx
+            .prepare_cached(
+                "SELECT text FROM part WHERE session = ?1 AND out_seq = ?2 ORDER BY id LIMIT 1",
+            )?
+            .query_row([tx.session, reply], |row| row.get(0))
+            .optional()?,
+        None => None,
     };
-    assert_eq!(due[0].task.as_ref(), Some(&errand));
-    assert_eq!(runner.task_of(M1).unwrap(), Some(errand));
-    assert_eq!(runner.task_of(domain::MessageSeq(4)).unwrap(), None);
-    assert_eq!(it.host.inbound.outcomes().unwrap()[0].0, "task:t7:900000");
-    let waiting = &it.host.snapshot().unwrap().waiting[0];
-    assert!(waiting.told && waiting.status, "nobody is told that it waits or goes on");
+    let result = answer.unwrap_or(end.result);
+    let result = cut(&one_line(&result), RESULT_CHARS_MAX);
+    let ok = end.outcome != Outcome::Failed;
+    ends::record(&tx, end.key, ok, &result, end.cost, now).map(drop)
 }
 
-#[test]
-fn an_answer_says_that_it_is_late_and_replies_to_nobody() {
-    for (late, text) in [
-        (100, "hello"),
-        (
-            9_000,
-            "⏰ This ran late. It was due Thu 1 Jan 1970 00:15 UTC; 2 times before it were \
-             missed.\nhello",
-        ),
-    ] {
-        let mut it = pair();
-        it.host.inbound.insert_task(&task(late), NOW).unwrap();
-        it.turn(&answer("hello"));
-        assert_eq!(it.texts(), [(String::new(), text.to_owned())]);
-    }
-}
-
-#[test]
-fn an_end_is_reported_once_and_kept_until_then() {
-    let mut it = pair();
-    it.host.inbound.insert_task(&task(0), NOW).unwrap();
-    assert!(!it.host.snapshot().unwrap().task_ends);
-    let cost = Cost::of_turn(31_000);
-    it.turn(&TurnEnd { cost, ..answer("hello\nthere") });
-    assert!(it.host.snapshot().unwrap().task_ends);
-    let ends = it.host.inbound.task_ends().unwrap();
-    assert_eq!((ends[0].key, ends[0].outcome), (KEY, Outcome::Answered));
-    assert_eq!((ends[0].result.as_str(), ends[0].cost), ("hello there", cost));
-    it.host.inbound.reported(&ends).unwrap();
-    assert_eq!(it.host.inbound.task_ends().unwrap(), []);
-    assert!(!it.host.snapshot().unwrap().task_ends);
-}
-
-#[test]
-fn what_an_older_runner_left_is_read_without_a_cost() {
-    let mut it = pair();
-    it.host.inbound.insert_task(&task(0), NOW).unwrap();
-    let mut runner = it.runner();
-    runner.claim(&[M1], NOW).unwrap();
-    runner.end_turn(&TurnEnd { cost: Cost::of_turn(1), ..answer("hello") }, &[], NOW).unwrap();
-    drop(runner);
-    let older = "ALTER TABLE claims DROP COLUMN cost; PRAGMA user_version = 4;";
-    rusqlite::Connection::open(it.outbound()).unwrap().execute_batch(older).unwrap();
-    it.host.absorb(&around(1_000), NOW).unwrap();
-    assert_eq!(it.host.inbound.task_ends().unwrap()[0].cost, None);
-}
-
-#[test]
-fn a_task_that_fails_or_rests_says_nothing_by_itself() {
-    let end = |outcome, text: Option<&str>| TurnEnd {
-        messages: vec![M1],
-        outcome,
-        reason: "the script failed".into(),
-        text: text.map(str::to_owned),
-        cost: None,
+fn task_end(row: &Row<'_>) -> rusqlite::Result<(TaskEnd, Option<i64>)> {
+    let outcome: String = row.get(2)?;
+    let end = TaskEnd {
+        key: FireKey { task: TaskId(row.get(0)?), slot: Timestamp(row.get(1)?) },
+        outcome: Outcome::parse(&outcome).unwrap_or(Outcome::Failed),
+        result: row.get(3)?,
+        cost: row.get::<_, Option<i64>>(4)?.and_then(Cost::of_turn),
     };
-    for end in [end(Outcome::Failed, Some("I could not")), end(Outcome::Silent, None)] {
-        let mut it = pair();
-        it.host.inbound.insert_task(&task(0), NOW).unwrap();
-        it.turn(&end);
-        assert_eq!(it.texts(), []);
-        let ended = it.host.inbound.task_ends().unwrap().remove(0);
-        assert_eq!((ended.outcome, ended.result.as_str()), (end.outcome, "the script failed"));
-    }
-    let mut it = pair();
-    it.host.inbound.insert_task(&task(0), NOW).unwrap();
-    it.host.inbound.fail(M1, FailReason::Crashes, "andy", NOW).unwrap();
-    assert_eq!(it.texts(), []);
-    assert_eq!(it.host.inbound.task_ends().unwrap()[0].outcome, Outcome::Failed);
+    Ok((end, row.get(5)?))
 }
 
-#[test]
-fn a_person_is_never_met_with_silence() {
-    let mut it = pair();
-    it.say("m1");
-    let silent = TurnEnd {
-        messages: vec![M1],
-        outcome: Outcome::Silent,
-        reason: String::new(),
-        text: None,
-        cost: None,
-    };
-    it.turn(&silent);
-    assert_eq!(it.host.inbound.outcomes().unwrap()[0].1, Some(Outcome::Failed));
-    let texts = it.texts();
-    assert!(texts.len() == 1 && texts[0].0 == "m1", "{texts:?}");
-    assert!(texts[0].1.contains("without an answer"), "{texts:?}");
+/// Whether a message is a run of a task.
+pub(super) fn is_task(tx: Scope<'_>, message: MessageSeq) -> rusqlite::Result<bool> {
+    tx.prepare_cached("SELECT 1 FROM message WHERE session = ?1 AND seq = ?2 AND task IS NOT NULL")?
+        .exists([tx.session, message.0])
+}
+
+/// What stands above the answer to this message, if it is a run of a task and late.
+pub(super) fn mark(tx: Scope<'_>, message: MessageSeq) -> rusqlite::Result<Option<String>> {
+    let found = tx
+        .prepare_cached(
+            "SELECT body, task, slot, wait IS NOT NULL FROM message
+             WHERE session = ?1 AND seq = ?2",
+        )?
+        .query_row([tx.session, message.0], |row| {
+            let errand = Body::read(row, 0)?.errand(row.get(1)?, row.get(2)?);
+            Ok((errand, row.get::<_, bool>(3)?))
+        })
+        .optional()?;
+    Ok(found.and_then(|(errand, waited)| late_mark(&errand?, waited)))
 }

@@ -8,7 +8,7 @@ use domain::outgoing::{Content, Manners, TextLimit};
 use domain::session::FailReason;
 
 use super::*;
-use crate::layout::Layout;
+use crate::layout::{Layout, SessionLayout};
 use crate::{RunnerStore, TurnEnd};
 
 pub(super) const NOW: Timestamp = Timestamp(1_000_000);
@@ -22,27 +22,26 @@ pub(super) struct Pair {
 
 pub(super) fn pair() -> Pair {
     let dir = tempfile::tempdir().unwrap();
-    let paths = Layout::new(dir.path()).session(domain::SessionId(1));
-    std::fs::create_dir_all(paths.inbound_dir()).unwrap();
-    std::fs::create_dir_all(paths.outbound_dir()).unwrap();
-    let host = SessionStore::open(&paths, Journal::Wal).unwrap();
+    let layout = Layout::new(dir.path());
+    let host = SessionStore::create(&layout, NOW).unwrap();
+    let paths = layout.session(SessionId(1));
     Pair { _dir: dir, paths, host }
 }
 
 impl Pair {
     pub(super) fn runner(&mut self) -> RunnerStore {
-        let incarnation = self.host.inbound.launch(NOW).unwrap();
+        let incarnation = self.host.posting().launch(NOW).unwrap();
         RunnerStore::open(&self.paths.inbound_dir(), &self.paths.outbound_dir(), incarnation)
             .unwrap()
     }
 
-    pub(super) fn outbound(&self) -> std::path::PathBuf {
+    pub(super) fn outbound(&self) -> PathBuf {
         self.paths.outbound()
     }
 
     pub(super) fn say(&mut self, id: &str) {
         let admitted = Admitted { message: incoming(id), kind: InboundKind::Chat, rule: None };
-        self.host.inbound.insert(&[admitted], NOW).unwrap();
+        self.host.posting().insert(&[admitted], NOW).unwrap();
     }
 }
 
@@ -97,17 +96,17 @@ fn a_message_goes_there_and_its_answer_comes_back() {
     assert!(!seen.news);
     runner.end_turn(&answer("hello"), &[("continuation", Some("c1"))], NOW).unwrap();
     assert!(it.host.snapshot().unwrap().news);
-    let absorbed = it.host.absorb(&around(100), NOW).unwrap();
+    let absorbed = it.host.import(&around(100), NOW).unwrap();
     assert_eq!(absorbed.ended, [(M1, Outcome::Answered)]);
     let seen = it.host.snapshot().unwrap();
     assert!(!seen.news && seen.waiting.is_empty());
-    let part = it.host.inbound.claim_part(&seen.parts[0].key, NOW).unwrap().unwrap();
+    let part = it.host.posting().claim_part(&seen.parts[0].key, NOW).unwrap().unwrap();
     assert_eq!((text_of(&part), part.reply_to(), part.is_repeat()), ("hello", "m1", false));
     assert_eq!(runner.state("continuation").unwrap().as_deref(), Some("c1"));
     let sent = Verdict::Sent { platform_id: "p".into() };
-    it.host.inbound.conclude(part.key(), &sent, NOW).unwrap();
+    it.host.posting().conclude(part.key(), &sent, NOW).unwrap();
     assert_eq!(it.host.snapshot().unwrap().parts, []);
-    assert_eq!(it.host.inbound.claim_part(part.key(), NOW).unwrap(), None);
+    assert_eq!(it.host.posting().claim_part(part.key(), NOW).unwrap(), None);
 }
 
 #[test]
@@ -120,9 +119,9 @@ fn an_answer_to_several_messages_names_them_all() {
     runner.claim(&both, NOW).unwrap();
     let end = TurnEnd { messages: both, ..answer("to both") };
     runner.end_turn(&end, &[], NOW).unwrap();
-    assert_eq!(it.host.absorb(&around(100), NOW).unwrap().ended.len(), 2);
+    assert_eq!(it.host.import(&around(100), NOW).unwrap().ended.len(), 2);
     let key = it.host.snapshot().unwrap().parts[0].key.clone();
-    let part = it.host.inbound.claim_part(&key, NOW).unwrap().unwrap();
+    let part = it.host.posting().claim_part(&key, NOW).unwrap().unwrap();
     assert_eq!((part.reply_to(), part.also()), ("m2", &["m1".to_owned()][..]));
 }
 
@@ -134,9 +133,9 @@ fn absorbing_again_after_a_crash_changes_nothing() {
     runner.claim(&[M1], NOW).unwrap();
     runner.say(M1, "a word in between", NOW).unwrap();
     runner.end_turn(&answer("one two three"), &[], NOW).unwrap();
-    it.host.absorb(&around(8), NOW).unwrap();
+    it.host.import(&around(8), NOW).unwrap();
     let before = it.host.snapshot().unwrap();
-    assert_eq!(it.host.absorb(&around(8), NOW).unwrap().ended, []);
+    assert_eq!(it.host.import(&around(8), NOW).unwrap().ended, []);
     assert_eq!(it.host.snapshot().unwrap(), before);
 }
 
@@ -146,8 +145,8 @@ fn a_released_claim_is_forgotten_and_a_new_incarnation_may_claim() {
     it.say("m1");
     let mut first = it.runner();
     first.claim(&[M1], NOW).unwrap();
-    it.host.inbound.release(M1, Incarnation(1), NOW, "andy", NOW).unwrap();
-    it.host.inbound.release(M1, Incarnation(1), NOW, "andy", NOW).unwrap();
+    it.host.posting().release(M1, Incarnation(1), NOW, "andy", NOW).unwrap();
+    it.host.posting().release(M1, Incarnation(1), NOW, "andy", NOW).unwrap();
     let waiting = &it.host.snapshot().unwrap().waiting[0];
     assert_eq!((waiting.claim, waiting.tries), (None, 1), "released once");
     drop(first);
@@ -161,14 +160,14 @@ fn a_released_claim_is_forgotten_and_a_new_incarnation_may_claim() {
 fn a_claim_left_by_a_crash_is_doubted_and_sent_again_as_a_repeat() {
     let mut it = pair();
     it.say("m1");
-    it.host.inbound.fail(M1, FailReason::CannotStart, "andy", NOW).unwrap();
-    it.host.inbound.fail(M1, FailReason::CannotStart, "andy", NOW).unwrap();
+    it.host.posting().fail(M1, FailReason::CannotStart, "andy", NOW).unwrap();
+    it.host.posting().fail(M1, FailReason::CannotStart, "andy", NOW).unwrap();
     let parts = it.host.snapshot().unwrap().parts;
     assert_eq!(parts.len(), 1, "told once");
-    it.host.inbound.claim_part(&parts[0].key, NOW).unwrap().unwrap();
+    it.host.posting().claim_part(&parts[0].key, NOW).unwrap().unwrap();
     assert_eq!(it.host.snapshot().unwrap().parts[0].state, PartState::Claimed);
-    it.host.inbound.doubt(&parts[0].key, NOW).unwrap();
-    let part = it.host.inbound.claim_part(&parts[0].key, NOW).unwrap().unwrap();
+    it.host.posting().doubt(&parts[0].key, NOW).unwrap();
+    let part = it.host.posting().claim_part(&parts[0].key, NOW).unwrap().unwrap();
     assert!(part.is_repeat() && text_of(&part).contains("cannot be started"));
 }
 
@@ -176,17 +175,17 @@ fn a_claim_left_by_a_crash_is_doubted_and_sent_again_as_a_repeat() {
 fn bad_launches_count_until_one_brings_a_message_to_its_end() {
     let mut it = pair();
     for incarnation in 1..=3 {
-        assert_eq!(it.host.inbound.launch(NOW).unwrap(), Incarnation(incarnation));
+        assert_eq!(it.host.posting().launch(NOW).unwrap(), Incarnation(incarnation));
         assert_eq!(it.host.snapshot().unwrap().launches.open, Some(Incarnation(incarnation)));
-        it.host.inbound.bury(Incarnation(incarnation), true, "exit 1", None, NOW).unwrap();
+        it.host.posting().record_exit(Incarnation(incarnation), true, "exit 1", None, NOW).unwrap();
     }
     assert_eq!(it.host.snapshot().unwrap().launches.failures, 3);
     it.say("m1");
     let mut runner = it.runner();
     runner.claim(&[M1], NOW).unwrap();
     runner.end_turn(&answer("x"), &[], NOW).unwrap();
-    it.host.absorb(&around(100), NOW).unwrap();
-    it.host.inbound.bury(Incarnation(4), true, "exit 1", None, NOW).unwrap();
+    it.host.import(&around(100), NOW).unwrap();
+    it.host.posting().record_exit(Incarnation(4), true, "exit 1", None, NOW).unwrap();
     assert_eq!(it.host.snapshot().unwrap().launches.failures, 0);
 }
 
@@ -211,9 +210,9 @@ fn a_hostile_outbound_database_is_refused_and_hurts_nobody() {
     std::fs::remove_file(&outbound).unwrap();
     let mut runner = it.runner();
     runner.say(MessageSeq(4_000), "forged", NOW).unwrap();
-    it.host.absorb(&around(100), NOW).unwrap();
+    it.host.import(&around(100), NOW).unwrap();
     let parts = it.host.snapshot().unwrap().parts;
-    let part = it.host.inbound.claim_part(&parts[0].key, NOW).unwrap().unwrap();
+    let part = it.host.posting().claim_part(&parts[0].key, NOW).unwrap().unwrap();
     assert_eq!(part.to().chat, "c");
 }
 

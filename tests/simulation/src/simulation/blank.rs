@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 
 use domain::{Incarnation, SessionId};
 use store::layout::Layout;
-use store::{CentralStore, Journal, RunnerStore, SessionStore};
+use store::{CentralStore, RunnerStore};
 
 /// Sessions that get theirs; more make them as usual.
 const SESSIONS: i64 = 8;
@@ -35,7 +35,6 @@ fn made() -> Files {
         let session = layout.session(SessionId(id));
         fs::create_dir_all(session.inbound_dir()).unwrap();
         fs::create_dir_all(session.outbound_dir()).unwrap();
-        SessionStore::open(&session, Journal::Wal).unwrap();
         let (inbound, outbound) = (session.inbound_dir(), session.outbound_dir());
         RunnerStore::open(&inbound, &outbound, Incarnation(1)).unwrap();
     }

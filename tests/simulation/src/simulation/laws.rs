@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use channel::{Part, Verdict};
 use domain::message::Outcome;
-use store::{Journal, SessionStore};
+use store::SessionStore;
 
 use super::plan::{Fault, Plan, Post};
 use super::{quiet, tasks};
@@ -26,12 +26,11 @@ pub(super) fn is_at_rest(world: &World, plan: &Plan) -> bool {
     }
     let mut outcomes = Vec::new();
     for session in world.sessions() {
-        let paths = world.layout().session(session);
-        let mut store = SessionStore::open(&paths, Journal::Wal).unwrap();
+        let mut store = SessionStore::open(&world.layout(), session).unwrap();
         if store.snapshot().map_or(true, |it| !it.parts.is_empty() || !it.held.is_empty()) {
             return false;
         }
-        outcomes.extend(store.inbound.outcomes().unwrap());
+        outcomes.extend(store.rows().outcomes().unwrap());
     }
     let ended = |id: &str| outcomes.iter().find(|it| it.0 == id).and_then(|it| it.1);
     let is_known =

@@ -8,11 +8,10 @@ use actors::admin::protocol::{KEYS_MAX, OrderedPart};
 use domain::delivery::by_hand::{HostKey, Order};
 use domain::time::{Clock, SystemClock};
 use store::layout::Layout;
-use store::{CentralStore, Ordered, SessionStore};
+use store::{CentralStore, Ordered};
 
 use super::{reading, snippet};
 use crate::admin::{self, Unanswered};
-use crate::doctor::data::journal_of;
 use crate::error::fail;
 use crate::{home, lock, term};
 
@@ -77,29 +76,20 @@ fn alone(order: Order, keys: &[HostKey], layout: &Layout) -> anyhow::Result<Vec<
     let mut central = home::central(layout)?;
     let mut done = Vec::with_capacity(keys.len());
     for key in keys {
-        done.push(ordered_part(&key.to_string(), one(order, key, &mut central, layout)?));
+        done.push(ordered_part(&key.to_string(), one(order, key, &mut central)?));
     }
     Ok(done)
 }
 
-fn one(
-    order: Order,
-    key: &HostKey,
-    central: &mut CentralStore,
-    layout: &Layout,
-) -> anyhow::Result<Ordered> {
+fn one(order: Order, key: &HostKey, central: &mut CentralStore) -> anyhow::Result<Ordered> {
     let (now, parts) = (SystemClock.now(), std::slice::from_ref(&key.part));
     let answers = match key.session {
         None => central.order_parts(parts, order, now)?,
         Some(id) => {
-            let paths = layout.session(id);
-            let journal = journal_of(&paths.inbound());
-            let (Some(_), Some(journal)) = (central.session(id)?, journal) else {
+            if central.session(id)?.is_none() {
                 return Ok(Err("there is no such session".to_owned()));
-            };
-            // First, so that the next host finds the work whatever happens here.
-            central.set_awake(id, true)?;
-            SessionStore::open(&paths, journal)?.inbound.order(parts, order, now)?
+            }
+            central.rows(id).order(parts, order, now)?
         }
     };
     Ok(answers.into_iter().next().unwrap_or_else(|| Err("nothing was done".to_owned())))

@@ -5,13 +5,14 @@ use domain::delivery::PartKey;
 use domain::task::failing::{Follow, Streak, after_failure};
 use domain::task::{FireKey, TaskState, words};
 use domain::time::Timestamp;
-use rusqlite::{Connection, Transaction, params};
+use rusqlite::{Connection, params};
 use schedule::local;
 
 use super::{TaskRow, read};
 use crate::StoreError;
 use crate::central::{CentralStore, chats};
 use crate::outbox::{self, Draft, NewPart, PartKind};
+use crate::session::Scope;
 
 /// More failures than count for anything.
 const LOOKED_BACK_MAX: u32 = 20;
@@ -30,33 +31,7 @@ impl CentralStore {
         cost: Option<Cost>,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        self.change("a result", |tx| {
-            let state = if ok { "ok" } else { "failed" };
-            let sql = "UPDATE fire SET state = ?3, result = ?4, cost = ?5, ended_at = ?6
-                 WHERE task = ?1 AND slot = ?2 AND state IN ('fired', 'running')";
-            let params =
-                params![key.task.0, key.slot.0, state, result, cost.map(Cost::micros), now.0];
-            if tx.execute(sql, params)? == 0 {
-                return Ok(false);
-            }
-            if !ok {
-                follow(tx, key, result, now)?;
-            }
-            Ok(true)
-        })
-    }
-
-    /// A person set a slot aside: it ends without counting as a failure.
-    pub fn excuse_fire(
-        &mut self,
-        key: FireKey,
-        why: &str,
-        now: Timestamp,
-    ) -> Result<bool, StoreError> {
-        let sql = "UPDATE fire SET state = 'failed', excused = 1, result = ?3, ended_at = ?4
-             WHERE task = ?1 AND slot = ?2 AND state IN ('fired', 'running')";
-        let params = params![key.task.0, key.slot.0, why, now.0];
-        self.run("set a fire aside", sql, params).map(|it| it == 1)
+        self.change("a result", |tx| record(tx, key, ok, result, cost, now))
     }
 
     /// The failures of a task in a row since somebody last changed it.
@@ -74,6 +49,50 @@ impl CentralStore {
             Ok(FireKey { task: domain::task::TaskId(row.get(0)?), slot: Timestamp(row.get(1)?) })
         })
     }
+}
+
+/// See [`CentralStore::record_result`].
+pub(crate) fn record(
+    tx: &Connection,
+    key: FireKey,
+    ok: bool,
+    result: &str,
+    cost: Option<Cost>,
+    now: Timestamp,
+) -> rusqlite::Result<bool> {
+    let state = if ok { "ok" } else { "failed" };
+    let sql = "UPDATE fire SET state = ?3, result = ?4, cost = ?5, ended_at = ?6
+               WHERE task = ?1 AND slot = ?2 AND state IN ('fired', 'running')";
+    let params = params![key.task.0, key.slot.0, state, result, cost.map(Cost::micros), now.0];
+    if tx.prepare_cached(sql)?.execute(params)? == 0 {
+        return Ok(false);
+    }
+    if !ok {
+        match follow(tx, key, result, now) {
+            // A task that this build cannot read must not hold up the session that ran it.
+            Err(err @ rusqlite::Error::FromSqlConversionFailure(..)) => {
+                tracing::error!(
+                    error = &err as &dyn std::error::Error,
+                    "an unreadable task failed"
+                );
+            }
+            other => other?,
+        }
+    }
+    Ok(true)
+}
+
+/// A user set a run aside: it ends without counting as a failure.
+pub(crate) fn excuse(
+    tx: &Connection,
+    key: FireKey,
+    why: &str,
+    now: Timestamp,
+) -> rusqlite::Result<bool> {
+    let sql = "UPDATE fire SET state = 'failed', excused = 1, result = ?3, ended_at = ?4
+               WHERE task = ?1 AND slot = ?2 AND state IN ('fired', 'running')";
+    let changed = tx.prepare_cached(sql)?.execute(params![key.task.0, key.slot.0, why, now.0])?;
+    Ok(changed == 1)
 }
 
 fn streak(conn: &Connection, row: &TaskRow) -> rusqlite::Result<Streak> {
@@ -95,7 +114,7 @@ fn streak(conn: &Connection, row: &TaskRow) -> rusqlite::Result<Streak> {
     Ok(streak)
 }
 
-fn follow(tx: &Transaction<'_>, key: FireKey, why: &str, now: Timestamp) -> rusqlite::Result<()> {
+fn follow(tx: &Connection, key: FireKey, why: &str, now: Timestamp) -> rusqlite::Result<()> {
     let Some(row) = read(tx, key.task)? else { return Ok(()) };
     // Somebody has paused or ended it, and knows.
     if !matches!(row.state, TaskState::Active | TaskState::Done) {
@@ -120,7 +139,7 @@ fn follow(tx: &Transaction<'_>, key: FireKey, why: &str, now: Timestamp) -> rusq
 
 /// In the chat of the task, unless that is to be left alone.
 fn say(
-    tx: &Transaction<'_>,
+    tx: &Connection,
     row: &TaskRow,
     key: FireKey,
     text: String,
@@ -135,5 +154,5 @@ fn say(
         kind: PartKind::Notice,
         content: Draft::Text(text),
     };
-    outbox::add(tx, &part, None, now).map(drop)
+    outbox::add(Scope::host(tx), &part, None, now).map(drop)
 }

@@ -7,7 +7,7 @@ use domain::cost::Cost;
 use domain::session_key::SessionKey;
 use domain::task::{FireKey, FireState, Missed, TaskId};
 use domain::time::Timestamp;
-use rusqlite::{OptionalExtension, Row, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 use schedule::{Plan, Skipped, Zone, latest_at_or_before};
 
 use super::rows::{When, settle};
@@ -176,7 +176,7 @@ impl CentralStore {
 }
 
 fn account(
-    tx: &Transaction<'_>,
+    tx: &Connection,
     Decided { row, plan, why }: &Decided,
     now: Timestamp,
     fired: &mut Vec<FireKey>,
@@ -201,7 +201,7 @@ fn account(
 /// `false` when this slot has fired before. One that was let pass may still fire: a clock that ran
 /// ahead may have done that. What was let pass before it stays so.
 pub(super) fn insert(
-    tx: &Transaction<'_>,
+    tx: &Connection,
     row: &TaskRow,
     key: FireKey,
     now: Timestamp,
@@ -232,7 +232,7 @@ struct Passed<'a> {
 
 /// Writes down that slots are let pass, in the row of the last of them that has not fired: after a clock
 /// stepped back far, some may have.
-fn let_pass(tx: &Transaction<'_>, row: &TaskRow, passed: Passed<'_>) -> rusqlite::Result<()> {
+fn let_pass(tx: &Connection, row: &TaskRow, passed: Passed<'_>) -> rusqlite::Result<()> {
     let Passed { last, mut count, why, now } = passed;
     let mut slot = Some(last);
     while let Some(at) = slot.filter(|_| 0 < count) {
@@ -265,7 +265,7 @@ fn previous(row: &TaskRow, slot: Timestamp) -> Option<Timestamp> {
     latest_at_or_before(rule, zone, Timestamp(0), Timestamp(slot.0 - 1))
 }
 
-fn state_of(tx: &Transaction<'_>, key: FireKey) -> rusqlite::Result<Option<(FireState, u32)>> {
+fn state_of(tx: &Connection, key: FireKey) -> rusqlite::Result<Option<(FireState, u32)>> {
     tx.prepare_cached("SELECT state, skipped FROM fire WHERE task = ?1 AND slot = ?2")?
         .query_row([key.task.0, key.slot.0], |row| {
             Ok((word(row, 0, FireState::parse)?, row.get(1)?))
@@ -274,7 +274,7 @@ fn state_of(tx: &Transaction<'_>, key: FireKey) -> rusqlite::Result<Option<(Fire
 }
 
 /// Drops what is over and long past.
-fn forget(tx: &Transaction<'_>, id: TaskId) -> rusqlite::Result<()> {
+fn forget(tx: &Connection, id: TaskId) -> rusqlite::Result<()> {
     tx.prepare_cached(
         "DELETE FROM fire WHERE task = ?1 AND state IN ('ok', 'failed', 'skipped')
              AND slot <= (SELECT slot FROM fire WHERE task = ?1

@@ -8,6 +8,7 @@ use schedule::due;
 
 use super::tests::{Fixture, MINUTE, after, fixture, now};
 use super::*;
+use crate::central::ends;
 
 impl Fixture {
     /// Lets every slot from here to there fire and fail, one after the other; which ones fired.
@@ -41,7 +42,7 @@ impl Fixture {
 
     /// What the host is about to say.
     fn said(&self) -> Vec<String> {
-        let sql = "SELECT text FROM deliveries ORDER BY id";
+        let sql = "SELECT text FROM part ORDER BY id";
         super::super::list(&self.store.conn, sql, [], |row| row.get(0)).unwrap()
     }
 }
@@ -86,7 +87,7 @@ fn what_a_person_set_aside_is_no_failure() {
     for minute in 1..=8 {
         assert_eq!(it.sweep_with_rests(after(minute)), [minute]);
         let key = FireKey { task: id, slot: after(minute) };
-        assert!(it.store.excuse_fire(key, "stopped", after(minute)).unwrap());
+        assert!(ends::excuse(&it.store.conn, key, "stopped", after(minute)).unwrap());
         assert!(!it.store.record_result(key, false, "late", None, after(minute)).unwrap());
     }
     assert_eq!((it.row(id).state, it.said().len()), (TaskState::Active, 0));

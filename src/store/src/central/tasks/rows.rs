@@ -5,7 +5,7 @@ use domain::people::{Handle, PersonId};
 use domain::session_key::ChatId;
 use domain::task::{Missed, TaskId, TaskState};
 use domain::time::Timestamp;
-use rusqlite::{Row, Transaction, params};
+use rusqlite::{Connection, Row, params};
 use schedule::{Rule, Zone, next_after};
 
 use super::{Task, TaskRow};
@@ -24,7 +24,7 @@ pub(super) struct When<'a> {
 
 /// Writes down what follows from a rule: the next slot, or that there is none any more. A task that
 /// is paused or failing stays so; whoever resumes it writes `done` first, which says "by the rule".
-pub(super) fn settle(tx: &Transaction<'_>, id: TaskId, when: &When<'_>) -> rusqlite::Result<()> {
+pub(super) fn settle(tx: &Connection, id: TaskId, when: &When<'_>) -> rusqlite::Result<()> {
     let next = next_after(when.rule, when.zone, when.accounted_until);
     tx.prepare_cached(
         "UPDATE task SET accounted_until = ?2,

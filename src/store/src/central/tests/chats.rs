@@ -129,13 +129,13 @@ fn waiting_part(store: &CentralStore, to: &Address) {
     store
         .conn
         .execute(
-            "INSERT INTO deliveries (key, channel, account, chat, kind, text, state, changed_at)
-             VALUES ('k', ?1, ?2, ?3, 'notice', 'hello', 'ready', 1)",
+            "INSERT INTO part (key, channel, account, chat, kind, text, state, changed_at, created_at)
+             VALUES ('k', ?1, ?2, ?3, 'notice', 'hello', 'ready', 1, 1)",
             [&to.channel, &to.account, &to.chat],
         )
         .unwrap();
 }
 
 fn part_goes_to(store: &CentralStore) -> String {
-    store.conn.query_row("SELECT chat FROM deliveries", [], |row| row.get(0)).unwrap()
+    store.conn.query_row("SELECT chat FROM part", [], |row| row.get(0)).unwrap()
 }

@@ -10,7 +10,7 @@ use super::*;
 const HOUR: Duration = Duration::from_secs(3600);
 
 fn told(store: &CentralStore) -> Vec<String> {
-    let sql = "SELECT account || '/' || chat FROM deliveries ORDER BY id";
+    let sql = "SELECT account || '/' || chat FROM part ORDER BY id";
     list(&store.conn, sql, [], |row| row.get(0)).unwrap()
 }
 

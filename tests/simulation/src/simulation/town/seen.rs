@@ -3,9 +3,7 @@
 use channel::Part;
 use domain::message::Outcome;
 use domain::question::QuestionId;
-use store::{
-    CentralStore, Journal, QuestionKind, QuestionRow, QuestionState, SessionRow, SessionStore,
-};
+use store::{CentralStore, QuestionKind, QuestionRow, QuestionState, SessionRow, SessionStore};
 
 use super::expect::{Class, belongs, class, is_stopped};
 use super::places::Chat;
@@ -135,11 +133,7 @@ fn all_heard(town: &Town, rows: &[SessionRow], sent: &[Part]) -> bool {
 }
 
 fn session_is_at_rest(world: &World, row: &SessionRow) -> bool {
-    let paths = world.layout().session(row.id);
-    if !paths.inbound().exists() {
-        return false;
-    }
-    let mut store = SessionStore::open(&paths, Journal::Wal).unwrap();
+    let mut store = SessionStore::open(&world.layout(), row.id).unwrap();
     store.snapshot().is_ok_and(|it| {
         it.parts.is_empty()
             && it.waiting.is_empty()

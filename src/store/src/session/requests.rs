@@ -10,9 +10,9 @@ use std::time::Duration;
 use domain::message::{Address, Form, Outbound};
 use domain::time::Timestamp;
 use domain::{MessageSeq, OutSeq};
-use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
+use rusqlite::{OptionalExtension, Row, params};
 
-use super::InboundStore;
+use super::{Body, Scope, SessionRows};
 use crate::StoreError;
 
 /// Something that an agent asked for.
@@ -52,7 +52,7 @@ const DONE_ONCE: &str =
 
 /// Keeps a request. One that is there already is left as it is.
 pub(super) fn insert(
-    tx: &Transaction<'_>,
+    tx: Scope<'_>,
     message: &Outbound,
     cause: MessageSeq,
     now: Timestamp,
@@ -66,11 +66,12 @@ pub(super) fn insert(
         .map_err(|err| rusqlite::Error::ToSqlConversionFailure(Box::new(err)))?;
     let timeout = i64::try_from(timeout.as_millis()).unwrap_or(i64::MAX);
     tx.prepare_cached(
-        "INSERT INTO requests (out_seq, cause, form, text, options, timeout_ms, asked_at, turn,
+        "INSERT INTO request (session, seq, cause, form, text, options, timeout_ms, asked_at, turn,
              incarnation, attempt)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT DO NOTHING",
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT DO NOTHING",
     )?
     .execute(params![
+        tx.session,
         message.seq.0,
         cause.0,
         form,
@@ -83,8 +84,8 @@ pub(super) fn insert(
         message.attempt.map(|it| it.number),
     ])?;
     let open: i64 = tx
-        .prepare_cached("SELECT count(*) FROM requests WHERE state <> 'answered'")?
-        .query_row([], |row| row.get(0))?;
+        .prepare_cached("SELECT count(*) FROM request WHERE session = ?1 AND state <> 'answered'")?
+        .query_row([tx.session], |row| row.get(0))?;
     if OPEN_MAX < open {
         let why = "too many of your questions are open; wait for their answers first";
         answer(tx, message.seq, false, why)?;
@@ -93,49 +94,60 @@ pub(super) fn insert(
 }
 
 /// Answers a request and those that repeat it.
-fn answer(tx: &Transaction<'_>, seq: OutSeq, ok: bool, text: &str) -> rusqlite::Result<()> {
+fn answer(tx: Scope<'_>, seq: OutSeq, ok: bool, text: &str) -> rusqlite::Result<()> {
     let answered = tx
         .prepare_cached(
-            "UPDATE requests SET state = 'answered', ok = ?2, answer = ?3
-             WHERE out_seq = ?1 AND state <> 'answered'",
+            "UPDATE request SET state = 'answered', ok = ?3, answer = ?4
+             WHERE session = ?1 AND seq = ?2 AND state <> 'answered'",
         )?
-        .execute(params![seq.0, ok, text])?;
+        .execute(params![tx.session, seq.0, ok, text])?;
     if answered == 1 {
         tx.prepare_cached(
-            "UPDATE requests SET state = 'answered', ok = ?2, answer = ?3 || ?4
-             WHERE repeats = ?1 AND state <> 'answered'",
+            "UPDATE request SET state = 'answered', ok = ?3, answer = ?4 || ?5
+             WHERE session = ?1 AND repeats = ?2 AND state <> 'answered'",
         )?
-        .execute(params![seq.0, ok, text, if ok { DONE_ONCE } else { "" }])?;
+        .execute(params![tx.session, seq.0, ok, text, if ok { DONE_ONCE } else { "" }])?;
     }
     Ok(())
 }
 
 /// What a request repeats: of those in the same words that earlier attempts at the turn made and that
 /// were not refused, the one with the same place among its like.
-fn repeated(conn: &Connection, seq: OutSeq) -> rusqlite::Result<Option<OutSeq>> {
-    conn.prepare_cached(
-        "WITH me AS (SELECT * FROM requests WHERE out_seq = ?1),
-              alike AS (SELECT r.* FROM requests r, me WHERE r.turn = me.turn
-                            AND r.form = me.form AND r.text = me.text AND r.out_seq <= me.out_seq)
-         SELECT a.out_seq FROM alike a, me
+fn repeated(scope: Scope<'_>, seq: OutSeq) -> rusqlite::Result<Option<OutSeq>> {
+    scope
+        .prepare_cached(
+            "WITH me AS (SELECT * FROM request WHERE session = ?1 AND seq = ?2),
+              alike AS (SELECT r.* FROM request r, me
+                        WHERE r.session = me.session AND r.turn = me.turn
+                            AND r.form = me.form AND r.text = me.text AND r.seq <= me.seq)
+         SELECT a.seq FROM alike a, me
          WHERE (a.incarnation, a.attempt) < (me.incarnation, me.attempt)
            AND a.repeats IS NULL AND a.ok IS NOT 0
-         ORDER BY a.out_seq LIMIT 1
+         ORDER BY a.seq LIMIT 1
          OFFSET (SELECT count(*) - 1 FROM alike b, me
                  WHERE (b.incarnation, b.attempt) = (me.incarnation, me.attempt)
                    AND b.ok IS NOT 0)",
-    )?
-    .query_row([seq.0], |row| row.get(0).map(OutSeq))
-    .optional()
+        )?
+        .query_row([scope.session, seq.0], |row| row.get(0).map(OutSeq))
+        .optional()
 }
 
-impl InboundStore {
+impl SessionRows<'_> {
+    /// Whether something that the agent asked for has no answer yet.
+    pub(crate) fn is_asking(&self) -> Result<bool, StoreError> {
+        let sql = "SELECT 1 FROM request WHERE session = ?1 AND state <> 'answered' LIMIT 1";
+        self.scope
+            .prepare_cached(sql)
+            .and_then(|mut it| it.exists([self.scope.session]))
+            .map_err(StoreError::query("read the requests"))
+    }
+
     /// The oldest request that nobody was told of.
     pub(crate) fn open_request(&self) -> Result<Option<OutSeq>, StoreError> {
-        self.conn
-            .prepare_cached("SELECT min(out_seq) FROM requests WHERE state = 'open'")
+        self.scope
+            .prepare_cached("SELECT min(seq) FROM request WHERE session = ?1 AND state <> 'answered' AND state = 'open'")
             .and_then(|mut it| {
-                it.query_row([], |row| Ok(row.get::<_, Option<i64>>(0)?.map(OutSeq)))
+                it.query_row([self.scope.session], |row| Ok(row.get::<_, Option<i64>>(0)?.map(OutSeq)))
             })
             .map_err(StoreError::query("read the requests"))
     }
@@ -144,51 +156,53 @@ impl InboundStore {
     /// When the database fails; so for every method below.
     pub fn request(&self, seq: OutSeq) -> Result<Request, StoreError> {
         let read = || -> rusqlite::Result<Request> {
-            let mut statement = self.conn.prepare_cached(
-                "SELECT r.out_seq, r.form, r.text, r.options, r.timeout_ms, r.asked_at, m.channel,
-                        m.account, m.chat, m.thread, m.sender_id, m.sender_name, m.platform_id,
+            let mut statement = self.scope.prepare_cached(
+                "SELECT r.seq, r.form, r.text, r.options, r.timeout_ms, r.asked_at, m.channel,
+                        m.account, m.chat, m.thread, m.sender_id, m.body, m.platform_id,
                         m.outcome IS NULL, m.seq, r.turn IS NOT NULL
-                 FROM requests r JOIN messages_in m ON m.seq = r.cause WHERE r.out_seq = ?1",
+                 FROM request r JOIN message m ON m.session = r.session AND m.seq = r.cause
+                 WHERE r.session = ?1 AND r.seq = ?2",
             )?;
-            let request = statement.query_row([seq.0], request)?;
-            Ok(Request { repeats: repeated(&self.conn, seq)?, ..request })
+            let request = statement.query_row([self.scope.session, seq.0], request)?;
+            Ok(Request { repeats: repeated(self.scope, seq)?, ..request })
         };
         read().map_err(StoreError::query("read a request"))
     }
 
     /// Somebody else keeps the request now and will bring its answer.
-    pub fn passed(&mut self, seq: OutSeq) -> Result<(), StoreError> {
+    pub fn passed(&self, seq: OutSeq) -> Result<(), StoreError> {
         self.commit("a request", |tx| {
-            let sql = "UPDATE requests SET state = 'passed' WHERE out_seq = ?1 AND state = 'open'";
-            tx.execute(sql, [seq.0])
+            let sql = "UPDATE request SET state = 'passed'
+                       WHERE session = ?1 AND seq = ?2 AND state = 'open'";
+            tx.prepare_cached(sql)?.execute([tx.session, seq.0])
         })
         .map(drop)
     }
 
     /// It is not carried out again: it has the answer of the one that it repeats, now or as soon as that
     /// has one.
-    pub fn repeated(&mut self, seq: OutSeq, first: OutSeq) -> Result<(), StoreError> {
+    pub fn repeated(&self, seq: OutSeq, first: OutSeq) -> Result<(), StoreError> {
         self.commit("a repeated request", |tx| {
             tx.execute(
-                "UPDATE requests SET state = 'passed', repeats = ?2
-                 WHERE out_seq = ?1 AND state = 'open'",
-                [seq.0, first.0],
+                "UPDATE request SET state = 'passed', repeats = ?3
+                 WHERE session = ?1 AND seq = ?2 AND state = 'open'",
+                [tx.session, seq.0, first.0],
             )?;
             tx.execute(
-                "UPDATE requests SET (state, ok, answer) =
-                     (SELECT f.state, f.ok, f.answer || iif(f.ok, ?3, '') FROM requests f
-                      WHERE f.out_seq = ?2)
-                 WHERE out_seq = ?1 AND state = 'passed' AND repeats = ?2
-                   AND EXISTS (SELECT 1 FROM requests f
-                               WHERE f.out_seq = ?2 AND f.state = 'answered')",
-                params![seq.0, first.0, DONE_ONCE],
+                "UPDATE request SET (state, ok, answer) =
+                     (SELECT f.state, f.ok, f.answer || iif(f.ok, ?4, '') FROM request f
+                      WHERE f.session = ?1 AND f.seq = ?3)
+                 WHERE session = ?1 AND seq = ?2 AND state = 'passed' AND repeats = ?3
+                   AND EXISTS (SELECT 1 FROM request f WHERE f.session = ?1 AND f.seq = ?3
+                                   AND f.state = 'answered')",
+                params![tx.session, seq.0, first.0, DONE_ONCE],
             )
         })
         .map(drop)
     }
 
     /// Stores the answer for the runner; the first one counts.
-    pub fn answer(&mut self, seq: OutSeq, ok: bool, text: &str) -> Result<(), StoreError> {
+    pub fn answer(&self, seq: OutSeq, ok: bool, text: &str) -> Result<(), StoreError> {
         self.commit("an answer", |tx| answer(tx, seq, ok, text))
     }
 }
@@ -216,7 +230,7 @@ fn request(row: &Row<'_>) -> rusqlite::Result<Request> {
             thread: row.get(9)?,
         },
         sender_id: row.get(10)?,
-        sender_name: row.get(11)?,
+        sender_name: Body::read(row, 11)?.sender,
         cause: row.get(12)?,
         is_cause_open: row.get(13)?,
         cause_seq: MessageSeq(row.get(14)?),

@@ -9,9 +9,8 @@ use domain::session::FailReason;
 use domain::{Incarnation, MessageSeq, SessionId};
 
 use super::*;
-use crate::inbound::Fetched;
 use crate::layout::{Layout, SessionLayout};
-use crate::{Journal, SessionStore};
+use crate::{Fetched, SessionStore};
 
 const NOW: Timestamp = Timestamp(1_700_000_000_000);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -24,9 +23,9 @@ struct Files {
 
 fn files() -> Files {
     let dir = tempfile::tempdir().unwrap();
-    let paths = Layout::new(dir.path()).session(SessionId(1));
-    fs::create_dir_all(paths.inbound_dir()).unwrap();
-    let host = SessionStore::open(&paths, Journal::Wal).unwrap();
+    let layout = Layout::new(dir.path());
+    let paths = layout.session(SessionId(1));
+    let host = SessionStore::create(&layout, NOW).unwrap();
     Files { _dir: dir, paths, host }
 }
 
@@ -46,34 +45,34 @@ fn message(chat: &str, id: &str) -> Incoming {
 
 impl Files {
     fn store(&mut self, message: Incoming, kind: InboundKind) {
-        self.host.inbound.insert(&[Admitted { message, kind, rule: None }], NOW).unwrap();
+        self.host.posting().insert(&[Admitted { message, kind, rule: None }], NOW).unwrap();
     }
 
     /// Stores a message, gives it up, and has its notice sent.
     fn ended(&mut self, chat: &str, id: &str) {
         self.store(message(chat, id), InboundKind::Chat);
-        let waiting = self.host.inbound.waiting().unwrap();
+        let waiting = self.host.posting().waiting().unwrap();
         let seq = waiting.last().unwrap().0.message;
-        self.host.inbound.fail(seq, FailReason::CannotStart, "", NOW).unwrap();
+        self.host.posting().fail(seq, FailReason::CannotStart, "", NOW).unwrap();
         self.send_all();
     }
 
     fn send_all(&mut self) {
-        while let Some(part) = self.host.inbound.open_parts().unwrap().first() {
-            self.host.inbound.claim_part(&part.key, NOW).unwrap();
+        while let Some(part) = self.host.rows().open_parts().unwrap().into_iter().next() {
+            self.host.posting().claim_part(&part.key, NOW).unwrap();
             let verdict = Verdict::Sent { platform_id: "p".into() };
-            self.host.inbound.conclude(&part.key, &verdict, NOW).unwrap();
+            self.host.posting().conclude(&part.key, &verdict, NOW).unwrap();
         }
     }
 
     fn prune(&mut self, after: Duration) -> usize {
         let cutoffs = Retention::default().cutoffs(Timestamp((NOW + after).0 + 1));
-        self.host.inbound.prune(cutoffs).unwrap()
+        self.host.posting().prune(cutoffs).unwrap()
     }
 
     fn count(&self, table: &str) -> i64 {
         let sql = format!("SELECT count(*) FROM {table}");
-        self.host.inbound.conn.query_row(&sql, [], |row| row.get(0)).unwrap()
+        self.host.rows().scope.query_row(&sql, [], |row| row.get(0)).unwrap()
     }
 }
 
@@ -84,9 +83,9 @@ fn what_ended_a_year_ago_goes_with_all_that_belongs_to_it() {
         it.ended("c", &format!("m{n}"));
     }
     it.prune(DAY * 364);
-    assert_eq!((it.count("messages_in"), it.count("deliveries")), (4, 4));
+    assert_eq!((it.count("message"), it.count("part")), (4, 4));
     while it.prune(DAY * 365) != 0 {}
-    assert_eq!((it.count("messages_in"), it.count("deliveries")), (1, 0));
+    assert_eq!((it.count("message"), it.count("part")), (1, 0));
 }
 
 #[test]
@@ -95,16 +94,16 @@ fn no_number_is_given_out_twice() {
     it.ended("c", "m1");
     it.ended("c", "m2");
     for _ in 0..40 {
-        let by = it.host.inbound.launch(NOW).unwrap();
-        it.host.inbound.bury(by, true, "", None, NOW).unwrap();
+        let by = it.host.posting().launch(NOW).unwrap();
+        it.host.posting().record_exit(by, true, "", None, NOW).unwrap();
     }
-    let failures = it.host.inbound.launches().unwrap().failures;
+    let failures = it.host.posting().launches().unwrap().failures;
     while it.prune(DAY * 1_000) != 0 {}
-    assert_eq!(it.count("launches"), i64::from(LAUNCHES_KEPT));
-    assert_eq!(it.host.inbound.launches().unwrap().failures, failures, "still parked");
-    assert_eq!(it.host.inbound.launch(NOW).unwrap(), Incarnation(41));
+    assert_eq!(it.count("launch"), i64::from(LAUNCHES_KEPT));
+    assert_eq!(it.host.posting().launches().unwrap().failures, failures, "still parked");
+    assert_eq!(it.host.posting().launch(NOW).unwrap(), Incarnation(41));
     it.store(message("c", "m3"), InboundKind::Chat);
-    let waiting = it.host.inbound.waiting().unwrap();
+    let waiting = it.host.posting().waiting().unwrap();
     assert_eq!(waiting.last().unwrap().0.message, MessageSeq(6));
 }
 
@@ -114,7 +113,7 @@ fn what_is_unfinished_stays() {
     // One waits for its answer, one for its notice, one for its file.
     it.store(message("c", "waits"), InboundKind::Chat);
     it.store(message("c", "told"), InboundKind::Chat);
-    it.host.inbound.fail(MessageSeq(4), FailReason::CannotStart, "", NOW).unwrap();
+    it.host.posting().fail(MessageSeq(4), FailReason::CannotStart, "", NOW).unwrap();
     let file = Attachment {
         kind: FileKind::Image,
         name: "a".into(),
@@ -126,15 +125,11 @@ fn what_is_unfinished_stays() {
     it.store(with_file, InboundKind::Context);
     it.ended("d", "last");
     // The notice of the last one is sent, and so is that of `told`, which is in another chat.
-    let before = it.count("messages_in");
-    it.host
-        .inbound
-        .conn
-        .execute("UPDATE deliveries SET state = 'unsent' WHERE cause = 4", [])
-        .unwrap();
+    let before = it.count("message");
+    it.host.rows().scope.execute("UPDATE part SET state = 'unsent' WHERE cause = 4", []).unwrap();
     while it.prune(DAY * 1_000) != 0 {}
-    assert_eq!(it.count("messages_in"), before);
-    assert_eq!(it.host.inbound.open_parts().unwrap().len(), 1);
+    assert_eq!(it.count("message"), before);
+    assert_eq!(it.host.posting().open_parts().unwrap().len(), 1);
 }
 
 #[test]
@@ -145,7 +140,7 @@ fn the_last_message_of_each_chat_stays_because_it_says_where_to_write() {
     it.ended("b", "b1");
     it.store(message("b", "overheard"), InboundKind::Context);
     while it.prune(DAY * 1_000) != 0 {}
-    let left = it.host.inbound.outcomes().unwrap();
+    let left = it.host.posting().outcomes().unwrap();
     let ids: Vec<&str> = left.iter().map(|it| it.0.as_str()).collect();
     assert_eq!(ids, ["a2", "b1", "overheard"]);
 }
@@ -157,7 +152,7 @@ fn a_redelivery_within_the_year_is_still_known() {
     it.ended("c", "m2");
     it.prune(DAY * 364);
     let again = Admitted { message: message("c", "m1"), kind: InboundKind::Chat, rule: None };
-    assert_eq!(it.host.inbound.insert(&[again], NOW).unwrap(), 0);
+    assert_eq!(it.host.posting().insert(&[again], NOW).unwrap(), 0);
 }
 
 #[test]
@@ -170,7 +165,7 @@ fn one_pass_takes_a_bounded_number() {
             rule: None,
         })
         .collect();
-    it.host.inbound.insert(&all, NOW).unwrap();
+    it.host.posting().insert(&all, NOW).unwrap();
     let passes: Vec<usize> = (0..4).map(|_| it.prune(DAY * 1_000)).collect();
     assert_eq!(passes, [500, 500, 199, 0]);
 }
@@ -187,7 +182,7 @@ fn files_of_ended_messages_go_after_a_month_from_the_disk_too() {
     };
     let with_file = Incoming { files: vec![file], ..message("c", "m1") };
     it.store(with_file, InboundKind::Chat);
-    let pending = it.host.inbound.next_file().unwrap().unwrap().1;
+    let pending = it.host.posting().next_file().unwrap().unwrap().1;
     let folder = it.paths.files_in().join("2");
     fs::create_dir_all(&folder).unwrap();
     fs::write(folder.join("a.png"), "x").unwrap();
@@ -197,13 +192,13 @@ fn files_of_ended_messages_go_after_a_month_from_the_disk_too() {
         mime: "image/png".into(),
         bytes: 1,
     };
-    it.host.inbound.fetched(&pending, &here).unwrap();
+    it.host.posting().fetched(&pending, &here).unwrap();
     it.prune(DAY * 30);
     assert!(folder.exists(), "its message has no outcome yet");
-    it.host.inbound.fail(MessageSeq(2), FailReason::CannotStart, "", NOW).unwrap();
+    it.host.posting().fail(MessageSeq(2), FailReason::CannotStart, "", NOW).unwrap();
     it.prune(DAY * 30);
     assert!(!folder.exists());
-    assert_eq!((it.count("files_in"), it.count("messages_in")), (0, 1));
+    assert_eq!((it.count("attachment"), it.count("message")), (0, 1));
 }
 
 #[test]
@@ -215,15 +210,15 @@ fn copies_of_files_that_nothing_waits_for_are_removed() {
     for name in ["1-left.txt", "3-wanted.txt"] {
         fs::write(folder.join(name), "x").unwrap();
     }
-    let open = it.host.inbound.launch(NOW).unwrap();
+    let open = it.host.posting().launch(NOW).unwrap();
     let links = it.paths.links();
     for by in [Incarnation(7), open] {
         fs::create_dir_all(links.join(by.to_string())).unwrap();
     }
-    let sql = "UPDATE deliveries SET form = 'file', state = 'ready',
+    let sql = "UPDATE part SET form = 'file', state = 'ready',
                       file = '{\"path\":\"sending/3-wanted.txt\",\"name\":\"x\",\"mime\":\"y\"}'";
-    it.host.inbound.conn.execute(sql, []).unwrap();
-    assert_eq!(it.host.inbound.prune_leftovers().unwrap(), 2);
+    it.host.rows().scope.execute(sql, []).unwrap();
+    assert_eq!(it.host.posting().prune_leftovers().unwrap(), 2);
     assert_eq!(fs::read_dir(&links).unwrap().count(), 1, "that of the open launch");
     assert!(folder.join("3-wanted.txt").exists() && !folder.join("1-left.txt").exists());
     it.send_all();
@@ -235,19 +230,20 @@ fn what_was_unfinished_in_a_backup_is_sent_with_a_mark() {
     let mut it = files();
     it.ended("c", "done");
     it.store(message("c", "waits"), InboundKind::Chat);
-    let by = it.host.inbound.launch(NOW).unwrap();
-    assert_eq!(it.host.inbound.mark_restored(NOW).unwrap(), (1, 0));
+    let by = it.host.posting().launch(NOW).unwrap();
+    assert_eq!(it.host.central().mark_restored(NOW).unwrap(), (1, 0));
+    it.host.posting().jump(NOW).unwrap();
     // Its answer comes only now, and may be known already.
-    it.host.inbound.fail(MessageSeq(4), FailReason::CannotStart, "", NOW).unwrap();
-    let key = it.host.inbound.open_parts().unwrap()[0].key.clone();
-    assert!(it.host.inbound.claim_part(&key, NOW).unwrap().unwrap().is_repeat());
+    it.host.posting().fail(MessageSeq(4), FailReason::CannotStart, "", NOW).unwrap();
+    let key = it.host.posting().open_parts().unwrap()[0].key.clone();
+    assert!(it.host.posting().claim_part(&key, NOW).unwrap().unwrap().is_repeat());
     // What comes after the restore is no repetition.
     it.store(message("d", "new"), InboundKind::Chat);
-    it.host.inbound.fail(MessageSeq(6), FailReason::CannotStart, "", NOW).unwrap();
-    let parts = it.host.inbound.open_parts().unwrap();
-    let claimed = it.host.inbound.claim_part(&parts[1].key, NOW).unwrap().unwrap();
+    it.host.posting().fail(MessageSeq(6), FailReason::CannotStart, "", NOW).unwrap();
+    let parts = it.host.posting().open_parts().unwrap();
+    let claimed = it.host.posting().claim_part(&parts[1].key, NOW).unwrap().unwrap();
     assert!(!claimed.is_repeat());
     // A container from after the backup is stopped, a new one is not.
-    let halted = it.host.inbound.halted().unwrap();
-    assert!(Incarnation(by.0 + 100) < halted && halted < it.host.inbound.launch(NOW).unwrap());
+    let halted = it.host.snapshot().unwrap().halted;
+    assert!(Incarnation(by.0 + 100) < halted && halted < it.host.posting().launch(NOW).unwrap());
 }

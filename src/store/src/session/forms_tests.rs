@@ -31,9 +31,9 @@ fn edits() -> Surroundings {
 
 fn send(it: &mut Pair, platform_id: &str) -> ClaimedPart {
     let key = it.host.snapshot().unwrap().parts[0].key.clone();
-    let part = it.host.inbound.claim_part(&key, NOW).unwrap().unwrap();
+    let part = it.host.posting().claim_part(&key, NOW).unwrap().unwrap();
     let sent = Verdict::Sent { platform_id: platform_id.into() };
-    it.host.inbound.conclude(&key, &sent, NOW).unwrap();
+    it.host.posting().conclude(&key, &sent, NOW).unwrap();
     part
 }
 
@@ -41,11 +41,11 @@ fn send(it: &mut Pair, platform_id: &str) -> ClaimedPart {
 fn an_answer_takes_the_place_of_the_line_that_said_that_work_goes_on() {
     let mut it = pair();
     let mut runner = at_work(&mut it);
-    it.host.inbound.show_status(M1, Duration::ZERO, "working", NOW).unwrap();
-    it.host.inbound.show_status(M1, Duration::ZERO, "again", NOW).unwrap();
+    it.host.posting().show_status(M1, Duration::ZERO, "working", NOW).unwrap();
+    it.host.posting().show_status(M1, Duration::ZERO, "again", NOW).unwrap();
     assert_eq!(send(&mut it, "p7").content(), &Content::Text("working".into()));
     runner.end_turn(&answer("done"), &[], NOW).unwrap();
-    it.host.absorb(&edits(), NOW).unwrap();
+    it.host.import(&edits(), NOW).unwrap();
     let card = Card { text: "done".into(), buttons: vec![] };
     assert_eq!(send(&mut it, "p7").content(), &Content::Edit { target: "p7".into(), card });
 }
@@ -54,9 +54,9 @@ fn an_answer_takes_the_place_of_the_line_that_said_that_work_goes_on() {
 fn a_line_that_was_not_sent_yet_is_not_sent_any_more() {
     let mut it = pair();
     let mut runner = at_work(&mut it);
-    it.host.inbound.show_status(M1, Duration::ZERO, "working", NOW).unwrap();
+    it.host.posting().show_status(M1, Duration::ZERO, "working", NOW).unwrap();
     runner.end_turn(&answer("done"), &[], NOW).unwrap();
-    it.host.absorb(&edits(), NOW).unwrap();
+    it.host.import(&edits(), NOW).unwrap();
     assert_eq!(send(&mut it, "p1").content(), &Content::Text("done".into()));
     assert!(it.host.snapshot().unwrap().parts.is_empty());
 }
@@ -65,14 +65,14 @@ fn a_line_that_was_not_sent_yet_is_not_sent_any_more() {
 fn an_answer_is_not_lost_with_the_message_that_it_would_have_replaced() {
     let mut it = pair();
     let mut runner = at_work(&mut it);
-    it.host.inbound.show_status(M1, Duration::ZERO, "working", NOW).unwrap();
+    it.host.posting().show_status(M1, Duration::ZERO, "working", NOW).unwrap();
     send(&mut it, "p7");
     runner.end_turn(&answer("done"), &[], NOW).unwrap();
-    it.host.absorb(&edits(), NOW).unwrap();
+    it.host.import(&edits(), NOW).unwrap();
     let key = PartKey("o1.0".into());
-    it.host.inbound.claim_part(&key, NOW).unwrap().unwrap();
+    it.host.posting().claim_part(&key, NOW).unwrap().unwrap();
     let dead = Verdict::Dead { why: "somebody deleted it".into() };
-    it.host.inbound.conclude(&key, &dead, NOW).unwrap();
+    it.host.posting().conclude(&key, &dead, NOW).unwrap();
     assert_eq!(send(&mut it, "p8").content(), &Content::Text("done".into()));
 }
 
@@ -90,9 +90,9 @@ fn a_chat_that_was_not_granted_is_not_written_to_and_the_own_one_hears_it() {
     let mut around = edits();
     let team = Address { chat: "t".into(), ..incoming("x").from };
     around.destinations.insert("team".into(), team.clone());
-    it.host.absorb(&around, NOW).unwrap();
+    it.host.import(&around, NOW).unwrap();
     let parts = it.host.snapshot().unwrap().parts;
-    let mut claim = |at: usize| it.host.inbound.claim_part(&parts[at].key, NOW).unwrap().unwrap();
+    let mut claim = |at: usize| it.host.posting().claim_part(&parts[at].key, NOW).unwrap().unwrap();
     let (granted, refused) = (claim(0), claim(1));
     assert_eq!((granted.to(), granted.content().text(), granted.reply_to()), (&team, "hello", ""));
     assert_eq!(refused.to(), &incoming("m1").from);
@@ -106,7 +106,7 @@ fn what_answers_a_channel_that_takes_nothing_goes_to_the_last_other_chat() {
     let from = Address { channel: "hook".into(), ..incoming("h").from };
     let event = Incoming { from, platform_id: "e1".into(), ..incoming("h") };
     let admitted = Admitted { message: event, kind: InboundKind::Chat, rule: None };
-    it.host.inbound.insert(&[admitted], NOW).unwrap();
+    it.host.posting().insert(&[admitted], NOW).unwrap();
     let mut runner = it.runner();
     let seqs = [M1, MessageSeq(4)];
     runner.claim(&seqs, NOW).unwrap();
@@ -115,7 +115,7 @@ fn what_answers_a_channel_that_takes_nothing_goes_to_the_last_other_chat() {
     let mut around = edits();
     let mute = domain::outgoing::Manners { mute: true, ..domain::outgoing::Manners::default() };
     around.manners.insert("hook".into(), mute);
-    it.host.absorb(&around, NOW).unwrap();
+    it.host.import(&around, NOW).unwrap();
     let part = send(&mut it, "p1");
     assert_eq!((part.to(), part.reply_to()), (&incoming("m1").from, ""));
 }
@@ -126,14 +126,14 @@ fn a_request_is_passed_on_once_and_its_first_answer_counts() {
     let mut runner = at_work(&mut it);
     let ask = NewMessage { form: Form::Admin, ..NewMessage::text(M1, "chats list") };
     let seq = runner.add(&ask, NOW).unwrap();
-    it.host.absorb(&edits(), NOW).unwrap();
+    it.host.import(&edits(), NOW).unwrap();
     assert_eq!(it.host.snapshot().unwrap().request, Some(seq));
-    assert_eq!(it.host.inbound.request(seq).unwrap().text, "chats list");
-    it.host.inbound.passed(seq).unwrap();
+    assert_eq!(it.host.posting().request(seq).unwrap().text, "chats list");
+    it.host.posting().passed(seq).unwrap();
     assert_eq!(it.host.snapshot().unwrap().request, None);
     assert_eq!(runner.answer(seq).unwrap(), None);
-    it.host.inbound.answer(seq, true, "none").unwrap();
-    it.host.inbound.answer(seq, false, "too late").unwrap();
+    it.host.posting().answer(seq, true, "none").unwrap();
+    it.host.posting().answer(seq, false, "too late").unwrap();
     let answer = runner.answer(seq).unwrap().unwrap();
     assert!(answer.ok && answer.text == "none", "{answer:?}");
     assert!(it.host.snapshot().unwrap().parts.is_empty(), "a request is no message");
@@ -147,12 +147,12 @@ fn ask(runner: &mut RunnerStore, text: &str, attempt: u32) -> OutSeq {
 impl Pair {
     /// What a request repeats; it is treated as a change.
     fn pass(&mut self, seq: OutSeq) -> Option<OutSeq> {
-        self.host.absorb(&edits(), NOW).unwrap();
-        let request = self.host.inbound.request(seq).unwrap();
+        self.host.import(&edits(), NOW).unwrap();
+        let request = self.host.posting().request(seq).unwrap();
         assert!(request.is_counted);
         match request.repeats {
-            Some(first) => self.host.inbound.repeated(seq, first).unwrap(),
-            None => self.host.inbound.passed(seq).unwrap(),
+            Some(first) => self.host.posting().repeated(seq, first).unwrap(),
+            None => self.host.posting().passed(seq).unwrap(),
         }
         request.repeats
     }
@@ -164,9 +164,9 @@ fn what_a_later_attempt_asks_for_again_is_not_asked_for_twice() {
     let mut first = at_work(&mut it);
     let (one, two) = (ask(&mut first, "run", 0), ask(&mut first, "run", 0));
     assert_eq!((it.pass(one), it.pass(two)), (None, None), "twice on purpose is twice");
-    it.host.inbound.answer(one, true, "runs").unwrap();
+    it.host.posting().answer(one, true, "runs").unwrap();
     drop(first);
-    it.host.inbound.release(M1, Incarnation(1), NOW, "andy", NOW).unwrap();
+    it.host.posting().release(M1, Incarnation(1), NOW, "andy", NOW).unwrap();
 
     let mut second = it.runner();
     second.claim(&[M1], NOW).unwrap();
@@ -177,13 +177,13 @@ fn what_a_later_attempt_asks_for_again_is_not_asked_for_twice() {
     let again = ask(&mut second, "run", 0);
     assert_eq!(it.pass(again), Some(two));
     assert_eq!(second.answer(again).unwrap(), None, "the first has no answer yet");
-    it.host.inbound.answer(two, true, "runs too").unwrap();
+    it.host.posting().answer(two, true, "runs too").unwrap();
     assert!(second.answer(again).unwrap().unwrap().text.starts_with("runs too\n"));
     let third = ask(&mut second, "run", 0);
     assert_eq!(it.pass(third), None, "there was no third");
     let other = ask(&mut second, "run it", 0);
     assert_eq!(it.pass(other), None, "other words are another request");
-    it.host.inbound.answer(third, true, "").unwrap();
+    it.host.posting().answer(third, true, "").unwrap();
 
     // The same incarnation begins anew when the agent's program dies, too.
     let known: Vec<_> =
@@ -197,10 +197,10 @@ fn what_was_refused_may_be_asked_for_again() {
     let mut first = at_work(&mut it);
     let (bad, good) = (ask(&mut first, "run", 0), ask(&mut first, "run", 0));
     assert_eq!((it.pass(bad), it.pass(good)), (None, None));
-    it.host.inbound.answer(bad, false, "no").unwrap();
+    it.host.posting().answer(bad, false, "no").unwrap();
     let again = ask(&mut first, "run", 1);
     assert_eq!(it.pass(again), Some(good));
-    it.host.inbound.answer(good, false, "no").unwrap();
+    it.host.posting().answer(good, false, "no").unwrap();
     let told = first.answer(again).unwrap().unwrap();
     assert!(!told.ok && told.text == "no", "{told:?}");
     let again = ask(&mut first, "run", 2);
@@ -216,7 +216,7 @@ fn a_turn_is_known_by_its_first_message() {
     first.claim(&[m2], NOW).unwrap();
     let one = ask(&mut first, "run", 0);
     assert_eq!(it.pass(one), None);
-    it.host.inbound.answer(one, true, "runs").unwrap();
+    it.host.posting().answer(one, true, "runs").unwrap();
     // The next attempt has both at once, and works on the last of them.
     let ask_for = |message, attempt| NewMessage {
         form: Form::Admin,
@@ -237,10 +237,10 @@ fn what_was_stopped_is_set_aside_and_says_nothing_more() {
     let mut runner = at_work(&mut it);
     let stop = Incoming { platform_id: "stop".into(), ..incoming("m1") };
     let text = |it: &Toll| format!("{} {}", it.aside, it.voided);
-    it.host.inbound.halt(&stop, text, NOW).unwrap();
-    it.host.inbound.halt(&stop, text, NOW).unwrap();
+    it.host.posting().halt(&stop, text, NOW).unwrap();
+    it.host.posting().halt(&stop, text, NOW).unwrap();
     runner.end_turn(&answer("too late"), &[], NOW).unwrap();
-    it.host.absorb(&edits(), NOW).unwrap();
+    it.host.import(&edits(), NOW).unwrap();
     assert_eq!(it.host.snapshot().unwrap().halted, Incarnation(1));
     assert_eq!(send(&mut it, "p1").content().text(), "1 0");
     assert!(it.host.snapshot().unwrap().parts.is_empty());
@@ -258,7 +258,7 @@ fn a_message_waits_until_its_files_are_here_or_will_not_be() {
     };
     let message = Incoming { files: vec![file; 2], ..incoming("m1") };
     let admitted = Admitted { message, kind: InboundKind::Chat, rule: None };
-    it.host.inbound.insert(&[admitted], NOW).unwrap();
+    it.host.posting().insert(&[admitted], NOW).unwrap();
     for how in [
         Fetched::Failed { why: "gone".into() },
         Fetched::Here {
@@ -270,7 +270,7 @@ fn a_message_waits_until_its_files_are_here_or_will_not_be() {
     ] {
         let snapshot = it.host.snapshot().unwrap();
         assert!(snapshot.waiting[0].fetching);
-        it.host.inbound.fetched(&snapshot.file.unwrap().1, &how).unwrap();
+        it.host.posting().fetched(&snapshot.file.unwrap().1, &how).unwrap();
     }
     let snapshot = it.host.snapshot().unwrap();
     assert!(snapshot.file.is_none() && !snapshot.waiting[0].fetching);
@@ -280,7 +280,7 @@ fn a_message_waits_until_its_files_are_here_or_will_not_be() {
 fn what_is_overheard_is_stored_ended() {
     let mut it = pair();
     let admitted = Admitted { message: incoming("m1"), kind: InboundKind::Context, rule: None };
-    it.host.inbound.insert(&[admitted], NOW).unwrap();
+    it.host.posting().insert(&[admitted], NOW).unwrap();
     assert!(it.host.snapshot().unwrap().waiting.is_empty());
-    assert_eq!(it.host.inbound.outcomes().unwrap().len(), 1);
+    assert_eq!(it.host.posting().outcomes().unwrap().len(), 1);
 }

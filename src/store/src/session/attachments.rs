@@ -3,9 +3,9 @@
 use domain::MessageSeq;
 use domain::message::{Address, Attachment, FileKind};
 use domain::time::Timestamp;
-use rusqlite::{OptionalExtension, Row, Transaction, params};
+use rusqlite::{OptionalExtension, Row, params};
 
-use super::InboundStore;
+use super::{Scope, SessionRows};
 use crate::StoreError;
 
 /// A file that is still at its platform.
@@ -22,7 +22,7 @@ pub struct PendingFile {
 /// How a try to fetch a file ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fetched {
-    /// It lies at this path within the folder of the database, and is of this type.
+    /// It lies at this path within the folder of the mailboxes, and is of this type.
     Here {
         path: String,
         name: String,
@@ -38,18 +38,19 @@ pub enum Fetched {
 }
 
 pub(super) fn insert(
-    tx: &Transaction<'_>,
+    tx: Scope<'_>,
     message: MessageSeq,
     files: &[Attachment],
 ) -> rusqlite::Result<()> {
     let mut insert = tx.prepare_cached(
-        "INSERT INTO files_in (message, ordinal, kind, name, mime, bytes, source)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        "INSERT INTO attachment (session, message, ordinal, kind, name, mime, bytes, source)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
     )?;
     for (ordinal, file) in (0_i64..).zip(files) {
         let bytes = file.bytes.and_then(|it| i64::try_from(it).ok());
         let kind = file.kind.as_str();
         insert.execute(params![
+            tx.session,
             message.0,
             ordinal,
             kind,
@@ -62,17 +63,18 @@ pub(super) fn insert(
     Ok(())
 }
 
-impl InboundStore {
+impl SessionRows<'_> {
     /// The next file to fetch, whenever it may be tried: `(when, which)`.
     pub(crate) fn next_file(&self) -> Result<Option<(Timestamp, PendingFile)>, StoreError> {
-        self.conn
+        self.scope
             .prepare_cached(
                 "SELECT f.retry_at, f.message, f.ordinal, f.kind, f.name, f.mime, f.bytes, f.source,
                         f.tries, m.channel, m.account, m.chat, m.thread
-                 FROM files_in f JOIN messages_in m ON m.seq = f.message
-                 WHERE f.state = 'pending' ORDER BY f.retry_at, f.message, f.ordinal LIMIT 1",
+                 FROM attachment f
+                 JOIN message m ON m.session = f.session AND m.seq = f.message
+                 WHERE f.session = ?1 AND f.state = 'pending' ORDER BY f.retry_at, f.message, f.ordinal LIMIT 1",
             )
-            .and_then(|mut it| it.query_row([], pending).optional())
+            .and_then(|mut it| it.query_row([self.scope.session], pending).optional())
             .map_err(StoreError::query("read the files to fetch"))
     }
 
@@ -80,23 +82,23 @@ impl InboundStore {
     ///
     /// # Errors
     /// When the database fails.
-    pub fn fetched(&mut self, file: &PendingFile, how: &Fetched) -> Result<(), StoreError> {
-        let key = (file.message.0, file.ordinal);
+    pub fn fetched(&self, file: &PendingFile, how: &Fetched) -> Result<(), StoreError> {
+        let key = (self.scope.session, file.message.0, file.ordinal);
         self.commit("a file", |tx| match how {
             Fetched::Here { path, name, mime, bytes } => tx.execute(
-                "UPDATE files_in SET state = 'here', path = ?3, name = ?4, mime = ?5, bytes = ?6
-                     WHERE message = ?1 AND ordinal = ?2 AND state = 'pending'",
-                params![key.0, key.1, path, name, mime, i64::try_from(*bytes).ok()],
+                "UPDATE attachment SET state = 'here', path = ?4, name = ?5, mime = ?6, bytes = ?7
+                     WHERE session = ?1 AND message = ?2 AND ordinal = ?3 AND state = 'pending'",
+                params![key.0, key.1, key.2, path, name, mime, i64::try_from(*bytes).ok()],
             ),
             Fetched::Later { at } => tx.execute(
-                "UPDATE files_in SET tries = tries + 1, retry_at = ?3
-                     WHERE message = ?1 AND ordinal = ?2 AND state = 'pending'",
-                params![key.0, key.1, at.0],
+                "UPDATE attachment SET tries = tries + 1, retry_at = ?4
+                     WHERE session = ?1 AND message = ?2 AND ordinal = ?3 AND state = 'pending'",
+                params![key.0, key.1, key.2, at.0],
             ),
             Fetched::Failed { why } => tx.execute(
-                "UPDATE files_in SET state = 'failed', reason = ?3
-                     WHERE message = ?1 AND ordinal = ?2 AND state = 'pending'",
-                params![key.0, key.1, why],
+                "UPDATE attachment SET state = 'failed', reason = ?4
+                     WHERE session = ?1 AND message = ?2 AND ordinal = ?3 AND state = 'pending'",
+                params![key.0, key.1, key.2, why],
             ),
         })
         .map(drop)

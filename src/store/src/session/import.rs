@@ -1,4 +1,4 @@
-//! Takes over what the runner wrote: replies become parts, requests are kept, claims become
+//! Imports what the runner wrote: replies become parts, requests are kept, claims become
 //! outcomes, all in one commit.
 //!
 //! The agent could have written anything, so the runner's word decides neither where something goes
@@ -16,11 +16,14 @@ use domain::split::split_text;
 use domain::task::{TaskId, says_nothing};
 use domain::time::Timestamp;
 use domain::{MessageSeq, OutSeq, notice};
-use rusqlite::{OptionalExtension, Transaction, params};
+use rusqlite::{OptionalExtension, params};
 
+use super::body::to_json;
+use super::messages::{End, conclude};
 use super::parts::{self, Cause};
-use super::{InboundStore, halt, requests, tasks, waits};
+use super::{Imported, Scope, SessionRows, requests, tasks, waits};
 use crate::StoreError;
+use crate::central::full_address as address;
 use crate::outbound::News;
 use crate::outbox::{Draft, NewPart, PartKind, Target};
 
@@ -58,24 +61,41 @@ impl Surroundings {
 /// be sent.
 pub(crate) type Copied = Result<(FileOut, u64), String>;
 
-impl InboundStore {
-    /// See [`crate::SessionStore::absorb`]. `files` holds a copy for each message that is one.
-    pub(crate) fn absorb(
-        &mut self,
-        news: &News,
+impl SessionRows<'_> {
+    /// Imports what the runner wrote: messages become parts that their platforms can show, requests are
+    /// kept, finished claims become outcomes; all in one commit. `files` holds a copy for each message
+    /// that is one. What was imported already is left as it is.
+    pub(crate) fn import(
+        &self,
+        news: News,
         files: &BTreeMap<OutSeq, Copied>,
         around: &Surroundings,
         now: Timestamp,
     ) -> Result<Absorbed, StoreError> {
         self.commit("a reply", |tx| {
-            let silenced = halt::is_silenced(tx)?;
+            // Read again: a stop may have come since the mailbox was read.
+            let before: Imported = self.imported().map_err(into_sqlite)?;
+            let silenced = before.is_silenced;
+            let mut news = before.sift(news);
+            news.messages.retain(|(message, _)| before.seq < message.seq);
+            if !news.is_whole {
+                // Their replies come with the rest.
+                let last = news.messages.last().map_or(before.seq, |it| it.0.seq);
+                news.finished.retain(|it| it.reply.is_none_or(|reply| reply <= last));
+            }
+            news.waits.retain(|wait| before.wait < wait.id);
             for (message, kind) in &news.messages {
                 let (kind, finished) = (*kind, &news.finished[..]);
                 if !silenced {
                     Taking { tx, around, now, message, kind, finished }.take(files)?;
                 }
-                let sql = "UPDATE taken_over SET out_seq = ?1 WHERE out_seq < ?1";
-                tx.prepare_cached(sql)?.execute([message.seq.0])?;
+            }
+            if let Some((last, _)) = news.messages.last() {
+                let sql = "UPDATE session SET imported_seq = ?2 WHERE id = ?1";
+                tx.prepare_cached(sql)?.execute([tx.session, last.seq.0])?;
+            }
+            if !silenced {
+                keep_state(tx, &news.state)?;
             }
             let mut absorbed = Absorbed::default();
             for claim in &news.finished {
@@ -87,19 +107,11 @@ impl InboundStore {
             Ok(absorbed)
         })
     }
-
-    /// The last message of the runner that was taken over; 0 when there is none.
-    pub(crate) fn last_out_seq(&self) -> Result<OutSeq, StoreError> {
-        self.conn
-            .prepare_cached("SELECT out_seq FROM taken_over")
-            .and_then(|mut it| it.query_row([], |row| row.get(0).map(OutSeq)))
-            .map_err(StoreError::query("read the last reply"))
-    }
 }
 
 /// One message on its way into the outbox.
 struct Taking<'a> {
-    tx: &'a Transaction<'a>,
+    tx: Scope<'a>,
     around: &'a Surroundings,
     now: Timestamp,
     message: &'a Outbound,
@@ -291,15 +303,10 @@ impl Taking<'_> {
 
     fn sent_to(&self, key: &PartKey) -> rusqlite::Result<Option<Address>> {
         self.tx
-            .prepare_cached("SELECT channel, account, chat, thread FROM deliveries WHERE key = ?1")?
-            .query_row([&key.0], |row| {
-                Ok(Address {
-                    channel: row.get(0)?,
-                    account: row.get(1)?,
-                    chat: row.get(2)?,
-                    thread: row.get(3)?,
-                })
-            })
+            .prepare_cached(
+                "SELECT channel, account, chat, thread FROM part WHERE session = ?1 AND key = ?2",
+            )?
+            .query_row(params![self.tx.session, key.0], |row| address(row, 0))
             .optional()
     }
 
@@ -325,41 +332,67 @@ struct Route<'a> {
 }
 
 fn end(
-    tx: &Transaction<'_>,
+    tx: Scope<'_>,
     claim: &Claim,
     now: Timestamp,
 ) -> rusqlite::Result<Option<(MessageSeq, Outcome)>> {
     let Some((outcome, reason)) = &claim.outcome else {
         return Ok(None);
     };
-    // Only a task may end in silence; a person hears at least that there is nothing to hear.
-    let is_mute = *outcome == Outcome::Silent && !tasks::is_task(tx, claim.message)?;
+    // Only a task may end in silence; a user hears at least that there is nothing to hear.
+    let is_mute = match outcome {
+        Outcome::Silent => !tasks::is_task(tx, claim.message)?,
+        Outcome::Answered => !is_answered(tx, claim)?,
+        Outcome::Declined | Outcome::Failed => false,
+    };
     let (outcome, reason) = if is_mute {
         (Outcome::Failed, "the agent said nothing")
     } else {
         (*outcome, reason.as_str())
     };
-    let changed = tx
-        .prepare_cached(
-            "UPDATE messages_in SET outcome = ?2, reason = ?3, ended_at = ?4, reply = ?5, cost = ?6
-             WHERE seq = ?1 AND outcome IS NULL",
-        )?
-        .execute(params![
-            claim.message.0,
-            outcome.as_str(),
-            reason,
-            now.0,
-            claim.reply.map(|it| it.0),
-            claim.cost.map(Cost::micros)
-        ])?;
-    if changed == 0 {
+    let reply = claim.reply.map(|it| it.0);
+    let end = End { outcome, reason, reply, cost: claim.cost.map(Cost::micros) };
+    if !conclude(tx, claim.message, &end, now)? {
         return Ok(None);
     }
     if is_mute {
         let text = notice::SAID_NOTHING;
         parts::add_notice(tx, "mute", claim.message, PartKind::Notice, text, now)?;
     }
-    tx.prepare_cached("UPDATE launches SET answered = answered + 1 WHERE incarnation = ?1")?
-        .execute([claim.incarnation.0])?;
+    tx.prepare_cached(
+        "UPDATE launch SET answered = answered + 1 WHERE session = ?1 AND incarnation = ?2",
+    )?
+    .execute([tx.session, claim.incarnation.0])?;
     Ok(Some((claim.message, outcome)))
+}
+
+/// Whether something stands behind a claim that says so: a part of its reply, or of anything that the
+/// agent said about the message. A run of a task may be answered by something that is kept back.
+fn is_answered(tx: Scope<'_>, claim: &Claim) -> rusqlite::Result<bool> {
+    if tasks::is_task(tx, claim.message)? {
+        return Ok(true);
+    }
+    tx.prepare_cached(
+        "SELECT EXISTS (SELECT 1 FROM part WHERE session = ?1 AND out_seq = ?2)
+             OR EXISTS (SELECT 1 FROM part WHERE session = ?1 AND cause = ?3
+                            AND out_seq IS NOT NULL)",
+    )?
+    .query_row(params![tx.session, claim.reply.map(|it| it.0), claim.message.0], |row| row.get(0))
+}
+
+/// Keeps a copy of what the runner keeps, so that its mailbox can be lost.
+fn keep_state(tx: Scope<'_>, state: &BTreeMap<String, String>) -> rusqlite::Result<()> {
+    if state.is_empty() {
+        return Ok(());
+    }
+    tx.prepare_cached("UPDATE session SET runner_state = ?2 WHERE id = ?1 AND runner_state <> ?2")?
+        .execute(params![tx.session, to_json(state)?])
+        .map(drop)
+}
+
+fn into_sqlite(err: StoreError) -> rusqlite::Error {
+    match err {
+        StoreError::Query { source, .. } => source,
+        other => rusqlite::Error::ToSqlConversionFailure(Box::new(other)),
+    }
 }

@@ -8,11 +8,15 @@ use domain::outgoing::Card;
 use domain::task::TaskId;
 use domain::time::Timestamp;
 use domain::{MessageSeq, OutSeq};
-use rusqlite::{OptionalExtension, Row, Transaction, params};
+use rusqlite::{OptionalExtension, Row, params};
 
-use super::{InboundStore, mourning, quiet};
+use super::{Scope, SessionRows, dead_letters, quiet};
 use crate::StoreError;
+use crate::central::full_address as address;
 use crate::outbox::{self, ClaimedPart, Draft, NewPart, Origin, PartKind, Target};
+
+/// Messages that a search for another chat looks back.
+const LOOK_BACK: i64 = 500;
 
 /// A message that leads to something: where its answers go and how it stands.
 pub(super) struct Cause {
@@ -33,30 +37,25 @@ pub(super) struct Cause {
 
 /// The message that the runner names, or the last one before it: the runner's word decides nothing
 /// about where an answer goes.
-pub(super) fn cause(tx: &Transaction<'_>, named: MessageSeq) -> rusqlite::Result<Option<Cause>> {
+pub(super) fn cause(tx: Scope<'_>, named: MessageSeq) -> rusqlite::Result<Option<Cause>> {
     tx.prepare_cached(
         "SELECT seq, channel, account, chat, thread, iif(task IS NULL, platform_id, ''),
                 outcome = 'declined', outcome = 'failed' AND reply IS NULL, task
-         FROM messages_in WHERE seq <= ?1 AND kind <> 'context' ORDER BY seq DESC LIMIT 1",
+         FROM message WHERE session = ?1 AND seq <= ?2 AND kind <> 'context'
+         ORDER BY seq DESC LIMIT 1",
     )?
-    .query_row([named.0], read_cause)
+    .query_row([tx.session, named.0], read_cause)
     .optional()
 }
 
 fn read_cause(row: &Row<'_>) -> rusqlite::Result<Cause> {
-    let from = Address {
-        channel: row.get(1)?,
-        account: row.get(2)?,
-        chat: row.get(3)?,
-        thread: row.get(4)?,
-    };
-    let task: Option<String> = row.get(8)?;
+    let from = address(row, 1)?;
     Ok(Cause {
         seq: MessageSeq(row.get(0)?),
         written_in: from.clone(),
         from,
         platform_id: row.get(5)?,
-        task: task.and_then(|it| TaskId::parse(&it)),
+        task: row.get::<_, Option<i64>>(8)?.map(TaskId),
         is_declined: row.get::<_, Option<bool>>(6)?.unwrap_or(false),
         is_given_up: row.get::<_, Option<bool>>(7)?.unwrap_or(false),
     })
@@ -65,22 +64,16 @@ fn read_cause(row: &Row<'_>) -> rusqlite::Result<Cause> {
 /// The chat of the last message up to `before` whose channel is not `mute`. Overheard ones count: they
 /// were read there.
 pub(super) fn last_chat(
-    tx: &Transaction<'_>,
+    tx: Scope<'_>,
     before: MessageSeq,
     is_mute: impl Fn(&str) -> bool,
 ) -> rusqlite::Result<Option<Address>> {
     let mut statement = tx.prepare_cached(
-        "SELECT channel, account, chat, thread, max(seq) FROM messages_in WHERE seq <= ?1
-         GROUP BY channel, account, chat, thread ORDER BY 5 DESC",
+        "SELECT channel, account, chat, thread FROM message WHERE session = ?1 AND seq <= ?2
+         ORDER BY seq DESC LIMIT ?3",
     )?;
-    let chats = statement.query_map([before.0], |row| {
-        Ok(Address {
-            channel: row.get(0)?,
-            account: row.get(1)?,
-            chat: row.get(2)?,
-            thread: row.get(3)?,
-        })
-    })?;
+    let of = params![tx.session, before.0, LOOK_BACK];
+    let chats = statement.query_map(of, |row| address(row, 0))?;
     for chat in chats {
         let chat = chat?;
         if !is_mute(&chat.channel) {
@@ -92,7 +85,7 @@ pub(super) fn last_chat(
 
 /// Adds a part that a message of the agent led to.
 pub(super) fn add(
-    tx: &Transaction<'_>,
+    tx: Scope<'_>,
     part: &NewPart,
     out_seq: OutSeq,
     cause: MessageSeq,
@@ -104,7 +97,7 @@ pub(super) fn add(
 
 /// Adds what the host has to say about a message; each `why` once.
 pub(super) fn add_notice(
-    tx: &Transaction<'_>,
+    tx: Scope<'_>,
     why: &str,
     about: MessageSeq,
     kind: PartKind,
@@ -133,7 +126,7 @@ pub(super) fn add_notice(
 /// Says that a message waits for the provider, in the place of the line that said that it is being
 /// worked on. `id` is the runner's number of the wait.
 pub(super) fn add_wait(
-    tx: &Transaction<'_>,
+    tx: Scope<'_>,
     id: i64,
     about: MessageSeq,
     text: &str,
@@ -143,8 +136,10 @@ pub(super) fn add_wait(
         return Ok(());
     };
     let waiting: Vec<MessageSeq> = tx
-        .prepare_cached("SELECT seq FROM messages_in WHERE outcome IS NULL AND status = 1")?
-        .query_map([], |row| row.get(0).map(MessageSeq))?
+        .prepare_cached(
+            "SELECT seq FROM message WHERE session = ?1 AND outcome IS NULL AND status = 1",
+        )?
+        .query_map([tx.session], |row| row.get(0).map(MessageSeq))?
         .collect::<rusqlite::Result<_>>()?;
     let text = text.to_owned();
     let content = match replaceable(tx, &waiting)? {
@@ -163,9 +158,10 @@ pub(super) fn add_wait(
 
 /// The lines of what waits for the provider are no place for an answer: it would come unseen, in the
 /// place of something old.
-pub(super) fn give_up_lines(tx: &Transaction<'_>) -> rusqlite::Result<()> {
-    let sql = "UPDATE messages_in SET line_gone = 1 WHERE outcome IS NULL AND status = 1";
-    tx.prepare_cached(sql)?.execute([]).map(drop)
+pub(super) fn give_up_lines(tx: Scope<'_>) -> rusqlite::Result<()> {
+    let sql = "UPDATE message SET line_gone = 1
+               WHERE session = ?1 AND outcome IS NULL AND status = 1";
+    tx.prepare_cached(sql)?.execute([tx.session]).map(drop)
 }
 
 /// The key of the line that says that a message is being worked on.
@@ -176,29 +172,30 @@ pub(super) fn status_key(message: MessageSeq) -> PartKey {
 /// The line that says that one of these messages is being worked on, for what takes its place. One
 /// that was not sent yet is not sent any more.
 pub(super) fn replaceable(
-    tx: &Transaction<'_>,
+    tx: Scope<'_>,
     messages: &[MessageSeq],
 ) -> rusqlite::Result<Option<PartKey>> {
     let mut found = None;
     for message in messages {
         let key = status_key(*message);
-        let sql = "UPDATE deliveries SET state = 'dead', untold = 0, reason = 'the answer was there first'
-                   WHERE key = ?1 AND state IN ('ready', 'unsent')";
-        tx.prepare_cached(sql)?.execute([&key.0])?;
-        let sql = "SELECT 1 FROM deliveries WHERE key = ?1 AND state <> 'dead'
-                   AND NOT EXISTS (SELECT 1 FROM messages_in WHERE seq = ?2 AND line_gone = 1)";
-        if tx.prepare_cached(sql)?.exists(params![key.0, message.0])? {
+        let sql =
+            "UPDATE part SET state = 'dead', untold = 0, reason = 'the answer was there first'
+                   WHERE session = ?1 AND key = ?2 AND state IN ('ready', 'unsent')";
+        tx.prepare_cached(sql)?.execute(params![tx.session, key.0])?;
+        let sql = "SELECT 1 FROM part WHERE session = ?1 AND key = ?2 AND state <> 'dead'
+                   AND NOT EXISTS (SELECT 1 FROM message m WHERE m.session = ?1 AND m.seq = ?3
+                                       AND m.line_gone = 1)";
+        if tx.prepare_cached(sql)?.exists(params![tx.session, key.0, message.0])? {
             found = found.or(Some(key));
         }
     }
     Ok(found)
 }
 
-impl InboundStore {
+impl SessionRows<'_> {
     /// The oldest unfinished part of each chat; what is held does not count.
     pub(crate) fn open_parts(&self) -> Result<Vec<PartView>, StoreError> {
-        outbox::open_parts(&self.conn, "quiet IS NOT 'held'")
-            .map_err(StoreError::query("read the open parts"))
+        outbox::open_parts(self.scope).map_err(StoreError::query("read the open parts"))
     }
 
     /// Commits that a part is being sent. `None` when it is finished already.
@@ -206,7 +203,7 @@ impl InboundStore {
     /// # Errors
     /// When the database fails; then it must not be sent. So for every method below.
     pub fn claim_part(
-        &mut self,
+        &self,
         key: &PartKey,
         now: Timestamp,
     ) -> Result<Option<ClaimedPart>, StoreError> {
@@ -219,7 +216,7 @@ impl InboundStore {
                     quiet::join(tx, part, now)?;
                 }
                 None => {
-                    mourning::mourn(tx, key, now)?;
+                    dead_letters::record(tx, key, now)?;
                     quiet::scatter(tx, key)?;
                 }
             }
@@ -229,7 +226,7 @@ impl InboundStore {
 
     /// Writes down how an attempt ended.
     pub fn conclude(
-        &mut self,
+        &self,
         key: &PartKey,
         verdict: &Verdict,
         now: Timestamp,
@@ -238,7 +235,7 @@ impl InboundStore {
             outbox::conclude(tx, key, verdict, now)?;
             quiet::conclude(tx, key, verdict, now)?;
             match verdict {
-                Verdict::Dead { .. } => mourning::mourn(tx, key, now),
+                Verdict::Dead { .. } => dead_letters::record(tx, key, now),
                 Verdict::Sent { .. } | Verdict::Unsent { .. } | Verdict::Uncertain { .. } => Ok(()),
             }
         })?;
@@ -251,12 +248,15 @@ impl InboundStore {
     /// Removes the copy of a file that is sent or given up. A stop before it leaves the copy to
     /// [`Self::prune_leftovers`].
     fn drop_copy(&self, key: &PartKey) -> Result<(), StoreError> {
-        let sql = "SELECT json_extract(file, '$.path') FROM deliveries
-                   WHERE key = ?1 AND state IN ('sent', 'dead') AND file IS NOT NULL";
+        let sql = "SELECT json_extract(file, '$.path') FROM part
+                   WHERE session = ?1 AND key = ?2 AND state IN ('sent', 'dead')
+                     AND file IS NOT NULL";
         let path: Option<String> = self
-            .conn
+            .scope
             .prepare_cached(sql)
-            .and_then(|mut it| it.query_row([&key.0], |row| row.get(0)).optional())
+            .and_then(|mut it| {
+                it.query_row(params![self.scope.session, key.0], |row| row.get(0)).optional()
+            })
             .map_err(StoreError::query("find a file that was sent"))?;
         if let Some(path) = path {
             let _ = std::fs::remove_file(self.root.join(path));
@@ -265,19 +265,14 @@ impl InboundStore {
     }
 
     /// A part that a predecessor of this process claimed may have been seen.
-    pub fn doubt(&mut self, key: &PartKey, now: Timestamp) -> Result<(), StoreError> {
+    pub fn doubt(&self, key: &PartKey, now: Timestamp) -> Result<(), StoreError> {
         self.conclude(key, &Verdict::Uncertain { retry_at: now }, now)
-    }
-
-    /// A chat can be reached again: what waits for it waits no longer. Returns whether anything did.
-    pub fn reachable(&mut self, chat: &Address) -> Result<bool, StoreError> {
-        self.commit("a reachable chat", |tx| outbox::reachable(tx, chat))
     }
 
     /// Shows in the chat of a message that is being worked on for `after`, once, that this takes a
     /// while. Nobody waits for what a task does, so nothing is shown of it.
     pub fn show_status(
-        &mut self,
+        &self,
         message: MessageSeq,
         after: Duration,
         text: &str,
@@ -288,9 +283,10 @@ impl InboundStore {
                 return Ok(());
             };
             let after = i64::try_from(after.as_millis()).unwrap_or(i64::MAX);
-            let sql = "UPDATE messages_in SET status = 1
-                       WHERE seq = ?1 AND status = 0 AND outcome IS NULL AND received_at <= ?2";
-            let is_new = tx.execute(sql, [message.0, now.0.saturating_sub(after)])? == 1;
+            let sql = "UPDATE message SET status = 1 WHERE session = ?1 AND seq = ?2
+                           AND status = 0 AND outcome IS NULL AND received_at <= ?3";
+            let before = now.0.saturating_sub(after);
+            let is_new = tx.prepare_cached(sql)?.execute([tx.session, message.0, before])? == 1;
             if is_new && cause.task.is_none() {
                 let part = NewPart {
                     key: status_key(message),
@@ -307,9 +303,14 @@ impl InboundStore {
 
     /// The channel of a message that has no outcome yet.
     pub fn channel_of(&self, message: MessageSeq) -> Result<Option<String>, StoreError> {
-        self.conn
-            .prepare_cached("SELECT channel FROM messages_in WHERE seq = ?1 AND outcome IS NULL")
-            .and_then(|mut it| it.query_row([message.0], |row| row.get(0)).optional())
+        self.scope
+            .prepare_cached(
+                "SELECT channel FROM message
+                 WHERE session = ?1 AND seq = ?2 AND outcome IS NULL",
+            )
+            .and_then(|mut it| {
+                it.query_row([self.scope.session, message.0], |row| row.get(0)).optional()
+            })
             .map_err(StoreError::query("find a channel"))
     }
 
@@ -317,12 +318,15 @@ impl InboundStore {
     /// the platform's id.
     pub fn shown_status(&self) -> Result<Option<(Timestamp, Address, String)>, StoreError> {
         let found: Option<(i64, i64)> = self
-            .conn
+            .scope
             .prepare_cached(
-                "SELECT seq, received_at FROM messages_in
-                 WHERE outcome IS NULL AND status = 1 AND line_gone = 0 ORDER BY seq LIMIT 1",
+                "SELECT seq, received_at FROM message WHERE session = ?1
+                     AND outcome IS NULL AND status = 1 AND line_gone = 0 ORDER BY seq LIMIT 1",
             )
-            .and_then(|mut it| it.query_row([], |row| Ok((row.get(0)?, row.get(1)?))).optional())
+            .and_then(|mut it| {
+                let seen = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
+                it.query_row([self.scope.session], seen).optional()
+            })
             .map_err(StoreError::query("find a status line"))?;
         let Some((seq, since)) = found else {
             return Ok(None);
@@ -336,34 +340,29 @@ impl InboundStore {
         &self,
         message: MessageSeq,
     ) -> Result<Option<(Address, String)>, StoreError> {
-        self.conn
+        self.scope
             .prepare_cached(
-                "SELECT channel, account, chat, thread, platform_id FROM deliveries
-                 WHERE key = ?1 AND state = 'sent' AND platform_id IS NOT NULL
-                   AND NOT EXISTS (SELECT 1 FROM messages_in WHERE seq = ?2 AND line_gone = 1)",
+                "SELECT channel, account, chat, thread, platform_id FROM part
+                 WHERE session = ?1 AND key = ?2 AND state = 'sent' AND platform_id IS NOT NULL
+                   AND NOT EXISTS (SELECT 1 FROM message m WHERE m.session = ?1 AND m.seq = ?3
+                                       AND m.line_gone = 1)",
             )
             .and_then(|mut it| {
-                it.query_row(params![status_key(message).0, message.0], |row| {
-                    let to = Address {
-                        channel: row.get(0)?,
-                        account: row.get(1)?,
-                        chat: row.get(2)?,
-                        thread: row.get(3)?,
-                    };
-                    Ok((to, row.get(4)?))
-                })
-                .optional()
+                let line = params![self.scope.session, status_key(message).0, message.0];
+                it.query_row(line, |row| Ok((address(row, 0)?, row.get(4)?))).optional()
             })
             .map_err(StoreError::query("find a status line"))
     }
 }
 
-fn answered_too(tx: &Transaction<'_>, key: &PartKey) -> rusqlite::Result<Vec<String>> {
+fn answered_too(tx: Scope<'_>, key: &PartKey) -> rusqlite::Result<Vec<String>> {
     tx.prepare_cached(
-        "SELECT m.platform_id FROM deliveries d
-         JOIN messages_in m ON m.reply = d.out_seq AND m.seq <> d.cause
-         WHERE d.key = ?1 ORDER BY m.seq",
+        "SELECT m.platform_id FROM part p
+         JOIN message m ON m.session = p.session AND m.reply = p.out_seq AND m.seq <> p.cause
+             AND m.channel = p.channel AND m.account = p.account AND m.chat = p.chat
+             AND m.thread IS p.thread
+         WHERE p.session = ?1 AND p.key = ?2 ORDER BY m.seq",
     )?
-    .query_map([&key.0], |row| row.get(0))?
+    .query_map(params![tx.session, key.0], |row| row.get(0))?
     .collect()
 }

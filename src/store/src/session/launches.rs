@@ -5,23 +5,23 @@ use domain::Incarnation;
 use domain::session::Launches;
 use domain::time::Timestamp;
 use domain::trouble::Trouble;
-use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
+use rusqlite::{OptionalExtension, Row, params};
 
-use super::InboundStore;
+use super::{Scope, SessionRows};
 use crate::StoreError;
 
 /// More rows in a row than any limit on bad launches.
 const LOOK_BACK: i64 = 32;
 
 /// The history of starts, as far as it matters.
-pub(crate) fn launches_of(conn: &Connection) -> rusqlite::Result<Launches> {
+pub(crate) fn launches_of(scope: Scope<'_>) -> rusqlite::Result<Launches> {
     let mut launches = Launches::default();
     let mut counting = true;
-    let mut statement = conn.prepare_cached(
-        "SELECT incarnation, ended_at, bad, answered FROM launches
-         ORDER BY incarnation DESC LIMIT ?1",
+    let mut statement = scope.prepare_cached(
+        "SELECT incarnation, ended_at, bad, answered FROM launch
+         WHERE session = ?1 ORDER BY incarnation DESC LIMIT ?2",
     )?;
-    let mut rows = statement.query([LOOK_BACK])?;
+    let mut rows = statement.query([scope.session, LOOK_BACK])?;
     while let Some(row) = rows.next()? {
         let ended_at: Option<i64> = row.get(1)?;
         let Some(ended_at) = ended_at else {
@@ -36,30 +36,30 @@ pub(crate) fn launches_of(conn: &Connection) -> rusqlite::Result<Launches> {
     Ok(launches)
 }
 
-impl InboundStore {
+impl SessionRows<'_> {
     pub(crate) fn launches(&self) -> Result<Launches, StoreError> {
-        launches_of(&self.conn).map_err(StoreError::query("read the launches"))
+        launches_of(self.scope).map_err(StoreError::query("read the launches"))
     }
 
     /// Hands out the next incarnation.
     ///
     /// # Errors
     /// When the database fails; then nothing may be started. So for every method below.
-    pub fn launch(&mut self, now: Timestamp) -> Result<Incarnation, StoreError> {
+    pub fn launch(&self, now: Timestamp) -> Result<Incarnation, StoreError> {
         self.commit("a launch", |tx| {
-            tx.execute(
-                "INSERT INTO launches (incarnation, started_at)
-                 VALUES ((SELECT coalesce(max(incarnation), 0) + 1 FROM launches), ?1)",
-                [now.0],
-            )?;
-            Ok(Incarnation(tx.last_insert_rowid()))
+            tx.prepare_cached(
+                "INSERT INTO launch (session, incarnation, started_at)
+                 VALUES (?1, (SELECT coalesce(max(incarnation), 0) + 1 FROM launch
+                              WHERE session = ?1), ?2) RETURNING incarnation",
+            )?
+            .query_row([tx.session, now.0], |row| row.get(0).map(Incarnation))
         })
     }
 
     /// Records how an incarnation ended, `reason` for the log and `trouble` for people. `bad` counts against the session unless the incarnation
     /// brought a message to its end.
-    pub fn bury(
-        &mut self,
+    pub fn record_exit(
+        &self,
         incarnation: Incarnation,
         bad: bool,
         reason: &str,
@@ -68,11 +68,19 @@ impl InboundStore {
     ) -> Result<(), StoreError> {
         let (trouble, detail) = trouble.map(Trouble::words).unzip();
         self.commit("the end of a launch", |tx| {
-            tx.execute(
-                "UPDATE launches SET ended_at = ?2, bad = ?3, reason = ?4, trouble = ?5, detail = ?6
-                 WHERE incarnation = ?1 AND ended_at IS NULL",
-                params![incarnation.0, now.0, bad, reason, trouble, detail],
-            )
+            tx.prepare_cached(
+                "UPDATE launch SET ended_at = ?3, bad = ?4, reason = ?5, trouble = ?6, detail = ?7
+                 WHERE session = ?1 AND incarnation = ?2 AND ended_at IS NULL",
+            )?
+            .execute(params![
+                tx.session,
+                incarnation.0,
+                now.0,
+                bad,
+                reason,
+                trouble,
+                detail
+            ])
         })
         .map(drop)
     }
@@ -80,22 +88,22 @@ impl InboundStore {
 
 /// What was the matter with an incarnation.
 pub(super) fn trouble_of(
-    tx: &Transaction<'_>,
+    tx: Scope<'_>,
     incarnation: Incarnation,
 ) -> rusqlite::Result<Option<Trouble>> {
-    tx.prepare_cached("SELECT trouble, detail FROM launches WHERE incarnation = ?1")?
-        .query_row([incarnation.0], trouble)
+    tx.prepare_cached("SELECT trouble, detail FROM launch WHERE session = ?1 AND incarnation = ?2")?
+        .query_row([tx.session, incarnation.0], trouble)
         .optional()
         .map(Option::flatten)
 }
 
 /// What was the matter with the last incarnation that ended.
-pub(super) fn last_trouble(tx: &Transaction<'_>) -> rusqlite::Result<Option<Trouble>> {
+pub(super) fn last_trouble(tx: Scope<'_>) -> rusqlite::Result<Option<Trouble>> {
     tx.prepare_cached(
-        "SELECT trouble, detail FROM launches WHERE ended_at IS NOT NULL
+        "SELECT trouble, detail FROM launch WHERE session = ?1 AND ended_at IS NOT NULL
          ORDER BY incarnation DESC LIMIT 1",
     )?
-    .query_row([], trouble)
+    .query_row([tx.session], trouble)
     .optional()
     .map(Option::flatten)
 }

@@ -1,0 +1,110 @@
+//! Stores what a batch of events came to: for all sessions, with the cursor of the account, in one commit.
+
+use domain::message::{Admitted, InboundKind, Incoming};
+use domain::notice;
+use store::{CentralStore, SessionRow, StoreError, TaskMessage};
+
+use super::Position;
+use crate::host::Host;
+use crate::sessions::SessionsMessage;
+
+/// What a session gets, as the router decided.
+#[derive(Clone, Debug)]
+pub enum Taken {
+    Message(Admitted),
+    /// A slot of a task.
+    Task(Box<TaskMessage>),
+    /// A command that the host answers, with this text.
+    Reply(Incoming, String),
+    /// What does the session do?
+    Status(Incoming),
+    /// End the current turn.
+    Stop(Incoming),
+}
+
+impl Taken {
+    /// Nothing will answer it.
+    pub(crate) fn is_context(&self) -> bool {
+        matches!(self, Self::Message(Admitted { kind: InboundKind::Context, .. }))
+    }
+
+    fn from(&self) -> &domain::message::Address {
+        match self {
+            Self::Message(it) => &it.message.from,
+            Self::Task(it) => &it.message.from,
+            Self::Reply(it, _) | Self::Status(it) | Self::Stop(it) => &it.from,
+        }
+    }
+}
+
+/// All of it or nothing. Storing an event a second time changes nothing.
+///
+/// # Errors
+/// When the database fails.
+pub(crate) async fn store(
+    host: &Host,
+    all: Vec<(SessionRow, Taken)>,
+    cursor: Option<Position>,
+) -> Result<(), StoreError> {
+    if all.is_empty() && cursor.is_none() {
+        return Ok(());
+    }
+    let now = host.clock.now();
+    let batch = all.clone();
+    let write = move |central: &mut CentralStore| {
+        for (row, taken) in &batch {
+            one(central, row, taken, now)?;
+        }
+        match cursor {
+            Some(it) => central.set_cursor(it.channel, &it.account, &it.value),
+            None => Ok(()),
+        }
+    };
+    host.central.write("a message", write).await?;
+    wake(host, all);
+    Ok(())
+}
+
+/// One hint for each session, with the chat of the last that it got.
+fn wake(host: &Host, all: Vec<(SessionRow, Taken)>) {
+    let mut woken: Vec<(SessionRow, domain::message::Address)> = Vec::new();
+    for (row, taken) in all {
+        let from = taken.from().clone();
+        match woken.iter_mut().find(|it| it.0.id == row.id) {
+            Some(found) => found.1 = from,
+            None => woken.push((row, from)),
+        }
+    }
+    for (row, from) in woken {
+        host.peers.sessions.cast(SessionsMessage::Woken { row, from: Some(from) });
+    }
+}
+
+fn one(
+    central: &mut CentralStore,
+    row: &SessionRow,
+    taken: &Taken,
+    now: domain::time::Timestamp,
+) -> Result<(), StoreError> {
+    let rows = central.rows(row.id);
+    match taken {
+        Taken::Message(message) => rows.insert(std::slice::from_ref(message), now).map(drop),
+        Taken::Task(task) => {
+            rows.insert_task(task, now)?;
+            central.fire_handed_over(task.key, row.id).map(drop)
+        }
+        Taken::Reply(message, text) => rows.answer_command(message, text, now),
+        Taken::Status(message) => {
+            let counts = rows.counts()?;
+            let container = if counts.has_container { "running" } else { "absent" };
+            let working = usize::from(counts.has_container && 0 < counts.waiting);
+            let messages = (working, counts.waiting - working);
+            let text = notice::status(row.agent.as_str(), container, messages, counts.unsent);
+            rows.answer_command(message, &text, now)
+        }
+        Taken::Stop(message) => {
+            rows.halt(message, notice::stopped, now)?;
+            central.note_obeyed(&message.from, &message.platform_id, now)
+        }
+    }
+}

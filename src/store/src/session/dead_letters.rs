@@ -1,0 +1,139 @@
+//! Dead letters: parts that were given up, not by an order to stop. With the same commit the agent is
+//! told, and the part is marked until the owner of the host is told too.
+
+use domain::delivery::by_hand::Order;
+use domain::delivery::{PartKey, dead_letter};
+use domain::message::Address;
+use domain::time::Timestamp;
+use domain::trace::Rule;
+use rusqlite::{OptionalExtension, params};
+
+use super::messages::{next_seq, wake};
+use super::{Body, Scope, SessionRows, quiet};
+use crate::StoreError;
+use crate::central::full_address as address;
+use crate::outbox::by_hand::{self, Ordered};
+
+/// What the owner is told about dead letters is named so; its own end is told to nobody.
+pub const NOTICE_KEY: &str = "dead.";
+
+struct Dead {
+    number: Option<i64>,
+    cause: Option<i64>,
+    form: String,
+    interim: bool,
+    to: Address,
+    why: String,
+    doubted: bool,
+}
+
+/// Writes down what follows from the end of a part, if it is dead now. Once, unless it is revived.
+pub(crate) fn record(tx: Scope<'_>, key: &PartKey, now: Timestamp) -> rusqlite::Result<()> {
+    let dead = tx
+        .prepare_cached(
+            "SELECT out_seq, cause, form, kind = 'interim', channel, account, chat, thread,
+                    coalesce(reason, ''), doubted
+             FROM part WHERE session = ?1 AND key = ?2 AND state = 'dead' AND untold IS NULL",
+        )?
+        .query_row(params![tx.session, key.0], |row| {
+            Ok(Dead {
+                number: row.get(0)?,
+                cause: row.get(1)?,
+                form: row.get(2)?,
+                interim: row.get(3)?,
+                to: address(row, 4)?,
+                why: row.get(8)?,
+                doubted: row.get(9)?,
+            })
+        })
+        .optional()?;
+    let Some(dead) = dead else {
+        return Ok(());
+    };
+    // Nobody misses an emoji, or the host's own line that work goes on.
+    let matters = match dead.cause {
+        Some(_) => dead.form != "reaction" && !(dead.number.is_none() && dead.interim),
+        None => !key.0.starts_with(NOTICE_KEY),
+    };
+    tx.prepare_cached("UPDATE part SET untold = ?3 WHERE session = ?1 AND key = ?2")?
+        .execute(params![tx.session, key.0, matters])?;
+    match (dead.number, dead.cause) {
+        (Some(number), Some(cause)) if matters => tell_agent(tx, key, &dead, (number, cause), now),
+        _ => Ok(()),
+    }
+}
+
+/// The agent reads it before its next message, as it reads what it overhears.
+fn tell_agent(
+    tx: Scope<'_>,
+    key: &PartKey,
+    dead: &Dead,
+    (number, cause): (i64, i64),
+    now: Timestamp,
+) -> rusqlite::Result<()> {
+    let title: Option<String> = tx
+        .prepare_cached(
+            "SELECT title FROM messaging_group
+             WHERE channel = ?1 AND account = ?2 AND chat = ?3 AND title <> ''",
+        )?
+        .query_row([&dead.to.channel, &dead.to.account, &dead.to.chat], |row| row.get(0))
+        .optional()?;
+    let chat = match title {
+        Some(title) => format!("\"{title}\""),
+        None => format!("chat {} on {}", dead.to.chat, dead.to.channel),
+    };
+    let text = dead_letter::for_agent(number, &chat, &dead.why, dead.doubted);
+    // In the chat that led to it, where the agent looks next.
+    let sql = "SELECT body FROM message WHERE session = ?1 AND seq = ?2";
+    let cause_body =
+        tx.prepare_cached(sql)?.query_row([tx.session, cause], |row| Body::read(row, 0))?;
+    let body = Body {
+        sender: dead_letter::SENDER.to_owned(),
+        text,
+        chat: cause_body.chat,
+        rule: Some(Rule { word: "undelivered".to_owned(), detail: key.0.clone() }),
+        ..Body::default()
+    };
+    tx.prepare_cached(
+        "INSERT INTO message (session, seq, channel, account, chat, thread, platform_id, sender_id,
+             received_at, not_before, kind, outcome, reason, ended_at, body)
+         SELECT session, ?3, channel, account, chat, thread, ?4, 'host', ?5, ?5, 'context',
+             'silent', 'from the host', ?5, ?6
+         FROM message WHERE session = ?1 AND seq = ?2
+         ON CONFLICT DO NOTHING",
+    )?
+    .execute(params![
+        tx.session,
+        cause,
+        next_seq(&tx, tx.session)?,
+        format!("dead.{}.{}", key.0, now.0),
+        now.0,
+        body.to_json()?
+    ])
+    .map(drop)
+}
+
+impl SessionRows<'_> {
+    /// Does to parts what a user says; one answer for each, and sets the session awake.
+    ///
+    /// # Errors
+    /// When the database fails; then nothing has changed.
+    pub fn order(
+        &self,
+        keys: &[PartKey],
+        order: Order,
+        now: Timestamp,
+    ) -> Result<Vec<Ordered>, StoreError> {
+        self.commit("an order", |tx| {
+            let order = |key: &PartKey| {
+                let ordered = by_hand::order(tx, key, order, now)?;
+                if ordered.is_ok() {
+                    quiet::scatter(tx, key)?;
+                }
+                Ok(ordered)
+            };
+            wake(tx)?;
+            keys.iter().map(order).collect()
+        })
+    }
+}

@@ -1,0 +1,281 @@
+//! The host's handles on a session: one for tasks, one for a thread of its own.
+
+use std::collections::BTreeMap;
+use std::ops::Deref;
+use std::path::Path;
+use std::sync::Arc;
+
+use domain::agent::AgentGroup;
+use domain::message::{Address, ChatInfo, Form};
+use domain::time::Timestamp;
+use domain::{AgentName, OutSeq, SessionId};
+
+use super::import::Copied;
+use super::{Absorbed, Imported, SessionRows, Snapshot, Surroundings, takeout};
+use crate::layout::{Layout, SessionLayout};
+use crate::mailbox::{Content, InboundBox};
+use crate::outbound::{News, OutboundReader};
+use crate::{CentralStore, Db, Gate, StoreError};
+
+/// Both mailboxes of a session, from the host's side.
+#[derive(Debug)]
+pub(crate) struct Mailboxes {
+    inbound: InboundBox,
+    outbound: OutboundReader,
+    paths: SessionLayout,
+}
+
+/// What the runner wrote, with copies of its files.
+type Read = (News, BTreeMap<OutSeq, Copied>);
+
+impl Mailboxes {
+    fn new(paths: SessionLayout) -> Self {
+        let inbound = InboundBox::new(paths.inbound());
+        let outbound = OutboundReader::new(paths.outbound());
+        Self { inbound, outbound, paths }
+    }
+
+    fn news(&mut self, imported: &Imported) -> Result<News, StoreError> {
+        let Imported { seq, wait, halted, .. } = *imported;
+        self.outbound.news(seq, wait, imported.first_waiting(), halted)
+    }
+
+    /// Files are copied to where the agent cannot write, before anything is written down of them.
+    fn read(&mut self, imported: &Imported) -> Result<Read, StoreError> {
+        let news = self.news(imported)?;
+        let mut files = BTreeMap::new();
+        for (message, _) in &news.messages {
+            if let Form::File(name) = &message.form {
+                files.insert(message.seq, takeout::copy(&self.paths, message.seq, name));
+            }
+        }
+        Ok((news, files))
+    }
+}
+
+/// A session for tasks of the host. Clones share the mailboxes.
+#[derive(Clone, Debug)]
+pub struct SessionDb {
+    central: Db<CentralStore>,
+    mailboxes: Db<Mailboxes>,
+    session: SessionId,
+}
+
+impl SessionDb {
+    /// No IO happens here.
+    #[must_use]
+    pub fn new(
+        central: Db<CentralStore>,
+        gate: Arc<dyn Gate>,
+        layout: &Layout,
+        session: SessionId,
+    ) -> Self {
+        let paths = layout.session(session);
+        let mailboxes = Db::new(gate, move || Ok(Mailboxes::new(paths.clone())));
+        Self { central, mailboxes, session }
+    }
+
+    /// Reads rows of the session.
+    ///
+    /// # Errors
+    /// When the database fails. So for every method below.
+    pub async fn read<R: Send + 'static>(
+        &self,
+        f: impl FnOnce(&SessionRows<'_>) -> Result<R, StoreError> + Send + 'static,
+    ) -> Result<R, StoreError> {
+        let session = self.session;
+        self.central.read(move |central| f(&central.rows(session))).await
+    }
+
+    /// Changes rows of the session: one durable write named `op`.
+    pub async fn write<R: Send + 'static>(
+        &self,
+        op: &'static str,
+        f: impl FnOnce(&SessionRows<'_>) -> Result<R, StoreError> + Send + 'static,
+    ) -> Result<R, StoreError> {
+        let session = self.session;
+        self.central.write(op, move |central| f(&central.rows(session))).await
+    }
+
+    /// Reads all that is true about the session. Where a runner may read it, the mailbox is brought up
+    /// to date; returns whether it had to be.
+    pub async fn look(&self, is_read: bool) -> Result<(Snapshot, bool), StoreError> {
+        let (mut snapshot, content) = self
+            .read(move |rows| {
+                rows.at_one_moment(|| {
+                    let content = if is_read { Some(rows.content()?) } else { None };
+                    Ok((rows.snapshot()?, content))
+                })
+            })
+            .await?;
+        let imported = snapshot.imported.clone();
+        let (news, lacking) = self
+            .mailboxes
+            .peek(move |boxes| {
+                let lacking = content.filter(|it| boxes.inbound.lacks(it));
+                Ok((boxes.news(&imported), lacking))
+            })
+            .await?;
+        snapshot.read_news(news)?;
+        let posts = lacking.is_some();
+        if let Some(content) = lacking {
+            self.mailboxes.lend("a post", move |boxes| boxes.inbound.post(content)).await?;
+        }
+        Ok((snapshot, posts))
+    }
+
+    /// Makes the mailbox of a runner that is about to start.
+    pub async fn renew(&self) -> Result<(), StoreError> {
+        let content = self.read(|rows| rows.content()).await?;
+        let renew = move |boxes: &mut Mailboxes| renew(boxes, content);
+        self.mailboxes.lend("a post", renew).await
+    }
+
+    /// Imports what the runner wrote, in one commit.
+    pub async fn import(
+        &self,
+        around: Surroundings,
+        now: Timestamp,
+    ) -> Result<Absorbed, StoreError> {
+        let imported = self.read(|rows| rows.imported()).await?;
+        let (news, files) = self.mailboxes.peek(move |boxes| boxes.read(&imported)).await?;
+        self.write("a reply", move |rows| rows.import(news, &files, &around, now)).await
+    }
+}
+
+fn renew(boxes: &mut Mailboxes, content: Content) -> Result<(), StoreError> {
+    boxes.inbound.remove()?;
+    boxes.inbound.post(content)
+}
+
+/// A session for a thread of its own: the command line and tests.
+#[derive(Debug)]
+pub struct SessionStore {
+    central: CentralStore,
+    mailboxes: Mailboxes,
+    session: SessionId,
+}
+
+impl SessionStore {
+    /// Opens the central database. The mailboxes may not exist yet.
+    ///
+    /// # Errors
+    /// When it cannot be opened, is damaged, or was written by a newer version.
+    pub fn open(layout: &Layout, session: SessionId) -> Result<Self, StoreError> {
+        let central = CentralStore::open(&layout.central())?;
+        Ok(Self { central, mailboxes: Mailboxes::new(layout.session(session)), session })
+    }
+
+    #[must_use]
+    pub fn rows(&self) -> SessionRows<'_> {
+        self.central.rows(self.session)
+    }
+
+    /// The same for changes: when it is dropped, the mailbox of the runner is brought up to date.
+    pub fn posting(&mut self) -> Posting<'_> {
+        let rows = self.central.rows(self.session);
+        Posting { rows, mailbox: &mut self.mailboxes.inbound }
+    }
+
+    /// Makes the folders and the first session of a new home: what tests and benchmarks begin with.
+    ///
+    /// # Errors
+    /// When a folder cannot be made, or the database fails.
+    pub fn create(layout: &Layout, now: Timestamp) -> Result<Self, StoreError> {
+        let session = SessionId(1);
+        let paths = layout.session(session);
+        for folder in [paths.inbound_dir(), paths.outbound_dir(), paths.home()] {
+            std::fs::create_dir_all(&folder).map_err(|err| {
+                StoreError::open(&folder)(rusqlite::Error::ToSqlConversionFailure(Box::new(err)))
+            })?;
+        }
+        let mut store = Self::open(layout, session)?;
+        let agent = AgentName::parse("andy").map_err(|_| StoreError::Lost { op: "an agent" })?;
+        store.central.add_agent(&AgentGroup::new(agent.clone()), now)?;
+        let chat = Address {
+            channel: "cli".to_owned(),
+            account: "local".to_owned(),
+            chat: "c".to_owned(),
+            thread: None,
+        };
+        store.central.ensure_chat(&chat, &ChatInfo::default(), None, now)?;
+        store.central.create_session(&chat, &agent, now)?;
+        store.post()?;
+        Ok(store)
+    }
+
+    /// The central database.
+    pub fn central(&mut self) -> &mut CentralStore {
+        &mut self.central
+    }
+
+    /// Brings the mailbox of the runner up to date.
+    ///
+    /// # Errors
+    /// When a database fails. So for every method below.
+    pub fn post(&mut self) -> Result<(), StoreError> {
+        let content = self.rows().content()?;
+        if self.mailboxes.inbound.lacks(&content) {
+            self.mailboxes.inbound.post(content)?;
+        }
+        Ok(())
+    }
+
+    /// Reads all that is true about the session, except for an outbound mailbox that waits for recovery.
+    pub fn snapshot(&mut self) -> Result<Snapshot, StoreError> {
+        let mut snapshot = self.rows().snapshot()?;
+        let news = self.mailboxes.news(&snapshot.imported);
+        snapshot.read_news(news)?;
+        Ok(snapshot)
+    }
+
+    /// Imports what the runner wrote, in one commit, and brings its mailbox up to date.
+    pub fn import(
+        &mut self,
+        around: &Surroundings,
+        now: Timestamp,
+    ) -> Result<Absorbed, StoreError> {
+        let imported = self.rows().imported()?;
+        let (news, files) = self.mailboxes.read(&imported)?;
+        let absorbed = self.rows().import(news, &files, around, now)?;
+        self.post()?;
+        Ok(absorbed)
+    }
+
+    /// The folder of the session.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        self.mailboxes.paths.root()
+    }
+
+    /// SQLite's own check of the outbound mailbox; one line per problem.
+    pub fn integrity(&mut self) -> Result<Vec<String>, StoreError> {
+        self.mailboxes.outbound.integrity()
+    }
+}
+
+/// See [`SessionStore::posting`].
+#[derive(Debug)]
+pub struct Posting<'a> {
+    rows: SessionRows<'a>,
+    mailbox: &'a mut InboundBox,
+}
+
+impl<'a> Deref for Posting<'a> {
+    type Target = SessionRows<'a>;
+
+    fn deref(&self) -> &SessionRows<'a> {
+        &self.rows
+    }
+}
+
+impl Drop for Posting<'_> {
+    fn drop(&mut self) {
+        let Ok(content) = self.rows.content() else { return };
+        if self.mailbox.lacks(&content)
+            && let Err(err) = self.mailbox.post(content)
+        {
+            tracing::debug!(error = &err as &dyn std::error::Error, "posted by the next start");
+        }
+    }
+}

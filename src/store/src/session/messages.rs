@@ -1,0 +1,312 @@
+//! The inbox of a session: messages from their acceptance to their outcome.
+
+use domain::delivery::PartKey;
+use domain::message::{Address, Admitted, InboundKind, Outcome};
+use domain::session::{FailReason, Waiting};
+use domain::time::Timestamp;
+use domain::{Incarnation, MessageSeq, SessionId, notice};
+use rusqlite::{Connection, params};
+
+use super::body::{Body, from_json_or_none};
+use super::{Scope, SessionRows, attachments, launches, parts, tasks};
+use crate::StoreError;
+use crate::central::full_address;
+use crate::outbox::{self, Draft, NewPart, PartKind};
+
+/// Messages that a look reads; a longer queue moves up.
+const WAITING_MAX: i64 = 100;
+
+impl SessionRows<'_> {
+    /// Stores messages in their order, all in one commit, and sets the session awake. One that is there
+    /// already is left as it is, so that a redelivery is harmless. Returns how many were new.
+    ///
+    /// # Errors
+    /// When the database fails; then none is stored. So for every method below.
+    pub fn insert(&self, messages: &[Admitted], now: Timestamp) -> Result<usize, StoreError> {
+        self.commit("a message", |tx| {
+            let mut stored = 0;
+            for message in messages {
+                stored += usize::from(insert(tx, message, now)?.is_some());
+            }
+            if 0 < stored {
+                wake(tx)?;
+            }
+            Ok(stored)
+        })
+    }
+
+    /// The oldest messages without an outcome, each with the last incarnation whose claim was taken
+    /// back. Claims are filled in from the outbound mailbox.
+    pub(crate) fn waiting(&self) -> Result<Vec<(Waiting, Incarnation)>, StoreError> {
+        let read = || -> rusqlite::Result<Vec<(Waiting, Incarnation)>> {
+            self.scope
+                .prepare_cached(
+                    "SELECT seq, received_at, not_before, tries, told, released, status, channel,
+                            EXISTS (SELECT 1 FROM attachment f WHERE f.session = m.session
+                                        AND f.state = 'pending' AND f.message <= m.seq),
+                            wait, last_chance
+                     FROM message m WHERE session = ?1 AND outcome IS NULL ORDER BY seq LIMIT ?2",
+                )?
+                .query_map([self.scope.session, WAITING_MAX], |row| {
+                    let waiting = Waiting {
+                        message: MessageSeq(row.get(0)?),
+                        received_at: Timestamp(row.get(1)?),
+                        not_before: Timestamp(row.get(2)?),
+                        tries: row.get(3)?,
+                        claim: None,
+                        told: row.get(4)?,
+                        status: row.get(6)?,
+                        channel: row.get(7)?,
+                        fetching: row.get(8)?,
+                        wait: from_json_or_none(row, 9)?,
+                        last_chance: row.get::<_, Option<i64>>(10)?.map(Timestamp),
+                    };
+                    Ok((waiting, Incarnation(row.get(5)?)))
+                })?
+                .collect()
+        };
+        read().map_err(StoreError::query("read the waiting messages"))
+    }
+
+    /// Takes a message out of the hands of `by`, which is gone, until `at`. Its chat is told, once,
+    /// of what is worth telling.
+    pub fn release(
+        &self,
+        message: MessageSeq,
+        by: Incarnation,
+        at: Timestamp,
+        agent: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.commit("a release", |tx| {
+            let released = tx
+                .prepare_cached(
+                    "UPDATE message SET tries = tries + 1, not_before = ?4, released = ?3
+                     WHERE session = ?1 AND seq = ?2 AND outcome IS NULL AND released < ?3",
+                )?
+                .execute(params![tx.session, message.0, by.0, at.0])?;
+            let is_told = released == 1 && !tasks::is_task(tx, message)?;
+            let trouble = launches::trouble_of(tx, by)?.filter(|_| is_told);
+            match trouble.as_ref().and_then(|it| it.interruption(agent)) {
+                Some(text) => {
+                    let kind = PartKind::Interim;
+                    parts::add_notice(tx, "interrupted", message, kind, &text, now)
+                }
+                None => Ok(()),
+            }
+        })
+    }
+
+    /// Gives a message up; the outcome and the notice that tells its chat are one commit. Of a run of a
+    /// task, its task decides what is told.
+    pub fn fail(
+        &self,
+        message: MessageSeq,
+        why: FailReason,
+        agent: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let reason = match why {
+            FailReason::Crashes => "the container ended several times while working on it",
+            FailReason::CannotStart => "the container cannot be started",
+            FailReason::Deadline(Some(class)) => class.what(),
+            FailReason::Deadline(None) => "it was not finished in time",
+        };
+        self.commit("a failure", |tx| {
+            let end = End { outcome: Outcome::Failed, reason, reply: None, cost: None };
+            if conclude(tx, message, &end, now)? && !tasks::is_task(tx, message)? {
+                let trouble = launches::last_trouble(tx)?;
+                let text = notice::given_up(why, trouble.as_ref(), agent);
+                parts::add_notice(tx, "failed", message, PartKind::Notice, &text, now)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Tells the chats of what waits, once, that the session is out of service and that nothing is lost.
+    /// As words of the host: the session says nothing meanwhile.
+    pub fn tell_parked(&self, why: &str, now: Timestamp) -> Result<(), StoreError> {
+        self.commit("a notice", |tx| {
+            let untold: Vec<(i64, Address, String)> = tx
+                .prepare_cached(
+                    "SELECT seq, channel, account, chat, thread, platform_id FROM message
+                     WHERE session = ?1 AND outcome IS NULL AND told = 0 AND task IS NULL
+                     ORDER BY seq LIMIT ?2",
+                )?
+                .query_map([tx.session, WAITING_MAX], |row| {
+                    Ok((row.get(0)?, full_address(row, 1)?, row.get(5)?))
+                })?
+                .collect::<rusqlite::Result<_>>()?;
+            for (seq, to, reply_to) in untold {
+                let part = NewPart {
+                    key: PartKey(format!("parked.{}.{seq}", SessionId(tx.session))),
+                    to,
+                    reply_to,
+                    kind: PartKind::Notice,
+                    content: Draft::Text(notice::parked(why)),
+                };
+                outbox::add(Scope::host(&tx), &part, None, now)?;
+                tx.prepare_cached("UPDATE message SET told = 1 WHERE session = ?1 AND seq = ?2")?
+                    .execute([tx.session, seq])?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Lets the session sleep, unless it has something to do after all. Whether it sleeps.
+    pub fn fall_asleep(&self) -> Result<bool, StoreError> {
+        self.commit("asleep", |tx| {
+            let asleep = tx
+                .prepare_cached(
+                    "UPDATE session SET awake = 0 WHERE id = ?1 AND NOT EXISTS
+                         (SELECT 1 FROM message WHERE session = ?1 AND outcome IS NULL)
+                       AND NOT EXISTS (SELECT 1 FROM part
+                         WHERE session = ?1 AND state NOT IN ('sent', 'dead'))",
+                )?
+                .execute([tx.session])?;
+            Ok(asleep == 1)
+        })
+    }
+
+    /// How the session stands, for whoever asks in its chat.
+    pub fn counts(&self) -> Result<Counts, StoreError> {
+        self.scope
+            .prepare_cached(
+                "SELECT (SELECT count(*) FROM message WHERE session = ?1 AND outcome IS NULL),
+                        (SELECT count(*) FROM part
+                         WHERE session = ?1 AND state NOT IN ('sent', 'dead')),
+                        EXISTS (SELECT 1 FROM launch WHERE session = ?1 AND ended_at IS NULL)",
+            )
+            .and_then(|mut it| {
+                it.query_row([self.scope.session], |row| {
+                    let (waiting, unsent): (i64, i64) = (row.get(0)?, row.get(1)?);
+                    let count = |it| usize::try_from(it).unwrap_or(0);
+                    let has_container = row.get(2)?;
+                    Ok(Counts { waiting: count(waiting), unsent: count(unsent), has_container })
+                })
+            })
+            .map_err(StoreError::query("count what waits"))
+    }
+
+    /// Every message with its outcome, if it has one, oldest first: `(platform id, outcome)`.
+    pub fn outcomes(&self) -> Result<Vec<(String, Option<Outcome>)>, StoreError> {
+        let read = || -> rusqlite::Result<Vec<(String, Option<Outcome>)>> {
+            self.scope
+                .prepare(
+                    "SELECT platform_id, outcome FROM message WHERE session = ?1 ORDER BY seq",
+                )?
+                .query_map([self.scope.session], |row| {
+                    let outcome: Option<String> = row.get(1)?;
+                    Ok((row.get(0)?, outcome.as_deref().and_then(Outcome::parse)))
+                })?
+                .collect()
+        };
+        read().map_err(StoreError::query("list the outcomes"))
+    }
+
+    /// Who wrote here lately, as `channel:id`.
+    pub fn recent_senders(&self) -> Result<Vec<String>, StoreError> {
+        self.scope
+            .prepare_cached(
+                "SELECT DISTINCT sender_id FROM (SELECT sender_id FROM message
+                     WHERE session = ?1 ORDER BY seq DESC LIMIT 200)",
+            )
+            .and_then(|mut it| it.query_map([self.scope.session], |row| row.get(0))?.collect())
+            .map_err(StoreError::query("list the senders"))
+    }
+}
+
+/// How many messages wait, how many parts are not sent, and whether a container runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Counts {
+    pub waiting: usize,
+    pub unsent: usize,
+    pub has_container: bool,
+}
+
+/// How a message ended.
+pub(super) struct End<'a> {
+    pub(super) outcome: Outcome,
+    pub(super) reason: &'a str,
+    /// The runner's message that answers it.
+    pub(super) reply: Option<i64>,
+    pub(super) cost: Option<i64>,
+}
+
+/// Writes the outcome of a message down, and with it that of the run of a task. Whether it had none yet.
+pub(super) fn conclude(
+    tx: Scope<'_>,
+    message: MessageSeq,
+    end: &End<'_>,
+    now: Timestamp,
+) -> rusqlite::Result<bool> {
+    let changed = tx
+        .prepare_cached(
+            "UPDATE message SET outcome = ?3, reason = ?4, ended_at = ?5, reply = ?6, cost = ?7
+             WHERE session = ?1 AND seq = ?2 AND outcome IS NULL",
+        )?
+        .execute(params![
+            tx.session,
+            message.0,
+            end.outcome.as_str(),
+            end.reason,
+            now.0,
+            end.reply,
+            end.cost
+        ])?;
+    if changed == 1 {
+        tasks::report(tx, message, now)?;
+    }
+    Ok(changed == 1)
+}
+
+/// The session may have something to do.
+pub(super) fn wake(tx: Scope<'_>) -> rusqlite::Result<()> {
+    tx.prepare_cached("UPDATE session SET awake = 1 WHERE id = ?1 AND awake = 0")?
+        .execute([tx.session])
+        .map(drop)
+}
+
+/// Stores one message; `None` when it is there already.
+pub(super) fn insert(
+    tx: Scope<'_>,
+    admitted: &Admitted,
+    now: Timestamp,
+) -> rusqlite::Result<Option<MessageSeq>> {
+    let message = &admitted.message;
+    let is_context = admitted.kind == InboundKind::Context;
+    let seq = next_seq(&tx, tx.session)?;
+    let stored = tx
+        .prepare_cached(
+            "INSERT INTO message (session, seq, channel, account, chat, thread, platform_id,
+                 sender_id, received_at, not_before, kind, outcome, reason, ended_at, body)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9, ?10, iif(?11, 'silent', NULL),
+                 iif(?11, 'overheard', NULL), iif(?11, ?9, NULL), ?12)
+             ON CONFLICT DO NOTHING",
+        )?
+        .execute(params![
+            tx.session,
+            seq,
+            message.from.channel,
+            message.from.account,
+            message.from.chat,
+            message.from.thread,
+            message.platform_id,
+            format!("{}:{}", message.from.channel, message.sender.id),
+            now.0,
+            admitted.kind.as_str(),
+            is_context,
+            Body::of(admitted).to_json()?
+        ])?;
+    if stored == 0 {
+        return Ok(None);
+    }
+    attachments::insert(tx, MessageSeq(seq), &message.files)?;
+    Ok(Some(MessageSeq(seq)))
+}
+
+/// The next number within a session.
+pub(super) fn next_seq(conn: &Connection, session: i64) -> rusqlite::Result<i64> {
+    conn.prepare_cached("SELECT coalesce(max(seq), 0) + 2 FROM message WHERE session = ?1")?
+        .query_row([session], |row| row.get(0))
+}

@@ -1,0 +1,240 @@
+//! What nobody waits for is held in quiet hours, and said together afterwards.
+
+use domain::delivery::{PartState, Verdict};
+use domain::message::{Address, Incoming};
+use domain::outgoing::TextLimit;
+use domain::task::{FireKey, TaskId};
+use domain::time::Timestamp;
+use domain::{MessageSeq, OutSeq};
+
+use super::tests::{M1, NOW, Pair, answer, around, incoming, pair};
+use crate::{ClaimedPart, NewMessage, Surroundings, TaskMessage, TurnEnd};
+
+const LIMIT: usize = 100;
+
+fn night() -> Surroundings {
+    Surroundings { quiet: vec![incoming("x").from], ..around(LIMIT) }
+}
+
+/// Tasks that ended with these answers, of which the runner wrote the last ones apart.
+fn tasks(it: &mut Pair, answers: &[&str], around: &Surroundings) {
+    let mut seqs = Vec::new();
+    for (at, _) in answers.iter().enumerate() {
+        let slot = Timestamp(i64::try_from(at).unwrap());
+        let key = FireKey { task: TaskId(7), slot };
+        let message = Incoming { text: "look".into(), ..incoming("ignored") };
+        let task = TaskMessage {
+            key,
+            late_by: std::time::Duration::ZERO,
+            due: String::new(),
+            missed: 0,
+            script: None,
+            message,
+        };
+        assert!(it.host.posting().insert_task(&task, NOW).unwrap());
+        seqs.push(MessageSeq(M1.0 + 2 * i64::try_from(at).unwrap()));
+    }
+    let mut runner = it.runner();
+    for (seq, text) in seqs.iter().zip(answers) {
+        runner.claim(&[*seq], NOW).unwrap();
+        runner.end_turn(&TurnEnd { messages: vec![*seq], ..answer(text) }, &[], NOW).unwrap();
+    }
+    it.host.import(around, NOW).unwrap();
+}
+
+fn claim(it: &mut Pair) -> Option<ClaimedPart> {
+    let key = it.host.snapshot().unwrap().parts.first()?.key.clone();
+    Some(it.host.posting().claim_part(&key, NOW).unwrap().unwrap())
+}
+
+fn conclude(it: &mut Pair, part: &ClaimedPart, verdict: &Verdict) {
+    it.host.posting().conclude(part.key(), verdict, NOW).unwrap();
+}
+
+fn sent(id: &str) -> Verdict {
+    Verdict::Sent { platform_id: id.into() }
+}
+
+/// Sends all that can be sent; what it says.
+fn drain(it: &mut Pair) -> Vec<String> {
+    let mut texts = Vec::new();
+    while let Some(part) = claim(it) {
+        texts.push(part.content().text().to_owned());
+        conclude(it, &part, &sent(&format!("p{}", texts.len())));
+    }
+    texts
+}
+
+fn end(it: &mut Pair) {
+    let chat = incoming("x").from;
+    it.host.posting().end_quiet(&chat, TextLimit::chars(LIMIT), NOW).unwrap();
+}
+
+/// Key, state and platform id of each part.
+fn rows(it: &Pair) -> Vec<(String, String, Option<String>)> {
+    let rows = it.host.rows();
+    let mut statement =
+        rows.scope.prepare("SELECT key, state, platform_id FROM part ORDER BY id").unwrap();
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).unwrap();
+    rows.map(Result::unwrap).collect()
+}
+
+#[test]
+fn what_tasks_say_at_night_is_one_message_in_the_morning() {
+    let mut it = pair();
+    tasks(&mut it, &["tea", "milk", "bread"], &night());
+    assert_eq!(drain(&mut it), Vec::<String>::new());
+    let seen = it.host.snapshot().unwrap();
+    assert_eq!((seen.held, seen.parts), (vec![incoming("x").from], vec![]));
+    end(&mut it);
+    end(&mut it);
+    assert_eq!(it.host.snapshot().unwrap().held, []);
+    assert_eq!(drain(&mut it), ["While you were away:\n\ntea\n\nmilk\n\nbread"]);
+    let all: Vec<_> = rows(&it).into_iter().map(|it| (it.1, it.2)).collect();
+    assert_eq!(all, vec![("sent".to_owned(), Some("p1".to_owned())); 3]);
+}
+
+#[test]
+fn what_somebody_waits_for_leaves_at_once_and_so_do_errors() {
+    let mut it = pair();
+    it.say("m1");
+    let mut runner = it.runner();
+    runner.claim(&[M1], NOW).unwrap();
+    runner.end_turn(&answer("here"), &[], NOW).unwrap();
+    it.host.import(&night(), NOW).unwrap();
+    assert_eq!(drain(&mut it), ["here"]);
+
+    let mut it = pair();
+    tasks(&mut it, &["tea"], &night());
+    let outcome = domain::message::Outcome::Failed;
+    it.say("m2");
+    let mut runner = it.runner();
+    let failed = TurnEnd { messages: vec![MessageSeq(4)], outcome, ..answer("it broke") };
+    runner.claim(&failed.messages, NOW).unwrap();
+    runner.end_turn(&failed, &[], NOW).unwrap();
+    it.host.import(&night(), NOW).unwrap();
+    assert_eq!(drain(&mut it), ["it broke"], "and what is held holds nothing up");
+    end(&mut it);
+    assert_eq!(drain(&mut it), ["While you were away:\n\ntea"]);
+}
+
+#[test]
+fn an_unasked_word_to_somebody_else_is_held_too() {
+    let mut it = pair();
+    it.say("m1");
+    let mut runner = it.runner();
+    runner.claim(&[M1], NOW).unwrap();
+    let bob = Address { chat: "bob".into(), ..incoming("x").from };
+    let to = NewMessage { destination: Some("bob".into()), ..NewMessage::text(M1, "psst") };
+    runner.add(&to, NOW).unwrap();
+    let mut around = Surroundings { quiet: vec![bob.clone()], ..around(LIMIT) };
+    around.destinations.insert("bob".into(), bob.clone());
+    it.host.import(&around, NOW).unwrap();
+    assert_eq!(it.host.snapshot().unwrap().held, [bob]);
+    assert_eq!(drain(&mut it), Vec::<String>::new());
+}
+
+#[test]
+fn too_much_for_one_message_becomes_several_within_the_limit() {
+    let mut it = pair();
+    let (long, longer) = ("a".repeat(60), "b".repeat(150));
+    tasks(&mut it, &[&long, &longer, "c"], &night());
+    end(&mut it);
+    let texts = drain(&mut it);
+    assert!(texts.iter().all(|it| it.chars().count() <= LIMIT), "{texts:?}");
+    let all = texts.concat();
+    assert_eq!(all.matches('b').count(), 150);
+    assert_eq!(all.matches("While you were away:").count(), 1);
+    assert!(texts.last().unwrap().ends_with("c"), "{texts:?}");
+    assert!(rows(&it).iter().all(|it| it.1 == "sent"), "{:?}", rows(&it));
+}
+
+#[test]
+fn a_crash_with_the_message_on_its_way_repeats_it_whole_and_marked() {
+    let mut it = pair();
+    tasks(&mut it, &["tea", "milk"], &night());
+    end(&mut it);
+    let first = claim(&mut it).unwrap();
+    assert!(!first.is_repeat());
+    let seen = it.host.snapshot().unwrap().parts;
+    assert_eq!((seen.len(), seen[0].state), (1, PartState::Claimed));
+    it.host.posting().doubt(first.key(), NOW).unwrap();
+    let again = claim(&mut it).unwrap();
+    assert!(again.is_repeat());
+    assert_eq!((again.key(), again.content()), (first.key(), first.content()));
+    conclude(&mut it, &again, &sent("p1"));
+    assert_eq!(drain(&mut it), Vec::<String>::new());
+    assert!(rows(&it).iter().all(|it| it.1 == "sent" && it.2.as_deref() == Some("p1")));
+}
+
+#[test]
+fn if_the_message_is_refused_each_part_goes_on_alone() {
+    let mut it = pair();
+    tasks(&mut it, &["tea", "milk", "bread"], &night());
+    end(&mut it);
+    let part = claim(&mut it).unwrap();
+    conclude(&mut it, &part, &Verdict::Dead { why: "no".into() });
+    assert_eq!(drain(&mut it), ["milk", "bread"]);
+    let states: Vec<_> = rows(&it).into_iter().map(|it| it.1).collect();
+    assert_eq!(states, ["dead", "sent", "sent"]);
+    assert_eq!(it.host.central().untold(5).unwrap().unwrap().count, 1);
+}
+
+#[test]
+fn a_stop_voids_what_is_held() {
+    let mut it = pair();
+    tasks(&mut it, &["tea", "milk"], &night());
+    let order =
+        crate::Order { stop: domain::stop::StopId(1), by: "Ann".into(), agent: "andy".into() };
+    it.host.posting().stand_still(&order, NOW).unwrap();
+    assert_eq!(it.host.snapshot().unwrap().held, []);
+    end(&mut it);
+    assert!(rows(&it).iter().filter(|it| it.0.starts_with('o')).all(|it| it.1 == "dead"));
+}
+
+#[test]
+fn a_held_message_that_is_changed_says_both() {
+    let mut it = pair();
+    tasks(&mut it, &["tea"], &night());
+    let mut runner = it.runner();
+    let form = domain::message::Form::Edit(OutSeq(1).0);
+    runner.add(&NewMessage { form, ..NewMessage::text(M1, "no, coffee") }, NOW).unwrap();
+    let mut around = night();
+    around.manners.get_mut("cli").unwrap().edits = true;
+    it.host.import(&around, NOW).unwrap();
+    end(&mut it);
+    assert_eq!(drain(&mut it), ["While you were away:\n\ntea\n\nno, coffee"]);
+}
+
+#[test]
+fn a_heartbeat_with_nothing_to_say_says_nothing() {
+    let mut it = pair();
+    let beats = Surroundings { heartbeats: [TaskId(7)].into(), ..around(LIMIT) };
+    tasks(&mut it, &["NOTHING", " NOTHING.\n", "the roof leaks"], &beats);
+    assert_eq!(drain(&mut it), ["the roof leaks"]);
+    let outcomes = it.host.posting().outcomes().unwrap();
+    assert!(outcomes.iter().all(|it| it.1 == Some(domain::message::Outcome::Answered)));
+
+    let mut it = pair();
+    tasks(&mut it, &["NOTHING"], &around(LIMIT));
+    assert_eq!(drain(&mut it), ["NOTHING"], "of any other task it is an answer");
+}
+
+#[test]
+fn work_on_a_task_shows_no_line() {
+    let mut it = pair();
+    let key = FireKey { task: TaskId(7), slot: Timestamp(0) };
+    let late_by = std::time::Duration::ZERO;
+    let task = TaskMessage {
+        key,
+        late_by,
+        due: String::new(),
+        missed: 0,
+        script: None,
+        message: incoming("ignored"),
+    };
+    it.host.posting().insert_task(&task, NOW).unwrap();
+    it.host.posting().show_status(M1, std::time::Duration::ZERO, "working", NOW).unwrap();
+    assert_eq!(rows(&it), []);
+    assert!(it.host.snapshot().unwrap().waiting[0].status, "and that is over");
+}

@@ -1,0 +1,167 @@
+//! Stops that hold, on the files of a session and in the central database.
+
+use domain::AgentName;
+use domain::agent::AgentGroup;
+use domain::delivery::Verdict;
+use domain::message::Outcome;
+use domain::stop::{Scope, StopId};
+
+use super::tests::{M1, NOW, Pair, answer, around, pair};
+use super::*;
+use crate::{CentralStore, ClaimedPart};
+
+fn order(id: i64) -> Order {
+    Order { stop: StopId(id), by: "Ann".into(), agent: "andy".into() }
+}
+
+fn claim_next(it: &mut Pair) -> ClaimedPart {
+    let key = it.host.snapshot().unwrap().parts[0].key.clone();
+    it.host.posting().claim_part(&key, NOW).unwrap().unwrap()
+}
+
+/// The texts of what is left to send, which is sent.
+fn drain(it: &mut Pair) -> Vec<String> {
+    let mut texts = Vec::new();
+    while let Some(part) = it.host.snapshot().unwrap().parts.first().cloned() {
+        let claimed = it.host.posting().claim_part(&part.key, NOW).unwrap().unwrap();
+        texts.push(claimed.content().text().to_owned());
+        let sent = Verdict::Sent { platform_id: "p".into() };
+        it.host.posting().conclude(&part.key, &sent, NOW).unwrap();
+    }
+    texts
+}
+
+/// An answer of three parts, of which one is sent and one is with the platform.
+fn half_sent(it: &mut Pair) -> ClaimedPart {
+    it.say("m1");
+    let mut runner = it.runner();
+    runner.claim(&[M1], NOW).unwrap();
+    runner.end_turn(&answer("aaaaa bbbbb ccccc"), &[], NOW).unwrap();
+    it.host.import(&around(6), NOW).unwrap();
+    let first = claim_next(it);
+    let sent = Verdict::Sent { platform_id: "p".into() };
+    it.host.posting().conclude(first.key(), &sent, NOW).unwrap();
+    claim_next(it)
+}
+
+#[test]
+fn a_half_sent_answer_is_voided_and_what_went_out_is_said() {
+    let mut it = pair();
+    let with_platform = half_sent(&mut it);
+    let toll = it.host.posting().stand_still(&order(1), NOW).unwrap();
+    let want = Toll { voided: 1, sent_here: 1, uncertain: 1, ..Toll::default() };
+    assert_eq!(toll, want);
+    assert_eq!(
+        it.host.posting().stand_still(&order(1), NOW).unwrap(),
+        want,
+        "again changes nothing"
+    );
+    // It did not arrive, and is not tried again, nor is an uncertain one.
+    let unsent = Verdict::Unsent { retry_at: NOW, counts: false };
+    it.host.posting().conclude(with_platform.key(), &unsent, NOW).unwrap();
+    let texts = drain(&mut it);
+    assert!(texts.len() == 1 && texts[0].contains("stopped (by Ann). Not sent any more: 1 part"));
+}
+
+#[test]
+fn what_was_stopped_while_a_host_died_is_not_sent_again() {
+    let mut it = pair();
+    let with_platform = half_sent(&mut it);
+    it.host.posting().stand_still(&order(1), NOW).unwrap();
+    it.host.posting().doubt(with_platform.key(), NOW).unwrap();
+    assert_eq!(drain(&mut it).len(), 1, "the report alone");
+}
+
+#[test]
+fn a_stopped_incarnation_says_nothing_more_whatever_it_names_as_its_cause() {
+    let mut it = pair();
+    let mut runner = {
+        it.say("m1");
+        let mut runner = it.runner();
+        runner.claim(&[M1], NOW).unwrap();
+        runner.end_turn(&answer("one"), &[], NOW).unwrap();
+        runner
+    };
+    it.host.import(&around(100), NOW).unwrap();
+    drain(&mut it);
+    it.host.posting().stand_still(&order(1), NOW).unwrap();
+    // About a message that was answered before, and a claim on one that comes after.
+    runner.add(&crate::NewMessage::text(M1, "psst"), NOW).unwrap();
+    it.say("m2");
+    let m2 = MessageSeq(4);
+    runner.claim(&[m2], NOW).unwrap();
+    assert_eq!(it.host.snapshot().unwrap().waiting[0].claim, None, "nobody has it in hand");
+    let silent = crate::TurnEnd { messages: vec![m2], ..answer("psst") };
+    runner.end_turn(&silent, &[], NOW).unwrap();
+    it.host.import(&around(100), NOW).unwrap();
+    let seen = it.host.snapshot().unwrap();
+    assert!(!seen.news && seen.parts.is_empty() && seen.waiting.len() == 1, "{seen:?}");
+}
+
+#[test]
+fn what_waits_without_a_container_is_kept_and_each_chat_is_told_once() {
+    let mut it = pair();
+    it.say("m1");
+    let toll = it.host.posting().stand_still(&order(1), NOW).unwrap();
+    assert_eq!(toll, Toll::default());
+    it.say("m2");
+    assert!(it.host.snapshot().unwrap().stood.told < it.host.snapshot().unwrap().last_waiting);
+    it.host.posting().stand_still(&order(1), NOW).unwrap();
+    let texts = drain(&mut it);
+    assert!(texts.len() == 1 && texts[0].contains("`nanoclaw resume andy`"), "{texts:?}");
+    it.host.posting().stand_still(&order(2), NOW).unwrap();
+    assert_eq!(drain(&mut it).len(), 1, "another stop is told again");
+    let outcomes = it.host.posting().outcomes().unwrap();
+    assert!(outcomes.iter().all(|it| it.1.is_none()), "{outcomes:?}");
+}
+
+#[test]
+fn what_a_container_may_have_begun_with_is_set_aside() {
+    let mut it = pair();
+    it.say("m1");
+    let _runner = it.runner();
+    assert_eq!(it.host.posting().stand_still(&order(1), NOW).unwrap().aside, 1);
+    assert_eq!(it.host.posting().outcomes().unwrap(), [("m1".into(), Some(Outcome::Declined))]);
+}
+
+#[test]
+fn a_stop_holds_until_its_own_resume() {
+    let dir = tempfile::tempdir().unwrap();
+    let central = CentralStore::open(&dir.path().join("central.db")).unwrap();
+    let andy = AgentName::parse("andy").unwrap();
+    central.add_agent(&AgentGroup::new(andy.clone()), NOW).unwrap();
+    let one = Scope::Agent(andy.clone());
+    central.stop(&one, "Ann", "", NOW).unwrap();
+    central.stop(&Scope::All, "Bob", "smoke", NOW).unwrap();
+    central.stop(&one, "Eve", "", NOW).unwrap();
+    let stops = central.stops().unwrap();
+    assert_eq!(stops.agents[&andy].by, "Ann", "the first one holds");
+    assert_eq!(stops.of(&andy).map(|it| it.why.as_str()), Some("smoke"));
+    assert!(central.resume(&Scope::All, "Ann", NOW).unwrap());
+    assert!(!central.resume(&Scope::All, "Ann", NOW).unwrap());
+    assert!(central.stops().unwrap().of(&andy).is_some());
+    let before = central.stops().unwrap().agents[&andy].id;
+    central.resume(&one, "Ann", NOW).unwrap();
+    central.stop(&one, "Ann", "", NOW).unwrap();
+    assert!(before < central.stops().unwrap().agents[&andy].id);
+}
+
+#[test]
+fn an_end_that_was_silenced_does_not_hide_the_end_of_the_next_incarnation() {
+    let mut it = pair();
+    it.say("m1");
+    // The engine did not say that this one began, and did not end it.
+    let mut stopped = it.runner();
+    stopped.claim(&[M1], NOW).unwrap();
+    it.host.posting().record_exit(Incarnation(1), true, "no engine", None, NOW).unwrap();
+    it.host.posting().stand_still(&order(1), NOW).unwrap();
+    stopped.end_turn(&answer("unheard"), &[], NOW).unwrap();
+    it.host.import(&around(100), NOW).unwrap();
+    drain(&mut it);
+    let mut next = it.runner();
+    next.claim(&[M1], NOW).unwrap();
+    next.end_turn(&answer("heard"), &[], NOW).unwrap();
+    it.host.import(&around(100), NOW).unwrap();
+    assert_eq!(it.host.posting().outcomes().unwrap(), [("m1".into(), Some(Outcome::Answered))]);
+    assert_eq!(drain(&mut it), ["heard"]);
+}

@@ -1,0 +1,174 @@
+//! A task's message, written by the host and read by the runner, and what becomes of it.
+
+use std::time::Duration;
+
+use domain::cost::Cost;
+use domain::message::{Address, Incoming, Outcome};
+use domain::session::FailReason;
+use domain::task::{Errand, FireKey, TaskId};
+use domain::time::Timestamp;
+
+use super::tests::{M1, NOW, Pair, answer, around, incoming, pair};
+use crate::{TaskMessage, TurnEnd};
+
+const KEY: FireKey = FireKey { task: TaskId(7), slot: Timestamp(900_000) };
+
+fn task(late_secs: u64) -> TaskMessage {
+    TaskMessage {
+        key: KEY,
+        due: "Thu 1 Jan 1970 00:15 UTC".into(),
+        late_by: Duration::from_secs(late_secs),
+        missed: 2,
+        script: Some("exit 1".into()),
+        message: Incoming { text: "say hello".into(), ..incoming("ignored") },
+    }
+}
+
+impl Pair {
+    /// One turn over the task's message.
+    fn turn(&mut self, end: &TurnEnd) {
+        let mut runner = self.runner();
+        runner.claim(&[M1], NOW).unwrap();
+        runner.end_turn(end, &[], NOW).unwrap();
+        self.host.import(&around(1_000), NOW).unwrap();
+    }
+
+    fn texts(&mut self) -> Vec<(String, String)> {
+        let parts = self.host.snapshot().unwrap().parts;
+        let claim = |it: &domain::delivery::PartView| {
+            let part = self.host.posting().claim_part(&it.key, NOW).unwrap().unwrap();
+            (part.reply_to().to_owned(), part.content().text().to_owned())
+        };
+        parts.iter().map(claim).collect()
+    }
+}
+
+#[test]
+fn a_slot_becomes_one_message_with_what_belongs_to_it() {
+    let mut it = pair();
+    assert!(it.host.posting().insert_task(&task(100), NOW).unwrap());
+    assert!(!it.host.posting().insert_task(&task(100), NOW).unwrap(), "it is there already");
+    let mut moved = task(100);
+    moved.message.from = Address { chat: "d".into(), ..moved.message.from };
+    assert!(!it.host.posting().insert_task(&moved, NOW).unwrap(), "whatever its chat is called");
+    it.say("m1");
+    let mut runner = it.runner();
+    let due = runner.due(NOW).unwrap();
+    assert_eq!(due.len(), 1, "it goes alone");
+    assert_eq!(due[0].text, "say hello");
+    let errand = Errand {
+        key: KEY,
+        due: "Thu 1 Jan 1970 00:15 UTC".into(),
+        late_by: Duration::from_secs(100),
+        missed: 2,
+        script: Some("exit 1".into()),
+        found: None,
+    };
+    assert_eq!(due[0].task.as_ref(), Some(&errand));
+    assert_eq!(runner.task_of(M1).unwrap(), Some(errand));
+    assert_eq!(runner.task_of(domain::MessageSeq(4)).unwrap(), None);
+    assert_eq!(it.host.posting().outcomes().unwrap()[0].0, "task:t7:900000");
+    let waiting = &it.host.snapshot().unwrap().waiting[0];
+    assert!(waiting.told && waiting.status, "nobody is told that it waits or goes on");
+}
+
+#[test]
+fn an_answer_says_that_it_is_late_and_replies_to_nobody() {
+    for (late, text) in [
+        (100, "hello"),
+        (
+            9_000,
+            "⏰ This ran late. It was due Thu 1 Jan 1970 00:15 UTC; 2 times before it were \
+             missed.\nhello",
+        ),
+    ] {
+        let mut it = pair();
+        it.host.posting().insert_task(&task(late), NOW).unwrap();
+        it.turn(&answer("hello"));
+        assert_eq!(it.texts(), [(String::new(), text.to_owned())]);
+    }
+}
+
+/// A session whose task 7 has fired.
+fn fired() -> Pair {
+    let mut it = pair();
+    let sql = format!(
+        "INSERT INTO task (id, agent_group, messaging_group, created_by, prompt, rule, zone, missed,
+             state, created_at, changed_at, accounted_until)
+         VALUES (7, 'andy', 1, '', '', '0 9 * * *', 'UTC', 'skip', 'cancelled', 0, 0, 0);
+         INSERT INTO fire (task, slot, fired_at, state) VALUES (7, {}, 0, 'fired');",
+        KEY.slot.0
+    );
+    it.host.central().conn.execute_batch(&sql).unwrap();
+    it.host.posting().insert_task(&task(0), NOW).unwrap();
+    it
+}
+
+/// State, result, cost, and whether it says nothing about the task.
+fn end_of(it: &mut Pair) -> (String, Option<String>, Option<i64>, bool) {
+    let sql = "SELECT state, result, cost, excused FROM fire";
+    let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?));
+    it.host.central().conn.query_row(sql, [], row).unwrap()
+}
+
+#[test]
+fn a_run_is_reported_with_the_commit_that_ends_it() {
+    let mut it = fired();
+    assert_eq!(end_of(&mut it).0, "fired");
+    it.turn(&TurnEnd { cost: Cost::of_turn(31_000), ..answer("hello\nthere") });
+    let result = Some("hello there".to_owned());
+    assert_eq!(end_of(&mut it), ("ok".to_owned(), result, Some(31_000), false));
+}
+
+#[test]
+fn a_run_that_a_user_stopped_does_not_count() {
+    let mut it = fired();
+    it.runner();
+    let order =
+        crate::Order { stop: domain::stop::StopId(1), by: "Ann".into(), agent: "andy".into() };
+    it.host.posting().stand_still(&order, NOW).unwrap();
+    let why = Some("it was stopped".to_owned());
+    assert_eq!(end_of(&mut it), ("failed".to_owned(), why, None, true));
+}
+
+#[test]
+fn a_task_that_fails_or_rests_says_nothing_on_its_own() {
+    let end = |outcome, text: Option<&str>| TurnEnd {
+        messages: vec![M1],
+        outcome,
+        reason: "the script failed".into(),
+        text: text.map(str::to_owned),
+        cost: None,
+    };
+    let why = Some("the script failed".to_owned());
+    for (end, state) in
+        [(end(Outcome::Failed, Some("I could not")), "failed"), (end(Outcome::Silent, None), "ok")]
+    {
+        let mut it = fired();
+        it.turn(&end);
+        assert_eq!(it.texts(), []);
+        assert_eq!(end_of(&mut it), (state.to_owned(), why.clone(), None, false));
+    }
+    let mut it = fired();
+    it.host.posting().fail(M1, FailReason::Crashes, "andy", NOW).unwrap();
+    assert_eq!(it.texts(), []);
+    assert_eq!(end_of(&mut it).0, "failed");
+}
+
+#[test]
+fn a_person_is_never_met_with_silence() {
+    let mut it = pair();
+    it.say("m1");
+    let silent = TurnEnd {
+        messages: vec![M1],
+        outcome: Outcome::Silent,
+        reason: String::new(),
+        text: None,
+        cost: None,
+    };
+    it.turn(&silent);
+    assert_eq!(it.host.posting().outcomes().unwrap()[0].1, Some(Outcome::Failed));
+    let texts = it.texts();
+    assert!(texts.len() == 1 && texts[0].0 == "m1", "{texts:?}");
+    assert!(texts[0].1.contains("without an answer"), "{texts:?}");
+}
