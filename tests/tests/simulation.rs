@@ -1,9 +1,10 @@
 //! The laws hold wherever the program is stopped.
 
 use std::ops::Range;
+use std::time::Duration;
 
 use harness::dice::seeds;
-use harness::simulation::{Plan, Report, run};
+use harness::simulation::{Fault, Mailbox, Plan, Report, run};
 
 /// Random runs; CI time decides. `NANOCLAW_SEEDS=5000..9000` runs others.
 const SEEDS: Range<u64> = 0..300;
@@ -39,6 +40,25 @@ fn stop_everywhere(plan: &Plan) -> (u64, usize) {
 fn the_host_may_stop_at_every_write_and_every_outside_call() {
     let (points, lives) = stop_everywhere(&Plan::simple());
     eprintln!("{points} crash points of the host, {points} runs, {lives} lives, 0 violations");
+}
+
+#[test]
+fn mailboxes_may_be_gone_after_every_stop_of_the_host() {
+    for which in Mailbox::ALL {
+        let mailboxes = Some(which);
+        let (points, lives) = stop_everywhere(&Plan { mailboxes, ..Plan::simple() });
+        eprintln!("without {which:?}: {points} crash points, {lives} lives, 0 violations");
+    }
+}
+
+#[test]
+fn mailboxes_may_go_at_any_time() {
+    for which in Mailbox::ALL {
+        for ms in (0..5_000).step_by(100) {
+            let faults = vec![(Duration::from_millis(ms), Fault::Lose(which))];
+            check(&format!("{which:?} gone after {ms} ms"), &Plan { faults, ..Plan::simple() });
+        }
+    }
 }
 
 #[test]

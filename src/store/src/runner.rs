@@ -197,6 +197,7 @@ impl RunnerStore {
         &mut self,
         f: impl FnOnce(&Connection, &Connection) -> rusqlite::Result<R>,
     ) -> Result<R, StoreError> {
+        self.is_read_by_host()?;
         let own =
             self.conn.unchecked_transaction().map_err(StoreError::query("read the claims"))?;
         let inbound = opened(&mut self.inbound_conn, &self.inbound)
@@ -210,14 +211,19 @@ impl RunnerStore {
         Ok(out)
     }
 
+    /// Another file at the path of ours, or none, is what the host reads: then nobody hears of what is
+    /// written here.
+    fn is_read_by_host(&self) -> Result<(), StoreError> {
+        let there = inode(&self.outbound_dir.join(OUTBOUND));
+        if there == self.inode { Ok(()) } else { Err(StoreError::Superseded) }
+    }
+
     fn commit<R>(
         &mut self,
         op: &'static str,
         f: impl FnOnce(&Connection, &Facts) -> rusqlite::Result<R>,
     ) -> Result<R, StoreError> {
-        if inode(&self.outbound_dir.join(OUTBOUND)) != self.inode {
-            return Err(StoreError::Superseded);
-        }
+        self.is_read_by_host()?;
         // Not the kind of error that says that a file is damaged: the host may be mending it.
         let query = |source| StoreError::Query { op, source };
         let inbound = opened(&mut self.inbound_conn, &self.inbound).map_err(query)?;

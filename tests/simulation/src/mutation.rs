@@ -18,10 +18,8 @@ pub enum Mutation {
     DropEvent,
     /// A batch is acknowledged when it is handed out, before anything is stored.
     AcknowledgeEarly,
-    /// After a kill, the host finds a session as it was before messages came in.
+    /// After a kill, the disk has forgotten the messages that had no outcome.
     ForgetMessages,
-    /// After a kill, what the runner wrote is gone.
-    ForgetOutbound,
     /// The runner never ends a turn.
     NeverRelease,
     /// The host never takes a reply over.
@@ -35,7 +33,7 @@ pub enum Mutation {
 }
 
 impl Mutation {
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 13] = [
         Self::SendTwice,
         Self::SendNothing,
         Self::SendElsewhere,
@@ -44,7 +42,6 @@ impl Mutation {
         Self::DropEvent,
         Self::AcknowledgeEarly,
         Self::ForgetMessages,
-        Self::ForgetOutbound,
         Self::NeverRelease,
         Self::NeverAbsorb,
         Self::NeverConclude,
@@ -66,7 +63,6 @@ impl Mutation {
             | Self::DropEvent
             | Self::AcknowledgeEarly
             | Self::ForgetMessages
-            | Self::ForgetOutbound
             | Self::RefuseAll
             | Self::ForgetQuiet => None,
         }

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
-pub use self::plan::{Fault, Plan, Post};
+pub use self::plan::{Fault, Mailbox, Plan, Post};
 pub use self::quiet::Quiet;
 pub use self::tasks::PlannedTask;
 use crate::crash::Crash;
@@ -82,7 +82,8 @@ pub fn run_broken(plan: &Plan, mutation: Option<Mutation>) -> Report {
         }
         world.engine.crash_next_runner(plan.runner_crash);
         let mut script = Script { started: Instant::now(), plan, next_post: 0, next_fault: 0 };
-        let lives = Lives { crashes: &plan.host_crashes, jitter: plan.jitter };
+        let (crashes, jitter) = (&plan.host_crashes[..], plan.jitter);
+        let lives = Lives { crashes, jitter, mailboxes: plan.mailboxes };
         let (mut report, came_to_rest) =
             lives.live(&world, async || script.play(&world).await).await;
         report.violations = laws::check(&world, plan, came_to_rest);
@@ -107,6 +108,8 @@ struct Lives<'a> {
     /// At which point each life ends; when they are used up, it lives.
     crashes: &'a [u64],
     jitter: u64,
+    /// What is gone after each kill.
+    mailboxes: Option<Mailbox>,
 }
 
 impl Lives<'_> {
@@ -132,7 +135,7 @@ impl Lives<'_> {
             end(host, came_to_rest.is_some()).await;
             if came_to_rest.is_none() {
                 world.stage.note(format_args!("the host was killed in life {}", report.lives));
-                power::lost(world);
+                power::lost(world, self.mailboxes);
             }
             if let Some(came_to_rest) = came_to_rest {
                 report.runner_points = world.engine.runner_points();
@@ -220,5 +223,6 @@ fn strike(world: &World, fault: &Fault) {
         Fault::BadStart => world.engine.fail_next_starts(&[StartFault::ExitsAtOnce]),
         Fault::ClockJump(ms) => world.clock.jump(*ms),
         Fault::RunnerCrash(at) => world.engine.crash_next_runner(*at),
+        Fault::Lose(which) => power::lose(world, *which),
     }
 }

@@ -68,6 +68,15 @@ impl CentralStore {
         })
     }
 
+    /// What a disk would do that loses what was synced: only for checks of checks.
+    ///
+    /// # Errors
+    /// When the database fails.
+    #[doc(hidden)]
+    pub fn forget_waiting(&self) -> Result<(), StoreError> {
+        self.run("forget", "DELETE FROM message WHERE outcome IS NULL", []).map(drop)
+    }
+
     /// Gives pages of the write-ahead log back, if nobody reads it just now.
     ///
     /// # Errors

@@ -47,6 +47,20 @@ pub enum Fault {
     ClockJump(i64),
     /// The runner of the next container dies at this point.
     RunnerCrash(u64),
+    /// Mailboxes of every session are deleted.
+    Lose(Mailbox),
+}
+
+/// Which mailboxes are gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mailbox {
+    Inbound,
+    Outbound,
+    Both,
+}
+
+impl Mailbox {
+    pub const ALL: [Self; 3] = [Self::Inbound, Self::Outbound, Self::Both];
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +70,8 @@ pub struct Plan {
     pub faults: Vec<(Duration, Fault)>,
     /// At which point each life of the host ends; when they are used up, it lives.
     pub host_crashes: Vec<u64>,
+    /// What is gone after each of them.
+    pub mailboxes: Option<Mailbox>,
     /// At which point the runner of the first container dies; 0 for never.
     pub runner_crash: u64,
     pub doorbells: bool,
@@ -88,6 +104,7 @@ impl Plan {
             ],
             faults: vec![],
             host_crashes: vec![],
+            mailboxes: None,
             runner_crash: 0,
             doorbells: true,
             jitter: 0,
@@ -143,7 +160,18 @@ impl Plan {
         let jitter = if dice.below(3) == 0 { 0 } else { 1 + seed };
         let tasks = if dice.below(2) == 0 { vec![] } else { tasks::random(&mut dice) };
         let quiet = quiet::random(&mut dice, &tasks);
-        Self { posts, faults, host_crashes, runner_crash, doorbells, jitter, tasks, quiet }
+        let mailboxes = (dice.below(4) == 0).then(|| mailbox(&mut dice));
+        Self {
+            posts,
+            faults,
+            host_crashes,
+            mailboxes,
+            runner_crash,
+            doorbells,
+            jitter,
+            tasks,
+            quiet,
+        }
     }
 }
 
@@ -177,7 +205,7 @@ fn panic_and_resume(dice: &mut Dice, posts: &mut Vec<Post>) {
 fn fault(dice: &mut Dice, at: Duration, faults: &mut Vec<(Duration, Fault)>) {
     let sends =
         [SendFault::Unreachable, SendFault::Throttled, SendFault::AnswerLost, SendFault::Hangs];
-    match dice.below(14) {
+    match dice.below(15) {
         0 => faults.push((at, Fault::KillContainers)),
         1 => {
             faults.push((at, Fault::EngineDown));
@@ -204,6 +232,11 @@ fn fault(dice: &mut Dice, at: Duration, faults: &mut Vec<(Duration, Fault)>) {
             faults.push((at, Fault::Ring(how)));
         }
         12 => faults.push((at, Fault::DiskFull(Duration::from_millis(1 + dice.below(60_000))))),
+        13 => faults.push((at, Fault::Lose(mailbox(dice)))),
         _ => faults.push((at, Fault::RunnerCrash(1 + dice.below(20)))),
     }
+}
+
+fn mailbox(dice: &mut Dice) -> Mailbox {
+    Mailbox::ALL[usize::try_from(dice.below(3)).unwrap_or(0)]
 }

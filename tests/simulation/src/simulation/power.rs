@@ -4,8 +4,9 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use store::layout::SessionLayout;
+use store::CentralStore;
 
+use super::plan::Mailbox;
 use crate::host::World;
 use crate::mutation::Mutation;
 
@@ -13,21 +14,29 @@ use crate::mutation::Mutation;
 const TORN: [u8; 100] = [0x5A; 100];
 
 /// The host was killed; its files are closed.
-pub(super) fn lost(world: &World) {
+pub(super) fn lost(world: &World, mailboxes: Option<Mailbox>) {
     let layout = world.layout();
     if world.stage.breaks(Mutation::ForgetMessages) {
-        sessions(world).iter().for_each(|it| forget(&it.inbound()));
+        let central = CentralStore::open(&layout.central()).unwrap();
+        central.forget_waiting().unwrap();
     }
-    if world.stage.breaks(Mutation::ForgetOutbound) {
-        sessions(world).iter().for_each(|it| forget(&it.outbound()));
+    if let Some(which) = mailboxes {
+        lose(world, which);
     }
-    // A log of a session may be open in its runner, so only the central one is torn.
+    // A mailbox may be open in its runner, so only the central log is torn.
     tear(&layout.central());
 }
 
-fn sessions(world: &World) -> Vec<SessionLayout> {
-    let all = world.sessions().into_iter().map(|it| world.layout().session(it));
-    all.filter(|it| it.inbound().exists()).collect()
+/// Mailboxes of every session are gone.
+pub(super) fn lose(world: &World, which: Mailbox) {
+    for paths in world.sessions().into_iter().map(|it| world.layout().session(it)) {
+        if which != Mailbox::Outbound {
+            forget(&paths.inbound());
+        }
+        if which != Mailbox::Inbound {
+            forget(&paths.outbound());
+        }
+    }
 }
 
 fn beside(path: &Path, ending: &str) -> PathBuf {

@@ -28,7 +28,7 @@ pub fn run(town: &Town) -> Report {
         let world = setup::world(town);
         world.engine.crash_next_runner(town.runner_crash);
         let mut script = Script::new(town);
-        let lives = Lives { crashes: &town.host_crashes, jitter: town.jitter };
+        let lives = Lives { crashes: &town.host_crashes, jitter: town.jitter, mailboxes: None };
         let (mut report, came_to_rest) =
             lives.live(&world, async || script.play(&world).await).await;
         report.violations = laws::check(&world, town, came_to_rest);
