@@ -20,6 +20,7 @@ mod inbox;
 mod keeping;
 mod link;
 mod lost;
+mod quarantine;
 mod quiet;
 mod showing;
 mod state;

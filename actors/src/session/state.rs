@@ -200,7 +200,7 @@ impl SessionState {
         let snapshot = self.store.read(SessionStore::snapshot).await?;
         let still = self.stillness(&snapshot);
         let held = self.held(snapshot.held.clone()).await?;
-        let Snapshot { news, needs_runner, mut waiting, mut parts, launches, .. } = snapshot;
+        let Snapshot { news, mailbox, mut waiting, mut parts, launches, .. } = snapshot;
         for part in &mut parts {
             part.in_flight = self.in_flight.contains(&part.key);
         }
@@ -212,7 +212,7 @@ impl SessionState {
         self.next_file = file.clone().map(|it| it.1);
         Ok(View {
             news,
-            needs_runner,
+            mailbox,
             parts,
             waiting,
             container: self.container.as_container(self.last_sign.elapsed()),
@@ -260,6 +260,7 @@ impl SessionState {
             Effect::Stop(reason) => self.stop(reason),
             Effect::Bury(incarnation) => self.bury(incarnation),
             Effect::Clear(incarnation) => self.clear(incarnation),
+            Effect::Quarantine => return self.quarantine().await,
             Effect::StandStill => drop(self.stand_still().await?),
             Effect::Ring => {
                 self.ring();

@@ -34,8 +34,8 @@ pub use self::still::Stillness;
 pub struct View {
     /// The runner wrote something that the host has not taken over yet.
     pub news: bool,
-    /// What the runner wrote cannot be read until a runner recovers it.
-    pub needs_runner: bool,
+    /// Whether what the runner wrote can be read.
+    pub mailbox: Mailbox,
     /// The oldest unfinished part of each chat.
     pub parts: Vec<PartView>,
     /// Accepted messages without an outcome, oldest first.
@@ -65,6 +65,19 @@ pub struct View {
     pub crowded: bool,
     /// How long nothing at all has happened here.
     pub quiet_for: Duration,
+}
+
+/// The state of the database that the runner writes, as far as the host can read it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Mailbox {
+    #[default]
+    Sound,
+    /// Its writer died in mid-transaction; only a runner can recover it.
+    NeedsRunner,
+    /// It cannot be read right now.
+    Busy,
+    /// It is not what a runner writes, for this reason.
+    Damaged(String),
 }
 
 /// Parts for a chat wait until its reader wants to hear of them.
@@ -124,6 +137,8 @@ pub enum Container {
 /// The history of starts, read from disk.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Launches {
+    /// The last one.
+    pub last: Option<Incarnation>,
     /// A start whose end was not recorded.
     pub open: Option<Incarnation>,
     /// Launches in a row, up to the last, that ended badly without finishing a message.
@@ -165,6 +180,8 @@ pub enum Effect {
     Clear(Incarnation),
     /// Carry out on disk that the agent is stopped.
     StandStill,
+    /// Set the damaged database of the runner aside, where no container sees it.
+    Quarantine,
     /// Tell the runner to look at the database.
     Ring,
     /// Take the message out of dead hands; it is due again at `at`.
@@ -199,6 +216,8 @@ pub enum StopReason {
     Silent,
     /// It does not pick up messages.
     Deaf,
+    /// What it wrote is damaged.
+    Damaged,
     /// A message in its hands is past its deadline.
     Overdue,
     /// The agent's settings changed.
@@ -255,12 +274,18 @@ fn absent(view: &View, limits: &Limits, now: Timestamp) -> Vec<Effect> {
     if let Some(open) = view.launches.open {
         return vec![still::ended(view, open)];
     }
+    match view.mailbox {
+        Mailbox::Damaged(_) => return quarantine(view, limits, now),
+        // A claim could be in there, or an answer.
+        Mailbox::Busy => return tell(view, limits, now),
+        Mailbox::Sound | Mailbox::NeedsRunner => {}
+    }
     let claimed: Vec<&Waiting> = view.waiting.iter().filter(|it| it.claim.is_some()).collect();
     if !claimed.is_empty() {
         return claimed.into_iter().map(|it| release(it, limits, now)).collect();
     }
     let due: Vec<&Waiting> = due(view, limits, now).collect();
-    if due.is_empty() && !view.needs_runner {
+    if due.is_empty() && view.mailbox != Mailbox::NeedsRunner {
         let rests = still::may_rest(view, limits);
         return if rests { vec![Effect::Rest] } else { tell_of_wait(view, limits, now) };
     }
@@ -277,6 +302,17 @@ fn absent(view: &View, limits: &Limits, now: Timestamp) -> Vec<Effect> {
     }
 }
 
+/// What the last incarnation had in hand stands in the damaged database alone. So the first message
+/// counts as taken by it: its chat is told, and one that damages every container is given up.
+fn quarantine(view: &View, limits: &Limits, now: Timestamp) -> Vec<Effect> {
+    let first = view.waiting.first().zip(view.launches.last);
+    let first = first.filter(|it| view.halted < it.1);
+    let released = first.map(|(it, by)| {
+        release(&Waiting { claim: Some(by), ..it.clone() }, limits, now)
+    });
+    released.into_iter().chain([Effect::Quarantine]).collect()
+}
+
 fn running(
     view: &View,
     limits: &Limits,
@@ -285,6 +321,9 @@ fn running(
 ) -> Vec<Effect> {
     if incarnation <= view.halted {
         return vec![Effect::Stop(StopReason::Asked)];
+    }
+    if matches!(view.mailbox, Mailbox::Damaged(_)) {
+        return vec![Effect::Stop(StopReason::Damaged)];
     }
     let (ours, stale): (Vec<&Waiting>, Vec<&Waiting>) = view
         .waiting

@@ -9,13 +9,14 @@ use std::path::Path;
 use std::time::Duration;
 
 use domain::SessionId;
+use domain::session::Mailbox;
 use domain::time::Timestamp;
 use rusqlite::backup::{Backup, StepResult};
-use rusqlite::{Connection, ErrorCode, OptionalExtension};
+use rusqlite::{Connection, OptionalExtension};
 
 use crate::layout::Layout;
 use crate::open::{Journal, open_read_only};
-use crate::{CentralStore, SessionStore, StoreError};
+use crate::{CentralStore, SessionStore, StoreError, outbound};
 
 /// Pages of one step; between two steps a writer may come in, and the copy begins anew.
 const PAGES: std::ffi::c_int = 4_096;
@@ -28,24 +29,37 @@ const BUSY_MAX: u32 = 500;
 /// # Errors
 /// When the file cannot be read, or the copy not be written.
 pub fn copy_database(from: &Path, to: &Path) -> Result<(), StoreError> {
-    let source = open_read_only(from, true).map_err(StoreError::open(from))?;
+    let source = open_read_only(from).map_err(StoreError::open(from))?;
     copy(&source, to)
 }
 
-/// Copies a database that an agent could have written; nothing in it runs.
+/// Copies the database that a runner made in `folder`, into a new file. Returns whether there is one.
 ///
 /// # Errors
-/// [`StoreError::NeedsWriter`] when its writer died in mid-transaction: then the file and its journal
-/// must be copied as they are. Otherwise when either file fails.
-pub fn copy_untrusted(from: &Path, to: &Path) -> Result<(), StoreError> {
-    let source = open_read_only(from, false).map_err(StoreError::open(from))?;
-    copy(&source, to).map_err(|err| if is_read_only(&err) { StoreError::NeedsWriter } else { err })
+/// [`StoreError::NeedsWriter`] when its writer died in mid-transaction, [`StoreError::Busy`] when it
+/// is written all the time, [`StoreError::Hostile`] when it is not what a runner writes; all of them
+/// concern that file alone. Otherwise when the copy cannot be written.
+pub fn copy_outbound(folder: &Path, to: &Path) -> Result<bool, StoreError> {
+    let mut busy = 0;
+    let bytes = loop {
+        match outbound::checked_bytes(folder) {
+            Err(Mailbox::Busy) if busy < BUSY_MAX => busy += 1,
+            Err(mailbox) => return Err(unreadable(mailbox)),
+            Ok(None) => return Ok(false),
+            Ok(Some(bytes)) => break bytes,
+        }
+        pause(BUSY_WAIT);
+    };
+    std::fs::write(to, bytes).map_err(StoreError::copying)?;
+    Ok(true)
 }
 
-/// What SQLite says when only a writer could go on: a journal must be rolled back first.
-fn is_read_only(err: &StoreError) -> bool {
-    let StoreError::Query { source, .. } = err else { return false };
-    source.sqlite_error_code() == Some(ErrorCode::ReadOnly)
+fn unreadable(mailbox: Mailbox) -> StoreError {
+    match mailbox {
+        Mailbox::NeedsRunner => StoreError::NeedsWriter,
+        Mailbox::Busy | Mailbox::Sound => StoreError::Busy,
+        Mailbox::Damaged(why) => StoreError::Hostile(why),
+    }
 }
 
 fn copy(source: &Connection, to: &Path) -> Result<(), StoreError> {
@@ -88,22 +102,6 @@ fn pause(wait: Duration) {
     std::thread::sleep(wait);
 }
 
-/// What the tables of a copied outbound database look like to SQLite; one line per problem. `None`
-/// when only its writer can tell, after it has recovered it.
-///
-/// # Errors
-/// When it cannot be read at all.
-pub fn check_untrusted(path: &Path) -> Result<Option<Vec<String>>, StoreError> {
-    let checked = open_read_only(path, false)
-        .map_err(StoreError::open(path))
-        .and_then(|conn| crate::session::integrity(&conn));
-    match checked {
-        Ok(problems) => Ok(Some(problems)),
-        Err(err) if is_read_only(&err) => Ok(None),
-        Err(err) => Err(err.at(path)),
-    }
-}
-
 /// What a copy of the central database names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Contents {
@@ -116,7 +114,7 @@ pub struct Contents {
 /// # Errors
 /// When it cannot be read.
 pub fn contents(central: &Path) -> Result<Contents, StoreError> {
-    let conn = open_read_only(central, true).map_err(StoreError::open(central))?;
+    let conn = open_read_only(central).map_err(StoreError::open(central))?;
     let read = || -> rusqlite::Result<Contents> {
         let sessions = conn
             .prepare("SELECT id FROM session ORDER BY id")?

@@ -33,6 +33,25 @@ pub enum StoreError {
         #[source]
         source: rusqlite::Error,
     },
+    /// Check who may write the folder that it lies in.
+    #[error("could not set {} aside", path.display())]
+    Quarantine {
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
+    /// Check who may write there.
+    #[error("a copy could not be written")]
+    Copy {
+        #[source]
+        source: std::io::Error,
+    },
+    /// What an agent wrote cannot be used; the rest of its session is not affected.
+    #[error("what the agent wrote cannot be used: {0}")]
+    Hostile(String),
+    /// Try again.
+    #[error("the outbound database is in use")]
+    Busy,
     /// The writer died in mid-transaction. Only a writer can mend that: start the runner.
     #[error("the outbound database waits for its writer to recover it")]
     NeedsWriter,
@@ -53,6 +72,14 @@ impl StoreError {
     #[must_use]
     pub fn is_permanent(&self) -> bool {
         matches!(self, Self::Newer { .. } | Self::Corrupt { .. } | Self::Superseded)
+    }
+
+    /// An error of the file system in the middle of making a copy.
+    pub(crate) fn copying(source: std::io::Error) -> Self {
+        if source.kind() == std::io::ErrorKind::StorageFull {
+            return Self::Full { op: "a copy", source: None };
+        }
+        Self::Copy { source }
     }
 
     pub(crate) fn query(op: &'static str) -> impl FnOnce(rusqlite::Error) -> Self {

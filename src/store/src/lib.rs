@@ -4,6 +4,7 @@
 //! writes and an outbound one that the runner writes. [`SessionStore`] is the host's view of both,
 //! [`RunnerStore`] the runner's.
 
+mod beneath;
 mod central;
 pub mod copies;
 mod db;

@@ -36,7 +36,7 @@ impl Reading {
         if !path.exists() {
             return Ok(None);
         }
-        let conn = open_read_only(&path, true).map_err(StoreError::open(&path))?;
+        let conn = open_read_only(&path).map_err(StoreError::open(&path))?;
         let is_current = has_column(&conn, "deliveries", "untold")
             .map_err(StoreError::query("read the version of a database"))?;
         Ok(Some(Inbound { conn, is_current }))

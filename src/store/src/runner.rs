@@ -30,16 +30,13 @@ use crate::outbox::PartKind;
 use crate::{Db, StoreError};
 
 /// The steps of the schema. The host reads what they make, of this version and of older ones.
-const STEPS: [&str; 5] = [
+pub(crate) const STEPS: [&str; 5] = [
     include_str!("../../../migrations/outbound/0001_start.sql"),
     include_str!("../../../migrations/outbound/0002_forms.sql"),
     include_str!("../../../migrations/outbound/0003_tools.sql"),
     include_str!("../../../migrations/outbound/0004_waits.sql"),
     include_str!("../../../migrations/outbound/0005_once.sql"),
 ];
-
-/// The newest version of the schema that this program knows.
-pub(crate) const VERSION: usize = STEPS.len();
 
 static MIGRATIONS: LazyLock<Migrations<'_>> =
     LazyLock::new(|| Migrations::new(STEPS.map(M::up).to_vec()));
@@ -65,6 +62,15 @@ pub struct RunnerStore {
     inbound_conn: Option<Connection>,
     conn: Connection,
     incarnation: Incarnation,
+    /// See [`Self::floor`].
+    floor: Option<Floor>,
+}
+
+/// The last numbers that the host took over.
+#[derive(Clone, Copy, Debug)]
+struct Floor {
+    message: i64,
+    wait: i64,
 }
 
 impl RunnerStore {
@@ -82,7 +88,7 @@ impl RunnerStore {
         let conn = open(&path, Journal::Rollback, &MIGRATIONS)?;
         cache_little(&conn).map_err(StoreError::open(&path))?;
         let (inbound, outbound_dir) = (inbound_dir.join(INBOUND), outbound_dir.to_owned());
-        Ok(Self { inbound, outbound_dir, inbound_conn: None, conn, incarnation })
+        Ok(Self { inbound, outbound_dir, inbound_conn: None, conn, incarnation, floor: None })
     }
 
     /// [`Db`] over this store, for a program with async tasks.
@@ -119,13 +125,13 @@ impl RunnerStore {
         state: &[(&str, Option<&str>)],
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let incarnation = self.incarnation;
+        let (incarnation, floor) = (self.incarnation, self.floor()?);
         let kind =
             if end.outcome == Outcome::Answered { PartKind::Answer } else { PartKind::Notice };
         self.commit("the end of a turn", |tx| {
             let reply = match (&end.text, end.messages.last()) {
                 (Some(text), Some(last)) => {
-                    Some(outgoing::add(tx, &NewMessage::text(*last, text), kind, now)?.0)
+                    Some(outgoing::add(tx, &NewMessage::text(*last, text), kind, floor, now)?.0)
                 }
                 _ => None,
             };
@@ -158,6 +164,21 @@ impl RunnerStore {
             .prepare_cached("SELECT value FROM session_state WHERE key = ?1")
             .and_then(|mut it| it.query_row([key], |row| row.get(0)).optional())
             .map_err(StoreError::query("read a state"))
+    }
+
+    /// Numbers go on above these, also in a new database: the last one may have been lost or set aside,
+    /// and what has a number that the host knows would never be taken over.
+    fn floor(&mut self) -> Result<Floor, StoreError> {
+        if let Some(floor) = self.floor {
+            return Ok(floor);
+        }
+        let floor = self.read_inbound(|conn| {
+            conn.query_row("SELECT out_seq, wait FROM taken_over", [], |row| {
+                Ok(Floor { message: row.get(0)?, wait: row.get(1)? })
+            })
+        })?;
+        self.floor = Some(floor);
+        Ok(floor)
     }
 
     fn read_inbound<R>(
@@ -214,7 +235,7 @@ impl RunnerStore {
 
 /// Takes the connection out; whoever used it without an error puts it back.
 fn opened(conn: &mut Option<Connection>, path: &Path) -> rusqlite::Result<Connection> {
-    conn.take().map_or_else(|| open_read_only(path, true), Ok)
+    conn.take().map_or_else(|| open_read_only(path), Ok)
 }
 
 /// The incarnation that the host launched last.

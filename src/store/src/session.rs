@@ -1,11 +1,12 @@
 //! The host's view of one session: its own inbound database and the runner's outbound one.
 
+mod quarantine;
 mod takeout;
 
 use std::collections::BTreeMap;
 
 use domain::message::{Address, Claim, Form};
-use domain::session::{Launches, Waiting};
+use domain::session::{Launches, Mailbox, Waiting};
 use domain::stop::Toll;
 use domain::time::Timestamp;
 use domain::{Incarnation, MessageSeq, OutSeq};
@@ -15,14 +16,14 @@ use crate::StoreError;
 use crate::inbound::{Absorbed, InboundStore, Order, PendingFile, Stood, Surroundings};
 use crate::layout::SessionLayout;
 use crate::open::Journal;
-use crate::outbound::{News, OutboundReader};
+use crate::outbound::{Known, News, OutboundReader};
 
 /// What is true about a session on disk, read in one pass.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Snapshot {
     pub news: bool,
-    /// The outbound database cannot be read until its writer recovers it.
-    pub needs_runner: bool,
+    /// Whether the outbound database can be read; nothing is known of it otherwise.
+    pub mailbox: Mailbox,
     pub waiting: Vec<Waiting>,
     pub parts: Vec<domain::delivery::PartView>,
     pub launches: Launches,
@@ -61,20 +62,19 @@ impl SessionStore {
     /// When the inbound file cannot be opened, is damaged, or was written by a newer version.
     pub fn open(paths: &SessionLayout, journal: Journal) -> Result<Self, StoreError> {
         let inbound = InboundStore::open(&paths.inbound(), paths.root().to_owned(), journal)?;
-        let outbound = OutboundReader::new(paths.outbound());
+        let outbound = OutboundReader::new(paths.outbound_dir());
         Ok(Self { inbound, outbound, paths: paths.clone() })
     }
 
     /// # Errors
-    /// When either database fails, except for an outbound one that waits for recovery.
+    /// When the inbound database fails. An outbound one that cannot be read is part of what is true.
     pub fn snapshot(&mut self) -> Result<Snapshot, StoreError> {
         let Self { inbound, outbound, .. } = self;
         inbound.at_one_moment(|| {
             let mut waiting = inbound.waiting()?;
-            let (news, needs_runner) = match news(inbound, outbound, &waiting) {
-                Ok(news) => (news, false),
-                Err(StoreError::NeedsWriter) => (News::default(), true),
-                Err(err) => return Err(err),
+            let (news, mailbox) = match news(inbound, outbound, &waiting)? {
+                Ok(news) => (news, Mailbox::Sound),
+                Err(mailbox) => (News::default(), mailbox),
             };
             for it in &mut waiting {
                 let claim = news.open_claims.iter().find(|claim| claim.message == it.0.message);
@@ -82,7 +82,7 @@ impl SessionStore {
             }
             Ok(Snapshot {
                 news: news.is_news(),
-                needs_runner,
+                mailbox,
                 waiting: waiting.into_iter().map(|it| it.0).collect(),
                 parts: inbound.open_parts()?,
                 launches: inbound.launches()?,
@@ -104,13 +104,16 @@ impl SessionStore {
     /// before, to where the agent cannot write.
     ///
     /// # Errors
-    /// When either database fails. Nothing is taken over then.
+    /// When the inbound database fails. Nothing is taken over then, and nothing either from an outbound
+    /// one that cannot be read.
     pub fn absorb(
         &mut self,
         around: &Surroundings,
         now: Timestamp,
     ) -> Result<Absorbed, StoreError> {
-        let news = self.news()?;
+        let Ok(news) = self.news()? else {
+            return Ok(Absorbed::default());
+        };
         let mut files = BTreeMap::new();
         for (message, _) in &news.messages {
             if let Form::File(name) = &message.form {
@@ -120,7 +123,7 @@ impl SessionStore {
         self.inbound.absorb(&news, &files, around, now)
     }
 
-    fn news(&mut self) -> Result<News, StoreError> {
+    fn news(&mut self) -> Result<Result<News, Mailbox>, StoreError> {
         let Self { inbound, outbound, .. } = self;
         inbound.at_one_moment(|| news(inbound, outbound, &inbound.waiting()?))
     }
@@ -133,19 +136,22 @@ impl SessionStore {
         // Which message a container had begun with only its word says, and that is not trusted.
         let in_work = match self.inbound.launches()?.open {
             Some(_) => true,
-            None => self.news().map_or(true, |it| it.is_news()),
+            None => self.news()?.map_or(true, |it| it.is_news()),
         };
         self.inbound.stand_still(order, in_work, now)
     }
 
-    /// SQLite's own check of both files; one line per problem.
+    /// SQLite's own check of the inbound database; one line per problem.
     ///
     /// # Errors
-    /// When a check could not even run.
+    /// When the check could not even run.
     pub fn integrity(&mut self) -> Result<Vec<String>, StoreError> {
-        let mut problems = integrity(self.inbound.connection())?;
-        problems.extend(self.outbound.integrity()?);
-        Ok(problems)
+        integrity(self.inbound.connection())
+    }
+
+    /// What is wrong with the outbound database. No session depends on it.
+    pub fn outbound_problems(&mut self) -> Vec<String> {
+        self.outbound.integrity()
     }
 }
 
@@ -154,11 +160,18 @@ fn news(
     inbound: &InboundStore,
     outbound: &mut OutboundReader,
     waiting: &[(Waiting, Incarnation)],
-) -> Result<News, StoreError> {
-    let after = inbound.last_out_seq()?;
-    let first = waiting.first().map(|it| it.0.message);
-    let (wait, halted) = (inbound.last_wait()?, inbound.halted()?);
-    let mut news = outbound.news(after, wait, first, halted)?;
+) -> Result<Result<News, Mailbox>, StoreError> {
+    let known = Known {
+        message: inbound.last_out_seq()?,
+        wait: inbound.last_wait()?,
+        waiting_from: waiting.first().map(|it| it.0.message),
+        halted: inbound.halted()?,
+        launched: inbound.launches()?.last.unwrap_or(Incarnation(0)),
+    };
+    let mut news = match outbound.news(&known) {
+        Ok(news) => news,
+        Err(mailbox) => return Ok(Err(mailbox)),
+    };
     if inbound.is_silenced()? {
         news.finished.clear();
         news.open_claims.clear();
@@ -166,7 +179,7 @@ fn news(
     // What has its end already is no news, however often it is read.
     let waits = |claim: &Claim| waiting.iter().any(|it| it.0.message == claim.message);
     news.finished.retain(waits);
-    Ok(news)
+    Ok(Ok(news))
 }
 
 /// What SQLite finds wrong with a file.

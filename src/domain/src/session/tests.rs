@@ -27,7 +27,7 @@ fn ago(n: i64) -> Timestamp {
 fn idle() -> View {
     View {
         news: false,
-        needs_runner: false,
+        mailbox: Mailbox::Sound,
         parts: vec![],
         waiting: vec![],
         container: Container::Absent,
@@ -107,8 +107,9 @@ fn a_launch_without_an_end_is_buried_first() {
 
 #[test]
 fn a_torn_write_of_a_dead_runner_is_recovered_by_the_next() {
-    check(&View { needs_runner: true, ..idle() }, &[Effect::Start]);
-    check(&View { needs_runner: true, container: running(0), ..idle() }, &[]);
+    let view = View { mailbox: Mailbox::NeedsRunner, ..idle() };
+    check(&view, &[Effect::Start]);
+    check(&View { container: running(0), ..view }, &[]);
 }
 
 #[test]
@@ -206,7 +207,7 @@ fn a_container_without_work_stops_when_idle_outdated_or_in_the_way() {
 #[test]
 fn bad_launches_back_off_then_park_then_try_again() {
     let view = View { waiting: vec![message(None)], ..idle() };
-    let launches = |failures, ended| Launches { open: None, failures, last_end: Some(ago(ended)) };
+    let launches = |failures, ended| Launches { failures, last_end: Some(ago(ended)), ..Launches::default() };
     check(&View { launches: launches(1, 0), ..view.clone() }, &[]);
     check(&View { launches: launches(1, 1), ..view.clone() }, &[Effect::Start]);
     check(&View { launches: launches(4, 7), ..view.clone() }, &[]);
@@ -325,7 +326,8 @@ fn small_views() -> Vec<View> {
                             received_at: ago(age),
                             ..message(claim)
                         });
-                        let launches = Launches { open, failures, last_end: Some(NOW) };
+                        let launches =
+                            Launches { last: Some(ME), open, failures, last_end: Some(NOW) };
                         let waiting = Vec::from_iter(waiting);
                         let view = View {
                             news,

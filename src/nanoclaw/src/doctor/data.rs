@@ -75,15 +75,18 @@ pub(super) fn sessions(layout: &Layout) -> Check {
     let Ok(rows) = rows else {
         return Check::warn(NAME, "not checked, since central.db cannot be read", "mend it first");
     };
-    let mut bad: Vec<(String, String)> = Vec::new();
+    let (mut bad, mut damaged): (Vec<(String, String)>, Vec<String>) = (Vec::new(), Vec::new());
     for row in &rows {
         let paths = layout.session(row.id);
         // A session that never got a message has no files, and must not get them here.
         let Some(journal) = journal_of(&paths.inbound()) else { continue };
-        match SessionStore::open(&paths, journal).and_then(|mut it| it.integrity()) {
+        let checked = SessionStore::open(&paths, journal)
+            .and_then(|mut it| Ok((it.integrity()?, it.outbound_problems())));
+        match checked.map(|(problems, outbound)| {
+            damaged.extend(outbound.first().map(|it| format!("{}: {it}", row.id)));
+            problems
+        }) {
             Ok(problems) if problems.is_empty() => {}
-            // Its writer, the runner, mends it at its next start.
-            Err(StoreError::NeedsWriter) => {}
             Ok(problems) => bad
                 .push((format!("{}: {}", row.id, problems.join("; ")), restore(&paths.inbound()))),
             Err(err) => {
@@ -91,8 +94,12 @@ pub(super) fn sessions(layout: &Layout) -> Check {
             }
         }
     }
-    if bad.is_empty() {
+    if bad.is_empty() && damaged.is_empty() {
         return Check::ok(NAME, format!("{} known, all sound", rows.len()));
+    }
+    if bad.is_empty() {
+        let fix = "nothing: the running host sets what an agent damaged aside and starts it again";
+        return Check::warn(NAME, damaged.join(" | "), fix);
     }
     let (details, fixes): (Vec<_>, Vec<_>) = bad.into_iter().unzip();
     Check::fail(NAME, details.join(" | "), fixes.join(" | "))
@@ -130,6 +137,10 @@ fn fix_of(err: &StoreError, path: &Path) -> String {
         StoreError::Corrupt { .. } => restore(path),
         StoreError::Full { .. } => "free some space on the disk".to_owned(),
         StoreError::Open { .. }
+        | StoreError::Quarantine { .. }
+        | StoreError::Copy { .. }
+        | StoreError::Hostile(_)
+        | StoreError::Busy
         | StoreError::NeedsWriter
         | StoreError::Superseded
         | StoreError::Query { .. } => format!("check who may read and write {}", path.display()),

@@ -23,6 +23,7 @@ pub(crate) fn launches_of(conn: &Connection) -> rusqlite::Result<Launches> {
     )?;
     let mut rows = statement.query([LOOK_BACK])?;
     while let Some(row) = rows.next()? {
+        launches.last = launches.last.or(Some(Incarnation(row.get(0)?)));
         let ended_at: Option<i64> = row.get(1)?;
         let Some(ended_at) = ended_at else {
             launches.open = launches.open.or(Some(Incarnation(row.get(0)?)));
@@ -54,6 +55,16 @@ impl InboundStore {
             )?;
             Ok(Incarnation(tx.last_insert_rowid()))
         })
+    }
+
+    /// Notes that an incarnation left a damaged database, which is what its chats are told then.
+    pub(crate) fn note_damage(&mut self, incarnation: Incarnation) -> Result<(), StoreError> {
+        let word = Trouble::Damaged.words().0;
+        self.commit("a damaged database", |tx| {
+            let sql = "UPDATE launches SET trouble = ?2, detail = NULL WHERE incarnation = ?1";
+            tx.execute(sql, params![incarnation.0, word])
+        })
+        .map(drop)
     }
 
     /// Records how an incarnation ended, `reason` for the log and `trouble` for people. `bad` counts against the session unless the incarnation

@@ -7,7 +7,7 @@ use domain::time::Timestamp;
 use domain::{MessageSeq, OutSeq};
 use rusqlite::{OptionalExtension, Transaction, params};
 
-use super::RunnerStore;
+use super::{Floor, RunnerStore};
 use crate::StoreError;
 use crate::layout::FILES;
 use crate::outbox::PartKind;
@@ -47,9 +47,9 @@ impl RunnerStore {
 
     /// Stores a message of the middle of a turn. Of a file there must be a copy already.
     pub fn add(&mut self, message: &NewMessage, now: Timestamp) -> Result<OutSeq, StoreError> {
-        let incarnation = self.incarnation;
+        let (incarnation, floor) = (self.incarnation, self.floor()?);
         self.commit("a message", |tx| {
-            let seq = add(tx, message, PartKind::Interim, now)?;
+            let seq = add(tx, message, PartKind::Interim, floor, now)?;
             // Not the message that is replied to: a later attempt may hand over several at once.
             tx.prepare_cached(
                 "UPDATE messages_out SET incarnation = ?2, attempt = ?3,
@@ -94,13 +94,14 @@ pub(super) fn add(
     tx: &Transaction<'_>,
     message: &NewMessage,
     kind: PartKind,
+    floor: Floor,
     now: Timestamp,
 ) -> rusqlite::Result<OutSeq> {
     let columns = Columns::of(&message.form)?;
     tx.prepare_cached(
         "INSERT INTO messages_out (seq, in_reply_to, kind, text, created_at, form, destination,
              target, file, options, timeout_ms)
-         VALUES ((SELECT coalesce(max(seq), -1) + 2 FROM messages_out),
+         VALUES ((SELECT max(coalesce(max(seq), -1), ?11) + 2 FROM messages_out),
              ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
     )?
     .execute(params![
@@ -114,6 +115,7 @@ pub(super) fn add(
         columns.file,
         columns.options,
         columns.timeout_ms,
+        if floor.message == 0 { -1 } else { floor.message },
     ])?;
     Ok(OutSeq(tx.last_insert_rowid()))
 }

@@ -21,7 +21,7 @@ impl RunnerStore {
         until: Option<Timestamp>,
         state: &[(&str, Option<&str>)],
     ) -> Result<(), StoreError> {
-        let incarnation = self.incarnation.0;
+        let (incarnation, floor) = (self.incarnation.0, self.floor()?.wait);
         self.commit("a wait", |tx| {
             let sql = "SELECT message FROM claims WHERE incarnation = ?1 AND outcome IS NULL
                        ORDER BY message LIMIT 1";
@@ -29,9 +29,9 @@ impl RunnerStore {
                 tx.query_row(sql, [incarnation], |row| row.get(0)).optional()?;
             if let Some(oldest) = oldest {
                 tx.execute(
-                    "INSERT INTO waits (message, incarnation, class, until)
-                     VALUES (?1, ?2, ?3, ?4)",
-                    params![oldest, incarnation, class.as_str(), until.map(|it| it.0)],
+                    "INSERT INTO waits (id, message, incarnation, class, until)
+                     VALUES ((SELECT max(coalesce(max(id), 0), ?5) + 1 FROM waits), ?1, ?2, ?3, ?4)",
+                    params![oldest, incarnation, class.as_str(), until.map(|it| it.0), floor],
                 )?;
                 let sql = "DELETE FROM claims WHERE incarnation = ?1 AND outcome IS NULL";
                 tx.execute(sql, [incarnation])?;

@@ -6,7 +6,6 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use domain::OutSeq;
@@ -14,8 +13,8 @@ use domain::file_type::sniff;
 use domain::message::FileKind;
 use domain::naming::safe_file_name;
 use domain::outgoing::FileOut;
-use rustix::fs::{CWD, Mode, OFlags, openat};
 
+use crate::beneath::open_beneath;
 use crate::inbound::Copied;
 use crate::layout::{FILES, SessionLayout};
 
@@ -23,7 +22,6 @@ use crate::layout::{FILES, SessionLayout};
 const BYTES_MAX: u64 = 100 * 1024 * 1024;
 /// Bytes at the beginning that say what a file is.
 const HEAD_BYTES: usize = 512;
-const DEPTH_MAX: usize = 8;
 
 /// Copies `name`, a path below `files/` of the agent's folder, for the message `seq`. Doing it again
 /// makes the same copy.
@@ -53,27 +51,6 @@ fn reason(err: &io::Error) -> String {
     "it is no plain file within the agent's folder".to_owned()
 }
 
-/// Opens a regular file without ever leaving `root`.
-fn open_beneath(root: &Path, name: &str) -> io::Result<File> {
-    let parts: Vec<&str> = name.split('/').collect();
-    let plain = |it: &&str| !matches!(*it, "" | "." | "..");
-    let (last, folders) = match parts.split_last() {
-        Some((last, folders)) if parts.len() <= DEPTH_MAX && parts.iter().all(plain) => {
-            (last, folders)
-        }
-        _ => return Err(io::ErrorKind::InvalidFilename.into()),
-    };
-    let folder = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::RDONLY;
-    let mut dir: OwnedFd = openat(CWD, root, folder, Mode::empty())?;
-    for part in folders {
-        dir = openat(&dir, *part, folder, Mode::empty())?;
-    }
-    // A pipe must not stop us here until somebody writes to it.
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let file = File::from(openat(&dir, *last, flags, Mode::empty())?);
-    if file.metadata()?.is_file() { Ok(file) } else { Err(io::ErrorKind::InvalidFilename.into()) }
-}
-
 /// Returns the first bytes.
 fn write(folder: &Path, path: &Path, from: File) -> io::Result<Vec<u8>> {
     std::fs::create_dir_all(folder)?;
@@ -90,6 +67,8 @@ fn write(folder: &Path, path: &Path, from: File) -> io::Result<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::symlink;
+
+    use rustix::fs::{CWD, Mode};
 
     use super::*;
 

@@ -1,0 +1,56 @@
+//! Sets a damaged outbound database aside, so that the next runner makes a new one.
+
+use std::fs::{self, Permissions};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use super::SessionStore;
+use crate::layout::{OUTBOUND, SessionLayout};
+use crate::outbound::OutboundReader;
+use crate::StoreError;
+
+impl SessionStore {
+    /// Moves what the runner wrote to where no container sees it, in place of what was moved there
+    /// before. The container must be gone. Notes that its last incarnation left it damaged, so that who
+    /// waits is told. Doing it again does no harm.
+    ///
+    /// # Errors
+    /// When the inbound database fails, or the files cannot be moved; then they stay.
+    pub fn quarantine(&mut self) -> Result<(), StoreError> {
+        if let Some(last) = self.inbound.launches()?.last {
+            self.inbound.note_damage(last)?;
+        }
+        self.outbound = OutboundReader::new(self.paths.outbound_dir());
+        move_away(&self.paths).map_err(|source| StoreError::Quarantine {
+            path: self.paths.outbound(),
+            source,
+        })
+    }
+}
+
+fn move_away(paths: &SessionLayout) -> io::Result<()> {
+    let (from, to) = (paths.outbound_dir(), paths.quarantine());
+    match fs::remove_dir_all(&to) {
+        Err(err) if err.kind() != ErrorKind::NotFound => return Err(err),
+        _ => fs::create_dir(&to)?,
+    }
+    // Its owner may have taken the right to change the folder away.
+    let _ = fs::set_permissions(&from, Permissions::from_mode(0o755));
+    // A new database must meet neither an old journal nor an old log.
+    for suffix in ["", "-journal", "-wal", "-shm"] {
+        let name = format!("{OUTBOUND}{suffix}");
+        put(&from.join(&name), &to.join(&name), &from.join(format!("{name}.damaged")))?;
+    }
+    Ok(())
+}
+
+/// Renames whatever is there; a link is moved, not followed.
+fn put(from: &Path, to: &Path, or_to: &Path) -> io::Result<()> {
+    match fs::rename(from, to) {
+        Err(err) if err.kind() == ErrorKind::NotFound => Ok(()),
+        // A folder that its owner may not change cannot leave the folder that it is in.
+        Err(err) if err.kind() == ErrorKind::PermissionDenied => fs::rename(from, or_to),
+        other => other,
+    }
+}
