@@ -23,10 +23,12 @@ use crate::{Incarnation, MessageSeq, OutSeq};
 mod deadline;
 mod limits;
 mod looks;
+mod mailbox;
 mod still;
 
 pub use self::limits::Limits;
 pub use self::looks::next_look;
+pub use self::mailbox::Mailbox;
 pub use self::still::Stillness;
 
 /// Everything the policy may look at. Read in one pass, never mutated.
@@ -65,19 +67,6 @@ pub struct View {
     pub crowded: bool,
     /// How long nothing at all has happened here.
     pub quiet_for: Duration,
-}
-
-/// The state of the database that the runner writes, as far as the host can read it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Mailbox {
-    #[default]
-    Sound,
-    /// Its writer died in mid-transaction; only a runner can recover it.
-    NeedsRunner,
-    /// It cannot be read right now.
-    Busy,
-    /// It is not what a runner writes, for this reason.
-    Damaged(String),
 }
 
 /// Parts for a chat wait until its reader wants to hear of them.
@@ -275,7 +264,7 @@ fn absent(view: &View, limits: &Limits, now: Timestamp) -> Vec<Effect> {
         return vec![still::ended(view, open)];
     }
     match view.mailbox {
-        Mailbox::Damaged(_) => return quarantine(view, limits, now),
+        Mailbox::Damaged(_) => return mailbox::quarantine(view, limits, now),
         // A claim could be in there, or an answer.
         Mailbox::Busy => return tell(view, limits, now),
         Mailbox::Sound | Mailbox::NeedsRunner => {}
@@ -300,17 +289,6 @@ fn absent(view: &View, limits: &Limits, now: Timestamp) -> Vec<Effect> {
         }
         Some(Wait::Parked(_) | Wait::Backoff(_)) => vec![Effect::Start],
     }
-}
-
-/// What the last incarnation had in hand stands in the damaged database alone. So the first message
-/// counts as taken by it: its chat is told, and one that damages every container is given up.
-fn quarantine(view: &View, limits: &Limits, now: Timestamp) -> Vec<Effect> {
-    let first = view.waiting.first().zip(view.launches.last);
-    let first = first.filter(|it| view.halted < it.1);
-    let released = first.map(|(it, by)| {
-        release(&Waiting { claim: Some(by), ..it.clone() }, limits, now)
-    });
-    released.into_iter().chain([Effect::Quarantine]).collect()
 }
 
 fn running(

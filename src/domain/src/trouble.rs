@@ -81,7 +81,8 @@ impl Trouble {
             Self::Silent { tool: None } => "It gave no sign of life, so I stopped it.".into(),
             Self::Deaf => "It did not pick up messages.".into(),
             Self::Damaged => {
-                "It damaged the file that it writes its answers to, so I set that file aside.".into()
+                "It damaged the file that it writes its answers to, so I set that file aside."
+                    .into()
             }
             Self::Ended => "Its program ended by itself.".into(),
         }

@@ -102,12 +102,4 @@ impl StoreError {
             _ => Self::Open { path, source },
         }
     }
-
-    /// Puts the file's path into an error that was made where only the operation was known.
-    pub(crate) fn at(self, at: &Path) -> Self {
-        if let Self::Corrupt { source, .. } = self {
-            return Self::Corrupt { path: at.to_owned(), source };
-        }
-        self
-    }
 }

@@ -222,8 +222,7 @@ fn claims(
          ORDER BY message, incarnation LIMIT {CLAIMS_MAX}"
     );
     let mut statement = conn.prepare_cached(&sql).map_err(broken)?;
-    let mut found =
-        statement.query([from.0, known.halted.0, known.launched.0]).map_err(broken)?;
+    let mut found = statement.query([from.0, known.halted.0, known.launched.0]).map_err(broken)?;
     let mut claims: Vec<Claim> = Vec::new();
     while let Some(row) = found.next().map_err(broken)? {
         let Some(claim) = rows::claim(row) else { continue };
@@ -245,8 +244,7 @@ fn waits(conn: &Connection, version: usize, after: i64) -> Result<Vec<Waits>, Ma
         return Ok(vec![]);
     }
     let columns = rows::wait_columns();
-    let sql =
-        format!("SELECT {columns} FROM waits WHERE id > ?1 ORDER BY id LIMIT {MESSAGES_MAX}");
+    let sql = format!("SELECT {columns} FROM waits WHERE id > ?1 ORDER BY id LIMIT {MESSAGES_MAX}");
     let mut statement = conn.prepare_cached(&sql).map_err(broken)?;
     let waits: rusqlite::Result<Vec<Waits>> =
         statement.query_map([after], rows::wait).map_err(broken)?.collect();

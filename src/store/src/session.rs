@@ -3,8 +3,6 @@
 mod quarantine;
 mod takeout;
 
-use std::collections::BTreeMap;
-
 use domain::message::{Address, Claim, Form};
 use domain::session::{Launches, Mailbox, Waiting};
 use domain::stop::Toll;
@@ -114,12 +112,13 @@ impl SessionStore {
         let Ok(news) = self.news()? else {
             return Ok(Absorbed::default());
         };
-        let mut files = BTreeMap::new();
+        let mut names = Vec::new();
         for (message, _) in &news.messages {
             if let Form::File(name) = &message.form {
-                files.insert(message.seq, takeout::copy(&self.paths, message.seq, name));
+                names.push((message.seq, name.as_str()));
             }
         }
+        let files = takeout::copy_all(&self.paths, &names)?;
         self.inbound.absorb(&news, &files, around, now)
     }
 
@@ -193,6 +192,8 @@ pub(crate) fn integrity(conn: &Connection) -> Result<Vec<String>, StoreError> {
 
 #[cfg(test)]
 mod forms;
+#[cfg(test)]
+mod hostile;
 #[cfg(test)]
 mod quiet;
 #[cfg(test)]

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use super::{Container, Launches, Limits, Mailbox, Stillness, View, deadline, held_by, silence_max, still};
+use super::{
+    Container, Launches, Limits, Mailbox, Stillness, View, deadline, held_by, silence_max, still,
+};
 use crate::time::{Timestamp, backoff};
 
 pub(super) enum Wait {

@@ -324,6 +324,16 @@ struct Route<'a> {
     cause: &'a Cause,
 }
 
+/// Whether the agent said anything that was taken over, to the message or to one that came after it and
+/// whose turn it joined.
+fn was_said(tx: &Transaction<'_>, claim: &Claim) -> rusqlite::Result<bool> {
+    tx.prepare_cached(
+        "SELECT 1 FROM deliveries WHERE out_seq = ?2 AND cause > ?1
+         UNION ALL SELECT 1 FROM deliveries WHERE cause = ?1 AND out_seq IS NOT NULL LIMIT 1",
+    )?
+    .exists(params![claim.message.0, claim.reply.map(|it| it.0)])
+}
+
 fn end(
     tx: &Transaction<'_>,
     claim: &Claim,
@@ -332,8 +342,10 @@ fn end(
     let Some((outcome, reason)) = &claim.outcome else {
         return Ok(None);
     };
-    // Only a task may end in silence; a person hears at least that there is nothing to hear.
-    let is_mute = *outcome == Outcome::Silent && !tasks::is_task(tx, claim.message)?;
+    // Only a task may end in silence; a person hears at least that there is nothing to hear. The
+    // container's word that it answered is not enough.
+    let says_silent = *outcome == Outcome::Silent || !was_said(tx, claim)?;
+    let is_mute = says_silent && !tasks::is_task(tx, claim.message)?;
     let (outcome, reason) = if is_mute {
         (Outcome::Failed, "the agent said nothing")
     } else {

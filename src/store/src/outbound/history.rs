@@ -34,7 +34,8 @@ impl OutboundReader {
                 "SELECT {name}, started_at, ended_at, ok FROM tool_calls WHERE message = ?1
                  ORDER BY id LIMIT ?2"
             );
-            let tools = if TOOLS_SINCE <= version { rows(conn, &tools, of, tool) } else { Ok(vec![]) };
+            let tools =
+                if TOOLS_SINCE <= version { rows(conn, &tools, of, tool) } else { Ok(vec![]) };
             Ok((claims.map_err(broken)?, tools.map_err(broken)?))
         })
     }

@@ -146,13 +146,19 @@ fn refused(name: &str, err: &io::Error) -> Mailbox {
     // The host lacks something; that says nothing about the file.
     let lacking = [Errno::MFILE, Errno::NFILE, Errno::NOMEM, Errno::INTR, Errno::NOLCK];
     if Errno::from_io_error(err).is_some_and(|it| lacking.contains(&it)) {
-        tracing::warn!(error = err as &dyn std::error::Error, "what a runner wrote is left for later");
+        tracing::warn!(
+            error = err as &dyn std::error::Error,
+            "what a runner wrote is left for later"
+        );
         return Mailbox::Busy;
     }
     Mailbox::Damaged(format!("{name} cannot be read as a plain file: {err}"))
 }
 
-#[expect(clippy::disallowed_methods, reason = "runs on the blocking pool, and for milliseconds only")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "runs on the blocking pool, and for milliseconds only"
+)]
 fn pause() {
     std::thread::sleep(PAUSE);
 }

@@ -39,7 +39,9 @@ pub(super) fn message_columns(version: usize) -> String {
     let text = bounded("text", TEXT_BYTES_MAX);
     let kind = bounded("kind", WORD_BYTES_MAX);
     let more = match version {
-        1 => return format!("seq, in_reply_to, {text}, {kind}, 'text', {}", ["NULL"; 8].join(", ")),
+        1 => {
+            return format!("seq, in_reply_to, {text}, {kind}, 'text', {}", ["NULL"; 8].join(", "));
+        }
         2..ONCE_SINCE => "NULL, NULL, NULL",
         _ => "turn, incarnation, attempt",
     };
@@ -54,8 +56,7 @@ pub(super) fn message_columns(version: usize) -> String {
 
 /// What [`claim`] reads.
 pub(super) fn claim_columns(version: usize) -> String {
-    let (outcome, reason) =
-        (bounded("outcome", WORD_BYTES_MAX), bounded("reason", NAME_BYTES_MAX));
+    let (outcome, reason) = (bounded("outcome", WORD_BYTES_MAX), bounded("reason", NAME_BYTES_MAX));
     let cost = if version < ONCE_SINCE { "NULL" } else { "cost" };
     format!("message, incarnation, reply, {cost}, {outcome}, {reason}")
 }
@@ -148,7 +149,8 @@ pub(super) fn claim(row: &Row<'_>) -> Option<Claim> {
         Ok(Some(outcome)) => Some(Outcome::parse(&outcome).unwrap_or(Outcome::Failed)),
         Err(Senseless) => Some(Outcome::Failed),
     };
-    let is_read = matches!((text(row, 4), outcome), (Ok(Some(it)), Some(read)) if it == read.as_str());
+    let is_read =
+        matches!((text(row, 4), outcome), (Ok(Some(it)), Some(read)) if it == read.as_str());
     let reason = text(row, 5).ok().flatten().unwrap_or_default();
     let reason = if is_read { reason } else { NO_OUTCOME.to_owned() };
     let or_none = |index| number(row, index).ok().flatten();

@@ -6,9 +6,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use super::SessionStore;
+use crate::StoreError;
 use crate::layout::{OUTBOUND, SessionLayout};
 use crate::outbound::OutboundReader;
-use crate::StoreError;
 
 impl SessionStore {
     /// Moves what the runner wrote to where no container sees it, in place of what was moved there
@@ -22,10 +22,8 @@ impl SessionStore {
             self.inbound.note_damage(last)?;
         }
         self.outbound = OutboundReader::new(self.paths.outbound_dir());
-        move_away(&self.paths).map_err(|source| StoreError::Quarantine {
-            path: self.paths.outbound(),
-            source,
-        })
+        move_away(&self.paths)
+            .map_err(|source| StoreError::Quarantine { path: self.paths.outbound(), source })
     }
 }
 

@@ -113,7 +113,11 @@ fn what_an_older_runner_left_is_read_without_a_cost() {
     runner.claim(&[M1], NOW).unwrap();
     runner.end_turn(&TurnEnd { cost: Cost::of_turn(1), ..answer("hello") }, &[], NOW).unwrap();
     drop(runner);
-    let older = "ALTER TABLE claims DROP COLUMN cost; PRAGMA user_version = 4;";
+    let older = "ALTER TABLE claims DROP COLUMN cost;
+                 ALTER TABLE messages_out DROP COLUMN attempt;
+                 ALTER TABLE messages_out DROP COLUMN incarnation;
+                 ALTER TABLE messages_out DROP COLUMN turn;
+                 PRAGMA user_version = 4;";
     rusqlite::Connection::open(it.outbound()).unwrap().execute_batch(older).unwrap();
     it.host.absorb(&around(1_000), NOW).unwrap();
     assert_eq!(it.host.inbound.task_ends().unwrap()[0].cost, None);
