@@ -35,8 +35,8 @@ type Schema = Vec<[Option<String>; 4]>;
 /// What the runner's migrations make, per version from 1 on.
 static EXPECTED: LazyLock<rusqlite::Result<Vec<Schema>>> = LazyLock::new(|| {
     let conn = Connection::open_in_memory()?;
-    let after = |step: &&str| conn.execute_batch(step).and_then(|()| schema(&conn));
-    STEPS.iter().map(|step| after(&step)).collect()
+    let after = |step: &str| conn.execute_batch(step).and_then(|()| schema(&conn));
+    STEPS.iter().map(|step| after(step)).collect()
 });
 
 /// Opens the database and returns the version of its schema. `None` while the runner has not made one.
