@@ -2,6 +2,7 @@
 
 use std::error::Error;
 
+use domain::session::Mailbox;
 use store::{SessionStore, StoreError};
 use tracing::warn;
 
@@ -9,17 +10,27 @@ use super::SessionError;
 use super::state::SessionState;
 
 impl SessionState {
+    /// Says once what is wrong, in the log and for `nanoclaw status`.
+    pub(super) fn note_mailbox(&mut self, mailbox: &Mailbox) {
+        if let Mailbox::Damaged(why) = mailbox
+            && self.why() != Some(why)
+        {
+            warn!(why, "what the container wrote is damaged");
+            self.explain(Some(why.clone()));
+        }
+    }
+
     /// Returns whether it is out of the way. When it cannot be moved, the session goes on without it:
     /// its deadlines and what is to be delivered depend on nothing that a container wrote.
     pub(super) async fn quarantine(&mut self) -> Result<bool, SessionError> {
         match self.store.write("a quarantine", SessionStore::quarantine).await {
             Ok(()) => {
                 let to = self.host().layout.session(self.id()).quarantine();
-                warn!(to = %to.display(), "what the container wrote is damaged; set it aside");
+                warn!(to = %to.display(), "what the container wrote is set aside");
                 Ok(true)
             }
             Err(err @ StoreError::Quarantine { .. }) => {
-                warn!(error = &err as &dyn Error, "what the container wrote is damaged");
+                warn!(error = &err as &dyn Error, "going on without what the container wrote");
                 Ok(false)
             }
             Err(err) => Err(err.into()),

@@ -198,6 +198,7 @@ impl SessionState {
     async fn view(&mut self) -> Result<View, SessionError> {
         self.observe();
         let snapshot = self.store.read(SessionStore::snapshot).await?;
+        self.note_mailbox(&snapshot.mailbox);
         let still = self.stillness(&snapshot);
         let held = self.held(snapshot.held.clone()).await?;
         let Snapshot { news, mailbox, mut waiting, mut parts, launches, .. } = snapshot;
@@ -345,6 +346,10 @@ impl SessionState {
     /// Remembered for `status` only.
     pub(super) fn explain(&mut self, why: Option<String>) {
         self.why = why;
+    }
+
+    pub(super) fn why(&self) -> Option<&String> {
+        self.why.as_ref()
     }
 
     async fn report(&mut self, reply: RpcReplyPort<SessionStatus>) -> Result<(), SessionError> {

@@ -192,7 +192,7 @@ pub(crate) fn integrity(conn: &Connection) -> Result<Vec<String>, StoreError> {
 
 #[cfg(test)]
 mod forms;
-#[cfg(test)]
+#[cfg(all(test, target_os = "linux"))]
 mod hostile;
 #[cfg(test)]
 mod quiet;

@@ -23,6 +23,8 @@ const _: () = assert!(TEXT_BYTES_MAX < 1 << 20);
 const SQL_BYTES_MAX: i32 = 16 * 1024;
 /// Steps of SQLite's machine for all that one look reads; the largest look takes a hundredth of it.
 pub(super) const LOOK_STEPS_MAX: u32 = 5_000_000;
+/// The same for reading the schema, which is kept in memory: a file can name a million tables.
+const OPEN_STEPS_MAX: u32 = 50_000;
 /// The same for a check of the whole file.
 pub(super) const CHECK_STEPS_MAX: u32 = 200_000_000;
 /// Steps between two questions whether it is enough.
@@ -42,7 +44,7 @@ static EXPECTED: LazyLock<rusqlite::Result<Vec<Schema>>> = LazyLock::new(|| {
 /// Opens the database and returns the version of its schema. `None` while the runner has not made one.
 pub(super) fn open(bytes: &[u8]) -> Result<Option<(Connection, usize)>, Mailbox> {
     let conn = in_memory(bytes).map_err(broken)?;
-    limit_steps(&conn, LOOK_STEPS_MAX);
+    limit_steps(&conn, OPEN_STEPS_MAX);
     let read = || -> rusqlite::Result<(i64, Schema)> {
         let version = conn.pragma_query_value(None, "user_version", |row| row.get(0))?;
         cache_little(&conn)?;

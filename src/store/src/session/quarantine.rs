@@ -2,7 +2,7 @@
 
 use std::fs::{self, Permissions};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
 use super::SessionStore;
@@ -34,7 +34,9 @@ fn move_away(paths: &SessionLayout) -> io::Result<()> {
         _ => fs::create_dir(&to)?,
     }
     // Its owner may have taken the right to change the folder away.
-    let _ = fs::set_permissions(&from, Permissions::from_mode(0o755));
+    if let Ok(meta) = fs::metadata(&from) {
+        let _ = fs::set_permissions(&from, Permissions::from_mode(meta.mode() | 0o700));
+    }
     // A new database must meet neither an old journal nor an old log.
     for suffix in ["", "-journal", "-wal", "-shm"] {
         let name = format!("{OUTBOUND}{suffix}");
