@@ -18,6 +18,7 @@ mod fetching;
 mod keeping;
 mod link;
 mod lost;
+mod quarantine;
 mod quiet;
 mod showing;
 mod state;

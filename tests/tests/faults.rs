@@ -190,6 +190,39 @@ async fn a_damaged_session_is_parked_and_told_and_spares_the_rest() {
     assert!(told, "{verdicts:?}");
 }
 
+/// A container that ruins its own database while it works: its chat is told, and the message is answered.
+#[tokio::test(start_paused = true)]
+async fn what_a_container_damages_is_set_aside_and_its_chat_is_told() {
+    let world = World::new();
+    let _host = start(&world).await;
+    let paths = world.layout().session(S1);
+    world.platform.post("a", "m1", "wait 20 please");
+    world.pass(5 * SECOND).await;
+    std::fs::write(paths.outbound(), [0x53; 8_192]).unwrap();
+    let text = heard(&world, "a", 2 * MINUTE).await;
+    assert!(text.contains("set that file aside"), "{text}");
+    assert!(text.contains("I waited 20 seconds"), "{text}");
+    assert_eq!(world.outcomes(S1), [("m1".into(), Some(Outcome::Answered))]);
+    assert!(paths.quarantine().join("outbound.db").is_file());
+}
+
+/// A bad disk, and no container that could be blamed.
+#[tokio::test(start_paused = true)]
+async fn a_database_of_a_runner_that_is_found_damaged_stops_no_session() {
+    let world = World::new();
+    let host = start(&world).await;
+    world.platform.post("a", "m1", "hello");
+    world.pass(MINUTE).await;
+    host.kill().await;
+    world.engine.kill(S1);
+    std::fs::write(world.layout().session(S1).outbound(), [0x53; 8_192]).unwrap();
+    let _host = start(&world).await;
+    world.platform.post("a", "m2", "are you well?");
+    let text = heard(&world, "a", 2 * MINUTE).await;
+    assert!(text.contains("are you well?"), "{text}");
+    assert_eq!(world.outcomes(S1)[1], ("m2".into(), Some(Outcome::Answered)));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_newer_session_is_refused_clearly() {
     let world = World::new();

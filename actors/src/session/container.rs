@@ -186,6 +186,7 @@ impl SessionState {
         let trouble = match reason {
             StopReason::Silent => Some(Trouble::Silent { tool }),
             StopReason::Deaf => Some(Trouble::Deaf),
+            StopReason::Damaged => Some(Trouble::Damaged),
             StopReason::Asked
             | StopReason::Overdue
             | StopReason::Outdated
@@ -196,6 +197,7 @@ impl SessionState {
             StopReason::Asked => "somebody stopped it",
             StopReason::Silent => "it gave no sign of life",
             StopReason::Deaf => "it did not pick up messages",
+            StopReason::Damaged => "what it wrote is damaged",
             StopReason::Overdue => "a message was not finished in time",
             StopReason::Outdated => "the agent's settings changed",
             StopReason::Idle => "it had nothing to do",

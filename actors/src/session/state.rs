@@ -188,9 +188,10 @@ impl SessionState {
         if posted {
             self.ring();
         }
+        self.note_mailbox(&snapshot.mailbox);
         let still = self.stillness(&snapshot);
         let held = self.held(snapshot.held.clone()).await?;
-        let Snapshot { news, needs_runner, mut waiting, mut parts, launches, .. } = snapshot;
+        let Snapshot { news, mailbox, mut waiting, mut parts, launches, .. } = snapshot;
         for part in &mut parts {
             part.in_flight = self.in_flight.contains(&part.key);
         }
@@ -202,7 +203,7 @@ impl SessionState {
         self.next_file = file.clone().map(|it| it.1);
         Ok(View {
             news,
-            needs_runner,
+            mailbox,
             parts,
             waiting,
             container: self.container.as_container(self.last_sign.elapsed()),
@@ -246,6 +247,7 @@ impl SessionState {
             Effect::Stop(reason) => self.stop(reason),
             Effect::Bury(incarnation) => self.bury(incarnation),
             Effect::Clear(incarnation) => self.clear(incarnation),
+            Effect::Quarantine => return self.quarantine().await,
             Effect::StandStill => drop(self.stand_still().await?),
             Effect::Ring => {
                 self.ring();
@@ -338,6 +340,10 @@ impl SessionState {
     /// Remembered for `status` only.
     pub(super) fn explain(&mut self, why: Option<String>) {
         self.why = why;
+    }
+
+    pub(super) fn why(&self) -> Option<&String> {
+        self.why.as_ref()
     }
 
     async fn report(&mut self, reply: RpcReplyPort<SessionStatus>) -> Result<(), SessionError> {

@@ -23,10 +23,12 @@ use crate::{Incarnation, MessageSeq, OutSeq};
 mod deadline;
 mod limits;
 mod looks;
+mod mailbox;
 mod still;
 
 pub use self::limits::Limits;
 pub use self::looks::next_look;
+pub use self::mailbox::Mailbox;
 pub use self::still::Stillness;
 
 /// Everything the policy may look at. Read in one pass, never mutated.
@@ -34,8 +36,8 @@ pub use self::still::Stillness;
 pub struct View {
     /// The runner wrote something that the host has not taken over yet.
     pub news: bool,
-    /// What the runner wrote cannot be read until a runner recovers it.
-    pub needs_runner: bool,
+    /// Whether what the runner wrote can be read.
+    pub mailbox: Mailbox,
     /// The oldest unfinished part of each chat.
     pub parts: Vec<PartView>,
     /// Accepted messages without an outcome, oldest first.
@@ -120,6 +122,8 @@ pub enum Container {
 /// The history of starts, read from disk.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Launches {
+    /// The last one.
+    pub last: Option<Incarnation>,
     /// A start whose end was not recorded.
     pub open: Option<Incarnation>,
     /// Launches in a row, up to the last, that ended badly without finishing a message.
@@ -157,6 +161,8 @@ pub enum Effect {
     Clear(Incarnation),
     /// Carry out on disk that the agent is stopped.
     StandStill,
+    /// Set the damaged database of the runner aside, where no container sees it.
+    Quarantine,
     /// Tell the runner to look at the database.
     Ring,
     /// Take the message out of dead hands; it is due again at `at`.
@@ -191,6 +197,8 @@ pub enum StopReason {
     Silent,
     /// It does not pick up messages.
     Deaf,
+    /// What it wrote is damaged.
+    Damaged,
     /// A message in its hands is past its deadline.
     Overdue,
     /// The agent's settings changed.
@@ -245,12 +253,18 @@ fn absent(view: &View, limits: &Limits, now: Timestamp) -> Vec<Effect> {
     if let Some(open) = view.launches.open {
         return vec![still::ended(view, open)];
     }
+    match view.mailbox {
+        Mailbox::Damaged(_) => return mailbox::quarantine(view, limits, now),
+        // A claim could be in there, or an answer.
+        Mailbox::Busy => return tell(view, limits, now),
+        Mailbox::Sound | Mailbox::NeedsRunner => {}
+    }
     let claimed: Vec<&Waiting> = view.waiting.iter().filter(|it| it.claim.is_some()).collect();
     if !claimed.is_empty() {
         return claimed.into_iter().map(|it| release(it, limits, now)).collect();
     }
     let due: Vec<&Waiting> = due(view, limits, now).collect();
-    if due.is_empty() && !view.needs_runner {
+    if due.is_empty() && view.mailbox != Mailbox::NeedsRunner {
         let rests = still::may_rest(view, limits);
         return if rests { vec![Effect::Rest] } else { tell_of_wait(view, limits, now) };
     }
@@ -275,6 +289,9 @@ fn running(
 ) -> Vec<Effect> {
     if incarnation <= view.halted {
         return vec![Effect::Stop(StopReason::Asked)];
+    }
+    if matches!(view.mailbox, Mailbox::Damaged(_)) {
+        return vec![Effect::Stop(StopReason::Damaged)];
     }
     let (ours, stale): (Vec<&Waiting>, Vec<&Waiting>) = view
         .waiting

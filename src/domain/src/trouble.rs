@@ -22,6 +22,8 @@ pub enum Trouble {
     },
     /// It did not pick up messages.
     Deaf,
+    /// It wrote what no runner writes.
+    Damaged,
     /// It ended by itself.
     Ended,
 }
@@ -37,6 +39,7 @@ impl Trouble {
             Self::OutOfMemory { mib } => ("out of memory", mib.to_string()),
             Self::Silent { tool } => ("silent", tool.clone().unwrap_or_default()),
             Self::Deaf => ("deaf", String::new()),
+            Self::Damaged => ("damaged", String::new()),
             Self::Ended => ("ended", String::new()),
         }
     }
@@ -50,6 +53,7 @@ impl Trouble {
             "out of memory" => Self::OutOfMemory { mib: detail.parse().unwrap_or(0) },
             "silent" => Self::Silent { tool: Some(detail.to_owned()).filter(|it| !it.is_empty()) },
             "deaf" => Self::Deaf,
+            "damaged" => Self::Damaged,
             "ended" => Self::Ended,
             _ => return None,
         })
@@ -76,6 +80,10 @@ impl Trouble {
             }
             Self::Silent { tool: None } => "It gave no sign of life, so I stopped it.".into(),
             Self::Deaf => "It did not pick up messages.".into(),
+            Self::Damaged => {
+                "It damaged the file that it writes its answers to, so I set that file aside."
+                    .into()
+            }
             Self::Ended => "Its program ended by itself.".into(),
         }
     }
@@ -85,7 +93,7 @@ impl Trouble {
     #[must_use]
     pub fn interruption(&self, agent: &str) -> Option<String> {
         match self {
-            Self::OutOfMemory { .. } | Self::Silent { .. } => Some(format!(
+            Self::OutOfMemory { .. } | Self::Silent { .. } | Self::Damaged => Some(format!(
                 "My container was interrupted. {} I take your message up again.",
                 self.sentence(agent)
             )),
@@ -113,6 +121,7 @@ mod tests {
             Trouble::Silent { tool: None },
             Trouble::Silent { tool: Some("Bash".into()) },
             Trouble::Deaf,
+            Trouble::Damaged,
             Trouble::Ended,
         ] {
             let (word, detail) = it.words();

@@ -1,9 +1,5 @@
-//! Consistent copies of databases while others write them, and what a copy must be told before it
-//! takes the place of the original.
-//!
-//! The central database is copied first, then each session's inbound one, then its outbound one. A
-//! later copy may know more than an earlier one, never less. So a cursor never runs ahead of the
-//! messages that it stands for, and the runner never gives out a number that the host has seen.
+//! Consistent copies of the central database while it is written, and what a copy must be told before it
+//! takes the place of the original. The mailboxes of sessions are not copied: they are made again.
 
 use std::path::Path;
 use std::time::Duration;
@@ -11,7 +7,7 @@ use std::time::Duration;
 use domain::SessionId;
 use domain::time::Timestamp;
 use rusqlite::backup::{Backup, StepResult};
-use rusqlite::{Connection, ErrorCode, OptionalExtension};
+use rusqlite::{Connection, OptionalExtension};
 
 use crate::layout::Layout;
 use crate::open::open_read_only;
@@ -28,24 +24,8 @@ const BUSY_MAX: u32 = 500;
 /// # Errors
 /// When the file cannot be read, or the copy not be written.
 pub fn copy_database(from: &Path, to: &Path) -> Result<(), StoreError> {
-    let source = open_read_only(from, true).map_err(StoreError::open(from))?;
+    let source = open_read_only(from).map_err(StoreError::open(from))?;
     copy(&source, to)
-}
-
-/// Copies a database that an agent could have written; nothing in it runs.
-///
-/// # Errors
-/// [`StoreError::NeedsWriter`] when its writer died in mid-transaction: then the file and its journal
-/// must be copied as they are. Otherwise when either file fails.
-pub fn copy_untrusted(from: &Path, to: &Path) -> Result<(), StoreError> {
-    let source = open_read_only(from, false).map_err(StoreError::open(from))?;
-    copy(&source, to).map_err(|err| if is_read_only(&err) { StoreError::NeedsWriter } else { err })
-}
-
-/// What SQLite says when only a writer could go on: a journal must be rolled back first.
-fn is_read_only(err: &StoreError) -> bool {
-    let StoreError::Query { source, .. } = err else { return false };
-    source.sqlite_error_code() == Some(ErrorCode::ReadOnly)
 }
 
 fn copy(source: &Connection, to: &Path) -> Result<(), StoreError> {
@@ -88,22 +68,6 @@ fn pause(wait: Duration) {
     std::thread::sleep(wait);
 }
 
-/// What the tables of a copied outbound database look like to SQLite; one line per problem. `None`
-/// when only its writer can tell, after it has recovered it.
-///
-/// # Errors
-/// When it cannot be read at all.
-pub fn check_untrusted(path: &Path) -> Result<Option<Vec<String>>, StoreError> {
-    let checked = open_read_only(path, false)
-        .map_err(StoreError::open(path))
-        .and_then(|conn| crate::open::integrity(&conn));
-    match checked {
-        Ok(problems) => Ok(Some(problems)),
-        Err(err) if is_read_only(&err) => Ok(None),
-        Err(err) => Err(err.at(path)),
-    }
-}
-
 /// What a copy of the central database names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Contents {
@@ -116,7 +80,7 @@ pub struct Contents {
 /// # Errors
 /// When it cannot be read.
 pub fn contents(central: &Path) -> Result<Contents, StoreError> {
-    let conn = open_read_only(central, true).map_err(StoreError::open(central))?;
+    let conn = open_read_only(central).map_err(StoreError::open(central))?;
     let read = || -> rusqlite::Result<Contents> {
         let sessions = conn
             .prepare("SELECT id FROM session ORDER BY id")?

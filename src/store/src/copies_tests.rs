@@ -42,13 +42,3 @@ fn copies_made_under_a_writer_are_sound() {
     });
     assert!(1 < copies, "nothing was copied while it was written");
 }
-
-#[test]
-fn a_copy_of_an_untrusted_file_follows_no_link() {
-    let dir = tempfile::tempdir().unwrap();
-    let secret = dir.path().join("central.db");
-    drop(CentralStore::open(&secret).unwrap());
-    let link = dir.path().join("outbound.db");
-    std::os::unix::fs::symlink(&secret, &link).unwrap();
-    assert!(copy_untrusted(&link, &dir.path().join("copy.db")).is_err());
-}

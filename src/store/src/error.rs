@@ -33,9 +33,19 @@ pub enum StoreError {
         #[source]
         source: rusqlite::Error,
     },
-    /// The writer died in mid-transaction. Only a writer can mend that: start the runner.
-    #[error("the outbound database waits for its writer to recover it")]
-    NeedsWriter,
+    /// Check who may write the folder that it lies in.
+    #[error("could not set {} aside", path.display())]
+    Quarantine {
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
+    /// Check who may write there.
+    #[error("a copy could not be written")]
+    Copy {
+        #[source]
+        source: std::io::Error,
+    },
     /// End: somebody else writes the file now.
     #[error("a later container of this session has taken over")]
     Superseded,
@@ -59,6 +69,14 @@ impl StoreError {
     #[must_use]
     pub fn is_permanent(&self) -> bool {
         matches!(self, Self::Newer { .. } | Self::Corrupt { .. } | Self::Superseded)
+    }
+
+    /// An error of the file system in the middle of making a copy.
+    pub(crate) fn copying(source: std::io::Error) -> Self {
+        if source.kind() == std::io::ErrorKind::StorageFull {
+            return Self::Full { op: "a copy", source: None };
+        }
+        Self::Copy { source }
     }
 
     pub(crate) fn query(op: &'static str) -> impl FnOnce(rusqlite::Error) -> Self {
@@ -89,13 +107,5 @@ impl StoreError {
             Self::Newer { path } => Self::Newer { path: path.clone() },
             other => Self::Undone { op: "a write", cause: other.to_string() },
         }
-    }
-
-    /// Puts the file's path into an error that was made where only the operation was known.
-    pub(crate) fn at(self, at: &Path) -> Self {
-        if let Self::Corrupt { source, .. } = self {
-            return Self::Corrupt { path: at.to_owned(), source };
-        }
-        self
     }
 }

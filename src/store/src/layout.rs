@@ -7,7 +7,7 @@
 //! <home>/logs/              what host and setup wrote
 //! <home>/cache/             downloads that can be had again
 //! <home>/agents/<name>/     workspace and memory of an agent group
-//! <home>/sessions/<id>/     in/ out/ home/ link/ sending/ of a session
+//! <home>/sessions/<id>/     in/ out/ home/ link/ sending/ quarantine/ of a session
 //! ```
 
 use std::path::{Path, PathBuf};
@@ -132,6 +132,12 @@ impl SessionLayout {
     #[must_use]
     pub fn sending(&self) -> PathBuf {
         self.root.join("sending")
+    }
+
+    /// The last database of the runner that was set aside, with what lay beside it. No container sees it.
+    #[must_use]
+    pub fn quarantine(&self) -> PathBuf {
+        self.root.join("quarantine")
     }
 
     /// What the agent's CLI keeps.

@@ -4,6 +4,7 @@
 //! for each session carry messages across the border of its container: the host writes one, the runner
 //! ([`RunnerStore`]) the other.
 
+mod beneath;
 mod central;
 pub mod copies;
 mod db;

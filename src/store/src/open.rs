@@ -107,22 +107,12 @@ pub(crate) fn truncate_log(conn: &Connection) -> rusqlite::Result<()> {
     }
 }
 
-/// Opens an existing file without the right to change it. `trusted` is false for a file that an
-/// agent could have written: then no link is followed and nothing in its schema may run.
-pub(crate) fn open_read_only(path: &Path, trusted: bool) -> rusqlite::Result<Connection> {
-    let mut flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    if !trusted {
-        flags |= OpenFlags::SQLITE_OPEN_NOFOLLOW;
-    }
+/// Opens an existing file without the right to change it. Not for one that an agent could have written;
+/// see [`crate::outbound`].
+pub(crate) fn open_read_only(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let conn = Connection::open_with_flags(path, flags)?;
     set_up(&conn)?;
-    if !trusted {
-        conn.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
-        conn.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
-        conn.pragma_update(None, "cell_size_check", true)?;
-        // A mapped page that its writer truncates away would end this process.
-        conn.pragma_update(None, "mmap_size", 0)?;
-    }
     Ok(conn)
 }
 

@@ -31,10 +31,7 @@ use crate::outbox::PartKind;
 use crate::{Db, StoreError};
 
 /// The schema, which the host compares with what it finds.
-const SCHEMA: &str = include_str!("../../../migrations/outbound/0001_start.sql");
-
-/// The newest version of the schema that this program knows.
-pub(crate) const VERSION: usize = 1;
+pub(crate) const SCHEMA: &str = include_str!("../../../migrations/outbound/0001_start.sql");
 
 static MIGRATIONS: LazyLock<Migrations<'_>> =
     LazyLock::new(|| Migrations::new(vec![M::up(SCHEMA)]));
@@ -262,7 +259,7 @@ fn opened(
     let lies_there = inode(path).unwrap_or_default();
     match kept.take().filter(|it| it.1 == lies_there) {
         Some(kept) => Ok(kept),
-        None => Ok((open_read_only(path, true)?, lies_there)),
+        None => Ok((open_read_only(path)?, lies_there)),
     }
 }
 

@@ -15,6 +15,7 @@ mod messages;
 mod parts;
 mod post;
 mod pruning;
+mod quarantine;
 mod quiet;
 mod requests;
 mod stops;
@@ -26,7 +27,7 @@ use std::ops::Deref;
 use std::path::PathBuf;
 
 use domain::message::{Address, Claim};
-use domain::session::{Launches, Waiting};
+use domain::session::{Launches, Mailbox, Waiting};
 use domain::stop::Toll;
 use domain::time::Timestamp;
 use domain::{Incarnation, MessageSeq, OutSeq, SessionId};
@@ -45,7 +46,7 @@ pub use self::stops::{Order, Stood};
 pub use self::tasks::TaskMessage;
 use crate::StoreError;
 use crate::db::atomically;
-use crate::outbound::News;
+use crate::outbound::{Known, News};
 
 /// The rows of one session in the central database; those of session 0 are the host's own.
 #[derive(Clone, Copy, Debug)]
@@ -88,6 +89,8 @@ pub(crate) struct Imported {
     pub(crate) wait: i64,
     /// Claims of incarnations up to this one do not count: a user stopped them.
     pub(crate) halted: Incarnation,
+    /// The incarnation that was launched last.
+    launched: Incarnation,
     /// Nothing that the last incarnation ended counts: a user stopped it.
     is_silenced: bool,
     /// The messages without an outcome.
@@ -95,9 +98,14 @@ pub(crate) struct Imported {
 }
 
 impl Imported {
-    /// The first message without an outcome.
-    pub(crate) fn first_waiting(&self) -> Option<MessageSeq> {
-        self.waiting.first().copied()
+    pub(crate) fn known(&self) -> Known {
+        Known {
+            message: self.seq,
+            wait: self.wait,
+            waiting_from: self.waiting.first().copied(),
+            halted: self.halted,
+            launched: self.launched,
+        }
     }
 
     /// Drops what does not count, and what is known already.
@@ -117,8 +125,8 @@ impl Imported {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Snapshot {
     pub news: bool,
-    /// The outbound mailbox cannot be read until its writer recovers it.
-    pub needs_runner: bool,
+    /// Whether the outbound mailbox can be read; nothing is known of it otherwise.
+    pub mailbox: Mailbox,
     pub waiting: Vec<Waiting>,
     pub parts: Vec<domain::delivery::PartView>,
     pub launches: Launches,
@@ -142,22 +150,20 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// Adds what the outbound mailbox says.
-    fn read_news(&mut self, news: Result<News, StoreError>) -> Result<(), StoreError> {
+    /// Adds what the outbound mailbox says. One that cannot be read is part of what is true.
+    fn read_news(&mut self, news: Result<News, Mailbox>) {
         let news = match news {
             Ok(news) => self.imported.sift(news),
-            Err(StoreError::NeedsWriter) => {
-                self.needs_runner = true;
+            Err(mailbox) => {
+                self.mailbox = mailbox;
                 News::default()
             }
-            Err(err) => return Err(err),
         };
         for (waiting, released) in self.waiting.iter_mut().zip(&self.released) {
             let claim = news.open_claims.iter().find(|claim| claim.message == waiting.message);
             waiting.claim = claim.map(|claim| claim.incarnation).filter(|by| released < by);
         }
         self.news = news.is_news();
-        Ok(())
     }
 }
 
@@ -175,7 +181,7 @@ impl<'a> SessionRows<'a> {
             let imported = self.imported_before(waiting.iter().map(|it| it.message).collect())?;
             Ok(Snapshot {
                 news: false,
-                needs_runner: false,
+                mailbox: Mailbox::Sound,
                 waiting,
                 parts: self.open_parts()?,
                 launches: self.launches()?,
@@ -201,17 +207,19 @@ impl<'a> SessionRows<'a> {
         self.scope
             .prepare_cached(
                 "SELECT imported_seq, imported_wait, halted,
-                     halted > 0 AND halted >= coalesce((SELECT max(incarnation) FROM launch
-                                                        WHERE launch.session = session.id), 0)
+                     coalesce((SELECT max(incarnation) FROM launch
+                               WHERE launch.session = session.id), 0)
                  FROM session WHERE id = ?1",
             )
             .and_then(|mut it| {
                 it.query_row([self.scope.session], |row| {
+                    let (halted, launched) = (row.get(2)?, row.get(3)?);
                     Ok(Imported {
                         seq: OutSeq(row.get(0)?),
                         wait: row.get(1)?,
-                        halted: Incarnation(row.get(2)?),
-                        is_silenced: row.get(3)?,
+                        halted: Incarnation(halted),
+                        launched: Incarnation(launched),
+                        is_silenced: 0 < halted && launched <= halted,
                         waiting,
                     })
                 })
@@ -256,6 +264,8 @@ impl<'a> SessionRows<'a> {
 
 #[cfg(test)]
 mod forms_tests;
+#[cfg(all(test, target_os = "linux"))]
+mod hostile;
 #[cfg(test)]
 mod quiet_tests;
 #[cfg(test)]

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use super::{Container, Launches, Limits, Stillness, View, deadline, held_by, silence_max, still};
+use super::{
+    Container, Launches, Limits, Mailbox, Stillness, View, deadline, held_by, silence_max, still,
+};
 use crate::time::{Timestamp, backoff};
 
 pub(super) enum Wait {
@@ -41,6 +43,9 @@ pub fn next_look(view: &View, limits: &Limits, now: Timestamp) -> Option<Duratio
     waits.extend(provider.map(|it| wait(it.until)));
     if !view.asking {
         waits.extend(view.waiting.iter().map(|it| wait(deadline::of(it, limits))));
+    }
+    if matches!(view.mailbox, Mailbox::Busy | Mailbox::Damaged(_)) {
+        waits.push(limits.backoff_base);
     }
     waits.extend(view.file.map(wait));
     waits.extend(view.held.iter().filter_map(|it| it.until).map(wait));

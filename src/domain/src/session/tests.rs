@@ -3,6 +3,7 @@
 use super::*;
 use crate::delivery::{PartKey, PartState};
 
+mod mailbox;
 mod quiet;
 mod waiting;
 
@@ -27,7 +28,7 @@ fn ago(n: i64) -> Timestamp {
 fn idle() -> View {
     View {
         news: false,
-        needs_runner: false,
+        mailbox: Mailbox::Sound,
         parts: vec![],
         waiting: vec![],
         container: Container::Absent,
@@ -101,12 +102,6 @@ fn a_launch_without_an_end_is_buried_first() {
     check(&View { launches, waiting: vec![message(Some(OLD))], ..idle() }, &[Effect::Bury(OLD)]);
     let container = Container::Exited { incarnation: ME };
     check(&View { container, ..idle() }, &[Effect::Bury(ME)]);
-}
-
-#[test]
-fn a_torn_write_of_a_dead_runner_is_recovered_by_the_next() {
-    check(&View { needs_runner: true, ..idle() }, &[Effect::Start]);
-    check(&View { needs_runner: true, container: running(0), ..idle() }, &[]);
 }
 
 #[test]
@@ -204,7 +199,8 @@ fn a_container_without_work_stops_when_idle_outdated_or_in_the_way() {
 #[test]
 fn bad_launches_back_off_then_park_then_try_again() {
     let view = View { waiting: vec![message(None)], ..idle() };
-    let launches = |failures, ended| Launches { open: None, failures, last_end: Some(ago(ended)) };
+    let launches =
+        |failures, ended| Launches { failures, last_end: Some(ago(ended)), ..Launches::default() };
     check(&View { launches: launches(1, 0), ..view.clone() }, &[]);
     check(&View { launches: launches(1, 1), ..view.clone() }, &[Effect::Start]);
     check(&View { launches: launches(4, 7), ..view.clone() }, &[]);
@@ -240,6 +236,7 @@ fn an_actor_rests_only_when_nothing_at_all_is_left() {
 
 /// What performing `effects` does to the world, as far as `decide` can see.
 fn perform(mut view: View, effects: &[Effect]) -> View {
+    let is_known = !matches!(view.mailbox, Mailbox::Damaged(_));
     for effect in effects {
         match effect {
             Effect::Absorb => view.news = false,
@@ -267,10 +264,14 @@ fn perform(mut view: View, effects: &[Effect]) -> View {
                 view.launches.open = None;
             }
             Effect::StandStill => view.still = Stillness::Done,
+            Effect::Quarantine => {
+                assert_eq!(view.container, Container::Absent, "nobody writes it meanwhile");
+                view.mailbox = Mailbox::Sound;
+            }
             Effect::Ring | Effect::Rest => {}
             Effect::Release { message, at, .. } => {
                 let it = view.waiting.iter_mut().find(|it| it.message == *message).unwrap();
-                assert_ne!(it.claim, None);
+                assert_eq!(it.claim.is_some(), is_known);
                 if let Container::Running { incarnation, .. } = view.container {
                     assert_ne!(it.claim, Some(incarnation), "never out of living hands");
                 }
@@ -317,7 +318,8 @@ fn small_views() -> Vec<View> {
                             received_at: ago(age),
                             ..message(claim)
                         });
-                        let launches = Launches { open, failures, last_end: Some(NOW) };
+                        let launches =
+                            Launches { last: Some(ME), open, failures, last_end: Some(NOW) };
                         let waiting = Vec::from_iter(waiting);
                         let view = View {
                             news,
@@ -332,7 +334,12 @@ fn small_views() -> Vec<View> {
                         held.waiting.iter_mut().for_each(|it| it.wait = waits(35));
                         let mut over = view.clone();
                         over.waiting.iter_mut().for_each(|it| it.last_chance = Some(NOW));
-                        all.extend([view, held, over]);
+                        let mut damaged = view.clone();
+                        damaged.news = false;
+                        damaged.waiting.iter_mut().for_each(|it| it.claim = None);
+                        damaged.mailbox = Mailbox::Damaged("x".into());
+                        let busy = View { mailbox: Mailbox::Busy, ..damaged.clone() };
+                        all.extend([view, held, over, damaged, busy]);
                     }
                 }
             }

@@ -8,9 +8,8 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use domain::SessionId;
 use domain::time::Timestamp;
-use rustix::fs::{CWD, Mode, OFlags, openat};
 use store::StoreError;
-use store::copies::{contents, copy_database, copy_untrusted};
+use store::copies::{contents, copy_database, copy_outbound};
 use store::layout::{FILES, Layout, OUTBOUND, SessionLayout};
 
 use super::archive::Archive;
@@ -18,16 +17,15 @@ use super::{CENTRAL, FORMAT, HEAD, Head, KEY, tree};
 use crate::error::{Hint, fail};
 use crate::term;
 
-/// Tries to copy a database whose writer died, before somebody recovers it in between.
-const TRIES: u32 = 5;
-
 /// What was made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Made {
     pub(crate) sessions: usize,
     pub(crate) bytes: u64,
     /// Files that changed while they were read.
     pub(crate) changed: usize,
+    /// Databases of runners that could not be read, and why.
+    pub(crate) left_out: Vec<String>,
 }
 
 /// Makes the backup `file`. `key` is the sealed master key, if it goes along.
@@ -88,7 +86,8 @@ pub(crate) fn write<W: Write>(
     key: Option<&[u8]>,
     now: Timestamp,
 ) -> anyhow::Result<(W, Made)> {
-    let mut copies = Copies { to: Archive::new(to), copy: scratch.join("copy.db") };
+    let (to, copy) = (Archive::new(to), scratch.join("copy.db"));
+    let mut copies = Copies { to, copy, left_out: vec![] };
     let central = scratch.join(CENTRAL);
     copy_database(&layout.central(), &central)?;
     let contents = contents(&central)?;
@@ -112,10 +111,11 @@ pub(crate) fn write<W: Write>(
     }
     tree::add(&mut copies.to, &layout.home().join("agents"), Path::new("agents"))?;
     let bytes = copies.to.bytes();
+    let left_out = copies.left_out;
     let (mut to, changed) = copies.to.finish()?;
     to.flush()?;
     progress_done();
-    Ok((to, Made { sessions: all, bytes, changed }))
+    Ok((to, Made { sessions: all, bytes, changed, left_out }))
 }
 
 fn progress(text: &str) {
@@ -133,15 +133,12 @@ fn progress_done() {
 struct Copies<W: Write> {
     to: Archive<W>,
     copy: PathBuf,
+    left_out: Vec<String>,
 }
 
 impl<W: Write> Copies<W> {
     fn session(&mut self, paths: &SessionLayout, id: SessionId) -> anyhow::Result<()> {
         let name = Path::new("sessions").join(id.to_string());
-        if fs::symlink_metadata(paths.outbound()).is_ok() {
-            self.outbound(paths, &name.join("out"))
-                .with_context(|| format!("what session {id} wrote could not be copied"))?;
-        }
         tree::add(&mut self.to, &paths.files_in(), &name.join("in").join(FILES))?;
         let outgoing = paths.outbound_dir().join(FILES);
         tree::add(&mut self.to, &outgoing, &name.join("out").join(FILES))?;
@@ -153,51 +150,6 @@ impl<W: Write> Copies<W> {
         self.to.add_file(name, File::open(&self.copy)?)?;
         Ok(fs::remove_file(&self.copy)?)
     }
-
-    /// The runner's database. One whose writer died in mid-transaction is copied with its journal;
-    /// the next runner recovers it, as it would have done here.
-    fn outbound(&mut self, paths: &SessionLayout, name: &Path) -> anyhow::Result<()> {
-        for _ in 0..TRIES {
-            match copy_untrusted(&paths.outbound(), &self.copy) {
-                Ok(()) => return self.take(&name.join(OUTBOUND)),
-                Err(StoreError::NeedsWriter) => {}
-                Err(err) => return Err(err.into()),
-            }
-            let _ = fs::remove_file(&self.copy);
-            let journal = format!("{OUTBOUND}-journal");
-            let folder = paths.outbound_dir();
-            let before = (state(&folder, OUTBOUND)?, state(&folder, &journal)?);
-            let half = self.copy.with_extension("journal");
-            copy_plain(&folder, OUTBOUND, &self.copy)?;
-            copy_plain(&folder, &journal, &half)?;
-            if before == (state(&folder, OUTBOUND)?, state(&folder, &journal)?) {
-                self.to.add_file(&name.join(&journal), File::open(&half)?)?;
-                fs::remove_file(&half)?;
-                return self.take(&name.join(OUTBOUND));
-            }
-            fs::remove_file(&half)?;
-            fs::remove_file(&self.copy)?;
-        }
-        Err(fail("its database changes all the time", "try again in a minute"))
-    }
-}
-
-/// What changes with a file.
-fn state(folder: &Path, name: &str) -> io::Result<(u64, Option<std::time::SystemTime>)> {
-    match fs::symlink_metadata(folder.join(name)) {
-        Ok(meta) => Ok((meta.len(), meta.modified().ok())),
-        Err(err) if err.kind() == io::ErrorKind::NotFound => Ok((0, None)),
-        Err(err) => Err(err),
-    }
-}
-
-fn copy_plain(folder: &Path, name: &str, to: &Path) -> io::Result<()> {
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let mut from = File::from(openat(CWD, folder.join(name), flags, Mode::empty())?);
-    if !from.metadata()?.is_file() {
-        return Err(io::ErrorKind::InvalidInput.into());
-    }
-    io::copy(&mut from, &mut File::create(to)?).map(drop)
 }
 
 #[cfg(test)]

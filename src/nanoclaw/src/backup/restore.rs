@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use domain::time::Timestamp;
 use store::CentralStore;
-use store::copies::{Marked, check_untrusted, contents, mark_restored};
+use store::copies::{Marked, contents, mark_restored};
 use store::layout::Layout;
 use vault::Sealed;
 use vault::carry::restore_key_file;
@@ -57,14 +57,6 @@ pub(crate) fn make(file: &Path, to: &Path, ask: Ask<'_>, now: Timestamp) -> anyh
 fn check(layout: &Layout) -> anyhow::Result<()> {
     let central = CentralStore::open(&layout.central())?;
     sound("central.db", &central.integrity()?)?;
-    for id in contents(&layout.central())?.sessions {
-        let paths = layout.session(id);
-        if paths.outbound().exists()
-            && let Some(problems) = check_untrusted(&paths.outbound())?
-        {
-            sound(&format!("what session {id} wrote"), &problems)?;
-        }
-    }
     Ok(())
 }
 

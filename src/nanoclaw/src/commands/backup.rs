@@ -52,6 +52,7 @@ fn make(layout: &Layout, args: &crate::args::BackupCreateArgs) -> anyhow::Result
         return term::json(&json!({
             "file": args.file, "sessions": made.sessions, "bytes": made.bytes,
             "with_key": with_key, "changed_while_read": made.changed,
+            "left_out": made.left_out,
         }));
     }
     let (file, mb) = (args.file.display(), made.bytes.div_ceil(1_000_000));
@@ -61,6 +62,9 @@ fn make(layout: &Layout, args: &crate::args::BackupCreateArgs) -> anyhow::Result
             "{} files changed while they were read; agents were at work on them",
             made.changed
         ));
+    }
+    for it in &made.left_out {
+        term::out(&format!("left out: {it}"));
     }
     if args.without_key {
         term::out(

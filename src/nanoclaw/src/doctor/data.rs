@@ -74,22 +74,24 @@ pub(super) fn sessions(layout: &Layout) -> Check {
     let Ok(rows) = rows else {
         return Check::warn(NAME, "not checked, since central.db cannot be read", "mend it first");
     };
-    let mut bad: Vec<(String, String)> = Vec::new();
+    let (mut bad, mut damaged): (Vec<(String, String)>, Vec<String>) = (Vec::new(), Vec::new());
     for row in &rows {
-        let paths = layout.session(row.id);
-        match SessionStore::open(layout, row.id).and_then(|mut it| it.integrity()) {
-            Ok(problems) if problems.is_empty() => {}
-            // Its writer, the runner, mends it at its next start.
-            Err(StoreError::NeedsWriter) => {}
-            Ok(problems) => bad
-                .push((format!("{}: {}", row.id, problems.join("; ")), restore(&paths.outbound()))),
+        let checked = SessionStore::open(layout, row.id).map(|mut it| it.outbound_problems());
+        match checked {
+            Ok(problems) => {
+                damaged.extend(problems.first().map(|it| format!("{}: {it}", row.id)));
+            }
             Err(err) => {
-                bad.push((format!("{}: {}", row.id, chain(&err)), fix_of(&err, &paths.outbound())))
+                bad.push((format!("{}: {}", row.id, chain(&err)), fix_of(&err, &layout.central())));
             }
         }
     }
-    if bad.is_empty() {
+    if bad.is_empty() && damaged.is_empty() {
         return Check::ok(NAME, format!("{} known, all sound", rows.len()));
+    }
+    if bad.is_empty() {
+        let fix = "nothing: the running host sets what an agent damaged aside and starts it again";
+        return Check::warn(NAME, damaged.join(" | "), fix);
     }
     let (details, fixes): (Vec<_>, Vec<_>) = bad.into_iter().unzip();
     Check::fail(NAME, details.join(" | "), fixes.join(" | "))
@@ -117,7 +119,8 @@ fn fix_of(err: &StoreError, path: &Path) -> String {
         StoreError::Corrupt { .. } => restore(path),
         StoreError::Full { .. } => "free some space on the disk".to_owned(),
         StoreError::Open { .. }
-        | StoreError::NeedsWriter
+        | StoreError::Quarantine { .. }
+        | StoreError::Copy { .. }
         | StoreError::Superseded
         | StoreError::Undone { .. }
         | StoreError::Lost { .. }

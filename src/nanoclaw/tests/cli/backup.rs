@@ -53,6 +53,21 @@ fn create(home: &Home, file: &Path) {
     home.feed(&["backup", "create", file, "--passphrase-stdin"], PHRASE).fine();
 }
 
+/// An agent can neither hold up nor spoil a backup, nor a look at what is wrong.
+#[test]
+fn what_an_agent_damaged_is_left_out_and_named() {
+    let (home, file) = home();
+    let session = Layout::new(home.path()).session(domain::SessionId(1));
+    fs::create_dir_all(session.outbound_dir()).unwrap();
+    rustix::fs::mkfifoat(rustix::fs::CWD, session.outbound(), rustix::fs::Mode::RWXU).unwrap();
+    let path = file.to_str().unwrap();
+    let said = home.feed(&["backup", "create", path, "--passphrase-stdin"], PHRASE).fine();
+    assert!(said.contains("left out: sessions/s1/out"), "{said}");
+    check(&home, &file, PHRASE).fine();
+    let said = home.run(&["doctor"]).out;
+    assert!(said.contains("s1: outbound.db cannot be read"), "{said}");
+}
+
 fn check(home: &Home, file: &Path, phrase: &[u8]) -> crate::Said {
     let file = file.to_str().unwrap();
     home.feed(&["backup", "verify", file, "--passphrase-stdin"], phrase)

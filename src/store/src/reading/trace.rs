@@ -131,7 +131,7 @@ impl Reading {
             return Ok(None);
         };
         message.approval = self.approval(rows, seq)?;
-        let mut outbound = OutboundReader::new(self.layout.session(session).outbound());
+        let mut outbound = OutboundReader::new(self.layout.session(session).outbound_dir());
         // What the container says is worth telling, and no reason to tell nothing else.
         let (claims, tools) = outbound.history(seq).unwrap_or_default();
         let around = around(rows, seq, now)?;

@@ -7,11 +7,12 @@ use std::sync::Arc;
 
 use domain::agent::AgentGroup;
 use domain::message::{Address, ChatInfo, Form};
+use domain::session::Mailbox;
 use domain::time::Timestamp;
 use domain::{AgentName, OutSeq, SessionId};
 
 use super::import::Copied;
-use super::{Absorbed, Imported, SessionRows, Snapshot, Surroundings, takeout};
+use super::{Absorbed, Imported, SessionRows, Snapshot, Surroundings, quarantine, takeout};
 use crate::layout::{Layout, SessionLayout};
 use crate::mailbox::{Content, InboundBox};
 use crate::outbound::{News, OutboundReader};
@@ -31,25 +32,32 @@ type Read = (News, BTreeMap<OutSeq, Copied>);
 impl Mailboxes {
     fn new(paths: SessionLayout) -> Self {
         let inbound = InboundBox::new(paths.inbound());
-        let outbound = OutboundReader::new(paths.outbound());
+        let outbound = OutboundReader::new(paths.outbound_dir());
         Self { inbound, outbound, paths }
     }
 
-    fn news(&mut self, imported: &Imported) -> Result<News, StoreError> {
-        let Imported { seq, wait, halted, .. } = *imported;
-        self.outbound.news(seq, wait, imported.first_waiting(), halted)
+    fn news(&mut self, imported: &Imported) -> Result<News, Mailbox> {
+        self.outbound.news(&imported.known())
     }
 
-    /// Files are copied to where the agent cannot write, before anything is written down of them.
+    /// Files are copied to where the agent cannot write, before anything is written down of them. A
+    /// mailbox that cannot be read holds nothing.
     fn read(&mut self, imported: &Imported) -> Result<Read, StoreError> {
-        let news = self.news(imported)?;
-        let mut files = BTreeMap::new();
+        let news = self.news(imported).unwrap_or_default();
+        let mut names = Vec::new();
         for (message, _) in &news.messages {
             if let Form::File(name) = &message.form {
-                files.insert(message.seq, takeout::copy(&self.paths, message.seq, name));
+                names.push((message.seq, name.as_str()));
             }
         }
+        let files = takeout::copy_all(&self.paths, &names)?;
         Ok((news, files))
+    }
+
+    pub(super) fn quarantine(&mut self) -> Result<(), StoreError> {
+        self.outbound = OutboundReader::new(self.paths.outbound_dir());
+        quarantine::move_away(&self.paths)
+            .map_err(|source| StoreError::Quarantine { path: self.paths.outbound(), source })
     }
 }
 
@@ -116,7 +124,7 @@ impl SessionDb {
                 Ok((boxes.news(&imported), lacking))
             })
             .await?;
-        snapshot.read_news(news)?;
+        snapshot.read_news(news);
         let posts = lacking.is_some();
         if let Some(content) = lacking {
             self.mailboxes.lend("a post", move |boxes| boxes.inbound.post(content)).await?;
@@ -129,6 +137,14 @@ impl SessionDb {
         let content = self.read(|rows| rows.content()).await?;
         let renew = move |boxes: &mut Mailboxes| renew(boxes, content);
         self.mailboxes.lend("a post", renew).await
+    }
+
+    /// Moves what the runner wrote to where no container sees it, in place of what was moved there
+    /// before. The container must be gone. Notes that its last incarnation left it damaged, so that who
+    /// waits is told. Doing it again does no harm.
+    pub async fn quarantine(&self) -> Result<(), StoreError> {
+        self.write("a quarantine", |rows| rows.note_damage()).await?;
+        self.mailboxes.peek(Mailboxes::quarantine).await
     }
 
     /// Imports what the runner wrote, in one commit.
@@ -225,7 +241,7 @@ impl SessionStore {
     pub fn snapshot(&mut self) -> Result<Snapshot, StoreError> {
         let mut snapshot = self.rows().snapshot()?;
         let news = self.mailboxes.news(&snapshot.imported);
-        snapshot.read_news(news)?;
+        snapshot.read_news(news);
         Ok(snapshot)
     }
 
@@ -248,9 +264,15 @@ impl SessionStore {
         self.mailboxes.paths.root()
     }
 
-    /// SQLite's own check of the outbound mailbox; one line per problem.
-    pub fn integrity(&mut self) -> Result<Vec<String>, StoreError> {
+    /// What is wrong with the outbound mailbox; one line per problem. No session depends on it.
+    pub fn outbound_problems(&mut self) -> Vec<String> {
         self.mailboxes.outbound.integrity()
+    }
+
+    /// See [`SessionDb::quarantine`].
+    pub fn quarantine(&mut self) -> Result<(), StoreError> {
+        self.rows().note_damage()?;
+        self.mailboxes.quarantine()
     }
 }
 

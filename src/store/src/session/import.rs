@@ -78,11 +78,6 @@ impl SessionRows<'_> {
             let silenced = before.is_silenced;
             let mut news = before.sift(news);
             news.messages.retain(|(message, _)| before.seq < message.seq);
-            if !news.is_whole {
-                // Their replies come with the rest.
-                let last = news.messages.last().map_or(before.seq, |it| it.0.seq);
-                news.finished.retain(|it| it.reply.is_none_or(|reply| reply <= last));
-            }
             news.waits.retain(|wait| before.wait < wait.id);
             for (message, kind) in &news.messages {
                 let (kind, finished) = (*kind, &news.finished[..]);

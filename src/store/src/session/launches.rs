@@ -23,6 +23,7 @@ pub(crate) fn launches_of(scope: Scope<'_>) -> rusqlite::Result<Launches> {
     )?;
     let mut rows = statement.query([scope.session, LOOK_BACK])?;
     while let Some(row) = rows.next()? {
+        launches.last = launches.last.or(Some(Incarnation(row.get(0)?)));
         let ended_at: Option<i64> = row.get(1)?;
         let Some(ended_at) = ended_at else {
             launches.open = launches.open.or(Some(Incarnation(row.get(0)?)));
@@ -54,6 +55,17 @@ impl SessionRows<'_> {
             )?
             .query_row([tx.session, now.0], |row| row.get(0).map(Incarnation))
         })
+    }
+
+    /// Notes that the last incarnation left a damaged mailbox, which is what its chats are told then.
+    pub(crate) fn note_damage(&self) -> Result<(), StoreError> {
+        let word = Trouble::Damaged.words().0;
+        self.commit("a damaged mailbox", |tx| {
+            let sql = "UPDATE launch SET trouble = ?2, detail = NULL WHERE session = ?1
+                       AND incarnation = (SELECT max(incarnation) FROM launch WHERE session = ?1)";
+            tx.execute(sql, params![tx.session, word])
+        })
+        .map(drop)
     }
 
     /// Records how an incarnation ended, `reason` for the log and `trouble` for people. `bad` counts against the session unless the incarnation

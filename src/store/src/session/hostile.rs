@@ -1,0 +1,289 @@
+//! Outbound databases as an enemy writes them. The session lives, the host reads no more than it wants
+//! to, and who waits is told. What would hang is ended by the runner of the tests.
+
+mod crafted;
+
+use std::fs;
+use std::os::unix::fs::symlink;
+
+use domain::message::Outcome;
+use nix::fcntl::{FcntlArg, fcntl};
+use rustix::fs::{CWD, Mode, mkfifoat};
+
+use super::tests::{M1, NOW, Pair, answer, around, pair};
+use super::*;
+use crate::TurnEnd;
+
+/// A session whose runner has claimed the message M1.
+fn at_work() -> Pair {
+    let mut it = pair();
+    it.say("m1");
+    it.runner().claim(&[M1], NOW).unwrap();
+    it
+}
+
+fn mailbox(it: &mut Pair) -> Mailbox {
+    let seen = it.host.snapshot().unwrap();
+    assert!(seen.mailbox == Mailbox::Sound || (!seen.news && seen.waiting[0].claim.is_none()));
+    assert!(!seen.waiting.is_empty(), "what waits is known whatever the container wrote");
+    seen.mailbox
+}
+
+#[track_caller]
+fn is_damaged(it: &mut Pair) {
+    let found = mailbox(it);
+    assert!(matches!(found, Mailbox::Damaged(_)), "{found:?}");
+    // Nothing else fails because of it.
+    assert_eq!(it.host.import(&around(100), NOW).unwrap(), Absorbed::default());
+    assert_eq!(it.host.outbound_problems().len(), 1);
+    assert_eq!(it.host.integrity().unwrap(), Vec::<String>::new());
+}
+
+/// Runs SQL in the database, with no constraint in force, and leaves the schema as it was.
+fn forge(it: &Pair, sql: &str) {
+    let tables = "SELECT name, sql FROM sqlite_schema WHERE type = 'table'";
+    let conn = Connection::open(it.outbound()).unwrap();
+    let schema: Vec<(String, String)> = conn
+        .prepare(tables)
+        .unwrap()
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
+        .unwrap()
+        .collect::<Result<_, _>>()
+        .unwrap();
+    let version: i64 = conn.pragma_query_value(None, "schema_version", |row| row.get(0)).unwrap();
+    let edit = |to: &dyn Fn(&str) -> String, version: i64| {
+        let conn = Connection::open(it.outbound()).unwrap();
+        conn.pragma_update(None, "writable_schema", true).unwrap();
+        for (name, sql) in &schema {
+            let update = "UPDATE sqlite_schema SET sql = ?2 WHERE name = ?1";
+            conn.execute(update, (name, to(sql))).unwrap();
+        }
+        conn.pragma_update(None, "schema_version", version).unwrap();
+    };
+    drop(conn);
+    edit(
+        &|sql| {
+            sql.replace("STRICT", "")
+                .replace("NOT NULL", "")
+                .replace(") ,", ")")
+                .replace("CHECK (", "CHECK (1 OR ")
+        },
+        version + 1,
+    );
+    let conn = Connection::open(it.outbound()).unwrap();
+    conn.pragma_update(None, "ignore_check_constraints", true).unwrap();
+    conn.execute_batch(sql).unwrap();
+    drop(conn);
+    edit(&str::to_owned, version + 2);
+}
+
+#[test]
+fn nothing_but_the_expected_schema_is_read() {
+    const ENDLESS: &str = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT";
+    for sql in [
+        &format!(
+            "ALTER TABLE claims RENAME TO old; CREATE VIEW claims AS {ENDLESS} x AS message,
+             1 AS incarnation, NULL AS outcome, NULL AS reason, NULL AS reply, NULL AS cost FROM n"
+        ),
+        &format!("CREATE VIEW more AS {ENDLESS} x FROM n"),
+        "CREATE TRIGGER t AFTER INSERT ON claims BEGIN DELETE FROM waits; END",
+        "ALTER TABLE claims ADD COLUMN x ANY AS (zeroblob(10))",
+        "CREATE INDEX i ON claims (abs(message))",
+        "CREATE TABLE more (x)",
+        "DROP TABLE tool_calls",
+        "PRAGMA user_version = 99",
+        "PRAGMA user_version = 0",
+        "PRAGMA user_version = -1",
+        "PRAGMA journal_mode = WAL",
+    ] {
+        let mut it = at_work();
+        Connection::open(it.outbound()).unwrap().execute_batch(sql).unwrap();
+        is_damaged(&mut it);
+    }
+}
+
+#[test]
+fn what_is_no_plain_file_of_a_sensible_size_is_not_read() {
+    let kinds: [fn(&Pair); 6] = [
+        |it| symlink(it.paths.inbound(), it.outbound()).unwrap(),
+        |it| mkfifoat(CWD, it.outbound(), Mode::RWXU).unwrap(),
+        |it| fs::create_dir(it.outbound()).unwrap(),
+        |it| drop(std::os::unix::net::UnixListener::bind(it.outbound()).unwrap()),
+        |it| fs::write(it.outbound(), vec![0x53; 4_096]).unwrap(),
+        |it| {
+            let sparse = fs::File::create(it.outbound()).unwrap();
+            sparse.set_len(3 << 40).unwrap();
+        },
+    ];
+    for make in kinds {
+        let mut it = at_work();
+        fs::remove_file(it.outbound()).unwrap();
+        make(&it);
+        is_damaged(&mut it);
+        // It can be set aside, and the next container begins anew.
+        it.host.quarantine().unwrap();
+        it.host.quarantine().unwrap();
+        assert_eq!(mailbox(&mut it), Mailbox::Sound);
+        let mut runner = it.runner();
+        runner.end_turn(&answer("hello"), &[], NOW).unwrap();
+        assert_eq!(mailbox(&mut it), Mailbox::Sound);
+    }
+}
+
+#[test]
+fn logs_and_shared_memory_beside_it_are_never_opened() {
+    let mut it = at_work();
+    let seen = it.host.snapshot().unwrap();
+    assert_eq!(seen.waiting[0].claim, Some(Incarnation(1)));
+    for suffix in ["db-wal", "db-shm"] {
+        // A pipe would stop whoever opened it.
+        mkfifoat(CWD, it.outbound().with_extension(suffix), Mode::RWXU).unwrap();
+    }
+    assert_eq!(it.host.snapshot().unwrap(), seen);
+    assert_eq!(it.host.outbound_problems(), Vec::<String>::new());
+    // Neither may a new database meet them.
+    it.host.quarantine().unwrap();
+    assert_eq!(fs::read_dir(it.host.paths.outbound_dir()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_file_that_takes_the_place_of_the_one_that_was_read_is_noticed() {
+    let mut it = at_work();
+    assert!(!it.host.snapshot().unwrap().news);
+    let (path, copy) = (it.outbound(), it.outbound().with_extension("copy"));
+    fs::copy(&path, &copy).unwrap();
+    let mut runner = it.runner();
+    runner.claim(&[M1], NOW).unwrap();
+    runner.end_turn(&answer("hello"), &[], NOW).unwrap();
+    drop(runner);
+    fs::rename(&path, path.with_extension("new")).unwrap();
+    fs::rename(&copy, &path).unwrap();
+    assert!(!it.host.snapshot().unwrap().news);
+    fs::rename(path.with_extension("new"), &path).unwrap();
+    assert!(it.host.snapshot().unwrap().news);
+    fs::remove_file(&path).unwrap();
+    assert!(!it.host.snapshot().unwrap().news);
+}
+
+#[test]
+fn who_holds_it_locked_delays_nobody_and_not_for_ever() {
+    let mut it = at_work();
+    let holder = fs::File::options().write(true).open(it.outbound()).unwrap();
+    let range = nix::libc::flock {
+        l_type: nix::libc::F_WRLCK.try_into().unwrap(),
+        l_whence: 0,
+        l_start: 0x4000_0000,
+        l_len: 512,
+        l_pid: 0,
+    };
+    fcntl(&holder, FcntlArg::F_OFD_SETLK(&range)).unwrap();
+    assert_eq!(mailbox(&mut it), Mailbox::Busy);
+    let damaged = (0..1_000).find(|_| mailbox(&mut it) != Mailbox::Busy);
+    assert!(damaged.is_some(), "locked for ever is as good as damaged");
+    drop(holder);
+    assert_eq!(mailbox(&mut it), Mailbox::Sound);
+}
+
+#[test]
+fn numbers_at_the_end_of_all_numbers_poison_nothing() {
+    for sql in [
+        "INSERT INTO messages_out (seq, in_reply_to, kind, text, created_at)
+         VALUES (9223372036854775807, 2, 'answer', 'x', 0)",
+        "INSERT INTO waits (id, message, incarnation, class)
+         VALUES (9223372036854775807, 2, 1, 'limit')",
+    ] {
+        let mut it = at_work();
+        forge(&it, sql);
+        assert!(matches!(mailbox(&mut it), Mailbox::Damaged(_)), "{sql}");
+        it.host.quarantine().unwrap();
+        let mut runner = it.runner();
+        runner.claim(&[M1], NOW).unwrap();
+        runner.end_turn(&answer("hello"), &[], NOW).unwrap();
+        let ended = it.host.import(&around(100), NOW).unwrap().ended;
+        assert_eq!(ended, [(M1, Outcome::Answered)]);
+    }
+}
+
+#[test]
+fn a_new_database_goes_on_behind_the_numbers_that_the_host_knows() {
+    let mut it = at_work();
+    it.runner().end_turn(&answer("of another"), &[], NOW).unwrap();
+    it.host.import(&around(100), NOW).unwrap();
+    it.say("m2");
+    fs::remove_file(it.outbound()).unwrap();
+    let mut runner = it.runner();
+    runner.claim(&[MessageSeq(4)], NOW).unwrap();
+    let end = TurnEnd { messages: vec![MessageSeq(4)], ..answer("the second") };
+    runner.end_turn(&end, &[], NOW).unwrap();
+    let ended = it.host.import(&around(100), NOW).unwrap().ended;
+    assert_eq!(ended, [(MessageSeq(4), Outcome::Answered)]);
+    let texts: Vec<String> = texts(&mut it);
+    assert!(texts.contains(&"the second".to_owned()), "{texts:?}");
+}
+
+/// Everything that is to be sent, sent.
+fn texts(it: &mut Pair) -> Vec<String> {
+    let mut texts = vec![];
+    while let Some(part) = it.host.snapshot().unwrap().parts.first() {
+        let part = it.host.posting().claim_part(&part.key, NOW).unwrap().unwrap();
+        let sent = domain::delivery::Verdict::Sent { platform_id: format!("p{}", texts.len()) };
+        it.host.posting().conclude(part.key(), &sent, NOW).unwrap();
+        texts.push(part.content().text().to_owned());
+    }
+    texts
+}
+
+#[test]
+fn claims_of_incarnations_that_were_never_launched_do_not_count() {
+    let mut it = at_work();
+    let sql = "INSERT INTO claims VALUES (2, 9, 0, 'answered', NULL, NULL, NULL)";
+    Connection::open(it.outbound()).unwrap().execute_batch(sql).unwrap();
+    let seen = it.host.snapshot().unwrap();
+    assert!(!seen.news);
+    assert_eq!(seen.waiting[0].claim, Some(Incarnation(1)));
+}
+
+#[test]
+fn who_claims_to_have_answered_without_a_word_has_failed() {
+    for (outcome, sql) in [
+        ("answered", "UPDATE claims SET outcome = 'answered'"),
+        ("declined", "UPDATE claims SET outcome = 'declined', reply = 4711"),
+        ("dancing", "UPDATE claims SET outcome = 'dancing'"),
+        ("a number", "UPDATE claims SET outcome = 7"),
+        ("too long", "UPDATE claims SET outcome = hex(zeroblob(50000))"),
+    ] {
+        let mut it = at_work();
+        forge(&it, sql);
+        let ended = it.host.import(&around(1_000), NOW).unwrap().ended;
+        assert_eq!(ended, [(M1, Outcome::Failed)], "{outcome}");
+        assert_eq!(texts(&mut it), [domain::notice::SAID_NOTHING], "{outcome}");
+    }
+}
+
+#[test]
+fn a_row_that_makes_no_sense_spoils_no_other() {
+    for bad in [
+        "'answer', zeroblob(3000000), 'text'",
+        "'answer', hex(zeroblob(900000)), 'text'",
+        "'answer', x'41', 'text'",
+        "'answer', NULL, 'text'",
+        "'answer', CAST(x'ff' AS TEXT), 'text'",
+        "'dance', 'x', 'text'",
+        "'answer', 'x', 'dance'",
+        "x'00', 'x', zeroblob(3000000)",
+    ] {
+        let mut it = at_work();
+        let insert = "INSERT INTO messages_out (seq, in_reply_to, created_at, kind, text, form)";
+        forge(
+            &it,
+            &format!(
+                "{insert} VALUES (1, 2, 0, {bad}), (3, 2, 0, 'answer', 'sound', 'text');
+                 UPDATE claims SET outcome = 'answered', reply = 3"
+            ),
+        );
+        let ended = it.host.import(&around(1_000), NOW).unwrap().ended;
+        assert_eq!(ended, [(M1, Outcome::Answered)], "{bad}");
+        let texts = texts(&mut it);
+        assert!(texts[0].contains("left out") && texts[1] == "sound", "{bad}: {texts:?}");
+    }
+}

@@ -1,0 +1,130 @@
+//! Files that no SQL makes: trees and chains of pages that lie, and bytes at random.
+
+use super::*;
+
+/// Reads a varint of the file format, and its length.
+fn varint(bytes: &[u8]) -> (u64, usize) {
+    let length = bytes.iter().position(|it| it & 0x80 == 0).unwrap() + 1;
+    (bytes[..length].iter().fold(0, |sum, it| sum << 7 | u64::from(it & 0x7f)), length)
+}
+
+fn put_varint(bytes: &mut [u8], number: u64) {
+    let last = bytes.len() - 1;
+    for (index, byte) in bytes.iter_mut().enumerate() {
+        let group = u8::try_from(number >> (7 * (last - index)) & 0x7f).unwrap();
+        *byte = if index == last { group } else { group | 0x80 };
+    }
+}
+
+/// Lets each long text of a leaf pretend to be `more` pages longer, and its chain of pages begin anew at
+/// its end. Returns how many there were.
+fn lengthen(file: &mut [u8], page: usize, more: u64) -> usize {
+    const PAGE: usize = 4_096;
+    let at = page * PAGE;
+    if file[at] != 0x0d {
+        return 0;
+    }
+    let cells = usize::from(u16::from_be_bytes([file[at + 3], file[at + 4]]));
+    let mut found = 0;
+    for index in 0..cells {
+        let pointer = at + 8 + index * 2;
+        let cell = at + usize::from(u16::from_be_bytes([file[pointer], file[pointer + 1]]));
+        let (payload, length) = varint(&file[cell..]);
+        if payload < 16_384 {
+            continue;
+        }
+        put_varint(&mut file[cell..cell + length], payload + more * 4_092);
+        let head = cell + length + varint(&file[cell + length..]).1;
+        let (head_bytes, mut next) = varint(&file[head..]);
+        while next < usize::try_from(head_bytes).unwrap() {
+            let (kind, length) = varint(&file[head + next..]);
+            if 16_384 < kind {
+                let kind = kind + more * 4_092 * 2;
+                put_varint(&mut file[head + next..head + next + length], kind);
+            }
+            next += length;
+        }
+        let local = 489 + usize::try_from((payload - 489) % 4_092).unwrap();
+        let local = if local <= 4_061 { local } else { 489 };
+        let first: [u8; 4] = file[head + local..head + local + 4].try_into().unwrap();
+        let mut last = usize::try_from(u32::from_be_bytes(first)).unwrap();
+        loop {
+            let next: [u8; 4] = file[(last - 1) * PAGE..][..4].try_into().unwrap();
+            match u32::from_be_bytes(next) {
+                0 => break file[(last - 1) * PAGE..][..4].copy_from_slice(&first),
+                next => last = usize::try_from(next).unwrap(),
+            }
+        }
+        found += 1;
+    }
+    found
+}
+
+#[test]
+fn a_small_file_that_pretends_to_hold_much_does_not_make_the_host_hold_it() {
+    let mut it = at_work();
+    let mut runner = it.runner();
+    for _ in 0..64 {
+        runner.say(M1, &"x".repeat(17_000), NOW).unwrap();
+    }
+    drop(runner);
+    let file = fs::read(it.outbound()).unwrap();
+    let longer = |more| {
+        let mut file = file.clone();
+        let pages = file.len() / 4_096;
+        let found: usize = (0..pages).map(|page| lengthen(&mut file, page, more)).sum();
+        assert_eq!(found, 64);
+        file
+    };
+    // Times four pages, so that what stands behind the text is where it was.
+    fs::write(it.outbound(), longer(232)).unwrap();
+    let news = it.host.news().unwrap().unwrap();
+    let bytes: usize = news.messages.iter().map(|it| it.0.text.len()).sum();
+    assert!(news.messages.iter().all(|it| 900_000 < it.0.text.len()), "{bytes}");
+    assert!((1..=4 * 1024 * 1024).contains(&bytes), "{bytes}");
+    // Longer than any message may be: each is replaced, none is loaded.
+    fs::write(it.outbound(), longer(252)).unwrap();
+    let news = it.host.news().unwrap().unwrap();
+    assert_eq!(news.messages.len(), 64);
+    assert!(news.messages.iter().all(|it| it.0.text.len() < 100));
+}
+
+#[test]
+fn flipped_bytes_never_hang_the_host_and_never_give_more_than_the_bounds() {
+    let it = std::cell::RefCell::new(valid());
+    let file = fs::read(it.borrow().outbound()).unwrap();
+    let flips = proptest::collection::vec((0..file.len(), proptest::num::u8::ANY), 1..40);
+    // The header, the schema and the roots of trees are in the first pages.
+    let strategy = (flips, proptest::bool::ANY);
+    let config = proptest::test_runner::Config { cases: 300, ..Default::default() };
+    let run = proptest::test_runner::TestRunner::new(config).run(&strategy, |(flips, first)| {
+        let (mut it, mut file) = (it.borrow_mut(), file.clone());
+        let range = if first { 4 * 4_096 } else { file.len() };
+        flips.iter().for_each(|(at, byte)| file[at % range] = *byte);
+        fs::write(it.outbound(), file).unwrap();
+        let seen = it.host.snapshot().unwrap();
+        proptest::prop_assert_eq!(seen.waiting.len(), 1);
+        if let Ok(news) = it.host.news().unwrap() {
+            let bytes: usize = news.messages.iter().map(|it| it.0.text.len()).sum();
+            proptest::prop_assert!(bytes <= 4 * 1024 * 1024 && news.messages.len() <= 64);
+            proptest::prop_assert!(news.finished.len() <= 1 && news.waits.len() <= 64);
+        }
+        it.host.outbound_problems();
+        Ok(())
+    });
+    run.unwrap();
+}
+
+/// A session whose runner wrote something into every table.
+fn valid() -> Pair {
+    let mut it = at_work();
+    let mut runner = it.runner();
+    for n in 0..30 {
+        runner.say(M1, &"x".repeat(n * 40), NOW).unwrap();
+    }
+    runner.claim(&[M1], NOW).unwrap();
+    runner.wait(domain::waits::WaitClass::Limit, None, &[("continuation", Some("c1"))]).unwrap();
+    runner.claim(&[M1], NOW).unwrap();
+    runner.end_turn(&answer(&"y".repeat(9_000)), &[], NOW).unwrap();
+    it
+}
