@@ -25,7 +25,7 @@ use futures_util::future::{join, join_all};
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
 use store::{CentralStore, SessionRow, StoreError};
 use tokio::task::JoinSet;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tracing::{instrument, warn};
 
 use self::admit::{Fate, admit};
@@ -38,6 +38,8 @@ use crate::stopping;
 /// A session that failed is back, or parked, within this many times this long.
 const TRIES_MAX: usize = 20;
 const TRY_AGAIN: Duration = Duration::from_millis(100);
+/// After this the sender is told that nothing was stored, so that other chats are heard.
+const STORED_WITHIN: Duration = Duration::from_secs(10);
 
 #[derive(Debug)]
 pub struct RouterActor;
@@ -119,7 +121,9 @@ async fn route_batch(host: &Host, events: Vec<Event>, owner_only: bool) -> Vec<V
                 stopping::kill(host, &row).await;
             }
         };
-        let (stored, ()) = join(store(host, row.clone(), messages), kill).await;
+        let within = timeout(STORED_WITHIN, store(host, row.clone(), messages));
+        let (stored, ()) = join(within, kill).await;
+        let stored = stored.unwrap_or_else(|_| Err("the session does not answer".into()));
         drop(hold);
         (indexes, stored)
     }))
