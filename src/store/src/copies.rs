@@ -109,6 +109,8 @@ pub fn check_untrusted(path: &Path) -> Result<Option<Vec<String>>, StoreError> {
 pub struct Contents {
     pub sessions: Vec<SessionId>,
     pub install: Option<String>,
+    /// Credentials are sealed in it.
+    pub sealed: bool,
 }
 
 /// Reads a copy of the central database without changing or migrating it.
@@ -125,7 +127,9 @@ pub fn contents(central: &Path) -> Result<Contents, StoreError> {
         let install = conn
             .query_row("SELECT value FROM setting WHERE key = 'install'", [], |row| row.get(0))
             .optional()?;
-        Ok(Contents { sessions, install })
+        let sealed =
+            conn.query_row("SELECT EXISTS (SELECT 1 FROM secret)", [], |row| row.get(0))?;
+        Ok(Contents { sessions, install, sealed })
     };
     read().map_err(StoreError::query("read what there is"))
 }

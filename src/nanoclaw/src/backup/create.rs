@@ -1,43 +1,66 @@
 //! Makes a backup.
 
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use domain::SessionId;
 use domain::time::Timestamp;
+use domain::{AgentName, SessionId};
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use store::StoreError;
 use store::copies::{contents, copy_database, copy_untrusted};
 use store::layout::{FILES, Layout, OUTBOUND, SessionLayout};
+use vault::seal::Key;
 
-use super::archive::Archive;
-use super::{CENTRAL, FORMAT, HEAD, Head, KEY, tree};
+use super::archive::{Archive, Limits, TooLarge};
+use super::tree::{self, Links};
+use super::{CENTRAL, FORMAT, HEAD, Head, KEEPS_MAILBOXES, KEY, LeftOut};
 use crate::error::{Hint, fail};
 use crate::term;
 
 /// Tries to copy a database whose writer died, before somebody recovers it in between.
 const TRIES: u32 = 5;
 
+/// What one agent may have of the whole, as a divisor.
+const TREE_SHARE: u64 = 4;
+/// A runner's database has what is not taken over yet, and is pruned.
+const OUTBOUND_BYTES_MAX: u64 = 4 * 1024 * 1024 * 1024;
+/// Free space that a backup leaves to the host.
+const RESERVE_MIB: u64 = 1024;
+
 /// What was made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Made {
     pub(crate) sessions: usize,
     pub(crate) bytes: u64,
     /// Files that changed while they were read.
     pub(crate) changed: usize,
+    /// What is not in it: how much, and the first of it.
+    pub(crate) left_out: (usize, Vec<LeftOut>),
 }
 
-/// Makes the backup `file`. `key` is the sealed master key, if it goes along.
+/// What goes into a backup beside the data.
+#[derive(Debug)]
+pub(crate) struct With<'a> {
+    /// Authenticates the backup.
+    pub(crate) key: &'a Key,
+    /// The same, sealed with a passphrase, if it goes along.
+    pub(crate) sealed: Option<&'a [u8]>,
+    /// The most that the whole may take.
+    pub(crate) bytes_max: u64,
+}
+
+/// Makes the backup `file`.
 ///
 /// # Errors
-/// When something cannot be read, or the disk is full; then nothing is left behind.
+/// When a database of the host cannot be read, the backup would be too large, or the disk is full;
+/// then nothing is left behind.
 pub(crate) fn create(
     layout: &Layout,
     file: &Path,
-    key: Option<&[u8]>,
+    with: &With<'_>,
     force: bool,
     now: Timestamp,
 ) -> anyhow::Result<Made> {
@@ -55,12 +78,25 @@ pub(crate) fn create(
     let mut options = fs::OpenOptions::new();
     let open = options.write(true).create_new(true).mode(0o600).open(&half);
     let to = open.with_context(|| format!("could not write {}", half.display()))?;
-    let (to, made) = write(layout, io::BufWriter::new(to), scratch.path(), key, now)?;
+    let free = crate::home::free_mib(folder)?.saturating_sub(RESERVE_MIB) * 1024 * 1024;
+    let with = With { bytes_max: with.bytes_max.min(free), ..*with };
+    let written = write(layout, io::BufWriter::new(to), scratch.path(), &with, now);
+    let (to, made) = written.map_err(explain)?;
     let to = to.into_inner().map_err(io::IntoInnerError::into_error);
     to.and_then(|it| it.sync_all()).context("the backup could not be written to the disk")?;
     put(&half, file, force)?;
     File::open(folder)?.sync_all().context("the folder could not be written to the disk")?;
     Ok(made)
+}
+
+fn explain(err: anyhow::Error) -> anyhow::Error {
+    let is_large = |it: &io::Error| it.get_ref().is_some_and(|it| it.is::<TooLarge>());
+    if err.chain().filter_map(|it| it.downcast_ref()).any(is_large) {
+        let hint = "make room on that disk, remove what agents do not need (`du -sh` in `agents` and \
+                    `sessions` of the data directory), or allow more with `--max-gb`";
+        return fail(format!("{err:#}"), hint);
+    }
+    err
 }
 
 fn put(half: &Path, file: &Path, force: bool) -> anyhow::Result<()> {
@@ -85,10 +121,12 @@ pub(crate) fn write<W: Write>(
     layout: &Layout,
     to: W,
     scratch: &Path,
-    key: Option<&[u8]>,
+    with: &With<'_>,
     now: Timestamp,
 ) -> anyhow::Result<(W, Made)> {
-    let mut copies = Copies { to: Archive::new(to), copy: scratch.join("copy.db") };
+    let limits = Limits { total: with.bytes_max, tree: with.bytes_max / TREE_SHARE };
+    let told = |bytes: u64| progress(&format!("{} MB", bytes / 1_000_000));
+    let mut copies = Copies { to: Archive::new(to, limits, told), copy: scratch.join("copy.db") };
     let central = scratch.join(CENTRAL);
     copy_database(&layout.central(), &central)?;
     let contents = contents(&central)?;
@@ -97,25 +135,27 @@ pub(crate) fn write<W: Write>(
         version: env!("CARGO_PKG_VERSION").to_owned(),
         created_at: now.0,
         install: contents.install.unwrap_or_default(),
-        with_key: key.is_some(),
+        with_key: with.sealed.is_some(),
     };
     copies.to.add_bytes(HEAD, &serde_json::to_vec(&head)?)?;
-    copies.to.add_file(Path::new(CENTRAL), File::open(&central)?)?;
+    copies.to.add_file(Path::new(CENTRAL), &File::open(&central)?)?;
     fs::remove_file(&central)?;
-    if let Some(key) = key {
-        copies.to.add_bytes(KEY, key)?;
+    if let Some(sealed) = with.sealed {
+        copies.to.add_bytes(KEY, sealed)?;
     }
     let all = contents.sessions.len();
     for (index, session) in contents.sessions.iter().enumerate() {
         copies.session(&layout.session(*session), *session)?;
         progress(&format!("{} of {all} sessions, {} MB", index + 1, copies.to.bytes() / 1_000_000));
     }
-    tree::add(&mut copies.to, &layout.home().join("agents"), Path::new("agents"))?;
+    copies.workspaces(&layout.home().join("agents"))?;
     let bytes = copies.to.bytes();
-    let (mut to, changed) = copies.to.finish()?;
+    let (mut to, manifest) = copies.to.finish(with.key)?;
+    let changed = manifest.members.iter().filter(|it| it.changed).count();
+    let left_out = (manifest.left_out_count, manifest.left_out);
     to.flush()?;
     progress_done();
-    Ok((to, Made { sessions: all, bytes, changed }))
+    Ok((to, Made { sessions: all, bytes, changed, left_out }))
 }
 
 fn progress(text: &str) {
@@ -138,33 +178,75 @@ struct Copies<W: Write> {
 impl<W: Write> Copies<W> {
     fn session(&mut self, paths: &SessionLayout, id: SessionId) -> anyhow::Result<()> {
         let name = Path::new("sessions").join(id.to_string());
+        if KEEPS_MAILBOXES {
+            self.mailboxes(paths, &name)?;
+        }
+        tree::add(&mut self.to, &paths.sending(), &name.join("sending"), Links::LeaveOut)?;
+        Ok(tree::add(&mut self.to, &paths.home(), &name.join("home"), Links::Keep)?)
+    }
+
+    fn mailboxes(&mut self, paths: &SessionLayout, name: &Path) -> anyhow::Result<()> {
+        self.to.begin_tree();
         // The host's own first; see `store::copies`.
         if paths.inbound().exists() {
             copy_database(&paths.inbound(), &self.copy)?;
             self.take(&name.join("in").join("inbound.db"))?;
         }
-        if fs::symlink_metadata(paths.outbound()).is_ok() {
-            self.outbound(paths, &name.join("out"))
-                .with_context(|| format!("what session {id} wrote could not be copied"))?;
+        let at = name.join("out").join(OUTBOUND);
+        match outbound_size(paths) {
+            Ok(None) => {}
+            Ok(Some(bytes)) if !self.to.has_room(&at, bytes) => {}
+            // Whatever an agent did to its database, the others go on.
+            Ok(Some(_)) => match self.copy_outbound(paths) {
+                Ok(journal) => {
+                    if journal {
+                        let half = self.copy.with_extension("journal");
+                        let at = name.join("out").join(format!("{OUTBOUND}-journal"));
+                        self.to.add_file(&at, &File::open(&half)?)?;
+                        fs::remove_file(&half)?;
+                    }
+                    self.take(&at)?;
+                }
+                Err(err) => self.to.leave_out(&at, &format!("{err:#}")),
+            },
+            Err(err) => self.to.leave_out(&at, &err.to_string()),
         }
-        tree::add(&mut self.to, &paths.files_in(), &name.join("in").join(FILES))?;
+        let _ = fs::remove_file(&self.copy);
+        tree::add(&mut self.to, &paths.files_in(), &name.join("in").join(FILES), Links::LeaveOut)?;
         let outgoing = paths.outbound_dir().join(FILES);
-        tree::add(&mut self.to, &outgoing, &name.join("out").join(FILES))?;
-        tree::add(&mut self.to, &paths.sending(), &name.join("sending"))?;
-        Ok(tree::add(&mut self.to, &paths.home(), &name.join("home"))?)
+        Ok(tree::add(&mut self.to, &outgoing, &name.join("out").join(FILES), Links::LeaveOut)?)
+    }
+
+    /// Each workspace has a share of its own.
+    fn workspaces(&mut self, folder: &Path) -> anyhow::Result<()> {
+        let mut names = match fs::read_dir(folder) {
+            Ok(entries) => entries.collect::<io::Result<Vec<_>>>()?,
+            Err(err) if err.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(err) => return Err(err.into()),
+        };
+        names.sort_by_key(fs::DirEntry::file_name);
+        for entry in names {
+            let name = Path::new("agents").join(entry.file_name());
+            if entry.file_name().to_str().is_some_and(|it| AgentName::parse(it).is_ok()) {
+                tree::add(&mut self.to, &entry.path(), &name, Links::Keep)?;
+            } else {
+                self.to.leave_out(&name, "it is no workspace of an agent");
+            }
+        }
+        Ok(())
     }
 
     fn take(&mut self, name: &Path) -> anyhow::Result<()> {
-        self.to.add_file(name, File::open(&self.copy)?)?;
+        self.to.add_file(name, &File::open(&self.copy)?)?;
         Ok(fs::remove_file(&self.copy)?)
     }
 
-    /// The runner's database. One whose writer died in mid-transaction is copied with its journal;
-    /// the next runner recovers it, as it would have done here.
-    fn outbound(&mut self, paths: &SessionLayout, name: &Path) -> anyhow::Result<()> {
+    /// Copies the runner's database. One whose writer died in mid-transaction is copied with its journal,
+    /// and `true` is returned; the next runner recovers it, as it would have done here.
+    fn copy_outbound(&self, paths: &SessionLayout) -> anyhow::Result<bool> {
         for _ in 0..TRIES {
             match copy_untrusted(&paths.outbound(), &self.copy) {
-                Ok(()) => return self.take(&name.join(OUTBOUND)),
+                Ok(()) => return Ok(false),
                 Err(StoreError::NeedsWriter) => {}
                 Err(err) => return Err(err.into()),
             }
@@ -176,15 +258,29 @@ impl<W: Write> Copies<W> {
             copy_plain(&folder, OUTBOUND, &self.copy)?;
             copy_plain(&folder, &journal, &half)?;
             if before == (state(&folder, OUTBOUND)?, state(&folder, &journal)?) {
-                self.to.add_file(&name.join(&journal), File::open(&half)?)?;
-                fs::remove_file(&half)?;
-                return self.take(&name.join(OUTBOUND));
+                return Ok(true);
             }
             fs::remove_file(&half)?;
             fs::remove_file(&self.copy)?;
         }
         Err(fail("its database changes all the time", "try again in a minute"))
     }
+}
+
+/// What a copy of the runner's database takes, if there is one; an error if it is no plain file.
+fn outbound_size(paths: &SessionLayout) -> io::Result<Option<u64>> {
+    let meta = match fs::symlink_metadata(paths.outbound()) {
+        Ok(meta) => meta,
+        Err(err) if err.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(err) => return Err(err),
+    };
+    if !meta.is_file() {
+        return Err(io::Error::other("it is no plain file"));
+    }
+    if OUTBOUND_BYTES_MAX < meta.len() {
+        return Err(io::Error::other("it is larger than a database of a runner can be"));
+    }
+    Ok(Some(meta.len()))
 }
 
 /// What changes with a file.
@@ -198,11 +294,12 @@ fn state(folder: &Path, name: &str) -> io::Result<(u64, Option<std::time::System
 
 fn copy_plain(folder: &Path, name: &str, to: &Path) -> io::Result<()> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let mut from = File::from(openat(CWD, folder.join(name), flags, Mode::empty())?);
+    let from = File::from(openat(CWD, folder.join(name), flags, Mode::empty())?);
     if !from.metadata()?.is_file() {
         return Err(io::ErrorKind::InvalidInput.into());
     }
-    io::copy(&mut from, &mut File::create(to)?).map(drop)
+    // Not more than was looked at, should it grow.
+    io::copy(&mut from.take(OUTBOUND_BYTES_MAX), &mut File::create(to)?).map(drop)
 }
 
 #[cfg(test)]
@@ -230,13 +327,14 @@ mod tests {
         drop(crate::home::central(&layout).unwrap());
         fs::create_dir_all(layout.home().join("agents/a")).unwrap();
         fs::write(layout.home().join("agents/a/x"), "x").unwrap();
+        let with = With { key: &Key::generate(), sealed: None, bytes_max: 1 << 40 };
         let size = {
             let scratch = tempfile::tempdir().unwrap();
-            write(&layout, Vec::new(), scratch.path(), None, Timestamp(0)).unwrap().0.len()
+            write(&layout, Vec::new(), scratch.path(), &with, Timestamp(0)).unwrap().0.len()
         };
         for bytes in [0, 600, size / 2, size - 1] {
             let scratch = tempfile::tempdir().unwrap();
-            let done = write(&layout, Full(bytes), scratch.path(), None, Timestamp(0));
+            let done = write(&layout, Full(bytes), scratch.path(), &with, Timestamp(0));
             assert!(done.is_err(), "{bytes} of {size}");
         }
     }
