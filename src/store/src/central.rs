@@ -26,6 +26,9 @@ mod tasks;
 mod wirings;
 mod zones;
 
+use std::fs::{self, OpenOptions, Permissions};
+use std::io;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::sync::LazyLock;
 
@@ -67,6 +70,7 @@ static MIGRATIONS: LazyLock<Migrations<'_>> = LazyLock::new(|| {
         M::up(include_str!("../../../migrations/central/0012_people_time.sql")),
         M::up(include_str!("../../../migrations/central/0013_orders.sql")),
         M::up(include_str!("../../../migrations/central/0014_awake_pruning.sql")),
+        M::up(include_str!("../../../migrations/central/0015_pruning.sql")),
     ])
 });
 
@@ -81,6 +85,7 @@ impl CentralStore {
     /// # Errors
     /// When the file cannot be opened, is damaged, or was written by a newer version.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
+        keep_private(path).map_err(StoreError::private(path))?;
         Ok(Self { conn: open(path, Journal::Wal, &MIGRATIONS)? })
     }
 
@@ -187,6 +192,22 @@ impl CentralStore {
         };
         run(&mut self.conn).map_err(StoreError::query(op))
     }
+}
+
+/// Makes the file, or closes it to others; SQLite gives its logs the same permissions. The folder is
+/// closed already, but a file may be copied or moved out of it.
+fn keep_private(path: &Path) -> io::Result<()> {
+    let private = Permissions::from_mode(0o600);
+    OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
+    for end in ["", "-wal", "-shm"] {
+        let mut name = path.as_os_str().to_owned();
+        name.push(end);
+        match fs::set_permissions(&name, private.clone()) {
+            Err(err) if end.is_empty() || err.kind() != io::ErrorKind::NotFound => return Err(err),
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 fn list<T>(

@@ -76,6 +76,12 @@ impl StoreError {
         }
     }
 
+    /// A file that cannot be made, or kept to this user.
+    pub(crate) fn private(path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.to_owned();
+        move |err| Self::Open { path, source: rusqlite::Error::ToSqlConversionFailure(err.into()) }
+    }
+
     /// Puts the file's path into an error that was made where only the operation was known.
     pub(crate) fn at(self, at: &Path) -> Self {
         if let Self::Corrupt { source, .. } = self {
