@@ -328,6 +328,8 @@ mod tests {
         let mut header = Header::new_gnu();
         header.set_size(head.len() as u64);
         header.set_mode(0o600);
+        header.set_uid(0);
+        header.set_gid(0);
         tar.append_data(&mut header, HEAD, &head[..]).unwrap();
         let mut header = Header::new_gnu();
         header.set_entry_type(kind);
