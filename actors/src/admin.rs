@@ -22,8 +22,8 @@ use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::task::JoinSet;
-use tokio::time::timeout;
-use tracing::debug;
+use tokio::time::{sleep, timeout};
+use tracing::{debug, warn};
 
 use self::protocol::{Request, Response, Resumed};
 use crate::channels::ChannelsMessage;
@@ -37,6 +37,12 @@ use crate::tree::RootMessage;
 const LINE_BYTES_MAX: u64 = 64 * 1024;
 /// A client on this machine writes its line at once.
 const LINE_WITHIN: Duration = Duration::from_secs(5);
+/// Wait after a connection that could not be taken.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(500);
+/// Failures in a row, for ten minutes, after which the socket is made once more.
+const FAILURES_MAX: u32 = 1_200;
+/// Clients at a time; people and scripts use a handful.
+const CLIENTS_MAX: usize = 64;
 
 #[derive(Debug)]
 pub struct AdminActor;
@@ -105,17 +111,28 @@ fn bind(host: &Host) -> io::Result<UnixListener> {
 }
 
 async fn accept(listener: UnixListener, args: AdminArgs) -> io::Error {
-    let mut clients = JoinSet::new();
+    let (mut clients, mut failures) = (JoinSet::new(), 0);
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
+                failures = 0;
                 while clients.try_join_next().is_some() {}
+                if CLIENTS_MAX <= clients.len() {
+                    continue; // It hears nothing, and the command line says that the host is busy.
+                }
                 let args = args.clone();
                 clients.spawn(async move {
                     if let Err(err) = serve(stream, &args).await {
                         debug!(error = &err as &dyn std::error::Error, "a client went away");
                     }
                 });
+            }
+            // No files are left to open, or the client is gone already: that passes.
+            Err(err) if failures < FAILURES_MAX => {
+                failures += 1;
+                warn!(error = &err as &dyn std::error::Error, "no command is taken for a moment");
+                while clients.try_join_next().is_some() {}
+                sleep(ACCEPT_AGAIN).await;
             }
             Err(err) => return err,
         }

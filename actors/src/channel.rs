@@ -39,6 +39,11 @@ use crate::stops::Pass;
 /// How long a graceful stop waits for what is being sent. Shorter than the tree waits for a stop.
 const FINISH_MAX: Duration = Duration::from_secs(8);
 
+/// Deadline of a hint: a later one says the same.
+const HINT_MAX: Duration = Duration::from_secs(10);
+/// How long a platform may take to open a private chat.
+pub(crate) const OPEN_MAX: Duration = Duration::from_secs(10);
+
 /// What of a file that is fetched is in memory.
 const PIECE_BYTES: usize = 256 * 1024;
 
@@ -140,19 +145,23 @@ impl Actor for ChannelActor {
             }
             ChannelMessage::Working(chat) => {
                 if let Some(sink) = state.sink.clone() {
-                    state.sending.spawn(async move { sink.working(&chat).await });
+                    let hint = async move { sink.working(&chat).await };
+                    state.sending.spawn(async move { drop(timeout(HINT_MAX, hint).await) });
                 }
             }
             ChannelMessage::Draft { to, target, text } => {
                 if let Some(sink) = state.sink.clone() {
-                    state.sending.spawn(async move { sink.draft(&to, &target, &text).await });
+                    let hint = async move { sink.draft(&to, &target, &text).await };
+                    state.sending.spawn(async move { drop(timeout(HINT_MAX, hint).await) });
                 }
             }
             ChannelMessage::Fetch { fetch, reply } => state.fetch(fetch, reply),
             ChannelMessage::OpenDirect { handle, reply } => match state.sink.clone() {
                 Some(sink) => {
                     state.sending.spawn(async move {
-                        let _ = reply.send(sink.open_direct(&handle).await);
+                        let opened = timeout(OPEN_MAX, sink.open_direct(&handle)).await;
+                        let late = || DeliverError::Unreachable("it took too long".into());
+                        let _ = reply.send(opened.unwrap_or_else(|_| Err(late())));
                     });
                 }
                 None => drop(reply.send(Err(DeliverError::Unreachable("not connected".into())))),

@@ -10,8 +10,10 @@
 //!   step is one that changes nothing the second time.
 //! - What is said about a change is committed with it.
 //! - Nobody waits for this actor: routers and sessions write to the database and cast a hint.
+//! - It waits for nobody: calls to sessions and platforms run beside the mailbox ([`beside`]).
 
 mod asking;
+mod beside;
 mod knock;
 mod lost;
 mod requests;
@@ -26,6 +28,7 @@ use std::time::Duration;
 use domain::approval::{self, ESCALATE_AFTER, Effect};
 use domain::delivery::{self, PartKey};
 use domain::people::PersonId;
+use domain::question::QuestionId;
 use domain::time::Timestamp;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use store::{QuestionRow, QuestionState, StoreError};
@@ -34,9 +37,12 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 use tracing::{instrument, warn};
 
+use self::asking::Direct;
+use self::beside::Beside;
 pub(crate) use self::knock::{Answer, Knock, answer, knock_chat, knock_sender, pair, pair_key};
 pub(crate) use self::requests::{Passed, pass};
 use self::sending::Landed;
+use self::settling::Followed;
 use crate::host::Host;
 use crate::sessions::child::chain;
 use crate::slot::Timer;
@@ -71,6 +77,10 @@ pub struct ReceptionState {
     timer: Option<Timer<ReceptionMessage>>,
     /// Who could not be reached where, and since when.
     unreachable: Vec<(PersonId, String, Instant)>,
+    /// Private chats that platforms are asked for.
+    directs: Beside<Direct, Option<String>>,
+    /// What follows from answers outside of the central database.
+    follows: Beside<QuestionId, Followed>,
 }
 
 impl Actor for ReceptionActor {
@@ -92,6 +102,8 @@ impl Actor for ReceptionActor {
             landings: mpsc::unbounded_channel(),
             timer: None,
             unreachable: Vec::new(),
+            directs: Beside::default(),
+            follows: Beside::default(),
         })
     }
 
@@ -171,7 +183,7 @@ impl ReceptionState {
     /// Takes one question a step further. Returns whether it did, and else when to look again.
     async fn tend(&mut self, row: QuestionRow) -> Result<(bool, Option<Timestamp>), StoreError> {
         if row.state != QuestionState::Open {
-            return self.settle(row).await.map(|done| (done, Some(self.now() + SOON)));
+            return self.settle(row).await;
         }
         if self.take_overtaken(&row).await? {
             return Ok((true, None));
@@ -182,7 +194,9 @@ impl ReceptionState {
             return self.ask_in_chat(&row).await.map(|did| (did, next));
         };
         match effect {
-            Effect::Ask(approver) => self.ask(&row, &approver).await?,
+            Effect::Ask(approver) => {
+                return self.ask(&row, &approver).await.map(|did| (did, next));
+            }
             Effect::Expire => {
                 let id = row.id;
                 let expire = move |central: &mut store::CentralStore| central.expire_question(id);

@@ -23,15 +23,15 @@ mod quiet;
 mod showing;
 mod state;
 mod still;
+mod wakeups;
 
 use std::error::Error;
 use std::sync::Arc;
 
+use domain::OutSeq;
 use domain::delivery::PartKey;
 use domain::delivery::by_hand::HostKey;
-use domain::link::Tool;
 use domain::message::Address;
-use domain::{MessageSeq, OutSeq};
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
 use store::{SessionRow, StoreError};
 use tracing::{instrument, warn};
@@ -62,15 +62,9 @@ pub enum SessionMessage {
     Status(RpcReplyPort<SessionStatus>),
     /// Compare what should be with what is. Carries no data, so losing one costs only time.
     Look,
-    /// The runner's provider emitted something.
-    Progress,
-    /// What it runs now; nothing, once that has ended.
-    Tool(Option<Tool>),
-    /// More of an answer that is being written.
-    Draft {
-        message: MessageSeq,
-        text: String,
-    },
+    /// The container said something over the link; what, is in [`wakeups::Wakeups`]. At most one is
+    /// in the mailbox.
+    Wakeup,
     /// A try to fetch a file has ended.
     Fetched(Box<Landing>),
     /// What the agent asked for was passed on, or could not be.

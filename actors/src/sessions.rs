@@ -14,13 +14,16 @@ pub(crate) mod child;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use domain::SessionId;
 use domain::message::Address;
+use futures_util::future::join_all;
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort, SupervisionEvent};
 use sandbox::SandboxError;
 use store::{CentralStore, SessionRow};
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 use tracing::{info, warn};
 
 use self::child::{Child, Phase};
@@ -29,6 +32,9 @@ use crate::reception::ReceptionMessage;
 use crate::session::{SessionActor, SessionArgs, SessionMessage};
 use crate::stops;
 use crate::sweep::SweepMessage;
+
+/// Longer than the engine's own deadlines.
+const ENGINE_WITHIN: Duration = Duration::from_secs(30);
 
 #[derive(Debug)]
 pub struct SessionSupervisor;
@@ -259,10 +265,11 @@ impl SessionsState {
                     warn!(error = &err as &dyn std::error::Error, "left for the next sweep")
                 }
             }
-            let rows = asleep_with_work(&host, &live).await;
+            let (rows, orphans) = asleep_with_work(&host, &live).await;
             if !rows.is_empty() {
                 let _ = myself.cast(SessionsMessage::Wake(rows));
             }
+            join_all(orphans.into_iter().map(|it| remove_orphan(&host, it))).await;
             if let Some(row) = crate::keeping::sweep(&host).await {
                 let _ = myself.cast(SessionsMessage::Prune(row));
             }
@@ -270,34 +277,41 @@ impl SessionsState {
     }
 }
 
-async fn asleep_with_work(host: &Host, live: &[SessionId]) -> Vec<SessionRow> {
+/// Sessions that may have something to do, and those of which only a container is left.
+async fn asleep_with_work(host: &Host, live: &[SessionId]) -> (Vec<SessionRow>, Vec<SessionId>) {
     let mut rows = host.central.read(|central| central.awake()).await.unwrap_or_else(|err| {
         warn!(error = &err as &dyn std::error::Error, "left for the next sweep");
         Vec::new()
     });
-    match host.sandbox.list().await {
-        Ok(found) => {
+    let mut orphans = Vec::new();
+    match timeout(ENGINE_WITHIN, host.sandbox.list()).await {
+        Ok(Ok(found)) => {
             for id in found {
                 if live.contains(&id) || rows.iter().any(|it| it.id == id) {
                     continue;
                 }
                 match host.central.read(move |central| central.session(id)).await {
                     Ok(Some(row)) => rows.push(row),
-                    Ok(None) => remove_orphan(host, id).await,
+                    Ok(None) => orphans.push(id),
                     Err(_) => {}
                 }
             }
         }
-        Err(SandboxError::Unreachable(_)) => {}
-        Err(err) => warn!(error = &err as &dyn std::error::Error, "could not list the containers"),
+        Ok(Err(SandboxError::Unreachable(_))) => {}
+        Err(_) => warn!("the container engine does not list its containers"),
+        Ok(Err(err)) => {
+            warn!(error = &err as &dyn std::error::Error, "could not list the containers")
+        }
     }
     rows.retain(|it| !live.contains(&it.id));
-    rows
+    (rows, orphans)
 }
 
 async fn remove_orphan(host: &Host, id: SessionId) {
     info!(session = %id, "removing a container that belongs to no session");
-    if let Err(err) = host.sandbox.stop(id).await {
-        warn!(error = &err as &dyn std::error::Error, "left for the next sweep");
+    match timeout(ENGINE_WITHIN, host.sandbox.stop(id)).await {
+        Ok(Ok(())) => {}
+        Ok(Err(err)) => warn!(error = &err as &dyn std::error::Error, "left for the next sweep"),
+        Err(_) => warn!(session = %id, "its container does not end; left for the next sweep"),
     }
 }

@@ -2,12 +2,19 @@
 //!
 //! The supervisor of an actor puts each new incarnation into its slot; siblings hold the slot, not
 //! the incarnation, and so do not notice a restart. A message that arrives in between is not kept:
-//! a cast is a hint anyway, and a call returns `None`, upon which its caller tries again.
+//! a cast is a hint anyway, and a call returns `None`, upon which its caller tries again. So does one
+//! that is not answered in time: no actor waits for another without a deadline.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use ractor::{ActorRef, Message, RpcReplyPort};
+
+/// Deadline of a call whose answer needs nothing outside the process: a few commits, and a queue.
+const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+/// Time for an answer to travel, added to what the callee allows itself.
+const TRAVEL: Duration = Duration::from_secs(5);
 
 /// A timer that casts a message.
 pub type Timer<M> = tokio::task::JoinHandle<Result<(), ractor::MessagingErr<M>>>;
@@ -34,13 +41,23 @@ impl<M: Message> Slot<M> {
         }
     }
 
-    /// Asks and waits for the answer; `None` when nobody is there or it died before answering.
+    /// Asks and waits for the answer; `None` when nobody is there, it died before answering, or it
+    /// took too long. It may still do what it was asked.
     pub async fn call<R: Send + 'static>(
         &self,
         ask: impl FnOnce(RpcReplyPort<R>) -> M + Send,
     ) -> Option<R> {
+        self.call_within(ANSWER_WITHIN, ask).await
+    }
+
+    /// The same, of a callee that allows itself `work` for the answer.
+    pub async fn call_within<R: Send + 'static>(
+        &self,
+        work: Duration,
+        ask: impl FnOnce(RpcReplyPort<R>) -> M + Send,
+    ) -> Option<R> {
         let actor = self.get()?;
-        match actor.call(ask, None).await {
+        match actor.call(ask, Some(work + TRAVEL)).await {
             Ok(ractor::rpc::CallResult::Success(answer)) => Some(answer),
             _ => None,
         }

@@ -1,6 +1,7 @@
 //! Carries out orders to stop and to resume, in the task of whoever gave them: it waits behind no
-//! mailbox. First the order is written down, then the gate closes, then containers are frozen and
-//! killed, all at once, while the sessions void what is not sent.
+//! mailbox. First the gate closes, then the order is written down, then containers are frozen and
+//! killed, all at once, while the sessions void what is not sent. On a disk that takes nothing the stop
+//! holds as long as the process lives, and is written down as soon as that works.
 //!
 //! What a crash leaves undone, the sessions find in the database and do.
 
@@ -20,6 +21,12 @@ use crate::sessions::SessionsMessage;
 use crate::sessions::child::chain;
 use crate::sweep::SweepMessage;
 
+/// Deadline for freezing: a container that hangs must not delay the kill of the others.
+const FREEZE_WITHIN: Duration = Duration::from_secs(1);
+/// Deadline for one answer of the engine, which kills and removes within it.
+const ENGINE_WITHIN: Duration = Duration::from_secs(20);
+/// Wait before a stop that could not be written down is tried again.
+const WRITE_AGAIN: Duration = Duration::from_secs(5);
 /// How long whoever said `/stop` waits for the engine before the rest goes on.
 const KILL_WITHIN: Duration = Duration::from_secs(2);
 
@@ -27,12 +34,16 @@ const KILL_WITHIN: Duration = Duration::from_secs(2);
 /// answer.
 pub async fn stop(host: &Host, scope: &Scope, by: &str, why: &str) -> Stopped {
     warn!(?scope, by, why, "stopping");
-    let written = write_down(host, scope, by, why).await;
+    host.stops.close(scope, by, why, host.clock.now());
+    let written = write_down(host).await;
     let (killed, sessions) = join(kill_all(host, scope), set_aside(host, scope)).await;
     let mut report = Stopped { killed: 0, sessions, trouble: Vec::new() };
     if let Err(err) = written {
         let err = chain(&err);
-        report.trouble.push(format!("the stop could not be written down and does not hold: {err}"));
+        report.trouble.push(format!(
+            "the stop holds, but could not be written down, so that a restart of the host would end \
+             it; the host tries again: {err}"
+        ));
     }
     for killed in killed {
         match killed {
@@ -43,23 +54,35 @@ pub async fn stop(host: &Host, scope: &Scope, by: &str, why: &str) -> Stopped {
     report
 }
 
-async fn write_down(host: &Host, scope: &Scope, by: &str, why: &str) -> Result<(), StoreError> {
-    let (scope, by, why) = (scope.clone(), by.to_owned(), why.to_owned());
-    let now = host.clock.now();
-    let write = move |it: &mut CentralStore| {
-        it.stop(&scope, &by, &why, now)?;
-        it.stops()
+/// Writes down every stop that is not yet. What fails is tried again.
+pub(crate) async fn write_down(host: &Host) -> Result<(), StoreError> {
+    let _order = host.stops.orders.lock().await;
+    let unwritten = host.stops.unwritten();
+    if unwritten.is_empty() {
+        return Ok(());
+    }
+    let scopes: Vec<Scope> = unwritten.iter().map(|it| it.0.clone()).collect();
+    let write = move |central: &mut CentralStore| {
+        for (scope, stop) in &unwritten {
+            central.stop(scope, &stop.by, &stop.why, stop.at)?;
+        }
+        central.stops()
     };
-    let stops = host.central.write("a stop order", write).await?;
-    host.stops.set(stops);
+    let written = host.central.write("a stop order", write).await;
+    let written = written.inspect_err(|err| {
+        warn!(why = chain(err), "a stop is not written down yet");
+        host.peers.sweep.cast(SweepMessage::DueAt(host.clock.now() + WRITE_AGAIN));
+    });
+    host.stops.obeyed(&scopes, written?);
     Ok(())
 }
 
 /// Every container of those who are stopped: first none of them runs on, then each is killed.
 async fn kill_all(host: &Host, scope: &Scope) -> Vec<Result<(), String>> {
-    let found = match host.sandbox.list().await {
-        Ok(found) => found,
-        Err(err) => return vec![Err(chain(&err))],
+    let found = match timeout(ENGINE_WITHIN, host.sandbox.list()).await {
+        Ok(Ok(found)) => found,
+        Ok(Err(err)) => return vec![Err(chain(&err))],
+        Err(_) => return vec![Err("the container engine did not list its containers".into())],
     };
     let found = match scope {
         Scope::All => found,
@@ -69,9 +92,13 @@ async fn kill_all(host: &Host, scope: &Scope) -> Vec<Result<(), String>> {
         },
     };
     // One that cannot be frozen is killed all the same.
-    let _ = join_all(found.iter().map(|it| host.sandbox.freeze(*it))).await;
+    let freeze = |id: &SessionId| timeout(FREEZE_WITHIN, host.sandbox.freeze(*id));
+    let _ = join_all(found.iter().map(freeze)).await;
     join_all(found.into_iter().map(|id| async move {
-        host.sandbox.kill(id).await.map_err(|err| format!("{id}: {}", chain(&err)))
+        match timeout(ENGINE_WITHIN, host.sandbox.kill(id)).await {
+            Ok(killed) => killed.map_err(|err| format!("{id}: {}", chain(&err))),
+            Err(_) => Err(format!("{id}: the container engine did not kill it in time")),
+        }
     }))
     .await
 }
@@ -158,8 +185,11 @@ pub async fn resume(host: &Host, scopes: &[Scope], by: &str) -> Result<Resumed, 
         }
         Ok((any, it.stops()?))
     };
-    let (any, stops) = host.central.write("a resume", write).await?;
-    host.stops.set(stops.clone());
+    let (any, stops) = {
+        let _order = host.stops.orders.lock().await;
+        let (any, stops) = host.central.write("a resume", write).await?;
+        (host.stops.obeyed(scopes, stops.clone()) || any, stops)
+    };
     info!(?scopes, "resumed");
     host.peers.sessions.cast(SessionsMessage::Sweep);
     // Slots that came meanwhile have waited.

@@ -1,12 +1,13 @@
 //! The gate that a stop closes: read right before anything that an agent could do outside. What it
 //! holds is a copy of what the central database says, so that asking it costs nothing and waits for
-//! nobody.
+//! nobody. A new stop closes it first and is written down then: it holds on a full disk too.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use domain::delivery::PartKey;
-use domain::stop::{Stop, Stops};
+use domain::stop::{Scope, Stop, StopId, Stops};
+use domain::time::Timestamp;
 use domain::{AgentName, SessionId};
 use store::{CentralStore, SessionRow, StoreError};
 use tokio::sync::Notify;
@@ -20,11 +21,15 @@ pub struct Gate {
     /// Wakes who waits for a change in the order in which they wait; a `watch` channel would not, and no
     /// simulated run could be repeated.
     changed: Notify,
+    /// Held while orders are written down, so that a retry never outlives a resume.
+    pub(crate) orders: tokio::sync::Mutex<()>,
 }
 
 #[derive(Debug, Default)]
 struct Inner {
     stops: Stops,
+    /// Stops that hold and could not be written down yet; they have no number.
+    unwritten: Vec<(Scope, Stop)>,
     /// Sessions whose turn somebody ended since this process started.
     cuts: HashMap<SessionId, Cut>,
 }
@@ -50,7 +55,7 @@ pub struct Pass {
 impl Gate {
     #[must_use]
     pub fn new(stops: Stops) -> Self {
-        Self { inner: Mutex::new(Inner { stops, cuts: HashMap::new() }), ..Self::default() }
+        Self { inner: Mutex::new(Inner { stops, ..Inner::default() }), ..Self::default() }
     }
 
     /// Takes over what the database says. Returns whether that is new.
@@ -63,12 +68,53 @@ impl Gate {
         is_new
     }
 
-    #[must_use]
-    pub fn stops(&self) -> Stops {
-        self.inner().stops.clone()
+    /// Closes it for good, before the order is on disk.
+    pub fn close(&self, scope: &Scope, by: &str, why: &str, at: Timestamp) {
+        let stop = Stop { id: StopId::default(), at, by: by.to_owned(), why: why.to_owned() };
+        let mut inner = self.inner();
+        inner.unwritten.retain(|it| it.0 != *scope);
+        inner.unwritten.push((scope.clone(), stop));
+        self.changed.notify_waiters();
     }
 
-    /// The stop that holds an agent.
+    #[must_use]
+    pub fn unwritten(&self) -> Vec<(Scope, Stop)> {
+        self.inner().unwritten.clone()
+    }
+
+    /// Takes over what the database says now that these orders are part of it. Returns whether one of
+    /// them was not written down before.
+    pub fn obeyed(&self, scopes: &[Scope], stops: Stops) -> bool {
+        self.set(stops);
+        let mut inner = self.inner();
+        let before = inner.unwritten.len();
+        inner.unwritten.retain(|it| !scopes.contains(&it.0));
+        self.changed.notify_waiters();
+        inner.unwritten.len() != before
+    }
+
+    /// Every stop that holds.
+    #[must_use]
+    pub fn stops(&self) -> Stops {
+        let inner = self.inner();
+        let mut stops = inner.stops.clone();
+        for (scope, stop) in &inner.unwritten {
+            match scope {
+                Scope::All => stops.all.get_or_insert_with(|| stop.clone()),
+                Scope::Agent(name) => {
+                    stops.agents.entry(name.clone()).or_insert_with(|| stop.clone())
+                }
+            };
+        }
+        stops
+    }
+
+    #[must_use]
+    pub fn is_stopped(&self, agent: &AgentName) -> bool {
+        self.inner().is_stopped(agent)
+    }
+
+    /// The stop that holds an agent, once it is written down.
     #[must_use]
     pub fn of(&self, agent: &AgentName) -> Option<Stop> {
         self.inner().stops.of(agent).cloned()
@@ -79,7 +125,7 @@ impl Gate {
     #[must_use]
     pub fn is_closed(&self, row: &SessionRow) -> bool {
         let inner = self.inner();
-        inner.stops.of(&row.agent).is_some() || inner.cut(row.id).holds != 0
+        inner.is_stopped(&row.agent) || inner.cut(row.id).holds != 0
     }
 
     /// Returns when the session is stopped, or its turn is ended, from now on.
@@ -90,7 +136,7 @@ impl Gate {
             let changed = self.changed.notified();
             let is_over = {
                 let inner = self.inner();
-                inner.stops.of(agent).is_some() || inner.cut(session).count != before
+                inner.is_stopped(agent) || inner.cut(session).count != before
             };
             if is_over {
                 return;
@@ -111,7 +157,7 @@ impl Gate {
     pub fn lets(&self, pass: &Pass) -> bool {
         let inner = self.inner();
         pass.is_hosts
-            || (inner.stops.of(&pass.agent).is_none() && inner.cut(pass.session).count == pass.cuts)
+            || (!inner.is_stopped(&pass.agent) && inner.cut(pass.session).count == pass.cuts)
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -121,6 +167,14 @@ impl Gate {
 }
 
 impl Inner {
+    fn is_stopped(&self, agent: &AgentName) -> bool {
+        let concerns = |it: &(Scope, Stop)| match &it.0 {
+            Scope::All => true,
+            Scope::Agent(name) => name == agent,
+        };
+        self.stops.of(agent).is_some() || self.unwritten.iter().any(concerns)
+    }
+
     fn cut(&self, session: SessionId) -> Cut {
         self.cuts.get(&session).copied().unwrap_or_default()
     }
@@ -152,21 +206,19 @@ impl Drop for Hold<'_> {
     }
 }
 
-/// Reads the stops anew: the command line may have written one down by itself. Returns whether that
-/// changed anything.
+/// Writes down what could not be so far, and reads the stops: the command line may have written one
+/// without this process. Returns whether that changed anything.
 ///
 /// # Errors
 /// When the database fails; then what was known goes on to count.
 pub(crate) async fn reread(host: &Host) -> Result<bool, StoreError> {
+    crate::stopping::write_down(host).await?;
     let stops = host.central.read(|it: &mut CentralStore| it.stops()).await?;
     Ok(host.stops.set(stops))
 }
 
 #[cfg(test)]
 mod tests {
-    use domain::stop::StopId;
-    use domain::time::Timestamp;
-
     use super::*;
 
     fn row(id: i64, agent: &str) -> SessionRow {

@@ -7,21 +7,28 @@
 //! Messages  [`SweepMessage`]. Losing one costs at most a period.
 //! Parent    [`crate::tree::RootSupervisor`].
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use domain::time::Timestamp;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
-use tokio::task::JoinSet;
+use store::Handover;
+use tokio::task::{AbortHandle, JoinSet};
 
 use crate::host::Host;
 use crate::reception::ReceptionMessage;
 use crate::sessions::SessionsMessage;
 use crate::slot::Timer;
-use crate::tasks;
+use crate::tasks::handover::Lane;
+use crate::tasks::{self, Looked};
 
 /// A slot is never late for a timer that is early by a fraction of a millisecond.
 const SLOT_WAIT_MIN: Duration = Duration::from_millis(1);
+/// Lanes of slots at the same time; a bound on what wedged sessions can hold.
+const LANES_MAX: usize = 64;
+/// Wait before slots that did not arrive are brought again.
+const HAND_OVER_AGAIN: Duration = Duration::from_secs(5);
 /// Timers are not for years.
 const SLOT_WAIT_MAX: Duration = Duration::from_hours(24);
 
@@ -38,8 +45,10 @@ pub enum SweepMessage {
     DueAt(Timestamp),
     /// A task may be due, or was changed.
     Tasks,
-    /// From itself: the look at the tasks is over; the next slot comes then.
-    TasksLooked(Option<Timestamp>),
+    /// From itself: the look at the tasks is over.
+    TasksLooked(Looked),
+    /// From itself: handovers of a lane have ended; whether all slots arrived.
+    HandedOver(Lane, bool),
 }
 
 #[derive(Debug)]
@@ -52,6 +61,11 @@ pub struct SweepState {
     /// The look at the tasks, and whether something asked for another one meanwhile.
     looking: JoinSet<()>,
     again: bool,
+    /// Slots on their way to sessions, by lane.
+    handing: JoinSet<()>,
+    lanes: BTreeMap<Lane, AbortHandle>,
+    /// A lane was busy when something came for it.
+    left_over: bool,
 }
 
 impl Actor for SweepActor {
@@ -65,7 +79,16 @@ impl Actor for SweepActor {
         host: Arc<Host>,
     ) -> Result<SweepState, ActorProcessingErr> {
         myself.cast(SweepMessage::Tick)?;
-        Ok(SweepState { host, due: None, next_slot: None, looking: JoinSet::new(), again: false })
+        Ok(SweepState {
+            host,
+            due: None,
+            next_slot: None,
+            looking: JoinSet::new(),
+            again: false,
+            handing: JoinSet::new(),
+            lanes: BTreeMap::new(),
+            left_over: false,
+        })
     }
 
     async fn handle(
@@ -88,7 +111,8 @@ impl Actor for SweepActor {
                 state.look_at_tasks(&myself);
             }
             SweepMessage::Tasks => state.look_at_tasks(&myself),
-            SweepMessage::TasksLooked(next) => state.tasks_looked(&myself, next).await,
+            SweepMessage::TasksLooked(looked) => state.tasks_looked(&myself, looked).await,
+            SweepMessage::HandedOver(lane, ok) => state.handed_over(&myself, &lane, ok),
             SweepMessage::DueAt(at) => {
                 if state.due.as_ref().is_none_or(|it| at < it.0 || it.1.is_finished()) {
                     let wait = at.since(now).max(Duration::from_millis(1));
@@ -114,21 +138,55 @@ impl SweepState {
         self.again = false;
         let (host, myself) = (Arc::clone(&self.host), myself.clone());
         self.looking.spawn(async move {
-            let next = tasks::look(&host).await;
-            let _ = myself.cast(SweepMessage::TasksLooked(next));
+            let looked = tasks::look(&host).await;
+            let _ = myself.cast(SweepMessage::TasksLooked(looked));
         });
     }
 
-    async fn tasks_looked(&mut self, myself: &ActorRef<SweepMessage>, next: Option<Timestamp>) {
+    async fn tasks_looked(&mut self, myself: &ActorRef<SweepMessage>, looked: Looked) {
         while self.looking.join_next().await.is_some() {}
         if let Some(old) = self.next_slot.take() {
             old.abort();
         }
-        if let Some(at) = next {
+        self.hand_over(myself, looked.waiting);
+        if let Some(at) = looked.next {
             let wait = at.since(self.host.clock.now()).clamp(SLOT_WAIT_MIN, SLOT_WAIT_MAX);
             self.next_slot = Some(myself.send_after(wait, || SweepMessage::Tasks));
         }
         if self.again {
+            self.look_at_tasks(myself);
+        }
+    }
+
+    /// Starts what can start; the rest is found by a later look.
+    fn hand_over(&mut self, myself: &ActorRef<SweepMessage>, waiting: Vec<Handover>) {
+        while self.handing.try_join_next().is_some() {}
+        // One that panicked does not say that it ended.
+        self.lanes.retain(|_, task| !task.is_finished());
+        let mut by_lane: BTreeMap<Lane, Vec<Handover>> = BTreeMap::new();
+        for slot in waiting {
+            by_lane.entry(Lane::of(&slot)).or_default().push(slot);
+        }
+        for (lane, slots) in by_lane {
+            if self.lanes.contains_key(&lane) || LANES_MAX <= self.lanes.len() {
+                self.left_over = true;
+                continue;
+            }
+            let (host, myself, ended) = (Arc::clone(&self.host), myself.clone(), lane.clone());
+            let task = self.handing.spawn(async move {
+                let ok = tasks::hand_over(&host, slots).await;
+                let _ = myself.cast(SweepMessage::HandedOver(ended, ok));
+            });
+            self.lanes.insert(lane, task);
+        }
+    }
+
+    fn handed_over(&mut self, myself: &ActorRef<SweepMessage>, lane: &Lane, ok: bool) {
+        self.lanes.remove(lane);
+        if !ok {
+            myself.send_after(HAND_OVER_AGAIN, || SweepMessage::Tasks);
+        }
+        if std::mem::take(&mut self.left_over) {
             self.look_at_tasks(myself);
         }
     }

@@ -1,24 +1,24 @@
 //! Fires tasks: writes down which slots came, and brings each to its session.
 //!
-//! Called by the sweep, in a task of its own, one look at a time. Every step is a commit of its own and
+//! Called by the sweep, in tasks of its own: one look at a time, and one handover at a time for each
+//! agent and chat ([`Lane`]), so that a session that does not answer delays only what is for its chat. Every step is a commit of its own and
 //! changes nothing the second time, so a look may end anywhere; the next one goes on. How a slot ends
 //! its session says (`session/tasks.rs`).
 //!
 //! Invariants
 //! - A slot is in the central database before any session hears of it, and goes to one session.
 //! - A task of a stopped agent waits as if the host slept; its policy decides when it is resumed.
-//! - One session that does not answer holds up no other.
+//! - A look waits for no session.
 
-mod handover;
+pub(crate) mod handover;
 
 use std::time::Duration;
 
 use domain::session::DEADLINE;
 use domain::task::words;
 use domain::time::Timestamp;
-use futures_util::StreamExt;
-use futures_util::stream;
-use store::{CentralStore, Decided, DueTask, StoreError};
+use store::{CentralStore, Decided, DueTask, Handover, StoreError};
+use tokio::time::timeout;
 use tracing::{info, warn};
 
 use crate::host::Host;
@@ -28,43 +28,58 @@ use crate::sessions::child::chain;
 const BATCH: u32 = 200;
 /// Rounds of one look; what is left then is due all the same, and the next look goes on.
 const ROUNDS_MAX: usize = 50;
-/// Slots that are on their way to sessions at the same time.
-const AT_ONCE: usize = 16;
+/// Deadline for one slot on its way to its session.
+const HANDOVER_WITHIN: Duration = Duration::from_secs(20);
 /// A slot without an end for so long has none: its session is gone. Longer than any message lives.
 const LOST_AFTER: Duration = DEADLINE.saturating_mul(2);
 /// Why it has no result.
 const LOST: &str = "its conversation never came to an end with it";
 
-/// Fires what is due, hands over what has fired. Returns when the next slot comes; `None` leaves it to
-/// the next tick.
-pub(crate) async fn look(host: &Host) -> Option<Timestamp> {
-    let looked = async {
-        fire_due(host).await?;
-        bury_lost(host).await?;
-        let waiting = host.central.read(|central| central.handovers()).await?;
-        stream::iter(waiting)
-            .for_each_concurrent(AT_ONCE, |it| async move {
-                let key = it.fire.key;
-                if let Err(why) = handover::hand_over(host, it).await {
-                    warn!(fire = %key, why, "a task's slot waits for the next look");
-                }
-            })
-            .await;
-        let now = host.clock.now();
-        host.central.read(move |central| central.earliest_slot(now)).await
-    };
-    match looked.await {
-        Ok(next) => next,
-        Err(err) => {
-            warn!(why = chain(&err), "tasks are left for the next sweep");
-            None
-        }
-    }
+/// What a look found.
+#[derive(Debug, Default)]
+pub struct Looked {
+    /// Slots that wait for their sessions, oldest first.
+    pub(crate) waiting: Vec<Handover>,
+    /// When the next slot comes; `None` leaves it to the next tick.
+    pub(crate) next: Option<Timestamp>,
 }
 
-async fn fire_due(host: &Host) -> Result<(), StoreError> {
+/// Fires what is due.
+pub(crate) async fn look(host: &Host) -> Looked {
+    let looked = async {
+        let until = fire_due(host).await?;
+        bury_lost(host).await?;
+        let waiting = host.central.read(|central| central.handovers()).await?;
+        // Slots that came during the look are still to be fired, and so are "next".
+        let next = host.central.read(move |central| central.earliest_slot(until)).await?;
+        Ok(Looked { waiting, next })
+    };
+    looked.await.unwrap_or_else(|err: StoreError| {
+        warn!(why = chain(&err), "tasks are left for the next sweep");
+        Looked::default()
+    })
+}
+
+/// Hands slots of one lane over, in their order. Returns whether all have arrived; else they wait.
+pub(crate) async fn hand_over(host: &Host, slots: Vec<Handover>) -> bool {
+    for slot in slots {
+        let key = slot.fire.key;
+        let why = match timeout(HANDOVER_WITHIN, handover::hand_over(host, slot)).await {
+            Ok(Ok(())) => continue,
+            Ok(Err(why)) => why,
+            Err(_) => "its session does not answer".to_owned(),
+        };
+        warn!(fire = %key, why, "a task's slot waits for the next look");
+        return false;
+    }
+    true
+}
+
+/// Returns the instant up to which everything was fired.
+async fn fire_due(host: &Host) -> Result<Timestamp, StoreError> {
+    let mut now = host.clock.now();
     for _ in 0..ROUNDS_MAX {
-        let now = host.clock.now();
+        now = host.clock.now();
         let due = host.central.read(move |central| central.due_with_streaks(now, BATCH)).await?;
         if due.is_empty() {
             break;
@@ -75,7 +90,7 @@ async fn fire_due(host: &Host) -> Result<(), StoreError> {
         let fired = host.central.write("fires", write).await?;
         info!(tasks, fired = fired.len(), "tasks came due");
     }
-    Ok(())
+    Ok(now)
 }
 
 fn decide(due: DueTask, now: Timestamp) -> Decided {

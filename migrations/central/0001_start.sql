@@ -419,6 +419,9 @@ CREATE TABLE obeyed (
     PRIMARY KEY (channel, account, chat, message)
 ) STRICT, WITHOUT ROWID;
 
+CREATE INDEX obeyed_at ON obeyed (at);
+CREATE INDEX stop_resumed ON stop (resumed_at) WHERE resumed_at IS NOT NULL;
+
 -- What somebody has to answer: may this user in, may this chat be connected, may this be changed, and
 -- what agents ask.
 CREATE TABLE question (
@@ -517,6 +520,7 @@ CREATE INDEX task_ahead ON task (accounted_until) WHERE next_at IS NOT NULL;
 CREATE INDEX task_agent ON task (agent_group);
 CREATE INDEX task_session ON task (session) WHERE session IS NOT NULL;
 CREATE INDEX task_chat ON task (messaging_group);
+CREATE INDEX task_over ON task (changed_at) WHERE state IN ('done', 'cancelled');
 CREATE UNIQUE INDEX task_request ON task (request) WHERE request IS NOT NULL;
 
 CREATE TABLE fire (
@@ -538,6 +542,7 @@ CREATE TABLE fire (
     CHECK ((state IN ('ok', 'failed')) = (ended_at IS NOT NULL))
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX fire_open ON fire (task, slot) WHERE state IN ('fired', 'running');
+CREATE INDEX fire_old ON fire (fired_at) WHERE state NOT IN ('fired', 'running');
 CREATE INDEX fire_fired ON fire (slot, task) WHERE state = 'fired';
 CREATE INDEX fire_running ON fire (slot, task) WHERE state = 'running';
 

@@ -90,6 +90,41 @@ async fn a_reminder_comes_at_its_second_and_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_slot_that_comes_during_a_look_does_not_wait_for_the_next_tick() {
+    let world = World::new();
+    // Every write takes its time, so that a look does too.
+    let host = world.start(Crash::with_jitter(0, 7)).await;
+    world.pass(5 * SECOND).await;
+    let (mut central, now) = (central(&world), world.now());
+    central.add_agent(&AgentGroup::new(andy()), now).unwrap();
+    for (number, chat) in ["a", "b"].into_iter().enumerate() {
+        central.wire(&address(chat), &andy(), now).unwrap();
+        let task = Task {
+            agent: andy(),
+            session: None,
+            chat: central.chat(&address(chat)).unwrap().unwrap().id,
+            thread: None,
+            owner: None,
+            owner_handle: None,
+            created_by: "test".into(),
+            // The end of a slot looks at all tasks; this one does not end.
+            prompt: if chat == "a" { "wait 600".into() } else { "call mum".into() },
+            script: None,
+            rule: Rule::Once(
+                now + 5 * SECOND + Duration::from_millis(30) * u32::try_from(number).unwrap(),
+            ),
+            zone: Zone::utc(),
+            missed: Missed::Latest,
+        };
+        central.add_task(&task, now).unwrap();
+    }
+    host.host.peers.sweep.cast(SweepMessage::Now);
+    world.pass(12 * SECOND).await;
+    let text = world.platform.texts("b").join("\n");
+    assert!(text.contains("Reminder: call mum"), "{text}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_came_while_nobody_was_there_is_late_and_says_so() {
     let world = World::new();
     let host = start(&world).await;

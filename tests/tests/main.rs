@@ -18,4 +18,5 @@ mod times;
 mod town;
 mod tree;
 mod waits;
+mod wedged;
 mod year;

@@ -115,6 +115,47 @@ async fn a_stop_outlives_the_host_and_what_comes_meanwhile_is_answered_after_it(
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_panic_holds_on_a_full_disk_and_is_written_down_once_there_is_room() {
+    let world = World::new();
+    let host = world.start(Crash::never()).await;
+    for chat in ["a", "b"] {
+        world.platform.post(chat, &format!("m{chat}"), "wait 600");
+    }
+    world.pass(5 * SECOND).await;
+    world.stage.fill_disk(2 * MINUTE);
+    let report = stop(&host, &Scope::All).await;
+    assert_eq!(report.killed, 2);
+    assert!(report.trouble.concat().contains("the stop holds"), "{report:?}");
+    for _ in 0..100 {
+        world.pass(SECOND).await;
+        assert!(world.sessions().iter().all(|it| !world.engine.is_running(*it)));
+    }
+    assert_eq!(starts(&world), 2, "nothing starts");
+    world.pass(MINUTE).await;
+    host.kill().await;
+    let host = world.start(Crash::never()).await;
+    world.pass(5 * MINUTE).await;
+    assert_eq!(starts(&world), 2, "written down meanwhile, it outlives the host");
+    resume(&host, Scope::All).await;
+    world.platform.post("a", "m9", "hello");
+    let text = texts(&world, "a", MINUTE).await;
+    assert!(text.contains("you said \"hello\""), "{text}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_that_is_only_in_memory_can_be_resumed_and_does_not_come_back() {
+    let world = World::new();
+    let host = world.start(Crash::never()).await;
+    host.crash.disk_full_at("a stop order");
+    let report = stop(&host, &andy()).await;
+    assert_eq!(report.trouble.len(), 1, "{report:?}");
+    resume(&host, andy()).await;
+    world.platform.post("a", "m1", "hello");
+    assert!(texts(&world, "a", 2 * MINUTE).await.contains("you said \"hello\""));
+    assert!(host.host.stops.stops().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_the_command_line_wrote_down_alone_is_found_by_the_next_sweep() {
     let world = World::new();
     let _host = world.start(Crash::never()).await;

@@ -7,6 +7,7 @@ use domain::stop::{Stop, Stops};
 use futures_util::future::join_all;
 use ractor::ActorRef;
 use ractor::rpc::CallResult;
+use tokio::time::timeout;
 
 use super::AdminArgs;
 use super::protocol::{Engine, SessionStatus, Status, StopStatus};
@@ -20,13 +21,17 @@ use crate::tree::RootMessage;
 /// An actor that does not answer within this is shown as busy.
 const WITHIN: Duration = Duration::from_secs(2);
 
+/// Longer than the engine's own deadline for such a question.
+const ENGINE_WITHIN: Duration = Duration::from_secs(8);
+
 pub(super) async fn gather(args: &AdminArgs) -> Result<Status, String> {
     let host = &args.host;
     let actors = match args.root.call(RootMessage::Actors, Some(WITHIN)).await {
         Ok(CallResult::Success(actors)) => actors,
         _ => Vec::new(),
     };
-    let channels = host.peers.channels.call(ChannelsMessage::List).await.unwrap_or_default();
+    let channels =
+        host.peers.channels.call_within(WITHIN, ChannelsMessage::List).await.unwrap_or_default();
     let counts = host.central.read(|it| Ok((it.session_count()?, it.refusals()?))).await;
     let (sessions_known, refused_requests) = counts.map_err(|err| chain(&err))?;
     let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
@@ -36,10 +41,7 @@ pub(super) async fn gather(args: &AdminArgs) -> Result<Status, String> {
         pid: std::process::id(),
         up_seconds: host.clock.now().since(host.started_at).as_secs(),
         home: host.layout.home().display().to_string(),
-        engine: match host.sandbox.list().await {
-            Ok(_) => Engine { reachable: true, why: None },
-            Err(err) => Engine { reachable: false, why: Some(chain(&err)) },
-        },
+        engine: engine(host).await,
         actors,
         channels: join_all(channels.iter().map(|it| it.status(WITHIN))).await,
         sessions,
@@ -51,9 +53,19 @@ pub(super) async fn gather(args: &AdminArgs) -> Result<Status, String> {
     })
 }
 
+async fn engine(host: &Host) -> Engine {
+    let why = match timeout(ENGINE_WITHIN, host.sandbox.list()).await {
+        Ok(Ok(_)) => return Engine { reachable: true, why: None },
+        Ok(Err(err)) => chain(&err),
+        Err(_) => "it does not answer".to_owned(),
+    };
+    Engine { reachable: false, why: Some(why) }
+}
+
 /// Every session that is awake.
 pub(crate) async fn sessions(host: &Host) -> Vec<SessionStatus> {
-    let listed = host.peers.sessions.call(SessionsMessage::List).await.unwrap_or_default();
+    let listed =
+        host.peers.sessions.call_within(WITHIN, SessionsMessage::List).await.unwrap_or_default();
     let mut sessions = join_all(listed.into_iter().map(session)).await;
     sessions.sort_by(|a, b| a.id.len().cmp(&b.id.len()).then_with(|| a.id.cmp(&b.id)));
     sessions

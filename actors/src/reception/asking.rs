@@ -1,5 +1,6 @@
 //! Puts questions to people: who may decide, where they can be reached, what they see.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use channel::Registration;
@@ -13,15 +14,26 @@ use domain::time::Timestamp;
 use store::{
     ApproverRow, CentralStore, Draft, NewPart, PartKind, QuestionKind, QuestionRow, StoreError,
 };
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 use tracing::info;
 
 use super::ReceptionState;
+use super::beside::Call;
+use crate::channel::OPEN_MAX;
 use crate::channels::{ChannelsMessage, LOCAL};
+use crate::host::Host;
 use crate::sessions::child::chain;
 
-/// How long a platform may take to open a private chat.
-const OPEN_WITHIN: Duration = Duration::from_secs(10);
+/// Channel, account and handle of somebody who is to be written to in private.
+pub(super) type Direct = (String, String, String);
+
+/// What is known about the private chat of somebody.
+pub(super) enum Private {
+    At(Address),
+    /// The platform is being asked; the actor looks again when it has answered.
+    Asking,
+    Nowhere,
+}
 
 /// What is known about an open question.
 pub(super) struct Open {
@@ -127,20 +139,21 @@ impl ReceptionState {
         Ok(found.map(|it| Address { thread, ..it.address }))
     }
 
-    /// Asks one more person, in private.
+    /// Asks one more person, in private. Returns whether the next look may see something else.
     pub(super) async fn ask(
         &mut self,
         row: &QuestionRow,
         approver: &Approver,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         match self.private_chat(approver).await? {
-            Some(to) => self.put(row, Some(approver.person), to).await,
-            None => {
+            Private::At(to) => self.put(row, Some(approver.person), to).await?,
+            Private::Asking => return Ok(false),
+            Private::Nowhere => {
                 let who = (approver.person, approver.channel.clone(), Instant::now());
                 self.unreachable.push(who);
-                Ok(())
             }
         }
+        Ok(true)
     }
 
     /// Puts what an agent asks where it was led to ask. Returns whether that is new.
@@ -174,8 +187,8 @@ impl ReceptionState {
         self.host.central.write("a card", put).await
     }
 
-    /// The chat in which nobody but this person reads; `None` when there is no way to them.
-    pub(super) async fn private_chat(&self, to: &Approver) -> Result<Option<Address>, StoreError> {
+    /// The chat in which nobody but this person reads.
+    pub(super) async fn private_chat(&mut self, to: &Approver) -> Result<Private, StoreError> {
         let (person, channel) = (to.person, to.channel.clone());
         let (handles, known, accounts) = self
             .host
@@ -191,35 +204,38 @@ impl ReceptionState {
             })
             .await?;
         if let Some(chat) = known {
-            return Ok(Some(chat.address));
+            return Ok(Private::At(chat.address));
         }
         let named = accounts.into_iter().filter(|it| it.channel == to.channel).map(|it| it.name);
         let mut names: Vec<String> = named.collect();
         let needs_none = |it: &&Registration| it.caps.credential.is_none();
         names.extend(self.host.registration(&to.channel).filter(needs_none).map(|_| LOCAL.into()));
+        let mut asked = Vec::new();
         for account in names {
             for handle in &handles {
-                if let Some(chat) = self.open_direct(&to.channel, &account, &handle.id).await {
-                    let channel = to.channel.clone();
-                    return Ok(Some(Address { channel, account, chat, thread: None }));
+                let direct = (to.channel.clone(), account.clone(), handle.id.clone());
+                match self.open_direct(&direct) {
+                    Call::Underway => return Ok(Private::Asking),
+                    Call::Ended(Some(chat)) => {
+                        self.directs.forget(&direct);
+                        let channel = to.channel.clone();
+                        return Ok(Private::At(Address { channel, account, chat, thread: None }));
+                    }
+                    Call::Ended(None) => asked.push(direct),
                 }
             }
         }
-        Ok(None)
+        asked.iter().for_each(|it| self.directs.forget(it));
+        Ok(Private::Nowhere)
     }
 
-    async fn open_direct(&self, channel: &str, account: &str, handle: &str) -> Option<String> {
-        let (channel, account) = (channel.to_owned(), account.to_owned());
-        let handle = handle.to_owned();
-        let ask = |reply| ChannelsMessage::OpenDirect { channel, account, handle, reply };
-        match timeout(OPEN_WITHIN, self.host.peers.channels.call(ask)).await {
-            Ok(Some(Ok(chat))) => Some(chat),
-            Ok(Some(Err(err))) => {
-                info!(why = chain(&err), "an approver cannot be reached there");
-                None
-            }
-            Ok(None) | Err(_) => None,
-        }
+    fn open_direct(&mut self, direct: &Direct) -> Call<Option<String>> {
+        let known = self.directs.get(direct);
+        known.unwrap_or_else(|| {
+            let call = open_direct(Arc::clone(&self.host), direct.clone());
+            self.directs.start(direct.clone(), (&mut self.calls, &self.myself), call);
+            Call::Underway
+        })
     }
 
     /// Nobody can be asked: whoever waits is told, and an agent's request ends.
@@ -245,5 +261,16 @@ impl ReceptionState {
         };
         let now = self.now();
         self.host.central.write("a notice", move |it| it.say(&part, now)).await
+    }
+}
+
+async fn open_direct(host: Arc<Host>, (channel, account, handle): Direct) -> Option<String> {
+    let ask = |reply| ChannelsMessage::OpenDirect { channel, account, handle, reply };
+    match host.peers.channels.call_within(OPEN_MAX, ask).await? {
+        Ok(chat) => Some(chat),
+        Err(err) => {
+            info!(why = chain(&err), "an approver cannot be reached there");
+            None
+        }
     }
 }

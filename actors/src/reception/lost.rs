@@ -11,6 +11,7 @@ use store::{
 use tokio::time::Instant;
 
 use super::ReceptionState;
+use super::asking::Private;
 
 impl ReceptionState {
     /// Returns whether the owner was told, and else when to look again. With no owner who can be
@@ -68,8 +69,10 @@ impl ReceptionState {
         let owners = owners.iter().filter(|it| it.role == Role::Owner);
         let candidates: Vec<_> = owners.flat_map(|it| self.candidate(it)).collect();
         for owner in approvers(&candidates, None, "").order {
-            if let Some(chat) = self.private_chat(&owner).await? {
-                return Ok(Some(chat));
+            match self.private_chat(&owner).await? {
+                Private::At(chat) => return Ok(Some(chat)),
+                Private::Asking => return Ok(None),
+                Private::Nowhere => {}
             }
             self.unreachable.push((owner.person, owner.channel, Instant::now()));
         }

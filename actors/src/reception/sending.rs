@@ -52,12 +52,13 @@ impl ReceptionState {
         self.in_flight.insert(key.clone());
         let platform_key = HostKey { session: None, part: key }.to_string();
         let (channels, myself) = (self.host.peers.channels.clone(), self.myself.clone());
-        let landings = self.landings.0.clone();
+        let (landings, within) = (self.landings.0.clone(), self.host.policy.deliver_max);
         self.calls.spawn(async move {
             let tried = part.tried();
             let ask = |reply| ChannelsMessage::Deliver { part, platform_key, pass: None, reply };
             // A channel that died in between may have sent it.
-            let attempt = channels.call(ask).await.unwrap_or(Attempt::Unknown);
+            let attempt = channels.call_within(within, ask).await;
+            let attempt = attempt.unwrap_or(Attempt::Unknown);
             let _ = landings.send(Landed { tried, attempt });
             let _ = myself.cast(ReceptionMessage::Landed);
         });

@@ -1,6 +1,8 @@
 //! Carries out what was decided: lets people in, connects chats, makes changes, brings answers to
 //! the agents that wait for them. Each step changes nothing when it is done again.
 
+use std::sync::Arc;
+
 use channel::Verdict;
 use domain::AgentName;
 use domain::agent::AgentGroup;
@@ -9,20 +11,38 @@ use domain::delivery::PartKey;
 use domain::message::{Address, Incoming};
 use domain::outgoing::Card;
 use domain::people::{Handle, access};
+use domain::question::QuestionId;
 use domain::session_key::ChatId;
+use domain::time::Timestamp;
 use store::{
     CentralStore, Draft, NewPart, PartKind, QuestionKind, QuestionRow, QuestionState, StoreError,
     Target, Wiring,
 };
-use tracing::info;
+use tokio::time::sleep;
+use tracing::{info, warn};
 
-use super::ReceptionState;
+use super::beside::Call;
 use super::requests::carry_out;
+use super::{ReceptionState, SOON};
+use crate::host::Host;
 use crate::router::RouterMessage;
 use crate::sessions::SessionsMessage;
+use crate::sessions::child::chain;
 
 /// Who decided what somebody did at the command line instead of answering.
 const BY_COMMAND: &str = "the command line";
+
+/// How what follows from an answer ended.
+#[derive(Clone, Debug)]
+pub(super) struct Followed {
+    ok: bool,
+    /// What the agent that asked is told. Kept, so that a session that cannot take it now does not
+    /// cause a change twice.
+    answer: Option<(bool, String)>,
+    /// Messages that waited when it began. If more joined since, all is done once more.
+    held: usize,
+    news: Option<News>,
+}
 
 impl ReceptionState {
     /// What was asked for may have been done meanwhile by other means: then that is the answer.
@@ -60,8 +80,32 @@ impl ReceptionState {
         self.host.central.write("an answer", answer).await
     }
 
-    /// Returns whether everything was done; else it is tried again later.
-    pub(super) async fn settle(&mut self, row: QuestionRow) -> Result<bool, StoreError> {
+    /// Takes an answered question a step further. Returns whether that changed anything, and else when
+    /// to look again.
+    pub(super) async fn settle(
+        &mut self,
+        row: QuestionRow,
+    ) -> Result<(bool, Option<Timestamp>), StoreError> {
+        let is_done = match self.follows.get(&row.id) {
+            Some(Call::Underway) => return Ok((false, None)),
+            Some(Call::Ended(ended)) => {
+                self.follows.forget(&row.id);
+                match ended.answer {
+                    _ if ended.ok => {
+                        self.close(row, ended.held, ended.news).await.map(|()| true)?
+                    }
+                    Some(answer) => self.answer(row, ended.held, answer),
+                    None => self.begin_to_settle(row).await?,
+                }
+            }
+            None => self.begin_to_settle(row).await?,
+        };
+        Ok((is_done, (!is_done).then(|| self.now() + SOON)))
+    }
+
+    /// Does what an answer means for the central database; what goes beyond runs beside the mailbox.
+    /// Returns whether that was all.
+    async fn begin_to_settle(&mut self, row: QuestionRow) -> Result<bool, StoreError> {
         let (value, by) = match &row.state {
             QuestionState::Answered { value, by } => (Some(value.clone()), by.clone()),
             QuestionState::Expired => (None, String::new()),
@@ -71,28 +115,62 @@ impl ReceptionState {
         // Whoever joins while this goes on must not be left behind: then all is done once more.
         let held = self.host.central.read(move |central| central.held(id)).await?.len();
         let news = match row.question.kind {
-            QuestionKind::Sender => Some(self.settle_sender(&row, value.as_deref(), &by).await?),
-            QuestionKind::Chat => Some(self.settle_chat(&row, value.as_deref(), &by).await?),
+            QuestionKind::Sender => self.settle_sender(&row, value.as_deref(), &by).await?,
+            QuestionKind::Chat => self.settle_chat(&row, value.as_deref(), &by).await?,
             QuestionKind::Change => {
-                if !self.settle_change(&row, value.as_deref()).await? {
-                    return Ok(false);
-                }
-                None
+                let answer = self.settle_change(&row, value.as_deref()).await?;
+                return Ok(self.answer(row, held, answer));
             }
             QuestionKind::Agent => {
-                let (ok, text) = match &value {
-                    Some(value) => (true, value.clone()),
-                    None => (false, "nobody answered in time".to_owned()),
-                };
-                if !self.bring_answer(&row, ok, text).await? {
-                    return Ok(false);
-                }
-                None
+                let late = || (false, "nobody answered in time".to_owned());
+                return Ok(self.answer(row, held, value.map_or_else(late, |it| (true, it))));
             }
         };
-        if news == Some(News::Approved) && !self.replay(&row).await? {
-            return Ok(false);
+        if news == News::Approved && held != 0 {
+            let then = Followed { ok: false, answer: None, held, news: Some(news) };
+            return Ok(self.follow(id, then, replay(Arc::clone(&self.host), id)));
         }
+        self.close(row, held, Some(news)).await.map(|()| true)
+    }
+
+    fn answer(&mut self, row: QuestionRow, held: usize, answer: (bool, String)) -> bool {
+        let then = Followed { ok: false, answer: Some(answer.clone()), held, news: None };
+        self.follow(row.id, then, bring_answer(Arc::clone(&self.host), row, answer))
+    }
+
+    /// Always `false`: the look after its end goes on.
+    fn follow(
+        &mut self,
+        id: QuestionId,
+        then: Followed,
+        call: impl Future<Output = Result<bool, StoreError>> + Send + 'static,
+    ) -> bool {
+        let call = async move {
+            let ok = call.await.unwrap_or_else(|err| {
+                warn!(question = %id, why = chain(&err), "what follows from an answer waits");
+                false
+            });
+            if !ok {
+                sleep(SOON).await;
+            }
+            Followed { ok, ..then }
+        };
+        self.follows.start(id, (&mut self.calls, &self.myself), call);
+        false
+    }
+
+    /// Closes the cards of a question of which everything is done, and says how it ended.
+    async fn close(
+        &self,
+        row: QuestionRow,
+        held: usize,
+        news: Option<News>,
+    ) -> Result<(), StoreError> {
+        let (value, by) = match &row.state {
+            QuestionState::Answered { value, by } => (Some(value.clone()), by.clone()),
+            QuestionState::Expired | QuestionState::Open => (None, String::new()),
+        };
+        let id = row.id;
         let mut say = self.closing_parts(&row, value.as_deref(), &by).await?;
         if let Some(news) = news {
             say.extend(self.tell_requester(&row, news).await?);
@@ -102,7 +180,7 @@ impl ReceptionState {
         if self.host.central.write("the end of a question", settle).await? {
             info!(question = %id, "settled");
         }
-        Ok(true)
+        Ok(())
     }
 
     async fn settle_sender(
@@ -192,58 +270,22 @@ impl ReceptionState {
             .await
     }
 
-    /// Routes the messages that waited, as if they came now. They are stored once, whatever happens.
-    /// `false` when one of them could not be stored; its sender was told that it waits.
-    async fn replay(&self, row: &QuestionRow) -> Result<bool, StoreError> {
-        let id = row.id;
-        let held = self.host.central.read(move |central| central.held(id)).await?;
-        if held.is_empty() {
-            return Ok(true);
-        }
-        let events: Vec<_> = held.into_iter().map(channel::Event::Message).collect();
-        let ask = |reply| RouterMessage::Route { events, owner_only: false, cursor: None, reply };
-        let routed = self.host.peers.router.call(ask).await;
-        let refused = |it: &Verdict| matches!(it, Verdict::Refused(_));
-        Ok(routed.is_some_and(|it| !it.verdicts.iter().any(refused)))
-    }
-
     async fn settle_change(
         &self,
         row: &QuestionRow,
         value: Option<&str>,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<(bool, String), StoreError> {
         let session = match row.question.session {
             Some((id, _)) => self.host.central.read(move |central| central.session(id)).await?,
             None => None,
         };
-        let (ok, text) = match (value, session) {
+        Ok(match (value, session) {
             (Some(ALLOW), Some(session)) => {
                 carry_out(&self.host, &session, &row.question.payload).await?
             }
             (Some(_), _) => (false, "it was refused".to_owned()),
             (None, _) => (false, "nobody allowed it in time, or nobody can be asked".to_owned()),
-        };
-        self.bring_answer(row, ok, text).await
-    }
-
-    /// Gives the answer to the session that waits for it. `false` when it cannot take it now.
-    async fn bring_answer(
-        &self,
-        row: &QuestionRow,
-        ok: bool,
-        text: String,
-    ) -> Result<bool, StoreError> {
-        let Some((session, seq)) = row.question.session else {
-            return Ok(true);
-        };
-        let found = self.host.central.read(move |central| central.session(session)).await?;
-        let Some(row) = found else {
-            return Ok(true);
-        };
-        let answer = move |it: &mut CentralStore| it.rows(session).answer(seq, ok, &text);
-        self.host.central.write("an answer", answer).await?;
-        self.host.peers.sessions.cast(SessionsMessage::Woken { row, from: None });
-        Ok(true)
+        })
     }
 
     /// Shows in every chat that was asked how it ended, and takes the buttons away.
@@ -323,4 +365,35 @@ impl ReceptionState {
             content: Draft::Text(told(request, news)),
         }))
     }
+}
+
+/// Routes the messages that waited, as if they came now. They are stored once, whatever happens.
+/// `false` when one of them could not be stored; its sender was told that it waits.
+async fn replay(host: Arc<Host>, id: QuestionId) -> Result<bool, StoreError> {
+    let held = host.central.read(move |central| central.held(id)).await?;
+    let events: Vec<_> = held.into_iter().map(channel::Event::Message).collect();
+    let ask = |reply| RouterMessage::Route { events, owner_only: false, cursor: None, reply };
+    let routed = host.peers.router.call(ask).await;
+    let refused = |it: &Verdict| matches!(it, Verdict::Refused(_));
+    Ok(routed.is_some_and(|it| !it.verdicts.iter().any(refused)))
+}
+
+/// Gives the answer to the session that waits for it. `false` when it cannot take it now.
+async fn bring_answer(
+    host: Arc<Host>,
+    row: QuestionRow,
+    (ok, text): (bool, String),
+) -> Result<bool, StoreError> {
+    let Some((session, seq)) = row.question.session else {
+        return Ok(true);
+    };
+    let found = host.central.read(move |central| central.session(session)).await?;
+    let Some(row) = found else {
+        return Ok(true);
+    };
+    let id = row.id;
+    let answer = move |it: &mut CentralStore| it.rows(id).answer(seq, ok, &text);
+    host.central.write("an answer", answer).await?;
+    host.peers.sessions.cast(SessionsMessage::Woken { row, from: None });
+    Ok(true)
 }

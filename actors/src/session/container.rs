@@ -138,7 +138,7 @@ impl SessionState {
 
     pub(super) fn start(&mut self) {
         let (host, row) = (Arc::clone(self.host()), self.args.row.clone());
-        let (store, myself) = (self.store.clone(), self.myself.clone());
+        let (store, wakeups) = (self.store.clone(), Arc::clone(&self.wakeups));
         self.call(async move {
             // Idle containers learn at once that somebody needs their place.
             let place = host.places.take(|| host.peers.sweep.cast(SweepMessage::Now)).await;
@@ -156,7 +156,7 @@ impl SessionState {
             let started = async {
                 let spec = plan::spec(&host, &row, incarnation).await?;
                 let link =
-                    Link::open(&host, &row, incarnation, spec.mounts.clone(), myself).await?;
+                    Link::open(&host, &row, incarnation, spec.mounts.clone(), wakeups).await?;
                 if host.stops.is_closed(&row) {
                     return Err(StartError::Stopped);
                 }
@@ -337,8 +337,8 @@ impl SessionState {
 
     async fn adopt(&mut self, incarnation: Incarnation) {
         let mounts = mounts(self.host(), &self.args.row, incarnation);
-        let opened =
-            Link::open(self.host(), &self.args.row, incarnation, mounts, self.myself.clone()).await;
+        let wakeups = Arc::clone(&self.wakeups);
+        let opened = Link::open(self.host(), &self.args.row, incarnation, mounts, wakeups).await;
         match opened {
             Ok(link) => self.link = Some(link),
             // Slow polling on both sides does without; the next sweep tries again.

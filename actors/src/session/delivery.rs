@@ -32,12 +32,14 @@ impl SessionState {
                 self.in_flight.insert(key.clone());
                 let platform_key = super::platform_key(&self.args.row, &key);
                 let channels = self.host().peers.channels.clone();
+                let within = self.host().policy.deliver_max;
                 let (landings, myself) = (self.landings.0.clone(), self.myself.clone());
                 self.calls.spawn(async move {
                     let tried = part.tried();
                     let ask = |reply| ChannelsMessage::Deliver { part, platform_key, pass, reply };
                     // A channel that died in between may have sent it.
-                    let attempt = channels.call(ask).await.unwrap_or(Attempt::Unknown);
+                    let attempt = channels.call_within(within, ask).await;
+                    let attempt = attempt.unwrap_or(Attempt::Unknown);
                     let _ = landings.send(Landed { tried, attempt });
                     let _ = myself.cast(SessionMessage::Landed);
                 });

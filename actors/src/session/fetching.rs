@@ -83,7 +83,8 @@ async fn get(host: &Host, file: &PendingFile, folder: &Path) -> Result<Fetched, 
     let from = file.from.clone();
     let ask = |reply| ChannelsMessage::Fetch { from, fetch, reply };
     let gone = || FetchError::Unreachable("the channel was restarted".into());
-    host.peers.channels.call(ask).await.unwrap_or_else(|| Err(gone()))?;
+    let within = host.policy.fetch_max;
+    host.peers.channels.call_within(within, ask).await.unwrap_or_else(|| Err(gone()))?;
     let (user, file, folder) = (host.container_user, file.clone(), of_message);
     let settle = move || settle(&half, &folder, &file, user);
     store::on_disk(&*host.gate, settle).await.map_err(FetchError::Write)

@@ -9,18 +9,17 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use domain::Incarnation;
-use domain::link::{DRAFT_LINE_BYTES_MAX, Draft, Header, LINE_BYTES_MAX, Ring, Tool};
-use ractor::ActorRef;
+use domain::link::{Header, LINE_BYTES_MAX, Ring};
 use sandbox::{Carrier, Mounts, SandboxError, Stream};
 use store::SessionRow;
-use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, split};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, split};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tracing::debug;
 use vault::Caller;
 
-use super::SessionMessage;
+use super::wakeups::Wakeups;
 use crate::host::Host;
 
 /// A runner writes its header together with opening the stream.
@@ -28,6 +27,10 @@ const HEADER_WITHIN: Duration = Duration::from_secs(5);
 const REOPEN_AFTER: Duration = Duration::from_millis(200);
 /// Streams of one container at a time; a CLI uses a handful.
 const STREAMS_MAX: usize = 64;
+/// Doorbells of one container at a time. A runner has one, and a moment longer the one before it.
+const DOORBELLS_MAX: usize = 4;
+/// How long one model stream may live; no request takes so long, and a client connects again.
+const MODEL_STREAM_MAX: Duration = Duration::from_hours(6);
 
 #[derive(Debug)]
 pub(super) struct Link {
@@ -46,14 +49,14 @@ impl Link {
         row: &SessionRow,
         incarnation: Incarnation,
         mounts: Mounts,
-        myself: ActorRef<SessionMessage>,
+        wakeups: Arc<Wakeups>,
     ) -> Result<Self, SandboxError> {
         let carrier = host.sandbox.link(&mounts).await?;
         let (bell, rings) = watch::channel(0);
         let caller = Caller { session: row.id, agent: row.agent.to_string() };
         let doorbells = Arc::new(AtomicUsize::new(0));
         let open = Arc::clone(&doorbells);
-        let ends = Ends { host: Arc::clone(host), caller, rings, myself, doorbells: open };
+        let ends = Ends { host: Arc::clone(host), caller, rings, wakeups, doorbells: open };
         let mut streams = JoinSet::new();
         let (host, row) = (Arc::clone(host), row.clone());
         streams.spawn(async move {
@@ -86,7 +89,7 @@ struct Ends {
     host: Arc<Host>,
     caller: Caller,
     rings: watch::Receiver<u64>,
-    myself: ActorRef<SessionMessage>,
+    wakeups: Arc<Wakeups>,
     doorbells: Arc<AtomicUsize>,
 }
 
@@ -118,38 +121,22 @@ async fn serve(mut stream: Box<dyn Stream>, ends: Ends) {
     match Header::parse(&header) {
         Some(Header::Doorbell) => {
             let open = Arc::clone(&ends.doorbells);
-            open.fetch_add(1, Ordering::Relaxed);
-            doorbell(stream, ends).await;
+            if open.fetch_add(1, Ordering::Relaxed) < DOORBELLS_MAX {
+                doorbell(stream, ends).await;
+            }
             open.fetch_sub(1, Ordering::Relaxed);
         }
-        Some(Header::Model) => ends.host.egress.serve(ends.caller, Box::new(stream)).await,
+        Some(Header::Model) => {
+            let served = ends.host.egress.serve(ends.caller, Box::new(stream));
+            let _ = timeout(MODEL_STREAM_MAX, served).await;
+        }
         None => debug!("a stream with an unknown header"),
     }
 }
 
 async fn doorbell(stream: Box<dyn Stream>, mut ends: Ends) {
     let (reading, mut writing) = split(stream);
-    let listens = async {
-        let mut lines = BufReader::new(reading);
-        while let Ok(line) = next_line(&mut lines).await {
-            let message = match (Ring::parse(&line), Draft::parse(&line)) {
-                (Some(Ring::Look), _) => SessionMessage::Look,
-                (Some(Ring::Progress), _) => SessionMessage::Progress,
-                (None, Some(draft)) => SessionMessage::Draft {
-                    message: draft.in_reply_to,
-                    text: draft.text().to_owned(),
-                },
-                (None, None) => match Tool::parse(&line) {
-                    Some(tool) => SessionMessage::Tool(tool),
-                    None => continue,
-                },
-                (Some(Ring::Stop), _) => continue,
-            };
-            if ends.myself.cast(message).is_err() {
-                return;
-            }
-        }
-    };
+    let listens = ends.wakeups.read(reading);
     let rings = async {
         // The runner may have started after something was rung.
         loop {
@@ -165,17 +152,6 @@ async fn doorbell(stream: Box<dyn Stream>, mut ends: Ends) {
         () = listens => {}
         () = rings => {}
     }
-}
-
-/// A line of a doorbell stream, on which nothing else follows.
-async fn next_line<S: AsyncBufRead + Unpin>(lines: &mut S) -> io::Result<String> {
-    let mut line = Vec::new();
-    let limit = u64::try_from(DRAFT_LINE_BYTES_MAX).unwrap_or(u64::MAX);
-    lines.take(limit).read_until(b'\n', &mut line).await?;
-    if line.last() != Some(&b'\n') {
-        return Err(io::ErrorKind::UnexpectedEof.into());
-    }
-    String::from_utf8(line).map_err(io::Error::other)
 }
 
 /// Reads byte by byte, because what follows the line belongs to somebody else.

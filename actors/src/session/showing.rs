@@ -45,8 +45,23 @@ impl SessionState {
         Ok(())
     }
 
+    /// What the container said since it was last asked. Returns whether to look at its database.
+    pub(super) async fn take_wakeups(&mut self) -> Result<bool, SessionError> {
+        let said = self.wakeups.take();
+        let is_sign = said.progress || said.tool.is_some();
+        if let Some(tool) = said.tool {
+            self.tool = tool;
+        }
+        if let Some(draft) = said.draft {
+            self.take_draft(draft.in_reply_to, draft.text().to_owned()).await?;
+        } else if is_sign {
+            self.take_progress().await?;
+        }
+        Ok(said.look)
+    }
+
     /// The provider gave a sign of life.
-    pub(super) async fn take_progress(&mut self) -> Result<(), SessionError> {
+    async fn take_progress(&mut self) -> Result<(), SessionError> {
         if self.host().stops.is_closed(&self.args.row) {
             return Ok(()); // A ring from before it was cut.
         }
@@ -73,11 +88,7 @@ impl SessionState {
         Ok(())
     }
 
-    pub(super) async fn take_draft(
-        &mut self,
-        message: MessageSeq,
-        text: String,
-    ) -> Result<(), SessionError> {
+    async fn take_draft(&mut self, message: MessageSeq, text: String) -> Result<(), SessionError> {
         self.take_progress().await?;
         if text.trim().is_empty()
             || self.host().stops.is_closed(&self.args.row)

@@ -22,6 +22,7 @@ use super::container::Seen;
 use super::delivery::Landed;
 use super::link::Link;
 use super::showing::Shown;
+use super::wakeups::Wakeups;
 use super::{SessionArgs, SessionError, SessionMessage};
 use crate::admin::protocol::SessionStatus;
 use crate::host::Host;
@@ -45,6 +46,7 @@ pub struct SessionState {
     pub(super) store: SessionDb,
     pub(super) container: Seen,
     pub(super) link: Option<Link>,
+    pub(super) wakeups: Arc<Wakeups>,
     pub(super) place: Option<Place>,
     /// Parts that tasks of this actor are sending.
     pub(super) in_flight: BTreeSet<PartKey>,
@@ -80,6 +82,7 @@ impl SessionState {
         let now = Instant::now();
         Self {
             args,
+            wakeups: Wakeups::new(myself.clone()),
             myself,
             store,
             container: Seen::Unread,
@@ -138,12 +141,11 @@ impl SessionState {
             }
             SessionMessage::Status(reply) => return self.report(reply).await,
             SessionMessage::Look => {}
-            SessionMessage::Tool(tool) => {
-                self.tool = tool;
-                return self.take_progress().await;
+            SessionMessage::Wakeup => {
+                if !self.take_wakeups().await? {
+                    return Ok(());
+                }
             }
-            SessionMessage::Progress => return self.take_progress().await,
-            SessionMessage::Draft { message, text } => return self.take_draft(message, text).await,
             SessionMessage::Sandbox(report) => self.take_report(report).await?,
             SessionMessage::Landed => self.take_landings().await?,
             SessionMessage::Fetched(landing) => self.take_fetched(*landing).await?,

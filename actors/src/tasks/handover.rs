@@ -1,7 +1,8 @@
 //! One slot on its way to its session: may it go there, where is that, and how it reads.
 
+use domain::AgentName;
 use domain::message::{Address, Author, ChatInfo, Incoming};
-use domain::session_key::{SessionMode, session_key};
+use domain::session_key::{ChatId, SessionMode, session_key};
 use domain::task::{FireKey, TaskState};
 use schedule::local;
 use store::{CentralStore, ChatRow, Handover, SessionRow, StoreError, TaskMessage};
@@ -15,6 +16,16 @@ use crate::sessions::child::chain;
 
 /// Who a task's message is from where no person is known.
 const NOBODY: &str = "task";
+
+/// Slots of one lane are handed over in turn.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Lane(AgentName, ChatId);
+
+impl Lane {
+    pub(crate) fn of(slot: &Handover) -> Self {
+        Self(slot.task.task.agent.clone(), slot.task.task.chat)
+    }
+}
 
 /// What is to be done with a slot.
 enum Way {
@@ -46,7 +57,7 @@ pub(super) async fn hand_over(host: &Host, it: Handover) -> Result<(), String> {
 
 async fn way(host: &Host, it: &Handover) -> Result<Way, StoreError> {
     let (agent, chat) = (it.task.task.agent.clone(), it.task.task.chat);
-    if host.stops.of(&agent).is_some() {
+    if host.stops.is_stopped(&agent) {
         return Ok(Way::Waits);
     }
     host.central

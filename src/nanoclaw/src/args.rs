@@ -11,7 +11,9 @@ use clap_complete::Shell;
 use domain::AgentName;
 use verbs::Verb;
 
-pub(crate) use self::keeping::{BackupCommand, BackupCreateArgs, KeepArgs};
+pub(crate) use self::keeping::{
+    BackupCommand, BackupCreateArgs, BackupRestoreArgs, BackupVerifyArgs, KeepArgs,
+};
 pub(crate) use self::outbox::{OutboxCommand, WhyArgs};
 pub(crate) use self::timezone::TimezoneArgs;
 

@@ -6,29 +6,37 @@
 //! vault.key.sealed           the master key, sealed with a passphrase; see `vault::carry`
 //! sessions/<id>/…            databases, received files, files on their way, the CLI's home
 //! agents/<name>/…            workspaces
-//! manifest.json              size and SHA-256 of each member before it, and symbolic links
-//! manifest.sha256            of the manifest; a file without it is not complete
+//! sparse.json                before a file with holes: where its data belongs
+//! manifest.json              what each member before it is, symbolic links, and what was left out
+//! manifest.mac               SHA-256 and HMAC of the manifest; a file without it is not complete
 //! ```
 //!
 //! Each database is consistent in itself. They are copied one after another, oldest knowledge first
 //! (see `store::copies`), so after a restore messages may be delivered again, which is harmless, and
 //! answers be repeated, which is marked.
+//!
+//! The HMAC is made with the master key of the vault. Whoever has not that key, nor the passphrase that
+//! opens the sealed copy in the backup, cannot make a backup that `verify` or `restore` takes, nor
+//! change one. Without the key at hand a backup is refused, unless somebody says `--untrusted`.
 
 pub(crate) mod archive;
 pub(crate) mod create;
+mod paths;
 pub(crate) mod restore;
+pub(crate) mod sparse;
 pub(crate) mod tree;
 pub(crate) mod unpack;
 
 use serde::{Deserialize, Serialize};
 
 /// Counts up when an older program could not read it any more.
-pub(crate) const FORMAT: u32 = 1;
+pub(crate) const FORMAT: u32 = 2;
 pub(crate) const HEAD: &str = "nanoclaw-backup.json";
 pub(crate) const CENTRAL: &str = "central.db";
 pub(crate) const KEY: &str = "vault.key.sealed";
 pub(crate) const MANIFEST: &str = "manifest.json";
-pub(crate) const DIGEST: &str = "manifest.sha256";
+pub(crate) const SPARSE: &str = "sparse.json";
+pub(crate) const MAC: &str = "manifest.mac";
 
 /// The first member.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,6 +57,9 @@ pub(crate) struct Member {
     pub(crate) bytes: u64,
     /// In hex digits.
     pub(crate) sha256: String,
+    pub(crate) mode: u32,
+    pub(crate) uid: u64,
+    pub(crate) gid: u64,
     /// It became shorter while it was read; its end is zeros.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) changed: bool,
@@ -66,6 +77,26 @@ pub(crate) struct Link {
 pub(crate) struct Manifest {
     pub(crate) members: Vec<Member>,
     pub(crate) links: Vec<Link>,
+    /// The first of them.
+    #[serde(default)]
+    pub(crate) left_out: Vec<LeftOut>,
+    #[serde(default)]
+    pub(crate) left_out_count: usize,
+}
+
+/// What is not in the backup, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct LeftOut {
+    pub(crate) path: String,
+    pub(crate) why: String,
+}
+
+/// The last member.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Mac {
+    pub(crate) sha256: String,
+    /// With the master key of the vault.
+    pub(crate) hmac: String,
 }
 
 /// Bytes as hex digits.

@@ -59,6 +59,7 @@ pub(crate) async fn examine(layout: &Layout) -> Vec<Check> {
     checks.push(data::central(layout));
     checks.push(data::sessions(layout));
     checks.extend(data::stops(layout));
+    checks.extend(data::tasks(layout));
     checks.push(backup::check(layout));
     checks.push(world::engine().await);
     checks.push(world::image(layout).await);

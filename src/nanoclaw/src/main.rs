@@ -13,6 +13,7 @@ mod error;
 mod home;
 mod image;
 mod install;
+mod limits;
 mod linked;
 mod lock;
 mod logfile;

@@ -44,6 +44,7 @@ const STOP_WITHIN: Duration = Duration::from_secs(30);
 /// failed too often; then the process ends with an error, for a service manager to start it again.
 pub(crate) async fn run(layout: &Layout) -> anyhow::Result<()> {
     let _lock = crate::lock::take(layout)?;
+    crate::limits::set();
     let host = Arc::new(wire(layout).await?);
     let asked = Arc::new(AtomicBool::new(false));
     let args = RootArgs { host, admin: true, asked_to_stop: Arc::clone(&asked) };

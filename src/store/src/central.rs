@@ -26,6 +26,9 @@ mod tasks;
 mod wirings;
 mod zones;
 
+use std::fs::{self, OpenOptions, Permissions};
+use std::io;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::sync::LazyLock;
 
@@ -71,6 +74,7 @@ impl CentralStore {
     /// # Errors
     /// When the file cannot be opened, is damaged, or was written by a newer version.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
+        keep_private(path).map_err(StoreError::private(path))?;
         let home = path.parent().unwrap_or(Path::new(""));
         Ok(Self { conn: open(path, Journal::Wal, &MIGRATIONS)?, layout: Layout::new(home) })
     }
@@ -187,6 +191,22 @@ impl Store for CentralStore {
     fn connection(&self) -> &Connection {
         &self.conn
     }
+}
+
+/// Makes the file, or closes it to others; SQLite gives its logs the same permissions. The folder is
+/// closed already, but a file may be copied or moved out of it.
+fn keep_private(path: &Path) -> io::Result<()> {
+    let private = Permissions::from_mode(0o600);
+    OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
+    for end in ["", "-wal", "-shm"] {
+        let mut name = path.as_os_str().to_owned();
+        name.push(end);
+        match fs::set_permissions(&name, private.clone()) {
+            Err(err) if end.is_empty() || err.kind() != io::ErrorKind::NotFound => return Err(err),
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 fn list<T>(

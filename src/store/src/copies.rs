@@ -73,6 +73,8 @@ fn pause(wait: Duration) {
 pub struct Contents {
     pub sessions: Vec<SessionId>,
     pub install: Option<String>,
+    /// Credentials are sealed in it.
+    pub sealed: bool,
 }
 
 /// Reads a copy of the central database without changing or migrating it.
@@ -89,7 +91,9 @@ pub fn contents(central: &Path) -> Result<Contents, StoreError> {
         let install = conn
             .query_row("SELECT value FROM setting WHERE key = 'install'", [], |row| row.get(0))
             .optional()?;
-        Ok(Contents { sessions, install })
+        let sealed =
+            conn.query_row("SELECT EXISTS (SELECT 1 FROM secret)", [], |row| row.get(0))?;
+        Ok(Contents { sessions, install, sealed })
     };
     read().map_err(StoreError::query("read what there is"))
 }

@@ -202,11 +202,7 @@ fn in_order(last: i64, next: i64) -> Result<i64, Mailbox> {
     Err(broken_text(&format!("number {next} cannot follow number {last}")))
 }
 
-fn claims(
-    conn: &Connection,
-    from: MessageSeq,
-    known: &Known,
-) -> Result<Vec<Claim>, Mailbox> {
+fn claims(conn: &Connection, from: MessageSeq, known: &Known) -> Result<Vec<Claim>, Mailbox> {
     let columns = rows::claim_columns();
     let sql = format!(
         "SELECT {columns} FROM claims WHERE message >= ?1 AND incarnation > ?2 AND incarnation <= ?3

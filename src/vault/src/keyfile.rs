@@ -6,6 +6,7 @@
 //! - A key is made only while nothing is sealed. A lost key is thus noticed and explained, and never
 //!   hidden behind a fresh one that opens nothing.
 //! - A symbolic link is not followed, neither for reading nor for writing.
+//! - Nobody else can write to its folder.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -14,11 +15,14 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
+use secrecy::zeroize::Zeroize;
 
 use crate::seal::{KEY_BYTES, Key};
 
 /// The permission bits of everybody but the owner.
 const OTHERS: u32 = 0o077;
+const OTHERS_WRITE: u32 = 0o022;
+const STICKY: u32 = 0o1000;
 
 /// Sorted by what the user must do.
 #[derive(Debug, thiserror::Error)]
@@ -59,6 +63,10 @@ pub enum Unsafe {
     )]
     Mode { mode: u32 },
     #[error(
+        "others can write to its folder (mode {mode:03o}) and put another key there; `chmod go-w` it"
+    )]
+    Folder { mode: u32 },
+    #[error(
         "it has {length} bytes instead of {KEY_BYTES}; restore it from a backup, or remove it if \
          nothing is in the vault"
     )]
@@ -70,6 +78,7 @@ pub enum Unsafe {
 /// # Errors
 /// When the file is missing but needed, not safe, or the disk fails.
 pub fn open_or_create(path: &Path, anything_sealed: bool) -> Result<Key, KeyFileError> {
+    check_folder(path)?;
     match rustix::fs::open(
         path,
         OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK,
@@ -85,6 +94,19 @@ pub fn open_or_create(path: &Path, anything_sealed: bool) -> Result<Key, KeyFile
             Err(KeyFileError::Unsafe { path: path.to_owned(), why: Unsafe::SymbolicLink })
         }
         Err(err) => Err(failed("open", path)(err.into())),
+    }
+}
+
+/// Whoever can write to the folder can exchange the file. In one with the sticky bit only its owner can.
+fn check_folder(path: &Path) -> Result<(), KeyFileError> {
+    let folder = path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    match std::fs::metadata(folder) {
+        Ok(meta) if meta.mode() & OTHERS_WRITE != 0 && meta.mode() & STICKY == 0 => {
+            let why = Unsafe::Folder { mode: meta.mode() & 0o777 };
+            Err(KeyFileError::Unsafe { path: path.to_owned(), why })
+        }
+        // That it is not there is found below.
+        Ok(_) | Err(_) => Ok(()),
     }
 }
 
@@ -114,7 +136,7 @@ fn read(file: File, path: &Path) -> Result<Key, KeyFileError> {
     let mut key = Box::new([0; KEY_BYTES]);
     key.copy_from_slice(&bytes[..KEY_BYTES]);
     let key = Key::from_bytes(key);
-    bytes.fill(0);
+    bytes.zeroize();
     if length == KEY_BYTES { Ok(key) } else { Err(refused(Unsafe::Length { length })) }
 }
 

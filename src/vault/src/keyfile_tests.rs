@@ -106,3 +106,17 @@ fn a_missing_folder_is_an_error_that_names_the_file() {
     let err = open_or_create(&home.0.path().join("no/vault.key"), false).unwrap_err();
     assert!(err.to_string().contains("no/vault.key"), "{err}");
 }
+
+#[test]
+fn a_folder_that_others_can_write_to_is_refused() {
+    let home = Home::new();
+    open_or_create(&home.key(), false).unwrap();
+    for mode in [0o720, 0o702, 0o777] {
+        fs::set_permissions(home.0.path(), Permissions::from_mode(mode)).unwrap();
+        assert_eq!(home.refusal(), Unsafe::Folder { mode });
+    }
+    for mode in [0o700, 0o755, 0o1777] {
+        fs::set_permissions(home.0.path(), Permissions::from_mode(mode)).unwrap();
+        open_or_create(&home.key(), true).unwrap();
+    }
+}

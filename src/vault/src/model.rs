@@ -4,11 +4,13 @@
 //! Invariants
 //! - Nothing is buffered: a request's body goes up and an answer comes down as it arrives.
 //! - Nothing of the request but its endpoint, the allowed headers and the body leaves the host.
+//! - The credential does not come back with an answer ([`scrub`]).
 //! - When the container hangs up, the request upstream is cut too, so nobody pays for its rest.
 
 mod gate;
 mod headers;
 mod refusal;
+mod scrub;
 
 use std::convert::Infallible;
 
@@ -23,8 +25,9 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tracing::{debug, info, warn};
 
 use crate::model::refusal::Refusal;
+use crate::model::scrub::Scrubbed;
 use crate::upstream::Trouble;
-use crate::{Caller, Duplex, MODEL_CREDENTIAL, Vault};
+use crate::{Caller, Duplex, MODEL_CREDENTIAL, Secret, Vault};
 
 /// An answer's body. Its error is an upstream that went away in the middle.
 type Answer = Response<BoxBody<Bytes, reqwest::Error>>;
@@ -64,6 +67,10 @@ impl Vault {
     }
 
     async fn forward(&self, request: Request<Incoming>) -> Result<Answer, Refusal> {
+        let head_max = self.upstream.limits.head_bytes_max;
+        if head_max < head_bytes(&request) {
+            return Err(Refusal::HeadTooLarge { head_max });
+        }
         let call = gate::admit(request.method(), request.uri()).map_err(Refusal::Forbidden)?;
         let body_max = self.upstream.limits.body_bytes_max;
         if request.body().size_hint().lower() > body_max as u64 {
@@ -90,7 +97,7 @@ impl Vault {
             return Err(failed(Trouble::Redirect(status.as_u16())));
         }
         let kept = headers::downwards(answer.headers(), &secret);
-        let mut down = Response::new(stream_down(answer));
+        let mut down = Response::new(stream_down(answer, secret));
         *down.status_mut() = status;
         *down.headers_mut() = kept;
         Ok(down)
@@ -110,14 +117,24 @@ impl Vault {
     }
 }
 
-fn stream_down(answer: reqwest::Response) -> BoxBody<Bytes, reqwest::Error> {
-    let body = reqwest::Body::from(answer);
+fn stream_down(answer: reqwest::Response, secret: Secret) -> BoxBody<Bytes, reqwest::Error> {
+    let body = Scrubbed::new(reqwest::Body::from(answer), secret);
     body.map_err(|err| {
         // The container sees the stream break off, which its program knows to handle.
         warn!(error = &err as &dyn std::error::Error, "the model's answer broke off");
         err
     })
     .boxed()
+}
+
+/// What the request line and the headers took. The server bounds what it buffers, and reads in pieces.
+fn head_bytes(request: &Request<Incoming>) -> usize {
+    let uri = request.uri().path_and_query().map_or(0, |it| it.as_str().len());
+    let line = request.method().as_str().len() + uri + " HTTP/1.1\r\n ".len();
+    let header = |(name, value): (&hyper::header::HeaderName, &hyper::header::HeaderValue)| {
+        name.as_str().len() + value.len() + ": \r\n".len()
+    };
+    line + request.headers().iter().map(header).sum::<usize>() + "\r\n".len()
 }
 
 /// Whether the body ran into its limit while it was sent.

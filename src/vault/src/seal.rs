@@ -12,6 +12,7 @@
 use chacha20poly1305::aead::rand_core::RngCore;
 use chacha20poly1305::aead::{Aead, AeadCore, OsRng, Payload};
 use chacha20poly1305::{KeyInit, XChaCha20Poly1305, XNonce};
+use hmac::{Hmac, Mac};
 use secrecy::{ExposeSecret, SecretBox};
 use sha2::{Digest, Sha256};
 
@@ -26,6 +27,8 @@ const NONCE_BYTES: usize = 24;
 const VERSION: u8 = 1;
 /// Keeps the key id from being the digest of the key for any other purpose.
 const KEY_ID_DOMAIN: &[u8] = b"nanoclaw vault key id 1";
+/// Keeps the key that authenticates from being the one that seals.
+const MAC_DOMAIN: &[u8] = b"nanoclaw vault mac 1";
 
 /// The master key. `Debug` prints a placeholder.
 #[derive(Debug)]
@@ -57,6 +60,12 @@ pub enum OpenError {
     Version(u8),
 }
 
+fn mac(key: &[u8; KEY_BYTES]) -> Hmac<Sha256> {
+    let mut block = hmac::digest::Key::<Hmac<Sha256>>::default();
+    block[..KEY_BYTES].copy_from_slice(key);
+    Mac::new(&block)
+}
+
 impl Key {
     /// Draws a new key from the operating system.
     #[must_use]
@@ -67,6 +76,24 @@ impl Key {
     #[must_use]
     pub fn from_bytes(bytes: Box<[u8; KEY_BYTES]>) -> Self {
         Self(SecretBox::new(bytes))
+    }
+
+    /// Authenticates what leaves this machine and comes back: HMAC-SHA-256, with a key of its own that
+    /// is made of this one.
+    #[must_use]
+    pub fn authenticate(&self, message: &[u8]) -> [u8; 32] {
+        self.mac(message).finalize().into_bytes().into()
+    }
+
+    /// Whether [`Self::authenticate`] made this code for this message; takes the same time either way.
+    #[must_use]
+    pub fn is_authentic(&self, message: &[u8], code: &[u8]) -> bool {
+        self.mac(message).verify_slice(code).is_ok()
+    }
+
+    fn mac(&self, message: &[u8]) -> Hmac<Sha256> {
+        let own = mac(self.expose()).chain_update(MAC_DOMAIN).finalize().into_bytes();
+        mac(&own.into()).chain_update(message)
     }
 
     pub(crate) fn expose(&self) -> &[u8; KEY_BYTES] {

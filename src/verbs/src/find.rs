@@ -72,6 +72,12 @@ impl View {
             .chain(self.roles.iter().map(|it| it.person))
             .collect();
         self.people.retain(|it| known.contains(&it.id));
+        // Where else its owner can be written to is none of an agent's business.
+        let channels: HashSet<&str> =
+            self.chats.iter().map(|it| it.address.channel.as_str()).collect();
+        for person in &mut self.people {
+            person.handles.retain(|it| channels.contains(it.channel.as_str()));
+        }
     }
 
     pub(crate) fn sees_agent(&self, name: &AgentName) -> bool {

@@ -32,6 +32,8 @@ pub struct Crash {
     struck: Notify,
     /// The next write of this name fails as on a full disk.
     full: Mutex<Option<&'static str>>,
+    /// The next write of this name never ends.
+    hangs: Mutex<Option<&'static str>>,
     trace: Mutex<Vec<String>>,
     /// How long each point takes, in simulated time.
     jitter: Option<Mutex<Dice>>,
@@ -64,6 +66,7 @@ impl Crash {
             named: None,
             struck: Notify::new(),
             full: Mutex::default(),
+            hangs: Mutex::default(),
             trace: Mutex::default(),
             jitter: (seed != 0).then(|| Mutex::new(Dice::new(seed))),
             stage: OnceLock::new(),
@@ -102,6 +105,16 @@ impl Crash {
     /// Makes the next write `op` fail as on a full disk.
     pub fn disk_full_at(&self, op: &'static str) {
         *self.full.lock().unwrap() = Some(op);
+    }
+
+    /// Makes the next write `op` hang for ever, as on a network disk that is gone. Others go on.
+    pub fn hang_at(&self, op: &'static str) {
+        *self.hangs.lock().unwrap() = Some(op);
+    }
+
+    /// Whether the write that was to hang hangs.
+    pub fn hangs(&self) -> bool {
+        self.hangs.lock().unwrap().is_none()
     }
 
     /// From now on its points are part of a run's trace.
@@ -148,6 +161,10 @@ impl Crash {
 impl Gate for Crash {
     async fn before(&self, op: &'static str) -> Result<(), Fault> {
         self.pass(&format!("before {op}")).await;
+        let hangs = self.hangs.lock().unwrap().take_if(|it| *it == op).is_some();
+        if hangs {
+            pending::<()>().await;
+        }
         let fails = self.full.lock().unwrap().take_if(|it| *it == op).is_some();
         let refused = self.stage().is_some_and(|it| it.refuses(op));
         if fails || refused { Err(Fault) } else { Ok(()) }

@@ -4,12 +4,14 @@
 mod link;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use agent_runner::{Config, Connect};
 use async_trait::async_trait;
 use domain::agent::Provider;
+use domain::link::Header;
 use domain::time::Clock;
 use domain::{Incarnation, SessionId};
 use sandbox::{Carrier, Mounts, Observed, Sandbox, SandboxError, Spec};
@@ -50,6 +52,7 @@ pub struct FakeEngine {
 #[derive(Debug)]
 struct Inner {
     reachable: bool,
+    hanging: Option<SessionId>,
     start_takes: Duration,
     stop_takes: Duration,
     start_faults: Vec<StartFault>,
@@ -81,6 +84,7 @@ impl FakeEngine {
     pub fn new(clock: Arc<dyn Clock>, doorbells: bool, stage: Arc<Stage>) -> Arc<Self> {
         let inner = Inner {
             reachable: true,
+            hanging: None,
             start_takes: Duration::from_millis(150),
             stop_takes: Duration::ZERO,
             start_faults: vec![],
@@ -131,6 +135,23 @@ impl FakeEngine {
     /// What host or runner write next meets this.
     pub fn spoil_link(&self, fault: LinkFault) {
         self.links.spoil_next(fault);
+    }
+
+    /// From now on no call about this container is answered.
+    pub fn hang(&self, session: SessionId) {
+        self.lock().hanging = Some(session);
+    }
+
+    async fn answers(&self, session: SessionId) {
+        let hangs = self.lock().hanging == Some(session);
+        if hangs {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// A stream as any program in a container can open it.
+    pub async fn open_doorbell(&self, link: PathBuf) -> Box<dyn agent_runner::Stream> {
+        self.links.connect(link).open(Header::Doorbell).await.unwrap()
     }
 
     /// `docker kill`.
@@ -251,6 +272,7 @@ fn runner(
 impl Sandbox for FakeEngine {
     async fn inspect(&self, session: SessionId) -> Result<Observed, SandboxError> {
         self.called("inspect").await?;
+        self.answers(session).await;
         let inner = self.lock();
         Ok(inner.containers.get(&session).map_or(Observed::Absent, |it| match *it.ended.borrow() {
             None => Observed::Running {
@@ -265,6 +287,7 @@ impl Sandbox for FakeEngine {
 
     async fn start(&self, spec: &Spec) -> Result<(), SandboxError> {
         self.called("before start").await?;
+        self.answers(spec.session).await;
         let (takes, fault) = {
             let mut inner = self.lock();
             inner.log.push(format!("start {}", spec.session));
@@ -285,6 +308,7 @@ impl Sandbox for FakeEngine {
 
     async fn stop(&self, session: SessionId) -> Result<(), SandboxError> {
         self.called("before stop").await?;
+        self.answers(session).await;
         let takes = self.lock().stop_takes;
         if !takes.is_zero() {
             sleep(takes).await;
@@ -295,6 +319,7 @@ impl Sandbox for FakeEngine {
 
     async fn freeze(&self, session: SessionId) -> Result<(), SandboxError> {
         self.called("before freeze").await?;
+        self.answers(session).await;
         if let Some(container) = self.lock().containers.get(&session) {
             // Nothing of it runs any more, and it is still there.
             container.frozen.send_replace(true);
@@ -304,6 +329,7 @@ impl Sandbox for FakeEngine {
 
     async fn kill(&self, session: SessionId) -> Result<(), SandboxError> {
         self.called("before kill").await?;
+        self.answers(session).await;
         self.remove(session, "kill");
         self.called("after kill").await
     }

@@ -197,6 +197,11 @@ impl FakePlatform {
         self.state().fetch_faults.extend(faults);
     }
 
+    /// From now on the platform never says whether this person can be written to in private.
+    pub fn hang_direct(&self, person: &str) {
+        self.state().hanging.push(person.into());
+    }
+
     /// From now on this person takes no private chats.
     pub fn close_direct(&self, person: &str) {
         self.state().closed.push(person.into());

@@ -15,15 +15,7 @@ Nothing of the running install is touched. `nanoclaw doctor` shows when this las
 Examples:
   nanoclaw backup verify /media/disk/nanoclaw.tar
   pass show nanoclaw-backup | nanoclaw backup verify nanoclaw.tar --passphrase-stdin")]
-    Verify {
-        file: PathBuf,
-        /// Read the passphrase from the standard input
-        #[arg(long)]
-        passphrase_stdin: bool,
-        /// As JSON
-        #[arg(long)]
-        json: bool,
-    },
+    Verify(BackupVerifyArgs),
     /// Put a backup back; what is there is moved aside
     #[command(after_help = "\
 No host may run. What the data directory holds is moved beside it, and the command says how to undo
@@ -32,22 +24,43 @@ that. What was unfinished in the backup is sent with a mark that it may be a rep
 Examples:
   nanoclaw stop && nanoclaw backup restore nanoclaw.tar --force && nanoclaw start
   nanoclaw --home ~/second backup restore nanoclaw.tar      beside the present install")]
-    Restore {
-        file: PathBuf,
-        /// Even if there is data; it is moved aside
-        #[arg(long)]
-        force: bool,
-        /// Read the passphrase from the standard input
-        #[arg(long)]
-        passphrase_stdin: bool,
-    },
+    Restore(BackupRestoreArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct BackupVerifyArgs {
+    pub(crate) file: PathBuf,
+    /// Read the passphrase from the standard input
+    #[arg(long)]
+    pub(crate) passphrase_stdin: bool,
+    /// Do not check who made it: without its key, a backup could come from anybody
+    #[arg(long)]
+    pub(crate) untrusted: bool,
+    /// As JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct BackupRestoreArgs {
+    pub(crate) file: PathBuf,
+    /// Even if there is data; it is moved aside
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// Read the passphrase from the standard input
+    #[arg(long)]
+    pub(crate) passphrase_stdin: bool,
+    /// Do not check who made it: without its key, a backup could come from anybody
+    #[arg(long)]
+    pub(crate) untrusted: bool,
 }
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 The file has databases, workspaces, received files and the credentials, which are sealed. Their key is
 sealed once more with a passphrase that you are asked for. Each database is consistent; files that an
-agent writes at this very moment may be half new.
+agent writes at this very moment may be half new. Pipes, devices and what cannot be read are left out,
+and so is what is more than a quarter of the limit in one agent's folder; the command names it.
 
 Examples:
   nanoclaw backup create /media/disk/nanoclaw.tar
@@ -64,6 +77,9 @@ pub(crate) struct BackupCreateArgs {
     /// Leave the key of the vault out; then no passphrase is needed
     #[arg(long)]
     pub(crate) without_key: bool,
+    /// The most that the backup may take
+    #[arg(long, value_name = "GB", default_value_t = 100)]
+    pub(crate) max_gb: u64,
     /// As JSON
     #[arg(long)]
     pub(crate) json: bool,

@@ -1,21 +1,28 @@
 //! Makes a backup.
 
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use domain::SessionId;
 use domain::time::Timestamp;
+use domain::{AgentName, SessionId};
 use store::StoreError;
 use store::copies::{contents, copy_database, copy_outbound};
 use store::layout::{FILES, Layout, OUTBOUND, SessionLayout};
+use vault::seal::Key;
 
-use super::archive::Archive;
-use super::{CENTRAL, FORMAT, HEAD, Head, KEY, tree};
+use super::archive::{Archive, Limits, TooLarge};
+use super::tree::{self, Links};
+use super::{CENTRAL, FORMAT, HEAD, Head, KEY, LeftOut};
 use crate::error::{Hint, fail};
 use crate::term;
+
+/// What one agent may have of the whole, as a divisor.
+const TREE_SHARE: u64 = 4;
+/// Free space that a backup leaves to the host.
+const RESERVE_MIB: u64 = 1024;
 
 /// What was made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,18 +31,30 @@ pub(crate) struct Made {
     pub(crate) bytes: u64,
     /// Files that changed while they were read.
     pub(crate) changed: usize,
-    /// Databases of runners that could not be read, and why.
-    pub(crate) left_out: Vec<String>,
+    /// What is not in it: how much, and the first of it.
+    pub(crate) left_out: (usize, Vec<LeftOut>),
 }
 
-/// Makes the backup `file`. `key` is the sealed master key, if it goes along.
+/// What goes into a backup beside the data.
+#[derive(Debug)]
+pub(crate) struct With<'a> {
+    /// Authenticates the backup.
+    pub(crate) key: &'a Key,
+    /// The same, sealed with a passphrase, if it goes along.
+    pub(crate) sealed: Option<&'a [u8]>,
+    /// The most that the whole may take.
+    pub(crate) bytes_max: u64,
+}
+
+/// Makes the backup `file`.
 ///
 /// # Errors
-/// When something cannot be read, or the disk is full; then nothing is left behind.
+/// When a database of the host cannot be read, the backup would be too large, or the disk is full;
+/// then nothing is left behind.
 pub(crate) fn create(
     layout: &Layout,
     file: &Path,
-    key: Option<&[u8]>,
+    with: &With<'_>,
     force: bool,
     now: Timestamp,
 ) -> anyhow::Result<Made> {
@@ -53,12 +72,25 @@ pub(crate) fn create(
     let mut options = fs::OpenOptions::new();
     let open = options.write(true).create_new(true).mode(0o600).open(&half);
     let to = open.with_context(|| format!("could not write {}", half.display()))?;
-    let (to, made) = write(layout, io::BufWriter::new(to), scratch.path(), key, now)?;
+    let free = crate::home::free_mib(folder)?.saturating_sub(RESERVE_MIB) * 1024 * 1024;
+    let with = With { bytes_max: with.bytes_max.min(free), ..*with };
+    let written = write(layout, io::BufWriter::new(to), scratch.path(), &with, now);
+    let (to, made) = written.map_err(explain)?;
     let to = to.into_inner().map_err(io::IntoInnerError::into_error);
     to.and_then(|it| it.sync_all()).context("the backup could not be written to the disk")?;
     put(&half, file, force)?;
     File::open(folder)?.sync_all().context("the folder could not be written to the disk")?;
     Ok(made)
+}
+
+fn explain(err: anyhow::Error) -> anyhow::Error {
+    let is_large = |it: &io::Error| it.get_ref().is_some_and(|it| it.is::<TooLarge>());
+    if err.chain().filter_map(|it| it.downcast_ref()).any(is_large) {
+        let hint = "make room on that disk, remove what agents do not need (`du -sh` in `agents` and \
+                    `sessions` of the data directory), or allow more with `--max-gb`";
+        return fail(format!("{err:#}"), hint);
+    }
+    err
 }
 
 fn put(half: &Path, file: &Path, force: bool) -> anyhow::Result<()> {
@@ -83,11 +115,12 @@ pub(crate) fn write<W: Write>(
     layout: &Layout,
     to: W,
     scratch: &Path,
-    key: Option<&[u8]>,
+    with: &With<'_>,
     now: Timestamp,
 ) -> anyhow::Result<(W, Made)> {
-    let (to, copy) = (Archive::new(to), scratch.join("copy.db"));
-    let mut copies = Copies { to, copy, left_out: vec![] };
+    let limits = Limits { total: with.bytes_max, tree: with.bytes_max / TREE_SHARE };
+    let told = |bytes: u64| progress(&format!("{} MB", bytes / 1_000_000));
+    let mut copies = Copies { to: Archive::new(to, limits, told), copy: scratch.join("copy.db") };
     let central = scratch.join(CENTRAL);
     copy_database(&layout.central(), &central)?;
     let contents = contents(&central)?;
@@ -96,23 +129,24 @@ pub(crate) fn write<W: Write>(
         version: env!("CARGO_PKG_VERSION").to_owned(),
         created_at: now.0,
         install: contents.install.unwrap_or_default(),
-        with_key: key.is_some(),
+        with_key: with.sealed.is_some(),
     };
     copies.to.add_bytes(HEAD, &serde_json::to_vec(&head)?)?;
-    copies.to.add_file(Path::new(CENTRAL), File::open(&central)?)?;
+    copies.to.add_file(Path::new(CENTRAL), &File::open(&central)?)?;
     fs::remove_file(&central)?;
-    if let Some(key) = key {
-        copies.to.add_bytes(KEY, key)?;
+    if let Some(sealed) = with.sealed {
+        copies.to.add_bytes(KEY, sealed)?;
     }
     let all = contents.sessions.len();
     for (index, session) in contents.sessions.iter().enumerate() {
         copies.session(&layout.session(*session), *session)?;
         progress(&format!("{} of {all} sessions, {} MB", index + 1, copies.to.bytes() / 1_000_000));
     }
-    tree::add(&mut copies.to, &layout.home().join("agents"), Path::new("agents"))?;
+    copies.workspaces(&layout.home().join("agents"))?;
     let bytes = copies.to.bytes();
-    let left_out = copies.left_out;
-    let (mut to, changed) = copies.to.finish()?;
+    let (mut to, manifest) = copies.to.finish(with.key)?;
+    let changed = manifest.members.iter().filter(|it| it.changed).count();
+    let left_out = (manifest.left_out_count, manifest.left_out);
     to.flush()?;
     progress_done();
     Ok((to, Made { sessions: all, bytes, changed, left_out }))
@@ -139,16 +173,29 @@ struct Copies<W: Write> {
 impl<W: Write> Copies<W> {
     fn session(&mut self, paths: &SessionLayout, id: SessionId) -> anyhow::Result<()> {
         let name = Path::new("sessions").join(id.to_string());
-        tree::add(&mut self.to, &paths.files_in(), &name.join("in").join(FILES))?;
-        let outgoing = paths.outbound_dir().join(FILES);
-        tree::add(&mut self.to, &outgoing, &name.join("out").join(FILES))?;
-        tree::add(&mut self.to, &paths.sending(), &name.join("sending"))?;
-        Ok(tree::add(&mut self.to, &paths.home(), &name.join("home"))?)
+        self.to.begin_tree();
+        tree::add(&mut self.to, &paths.files_in(), &name.join("in").join(FILES), Links::LeaveOut)?;
+        tree::add(&mut self.to, &paths.sending(), &name.join("sending"), Links::LeaveOut)?;
+        Ok(tree::add(&mut self.to, &paths.home(), &name.join("home"), Links::Keep)?)
     }
 
-    fn take(&mut self, name: &Path) -> anyhow::Result<()> {
-        self.to.add_file(name, File::open(&self.copy)?)?;
-        Ok(fs::remove_file(&self.copy)?)
+    /// Each workspace has a share of its own.
+    fn workspaces(&mut self, folder: &Path) -> anyhow::Result<()> {
+        let mut names = match fs::read_dir(folder) {
+            Ok(entries) => entries.collect::<io::Result<Vec<_>>>()?,
+            Err(err) if err.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(err) => return Err(err.into()),
+        };
+        names.sort_by_key(fs::DirEntry::file_name);
+        for entry in names {
+            let name = Path::new("agents").join(entry.file_name());
+            if entry.file_name().to_str().is_some_and(|it| AgentName::parse(it).is_ok()) {
+                tree::add(&mut self.to, &entry.path(), &name, Links::Keep)?;
+            } else {
+                self.to.leave_out(&name, "it is no workspace of an agent");
+            }
+        }
+        Ok(())
     }
 }
 
@@ -177,13 +224,14 @@ mod tests {
         drop(crate::home::central(&layout).unwrap());
         fs::create_dir_all(layout.home().join("agents/a")).unwrap();
         fs::write(layout.home().join("agents/a/x"), "x").unwrap();
+        let with = With { key: &Key::generate(), sealed: None, bytes_max: 1 << 40 };
         let size = {
             let scratch = tempfile::tempdir().unwrap();
-            write(&layout, Vec::new(), scratch.path(), None, Timestamp(0)).unwrap().0.len()
+            write(&layout, Vec::new(), scratch.path(), &with, Timestamp(0)).unwrap().0.len()
         };
         for bytes in [0, 600, size / 2, size - 1] {
             let scratch = tempfile::tempdir().unwrap();
-            let done = write(&layout, Full(bytes), scratch.path(), None, Timestamp(0));
+            let done = write(&layout, Full(bytes), scratch.path(), &with, Timestamp(0));
             assert!(done.is_err(), "{bytes} of {size}");
         }
     }

@@ -12,29 +12,48 @@ use vault::Sealed;
 use vault::carry::restore_key_file;
 use vault::keyfile::open_or_create;
 
-use super::{Head, KEY, unpack};
+use super::{Head, KEY, LeftOut, unpack};
 use crate::error::{Hint, fail};
 
 /// How a passphrase is got, if one is needed.
 pub(crate) type Ask<'a> = &'a mut dyn FnMut() -> anyhow::Result<String>;
 
+/// What is asked of a backup before it is believed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Trust<'a> {
+    /// That it was made with the key that goes along with it, which its passphrase opens, or else with
+    /// the one in this file.
+    Authentic(&'a Path),
+    /// Nothing; somebody said so.
+    Anything,
+}
+
 /// What lies in a directory that was made of a backup.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Made {
     pub(crate) head: Head,
+    /// What is not in it: how much, and the first of it.
+    pub(crate) left_out: (usize, Vec<LeftOut>),
     pub(crate) marked: Marked,
     /// Credentials that the key fits; `None` without a key.
     pub(crate) credentials: Option<usize>,
 }
 
-/// Unpacks a backup into `to`, an empty folder of ours, opens and checks everything, and marks what
-/// may have been finished since.
+/// Unpacks a backup into `to`, an empty folder of ours, checks who made it, opens and checks everything,
+/// and marks what may have been finished since.
 ///
 /// # Errors
 /// When anything is not as it was. Then the folder is to be thrown away.
-pub(crate) fn make(file: &Path, to: &Path, ask: Ask<'_>, now: Timestamp) -> anyhow::Result<Made> {
-    let head = unpack::unpack(file, to)
-        .with_context(|| format!("{} cannot be used", file.display()))
+pub(crate) fn make(
+    file: &Path,
+    to: &Path,
+    trust: Trust<'_>,
+    ask: Ask<'_>,
+    now: Timestamp,
+) -> anyhow::Result<Made> {
+    let unusable = || format!("{} cannot be used", file.display());
+    let unpacked = unpack::unpack(file, to)
+        .with_context(unusable)
         .hint("take another backup; `nanoclaw backup verify FILE` checks one")?;
     let layout = Layout::new(to);
     let key = to.join(KEY);
@@ -47,10 +66,30 @@ pub(crate) fn make(file: &Path, to: &Path, ask: Ask<'_>, now: Timestamp) -> anyh
         fs::remove_file(&key)?;
         has_key = true;
     }
+    authenticate(&unpacked, trust, has_key.then(|| layout.vault_key()))
+        .with_context(unusable)
+        .hint(UNTRUSTED)?;
+    let (head, left_out) = unpacked.complete().with_context(unusable)?;
     let marked = mark_restored(&layout, now).context("the backup cannot be opened")?;
     check(&layout)?;
     let credentials = if has_key { Some(fitting(&layout)?) } else { None };
-    Ok(Made { head, marked, credentials })
+    Ok(Made { head, left_out, marked, credentials })
+}
+
+const UNTRUSTED: &str = "take another backup, or bring back the `vault.key` that it was made with; if you are \
+                         sure that nobody could change this one, say `--untrusted`";
+
+fn authenticate(
+    unpacked: &unpack::Unpacked,
+    trust: Trust<'_>,
+    carried: Option<PathBuf>,
+) -> anyhow::Result<()> {
+    let Trust::Authentic(own) = trust else { return Ok(()) };
+    let path = carried.unwrap_or_else(|| own.to_owned());
+    if !path.exists() {
+        return Err(unpack::Refused::Unauthenticated.into());
+    }
+    Ok(unpacked.authenticate(&open_or_create(&path, true)?)?)
 }
 
 /// SQLite's own check of every database.
@@ -93,7 +132,7 @@ fn fitting(layout: &Layout) -> anyhow::Result<usize> {
 pub(crate) fn restore(
     layout: &Layout,
     file: &Path,
-    force: bool,
+    (force, untrusted): (bool, bool),
     ask: Ask<'_>,
     now: Timestamp,
 ) -> anyhow::Result<(Made, Option<PathBuf>)> {
@@ -107,7 +146,9 @@ pub(crate) fn restore(
         ));
     }
     let _lock = crate::lock::take(layout)?;
-    let done = swap(layout, file, had_data || existed, ask, now);
+    let own = layout.vault_key();
+    let trust = if untrusted { Trust::Anything } else { Trust::Authentic(&own) };
+    let done = swap(layout, file, (had_data || existed, trust), ask, now);
     if !existed && done.is_err() {
         // The lock made it.
         let _ = fs::remove_dir_all(home);
@@ -118,17 +159,18 @@ pub(crate) fn restore(
 fn swap(
     layout: &Layout,
     file: &Path,
-    keep: bool,
+    (keep, trust): (bool, Trust<'_>),
     ask: Ask<'_>,
     now: Timestamp,
 ) -> anyhow::Result<(Made, Option<PathBuf>)> {
-    let home = layout.home();
+    // A link to the folder stays, and leads to what was restored.
+    let home = &layout.home().canonicalize().unwrap_or_else(|_| layout.home().to_owned());
     let parent = home.parent().unwrap_or(Path::new("/"));
     let fresh = tempfile::Builder::new()
         .prefix(".nanoclaw-restore-")
         .tempdir_in(parent)
         .with_context(|| format!("nothing can be made in {}", parent.display()))?;
-    let made = make(file, fresh.path(), ask, now)?;
+    let made = make(file, fresh.path(), trust, ask, now)?;
     let seconds = now.0 / 1_000;
     let name = home.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let aside = home.with_file_name(format!("{name}.before-restore-{seconds}"));

@@ -3,24 +3,30 @@
 //! Invariants
 //! - Nothing is written outside of the folder: paths have plain parts only, members are files and
 //!   folders, and links are made last, when nothing is written any more.
+//! - A link is made inside of a workspace or a home only: those themselves, and every folder that the
+//!   host mounts or writes in, are folders.
 //! - Nothing is believed that does not match the manifest, and a file that ends early is refused.
 
 use std::fs::{self, File, OpenOptions, Permissions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, chown, fchown, symlink};
-use std::path::{Component, Path, PathBuf};
+use std::io::{self, Read};
+use std::os::unix::fs::{FileExt, OpenOptionsExt, PermissionsExt, chown, fchown};
+use std::path::{Path, PathBuf};
 
 use rustix::process::geteuid;
 use sha2::{Digest, Sha256};
 use tar::{Archive, Entry, EntryType};
+use vault::seal::Key;
 
-use super::{DIGEST, FORMAT, HEAD, Head, Link, MANIFEST, Manifest, Member, hex};
+use super::paths::{make_link, may_hold_files, plain};
+use super::sparse::Sparse;
+use super::{FORMAT, HEAD, Head, LeftOut, MAC, MANIFEST, Mac, Manifest, Member, SPARSE, hex};
 
 /// Longer than any path of a system that this runs on.
-const PATH_BYTES_MAX: u64 = 4_096;
+pub(super) const PATH_BYTES_MAX: u64 = 4_096;
 /// For the head; the manifest has a line per file.
 const HEAD_BYTES_MAX: u64 = 64 * 1024;
 const MANIFEST_BYTES_MAX: u64 = 512 * 1024 * 1024;
+const SPARSE_BYTES_MAX: u64 = 2 * 1024 * 1024;
 /// Read at a time.
 const BLOCK_BYTES: usize = 64 * 1024;
 
@@ -29,8 +35,17 @@ const BLOCK_BYTES: usize = 64 * 1024;
 pub(crate) enum Refused {
     #[error("it is no backup of nanoclaw")]
     NoBackup,
-    #[error("it was made by a newer version of nanoclaw; install that version")]
-    Newer,
+    #[error(
+        "it was made by another version of nanoclaw (format {0} instead of {FORMAT}); install that version"
+    )]
+    Format(u32),
+    #[error(
+        "it was not made with this key, or was changed since: whoever changed it could make the host run \
+         what they like"
+    )]
+    Forged,
+    #[error("it has no key with it and none is here, so nobody can tell whether it was changed")]
+    Unauthenticated,
     #[error("it is not complete; it was cut off")]
     CutOff,
     #[error("`{0}` is not what the manifest says; the file is damaged or was changed")]
@@ -43,14 +58,33 @@ pub(crate) enum Refused {
     Io(#[from] io::Error),
 }
 
-/// Unpacks `file` into `to`, an empty folder.
+/// What was unpacked, and is to be authenticated and completed.
+#[derive(Debug)]
+#[must_use]
+pub(crate) struct Unpacked {
+    to: PathBuf,
+    pub(crate) head: Head,
+    manifest: Manifest,
+    text: Vec<u8>,
+    hmac: String,
+    folders: Vec<(PathBuf, u32, (u64, u64))>,
+}
+
+/// Unpacks `file` into `to`, an empty folder that only this user can read.
 ///
 /// # Errors
-/// When it is not exactly what was written. What was unpacked until then is to be thrown away.
-pub(crate) fn unpack(file: &Path, to: &Path) -> Result<Head, Refused> {
+/// When it is not what its own manifest says. What was unpacked until then is to be thrown away.
+pub(crate) fn unpack(file: &Path, to: &Path) -> Result<Unpacked, Refused> {
     let mut archive = Archive::new(io::BufReader::new(File::open(file)?));
-    let mut unpacking =
-        Unpacking { to, head: None, seen: vec![], manifest: None, digest: None, folders: vec![] };
+    let mut unpacking = Unpacking {
+        to,
+        head: None,
+        seen: vec![],
+        sparse: None,
+        manifest: None,
+        mac: None,
+        folders: vec![],
+    };
     let mut long_name = None;
     // Raw, so that an entry that only names the next one is bounded here too.
     for entry in archive.entries()?.raw(true) {
@@ -97,8 +131,10 @@ struct Unpacking<'a> {
     to: &'a Path,
     head: Option<Head>,
     seen: Vec<Member>,
+    /// Of the next member.
+    sparse: Option<Sparse>,
     manifest: Option<Vec<u8>>,
-    digest: Option<Vec<u8>>,
+    mac: Option<Vec<u8>>,
     /// Their permissions are set last, since some may not be written to.
     folders: Vec<(PathBuf, u32, (u64, u64))>,
 }
@@ -112,21 +148,25 @@ impl Unpacking<'_> {
             }
             let bytes = bounded(entry, HEAD_BYTES_MAX)?;
             let head: Head = serde_json::from_slice(&bytes).map_err(|_| Refused::NoBackup)?;
-            if FORMAT < head.format {
-                return Err(Refused::Newer);
+            if FORMAT != head.format {
+                return Err(Refused::Format(head.format));
             }
             self.head = Some(head);
-            self.note(name, &bytes);
-            return Ok(());
+            return self.note(name, &bytes, entry);
         }
-        if self.digest.is_some() || self.manifest.is_some() != (name == DIGEST) {
+        if self.mac.is_some() || self.manifest.is_some() != (name == MAC) {
             return Err(strange());
         }
         match (name, entry.header().entry_type()) {
             (MANIFEST, EntryType::Regular) => {
                 self.manifest = Some(bounded(entry, MANIFEST_BYTES_MAX)?);
             }
-            (DIGEST, EntryType::Regular) => self.digest = Some(bounded(entry, HEAD_BYTES_MAX)?),
+            (MAC, EntryType::Regular) => self.mac = Some(bounded(entry, HEAD_BYTES_MAX)?),
+            (SPARSE, EntryType::Regular) if self.sparse.is_none() => {
+                let bytes = bounded(entry, SPARSE_BYTES_MAX)?;
+                self.sparse = Some(serde_json::from_slice(&bytes).map_err(|_| strange())?);
+                self.note(name, &bytes, entry)?;
+            }
             (_, EntryType::Regular) => self.file(name, entry)?,
             (_, EntryType::Directory) => self.folder(name, entry)?,
             _ => return Err(strange()),
@@ -134,18 +174,39 @@ impl Unpacking<'_> {
         Ok(())
     }
 
-    fn note(&mut self, name: &str, bytes: &[u8]) {
+    fn note(&mut self, name: &str, bytes: &[u8], entry: &TarEntry<'_>) -> Result<(), Refused> {
+        let digest = Sha256::digest(bytes);
+        self.see(name, bytes.len() as u64, &digest, entry)
+    }
+
+    fn see(
+        &mut self,
+        name: &str,
+        bytes: u64,
+        digest: &[u8],
+        entry: &TarEntry<'_>,
+    ) -> Result<(), Refused> {
+        let header = entry.header();
         self.seen.push(Member {
             path: name.to_owned(),
-            bytes: bytes.len() as u64,
-            sha256: hex(&Sha256::digest(bytes)),
+            bytes,
+            sha256: hex(digest),
+            mode: header.mode()?,
+            uid: header.uid()?,
+            gid: header.gid()?,
             changed: false,
         });
+        Ok(())
     }
 
     fn file(&mut self, name: &str, entry: &mut TarEntry<'_>) -> Result<(), Refused> {
-        let path = self.to.join(plain(name).ok_or_else(|| Refused::Strange(name.to_owned()))?);
+        let strange = || Refused::Strange(name.to_owned());
+        let path = self.to.join(plain(name).filter(|it| may_hold_files(it)).ok_or_else(strange)?);
         let bytes = entry.size();
+        let map = self.sparse.take().unwrap_or_else(|| Sparse::dense(bytes));
+        if !map.is_dense() && !map.is_sound(bytes) {
+            return Err(strange());
+        }
         let free = crate::home::free_mib(self.to)?;
         if free < bytes / (1024 * 1024) {
             let (name, needs) = (name.to_owned(), bytes / 1_000_000);
@@ -154,25 +215,31 @@ impl Unpacking<'_> {
         fs::create_dir_all(path.parent().unwrap_or(self.to))?;
         let mode = entry.header().mode()? & 0o777;
         let mut options = OpenOptions::new();
-        let mut file = options.write(true).create_new(true).mode(0o600).open(&path)?;
-        let (mut block, mut digest, mut left) = (vec![0; BLOCK_BYTES], Sha256::new(), bytes);
-        while 0 < left {
-            let got = entry.read(&mut block).map_err(cut_off)?;
-            if got == 0 {
-                return Err(Refused::CutOff);
+        let file = options.write(true).create_new(true).mode(0o600).open(&path)?;
+        let (mut block, mut digest) = (vec![0; BLOCK_BYTES], Sha256::new());
+        for segment in &map.segments {
+            let mut done = 0;
+            while done < segment.bytes {
+                let most = usize::try_from(segment.bytes - done).unwrap_or(usize::MAX);
+                let most = most.min(BLOCK_BYTES);
+                let got = entry.read(&mut block[..most]).map_err(cut_off)?;
+                if got == 0 {
+                    return Err(Refused::CutOff);
+                }
+                digest.update(&block[..got]);
+                file.write_all_at(&block[..got], segment.offset + done)?;
+                done += got as u64;
             }
-            digest.update(&block[..got]);
-            file.write_all(&block[..got])?;
-            left = left.saturating_sub(got as u64);
+        }
+        if !map.is_dense() {
+            file.set_len(map.size)?;
         }
         if geteuid().is_root() {
             let (user, group) = owner(entry)?;
             fchown(&file, small(user), small(group))?;
         }
         file.set_permissions(Permissions::from_mode(mode))?;
-        let sha256 = hex(&digest.finalize());
-        self.seen.push(Member { path: name.to_owned(), bytes, sha256, changed: false });
-        Ok(())
+        self.see(name, bytes, &digest.finalize(), entry)
     }
 
     fn folder(&mut self, name: &str, entry: &mut TarEntry<'_>) -> Result<(), Refused> {
@@ -181,32 +248,45 @@ impl Unpacking<'_> {
         let path = self.to.join(plain(name).ok_or_else(|| Refused::Strange(name.to_owned()))?);
         fs::create_dir_all(&path)?;
         self.folders.push((path, entry.header().mode()? & 0o777, owner(entry)?));
-        self.note(name, &[]);
-        Ok(())
+        self.note(name, &[], entry)
     }
 
-    fn finish(self) -> Result<Head, Refused> {
+    fn finish(self) -> Result<Unpacked, Refused> {
         let head = self.head.ok_or(Refused::NoBackup)?;
-        let (Some(manifest), Some(digest)) = (self.manifest, self.digest) else {
+        let (Some(text), Some(mac)) = (self.manifest, self.mac) else {
             return Err(Refused::CutOff);
         };
-        if hex(&Sha256::digest(&manifest)).as_bytes() != digest {
+        let mac: Mac = serde_json::from_slice(&mac).map_err(|_| Refused::NoBackup)?;
+        if hex(&Sha256::digest(&text)) != mac.sha256 {
             return Err(Refused::Changed(MANIFEST.to_owned()));
         }
-        let manifest: Manifest =
-            serde_json::from_slice(&manifest).map_err(|_| Refused::NoBackup)?;
-        let same = |a: &Member, b: &Member| a.bytes == b.bytes && a.sha256 == b.sha256;
+        let manifest: Manifest = serde_json::from_slice(&text).map_err(|_| Refused::NoBackup)?;
         for (index, member) in manifest.members.iter().enumerate() {
-            match self.seen.get(index) {
-                Some(seen) if seen.path == member.path && same(seen, member) => {}
-                _ => return Err(Refused::Changed(member.path.clone())),
+            let seen =
+                self.seen.get(index).map(|it| Member { changed: member.changed, ..it.clone() });
+            if seen.as_ref() != Some(member) {
+                return Err(Refused::Changed(member.path.clone()));
             }
         }
         if let Some(more) = self.seen.get(manifest.members.len()) {
             return Err(Refused::Strange(more.path.clone()));
         }
-        for link in &manifest.links {
-            make_link(self.to, link)?;
+        let (to, folders, hmac) = (self.to.to_owned(), self.folders, mac.hmac);
+        Ok(Unpacked { to, head, manifest, text, hmac, folders })
+    }
+}
+
+impl Unpacked {
+    /// Checks that whoever made it had the key.
+    pub(crate) fn authenticate(&self, key: &Key) -> Result<(), Refused> {
+        let code = unhex(&self.hmac).ok_or(Refused::Forged)?;
+        if key.is_authentic(&self.text, &code) { Ok(()) } else { Err(Refused::Forged) }
+    }
+
+    /// Makes links and sets permissions. Nothing is written through either afterwards.
+    pub(crate) fn complete(self) -> Result<(Head, (usize, Vec<LeftOut>)), Refused> {
+        for link in &self.manifest.links {
+            make_link(&self.to, link)?;
         }
         for (path, mode, (user, group)) in self.folders.iter().rev() {
             if geteuid().is_root() {
@@ -214,8 +294,14 @@ impl Unpacking<'_> {
             }
             fs::set_permissions(path, Permissions::from_mode(*mode | 0o700))?;
         }
-        Ok(head)
+        Ok((self.head, (self.manifest.left_out_count, self.manifest.left_out)))
     }
+}
+
+fn unhex(text: &str) -> Option<Vec<u8>> {
+    let digit = |it: u8| char::from(it).to_digit(16).and_then(|it| u8::try_from(it).ok());
+    let pair = |it: &[u8]| Some(digit(it[0])? * 16 + digit(*it.get(1)?)?);
+    text.as_bytes().chunks(2).map(pair).collect()
 }
 
 fn owner(entry: &TarEntry<'_>) -> io::Result<(u64, u64)> {
@@ -224,31 +310,6 @@ fn owner(entry: &TarEntry<'_>) -> io::Result<(u64, u64)> {
 
 fn small(id: u64) -> Option<u32> {
     u32::try_from(id).ok()
-}
-
-/// A relative path of plain parts, below one of the places that a backup has.
-fn plain(name: &str) -> Option<&Path> {
-    let path = Path::new(name);
-    let is_plain = path.components().all(|it| matches!(it, Component::Normal(_)))
-        && !name.contains('\0')
-        && !name.split('/').any(|it| matches!(it, "" | "." | ".."));
-    let place = path.components().next()?.as_os_str();
-    let known = [super::CENTRAL, super::KEY, "agents", "sessions"].iter().any(|it| place == *it);
-    (is_plain && known).then_some(path)
-}
-
-/// Makes a link where the agent had one. Nothing is ever written through it here.
-fn make_link(to: &Path, link: &Link) -> Result<(), Refused> {
-    let strange = || Refused::Strange(link.path.clone());
-    let path = plain(&link.path).ok_or_else(strange)?;
-    let mut at = to.to_owned();
-    for part in path.parent().ok_or_else(strange)?.components() {
-        at.push(part);
-        if !fs::symlink_metadata(&at).is_ok_and(|it| it.is_dir()) {
-            return Err(strange());
-        }
-    }
-    Ok(symlink(&link.target, to.join(path))?)
 }
 
 #[cfg(test)]
@@ -263,10 +324,12 @@ mod tests {
         let (file, to) = (folder.path().join("a.tar"), folder.path().join("to"));
         fs::create_dir(&to).unwrap();
         let mut tar = Builder::new(File::create(&file).unwrap());
-        let head = br#"{"format":1,"version":"1","created_at":0,"install":"i","with_key":false}"#;
+        let head = br#"{"format":2,"version":"1","created_at":0,"install":"i","with_key":false}"#;
         let mut header = Header::new_gnu();
         header.set_size(head.len() as u64);
         header.set_mode(0o600);
+        header.set_uid(0);
+        header.set_gid(0);
         tar.append_data(&mut header, HEAD, &head[..]).unwrap();
         let mut header = Header::new_gnu();
         header.set_entry_type(kind);
@@ -289,9 +352,21 @@ mod tests {
     #[test]
     fn a_forged_file_writes_nothing_elsewhere() {
         let regular = EntryType::Regular;
-        for name in
-            ["../evil", "agents/../../evil", "/evil", "evil", "agents//evil", "./agents/x", "run/x"]
-        {
+        for name in [
+            "../evil",
+            "agents/../../evil",
+            "/evil",
+            "evil",
+            "agents//evil",
+            "./agents/x/y",
+            "run/x",
+            "agents/x",
+            "agents",
+            "agents/Not A Name/x",
+            "sessions/s1/home",
+            "sessions/s1/link/x",
+            "sessions/x/home/y",
+        ] {
             assert!(matches!(forged(regular, name, 0), Refused::Strange(_)), "{name}");
         }
         for kind in [
@@ -302,23 +377,12 @@ mod tests {
             EntryType::GNUSparse,
             EntryType::XHeader,
         ] {
-            assert!(matches!(forged(kind, "agents/x", 0), Refused::Strange(_)), "{kind:?}");
+            assert!(matches!(forged(kind, "agents/x/y", 0), Refused::Strange(_)), "{kind:?}");
         }
-        let huge = forged(regular, "agents/x", 1 << 60);
+        let huge = forged(regular, "agents/x/y", 1 << 60);
         assert!(matches!(huge, Refused::TooLarge { .. }), "{huge}");
-        let long = forged(EntryType::GNULongName, "agents/x", 1 << 40);
+        let long = forged(EntryType::GNULongName, "agents/x/y", 1 << 40);
         assert!(matches!(long, Refused::Strange(_)), "{long}");
-        assert!(matches!(forged(regular, "agents/x", 10), Refused::CutOff));
-    }
-
-    #[test]
-    fn a_link_is_made_in_a_real_folder_only() {
-        let folder = tempfile::tempdir().unwrap();
-        fs::create_dir(folder.path().join("agents")).unwrap();
-        let link = |path: &str| Link { path: path.into(), target: "/tmp".into() };
-        make_link(folder.path(), &link("agents/a")).unwrap();
-        for path in ["agents/a/b", "agents/none/b", "../x", "x"] {
-            assert!(make_link(folder.path(), &link(path)).is_err(), "{path}");
-        }
+        assert!(matches!(forged(regular, "agents/x/y", 10), Refused::CutOff));
     }
 }

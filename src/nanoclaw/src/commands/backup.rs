@@ -1,7 +1,6 @@
 //! `nanoclaw backup`: makes, checks and puts back copies of everything.
 
 use std::io::{self, IsTerminal};
-use std::path::Path;
 
 use anyhow::Context;
 use domain::time::{Clock, SystemClock};
@@ -10,23 +9,25 @@ use store::CentralStore;
 use store::layout::Layout;
 use tokio::task::spawn_blocking;
 use vault::carry::seal_key_file;
+use vault::keyfile::open_or_create;
 
 use crate::args::BackupCommand;
-use crate::backup::{create, restore};
+use crate::backup::LeftOut;
+use crate::backup::create::{self, With};
+use crate::backup::restore::{self, Trust};
 use crate::error::{Hint, fail};
 use crate::{doctor, term};
+
+/// Of what was left out; the whole is in the backup.
+const LEFT_OUT_SHOWN: usize = 20;
 
 pub(super) async fn perform(command: BackupCommand, layout: &Layout) -> anyhow::Result<()> {
     let layout = layout.clone();
     // Copying blocks, and takes as long as the disk does.
     let work = spawn_blocking(move || match command {
         BackupCommand::Create(args) => make(&layout, &args),
-        BackupCommand::Verify { file, passphrase_stdin, json } => {
-            verify(&layout, &file, passphrase_stdin, json)
-        }
-        BackupCommand::Restore { file, force, passphrase_stdin } => {
-            put_back(&layout, &file, force, passphrase_stdin)
-        }
+        BackupCommand::Verify(args) => verify(&layout, &args),
+        BackupCommand::Restore(args) => put_back(&layout, &args),
     });
     work.await.context("the work ended early")?
 }
@@ -36,8 +37,11 @@ fn make(layout: &Layout, args: &crate::args::BackupCreateArgs) -> anyhow::Result
         let what = format!("{} has no data", layout.home().display());
         return Err(fail(what, "say which data directory with `--home DIR`"));
     }
-    let with_key = !args.without_key && layout.vault_key().exists();
-    let key = if with_key {
+    // It also authenticates what leaves without it.
+    let sealed = store::copies::contents(&layout.central())?.sealed;
+    let key = open_or_create(&layout.vault_key(), sealed)?;
+    let with_key = !args.without_key && sealed;
+    let carried = if with_key {
         let phrase = passphrase(args.passphrase_stdin, true)?;
         let sealed = seal_key_file(&layout.vault_key(), &phrase)
             .context("the key of the vault cannot go along")
@@ -47,12 +51,14 @@ fn make(layout: &Layout, args: &crate::args::BackupCreateArgs) -> anyhow::Result
         None
     };
     let now = SystemClock.now();
-    let made = create::create(layout, &args.file, key.as_deref(), args.force, now)?;
+    let bytes_max = args.max_gb.saturating_mul(1_000_000_000);
+    let with = With { key: &key, sealed: carried.as_deref(), bytes_max };
+    let made = create::create(layout, &args.file, &with, args.force, now)?;
     if args.json {
         return term::json(&json!({
             "file": args.file, "sessions": made.sessions, "bytes": made.bytes,
             "with_key": with_key, "changed_while_read": made.changed,
-            "left_out": made.left_out,
+            "left_out": made.left_out.0, "left_out_first": named(&made.left_out.1),
         }));
     }
     let (file, mb) = (args.file.display(), made.bytes.div_ceil(1_000_000));
@@ -63,9 +69,7 @@ fn make(layout: &Layout, args: &crate::args::BackupCreateArgs) -> anyhow::Result
             made.changed
         ));
     }
-    for it in &made.left_out {
-        term::out(&format!("left out: {it}"));
-    }
+    tell_left_out(&made.left_out);
     if args.without_key {
         term::out(
             "the key of the vault is not in it: after a restore, credentials and tokens have to be \
@@ -76,7 +80,24 @@ fn make(layout: &Layout, args: &crate::args::BackupCreateArgs) -> anyhow::Result
     Ok(())
 }
 
-fn verify(layout: &Layout, file: &Path, stdin: bool, as_json: bool) -> anyhow::Result<()> {
+fn named(left_out: &[LeftOut]) -> Vec<serde_json::Value> {
+    left_out.iter().map(|it| json!({ "path": it.path, "why": it.why })).collect()
+}
+
+fn tell_left_out((count, first): &(usize, Vec<LeftOut>)) {
+    if *count == 0 {
+        return;
+    }
+    term::out(&format!("not in it: {count} files or folders, among them"));
+    for it in first.iter().take(LEFT_OUT_SHOWN) {
+        // An agent chose the name.
+        let path: String = it.path.chars().filter(|it| !it.is_control()).collect();
+        term::out(&format!("  {path}: {}", it.why));
+    }
+}
+
+fn verify(layout: &Layout, args: &crate::args::BackupVerifyArgs) -> anyhow::Result<()> {
+    let (file, stdin) = (args.file.as_path(), args.passphrase_stdin);
     let cache = layout.cache();
     let folder = if cache.is_dir() { tempfile::tempdir_in(cache) } else { tempfile::tempdir() };
     let folder = folder.context("there is no place to unpack the backup")?;
@@ -84,18 +105,20 @@ fn verify(layout: &Layout, file: &Path, stdin: bool, as_json: bool) -> anyhow::R
     std::fs::create_dir(&copy)?;
     let now = SystemClock.now();
     let mut ask = || passphrase(stdin, false);
-    let made = restore::make(file, &copy, &mut ask, now)?;
+    let own = layout.vault_key();
+    let trust = if args.untrusted { Trust::Anything } else { Trust::Authentic(&own) };
+    let made = restore::make(file, &copy, trust, &mut ask, now)?;
     let booted = simulation::verify::boot(&Layout::new(&copy))
         .map_err(|why| fail(why, "take an older backup"))?;
     if layout.central().is_file() {
         let bytes = std::fs::metadata(file)?.len();
         doctor::record_verified(&CentralStore::open(&layout.central())?, file, bytes, now)?;
     }
-    if as_json {
+    if args.json {
         return term::json(&json!({
             "file": file, "version": made.head.version, "created_at": made.head.created_at,
             "sessions": made.marked.sessions, "credentials": made.credentials,
-            "booted": booted,
+            "booted": booted, "authentic": !args.untrusted, "left_out": made.left_out.0,
         }));
     }
     term::out(&format!(
@@ -107,16 +130,22 @@ fn verify(layout: &Layout, file: &Path, stdin: bool, as_json: bool) -> anyhow::R
         Some(count) => format!("the passphrase opens the key of the vault; {count} credentials"),
         None => "it has no key of the vault".to_owned(),
     });
+    if args.untrusted {
+        term::out("who made it was not checked");
+    }
+    tell_left_out(&made.left_out);
     term::out(&booted);
     Ok(())
 }
 
-fn put_back(layout: &Layout, file: &Path, force: bool, stdin: bool) -> anyhow::Result<()> {
+fn put_back(layout: &Layout, args: &crate::args::BackupRestoreArgs) -> anyhow::Result<()> {
     let now = SystemClock.now();
-    let mut ask = || passphrase(stdin, false);
-    let (made, aside) = restore::restore(layout, file, force, &mut ask, now)?;
+    let mut ask = || passphrase(args.passphrase_stdin, false);
+    let how = (args.force, args.untrusted);
+    let (made, aside) = restore::restore(layout, &args.file, how, &mut ask, now)?;
     let home = layout.home().display();
     term::out(&format!("restored {} sessions into {home}", made.marked.sessions));
+    tell_left_out(&made.left_out);
     if made.credentials.is_none() {
         term::out("the backup has no key of the vault: add credentials and tokens again");
     }

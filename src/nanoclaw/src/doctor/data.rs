@@ -65,6 +65,18 @@ pub(super) fn central(layout: &Layout) -> Check {
     }
 }
 
+/// Tasks that never fire, because this program cannot read them.
+pub(super) fn tasks(layout: &Layout) -> Option<Check> {
+    const NAME: &str = "tasks";
+    let central =
+        layout.central().is_file().then(|| CentralStore::open(&layout.central()))?.ok()?;
+    let bad = central.unreadable_tasks().ok()?;
+    let (id, why) = bad.first()?;
+    let said = format!("{} cannot be read and do not fire, among them task {id}: {why}", bad.len());
+    let fix = "install the version that made them, or `nanoclaw tasks cancel` and add them again";
+    Some(Check::warn(NAME, said, fix))
+}
+
 pub(super) fn sessions(layout: &Layout) -> Check {
     const NAME: &str = "sessions";
     let rows = match layout.central().is_file() {

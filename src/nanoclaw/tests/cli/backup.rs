@@ -201,3 +201,82 @@ fn the_rule_is_shown_and_set() {
     home.run(&["keep", "--messages", "7d"]).refused(1, "at least 30d");
     home.run(&["keep", "--messages", "soon"]).refused(1, "is no age");
 }
+
+/// Puts into the folders of an agent what could hold up, blow up or spoil a backup.
+fn sabotage(home: &Home) {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+    use std::os::unix::fs::FileExt;
+
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+
+    let layout = Layout::new(home.path());
+    let workspace = home.path().join("agents/andy");
+    let session = layout.session(domain::SessionId(1));
+    fs::create_dir_all(session.outbound_dir().join("files")).unwrap();
+    for pipe in [session.outbound(), workspace.join("pipe")] {
+        mknodat(CWD, &pipe, FileType::Fifo, Mode::from(0o666), 0).unwrap();
+    }
+    let big = fs::File::create(workspace.join("big")).unwrap();
+    big.set_len(900 << 30).unwrap();
+    big.write_all_at(b"in the middle", 500 << 30).unwrap();
+    fs::File::create(workspace.join("claims")).unwrap().set_len(3 << 40).unwrap();
+    for name in [b"\xfe", b"\xff"] {
+        fs::write(workspace.join(OsStr::from_bytes(name)), "no text").unwrap();
+    }
+    let mut deep = workspace.clone();
+    for _ in 0..25 {
+        deep.push("d".repeat(120));
+    }
+    fs::create_dir_all(&deep).unwrap();
+    symlink("/etc", session.outbound_dir().join("files/link")).unwrap();
+}
+
+#[test]
+fn whatever_an_agent_leaves_is_named_and_the_rest_is_backed_up() {
+    let (home, file) = home();
+    sabotage(&home);
+    let path = file.to_str().unwrap();
+    let said = home.feed(&["backup", "create", path, "--passphrase-stdin"], PHRASE).fine();
+    for left_out in ["out/outbound.db: it is no plain file", "pipe: ", "claims: ", "files/link: "] {
+        assert!(said.contains(left_out), "{left_out} in {said}");
+    }
+    assert!(fs::metadata(&file).unwrap().len() < 20_000_000);
+    let said = check(&home, &file, PHRASE).fine();
+    assert!(said.contains("is good") && said.contains("not in it"), "{said}");
+    let force = ["backup", "restore", path, "--passphrase-stdin", "--force"];
+    home.feed(&force, PHRASE).fine();
+    let workspace = home.path().join("agents/andy");
+    assert_eq!(fs::read_to_string(workspace.join("deep/notes.md")).unwrap(), "remember");
+    let big = fs::File::open(workspace.join("big")).unwrap();
+    let mut middle = [0; 13];
+    std::os::unix::fs::FileExt::read_exact_at(&big, &mut middle, 500 << 30).unwrap();
+    assert_eq!((&middle, big.metadata().unwrap().len()), (b"in the middle", 900 << 30));
+    assert!(!workspace.join("pipe").exists());
+}
+
+#[test]
+fn a_backup_that_somebody_else_made_is_refused_unless_it_is_wanted() {
+    let (home, file) = home();
+    let (other, forged) = self::home();
+    let forged = forged.to_str().unwrap();
+    other.run(&["backup", "create", forged, "--without-key"]).fine();
+    home.run(&["backup", "verify", forged]).refused(1, "was not made with this key");
+    home.run(&["backup", "restore", forged, "--force"]).refused(1, "was not made with this key");
+    let said = home.run(&["backup", "verify", forged, "--untrusted"]).fine();
+    assert!(said.contains("who made it was not checked"), "{said}");
+    // With no key at all nobody can tell.
+    let third = Home::new();
+    third.run(&["backup", "restore", forged]).refused(1, "nobody can tell");
+    home.run(&["backup", "create", file.to_str().unwrap(), "--without-key"]).fine();
+    home.run(&["backup", "verify", file.to_str().unwrap()]).fine();
+}
+
+#[test]
+fn a_backup_that_would_be_too_large_is_an_error_with_what_to_do() {
+    let (home, file) = home();
+    let path = file.to_str().unwrap();
+    home.run(&["backup", "create", path, "--without-key", "--max-gb", "0"])
+        .refused(1, "would be larger than");
+    assert!(!file.exists());
+}

@@ -1,5 +1,6 @@
 //! Forgets what is old in the central database: what the host said, questions that are settled, codes
-//! that are closed, and counters of what reached nobody.
+//! that are closed, counters of what reached nobody, tasks that are over, slots that ended, stops that
+//! were resumed and orders that were obeyed.
 
 use domain::retention::{BATCH, Cutoffs};
 use domain::time::Timestamp;
@@ -24,7 +25,7 @@ const MACHINERY: [&str; 3] = [
 ];
 
 /// By the age of messages.
-const MESSAGES: [&str; 3] = [
+const MESSAGES: [&str; 7] = [
     "DELETE FROM dropped WHERE (channel, account, chat, sender, reason) IN
          (SELECT channel, account, chat, sender, reason FROM dropped WHERE last_at < ?1
           ORDER BY last_at LIMIT ?2)",
@@ -32,6 +33,20 @@ const MESSAGES: [&str; 3] = [
          (SELECT session, why FROM refusal WHERE last_at < ?1 LIMIT ?2)",
     "DELETE FROM engaged WHERE (messaging_group, agent_group, thread) IN
          (SELECT messaging_group, agent_group, thread FROM engaged WHERE last_at < ?1 LIMIT ?2)",
+    "DELETE FROM obeyed WHERE (channel, account, chat, message) IN
+         (SELECT channel, account, chat, message FROM obeyed WHERE at < ?1 ORDER BY at LIMIT ?2)",
+    "DELETE FROM stop WHERE id IN
+         (SELECT id FROM stop WHERE resumed_at < ?1 ORDER BY resumed_at LIMIT ?2)",
+    // The newest stays: how a task did last counts for when it comes next.
+    "DELETE FROM fire WHERE (task, slot) IN
+         (SELECT task, slot FROM fire f WHERE fired_at < ?1 AND state NOT IN ('fired', 'running')
+            AND EXISTS (SELECT 1 FROM fire n WHERE n.task = f.task AND f.slot < n.slot)
+          ORDER BY fired_at LIMIT ?2)",
+    "DELETE FROM task WHERE id IN
+         (SELECT id FROM task WHERE state IN ('done', 'cancelled') AND changed_at < ?1
+            AND NOT EXISTS (SELECT 1 FROM fire f WHERE f.task = task.id
+                AND (f.state IN ('fired', 'running') OR ?1 <= max(f.fired_at, coalesce(f.ended_at, 0))))
+          ORDER BY changed_at LIMIT ?2)",
 ];
 
 impl CentralStore {

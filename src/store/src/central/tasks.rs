@@ -180,14 +180,25 @@ impl CentralStore {
     pub fn due_tasks(&self, now: Timestamp, limit: u32) -> Result<Vec<TaskRow>, StoreError> {
         let ahead = now + CLOCK_STEP_MAX;
         let mut due =
-            self.list("read the due tasks", &due_sql(), params![now.0, limit], task_row)?;
+            self.list("read the due tasks", &due_sql(), params![now.0, limit], tolerant)?;
         due.extend(self.list(
             "read the tasks that are ahead",
             &ahead_sql(),
             params![ahead.0, limit],
-            task_row,
+            tolerant,
         )?);
-        Ok(due)
+        Ok(due.into_iter().flatten().collect())
+    }
+
+    /// Tasks that this program cannot read, and why: one of a newer program, or of a damaged row.
+    pub fn unreadable_tasks(&self) -> Result<Vec<(TaskId, String)>, StoreError> {
+        let sql = format!("{TASKS} WHERE next_at IS NOT NULL ORDER BY id");
+        let read = |row: &rusqlite::Row<'_>| {
+            let why = task_row(row).err().map(|err| chain(&err));
+            Ok(why.map(|why| (row.get(0).map(TaskId), why)))
+        };
+        let found = self.list("look for unreadable tasks", &sql, [], read)?;
+        Ok(found.into_iter().flatten().filter_map(|(id, why)| Some((id.ok()?, why))).collect())
     }
 
     /// The same, each with how it did lately.
@@ -202,6 +213,33 @@ impl CentralStore {
         let read = self.one("read the next slot", EARLIEST, [after.0], first);
         read.map(|it| it.flatten().map(Timestamp))
     }
+}
+
+/// A row that this program cannot read must not keep the others from firing.
+fn tolerant(row: &rusqlite::Row<'_>) -> rusqlite::Result<Option<TaskRow>> {
+    let read = task_row(row);
+    if let Err(err) = &read
+        && is_unreadable(err)
+    {
+        let id: i64 = row.get(0)?;
+        tracing::warn!(task = id, why = chain(err), "a task cannot be read and does not fire");
+        return Ok(None);
+    }
+    read.map(Some)
+}
+
+pub(super) fn is_unreadable(err: &rusqlite::Error) -> bool {
+    matches!(
+        err,
+        rusqlite::Error::FromSqlConversionFailure(..)
+            | rusqlite::Error::InvalidColumnType(..)
+            | rusqlite::Error::IntegralValueOutOfRange(..)
+    )
+}
+
+fn chain(err: &rusqlite::Error) -> String {
+    use std::error::Error;
+    err.source().map_or_else(|| err.to_string(), ToString::to_string)
 }
 
 /// A task that is due, and how it did lately.

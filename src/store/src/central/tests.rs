@@ -168,8 +168,8 @@ fn a_newer_database_is_refused_and_a_damaged_one_is_named() {
     Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
     assert!(matches!(CentralStore::open(&path), Err(StoreError::Newer { .. })));
     for file in ["central.db", "central.db-wal", "central.db-shm"] {
-        std::fs::remove_file(dir.path().join(file)).ok();
+        fs::remove_file(dir.path().join(file)).ok();
     }
-    std::fs::write(&path, "this is not a database, whatever its name says").unwrap();
+    fs::write(&path, "this is not a database, whatever its name says").unwrap();
     assert!(matches!(CentralStore::open(&path), Err(StoreError::Corrupt { .. })));
 }

@@ -9,8 +9,8 @@ use domain::message::{Attempt, Claim, Form, Outbound, Outcome};
 use domain::time::Timestamp;
 use domain::waits::WaitClass;
 use domain::{Incarnation, MessageSeq, OutSeq};
-use rusqlite::{Connection, Row};
 use rusqlite::types::ValueRef;
+use rusqlite::{Connection, Row};
 
 use super::Waits;
 use crate::outbox::PartKind;

@@ -11,6 +11,7 @@ use hyper::header::{
     HeaderValue, InvalidHeaderValue, RETRY_AFTER, USER_AGENT,
 };
 
+use super::scrub::Spellings;
 use crate::{CredentialKind, Secret};
 
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
@@ -66,13 +67,14 @@ pub(super) fn upwards(
     Ok(headers)
 }
 
-/// The headers of an answer that the container may see. One that repeats the credential is dropped.
+/// The headers of an answer that the container may see. One that repeats the credential, in whatever
+/// spelling, is dropped.
 pub(super) fn downwards(from: &HeaderMap, secret: &Secret) -> HeaderMap {
-    let hidden = secret.expose().as_bytes();
+    let spellings = Spellings::of(secret);
     let mut headers = kept(from, &DOWN, DOWN_PREFIX);
     let leaks: Vec<HeaderName> = headers
         .iter()
-        .filter(|(_, value)| value.as_bytes().windows(hidden.len()).any(|part| part == hidden))
+        .filter(|(_, value)| spellings.are_in(value.as_bytes()))
         .map(|(name, _)| name.clone())
         .collect();
     for name in leaks {
@@ -218,5 +220,8 @@ mod tests {
         let echo = format!("req {KEY}");
         let down = downwards(&headers(&[("request-id", &echo), ("retry-after", "3")]), &secret());
         assert_eq!(down.keys().map(HeaderName::as_str).collect::<Vec<_>>(), ["retry-after"]);
+        // `KEY` in base64.
+        let encoded = [("anthropic-ratelimit-x", "c2stYW50LWFwaTAzLXJlYWw=")];
+        assert!(downwards(&headers(&encoded), &secret()).is_empty());
     }
 }

@@ -21,6 +21,8 @@ pub(super) enum Refusal {
     Forbidden(&'static str),
     #[error("nanoclaw refused this request: its body is larger than {} MiB", .body_max >> 20)]
     TooLarge { body_max: usize },
+    #[error("nanoclaw refused this request: its headers are larger than {} KiB", .head_max >> 10)]
+    HeadTooLarge { head_max: usize },
     #[error(
         "nanoclaw has no credential for the model; run `nanoclaw vault add anthropic` on the host"
     )]
@@ -59,6 +61,7 @@ impl Refusal {
         match self {
             Self::Forbidden(why) => Some(why),
             Self::TooLarge { .. } => Some("the body is too large"),
+            Self::HeadTooLarge { .. } => Some("the headers are too large"),
             Self::NoCredential
             | Self::Unreadable(_)
             | Self::Store
@@ -86,6 +89,9 @@ impl Refusal {
         match self {
             Self::Forbidden(_) => (StatusCode::FORBIDDEN, "permission_error", false),
             Self::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "request_too_large", false),
+            Self::HeadTooLarge { .. } => {
+                (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "request_too_large", false)
+            }
             Self::NoCredential => (StatusCode::UNAUTHORIZED, "authentication_error", false),
             Self::Unreadable(_) | Self::Internal => {
                 (StatusCode::INTERNAL_SERVER_ERROR, "api_error", false)

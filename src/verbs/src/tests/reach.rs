@@ -31,6 +31,18 @@ fn an_agent_sees_what_concerns_itself() {
 }
 
 #[test]
+fn an_agent_does_not_see_handles_on_platforms_that_it_is_not_on() {
+    let mut world = World::new();
+    world.run("users link ann matrix:ann", &Caller::Host).unwrap();
+    for line in ["users list", "users show ann"] {
+        let seen = world.run(line, &andy(Reach::Own)).unwrap();
+        assert!(seen.text.contains("telegram:") && !seen.text.contains("matrix"), "{}", seen.text);
+        assert!(!seen.json.to_string().contains("matrix"));
+        assert!(world.run(line, &Caller::Host).unwrap().text.contains("matrix:ann"));
+    }
+}
+
+#[test]
 fn what_is_foreign_looks_like_what_is_not_there() {
     let mut world = World::new();
     let ben = world.store.create_session(&at("-2"), &agent("ben"), NOW).unwrap();

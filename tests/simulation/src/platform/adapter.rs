@@ -290,6 +290,10 @@ impl Sink for FakeSink {
 
     async fn open_direct(&self, handle: &str) -> Result<String, DeliverError> {
         self.0.pass("before open direct").await;
+        let hangs = self.0.state().hanging.iter().any(|it| it == handle);
+        if hangs {
+            std::future::pending::<()>().await;
+        }
         let opened = {
             let state = self.0.state();
             let is_closed = state.closed.iter().any(|it| it == handle);

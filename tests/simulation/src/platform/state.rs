@@ -55,6 +55,8 @@ pub(super) struct State {
     pub(super) fetch_faults: Vec<FetchFault>,
     /// Who takes no private chats.
     pub(super) closed: Vec<String>,
+    /// Who a platform gives no answer about.
+    pub(super) hanging: Vec<String>,
     pub(super) connections_broken: usize,
     /// The next batch begins with the oldest event again.
     pub(super) redelivers: bool,

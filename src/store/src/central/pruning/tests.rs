@@ -102,3 +102,56 @@ fn sessions_take_turns_and_those_awake_come_first() {
     assert_eq!(due(&central, 6), None);
     assert_eq!(due(&central, 7), Some(made[0]));
 }
+
+#[test]
+fn tasks_that_are_over_slots_stops_and_orders_go_after_a_year_and_what_counts_stays() {
+    let (_dir, mut central) = central();
+    let task = |id: u32, state: &str| {
+        let next = if state == "active" { "1" } else { "NULL" };
+        format!(
+            "INSERT INTO task (id, agent_group, messaging_group, created_by, prompt, rule, zone,
+                 missed, state, created_at, changed_at, accounted_until, next_at)
+             VALUES ({id}, 'andy', 1, '', '', '', '', '', '{state}', {0}, {0}, {0}, {next});",
+            NOW.0
+        )
+    };
+    let slot = |task: u32, slot: u32, state: &str, at: Timestamp| {
+        let ended = if state == "ok" { at.0.to_string() } else { "NULL".into() };
+        format!(
+            "INSERT INTO fire (task, slot, fired_at, state, ended_at)
+             VALUES ({task}, {slot}, {}, '{state}', {ended});",
+            at.0
+        )
+    };
+    let year = NOW + DAY * 365;
+    let rows = [
+        task(1, "cancelled"),
+        task(2, "done"),
+        task(3, "active"),
+        task(4, "done"),
+        slot(2, 1, "running", NOW),
+        slot(3, 1, "ok", NOW),
+        slot(3, 2, "ok", NOW),
+        slot(4, 1, "ok", year),
+        format!(
+            "INSERT INTO stop (by, at) VALUES ('x', {0});
+             INSERT INTO stop (agent_group, by, at, resumed_by, resumed_at)
+                 VALUES ('andy', 'x', {0}, 'x', {0});
+             INSERT INTO obeyed VALUES ('c', 'a', 'x', 'm', {0});",
+            NOW.0
+        ),
+    ];
+    let agent = domain::agent::AgentGroup::new(domain::AgentName::parse("andy").unwrap());
+    central.add_agent(&agent, NOW).unwrap();
+    let chat = Address { channel: "cli".into(), chat: "a".into(), ..Address::default() };
+    central.wire(&chat, &agent.name, NOW).unwrap();
+    central.conn.execute_batch(&rows.concat()).unwrap();
+    let mut prune =
+        |days: u32| central.prune(Retention::default().cutoffs(NOW + DAY * days)).unwrap();
+    // Task 1, the older slot of task 3, the stop that was resumed, the order.
+    assert_eq!((prune(364), prune(366), prune(366)), (0, 4, 0));
+    assert_eq!(prune(731), 1, "task 4, whose slot is a year old by now");
+    let count = |sql: &str| central.conn.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
+    assert_eq!(count("SELECT sum(id) FROM task"), 5);
+    assert_eq!(count("SELECT count(*) FROM stop"), 1);
+}

@@ -115,7 +115,14 @@ impl CentralStore {
     pub fn handovers(&self) -> Result<Vec<Handover>, StoreError> {
         let mut found = Vec::new();
         for fire in self.fires_to_hand_over()? {
-            if let Some(task) = self.task(fire.key.task)? {
+            let task = match self.task(fire.key.task) {
+                Err(StoreError::Query { source, .. }) if super::is_unreadable(&source) => {
+                    tracing::warn!(fire = %fire.key, "its task cannot be read");
+                    continue;
+                }
+                other => other?,
+            };
+            if let Some(task) = task {
                 let missed = self.missed_before(&fire, task.task.missed)?;
                 found.push(Handover { fire, task, missed });
             }

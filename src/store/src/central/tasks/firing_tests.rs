@@ -198,3 +198,19 @@ fn what_was_let_pass_stays_so_when_one_of_it_fires_after_all() {
     assert_eq!(covered(&it)[0], (180, FireState::Skipped, 18));
     assert_eq!(covered(&it).len(), 4);
 }
+
+#[test]
+fn a_task_that_cannot_be_read_stops_no_other() {
+    let mut it = fixture();
+    let (bad, good) = (it.add("*/10 * * * *"), it.add("*/10 * * * *"));
+    it.store.due_tasks(after(10), 100).unwrap();
+    assert_eq!(it.sweep(after(10)), [10, 10]);
+    let spoil = "UPDATE task SET zone = 'Mars/Olympus' WHERE id = ?1";
+    it.store.conn.execute(spoil, [bad.0]).unwrap();
+    let waiting = it.store.handovers().unwrap();
+    assert_eq!(waiting.iter().map(|it| it.fire.key.task).collect::<Vec<_>>(), [good]);
+    let due = it.store.due_with_streaks(after(20), 100).unwrap();
+    assert_eq!(due.iter().map(|it| it.row.id).collect::<Vec<_>>(), [good]);
+    let told = it.store.unreadable_tasks().unwrap();
+    assert!(matches!(&told[..], [(id, why)] if *id == bad && why.contains("Mars")), "{told:?}");
+}
