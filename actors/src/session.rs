@@ -87,6 +87,8 @@ pub enum SessionMessage {
     Progress,
     /// What it runs now; nothing, once that has ended.
     Tool(Option<Tool>),
+    /// Whether work goes on after the turn that began it.
+    Background(bool),
     /// More of an answer that is being written.
     Draft {
         message: MessageSeq,

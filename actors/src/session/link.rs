@@ -135,6 +135,8 @@ async fn doorbell(stream: Box<dyn Stream>, mut ends: Ends) {
             let message = match (Ring::parse(&line), Draft::parse(&line)) {
                 (Some(Ring::Look), _) => SessionMessage::Look,
                 (Some(Ring::Progress), _) => SessionMessage::Progress,
+                (Some(Ring::BackgroundStarted), _) => SessionMessage::Background(true),
+                (Some(Ring::BackgroundEnded), _) => SessionMessage::Background(false),
                 (None, Some(draft)) => SessionMessage::Draft {
                     message: draft.in_reply_to,
                     text: draft.text().to_owned(),

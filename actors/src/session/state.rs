@@ -63,6 +63,8 @@ pub struct SessionState {
     pub(super) last_sign: Instant,
     /// What the provider runs right now, as it says; a hint.
     pub(super) tool: Option<Tool>,
+    /// Since when work goes on after its turn, as the provider says; a hint.
+    pub(super) background: Option<Instant>,
     timer: Option<Timer<SessionMessage>>,
     /// Messages from the parent; see [`SessionsMessage::Resting`].
     pub(super) seen: u64,
@@ -97,6 +99,7 @@ impl SessionState {
             last_event: now,
             last_sign: now,
             tool: None,
+            background: None,
             timer: None,
             seen: 0,
             folders_made: false,
@@ -154,6 +157,11 @@ impl SessionState {
             SessionMessage::Tool(tool) => {
                 self.tool = tool;
                 return self.take_progress().await;
+            }
+            SessionMessage::Background(runs) => {
+                let since = self.background.unwrap_or_else(Instant::now);
+                self.background = runs.then_some(since);
+                self.take_progress().await?;
             }
             SessionMessage::Progress => return self.take_progress().await,
             SessionMessage::Draft { message, text } => return self.take_draft(message, text).await,
@@ -222,6 +230,7 @@ impl SessionState {
             halted: snapshot.halted,
             still,
             asking: snapshot.asking,
+            background_for: self.background.map(|it| it.elapsed()),
             tool_max: self.tool.as_ref().map_or(Duration::ZERO, |it| it.max),
             lost: snapshot.lost,
             task_ends: snapshot.task_ends,

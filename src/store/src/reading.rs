@@ -10,6 +10,7 @@ mod trace;
 use domain::SessionId;
 use domain::people::Handle;
 use rusqlite::{Connection, OptionalExtension};
+use schedule::Zone;
 
 pub use self::parts::{PartFilter, PartRow};
 pub use self::trace::{Found, Naming};
@@ -40,6 +41,11 @@ impl Reading {
         let is_current = has_column(&conn, "deliveries", "untold")
             .map_err(StoreError::query("read the version of a database"))?;
         Ok(Some(Inbound { conn, is_current }))
+    }
+
+    /// The zone in which times are shown at the terminal.
+    pub fn zone(&self) -> Result<Zone, StoreError> {
+        self.central.zone_for(None)
     }
 
     fn sessions(&self) -> Result<Vec<SessionRow>, StoreError> {

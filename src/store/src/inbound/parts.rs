@@ -358,10 +358,13 @@ impl InboundStore {
     }
 }
 
+/// Other messages that the part answers, by their platform ids: those of the address that it goes to.
 fn answered_too(tx: &Transaction<'_>, key: &PartKey) -> rusqlite::Result<Vec<String>> {
     tx.prepare_cached(
         "SELECT m.platform_id FROM deliveries d
          JOIN messages_in m ON m.reply = d.out_seq AND m.seq <> d.cause
+             AND (m.channel, m.account, m.chat) = (d.channel, d.account, d.chat)
+             AND m.thread IS d.thread
          WHERE d.key = ?1 ORDER BY m.seq",
     )?
     .query_map([&key.0], |row| row.get(0))?

@@ -2,7 +2,7 @@
 //! them, and what the host lets the agent know.
 
 use domain::inbound::{
-    FileIn, Inbound, OVERHEARD_BYTES_MAX, OVERHEARD_MAX, Overheard, Place, take_up,
+    FileIn, Inbound, OVERHEARD_BYTES_MAX, OVERHEARD_MAX, Overheard, Place, claimable,
 };
 use domain::message::{Address, ChatInfo, FileKind, InboundKind, Quote};
 use domain::session::BACKOFF_MAX;
@@ -53,7 +53,8 @@ impl Candidate {
 }
 
 impl RunnerStore {
-    /// Messages that are due and that this incarnation has neither claimed nor ended. One that
+    /// Messages that are due and that this incarnation has neither claimed nor ended, as far as they
+    /// may share a turn with each other and with what is claimed; see [`claimable`]. One that
     /// waits for the provider, or backs off, or whose files are not here yet, holds up those behind it, so that answers come in
     /// the order of their questions.
     ///
@@ -68,20 +69,19 @@ impl RunnerStore {
                 return Ok(vec![]); // Stopped, and not killed yet: it gets nothing more.
             }
             let held = waits::untold(inbound, own)?;
-            let (mut due, mut in_hand) = (Vec::new(), Vec::new());
+            let (mut due, mut claimed) = (Vec::new(), Vec::new());
             for it in waiting(inbound)? {
                 if held.is_some_and(|held| held <= it.message.seq) {
                     break;
                 }
                 match claim_of(own, it.message.seq, incarnation, halted)? {
-                    Some(Taken::InHand) => in_hand.push(it.message.goes_alone()),
+                    Some(Taken::InHand) => claimed.push(it.message),
                     Some(Taken::Ended) => {}
                     None if it.is_due(now) => due.push(it.message),
                     None => break,
                 }
             }
-            let alone: Vec<bool> = due.iter().map(Inbound::goes_alone).collect();
-            due.truncate(take_up(&alone, &in_hand));
+            due.truncate(claimable(&turn_keys(&due), &turn_keys(&claimed)));
             due.iter_mut().try_for_each(|it| complete(inbound, it))?;
             Ok(due)
         })
@@ -125,6 +125,10 @@ impl RunnerStore {
     }
 }
 
+fn turn_keys(messages: &[Inbound]) -> Vec<(&Address, bool)> {
+    messages.iter().map(|it| (&it.from, it.runs_alone())).collect()
+}
+
 /// The last incarnation that somebody stopped.
 fn halted(inbound: &Connection) -> rusqlite::Result<Incarnation> {
     inbound
@@ -152,8 +156,9 @@ fn claim_of(
 }
 
 const COLUMNS: &str = "seq, kind, channel, account, chat, thread, chat_title, is_group, \
-    sender_name, text, quote_sender, quote_text, received_at, sent_at, tries";
-const ERRAND_AT: usize = 15;
+    sender_name, text, quote_sender, quote_text, received_at, sent_at, tries, sender_id, \
+    coalesce(rule_detail, '')";
+const ERRAND_AT: usize = 17;
 
 fn message(row: &Row<'_>) -> rusqlite::Result<Inbound> {
     let kind: String = row.get(1)?;
@@ -169,6 +174,8 @@ fn message(row: &Row<'_>) -> rusqlite::Result<Inbound> {
         },
         chat: ChatInfo { title: row.get(6)?, is_group: row.get(7)? },
         sender_name: row.get(8)?,
+        sender_id: row.get(15)?,
+        sender_role: row.get(16)?,
         text: row.get(9)?,
         quote: quote.1.map(|text| Quote { sender: quote.0.unwrap_or_default(), text }),
         received_at: Timestamp(row.get(12)?),
@@ -192,9 +199,9 @@ fn waiting(conn: &Connection) -> rusqlite::Result<Vec<Candidate>> {
     .query_map([], |row| {
         Ok(Candidate {
             message: message(row)?,
-            not_before: Timestamp(row.get(21)?),
-            is_complete: row.get(22)?,
-            wait: read_wait(row, 23)?,
+            not_before: Timestamp(row.get(23)?),
+            is_complete: row.get(24)?,
+            wait: read_wait(row, 25)?,
         })
     })?
     .collect()
