@@ -110,7 +110,7 @@ async fn work_in_the_background_is_told_to_the_host_and_reported_to_who_asked() 
     let mut config = session.config(Provider::Demo);
     config.doorbells = true;
     let (sender, mut streams) = mpsc::unbounded_channel();
-    session.say("background 600 it is done");
+    session.say("background 60 it is done");
     let _runner = session.start(config, Arc::new(Pipes(sender)));
     let mut host = BufReader::new(streams.recv().await.unwrap());
     let mut heard = String::new();
