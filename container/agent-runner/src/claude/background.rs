@@ -67,7 +67,8 @@ impl Background {
             self.is_report_due = false;
             return None;
         }
-        self.is_reporting = true;
+        // Whatever else a CLI may begin, messages wait for the end of a report alone.
+        self.is_reporting = !self.tasks.is_empty();
         self.tasks.iter().rfind(|it| !it.is_running)?.begun_by
     }
 
@@ -179,9 +180,11 @@ mod tests {
         assert_eq!(background.on_turn(true), None);
         assert_eq!(background.on_result(&TurnResult::default()), None);
         assert!(!background.is_busy());
-        // The foreground has tasks, too.
-        background.on_ended("unknown");
-        assert!(!background.is_busy());
+        // The foreground has tasks, too, and a CLI may begin a turn for who knows what.
+        let mut other = Background::default();
+        other.on_ended("unknown");
+        assert_eq!(other.on_turn(false), None);
+        assert!(!other.is_busy() && !other.is_reporting());
     }
 
     #[test]

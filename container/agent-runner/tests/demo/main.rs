@@ -80,7 +80,7 @@ async fn a_follow_up_is_claimed_at_once_and_released_by_its_own_end() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_came_during_a_turn_is_answered_together_and_each_thread_by_itself() {
+async fn what_came_during_a_turn_is_answered_together_but_per_thread() {
     let mut session = Session::new();
     let config = session.config(Provider::Demo);
     session.say_in("zoe", "wait 60");

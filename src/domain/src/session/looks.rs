@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use super::{Container, Launches, Limits, Stillness, View, deadline, held_by, is_busy, silence_max, still};
+use super::{
+    Container, Launches, Limits, Stillness, View, deadline, held_by, is_busy, silence_max, still,
+};
 use crate::time::{Timestamp, backoff};
 
 pub(super) enum Wait {

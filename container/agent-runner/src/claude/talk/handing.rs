@@ -42,7 +42,11 @@ impl Talk {
 
     /// Hands messages to the running CLI. While it reports background work they wait: they would join
     /// that turn, and its reply may belong to another chat.
-    pub(in super::super) async fn offer(&mut self, batch: Vec<Inbound>, process: &mut Process) -> Flow {
+    pub(in super::super) async fn offer(
+        &mut self,
+        batch: Vec<Inbound>,
+        process: &mut Process,
+    ) -> Flow {
         let news = self.lifecycle.open().len();
         let flow = self.accept(batch).await;
         if flow == Flow::GoOn && self.background.is_reporting() {
