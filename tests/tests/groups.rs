@@ -109,18 +109,85 @@ async fn three_levels_of_isolation_share_what_they_say_and_nothing_else() {
 async fn threads_have_conversations_of_their_own_and_answers_stay_in_them() {
     let world = public();
     let _host = world.start(Crash::never()).await;
-    connect(&world, "g", "andy", |it| it.session_mode = SessionMode::PerThread);
+    connect(&world, "g", "andy", usual);
     world.platform.write(say("g", "m1", "count").mention().in_thread("t1"));
     world.platform.write(say("g", "m2", "count").mention().in_thread("t2"));
     world.platform.write(say("g", "m3", "count").mention().in_thread("t1"));
     world.pass(10 * SECOND).await;
-    let in_thread = |thread: &str| -> Vec<String> {
-        let sent = world.platform.sent();
-        let here = sent.iter().filter(|it| it.to.thread.as_deref() == Some(thread));
-        here.map(|it| it.content.text().to_owned()).collect()
-    };
-    assert!(in_thread("t1").last().unwrap().contains("number 2"), "{:?}", in_thread("t1"));
-    assert!(in_thread("t2").last().unwrap().contains("number 1"), "{:?}", in_thread("t2"));
+    let (first, second) = (in_thread(&world, Some("t1")), in_thread(&world, Some("t2")));
+    assert!(first.last().unwrap().contains("number 2"), "{first:?}");
+    assert!(second.last().unwrap().contains("number 1"), "{second:?}");
+}
+
+/// What was said in a thread; `None` for the chat itself.
+fn in_thread(world: &World, thread: Option<&str>) -> Vec<String> {
+    let sent = world.platform.sent();
+    let here = sent.iter().filter(|it| it.to.thread.as_deref() == thread);
+    here.map(|it| it.content.text().to_owned()).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_turn_answers_no_other_thread_of_its_session() {
+    let world = public();
+    let _host = world.start(Crash::never()).await;
+    connect(&world, "g", "andy", |it| it.session_mode = SessionMode::Shared);
+    let thread = |id: &str, text: &str, of: &str| say("g", id, text).mention().in_thread(of);
+    world.platform.write(thread("m1", "wait 20", "t-zoe"));
+    world.pass(5 * SECOND).await;
+    world.platform.write(thread("m2", "what is my salary again?", "t-ann"));
+    world.platform.write(thread("m3", "when is the meeting?", "t-bob"));
+    world.platform.write(thread("m4", "and the other meeting?", "t-bob"));
+    world.platform.write(thread("m5", "thank you", "t-zoe"));
+    world.pass(MINUTE).await;
+    assert_eq!(world.sessions().len(), 1);
+    for (of, words) in [
+        ("t-zoe", &["I waited 20", "thank you"][..]),
+        ("t-ann", &["salary"]),
+        ("t-bob", &["the meeting?", "the other meeting?"]),
+    ] {
+        let said = in_thread(&world, Some(of)).join("\n");
+        let foreign = ["I waited", "thank you", "salary", "the meeting?", "other meeting?"]
+            .into_iter()
+            .filter(|it| !words.iter().any(|word| word.contains(it)));
+        assert!(words.iter().all(|it| said.contains(it)), "{of}: {said}");
+        assert!(foreign.clone().all(|it| !said.contains(it)), "{of}: {said}");
+    }
+    // What came together for one thread is answered together.
+    let both = in_thread(&world, Some("t-bob"));
+    assert!(both.len() == 1 && both[0].contains("other meeting"), "{both:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn threads_share_a_conversation_where_the_wiring_says_so() {
+    let world = public();
+    let _host = world.start(Crash::never()).await;
+    connect(&world, "g", "andy", |it| it.session_mode = SessionMode::AgentShared);
+    world.platform.write(say("g", "m1", "count").mention().in_thread("t1"));
+    world.pass(10 * SECOND).await;
+    world.platform.write(say("g", "m2", "count").mention().in_thread("t2"));
+    world.pass(10 * SECOND).await;
+    assert!(in_thread(&world, Some("t2"))[0].contains("number 2"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn work_in_the_background_is_not_stopped_and_reported_where_it_was_asked_for() {
+    let world = public();
+    let _host = world.start(Crash::never()).await;
+    connect(&world, "g", "andy", |it| it.session_mode = SessionMode::Shared);
+    let background = say("g", "m1", "background 1200 here is what I found");
+    world.platform.write(background.mention().in_thread("t1"));
+    world.pass(10 * SECOND).await;
+    world.platform.write(say("g", "m2", "hello").mention().in_thread("t2"));
+    // Longer than a container is kept that has nothing to do.
+    world.pass(25 * MINUTE).await;
+    let in_first = in_thread(&world, Some("t1"));
+    assert!(in_first.last().unwrap().contains("here is what I found"), "{in_first:?}");
+    let in_second = in_thread(&world, Some("t2"));
+    assert!(in_second.len() == 1 && in_second[0].contains("hello"), "{in_second:?}");
+    let starts = world.engine.log().iter().filter(|it| it.contains("start")).count();
+    assert_eq!(starts, 1, "{:?}", world.engine.log());
+    world.pass(25 * MINUTE).await;
+    assert!(world.engine.log().iter().any(|it| it.contains("stop")), "{:?}", world.engine.log());
 }
 
 #[tokio::test(start_paused = true)]

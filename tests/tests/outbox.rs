@@ -107,7 +107,8 @@ async fn a_hundred_dead_parts_make_one_message() {
     let _host = world.start(Crash::never()).await;
     world.platform.fail_next_sends(&[SendFault::Refused; 100]);
     for n in 0..100 {
-        say(&world, "g", &format!("m{n}"), "hello");
+        // One part for each, whatever is answered together.
+        say(&world, "g", &format!("m{n}"), &format!("report {n}"));
     }
     world.pass(2 * HOUR).await;
     let counted: Vec<usize> = told(&world)

@@ -232,6 +232,7 @@ impl SessionState {
     fn end(&mut self, incarnation: Incarnation, End { trouble, why, leaving, at_once }: End) {
         self.link = None;
         self.tool = None;
+        self.background = None;
         self.watch.abort_all();
         let (host, id) = (Arc::clone(self.host()), self.id());
         let store = self.store.clone();

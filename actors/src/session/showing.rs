@@ -48,7 +48,12 @@ impl SessionState {
     /// What the container said since it was last asked. Returns whether to look at its database.
     pub(super) async fn take_wakeups(&mut self) -> Result<bool, SessionError> {
         let said = self.wakeups.take();
-        let is_sign = said.progress || said.tool.is_some();
+        let is_sign = said.progress || said.tool.is_some() || said.background.is_some();
+        let is_over = said.background.is_some();
+        if let Some(runs) = said.background {
+            let since = self.background.unwrap_or_else(Instant::now);
+            self.background = runs.then_some(since);
+        }
         if let Some(tool) = said.tool {
             self.tool = tool;
         }
@@ -57,7 +62,7 @@ impl SessionState {
         } else if is_sign {
             self.take_progress().await?;
         }
-        Ok(said.look)
+        Ok(said.look || is_over)
     }
 
     /// The provider gave a sign of life.

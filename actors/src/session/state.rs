@@ -67,6 +67,8 @@ pub struct SessionState {
     pub(super) last_sign: Instant,
     /// What the provider runs right now, as it says; a hint.
     pub(super) tool: Option<Tool>,
+    /// Since when work goes on after its turn, as the provider says; a hint.
+    pub(super) background: Option<Instant>,
     timer: Option<Timer<SessionMessage>>,
     /// Messages from the parent; see [`SessionsMessage::Resting`].
     pub(super) seen: u64,
@@ -100,6 +102,7 @@ impl SessionState {
             last_event: now,
             last_sign: now,
             tool: None,
+            background: None,
             timer: None,
             seen: 0,
             folders_made: false,
@@ -215,6 +218,7 @@ impl SessionState {
             halted: snapshot.halted,
             still,
             asking: snapshot.asking,
+            background_for: self.background.map(|it| it.elapsed()),
             tool_max: self.tool.as_ref().map_or(Duration::ZERO, |it| it.max),
             held,
             crowded: self.host().places.crowded(),

@@ -35,6 +35,8 @@ pub(super) struct Pending {
     pub(super) look: bool,
     pub(super) progress: bool,
     pub(super) tool: Option<Option<Tool>>,
+    /// Whether work goes on after the turn that began it.
+    pub(super) background: Option<bool>,
     pub(super) draft: Option<Draft>,
 }
 
@@ -89,6 +91,8 @@ impl Pending {
         match (Ring::parse(line), Draft::parse(line), Tool::parse(line)) {
             (Some(Ring::Look), ..) => self.look = true,
             (Some(Ring::Progress), ..) => self.progress = true,
+            (Some(Ring::BackgroundStarted), ..) => self.background = Some(true),
+            (Some(Ring::BackgroundEnded), ..) => self.background = Some(false),
             (None, Some(draft), _) => self.draft = Some(draft),
             (None, None, Some(tool)) => self.tool = Some(tool),
             (Some(Ring::Stop), ..) | (None, None, None) => return false,

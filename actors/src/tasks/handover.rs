@@ -77,7 +77,7 @@ async fn way(host: &Host, it: &Handover) -> Result<Way, StoreError> {
             }
             let granted = central.destinations_of(&agent)?.iter().any(|it| it.chat == chat);
             Ok(if granted {
-                Way::Goes(Box::new(row), SessionMode::Shared)
+                Way::Goes(Box::new(row), SessionMode::PerThread)
             } else {
                 Way::Ends("its agent may not write to its chat any more")
             })

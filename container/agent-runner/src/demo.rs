@@ -1,5 +1,8 @@
 //! The agent without a model: says what it is, echoes, and works the tools, so that everything
-//! around a model can be tried without one. Each message is a turn of its own.
+//! around a model can be tried without one.
+//!
+//! As Claude Code does, it merges the messages that came during a turn into the next one, with one
+//! reply. It does not look at their addresses: that they may share a turn is decided before.
 
 mod act;
 mod parse;
@@ -16,6 +19,7 @@ use domain::inbound::Inbound;
 use domain::message::InboundKind;
 use domain::waits::WaitClass;
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 
 use self::parse::{Word, parse};
 use crate::desk::Desk;
@@ -38,8 +42,8 @@ const HELP: &str = "I am the demo agent, no model. I know: `help`; `report <text
     `ask <question>? a | b` asks you; `send <name> <text>` writes to another chat; `file <name> \
     <text>` sends you a file; `react <emoji>` reacts to your message; `admin <command>` \
     administers; `limit <seconds>` waits as for a model's limit; `fail <billing, overloaded or \
-    network> <times>` as for one that fails; `run <tool> <seconds>` is silent for so long; `eat \
-    <MiB>` takes memory; `who` says who you are; `files` lists what came with your message; `context` \
+    network> <times>` as for one that fails; `run <tool> <seconds>` is silent for so long; `background \
+    <seconds> <text>` says the text later; `eat <MiB>` takes memory; `who` says who you are; `files` lists what came with your message; `context` \
     repeats what I overheard; `remember <text>` and `recall` keep notes; `remind me <when> to <what>` and `every <when> \
     <what>` schedule something, `list tasks` shows it, `pause`, `resume`, `cancel`, `run` and `history` \
     with a number are about one task, `move <number> to <when>` moves it. Anything else I repeat.";
@@ -52,12 +56,59 @@ pub(crate) struct Demo {
     count: u64,
     /// The last message that was made to wait, and how often.
     waits: (i64, u32),
+    /// What is to be said later.
+    background: JoinSet<()>,
 }
 
 impl Demo {
     pub(crate) fn new(config: &Config, desk: Arc<Desk>) -> Self {
         let (inbound_dir, workspace) = (config.inbound_dir.clone(), config.workspace.clone());
-        Self { desk, inbound_dir, workspace, count: 0, waits: (0, 0) }
+        let background = JoinSet::new();
+        Self { desk, inbound_dir, workspace, count: 0, waits: (0, 0), background }
+    }
+
+    /// The next messages to answer. What runs in the background goes on meanwhile.
+    async fn next(&mut self, messages: &mut Messages) -> Option<Vec<Inbound>> {
+        loop {
+            tokio::select! {
+                biased;
+                batch = messages.recv() => return batch,
+                Some(_) = self.background.join_next() => {
+                    self.desk.background(!self.background.is_empty());
+                }
+            }
+        }
+    }
+
+    /// One turn for all of the messages; returns whether it failed.
+    async fn turn(
+        &mut self,
+        messages: &[Inbound],
+        events: &mpsc::Sender<Event>,
+    ) -> Result<bool, RunnerError> {
+        let mut said = Vec::new();
+        let mut failure = None;
+        for message in messages {
+            self.desk.work_on(message.seq);
+            report(events, Event::Progress).await;
+            match self.answer(message, events).await? {
+                Ok(text) => said.push(text),
+                Err(err) => failure = Some(err),
+            }
+        }
+        let has_failed = failure.is_some();
+        let waits = format!("{} {}", self.waits.0, self.waits.1);
+        let ended = TurnEnded {
+            cost: None,
+            covers: messages.iter().map(|it| it.seq).collect(),
+            result: failure.map_or_else(|| Ok(said.join("\n")), Err),
+            keep: vec![
+                (COUNT_KEY.to_owned(), Some(self.count.to_string())),
+                (WAITS_KEY.to_owned(), Some(waits)),
+            ],
+        };
+        report(events, Event::TurnEnded(ended)).await;
+        Ok(has_failed)
     }
 
     async fn answer(
@@ -89,6 +140,7 @@ impl Demo {
             Word::Crash => return Err(RunnerError::DemoCrash),
             Word::Limit(_) | Word::Fail(..) => Ok("the model answers again.".to_owned()),
             Word::Run { tool, secs } => Ok(self.run_tool(tool, secs).await),
+            Word::Background { secs, text } => Ok(self.begin(message.seq, secs, text, events)),
             Word::Eat(mib) => Ok(act::eat(mib)),
             Word::Count => Ok(format!("message number {}.", self.count)),
             Word::Wait(secs) => Ok(act::wait(secs, events).await),
@@ -176,31 +228,28 @@ impl Provider for Demo {
         if let Some((message, times)) = waits {
             self.waits = (message.parse().unwrap_or(0), times.parse().unwrap_or(0));
         }
-        while let Some(batch) = messages.recv().await {
-            for message in &batch {
-                self.desk.work_on(message.seq);
-                report(&events, Event::Progress).await;
-                let result = self.answer(message, &events).await?;
-                let failed = result.is_err();
-                let waits = format!("{} {}", self.waits.0, self.waits.1);
-                let ended = TurnEnded {
-                    cost: None,
-                    covers: vec![message.seq],
-                    result,
-                    keep: vec![
-                        (COUNT_KEY.to_owned(), Some(self.count.to_string())),
-                        (WAITS_KEY.to_owned(), Some(waits)),
-                    ],
-                };
-                report(&events, Event::TurnEnded(ended)).await;
-                if failed {
+        while let Some(mut queued) = self.next(&mut messages).await {
+            while !queued.is_empty() {
+                while let Ok(more) = messages.try_recv() {
+                    queued.extend(more);
+                }
+                let later = queued.split_off(turn_len(&queued));
+                let has_failed = self.turn(&queued, &events).await?;
+                if has_failed {
                     // What was handed over besides is offered to the next provider.
                     return Ok(());
                 }
+                queued = later;
             }
         }
         Ok(())
     }
+}
+
+/// How many of the queued messages the next turn covers. What makes a turn fail has one of its own.
+fn turn_len(queued: &[Inbound]) -> usize {
+    let is_own = |it: &Inbound| it.runs_alone() || parse(&it.text).fails_turn();
+    queued.iter().position(is_own).unwrap_or(queued.len()).max(1)
 }
 
 /// The loop that listens outlives the provider, unless everything is being torn down.

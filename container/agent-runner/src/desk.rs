@@ -103,7 +103,7 @@ impl Desk {
         self.attempt.load(Ordering::Relaxed)
     }
 
-    fn current(&self) -> Option<MessageSeq> {
+    pub(crate) fn current(&self) -> Option<MessageSeq> {
         *self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -154,9 +154,19 @@ impl Desk {
         self.doorbell.tool(tool);
     }
 
-    /// Sends a text that no message asked for right now, such as the end of a background task.
-    pub(crate) async fn say_aside(&self, text: String) -> Result<(), RunnerError> {
-        let Some(to) = self.current() else {
+    /// Tells the host whether work goes on after the turn that began it.
+    pub(crate) fn background(&self, runs: bool) {
+        self.doorbell.background(runs);
+    }
+
+    /// Sends a text that no turn ends with, such as the end of a background task, in reply to the
+    /// message that began it; without one, to the last that was worked on.
+    pub(crate) async fn say_aside(
+        &self,
+        to: Option<MessageSeq>,
+        text: String,
+    ) -> Result<(), RunnerError> {
+        let Some(to) = to.or_else(|| self.current()) else {
             tracing::warn!("the provider spoke before anybody asked; dropped");
             return Ok(());
         };

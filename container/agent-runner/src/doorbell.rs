@@ -39,6 +39,8 @@ pub(crate) struct Doorbell {
     draft: Mutex<Option<Draft>>,
     /// What the provider runs, and whether the host was told.
     tool: Mutex<(Option<Tool>, bool)>,
+    /// Whether work goes on after its turn, and whether the host was told.
+    background: Mutex<(bool, bool)>,
     rung: Notify,
     /// What the host rang.
     heard: Arc<Bell>,
@@ -52,6 +54,7 @@ impl Doorbell {
             progress: AtomicBool::new(false),
             draft: Mutex::default(),
             tool: Mutex::new((None, true)),
+            background: Mutex::new((false, true)),
             rung: Notify::new(),
             heard: Arc::default(),
             stop: Arc::default(),
@@ -88,6 +91,22 @@ impl Doorbell {
         self.rung.notify_one();
     }
 
+    /// Tells the host whether work goes on after its turn.
+    pub(crate) fn background(&self, runs: bool) {
+        let mut background = self.background.lock().unwrap_or_else(PoisonError::into_inner);
+        if background.0 != runs {
+            *background = (runs, false);
+            self.rung.notify_one();
+        }
+    }
+
+    fn untold_background(&self) -> Option<Ring> {
+        let mut background = self.background.lock().unwrap_or_else(PoisonError::into_inner);
+        let told = std::mem::replace(&mut background.1, true);
+        let ring = if background.0 { Ring::BackgroundStarted } else { Ring::BackgroundEnded };
+        (!told).then_some(ring)
+    }
+
     /// The line that says it, if the host does not know yet.
     fn untold_tool(&self) -> Option<String> {
         let mut tool = self.tool.lock().unwrap_or_else(PoisonError::into_inner);
@@ -99,6 +118,8 @@ impl Doorbell {
     fn forget_told(&self) {
         let mut tool = self.tool.lock().unwrap_or_else(PoisonError::into_inner);
         tool.1 &= tool.0.is_none();
+        let mut background = self.background.lock().unwrap_or_else(PoisonError::into_inner);
+        background.1 &= !background.0;
     }
 
     fn drafted(&self) -> MutexGuard<'_, Option<Draft>> {
@@ -174,7 +195,7 @@ impl Doorbell {
             match std::str::from_utf8(&line).ok().and_then(Ring::parse) {
                 Some(Ring::Look) => self.wake(),
                 Some(Ring::Stop) => self.stop(),
-                Some(Ring::Progress) | None => {}
+                Some(Ring::Progress | Ring::BackgroundStarted | Ring::BackgroundEnded) | None => {}
             }
         }
     }
@@ -187,6 +208,8 @@ impl Doorbell {
                 write(&mut writer, Ring::Look.as_line()).await?;
             } else if let Some(line) = self.untold_tool() {
                 write(&mut writer, &line).await?;
+            } else if let Some(ring) = self.untold_background() {
+                write(&mut writer, ring.as_line()).await?;
             } else if progress_from <= now && self.progress.swap(false, Ordering::Relaxed) {
                 write(&mut writer, Ring::Progress.as_line()).await?;
                 progress_from = now + PROGRESS_INTERVAL;

@@ -34,7 +34,11 @@ pub(crate) enum Event {
     /// A tool begins or ends.
     Tool(ToolNews),
     /// A text that answers no message at hand: a background task has ended.
-    Aside(String),
+    Aside {
+        /// The message that began it, where that is known.
+        to: Option<MessageSeq>,
+        text: String,
+    },
     TurnEnded(TurnEnded),
 }
 

@@ -255,7 +255,7 @@ impl Turns {
                 self.desk.note_tool(news).await;
                 Ok(())
             }
-            Event::Aside(text) => self.desk.say_aside(text).await,
+            Event::Aside { to, text } => self.desk.say_aside(to, text).await,
             Event::TurnEnded(ended) => self.end(ended).await,
         }
     }
@@ -296,6 +296,7 @@ impl Turns {
         (self.messages, self.events) = (working.messages, working.events);
         // Waits until the old one is gone, with all that it started.
         std::mem::replace(&mut self.working, working.task).shutdown().await;
+        self.desk.background(false);
     }
 
     /// Lets the provider finish within its grace; dropping it kills what is left.

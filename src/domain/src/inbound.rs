@@ -1,11 +1,11 @@
-//! Messages as the runner reads them, and how many of those that wait it takes up at a time.
+//! Messages as the runner reads them, and which of those that wait may share a turn.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::MessageSeq;
-use crate::message::{Address, ChatInfo, FileKind, InboundKind, Quote, lateness};
+use crate::message::{Address, ChatInfo, FileKind, InboundKind, Outcome, Quote, lateness};
 use crate::task::Errand;
 use crate::time::Timestamp;
 
@@ -23,6 +23,11 @@ pub struct Inbound {
     pub from: Address,
     pub chat: ChatInfo,
     pub sender_name: String,
+    /// The sender's handle, such as `telegram:4711`. Unlike a name nobody can choose it.
+    pub sender_id: String,
+    /// What the sender is to the agent, see [`crate::people::Access::as_str`]; empty where nobody
+    /// sent it or that was not kept.
+    pub sender_role: String,
     pub text: String,
     pub quote: Option<Quote>,
     pub received_at: Timestamp,
@@ -80,26 +85,44 @@ impl Inbound {
         lateness(self.sent_at?, self.received_at)
     }
 
-    /// Whether it must be taken up alone. If one that an incarnation died with kills the next one
-    /// too, no other message shares its fate; and a command is not for the middle of a turn. What a
-    /// task says goes to its own chat, and may be nothing at all.
+    /// Whether it needs a turn of its own. A retried message runs alone, so a poison message can't
+    /// take others down; a command is not for the middle of a turn. What a task says goes to its own
+    /// chat, and may be nothing at all.
     #[must_use]
-    pub fn goes_alone(&self) -> bool {
+    pub fn runs_alone(&self) -> bool {
         0 < self.tries || self.kind == InboundKind::Command || self.task.is_some()
     }
 }
 
-/// How many of the messages that are due, oldest first, may be taken up now. `due` and `in_hand` say
-/// which of them go alone.
+/// How many of the messages that are due, oldest first, may be claimed now. Each message is its address
+/// and whether it runs alone.
+///
+/// A turn has one reply, so all its messages have one address: thread and account included. The oldest
+/// message of another address ends what may join, so that it comes next and a busy chat can't starve
+/// it.
 #[must_use]
-pub fn take_up(due: &[bool], in_hand: &[bool]) -> usize {
-    if in_hand.contains(&true) {
+pub fn claimable(due: &[(&Address, bool)], claimed: &[(&Address, bool)]) -> usize {
+    let Some((address, _)) = claimed.iter().chain(due).next() else {
+        return 0;
+    };
+    if claimed.iter().any(|(of, alone)| *alone || of != address) {
         return 0;
     }
-    match due.iter().position(|&alone| alone) {
-        Some(0) if in_hand.is_empty() => 1,
+    match due.iter().position(|(of, alone)| *alone || of != address) {
+        Some(0) if claimed.is_empty() => 1,
         Some(before) => before,
         None => due.len(),
+    }
+}
+
+/// The outcome of a message as the host records it. The runner may claim that one reply answers several
+/// messages; the reply goes to one address, so it answers none of another one. `reply` is where the
+/// reply goes; `None` when there is none.
+#[must_use]
+pub fn outcome_by_reply(outcome: Outcome, message: &Address, reply: Option<&Address>) -> Outcome {
+    match outcome {
+        Outcome::Answered if reply != Some(message) => Outcome::Failed,
+        Outcome::Answered | Outcome::Failed | Outcome::Silent | Outcome::Declined => outcome,
     }
 }
 
@@ -107,15 +130,61 @@ pub fn take_up(due: &[bool], in_hand: &[bool]) -> usize {
 mod tests {
     use super::*;
 
+    fn thread(name: &str) -> Address {
+        let (channel, account, chat) = ("discord".into(), "bot".into(), "c".into());
+        Address { channel, account, chat, thread: Some(name.into()) }
+    }
+
     #[test]
-    fn what_goes_alone_is_taken_up_alone() {
-        assert_eq!(take_up(&[false, false, false], &[]), 3);
-        assert_eq!(take_up(&[false, false, false], &[false]), 3);
-        assert_eq!(take_up(&[true, false], &[]), 1);
-        assert_eq!(take_up(&[true, true], &[]), 1);
-        assert_eq!(take_up(&[true, false], &[false]), 0);
-        assert_eq!(take_up(&[false, true, false], &[]), 1);
-        assert_eq!(take_up(&[false, false], &[true]), 0);
-        assert_eq!(take_up(&[], &[]), 0);
+    fn what_runs_alone_shares_no_turn() {
+        let here = thread("zoe");
+        let all = |alone: &[bool]| alone.iter().map(|it| (&here, *it)).collect::<Vec<_>>();
+        for (due, claimed, count) in [
+            (&[false, false, false][..], &[][..], 3),
+            (&[false, false, false], &[false], 3),
+            (&[true, false], &[], 1),
+            (&[true, true], &[], 1),
+            (&[true, false], &[false], 0),
+            (&[false, true, false], &[], 1),
+            (&[false, false], &[true], 0),
+            (&[], &[], 0),
+            (&[], &[false], 0),
+        ] {
+            assert_eq!(claimable(&all(due), &all(claimed)), count, "{due:?} {claimed:?}");
+        }
+    }
+
+    #[test]
+    fn a_turn_has_one_address_and_the_oldest_other_one_comes_next() {
+        let [zoe, ann, bob] = ["zoe", "ann", "bob"].map(thread);
+        let other_account = Address { account: "bot2".into(), ..zoe.clone() };
+        let joins = |due: &[&Address], claimed: &[&Address]| {
+            let due: Vec<_> = due.iter().map(|it| (*it, false)).collect();
+            let claimed: Vec<_> = claimed.iter().map(|it| (*it, false)).collect();
+            claimable(&due, &claimed)
+        };
+        assert_eq!(joins(&[&zoe, &ann, &bob], &[]), 1);
+        assert_eq!(joins(&[&zoe, &zoe, &ann, &zoe], &[]), 2);
+        assert_eq!(joins(&[&zoe, &other_account], &[]), 1);
+        assert_eq!(joins(&[&zoe, &zoe], &[&zoe]), 2);
+        assert_eq!(joins(&[&ann], &[&zoe]), 0);
+        // Zoe goes on writing, but ann has waited longer.
+        assert_eq!(joins(&[&ann, &zoe], &[&zoe]), 0);
+        assert_eq!(joins(&[&zoe, &ann, &zoe], &[&zoe]), 1);
+        // An older runner may have claimed both.
+        assert_eq!(joins(&[&zoe], &[&zoe, &ann]), 0);
+    }
+
+    #[test]
+    fn a_reply_answers_messages_of_its_own_address_alone() {
+        let [zoe, ann] = ["zoe", "ann"].map(thread);
+        let answered = Outcome::Answered;
+        assert_eq!(outcome_by_reply(answered, &zoe, Some(&zoe)), answered);
+        assert_eq!(outcome_by_reply(answered, &ann, Some(&zoe)), Outcome::Failed);
+        assert_eq!(outcome_by_reply(answered, &ann, None), Outcome::Failed);
+        for other in [Outcome::Failed, Outcome::Silent, Outcome::Declined] {
+            assert_eq!(outcome_by_reply(other, &ann, Some(&zoe)), other);
+            assert_eq!(outcome_by_reply(other, &ann, None), other);
+        }
     }
 }

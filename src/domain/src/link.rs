@@ -34,6 +34,11 @@ pub enum Ring {
     Look,
     /// The provider emitted something. Runner to host only.
     Progress,
+    /// Work goes on after the turn that began it: the provider will report later without having been
+    /// asked. Runner to host only, as is the next one.
+    BackgroundStarted,
+    /// All of that has ended and was reported.
+    BackgroundEnded,
     /// Finish and exit. Host to runner only.
     Stop,
 }
@@ -78,11 +83,16 @@ impl Header {
 }
 
 impl Ring {
+    const ALL: [Self; 5] =
+        [Self::Look, Self::Progress, Self::BackgroundStarted, Self::BackgroundEnded, Self::Stop];
+
     #[must_use]
     pub fn as_line(self) -> &'static str {
         match self {
             Self::Look => "look\n",
             Self::Progress => "progress\n",
+            Self::BackgroundStarted => "background\n",
+            Self::BackgroundEnded => "background-ended\n",
             Self::Stop => "stop\n",
         }
     }
@@ -90,9 +100,7 @@ impl Ring {
     /// `None` for a word of a later version, which is to be ignored, and for a [`Draft`].
     #[must_use]
     pub fn parse(line: &str) -> Option<Self> {
-        [Self::Look, Self::Progress, Self::Stop]
-            .into_iter()
-            .find(|it| it.as_line().trim_end() == line.trim_end())
+        Self::ALL.into_iter().find(|it| it.as_line().trim_end() == line.trim_end())
     }
 }
 
@@ -223,7 +231,7 @@ mod tests {
 
     #[test]
     fn every_word_reads_back_and_fits_a_line() {
-        for ring in [Ring::Look, Ring::Progress, Ring::Stop] {
+        for ring in Ring::ALL {
             assert_eq!(Ring::parse(ring.as_line()), Some(ring));
             assert!(ring.as_line().len() <= LINE_BYTES_MAX);
         }

@@ -53,10 +53,12 @@ pub struct View {
     pub halted: Incarnation,
     /// Whether somebody stopped its agent, until it is resumed.
     pub still: Stillness,
-    /// The agent asked something of a person and has no answer yet; questions end by themselves.
+    /// The agent asked something of a person and has no answer yet.
     pub asking: bool,
     /// How long the tool that runs right now may take, as its caller declared; zero without one.
     pub tool_max: Duration,
+    /// How long work has gone on in the background, after the turn that began it.
+    pub background_for: Option<Duration>,
     /// Parts are held back for these chats, each until it is their reader's time.
     pub held: Vec<Held>,
     /// Another session waits for a free place among the containers.
@@ -305,16 +307,22 @@ fn running(
     if !ours.is_empty() && silence_max(view, limits) < silent_for {
         return vec![Effect::Stop(StopReason::Silent)];
     }
-    if unclaimed && limits.deaf_max < view.quiet_for.min(silent_for) {
+    // While a turn runs, a message of another chat, or a command, waits for its end.
+    if unclaimed && ours.is_empty() && limits.deaf_max < view.quiet_for.min(silent_for) {
         return vec![Effect::Stop(StopReason::Deaf)];
     }
     let mut todo = status(&ours, limits, now);
     if unclaimed {
         todo.push(Effect::Ring);
     }
-    todo.extend(tell_of_wait(view, limits, now));
+    // Behind a turn of another chat, that may be long.
+    todo.extend(match ours.is_empty() {
+        true => tell_of_wait(view, limits, now),
+        false => tell(view, limits, now),
+    });
     // What waits for the provider needs no container meanwhile.
-    if !todo.is_empty() || (!view.waiting.is_empty() && held_by(view, now).is_none()) {
+    let is_needed = !view.waiting.is_empty() && held_by(view, now).is_none();
+    if !todo.is_empty() || is_needed || is_busy(view, limits, silent_for) {
         return todo;
     }
     let reason = [
@@ -323,6 +331,11 @@ fn running(
         (limits.idle_max <= view.quiet_for, StopReason::Idle),
     ];
     reason.into_iter().find(|it| it.0).map(|it| Effect::Stop(it.1)).into_iter().collect()
+}
+
+/// Whether background work keeps the container: as long as it gives signs, and a message may take.
+fn is_busy(view: &View, limits: &Limits, silent_for: Duration) -> bool {
+    silent_for <= limits.silence_max && view.background_for.is_some_and(|it| it < limits.deadline)
 }
 
 /// A turn that takes a while, once. The last of its messages speaks for all of it.

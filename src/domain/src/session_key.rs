@@ -42,16 +42,6 @@ impl SessionMode {
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|it| it.as_str() == text)
     }
-
-    /// The mode that holds in a chat. Threads of a group are conversations of different people, so
-    /// they are kept apart even where a wiring says `shared`; in a direct chat they are not.
-    #[must_use]
-    pub fn within(self, is_group: bool, channel_has_threads: bool) -> Self {
-        match self {
-            Self::Shared if is_group && channel_has_threads => Self::PerThread,
-            Self::Shared | Self::PerThread | Self::AgentShared => self,
-        }
-    }
 }
 
 /// Names one conversation with one agent. Equal keys mean the same session.
@@ -115,17 +105,6 @@ mod tests {
                 }
             }
         }
-    }
-
-    #[test]
-    fn threads_of_a_group_are_kept_apart() {
-        for mode in SessionMode::ALL {
-            for (is_group, threads) in [(true, false), (false, true), (false, false)] {
-                assert_eq!(mode.within(is_group, threads), mode);
-            }
-        }
-        assert_eq!(SessionMode::Shared.within(true, true), SessionMode::PerThread);
-        assert_eq!(SessionMode::AgentShared.within(true, true), SessionMode::AgentShared);
     }
 
     #[test]

@@ -25,7 +25,7 @@ pub struct Rule {
     /// `trigger`, `direct`, `mention`, `sticky`, `pattern` or `overheard` from the router;
     /// `undelivered` from the host.
     pub word: String,
-    /// As whom its sender may write, or which part the host tells of.
+    /// As whom its sender may write (the agent is told), or which part the host tells of.
     pub detail: String,
 }
 

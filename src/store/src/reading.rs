@@ -6,6 +6,7 @@ mod trace;
 
 use domain::SessionId;
 use domain::people::Handle;
+use schedule::Zone;
 
 pub use self::parts::{PartFilter, PartRow};
 pub use self::trace::{Found, Naming};
@@ -24,6 +25,14 @@ impl Reading {
     #[must_use]
     pub fn new(layout: &Layout, central: CentralStore) -> Self {
         Self { layout: layout.clone(), central }
+    }
+
+    /// The zone in which times are shown at the terminal.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn zone(&self) -> Result<Zone, StoreError> {
+        self.central.zone_for(None)
     }
 
     fn rows(&self, session: SessionId) -> Scope<'_> {

@@ -153,7 +153,7 @@ pub(crate) fn when(wired: &Wired) -> String {
 pub(crate) fn conversation(mode: SessionMode) -> &'static str {
     match mode {
         SessionMode::Shared => "a conversation of its own",
-        SessionMode::PerThread => "a conversation for each thread",
+        SessionMode::PerThread => "a conversation of its own, one for each thread",
         SessionMode::AgentShared => "one conversation with the agent's other chats of this kind",
     }
 }

@@ -46,10 +46,10 @@ pub struct WireArgs {
     /// One conversation with all other chats of the agent that are connected so
     #[arg(long, conflicts_with_all = ["own", "per_thread", "own_conversation"])]
     pub same_conversation: bool,
-    /// A conversation for each thread, where the chat has threads
+    /// A conversation for each thread, where the chat has threads (the default in groups)
     #[arg(long, conflicts_with = "own_conversation")]
     pub per_thread: bool,
-    /// One conversation for this chat (the default)
+    /// One conversation for this chat, all its threads (the default with one person)
     #[arg(long)]
     pub own_conversation: bool,
     /// Which messages the agent takes up

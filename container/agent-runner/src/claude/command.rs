@@ -18,10 +18,11 @@ const TOOL_TIMEOUT_MS: u32 = 90_000_000;
 /// The CLI would go on for minutes otherwise, while the user waits without a word.
 const API_RETRIES_MAX: &str = "3";
 
-/// Tools that need somebody at a terminal, that outlive a turn unseen, or that start things which
-/// this program does not know how to end.
+/// Tools that need somebody at a terminal, that outlive a turn unseen, that start things which this
+/// program does not know how to end, or that need a network.
 const DISALLOWED_TOOLS: &str = "AskUserQuestion,EnterPlanMode,ExitPlanMode,CronCreate,CronDelete,\
-    CronList,ScheduleWakeup,EnterWorktree,ExitWorktree,ListAgents,SendMessage,Workflow";
+    CronList,ScheduleWakeup,EnterWorktree,ExitWorktree,ListAgents,SendMessage,\
+    WebFetch,Workflow";
 
 /// Ports on loopback that the CLI talks to.
 #[derive(Clone, Copy, Debug)]

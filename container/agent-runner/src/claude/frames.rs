@@ -8,7 +8,9 @@
 //! - `result` ends a turn and names what it covers in `user_message_uuids`. Lines sent while the
 //!   model speaks are merged into one next turn with one result, so results are never counted.
 //! - A `result` without any such line has an `origin`: a background task ended and the CLI took a
-//!   turn by itself.
+//!   turn of its own. `runId` names the task's run. A `result` is no sign that nothing runs any more:
+//!   `system/background_tasks_changed` lists what does, each with `task_id` and `run_id`, and
+//!   `system/task_notification` says that one ended, before the turn that reports it.
 //! - A `uuid` that the resumed transcript holds already is dropped: `completed` at once, without
 //!   `started` and without a `result`.
 //! - After a failed turn the CLI goes on with the next line; only the exit code remembers it.
@@ -56,12 +58,23 @@ pub(crate) enum Frame {
     Draft(Drafted),
     /// Tools begin or end.
     Tools(Vec<ToolNews>),
+    /// All that runs in the background now.
+    Background(Vec<BackgroundTask>),
+    /// The background task of this id has ended.
+    BackgroundEnded(String),
     /// The conversation was shortened, or could not be.
     Compacted {
         ok: bool,
     },
     Result(TurnResult),
     Other,
+}
+
+/// Work that goes on after its turn: a sub-agent or a command.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct BackgroundTask {
+    pub(crate) id: String,
+    pub(crate) run: String,
 }
 
 /// How an answer grows.
@@ -99,8 +112,10 @@ pub(crate) struct TurnResult {
     pub(crate) terminal_reason: String,
     pub(crate) errors: Vec<String>,
     pub(crate) covers: Vec<String>,
-    /// Whether the CLI started this turn by itself.
+    /// Whether the CLI started this turn, to report background work.
     pub(crate) is_aside: bool,
+    /// The run of that work.
+    pub(crate) run: String,
     pub(crate) spent: Spent,
 }
 
@@ -160,6 +175,17 @@ impl Frame {
                 Some(result) => Self::Compacted { ok: result == "success" },
                 None => Self::Other,
             },
+            ("system", "background_tasks_changed") => {
+                let tasks = value(line)?["tasks"].as_array().cloned().unwrap_or_default();
+                let task = |it: &Value| BackgroundTask {
+                    id: text(it, "task_id"),
+                    run: text(it, "run_id"),
+                };
+                Self::Background(tasks.iter().map(task).collect())
+            }
+            ("system", "task_notification") => {
+                Self::BackgroundEnded(text(&value(line)?, "task_id"))
+            }
             ("result", _) => Self::Result(TurnResult::of(&value(line)?)),
             _ => Self::Other,
         };
@@ -190,6 +216,7 @@ impl TurnResult {
             errors: texts(&it["errors"]),
             covers: texts(&it["user_message_uuids"]),
             is_aside: it["origin"].is_object(),
+            run: text(&it["origin"], "runId"),
             spent: Spent::of(it),
         }
     }

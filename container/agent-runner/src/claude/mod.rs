@@ -7,6 +7,7 @@
 //! - The name of the conversation is stored as soon as it is known, and again with each turn's end.
 //! - Nothing that the CLI printed reaches the user except the text of a turn that went well.
 
+mod background;
 mod classify;
 mod command;
 mod compact;
@@ -168,7 +169,9 @@ impl Provider for Claude {
                 }
             }
             let oom_kills = memory::oom_kills();
-            match self.converse(endpoints, &mut talk, &mut messages).await {
+            let end = self.converse(endpoints, &mut talk, &mut messages).await;
+            talk.lose_background().await;
+            match end {
                 End::Told => return Ok(()),
                 End::Replaced => {}
                 End::Died(ending) => self.after_death(&ending, oom_kills, &mut talk).await,
@@ -195,6 +198,8 @@ mod sample {
             from: Address { channel, account, chat, thread: None },
             chat: ChatInfo::default(),
             sender_name: from.to_owned(),
+            sender_id: String::new(),
+            sender_role: String::new(),
             text: text.to_owned(),
             quote: None,
             received_at: at,

@@ -1,6 +1,8 @@
 //! What is known about the conversation, across the CLIs that carry it: which messages are open,
 //! what to resume, what went wrong last.
 
+mod handing;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -13,28 +15,24 @@ use domain::time::Timestamp;
 use domain::{Incarnation, MessageSeq};
 use tokio::sync::mpsc;
 
+use super::background::Background;
 use super::classify::classify;
-use super::command::{line_uuid, user_line};
 use super::compact::shortened;
 use super::draft::DraftText;
 use super::frames::{ApiError, Drafted, Frame, TurnResult, says_stale};
-use super::images;
 use super::lifecycle::{Change, Lifecycle};
 use super::process::{Ending, Process};
-use super::prompt::{Handing, Prompts};
+use super::prompt::Prompts;
 use super::purse::Purse;
 use super::{CONTINUATION_KEY, PROVEN_KEY, SPEAKER_KEY};
 use crate::desk::{Desk, Kept};
 use crate::failure::{FailureClass, ProviderFailure};
-use crate::provider::{BEGUN_ANEW, Event, ToolNews, TurnEnded};
+use crate::provider::{Event, ToolNews, TurnEnded};
 use crate::{Config, RunnerError};
 
 /// Rejected requests in a row that make a conversation suspect: what the model rejects may sit in
 /// its history and would be sent with every message from now on.
 const REJECTIONS_MAX: u32 = 2;
-/// Lines that one CLI may let go of before it is replaced.
-const DROPS_MAX: u32 = 5;
-
 const LOST: &str = "(Our earlier conversation could not be found, so I begin a new one.)";
 const FORGOTTEN: &str =
     "I have put our conversation aside and begin a new one with your next message.";
@@ -46,6 +44,9 @@ pub(super) struct Talk {
     desk: Arc<Desk>,
     events: mpsc::Sender<Event>,
     lifecycle: Lifecycle,
+    background: Background,
+    /// How many of the last open messages the CLI was not given yet.
+    held: usize,
     prompts: Prompts,
     conversation: Option<String>,
     /// The last conversation in which a turn ended.
@@ -90,6 +91,8 @@ impl Talk {
             desk,
             events,
             lifecycle: Lifecycle::default(),
+            background: Background::default(),
+            held: 0,
             prompts: Prompts::new(&config.inbound_dir),
             conversation: None,
             proven: None,
@@ -128,78 +131,6 @@ impl Talk {
         self.lifecycle.open().is_empty()
     }
 
-    /// Takes messages for the CLI that will be started next. The order to begin anew needs none.
-    pub(super) async fn accept(&mut self, batch: Vec<Inbound>) -> Flow {
-        if let [message] = batch.as_slice()
-            && command_of(message) == Some(Command::New)
-        {
-            self.begin_anew(message.seq).await;
-            return Flow::Replace;
-        }
-        if let (true, Some(first)) = (self.is_idle(), batch.first()) {
-            self.desk.work_on(first.seq);
-        }
-        for message in batch {
-            let uuid = self.next_uuid(message.seq);
-            self.lifecycle.add(message, uuid);
-        }
-        Flow::GoOn
-    }
-
-    /// Hands messages to the running CLI.
-    pub(super) async fn offer(&mut self, batch: Vec<Inbound>, process: &mut Process) -> Flow {
-        let news = self.lifecycle.open().len();
-        let flow = self.accept(batch).await;
-        if flow == Flow::GoOn {
-            self.send(news, process).await;
-        }
-        flow
-    }
-
-    /// Hands everything that is open to a CLI that has just been started.
-    pub(super) async fn offer_again(&mut self, process: &mut Process) {
-        self.desk.begin_anew();
-        self.is_stale = false;
-        self.purse = Purse::default();
-        self.drops = 0;
-        self.failure = None;
-        self.compacted = None;
-        let seqs: Vec<MessageSeq> = self.lifecycle.open().iter().map(|it| it.message.seq).collect();
-        for seq in seqs {
-            let uuid = self.next_uuid(seq);
-            self.lifecycle.rename(seq, uuid);
-        }
-        self.send(0, process).await;
-    }
-
-    /// Writes the open messages from the given one on.
-    async fn send(&mut self, from: usize, process: &mut Process) {
-        let now = self.desk.clock().now();
-        let news = &self.lifecycle.open()[from..];
-        let how = Handing { several: 1 < news.len(), interrupted: 0 < self.restarts, now };
-        for open in news {
-            self.command = command_of(&open.message);
-            let text = self.prompts.render(&open.message, how);
-            let images = images::load(&open.message, &self.inbound_dir).await;
-            process.send(&user_line(&open.uuid, &text, &images));
-        }
-    }
-
-    /// Puts the conversation aside, answers, and lets the CLI go.
-    async fn begin_anew(&mut self, told_by: MessageSeq) {
-        self.desk.work_on(told_by);
-        self.conversation = None;
-        self.rejections = 0;
-        self.tell_lost = false;
-        self.prompts.forget();
-        self.end(vec![told_by], Ok(BEGUN_ANEW.to_owned()), None).await;
-    }
-
-    fn next_uuid(&mut self, message: MessageSeq) -> String {
-        self.attempt = self.attempt.wrapping_add(1);
-        line_uuid(message, self.incarnation, self.attempt)
-    }
-
     /// Takes in one line of the CLI.
     pub(super) async fn hear(&mut self, line: &[u8], process: &mut Process) -> Flow {
         let Some(frame) = Frame::parse(line) else {
@@ -208,7 +139,13 @@ impl Talk {
         // A hint: with the queue full there is enough of it.
         let _ = self.events.try_send(Event::Progress);
         match frame {
-            Frame::Init { session_id } => self.know(session_id).await,
+            Frame::Init { session_id } => {
+                if let Some(message) = self.background.on_turn(self.lifecycle.has_started()) {
+                    self.desk.work_on(message);
+                }
+                self.tell_background();
+                self.know(session_id).await;
+            }
             Frame::Command { uuid, state } => match self.lifecycle.on_command(&uuid, state) {
                 Change::Nothing => {}
                 Change::Started(seq) => self.desk.work_on(seq),
@@ -217,7 +154,20 @@ impl Talk {
             Frame::ApiError(it) => self.api_error = Some(it),
             Frame::RateLimit { resets_at } => self.resets_at = resets_at.or(self.resets_at),
             Frame::Result(result) if result.is_stale() => self.is_stale = true,
-            Frame::Result(result) => return self.conclude(result).await,
+            Frame::Result(result) => {
+                let flow = self.conclude(result).await;
+                self.tell_background();
+                self.offer_held(process).await;
+                return flow;
+            }
+            Frame::Background(running) => {
+                self.background.on_change(running, self.desk.current());
+                self.tell_background();
+            }
+            Frame::BackgroundEnded(id) => {
+                self.background.on_ended(&id);
+                self.tell_background();
+            }
             Frame::Draft(more) => self.show(more),
             Frame::Tools(tools) => {
                 for news in tools {
@@ -268,24 +218,9 @@ impl Talk {
         self.keep_conversation().await;
     }
 
-    async fn resend(&mut self, seq: MessageSeq, process: &mut Process) -> Flow {
-        self.drops += 1;
-        if DROPS_MAX < self.drops {
-            return Flow::Replace;
-        }
-        let uuid = self.next_uuid(seq);
-        let now = self.desk.clock().now();
-        if let Some(message) = self.lifecycle.rename(seq, uuid.clone()) {
-            let how = Handing { several: false, interrupted: false, now };
-            let text = self.prompts.render(message, how);
-            let images = images::load(message, &self.inbound_dir).await;
-            process.send(&user_line(&uuid, &text, &images));
-        }
-        Flow::GoOn
-    }
-
     async fn conclude(&mut self, result: TurnResult) -> Flow {
         let covers = self.lifecycle.on_result(&result);
+        let reported = self.background.on_result(&result);
         // Of a turn that ends nobody's message there is nobody to put it down to.
         let cost = self.purse.turn(result.spent);
         let api_error = self.api_error.take();
@@ -302,7 +237,7 @@ impl Talk {
                 };
                 self.end(covers, Ok(text), cost).await;
             } else if !result.text.trim().is_empty() {
-                self.emit(Event::Aside(result.text)).await;
+                self.emit(Event::Aside { to: reported, text: result.text }).await;
             }
             return Flow::GoOn;
         }
@@ -312,6 +247,10 @@ impl Talk {
             // Asides that fail have nobody to be told; else the CLI is about to end for this.
             self.failure = (!result.is_aside).then_some(failure);
             return Flow::GoOn;
+        }
+        if failure.wait.is_some() {
+            // This program is replaced, and what it does in the background ends with it.
+            self.lose_background().await;
         }
         self.restarts = 0;
         let suspect =

@@ -76,6 +76,23 @@ pub(super) fn eat(mib: usize) -> String {
 }
 
 impl Demo {
+    /// Ends the turn at once and says the text later.
+    pub(super) fn begin(
+        &mut self,
+        message: MessageSeq,
+        secs: u64,
+        text: &str,
+        events: &mpsc::Sender<Event>,
+    ) -> String {
+        let (events, text) = (events.clone(), text.to_owned());
+        self.background.spawn(async move {
+            sleep(Duration::from_secs(secs)).await;
+            report(&events, Event::Aside { to: Some(message), text }).await;
+        });
+        self.desk.background(true);
+        format!("I work on it for {secs} seconds and report then.")
+    }
+
     /// Says that it runs a tool, and then nothing for a while.
     pub(super) async fn run_tool(&self, tool: &str, secs: u64) -> String {
         self.desk.running(Some(Tool::new(tool, Duration::ZERO)));

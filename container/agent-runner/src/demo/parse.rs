@@ -24,6 +24,11 @@ pub(super) enum Word<'a> {
         tool: &'a str,
         secs: u64,
     },
+    /// Says the text later, without being asked again.
+    Background {
+        secs: u64,
+        text: &'a str,
+    },
     /// Takes so many MiB of memory.
     Eat(usize),
     Ask {
@@ -50,6 +55,11 @@ pub(super) enum Word<'a> {
 }
 
 impl Word<'_> {
+    /// Whether it ends a turn without an answer, or may: other messages must not fail for it.
+    pub(super) fn fails_turn(&self) -> bool {
+        matches!(self, Self::Crash | Self::Eat(_) | Self::Limit(_) | Self::Fail(..))
+    }
+
     /// The tool that a model would use for it.
     pub(super) fn tool(&self) -> Option<&'static str> {
         match self {
@@ -72,6 +82,7 @@ impl Word<'_> {
             | Self::Limit(_)
             | Self::Fail(..)
             | Self::Run { .. }
+            | Self::Background { .. }
             | Self::Eat(_)
             | Self::Echo(_) => None,
         }
@@ -105,6 +116,8 @@ pub(super) fn parse(text: &str) -> Word<'_> {
         ("run", rest) => {
             named(rest).and_then(|(tool, secs)| Some(Word::Run { tool, secs: secs.parse().ok()? }))
         }
+        ("background", rest) => named(rest)
+            .and_then(|(secs, text)| Some(Word::Background { secs: secs.parse().ok()?, text })),
         ("eat", rest) => rest.parse().ok().map(Word::Eat),
         ("ask", rest) => ask(rest),
         // Whoever says "send me" means no chat of that name.

@@ -85,6 +85,22 @@ async fn progress_is_told_once_a_second_and_holds_no_look_up() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn background_work_is_told_when_it_begins_and_ends_and_to_a_new_host() {
+    let doorbell = Doorbell::new();
+    doorbell.background(true);
+    let mut first = host_of(Arc::clone(&doorbell));
+    assert_eq!(first.hears().await, "look");
+    assert_eq!(first.hears().await, "background");
+    drop(first);
+    let mut second = host_of(doorbell);
+    assert_eq!(second.hears().await, "look");
+    assert_eq!(second.hears().await, "background");
+    second.doorbell.background(true);
+    second.doorbell.background(false);
+    assert_eq!(second.hears().await, "background-ended");
+}
+
+#[tokio::test(start_paused = true)]
 async fn only_the_latest_draft_is_told_and_none_after_its_answer() {
     let mut host = host();
     host.hears().await;

@@ -4,6 +4,8 @@
 //! this repository: `npm pack @anthropic-ai/claude-code-linux-x64@2.1.330`, unpack, `package/claude`.
 
 #[cfg(test)]
+mod background;
+#[cfg(test)]
 mod costs;
 #[cfg(test)]
 mod seen;
@@ -242,6 +244,26 @@ async fn follow_ups_during_an_answer_are_merged_into_the_next_turn() {
 }
 
 #[tokio::test]
+async fn follow_ups_in_other_threads_have_turns_of_their_own() {
+    let (api, mut session) = (FakeModelApi::start().await, Session::new());
+    api.next().calls_tool("Bash", json!({"command": "sleep 2; echo done"}));
+    for text in ["for zoe", "for ann", "for bob"] {
+        api.next().says(text);
+    }
+    let config = config(&mut session);
+    let _runner = session.start(config, link(&api));
+    session.say_in("t-zoe", "take your time");
+    api.wait_for_requests(1).await;
+    session.say_in("t-ann", "what is my salary again?");
+    session.say_in("t-bob", "when is the meeting?");
+    assert_eq!(
+        session.wait_for_said(3).await,
+        ["answer in t-zoe: for zoe", "answer in t-ann: for ann", "answer in t-bob: for bob"]
+    );
+    assert_eq!(session.outcomes(), [ANSWERED; 3]);
+}
+
+#[tokio::test]
 async fn a_follow_up_during_a_tool_call_joins_the_turn() {
     let (api, mut session) = (FakeModelApi::start().await, Session::new());
     api.next().calls_tool("Bash", json!({"command": "sleep 1.5; echo done"}));
@@ -301,18 +323,6 @@ async fn a_cli_that_dies_is_started_again_and_given_up_in_the_end() {
     session.say("better");
     assert_eq!(session.wait_for_said(3).await[2], "answer: model says: better");
     assert_eq!(session.outcomes(), [ANSWERED, FAILED, ANSWERED]);
-}
-
-#[tokio::test]
-async fn a_background_task_that_ends_later_is_heard() {
-    let (api, mut session) = (FakeModelApi::start().await, Session::new());
-    api.next().calls_tool("Bash", json!({"command": "sleep 1; echo x", "run_in_background": true}));
-    api.next().says("it runs");
-    api.next().says("it is done");
-    let config = config(&mut session);
-    let _runner = session.start(config, link(&api));
-    session.say("start it");
-    assert_eq!(session.wait_for_said(2).await, ["answer: it runs", "interim: it is done"]);
 }
 
 #[cfg(test)]

@@ -149,7 +149,7 @@ async fn a_new_conversation_knows_nothing_of_the_old_one() {
 
 /// The model behind its own streams, the doorbell in the hands of the test.
 #[derive(Debug)]
-struct Both(Arc<Direct>, mpsc::UnboundedSender<DuplexStream>);
+pub(super) struct Both(pub(super) Arc<Direct>, pub(super) mpsc::UnboundedSender<DuplexStream>);
 
 #[async_trait]
 impl Connect for Both {

@@ -31,6 +31,11 @@ fn said(text: &str) -> String {
     format!("answer: I am the demo agent, no model: {text}")
 }
 
+/// One answer to several messages.
+fn said_together(texts: &[&str]) -> String {
+    texts.iter().map(|it| said(it)).collect::<Vec<_>>().join("\n").replace("\nanswer: ", "\n")
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_slow_poll_alone_answers_everything_in_order() {
     let mut session = Session::new();
@@ -38,13 +43,11 @@ async fn the_slow_poll_alone_answers_everything_in_order() {
     session.say("one");
     session.say("two");
     let runner = session.start(config, Arc::new(NoLink));
-    session.wait_for_said(2).await;
+    session.wait_for_said(1).await;
     session.say("count");
-    let all = session.wait_for_said(3).await;
-    assert_eq!(
-        all,
-        [said("you said \"one\""), said("you said \"two\""), said("message number 3.")]
-    );
+    let all = session.wait_for_said(2).await;
+    let both = said_together(&["you said \"one\"", "you said \"two\""]);
+    assert_eq!(all, [both, said("message number 3.")]);
     assert_eq!(session.outcomes(), [ANSWERED; 3]);
     runner.stop().await.unwrap();
 }
@@ -74,6 +77,53 @@ async fn a_follow_up_is_claimed_at_once_and_released_by_its_own_end() {
     assert_eq!(claims, [Some(incarnation); 2]);
     let all = session.wait_for_said(2).await;
     assert_eq!(all, [said("I waited 60 seconds."), said("you said \"and this\"")]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_came_during_a_turn_is_answered_together_but_per_thread() {
+    let mut session = Session::new();
+    let config = session.config(Provider::Demo);
+    session.say_in("zoe", "wait 60");
+    let _runner = session.start(config, Arc::new(NoLink));
+    sleep(Duration::from_secs(10)).await;
+    for (text, of) in [("one", "ann"), ("two", "ann"), ("three", "bob"), ("four", "zoe")] {
+        session.say_in(of, text);
+    }
+    let all = session.wait_for_said(4).await;
+    let echo = |text: &str| format!("you said \"{text}\"");
+    let in_thread = |of: &str, said: String| said.replace("answer: ", &format!("answer in {of}: "));
+    assert_eq!(
+        all,
+        [
+            in_thread("zoe", said("I waited 60 seconds.")),
+            in_thread("ann", said_together(&[&echo("one"), &echo("two")])),
+            in_thread("bob", said(&echo("three"))),
+            in_thread("zoe", said(&echo("four"))),
+        ]
+    );
+    assert_eq!(session.outcomes(), [ANSWERED; 5]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn work_in_the_background_is_told_to_the_host_and_reported_to_who_asked() {
+    let mut session = Session::new();
+    let mut config = session.config(Provider::Demo);
+    config.doorbells = true;
+    let (sender, mut streams) = mpsc::unbounded_channel();
+    session.say("background 60 it is done");
+    let _runner = session.start(config, Arc::new(Pipes(sender)));
+    let mut host = BufReader::new(streams.recv().await.unwrap());
+    let mut heard = String::new();
+    while !heard.contains("background\n") {
+        host.read_line(&mut heard).await.unwrap();
+    }
+    session.wait_for_said(1).await;
+    session.say("hello");
+    let all = session.wait_for_said(3).await;
+    assert_eq!(all[1..], [said("you said \"hello\""), "interim: it is done".to_owned()]);
+    while !heard.contains("background-ended\n") {
+        host.read_line(&mut heard).await.unwrap();
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -128,11 +178,11 @@ async fn a_full_disk_delays_a_reply_and_loses_none() {
         let runner = session.start_gated(config, Arc::new(NoLink), Arc::clone(&gate) as _);
         let all = if op == "a message" {
             // The tool says so instead of waiting: its caller can decide.
-            let all = session.wait_for_said(2).await;
-            assert!(all[1].contains("the disk is full"), "{all:?}");
+            let all = session.wait_for_said(1).await;
+            assert!(all[0].contains("the disk is full"), "{all:?}");
             all
         } else {
-            let all = session.wait_for_said(3).await;
+            let all = session.wait_for_said(2).await;
             assert_eq!(gate.left.load(Ordering::SeqCst), 0);
             all
         };

@@ -128,6 +128,12 @@ impl Session {
         self.insert(InboundKind::Chat, incoming(text));
     }
 
+    pub(crate) fn say_in(&mut self, thread: &str, text: &str) {
+        let mut message = incoming(text);
+        message.from.thread = Some(thread.into());
+        self.insert(InboundKind::Chat, message);
+    }
+
     pub(crate) fn command(&mut self, text: &str) {
         self.insert(InboundKind::Command, incoming(text));
     }
@@ -207,11 +213,7 @@ impl Session {
                 }
                 for part in parts {
                     if let Some(claimed) = self.host.posting().claim_part(&part.key, now).unwrap() {
-                        self.said.push(shown(
-                            claimed.kind(),
-                            &claimed.to().chat,
-                            claimed.content(),
-                        ));
+                        self.said.push(shown(claimed.kind(), claimed.to(), claimed.content()));
                         let sent = Verdict::Sent { platform_id: part.key.0.clone() };
                         self.host.posting().conclude(&part.key, &sent, now).unwrap();
                     }
@@ -288,8 +290,11 @@ pub(crate) fn picture(name: &str) -> Attachment {
 }
 
 /// What a reader sees, and where if that is not the chat of the message.
-fn shown(kind: PartKind, chat: &str, content: &Content) -> String {
-    let there = if chat == "c" { String::new() } else { format!(" to {chat}") };
+fn shown(kind: PartKind, to: &Address, content: &Content) -> String {
+    let mut there = if to.chat == "c" { String::new() } else { format!(" to {}", to.chat) };
+    if let Some(thread) = &to.thread {
+        there.push_str(&format!(" in {thread}"));
+    }
     let what = match content {
         Content::Text(text) => text.clone(),
         Content::File(file) => {

@@ -2,24 +2,29 @@
 //! a clock that was set forward, or a machine that slept, made it late without anybody having tried.
 //! After that it is given up and its chat is told what it waited for.
 //!
-//! A message with an open question to a person is not late: the question ends by itself.
+//! An open question to a person puts a deadline off by as long as a question lasts at most. An agent
+//! that asks one after the other gains no more than that.
+
+use std::time::Duration;
 
 use super::{Container, Effect, FailReason, Limits, StopReason, View, Waiting};
+use crate::approval::QUESTION_LIFE_MAX;
 use crate::time::Timestamp;
 
 /// When a message has to have reached its end.
-pub(super) fn of(waiting: &Waiting, limits: &Limits) -> Timestamp {
-    waiting.last_chance.unwrap_or(waiting.received_at + limits.deadline)
+pub(super) fn of(view: &View, waiting: &Waiting, limits: &Limits) -> Timestamp {
+    waiting.last_chance.unwrap_or(waiting.received_at + limits.deadline) + extension(view)
+}
+
+fn extension(view: &View) -> Duration {
+    if view.asking { QUESTION_LIFE_MAX } else { Duration::ZERO }
 }
 
 /// What follows for late messages; nothing else is decided in that look.
 pub(super) fn decide(view: &View, limits: &Limits, now: Timestamp) -> Vec<Effect> {
-    if view.asking {
-        return vec![];
-    }
     // A deadline further away than that was set before the clock stepped back.
-    let longest = limits.deadline + limits.last_chance;
-    let is_late = |it: &&Waiting| of(it, limits).is_due(now, longest);
+    let longest = limits.deadline + limits.last_chance + extension(view);
+    let is_late = |it: &&Waiting| of(view, it, limits).is_due(now, longest);
     let late: Vec<&Waiting> = view.waiting.iter().filter(is_late).collect();
     let fresh: Vec<&&Waiting> = late.iter().filter(|it| it.last_chance.is_none()).collect();
     if !fresh.is_empty() {

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::{
-    Container, Launches, Limits, Mailbox, Stillness, View, deadline, held_by, silence_max, still,
+    Container, Launches, Limits, Mailbox, Stillness, View, deadline, held_by, is_busy, silence_max,
+    still,
 };
 use crate::time::{Timestamp, backoff};
 
@@ -35,15 +36,16 @@ pub fn next_look(view: &View, limits: &Limits, now: Timestamp) -> Option<Duratio
         return still::next_look(view, waits, limits);
     }
     let held = held_by(view, now).is_some();
-    if !held {
+    let runs_turn = matches!(view.container, Container::Running { .. })
+        && view.waiting.iter().any(|it| it.claim.is_some());
+    // Behind a turn they wait for its end, which is news.
+    if !held && !runs_turn {
         let unclaimed = view.waiting.iter().filter(|it| it.claim.is_none());
         waits.extend(unclaimed.map(|it| wait(it.not_before)));
     }
     let provider = view.waiting.iter().filter_map(|it| it.wait).filter(|it| !it.is_over(now));
     waits.extend(provider.map(|it| wait(it.until)));
-    if !view.asking {
-        waits.extend(view.waiting.iter().map(|it| wait(deadline::of(it, limits))));
-    }
+    waits.extend(view.waiting.iter().map(|it| wait(deadline::of(view, it, limits))));
     if matches!(view.mailbox, Mailbox::Busy | Mailbox::Damaged(_)) {
         waits.push(limits.backoff_base);
     }
@@ -59,16 +61,16 @@ pub fn next_look(view: &View, limits: &Limits, now: Timestamp) -> Option<Duratio
         waits.extend(untold.map(|it| wait(it.received_at + limits.tell_after)));
     }
     match view.container {
-        Container::Running { .. } if held => {
-            waits.push(left(limits.idle_max, view.quiet_for));
-        }
-        Container::Running { silent_for, .. } if !view.waiting.is_empty() => {
+        Container::Running { silent_for, .. } if !held && !view.waiting.is_empty() => {
             waits.push(limits.poll_every);
             waits.push(left(silence_max(view, limits), silent_for));
             // Only who leaves a message lying can be deaf.
-            if view.waiting.iter().any(|it| it.claim.is_none()) {
+            if view.waiting.iter().all(|it| it.claim.is_none()) {
                 waits.push(left(limits.deaf_max, silent_for));
             }
+        }
+        Container::Running { silent_for, .. } if is_busy(view, limits, silent_for) => {
+            waits.push(left(limits.silence_max, silent_for));
         }
         Container::Running { .. } => waits.push(left(limits.idle_max, view.quiet_for)),
         // Nobody rests before the wait, or the night, is over.

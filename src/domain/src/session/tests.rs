@@ -3,6 +3,7 @@
 use super::*;
 use crate::delivery::{PartKey, PartState};
 
+mod beside;
 mod mailbox;
 mod quiet;
 mod waiting;
@@ -40,6 +41,7 @@ fn idle() -> View {
         still: Stillness::No,
         asking: false,
         tool_max: Duration::ZERO,
+        background_for: None,
         crowded: false,
         quiet_for: Duration::ZERO,
     }

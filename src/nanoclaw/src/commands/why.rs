@@ -2,10 +2,10 @@
 
 use std::process::ExitCode;
 
-use chrono::{DateTime, Local};
 use domain::time::{Clock, SystemClock, Timestamp};
 use domain::trace::{Facts, Line, head, part_head, part_line, story, waits};
 use domain::{MessageSeq, SessionId};
+use schedule::{Zone, local};
 use serde_json::{Value, json};
 use store::layout::Layout;
 use store::reading::{Found, Naming, PartRow, Reading};
@@ -53,7 +53,7 @@ async fn message(
     if as_json {
         return term::json(&json_of(&facts));
     }
-    term::out(&text(&facts));
+    term::out(&text(&facts, &reading.zone()?));
     Ok(())
 }
 
@@ -71,7 +71,8 @@ async fn look_around(facts: &mut Facts, layout: &Layout) {
     facts.around.channel_trouble = lost.map(|it| it.why.clone().unwrap_or_default());
 }
 
-fn text(facts: &Facts) -> String {
+fn text(facts: &Facts, zone: &Zone) -> String {
+    let clock = |at: Timestamp| clock(at, zone);
     let began = facts.message.received_at;
     let fact = |(what, it): (&str, String)| vec![what.to_owned(), plain(&it)];
     let mut parts =
@@ -89,15 +90,14 @@ fn text(facts: &Facts) -> String {
     parts.join("\n\n")
 }
 
-/// The day too where it is not today's.
-fn clock(at: Timestamp) -> String {
-    let local =
-        |it: Timestamp| DateTime::from_timestamp_millis(it.0).map(|it| it.with_timezone(&Local));
-    let (Some(then), Some(now)) = (local(at), local(SystemClock.now())) else {
-        return "-".to_owned();
-    };
-    let same_day = then.date_naive() == now.date_naive();
-    then.format(if same_day { "%H:%M:%S" } else { "%Y-%m-%d %H:%M:%S" }).to_string()
+/// In the time of the install, as all that the program prints; the day only where it is not today.
+fn clock(at: Timestamp, zone: &Zone) -> String {
+    let (then, now) = (local(at, zone), local(SystemClock.now(), zone));
+    let day = |text: &str| text.rsplitn(3, ' ').nth(2).map(str::to_owned);
+    match day(&then) {
+        Some(today) if day(&now).as_ref() == Some(&today) => then[today.len() + 1..].to_owned(),
+        Some(_) | None => then,
+    }
 }
 
 fn offset(began: Timestamp, at: Timestamp) -> String {
@@ -177,6 +177,15 @@ fn json_of(facts: &Facts) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn times_are_those_of_the_install_and_short_today() {
+        let tokyo = Zone::parse("Asia/Tokyo").unwrap();
+        let then = clock(Timestamp(1_700_000_000_000), &tokyo);
+        assert_eq!(then, "Wed 15 Nov 2023 07:13:20 JST");
+        let now = clock(SystemClock.now(), &tokyo);
+        assert!(now.ends_with(" JST") && now.len() <= "07:13:20 JST".len(), "{now}");
+    }
 
     #[test]
     fn steps_count_from_the_arrival() {

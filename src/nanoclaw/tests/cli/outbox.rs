@@ -107,6 +107,7 @@ fn a_message_tells_its_story_by_any_of_its_names() {
     let mut host = answered(&home);
     conclude(&mut host, &Verdict::Sent { platform_id: "p9".into() });
     drop(host);
+    home.run(&["timezone", "Asia/Tokyo"]).fine();
     for name in ["last", "s1.2", "m1", "p9", "s1.o1.0"] {
         let text = home.run(&["why", name]).fine();
         for part in [
@@ -115,6 +116,7 @@ fn a_message_tells_its_story_by_any_of_its_names() {
             "it mentions the bot; its sender is a member",
             "container 1 took it, by its own word",
             "part s1.o1.0 is there as p9",
+            "Wed 15 Nov 2023 07:13:20 JST",
         ] {
             assert!(text.contains(part), "{part} is missing in\n{text}");
         }

@@ -26,15 +26,16 @@ pub struct Wiring {
 
 impl Wiring {
     /// What is sensible where nobody said otherwise: everything in a chat with one person; in a
-    /// group what mentions the agent, from people that it knows, and the rest for background.
+    /// group what mentions the agent, from people that it knows, and the rest for background. Threads of
+    /// a group are conversations of different people, so each has a session of its own; in a direct
+    /// chat they share one.
     #[must_use]
     pub fn usual(chat: ChatId, agent: AgentName, is_group: bool) -> Self {
-        let (engage, scope, ignored) = if is_group {
-            (Engage::Mention, Scope::Known, Ignored::Accumulate)
+        let (engage, scope, ignored, session_mode) = if is_group {
+            (Engage::Mention, Scope::Known, Ignored::Accumulate, SessionMode::PerThread)
         } else {
-            (Engage::Pattern(".".into()), Scope::All, Ignored::Drop)
+            (Engage::Pattern(".".into()), Scope::All, Ignored::Drop, SessionMode::Shared)
         };
-        let session_mode = SessionMode::Shared;
         Self { chat, agent, engage, scope, ignored, session_mode, priority: 0 }
     }
 }

@@ -1,7 +1,8 @@
 //! What the runner reads from the inbound mailbox: messages that are due, with all that belongs to
 //! them, and what the host lets the agent know.
 
-use domain::inbound::{Inbound, take_up};
+use domain::inbound::{Inbound, claimable};
+use domain::message::Address;
 use domain::session::BACKOFF_MAX;
 use domain::task::Errand;
 use domain::time::Timestamp;
@@ -34,9 +35,10 @@ impl Item {
 }
 
 impl RunnerStore {
-    /// Messages that are due and that this incarnation has neither claimed nor ended. One that
-    /// waits for the provider, or backs off, or whose files are not here yet, holds up those behind
-    /// it, so that answers come in the order of their questions.
+    /// Messages that are due and that this incarnation has neither claimed nor ended, as far as they
+    /// may share a turn with each other and with what is claimed; see [`claimable`]. One that waits for
+    /// the provider, or backs off, or whose files are not here yet, holds up those behind it, so that
+    /// answers come in the order of their questions.
     ///
     /// # Errors
     /// When a mailbox fails. A failing inbound mailbox is often just being made again by the host: try
@@ -50,20 +52,19 @@ impl RunnerStore {
                 return Ok(vec![]); // Stopped, and not killed yet: it gets nothing more.
             }
             let held = waits::untold(&facts, own)?;
-            let (mut due, mut in_hand) = (Vec::new(), Vec::new());
+            let (mut due, mut claimed) = (Vec::new(), Vec::new());
             for item in items(inbound)? {
                 if held.is_some_and(|held| held <= item.message.seq) {
                     break;
                 }
                 match claim_of(own, item.message.seq, incarnation, halted)? {
-                    Some(Claimed::InHand) => in_hand.push(item.message.goes_alone()),
+                    Some(Claimed::InHand) => claimed.push(item.message),
                     Some(Claimed::Ended) => {}
                     None if item.is_due(now) => due.push(item.message),
                     None => break,
                 }
             }
-            let alone: Vec<bool> = due.iter().map(Inbound::goes_alone).collect();
-            due.truncate(take_up(&alone, &in_hand));
+            due.truncate(claimable(&turn_keys(&due), &turn_keys(&claimed)));
             Ok(due)
         })
     }
@@ -99,6 +100,10 @@ impl RunnerStore {
             Ok(found.and_then(|it| it.message.task))
         })
     }
+}
+
+fn turn_keys(messages: &[Inbound]) -> Vec<(&Address, bool)> {
+    messages.iter().map(|it| (&it.from, it.runs_alone())).collect()
 }
 
 /// What an incarnation up to `halted` ended after a user stopped it, the host has not heard.

@@ -11,6 +11,8 @@ use super::*;
 use crate::layout::Layout;
 use crate::{Destination, SessionStore};
 
+mod sharing;
+
 const NOW: Timestamp = Timestamp(1_000_000);
 const ME: Incarnation = Incarnation(3);
 

@@ -361,14 +361,19 @@ fn end(
     Ok(Some((claim.message, outcome)))
 }
 
-/// Whether something stands behind a claim that says so: a part of its reply, or of anything that the
-/// agent said about the message. A run of a task may be answered by something that is kept back.
+/// Whether something stands behind a claim that says so: a part of its reply to a message of the same chat
+/// and thread, or of anything that the agent said about the message. A run of a task may be answered by something that is kept back.
 fn is_answered(tx: Scope<'_>, claim: &Claim) -> rusqlite::Result<bool> {
     if tasks::is_task(tx, claim.message)? {
         return Ok(true);
     }
     tx.prepare_cached(
-        "SELECT EXISTS (SELECT 1 FROM part WHERE session = ?1 AND out_seq = ?2)
+        "SELECT EXISTS (SELECT 1 FROM part p
+                        JOIN message c ON c.session = p.session AND c.seq = p.cause
+                        JOIN message m ON m.session = p.session AND m.seq = ?3
+                            AND m.channel = c.channel AND m.account = c.account
+                            AND m.chat = c.chat AND m.thread IS c.thread
+                        WHERE p.session = ?1 AND p.out_seq = ?2)
              OR EXISTS (SELECT 1 FROM part WHERE session = ?1 AND cause = ?3
                             AND out_seq IS NOT NULL)",
     )?

@@ -355,6 +355,7 @@ impl SessionRows<'_> {
     }
 }
 
+/// Other messages that the part answers, by their platform ids: those of the address that it goes to.
 fn answered_too(tx: Scope<'_>, key: &PartKey) -> rusqlite::Result<Vec<String>> {
     tx.prepare_cached(
         "SELECT m.platform_id FROM part p

@@ -126,6 +126,25 @@ fn an_answer_to_several_messages_names_them_all() {
 }
 
 #[test]
+fn an_answer_names_no_message_of_another_thread() {
+    let mut it = pair();
+    let mut elsewhere = incoming("m1");
+    elsewhere.from.thread = Some("t-ann".into());
+    let admitted = Admitted { message: elsewhere, kind: InboundKind::Chat, rule: None };
+    it.host.posting().insert(&[admitted], NOW).unwrap();
+    it.say("m2");
+    let mut runner = it.runner();
+    let both = vec![M1, MessageSeq(4)];
+    runner.claim(&both, NOW).unwrap();
+    let end = TurnEnd { messages: both, ..answer("to both") };
+    runner.end_turn(&end, &[], NOW).unwrap();
+    it.host.import(&around(100), NOW).unwrap();
+    let key = it.host.snapshot().unwrap().parts[0].key.clone();
+    let part = it.host.posting().claim_part(&key, NOW).unwrap().unwrap();
+    assert_eq!((part.reply_to(), part.also()), ("m2", &[][..]));
+}
+
+#[test]
 fn absorbing_again_after_a_crash_changes_nothing() {
     let mut it = pair();
     it.say("m1");

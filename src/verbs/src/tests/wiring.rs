@@ -54,9 +54,9 @@ fn sharing_an_agent_names_the_chats_that_it_is_shared_with() {
     assert!(!text.contains("The Club"), "{text}");
     world.fine("wire 4 andy");
     let got = wiring(&world, 4, "andy").unwrap();
-    assert_eq!((got.session_mode, got.ignored), (SessionMode::Shared, Ignored::Accumulate));
-    world.fine("wire 4 andy --per-thread");
-    assert_eq!(wiring(&world, 4, "andy").unwrap().session_mode, SessionMode::PerThread);
+    assert_eq!((got.session_mode, got.ignored), (SessionMode::PerThread, Ignored::Accumulate));
+    world.fine("wire 4 andy --own-conversation");
+    assert_eq!(wiring(&world, 4, "andy").unwrap().session_mode, SessionMode::Shared);
 }
 
 #[test]

@@ -61,6 +61,16 @@ fn a_late_message_gets_a_last_chance_and_then_its_end() {
     check(&View { container: Container::Absent, ..in_hand.clone() }, &[fail]);
     let asking = View { asking: true, ..in_hand };
     assert!(!decide(&asking, &limits(), NOW).contains(&Effect::Stop(StopReason::Overdue)));
+    // A question is open all the time, one after the other.
+    let last_chance = Some(Timestamp(NOW.0 - day * 1_000));
+    let forever = vec![Waiting { last_chance, ..asking.waiting[0].clone() }];
+    check(&View { waiting: forever, ..asking.clone() }, &[Effect::Stop(StopReason::Overdue)]);
+    let two_days = vec![Waiting { last_chance: None, received_at: ago(2 * day), ..late.clone() }];
+    check(&View { waiting: two_days, ..asking.clone() }, std::slice::from_ref(&chance));
+    let in_time =
+        vec![Waiting { last_chance: None, received_at: ago(2 * day - 1), ..late.clone() }];
+    let decided = decide(&View { waiting: in_time, ..asking }, &limits(), NOW);
+    assert!(!decided.contains(&chance), "{decided:?}");
     let in_time = Waiting { received_at: ago(day - 1), ..late };
     check(&View { waiting: vec![in_time], ..idle() }, &[Effect::Tell { message: MessageSeq(2) }]);
 }

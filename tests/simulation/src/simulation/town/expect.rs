@@ -43,7 +43,8 @@ pub(super) fn agents(town: &Town, chat: Chat) -> Vec<(&'static str, SessionMode)
         Chat::Family | Chat::Hall | Chat::Yard => chat.wired().to_vec(),
         Chat::Eve | Chat::Gus | Chat::Club => {
             let chosen = town.decided(Subject::Chat(chat)).and_then(|it| it.split_once(':'));
-            chosen.map(|it| (it.1, SessionMode::Shared)).into_iter().collect()
+            let mode = if chat.is_group() { SessionMode::PerThread } else { SessionMode::Shared };
+            chosen.map(|it| (it.1, mode)).into_iter().collect()
         }
     }
 }

@@ -130,20 +130,20 @@ fn order(town: &Town, seen: &Seen, session: &Session) -> Vec<String> {
     broken
 }
 
-/// What an agent says goes where its message came from, or to the chat that it may name.
+/// What an agent says goes where its message came from, or to the chat that it may name. An answer to
+/// several messages goes where each of them came from.
 fn places(town: &Town, seen: &Seen, session: &Session) -> Vec<String> {
     let prefix = session.prefix();
     let mut broken = Vec::new();
     for part in seen.sent.iter().filter(|it| it.key.starts_with(&prefix)) {
         let led = town.posts.iter().find(|it| it.id == part.reply_to);
         let right = match led {
-            Some(post) => {
-                part.to.chat == post.chat.name() && part.to.thread.as_deref() == post.thread
-            }
+            Some(post) => is_in(post, part),
             None if part.reply_to.is_empty() => part.to.chat == PLAZA.1.name(),
             None => true,
         };
-        if !right {
+        let mut also = town.posts.iter().filter(|it| part.also.contains(&it.id));
+        if !right || also.any(|it| !is_in(it, part)) {
             broken.push(format!("{} went to {:?}", part.key, part.to));
         }
         if let Some(post) = led
@@ -153,6 +153,10 @@ fn places(town: &Town, seen: &Seen, session: &Session) -> Vec<String> {
         }
     }
     broken
+}
+
+fn is_in(post: &Post, part: &Part) -> bool {
+    part.to.chat == post.chat.name() && part.to.thread.as_deref() == post.thread
 }
 
 /// No line is left that says that work goes on.

@@ -1,0 +1,41 @@
+//! Whose messages share a turn, and what is told of their senders.
+
+use super::*;
+
+#[test]
+fn the_sender_is_told_with_handle_and_role() {
+    let mut it = Files::new();
+    let seq = it.say("chat", "hello");
+    let set = "UPDATE messages_in SET rule = 'mention', rule_detail = 'admin' WHERE seq = ?1";
+    it.host.execute(set, [seq]).unwrap();
+    it.say("chat", "before this was kept");
+    let due = it.runner().due(NOW).unwrap();
+    let senders: Vec<_> = due.iter().map(|it| (&*it.sender_id, &*it.sender_role)).collect();
+    assert_eq!(senders, [("u", "admin"), ("u", "")]);
+}
+
+#[test]
+fn messages_of_another_thread_wait_for_the_end_of_the_turn() {
+    let mut it = Files::new();
+    let all: Vec<i64> = (0..4).map(|_| it.say("chat", "hello")).collect();
+    let thread = |seq: i64, thread: &str| {
+        let sql = "UPDATE messages_in SET thread = ?2 WHERE seq = ?1";
+        it.host.execute(sql, params![seq, thread]).unwrap();
+    };
+    for (seq, of) in all.iter().zip(["zoe", "ann", "ann", "zoe"]) {
+        thread(*seq, of);
+    }
+    let mut runner = it.runner();
+    let mut turns = Vec::new();
+    for _ in 0..3 {
+        let due = seqs(&runner.due(NOW).unwrap());
+        let messages: Vec<MessageSeq> = due.iter().copied().map(MessageSeq).collect();
+        runner.claim(&messages, NOW).unwrap();
+        assert_eq!(seqs(&runner.due(NOW).unwrap()), [0; 0], "while {due:?} is worked on");
+        let (outcome, text) = (Outcome::Answered, Some("yes".to_owned()));
+        let end = TurnEnd { messages, outcome, reason: String::new(), text, cost: None };
+        runner.end_turn(&end, &[], NOW).unwrap();
+        turns.push(due);
+    }
+    assert_eq!(turns, [vec![all[0]], vec![all[1], all[2]], vec![all[3]]]);
+}
