@@ -11,6 +11,7 @@
 //! - What is said about a change is committed with it.
 //! - Nobody waits for this actor: routers and sessions write to the database and cast a hint.
 
+mod answers;
 mod asking;
 mod knock;
 mod lost;
@@ -35,7 +36,8 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 use tracing::{instrument, warn};
 
-pub(crate) use self::knock::{Answer, Knock, answer, knock_chat, knock_sender, pair, pair_key};
+pub(crate) use self::answers::{Answer, answer, ask_which, typed_in, which_key};
+pub(crate) use self::knock::{Knock, knock_chat, knock_sender, pair, pair_key};
 pub(crate) use self::requests::{Passed, pass};
 use self::sending::Landed;
 use crate::host::Host;

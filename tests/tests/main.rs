@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed set-up is a failed test")]
 #![expect(clippy::print_stderr, reason = "the simulation says how much it ran")]
 
+mod answers;
 mod continuity;
 mod faults;
 mod firing;

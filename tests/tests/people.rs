@@ -124,7 +124,7 @@ async fn a_new_group_is_put_to_the_owner_and_its_first_message_is_answered_after
         central(&world).agents().unwrap().iter().map(|it| it.name.to_string()).collect();
     assert_eq!(agents, ["andy", "family-chat"]);
     let card = &shown_in(&world, &direct("ann"))[0];
-    assert!(card.buttons.is_empty() && card.text.contains("decided by"), "{card:?}");
+    assert!(card.buttons.is_empty() && card.text.contains("Decided by"), "{card:?}");
 }
 
 #[tokio::test(start_paused = true)]

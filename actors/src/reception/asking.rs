@@ -165,7 +165,9 @@ impl ReceptionState {
         let content = if has_buttons {
             Draft::Card(Card { text: text.clone(), buttons: buttons(row.id, options) })
         } else {
-            Draft::Text(numbered(text, options))
+            let id = row.id;
+            let code = self.host.central.write("a code", move |it| it.card_code(id)).await?;
+            Draft::Text(numbered(text, options, code))
         };
         let key = card_key(row.id, row.cards.len());
         let part = NewPart { key, to, reply_to: String::new(), kind: PartKind::Interim, content };

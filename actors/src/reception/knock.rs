@@ -1,4 +1,4 @@
-//! What routers bring to the reception: strangers and new chats, codes, answers. Each is one commit;
+//! What routers bring to the reception: strangers and new chats, codes. Each is one commit;
 //! the actor is only told to look.
 
 use domain::AgentName;
@@ -8,17 +8,16 @@ use domain::approval::{
     unknown_sender_card,
 };
 use domain::delivery::PartKey;
-use domain::message::{Address, Author, ChatInfo, Incoming};
+use domain::message::{ChatInfo, Incoming};
 use domain::naming::agent_name_for;
 use domain::pairing::{self, Attempt, Code, OpenCode, PairingView, WRONG_MAX};
-use domain::people::{Handle, Identity, access};
-use domain::question::{Audience, Opt, QuestionId, may_answer};
+use domain::people::{Handle, access};
+use domain::question::QuestionId;
 use domain::time::Timestamp;
 use store::{
     CentralStore, ChatRow, Draft, NewPart, PairingId, PairingUse, PartKind, Put, Question,
-    QuestionKind, QuestionRow, QuestionState, StoreError,
+    QuestionKind, StoreError,
 };
-use tracing::info;
 
 use super::ReceptionMessage;
 use crate::host::Host;
@@ -147,73 +146,6 @@ fn is_decided(central: &CentralStore, question: &Question) -> Result<bool, Store
         }
         (_, _, _) => Ok(false),
     }
-}
-
-/// An answer that somebody typed or clicked.
-#[derive(Clone, Debug)]
-pub(crate) struct Answer {
-    pub(crate) id: QuestionId,
-    pub(crate) index: usize,
-    /// Where it was given.
-    pub(crate) chat: Address,
-    pub(crate) by: Author,
-    /// The platform's id of the message, where it was typed.
-    pub(crate) with: Option<String>,
-}
-
-/// Takes an answer, if the question is open, was put in this chat, and whoever answers may.
-pub(crate) async fn answer(host: &Host, answer: Answer) -> Result<bool, StoreError> {
-    let taken = host
-        .central
-        .write("an answer", move |central| {
-            let Some(row) = central.question(answer.id)? else {
-                return Ok(false);
-            };
-            let here = |it: &Address| {
-                (&it.channel, &it.account, &it.chat)
-                    == (&answer.chat.channel, &answer.chat.account, &answer.chat.chat)
-            };
-            if row.state != QuestionState::Open || !row.cards.iter().any(|it| here(&it.to)) {
-                return Ok(false);
-            }
-            let Some(option) = row.question.options.get(answer.index).cloned() else {
-                return Ok(false);
-            };
-            record(central, &row, &option, &answer)
-        })
-        .await?;
-    if taken {
-        host.peers.reception.cast(ReceptionMessage::Look);
-    }
-    Ok(taken)
-}
-
-fn record(
-    central: &mut CentralStore,
-    row: &QuestionRow,
-    option: &Opt,
-    answer: &Answer,
-) -> Result<bool, StoreError> {
-    let handle = Handle::new(&answer.chat.channel, &answer.by.id);
-    let known = central.standing(&handle)?;
-    let who = Identity { handle: handle.clone(), person: known.as_ref().map(|it| it.0) };
-    let led_to_it = match Handle::parse(&row.question.requester) {
-        Some(handle) => Some(Identity { person: central.person_of(&handle)?, handle }),
-        None => None,
-    };
-    let audience = match (&row.question.kind, &row.question.agent) {
-        (QuestionKind::Agent, Some(agent)) => {
-            Audience::Asker { agent, led_to_it: led_to_it.as_ref() }
-        }
-        (QuestionKind::Sender | QuestionKind::Change, Some(agent)) => Audience::AdminsOf { agent },
-        (_, _) => Audience::HostAdmins,
-    };
-    let owner_only = handle.channel == channel::cli::NAME;
-    if !owner_only && !may_answer(&audience, &who, known.as_ref().map(|it| &it.1)) {
-        info!(question = %row.id, "somebody answered who may not");
-        return Ok(false);
-    }
-    central.answer_question(row.id, &option.value, &handle.to_string(), answer.with.as_deref())
 }
 
 /// Takes a message that is a code. Returns whether it was one; then it is for nobody else.

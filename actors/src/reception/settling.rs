@@ -4,7 +4,9 @@
 use channel::Verdict;
 use domain::AgentName;
 use domain::agent::AgentGroup;
-use domain::approval::{ALLOW, ChatChoice, Closed, News, Request, closed_card, told};
+use domain::approval::{
+    ALLOW, ChatChoice, Closed, Matter, News, Request, Requester, closed_card, closed_notice, told,
+};
 use domain::delivery::PartKey;
 use domain::message::{Address, Incoming};
 use domain::outgoing::Card;
@@ -251,22 +253,22 @@ impl ReceptionState {
         by: &str,
     ) -> Result<Vec<NewPart>, StoreError> {
         let by = self.name_of(by).await?;
-        let chosen = row.question.options.iter().find(|it| Some(it.value.as_str()) == value);
-        let how = match chosen {
-            Some(it) => Closed::Answered { label: &it.label, by: &by },
-            None if value.is_some() => {
-                Closed::Answered { label: value.unwrap_or_default(), by: &by }
+        let how = match value {
+            Some(value) => {
+                let chosen = row.question.options.iter().find(|it| it.value == value);
+                let label = chosen.map_or(value, |it| &it.label);
+                Closed::Answered { matter: matter(row), value, label, by: &by }
             }
             None => Closed::Expired,
         };
-        let text = closed_card(&row.question.text, how);
+        let question = &row.question.text;
         let part = |(n, card): (usize, &store::CardRow)| {
             let edits = self.host.registration(&card.to.channel).is_some_and(|it| it.caps.edits);
             let content = if edits {
-                let card_text = Card { text: text.clone(), buttons: vec![] };
+                let card_text = Card { text: closed_card(question, how), buttons: vec![] };
                 Draft::Edit(Target::Part(card.part.clone()), card_text)
             } else {
-                Draft::Text(text.clone())
+                Draft::Text(closed_notice(question, how))
             };
             NewPart {
                 key: PartKey(format!("q{}.{n}.end", row.id)),
@@ -319,5 +321,17 @@ impl ReceptionState {
             kind: PartKind::Notice,
             content: Draft::Text(told(request, news)),
         }))
+    }
+}
+
+/// What a question decides.
+fn matter(row: &QuestionRow) -> Matter<'_> {
+    let question = &row.question;
+    let who = Requester { name: &question.requester_name, handle: &question.requester };
+    match (question.kind, &question.agent, question.chat) {
+        (QuestionKind::Sender, Some(agent), _) => Matter::Sender { who, agent },
+        (QuestionKind::Chat, _, Some(chat)) => Matter::Chat { who, chat },
+        (QuestionKind::Agent, _, _) => Matter::Question,
+        (QuestionKind::Change | QuestionKind::Sender | QuestionKind::Chat, _, _) => Matter::Change,
     }
 }

@@ -7,6 +7,7 @@ use domain::command::{self, Handler, Permission};
 use domain::engage::Engage;
 use domain::message::{Admitted, InboundKind, Incoming, refusal};
 use domain::people::Access;
+use domain::question::Typed;
 use domain::session_key::session_key;
 use domain::task::FireKey;
 use domain::trace::Rule;
@@ -59,19 +60,29 @@ async fn try_admit(
     owner_only: bool,
 ) -> Result<Option<Fate>, StoreError> {
     let (now, about) = (host.clock.now(), message.clone());
-    let known =
-        host.central.read(move |central| Knowledge::read(central, &about, owner_only, now)).await?;
+    let has_buttons = host.registration(&message.from.channel).is_some_and(|it| it.caps.buttons);
+    let known = host
+        .central
+        .read(move |central| Knowledge::read(central, &about, owner_only, has_buttons, now))
+        .await?;
     if known.pairing_open && reception::pair(host, message).await? {
         return Ok(Some(Fate::Done(Verdict::Stored)));
     }
     if known.has_answered {
         return Ok(Some(Fate::Done(Verdict::Ignored)));
     }
-    for &(id, index) in &known.answers {
-        let (chat, by) = (message.from.clone(), message.sender.clone());
-        let with = Some(message.platform_id.clone());
-        if reception::answer(host, reception::Answer { id, index, chat, by, with }).await? {
-            return Ok(Some(Fate::Done(Verdict::Ignored)));
+    match &known.typed {
+        Typed::Message => {}
+        Typed::Unclear { hint } => {
+            reception::ask_which(host, message, hint.clone()).await?;
+            return Ok(Some(Fate::Done(Verdict::Stored)));
+        }
+        &Typed::Answer { id, index } => {
+            let (chat, by) = (message.from.clone(), message.sender.clone());
+            let with = Some(message.platform_id.clone());
+            if reception::answer(host, reception::Answer { id, index, chat, by, with }).await? {
+                return Ok(Some(Fate::Done(Verdict::Ignored)));
+            }
         }
     }
     let admission = known.admission(message, now);

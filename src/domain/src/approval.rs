@@ -5,6 +5,7 @@
 //! - After a question was answered or expired, nobody is asked.
 //! - Whoever waits for a decision always hears how it ended, also when nobody can be asked.
 
+mod results;
 #[cfg(test)]
 mod tests;
 mod texts;
@@ -16,9 +17,10 @@ use crate::AgentName;
 use crate::people::{PersonId, Role};
 use crate::time::Timestamp;
 
+pub use results::{Closed, Matter, Requester, closed_card, closed_notice, result};
 pub use texts::{
-    ALLOW, ChatChoice, Closed, News, Place, REFUSE, Request, Writer, change_card, chat_options,
-    closed_card, consent_options, told, unknown_chat_card, unknown_sender_card,
+    ALLOW, ChatChoice, News, Place, REFUSE, Request, Writer, change_card, chat_options,
+    consent_options, told, unknown_chat_card, unknown_sender_card,
 };
 
 /// How long an approver has before the next one is asked too.

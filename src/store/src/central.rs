@@ -42,7 +42,9 @@ pub use self::destinations::DestinationRow;
 pub use self::dropped::DroppedRow;
 pub use self::pairing::{NewPairing, Paired, PairingId, PairingRole, PairingRow, PairingUse};
 pub use self::people::{Linked, PersonRow, Removed, Unlinked};
-pub use self::questions::{CardRow, Put, Question, QuestionKind, QuestionRow, QuestionState};
+pub use self::questions::{
+    CARD_KEY, CardRow, Put, Question, QuestionKind, QuestionRow, QuestionState,
+};
 pub use self::roles::{ApproverRow, DenialRow, MemberRow, Revoked, RoleRow};
 pub use self::secrets::SealedRow;
 pub use self::sessions::SessionRow;

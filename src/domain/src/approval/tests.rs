@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::people::Handle;
 use crate::question::{Opt, validate};
+use crate::session_key::ChatId;
 
 const T0: Timestamp = Timestamp(1_000_000_000);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -195,11 +196,15 @@ fn what_strangers_wrote_cannot_format_link_or_add_lines() {
     let writer = Writer { name: evil, handle: &handle, excerpt: &evil.repeat(50) };
     let place = Place { channel: "telegram", title: evil, is_group: true };
     let andy = agent("andy");
+    let who = Requester { name: evil, handle: "telegram:4`2" };
     let cards = [
         unknown_sender_card(&andy, &place, &writer),
         unknown_chat_card(&place, &writer),
         change_card(&andy, "install packages", &[evil.into()], evil),
-        closed_card("card", Closed::Answered { label: "Allow", by: evil }),
+        closed_card("card", closed(Matter::Sender { who, agent: &andy }, ALLOW, evil)),
+        closed_card("card", closed(Matter::Sender { who, agent: &andy }, REFUSE, evil)),
+        closed_card("card", closed(Matter::Chat { who, chat: ChatId(7) }, "connect:andy", evil)),
+        closed_notice(evil, closed(Matter::Question, "x", evil)),
     ];
     for card in cards {
         let outside: String = card.split('`').step_by(2).collect();
@@ -209,6 +214,51 @@ fn what_strangers_wrote_cannot_format_link_or_add_lines() {
         }
         assert!(card.chars().count() < 1_000, "{card}");
     }
+}
+
+fn closed<'a>(matter: Matter<'a>, value: &'a str, by: &'a str) -> Closed<'a> {
+    Closed::Answered { matter, value, label: by, by }
+}
+
+#[test]
+fn a_closed_card_says_what_was_done_and_what_undoes_it() {
+    let andy = agent("andy");
+    let who = Requester { name: "Eve", handle: "telegram:9" };
+    let sender = Matter::Sender { who, agent: &andy };
+    let chat = Matter::Chat { who, chat: ChatId(7) };
+    for (matter, value, wanted) in [
+        (
+            sender,
+            "allow",
+            "Allowed `Eve` to talk to `andy`. Undo: `nanoclaw members remove telegram:9 andy`.",
+        ),
+        (
+            sender,
+            "refuse",
+            "Refused: `Eve` may not talk to `andy`. Undo: `nanoclaw members add telegram:9 andy`.",
+        ),
+        (
+            chat,
+            "connect:andy",
+            "`andy` answers in chat 7 now, and `Eve` may talk to it. Undo: `nanoclaw unwire 7 andy`, \
+             then `nanoclaw members remove telegram:9 andy`.",
+        ),
+        (
+            chat,
+            "new:eve",
+            "Chat 7 has an agent of its own now: `eve`. Undo: `nanoclaw unwire 7 eve`.",
+        ),
+        (chat, "refuse", "Refused: I ignore chat 7. Undo: `nanoclaw chats set 7 --undeny`."),
+        (Matter::Change, "allow", "Allowed the change."),
+        (Matter::Change, "refuse", "Refused the change; nothing was changed."),
+        (Matter::Question, "tea", "The answer is `Ann`."),
+    ] {
+        let card = closed_card("card\n", closed(matter, value, "Ann"));
+        assert_eq!(card, format!("card\n\n{wanted} Decided by `Ann`."));
+        let notice = closed_notice("card", closed(matter, value, "Ann"));
+        assert_eq!(notice, format!("{wanted} Decided by `Ann`.\nThe question was: `card`"));
+    }
+    assert_eq!(closed_card("card", Closed::Expired), "card\n\nExpired without an answer.");
 }
 
 #[test]

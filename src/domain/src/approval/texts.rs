@@ -99,33 +99,6 @@ fn detail(text: &str) -> String {
     if hidden == 0 { shown } else { format!("{shown} ({hidden} more characters not shown)") }
 }
 
-/// How a card ended; its buttons are gone.
-#[derive(Clone, Copy, Debug)]
-pub enum Closed<'a> {
-    Answered {
-        label: &'a str,
-        by: &'a str,
-    },
-    Expired,
-    /// Whoever asked does not need it any more.
-    Withdrawn,
-}
-
-/// The card with what became of it, in place of its buttons.
-#[must_use]
-pub fn closed_card(card: &str, how: Closed<'_>) -> String {
-    let end = match how {
-        Closed::Answered { label, by } => format!(
-            "{}, decided by {}.",
-            quoted(label, NAME_CHARS_MAX, "Answered"),
-            quoted(by, NAME_CHARS_MAX, "an admin")
-        ),
-        Closed::Expired => "Expired without an answer.".to_owned(),
-        Closed::Withdrawn => "No longer needed.".to_owned(),
-    };
-    format!("{}\n\n{end}", card.trim_end())
-}
-
 /// What is waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Request<'a> {

@@ -37,45 +37,6 @@ fn only_the_data_of_our_own_buttons_is_read() {
 }
 
 #[test]
-fn without_buttons_the_options_are_numbered() {
-    let text = numbered("Which one?\n", &options(&["Tea", "Coffee"]));
-    assert_eq!(text, "Which one?\n\nReply with the number:\n1. Tea\n2. Coffee");
-}
-
-#[test]
-fn a_number_or_a_label_is_an_answer_and_nothing_else() {
-    let drinks = options(&["Tea", "Café au lait"]);
-    for (text, want) in
-        [("1", 0), ("2.", 1), ("#2", 1), (" 2 \n", 1), ("tea", 0), ("TEA", 0), ("CAFÉ au  lait", 1)]
-    {
-        assert_eq!(typed_answer(text, &drinks), Some(want), "{text}");
-    }
-    for text in [
-        "",
-        "0",
-        "3",
-        "02",
-        "+1",
-        "-1",
-        "2)",
-        "#2.",
-        "##2",
-        "tea please",
-        "1 2",
-        "option 1",
-        "1.0",
-        "#",
-    ] {
-        assert_eq!(typed_answer(text, &drinks), None, "{text}");
-    }
-    assert_eq!(typed_answer("2", &options(&["2", "3"])), Some(1), "the line's number counts");
-    assert_eq!(typed_answer("3", &options(&["2", "3"])), Some(1));
-    let long = "y".repeat(300);
-    assert_eq!(typed_answer(&long, &options(&[&long])), Some(0));
-    assert_eq!(typed_answer("1", &[]), None);
-}
-
-#[test]
 fn a_question_that_cannot_be_shown_is_refused_with_a_reason() {
     let two = options(&["Yes", "No"]);
     assert_eq!(validate("Title", "Question?", &two), Ok(()));
@@ -135,21 +96,6 @@ proptest! {
             prop_assert!(button.data.len() <= BUTTON_DATA_BYTES_MAX);
             prop_assert!(button.label.chars().count() <= BUTTON_LABEL_CHARS_MAX);
             prop_assert_eq!(parse_data(&button.data), Some((QuestionId(id), index)));
-        }
-    }
-
-    #[test]
-    fn every_option_of_a_valid_question_can_be_typed(
-        labels in prop::collection::vec("[A-Za-zäÖ ]{1,100}", 1..20)
-    ) {
-        let labels: Vec<&str> = labels.iter().map(String::as_str).collect();
-        let options = options(&labels);
-        if validate("t", "q", &options).is_ok() {
-            for (index, option) in options.iter().enumerate() {
-                prop_assert_eq!(typed_answer(&format!("{}", index + 1), &options), Some(index));
-                prop_assert_eq!(typed_answer(&option.label, &options), Some(index));
-                prop_assert_eq!(typed_answer(&option.shown(), &options), Some(index));
-            }
         }
     }
 }

@@ -2,6 +2,7 @@
 //! they were put, the messages that wait for their answer, and what the host says by itself, which
 //! is committed together with the change that it tells.
 
+mod cards;
 mod rows;
 
 use domain::delivery::PartKey;
@@ -13,6 +14,7 @@ use domain::time::Timestamp;
 use domain::{AgentName, OutSeq, SessionId};
 use rusqlite::{OptionalExtension, params};
 
+pub use self::cards::CARD_KEY;
 use self::rows::{QUESTIONS, insert, knocks, question_row, same};
 use super::{CentralStore, held};
 use crate::StoreError;
@@ -163,55 +165,6 @@ impl CentralStore {
         read().map_err(StoreError::query("read a question"))
     }
 
-    /// Open questions that were put in this chat, the newest first.
-    pub fn questions_in(&self, chat: &Address) -> Result<Vec<QuestionRow>, StoreError> {
-        let read = || -> rusqlite::Result<Vec<QuestionRow>> {
-            let sql = format!(
-                "{QUESTIONS} WHERE state = 'open' AND id IN
-                     (SELECT question FROM question_card
-                      WHERE channel = ?1 AND account = ?2 AND chat = ?3)
-                 ORDER BY asked_at DESC, id"
-            );
-            self.conn
-                .prepare_cached(&sql)?
-                .query_map([&chat.channel, &chat.account, &chat.chat], question_row)?
-                .map(|row| self.with_cards(row?))
-                .collect()
-        };
-        read().map_err(StoreError::query("read the questions of a chat"))
-    }
-
-    /// Puts an open question to somebody: the card and its sending are one commit.
-    pub fn put(
-        &mut self,
-        id: QuestionId,
-        person: Option<PersonId>,
-        part: &NewPart,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        self.change("a card", |tx| {
-            if outbox::add(tx, part, None, now)? {
-                let to = &part.to;
-                tx.execute(
-                    "INSERT INTO question_card
-                     SELECT ?1, (SELECT count(*) FROM question_card WHERE question = ?1), ?2, ?3, ?4,
-                            ?5, ?6, ?7, ?8",
-                    params![
-                        id.0,
-                        person.map(|it| it.0),
-                        to.channel,
-                        to.account,
-                        to.chat,
-                        to.thread,
-                        part.key.0,
-                        now.0
-                    ],
-                )?;
-            }
-            Ok(())
-        })
-    }
-
     /// Records an answer; `with` is the platform's id of the message, if it was one. `false` when the
     /// question is not open any more.
     pub fn answer_question(
@@ -230,16 +183,6 @@ impl CentralStore {
             )
         })
         .map(|changed| changed == 1)
-    }
-
-    /// Whether this message of a chat was taken for the answer to a question that was put there.
-    pub fn has_answered(&self, chat: &Address, with: &str) -> Result<bool, StoreError> {
-        let sql = "SELECT 1 FROM question q JOIN question_card c ON c.question = q.id
-             WHERE c.channel = ?1 AND c.account = ?2 AND c.chat = ?3 AND q.answered_with = ?4";
-        self.conn
-            .prepare_cached(sql)
-            .and_then(|mut it| it.exists([&chat.channel, &chat.account, &chat.chat, with]))
-            .map_err(StoreError::query("read what was answered"))
     }
 
     /// Closes a question that nobody answered. `false` when it is not open any more.

@@ -93,7 +93,7 @@ fn one_answer_counts_and_what_is_said_about_it_is_committed_with_its_end() {
     let id = opened(central.ask(&knock(chat), None, |_| vec![]).unwrap());
     central.put(id, None, &say("card", "May they?"), NOW).unwrap();
     central.put(id, None, &say("card", "twice"), NOW).unwrap();
-    assert_eq!(central.questions_in(&at("ann")).unwrap()[0].cards.len(), 1);
+    assert_eq!(central.questions_in(&at("ann"), NOW).unwrap()[0].cards.len(), 1);
     assert!(central.answer_question(id, "yes", "telegram:ann", Some("m7")).unwrap());
     assert!(!central.answer_question(id, "no", "telegram:eve", Some("m8")).unwrap());
     let answered = ["m7", "m8"].map(|it| central.has_answered(&at("ann"), it).unwrap());
@@ -107,9 +107,21 @@ fn one_answer_counts_and_what_is_said_about_it_is_committed_with_its_end() {
     assert_eq!(central.unsettled().unwrap().len(), 1, "another message joined");
     assert!(central.settle_question(id, 0, &[say("end", "let in")], NOW).unwrap());
     assert!(central.unsettled().unwrap().is_empty());
+    let in_chat = |since: Timestamp| central.questions_in(&at("ann"), since).unwrap().len();
+    assert_eq!([in_chat(NOW), in_chat(NOW + Duration::from_millis(1))], [1, 0]);
     assert!(central.has_said(&PartKey("end".into())).unwrap());
     // The same chat may be asked about anew.
     opened(central.ask(&knock(chat), None, |_| vec![]).unwrap());
+}
+
+#[test]
+fn each_question_has_a_code_that_stays_and_another_install_has_others() {
+    let codes = |rig: &Rig| -> Vec<String> {
+        (1..20).map(|n| rig.central.card_code(QuestionId(n)).unwrap().to_string()).collect()
+    };
+    let (one, other) = (rig(), rig());
+    assert_eq!(codes(&one), codes(&one));
+    assert_ne!(codes(&one), codes(&other));
 }
 
 #[test]

@@ -134,8 +134,9 @@ impl Approver {
             if plain {
                 self.typed += 1;
                 let id = format!("{TYPED}{:02}", self.typed);
-                let number = (press.index + 1).to_string();
-                let letter = Letter::new(&press.at.chat, &id, &number);
+                let code = central(world).card_code(press.question).unwrap();
+                let answer = format!("{code} {}", press.index + 1);
+                let letter = Letter::new(&press.at.chat, &id, &answer);
                 let letter = letter.by(&press.by.id, &press.by.name);
                 let is_group = Chat::of(&press.at).is_some_and(Chat::is_group);
                 let title = press.at.chat.clone();

@@ -139,7 +139,7 @@ fn cards(town: &Town, seen: &Seen, row: &QuestionRow) -> Option<String> {
         return Some("was put to nobody".to_owned());
     }
     let end = match &row.state {
-        QuestionState::Answered { .. } => "decided by",
+        QuestionState::Answered { .. } => "Decided by",
         QuestionState::Open | QuestionState::Expired => "Expired",
     };
     for card in row.cards.iter().filter(|it| !it.lost) {
