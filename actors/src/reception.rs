@@ -155,6 +155,9 @@ impl ReceptionState {
             let (told, look_at) = self.tell_lost().await?;
             changed |= told;
             next = look_at;
+            let (told, look_at) = self.tell_unasked().await?;
+            changed |= told;
+            next = earlier(next, look_at);
             let rows = self.host.central.read(|central| central.unsettled()).await?;
             for row in rows {
                 let (did, look_at) = self.tend(row).await?;

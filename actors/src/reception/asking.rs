@@ -160,7 +160,7 @@ impl ReceptionState {
         person: Option<domain::people::PersonId>,
         to: Address,
     ) -> Result<(), StoreError> {
-        let (text, options) = (&row.question.text, &row.question.options);
+        let (text, options) = (&row.question.text, row.shown_options().iter().enumerate());
         let has_buttons = self.host.registration(&to.channel).is_some_and(|it| it.caps.buttons);
         let content = if has_buttons {
             Draft::Card(Card { text: text.clone(), buttons: buttons(row.id, options) })

@@ -4,19 +4,19 @@
 use domain::AgentName;
 use domain::approval::APPROVAL_LIFE;
 use domain::approval::{
-    News, Place, Request, Writer, chat_options, consent_options, told, unknown_chat_card,
+    News, Place, Request, Writer, chat_options, sender_options, told, unknown_chat_card,
     unknown_sender_card,
 };
 use domain::delivery::PartKey;
-use domain::message::{ChatInfo, Incoming};
+use domain::message::{Address, ChatInfo, Incoming};
 use domain::naming::agent_name_for;
-use domain::pairing::{self, Attempt, Code, OpenCode, PairingView, WRONG_MAX};
+use domain::pairing::{self, Attempt, Code, OpenCode, PairingView};
 use domain::people::{Handle, access};
 use domain::question::QuestionId;
 use domain::time::Timestamp;
 use store::{
-    CentralStore, ChatRow, Draft, NewPart, PairingId, PairingUse, PartKind, Put, Question,
-    QuestionKind, StoreError,
+    CentralStore, Draft, NewPart, PairingId, PairingUse, PartKind, Put, Question, QuestionKind,
+    StoreError,
 };
 
 use super::ReceptionMessage;
@@ -27,7 +27,7 @@ use crate::host::Host;
 pub(crate) enum Knock {
     /// The message waits for the answer.
     Waits,
-    /// Too many knock; nothing was stored.
+    /// People are asked about too many others; the message was counted.
     Full,
     /// It was decided while the message was on its way, and is to be looked at anew.
     Decided,
@@ -37,7 +37,7 @@ pub(crate) enum Knock {
 pub(crate) async fn knock_sender(
     host: &Host,
     message: &Incoming,
-    chat: &ChatRow,
+    peer: Option<String>,
     agent: AgentName,
 ) -> Result<Knock, StoreError> {
     let handle = Handle::new(&message.from.channel, &message.sender.id);
@@ -45,29 +45,32 @@ pub(crate) async fn knock_sender(
     let question = Question {
         kind: QuestionKind::Sender,
         agent: Some(agent),
-        options: consent_options(),
+        options: sender_options(),
         text,
-        ..knock(message, chat, host.clock.now())
+        ..knock(message, host.clock.now())
     };
-    ask(host, question, message, Request::Sender).await
+    ask(host, question, (message, peer), Request::Sender).await
 }
 
 /// Asks those who may decide which agent a new chat belongs to.
 pub(crate) async fn knock_chat(
     host: &Host,
     message: &Incoming,
-    chat: &ChatRow,
+    peer: Option<String>,
     agents: &[AgentName],
 ) -> Result<Knock, StoreError> {
     let handle = Handle::new(&message.from.channel, &message.sender.id);
-    let title = if chat.title.is_empty() { &message.sender.name } else { &chat.title };
+    let title = &message.chat.title;
+    let title = if title.is_empty() { &message.sender.name } else { title };
+    // An agent that was removed would bring its memory along.
+    let taken = host.central.read(|central| central.agent_names_taken()).await?;
     let question = Question {
         kind: QuestionKind::Chat,
-        options: chat_options(agents, &agent_name_for(title, agents)),
+        options: chat_options(agents, &agent_name_for(title, &taken)),
         text: unknown_chat_card(&place(message), &writer(message, &handle)),
-        ..knock(message, chat, host.clock.now())
+        ..knock(message, host.clock.now())
     };
-    ask(host, question, message, Request::Chat).await
+    ask(host, question, (message, peer), Request::Chat).await
 }
 
 fn place(message: &Incoming) -> Place<'_> {
@@ -82,11 +85,12 @@ fn writer<'a>(message: &'a Incoming, handle: &'a Handle) -> Writer<'a> {
     Writer { name: &message.sender.name, handle, excerpt: &message.text }
 }
 
-fn knock(message: &Incoming, chat: &ChatRow, now: Timestamp) -> Question {
+fn knock(message: &Incoming, now: Timestamp) -> Question {
     Question {
         kind: QuestionKind::Chat,
         agent: None,
-        chat: Some(chat.id),
+        // That of the message, made with the request where it is new.
+        chat: None,
         thread: message.from.thread.clone(),
         session: None,
         requester: Handle::new(&message.from.channel, &message.sender.id).to_string(),
@@ -102,14 +106,14 @@ fn knock(message: &Incoming, chat: &ChatRow, now: Timestamp) -> Question {
 async fn ask(
     host: &Host,
     question: Question,
-    message: &Incoming,
+    (message, peer): (&Incoming, Option<String>),
     request: Request<'static>,
 ) -> Result<Knock, StoreError> {
     let message = message.clone();
     let knock = host
         .central
         .write("a question", move |central| {
-            if is_decided(central, &question)? {
+            if is_decided(central, &question, &message.from)? {
                 return Ok(Knock::Decided);
             }
             let (to, reply_to) = (message.from.clone(), message.platform_id.clone());
@@ -122,7 +126,8 @@ async fn ask(
                     content: Draft::Text(told(request, News::Asked)),
                 }]
             };
-            Ok(match central.ask(&question, Some(&message), say)? {
+            let put = central.request_access(&question, &message, peer.as_deref(), say)?;
+            Ok(match put {
                 Put::New(_) | Put::Joined(_) => Knock::Waits,
                 Put::Full => Knock::Full,
             })
@@ -132,17 +137,19 @@ async fn ask(
     Ok(knock)
 }
 
-fn is_decided(central: &CentralStore, question: &Question) -> Result<bool, StoreError> {
-    match (&question.agent, Handle::parse(&question.requester), question.chat) {
+fn is_decided(
+    central: &CentralStore,
+    question: &Question,
+    from: &Address,
+) -> Result<bool, StoreError> {
+    match (&question.agent, Handle::parse(&question.requester), central.chat(from)?) {
         (Some(agent), Some(handle), _) => {
             let known = central.standing(&handle)?;
             let is_known = access(known.as_ref().map(|it| &it.1), agent).is_known();
             Ok(is_known || central.is_denied(&handle, agent)?)
         }
         (None, _, Some(chat)) => {
-            let found = central.chat_by_id(chat)?;
-            let is_denied = found.is_some_and(|it| it.denied_at.is_some());
-            Ok(is_denied || !central.wirings_of(chat)?.is_empty())
+            Ok(chat.denied_at.is_some() || !central.wirings_of(chat.id)?.is_empty())
         }
         (_, _, _) => Ok(false),
     }
@@ -158,7 +165,8 @@ pub(crate) async fn pair(host: &Host, message: &Incoming) -> Result<bool, StoreE
                 return Ok(true);
             }
             let open = central.open_pairings(now)?;
-            let wrong = open.iter().map(|it| it.wrong).max().unwrap_or(0);
+            let handle = Handle::new(&message.from.channel, &message.sender.id);
+            let guesses = central.guesses(&handle, now)?;
             let codes: Vec<OpenCode> = open
                 .iter()
                 .filter_map(|it| {
@@ -169,20 +177,27 @@ pub(crate) async fn pair(host: &Host, message: &Incoming) -> Result<bool, StoreE
                     })
                 })
                 .collect();
-            let wrong_left = WRONG_MAX.saturating_sub(wrong);
-            let view = PairingView { codes: &codes, wrong_left, mentions: &[] };
+            let view = PairingView {
+                codes: &codes,
+                sender_wrong: guesses.by_sender,
+                all_wrong: guesses.by_all,
+                mentions: &[],
+            };
             let attempt = pairing::attempt(&view, without_mention(&message.text), now);
             match attempt {
                 Attempt::NotACode => return Ok(false),
-                Attempt::Wrong { .. } => {
-                    central.count_wrong(WRONG_MAX, now)?;
+                Attempt::Wrong { .. } => central.count_wrong(&handle, now)?,
+                Attempt::Busy => {
+                    let why = pairing::answer(attempt).unwrap_or_default();
+                    central.add_refusal(&message, &why, now)?;
+                    return Ok(true);
                 }
                 Attempt::Expired { id } => {
                     central.close_pairings(Some(PairingId(id)), now)?;
                 }
                 Attempt::Paired { id } => {
                     let by = PairingUse {
-                        handle: Handle::new(&message.from.channel, &message.sender.id),
+                        handle,
                         name: message.sender.name.clone(),
                         from: message.from.clone(),
                         chat: ChatInfo { ..message.chat.clone() },

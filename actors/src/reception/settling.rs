@@ -5,13 +5,15 @@ use channel::Verdict;
 use domain::AgentName;
 use domain::agent::AgentGroup;
 use domain::approval::{
-    ALLOW, ChatChoice, Closed, Matter, News, Request, Requester, closed_card, closed_notice, told,
+    ALLOW, ChatChoice, Closed, News, Request, closed_card, closed_notice, told,
 };
 use domain::delivery::PartKey;
 use domain::message::{Address, Incoming};
+use domain::naming::agent_name_for;
 use domain::outgoing::Card;
 use domain::people::{Handle, access};
 use domain::session_key::ChatId;
+use domain::time::Timestamp;
 use store::{
     CentralStore, Draft, NewPart, PartKind, QuestionKind, QuestionRow, QuestionState, StoreError,
     Target, Wiring,
@@ -149,18 +151,19 @@ impl ReceptionState {
         let Some(chat) = row.question.chat else {
             return Ok(News::Expired);
         };
-        let agent = match value.map(ChatChoice::parse) {
-            Some(Some(ChatChoice::Connect(agent) | ChatChoice::New(agent))) => agent,
+        match value.map(ChatChoice::parse) {
+            Some(Some(choice @ (ChatChoice::Connect(_) | ChatChoice::New(_)))) => {
+                self.connect(row, chat, choice, by).await?;
+                Ok(News::Approved)
+            }
             Some(Some(ChatChoice::Refuse) | None) => {
                 let now = self.now();
                 let deny = move |central: &mut CentralStore| central.deny_chat(chat, now);
                 self.host.central.write("a denial", deny).await?;
-                return Ok(News::Denied);
+                Ok(News::Denied)
             }
-            None => return Ok(News::Expired),
-        };
-        self.connect(row, chat, agent, by).await?;
-        Ok(News::Approved)
+            None => Ok(News::Expired),
+        }
     }
 
     /// Connects a chat, makes the agent if it is new, and lets in who brought the chat.
@@ -168,7 +171,7 @@ impl ReceptionState {
         &self,
         row: &QuestionRow,
         chat: ChatId,
-        agent: AgentName,
+        choice: ChatChoice,
         by: &str,
     ) -> Result<(), StoreError> {
         let (requester, name) =
@@ -177,14 +180,9 @@ impl ReceptionState {
         self.host
             .central
             .write("a connected chat", move |central| {
-                central.add_agent(&AgentGroup::new(agent.clone()), now)?;
-                let Some(found) = central.chat_by_id(chat)? else {
+                let Some(agent) = wire(central, chat, &choice, now)? else {
                     return Ok(());
                 };
-                let wiring = Wiring::usual(chat, agent.clone(), found.is_group);
-                if central.wirings_of(chat)?.iter().all(|it| it.wiring.agent != agent) {
-                    central.set_wiring(&wiring, now)?;
-                }
                 if let Some(handle) = requester {
                     let person = central.add_person(&handle, &name, now)?;
                     central.add_member(person, &agent, &by, now)?;
@@ -257,7 +255,7 @@ impl ReceptionState {
             Some(value) => {
                 let chosen = row.question.options.iter().find(|it| it.value == value);
                 let label = chosen.map_or(value, |it| &it.label);
-                Closed::Answered { matter: matter(row), value, label, by: &by }
+                Closed::Answered { matter: row.matter(), value, label, by: &by }
             }
             None => Closed::Expired,
         };
@@ -324,14 +322,43 @@ impl ReceptionState {
     }
 }
 
-/// What a question decides.
-fn matter(row: &QuestionRow) -> Matter<'_> {
-    let question = &row.question;
-    let who = Requester { name: &question.requester_name, handle: &question.requester };
-    match (question.kind, &question.agent, question.chat) {
-        (QuestionKind::Sender, Some(agent), _) => Matter::Sender { who, agent },
-        (QuestionKind::Chat, _, Some(chat)) => Matter::Chat { who, chat },
-        (QuestionKind::Agent, _, _) => Matter::Question,
-        (QuestionKind::Change | QuestionKind::Sender | QuestionKind::Chat, _, _) => Matter::Change,
+/// Wires a chat as somebody chose, once; returns the agent. One that was to be new is never an agent
+/// that others use, or that was removed: by now its name may be taken, and it gets another one.
+fn wire(
+    central: &mut CentralStore,
+    chat: ChatId,
+    choice: &ChatChoice,
+    now: Timestamp,
+) -> Result<Option<AgentName>, StoreError> {
+    let Some(found) = central.chat_by_id(chat)? else {
+        return Ok(None);
+    };
+    let wired: Vec<AgentName> =
+        central.wirings_of(chat)?.into_iter().map(|it| it.wiring.agent).collect();
+    match choice {
+        ChatChoice::Refuse => Ok(None),
+        ChatChoice::Connect(agent) => {
+            if !wired.contains(agent) {
+                central.add_agent(&AgentGroup::new(agent.clone()), now)?;
+                let wiring = Wiring::usual(chat, agent.clone(), found.is_group);
+                central.set_wiring(&wiring, now)?;
+            }
+            Ok(Some(agent.clone()))
+        }
+        ChatChoice::New(wanted) => {
+            if !wired.is_empty() {
+                // Done before, as far as it got; or somebody wired the chat to another agent.
+                let is_ours = |it: &AgentName| it.as_str().starts_with(wanted.as_str());
+                return Ok(wired.into_iter().find(is_ours));
+            }
+            let taken = central.agent_names_taken()?;
+            let name = match taken.contains(wanted) {
+                true => agent_name_for(wanted.as_str(), &taken),
+                false => wanted.clone(),
+            };
+            let wiring = Wiring::usual(chat, name.clone(), found.is_group);
+            central.add_wired_agent(&AgentGroup::new(name.clone()), &wiring, now)?;
+            Ok(Some(name))
+        }
     }
 }

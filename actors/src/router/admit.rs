@@ -79,7 +79,7 @@ async fn try_admit(
         }
         &Typed::Answer { id, index } => {
             let (chat, by) = (message.from.clone(), message.sender.clone());
-            let with = Some(message.platform_id.clone());
+            let with = Some(message.clone());
             if reception::answer(host, reception::Answer { id, index, chat, by, with }).await? {
                 return Ok(Some(Fate::Done(Verdict::Ignored)));
             }
@@ -100,26 +100,23 @@ async fn follow(
     }
     let takes = |it: &&Decision| matches!(it.what, What::Engage(_) | What::Accumulate);
     let taking: Vec<&Decision> = admission.decisions.iter().filter(takes).collect();
-    let chat = if taking.is_empty() && admission.ask.is_none() {
-        None
-    } else {
-        Some(ensure_chat(host, message, &known).await?)
-    };
-    let mut waits = false;
-    if let (Some(ask), Some(chat)) = (&admission.ask, &chat) {
-        match knock(host, message, chat, &known, ask).await? {
+    let (mut waits, mut dropped) = (false, admission.dropped);
+    if let Some(ask) = &admission.ask {
+        match knock(host, message, &known, ask).await? {
             Knock::Waits => waits = true,
-            Knock::Full => {}
+            // Counted with the refusal.
+            Knock::Full => dropped = None,
             Knock::Decided => return Ok(None),
         }
     }
-    if let Some(why) = admission.dropped {
+    if let Some(why) = dropped {
         record_drop(host, message, why.as_str()).await?;
     }
-    let Some(chat) = chat.filter(|_| !taking.is_empty()) else {
+    if taking.is_empty() {
         let verdict = if waits { Verdict::Stored } else { Verdict::Ignored };
         return Ok(Some(Fate::Done(verdict)));
-    };
+    }
+    let chat = ensure_chat(host, message, &known).await?;
     let mut targets = Vec::with_capacity(taking.len());
     for decision in taking {
         let row = session(host, message, &known, &chat, decision).await?;
@@ -141,15 +138,15 @@ async fn follow(
 async fn knock(
     host: &Host,
     message: &Incoming,
-    chat: &ChatRow,
     known: &Knowledge,
     ask: &Ask,
 ) -> Result<Knock, StoreError> {
+    let peer = known.peer(message);
     match ask {
-        Ask::Sender { agent } => reception::knock_sender(host, message, chat, agent.clone()).await,
+        Ask::Sender { agent } => reception::knock_sender(host, message, peer, agent.clone()).await,
         Ask::Chat => {
             let agents: Vec<AgentName> = known.agents.iter().map(|it| it.name.clone()).collect();
-            reception::knock_chat(host, message, chat, &agents).await
+            reception::knock_chat(host, message, peer, &agents).await
         }
     }
 }

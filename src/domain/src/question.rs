@@ -44,11 +44,14 @@ impl Opt {
     }
 }
 
-/// A button for each option, for channels that have them.
+/// A button for each option, for channels that have them. With each its place in the question.
 #[must_use]
-pub fn buttons(id: QuestionId, options: &[Opt]) -> Vec<Button> {
+pub fn buttons<'a>(
+    id: QuestionId,
+    options: impl IntoIterator<Item = (usize, &'a Opt)>,
+) -> Vec<Button> {
     let button = |(index, it): (usize, &Opt)| Button { label: it.shown(), data: data(id, index) };
-    options.iter().take(BUTTONS_MAX).enumerate().map(button).collect()
+    options.into_iter().filter(|it| it.0 < BUTTONS_MAX).map(button).collect()
 }
 
 /// An index instead of the value, which may be too long for a platform, and which a forged click

@@ -3,6 +3,7 @@
 //! One schema, written by the host and by the command line. Each method is one transaction, so both
 //! may be at it at the same time.
 
+mod access;
 mod accounts;
 mod agents;
 mod chats;
@@ -17,6 +18,7 @@ mod people;
 mod pruning;
 mod questions;
 mod quiet;
+mod refusals;
 mod roles;
 mod said;
 mod secrets;
@@ -35,12 +37,15 @@ use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Params, Row, Transaction, TransactionBehavior};
 use rusqlite_migration::{M, Migrations};
 
+pub use self::access::Unasked;
 pub use self::accounts::AccountRow;
 pub use self::chats::{ChatRow, Moved};
 pub use self::dead_letters::{DeadLetterRow, NOTICE_KEY, Untold};
 pub use self::destinations::DestinationRow;
 pub use self::dropped::DroppedRow;
-pub use self::pairing::{NewPairing, Paired, PairingId, PairingRole, PairingRow, PairingUse};
+pub use self::pairing::{
+    Guesses, NewPairing, Paired, PairingId, PairingRole, PairingRow, PairingUse,
+};
 pub use self::people::{Linked, PersonRow, Removed, Unlinked};
 pub use self::questions::{
     CARD_KEY, CardRow, Put, Question, QuestionKind, QuestionRow, QuestionState,
@@ -69,6 +74,7 @@ static MIGRATIONS: LazyLock<Migrations<'_>> = LazyLock::new(|| {
         M::up(include_str!("../../../migrations/central/0012_people_time.sql")),
         M::up(include_str!("../../../migrations/central/0013_orders.sql")),
         M::up(include_str!("../../../migrations/central/0014_awake_pruning.sql")),
+        M::up(include_str!("../../../migrations/central/0015_access.sql")),
     ])
 });
 

@@ -1,7 +1,8 @@
 //! What a decision did, and what undoes it: shown on the card that it closes, and by the command
 //! line. Names were written by others and are shown as inline code.
 
-use super::texts::{ALLOW, ChatChoice};
+use super::choice::ChatChoice;
+use super::texts::ALLOW;
 use crate::AgentName;
 use crate::plain::{quoted, shell_word};
 use crate::session_key::ChatId;

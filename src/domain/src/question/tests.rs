@@ -16,13 +16,13 @@ fn agent(name: &str) -> AgentName {
 #[test]
 fn buttons_carry_an_index_and_labels_that_fit() {
     let long = "x".repeat(200);
-    let made = buttons(QuestionId(12), &options(&["Yes", "No\nway", &long]));
+    let made = buttons(QuestionId(12), options(&["Yes", "No\nway", &long]).iter().enumerate());
     let datas: Vec<&str> = made.iter().map(|it| it.data.as_str()).collect();
     assert_eq!(datas, ["q:12:0", "q:12:1", "q:12:2"]);
     assert_eq!(made[1].label, "No way");
     assert_eq!(made[2].label.chars().count(), BUTTON_LABEL_CHARS_MAX);
     assert!(made[2].label.ends_with('…'));
-    assert_eq!(buttons(QuestionId(1), &options(&["x"; 30])).len(), BUTTONS_MAX);
+    assert_eq!(buttons(QuestionId(1), options(&["x"; 30]).iter().enumerate()).len(), BUTTONS_MAX);
 }
 
 #[test]
@@ -92,7 +92,7 @@ proptest! {
     #[test]
     fn every_button_reads_back_and_fits(id: i64, labels in prop::collection::vec(".{1,120}", 1..25)) {
         let labels: Vec<&str> = labels.iter().map(String::as_str).collect();
-        for (index, button) in buttons(QuestionId(id), &options(&labels)).iter().enumerate() {
+        for (index, button) in buttons(QuestionId(id), options(&labels).iter().enumerate()).iter().enumerate() {
             prop_assert!(button.data.len() <= BUTTON_DATA_BYTES_MAX);
             prop_assert!(button.label.chars().count() <= BUTTON_LABEL_CHARS_MAX);
             prop_assert_eq!(parse_data(&button.data), Some((QuestionId(id), index)));

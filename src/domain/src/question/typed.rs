@@ -76,11 +76,16 @@ pub enum Typed {
     },
 }
 
-/// The card for platforms without buttons: what to choose from, and how.
+/// The card for platforms without buttons: what to choose from, and how. With each option its place
+/// in the question.
 #[must_use]
-pub fn numbered(text: &str, options: &[Opt], code: CardCode) -> String {
-    let lines: Vec<String> =
-        options.iter().zip(1..).map(|(it, n)| format!("{n}. {}", it.shown())).collect();
+pub fn numbered<'a>(
+    text: &str,
+    options: impl IntoIterator<Item = (usize, &'a Opt)>,
+    code: CardCode,
+) -> String {
+    let line = |(index, it): (usize, &Opt)| format!("{}. {}", index + 1, it.shown());
+    let lines: Vec<String> = options.into_iter().map(line).collect();
     format!(
         "{}\n\nReply `{code}` and a number, as in `{code} 1`:\n{}",
         text.trim_end(),

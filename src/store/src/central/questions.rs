@@ -5,6 +5,7 @@
 mod cards;
 mod rows;
 
+use domain::approval::{ChatChoice, Matter, Requester, asked_by, first_options, share_card};
 use domain::delivery::PartKey;
 use domain::message::{Address, Incoming};
 use domain::people::PersonId;
@@ -15,16 +16,11 @@ use domain::{AgentName, OutSeq, SessionId};
 use rusqlite::{OptionalExtension, params};
 
 pub use self::cards::CARD_KEY;
-use self::rows::{QUESTIONS, insert, knocks, question_row, same};
+use self::rows::{QUESTIONS, question_row};
+pub(super) use self::rows::{insert, same};
 use super::{CentralStore, held};
 use crate::StoreError;
 use crate::outbox::{self, NewPart};
-
-/// Knocks that may be open at a time. Whoever decides could not read more, and strangers must not be
-/// able to fill a disk or a phone.
-const KNOCKS_MAX: i64 = 50;
-/// Held messages of one question; a stranger who goes on writing is told nothing new.
-const HELD_MAX: i64 = 20;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum QuestionKind {
@@ -104,45 +100,72 @@ pub struct QuestionRow {
     pub cards: Vec<CardRow>,
 }
 
+impl QuestionRow {
+    /// The options of its first card.
+    #[must_use]
+    pub fn shown_options(&self) -> &[Opt] {
+        let options = &self.question.options;
+        match self.question.kind {
+            QuestionKind::Sender | QuestionKind::Chat => first_options(options),
+            QuestionKind::Change | QuestionKind::Agent => options,
+        }
+    }
+
+    /// What it decides.
+    #[must_use]
+    pub fn matter(&self) -> Matter<'_> {
+        let question = &self.question;
+        let who = Requester { name: &question.requester_name, handle: &question.requester };
+        match (question.kind, &question.agent, question.chat) {
+            (QuestionKind::Sender, Some(agent), _) => Matter::Sender { who, agent },
+            (QuestionKind::Chat, _, Some(chat)) => Matter::Chat { who, chat },
+            (QuestionKind::Agent, _, _) => Matter::Question,
+            (QuestionKind::Change | QuestionKind::Sender | QuestionKind::Chat, _, _) => {
+                Matter::Change
+            }
+        }
+    }
+
+    /// What is asked once more before this option is taken, which shares an agent; `None` for all
+    /// others. `title` is that of the chat.
+    #[must_use]
+    pub fn share_text(&self, title: &str, option: usize) -> Option<String> {
+        let question = &self.question;
+        let agent = match question.kind {
+            QuestionKind::Sender => question.agent.clone(),
+            QuestionKind::Chat => match ChatChoice::parse(&question.options.get(option)?.value)? {
+                ChatChoice::Connect(agent) => Some(agent),
+                ChatChoice::New(_) | ChatChoice::Refuse => None,
+            },
+            QuestionKind::Change | QuestionKind::Agent => None,
+        };
+        asked_by(&question.options, option)?;
+        let title = if question.kind == QuestionKind::Chat { title } else { "" };
+        let names = [title, &question.requester_name, &question.requester];
+        let with = names.into_iter().find(|it| !it.is_empty()).unwrap_or_default();
+        agent.map(|it| share_card(&it, with, &question.text))
+    }
+}
+
 /// What became of a question that was to be asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Put {
     New(QuestionId),
     /// The same is being asked already; the message waits with it, if there is room.
     Joined(QuestionId),
-    /// Too many are knocking; nothing was stored.
+    /// People are asked about too many already; the message was counted, and nothing else kept.
     Full,
 }
 
 impl CentralStore {
-    /// Opens a question, with the message that waits for it and what is said about it, in one commit.
-    /// The same question that is open already is joined; then nothing is said.
+    /// Opens a question, unless the same one was asked before.
     ///
     /// # Errors
     /// When the database fails; so for every method below.
-    pub fn ask(
-        &mut self,
-        question: &Question,
-        waiting: Option<&Incoming>,
-        say: impl FnOnce(QuestionId) -> Vec<NewPart>,
-    ) -> Result<Put, StoreError> {
-        let now = question.asked_at;
-        self.change("a question", |tx| {
-            let (id, put) = match same(tx, question)? {
-                Some(id) => (id, Put::Joined(id)),
-                None if waiting.is_some() && KNOCKS_MAX <= knocks(tx)? => return Ok(Put::Full),
-                None => {
-                    let id = insert(tx, question)?;
-                    for part in say(id) {
-                        outbox::add(tx, &part, None, now)?;
-                    }
-                    (id, Put::New(id))
-                }
-            };
-            if let Some(message) = waiting {
-                held::add(tx, id, message, HELD_MAX)?;
-            }
-            Ok(put)
+    pub fn ask(&mut self, question: &Question) -> Result<Put, StoreError> {
+        self.change("a question", |tx| match same(tx, question)? {
+            Some(id) => Ok(Put::Joined(id)),
+            None => insert(tx, question).map(Put::New),
         })
     }
 

@@ -24,7 +24,8 @@ fn answer(id: i64, index: usize) -> Typed {
 
 #[test]
 fn a_card_shows_its_code_and_its_numbers() {
-    let text = numbered("Which one?\n", &options(&["Tea", "Coffee"]), code("4km"));
+    let text =
+        numbered("Which one?\n", options(&["Tea", "Coffee"]).iter().enumerate(), code("4km"));
     assert_eq!(text, "Which one?\n\nReply `4KM` and a number, as in `4KM 1`:\n1. Tea\n2. Coffee");
 }
 

@@ -92,6 +92,29 @@ impl CentralStore {
         })
     }
 
+    /// Puts the second card, which asks whether an agent is really to be shared: the place of that
+    /// option, and the card's sending, are one commit.
+    pub fn put_second(
+        &mut self,
+        id: QuestionId,
+        option: usize,
+        part: &NewPart,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.change("a second card", |tx| {
+            outbox::add(tx, part, None, now)?;
+            let sql = "UPDATE question SET second = ?2 WHERE id = ?1";
+            tx.execute(sql, params![id.0, i64::try_from(option).unwrap_or(i64::MAX)])
+        })
+        .map(drop)
+    }
+
+    /// The place of the option that a second card asks about.
+    pub fn second_of(&self, id: QuestionId) -> Result<Option<usize>, StoreError> {
+        let sql = "SELECT second FROM question WHERE id = ?1 AND second IS NOT NULL";
+        self.one("read a second card", sql, [id.0], |row| row.get(0))
+    }
+
     /// Whether this message of a chat was taken for the answer to a question that was put there.
     pub fn has_answered(&self, chat: &Address, with: &str) -> Result<bool, StoreError> {
         let sql = "SELECT 1 FROM question q JOIN question_card c ON c.question = q.id

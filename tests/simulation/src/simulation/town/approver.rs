@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use domain::approval::asked_by;
 use domain::message::{Address, Author};
 use domain::question::QuestionId;
 use store::{QuestionKind, QuestionRow};
@@ -117,6 +118,11 @@ impl Approver {
         let when = Instant::now() + decision.after;
         if decision.stranger_first && !plain {
             self.due.push((when, press(other, &Person::Eve.author(), None)));
+        }
+        if row.question.kind != QuestionKind::Agent
+            && let Some(first) = asked_by(options, index)
+        {
+            self.due.push((when, press(first, &by, None)));
         }
         self.due.push((when, press(index, &by, Some(decision.about))));
         if decision.twice {
