@@ -13,6 +13,7 @@ mod admit;
 mod knowledge;
 mod orders;
 mod personal;
+mod refusals;
 mod tasks;
 
 use std::sync::Arc;
@@ -111,6 +112,7 @@ async fn route_batch(host: &Host, events: Vec<Event>, owner_only: bool) -> Vec<V
         })
         .collect();
     let stops = stops_of(&fates);
+    let engaged = refusals::engaged(&fates);
     let stored = join_all(by_session(fates).into_iter().map(|group| async move {
         let Group { row, indexes, messages } = group;
         let hold = stopping::cut(host, &row, &messages);
@@ -125,8 +127,17 @@ async fn route_batch(host: &Host, events: Vec<Event>, owner_only: bool) -> Vec<V
     }))
     .await;
     for (indexes, result) in stored {
-        if let Err(why) = result {
-            indexes.into_iter().for_each(|index| verdicts[index] = Verdict::Refused(why.clone()));
+        let Err(why) = result else { continue };
+        for index in indexes {
+            verdicts[index] = match &engaged[index] {
+                Some(message) => {
+                    if let Err(err) = refusals::tell(host, message, &why).await {
+                        warn!(error = &err as &dyn std::error::Error, "a refusal was not stored");
+                    }
+                    Verdict::Refused(why.clone())
+                }
+                None => Verdict::Ignored,
+            };
         }
     }
     for (_, message) in stops.iter().filter(|it| verdicts[it.0] == Verdict::Stored) {

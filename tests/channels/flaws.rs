@@ -35,7 +35,8 @@ enum Flaw {
     SwapsOrder,
     ForgetsTheThread,
     TakesEverythingForAMention,
-    SwallowsRefusals,
+    /// Sends a text about what the host refused.
+    TellsRefusals,
     StopsForGood,
     ShowsTheCredential,
     DropsButtons,
@@ -93,8 +94,8 @@ async fn what_arrives_differently_is_found() {
     finds(Flaw::ForgetsTheThread, thread, "left == right").await;
     let mention = receiving::a_mention_is_told_from_no_mention;
     finds(Flaw::TakesEverythingForAMention, mention, "left == right").await;
-    let told = receiving::a_refusal_is_told_to_its_sender_and_nothing_else_is;
-    finds(Flaw::SwallowsRefusals, told, "the refusal to be shown").await;
+    let told = receiving::a_refusal_is_told_only_to_a_sender_that_waits;
+    finds(Flaw::TellsRefusals, told, "what a sender waits for").await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -226,6 +227,8 @@ impl Adapter for FlawedAdapter {
             read: Arc::clone(&self.read),
             is_first: true,
             skips: self.flaw == Flaw::ClaimsWhatItLost && account.heard_until.is_some(),
+            sink: Arc::clone(&sink),
+            last: None,
         };
         let sink = FlawedSink { flaw: self.flaw, good: sink };
         Ok(Connection { source: Box::new(source), sink: Arc::new(sink) })
@@ -240,6 +243,9 @@ struct FlawedSource {
     is_first: bool,
     /// The next batch is lost.
     skips: bool,
+    sink: Arc<dyn Sink>,
+    /// Where the last message came from.
+    last: Option<Address>,
 }
 
 impl FlawedSource {
@@ -255,12 +261,13 @@ impl FlawedSource {
         if forgets { Cursor::default() } else { after.clone() }
     }
 
-    fn spoil(&self, events: &mut Vec<Event>) {
+    fn spoil(&mut self, events: &mut Vec<Event>) {
         if self.flaw == Flaw::SwapsOrder {
             events.reverse();
         }
         for event in events {
             let Event::Message(message) = event else { continue };
+            self.last = Some(message.from.clone());
             if self.flaw == Flaw::NewIds {
                 let n = self.read.fetch_add(1, Ordering::SeqCst);
                 message.platform_id = format!("mine-{n}");
@@ -310,8 +317,19 @@ impl Source for FlawedSource {
     }
 
     async fn settle(&mut self, verdicts: &[Verdict]) -> Result<(), ChannelError> {
-        if self.flaw == Flaw::SwallowsRefusals {
-            return self.good.settle(&vec![Verdict::Stored; verdicts.len()]).await;
+        for verdict in verdicts {
+            if let (Flaw::TellsRefusals, Verdict::Refused(why)) = (self.flaw, verdict) {
+                let part = Part {
+                    to: self.last.clone().unwrap(),
+                    key: "refused".into(),
+                    content: Content::Text(why.clone()),
+                    reply_to: String::new(),
+                    also: vec![],
+                    last: true,
+                    repeat: false,
+                };
+                self.sink.deliver(&part).await.unwrap();
+            }
         }
         self.good.settle(verdicts).await
     }

@@ -14,7 +14,7 @@ use domain::trace::Rule;
 use store::{CentralStore, ChatRow, SessionRow, StoreError, Wiring};
 
 use super::knowledge::Knowledge;
-use super::{orders, personal, tasks};
+use super::{orders, personal, refusals, tasks};
 use crate::host::Host;
 use crate::reception::{self, Knock};
 use crate::session::Taken;
@@ -35,11 +35,6 @@ pub(super) async fn admit(
     message: Incoming,
     owner_only: bool,
 ) -> Result<Fate, StoreError> {
-    if message.files.is_empty()
-        && let Some(why) = refusal(&message.text)
-    {
-        return Ok(Fate::Done(Verdict::Refused(why)));
-    }
     // By such an id a session knows that it has the slot of a task already.
     if message.platform_id.starts_with(FireKey::PREFIX) {
         let why = format!("the id of this message begins with `{}`", FireKey::PREFIX);
@@ -50,7 +45,9 @@ pub(super) async fn admit(
             return Ok(fate);
         }
     }
-    Ok(Fate::Done(Verdict::Refused("it is being decided about this chat; send it again".into())))
+    let why = "somebody is deciding about this chat just now; send your message again";
+    refusals::tell(host, &message, why).await?;
+    Ok(Fate::Done(Verdict::Refused(why.into())))
 }
 
 /// `None` when what was decided on changed meanwhile.
@@ -86,6 +83,11 @@ async fn try_admit(
         }
     }
     let admission = known.admission(message, now);
+    if message.files.is_empty()
+        && let Some(why) = refusal(&message.text)
+    {
+        return refusals::refuse(host, message, &admission, why).await.map(Some);
+    }
     follow(host, message, known, admission).await
 }
 
