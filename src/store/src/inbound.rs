@@ -28,7 +28,7 @@ pub(crate) use self::absorb::Copied;
 pub use self::absorb::{Absorbed, Surroundings};
 pub use self::files::{Fetched, PendingFile};
 pub(crate) use self::launches::launches_of;
-pub use self::mourning::Lost;
+pub use self::mourning::{AnsweredMessage, Lost};
 pub use self::requests::{Asked, Request};
 pub use self::stood::{Order, Stood};
 pub(crate) use self::tasks::{ERRAND, errand};

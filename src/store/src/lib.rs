@@ -28,8 +28,8 @@ pub use crate::central::{
 pub use crate::db::{Db, Fault, Gate, NoGate, on_disk};
 pub use crate::error::StoreError;
 pub use crate::inbound::{
-    Absorbed, Asked, Fetched, Lost, Order, PendingFile, Request, Stood, Surroundings, TaskEnd,
-    TaskMessage,
+    Absorbed, AnsweredMessage, Asked, Fetched, Lost, Order, PendingFile, Request, Stood,
+    Surroundings, TaskEnd, TaskMessage,
 };
 pub use crate::open::Journal;
 pub use crate::outbox::by_hand::{Done, Ordered};

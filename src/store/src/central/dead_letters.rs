@@ -1,20 +1,22 @@
 //! Parts that were given up anywhere on this host, until the owner was told and after.
 
 use domain::SessionId;
-use domain::delivery::PartKey;
 use domain::delivery::by_hand::Order;
+use domain::delivery::{PartKey, dead_letter};
 use domain::message::Address;
 use domain::time::Timestamp;
 use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::{CentralStore, address};
 use crate::StoreError;
-use crate::inbound::Lost;
+use crate::inbound::{AnsweredMessage, Lost};
 use crate::outbox::by_hand::{self, Ordered};
-use crate::outbox::{self, NewPart};
+use crate::outbox::{self, Draft, NewPart, PartKind};
 
 /// What the owner is told about dead letters is named so; its own end is told to nobody.
 pub const NOTICE_KEY: &str = "dead.";
+/// What senders are told about answers that were given up is named so.
+const UNDELIVERED_KEY: &str = "undelivered.";
 /// Dead letters that are kept to be looked up.
 const KEPT_MAX: i64 = 1_000;
 
@@ -55,7 +57,9 @@ impl CentralStore {
     ) -> Result<(), StoreError> {
         self.change("keep a dead letter", |tx| {
             for it in lost {
-                add(tx, &format!("{session}.{}", it.key.0), agent, it)?;
+                let key = format!("{session}.{}", it.key.0);
+                add(tx, &key, agent, it)?;
+                tell_sender(tx, session, &key, it)?;
             }
             Ok(())
         })
@@ -125,6 +129,26 @@ impl CentralStore {
     }
 }
 
+/// Tells whoever waits for an answer that was given up, in a plain text; once for each message.
+fn tell_sender(
+    tx: &Transaction<'_>,
+    session: SessionId,
+    key: &str,
+    lost: &Lost,
+) -> rusqlite::Result<()> {
+    let Some(AnsweredMessage { message, platform_id }) = &lost.answers else {
+        return Ok(());
+    };
+    let part = NewPart {
+        key: PartKey(format!("{UNDELIVERED_KEY}{session}.{message}")),
+        to: lost.to.clone(),
+        reply_to: platform_id.clone(),
+        kind: PartKind::Notice,
+        content: Draft::Text(dead_letter::for_sender(key, &lost.why)),
+    };
+    outbox::add(tx, &part, None, lost.died_at).map(drop)
+}
+
 fn add(tx: &Transaction<'_>, key: &str, agent: &str, lost: &Lost) -> rusqlite::Result<()> {
     let to = &lost.to;
     tx.execute(
@@ -136,9 +160,9 @@ fn add(tx: &Transaction<'_>, key: &str, agent: &str, lost: &Lost) -> rusqlite::R
 }
 
 /// Keeps a part of the host's own that is dead now, to be told. What tells of dead letters is not
-/// told of.
+/// told of: the owner hears of the answer anyway.
 pub(super) fn mourn(tx: &Transaction<'_>, key: &PartKey) -> rusqlite::Result<()> {
-    if key.0.starts_with(NOTICE_KEY) {
+    if key.0.starts_with(NOTICE_KEY) || key.0.starts_with(UNDELIVERED_KEY) {
         return Ok(());
     }
     let lost = tx
@@ -148,7 +172,7 @@ pub(super) fn mourn(tx: &Transaction<'_>, key: &PartKey) -> rusqlite::Result<()>
         )?
         .query_row([&key.0], |row| {
             let (why, died_at) = (row.get(3)?, Timestamp(row.get(4)?));
-            Ok(Lost { key: key.clone(), to: address(row, 0)?, why, died_at })
+            Ok(Lost { key: key.clone(), to: address(row, 0)?, why, died_at, answers: None })
         })
         .optional()?;
     let Some(lost) = lost else {

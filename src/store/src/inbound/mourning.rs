@@ -1,6 +1,7 @@
 //! Parts of a session that were given up, not by an order to stop: its agent is told with the same
 //! commit, and that the owner of the host is still to be told is written down with it too.
 
+use domain::MessageSeq;
 use domain::delivery::by_hand::Order;
 use domain::delivery::{PartKey, dead_letter};
 use domain::message::Address;
@@ -21,6 +22,15 @@ pub struct Lost {
     pub to: Address,
     pub why: String,
     pub died_at: Timestamp,
+    /// The message that it answers, where that came from the same chat: its sender is told too.
+    pub answers: Option<AnsweredMessage>,
+}
+
+/// A message whose answer was given up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AnsweredMessage {
+    pub message: MessageSeq,
+    pub platform_id: String,
 }
 
 struct Dead {
@@ -132,8 +142,12 @@ impl InboundStore {
         let read = || -> rusqlite::Result<Vec<Lost>> {
             self.connection()
                 .prepare_cached(
-                    "SELECT key, channel, account, chat, thread, coalesce(reason, ''), changed_at
-                     FROM deliveries WHERE untold = 1 ORDER BY id LIMIT ?1",
+                    "SELECT d.key, d.channel, d.account, d.chat, d.thread, coalesce(d.reason, ''),
+                            d.changed_at, m.seq, m.platform_id
+                     FROM deliveries d LEFT JOIN messages_in m
+                       ON m.seq = d.cause AND m.channel = d.channel AND m.account = d.account
+                          AND m.chat = d.chat
+                     WHERE d.untold = 1 ORDER BY d.id LIMIT ?1",
                 )?
                 .query_map([LETTERS_MAX], |row| {
                     Ok(Lost {
@@ -146,6 +160,13 @@ impl InboundStore {
                         },
                         why: row.get(5)?,
                         died_at: Timestamp(row.get(6)?),
+                        answers: match row.get::<_, Option<i64>>(7)? {
+                            Some(seq) => Some(AnsweredMessage {
+                                message: MessageSeq(seq),
+                                platform_id: row.get(8)?,
+                            }),
+                            None => None,
+                        },
                     })
                 })?
                 .collect()
