@@ -14,8 +14,10 @@
 //! was posted while nobody listened may be missing, and the adapter says so.
 
 mod describe;
+mod guests;
 mod listen;
 mod refusal;
+mod replays;
 mod request;
 mod serve;
 mod signature;
@@ -31,6 +33,7 @@ use channel::{
 use domain::outgoing::TextLimit;
 use tokio::sync::mpsc;
 
+use crate::replays::Replays;
 use crate::serve::Hooks;
 use crate::sink::WebhookSink;
 use crate::source::WebhookSource;
@@ -64,7 +67,8 @@ impl Adapter for Webhook {
         let secret = secret(account)?;
         let listener = listen::open(account).await?;
         let (events, inbox) = mpsc::channel(EVENTS_AHEAD_MAX);
-        let hooks = Hooks { account: account.name.clone(), secret, events };
+        let replays = Replays::default();
+        let hooks = Hooks { account: account.name.clone(), secret, events, replays };
         let gap = if account.heard_until.is_some() { Gap::Unknown } else { Gap::None };
         let source = WebhookSource::new(serve::accept(listener, Arc::new(hooks)), inbox, gap);
         Ok(Connection { source: Box::new(source), sink: Arc::new(WebhookSink) })
