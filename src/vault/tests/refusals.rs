@@ -40,7 +40,7 @@ async fn everything_but_the_models_calls_is_refused_and_counted() {
         let answer = rig.exchange(&request_line(line, headers, &body("hello", false))).await;
         assert_error(&answer, 403, "permission_error", "nanoclaw refused this request: ");
         assert!(answer.contains("x-should-retry: false"), "{line}: {answer}");
-        assert_eq!(rig.refusals(), before + 1, "{line}");
+        assert_eq!(rig.refusals().await, before + 1, "{line}");
     }
     assert_eq!(rig.api.requests_seen(), 0);
 }
@@ -96,7 +96,7 @@ async fn a_body_beyond_the_limit_is_refused_declared_or_not() {
         client.send(&request).await;
         let answer = client.read_to_end().await;
         assert_error(&answer, 413, "request_too_large", "larger than 1 MiB");
-        assert_eq!(rig.refusals(), before + 1);
+        assert_eq!(rig.refusals().await, before + 1);
     }
     let fits = rig.exchange(&message("hello", false)).await;
     assert!(fits.starts_with("HTTP/1.1 200"), "{fits}");
