@@ -31,6 +31,7 @@ use channel::{
     Account, Adapter, Caps, ChannelError, Connection, ExposeSecret, Gap, Registration, SecretString,
 };
 use domain::outgoing::TextLimit;
+use domain::time::{Clock, SystemClock};
 use tokio::sync::mpsc;
 
 use crate::replays::Replays;
@@ -67,7 +68,8 @@ impl Adapter for Webhook {
         let secret = secret(account)?;
         let listener = listen::open(account).await?;
         let (events, inbox) = mpsc::channel(EVENTS_AHEAD_MAX);
-        let replays = Replays::default();
+        let file = account.run_dir.join(format!("{NAME}-{}.seen", account.name));
+        let replays = Replays::open(&file, SystemClock.now());
         let hooks = Hooks { account: account.name.clone(), secret, events, replays };
         let gap = if account.heard_until.is_some() { Gap::Unknown } else { Gap::None };
         let source = WebhookSource::new(serve::accept(listener, Arc::new(hooks)), inbox, gap);

@@ -15,6 +15,7 @@ use std::time::Duration;
 use bytes::{Buf, Bytes};
 use channel::{SecretString, Verdict};
 use domain::message::Incoming;
+use domain::time::{Clock, SystemClock};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Body;
 use hyper::server::conn::http1;
@@ -126,10 +127,11 @@ async fn take<B: Body + Unpin>(hooks: &Hooks, request: Request<B>) -> Result<(),
     let event = request::event(&head.headers).unwrap_or_default();
     let parts = [message.from.chat.as_str(), event.as_ref(), message.platform_id.as_str()];
     hooks.replays.pace(parts[0]).map_err(|after| Refusal::TooMany { after })?;
-    let noted = hooks.replays.note(&body, parts).ok_or(Refusal::Replayed)?;
+    let noted = hooks.replays.note(&body, parts, SystemClock.now()).ok_or(Refusal::Replayed)?;
     let taken = hand_over(hooks, message).await;
-    if taken.is_err() {
-        hooks.replays.forget(noted);
+    match &taken {
+        Ok(()) => hooks.replays.keep(noted),
+        Err(_) => hooks.replays.forget(noted),
     }
     taken
 }
