@@ -35,8 +35,8 @@ enum Flaw {
     SwapsOrder,
     ForgetsTheThread,
     TakesEverythingForAMention,
-    /// Sends a text about what the host refused.
-    TellsRefusals,
+    /// Shows what the host refused.
+    ShowsRefusals,
     StopsForGood,
     ShowsTheCredential,
     DropsButtons,
@@ -95,7 +95,7 @@ async fn what_arrives_differently_is_found() {
     let mention = receiving::a_mention_is_told_from_no_mention;
     finds(Flaw::TakesEverythingForAMention, mention, "left == right").await;
     let told = receiving::a_refusal_is_told_only_to_a_sender_that_waits;
-    finds(Flaw::TellsRefusals, told, "what a sender waits for").await;
+    finds(Flaw::ShowsRefusals, told, "what a sender waits for").await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -147,7 +147,9 @@ struct Flawed {
 
 impl Flawed {
     fn new(flaw: Flaw) -> Self {
-        let inner = MemoryDouble::new(Caps { credential: Some("a word"), ..PUBLIC });
+        // As a terminal does.
+        let owner_only = flaw == Flaw::ShowsRefusals;
+        let inner = MemoryDouble::new(Caps { credential: Some("a word"), owner_only, ..PUBLIC });
         let good = inner.registration();
         let read = Arc::new(AtomicUsize::new(0));
         let adapter = Box::leak(Box::new(FlawedAdapter { flaw, good, read }));
@@ -227,8 +229,6 @@ impl Adapter for FlawedAdapter {
             read: Arc::clone(&self.read),
             is_first: true,
             skips: self.flaw == Flaw::ClaimsWhatItLost && account.heard_until.is_some(),
-            sink: Arc::clone(&sink),
-            last: None,
         };
         let sink = FlawedSink { flaw: self.flaw, good: sink };
         Ok(Connection { source: Box::new(source), sink: Arc::new(sink) })
@@ -243,9 +243,6 @@ struct FlawedSource {
     is_first: bool,
     /// The next batch is lost.
     skips: bool,
-    sink: Arc<dyn Sink>,
-    /// Where the last message came from.
-    last: Option<Address>,
 }
 
 impl FlawedSource {
@@ -261,13 +258,12 @@ impl FlawedSource {
         if forgets { Cursor::default() } else { after.clone() }
     }
 
-    fn spoil(&mut self, events: &mut Vec<Event>) {
+    fn spoil(&self, events: &mut Vec<Event>) {
         if self.flaw == Flaw::SwapsOrder {
             events.reverse();
         }
         for event in events {
             let Event::Message(message) = event else { continue };
-            self.last = Some(message.from.clone());
             if self.flaw == Flaw::NewIds {
                 let n = self.read.fetch_add(1, Ordering::SeqCst);
                 message.platform_id = format!("mine-{n}");
@@ -317,20 +313,6 @@ impl Source for FlawedSource {
     }
 
     async fn settle(&mut self, verdicts: &[Verdict]) -> Result<(), ChannelError> {
-        for verdict in verdicts {
-            if let (Flaw::TellsRefusals, Verdict::Refused(why)) = (self.flaw, verdict) {
-                let part = Part {
-                    to: self.last.clone().unwrap(),
-                    key: "refused".into(),
-                    content: Content::Text(why.clone()),
-                    reply_to: String::new(),
-                    also: vec![],
-                    last: true,
-                    repeat: false,
-                };
-                self.sink.deliver(&part).await.unwrap();
-            }
-        }
         self.good.settle(verdicts).await
     }
 }
