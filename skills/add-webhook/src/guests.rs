@@ -1,17 +1,18 @@
-//! Connections that have not shown a right signature yet. They are few, each has little time, and one
-//! that keeps others out is dropped, the oldest first.
+//! Connections that have not shown a right signature yet. Each has little time, and when there is no
+//! room for another one, the oldest of whoever has most of them is dropped.
 
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use tokio::task::AbortHandle;
+use tokio::time::Instant;
 
 /// Connections at a time, signed or not.
 pub(crate) const CONNECTIONS_MAX: usize = 64;
-/// Those of one address that have shown no signature. Senders behind one proxy share its address, and
-/// need milliseconds each.
-const GUESTS_OF_PEER_MAX: usize = 32;
+/// What each has at least: a signed request needs milliseconds, and many may come at once.
+pub(crate) const GRACE: Duration = Duration::from_millis(250);
 
 /// Set once the connection has shown a right signature.
 #[derive(Clone, Debug, Default)]
@@ -30,6 +31,7 @@ impl IsKnown {
 #[derive(Debug)]
 struct Guest {
     peer: IpAddr,
+    since: Instant,
     is_known: IsKnown,
     task: AbortHandle,
 }
@@ -39,37 +41,32 @@ struct Guest {
 pub(crate) struct Guests(Vec<Guest>);
 
 impl Guests {
-    /// Makes room for one more connection of `peer`. Returns whether there is room; else all others
-    /// are at work.
-    pub(crate) fn make_room(&mut self, peer: IpAddr, connections: usize) -> bool {
-        self.0.retain(|it| !it.is_known.is_set() && !it.task.is_finished());
-        let peers: Vec<IpAddr> = self.0.iter().map(|it| it.peer).collect();
-        match dropped(&peers, peer, connections) {
-            Some(at) => {
-                self.0.remove(at).task.abort();
-                true
-            }
-            None => connections < CONNECTIONS_MAX,
+    /// Makes room for one more connection. Returns whether there is room; else all others are at work
+    /// or have just come.
+    pub(crate) fn make_room(&mut self, connections: usize) -> bool {
+        if connections < CONNECTIONS_MAX {
+            return true;
         }
+        self.0.retain(|it| !it.is_known.is_set() && !it.task.is_finished());
+        let guests: Vec<(IpAddr, Duration)> =
+            self.0.iter().map(|it| (it.peer, it.since.elapsed())).collect();
+        let Some(at) = dropped(&guests) else { return false };
+        self.0.remove(at).task.abort();
+        true
     }
 
     pub(crate) fn add(&mut self, peer: IpAddr, is_known: IsKnown, task: AbortHandle) {
-        self.0.push(Guest { peer, is_known, task });
+        self.0.retain(|it| !it.task.is_finished());
+        self.0.push(Guest { peer, since: Instant::now(), is_known, task });
     }
 }
 
-/// Which of the guests is dropped for one more of `peer`: its oldest one where it has too many, else
-/// the oldest one of whoever has most.
-fn dropped(guests: &[IpAddr], peer: IpAddr, connections: usize) -> Option<usize> {
-    let count = |of: &IpAddr| guests.iter().filter(|it| *it == of).count();
-    let from = if GUESTS_OF_PEER_MAX <= count(&peer) {
-        peer
-    } else if CONNECTIONS_MAX <= connections {
-        *guests.iter().max_by_key(|it| count(it))?
-    } else {
-        return None;
-    };
-    guests.iter().position(|it| *it == from)
+/// Which of the guests is dropped for another one.
+fn dropped(guests: &[(IpAddr, Duration)]) -> Option<usize> {
+    let count = |of: IpAddr| guests.iter().filter(|it| it.0 == of).count();
+    let old = || guests.iter().filter(|it| GRACE <= it.1);
+    let most = old().map(|it| count(it.0)).max()?;
+    guests.iter().position(|it| GRACE <= it.1 && count(it.0) == most)
 }
 
 #[cfg(test)]
@@ -79,14 +76,11 @@ mod tests {
     #[test]
     fn who_has_most_connections_loses_the_oldest() {
         let (mob, ann) = (IpAddr::from([10, 0, 0, 1]), IpAddr::from([10, 0, 0, 2]));
-        let of = |ann_first: usize, count: usize| -> Vec<IpAddr> {
-            std::iter::repeat_n(ann, ann_first).chain(std::iter::repeat_n(mob, count)).collect()
-        };
-        assert_eq!(dropped(&[], ann, 0), None);
-        assert_eq!(dropped(&of(1, 31), mob, 32), None);
-        assert_eq!(dropped(&of(1, 32), mob, 33), Some(1), "its own oldest one");
-        assert_eq!(dropped(&of(1, 32), ann, 33), None, "others are not concerned");
-        assert_eq!(dropped(&of(2, 3), ann, CONNECTIONS_MAX), Some(2));
-        assert_eq!(dropped(&[], ann, CONNECTIONS_MAX), None, "all are at work");
+        let old = Duration::from_secs(1);
+        assert_eq!(dropped(&[]), None);
+        assert_eq!(dropped(&[(mob, GRACE / 2), (mob, Duration::ZERO)]), None, "they just came");
+        assert_eq!(dropped(&[(ann, old), (mob, old), (mob, old)]), Some(1));
+        assert_eq!(dropped(&[(ann, old), (mob, Duration::ZERO), (mob, old)]), Some(2));
+        assert_eq!(dropped(&[(ann, old), (mob, Duration::ZERO)]), Some(0));
     }
 }

@@ -29,7 +29,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tracing::{debug, info};
 
-use crate::guests::{Guests, IsKnown};
+use crate::guests::{GRACE, Guests, IsKnown};
 use crate::refusal::{Refusal, text};
 use crate::replays::Replays;
 use crate::request;
@@ -66,8 +66,9 @@ pub(crate) async fn accept(listener: TcpListener, hooks: Arc<Hooks>) -> io::Erro
         match listener.accept().await {
             Ok((stream, peer)) => {
                 while connections.try_join_next().is_some() {}
-                while !guests.make_room(peer.ip(), connections.len()) {
-                    connections.join_next().await;
+                while !guests.make_room(connections.len()) {
+                    // One ends, or has had its time.
+                    let _ = timeout(GRACE, connections.join_next()).await;
                 }
                 let is_known = IsKnown::default();
                 let task = connections.spawn(serve(stream, Arc::clone(&hooks), is_known.clone()));
