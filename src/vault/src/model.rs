@@ -114,7 +114,7 @@ impl Vault {
         };
         let due = self.tallies.refused(session, counted);
         if let Some(times) = due.log {
-            warn!(%session, agent, why, times, "model requests refused");
+            warn!(%session, agent, why, times, "model request refused");
         }
         if let Some(count) = due.commit {
             self.commit(session, counted, count).await;

@@ -101,3 +101,32 @@ async fn a_body_beyond_the_limit_is_refused_declared_or_not() {
     let fits = rig.exchange(&message("hello", false)).await;
     assert!(fits.starts_with("HTTP/1.1 200"), "{fits}");
 }
+
+/// A container that asks for what it may not have, over and over, costs the host next to nothing.
+#[tokio::test]
+async fn a_flood_of_refusals_is_a_few_commits() {
+    let rig = Rig::start().await;
+    for _ in 0..100 {
+        let line = request_line("POST /v1/files", "connection: close\r\n", &body("hello", false));
+        rig.exchange(&line).await;
+    }
+    let commits = rig.rows.refusals.lock().unwrap().len();
+    assert!(commits < 20, "{commits} commits");
+    assert_eq!(rig.refusals().await, 100, "and none is forgotten");
+}
+
+#[tokio::test]
+async fn a_session_that_calls_the_model_too_often_is_told_to_wait() {
+    let rig = Rig::with_limits(Limits { calls_burst: 2, ..Limits::default() }).await;
+    for _ in 0..2 {
+        let answer = rig.exchange(&message("hello", false)).await;
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    }
+    let answer = rig.exchange(&message("hello", false)).await;
+    assert_error(&answer, 429, "rate_limit_error", "nanoclaw slows this session down");
+    assert!(
+        answer.contains("retry-after: 1") && answer.contains("x-should-retry: true"),
+        "{answer}"
+    );
+    assert_eq!(rig.api.requests_seen(), 2);
+}
