@@ -1,5 +1,7 @@
 //! What a container asks for in vain.
 
+use std::time::Duration;
+
 use vault::Limits;
 
 use crate::rig::{Rig, assert_error, body, message, request_line};
@@ -117,16 +119,15 @@ async fn a_flood_of_refusals_is_a_few_commits() {
 
 #[tokio::test]
 async fn a_session_that_calls_the_model_too_often_is_told_to_wait() {
-    let rig = Rig::with_limits(Limits { calls_burst: 2, ..Limits::default() }).await;
+    let call_every = Duration::from_secs(600);
+    let limits = Limits { calls_burst: 2, call_every, ..Limits::default() };
+    let rig = Rig::with_limits(limits).await;
     for _ in 0..2 {
         let answer = rig.exchange(&message("hello", false)).await;
         assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     }
     let answer = rig.exchange(&message("hello", false)).await;
     assert_error(&answer, 429, "rate_limit_error", "nanoclaw slows this session down");
-    assert!(
-        answer.contains("retry-after: 1") && answer.contains("x-should-retry: true"),
-        "{answer}"
-    );
+    assert!(answer.contains("retry-after: ") && answer.contains("x-should-retry: true"));
     assert_eq!(rig.api.requests_seen(), 2);
 }
