@@ -12,6 +12,7 @@
 //! - Nobody waits for this actor: routers and sessions write to the database and cast a hint.
 //! - It waits for nobody: calls to sessions and platforms run beside the mailbox ([`beside`]).
 
+mod answers;
 mod asking;
 mod beside;
 mod knock;
@@ -37,9 +38,10 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 use tracing::{instrument, warn};
 
+pub(crate) use self::answers::{Answer, answer, ask_which, typed_in, which_key};
 use self::asking::Direct;
 use self::beside::Beside;
-pub(crate) use self::knock::{Answer, Knock, answer, knock_chat, knock_sender, pair, pair_key};
+pub(crate) use self::knock::{Knock, knock_chat, knock_sender, pair, pair_key};
 pub(crate) use self::requests::{Passed, pass};
 use self::sending::Landed;
 use self::settling::Followed;
@@ -159,6 +161,9 @@ impl ReceptionState {
             let (told, look_at) = self.tell_lost().await?;
             changed |= told;
             next = look_at;
+            let (told, look_at) = self.tell_unasked().await?;
+            changed |= told;
+            next = earlier(next, look_at);
             let rows = self.host.central.read(|central| central.unsettled()).await?;
             for row in rows {
                 let (did, look_at) = self.tend(row).await?;

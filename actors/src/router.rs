@@ -13,6 +13,7 @@ mod admit;
 mod knowledge;
 mod orders;
 mod personal;
+mod refusals;
 pub(crate) mod storing;
 mod tasks;
 
@@ -145,6 +146,7 @@ async fn route_batch(
     };
     let mut verdicts: Vec<Verdict> = fates.iter().map(verdict).collect();
     let is_stored: Vec<bool> = fates.iter().map(|it| matches!(it, Fate::Store(_))).collect();
+    let engaged = refusals::engaged(&fates);
     let all: Vec<(SessionRow, Taken)> = fates.into_iter().flat_map(Fate::into_targets).collect();
     let ended: Vec<SessionRow> =
         all.iter().filter(|it| matches!(it.1, Taken::Stop(_))).map(|it| it.0.clone()).collect();
@@ -155,8 +157,8 @@ async fn route_batch(
     if let Err(err) = &stored {
         warn!(error = err as &dyn std::error::Error, "a batch could not be stored");
         let why = chain(err);
-        for (verdict, _) in verdicts.iter_mut().zip(is_stored).filter(|it| it.1) {
-            *verdict = Verdict::Refused(why.clone());
+        for (index, _) in is_stored.iter().enumerate().filter(|it| *it.1) {
+            verdicts[index] = refusals::unstored(host, engaged[index].as_ref(), &why).await;
         }
     }
     let is_moved = has_cursor && stored.is_ok();

@@ -35,7 +35,8 @@ enum Flaw {
     SwapsOrder,
     ForgetsTheThread,
     TakesEverythingForAMention,
-    SwallowsRefusals,
+    /// Shows what the host refused.
+    ShowsRefusals,
     StopsForGood,
     ShowsTheCredential,
     DropsButtons,
@@ -93,8 +94,8 @@ async fn what_arrives_differently_is_found() {
     finds(Flaw::ForgetsTheThread, thread, "left == right").await;
     let mention = receiving::a_mention_is_told_from_no_mention;
     finds(Flaw::TakesEverythingForAMention, mention, "left == right").await;
-    let told = receiving::a_refusal_is_told_to_its_sender_and_nothing_else_is;
-    finds(Flaw::SwallowsRefusals, told, "the refusal to be shown").await;
+    let told = receiving::a_refusal_is_told_only_to_a_sender_that_waits;
+    finds(Flaw::ShowsRefusals, told, "what a sender waits for").await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -146,7 +147,9 @@ struct Flawed {
 
 impl Flawed {
     fn new(flaw: Flaw) -> Self {
-        let inner = MemoryDouble::new(Caps { credential: Some("a word"), ..PUBLIC });
+        // As a terminal does.
+        let owner_only = flaw == Flaw::ShowsRefusals;
+        let inner = MemoryDouble::new(Caps { credential: Some("a word"), owner_only, ..PUBLIC });
         let good = inner.registration();
         let read = Arc::new(AtomicUsize::new(0));
         let adapter = Box::leak(Box::new(FlawedAdapter { flaw, good, read }));
@@ -310,9 +313,6 @@ impl Source for FlawedSource {
     }
 
     async fn settle(&mut self, verdicts: &[Verdict]) -> Result<(), ChannelError> {
-        if self.flaw == Flaw::SwallowsRefusals {
-            return self.good.settle(&vec![Verdict::Stored; verdicts.len()]).await;
-        }
         self.good.settle(verdicts).await
     }
 }

@@ -43,7 +43,7 @@ async fn the_family_gets_an_agent_of_its_own(town: &Town) {
 async fn the_team_works_in_threads(town: &Town) {
     town.run(&["agents", "add", "work"]);
     town.work(None, "remember word-work").await;
-    town.press("Connect to work").await;
+    town.share("work").await;
     town.discord_shows(None, "wrote it down").await;
     let chat = format!("discord:{}", town.work.chat);
     town.run(&["wire", &chat, "work", "--per-thread", "--yes"]);
@@ -57,7 +57,7 @@ async fn the_team_works_in_threads(town: &Town) {
 
 async fn two_private_chats_share_an_agent(town: &Town) {
     town.private("4545", "Carla", "recall").await;
-    town.press("Connect to andy").await;
+    town.share("andy").await;
     // The same notes, another conversation.
     town.telegram_shows("4545", "word-private").await;
     town.private("4545", "Carla", "count").await;
@@ -67,7 +67,7 @@ async fn two_private_chats_share_an_agent(town: &Town) {
 async fn the_build_server_talks_into_a_conversation(town: &Town) {
     town.run(&["agents", "add", "ops"]);
     town.private("4646", "Dan", "remember word-ops").await;
-    town.press("Connect to ops").await;
+    town.share("ops").await;
     town.telegram_shows("4646", "wrote it down").await;
     town.run(&["wire", "telegram:4646", "ops", "--same-conversation", "--yes"]);
     // Heard of first; then the owner says whose it is, which answers the question about it too.

@@ -278,9 +278,24 @@ async fn what_a_platform_refuses_for_good_is_not_sent_for_ever() {
     let _host = start(&world).await;
     world.platform.fail_next_sends(&[SendFault::Refused]);
     world.platform.post("a", "m1", "hello");
-    assert_eq!(heard(&world, "a", 10 * MINUTE).await, "");
+    let told = heard(&world, "a", 10 * MINUTE).await;
+    assert!(told.starts_with("I couldn't deliver my answer here: "), "{told}");
+    assert!(told.contains("`nanoclaw outbox show s1.") && !told.contains('\n'), "{told}");
     world.platform.post("a", "m2", "again");
     assert!(heard(&world, "a", MINUTE).await.contains("again"), "the next one is not held up");
+}
+
+/// A platform that takes no text of ours at all: the owner hears of the answer, and of nothing else.
+#[tokio::test(start_paused = true)]
+async fn what_is_refused_about_a_refused_answer_is_not_told_again() {
+    let world = World::new();
+    let _host = start(&world).await;
+    world.platform.fail_next_sends(&[SendFault::Refused; 2]);
+    world.platform.post("a", "m1", "hello");
+    assert_eq!(heard(&world, "a", 60 * MINUTE).await, "");
+    let central = store::CentralStore::open(&world.layout().central()).unwrap();
+    let untold = central.untold(10).unwrap().unwrap();
+    assert_eq!(untold.count, 1, "{untold:?}");
 }
 
 #[tokio::test(start_paused = true)]

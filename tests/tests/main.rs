@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a failed set-up is a failed test")]
 #![expect(clippy::print_stderr, reason = "the simulation says how much it ran")]
 
+mod access;
+mod answers;
 mod continuity;
 mod faults;
 mod firing;
@@ -9,6 +11,7 @@ mod groups;
 mod outbox;
 mod people;
 mod ractor_facts;
+mod refusals;
 mod simulation;
 mod soak;
 mod stopping;

@@ -4,9 +4,9 @@
 use std::ops::Range;
 use std::time::Duration;
 
+use domain::AgentName;
 use domain::message::{Author, ChatInfo};
 use domain::people::{Handle, Role};
-use domain::{AgentName, question};
 use harness::crash::Crash;
 use harness::dice::seeds;
 use harness::host::World;
@@ -81,13 +81,15 @@ async fn a_message_that_waited_is_not_lost_when_the_disk_is_full_just_then() {
     let knock = Letter::new("g", "m1", "please m1").by("bob", "Bob").in_group("Family");
     world.platform.write(knock.mention());
     world.pass(Duration::from_secs(5)).await;
-    let shown = world.platform.shown();
-    let card = shown.iter().find(|it| !it.buttons.is_empty()).unwrap();
-    assert!(question::parse_data(&card.buttons[0].data).is_some());
-    host.crash.disk_full_at("a message");
-    let by_ann = Author { id: "ann".into(), name: "Ann".into() };
-    world.platform.click(&card.id, &card.buttons[0].data, by_ann);
-    world.pass(Duration::from_secs(60)).await;
+    let ann = Author { id: "ann".into(), name: "Ann".into() };
+    for label in ["Allow…", "Yes, allow"] {
+        let shown = world.platform.shown();
+        let card = shown.iter().find(|it| !it.buttons.is_empty()).unwrap();
+        let button = card.buttons.iter().find(|it| it.label == label).unwrap();
+        host.crash.disk_full_at("a message");
+        world.platform.click(&card.id, &button.data, ann.clone());
+        world.pass(Duration::from_secs(60)).await;
+    }
     let heard = world.platform.texts("g").join("\n");
     assert!(heard.contains("please m1"), "{heard}");
 }

@@ -173,12 +173,14 @@ impl ReceptionState {
         person: Option<domain::people::PersonId>,
         to: Address,
     ) -> Result<(), StoreError> {
-        let (text, options) = (&row.question.text, &row.question.options);
+        let (text, options) = (&row.question.text, row.shown_options().iter().enumerate());
         let has_buttons = self.host.registration(&to.channel).is_some_and(|it| it.caps.buttons);
         let content = if has_buttons {
             Draft::Card(Card { text: text.clone(), buttons: buttons(row.id, options) })
         } else {
-            Draft::Text(numbered(text, options))
+            let id = row.id;
+            let code = self.host.central.write("a code", move |it| it.card_code(id)).await?;
+            Draft::Text(numbered(text, options, code))
         };
         let key = card_key(row.id, row.cards.len());
         let part = NewPart { key, to, reply_to: String::new(), kind: PartKind::Interim, content };

@@ -1,24 +1,23 @@
-//! What routers bring to the reception: strangers and new chats, codes, answers. Each is one commit;
+//! What routers bring to the reception: strangers and new chats, codes. Each is one commit;
 //! the actor is only told to look.
 
 use domain::AgentName;
 use domain::approval::APPROVAL_LIFE;
 use domain::approval::{
-    News, Place, Request, Writer, chat_options, consent_options, told, unknown_chat_card,
+    News, Place, Request, Writer, chat_options, sender_options, told, unknown_chat_card,
     unknown_sender_card,
 };
 use domain::delivery::PartKey;
-use domain::message::{Address, Author, ChatInfo, Incoming};
+use domain::message::{Address, ChatInfo, Incoming};
 use domain::naming::agent_name_for;
-use domain::pairing::{self, Attempt, Code, OpenCode, PairingView, WRONG_MAX};
-use domain::people::{Handle, Identity, access};
-use domain::question::{Audience, Opt, QuestionId, may_answer};
+use domain::pairing::{self, Attempt, Code, OpenCode, PairingView};
+use domain::people::{Handle, access};
+use domain::question::QuestionId;
 use domain::time::Timestamp;
 use store::{
-    CentralStore, ChatRow, Draft, NewPart, PairingId, PairingUse, PartKind, Put, Question,
-    QuestionKind, QuestionRow, QuestionState, StoreError,
+    CentralStore, Draft, NewPart, PairingId, PairingUse, PartKind, Put, Question, QuestionKind,
+    StoreError,
 };
-use tracing::info;
 
 use super::ReceptionMessage;
 use crate::host::Host;
@@ -28,7 +27,7 @@ use crate::host::Host;
 pub(crate) enum Knock {
     /// The message waits for the answer.
     Waits,
-    /// Too many knock; nothing was stored.
+    /// People are asked about too many others; the message was counted.
     Full,
     /// It was decided while the message was on its way, and is to be looked at anew.
     Decided,
@@ -38,7 +37,7 @@ pub(crate) enum Knock {
 pub(crate) async fn knock_sender(
     host: &Host,
     message: &Incoming,
-    chat: &ChatRow,
+    peer: Option<String>,
     agent: AgentName,
 ) -> Result<Knock, StoreError> {
     let handle = Handle::new(&message.from.channel, &message.sender.id);
@@ -46,29 +45,32 @@ pub(crate) async fn knock_sender(
     let question = Question {
         kind: QuestionKind::Sender,
         agent: Some(agent),
-        options: consent_options(),
+        options: sender_options(),
         text,
-        ..knock(message, chat, host.clock.now())
+        ..knock(message, host.clock.now())
     };
-    ask(host, question, message, Request::Sender).await
+    ask(host, question, (message, peer), Request::Sender).await
 }
 
 /// Asks those who may decide which agent a new chat belongs to.
 pub(crate) async fn knock_chat(
     host: &Host,
     message: &Incoming,
-    chat: &ChatRow,
+    peer: Option<String>,
     agents: &[AgentName],
 ) -> Result<Knock, StoreError> {
     let handle = Handle::new(&message.from.channel, &message.sender.id);
-    let title = if chat.title.is_empty() { &message.sender.name } else { &chat.title };
+    let title = &message.chat.title;
+    let title = if title.is_empty() { &message.sender.name } else { title };
+    // An agent that was removed would bring its memory along.
+    let taken = host.central.read(|central| central.agent_names_taken()).await?;
     let question = Question {
         kind: QuestionKind::Chat,
-        options: chat_options(agents, &agent_name_for(title, agents)),
+        options: chat_options(agents, &agent_name_for(title, &taken)),
         text: unknown_chat_card(&place(message), &writer(message, &handle)),
-        ..knock(message, chat, host.clock.now())
+        ..knock(message, host.clock.now())
     };
-    ask(host, question, message, Request::Chat).await
+    ask(host, question, (message, peer), Request::Chat).await
 }
 
 fn place(message: &Incoming) -> Place<'_> {
@@ -83,11 +85,12 @@ fn writer<'a>(message: &'a Incoming, handle: &'a Handle) -> Writer<'a> {
     Writer { name: &message.sender.name, handle, excerpt: &message.text }
 }
 
-fn knock(message: &Incoming, chat: &ChatRow, now: Timestamp) -> Question {
+fn knock(message: &Incoming, now: Timestamp) -> Question {
     Question {
         kind: QuestionKind::Chat,
         agent: None,
-        chat: Some(chat.id),
+        // That of the message, made with the request where it is new.
+        chat: None,
         thread: message.from.thread.clone(),
         session: None,
         requester: Handle::new(&message.from.channel, &message.sender.id).to_string(),
@@ -103,14 +106,14 @@ fn knock(message: &Incoming, chat: &ChatRow, now: Timestamp) -> Question {
 async fn ask(
     host: &Host,
     question: Question,
-    message: &Incoming,
+    (message, peer): (&Incoming, Option<String>),
     request: Request<'static>,
 ) -> Result<Knock, StoreError> {
     let message = message.clone();
     let knock = host
         .central
         .write("a question", move |central| {
-            if is_decided(central, &question)? {
+            if is_decided(central, &question, &message.from)? {
                 return Ok(Knock::Decided);
             }
             let (to, reply_to) = (message.from.clone(), message.platform_id.clone());
@@ -123,7 +126,8 @@ async fn ask(
                     content: Draft::Text(told(request, News::Asked)),
                 }]
             };
-            Ok(match central.ask(&question, Some(&message), say)? {
+            let put = central.request_access(&question, &message, peer.as_deref(), say)?;
+            Ok(match put {
                 Put::New(_) | Put::Joined(_) => Knock::Waits,
                 Put::Full => Knock::Full,
             })
@@ -133,87 +137,22 @@ async fn ask(
     Ok(knock)
 }
 
-fn is_decided(central: &CentralStore, question: &Question) -> Result<bool, StoreError> {
-    match (&question.agent, Handle::parse(&question.requester), question.chat) {
+fn is_decided(
+    central: &CentralStore,
+    question: &Question,
+    from: &Address,
+) -> Result<bool, StoreError> {
+    match (&question.agent, Handle::parse(&question.requester), central.chat(from)?) {
         (Some(agent), Some(handle), _) => {
             let known = central.standing(&handle)?;
             let is_known = access(known.as_ref().map(|it| &it.1), agent).is_known();
             Ok(is_known || central.is_denied(&handle, agent)?)
         }
         (None, _, Some(chat)) => {
-            let found = central.chat_by_id(chat)?;
-            let is_denied = found.is_some_and(|it| it.denied_at.is_some());
-            Ok(is_denied || !central.wirings_of(chat)?.is_empty())
+            Ok(chat.denied_at.is_some() || !central.wirings_of(chat.id)?.is_empty())
         }
         (_, _, _) => Ok(false),
     }
-}
-
-/// An answer that somebody typed or clicked.
-#[derive(Clone, Debug)]
-pub(crate) struct Answer {
-    pub(crate) id: QuestionId,
-    pub(crate) index: usize,
-    /// Where it was given.
-    pub(crate) chat: Address,
-    pub(crate) by: Author,
-    /// The platform's id of the message, where it was typed.
-    pub(crate) with: Option<String>,
-}
-
-/// Takes an answer, if the question is open, was put in this chat, and whoever answers may.
-pub(crate) async fn answer(host: &Host, answer: Answer) -> Result<bool, StoreError> {
-    let taken = host
-        .central
-        .write("an answer", move |central| {
-            let Some(row) = central.question(answer.id)? else {
-                return Ok(false);
-            };
-            let here = |it: &Address| {
-                (&it.channel, &it.account, &it.chat)
-                    == (&answer.chat.channel, &answer.chat.account, &answer.chat.chat)
-            };
-            if row.state != QuestionState::Open || !row.cards.iter().any(|it| here(&it.to)) {
-                return Ok(false);
-            }
-            let Some(option) = row.question.options.get(answer.index).cloned() else {
-                return Ok(false);
-            };
-            record(central, &row, &option, &answer)
-        })
-        .await?;
-    if taken {
-        host.peers.reception.cast(ReceptionMessage::Look);
-    }
-    Ok(taken)
-}
-
-fn record(
-    central: &mut CentralStore,
-    row: &QuestionRow,
-    option: &Opt,
-    answer: &Answer,
-) -> Result<bool, StoreError> {
-    let handle = Handle::new(&answer.chat.channel, &answer.by.id);
-    let known = central.standing(&handle)?;
-    let who = Identity { handle: handle.clone(), person: known.as_ref().map(|it| it.0) };
-    let led_to_it = match Handle::parse(&row.question.requester) {
-        Some(handle) => Some(Identity { person: central.person_of(&handle)?, handle }),
-        None => None,
-    };
-    let audience = match (&row.question.kind, &row.question.agent) {
-        (QuestionKind::Agent, Some(agent)) => {
-            Audience::Asker { agent, led_to_it: led_to_it.as_ref() }
-        }
-        (QuestionKind::Sender | QuestionKind::Change, Some(agent)) => Audience::AdminsOf { agent },
-        (_, _) => Audience::HostAdmins,
-    };
-    let owner_only = handle.channel == channel::cli::NAME;
-    if !owner_only && !may_answer(&audience, &who, known.as_ref().map(|it| &it.1)) {
-        info!(question = %row.id, "somebody answered who may not");
-        return Ok(false);
-    }
-    central.answer_question(row.id, &option.value, &handle.to_string(), answer.with.as_deref())
 }
 
 /// Takes a message that is a code. Returns whether it was one; then it is for nobody else.
@@ -226,7 +165,8 @@ pub(crate) async fn pair(host: &Host, message: &Incoming) -> Result<bool, StoreE
                 return Ok(true);
             }
             let open = central.open_pairings(now)?;
-            let wrong = open.iter().map(|it| it.wrong).max().unwrap_or(0);
+            let handle = Handle::new(&message.from.channel, &message.sender.id);
+            let guesses = central.guesses(&handle, now)?;
             let codes: Vec<OpenCode> = open
                 .iter()
                 .filter_map(|it| {
@@ -237,20 +177,27 @@ pub(crate) async fn pair(host: &Host, message: &Incoming) -> Result<bool, StoreE
                     })
                 })
                 .collect();
-            let wrong_left = WRONG_MAX.saturating_sub(wrong);
-            let view = PairingView { codes: &codes, wrong_left, mentions: &[] };
+            let view = PairingView {
+                codes: &codes,
+                sender_wrong: guesses.by_sender,
+                all_wrong: guesses.by_all,
+                mentions: &[],
+            };
             let attempt = pairing::attempt(&view, without_mention(&message.text), now);
             match attempt {
                 Attempt::NotACode => return Ok(false),
-                Attempt::Wrong { .. } => {
-                    central.count_wrong(WRONG_MAX, now)?;
+                Attempt::Wrong { .. } => central.count_wrong(&handle, now)?,
+                Attempt::Busy => {
+                    let why = pairing::answer(attempt).unwrap_or_default();
+                    central.add_refusal(&message, &why, now)?;
+                    return Ok(true);
                 }
                 Attempt::Expired { id } => {
                     central.close_pairings(Some(PairingId(id)), now)?;
                 }
                 Attempt::Paired { id } => {
                     let by = PairingUse {
-                        handle: Handle::new(&message.from.channel, &message.sender.id),
+                        handle,
                         name: message.sender.name.clone(),
                         from: message.from.clone(),
                         chat: ChatInfo { ..message.chat.clone() },

@@ -1,6 +1,6 @@
 //! Tells the owner of the host, in private, what could not be delivered; many at once.
 
-use domain::approval::approvers;
+use domain::approval::{self, SPAN, approvers, unasked_due_at};
 use domain::delivery::PartKey;
 use domain::delivery::dead_letter::{self, DeadLetter, NAMED_MAX};
 use domain::people::Role;
@@ -41,6 +41,30 @@ impl ReceptionState {
         };
         let tell = move |it: &mut CentralStore| it.tell_lost(&part, up_to, now);
         self.host.central.write("a word about dead letters", tell).await?;
+        Ok((true, None))
+    }
+
+    /// Tells the owner how many unknown users nobody was asked about. As [`Self::tell_lost`].
+    pub(super) async fn tell_unasked(&mut self) -> Result<(bool, Option<Timestamp>), StoreError> {
+        let Some(unasked) = self.host.central.read(|central| central.unasked()).await? else {
+            return Ok((false, None));
+        };
+        let (due, now) = (unasked_due_at(unasked.oldest, unasked.last_told), self.now());
+        if !due.is_due(now, SPAN) {
+            return Ok((false, Some(due)));
+        }
+        let Some(to) = self.owner_chat().await? else {
+            return Ok((false, None));
+        };
+        let part = NewPart {
+            key: PartKey(format!("unasked.{}", unasked.oldest.0)),
+            to,
+            reply_to: String::new(),
+            kind: PartKind::Notice,
+            content: Draft::Text(approval::unasked(unasked.users)),
+        };
+        let tell = move |it: &mut CentralStore| it.tell_unasked(&part, now);
+        self.host.central.write("a word about unknown users", tell).await?;
         Ok((true, None))
     }
 

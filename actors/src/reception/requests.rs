@@ -74,7 +74,7 @@ fn question(row: &SessionRow, request: &Request) -> Question {
 async fn keep(host: &Host, question: Question, request: Request) -> Result<Passed, StoreError> {
     let ask = move |central: &mut CentralStore| {
         let chat = central.chat(&request.from)?.map(|it| it.id);
-        central.ask(&Question { chat, ..question }, None, |_| Vec::new())
+        central.ask(&Question { chat, ..question })
     };
     host.central.write("a question", ask).await?;
     host.peers.reception.cast(ReceptionMessage::Look);

@@ -6,9 +6,12 @@ use std::sync::Arc;
 use channel::Verdict;
 use domain::AgentName;
 use domain::agent::AgentGroup;
-use domain::approval::{ALLOW, ChatChoice, Closed, News, Request, closed_card, told};
+use domain::approval::{
+    ALLOW, ChatChoice, Closed, News, Request, closed_card, closed_notice, told,
+};
 use domain::delivery::PartKey;
 use domain::message::{Address, Incoming};
+use domain::naming::agent_name_for;
 use domain::outgoing::Card;
 use domain::people::{Handle, access};
 use domain::question::QuestionId;
@@ -225,18 +228,19 @@ impl ReceptionState {
         let Some(chat) = row.question.chat else {
             return Ok(News::Expired);
         };
-        let agent = match value.map(ChatChoice::parse) {
-            Some(Some(ChatChoice::Connect(agent) | ChatChoice::New(agent))) => agent,
+        match value.map(ChatChoice::parse) {
+            Some(Some(choice @ (ChatChoice::Connect(_) | ChatChoice::New(_)))) => {
+                self.connect(row, chat, choice, by).await?;
+                Ok(News::Approved)
+            }
             Some(Some(ChatChoice::Refuse) | None) => {
                 let now = self.now();
                 let deny = move |central: &mut CentralStore| central.deny_chat(chat, now);
                 self.host.central.write("a denial", deny).await?;
-                return Ok(News::Denied);
+                Ok(News::Denied)
             }
-            None => return Ok(News::Expired),
-        };
-        self.connect(row, chat, agent, by).await?;
-        Ok(News::Approved)
+            None => Ok(News::Expired),
+        }
     }
 
     /// Connects a chat, makes the agent if it is new, and lets in who brought the chat.
@@ -244,7 +248,7 @@ impl ReceptionState {
         &self,
         row: &QuestionRow,
         chat: ChatId,
-        agent: AgentName,
+        choice: ChatChoice,
         by: &str,
     ) -> Result<(), StoreError> {
         let (requester, name) =
@@ -253,14 +257,9 @@ impl ReceptionState {
         self.host
             .central
             .write("a connected chat", move |central| {
-                central.add_agent(&AgentGroup::new(agent.clone()), now)?;
-                let Some(found) = central.chat_by_id(chat)? else {
+                let Some(agent) = wire(central, chat, &choice, now)? else {
                     return Ok(());
                 };
-                let wiring = Wiring::usual(chat, agent.clone(), found.is_group);
-                if central.wirings_of(chat)?.iter().all(|it| it.wiring.agent != agent) {
-                    central.set_wiring(&wiring, now)?;
-                }
                 if let Some(handle) = requester {
                     let person = central.add_person(&handle, &name, now)?;
                     central.add_member(person, &agent, &by, now)?;
@@ -296,22 +295,22 @@ impl ReceptionState {
         by: &str,
     ) -> Result<Vec<NewPart>, StoreError> {
         let by = self.name_of(by).await?;
-        let chosen = row.question.options.iter().find(|it| Some(it.value.as_str()) == value);
-        let how = match chosen {
-            Some(it) => Closed::Answered { label: &it.label, by: &by },
-            None if value.is_some() => {
-                Closed::Answered { label: value.unwrap_or_default(), by: &by }
+        let how = match value {
+            Some(value) => {
+                let chosen = row.question.options.iter().find(|it| it.value == value);
+                let label = chosen.map_or(value, |it| &it.label);
+                Closed::Answered { matter: row.matter(), value, label, by: &by }
             }
             None => Closed::Expired,
         };
-        let text = closed_card(&row.question.text, how);
+        let question = &row.question.text;
         let part = |(n, card): (usize, &store::CardRow)| {
             let edits = self.host.registration(&card.to.channel).is_some_and(|it| it.caps.edits);
             let content = if edits {
-                let card_text = Card { text: text.clone(), buttons: vec![] };
+                let card_text = Card { text: closed_card(question, how), buttons: vec![] };
                 Draft::Edit(Target::Part(card.part.clone()), card_text)
             } else {
-                Draft::Text(text.clone())
+                Draft::Text(closed_notice(question, how))
             };
             NewPart {
                 key: PartKey(format!("q{}.{n}.end", row.id)),
@@ -396,4 +395,45 @@ async fn bring_answer(
     host.central.write("an answer", answer).await?;
     host.peers.sessions.cast(SessionsMessage::Woken { row, from: None });
     Ok(true)
+}
+
+/// Wires a chat as somebody chose, once; returns the agent. One that was to be new is never an agent
+/// that others use, or that was removed: by now its name may be taken, and it gets another one.
+fn wire(
+    central: &mut CentralStore,
+    chat: ChatId,
+    choice: &ChatChoice,
+    now: Timestamp,
+) -> Result<Option<AgentName>, StoreError> {
+    let Some(found) = central.chat_by_id(chat)? else {
+        return Ok(None);
+    };
+    let wired: Vec<AgentName> =
+        central.wirings_of(chat)?.into_iter().map(|it| it.wiring.agent).collect();
+    match choice {
+        ChatChoice::Refuse => Ok(None),
+        ChatChoice::Connect(agent) => {
+            if !wired.contains(agent) {
+                central.add_agent(&AgentGroup::new(agent.clone()), now)?;
+                let wiring = Wiring::usual(chat, agent.clone(), found.is_group);
+                central.set_wiring(&wiring, now)?;
+            }
+            Ok(Some(agent.clone()))
+        }
+        ChatChoice::New(wanted) => {
+            if !wired.is_empty() {
+                // Done before, as far as it got; or somebody wired the chat to another agent.
+                let is_ours = |it: &AgentName| it.as_str().starts_with(wanted.as_str());
+                return Ok(wired.into_iter().find(is_ours));
+            }
+            let taken = central.agent_names_taken()?;
+            let name = match taken.contains(wanted) {
+                true => agent_name_for(wanted.as_str(), &taken),
+                false => wanted.clone(),
+            };
+            let wiring = Wiring::usual(chat, name.clone(), found.is_group);
+            central.add_wired_agent(&AgentGroup::new(name.clone()), &wiring, now)?;
+            Ok(Some(name))
+        }
+    }
 }

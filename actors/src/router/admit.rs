@@ -7,13 +7,14 @@ use domain::command::{self, Handler, Permission};
 use domain::engage::Engage;
 use domain::message::{Admitted, InboundKind, Incoming, refusal};
 use domain::people::Access;
+use domain::question::Typed;
 use domain::session_key::session_key;
 use domain::task::FireKey;
 use domain::trace::Rule;
 use store::{CentralStore, ChatRow, SessionRow, StoreError, Wiring};
 
 use super::knowledge::Knowledge;
-use super::{orders, personal, tasks};
+use super::{orders, personal, refusals, tasks};
 use crate::host::Host;
 use crate::reception::{self, Knock};
 use crate::router::Taken;
@@ -44,11 +45,6 @@ pub(super) async fn admit(
     message: Incoming,
     owner_only: bool,
 ) -> Result<Fate, StoreError> {
-    if message.files.is_empty()
-        && let Some(why) = refusal(&message.text)
-    {
-        return Ok(Fate::Done(Verdict::Refused(why)));
-    }
     // By such an id a session knows that it has the slot of a task already.
     if message.platform_id.starts_with(FireKey::PREFIX) {
         let why = format!("the id of this message begins with `{}`", FireKey::PREFIX);
@@ -59,7 +55,9 @@ pub(super) async fn admit(
             return Ok(fate);
         }
     }
-    Ok(Fate::Done(Verdict::Refused("it is being decided about this chat; send it again".into())))
+    let why = "somebody is deciding about this chat just now; send your message again";
+    refusals::tell(host, &message, why).await?;
+    Ok(Fate::Done(Verdict::Refused(why.into())))
 }
 
 /// `None` when what was decided on changed meanwhile.
@@ -69,22 +67,37 @@ async fn try_admit(
     owner_only: bool,
 ) -> Result<Option<Fate>, StoreError> {
     let (now, about) = (host.clock.now(), message.clone());
-    let known =
-        host.central.read(move |central| Knowledge::read(central, &about, owner_only, now)).await?;
+    let has_buttons = host.registration(&message.from.channel).is_some_and(|it| it.caps.buttons);
+    let known = host
+        .central
+        .read(move |central| Knowledge::read(central, &about, owner_only, has_buttons, now))
+        .await?;
     if known.pairing_open && reception::pair(host, message).await? {
         return Ok(Some(Fate::Done(Verdict::Stored)));
     }
     if known.has_answered {
         return Ok(Some(Fate::Done(Verdict::Ignored)));
     }
-    for &(id, index) in &known.answers {
-        let (chat, by) = (message.from.clone(), message.sender.clone());
-        let with = Some(message.platform_id.clone());
-        if reception::answer(host, reception::Answer { id, index, chat, by, with }).await? {
-            return Ok(Some(Fate::Done(Verdict::Ignored)));
+    match &known.typed {
+        Typed::Message => {}
+        Typed::Unclear { hint } => {
+            reception::ask_which(host, message, hint.clone()).await?;
+            return Ok(Some(Fate::Done(Verdict::Stored)));
+        }
+        &Typed::Answer { id, index } => {
+            let (chat, by) = (message.from.clone(), message.sender.clone());
+            let with = Some(message.clone());
+            if reception::answer(host, reception::Answer { id, index, chat, by, with }).await? {
+                return Ok(Some(Fate::Done(Verdict::Ignored)));
+            }
         }
     }
     let admission = known.admission(message, now);
+    if message.files.is_empty()
+        && let Some(why) = refusal(&message.text)
+    {
+        return refusals::refuse(host, message, &admission, why).await.map(Some);
+    }
     follow(host, message, known, admission).await
 }
 
@@ -99,26 +112,23 @@ async fn follow(
     }
     let takes = |it: &&Decision| matches!(it.what, What::Engage(_) | What::Accumulate);
     let taking: Vec<&Decision> = admission.decisions.iter().filter(takes).collect();
-    let chat = if taking.is_empty() && admission.ask.is_none() {
-        None
-    } else {
-        Some(ensure_chat(host, message, &known).await?)
-    };
-    let mut waits = false;
-    if let (Some(ask), Some(chat)) = (&admission.ask, &chat) {
-        match knock(host, message, chat, &known, ask).await? {
+    let (mut waits, mut dropped) = (false, admission.dropped);
+    if let Some(ask) = &admission.ask {
+        match knock(host, message, &known, ask).await? {
             Knock::Waits => waits = true,
-            Knock::Full => {}
+            // Counted with the refusal.
+            Knock::Full => dropped = None,
             Knock::Decided => return Ok(None),
         }
     }
-    if let Some(why) = admission.dropped {
+    if let Some(why) = dropped {
         record_drop(host, message, why.as_str()).await?;
     }
-    let Some(chat) = chat.filter(|_| !taking.is_empty()) else {
+    if taking.is_empty() {
         let verdict = if waits { Verdict::Stored } else { Verdict::Ignored };
         return Ok(Some(Fate::Done(verdict)));
-    };
+    }
+    let chat = ensure_chat(host, message, &known).await?;
     let mut targets = Vec::with_capacity(taking.len());
     for decision in taking {
         let row = session(host, message, &known, &chat, decision).await?;
@@ -140,15 +150,15 @@ async fn follow(
 async fn knock(
     host: &Host,
     message: &Incoming,
-    chat: &ChatRow,
     known: &Knowledge,
     ask: &Ask,
 ) -> Result<Knock, StoreError> {
+    let peer = known.peer(message);
     match ask {
-        Ask::Sender { agent } => reception::knock_sender(host, message, chat, agent.clone()).await,
+        Ask::Sender { agent } => reception::knock_sender(host, message, peer, agent.clone()).await,
         Ask::Chat => {
             let agents: Vec<AgentName> = known.agents.iter().map(|it| it.name.clone()).collect();
-            reception::knock_chat(host, message, chat, &agents).await
+            reception::knock_chat(host, message, peer, &agents).await
         }
     }
 }

@@ -10,12 +10,12 @@ use domain::command;
 use domain::engage::trigger_of;
 use domain::message::Incoming;
 use domain::people::{Access, Handle, PersonId, Standing, access};
-use domain::question::{QuestionId, typed_answer};
+use domain::question::Typed;
 use domain::session_key::session_key;
 use domain::time::Timestamp;
 use store::{CentralStore, ChatRow, SessionRow, StoreError, Wired};
 
-use crate::reception::pair_key;
+use crate::reception::{pair_key, typed_in, which_key};
 
 /// The longest text that can be an answer by its label.
 const ANSWER_BYTES_MAX: usize = 400;
@@ -32,9 +32,9 @@ pub(super) struct Knowledge {
     pub(super) agents: Vec<AgentGroup>,
     known: Option<(PersonId, Standing)>,
     denied_by: Vec<AgentName>,
-    /// Open questions of this chat that the text could answer.
-    pub(super) answers: Vec<(QuestionId, usize)>,
-    /// This very message was taken for an answer before.
+    /// What the text means for the cards of this chat.
+    pub(super) typed: Typed,
+    /// This very message was taken for an answer before, or its writer was asked which one it is.
     pub(super) has_answered: bool,
     /// The text may be a code: one is open, or this very message was one already.
     pub(super) pairing_open: bool,
@@ -46,6 +46,7 @@ impl Knowledge {
         central: &mut CentralStore,
         message: &Incoming,
         owner_only: bool,
+        has_buttons: bool,
         now: Timestamp,
     ) -> Result<Self, StoreError> {
         let handle = Handle::new(&message.from.channel, &message.sender.id);
@@ -69,8 +70,14 @@ impl Knowledge {
         let is_code = message.text.len() <= ANSWER_BYTES_MAX;
         Ok(Self {
             known: central.standing(&handle)?,
-            answers: if is_code { answers(central, message)? } else { Vec::new() },
-            has_answered: is_code && central.has_answered(&message.from, &message.platform_id)?,
+            // Where there are buttons they are the only answer.
+            typed: match is_code && !has_buttons {
+                true => typed_in(central, message, now)?,
+                false => Typed::Message,
+            },
+            has_answered: is_code
+                && (central.has_answered(&message.from, &message.platform_id)?
+                    || central.has_said(&which_key(message))?),
             pairing_open: is_code
                 && !owner_only
                 && (!central.open_pairings(now)?.is_empty()
@@ -152,15 +159,4 @@ impl Knowledge {
     pub(super) fn peer(&self, message: &Incoming) -> Option<String> {
         (!message.chat.is_group && !self.owner_only).then(|| message.sender.id.clone())
     }
-}
-
-fn answers(
-    central: &CentralStore,
-    message: &Incoming,
-) -> Result<Vec<(QuestionId, usize)>, StoreError> {
-    let open = central.questions_in(&message.from)?;
-    let fits = |row: &store::QuestionRow| {
-        typed_answer(&message.text, &row.question.options).map(|index| (row.id, index))
-    };
-    Ok(open.iter().filter_map(fits).collect())
 }

@@ -9,18 +9,16 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use channel::{Account, Batch, ChannelError, Cursor, Event, Gap, Source, Verdict};
-use domain::message::Address;
 use serde::de::DeserializeOwned;
 use tokio::sync::mpsc::Receiver;
 use tokio::task::JoinSet;
 use tracing::{debug, warn};
 
-use crate::api::{Api, Body, Method};
+use crate::api::Api;
 use crate::catch_up::CatchUp;
 use crate::directory::Directory;
 use crate::gateway::{Arrival, Arrived, Gateway};
 use crate::incoming::Reader;
-use crate::outgoing;
 use crate::position::{DIRECT, Position, Session};
 use crate::refusal::Failure;
 use crate::wire::{Channel, Guild, Id, Message, Ready};
@@ -47,8 +45,6 @@ pub(crate) struct DiscordSource {
     known: Id,
     catching: VecDeque<CatchUp>,
     ready: Vec<Event>,
-    /// Where each event of the last batch can be replied to.
-    unsettled: Vec<Option<(Address, String)>>,
     /// Somebody was connected before this source.
     had_before: bool,
     /// What catching up found so far, from the beginning of a session until it is stated.
@@ -86,7 +82,6 @@ impl DiscordSource {
             known: Id::default(),
             catching: VecDeque::new(),
             ready: Vec::new(),
-            unsettled: Vec::new(),
             had_before: account.heard_until.is_some(),
             missed: None,
             gap: None,
@@ -111,7 +106,6 @@ impl DiscordSource {
         opened.into_iter().for_each(|chat| self.position.saw_direct(chat));
         let cursor = Cursor(self.position.to_text());
         let events = std::mem::take(&mut self.ready);
-        self.unsettled = events.iter().map(replied_to).collect();
         Batch { events, cursor }
     }
 
@@ -308,29 +302,8 @@ impl Source for DiscordSource {
         self.gap.take()
     }
 
-    /// Discord needs no word of it; people are told what was not taken, as far as they can be.
-    async fn settle(&mut self, verdicts: &[Verdict]) -> Result<(), ChannelError> {
-        for (whom, verdict) in std::mem::take(&mut self.unsettled).into_iter().zip(verdicts) {
-            let (Some((at, id)), Verdict::Refused(why)) = (whom, verdict) else { continue };
-            let channel = at.thread.unwrap_or(at.chat);
-            let text: String = why.chars().take(outgoing::DISCORD_CHARS_MAX).collect();
-            let body = outgoing::message(&format!("refused {id}"), &text, Id::parse(&id));
-            let path = format!("channels/{channel}/messages");
-            if let Err(err) = self.api.tell(Method::Post, &path, Body::Json(body)).await {
-                debug!(
-                    error = &err as &dyn std::error::Error,
-                    "somebody was not told of a refusal"
-                );
-            }
-        }
+    /// Discord needs no word of it.
+    async fn settle(&mut self, _verdicts: &[Verdict]) -> Result<(), ChannelError> {
         Ok(())
-    }
-}
-
-fn replied_to(event: &Event) -> Option<(Address, String)> {
-    match event {
-        Event::Message(it) => Some((it.from.clone(), it.platform_id.clone())),
-        Event::Click(it) => Some((it.from.clone(), String::new())),
-        Event::Moved { .. } | Event::Reachable(_) => None,
     }
 }

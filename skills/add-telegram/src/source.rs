@@ -15,9 +15,6 @@ use tracing::{debug, warn};
 use crate::api::Api;
 use crate::error::channel_error;
 use crate::event::event;
-use crate::ids::{self, Target};
-use crate::methods::Reply;
-use crate::text::{beginning, plain};
 use crate::types::{Me, Update};
 
 /// Short beside the half minute that a poll waits.
@@ -32,8 +29,6 @@ pub(crate) struct TelegramSource {
     account: String,
     /// Answers to button presses on their way.
     hints: JoinSet<()>,
-    /// Where each event of the last batch came from; `None` for those that nobody waits on.
-    unsettled: Vec<Option<Origin>>,
     before: Before,
 }
 
@@ -51,18 +46,11 @@ pub(crate) fn gap(heard_until: Option<Timestamp>, now: Timestamp) -> Option<Gap>
     heard_until.map(|it| if KEPT < now.since(it) { Gap::Unknown } else { Gap::None })
 }
 
-/// Where a refusal goes, and the message that it replies to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Origin {
-    to: Target,
-    message: Option<i64>,
-}
-
 impl TelegramSource {
     /// `before`: see [`gap`]; `None` where nothing was read before.
     pub(crate) fn new(api: Arc<Api>, me: Me, account: String, before: Option<Gap>) -> Self {
         let before = before.map_or(Before::Read(Gap::None), Before::Unread);
-        Self { api, me, account, hints: JoinSet::new(), unsettled: Vec::new(), before }
+        Self { api, me, account, hints: JoinSet::new(), before }
     }
 
     /// Ends the spinner on a pressed button. Nothing follows from a failure: the press is stored
@@ -121,7 +109,6 @@ impl Source for TelegramSource {
         };
         let events: Vec<Event> =
             updates.iter().filter_map(|it| self.read(it, number(it))).collect();
-        self.unsettled = events.iter().map(origin).collect();
         Ok(Batch { events, cursor: Cursor((next + 1).to_string()) })
     }
 
@@ -131,38 +118,10 @@ impl Source for TelegramSource {
         Some(gap)
     }
 
-    /// Telegram learns from the next poll what was stored. The writer of what was refused is told
-    /// here, once for all that was refused for the same reason.
-    async fn settle(&mut self, verdicts: &[Verdict]) -> Result<(), ChannelError> {
-        for (origin, why) in refusals(&std::mem::take(&mut self.unsettled), verdicts) {
-            let reply = origin.message.map(Reply::to);
-            if let Err(err) = self.api.send(origin.to, &plain(beginning(why)), reply, None).await {
-                warn!(error = &err as &dyn std::error::Error, "a refusal was not told");
-            }
-        }
+    /// Telegram learns from the next poll what was stored.
+    async fn settle(&mut self, _verdicts: &[Verdict]) -> Result<(), ChannelError> {
         Ok(())
     }
-}
-
-fn origin(event: &Event) -> Option<Origin> {
-    let (from, message) = match event {
-        Event::Message(it) => (&it.from, Some(it.platform_id.as_str())),
-        Event::Click(it) => (&it.from, None),
-        Event::Moved { .. } | Event::Reachable(_) => return None,
-    };
-    let to = Target::of(from)?;
-    Some(Origin { to, message: message.and_then(|it| ids::number_in(it, to.chat)) })
-}
-
-fn refusals<'a>(origins: &[Option<Origin>], verdicts: &'a [Verdict]) -> Vec<(Origin, &'a str)> {
-    let mut told: Vec<(Origin, &str)> = Vec::new();
-    for (origin, verdict) in origins.iter().zip(verdicts) {
-        let (Some(origin), Verdict::Refused(why)) = (origin, verdict) else { continue };
-        if !told.iter().any(|(it, said)| it.to == origin.to && said == why) {
-            told.push((*origin, why));
-        }
-    }
-    told
 }
 
 fn number(update: &Value) -> Option<i64> {
@@ -180,18 +139,5 @@ mod tests {
         assert_eq!([after(0), after(day)], [Some(Gap::None); 2]);
         assert_eq!(after(day + 1), Some(Gap::Unknown));
         assert_eq!(gap(None, Timestamp(day)), None);
-    }
-
-    #[test]
-    fn a_refusal_is_told_once_to_each_chat() {
-        let origin = |chat, message| {
-            Some(Origin { to: Target { chat, thread: None }, message: Some(message) })
-        };
-        let origins = [origin(1, 10), origin(1, 11), None, origin(2, 12), origin(2, 13)];
-        let refused = || Verdict::Refused("full".into());
-        let verdicts = [refused(), refused(), refused(), Verdict::Stored, refused()];
-        let told: Vec<_> =
-            refusals(&origins, &verdicts).into_iter().map(|it| it.0.message).collect();
-        assert_eq!(told, [Some(10), Some(13)]);
     }
 }

@@ -14,8 +14,10 @@
 //! was posted while nobody listened may be missing, and the adapter says so.
 
 mod describe;
+mod guests;
 mod listen;
 mod refusal;
+mod replays;
 mod request;
 mod serve;
 mod signature;
@@ -29,8 +31,10 @@ use channel::{
     Account, Adapter, Caps, ChannelError, Connection, ExposeSecret, Gap, Registration, SecretString,
 };
 use domain::outgoing::TextLimit;
+use domain::time::{Clock, SystemClock};
 use tokio::sync::mpsc;
 
+use crate::replays::Replays;
 use crate::serve::Hooks;
 use crate::sink::WebhookSink;
 use crate::source::WebhookSource;
@@ -64,7 +68,9 @@ impl Adapter for Webhook {
         let secret = secret(account)?;
         let listener = listen::open(account).await?;
         let (events, inbox) = mpsc::channel(EVENTS_AHEAD_MAX);
-        let hooks = Hooks { account: account.name.clone(), secret, events };
+        let file = account.run_dir.join(format!("{NAME}-{}.seen", account.name));
+        let replays = Replays::open(&file, SystemClock.now());
+        let hooks = Hooks { account: account.name.clone(), secret, events, replays };
         let gap = if account.heard_until.is_some() { Gap::Unknown } else { Gap::None };
         let source = WebhookSource::new(serve::accept(listener, Arc::new(hooks)), inbox, gap);
         Ok(Connection { source: Box::new(source), sink: Arc::new(WebhookSink) })

@@ -1,5 +1,7 @@
 //! What a sender is told when its event was not taken. The texts are for whoever set the sender up.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
@@ -31,6 +33,13 @@ pub(crate) enum Refusal {
     Form,
     #[error("the id of the delivery must be 1 to 128 visible ASCII characters")]
     BadId,
+    #[error(
+        "this body was taken before under another hook, event or id; a sender that repeats itself \
+         puts a time or number into the body"
+    )]
+    Replayed,
+    #[error("this hook brings too many events; send it again in {} s", after.as_secs().max(1))]
+    TooMany { after: Duration },
     /// The host's words.
     #[error("{0}")]
     Refused(String),
@@ -50,6 +59,8 @@ impl Refusal {
             Self::Form => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Refused(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::NotStored => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Replayed => StatusCode::CONFLICT,
+            Self::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
         }
     }
 
@@ -58,8 +69,14 @@ impl Refusal {
         if *self == Self::Method {
             answer.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
         }
-        if *self == Self::NotStored {
-            answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from(COMMIT_WITHIN.as_secs()));
+        let wait = if let Self::TooMany { after } = self {
+            Some(*after)
+        } else {
+            (*self == Self::NotStored).then_some(COMMIT_WITHIN)
+        };
+        if let Some(wait) = wait {
+            let secs = HeaderValue::from(wait.as_secs().max(1));
+            answer.headers_mut().insert(RETRY_AFTER, secs);
         }
         answer
     }

@@ -1,5 +1,7 @@
 //! What a request says: which chat it is for, whether it is signed, and the message in it. Pure.
 
+use std::borrow::Cow;
+
 use channel::SecretString;
 use domain::message::{Address, Author, ChatInfo, Incoming};
 use hyper::header::{CONTENT_TYPE, HeaderMap};
@@ -49,7 +51,7 @@ pub(crate) fn message(
     if !signature::is_right(secret, body, signed.as_bytes()) {
         return Err(Refusal::WrongSignature);
     }
-    let event = head.headers.get(EVENT).map(|it| String::from_utf8_lossy(it.as_bytes()));
+    let event = event(&head.headers);
     if event.is_some() && is_form(&head.headers) {
         return Err(Refusal::Form);
     }
@@ -69,6 +71,11 @@ pub(crate) fn message(
         mentioned: true,
         ..Incoming::default()
     })
+}
+
+/// The kind of event, where the sender names it.
+pub(crate) fn event(headers: &HeaderMap) -> Option<Cow<'_, str>> {
+    headers.get(EVENT).map(|it| String::from_utf8_lossy(it.as_bytes()))
 }
 
 /// GitHub wraps the JSON into a form unless it is told otherwise.

@@ -4,7 +4,8 @@
 //! Invariants
 //! - 202 is said only for what the host committed or does not want.
 //! - Nobody holds a connection for longer than [`CONNECTION_WITHIN`], and there are at most
-//!   [`CONNECTIONS_MAX`] of them.
+//!   [`crate::guests::CONNECTIONS_MAX`] of them. Those without a signature make room for others.
+//! - A signed body is one event, and a hook brings only so many.
 
 use std::convert::Infallible;
 use std::io::{self, ErrorKind};
@@ -14,6 +15,7 @@ use std::time::Duration;
 use bytes::{Buf, Bytes};
 use channel::{SecretString, Verdict};
 use domain::message::Incoming;
+use domain::time::{Clock, SystemClock};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Body;
 use hyper::server::conn::http1;
@@ -27,7 +29,9 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tracing::{debug, info};
 
+use crate::guests::{GRACE, Guests, IsKnown};
 use crate::refusal::{Refusal, text};
+use crate::replays::Replays;
 use crate::request;
 
 pub(crate) const BODY_BYTES_MAX: usize = 1024 * 1024;
@@ -35,7 +39,7 @@ pub(crate) const BODY_BYTES_MAX: usize = 1024 * 1024;
 /// GitHub sends no larger one
 /// (<https://docs.github.com/en/webhooks/webhook-events-and-payloads#payload-cap>).
 const READ_BYTES_MAX: usize = 25 * 1024 * 1024;
-const HEAD_WITHIN: Duration = Duration::from_secs(10);
+const HEAD_WITHIN: Duration = Duration::from_secs(5);
 /// hyper takes no smaller buffer than 8 KiB.
 const HEAD_BYTES_MAX: usize = 16 * 1024;
 const BODY_WITHIN: Duration = Duration::from_secs(20);
@@ -43,7 +47,6 @@ const BODY_WITHIN: Duration = Duration::from_secs(20);
 pub(crate) const COMMIT_WITHIN: Duration = Duration::from_secs(30);
 /// All of the above, and the answer.
 const CONNECTION_WITHIN: Duration = Duration::from_secs(75);
-const CONNECTIONS_MAX: usize = 64;
 
 /// An event, and whom to tell what became of it.
 pub(crate) type Asked = (Incoming, oneshot::Sender<Verdict>);
@@ -53,19 +56,24 @@ pub(crate) struct Hooks {
     pub(crate) account: String,
     pub(crate) secret: SecretString,
     pub(crate) events: mpsc::Sender<Asked>,
+    pub(crate) replays: Replays,
 }
 
 /// Serves until dropped, and its connections with it; returns when nothing can be accepted.
 pub(crate) async fn accept(listener: TcpListener, hooks: Arc<Hooks>) -> io::Error {
-    let mut connections = JoinSet::new();
+    let (mut connections, mut guests) = (JoinSet::new(), Guests::default());
     loop {
-        while connections.try_join_next().is_some() {}
-        if CONNECTIONS_MAX <= connections.len() {
-            connections.join_next().await;
-            continue;
-        }
         match listener.accept().await {
-            Ok((stream, _)) => drop(connections.spawn(serve(stream, Arc::clone(&hooks)))),
+            Ok((stream, peer)) => {
+                while connections.try_join_next().is_some() {}
+                while !guests.make_room(connections.len()) {
+                    // One ends, or has had its time.
+                    let _ = timeout(GRACE, connections.join_next()).await;
+                }
+                let is_known = IsKnown::default();
+                let task = connections.spawn(serve(stream, Arc::clone(&hooks), is_known.clone()));
+                guests.add(peer.ip(), is_known, task);
+            }
             Err(err) if is_of_one_sender(&err) => {}
             Err(err) => return err,
         }
@@ -77,8 +85,11 @@ fn is_of_one_sender(err: &io::Error) -> bool {
     matches!(err.kind(), ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset)
 }
 
-async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin, hooks: Arc<Hooks>) {
-    let answer = service_fn(|request| answer(&hooks, request));
+async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin, hooks: Arc<Hooks>, is_known: IsKnown) {
+    let answer = service_fn(|mut request: Request<_>| {
+        request.extensions_mut().insert(is_known.clone());
+        answer(&hooks, request)
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_WITHIN)
@@ -109,7 +120,24 @@ async fn answer<B: Body + Unpin>(
 async fn take<B: Body + Unpin>(hooks: &Hooks, request: Request<B>) -> Result<(), Refusal> {
     let (head, body) = request.into_parts();
     let body = timeout(BODY_WITHIN, read(body)).await.map_err(|_late| Refusal::Slow)?;
-    let message = request::message(&hooks.account, &hooks.secret, &head, &body?)?;
+    let body = body?;
+    let message = request::message(&hooks.account, &hooks.secret, &head, &body)?;
+    if let Some(is_known) = head.extensions.get::<IsKnown>() {
+        is_known.set();
+    }
+    let event = request::event(&head.headers).unwrap_or_default();
+    let parts = [message.from.chat.as_str(), event.as_ref(), message.platform_id.as_str()];
+    hooks.replays.pace(parts[0]).map_err(|after| Refusal::TooMany { after })?;
+    let noted = hooks.replays.note(&body, parts, SystemClock.now()).ok_or(Refusal::Replayed)?;
+    let taken = hand_over(hooks, message).await;
+    match &taken {
+        Ok(()) => hooks.replays.keep(noted),
+        Err(_) => hooks.replays.forget(noted),
+    }
+    taken
+}
+
+async fn hand_over(hooks: &Hooks, message: Incoming) -> Result<(), Refusal> {
     let (verdict, told) = oneshot::channel();
     let handed_over = async {
         // Fails, like the other one, when the channel is being closed.

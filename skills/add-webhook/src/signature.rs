@@ -19,7 +19,7 @@ pub(crate) fn is_right(secret: &SecretString, body: &[u8], signature: &[u8]) -> 
     mac.verify_slice(&tag).is_ok()
 }
 
-fn unhex(text: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn unhex(text: &[u8]) -> Option<Vec<u8>> {
     let digit = |it: u8| char::from(it).to_digit(16).and_then(|it| u8::try_from(it).ok());
     let byte = |pair: &[u8]| match *pair {
         [high, low] => Some(digit(high)? << 4 | digit(low)?),

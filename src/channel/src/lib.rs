@@ -95,7 +95,9 @@ pub trait Source: fmt::Debug + Send + Sync {
     /// it while nothing happens returns a batch without events.
     fn gap(&mut self) -> Option<Gap>;
 
-    /// Tells what became of each event of the last batch, in order, after the commit.
+    /// Tells what became of each event of the last batch, in order, after the commit. It is for a
+    /// sender that waits for an answer of the protocol. People are told by the host: a source sends
+    /// no texts.
     async fn settle(&mut self, verdicts: &[Verdict]) -> Result<(), ChannelError>;
 }
 

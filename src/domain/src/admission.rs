@@ -136,10 +136,12 @@ pub enum Why {
     /// A stranger, in a public chat, for an agent that takes known people only.
     StrangerScope,
     SenderDenied,
+    /// An unknown user, and people are asked about too many others.
+    TooManyRequests,
 }
 
 impl Why {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::NotCalled,
         Self::ChatNotConnected,
         Self::ChatDenied,
@@ -147,6 +149,7 @@ impl Why {
         Self::StrangerAsk,
         Self::StrangerScope,
         Self::SenderDenied,
+        Self::TooManyRequests,
     ];
 
     /// The word in the database.
@@ -160,6 +163,7 @@ impl Why {
             Self::StrangerAsk => "stranger-ask",
             Self::StrangerScope => "stranger-scope",
             Self::SenderDenied => "sender-denied",
+            Self::TooManyRequests => "too-many-requests",
         }
     }
 

@@ -5,6 +5,9 @@
 //! - After a question was answered or expired, nobody is asked.
 //! - Whoever waits for a decision always hears how it ended, also when nobody can be asked.
 
+mod choice;
+mod load;
+mod results;
 #[cfg(test)]
 mod tests;
 mod texts;
@@ -16,9 +19,15 @@ use crate::AgentName;
 use crate::people::{PersonId, Role};
 use crate::time::Timestamp;
 
+pub use choice::{
+    ChatChoice, asked_by, chat_options, first_options, second_option, second_options,
+    sender_options,
+};
+pub use load::{ACCOUNT_SPAN_MAX, RequestLoad, SPAN, TOLD_MAX, TOO_MANY, unasked, unasked_due_at};
+pub use results::{Closed, Matter, Requester, closed_card, closed_notice, result};
 pub use texts::{
-    ALLOW, ChatChoice, Closed, News, Place, REFUSE, Request, Writer, change_card, chat_options,
-    closed_card, consent_options, told, unknown_chat_card, unknown_sender_card,
+    ALLOW, News, Place, REFUSE, Request, Writer, change_card, consent_options, share_by_code,
+    share_card, told, unknown_chat_card, unknown_sender_card,
 };
 
 /// How long an approver has before the next one is asked too.

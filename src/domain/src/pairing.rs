@@ -8,9 +8,13 @@ use crate::time::Timestamp;
 
 /// How long a code can be used.
 pub const CODE_LIFE: Duration = Duration::from_secs(10 * 60);
-/// Wrong guesses, over all codes and senders, before every open code is closed. Five of a million
-/// are no chance worth having.
-pub const WRONG_MAX: u32 = 5;
+/// Wrong codes that one sender may send within [`SENDER_SPAN`]. Nobody else's code is touched.
+pub const SENDER_WRONG_MAX: u32 = 5;
+pub const SENDER_SPAN: Duration = Duration::from_secs(60 * 60);
+/// Wrong codes of all senders that are judged within [`ALL_SPAN`]: with as many accounts as somebody
+/// likes, a hundred of a million codes can be tried while one is open.
+pub const ALL_WRONG_MAX: u32 = 10;
+pub const ALL_SPAN: Duration = Duration::from_secs(60);
 
 const DIGITS: usize = 6;
 const CODES: u32 = 1_000_000;
@@ -77,8 +81,10 @@ pub struct OpenCode {
 #[derive(Clone, Copy, Debug)]
 pub struct PairingView<'a> {
     pub codes: &'a [OpenCode],
-    /// Wrong guesses that are left; [`WRONG_MAX`] when the first code was opened.
-    pub wrong_left: u32,
+    /// Wrong codes of this sender within [`SENDER_SPAN`].
+    pub sender_wrong: u32,
+    /// Wrong codes of all senders within [`ALL_SPAN`].
+    pub all_wrong: u32,
     /// What the bot is called on the platform.
     pub mentions: &'a [&'a str],
 }
@@ -88,8 +94,10 @@ pub struct PairingView<'a> {
 pub enum Attempt {
     /// A message like any other; also when no code is open, so that nobody learns whether one is.
     NotACode,
-    /// Keep `left` as the new `wrong_left`; close every code when it is 0.
+    /// Count it. The sender has `left` more.
     Wrong { left: u32 },
+    /// Not judged: too many wrong codes came just now. The sender may try again soon.
+    Busy,
     /// The right one, too late. Close it.
     Expired { id: i64 },
     /// Close it, since it can be used once, and connect the sender's account.
@@ -99,19 +107,26 @@ pub enum Attempt {
 /// Judges a message. Pure and total.
 #[must_use]
 pub fn attempt(view: &PairingView<'_>, text: &str, now: Timestamp) -> Attempt {
-    let Some(code) = code_in(text, view.mentions).filter(|_| 0 < view.wrong_left) else {
+    let left = SENDER_WRONG_MAX.saturating_sub(view.sender_wrong);
+    let Some(code) = code_in(text, view.mentions).filter(|_| 0 < left) else {
         return Attempt::NotACode;
     };
     // A clock that stepped back closes codes, it never makes one live longer.
     let over = |it: &OpenCode| it.expires_at.is_due(now, CODE_LIFE);
     let (same, others): (Vec<&OpenCode>, Vec<&OpenCode>) =
         view.codes.iter().partition(|it| it.code == code);
+    if view.codes.iter().all(over) {
+        return same.first().map_or(Attempt::NotACode, |it| Attempt::Expired { id: it.id });
+    }
+    if ALL_WRONG_MAX <= view.all_wrong {
+        return Attempt::Busy;
+    }
     if let Some(hit) = same.iter().find(|it| !over(it)) {
         Attempt::Paired { id: hit.id }
     } else if let Some(late) = same.first() {
         Attempt::Expired { id: late.id }
     } else if others.iter().any(|it| !over(it)) {
-        Attempt::Wrong { left: view.wrong_left - 1 }
+        Attempt::Wrong { left: left - 1 }
     } else {
         Attempt::NotACode
     }
@@ -123,8 +138,12 @@ pub fn answer(attempt: Attempt) -> Option<String> {
     match attempt {
         Attempt::NotACode => None,
         Attempt::Wrong { left: 0 } => Some(
-            "That is not the code, and there were too many wrong ones. Get a new code at the \
+            "That is not the code, and you sent too many wrong ones. Wait an hour, or use the \
              terminal."
+                .into(),
+        ),
+        Attempt::Busy => Some(
+            "Too many wrong codes were sent to me just now. Wait a minute, then send yours again."
                 .into(),
         ),
         Attempt::Wrong { .. } => {
@@ -158,8 +177,9 @@ mod tests {
         OpenCode { id, code: Code::from_random(number), expires_at: NOW + CODE_LIFE }
     }
 
-    fn tried(codes: &[OpenCode], wrong_left: u32, text: &str, now: Timestamp) -> Attempt {
-        attempt(&PairingView { codes, wrong_left, mentions: MENTIONS }, text, now)
+    fn tried(codes: &[OpenCode], sender_wrong: u32, text: &str, now: Timestamp) -> Attempt {
+        let view = PairingView { codes, sender_wrong, all_wrong: 0, mentions: MENTIONS };
+        attempt(&view, text, now)
     }
 
     #[test]
@@ -197,26 +217,41 @@ mod tests {
     #[test]
     fn the_right_code_pairs_in_its_time() {
         let codes = [open(1, 42), open(2, 43)];
-        assert_eq!(tried(&codes, 5, "000043", NOW), Attempt::Paired { id: 2 });
-        assert_eq!(tried(&codes, 1, "/pair 000042", NOW), Attempt::Paired { id: 1 });
-        assert_eq!(tried(&codes, 5, "000043", NOW + CODE_LIFE), Attempt::Expired { id: 2 });
-        assert_eq!(tried(&codes, 5, "000043", Timestamp(NOW.0 - 1)), Attempt::Expired { id: 2 });
+        assert_eq!(tried(&codes, 0, "000043", NOW), Attempt::Paired { id: 2 });
+        assert_eq!(tried(&codes, 4, "/pair 000042", NOW), Attempt::Paired { id: 1 });
+        assert_eq!(tried(&codes, 0, "000043", NOW + CODE_LIFE), Attempt::Expired { id: 2 });
+        assert_eq!(tried(&codes, 0, "000043", Timestamp(NOW.0 - 1)), Attempt::Expired { id: 2 });
     }
 
     #[test]
-    fn wrong_codes_use_up_the_guesses_of_all() {
+    fn wrong_codes_use_up_the_guesses_of_their_sender() {
         let codes = [open(1, 42), open(2, 43)];
-        assert_eq!(tried(&codes, WRONG_MAX, "999999", NOW), Attempt::Wrong { left: 4 });
-        assert_eq!(tried(&codes, 1, "999999", NOW), Attempt::Wrong { left: 0 });
-        assert_eq!(tried(&codes, 0, "000042", NOW), Attempt::NotACode, "all are closed");
-        assert_eq!(tried(&codes, 5, "hello", NOW), Attempt::NotACode);
+        assert_eq!(tried(&codes, 0, "999999", NOW), Attempt::Wrong { left: 4 });
+        assert_eq!(tried(&codes, 4, "999999", NOW), Attempt::Wrong { left: 0 });
+        assert_eq!(tried(&codes, 5, "000042", NOW), Attempt::NotACode);
+        assert_eq!(tried(&codes, 0, "hello", NOW), Attempt::NotACode);
+    }
+
+    #[test]
+    fn many_accounts_are_slowed_down_together() {
+        let codes = [open(1, 42)];
+        let tried = |all_wrong, text| {
+            let view = PairingView { codes: &codes, sender_wrong: 0, all_wrong, mentions: &[] };
+            attempt(&view, text, NOW)
+        };
+        assert_eq!(tried(ALL_WRONG_MAX - 1, "999999"), Attempt::Wrong { left: 4 });
+        assert_eq!(tried(ALL_WRONG_MAX, "999999"), Attempt::Busy);
+        assert_eq!(tried(ALL_WRONG_MAX, "000042"), Attempt::Busy, "else a guess would tell");
+        assert_eq!(tried(ALL_WRONG_MAX, "hello"), Attempt::NotACode);
+        let spans = u32::try_from(CODE_LIFE.as_secs() / ALL_SPAN.as_secs()).unwrap();
+        assert!((spans + 1) * ALL_WRONG_MAX * 5_000 < CODES, "one in five thousand at most");
     }
 
     #[test]
     fn six_digits_are_a_message_like_any_other_when_nobody_pairs() {
-        assert_eq!(tried(&[], 5, "000042", NOW), Attempt::NotACode);
+        assert_eq!(tried(&[], 0, "000042", NOW), Attempt::NotACode);
         let late = NOW + CODE_LIFE;
-        assert_eq!(tried(&[open(1, 42)], 5, "999999", late), Attempt::NotACode);
+        assert_eq!(tried(&[open(1, 42)], 0, "999999", late), Attempt::NotACode);
     }
 
     #[test]
@@ -240,9 +275,9 @@ mod tests {
         }
 
         #[test]
-        fn only_an_open_code_pairs(number: u32, guess in "[0-9]{6}", left in 0_u32..7) {
-            let out = tried(&[open(1, number)], left, &guess, NOW);
-            let right = guess == Code::from_random(number).to_string() && 0 < left;
+        fn only_an_open_code_pairs(number: u32, guess in "[0-9]{6}", wrong in 0_u32..7) {
+            let out = tried(&[open(1, number)], wrong, &guess, NOW);
+            let right = guess == Code::from_random(number).to_string() && wrong < 5;
             prop_assert_eq!(out == Attempt::Paired { id: 1 }, right);
         }
     }

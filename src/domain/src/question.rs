@@ -1,12 +1,16 @@
 //! A question with options: how it is shown on any channel, what counts as an answer, and who may
 //! give it.
 
+mod typed;
+
 use std::fmt;
 
 use crate::AgentName;
 use crate::outgoing::{BUTTON_DATA_BYTES_MAX, BUTTON_LABEL_CHARS_MAX, BUTTONS_MAX, Button};
 use crate::people::{Identity, Standing, is_admin_of, is_global_admin};
 use crate::plain::{cut, one_line};
+
+pub use typed::{CardCode, CardView, JUST_CLOSED, Typed, numbered, typed};
 
 /// Identifies a question on this host, across all sessions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -40,11 +44,14 @@ impl Opt {
     }
 }
 
-/// A button for each option, for channels that have them.
+/// A button for each option, for channels that have them. With each its place in the question.
 #[must_use]
-pub fn buttons(id: QuestionId, options: &[Opt]) -> Vec<Button> {
+pub fn buttons<'a>(
+    id: QuestionId,
+    options: impl IntoIterator<Item = (usize, &'a Opt)>,
+) -> Vec<Button> {
     let button = |(index, it): (usize, &Opt)| Button { label: it.shown(), data: data(id, index) };
-    options.iter().take(BUTTONS_MAX).enumerate().map(button).collect()
+    options.into_iter().filter(|it| it.0 < BUTTONS_MAX).map(button).collect()
 }
 
 /// An index instead of the value, which may be too long for a platform, and which a forged click
@@ -62,28 +69,6 @@ pub fn parse_data(text: &str) -> Option<(QuestionId, usize)> {
     let (id, index) = text.strip_prefix("q:")?.split_once(':')?;
     let (id, index) = (QuestionId(id.parse().ok()?), index.parse().ok()?);
     (index < BUTTONS_MAX && data(id, index) == text).then_some((id, index))
-}
-
-/// The question for channels without buttons: what to choose from, and how.
-#[must_use]
-pub fn numbered(text: &str, options: &[Opt]) -> String {
-    let lines: Vec<String> =
-        options.iter().zip(1..).map(|(it, n)| format!("{n}. {}", it.shown())).collect();
-    format!("{}\n\nReply with the number:\n{}", text.trim_end(), lines.join("\n"))
-}
-
-/// The option that a typed text chooses: its number as `2`, `2.` or `#2`, or exactly its label in
-/// any case. Anything else is no answer but a message like any other. Where a label is a number,
-/// the number of the line counts, as the question says.
-#[must_use]
-pub fn typed_answer(text: &str, options: &[Opt]) -> Option<usize> {
-    let text = text.trim();
-    let bare = text.strip_prefix('#').or(text.strip_suffix('.')).unwrap_or(text);
-    let number = (1..=options.len()).find(|n| n.to_string() == bare);
-    let folded = one_line(text).to_lowercase();
-    let is = |label: &str| one_line(label).to_lowercase() == folded;
-    let label = || options.iter().position(|it| is(&it.label) || is(&it.shown()));
-    number.map(|n| n - 1).or_else(label)
 }
 
 /// The longest title, in characters.

@@ -312,6 +312,9 @@ pub(crate) struct PairArgs {
     /// Print the code and do not wait for its use
     #[arg(long)]
     pub(crate) no_wait: bool,
+    /// Share an agent that others use without being asked
+    #[arg(long, short)]
+    pub(crate) yes: bool,
     /// As JSON
     #[arg(long)]
     pub(crate) json: bool,

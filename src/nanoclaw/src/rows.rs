@@ -57,9 +57,14 @@ impl SecretRows for CentralRows {
         Ok(self.db.write("a removal", move |db| db.remove_secret(&name)).await?)
     }
 
-    async fn count_refusal(&self, session: SessionId, why: &'static str) -> Result<(), Cause> {
+    async fn count_refusals(
+        &self,
+        session: SessionId,
+        why: &'static str,
+        count: u64,
+    ) -> Result<(), Cause> {
         let (session, now) = (session.to_string(), self.clock.now());
-        let counted = move |db: &mut CentralStore| db.count_refusal(&session, why, now);
+        let counted = move |db: &mut CentralStore| db.count_refusals(&session, why, count, now);
         Ok(self.db.write("a refusal", counted).await?)
     }
 }

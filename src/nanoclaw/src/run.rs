@@ -19,6 +19,7 @@ use store::{CentralStore, Db, NoGate};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::timeout;
 use tracing::{info, warn};
+use vault::Vault;
 
 use crate::error::fail;
 use crate::rows::Tokens;
@@ -45,7 +46,8 @@ const STOP_WITHIN: Duration = Duration::from_secs(30);
 pub(crate) async fn run(layout: &Layout) -> anyhow::Result<()> {
     let _lock = crate::lock::take(layout)?;
     crate::limits::set();
-    let host = Arc::new(wire(layout).await?);
+    let (host, vault) = wire(layout).await?;
+    let host = Arc::new(host);
     let asked = Arc::new(AtomicBool::new(false));
     let args = RootArgs { host, admin: true, asked_to_stop: Arc::clone(&asked) };
     let (root, mut ended) =
@@ -59,13 +61,14 @@ pub(crate) async fn run(layout: &Layout) -> anyhow::Result<()> {
             let _ = timeout(STOP_WITHIN, ended).await;
         }
     }
+    vault.commit_refusals().await;
     if asked.load(Ordering::SeqCst) {
         return Ok(());
     }
     Err(fail("the host failed too often and gave up", "see `nanoclaw logs`"))
 }
 
-async fn wire(layout: &Layout) -> anyhow::Result<Host> {
+async fn wire(layout: &Layout) -> anyhow::Result<(Host, Arc<Vault>)> {
     let central = crate::home::central(layout)?;
     let install = crate::install::ensure_defaults(&central)?;
     let stops = Gate::new(central.stops()?);
@@ -77,14 +80,14 @@ async fn wire(layout: &Layout) -> anyhow::Result<Host> {
     let central = Db::new(Arc::new(NoGate), move || CentralStore::open(&path));
     let vault = Arc::new(crate::rows::vault(layout)?);
     let tokens = Tokens { vault: Arc::clone(&vault), central: central.clone() };
-    Ok(Host {
+    let host = Host {
         layout: layout.clone(),
         started_at: clock.now(),
         clock,
         central,
         gate: Arc::new(NoGate),
         sandbox: Arc::new(sandbox),
-        egress: vault,
+        egress: Arc::clone(&vault) as _,
         registrations: channel::registrations(),
         credentials: Arc::new(tokens),
         places: Places::new(containers_max(
@@ -94,7 +97,8 @@ async fn wire(layout: &Layout) -> anyhow::Result<Host> {
         policy: Policy::default(),
         container_user: rustix::process::geteuid().is_root().then_some(user),
         peers: Peers::default(),
-    })
+    };
+    Ok((host, vault))
 }
 
 /// How many containers may run at the same time: as many as memory holds, at least two.

@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal, Write};
 
 pub(crate) use verbs::table;
 
-use crate::error::{hint_of, lines};
+use crate::error::{fail, hint_of, lines};
 
 /// One line of a result.
 pub(crate) fn out(line: &str) {
@@ -62,4 +62,19 @@ pub(crate) fn confirm(question: &str) -> bool {
     let mut answer = String::new();
     let read = io::stdin().read_line(&mut answer);
     read.is_ok() && matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes")
+}
+
+/// Shows what will be shared and asks whether it may be, unless `yes` says so already.
+pub(crate) fn agree(what: &str, yes: bool, question: &str) -> anyhow::Result<()> {
+    if yes {
+        return Ok(());
+    }
+    note(what);
+    if !is_interactive() {
+        return Err(fail("nobody is there to agree to it", "say --yes if it may be shared"));
+    }
+    if !confirm(question) {
+        return Err(fail("nothing was changed", "answer y to go on"));
+    }
+    Ok(())
 }

@@ -3,6 +3,7 @@
 //! One schema, written by the host and by the command line. Each method is one transaction, so both
 //! may be at it at the same time.
 
+mod access;
 mod accounts;
 mod agents;
 mod chats;
@@ -17,6 +18,7 @@ mod people;
 mod pruning;
 mod questions;
 mod quiet;
+mod refusals;
 mod roles;
 mod said;
 mod secrets;
@@ -38,14 +40,19 @@ use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Params, Row};
 use rusqlite_migration::{M, Migrations};
 
+pub use self::access::Unasked;
 pub use self::accounts::AccountRow;
 pub use self::chats::{ChatRow, Moved};
 pub use self::dead_letters::{DeadLetterRow, Untold};
 pub use self::destinations::DestinationRow;
 pub use self::dropped::DroppedRow;
-pub use self::pairing::{NewPairing, Paired, PairingId, PairingRole, PairingRow, PairingUse};
+pub use self::pairing::{
+    Guesses, NewPairing, Paired, PairingId, PairingRole, PairingRow, PairingUse,
+};
 pub use self::people::{Linked, PersonRow, Removed, Unlinked};
-pub use self::questions::{CardRow, Put, Question, QuestionKind, QuestionRow, QuestionState};
+pub use self::questions::{
+    CARD_KEY, CardRow, Put, Question, QuestionKind, QuestionRow, QuestionState,
+};
 pub use self::roles::{ApproverRow, DenialRow, MemberRow, Revoked, RoleRow};
 pub use self::secrets::SealedRow;
 pub use self::sessions::SessionRow;

@@ -19,11 +19,11 @@ mod runner;
 mod session;
 
 pub use crate::central::{
-    AccountRow, ApproverRow, CardRow, CentralStore, ChatRow, DeadLetterRow, Decided, DenialRow,
-    DestinationRow, DroppedRow, DueTask, FireRow, Handover, Linked, MemberRow, Moved, NewPairing,
-    Paired, PairingId, PairingRole, PairingRow, PairingUse, PersonRow, Put, Question, QuestionKind,
-    QuestionRow, QuestionState, Removed, Revoked, RoleRow, SealedRow, SessionRow, Task, TaskEdit,
-    TaskFilter, TaskRow, Unlinked, Untold, Wired, Wiring,
+    AccountRow, ApproverRow, CARD_KEY, CardRow, CentralStore, ChatRow, DeadLetterRow, Decided,
+    DenialRow, DestinationRow, DroppedRow, DueTask, FireRow, Guesses, Handover, Linked, MemberRow,
+    Moved, NewPairing, Paired, PairingId, PairingRole, PairingRow, PairingUse, PersonRow, Put,
+    Question, QuestionKind, QuestionRow, QuestionState, Removed, Revoked, RoleRow, SealedRow,
+    SessionRow, Task, TaskEdit, TaskFilter, TaskRow, Unasked, Unlinked, Untold, Wired, Wiring,
 };
 pub use crate::db::{Db, Fault, Gate, NoGate, Store, on_disk};
 pub use crate::error::StoreError;

@@ -26,6 +26,7 @@ pub mod platform;
 pub mod rows;
 pub mod seal;
 pub mod secret;
+mod tally;
 mod upstream;
 mod vault;
 

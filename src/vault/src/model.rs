@@ -15,6 +15,7 @@ mod scrub;
 use std::convert::Infallible;
 
 use bytes::Bytes;
+use domain::SessionId;
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body, Incoming};
@@ -57,7 +58,7 @@ impl Vault {
     }
 
     async fn answer(&self, caller: &Caller, request: Request<Incoming>) -> Answer {
-        match self.forward(request).await {
+        match self.forward(caller, request).await {
             Ok(answer) => answer,
             Err(refusal) => {
                 self.note(caller, &refusal).await;
@@ -66,12 +67,20 @@ impl Vault {
         }
     }
 
-    async fn forward(&self, request: Request<Incoming>) -> Result<Answer, Refusal> {
+    async fn forward(
+        &self,
+        caller: &Caller,
+        request: Request<Incoming>,
+    ) -> Result<Answer, Refusal> {
         let head_max = self.upstream.limits.head_bytes_max;
         if head_max < head_bytes(&request) {
             return Err(Refusal::HeadTooLarge { head_max });
         }
         let call = gate::admit(request.method(), request.uri()).map_err(Refusal::Forbidden)?;
+        let limits = &self.upstream.limits;
+        self.tallies
+            .call(caller.session, limits.calls_burst, limits.call_every)
+            .map_err(|after| Refusal::TooMany { after })?;
         let body_max = self.upstream.limits.body_bytes_max;
         if request.body().size_hint().lower() > body_max as u64 {
             return Err(Refusal::TooLarge { body_max });
@@ -110,9 +119,25 @@ impl Vault {
             info!(%session, agent, why, "model request not served");
             return;
         };
-        warn!(%session, agent, why, "model request refused");
-        if let Err(err) = self.rows.count_refusal(session, counted).await {
-            warn!(%session, error = &*err as &dyn std::error::Error, "refusal not counted");
+        let due = self.tallies.refused(session, counted);
+        if let Some(times) = due.log {
+            warn!(%session, agent, why, times, "model request refused");
+        }
+        if let Some(count) = due.commit {
+            self.commit(session, counted, count).await;
+        }
+    }
+
+    /// Commits the refusals that were only counted so far; called when the host stops.
+    pub async fn commit_refusals(&self) {
+        for (session, why, count) in self.tallies.take_uncommitted() {
+            self.commit(session, why, count).await;
+        }
+    }
+
+    async fn commit(&self, session: SessionId, why: &'static str, count: u64) {
+        if let Err(err) = self.rows.count_refusals(session, why, count).await {
+            warn!(%session, error = &*err as &dyn std::error::Error, "refusals not counted");
         }
     }
 }

@@ -36,7 +36,12 @@ pub trait SecretRows: fmt::Debug + Send + Sync {
     /// Tells whether there was one.
     async fn remove(&self, name: &str) -> Result<bool, Cause>;
 
-    /// Counts that a session asked for something it may not have. `why` is one of a few fixed
+    /// Counts how often a session asked for something it may not have. `why` is one of a few fixed
     /// texts, never something that the container said.
-    async fn count_refusal(&self, session: SessionId, why: &'static str) -> Result<(), Cause>;
+    async fn count_refusals(
+        &self,
+        session: SessionId,
+        why: &'static str,
+        count: u64,
+    ) -> Result<(), Cause>;
 }

@@ -31,6 +31,11 @@ pub struct Limits {
     pub idle_max: Duration,
     /// For one check by [`crate::Vault::probe`].
     pub probe_max: Duration,
+    /// Calls of the model that one session may make at once. A turn with many agents makes some
+    /// dozens.
+    pub calls_burst: u32,
+    /// The time in which one more call is free again: 3,600 an hour, far above what work takes.
+    pub call_every: Duration,
 }
 
 /// Why there is no answer from upstream.
@@ -67,6 +72,8 @@ impl Default for Limits {
             silence_max: Duration::from_secs(600),
             idle_max: Duration::from_secs(300),
             probe_max: Duration::from_secs(5),
+            calls_burst: 120,
+            call_every: Duration::from_secs(1),
         }
     }
 }

@@ -12,6 +12,7 @@ use domain::time::Timestamp;
 
 use crate::platform;
 use crate::seal::{self, Binding, Key, OpenError, Sealed};
+use crate::tally::Tallies;
 use crate::upstream::{Limits, Trouble, Upstream};
 use crate::{
     BaseUrl, Credential, CredentialKind, MODEL_CREDENTIAL, SealedRow, Secret, SecretRows,
@@ -23,6 +24,7 @@ pub struct Vault {
     pub(crate) key: Key,
     pub(crate) rows: Arc<dyn SecretRows>,
     pub(crate) upstream: Upstream,
+    pub(crate) tallies: Tallies,
 }
 
 /// What a check of a credential found. Whether the other side accepts it shows only in use.
@@ -48,7 +50,8 @@ impl Vault {
         rows: Arc<dyn SecretRows>,
         limits: Limits,
     ) -> Result<Self, VaultError> {
-        Ok(Self { key, rows, upstream: Upstream::new(limits).map_err(VaultError::Tls)? })
+        let upstream = Upstream::new(limits).map_err(VaultError::Tls)?;
+        Ok(Self { key, rows, upstream, tallies: Tallies::default() })
     }
 
     /// Seals and stores a credential; one of the same name is replaced. The kind is told from the

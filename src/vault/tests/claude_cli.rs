@@ -138,7 +138,7 @@ async fn the_cli_works_a_turn_with_a_tool_and_never_has_the_key() {
     let env = requests.last().unwrap().tool_result().unwrap();
     assert!(env.contains("tool-ran") && env.contains(&url), "{env}");
     assert!(!printed.contains(KEY) && !left_behind(home.path()).contains(KEY));
-    assert_eq!(rig.refusals(), 0, "the CLI asks for nothing else");
+    assert_eq!(rig.refusals().await, 0, "the CLI asks for nothing else");
 }
 
 #[tokio::test]

@@ -30,7 +30,7 @@ async fn the_real_key_replaces_whatever_the_container_sends() {
         assert_eq!(seen.header(dropped), None, "{dropped}");
     }
     assert!(!seen.mentions("placeholder"));
-    assert_eq!(rig.refusals(), 0);
+    assert_eq!(rig.refusals().await, 0);
 }
 
 #[tokio::test]

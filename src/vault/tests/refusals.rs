@@ -1,5 +1,7 @@
 //! What a container asks for in vain.
 
+use std::time::Duration;
+
 use vault::Limits;
 
 use crate::rig::{Rig, assert_error, body, message, request_line};
@@ -40,7 +42,7 @@ async fn everything_but_the_models_calls_is_refused_and_counted() {
         let answer = rig.exchange(&request_line(line, headers, &body("hello", false))).await;
         assert_error(&answer, 403, "permission_error", "nanoclaw refused this request: ");
         assert!(answer.contains("x-should-retry: false"), "{line}: {answer}");
-        assert_eq!(rig.refusals(), before + 1, "{line}");
+        assert_eq!(rig.refusals().await, before + 1, "{line}");
     }
     assert_eq!(rig.api.requests_seen(), 0);
 }
@@ -96,8 +98,36 @@ async fn a_body_beyond_the_limit_is_refused_declared_or_not() {
         client.send(&request).await;
         let answer = client.read_to_end().await;
         assert_error(&answer, 413, "request_too_large", "larger than 1 MiB");
-        assert_eq!(rig.refusals(), before + 1);
+        assert_eq!(rig.refusals().await, before + 1);
     }
     let fits = rig.exchange(&message("hello", false)).await;
     assert!(fits.starts_with("HTTP/1.1 200"), "{fits}");
+}
+
+/// A container that asks for what it may not have, over and over, costs the host next to nothing.
+#[tokio::test]
+async fn a_flood_of_refusals_is_a_few_commits() {
+    let rig = Rig::start().await;
+    for _ in 0..100 {
+        let line = request_line("POST /v1/files", "connection: close\r\n", &body("hello", false));
+        rig.exchange(&line).await;
+    }
+    let commits = rig.rows.refusals.lock().unwrap().len();
+    assert!(commits < 20, "{commits} commits");
+    assert_eq!(rig.refusals().await, 100, "and none is forgotten");
+}
+
+#[tokio::test]
+async fn a_session_that_calls_the_model_too_often_is_told_to_wait() {
+    let call_every = Duration::from_secs(600);
+    let limits = Limits { calls_burst: 2, call_every, ..Limits::default() };
+    let rig = Rig::with_limits(limits).await;
+    for _ in 0..2 {
+        let answer = rig.exchange(&message("hello", false)).await;
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    }
+    let answer = rig.exchange(&message("hello", false)).await;
+    assert_error(&answer, 429, "rate_limit_error", "nanoclaw slows this session down");
+    assert!(answer.contains("retry-after: ") && answer.contains("x-should-retry: true"));
+    assert_eq!(rig.api.requests_seen(), 2);
 }

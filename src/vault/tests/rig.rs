@@ -26,7 +26,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 #[derive(Debug, Default)]
 pub(crate) struct MemoryRows {
     pub(crate) rows: Mutex<BTreeMap<String, SealedRow>>,
-    pub(crate) refusals: Mutex<Vec<(SessionId, &'static str)>>,
+    pub(crate) refusals: Mutex<Vec<(SessionId, &'static str, u64)>>,
     pub(crate) broken: AtomicBool,
 }
 
@@ -59,8 +59,13 @@ impl SecretRows for MemoryRows {
         Ok(self.rows.lock().unwrap().remove(name).is_some())
     }
 
-    async fn count_refusal(&self, session: SessionId, why: &'static str) -> Result<(), Cause> {
-        self.refusals.lock().unwrap().push((session, why));
+    async fn count_refusals(
+        &self,
+        session: SessionId,
+        why: &'static str,
+        count: u64,
+    ) -> Result<(), Cause> {
+        self.refusals.lock().unwrap().push((session, why, count));
         Ok(())
     }
 }
@@ -112,10 +117,11 @@ impl Rig {
         client.read_to_end().await
     }
 
-    pub(crate) fn refusals(&self) -> usize {
+    pub(crate) async fn refusals(&self) -> usize {
+        self.vault.commit_refusals().await;
         let refusals = self.rows.refusals.lock().unwrap();
-        assert!(refusals.iter().all(|(session, _)| *session == SESSION));
-        refusals.len()
+        assert!(refusals.iter().all(|it| it.0 == SESSION));
+        refusals.iter().map(|it| usize::try_from(it.2).unwrap()).sum()
     }
 }
 

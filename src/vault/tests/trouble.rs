@@ -35,7 +35,7 @@ async fn an_empty_vault_says_how_to_fill_it() {
     let answer = rig.exchange(&message("hello", true)).await;
     assert_error(&answer, 401, "authentication_error", "nanoclaw vault add anthropic");
     assert!(answer.contains("x-should-retry: false"), "{answer}");
-    assert_eq!(rig.refusals(), 0, "that is not the container's fault");
+    assert_eq!(rig.refusals().await, 0, "that is not the container's fault");
 }
 
 #[tokio::test]

@@ -1,8 +1,9 @@
 //! What waits for somebody's answer.
 
+use domain::approval::{result, second_option};
 use domain::question::{Opt, QuestionId};
 use serde_json::{Value, json};
-use store::{CentralStore, QuestionRow, QuestionState};
+use store::{CentralStore, QuestionKind, QuestionRow, QuestionState};
 
 use crate::find::View;
 use crate::output::{Output, VerbError, instant, joined, listed, not_found, refused};
@@ -19,7 +20,7 @@ pub(crate) fn perform(
     match verb {
         ApprovalsVerb::List => list(store, view),
         ApprovalsVerb::Show { id } => Ok(show(&find(id, store, view)?, view)),
-        ApprovalsVerb::Answer { id, answer } => {
+        ApprovalsVerb::Answer { id, answer, .. } => {
             let row = find(id, store, view)?;
             self::answer(&row, answer, store, view)
         }
@@ -57,7 +58,7 @@ fn show(row: &QuestionRow, view: &View) -> Output {
         format!("agent    {}", question.agent.as_ref().map_or("-", |it| it.as_str())),
         format!("asked    {} ({})", asked(row, view), instant(question.asked_at)),
         format!("expires  {}", instant(question.expires_at)),
-        format!("answers  {}", joined(question.options.iter().map(|it| &it.value))),
+        format!("answers  {}", joined(answers(row))),
     ];
     if !question.payload.is_empty() {
         lines.push(format!("change   {}", question.payload));
@@ -78,14 +79,7 @@ fn answer(
     store: &mut CentralStore,
     view: &View,
 ) -> Result<Output, VerbError> {
-    let options = &row.question.options;
-    let says = |it: &&Opt| [&it.value, &it.label].iter().any(|one| one.eq_ignore_ascii_case(text));
-    let Some(option) = options.iter().find(says) else {
-        return Err(refused(
-            format!("`{text}` is no answer to question {}", row.id),
-            format!("answer with one of: {}", joined(options.iter().map(|it| &it.value))),
-        ));
-    };
+    let option = &row.question.options[option(row, text)?];
     if !store.answer_question(row.id, &option.value, &view.by, None)? {
         return Err(refused(
             format!("question {} is closed already", row.id),
@@ -93,7 +87,43 @@ fn answer(
         ));
     }
     let json = json!({ "id": row.id.0, "answer": option.value });
-    Ok(Output::new(format!("answered question {} with `{}`", row.id, option.value), json))
+    Ok(Output::new(result(row.matter(), &option.value, &option.label), json))
+}
+
+/// What people are asked before an answer is given that shares an agent.
+pub(crate) fn shares(
+    id: &str,
+    answer: &str,
+    store: &CentralStore,
+    view: &View,
+) -> Result<Option<String>, VerbError> {
+    let row = find(id, store, view)?;
+    let chat = row.question.chat.and_then(|it| view.chat_by_id(it));
+    let title = chat.map_or("", |it| it.title.as_str());
+    Ok(row.share_text(title, option(&row, answer)?))
+}
+
+/// The place of the option that a text names. On a card some lead to a second one; here they mean
+/// what that one offers.
+fn option(row: &QuestionRow, text: &str) -> Result<usize, VerbError> {
+    let options = &row.question.options;
+    let says = |it: &Opt| [&it.value, &it.label].iter().any(|one| one.eq_ignore_ascii_case(text));
+    let Some(found) = options.iter().position(says) else {
+        return Err(refused(
+            format!("`{text}` is no answer to question {}", row.id),
+            format!("answer with one of: {}", joined(answers(row))),
+        ));
+    };
+    let is_agents = row.question.kind == QuestionKind::Agent;
+    Ok(second_option(options, found).filter(|_| !is_agents).unwrap_or(found))
+}
+
+/// What can be answered.
+fn answers(row: &QuestionRow) -> impl Iterator<Item = &String> {
+    let options = &row.question.options;
+    let is_agents = row.question.kind == QuestionKind::Agent;
+    let is_final = move |at: &usize| is_agents || second_option(options, *at).is_none();
+    (0..options.len()).filter(is_final).map(|at| &options[at].value)
 }
 
 fn find(id: &str, store: &CentralStore, view: &View) -> Result<QuestionRow, VerbError> {

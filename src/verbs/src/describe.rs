@@ -45,7 +45,9 @@ pub fn describe(verb: &Verb, store: &CentralStore, caller: &Caller) -> Result<St
         Verb::Sessions(_) => "Shows conversations.".to_owned(),
         Verb::Approvals(it) => match &it.verb {
             ApprovalsVerb::List | ApprovalsVerb::Show { .. } => "Shows questions.".to_owned(),
-            ApprovalsVerb::Answer { id, answer } => format!("Answers question {id}: `{answer}`."),
+            ApprovalsVerb::Answer { id, answer, .. } => {
+                format!("Answers question {id}: `{answer}`.")
+            }
         },
         Verb::Dropped(it) => match &it.verb {
             DroppedVerb::List => "Shows which messages reached nobody.".to_owned(),

@@ -76,6 +76,7 @@ fn why(reason: &str) -> &str {
         Some(Why::StrangerAsk) => "a stranger who waits to be let in",
         Some(Why::StrangerScope) => "a stranger, for an agent that takes known people only",
         Some(Why::SenderDenied) => "was refused",
+        Some(Why::TooManyRequests) => "an unknown user, beyond those whom people are asked about",
         None => reason,
     }
 }

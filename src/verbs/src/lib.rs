@@ -51,6 +51,19 @@ use store::CentralStore;
 
 use crate::find::View;
 
+/// What an answer to a question shares, as people are asked before it is given; `None` for every
+/// other verb and answer.
+///
+/// # Errors
+/// When there is no such question, or the database fails.
+pub fn shares(verb: &Verb, store: &CentralStore) -> Result<Option<String>, VerbError> {
+    let Verb::Approvals(Family { verb: ApprovalsVerb::Answer { id, answer, .. }, .. }) = verb
+    else {
+        return Ok(None);
+    };
+    approvals::shares(id, answer, store, &View::new(store, &Caller::Host)?)
+}
+
 /// Does what a verb says, for whoever asks.
 ///
 /// # Errors

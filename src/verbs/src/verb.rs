@@ -319,6 +319,9 @@ pub enum ApprovalsVerb {
         id: String,
         /// One of the answers that `approvals show` lists
         answer: String,
+        /// Share an agent without being asked
+        #[arg(long, short)]
+        yes: bool,
     },
 }
 

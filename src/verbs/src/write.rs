@@ -230,7 +230,9 @@ fn approvals(verb: &ApprovalsVerb) -> Said {
     match verb {
         ApprovalsVerb::List => said("list", words),
         ApprovalsVerb::Show { id } => said("show", words.say(id)),
-        ApprovalsVerb::Answer { id, answer } => said("answer", words.say(id).say(answer)),
+        ApprovalsVerb::Answer { id, answer, yes } => {
+            said("answer", words.say(id).say(answer).flag("yes", *yes))
+        }
     }
 }
 

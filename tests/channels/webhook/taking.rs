@@ -117,6 +117,53 @@ async fn events_that_come_at_once_are_kept_apart_and_each_sender_is_told_of_its_
     }
 }
 
+/// Somebody saw one signed request and sends its body again.
+#[tokio::test]
+async fn a_signed_body_is_taken_as_one_event_only() {
+    let mut rig = Rig::start().await;
+    let at = rig.at;
+    let post = |hook: &str, event: &str, id: &str| {
+        let post = Post::signed(hook, "{\"zen\":\"once\"}");
+        post.with("X-GitHub-Event", event).with("X-GitHub-Delivery", id)
+    };
+    for _ in 0..2 {
+        let (told, messages) = tokio::join!(post("house", "push", "d-1").send(at), async {
+            let messages = rig.receive().await;
+            rig.source().settle(&[Verdict::Stored]).await.unwrap();
+            messages
+        });
+        assert_eq!((told.unwrap().code, messages.len()), (202, 1), "the same delivery, again");
+    }
+    for (hook, event, id) in
+        [("house", "push", "d-2"), ("garden", "push", "d-1"), ("house", "ping", "d-1")]
+    {
+        let told = post(hook, event, id).send(at).await.unwrap();
+        assert_eq!(told.code, 409, "{hook} {event} {id}: {told:?}");
+    }
+    let nameless = Post::signed("house", "{\"zen\":\"once\"}");
+    assert_eq!(nameless.send(at).await.unwrap().code, 409);
+}
+
+/// Connections that say nothing keep nobody out.
+#[tokio::test]
+async fn silent_connections_make_room_for_a_signed_request() {
+    let mut rig = Rig::start().await;
+    let at = rig.at;
+    let mut silent = Vec::new();
+    for _ in 0..200 {
+        silent.push(TcpStream::connect(at).await.unwrap());
+    }
+    let sent = timeout(Duration::from_secs(4), async {
+        tokio::join!(Post::signed("house", "hello").send(at), async {
+            rig.receive().await;
+            rig.source().settle(&[Verdict::Stored]).await.unwrap();
+        })
+    });
+    let (told, ()) = sent.await.expect("less than a silent connection is given");
+    assert_eq!(told.unwrap().code, 202);
+    drop(silent);
+}
+
 #[tokio::test]
 async fn a_receive_that_is_dropped_loses_nothing() {
     let mut rig = Rig::start().await;

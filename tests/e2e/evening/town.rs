@@ -98,7 +98,7 @@ impl Town {
     pub(super) async fn private_known(&self, id: &str, name: &str) {
         self.private(id, name, "hello").await;
         self.telegram_shows(id, "asked").await;
-        self.press("Connect to andy").await;
+        self.share("andy").await;
         self.telegram_shows(id, "you said").await;
     }
 
@@ -156,11 +156,21 @@ impl Town {
                 && let Some((_, data)) = card.buttons.iter().find(|it| it.0.starts_with(label))
             {
                 self.telegram.click(&card.place, &card.id, data, &card.place.chat).await;
-                return self.until_closed(&card.id).await;
+                // Such a label brings up a second card in the place of the first.
+                if !label.ends_with('…') {
+                    self.until_closed(&card.id).await;
+                }
+                return;
             }
             sleep(LOOK_EVERY).await;
         }
         panic!("no card offers {label}\n{:#?}\n{}", self.telegram.visible().await, self.rig.log());
+    }
+
+    /// Ann's newest card is about an unknown chat, which gets this agent of others.
+    pub(super) async fn share(&self, agent: &str) {
+        self.press(&format!("Share {agent}…")).await;
+        self.press(&format!("Yes, share {agent}")).await;
     }
 
     async fn until_closed(&self, card: &str) {

@@ -27,7 +27,7 @@ macro_rules! conformance_tests {
             a_reply_to_the_bot_means_the_bot,
             a_reply_quotes_what_it_replies_to,
             a_thread_is_told_from_its_chat,
-            a_refusal_is_told_to_its_sender_and_nothing_else_is,
+            a_refusal_is_told_only_to_a_sender_that_waits,
         }
         $crate::conformance_tests! { @of order, $make,
             messages_arrive_in_the_order_in_which_they_were_written,

@@ -16,7 +16,8 @@ const SECRET: &str = "between us";
 
 fn hooks(ahead: usize) -> (Hooks, mpsc::Receiver<Asked>) {
     let (events, inbox) = mpsc::channel(ahead);
-    (Hooks { account: "main".into(), secret: SecretString::from(SECRET), events }, inbox)
+    let (secret, replays) = (SecretString::from(SECRET), Replays::default());
+    (Hooks { account: "main".into(), secret, events, replays }, inbox)
 }
 
 fn request<B>(signed: &[u8], body: B) -> Request<B> {
@@ -147,13 +148,13 @@ async fn a_sender_that_says_nothing_or_listens_to_nothing_is_let_go() {
     let (mut sender, stream) = tokio::io::duplex(64);
     sender.write_all(b"POST /hook/house HTTP/1.1\r\n").await.unwrap();
     let began = Instant::now();
-    serve(stream, Arc::clone(&hooks)).await;
+    serve(stream, Arc::clone(&hooks), IsKnown::default()).await;
     assert_eq!(began.elapsed().as_secs(), HEAD_WITHIN.as_secs());
 
     // Too small for the answer.
     let (mut sender, stream) = tokio::io::duplex(64);
     let began = Instant::now();
-    let served = serve(stream, hooks);
+    let served = serve(stream, hooks, IsKnown::default());
     let (written, ()) = tokio::join!(
         sender.write_all(b"POST / HTTP/1.1\r\nHost: here\r\nContent-Length: 0\r\n\r\n"),
         served

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::people::Handle;
-use crate::question::{Opt, validate};
+use crate::session_key::ChatId;
 
 const T0: Timestamp = Timestamp(1_000_000_000);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -195,11 +195,16 @@ fn what_strangers_wrote_cannot_format_link_or_add_lines() {
     let writer = Writer { name: evil, handle: &handle, excerpt: &evil.repeat(50) };
     let place = Place { channel: "telegram", title: evil, is_group: true };
     let andy = agent("andy");
+    let who = Requester { name: evil, handle: "telegram:4`2" };
     let cards = [
         unknown_sender_card(&andy, &place, &writer),
         unknown_chat_card(&place, &writer),
+        share_card(&andy, evil, evil),
         change_card(&andy, "install packages", &[evil.into()], evil),
-        closed_card("card", Closed::Answered { label: "Allow", by: evil }),
+        closed_card("card", closed(Matter::Sender { who, agent: &andy }, ALLOW, evil)),
+        closed_card("card", closed(Matter::Sender { who, agent: &andy }, REFUSE, evil)),
+        closed_card("card", closed(Matter::Chat { who, chat: ChatId(7) }, "connect:andy", evil)),
+        closed_notice(evil, closed(Matter::Question, "x", evil)),
     ];
     for card in cards {
         let outside: String = card.split('`').step_by(2).collect();
@@ -211,6 +216,51 @@ fn what_strangers_wrote_cannot_format_link_or_add_lines() {
     }
 }
 
+fn closed<'a>(matter: Matter<'a>, value: &'a str, by: &'a str) -> Closed<'a> {
+    Closed::Answered { matter, value, label: by, by }
+}
+
+#[test]
+fn a_closed_card_says_what_was_done_and_what_undoes_it() {
+    let andy = agent("andy");
+    let who = Requester { name: "Eve", handle: "telegram:9" };
+    let sender = Matter::Sender { who, agent: &andy };
+    let chat = Matter::Chat { who, chat: ChatId(7) };
+    for (matter, value, wanted) in [
+        (
+            sender,
+            "allow",
+            "Allowed `Eve` to talk to `andy`. Undo: `nanoclaw members remove telegram:9 andy`.",
+        ),
+        (
+            sender,
+            "refuse",
+            "Refused: `Eve` may not talk to `andy`. Undo: `nanoclaw members add telegram:9 andy`.",
+        ),
+        (
+            chat,
+            "connect:andy",
+            "`andy` answers in chat 7 now, and `Eve` may talk to it. Undo: `nanoclaw unwire 7 andy`, \
+             then `nanoclaw members remove telegram:9 andy`.",
+        ),
+        (
+            chat,
+            "new:eve",
+            "Chat 7 has an agent of its own now: `eve`. Undo: `nanoclaw unwire 7 eve`.",
+        ),
+        (chat, "refuse", "Refused: I ignore chat 7. Undo: `nanoclaw chats set 7 --undeny`."),
+        (Matter::Change, "allow", "Allowed the change."),
+        (Matter::Change, "refuse", "Refused the change; nothing was changed."),
+        (Matter::Question, "tea", "The answer is `Ann`."),
+    ] {
+        let card = closed_card("card\n", closed(matter, value, "Ann"));
+        assert_eq!(card, format!("card\n\n{wanted} Decided by `Ann`."));
+        let notice = closed_notice("card", closed(matter, value, "Ann"));
+        assert_eq!(notice, format!("{wanted} Decided by `Ann`.\nThe question was: `card`"));
+    }
+    assert_eq!(closed_card("card", Closed::Expired), "card\n\nExpired without an answer.");
+}
+
 #[test]
 fn cards_say_who_wrote_where_and_what() {
     let handle = Handle::new("telegram", "42");
@@ -218,15 +268,23 @@ fn cards_say_who_wrote_where_and_what() {
     let place = Place { channel: "telegram", title: "Family", is_group: true };
     assert_eq!(
         unknown_sender_card(&agent("andy"), &place, &writer),
-        "`Zoë` (`telegram:42`) wrote to `andy` in the group `Family` on `telegram`, and I do not \
-         know them. May they talk to `andy`?\nThe message: `hello there`"
+        "`Zoë` (`telegram:42`) wrote to `andy` in the group `Family` on `telegram`. I don't know \
+         them. May they talk to `andy`?\nThe message: `hello there`\nThis shares `andy`: who talks \
+         to it can read what it remembers and its files."
     );
     let place = Place { is_group: false, ..place };
     let nameless = Writer { name: " ", excerpt: "", ..writer };
     assert_eq!(
         unknown_chat_card(&place, &nameless),
-        "Somebody without a name (`telegram:42`) wrote to me in a direct chat on `telegram`, which \
-         belongs to no agent yet. Which one shall answer there?\nThe message: no text"
+        "Somebody without a name (`telegram:42`) wrote to me in a direct chat on `telegram`. No \
+         agent answers there yet. Which one should?\nThe message: no text\nA new agent shares \
+         nothing. If you share an agent, everyone in that chat can read what it remembers and its \
+         files."
+    );
+    assert_eq!(
+        share_card(&agent("andy"), "Zoë", "May they?"),
+        "Share `andy` with `Zoë`? They can read what `andy` remembers and its files.\nIt was asked: \
+         `May they?`"
     );
 }
 
@@ -241,23 +299,6 @@ fn whoever_decides_about_a_change_knows_when_something_is_hidden() {
     let card = change_card(&agent("andy"), "install packages", &many, "needed");
     assert!(card.contains("and 8 more that do not fit here"), "{card}");
     assert!(card.ends_with("Its reason: `needed`"));
-}
-
-#[test]
-fn a_new_chat_can_go_to_an_agent_to_a_new_one_or_nowhere() {
-    let agents: Vec<AgentName> = (0..12).map(|n| agent(&format!("a{n}"))).collect();
-    let options = chat_options(&agents, &agent("family-chat"));
-    assert_eq!(options.len(), 10);
-    assert_eq!(options[0], Opt::new("Connect to a0", "connect:a0"));
-    assert_eq!(options[8].label, "New agent `family-chat`");
-    assert_eq!(options[9], Opt::new("Refuse", "refuse"));
-    for option in &options {
-        assert_eq!(ChatChoice::parse(&option.value).unwrap().value(), option.value);
-    }
-    assert_eq!(validate("New chat", "Which one?", &options), Ok(()));
-    for bad in ["", "connect:", "connect:../x", "allow", "new", "refuse:x"] {
-        assert_eq!(ChatChoice::parse(bad), None, "{bad}");
-    }
 }
 
 #[test]

@@ -10,8 +10,6 @@ const NAME_CHARS_MAX: usize = 60;
 const EXCERPT_CHARS_MAX: usize = 200;
 const DETAIL_CHARS_MAX: usize = 300;
 const DETAILS_MAX: usize = 12;
-/// A card offers no more agents; the others can be connected with the command line.
-const AGENTS_MAX: usize = 8;
 
 /// Somebody who wrote, as their platform describes them.
 #[derive(Clone, Copy, Debug)]
@@ -53,11 +51,12 @@ impl Writer<'_> {
     }
 }
 
-/// Asks whether a stranger may talk to an agent.
+/// Asks whether an unknown user may talk to an agent.
 #[must_use]
 pub fn unknown_sender_card(agent: &AgentName, place: &Place<'_>, writer: &Writer<'_>) -> String {
     format!(
-        "{} wrote to `{agent}` in {}, and I do not know them. May they talk to `{agent}`?\n{}",
+        "{} wrote to `{agent}` in {}. I don't know them. May they talk to `{agent}`?\n{}\nThis \
+         shares `{agent}`: who talks to it can read what it remembers and its files.",
         writer.shown(),
         place.shown(),
         writer.said()
@@ -68,10 +67,33 @@ pub fn unknown_sender_card(agent: &AgentName, place: &Place<'_>, writer: &Writer
 #[must_use]
 pub fn unknown_chat_card(place: &Place<'_>, writer: &Writer<'_>) -> String {
     format!(
-        "{} wrote to me in {}, which belongs to no agent yet. Which one shall answer there?\n{}",
+        "{} wrote to me in {}. No agent answers there yet. Which one should?\n{}\nA new agent \
+         shares nothing. If you share an agent, everyone in that chat can read what it remembers \
+         and its files.",
         writer.shown(),
         place.shown(),
         writer.said()
+    )
+}
+
+/// Asks once more before an agent is shared. `question` is the text of the first card.
+#[must_use]
+pub fn share_card(agent: &AgentName, with: &str, question: &str) -> String {
+    format!(
+        "Share `{agent}` with {}? They can read what `{agent}` remembers and its files.\nIt was \
+         asked: {}",
+        quoted(with, NAME_CHARS_MAX, "an unknown user"),
+        quoted(question, EXCERPT_CHARS_MAX, "no text")
+    )
+}
+
+/// Asked before a pairing code is made that shares an agent.
+#[must_use]
+pub fn share_by_code(agent: &AgentName) -> String {
+    format!(
+        "Who sends this code can talk to `{agent}`, and read what it remembers and its files. To \
+         share nothing, make an agent first: `nanoclaw agents add NAME`, then `nanoclaw pair --role \
+         member --agent NAME`."
     )
 }
 
@@ -97,33 +119,6 @@ fn detail(text: &str) -> String {
     let hidden = one_line(text).chars().count().saturating_sub(DETAIL_CHARS_MAX);
     let shown = quoted(text, DETAIL_CHARS_MAX, "nothing");
     if hidden == 0 { shown } else { format!("{shown} ({hidden} more characters not shown)") }
-}
-
-/// How a card ended; its buttons are gone.
-#[derive(Clone, Copy, Debug)]
-pub enum Closed<'a> {
-    Answered {
-        label: &'a str,
-        by: &'a str,
-    },
-    Expired,
-    /// Whoever asked does not need it any more.
-    Withdrawn,
-}
-
-/// The card with what became of it, in place of its buttons.
-#[must_use]
-pub fn closed_card(card: &str, how: Closed<'_>) -> String {
-    let end = match how {
-        Closed::Answered { label, by } => format!(
-            "{}, decided by {}.",
-            quoted(label, NAME_CHARS_MAX, "Answered"),
-            quoted(by, NAME_CHARS_MAX, "an admin")
-        ),
-        Closed::Expired => "Expired without an answer.".to_owned(),
-        Closed::Withdrawn => "No longer needed.".to_owned(),
-    };
-    format!("{}\n\n{end}", card.trim_end())
 }
 
 /// What is waited for.
@@ -217,56 +212,11 @@ fn change(what: &str, news: News) -> String {
     }
 }
 
-/// Where a new chat can go.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ChatChoice {
-    Connect(AgentName),
-    /// Make this agent, then connect it.
-    New(AgentName),
-    Refuse,
-}
-
-impl ChatChoice {
-    /// The value of the option; a `:` is in no agent's name.
-    #[must_use]
-    pub fn value(&self) -> String {
-        match self {
-            Self::Connect(agent) => format!("connect:{agent}"),
-            Self::New(agent) => format!("new:{agent}"),
-            Self::Refuse => "refuse".to_owned(),
-        }
-    }
-
-    #[must_use]
-    pub fn parse(value: &str) -> Option<Self> {
-        match value.split_once(':') {
-            Some(("connect", agent)) => AgentName::parse(agent).ok().map(Self::Connect),
-            Some(("new", agent)) => AgentName::parse(agent).ok().map(Self::New),
-            Some(_) => None,
-            None => (value == "refuse").then_some(Self::Refuse),
-        }
-    }
-}
-
-/// What [`unknown_chat_card`] offers.
-#[must_use]
-pub fn chat_options(agents: &[AgentName], new_name: &AgentName) -> Vec<Opt> {
-    let connect = |it: &AgentName| Opt {
-        label: format!("Connect to {it}"),
-        value: ChatChoice::Connect(it.clone()).value(),
-    };
-    let mut options: Vec<Opt> = agents.iter().take(AGENTS_MAX).map(connect).collect();
-    let new = ChatChoice::New(new_name.clone()).value();
-    options.push(Opt { label: format!("New agent `{new_name}`"), value: new });
-    options.push(Opt::new("Refuse", &ChatChoice::Refuse.value()));
-    options
-}
-
 /// The values of [`consent_options`].
 pub const ALLOW: &str = "allow";
 pub const REFUSE: &str = "refuse";
 
-/// What [`unknown_sender_card`] and [`change_card`] offer.
+/// What [`change_card`] offers.
 #[must_use]
 pub fn consent_options() -> Vec<Opt> {
     vec![Opt::new("Allow", ALLOW), Opt::new("Refuse", REFUSE)]

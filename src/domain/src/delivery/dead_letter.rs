@@ -78,6 +78,17 @@ pub fn for_agent(number: i64, chat: &str, why: &str, may_be_seen: bool) -> Strin
     format!("Your message {number} to {chat} could not be delivered: {}. {seen}", clean(why))
 }
 
+/// What the sender of a message reads whose answer was given up. Plain and short, since the platform
+/// may have refused the form of the answer.
+#[must_use]
+pub fn for_sender(key: &str, why: &str) -> String {
+    format!(
+        "I couldn't deliver my answer here: {}. The owner can see it with `nanoclaw outbox show \
+         {key}`.",
+        clean(why)
+    )
+}
+
 /// Words of a platform, as part of a sentence of ours.
 fn clean(why: &str) -> String {
     let words: String = why
@@ -131,6 +142,15 @@ mod tests {
         assert!(is_due(at, Some(at), at + PERIOD));
         let before = Timestamp(at.0 - 3_600_000);
         assert!(is_due(at, Some(at), before), "a clock that stepped back silences nobody");
+    }
+
+    #[test]
+    fn the_sender_hears_why_and_where_the_answer_is() {
+        assert_eq!(
+            for_sender("s7.o3.0", "it is too\nlong."),
+            "I couldn't deliver my answer here: it is too long. The owner can see it with `nanoclaw \
+             outbox show s7.o3.0`."
+        );
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use domain::AgentName;
 use domain::agent::DEFAULT_AGENT;
+use domain::approval;
 use domain::time::{Clock, SystemClock, Timestamp};
 use serde_json::json;
 use store::layout::Layout;
@@ -28,6 +29,9 @@ pub(super) async fn perform(args: PairArgs, layout: &Layout) -> anyhow::Result<E
     install::ensure_defaults(&central)?;
     let role = role(args.role, &central)?;
     let agent = agent(args.agent.as_ref(), role, &central)?;
+    if let Some(what) = shares(role, agent.as_ref(), &central)? {
+        term::agree(&what, args.yes, "Share it?")?;
+    }
     let (id, pairing) = open(&mut central, role, agent, !args.no_wire)?;
     if args.json && args.no_wait {
         let ends = pairing.expires_at.0;
@@ -80,6 +84,19 @@ fn agent(
         PairingRole::Owner | PairingRole::Member => Ok(default.map(|it| it.name.clone())),
         PairingRole::Admin => Ok(None),
     }
+}
+
+/// What a member shares with those who use the agent already; `None` where nobody does.
+fn shares(
+    role: PairingRole,
+    agent: Option<&AgentName>,
+    central: &CentralStore,
+) -> anyhow::Result<Option<String>> {
+    let Some(agent) = agent.filter(|_| role == PairingRole::Member) else {
+        return Ok(None);
+    };
+    let is_used = central.wirings()?.iter().any(|it| it.wiring.agent == *agent);
+    Ok(is_used.then(|| approval::share_by_code(agent)))
 }
 
 fn open(
@@ -170,6 +187,9 @@ fn tell(row: &PairingRow, central: &CentralStore, as_json: bool) -> anyhow::Resu
         }));
     }
     term::out(&format!("{handle} is {} now", role.unwrap_or("known")));
+    if let (Some("member"), Some(agent)) = (role, agent) {
+        term::note(&format!("hint: undo with `nanoclaw members remove {handle} {agent}`"));
+    }
     if let (Some(chat), Some(agent)) = (chat, wired) {
         term::out(&format!("chat {} is connected to {agent}; say hello there", chat.id));
     }

@@ -7,9 +7,9 @@ use anyhow::Context;
 use domain::time::{Clock, SystemClock};
 use store::CentralStore;
 use store::layout::Layout;
-use verbs::{Caller, Verb, VerbError};
+use verbs::{ApprovalsVerb, Caller, Family, Verb, VerbError};
 
-use crate::error::{Hint, fail};
+use crate::error::Hint;
 use crate::{admin, home, install, term};
 
 pub(super) async fn perform(verb: &Verb, layout: &Layout) -> anyhow::Result<()> {
@@ -52,22 +52,20 @@ fn with_script(verb: &Verb) -> anyhow::Result<Verb> {
 
 /// Shows what will be shared, and asks whether it may.
 fn agree(verb: &Verb, central: &CentralStore) -> anyhow::Result<()> {
-    let Verb::Wire(args) = verb else { return Ok(()) };
-    if args.dry_run {
-        return Ok(());
-    }
-    let what = hinted(verbs::describe(verb, central, &Caller::Host))?;
-    if args.yes {
-        return Ok(());
-    }
-    term::note(&what);
-    if !term::is_interactive() {
-        return Err(fail("nobody is there to agree to it", "say --yes, or look with --dry-run"));
-    }
-    if !term::confirm("Connect them?") {
-        return Err(fail("nothing was changed", "answer y to connect them"));
-    }
-    Ok(())
+    let (what, yes, question) = match verb {
+        Verb::Wire(args) if !args.dry_run => {
+            let what = hinted(verbs::describe(verb, central, &Caller::Host))?;
+            (what, args.yes, "Connect them?")
+        }
+        Verb::Approvals(Family { verb: ApprovalsVerb::Answer { yes, .. }, .. }) => {
+            match hinted(verbs::shares(verb, central))? {
+                Some(what) => (what, *yes, "Share it?"),
+                None => return Ok(()),
+            }
+        }
+        _ => return Ok(()),
+    };
+    term::agree(&what, yes, question)
 }
 
 fn hinted<T>(done: Result<T, VerbError>) -> anyhow::Result<T> {

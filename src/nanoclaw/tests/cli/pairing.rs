@@ -3,10 +3,11 @@
 use std::io::{BufRead, BufReader, Read};
 use std::process::Stdio;
 
-use domain::message::{Address, ChatInfo};
+use domain::approval::chat_options;
+use domain::message::{Address, Author, ChatInfo, Incoming};
 use domain::people::Handle;
 use domain::time::{Clock, SystemClock};
-use store::{CentralStore, PairingRow, PairingUse};
+use store::{CentralStore, PairingRow, PairingUse, Question, QuestionKind};
 
 use crate::Home;
 
@@ -63,6 +64,60 @@ fn later_codes_make_members_unless_more_is_said() {
     let rows = open(&home.store());
     assert_eq!((rows[1].pairing.wires, &rows[1].pairing.agent), (false, &None));
     home.run(&["pair", "--agent", "eve"]).refused(1, "there is no agent `eve`");
+}
+
+#[test]
+fn a_code_for_an_agent_that_others_use_says_what_it_shares_and_asks() {
+    let home = Home::new();
+    home.run(&["roles", "grant", "telegram:7", "owner"]).fine();
+    let mut store = home.store();
+    let (channel, account) = ("telegram".to_owned(), "main".to_owned());
+    let at = Address { channel, account, chat: "7".into(), thread: None };
+    let now = SystemClock.now();
+    store.ensure_chat(&at, &ChatInfo::default(), Some("7"), now).unwrap();
+    home.run(&["wire", "telegram:7", "andy", "--yes"]).fine();
+    let said = home.run(&["pair", "--role", "member", "--no-wait"]);
+    assert!(said.err.contains("read what it remembers and its files"), "{}", said.err);
+    said.refused(1, "nobody is there to agree");
+    assert!(open(&home.store()).is_empty());
+    home.run(&["pair", "--role", "member", "--no-wait", "--yes"]).fine();
+    home.run(&["agents", "add", "cleo"]).fine();
+    home.run(&["pair", "--role", "member", "--agent", "cleo", "--no-wait"]).fine();
+}
+
+#[test]
+fn an_answer_that_shares_an_agent_says_so_and_asks() {
+    let home = Home::new();
+    let mut store = home.store();
+    let from = Address { channel: "telegram".into(), chat: "9".into(), ..Address::default() };
+    let sender = Author { id: "9".into(), name: "Cleo".into() };
+    let message = Incoming { from, sender, platform_id: "m1".into(), ..Incoming::default() };
+    let andy = domain::AgentName::parse("andy").unwrap();
+    let question = Question {
+        kind: QuestionKind::Chat,
+        agent: None,
+        chat: None,
+        thread: None,
+        session: None,
+        requester: "telegram:9".into(),
+        requester_name: "Cleo".into(),
+        text: "Which one?".into(),
+        options: chat_options(&[andy], &domain::AgentName::parse("cleo").unwrap()),
+        payload: String::new(),
+        asked_at: SystemClock.now(),
+        expires_at: SystemClock.now(),
+    };
+    store.request_access(&question, &message, Some("9"), |_| vec![]).unwrap();
+    let shown = home.run(&["approvals", "show", "1"]).fine();
+    assert!(shown.contains("answers  new:cleo, refuse, connect:andy"), "{shown}");
+    for answer in ["connect:andy", "Share andy…"] {
+        let said = home.run(&["approvals", "answer", "1", answer]);
+        assert!(said.err.contains("Share `andy` with `Cleo`?"), "{}", said.err);
+        said.refused(1, "nobody is there to agree");
+    }
+    let said = home.run(&["approvals", "answer", "1", "connect:andy", "--yes"]).fine();
+    assert!(said.contains("Undo: `nanoclaw unwire 1 andy`"), "{said}");
+    home.run(&["approvals", "answer", "1", "refuse"]).refused(1, "is closed already");
 }
 
 #[test]

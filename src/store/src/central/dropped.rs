@@ -2,7 +2,7 @@
 
 use domain::message::{Address, Author};
 use domain::time::Timestamp;
-use rusqlite::{Row, params};
+use rusqlite::{Row, Transaction, params};
 
 use super::{CentralStore, address};
 use crate::StoreError;
@@ -31,38 +31,8 @@ impl CentralStore {
         reason: &str,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        self.change("count a dropped message", |tx| {
-            let count: i64 = tx
-                .prepare_cached(
-                    "INSERT INTO dropped (channel, account, chat, sender, sender_name, reason,
-                                          count, first_at, last_at)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, 1, ?7, ?7)
-                     ON CONFLICT DO UPDATE SET count = count + 1, last_at = excluded.last_at,
-                         sender_name = excluded.sender_name
-                     RETURNING count",
-                )?
-                .query_row(
-                    params![
-                        from.channel,
-                        from.account,
-                        from.chat,
-                        sender.id,
-                        sender.name,
-                        reason,
-                        now.0
-                    ],
-                    |row| row.get(0),
-                )?;
-            if count == 1 {
-                tx.prepare_cached(
-                    "DELETE FROM dropped WHERE (channel, account, chat, sender, reason) IN (
-                         SELECT channel, account, chat, sender, reason FROM dropped
-                         ORDER BY last_at DESC LIMIT -1 OFFSET ?1)",
-                )?
-                .execute([ROWS_MAX])?;
-            }
-            Ok(count == 1)
-        })
+        self.change("count a dropped message", |tx| count(tx, from, sender, reason, now))
+            .map(|count| count == 1)
     }
 
     /// Every count, the latest first.
@@ -88,6 +58,38 @@ impl CentralStore {
             ),
         }
     }
+}
+
+/// How often this sender's messages reached nobody in this chat for this reason, with this one.
+pub(super) fn count(
+    tx: &Transaction<'_>,
+    from: &Address,
+    sender: &Author,
+    reason: &str,
+    now: Timestamp,
+) -> rusqlite::Result<i64> {
+    let count: i64 = tx
+        .prepare_cached(
+            "INSERT INTO dropped (channel, account, chat, sender, sender_name, reason,
+                                  count, first_at, last_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, 1, ?7, ?7)
+             ON CONFLICT DO UPDATE SET count = count + 1, last_at = excluded.last_at,
+                 sender_name = excluded.sender_name
+             RETURNING count",
+        )?
+        .query_row(
+            params![from.channel, from.account, from.chat, sender.id, sender.name, reason, now.0],
+            |row| row.get(0),
+        )?;
+    if count == 1 {
+        tx.prepare_cached(
+            "DELETE FROM dropped WHERE (channel, account, chat, sender, reason) IN (
+                 SELECT channel, account, chat, sender, reason FROM dropped
+                 ORDER BY last_at DESC LIMIT -1 OFFSET ?1)",
+        )?
+        .execute([ROWS_MAX])?;
+    }
+    Ok(count)
 }
 
 fn dropped_row(row: &Row<'_>) -> rusqlite::Result<DroppedRow> {

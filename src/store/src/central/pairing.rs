@@ -1,7 +1,10 @@
 //! Codes that prove who somebody is: shown on the host's terminal, sent to the bot.
 
+use std::time::Duration;
+
 use domain::AgentName;
 use domain::message::{Address, ChatInfo};
+use domain::pairing::{ALL_SPAN, SENDER_SPAN};
 use domain::people::{Handle, PersonId, Role};
 use domain::session_key::ChatId;
 use domain::time::Timestamp;
@@ -67,6 +70,13 @@ pub struct PairingRow {
     pub used_in: Option<ChatId>,
 }
 
+/// Wrong codes within [`SENDER_SPAN`] and [`ALL_SPAN`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Guesses {
+    pub by_sender: u32,
+    pub by_all: u32,
+}
+
 /// Who sent a code, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PairingUse {
@@ -127,16 +137,28 @@ impl CentralStore {
         self.list("list the pairings", &sql, [now.0], pairing_row)
     }
 
-    /// Counts a wrong code against every open one, and closes those that it is the `wrong_max`th
-    /// for: a code of few digits must not be found by trying. Returns how many were closed.
-    pub fn count_wrong(&mut self, wrong_max: u32, now: Timestamp) -> Result<usize, StoreError> {
+    /// Wrong codes that were sent lately.
+    pub fn guesses(&self, by: &Handle, now: Timestamp) -> Result<Guesses, StoreError> {
+        let since = |span: Duration| {
+            now.0.saturating_sub(i64::try_from(span.as_millis()).unwrap_or(i64::MAX))
+        };
+        let sql = "SELECT count(*) FILTER (WHERE handle = ?1), count(*) FILTER (WHERE ?3 < at)
+                   FROM pairing_guess WHERE ?2 < at";
+        let values = params![by.to_string(), since(SENDER_SPAN), since(ALL_SPAN)];
+        let read = |row: &Row<'_>| Ok(Guesses { by_sender: row.get(0)?, by_all: row.get(1)? });
+        Ok(self.one("count the wrong codes", sql, values, read)?.unwrap_or_default())
+    }
+
+    /// Counts a wrong code against its sender, and notes it with every open code.
+    pub fn count_wrong(&mut self, by: &Handle, now: Timestamp) -> Result<(), StoreError> {
+        let span = i64::try_from(SENDER_SPAN.as_millis()).unwrap_or(i64::MAX);
         self.change("count a wrong code", |tx| {
-            tx.execute("UPDATE pairing SET wrong = wrong + 1 WHERE closed_at IS NULL", [])?;
-            tx.execute(
-                "UPDATE pairing SET closed_at = ?2 WHERE closed_at IS NULL AND ?1 <= wrong",
-                params![wrong_max, now.0],
-            )
+            tx.execute("DELETE FROM pairing_guess WHERE at <= ?1", [now.0.saturating_sub(span)])?;
+            let sql = "INSERT INTO pairing_guess (handle, at) VALUES (?1, ?2)";
+            tx.execute(sql, params![by.to_string(), now.0])?;
+            tx.execute("UPDATE pairing SET wrong = wrong + 1 WHERE closed_at IS NULL", [])
         })
+        .map(drop)
     }
 
     /// Closes one code, or all that are open. Returns how many there were.

@@ -10,7 +10,7 @@ use super::CentralStore;
 use crate::StoreError;
 
 /// By the age of machinery. A part stays while a card of an open question shows it.
-const MACHINERY: [&str; 3] = [
+const MACHINERY: [&str; 4] = [
     "DELETE FROM part WHERE id IN
          (SELECT id FROM part d WHERE session = 0 AND state IN ('sent', 'dead') AND changed_at < ?1
             AND NOT EXISTS (SELECT 1 FROM question_card c JOIN question q ON q.id = c.question
@@ -21,6 +21,20 @@ const MACHINERY: [&str; 3] = [
           ORDER BY settled_at LIMIT ?2)",
     "DELETE FROM pairing WHERE id IN
          (SELECT id FROM pairing WHERE coalesce(closed_at, expires_at) < ?1 AND expires_at < ?1
+          LIMIT ?2)",
+    // Chats of unknown users that were never connected, and about which nothing was decided.
+    "DELETE FROM messaging_group WHERE id IN
+         (SELECT g.id FROM messaging_group g
+          WHERE coalesce(g.active_at, g.created_at) < ?1 AND g.denied_at IS NULL
+            AND g.policy = 'ask'
+            AND NOT EXISTS (SELECT 1 FROM wiring w WHERE w.messaging_group = g.id)
+            AND NOT EXISTS (SELECT 1 FROM session s WHERE s.messaging_group = g.id)
+            AND NOT EXISTS (SELECT 1 FROM question q WHERE q.messaging_group = g.id)
+            AND NOT EXISTS (SELECT 1 FROM destination d WHERE d.messaging_group = g.id)
+            AND NOT EXISTS (SELECT 1 FROM task t WHERE t.messaging_group = g.id)
+            AND NOT EXISTS (SELECT 1 FROM pairing p WHERE p.used_in = g.id)
+            AND NOT EXISTS (SELECT 1 FROM handle h
+                            WHERE h.channel = g.channel AND h.id = g.peer)
           LIMIT ?2)",
 ];
 

@@ -2,8 +2,10 @@
 //! they were put, the messages that wait for their answer, and what the host says by itself, which
 //! is committed together with the change that it tells.
 
+mod cards;
 mod rows;
 
+use domain::approval::{ChatChoice, Matter, Requester, asked_by, first_options, share_card};
 use domain::delivery::PartKey;
 use domain::message::{Address, Incoming};
 use domain::people::PersonId;
@@ -13,17 +15,13 @@ use domain::time::Timestamp;
 use domain::{AgentName, OutSeq, SessionId};
 use rusqlite::{OptionalExtension, params};
 
-use self::rows::{QUESTIONS, insert, knocks, question_row, same};
+pub use self::cards::CARD_KEY;
+use self::rows::{QUESTIONS, question_row};
+pub(super) use self::rows::{insert, same};
 use super::{CentralStore, held};
 use crate::StoreError;
 use crate::outbox::{self, NewPart};
 use crate::session::Scope;
-
-/// Knocks that may be open at a time. Whoever decides could not read more, and strangers must not be
-/// able to fill a disk or a phone.
-const KNOCKS_MAX: i64 = 50;
-/// Held messages of one question; a stranger who goes on writing is told nothing new.
-const HELD_MAX: i64 = 20;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum QuestionKind {
@@ -103,45 +101,72 @@ pub struct QuestionRow {
     pub cards: Vec<CardRow>,
 }
 
+impl QuestionRow {
+    /// The options of its first card.
+    #[must_use]
+    pub fn shown_options(&self) -> &[Opt] {
+        let options = &self.question.options;
+        match self.question.kind {
+            QuestionKind::Sender | QuestionKind::Chat => first_options(options),
+            QuestionKind::Change | QuestionKind::Agent => options,
+        }
+    }
+
+    /// What it decides.
+    #[must_use]
+    pub fn matter(&self) -> Matter<'_> {
+        let question = &self.question;
+        let who = Requester { name: &question.requester_name, handle: &question.requester };
+        match (question.kind, &question.agent, question.chat) {
+            (QuestionKind::Sender, Some(agent), _) => Matter::Sender { who, agent },
+            (QuestionKind::Chat, _, Some(chat)) => Matter::Chat { who, chat },
+            (QuestionKind::Agent, _, _) => Matter::Question,
+            (QuestionKind::Change | QuestionKind::Sender | QuestionKind::Chat, _, _) => {
+                Matter::Change
+            }
+        }
+    }
+
+    /// What is asked once more before this option is taken, which shares an agent; `None` for all
+    /// others. `title` is that of the chat.
+    #[must_use]
+    pub fn share_text(&self, title: &str, option: usize) -> Option<String> {
+        let question = &self.question;
+        let agent = match question.kind {
+            QuestionKind::Sender => question.agent.clone(),
+            QuestionKind::Chat => match ChatChoice::parse(&question.options.get(option)?.value)? {
+                ChatChoice::Connect(agent) => Some(agent),
+                ChatChoice::New(_) | ChatChoice::Refuse => None,
+            },
+            QuestionKind::Change | QuestionKind::Agent => None,
+        };
+        asked_by(&question.options, option)?;
+        let title = if question.kind == QuestionKind::Chat { title } else { "" };
+        let names = [title, &question.requester_name, &question.requester];
+        let with = names.into_iter().find(|it| !it.is_empty()).unwrap_or_default();
+        agent.map(|it| share_card(&it, with, &question.text))
+    }
+}
+
 /// What became of a question that was to be asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Put {
     New(QuestionId),
     /// The same is being asked already; the message waits with it, if there is room.
     Joined(QuestionId),
-    /// Too many are knocking; nothing was stored.
+    /// People are asked about too many already; the message was counted, and nothing else kept.
     Full,
 }
 
 impl CentralStore {
-    /// Opens a question, with the message that waits for it and what is said about it, in one commit.
-    /// The same question that is open already is joined; then nothing is said.
+    /// Opens a question, unless the same one was asked before.
     ///
     /// # Errors
     /// When the database fails; so for every method below.
-    pub fn ask(
-        &mut self,
-        question: &Question,
-        waiting: Option<&Incoming>,
-        say: impl FnOnce(QuestionId) -> Vec<NewPart>,
-    ) -> Result<Put, StoreError> {
-        let now = question.asked_at;
-        self.change("a question", |tx| {
-            let (id, put) = match same(tx, question)? {
-                Some(id) => (id, Put::Joined(id)),
-                None if waiting.is_some() && KNOCKS_MAX <= knocks(tx)? => return Ok(Put::Full),
-                None => {
-                    let id = insert(tx, question)?;
-                    for part in say(id) {
-                        outbox::add(Scope::host(tx), &part, None, now)?;
-                    }
-                    (id, Put::New(id))
-                }
-            };
-            if let Some(message) = waiting {
-                held::add(tx, id, message, HELD_MAX)?;
-            }
-            Ok(put)
+    pub fn ask(&mut self, question: &Question) -> Result<Put, StoreError> {
+        self.change("a question", |tx| match same(tx, question)? {
+            Some(id) => Ok(Put::Joined(id)),
+            None => insert(tx, question).map(Put::New),
         })
     }
 
@@ -164,55 +189,6 @@ impl CentralStore {
         read().map_err(StoreError::query("read a question"))
     }
 
-    /// Open questions that were put in this chat, the newest first.
-    pub fn questions_in(&self, chat: &Address) -> Result<Vec<QuestionRow>, StoreError> {
-        let read = || -> rusqlite::Result<Vec<QuestionRow>> {
-            let sql = format!(
-                "{QUESTIONS} WHERE state = 'open' AND id IN
-                     (SELECT question FROM question_card
-                      WHERE channel = ?1 AND account = ?2 AND chat = ?3)
-                 ORDER BY asked_at DESC, id"
-            );
-            self.conn
-                .prepare_cached(&sql)?
-                .query_map([&chat.channel, &chat.account, &chat.chat], question_row)?
-                .map(|row| self.with_cards(row?))
-                .collect()
-        };
-        read().map_err(StoreError::query("read the questions of a chat"))
-    }
-
-    /// Puts an open question to somebody: the card and its sending are one commit.
-    pub fn put(
-        &mut self,
-        id: QuestionId,
-        person: Option<PersonId>,
-        part: &NewPart,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        self.change("a card", |tx| {
-            if outbox::add(Scope::host(tx), part, None, now)? {
-                let to = &part.to;
-                tx.execute(
-                    "INSERT INTO question_card
-                     SELECT ?1, (SELECT count(*) FROM question_card WHERE question = ?1), ?2, ?3, ?4,
-                            ?5, ?6, ?7, ?8",
-                    params![
-                        id.0,
-                        person.map(|it| it.0),
-                        to.channel,
-                        to.account,
-                        to.chat,
-                        to.thread,
-                        part.key.0,
-                        now.0
-                    ],
-                )?;
-            }
-            Ok(())
-        })
-    }
-
     /// Records an answer; `with` is the platform's id of the message, if it was one. `false` when the
     /// question is not open any more.
     pub fn answer_question(
@@ -231,16 +207,6 @@ impl CentralStore {
             )
         })
         .map(|changed| changed == 1)
-    }
-
-    /// Whether this message of a chat was taken for the answer to a question that was put there.
-    pub fn has_answered(&self, chat: &Address, with: &str) -> Result<bool, StoreError> {
-        let sql = "SELECT 1 FROM question q JOIN question_card c ON c.question = q.id
-             WHERE c.channel = ?1 AND c.account = ?2 AND c.chat = ?3 AND q.answered_with = ?4";
-        self.conn
-            .prepare_cached(sql)
-            .and_then(|mut it| it.exists([&chat.channel, &chat.account, &chat.chat, with]))
-            .map_err(StoreError::query("read what was answered"))
     }
 
     /// Closes a question that nobody answered. `false` when it is not open any more.

@@ -58,17 +58,19 @@ impl CentralStore {
             .map_err(StoreError::query("remove a secret"))
     }
 
-    pub fn count_refusal(
+    pub fn count_refusals(
         &self,
         session: &str,
         why: &str,
+        count: u64,
         now: Timestamp,
     ) -> Result<(), StoreError> {
         self.conn
             .execute(
-                "INSERT INTO refusal VALUES (?1, ?2, 1, ?3)
-                 ON CONFLICT DO UPDATE SET count = count + 1, last_at = excluded.last_at",
-                params![session, why, now.0],
+                "INSERT INTO refusal VALUES (?1, ?2, ?3, ?4)
+                 ON CONFLICT DO UPDATE SET count = count + excluded.count,
+                     last_at = excluded.last_at",
+                params![session, why, count, now.0],
             )
             .map(drop)
             .map_err(StoreError::query("count a refusal"))

@@ -5,9 +5,11 @@
 //! - A text says what to do and on which machine, and holds nothing of the request or a credential.
 //! - A client that heeds `x-should-retry` does not repeat what cannot succeed.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
-use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use hyper::{Response, StatusCode};
 use serde_json::json;
 
@@ -36,6 +38,11 @@ pub(super) enum Refusal {
     Store,
     #[error("nanoclaw cannot get an answer from {origin}: {trouble}")]
     Upstream { origin: String, trouble: Trouble },
+    #[error(
+        "nanoclaw slows this session down: it makes too many model calls; wait {} s",
+        after.as_secs().max(1)
+    )]
+    TooMany { after: Duration },
     #[error("nanoclaw could not make the request; this is a fault in nanoclaw")]
     Internal,
 }
@@ -62,6 +69,7 @@ impl Refusal {
             Self::Forbidden(why) => Some(why),
             Self::TooLarge { .. } => Some("the body is too large"),
             Self::HeadTooLarge { .. } => Some("the headers are too large"),
+            Self::TooMany { .. } => Some("too many model calls"),
             Self::NoCredential
             | Self::Unreadable(_)
             | Self::Store
@@ -72,6 +80,7 @@ impl Refusal {
 
     pub(super) fn into_answer(self) -> Answer {
         let (status, kind, retry) = self.class();
+        let wait = if let Self::TooMany { after } = &self { Some(*after) } else { None };
         let error = json!({"type": kind, "message": self.to_string()});
         let body = Bytes::from(json!({"type": "error", "error": error}).to_string());
         let mut answer = Response::new(Full::new(body).map_err(|never| match never {}).boxed());
@@ -80,6 +89,9 @@ impl Refusal {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         let retry = HeaderValue::from_static(if retry { "true" } else { "false" });
         headers.insert("x-should-retry", retry);
+        if let Some(after) = wait {
+            headers.insert(RETRY_AFTER, HeaderValue::from(after.as_secs().max(1)));
+        }
         answer
     }
 
@@ -96,6 +108,7 @@ impl Refusal {
             Self::Unreadable(_) | Self::Internal => {
                 (StatusCode::INTERNAL_SERVER_ERROR, "api_error", false)
             }
+            Self::TooMany { .. } => (StatusCode::TOO_MANY_REQUESTS, "rate_limit_error", true),
             Self::Store => (StatusCode::INTERNAL_SERVER_ERROR, "api_error", true),
             Self::Upstream { trouble, .. } => {
                 (StatusCode::BAD_GATEWAY, "api_error", trouble.may_pass())

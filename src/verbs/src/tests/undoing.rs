@@ -90,6 +90,7 @@ fn a_verb_reads_back_as_it_is_written() {
         "destinations remove andy x",
         "sessions show s3",
         "approvals answer 4 allow",
+        "approvals answer 4 connect:andy --yes",
         "dropped clear",
         "dropped clear 3",
     ] {

@@ -128,7 +128,8 @@ impl Source for FakeSource {
             if let Some((id, from)) = whose {
                 let refused = Verdict::Refused("nothing was stored".into());
                 let is_broken = state.breaks(Mutation::RefuseAll);
-                state.settle(id, &from, if is_broken { &refused } else { verdict });
+                let verdict = if is_broken { &refused } else { verdict };
+                state.settle(id, &from, verdict, self.platform.caps.owner_only);
             }
         }
         Ok(())

@@ -153,10 +153,11 @@ impl State {
         self.files.get(source).cloned()
     }
 
-    pub(super) fn settle(&mut self, id: String, from: &Address, verdict: &Verdict) {
+    /// At a terminal (`waits`) the answer of the protocol shows a refusal; elsewhere the host does.
+    pub(super) fn settle(&mut self, id: String, from: &Address, verdict: &Verdict, waits: bool) {
         match verdict {
-            Verdict::Stored | Verdict::Ignored => {}
-            Verdict::Refused(why) => self.shown.push(Shown::new(from, why)),
+            Verdict::Refused(why) if waits => self.shown.push(Shown::new(from, why)),
+            Verdict::Stored | Verdict::Ignored | Verdict::Refused(_) => {}
         }
         self.verdicts.push((id, verdict.clone()));
     }

@@ -2,12 +2,17 @@
 
 use std::time::Duration;
 
+use domain::AgentName;
+use domain::admission::Policy;
+use domain::agent::AgentGroup;
 use domain::delivery::{PartKey, Verdict};
-use domain::message::Address;
+use domain::message::{Address, ChatInfo};
+use domain::people::Handle;
 use domain::retention::{Retention, due_before};
 use domain::time::Timestamp;
 
 use super::*;
+use crate::Wiring;
 use crate::outbox::{Draft, NewPart, PartKind};
 
 const NOW: Timestamp = Timestamp(1_700_000_000_000);
@@ -61,6 +66,34 @@ fn what_was_said_a_month_ago_goes_unless_a_card_shows_it_or_it_waits() {
     central.conn.execute(&settle, []).unwrap();
     let cutoffs = Retention::default().cutoffs(NOW + DAY * 31);
     assert_eq!(central.prune(cutoffs).unwrap(), 2, "the card's part and the question");
+}
+
+#[test]
+fn chats_of_unknown_users_go_after_a_month_and_others_stay() {
+    let (_dir, mut central) = central();
+    let ann = Handle::new("cli", "ann");
+    central.add_person(&ann, "Ann", NOW).unwrap();
+    let agent = AgentGroup::new(AgentName::parse("andy").unwrap());
+    central.add_agent(&agent, NOW).unwrap();
+    let mut chat = |name: &str, peer: Option<&str>| {
+        let at = Address { channel: "cli".into(), chat: name.into(), ..Address::default() };
+        central.ensure_chat(&at, &ChatInfo::default(), peer, NOW).unwrap().id
+    };
+    let ids = [
+        chat("eve", Some("eve")),
+        chat("ann", Some("ann")),
+        chat("denied", None),
+        chat("public", None),
+        chat("wired", None),
+    ];
+    central.deny_chat(ids[2], NOW).unwrap();
+    central.set_policy(ids[3], Policy::Public).unwrap();
+    central.set_wiring(&Wiring::usual(ids[4], agent.name, true), NOW).unwrap();
+    let mut prune =
+        |days: u32| central.prune(Retention::default().cutoffs(NOW + DAY * days)).unwrap();
+    assert_eq!((prune(30), prune(31), prune(400)), (0, 1, 0));
+    let left: Vec<_> = central.chats().unwrap().into_iter().map(|it| it.id).collect();
+    assert_eq!(left, ids[1..]);
 }
 
 #[test]

@@ -15,7 +15,10 @@ pub(super) const QUESTIONS: &str =
      answered_by, settled_at IS NOT NULL FROM question";
 
 /// The id of the question that is open already for the same reason.
-pub(super) fn same(tx: &Connection, it: &Question) -> rusqlite::Result<Option<QuestionId>> {
+pub(in crate::central) fn same(
+    tx: &Connection,
+    it: &Question,
+) -> rusqlite::Result<Option<QuestionId>> {
     let id = |row: &Row<'_>| row.get(0).map(QuestionId);
     let chat = it.chat.map(|it| it.0);
     match it.kind {
@@ -40,14 +43,8 @@ pub(super) fn same(tx: &Connection, it: &Question) -> rusqlite::Result<Option<Qu
     .optional()
 }
 
-/// How many wait to be let in.
-pub(super) fn knocks(tx: &Connection) -> rusqlite::Result<i64> {
-    let sql =
-        "SELECT count(*) FROM question WHERE settled_at IS NULL AND kind IN ('sender', 'chat')";
-    tx.query_row(sql, [], |row| row.get(0))
-}
-
-pub(super) fn insert(tx: &Connection, it: &Question) -> rusqlite::Result<QuestionId> {
+/// Stores a new question.
+pub(in crate::central) fn insert(tx: &Connection, it: &Question) -> rusqlite::Result<QuestionId> {
     let options: Vec<(&str, &str)> =
         it.options.iter().map(|it| (it.label.as_str(), it.value.as_str())).collect();
     let options = serde_json::to_string(&options)

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use domain::approval::{ACCOUNT_SPAN_MAX, SPAN, TOLD_MAX};
 use domain::delivery::Verdict;
 use domain::message::{Address, Author, ChatInfo};
 use domain::outgoing::Content;
@@ -76,9 +77,9 @@ fn opened(put: Put) -> QuestionId {
 fn who_knocks_again_joins_the_first_knock_and_hears_nothing_new() {
     let Rig { mut central, chat, _dir } = rig();
     let asked = |id: QuestionId| vec![say(&format!("q{id}.asked"), "asked")];
-    let id = opened(central.ask(&knock(chat), Some(&message("m1")), asked).unwrap());
+    let id = opened(central.request_access(&knock(chat), &message("m1"), None, asked).unwrap());
     for again in ["m1", "m2"] {
-        let put = central.ask(&knock(chat), Some(&message(again)), asked).unwrap();
+        let put = central.request_access(&knock(chat), &message(again), None, asked).unwrap();
         assert_eq!(put, Put::Joined(id));
     }
     let held: Vec<String> =
@@ -90,10 +91,10 @@ fn who_knocks_again_joins_the_first_knock_and_hears_nothing_new() {
 #[test]
 fn one_answer_counts_and_what_is_said_about_it_is_committed_with_its_end() {
     let Rig { mut central, chat, _dir } = rig();
-    let id = opened(central.ask(&knock(chat), None, |_| vec![]).unwrap());
+    let id = opened(central.ask(&knock(chat)).unwrap());
     central.put(id, None, &say("card", "May they?"), NOW).unwrap();
     central.put(id, None, &say("card", "twice"), NOW).unwrap();
-    assert_eq!(central.questions_in(&at("ann")).unwrap()[0].cards.len(), 1);
+    assert_eq!(central.questions_in(&at("ann"), NOW).unwrap()[0].cards.len(), 1);
     assert!(central.answer_question(id, "yes", "telegram:ann", Some("m7")).unwrap());
     assert!(!central.answer_question(id, "no", "telegram:eve", Some("m8")).unwrap());
     let answered = ["m7", "m8"].map(|it| central.has_answered(&at("ann"), it).unwrap());
@@ -107,9 +108,21 @@ fn one_answer_counts_and_what_is_said_about_it_is_committed_with_its_end() {
     assert_eq!(central.unsettled().unwrap().len(), 1, "another message joined");
     assert!(central.settle_question(id, 0, &[say("end", "let in")], NOW).unwrap());
     assert!(central.unsettled().unwrap().is_empty());
+    let in_chat = |since: Timestamp| central.questions_in(&at("ann"), since).unwrap().len();
+    assert_eq!([in_chat(NOW), in_chat(NOW + Duration::from_millis(1))], [1, 0]);
     assert!(central.has_said(&PartKey("end".into())).unwrap());
     // The same chat may be asked about anew.
-    opened(central.ask(&knock(chat), None, |_| vec![]).unwrap());
+    opened(central.ask(&knock(chat)).unwrap());
+}
+
+#[test]
+fn each_question_has_a_code_that_stays_and_another_install_has_others() {
+    let codes = |rig: &Rig| -> Vec<String> {
+        (1..20).map(|n| rig.central.card_code(QuestionId(n)).unwrap().to_string()).collect()
+    };
+    let (one, other) = (rig(), rig());
+    assert_eq!(codes(&one), codes(&one));
+    assert_ne!(codes(&one), codes(&other));
 }
 
 #[test]
@@ -126,17 +139,64 @@ fn a_part_of_the_host_is_claimed_before_it_is_sent() {
     assert!(central.claim_part(&key, NOW).unwrap().unwrap().is_repeat());
 }
 
+/// A message of somebody in a chat of their own, on one account of the bot.
+fn from(account: &str, who: &str) -> Incoming {
+    let mut message = message(who);
+    message.from = Address { account: account.into(), ..at(who) };
+    message.sender.id = who.into();
+    message
+}
+
+fn request(message: &Incoming, now: Timestamp) -> Question {
+    let requester = format!("telegram:{}", message.sender.id);
+    Question { requester, asked_at: now, chat: None, ..knock(ChatId(0)) }
+}
+
 #[test]
-fn strangers_cannot_fill_the_house() {
+fn unknown_users_of_one_account_cannot_use_up_what_another_has() {
     let Rig { mut central, _dir, .. } = rig();
-    for n in 0..KNOCKS_MAX {
-        let chat = central.ensure_chat(&at(&n.to_string()), &ChatInfo::default(), None, NOW);
-        let put = central.ask(&knock(chat.unwrap().id), Some(&message("m")), |_| vec![]);
-        opened(put.unwrap());
+    let mut ask = |account: &str, who: String, now: Timestamp| {
+        let message = from(account, &who);
+        central.request_access(&request(&message, now), &message, None, |_| vec![]).unwrap()
+    };
+    for n in 0..ACCOUNT_SPAN_MAX {
+        opened(ask("main", format!("eve{n}"), NOW));
     }
-    let one_more = central.ensure_chat(&at("more"), &ChatInfo::default(), None, NOW).unwrap().id;
-    let put = central.ask(&knock(one_more), Some(&message("m")), |_| vec![]).unwrap();
-    assert_eq!(put, Put::Full);
-    let agent = Question { kind: QuestionKind::Agent, session: None, ..knock(one_more) };
-    assert!(central.ask(&agent, None, |_| vec![]).is_err(), "an agent's question has a session");
+    for n in 0..300 {
+        assert_eq!(ask("main", format!("mob{n}"), NOW), Put::Full);
+    }
+    opened(ask("other", "bob".into(), NOW));
+    assert!(matches!(ask("main", "eve0".into(), NOW), Put::Joined(_)), "who waits goes on waiting");
+    let later = NOW + SPAN + Duration::from_secs(1);
+    opened(ask("main", "bob".into(), later));
+    let chats = central.chats().unwrap().len();
+    assert_eq!(chats, 1 + 10 + 1 + 1, "no chat for those whom nobody is asked about");
+    let told = central.open_parts().unwrap().len();
+    assert_eq!(told, usize::try_from(TOLD_MAX).unwrap(), "as many are told, and no more");
+    let unasked = central.unasked().unwrap().unwrap();
+    assert_eq!((unasked.users, unasked.oldest, unasked.last_told), (300, NOW, None));
+    central.tell_unasked(&say("unasked.1", "300 more"), NOW).unwrap();
+    assert_eq!(central.unasked().unwrap(), None);
+}
+
+#[test]
+fn one_user_in_many_groups_and_one_group_of_many_users_have_limits_of_their_own() {
+    let Rig { mut central, _dir, .. } = rig();
+    let mut ask = |who: &str, chat: &str, kind: QuestionKind| {
+        let mut message = from("main", who);
+        message.from.chat = chat.into();
+        let agent = (kind == QuestionKind::Sender).then(|| AgentName::parse("andy").unwrap());
+        let question = Question { kind, agent, ..request(&message, NOW) };
+        central.request_access(&question, &message, None, |_| vec![]).unwrap()
+    };
+    for n in 0..3 {
+        opened(ask("eve", &format!("group{n}"), QuestionKind::Chat));
+    }
+    assert_eq!(ask("eve", "group3", QuestionKind::Chat), Put::Full);
+    opened(ask("bob", "group3", QuestionKind::Chat));
+    for n in 0..4 {
+        opened(ask(&format!("mob{n}"), "group3", QuestionKind::Sender));
+    }
+    assert_eq!(ask("mob4", "group3", QuestionKind::Sender), Put::Full);
+    opened(ask("ann", "home", QuestionKind::Sender));
 }

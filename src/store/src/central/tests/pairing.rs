@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use domain::pairing::{ALL_SPAN, SENDER_SPAN};
 use domain::people::Role;
 
 use super::*;
@@ -83,16 +84,23 @@ fn a_code_is_good_for_its_time_only() {
 }
 
 #[test]
-fn guessing_closes_what_is_open() {
+fn wrong_codes_are_counted_per_sender_and_close_nothing() {
     let (_dir, mut store) = store();
     let one = store.open_pairing(&code("1", None, None), NOW).unwrap().unwrap();
-    assert_eq!(store.count_wrong(3, NOW).unwrap(), 0);
-    let two = store.open_pairing(&code("2", None, None), NOW).unwrap().unwrap();
-    assert_eq!(store.count_wrong(3, NOW).unwrap(), 0);
-    assert_eq!(store.count_wrong(3, NOW).unwrap(), 1);
-    let open = |store: &CentralStore| store.open_pairings(NOW).unwrap().len();
-    assert_eq!(open(&store), 1);
-    assert_eq!(store.pairing(one).unwrap().unwrap().closed_at, Some(NOW));
-    assert_eq!(store.close_pairings(Some(two), NOW).unwrap(), 1);
+    let (eve, ann) = (Handle::new("telegram", "eve"), Handle::new("telegram", "ann"));
+    for _ in 0..7 {
+        store.count_wrong(&eve, NOW).unwrap();
+    }
+    let counted = |store: &CentralStore, by: &Handle, after: Duration| {
+        let guesses = store.guesses(by, NOW + after).unwrap();
+        (guesses.by_sender, guesses.by_all)
+    };
+    assert_eq!(counted(&store, &eve, Duration::ZERO), (7, 7));
+    assert_eq!(counted(&store, &ann, Duration::ZERO), (0, 7));
+    assert_eq!(counted(&store, &eve, ALL_SPAN), (7, 0));
+    assert_eq!(counted(&store, &eve, SENDER_SPAN), (0, 0));
+    assert_eq!(store.open_pairings(NOW).unwrap().len(), 1);
+    assert_eq!(store.pairing(one).unwrap().unwrap().wrong, 7);
+    assert_eq!(store.close_pairings(Some(one), NOW).unwrap(), 1);
     assert_eq!(store.close_pairings(None, NOW).unwrap(), 0);
 }

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use domain::approval::asked_by;
 use domain::message::{Address, Author};
 use domain::question::QuestionId;
 use store::{QuestionKind, QuestionRow};
@@ -118,6 +119,11 @@ impl Approver {
         if decision.stranger_first && !plain {
             self.due.push((when, press(other, &Person::Eve.author(), None)));
         }
+        if row.question.kind != QuestionKind::Agent
+            && let Some(first) = asked_by(options, index)
+        {
+            self.due.push((when, press(first, &by, None)));
+        }
         self.due.push((when, press(index, &by, Some(decision.about))));
         if decision.twice {
             let again = if plain { index } else { other };
@@ -134,8 +140,9 @@ impl Approver {
             if plain {
                 self.typed += 1;
                 let id = format!("{TYPED}{:02}", self.typed);
-                let number = (press.index + 1).to_string();
-                let letter = Letter::new(&press.at.chat, &id, &number);
+                let code = central(world).card_code(press.question).unwrap();
+                let answer = format!("{code} {}", press.index + 1);
+                let letter = Letter::new(&press.at.chat, &id, &answer);
                 let letter = letter.by(&press.by.id, &press.by.name);
                 let is_group = Chat::of(&press.at).is_some_and(Chat::is_group);
                 let title = press.at.chat.clone();

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use domain::AgentName;
-use domain::approval::{ALLOW, ChatChoice};
+use domain::approval::{ALLOW, ChatChoice, asked_by};
 use domain::people::Handle;
 use store::{QuestionKind, QuestionRow, QuestionState};
 
@@ -139,7 +139,7 @@ fn cards(town: &Town, seen: &Seen, row: &QuestionRow) -> Option<String> {
         return Some("was put to nobody".to_owned());
     }
     let end = match &row.state {
-        QuestionState::Answered { .. } => "decided by",
+        QuestionState::Answered { .. } => "Decided by",
         QuestionState::Open | QuestionState::Expired => "Expired",
     };
     for card in row.cards.iter().filter(|it| !it.lost) {
@@ -160,6 +160,10 @@ fn cards(town: &Town, seen: &Seen, row: &QuestionRow) -> Option<String> {
         }
     }
     None
+}
+
+fn has_second(seen: &Seen, row: &QuestionRow) -> bool {
+    seen.central.second_of(row.id).unwrap().is_some()
 }
 
 /// Each number that was typed answered one question, or was a message like any other: never both.
@@ -187,9 +191,20 @@ fn typed(town: &Town, seen: &Seen) -> Option<String> {
         about.is_some_and(|it| it.twice)
     };
     let typed = decided.len() + decided.iter().filter(twice).count();
-    (typed != answered + stored.len()).then(|| {
+    let seconds = seen.questions.iter().filter(|it| has_second(seen, it)).count();
+    let first_of_two = |it: &&&QuestionRow| {
+        let about = subject(it, seen.chat_of(it)).and_then(|it| town.decision(it));
+        about.and_then(|it| it.value).is_some_and(|value| {
+            let options = &it.question.options;
+            let at = options.iter().position(|it| it.value == value);
+            at.is_some_and(|at| asked_by(options, at).is_some())
+        })
+    };
+    let typed = typed + decided.iter().filter(first_of_two).count();
+    (typed != answered + seconds + stored.len()).then(|| {
         format!(
-            "{typed} numbers were typed, {answered} answered a question, {stored:?} were stored"
+            "{typed} numbers were typed, {answered} answered a question, {seconds} asked for a \
+             second card, {stored:?} were stored"
         )
     })
 }

@@ -1,0 +1,65 @@
+//! Tells senders why a message that engaged an agent goes nowhere. Nobody else hears of it: what was
+//! only overheard, and what unknown users write, leaves no answer.
+
+use channel::Verdict;
+use domain::admission::{Admission, What};
+use domain::message::{Admitted, InboundKind, Incoming};
+use store::{CentralStore, StoreError};
+use tracing::warn;
+
+use super::admit::Fate;
+use super::storing::Taken;
+use crate::host::Host;
+use crate::reception::ReceptionMessage;
+
+/// A message that cannot be stored: its sender is told where it engaged an agent.
+pub(super) async fn refuse(
+    host: &Host,
+    message: &Incoming,
+    admission: &Admission,
+    why: String,
+) -> Result<Fate, StoreError> {
+    if !admission.decisions.iter().any(|it| matches!(it.what, What::Engage(_))) {
+        return Ok(Fate::Done(Verdict::Ignored));
+    }
+    tell(host, message, &why).await?;
+    Ok(Fate::Done(Verdict::Refused(why)))
+}
+
+/// Tells the sender of a message, by the host's outbox. Where a sender waits for the answer of the
+/// protocol, that is enough.
+pub(super) async fn tell(host: &Host, message: &Incoming, why: &str) -> Result<(), StoreError> {
+    let waits = host.registration(&message.from.channel).map(|it| it.caps);
+    if waits.is_none_or(|it| it.owner_only || it.mute) {
+        return Ok(());
+    }
+    let (message, why, now) = (message.clone(), why.to_owned(), host.clock.now());
+    let add = move |central: &mut CentralStore| central.add_refusal(&message, &why, now);
+    if host.central.write("a refusal", add).await? {
+        host.peers.reception.cast(ReceptionMessage::Look);
+    }
+    Ok(())
+}
+
+/// What becomes of an event of a batch that could not be stored.
+pub(super) async fn unstored(host: &Host, engaged: Option<&Incoming>, why: &str) -> Verdict {
+    let Some(message) = engaged else { return Verdict::Ignored };
+    if let Err(err) = tell(host, message, why).await {
+        warn!(error = &err as &dyn std::error::Error, "a refusal was not stored");
+    }
+    Verdict::Refused(why.to_owned())
+}
+
+/// The message of each event of a batch, where it engaged an agent.
+pub(super) fn engaged(fates: &[Fate]) -> Vec<Option<Incoming>> {
+    let of = |taken: &Taken| match taken {
+        Taken::Message(Admitted { kind: InboundKind::Context, .. }) | Taken::Task(_) => None,
+        Taken::Message(it) => Some(it.message.clone()),
+        Taken::Reply(it, _) | Taken::Status(it) | Taken::Stop(it) => Some(it.clone()),
+    };
+    let message = |fate: &Fate| match fate {
+        Fate::Done(_) => None,
+        Fate::Store(targets) => targets.iter().find_map(|it| of(&it.1)),
+    };
+    fates.iter().map(message).collect()
+}

@@ -1,0 +1,238 @@
+//! The signature covers the body alone: not the hook, the kind of event, or the id of the delivery. So
+//! whoever has seen one signed request could send its body as often as they like, to any hook, under
+//! ever new ids. A body counts once: the same one is taken again only for the same hook, event and id.
+//!
+//! Each body that was taken is a line of a file in the run directory, so that a restart forgets none. A
+//! file that cannot be read or written costs only that.
+
+use std::collections::{HashMap, VecDeque};
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use domain::time::Timestamp;
+use sha2::{Digest, Sha256};
+use tokio::time::Instant;
+use tracing::warn;
+
+use crate::signature::unhex;
+
+/// How long a body is remembered.
+const WINDOW: Duration = Duration::from_secs(24 * 60 * 60);
+/// Bodies that are remembered, the latest ones: about a megabyte.
+const BODIES_MAX: usize = 8_192;
+/// Events that one hook may bring at once, and the time in which one more is free again.
+const BURST: u32 = 60;
+const ONE_EVERY: Duration = Duration::from_secs(1);
+/// Hooks whose pace is remembered; others have their burst free.
+const HOOKS_MAX: usize = 1_024;
+
+type Hash = [u8; 32];
+
+#[derive(Debug, Default)]
+pub(crate) struct Replays {
+    seen: Mutex<Seen>,
+    /// `None` remembers nothing across restarts.
+    file: Option<PathBuf>,
+}
+
+#[derive(Debug, Default)]
+struct Seen {
+    /// What each body was taken as.
+    bodies: HashMap<Hash, Hash>,
+    order: VecDeque<(Timestamp, Hash)>,
+    /// When each hook's burst is free again as a whole.
+    free_at: HashMap<String, Instant>,
+}
+
+/// A body that is being taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Body {
+    at: Timestamp,
+    hash: Hash,
+    taken_as: Hash,
+    is_new: bool,
+}
+
+impl Replays {
+    /// With what the file tells of the time before; it is rewritten without what is old.
+    pub(crate) fn open(file: &Path, now: Timestamp) -> Self {
+        let replays = Self { file: Some(file.into()), ..Self::default() };
+        let text = fs::read_to_string(file).unwrap_or_default();
+        let mut seen = replays.lock();
+        let mut kept = String::new();
+        for (at, hash, taken_as) in text.lines().filter_map(parse) {
+            if now.since(at) < WINDOW && seen.bodies.insert(hash, taken_as).is_none() {
+                seen.order.push_back((at, hash));
+                kept += &line(at, &hash, &taken_as);
+            }
+        }
+        drop(seen);
+        replays.warn(fs::write(file, kept));
+        replays
+    }
+
+    /// It was taken: also after a restart.
+    pub(crate) fn keep(&self, body: Body) {
+        if let Some(file) = self.file.as_ref().filter(|_| body.is_new) {
+            let text = line(body.at, &body.hash, &body.taken_as);
+            let file = OpenOptions::new().create(true).append(true).open(file);
+            self.warn(file.and_then(|mut it| it.write_all(text.as_bytes())));
+        }
+    }
+
+    fn warn(&self, done: io::Result<()>) {
+        if let Err(err) = done {
+            let error = &err as &dyn std::error::Error;
+            warn!(error, file = ?self.file, "a restart will forget which bodies were taken");
+        }
+    }
+
+    /// Notes a body, which came as `parts`: hook, event and id. `None` when it was taken as another
+    /// event.
+    pub(crate) fn note(&self, body: &[u8], parts: [&str; 3], now: Timestamp) -> Option<Body> {
+        let mut seen = self.lock();
+        seen.forget_old(now);
+        let at = now;
+        let (hash, taken_as) = (digest(&[body]), digest(&parts.map(str::as_bytes)));
+        match seen.bodies.get(&hash) {
+            Some(before) => {
+                (*before == taken_as).then_some(Body { at, hash, taken_as, is_new: false })
+            }
+            None => {
+                seen.bodies.insert(hash, taken_as);
+                seen.order.push_back((now, hash));
+                Some(Body { at, hash, taken_as, is_new: true })
+            }
+        }
+    }
+
+    /// It was not taken after all, so that it may come as another event.
+    pub(crate) fn forget(&self, body: Body) {
+        if body.is_new {
+            let mut seen = self.lock();
+            seen.bodies.remove(&body.hash);
+            seen.order.retain(|it| it.1 != body.hash);
+        }
+    }
+
+    /// Counts an event of a hook. `Err` with the time to wait when it brings too many.
+    pub(crate) fn pace(&self, hook: &str) -> Result<(), Duration> {
+        let mut seen = self.lock();
+        let now = Instant::now();
+        if HOOKS_MAX <= seen.free_at.len() {
+            seen.free_at.retain(|_, at| now < *at);
+        }
+        let free_at = seen.free_at.get(hook).copied().filter(|it| now < *it).unwrap_or(now);
+        let next = free_at + ONE_EVERY;
+        let over = next.duration_since(now).saturating_sub(ONE_EVERY * BURST);
+        if !over.is_zero() {
+            return Err(over);
+        }
+        seen.free_at.insert(hook.to_owned(), next);
+        Ok(())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Seen {
+    fn forget_old(&mut self, now: Timestamp) {
+        while let Some((at, hash)) = self.order.front().copied() {
+            if now.since(at) < WINDOW && self.order.len() < BODIES_MAX {
+                break;
+            }
+            self.order.pop_front();
+            self.bodies.remove(&hash);
+        }
+    }
+}
+
+fn line(at: Timestamp, hash: &Hash, taken_as: &Hash) -> String {
+    let hex = |it: &Hash| -> String { it.iter().map(|byte| format!("{byte:02x}")).collect() };
+    format!("{} {} {}\n", at.0, hex(hash), hex(taken_as))
+}
+
+fn parse(line: &str) -> Option<(Timestamp, Hash, Hash)> {
+    let mut words = line.split(' ');
+    let at = Timestamp(words.next()?.parse().ok()?);
+    let mut hash = || -> Option<Hash> { unhex(words.next()?.as_bytes())?.try_into().ok() };
+    Some((at, hash()?, hash()?))
+}
+
+fn digest(parts: &[&[u8]]) -> Hash {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+        hash.update(part);
+    }
+    hash.finalize().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp(1_700_000_000_000);
+
+    #[test]
+    fn a_body_is_one_event_until_it_is_forgotten() {
+        let replays = Replays::default();
+        let body = replays.note(b"x", ["house", "push", "d-1"], NOW).unwrap();
+        assert!(replays.note(b"x", ["house", "push", "d-1"], NOW).is_some(), "sent again");
+        for other in [["house", "push", "d-2"], ["other", "push", "d-1"], ["house", "", "d-1"]] {
+            assert_eq!(replays.note(b"x", other, NOW), None, "{other:?}");
+        }
+        assert!(replays.note(b"y", ["other", "push", "d-1"], NOW).is_some());
+        replays.forget(body);
+        assert!(replays.note(b"x", ["other", "push", "d-1"], NOW).is_some());
+        assert!(replays.note(b"x", ["house", "push", "d-9"], NOW + WINDOW).is_some());
+    }
+
+    #[test]
+    fn the_memory_is_bounded() {
+        let replays = Replays::default();
+        for n in 0..BODIES_MAX + 100 {
+            replays.note(&n.to_be_bytes(), ["house", "", "d"], NOW).unwrap();
+        }
+        let seen = replays.lock();
+        assert!(seen.order.len() <= BODIES_MAX && seen.bodies.len() == seen.order.len());
+    }
+
+    #[test]
+    fn a_restart_forgets_no_body_and_a_damaged_file_is_no_harm() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("seen");
+        let again = ["house", "push", "d-2"];
+        let replays = Replays::open(&file, NOW);
+        replays.keep(replays.note(b"x", ["house", "push", "d-1"], NOW).unwrap());
+        replays.note(b"not taken", ["house", "push", "d-1"], NOW).unwrap();
+        for _ in 0..2 {
+            let replays = Replays::open(&file, NOW);
+            assert_eq!(replays.note(b"x", again, NOW), None);
+            assert!(replays.note(b"not taken", again, NOW).is_some());
+        }
+        let text = fs::read_to_string(&file).unwrap();
+        fs::write(&file, format!("nonsense\n{text}1 2")).unwrap();
+        assert_eq!(Replays::open(&file, NOW).note(b"x", again, NOW), None);
+        assert!(Replays::open(&file, NOW + WINDOW).note(b"x", again, NOW + WINDOW).is_some());
+        assert_eq!(fs::read_to_string(&file).unwrap(), "");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_hook_has_a_pace_and_another_has_its_own() {
+        let replays = Replays::default();
+        for _ in 0..BURST {
+            assert_eq!(replays.pace("house"), Ok(()));
+        }
+        assert_eq!(replays.pace("house"), Err(ONE_EVERY));
+        assert_eq!(replays.pace("other"), Ok(()));
+        tokio::time::advance(ONE_EVERY).await;
+        assert_eq!(replays.pace("house"), Ok(()));
+        assert!(replays.pace("house").is_err());
+    }
+}

@@ -1,0 +1,104 @@
+//! Tells senders why a message of theirs goes nowhere: a part of the host like any other, so that it
+//! is sent once, waits for its platform, and stops where a stop holds.
+
+use std::time::Duration;
+
+use domain::delivery::PartKey;
+use domain::message::Incoming;
+use domain::time::Timestamp;
+use rusqlite::{Transaction, params};
+
+use super::CentralStore;
+use crate::StoreError;
+use crate::outbox::{self, Draft, NewPart, PartKind};
+
+/// The shortest time between two refusals that one sender gets in one chat.
+const REFUSAL_EVERY: Duration = Duration::from_secs(60);
+/// What the keys of refusals begin with.
+const KEY: &str = "refused.";
+
+impl CentralStore {
+    /// Tells the sender of a message why it goes nowhere; once for each message, and at most once a
+    /// minute for each sender and chat. Returns whether they are told.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn add_refusal(
+        &mut self,
+        message: &Incoming,
+        why: &str,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        self.change("a refusal", |tx| add(tx, message, why, now))
+    }
+}
+
+/// As [`CentralStore::add_refusal`], within the commit of the caller.
+pub(crate) fn add(
+    tx: &Transaction<'_>,
+    message: &Incoming,
+    why: &str,
+    now: Timestamp,
+) -> rusqlite::Result<bool> {
+    let from = &message.from;
+    let of_sender =
+        format!("{KEY}{}.{}.{}.{}.", from.channel, from.account, from.chat, message.sender.id);
+    let every = i64::try_from(REFUSAL_EVERY.as_millis()).unwrap_or(i64::MAX);
+    let was_told = tx
+        .prepare_cached(
+            "SELECT 1 FROM deliveries WHERE ?1 <= key AND key < ?2 AND ?3 < created_at
+                 AND created_at <= ?4",
+        )?
+        .exists(params![
+            of_sender,
+            format!("{of_sender}\u{10ffff}"),
+            now.0.saturating_sub(every),
+            now.0
+        ])?;
+    if was_told {
+        return Ok(false);
+    }
+    let part = NewPart {
+        key: PartKey(format!("{of_sender}{}", message.platform_id)),
+        to: from.clone(),
+        reply_to: message.platform_id.clone(),
+        kind: PartKind::Notice,
+        content: Draft::Text(why.to_owned()),
+    };
+    outbox::add(tx, &part, None, now)
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::message::{Address, Author};
+
+    use super::*;
+
+    const NOW: Timestamp = Timestamp(1_700_000_000_000);
+
+    fn message(id: &str, sender: &str, chat: &str) -> Incoming {
+        Incoming {
+            from: Address { channel: "telegram".into(), chat: chat.into(), ..Address::default() },
+            platform_id: id.into(),
+            sender: Author { id: sender.into(), name: String::new() },
+            ..Incoming::default()
+        }
+    }
+
+    #[test]
+    fn a_sender_is_told_once_a_minute_in_each_chat_and_once_for_each_message() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut central = CentralStore::open(&dir.path().join("central.db")).unwrap();
+        let mut told = |id: &str, sender: &str, chat: &str, after: u64| {
+            let now = NOW + Duration::from_secs(after);
+            central.add_refusal(&message(id, sender, chat), "no", now).unwrap()
+        };
+        assert!(told("m1", "9", "a", 0));
+        assert!(!told("m2", "9", "a", 59));
+        assert!(told("m3", "9", "b", 59), "another chat");
+        assert!(told("m4", "99", "a", 59), "another sender");
+        assert!(told("m5", "9", "a", 60));
+        assert!(!told("m1", "9", "a", 300), "delivered again");
+        assert_eq!(central.open_parts().unwrap().len(), 2, "one is next in each chat");
+    }
+}

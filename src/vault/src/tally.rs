@@ -1,0 +1,183 @@
+//! What each session asked for and how often: its refusals, counted in memory so that a container that
+//! asks for thousands costs the host no thousand commits and lines of its log; and the pace of its
+//! calls, so that no session spends what all share.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use domain::SessionId;
+use tokio::time::Instant;
+
+/// The shortest time between two commits about one session and reason.
+const COMMIT_EVERY: Duration = Duration::from_secs(5);
+/// The shortest time between two lines of the log about one session.
+const LOG_EVERY: Duration = Duration::from_secs(60);
+/// Sessions that are remembered; beyond it, those that have nothing to remember are forgotten.
+const SESSIONS_MAX: usize = 1_024;
+
+#[derive(Debug, Default)]
+pub(crate) struct Tallies(Mutex<BTreeMap<SessionId, Tally>>);
+
+#[derive(Debug, Default)]
+struct Tally {
+    reasons: BTreeMap<&'static str, Reason>,
+    logged_at: Option<Instant>,
+    unlogged: u64,
+    /// When its burst of calls is free again as a whole.
+    free_at: Option<Instant>,
+}
+
+#[derive(Debug, Default)]
+struct Reason {
+    uncommitted: u64,
+    committed_at: Option<Instant>,
+}
+
+/// What is to be done about a refusal now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Due {
+    /// So many are to be committed.
+    pub(crate) commit: Option<u64>,
+    /// So many are to be logged, in one line.
+    pub(crate) log: Option<u64>,
+}
+
+impl Tallies {
+    /// Counts a refusal.
+    pub(crate) fn refused(&self, session: SessionId, why: &'static str) -> Due {
+        let now = Instant::now();
+        let mut tallies = self.lock();
+        forget(&mut tallies, now);
+        let tally = tallies.entry(session).or_default();
+        let is_due = |at: Option<Instant>, every| at.is_none_or(|at| every <= now - at);
+        tally.unlogged += 1;
+        let log = is_due(tally.logged_at, LOG_EVERY).then(|| {
+            tally.logged_at = Some(now);
+            std::mem::take(&mut tally.unlogged)
+        });
+        let reason = tally.reasons.entry(why).or_default();
+        reason.uncommitted += 1;
+        let commit = is_due(reason.committed_at, COMMIT_EVERY).then(|| {
+            reason.committed_at = Some(now);
+            std::mem::take(&mut reason.uncommitted)
+        });
+        Due { commit, log }
+    }
+
+    /// Everything that was counted and not committed.
+    pub(crate) fn take_uncommitted(&self) -> Vec<(SessionId, &'static str, u64)> {
+        let mut taken = Vec::new();
+        for (session, tally) in &mut *self.lock() {
+            for (why, reason) in &mut tally.reasons {
+                let count = std::mem::take(&mut reason.uncommitted);
+                if 0 < count {
+                    taken.push((*session, *why, count));
+                }
+            }
+        }
+        taken
+    }
+
+    /// Counts a call. `Err` with the time to wait when the session makes too many: `burst` at once,
+    /// then one `every`.
+    pub(crate) fn call(
+        &self,
+        session: SessionId,
+        burst: u32,
+        every: Duration,
+    ) -> Result<(), Duration> {
+        let now = Instant::now();
+        let mut tallies = self.lock();
+        forget(&mut tallies, now);
+        let tally = tallies.entry(session).or_default();
+        let next = tally.free_at.filter(|it| now < *it).unwrap_or(now) + every;
+        let over = next.duration_since(now).saturating_sub(every * burst);
+        if !over.is_zero() {
+            return Err(over);
+        }
+        tally.free_at = Some(next);
+        Ok(())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<SessionId, Tally>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn forget(tallies: &mut BTreeMap<SessionId, Tally>, now: Instant) {
+    if SESSIONS_MAX <= tallies.len() {
+        tallies.retain(|_, it| {
+            it.free_at.is_some_and(|at| now < at)
+                || it.logged_at.is_some_and(|at| now - at < LOG_EVERY)
+                || it.reasons.values().any(|it| 0 < it.uncommitted)
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::advance;
+
+    use super::*;
+
+    const ONE: SessionId = SessionId(1);
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[tokio::test(start_paused = true)]
+    async fn a_flood_of_refusals_is_one_commit_in_five_seconds_and_one_line_a_minute() {
+        let tallies = Tallies::default();
+        let (mut commits, mut committed, mut lines, mut logged) = (0, 0, 0, 0);
+        for _ in 0..120 {
+            for _ in 0..1_000 {
+                let due = tallies.refused(ONE, "no");
+                commits += u64::from(due.commit.is_some());
+                committed += due.commit.unwrap_or(0);
+                lines += u64::from(due.log.is_some());
+                logged += due.log.unwrap_or(0);
+            }
+            advance(SECOND).await;
+        }
+        assert_eq!((commits, lines), (24, 2));
+        let left: u64 = tallies.take_uncommitted().iter().map(|it| it.2).sum();
+        assert_eq!(committed + left, 120_000);
+        assert!(logged < 120_000);
+        assert_eq!(tallies.take_uncommitted(), []);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn sessions_and_reasons_count_for_themselves() {
+        let tallies = Tallies::default();
+        let first = Due { commit: Some(1), log: Some(1) };
+        assert_eq!(tallies.refused(ONE, "no"), first);
+        assert_eq!(tallies.refused(ONE, "no"), Due::default());
+        assert_eq!(tallies.refused(ONE, "never").commit, Some(1));
+        assert_eq!(tallies.refused(SessionId(2), "no"), first);
+        assert_eq!(tallies.take_uncommitted(), [(ONE, "no", 1)]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn calls_have_a_burst_and_a_pace() {
+        let tallies = Tallies::default();
+        let call = |session| tallies.call(session, 3, SECOND);
+        assert_eq!([call(ONE), call(ONE), call(ONE)], [Ok(()); 3]);
+        assert_eq!(call(ONE), Err(SECOND));
+        assert_eq!(call(SessionId(2)), Ok(()), "another session is not concerned");
+        advance(SECOND).await;
+        assert_eq!(call(ONE), Ok(()));
+        assert!(call(ONE).is_err());
+        advance(SECOND * 60).await;
+        assert_eq!([call(ONE), call(ONE), call(ONE)], [Ok(()); 3]);
+        assert!(call(ONE).is_err(), "what was not used is not saved up");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn sessions_that_are_done_are_forgotten() {
+        let tallies = Tallies::default();
+        for n in 0..10_000 {
+            let _ = tallies.call(SessionId(n), 3, SECOND);
+            advance(Duration::from_millis(10)).await;
+        }
+        assert!(tallies.lock().len() <= SESSIONS_MAX);
+    }
+}

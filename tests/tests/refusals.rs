@@ -1,0 +1,100 @@
+//! Who hears that a message goes nowhere: whoever engaged an agent with it, once, also after a crash.
+
+use std::time::Duration;
+
+use domain::AgentName;
+use domain::message::ChatInfo;
+use domain::people::{Handle, Role};
+use harness::crash::Crash;
+use harness::host::World;
+use harness::platform::{FakePlatform, Letter, NAME, address};
+use store::{CentralStore, Wiring};
+
+const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_secs(60);
+
+fn central(world: &World) -> CentralStore {
+    CentralStore::open(&world.layout().central()).unwrap()
+}
+
+/// Andy answers in a group when he is called; Ann owns the host and Bob is not known.
+fn home(world: &World) {
+    let info = ChatInfo { title: "Family".into(), is_group: true };
+    let mut central = central(world);
+    let chat = central.ensure_chat(&address("g"), &info, None, world.now()).unwrap().id;
+    let andy = AgentName::parse("andy").unwrap();
+    central.set_wiring(&Wiring::usual(chat, andy, true), world.now()).unwrap();
+    let ann = central.add_person(&Handle::new(NAME, "ann"), "Ann", world.now()).unwrap();
+    central.grant(ann, &Role::Owner, "test", world.now()).unwrap();
+}
+
+fn say(chat: &str, id: &str, text: &str) -> Letter {
+    Letter::new(chat, id, text).in_group("Family")
+}
+
+/// A poll, a checklist and the like come without a text.
+#[tokio::test(start_paused = true)]
+async fn only_who_engages_an_agent_hears_that_a_message_is_empty() {
+    let world = World::on(FakePlatform::public());
+    let _host = world.start(Crash::never()).await;
+    home(&world);
+    world.platform.write(say("elsewhere", "m1", "").by("bob", "Bob"));
+    world.platform.write(say("g", "m2", "").by("bob", "Bob"));
+    world.platform.write(say("g", "m3", "").by("bob", "Bob").mention());
+    world.platform.write(Letter::new("dm", "m4", "").by("bob", "Bob"));
+    world.platform.write(say("g", "m5", ""));
+    world.pass(MINUTE).await;
+    assert!(world.platform.sent().is_empty(), "{:?}", world.platform.sent());
+    for id in ["m6", "m7", "m8"] {
+        world.platform.write(say("g", id, " ").mention());
+        world.pass(5 * SECOND).await;
+    }
+    let texts = world.platform.texts("g");
+    assert_eq!(texts, ["the message is empty; write something"], "once a minute");
+    world.pass(MINUTE).await;
+    world.platform.write(say("g", "m9", " ").mention());
+    world.pass(5 * SECOND).await;
+    assert_eq!(world.platform.texts("g").len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_host_that_dies_after_a_refusal_still_tells_it_and_once() {
+    for at in 1..=14 {
+        let world = World::on(FakePlatform::public());
+        let host = world.start(Crash::never()).await;
+        home(&world);
+        host.kill().await;
+        let host = world.start(Crash::at(at)).await;
+        world.platform.write(say("g", "m1", " ").mention());
+        world.pass(20 * SECOND).await;
+        host.kill().await;
+        let _host = world.start(Crash::never()).await;
+        world.pass(MINUTE).await;
+        let texts = world.platform.texts("g");
+        let told = texts.iter().filter(|it| it.contains("is empty")).count();
+        assert!((1..=2).contains(&told), "crash at {at}: {texts:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_only_overheard_does_not_hear_that_a_session_is_damaged() {
+    let world = World::on(FakePlatform::public());
+    let host = world.start(Crash::never()).await;
+    home(&world);
+    world.platform.write(say("g", "m1", "hello").mention());
+    world.pass(MINUTE).await;
+    host.kill().await;
+    let session = world.sessions()[0];
+    for file in std::fs::read_dir(world.layout().session(session).inbound_dir()).unwrap() {
+        std::fs::write(file.unwrap().path(), "this is not a database at all").unwrap();
+    }
+    let _host = world.start(Crash::never()).await;
+    let before = world.platform.texts("g").len();
+    world.platform.write(say("g", "m2", "just between us"));
+    world.pass(MINUTE).await;
+    assert_eq!(world.platform.texts("g").len(), before, "{:?}", world.platform.texts("g"));
+    world.platform.write(say("g", "m3", "are you well?").mention());
+    world.pass(MINUTE).await;
+    let texts = world.platform.texts("g");
+    assert!(texts.len() == before + 1 && texts[before].contains("damaged"), "{texts:?}");
+}
