@@ -100,6 +100,7 @@ CREATE TABLE destination (
     granted_at      INTEGER NOT NULL,
     PRIMARY KEY (agent_group, name)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX destination_chat ON destination (messaging_group);
 
 CREATE TABLE person (
     id         INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -161,6 +162,7 @@ CREATE TABLE dropped (
     PRIMARY KEY (channel, account, chat, sender, reason)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX dropped_last ON dropped (last_at);
+CREATE INDEX dropped_unasked ON dropped (last_at) WHERE reason = 'too-many-requests';
 
 CREATE TABLE pairing (
     id          INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -178,6 +180,14 @@ CREATE TABLE pairing (
     CHECK (used_by IS NULL OR closed_at IS NOT NULL)
 ) STRICT;
 CREATE UNIQUE INDEX pairing_open ON pairing (code) WHERE closed_at IS NULL;
+CREATE INDEX pairing_chat ON pairing (used_in) WHERE used_in IS NOT NULL;
+
+-- Wrong pairing codes of the last hour.
+CREATE TABLE pairing_guess (
+    handle TEXT    NOT NULL,
+    at     INTEGER NOT NULL
+) STRICT;
+CREATE INDEX pairing_guess_at ON pairing_guess (at);
 
 CREATE TABLE secret (
     name       TEXT    PRIMARY KEY,
@@ -437,6 +447,7 @@ CREATE TABLE question (
     text            TEXT    NOT NULL,
     options         TEXT    NOT NULL,                          -- a JSON array of [label, value]
     payload         TEXT    NOT NULL DEFAULT '',               -- the change that was asked for
+    second          INTEGER,                                   -- the option that a second card asks about
     state           TEXT    NOT NULL DEFAULT 'open'
                     CHECK (state IN ('open', 'answered', 'expired')),
     answer          TEXT,
@@ -458,6 +469,8 @@ CREATE UNIQUE INDEX question_chat ON question (messaging_group)
     WHERE kind = 'chat' AND settled_at IS NULL;
 CREATE UNIQUE INDEX question_session ON question (session, out_seq) WHERE session IS NOT NULL;
 CREATE INDEX question_unsettled ON question (id) WHERE settled_at IS NULL;
+CREATE INDEX question_access ON question (asked_at) WHERE kind IN ('sender', 'chat');
+CREATE INDEX question_group ON question (messaging_group);
 CREATE INDEX question_settled ON question (settled_at) WHERE settled_at IS NOT NULL;
 
 -- Whom it was shown to, in which order, and which part of the outbox shows it.

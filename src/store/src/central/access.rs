@@ -7,12 +7,13 @@ use domain::approval::{RequestLoad, SPAN, TOLD_MAX, TOO_MANY};
 use domain::message::{Address, Incoming};
 use domain::question::QuestionId;
 use domain::time::Timestamp;
-use rusqlite::{OptionalExtension, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::questions::{Put, Question, same};
 use super::{CentralStore, chats, dropped, held, questions, refusals};
 use crate::StoreError;
 use crate::outbox::{self, NewPart};
+use crate::session::Scope;
 
 /// Pending messages of one request; a user who goes on writing is told nothing new.
 const PENDING_MAX: i64 = 20;
@@ -56,7 +57,7 @@ impl CentralStore {
                     question.chat = Some(chat.id);
                     let id = questions::insert(tx, &question)?;
                     for part in say(id) {
-                        outbox::add(tx, &part, None, now)?;
+                        outbox::add(Scope::host(tx), &part, None, now)?;
                     }
                     (id, Put::New(id))
                 }
@@ -86,7 +87,7 @@ impl CentralStore {
     /// Tells the owner of all of them so far; the message and that they were told are one commit.
     pub fn tell_unasked(&mut self, part: &NewPart, now: Timestamp) -> Result<(), StoreError> {
         self.change("tell of unknown users", |tx| {
-            outbox::add(tx, part, None, now)?;
+            outbox::add(Scope::host(tx), part, None, now)?;
             tx.execute(
                 "INSERT INTO setting VALUES (?1, ?2)
                  ON CONFLICT DO UPDATE SET value = excluded.value",
@@ -99,7 +100,7 @@ impl CentralStore {
 
 /// An open request is at most a day old, and then as old as it takes to close it.
 fn load(
-    tx: &Transaction<'_>,
+    tx: &Connection,
     question: &Question,
     from: &Address,
     now: Timestamp,
@@ -136,7 +137,7 @@ fn load(
 }
 
 /// Counts a message whose sender nobody is asked about, and tells the sender the first time.
-fn turn_away(tx: &Transaction<'_>, message: &Incoming, now: Timestamp) -> rusqlite::Result<()> {
+fn turn_away(tx: &Connection, message: &Incoming, now: Timestamp) -> rusqlite::Result<()> {
     let why = Why::TooManyRequests.as_str();
     let count = dropped::count(tx, &message.from, &message.sender, why, now)?;
     let span = i64::try_from(SPAN.as_millis()).unwrap_or(i64::MAX);

@@ -2,7 +2,7 @@
 
 use domain::message::{Address, Author};
 use domain::time::Timestamp;
-use rusqlite::{Row, Transaction, params};
+use rusqlite::{Connection, Row, params};
 
 use super::{CentralStore, address};
 use crate::StoreError;
@@ -62,7 +62,7 @@ impl CentralStore {
 
 /// How often this sender's messages reached nobody in this chat for this reason, with this one.
 pub(super) fn count(
-    tx: &Transaction<'_>,
+    tx: &Connection,
     from: &Address,
     sender: &Author,
     reason: &str,

@@ -6,11 +6,12 @@ use std::time::Duration;
 use domain::delivery::PartKey;
 use domain::message::Incoming;
 use domain::time::Timestamp;
-use rusqlite::{Transaction, params};
+use rusqlite::{Connection, params};
 
 use super::CentralStore;
 use crate::StoreError;
 use crate::outbox::{self, Draft, NewPart, PartKind};
+use crate::session::Scope;
 
 /// The shortest time between two refusals that one sender gets in one chat.
 const REFUSAL_EVERY: Duration = Duration::from_secs(60);
@@ -35,7 +36,7 @@ impl CentralStore {
 
 /// As [`CentralStore::add_refusal`], within the commit of the caller.
 pub(crate) fn add(
-    tx: &Transaction<'_>,
+    tx: &Connection,
     message: &Incoming,
     why: &str,
     now: Timestamp,
@@ -46,7 +47,7 @@ pub(crate) fn add(
     let every = i64::try_from(REFUSAL_EVERY.as_millis()).unwrap_or(i64::MAX);
     let was_told = tx
         .prepare_cached(
-            "SELECT 1 FROM deliveries WHERE ?1 <= key AND key < ?2 AND ?3 < created_at
+            "SELECT 1 FROM part WHERE session = 0 AND ?1 <= key AND key < ?2 AND ?3 < created_at
                  AND created_at <= ?4",
         )?
         .exists(params![
@@ -65,7 +66,7 @@ pub(crate) fn add(
         kind: PartKind::Notice,
         content: Draft::Text(why.to_owned()),
     };
-    outbox::add(tx, &part, None, now)
+    outbox::add(Scope::host(tx), &part, None, now)
 }
 
 #[cfg(test)]

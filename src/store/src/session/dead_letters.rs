@@ -1,6 +1,7 @@
 //! Dead letters: parts that were given up, not by an order to stop. With the same commit the agent is
 //! told, and the part is marked until the owner of the host is told too.
 
+use domain::SessionId;
 use domain::delivery::by_hand::Order;
 use domain::delivery::{PartKey, dead_letter};
 use domain::message::Address;
@@ -13,9 +14,13 @@ use super::{Body, Scope, SessionRows, quiet};
 use crate::StoreError;
 use crate::central::full_address as address;
 use crate::outbox::by_hand::{self, Ordered};
+use crate::outbox::{self, Draft, NewPart, PartKind};
 
 /// What the owner is told about dead letters is named so; its own end is told to nobody.
 pub const NOTICE_KEY: &str = "dead.";
+/// What senders are told about answers that were given up is named so; the owner hears of the answer
+/// anyway.
+const UNDELIVERED_KEY: &str = "undelivered.";
 
 struct Dead {
     number: Option<i64>,
@@ -53,14 +58,45 @@ pub(crate) fn record(tx: Scope<'_>, key: &PartKey, now: Timestamp) -> rusqlite::
     // Nobody misses an emoji, or the host's own line that work goes on.
     let matters = match dead.cause {
         Some(_) => dead.form != "reaction" && !(dead.number.is_none() && dead.interim),
-        None => !key.0.starts_with(NOTICE_KEY),
+        None => !key.0.starts_with(NOTICE_KEY) && !key.0.starts_with(UNDELIVERED_KEY),
     };
     tx.prepare_cached("UPDATE part SET untold = ?3 WHERE session = ?1 AND key = ?2")?
         .execute(params![tx.session, key.0, matters])?;
     match (dead.number, dead.cause) {
-        (Some(number), Some(cause)) if matters => tell_agent(tx, key, &dead, (number, cause), now),
+        (number, Some(cause)) if matters => {
+            tell_sender(tx, key, &dead, cause, now)?;
+            match number {
+                Some(number) => tell_agent(tx, key, &dead, (number, cause), now),
+                None => Ok(()),
+            }
+        }
         _ => Ok(()),
     }
+}
+
+/// Tells whoever waits for an answer that was given up, in a plain text; once for each message.
+fn tell_sender(
+    tx: Scope<'_>,
+    key: &PartKey,
+    dead: &Dead,
+    cause: i64,
+    now: Timestamp,
+) -> rusqlite::Result<()> {
+    let sql = "SELECT platform_id FROM message WHERE session = ?1 AND seq = ?2 AND channel = ?3
+                   AND account = ?4 AND chat = ?5 AND kind <> 'context'";
+    let of = params![tx.session, cause, dead.to.channel, dead.to.account, dead.to.chat];
+    let reply_to: Option<String> =
+        tx.prepare_cached(sql)?.query_row(of, |row| row.get(0)).optional()?;
+    let Some(reply_to) = reply_to else { return Ok(()) };
+    let session = SessionId(tx.session);
+    let part = NewPart {
+        key: PartKey(format!("{UNDELIVERED_KEY}{session}.{cause}")),
+        to: dead.to.clone(),
+        reply_to,
+        kind: PartKind::Notice,
+        content: Draft::Text(dead_letter::for_sender(&format!("{session}.{}", key.0), &dead.why)),
+    };
+    outbox::add(Scope::host(&tx), &part, None, now).map(drop)
 }
 
 /// The agent reads it before its next message, as it reads what it overhears.

@@ -12,6 +12,7 @@ use super::rows::{QUESTIONS, question_row};
 use super::{CentralStore, QuestionRow};
 use crate::StoreError;
 use crate::outbox::{self, NewPart};
+use crate::session::Scope;
 
 /// The setting with the secret that codes are made from: an agent that knew the code of somebody
 /// else's card could have a person type it.
@@ -70,7 +71,7 @@ impl CentralStore {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         self.change("a card", |tx| {
-            if outbox::add(tx, part, None, now)? {
+            if outbox::add(Scope::host(tx), part, None, now)? {
                 let to = &part.to;
                 tx.execute(
                     "INSERT INTO question_card
@@ -102,7 +103,7 @@ impl CentralStore {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         self.change("a second card", |tx| {
-            outbox::add(tx, part, None, now)?;
+            outbox::add(Scope::host(tx), part, None, now)?;
             let sql = "UPDATE question SET second = ?2 WHERE id = ?1";
             tx.execute(sql, params![id.0, i64::try_from(option).unwrap_or(i64::MAX)])
         })
