@@ -52,6 +52,8 @@ pub struct Routed {
     pub verdicts: Vec<Verdict>,
     /// The cursor was moved with the commit that stored them.
     pub is_moved: bool,
+    /// Nothing could be stored for now: the same events have to come again.
+    pub has_failed: bool,
 }
 
 #[derive(Debug)]
@@ -130,15 +132,19 @@ async fn route_batch(
     cursor: Option<Position>,
 ) -> Batch {
     let mut fates = Vec::with_capacity(events.len());
+    let mut has_failed = false;
     for event in events {
         fates.push(match decide(host, event, owner_only).await {
             Ok(fate) => fate,
             Err(err) => {
                 warn!(error = &err as &dyn std::error::Error, "could not route an event");
+                has_failed |= err.passes();
                 Fate::Done(Verdict::Refused(format!("it could not be stored: {err}")))
             }
         });
     }
+    // What was stored before a failure is stored once, however often it comes.
+    let cursor = cursor.filter(|_| !has_failed);
     let verdict = |fate: &Fate| match fate {
         Fate::Done(verdict) => verdict.clone(),
         Fate::Store(targets) if targets.iter().all(|it| it.1.is_context()) => Verdict::Ignored,
@@ -156,13 +162,14 @@ async fn route_batch(
     drop(holds);
     if let Err(err) = &stored {
         warn!(error = err as &dyn std::error::Error, "a batch could not be stored");
+        has_failed |= err.passes();
         let why = chain(err);
         for (index, _) in is_stored.iter().enumerate().filter(|it| *it.1) {
             verdicts[index] = refusals::unstored(host, engaged[index].as_ref(), &why).await;
         }
     }
     let is_moved = has_cursor && stored.is_ok();
-    Batch { routed: Routed { verdicts, is_moved }, ended }
+    Batch { routed: Routed { verdicts, is_moved, has_failed }, ended }
 }
 
 async fn decide(host: &Host, event: Event, owner_only: bool) -> Result<Fate, StoreError> {

@@ -218,8 +218,9 @@ async fn one_agent_that_fails_does_not_keep_the_other_of_the_chat_from_answering
     let sessions = central(&world).sessions().unwrap();
     let bad = sessions.iter().find(|it| it.agent == name("bad")).unwrap().id;
     world.pass(MINUTE * 3).await;
-    fs::write(world.layout().session(bad).inbound(), b"garbage").unwrap();
-    let _ = fs::remove_file(world.layout().session(bad).inbound().with_extension("db-wal"));
+    let folder = world.layout().session(bad).inbound_dir();
+    fs::remove_dir_all(&folder).unwrap();
+    fs::write(folder, b"garbage").unwrap();
     world.platform.write(say("g", "m1", "still here?"));
     let text = heard(&world, "g").await;
     assert!(text.contains("still here?"), "{text}");

@@ -52,8 +52,13 @@ impl Pump {
             self.state_gap().await?;
             self.storing.store(true, Ordering::SeqCst);
             let to = (next != cursor).then(|| self.position(&next));
-            let Routed { verdicts, is_moved } = self.store(events, to).await;
+            let Routed { verdicts, is_moved, has_failed } = self.store(events, to).await;
             self.storing.store(false, Ordering::SeqCst);
+            if has_failed {
+                // Whoever waits for the answer of a protocol hears it; the platform delivers again.
+                self.source.settle(&verdicts).await?;
+                return Err(ChannelError::Unreachable("nothing can be stored right now".into()));
+            }
             if next != cursor {
                 if !is_moved {
                     let moved = self.move_cursor(&next).await;
@@ -86,7 +91,7 @@ impl Pump {
     /// Returns after the commit, with a verdict for each event. The cursor moves with it.
     async fn store(&self, events: Vec<Event>, to: Option<Position>) -> Routed {
         if events.is_empty() {
-            return Routed { verdicts: Vec::new(), is_moved: false };
+            return Routed { verdicts: Vec::new(), is_moved: false, has_failed: false };
         }
         loop {
             let (events, owner_only) = (events.clone(), self.caps.owner_only);

@@ -33,8 +33,6 @@ const SYSTEM_MIB: u64 = 1_024;
 const CONTAINERS_UNTOLD: usize = 10;
 
 /// How long the start waits to hear what kind of engine there is. A host must be ready at once,
-/// and an engine that is down may be back in a minute.
-const ENGINE_WITHIN: Duration = Duration::from_millis(100);
 /// How long a stop may take before the tree is left to itself.
 const STOP_WITHIN: Duration = Duration::from_secs(30);
 

@@ -71,6 +71,16 @@ impl StoreError {
         matches!(self, Self::Newer { .. } | Self::Corrupt { .. } | Self::Superseded)
     }
 
+    /// Whether trying the same again may help: nothing is wrong with what was to be stored.
+    #[must_use]
+    pub fn passes(&self) -> bool {
+        match self {
+            Self::Full { .. } | Self::Undone { .. } | Self::Lost { .. } => true,
+            Self::Query { source, .. } => source.sqlite_error_code().is_some(),
+            _ => false,
+        }
+    }
+
     /// An error of the file system in the middle of making a copy.
     pub(crate) fn copying(source: std::io::Error) -> Self {
         if source.kind() == std::io::ErrorKind::StorageFull {

@@ -33,5 +33,5 @@ pub use crate::outbox::{ClaimedPart, Draft, NewPart, PartKind, Target};
 pub use crate::runner::{Answer, NewMessage, RunnerStore, TurnEnd};
 pub use crate::session::{
     Absorbed, Asked, Counts, Fetched, NOTICE_KEY, Order, PendingFile, Posting, Request, SessionDb,
-    SessionRows, SessionStore, Snapshot, Stood, Surroundings, TaskMessage,
+    SessionRows, SessionStore, Snapshot, Stood, Surroundings, TaskEnd, TaskMessage,
 };

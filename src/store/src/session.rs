@@ -43,7 +43,7 @@ pub(crate) use self::launches::launches_of;
 pub use self::messages::Counts;
 pub use self::requests::{Asked, Request};
 pub use self::stops::{Order, Stood};
-pub use self::tasks::TaskMessage;
+pub use self::tasks::{TaskEnd, TaskMessage};
 use crate::StoreError;
 use crate::db::atomically;
 use crate::outbound::{Known, News};

@@ -22,7 +22,7 @@ fn task(session: &mut Session, n: i64) {
 }
 
 fn costs(session: &Session) -> Vec<Option<i64>> {
-    let ends = session.host.posting().task_ends().unwrap();
+    let ends = session.host.rows().run_ends().unwrap();
     ends.into_iter().map(|it| it.cost.map(domain::cost::Cost::micros)).collect()
 }
 

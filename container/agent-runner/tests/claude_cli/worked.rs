@@ -12,8 +12,7 @@ async fn each_tool_says_what_came_of_it() {
     let (api, mut session) = (FakeModelApi::start().await, Session::new());
     let config = config(&mut session);
     std::fs::write(config.workspace.join("a.txt"), "hello").unwrap();
-    let granted = [("team".to_owned(), "The Team".to_owned(), "cli".to_owned())];
-    session.host.posting().show_destinations(&granted).unwrap();
+    session.grant("team", "The Team");
     let calls = [
         ("list_destinations", json!({}), "team (The Team, cli)"),
         ("send_message", json!({"text": "half way"}), "sent as message 1"),

@@ -26,7 +26,7 @@ fn task(session: &mut Session, n: i64, prompt: &str, script: Option<&str>) {
 
 /// The ends of all tasks so far, in order.
 fn ends(session: &Session) -> Vec<(Outcome, String)> {
-    let ends = session.host.posting().task_ends().unwrap();
+    let ends = session.host.rows().run_ends().unwrap();
     ends.into_iter().map(|it| (it.outcome, it.result)).collect()
 }
 

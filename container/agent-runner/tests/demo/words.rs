@@ -71,8 +71,8 @@ async fn another_chat_is_written_to_by_a_name_that_was_granted() {
         all[0].contains("no destination `team`") && all[0].contains("no other chat"),
         "{all:?}"
     );
-    let granted = ["family", "team"].map(|it| (it.to_owned(), "T".to_owned(), "cli".to_owned()));
-    session.host.posting().show_destinations(&granted).unwrap();
+    session.grant("family", "T");
+    session.grant("team", "T");
     session.say("send Team hi there");
     session.say("send nobody hi");
     let all = session.wait_for_said(3).await;

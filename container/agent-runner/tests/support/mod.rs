@@ -17,7 +17,7 @@ use domain::time::{Clock, Timestamp};
 use domain::{Incarnation, OutSeq, SessionId};
 use store::layout::{Layout, SessionLayout};
 use store::{
-    Db, Fetched, Gate, Journal, NoGate, PartKind, Request, RunnerStore, SessionStore, Surroundings,
+    Db, Fetched, Gate, NoGate, PartKind, Request, RunnerStore, SessionStore, Surroundings,
 };
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
@@ -143,9 +143,25 @@ impl Session {
         self.insert(InboundKind::Context, in_group(from, text));
     }
 
+    /// Lets the agent write to a chat of this title by this name.
+    pub(crate) fn grant(&mut self, name: &str, title: &str) {
+        let chat = Address {
+            channel: "cli".to_owned(),
+            account: "local".to_owned(),
+            chat: name.to_owned(),
+            thread: None,
+        };
+        let info = ChatInfo { title: title.to_owned(), is_group: true };
+        let (agent, now) = (domain::AgentName::parse("andy").unwrap(), self.clock.now());
+        let central = self.host.central();
+        let chat = central.ensure_chat(&chat, &info, None, now).unwrap();
+        central.add_destination(&agent, name, chat.id, "ann", now).unwrap();
+        self.host.post().unwrap();
+    }
+
     pub(crate) fn insert(&mut self, kind: InboundKind, message: Incoming) {
         self.host
-            .inbound
+            .posting()
             .insert(&[Admitted { message, kind, rule: None }], self.clock.now())
             .unwrap();
     }
@@ -212,7 +228,8 @@ impl Session {
                     break;
                 }
                 for part in parts {
-                    if let Some(claimed) = self.host.posting().claim_part(&part.key, now).unwrap() {
+                    let claimed = self.host.rows().claim_part(&part.key, now).unwrap();
+                    if let Some(claimed) = claimed {
                         self.said.push(shown(claimed.kind(), claimed.to(), claimed.content()));
                         let sent = Verdict::Sent { platform_id: part.key.0.clone() };
                         self.host.posting().conclude(&part.key, &sent, now).unwrap();
@@ -236,7 +253,7 @@ impl Session {
     }
 
     pub(crate) fn outcomes(&self) -> Vec<Option<Outcome>> {
-        self.host.posting().outcomes().unwrap().into_iter().map(|it| it.1).collect()
+        self.host.rows().outcomes().unwrap().into_iter().map(|it| it.1).collect()
     }
 }
 

@@ -1,16 +1,15 @@
 //! Makes a backup.
 
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::Context;
 use domain::time::Timestamp;
 use domain::{AgentName, SessionId};
-use store::StoreError;
-use store::copies::{contents, copy_database, copy_outbound};
-use store::layout::{FILES, Layout, OUTBOUND, SessionLayout};
+use store::copies::{contents, copy_database};
+use store::layout::{FILES, Layout, SessionLayout};
 use vault::seal::Key;
 
 use super::archive::{Archive, Limits, TooLarge};
@@ -120,7 +119,7 @@ pub(crate) fn write<W: Write>(
 ) -> anyhow::Result<(W, Made)> {
     let limits = Limits { total: with.bytes_max, tree: with.bytes_max / TREE_SHARE };
     let told = |bytes: u64| progress(&format!("{} MB", bytes / 1_000_000));
-    let mut copies = Copies { to: Archive::new(to, limits, told), copy: scratch.join("copy.db") };
+    let mut copies = Copies { to: Archive::new(to, limits, told) };
     let central = scratch.join(CENTRAL);
     copy_database(&layout.central(), &central)?;
     let contents = contents(&central)?;
@@ -166,8 +165,6 @@ fn progress_done() {
 
 struct Copies<W: Write> {
     to: Archive<W>,
-    copy: PathBuf,
-    left_out: Vec<String>,
 }
 
 impl<W: Write> Copies<W> {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use domain::time::Timestamp;
 use store::CentralStore;
-use store::copies::{Marked, contents, mark_restored};
+use store::copies::{Marked, mark_restored};
 use store::layout::Layout;
 use vault::Sealed;
 use vault::carry::restore_key_file;

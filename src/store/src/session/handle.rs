@@ -264,6 +264,15 @@ impl SessionStore {
         self.mailboxes.paths.root()
     }
 
+    /// What the runner wrote that was not imported.
+    #[cfg(test)]
+    pub(super) fn news(&mut self) -> Result<News, Mailbox> {
+        match self.rows().imported() {
+            Ok(imported) => self.mailboxes.news(&imported),
+            Err(err) => Err(Mailbox::Damaged(err.to_string())),
+        }
+    }
+
     /// What is wrong with the outbound mailbox; one line per problem. No session depends on it.
     pub fn outbound_problems(&mut self) -> Vec<String> {
         self.mailboxes.outbound.integrity()

@@ -334,12 +334,10 @@ fn end(
     let Some((outcome, reason)) = &claim.outcome else {
         return Ok(None);
     };
-    // Only a task may end in silence; a user hears at least that there is nothing to hear.
-    let is_mute = match outcome {
-        Outcome::Silent => !tasks::is_task(tx, claim.message)?,
-        Outcome::Answered => !is_answered(tx, claim)?,
-        Outcome::Declined | Outcome::Failed => false,
-    };
+    // Only a task may end in silence; a user hears at least that there is nothing to hear. The
+    // container's word that it answered is not enough.
+    let says_nothing = *outcome == Outcome::Silent || !is_answered(tx, claim)?;
+    let is_mute = says_nothing && !tasks::is_task(tx, claim.message)?;
     let (outcome, reason) = if is_mute {
         (Outcome::Failed, "the agent said nothing")
     } else {
@@ -362,11 +360,8 @@ fn end(
 }
 
 /// Whether something stands behind a claim that says so: a part of its reply to a message of the same chat
-/// and thread, or of anything that the agent said about the message. A run of a task may be answered by something that is kept back.
+/// and thread, or of anything that the agent said about the message.
 fn is_answered(tx: Scope<'_>, claim: &Claim) -> rusqlite::Result<bool> {
-    if tasks::is_task(tx, claim.message)? {
-        return Ok(true);
-    }
     tx.prepare_cached(
         "SELECT EXISTS (SELECT 1 FROM part p
                         JOIN message c ON c.session = p.session AND c.seq = p.cause

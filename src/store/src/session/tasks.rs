@@ -37,12 +37,12 @@ pub struct TaskMessage {
 
 /// How a run ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct TaskEnd {
-    key: FireKey,
-    outcome: Outcome,
-    /// Why there is no answer.
-    result: String,
-    cost: Option<Cost>,
+pub struct TaskEnd {
+    pub key: FireKey,
+    pub outcome: Outcome,
+    /// The beginning of the answer, or why there is none.
+    pub result: String,
+    pub cost: Option<Cost>,
 }
 
 impl SessionRows<'_> {
@@ -81,43 +81,48 @@ impl SessionRows<'_> {
     }
 }
 
+impl SessionRows<'_> {
+    /// How runs of tasks ended here, in their order.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn run_ends(&self) -> Result<Vec<TaskEnd>, StoreError> {
+        let sql = format!("{RUN_END} ORDER BY seq");
+        self.scope
+            .prepare_cached(&sql)
+            .and_then(|mut it| it.query_map([self.scope.session], task_end)?.collect())
+            .map_err(StoreError::query("read the ends of runs"))
+    }
+}
+
 /// Writes down how a message ended where its task is, if it is a run of one; with what follows for the
 /// task.
 pub(super) fn report(tx: Scope<'_>, message: MessageSeq, now: Timestamp) -> rusqlite::Result<()> {
-    let sql = "SELECT task, slot, outcome, coalesce(reason, ''), cost, reply FROM message
-               WHERE session = ?1 AND seq = ?2 AND task IS NOT NULL";
-    let end = tx
-        .prepare_cached(sql)?
-        .query_row([tx.session, message.0], |row| task_end(row))
-        .optional()?;
-    let Some((end, reply)) = end else { return Ok(()) };
+    let sql = format!("{RUN_END} AND seq = ?2");
+    let end = tx.prepare_cached(&sql)?.query_row([tx.session, message.0], task_end).optional()?;
+    let Some(end) = end else { return Ok(()) };
     if end.outcome == Outcome::Declined {
         return ends::excuse(&tx, end.key, SET_ASIDE, now).map(drop);
     }
-    let answer: Option<String> = match reply.filter(|_| end.outcome == Outcome::Answered) {
-        Some(reply) => tx
-            .prepare_cached(
-                "SELECT text FROM part WHERE session = ?1 AND out_seq = ?2 ORDER BY id LIMIT 1",
-            )?
-            .query_row([tx.session, reply], |row| row.get(0))
-            .optional()?,
-        None => None,
-    };
-    let result = answer.unwrap_or(end.result);
-    let result = cut(&one_line(&result), RESULT_CHARS_MAX);
     let ok = end.outcome != Outcome::Failed;
-    ends::record(&tx, end.key, ok, &result, end.cost, now).map(drop)
+    ends::record(&tx, end.key, ok, &end.result, end.cost, now).map(drop)
 }
 
-fn task_end(row: &Row<'_>) -> rusqlite::Result<(TaskEnd, Option<i64>)> {
+/// A run of a task that has ended, with the beginning of its answer, or why there is none.
+const RUN_END: &str = "SELECT task, slot, outcome, cost,
+        coalesce((SELECT text FROM part p WHERE p.session = m.session AND p.out_seq = m.reply
+                      AND m.outcome = 'answered' ORDER BY id LIMIT 1), reason, '')
+    FROM message m WHERE session = ?1 AND task IS NOT NULL AND outcome IS NOT NULL";
+
+fn task_end(row: &Row<'_>) -> rusqlite::Result<TaskEnd> {
     let outcome: String = row.get(2)?;
-    let end = TaskEnd {
+    let said: String = row.get(4)?;
+    Ok(TaskEnd {
         key: FireKey { task: TaskId(row.get(0)?), slot: Timestamp(row.get(1)?) },
         outcome: Outcome::parse(&outcome).unwrap_or(Outcome::Failed),
-        result: row.get(3)?,
-        cost: row.get::<_, Option<i64>>(4)?.and_then(Cost::of_turn),
-    };
-    Ok((end, row.get(5)?))
+        cost: row.get::<_, Option<i64>>(3)?.and_then(Cost::of_turn),
+        result: cut(&one_line(&said), RESULT_CHARS_MAX),
+    })
 }
 
 /// Whether a message is a run of a task.

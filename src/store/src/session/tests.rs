@@ -16,7 +16,7 @@ pub(super) const M1: MessageSeq = MessageSeq(2);
 
 pub(super) struct Pair {
     _dir: tempfile::TempDir,
-    paths: SessionLayout,
+    pub(super) paths: SessionLayout,
     pub(super) host: SessionStore,
 }
 

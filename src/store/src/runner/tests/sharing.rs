@@ -6,8 +6,9 @@ use super::*;
 fn the_sender_is_told_with_handle_and_role() {
     let mut it = Files::new();
     let seq = it.say("chat", "hello");
-    let set = "UPDATE messages_in SET rule = 'mention', rule_detail = 'admin' WHERE seq = ?1";
-    it.host.execute(set, [seq]).unwrap();
+    let set = "UPDATE message SET body = json_set(body, '$.rule',
+                   json('{\"word\": \"mention\", \"detail\": \"admin\"}')) WHERE seq = ?1";
+    it.execute(set, [seq]);
     it.say("chat", "before this was kept");
     let due = it.runner().due(NOW).unwrap();
     let senders: Vec<_> = due.iter().map(|it| (&*it.sender_id, &*it.sender_role)).collect();
@@ -18,12 +19,9 @@ fn the_sender_is_told_with_handle_and_role() {
 fn messages_of_another_thread_wait_for_the_end_of_the_turn() {
     let mut it = Files::new();
     let all: Vec<i64> = (0..4).map(|_| it.say("chat", "hello")).collect();
-    let thread = |seq: i64, thread: &str| {
-        let sql = "UPDATE messages_in SET thread = ?2 WHERE seq = ?1";
-        it.host.execute(sql, params![seq, thread]).unwrap();
-    };
-    for (seq, of) in all.iter().zip(["zoe", "ann", "ann", "zoe"]) {
-        thread(*seq, of);
+    for (seq, thread) in all.iter().zip(["zoe", "ann", "ann", "zoe"]) {
+        let sql = "UPDATE message SET thread = ?2 WHERE seq = ?1";
+        it.execute(sql, params![seq, thread]);
     }
     let mut runner = it.runner();
     let mut turns = Vec::new();
