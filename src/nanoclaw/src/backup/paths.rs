@@ -35,7 +35,7 @@ fn is_inside(path: &Path) -> bool {
 }
 
 pub(super) fn may_hold_files(path: &Path) -> bool {
-    path.components().count() == 1 || is_inside(path)
+    path == Path::new(super::CENTRAL) || path == Path::new(super::KEY) || is_inside(path)
 }
 
 /// Where an agent may have links of its own.
