@@ -52,20 +52,19 @@ fn with_script(verb: &Verb) -> anyhow::Result<Verb> {
 
 /// Shows what will be shared, and asks whether it may.
 fn agree(verb: &Verb, central: &CentralStore) -> anyhow::Result<()> {
-    let (what, yes, question) = match verb {
-        Verb::Wire(args) if !args.dry_run => {
-            let what = hinted(verbs::describe(verb, central, &Caller::Host))?;
-            (what, args.yes, "Connect them?")
+    if let Verb::Wire(args) = verb {
+        if args.dry_run {
+            return Ok(());
         }
-        Verb::Approvals(Family { verb: ApprovalsVerb::Answer { yes, .. }, .. }) => {
-            match hinted(verbs::shares(verb, central))? {
-                Some(what) => (what, *yes, "Share it?"),
-                None => return Ok(()),
-            }
-        }
-        _ => return Ok(()),
-    };
-    term::agree(&what, yes, question)
+        let what = hinted(verbs::describe(verb, central, &Caller::Host))?;
+        return term::agree(&what, args.yes, "Connect them?");
+    }
+    if let Verb::Approvals(Family { verb: ApprovalsVerb::Answer { yes, .. }, .. }) = verb
+        && let Some(what) = hinted(verbs::shares(verb, central))?
+    {
+        return term::agree(&what, *yes, "Share it?");
+    }
+    Ok(())
 }
 
 fn hinted<T>(done: Result<T, VerbError>) -> anyhow::Result<T> {

@@ -88,6 +88,7 @@ fn a_code_for_an_agent_that_others_use_says_what_it_shares_and_asks() {
 #[test]
 fn an_answer_that_shares_an_agent_says_so_and_asks() {
     let home = Home::new();
+    home.run(&["agents", "list"]).fine();
     let mut store = home.store();
     let from = Address { channel: "telegram".into(), chat: "9".into(), ..Address::default() };
     let sender = Author { id: "9".into(), name: "Cleo".into() };
