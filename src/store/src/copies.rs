@@ -23,6 +23,8 @@ const PAGES: std::ffi::c_int = 4_096;
 const BUSY_WAIT: Duration = Duration::from_millis(20);
 /// Steps in a row that find the file locked before the copy is given up; about ten seconds.
 const BUSY_MAX: u32 = 500;
+/// The same for a database that an agent may hold locked; about two seconds.
+const LOCKED_MAX: u32 = 50;
 
 /// Copies a database of the host's own into a new file. May be called while it is written.
 ///
@@ -43,7 +45,7 @@ pub fn copy_outbound(folder: &Path, to: &Path) -> Result<bool, StoreError> {
     let mut busy = 0;
     let bytes = loop {
         match outbound::checked_bytes(folder) {
-            Err(Mailbox::Busy) if busy < BUSY_MAX => busy += 1,
+            Err(Mailbox::Busy) if busy < LOCKED_MAX => busy += 1,
             Err(mailbox) => return Err(unreadable(mailbox)),
             Ok(None) => return Ok(false),
             Ok(Some(bytes)) => break bytes,

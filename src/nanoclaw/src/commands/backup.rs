@@ -63,8 +63,8 @@ fn make(layout: &Layout, args: &crate::args::BackupCreateArgs) -> anyhow::Result
             made.changed
         ));
     }
-    for it in &made.left_out {
-        term::out(&format!("left out: {it}"));
+    for left_out in &made.left_out {
+        term::out(&format!("left out: {left_out}"));
     }
     if args.without_key {
         term::out(
