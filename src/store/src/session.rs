@@ -192,7 +192,8 @@ pub(crate) fn integrity(conn: &Connection) -> Result<Vec<String>, StoreError> {
 
 #[cfg(test)]
 mod forms;
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod hostile;
 #[cfg(test)]
 mod quiet;
