@@ -119,7 +119,7 @@ fn what_is_no_plain_file_of_a_sensible_size_is_not_read() {
         fs::remove_file(it.outbound()).unwrap();
         make(&it);
         is_damaged(&mut it);
-        // It can be set aside, and the next container begins anew.
+        // It can be set aside, and the next container makes a new one.
         it.host.quarantine().unwrap();
         it.host.quarantine().unwrap();
         assert_eq!(mailbox(&mut it), Mailbox::Sound);
@@ -135,7 +135,7 @@ fn logs_and_shared_memory_beside_it_are_never_opened() {
     let seen = it.host.snapshot().unwrap();
     assert_eq!(seen.waiting[0].claim, Some(Incarnation(1)));
     for suffix in ["db-wal", "db-shm"] {
-        // A pipe would stop whoever opened it.
+        // A pipe would stop a reader that opened it.
         mkfifoat(CWD, it.outbound().with_extension(suffix), Mode::RWXU).unwrap();
     }
     assert_eq!(it.host.snapshot().unwrap(), seen);

@@ -16,7 +16,7 @@ fn put_varint(bytes: &mut [u8], number: u64) {
     }
 }
 
-/// Lets each long text of a leaf pretend to be `more` pages longer, and its chain of pages begin anew at
+/// Lets each long text of a leaf pretend to be `more` pages longer, and its chain of pages repeat from
 /// its end. Returns how many there were.
 fn lengthen(file: &mut [u8], page: usize, more: u64) -> usize {
     const PAGE: usize = 4_096;
