@@ -35,9 +35,8 @@ pub(super) fn escape(text: &str) -> String {
 /// `<tool_use_error>`); all but a few have a name of several words, which HTML never has.
 fn begins_like_a_tag(rest: &str) -> bool {
     let name = rest.trim_start_matches(|c: char| c == '/' || is_blank(c)).as_bytes();
-    let is_known = |tag: &str| {
-        name.get(..tag.len()).is_some_and(|it| it.eq_ignore_ascii_case(tag.as_bytes()))
-    };
+    let is_known =
+        |tag: &str| name.get(..tag.len()).is_some_and(|it| it.eq_ignore_ascii_case(tag.as_bytes()));
     TAGS.iter().any(|tag| is_known(tag)) || has_several_words(rest)
 }
 
