@@ -331,6 +331,23 @@ impl InboundStore {
         Ok(line.map(|(to, id)| (Timestamp(since), to, id)))
     }
 
+    /// The unfinished message of the same address whose status line a draft of this one may use: its own,
+    /// else one that may be answered together with it. An answer replaces one line only.
+    pub fn line_owner(&self, message: MessageSeq) -> Result<Option<MessageSeq>, StoreError> {
+        self.conn
+            .prepare_cached(
+                "SELECT l.seq FROM messages_in m JOIN messages_in l
+                     ON (l.channel, l.account, l.chat) = (m.channel, m.account, m.chat)
+                     AND l.thread IS m.thread
+                 WHERE m.seq = ?1 AND l.outcome IS NULL AND l.status = 1 AND l.line_gone = 0
+                 ORDER BY l.seq <> m.seq, l.seq LIMIT 1",
+            )
+            .and_then(|mut it| {
+                it.query_row([message.0], |row| row.get(0).map(MessageSeq)).optional()
+            })
+            .map_err(StoreError::query("find a status line"))
+    }
+
     /// Where the status line of a message is, once it is there: its chat and the platform's id.
     pub fn status_line(
         &self,
