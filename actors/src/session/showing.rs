@@ -101,9 +101,13 @@ impl SessionState {
         {
             return Ok(());
         }
-        let line = self.store.read(move |it| it.status_line(message)).await?;
-        let Some((to, target)) = line else {
+        let owner = self.store.read(move |it| it.line_owner(message)).await?;
+        let Some(owner) = owner else {
             return self.begin_draft(message, text).await;
+        };
+        let line = self.store.read(move |it| it.status_line(owner)).await?;
+        let Some((to, target)) = line else {
+            return Ok(()); // It is on its way.
         };
         self.shown.line = Some(Instant::now());
         self.shown.drafts = true;

@@ -335,6 +335,23 @@ impl SessionRows<'_> {
         Ok(line.map(|(to, id)| (Timestamp(since), to, id)))
     }
 
+    /// The unfinished message of the same address whose status line a draft of this one may use: its own,
+    /// else one that may be answered together with it. An answer replaces one line only.
+    pub fn line_owner(&self, message: MessageSeq) -> Result<Option<MessageSeq>, StoreError> {
+        let of = [self.scope.session, message.0];
+        self.scope
+            .prepare_cached(
+                "SELECT l.seq FROM message m JOIN message l ON l.session = m.session
+                     AND (l.channel, l.account, l.chat) = (m.channel, m.account, m.chat)
+                     AND l.thread IS m.thread
+                 WHERE m.session = ?1 AND m.seq = ?2
+                   AND l.outcome IS NULL AND l.status = 1 AND l.line_gone = 0
+                 ORDER BY l.seq <> m.seq, l.seq LIMIT 1",
+            )
+            .and_then(|mut it| it.query_row(of, |row| row.get(0).map(MessageSeq)).optional())
+            .map_err(StoreError::query("find a status line"))
+    }
+
     /// Where the status line of a message is, once it is there: its chat and the platform's id.
     pub fn status_line(
         &self,

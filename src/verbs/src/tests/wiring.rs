@@ -85,6 +85,7 @@ fn options_are_kept_until_others_are_said() {
         engage: Engage::Pattern("^!".into()),
         scope: Scope::All,
         ignored: Ignored::Drop,
+        session_mode: SessionMode::Shared,
         priority: -3,
         ..Wiring::usual(ChatId(4), agent("andy"), true)
     };

@@ -116,7 +116,7 @@ fn counters_go_after_a_year() {
 #[test]
 fn sessions_take_turns_and_those_awake_come_first() {
     let (_dir, mut central) = central();
-    let agent = domain::agent::AgentGroup::new(domain::AgentName::parse("andy").unwrap());
+    let agent = AgentGroup::new(AgentName::parse("andy").unwrap());
     central.add_agent(&agent, NOW).unwrap();
     let mut made = Vec::new();
     for chat in ["a", "b"] {
@@ -174,7 +174,7 @@ fn tasks_that_are_over_slots_stops_and_orders_go_after_a_year_and_what_counts_st
             NOW.0
         ),
     ];
-    let agent = domain::agent::AgentGroup::new(domain::AgentName::parse("andy").unwrap());
+    let agent = AgentGroup::new(AgentName::parse("andy").unwrap());
     central.add_agent(&agent, NOW).unwrap();
     let chat = Address { channel: "cli".into(), chat: "a".into(), ..Address::default() };
     central.wire(&chat, &agent.name, NOW).unwrap();
