@@ -51,18 +51,17 @@ pub(crate) fn commits_of_a_round_trip(dir: &Path, n: usize) -> Vec<Duration> {
 
 /// Messages per second stored one by one, each its own commit, by one thread.
 pub(crate) async fn stored_per_second(dir: &Path, n: usize) -> f64 {
-    let paths = Layout::new(dir).session(SessionId(2));
-    std::fs::create_dir_all(paths.inbound_dir()).unwrap();
-    let db = Db::new(std::sync::Arc::new(NoGate), move || SessionStore::open(&paths, Journal::Wal));
+    let layout = Layout::new(dir.join("stored"));
+    std::fs::create_dir_all(layout.home()).unwrap();
+    let store = SessionStore::create(&layout, Timestamp(1)).unwrap();
     let started = Instant::now();
-    db.read(move |store| {
+    let store = tokio::task::spawn_blocking(move || {
         for index in 0..n {
-            store.posting().insert(&[admitted(index)], Timestamp(1))?;
+            store.rows().insert(&[admitted(index)], Timestamp(1)).unwrap();
         }
-        Ok(())
-    })
-    .await
-    .unwrap();
+        store
+    });
+    drop(store.await.unwrap());
     per_second(n, started.elapsed())
 }
 
