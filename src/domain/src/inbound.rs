@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::MessageSeq;
-use crate::message::{Address, ChatInfo, FileKind, InboundKind, Outcome, Quote, lateness};
+use crate::message::{Address, ChatInfo, FileKind, InboundKind, Quote, lateness};
 use crate::task::Errand;
 use crate::time::Timestamp;
 
@@ -115,17 +115,6 @@ pub fn claimable(due: &[(&Address, bool)], claimed: &[(&Address, bool)]) -> usiz
     }
 }
 
-/// The outcome of a message as the host records it. The runner may claim that one reply answers several
-/// messages; the reply goes to one address, so it answers none of another one. `reply` is where the
-/// reply goes; `None` when there is none.
-#[must_use]
-pub fn outcome_by_reply(outcome: Outcome, message: &Address, reply: Option<&Address>) -> Outcome {
-    match outcome {
-        Outcome::Answered if reply != Some(message) => Outcome::Failed,
-        Outcome::Answered | Outcome::Failed | Outcome::Silent | Outcome::Declined => outcome,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -173,18 +162,5 @@ mod tests {
         assert_eq!(joins(&[&zoe, &ann, &zoe], &[&zoe]), 1);
         // An older runner may have claimed both.
         assert_eq!(joins(&[&zoe], &[&zoe, &ann]), 0);
-    }
-
-    #[test]
-    fn a_reply_answers_messages_of_its_own_address_alone() {
-        let [zoe, ann] = ["zoe", "ann"].map(thread);
-        let answered = Outcome::Answered;
-        assert_eq!(outcome_by_reply(answered, &zoe, Some(&zoe)), answered);
-        assert_eq!(outcome_by_reply(answered, &ann, Some(&zoe)), Outcome::Failed);
-        assert_eq!(outcome_by_reply(answered, &ann, None), Outcome::Failed);
-        for other in [Outcome::Failed, Outcome::Silent, Outcome::Declined] {
-            assert_eq!(outcome_by_reply(other, &ann, Some(&zoe)), other);
-            assert_eq!(outcome_by_reply(other, &ann, None), other);
-        }
     }
 }

@@ -77,7 +77,12 @@ impl StoreError {
         match self {
             Self::Full { .. } | Self::Undone { .. } | Self::Lost { .. } => true,
             Self::Query { source, .. } => source.sqlite_error_code().is_some(),
-            _ => false,
+            Self::Newer { .. }
+            | Self::Corrupt { .. }
+            | Self::Open { .. }
+            | Self::Quarantine { .. }
+            | Self::Copy { .. }
+            | Self::Superseded => false,
         }
     }
 
@@ -112,11 +117,13 @@ impl StoreError {
 
     /// The same, for others whom it hits too.
     pub(crate) fn shared(&self) -> Self {
-        match self {
-            Self::Full { op, .. } => Self::Full { op, source: None },
-            Self::Newer { path } => Self::Newer { path: path.clone() },
-            other => Self::Undone { op: "a write", cause: other.to_string() },
+        if let Self::Full { op, .. } = self {
+            return Self::Full { op, source: None };
         }
+        if let Self::Newer { path } = self {
+            return Self::Newer { path: path.clone() };
+        }
+        Self::Undone { op: "a write", cause: self.to_string() }
     }
 
     /// A file that cannot be made, or kept to this user.

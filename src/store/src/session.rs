@@ -264,7 +264,8 @@ impl<'a> SessionRows<'a> {
 
 #[cfg(test)]
 mod forms_tests;
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod hostile;
 #[cfg(test)]
 mod quiet_tests;

@@ -103,8 +103,8 @@ pub(crate) fn from_json_or_none<T: for<'a> Deserialize<'a>>(
     row: &Row<'_>,
     index: usize,
 ) -> rusqlite::Result<Option<T>> {
-    match row.get_ref(index)? {
-        rusqlite::types::ValueRef::Null => Ok(None),
-        _ => from_json(row, index).map(Some),
+    if row.get_ref(index)? == rusqlite::types::ValueRef::Null {
+        return Ok(None);
     }
+    from_json(row, index).map(Some)
 }

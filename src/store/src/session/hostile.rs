@@ -90,9 +90,6 @@ fn nothing_but_the_expected_schema_is_read() {
         "CREATE INDEX i ON claims (abs(message))",
         "CREATE TABLE more (x)",
         "DROP TABLE tool_calls",
-        "PRAGMA user_version = 99",
-        "PRAGMA user_version = 0",
-        "PRAGMA user_version = -1",
         "PRAGMA journal_mode = WAL",
     ] {
         let mut it = at_work();

@@ -386,8 +386,8 @@ fn keep_state(tx: Scope<'_>, state: &BTreeMap<String, String>) -> rusqlite::Resu
 }
 
 fn into_sqlite(err: StoreError) -> rusqlite::Error {
-    match err {
-        StoreError::Query { source, .. } => source,
-        other => rusqlite::Error::ToSqlConversionFailure(Box::new(other)),
+    if let StoreError::Query { source, .. } = err {
+        return source;
     }
+    rusqlite::Error::ToSqlConversionFailure(Box::new(err))
 }

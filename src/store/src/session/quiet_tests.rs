@@ -74,7 +74,7 @@ fn end(it: &mut Pair) {
 fn rows(it: &Pair) -> Vec<(String, String, Option<String>)> {
     let rows = it.host.rows();
     let mut statement =
-        rows.scope.prepare("SELECT key, state, platform_id FROM part ORDER BY id").unwrap();
+        rows.scope.prepare("SELECT key, state, platform_id FROM part WHERE session > 0 ORDER BY id").unwrap();
     let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).unwrap();
     rows.map(Result::unwrap).collect()
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use domain::approval::{ACCOUNT_SPAN_MAX, SPAN, TOLD_MAX};
+use domain::agent::AgentGroup;
 use domain::delivery::Verdict;
 use domain::message::{Address, Author, ChatInfo};
 use domain::outgoing::Content;
@@ -182,6 +183,8 @@ fn unknown_users_of_one_account_cannot_use_up_what_another_has() {
 #[test]
 fn one_user_in_many_groups_and_one_group_of_many_users_have_limits_of_their_own() {
     let Rig { mut central, _dir, .. } = rig();
+    let andy = AgentGroup::new(AgentName::parse("andy").unwrap());
+    assert!(central.add_agent(&andy, NOW).unwrap());
     let mut ask = |who: &str, chat: &str, kind: QuestionKind| {
         let mut message = from("main", who);
         message.from.chat = chat.into();
