@@ -1,9 +1,6 @@
 //! The life of a session's container: one call at a time, each in a task that reports back.
 
 use std::fs;
-use std::io;
-use std::os::unix::fs::{DirBuilderExt, chown};
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -243,7 +240,8 @@ impl SessionState {
                 if store.write("the end of a launch", bury).await.is_err() {
                     sleep(ASK_AGAIN).await;
                 }
-                let _ = fs::remove_dir_all(host.layout.session(id).link(incarnation));
+                let link = host.layout.session(id).link(incarnation);
+                let _ = store::on_disk(&*host.gate, move || fs::remove_dir_all(link)).await;
             }
             drop(leaving);
             Kind::Gone(gone)
@@ -371,27 +369,9 @@ pub(super) fn mounts(host: &Host, row: &SessionRow, incarnation: Incarnation) ->
     Mounts {
         inbound: paths.inbound_dir(),
         outbound: paths.outbound_dir(),
+        files: paths.files_in(),
         workspace: host.layout.workspace(&row.agent),
         home: paths.home(),
         link: paths.link(incarnation),
     }
-}
-
-/// Makes the folders of a session and hands those that the container writes to its user.
-pub(super) fn make_folders(host: &Host, row: &SessionRow) -> io::Result<()> {
-    let paths = host.layout.session(row.id);
-    for dir in [paths.inbound_dir(), paths.links()] {
-        make_folder(&dir)?;
-    }
-    for dir in [paths.outbound_dir(), paths.home(), host.layout.workspace(&row.agent)] {
-        make_folder(&dir)?;
-        if let Some((uid, gid)) = host.container_user {
-            chown(&dir, Some(uid), Some(gid))?;
-        }
-    }
-    plan::seed_memory(host, &row.agent)
-}
-
-fn make_folder(dir: &Path) -> io::Result<()> {
-    fs::DirBuilder::new().recursive(true).mode(0o755).create(dir)
 }

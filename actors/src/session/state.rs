@@ -24,6 +24,7 @@ use super::link::Link;
 use super::showing::Shown;
 use super::{SessionArgs, SessionError, SessionMessage};
 use crate::admin::protocol::SessionStatus;
+use crate::folders;
 use crate::host::Host;
 use crate::places::Place;
 use crate::sessions::SessionsMessage;
@@ -168,7 +169,7 @@ impl SessionState {
     pub(super) async fn make_folders(&mut self) -> Result<(), SessionError> {
         if !self.folders_made {
             let (host, row) = (Arc::clone(self.host()), self.args.row.clone());
-            let make = move || super::container::make_folders(&host, &row);
+            let make = move || folders::make(&host.layout, row.id, &row.agent, host.container_user);
             store::on_disk(&*self.host().gate, make).await?;
             self.folders_made = true;
         }

@@ -56,7 +56,7 @@ pub(crate) struct Demo {
 
 impl Demo {
     pub(crate) fn new(config: &Config, desk: Arc<Desk>) -> Self {
-        let (inbound_dir, workspace) = (config.inbound_dir.clone(), config.workspace.clone());
+        let (inbound_dir, workspace) = (config.received_dir.clone(), config.workspace.clone());
         Self { desk, inbound_dir, workspace, count: 0, waits: (0, 0) }
     }
 

@@ -70,7 +70,8 @@ async fn wire(layout: &Layout) -> anyhow::Result<Host> {
     let stops = Gate::new(central.stops()?);
     drop(central);
     let user = crate::install::container_user();
-    let sandbox = DockerSandbox::new(DockerOptions { install: install.id, user, socket: None });
+    let (install, root) = (install.id, layout.home().to_owned());
+    let sandbox = DockerSandbox::new(DockerOptions { install, user, root, socket: None });
     let journal = journal(&sandbox).await;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let path = layout.central();

@@ -10,6 +10,7 @@
 //! - Every call but [`Sandbox::exited`] ends within its deadline.
 
 mod isolation;
+mod mounts;
 mod output;
 mod plan;
 mod removal;
@@ -44,9 +45,12 @@ pub struct DockerOptions {
     /// Tells the containers of this install from those of another on the same engine. Letters,
     /// digits, `_`, `.`, `-`; part of container names, so keep it short.
     pub install: String,
-    /// User and group id of every process in a container, and the owner of the mounted folders.
-    /// Must not be root's: such containers are refused as weak.
+    /// User and group id of the runner, and the owner of the mounted folders. Must not be root's:
+    /// such containers are refused as weak. The agent's processes get the same group and
+    /// [`domain::inside::agent_uid`].
     pub user: (u32, u32),
+    /// The data directory. Nothing outside of it is ever shown to a container.
+    pub root: PathBuf,
     /// Where the engine listens; `None` is the usual place.
     pub socket: Option<PathBuf>,
 }
@@ -108,6 +112,8 @@ impl Sandbox for DockerSandbox {
     }
 
     async fn start(&self, spec: &Spec) -> Result<(), SandboxError> {
+        let mounts = mounts::resolved(self.options.root.clone(), spec.mounts.clone()).await?;
+        let spec = &Spec { mounts, ..spec.clone() };
         let docker = self.engine.client().await?;
         let name = self.name(spec.session);
         create(docker, &name, plan::body(&self.options, spec), &spec.image).await?;

@@ -33,13 +33,16 @@ pub struct Spec {
     pub fingerprint: String,
 }
 
-/// Host folders of one session. All exist and belong to the container's user before the start.
+/// Host folders of one session. All exist and belong to the runner's user before the start; what the
+/// agent works in is shared with the runner's group.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mounts {
-    /// Read-only at [`inside::IN`]: `inbound.db` and received files.
+    /// Read-only at [`inside::IN`]: `inbound.db`.
     pub inbound: PathBuf,
     /// Writable at [`inside::OUT`]: `outbound.db` and files to send.
     pub outbound: PathBuf,
+    /// Read-only at [`inside::FILES`]: received files.
+    pub files: PathBuf,
     /// Writable at [`inside::WORKSPACE`]: the agent group's folder, shared by its sessions.
     pub workspace: PathBuf,
     /// Writable at [`inside::HOME`]: what the agent CLI keeps, one per session.

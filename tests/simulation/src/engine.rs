@@ -234,6 +234,7 @@ fn runner(
     let provider = spec.env.get("NANOCLAW_PROVIDER").and_then(|it| Provider::parse(it));
     let mounts = spec.mounts.clone();
     let config = Config {
+        received_dir: mounts.inbound.clone(),
         inbound_dir: mounts.inbound,
         outbound_dir: mounts.outbound,
         workspace: mounts.workspace,

@@ -1,9 +1,6 @@
 //! Works out what a session's container is to be, from the agent's settings.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io;
-use std::os::unix::fs::chown;
 
 use domain::agent::{AgentGroup, Provider};
 use domain::{AgentName, Incarnation};
@@ -11,6 +8,7 @@ use sandbox::Spec;
 use store::{CentralStore, SessionRow, StoreError};
 
 use super::{StartError, mounts};
+use crate::folders;
 use crate::host::{Host, settings};
 
 /// What the settings of an agent come to.
@@ -30,7 +28,8 @@ pub(super) async fn spec(
     let fingerprint = settings.fingerprint();
     let Settings { agent, provider, image } = settings;
     let mounts = mounts(host, row, incarnation);
-    fs::create_dir_all(&mounts.link)?;
+    let (link, owner) = (mounts.link.clone(), host.container_user);
+    store::on_disk(&*host.gate, move || folders::make_link(&link, owner)).await?;
     // What the runner has to know, and nothing secret.
     let mut env = BTreeMap::from([
         ("NANOCLAW_INCARNATION".to_owned(), incarnation.to_string()),
@@ -93,26 +92,5 @@ impl Settings {
             resources.cpu_milli,
             resources.pids
         )
-    }
-}
-
-/// Gives a new workspace the memory file that the agent is told to keep.
-pub(super) fn seed_memory(host: &Host, agent: &AgentName) -> io::Result<()> {
-    let path = host.layout.workspace(agent).join("CLAUDE.md");
-    let text = format!(
-        "# Memory of {agent}\n\n\
-         This file is read at the start of every conversation. Keep here what should be known next \
-         time: facts about the people, decisions, where things are. Keep it short.\n"
-    );
-    match fs::File::options().write(true).create_new(true).open(&path) {
-        Ok(mut file) => {
-            io::Write::write_all(&mut file, text.as_bytes())?;
-            match host.container_user {
-                Some((uid, gid)) => chown(&path, Some(uid), Some(gid)),
-                None => Ok(()),
-            }
-        }
-        Err(err) if err.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        Err(err) => Err(err),
     }
 }

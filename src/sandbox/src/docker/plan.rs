@@ -3,11 +3,12 @@
 //! Everything here that restricts a container has its counterpart in [`super::isolation`].
 
 use std::collections::HashMap;
+use std::path::Path;
 
 use bollard::models::{
     ContainerCreateBody, ContainerInspectResponse, ContainerState, ContainerStateStatusEnum,
     HealthConfig, HostConfig, HostConfigLogConfig, Mount, MountBindOptions,
-    MountBindOptionsPropagationEnum, MountType, RestartPolicy, RestartPolicyNameEnum,
+    MountBindOptionsPropagationEnum, MountType, ResourcesUlimits, RestartPolicy, RestartPolicyNameEnum,
 };
 use bollard::query_parameters as q;
 use domain::{Incarnation, SessionId};
@@ -34,10 +35,11 @@ pub(super) fn container_name(install: &str, session: SessionId) -> String {
 }
 
 /// Host folder, path inside, and whether the container may write to it.
-pub(super) fn binds(mounts: &Mounts) -> [(&std::path::Path, &'static str, bool); 5] {
+pub(super) fn binds(mounts: &Mounts) -> [(&Path, &'static str, bool); 6] {
     [
         (&mounts.inbound, inside::IN, false),
         (&mounts.outbound, inside::OUT, true),
+        (&mounts.files, inside::FILES, false),
         (&mounts.workspace, inside::WORKSPACE, true),
         (&mounts.home, inside::HOME, true),
         (&mounts.link, inside::LINK, false),
@@ -54,14 +56,45 @@ pub(super) fn nano_cpus(spec: &Spec) -> i64 {
     i64::from(spec.resources.cpu_milli) * 1_000_000
 }
 
-pub(super) fn user((uid, gid): (u32, u32)) -> String {
-    format!("{uid}:{gid}")
+/// Whom the engine starts. Without any other capability than these it is root by name only, and
+/// [`entry`] leaves it at once.
+pub(super) const FIRST_USER: &str = "0:0";
+
+/// What the runner needs to start its agent's processes as another user and to end them.
+pub(super) const CAPABILITIES: [&str; 4] = ["SETUID", "SETGID", "SETPCAP", "KILL"];
+
+/// Docker's own profile with less: no sockets towards a hypervisor or of rare protocols, no
+/// `io_uring`, no tracing of other processes, no calls of 32-bit programs.
+pub(super) const SECCOMP: &str = include_str!("seccomp.json");
+
+pub(super) fn seccomp() -> String {
+    format!("seccomp={SECCOMP}")
+}
+
+/// The first program: becomes the runner's user, keeps the [`CAPABILITIES`] and nothing else, and is
+/// replaced by the runner.
+pub(super) fn entry((uid, gid): (u32, u32)) -> Vec<String> {
+    let kept: String = CAPABILITIES.map(|it| format!(",+{}", it.to_lowercase())).concat();
+    [
+        "/usr/bin/setpriv".to_owned(),
+        format!("--reuid={uid}"),
+        format!("--regid={gid}"),
+        "--clear-groups".to_owned(),
+        "--no-new-privs".to_owned(),
+        format!("--bounding-set=-all{kept}"),
+        format!("--inh-caps=-all{kept}"),
+        format!("--ambient-caps=-all{kept}"),
+        inside::RUNNER.to_owned(),
+    ]
+    .into()
 }
 
 /// Everything the engine is asked for.
 pub(super) fn body(options: &DockerOptions, spec: &Spec) -> ContainerCreateBody {
     let mut env = spec.env.clone();
     env.insert("HOME".to_owned(), inside::HOME.to_owned());
+    let agent = inside::agent_uid(options.user.0);
+    env.insert(inside::AGENT_UID_ENV.to_owned(), agent.to_string());
     let labels = [
         (LABEL_INSTALL, options.install.clone()),
         (LABEL_SESSION, spec.session.to_string()),
@@ -70,7 +103,10 @@ pub(super) fn body(options: &DockerOptions, spec: &Spec) -> ContainerCreateBody 
     ];
     ContainerCreateBody {
         image: Some(spec.image.clone()),
-        user: Some(user(options.user)),
+        user: Some(FIRST_USER.to_owned()),
+        // Never what the image says: its program would be root.
+        entrypoint: Some(entry(options.user)),
+        cmd: Some(Vec::new()),
         working_dir: Some(inside::WORKSPACE.to_owned()),
         env: Some(env.into_iter().map(|(key, value)| format!("{key}={value}")).collect()),
         labels: Some(labels.map(|(key, value)| (key.to_owned(), value)).into()),
@@ -91,7 +127,8 @@ fn host_config(spec: &Spec) -> HostConfig {
         network_mode: Some("none".to_owned()),
         ipc_mode: Some("private".to_owned()),
         cap_drop: Some(vec!["ALL".to_owned()]),
-        security_opt: Some(vec!["no-new-privileges".to_owned()]),
+        cap_add: Some(CAPABILITIES.map(str::to_owned).into()),
+        security_opt: Some(vec!["no-new-privileges".to_owned(), seccomp()]),
         readonly_rootfs: Some(true),
         tmpfs: Some([(TMP.to_owned(), TMP_OPTIONS.to_owned())].into()),
         mounts: Some(binds.into_iter().map(|(from, to, rw)| bind(from, to, rw)).collect()),
@@ -100,6 +137,8 @@ fn host_config(spec: &Spec) -> HostConfig {
         memory_swap: Some(memory(spec)),
         nano_cpus: Some(nano_cpus(spec)),
         pids_limit: Some(i64::from(spec.resources.pids)),
+        // A program that crashes leaves no picture of its memory in the workspace.
+        ulimits: Some(vec![ulimit("core", 0)]),
         // Reaps what the agent leaves behind, and makes a runner without a handler stop at once.
         init: Some(true),
         log_config: Some(log_config()),
@@ -113,8 +152,12 @@ fn host_config(spec: &Spec) -> HostConfig {
     }
 }
 
+fn ulimit(name: &str, limit: i64) -> ResourcesUlimits {
+    ResourcesUlimits { name: Some(name.to_owned()), soft: Some(limit), hard: Some(limit) }
+}
+
 /// Private and without the mounts below it: what the host mounts there, now or later, stays out.
-fn bind(from: &std::path::Path, to: &str, writable: bool) -> Mount {
+fn bind(from: &Path, to: &str, writable: bool) -> Mount {
     Mount {
         typ: Some(MountType::BIND),
         source: Some(from.to_string_lossy().into_owned()),
