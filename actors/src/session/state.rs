@@ -70,6 +70,8 @@ pub struct SessionState {
     folders_made: bool,
     pub(super) awake: bool,
     why: Option<String>,
+    /// Its folders took more than they may; to be looked at before the next start.
+    pub(super) full: bool,
 }
 
 impl SessionState {
@@ -103,6 +105,7 @@ impl SessionState {
             folders_made: false,
             awake: false,
             why: None,
+            full: false,
         }
     }
 

@@ -17,16 +17,12 @@ use std::io;
 use std::path::Path;
 use std::process::Stdio;
 
+use domain::inside;
 use serde::Serialize;
 use tokio::process::Command;
 
 use crate::Config;
 use crate::users::AgentUser;
-
-/// Set by `nanoclaw selftest --escape`: a folder of the host that no container may see.
-pub const ESCAPE_ENV: &str = "NANOCLAW_ESCAPE";
-/// The report's name beside the outbound database.
-pub const REPORT: &str = "escape.json";
 
 /// One line of the list.
 #[derive(Debug, Serialize)]
@@ -85,7 +81,7 @@ pub async fn run_as_agent(config: &Config) -> io::Result<()> {
     // Under its name only when it is whole.
     let half = config.outbound_dir.join(".escape");
     std::fs::write(&half, ended.stdout)?;
-    std::fs::rename(half, config.outbound_dir.join(REPORT))
+    std::fs::rename(half, config.outbound_dir.join(inside::ESCAPE_REPORT))
 }
 
 /// Tries everything and prints the report as JSON.
@@ -93,7 +89,7 @@ pub async fn run_as_agent(config: &Config) -> io::Result<()> {
 /// # Errors
 /// When it cannot be printed.
 pub fn run() -> io::Result<()> {
-    let outside = std::env::var_os(ESCAPE_ENV).unwrap_or_default();
+    let outside = std::env::var_os(inside::ESCAPE_ENV).unwrap_or_default();
     let runner = rustix::process::getppid();
     let mut list = files::attempts(runner, Path::new(&outside));
     list.extend(kernel::attempts(runner));

@@ -52,7 +52,7 @@ fn start() -> Result<(), Box<dyn Error>> {
         .max_blocking_threads(BLOCKING_THREADS_MAX)
         .thread_stack_size(STACK_BYTES)
         .build()?;
-    let ended = if std::env::var_os(escape::ESCAPE_ENV).is_some() {
+    let ended = if std::env::var_os(inside::ESCAPE_ENV).is_some() {
         runtime.block_on(escape::run_as_agent(&config)).map_err(Into::into)
     } else {
         runtime.block_on(serve(config))
@@ -85,8 +85,10 @@ async fn serve(config: Config) -> Result<(), Box<dyn Error>> {
 }
 
 #[derive(Debug, thiserror::Error)]
-#[error("the host gave no right to start programs as another user; build the image again, and \
-         restart the host")]
+#[error(
+    "the host gave no right to start programs as another user; build the image again, and \
+         restart the host"
+)]
 struct NoRights(#[source] io::Error);
 
 /// An error and its causes in one line.

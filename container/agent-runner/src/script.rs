@@ -197,7 +197,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("script.sh");
         fs::write(&file, "what a predecessor left").unwrap();
-        let around = Surroundings { workspace: dir.path().into(), file, env: vec![], user: AgentUser(None) };
+        let around =
+            Surroundings { workspace: dir.path().into(), file, env: vec![], user: AgentUser(None) };
         let decision = run(script, &around).await;
         assert!(!around.file.exists(), "it is gone afterwards");
         decision

@@ -19,6 +19,11 @@ pub const RUNNER: &str = "/usr/local/bin/agent-runner";
 /// Where the image keeps the Claude Code CLI.
 pub const CLAUDE: &str = "/usr/local/bin/claude";
 
+/// Has the runner run the escape list instead of an agent; names a folder of the host that no
+/// container may see.
+pub const ESCAPE_ENV: &str = "NANOCLAW_ESCAPE";
+/// The report of the escape list, below [`OUT`].
+pub const ESCAPE_REPORT: &str = "escape.json";
 /// Names the user of the agent's processes to the runner.
 pub const AGENT_UID_ENV: &str = "NANOCLAW_AGENT_UID";
 

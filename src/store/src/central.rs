@@ -67,6 +67,7 @@ static MIGRATIONS: LazyLock<Migrations<'_>> = LazyLock::new(|| {
         M::up(include_str!("../../../migrations/central/0012_people_time.sql")),
         M::up(include_str!("../../../migrations/central/0013_orders.sql")),
         M::up(include_str!("../../../migrations/central/0014_awake_pruning.sql")),
+        M::up(include_str!("../../../migrations/central/0015_disk.sql")),
     ])
 });
 

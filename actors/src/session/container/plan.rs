@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use domain::agent::{AgentGroup, Provider};
+use domain::agent::{AgentGroup, Provider, Resources};
 use domain::{AgentName, Incarnation};
 use sandbox::Spec;
 use store::{CentralStore, SessionRow, StoreError};
@@ -53,9 +53,12 @@ pub(super) async fn fingerprint(host: &Host, agent: &AgentName) -> Result<String
     Ok(read(host, agent).await?.map_or_else(|| "removed".into(), |it| it.fingerprint()))
 }
 
-/// What an agent's container may take, in MiB; 0 when there is no such agent.
-pub(super) async fn memory(host: &Host, agent: &AgentName) -> Result<u32, StoreError> {
-    Ok(read(host, agent).await?.map_or(0, |it| it.agent.resources.memory_mib))
+/// What an agent's container may take; nothing when there is no such agent.
+pub(super) async fn limits(
+    host: &Host,
+    agent: &AgentName,
+) -> Result<Option<Resources>, StoreError> {
+    Ok(read(host, agent).await?.map(|it| it.agent.resources))
 }
 
 async fn read(host: &Host, agent: &AgentName) -> Result<Option<Settings>, StoreError> {
@@ -84,13 +87,14 @@ impl Settings {
     fn fingerprint(&self) -> String {
         let resources = self.agent.resources;
         format!(
-            "{} {} {} {}m {}c {}p",
+            "{} {} {} {}m {}c {}p {}g",
             self.provider.as_str(),
             self.agent.model.as_deref().unwrap_or("-"),
             self.image.as_deref().unwrap_or("-"),
             resources.memory_mib,
             resources.cpu_milli,
-            resources.pids
+            resources.pids,
+            resources.disk_gib
         )
     }
 }

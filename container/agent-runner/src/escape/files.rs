@@ -112,7 +112,7 @@ fn of_the_host(outside: &Path) -> Vec<Attempt> {
     let bait = outside.join("bait");
     let link = below(inside::WORKSPACE, "to-the-host");
     let _ = symlink(&bait, &link);
-    let list = vec![
+    let mut list = vec![
         Attempt::refused("read a file of the host", File::open(&bait)),
         Attempt::refused("read a file of the host behind a link", File::open(&link)),
         Attempt::refused("write a file of the host behind a link", write_there(&link)),
@@ -127,7 +127,10 @@ fn of_the_host(outside: &Path) -> Vec<Attempt> {
         Attempt::refused("list the data directory", fs::read_dir(outside)),
         Attempt::refused("list another session", fs::read_dir(outside.join("sessions"))),
     ];
-    // Left in place: the host must not be led astray by it either.
+    // Left where the host makes a file: it must not follow either.
+    let memory = below(inside::WORKSPACE, "CLAUDE.md");
+    let _ = fs::remove_file(&memory);
+    list.push(Attempt::allowed("put a link in the place of the memory", symlink(&bait, memory)));
     list
 }
 
@@ -156,7 +159,10 @@ fn of_the_system() -> Vec<Attempt> {
             Mode::RUSR | Mode::WUSR,
             makedev(254, 0),
         );
-        list.push(Attempt::refused(format!("make a device in {dir}"), node.map_err(io::Error::from)));
+        list.push(Attempt::refused(
+            format!("make a device in {dir}"),
+            node.map_err(io::Error::from),
+        ));
     }
     let own = below(inside::WORKSPACE, "own");
     let given = write(&own).and_then(|_| chown(&own, Some(0), None));

@@ -116,7 +116,11 @@ fn status() -> Vec<Attempt> {
     };
     let is = |name: &'static str, wanted: &str| {
         let got = field(name);
-        Attempt::bounded(&format!("{name} is {wanted}"), got.trim_start_matches('0') == wanted.trim_start_matches('0'), got)
+        Attempt::bounded(
+            &format!("{name} is {wanted}"),
+            got.trim_start_matches('0') == wanted.trim_start_matches('0'),
+            got,
+        )
     };
     let mut list: Vec<_> =
         ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"].map(|it| is(it, "0")).into();
@@ -143,7 +147,8 @@ fn calls(runner: Option<Pid>) -> Vec<Attempt> {
     let answers = python(&json!(ask).to_string());
     let answer = |name: &str| {
         let answers = answers.as_ref().map_err(|err| format!("not tried: {err}"))?;
-        let line = answers.iter().find(|it| it.0 == name).ok_or("not tried: it ended the program")?;
+        let line =
+            answers.iter().find(|it| it.0 == name).ok_or("not tried: it ended the program")?;
         Ok((line.1, line.2))
     };
     NUMBERS

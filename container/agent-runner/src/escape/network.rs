@@ -57,9 +57,11 @@ pub(super) fn attempts() -> Vec<Attempt> {
     }
     for (name, family, kind, protocol) in KINDS {
         let protocol = RawProtocol::new(protocol).map(Protocol::from_raw);
-        let made =
-            socket(AddressFamily::from_raw(family), SocketType::from_raw(kind), protocol);
-        list.push(Attempt::refused(format!("make a socket: {name}"), made.map_err(io::Error::from)));
+        let made = socket(AddressFamily::from_raw(family), SocketType::from_raw(kind), protocol);
+        list.push(Attempt::refused(
+            format!("make a socket: {name}"),
+            made.map_err(io::Error::from),
+        ));
     }
     list.push(Attempt::refused("have an interface besides loopback", interfaces()));
     let loopback = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))

@@ -127,6 +127,9 @@ fn check_limits(host: &HostConfig, spec: &Spec) -> Result<(), String> {
     require(memory > 0 && host.memory == Some(memory), "its memory would not be limited")?;
     let cpus = plan::nano_cpus(spec);
     require(cpus > 0 && host.nano_cpus == Some(cpus), "its processor time would not be limited")?;
+    let asked = plan::ulimits(spec);
+    let found = |it| host.ulimits.as_ref().is_some_and(|all| all.contains(it));
+    require(asked.iter().all(found), "its files would not be limited")?;
     require(host.oom_kill_disable != Some(true), "it could not be ended when out of memory")
 }
 

@@ -8,7 +8,8 @@ use std::path::Path;
 use bollard::models::{
     ContainerCreateBody, ContainerInspectResponse, ContainerState, ContainerStateStatusEnum,
     HealthConfig, HostConfig, HostConfigLogConfig, Mount, MountBindOptions,
-    MountBindOptionsPropagationEnum, MountType, ResourcesUlimits, RestartPolicy, RestartPolicyNameEnum,
+    MountBindOptionsPropagationEnum, MountType, ResourcesUlimits, RestartPolicy,
+    RestartPolicyNameEnum,
 };
 use bollard::query_parameters as q;
 use domain::{Incarnation, SessionId};
@@ -137,8 +138,7 @@ fn host_config(spec: &Spec) -> HostConfig {
         memory_swap: Some(memory(spec)),
         nano_cpus: Some(nano_cpus(spec)),
         pids_limit: Some(i64::from(spec.resources.pids)),
-        // A program that crashes leaves no picture of its memory in the workspace.
-        ulimits: Some(vec![ulimit("core", 0)]),
+        ulimits: Some(ulimits(spec)),
         // Reaps what the agent leaves behind, and makes a runner without a handler stop at once.
         init: Some(true),
         log_config: Some(log_config()),
@@ -152,8 +152,17 @@ fn host_config(spec: &Spec) -> HostConfig {
     }
 }
 
-fn ulimit(name: &str, limit: i64) -> ResourcesUlimits {
-    ResourcesUlimits { name: Some(name.to_owned()), soft: Some(limit), hard: Some(limit) }
+/// A program that crashes leaves no picture of its memory in the workspace, and no file is larger than
+/// all of them may be together.
+pub(super) fn ulimits(spec: &Spec) -> Vec<ResourcesUlimits> {
+    let largest = i64::try_from(spec.resources.disk_bytes()).unwrap_or(i64::MAX);
+    [("core", 0), ("fsize", largest)]
+        .map(|(name, limit)| ResourcesUlimits {
+            name: Some(name.to_owned()),
+            soft: Some(limit),
+            hard: Some(limit),
+        })
+        .into()
 }
 
 /// Private and without the mounts below it: what the host mounts there, now or later, stays out.

@@ -88,7 +88,7 @@ fn spec(folder: &tempfile::TempDir, image: String) -> Spec {
         session: SessionId(1),
         incarnation: Incarnation(1),
         image,
-        resources: Resources { memory_mib: 64, cpu_milli: 1500, pids: 64 },
+        resources: Resources { memory_mib: 64, cpu_milli: 1500, pids: 64, disk_gib: 1 },
         mounts: Mounts {
             inbound: make("in"),
             outbound: make("out"),

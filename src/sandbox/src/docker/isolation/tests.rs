@@ -36,7 +36,12 @@ fn spec() -> Spec {
 
 /// What an engine that does all it is asked for says.
 fn honest(spec: &Spec) -> ContainerInspectResponse {
-    let options = DockerOptions { install: "test".to_owned(), user: USER, root: "/data".into(), socket: None };
+    let options = DockerOptions {
+        install: "test".to_owned(),
+        user: USER,
+        root: "/data".into(),
+        socket: None,
+    };
     let asked = plan::body(&options, spec);
     let mut host = asked.host_config.unwrap();
     host.privileged = Some(false);
@@ -86,7 +91,7 @@ fn what_was_asked_for_is_accepted() {
 #[test]
 fn every_weakened_setting_is_refused() {
     let text = |it: &str| Some(it.to_owned());
-    let weak: [Weakness<'_, HostConfig>; 34] = [
+    let weak: [Weakness<'_, HostConfig>; 36] = [
         ("bridge", &|h| h.network_mode = text("bridge")),
         ("host network", &|h| h.network_mode = text("host")),
         ("network unknown", &|h| h.network_mode = None),
@@ -121,6 +126,8 @@ fn every_weakened_setting_is_refused() {
         ("pids", &|h| h.pids_limit = Some(-1)),
         ("memory", &|h| h.memory = Some(0)),
         ("cpu", &|h| h.nano_cpus = None),
+        ("no limits of files", &|h| h.ulimits = None),
+        ("large files", &|h| h.ulimits.as_mut().unwrap()[1].soft = Some(-1)),
         ("tmpfs", &|h| h.tmpfs = Some(HashMap::from([("/tmp".to_owned(), "rw".to_owned())]))),
         ("volumes from", &|h| h.volumes_from = list("other")),
     ];
@@ -164,9 +171,23 @@ fn the_profile_allows_neither_hypervisor_sockets_nor_what_nobody_needs() {
         let names: Vec<_> =
             rule["names"].as_array().unwrap().iter().map(|it| it.as_str().unwrap()).collect();
         for forbidden in [
-            "io_uring_setup", "userfaultfd", "bpf", "keyctl", "add_key", "request_key", "ptrace",
-            "process_vm_readv", "process_vm_writev", "pidfd_getfd", "perf_event_open", "mount",
-            "unshare", "setns", "open_by_handle_at", "kexec_load", "init_module",
+            "io_uring_setup",
+            "userfaultfd",
+            "bpf",
+            "keyctl",
+            "add_key",
+            "request_key",
+            "ptrace",
+            "process_vm_readv",
+            "process_vm_writev",
+            "pidfd_getfd",
+            "perf_event_open",
+            "mount",
+            "unshare",
+            "setns",
+            "open_by_handle_at",
+            "kexec_load",
+            "init_module",
         ] {
             assert!(!names.contains(&forbidden), "{forbidden} is allowed");
         }

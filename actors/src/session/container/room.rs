@@ -1,0 +1,45 @@
+//! Whether the folders of a session take more of the disk than they may.
+
+use std::time::Duration;
+
+use store::SessionRow;
+use tokio::time::{Instant, sleep};
+use tracing::warn;
+
+use super::plan;
+use crate::disk;
+use crate::host::Host;
+
+/// When a new container is first looked at: not while it starts.
+const FIRST: Duration = Duration::from_secs(5);
+const EVERY: Duration = Duration::from_secs(60);
+/// At most a twentieth of the time is spent on looking, however much there is.
+const SHARE: u32 = 20;
+
+/// Returns the limit, in GiB, once they take more.
+pub(super) async fn until_overfull(host: &Host, row: &SessionRow) -> u32 {
+    let mut wait = FIRST;
+    loop {
+        sleep(wait).await;
+        let began = Instant::now();
+        if let Some(gib) = overfull(host, row).await {
+            return gib;
+        }
+        wait = EVERY.max(began.elapsed() * SHARE);
+    }
+}
+
+/// The limit, in GiB, if they take more now. What cannot be found out is left to the next look.
+pub(super) async fn overfull(host: &Host, row: &SessionRow) -> Option<u32> {
+    let limits = plan::limits(host, &row.agent).await.ok().flatten()?;
+    let paths = host.layout.session(row.id);
+    let folders = [host.layout.workspace(&row.agent), paths.home(), paths.outbound_dir()];
+    let look = move || disk::usage(folders.iter().map(AsRef::as_ref));
+    match store::on_disk(&*host.gate, look).await {
+        Ok(usage) => usage.exceeds(limits.disk_bytes()).then_some(limits.disk_gib),
+        Err(err) => {
+            warn!(error = %err, "could not look how much disk the agent takes");
+            None
+        }
+    }
+}
