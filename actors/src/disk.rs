@@ -31,6 +31,8 @@ const BLOCK_BYTES: u64 = 512;
 pub(crate) enum Usage {
     /// This many bytes on the disk.
     Bytes(u64),
+    /// At least so many; a folder is closed to the host, which is not root.
+    Closed(u64),
     /// More files, or deeper folders, than anybody needs.
     Beyond,
 }
@@ -38,13 +40,13 @@ pub(crate) enum Usage {
 impl Usage {
     pub(crate) fn exceeds(self, limit: u64) -> bool {
         match self {
-            Self::Bytes(bytes) => limit < bytes,
+            Self::Bytes(bytes) | Self::Closed(bytes) => limit < bytes,
             Self::Beyond => true,
         }
     }
 }
 
-/// Adds up what lies below the folders. What is gone meanwhile, or closed to the host, is left out.
+/// Adds up what lies below the folders. What is gone meanwhile is left out.
 ///
 /// # Errors
 /// When one of the folders themselves cannot be read.
@@ -55,13 +57,14 @@ pub(crate) fn usage<'a>(folders: impl IntoIterator<Item = &'a Path>) -> io::Resu
             return Ok(Usage::Beyond);
         }
     }
-    Ok(Usage::Bytes(found.bytes))
+    Ok(if found.closed { Usage::Closed(found.bytes) } else { Usage::Bytes(found.bytes) })
 }
 
 #[derive(Default)]
 struct Found {
     bytes: u64,
     entries: u64,
+    closed: bool,
     /// Files with several names that were counted.
     linked: HashSet<(u64, u64)>,
 }
@@ -108,11 +111,14 @@ impl Found {
         if !is_folder {
             return Ok(None);
         }
-        match open(dir.fd()?, &CString::from(name)) {
+        match open(dir.fd()?, CString::from(name)) {
             Ok(below) => Ok(Some(below)),
             // Out of open files: that is the host's trouble, and no small folder.
             Err(err @ (Errno::MFILE | Errno::NFILE)) => Err(err.into()),
-            Err(_) => Ok(None),
+            Err(err) => {
+                self.closed |= err == Errno::ACCESS;
+                Ok(None)
+            }
         }
     }
 }

@@ -72,6 +72,8 @@ pub async fn run_as_agent(config: &Config) -> io::Result<()> {
         .current_dir(&config.workspace)
         .stdin(Stdio::null())
         .stderr(Stdio::inherit())
+        // As every program of an agent: a signal to the runner's group must not end the list itself.
+        .process_group(0)
         .kill_on_drop(true)
         .output()
         .await?;

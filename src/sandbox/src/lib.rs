@@ -22,6 +22,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 /// What a session's container is made of. Everything in it may be seen by the agent: no secrets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Spec {
+    pub job: Job,
     pub session: SessionId,
     pub incarnation: Incarnation,
     pub image: String,
@@ -31,6 +32,15 @@ pub struct Spec {
     /// Changes whenever the agent's settings do; kept as a label, so that a container with old
     /// settings is recognised after a restart of the host.
     pub fingerprint: String,
+}
+
+/// What a container is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Job {
+    /// The runner, which starts the agent's programs.
+    Run,
+    /// See [`Sandbox::open_up`].
+    OpenUp,
 }
 
 /// Host folders of one session. All exist and belong to the runner's user before the start; what the
@@ -87,6 +97,11 @@ pub trait Sandbox: fmt::Debug + Send + Sync {
     /// Starts a container and returns once it runs *and* its effective isolation was inspected and
     /// found as strong as asked; a weaker one is removed again.
     async fn start(&self, spec: &Spec) -> Result<(), SandboxError>;
+
+    /// Opens what the agent closed to its group in its workspace and its home, so that a host without
+    /// root can read and remove it. Done as the agent, in a container of its own with the same mounts
+    /// ([`Job::OpenUp`]): there, a link that the agent puts in the way leads to nothing else.
+    async fn open_up(&self, spec: &Spec) -> Result<(), SandboxError>;
 
     /// Asks the container to finish, kills it after a grace time, removes it. Stopping an absent
     /// container succeeds.

@@ -85,6 +85,7 @@ async fn bare_start(
         link: folder("link"),
     };
     let spec = Spec {
+        job: sandbox::Job::Run,
         session,
         incarnation: Incarnation(1),
         image: image.into(),

@@ -284,6 +284,11 @@ impl Sandbox for FakeEngine {
         self.called("after start").await
     }
 
+    async fn open_up(&self, _spec: &Spec) -> Result<(), SandboxError> {
+        // Everything here has the host's own user.
+        self.called("open up").await
+    }
+
     async fn stop(&self, session: SessionId) -> Result<(), SandboxError> {
         self.called("before stop").await?;
         let takes = self.lock().stop_takes;

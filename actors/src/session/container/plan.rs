@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use domain::agent::{AgentGroup, Provider, Resources};
 use domain::{AgentName, Incarnation};
-use sandbox::Spec;
+use sandbox::{Job, Spec};
 use store::{CentralStore, SessionRow, StoreError};
 
 use super::{StartError, mounts};
@@ -38,6 +38,7 @@ pub(super) async fn spec(
     ]);
     env.extend(agent.model.map(|it| ("NANOCLAW_MODEL".to_owned(), it)));
     Ok(Spec {
+        job: Job::Run,
         session: row.id,
         incarnation,
         image: image.ok_or(StartError::NoImage)?,

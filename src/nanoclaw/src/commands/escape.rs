@@ -12,7 +12,7 @@ use anyhow::Context;
 use domain::agent::{DEFAULT_AGENT, Resources};
 use domain::{AgentName, Incarnation, SessionId};
 use sandbox::docker::{DockerOptions, DockerSandbox};
-use sandbox::{Mounts, Sandbox, Spec, inside};
+use sandbox::{Job, Mounts, Sandbox, Spec, inside};
 use serde::{Deserialize, Serialize};
 use store::layout::{Layout, SessionLayout};
 use tokio::time::timeout;
@@ -153,6 +153,7 @@ fn spec(image: String, layout: &Layout, agent: &AgentName) -> Spec {
         (inside::ESCAPE_ENV, &outside),
     ];
     Spec {
+        job: Job::Run,
         session: SESSION,
         incarnation: Incarnation(1),
         image,

@@ -15,7 +15,7 @@ use bollard::query_parameters as q;
 use domain::{Incarnation, SessionId};
 
 use super::DockerOptions;
-use crate::{Mounts, Observed, Spec, inside};
+use crate::{Job, Mounts, Observed, Spec, inside};
 
 pub(super) const LABEL_INSTALL: &str = "nanoclaw.install";
 pub(super) const LABEL_SESSION: &str = "nanoclaw.session";
@@ -31,8 +31,12 @@ const TMP_OPTIONS: &str = "rw,exec,nosuid,nodev,size=536870912,mode=1777";
 /// than every incarnation that was given out, and so to be replaced.
 const NO_INCARNATION: Incarnation = Incarnation(-1);
 
-pub(super) fn container_name(install: &str, session: SessionId) -> String {
-    format!("nanoclaw-{install}-{session}")
+pub(super) fn container_name(install: &str, session: SessionId, job: Job) -> String {
+    let suffix = match job {
+        Job::Run => "",
+        Job::OpenUp => "-open",
+    };
+    format!("nanoclaw-{install}-{session}{suffix}")
 }
 
 /// Host folder, path inside, and whether the container may write to it.
@@ -72,11 +76,20 @@ pub(super) fn seccomp() -> String {
     format!("seccomp={SECCOMP}")
 }
 
+/// Opens folders before it looks into them, and follows no link. What is the runner's stays as it is.
+const OPEN_UP: [&str; 6] = ["/bin/chmod", "-R", "-f", "ug+rwX", inside::WORKSPACE, inside::HOME];
+
 /// The first program: becomes the runner's user, keeps the [`CAPABILITIES`] and nothing else, and is
-/// replaced by the runner.
-pub(super) fn entry((uid, gid): (u32, u32)) -> Vec<String> {
-    let kept: String = CAPABILITIES.map(|it| format!(",+{}", it.to_lowercase())).concat();
-    [
+/// replaced by the runner. For another job it becomes the agent, with nothing.
+pub(super) fn entry((uid, gid): (u32, u32), job: Job) -> Vec<String> {
+    let (uid, kept, program) = match job {
+        Job::Run => {
+            let kept = CAPABILITIES.map(|it| format!(",+{}", it.to_lowercase()));
+            (uid, kept.concat(), [inside::RUNNER].as_slice())
+        }
+        Job::OpenUp => (inside::agent_uid(uid), String::new(), OPEN_UP.as_slice()),
+    };
+    let become_user = [
         "/usr/bin/setpriv".to_owned(),
         format!("--reuid={uid}"),
         format!("--regid={gid}"),
@@ -85,9 +98,8 @@ pub(super) fn entry((uid, gid): (u32, u32)) -> Vec<String> {
         format!("--bounding-set=-all{kept}"),
         format!("--inh-caps=-all{kept}"),
         format!("--ambient-caps=-all{kept}"),
-        inside::RUNNER.to_owned(),
-    ]
-    .into()
+    ];
+    become_user.into_iter().chain(program.iter().map(|it| (*it).to_owned())).collect()
 }
 
 /// Everything the engine is asked for.
@@ -96,21 +108,24 @@ pub(super) fn body(options: &DockerOptions, spec: &Spec) -> ContainerCreateBody 
     env.insert("HOME".to_owned(), inside::HOME.to_owned());
     let agent = inside::agent_uid(options.user.0);
     env.insert(inside::AGENT_UID_ENV.to_owned(), agent.to_string());
-    let labels = [
+    let mut labels = vec![
         (LABEL_INSTALL, options.install.clone()),
-        (LABEL_SESSION, spec.session.to_string()),
         (LABEL_INCARNATION, spec.incarnation.to_string()),
         (LABEL_FINGERPRINT, spec.fingerprint.clone()),
     ];
+    // Another job's is not the container that the session has.
+    if spec.job == Job::Run {
+        labels.push((LABEL_SESSION, spec.session.to_string()));
+    }
     ContainerCreateBody {
         image: Some(spec.image.clone()),
         user: Some(FIRST_USER.to_owned()),
         // Never what the image says: its program would be root.
-        entrypoint: Some(entry(options.user)),
+        entrypoint: Some(entry(options.user, spec.job)),
         cmd: Some(Vec::new()),
         working_dir: Some(inside::WORKSPACE.to_owned()),
         env: Some(env.into_iter().map(|(key, value)| format!("{key}={value}")).collect()),
-        labels: Some(labels.map(|(key, value)| (key.to_owned(), value)).into()),
+        labels: Some(labels.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()),
         // An image must not bring its own way of being stopped, or programs of its own.
         stop_signal: Some("SIGTERM".to_owned()),
         healthcheck: Some(HealthConfig {

@@ -16,7 +16,7 @@ use sandbox::docker::{DockerOptions, DockerSandbox};
 use sandbox::engine::Engine;
 use sandbox::image::base::{self, BaseInputs};
 use sandbox::image::{self, Base, Context, Order};
-use sandbox::{Mounts, Sandbox, Spec};
+use sandbox::{Job, Mounts, Sandbox, Spec};
 use tokio::sync::OnceCell;
 
 /// Waits for its end without a child, so that a signal is handled at once.
@@ -85,6 +85,7 @@ fn spec(folder: &tempfile::TempDir, image: String) -> Spec {
         path
     };
     Spec {
+        job: Job::Run,
         session: SessionId(1),
         incarnation: Incarnation(1),
         image,

@@ -17,6 +17,7 @@ type Weakness<'a, T> = (&'a str, &'a dyn Fn(&mut T));
 
 fn spec() -> Spec {
     Spec {
+        job: Job::Run,
         session: SessionId(7),
         incarnation: Incarnation(3),
         image: "image".to_owned(),
@@ -145,12 +146,14 @@ fn root_and_strangers_are_refused() {
     assert!(check_isolation(&honest(&spec), &spec, (0, 0)).is_err());
     assert!(check_isolation(&honest(&spec), &spec, (1001, 1000)).is_err());
     let mut rooted = honest(&spec);
-    rooted.config.as_mut().unwrap().entrypoint = Some(plan::entry((0, 0)));
+    rooted.config.as_mut().unwrap().entrypoint = Some(plan::entry((0, 0), Job::Run));
     assert!(check_isolation(&rooted, &spec, (0, 0)).is_err());
 }
 
 #[test]
 fn a_program_that_would_stay_root_is_refused() {
+    let other = || Some(plan::entry(USER, Job::OpenUp));
+    assert!(check(|seen| seen.config.as_mut().unwrap().entrypoint = other()).is_err());
     let runner = || Some(vec![inside::RUNNER.to_owned()]);
     assert!(check(|seen| seen.config.as_mut().unwrap().entrypoint = runner()).is_err());
     assert!(check(|seen| seen.config.as_mut().unwrap().entrypoint = None).is_err());
