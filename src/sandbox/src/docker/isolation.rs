@@ -61,11 +61,7 @@ fn is_empty<T>(list: Option<&Vec<T>>) -> bool {
     list.is_none_or(Vec::is_empty)
 }
 
-fn check_user(
-    seen: &ContainerInspectResponse,
-    user: (u32, u32),
-    job: Job,
-) -> Result<(), String> {
+fn check_user(seen: &ContainerInspectResponse, user: (u32, u32), job: Job) -> Result<(), String> {
     require(user.0 != 0 && user.1 != 0, "it would run as root")?;
     let config = seen.config.as_ref().ok_or("the engine does not show what would run")?;
     require(config.user.as_deref() == Some(plan::FIRST_USER), "it would run as another user")?;
