@@ -112,8 +112,8 @@ impl Demo {
     }
 
     pub(super) async fn file(&self, name: &str, text: &str) -> Did {
-        let plain = Path::new(name).file_name().is_some_and(|it| it == name);
-        if !plain {
+        let is_plain = Path::new(name).file_name().is_some_and(|it| it == name);
+        if !is_plain {
             return Err(format!("`{name}` is no name for a file."));
         }
         let (path, content) = (self.workspace.join(name), text.to_owned());
