@@ -94,6 +94,8 @@ mod tests {
     use std::fs;
     use std::os::unix::fs::{MetadataExt, symlink};
 
+    use rustix::fs::{RenameFlags, renameat_with};
+
     use super::*;
 
     fn agent() -> AgentName {
@@ -159,18 +161,19 @@ mod tests {
         let victim = dir.path().join("of-the-host");
         fs::write(&victim, "secret").unwrap();
         let before = fs::metadata(&victim).unwrap();
-        let memory = path.join("CLAUDE.md");
+        let (memory, link) = (path.join("CLAUDE.md"), path.join("link"));
         let done = std::sync::atomic::AtomicBool::new(false);
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 while !done.load(std::sync::atomic::Ordering::Relaxed) {
-                    let link = path.join("link");
-                    let _ = symlink(&victim, &link);
-                    let _ = fs::rename(&link, &memory);
-                    let _ = fs::remove_file(&memory);
+                    let exchange = RenameFlags::EXCHANGE;
+                    let _ = renameat_with(CWD, &link, CWD, &memory, exchange);
                 }
             });
-            for _ in 0..2_000 {
+            for _ in 0..5_000 {
+                let _ = fs::remove_file(&memory);
+                let _ = fs::remove_file(&link);
+                symlink(&victim, &link).unwrap();
                 seed_memory(&workspace, &agent(), Some(owner())).unwrap();
             }
             done.store(true, std::sync::atomic::Ordering::Relaxed);
