@@ -7,6 +7,8 @@
 pub mod admin;
 pub mod channel;
 pub mod channels;
+mod disk;
+pub mod folders;
 pub mod host;
 mod keeping;
 pub mod places;

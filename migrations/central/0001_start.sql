@@ -15,6 +15,7 @@ CREATE TABLE agent_group (
     image      TEXT,
     memory_mib INTEGER NOT NULL CHECK (memory_mib > 0),
     cpu_milli  INTEGER NOT NULL CHECK (cpu_milli > 0),
+    disk_gib   INTEGER NOT NULL DEFAULT 10 CHECK (disk_gib > 0),   -- its workspace and one session's home
     pids       INTEGER NOT NULL CHECK (pids > 0),
     created_at INTEGER NOT NULL,
     removed_at INTEGER,             -- set by a removal; adding the same name again clears it

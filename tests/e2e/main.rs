@@ -5,6 +5,7 @@
 
 mod claude;
 mod demo;
+mod escape;
 mod evening;
 mod reminder;
 mod rig;

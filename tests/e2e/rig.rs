@@ -114,7 +114,8 @@ impl Rig {
     pub(crate) fn engine(&self) -> DockerSandbox {
         let central = CentralStore::open(&self.layout().central()).unwrap();
         let install = central.setting("install").unwrap().unwrap();
-        DockerSandbox::new(DockerOptions { install, user: (1000, 1000), socket: None })
+        let (user, root) = ((1000, 1000), self.layout().home().to_owned());
+        DockerSandbox::new(DockerOptions { install, user, root, socket: None })
     }
 
     /// `docker kill` of a session's container: gone without a word.

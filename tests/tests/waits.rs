@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use domain::SessionId;
 use domain::message::Outcome;
+use domain::{AgentName, SessionId};
 use harness::crash::Crash;
 use harness::engine::StartFault;
 use harness::host::{TestHost, World};
@@ -179,6 +179,30 @@ async fn memory_that_was_not_enough_is_named_with_what_helps() {
     assert!(text.contains("--memory 4096"), "{text}");
     assert_eq!(text.matches("ran out of memory").count(), 2, "at first and at the end: {text}");
     assert_eq!(outcomes(&world), [FAILED]);
+}
+
+/// Folders without end stand for many bytes.
+#[tokio::test(start_paused = true)]
+async fn an_agent_that_fills_the_disk_is_stopped_and_told_what_helps() {
+    let world = World::new();
+    let _host = start(&world).await;
+    world.platform.post("a", "m1", "hello");
+    let _ = heard(&world, "a", MINUTE).await;
+    let andy = AgentName::parse("andy").unwrap();
+    let deep = (0..200).fold(world.layout().workspace(&andy), |at, _| at.join("d"));
+    std::fs::create_dir_all(&deep).unwrap();
+    world.platform.post("a", "m2", "wait 300 please");
+    let text = heard(&world, "a", 5 * MINUTE).await;
+    assert!(text.contains("more on the disk than it may (10 GiB)"), "{text}");
+    assert!(text.contains("--disk 20"), "{text}");
+    assert!(!text.contains("I waited"), "{text}");
+    assert_eq!(outcomes(&world), [ANSWERED, FAILED]);
+    std::fs::remove_dir_all(world.layout().workspace(&andy).join("d")).unwrap();
+    // After several failures it is left alone for ten minutes.
+    world.pass(15 * MINUTE).await;
+    world.platform.post("a", "m3", "hello again");
+    let text = heard(&world, "a", MINUTE).await;
+    assert!(text.contains("hello again"), "{text}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,14 +1,11 @@
 //! The life of a session's container: one call at a time, each in a task that reports back.
 
 use std::fs;
-use std::io;
-use std::os::unix::fs::{DirBuilderExt, chown};
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use domain::Incarnation;
-use domain::session::{Container, StopReason};
+use domain::session::StopReason;
 use domain::trouble::Trouble;
 use sandbox::{Mounts, Observed, SandboxError};
 use store::SessionRow;
@@ -26,64 +23,13 @@ use crate::sweep::SweepMessage;
 
 mod plan;
 mod refusal;
+mod room;
+mod seen;
+
+pub(super) use self::seen::Seen;
 
 /// How long an engine that does not answer is left alone.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
-
-/// What this process knows of the container.
-#[derive(Debug)]
-pub(super) enum Seen {
-    /// Has to be asked for.
-    Unread,
-    /// The engine did not answer then.
-    Unreachable(Instant),
-    /// A call is under way.
-    Busy,
-    Absent,
-    Running {
-        incarnation: Incarnation,
-        fingerprint: String,
-        wanted: String,
-    },
-    Exited {
-        incarnation: Incarnation,
-        why: String,
-        trouble: Trouble,
-    },
-}
-
-impl Seen {
-    pub(super) fn as_container(&self, silent_for: Duration) -> Container {
-        match self {
-            Self::Unread | Self::Busy => Container::Busy,
-            Self::Unreachable(_) => Container::Unknown,
-            Self::Absent => Container::Absent,
-            Self::Running { incarnation, fingerprint, wanted } => Container::Running {
-                incarnation: *incarnation,
-                current: fingerprint == wanted,
-                silent_for,
-            },
-            Self::Exited { incarnation, .. } => Container::Exited { incarnation: *incarnation },
-        }
-    }
-
-    /// A runner may read the mailbox, now or in a moment.
-    pub(super) fn may_read(&self) -> bool {
-        matches!(self, Self::Running { .. } | Self::Busy)
-    }
-
-    fn is_worth_asking(&self) -> bool {
-        matches!(self, Self::Unread)
-            || matches!(self, Self::Unreachable(since) if ASK_AGAIN <= since.elapsed())
-    }
-
-    /// Ask the engine again, unless a call is under way that will tell.
-    pub(super) fn distrust(&mut self) {
-        if !matches!(self, Self::Busy) {
-            *self = Self::Unread;
-        }
-    }
-}
 
 /// How a call to the sandbox ended.
 #[derive(Debug)]
@@ -101,6 +47,8 @@ enum Kind {
     Gone(Result<Option<String>, SandboxError>),
     /// The watch over a running container ended.
     WatchEnded(Incarnation),
+    /// Its folders take more than so many GiB.
+    Overfull(Incarnation, u32),
 }
 
 #[derive(Debug)]
@@ -139,6 +87,7 @@ impl SessionState {
     pub(super) fn start(&mut self) {
         let (host, row) = (Arc::clone(self.host()), self.args.row.clone());
         let (store, wakeups) = (self.store.clone(), Arc::clone(&self.wakeups));
+        let was_full = std::mem::take(&mut self.full);
         self.call(async move {
             // Idle containers learn at once that somebody needs their place.
             let place = host.places.take(|| host.peers.sweep.cast(SweepMessage::Now)).await;
@@ -154,6 +103,9 @@ impl SessionState {
                 Err(err) => return Kind::Started(Err(err.into())),
             };
             let started = async {
+                if was_full && let Some(gib) = room::overfull(&host, &row).await {
+                    return Err(StartError::DiskFull { gib });
+                }
                 let spec = plan::spec(&host, &row, incarnation).await?;
                 let link =
                     Link::open(&host, &row, incarnation, spec.mounts.clone(), wakeups).await?;
@@ -253,7 +205,8 @@ impl SessionState {
                 if store.write("the end of a launch", bury).await.is_err() {
                     sleep(ASK_AGAIN).await;
                 }
-                let _ = fs::remove_dir_all(host.layout.session(id).link(incarnation));
+                let link = host.layout.session(id).link(incarnation);
+                let _ = store::on_disk(&*host.gate, move || fs::remove_dir_all(link)).await;
             }
             drop(leaving);
             Kind::Gone(gone)
@@ -282,6 +235,7 @@ impl SessionState {
                 warn!(why = chain(&err), "the container did not start");
                 self.explain(Some(chain(&err)));
                 self.place = None;
+                self.full = matches!(err, StartError::DiskFull { .. });
                 self.container =
                     if err.is_outage() { Seen::Unreachable(Instant::now()) } else { Seen::Unread };
             }
@@ -294,6 +248,7 @@ impl SessionState {
                 self.container = Seen::Absent;
             }
             Kind::Gone(Err(err)) => self.lose_sight(&err),
+            Kind::Overfull(incarnation, gib) => self.end_overfull(incarnation, gib),
             Kind::WatchEnded(incarnation) => {
                 if matches!(self.container, Seen::Running { incarnation: it, .. } if it == incarnation)
                 {
@@ -302,6 +257,17 @@ impl SessionState {
             }
         }
         Ok(())
+    }
+
+    fn end_overfull(&mut self, incarnation: Incarnation, gib: u32) {
+        if !matches!(self.container, Seen::Running { incarnation: it, .. } if it == incarnation) {
+            return;
+        }
+        self.full = true;
+        let why = format!("its folders take more than {gib} GiB");
+        warn!(%incarnation, why, "stopping the container");
+        let trouble = Some(Trouble::DiskFull { gib });
+        self.end(incarnation, End { trouble, why, leaving: None, at_once: true });
     }
 
     fn lose_sight(&mut self, err: &SandboxError) {
@@ -325,8 +291,8 @@ impl SessionState {
             }
             Observed::Exited { incarnation, code, out_of_memory } => {
                 let (why, trouble) = if out_of_memory {
-                    let mib = plan::memory(self.host(), &self.args.row.agent).await;
-                    let mib = mib.unwrap_or_default();
+                    let limits = plan::limits(self.host(), &self.args.row.agent).await;
+                    let mib = limits.ok().flatten().unwrap_or_default().memory_mib;
                     ("it ran out of memory".to_owned(), Trouble::OutOfMemory { mib })
                 } else {
                     (format!("it ended by itself with code {code}"), Trouble::Ended)
@@ -373,6 +339,13 @@ impl SessionState {
             }
             let _ = myself.cast(SessionMessage::Sandbox(Report(Kind::WatchEnded(incarnation))));
         });
+        let (host, row, myself) =
+            (Arc::clone(self.host()), self.args.row.clone(), self.myself.clone());
+        self.watch.spawn(async move {
+            let gib = room::until_overfull(&host, &row).await;
+            let report = Report(Kind::Overfull(incarnation, gib));
+            let _ = myself.cast(SessionMessage::Sandbox(report));
+        });
     }
 }
 
@@ -381,27 +354,9 @@ pub(super) fn mounts(host: &Host, row: &SessionRow, incarnation: Incarnation) ->
     Mounts {
         inbound: paths.inbound_dir(),
         outbound: paths.outbound_dir(),
+        files: paths.files_in(),
         workspace: host.layout.workspace(&row.agent),
         home: paths.home(),
         link: paths.link(incarnation),
     }
-}
-
-/// Makes the folders of a session and hands those that the container writes to its user.
-pub(super) fn make_folders(host: &Host, row: &SessionRow) -> io::Result<()> {
-    let paths = host.layout.session(row.id);
-    for dir in [paths.inbound_dir(), paths.links()] {
-        make_folder(&dir)?;
-    }
-    for dir in [paths.outbound_dir(), paths.home(), host.layout.workspace(&row.agent)] {
-        make_folder(&dir)?;
-        if let Some((uid, gid)) = host.container_user {
-            chown(&dir, Some(uid), Some(gid))?;
-        }
-    }
-    plan::seed_memory(host, &row.agent)
-}
-
-fn make_folder(dir: &Path) -> io::Result<()> {
-    fs::DirBuilder::new().recursive(true).mode(0o755).create(dir)
 }

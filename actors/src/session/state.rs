@@ -25,6 +25,7 @@ use super::showing::Shown;
 use super::wakeups::Wakeups;
 use super::{SessionArgs, SessionError, SessionMessage};
 use crate::admin::protocol::SessionStatus;
+use crate::folders;
 use crate::host::Host;
 use crate::places::Place;
 use crate::reception::ReceptionMessage;
@@ -74,6 +75,8 @@ pub struct SessionState {
     pub(super) seen: u64,
     folders_made: bool,
     why: Option<String>,
+    /// Its folders took more than they may; to be looked at before the next start.
+    pub(super) full: bool,
 }
 
 impl SessionState {
@@ -107,6 +110,7 @@ impl SessionState {
             seen: 0,
             folders_made: false,
             why: None,
+            full: false,
         }
     }
 
@@ -160,7 +164,7 @@ impl SessionState {
     pub(super) async fn make_folders(&mut self) -> Result<(), SessionError> {
         if !self.folders_made {
             let (host, row) = (Arc::clone(self.host()), self.args.row.clone());
-            let make = move || super::container::make_folders(&host, &row);
+            let make = move || folders::make(&host.layout, row.id, &row.agent, host.container_user);
             store::on_disk(&*self.host().gate, make).await?;
             self.folders_made = true;
         }

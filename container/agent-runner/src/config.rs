@@ -1,7 +1,7 @@
 //! What the runner is told at its start. The binary reads it from the environment that the host
 //! gave the container; tests build it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use domain::agent::Provider;
@@ -11,6 +11,8 @@ use domain::{AgentName, Incarnation, inside};
 pub struct Config {
     pub inbound_dir: PathBuf,
     pub outbound_dir: PathBuf,
+    /// Below it lie the received files, where the agent can read them.
+    pub received_dir: PathBuf,
     /// Where the agent works.
     pub workspace: PathBuf,
     /// What the agent's CLI keeps between turns.
@@ -32,6 +34,8 @@ pub struct Config {
     /// How long the provider may take to finish once told to stop.
     pub stop_grace: Duration,
     pub claude_bin: PathBuf,
+    /// The user of the agent's programs; `None` is the runner's own, for tests.
+    pub agent_uid: Option<u32>,
     /// More environment for the agent's CLI; tests use it.
     pub extra_env: Vec<(String, String)>,
 }
@@ -51,6 +55,7 @@ impl Config {
         Self {
             inbound_dir: inside::IN.into(),
             outbound_dir: inside::OUT.into(),
+            received_dir: Path::new(inside::FILES).parent().unwrap_or(Path::new("/")).into(),
             workspace: inside::WORKSPACE.into(),
             home: inside::HOME.into(),
             incarnation,
@@ -64,6 +69,7 @@ impl Config {
             link_patience: Duration::from_secs(10),
             stop_grace: Duration::from_secs(3),
             claude_bin: inside::CLAUDE.into(),
+            agent_uid: None,
             extra_env: vec![],
         }
     }
@@ -76,7 +82,10 @@ impl Config {
         let incarnation = required(&var, "NANOCLAW_INCARNATION", |it| it.parse().ok())?;
         let provider = required(&var, "NANOCLAW_PROVIDER", Provider::parse)?;
         let agent = required(&var, "NANOCLAW_AGENT", |it| AgentName::parse(it).ok())?;
+        let is_user = |it: &u32| 0 < *it;
+        let uid = required(&var, inside::AGENT_UID_ENV, |it| it.parse().ok().filter(is_user))?;
         let mut config = Self::new(Incarnation(incarnation), provider);
+        config.agent_uid = Some(uid);
         config.agent_name = agent.to_string();
         config.model = var("NANOCLAW_MODEL").filter(|it| !it.is_empty());
         for (name, path) in [
@@ -119,12 +128,31 @@ mod tests {
             ("NANOCLAW_INCARNATION", "7"),
             ("NANOCLAW_PROVIDER", "claude"),
             ("NANOCLAW_AGENT", "andy"),
+            ("NANOCLAW_AGENT_UID", "60700"),
             ("NANOCLAW_MODEL", ""),
             ("NANOCLAW_OUT", "/elsewhere"),
         ])
         .unwrap();
         assert_eq!((given.incarnation, given.provider), (Incarnation(7), Provider::Claude));
         assert_eq!((given.model, given.outbound_dir), (None, PathBuf::from("/elsewhere")));
+        assert_eq!(given.received_dir.join("files"), Path::new(inside::FILES));
+    }
+
+    /// Without the user the agent would be the runner.
+    #[test]
+    fn the_agents_user_is_required_and_never_root() {
+        let with = |uid: &str| {
+            config(&[
+                ("NANOCLAW_INCARNATION", "7"),
+                ("NANOCLAW_PROVIDER", "claude"),
+                ("NANOCLAW_AGENT", "andy"),
+                ("NANOCLAW_AGENT_UID", uid),
+            ])
+        };
+        assert_eq!(with("60700").unwrap().agent_uid, Some(60_700));
+        for uid in ["0", "", "agent"] {
+            assert!(matches!(with(uid), Err(ConfigError::Invalid { .. })), "{uid}");
+        }
     }
 
     #[test]

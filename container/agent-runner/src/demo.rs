@@ -62,7 +62,7 @@ pub(crate) struct Demo {
 
 impl Demo {
     pub(crate) fn new(config: &Config, desk: Arc<Desk>) -> Self {
-        let (inbound_dir, workspace) = (config.inbound_dir.clone(), config.workspace.clone());
+        let (inbound_dir, workspace) = (config.received_dir.clone(), config.workspace.clone());
         let background = JoinSet::new();
         Self { desk, inbound_dir, workspace, count: 0, waits: (0, 0), background }
     }

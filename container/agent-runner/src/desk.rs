@@ -45,7 +45,7 @@ pub(crate) struct Desk {
     poll_interval: Duration,
     incarnation: Incarnation,
     workspace: PathBuf,
-    inbound_dir: PathBuf,
+    received_dir: PathBuf,
     /// The message that the provider works on, or worked on last.
     current: Mutex<Option<MessageSeq>>,
     attempt: AtomicU32,
@@ -66,7 +66,7 @@ impl Desk {
             poll_interval: config.poll_interval,
             incarnation: config.incarnation,
             workspace: config.workspace.clone(),
-            inbound_dir: config.inbound_dir.clone(),
+            received_dir: config.received_dir.clone(),
             current: Mutex::new(None),
             attempt: AtomicU32::new(0),
         })

@@ -23,16 +23,20 @@ mod connect;
 mod demo;
 mod desk;
 mod doorbell;
+#[cfg(target_os = "linux")]
+pub mod escape;
 mod failure;
 mod forward;
 mod mcp;
 mod provider;
 mod script;
 mod turns;
+mod users;
 
 pub use crate::config::{Config, ConfigError};
 pub use crate::connect::{Connect, LinkSocket, Stream};
 pub use crate::turns::{run, run_until};
+pub use crate::users::keep_rights;
 
 /// Why the runner ended before it was told to.
 #[derive(Debug, thiserror::Error)]

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use agent_runner::{Config, LinkSocket, run_until};
+use agent_runner::{Config, LinkSocket, escape, keep_rights, run_until};
 use domain::inside;
 use domain::time::SystemClock;
 use store::{NoGate, RunnerStore};
@@ -29,7 +29,12 @@ fn main() -> ExitCode {
         .with_ansi(false)
         .with_max_level(level.unwrap_or(LevelFilter::INFO))
         .init();
-    match start() {
+    let ended = match std::env::args().nth(1).as_deref() {
+        // Started by a runner, as its agent.
+        Some("escape") => escape::run().map_err(Into::into),
+        _ => start(),
+    };
+    match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(err) => {
             tracing::error!("{}", chain(&*err));
@@ -40,13 +45,18 @@ fn main() -> ExitCode {
 
 fn start() -> Result<(), Box<dyn Error>> {
     let config = Config::from_env(|name| std::env::var(name).ok())?;
+    keep_rights().map_err(NoRights)?;
     // One thread: everything here waits, the work is done by the provider's own process.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .max_blocking_threads(BLOCKING_THREADS_MAX)
         .thread_stack_size(STACK_BYTES)
         .build()?;
-    let ended = runtime.block_on(serve(config));
+    let ended = if std::env::var_os(inside::ESCAPE_ENV).is_some() {
+        runtime.block_on(escape::run_as_agent(&config)).map_err(Into::into)
+    } else {
+        runtime.block_on(serve(config))
+    };
     runtime.shutdown_timeout(Duration::from_secs(1));
     ended
 }
@@ -73,6 +83,13 @@ async fn serve(config: Config) -> Result<(), Box<dyn Error>> {
     run_until(config, store, Arc::new(SystemClock), connect, stop).await?;
     Ok(())
 }
+
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the host gave no right to start programs as another user; build the image again, and \
+         restart the host"
+)]
+struct NoRights(#[source] io::Error);
 
 /// An error and its causes in one line.
 fn chain(err: &(dyn Error + 'static)) -> String {

@@ -19,6 +19,8 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
+use crate::users::AgentUser;
+
 /// A script looks at something and says whether it matters; what takes longer is work for the agent.
 const TIME_MAX: Duration = Duration::from_secs(30);
 const OUTPUT_BYTES_MAX: usize = 1024 * 1024;
@@ -48,6 +50,7 @@ pub(crate) struct Surroundings {
     /// The file that it is written to while it runs; of one session alone.
     pub(crate) file: PathBuf,
     pub(crate) env: Vec<(String, String)>,
+    pub(crate) user: AgentUser,
 }
 
 /// Runs a script with bash in the workspace.
@@ -63,7 +66,9 @@ pub(crate) async fn run(script: &str, around: &Surroundings) -> Decision {
 
 async fn run_to_its_end(script: &str, around: &Surroundings) -> io::Result<Decision> {
     write(&around.file, script)?;
-    let mut child = Command::new("bash")
+    let mut command = Command::new("bash");
+    around.user.take(&mut command);
+    let mut child = command
         .arg(&around.file)
         .current_dir(&around.workspace)
         .envs(around.env.iter().map(|(name, value)| (name, value)))
@@ -87,11 +92,11 @@ async fn run_to_its_end(script: &str, around: &Surroundings) -> io::Result<Decis
     Ok(read(&String::from_utf8_lossy(&printed)))
 }
 
-/// Replaces what a predecessor may have left behind.
+/// Replaces what a predecessor may have left behind. The agent's user reads it through the group.
 fn write(file: &Path, script: &str) -> io::Result<()> {
     let _ = fs::remove_file(file);
     let mut options = fs::OpenOptions::new();
-    let mut file = options.write(true).create_new(true).mode(0o600).open(file)?;
+    let mut file = options.write(true).create_new(true).mode(0o640).open(file)?;
     file.write_all(script.as_bytes())
 }
 
@@ -192,7 +197,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("script.sh");
         fs::write(&file, "what a predecessor left").unwrap();
-        let around = Surroundings { workspace: dir.path().into(), file, env: vec![] };
+        let around =
+            Surroundings { workspace: dir.path().into(), file, env: vec![], user: AgentUser(None) };
         let decision = run(script, &around).await;
         assert!(!around.file.exists(), "it is gone afterwards");
         decision

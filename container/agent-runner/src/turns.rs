@@ -24,6 +24,7 @@ use crate::doorbell::{Doorbell, Rings};
 use crate::failure::ProviderFailure;
 use crate::provider::{self, Event, TurnEnded};
 use crate::script::{self, Decision, Surroundings};
+use crate::users::AgentUser;
 use crate::{Config, Connect, RunnerError};
 
 /// Enough to keep a provider from waiting on a commit, little enough to hold it back on a full disk.
@@ -213,6 +214,7 @@ impl Turns {
             workspace: self.config.workspace.clone(),
             file: self.config.home.join(format!(".task-script-{}.sh", message.seq)),
             env: self.config.extra_env.clone(),
+            user: AgentUser(self.config.agent_uid),
         };
         self.scripts.spawn(async move {
             let decision = script::run(&script, &around).await;

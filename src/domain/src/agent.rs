@@ -74,12 +74,21 @@ pub struct Resources {
     /// Thousandths of a processor.
     pub cpu_milli: u32,
     pub pids: u32,
+    /// What its folders may take together.
+    pub disk_gib: u32,
+}
+
+impl Resources {
+    #[must_use]
+    pub fn disk_bytes(self) -> u64 {
+        u64::from(self.disk_gib) << 30
+    }
 }
 
 impl Default for Resources {
     /// Claude Code takes about 250 MiB and 12 pids; the rest is for what it runs.
     fn default() -> Self {
-        Self { memory_mib: 2048, cpu_milli: 2000, pids: 512 }
+        Self { memory_mib: 2048, cpu_milli: 2000, pids: 512, disk_gib: 10 }
     }
 }
 

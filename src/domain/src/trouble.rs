@@ -15,6 +15,10 @@ pub enum Trouble {
     OutOfMemory {
         mib: u32,
     },
+    /// Its folders took more than this.
+    DiskFull {
+        gib: u32,
+    },
     /// It worked on a message and gave no sign of life.
     Silent {
         /// What it ran, if it said so.
@@ -37,6 +41,7 @@ impl Trouble {
             Self::NoAgent => ("no agent", String::new()),
             Self::NoStart => ("no start", String::new()),
             Self::OutOfMemory { mib } => ("out of memory", mib.to_string()),
+            Self::DiskFull { gib } => ("disk full", gib.to_string()),
             Self::Silent { tool } => ("silent", tool.clone().unwrap_or_default()),
             Self::Deaf => ("deaf", String::new()),
             Self::Damaged => ("damaged", String::new()),
@@ -51,6 +56,7 @@ impl Trouble {
             "no agent" => Self::NoAgent,
             "no start" => Self::NoStart,
             "out of memory" => Self::OutOfMemory { mib: detail.parse().unwrap_or(0) },
+            "disk full" => Self::DiskFull { gib: detail.parse().unwrap_or(0) },
             "silent" => Self::Silent { tool: Some(detail.to_owned()).filter(|it| !it.is_empty()) },
             "deaf" => Self::Deaf,
             "damaged" => Self::Damaged,
@@ -75,6 +81,11 @@ impl Trouble {
                  host gives it more.",
                 more(*mib)
             ),
+            Self::DiskFull { gib } => format!(
+                "It keeps more on the disk than it may ({gib} GiB); remove files from its workspace, \
+                 or give it more with `nanoclaw agents set {agent} --disk {}` on the host.",
+                gib.max(&1).saturating_mul(2)
+            ),
             Self::Silent { tool: Some(tool) } => {
                 format!("It gave no sign of life while it ran `{tool}`, so I stopped it.")
             }
@@ -93,7 +104,10 @@ impl Trouble {
     #[must_use]
     pub fn interruption(&self, agent: &str) -> Option<String> {
         match self {
-            Self::OutOfMemory { .. } | Self::Silent { .. } | Self::Damaged => Some(format!(
+            Self::OutOfMemory { .. }
+            | Self::DiskFull { .. }
+            | Self::Silent { .. }
+            | Self::Damaged => Some(format!(
                 "My container was interrupted. {} I take your message up again.",
                 self.sentence(agent)
             )),
@@ -118,6 +132,7 @@ mod tests {
             Trouble::NoAgent,
             Trouble::NoStart,
             Trouble::OutOfMemory { mib: 512 },
+            Trouble::DiskFull { gib: 10 },
             Trouble::Silent { tool: None },
             Trouble::Silent { tool: Some("Bash".into()) },
             Trouble::Deaf,
@@ -135,6 +150,8 @@ mod tests {
         let memory = Trouble::OutOfMemory { mib: 2048 }.sentence("andy");
         assert!(memory.contains("(2048 MiB)"), "{memory}");
         assert!(memory.contains("`nanoclaw agents set andy --memory 4096`"), "{memory}");
+        let disk = Trouble::DiskFull { gib: 10 }.interruption("andy");
+        assert!(disk.is_some_and(|it| it.contains("`nanoclaw agents set andy --disk 20`")));
         let silent = Trouble::Silent { tool: Some("Bash".into()) };
         assert!(silent.interruption("andy").is_some_and(|it| it.contains("`Bash`")));
         assert_eq!(Trouble::Ended.interruption("andy"), None);

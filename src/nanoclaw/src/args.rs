@@ -223,8 +223,12 @@ nothing of this install. The same seed is the same run.
 Examples:
   nanoclaw selftest                       500 runs
   nanoclaw selftest --runs 20000 --seed 7 many, others
-  nanoclaw selftest --runs 1 --seed 4711  one run again")]
+  nanoclaw selftest --runs 1 --seed 4711  one run again
+  nanoclaw selftest --escape              what an agent could try to get out of its container")]
 pub(crate) struct SelftestArgs {
+    /// Try to get out of a real container instead, in every way that we know; needs the engine
+    #[arg(long, conflicts_with_all = ["runs", "seed", "threads"])]
+    pub(crate) escape: bool,
     /// How many runs
     #[arg(long, default_value_t = 500, value_name = "N")]
     pub(crate) runs: u64,

@@ -4,6 +4,7 @@ mod backup;
 mod channels;
 mod chat;
 mod doctor;
+mod escape;
 mod image;
 mod keep;
 mod logs;
@@ -41,6 +42,7 @@ pub(crate) async fn perform(command: Command, layout: &Layout) -> anyhow::Result
         Command::Keeper => return keep::perform(layout).await,
         Command::Status { json } => return status::perform(json, layout).await,
         Command::Doctor { json } => return doctor::perform(json, layout).await,
+        Command::Selftest(args) if args.escape => return escape::perform(args.json, layout).await,
         Command::Selftest(args) => return selftest::perform(args).await,
         Command::StopAgent { name, json } => {
             return stops::stop(&Scope::Agent(name), json, layout).await;

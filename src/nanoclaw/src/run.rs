@@ -44,7 +44,7 @@ const STOP_WITHIN: Duration = Duration::from_secs(30);
 pub(crate) async fn run(layout: &Layout) -> anyhow::Result<()> {
     let _lock = crate::lock::take(layout)?;
     crate::limits::set();
-    let (host, vault) = wire(layout).await?;
+    let (host, vault) = wire(layout)?;
     let host = Arc::new(host);
     let asked = Arc::new(AtomicBool::new(false));
     let args = RootArgs { host, admin: true, asked_to_stop: Arc::clone(&asked) };
@@ -66,13 +66,14 @@ pub(crate) async fn run(layout: &Layout) -> anyhow::Result<()> {
     Err(fail("the host failed too often and gave up", "see `nanoclaw logs`"))
 }
 
-async fn wire(layout: &Layout) -> anyhow::Result<(Host, Arc<Vault>)> {
+fn wire(layout: &Layout) -> anyhow::Result<(Host, Arc<Vault>)> {
     let central = crate::home::central(layout)?;
     let install = crate::install::ensure_defaults(&central)?;
     let stops = Gate::new(central.stops()?);
     drop(central);
     let user = crate::install::container_user();
-    let sandbox = DockerSandbox::new(DockerOptions { install: install.id, user, socket: None });
+    let (install, root) = (install.id, layout.home().to_owned());
+    let sandbox = DockerSandbox::new(DockerOptions { install, user, root, socket: None });
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let path = layout.central();
     let central = Db::new(Arc::new(NoGate), move || CentralStore::open(&path));

@@ -10,6 +10,7 @@
 //! - Every call but [`Sandbox::exited`] ends within its deadline.
 
 mod isolation;
+mod mounts;
 mod output;
 mod plan;
 mod removal;
@@ -28,12 +29,15 @@ use tracing::warn;
 
 use crate::engine::{ASK_MAX, Engine, failed, status, within};
 use crate::link::UnixCarrier;
-use crate::{Carrier, Mounts, Observed, Sandbox, SandboxError, Spec};
+use crate::{Carrier, Job, Mounts, Observed, Sandbox, SandboxError, Spec};
 
 pub use isolation::check_isolation;
 
 /// How long a container may take to start. It takes 0.2 s; a machine that is swapping needs more.
 const START_MAX: Duration = Duration::from_secs(60);
+
+/// How long it may take to open a workspace with very many files.
+const OPEN_UP_MAX: Duration = Duration::from_secs(300);
 
 /// How many lines of output [`Sandbox::tail`] asks for; it keeps the last 2 KiB of them.
 const TAIL_LINES: &str = "50";
@@ -44,9 +48,12 @@ pub struct DockerOptions {
     /// Tells the containers of this install from those of another on the same engine. Letters,
     /// digits, `_`, `.`, `-`; part of container names, so keep it short.
     pub install: String,
-    /// User and group id of every process in a container, and the owner of the mounted folders.
-    /// Must not be root's: such containers are refused as weak.
+    /// User and group id of the runner, and the owner of the mounted folders. Must not be root's:
+    /// such containers are refused as weak. The agent's processes get the same group and
+    /// [`domain::inside::agent_uid`].
     pub user: (u32, u32),
+    /// The data directory. Nothing outside of it is ever shown to a container.
+    pub root: PathBuf,
     /// Where the engine listens; `None` is the usual place.
     pub socket: Option<PathBuf>,
 }
@@ -73,7 +80,7 @@ impl DockerSandbox {
     }
 
     fn name(&self, session: SessionId) -> String {
-        plan::container_name(&self.options.install, session)
+        plan::container_name(&self.options.install, session, Job::Run)
     }
 
     /// Refuses a container that is weaker than asked. `op` is part of the message when the engine
@@ -108,8 +115,10 @@ impl Sandbox for DockerSandbox {
     }
 
     async fn start(&self, spec: &Spec) -> Result<(), SandboxError> {
+        let mounts = mounts::resolved(self.options.root.clone(), spec.mounts.clone()).await?;
+        let spec = &Spec { mounts, ..spec.clone() };
         let docker = self.engine.client().await?;
-        let name = self.name(spec.session);
+        let name = plan::container_name(&self.options.install, spec.session, spec.job);
         create(docker, &name, plan::body(&self.options, spec), &spec.image).await?;
         let started = self.run(docker, &name, spec).await;
         if started.is_err()
@@ -118,6 +127,16 @@ impl Sandbox for DockerSandbox {
             warn!(%name, error = ?err, "a container that did not start is left for the next start");
         }
         started
+    }
+
+    async fn open_up(&self, spec: &Spec) -> Result<(), SandboxError> {
+        let spec = Spec { job: Job::OpenUp, ..spec.clone() };
+        self.start(&spec).await?;
+        let docker = self.engine.client().await?;
+        let name = plan::container_name(&self.options.install, spec.session, spec.job);
+        let ended = within(OPEN_UP_MAX, ended(docker, &name)).await;
+        removal::remove(docker, &name).await?;
+        ended.map_err(failed("open the agent's files to the host"))
     }
 
     async fn stop(&self, session: SessionId) -> Result<(), SandboxError> {
@@ -140,15 +159,7 @@ impl Sandbox for DockerSandbox {
 
     async fn exited(&self, session: SessionId) -> Result<(), SandboxError> {
         let docker = self.engine.client().await?;
-        let not_running = q::WaitContainerOptionsBuilder::new().condition("not-running").build();
-        let mut answer = Box::pin(docker.wait_container(&self.name(session), Some(not_running)));
-        match answer.next().await {
-            // bollard makes an error of every exit code but zero.
-            Some(Ok(_) | Err(Error::DockerContainerWaitError { .. })) => Ok(()),
-            Some(Err(err)) if status(&err) == Some(404) => Ok(()),
-            Some(Err(err)) => Err(failed("wait for the container")(err)),
-            None => Err(SandboxError::Unreachable("the engine hung up".into())),
-        }
+        ended(docker, &self.name(session)).await.map_err(failed("wait for the container"))
     }
 
     async fn tail(&self, session: SessionId) -> Result<String, SandboxError> {
@@ -179,6 +190,20 @@ impl Sandbox for DockerSandbox {
         let opened = UnixCarrier::open(&mounts.link);
         let source = |err| SandboxError::Failed { op: "open the link", source: Box::new(err) };
         Ok(Box::new(opened.map_err(source)?))
+    }
+}
+
+/// Returns when the container does not run (any more), whatever its exit code.
+async fn ended(docker: &Docker, name: &str) -> Result<(), Error> {
+    let not_running = q::WaitContainerOptionsBuilder::new().condition("not-running").build();
+    let mut answer = Box::pin(docker.wait_container(name, Some(not_running)));
+    match answer.next().await {
+        // bollard makes an error of every exit code but zero.
+        Some(Ok(_) | Err(Error::DockerContainerWaitError { .. })) => Ok(()),
+        Some(Err(err)) if status(&err) == Some(404) => Ok(()),
+        Some(Err(err)) => Err(err),
+        // The engine hung up.
+        None => Err(Error::RequestTimeoutError),
     }
 }
 

@@ -22,6 +22,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 /// What a session's container is made of. Everything in it may be seen by the agent: no secrets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Spec {
+    pub job: Job,
     pub session: SessionId,
     pub incarnation: Incarnation,
     pub image: String,
@@ -33,13 +34,25 @@ pub struct Spec {
     pub fingerprint: String,
 }
 
-/// Host folders of one session. All exist and belong to the container's user before the start.
+/// What a container is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Job {
+    /// The runner, which starts the agent's programs.
+    Run,
+    /// See [`Sandbox::open_up`].
+    OpenUp,
+}
+
+/// Host folders of one session. All exist and belong to the runner's user before the start; what the
+/// agent works in is shared with the runner's group.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mounts {
-    /// Read-only at [`inside::IN`]: `inbound.db` and received files.
+    /// Read-only at [`inside::IN`]: `inbound.db`.
     pub inbound: PathBuf,
     /// Writable at [`inside::OUT`]: `outbound.db` and files to send.
     pub outbound: PathBuf,
+    /// Read-only at [`inside::FILES`]: received files.
+    pub files: PathBuf,
     /// Writable at [`inside::WORKSPACE`]: the agent group's folder, shared by its sessions.
     pub workspace: PathBuf,
     /// Writable at [`inside::HOME`]: what the agent CLI keeps, one per session.
@@ -84,6 +97,11 @@ pub trait Sandbox: fmt::Debug + Send + Sync {
     /// Starts a container and returns once it runs *and* its effective isolation was inspected and
     /// found as strong as asked; a weaker one is removed again.
     async fn start(&self, spec: &Spec) -> Result<(), SandboxError>;
+
+    /// Opens what the agent closed to its group in its workspace and its home, so that a host without
+    /// root can read and remove it. Done as the agent, in a container of its own with the same mounts
+    /// ([`Job::OpenUp`]): there, a link that the agent puts in the way leads to nothing else.
+    async fn open_up(&self, spec: &Spec) -> Result<(), SandboxError>;
 
     /// Asks the container to finish, kills it after a grace time, removes it. Stopping an absent
     /// container succeeds.

@@ -180,6 +180,7 @@ fn changed(mut agent: AgentGroup, settings: &AgentSettings) -> AgentGroup {
     limits.memory_mib = settings.memory.unwrap_or(limits.memory_mib);
     limits.cpu_milli = settings.cpus.map_or(limits.cpu_milli, |it| it.0);
     limits.pids = settings.pids.unwrap_or(limits.pids);
+    limits.disk_gib = settings.disk.unwrap_or(limits.disk_gib);
     agent
 }
 
@@ -188,7 +189,7 @@ fn provider(agent: &AgentGroup) -> &'static str {
 }
 
 /// What can be set, by name, as people read it.
-fn fields(agent: &AgentGroup) -> [(&'static str, String); 8] {
+fn fields(agent: &AgentGroup) -> [(&'static str, String); 9] {
     let text = |it: &Option<String>| it.clone().unwrap_or_else(|| "default".to_owned());
     [
         ("provider", provider(agent).to_owned()),
@@ -197,6 +198,7 @@ fn fields(agent: &AgentGroup) -> [(&'static str, String); 8] {
         ("memory", format!("{} MiB", agent.resources.memory_mib)),
         ("cpus", cpus_text(agent.resources.cpu_milli)),
         ("pids", agent.resources.pids.to_string()),
+        ("disk", format!("{} GiB", agent.resources.disk_gib)),
         ("trigger", trigger_of(&agent.name, agent.trigger.as_deref())),
         ("reach", agent.reach.as_str().to_owned()),
     ]
@@ -220,6 +222,7 @@ fn value(it: &AgentGroup, has_credential: bool) -> Value {
         "memory_mib": it.resources.memory_mib,
         "cpus": cpus_text(it.resources.cpu_milli),
         "pids": it.resources.pids,
+        "disk_gib": it.resources.disk_gib,
         "trigger": trigger_of(&it.name, it.trigger.as_deref()),
         "reach": it.reach.as_str(),
     })

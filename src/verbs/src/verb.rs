@@ -142,6 +142,9 @@ pub struct AgentSettings {
     /// How many processes a container may have
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(16..))]
     pub pids: Option<u32>,
+    /// What its folders may take on the disk: the workspace, and what one conversation keeps
+    #[arg(long, value_name = "GIB", value_parser = clap::value_parser!(u32).range(1..))]
+    pub disk: Option<u32>,
     /// What it answers to in a text; '' is @ and its name
     #[arg(long, value_name = "TEXT")]
     pub trigger: Option<String>,

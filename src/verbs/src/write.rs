@@ -159,6 +159,7 @@ fn settings(it: &AgentSettings, words: Words) -> Words {
         .option("memory", it.memory)
         .option("cpus", it.cpus.map(|one| cpus_text(one.0)))
         .option("pids", it.pids)
+        .option("disk", it.disk)
         .option("trigger", it.trigger.as_ref())
         .option("reach", it.reach.map(Reach::as_str))
 }

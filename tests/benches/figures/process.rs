@@ -122,7 +122,8 @@ impl Home {
         use sandbox::Sandbox;
         let central = CentralStore::open(&Layout::new(self.dir.path()).central()).unwrap();
         let install = central.setting("install").unwrap().unwrap();
-        let options = sandbox::docker::DockerOptions { install, user: (1000, 1000), socket: None };
+        let (user, root) = ((1000, 1000), self.dir.path().into());
+        let options = sandbox::docker::DockerOptions { install, user, root, socket: None };
         let engine = sandbox::docker::DockerSandbox::new(options);
         for session in engine.list().await.unwrap() {
             engine.stop(session).await.unwrap();

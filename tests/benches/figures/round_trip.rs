@@ -16,8 +16,9 @@ const USER: (u32, u32) = (1000, 1000);
 pub(crate) async fn run() {
     let image = provided("NANOCLAW_TEST_IMAGE");
     let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-    let options = || DockerOptions { install: "bench".into(), user: USER, socket: None };
-    let engine = Arc::new(DockerSandbox::new(options()));
+    let (install, root) = ("bench".into(), dir.path().into());
+    let options = DockerOptions { install, user: USER, root, socket: None };
+    let engine = Arc::new(DockerSandbox::new(options));
     let mut rig = Rig::start(dir.path(), Arc::clone(&engine) as _, &image, Some(USER)).await;
     warm(&mut rig).await;
     scheduling::punctual(&mut rig, "warm").await;
@@ -78,11 +79,13 @@ async fn bare_start(
     let mounts = Mounts {
         inbound: folder("in"),
         outbound: folder("out"),
+        files: folder("in/files"),
         workspace: folder("workspace"),
         home: folder("home"),
         link: folder("link"),
     };
     let spec = Spec {
+        job: sandbox::Job::Run,
         session,
         incarnation: Incarnation(1),
         image: image.into(),

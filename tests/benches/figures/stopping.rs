@@ -25,7 +25,8 @@ const BUSY: usize = 10;
 const ROUNDS: usize = 5;
 
 pub(crate) async fn run() {
-    let options = DockerOptions { install: INSTALL.into(), user: USER, socket: None };
+    let (install, root) = (INSTALL.into(), std::env::temp_dir());
+    let options = DockerOptions { install, user: USER, root, socket: None };
     let engine = Arc::new(DockerSandbox::new(options));
     let agent = Scope::Agent(AgentName::parse(DEFAULT_AGENT).unwrap());
     let mut floors = Vec::new();

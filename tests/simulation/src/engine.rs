@@ -255,6 +255,7 @@ fn runner(
     let provider = spec.env.get("NANOCLAW_PROVIDER").and_then(|it| Provider::parse(it));
     let mounts = spec.mounts.clone();
     let config = Config {
+        received_dir: mounts.inbound.clone(),
         inbound_dir: mounts.inbound,
         outbound_dir: mounts.outbound,
         workspace: mounts.workspace,
@@ -304,6 +305,11 @@ impl Sandbox for FakeEngine {
         // Real engines refuse a second container of the same name.
         assert!(old.is_none_or(|it| it.ended.borrow().is_some()), "two containers for one session");
         self.called("after start").await
+    }
+
+    async fn open_up(&self, _spec: &Spec) -> Result<(), SandboxError> {
+        // Everything here has the host's own user.
+        self.called("open up").await
     }
 
     async fn stop(&self, session: SessionId) -> Result<(), SandboxError> {

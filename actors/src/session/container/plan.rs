@@ -1,16 +1,14 @@
 //! Works out what a session's container is to be, from the agent's settings.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io;
-use std::os::unix::fs::chown;
 
-use domain::agent::{AgentGroup, Provider};
+use domain::agent::{AgentGroup, Provider, Resources};
 use domain::{AgentName, Incarnation};
-use sandbox::Spec;
+use sandbox::{Job, Spec};
 use store::{CentralStore, SessionRow, StoreError};
 
 use super::{StartError, mounts};
+use crate::folders;
 use crate::host::{Host, settings};
 
 /// What the settings of an agent come to.
@@ -30,7 +28,8 @@ pub(super) async fn spec(
     let fingerprint = settings.fingerprint();
     let Settings { agent, provider, image } = settings;
     let mounts = mounts(host, row, incarnation);
-    fs::create_dir_all(&mounts.link)?;
+    let (link, owner) = (mounts.link.clone(), host.container_user);
+    store::on_disk(&*host.gate, move || folders::make_link(&link, owner)).await?;
     // What the runner has to know, and nothing secret.
     let mut env = BTreeMap::from([
         ("NANOCLAW_INCARNATION".to_owned(), incarnation.to_string()),
@@ -39,6 +38,7 @@ pub(super) async fn spec(
     ]);
     env.extend(agent.model.map(|it| ("NANOCLAW_MODEL".to_owned(), it)));
     Ok(Spec {
+        job: Job::Run,
         session: row.id,
         incarnation,
         image: image.ok_or(StartError::NoImage)?,
@@ -54,9 +54,12 @@ pub(super) async fn fingerprint(host: &Host, agent: &AgentName) -> Result<String
     Ok(read(host, agent).await?.map_or_else(|| "removed".into(), |it| it.fingerprint()))
 }
 
-/// What an agent's container may take, in MiB; 0 when there is no such agent.
-pub(super) async fn memory(host: &Host, agent: &AgentName) -> Result<u32, StoreError> {
-    Ok(read(host, agent).await?.map_or(0, |it| it.agent.resources.memory_mib))
+/// What an agent's container may take; nothing when there is no such agent.
+pub(super) async fn limits(
+    host: &Host,
+    agent: &AgentName,
+) -> Result<Option<Resources>, StoreError> {
+    Ok(read(host, agent).await?.map(|it| it.agent.resources))
 }
 
 async fn read(host: &Host, agent: &AgentName) -> Result<Option<Settings>, StoreError> {
@@ -85,34 +88,14 @@ impl Settings {
     fn fingerprint(&self) -> String {
         let resources = self.agent.resources;
         format!(
-            "{} {} {} {}m {}c {}p",
+            "{} {} {} {}m {}c {}p {}g",
             self.provider.as_str(),
             self.agent.model.as_deref().unwrap_or("-"),
             self.image.as_deref().unwrap_or("-"),
             resources.memory_mib,
             resources.cpu_milli,
-            resources.pids
+            resources.pids,
+            resources.disk_gib
         )
-    }
-}
-
-/// Gives a new workspace the memory file that the agent is told to keep.
-pub(super) fn seed_memory(host: &Host, agent: &AgentName) -> io::Result<()> {
-    let path = host.layout.workspace(agent).join("CLAUDE.md");
-    let text = format!(
-        "# Memory of {agent}\n\n\
-         This file is read at the start of every conversation. Keep here what should be known next \
-         time: facts about the people, decisions, where things are. Keep it short.\n"
-    );
-    match fs::File::options().write(true).create_new(true).open(&path) {
-        Ok(mut file) => {
-            io::Write::write_all(&mut file, text.as_bytes())?;
-            match host.container_user {
-                Some((uid, gid)) => chown(&path, Some(uid), Some(gid)),
-                None => Ok(()),
-            }
-        }
-        Err(err) if err.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        Err(err) => Err(err),
     }
 }

@@ -16,6 +16,8 @@ pub(super) enum StartError {
     Sandbox(#[from] SandboxError),
     #[error("somebody stopped it; `nanoclaw resume` lets it go on")]
     Stopped,
+    #[error("its folders take more than {gib} GiB")]
+    DiskFull { gib: u32 },
     #[error("there is no image for agents yet; run `nanoclaw image build`")]
     NoImage,
     #[error("the agent `{0}` was removed; `nanoclaw agents add {0}` brings it back")]
@@ -28,7 +30,11 @@ impl StartError {
         match self {
             Self::Sandbox(SandboxError::Unreachable(_)) | Self::Stopped => true,
             Self::Store(err) => !err.is_permanent(),
-            Self::Folders(_) | Self::Sandbox(_) | Self::NoImage | Self::NoAgent(_) => false,
+            Self::Folders(_)
+            | Self::Sandbox(_)
+            | Self::DiskFull { .. }
+            | Self::NoImage
+            | Self::NoAgent(_) => false,
         }
     }
 
@@ -37,6 +43,7 @@ impl StartError {
         match self {
             Self::NoImage | Self::Sandbox(SandboxError::ImageMissing(_)) => Trouble::NoImage,
             Self::NoAgent(_) => Trouble::NoAgent,
+            Self::DiskFull { gib } => Trouble::DiskFull { gib: *gib },
             Self::Store(_) | Self::Folders(_) | Self::Sandbox(_) | Self::Stopped => {
                 Trouble::NoStart
             }

@@ -9,6 +9,7 @@ use tokio::process::Command;
 use super::images::Image;
 use super::prompt;
 use crate::Config;
+use crate::users::AgentUser;
 
 /// Not a secret: the host puts the real one in. The CLI only wants to see one.
 const KEY_PLACEHOLDER: &str = "placeholder";
@@ -38,6 +39,7 @@ pub(crate) fn command(config: &Config, endpoints: Endpoints, resume: Option<&str
         "timeout": TOOL_TIMEOUT_MS,
     }}});
     let mut command = Command::new(&config.claude_bin);
+    AgentUser(config.agent_uid).take(&mut command);
     command
         .current_dir(&config.workspace)
         .args(["--input-format", "stream-json", "--output-format", "stream-json", "--verbose"])

@@ -85,7 +85,7 @@ impl Talk {
     pub(super) fn new(config: &Config, desk: Arc<Desk>, events: mpsc::Sender<Event>) -> Self {
         Self {
             incarnation: config.incarnation,
-            inbound_dir: config.inbound_dir.clone(),
+            inbound_dir: config.received_dir.clone(),
             // An earlier provider of this incarnation may have counted, too.
             attempt: u16::try_from((desk.clock().now().0 / 1000).rem_euclid(0x8000)).unwrap_or(0),
             desk,
@@ -93,7 +93,7 @@ impl Talk {
             lifecycle: Lifecycle::default(),
             background: Background::default(),
             held: 0,
-            prompts: Prompts::new(&config.inbound_dir),
+            prompts: Prompts::new(&config.received_dir),
             conversation: None,
             proven: None,
             restarts: 0,

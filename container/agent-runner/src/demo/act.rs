@@ -3,6 +3,7 @@
 
 use std::fmt::Write;
 use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use domain::MessageSeq;
 use domain::inbound::{FileIn, Inbound, Place};
 use domain::link::Tool;
 use domain::time::about;
+use rustix::fs::OFlags;
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 use tokio::time::sleep;
@@ -127,12 +129,17 @@ impl Demo {
     }
 
     pub(super) async fn file(&self, name: &str, text: &str) -> Did {
-        let plain = Path::new(name).file_name().is_some_and(|it| it == name);
-        if !plain {
+        let is_plain = Path::new(name).file_name().is_some_and(|it| it == name);
+        if !is_plain {
             return Err(format!("`{name}` is no name for a file."));
         }
         let (path, content) = (self.workspace.join(name), text.to_owned());
-        if let Err(err) = self.desk.on_disk(move || std::fs::write(path, content)).await {
+        let write = move || {
+            let mut options = std::fs::File::options();
+            let mut file = plain(options.write(true).create(true).truncate(true), &path)?;
+            file.write_all(content.as_bytes())
+        };
+        if let Err(err) = self.desk.on_disk(write).await {
             return Err(format!("I could not write the file: {err}."));
         }
         let file = FileToSend { path: name.to_owned(), caption: String::new(), name: None };
@@ -184,7 +191,7 @@ impl Demo {
     pub(super) async fn remember(&self, text: &str) -> Did {
         let (path, line) = (self.workspace.join(NOTES), format!("{text}\n"));
         let append = move || {
-            let mut notes = std::fs::File::options().create(true).append(true).open(path)?;
+            let mut notes = plain(std::fs::File::options().create(true).append(true), &path)?;
             notes.write_all(line.as_bytes())
         };
         match self.desk.on_disk(append).await {
@@ -195,7 +202,9 @@ impl Demo {
 
     pub(super) async fn recall(&self) -> Did {
         let path = self.workspace.join(NOTES);
-        match self.desk.on_disk(move || std::fs::read_to_string(path)).await {
+        let read =
+            move || std::io::read_to_string(plain(std::fs::File::options().read(true), &path)?);
+        match self.desk.on_disk(read).await {
             Ok(notes) => Ok(format!("my notes say:\n{}", notes.trim_end())),
             Err(err) if err.kind() == std::io::ErrorKind::NotFound => {
                 Ok("I have no notes.".to_owned())
@@ -203,6 +212,13 @@ impl Demo {
             Err(err) => Err(format!("I could not read my notes: {err}.")),
         }
     }
+}
+
+/// Opens a file of the workspace. A script of a task may have put a link there: as the runner, this
+/// program could follow it to the mailboxes.
+fn plain(options: &mut std::fs::OpenOptions, path: &Path) -> std::io::Result<std::fs::File> {
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    options.custom_flags(i32::try_from(flags.bits()).unwrap_or_default()).open(path)
 }
 
 fn file_line(dir: &Path, file: &FileIn) -> String {

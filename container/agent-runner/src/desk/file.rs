@@ -15,6 +15,7 @@ use domain::message::{FileKind, Form, TEXT_BYTES_MAX};
 use domain::naming::safe_file_name;
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::io::Errno;
+use store::layout::FILES;
 use store::{NewMessage, RunnerStore};
 
 use super::error::FileError;
@@ -52,7 +53,7 @@ impl Desk {
         let mut message = NewMessage { in_reply_to, destination, form, text: caption, attempt };
         let places = Places {
             workspace: self.workspace.clone(),
-            roots: vec![self.workspace.clone(), TMP.into(), self.inbound_dir.clone()],
+            roots: vec![self.workspace.clone(), TMP.into(), self.received_dir.join(FILES)],
         };
         let (prefix, now) = (self.incarnation.to_string(), self.clock.now());
         // One write for the copy and its row: a file without a row is cleared away by the next.

@@ -8,7 +8,7 @@ use domain::message::{Admitted, InboundKind, Incoming};
 use domain::time::SystemClock;
 use domain::{Incarnation, MessageSeq, SessionId};
 use store::layout::{Layout, SessionLayout};
-use store::{Journal, NoGate, RunnerStore, SessionStore, Surroundings};
+use store::{NoGate, RunnerStore, SessionStore, Surroundings};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::sleep;

@@ -91,6 +91,7 @@ impl Session {
         let incarnation = self.host.posting().launch(self.clock.now()).unwrap();
         let mut config = Config::new(incarnation, provider);
         config.inbound_dir = self.paths.inbound_dir();
+        config.received_dir = self.paths.inbound_dir();
         config.outbound_dir = self.paths.outbound_dir();
         config.home = self.paths.home();
         config.workspace = self.dir.path().join("workspace");

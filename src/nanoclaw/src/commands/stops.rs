@@ -37,10 +37,10 @@ pub(super) async fn stop(scope: &Scope, json: bool, layout: &Layout) -> anyhow::
     let asked = timeout(HOST_WITHIN, admin::ask(layout, &request)).await;
     let (mut report, has_host) = match asked {
         Ok(Ok(Response::Stopped(report))) => (report, true),
-        Ok(Err(Unanswered::NotRunning)) => (kill_all(scope, &central).await?, false),
+        Ok(Err(Unanswered::NotRunning)) => (kill_all(scope, &central, layout).await?, false),
         // Whatever is wrong with it, nothing may go on running.
         Ok(Ok(_) | Err(Unanswered::Trouble(_))) | Err(_) => {
-            let mut report = kill_all(scope, &central).await?;
+            let mut report = kill_all(scope, &central, layout).await?;
             report.trouble.push("the host does not answer; `nanoclaw restart` it".to_owned());
             (report, true)
         }
@@ -99,11 +99,15 @@ fn name(scope: &Scope) -> Option<String> {
 }
 
 /// Without a host: straight through the engine.
-async fn kill_all(scope: &Scope, central: &CentralStore) -> anyhow::Result<Stopped> {
+async fn kill_all(
+    scope: &Scope,
+    central: &CentralStore,
+    layout: &Layout,
+) -> anyhow::Result<Stopped> {
     let mut report = Stopped::default();
     let Some(install) = install::id(central)? else { return Ok(report) };
-    let user = install::container_user();
-    let sandbox = DockerSandbox::new(DockerOptions { install, user, socket: None });
+    let (user, root) = (install::container_user(), layout.home().to_owned());
+    let sandbox = DockerSandbox::new(DockerOptions { install, user, root, socket: None });
     let mut found = match sandbox.list().await {
         Ok(found) => found,
         Err(err) => {

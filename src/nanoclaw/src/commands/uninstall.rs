@@ -14,8 +14,8 @@ pub(super) async fn perform(layout: &Layout) -> anyhow::Result<()> {
     }
     super::stop::perform(layout).await?;
     let Some(install) = install::id(&home::central(layout)?)? else { return Ok(()) };
-    let user = install::container_user();
-    let sandbox = DockerSandbox::new(DockerOptions { install, user, socket: None });
+    let (user, root) = (install::container_user(), layout.home().to_owned());
+    let sandbox = DockerSandbox::new(DockerOptions { install, user, root, socket: None });
     let sessions = sandbox.list().await?;
     for session in &sessions {
         sandbox.stop(*session).await?;

@@ -224,7 +224,7 @@ fn sabotage(home: &Home) {
     for name in [b"\xfe", b"\xff"] {
         fs::write(workspace.join(OsStr::from_bytes(name)), "no text").unwrap();
     }
-    let mut deep = workspace.clone();
+    let mut deep = workspace;
     for _ in 0..25 {
         deep.push("d".repeat(120));
     }

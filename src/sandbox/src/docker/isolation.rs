@@ -7,7 +7,7 @@
 //! Invariant: what the engine does not say is taken for the worst.
 //!
 //! Not judged: the limit on swap (many kernels cannot keep it, and it protects the host's speed,
-//! not its secrets), and the engine's own seccomp profile beyond "not switched off".
+//! not its secrets).
 
 #[cfg(test)]
 mod tests;
@@ -18,7 +18,7 @@ use std::path::Path;
 use bollard::models::{ContainerInspectResponse, HostConfig, MountPoint};
 
 use super::plan;
-use crate::Spec;
+use crate::{Job, Spec};
 
 /// Where engines listen. A mount that shows one of these, or a folder above it, hands over the host.
 const ENGINE_SOCKETS: [&str; 5] = [
@@ -43,7 +43,7 @@ pub fn check_isolation(
     user: (u32, u32),
 ) -> Result<(), String> {
     let host = seen.host_config.as_ref().ok_or("the engine does not show its settings")?;
-    check_user(seen, user)?;
+    check_user(seen, user, spec.job)?;
     check_network(seen, host)?;
     check_privileges(host)?;
     check_namespaces(host)?;
@@ -61,10 +61,12 @@ fn is_empty<T>(list: Option<&Vec<T>>) -> bool {
     list.is_none_or(Vec::is_empty)
 }
 
-fn check_user(seen: &ContainerInspectResponse, user: (u32, u32)) -> Result<(), String> {
+fn check_user(seen: &ContainerInspectResponse, user: (u32, u32), job: Job) -> Result<(), String> {
     require(user.0 != 0 && user.1 != 0, "it would run as root")?;
-    let actual = seen.config.as_ref().and_then(|it| it.user.as_deref());
-    require(actual == Some(&plan::user(user)), "it would run as another user")
+    let config = seen.config.as_ref().ok_or("the engine does not show what would run")?;
+    require(config.user.as_deref() == Some(plan::FIRST_USER), "it would run as another user")?;
+    let ours = config.entrypoint.as_ref() == Some(&plan::entry(user, job));
+    require(ours && is_empty(config.cmd.as_ref()), "it would not leave the first user")
 }
 
 fn check_network(seen: &ContainerInspectResponse, host: &HostConfig) -> Result<(), String> {
@@ -81,14 +83,17 @@ fn check_privileges(host: &HostConfig) -> Result<(), String> {
     require(host.privileged == Some(false), "it would be privileged")?;
     let drops_all = host.cap_drop.iter().flatten().any(|it| it.eq_ignore_ascii_case("ALL"));
     require(drops_all, "it would keep capabilities")?;
-    require(is_empty(host.cap_add.as_ref()), "it would gain capabilities")?;
+    let known = |it: &String| plan::CAPABILITIES.contains(&it.trim_start_matches("CAP_"));
+    require(host.cap_add.iter().flatten().all(known), "it would gain capabilities")?;
     let options = || host.security_opt.iter().flatten();
     let no_gain = options().any(|it| {
         ["no-new-privileges", "no-new-privileges:true", "no-new-privileges=true"]
             .contains(&it.as_str())
     });
     require(no_gain, "its programs could gain privileges")?;
-    // Switched off seccomp, AppArmor, SELinux or the hidden paths below /proc, in any spelling.
+    let filters: Vec<_> = options().filter(|it| it.starts_with("seccomp")).collect();
+    require(filters == [&plan::seccomp()], "it could make more system calls than it needs")?;
+    // Switched off AppArmor, SELinux or the hidden paths below /proc, in any spelling.
     let opened = options().any(|it| it.contains("unconfined") || it.contains("disable"));
     require(!opened, "a protection of the kernel would be switched off")?;
     let masks = host.masked_paths.as_ref().is_some_and(|it| !it.is_empty());
@@ -122,6 +127,9 @@ fn check_limits(host: &HostConfig, spec: &Spec) -> Result<(), String> {
     require(memory > 0 && host.memory == Some(memory), "its memory would not be limited")?;
     let cpus = plan::nano_cpus(spec);
     require(cpus > 0 && host.nano_cpus == Some(cpus), "its processor time would not be limited")?;
+    let asked = plan::ulimits(spec);
+    let found = |it| host.ulimits.as_ref().is_some_and(|all| all.contains(it));
+    require(asked.iter().all(found), "its files would not be limited")?;
     require(host.oom_kill_disable != Some(true), "it could not be ended when out of memory")
 }
 

@@ -3,17 +3,19 @@
 //! Everything here that restricts a container has its counterpart in [`super::isolation`].
 
 use std::collections::HashMap;
+use std::path::Path;
 
 use bollard::models::{
     ContainerCreateBody, ContainerInspectResponse, ContainerState, ContainerStateStatusEnum,
     HealthConfig, HostConfig, HostConfigLogConfig, Mount, MountBindOptions,
-    MountBindOptionsPropagationEnum, MountType, RestartPolicy, RestartPolicyNameEnum,
+    MountBindOptionsPropagationEnum, MountType, ResourcesUlimits, RestartPolicy,
+    RestartPolicyNameEnum,
 };
 use bollard::query_parameters as q;
 use domain::{Incarnation, SessionId};
 
 use super::DockerOptions;
-use crate::{Mounts, Observed, Spec, inside};
+use crate::{Job, Mounts, Observed, Spec, inside};
 
 pub(super) const LABEL_INSTALL: &str = "nanoclaw.install";
 pub(super) const LABEL_SESSION: &str = "nanoclaw.session";
@@ -29,15 +31,20 @@ const TMP_OPTIONS: &str = "rw,exec,nosuid,nodev,size=536870912,mode=1777";
 /// than every incarnation that was given out, and so to be replaced.
 const NO_INCARNATION: Incarnation = Incarnation(-1);
 
-pub(super) fn container_name(install: &str, session: SessionId) -> String {
-    format!("nanoclaw-{install}-{session}")
+pub(super) fn container_name(install: &str, session: SessionId, job: Job) -> String {
+    let suffix = match job {
+        Job::Run => "",
+        Job::OpenUp => "-open",
+    };
+    format!("nanoclaw-{install}-{session}{suffix}")
 }
 
 /// Host folder, path inside, and whether the container may write to it.
-pub(super) fn binds(mounts: &Mounts) -> [(&std::path::Path, &'static str, bool); 5] {
+pub(super) fn binds(mounts: &Mounts) -> [(&Path, &'static str, bool); 6] {
     [
         (&mounts.inbound, inside::IN, false),
         (&mounts.outbound, inside::OUT, true),
+        (&mounts.files, inside::FILES, false),
         (&mounts.workspace, inside::WORKSPACE, true),
         (&mounts.home, inside::HOME, true),
         (&mounts.link, inside::LINK, false),
@@ -54,26 +61,71 @@ pub(super) fn nano_cpus(spec: &Spec) -> i64 {
     i64::from(spec.resources.cpu_milli) * 1_000_000
 }
 
-pub(super) fn user((uid, gid): (u32, u32)) -> String {
-    format!("{uid}:{gid}")
+/// Whom the engine starts. Without any other capability than these it is root by name only, and
+/// [`entry`] leaves it at once.
+pub(super) const FIRST_USER: &str = "0:0";
+
+/// What the runner needs to start its agent's processes as another user and to end them.
+pub(super) const CAPABILITIES: [&str; 4] = ["SETUID", "SETGID", "SETPCAP", "KILL"];
+
+/// Docker's own profile with less: no sockets towards a hypervisor or of rare protocols, no
+/// `io_uring`, no tracing of other processes, no calls of 32-bit programs.
+pub(super) const SECCOMP: &str = include_str!("seccomp.json");
+
+pub(super) fn seccomp() -> String {
+    format!("seccomp={SECCOMP}")
+}
+
+/// Opens folders before it looks into them, and follows no link. What is the runner's stays as it is.
+const OPEN_UP: [&str; 6] = ["/bin/chmod", "-R", "-f", "ug+rwX", inside::WORKSPACE, inside::HOME];
+
+/// The first program: becomes the runner's user, keeps the [`CAPABILITIES`] and nothing else, and is
+/// replaced by the runner. For another job it becomes the agent, with nothing.
+pub(super) fn entry((uid, gid): (u32, u32), job: Job) -> Vec<String> {
+    let (uid, kept, program) = match job {
+        Job::Run => {
+            let kept = CAPABILITIES.map(|it| format!(",+{}", it.to_lowercase()));
+            (uid, kept.concat(), [inside::RUNNER].as_slice())
+        }
+        Job::OpenUp => (inside::agent_uid(uid), String::new(), OPEN_UP.as_slice()),
+    };
+    let become_user = [
+        "/usr/bin/setpriv".to_owned(),
+        format!("--reuid={uid}"),
+        format!("--regid={gid}"),
+        "--clear-groups".to_owned(),
+        "--no-new-privs".to_owned(),
+        format!("--bounding-set=-all{kept}"),
+        format!("--inh-caps=-all{kept}"),
+        format!("--ambient-caps=-all{kept}"),
+    ];
+    become_user.into_iter().chain(program.iter().map(|it| (*it).to_owned())).collect()
 }
 
 /// Everything the engine is asked for.
 pub(super) fn body(options: &DockerOptions, spec: &Spec) -> ContainerCreateBody {
     let mut env = spec.env.clone();
     env.insert("HOME".to_owned(), inside::HOME.to_owned());
-    let labels = [
+    let agent = inside::agent_uid(options.user.0);
+    env.insert(inside::AGENT_UID_ENV.to_owned(), agent.to_string());
+    let mut labels = vec![
         (LABEL_INSTALL, options.install.clone()),
-        (LABEL_SESSION, spec.session.to_string()),
         (LABEL_INCARNATION, spec.incarnation.to_string()),
         (LABEL_FINGERPRINT, spec.fingerprint.clone()),
     ];
+    // Another job's is not the container that the session has.
+    if spec.job == Job::Run {
+        labels.push((LABEL_SESSION, spec.session.to_string()));
+    }
     ContainerCreateBody {
         image: Some(spec.image.clone()),
-        user: Some(user(options.user)),
+        user: Some(FIRST_USER.to_owned()),
+        // Never what the image says: its program would be root.
+        entrypoint: Some(entry(options.user, spec.job)),
+        cmd: Some(Vec::new()),
         working_dir: Some(inside::WORKSPACE.to_owned()),
         env: Some(env.into_iter().map(|(key, value)| format!("{key}={value}")).collect()),
-        labels: Some(labels.map(|(key, value)| (key.to_owned(), value)).into()),
+        labels: Some(labels.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()),
         // An image must not bring its own way of being stopped, or programs of its own.
         stop_signal: Some("SIGTERM".to_owned()),
         healthcheck: Some(HealthConfig {
@@ -91,7 +143,8 @@ fn host_config(spec: &Spec) -> HostConfig {
         network_mode: Some("none".to_owned()),
         ipc_mode: Some("private".to_owned()),
         cap_drop: Some(vec!["ALL".to_owned()]),
-        security_opt: Some(vec!["no-new-privileges".to_owned()]),
+        cap_add: Some(CAPABILITIES.map(str::to_owned).into()),
+        security_opt: Some(vec!["no-new-privileges".to_owned(), seccomp()]),
         readonly_rootfs: Some(true),
         tmpfs: Some([(TMP.to_owned(), TMP_OPTIONS.to_owned())].into()),
         mounts: Some(binds.into_iter().map(|(from, to, rw)| bind(from, to, rw)).collect()),
@@ -100,6 +153,7 @@ fn host_config(spec: &Spec) -> HostConfig {
         memory_swap: Some(memory(spec)),
         nano_cpus: Some(nano_cpus(spec)),
         pids_limit: Some(i64::from(spec.resources.pids)),
+        ulimits: Some(ulimits(spec)),
         // Reaps what the agent leaves behind, and makes a runner without a handler stop at once.
         init: Some(true),
         log_config: Some(log_config()),
@@ -113,8 +167,21 @@ fn host_config(spec: &Spec) -> HostConfig {
     }
 }
 
+/// A program that crashes leaves no picture of its memory in the workspace, and no file is larger than
+/// all of them may be together.
+pub(super) fn ulimits(spec: &Spec) -> Vec<ResourcesUlimits> {
+    let largest = i64::try_from(spec.resources.disk_bytes()).unwrap_or(i64::MAX);
+    [("core", 0), ("fsize", largest)]
+        .map(|(name, limit)| ResourcesUlimits {
+            name: Some(name.to_owned()),
+            soft: Some(limit),
+            hard: Some(limit),
+        })
+        .into()
+}
+
 /// Private and without the mounts below it: what the host mounts there, now or later, stays out.
-fn bind(from: &std::path::Path, to: &str, writable: bool) -> Mount {
+fn bind(from: &Path, to: &str, writable: bool) -> Mount {
     Mount {
         typ: Some(MountType::BIND),
         source: Some(from.to_string_lossy().into_owned()),

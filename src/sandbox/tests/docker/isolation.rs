@@ -14,7 +14,7 @@ const SESSION: SessionId = SessionId(1);
 
 /// Ends with `all good`, or with the first thing that is not as it should be.
 const PROBE: &str = r#"
-import os, socket, subprocess
+import os, socket, subprocess, sys
 def refused(path):
     try: open(path, 'w')
     except OSError: return
@@ -26,15 +26,25 @@ expect('interfaces', os.listdir('/sys/class/net'), ['lo'])
 expect('user', f'{os.getuid()}:{os.getgid()}', os.environ['WANTED_USER'])
 expect('further groups', set(status['Groups'].split()) - {str(os.getgid())}, set())
 for name in ('CapInh', 'CapPrm', 'CapEff', 'CapBnd', 'CapAmb'):
-    expect(name, int(status[name], 16), 0)
+    expect(name, int(status[name], 16), int(os.environ['WANTED_CAPS'], 16))
 expect('no new privileges', status['NoNewPrivs'].strip(), '1')
 expect('seccomp', status['Seccomp'].strip(), '2')
 expect('folder', os.getcwd(), '/workspace')
 expect('home', os.environ['HOME'], '/home/agent')
 for path in ('/x', '/etc/x', '/usr/x', '/nanoclaw/x', '/nanoclaw/in/x', '/nanoclaw/link/x', '/proc/sys/kernel/core_pattern'):
     refused(path)
-for path in ('/nanoclaw/out/x', '/workspace/x', '/home/agent/x', '/tmp/x'):
-    open(path, 'w').write('x')
+is_agent = 'AGENT' in os.environ
+for path in ('/workspace/x', '/home/agent/x', '/tmp/x'):
+    open(path + str(os.getuid()), 'w').write('x')
+for path in ('/nanoclaw/in', '/nanoclaw/out', '/nanoclaw/link'):
+    try: os.listdir(path)
+    except PermissionError: expect(path, is_agent, True)
+    else: expect(path, is_agent, False)
+if not is_agent: open('/nanoclaw/out/x', 'w').write('x')
+for domain, kind, protocol in ((40, 1, 0), (38, 5, 0), (17, 3, 0), (2, 1, 132), (2, 3, 1), (16, 3, 12)):
+    try: socket.socket(domain, kind, protocol)
+    except PermissionError: continue
+    raise SystemExit(f'a socket of {domain} {kind} {protocol}')
 open('/tmp/script', 'w').write('#!/bin/sh\necho ran\n')
 os.chmod('/tmp/script', 0o755)
 expect('script', subprocess.run(['/tmp/script'], capture_output=True).stdout, b'ran\n')
@@ -43,6 +53,10 @@ for address in (('127.0.0.1', 9), ('172.17.0.1', 2375), ('192.0.2.1', 80)):
     except OSError: continue
     raise SystemExit(f'connected to {address}')
 link = socket.socket(socket.AF_UNIX)
+if is_agent:
+    try: link.connect('/nanoclaw/link/link.sock')
+    except PermissionError: print('all good')
+    sys.exit()
 link.connect('/nanoclaw/link/link.sock')
 link.sendall(b'hello')
 expect('answer', link.recv(5), b'HELLO')
@@ -56,6 +70,8 @@ async fn a_container_reaches_nothing_but_its_folders_and_its_link() {
         let mut spec = rig.runs("exec python3 -c \"$PROBE\"");
         spec.env.insert("PROBE".to_owned(), PROBE.to_owned());
         spec.env.insert("WANTED_USER".to_owned(), format!("{}:{}", wanted.0, wanted.1));
+        // To start and end programs of the agent's user, and nothing else.
+        spec.env.insert("WANTED_CAPS".to_owned(), "1e0".to_owned());
         let mut carrier = rig.sandbox.link(&spec.mounts).await.unwrap();
         rig.sandbox.start(&spec).await.unwrap();
         let talk = async {
@@ -69,6 +85,31 @@ async fn a_container_reaches_nothing_but_its_folders_and_its_link() {
             _ = timeout(Duration::from_secs(20), talk) => (),
             exited = rig.sandbox.exited(SESSION) => exited.unwrap(),
         }
+        assert_eq!(rig.sandbox.tail(SESSION).await.unwrap(), "all good");
+    })
+    .await;
+}
+
+/// Becomes the agent as the runner does for its programs.
+const AS_AGENT: &str = "exec setpriv --reuid=60700 --bounding-set=-all --inh-caps=-all \
+                        --ambient-caps=-all python3 -c \"$PROBE\"";
+
+#[tokio::test]
+async fn the_agents_user_can_open_neither_mailbox_nor_link() {
+    with_rig(|rig| async move {
+        let mut spec = rig.runs(AS_AGENT);
+        let gid = options("").user.1;
+        for (name, value) in [
+            ("PROBE", PROBE),
+            ("WANTED_USER", &format!("60700:{gid}")),
+            ("WANTED_CAPS", "0"),
+            ("AGENT", "1"),
+        ] {
+            spec.env.insert(name.to_owned(), value.to_owned());
+        }
+        let _carrier = rig.sandbox.link(&spec.mounts).await.unwrap();
+        rig.sandbox.start(&spec).await.unwrap();
+        timeout(Duration::from_secs(20), rig.sandbox.exited(SESSION)).await.unwrap().unwrap();
         assert_eq!(rig.sandbox.tail(SESSION).await.unwrap(), "all good");
     })
     .await;
@@ -116,6 +157,20 @@ async fn an_image_that_brings_a_volume_never_runs() {
         spec.image = image("volume", "VOLUME /data").await;
         assert_weak(&rig.sandbox, &spec).await;
         assert!(!spec.mounts.workspace.join("ran").exists());
+    })
+    .await;
+}
+
+/// As a forged backup would have it.
+#[tokio::test]
+async fn a_folder_that_is_a_link_is_never_shown() {
+    with_rig(|rig| async move {
+        let outside = rig.path("of-the-host");
+        std::fs::create_dir(&outside).unwrap();
+        let mut spec = rig.spec.clone();
+        spec.mounts.workspace = rig.path("lure");
+        std::os::unix::fs::symlink(outside, &spec.mounts.workspace).unwrap();
+        assert_weak(&rig.sandbox, &spec).await;
     })
     .await;
 }

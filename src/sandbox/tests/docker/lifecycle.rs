@@ -122,6 +122,32 @@ async fn running_out_of_memory_is_told_apart() {
     .await;
 }
 
+/// What an agent closes to its group, a host without root can neither read nor remove.
+#[tokio::test]
+async fn what_the_agent_closed_is_opened_again_and_nothing_else() {
+    with_rig(|rig| async move {
+        let closing = "cd /workspace && mkdir -p a/b && echo x >a/b/c && ln -s /nanoclaw/in d \
+                       && chmod 0 a/b/c a/b a && echo closed";
+        let as_agent = format!("exec setpriv --reuid=60700 sh -c '{closing}'");
+        rig.sandbox.start(&rig.runs(&as_agent)).await.unwrap();
+        rig.sandbox.exited(SESSION).await.unwrap();
+        assert_eq!(rig.sandbox.tail(SESSION).await.unwrap(), "closed");
+        let workspace = &rig.spec.mounts.workspace;
+        let mode = |path: &std::path::Path| {
+            std::os::unix::fs::MetadataExt::mode(&std::fs::symlink_metadata(path).unwrap()) & 0o777
+        };
+        assert_eq!(mode(&workspace.join("a")), 0);
+        rig.sandbox.open_up(&rig.spec).await.unwrap();
+        assert_eq!(mode(&workspace.join("a")), 0o770);
+        assert_eq!(mode(&workspace.join("a/b")), 0o770);
+        assert_eq!(mode(&workspace.join("a/b/c")), 0o660);
+        assert_eq!(mode(&rig.spec.mounts.inbound), 0o700, "not behind a link");
+        // The session's own container is another one, and still there.
+        assert_eq!(rig.sandbox.list().await.unwrap(), [SESSION]);
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn a_missing_image_is_named_and_leaves_nothing() {
     with_rig(|rig| async move {

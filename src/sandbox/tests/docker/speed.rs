@@ -16,7 +16,7 @@ async fn bare(rig: &Rig, docker: &Docker) -> Duration {
     let name = format!("{}-bare", rig.install);
     let body = ContainerCreateBody {
         image: Some(rig.spec.image.clone()),
-        env: Some(vec![format!("SCRIPT={IDLE}")]),
+        cmd: Some(vec!["/bin/sh".to_owned(), "-c".to_owned(), IDLE.to_owned()]),
         host_config: Some(HostConfig {
             network_mode: Some("none".to_owned()),
             ..HostConfig::default()
@@ -49,7 +49,7 @@ fn median(mut times: Vec<Duration>) -> Duration {
 #[tokio::test]
 #[ignore = "a measurement: needs a quiet machine"]
 #[expect(clippy::print_stderr, reason = "the figures are what it is for")]
-async fn a_start_costs_at_most_half_as_much_again_as_a_bare_one() {
+async fn a_start_costs_at_most_a_fifth_more_than_a_bare_one() {
     with_rig(|rig| async move {
         let docker = Docker::connect_with_local_defaults().unwrap();
         let docker = docker.negotiate_version().await.unwrap();
@@ -60,7 +60,7 @@ async fn a_start_costs_at_most_half_as_much_again_as_a_bare_one() {
         }
         let (theirs, own) = (median(theirs), median(own));
         eprintln!("bare {theirs:?}, ours {own:?}");
-        assert!(own < theirs * 3 / 2, "bare {theirs:?}, ours {own:?}");
+        assert!(own < theirs * 6 / 5, "bare {theirs:?}, ours {own:?}");
     })
     .await;
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
-use std::os::unix::fs::chown;
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use sandbox::docker::{DockerOptions, DockerSandbox};
 use sandbox::engine::Engine;
 use sandbox::image::base::{self, BaseInputs};
 use sandbox::image::{self, Base, Context, Order};
-use sandbox::{Mounts, Sandbox, Spec};
+use sandbox::{Job, Mounts, Sandbox, Spec};
 use tokio::sync::OnceCell;
 
 /// Waits for its end without a child, so that a signal is handled at once.
@@ -61,7 +61,8 @@ impl Rig {
 }
 
 pub(crate) fn options(install: &str) -> DockerOptions {
-    DockerOptions { install: install.to_owned(), user: user(), socket: None }
+    let root = std::env::temp_dir();
+    DockerOptions { install: install.to_owned(), user: user(), root, socket: None }
 }
 
 /// Root's tests run containers as somebody else; all others as themselves.
@@ -73,21 +74,26 @@ fn user() -> (u32, u32) {
 }
 
 fn spec(folder: &tempfile::TempDir, image: String) -> Spec {
+    let (uid, gid) = user();
     let make = |name: &str| {
         let path = folder.path().join(name);
         fs::create_dir(&path).unwrap();
-        let (uid, gid) = user();
         chown(&path, Some(uid), Some(gid)).unwrap();
+        let shared = matches!(name, "workspace" | "home");
+        let mode = if shared { 0o2770 } else { 0o700 };
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
         path
     };
     Spec {
+        job: Job::Run,
         session: SessionId(1),
         incarnation: Incarnation(1),
         image,
-        resources: Resources { memory_mib: 64, cpu_milli: 1500, pids: 64 },
+        resources: Resources { memory_mib: 64, cpu_milli: 1500, pids: 64, disk_gib: 1 },
         mounts: Mounts {
             inbound: make("in"),
             outbound: make("out"),
+            files: make("files"),
             workspace: make("workspace"),
             home: make("home"),
             link: make("link"),
@@ -112,9 +118,11 @@ pub(crate) async fn the_base() -> &'static Base {
 pub(crate) async fn image(name: &str, lines: &str) -> String {
     let base = the_base().await;
     let tag = format!("nanoclaw-sandbox-test:{name}");
-    let entry = r#"ENTRYPOINT ["/bin/sh", "-c", "eval \"$SCRIPT\""]"#;
-    let mkdir = "RUN mkdir -p /nanoclaw/in /nanoclaw/out /nanoclaw/link /workspace /home/agent";
-    let context = Context::new(&format!("FROM {}\n{mkdir}\n{lines}\n{entry}\n", base.name));
+    let mkdir = "RUN mkdir -p /nanoclaw/in /nanoclaw/out /nanoclaw/files /nanoclaw/link \
+                 /workspace /home/agent";
+    let runner = r#"RUN printf '#!/bin/sh\neval "$SCRIPT"\n' >/usr/local/bin/agent-runner \
+                    && chmod 755 /usr/local/bin/agent-runner"#;
+    let context = Context::new(&format!("FROM {}\n{mkdir}\n{runner}\n{lines}\n", base.name));
     let order = Order { tag: &tag, args: &HashMap::new(), network: "none" };
     image::build_context(&Engine::new(None), context, &order, &mut |_| ()).await.unwrap();
     tag

@@ -9,7 +9,7 @@ use super::{CentralStore, Wiring, agent_name, one, wirings, word};
 use crate::StoreError;
 
 const AGENTS: &str = "SELECT name, provider, model, image, memory_mib, cpu_milli, pids, trigger,
-            reach
+            reach, disk_gib
      FROM agent_group WHERE removed_at IS NULL";
 
 impl CentralStore {
@@ -67,7 +67,7 @@ impl CentralStore {
         self.conn
             .execute(
                 "UPDATE agent_group SET provider = ?2, model = ?3, image = ?4, memory_mib = ?5,
-                        cpu_milli = ?6, pids = ?7, trigger = ?8, reach = ?9
+                        cpu_milli = ?6, pids = ?7, trigger = ?8, reach = ?9, disk_gib = ?10
                  WHERE name = ?1 AND removed_at IS NULL",
                 params![
                     agent.name.as_str(),
@@ -78,7 +78,8 @@ impl CentralStore {
                     limits.cpu_milli,
                     limits.pids,
                     agent.trigger,
-                    agent.reach.as_str()
+                    agent.reach.as_str(),
+                    limits.disk_gib
                 ],
             )
             .map(|changed| changed == 1)
@@ -101,8 +102,9 @@ fn insert(conn: &Connection, agent: &AgentGroup, now: Timestamp) -> rusqlite::Re
     let limits = agent.resources;
     let added = conn.execute(
         "INSERT INTO agent_group
-             (name, provider, model, image, memory_mib, cpu_milli, pids, created_at, trigger, reach)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+             (name, provider, model, image, memory_mib, cpu_milli, pids, created_at, trigger, reach,
+              disk_gib)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
          ON CONFLICT DO UPDATE SET removed_at = NULL WHERE removed_at IS NOT NULL",
         params![
             agent.name.as_str(),
@@ -114,7 +116,8 @@ fn insert(conn: &Connection, agent: &AgentGroup, now: Timestamp) -> rusqlite::Re
             limits.pids,
             now.0,
             agent.trigger,
-            agent.reach.as_str()
+            agent.reach.as_str(),
+            limits.disk_gib
         ],
     )?;
     Ok(added == 1)
@@ -127,7 +130,12 @@ fn agent_group(row: &Row<'_>) -> rusqlite::Result<AgentGroup> {
         provider: provider.as_deref().and_then(Provider::parse),
         model: row.get(2)?,
         image: row.get(3)?,
-        resources: Resources { memory_mib: row.get(4)?, cpu_milli: row.get(5)?, pids: row.get(6)? },
+        resources: Resources {
+            memory_mib: row.get(4)?,
+            cpu_milli: row.get(5)?,
+            pids: row.get(6)?,
+            disk_gib: row.get(9)?,
+        },
         trigger: row.get(7)?,
         reach: word(row, 8, Reach::parse)?,
     })

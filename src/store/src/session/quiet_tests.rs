@@ -73,8 +73,10 @@ fn end(it: &mut Pair) {
 /// Key, state and platform id of each part.
 fn rows(it: &Pair) -> Vec<(String, String, Option<String>)> {
     let rows = it.host.rows();
-    let mut statement =
-        rows.scope.prepare("SELECT key, state, platform_id FROM part WHERE session > 0 ORDER BY id").unwrap();
+    let mut statement = rows
+        .scope
+        .prepare("SELECT key, state, platform_id FROM part WHERE session > 0 ORDER BY id")
+        .unwrap();
     let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).unwrap();
     rows.map(Result::unwrap).collect()
 }

@@ -17,6 +17,7 @@ type Weakness<'a, T> = (&'a str, &'a dyn Fn(&mut T));
 
 fn spec() -> Spec {
     Spec {
+        job: Job::Run,
         session: SessionId(7),
         incarnation: Incarnation(3),
         image: "image".to_owned(),
@@ -24,6 +25,7 @@ fn spec() -> Spec {
         mounts: Mounts {
             inbound: "/data/in".into(),
             outbound: "/data/out".into(),
+            files: "/data/in/files".into(),
             workspace: "/data/workspace".into(),
             home: "/data/home".into(),
             link: "/data/link".into(),
@@ -35,7 +37,12 @@ fn spec() -> Spec {
 
 /// What an engine that does all it is asked for says.
 fn honest(spec: &Spec) -> ContainerInspectResponse {
-    let options = DockerOptions { install: "test".to_owned(), user: USER, socket: None };
+    let options = DockerOptions {
+        install: "test".to_owned(),
+        user: USER,
+        root: "/data".into(),
+        socket: None,
+    };
     let asked = plan::body(&options, spec);
     let mut host = asked.host_config.unwrap();
     host.privileged = Some(false);
@@ -50,7 +57,12 @@ fn honest(spec: &Spec) -> ContainerInspectResponse {
         ..MountPoint::default()
     });
     ContainerInspectResponse {
-        config: Some(ContainerConfig { user: asked.user, ..ContainerConfig::default() }),
+        config: Some(ContainerConfig {
+            user: asked.user,
+            entrypoint: asked.entrypoint,
+            cmd: asked.cmd,
+            ..ContainerConfig::default()
+        }),
         host_config: Some(host),
         mounts: Some(mounts.into()),
         network_settings: Some(NetworkSettings {
@@ -80,7 +92,7 @@ fn what_was_asked_for_is_accepted() {
 #[test]
 fn every_weakened_setting_is_refused() {
     let text = |it: &str| Some(it.to_owned());
-    let weak: [Weakness<'_, HostConfig>; 31] = [
+    let weak: [Weakness<'_, HostConfig>; 36] = [
         ("bridge", &|h| h.network_mode = text("bridge")),
         ("host network", &|h| h.network_mode = text("host")),
         ("network unknown", &|h| h.network_mode = None),
@@ -94,7 +106,12 @@ fn every_weakened_setting_is_refused() {
         ("caps added", &|h| h.cap_add = list("SYS_ADMIN")),
         ("new privileges", &|h| h.security_opt = None),
         ("new privileges off", &|h| h.security_opt = list("no-new-privileges:false")),
-        ("no seccomp", &|h| h.security_opt.as_mut().unwrap().push("seccomp=unconfined".into())),
+        ("no seccomp", &|h| h.security_opt = list("no-new-privileges")),
+        ("seccomp off", &|h| h.security_opt.as_mut().unwrap().push("seccomp=unconfined".into())),
+        ("two profiles", &|h| h.security_opt.as_mut().unwrap().push("seccomp={}".into())),
+        ("another profile", &|h| {
+            h.security_opt = Some(vec!["no-new-privileges".into(), "seccomp={}".into()]);
+        }),
         ("no labels", &|h| h.security_opt.as_mut().unwrap().push("label=disable".into())),
         ("paths shown", &|h| h.masked_paths = Some(Vec::new())),
         ("paths writable", &|h| h.readonly_paths = None),
@@ -110,6 +127,8 @@ fn every_weakened_setting_is_refused() {
         ("pids", &|h| h.pids_limit = Some(-1)),
         ("memory", &|h| h.memory = Some(0)),
         ("cpu", &|h| h.nano_cpus = None),
+        ("no limits of files", &|h| h.ulimits = None),
+        ("large files", &|h| h.ulimits.as_mut().unwrap()[1].soft = Some(-1)),
         ("tmpfs", &|h| h.tmpfs = Some(HashMap::from([("/tmp".to_owned(), "rw".to_owned())]))),
         ("volumes from", &|h| h.volumes_from = list("other")),
     ];
@@ -125,9 +144,66 @@ fn root_and_strangers_are_refused() {
     assert!(check(|seen| seen.config.as_mut().unwrap().user = None).is_err());
     assert!(check(|seen| seen.config.as_mut().unwrap().user = Some("1:1".to_owned())).is_err());
     assert!(check_isolation(&honest(&spec), &spec, (0, 0)).is_err());
+    assert!(check_isolation(&honest(&spec), &spec, (1001, 1000)).is_err());
     let mut rooted = honest(&spec);
-    rooted.config.as_mut().unwrap().user = Some("0:0".to_owned());
+    rooted.config.as_mut().unwrap().entrypoint = Some(plan::entry((0, 0), Job::Run));
     assert!(check_isolation(&rooted, &spec, (0, 0)).is_err());
+}
+
+#[test]
+fn a_program_that_would_stay_root_is_refused() {
+    let other = || Some(plan::entry(USER, Job::OpenUp));
+    assert!(check(|seen| seen.config.as_mut().unwrap().entrypoint = other()).is_err());
+    let runner = || Some(vec![inside::RUNNER.to_owned()]);
+    assert!(check(|seen| seen.config.as_mut().unwrap().entrypoint = runner()).is_err());
+    assert!(check(|seen| seen.config.as_mut().unwrap().entrypoint = None).is_err());
+    assert!(check(|seen| seen.config.as_mut().unwrap().cmd = runner()).is_err());
+}
+
+#[test]
+fn the_engines_way_of_writing_capabilities_is_known() {
+    let long = plan::CAPABILITIES.map(|it| format!("CAP_{it}")).into();
+    assert_eq!(check(|seen| seen.host_config.as_mut().unwrap().cap_add = Some(long)), Ok(()));
+}
+
+#[test]
+fn the_profile_allows_neither_hypervisor_sockets_nor_what_nobody_needs() {
+    let profile: serde_json::Value = serde_json::from_str(plan::SECCOMP).unwrap();
+    assert_eq!(profile["defaultAction"], "SCMP_ACT_ERRNO");
+    for rule in profile["syscalls"].as_array().unwrap() {
+        let names: Vec<_> =
+            rule["names"].as_array().unwrap().iter().map(|it| it.as_str().unwrap()).collect();
+        for forbidden in [
+            "io_uring_setup",
+            "userfaultfd",
+            "bpf",
+            "keyctl",
+            "add_key",
+            "request_key",
+            "ptrace",
+            "process_vm_readv",
+            "process_vm_writev",
+            "pidfd_getfd",
+            "perf_event_open",
+            "mount",
+            "unshare",
+            "setns",
+            "open_by_handle_at",
+            "kexec_load",
+            "init_module",
+        ] {
+            assert!(!names.contains(&forbidden), "{forbidden} is allowed");
+        }
+        if names.contains(&"socket") {
+            let families = rule["args"].as_array().unwrap().iter().filter(|it| it["index"] == 0);
+            for family in families {
+                // Local, IPv4, IPv6, addresses of interfaces; by equality, so that no upper half
+                // of the argument gets another one through.
+                assert_eq!(family["op"], "SCMP_CMP_EQ");
+                assert!([1, 2, 10, 16].contains(&family["value"].as_i64().unwrap()), "{family}");
+            }
+        }
+    }
 }
 
 #[test]

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use domain::approval::{ACCOUNT_SPAN_MAX, SPAN, TOLD_MAX};
 use domain::agent::AgentGroup;
+use domain::approval::{ACCOUNT_SPAN_MAX, SPAN, TOLD_MAX};
 use domain::delivery::Verdict;
 use domain::message::{Address, Author, ChatInfo};
 use domain::outgoing::Content;

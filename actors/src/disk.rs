@@ -1,0 +1,183 @@
+//! How much disk the folders of an agent take.
+//!
+//! No quota is needed for this, which most machines do not have: the host looks from time to time. So
+//! an agent can go over its limit for as long as that takes, at the speed of the disk; one write of
+//! one program is bounded by the kernel (`RLIMIT_FSIZE`).
+//!
+//! The agent changes the folders meanwhile, and on purpose: no link is followed, what has two names
+//! counts once, and what is too large to look through counts as full.
+
+use std::collections::HashSet;
+use std::ffi::{CStr, CString};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+
+use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, openat, statat};
+use rustix::io::Errno;
+
+/// As many files as a large project has, ten times over. Each takes its place in tables of the file
+/// system that everybody shares.
+const ENTRIES_MAX: u64 = 2_000_000;
+/// Each level takes an open file of the host.
+const DEPTH_MAX: usize = 128;
+/// What a file takes at least, empty or not.
+const ENTRY_BYTES: u64 = 512;
+/// The unit of `st_blocks`, whatever the file system's own is.
+const BLOCK_BYTES: u64 = 512;
+
+/// What was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Usage {
+    /// This many bytes on the disk.
+    Bytes(u64),
+    /// At least so many; a folder is closed to the host, which is not root.
+    Closed(u64),
+    /// More files, or deeper folders, than anybody needs.
+    Beyond,
+}
+
+impl Usage {
+    pub(crate) fn exceeds(self, limit: u64) -> bool {
+        match self {
+            Self::Bytes(bytes) | Self::Closed(bytes) => limit < bytes,
+            Self::Beyond => true,
+        }
+    }
+}
+
+/// Adds up what lies below the folders. What is gone meanwhile is left out.
+///
+/// # Errors
+/// When one of the folders themselves cannot be read.
+pub(crate) fn usage<'a>(folders: impl IntoIterator<Item = &'a Path>) -> io::Result<Usage> {
+    let mut found = Found::default();
+    for folder in folders {
+        if !found.add(open(CWD, folder)?)? {
+            return Ok(Usage::Beyond);
+        }
+    }
+    Ok(if found.closed { Usage::Closed(found.bytes) } else { Usage::Bytes(found.bytes) })
+}
+
+#[derive(Default)]
+struct Found {
+    bytes: u64,
+    entries: u64,
+    closed: bool,
+    /// Files with several names that were counted.
+    linked: HashSet<(u64, u64)>,
+}
+
+impl Found {
+    /// `false` when there is no end to it.
+    fn add(&mut self, root: OwnedFd) -> io::Result<bool> {
+        let mut levels = vec![Dir::new(root)?];
+        while let Some(dir) = levels.last_mut() {
+            let Some(entry) = dir.read() else {
+                levels.pop();
+                continue;
+            };
+            // A folder that was removed while it was read.
+            let Ok(entry) = entry else { continue };
+            let name = entry.file_name();
+            if name == c"." || name == c".." {
+                continue;
+            }
+            self.entries += 1;
+            if ENTRIES_MAX < self.entries {
+                return Ok(false);
+            }
+            if let Some(below) = self.count(dir, name)? {
+                if levels.len() == DEPTH_MAX {
+                    return Ok(false);
+                }
+                levels.push(Dir::new(below)?);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Counts one entry; a folder is opened, to be looked through.
+    fn count(&mut self, dir: &Dir, name: &CStr) -> io::Result<Option<OwnedFd>> {
+        let Ok(seen) = statat(dir.fd()?, name, AtFlags::SYMLINK_NOFOLLOW) else {
+            return Ok(None);
+        };
+        let is_folder = FileType::from_raw_mode(seen.st_mode) == FileType::Directory;
+        if is_folder || seen.st_nlink < 2 || self.linked.insert((seen.st_dev, seen.st_ino)) {
+            let blocks = u64::try_from(seen.st_blocks).unwrap_or_default();
+            self.bytes += blocks.saturating_mul(BLOCK_BYTES).max(ENTRY_BYTES);
+        }
+        if !is_folder {
+            return Ok(None);
+        }
+        match open(dir.fd()?, CString::from(name)) {
+            Ok(below) => Ok(Some(below)),
+            // Out of open files: that is the host's trouble, and no small folder.
+            Err(err @ (Errno::MFILE | Errno::NFILE)) => Err(err.into()),
+            Err(err) => {
+                self.closed |= err == Errno::ACCESS;
+                Ok(None)
+            }
+        }
+    }
+}
+
+fn open(dir: impl std::os::fd::AsFd, name: impl rustix::path::Arg) -> rustix::io::Result<OwnedFd> {
+    let folder = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    openat(dir, name, folder, Mode::empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    fn bytes(folder: &Path) -> u64 {
+        let Usage::Bytes(bytes) = usage([folder]).unwrap() else { panic!("beyond") };
+        bytes
+    }
+
+    #[test]
+    fn what_lies_on_the_disk_counts_and_not_what_a_file_claims() {
+        let dir = tempfile::tempdir().unwrap();
+        let empty = bytes(dir.path());
+        fs::create_dir_all(dir.path().join("a/b")).unwrap();
+        fs::write(dir.path().join("a/b/full"), vec![1; 1 << 20]).unwrap();
+        fs::File::create(dir.path().join("a/sparse")).unwrap().set_len(1 << 40).unwrap();
+        let full = bytes(dir.path()) - empty;
+        assert!((1 << 20..1 << 21).contains(&full), "{full}");
+        fs::hard_link(dir.path().join("a/b/full"), dir.path().join("second name")).unwrap();
+        assert!(bytes(dir.path()) - empty < 1 << 21);
+    }
+
+    #[test]
+    fn links_are_not_followed() {
+        let (dir, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        fs::write(other.path().join("large"), vec![1; 1 << 20]).unwrap();
+        symlink(other.path(), dir.path().join("folder")).unwrap();
+        symlink(other.path().join("large"), dir.path().join("file")).unwrap();
+        assert!(bytes(dir.path()) < 1 << 20);
+        assert!(usage([dir.path().join("folder").as_path()]).is_err());
+    }
+
+    #[test]
+    fn many_empty_files_are_not_free() {
+        let dir = tempfile::tempdir().unwrap();
+        for n in 0..100 {
+            fs::File::create(dir.path().join(n.to_string())).unwrap();
+        }
+        assert!(bytes(dir.path()) >= 100 * ENTRY_BYTES);
+    }
+
+    #[test]
+    fn folders_without_end_count_as_full() {
+        let dir = tempfile::tempdir().unwrap();
+        let deep = (0..=DEPTH_MAX).fold(dir.path().to_owned(), |at, _| at.join("d"));
+        fs::create_dir_all(deep).unwrap();
+        assert_eq!(usage([dir.path()]).unwrap(), Usage::Beyond);
+        assert!(Usage::Beyond.exceeds(u64::MAX) && !Usage::Bytes(5).exceeds(5));
+    }
+}

@@ -1,0 +1,183 @@
+//! Rights: signals, other users, capabilities, and system calls that no agent needs.
+//!
+//! Most of these calls cannot be made from safe Rust, so that the Python of the image makes them.
+
+use std::fs;
+use std::io::{self, Write};
+use std::process::{Command, Stdio};
+
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal, Uid, getuid, kill_process, kill_process_group};
+use rustix::thread::{
+    CapabilitySet, CapabilitySets, configure_capability_in_ambient_set, set_capabilities,
+    set_thread_uid,
+};
+use serde_json::json;
+
+use super::Attempt;
+
+const CALLS: &str = r"
+import ctypes, json, sys
+libc = ctypes.CDLL(None, use_errno=True)
+for name, number, args in json.load(sys.stdin):
+    ctypes.set_errno(0)
+    result = libc.syscall(number, *[ctypes.c_long(it) for it in args])
+    print(json.dumps([name, result, ctypes.get_errno()]), flush=True)
+";
+
+/// A call, its number on x86-64 and elsewhere (<https://docs.kernel.org/process/adding-syscalls.html>:
+/// newer architectures share one table), and arguments. `-1` stands for the runner's process.
+const NUMBERS: [(&str, u32, u32, &[i64]); 40] = [
+    ("io_uring_setup", 425, 425, &[4, 0]),
+    ("io_uring_enter", 426, 426, &[0, 0, 0, 0]),
+    ("userfaultfd", 323, 282, &[1]),
+    ("bpf", 321, 280, &[0, 0, 0]),
+    ("perf_event_open", 298, 241, &[0, 0, 0, 0, 0]),
+    ("keyctl", 250, 219, &[0, -3, 0]),
+    ("add_key", 248, 217, &[0, 0, 0, 0, -3]),
+    ("request_key", 249, 218, &[0, 0, 0, -3]),
+    ("ptrace the runner", 101, 117, &[16, -1, 0, 0]),
+    ("process_vm_readv the runner", 310, 270, &[-1, 0, 0, 0, 0, 0]),
+    ("process_vm_writev the runner", 311, 271, &[-1, 0, 0, 0, 0, 0]),
+    ("pidfd_getfd", 438, 438, &[0, 0, 0]),
+    ("process_madvise", 440, 440, &[0, 0, 0, 0, 0]),
+    ("kcmp with the runner", 312, 272, &[-1, -1, 0, 0, 0]),
+    ("unshare users", 272, 97, &[0x1000_0000]),
+    ("unshare network", 272, 97, &[0x4000_0000]),
+    ("unshare mounts", 272, 97, &[0x2_0000]),
+    ("setns", 308, 268, &[0, 0]),
+    ("clone with users of its own", 56, 220, &[0x1000_0011, 0, 0, 0, 0]),
+    ("clone3", 435, 435, &[0, 0]),
+    ("mount", 165, 40, &[0, 0, 0, 0, 0]),
+    ("umount2", 166, 39, &[0, 0]),
+    ("pivot_root", 155, 41, &[0, 0]),
+    ("chroot", 161, 51, &[0]),
+    ("fsopen", 430, 430, &[0, 0]),
+    ("open_tree", 428, 428, &[-100, 0, 0]),
+    ("move_mount", 429, 429, &[0, 0, 0, 0, 0]),
+    ("open_by_handle_at", 304, 265, &[0, 0, 0]),
+    ("fanotify_init", 300, 262, &[0, 0]),
+    ("kexec_load", 246, 104, &[0, 0, 0, 0]),
+    ("init_module", 175, 105, &[0, 0, 0]),
+    ("finit_module", 313, 273, &[-1, 0, 0]),
+    ("delete_module", 176, 106, &[0, 0]),
+    ("swapon", 167, 224, &[0, 0]),
+    ("acct", 163, 89, &[0]),
+    ("syslog", 103, 116, &[3, 0, 0]),
+    ("settimeofday", 164, 170, &[0, 0]),
+    ("sethostname", 170, 161, &[0, 0]),
+    ("quotactl", 179, 60, &[0, 0, 0, 0]),
+    ("personality without random addresses", 135, 92, &[0x4_0000]),
+];
+
+pub(super) fn attempts(runner: Option<Pid>) -> Vec<Attempt> {
+    let mut list = Vec::new();
+    list.extend(runner.into_iter().flat_map(signals));
+    list.extend(rights());
+    list.extend(status());
+    list.extend(calls(runner));
+    list
+}
+
+fn signals(runner: Pid) -> Vec<Attempt> {
+    let of = |what: &str, sent: rustix::io::Result<()>| {
+        Attempt::refused(what, sent.map_err(io::Error::from))
+    };
+    vec![
+        of("stop the runner", kill_process(runner, Signal::STOP)),
+        of("kill the runner", kill_process(runner, Signal::KILL)),
+        of("kill the runner's group", kill_process_group(runner, Signal::KILL)),
+        of("kill the first process", kill_process(Pid::INIT, Signal::KILL)),
+    ]
+}
+
+fn rights() -> Vec<Attempt> {
+    let mut list = Vec::new();
+    let own = getuid().as_raw();
+    for (name, uid) in [("root", 0), ("the user of most hosts", 1000), ("another user", own + 1)] {
+        let became = set_thread_uid(Uid::from_raw(uid)).map_err(io::Error::from);
+        list.push(Attempt::refused(format!("become {name}"), became));
+    }
+    let one = CapabilitySet::SETUID;
+    let sets = CapabilitySets { effective: one, permitted: one, inheritable: one };
+    let taken = set_capabilities(None, sets).map_err(io::Error::from);
+    list.push(Attempt::refused("take a capability", taken));
+    let raised = configure_capability_in_ambient_set(one, true).map_err(io::Error::from);
+    list.push(Attempt::refused("pass a capability on", raised));
+    list
+}
+
+/// What the kernel says of this process.
+fn status() -> Vec<Attempt> {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let field = |name: &str| {
+        let line = status.lines().find_map(|it| it.strip_prefix(name)?.strip_prefix(':'));
+        line.map(str::trim).unwrap_or_default().to_owned()
+    };
+    let is = |name: &'static str, wanted: &str| {
+        let got = field(name);
+        Attempt::bounded(
+            &format!("{name} is {wanted}"),
+            got.trim_start_matches('0') == wanted.trim_start_matches('0'),
+            got,
+        )
+    };
+    let mut list: Vec<_> =
+        ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"].map(|it| is(it, "0")).into();
+    list.extend([is("NoNewPrivs", "1"), is("Seccomp", "2")]);
+    let groups = field("Groups");
+    let own = rustix::process::getgid().as_raw().to_string();
+    let none = groups.split_whitespace().all(|it| it == own);
+    list.push(Attempt::bounded("there are no further groups", none, groups));
+    list
+}
+
+/// Refused by its number, or not there at all. Any other complaint means that the kernel looked at
+/// the arguments.
+fn calls(runner: Option<Pid>) -> Vec<Attempt> {
+    let runner = runner.map_or(1, |it| i64::from(it.as_raw_nonzero().get()));
+    let ask: Vec<_> = NUMBERS
+        .iter()
+        .map(|(name, x86, other, args)| {
+            let number = if cfg!(target_arch = "x86_64") { x86 } else { other };
+            let args: Vec<_> = args.iter().map(|it| if *it == -1 { runner } else { *it }).collect();
+            json!([name, number, args])
+        })
+        .collect();
+    let answers = python(&json!(ask).to_string());
+    let answer = |name: &str| {
+        let answers = answers.as_ref().map_err(|err| format!("not tried: {err}"))?;
+        let line =
+            answers.iter().find(|it| it.0 == name).ok_or("not tried: it ended the program")?;
+        Ok((line.1, line.2))
+    };
+    NUMBERS
+        .iter()
+        .map(|(name, ..)| {
+            let (got, held) = match answer(name) {
+                Ok((-1, errno)) => {
+                    let err = Errno::from_raw_os_error(errno);
+                    let held = matches!(err, Errno::PERM | Errno::NOSYS);
+                    (io::Error::from(err).to_string(), held)
+                }
+                Ok(_) => ("it worked".to_owned(), false),
+                Err(why) => (why, false),
+            };
+            Attempt { attack: format!("call {name}"), expected: "refused", got, held }
+        })
+        .collect()
+}
+
+fn python(ask: &str) -> io::Result<Vec<(String, i64, i32)>> {
+    let mut child = Command::new("python3")
+        .args(["-c", CALLS])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()?;
+    if let Some(mut stdin) = child.stdin.take() {
+        stdin.write_all(ask.as_bytes())?;
+    }
+    let out = child.wait_with_output()?;
+    let lines = String::from_utf8_lossy(&out.stdout);
+    Ok(lines.lines().filter_map(|it| serde_json::from_str(it).ok()).collect())
+}

@@ -1,0 +1,174 @@
+//! `nanoclaw selftest --escape`: a real container, made like any session's, in which the runner lets
+//! the agent's user try the escape list. What only the host can see is checked afterwards.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, chown};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use actors::folders::{self, Owner};
+use anyhow::Context;
+use domain::agent::{DEFAULT_AGENT, Resources};
+use domain::{AgentName, Incarnation, SessionId};
+use sandbox::docker::{DockerOptions, DockerSandbox};
+use sandbox::{Job, Mounts, Sandbox, Spec, inside};
+use serde::{Deserialize, Serialize};
+use store::layout::{Layout, SessionLayout};
+use tokio::time::timeout;
+
+use crate::error::{Hint, fail};
+use crate::{home, install, term};
+
+/// It takes some seconds; a machine that is swapping needs more.
+const WITHIN: Duration = Duration::from_secs(180);
+const SESSION: SessionId = SessionId(1);
+const ANOTHER: SessionId = SessionId(2);
+/// Little, so that the limits are soon reached.
+const RESOURCES: Resources =
+    Resources { memory_mib: 1024, cpu_milli: 2000, pids: 128, disk_gib: 1 };
+/// What a file that nobody may change says.
+const BAIT: &str = "nobody but the host changes this";
+
+/// One line of the list, as the runner reports it.
+#[derive(Debug, Serialize, Deserialize)]
+struct Attempt {
+    attack: String,
+    expected: String,
+    got: String,
+    held: bool,
+}
+
+pub(super) async fn perform(as_json: bool, layout: &Layout) -> anyhow::Result<ExitCode> {
+    home::create(layout)?;
+    let image = home::central(layout)?
+        .setting(install::IMAGE)?
+        .ok_or_else(|| fail("no image was built yet", "build it with `nanoclaw image build`"))?;
+    let folder = tempfile::Builder::new()
+        .prefix("escape-")
+        .tempdir_in(layout.cache())
+        .context("could not make a folder for the test")?;
+    let list = try_all(image, folder.path()).await?;
+    let broken = list.iter().filter(|it| !it.held).count();
+    if as_json {
+        term::json(&serde_json::json!({ "ok": broken == 0, "attempts": list }))?;
+    } else {
+        show(&list);
+        term::out(&format!("{} attempts, {broken} not as expected", list.len()));
+    }
+    Ok(if broken == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn show(list: &[Attempt]) {
+    let width = list.iter().map(|it| it.attack.chars().count()).max().unwrap_or_default();
+    for Attempt { attack, expected, got, held } in list {
+        let verdict = if *held { "ok  " } else { "FAIL" };
+        term::out(&format!("{verdict}  {attack:width$}  {expected:8}  {got}"));
+    }
+}
+
+async fn try_all(image: String, root: &Path) -> anyhow::Result<Vec<Attempt>> {
+    let (layout, user) = (Layout::new(root), install::container_user());
+    let owner = rustix::process::geteuid().is_root().then_some(user);
+    let agent = AgentName::parse(DEFAULT_AGENT).context("the default agent has no good name")?;
+    let baits = set_up(&layout, &agent, owner).context("could not make the folders")?;
+    let before = states(&baits)?;
+    // Containers of its own, which no host takes for its sessions'.
+    let name = root.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let options = DockerOptions { install: name, user, root: root.to_owned(), socket: None };
+    let sandbox = DockerSandbox::new(options);
+    let spec = spec(image, &layout, &agent);
+    let mut link = sandbox.link(&spec.mounts).await?;
+    let ran = async {
+        sandbox.start(&spec).await?;
+        tokio::select! {
+            ended = sandbox.exited(SESSION) => ended.map(|()| false),
+            // The runner of this test does not use it.
+            stream = link.accept() => Ok(stream.is_ok()),
+        }
+    };
+    let ran = timeout(WITHIN, ran).await;
+    let last_words = sandbox.tail(SESSION).await.unwrap_or_default();
+    sandbox.kill(SESSION).await?;
+    let linked = ran.context("the list took too long")??;
+    let report = layout.session(SESSION).outbound_dir().join(inside::ESCAPE_REPORT);
+    let report = fs::read(report)
+        .with_context(|| format!("the list was not run to its end: {last_words}"))
+        .hint("build the image again with `nanoclaw image build`")?;
+    let mut list: Vec<Attempt> = serde_json::from_slice(&report).context("no report was left")?;
+    list.push(seen("reach the host over the link", !linked));
+    // The agent left links where the host makes files.
+    folders::make(&layout, SESSION, &agent, owner).context("could not make the folders again")?;
+    list.push(seen("make the host change its own files", states(&baits)? == before));
+    Ok(list)
+}
+
+fn seen(attack: &str, held: bool) -> Attempt {
+    let got = if held { "nothing happened" } else { "it worked" };
+    Attempt { attack: attack.into(), expected: "refused".into(), got: got.into(), held }
+}
+
+/// Two sessions with files in them. Returns what must be the same afterwards.
+fn set_up(layout: &Layout, agent: &AgentName, owner: Owner) -> std::io::Result<Vec<PathBuf>> {
+    let mut baits = vec![layout.home().join("bait")];
+    for session in [SESSION, ANOTHER] {
+        folders::make(layout, session, agent, owner)?;
+        let paths = layout.session(session);
+        folders::make_link(&paths.link(Incarnation(1)), owner)?;
+        baits.extend(mailboxes(&paths));
+        baits.push(paths.files_in().join("bait"));
+    }
+    for bait in &baits {
+        fs::write(bait, BAIT)?;
+    }
+    if let Some((uid, gid)) = owner {
+        // The runner's own, as it would make them.
+        chown(layout.session(SESSION).outbound(), Some(uid), Some(gid))?;
+    }
+    Ok(baits)
+}
+
+fn mailboxes(paths: &SessionLayout) -> [PathBuf; 4] {
+    let inbound = |name: &str| paths.inbound_dir().join(name);
+    [paths.inbound(), inbound("inbound.db-wal"), inbound("inbound.db-shm"), paths.outbound()]
+}
+
+/// Content, owner, group and mode of a file.
+type State = (Vec<u8>, u32, u32, u32);
+
+fn states(baits: &[PathBuf]) -> anyhow::Result<Vec<State>> {
+    let state = |path: &PathBuf| {
+        let seen = fs::symlink_metadata(path)?;
+        Ok((fs::read(path)?, seen.uid(), seen.gid(), seen.mode()))
+    };
+    let states: std::io::Result<_> = baits.iter().map(state).collect();
+    states.context("a file of the host is gone")
+}
+
+fn spec(image: String, layout: &Layout, agent: &AgentName) -> Spec {
+    let paths = layout.session(SESSION);
+    let outside = layout.home().to_string_lossy().into_owned();
+    let env = [
+        ("NANOCLAW_INCARNATION", "1"),
+        ("NANOCLAW_AGENT", agent.as_str()),
+        ("NANOCLAW_PROVIDER", "demo"),
+        (inside::ESCAPE_ENV, &outside),
+    ];
+    Spec {
+        job: Job::Run,
+        session: SESSION,
+        incarnation: Incarnation(1),
+        image,
+        resources: RESOURCES,
+        mounts: Mounts {
+            inbound: paths.inbound_dir(),
+            outbound: paths.outbound_dir(),
+            files: paths.files_in(),
+            workspace: layout.workspace(agent),
+            home: paths.home(),
+            link: paths.link(Incarnation(1)),
+        },
+        env: env.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
+        fingerprint: "escape".to_owned(),
+    }
+}
