@@ -21,6 +21,7 @@ mod requests;
 mod sending;
 mod settling;
 mod tasks;
+mod wiring;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

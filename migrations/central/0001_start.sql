@@ -413,6 +413,7 @@ CREATE TABLE stop (
     by          TEXT    NOT NULL,
     why         TEXT    NOT NULL DEFAULT '',
     at          INTEGER NOT NULL,
+    last        INTEGER NOT NULL,                    -- the last message before it, by its id
     resumed_by  TEXT,
     resumed_at  INTEGER,
     CHECK ((resumed_at IS NULL) = (resumed_by IS NULL))

@@ -54,7 +54,8 @@ pub struct Sample {
     pub resident: u64,
     /// Open file handles of this process.
     pub handles: usize,
-    /// Bytes of all databases and logs.
+    /// Bytes of all databases and logs, without the pages of the central database that are free: it
+    /// keeps them for what comes.
     pub files: u64,
 }
 
@@ -174,8 +175,12 @@ impl World {
             answered,
             resident: kib.unwrap_or(0) * 1_024,
             handles: fs::read_dir("/proc/self/fd").map_or(0, Iterator::count),
-            files: bytes(self.bare.layout.home()),
+            files: bytes(self.bare.layout.home()).saturating_sub(self.free()),
         }
+    }
+
+    fn free(&self) -> u64 {
+        CentralStore::open(&self.bare.layout.central()).unwrap().free_bytes().unwrap()
     }
 
     /// Of each stored message its number, and whether it has an outcome.

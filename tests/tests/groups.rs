@@ -390,15 +390,3 @@ async fn an_answer_is_shown_as_it_is_written_and_ends_as_one_message() {
     assert!(shown.len() == 1 && shown[0].contains("word12"), "one message: {shown:?}");
     assert!(!shown[0].ends_with('…'), "{shown:?}");
 }
-
-#[tokio::test(start_paused = true)]
-async fn a_chat_that_moves_keeps_its_conversation() {
-    let world = public();
-    let _host = world.start(Crash::never()).await;
-    connect(&world, "g", "andy", usual);
-    world.platform.write(say("g", "m1", "count").mention());
-    world.pass(10 * SECOND).await;
-    world.platform.move_chat("g", "supergroup");
-    world.platform.write(Letter::new("supergroup", "m2", "count").in_group("G").mention());
-    assert!(heard(&world, "supergroup").await.contains("number 2"));
-}

@@ -90,9 +90,10 @@ async fn wedge(world: &World, host: &TestHost) {
     world.pass(5 * SECOND).await;
     assert!(texts(world, "a").contains("so?"), "{}", texts(world, "a"));
     world.engine.hang(S1);
-    host.crash.hang_at("a message");
+    // The word that the message waits behind another one.
+    host.crash.hang_at("a notice");
     say(world, "a", "m2", "are you there?");
-    world.pass(SECOND).await;
+    world.pass(35 * SECOND).await;
     assert!(host.crash.hangs());
 }
 
@@ -140,9 +141,10 @@ async fn wedge_second(world: &World, host: &TestHost) {
     say(world, "a", "m1", "wait 600");
     world.pass(5 * SECOND).await;
     world.engine.hang(SessionId(2));
-    host.crash.hang_at("a message");
+    // The word that the message waits behind another one.
+    host.crash.hang_at("a notice");
     say(world, "a", "m2", "are you there?");
-    world.pass(SECOND).await;
+    world.pass(35 * SECOND).await;
     assert!(host.crash.hangs());
 }
 

@@ -4,14 +4,11 @@
 use std::sync::Arc;
 
 use channel::Verdict;
-use domain::AgentName;
-use domain::agent::AgentGroup;
 use domain::approval::{
     ALLOW, ChatChoice, Closed, News, Request, closed_card, closed_notice, told,
 };
 use domain::delivery::PartKey;
 use domain::message::{Address, Incoming};
-use domain::naming::agent_name_for;
 use domain::outgoing::Card;
 use domain::people::{Handle, access};
 use domain::question::QuestionId;
@@ -19,14 +16,14 @@ use domain::session_key::ChatId;
 use domain::time::Timestamp;
 use store::{
     CentralStore, Draft, NewPart, PartKind, QuestionKind, QuestionRow, QuestionState, StoreError,
-    Target, Wiring,
+    Target,
 };
 use tokio::time::sleep;
 use tracing::{info, warn};
 
 use super::beside::Call;
 use super::requests::carry_out;
-use super::{ReceptionState, SOON};
+use super::{ReceptionState, SOON, wiring};
 use crate::host::Host;
 use crate::router::RouterMessage;
 use crate::sessions::SessionsMessage;
@@ -257,7 +254,7 @@ impl ReceptionState {
         self.host
             .central
             .write("a connected chat", move |central| {
-                let Some(agent) = wire(central, chat, &choice, now)? else {
+                let Some(agent) = wiring::wire(central, chat, &choice, now)? else {
                     return Ok(());
                 };
                 if let Some(handle) = requester {
@@ -395,45 +392,4 @@ async fn bring_answer(
     host.central.write("an answer", answer).await?;
     host.peers.sessions.cast(SessionsMessage::Woken { row, from: None });
     Ok(true)
-}
-
-/// Wires a chat as somebody chose, once; returns the agent. One that was to be new is never an agent
-/// that others use, or that was removed: by now its name may be taken, and it gets another one.
-fn wire(
-    central: &mut CentralStore,
-    chat: ChatId,
-    choice: &ChatChoice,
-    now: Timestamp,
-) -> Result<Option<AgentName>, StoreError> {
-    let Some(found) = central.chat_by_id(chat)? else {
-        return Ok(None);
-    };
-    let wired: Vec<AgentName> =
-        central.wirings_of(chat)?.into_iter().map(|it| it.wiring.agent).collect();
-    match choice {
-        ChatChoice::Refuse => Ok(None),
-        ChatChoice::Connect(agent) => {
-            if !wired.contains(agent) {
-                central.add_agent(&AgentGroup::new(agent.clone()), now)?;
-                let wiring = Wiring::usual(chat, agent.clone(), found.is_group);
-                central.set_wiring(&wiring, now)?;
-            }
-            Ok(Some(agent.clone()))
-        }
-        ChatChoice::New(wanted) => {
-            if !wired.is_empty() {
-                // Done before, as far as it got; or somebody wired the chat to another agent.
-                let is_ours = |it: &AgentName| it.as_str().starts_with(wanted.as_str());
-                return Ok(wired.into_iter().find(is_ours));
-            }
-            let taken = central.agent_names_taken()?;
-            let name = match taken.contains(wanted) {
-                true => agent_name_for(wanted.as_str(), &taken),
-                false => wanted.clone(),
-            };
-            let wiring = Wiring::usual(chat, name.clone(), found.is_group);
-            central.add_wired_agent(&AgentGroup::new(name.clone()), &wiring, now)?;
-            Ok(Some(name))
-        }
-    }
 }

@@ -14,12 +14,12 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use async_trait::async_trait;
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 use tokio::task::spawn_blocking;
 
 use crate::StoreError;
+use crate::gate::{Fault, Gate};
 
 type Open<T> = dyn Fn() -> Result<T, StoreError> + Send + Sync;
 
@@ -27,42 +27,6 @@ type Open<T> = dyn Fn() -> Result<T, StoreError> + Send + Sync;
 const BATCH_MAX: usize = 128;
 /// Readers that are kept open; more than cores only queue for the disk.
 const READERS_KEPT: usize = 4;
-
-/// A write that the gate turned away, as a full disk would.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Fault;
-
-/// Stands at every durable write.
-#[async_trait]
-pub trait Gate: fmt::Debug + Send + Sync {
-    /// Called before the write `op`.
-    ///
-    /// # Errors
-    /// [`Fault`] makes the write fail as if the disk were full.
-    async fn before(&self, op: &'static str) -> Result<(), Fault>;
-
-    /// Called after the write `op` is durable, before anybody hears of it.
-    async fn after(&self, op: &'static str);
-
-    /// Whether calls run on the calling thread. A simulation wants that, so that a seed fixes the
-    /// order of events; a program that talks to people must not.
-    fn runs_inline(&self) -> bool {
-        false
-    }
-}
-
-/// The gate of the running program: always open.
-#[derive(Debug)]
-pub struct NoGate;
-
-#[async_trait]
-impl Gate for NoGate {
-    async fn before(&self, _op: &'static str) -> Result<(), Fault> {
-        Ok(())
-    }
-
-    async fn after(&self, _op: &'static str) {}
-}
 
 /// A store whose writes can share a transaction.
 pub trait Store: Send + 'static {

@@ -9,6 +9,7 @@ mod central;
 pub mod copies;
 mod db;
 mod error;
+mod gate;
 pub mod layout;
 mod mailbox;
 mod open;
@@ -25,8 +26,9 @@ pub use crate::central::{
     Question, QuestionKind, QuestionRow, QuestionState, Removed, Revoked, RoleRow, SealedRow,
     SessionRow, Task, TaskEdit, TaskFilter, TaskRow, Unasked, Unlinked, Untold, Wired, Wiring,
 };
-pub use crate::db::{Db, Fault, Gate, NoGate, Store, on_disk};
+pub use crate::db::{Db, Store, on_disk};
 pub use crate::error::StoreError;
+pub use crate::gate::{Fault, Gate, NoGate};
 pub use crate::mailbox::Destination;
 pub use crate::outbox::by_hand::{Done, Ordered};
 pub use crate::outbox::{ClaimedPart, Draft, NewPart, PartKind, Target};

@@ -29,7 +29,10 @@ pub(super) fn start_at(launches: &Launches, limits: &Limits) -> Option<Wait> {
 #[must_use]
 pub fn next_look(view: &View, limits: &Limits, now: Timestamp) -> Option<Duration> {
     let wait = |until: Timestamp| until.since(now).min(limits.backoff_max);
-    let left = |max: Duration, passed: Duration| max.saturating_sub(passed);
+    // What is overdue was acted on, or waits for something else: that is looked for at a pace.
+    let left = |max: Duration, passed: Duration| {
+        if passed < max { max.saturating_sub(passed) } else { limits.poll_every }
+    };
     let mut waits: Vec<Duration> =
         view.parts.iter().filter_map(|it| it.retry_at()).map(wait).collect();
     if view.still != Stillness::No {

@@ -43,8 +43,9 @@ impl CentralStore {
         why: &str,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let sql = "INSERT INTO stop (agent_group, by, why, at) VALUES (?1, ?2, ?3, ?4)
-                   ON CONFLICT DO NOTHING";
+        let sql = "INSERT INTO stop (agent_group, by, why, at, last)
+                   SELECT ?1, ?2, ?3, ?4, coalesce(max(id), 0) FROM message
+                   WHERE true ON CONFLICT DO NOTHING";
         self.run("write a stop down", sql, params![name(scope), by, why, now.0]).map(drop)
     }
 

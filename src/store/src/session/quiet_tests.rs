@@ -186,9 +186,7 @@ fn if_the_message_is_refused_each_part_goes_on_alone() {
 fn a_stop_voids_what_is_held() {
     let mut it = pair();
     tasks(&mut it, &["tea", "milk"], &night());
-    let order =
-        crate::Order { stop: domain::stop::StopId(1), by: "Ann".into(), agent: "andy".into() };
-    it.host.posting().stand_still(&order, NOW).unwrap();
+    it.stand_still(1);
     assert_eq!(it.host.snapshot().unwrap().held, []);
     end(&mut it);
     assert!(rows(&it).iter().filter(|it| it.0.starts_with('o')).all(|it| it.1 == "dead"));

@@ -67,10 +67,11 @@ impl SessionRows<'_> {
         now: Timestamp,
     ) -> Result<Toll, StoreError> {
         self.commit("a stop", |tx| {
-            let before = tx.query_row(STOOD, [tx.session], stood)?;
-            let mut toll = before.toll;
-            if before.stop < order.stop {
-                let ended = end_work(tx, if in_work { i64::MAX } else { 0 }, now)?;
+            let stood = tx.query_row(STOOD, [tx.session], stood)?;
+            let mut toll = stood.toll;
+            if stood.stop < order.stop {
+                let before = if in_work { seq_after(tx, order.stop)? } else { 0 };
+                let ended = end_work(tx, before, now)?;
                 toll = total(&ended);
                 for work in ended {
                     let text = notice::frozen(&order.by, &work.toll);
@@ -94,6 +95,15 @@ impl SessionRows<'_> {
             .and_then(|mut it| it.query_row([self.scope.session], |row| row.get(0).map(MessageSeq)))
             .map_err(StoreError::query("read the waiting messages"))
     }
+}
+
+/// The number after the last message that was accepted before the stop. What came later is kept.
+fn seq_after(tx: Scope<'_>, stop: StopId) -> rusqlite::Result<i64> {
+    tx.prepare_cached(
+        "SELECT 1 + coalesce(max(m.seq), 0) FROM stop s
+         LEFT JOIN message m ON m.session = ?1 AND m.id <= s.last WHERE s.id = ?2",
+    )?
+    .query_row([tx.session, stop.0], |row| row.get(0))
 }
 
 /// Ends all work: sets aside the messages before `before`, voids what is not sent, lets what ran say

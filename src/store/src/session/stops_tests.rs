@@ -4,15 +4,11 @@ use domain::AgentName;
 use domain::agent::AgentGroup;
 use domain::delivery::Verdict;
 use domain::message::Outcome;
-use domain::stop::{Scope, StopId};
+use domain::stop::Scope;
 
 use super::tests::{M1, NOW, Pair, answer, around, pair};
 use super::*;
 use crate::{CentralStore, ClaimedPart};
-
-fn order(id: i64) -> Order {
-    Order { stop: StopId(id), by: "Ann".into(), agent: "andy".into() }
-}
 
 fn claim_next(it: &mut Pair) -> ClaimedPart {
     let key = it.host.snapshot().unwrap().parts[0].key.clone();
@@ -48,14 +44,10 @@ fn half_sent(it: &mut Pair) -> ClaimedPart {
 fn a_half_sent_answer_is_voided_and_what_went_out_is_said() {
     let mut it = pair();
     let with_platform = half_sent(&mut it);
-    let toll = it.host.posting().stand_still(&order(1), NOW).unwrap();
+    let toll = it.stand_still(1);
     let want = Toll { voided: 1, sent_here: 1, uncertain: 1, ..Toll::default() };
     assert_eq!(toll, want);
-    assert_eq!(
-        it.host.posting().stand_still(&order(1), NOW).unwrap(),
-        want,
-        "again changes nothing"
-    );
+    assert_eq!(it.stand_still(1), want, "again changes nothing");
     // It did not arrive, and is not tried again, nor is an uncertain one.
     let unsent = Verdict::Unsent { retry_at: NOW, counts: false };
     it.host.posting().conclude(with_platform.key(), &unsent, NOW).unwrap();
@@ -67,7 +59,7 @@ fn a_half_sent_answer_is_voided_and_what_went_out_is_said() {
 fn what_was_stopped_while_a_host_died_is_not_sent_again() {
     let mut it = pair();
     let with_platform = half_sent(&mut it);
-    it.host.posting().stand_still(&order(1), NOW).unwrap();
+    it.stand_still(1);
     it.host.posting().doubt(with_platform.key(), NOW).unwrap();
     assert_eq!(drain(&mut it).len(), 1, "the report alone");
 }
@@ -84,7 +76,7 @@ fn a_stopped_incarnation_says_nothing_more_whatever_it_names_as_its_cause() {
     };
     it.host.import(&around(100), NOW).unwrap();
     drain(&mut it);
-    it.host.posting().stand_still(&order(1), NOW).unwrap();
+    it.stand_still(1);
     // About a message that was answered before, and a claim on one that comes after.
     runner.add(&crate::NewMessage::text(M1, "psst"), NOW).unwrap();
     it.say("m2");
@@ -102,14 +94,14 @@ fn a_stopped_incarnation_says_nothing_more_whatever_it_names_as_its_cause() {
 fn what_waits_without_a_container_is_kept_and_each_chat_is_told_once() {
     let mut it = pair();
     it.say("m1");
-    let toll = it.host.posting().stand_still(&order(1), NOW).unwrap();
+    let toll = it.stand_still(1);
     assert_eq!(toll, Toll::default());
     it.say("m2");
     assert!(it.host.snapshot().unwrap().stood.told < it.host.snapshot().unwrap().last_waiting);
-    it.host.posting().stand_still(&order(1), NOW).unwrap();
+    it.stand_still(1);
     let texts = drain(&mut it);
     assert!(texts.len() == 1 && texts[0].contains("`nanoclaw resume andy`"), "{texts:?}");
-    it.host.posting().stand_still(&order(2), NOW).unwrap();
+    it.stand_still(2);
     assert_eq!(drain(&mut it).len(), 1, "another stop is told again");
     let outcomes = it.host.posting().outcomes().unwrap();
     assert!(outcomes.iter().all(|it| it.1.is_none()), "{outcomes:?}");
@@ -120,7 +112,7 @@ fn what_a_container_may_have_begun_with_is_set_aside() {
     let mut it = pair();
     it.say("m1");
     let _runner = it.runner();
-    assert_eq!(it.host.posting().stand_still(&order(1), NOW).unwrap().aside, 1);
+    assert_eq!(it.stand_still(1).aside, 1);
     assert_eq!(it.host.posting().outcomes().unwrap(), [("m1".into(), Some(Outcome::Declined))]);
 }
 
@@ -154,7 +146,7 @@ fn an_end_that_was_silenced_does_not_hide_the_end_of_the_next_incarnation() {
     let mut stopped = it.runner();
     stopped.claim(&[M1], NOW).unwrap();
     it.host.posting().record_exit(Incarnation(1), true, "no engine", None, NOW).unwrap();
-    it.host.posting().stand_still(&order(1), NOW).unwrap();
+    it.stand_still(1);
     stopped.end_turn(&answer("unheard"), &[], NOW).unwrap();
     it.host.import(&around(100), NOW).unwrap();
     drain(&mut it);

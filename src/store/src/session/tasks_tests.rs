@@ -124,9 +124,7 @@ fn a_run_is_reported_with_the_commit_that_ends_it() {
 fn a_run_that_a_user_stopped_does_not_count() {
     let mut it = fired();
     it.runner();
-    let order =
-        crate::Order { stop: domain::stop::StopId(1), by: "Ann".into(), agent: "andy".into() };
-    it.host.posting().stand_still(&order, NOW).unwrap();
+    it.stand_still(1);
     let why = Some("it was stopped".to_owned());
     assert_eq!(end_of(&mut it), ("failed".to_owned(), why, None, true));
 }

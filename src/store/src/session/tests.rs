@@ -6,6 +6,7 @@ use domain::delivery::{PartState, Verdict};
 use domain::message::{Address, Admitted, Author, InboundKind, Incoming, Outcome};
 use domain::outgoing::{Content, Manners, TextLimit};
 use domain::session::FailReason;
+use domain::stop::StopId;
 
 use super::*;
 use crate::layout::{Layout, SessionLayout};
@@ -29,6 +30,16 @@ pub(super) fn pair() -> Pair {
 }
 
 impl Pair {
+    /// Carries out the stop of this number, which is ordered now if it was not before.
+    pub(super) fn stand_still(&mut self, stop: i64) -> Toll {
+        let order = Order { stop: StopId(stop), by: "Ann".into(), agent: "andy".into() };
+        let sql = "INSERT INTO stop (id, by, at, last, resumed_by, resumed_at)
+                   SELECT ?1, 'Ann', 0, coalesce(max(id), 0), 'Ann', 0 FROM message
+                   WHERE true ON CONFLICT DO NOTHING";
+        self.host.rows().scope.execute(sql, [stop]).unwrap();
+        self.host.posting().stand_still(&order, NOW).unwrap()
+    }
+
     pub(super) fn runner(&mut self) -> RunnerStore {
         let incarnation = self.host.posting().launch(NOW).unwrap();
         RunnerStore::open(&self.paths.inbound_dir(), &self.paths.outbound_dir(), incarnation)

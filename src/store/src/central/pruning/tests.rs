@@ -167,9 +167,9 @@ fn tasks_that_are_over_slots_stops_and_orders_go_after_a_year_and_what_counts_st
         slot(3, 2, "ok", NOW),
         slot(4, 1, "ok", year),
         format!(
-            "INSERT INTO stop (by, at) VALUES ('x', {0});
-             INSERT INTO stop (agent_group, by, at, resumed_by, resumed_at)
-                 VALUES ('andy', 'x', {0}, 'x', {0});
+            "INSERT INTO stop (by, at, last) VALUES ('x', {0}, 0);
+             INSERT INTO stop (agent_group, by, at, last, resumed_by, resumed_at)
+                 VALUES ('andy', 'x', {0}, 0, 'x', {0});
              INSERT INTO obeyed VALUES ('c', 'a', 'x', 'm', {0});",
             NOW.0
         ),
