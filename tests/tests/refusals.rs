@@ -96,5 +96,5 @@ async fn who_is_only_overheard_does_not_hear_that_a_session_is_damaged() {
     world.platform.write(say("g", "m3", "are you well?").mention());
     world.pass(MINUTE).await;
     let texts = world.platform.texts("g");
-    assert!(texts.len() == before + 1 && texts[before].contains("damaged"), "{texts:?}");
+    assert!(texts.len() == before + 1 && texts[before].contains("out of service"), "{texts:?}");
 }
