@@ -226,16 +226,20 @@ pub fn decide(view: &View, limits: &Limits, now: Timestamp) -> Vec<Effect> {
     if view.still != Stillness::No {
         return still::standing_still(view, limits, now);
     }
+    let sends = || delivery::decide(&view.parts, now).into_iter().map(Effect::Delivery);
     if view.news {
-        // Everything else may look different afterwards.
-        return vec![Effect::Absorb];
+        // Everything else may look different afterwards. Who never stops writing holds up neither what
+        // is to be sent nor the end of a message: news that would have ended it is long absorbed.
+        let mut todo = vec![Effect::Absorb];
+        todo.extend(sends());
+        todo.extend(deadline::decide(view, limits, now - limits.rest_after));
+        return todo;
     }
     let late = deadline::decide(view, limits, now);
     if !late.is_empty() {
         return late;
     }
-    let mut todo: Vec<Effect> =
-        delivery::decide(&view.parts, now).into_iter().map(Effect::Delivery).collect();
+    let mut todo: Vec<Effect> = sends().collect();
     todo.extend(view.request.map(Effect::Pass));
     let over = view.held.iter().filter(|it| it.until.is_none());
     todo.extend(over.map(|it| Effect::EndQuiet(it.chat.clone())));

@@ -1,7 +1,7 @@
 //! The only notion of "now" that the rest of the workspace may use.
 
 use std::fmt;
-use std::ops::Add;
+use std::ops::{Add, Sub};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
@@ -22,6 +22,14 @@ impl Timestamp {
     #[must_use]
     pub fn is_due(self, now: Self, longest: Duration) -> bool {
         self <= now || longest < self.since(now)
+    }
+}
+
+impl Sub<Duration> for Timestamp {
+    type Output = Self;
+
+    fn sub(self, rhs: Duration) -> Self {
+        Self(self.0.saturating_sub(i64::try_from(rhs.as_millis()).unwrap_or(i64::MAX)))
     }
 }
 

@@ -88,6 +88,24 @@ fn news_are_taken_over_before_anything_else_is_decided() {
 }
 
 #[test]
+fn a_runner_that_never_stops_writing_holds_up_neither_parts_nor_deadlines() {
+    let key = PartKey("o1.0".into());
+    let parts = vec![PartView { key: key.clone(), state: PartState::Ready, in_flight: false }];
+    let ended = |seconds: u64| NOW - limits().deadline - secs(seconds);
+    let late = |seconds| Waiting { received_at: ended(seconds), ..message(Some(ME)) };
+    let view = |seconds| View {
+        news: true,
+        parts: parts.clone(),
+        waiting: vec![Waiting { last_chance: Some(NOW - secs(seconds)), ..late(seconds) }],
+        container: running(0),
+        ..idle()
+    };
+    let send = Effect::Delivery(delivery::Effect::Send(key.clone()));
+    check(&view(1), &[Effect::Absorb, send.clone()]);
+    check(&view(61), &[Effect::Absorb, send, Effect::Stop(StopReason::Overdue)]);
+}
+
+#[test]
 fn what_a_dead_incarnation_had_in_hand_is_released_and_then_given_up() {
     let view = View { waiting: vec![message(Some(OLD))], ..idle() };
     let release = Effect::Release { message: MessageSeq(2), by: OLD, at: NOW + secs(1) };
