@@ -26,7 +26,7 @@ use futures_util::future::join_all;
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
 use store::{CentralStore, SessionRow, StoreError};
 use tokio::task::JoinSet;
-use tracing::{instrument, warn};
+use tracing::{error, instrument, warn};
 
 use self::admit::{Fate, admit};
 pub use self::storing::Taken;
@@ -95,7 +95,11 @@ impl Actor for RouterActor {
         message: RouterMessage,
         state: &mut RouterState,
     ) -> Result<(), ActorProcessingErr> {
-        while state.batches.try_join_next().is_some() {}
+        while let Some(joined) = state.batches.try_join_next() {
+            if let Err(err) = joined {
+                error!(error = &err as &dyn std::error::Error, "a batch ended in a panic");
+            }
+        }
         let host = Arc::clone(&state.host);
         match message {
             RouterMessage::Route { events, owner_only, cursor, reply } => {
@@ -153,7 +157,8 @@ async fn route_batch(
     let mut verdicts: Vec<Verdict> = fates.iter().map(verdict).collect();
     let is_stored: Vec<bool> = fates.iter().map(|it| matches!(it, Fate::Store(_))).collect();
     let engaged = refusals::engaged(&fates);
-    let all: Vec<(SessionRow, Taken)> = fates.into_iter().flat_map(Fate::into_targets).collect();
+    let each: Vec<Vec<(SessionRow, Taken)>> = fates.into_iter().map(Fate::into_targets).collect();
+    let all = each.concat();
     let ended: Vec<SessionRow> =
         all.iter().filter(|it| matches!(it.1, Taken::Stop(_))).map(|it| it.0.clone()).collect();
     let holds: Vec<_> = ended.iter().map(|row| Hold::new(host, row)).collect();
@@ -163,8 +168,16 @@ async fn route_batch(
     if let Err(err) = &stored {
         warn!(error = err as &dyn std::error::Error, "a batch could not be stored");
         has_failed |= err.passes();
-        let why = chain(err);
-        for (index, _) in is_stored.iter().enumerate().filter(|it| *it.1) {
+        for (index, targets) in each.into_iter().enumerate().filter(|it| is_stored[it.0]) {
+            // One that cannot be stored for good takes no other along.
+            let alone = if err.passes() { Ok(chain(err)) } else { Err(targets) };
+            let why = match alone {
+                Ok(why) => why,
+                Err(targets) => match storing::store(host, targets, None).await {
+                    Ok(()) => continue,
+                    Err(err) => chain(&err),
+                },
+            };
             verdicts[index] = refusals::unstored(host, engaged[index].as_ref(), &why).await;
         }
     }

@@ -127,8 +127,8 @@ impl Actor for SessionActor {
         state: &mut SessionState,
     ) -> Result<(), ActorProcessingErr> {
         match state.take(message).await {
-            // A full disk passes; what could not be written is tried again.
-            Err(SessionError::Store(err @ StoreError::Full { .. })) => {
+            // A full disk passes, and a commit that another write took along; it is tried again.
+            Err(SessionError::Store(err)) if err.passes() => {
                 warn!(error = &err as &dyn Error, "will try again");
                 state.look_again_soon();
                 Ok(())

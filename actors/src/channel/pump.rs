@@ -19,6 +19,9 @@ use crate::sessions::child::chain;
 
 /// A router that is being restarted is back within this.
 const ROUTER_BACK: Duration = Duration::from_millis(100);
+/// For a batch on a slow disk. A second one beside it would only make it slower; a router that died
+/// answers at once.
+const ROUTE_WITHIN: Duration = Duration::from_secs(600);
 
 pub(super) struct Pump {
     pub(super) host: Arc<Host>,
@@ -97,7 +100,7 @@ impl Pump {
             let (events, owner_only) = (events.clone(), self.caps.owner_only);
             let (count, cursor) = (events.len(), to.clone());
             let ask = |reply| RouterMessage::Route { events, owner_only, cursor, reply };
-            match self.host.peers.router.call(ask).await {
+            match self.host.peers.router.call_within(ROUTE_WITHIN, ask).await {
                 Some(routed) if routed.verdicts.len() == count => return routed,
                 // It died with the batch in hand. Storing an event again is harmless.
                 _ => sleep(ROUTER_BACK).await,

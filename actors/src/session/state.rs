@@ -243,7 +243,9 @@ impl SessionState {
                 for (message, outcome) in &absorbed.ended {
                     info!(%message, outcome = outcome.as_str(), "a message reached its end");
                 }
-                self.tell_others();
+                if !absorbed.ended.is_empty() {
+                    self.tell_others();
+                }
             }
             Effect::Delivery(effect) => return self.perform_delivery(effect).await,
             Effect::Fetch => match self.next_file.take() {

@@ -204,7 +204,12 @@ impl Store for CentralStore {
 /// closed already, but a file may be copied or moved out of it.
 fn keep_private(path: &Path) -> io::Result<()> {
     let private = Permissions::from_mode(0o600);
-    OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
+    // A file that is there is not opened here: when this process closes any handle of it, the kernel
+    // drops every lock that SQLite holds on it for this process.
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Err(err) if err.kind() != io::ErrorKind::AlreadyExists => return Err(err),
+        _ => {}
+    }
     for end in ["", "-wal", "-shm"] {
         let mut name = path.as_os_str().to_owned();
         name.push(end);

@@ -13,8 +13,9 @@ use crate::layout::Layout;
 use crate::open::open_read_only;
 use crate::{CentralStore, StoreError};
 
-/// Pages of one step; between two steps a writer may come in, and the copy begins anew.
-const PAGES: std::ffi::c_int = 4_096;
+/// All pages in one step. A writer that came in between two steps would begin the copy anew, so that one
+/// that writes steadily kept it from ever ending; a reader of a write-ahead log is in nobody's way.
+const PAGES: std::ffi::c_int = -1;
 const BUSY_WAIT: Duration = Duration::from_millis(20);
 /// Steps in a row that find the file locked before the copy is given up; about ten seconds.
 const BUSY_MAX: u32 = 500;

@@ -64,6 +64,21 @@ pub enum StoreError {
     },
 }
 
+/// What says nothing about the statement: others use the database, or the machine is short of something.
+fn passes(code: ErrorCode) -> bool {
+    matches!(
+        code,
+        ErrorCode::DatabaseBusy
+            | ErrorCode::DatabaseLocked
+            | ErrorCode::DiskFull
+            | ErrorCode::SystemIoFailure
+            | ErrorCode::OutOfMemory
+            | ErrorCode::OperationInterrupted
+            | ErrorCode::ReadOnly
+            | ErrorCode::CannotOpen
+    )
+}
+
 impl StoreError {
     /// Whether trying again cannot help until somebody acts on the file.
     #[must_use]
@@ -71,12 +86,21 @@ impl StoreError {
         matches!(self, Self::Newer { .. } | Self::Corrupt { .. } | Self::Superseded)
     }
 
+    /// Whether another connection has the database locked.
+    pub(crate) fn is_busy(&self) -> bool {
+        let Self::Query { source, .. } = self else { return false };
+        matches!(
+            source.sqlite_error_code(),
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)
+        )
+    }
+
     /// Whether trying the same again may help: nothing is wrong with what was to be stored.
     #[must_use]
     pub fn passes(&self) -> bool {
         match self {
             Self::Full { .. } | Self::Undone { .. } | Self::Lost { .. } => true,
-            Self::Query { source, .. } => source.sqlite_error_code().is_some(),
+            Self::Query { source, .. } => source.sqlite_error_code().is_some_and(passes),
             Self::Newer { .. }
             | Self::Corrupt { .. }
             | Self::Open { .. }

@@ -8,6 +8,7 @@ mod attachments;
 mod body;
 mod commands;
 mod dead_letters;
+mod ends;
 mod handle;
 mod import;
 mod launches;

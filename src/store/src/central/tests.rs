@@ -173,3 +173,22 @@ fn a_newer_database_is_refused_and_a_damaged_one_is_named() {
     fs::write(&path, "this is not a database, whatever its name says").unwrap();
     assert!(matches!(CentralStore::open(&path), Err(StoreError::Corrupt { .. })));
 }
+
+/// The locks of a process on a file go when it closes any handle of that file. Without them another
+/// program that looks into the database believes that it is alone, and removes the write-ahead log.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_second_connection_takes_no_lock_of_the_first_away() {
+    use std::os::unix::fs::MetadataExt;
+
+    let (dir, first) = store_with(&["andy"]);
+    let path = dir.path().join("central.db");
+    let inode = format!(":{} ", std::fs::metadata(&path).unwrap().ino());
+    let is_locked = || std::fs::read_to_string("/proc/locks").unwrap().contains(&inode);
+    assert!(is_locked());
+    let second = CentralStore::open(&path).unwrap();
+    assert_eq!(second.agents().unwrap().len(), first.agents().unwrap().len());
+    assert!(is_locked());
+    drop(second);
+    assert!(is_locked());
+}

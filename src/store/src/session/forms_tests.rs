@@ -284,3 +284,54 @@ fn what_is_overheard_is_stored_ended() {
     assert!(it.host.snapshot().unwrap().waiting.is_empty());
     assert_eq!(it.host.posting().outcomes().unwrap().len(), 1);
 }
+
+#[test]
+fn who_says_more_than_can_be_sent_is_cut_short_and_answers_still() {
+    let mut it = pair();
+    let mut runner = at_work(&mut it);
+    for n in 0..600 {
+        runner.say(M1, &format!("line {n}"), NOW).unwrap();
+        if n % 50 == 49 {
+            it.host.import(&around(100), NOW).unwrap();
+        }
+    }
+    runner.end_turn(&answer("done"), &[], NOW).unwrap();
+    it.host.import(&around(100), NOW).unwrap();
+    let mut texts = Vec::new();
+    while !it.host.snapshot().unwrap().parts.is_empty() {
+        texts.push(send(&mut it, "p").content().text().to_owned());
+    }
+    assert_eq!(texts.len(), 502);
+    assert!(texts[500].contains("What came after this was left out"), "{}", texts[500]);
+    assert_eq!(texts[501], "done");
+}
+
+#[test]
+fn a_text_without_end_is_cut() {
+    let mut it = pair();
+    let mut runner = at_work(&mut it);
+    runner.end_turn(&answer(&"ä".repeat(100_000)), &[], NOW).unwrap();
+    it.host.import(&around(200_000), NOW).unwrap();
+    let said = send(&mut it, "p").content().text().to_owned();
+    assert!(said.len() < 132_000 && said.ends_with("too long to be sent.)"), "{}", said.len());
+}
+
+#[test]
+fn a_chat_whose_grant_was_taken_away_is_not_written_to_by_an_edit() {
+    let mut it = pair();
+    let mut runner = at_work(&mut it);
+    let to = NewMessage { destination: Some("team".into()), ..NewMessage::text(M1, "hello") };
+    runner.add(&to, NOW).unwrap();
+    let team = Address { chat: "team".into(), ..incoming("x").from };
+    let mut granted = edits();
+    granted.destinations.insert("team".into(), team.clone());
+    it.host.import(&granted, NOW).unwrap();
+    assert_eq!(*send(&mut it, "p1").to(), team);
+    let edit = || NewMessage { form: Form::Edit(1), ..NewMessage::text(M1, "more") };
+    runner.add(&edit(), NOW).unwrap();
+    it.host.import(&granted, NOW).unwrap();
+    assert_eq!(*send(&mut it, "p1").to(), team);
+    runner.add(&edit(), NOW).unwrap();
+    it.host.import(&edits(), NOW).unwrap();
+    assert_eq!(*send(&mut it, "p2").to(), incoming("x").from);
+}

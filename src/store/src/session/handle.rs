@@ -125,11 +125,20 @@ impl SessionDb {
             })
             .await?;
         snapshot.read_news(news);
-        let posts = lacking.is_some();
-        if let Some(content) = lacking {
-            self.mailboxes.lend("a post", move |boxes| boxes.inbound.post(content)).await?;
+        let Some(content) = lacking else {
+            return Ok((snapshot, false));
+        };
+        let post = move |boxes: &mut Mailboxes| boxes.inbound.post(content);
+        match self.mailboxes.lend("a post", post).await {
+            Ok(()) => Ok((snapshot, true)),
+            // Who reads it does not let go. The next look tries again, and the session stops a runner
+            // that picks nothing up.
+            Err(err) if err.is_busy() => {
+                tracing::warn!(session = %self.session, "the runner's mailbox is locked");
+                Ok((snapshot, false))
+            }
+            Err(err) => Err(err),
         }
-        Ok((snapshot, posts))
     }
 
     /// Makes the mailbox of a runner that is about to start.

@@ -5,6 +5,7 @@
 //! nor whether it may: an answer goes where its message came from, another chat only by a name that
 //! was granted.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::cost::Cost;
@@ -26,6 +27,11 @@ use crate::StoreError;
 use crate::central::full_address as address;
 use crate::outbound::News;
 use crate::outbox::{Draft, NewPart, PartKind, Target};
+
+/// Parts of a session that may wait to be sent, before what its agent says by the way is left out.
+const OPEN_PARTS_MAX: i64 = 500;
+/// Bytes of one text; a book needs a file.
+const TEXT_MAX: usize = 128 * 1024;
 
 /// What was taken over in one commit.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -140,6 +146,10 @@ impl Taking<'_> {
             return Ok(());
         }
         let cause = self.heard(cause)?;
+        if self.kind == PartKind::Interim && self.is_full()? {
+            let text = "(I wrote more than can be sent. What came after this was left out.)";
+            return parts::add_notice(self.tx, "full", cause.seq, self.kind, text, self.now);
+        }
         match &message.form {
             Form::Question { .. } | Form::Admin => {
                 requests::insert(self.tx, message, cause.seq, self.now)
@@ -149,6 +159,17 @@ impl Taking<'_> {
             Form::Edit(number) => self.edit(&cause, *number),
             Form::Reaction(number) => self.reaction(&cause, *number),
         }
+    }
+
+    /// Whether so much waits to be sent that the agent may say no more by the way.
+    fn is_full(&self) -> rusqlite::Result<bool> {
+        let sql = "SELECT count(*) FROM (SELECT 1 FROM part WHERE session = ?1
+                       AND state NOT IN ('sent', 'dead') LIMIT ?2)";
+        let count: i64 = self
+            .tx
+            .prepare_cached(sql)?
+            .query_row([self.tx.session, OPEN_PARTS_MAX], |row| row.get(0))?;
+        Ok(OPEN_PARTS_MAX <= count)
     }
 
     /// What answers a channel that takes nothing goes to the conversation's last other chat; if there
@@ -182,7 +203,7 @@ impl Taking<'_> {
 
     fn text(&self, cause: &Cause, text: &str) -> rusqlite::Result<()> {
         let (to, reply_to, text) = match self.address(cause) {
-            Ok((to, reply_to)) => (to, reply_to, text.to_owned()),
+            Ok((to, reply_to)) => (to, reply_to, cut(text).into_owned()),
             Err(why) => (cause.from.clone(), cause.platform_id.clone(), why),
         };
         // The host says it, whatever the model makes of it.
@@ -264,11 +285,12 @@ impl Taking<'_> {
         let key = PartKey(format!("o{number}.0"));
         // A message that several parts share has no text of its own.
         let alone = super::quiet::was_held(self.tx, &key)?;
-        let Some(to) = self.sent_to(&key)?.filter(|_| !alone) else {
+        let Some(to) = self.sent_to(&key, cause)?.filter(|_| !alone) else {
             return self.text(cause, &self.message.text);
         };
         let manners = self.around.manners(&to);
-        for (index, text) in split_text(&self.message.text, manners.text).into_iter().enumerate() {
+        let text = cut(&self.message.text);
+        for (index, text) in split_text(&text, manners.text).into_iter().enumerate() {
             let content = if index == 0 && manners.edits {
                 Draft::Edit(Target::Part(key.clone()), Card { text, buttons: vec![] })
             } else {
@@ -286,7 +308,7 @@ impl Taking<'_> {
             exact.map(|it| (it.from, Target::Platform(it.platform_id)))
         } else {
             let key = PartKey(format!("o{number}.0"));
-            self.sent_to(&key)?.map(|to| (to, Target::Part(key)))
+            self.sent_to(&key, cause)?.map(|to| (to, Target::Part(key)))
         };
         let Some((to, target)) = found.filter(|it| self.around.manners(&it.0).reactions) else {
             tracing::info!(seq = self.message.seq.0, "no reaction can be put there; dropped");
@@ -296,13 +318,25 @@ impl Taking<'_> {
         self.add(0, Route { to: &to, reply_to: "", cause }, PartKind::Interim, content)
     }
 
-    fn sent_to(&self, key: &PartKey) -> rusqlite::Result<Option<Address>> {
-        self.tx
-            .prepare_cached(
-                "SELECT channel, account, chat, thread FROM part WHERE session = ?1 AND key = ?2",
-            )?
-            .query_row(params![self.tx.session, key.0], |row| address(row, 0))
-            .optional()
+    /// Where a part of the agent's went, if it may still write there.
+    fn sent_to(&self, key: &PartKey, cause: &Cause) -> rusqlite::Result<Option<Address>> {
+        let sql = "SELECT channel, account, chat, thread,
+                EXISTS (SELECT 1 FROM message m WHERE m.session = p.session
+                    AND m.channel = p.channel AND m.account = p.account AND m.chat = p.chat)
+             FROM part p WHERE session = ?1 AND key = ?2";
+        let found = self
+            .tx
+            .prepare_cached(sql)?
+            .query_row(params![self.tx.session, key.0], |row| Ok((address(row, 0)?, row.get(4)?)))
+            .optional()?;
+        let is_same = |it: &Address, to: &Address| {
+            (&it.channel, &it.account, &it.chat) == (&to.channel, &to.account, &to.chat)
+        };
+        let may_write = |to: &Address, is_own: bool| {
+            let granted = || self.around.destinations.values().any(|it| is_same(it, to));
+            is_own || is_same(&cause.from, to) || granted()
+        };
+        Ok(found.filter(|it| may_write(&it.0, it.1)).map(|it| it.0))
     }
 
     fn add(&self, index: usize, to: Route<'_>, kind: PartKind, content: Draft) -> Taken {
@@ -315,6 +349,15 @@ impl Taking<'_> {
     }
 }
 
+/// The text as far as it can be sent.
+fn cut(text: &str) -> Cow<'_, str> {
+    if text.len() <= TEXT_MAX {
+        return Cow::Borrowed(text);
+    }
+    let end = (0..=TEXT_MAX).rev().find(|it| text.is_char_boundary(*it)).unwrap_or(0);
+    Cow::Owned(format!("{}…\n(The rest is too long to be sent.)", &text[..end]))
+}
+
 type Taken = rusqlite::Result<()>;
 
 /// Where a part goes and what led to it.
@@ -324,55 +367,6 @@ struct Route<'a> {
     /// The platform's id of the message that it replies to; empty elsewhere.
     reply_to: &'a str,
     cause: &'a Cause,
-}
-
-fn end(
-    tx: Scope<'_>,
-    claim: &Claim,
-    now: Timestamp,
-) -> rusqlite::Result<Option<(MessageSeq, Outcome)>> {
-    let Some((outcome, reason)) = &claim.outcome else {
-        return Ok(None);
-    };
-    // Only a task may end in silence; a user hears at least that there is nothing to hear. The
-    // container's word that it answered is not enough.
-    let says_nothing = *outcome == Outcome::Silent || !is_answered(tx, claim)?;
-    let is_mute = says_nothing && !tasks::is_task(tx, claim.message)?;
-    let (outcome, reason) = if is_mute {
-        (Outcome::Failed, "the agent said nothing")
-    } else {
-        (*outcome, reason.as_str())
-    };
-    let reply = claim.reply.map(|it| it.0);
-    let end = End { outcome, reason, reply, cost: claim.cost.map(Cost::micros) };
-    if !conclude(tx, claim.message, &end, now)? {
-        return Ok(None);
-    }
-    if is_mute {
-        let text = notice::SAID_NOTHING;
-        parts::add_notice(tx, "mute", claim.message, PartKind::Notice, text, now)?;
-    }
-    tx.prepare_cached(
-        "UPDATE launch SET answered = answered + 1 WHERE session = ?1 AND incarnation = ?2",
-    )?
-    .execute([tx.session, claim.incarnation.0])?;
-    Ok(Some((claim.message, outcome)))
-}
-
-/// Whether something stands behind a claim that says so: a part of its reply to a message of the same chat
-/// and thread, or of anything that the agent said about the message.
-fn is_answered(tx: Scope<'_>, claim: &Claim) -> rusqlite::Result<bool> {
-    tx.prepare_cached(
-        "SELECT EXISTS (SELECT 1 FROM part p
-                        JOIN message c ON c.session = p.session AND c.seq = p.cause
-                        JOIN message m ON m.session = p.session AND m.seq = ?3
-                            AND m.channel = c.channel AND m.account = c.account
-                            AND m.chat = c.chat AND m.thread IS c.thread
-                        WHERE p.session = ?1 AND p.out_seq = ?2)
-             OR EXISTS (SELECT 1 FROM part WHERE session = ?1 AND cause = ?3
-                            AND out_seq IS NOT NULL)",
-    )?
-    .query_row(params![tx.session, claim.reply.map(|it| it.0), claim.message.0], |row| row.get(0))
 }
 
 /// Keeps a copy of what the runner keeps, so that its mailbox can be lost.
