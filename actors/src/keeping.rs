@@ -1,8 +1,8 @@
 //! Has old rows removed: once a day those of the central database, and those of sessions in turn.
 //!
 //! The sweep comes here, and each time at most one session is found, so that ten thousand that sleep
-//! cost a sweep as little as one. The session itself does the work, since it alone writes its
-//! database; see [`crate::session::SessionMessage::Prune`].
+//! cost a sweep as little as one. The session itself does the work, since it alone removes its
+//! files; see [`crate::session::SessionMessage::Prune`].
 
 use std::error::Error;
 use std::fs::{self, OpenOptions};

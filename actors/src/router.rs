@@ -128,8 +128,47 @@ struct Batch {
     ended: Vec<SessionRow>,
 }
 
+/// Whether what an event asks for may be done while it is routed: it counts for what came before it, so
+/// that is stored first.
+fn acts_at_once(event: &Event) -> bool {
+    match event {
+        Event::Moved { .. } => true,
+        Event::Message(message) => message.text.trim_start().starts_with('/'),
+        Event::Click(_) | Event::Reachable(_) => false,
+    }
+}
+
 #[instrument(skip_all, fields(count = events.len()))]
 async fn route_batch(
+    host: &Arc<Host>,
+    events: Vec<Event>,
+    owner_only: bool,
+    cursor: Option<Position>,
+) -> Batch {
+    let count = events.len();
+    let mut left = events.into_iter().peekable();
+    let mut verdicts = Vec::with_capacity(count);
+    let mut ended = Vec::new();
+    loop {
+        let mut run: Vec<Event> = left.next().into_iter().collect();
+        while let Some(event) = left.next_if(|it| !acts_at_once(it)) {
+            run.push(event);
+        }
+        let cursor = cursor.clone().filter(|_| left.peek().is_none());
+        let Batch { routed, ended: more } = route_run(host, run, owner_only, cursor).await;
+        verdicts.extend(routed.verdicts);
+        ended.extend(more);
+        if routed.has_failed || left.peek().is_none() {
+            // What follows a failure comes again with it, so that the order holds.
+            let again = || Verdict::Refused("what came before it could not be stored".to_owned());
+            verdicts.resize_with(count, again);
+            return Batch { routed: Routed { verdicts, ..routed }, ended };
+        }
+    }
+}
+
+/// One commit for events of which at most the first acts at once.
+async fn route_run(
     host: &Arc<Host>,
     events: Vec<Event>,
     owner_only: bool,
@@ -138,6 +177,11 @@ async fn route_batch(
     let mut fates = Vec::with_capacity(events.len());
     let mut has_failed = false;
     for event in events {
+        if has_failed {
+            let why = "what came before it could not be stored";
+            fates.push(Fate::Done(Verdict::Refused(why.to_owned())));
+            continue;
+        }
         fates.push(match decide(host, event, owner_only).await {
             Ok(fate) => fate,
             Err(err) => {

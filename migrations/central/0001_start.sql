@@ -382,7 +382,8 @@ CREATE TABLE part (
     changed_at  INTEGER NOT NULL,
     claimed_at  INTEGER,                      -- the last attempt
     sent_at     INTEGER,
-    -- NULL: alive, or given up on purpose. 1: given up, and the owner of the host is still to be told.
+    -- NULL: alive, or stopped. 1: given up, and the owner of the host is still to be told. 0: they were
+    -- told, or need not be.
     untold      INTEGER CHECK (untold IN (0, 1)),
     -- Nobody waits for it, and its reader wanted to be left alone: `held` until that is over. Then it
     -- is `released`; the `first` of what was held says so.

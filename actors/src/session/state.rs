@@ -226,7 +226,10 @@ impl SessionState {
             tool_max: self.tool.as_ref().map_or(Duration::ZERO, |it| it.max),
             held,
             crowded: self.host().places.crowded(),
-            quiet_for: self.last_event.elapsed(),
+            quiet_for: match self.fetching || self.passing {
+                true => Duration::ZERO,
+                false => self.last_event.elapsed(),
+            },
         })
     }
 

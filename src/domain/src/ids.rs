@@ -55,7 +55,8 @@ impl fmt::Display for InvalidAgentName {
 
 impl std::error::Error for InvalidAgentName {}
 
-/// Identifies one conversation with one agent: a folder, two databases, at most one container.
+/// Identifies one conversation with one agent: rows, a folder with two mailboxes, at most one
+/// container.
 /// Written as `s` and a number that the central database hands out once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SessionId(pub i64);

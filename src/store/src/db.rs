@@ -185,8 +185,7 @@ fn job<T: Store, R: Send + 'static>(
 }
 
 impl<T> Shared<T> {
-    /// A poisoned slot holds a store whose last caller panicked. Its transaction was rolled back, so
-    /// the store itself is sound.
+    /// A poisoned slot is empty: the store went with the caller that panicked, and is opened again.
     fn writer(&self) -> MutexGuard<'_, Option<T>> {
         self.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -99,11 +99,10 @@ impl StoreError {
     #[must_use]
     pub fn passes(&self) -> bool {
         match self {
-            Self::Full { .. } | Self::Undone { .. } | Self::Lost { .. } => true,
+            Self::Full { .. } | Self::Undone { .. } | Self::Lost { .. } | Self::Open { .. } => true,
             Self::Query { source, .. } => source.sqlite_error_code().is_some_and(passes),
             Self::Newer { .. }
             | Self::Corrupt { .. }
-            | Self::Open { .. }
             | Self::Quarantine { .. }
             | Self::Copy { .. }
             | Self::Superseded => false,

@@ -1,7 +1,7 @@
 //! Where things lie in the data directory. The only place that knows the names.
 //!
 //! ```text
-//! <home>/central.db         who is who
+//! <home>/central.db         everything that decides
 //! <home>/vault.key          opens the secrets in central.db
 //! <home>/run/               sockets and the lock of the running host
 //! <home>/logs/              what host and setup wrote

@@ -15,8 +15,8 @@ use crate::StoreError;
 /// Longer than any transaction of ours takes, even while a disk discards gigabytes.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long a write-ahead log gets before it is copied back, and what is kept of it then. Each of many
-/// sessions has one. In pages of 4 KiB, and in bytes.
+/// How long a write-ahead log gets before it is copied back, and what is kept of it then. In pages of
+/// 4 KiB, and in bytes.
 const LOG_PAGES_MAX: i64 = 256;
 const LOG_BYTES_MAX: i64 = LOG_PAGES_MAX * 4 * 1024;
 
@@ -74,7 +74,7 @@ fn connect(path: &Path, journal: Journal) -> rusqlite::Result<Connection> {
     conn.pragma_update(None, "wal_autocheckpoint", LOG_PAGES_MAX)?;
     // A log that a large commit made long is cut back when it begins anew.
     conn.pragma_update(None, "journal_size_limit", LOG_BYTES_MAX)?;
-    // The container may have the log open read-only; it must not vanish when the host restarts.
+    // A command that ends beside the host must not copy the log back; the host does.
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     Ok(conn)
 }

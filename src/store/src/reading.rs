@@ -1,5 +1,5 @@
-//! Looks at all databases of a host without the right to change any, for people who ask what became
-//! of something. Works beside a running host and without one.
+//! Looks at the central database and at what runners wrote, without changing any, for people who ask
+//! what became of something. Works beside a running host and without one.
 
 mod parts;
 mod trace;

@@ -48,7 +48,7 @@ impl Seen {
 
     /// A runner may read the mailbox, now or in a moment.
     pub(in crate::session) fn may_read(&self) -> bool {
-        matches!(self, Self::Running { .. } | Self::Busy)
+        matches!(self, Self::Running { .. } | Self::Busy | Self::Unreachable(_))
     }
 
     pub(super) fn is_worth_asking(&self) -> bool {

@@ -100,7 +100,7 @@ fn a_runner_that_never_stops_writing_holds_up_neither_parts_nor_deadlines() {
         container: running(0),
         ..idle()
     };
-    let send = Effect::Delivery(delivery::Effect::Send(key.clone()));
+    let send = Effect::Delivery(delivery::Effect::Send(key));
     check(&view(1), &[Effect::Absorb, send.clone()]);
     check(&view(61), &[Effect::Absorb, send, Effect::Stop(StopReason::Overdue)]);
 }

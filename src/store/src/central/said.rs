@@ -1,4 +1,4 @@
-//! What the host says by itself: the outbox of the central database.
+//! What the host itself says: parts of session 0.
 
 use domain::SessionId;
 use domain::delivery::{PartKey, PartView, Verdict};

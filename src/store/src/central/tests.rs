@@ -183,8 +183,8 @@ fn a_second_connection_takes_no_lock_of_the_first_away() {
 
     let (dir, first) = store_with(&["andy"]);
     let path = dir.path().join("central.db");
-    let inode = format!(":{} ", std::fs::metadata(&path).unwrap().ino());
-    let is_locked = || std::fs::read_to_string("/proc/locks").unwrap().contains(&inode);
+    let inode = format!(":{} ", fs::metadata(&path).unwrap().ino());
+    let is_locked = || fs::read_to_string("/proc/locks").unwrap().contains(&inode);
     assert!(is_locked());
     let second = CentralStore::open(&path).unwrap();
     assert_eq!(second.agents().unwrap().len(), first.agents().unwrap().len());

@@ -1,4 +1,4 @@
-//! What the agent is shown of a message, as one column: nothing here decides anything.
+//! What the agent is shown of a message, and the script of a run, as one column.
 
 use std::time::Duration;
 

@@ -246,7 +246,7 @@ impl SessionStore {
         Ok(())
     }
 
-    /// Reads all that is true about the session, except for an outbound mailbox that waits for recovery.
+    /// Reads all that is true about the session.
     pub fn snapshot(&mut self) -> Result<Snapshot, StoreError> {
         let mut snapshot = self.rows().snapshot()?;
         let news = self.mailboxes.news(&snapshot.imported);

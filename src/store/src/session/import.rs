@@ -8,7 +8,6 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use domain::cost::Cost;
 use domain::delivery::PartKey;
 use domain::message::{Address, Claim, Form, Outbound, Outcome};
 use domain::outgoing::{Card, FileOut, Manners};
@@ -16,11 +15,11 @@ use domain::quiet::{self, is_awaited, under_heading};
 use domain::split::split_text;
 use domain::task::{TaskId, says_nothing};
 use domain::time::Timestamp;
-use domain::{MessageSeq, OutSeq, notice};
+use domain::{MessageSeq, OutSeq};
 use rusqlite::{OptionalExtension, params};
 
 use super::body::to_json;
-use super::messages::{End, conclude};
+use super::ends::end;
 use super::parts::{self, Cause};
 use super::{Imported, Scope, SessionRows, requests, tasks, waits};
 use crate::StoreError;

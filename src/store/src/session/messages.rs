@@ -161,7 +161,11 @@ impl SessionRows<'_> {
                     "UPDATE session SET awake = 0 WHERE id = ?1 AND NOT EXISTS
                          (SELECT 1 FROM message WHERE session = ?1 AND outcome IS NULL)
                        AND NOT EXISTS (SELECT 1 FROM part
-                         WHERE session = ?1 AND state NOT IN ('sent', 'dead'))",
+                         WHERE session = ?1 AND state NOT IN ('sent', 'dead'))
+                       AND NOT EXISTS (SELECT 1 FROM attachment
+                         WHERE session = ?1 AND state = 'pending')
+                       AND NOT EXISTS (SELECT 1 FROM request
+                         WHERE session = ?1 AND state = 'open')",
                 )?
                 .execute([tx.session])?;
             Ok(asleep == 1)
@@ -202,17 +206,6 @@ impl SessionRows<'_> {
                 .collect()
         };
         read().map_err(StoreError::query("list the outcomes"))
-    }
-
-    /// Who wrote here lately, as `channel:id`.
-    pub fn recent_senders(&self) -> Result<Vec<String>, StoreError> {
-        self.scope
-            .prepare_cached(
-                "SELECT DISTINCT sender_id FROM (SELECT sender_id FROM message
-                     WHERE session = ?1 ORDER BY seq DESC LIMIT 200)",
-            )
-            .and_then(|mut it| it.query_map([self.scope.session], |row| row.get(0))?.collect())
-            .map_err(StoreError::query("list the senders"))
     }
 }
 
