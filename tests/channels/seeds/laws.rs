@@ -72,9 +72,14 @@ impl Record {
         things
     }
 
-    /// How often people saw something again.
+    /// How often people saw something again. One message may answer several.
     pub(super) fn repeats(&self) -> usize {
-        self.things().iter().map(|it| it.1.len().saturating_sub(1)).sum()
+        let things = self.things();
+        let again = things.iter().flat_map(|it| it.1.iter().skip(1));
+        let mut again: Vec<*const Visible> = again.map(|it| std::ptr::from_ref(*it)).collect();
+        again.sort_unstable();
+        again.dedup();
+        again.len()
     }
 
     pub(super) fn gaps_told(&self) -> usize {
