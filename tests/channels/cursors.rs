@@ -17,11 +17,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(5);
 const MESSAGES: usize = 4;
 
 /// Where the host is stopped: the name of the point, and how many of its kind there are.
-const POINTS: [(&str, u64); 3] = [
-    ("a message", 3),
-    ("the claim of a part", 1),
-    ("the end of a part", 2),
-];
+const POINTS: [(&str, u64); 3] =
+    [("a message", 3), ("the claim of a part", 1), ("the end of a part", 2)];
 
 /// Ann and her private chat with the bot. She outlives the host.
 struct Ann<'a> {

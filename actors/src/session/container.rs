@@ -235,6 +235,8 @@ impl SessionState {
                 warn!(why = chain(&err), "the container did not start");
                 self.explain(Some(chain(&err)));
                 self.place = None;
+                // One of its folders may be gone.
+                self.folders_made = false;
                 self.full = matches!(err, StartError::DiskFull { .. });
                 self.container =
                     if err.is_outage() { Seen::Unreachable(Instant::now()) } else { Seen::Unread };

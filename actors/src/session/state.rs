@@ -73,7 +73,7 @@ pub struct SessionState {
     timer: Option<Timer<SessionMessage>>,
     /// Messages from the parent; see [`SessionsMessage::Resting`].
     pub(super) seen: u64,
-    folders_made: bool,
+    pub(super) folders_made: bool,
     why: Option<String>,
     /// Its folders took more than they may; to be looked at before the next start.
     pub(super) full: bool,

@@ -1,9 +1,8 @@
 //! Decides what a session needs next, from a snapshot of what is true.
 //!
 //! [`decide`] is the whole policy: the actor that owns a session reads a [`View`], calls it,
-//! performs the [`Effect`]s, and asks again until nothing is left to do. The same call serves a
-//! fresh message, a restart after a crash and the sixty-second sweep, so there is no path that only
-//! runs when something is broken.
+//! performs the [`Effect`]s, and asks again until nothing is left to do. A fresh message, a restart
+//! after a crash and the sweep make the same call: no path runs only when something is broken.
 //!
 //! Invariants (checked over every small view in `tests`)
 //! - A container is never started while one may be running.
@@ -228,18 +227,15 @@ pub fn decide(view: &View, limits: &Limits, now: Timestamp) -> Vec<Effect> {
     }
     let sends = || delivery::decide(&view.parts, now).into_iter().map(Effect::Delivery);
     if view.news {
-        // Everything else may look different afterwards. Who never stops writing holds up neither what
-        // is to be sent nor the end of a message: news that would have ended it is long absorbed.
-        let mut todo = vec![Effect::Absorb];
-        todo.extend(sends());
-        todo.extend(deadline::decide(view, limits, now - limits.rest_after));
-        return todo;
+        // What follows waits for that; who never stops writing holds up neither parts nor deadlines.
+        let late = deadline::decide(view, limits, now - limits.rest_after);
+        return [Effect::Absorb].into_iter().chain(sends()).chain(late).collect();
     }
     let late = deadline::decide(view, limits, now);
     if !late.is_empty() {
         return late;
     }
-    let mut todo: Vec<Effect> = sends().collect();
+    let mut todo = Vec::from_iter(sends());
     todo.extend(view.request.map(Effect::Pass));
     let over = view.held.iter().filter(|it| it.until.is_none());
     todo.extend(over.map(|it| Effect::EndQuiet(it.chat.clone())));

@@ -47,6 +47,12 @@ pub(crate) fn ensure_defaults(central: &CentralStore) -> anyhow::Result<Install>
     Ok(Install { id, added })
 }
 
+/// Gives the install another name, so that it and the one that it was copied from leave each other's
+/// containers alone.
+pub(crate) fn rename(central: &CentralStore) -> anyhow::Result<()> {
+    Ok(central.set_setting(INSTALL, &random_hex(4)?)?)
+}
+
 /// The name of this install if it has one.
 pub(crate) fn id(central: &CentralStore) -> anyhow::Result<Option<String>> {
     Ok(central.setting(INSTALL)?)

@@ -34,7 +34,7 @@ fn list(store: &CentralStore, view: &View) -> Result<Output, VerbError> {
     let has_credential = store.secret(MODEL_CREDENTIAL)?.is_some();
     let stops = store.stops()?;
     let head = [
-        "NAME", "PROVIDER", "MODEL", "IMAGE", "MEMORY", "CPUS", "PIDS", "TRIGGER", "REACH",
+        "NAME", "PROVIDER", "MODEL", "IMAGE", "MEMORY", "CPUS", "PIDS", "DISK", "TRIGGER", "REACH",
         "STOPPED",
     ];
     let mut rows = vec![head.map(str::to_owned).to_vec()];

@@ -1,8 +1,8 @@
 //! Makes a backup.
 
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 use anyhow::Context;
@@ -64,6 +64,7 @@ pub(crate) fn create(
     // Beside the file, so that it can be renamed; removed however this ends.
     let scratch = tempfile::Builder::new()
         .prefix(".nanoclaw-backup-")
+        .permissions(Permissions::from_mode(0o700))
         .tempdir_in(folder)
         .with_context(|| format!("nothing can be written in {}", folder.display()))
         .hint("name a file in a folder of yours")?;

@@ -1,6 +1,7 @@
 //! Makes a data directory of a backup: for a look at it, and for good.
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -153,6 +154,10 @@ pub(crate) fn restore(
         // The lock made it.
         let _ = fs::remove_dir_all(home);
     }
+    if !had_data && done.is_ok() {
+        // Beside the original: containers are told apart by the name of their install.
+        crate::install::rename(&CentralStore::open(&layout.central())?)?;
+    }
     done
 }
 
@@ -168,6 +173,7 @@ fn swap(
     let parent = home.parent().unwrap_or(Path::new("/"));
     let fresh = tempfile::Builder::new()
         .prefix(".nanoclaw-restore-")
+        .permissions(Permissions::from_mode(0o700))
         .tempdir_in(parent)
         .with_context(|| format!("nothing can be made in {}", parent.display()))?;
     let made = make(file, fresh.path(), trust, ask, now)?;

@@ -1,6 +1,8 @@
 //! `nanoclaw backup`: makes, checks and puts back copies of everything.
 
+use std::fs::Permissions;
 use std::io::{self, IsTerminal};
+use std::os::unix::fs::PermissionsExt;
 
 use anyhow::Context;
 use domain::time::{Clock, SystemClock};
@@ -99,7 +101,9 @@ fn tell_left_out((count, first): &(usize, Vec<LeftOut>)) {
 fn verify(layout: &Layout, args: &crate::args::BackupVerifyArgs) -> anyhow::Result<()> {
     let (file, stdin) = (args.file.as_path(), args.passphrase_stdin);
     let cache = layout.cache();
-    let folder = if cache.is_dir() { tempfile::tempdir_in(cache) } else { tempfile::tempdir() };
+    let mut private = tempfile::Builder::new();
+    private.permissions(Permissions::from_mode(0o700));
+    let folder = if cache.is_dir() { private.tempdir_in(cache) } else { private.tempdir() };
     let folder = folder.context("there is no place to unpack the backup")?;
     let copy = folder.path().join("copy");
     std::fs::create_dir(&copy)?;
