@@ -84,7 +84,8 @@ async fn the_build_server_talks_into_a_conversation(town: &Town) {
 
 async fn one_stranger_is_let_in_and_one_is_not(town: &Town) {
     town.family("4747", "Eve", "hello from eve").await;
-    town.press("Allow").await;
+    town.press("Allow…").await;
+    town.press("Yes, allow").await;
     town.telegram_shows(&town.family, "you said \"hello from eve\"").await;
     town.family("4848", "Mallory", "word-mallory").await;
     town.press("Refuse").await;
