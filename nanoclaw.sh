@@ -162,6 +162,8 @@ provide() {
     # A data directory of its own: nothing here may touch the user's.
     export NANOCLAW_HOME=${NANOCLAW_TEST_HOME:-$(dirname "$RELEASE")/test-home}
     say "engine and agent image"
+    # Tests need its cache alone; another commit may have left a database of another form.
+    rm -f "$NANOCLAW_HOME"/central.db{,-wal,-shm}
     "$BIN" setup --yes --only data,engine,daemon,cli,image,defaults
     NANOCLAW_TEST_IMAGE=$("$BIN" image show)
     NANOCLAW_TEST_CLAUDE=$(find "$NANOCLAW_HOME/cache" -maxdepth 1 -name 'claude-*' -type f | sort | tail -n 1)
