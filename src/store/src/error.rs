@@ -13,9 +13,9 @@ pub enum StoreError {
         #[source]
         source: Option<rusqlite::Error>,
     },
-    /// Install the newer program; the file is fine.
+    /// Install the program that wrote it; the file is fine.
     #[error(
-        "{} was written by a newer version of nanoclaw; install that version, or move the file away",
+        "{} was written by another version of nanoclaw; install that version, or move the file away",
         path.display()
     )]
     Newer { path: PathBuf },

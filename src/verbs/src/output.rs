@@ -1,6 +1,7 @@
 //! What a verb gives back.
 
 use chrono::DateTime;
+use domain::plain::one_line;
 use domain::time::Timestamp;
 use serde_json::Value;
 use store::StoreError;
@@ -76,9 +77,12 @@ pub(crate) fn forbidden(what: impl Into<String>, hint: impl Into<String>) -> Ver
     VerbError::Forbidden { what: what.into(), hint: hint.into() }
 }
 
-/// Rows in columns as wide as their widest cell, the last one open.
+/// Rows in columns as wide as their widest cell, the last one open. A terminal obeys nothing in them:
+/// names are what strangers call themselves.
 #[must_use]
 pub fn table(rows: &[Vec<String>]) -> String {
+    let plain = |row: &Vec<String>| row.iter().map(|cell| one_line(cell)).collect();
+    let rows: Vec<Vec<String>> = rows.iter().map(plain).collect();
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let cells = |at: usize| rows.iter().filter_map(move |row| row.get(at));
     let width = |at: usize| cells(at).map(|it| it.chars().count()).max().unwrap_or(0);
@@ -124,6 +128,12 @@ mod tests {
         let rows = [["a", "long one", "x"], ["bbb", "c", ""]];
         let rows = rows.map(|row| row.map(str::to_owned).to_vec());
         assert_eq!(table(&rows), "a    long one  x\nbbb  c");
+    }
+
+    #[test]
+    fn a_name_gives_a_terminal_no_orders() {
+        let rows = [vec!["e\x1b[31mX\x07".to_owned(), "two\nlines".to_owned()]];
+        assert_eq!(table(&rows), "e [31mX  two lines");
     }
 
     #[test]

@@ -65,10 +65,11 @@ pub fn all(seeds: Range<u64>, threads: usize, progress: &(dyn Fn(u64) + Sync)) -
     let total = Mutex::new(Total::default());
     let work = || {
         while total.lock().unwrap().failure.is_none() {
-            let seed = next.fetch_add(1, Ordering::Relaxed);
-            if seeds.end <= seed {
+            // Stays at the end, which may be the last number there is.
+            let step = |it: u64| (it < seeds.end).then(|| it + 1);
+            let Ok(seed) = next.fetch_update(Ordering::Relaxed, Ordering::Relaxed, step) else {
                 return;
-            }
+            };
             let report = one(seed);
             let mut total = total.lock().unwrap();
             total.runs += 1;
