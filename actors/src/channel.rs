@@ -7,10 +7,12 @@
 //! Invariants
 //! - Events are settled and the cursor moves only after every engaged session committed.
 //! - [`ChannelActor`] is the only place in the program that talks to a platform, and what it sends
-//!   is a [`ClaimedPart`], which the outbox mints with a commit.
+//!   is a [`store::ClaimedPart`], which the outbox mints with a commit.
 //! - What became of the time without a connection is stated, and said, before the cursor moves over it.
-//! - A slow platform delays nobody: each part is sent in a task of its own.
+//! - A slow platform delays nobody: each part is sent in a task of its own, one in each chat ([`lanes`], [`attempts`]).
 
+mod attempts;
+mod lanes;
 mod line;
 mod pump;
 
@@ -19,22 +21,21 @@ use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
-use channel::{ChannelError, Connection, DeliverError, FetchError, Part, Registration, Sink};
-use domain::delivery::Attempt;
+use channel::{ChannelError, Connection, DeliverError, FetchError, Registration, Sink};
 use domain::message::Address;
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
-use store::{ClaimedPart, Gate, PartKind, on_disk};
+use store::{Gate, on_disk};
 use tokio::io::{AsyncReadExt, duplex};
 use tokio::join;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
+use self::lanes::Lanes;
 use self::line::Line;
 use crate::admin::protocol::ChannelHealth;
 use crate::channels::{AccountKey, Fetch};
 use crate::host::Host;
-use crate::sessions::child::chain;
-use crate::stops::Pass;
+use crate::slot::Hint;
 
 /// How long a graceful stop waits for what is being sent. Shorter than the tree waits for a stop.
 const FINISH_MAX: Duration = Duration::from_secs(8);
@@ -60,13 +61,10 @@ pub enum ChannelMessage {
     Stated(u64),
     /// Receiving ended.
     Lost(u64, ChannelError),
-    Deliver {
-        part: ClaimedPart,
-        platform_key: String,
-        /// `None` for what the host says by itself.
-        pass: Option<Box<Pass>>,
-        reply: RpcReplyPort<Attempt>,
-    },
+    /// The outbox changed, or a wait is over.
+    Parts,
+    /// An attempt at a part ended.
+    Landed,
     Working(Address),
     Draft {
         to: Address,
@@ -90,6 +88,8 @@ pub enum ChannelMessage {
 #[derive(Debug)]
 pub struct ChannelArgs {
     pub host: Arc<Host>,
+    /// Cleared when the actor looks at its lanes.
+    pub hint: Hint,
     pub registration: &'static Registration,
     pub account: AccountKey,
 }
@@ -99,6 +99,7 @@ pub struct ChannelState {
     args: ChannelArgs,
     sink: Option<Arc<dyn Sink>>,
     line: Line,
+    lanes: Lanes,
     sending: JoinSet<()>,
     /// Why it is not connected; `None` when it is.
     trouble: Option<String>,
@@ -117,7 +118,9 @@ impl Actor for ChannelActor {
         myself.send_interval(line::LOOK_EVERY, || ChannelMessage::Look);
         let line = Line::new(&args.host);
         let trouble = Some("it is connecting".into());
-        let mut state = ChannelState { args, sink: None, line, sending: JoinSet::new(), trouble };
+        let lanes = Lanes::default();
+        let mut state =
+            ChannelState { args, sink: None, line, lanes, sending: JoinSet::new(), trouble };
         state.connect(&myself, Duration::ZERO);
         Ok(state)
     }
@@ -140,21 +143,19 @@ impl Actor for ChannelActor {
             ChannelMessage::Connected(_, Err(err)) | ChannelMessage::Lost(_, err) => {
                 state.reconnect(&myself, &err);
             }
-            ChannelMessage::Deliver { part, platform_key, pass, reply } => {
-                state.deliver(part, platform_key, pass, reply);
+            ChannelMessage::Parts => {
+                state.args.hint.clear();
+                state.write_ended().await;
+                state.send_parts(&myself, None).await;
             }
+            ChannelMessage::Landed => state.conclude_ended(&myself).await,
             ChannelMessage::Working(chat) => {
                 if let Some(sink) = state.sink.clone() {
                     let hint = async move { sink.working(&chat).await };
                     state.sending.spawn(async move { drop(timeout(HINT_MAX, hint).await) });
                 }
             }
-            ChannelMessage::Draft { to, target, text } => {
-                if let Some(sink) = state.sink.clone() {
-                    let hint = async move { sink.draft(&to, &target, &text).await };
-                    state.sending.spawn(async move { drop(timeout(HINT_MAX, hint).await) });
-                }
-            }
+            ChannelMessage::Draft { to, target, text } => state.draft(to, target, text),
             ChannelMessage::Fetch { fetch, reply } => state.fetch(fetch, reply),
             ChannelMessage::OpenDirect { handle, reply } => match state.sink.clone() {
                 Some(sink) => {
@@ -186,6 +187,7 @@ impl Actor for ChannelActor {
         state.line.close();
         let all = async { while state.sending.join_next().await.is_some() {} };
         let _ = timeout(FINISH_MAX, all).await;
+        state.write_ended().await;
         Ok(())
     }
 }
@@ -202,47 +204,6 @@ impl ChannelState {
             let fetched = timeout(within, write_file(&*host.gate, &*sink, &fetch)).await;
             let late = || FetchError::Unreachable("it took too long".into());
             let _ = reply.send(fetched.unwrap_or_else(|_| Err(late())));
-        });
-    }
-
-    fn deliver(
-        &mut self,
-        claimed: ClaimedPart,
-        key: String,
-        pass: Option<Box<Pass>>,
-        reply: RpcReplyPort<Attempt>,
-    ) {
-        let Some(sink) = self.sink.clone() else {
-            drop(reply.send(Attempt::Unreachable));
-            return;
-        };
-        let within = self.args.host.policy.deliver_max;
-        let host = Arc::clone(&self.args.host);
-        let pulse = self.line.pulse.clone();
-        self.sending.spawn(async move {
-            let part = Part {
-                to: claimed.to().clone(),
-                key,
-                content: claimed.content().clone(),
-                reply_to: claimed.reply_to().to_owned(),
-                also: claimed.also().to_vec(),
-                last: claimed.kind() != PartKind::Interim,
-                repeat: claimed.is_repeat(),
-            };
-            // The last moment in which it can be kept back.
-            if !pass.is_none_or(|it| host.stops.lets(&it)) {
-                drop(reply.send(Attempt::Unreachable));
-                return;
-            }
-            let attempt = match timeout(within, sink.deliver(&part)).await {
-                Ok(Ok(platform_id)) => {
-                    pulse.beat();
-                    Attempt::Delivered { platform_id }
-                }
-                Ok(Err(err)) => attempt(&err),
-                Err(_) => Attempt::Unknown,
-            };
-            let _ = reply.send(attempt);
         });
     }
 }
@@ -267,13 +228,4 @@ async fn write_file(gate: &dyn Gate, sink: &dyn Sink, fetch: &Fetch) -> Result<(
     // A disk that refuses also cuts the pipe, of which the platform's end complains.
     written.map_err(FetchError::Write)?;
     fetched
-}
-
-fn attempt(err: &DeliverError) -> Attempt {
-    match err {
-        DeliverError::Unreachable(_) => Attempt::Unreachable,
-        DeliverError::Throttled { after } => Attempt::Throttled { after: *after },
-        DeliverError::Refused(_) => Attempt::Refused { why: chain(err) },
-        DeliverError::Unknown(_) => Attempt::Unknown,
-    }
 }

@@ -1,7 +1,7 @@
 //! Supervises every [`ChannelActor`]: one per account that an adapter in this program connects.
 //! Accounts are rows of the central database; a channel that needs none has one all the same.
 //!
-//! Messages  [`ChannelsMessage`]; parts are passed on to the account that they go to.
+//! Messages  [`ChannelsMessage`]; hints and requests are passed on to the account that they are for.
 //! Strategy  one-for-one. A channel that fails is started again after a back-off, for ever: there is
 //!           no state to be had by giving up, and the others live on.
 
@@ -11,18 +11,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use channel::{DeliverError, FetchError, Registration};
-use domain::delivery::Attempt;
 use domain::message::Address;
 use domain::restart::{RestartBudget, Verdict};
 use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, RpcReplyPort, SupervisionEvent};
-use store::ClaimedPart;
 use tokio::task::JoinSet;
 use tracing::warn;
 
 use crate::admin::protocol::ChannelStatus;
 use crate::channel::{ChannelActor, ChannelArgs, ChannelMessage};
 use crate::host::Host;
-use crate::stops::Pass;
+use crate::slot::Hint;
 
 /// The account of a channel that needs no credential.
 pub(crate) const LOCAL: &str = "local";
@@ -32,14 +30,8 @@ pub struct ChannelSupervisor;
 
 #[derive(Debug)]
 pub enum ChannelsMessage {
-    /// Send a part. Only the outbox can mint one, so nothing is sent that is not committed.
-    Deliver {
-        part: ClaimedPart,
-        platform_key: String,
-        /// `None` for what the host says by itself.
-        pass: Option<Box<Pass>>,
-        reply: RpcReplyPort<Attempt>,
-    },
+    /// The outbox changed: look at the lanes.
+    Parts,
     /// Show in a chat that an answer is being worked on.
     Working(Address),
     /// Show more of an answer, in place of the message `target`.
@@ -122,9 +114,16 @@ struct Child {
     key: AccountKey,
     budget: RestartBudget,
     actor: Option<ActorRef<ChannelMessage>>,
+    hint: Hint,
 }
 
 impl Child {
+    fn look_at_lanes(&self) {
+        if let Some(actor) = &self.actor {
+            self.hint.send(|| actor.cast(ChannelMessage::Parts).is_ok());
+        }
+    }
+
     fn is(&self, id: ActorId) -> bool {
         self.actor.as_ref().is_some_and(|it| it.get_id() == id)
     }
@@ -140,6 +139,7 @@ impl Actor for ChannelSupervisor {
         myself: ActorRef<ChannelsMessage>,
         host: Arc<Host>,
     ) -> Result<ChannelsState, ActorProcessingErr> {
+        host.peers.outbox.clear();
         // What needs no account is there at once, whatever the database does.
         let local: Vec<AccountKey> = host
             .registrations
@@ -159,15 +159,12 @@ impl Actor for ChannelSupervisor {
         state: &mut ChannelsState,
     ) -> Result<(), ActorProcessingErr> {
         match message {
-            ChannelsMessage::Deliver { part, platform_key, pass, reply } => match state
-                .find(part.to())
-            {
-                Some(actor) => {
-                    // A dropped reply is an unknown outcome, which is what it is.
-                    let _ = actor.cast(ChannelMessage::Deliver { part, platform_key, pass, reply });
+            ChannelsMessage::Parts => {
+                state.host.peers.outbox.clear();
+                for child in &state.children {
+                    child.look_at_lanes();
                 }
-                None => drop(reply.send(Attempt::Unreachable)),
-            },
+            }
             ChannelsMessage::Working(chat) => {
                 if let Some(actor) = state.find(&chat) {
                     let _ = actor.cast(ChannelMessage::Working(chat));
@@ -293,6 +290,7 @@ impl ChannelsState {
                         key: key.clone(),
                         budget,
                         actor: None,
+                        hint: Hint::default(),
                     });
                     self.respawn(myself, &key).await?;
                 }
@@ -311,7 +309,9 @@ impl ChannelsState {
         let Some(child) = found else {
             return Ok(());
         };
-        let args = ChannelArgs { host, registration: child.registration, account: key.clone() };
+        child.hint = Hint::default();
+        let (registration, hint) = (child.registration, child.hint.clone());
+        let args = ChannelArgs { host, hint, registration, account: key.clone() };
         let (actor, _) = Actor::spawn_linked(None, ChannelActor, args, myself.get_cell()).await?;
         child.actor = Some(actor);
         Ok(())

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use domain::session::Limits;
 use domain::time::{Clock, Timestamp};
 use sandbox::Sandbox;
 use store::layout::Layout;
-use store::{CentralStore, Db};
+use store::{Announce, CentralStore, Db};
 use vault::Egress;
 
 use crate::channels::ChannelsMessage;
@@ -21,7 +22,7 @@ use crate::places::Places;
 use crate::reception::ReceptionMessage;
 use crate::router::RouterMessage;
 use crate::sessions::SessionsMessage;
-use crate::slot::Slot;
+use crate::slot::{Hint, Slot};
 use crate::stops::Gate;
 use crate::sweep::SweepMessage;
 
@@ -122,4 +123,23 @@ pub struct Peers {
     pub router: Slot<RouterMessage>,
     pub reception: Slot<ReceptionMessage>,
     pub sweep: Slot<SweepMessage>,
+    /// See [`Self::outbox_changed`].
+    pub(crate) outbox: Hint,
+}
+
+impl Peers {
+    /// Has the channels look at their lanes: a part was added or is due, or a stop ended.
+    pub fn outbox_changed(&self) {
+        if let Some(channels) = self.channels.get() {
+            self.outbox.send(|| channels.cast(ChannelsMessage::Parts).is_ok());
+        }
+    }
+
+    /// The central database, whose every change of the outbox the channels hear of.
+    #[must_use]
+    pub fn central(&self, path: PathBuf, gate: Arc<dyn store::Gate>) -> Db<CentralStore> {
+        let peers = self.clone();
+        let announce: Announce = Arc::new(move || peers.outbox_changed());
+        Db::new(gate, move || Ok(CentralStore::open(&path)?.announcing(Arc::clone(&announce))))
+    }
 }

@@ -18,25 +18,21 @@ mod beside;
 mod knock;
 mod lost;
 mod requests;
-mod sending;
 mod settling;
 mod tasks;
 mod wiring;
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use domain::approval::{self, ESCALATE_AFTER, Effect};
-use domain::delivery::{self, PartKey};
 use domain::people::PersonId;
 use domain::question::QuestionId;
 use domain::time::Timestamp;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use store::{QuestionRow, QuestionState, StoreError};
-use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 use tracing::{instrument, warn};
 
 pub(crate) use self::answers::{Answer, answer, ask_which, typed_in, which_key};
@@ -44,7 +40,6 @@ use self::asking::Direct;
 use self::beside::Beside;
 pub(crate) use self::knock::{Knock, knock_chat, knock_sender, pair, pair_key};
 pub(crate) use self::requests::{Passed, pass};
-use self::sending::Landed;
 use self::settling::Followed;
 use crate::host::Host;
 use crate::sessions::child::chain;
@@ -54,8 +49,8 @@ use crate::slot::Timer;
 const ROUNDS_MAX: usize = 32;
 /// A wait after something that will pass by itself.
 const SOON: Duration = Duration::from_secs(1);
-/// The longest wait of a part.
-const PART_WAIT_MAX: Duration = Duration::from_secs(60);
+/// The longest wait.
+const WAIT_MAX: Duration = Duration::from_secs(60);
 
 #[derive(Debug)]
 pub struct ReceptionActor;
@@ -64,19 +59,13 @@ pub struct ReceptionActor;
 pub enum ReceptionMessage {
     /// Compare what should be with what is. Carries no data, so losing one costs only time.
     Look,
-    /// A part reached its platform, or did not.
-    Landed,
 }
 
 #[derive(Debug)]
 pub struct ReceptionState {
     host: Arc<Host>,
     myself: ActorRef<ReceptionMessage>,
-    /// Parts that tasks of this actor are sending.
-    in_flight: BTreeSet<PartKey>,
     calls: JoinSet<()>,
-    /// How attempts at parts ended. Beside the mailbox, which a stop leaves unread.
-    landings: (UnboundedSender<Landed>, UnboundedReceiver<Landed>),
     timer: Option<Timer<ReceptionMessage>>,
     /// Who could not be reached where, and since when.
     unreachable: Vec<(PersonId, String, Instant)>,
@@ -100,9 +89,7 @@ impl Actor for ReceptionActor {
         Ok(ReceptionState {
             host,
             myself,
-            in_flight: BTreeSet::new(),
             calls: JoinSet::new(),
-            landings: mpsc::unbounded_channel(),
             timer: None,
             unreachable: Vec::new(),
             directs: Beside::default(),
@@ -118,15 +105,8 @@ impl Actor for ReceptionActor {
         state: &mut ReceptionState,
     ) -> Result<(), ActorProcessingErr> {
         while state.calls.try_join_next().is_some() {}
-        let taken = match message {
-            ReceptionMessage::Look => Ok(()),
-            ReceptionMessage::Landed => state.take_landings().await,
-        };
-        let looked = match taken {
-            Ok(()) => state.reconcile().await,
-            Err(err) => Err(err),
-        };
-        if let Err(err) = looked {
+        let ReceptionMessage::Look = message;
+        if let Err(err) = state.reconcile().await {
             if err.is_permanent() {
                 return Err(err.into());
             }
@@ -134,17 +114,6 @@ impl Actor for ReceptionActor {
             state.arm(SOON);
         }
         Ok(())
-    }
-
-    /// Runs on a graceful stop only, after the channels let what was on its way arrive.
-    async fn post_stop(
-        &self,
-        _myself: ActorRef<ReceptionMessage>,
-        state: &mut ReceptionState,
-    ) -> Result<(), ActorProcessingErr> {
-        let all = async { while state.calls.join_next().await.is_some() {} };
-        let _ = timeout(SOON, all).await;
-        Ok(state.take_landings().await?)
     }
 }
 
@@ -158,9 +127,7 @@ impl ReceptionState {
         self.unreachable.retain(|it| !hour_ago(&it.2));
         let mut next = None;
         for _ in 0..ROUNDS_MAX {
-            let mut changed = self.send_parts().await?;
-            let (told, look_at) = self.tell_lost().await?;
-            changed |= told;
+            let (mut changed, look_at) = self.tell_lost().await?;
             next = look_at;
             let (told, look_at) = self.tell_unasked().await?;
             changed |= told;
@@ -175,13 +142,8 @@ impl ReceptionState {
                 break;
             }
         }
-        let parts = self.host.central.read(|central| central.open_parts()).await?;
-        let waits = parts.iter().filter(|it| !self.in_flight.contains(&it.key));
-        for wait in waits.filter_map(delivery::PartView::retry_at) {
-            next = earlier(next, Some(wait));
-        }
         if let Some(at) = next {
-            self.arm(at.since(self.now()).min(PART_WAIT_MAX).max(Duration::from_millis(100)));
+            self.arm(at.since(self.now()).min(WAIT_MAX).max(Duration::from_millis(100)));
         }
         Ok(())
     }

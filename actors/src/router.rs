@@ -31,8 +31,7 @@ use tracing::{error, instrument, warn};
 use self::admit::{Fate, admit};
 pub use self::storing::Taken;
 use crate::host::Host;
-use crate::reception::{self, ReceptionMessage};
-use crate::sessions::SessionsMessage;
+use crate::reception;
 use crate::sessions::child::chain;
 use crate::stopping;
 use crate::stops::Hold;
@@ -256,11 +255,5 @@ async fn clicked(host: &Host, click: Click) -> Result<Fate, StoreError> {
 
 /// What waits for a chat is tried at once.
 async fn reachable(host: &Host, chat: Address) -> Result<(), StoreError> {
-    let of = chat.clone();
-    let rows = host.central.write("a reachable chat", move |it| it.parts_reachable(&of)).await?;
-    for row in rows {
-        host.peers.sessions.cast(SessionsMessage::Woken { row, from: None });
-    }
-    host.peers.reception.cast(ReceptionMessage::Look);
-    Ok(())
+    host.central.write("a reachable chat", move |it| it.parts_reachable(&chat)).await
 }

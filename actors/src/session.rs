@@ -13,7 +13,6 @@
 
 mod around;
 mod container;
-mod delivery;
 mod fetching;
 mod keeping;
 mod link;
@@ -29,8 +28,6 @@ use std::error::Error;
 use std::sync::Arc;
 
 use domain::OutSeq;
-use domain::delivery::PartKey;
-use domain::delivery::by_hand::HostKey;
 use domain::message::Address;
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
 use store::{SessionRow, StoreError};
@@ -74,8 +71,6 @@ pub enum SessionMessage {
     },
     /// The sandbox call that was under way has ended.
     Sandbox(Report),
-    /// A part reached its platform, or did not.
-    Landed,
 }
 
 #[derive(Clone, Debug)]
@@ -137,18 +132,13 @@ impl Actor for SessionActor {
         }
     }
 
-    /// Runs on a graceful stop only: lets calls under way end, so that no start is left half done and
-    /// nothing that was shown counts as doubtful.
+    /// Runs on a graceful stop only: lets calls under way end, so that no start is left half done.
     async fn post_stop(
         &self,
         _myself: ActorRef<SessionMessage>,
         state: &mut SessionState,
     ) -> Result<(), ActorProcessingErr> {
-        Ok(state.finish_calls().await?)
+        state.finish_calls().await;
+        Ok(())
     }
-}
-
-/// Names a part of a session towards a platform.
-pub(crate) fn platform_key(row: &SessionRow, key: &PartKey) -> String {
-    HostKey { session: Some(row.id), part: key.clone() }.to_string()
 }

@@ -6,6 +6,7 @@
 //! that is not answered in time: no actor waits for another without a deadline.
 
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -61,6 +62,24 @@ impl<M: Message> Slot<M> {
             Ok(ractor::rpc::CallResult::Success(answer)) => Some(answer),
             _ => None,
         }
+    }
+}
+
+/// A hint of which at most one is under way: what it says holds for all that came meanwhile.
+#[derive(Clone, Debug, Default)]
+pub struct Hint(Arc<AtomicBool>);
+
+impl Hint {
+    /// Sends it with `send`, which says whether somebody will get it, unless one is under way.
+    pub fn send(&self, send: impl FnOnce() -> bool) {
+        if !self.0.swap(true, Ordering::SeqCst) && !send() {
+            self.clear();
+        }
+    }
+
+    /// Whoever gets it says so before they look.
+    pub fn clear(&self) {
+        self.0.store(false, Ordering::SeqCst);
     }
 }
 

@@ -192,6 +192,7 @@ pub async fn resume(host: &Host, scopes: &[Scope], by: &str) -> Result<Resumed, 
     };
     info!(?scopes, "resumed");
     host.peers.sessions.cast(SessionsMessage::Sweep);
+    host.peers.outbox_changed();
     // Slots that came meanwhile have waited.
     host.peers.sweep.cast(SweepMessage::Tasks);
     let mut waiting: BTreeMap<String, u64> = BTreeMap::new();

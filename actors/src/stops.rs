@@ -5,7 +5,6 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use domain::delivery::PartKey;
 use domain::stop::{Scope, Stop, StopId, Stops};
 use domain::time::Timestamp;
 use domain::{AgentName, SessionId};
@@ -48,8 +47,6 @@ pub struct Pass {
     session: SessionId,
     agent: AgentName,
     cuts: u64,
-    /// The host itself says it.
-    is_hosts: bool,
 }
 
 impl Gate {
@@ -123,9 +120,9 @@ impl Gate {
     /// Whether nothing may happen for a session right now: its agent is stopped, or its turn is just
     /// being ended.
     #[must_use]
-    pub fn is_closed(&self, row: &SessionRow) -> bool {
+    pub fn is_closed(&self, session: SessionId, agent: &AgentName) -> bool {
         let inner = self.inner();
-        inner.is_stopped(&row.agent) || inner.cut(row.id).holds != 0
+        inner.is_stopped(agent) || inner.cut(session).holds != 0
     }
 
     /// Returns when the session is stopped, or its turn is ended, from now on.
@@ -145,19 +142,18 @@ impl Gate {
         }
     }
 
-    /// For a part that is about to be claimed.
+    /// For a part of a session that is about to be claimed.
     #[must_use]
-    pub fn pass(&self, row: &SessionRow, key: &PartKey) -> Pass {
-        let cuts = self.inner().cut(row.id).count;
-        Pass { session: row.id, agent: row.agent.clone(), cuts, is_hosts: key.is_hosts() }
+    pub fn pass(&self, session: SessionId, agent: &AgentName) -> Pass {
+        let cuts = self.inner().cut(session).count;
+        Pass { session, agent: agent.clone(), cuts }
     }
 
     /// Whether a part may still leave.
     #[must_use]
     pub fn lets(&self, pass: &Pass) -> bool {
         let inner = self.inner();
-        pass.is_hosts
-            || (!inner.is_stopped(&pass.agent) && inner.cut(pass.session).count == pass.cuts)
+        !inner.is_stopped(&pass.agent) && inner.cut(pass.session).count == pass.cuts
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -201,7 +197,8 @@ impl Drop for Hold<'_> {
         if let Some(cut) = self.host.stops.inner().cuts.get_mut(&self.row.id) {
             cut.holds = cut.holds.saturating_sub(1);
         }
-        // It may have something to do again.
+        // It may have something to do again, and to say.
+        self.host.peers.outbox_changed();
         self.host.peers.sessions.cast(SessionsMessage::Wake(vec![self.row.clone()]));
     }
 }
@@ -214,31 +211,28 @@ impl Drop for Hold<'_> {
 pub(crate) async fn reread(host: &Host) -> Result<bool, StoreError> {
     crate::stopping::write_down(host).await?;
     let stops = host.central.read(|it: &mut CentralStore| it.stops()).await?;
-    Ok(host.stops.set(stops))
+    let is_new = host.stops.set(stops);
+    if is_new {
+        host.peers.outbox_changed();
+    }
+    Ok(is_new)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn row(id: i64, agent: &str) -> SessionRow {
-        let agent = AgentName::parse(agent).unwrap();
-        SessionRow { id: SessionId(id), agent, chat: None, thread: None }
-    }
-
     #[test]
-    fn a_stop_lets_pass_what_the_host_says_and_what_others_say() {
+    fn a_stop_lets_pass_what_others_say() {
         let gate = Gate::default();
-        let (andy, ben) = (row(1, "andy"), row(2, "ben"));
-        let (agents, hosts) = (PartKey("o1.0".into()), PartKey("nkept1.2".into()));
-        let passes =
-            [gate.pass(&andy, &agents), gate.pass(&andy, &hosts), gate.pass(&ben, &agents)];
+        let [andy, ben] = ["andy", "ben"].map(|it| AgentName::parse(it).unwrap());
+        let passes = [gate.pass(SessionId(1), &andy), gate.pass(SessionId(2), &ben)];
         assert!(passes.iter().all(|it| gate.lets(it)));
         let stop = Stop { id: StopId(1), at: Timestamp(1), by: "x".into(), why: String::new() };
-        let stops = Stops { all: None, agents: [(andy.agent.clone(), stop)].into() };
+        let stops = Stops { all: None, agents: [(andy.clone(), stop)].into() };
         assert!(gate.set(stops.clone()) && !gate.set(stops));
-        assert_eq!(passes.each_ref().map(|it| gate.lets(it)), [false, true, true]);
-        assert!(gate.is_closed(&andy) && !gate.is_closed(&ben));
+        assert_eq!(passes.each_ref().map(|it| gate.lets(it)), [false, true]);
+        assert!(gate.is_closed(SessionId(1), &andy) && !gate.is_closed(SessionId(2), &ben));
         gate.set(Stops::default());
         assert!(passes.iter().all(|it| gate.lets(it)));
     }

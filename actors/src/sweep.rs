@@ -16,6 +16,7 @@ use ractor::{Actor, ActorProcessingErr, ActorRef};
 use store::Handover;
 use tokio::task::{AbortHandle, JoinSet};
 
+use crate::channels::ChannelsMessage;
 use crate::host::Host;
 use crate::reception::ReceptionMessage;
 use crate::sessions::SessionsMessage;
@@ -196,4 +197,5 @@ impl SweepState {
 fn look(host: &Host) {
     host.peers.sessions.cast(SessionsMessage::Sweep);
     host.peers.reception.cast(ReceptionMessage::Look);
+    host.peers.channels.cast(ChannelsMessage::Parts);
 }

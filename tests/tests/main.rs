@@ -8,6 +8,7 @@ mod continuity;
 mod faults;
 mod firing;
 mod groups;
+mod lanes;
 mod outbox;
 mod people;
 mod ractor_facts;

@@ -129,6 +129,7 @@ impl ChannelState {
         line.pulse.beat();
         (line.failures, self.trouble) = (0, None);
         self.sink = Some(connection.sink);
+        let _ = myself.cast(ChannelMessage::Parts);
         let pump = Pump {
             host: Arc::clone(&self.args.host),
             channel: self.args.registration.name,

@@ -91,7 +91,7 @@ impl SessionState {
         self.call(async move {
             // Idle containers learn at once that somebody needs their place.
             let place = host.places.take(|| host.peers.sweep.cast(SweepMessage::Now)).await;
-            if host.stops.is_closed(&row) {
+            if host.stops.is_closed(row.id, &row.agent) {
                 return Kind::Started(Err(StartError::Stopped));
             }
             let now = host.clock.now();
@@ -109,7 +109,7 @@ impl SessionState {
                 let spec = plan::spec(&host, &row, incarnation).await?;
                 let link =
                     Link::open(&host, &row, incarnation, spec.mounts.clone(), wakeups).await?;
-                if host.stops.is_closed(&row) {
+                if host.stops.is_closed(row.id, &row.agent) {
                     return Err(StartError::Stopped);
                 }
                 host.sandbox.start(&spec).await?;

@@ -67,7 +67,7 @@ impl SessionState {
 
     /// The provider gave a sign of life.
     async fn take_progress(&mut self) -> Result<(), SessionError> {
-        if self.host().stops.is_closed(&self.args.row) {
+        if self.host().stops.is_closed(self.args.row.id, &self.args.row.agent) {
             return Ok(()); // A ring from before it was cut.
         }
         self.last_sign = Instant::now();
@@ -96,7 +96,7 @@ impl SessionState {
     async fn take_draft(&mut self, message: MessageSeq, text: String) -> Result<(), SessionError> {
         self.take_progress().await?;
         if text.trim().is_empty()
-            || self.host().stops.is_closed(&self.args.row)
+            || self.host().stops.is_closed(self.args.row.id, &self.args.row.agent)
             || !Shown::is_over(self.shown.line, DRAFT_EVERY)
         {
             return Ok(());

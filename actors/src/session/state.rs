@@ -1,11 +1,9 @@
 //! The loop of a session: look, decide, perform, and again until nothing is left.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use domain::SessionId;
-use domain::delivery::PartKey;
 use domain::link::Tool;
 use domain::message::Address;
 use domain::outgoing::Manners;
@@ -13,13 +11,11 @@ use domain::session::{Container, Effect, View, decide, next_look};
 use domain::time::Timestamp;
 use ractor::{ActorRef, RpcReplyPort};
 use store::{PendingFile, SessionDb, SessionRows, Snapshot};
-use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 use tracing::{debug, info};
 
 use super::container::Seen;
-use super::delivery::Landed;
 use super::link::Link;
 use super::showing::Shown;
 use super::wakeups::Wakeups;
@@ -49,12 +45,8 @@ pub struct SessionState {
     pub(super) link: Option<Link>,
     pub(super) wakeups: Arc<Wakeups>,
     pub(super) place: Option<Place>,
-    /// Parts that tasks of this actor are sending.
-    pub(super) in_flight: BTreeSet<PartKey>,
     /// What runs beside the mailbox; aborted when the actor is gone.
     pub(super) calls: JoinSet<()>,
-    /// How attempts at parts ended. Beside the mailbox, which a stop leaves unread.
-    pub(super) landings: (UnboundedSender<Landed>, UnboundedReceiver<Landed>),
     pub(super) watch: JoinSet<()>,
     /// A file is being fetched, a request passed on.
     pub(super) fetching: bool,
@@ -93,14 +85,12 @@ impl SessionState {
             container: Seen::Unread,
             link: None,
             place: None,
-            in_flight: BTreeSet::new(),
             fetching: false,
             passing: false,
             next_file: None,
             shown: Shown::default(),
             last_from: None,
             calls: JoinSet::new(),
-            landings: mpsc::unbounded_channel(),
             watch: JoinSet::new(),
             last_event: now,
             last_sign: now,
@@ -154,7 +144,6 @@ impl SessionState {
                 }
             }
             SessionMessage::Sandbox(report) => self.take_report(report).await?,
-            SessionMessage::Landed => self.take_landings().await?,
             SessionMessage::Fetched(landing) => self.take_fetched(*landing).await?,
             SessionMessage::Passed { seq, ok } => self.take_passed(seq, ok),
         }
@@ -200,10 +189,7 @@ impl SessionState {
         self.note_mailbox(&snapshot.mailbox);
         let still = self.stillness(&snapshot);
         let held = self.held(snapshot.held.clone()).await?;
-        let Snapshot { news, mailbox, mut waiting, mut parts, launches, .. } = snapshot;
-        for part in &mut parts {
-            part.in_flight = self.in_flight.contains(&part.key);
-        }
+        let Snapshot { news, mailbox, mut waiting, undelivered, launches, .. } = snapshot;
         for it in &mut waiting {
             // Where nothing can be changed in place there is nothing to show.
             it.status |= !self.manners_of(&it.channel).edits;
@@ -213,7 +199,7 @@ impl SessionState {
         Ok(View {
             news,
             mailbox,
-            parts,
+            undelivered,
             waiting,
             container: self.container.as_container(self.last_sign.elapsed()),
             launches,
@@ -250,7 +236,6 @@ impl SessionState {
                     self.tell_others();
                 }
             }
-            Effect::Delivery(effect) => return self.perform_delivery(effect).await,
             Effect::Fetch => match self.next_file.take() {
                 Some(file) => self.fetch(file),
                 None => return Ok(false),
@@ -343,13 +328,12 @@ impl SessionState {
         self.timer = Some(self.myself.send_after(SOON, || SessionMessage::Look));
     }
 
-    /// Lets calls under way end, and writes down what came of them.
-    pub(super) async fn finish_calls(&mut self) -> Result<(), SessionError> {
+    /// Lets calls under way end.
+    pub(super) async fn finish_calls(&mut self) {
         let calls = &mut self.calls;
         let all = async { while calls.join_next().await.is_some() {} };
         // What does not end in time is found by the next incarnation.
         let _ = timeout(FINISH_MAX, all).await;
-        self.take_landings().await
     }
 
     /// Remembered for `status` only.
@@ -364,6 +348,7 @@ impl SessionState {
     async fn report(&mut self, reply: RpcReplyPort<SessionStatus>) -> Result<(), SessionError> {
         self.make_folders().await?;
         let (snapshot, _) = self.store.look(false).await?;
+        let undelivered = self.store.read(|it| it.open_parts()).await?;
         let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
         let _ = reply.send(SessionStatus {
             id: self.id().to_string(),
@@ -372,7 +357,7 @@ impl SessionState {
             container: self.container_word().into(),
             linked: self.link.as_ref().is_some_and(Link::is_connected),
             waiting: count(snapshot.waiting.len()),
-            undelivered: count(snapshot.parts.len()),
+            undelivered: count(undelivered.len()),
             why: self.why.clone(),
         });
         Ok(())

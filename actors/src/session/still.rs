@@ -19,7 +19,9 @@ impl SessionState {
             Some(_) if seen.stood.told < seen.last_waiting => Stillness::Due,
             Some(_) => Stillness::Done,
             // What its turn comes to is being written down by whoever ends it.
-            None if self.host().stops.is_closed(&self.args.row) => Stillness::Done,
+            None if self.host().stops.is_closed(self.args.row.id, &self.args.row.agent) => {
+                Stillness::Done
+            }
             None => Stillness::No,
         }
     }

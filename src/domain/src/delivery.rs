@@ -1,5 +1,8 @@
 //! Decides about the parts of outgoing messages: when to send, when to try again, when to give up.
 //!
+//! The unfinished parts of one chat are a lane: one part after the other, in the order in which they
+//! were written, whoever wrote them. Lanes are independent.
+//!
 //! A part goes `ready → claimed → sent | unsent | uncertain | dead`. It is claimed by a commit
 //! before a platform is talked to; what a crash leaves claimed may or may not have been seen, and
 //! becomes uncertain: it is sent again, marked as a possible repeat, with the same key, so that a
@@ -46,34 +49,32 @@ pub enum PartState {
     },
 }
 
-/// The oldest unfinished part of a chat.
+/// An unfinished part.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PartView {
     pub key: PartKey,
     pub state: PartState,
-    /// This process is sending it right now.
-    pub in_flight: bool,
 }
 
-impl PartView {
-    /// When a part that waits is to be looked at again.
-    #[must_use]
-    pub fn retry_at(&self) -> Option<Timestamp> {
-        match self.state {
-            PartState::Unsent { retry_at, .. } | PartState::Uncertain { retry_at, .. } => {
-                Some(retry_at)
-            }
-            PartState::Ready | PartState::Claimed => None,
-        }
-    }
+/// The first unfinished part of one session in a chat; what the host says by itself is a session too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Head {
+    pub state: PartState,
+    /// A stop keeps its session back.
+    pub is_kept_back: bool,
+    /// The last [`RUN_MAX`] parts of the chat were of its session.
+    pub had_run: bool,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What to do in a lane; a number is the place of a head in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effect {
-    /// Claim it, then hand it to the channel.
-    Send(PartKey),
-    /// A predecessor of this process claimed it and did not live to see the end.
-    Doubt(PartKey),
+    /// Claim it, then hand it to the platform.
+    Send(usize),
+    /// A predecessor of this process claimed it and did not live to see the end: it is uncertain now.
+    MarkUncertain(usize),
+    /// Nothing until then.
+    Wait(Timestamp),
 }
 
 /// How an attempt ended, sorted by what follows.
@@ -121,37 +122,44 @@ pub const TRIES_MAX: u32 = 8;
 pub const DOUBTS_MAX: u32 = 6;
 const BACKOFF_BASE: Duration = Duration::from_secs(1);
 const BACKOFF_MAX: Duration = Duration::from_secs(60);
+/// Parts of one session in a row while others wait in the same chat.
+pub const RUN_MAX: u32 = 10;
 /// How much of a platform's wish to wait is honoured. Telegram's flood waits reach many hours; one
 /// that is longer than a day is taken for a mistake, and asking again once a day harms nobody.
 pub const RETRY_AFTER_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Which parts to act on. Parts of different chats are independent.
+/// What to do in a lane of which nobody is sending a part. `heads` are in the order in which they were
+/// written, which is the order of the chat, but for three cases in which one session must not hold up
+/// another: it is stopped, it has a long backlog, or its part may have been seen and waits to be repeated.
 #[must_use]
-pub fn decide(heads: &[PartView], now: Timestamp) -> Vec<Effect> {
-    heads
-        .iter()
-        .filter(|it| !it.in_flight)
-        .filter_map(|it| match it.state {
-            PartState::Ready => Some(Effect::Send(it.key.clone())),
-            PartState::Claimed => Some(Effect::Doubt(it.key.clone())),
-            // The wait knows how long it is, so a clock that stepped back is told from a long wait.
-            PartState::Unsent { retry_at, since } | PartState::Uncertain { retry_at, since } => {
-                let due = retry_at.is_due(now, retry_at.since(since));
-                due.then(|| Effect::Send(it.key.clone()))
-            }
-        })
-        .collect()
+pub fn decide(heads: &[Head], now: Timestamp) -> Option<Effect> {
+    if let Some(dead) = heads.iter().position(|it| it.state == PartState::Claimed) {
+        return Some(Effect::MarkUncertain(dead));
+    }
+    let may_leave = heads.iter().enumerate().filter(|it| !it.1.is_kept_back);
+    let (mut next, mut behind, mut wait) = (None, None, None);
+    for (index, head) in may_leave {
+        match (due_at(head.state, now), head.state) {
+            // The platform is out of reach, or wants us to wait: so does the whole chat.
+            (Some(until), PartState::Unsent { .. }) => return Some(Effect::Wait(until)),
+            (Some(until), _) => wait = Some(wait.map_or(until, |it: Timestamp| it.min(until))),
+            (None, _) if head.had_run => behind = behind.or(Some(index)),
+            (None, _) => next = next.or(Some(index)),
+        }
+    }
+    next.or(behind).map(Effect::Send).or(wait.map(Effect::Wait))
 }
 
-/// Which parts to act on while the agent is stopped: only what the host itself says is sent.
-#[must_use]
-pub fn decide_still(heads: &[PartView], now: Timestamp) -> Vec<Effect> {
-    let mut todo = decide(heads, now);
-    todo.retain(|it| match it {
-        Effect::Send(key) => key.is_hosts(),
-        Effect::Doubt(_) => true,
-    });
-    todo
+/// When a part that waits is due; `None` when it is.
+fn due_at(state: PartState, now: Timestamp) -> Option<Timestamp> {
+    match state {
+        PartState::Ready | PartState::Claimed => None,
+        // The wait knows how long it is, so a clock that stepped back is told from a long wait.
+        PartState::Unsent { retry_at, since } | PartState::Uncertain { retry_at, since } => {
+            let is_due = retry_at.is_due(now, retry_at.since(since));
+            (!is_due).then_some(retry_at)
+        }
+    }
 }
 
 /// What follows from an attempt. Only answers of the platform use up tries; an outage does not
@@ -206,48 +214,58 @@ mod tests {
         Tried { key: PartKey("o1.0".into()), tries, misses }
     }
 
-    fn view(state: PartState, in_flight: bool) -> PartView {
-        PartView { key: PartKey("o1.0".into()), state, in_flight }
+    fn head(state: PartState) -> Head {
+        Head { state, is_kept_back: false, had_run: false }
     }
 
-    fn check(state: PartState, want: Option<Effect>) {
-        assert_eq!(decide(&[view(state, false)], NOW), Vec::from_iter(want), "{state:?}");
-        assert_eq!(decide(&[view(state, true)], NOW), [], "in flight: {state:?}");
+    fn check(heads: &[Head], want: impl Into<Option<Effect>>) {
+        assert_eq!(decide(heads, NOW), want.into(), "{heads:?}");
     }
 
     #[test]
-    fn a_part_is_sent_when_it_is_due_and_doubted_when_its_sender_died() {
-        let key = PartKey("o1.0".into());
+    fn a_part_is_sent_when_it_is_due_and_uncertain_when_its_sender_died() {
         let (earlier, later) = (Timestamp(NOW.0 - 9), NOW + Duration::from_secs(5));
-        let send = || Some(Effect::Send(key.clone()));
-        check(PartState::Ready, send());
-        check(PartState::Claimed, Some(Effect::Doubt(key.clone())));
-        check(PartState::Unsent { retry_at: NOW, since: earlier }, send());
-        check(PartState::Unsent { retry_at: later, since: earlier }, None);
-        check(PartState::Uncertain { retry_at: NOW, since: earlier }, send());
-        check(PartState::Uncertain { retry_at: later, since: NOW }, None);
+        check(&[head(PartState::Ready)], Effect::Send(0));
+        check(&[head(PartState::Claimed)], Effect::MarkUncertain(0));
+        check(&[head(PartState::Unsent { retry_at: NOW, since: earlier })], Effect::Send(0));
+        check(&[head(PartState::Unsent { retry_at: later, since: earlier })], Effect::Wait(later));
+        check(&[head(PartState::Uncertain { retry_at: NOW, since: earlier })], Effect::Send(0));
+        check(&[head(PartState::Uncertain { retry_at: later, since: NOW })], Effect::Wait(later));
+        check(&[], None);
     }
 
     #[test]
     fn a_day_is_waited_for_and_a_clock_that_stepped_back_is_not() {
         let unsent = |since: Timestamp, wait| PartState::Unsent { retry_at: since + wait, since };
-        check(unsent(NOW, DAY), None);
+        check(&[head(unsent(NOW, DAY))], Effect::Wait(NOW + DAY));
         // Set an hour ahead of what the clock says now, for a second.
         let ahead = NOW + Duration::from_secs(3600);
-        check(unsent(ahead, Duration::from_secs(1)), Some(Effect::Send(PartKey("o1.0".into()))));
+        check(&[head(unsent(ahead, Duration::from_secs(1)))], Effect::Send(0));
     }
 
     #[test]
-    fn of_a_stopped_agent_nothing_leaves_but_what_the_host_says() {
-        let head =
-            |key: &str, state| PartView { key: PartKey(key.into()), state, in_flight: false };
-        for key in ["o1.0", "s2"] {
-            assert_eq!(decide_still(&[head(key, PartState::Ready)], NOW), [], "{key}");
-        }
-        let doubt = Effect::Doubt(PartKey("o1.0".into()));
-        assert_eq!(decide_still(&[head("o1.0", PartState::Claimed)], NOW), [doubt]);
-        let send = Effect::Send(PartKey("nkept1.2".into()));
-        assert_eq!(decide_still(&[head("nkept1.2", PartState::Ready)], NOW), [send]);
+    fn one_session_does_not_hold_up_another_in_the_same_chat() {
+        let (ready, later) = (head(PartState::Ready), NOW + Duration::from_secs(5));
+        check(&[ready, ready], Effect::Send(0));
+        let stopped = Head { is_kept_back: true, ..ready };
+        check(&[stopped, ready], Effect::Send(1));
+        check(&[stopped], None);
+        check(&[Head { state: PartState::Claimed, ..stopped }, ready], Effect::MarkUncertain(0));
+        let had_run = Head { had_run: true, ..ready };
+        check(&[had_run, ready], Effect::Send(1));
+        check(&[had_run, stopped], Effect::Send(0));
+        let uncertain = head(PartState::Uncertain { retry_at: later, since: NOW });
+        check(&[uncertain, ready], Effect::Send(1));
+        check(&[uncertain, stopped], Effect::Wait(later));
+    }
+
+    #[test]
+    fn a_platform_that_wants_us_to_wait_holds_up_the_whole_chat() {
+        let (ready, later) = (head(PartState::Ready), NOW + Duration::from_secs(5));
+        let unsent = head(PartState::Unsent { retry_at: later, since: NOW });
+        check(&[unsent, ready], Effect::Wait(later));
+        check(&[ready, unsent], Effect::Wait(later));
+        check(&[Head { is_kept_back: true, ..unsent }, ready], Effect::Send(1));
     }
 
     #[test]

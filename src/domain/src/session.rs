@@ -13,7 +13,6 @@
 use std::time::Duration;
 
 use self::looks::{Wait, start_at};
-use crate::delivery::{self, PartView};
 use crate::message::Address;
 use crate::time::{Timestamp, backoff};
 use crate::waits::{ProviderWait, WaitClass};
@@ -37,8 +36,8 @@ pub struct View {
     pub news: bool,
     /// Whether what the runner wrote can be read.
     pub mailbox: Mailbox,
-    /// The oldest unfinished part of each chat.
-    pub parts: Vec<PartView>,
+    /// Parts wait to be delivered, which a stop would have to void.
+    pub undelivered: bool,
     /// Accepted messages without an outcome, oldest first.
     pub waiting: Vec<Waiting>,
     pub container: Container,
@@ -143,7 +142,6 @@ pub const DEADLINE: Duration = Duration::from_secs(24 * 60 * 60);
 pub enum Effect {
     /// Take over what the runner wrote: replies and outcomes, in one commit.
     Absorb,
-    Delivery(delivery::Effect),
     /// Fetch the next file that came with a message.
     Fetch,
     /// Pass on what the agent asked for.
@@ -223,20 +221,18 @@ pub enum FailReason {
 #[must_use]
 pub fn decide(view: &View, limits: &Limits, now: Timestamp) -> Vec<Effect> {
     if view.still != Stillness::No {
-        return still::standing_still(view, limits, now);
+        return still::standing_still(view, limits);
     }
-    let sends = || delivery::decide(&view.parts, now).into_iter().map(Effect::Delivery);
     if view.news {
-        // What follows waits for that; who never stops writing holds up neither parts nor deadlines.
+        // What follows waits for that; who never stops writing does not hold up deadlines.
         let late = deadline::decide(view, limits, now - limits.rest_after);
-        return [Effect::Absorb].into_iter().chain(sends()).chain(late).collect();
+        return [Effect::Absorb].into_iter().chain(late).collect();
     }
     let late = deadline::decide(view, limits, now);
     if !late.is_empty() {
         return late;
     }
-    let mut todo = Vec::from_iter(sends());
-    todo.extend(view.request.map(Effect::Pass));
+    let mut todo = Vec::from_iter(view.request.map(Effect::Pass));
     let over = view.held.iter().filter(|it| it.until.is_none());
     todo.extend(over.map(|it| Effect::EndQuiet(it.chat.clone())));
     todo.extend(view.file.filter(|it| it.is_due(now, limits.backoff_max)).map(|_| Effect::Fetch));

@@ -14,8 +14,8 @@ use anyhow::Context;
 use domain::time::{Clock, SystemClock};
 use ractor::{Actor, ActorRef};
 use sandbox::docker::{DockerOptions, DockerSandbox};
+use store::NoGate;
 use store::layout::Layout;
-use store::{CentralStore, Db, NoGate};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::timeout;
 use tracing::{info, warn};
@@ -75,8 +75,8 @@ fn wire(layout: &Layout) -> anyhow::Result<(Host, Arc<Vault>)> {
     let (install, root) = (install.id, layout.home().to_owned());
     let sandbox = DockerSandbox::new(DockerOptions { install, user, root, socket: None });
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let path = layout.central();
-    let central = Db::new(Arc::new(NoGate), move || CentralStore::open(&path));
+    let peers = Peers::default();
+    let central = peers.central(layout.central(), Arc::new(NoGate));
     let vault = Arc::new(crate::rows::vault(layout)?);
     let tokens = Tokens { vault: Arc::clone(&vault), central: central.clone() };
     let host = Host {
@@ -95,7 +95,7 @@ fn wire(layout: &Layout) -> anyhow::Result<(Host, Arc<Vault>)> {
         stops,
         policy: Policy::default(),
         container_user: rustix::process::geteuid().is_root().then_some(user),
-        peers: Peers::default(),
+        peers,
     };
     Ok((host, vault))
 }

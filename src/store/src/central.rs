@@ -13,6 +13,7 @@ mod dropped;
 mod heard;
 mod heartbeats;
 mod held;
+mod lanes;
 mod pairing;
 mod people;
 mod pruning;
@@ -25,6 +26,7 @@ mod secrets;
 mod sessions;
 mod stops;
 mod tasks;
+mod watch;
 mod wirings;
 mod zones;
 
@@ -46,6 +48,7 @@ pub use self::chats::{ChatRow, Moved};
 pub use self::dead_letters::{DeadLetterRow, Untold};
 pub use self::destinations::DestinationRow;
 pub use self::dropped::DroppedRow;
+pub use self::lanes::LaneHead;
 pub use self::pairing::{
     Guesses, NewPairing, Paired, PairingId, PairingRole, PairingRow, PairingUse,
 };
@@ -58,6 +61,8 @@ pub use self::secrets::SealedRow;
 pub use self::sessions::SessionRow;
 pub(crate) use self::tasks::ends;
 pub use self::tasks::{Decided, DueTask, FireRow, Handover, Task, TaskEdit, TaskFilter, TaskRow};
+pub use self::watch::Announce;
+use self::watch::OutboxWatch;
 pub use self::wirings::{Wired, Wiring};
 use crate::StoreError;
 use crate::db::{Store, atomically};
@@ -73,6 +78,7 @@ static MIGRATIONS: LazyLock<Migrations<'_>> = LazyLock::new(|| {
 pub struct CentralStore {
     pub(crate) conn: Connection,
     layout: Layout,
+    outbox: OutboxWatch,
 }
 
 impl CentralStore {
@@ -83,7 +89,8 @@ impl CentralStore {
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         keep_private(path).map_err(StoreError::private(path))?;
         let home = path.parent().unwrap_or(Path::new(""));
-        Ok(Self { conn: open(path, Journal::Wal, &MIGRATIONS)?, layout: Layout::new(home) })
+        let conn = open(path, Journal::Wal, &MIGRATIONS)?;
+        Ok(Self { conn, layout: Layout::new(home), outbox: OutboxWatch::default() })
     }
 
     /// What there is of one session.
@@ -197,6 +204,10 @@ impl Store for CentralStore {
 
     fn connection(&self) -> &Connection {
         &self.conn
+    }
+
+    fn committed(&mut self) {
+        self.outbox.announce();
     }
 }
 

@@ -35,6 +35,9 @@ pub trait Store: Send + 'static {
 
     /// Whether a second connection may read beside the writer.
     const READS_BESIDE: bool;
+
+    /// Called after each commit, before anybody hears of it.
+    fn committed(&mut self) {}
 }
 
 /// Opens a `T` on first use and lends it to one blocking closure at a time; readers of a store that
@@ -269,6 +272,7 @@ impl<T: Store> Shared<T> {
         if committed.is_err() && !store.connection().is_autocommit() {
             let _ = execute(&store, "ROLLBACK");
         }
+        store.committed();
         *slot = Some(store);
         drop(slot);
         tell(all, committed);

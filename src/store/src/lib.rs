@@ -20,11 +20,12 @@ mod runner;
 mod session;
 
 pub use crate::central::{
-    AccountRow, ApproverRow, CARD_KEY, CardRow, CentralStore, ChatRow, DeadLetterRow, Decided,
-    DenialRow, DestinationRow, DroppedRow, DueTask, FireRow, Guesses, Handover, Linked, MemberRow,
-    Moved, NewPairing, Paired, PairingId, PairingRole, PairingRow, PairingUse, PersonRow, Put,
-    Question, QuestionKind, QuestionRow, QuestionState, Removed, Revoked, RoleRow, SealedRow,
-    SessionRow, Task, TaskEdit, TaskFilter, TaskRow, Unasked, Unlinked, Untold, Wired, Wiring,
+    AccountRow, Announce, ApproverRow, CARD_KEY, CardRow, CentralStore, ChatRow, DeadLetterRow,
+    Decided, DenialRow, DestinationRow, DroppedRow, DueTask, FireRow, Guesses, Handover, LaneHead,
+    Linked, MemberRow, Moved, NewPairing, Paired, PairingId, PairingRole, PairingRow, PairingUse,
+    PersonRow, Put, Question, QuestionKind, QuestionRow, QuestionState, Removed, Revoked, RoleRow,
+    SealedRow, SessionRow, Task, TaskEdit, TaskFilter, TaskRow, Unasked, Unlinked, Untold, Wired,
+    Wiring,
 };
 pub use crate::db::{Db, Store, on_disk};
 pub use crate::error::StoreError;

@@ -8,11 +8,12 @@ mod columns;
 
 use std::path::Path;
 
+use domain::delivery::by_hand::HostKey;
 use domain::delivery::{PartKey, PartState, PartView, Tried, Verdict, exhausted};
 use domain::message::Address;
 use domain::outgoing::{Card, Content, FileOut};
 use domain::time::Timestamp;
-use domain::{MessageSeq, OutSeq};
+use domain::{MessageSeq, OutSeq, SessionId};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use self::columns::{Columns, Raw};
@@ -52,6 +53,7 @@ impl PartKind {
 /// A part whose sending is committed. Cannot be made outside this module.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClaimedPart {
+    session: i64,
     key: PartKey,
     to: Address,
     content: Content,
@@ -67,6 +69,12 @@ impl ClaimedPart {
     #[must_use]
     pub fn key(&self) -> &PartKey {
         &self.key
+    }
+
+    /// Its name across the host, which is also the key that the platform gets.
+    #[must_use]
+    pub fn host_key(&self) -> HostKey {
+        HostKey { session: session_id(self.session), part: self.key.clone() }
     }
 
     #[must_use]
@@ -198,28 +206,34 @@ pub(crate) fn add(
     Ok(added == 1)
 }
 
-/// The oldest unfinished part of each chat; what is held for quiet hours is left out.
+/// The unfinished parts of a session; what is held for quiet hours is left out.
 pub(crate) fn open_parts(scope: Scope<'_>) -> rusqlite::Result<Vec<PartView>> {
     scope
         .prepare_cached(
-            "SELECT key, state, retry_at, min(id), changed_at FROM part
+            "SELECT key, state, retry_at, changed_at FROM part
              WHERE session = ?1 AND state NOT IN ('sent', 'dead') AND quiet IS NOT 'held'
-             GROUP BY channel, account, chat ORDER BY 4",
+                 AND said_with IS NULL ORDER BY id",
         )?
-        .query_map([scope.session], part_view)?
+        .query_map([scope.session], |row| part_view(row, 0))?
         .collect()
 }
 
-fn part_view(row: &Row<'_>) -> rusqlite::Result<PartView> {
-    let state: String = row.get(1)?;
-    let (retry_at, since) = (Timestamp(row.get(2)?), Timestamp(row.get(4)?));
+/// Key, state, wait and last change, in this order from a column on.
+pub(crate) fn part_view(row: &Row<'_>, from: usize) -> rusqlite::Result<PartView> {
+    let state: String = row.get(from + 1)?;
+    let (retry_at, since) = (Timestamp(row.get(from + 2)?), Timestamp(row.get(from + 3)?));
     let state = match state.as_str() {
         "claimed" => PartState::Claimed,
         "unsent" => PartState::Unsent { retry_at, since },
         "uncertain" => PartState::Uncertain { retry_at, since },
         _ => PartState::Ready,
     };
-    Ok(PartView { key: PartKey(row.get(0)?), state, in_flight: false })
+    Ok(PartView { key: PartKey(row.get(from)?), state })
+}
+
+/// The session of a row; `None` where the host wrote it outside of any session.
+pub(crate) fn session_id(column: i64) -> Option<SessionId> {
+    (column != 0).then_some(SessionId(column))
 }
 
 /// Commits, with the caller's transaction, that a part is being sent. `None` when it is finished
@@ -239,7 +253,7 @@ pub(crate) fn claim(
                  AND state IN ('ready', 'unsent', 'uncertain')",
         )?
         .query_row(params![tx.session, key.0], |row| {
-            Ok((claimed(row)?, Raw::read(row)?, row.get(15)?))
+            Ok((claimed(tx.session, row)?, Raw::read(row)?, row.get(15)?))
         })
         .optional()?;
     let Some((mut part, raw, doubts)) = found else {
@@ -263,9 +277,10 @@ pub(crate) fn claim(
     Ok(Some(part))
 }
 
-fn claimed(row: &Row<'_>) -> rusqlite::Result<ClaimedPart> {
+fn claimed(session: i64, row: &Row<'_>) -> rusqlite::Result<ClaimedPart> {
     let kind: String = row.get(6)?;
     Ok(ClaimedPart {
+        session,
         key: PartKey(row.get(0)?),
         to: Address {
             channel: row.get(1)?,

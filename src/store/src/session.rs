@@ -37,11 +37,12 @@ use rusqlite::Connection;
 pub use self::attachments::{Fetched, PendingFile};
 pub(crate) use self::body::{Body, from_json};
 pub use self::dead_letters::NOTICE_KEY;
-pub(crate) use self::dead_letters::record as record_dead_letter;
+pub(crate) use self::dead_letters::order_part;
 pub use self::handle::{Posting, SessionDb, SessionStore};
 pub use self::import::{Absorbed, Surroundings};
 pub(crate) use self::launches::launches_of;
 pub use self::messages::Counts;
+pub(crate) use self::parts::{claim_part, conclude_part, copy_to_drop};
 pub use self::requests::{Asked, Request};
 pub use self::stops::{Order, Stood};
 pub use self::tasks::{TaskEnd, TaskMessage};
@@ -129,7 +130,8 @@ pub struct Snapshot {
     /// Whether the outbound mailbox can be read; nothing is known of it otherwise.
     pub mailbox: Mailbox,
     pub waiting: Vec<Waiting>,
-    pub parts: Vec<domain::delivery::PartView>,
+    /// Parts wait to be delivered.
+    pub undelivered: bool,
     pub launches: Launches,
     /// The next file to fetch, and from when on.
     pub file: Option<(Timestamp, PendingFile)>,
@@ -184,7 +186,7 @@ impl<'a> SessionRows<'a> {
                 news: false,
                 mailbox: Mailbox::Sound,
                 waiting,
-                parts: self.open_parts()?,
+                undelivered: self.has_open_parts()?,
                 launches: self.launches()?,
                 file: self.next_file()?,
                 request: self.open_request()?,

@@ -40,10 +40,10 @@ pub(crate) fn commits_of_a_round_trip(dir: &Path, n: usize) -> Vec<Duration> {
             };
             runner.end_turn(&end, &[], now).unwrap();
             host.import(&Surroundings::default(), now).unwrap();
-            let key = host.snapshot().unwrap().parts[0].key.clone();
-            host.posting().claim_part(&key, now).unwrap().unwrap();
+            let key = host.rows().open_parts().unwrap()[0].key.clone();
+            host.claim_part(&key, now).unwrap().unwrap();
             let sent = domain::delivery::Verdict::Sent { platform_id: "p".into() };
-            host.posting().conclude(&key, &sent, now).unwrap();
+            host.conclude(&key, &sent, now).unwrap();
             started.elapsed()
         })
         .collect()

@@ -14,7 +14,7 @@ use domain::agent::{AgentGroup, DEFAULT_AGENT, Provider};
 use domain::time::Clock;
 use ractor::{Actor, ActorRef, call};
 use store::layout::Layout;
-use store::{CentralStore, Db, Fault, Gate, StoreError};
+use store::{CentralStore, Fault, Gate, StoreError};
 use vault::{Caller, Duplex, Egress};
 
 use crate::clock::TestClock;
@@ -52,13 +52,13 @@ impl Bare {
 
     /// Starts a host.
     pub async fn start(&self) -> (Arc<Host>, ActorRef<RootMessage>) {
-        let path = self.layout.central();
+        let peers = Peers::default();
         let gate: Arc<dyn Gate> = Arc::new(Inline);
         let host = Arc::new(Host {
             layout: self.layout.clone(),
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
             started_at: self.clock.now(),
-            central: Db::new(Arc::clone(&gate), move || CentralStore::open(&path)),
+            central: peers.central(self.layout.central(), Arc::clone(&gate)),
             gate,
             sandbox: Arc::clone(&self.engine) as _,
             egress: Arc::new(Nothing),
@@ -68,7 +68,7 @@ impl Bare {
             policy: Policy::default(),
             stops: Stops::new(CentralStore::open(&self.layout.central()).unwrap().stops().unwrap()),
             container_user: None,
-            peers: Peers::default(),
+            peers,
         });
         let args =
             RootArgs { host: Arc::clone(&host), admin: false, asked_to_stop: Arc::default() };

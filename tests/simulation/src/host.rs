@@ -17,8 +17,8 @@ use domain::message::Outcome;
 use domain::time::{Clock, Timestamp};
 use domain::{AgentName, SessionId};
 use ractor::{Actor, ActorCell, ActorRef, call};
+use store::CentralStore;
 use store::layout::Layout;
-use store::{CentralStore, Db};
 use tokio::time::sleep;
 use vault::{Caller, Duplex, Egress};
 
@@ -127,12 +127,12 @@ impl World {
         registrations: Vec<&'static Registration>,
         central: &CentralStore,
     ) -> Host {
-        let path = self.layout().central();
+        let peers = Peers::default();
         Host {
             layout: self.layout(),
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
             started_at: self.clock.now(),
-            central: Db::new(Arc::clone(crash) as _, move || CentralStore::open(&path)),
+            central: peers.central(self.layout().central(), Arc::clone(crash) as _),
             gate: Arc::clone(crash) as _,
             sandbox: Arc::clone(&self.engine) as _,
             egress: Arc::new(NoEgress),
@@ -142,7 +142,7 @@ impl World {
             stops: Gate::new(central.stops().unwrap()),
             policy: self.policy,
             container_user: None,
-            peers: Peers::default(),
+            peers,
         }
     }
 

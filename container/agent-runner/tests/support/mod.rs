@@ -222,18 +222,18 @@ impl Session {
         let now = self.clock.now();
         // A commit may be under way.
         if self.host.import(&surroundings(), now).is_ok() {
-            // Only the first part of each chat shows itself.
+            // What is given up may add others.
             loop {
-                let parts = self.host.snapshot().unwrap().parts;
+                let parts = self.host.rows().open_parts().unwrap();
                 if parts.is_empty() {
                     break;
                 }
                 for part in parts {
-                    let claimed = self.host.rows().claim_part(&part.key, now).unwrap();
+                    let claimed = self.host.claim_part(&part.key, now).unwrap();
                     if let Some(claimed) = claimed {
                         self.said.push(shown(claimed.kind(), claimed.to(), claimed.content()));
                         let sent = Verdict::Sent { platform_id: part.key.0.clone() };
-                        self.host.posting().conclude(&part.key, &sent, now).unwrap();
+                        self.host.conclude(&part.key, &sent, now).unwrap();
                     }
                 }
             }

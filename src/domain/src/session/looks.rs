@@ -33,11 +33,10 @@ pub fn next_look(view: &View, limits: &Limits, now: Timestamp) -> Option<Duratio
     let left = |max: Duration, passed: Duration| {
         if passed < max { max.saturating_sub(passed) } else { limits.poll_every }
     };
-    let mut waits: Vec<Duration> =
-        view.parts.iter().filter_map(|it| it.retry_at()).map(wait).collect();
     if view.still != Stillness::No {
-        return still::next_look(view, waits, limits);
+        return Some(still::next_look(view, limits));
     }
+    let mut waits: Vec<Duration> = Vec::new();
     let held = held_by(view, now).is_some();
     let runs_turn = matches!(view.container, Container::Running { .. })
         && view.waiting.iter().any(|it| it.claim.is_some());
@@ -76,8 +75,9 @@ pub fn next_look(view: &View, limits: &Limits, now: Timestamp) -> Option<Duratio
             waits.push(left(limits.silence_max, silent_for));
         }
         Container::Running { .. } => waits.push(left(limits.idle_max, view.quiet_for)),
-        // Nobody rests before the wait, or the night, is over.
-        Container::Absent if held || !view.held.is_empty() => {}
+        // Nobody rests before the wait, or the night, is over. What the channel has to deliver is seen
+        // gone by the sweep.
+        Container::Absent if held || !view.held.is_empty() || view.undelivered => {}
         Container::Absent => waits.push(left(limits.rest_after, view.quiet_for)),
         Container::Unknown => waits.push(limits.backoff_base),
         Container::Busy | Container::Exited { .. } => {}

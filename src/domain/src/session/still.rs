@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use super::looks::BREATH;
 use super::{Container, Effect, Limits, StopReason, View};
-use crate::time::Timestamp;
-use crate::{Incarnation, delivery};
+use crate::Incarnation;
 
 /// Whether a session has to stand still.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -18,14 +17,11 @@ pub enum Stillness {
     Done,
 }
 
-/// Nothing starts and nothing that the agent wrote leaves; what it says is not even read. What the
-/// host itself has to say does leave.
-pub(super) fn standing_still(view: &View, limits: &Limits, now: Timestamp) -> Vec<Effect> {
+/// Nothing starts, and what the agent says is not even read.
+pub(super) fn standing_still(view: &View, limits: &Limits) -> Vec<Effect> {
     let mut todo = match view.still {
         Stillness::Due => vec![Effect::StandStill],
-        Stillness::No | Stillness::Done => {
-            delivery::decide_still(&view.parts, now).into_iter().map(Effect::Delivery).collect()
-        }
+        Stillness::No | Stillness::Done => vec![],
     };
     todo.extend(match view.container {
         Container::Busy | Container::Unknown => None,
@@ -47,21 +43,17 @@ pub(super) fn ended(view: &View, incarnation: Incarnation) -> Effect {
 pub(super) fn may_rest(view: &View, limits: &Limits) -> bool {
     view.still != Stillness::Due
         && view.waiting.is_empty()
-        && view.parts.is_empty()
+        && !view.undelivered
         && view.held.is_empty()
         && view.file.is_none()
         && view.request.is_none()
         && limits.rest_after <= view.quiet_for
 }
 
-/// `waits` are those of the parts. A resume has the session look; the rest is for one that was missed.
-pub(super) fn next_look(
-    view: &View,
-    mut waits: Vec<Duration>,
-    limits: &Limits,
-) -> Option<Duration> {
+/// A resume has the session look; this is for one that was missed.
+pub(super) fn next_look(view: &View, limits: &Limits) -> Duration {
     // What runs behind an engine that does not answer is to be killed as soon as it does.
     let unknown = view.container == Container::Unknown;
-    waits.push(if unknown { limits.backoff_base } else { limits.rest_after });
-    waits.into_iter().min().map(|it| it.max(BREATH))
+    let wait = if unknown { limits.backoff_base } else { limits.rest_after };
+    wait.max(BREATH)
 }

@@ -1,7 +1,6 @@
 //! [`decide`] case by case, and its laws over every small view.
 
 use super::*;
-use crate::delivery::{PartKey, PartState};
 
 mod beside;
 mod mailbox;
@@ -30,7 +29,7 @@ fn idle() -> View {
     View {
         news: false,
         mailbox: Mailbox::Sound,
-        parts: vec![],
+        undelivered: false,
         waiting: vec![],
         container: Container::Absent,
         launches: Launches::default(),
@@ -88,21 +87,17 @@ fn news_are_taken_over_before_anything_else_is_decided() {
 }
 
 #[test]
-fn a_runner_that_never_stops_writing_holds_up_neither_parts_nor_deadlines() {
-    let key = PartKey("o1.0".into());
-    let parts = vec![PartView { key: key.clone(), state: PartState::Ready, in_flight: false }];
+fn a_runner_that_never_stops_writing_does_not_hold_up_deadlines() {
     let ended = |seconds: u64| NOW - limits().deadline - secs(seconds);
     let late = |seconds| Waiting { received_at: ended(seconds), ..message(Some(ME)) };
     let view = |seconds| View {
         news: true,
-        parts: parts.clone(),
         waiting: vec![Waiting { last_chance: Some(NOW - secs(seconds)), ..late(seconds) }],
         container: running(0),
         ..idle()
     };
-    let send = Effect::Delivery(delivery::Effect::Send(key));
-    check(&view(1), &[Effect::Absorb, send.clone()]);
-    check(&view(61), &[Effect::Absorb, send, Effect::Stop(StopReason::Overdue)]);
+    check(&view(1), &[Effect::Absorb]);
+    check(&view(61), &[Effect::Absorb, Effect::Stop(StopReason::Overdue)]);
 }
 
 #[test]
@@ -246,10 +241,7 @@ fn who_waits_long_is_told_once() {
 fn an_actor_rests_only_when_nothing_at_all_is_left() {
     let view = View { quiet_for: secs(60), ..idle() };
     check(&view, &[Effect::Rest]);
-    let retry_at = NOW + secs(5);
-    let state = PartState::Unsent { retry_at, since: NOW };
-    let parts = vec![PartView { key: PartKey("o1.0".into()), state, in_flight: false }];
-    check(&View { parts, ..view.clone() }, &[]);
+    check(&View { undelivered: true, ..view.clone() }, &[]);
     let waiting = vec![Waiting { not_before: NOW + secs(5), ..message(None) }];
     check(&View { waiting, ..view }, &[]);
 }
@@ -260,7 +252,6 @@ fn perform(mut view: View, effects: &[Effect]) -> View {
     for effect in effects {
         match effect {
             Effect::Absorb => view.news = false,
-            Effect::Delivery(_) => view.parts.clear(),
             Effect::Fetch => {
                 view.file = None;
                 view.waiting.iter_mut().for_each(|it| it.fetching = false);

@@ -53,8 +53,8 @@ fn answered(home: &Home) -> SessionStore {
 }
 
 fn conclude(host: &mut SessionStore, verdict: &Verdict) {
-    host.posting().claim_part(&key(), NOW).unwrap().unwrap();
-    host.posting().conclude(&key(), verdict, NOW).unwrap();
+    host.claim_part(&key(), NOW).unwrap().unwrap();
+    host.conclude(&key(), verdict, NOW).unwrap();
 }
 
 #[test]

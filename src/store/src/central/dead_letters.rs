@@ -2,13 +2,12 @@
 
 use domain::SessionId;
 use domain::delivery::PartKey;
-use domain::delivery::by_hand::{HostKey, Order};
+use domain::delivery::by_hand::HostKey;
 use domain::message::Address;
 use domain::time::Timestamp;
 
 use super::{CentralStore, address};
 use crate::StoreError;
-use crate::outbox::by_hand::{self, Ordered};
 use crate::outbox::{self, NewPart};
 use crate::session::Scope;
 
@@ -103,17 +102,5 @@ impl CentralStore {
             )
         })
         .map(drop)
-    }
-
-    /// Does to parts of the host what a person says; one answer for each.
-    pub fn order_parts(
-        &mut self,
-        keys: &[PartKey],
-        order: Order,
-        now: Timestamp,
-    ) -> Result<Vec<Ordered>, StoreError> {
-        self.change("an order", |tx| {
-            keys.iter().map(|key| by_hand::order(Scope::host(tx), key, order, now)).collect()
-        })
     }
 }

@@ -1,14 +1,13 @@
 //! What is read back of a session that did something.
 
-use domain::AgentName;
-use domain::MessageSeq;
 use domain::agent::AgentGroup;
-use domain::delivery::by_hand::Standing;
+use domain::delivery::by_hand::{HostKey, Standing};
 use domain::delivery::{PartKey, Verdict};
 use domain::message::{Address, Admitted, Author, InboundKind, Incoming};
 use domain::outgoing::{Manners, TextLimit};
 use domain::time::Timestamp;
 use domain::trace::Rule;
+use domain::{AgentName, MessageSeq, SessionId};
 
 use super::*;
 use crate::{RunnerStore, SessionStore, Surroundings, TurnEnd};
@@ -87,8 +86,8 @@ impl Rig {
 
     fn finish(&mut self, verdict: &Verdict) {
         let key = PartKey("o1.0".into());
-        self.host.posting().claim_part(&key, NOW).unwrap().unwrap();
-        self.host.posting().conclude(&key, verdict, NOW).unwrap();
+        self.host.claim_part(&key, NOW).unwrap().unwrap();
+        self.host.conclude(&key, verdict, NOW).unwrap();
     }
 
     fn reading(&self) -> Reading {
@@ -142,8 +141,8 @@ fn what_was_given_up_is_listed_and_what_was_dropped_on_purpose_is_not() {
     };
     it.host.central().tell_lost(&word, untold.newest_at, NOW).unwrap();
     assert_eq!(it.host.central().untold(5).unwrap(), None);
-    let keys = [PartKey("o1.0".into())];
-    let order = |it: &mut Rig, order| it.host.posting().order(&keys, order, NOW).unwrap();
+    let keys = [HostKey { session: Some(SessionId(1)), part: PartKey("o1.0".into()) }];
+    let order = |it: &mut Rig, order| it.host.central().order_parts(&keys, order, NOW).unwrap();
     use domain::delivery::by_hand::Order::{Drop, Retry};
     assert!(order(&mut it, Retry)[0].is_ok());
     assert!(order(&mut it, Drop)[0].is_ok());

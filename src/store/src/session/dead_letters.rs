@@ -9,9 +9,8 @@ use domain::time::Timestamp;
 use domain::trace::Rule;
 use rusqlite::{OptionalExtension, params};
 
-use super::messages::{next_seq, wake};
-use super::{Body, Scope, SessionRows, quiet};
-use crate::StoreError;
+use super::messages::next_seq;
+use super::{Body, Scope, quiet};
 use crate::central::full_address as address;
 use crate::outbox::by_hand::{self, Ordered};
 use crate::outbox::{self, Draft, NewPart, PartKind};
@@ -149,27 +148,16 @@ fn tell_agent(
     .map(drop)
 }
 
-impl SessionRows<'_> {
-    /// Does to parts what a user says; one answer for each, and sets the session awake.
-    ///
-    /// # Errors
-    /// When the database fails; then nothing has changed.
-    pub fn order(
-        &self,
-        keys: &[PartKey],
-        order: Order,
-        now: Timestamp,
-    ) -> Result<Vec<Ordered>, StoreError> {
-        self.commit("an order", |tx| {
-            let order = |key: &PartKey| {
-                let ordered = by_hand::order(tx, key, order, now)?;
-                if ordered.is_ok() {
-                    quiet::scatter(tx, key)?;
-                }
-                Ok(ordered)
-            };
-            wake(tx)?;
-            keys.iter().map(order).collect()
-        })
+/// Does to a part what a user says.
+pub(crate) fn order_part(
+    tx: Scope<'_>,
+    key: &PartKey,
+    order: Order,
+    now: Timestamp,
+) -> rusqlite::Result<Ordered> {
+    let ordered = by_hand::order(tx, key, order, now)?;
+    if ordered.is_ok() {
+        quiet::scatter(tx, key)?;
     }
+    Ok(ordered)
 }

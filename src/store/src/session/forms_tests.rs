@@ -30,10 +30,10 @@ fn edits() -> Surroundings {
 }
 
 fn send(it: &mut Pair, platform_id: &str) -> ClaimedPart {
-    let key = it.host.snapshot().unwrap().parts[0].key.clone();
-    let part = it.host.posting().claim_part(&key, NOW).unwrap().unwrap();
+    let key = it.host.rows().open_parts().unwrap()[0].key.clone();
+    let part = it.host.claim_part(&key, NOW).unwrap().unwrap();
     let sent = Verdict::Sent { platform_id: platform_id.into() };
-    it.host.posting().conclude(&key, &sent, NOW).unwrap();
+    it.host.conclude(&key, &sent, NOW).unwrap();
     part
 }
 
@@ -58,7 +58,7 @@ fn a_line_that_was_not_sent_yet_is_not_sent_any_more() {
     runner.end_turn(&answer("done"), &[], NOW).unwrap();
     it.host.import(&edits(), NOW).unwrap();
     assert_eq!(send(&mut it, "p1").content(), &Content::Text("done".into()));
-    assert!(it.host.snapshot().unwrap().parts.is_empty());
+    assert!(it.host.rows().open_parts().unwrap().is_empty());
 }
 
 #[test]
@@ -70,9 +70,9 @@ fn an_answer_is_not_lost_with_the_message_that_it_would_have_replaced() {
     runner.end_turn(&answer("done"), &[], NOW).unwrap();
     it.host.import(&edits(), NOW).unwrap();
     let key = PartKey("o1.0".into());
-    it.host.posting().claim_part(&key, NOW).unwrap().unwrap();
+    it.host.claim_part(&key, NOW).unwrap().unwrap();
     let dead = Verdict::Dead { why: "somebody deleted it".into() };
-    it.host.posting().conclude(&key, &dead, NOW).unwrap();
+    it.host.conclude(&key, &dead, NOW).unwrap();
     assert_eq!(send(&mut it, "p8").content(), &Content::Text("done".into()));
 }
 
@@ -91,8 +91,8 @@ fn a_chat_that_was_not_granted_is_not_written_to_and_the_own_one_hears_it() {
     let team = Address { chat: "t".into(), ..incoming("x").from };
     around.destinations.insert("team".into(), team.clone());
     it.host.import(&around, NOW).unwrap();
-    let parts = it.host.snapshot().unwrap().parts;
-    let mut claim = |at: usize| it.host.posting().claim_part(&parts[at].key, NOW).unwrap().unwrap();
+    let parts = it.host.rows().open_parts().unwrap();
+    let mut claim = |at: usize| it.host.claim_part(&parts[at].key, NOW).unwrap().unwrap();
     let (granted, refused) = (claim(0), claim(1));
     assert_eq!((granted.to(), granted.content().text(), granted.reply_to()), (&team, "hello", ""));
     assert_eq!(refused.to(), &incoming("m1").from);
@@ -136,7 +136,7 @@ fn a_request_is_passed_on_once_and_its_first_answer_counts() {
     it.host.posting().answer(seq, false, "too late").unwrap();
     let answer = runner.answer(seq).unwrap().unwrap();
     assert!(answer.ok && answer.text == "none", "{answer:?}");
-    assert!(it.host.snapshot().unwrap().parts.is_empty(), "a request is no message");
+    assert!(it.host.rows().open_parts().unwrap().is_empty(), "a request is no message");
 }
 
 fn ask(runner: &mut RunnerStore, text: &str, attempt: u32) -> OutSeq {
@@ -243,7 +243,7 @@ fn what_was_stopped_is_set_aside_and_says_nothing_more() {
     it.host.import(&edits(), NOW).unwrap();
     assert_eq!(it.host.snapshot().unwrap().halted, Incarnation(1));
     assert_eq!(send(&mut it, "p1").content().text(), "1 0");
-    assert!(it.host.snapshot().unwrap().parts.is_empty());
+    assert!(it.host.rows().open_parts().unwrap().is_empty());
 }
 
 #[test]
@@ -298,7 +298,7 @@ fn who_says_more_than_can_be_sent_is_cut_short_and_answers_still() {
     runner.end_turn(&answer("done"), &[], NOW).unwrap();
     it.host.import(&around(100), NOW).unwrap();
     let mut texts = Vec::new();
-    while !it.host.snapshot().unwrap().parts.is_empty() {
+    while !it.host.rows().open_parts().unwrap().is_empty() {
         texts.push(send(&mut it, "p").content().text().to_owned());
     }
     assert_eq!(texts.len(), 502);

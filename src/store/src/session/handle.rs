@@ -6,6 +6,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use domain::agent::AgentGroup;
+use domain::delivery::by_hand::HostKey;
+use domain::delivery::{PartKey, Verdict};
 use domain::message::{Address, ChatInfo, Form};
 use domain::session::Mailbox;
 use domain::time::Timestamp;
@@ -16,6 +18,7 @@ use super::{Absorbed, Imported, SessionRows, Snapshot, Surroundings, quarantine,
 use crate::layout::{Layout, SessionLayout};
 use crate::mailbox::{Content, InboundBox};
 use crate::outbound::{News, OutboundReader};
+use crate::outbox::ClaimedPart;
 use crate::{CentralStore, Db, Gate, StoreError};
 
 /// Both mailboxes of a session, from the host's side.
@@ -265,6 +268,30 @@ impl SessionStore {
         let absorbed = self.rows().import(news, &files, around, now)?;
         self.post()?;
         Ok(absorbed)
+    }
+
+    /// See [`CentralStore::claim_parts`].
+    pub fn claim_part(
+        &mut self,
+        key: &PartKey,
+        now: Timestamp,
+    ) -> Result<Option<ClaimedPart>, StoreError> {
+        let key = HostKey { session: Some(self.session), part: key.clone() };
+        Ok(self.central.claim_parts(&[key], now)?.into_iter().next().flatten())
+    }
+
+    /// See [`CentralStore::conclude_parts`].
+    pub fn conclude(
+        &mut self,
+        key: &PartKey,
+        verdict: &Verdict,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let key = HostKey { session: Some(self.session), part: key.clone() };
+        for copy in self.central.conclude_parts(&[(key, verdict.clone())], now)? {
+            let _ = std::fs::remove_file(copy);
+        }
+        Ok(())
     }
 
     /// The folder of the session.

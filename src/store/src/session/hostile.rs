@@ -220,10 +220,10 @@ fn a_new_database_goes_on_behind_the_numbers_that_the_host_knows() {
 /// Everything that is to be sent, sent.
 fn texts(it: &mut Pair) -> Vec<String> {
     let mut texts = vec![];
-    while let Some(part) = it.host.snapshot().unwrap().parts.first() {
-        let part = it.host.posting().claim_part(&part.key, NOW).unwrap().unwrap();
+    while let Some(part) = it.host.rows().open_parts().unwrap().first() {
+        let part = it.host.claim_part(&part.key, NOW).unwrap().unwrap();
         let sent = domain::delivery::Verdict::Sent { platform_id: format!("p{}", texts.len()) };
-        it.host.posting().conclude(part.key(), &sent, NOW).unwrap();
+        it.host.conclude(part.key(), &sent, NOW).unwrap();
         texts.push(part.content().text().to_owned());
     }
     texts

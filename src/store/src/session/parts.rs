@@ -1,5 +1,6 @@
 //! The outbox of a session, and what the host itself says about a message.
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use domain::delivery::{PartKey, PartView, Verdict};
@@ -192,81 +193,71 @@ pub(super) fn replaceable(
     Ok(found)
 }
 
+/// Commits, with the caller's transaction, that a part is being sent. `None` when it is finished
+/// already, or cannot be sent; `root` is the folder of its files.
+pub(crate) fn claim_part(
+    tx: Scope<'_>,
+    root: &Path,
+    key: &PartKey,
+    now: Timestamp,
+) -> rusqlite::Result<Option<ClaimedPart>> {
+    let mut part = outbox::claim(tx, root, key, now)?;
+    match &mut part {
+        Some(part) => {
+            part.set_also(answered_too(tx, key)?);
+            quiet::join(tx, part, now)?;
+        }
+        None => {
+            dead_letters::record(tx, key, now)?;
+            quiet::scatter(tx, key)?;
+        }
+    }
+    Ok(part)
+}
+
+/// Writes down how an attempt ended.
+pub(crate) fn conclude_part(
+    tx: Scope<'_>,
+    key: &PartKey,
+    verdict: &Verdict,
+    now: Timestamp,
+) -> rusqlite::Result<()> {
+    outbox::conclude(tx, key, verdict, now)?;
+    quiet::conclude(tx, key, verdict, now)?;
+    match verdict {
+        Verdict::Dead { .. } => dead_letters::record(tx, key, now),
+        Verdict::Sent { .. } | Verdict::Unsent { .. } | Verdict::Uncertain { .. } => Ok(()),
+    }
+}
+
+/// The copy of a file that is sent or given up, within the folder of its session.
+pub(crate) fn copy_to_drop(tx: Scope<'_>, key: &PartKey) -> rusqlite::Result<Option<PathBuf>> {
+    let sql = "SELECT json_extract(file, '$.path') FROM part
+               WHERE session = ?1 AND key = ?2 AND state IN ('sent', 'dead')
+                 AND file IS NOT NULL";
+    let path: Option<String> = tx
+        .prepare_cached(sql)?
+        .query_row(params![tx.session, key.0], |row| row.get(0))
+        .optional()?;
+    Ok(path.map(PathBuf::from))
+}
+
 impl SessionRows<'_> {
-    /// The oldest unfinished part of each chat; what is held does not count.
-    pub(crate) fn open_parts(&self) -> Result<Vec<PartView>, StoreError> {
+    /// The unfinished parts; what is held does not count.
+    ///
+    /// # Errors
+    /// When the database fails; so for every method below.
+    pub fn open_parts(&self) -> Result<Vec<PartView>, StoreError> {
         outbox::open_parts(self.scope).map_err(StoreError::query("read the open parts"))
     }
 
-    /// Commits that a part is being sent. `None` when it is finished already.
-    ///
-    /// # Errors
-    /// When the database fails; then it must not be sent. So for every method below.
-    pub fn claim_part(
-        &self,
-        key: &PartKey,
-        now: Timestamp,
-    ) -> Result<Option<ClaimedPart>, StoreError> {
-        let root = self.root.clone();
-        self.commit("the claim of a part", |tx| {
-            let mut part = outbox::claim(tx, &root, key, now)?;
-            match &mut part {
-                Some(part) => {
-                    part.set_also(answered_too(tx, key)?);
-                    quiet::join(tx, part, now)?;
-                }
-                None => {
-                    dead_letters::record(tx, key, now)?;
-                    quiet::scatter(tx, key)?;
-                }
-            }
-            Ok(part)
-        })
-    }
-
-    /// Writes down how an attempt ended.
-    pub fn conclude(
-        &self,
-        key: &PartKey,
-        verdict: &Verdict,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        self.commit("the end of a part", |tx| {
-            outbox::conclude(tx, key, verdict, now)?;
-            quiet::conclude(tx, key, verdict, now)?;
-            match verdict {
-                Verdict::Dead { .. } => dead_letters::record(tx, key, now),
-                Verdict::Sent { .. } | Verdict::Unsent { .. } | Verdict::Uncertain { .. } => Ok(()),
-            }
-        })?;
-        if matches!(verdict, Verdict::Sent { .. } | Verdict::Dead { .. }) {
-            self.drop_copy(key)?;
-        }
-        Ok(())
-    }
-
-    /// Removes the copy of a file that is sent or given up. A stop before it leaves the copy to
-    /// [`Self::prune_leftovers`].
-    fn drop_copy(&self, key: &PartKey) -> Result<(), StoreError> {
-        let sql = "SELECT json_extract(file, '$.path') FROM part
-                   WHERE session = ?1 AND key = ?2 AND state IN ('sent', 'dead')
-                     AND file IS NOT NULL";
-        let path: Option<String> = self
-            .scope
+    /// Whether parts wait to be delivered, or are held for quiet hours.
+    pub(crate) fn has_open_parts(&self) -> Result<bool, StoreError> {
+        let sql = "SELECT 1 FROM part WHERE session = ?1 AND state NOT IN ('sent', 'dead') LIMIT 1";
+        self.scope
             .prepare_cached(sql)
-            .and_then(|mut it| {
-                it.query_row(params![self.scope.session, key.0], |row| row.get(0)).optional()
-            })
-            .map_err(StoreError::query("find a file that was sent"))?;
-        if let Some(path) = path {
-            let _ = std::fs::remove_file(self.root.join(path));
-        }
-        Ok(())
-    }
-
-    /// A part that a predecessor of this process claimed may have been seen.
-    pub fn doubt(&self, key: &PartKey, now: Timestamp) -> Result<(), StoreError> {
-        self.conclude(key, &Verdict::Uncertain { retry_at: now }, now)
+            .and_then(|mut it| it.exists([self.scope.session]))
+            .map_err(StoreError::query("read the open parts"))
     }
 
     /// Shows in the chat of a message that is being worked on for `after`, once, that this takes a

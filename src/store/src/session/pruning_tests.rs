@@ -59,9 +59,9 @@ impl Files {
 
     fn send_all(&mut self) {
         while let Some(part) = self.host.rows().open_parts().unwrap().into_iter().next() {
-            self.host.posting().claim_part(&part.key, NOW).unwrap();
+            self.host.claim_part(&part.key, NOW).unwrap();
             let verdict = Verdict::Sent { platform_id: "p".into() };
-            self.host.posting().conclude(&part.key, &verdict, NOW).unwrap();
+            self.host.conclude(&part.key, &verdict, NOW).unwrap();
         }
     }
 
@@ -129,7 +129,7 @@ fn what_is_unfinished_stays() {
     it.host.rows().scope.execute("UPDATE part SET state = 'unsent' WHERE cause = 4", []).unwrap();
     while it.prune(DAY * 1_000) != 0 {}
     assert_eq!(it.count("message"), before);
-    assert_eq!(it.host.posting().open_parts().unwrap().len(), 1);
+    assert_eq!(it.host.rows().open_parts().unwrap().len(), 1);
 }
 
 #[test]
@@ -235,13 +235,13 @@ fn what_was_unfinished_in_a_backup_is_sent_with_a_mark() {
     it.host.posting().jump(NOW).unwrap();
     // Its answer comes only now, and may be known already.
     it.host.posting().fail(MessageSeq(4), FailReason::CannotStart, "", NOW).unwrap();
-    let key = it.host.posting().open_parts().unwrap()[0].key.clone();
-    assert!(it.host.posting().claim_part(&key, NOW).unwrap().unwrap().is_repeat());
+    let key = it.host.rows().open_parts().unwrap()[0].key.clone();
+    assert!(it.host.claim_part(&key, NOW).unwrap().unwrap().is_repeat());
     // What comes after the restore is no repetition.
     it.store(message("d", "new"), InboundKind::Chat);
     it.host.posting().fail(MessageSeq(6), FailReason::CannotStart, "", NOW).unwrap();
-    let parts = it.host.posting().open_parts().unwrap();
-    let claimed = it.host.posting().claim_part(&parts[1].key, NOW).unwrap().unwrap();
+    let parts = it.host.rows().open_parts().unwrap();
+    let claimed = it.host.claim_part(&parts[1].key, NOW).unwrap().unwrap();
     assert!(!claimed.is_repeat());
     // A container from after the backup is stopped, a new one is not.
     let halted = it.host.snapshot().unwrap().halted;

@@ -43,12 +43,12 @@ fn tasks(it: &mut Pair, answers: &[&str], around: &Surroundings) {
 }
 
 fn claim(it: &mut Pair) -> Option<ClaimedPart> {
-    let key = it.host.snapshot().unwrap().parts.first()?.key.clone();
-    Some(it.host.posting().claim_part(&key, NOW).unwrap().unwrap())
+    let key = it.host.rows().open_parts().unwrap().first()?.key.clone();
+    Some(it.host.claim_part(&key, NOW).unwrap().unwrap())
 }
 
 fn conclude(it: &mut Pair, part: &ClaimedPart, verdict: &Verdict) {
-    it.host.posting().conclude(part.key(), verdict, NOW).unwrap();
+    it.host.conclude(part.key(), verdict, NOW).unwrap();
 }
 
 fn sent(id: &str) -> Verdict {
@@ -87,7 +87,8 @@ fn what_tasks_say_at_night_is_one_message_in_the_morning() {
     tasks(&mut it, &["tea", "milk", "bread"], &night());
     assert_eq!(drain(&mut it), Vec::<String>::new());
     let seen = it.host.snapshot().unwrap();
-    assert_eq!((seen.held, seen.parts), (vec![incoming("x").from], vec![]));
+    assert_eq!((seen.held, seen.undelivered), (vec![incoming("x").from], true));
+    assert_eq!(it.host.rows().open_parts().unwrap(), []);
     end(&mut it);
     end(&mut it);
     assert_eq!(it.host.snapshot().unwrap().held, []);
@@ -158,9 +159,9 @@ fn a_crash_with_the_message_on_its_way_repeats_it_whole_and_marked() {
     end(&mut it);
     let first = claim(&mut it).unwrap();
     assert!(!first.is_repeat());
-    let seen = it.host.snapshot().unwrap().parts;
+    let seen = it.host.rows().open_parts().unwrap();
     assert_eq!((seen.len(), seen[0].state), (1, PartState::Claimed));
-    it.host.posting().doubt(first.key(), NOW).unwrap();
+    it.host.conclude(first.key(), &Verdict::Uncertain { retry_at: NOW }, NOW).unwrap();
     let again = claim(&mut it).unwrap();
     assert!(again.is_repeat());
     assert_eq!((again.key(), again.content()), (first.key(), first.content()));

@@ -11,18 +11,18 @@ use super::*;
 use crate::{CentralStore, ClaimedPart};
 
 fn claim_next(it: &mut Pair) -> ClaimedPart {
-    let key = it.host.snapshot().unwrap().parts[0].key.clone();
-    it.host.posting().claim_part(&key, NOW).unwrap().unwrap()
+    let key = it.host.rows().open_parts().unwrap()[0].key.clone();
+    it.host.claim_part(&key, NOW).unwrap().unwrap()
 }
 
 /// The texts of what is left to send, which is sent.
 fn drain(it: &mut Pair) -> Vec<String> {
     let mut texts = Vec::new();
-    while let Some(part) = it.host.snapshot().unwrap().parts.first().cloned() {
-        let claimed = it.host.posting().claim_part(&part.key, NOW).unwrap().unwrap();
+    while let Some(part) = it.host.rows().open_parts().unwrap().first().cloned() {
+        let claimed = it.host.claim_part(&part.key, NOW).unwrap().unwrap();
         texts.push(claimed.content().text().to_owned());
         let sent = Verdict::Sent { platform_id: "p".into() };
-        it.host.posting().conclude(&part.key, &sent, NOW).unwrap();
+        it.host.conclude(&part.key, &sent, NOW).unwrap();
     }
     texts
 }
@@ -36,7 +36,7 @@ fn half_sent(it: &mut Pair) -> ClaimedPart {
     it.host.import(&around(6), NOW).unwrap();
     let first = claim_next(it);
     let sent = Verdict::Sent { platform_id: "p".into() };
-    it.host.posting().conclude(first.key(), &sent, NOW).unwrap();
+    it.host.conclude(first.key(), &sent, NOW).unwrap();
     claim_next(it)
 }
 
@@ -50,7 +50,7 @@ fn a_half_sent_answer_is_voided_and_what_went_out_is_said() {
     assert_eq!(it.stand_still(1), want, "again changes nothing");
     // It did not arrive, and is not tried again, nor is an uncertain one.
     let unsent = Verdict::Unsent { retry_at: NOW, counts: false };
-    it.host.posting().conclude(with_platform.key(), &unsent, NOW).unwrap();
+    it.host.conclude(with_platform.key(), &unsent, NOW).unwrap();
     let texts = drain(&mut it);
     assert!(texts.len() == 1 && texts[0].contains("stopped (by Ann). Not sent any more: 1 part"));
 }
@@ -60,7 +60,7 @@ fn what_was_stopped_while_a_host_died_is_not_sent_again() {
     let mut it = pair();
     let with_platform = half_sent(&mut it);
     it.stand_still(1);
-    it.host.posting().doubt(with_platform.key(), NOW).unwrap();
+    it.host.conclude(with_platform.key(), &Verdict::Uncertain { retry_at: NOW }, NOW).unwrap();
     assert_eq!(drain(&mut it).len(), 1, "the report alone");
 }
 
@@ -87,7 +87,7 @@ fn a_stopped_incarnation_says_nothing_more_whatever_it_names_as_its_cause() {
     runner.end_turn(&silent, &[], NOW).unwrap();
     it.host.import(&around(100), NOW).unwrap();
     let seen = it.host.snapshot().unwrap();
-    assert!(!seen.news && seen.parts.is_empty() && seen.waiting.len() == 1, "{seen:?}");
+    assert!(!seen.news && !seen.undelivered && seen.waiting.len() == 1, "{seen:?}");
 }
 
 #[test]

@@ -34,9 +34,9 @@ impl Pair {
     }
 
     fn texts(&mut self) -> Vec<(String, String)> {
-        let parts = self.host.snapshot().unwrap().parts;
+        let parts = self.host.rows().open_parts().unwrap();
         let claim = |it: &domain::delivery::PartView| {
-            let part = self.host.posting().claim_part(&it.key, NOW).unwrap().unwrap();
+            let part = self.host.claim_part(&it.key, NOW).unwrap().unwrap();
             (part.reply_to().to_owned(), part.content().text().to_owned())
         };
         parts.iter().map(claim).collect()

@@ -111,13 +111,14 @@ fn a_message_goes_there_and_its_answer_comes_back() {
     assert_eq!(absorbed.ended, [(M1, Outcome::Answered)]);
     let seen = it.host.snapshot().unwrap();
     assert!(!seen.news && seen.waiting.is_empty());
-    let part = it.host.posting().claim_part(&seen.parts[0].key, NOW).unwrap().unwrap();
+    let key = it.host.rows().open_parts().unwrap()[0].key.clone();
+    let part = it.host.claim_part(&key, NOW).unwrap().unwrap();
     assert_eq!((text_of(&part), part.reply_to(), part.is_repeat()), ("hello", "m1", false));
     assert_eq!(runner.state("continuation").unwrap().as_deref(), Some("c1"));
     let sent = Verdict::Sent { platform_id: "p".into() };
-    it.host.posting().conclude(part.key(), &sent, NOW).unwrap();
-    assert_eq!(it.host.snapshot().unwrap().parts, []);
-    assert_eq!(it.host.posting().claim_part(part.key(), NOW).unwrap(), None);
+    it.host.conclude(part.key(), &sent, NOW).unwrap();
+    assert_eq!(it.host.rows().open_parts().unwrap(), []);
+    assert_eq!(it.host.claim_part(part.key(), NOW).unwrap(), None);
 }
 
 #[test]
@@ -131,8 +132,8 @@ fn an_answer_to_several_messages_names_them_all() {
     let end = TurnEnd { messages: both, ..answer("to both") };
     runner.end_turn(&end, &[], NOW).unwrap();
     assert_eq!(it.host.import(&around(100), NOW).unwrap().ended.len(), 2);
-    let key = it.host.snapshot().unwrap().parts[0].key.clone();
-    let part = it.host.posting().claim_part(&key, NOW).unwrap().unwrap();
+    let key = it.host.rows().open_parts().unwrap()[0].key.clone();
+    let part = it.host.claim_part(&key, NOW).unwrap().unwrap();
     assert_eq!((part.reply_to(), part.also()), ("m2", &["m1".to_owned()][..]));
 }
 
@@ -150,8 +151,8 @@ fn an_answer_names_no_message_of_another_thread() {
     let end = TurnEnd { messages: both, ..answer("to both") };
     runner.end_turn(&end, &[], NOW).unwrap();
     it.host.import(&around(100), NOW).unwrap();
-    let key = it.host.snapshot().unwrap().parts[0].key.clone();
-    let part = it.host.posting().claim_part(&key, NOW).unwrap().unwrap();
+    let key = it.host.rows().open_parts().unwrap()[0].key.clone();
+    let part = it.host.claim_part(&key, NOW).unwrap().unwrap();
     assert_eq!((part.reply_to(), part.also()), ("m2", &[][..]));
 }
 
@@ -192,12 +193,12 @@ fn a_claim_left_by_a_crash_is_doubted_and_sent_again_as_a_repeat() {
     it.say("m1");
     it.host.posting().fail(M1, FailReason::CannotStart, "andy", NOW).unwrap();
     it.host.posting().fail(M1, FailReason::CannotStart, "andy", NOW).unwrap();
-    let parts = it.host.snapshot().unwrap().parts;
+    let parts = it.host.rows().open_parts().unwrap();
     assert_eq!(parts.len(), 1, "told once");
-    it.host.posting().claim_part(&parts[0].key, NOW).unwrap().unwrap();
-    assert_eq!(it.host.snapshot().unwrap().parts[0].state, PartState::Claimed);
-    it.host.posting().doubt(&parts[0].key, NOW).unwrap();
-    let part = it.host.posting().claim_part(&parts[0].key, NOW).unwrap().unwrap();
+    it.host.claim_part(&parts[0].key, NOW).unwrap().unwrap();
+    assert_eq!(it.host.rows().open_parts().unwrap()[0].state, PartState::Claimed);
+    it.host.conclude(&parts[0].key, &Verdict::Uncertain { retry_at: NOW }, NOW).unwrap();
+    let part = it.host.claim_part(&parts[0].key, NOW).unwrap().unwrap();
     assert!(part.is_repeat() && text_of(&part).contains("cannot be started"));
 }
 
@@ -241,8 +242,8 @@ fn a_hostile_outbound_database_is_refused_and_hurts_nobody() {
     let mut runner = it.runner();
     runner.say(MessageSeq(4_000), "forged", NOW).unwrap();
     it.host.import(&around(100), NOW).unwrap();
-    let parts = it.host.snapshot().unwrap().parts;
-    let part = it.host.posting().claim_part(&parts[0].key, NOW).unwrap().unwrap();
+    let parts = it.host.rows().open_parts().unwrap();
+    let part = it.host.claim_part(&parts[0].key, NOW).unwrap().unwrap();
     assert_eq!(part.to().chat, "c");
 }
 

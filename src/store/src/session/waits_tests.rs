@@ -25,11 +25,11 @@ fn at_work(it: &mut Pair) -> RunnerStore {
 
 fn send_all(it: &mut Pair) -> Vec<ClaimedPart> {
     let mut sent = vec![];
-    while let Some(part) = it.host.snapshot().unwrap().parts.first() {
-        let part = it.host.posting().claim_part(&part.key, NOW).unwrap().unwrap();
+    while let Some(part) = it.host.rows().open_parts().unwrap().first() {
+        let part = it.host.claim_part(&part.key, NOW).unwrap().unwrap();
         let platform_id = format!("p{}", sent.len());
         let verdict = domain::delivery::Verdict::Sent { platform_id };
-        it.host.posting().conclude(part.key(), &verdict, NOW).unwrap();
+        it.host.conclude(part.key(), &verdict, NOW).unwrap();
         sent.push(part);
     }
     sent

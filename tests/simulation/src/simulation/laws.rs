@@ -27,7 +27,7 @@ pub(super) fn is_at_rest(world: &World, plan: &Plan) -> bool {
     let mut outcomes = Vec::new();
     for session in world.sessions() {
         let mut store = SessionStore::open(&world.layout(), session).unwrap();
-        if store.snapshot().map_or(true, |it| !it.parts.is_empty() || !it.held.is_empty()) {
+        if store.snapshot().map_or(true, |it| it.undelivered) {
             return false;
         }
         outcomes.extend(store.rows().outcomes().unwrap());

@@ -13,16 +13,6 @@ fn a_message_that_waits_for_the_end_of_a_silent_turn_makes_nobody_deaf() {
 }
 
 #[test]
-fn a_part_that_waits_for_its_platform_makes_no_busy_loop() {
-    let state = PartState::Unsent { retry_at: NOW + secs(60), since: ago(600) };
-    let parts = vec![PartView { key: PartKey("o1.0".into()), state, in_flight: false }];
-    for container in [Container::Absent, running(0)] {
-        let view = View { parts: parts.clone(), container, quiet_for: secs(600), ..idle() };
-        assert!(secs(1) < next_look(&view, &limits(), NOW).unwrap(), "{view:?}");
-    }
-}
-
-#[test]
 fn a_message_that_waits_long_for_another_turn_is_told_once() {
     let behind = Waiting { message: MessageSeq(4), received_at: ago(31), ..message(None) };
     let ahead = Waiting { status: true, ..message(Some(ME)) };

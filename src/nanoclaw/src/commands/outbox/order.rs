@@ -82,15 +82,6 @@ fn alone(order: Order, keys: &[HostKey], layout: &Layout) -> anyhow::Result<Vec<
 }
 
 fn one(order: Order, key: &HostKey, central: &mut CentralStore) -> anyhow::Result<Ordered> {
-    let (now, parts) = (SystemClock.now(), std::slice::from_ref(&key.part));
-    let answers = match key.session {
-        None => central.order_parts(parts, order, now)?,
-        Some(id) => {
-            if central.session(id)?.is_none() {
-                return Ok(Err("there is no such session".to_owned()));
-            }
-            central.rows(id).order(parts, order, now)?
-        }
-    };
+    let answers = central.order_parts(std::slice::from_ref(key), order, SystemClock.now())?;
     Ok(answers.into_iter().next().unwrap_or_else(|| Err("nothing was done".to_owned())))
 }

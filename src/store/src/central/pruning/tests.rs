@@ -5,6 +5,7 @@ use std::time::Duration;
 use domain::AgentName;
 use domain::admission::Policy;
 use domain::agent::AgentGroup;
+use domain::delivery::by_hand::HostKey;
 use domain::delivery::{PartKey, Verdict};
 use domain::message::{Address, ChatInfo};
 use domain::people::Handle;
@@ -34,9 +35,10 @@ fn said(central: &mut CentralStore, key: &str, sent: bool) {
     };
     central.say(&part, NOW).unwrap();
     if sent {
-        central.claim_part(&part.key, NOW).unwrap();
+        let key = HostKey { session: None, part: part.key };
+        central.claim_parts(std::slice::from_ref(&key), NOW).unwrap();
         let verdict = Verdict::Sent { platform_id: "p".into() };
-        central.conclude_part(&part.key, &verdict, NOW).unwrap();
+        central.conclude_parts(&[(key, verdict)], NOW).unwrap();
     }
 }
 

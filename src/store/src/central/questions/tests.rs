@@ -5,6 +5,7 @@ use std::time::Duration;
 use domain::agent::AgentGroup;
 use domain::approval::{ACCOUNT_SPAN_MAX, SPAN, TOLD_MAX};
 use domain::delivery::Verdict;
+use domain::delivery::by_hand::HostKey;
 use domain::message::{Address, Author, ChatInfo};
 use domain::outgoing::Content;
 
@@ -86,7 +87,7 @@ fn who_knocks_again_joins_the_first_knock_and_hears_nothing_new() {
     let held: Vec<String> =
         central.held(id).unwrap().into_iter().map(|it| it.platform_id).collect();
     assert_eq!(held, ["m1", "m2"]);
-    assert_eq!(central.open_parts().unwrap().len(), 1);
+    assert_eq!(central.rows(SessionId(0)).open_parts().unwrap().len(), 1);
 }
 
 #[test]
@@ -129,15 +130,19 @@ fn each_question_has_a_code_that_stays_and_another_install_has_others() {
 #[test]
 fn a_part_of_the_host_is_claimed_before_it_is_sent() {
     let Rig { mut central, .. } = rig();
-    let key = PartKey("hello".into());
+    let key = HostKey { session: None, part: PartKey("hello".into()) };
     central.say(&say("hello", "hello"), NOW).unwrap();
     central.say(&say("hello", "again"), NOW).unwrap();
-    let part = central.claim_part(&key, NOW).unwrap().unwrap();
+    let claim = |central: &mut CentralStore| {
+        central.claim_parts(std::slice::from_ref(&key), NOW).unwrap().remove(0)
+    };
+    let part = claim(&mut central).unwrap();
     assert_eq!(part.content(), &Content::Text("hello".into()));
-    assert_eq!(central.claim_part(&key, NOW).unwrap(), None, "it is being sent");
+    assert_eq!(part.host_key(), key);
+    assert_eq!(claim(&mut central), None, "it is being sent");
     let unknown = Verdict::Uncertain { retry_at: NOW };
-    central.conclude_part(&key, &unknown, NOW).unwrap();
-    assert!(central.claim_part(&key, NOW).unwrap().unwrap().is_repeat());
+    central.conclude_parts(&[(key.clone(), unknown)], NOW).unwrap();
+    assert!(claim(&mut central).unwrap().is_repeat());
 }
 
 /// A message of somebody in a chat of their own, on one account of the bot.
@@ -172,7 +177,7 @@ fn unknown_users_of_one_account_cannot_use_up_what_another_has() {
     opened(ask("main", "bob".into(), later));
     let chats = central.chats().unwrap().len();
     assert_eq!(chats, 1 + 10 + 1 + 1, "no chat for those whom nobody is asked about");
-    let told = central.open_parts().unwrap().len();
+    let told = central.rows(SessionId(0)).open_parts().unwrap().len();
     assert_eq!(told, usize::try_from(TOLD_MAX).unwrap(), "as many are told, and no more");
     let unasked = central.unasked().unwrap().unwrap();
     assert_eq!((unasked.users, unasked.oldest, unasked.last_told), (300, NOW, None));

@@ -1,6 +1,7 @@
 //! What can be seen of a run: on the platform, in the databases.
 
 use channel::Part;
+use domain::SessionId;
 use domain::message::Outcome;
 use domain::question::QuestionId;
 use store::{CentralStore, QuestionKind, QuestionRow, QuestionState, SessionRow, SessionStore};
@@ -59,7 +60,7 @@ impl Seen {
         if !all_heard(town, &rows, &world.platform.sent()) {
             return false;
         }
-        central.open_parts().unwrap().is_empty()
+        central.rows(SessionId(0)).open_parts().unwrap().is_empty()
             && nobody_waits(&central, town, day_passed)
             && rows.iter().all(|it| session_is_at_rest(world, it))
     }
@@ -134,8 +135,9 @@ fn all_heard(town: &Town, rows: &[SessionRow], sent: &[Part]) -> bool {
 
 fn session_is_at_rest(world: &World, row: &SessionRow) -> bool {
     let mut store = SessionStore::open(&world.layout(), row.id).unwrap();
+    let is_delivered = store.rows().open_parts().is_ok_and(|it| it.is_empty());
     store.snapshot().is_ok_and(|it| {
-        it.parts.is_empty()
+        is_delivered
             && it.waiting.is_empty()
             && it.request.is_none()
             && !it.news

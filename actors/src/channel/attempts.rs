@@ -1,0 +1,195 @@
+//! One attempt at a part: hands it to the platform, beside the mailbox, and writes down how that ended.
+//! Until then no other part of its chat is sent.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use channel::{DeliverError, Part, Sink};
+use domain::delivery::by_hand::HostKey;
+use domain::delivery::{Attempt, Tried, Verdict, conclude};
+use domain::time::Timestamp;
+use ractor::ActorRef;
+use store::{CentralStore, ClaimedPart, LaneHead, PartKind, StoreError};
+use tokio::sync::mpsc::UnboundedSender;
+use tokio::time::timeout;
+use tracing::{info, warn};
+
+use super::lanes::SOON;
+use super::{ChannelMessage, ChannelState};
+use crate::reception::ReceptionMessage;
+use crate::sessions::child::chain;
+use crate::stops::Pass;
+
+/// How an attempt at a part ended.
+#[derive(Clone, Debug)]
+pub(super) struct Ended {
+    key: HostKey,
+    chat: String,
+    tried: Tried,
+    attempt: Attempt,
+}
+
+/// Reports how an attempt ended, also when its task is cut off: then nobody knows.
+struct Report {
+    ended: Option<Ended>,
+    to: UnboundedSender<Ended>,
+    actor: ActorRef<ChannelMessage>,
+}
+
+impl Report {
+    fn end(mut self, attempt: Attempt) {
+        if let Some(ended) = &mut self.ended {
+            ended.attempt = attempt;
+        }
+    }
+}
+
+impl Drop for Report {
+    fn drop(&mut self) {
+        if let Some(ended) = self.ended.take() {
+            let _ = self.to.send(ended);
+            let _ = self.actor.cast(ChannelMessage::Landed);
+        }
+    }
+}
+
+impl ChannelState {
+    pub(super) fn send(
+        &mut self,
+        myself: &ActorRef<ChannelMessage>,
+        head: LaneHead,
+        claimed: ClaimedPart,
+        pass: Option<Pass>,
+    ) {
+        let Some(sink) = self.sink.clone() else { return };
+        let host = Arc::clone(&self.args.host);
+        let (chat, session) = (head.chat, head.of.map(|it| it.0));
+        let draft = self.lanes.drafts.get(&chat).cloned();
+        self.lanes.sending.insert(chat.clone());
+        let run = self.lanes.runs.entry(chat.clone()).or_insert((session, 0));
+        *run = (session, if run.0 == session { run.1 + 1 } else { 1 });
+        let ended = Ended {
+            key: claimed.host_key(),
+            chat,
+            tried: claimed.tried(),
+            attempt: Attempt::Unknown,
+        };
+        let (to, actor) = (self.lanes.ended.0.clone(), myself.clone());
+        let report = Report { ended: Some(ended), to, actor };
+        let pulse = self.line.pulse.clone();
+        self.sending.spawn(async move {
+            if let Some(draft) = draft {
+                drop(draft.lock().await);
+            }
+            // The last moment in which it can be kept back.
+            if !pass.is_none_or(|it| host.stops.lets(&it)) {
+                return report.end(Attempt::Unreachable);
+            }
+            let attempt = deliver(&*sink, &claimed, host.policy.deliver_max).await;
+            if matches!(attempt, Attempt::Delivered { .. }) {
+                pulse.beat();
+            }
+            report.end(attempt);
+        });
+    }
+
+    /// Writes down how attempts ended, and sends what is next in their chats.
+    pub(super) async fn conclude_ended(&mut self, myself: &ActorRef<ChannelMessage>) {
+        let chats = self.write_ended().await;
+        if !self.lanes.unwritten.is_empty() {
+            self.look_after(myself, SOON);
+        }
+        if !chats.is_empty() {
+            self.send_parts(myself, Some(chats)).await;
+        }
+    }
+
+    /// Returns the chats in which another part can be sent now. What cannot be written down keeps its
+    /// chat waiting, so that nothing is sent twice.
+    pub(super) async fn write_ended(&mut self) -> BTreeSet<String> {
+        let mut all = std::mem::take(&mut self.lanes.unwritten);
+        while let Ok(ended) = self.lanes.ended.1.try_recv() {
+            report(&ended);
+            all.push(ended);
+        }
+        let mut chats = BTreeSet::new();
+        if all.is_empty() {
+            return chats;
+        }
+        let now = self.args.host.clock.now();
+        let verdict = |it: &Ended| (it.key.clone(), conclude(it.attempt.clone(), &it.tried, now));
+        let together = self.conclude(all.iter().map(verdict).collect(), now).await;
+        for ended in all {
+            let written = match &together {
+                Ok(()) => true,
+                Err(err) if err.passes() => false,
+                Err(_) => self.conclude(vec![verdict(&ended)], now).await.is_ok(),
+            };
+            if written {
+                self.lanes.sending.remove(&ended.chat);
+                chats.insert(ended.chat);
+            } else {
+                warn!(part = %ended.key, "how it was sent is not written down yet");
+                self.lanes.unwritten.push(ended);
+            }
+        }
+        chats
+    }
+
+    pub(super) async fn conclude(
+        &self,
+        ended: Vec<(HostKey, Verdict)>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let host = &self.args.host;
+        let is_dead = ended.iter().any(|it| matches!(it.1, Verdict::Dead { .. }));
+        let conclude = move |it: &mut CentralStore| it.conclude_parts(&ended, now);
+        let copies = host.central.write("the end of a part", conclude).await?;
+        if !copies.is_empty() {
+            host.central.beside(move || remove(&copies)).await;
+        }
+        if is_dead {
+            host.peers.reception.cast(ReceptionMessage::Look);
+        }
+        Ok(())
+    }
+}
+
+async fn deliver(sink: &dyn Sink, claimed: &ClaimedPart, within: Duration) -> Attempt {
+    let part = Part {
+        key: claimed.host_key().to_string(),
+        to: claimed.to().clone(),
+        content: claimed.content().clone(),
+        reply_to: claimed.reply_to().to_owned(),
+        also: claimed.also().to_vec(),
+        last: claimed.kind() != PartKind::Interim,
+        repeat: claimed.is_repeat(),
+    };
+    match timeout(within, sink.deliver(&part)).await {
+        Ok(Ok(platform_id)) => Attempt::Delivered { platform_id },
+        Ok(Err(DeliverError::Unreachable(_))) => Attempt::Unreachable,
+        Ok(Err(DeliverError::Throttled { after })) => Attempt::Throttled { after },
+        Ok(Err(err @ DeliverError::Refused(_))) => Attempt::Refused { why: chain(&err) },
+        Ok(Err(DeliverError::Unknown(_))) | Err(_) => Attempt::Unknown,
+    }
+}
+
+fn report(ended: &Ended) {
+    let part = ended.key.to_string();
+    match &ended.attempt {
+        Attempt::Delivered { .. } => info!(part, "delivered"),
+        Attempt::Refused { why } => warn!(part, why, "the platform refused a part for good"),
+        attempt @ (Attempt::Unreachable | Attempt::Throttled { .. } | Attempt::Unknown) => {
+            info!(part, ?attempt, "not delivered yet");
+        }
+    }
+}
+
+/// One that stays is found by the next pruning.
+fn remove(copies: &[PathBuf]) {
+    for copy in copies {
+        let _ = std::fs::remove_file(copy);
+    }
+}

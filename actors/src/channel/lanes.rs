@@ -1,0 +1,245 @@
+//! The lanes of an account: sends the head of each, one part of a chat after the other.
+//!
+//! Invariants
+//! - At most one part of a chat is with the platform, and no draft beside it.
+//! - A part is sent after the commit that claims it. How that ended is committed before the next part of
+//!   its chat is claimed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::SessionId;
+use domain::delivery::by_hand::HostKey;
+use domain::delivery::{Effect, Head, RUN_MAX, Verdict, decide};
+use domain::message::Address;
+use domain::time::Timestamp;
+use ractor::ActorRef;
+use store::{CentralStore, ClaimedPart, LaneHead, StoreError};
+use tokio::sync::Mutex;
+use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
+use tokio::time::timeout;
+use tracing::warn;
+
+use super::attempts::Ended;
+use super::{ChannelMessage, ChannelState, HINT_MAX};
+use crate::reception::ReceptionMessage;
+use crate::sessions::child::chain;
+use crate::slot::Timer;
+use crate::stops::Pass;
+
+/// Rounds of one look; each sends, marks or gives up the head of a lane.
+const ROUNDS_MAX: usize = 32;
+/// A wait after something that will pass, as a full disk.
+pub(super) const SOON: Duration = Duration::from_secs(1);
+/// The longest time between two looks while a part waits.
+const WAIT_MAX: Duration = Duration::from_secs(60);
+/// The shortest.
+const WAIT_MIN: Duration = Duration::from_millis(100);
+
+#[derive(Debug)]
+pub(super) struct Lanes {
+    /// Chats that a part is on its way to, until it is written down how that ended.
+    pub(super) sending: BTreeSet<String>,
+    /// Whose part was the last of a chat, and how many of theirs in a row; kept while the chat has more.
+    pub(super) runs: BTreeMap<String, (Option<SessionId>, u32)>,
+    /// Held while a draft is shown in a chat; the part behind it waits.
+    pub(super) drafts: BTreeMap<String, Arc<Mutex<()>>>,
+    /// Beside the mailbox, which a stop of the actor leaves unread.
+    pub(super) ended: (UnboundedSender<Ended>, UnboundedReceiver<Ended>),
+    /// Attempts whose end could not be written down yet.
+    pub(super) unwritten: Vec<Ended>,
+    timer: Option<(Timestamp, Timer<ChannelMessage>)>,
+}
+
+impl Default for Lanes {
+    fn default() -> Self {
+        Self {
+            sending: BTreeSet::new(),
+            runs: BTreeMap::new(),
+            drafts: BTreeMap::new(),
+            ended: mpsc::unbounded_channel(),
+            unwritten: Vec::new(),
+            timer: None,
+        }
+    }
+}
+
+/// `None`: it is finished already, or was given up.
+type Claimed = Result<Option<ClaimedPart>, StoreError>;
+
+impl ChannelState {
+    /// Sends what is due in these chats, or in all.
+    pub(super) async fn send_parts(
+        &mut self,
+        myself: &ActorRef<ChannelMessage>,
+        chats: Option<BTreeSet<String>>,
+    ) {
+        for _ in 0..ROUNDS_MAX {
+            match self.send_round(myself, chats.clone()).await {
+                Ok(true) => {}
+                Ok(false) => return,
+                Err(err) => {
+                    warn!(why = chain(&err), "will look at the outbox again");
+                    break;
+                }
+            }
+        }
+        self.look_after(myself, SOON);
+    }
+
+    /// Returns whether the next round may find something else.
+    async fn send_round(
+        &mut self,
+        myself: &ActorRef<ChannelMessage>,
+        chats: Option<BTreeSet<String>>,
+    ) -> Result<bool, StoreError> {
+        if self.sink.is_none() {
+            return Ok(false); // Once it is connected, it looks.
+        }
+        let now = self.args.host.clock.now();
+        let (mut due, mut uncertain) = (Vec::new(), Vec::new());
+        for mut lane in self.lanes_of(chats).await? {
+            let heads: Vec<Head> = lane.iter().map(|it| self.head(it)).collect();
+            match decide(&heads, now) {
+                Some(Effect::Send(index)) => due.push(lane.swap_remove(index)),
+                Some(Effect::MarkUncertain(index)) => {
+                    let key = lane.swap_remove(index).key();
+                    uncertain.push((key, Verdict::Uncertain { retry_at: now }));
+                }
+                Some(Effect::Wait(until)) => self.look_after(myself, until.since(now)),
+                None => {}
+            }
+        }
+        let mut is_changed = !uncertain.is_empty();
+        if is_changed {
+            self.conclude(uncertain, now).await?;
+        }
+        for (head, pass, claimed) in self.claim(due, now).await? {
+            match claimed {
+                Ok(Some(part)) => self.send(myself, head, part, pass),
+                Ok(None) => {
+                    is_changed = true;
+                    // It was given up; its owner is told.
+                    self.args.host.peers.reception.cast(ReceptionMessage::Look);
+                }
+                Err(err) => {
+                    warn!(part = %head.key(), why = chain(&err), "a part cannot be claimed");
+                    self.look_after(myself, SOON);
+                }
+            }
+        }
+        Ok(is_changed)
+    }
+
+    /// The heads of each lane that no part is being sent of.
+    async fn lanes_of(
+        &mut self,
+        chats: Option<BTreeSet<String>>,
+    ) -> Result<Vec<Vec<LaneHead>>, StoreError> {
+        let (channel, account) = (self.args.account.channel, self.args.account.name.clone());
+        let asked = chats.clone();
+        let read = move |central: &mut CentralStore| match asked {
+            None => central.lane_heads(channel, &account, None),
+            Some(chats) => {
+                let heads = chats.iter().map(|it| central.lane_heads(channel, &account, Some(it)));
+                Ok(heads.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
+            }
+        };
+        let mut lanes: Vec<Vec<LaneHead>> = Vec::new();
+        let mut places: BTreeMap<String, usize> = BTreeMap::new();
+        for head in self.args.host.central.read(read).await? {
+            if self.lanes.sending.contains(&head.chat) {
+                continue;
+            }
+            let place = *places.entry(head.chat.clone()).or_insert(lanes.len());
+            match lanes.get_mut(place) {
+                Some(lane) => lane.push(head),
+                None => lanes.push(vec![head]),
+            }
+        }
+        // A chat that has nothing more starts a new run.
+        let sending = &self.lanes.sending;
+        self.lanes.runs.retain(|chat, _| {
+            let is_asked = chats.as_ref().is_none_or(|it| it.contains(chat));
+            !is_asked || sending.contains(chat) || places.contains_key(chat)
+        });
+        Ok(lanes)
+    }
+
+    fn head(&self, head: &LaneHead) -> Head {
+        let stops = &self.args.host.stops;
+        let agents = head.of.as_ref().filter(|_| !head.part.key.is_hosts());
+        let session = head.of.as_ref().map(|it| it.0);
+        let run = self.lanes.runs.get(&head.chat);
+        Head {
+            state: head.part.state,
+            is_kept_back: agents.is_some_and(|(session, agent)| stops.is_closed(*session, agent)),
+            had_run: run.is_some_and(|it| it.0 == session && RUN_MAX <= it.1),
+        }
+    }
+
+    /// Claims parts in one commit; where that fails for one of them, each alone.
+    async fn claim(
+        &self,
+        heads: Vec<LaneHead>,
+        now: Timestamp,
+    ) -> Result<Vec<(LaneHead, Option<Pass>, Claimed)>, StoreError> {
+        if heads.is_empty() {
+            return Ok(vec![]);
+        }
+        let stops = &self.args.host.stops;
+        // Before the claim: a stop that comes meanwhile keeps the part back.
+        let pass = |it: &LaneHead| {
+            let of = it.of.as_ref().filter(|_| !it.part.key.is_hosts());
+            of.map(|(session, agent)| stops.pass(*session, agent))
+        };
+        let passes: Vec<Option<Pass>> = heads.iter().map(pass).collect();
+        let claim = |keys: Vec<HostKey>| {
+            let claim = move |it: &mut CentralStore| it.claim_parts(&keys, now);
+            self.args.host.central.write("the claim of a part", claim)
+        };
+        let claimed = match claim(heads.iter().map(LaneHead::key).collect()).await {
+            Err(err) if 1 < heads.len() && !err.passes() => {
+                let mut all = Vec::with_capacity(heads.len());
+                for head in &heads {
+                    let one = claim(vec![head.key()]).await;
+                    all.push(one.map(|claimed| claimed.into_iter().next().flatten()));
+                }
+                all
+            }
+            claimed => claimed?.into_iter().map(Ok).collect(),
+        };
+        let all = heads.into_iter().zip(passes).zip(claimed);
+        Ok(all.map(|((head, pass), claimed)| (head, pass, claimed)).collect())
+    }
+
+    /// Shows more of an answer, unless a part is on its way to the chat, which says more, or another
+    /// draft.
+    pub(super) fn draft(&mut self, to: Address, target: String, text: String) {
+        let Some(sink) = self.sink.clone() else { return };
+        let lanes = &mut self.lanes;
+        lanes.drafts.retain(|_, it| 1 < Arc::strong_count(it));
+        if lanes.sending.contains(&to.chat) || lanes.drafts.contains_key(&to.chat) {
+            return;
+        }
+        let turn = Arc::new(Mutex::new(()));
+        let Ok(shown) = Arc::clone(&turn).try_lock_owned() else { return };
+        lanes.drafts.insert(to.chat.clone(), turn);
+        let hint = async move { sink.draft(&to, &target, &text).await };
+        self.sending.spawn(async move {
+            let _shown = shown;
+            drop(timeout(HINT_MAX, hint).await);
+        });
+    }
+
+    /// Looks at all lanes after a wait, unless that is about to happen anyway.
+    pub(super) fn look_after(&mut self, myself: &ActorRef<ChannelMessage>, wait: Duration) {
+        let (now, wait) = (self.args.host.clock.now(), wait.clamp(WAIT_MIN, WAIT_MAX));
+        let at = now + wait;
+        let timer = self.lanes.timer.take();
+        let timer = timer.filter(|(due, timer)| *due <= at && now < *due && !timer.is_finished());
+        self.lanes.timer =
+            Some(timer.unwrap_or_else(|| (at, myself.send_after(wait, || ChannelMessage::Parts))));
+    }
+}

@@ -1,0 +1,223 @@
+//! Lanes: the unfinished parts of one chat, in the order in which they were written, whoever wrote
+//! them. The channel of the chat claims the head of each lane, sends it, and concludes it.
+//!
+//! Invariants
+//! - A part is claimed by a commit before a platform is talked to.
+//! - Lanes are independent: what is wrong with one part holds up its own chat alone.
+//! - The parts of one session in a chat leave in their order; see [`domain::delivery`] for those of others.
+
+use std::path::{Path, PathBuf};
+
+use domain::delivery::by_hand::{HostKey, Order};
+use domain::delivery::{PartView, Verdict};
+use domain::message::Address;
+use domain::time::Timestamp;
+use domain::{AgentName, SessionId};
+use rusqlite::{Connection, Row};
+
+use super::{CentralStore, agent_name_or_none};
+use crate::StoreError;
+use crate::outbox::by_hand::Ordered;
+use crate::outbox::{self, ClaimedPart};
+use crate::session::{self, Scope};
+
+/// The first unfinished part of one session in a chat.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LaneHead {
+    pub chat: String,
+    /// The session that it belongs to, and its agent; `None` where the host wrote it by itself.
+    pub of: Option<(SessionId, AgentName)>,
+    pub part: PartView,
+}
+
+impl LaneHead {
+    #[must_use]
+    pub fn key(&self) -> HostKey {
+        HostKey { session: self.of.as_ref().map(|it| it.0), part: self.part.key.clone() }
+    }
+}
+
+impl CentralStore {
+    /// The first unfinished part of each session in each chat of an account, or in one chat, in the order
+    /// in which they were written. What is held for quiet hours is in no lane.
+    ///
+    /// # Errors
+    /// When the database fails; then nothing must be sent. So for every method below.
+    pub fn lane_heads(
+        &self,
+        channel: &str,
+        account: &str,
+        chat: Option<&str>,
+    ) -> Result<Vec<LaneHead>, StoreError> {
+        const OP: &str = "read the lanes";
+        let sql = |which: &str| {
+            format!(
+                "SELECT p.chat, p.session, s.agent_group, p.key, p.state, p.retry_at, p.changed_at
+                 FROM (SELECT min(id) AS first FROM part INDEXED BY part_chat
+                       WHERE channel = ?1 AND account = ?2 {which}
+                           AND state NOT IN ('sent', 'dead') AND quiet IS NOT 'held'
+                       GROUP BY chat, session)
+                 JOIN part p ON p.id = first LEFT JOIN session s ON s.id = p.session ORDER BY p.id"
+            )
+        };
+        match chat {
+            None => self.list(OP, &sql(""), [channel, account], lane_head),
+            Some(chat) => self.list(OP, &sql("AND chat = ?3"), [channel, account, chat], lane_head),
+        }
+    }
+
+    /// Commits that parts are being sent. `None` for one that is finished already, or cannot be sent.
+    pub fn claim_parts(
+        &mut self,
+        keys: &[HostKey],
+        now: Timestamp,
+    ) -> Result<Vec<Option<ClaimedPart>>, StoreError> {
+        self.unannounced(|it| {
+            it.change("the claim of a part", |tx| {
+                let claim = |key: &HostKey| {
+                    let root = it.root(key.session);
+                    session::claim_part(scope(tx, key.session), &root, &key.part, now)
+                };
+                keys.iter().map(claim).collect()
+            })
+        })
+    }
+
+    /// Writes down how attempts ended. Returns the copies of files that nobody needs any more, to be
+    /// removed after the commit; one that is left behind is found by the next pruning.
+    pub fn conclude_parts(
+        &mut self,
+        ended: &[(HostKey, Verdict)],
+        now: Timestamp,
+    ) -> Result<Vec<PathBuf>, StoreError> {
+        self.unannounced(|it| {
+            it.change("the end of a part", |tx| {
+                let mut copies = Vec::new();
+                for (key, verdict) in ended {
+                    let scope = scope(tx, key.session);
+                    session::conclude_part(scope, &key.part, verdict, now)?;
+                    let copy = session::copy_to_drop(scope, &key.part)?;
+                    copies.extend(copy.map(|path| it.root(key.session).join(path)));
+                }
+                Ok(copies)
+            })
+        })
+    }
+
+    /// Does to parts what a user says; one answer for each.
+    pub fn order_parts(
+        &mut self,
+        keys: &[HostKey],
+        order: Order,
+        now: Timestamp,
+    ) -> Result<Vec<Ordered>, StoreError> {
+        self.change("an order", |tx| {
+            let order =
+                |key: &HostKey| session::order_part(scope(tx, key.session), &key.part, order, now);
+            keys.iter().map(order).collect()
+        })
+    }
+
+    /// A chat can be reached again: what waits for it waits no longer.
+    pub fn parts_reachable(&mut self, chat: &Address) -> Result<(), StoreError> {
+        self.change("a reachable chat", |tx| outbox::reachable(tx, chat))
+    }
+
+    /// Where the files of a session lie; what the host says by itself has none.
+    fn root(&self, session: Option<SessionId>) -> PathBuf {
+        session.map_or_else(
+            || Path::new("").to_owned(),
+            |id| self.layout.session(id).root().to_owned(),
+        )
+    }
+}
+
+fn scope(conn: &Connection, session: Option<SessionId>) -> Scope<'_> {
+    session.map_or_else(|| Scope::host(conn), |id| Scope::of(conn, id))
+}
+
+fn lane_head(row: &Row<'_>) -> rusqlite::Result<LaneHead> {
+    let session = outbox::session_id(row.get(1)?);
+    Ok(LaneHead {
+        chat: row.get(0)?,
+        of: session.zip(agent_name_or_none(row, 2)?),
+        part: outbox::part_view(row, 3)?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use domain::delivery::{PartKey, PartState};
+
+    use super::*;
+    use crate::{Db, Draft, NewPart, NoGate, PartKind};
+
+    const NOW: Timestamp = Timestamp(1_000);
+
+    fn part(key: &str, chat: &str) -> NewPart {
+        let to =
+            Address { channel: "c".into(), account: "a".into(), chat: chat.into(), thread: None };
+        let (reply_to, content) = (String::new(), Draft::Text(key.into()));
+        NewPart { key: PartKey(key.into()), to, reply_to, kind: PartKind::Notice, content }
+    }
+
+    fn hosts(key: &str) -> HostKey {
+        HostKey { session: None, part: PartKey(key.into()) }
+    }
+
+    fn central() -> (tempfile::TempDir, CentralStore) {
+        let dir = tempfile::tempdir().unwrap();
+        let central = CentralStore::open(&dir.path().join("central.db")).unwrap();
+        (dir, central)
+    }
+
+    #[test]
+    fn a_lane_shows_its_first_part_until_that_is_finished() {
+        let (_dir, mut central) = central();
+        for (key, chat) in [("x", "one"), ("y", "one"), ("z", "two")] {
+            central.say(&part(key, chat), NOW).unwrap();
+        }
+        let heads = |central: &CentralStore, chat| {
+            let heads = central.lane_heads("c", "a", chat).unwrap().into_iter();
+            heads.map(|it| (it.key().to_string(), it.part.state)).collect::<Vec<_>>()
+        };
+        let ready = |key: &str| (format!("host.{key}"), PartState::Ready);
+        assert_eq!(heads(&central, None), [ready("x"), ready("z")]);
+        assert_eq!(heads(&central, Some("two")), [ready("z")]);
+        assert_eq!(central.lane_heads("c", "b", None).unwrap(), [], "another account");
+        let claimed = central.claim_parts(&[hosts("x"), hosts("nothing")], NOW).unwrap();
+        assert!(claimed[0].is_some() && claimed[1].is_none());
+        assert_eq!(heads(&central, Some("one")), [("host.x".into(), PartState::Claimed)]);
+        let sent = Verdict::Sent { platform_id: "p".into() };
+        central.conclude_parts(&[(hosts("x"), sent)], NOW).unwrap();
+        assert_eq!(heads(&central, Some("one")), [ready("y")]);
+    }
+
+    #[tokio::test]
+    async fn each_commit_that_changes_the_outbox_is_announced_but_the_channels_own() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, told) = (dir.path().join("central.db"), Arc::new(AtomicUsize::new(0)));
+        let count = Arc::clone(&told);
+        let announce: crate::Announce = Arc::new(move || {
+            count.fetch_add(1, Ordering::SeqCst);
+        });
+        let db = Db::new(Arc::new(NoGate), move || {
+            Ok(CentralStore::open(&path)?.announcing(Arc::clone(&announce)))
+        });
+        db.write("a setting", |it: &mut CentralStore| it.set_setting("a", "b")).await.unwrap();
+        assert_eq!(told.load(Ordering::SeqCst), 0);
+        db.write("a notice", |it| it.say(&part("x", "one"), NOW)).await.unwrap();
+        assert_eq!(told.load(Ordering::SeqCst), 1);
+        db.write("a claim", |it| it.claim_parts(&[hosts("x")], NOW)).await.unwrap();
+        assert_eq!(told.load(Ordering::SeqCst), 1);
+        let dead = || vec![(hosts("x"), Verdict::Dead { why: "no".into() })];
+        db.write("an end", move |it| it.conclude_parts(&dead(), NOW)).await.unwrap();
+        assert_eq!(told.load(Ordering::SeqCst), 1);
+        let retry = |it: &mut CentralStore| it.order_parts(&[hosts("x")], Order::Retry, NOW);
+        db.write("an order", retry).await.unwrap();
+        assert_eq!(told.load(Ordering::SeqCst), 2);
+    }
+}

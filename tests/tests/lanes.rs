@@ -1,0 +1,107 @@
+//! The order of what is sent to one chat, whoever wrote it, and what does not hold up what.
+
+use std::time::Duration;
+
+use domain::delivery::{PartKey, RUN_MAX};
+use harness::crash::Crash;
+use harness::host::{TestHost, World};
+use harness::platform::{FakePlatform, Letter, SendFault, address};
+use store::{Draft, NewPart, PartKind};
+
+const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// Says this in the chat `c` as the host by itself, in one commit.
+async fn say(host: &TestHost, world: &World, texts: &[String]) {
+    let now = world.now();
+    let parts: Vec<NewPart> = texts
+        .iter()
+        .map(|text| NewPart {
+            key: PartKey(text.clone()),
+            to: address("c"),
+            reply_to: String::new(),
+            kind: PartKind::Notice,
+            content: Draft::Text(text.clone()),
+        })
+        .collect();
+    let say = move |central: &mut store::CentralStore| {
+        parts.iter().try_for_each(|part| central.say(part, now))
+    };
+    host.host.central.write("a notice", say).await.unwrap();
+}
+
+fn texts(all: &[&str]) -> Vec<String> {
+    all.iter().map(|it| (*it).to_owned()).collect()
+}
+
+/// What was shown in `c`, the answers of the agent by the message that they answer.
+fn shown(world: &World) -> Vec<String> {
+    let sent = world.platform.sent();
+    let of_chat = sent.iter().filter(|it| it.to.chat == "c");
+    of_chat
+        .map(|it| match it.reply_to.as_str() {
+            "" => it.content.text().to_owned(),
+            message => format!("answer to {message}"),
+        })
+        .collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn parts_of_several_sessions_leave_in_the_order_in_which_they_were_written() {
+    let world = World::on(FakePlatform::new());
+    let host = world.start(Crash::never()).await;
+    world.platform.fail_next_sends(&[SendFault::ThrottledFor(MINUTE)]);
+    say(&host, &world, &texts(&["one"])).await;
+    world.platform.write(Letter::new("c", "m1", "hello"));
+    world.pass(10 * SECOND).await;
+    say(&host, &world, &texts(&["two"])).await;
+    world.platform.write(Letter::new("c", "m2", "hello again"));
+    world.pass(10 * SECOND).await;
+    assert_eq!(shown(&world), [""; 0], "the platform wants us to wait");
+    world.pass(2 * MINUTE).await;
+    assert_eq!(shown(&world), ["one", "answer to m1", "two", "answer to m2"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_long_backlog_of_one_session_lets_the_others_in_the_chat_have_their_turn() {
+    let world = World::on(FakePlatform::new());
+    let host = world.start(Crash::never()).await;
+    world.platform.fail_next_sends(&[SendFault::ThrottledFor(MINUTE)]);
+    let flood: Vec<String> = (0..60).map(|n| format!("flood {n:02}")).collect();
+    say(&host, &world, &flood).await;
+    world.platform.write(Letter::new("c", "m1", "hello"));
+    world.pass(3 * MINUTE).await;
+    let shown = shown(&world);
+    let at = shown.iter().position(|it| it == "answer to m1").unwrap();
+    assert!(at <= RUN_MAX as usize, "{shown:?}");
+    let rest: Vec<&String> = shown.iter().filter(|it| it.starts_with("flood")).collect();
+    assert_eq!(rest, flood.iter().collect::<Vec<_>>(), "in their own order");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_part_that_may_have_been_seen_holds_up_its_own_session_alone() {
+    let world = World::on(FakePlatform::new());
+    let host = world.start(Crash::never()).await;
+    world.platform.fail_next_sends(&[SendFault::AnswerLost; 4]);
+    say(&host, &world, &texts(&["one", "two"])).await;
+    // Four attempts have failed, and the next is seconds away.
+    world.pass(8 * SECOND).await;
+    world.platform.write(Letter::new("c", "m1", "hello"));
+    world.pass(SECOND).await;
+    let first = shown(&world);
+    assert!(first.contains(&"answer to m1".to_owned()), "{first:?}");
+    assert!(!first.contains(&"two".to_owned()), "behind its predecessor: {first:?}");
+    world.pass(2 * MINUTE).await;
+    assert!(shown(&world).ends_with(&texts(&["two"])), "{:?}", shown(&world));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_part_whose_end_cannot_be_written_down_is_not_sent_again() {
+    let world = World::on(FakePlatform::new());
+    let host = world.start(Crash::never()).await;
+    host.crash.disk_full_at("the end of a part");
+    say(&host, &world, &texts(&["one", "two"])).await;
+    world.pass(MINUTE).await;
+    assert_eq!(shown(&world), ["one", "two"]);
+    assert!(world.platform.sent().iter().all(|it| !it.repeat));
+}
