@@ -18,7 +18,6 @@ mod keeping;
 mod link;
 mod lost;
 mod quarantine;
-mod quiet;
 mod showing;
 mod state;
 mod still;

@@ -401,7 +401,7 @@ CREATE INDEX part_ended ON part (session, changed_at) WHERE state IN ('sent', 'd
 CREATE INDEX part_cause ON part (session, cause);
 CREATE INDEX part_out_seq ON part (session, out_seq) WHERE out_seq IS NOT NULL;
 CREATE INDEX part_untold ON part (id) WHERE untold = 1;
-CREATE INDEX part_held ON part (session, id) WHERE quiet = 'held';
+CREATE INDEX part_held ON part (channel, account, chat, session, id) WHERE quiet = 'held';
 CREATE INDEX part_said_with ON part (session, said_with) WHERE said_with IS NOT NULL;
 CREATE INDEX part_platform ON part (platform_id) WHERE platform_id IS NOT NULL;
 

@@ -98,6 +98,7 @@ impl ChannelState {
             return Ok(false); // Once it is connected, it looks.
         }
         let now = self.args.host.clock.now();
+        let mut is_changed = chats.is_none() && self.end_quiet_hours(myself, now).await?;
         let (mut due, mut uncertain) = (Vec::new(), Vec::new());
         for mut lane in self.lanes_of(chats).await? {
             let heads: Vec<Head> = lane.iter().map(|it| self.head(it)).collect();
@@ -111,8 +112,8 @@ impl ChannelState {
                 None => {}
             }
         }
-        let mut is_changed = !uncertain.is_empty();
-        if is_changed {
+        if !uncertain.is_empty() {
+            is_changed = true;
             self.conclude(uncertain, now).await?;
         }
         for (head, pass, claimed) in self.claim(due, now).await? {
@@ -130,6 +131,38 @@ impl ChannelState {
             }
         }
         Ok(is_changed)
+    }
+
+    /// Releases what is held for chats whose reader wants to hear of it again. Whether they do is read
+    /// with each look, since they may change their mind in the night. Returns whether anything was.
+    async fn end_quiet_hours(
+        &mut self,
+        myself: &ActorRef<ChannelMessage>,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let (channel, account) = (self.args.account.channel, self.args.account.name.clone());
+        let read = move |central: &mut CentralStore| {
+            let held = central.held_chats(channel, &account)?;
+            let quiet = if held.is_empty() { vec![] } else { central.quiet_chats(now)? };
+            Ok((held, quiet))
+        };
+        let (held, quiet) = self.args.host.central.read(read).await?;
+        let mut over = Vec::new();
+        for (session, chat) in held {
+            match quiet.iter().find(|it| it.0 == chat) {
+                Some((_, until)) => self.look_after(myself, until.since(now)),
+                None => over.push((session, chat)),
+            }
+        }
+        if over.is_empty() {
+            return Ok(false);
+        }
+        let limit = self.args.registration.caps.manners().text;
+        let end = move |central: &mut CentralStore| {
+            over.iter().try_for_each(|it| central.rows(it.0).end_quiet(&it.1, limit, now))
+        };
+        self.args.host.central.write("the end of quiet hours", end).await?;
+        Ok(true)
     }
 
     /// The heads of each lane that no part is being sent of.

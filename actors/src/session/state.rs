@@ -188,7 +188,6 @@ impl SessionState {
         }
         self.note_mailbox(&snapshot.mailbox);
         let still = self.stillness(&snapshot);
-        let held = self.held(snapshot.held.clone()).await?;
         let Snapshot { news, mailbox, mut waiting, undelivered, launches, .. } = snapshot;
         for it in &mut waiting {
             // Where nothing can be changed in place there is nothing to show.
@@ -210,7 +209,6 @@ impl SessionState {
             asking: snapshot.asking,
             background_for: self.background.map(|it| it.elapsed()),
             tool_max: self.tool.as_ref().map_or(Duration::ZERO, |it| it.max),
-            held,
             crowded: self.host().places.crowded(),
             quiet_for: match self.fetching || self.passing {
                 true => Duration::ZERO,
@@ -241,7 +239,6 @@ impl SessionState {
                 None => return Ok(false),
             },
             Effect::Pass(seq) => self.pass(seq).await?,
-            Effect::EndQuiet(chat) => self.end_quiet(chat).await?,
             Effect::Status { message } => self.perform_status(message).await?,
             Effect::Start => self.show_and_start().await?,
             Effect::Stop(reason) => self.stop(reason),

@@ -13,7 +13,6 @@
 use std::time::Duration;
 
 use self::looks::{Wait, start_at};
-use crate::message::Address;
 use crate::time::{Timestamp, backoff};
 use crate::waits::{ProviderWait, WaitClass};
 use crate::{Incarnation, MessageSeq, OutSeq};
@@ -57,20 +56,10 @@ pub struct View {
     pub tool_max: Duration,
     /// How long work has gone on in the background, after the turn that began it.
     pub background_for: Option<Duration>,
-    /// Parts are held back for these chats, each until it is their reader's time.
-    pub held: Vec<Held>,
     /// Another session waits for a free place among the containers.
     pub crowded: bool,
     /// How long nothing at all has happened here.
     pub quiet_for: Duration,
-}
-
-/// Parts for a chat wait until its reader wants to hear of them.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Held {
-    pub chat: Address,
-    /// When the quiet hours end; `None` when there are none now.
-    pub until: Option<Timestamp>,
 }
 
 /// An accepted message that has no outcome yet.
@@ -146,8 +135,6 @@ pub enum Effect {
     Fetch,
     /// Pass on what the agent asked for.
     Pass(OutSeq),
-    /// Release what was held for the chat.
-    EndQuiet(Address),
     /// Show in the chat of the message, once, that the work goes on.
     Status {
         message: MessageSeq,
@@ -233,8 +220,6 @@ pub fn decide(view: &View, limits: &Limits, now: Timestamp) -> Vec<Effect> {
         return late;
     }
     let mut todo = Vec::from_iter(view.request.map(Effect::Pass));
-    let over = view.held.iter().filter(|it| it.until.is_none());
-    todo.extend(over.map(|it| Effect::EndQuiet(it.chat.clone())));
     todo.extend(view.file.filter(|it| it.is_due(now, limits.backoff_max)).map(|_| Effect::Fetch));
     todo.extend(match view.container {
         Container::Busy | Container::Unknown => tell(view, limits, now),

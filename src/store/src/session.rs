@@ -27,7 +27,7 @@ mod waits;
 use std::ops::Deref;
 use std::path::PathBuf;
 
-use domain::message::{Address, Claim};
+use domain::message::Claim;
 use domain::session::{Launches, Mailbox, Waiting};
 use domain::stop::Toll;
 use domain::time::Timestamp;
@@ -145,8 +145,6 @@ pub struct Snapshot {
     pub last_waiting: MessageSeq,
     /// The agent asked for something and has no answer yet.
     pub asking: bool,
-    /// Chats for which something is held until their reader wants to hear of it.
-    pub held: Vec<Address>,
     /// By message, the last incarnation whose claim was taken back.
     released: Vec<Incarnation>,
     imported: Imported,
@@ -194,7 +192,6 @@ impl<'a> SessionRows<'a> {
                 stood: self.stood()?,
                 last_waiting: self.last_waiting()?,
                 asking: self.is_asking()?,
-                held: self.held_chats()?,
                 released,
                 imported,
             })

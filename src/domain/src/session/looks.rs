@@ -52,7 +52,6 @@ pub fn next_look(view: &View, limits: &Limits, now: Timestamp) -> Option<Duratio
         waits.push(limits.backoff_base);
     }
     waits.extend(view.file.map(wait));
-    waits.extend(view.held.iter().filter_map(|it| it.until).map(wait));
     let unshown = view.waiting.iter().filter(|it| it.claim.is_some() && !it.status);
     waits.extend(unshown.map(|it| wait(it.received_at + limits.status_after)));
     if !view.waiting.is_empty() {
@@ -75,9 +74,8 @@ pub fn next_look(view: &View, limits: &Limits, now: Timestamp) -> Option<Duratio
             waits.push(left(limits.silence_max, silent_for));
         }
         Container::Running { .. } => waits.push(left(limits.idle_max, view.quiet_for)),
-        // Nobody rests before the wait, or the night, is over. What the channel has to deliver is seen
-        // gone by the sweep.
-        Container::Absent if held || !view.held.is_empty() || view.undelivered => {}
+        // Nobody rests before the wait is over. What the channel has to deliver is seen gone by the sweep.
+        Container::Absent if held || view.undelivered => {}
         Container::Absent => waits.push(left(limits.rest_after, view.quiet_for)),
         Container::Unknown => waits.push(limits.backoff_base),
         Container::Busy | Container::Exited { .. } => {}

@@ -44,7 +44,6 @@ pub(super) fn may_rest(view: &View, limits: &Limits) -> bool {
     view.still != Stillness::Due
         && view.waiting.is_empty()
         && !view.undelivered
-        && view.held.is_empty()
         && view.file.is_none()
         && view.request.is_none()
         && limits.rest_after <= view.quiet_for

@@ -4,7 +4,6 @@ use super::*;
 
 mod beside;
 mod mailbox;
-mod quiet;
 mod waiting;
 
 use self::waiting::waits;
@@ -35,7 +34,6 @@ fn idle() -> View {
         launches: Launches::default(),
         file: None,
         request: None,
-        held: vec![],
         halted: Incarnation(0),
         still: Stillness::No,
         asking: false,
@@ -257,7 +255,6 @@ fn perform(mut view: View, effects: &[Effect]) -> View {
                 view.waiting.iter_mut().for_each(|it| it.fetching = false);
             }
             Effect::Pass(_) => view.request = None,
-            Effect::EndQuiet(chat) => view.held.retain(|it| it.chat != *chat),
             Effect::Status { message } => {
                 view.waiting.iter_mut().find(|it| it.message == *message).unwrap().status = true;
             }

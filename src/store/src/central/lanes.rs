@@ -15,7 +15,7 @@ use domain::time::Timestamp;
 use domain::{AgentName, SessionId};
 use rusqlite::{Connection, Row};
 
-use super::{CentralStore, agent_name_or_none};
+use super::{CentralStore, address, agent_name_or_none};
 use crate::StoreError;
 use crate::outbox::by_hand::Ordered;
 use crate::outbox::{self, ClaimedPart};
@@ -64,6 +64,21 @@ impl CentralStore {
             None => self.list(OP, &sql(""), [channel, account], lane_head),
             Some(chat) => self.list(OP, &sql("AND chat = ?3"), [channel, account, chat], lane_head),
         }
+    }
+
+    /// The chats of an account for which something is held until their reader wants to hear of it, by
+    /// session.
+    pub fn held_chats(
+        &self,
+        channel: &str,
+        account: &str,
+    ) -> Result<Vec<(SessionId, Address)>, StoreError> {
+        let sql = "SELECT channel, account, chat, session FROM part INDEXED BY part_held
+                   WHERE channel = ?1 AND account = ?2 AND quiet = 'held'
+                       AND state NOT IN ('sent', 'dead') GROUP BY chat, session ORDER BY min(id)";
+        self.list("read what is held", sql, [channel, account], |row| {
+            Ok((SessionId(row.get(3)?), address(row, 0)?))
+        })
     }
 
     /// Commits that parts are being sent. `None` for one that is finished already, or cannot be sent.

@@ -18,28 +18,6 @@ use crate::StoreError;
 use crate::outbox::{self, ClaimedPart};
 
 impl SessionRows<'_> {
-    /// The chats for which something is held.
-    pub(crate) fn held_chats(&self) -> Result<Vec<Address>, StoreError> {
-        self.scope
-            .prepare_cached(
-                "SELECT channel, account, chat FROM part
-                 WHERE session = ?1 AND quiet = 'held' AND state NOT IN ('sent', 'dead')
-                 GROUP BY channel, account, chat ORDER BY min(id)",
-            )
-            .and_then(|mut it| {
-                let chat = |row: &rusqlite::Row<'_>| {
-                    Ok(Address {
-                        channel: row.get(0)?,
-                        account: row.get(1)?,
-                        chat: row.get(2)?,
-                        thread: None,
-                    })
-                };
-                it.query_map([self.scope.session], chat)?.collect()
-            })
-            .map_err(StoreError::query("read what is held"))
-    }
-
     /// Releases all that is held for a chat, in its order, texts together as far as one message of
     /// this platform takes them. Doing it again changes nothing.
     ///
