@@ -37,3 +37,6 @@ pub use crate::session::{
     Absorbed, Asked, Counts, Fetched, NOTICE_KEY, Order, PendingFile, Posting, Request, SessionDb,
     SessionRows, SessionStore, Snapshot, Stood, Surroundings, TaskEnd, TaskMessage,
 };
+
+#[cfg(test)]
+mod plans_tests;

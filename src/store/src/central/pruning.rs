@@ -44,7 +44,7 @@ const MESSAGES: [&str; 7] = [
          (SELECT channel, account, chat, sender, reason FROM dropped WHERE last_at < ?1
           ORDER BY last_at LIMIT ?2)",
     "DELETE FROM refusal WHERE (session, why) IN
-         (SELECT session, why FROM refusal WHERE last_at < ?1 LIMIT ?2)",
+         (SELECT session, why FROM refusal WHERE last_at < ?1 ORDER BY last_at LIMIT ?2)",
     "DELETE FROM engaged WHERE (messaging_group, agent_group, thread) IN
          (SELECT messaging_group, agent_group, thread FROM engaged WHERE last_at < ?1 LIMIT ?2)",
     "DELETE FROM obeyed WHERE (channel, account, chat, message) IN

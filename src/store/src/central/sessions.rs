@@ -104,16 +104,16 @@ impl CentralStore {
         asleep_before: Timestamp,
     ) -> Result<Option<SessionRow>, StoreError> {
         // By name: without statistics the planner takes either for both.
-        let oldest = |index: &str, filter: &str, before: Timestamp| {
+        let oldest = |index: &str, before: Timestamp| {
             let sql = format!(
                 "{SESSIONS} WHERE s.id = (SELECT id FROM session INDEXED BY {index}
-                     WHERE pruned_at < ?1 {filter} ORDER BY pruned_at LIMIT 1)"
+                     AND pruned_at < ?1 ORDER BY pruned_at LIMIT 1)"
             );
             self.one("find what to prune", &sql, [before.0], session_row)
         };
-        match oldest("session_awake_pruned", "AND awake = 1", awake_before)? {
+        match oldest("session_awake_pruned WHERE awake = 1", awake_before)? {
             Some(row) => Ok(Some(row)),
-            None => oldest("session_pruned", "", asleep_before),
+            None => oldest("session_pruned WHERE true", asleep_before),
         }
     }
 

@@ -180,11 +180,11 @@ impl CentralStore {
     pub fn due_tasks(&self, now: Timestamp, limit: u32) -> Result<Vec<TaskRow>, StoreError> {
         let ahead = now + CLOCK_STEP_MAX;
         let mut due =
-            self.list("read the due tasks", &due_sql(), params![now.0, limit], tolerant)?;
+            self.list("read the due tasks", &due_sql(), params![now.0, limit, OPEN_MAX], tolerant)?;
         due.extend(self.list(
             "read the tasks that are ahead",
             &ahead_sql(),
-            params![ahead.0, limit],
+            params![ahead.0, limit, OPEN_MAX],
             tolerant,
         )?);
         Ok(due.into_iter().flatten().collect())
@@ -254,28 +254,23 @@ pub(super) const OPEN_MAX: u32 = 3;
 
 const EARLIEST: &str = "SELECT min(next_at) FROM task WHERE next_at > ?1";
 
-/// Stays out of the way of a stop, and of what is not done yet.
-fn may_fire() -> String {
-    format!(
-        "NOT EXISTS (SELECT 1 FROM stop WHERE resumed_at IS NULL
-              AND (stop.agent_group IS NULL OR stop.agent_group = task.agent_group))
-         AND (SELECT count(*) FROM fire
-              WHERE fire.task = task.id AND fire.state IN ('fired', 'running')) < {OPEN_MAX}"
-    )
-}
+/// Stays out of the way of a stop, and of what is not done yet: [`OPEN_MAX`] is the third parameter.
+const MAY_FIRE: &str = "NOT EXISTS (SELECT 1 FROM stop WHERE resumed_at IS NULL
+          AND (stop.agent_group IS NULL OR stop.agent_group = task.agent_group))
+     AND (SELECT count(*) FROM fire
+          WHERE fire.task = task.id AND fire.state IN ('fired', 'running')) < ?3";
 
 fn due_sql() -> String {
     format!(
-        "{TASKS} WHERE next_at IS NOT NULL AND next_at <= ?1 AND {} ORDER BY next_at LIMIT ?2",
-        may_fire()
+        "{TASKS} WHERE next_at IS NOT NULL AND next_at <= ?1 AND {MAY_FIRE}
+         ORDER BY next_at LIMIT ?2"
     )
 }
 
 fn ahead_sql() -> String {
     format!(
-        "{TASKS} WHERE next_at IS NOT NULL AND accounted_until > ?1 AND {}
-         ORDER BY accounted_until LIMIT ?2",
-        may_fire()
+        "{TASKS} WHERE next_at IS NOT NULL AND accounted_until > ?1 AND {MAY_FIRE}
+         ORDER BY accounted_until LIMIT ?2"
     )
 }
 
