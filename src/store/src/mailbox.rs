@@ -138,6 +138,11 @@ impl InboundBox {
         Ok(())
     }
 
+    /// Lets go of the file, which nobody reads for now: a session without a container holds no file open.
+    pub(crate) fn close(&mut self) {
+        self.posted = None;
+    }
+
     /// Removes the file, so that the next post makes a new one: before a container starts, since a
     /// power cut may have torn it.
     pub(crate) fn remove(&mut self) -> Result<(), StoreError> {

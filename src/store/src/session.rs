@@ -267,6 +267,9 @@ impl<'a> SessionRows<'a> {
 mod forms_tests;
 #[cfg(test)]
 #[cfg(target_os = "linux")]
+mod handle_tests;
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod hostile;
 #[cfg(test)]
 mod quiet_tests;

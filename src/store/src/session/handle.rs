@@ -106,7 +106,8 @@ impl SessionDb {
     }
 
     /// Reads all that is true about the session. Where a runner may read it, the mailbox is brought up
-    /// to date; returns whether it had to be.
+    /// to date; returns whether it had to be. Otherwise it is closed, so that open files are counted by
+    /// containers, which are limited, and not by sessions.
     pub async fn look(&self, is_read: bool) -> Result<(Snapshot, bool), StoreError> {
         let (mut snapshot, content) = self
             .read(move |rows| {
@@ -120,6 +121,9 @@ impl SessionDb {
         let (news, lacking) = self
             .mailboxes
             .peek(move |boxes| {
+                if !is_read {
+                    boxes.inbound.close();
+                }
                 let lacking = content.filter(|it| boxes.inbound.lacks(it));
                 Ok((boxes.news(&imported), lacking))
             })
