@@ -16,6 +16,7 @@ mod open;
 mod outbound;
 mod outbox;
 pub mod reading;
+mod reasons;
 mod runner;
 mod session;
 
