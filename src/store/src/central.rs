@@ -57,7 +57,9 @@ pub use self::roles::{ApproverRow, DenialRow, MemberRow, Revoked, RoleRow};
 pub use self::secrets::SealedRow;
 pub use self::sessions::SessionRow;
 pub(crate) use self::tasks::ends;
-pub use self::tasks::{Decided, DueTask, FireRow, Handover, Task, TaskEdit, TaskFilter, TaskRow};
+pub use self::tasks::{
+    Decided, DueTask, FireRow, Handover, Task, TaskEdit, TaskFilter, TaskRow, UnreadableTask,
+};
 pub use self::wirings::{Wired, Wiring};
 use crate::StoreError;
 use crate::db::{Store, atomically};

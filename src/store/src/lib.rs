@@ -25,7 +25,8 @@ pub use crate::central::{
     DenialRow, DestinationRow, DroppedRow, DueTask, FireRow, Guesses, Handover, Linked, MemberRow,
     Moved, NewPairing, Paired, PairingId, PairingRole, PairingRow, PairingUse, PersonRow, Put,
     Question, QuestionKind, QuestionRow, QuestionState, Removed, Revoked, RoleRow, SealedRow,
-    SessionRow, Task, TaskEdit, TaskFilter, TaskRow, Unasked, Unlinked, Untold, Wired, Wiring,
+    SessionRow, Task, TaskEdit, TaskFilter, TaskRow, Unasked, Unlinked, UnreadableTask, Untold,
+    Wired, Wiring,
 };
 pub use crate::db::{Db, Store, on_disk};
 pub use crate::error::StoreError;

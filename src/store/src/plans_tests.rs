@@ -58,7 +58,7 @@ const MAY_SCAN: [(&str, &str); 13] = [
     ("SELECT coalesce(sum(count), 0) FROM refusal", "a sum for `status`; old ones are pruned"),
     ("m.id = s.messaging_group  ORDER BY s.id", "every session for a command, `doctor` or a check"),
     ("SELECT count(*) FROM session", "a count for `status`"),
-    ("FROM task WHERE next_at IS NOT NULL ORDER BY id", "`doctor` reads each task"),
+    ("next_at FROM task ORDER BY id", "`doctor` and a list look for rows that cannot be read"),
     ("FROM task WHERE true", "a list for a command; conditions are added to it"),
     ("SELECT id FROM session ORDER BY id", "a backup copies the files of each session"),
     ("WHERE 1 ORDER BY p.id DESC LIMIT", "ends after the newest thousand"),

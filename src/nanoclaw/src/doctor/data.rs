@@ -70,10 +70,14 @@ pub(super) fn tasks(layout: &Layout) -> Option<Check> {
     const NAME: &str = "tasks";
     let central =
         layout.central().is_file().then(|| CentralStore::open(&layout.central()))?.ok()?;
-    let bad = central.unreadable_tasks().ok()?;
-    let (id, why) = bad.first()?;
-    let said = format!("{} cannot be read and do not fire, among them task {id}: {why}", bad.len());
-    let fix = "install the version that made them, or `nanoclaw tasks cancel` and add them again";
+    let mut bad = central.unreadable_tasks().ok()?;
+    bad.retain(|it| it.is_active);
+    let first = bad.first()?;
+    let (count, id, why) = (bad.len(), first.id, &first.why);
+    let said = format!("{count} cannot be read and do not fire, among them task {id}: {why}");
+    let fix = format!(
+        "install the version that made them, or `nanoclaw tasks cancel {id}` and add them again"
+    );
     Some(Check::warn(NAME, said, fix))
 }
 

@@ -92,6 +92,7 @@ impl CentralStore {
     }
 
     /// Tasks in the order in which they were made.
+    /// Those that this program cannot read are left out; see [`Self::unreadable_tasks`].
     pub fn tasks(&self, which: &TaskFilter) -> Result<Vec<TaskRow>, StoreError> {
         let conditions: [(&str, Option<Value>); 4] = [
             ("agent_group", which.agent.as_ref().map(|it| it.as_str().to_owned().into())),
@@ -108,7 +109,8 @@ impl CentralStore {
             }
         }
         sql += " ORDER BY id";
-        self.list("list the tasks", &sql, params_from_iter(values), task_row)
+        let rows = self.list("list the tasks", &sql, params_from_iter(values), tolerant)?;
+        Ok(rows.into_iter().flatten().collect())
     }
 
     /// Puts a task into another state, if it may go there from the one that it is in. A task that
@@ -190,15 +192,36 @@ impl CentralStore {
         Ok(due.into_iter().flatten().collect())
     }
 
-    /// Tasks that this program cannot read, and why: one of a newer program, or of a damaged row.
-    pub fn unreadable_tasks(&self) -> Result<Vec<(TaskId, String)>, StoreError> {
-        let sql = format!("{TASKS} WHERE next_at IS NOT NULL ORDER BY id");
+    /// Tasks that this program cannot read: of a newer program, or of a damaged row.
+    pub fn unreadable_tasks(&self) -> Result<Vec<UnreadableTask>, StoreError> {
         let read = |row: &rusqlite::Row<'_>| {
-            let why = task_row(row).err().map(|err| chain(&err));
-            Ok(why.map(|why| (row.get(0).map(TaskId), why)))
+            let Err(err) = task_row(row) else { return Ok(None) };
+            let (id, agent) = (TaskId(row.get(0)?), row.get(1)?);
+            let next_at: Option<i64> = row.get(18)?;
+            Ok(Some(UnreadableTask { id, agent, is_active: next_at.is_some(), why: chain(&err) }))
         };
+        let sql = format!("{TASKS} ORDER BY id");
         let found = self.list("look for unreadable tasks", &sql, [], read)?;
-        Ok(found.into_iter().flatten().filter_map(|(id, why)| Some((id.ok()?, why))).collect())
+        Ok(found.into_iter().flatten().collect())
+    }
+
+    /// Cancels a task that this program cannot read. `false` when it can read it, or there is none.
+    pub fn cancel_unreadable(
+        &mut self,
+        id: TaskId,
+        reason: &str,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        self.change("the state of a task", |tx| {
+            match read(tx, id) {
+                Ok(_) => return Ok(false),
+                Err(err) if is_unreadable(&err) => {}
+                Err(err) => return Err(err),
+            }
+            let sql = "UPDATE task SET state = 'cancelled', next_at = NULL, reason = ?2,
+                           changed_at = ?3 WHERE id = ?1";
+            tx.execute(sql, params![id.0, reason, now.0]).map(|changed| changed == 1)
+        })
     }
 
     /// The same, each with how it did lately.
@@ -222,7 +245,7 @@ fn tolerant(row: &rusqlite::Row<'_>) -> rusqlite::Result<Option<TaskRow>> {
         && is_unreadable(err)
     {
         let id: i64 = row.get(0)?;
-        tracing::warn!(task = id, why = chain(err), "a task cannot be read and does not fire");
+        tracing::warn!(task = id, why = chain(err), "a task cannot be read, so it doesn't fire");
         return Ok(None);
     }
     read.map(Some)
@@ -240,6 +263,16 @@ pub(super) fn is_unreadable(err: &rusqlite::Error) -> bool {
 fn chain(err: &rusqlite::Error) -> String {
     use std::error::Error;
     err.source().map_or_else(|| err.to_string(), ToString::to_string)
+}
+
+/// A row that this program makes no task of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnreadableTask {
+    pub id: TaskId,
+    pub agent: String,
+    /// It would have fired.
+    pub is_active: bool,
+    pub why: String,
 }
 
 /// A task that is due, and how it did lately.
