@@ -38,6 +38,7 @@ pub use crate::runner::{Answer, NewMessage, RunnerStore, TurnEnd};
 pub use crate::session::{
     Absorbed, Asked, Counts, Fetched, NOTICE_KEY, Order, PendingFile, Posting, Request, SessionDb,
     SessionRows, SessionStore, Snapshot, Stood, Surroundings, TaskEnd, TaskMessage,
+    outbound_problems,
 };
 
 #[cfg(test)]

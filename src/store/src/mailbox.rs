@@ -113,7 +113,10 @@ impl InboundBox {
     pub(crate) fn post(&mut self, content: Content) -> Result<(), StoreError> {
         match self.try_post(&content) {
             Err(
-                StoreError::Corrupt { .. } | StoreError::Newer { .. } | StoreError::Open { .. },
+                StoreError::Corrupt { .. }
+                | StoreError::Damaged { .. }
+                | StoreError::Newer { .. }
+                | StoreError::Open { .. },
             ) => {
                 self.remove()?;
                 self.try_post(&content)?;

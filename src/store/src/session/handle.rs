@@ -286,16 +286,17 @@ impl SessionStore {
         }
     }
 
-    /// What is wrong with the outbound mailbox; one line per problem. No session depends on it.
-    pub fn outbound_problems(&mut self) -> Vec<String> {
-        self.mailboxes.outbound.integrity()
-    }
-
     /// See [`SessionDb::quarantine`].
     pub fn quarantine(&mut self) -> Result<(), StoreError> {
         self.rows().note_damage()?;
         self.mailboxes.quarantine()
     }
+}
+
+/// What is wrong with the outbound mailbox of a session; one line per problem. No session depends on it.
+#[must_use]
+pub fn outbound_problems(paths: &SessionLayout) -> Vec<String> {
+    OutboundReader::new(paths.outbound_dir()).integrity()
 }
 
 /// See [`SessionStore::posting`].
