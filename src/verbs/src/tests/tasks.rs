@@ -116,6 +116,17 @@ fn a_task_that_cannot_be_read_hides_no_other_and_can_be_cancelled() {
 }
 
 #[test]
+fn a_chat_with_one_agent_says_who_does_it() {
+    let mut world = World::new();
+    let alone = world.fine("tasks add 'in 1 hour' stretch --chat 3");
+    assert_eq!(alone.json["agent"], "ben");
+    for line in ["tasks add 'in 1 hour' stretch --chat 1", "tasks add 'in 1 hour' stretch"] {
+        let why = world.refused(line, &Caller::Host);
+        assert!(why.starts_with("it is not said which agent; name one of andy, ben"), "{why}");
+    }
+}
+
+#[test]
 fn the_minimum_can_be_lowered_and_taken_back() {
     let mut world = World::new();
     world.fine("agents set andy --provider claude");
