@@ -206,6 +206,7 @@ CREATE TABLE refusal (
     last_at INTEGER NOT NULL,
     PRIMARY KEY (session, why)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX refusal_last ON refusal (last_at);
 
 -- Sessions and their messages.
 
@@ -491,6 +492,7 @@ CREATE TABLE question_card (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX question_card_chat ON question_card (channel, account, chat);
 CREATE INDEX question_card_part ON question_card (part);
+CREATE INDEX question_card_person ON question_card (person);
 
 -- Messages that wait for an answer to a question about their sender or chat.
 CREATE TABLE held (
@@ -535,6 +537,7 @@ CREATE INDEX task_due ON task (next_at) WHERE next_at IS NOT NULL;
 CREATE INDEX task_ahead ON task (accounted_until) WHERE next_at IS NOT NULL;
 CREATE INDEX task_agent ON task (agent_group);
 CREATE INDEX task_session ON task (session) WHERE session IS NOT NULL;
+CREATE INDEX task_owner ON task (owner);
 CREATE INDEX task_chat ON task (messaging_group);
 CREATE INDEX task_over ON task (changed_at) WHERE state IN ('done', 'cancelled');
 CREATE UNIQUE INDEX task_request ON task (request) WHERE request IS NOT NULL;

@@ -1,6 +1,7 @@
 //! Typed answers: each decides the card that it names, and a number alone decides nothing that its
 //! writer may not have meant.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use domain::AgentName;
@@ -214,4 +215,36 @@ async fn two_open_questions_on_the_terminal_are_told_apart_by_their_codes() {
     assert_eq!(open(&world).len(), 1);
     let said = world.platform.texts("tty").join("\n");
     assert!(said.contains("The answer is `Coffee`."), "{said}");
+}
+
+/// Ann allows a change while the host stops at a point; the host starts again. Whether it got there.
+async fn allowed_and_stopped_at(point: u64) -> bool {
+    let world = World::on(FakePlatform::plain());
+    let host = world.start(Crash::never()).await;
+    home(&world);
+    world.platform.write(in_group("m1", "admin members add fake:eve andy"));
+    world.pass(3 * SECOND).await;
+    host.kill().await;
+    let crash = Crash::at(point);
+    let host = world.start(Arc::clone(&crash)).await;
+    world.platform.post(DM, "typed", "1");
+    world.pass(30 * SECOND).await;
+    let struck = crash.has_struck();
+    host.kill().await;
+    let _host = world.start(Crash::never()).await;
+    world.pass(5 * 60 * SECOND).await;
+    assert!(is_member(&world, "eve"), "stopped at {point}: {:?}", crash.trace());
+    let said = world.platform.texts("g").join("\n");
+    assert!(said.contains("may talk to andy now"), "stopped at {point}: {said}");
+    assert!(!said.contains("already"), "the change was made again, stopped at {point}: {said}");
+    struck
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_that_was_allowed_is_made_once_wherever_the_host_stops() {
+    let mut point = 1;
+    while allowed_and_stopped_at(point).await {
+        point += 1;
+    }
+    assert!(12 < point, "only {point} points");
 }

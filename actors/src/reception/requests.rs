@@ -1,10 +1,10 @@
 //! What agents ask of the host: a question to a person, a look at or a change of the administration.
 
-use domain::OutSeq;
 use domain::approval::{APPROVAL_LIFE, question_life};
 use domain::approval::{change_card, consent_options};
 use domain::question::{Opt, validate};
 use domain::time::Timestamp;
+use domain::{OutSeq, SessionId};
 use store::{Asked, CentralStore, Question, QuestionKind, Request, SessionRow, StoreError};
 use verbs::{Caller, Verb};
 
@@ -94,7 +94,9 @@ async fn administer(host: &Host, row: &SessionRow, request: Request) -> Result<P
     if let Verb::Tasks(_) = verb {
         return super::tasks::perform(host, row, &request, verb).await;
     }
-    let Some(caller) = caller(host, row).await? else {
+    let asks = row.clone();
+    let found = host.central.read(move |central| caller(central, &asks)).await?;
+    let Some(caller) = found else {
         return refused("this agent was removed".into());
     };
     let now = host.clock.now();
@@ -124,31 +126,50 @@ async fn administer(host: &Host, row: &SessionRow, request: Request) -> Result<P
 }
 
 /// Whom the agent of a session is to the administration; `None` when there is none any more.
-async fn caller(host: &Host, row: &SessionRow) -> Result<Option<Caller>, StoreError> {
-    let name = row.agent.clone();
-    let found = host.central.read(move |central| central.agent(&name)).await?;
+fn caller(central: &CentralStore, row: &SessionRow) -> Result<Option<Caller>, StoreError> {
+    let found = central.agent(&row.agent)?;
     Ok(found.map(|it| Caller::Agent { group: it.name, reach: it.reach }))
 }
 
-/// Makes a change that somebody allowed, as far as the agent may still ask for it.
+/// Makes a change that somebody allowed, as far as the agent may still ask for it. Its answer is part
+/// of the same commit, so that a host that stops afterwards doesn't make the change again.
 pub(super) async fn carry_out(
     host: &Host,
     row: &SessionRow,
+    seq: OutSeq,
     line: &str,
 ) -> Result<(bool, String), StoreError> {
     let verb = match verbs::parse_line(line) {
         Ok(verb) => verb,
         Err(why) => return Ok((false, why)),
     };
-    let Some(caller) = caller(host, row).await? else {
-        return Ok((false, "this agent was removed".into()));
+    let (row, now) = (row.clone(), host.clock.now());
+    let change = move |central: &mut CentralStore| {
+        answer_once(central, row.id, seq, |central| match caller(central, &row)? {
+            Some(caller) => run(&verb, central, &caller, now),
+            None => Ok((false, "this agent was removed".into())),
+        })
     };
-    let now = host.clock.now();
-    let change = move |central: &mut CentralStore| run(&verb, central, &caller, now);
     let done = host.central.write("a change", change).await?;
     // Agents, chats and accounts may be others now.
     host.peers.sweep.cast(SweepMessage::Now);
     Ok(done)
+}
+
+/// Does what a request asks for and stores the answer; does nothing for a request that has its answer.
+/// Part of one write.
+pub(super) fn answer_once(
+    central: &mut CentralStore,
+    session: SessionId,
+    seq: OutSeq,
+    work: impl FnOnce(&mut CentralStore) -> Result<(bool, String), StoreError>,
+) -> Result<(bool, String), StoreError> {
+    if let Some(answer) = central.rows(session).answer_of(seq)? {
+        return Ok(answer);
+    }
+    let (ok, text) = work(central)?;
+    central.rows(session).answer(seq, ok, &text)?;
+    Ok((ok, text))
 }
 
 pub(super) fn run(

@@ -271,13 +271,16 @@ impl ReceptionState {
         row: &QuestionRow,
         value: Option<&str>,
     ) -> Result<(bool, String), StoreError> {
-        let session = match row.question.session {
-            Some((id, _)) => self.host.central.read(move |central| central.session(id)).await?,
+        let asked = match row.question.session {
+            Some((id, seq)) => {
+                let found = self.host.central.read(move |central| central.session(id)).await?;
+                found.map(|session| (session, seq))
+            }
             None => None,
         };
-        Ok(match (value, session) {
-            (Some(ALLOW), Some(session)) => {
-                carry_out(&self.host, &session, &row.question.payload).await?
+        Ok(match (value, asked) {
+            (Some(ALLOW), Some((session, seq))) => {
+                carry_out(&self.host, &session, seq, &row.question.payload).await?
             }
             (Some(_), _) => (false, "it was refused".to_owned()),
             (None, _) => (false, "nobody allowed it in time, or nobody can be asked".to_owned()),

@@ -9,7 +9,7 @@ use domain::task::rights::Who;
 use store::{CentralStore, Request, SessionRow, StoreError};
 use verbs::{Asker, Caller, Verb};
 
-use super::requests::{Passed, run};
+use super::requests::{Passed, answer_once, run};
 use crate::host::Host;
 use crate::sweep::SweepMessage;
 
@@ -21,6 +21,7 @@ pub(super) async fn perform(
     verb: Verb,
 ) -> Result<Passed, StoreError> {
     let (now, is_change) = (host.clock.now(), verb.is_change());
+    let (session, seq) = (row.id, request.seq);
     let (row, request, kind) = (row.clone(), request.clone(), Kind::of(host, &request.from));
     let work = move |central: &mut CentralStore| {
         let Some(asker) = asker(central, &row, &request, kind)? else {
@@ -29,7 +30,9 @@ pub(super) async fn perform(
         run(&verb, central, &Caller::Chat(asker), now)
     };
     let (ok, text) = if is_change {
-        host.central.write("a task", work).await?
+        // The answer is part of the commit, so that a host that stops afterwards changes nothing twice.
+        let change = move |it: &mut CentralStore| answer_once(it, session, seq, work);
+        host.central.write("a task", change).await?
     } else {
         host.central.read(work).await?
     };

@@ -9,8 +9,10 @@ pub enum Trouble {
     NoImage,
     /// The agent was removed.
     NoAgent,
-    /// The engine refused it.
+    /// It could not be started.
     NoStart,
+    /// One of its folders on the host is missing or closed.
+    NoFolder,
     /// It took more memory than this.
     OutOfMemory {
         mib: u32,
@@ -40,6 +42,7 @@ impl Trouble {
             Self::NoImage => ("no image", String::new()),
             Self::NoAgent => ("no agent", String::new()),
             Self::NoStart => ("no start", String::new()),
+            Self::NoFolder => ("no folder", String::new()),
             Self::OutOfMemory { mib } => ("out of memory", mib.to_string()),
             Self::DiskFull { gib } => ("disk full", gib.to_string()),
             Self::Silent { tool } => ("silent", tool.clone().unwrap_or_default()),
@@ -55,6 +58,7 @@ impl Trouble {
             "no image" => Self::NoImage,
             "no agent" => Self::NoAgent,
             "no start" => Self::NoStart,
+            "no folder" => Self::NoFolder,
             "out of memory" => Self::OutOfMemory { mib: detail.parse().unwrap_or(0) },
             "disk full" => Self::DiskFull { gib: detail.parse().unwrap_or(0) },
             "silent" => Self::Silent { tool: Some(detail.to_owned()).filter(|it| !it.is_empty()) },
@@ -75,7 +79,12 @@ impl Trouble {
             Self::NoAgent => format!(
                 "The agent `{agent}` was removed; `nanoclaw agents add {agent}` on the host brings it back."
             ),
-            Self::NoStart => "The container engine refused to start it.".into(),
+            Self::NoStart => {
+                "Its container could not be started; `nanoclaw status` on the host says why.".into()
+            }
+            Self::NoFolder => "One of its folders on the host is missing or can't be used; \
+                               `nanoclaw status` on the host says which."
+                .into(),
             Self::OutOfMemory { mib } => format!(
                 "It ran out of memory ({mib} MiB); `nanoclaw agents set {agent} --memory {}` on the \
                  host gives it more.",
@@ -111,7 +120,12 @@ impl Trouble {
                 "My container was interrupted. {} I take your message up again.",
                 self.sentence(agent)
             )),
-            Self::NoImage | Self::NoAgent | Self::NoStart | Self::Deaf | Self::Ended => None,
+            Self::NoImage
+            | Self::NoAgent
+            | Self::NoStart
+            | Self::NoFolder
+            | Self::Deaf
+            | Self::Ended => None,
         }
     }
 }
@@ -131,6 +145,7 @@ mod tests {
             Trouble::NoImage,
             Trouble::NoAgent,
             Trouble::NoStart,
+            Trouble::NoFolder,
             Trouble::OutOfMemory { mib: 512 },
             Trouble::DiskFull { gib: 10 },
             Trouble::Silent { tool: None },

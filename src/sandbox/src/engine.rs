@@ -41,6 +41,9 @@ pub struct EngineInfo {
     pub kernel_shared: bool,
     /// The processor, as the engine's kernel calls it: `x86_64`, `aarch64`.
     pub architecture: String,
+    /// Processors and memory of the machine that containers run on, where the engine says so.
+    pub cpus: Option<u32>,
+    pub memory_mib: Option<u32>,
     /// Limits that this engine would silently ignore; empty is good.
     pub missing_limits: Vec<&'static str>,
 }
@@ -84,6 +87,11 @@ impl Engine {
                 &here.release().to_string_lossy(),
             ),
             architecture: info.architecture.unwrap_or_default(),
+            cpus: info.ncpu.and_then(|it| u32::try_from(it).ok()).filter(|it| *it != 0),
+            memory_mib: info
+                .mem_total
+                .and_then(|bytes| u32::try_from(bytes >> 20).ok())
+                .filter(|it| *it != 0),
             missing_limits: limits
                 .into_iter()
                 .filter(|(there, _)| *there == Some(false))

@@ -60,7 +60,9 @@ pub use self::roles::{ApproverRow, DenialRow, MemberRow, Revoked, RoleRow};
 pub use self::secrets::SealedRow;
 pub use self::sessions::SessionRow;
 pub(crate) use self::tasks::ends;
-pub use self::tasks::{Decided, DueTask, FireRow, Handover, Task, TaskEdit, TaskFilter, TaskRow};
+pub use self::tasks::{
+    Decided, DueTask, FireRow, Handover, Task, TaskEdit, TaskFilter, TaskRow, UnreadableTask,
+};
 pub use self::watch::Announce;
 use self::watch::OutboxWatch;
 pub use self::wirings::{Wired, Wiring};

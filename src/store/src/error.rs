@@ -26,6 +26,15 @@ pub enum StoreError {
         #[source]
         source: rusqlite::Error,
     },
+    /// The same, found out by a statement, which does not know in which file.
+    #[error(
+        "{op} failed, since the database is damaged; see `nanoclaw doctor`, and restore it from a backup"
+    )]
+    Damaged {
+        op: &'static str,
+        #[source]
+        source: rusqlite::Error,
+    },
     /// Check the path and its permissions.
     #[error("could not open the database {}", path.display())]
     Open {
@@ -83,7 +92,10 @@ impl StoreError {
     /// Whether trying again cannot help until somebody acts on the file.
     #[must_use]
     pub fn is_permanent(&self) -> bool {
-        matches!(self, Self::Newer { .. } | Self::Corrupt { .. } | Self::Superseded)
+        matches!(
+            self,
+            Self::Newer { .. } | Self::Corrupt { .. } | Self::Damaged { .. } | Self::Superseded
+        )
     }
 
     /// Whether another connection has the database locked.
@@ -103,6 +115,7 @@ impl StoreError {
             Self::Query { source, .. } => source.sqlite_error_code().is_some_and(passes),
             Self::Newer { .. }
             | Self::Corrupt { .. }
+            | Self::Damaged { .. }
             | Self::Quarantine { .. }
             | Self::Copy { .. }
             | Self::Superseded => false,
@@ -121,7 +134,7 @@ impl StoreError {
         move |source| match source.sqlite_error_code() {
             Some(ErrorCode::DiskFull) => Self::Full { op, source: Some(source) },
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
-                Self::Corrupt { path: PathBuf::from(op), source }
+                Self::Damaged { op, source }
             }
             _ => Self::Query { op, source },
         }
@@ -153,5 +166,20 @@ impl StoreError {
     pub(crate) fn private(path: &Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_owned();
         move |err| Self::Open { path, source: rusqlite::Error::ToSqlConversionFailure(err.into()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_damaged_database_is_named_where_its_path_is_known() {
+        let corrupt = || rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(11), None);
+        let opened = StoreError::open(Path::new("/home/central.db"))(corrupt()).to_string();
+        assert!(opened.starts_with("/home/central.db is damaged"), "{opened}");
+        let read = StoreError::query("read the tasks")(corrupt());
+        assert!(read.is_permanent() && !read.passes());
+        assert!(read.to_string().starts_with("read the tasks failed"), "{read}");
     }
 }

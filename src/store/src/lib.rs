@@ -16,6 +16,7 @@ mod open;
 mod outbound;
 mod outbox;
 pub mod reading;
+mod reasons;
 mod runner;
 mod session;
 
@@ -24,8 +25,8 @@ pub use crate::central::{
     Decided, DenialRow, DestinationRow, DroppedRow, DueTask, FireRow, Guesses, Handover, LaneHead,
     Linked, MemberRow, Moved, NewPairing, Paired, PairingId, PairingRole, PairingRow, PairingUse,
     PersonRow, Put, Question, QuestionKind, QuestionRow, QuestionState, Removed, Revoked, RoleRow,
-    SealedRow, SessionRow, Task, TaskEdit, TaskFilter, TaskRow, Unasked, Unlinked, Untold, Wired,
-    Wiring,
+    SealedRow, SessionRow, Task, TaskEdit, TaskFilter, TaskRow, Unasked, Unlinked, UnreadableTask,
+    Untold, Wired, Wiring,
 };
 pub use crate::db::{Db, Store, on_disk};
 pub use crate::error::StoreError;
@@ -37,4 +38,8 @@ pub use crate::runner::{Answer, NewMessage, RunnerStore, TurnEnd};
 pub use crate::session::{
     Absorbed, Asked, Counts, Fetched, NOTICE_KEY, Order, PendingFile, Posting, Request, SessionDb,
     SessionRows, SessionStore, Snapshot, Stood, Surroundings, TaskEnd, TaskMessage,
+    outbound_problems,
 };
+
+#[cfg(test)]
+mod plans_tests;

@@ -113,7 +113,10 @@ impl InboundBox {
     pub(crate) fn post(&mut self, content: Content) -> Result<(), StoreError> {
         match self.try_post(&content) {
             Err(
-                StoreError::Corrupt { .. } | StoreError::Newer { .. } | StoreError::Open { .. },
+                StoreError::Corrupt { .. }
+                | StoreError::Damaged { .. }
+                | StoreError::Newer { .. }
+                | StoreError::Open { .. },
             ) => {
                 self.remove()?;
                 self.try_post(&content)?;
@@ -136,6 +139,11 @@ impl InboundBox {
             .map_err(StoreError::query("post to a mailbox"))?;
         self.posted = Some(posted);
         Ok(())
+    }
+
+    /// Lets go of the file, which nobody reads for now: a session without a container holds no file open.
+    pub(crate) fn close(&mut self) {
+        self.posted = None;
     }
 
     /// Removes the file, so that the next post makes a new one: before a container starts, since a

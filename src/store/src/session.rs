@@ -38,7 +38,7 @@ pub use self::attachments::{Fetched, PendingFile};
 pub(crate) use self::body::{Body, from_json};
 pub use self::dead_letters::NOTICE_KEY;
 pub(crate) use self::dead_letters::order_part;
-pub use self::handle::{Posting, SessionDb, SessionStore};
+pub use self::handle::{Posting, SessionDb, SessionStore, outbound_problems};
 pub use self::import::{Absorbed, Surroundings};
 pub(crate) use self::launches::launches_of;
 pub use self::messages::Counts;
@@ -264,6 +264,9 @@ impl<'a> SessionRows<'a> {
 
 #[cfg(test)]
 mod forms_tests;
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod handle_tests;
 #[cfg(test)]
 #[cfg(target_os = "linux")]
 mod hostile;

@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 use store::CentralStore;
 
 use crate::find::{View, no_agent};
-use crate::heartbeat;
 use crate::output::{Output, VerbError, joined, refused, table};
 use crate::values::cpus_text;
 use crate::verb::{AgentSettings, AgentsVerb};
+use crate::{heartbeat, machine};
 
 pub(crate) fn perform(
     verb: &AgentsVerb,
@@ -85,6 +85,8 @@ fn add(
     store: &CentralStore,
     now: Timestamp,
 ) -> Result<Output, VerbError> {
+    let warning = machine::check(name, settings, store)?;
+    let was_removed = store.agent_names_taken()?.contains(name);
     let group = changed(AgentGroup::new(name.clone()), settings);
     if !store.add_agent(&group, now)? {
         return Err(refused(
@@ -92,18 +94,24 @@ fn add(
             format!("change it with `nanoclaw agents set {name}`"),
         ));
     }
-    let there = store.agent(name)?.unwrap_or_else(|| group.clone());
+    let text = if was_removed {
+        // A removed agent comes back as it was; what was said now still counts.
+        let there = store.agent(name)?.unwrap_or(group);
+        store.set_agent(&changed(there, settings))?;
+        format!("brought {name} back with its settings, files and memory")
+    } else {
+        format!("added {name}; talk to it with `nanoclaw chat --agent {name}`")
+    };
     let undo = format!("undo with `nanoclaw agents remove {name}`");
-    if there == group {
-        let text = format!("added {name}; talk to it with `nanoclaw chat --agent {name}`");
-        return Ok(
-            Output::new(text, json!({ "name": name.as_str(), "was_removed": false })).hint(undo)
-        );
+    let json = json!({ "name": name.as_str(), "was_removed": was_removed, "warning": warning });
+    Ok(Output::new(warned(text, warning), json).hint(undo))
+}
+
+fn warned(text: String, warning: Option<&str>) -> String {
+    match warning {
+        Some(warning) => format!("{text}\nwarning: {warning}"),
+        None => text,
     }
-    // A removed agent comes back as it was; what was said now still counts.
-    store.set_agent(&changed(there, settings))?;
-    let text = format!("brought {name} back with its settings, files and memory");
-    Ok(Output::new(text, json!({ "name": name.as_str(), "was_removed": true })).hint(undo))
 }
 
 fn set(
@@ -119,6 +127,7 @@ fn set(
         ));
     }
     let name = &old.name;
+    let warning = machine::check(name, settings, store)?;
     let new = changed(old.clone(), settings);
     if !store.set_agent(&new)? {
         return Err(no_agent(view, name));
@@ -136,7 +145,7 @@ fn set(
         false => differs.iter().map(line).collect::<Vec<_>>().join("\n"),
     };
     let has_credential = store.secret(MODEL_CREDENTIAL)?.is_some();
-    Ok(Output::new(text, value(&new, has_credential)))
+    Ok(Output::new(warned(text, warning), value(&new, has_credential)))
 }
 
 fn remove(

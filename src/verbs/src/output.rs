@@ -1,7 +1,7 @@
 //! What a verb gives back.
 
 use chrono::DateTime;
-use domain::plain::one_line;
+use domain::plain::{cut, one_line};
 use domain::time::Timestamp;
 use serde_json::Value;
 use store::StoreError;
@@ -77,13 +77,21 @@ pub(crate) fn forbidden(what: impl Into<String>, hint: impl Into<String>) -> Ver
     VerbError::Forbidden { what: what.into(), hint: hint.into() }
 }
 
-/// Rows in columns as wide as their widest cell, the last one open. A terminal obeys nothing in them:
-/// names are what strangers call themselves.
+/// Characters of a cell that a list shows; a name may be of any length. All of it is in `--json`.
+const CELL_CHARS_MAX: usize = 60;
+
+/// Rows in columns as wide as their widest cell, the last one open. Long cells are cut, but for the last
+/// one of a row with all columns. A terminal obeys nothing in them: names are what strangers call
+/// themselves.
 #[must_use]
 pub fn table(rows: &[Vec<String>]) -> String {
-    let plain = |row: &Vec<String>| row.iter().map(|cell| one_line(cell)).collect();
-    let rows: Vec<Vec<String>> = rows.iter().map(plain).collect();
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let shown = |(at, cell): (usize, &String)| match one_line(cell) {
+        last if at + 1 == columns => last,
+        cell => cut(&cell, CELL_CHARS_MAX),
+    };
+    let rows: Vec<Vec<String>> =
+        rows.iter().map(|row| row.iter().enumerate().map(shown).collect()).collect();
     let cells = |at: usize| rows.iter().filter_map(move |row| row.get(at));
     let width = |at: usize| cells(at).map(|it| it.chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..columns).map(width).collect();
@@ -134,6 +142,16 @@ mod tests {
     fn a_name_gives_a_terminal_no_orders() {
         let rows = [vec!["e\x1b[31mX\x07".to_owned(), "two\nlines".to_owned()]];
         assert_eq!(table(&rows), "e [31mX  two lines");
+    }
+
+    #[test]
+    fn a_long_name_is_cut_and_widens_no_list() {
+        let name = "n".repeat(4_000);
+        let rows = [vec![name.clone(), "x".to_owned()], vec!["a".to_owned(), name.clone()]];
+        let shown = table(&rows);
+        let first = format!("{}…  x", "n".repeat(CELL_CHARS_MAX - 1));
+        assert_eq!(shown.lines().next(), Some(first.as_str()));
+        assert!(shown.ends_with(&name), "the last column is open");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The verbs on a real database.
 
+mod agents;
 mod finding;
 mod heartbeat;
 mod reach;

@@ -5,6 +5,8 @@ use std::io;
 use domain::trouble::Trouble;
 use sandbox::SandboxError;
 
+use crate::sessions::child::chain;
+
 /// Why a start did not happen.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum StartError {
@@ -44,9 +46,34 @@ impl StartError {
             Self::NoImage | Self::Sandbox(SandboxError::ImageMissing(_)) => Trouble::NoImage,
             Self::NoAgent(_) => Trouble::NoAgent,
             Self::DiskFull { gib } => Trouble::DiskFull { gib: *gib },
-            Self::Store(_) | Self::Folders(_) | Self::Sandbox(_) | Self::Stopped => {
-                Trouble::NoStart
-            }
+            Self::Folders(_) => Trouble::NoFolder,
+            Self::Sandbox(err) if lacks_a_folder(err) => Trouble::NoFolder,
+            Self::Store(_) | Self::Sandbox(_) | Self::Stopped => Trouble::NoStart,
         }
+    }
+}
+
+/// Whether the engine refused a mount. It has no code for that, only these words
+/// (<https://github.com/moby/moby/blob/master/volume/mounts/validate.go>).
+fn lacks_a_folder(err: &SandboxError) -> bool {
+    chain(err).contains("bind source path does not exist")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_that_is_missing_is_not_put_down_to_the_engine() {
+        let failed = |why: &str| {
+            let source = why.to_owned().into();
+            StartError::Sandbox(SandboxError::Failed { op: "create a container", source })
+        };
+        let mount =
+            failed("invalid mount config for type \"bind\": bind source path does not exist: /a");
+        assert_eq!(mount.trouble(), Trouble::NoFolder);
+        assert_eq!(failed("range of CPUs is from 0.01 to 2.00").trouble(), Trouble::NoStart);
+        let gone = StartError::Folders(io::ErrorKind::NotFound.into());
+        assert_eq!(gone.trouble(), Trouble::NoFolder);
     }
 }

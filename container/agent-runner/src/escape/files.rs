@@ -63,9 +63,9 @@ fn mailboxes() -> Vec<Attempt> {
         let away = fs::rename(dir, below(inside::WORKSPACE, "moved"));
         list.push(Attempt::refused(format!("move {dir} away"), away));
     }
-    for name in ["inbound.db", "inbound.db-wal", "inbound.db-shm"] {
+    for name in ["inbound.db", "inbound.db-journal"] {
         list.push(Attempt::refused(format!("read {name}"), File::open(inbound(name))));
-        // A lock on the index would stop every write of the host.
+        // A lock that is held would keep the host from posting.
         let lock = File::open(inbound(name))
             .and_then(|it| Ok(fcntl_lock(it, FlockOperation::NonBlockingLockShared)?));
         list.push(Attempt::refused(format!("lock {name}"), lock));

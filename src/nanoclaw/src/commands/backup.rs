@@ -3,8 +3,10 @@
 use std::fs::Permissions;
 use std::io::{self, IsTerminal};
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 
 use anyhow::Context;
+use domain::plain::shell_word;
 use domain::time::{Clock, SystemClock};
 use serde_json::json;
 use store::CentralStore;
@@ -160,13 +162,18 @@ fn put_back(layout: &Layout, args: &crate::args::BackupRestoreArgs) -> anyhow::R
         made.marked.waiting, made.marked.unsent
     ));
     if let Some(aside) = aside {
-        let aside = aside.display();
-        term::out(&format!(
-            "what was there before is in {aside}\nto undo: `nanoclaw stop`, then `mv {home} \
-             {home}.restored && mv {aside} {home}`"
-        ));
+        term::out(&format!("what was there before is in {}", aside.display()));
+        term::out(&format!("to undo: `nanoclaw stop`, then `{}`", undo(layout.home(), &aside)));
     }
     Ok(())
+}
+
+/// The line that brings back what a restore has moved aside, for a shell.
+fn undo(home: &Path, aside: &Path) -> String {
+    let restored = format!("{}.restored", home.display());
+    let (home, aside) = (home.display().to_string(), aside.display().to_string());
+    let [home, restored, aside] = [&home, &restored, &aside].map(|it| shell_word(it));
+    format!("mv {home} {restored} && mv {aside} {home}")
 }
 
 /// One line of the standard input, or what is typed and not shown; `new` asks twice.
@@ -188,4 +195,17 @@ fn passphrase(stdin: bool, new: bool) -> anyhow::Result<String> {
         return Err(fail("these are two different passphrases", "run it again"));
     }
     Ok(phrase)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_line_that_undoes_a_restore_can_be_pasted_whatever_the_folder_is_called() {
+        let line = undo(Path::new("/home/Ann's files"), Path::new("/home/before $1"));
+        let home = r"'/home/Ann'\''s files";
+        assert_eq!(line, format!("mv {home}' {home}.restored' && mv '/home/before $1' {home}'"));
+        assert_eq!(undo(Path::new("/a"), Path::new("/b")), "mv /a /a.restored && mv /b /a");
+    }
 }

@@ -128,9 +128,8 @@ fn set_up(layout: &Layout, agent: &AgentName, owner: Owner) -> std::io::Result<V
     Ok(baits)
 }
 
-fn mailboxes(paths: &SessionLayout) -> [PathBuf; 4] {
-    let inbound = |name: &str| paths.inbound_dir().join(name);
-    [paths.inbound(), inbound("inbound.db-wal"), inbound("inbound.db-shm"), paths.outbound()]
+fn mailboxes(paths: &SessionLayout) -> [PathBuf; 3] {
+    [paths.inbound(), paths.inbound_dir().join("inbound.db-journal"), paths.outbound()]
 }
 
 /// Content, owner, group and mode of a file.

@@ -5,9 +5,10 @@ use std::path::Path;
 
 use anyhow::Context;
 use domain::time::{Clock, SystemClock};
+use sandbox::engine::Engine;
 use store::CentralStore;
 use store::layout::Layout;
-use verbs::{ApprovalsVerb, Caller, Family, Verb, VerbError};
+use verbs::{AgentsVerb, ApprovalsVerb, Caller, Family, Machine, Verb, VerbError};
 
 use crate::error::Hint;
 use crate::{admin, home, install, term};
@@ -17,6 +18,9 @@ pub(super) async fn perform(verb: &Verb, layout: &Layout) -> anyhow::Result<()> 
     // Before the first agent of one's own there is the default one.
     install::ensure_defaults(&central)?;
     agree(verb, &central)?;
+    if let Some(machine) = machine_for(verb).await {
+        machine.keep(&central)?;
+    }
     let verb = &with_script(verb)?;
     let done = verbs::perform(verb, &mut central, &Caller::Host, SystemClock.now());
     drop(central);
@@ -33,6 +37,22 @@ pub(super) async fn perform(verb: &Verb, layout: &Layout) -> anyhow::Result<()> 
         admin::reload(layout).await;
     }
     Ok(())
+}
+
+/// The engine's machine, if limits of a container are about to change and the engine answers.
+async fn machine_for(verb: &Verb) -> Option<Machine> {
+    let Verb::Agents(Family {
+        verb: AgentsVerb::Add { settings, .. } | AgentsVerb::Set { settings, .. },
+        ..
+    }) = verb
+    else {
+        return None;
+    };
+    if settings.cpus.is_none() && settings.memory.is_none() {
+        return None;
+    }
+    let info = Engine::new(None).info().await.ok()?;
+    Some(Machine { cpus: info.cpus?, memory_mib: info.memory_mib? })
 }
 
 /// Whoever sits here may name a file in the place of a script.

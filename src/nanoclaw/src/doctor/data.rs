@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use store::layout::Layout;
-use store::{CentralStore, SessionStore, StoreError};
+use store::{CentralStore, StoreError};
 
 use super::{Check, chain};
 use crate::home::free_mib;
@@ -70,10 +70,14 @@ pub(super) fn tasks(layout: &Layout) -> Option<Check> {
     const NAME: &str = "tasks";
     let central =
         layout.central().is_file().then(|| CentralStore::open(&layout.central()))?.ok()?;
-    let bad = central.unreadable_tasks().ok()?;
-    let (id, why) = bad.first()?;
-    let said = format!("{} cannot be read and do not fire, among them task {id}: {why}", bad.len());
-    let fix = "install the version that made them, or `nanoclaw tasks cancel` and add them again";
+    let mut bad = central.unreadable_tasks().ok()?;
+    bad.retain(|it| it.is_active);
+    let first = bad.first()?;
+    let (count, id, why) = (bad.len(), first.id, &first.why);
+    let said = format!("{count} cannot be read and do not fire, among them task {id}: {why}");
+    let fix = format!(
+        "install the version that made them, or `nanoclaw tasks cancel {id}` and add them again"
+    );
     Some(Check::warn(NAME, said, fix))
 }
 
@@ -86,27 +90,16 @@ pub(super) fn sessions(layout: &Layout) -> Check {
     let Ok(rows) = rows else {
         return Check::warn(NAME, "not checked, since central.db cannot be read", "mend it first");
     };
-    let (mut bad, mut damaged): (Vec<(String, String)>, Vec<String>) = (Vec::new(), Vec::new());
-    for row in &rows {
-        let checked = SessionStore::open(layout, row.id).map(|mut it| it.outbound_problems());
-        match checked {
-            Ok(problems) => {
-                damaged.extend(problems.first().map(|it| format!("{}: {it}", row.id)));
-            }
-            Err(err) => {
-                bad.push((format!("{}: {}", row.id, chain(&err)), fix_of(&err, &layout.central())));
-            }
-        }
-    }
-    if bad.is_empty() && damaged.is_empty() {
+    let first = |id| store::outbound_problems(&layout.session(id)).into_iter().next();
+    let damaged: Vec<String> = rows
+        .iter()
+        .filter_map(|row| first(row.id).map(|problem| format!("{}: {problem}", row.id)))
+        .collect();
+    if damaged.is_empty() {
         return Check::ok(NAME, format!("{} known, all sound", rows.len()));
     }
-    if bad.is_empty() {
-        let fix = "nothing: the running host sets what an agent damaged aside and starts it again";
-        return Check::warn(NAME, damaged.join(" | "), fix);
-    }
-    let (details, fixes): (Vec<_>, Vec<_>) = bad.into_iter().unzip();
-    Check::fail(NAME, details.join(" | "), fixes.join(" | "))
+    let fix = "nothing: the running host sets what an agent damaged aside and starts it again";
+    Check::warn(NAME, damaged.join(" | "), fix)
 }
 
 /// Nothing to say unless somebody is stopped.
@@ -128,7 +121,7 @@ fn restore(path: &Path) -> String {
 fn fix_of(err: &StoreError, path: &Path) -> String {
     match err {
         StoreError::Newer { .. } => "update: `./nanoclaw.sh update`".to_owned(),
-        StoreError::Corrupt { .. } => restore(path),
+        StoreError::Corrupt { .. } | StoreError::Damaged { .. } => restore(path),
         StoreError::Full { .. } => "free some space on the disk".to_owned(),
         StoreError::Open { .. }
         | StoreError::Quarantine { .. }

@@ -44,7 +44,7 @@ const MESSAGES: [&str; 7] = [
          (SELECT channel, account, chat, sender, reason FROM dropped WHERE last_at < ?1
           ORDER BY last_at LIMIT ?2)",
     "DELETE FROM refusal WHERE (session, why) IN
-         (SELECT session, why FROM refusal WHERE last_at < ?1 LIMIT ?2)",
+         (SELECT session, why FROM refusal WHERE last_at < ?1 ORDER BY last_at LIMIT ?2)",
     "DELETE FROM engaged WHERE (messaging_group, agent_group, thread) IN
          (SELECT messaging_group, agent_group, thread FROM engaged WHERE last_at < ?1 LIMIT ?2)",
     "DELETE FROM obeyed WHERE (channel, account, chat, message) IN
@@ -64,16 +64,6 @@ const MESSAGES: [&str; 7] = [
 ];
 
 impl CentralStore {
-    /// Bytes of the file that hold nothing: it keeps them for what comes.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub fn free_bytes(&self) -> Result<u64, StoreError> {
-        let sql = "SELECT freelist_count * page_size FROM pragma_freelist_count, pragma_page_size";
-        let free = self.one("read the free pages", sql, [], |row| row.get(0))?;
-        Ok(free.unwrap_or_default())
-    }
-
     /// Removes at most [`BATCH`] rows of each kind that are older than the rule says. Returns how
     /// many that were.
     ///

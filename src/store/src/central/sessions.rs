@@ -71,11 +71,6 @@ impl CentralStore {
         self.one("read a session", &format!("{SESSIONS} WHERE s.id = ?1"), [id.0], session_row)
     }
 
-    pub fn set_awake(&self, id: SessionId, awake: bool) -> Result<(), StoreError> {
-        let sql = "UPDATE session SET awake = ?2 WHERE id = ?1";
-        self.run("wake a session", sql, params![id.0, awake]).map(drop)
-    }
-
     /// Sessions that may have something to do. Costs what it finds, not what there is.
     pub fn awake(&self) -> Result<Vec<SessionRow>, StoreError> {
         self.session_rows("WHERE s.awake = 1", [])
@@ -104,16 +99,16 @@ impl CentralStore {
         asleep_before: Timestamp,
     ) -> Result<Option<SessionRow>, StoreError> {
         // By name: without statistics the planner takes either for both.
-        let oldest = |index: &str, filter: &str, before: Timestamp| {
+        let oldest = |index: &str, before: Timestamp| {
             let sql = format!(
                 "{SESSIONS} WHERE s.id = (SELECT id FROM session INDEXED BY {index}
-                     WHERE pruned_at < ?1 {filter} ORDER BY pruned_at LIMIT 1)"
+                     AND pruned_at < ?1 ORDER BY pruned_at LIMIT 1)"
             );
             self.one("find what to prune", &sql, [before.0], session_row)
         };
-        match oldest("session_awake_pruned", "AND awake = 1", awake_before)? {
+        match oldest("session_awake_pruned WHERE awake = 1", awake_before)? {
             Some(row) => Ok(Some(row)),
-            None => oldest("session_pruned", "", asleep_before),
+            None => oldest("session_pruned WHERE true", asleep_before),
         }
     }
 
@@ -130,16 +125,6 @@ impl CentralStore {
     ) -> Result<Vec<SessionRow>, StoreError> {
         let sql = format!("{SESSIONS} {filter} ORDER BY s.id");
         self.list("list the sessions", &sql, params, session_row)
-    }
-
-    /// The session of an agent in a chat that is shared by all of its threads, if it exists already.
-    pub fn find_session(
-        &self,
-        chat: &Address,
-        agent: &AgentName,
-    ) -> Result<Option<SessionId>, StoreError> {
-        let Some(key) = self.key_of(chat, agent)? else { return Ok(None) };
-        Ok(self.session_of(&key)?.map(|it| it.id))
     }
 
     /// Creates the session of an agent in a known chat; unique, so that a race makes one.

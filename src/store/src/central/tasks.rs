@@ -92,6 +92,7 @@ impl CentralStore {
     }
 
     /// Tasks in the order in which they were made.
+    /// Those that this program cannot read are left out; see [`Self::unreadable_tasks`].
     pub fn tasks(&self, which: &TaskFilter) -> Result<Vec<TaskRow>, StoreError> {
         let conditions: [(&str, Option<Value>); 4] = [
             ("agent_group", which.agent.as_ref().map(|it| it.as_str().to_owned().into())),
@@ -108,7 +109,8 @@ impl CentralStore {
             }
         }
         sql += " ORDER BY id";
-        self.list("list the tasks", &sql, params_from_iter(values), task_row)
+        let rows = self.list("list the tasks", &sql, params_from_iter(values), tolerant)?;
+        Ok(rows.into_iter().flatten().collect())
     }
 
     /// Puts a task into another state, if it may go there from the one that it is in. A task that
@@ -180,25 +182,46 @@ impl CentralStore {
     pub fn due_tasks(&self, now: Timestamp, limit: u32) -> Result<Vec<TaskRow>, StoreError> {
         let ahead = now + CLOCK_STEP_MAX;
         let mut due =
-            self.list("read the due tasks", &due_sql(), params![now.0, limit], tolerant)?;
+            self.list("read the due tasks", &due_sql(), params![now.0, limit, OPEN_MAX], tolerant)?;
         due.extend(self.list(
             "read the tasks that are ahead",
             &ahead_sql(),
-            params![ahead.0, limit],
+            params![ahead.0, limit, OPEN_MAX],
             tolerant,
         )?);
         Ok(due.into_iter().flatten().collect())
     }
 
-    /// Tasks that this program cannot read, and why: one of a newer program, or of a damaged row.
-    pub fn unreadable_tasks(&self) -> Result<Vec<(TaskId, String)>, StoreError> {
-        let sql = format!("{TASKS} WHERE next_at IS NOT NULL ORDER BY id");
+    /// Tasks that this program cannot read: of a newer program, or of a damaged row.
+    pub fn unreadable_tasks(&self) -> Result<Vec<UnreadableTask>, StoreError> {
         let read = |row: &rusqlite::Row<'_>| {
-            let why = task_row(row).err().map(|err| chain(&err));
-            Ok(why.map(|why| (row.get(0).map(TaskId), why)))
+            let Err(err) = task_row(row) else { return Ok(None) };
+            let (id, agent) = (TaskId(row.get(0)?), row.get(1)?);
+            let next_at: Option<i64> = row.get(18)?;
+            Ok(Some(UnreadableTask { id, agent, is_active: next_at.is_some(), why: chain(&err) }))
         };
+        let sql = format!("{TASKS} ORDER BY id");
         let found = self.list("look for unreadable tasks", &sql, [], read)?;
-        Ok(found.into_iter().flatten().filter_map(|(id, why)| Some((id.ok()?, why))).collect())
+        Ok(found.into_iter().flatten().collect())
+    }
+
+    /// Cancels a task that this program cannot read. `false` when it can read it, or there is none.
+    pub fn cancel_unreadable(
+        &mut self,
+        id: TaskId,
+        reason: &str,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        self.change("the state of a task", |tx| {
+            match read(tx, id) {
+                Ok(_) => return Ok(false),
+                Err(err) if is_unreadable(&err) => {}
+                Err(err) => return Err(err),
+            }
+            let sql = "UPDATE task SET state = 'cancelled', next_at = NULL, reason = ?2,
+                           changed_at = ?3 WHERE id = ?1";
+            tx.execute(sql, params![id.0, reason, now.0]).map(|changed| changed == 1)
+        })
     }
 
     /// The same, each with how it did lately.
@@ -222,7 +245,7 @@ fn tolerant(row: &rusqlite::Row<'_>) -> rusqlite::Result<Option<TaskRow>> {
         && is_unreadable(err)
     {
         let id: i64 = row.get(0)?;
-        tracing::warn!(task = id, why = chain(err), "a task cannot be read and does not fire");
+        tracing::warn!(task = id, why = chain(err), "a task cannot be read, so it doesn't fire");
         return Ok(None);
     }
     read.map(Some)
@@ -242,6 +265,16 @@ fn chain(err: &rusqlite::Error) -> String {
     err.source().map_or_else(|| err.to_string(), ToString::to_string)
 }
 
+/// A row that this program makes no task of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnreadableTask {
+    pub id: TaskId,
+    pub agent: String,
+    /// It would have fired.
+    pub is_active: bool,
+    pub why: String,
+}
+
 /// A task that is due, and how it did lately.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DueTask {
@@ -254,28 +287,23 @@ pub(super) const OPEN_MAX: u32 = 3;
 
 const EARLIEST: &str = "SELECT min(next_at) FROM task WHERE next_at > ?1";
 
-/// Stays out of the way of a stop, and of what is not done yet.
-fn may_fire() -> String {
-    format!(
-        "NOT EXISTS (SELECT 1 FROM stop WHERE resumed_at IS NULL
-              AND (stop.agent_group IS NULL OR stop.agent_group = task.agent_group))
-         AND (SELECT count(*) FROM fire
-              WHERE fire.task = task.id AND fire.state IN ('fired', 'running')) < {OPEN_MAX}"
-    )
-}
+/// Stays out of the way of a stop, and of what is not done yet: [`OPEN_MAX`] is the third parameter.
+const MAY_FIRE: &str = "NOT EXISTS (SELECT 1 FROM stop WHERE resumed_at IS NULL
+          AND (stop.agent_group IS NULL OR stop.agent_group = task.agent_group))
+     AND (SELECT count(*) FROM fire
+          WHERE fire.task = task.id AND fire.state IN ('fired', 'running')) < ?3";
 
 fn due_sql() -> String {
     format!(
-        "{TASKS} WHERE next_at IS NOT NULL AND next_at <= ?1 AND {} ORDER BY next_at LIMIT ?2",
-        may_fire()
+        "{TASKS} WHERE next_at IS NOT NULL AND next_at <= ?1 AND {MAY_FIRE}
+         ORDER BY next_at LIMIT ?2"
     )
 }
 
 fn ahead_sql() -> String {
     format!(
-        "{TASKS} WHERE next_at IS NOT NULL AND accounted_until > ?1 AND {}
-         ORDER BY accounted_until LIMIT ?2",
-        may_fire()
+        "{TASKS} WHERE next_at IS NOT NULL AND accounted_until > ?1 AND {MAY_FIRE}
+         ORDER BY accounted_until LIMIT ?2"
     )
 }
 

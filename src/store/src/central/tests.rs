@@ -115,7 +115,8 @@ fn every_key_has_one_session_of_its_own() {
     assert_eq!((&rows[3].chat, &rows[3].thread), (&None, &None));
     assert_eq!(store.sessions_in_chat(a).unwrap().len(), 3);
 
-    store.set_awake(rows[3].id, true).unwrap();
+    let wake = "UPDATE session SET awake = 1 WHERE id = ?1";
+    store.conn.execute(wake, [rows[3].id.0]).unwrap();
     assert_eq!(store.awake().unwrap(), rows[3..4]);
 }
 

@@ -11,6 +11,7 @@ use rusqlite::Row;
 use super::Reading;
 use crate::StoreError;
 use crate::central::full_address;
+use crate::reasons::{DROPPED_BY_HAND, OVERTAKEN, STOPPED};
 
 /// Parts that are read at most; the newest ones.
 const PARTS_MAX: i64 = 1_000;
@@ -26,17 +27,15 @@ pub enum PartFilter {
 }
 
 impl PartFilter {
-    fn sql(self) -> &'static str {
+    fn sql(self) -> String {
+        let dead = format!(
+            "state = 'dead' AND untold IS NOT NULL
+             AND coalesce(reason, '') NOT IN ('{STOPPED}', '{DROPPED_BY_HAND}', '{OVERTAKEN}')"
+        );
         match self {
-            Self::Unsent => {
-                "state NOT IN ('sent', 'dead') OR (state = 'dead' AND untold IS NOT NULL
-                 AND coalesce(reason, '') NOT IN ('stopped', 'dropped by hand', 'the answer was there first'))"
-            }
-            Self::Dead => {
-                "state = 'dead' AND untold IS NOT NULL
-                 AND coalesce(reason, '') NOT IN ('stopped', 'dropped by hand', 'the answer was there first')"
-            }
-            Self::All => "1",
+            Self::Unsent => format!("state NOT IN ('sent', 'dead') OR ({dead})"),
+            Self::Dead => dead,
+            Self::All => "1".to_owned(),
         }
     }
 }
@@ -62,7 +61,7 @@ impl Reading {
     /// # Errors
     /// When a database fails. So for every method below.
     pub fn parts(&self, filter: PartFilter) -> Result<Vec<PartRow>, StoreError> {
-        self.select(filter.sql(), &[])
+        self.select(&filter.sql(), &[])
     }
 
     /// One part; `None` when there is none.

@@ -4,7 +4,6 @@
 use domain::inbound::{Inbound, claimable};
 use domain::message::Address;
 use domain::session::BACKOFF_MAX;
-use domain::task::Errand;
 use domain::time::Timestamp;
 use domain::{Incarnation, MessageSeq, OutSeq};
 use rusqlite::{Connection, OptionalExtension};
@@ -91,14 +90,6 @@ impl RunnerStore {
     /// The last message of ours that the host imported, copies of its files included.
     pub fn imported(&mut self) -> Result<OutSeq, StoreError> {
         self.read_inbound(|conn| Ok(facts(conn)?.imported_seq))
-    }
-
-    /// The task that sent this message; `None` when a user wrote it.
-    pub fn task_of(&mut self, seq: MessageSeq) -> Result<Option<Errand>, StoreError> {
-        self.read_inbound(|conn| {
-            let found = items(conn)?.into_iter().find(|it| it.message.seq == seq);
-            Ok(found.and_then(|it| it.message.task))
-        })
     }
 }
 

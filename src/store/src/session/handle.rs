@@ -109,7 +109,8 @@ impl SessionDb {
     }
 
     /// Reads all that is true about the session. Where a runner may read it, the mailbox is brought up
-    /// to date; returns whether it had to be.
+    /// to date; returns whether it had to be. Otherwise it is closed, so that open files are counted by
+    /// containers, which are limited, and not by sessions.
     pub async fn look(&self, is_read: bool) -> Result<(Snapshot, bool), StoreError> {
         let (mut snapshot, content) = self
             .read(move |rows| {
@@ -123,6 +124,9 @@ impl SessionDb {
         let (news, lacking) = self
             .mailboxes
             .peek(move |boxes| {
+                if !is_read {
+                    boxes.inbound.close();
+                }
                 let lacking = content.filter(|it| boxes.inbound.lacks(it));
                 Ok((boxes.news(&imported), lacking))
             })
@@ -309,16 +313,17 @@ impl SessionStore {
         }
     }
 
-    /// What is wrong with the outbound mailbox; one line per problem. No session depends on it.
-    pub fn outbound_problems(&mut self) -> Vec<String> {
-        self.mailboxes.outbound.integrity()
-    }
-
     /// See [`SessionDb::quarantine`].
     pub fn quarantine(&mut self) -> Result<(), StoreError> {
         self.rows().note_damage()?;
         self.mailboxes.quarantine()
     }
+}
+
+/// What is wrong with the outbound mailbox of a session; one line per problem. No session depends on it.
+#[must_use]
+pub fn outbound_problems(paths: &SessionLayout) -> Vec<String> {
+    OutboundReader::new(paths.outbound_dir()).integrity()
 }
 
 /// See [`SessionStore::posting`].

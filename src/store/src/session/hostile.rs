@@ -12,7 +12,7 @@ use rustix::fs::{CWD, Mode, mkfifoat};
 
 use super::tests::{M1, NOW, Pair, answer, around, pair};
 use super::*;
-use crate::TurnEnd;
+use crate::{TurnEnd, outbound_problems};
 
 /// A session whose runner has claimed the message M1.
 fn at_work() -> Pair {
@@ -35,7 +35,7 @@ fn is_damaged(it: &mut Pair) {
     assert!(matches!(found, Mailbox::Damaged(_)), "{found:?}");
     // Nothing else fails because of it.
     assert_eq!(it.host.import(&around(100), NOW).unwrap(), Absorbed::default());
-    assert_eq!(it.host.outbound_problems().len(), 1);
+    assert_eq!(outbound_problems(&it.paths).len(), 1);
 }
 
 /// Runs SQL in the database, with no constraint in force, and leaves the schema as it was.
@@ -136,7 +136,7 @@ fn logs_and_shared_memory_beside_it_are_never_opened() {
         mkfifoat(CWD, it.outbound().with_extension(suffix), Mode::RWXU).unwrap();
     }
     assert_eq!(it.host.snapshot().unwrap(), seen);
-    assert_eq!(it.host.outbound_problems(), Vec::<String>::new());
+    assert_eq!(outbound_problems(&it.paths), Vec::<String>::new());
     // Neither may a new database meet them.
     it.host.quarantine().unwrap();
     assert_eq!(fs::read_dir(it.paths.outbound_dir()).unwrap().count(), 0);

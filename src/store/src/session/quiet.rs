@@ -16,6 +16,7 @@ use rusqlite::{OptionalExtension, params};
 use super::{Scope, SessionRows};
 use crate::StoreError;
 use crate::outbox::{self, ClaimedPart};
+use crate::reasons::STOPPED;
 
 impl SessionRows<'_> {
     /// Releases all that is held for a chat, in its order, texts together as far as one message of
@@ -159,10 +160,10 @@ pub(super) fn scatter(tx: Scope<'_>, leader: &PartKey) -> rusqlite::Result<()> {
 fn part_ways(tx: Scope<'_>, key: &PartKey) -> rusqlite::Result<()> {
     tx.prepare_cached(
         "UPDATE part SET said_with = NULL, retry_at = 0,
-                state = iif(reason = 'stopped', 'dead', iif(doubted, 'uncertain', 'ready'))
+                state = iif(reason = ?3, 'dead', iif(doubted, 'uncertain', 'ready'))
          WHERE session = ?1 AND key = ?2",
     )?
-    .execute(params![tx.session, key.0])
+    .execute(params![tx.session, key.0, STOPPED])
     .map(drop)
 }
 

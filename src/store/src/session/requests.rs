@@ -201,6 +201,19 @@ impl SessionRows<'_> {
         .map(drop)
     }
 
+    /// The answer that a request has, and whether it was granted.
+    pub fn answer_of(&self, seq: OutSeq) -> Result<Option<(bool, String)>, StoreError> {
+        let read = || -> rusqlite::Result<Option<(bool, String)>> {
+            let sql = "SELECT ok, answer FROM request
+                       WHERE session = ?1 AND seq = ?2 AND state = 'answered'";
+            self.scope
+                .prepare_cached(sql)?
+                .query_row([self.scope.session, seq.0], |row| Ok((row.get(0)?, row.get(1)?)))
+                .optional()
+        };
+        read().map_err(StoreError::query("read an answer"))
+    }
+
     /// Stores the answer for the runner; the first one counts.
     pub fn answer(&self, seq: OutSeq, ok: bool, text: &str) -> Result<(), StoreError> {
         self.commit("an answer", |tx| answer(tx, seq, ok, text))

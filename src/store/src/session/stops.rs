@@ -17,6 +17,7 @@ use super::{Scope, SessionRows, parts};
 use crate::StoreError;
 use crate::central::full_address as address;
 use crate::outbox::PartKind;
+use crate::reasons::STOPPED;
 
 /// Parts that the agent wrote, and the line that shows that it works.
 const OF_AGENT: &str = "(out_seq IS NOT NULL OR key LIKE 's%')";
@@ -117,21 +118,21 @@ pub(super) fn end_work(tx: Scope<'_>, before: i64, now: Timestamp) -> rusqlite::
         .query_map([tx.session, before], |row| row.get(0))?
         .collect::<rusqlite::Result<_>>()?;
     for seq in waiting {
-        conclude(tx, MessageSeq(seq), &STOPPED, now)?;
+        conclude(tx, MessageSeq(seq), &CANCELLED, now)?;
     }
     // What is with a platform right now cannot be called back; it ends there, however it ends.
     tx.execute(
         &format!(
             "UPDATE part SET state = iif(state = 'claimed', state, 'dead'),
-                    reason = 'stopped', changed_at = ?2
+                    reason = '{STOPPED}', changed_at = ?2
              WHERE session = ?1 AND state NOT IN ('sent', 'dead') AND {OF_AGENT}"
         ),
         [tx.session, now.0],
     )?;
     tx.execute(
-        "UPDATE request SET state = 'answered', ok = 0, answer = 'stopped'
+        "UPDATE request SET state = 'answered', ok = 0, answer = ?2
          WHERE session = ?1 AND state <> 'answered'",
-        [tx.session],
+        params![tx.session, STOPPED],
     )?;
     tx.execute(
         "UPDATE session SET halted = (SELECT coalesce(max(incarnation), 0) FROM launch
@@ -232,8 +233,8 @@ fn tell_waiting(tx: Scope<'_>, order: &Order, now: Timestamp) -> rusqlite::Resul
 const STOOD: &str = "SELECT stop, stop_told, stop_report FROM session WHERE id = ?1";
 const LAST_WAITING: &str =
     "SELECT coalesce(max(seq), 0) FROM message WHERE session = ?1 AND outcome IS NULL";
-const STOPPED: End<'_> =
-    End { outcome: Outcome::Declined, reason: "stopped", reply: None, cost: None };
+const CANCELLED: End<'_> =
+    End { outcome: Outcome::Declined, reason: STOPPED, reply: None, cost: None };
 
 fn stood(row: &Row<'_>) -> rusqlite::Result<Stood> {
     Ok(Stood { stop: StopId(row.get(0)?), told: MessageSeq(row.get(1)?), toll: from_json(row, 2)? })

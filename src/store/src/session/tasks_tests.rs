@@ -65,8 +65,6 @@ fn a_slot_becomes_one_message_with_what_belongs_to_it() {
         found: None,
     };
     assert_eq!(due[0].task.as_ref(), Some(&errand));
-    assert_eq!(runner.task_of(M1).unwrap(), Some(errand));
-    assert_eq!(runner.task_of(domain::MessageSeq(4)).unwrap(), None);
     assert_eq!(it.host.posting().outcomes().unwrap()[0].0, "task:t7:900000");
     let waiting = &it.host.snapshot().unwrap().waiting[0];
     assert!(waiting.told && waiting.status, "nobody is told that it waits or goes on");

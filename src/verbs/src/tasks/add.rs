@@ -45,7 +45,7 @@ pub(super) fn add(
             ));
         }
     }
-    let agent = agent(args.agent.as_ref(), around)?;
+    let agent = agent(args, around)?;
     let (chat, thread) = place(args, &agent, store, around)?;
     let (owner, owner_handle) = owner(around);
     let zone = match &args.zone {
@@ -105,11 +105,20 @@ fn told(row: &TaskRow, around: &Around<'_>) -> Output {
     show::stored(row, "is scheduled", around).hint(undo)
 }
 
-fn agent(name: Option<&AgentName>, around: &Around<'_>) -> Result<AgentName, VerbError> {
-    match (name, around.own()) {
+/// Who does it: the one that is named, the only one, or the only one of the chat that is named.
+fn agent(args: &AddArgs, around: &Around<'_>) -> Result<AgentName, VerbError> {
+    match (args.agent.as_ref(), around.own()) {
         (Some(name), Some(own)) if name != own => Err(no_agent(around.view, name)),
         (_, Some(own)) => Ok(own.clone()),
-        (name, None) => Ok(around.view.agent_or_only(name)?.name.clone()),
+        (name, None) => {
+            let chat = args.chat.as_deref().filter(|_| name.is_none());
+            let chat = chat.and_then(|text| around.view.chat(text).ok());
+            let wired: Vec<_> = chat.iter().flat_map(|it| around.view.wired_in(it.id)).collect();
+            match wired[..] {
+                [one] => Ok(one.wiring.agent.clone()),
+                _ => Ok(around.view.agent_or_only(name)?.name.clone()),
+            }
+        }
     }
 }
 

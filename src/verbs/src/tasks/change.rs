@@ -1,9 +1,10 @@
 //! Changing a task that is there. Saying the same twice changes nothing the second time.
 
 use domain::task::TaskState;
+use serde_json::json;
 use store::{CentralStore, TaskEdit, TaskRow};
 
-use super::find::{find, find_text, is_over};
+use super::find::{find, find_text, is_over, number};
 use super::verb::{AddArgs, EditArgs, TaskName, TasksVerb};
 use super::{Around, add, minimum, show};
 use crate::Verb;
@@ -48,6 +49,13 @@ pub(super) fn cancel(
     store: &mut CentralStore,
     around: &Around<'_>,
 ) -> Result<Output, VerbError> {
+    if around.asker.is_none()
+        && let Some(id) = number(&name.words.join(" "))
+        && store.cancel_unreadable(id, &format!("by {}", around.view.by), around.now)?
+    {
+        let text = format!("{id} is cancelled; this version cannot read what it was");
+        return Ok(Output::new(text, json!({ "id": id.to_string(), "state": "cancelled" })));
+    }
     let row = find(name, store, around)?;
     if row.state == TaskState::Done {
         still(&row)?;

@@ -81,7 +81,7 @@ fn some(rows: &[&TaskRow]) -> String {
 }
 
 /// `3`, `t3`, `#3`, `task 3`.
-fn number(text: &str) -> Option<TaskId> {
+pub(super) fn number(text: &str) -> Option<TaskId> {
     let text = text.trim().to_lowercase();
     let text = text.strip_prefix("task ").unwrap_or(&text).trim();
     let digits = text.trim_start_matches(['t', '#']);

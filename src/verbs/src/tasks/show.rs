@@ -8,7 +8,7 @@ use domain::task::{FireState, TaskState};
 use domain::time::Timestamp;
 use schedule::{PREVIEW, local, slots};
 use serde_json::{Value, json};
-use store::{CentralStore, FireRow, TaskFilter, TaskRow};
+use store::{CentralStore, FireRow, TaskFilter, TaskRow, UnreadableTask};
 
 use super::Around;
 use super::find::{excerpt, is_over};
@@ -39,11 +39,31 @@ pub(super) fn list(
         texts.push(entry(row, &past, around));
         values.push(value(row, &past));
     }
-    if rows.is_empty() {
+    for it in unreadable(agent, store, around)? {
+        texts.push(format!("{}: [unreadable] {}\n    {}", it.id, it.why, it.agent));
+        values.push(json!({
+            "id": it.id.to_string(), "state": "unreadable", "reason": it.why, "agent": it.agent,
+        }));
+    }
+    if texts.is_empty() {
         let hint = format!("`{} add WHEN WHAT` schedules something", around.prefix());
         return Ok(Output::new("Nothing is scheduled.", Value::Array(values)).hint(hint));
     }
     Ok(Output::new(texts.join("\n"), Value::Array(values)))
+}
+
+/// Tasks that nothing is known of but whose they are; the host alone hears of them.
+fn unreadable(
+    agent: Option<&AgentName>,
+    store: &CentralStore,
+    around: &Around<'_>,
+) -> Result<Vec<UnreadableTask>, VerbError> {
+    if around.asker.is_some() {
+        return Ok(Vec::new());
+    }
+    let mut all = store.unreadable_tasks()?;
+    all.retain(|it| it.is_active && agent.is_none_or(|agent| agent.as_str() == it.agent));
+    Ok(all)
 }
 
 /// One task in a few lines.

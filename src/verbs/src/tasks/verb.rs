@@ -100,7 +100,7 @@ pub struct AddArgs {
     /// The thread of that chat
     #[arg(long)]
     pub thread: Option<String>,
-    /// Who does it [default: the only agent]
+    /// Who does it [default: the only agent, or the only one of the chat]
     #[arg(long, value_parser = AgentName::parse)]
     pub agent: Option<AgentName>,
     /// In whose time WHEN is meant, like Europe/Berlin [default: yours, or that of the install]

@@ -97,6 +97,36 @@ fn what_cannot_be_is_refused_with_what_to_do() {
 }
 
 #[test]
+fn a_task_that_cannot_be_read_hides_no_other_and_can_be_cancelled() {
+    let mut world = World::new();
+    for text in ["wash up", "call mum"] {
+        world.fine(&format!("tasks add 'every day at 9:00' '{text}' --chat 1 --agent andy"));
+    }
+    let spoil = "UPDATE task SET zone = 'Mars/Olympus' WHERE id = 1";
+    store::Store::connection(&world.store).execute(spoil, []).unwrap();
+    let list = world.fine("tasks list");
+    assert!(list.text.contains("t1: [unreadable]") && list.text.contains("call mum"), "{list:?}");
+    assert_eq!(list.json[1]["state"], "unreadable");
+    assert!(!world.fine("tasks list --agent ben").text.contains("t1"));
+    let bobs = world.fine_for("tasks list", &bob_in(1, "k"));
+    assert!(!bobs.text.contains("t1"), "{bobs:?}");
+    assert!(world.fine("tasks cancel mum").text.starts_with("t2 is cancelled"));
+    assert!(world.fine("tasks cancel t1").text.starts_with("t1 is cancelled"));
+    assert_eq!(world.fine("tasks list").text, "Nothing is scheduled.");
+}
+
+#[test]
+fn a_chat_with_one_agent_says_who_does_it() {
+    let mut world = World::new();
+    let alone = world.fine("tasks add 'in 1 hour' stretch --chat 3");
+    assert_eq!(alone.json["agent"], "ben");
+    for line in ["tasks add 'in 1 hour' stretch --chat 1", "tasks add 'in 1 hour' stretch"] {
+        let why = world.refused(line, &Caller::Host);
+        assert!(why.starts_with("it is not said which agent; name one of andy, ben"), "{why}");
+    }
+}
+
+#[test]
 fn the_minimum_can_be_lowered_and_taken_back() {
     let mut world = World::new();
     world.fine("agents set andy --provider claude");

@@ -126,7 +126,8 @@ fn sessions_take_turns_and_those_awake_come_first() {
         central.wire(&chat, &agent.name, NOW).unwrap();
         made.push(central.create_session(&chat, &agent.name, NOW).unwrap());
     }
-    central.set_awake(made[1], true).unwrap();
+    let wake = "UPDATE session SET awake = 1 WHERE id = ?1";
+    central.conn.execute(wake, [made[1].0]).unwrap();
     let due = |central: &CentralStore, days: u32| {
         let (awake, asleep) = due_before(Timestamp((NOW + DAY * days).0 + 1));
         central.due_for_pruning(awake, asleep).unwrap().map(|it| it.id)

@@ -212,5 +212,12 @@ fn a_task_that_cannot_be_read_stops_no_other() {
     let due = it.store.due_with_streaks(after(20), 100).unwrap();
     assert_eq!(due.iter().map(|it| it.row.id).collect::<Vec<_>>(), [good]);
     let told = it.store.unreadable_tasks().unwrap();
-    assert!(matches!(&told[..], [(id, why)] if *id == bad && why.contains("Mars")), "{told:?}");
+    assert_eq!((told.len(), told[0].id, &*told[0].agent), (1, bad, "andy"));
+    assert!(told[0].is_active && told[0].why.contains("Mars"), "{told:?}");
+    let all = it.store.tasks(&TaskFilter::default()).unwrap();
+    assert_eq!(all.iter().map(|it| it.id).collect::<Vec<_>>(), [good]);
+
+    assert!(!it.store.cancel_unreadable(good, "by host", after(20)).unwrap());
+    assert!(it.store.cancel_unreadable(bad, "by host", after(20)).unwrap());
+    assert!(!it.store.unreadable_tasks().unwrap()[0].is_active);
 }

@@ -4,6 +4,12 @@ use domain::admission::Policy;
 
 use super::*;
 
+fn session_in(store: &CentralStore, chat: &Address, agent_name: &str) -> Option<SessionId> {
+    let chat = store.chat(chat).unwrap().map(|it| it.id);
+    let key = SessionKey { agent: agent(agent_name), chat, thread: None };
+    store.session_of(&key).unwrap().map(|it| it.id)
+}
+
 #[test]
 fn a_chat_is_made_once_and_follows_what_its_platform_says() {
     let (_dir, mut store) = store();
@@ -78,7 +84,7 @@ fn a_moved_chat_goes_on_under_its_new_id() {
     assert_eq!(store.move_chat(&old, &new).unwrap(), Moved::Renamed(id));
     assert_eq!(store.chat(&old).unwrap(), None);
     assert_eq!(store.wired(&new).unwrap(), [agent("andy")]);
-    assert_eq!(store.find_session(&new, &agent("andy")).unwrap(), Some(session));
+    assert_eq!(session_in(&store, &new, "andy"), Some(session));
     assert_eq!(part_goes_to(&store), "-100");
     assert_eq!(store.move_chat(&old, &new).unwrap(), Moved::Unknown, "told again");
     assert_eq!(store.move_chat(&new, &new).unwrap(), Moved::Renamed(id));
@@ -98,14 +104,14 @@ fn a_chat_that_moves_to_a_known_one_brings_along_what_that_has_not() {
     let (from, to) = (store.chat(&old).unwrap().unwrap(), store.chat(&new).unwrap().unwrap());
     store.touch_engaged(from.id, &agent("andy"), None, NOW).unwrap();
     store.set_policy(from.id, Policy::Strict).unwrap();
-    let andys = store.find_session(&old, &agent("andy")).unwrap();
-    let bens = store.find_session(&new, &agent("ben")).unwrap();
+    let andys = session_in(&store, &old, "andy");
+    let bens = session_in(&store, &new, "ben");
 
     assert_eq!(store.move_chat(&old, &new).unwrap(), Moved::Merged(to.id));
     assert_eq!(store.wired(&new).unwrap(), [agent("andy"), agent("ben")]);
     assert_eq!(store.wired(&old).unwrap(), []);
-    assert_eq!(store.find_session(&new, &agent("andy")).unwrap(), andys);
-    assert_eq!(store.find_session(&new, &agent("ben")).unwrap(), bens);
+    assert_eq!(session_in(&store, &new, "andy"), andys);
+    assert_eq!(session_in(&store, &new, "ben"), bens);
     assert_eq!(store.session_count().unwrap(), 3, "nothing is lost");
     assert_eq!(store.chat_by_id(to.id).unwrap().unwrap().policy, Policy::Strict);
     assert!(store.destinations().unwrap().iter().all(|it| it.chat == to.id));

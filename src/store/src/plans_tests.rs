@@ -1,0 +1,169 @@
+//! No statement of the host reads a table that grows from end to end.
+//!
+//! The statements come from the sources, so that a new one is checked without being listed. SQLite
+//! collects no statistics here, so a plan doesn't depend on what a database holds.
+
+use std::fs;
+use std::path::Path;
+
+use rusqlite::Connection;
+
+use self::sources::sources;
+use crate::CentralStore;
+
+mod sources;
+
+/// Tables that grow with use, apart from settings that people make.
+const GROWING: [&str; 13] = [
+    "message",
+    "part",
+    "request",
+    "launch",
+    "attachment",
+    "session",
+    "question",
+    "fire",
+    "task",
+    "dropped",
+    "refusal",
+    "question_card",
+    "held",
+];
+
+/// Partial indexes that hold what is open at present; the history isn't in them.
+const OF_OPEN_ROWS: [&str; 9] = [
+    "fire_fired",
+    "fire_open",
+    "fire_running",
+    "message_waiting",
+    "part_held",
+    "part_open",
+    "part_untold",
+    "question_unsettled",
+    "session_awake",
+];
+
+/// Statements that may read a whole table, by words of theirs, and why.
+const MAY_SCAN: [(&str, &str); 13] = [
+    (
+        "FROM dropped\n                 ORDER BY last_at DESC LIMIT -1",
+        "keeps a table short: 5,000 rows",
+    ),
+    ("FROM dropped ORDER BY last_at DESC, channel", "a list for a command, of 5,000 rows at most"),
+    ("UPDATE session SET awake = 1", "a restore has every session look, while no host runs"),
+    (
+        "settled_at IS NOT NULL FROM question ORDER BY",
+        "a list for a command; settled ones are pruned",
+    ),
+    ("SELECT coalesce(sum(count), 0) FROM refusal", "a sum for `status`; old ones are pruned"),
+    ("m.id = s.messaging_group  ORDER BY s.id", "every session for a command, `doctor` or a check"),
+    ("SELECT count(*) FROM session", "a count for `status`"),
+    ("next_at FROM task ORDER BY id", "`doctor` and a list look for rows that cannot be read"),
+    ("FROM task WHERE true", "a list for a command; conditions are added to it"),
+    ("SELECT id FROM session ORDER BY id", "a backup copies the files of each session"),
+    ("WHERE 1 ORDER BY p.id DESC LIMIT", "ends after the newest thousand"),
+    ("state = 'dead' AND untold IS NOT NULL", "a list for a command, read beside the writer"),
+    ("FROM message WHERE kind <> 'context' ORDER BY id DESC LIMIT 1", "ends at the newest"),
+];
+
+/// What a placeholder of a composed statement stands for, where it is no constant.
+/// `""` is a `{}`.
+const COMPOSED: [(&str, &str, &[&str]); 9] = [
+    ("central/access.rs", "", &["too-many-requests"]),
+    ("central/accounts.rs", "table", &["cursor", "heard"]),
+    (
+        "central/questions.rs",
+        "filter",
+        &[
+            "WHERE settled_at IS NULL ORDER BY asked_at, id",
+            "ORDER BY settled_at IS NOT NULL, asked_at DESC, id LIMIT 100",
+        ],
+    ),
+    ("central/sessions.rs", "filter", &["", "WHERE s.awake = 1", "WHERE s.messaging_group = ?1"]),
+    (
+        "central/sessions.rs",
+        "index",
+        &["session_awake_pruned WHERE awake = 1", "session_pruned WHERE true"],
+    ),
+    (
+        "reading/parts.rs",
+        "which",
+        &[
+            "state NOT IN ('sent', 'dead') OR (state = 'dead' AND untold IS NOT NULL)",
+            "state = 'dead' AND untold IS NOT NULL",
+            "1",
+            "p.session = ?1 AND key = ?2",
+            "platform_id = ?1",
+            "p.session = ?1 AND (cause = ?2 OR (?3 IS NOT NULL AND out_seq = ?3))",
+        ],
+    ),
+    // See `rows.rs` for which they are.
+    ("outbound.rs", "columns", &["*"]),
+    ("outbound/checked.rs", "columns", &["*"]),
+    ("outbound/history.rs", "name", &["name"]),
+];
+
+#[test]
+fn no_statement_scans_a_table_that_grows() {
+    let dir = tempfile::tempdir().unwrap();
+    let central = CentralStore::open(&dir.path().join("central.db")).unwrap();
+    let (inbound, outbound) = (schema("inbound"), schema("outbound"));
+    let sources = sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
+    let mut wrong = Vec::new();
+    let mut unused: Vec<&str> = MAY_SCAN.iter().map(|it| it.0).collect();
+    let mut count = 0;
+    for source in &sources {
+        for sql in source.statements(&sources, &COMPOSED) {
+            count += 1;
+            let of = &source.name;
+            // The mailbox has a table `message` of its own.
+            let is_central = *of != "mailbox.rs" && central.conn.prepare(&sql).is_ok();
+            if !is_central && inbound.prepare(&sql).is_err() && outbound.prepare(&sql).is_err() {
+                wrong.push(format!("{of}: this cannot be prepared\n    {sql}"));
+            }
+            let found = if is_central { scans(&central.conn, &sql) } else { Vec::new() };
+            if !found.is_empty() && MAY_SCAN.iter().any(|it| sql.contains(it.0)) {
+                unused.retain(|it| !sql.contains(it));
+                continue;
+            }
+            wrong.extend(found.into_iter().map(|it| format!("{of}: {it}\n    {sql}")));
+        }
+    }
+    assert!(count > 300, "only {count} statements were found");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(unused.is_empty(), "these scan nothing, so take them out of MAY_SCAN: {unused:#?}");
+}
+
+fn schema(name: &str) -> Connection {
+    let conn = Connection::open_in_memory().unwrap();
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../migrations").join(name);
+    conn.execute_batch(&fs::read_to_string(path.join("0001_start.sql")).unwrap()).unwrap();
+    conn
+}
+
+/// Lines of the plan that read all of something.
+fn scans(conn: &Connection, sql: &str) -> Vec<String> {
+    let mut plan = conn.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+    let mut rows = plan.raw_query();
+    let mut found = Vec::new();
+    while let Some(row) = rows.next().unwrap() {
+        let line: String = row.get(3).unwrap();
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let ["SCAN", name, rest @ ..] = &words[..] else { continue };
+        let is_open = rest.last().is_some_and(|index| OF_OPEN_ROWS.contains(index));
+        if !is_open && GROWING.iter().any(|table| is_called(sql, table, name)) {
+            found.push(line);
+        }
+    }
+    found
+}
+
+/// Whether a statement calls a table so.
+fn is_called(sql: &str, table: &str, name: &str) -> bool {
+    let mut before = "";
+    sql.split(|it: char| !it.is_alphanumeric() && it != '_').filter(|it| !it.is_empty()).any(|it| {
+        let is_alias = before == table && it == name;
+        before = it;
+        is_alias
+    }) || name == table
+}

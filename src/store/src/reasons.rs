@@ -1,0 +1,9 @@
+//! Why the host itself gave something up, as the rows say it. Statements tell such rows from others by
+//! these words, so they stay as they are once they were stored.
+
+/// Somebody stopped the agent, or this turn.
+pub(crate) const STOPPED: &str = "stopped";
+/// Somebody dropped a part with `nanoclaw outbox drop`.
+pub(crate) const DROPPED_BY_HAND: &str = "dropped by hand";
+/// A line that says that work goes on, which was not sent before the answer was there.
+pub(crate) const OVERTAKEN: &str = "the answer was there first";
