@@ -33,6 +33,8 @@ const ALIVE_EVERY: Duration = Duration::from_secs(30);
 
 /// Text alone, and nobody but the owner.
 pub const OWNER_ONLY: Caps = Caps { owner_only: true, ..PLAIN };
+/// The same, and files.
+pub const TAKES_FILES: Caps = Caps { file_bytes_max: 1024 * 1024, ..OWNER_ONLY };
 /// Text alone, and anybody.
 pub const PLAIN: Caps = Caps { alive_every: Some(ALIVE_EVERY), ..Caps::plain(TEXT) };
 /// Everything there is, and anybody.
@@ -200,6 +202,16 @@ impl FakePlatform {
     /// From now on the platform never says whether this person can be written to in private.
     pub fn hang_direct(&self, person: &str) {
         self.state().hanging.push(person.into());
+    }
+
+    /// From now on the platform gives no answer about what is sent to this chat, and does not show it.
+    pub fn hang_chat(&self, chat: &str) {
+        self.state().hanging_chat = Some(chat.into());
+    }
+
+    /// No longer. Returns whether one hung.
+    pub fn lift(&self) -> bool {
+        self.state().hanging_chat.take().is_some()
     }
 
     /// From now on this person takes no private chats.

@@ -6,6 +6,7 @@
 //! people, groups and approvals besides.
 
 mod blank;
+pub mod hostile;
 mod laws;
 mod plan;
 mod power;
@@ -18,6 +19,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
+pub use self::hostile::Hostile;
 pub use self::plan::{Fault, Mailbox, Plan, Post};
 pub use self::quiet::Quiet;
 pub use self::tasks::PlannedTask;
@@ -25,10 +27,13 @@ use crate::crash::Crash;
 use crate::engine::StartFault;
 use crate::host::{TestHost, World};
 use crate::mutation::Mutation;
+use crate::platform::{FakePlatform, TAKES_FILES};
 
 /// Simulated time that a run may take to come to rest after its last event. Longer than every
 /// back-off in a row.
 const REST_WITHIN: Duration = Duration::from_secs(80 * 60);
+/// The same where a runner may keep its messages until their deadlines, one after the other.
+const HOSTILE_REST_WITHIN: Duration = Duration::from_secs(3 * 24 * 60 * 60);
 const LOOK_FIRST: Duration = Duration::from_secs(2);
 /// Looking opens every file of the run, so it is done less often the longer it takes.
 const LOOK_AT_LEAST: Duration = Duration::from_secs(60);
@@ -74,13 +79,19 @@ pub fn run(plan: &Plan) -> Report {
 #[must_use]
 pub fn run_broken(plan: &Plan, mutation: Option<Mutation>) -> Report {
     on_paused_clock(async {
-        let world = World::broken(plan.doorbells, mutation);
+        let mut world = World::broken(plan.doorbells, mutation);
+        if plan.hostile.is_some() {
+            world.platform = FakePlatform::with_caps(TAKES_FILES);
+        }
         blank::put(&world.layout());
         tasks::set_up(&world, &plan.tasks);
         if mutation != Some(Mutation::ForgetQuiet) {
             quiet::set_up(&world, plan.quiet.as_ref());
         }
         world.engine.crash_next_runner(plan.runner_crash);
+        if let Some(hostile) = plan.hostile {
+            world.engine.set_hostile(hostile.session, hostile.seed);
+        }
         let mut script = Script { started: Instant::now(), plan, next_post: 0, next_fault: 0 };
         let (crashes, jitter) = (&plan.host_crashes[..], plan.jitter);
         let lives = Lives { crashes, jitter, mailboxes: plan.mailboxes };
@@ -179,7 +190,8 @@ impl Script<'_> {
             }
         }
         let held = self.plan.quiet.as_ref().map_or(Duration::ZERO, Quiet::over_within);
-        let deadline = Instant::now() + REST_WITHIN + held;
+        let within = self.plan.hostile.map_or(REST_WITHIN, |_| HOSTILE_REST_WITHIN);
+        let deadline = Instant::now() + within + held;
         let mut pause = LOOK_FIRST;
         while Instant::now() < deadline {
             sleep_until(Instant::now() + pause).await;

@@ -12,12 +12,14 @@ use channel::{
 use domain::message::Address;
 use domain::outgoing::Content;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::state::State;
 use super::{ALIVE_EVERY, FakePlatform, FetchFault, NAME, SendFault, WRONG_CREDENTIAL};
 use crate::mutation::Mutation;
 
+/// How often what hangs looks whether it still does.
+const HANG_TICK: Duration = Duration::from_secs(1);
 /// Events of one batch.
 const BATCH_MAX: usize = 10;
 
@@ -242,6 +244,11 @@ impl FakeSink {
 impl Sink for FakeSink {
     async fn deliver(&self, part: &Part) -> Result<String, DeliverError> {
         self.0.pass("before deliver").await;
+        let hangs = || self.0.state().hanging_chat.as_ref() == Some(&part.to.chat);
+        while hangs() {
+            // Whoever sends gives up before that is over.
+            sleep(HANG_TICK).await;
+        }
         let taken = self.take(part);
         self.0.pass("after deliver").await;
         match taken {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use domain::task::Missed;
 
+use super::hostile::{self, Hostile};
 use super::quiet::{self, Quiet};
 use super::tasks::{self, PlannedTask};
 use crate::dice::Dice;
@@ -82,6 +83,8 @@ pub struct Plan {
     pub tasks: Vec<PlannedTask>,
     /// Somebody wants to be left alone.
     pub quiet: Option<Quiet>,
+    /// The runners of one session do what they like.
+    pub hostile: Option<Hostile>,
 }
 
 impl Plan {
@@ -110,6 +113,7 @@ impl Plan {
             jitter: 0,
             tasks: vec![],
             quiet: None,
+            hostile: None,
         }
     }
 
@@ -161,6 +165,7 @@ impl Plan {
         let tasks = if dice.below(2) == 0 { vec![] } else { tasks::random(&mut dice) };
         let quiet = quiet::random(&mut dice, &tasks);
         let mailboxes = (dice.below(4) == 0).then(|| mailbox(&mut dice));
+        let hostile = hostile::random(&mut dice, seed);
         Self {
             posts,
             faults,
@@ -171,6 +176,7 @@ impl Plan {
             jitter,
             tasks,
             quiet,
+            hostile,
         }
     }
 }

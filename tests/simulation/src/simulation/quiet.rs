@@ -63,8 +63,9 @@ pub(super) fn set_up(world: &World, quiet: Option<&Quiet>) {
 }
 
 /// Every law that was broken about them, in words.
-pub(super) fn check(world: &World, plan: &Plan) -> Vec<String> {
-    let Some(quiet) = &plan.quiet else { return vec![] };
+pub(super) fn check(world: &World, plan: &Plan, hostile: Option<&str>) -> Vec<String> {
+    let quiet = plan.quiet.as_ref().filter(|it| hostile != Some(&*it.chat));
+    let Some(quiet) = quiet else { return vec![] };
     let sent = world.platform.sent_when();
     let heads = |it: &Part| it.content.text().contains(HEADING);
     let held = sent.iter().filter(|it| heads(&it.1) && !it.1.reply_to.is_empty());
