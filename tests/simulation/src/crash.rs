@@ -112,6 +112,11 @@ impl Crash {
         *self.hangs.lock().unwrap() = Some(op);
     }
 
+    /// What was to hang and does not yet, never will.
+    pub fn hang_no_more(&self) {
+        *self.hangs.lock().unwrap() = None;
+    }
+
     /// Whether the write that was to hang hangs.
     pub fn hangs(&self) -> bool {
         self.hangs.lock().unwrap().is_none()

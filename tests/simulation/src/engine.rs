@@ -13,9 +13,9 @@ use std::time::Duration;
 
 use agent_runner::Connect;
 use async_trait::async_trait;
-use domain::SessionId;
 use domain::link::Header;
 use domain::time::Clock;
+use domain::{Incarnation, SessionId};
 use sandbox::{Carrier, Mounts, Observed, Sandbox, SandboxError, Spec};
 use tokio::time::sleep;
 
@@ -68,6 +68,9 @@ struct Inner {
     next_runner_crash: u64,
     /// The session whose runners are in hostile hands, and the seed of what they do.
     hostile: Option<(SessionId, u64)>,
+    /// The next container that is removed lives on.
+    zombie: bool,
+    zombies: Vec<Container>,
     /// Passed by the runners of all containers.
     runner_points: u64,
     /// The host's.
@@ -87,6 +90,8 @@ impl FakeEngine {
             containers: BTreeMap::new(),
             next_runner_crash: 0,
             hostile: None,
+            zombie: false,
+            zombies: vec![],
             runner_points: 0,
             crash: None,
             log: vec![],
@@ -121,6 +126,11 @@ impl FakeEngine {
     /// From now on, the runners of this session are in hostile hands.
     pub fn set_hostile(&self, session: SessionId, seed: u64) {
         self.lock().hostile = Some((session, seed));
+    }
+
+    /// The next container that is removed goes on all the same; nobody hears of it.
+    pub fn let_next_live_on(&self) {
+        self.lock().zombie = true;
     }
 
     /// Which containers ran when.
@@ -183,6 +193,12 @@ impl FakeEngine {
         inner.containers.get(&session).is_some_and(Container::is_running)
     }
 
+    /// Of its container, if there is one.
+    #[must_use]
+    pub fn incarnation(&self, session: SessionId) -> Option<Incarnation> {
+        self.lock().containers.get(&session).map(|it| it.incarnation)
+    }
+
     /// Starts and stops, in order.
     pub fn log(&self) -> Vec<String> {
         self.lock().log.clone()
@@ -211,9 +227,12 @@ impl FakeEngine {
     fn remove(&self, session: SessionId, how: &str) {
         let mut inner = self.lock();
         if let Some(container) = inner.containers.remove(&session) {
-            self.timeline.end(session);
+            self.timeline.end(container.number);
             inner.log.push(format!("{how} {session}"));
             inner.runner_points += container.crash.passed();
+            if std::mem::take(&mut inner.zombie) {
+                inner.zombies.push(container);
+            }
         }
     }
 }
@@ -270,7 +289,7 @@ impl Sandbox for FakeEngine {
         if let Some(container) = self.lock().containers.get(&session) {
             // Nothing of it runs any more, and it is still there.
             container.freeze();
-            self.timeline.end(session);
+            self.timeline.end(container.number);
         }
         self.called("after freeze").await
     }

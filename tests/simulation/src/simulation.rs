@@ -8,12 +8,15 @@
 mod blank;
 pub mod hostile;
 mod laws;
+mod leftovers;
 mod plan;
 mod power;
 pub mod quiet;
+mod stops;
 pub mod sweep;
 pub mod tasks;
 pub mod town;
+pub mod wedge;
 
 use std::time::Duration;
 
@@ -80,6 +83,7 @@ pub fn run(plan: &Plan) -> Report {
 pub fn run_broken(plan: &Plan, mutation: Option<Mutation>) -> Report {
     on_paused_clock(async {
         let mut world = World::broken(plan.doorbells, mutation);
+        world.containers_max = plan.containers_max;
         if plan.hostile.is_some() {
             world.platform = FakePlatform::with_caps(TAKES_FILES);
         }
@@ -97,7 +101,7 @@ pub fn run_broken(plan: &Plan, mutation: Option<Mutation>) -> Report {
         let lives = Lives { crashes, jitter, mailboxes: plan.mailboxes };
         let (mut report, came_to_rest) =
             lives.live(&world, async || script.play(&world).await).await;
-        report.violations = laws::check(&world, plan, came_to_rest);
+        report.violations = laws::check(&world, plan, script.started, came_to_rest);
         report
     })
 }
@@ -134,6 +138,7 @@ impl Lives<'_> {
             let point = if report.lives < LIVES_MAX { crashes.next().unwrap_or(0) } else { 0 };
             let crash = Crash::with_jitter(point, self.jitter);
             let host = world.start(crash.clone()).await;
+            world.engine.timeline().begin_life();
             let came_to_rest = tokio::select! {
                 biased;
                 () = crash.struck() => None,
@@ -236,5 +241,6 @@ fn strike(world: &World, fault: &Fault) {
         Fault::ClockJump(ms) => world.clock.jump(*ms),
         Fault::RunnerCrash(at) => world.engine.crash_next_runner(*at),
         Fault::Lose(which) => power::lose(world, *which),
+        Fault::Zombie => world.engine.let_next_live_on(),
     }
 }

@@ -21,8 +21,10 @@ use crate::dice::Dice;
 
 #[derive(Debug)]
 pub(super) struct Container {
-    incarnation: Incarnation,
+    pub(super) incarnation: Incarnation,
     fingerprint: String,
+    /// In the timeline.
+    pub(super) number: usize,
     pub(super) crash: Arc<Crash>,
     /// Holds the exit code once it ended.
     pub(super) ended: watch::Receiver<Option<i64>>,
@@ -67,8 +69,8 @@ impl FakeEngine {
         crash.appear_on(Arc::clone(&self.stage), who);
         let program = self.program(spec, &crash);
         let dies = Arc::clone(&crash);
-        let (timeline, session) = (Arc::clone(&self.timeline), spec.session);
-        timeline.start(session);
+        let timeline = Arc::clone(&self.timeline);
+        let number = timeline.start(spec.session);
         let mut task = JoinSet::new();
         task.spawn(async move {
             let code = match fault {
@@ -97,12 +99,13 @@ impl FakeEngine {
                     code.unwrap_or(137)
                 }
             };
-            timeline.end(session);
+            timeline.end(number);
             ended_tx.send_replace(Some(code));
         });
         let (incarnation, fingerprint) = (spec.incarnation, spec.fingerprint.clone());
         let starved = fault == Some(StartFault::OutOfMemory);
-        Container { incarnation, fingerprint, crash, ended, _task: task, kill, frozen, starved }
+        let _task = task;
+        Container { incarnation, fingerprint, number, crash, ended, _task, kill, frozen, starved }
     }
 
     /// What runs in it.

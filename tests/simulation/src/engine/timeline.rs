@@ -5,9 +5,9 @@ use std::sync::Mutex;
 use domain::SessionId;
 use tokio::time::Instant;
 
-/// Every run of a container, in the order of their starts.
+/// Every run of a container, in the order of their starts, and every start of the host.
 #[derive(Debug, Default)]
-pub struct Timeline(Mutex<Vec<Run>>);
+pub struct Timeline(Mutex<Vec<Run>>, Mutex<Vec<Instant>>);
 
 /// From its start until it ended, was frozen or removed.
 #[derive(Clone, Copy, Debug)]
@@ -18,18 +18,27 @@ pub struct Run {
 }
 
 impl Timeline {
-    pub(super) fn start(&self, session: SessionId) {
-        self.end(session);
-        let run = Run { session, from: Instant::now(), until: None };
-        self.0.lock().unwrap().push(run);
+    /// Returns its number.
+    pub(super) fn start(&self, session: SessionId) -> usize {
+        let mut runs = self.0.lock().unwrap();
+        runs.push(Run { session, from: Instant::now(), until: None });
+        runs.len() - 1
     }
 
-    pub(super) fn end(&self, session: SessionId) {
-        let mut runs = self.0.lock().unwrap();
-        let open = runs.iter_mut().rev().find(|it| it.session == session);
-        if let Some(run) = open {
+    pub(super) fn end(&self, number: usize) {
+        if let Some(run) = self.0.lock().unwrap().get_mut(number) {
             run.until.get_or_insert_with(Instant::now);
         }
+    }
+
+    /// The host starts.
+    pub(crate) fn begin_life(&self) {
+        self.1.lock().unwrap().push(Instant::now());
+    }
+
+    #[must_use]
+    pub fn lives(&self) -> Vec<Instant> {
+        self.1.lock().unwrap().clone()
     }
 
     #[must_use]

@@ -5,9 +5,10 @@ use std::collections::{HashMap, HashSet};
 use channel::{Part, Verdict};
 use domain::message::Outcome;
 use store::SessionStore;
+use tokio::time::Instant;
 
 use super::plan::{Fault, Plan, Post};
-use super::{hostile, quiet, tasks};
+use super::{hostile, leftovers, quiet, stops, tasks};
 use crate::host::World;
 
 /// Whether everything that was accepted has ended and everything written was delivered.
@@ -52,7 +53,12 @@ fn turned_away(world: &World) -> HashSet<String> {
 }
 
 /// Every law that the run broke, in words.
-pub(super) fn check(world: &World, plan: &Plan, came_to_rest: bool) -> Vec<String> {
+pub(super) fn check(
+    world: &World,
+    plan: &Plan,
+    started: Instant,
+    came_to_rest: bool,
+) -> Vec<String> {
     let mut broken = Vec::new();
     if !came_to_rest {
         broken.push("it did not come to rest".to_owned());
@@ -89,6 +95,8 @@ pub(super) fn check(world: &World, plan: &Plan, came_to_rest: bool) -> Vec<Strin
     broken.extend(tasks::check(world, &plan.tasks, &outcomes, hostile));
     broken.extend(quiet::check(world, plan, hostile));
     broken.extend(hostile::check(world, plan, &sent));
+    broken.extend(stops::check(world, plan, started, &outcomes));
+    broken.extend(leftovers::check(world, plan));
     broken
 }
 

@@ -6,6 +6,7 @@ use domain::task::Missed;
 
 use super::hostile::{self, Hostile};
 use super::quiet::{self, Quiet};
+use super::stops;
 use super::tasks::{self, PlannedTask};
 use crate::dice::Dice;
 use crate::engine::LinkFault;
@@ -50,6 +51,8 @@ pub enum Fault {
     RunnerCrash(u64),
     /// Mailboxes of every session are deleted.
     Lose(Mailbox),
+    /// The next container that is removed lives on for a while, and the engine does not know of it.
+    Zombie,
 }
 
 /// Which mailboxes are gone.
@@ -83,6 +86,8 @@ pub struct Plan {
     pub tasks: Vec<PlannedTask>,
     /// Somebody wants to be left alone.
     pub quiet: Option<Quiet>,
+    /// Containers that may run at the same time.
+    pub containers_max: usize,
     /// The runners of one session do what they like.
     pub hostile: Option<Hostile>,
 }
@@ -113,6 +118,7 @@ impl Plan {
             jitter: 0,
             tasks: vec![],
             quiet: None,
+            containers_max: 10,
             hostile: None,
         }
     }
@@ -166,6 +172,9 @@ impl Plan {
         let quiet = quiet::random(&mut dice, &tasks);
         let mailboxes = (dice.below(4) == 0).then(|| mailbox(&mut dice));
         let hostile = hostile::random(&mut dice, seed);
+        // A hostile runner may keep its place for a day.
+        let few = hostile.is_none().then(|| [1, 2, 3].get(usize::try_from(dice.below(6)).ok()?));
+        let containers_max = few.flatten().copied().unwrap_or(10);
         Self {
             posts,
             faults,
@@ -176,6 +185,7 @@ impl Plan {
             jitter,
             tasks,
             quiet,
+            containers_max,
             hostile,
         }
     }
@@ -201,7 +211,7 @@ fn post(dice: &mut Dice, n: u64) -> Post {
 /// Everything is stopped, and some time later let go again.
 fn panic_and_resume(dice: &mut Dice, posts: &mut Vec<Post>) {
     let mut at = dice.below(8_000);
-    for (id, text) in [("x-stop", "/panic"), ("x-resume", "/resume")] {
+    for (id, text) in [(stops::STOP, "/panic"), (stops::RESUME, "/resume")] {
         let (chat, id) = ("x".to_owned(), id.to_owned());
         posts.push(Post { at: Duration::from_millis(at), chat, id, text: text.to_owned() });
         at += 1 + dice.below(30_000);
@@ -211,7 +221,7 @@ fn panic_and_resume(dice: &mut Dice, posts: &mut Vec<Post>) {
 fn fault(dice: &mut Dice, at: Duration, faults: &mut Vec<(Duration, Fault)>) {
     let sends =
         [SendFault::Unreachable, SendFault::Throttled, SendFault::AnswerLost, SendFault::Hangs];
-    match dice.below(15) {
+    match dice.below(16) {
         0 => faults.push((at, Fault::KillContainers)),
         1 => {
             faults.push((at, Fault::EngineDown));
@@ -239,6 +249,7 @@ fn fault(dice: &mut Dice, at: Duration, faults: &mut Vec<(Duration, Fault)>) {
         }
         12 => faults.push((at, Fault::DiskFull(Duration::from_millis(1 + dice.below(60_000))))),
         13 => faults.push((at, Fault::Lose(mailbox(dice)))),
+        14 => faults.push((at, Fault::Zombie)),
         _ => faults.push((at, Fault::RunnerCrash(1 + dice.below(20)))),
     }
 }

@@ -152,9 +152,11 @@ impl Town {
     /// Whether a runner may die, so that what it did in its turn is done again.
     pub(super) fn runners_die(&self) -> bool {
         let kills = |it: &Fault| match it {
-            Fault::KillContainers | Fault::BadStart | Fault::RunnerCrash(_) | Fault::Lose(_) => {
-                true
-            }
+            Fault::KillContainers
+            | Fault::BadStart
+            | Fault::RunnerCrash(_)
+            | Fault::Lose(_)
+            | Fault::Zombie => true,
             Fault::EngineDown
             | Fault::EngineBack
             | Fault::Send(_)
