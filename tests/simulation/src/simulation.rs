@@ -18,8 +18,10 @@ pub mod tasks;
 pub mod town;
 pub mod wedge;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use store::AccountRow;
 use tokio::time::{Instant, sleep_until};
 
 pub use self::hostile::Hostile;
@@ -30,7 +32,7 @@ use crate::crash::Crash;
 use crate::engine::StartFault;
 use crate::host::{TestHost, World};
 use crate::mutation::Mutation;
-use crate::platform::{FakePlatform, TAKES_FILES};
+use crate::platform::{FakePlatform, NAME, TAKES_FILES};
 
 /// Simulated time that a run may take to come to rest after its last event. Longer than every
 /// back-off in a row.
@@ -88,6 +90,9 @@ pub fn run_broken(plan: &Plan, mutation: Option<Mutation>) -> Report {
             world.platform = FakePlatform::with_caps(TAKES_FILES);
         }
         blank::put(&world.layout());
+        if plan.two_accounts {
+            add_account(&world);
+        }
         tasks::set_up(&world, &plan.tasks);
         if mutation != Some(Mutation::ForgetQuiet) {
             quiet::set_up(&world, plan.quiet.as_ref());
@@ -104,6 +109,14 @@ pub fn run_broken(plan: &Plan, mutation: Option<Mutation>) -> Report {
         report.violations = laws::check(&world, plan, script.started, came_to_rest);
         report
     })
+}
+
+/// The second account of the platform.
+fn add_account(world: &World) {
+    let (channel, name) = (NAME.to_owned(), "work".to_owned());
+    let row = AccountRow { channel, name, urls: BTreeMap::new(), created_at: world.now() };
+    tasks::central(world).put_account(&row).unwrap();
+    world.platform.separate_accounts();
 }
 
 fn on_paused_clock<T>(run: impl Future<Output = T>) -> T {
@@ -148,10 +161,11 @@ impl Lives<'_> {
                 report.host_points = crash.passed();
             }
             report.points += crash.passed();
+            let keeps = power::keeps_commits(&host).await;
             end(host, came_to_rest.is_some()).await;
             if came_to_rest.is_none() {
                 world.stage.note(format_args!("the host was killed in life {}", report.lives));
-                power::lost(world, self.mailboxes);
+                power::lost(world, self.mailboxes, keeps);
             }
             if let Some(came_to_rest) = came_to_rest {
                 report.runner_points = world.engine.runner_points();
@@ -241,6 +255,8 @@ fn strike(world: &World, fault: &Fault) {
         Fault::ClockJump(ms) => world.clock.jump(*ms),
         Fault::RunnerCrash(at) => world.engine.crash_next_runner(*at),
         Fault::Lose(which) => power::lose(world, *which),
+        Fault::Doubt(count) => world.stage.doubt_writes(*count),
+        Fault::Reads(fault, count) => world.stage.fail_reads(*fault, *count),
         Fault::Zombie => world.engine.let_next_live_on(),
     }
 }

@@ -73,6 +73,8 @@ pub(super) struct State {
     pub(super) silent_below: usize,
     pub(super) is_away: bool,
     pub(super) forgets: bool,
+    /// Each account is told of its own events alone.
+    pub(super) separated: bool,
     /// The account whose credential is not taken.
     pub(super) revoked: Option<String>,
     pub(super) crash: Option<Arc<Crash>>,

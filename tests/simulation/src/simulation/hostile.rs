@@ -13,6 +13,7 @@ use super::tasks::central;
 use crate::dice::Dice;
 use crate::engine::HOSTILE_MARK;
 use crate::host::World;
+use crate::platform::name;
 
 /// One in so many plans has one.
 const ONE_IN: u64 = 6;
@@ -33,12 +34,12 @@ pub(super) fn random(dice: &mut Dice, seed: u64) -> Option<Hostile> {
 pub(super) fn chat(world: &World, plan: &Plan) -> Option<String> {
     let hostile = plan.hostile?;
     let row = central(world).session(hostile.session).unwrap()?;
-    row.chat.map(|it| it.chat)
+    row.chat.map(|it| name(&it))
 }
 
 /// Whether something was said about a message where it was written. What it says is the runner's.
 pub(super) fn is_told(post: &Post, outcome: Option<Outcome>, sent: &[Part]) -> bool {
-    let tells = |it: &Part| it.to.chat == post.chat && answers(it, &post.id);
+    let tells = |it: &Part| name(&it.to) == post.chat && answers(it, &post.id);
     sent.iter().any(tells) || outcome.is_some_and(|it| stop_told(&post.chat, it, sent))
 }
 
@@ -47,7 +48,7 @@ pub(super) fn check(world: &World, plan: &Plan, sent: &[Part]) -> Vec<String> {
     let Some((hostile, chat)) = plan.hostile.zip(chat(world, plan)) else { return vec![] };
     let own = format!("{}.", hostile.session);
     let is_its = |it: &&Part| it.key.starts_with(&own) || it.content.text().contains(HOSTILE_MARK);
-    let strays = sent.iter().filter(is_its).filter(|it| it.to.chat != chat);
+    let strays = sent.iter().filter(is_its).filter(|it| name(&it.to) != chat);
     let mut broken: Vec<String> =
         strays.map(|it| format!("{} of a hostile runner went to {:?}", it.key, it.to)).collect();
     let files = world.platform.shown().into_iter().flat_map(|it| it.files);

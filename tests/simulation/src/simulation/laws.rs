@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use super::plan::{Fault, Plan, Post};
 use super::{hostile, leftovers, quiet, stops, tasks};
 use crate::host::World;
+use crate::platform::name;
 
 /// Whether everything that was accepted has ended and everything written was delivered.
 pub(super) fn is_at_rest(world: &World, plan: &Plan) -> bool {
@@ -22,7 +23,7 @@ pub(super) fn is_at_rest(world: &World, plan: &Plan) -> bool {
             || sent.iter().any(|part| (part.last || is_hostile(it)) && answers(part, &it.id))
             || sent
                 .iter()
-                .any(|part| part.to.chat == it.chat && part.content.text().contains("topped"))
+                .any(|part| name(&part.to) == it.chat && part.content.text().contains("topped"))
     };
     if !plan.posts.iter().all(met) || !tasks::is_at_rest(world, &plan.tasks) {
         return false;
@@ -68,7 +69,9 @@ pub(super) fn check(
     let turned_away = turned_away(world);
     let hostile = hostile::chat(world, plan);
     let hostile = hostile.as_deref();
-    let may_refuse = plan.faults.iter().any(|it| matches!(it.1, Fault::DiskFull(_)));
+    let refuses =
+        |it: &Fault| matches!(it, Fault::DiskFull(_) | Fault::Doubt(_) | Fault::Reads(..));
+    let may_refuse = plan.faults.iter().any(|it| refuses(&it.1));
     for post in &plan.posts {
         let is_refused = turned_away.contains(&post.id);
         let ends: Vec<_> = outcomes.iter().filter(|it| it.0 == post.id).collect();
@@ -134,13 +137,17 @@ pub(super) fn stop_told(chat: &str, outcome: Outcome, sent: &[Part]) -> bool {
         }
     };
     let tells = |text: &str| text.contains("topped") && words.iter().any(|it| text.contains(it));
-    sent.iter().any(|it| it.to.chat == chat && tells(it.content.text()))
+    sent.iter().any(|it| name(&it.to) == chat && tells(it.content.text()))
 }
 
 /// A part is seen once, or its repeats say that they are; and there are no more of them than things
 /// went wrong that could have hidden it.
 fn repeats(plan: &Plan, sent: &[Part]) -> Vec<String> {
-    let excuses = plan.faults.len() + plan.host_crashes.len();
+    let times = |it: &(_, Fault)| {
+        let several = if let Fault::Doubt(n) | Fault::Reads(_, n) = it.1 { n } else { 1 };
+        usize::try_from(several).unwrap_or(1)
+    };
+    let excuses = plan.faults.iter().map(times).sum::<usize>() + plan.host_crashes.len();
     let mut shown: HashMap<&str, usize> = HashMap::new();
     sent.iter().for_each(|it| *shown.entry(&it.key).or_default() += 1);
     let too_often = shown.into_iter().filter(|it| 1 + excuses < it.1);
@@ -159,9 +166,9 @@ fn repeats(plan: &Plan, sent: &[Part]) -> Vec<String> {
 /// An answer goes to the chat of its message.
 fn places(plan: &Plan, sent: &[Part]) -> Vec<String> {
     let strays = |post: &Post| {
-        let stray = |it: &&Part| answers(it, &post.id) && it.to.chat != post.chat;
+        let stray = |it: &&Part| answers(it, &post.id) && name(&it.to) != post.chat;
         let found = sent.iter().find(stray);
-        found.map(|it| format!("{} was answered in {}", post.id, it.to.chat))
+        found.map(|it| format!("{} was answered in {}", post.id, name(&it.to)))
     };
     plan.posts.iter().filter_map(strays).collect()
 }

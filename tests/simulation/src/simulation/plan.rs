@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use domain::task::Missed;
+use store::ReadFault;
 
 use super::hostile::{self, Hostile};
 use super::quiet::{self, Quiet};
@@ -53,6 +54,11 @@ pub enum Fault {
     Lose(Mailbox),
     /// The next container that is removed lives on for a while, and the engine does not know of it.
     Zombie,
+    /// So many of the next writes of host or runner take effect, and whoever ordered them hears of an
+    /// error.
+    Doubt(u64),
+    /// So many of the next reads fail.
+    Reads(ReadFault, u64),
 }
 
 /// Which mailboxes are gone.
@@ -88,6 +94,8 @@ pub struct Plan {
     pub quiet: Option<Quiet>,
     /// Containers that may run at the same time.
     pub containers_max: usize,
+    /// Some chats belong to a second account of the platform, and are called like others of the first.
+    pub two_accounts: bool,
     /// The runners of one session do what they like.
     pub hostile: Option<Hostile>,
 }
@@ -119,6 +127,7 @@ impl Plan {
             tasks: vec![],
             quiet: None,
             containers_max: 10,
+            two_accounts: false,
             hostile: None,
         }
     }
@@ -153,7 +162,10 @@ impl Plan {
     pub fn random(seed: u64) -> Self {
         let mut dice = Dice::new(seed);
         let count = 1 + dice.below(8);
-        let mut posts: Vec<Post> = (0..count).map(|n| post(&mut dice, n)).collect();
+        let two_accounts = dice.below(4) == 0;
+        let chats: &[&str] =
+            if two_accounts { &["a", "b", "a@work", "b@work"] } else { &["a", "b", "c"] };
+        let mut posts: Vec<Post> = (0..count).map(|n| post(&mut dice, n, chats)).collect();
         if dice.below(4) == 0 {
             panic_and_resume(&mut dice, &mut posts);
         }
@@ -186,13 +198,15 @@ impl Plan {
             tasks,
             quiet,
             containers_max,
+            two_accounts,
             hostile,
         }
     }
 }
 
-fn post(dice: &mut Dice, n: u64) -> Post {
-    let chat = ["a", "b", "c"][usize::try_from(dice.below(3)).unwrap_or(0)];
+fn post(dice: &mut Dice, n: u64, chats: &[&str]) -> Post {
+    let chat = dice.below(u64::try_from(chats.len()).unwrap_or(1));
+    let chat = chats[usize::try_from(chat).unwrap_or(0)];
     let text = match dice.below(16) {
         0..4 => format!("report progress {n}"),
         4..8 => format!("wait {} now", 1 + dice.below(5)),
@@ -203,7 +217,7 @@ fn post(dice: &mut Dice, n: u64) -> Post {
     Post {
         at: Duration::from_millis(dice.below(10_000)),
         chat: chat.into(),
-        id: format!("{chat}{n}"),
+        id: format!("{}{n}", chat.replace('@', "-")),
         text,
     }
 }
@@ -221,7 +235,7 @@ fn panic_and_resume(dice: &mut Dice, posts: &mut Vec<Post>) {
 fn fault(dice: &mut Dice, at: Duration, faults: &mut Vec<(Duration, Fault)>) {
     let sends =
         [SendFault::Unreachable, SendFault::Throttled, SendFault::AnswerLost, SendFault::Hangs];
-    match dice.below(16) {
+    match dice.below(18) {
         0 => faults.push((at, Fault::KillContainers)),
         1 => {
             faults.push((at, Fault::EngineDown));
@@ -250,6 +264,11 @@ fn fault(dice: &mut Dice, at: Duration, faults: &mut Vec<(Duration, Fault)>) {
         12 => faults.push((at, Fault::DiskFull(Duration::from_millis(1 + dice.below(60_000))))),
         13 => faults.push((at, Fault::Lose(mailbox(dice)))),
         14 => faults.push((at, Fault::Zombie)),
+        15 => faults.push((at, Fault::Doubt(1 + dice.below(3)))),
+        16 => {
+            let fault = if dice.below(2) == 0 { ReadFault::Busy } else { ReadFault::Io };
+            faults.push((at, Fault::Reads(fault, 1 + dice.below(4))));
+        }
         _ => faults.push((at, Fault::RunnerCrash(1 + dice.below(20)))),
     }
 }

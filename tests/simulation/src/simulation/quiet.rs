@@ -15,7 +15,7 @@ use super::plan::{Fault, Plan};
 use super::tasks::{PlannedTask, central, said};
 use crate::dice::Dice;
 use crate::host::World;
-use crate::platform::{Letter, NAME, address};
+use crate::platform::{Letter, NAME, address, name};
 
 /// Whoever reads a chat wants to be left alone every day for some minutes. A run begins at 22:13 UTC.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,7 +75,7 @@ pub(super) fn check(world: &World, plan: &Plan, hostile: Option<&str>) -> Vec<St
         return broken;
     }
     let in_quiet = |(at, part): &&(_, Part)| {
-        part.to.chat == quiet.chat && quiet.holds(world.clock.unmoved(*at))
+        name(&part.to) == quiet.chat && quiet.holds(world.clock.unmoved(*at))
     };
     let shown: Vec<&Part> = sent.iter().filter(in_quiet).map(|it| &it.1).collect();
     let central = central(world);

@@ -15,7 +15,7 @@ use store::{CentralStore, FireRow, Task, TaskFilter, TaskRow};
 
 use crate::dice::Dice;
 use crate::host::World;
-use crate::platform::address;
+use crate::platform::{address, name};
 
 /// A task that is there from the beginning.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -126,7 +126,7 @@ pub(super) fn check(
             }
         }
         let chat = central.chat_by_id(row.task.chat).unwrap().unwrap();
-        if hostile != Some(&*chat.address.chat) {
+        if hostile != Some(&*name(&chat.address)) {
             broken.extend(unheard(&row, &fires, &sent));
         }
     }

@@ -156,7 +156,9 @@ impl Town {
             | Fault::BadStart
             | Fault::RunnerCrash(_)
             | Fault::Lose(_)
-            | Fault::Zombie => true,
+            | Fault::Zombie
+            | Fault::Doubt(_)
+            | Fault::Reads(..) => true,
             Fault::EngineDown
             | Fault::EngineBack
             | Fault::Send(_)
