@@ -8,11 +8,13 @@ use actors::admin::protocol::Stopped;
 use actors::stopping;
 use domain::message::Outcome;
 use domain::stop::Scope;
-use domain::{AgentName, SessionId};
+use domain::{AgentName, Incarnation, SessionId};
 use harness::crash::Crash;
 use harness::host::{TestHost, World};
 use harness::platform::SendFault;
 use store::CentralStore;
+use tokio::io::AsyncReadExt;
+use tokio::time::timeout;
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -87,6 +89,23 @@ async fn a_panic_ends_all_turns_at_once_and_counts_against_nobody() {
     resume(&host, Scope::All).await;
     world.platform.post("a", "m9", "hello");
     assert!(texts(&world, "a", 2 * SECOND).await.contains("you said \"hello\""), "no back-off");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_cuts_the_link_of_a_session_that_looks_at_nothing() {
+    let world = World::new();
+    let host = world.start(Crash::never()).await;
+    world.platform.post("a", "m1", "wait 600");
+    world.pass(5 * SECOND).await;
+    host.crash.hang_at("a status line");
+    world.pass(20 * SECOND).await;
+    assert!(host.crash.hangs(), "its mailbox waits for the disk");
+    let link = world.layout().session(S1).link(Incarnation(1));
+    let mut stream = world.engine.open_doorbell(link).await;
+    let mut said = Vec::new();
+    assert!(timeout(SECOND, stream.read_to_end(&mut said)).await.is_err(), "it is open");
+    stop(&host, &andy()).await;
+    assert!(timeout(SECOND, stream.read_to_end(&mut said)).await.is_ok(), "it is cut");
 }
 
 #[tokio::test(start_paused = true)]

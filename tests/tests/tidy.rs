@@ -48,7 +48,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
 /// Who may name a dependency at all; the harness drives everything.
 const OWNERS: &[(&str, &[&str])] = &[
     ("ractor", &["actors", "nanoclaw", "harness", "simulation"]),
-    ("rusqlite", &["store"]),
+    ("rusqlite", &["store", "simulation"]),
     ("rusqlite_migration", &["store"]),
     ("bollard", &["sandbox"]),
     ("reqwest", &["vault", "telegram", "discord"]),

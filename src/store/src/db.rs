@@ -91,6 +91,7 @@ impl<T: Send + 'static> Db<T> {
         &self,
         f: impl FnOnce(&mut T) -> Result<R, StoreError> + Send + 'static,
     ) -> Result<R, StoreError> {
+        self.gate.before_read()?;
         let shared = Arc::clone(&self.shared);
         on_disk(&*self.gate, move || shared.with_writer(f)).await
     }
@@ -126,6 +127,7 @@ impl<T: Store> Db<T> {
         &self,
         f: impl FnOnce(&mut T) -> Result<R, StoreError> + Send + 'static,
     ) -> Result<R, StoreError> {
+        self.gate.before_read()?;
         let shared = Arc::clone(&self.shared);
         let beside = T::READS_BESIDE && !self.gate.runs_inline();
         let work = move || if beside { shared.read_beside(f) } else { shared.with_writer(f) };
@@ -160,7 +162,9 @@ impl<T: Store> Db<T> {
             Err(_) => Err(StoreError::Lost { op }),
         };
         self.gate.after(op).await;
-        out
+        out.and_then(|it| {
+            self.gate.hears_of(op).map(|()| it).map_err(|Fault| StoreError::Lost { op })
+        })
     }
 }
 

@@ -4,12 +4,35 @@
 use std::fmt;
 
 use async_trait::async_trait;
+use rusqlite::ffi;
+
+use crate::StoreError;
 
 /// A write that the gate turned away, as a full disk would.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fault;
 
-/// Stands at every durable write.
+/// How a read fails without anything being wrong with what is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReadFault {
+    /// Others use the database.
+    Busy,
+    /// The disk gave no answer.
+    Io,
+}
+
+impl From<ReadFault> for StoreError {
+    fn from(fault: ReadFault) -> Self {
+        let code = match fault {
+            ReadFault::Busy => ffi::SQLITE_BUSY,
+            ReadFault::Io => ffi::SQLITE_IOERR_READ,
+        };
+        let source = rusqlite::Error::SqliteFailure(ffi::Error::new(code), None);
+        Self::Query { op: "a read", source }
+    }
+}
+
+/// Stands at every durable write, and at reads.
 #[async_trait]
 pub trait Gate: fmt::Debug + Send + Sync {
     /// Called before the write `op`.
@@ -20,6 +43,22 @@ pub trait Gate: fmt::Debug + Send + Sync {
 
     /// Called after the write `op` is durable, before anybody hears of it.
     async fn after(&self, op: &'static str);
+
+    /// Called after that, by a caller who would hear that the write succeeded.
+    ///
+    /// # Errors
+    /// [`Fault`] leaves it in doubt, as an error during a commit does that took effect.
+    fn hears_of(&self, _op: &'static str) -> Result<(), Fault> {
+        Ok(())
+    }
+
+    /// Called before each read.
+    ///
+    /// # Errors
+    /// [`ReadFault`] makes it fail.
+    fn before_read(&self) -> Result<(), ReadFault> {
+        Ok(())
+    }
 
     /// Whether calls run on the calling thread. A simulation wants that, so that a seed fixes the
     /// order of events; a program that talks to people must not.

@@ -124,3 +124,46 @@ pub(crate) fn integrity(conn: &Connection) -> Result<Vec<String>, StoreError> {
     let lines = read().map_err(StoreError::query("check a database"))?;
     Ok(lines.into_iter().filter(|line| line != "ok").collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use domain::Incarnation;
+
+    use super::*;
+    use crate::db::Store;
+    use crate::layout::Layout;
+    use crate::{CentralStore, RunnerStore};
+
+    /// What a connection promises, in the words of SQLite: its journal, and when it syncs.
+    fn promises(conn: &Connection) -> (String, i64, bool) {
+        let text = |name| conn.pragma_query_value(None, name, |row| row.get(0)).unwrap();
+        let number = |name| conn.pragma_query_value(None, name, |row| row.get(0)).unwrap();
+        (text("journal_mode"), number("synchronous"), number("foreign_keys") == 1)
+    }
+
+    /// `PRAGMA synchronous`: a commit is on the disk before its caller hears of it.
+    const FULL: i64 = 2;
+
+    #[test]
+    fn whoever_writes_what_must_last_syncs_every_commit() {
+        let dir = tempfile::tempdir().unwrap();
+        let layout = Layout::new(dir.path());
+        // The writer of the host, each of its readers, and every command that runs beside it.
+        for _ in 0..2 {
+            let central = CentralStore::open(&layout.central()).unwrap();
+            assert_eq!(promises(central.connection()), ("wal".into(), FULL, true));
+        }
+        let session = layout.session(domain::SessionId(1));
+        let (inbound, outbound) = (session.inbound_dir(), session.outbound_dir());
+        fs::create_dir_all(&outbound).unwrap();
+        for incarnation in 1..3 {
+            let runner = RunnerStore::open(&inbound, &outbound, Incarnation(incarnation)).unwrap();
+            assert_eq!(promises(runner.connection()), ("delete".into(), FULL, true));
+        }
+        // The host makes this one again before each start of a container.
+        let conn = connect(&dir.path().join("inbound.db"), Journal::Disposable).unwrap();
+        assert_eq!(promises(&conn), ("truncate".into(), 0, true));
+    }
+}

@@ -11,13 +11,15 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use store::{Fault, Gate};
+use store::{Fault, Gate, ReadFault};
 use tokio::sync::Notify;
 use tokio::time::sleep;
 
 use crate::dice::Dice;
 use crate::stage::Stage;
 
+/// Reads fail only behind so many points of a life: accounts are read once, when a host starts.
+const SETTLED: u64 = 8;
 /// About what a slow disk or engine takes, and more than anything that only computes.
 const JITTER_MS: u64 = 40;
 
@@ -112,6 +114,11 @@ impl Crash {
         *self.hangs.lock().unwrap() = Some(op);
     }
 
+    /// What was to hang and does not yet, never will.
+    pub fn hang_no_more(&self) {
+        *self.hangs.lock().unwrap() = None;
+    }
+
     /// Whether the write that was to hang hangs.
     pub fn hangs(&self) -> bool {
         self.hangs.lock().unwrap().is_none()
@@ -172,6 +179,18 @@ impl Gate for Crash {
 
     async fn after(&self, op: &'static str) {
         self.pass(&format!("after {op}")).await;
+    }
+
+    fn hears_of(&self, op: &'static str) -> Result<(), Fault> {
+        match self.stage().is_some_and(|it| it.leaves_in_doubt(op)) {
+            true => Err(Fault),
+            false => Ok(()),
+        }
+    }
+
+    fn before_read(&self) -> Result<(), ReadFault> {
+        let settled = SETTLED <= self.passed();
+        self.stage().filter(|_| settled).map_or(Ok(()), |it| it.read())
     }
 
     fn runs_inline(&self) -> bool {

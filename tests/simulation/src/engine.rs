@@ -1,29 +1,34 @@
 //! A container engine in memory. Its containers are tasks that run the real runner over the real
 //! files of a session; they outlive the host, as containers do.
 
+mod container;
+mod hostile;
 mod link;
+mod timeline;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use agent_runner::{Config, Connect};
+use agent_runner::Connect;
 use async_trait::async_trait;
-use domain::agent::Provider;
 use domain::link::Header;
 use domain::time::Clock;
 use domain::{Incarnation, SessionId};
 use sandbox::{Carrier, Mounts, Observed, Sandbox, SandboxError, Spec};
-use store::RunnerStore;
-use tokio::sync::watch;
-use tokio::task::JoinSet;
 use tokio::time::sleep;
 
+use self::container::Container;
+pub use self::hostile::MARK as HOSTILE_MARK;
 pub use self::link::LinkFault;
 use self::link::Links;
+pub use self::timeline::Timeline;
 use crate::crash::Crash;
 use crate::stage::Stage;
+
+/// How often a call that hangs looks whether it still does.
+const HANG_TICK: Duration = Duration::from_secs(1);
 
 /// What goes wrong with a start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +49,8 @@ pub struct FakeEngine {
     clock: Arc<dyn Clock>,
     inner: Mutex<Inner>,
     links: Links,
+    /// Which containers ran when.
+    timeline: Arc<Timeline>,
     /// Whether runners keep a doorbell.
     doorbells: bool,
     stage: Arc<Stage>,
@@ -59,24 +66,16 @@ struct Inner {
     containers: BTreeMap<SessionId, Container>,
     /// Where the runner of the next container stops; 0 for never.
     next_runner_crash: u64,
+    /// The session whose runners are in hostile hands, and the seed of what they do.
+    hostile: Option<(SessionId, u64)>,
+    /// The next container that is removed lives on.
+    zombie: bool,
+    zombies: Vec<Container>,
     /// Passed by the runners of all containers.
     runner_points: u64,
     /// The host's.
     crash: Option<Arc<Crash>>,
     log: Vec<String>,
-}
-
-#[derive(Debug)]
-struct Container {
-    incarnation: Incarnation,
-    fingerprint: String,
-    crash: Arc<Crash>,
-    /// Holds the exit code once it ended.
-    ended: watch::Receiver<Option<i64>>,
-    _task: JoinSet<()>,
-    kill: watch::Sender<bool>,
-    frozen: watch::Sender<bool>,
-    starved: bool,
 }
 
 impl FakeEngine {
@@ -90,12 +89,15 @@ impl FakeEngine {
             start_faults: vec![],
             containers: BTreeMap::new(),
             next_runner_crash: 0,
+            hostile: None,
+            zombie: false,
+            zombies: vec![],
             runner_points: 0,
             crash: None,
             log: vec![],
         };
         let (inner, links) = (Mutex::new(inner), Links::default());
-        Arc::new(Self { clock, inner, links, doorbells, stage })
+        Arc::new(Self { clock, inner, links, timeline: Arc::default(), doorbells, stage })
     }
 
     /// Docker stops or comes back. Containers go on.
@@ -121,6 +123,22 @@ impl FakeEngine {
         self.lock().next_runner_crash = at;
     }
 
+    /// From now on, the runners of this session are in hostile hands.
+    pub fn set_hostile(&self, session: SessionId, seed: u64) {
+        self.lock().hostile = Some((session, seed));
+    }
+
+    /// The next container that is removed goes on all the same; nobody hears of it.
+    pub fn let_next_live_on(&self) {
+        self.lock().zombie = true;
+    }
+
+    /// Which containers ran when.
+    #[must_use]
+    pub fn timeline(&self) -> &Timeline {
+        &self.timeline
+    }
+
     /// Points that the runners passed so far.
     pub fn runner_points(&self) -> u64 {
         let inner = self.lock();
@@ -142,11 +160,20 @@ impl FakeEngine {
         self.lock().hanging = Some(session);
     }
 
-    async fn answers(&self, session: SessionId) {
-        let hangs = self.lock().hanging == Some(session);
-        if hangs {
-            std::future::pending::<()>().await;
+    /// No longer; whoever waits for an answer hears that there is none. Returns whether one hung.
+    pub fn lift(&self) -> bool {
+        self.lock().hanging.take().is_some()
+    }
+
+    async fn answers(&self, session: SessionId) -> Result<(), SandboxError> {
+        let hangs = || self.lock().hanging == Some(session);
+        if !hangs() {
+            return Ok(());
         }
+        while hangs() {
+            sleep(HANG_TICK).await;
+        }
+        Err(SandboxError::Unreachable("no answer".into()))
     }
 
     /// A stream as any program in a container can open it.
@@ -157,13 +184,19 @@ impl FakeEngine {
     /// `docker kill`.
     pub fn kill(&self, session: SessionId) {
         if let Some(container) = self.lock().containers.get(&session) {
-            container.kill.send_replace(true);
+            container.kill();
         }
     }
 
     pub fn is_running(&self, session: SessionId) -> bool {
         let inner = self.lock();
-        inner.containers.get(&session).is_some_and(|it| it.ended.borrow().is_none())
+        inner.containers.get(&session).is_some_and(Container::is_running)
+    }
+
+    /// Of its container, if there is one.
+    #[must_use]
+    pub fn incarnation(&self, session: SessionId) -> Option<Incarnation> {
+        self.lock().containers.get(&session).map(|it| it.incarnation)
     }
 
     /// Starts and stops, in order.
@@ -194,101 +227,28 @@ impl FakeEngine {
     fn remove(&self, session: SessionId, how: &str) {
         let mut inner = self.lock();
         if let Some(container) = inner.containers.remove(&session) {
+            self.timeline.end(container.number);
             inner.log.push(format!("{how} {session}"));
             inner.runner_points += container.crash.passed();
+            if std::mem::take(&mut inner.zombie) {
+                inner.zombies.push(container);
+            }
         }
     }
-
-    fn run(&self, spec: &Spec, fault: Option<StartFault>) -> Container {
-        let (ended_tx, ended) = watch::channel(None);
-        let (kill, mut killed) = watch::channel(false);
-        let (frozen, mut freezes) = watch::channel(false);
-        let crash = Crash::at(std::mem::take(&mut self.lock().next_runner_crash));
-        let who = format!("runner {}.{}", spec.session, spec.incarnation);
-        crash.appear_on(Arc::clone(&self.stage), who);
-        let runner =
-            runner(spec, Arc::clone(&self.clock), Arc::clone(&crash), &self.links, self.doorbells);
-        let dies = Arc::clone(&crash);
-        let mut task = JoinSet::new();
-        task.spawn(async move {
-            let code = match fault {
-                Some(StartFault::ExitsAtOnce) => 1,
-                Some(StartFault::OutOfMemory) => {
-                    // It has taken up what waits by then.
-                    let _ = tokio::time::timeout(Duration::from_secs(5), runner).await;
-                    137
-                }
-                Some(StartFault::Deaf) => {
-                    let _ = killed.wait_for(|it| *it).await;
-                    137
-                }
-                _ => {
-                    let code = tokio::select! {
-                        biased;
-                        _ = killed.wait_for(|it| *it) => Some(137),
-                        // Frozen, it does nothing and does not end.
-                        _ = freezes.wait_for(|it| *it) => None,
-                        () = dies.struck() => Some(137),
-                        ended = runner => Some(if ended.is_ok() { 0 } else { 70 }),
-                    };
-                    if code.is_none() {
-                        let _ = killed.wait_for(|it| *it).await;
-                    }
-                    code.unwrap_or(137)
-                }
-            };
-            ended_tx.send_replace(Some(code));
-        });
-        let (incarnation, fingerprint) = (spec.incarnation, spec.fingerprint.clone());
-        let starved = fault == Some(StartFault::OutOfMemory);
-        Container { incarnation, fingerprint, crash, ended, _task: task, kill, frozen, starved }
-    }
-}
-
-fn runner(
-    spec: &Spec,
-    clock: Arc<dyn Clock>,
-    crash: Arc<Crash>,
-    links: &Links,
-    doorbells: bool,
-) -> impl Future<Output = Result<(), agent_runner::RunnerError>> + use<> {
-    let provider = spec.env.get("NANOCLAW_PROVIDER").and_then(|it| Provider::parse(it));
-    let mounts = spec.mounts.clone();
-    let config = Config {
-        received_dir: mounts.inbound.clone(),
-        inbound_dir: mounts.inbound,
-        outbound_dir: mounts.outbound,
-        workspace: mounts.workspace,
-        home: mounts.home,
-        doorbells,
-        ..Config::new(spec.incarnation, provider.unwrap_or(Provider::Demo))
-    };
-    let (inbound, outbound) = (config.inbound_dir.clone(), config.outbound_dir.clone());
-    let store = RunnerStore::shared(inbound, outbound, spec.incarnation, crash);
-    let connect: Arc<dyn Connect> = Arc::new(links.connect(spec.mounts.link.clone()));
-    agent_runner::run(config, store, clock, connect)
 }
 
 #[async_trait]
 impl Sandbox for FakeEngine {
     async fn inspect(&self, session: SessionId) -> Result<Observed, SandboxError> {
         self.called("inspect").await?;
-        self.answers(session).await;
+        self.answers(session).await?;
         let inner = self.lock();
-        Ok(inner.containers.get(&session).map_or(Observed::Absent, |it| match *it.ended.borrow() {
-            None => Observed::Running {
-                incarnation: it.incarnation,
-                fingerprint: it.fingerprint.clone(),
-            },
-            Some(code) => {
-                Observed::Exited { incarnation: it.incarnation, code, out_of_memory: it.starved }
-            }
-        }))
+        Ok(inner.containers.get(&session).map_or(Observed::Absent, Container::observed))
     }
 
     async fn start(&self, spec: &Spec) -> Result<(), SandboxError> {
         self.called("before start").await?;
-        self.answers(spec.session).await;
+        self.answers(spec.session).await?;
         let (takes, fault) = {
             let mut inner = self.lock();
             inner.log.push(format!("start {}", spec.session));
@@ -303,7 +263,7 @@ impl Sandbox for FakeEngine {
         let container = self.run(spec, fault);
         let old = self.lock().containers.insert(spec.session, container);
         // Real engines refuse a second container of the same name.
-        assert!(old.is_none_or(|it| it.ended.borrow().is_some()), "two containers for one session");
+        assert!(old.is_none_or(|it| !it.is_running()), "two containers for one session");
         self.called("after start").await
     }
 
@@ -314,7 +274,7 @@ impl Sandbox for FakeEngine {
 
     async fn stop(&self, session: SessionId) -> Result<(), SandboxError> {
         self.called("before stop").await?;
-        self.answers(session).await;
+        self.answers(session).await?;
         let takes = self.lock().stop_takes;
         if !takes.is_zero() {
             sleep(takes).await;
@@ -325,17 +285,18 @@ impl Sandbox for FakeEngine {
 
     async fn freeze(&self, session: SessionId) -> Result<(), SandboxError> {
         self.called("before freeze").await?;
-        self.answers(session).await;
+        self.answers(session).await?;
         if let Some(container) = self.lock().containers.get(&session) {
             // Nothing of it runs any more, and it is still there.
-            container.frozen.send_replace(true);
+            container.freeze();
+            self.timeline.end(container.number);
         }
         self.called("after freeze").await
     }
 
     async fn kill(&self, session: SessionId) -> Result<(), SandboxError> {
         self.called("before kill").await?;
-        self.answers(session).await;
+        self.answers(session).await?;
         self.remove(session, "kill");
         self.called("after kill").await
     }

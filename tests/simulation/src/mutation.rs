@@ -30,10 +30,12 @@ pub enum Mutation {
     RefuseAll,
     /// Nobody knows of the quiet hours.
     ForgetQuiet,
+    /// Commits are not synced, and every kill is a power cut.
+    SyncNothing,
 }
 
 impl Mutation {
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::SendTwice,
         Self::SendNothing,
         Self::SendElsewhere,
@@ -47,6 +49,7 @@ impl Mutation {
         Self::NeverConclude,
         Self::RefuseAll,
         Self::ForgetQuiet,
+        Self::SyncNothing,
     ];
 
     /// The write that never succeeds.
@@ -64,7 +67,8 @@ impl Mutation {
             | Self::AcknowledgeEarly
             | Self::ForgetMessages
             | Self::RefuseAll
-            | Self::ForgetQuiet => None,
+            | Self::ForgetQuiet
+            | Self::SyncNothing => None,
         }
     }
 }

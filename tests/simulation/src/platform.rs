@@ -24,6 +24,8 @@ use crate::crash::Crash;
 
 /// The name of the channel.
 pub const NAME: &str = "fake";
+/// The account that is there without being stored.
+const LOCAL: &str = "local";
 /// The one credential that is not taken, where the capabilities ask for one.
 pub const WRONG_CREDENTIAL: &str = "open-barley-0815";
 
@@ -33,6 +35,8 @@ const ALIVE_EVERY: Duration = Duration::from_secs(30);
 
 /// Text alone, and nobody but the owner.
 pub const OWNER_ONLY: Caps = Caps { owner_only: true, ..PLAIN };
+/// The same, and files.
+pub const TAKES_FILES: Caps = Caps { file_bytes_max: 1024 * 1024, ..OWNER_ONLY };
 /// Text alone, and anybody.
 pub const PLAIN: Caps = Caps { alive_every: Some(ALIVE_EVERY), ..Caps::plain(TEXT) };
 /// Everything there is, and anybody.
@@ -202,6 +206,16 @@ impl FakePlatform {
         self.state().hanging.push(person.into());
     }
 
+    /// From now on the platform gives no answer about what is sent to this chat, and does not show it.
+    pub fn hang_chat(&self, chat: &str) {
+        self.state().hanging_chat = Some(chat.into());
+    }
+
+    /// No longer. Returns whether one hung.
+    pub fn lift(&self) -> bool {
+        self.state().hanging_chat.take().is_some()
+    }
+
     /// From now on this person takes no private chats.
     pub fn close_direct(&self, person: &str) {
         self.state().closed.push(person.into());
@@ -255,7 +269,7 @@ impl FakePlatform {
     #[must_use]
     pub fn account(&self) -> Account {
         Account {
-            name: "local".into(),
+            name: LOCAL.into(),
             run_dir: std::path::PathBuf::new(),
             credential: self.caps.credential.map(|_| "open-sesame-4711".into()),
             urls: std::collections::BTreeMap::new(),
@@ -269,6 +283,11 @@ impl FakePlatform {
         self.state().crash = Some(crash);
         let adapter: &'static dyn Adapter = Box::leak(Box::new(FakeAdapter(Arc::clone(self))));
         Box::leak(Box::new(Registration { name: NAME, caps: self.caps, adapter }))
+    }
+
+    /// Each account is told of its own events alone.
+    pub fn separate_accounts(&self) {
+        self.state().separated = true;
     }
 
     /// The next events come in another order: those of one chat before those of another.
@@ -298,8 +317,18 @@ impl FakePlatform {
     }
 }
 
-/// A chat on this platform.
+/// A chat on this platform: `a` of the usual account, `a@work` of another.
 #[must_use]
 pub fn address(chat: &str) -> Address {
-    Address { channel: NAME.into(), account: "local".into(), chat: chat.into(), thread: None }
+    let (chat, account) = chat.split_once('@').unwrap_or((chat, LOCAL));
+    Address { channel: NAME.into(), account: account.into(), chat: chat.into(), thread: None }
+}
+
+/// What [`address`] makes that address of.
+#[must_use]
+pub fn name(address: &Address) -> String {
+    match address.account.as_str() {
+        LOCAL => address.chat.clone(),
+        other => format!("{}@{other}", address.chat),
+    }
 }

@@ -6,18 +6,25 @@
 //! people, groups and approvals besides.
 
 mod blank;
+pub mod hostile;
 mod laws;
+mod leftovers;
 mod plan;
 mod power;
 pub mod quiet;
+mod stops;
 pub mod sweep;
 pub mod tasks;
 pub mod town;
+pub mod wedge;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use store::AccountRow;
 use tokio::time::{Instant, sleep_until};
 
+pub use self::hostile::Hostile;
 pub use self::plan::{Fault, Mailbox, Plan, Post};
 pub use self::quiet::Quiet;
 pub use self::tasks::PlannedTask;
@@ -25,10 +32,13 @@ use crate::crash::Crash;
 use crate::engine::StartFault;
 use crate::host::{TestHost, World};
 use crate::mutation::Mutation;
+use crate::platform::{FakePlatform, NAME, TAKES_FILES};
 
 /// Simulated time that a run may take to come to rest after its last event. Longer than every
 /// back-off in a row.
 const REST_WITHIN: Duration = Duration::from_secs(80 * 60);
+/// The same where a runner may keep its messages until their deadlines, one after the other.
+const HOSTILE_REST_WITHIN: Duration = Duration::from_secs(3 * 24 * 60 * 60);
 const LOOK_FIRST: Duration = Duration::from_secs(2);
 /// Looking opens every file of the run, so it is done less often the longer it takes.
 const LOOK_AT_LEAST: Duration = Duration::from_secs(60);
@@ -74,21 +84,39 @@ pub fn run(plan: &Plan) -> Report {
 #[must_use]
 pub fn run_broken(plan: &Plan, mutation: Option<Mutation>) -> Report {
     on_paused_clock(async {
-        let world = World::broken(plan.doorbells, mutation);
+        let mut world = World::broken(plan.doorbells, mutation);
+        world.containers_max = plan.containers_max;
+        if plan.hostile.is_some() {
+            world.platform = FakePlatform::with_caps(TAKES_FILES);
+        }
         blank::put(&world.layout());
+        if plan.two_accounts {
+            add_account(&world);
+        }
         tasks::set_up(&world, &plan.tasks);
         if mutation != Some(Mutation::ForgetQuiet) {
             quiet::set_up(&world, plan.quiet.as_ref());
         }
         world.engine.crash_next_runner(plan.runner_crash);
+        if let Some(hostile) = plan.hostile {
+            world.engine.set_hostile(hostile.session, hostile.seed);
+        }
         let mut script = Script { started: Instant::now(), plan, next_post: 0, next_fault: 0 };
         let (crashes, jitter) = (&plan.host_crashes[..], plan.jitter);
         let lives = Lives { crashes, jitter, mailboxes: plan.mailboxes };
         let (mut report, came_to_rest) =
             lives.live(&world, async || script.play(&world).await).await;
-        report.violations = laws::check(&world, plan, came_to_rest);
+        report.violations = laws::check(&world, plan, script.started, came_to_rest);
         report
     })
+}
+
+/// The second account of the platform.
+fn add_account(world: &World) {
+    let (channel, name) = (NAME.to_owned(), "work".to_owned());
+    let row = AccountRow { channel, name, urls: BTreeMap::new(), created_at: world.now() };
+    tasks::central(world).put_account(&row).unwrap();
+    world.platform.separate_accounts();
 }
 
 fn on_paused_clock<T>(run: impl Future<Output = T>) -> T {
@@ -123,6 +151,7 @@ impl Lives<'_> {
             let point = if report.lives < LIVES_MAX { crashes.next().unwrap_or(0) } else { 0 };
             let crash = Crash::with_jitter(point, self.jitter);
             let host = world.start(crash.clone()).await;
+            world.engine.timeline().begin_life();
             let came_to_rest = tokio::select! {
                 biased;
                 () = crash.struck() => None,
@@ -132,10 +161,11 @@ impl Lives<'_> {
                 report.host_points = crash.passed();
             }
             report.points += crash.passed();
+            let keeps = power::keeps_commits(&host).await;
             end(host, came_to_rest.is_some()).await;
             if came_to_rest.is_none() {
                 world.stage.note(format_args!("the host was killed in life {}", report.lives));
-                power::lost(world, self.mailboxes);
+                power::lost(world, self.mailboxes, keeps);
             }
             if let Some(came_to_rest) = came_to_rest {
                 report.runner_points = world.engine.runner_points();
@@ -179,7 +209,8 @@ impl Script<'_> {
             }
         }
         let held = self.plan.quiet.as_ref().map_or(Duration::ZERO, Quiet::over_within);
-        let deadline = Instant::now() + REST_WITHIN + held;
+        let within = self.plan.hostile.map_or(REST_WITHIN, |_| HOSTILE_REST_WITHIN);
+        let deadline = Instant::now() + within + held;
         let mut pause = LOOK_FIRST;
         while Instant::now() < deadline {
             sleep_until(Instant::now() + pause).await;
@@ -224,5 +255,8 @@ fn strike(world: &World, fault: &Fault) {
         Fault::ClockJump(ms) => world.clock.jump(*ms),
         Fault::RunnerCrash(at) => world.engine.crash_next_runner(*at),
         Fault::Lose(which) => power::lose(world, *which),
+        Fault::Doubt(count) => world.stage.doubt_writes(*count),
+        Fault::Reads(fault, count) => world.stage.fail_reads(*fault, *count),
+        Fault::Zombie => world.engine.let_next_live_on(),
     }
 }

@@ -1,9 +1,11 @@
 //! What all lives of a run share: the trace of what happened, and what is broken on purpose.
 
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use store::ReadFault;
 use tokio::time::Instant;
 
 use crate::mutation::Mutation;
@@ -17,6 +19,10 @@ pub struct Stage {
     mutation: Option<Mutation>,
     /// Until when no write succeeds.
     full_until: Mutex<Option<Instant>>,
+    /// So many of the next writes succeed and say that they did not.
+    doubts: AtomicU64,
+    /// So many of the next reads fail like this.
+    reads: Mutex<Option<(ReadFault, u64)>>,
 }
 
 impl Stage {
@@ -33,12 +39,51 @@ impl Stage {
     }
 
     fn of(lines: Option<Mutex<Vec<String>>>, mutation: Option<Mutation>) -> Self {
-        Self { started: Instant::now(), lines, mutation, full_until: Mutex::default() }
+        Self {
+            started: Instant::now(),
+            lines,
+            mutation,
+            full_until: Mutex::default(),
+            doubts: AtomicU64::default(),
+            reads: Mutex::default(),
+        }
     }
 
     /// From now on for so long, the disk of host and runners is full.
     pub fn fill_disk(&self, duration: Duration) {
         *self.full_until.lock().unwrap() = Some(Instant::now() + duration);
+    }
+
+    /// The next writes succeed, and who ordered them hears of an error.
+    pub fn doubt_writes(&self, count: u64) {
+        self.doubts.store(count, Ordering::SeqCst);
+    }
+
+    pub(crate) fn leaves_in_doubt(&self, op: &str) -> bool {
+        let less = |it: u64| it.checked_sub(1);
+        let is_left = self.doubts.fetch_update(Ordering::SeqCst, Ordering::SeqCst, less).is_ok();
+        if is_left {
+            self.note(format_args!("{op} took effect and nobody hears of it"));
+        }
+        is_left
+    }
+
+    /// The next reads fail.
+    pub fn fail_reads(&self, fault: ReadFault, count: u64) {
+        *self.reads.lock().unwrap() = Some((fault, count));
+    }
+
+    pub(crate) fn read(&self) -> Result<(), ReadFault> {
+        let mut reads = self.reads.lock().unwrap();
+        match reads.take() {
+            None | Some((_, 0)) => Ok(()),
+            Some((fault, count)) => {
+                *reads = Some((fault, count - 1));
+                drop(reads);
+                self.note(format_args!("a read fails: {fault:?}"));
+                Err(fault)
+            }
+        }
     }
 
     /// Whether no write succeeds right now.

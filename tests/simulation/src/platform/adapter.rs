@@ -12,12 +12,14 @@ use channel::{
 use domain::message::Address;
 use domain::outgoing::Content;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::state::State;
 use super::{ALIVE_EVERY, FakePlatform, FetchFault, NAME, SendFault, WRONG_CREDENTIAL};
 use crate::mutation::Mutation;
 
+/// How often what hangs looks whether it still does.
+const HANG_TICK: Duration = Duration::from_secs(1);
 /// Events of one batch.
 const BATCH_MAX: usize = 10;
 
@@ -46,7 +48,8 @@ impl Adapter for FakeAdapter {
             gap: Some(if may_miss { Gap::Unknown } else { Gap::None }),
         };
         drop(state);
-        Ok(Connection { source: Box::new(source), sink: Arc::new(FakeSink(Arc::clone(&self.0))) })
+        let sink = FakeSink(Arc::clone(&self.0), account.name.clone());
+        Ok(Connection { source: Box::new(source), sink: Arc::new(sink) })
     }
 }
 
@@ -91,11 +94,11 @@ impl Source for FakeSource {
                     None
                 } else {
                     self.platform.check(&state, &self.account)?;
-                    let (events, first) = batch(&mut state, from);
-                    Some((events, first, state.connections_broken))
+                    let (events, next) = batch(&mut state, from, &self.account);
+                    Some((events, next, state.connections_broken))
                 }
             };
-            let Some((events, first, broken)) = heard else {
+            let Some((events, next, broken)) = heard else {
                 return std::future::pending().await;
             };
             if self.connections_broken != broken {
@@ -107,7 +110,7 @@ impl Source for FakeSource {
                 let _ = timeout(ALIVE_EVERY, happened).await;
                 continue;
             }
-            let cursor = Cursor((first + events.len()).max(from).to_string());
+            let cursor = Cursor(next.max(from).to_string());
             let mut events: Vec<Event> = events.into_iter().flatten().collect();
             if self.platform.state().breaks(Mutation::DropEvent) && 1 < events.len() {
                 events.remove(0);
@@ -136,8 +139,8 @@ impl Source for FakeSource {
     }
 }
 
-/// The next events and the place of the first of them.
-fn batch(state: &mut State, from: usize) -> (Vec<Option<Event>>, usize) {
+/// The next events of an account, and the place behind the last of them.
+fn batch(state: &mut State, from: usize, account: &str) -> (Vec<Option<Event>>, usize) {
     let mut first = from;
     if std::mem::take(&mut state.redelivers) {
         state.note("the platform delivers from the start again");
@@ -145,14 +148,21 @@ fn batch(state: &mut State, from: usize) -> (Vec<Option<Event>>, usize) {
     } else if state.breaks(Mutation::AcknowledgeEarly) {
         first = from.max(state.handed_out);
     }
-    let mut events: Vec<_> = state.events.iter().skip(first).take(BATCH_MAX).cloned().collect();
+    let is_own = |it: &Option<Event>| {
+        let whose = it.as_ref().and_then(whose);
+        !state.separated || whose.is_none_or(|it| it.1.account == account)
+    };
+    let own = state.events.iter().enumerate().skip(first).filter(|it| is_own(it.1));
+    let (places, mut events): (Vec<usize>, Vec<_>) =
+        own.take(BATCH_MAX).map(|(at, it)| (at, it.clone())).unzip();
+    let next = places.last().map_or(first, |it| it + 1);
     if 1 < events.len() && std::mem::take(&mut state.reorders) {
         state.note("the platform delivers in another order");
         let chat = |it: &Option<Event>| Some(whose(it.as_ref()?)?.1.chat);
         events.sort_by_key(|it| std::cmp::Reverse(chat(it)));
     }
-    state.handed_out = state.handed_out.max(first + events.len());
-    (events, first)
+    state.handed_out = state.handed_out.max(next);
+    (events, next)
 }
 
 fn whose(event: &Event) -> Option<(String, Address)> {
@@ -164,7 +174,7 @@ fn whose(event: &Event) -> Option<(String, Address)> {
 }
 
 #[derive(Debug)]
-struct FakeSink(Arc<FakePlatform>);
+struct FakeSink(Arc<FakePlatform>, String);
 
 impl FakeSink {
     /// What the platform does with a part, and its answer, if there is one.
@@ -208,6 +218,10 @@ impl FakeSink {
     ) -> Result<String, &'static str> {
         let caps = &self.0.caps;
         let mut part = part.clone();
+        if state.separated {
+            // Whatever account it was for, this one has it.
+            part.to.account.clone_from(&self.1);
+        }
         if state.breaks(Mutation::SendNothing) {
             return Ok(format!("p-{}", part.key));
         }
@@ -242,6 +256,11 @@ impl FakeSink {
 impl Sink for FakeSink {
     async fn deliver(&self, part: &Part) -> Result<String, DeliverError> {
         self.0.pass("before deliver").await;
+        let hangs = || self.0.state().hanging_chat.as_ref() == Some(&part.to.chat);
+        while hangs() {
+            // Whoever sends gives up before that is over.
+            sleep(HANG_TICK).await;
+        }
         let taken = self.take(part);
         self.0.pass("after deliver").await;
         match taken {

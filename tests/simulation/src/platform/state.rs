@@ -57,6 +57,8 @@ pub(super) struct State {
     pub(super) closed: Vec<String>,
     /// Who a platform gives no answer about.
     pub(super) hanging: Vec<String>,
+    /// The chat in which nothing takes effect and nothing is answered.
+    pub(super) hanging_chat: Option<String>,
     pub(super) connections_broken: usize,
     /// The next batch begins with the oldest event again.
     pub(super) redelivers: bool,
@@ -71,6 +73,8 @@ pub(super) struct State {
     pub(super) silent_below: usize,
     pub(super) is_away: bool,
     pub(super) forgets: bool,
+    /// Each account is told of its own events alone.
+    pub(super) separated: bool,
     /// The account whose credential is not taken.
     pub(super) revoked: Option<String>,
     pub(super) crash: Option<Arc<Crash>>,

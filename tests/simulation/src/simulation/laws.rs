@@ -5,21 +5,25 @@ use std::collections::{HashMap, HashSet};
 use channel::{Part, Verdict};
 use domain::message::Outcome;
 use store::SessionStore;
+use tokio::time::Instant;
 
 use super::plan::{Fault, Plan, Post};
-use super::{quiet, tasks};
+use super::{hostile, leftovers, quiet, stops, tasks};
 use crate::host::World;
+use crate::platform::name;
 
 /// Whether everything that was accepted has ended and everything written was delivered.
 pub(super) fn is_at_rest(world: &World, plan: &Plan) -> bool {
     let (sent, turned_away) = (world.platform.sent(), turned_away(world));
+    let hostile = hostile::chat(world, plan);
+    let is_hostile = |it: &Post| hostile.as_deref() == Some(&*it.chat);
     // Cheap, and mostly enough: no file is opened.
     let met = |it: &Post| {
         turned_away.contains(&it.id)
-            || sent.iter().any(|part| part.last && answers(part, &it.id))
+            || sent.iter().any(|part| (part.last || is_hostile(it)) && answers(part, &it.id))
             || sent
                 .iter()
-                .any(|part| part.to.chat == it.chat && part.content.text().contains("topped"))
+                .any(|part| name(&part.to) == it.chat && part.content.text().contains("topped"))
     };
     if !plan.posts.iter().all(met) || !tasks::is_at_rest(world, &plan.tasks) {
         return false;
@@ -36,8 +40,11 @@ pub(super) fn is_at_rest(world: &World, plan: &Plan) -> bool {
     let is_known =
         |post: &&Post| !turned_away.contains(&post.id) || outcomes.iter().any(|it| it.0 == post.id);
     let mut known = plan.posts.iter().filter(is_known);
-    known.all(|it| heard(it, ended(&it.id), &sent).is_none())
-        && outcomes.iter().all(|it| it.1.is_some())
+    let is_met = |it: &Post| match is_hostile(it) {
+        true => hostile::is_told(it, ended(&it.id), &sent),
+        false => heard(it, ended(&it.id), &sent).is_none(),
+    };
+    known.all(is_met) && outcomes.iter().all(|it| it.1.is_some())
 }
 
 /// Messages whose senders were told that they could not be stored.
@@ -47,7 +54,12 @@ fn turned_away(world: &World) -> HashSet<String> {
 }
 
 /// Every law that the run broke, in words.
-pub(super) fn check(world: &World, plan: &Plan, came_to_rest: bool) -> Vec<String> {
+pub(super) fn check(
+    world: &World,
+    plan: &Plan,
+    started: Instant,
+    came_to_rest: bool,
+) -> Vec<String> {
     let mut broken = Vec::new();
     if !came_to_rest {
         broken.push("it did not come to rest".to_owned());
@@ -55,7 +67,11 @@ pub(super) fn check(world: &World, plan: &Plan, came_to_rest: bool) -> Vec<Strin
     let outcomes = world.all_outcomes();
     let sent = world.platform.sent();
     let turned_away = turned_away(world);
-    let may_refuse = plan.faults.iter().any(|it| matches!(it.1, Fault::DiskFull(_)));
+    let hostile = hostile::chat(world, plan);
+    let hostile = hostile.as_deref();
+    let refuses =
+        |it: &Fault| matches!(it, Fault::DiskFull(_) | Fault::Doubt(_) | Fault::Reads(..));
+    let may_refuse = plan.faults.iter().any(|it| refuses(&it.1));
     for post in &plan.posts {
         let is_refused = turned_away.contains(&post.id);
         let ends: Vec<_> = outcomes.iter().filter(|it| it.0 == post.id).collect();
@@ -69,17 +85,25 @@ pub(super) fn check(world: &World, plan: &Plan, came_to_rest: bool) -> Vec<Strin
         if is_refused && !may_refuse {
             broken.push(format!("{} was refused", post.id));
         }
-        broken.extend(heard(post, ends.first().and_then(|it| it.1), &sent));
+        let outcome = ends.first().and_then(|it| it.1);
+        if hostile != Some(&*post.chat) {
+            broken.extend(heard(post, outcome, &sent));
+        } else if !hostile::is_told(post, outcome, &sent) {
+            broken.push(format!("{} was met with silence", post.id));
+        }
     }
     broken.extend(repeats(plan, &sent));
-    broken.extend(order(plan, &sent, &turned_away));
+    broken.extend(order(plan, &sent, &turned_away, hostile));
     broken.extend(places(plan, &sent));
-    broken.extend(tasks::check(world, &plan.tasks, &outcomes));
-    broken.extend(quiet::check(world, plan));
+    broken.extend(tasks::check(world, &plan.tasks, &outcomes, hostile));
+    broken.extend(quiet::check(world, plan, hostile));
+    broken.extend(hostile::check(world, plan, &sent));
+    broken.extend(stops::check(world, plan, started, &outcomes));
+    broken.extend(leftovers::check(world, plan));
     broken
 }
 
-fn answers(part: &Part, id: &str) -> bool {
+pub(super) fn answers(part: &Part, id: &str) -> bool {
     part.reply_to == id || part.also.iter().any(|it| it == id)
 }
 
@@ -105,7 +129,7 @@ fn tells_of_stop(part: &Part) -> bool {
 }
 
 /// A stop says what it set aside, and how much of what was answered it held back.
-fn stop_told(chat: &str, outcome: Outcome, sent: &[Part]) -> bool {
+pub(super) fn stop_told(chat: &str, outcome: Outcome, sent: &[Part]) -> bool {
     let words: &[&str] = match outcome {
         Outcome::Declined => &["et aside:"],
         Outcome::Answered | Outcome::Failed | Outcome::Silent => {
@@ -113,13 +137,17 @@ fn stop_told(chat: &str, outcome: Outcome, sent: &[Part]) -> bool {
         }
     };
     let tells = |text: &str| text.contains("topped") && words.iter().any(|it| text.contains(it));
-    sent.iter().any(|it| it.to.chat == chat && tells(it.content.text()))
+    sent.iter().any(|it| name(&it.to) == chat && tells(it.content.text()))
 }
 
 /// A part is seen once, or its repeats say that they are; and there are no more of them than things
 /// went wrong that could have hidden it.
 fn repeats(plan: &Plan, sent: &[Part]) -> Vec<String> {
-    let excuses = plan.faults.len() + plan.host_crashes.len();
+    let times = |it: &(_, Fault)| {
+        let several = if let Fault::Doubt(n) | Fault::Reads(_, n) = it.1 { n } else { 1 };
+        usize::try_from(several).unwrap_or(1)
+    };
+    let excuses = plan.faults.iter().map(times).sum::<usize>() + plan.host_crashes.len();
     let mut shown: HashMap<&str, usize> = HashMap::new();
     sent.iter().for_each(|it| *shown.entry(&it.key).or_default() += 1);
     let too_often = shown.into_iter().filter(|it| 1 + excuses < it.1);
@@ -138,19 +166,25 @@ fn repeats(plan: &Plan, sent: &[Part]) -> Vec<String> {
 /// An answer goes to the chat of its message.
 fn places(plan: &Plan, sent: &[Part]) -> Vec<String> {
     let strays = |post: &Post| {
-        let stray = |it: &&Part| answers(it, &post.id) && it.to.chat != post.chat;
+        let stray = |it: &&Part| answers(it, &post.id) && name(&it.to) != post.chat;
         let found = sent.iter().find(stray);
-        found.map(|it| format!("{} was answered in {}", post.id, it.to.chat))
+        found.map(|it| format!("{} was answered in {}", post.id, name(&it.to)))
     };
     plan.posts.iter().filter_map(strays).collect()
 }
 
 /// Within a chat, answers come in the order of their messages, but for those that were to be sent again.
-fn order(plan: &Plan, sent: &[Part], turned_away: &HashSet<String>) -> Vec<String> {
+fn order(
+    plan: &Plan,
+    sent: &[Part],
+    turned_away: &HashSet<String>,
+    hostile: Option<&str>,
+) -> Vec<String> {
     let first_answer =
         |id: &str| sent.iter().position(|it| it.last && answers(it, id) && !tells_of_stop(it));
     let mut broken = Vec::new();
-    let posts: Vec<&Post> = plan.posts.iter().filter(|it| !turned_away.contains(&it.id)).collect();
+    let counts = |it: &&Post| !turned_away.contains(&it.id) && hostile != Some(&*it.chat);
+    let posts: Vec<&Post> = plan.posts.iter().filter(counts).collect();
     for (index, early) in posts.iter().enumerate() {
         for late in posts[index + 1..].iter().filter(|it| it.chat == early.chat) {
             if let (Some(a), Some(b)) = (first_answer(&early.id), first_answer(&late.id))

@@ -3,8 +3,11 @@
 use std::time::Duration;
 
 use domain::task::Missed;
+use store::ReadFault;
 
+use super::hostile::{self, Hostile};
 use super::quiet::{self, Quiet};
+use super::stops;
 use super::tasks::{self, PlannedTask};
 use crate::dice::Dice;
 use crate::engine::LinkFault;
@@ -49,6 +52,13 @@ pub enum Fault {
     RunnerCrash(u64),
     /// Mailboxes of every session are deleted.
     Lose(Mailbox),
+    /// The next container that is removed lives on for a while, and the engine does not know of it.
+    Zombie,
+    /// So many of the next writes of host or runner take effect, and whoever ordered them hears of an
+    /// error.
+    Doubt(u64),
+    /// So many of the next reads fail.
+    Reads(ReadFault, u64),
 }
 
 /// Which mailboxes are gone.
@@ -82,6 +92,12 @@ pub struct Plan {
     pub tasks: Vec<PlannedTask>,
     /// Somebody wants to be left alone.
     pub quiet: Option<Quiet>,
+    /// Containers that may run at the same time.
+    pub containers_max: usize,
+    /// Some chats belong to a second account of the platform, and are called like others of the first.
+    pub two_accounts: bool,
+    /// The runners of one session do what they like.
+    pub hostile: Option<Hostile>,
 }
 
 impl Plan {
@@ -110,6 +126,9 @@ impl Plan {
             jitter: 0,
             tasks: vec![],
             quiet: None,
+            containers_max: 10,
+            two_accounts: false,
+            hostile: None,
         }
     }
 
@@ -143,7 +162,10 @@ impl Plan {
     pub fn random(seed: u64) -> Self {
         let mut dice = Dice::new(seed);
         let count = 1 + dice.below(8);
-        let mut posts: Vec<Post> = (0..count).map(|n| post(&mut dice, n)).collect();
+        let two_accounts = dice.below(4) == 0;
+        let chats: &[&str] =
+            if two_accounts { &["a", "b", "a@work", "b@work"] } else { &["a", "b", "c"] };
+        let mut posts: Vec<Post> = (0..count).map(|n| post(&mut dice, n, chats)).collect();
         if dice.below(4) == 0 {
             panic_and_resume(&mut dice, &mut posts);
         }
@@ -161,6 +183,10 @@ impl Plan {
         let tasks = if dice.below(2) == 0 { vec![] } else { tasks::random(&mut dice) };
         let quiet = quiet::random(&mut dice, &tasks);
         let mailboxes = (dice.below(4) == 0).then(|| mailbox(&mut dice));
+        let hostile = hostile::random(&mut dice, seed);
+        // A hostile runner may keep its place for a day.
+        let few = hostile.is_none().then(|| [1, 2, 3].get(usize::try_from(dice.below(6)).ok()?));
+        let containers_max = few.flatten().copied().unwrap_or(10);
         Self {
             posts,
             faults,
@@ -171,12 +197,16 @@ impl Plan {
             jitter,
             tasks,
             quiet,
+            containers_max,
+            two_accounts,
+            hostile,
         }
     }
 }
 
-fn post(dice: &mut Dice, n: u64) -> Post {
-    let chat = ["a", "b", "c"][usize::try_from(dice.below(3)).unwrap_or(0)];
+fn post(dice: &mut Dice, n: u64, chats: &[&str]) -> Post {
+    let chat = dice.below(u64::try_from(chats.len()).unwrap_or(1));
+    let chat = chats[usize::try_from(chat).unwrap_or(0)];
     let text = match dice.below(16) {
         0..4 => format!("report progress {n}"),
         4..8 => format!("wait {} now", 1 + dice.below(5)),
@@ -187,7 +217,7 @@ fn post(dice: &mut Dice, n: u64) -> Post {
     Post {
         at: Duration::from_millis(dice.below(10_000)),
         chat: chat.into(),
-        id: format!("{chat}{n}"),
+        id: format!("{}{n}", chat.replace('@', "-")),
         text,
     }
 }
@@ -195,7 +225,7 @@ fn post(dice: &mut Dice, n: u64) -> Post {
 /// Everything is stopped, and some time later let go again.
 fn panic_and_resume(dice: &mut Dice, posts: &mut Vec<Post>) {
     let mut at = dice.below(8_000);
-    for (id, text) in [("x-stop", "/panic"), ("x-resume", "/resume")] {
+    for (id, text) in [(stops::STOP, "/panic"), (stops::RESUME, "/resume")] {
         let (chat, id) = ("x".to_owned(), id.to_owned());
         posts.push(Post { at: Duration::from_millis(at), chat, id, text: text.to_owned() });
         at += 1 + dice.below(30_000);
@@ -205,7 +235,7 @@ fn panic_and_resume(dice: &mut Dice, posts: &mut Vec<Post>) {
 fn fault(dice: &mut Dice, at: Duration, faults: &mut Vec<(Duration, Fault)>) {
     let sends =
         [SendFault::Unreachable, SendFault::Throttled, SendFault::AnswerLost, SendFault::Hangs];
-    match dice.below(15) {
+    match dice.below(18) {
         0 => faults.push((at, Fault::KillContainers)),
         1 => {
             faults.push((at, Fault::EngineDown));
@@ -233,6 +263,12 @@ fn fault(dice: &mut Dice, at: Duration, faults: &mut Vec<(Duration, Fault)>) {
         }
         12 => faults.push((at, Fault::DiskFull(Duration::from_millis(1 + dice.below(60_000))))),
         13 => faults.push((at, Fault::Lose(mailbox(dice)))),
+        14 => faults.push((at, Fault::Zombie)),
+        15 => faults.push((at, Fault::Doubt(1 + dice.below(3)))),
+        16 => {
+            let fault = if dice.below(2) == 0 { ReadFault::Busy } else { ReadFault::Io };
+            faults.push((at, Fault::Reads(fault, 1 + dice.below(4))));
+        }
         _ => faults.push((at, Fault::RunnerCrash(1 + dice.below(20)))),
     }
 }

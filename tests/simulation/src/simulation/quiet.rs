@@ -15,7 +15,7 @@ use super::plan::{Fault, Plan};
 use super::tasks::{PlannedTask, central, said};
 use crate::dice::Dice;
 use crate::host::World;
-use crate::platform::{Letter, NAME, address};
+use crate::platform::{Letter, NAME, address, name};
 
 /// Whoever reads a chat wants to be left alone every day for some minutes. A run begins at 22:13 UTC.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,8 +63,9 @@ pub(super) fn set_up(world: &World, quiet: Option<&Quiet>) {
 }
 
 /// Every law that was broken about them, in words.
-pub(super) fn check(world: &World, plan: &Plan) -> Vec<String> {
-    let Some(quiet) = &plan.quiet else { return vec![] };
+pub(super) fn check(world: &World, plan: &Plan, hostile: Option<&str>) -> Vec<String> {
+    let quiet = plan.quiet.as_ref().filter(|it| hostile != Some(&*it.chat));
+    let Some(quiet) = quiet else { return vec![] };
     let sent = world.platform.sent_when();
     let heads = |it: &Part| it.content.text().contains(HEADING);
     let held = sent.iter().filter(|it| heads(&it.1) && !it.1.reply_to.is_empty());
@@ -74,7 +75,7 @@ pub(super) fn check(world: &World, plan: &Plan) -> Vec<String> {
         return broken;
     }
     let in_quiet = |(at, part): &&(_, Part)| {
-        part.to.chat == quiet.chat && quiet.holds(world.clock.unmoved(*at))
+        name(&part.to) == quiet.chat && quiet.holds(world.clock.unmoved(*at))
     };
     let shown: Vec<&Part> = sent.iter().filter(in_quiet).map(|it| &it.1).collect();
     let central = central(world);

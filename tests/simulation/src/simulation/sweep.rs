@@ -7,9 +7,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
 use super::town::{self, Town};
+use super::wedge::{self, Wedge};
 use super::{Plan, Report, run};
 
-/// One in so many seeds is a town, which takes several times longer than a plan.
+/// One in so many seeds is a town, which takes several times longer than a plan, and one has a session
+/// that is wedged.
 pub const TOWN_EVERY: u64 = 10;
 
 /// What many runs did.
@@ -35,22 +37,38 @@ pub struct Failure {
 /// What happens for a seed, in a few lines.
 #[must_use]
 pub fn plan_of(seed: u64) -> String {
-    match is_town(seed) {
-        true => format!("{:?}", Town::random(seed)),
-        false => format!("{:?}", Plan::random(seed)),
+    match Kind::of(seed) {
+        Kind::Town => format!("{:?}", Town::random(seed)),
+        Kind::Wedge => format!("{:?}", Wedge::random(seed)),
+        Kind::Plan => format!("{:?}", Plan::random(seed)),
     }
 }
 
-fn is_town(seed: u64) -> bool {
-    seed % TOWN_EVERY == TOWN_EVERY - 1
+/// What a seed stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Plan,
+    Town,
+    Wedge,
+}
+
+impl Kind {
+    fn of(seed: u64) -> Self {
+        match seed % TOWN_EVERY {
+            it if it == TOWN_EVERY - 1 => Self::Town,
+            it if it == TOWN_EVERY - 2 => Self::Wedge,
+            _ => Self::Plan,
+        }
+    }
 }
 
 /// Runs one seed. A panic is a violation, too.
 #[must_use]
 pub fn one(seed: u64) -> Report {
-    let run = || match is_town(seed) {
-        true => town::run(&Town::random(seed)),
-        false => run(&Plan::random(seed)),
+    let run = || match Kind::of(seed) {
+        Kind::Town => town::run(&Town::random(seed)),
+        Kind::Wedge => wedge::run(&Wedge::random(seed)),
+        Kind::Plan => run(&Plan::random(seed)),
     };
     catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| Report {
         violations: vec!["the run panicked; its message is above".into()],

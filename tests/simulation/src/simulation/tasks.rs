@@ -15,7 +15,7 @@ use store::{CentralStore, FireRow, Task, TaskFilter, TaskRow};
 
 use crate::dice::Dice;
 use crate::host::World;
-use crate::platform::address;
+use crate::platform::{address, name};
 
 /// A task that is there from the beginning.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,11 +99,12 @@ pub(super) fn is_at_rest(world: &World, tasks: &[PlannedTask]) -> bool {
         && central.fires_running().unwrap().is_empty()
 }
 
-/// Every law that tasks broke, in words.
+/// Every law that tasks broke, in words. What those of a hostile chat say is their runner's.
 pub(super) fn check(
     world: &World,
     tasks: &[PlannedTask],
     outcomes: &[(String, Option<Outcome>)],
+    hostile: Option<&str>,
 ) -> Vec<String> {
     if tasks.is_empty() {
         return vec![];
@@ -124,7 +125,10 @@ pub(super) fn check(
                 broken.push(format!("{key} has no end"));
             }
         }
-        broken.extend(unheard(&row, &fires, &sent));
+        let chat = central.chat_by_id(row.task.chat).unwrap().unwrap();
+        if hostile != Some(&*name(&chat.address)) {
+            broken.extend(unheard(&row, &fires, &sent));
+        }
     }
     broken
 }

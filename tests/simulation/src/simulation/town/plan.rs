@@ -152,9 +152,13 @@ impl Town {
     /// Whether a runner may die, so that what it did in its turn is done again.
     pub(super) fn runners_die(&self) -> bool {
         let kills = |it: &Fault| match it {
-            Fault::KillContainers | Fault::BadStart | Fault::RunnerCrash(_) | Fault::Lose(_) => {
-                true
-            }
+            Fault::KillContainers
+            | Fault::BadStart
+            | Fault::RunnerCrash(_)
+            | Fault::Lose(_)
+            | Fault::Zombie
+            | Fault::Doubt(_)
+            | Fault::Reads(..) => true,
             Fault::EngineDown
             | Fault::EngineBack
             | Fault::Send(_)

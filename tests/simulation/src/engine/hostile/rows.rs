@@ -1,0 +1,189 @@
+//! Rows as no runner writes them. The schema looks as it should afterwards, and what is in it does not.
+
+use std::path::Path;
+
+use domain::Incarnation;
+use rusqlite::Connection;
+
+use super::{MARK, pick};
+use crate::dice::Dice;
+
+/// As many as a flood has.
+const FLOOD: u64 = 2_000;
+
+/// A few statements.
+pub(super) fn random(dice: &mut Dice, incarnation: Incarnation) -> String {
+    (0..=dice.below(5)).map(|_| one(dice, incarnation)).collect()
+}
+
+fn one(dice: &mut Dice, incarnation: Incarnation) -> String {
+    match dice.below(12) {
+        0..5 => message(dice, incarnation),
+        5..8 => claim(dice, incarnation),
+        8 => wait(dice, incarnation),
+        9 => "UPDATE claims SET outcome = 'answered', reply = 1;".into(),
+        10 => pick(
+            dice,
+            &[
+                "DELETE FROM messages_out;",
+                "DELETE FROM claims;",
+                "UPDATE messages_out SET seq = -seq;",
+                "UPDATE claims SET message = message + 2;",
+                "INSERT OR REPLACE INTO session_state VALUES (hex(zeroblob(9000)), 1.5);",
+                "INSERT OR REPLACE INTO session_state VALUES ('continuation', x'ff00');",
+                "INSERT INTO tool_calls VALUES (NULL, 'x', x'00', NULL, 7, -1, 9, 5);",
+            ],
+        )
+        .into(),
+        _ => flood(dice),
+    }
+}
+
+fn message(dice: &mut Dice, incarnation: Incarnation) -> String {
+    let seq = seq(dice);
+    let to = number(dice);
+    let kind = pick(dice, &["'interim'", "'answer'", "'notice'", "'dance'", "7", "x'00'"]);
+    let text = pick(
+        dice,
+        &[
+            "'words'",
+            "''",
+            "NULL",
+            "9",
+            "x'4142'",
+            "CAST(x'ff' AS TEXT)",
+            "hex(zeroblob(90000))",
+            "hex(zeroblob(600000))",
+            "char(0) || 'x'",
+        ],
+    );
+    let text = if text == "'words'" { format!("'{MARK} words'") } else { text.to_owned() };
+    let form = pick(
+        dice,
+        &["'text'", "'text'", "'text'", "'file'", "'edit'", "'reaction'", "'question'", "'dance'"],
+    );
+    let place = pick(dice, &["NULL", "NULL", "NULL", "'a'", "'owner'", "8", "hex(zeroblob(4000))"]);
+    let file = pick(
+        dice,
+        &[
+            "'own'",
+            "'link'",
+            "'pipe'",
+            "'endless'",
+            "'folder/etc/passwd'",
+            "'../outbound.db'",
+            "'/'",
+            "NULL",
+            "x'00'",
+        ],
+    );
+    let options = pick(dice, &["NULL", "'[\"yes\",\"no\"]'", "'['", "7", "hex(zeroblob(70000))"]);
+    let (target, turn) = (number(dice), number(dice));
+    let wait = pick(dice, &["NULL", "-1", "60000", "9223372036854775807", "'x'"]);
+    format!(
+        "INSERT OR IGNORE INTO messages_out VALUES
+         ({seq}, {to}, {kind}, {text}, 0, {form}, {place}, {target}, {file}, {options}, {wait},
+          {turn}, {incarnation}, 1);"
+    )
+}
+
+/// Mostly the next one.
+fn seq(dice: &mut Dice) -> String {
+    let next = "(SELECT coalesce(max(seq), -1) + 2 FROM messages_out)";
+    let odd = ["0", "-1", "2", "1000001", "9223372036854775807", "-9223372036854775808"];
+    if dice.below(3) == 0 { pick(dice, &odd).to_owned() } else { next.to_owned() }
+}
+
+/// Numbers of messages are small and even, those of other sessions too.
+fn number(dice: &mut Dice) -> String {
+    match dice.below(6) {
+        0 => pick(dice, &["NULL", "-2", "9223372036854775807", "'x'", "1.5", "x'00'"]).to_owned(),
+        _ => (2 * dice.below(6)).to_string(),
+    }
+}
+
+fn claim(dice: &mut Dice, incarnation: Incarnation) -> String {
+    let (message, reply) = (number(dice), number(dice));
+    let own = incarnation.0;
+    let by = pick(dice, &[own, own, own, own + 1, 0, i64::MAX]);
+    let outcome = pick(
+        dice,
+        &[
+            "NULL",
+            "'answered'",
+            "'answered'",
+            "'silent'",
+            "'declined'",
+            "'failed'",
+            "'dance'",
+            "7",
+            "hex(zeroblob(50))",
+        ],
+    );
+    let reason = pick(dice, &["NULL", "'because'", "hex(zeroblob(9000))", "x'ff'"]);
+    format!(
+        "INSERT OR REPLACE INTO claims VALUES
+         ({message}, {by}, 0, {outcome}, {reason}, {reply}, -5);"
+    )
+}
+
+fn wait(dice: &mut Dice, incarnation: Incarnation) -> String {
+    let id = pick(dice, &["NULL", "NULL", "-1", "9223372036854775807"]);
+    let message = number(dice);
+    let class = pick(dice, &["'limit'", "'credit'", "'network'", "'dance'", "7"]);
+    let until = pick(dice, &["NULL", "-1", "0", "1700003600000", "9223372036854775807", "'x'"]);
+    format!(
+        "INSERT OR IGNORE INTO waits VALUES ({id}, {message}, {incarnation}, {class}, {until});"
+    )
+}
+
+fn flood(dice: &mut Dice) -> String {
+    let most = if dice.below(8) == 0 { FLOOD } else { 40 };
+    let rows = 1 + dice.below(most);
+    let claims = dice.below(2) * rows;
+    format!(
+        "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < {rows})
+         INSERT OR IGNORE INTO messages_out (seq, in_reply_to, kind, text, created_at)
+         SELECT coalesce((SELECT max(seq) FROM messages_out), -1) + 2 * x, 2, 'interim',
+                '{MARK} flood ' || x, 0 FROM n;
+         WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < {claims})
+         INSERT OR IGNORE INTO claims SELECT x, 1, 0, NULL, NULL, NULL, NULL FROM n;"
+    )
+}
+
+/// Runs SQL in a database, with no constraint in force, and leaves the schema as it was.
+pub(super) fn forge(path: &Path, sql: &str) -> rusqlite::Result<()> {
+    let conn = Connection::open(path)?;
+    let version: i64 = conn.pragma_query_value(None, "schema_version", |row| row.get(0))?;
+    let schema: Vec<(String, String)> = conn
+        .prepare("SELECT name, sql FROM sqlite_schema WHERE type = 'table'")?
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<Result<_, _>>()?;
+    drop(conn);
+    edit(path, &schema, version + 1, |it| {
+        it.replace("STRICT", "")
+            .replace("NOT NULL", "")
+            .replace(") ,", ")")
+            .replace("CHECK (", "CHECK (1 OR ")
+    })?;
+    let conn = Connection::open(path)?;
+    conn.pragma_update(None, "ignore_check_constraints", true)?;
+    let done = conn.execute_batch(sql);
+    drop(conn);
+    edit(path, &schema, version + 2, str::to_owned)?;
+    done
+}
+
+fn edit(
+    path: &Path,
+    schema: &[(String, String)],
+    version: i64,
+    to: impl Fn(&str) -> String,
+) -> rusqlite::Result<()> {
+    let conn = Connection::open(path)?;
+    conn.pragma_update(None, "writable_schema", true)?;
+    for (name, sql) in schema {
+        conn.execute("UPDATE sqlite_schema SET sql = ?2 WHERE name = ?1", (name, to(sql)))?;
+    }
+    conn.pragma_update(None, "schema_version", version)
+}
