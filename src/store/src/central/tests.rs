@@ -184,7 +184,9 @@ fn a_second_connection_takes_no_lock_of_the_first_away() {
     let (dir, first) = store_with(&["andy"]);
     let path = dir.path().join("central.db");
     let inode = format!(":{} ", fs::metadata(&path).unwrap().ino());
-    let is_locked = || fs::read_to_string("/proc/locks").unwrap().contains(&inode);
+    // The kernel tells in pieces, and leaves lines out when others change their locks between two.
+    let reads = || fs::read_to_string("/proc/locks").unwrap().contains(&inode);
+    let is_locked = || (0..20).any(|_| reads());
     assert!(is_locked());
     let second = CentralStore::open(&path).unwrap();
     assert_eq!(second.agents().unwrap().len(), first.agents().unwrap().len());
