@@ -168,6 +168,11 @@ mod tests {
     }
 
     #[test]
+    fn half_a_minute_between_two_looks_is_sleep() {
+        assert!(!was_asleep(29 * SECOND) && was_asleep(30 * SECOND));
+    }
+
+    #[test]
     fn a_silence_is_quiet_before_it_is_dead() {
         let every = 30 * SECOND;
         assert!(!is_quiet(30 * SECOND, Some(every)) && is_quiet(31 * SECOND, Some(every)));

@@ -301,7 +301,10 @@ mod tests {
     }
 
     #[test]
-    fn outcomes_read_back() {
+    fn kinds_and_outcomes_read_back() {
+        for kind in [InboundKind::Chat, InboundKind::Context, InboundKind::Command] {
+            assert_eq!(InboundKind::parse(kind.as_str()), Some(kind));
+        }
         for outcome in Outcome::ALL {
             assert_eq!(Outcome::parse(outcome.as_str()), Some(outcome));
         }

@@ -185,8 +185,16 @@ mod tests {
         {
             assert_eq!(named(name), "image-1.png", "{name:?}");
         }
-        assert_eq!(safe_file_name("", FileKind::Voice, "", 3), "voice-3.ogg");
-        assert_eq!(safe_file_name("", FileKind::Document, "x/y", 1), "document-1.bin");
+        for (kind, want) in [
+            (FileKind::Image, "image-3.jpg"),
+            (FileKind::Audio, "audio-3.mp3"),
+            (FileKind::Voice, "voice-3.ogg"),
+            (FileKind::Video, "video-3.mp4"),
+            (FileKind::Sticker, "sticker-3.webp"),
+            (FileKind::Document, "document-3.bin"),
+        ] {
+            assert_eq!(safe_file_name("", kind, "x/y", 3), want);
+        }
         assert_eq!(safe_file_name("", FileKind::Document, "application/pdf", 2), "document-2.pdf");
     }
 

@@ -189,6 +189,7 @@ mod tests {
         let memory = Trouble::OutOfMemory { mib: 512 };
         for (why, trouble, words) in [
             (FailReason::Crashes, Some(&memory), "ran out of memory (512 MiB)"),
+            (FailReason::Crashes, None, "ended each time"),
             (FailReason::CannotStart, Some(&Trouble::NoImage), "`nanoclaw image build`"),
             (FailReason::CannotStart, None, "cannot be started"),
             (FailReason::Deadline(None), None, "within 24 hours"),

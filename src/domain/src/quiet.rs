@@ -169,7 +169,9 @@ mod tests {
         {
             assert!(Hours::parse(bad).is_err(), "{bad}");
         }
-        assert!(Hours::parse("22-7").unwrap().is_overnight());
+        let night = Hours::parse("22:30-7:15").unwrap();
+        assert_eq!((night.from_minute(), night.to_minute()), (22 * 60 + 30, 7 * 60 + 15));
+        assert!(night.is_overnight());
         assert!(!Hours::parse("8-22").unwrap().is_overnight());
     }
 

@@ -181,6 +181,11 @@ mod tests {
             assert!(parse_age(bad).is_err(), "{bad}");
         }
         assert_eq!(parse_age("4000000000d"), Err(InvalidRetention::TooLong));
+        assert_eq!(
+            parse_age(" 5x").unwrap_err().to_string(),
+            "` 5x` is no age; write it as 365d, 52w or 2y"
+        );
+        assert!(InvalidRetention::TooLong.to_string().starts_with("at most "));
         assert_eq!(age(DAY * 365), "365d");
     }
 

@@ -296,6 +296,8 @@ fn whoever_decides_about_a_change_knows_when_something_is_hidden() {
     assert!(card.contains("(700 more characters not shown)"), "{card}");
     assert!(!card.contains("reason"));
     let many: Vec<String> = (0..20).map(|n| format!("package {n}")).collect();
+    let card = change_card(&agent("andy"), "install packages", &many[..12], "");
+    assert!(card.ends_with("- `package 11`"), "as many as fit: {card}");
     let card = change_card(&agent("andy"), "install packages", &many, "needed");
     assert!(card.contains("and 8 more that do not fit here"), "{card}");
     assert!(card.ends_with("Its reason: `needed`"));

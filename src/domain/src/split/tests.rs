@@ -114,6 +114,17 @@ fn a_fence_that_takes_too_much_room_is_a_text_like_any_other() {
 }
 
 #[test]
+fn only_a_line_that_can_open_code_opens_some() {
+    assert_eq!(chars("```a``` b c\nd e f", 12), ["```a``` b c", "d e f"]);
+    assert_eq!(chars("```\nab cd\n```", 9), ["```\nab cd", "```"], "no room for a fence");
+}
+
+#[test]
+fn the_line_of_a_fence_is_not_torn() {
+    assert_eq!(chars("ab\n````````````\ncd", 12), ["ab", "````````````", "cd"]);
+}
+
+#[test]
 fn a_long_text_is_cut_in_a_moment() {
     let text = "Lorem ipsum. ".repeat(80_000);
     assert_eq!(chars(&text, 4_096).len(), (text.trim_end().len() + 1).div_ceil(4_095));

@@ -186,6 +186,29 @@ fn unknown_users_of_one_account_cannot_use_up_what_another_has() {
 }
 
 #[test]
+fn who_is_not_asked_about_is_told_on_each_account() {
+    let Rig { mut central, _dir, .. } = rig();
+    let mut ask = |account: &str, who: &str| {
+        let message = from(account, who);
+        central.request_access(&request(&message, NOW), &message, None, |_| vec![]).unwrap()
+    };
+    for account in ["main", "other"] {
+        for n in 0..ACCOUNT_SPAN_MAX {
+            opened(ask(account, &format!("{account}{n}")));
+        }
+    }
+    for n in 0..=TOLD_MAX {
+        assert_eq!(ask("main", &format!("mob{n}")), Put::Full);
+    }
+    assert_eq!(ask("other", "zoe"), Put::Full);
+    let told = |account: &str| -> u32 {
+        let sql = "SELECT count(*) FROM part WHERE account = ?1";
+        central.conn.query_row(sql, [account], |row| row.get(0)).unwrap()
+    };
+    assert_eq!([told("main"), told("other")], [TOLD_MAX, 1]);
+}
+
+#[test]
 fn one_user_in_many_groups_and_one_group_of_many_users_have_limits_of_their_own() {
     let Rig { mut central, _dir, .. } = rig();
     let andy = AgentGroup::new(AgentName::parse("andy").unwrap());

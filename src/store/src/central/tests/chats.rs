@@ -1,8 +1,12 @@
 //! Chats: what platforms say, what was decided, and moving.
 
 use domain::admission::Policy;
+use domain::message::{Admitted, InboundKind, Incoming};
+use domain::question::Opt;
+use rusqlite::params;
 
 use super::*;
+use crate::central::questions::{Put, Question, QuestionKind};
 
 fn session_in(store: &CentralStore, chat: &Address, agent_name: &str) -> Option<SessionId> {
     let chat = store.chat(chat).unwrap().map(|it| it.id);
@@ -129,6 +133,68 @@ fn a_chat_that_moves_to_one_just_heard_of_leaves_nothing_behind() {
     assert_eq!(chats.len(), 1);
     assert_eq!((&*chats[0].title, &chats[0].address), ("G", &new));
     assert_eq!(store.wired(&new).unwrap(), [agent("andy")]);
+}
+
+#[test]
+fn both_questions_about_a_chat_and_the_one_it_moves_to_stay() {
+    let (_dir, mut store) = store();
+    let (old, new) = (at("telegram", "-5"), at("telegram", "-100"));
+    let ids = [&old, &new].map(|it| store.ensure_chat(it, &group("G"), None, NOW).unwrap().id);
+    let asked = ids.map(|chat| match store.ask(&about(chat)).unwrap() {
+        Put::New(id) => id,
+        Put::Joined(_) | Put::Full => panic!("asked already"),
+    });
+    assert_eq!(store.move_chat(&old, &new).unwrap(), Moved::Merged(ids[1]));
+    for id in asked {
+        assert!(store.question(id).unwrap().is_some(), "{id}");
+    }
+    assert_eq!(store.unsettled().unwrap().len(), 2);
+}
+
+fn about(chat: ChatId) -> Question {
+    Question {
+        kind: QuestionKind::Chat,
+        agent: None,
+        chat: Some(chat),
+        thread: None,
+        session: None,
+        requester: "telegram:bob".into(),
+        requester_name: "Bob".into(),
+        text: "Which agent?".into(),
+        options: vec![Opt::new("Yes", "yes"), Opt::new("No", "no")],
+        payload: String::new(),
+        asked_at: NOW,
+        expires_at: Timestamp(2_000),
+    }
+}
+
+#[test]
+fn a_reachable_chat_wakes_only_whoever_has_something_to_send_there() {
+    let (_dir, mut store) = store_with(&["andy", "ben"]);
+    let (here, there) = (at("telegram", "-1"), at("telegram", "-2"));
+    let mut ids = Vec::new();
+    for (chat, name) in [(&here, "andy"), (&here, "ben"), (&there, "andy")] {
+        store.ensure_chat(chat, &group("G"), None, NOW).unwrap();
+        store.wire(chat, &agent(name), NOW).unwrap();
+        ids.push(store.create_session(chat, &agent(name), NOW).unwrap());
+    }
+    for (session, chat, state) in
+        [(ids[0], &here, "unsent"), (ids[1], &here, "sent"), (ids[2], &there, "unsent")]
+    {
+        let message =
+            Incoming { from: chat.clone(), platform_id: "m".into(), ..Incoming::default() };
+        let admitted = Admitted { message, kind: InboundKind::Chat, rule: None };
+        store.rows(session).insert(&[admitted], NOW).unwrap();
+        let sql =
+            "INSERT INTO part (session, cause, key, channel, account, chat, kind, text, state,
+                                     changed_at, created_at)
+                   SELECT session, seq, 'k', ?2, ?3, ?4, 'notice', 'hello', ?5, 1, 1
+                   FROM message WHERE session = ?1";
+        let row = params![session.0, chat.channel, chat.account, chat.chat, state];
+        store.conn.execute(sql, row).unwrap();
+    }
+    let woken = store.parts_reachable(&here).unwrap();
+    assert_eq!(woken.iter().map(|it| it.id).collect::<Vec<_>>(), [ids[0]]);
 }
 
 fn waiting_part(store: &CentralStore, to: &Address) {
