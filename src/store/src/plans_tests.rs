@@ -68,9 +68,10 @@ const MAY_SCAN: [(&str, &str); 13] = [
 
 /// What a placeholder of a composed statement stands for, where it is no constant.
 /// `""` is a `{}`.
-const COMPOSED: [(&str, &str, &[&str]); 9] = [
+const COMPOSED: [(&str, &str, &[&str]); 10] = [
     ("central/access.rs", "", &["too-many-requests"]),
     ("central/accounts.rs", "table", &["cursor", "heard"]),
+    ("central/lanes.rs", "which", &["", "AND chat = ?3"]),
     (
         "central/questions.rs",
         "filter",

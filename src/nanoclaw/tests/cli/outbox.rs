@@ -65,7 +65,7 @@ fn an_outbox_without_anything_says_so_and_wrong_keys_are_explained() {
     home.run(&["outbox", "show", "s9.o1.0"]).refused(1, "there is no part s9.o1.0");
     home.run(&["outbox", "show", "nonsense"]).refused(64, "a key reads like");
     home.run(&["outbox", "retry"]).refused(64, "KEY");
-    home.run(&["outbox", "retry", "s9.o1.0"]).refused(1, "there is no such session");
+    home.run(&["outbox", "retry", "s9.o1.0"]).refused(1, "there is no such part");
     assert!(home.run(&["outbox", "retry", "--all-dead"]).fine().contains("nothing was given up"));
     let help = home.run(&["outbox", "list", "--help"]).fine();
     assert!(help.contains("Examples:") && help.contains("uncertain"), "{help}");

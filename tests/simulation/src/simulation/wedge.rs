@@ -183,7 +183,7 @@ async fn play(wedge: &Wedge, is_wedged: bool) -> (Report, Seen) {
             *took = took.or(stopping.try_join_next().map(|it| it.unwrap()));
             if script.is_past(*at + Duration::from_secs(40)) && !host.host.stops.stops().is_empty()
             {
-                stopping::resume(&host.host, &[scope.clone()], "Ann").await.unwrap();
+                stopping::resume(&host.host, std::slice::from_ref(scope), "Ann").await.unwrap();
             }
         }
         if script.wedged.is_some() && script.is_past(wedge.at + wedge.lasts) && script.lift(&world)

@@ -169,7 +169,7 @@ fn about(chat: ChatId) -> Question {
 }
 
 #[test]
-fn a_reachable_chat_wakes_only_whoever_has_something_to_send_there() {
+fn what_waits_for_a_chat_that_can_be_reached_again_is_due_there_and_nowhere_else() {
     let (_dir, mut store) = store_with(&["andy", "ben"]);
     let (here, there) = (at("telegram", "-1"), at("telegram", "-2"));
     let mut ids = Vec::new();
@@ -187,14 +187,17 @@ fn a_reachable_chat_wakes_only_whoever_has_something_to_send_there() {
         store.rows(session).insert(&[admitted], NOW).unwrap();
         let sql =
             "INSERT INTO part (session, cause, key, channel, account, chat, kind, text, state,
-                                     changed_at, created_at)
-                   SELECT session, seq, 'k', ?2, ?3, ?4, 'notice', 'hello', ?5, 1, 1
+                                     changed_at, created_at, retry_at)
+                   SELECT session, seq, 'k', ?2, ?3, ?4, 'notice', 'hello', ?5, 1, 1, 9000
                    FROM message WHERE session = ?1";
         let row = params![session.0, chat.channel, chat.account, chat.chat, state];
         store.conn.execute(sql, row).unwrap();
     }
-    let woken = store.parts_reachable(&here).unwrap();
-    assert_eq!(woken.iter().map(|it| it.id).collect::<Vec<_>>(), [ids[0]]);
+    store.parts_reachable(&here).unwrap();
+    let due: Vec<i64> = store
+        .list("due", "SELECT session FROM part WHERE retry_at = 0", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(due, [ids[0].0]);
 }
 
 fn waiting_part(store: &CentralStore, to: &Address) {
