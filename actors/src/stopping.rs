@@ -11,7 +11,7 @@ use std::time::Duration;
 use domain::SessionId;
 use domain::stop::{Scope, Toll};
 use futures_util::future::{join, join_all};
-use store::{CentralStore, Order, SessionRow, StoreError};
+use store::{CentralStore, SessionRow, StopOrder, StoreError};
 use tokio::time::timeout;
 use tracing::{info, warn};
 
@@ -127,11 +127,11 @@ async fn set_aside(host: &Host, scope: &Scope) -> Vec<StoppedSession> {
     let mut rows = host.central.read(|it: &mut CentralStore| it.awake()).await.unwrap_or_default();
     rows.retain(|it| concerns(scope, it));
     let now = host.clock.now();
-    let orders: Vec<(SessionRow, Option<Order>)> = rows
+    let orders: Vec<(SessionRow, Option<StopOrder>)> = rows
         .into_iter()
         .map(|row| {
             let (stop, agent) = (host.stops.of(&row.agent), row.agent.to_string());
-            (row, stop.map(|it| Order { stop: it.id, by: it.by, agent }))
+            (row, stop.map(|it| StopOrder { stop: it.id, by: it.by, agent }))
         })
         .collect();
     let asked = orders.clone();

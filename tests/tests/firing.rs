@@ -237,6 +237,22 @@ async fn what_a_stop_ends_in_its_midst_is_set_aside_and_no_failure() {
     assert_eq!(text.matches("I waited").count(), 2, "{text}");
 }
 
+/// Three slots of a task may be open; a fourth waits for one of them.
+#[tokio::test(start_paused = true)]
+async fn a_stop_in_the_chat_lets_a_slot_go_that_waited_for_another() {
+    let world = World::new();
+    let host = start(&world).await;
+    let id = add(&world, &host, every(&world, 2 * MINUTE), Missed::Latest, "wait 600");
+    // Between two ticks, which look at the tasks anyway.
+    world.pass(8 * MINUTE + 20 * SECOND).await;
+    assert_eq!(states(&world, id), [FireState::Running; 3]);
+    world.platform.post("a", "stop", "/stop");
+    world.pass(10 * SECOND).await;
+    let failed = [FireState::Failed; 3];
+    let states = states(&world, id);
+    assert!(states.starts_with(&failed) && states.len() == 4, "{states:?}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn nobody_is_written_to_who_is_to_be_left_alone_and_nobody_removed_works() {
     let world = World::new();

@@ -13,6 +13,7 @@ mod outbox;
 mod people;
 mod ractor_facts;
 mod refusals;
+mod rig;
 mod simulation;
 mod soak;
 mod stopping;

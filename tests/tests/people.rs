@@ -1,72 +1,15 @@
 //! Who may come in: pairing, strangers, new chats, and who decides.
 
-use std::time::Duration;
-
-use domain::AgentName;
 use domain::admission::Policy;
-use domain::message::Author;
-use domain::people::{Handle, Role};
+use domain::people::Role;
 use harness::crash::Crash;
 use harness::host::World;
-use harness::platform::{FakePlatform, Letter, NAME, Shown, address};
-use store::{CentralStore, NewPairing, PairingRole, Wiring};
+use harness::platform::{FakePlatform, Letter, address};
+use store::{PairingRole, Wiring};
 
-const SECOND: Duration = Duration::from_secs(1);
-const MINUTE: Duration = Duration::from_secs(60);
-const HOUR: Duration = Duration::from_secs(3600);
-
-fn public() -> World {
-    World::on(FakePlatform::public())
-}
-
-fn central(world: &World) -> CentralStore {
-    CentralStore::open(&world.layout().central()).unwrap()
-}
-
-fn andy() -> AgentName {
-    AgentName::parse("andy").unwrap()
-}
-
-fn by(id: &str, name: &str) -> Author {
-    Author { id: id.into(), name: name.into() }
-}
-
-/// Makes somebody a person with a role.
-fn grant(world: &World, id: &str, role: &Role) {
-    let mut central = central(world);
-    let person = central.add_person(&Handle::new(NAME, id), id, world.now()).unwrap();
-    central.grant(person, role, "test", world.now()).unwrap();
-}
-
-fn shown_in(world: &World, chat: &str) -> Vec<Shown> {
-    world.platform.shown().into_iter().filter(|it| it.to.chat == chat).collect()
-}
-
-/// The private chat of somebody, as the platform names it.
-fn direct(id: &str) -> String {
-    format!("dm-{id}")
-}
-
-/// Presses the button with this label on the last card in a chat.
-fn press(world: &World, chat: &str, label: &str, who: Author) {
-    let shown = shown_in(world, chat);
-    let card = shown.iter().rev().find(|it| !it.buttons.is_empty()).unwrap();
-    let button = card.buttons.iter().find(|it| it.label == label);
-    let button = button.unwrap_or_else(|| panic!("no {label} in {:?}", card.buttons));
-    world.platform.click(&card.id, &button.data, who);
-}
-
-fn open_code(world: &World, role: Option<PairingRole>) -> String {
-    let pairing = NewPairing {
-        code: "123456".into(),
-        role,
-        agent: Some(andy()),
-        wires: true,
-        expires_at: world.now() + 10 * MINUTE,
-    };
-    central(world).open_pairing(&pairing, world.now()).unwrap();
-    pairing.code
-}
+use super::rig::{
+    HOUR, MINUTE, SECOND, andy, by, central, direct, grant, open_code, press, public, shown_in,
+};
 
 #[tokio::test(start_paused = true)]
 async fn the_first_owner_proves_themselves_with_a_code_and_is_answered_from_then_on() {

@@ -19,19 +19,25 @@ use crate::stopping;
 
 /// An order by somebody who may give it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Order {
+pub(super) enum HostCommand {
     Panic,
     Resume { of_all: bool },
 }
 
 /// The order that a message is, if it is one.
-pub(super) fn of(message: &Incoming, known: &Knowledge, decision: &Decision) -> Option<Order> {
+pub(super) fn of(
+    message: &Incoming,
+    known: &Knowledge,
+    decision: &Decision,
+) -> Option<HostCommand> {
     let command = parse(&message.text).filter(|_| decision.what != What::Accumulate)?;
     let access = known.access(&decision.agent);
     let permitted = permit(command, access, !message.chat.is_group) == Permission::Permit;
     match command {
-        Command::Panic => permitted.then_some(Order::Panic),
-        Command::Resume => permitted.then_some(Order::Resume { of_all: access == Access::Owner }),
+        Command::Panic => permitted.then_some(HostCommand::Panic),
+        Command::Resume => {
+            permitted.then_some(HostCommand::Resume { of_all: access == Access::Owner })
+        }
         Command::Stop
         | Command::New
         | Command::Compact
@@ -65,7 +71,7 @@ pub(super) async fn note_obeyed(host: &Host, message: &Incoming) -> Result<(), S
     host.central.write("an order", move |it| it.note_obeyed(&from, &id, now)).await
 }
 
-impl Order {
+impl HostCommand {
     /// Carries it out; what the chat is told of it is left to the session.
     pub(super) async fn obey(
         self,

@@ -7,6 +7,7 @@ use store::{CentralStore, SessionRow, StoreError, TaskMessage};
 use super::Position;
 use crate::host::Host;
 use crate::sessions::SessionsMessage;
+use crate::sweep::SweepMessage;
 
 /// What a session gets, as the router decided.
 #[derive(Clone, Debug)]
@@ -61,6 +62,10 @@ pub(crate) async fn store(
         }
     };
     host.central.write("a message", write).await?;
+    if all.iter().any(|(_, taken)| matches!(taken, Taken::Stop(_))) {
+        // A slot of a task may have waited for what was stopped.
+        host.peers.sweep.cast(SweepMessage::Tasks);
+    }
     wake(host, all);
     Ok(())
 }

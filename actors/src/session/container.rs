@@ -60,7 +60,7 @@ struct Started {
 }
 
 /// How an incarnation ends.
-struct End {
+struct ContainerStop {
     /// It ended badly; what was the matter.
     trouble: Option<Trouble>,
     why: String,
@@ -159,13 +159,13 @@ impl SessionState {
         // Counted before anybody else looks, so that one goes for one that waits.
         let leaving = (reason == StopReason::MakeRoom).then(|| self.host().places.leave());
         let at_once = reason == StopReason::Asked;
-        self.end(incarnation, End { trouble, why: why.to_owned(), leaving, at_once });
+        self.end(incarnation, ContainerStop { trouble, why: why.to_owned(), leaving, at_once });
     }
 
     /// What is left of an incarnation that a person stopped.
     pub(super) fn clear(&mut self, incarnation: Incarnation) {
         let why = "somebody stopped it".to_owned();
-        self.end(incarnation, End { trouble: None, why, leaving: None, at_once: true });
+        self.end(incarnation, ContainerStop { trouble: None, why, leaving: None, at_once: true });
     }
 
     pub(super) fn bury(&mut self, incarnation: Incarnation) {
@@ -177,11 +177,18 @@ impl SessionState {
             | Seen::Absent
             | Seen::Running { .. } => ("it was gone without a trace".to_owned(), Trouble::Ended),
         };
-        self.end(incarnation, End { trouble: Some(trouble), why, leaving: None, at_once: false });
+        self.end(
+            incarnation,
+            ContainerStop { trouble: Some(trouble), why, leaving: None, at_once: false },
+        );
     }
 
     /// Removes what is left of an incarnation and writes down how it ended.
-    fn end(&mut self, incarnation: Incarnation, End { trouble, why, leaving, at_once }: End) {
+    fn end(
+        &mut self,
+        incarnation: Incarnation,
+        ContainerStop { trouble, why, leaving, at_once }: ContainerStop,
+    ) {
         self.link = None;
         self.tool = None;
         self.background = None;
@@ -269,7 +276,7 @@ impl SessionState {
         let why = format!("its folders take more than {gib} GiB");
         warn!(%incarnation, why, "stopping the container");
         let trouble = Some(Trouble::DiskFull { gib });
-        self.end(incarnation, End { trouble, why, leaving: None, at_once: true });
+        self.end(incarnation, ContainerStop { trouble, why, leaving: None, at_once: true });
     }
 
     fn lose_sight(&mut self, err: &SandboxError) {

@@ -2,7 +2,7 @@
 
 use domain::session::Stillness;
 use domain::stop::{Stop, Toll};
-use store::{Order, SessionRows, Snapshot};
+use store::{SessionRows, Snapshot, StopOrder};
 
 use super::SessionError;
 use super::state::SessionState;
@@ -33,7 +33,7 @@ impl SessionState {
             return Ok(Toll::default()); // Resumed just now.
         };
         let (now, agent) = (self.now(), self.args.row.agent.to_string());
-        let order = Order { stop: stop.id, by: stop.by, agent };
+        let order = StopOrder { stop: stop.id, by: stop.by, agent };
         let stand = move |it: &SessionRows<'_>| it.stand_still(&order, now);
         let toll = self.store.write("a standstill", stand).await?;
         self.tell_others();

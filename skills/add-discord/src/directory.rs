@@ -15,7 +15,7 @@ pub(crate) struct Directory {
 #[derive(Debug, Default)]
 struct Inner {
     servers: HashMap<Id, Server>,
-    channels: HashMap<Id, Known>,
+    channels: HashMap<Id, CachedChannel>,
     /// Chats with one person.
     private: HashSet<Id>,
     /// Those that this host opened; the source puts them into its position.
@@ -30,7 +30,7 @@ struct Server {
 }
 
 #[derive(Debug)]
-struct Known {
+struct CachedChannel {
     server: Option<Id>,
     name: String,
     /// Set for threads.
@@ -61,7 +61,7 @@ impl Directory {
     }
 
     pub(crate) fn learn(&self, channel: &Channel, server: Option<Id>) {
-        let known = Known {
+        let known = CachedChannel {
             server: channel.guild_id.or(server),
             name: channel.name.clone().unwrap_or_default(),
             parent: channel.parent_id.filter(|_| channel.is_thread()),
@@ -120,7 +120,7 @@ impl Directory {
 }
 
 impl Inner {
-    fn title(&self, channel: &Known) -> String {
+    fn title(&self, channel: &CachedChannel) -> String {
         let server = channel.server.and_then(|it| self.servers.get(&it));
         match server.filter(|it| !it.name.is_empty()) {
             _ if channel.name.is_empty() => String::new(),

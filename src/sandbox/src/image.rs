@@ -76,7 +76,8 @@ pub async fn build(
     let context = Context::new(&inputs.dockerfile)
         .file("claude", &cli.path)
         .file("agent-runner", &runner.path);
-    let order = Order { tag: &tag, args: &build_args(inputs, &base), network: network(&base) };
+    let order =
+        BuildRequest { tag: &tag, args: &build_args(inputs, &base), network: network(&base) };
     progress("building the agent image");
     build_context(engine, context, &order, progress).await?;
     Ok(tag)
@@ -84,7 +85,7 @@ pub async fn build(
 
 /// What to do with a [`Context`].
 #[derive(Clone, Copy, Debug)]
-pub struct Order<'a> {
+pub struct BuildRequest<'a> {
     /// The name of the result.
     pub tag: &'a str,
     /// Values for the `ARG`s. Anybody who has the image can read them: no secrets, no host names.
@@ -100,7 +101,7 @@ pub struct Order<'a> {
 pub async fn build_context(
     engine: &Engine,
     context: Context,
-    order: &Order<'_>,
+    order: &BuildRequest<'_>,
     progress: Progress<'_>,
 ) -> Result<(), ImageError> {
     let client = engine.client().await?;

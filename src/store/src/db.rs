@@ -105,11 +105,16 @@ impl<T: Send + 'static> Db<T> {
         op: &'static str,
         f: impl FnOnce(&mut T) -> Result<R, StoreError> + Send + 'static,
     ) -> Result<R, StoreError> {
-        let passed = self.gate.before(op).await;
-        passed.map_err(|Fault| StoreError::Full { op, source: None })?;
+        self.enter(op).await?;
         let out = self.peek(f).await;
         self.gate.after(op).await;
         out
+    }
+
+    /// Passes the gate before the write `op`.
+    async fn enter(&self, op: &'static str) -> Result<(), StoreError> {
+        let passed = self.gate.before(op).await;
+        passed.map_err(|Fault| StoreError::Full { op, source: None })
     }
 
     /// Runs a call that may wait for the disk and has nothing to do with the store.
@@ -144,8 +149,7 @@ impl<T: Store> Db<T> {
         op: &'static str,
         f: impl FnOnce(&mut T) -> Result<R, StoreError> + Send + 'static,
     ) -> Result<R, StoreError> {
-        let passed = self.gate.before(op).await;
-        passed.map_err(|Fault| StoreError::Full { op, source: None })?;
+        self.enter(op).await?;
         let (tell, told) = oneshot::channel();
         let is_served = self.shared.enqueue(job(f, tell));
         if !is_served {

@@ -52,7 +52,7 @@ pub struct Destination {
 
 /// What else the runner has to know.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Facts {
+pub(crate) struct RunnerFacts {
     /// The incarnation that the host launched last, and the last one that a user stopped.
     pub(crate) newest: Incarnation,
     pub(crate) halted: Incarnation,
@@ -70,7 +70,7 @@ pub(crate) struct Facts {
 
 /// All that a mailbox holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Content {
+pub(crate) struct MailboxContent {
     /// By number, as JSON.
     pub(crate) messages: BTreeMap<i64, String>,
     pub(crate) answers: BTreeMap<i64, (bool, String)>,
@@ -93,7 +93,7 @@ struct Posted {
     conn: Connection,
     /// The file that is written; another one at its path is none of ours.
     inode: u64,
-    content: Option<Content>,
+    content: Option<MailboxContent>,
 }
 
 impl InboundBox {
@@ -102,7 +102,7 @@ impl InboundBox {
     }
 
     /// Whether the mailbox does not hold this yet, or is not there.
-    pub(crate) fn lacks(&self, content: &Content) -> bool {
+    pub(crate) fn lacks(&self, content: &MailboxContent) -> bool {
         match &self.posted {
             Some(it) => it.content.as_ref() != Some(content) || inode(&self.path) != Some(it.inode),
             None => true,
@@ -110,7 +110,7 @@ impl InboundBox {
     }
 
     /// Makes the mailbox hold this. One that is damaged is made again.
-    pub(crate) fn post(&mut self, content: Content) -> Result<(), StoreError> {
+    pub(crate) fn post(&mut self, content: MailboxContent) -> Result<(), StoreError> {
         match self.try_post(&content) {
             Err(
                 StoreError::Corrupt { .. }
@@ -129,7 +129,7 @@ impl InboundBox {
         Ok(())
     }
 
-    fn try_post(&mut self, content: &Content) -> Result<(), StoreError> {
+    fn try_post(&mut self, content: &MailboxContent) -> Result<(), StoreError> {
         let kept = self.posted.take().filter(|it| Some(it.inode) == inode(&self.path));
         let posted = match kept {
             Some(posted) => posted,
@@ -180,12 +180,19 @@ pub(crate) fn inode(path: &Path) -> Option<u64> {
 }
 
 /// Changes what differs; everything where it is not known what is there.
-fn write(conn: &Connection, was: Option<&Content>, is: &Content) -> rusqlite::Result<()> {
+fn write(
+    conn: &Connection,
+    was: Option<&MailboxContent>,
+    is: &MailboxContent,
+) -> rusqlite::Result<()> {
     if was.is_none() {
         conn.execute_batch("DELETE FROM message; DELETE FROM answer; DELETE FROM fact")?;
     }
-    let none =
-        Content { messages: BTreeMap::new(), answers: BTreeMap::new(), facts: String::new() };
+    let none = MailboxContent {
+        messages: BTreeMap::new(),
+        answers: BTreeMap::new(),
+        facts: String::new(),
+    };
     let was = was.unwrap_or(&none);
     for seq in was.messages.keys().filter(|seq| !is.messages.contains_key(seq)) {
         conn.prepare_cached("DELETE FROM message WHERE seq = ?1")?.execute([seq])?;
@@ -210,7 +217,7 @@ fn write(conn: &Connection, was: Option<&Content>, is: &Content) -> rusqlite::Re
 }
 
 /// What the runner has to know, from the connection of the runner.
-pub(crate) fn facts(conn: &Connection) -> rusqlite::Result<Facts> {
+pub(crate) fn facts(conn: &Connection) -> rusqlite::Result<RunnerFacts> {
     conn.prepare_cached("SELECT value FROM fact WHERE name = ?1")?
         .query_row([FACTS], |row| crate::session::from_json(row, 0))
 }

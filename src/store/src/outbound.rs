@@ -67,7 +67,7 @@ impl News {
 
 /// What the host knows already.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Known {
+pub(crate) struct ImportCursor {
     /// The last message and the last wait that were taken over.
     pub(crate) message: OutSeq,
     pub(crate) wait: i64,
@@ -100,7 +100,7 @@ impl OutboundReader {
     }
 
     /// A file that does not exist yet has no news.
-    pub(crate) fn news(&mut self, known: &Known) -> Result<News, Mailbox> {
+    pub(crate) fn news(&mut self, known: &ImportCursor) -> Result<News, Mailbox> {
         self.read(|conn| {
             let (messages, is_all) = messages(conn, known.message)?;
             let mut news = News { messages, ..News::default() };
@@ -202,7 +202,11 @@ fn in_order(last: i64, next: i64) -> Result<i64, Mailbox> {
     Err(broken_text(&format!("number {next} cannot follow number {last}")))
 }
 
-fn claims(conn: &Connection, from: MessageSeq, known: &Known) -> Result<Vec<Claim>, Mailbox> {
+fn claims(
+    conn: &Connection,
+    from: MessageSeq,
+    known: &ImportCursor,
+) -> Result<Vec<Claim>, Mailbox> {
     let columns = rows::claim_columns();
     let sql = format!(
         "SELECT {columns} FROM claims WHERE message >= ?1 AND incarnation > ?2 AND incarnation <= ?3

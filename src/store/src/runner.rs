@@ -25,7 +25,7 @@ pub use self::outgoing::NewMessage;
 pub(crate) use self::tools::TOOL_NAME_CHARS_MAX;
 use crate::db::{Store, atomically};
 use crate::layout::{INBOUND, OUTBOUND};
-use crate::mailbox::{self, Facts, inode};
+use crate::mailbox::{self, RunnerFacts, inode};
 use crate::open::{Journal, cache_little, open, open_read_only};
 use crate::outbox::PartKind;
 use crate::{Db, StoreError};
@@ -218,7 +218,7 @@ impl RunnerStore {
     fn commit<R>(
         &mut self,
         op: &'static str,
-        f: impl FnOnce(&Connection, &Facts) -> rusqlite::Result<R>,
+        f: impl FnOnce(&Connection, &RunnerFacts) -> rusqlite::Result<R>,
     ) -> Result<R, StoreError> {
         self.is_read_by_host()?;
         // Not the kind of error that says that a file is damaged: the host may be mending it.

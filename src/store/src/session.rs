@@ -44,11 +44,11 @@ pub(crate) use self::launches::launches_of;
 pub use self::messages::Counts;
 pub(crate) use self::parts::{claim_part, conclude_part, copy_to_drop};
 pub use self::requests::{Asked, Request};
-pub use self::stops::{Order, Stood};
+pub use self::stops::{Stood, StopOrder};
 pub use self::tasks::{TaskEnd, TaskMessage};
 use crate::StoreError;
 use crate::db::atomically;
-use crate::outbound::{Known, News};
+use crate::outbound::{ImportCursor, News};
 
 /// The rows of one session in the central database; those of session 0 are the host's own.
 #[derive(Clone, Copy, Debug)]
@@ -100,8 +100,8 @@ pub(crate) struct Imported {
 }
 
 impl Imported {
-    pub(crate) fn known(&self) -> Known {
-        Known {
+    pub(crate) fn known(&self) -> ImportCursor {
+        ImportCursor {
             message: self.seq,
             wait: self.wait,
             waiting_from: self.waiting.first().copied(),
@@ -231,7 +231,7 @@ impl<'a> SessionRows<'a> {
     ///
     /// # Errors
     /// When the database fails; then nothing has changed.
-    pub fn stand_still(&self, order: &Order, now: Timestamp) -> Result<Toll, StoreError> {
+    pub fn stand_still(&self, order: &StopOrder, now: Timestamp) -> Result<Toll, StoreError> {
         // Which message a container had begun with only its word says, and that is not trusted.
         let in_work = self.launches()?.open.is_some();
         self.carry_out(order, in_work, now)

@@ -103,15 +103,9 @@ fn add(
         format!("added {name}; talk to it with `nanoclaw chat --agent {name}`")
     };
     let undo = format!("undo with `nanoclaw agents remove {name}`");
-    let json = json!({ "name": name.as_str(), "was_removed": was_removed, "warning": warning });
-    Ok(Output::new(warned(text, warning), json).hint(undo))
-}
-
-fn warned(text: String, warning: Option<&str>) -> String {
-    match warning {
-        Some(warning) => format!("{text}\nwarning: {warning}"),
-        None => text,
-    }
+    let hint = warning.map_or_else(|| undo.clone(), |warning| format!("{undo}; {warning}"));
+    let json = json!({ "name": name.as_str(), "was_removed": was_removed });
+    Ok(Output::new(text, json).hint(hint))
 }
 
 fn set(
@@ -145,7 +139,11 @@ fn set(
         false => differs.iter().map(line).collect::<Vec<_>>().join("\n"),
     };
     let has_credential = store.secret(MODEL_CREDENTIAL)?.is_some();
-    Ok(Output::new(warned(text, warning), value(&new, has_credential)))
+    let output = Output::new(text, value(&new, has_credential));
+    Ok(match warning {
+        Some(warning) => output.hint(warning),
+        None => output,
+    })
 }
 
 fn remove(

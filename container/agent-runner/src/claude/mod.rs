@@ -60,7 +60,7 @@ pub(crate) struct Claude {
 }
 
 /// Why a CLI is no longer running.
-enum End {
+enum CliExit {
     /// It was told to finish.
     Told,
     /// This program wants a new one.
@@ -79,13 +79,13 @@ impl Claude {
         endpoints: Endpoints,
         talk: &mut Talk,
         messages: &mut Messages,
-    ) -> End {
+    ) -> CliExit {
         let command = command::command(&self.config, endpoints, talk.conversation());
         let mut process = match Process::start(command) {
             Ok(process) => process,
             Err(err) => {
                 tracing::error!(error = %err, program = %self.config.claude_bin.display(), "cannot start");
-                return End::Died(Ending { status: err.to_string(), ..Ending::default() });
+                return CliExit::Died(Ending { status: err.to_string(), ..Ending::default() });
             }
         };
         tracing::debug!(resumed = talk.conversation().is_some(), "started the agent's program");
@@ -96,7 +96,7 @@ impl Claude {
                 batch = messages.recv(), if !is_closing => match batch {
                     Some(batch) => match talk.offer(batch, &mut process).await {
                         Flow::GoOn => {}
-                        Flow::Replace => return End::Replaced,
+                        Flow::Replace => return CliExit::Replaced,
                     },
                     None => {
                         is_closing = true;
@@ -106,10 +106,10 @@ impl Claude {
                 output = process.next() => match output {
                     Output::Line(line) => match talk.hear(&line, &mut process).await {
                         Flow::GoOn => {}
-                        Flow::Replace => return End::Replaced,
+                        Flow::Replace => return CliExit::Replaced,
                     },
-                    Output::Ended(_) if is_closing => return End::Told,
-                    Output::Ended(ending) => return End::Died(ending),
+                    Output::Ended(_) if is_closing => return CliExit::Told,
+                    Output::Ended(ending) => return CliExit::Died(ending),
                 },
             }
         }
@@ -172,9 +172,9 @@ impl Provider for Claude {
             let end = self.converse(endpoints, &mut talk, &mut messages).await;
             talk.lose_background().await;
             match end {
-                End::Told => return Ok(()),
-                End::Replaced => {}
-                End::Died(ending) => self.after_death(&ending, oom_kills, &mut talk).await,
+                CliExit::Told => return Ok(()),
+                CliExit::Replaced => {}
+                CliExit::Died(ending) => self.after_death(&ending, oom_kills, &mut talk).await,
             }
         }
     }

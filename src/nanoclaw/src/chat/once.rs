@@ -45,7 +45,7 @@ struct Stand {
     connected: bool,
 }
 
-enum End {
+enum WaitOutcome {
     Answered,
     Refused(String),
 }
@@ -61,8 +61,8 @@ pub(crate) async fn ask(
     let mut stand = Stand::default();
     let first = talk.reach().await.map_err(AskFailed::NoHost)?;
     match timeout(limit, until_answered(talk, first, id, text, &mut stand, hear)).await {
-        Ok(End::Answered) => Ok(()),
-        Ok(End::Refused(why)) => Err(AskFailed::Refused(why)),
+        Ok(WaitOutcome::Answered) => Ok(()),
+        Ok(WaitOutcome::Refused(why)) => Err(AskFailed::Refused(why)),
         Err(_) => Err(AskFailed::TimedOut { stored: stand.stored, connected: stand.connected }),
     }
 }
@@ -74,7 +74,7 @@ async fn until_answered(
     text: &str,
     stand: &mut Stand,
     hear: &mut (dyn FnMut(Heard) + Send),
-) -> End {
+) -> WaitOutcome {
     let mut wire = Some(first);
     loop {
         if let Some(mut wire) = wire.take() {
@@ -98,7 +98,7 @@ async fn follow(
     text: &str,
     stand: &mut Stand,
     hear: &mut (dyn FnMut(Heard) + Send),
-) -> io::Result<End> {
+) -> io::Result<WaitOutcome> {
     wire.send(&talk.message(id, text)).await?;
     loop {
         let line = wire.next().await?;
@@ -106,7 +106,7 @@ async fn follow(
             ToClient::Stored { id: stored } => stand.stored |= stored == id,
             ToClient::Refused { id: refused, why } => {
                 if refused.is_none_or(|it| it == id) {
-                    return Ok(End::Refused(why));
+                    return Ok(WaitOutcome::Refused(why));
                 }
             }
             ToClient::Working => hear(Heard::Working),
@@ -116,7 +116,7 @@ async fn follow(
                 let told = wire.send(&shown).await;
                 if is_last {
                     // Shown is shown: the host marks it when it sends it to the next terminal.
-                    return Ok(End::Answered);
+                    return Ok(WaitOutcome::Answered);
                 }
                 told?;
             }

@@ -18,7 +18,7 @@ use tokio::task::spawn_blocking;
 use super::base::{Base, Origin};
 use super::cli::sha256_of;
 use super::command::Tool;
-use super::{Context, ImageError, Order, Progress, build_context, hex};
+use super::{BuildRequest, Context, ImageError, Progress, build_context, hex};
 use crate::engine::{ASK_MAX, Engine, failed, within};
 
 /// Major and minor version of a GNU libc.
@@ -139,7 +139,7 @@ pub async fn build(
     }
     progress("building the agent runner in a container (some minutes)");
     let tag = format!("nanoclaw-runner:{}", &hash[..12]);
-    let order = Order { tag: &tag, args: &Default::default(), network: "default" };
+    let order = BuildRequest { tag: &tag, args: &Default::default(), network: "default" };
     build_context(engine, context, &order, progress).await?;
     let archive = copy_out(engine, &tag).await?;
     let to = path.clone();

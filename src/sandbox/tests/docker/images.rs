@@ -8,7 +8,7 @@ use domain::SessionId;
 use sandbox::Sandbox;
 use sandbox::engine::Engine;
 use sandbox::image::runner::{self, RunnerInputs};
-use sandbox::image::{self, Context, ImageError, ImageInputs, Order, cli};
+use sandbox::image::{self, BuildRequest, Context, ImageError, ImageInputs, cli};
 
 use crate::support::{Rig, forget, options, the_base, with_rig};
 
@@ -108,7 +108,8 @@ async fn the_real_cli_runs_in_the_image() {
 async fn a_failed_step_says_why() {
     let context =
         Context::new(&format!("FROM {}\nRUN echo reason && exit 7\n", the_base().await.name));
-    let order = Order { tag: "nanoclaw-sandbox-test:bad", args: &HashMap::new(), network: "none" };
+    let order =
+        BuildRequest { tag: "nanoclaw-sandbox-test:bad", args: &HashMap::new(), network: "none" };
     let built = image::build_context(&Engine::new(None), context, &order, &mut |_| ()).await;
     let Err(ImageError::Step(why)) = built else { panic!("{built:?}") };
     assert!(why.contains("reason") && why.contains("code: 7"), "{why}");
@@ -117,7 +118,8 @@ async fn a_failed_step_says_why() {
 #[tokio::test]
 async fn a_file_that_is_missing_fails_the_build() {
     let context = Context::new("FROM scratch\nCOPY x /x\n").file("x", "/no/such/file".as_ref());
-    let order = Order { tag: "nanoclaw-sandbox-test:bad", args: &HashMap::new(), network: "none" };
+    let order =
+        BuildRequest { tag: "nanoclaw-sandbox-test:bad", args: &HashMap::new(), network: "none" };
     let built = image::build_context(&Engine::new(None), context, &order, &mut |_| ()).await;
     assert!(built.is_err());
 }

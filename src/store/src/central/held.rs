@@ -7,7 +7,7 @@ use rusqlite::{Connection, params};
 use serde::{Deserialize, Serialize};
 
 #[derive(Serialize, Deserialize)]
-struct Held {
+struct PendingMessage {
     channel: String,
     account: String,
     chat: String,
@@ -40,7 +40,7 @@ pub(super) fn add(
     message: &Incoming,
     max: i64,
 ) -> rusqlite::Result<()> {
-    let json = serde_json::to_string(&Held::from(message))
+    let json = serde_json::to_string(&PendingMessage::from(message))
         .map_err(|err| rusqlite::Error::ToSqlConversionFailure(Box::new(err)))?;
     tx.execute(
         "INSERT INTO held
@@ -55,7 +55,7 @@ pub(super) fn of(conn: &Connection, question: QuestionId) -> rusqlite::Result<Ve
     conn.prepare_cached("SELECT message FROM held WHERE question = ?1 ORDER BY ordinal")?
         .query_map([question.0], |row| {
             let json: String = row.get(0)?;
-            let held: Held = serde_json::from_str(&json).map_err(|err| {
+            let held: PendingMessage = serde_json::from_str(&json).map_err(|err| {
                 let text = rusqlite::types::Type::Text;
                 rusqlite::Error::FromSqlConversionFailure(0, text, Box::new(err))
             })?;
@@ -64,7 +64,7 @@ pub(super) fn of(conn: &Connection, question: QuestionId) -> rusqlite::Result<Ve
         .collect()
 }
 
-impl From<&Incoming> for Held {
+impl From<&Incoming> for PendingMessage {
     fn from(it: &Incoming) -> Self {
         let file = |it: &Attachment| HeldFile {
             kind: it.kind.as_str().to_owned(),
@@ -92,8 +92,8 @@ impl From<&Incoming> for Held {
     }
 }
 
-impl From<Held> for Incoming {
-    fn from(it: Held) -> Self {
+impl From<PendingMessage> for Incoming {
+    fn from(it: PendingMessage) -> Self {
         let file = |it: HeldFile| Attachment {
             kind: FileKind::parse(&it.kind).unwrap_or(FileKind::Document),
             name: it.name,
@@ -150,6 +150,6 @@ mod tests {
             sent_at: Some(Timestamp(5)),
             to_agent: Some("andy".into()),
         };
-        assert_eq!(Incoming::from(Held::from(&message)), message);
+        assert_eq!(Incoming::from(PendingMessage::from(&message)), message);
     }
 }

@@ -199,9 +199,13 @@ fn questions(rows: Scope<'_>, seq: MessageSeq) -> rusqlite::Result<Vec<Question>
 }
 
 /// A message, the number of its reply, and what it cost.
-type Known = (Asked, Option<i64>, Option<Cost>);
+type StoredMessage = (Asked, Option<i64>, Option<Cost>);
 
-fn message(rows: Scope<'_>, of: &SessionRow, seq: MessageSeq) -> Result<Option<Known>, StoreError> {
+fn message(
+    rows: Scope<'_>,
+    of: &SessionRow,
+    seq: MessageSeq,
+) -> Result<Option<StoredMessage>, StoreError> {
     let sql = "SELECT kind, sender_id, chat, channel, thread, platform_id, received_at, outcome,
                    coalesce(reason, ''), ended_at, tries, not_before, body, reply, cost
                FROM message WHERE session = ?1 AND seq = ?2";

@@ -10,7 +10,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::RunnerStore;
 use crate::StoreError;
 use crate::layout::FILES;
-use crate::mailbox::Facts;
+use crate::mailbox::RunnerFacts;
 use crate::outbox::PartKind;
 
 /// A message that is about to be stored; [`domain::message::Outbound`] is how the host reads it.
@@ -93,7 +93,7 @@ impl RunnerStore {
 /// Adds a message under the next number, which is above all that the host has imported.
 pub(super) fn add(
     tx: &Connection,
-    facts: &Facts,
+    facts: &RunnerFacts,
     message: &NewMessage,
     kind: PartKind,
     now: Timestamp,

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{RunnerStore, set_state};
 use crate::StoreError;
-use crate::mailbox::Facts;
+use crate::mailbox::RunnerFacts;
 
 impl RunnerStore {
     /// Lets go of every message in hand, without an outcome: the host offers them again when the
@@ -51,7 +51,10 @@ impl RunnerStore {
 
 /// The oldest message with a wait that the host did not import yet. It and all behind it stay where they
 /// are meanwhile.
-pub(super) fn untold(facts: &Facts, own: &Connection) -> rusqlite::Result<Option<MessageSeq>> {
+pub(super) fn untold(
+    facts: &RunnerFacts,
+    own: &Connection,
+) -> rusqlite::Result<Option<MessageSeq>> {
     own.prepare_cached("SELECT min(message) FROM waits WHERE id > ?1")?
         .query_row([facts.imported_wait], |row| {
             row.get::<_, Option<i64>>(0).map(|it| it.map(MessageSeq))

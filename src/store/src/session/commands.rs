@@ -5,13 +5,13 @@ use domain::message::{Admitted, InboundKind, Incoming, Outcome};
 use domain::stop::Toll;
 use domain::time::Timestamp;
 
-use super::messages::{End, conclude, insert, wake};
+use super::messages::{MessageOutcome, conclude, insert, wake};
 use super::{SessionRows, parts, stops};
 use crate::StoreError;
 use crate::outbox::PartKind;
 
-const BY_HOST: End<'_> =
-    End { outcome: Outcome::Answered, reason: "by the host", reply: None, cost: None };
+const BY_HOST: MessageOutcome<'_> =
+    MessageOutcome { outcome: Outcome::Answered, reason: "by the host", reply: None, cost: None };
 
 impl SessionRows<'_> {
     /// Stores a command together with the host's answer to it. Doing it again changes nothing.

@@ -6,7 +6,7 @@ use domain::time::Timestamp;
 use domain::{MessageSeq, notice};
 use rusqlite::params;
 
-use super::messages::{End, conclude};
+use super::messages::{MessageOutcome, conclude};
 use super::{Scope, parts, tasks};
 use crate::outbox::PartKind;
 
@@ -29,7 +29,7 @@ pub(super) fn end(
         (*outcome, reason.as_str())
     };
     let reply = claim.reply.map(|it| it.0);
-    let end = End { outcome, reason, reply, cost: claim.cost.map(Cost::micros) };
+    let end = MessageOutcome { outcome, reason, reply, cost: claim.cost.map(Cost::micros) };
     if !conclude(tx, claim.message, &end, now)? {
         return Ok(None);
     }

@@ -16,7 +16,7 @@ use domain::{AgentName, OutSeq, SessionId};
 use super::import::Copied;
 use super::{Absorbed, Imported, SessionRows, Snapshot, Surroundings, quarantine, takeout};
 use crate::layout::{Layout, SessionLayout};
-use crate::mailbox::{Content, InboundBox};
+use crate::mailbox::{InboundBox, MailboxContent};
 use crate::outbound::{News, OutboundReader};
 use crate::outbox::ClaimedPart;
 use crate::{CentralStore, Db, Gate, StoreError};
@@ -175,7 +175,7 @@ impl SessionDb {
     }
 }
 
-fn renew(boxes: &mut Mailboxes, content: Content) -> Result<(), StoreError> {
+fn renew(boxes: &mut Mailboxes, content: MailboxContent) -> Result<(), StoreError> {
     boxes.inbound.remove()?;
     boxes.inbound.post(content)
 }

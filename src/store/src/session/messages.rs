@@ -113,7 +113,7 @@ impl SessionRows<'_> {
             FailReason::Deadline(None) => "it was not finished in time",
         };
         self.commit("a failure", |tx| {
-            let end = End { outcome: Outcome::Failed, reason, reply: None, cost: None };
+            let end = MessageOutcome { outcome: Outcome::Failed, reason, reply: None, cost: None };
             if conclude(tx, message, &end, now)? && !tasks::is_task(tx, message)? {
                 let trouble = launches::last_trouble(tx)?;
                 let text = notice::given_up(why, trouble.as_ref(), agent);
@@ -218,7 +218,7 @@ pub struct Counts {
 }
 
 /// How a message ended.
-pub(super) struct End<'a> {
+pub(super) struct MessageOutcome<'a> {
     pub(super) outcome: Outcome,
     pub(super) reason: &'a str,
     /// The runner's message that answers it.
@@ -230,7 +230,7 @@ pub(super) struct End<'a> {
 pub(super) fn conclude(
     tx: Scope<'_>,
     message: MessageSeq,
-    end: &End<'_>,
+    end: &MessageOutcome<'_>,
     now: Timestamp,
 ) -> rusqlite::Result<bool> {
     let changed = tx

@@ -12,7 +12,7 @@ use super::body::{from_json, from_json_or_none, to_json};
 use super::{Body, Scope, SessionRows};
 use crate::StoreError;
 use crate::central::full_address as address;
-use crate::mailbox::{Content, Destination, Facts, Item};
+use crate::mailbox::{Destination, Item, MailboxContent, RunnerFacts};
 
 /// Messages that are posted; the rest follows when these have their outcomes.
 const MESSAGES_MAX: i64 = 100;
@@ -24,10 +24,10 @@ const ANSWERS_MAX: i64 = 50;
 const KNOWN_MAX: i64 = 200;
 
 impl SessionRows<'_> {
-    pub(crate) fn content(&self) -> Result<Content, StoreError> {
+    pub(crate) fn content(&self) -> Result<MailboxContent, StoreError> {
         self.at_one_moment(|| {
-            let read = || -> rusqlite::Result<Content> {
-                Ok(Content {
+            let read = || -> rusqlite::Result<MailboxContent> {
+                Ok(MailboxContent {
                     messages: messages(self.scope)?,
                     answers: answers(self.scope)?,
                     facts: to_json(&facts(self.scope)?)?,
@@ -187,7 +187,7 @@ fn answers(scope: Scope<'_>) -> rusqlite::Result<BTreeMap<i64, (bool, String)>> 
         .collect()
 }
 
-fn facts(scope: Scope<'_>) -> rusqlite::Result<Facts> {
+fn facts(scope: Scope<'_>) -> rusqlite::Result<RunnerFacts> {
     let known = scope
         .prepare_cached("SELECT seq FROM message WHERE session = ?1 ORDER BY seq DESC LIMIT ?2")?
         .query_map([scope.session, KNOWN_MAX], |row| row.get(0).map(MessageSeq))?
@@ -205,7 +205,7 @@ fn facts(scope: Scope<'_>) -> rusqlite::Result<Facts> {
              FROM session s WHERE id = ?1",
         )?
         .query_row([scope.session], |row| {
-            Ok(Facts {
+            Ok(RunnerFacts {
                 newest: Incarnation(row.get(0)?),
                 halted: Incarnation(row.get(1)?),
                 imported_seq: OutSeq(row.get(2)?),

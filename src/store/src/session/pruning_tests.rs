@@ -76,6 +76,17 @@ impl Files {
     }
 }
 
+/// A file that came with a message and was not fetched yet.
+fn image() -> Attachment {
+    Attachment {
+        kind: FileKind::Image,
+        name: "a".into(),
+        mime: "image/png".into(),
+        bytes: None,
+        source: "s".into(),
+    }
+}
+
 #[test]
 fn what_ended_a_year_ago_goes_with_all_that_belongs_to_it() {
     let mut it = files();
@@ -114,14 +125,7 @@ fn what_is_unfinished_stays() {
     it.store(message("c", "waits"), InboundKind::Chat);
     it.store(message("c", "told"), InboundKind::Chat);
     it.host.posting().fail(MessageSeq(4), FailReason::CannotStart, "", NOW).unwrap();
-    let file = Attachment {
-        kind: FileKind::Image,
-        name: "a".into(),
-        mime: "image/png".into(),
-        bytes: None,
-        source: "s".into(),
-    };
-    let with_file = Incoming { files: vec![file], ..message("c", "file") };
+    let with_file = Incoming { files: vec![image()], ..message("c", "file") };
     it.store(with_file, InboundKind::Context);
     it.ended("d", "last");
     // The notice of the last one is sent, and so is that of `told`, which is in another chat.
@@ -173,14 +177,7 @@ fn one_pass_takes_a_bounded_number() {
 #[test]
 fn files_of_ended_messages_go_after_a_month_from_the_disk_too() {
     let mut it = files();
-    let file = Attachment {
-        kind: FileKind::Image,
-        name: "a".into(),
-        mime: "image/png".into(),
-        bytes: None,
-        source: "s".into(),
-    };
-    let with_file = Incoming { files: vec![file], ..message("c", "m1") };
+    let with_file = Incoming { files: vec![image()], ..message("c", "m1") };
     it.store(with_file, InboundKind::Chat);
     let pending = it.host.posting().next_file().unwrap().unwrap().1;
     let folder = it.paths.files_in().join("2");

@@ -12,7 +12,7 @@ use domain::{MessageSeq, notice};
 use rusqlite::{Row, params};
 
 use super::body::{from_json, to_json};
-use super::messages::{End, conclude};
+use super::messages::{MessageOutcome, conclude};
 use super::{Scope, SessionRows, parts};
 use crate::StoreError;
 use crate::central::full_address as address;
@@ -33,7 +33,7 @@ pub struct Stood {
 
 /// Who stopped the agent, for its chats.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Order {
+pub struct StopOrder {
     pub stop: StopId,
     pub by: String,
     pub agent: String,
@@ -63,7 +63,7 @@ impl SessionRows<'_> {
     /// When the database fails; then nothing has changed.
     pub(super) fn carry_out(
         &self,
-        order: &Order,
+        order: &StopOrder,
         in_work: bool,
         now: Timestamp,
     ) -> Result<Toll, StoreError> {
@@ -206,7 +206,7 @@ fn count_parts(
 }
 
 /// Tells each chat that writes to a stopped agent, once. Returns up to which message that is done.
-fn tell_waiting(tx: Scope<'_>, order: &Order, now: Timestamp) -> rusqlite::Result<MessageSeq> {
+fn tell_waiting(tx: Scope<'_>, order: &StopOrder, now: Timestamp) -> rusqlite::Result<MessageSeq> {
     // The keys of these notices are a range of the index; `/` follows `.`.
     let mut statement = tx.prepare_cached(
         "SELECT max(seq), channel, account, chat, thread FROM message m
@@ -233,8 +233,8 @@ fn tell_waiting(tx: Scope<'_>, order: &Order, now: Timestamp) -> rusqlite::Resul
 const STOOD: &str = "SELECT stop, stop_told, stop_report FROM session WHERE id = ?1";
 const LAST_WAITING: &str =
     "SELECT coalesce(max(seq), 0) FROM message WHERE session = ?1 AND outcome IS NULL";
-const CANCELLED: End<'_> =
-    End { outcome: Outcome::Declined, reason: STOPPED, reply: None, cost: None };
+const CANCELLED: MessageOutcome<'_> =
+    MessageOutcome { outcome: Outcome::Declined, reason: STOPPED, reply: None, cost: None };
 
 fn stood(row: &Row<'_>) -> rusqlite::Result<Stood> {
     Ok(Stood { stop: StopId(row.get(0)?), told: MessageSeq(row.get(1)?), toll: from_json(row, 2)? })

@@ -32,7 +32,7 @@ pub(super) fn pair() -> Pair {
 impl Pair {
     /// Carries out the stop of this number, which is ordered now if it was not before.
     pub(super) fn stand_still(&mut self, stop: i64) -> Toll {
-        let order = Order { stop: StopId(stop), by: "Ann".into(), agent: "andy".into() };
+        let order = StopOrder { stop: StopId(stop), by: "Ann".into(), agent: "andy".into() };
         let sql = "INSERT INTO stop (id, by, at, last, resumed_by, resumed_at)
                    SELECT ?1, 'Ann', 0, coalesce(max(id), 0), 'Ann', 0 FROM message
                    WHERE true ON CONFLICT DO NOTHING";

@@ -18,7 +18,7 @@ const COLUMNS: &str =
     "wait, told_wait, received_at, last_chance, channel, account, chat, thread, seq";
 
 /// What is known of a message that waits.
-struct Known {
+struct StoredWait {
     seq: MessageSeq,
     wait: Option<ProviderWait>,
     told: Option<(WaitClass, Timestamp)>,
@@ -27,10 +27,10 @@ struct Known {
     from: Address,
 }
 
-fn known(row: &Row<'_>) -> rusqlite::Result<Known> {
+fn known(row: &Row<'_>) -> rusqlite::Result<StoredWait> {
     let received_at = Timestamp(row.get(2)?);
     let last_chance: Option<i64> = row.get(3)?;
-    Ok(Known {
+    Ok(StoredWait {
         wait: from_json_or_none(row, 0)?,
         told: from_json_or_none(row, 1)?,
         deadline: last_chance.map_or(received_at + DEADLINE, Timestamp),
