@@ -17,6 +17,7 @@ use domain::{MessageSeq, OutSeq, SessionId};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use self::columns::{Columns, Raw};
+use crate::reasons::STOPPED;
 use crate::session::Scope;
 
 /// Longer waits were asked for by a platform.
@@ -311,15 +312,15 @@ pub(crate) fn conclude(
         Verdict::Uncertain { retry_at } => ("uncertain", retry_at.0, None, 0),
         Verdict::Dead { .. } => return give_up(tx, key, verdict, now),
     };
-    tx.prepare_cached(
+    tx.prepare_cached(&format!(
         // What was stopped meanwhile is not tried again.
-        "UPDATE part SET state = iif(reason = 'stopped' AND ?3 <> 'sent', 'dead', ?3),
+        "UPDATE part SET state = iif(reason = '{STOPPED}' AND ?3 <> 'sent', 'dead', ?3),
                 retry_at = ?4, platform_id = ?5, tries = tries + ?6,
                 misses = iif(?3 = 'sent' OR ?6 > 0, 0, misses + 1), changed_at = ?7,
                 doubts = doubts + (?3 = 'uncertain'), doubted = doubted OR ?3 = 'uncertain',
                 sent_at = iif(?3 = 'sent', ?7, NULL)
-         WHERE session = ?1 AND key = ?2 AND state = 'claimed'",
-    )?
+         WHERE session = ?1 AND key = ?2 AND state = 'claimed'"
+    ))?
     .execute(params![tx.session, key.0, state, retry_at, platform_id, counts, now.0])
     .map(drop)
 }
@@ -336,12 +337,12 @@ fn give_up(
         return Ok(());
     };
     let turned = tx
-        .prepare_cached(
+        .prepare_cached(&format!(
             "UPDATE part SET form = 'text', target = NULL, buttons = NULL, state = 'ready',
                     retry_at = 0, tries = 0, misses = 0, doubts = 0, reason = ?3, changed_at = ?4
              WHERE session = ?1 AND key = ?2 AND form = 'edit' AND state NOT IN ('sent', 'dead')
-                 AND reason IS NOT 'stopped'",
-        )?
+                 AND reason IS NOT '{STOPPED}'"
+        ))?
         .execute(params![tx.session, key.0, why, now.0])?;
     if turned == 0 {
         tx.prepare_cached(

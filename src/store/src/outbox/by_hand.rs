@@ -5,6 +5,7 @@ use domain::delivery::by_hand::{Order, Standing, permit};
 use domain::time::Timestamp;
 use rusqlite::{OptionalExtension, params};
 
+use crate::reasons::DROPPED_BY_HAND;
 use crate::session::Scope;
 
 /// What became of an order; an error says why nothing did.
@@ -44,9 +45,9 @@ pub(crate) fn order(
             params![tx.session, key.0, now.0],
         )?,
         Order::Drop => tx.execute(
-            "UPDATE part SET state = 'dead', retry_at = 0, untold = 0, reason = 'dropped by hand',
+            "UPDATE part SET state = 'dead', retry_at = 0, untold = 0, reason = ?4,
                     changed_at = ?3 WHERE session = ?1 AND key = ?2",
-            params![tx.session, key.0, now.0],
+            params![tx.session, key.0, now.0, DROPPED_BY_HAND],
         )?,
     };
     Ok(Ok(Done { was, may_be_seen }))

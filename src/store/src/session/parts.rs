@@ -15,6 +15,7 @@ use super::{Scope, SessionRows, dead_letters, quiet};
 use crate::StoreError;
 use crate::central::full_address as address;
 use crate::outbox::{self, ClaimedPart, Draft, NewPart, Origin, PartKind, Target};
+use crate::reasons::OVERTAKEN;
 
 /// Messages that a search for another chat looks back.
 const LOOK_BACK: i64 = 500;
@@ -179,10 +180,9 @@ pub(super) fn replaceable(
     let mut found = None;
     for message in messages {
         let key = status_key(*message);
-        let sql =
-            "UPDATE part SET state = 'dead', untold = 0, reason = 'the answer was there first'
+        let sql = "UPDATE part SET state = 'dead', untold = 0, reason = ?3
                    WHERE session = ?1 AND key = ?2 AND state IN ('ready', 'unsent')";
-        tx.prepare_cached(sql)?.execute(params![tx.session, key.0])?;
+        tx.prepare_cached(sql)?.execute(params![tx.session, key.0, OVERTAKEN])?;
         let sql = "SELECT 1 FROM part WHERE session = ?1 AND key = ?2 AND state <> 'dead'
                    AND NOT EXISTS (SELECT 1 FROM message m WHERE m.session = ?1 AND m.seq = ?3
                                        AND m.line_gone = 1)";
