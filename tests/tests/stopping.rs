@@ -97,8 +97,9 @@ async fn a_stop_cuts_the_link_of_a_session_that_looks_at_nothing() {
     let host = world.start(Crash::never()).await;
     world.platform.post("a", "m1", "wait 600");
     world.pass(5 * SECOND).await;
-    host.crash.hang_at("a status line");
-    world.pass(20 * SECOND).await;
+    host.crash.hang_at("a post");
+    world.platform.post("a", "m2", "are you there?");
+    world.pass(SECOND).await;
     assert!(host.crash.hangs(), "its mailbox waits for the disk");
     let link = world.layout().session(S1).link(Incarnation(1));
     let mut stream = world.engine.open_doorbell(link).await;

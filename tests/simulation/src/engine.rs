@@ -17,7 +17,7 @@ use domain::link::Header;
 use domain::time::Clock;
 use domain::{Incarnation, SessionId};
 use sandbox::{Carrier, Mounts, Observed, Sandbox, SandboxError, Spec};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use self::container::Container;
 pub use self::hostile::MARK as HOSTILE_MARK;
@@ -68,8 +68,7 @@ struct Inner {
     next_runner_crash: u64,
     /// The session whose runners are in hostile hands, and the seed of what they do.
     hostile: Option<(SessionId, u64)>,
-    /// The next container that is removed lives on.
-    zombie: bool,
+    /// Containers that go on and that the engine knows nothing of.
     zombies: Vec<Container>,
     /// Passed by the runners of all containers.
     runner_points: u64,
@@ -90,7 +89,6 @@ impl FakeEngine {
             containers: BTreeMap::new(),
             next_runner_crash: 0,
             hostile: None,
-            zombie: false,
             zombies: vec![],
             runner_points: 0,
             crash: None,
@@ -128,9 +126,16 @@ impl FakeEngine {
         self.lock().hostile = Some((session, seed));
     }
 
-    /// The next container that is removed goes on all the same; nobody hears of it.
-    pub fn let_next_live_on(&self) {
-        self.lock().zombie = true;
+    /// Says that all containers are gone. They go on all the same, and nobody hears of it.
+    pub fn lose_track(&self) {
+        let mut inner = self.lock();
+        for (_, container) in std::mem::take(&mut inner.containers) {
+            if container.is_running() {
+                self.timeline.end(container.number);
+                container.pretend_end();
+            }
+            inner.zombies.push(container);
+        }
     }
 
     /// Which containers ran when.
@@ -230,9 +235,6 @@ impl FakeEngine {
             self.timeline.end(container.number);
             inner.log.push(format!("{how} {session}"));
             inner.runner_points += container.crash.passed();
-            if std::mem::take(&mut inner.zombie) {
-                inner.zombies.push(container);
-            }
         }
     }
 }
@@ -256,11 +258,12 @@ impl Sandbox for FakeEngine {
             (inner.start_takes, fault)
         };
         assert_ne!(fault, Some(StartFault::Panics), "asked for by the test");
+        let asked = Instant::now();
         sleep(takes).await;
         if fault == Some(StartFault::ImageMissing) {
             return Err(SandboxError::ImageMissing(spec.image.clone()));
         }
-        let container = self.run(spec, fault);
+        let container = self.run(spec, fault, asked);
         let old = self.lock().containers.insert(spec.session, container);
         // Real engines refuse a second container of the same name.
         assert!(old.is_none_or(|it| !it.is_running()), "two containers for one session");

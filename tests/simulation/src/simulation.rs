@@ -257,6 +257,6 @@ fn strike(world: &World, fault: &Fault) {
         Fault::Lose(which) => power::lose(world, *which),
         Fault::Doubt(count) => world.stage.doubt_writes(*count),
         Fault::Reads(fault, count) => world.stage.fail_reads(*fault, *count),
-        Fault::Zombie => world.engine.let_next_live_on(),
+        Fault::Zombie => world.engine.lose_track(),
     }
 }

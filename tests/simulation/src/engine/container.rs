@@ -12,6 +12,7 @@ use sandbox::{Observed, Spec};
 use store::RunnerStore;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use super::hostile::Hostile;
 use super::link::Links;
@@ -28,6 +29,7 @@ pub(super) struct Container {
     pub(super) crash: Arc<Crash>,
     /// Holds the exit code once it ended.
     pub(super) ended: watch::Receiver<Option<i64>>,
+    ends: Arc<watch::Sender<Option<i64>>>,
     _task: JoinSet<()>,
     kill: watch::Sender<bool>,
     frozen: watch::Sender<bool>,
@@ -46,6 +48,11 @@ impl Container {
         self.kill.send_replace(true);
     }
 
+    /// Whoever waits for its end hears of it. It goes on.
+    pub(super) fn pretend_end(&self) {
+        self.ends.send_replace(Some(137));
+    }
+
     pub(super) fn freeze(&self) {
         self.frozen.send_replace(true);
     }
@@ -60,8 +67,10 @@ impl Container {
 }
 
 impl FakeEngine {
-    pub(super) fn run(&self, spec: &Spec, fault: Option<StartFault>) -> Container {
-        let (ended_tx, ended) = watch::channel(None);
+    pub(super) fn run(&self, spec: &Spec, fault: Option<StartFault>, asked: Instant) -> Container {
+        let (ends, ended) = watch::channel(None);
+        let ends = Arc::new(ends);
+        let tell = Arc::clone(&ends);
         let (kill, mut killed) = watch::channel(false);
         let (frozen, mut freezes) = watch::channel(false);
         let crash = Crash::at(std::mem::take(&mut self.lock().next_runner_crash));
@@ -70,7 +79,7 @@ impl FakeEngine {
         let program = self.program(spec, &crash);
         let dies = Arc::clone(&crash);
         let timeline = Arc::clone(&self.timeline);
-        let number = timeline.start(spec.session);
+        let number = timeline.start(spec.session, asked);
         let mut task = JoinSet::new();
         task.spawn(async move {
             let code = match fault {
@@ -100,12 +109,22 @@ impl FakeEngine {
                 }
             };
             timeline.end(number);
-            ended_tx.send_replace(Some(code));
+            tell.send_replace(Some(code));
         });
         let (incarnation, fingerprint) = (spec.incarnation, spec.fingerprint.clone());
         let starved = fault == Some(StartFault::OutOfMemory);
-        let _task = task;
-        Container { incarnation, fingerprint, number, crash, ended, _task, kill, frozen, starved }
+        Container {
+            incarnation,
+            fingerprint,
+            number,
+            crash,
+            ended,
+            ends,
+            _task: task,
+            kill,
+            frozen,
+            starved,
+        }
     }
 
     /// What runs in it.

@@ -13,15 +13,17 @@ pub struct Timeline(Mutex<Vec<Run>>, Mutex<Vec<Instant>>);
 #[derive(Clone, Copy, Debug)]
 pub struct Run {
     pub session: SessionId,
+    /// When the engine was told to start it.
+    pub asked: Instant,
     pub from: Instant,
     pub until: Option<Instant>,
 }
 
 impl Timeline {
     /// Returns its number.
-    pub(super) fn start(&self, session: SessionId) -> usize {
+    pub(super) fn start(&self, session: SessionId, asked: Instant) -> usize {
         let mut runs = self.0.lock().unwrap();
-        runs.push(Run { session, from: Instant::now(), until: None });
+        runs.push(Run { session, asked, from: Instant::now(), until: None });
         runs.len() - 1
     }
 

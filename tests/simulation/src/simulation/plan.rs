@@ -52,7 +52,7 @@ pub enum Fault {
     RunnerCrash(u64),
     /// Mailboxes of every session are deleted.
     Lose(Mailbox),
-    /// The next container that is removed lives on for a while, and the engine does not know of it.
+    /// The engine says that all containers are gone. They go on all the same.
     Zombie,
     /// So many of the next writes of host or runner take effect, and whoever ordered them hears of an
     /// error.

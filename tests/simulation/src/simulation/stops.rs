@@ -36,6 +36,9 @@ pub(super) fn check(
         let shown = |it: &&(Instant, Part)| from + ON_ITS_WAY < it.0 && it.0 < until;
         let of_agent = sent.iter().filter(shown).filter(|it| is_agents(&it.1.key));
         broken.extend(of_agent.map(|it| format!("{} was shown while all is stopped", it.1.key)));
+        let runs = world.engine.timeline().runs().into_iter();
+        let begun = runs.filter(|it| from + ON_ITS_WAY < it.asked && it.asked < until);
+        broken.extend(begun.map(|it| format!("{} was started while all is stopped", it.session)));
         broken.extend(ran_on(world, plan, started, (from, until)));
     }
     let declined = outcomes.iter().filter(|it| it.1 == Some(Outcome::Declined));

@@ -10,9 +10,10 @@ use super::town::{self, Town};
 use super::wedge::{self, Wedge};
 use super::{Plan, Report, run};
 
-/// One in so many seeds is a town, which takes several times longer than a plan, and one has a session
-/// that is wedged.
+/// One in so many seeds is a town, which takes several times longer than a plan.
 pub const TOWN_EVERY: u64 = 10;
+/// One in so many has a session that is wedged, which takes even longer.
+pub const WEDGE_EVERY: u64 = 50;
 
 /// What many runs did.
 #[derive(Clone, Debug, Default)]
@@ -54,10 +55,12 @@ enum Kind {
 
 impl Kind {
     fn of(seed: u64) -> Self {
-        match seed % TOWN_EVERY {
-            it if it == TOWN_EVERY - 1 => Self::Town,
-            it if it == TOWN_EVERY - 2 => Self::Wedge,
-            _ => Self::Plan,
+        if seed % TOWN_EVERY == TOWN_EVERY - 1 {
+            Self::Town
+        } else if seed % WEDGE_EVERY == 0 {
+            Self::Wedge
+        } else {
+            Self::Plan
         }
     }
 }

@@ -32,6 +32,9 @@ const STOPPED_WITHIN: Duration = Duration::from_millis(2_500);
 /// Longer than the engine has for its answers to a stop.
 const STOP_WITHIN: Duration = Duration::from_secs(25);
 const TICK: Duration = Duration::from_millis(200);
+/// Longer than messages, decisions and orders take.
+const BUSY_FOR: Duration = Duration::from_secs(120);
+const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// How long the wedged chat has once it is wedged no more.
 const REST_WITHIN: Duration = Duration::from_secs(15 * 60);
 
@@ -160,7 +163,7 @@ async fn play(wedge: &Wedge, is_wedged: bool) -> (Report, Seen) {
     let over = script.over();
     let mut stop = None;
     while Instant::now() < script.started + over {
-        sleep_until(Instant::now() + TICK).await;
+        sleep_until(Instant::now() + script.tick()).await;
         script.write(&world);
         script.approve(&world);
         if is_wedged && script.wedged.is_none() && script.is_past(wedge.at) {
@@ -192,7 +195,10 @@ async fn play(wedge: &Wedge, is_wedged: bool) -> (Report, Seen) {
             host = world.start(Crash::never()).await;
             report.lives += 1;
         }
-        if script.is_done(&world) && stop.as_ref().is_none_or(|it| it.4.is_some()) {
+        if script.is_past(BUSY_FOR)
+            && script.is_done(&world)
+            && stop.as_ref().is_none_or(|it| it.4.is_some())
+        {
             break;
         }
     }
@@ -252,6 +258,11 @@ impl Script<'_> {
     /// When the run ends, whatever happened.
     fn over(&self) -> Duration {
         self.wedge.at + self.wedge.lasts + REST_WITHIN
+    }
+
+    /// Looking costs; once everything was written and decided nothing depends on when.
+    fn tick(&self) -> Duration {
+        if self.is_past(BUSY_FOR) { LOOK_EVERY } else { TICK }
     }
 
     fn is_past(&self, at: Duration) -> bool {
