@@ -112,9 +112,10 @@ fn only_what_tells_of_another_loss_is_lost_without_a_word() {
     let untold = |key: &str| {
         let central = it.host.central();
         central.say(&host_part(key), NOW).unwrap();
-        let key = PartKey(key.into());
-        central.claim_part(&key, NOW).unwrap().unwrap();
-        central.conclude_part(&key, &Verdict::Dead { why: "no".into() }, NOW).unwrap();
+        let key = HostKey { session: None, part: PartKey(key.into()) };
+        let dead = Verdict::Dead { why: "no".into() };
+        central.claim_parts(std::slice::from_ref(&key), NOW).unwrap().remove(0).unwrap();
+        central.conclude_parts(&[(key, dead)], NOW).unwrap();
         central.untold(5).unwrap().map_or(0, |it| it.count)
     };
     assert_eq!(["dead.1", "undelivered.1.2", "q1.asked"].map(untold), [0, 0, 1]);

@@ -57,7 +57,7 @@ impl Kind {
     fn of(seed: u64) -> Self {
         if seed % TOWN_EVERY == TOWN_EVERY - 1 {
             Self::Town
-        } else if seed % WEDGE_EVERY == 0 {
+        } else if seed.is_multiple_of(WEDGE_EVERY) {
             Self::Wedge
         } else {
             Self::Plan
