@@ -155,3 +155,36 @@ impl StoreError {
         move |err| Self::Open { path, source: rusqlite::Error::ToSqlConversionFailure(err.into()) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    fn sqlite(code: i32) -> rusqlite::Error {
+        rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None)
+    }
+
+    #[test]
+    fn what_passes_is_told_from_what_somebody_must_act_on() {
+        let path = || PathBuf::from("central.db");
+        let query = |code| StoreError::query("a write")(sqlite(code));
+        // What happened, whether it passes, whether it stays.
+        for (err, passes, stays) in [
+            (query(rusqlite::ffi::SQLITE_FULL), true, false),
+            (query(rusqlite::ffi::SQLITE_BUSY), true, false),
+            (query(rusqlite::ffi::SQLITE_CONSTRAINT), false, false),
+            (query(rusqlite::ffi::SQLITE_CORRUPT), false, true),
+            (StoreError::open(&path())(sqlite(rusqlite::ffi::SQLITE_CANTOPEN)), true, false),
+            (StoreError::Undone { op: "a write", cause: String::new() }, true, false),
+            (StoreError::Lost { op: "a write" }, true, false),
+            (StoreError::copying(io::ErrorKind::StorageFull.into()), true, false),
+            (StoreError::copying(io::ErrorKind::PermissionDenied.into()), false, false),
+            (StoreError::Newer { path: path() }, false, true),
+            (StoreError::Superseded, false, true),
+        ] {
+            assert_eq!((err.passes(), err.is_permanent()), (passes, stays), "{err:?}");
+        }
+    }
+}

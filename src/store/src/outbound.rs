@@ -233,3 +233,21 @@ fn waits(conn: &Connection, after: i64) -> Result<Vec<Waits>, Mailbox> {
     waits.iter().try_fold(after, |last, it| in_order(last, it.id))?;
     Ok(waits)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_of_the_runner_rise_and_not_by_leaps() {
+        for (last, next, fits) in [
+            (0, 1, true),
+            (3, 3, false),
+            (3, 1, false),
+            (1, 1 + GAP_MAX, true),
+            (1, 2 + GAP_MAX, false),
+        ] {
+            assert_eq!(in_order(last, next).is_ok(), fits, "{next} after {last}");
+        }
+    }
+}

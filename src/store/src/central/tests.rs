@@ -175,6 +175,38 @@ fn a_newer_database_is_refused_and_a_damaged_one_is_named() {
 }
 
 #[test]
+fn a_step_within_another_is_undone_alone() {
+    let (_dir, store) = store();
+    let set = |conn: &Connection, key: &str| {
+        conn.execute("INSERT INTO setting (key, value) VALUES (?1, '')", [key]).map(drop)
+    };
+    let done = atomically(&store.conn, |tx| {
+        set(tx, "a")?;
+        let undone = atomically(tx, |tx| {
+            set(tx, "b")?;
+            set(tx, "a")
+        });
+        assert!(undone.is_err(), "it is there already");
+        atomically(tx, |tx| set(tx, "c"))
+    });
+    assert!(done.is_ok());
+    let keys = ["a", "b", "c"].map(|it| store.setting(it).unwrap().is_some());
+    assert_eq!(keys, [true, false, true]);
+}
+
+#[test]
+fn a_log_that_somebody_reads_stays_for_the_next_time() {
+    let (dir, store) = store();
+    let reader = Connection::open(dir.path().join("central.db")).unwrap();
+    reader.execute_batch("BEGIN; SELECT count(*) FROM setting").unwrap();
+    store.add_agent(&andy(), NOW).unwrap();
+    assert!(store.truncate_log().is_ok());
+    reader.execute_batch("COMMIT").unwrap();
+    assert!(store.truncate_log().is_ok());
+    assert_eq!(fs::metadata(dir.path().join("central.db-wal")).unwrap().len(), 0);
+}
+
+#[test]
 fn a_file_that_cannot_be_closed_to_others_is_an_error() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("central.db");

@@ -124,3 +124,23 @@ pub(super) fn broken(err: Error) -> Mailbox {
 pub(super) fn broken_text(why: &str) -> Mailbox {
     Mailbox::Damaged(format!("{OUTBOUND}: {why}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_takes_too_many_steps_ends() {
+        let conn = Connection::open_in_memory().unwrap();
+        let count = |to: u32| {
+            let sql =
+                "WITH RECURSIVE n (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < ?1)
+                       SELECT count(*) FROM n";
+            conn.query_row(sql, [to], |row| row.get::<_, u32>(0))
+        };
+        limit_steps(&conn, 100_000);
+        assert_eq!(count(10), Ok(10));
+        let ended = count(200_000).unwrap_err().sqlite_error_code();
+        assert_eq!(ended, Some(ErrorCode::OperationInterrupted));
+    }
+}

@@ -96,6 +96,31 @@ impl Rig {
     }
 }
 
+/// Something that the host says by itself.
+fn host_part(key: &str) -> crate::NewPart {
+    crate::NewPart {
+        key: PartKey(key.into()),
+        to: address(),
+        reply_to: String::new(),
+        kind: crate::PartKind::Notice,
+        content: crate::Draft::Text("lost".into()),
+    }
+}
+
+#[test]
+fn only_what_tells_of_another_loss_is_lost_without_a_word() {
+    let mut it = rig();
+    let untold = |key: &str| {
+        let central = it.host.central();
+        central.say(&host_part(key), NOW).unwrap();
+        let key = PartKey(key.into());
+        central.claim_part(&key, NOW).unwrap().unwrap();
+        central.conclude_part(&key, &Verdict::Dead { why: "no".into() }, NOW).unwrap();
+        central.untold(5).unwrap().map_or(0, |it| it.count)
+    };
+    assert_eq!(["dead.1", "undelivered.1.2", "q1.asked"].map(untold), [0, 0, 1]);
+}
+
 #[test]
 fn a_message_is_found_by_all_of_its_names_and_known_whole() {
     let mut it = rig();
@@ -123,6 +148,41 @@ fn a_message_is_found_by_all_of_its_names_and_known_whole() {
 }
 
 #[test]
+fn what_the_host_said_by_itself_is_found_by_its_key() {
+    let mut it = rig();
+    let hello = host_part("hello");
+    it.host.central().say(&hello, NOW).unwrap();
+    let found = it.reading().find(&Naming::parse("host.hello")).unwrap();
+    let Found::Part(row) = found else { panic!("it is not found") };
+    assert_eq!(row.sent.key.to_string(), "host.hello");
+}
+
+#[test]
+fn a_message_shows_its_own_requests_and_its_own_approval() {
+    let it = rig();
+    let insert = |sql: &str| central(&it.layout).conn.execute_batch(sql).unwrap();
+    insert(
+        "INSERT INTO request (session, seq, cause, form, text, asked_at)
+         VALUES (1, 1, 2, 'admin', 'chats list', 5);
+         INSERT INTO message (session, seq, channel, account, chat, platform_id, sender_id,
+                              received_at, not_before, body)
+         SELECT session, 4, channel, account, chat, 'm2', sender_id, received_at, not_before, body
+         FROM message WHERE seq = 2;
+         INSERT INTO messaging_group (id, channel, account, chat, created_at)
+         SELECT 77, channel, account, 'elsewhere', 1 FROM messaging_group;
+         INSERT INTO question (id, kind, messaging_group, requester, requester_name, text, options,
+                               state, answer, asked_at, expires_at)
+         VALUES (9, 'chat', 77, 'cli:u', 'Ann', 'May they?', '[]', 'answered', 'yes', 1, 2);
+         INSERT INTO held VALUES (9, 1, 'm1', '{}');",
+    );
+    let facts = |seq| it.reading().facts(it.id, MessageSeq(seq), NOW).unwrap().unwrap();
+    assert_eq!((facts(2).questions.len(), facts(4).questions.len()), (1, 0));
+    assert_eq!(facts(2).message.approval, None, "a message of that number waited in another chat");
+    insert("UPDATE question SET messaging_group = 1 WHERE id = 9");
+    assert_eq!(facts(2).message.approval.map(|it| it.question), Some(9));
+}
+
+#[test]
 fn what_was_given_up_is_listed_and_what_was_dropped_on_purpose_is_not() {
     let mut it = rig();
     it.answer("hello back");
@@ -133,13 +193,7 @@ fn what_was_given_up_is_listed_and_what_was_dropped_on_purpose_is_not() {
     assert_eq!((dead.len(), dead[0].sent.key.to_string().as_str()), (1, "s1.o1.0"));
     let untold = it.host.central().untold(5).unwrap().unwrap();
     assert_eq!((untold.count, untold.newest[0].key.as_str()), (1, "s1.o1.0"));
-    let word = crate::NewPart {
-        key: PartKey("dead.1".into()),
-        to: address(),
-        reply_to: String::new(),
-        kind: crate::PartKind::Notice,
-        content: crate::Draft::Text("lost".into()),
-    };
+    let word = host_part("dead.1");
     it.host.central().tell_lost(&word, untold.newest_at, NOW).unwrap();
     assert_eq!(it.host.central().untold(5).unwrap(), None);
     let keys = [PartKey("o1.0".into())];

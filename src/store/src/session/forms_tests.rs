@@ -259,6 +259,7 @@ fn a_message_waits_until_its_files_are_here_or_will_not_be() {
     let message = Incoming { files: vec![file; 2], ..incoming("m1") };
     let admitted = Admitted { message, kind: InboundKind::Chat, rule: None };
     it.host.posting().insert(&[admitted], NOW).unwrap();
+    let first = it.host.snapshot().unwrap().file.unwrap().1;
     for how in [
         Fetched::Failed { why: "gone".into() },
         Fetched::Here {
@@ -274,6 +275,34 @@ fn a_message_waits_until_its_files_are_here_or_will_not_be() {
     }
     let snapshot = it.host.snapshot().unwrap();
     assert!(snapshot.file.is_none() && !snapshot.waiting[0].fetching);
+    let late = PendingFile { ordinal: first.ordinal + 1, ..first };
+    for how in [Fetched::Later { at: NOW }, Fetched::Failed { why: "too late".into() }] {
+        it.host.posting().fetched(&late, &how).unwrap();
+    }
+    let sql = "SELECT group_concat(state || tries) FROM attachment";
+    let kept: String = it.host.rows().scope.query_row(sql, [], |row| row.get(0)).unwrap();
+    assert_eq!(kept, "failed0,here0", "what ended stays as it ended");
+}
+
+#[test]
+fn a_command_that_was_answered_waits_for_nobody() {
+    let mut it = pair();
+    for _ in 0..2 {
+        it.host.posting().answer_command(&incoming("m1"), "done", NOW).unwrap();
+    }
+    let snapshot = it.host.snapshot().unwrap();
+    assert!(snapshot.waiting.is_empty());
+    assert_eq!(snapshot.parts.len(), 1);
+}
+
+#[test]
+fn what_is_read_at_one_moment_is_read_in_one_transaction() {
+    let it = pair();
+    let rows = it.host.rows();
+    let within = || rows.at_one_moment(|| Ok(rows.scope.is_autocommit()));
+    assert!(!within().unwrap());
+    assert!(!rows.at_one_moment(within).unwrap(), "also within another");
+    assert!(rows.scope.is_autocommit());
 }
 
 #[test]
