@@ -188,7 +188,7 @@ fn a_step_within_another_is_undone_alone() {
             set(tx, "a")
         });
         assert!(undone.is_err(), "it is there already");
-        set(tx, "c")
+        atomically(tx, |tx| set(tx, "c"))
     });
     assert!(done.is_ok());
     let keys = ["a", "b", "c"].map(|it| store.setting(it).unwrap().is_some());

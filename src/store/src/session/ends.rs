@@ -45,7 +45,7 @@ pub(super) fn end(
 }
 
 /// Whether something stands behind a claim that says so: a part of its reply to a message of the same chat
-/// and thread, or of anything that the agent said about the message.
+/// and thread, which was not there before the message, or of anything that the agent said about it.
 fn is_answered(tx: Scope<'_>, claim: &Claim) -> rusqlite::Result<bool> {
     tx.prepare_cached(
         "SELECT EXISTS (SELECT 1 FROM part p
@@ -53,6 +53,7 @@ fn is_answered(tx: Scope<'_>, claim: &Claim) -> rusqlite::Result<bool> {
                         JOIN message m ON m.session = p.session AND m.seq = ?3
                             AND m.channel = c.channel AND m.account = c.account
                             AND m.chat = c.chat AND m.thread IS c.thread
+                            AND m.said_before < p.out_seq
                         WHERE p.session = ?1 AND p.out_seq = ?2)
              OR EXISTS (SELECT 1 FROM part WHERE session = ?1 AND cause = ?3
                             AND out_seq IS NOT NULL)",

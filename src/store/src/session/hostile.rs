@@ -257,6 +257,20 @@ fn who_claims_to_have_answered_without_a_word_has_failed() {
 }
 
 #[test]
+fn what_was_said_before_a_message_does_not_answer_it() {
+    let mut it = at_work();
+    it.runner().end_turn(&answer("the first"), &[], NOW).unwrap();
+    it.host.import(&around(100), NOW).unwrap();
+    it.say("m2");
+    let m2 = MessageSeq(4);
+    it.runner().claim(&[m2], NOW).unwrap();
+    forge(&it, "UPDATE claims SET outcome = 'answered', reply = 1 WHERE message = 4");
+    let ended = it.host.import(&around(100), NOW).unwrap().ended;
+    assert_eq!(ended, [(m2, Outcome::Failed)]);
+    assert_eq!(texts(&mut it), ["the first", domain::notice::SAID_NOTHING]);
+}
+
+#[test]
 fn a_row_that_makes_no_sense_spoils_no_other() {
     for bad in [
         "'answer', zeroblob(3000000), 'text'",
