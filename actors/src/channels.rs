@@ -25,6 +25,9 @@ use crate::slot::Hint;
 /// The account of a channel that needs no credential.
 pub(crate) const LOCAL: &str = "local";
 
+/// Wait before accounts that could not be read are read again.
+const READ_AGAIN: Duration = Duration::from_secs(5);
+
 #[derive(Debug)]
 pub struct ChannelSupervisor;
 
@@ -247,7 +250,8 @@ impl ChannelsState {
             let rows = match host.central.read(|central| central.accounts()).await {
                 Ok(rows) => rows,
                 Err(err) => {
-                    warn!(error = &err as &dyn std::error::Error, "the accounts cannot be read");
+                    warn!(error = &err as &dyn std::error::Error, "the accounts cannot be read yet");
+                    myself.send_after(READ_AGAIN, || ChannelsMessage::Reload);
                     return;
                 }
             };

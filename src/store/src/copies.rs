@@ -32,6 +32,8 @@ pub fn copy_database(from: &Path, to: &Path) -> Result<(), StoreError> {
 fn copy(source: &Connection, to: &Path) -> Result<(), StoreError> {
     let run = || -> rusqlite::Result<()> {
         let mut target = Connection::open(to)?;
+        // The steps below wait; SQLite's own wait for each of them would be on top.
+        source.busy_timeout(Duration::ZERO)?;
         {
             let backup = Backup::new(source, &mut target)?;
             let mut busy = 0;

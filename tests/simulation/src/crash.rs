@@ -18,8 +18,6 @@ use tokio::time::sleep;
 use crate::dice::Dice;
 use crate::stage::Stage;
 
-/// Reads fail only behind so many points of a life: accounts are read once, when a host starts.
-const SETTLED: u64 = 8;
 /// About what a slow disk or engine takes, and more than anything that only computes.
 const JITTER_MS: u64 = 40;
 
@@ -189,8 +187,7 @@ impl Gate for Crash {
     }
 
     fn before_read(&self) -> Result<(), ReadFault> {
-        let settled = SETTLED <= self.passed();
-        self.stage().filter(|_| settled).map_or(Ok(()), |it| it.read())
+        self.stage().map_or(Ok(()), |it| it.read())
     }
 
     fn runs_inline(&self) -> bool {
