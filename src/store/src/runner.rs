@@ -129,7 +129,8 @@ impl RunnerStore {
     }
 
     /// Ends a turn: the reply and the release of its messages are one commit. `state` is stored
-    /// with it: `(key, value)`, where no value forgets the key.
+    /// with it: `(key, value)`, where no value forgets the key. A turn that has ended already stays as it
+    /// ended: the commit may have taken effect although it failed.
     pub fn end_turn(
         &mut self,
         end: &TurnEnd,
@@ -140,6 +141,9 @@ impl RunnerStore {
         let kind =
             if end.outcome == Outcome::Answered { PartKind::Answer } else { PartKind::Notice };
         self.commit("the end of a turn", |tx, facts| {
+            if has_ended(tx, &end.messages, incarnation)? {
+                return Ok(());
+            }
             let reply = match (&end.text, end.messages.last()) {
                 (Some(text), Some(last)) => {
                     Some(outgoing::add(tx, facts, &NewMessage::text(*last, text), kind, now)?.0)
@@ -261,6 +265,23 @@ fn opened(
         Some(kept) => Ok(kept),
         None => Ok((open_read_only(path)?, lies_there)),
     }
+}
+
+/// Whether this incarnation ended all of these messages before.
+fn has_ended(
+    tx: &Connection,
+    messages: &[MessageSeq],
+    incarnation: Incarnation,
+) -> rusqlite::Result<bool> {
+    let mut ended = tx.prepare_cached(
+        "SELECT 1 FROM claims WHERE message = ?1 AND incarnation = ?2 AND outcome IS NOT NULL",
+    )?;
+    for message in messages {
+        if !ended.exists([message.0, incarnation.0])? {
+            return Ok(false);
+        }
+    }
+    Ok(!messages.is_empty())
 }
 
 fn set_state(tx: &Connection, state: &[(&str, Option<&str>)]) -> rusqlite::Result<()> {

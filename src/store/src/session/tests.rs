@@ -122,6 +122,19 @@ fn a_message_goes_there_and_its_answer_comes_back() {
 }
 
 #[test]
+fn a_turn_whose_end_was_committed_and_not_heard_of_is_answered_once() {
+    let mut it = pair();
+    it.say("m1");
+    let mut runner = it.runner();
+    runner.claim(&[M1], NOW).unwrap();
+    for _ in 0..2 {
+        runner.end_turn(&answer("hello"), &[], NOW).unwrap();
+    }
+    it.host.import(&around(100), NOW).unwrap();
+    assert_eq!(it.host.rows().open_parts().unwrap().len(), 1);
+}
+
+#[test]
 fn an_answer_to_several_messages_names_them_all() {
     let mut it = pair();
     it.say("m1");
