@@ -146,6 +146,7 @@ impl Actor for ChannelActor {
             ChannelMessage::Parts => {
                 state.args.hint.clear();
                 state.write_ended().await;
+                state.write_again(&myself);
                 state.send_parts(&myself, None).await;
             }
             ChannelMessage::Landed => state.conclude_ended(&myself).await,

@@ -1,7 +1,7 @@
 //! Supervises every [`ChannelActor`]: one per account that an adapter in this program connects.
 //! Accounts are rows of the central database; a channel that needs none has one all the same.
 //!
-//! Messages  [`ChannelsMessage`]; hints and requests are passed on to the account that they are for.
+//! Messages  [`ChannelsMessage`]; requests are passed on to the account that they are for, hints to all.
 //! Strategy  one-for-one. A channel that fails is started again after a back-off, for ever: there is
 //!           no state to be had by giving up, and the others live on.
 
@@ -121,6 +121,10 @@ struct Child {
 }
 
 impl Child {
+    fn is_of(&self, account: &AccountKey) -> bool {
+        self.key.channel == account.channel && self.key.name == account.name
+    }
+
     fn look_at_lanes(&self) {
         if let Some(actor) = &self.actor {
             self.hint.send(|| actor.cast(ChannelMessage::Parts).is_ok());
@@ -221,6 +225,9 @@ impl Actor for ChannelSupervisor {
                 return Ok(());
             }
         };
+        if state.host.peers.is_stopping() {
+            return Ok(()); // The tree stops its children one after the other.
+        }
         let now = state.host.clock.now();
         let limits = state.host.policy.restarts;
         let found = state.children.iter_mut().find(|it| it.is(cell.get_id()));
@@ -250,7 +257,10 @@ impl ChannelsState {
             let rows = match host.central.read(|central| central.accounts()).await {
                 Ok(rows) => rows,
                 Err(err) => {
-                    warn!(error = &err as &dyn std::error::Error, "the accounts cannot be read yet");
+                    warn!(
+                        error = &err as &dyn std::error::Error,
+                        "the accounts cannot be read yet"
+                    );
                     myself.send_after(READ_AGAIN, || ChannelsMessage::Reload);
                     return;
                 }
@@ -271,6 +281,17 @@ impl ChannelsState {
         myself: &ActorRef<ChannelsMessage>,
         accounts: Vec<AccountKey>,
     ) -> Result<(), ActorProcessingErr> {
+        // One whose settings changed comes back with the new ones once the old actor has ended, so that
+        // never two of them send the same.
+        for child in &mut self.children {
+            let is_it = |it: &&AccountKey| child.is_of(it) && **it != child.key;
+            if let Some(changed) = accounts.iter().find(is_it) {
+                child.key = changed.clone();
+                if let Some(actor) = &child.actor {
+                    actor.stop(None);
+                }
+            }
+        }
         self.children.retain(|child| {
             let stays =
                 child.registration.caps.credential.is_none() || accounts.contains(&child.key);
@@ -310,7 +331,7 @@ impl ChannelsState {
     ) -> Result<(), ActorProcessingErr> {
         let host = Arc::clone(&self.host);
         let found = self.children.iter_mut().find(|it| it.key == *key && it.actor.is_none());
-        let Some(child) = found else {
+        let Some(child) = found.filter(|_| !self.host.peers.is_stopping()) else {
             return Ok(());
         };
         child.hint = Hint::default();

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -125,9 +126,19 @@ pub struct Peers {
     pub sweep: Slot<SweepMessage>,
     /// See [`Self::outbox_changed`].
     pub(crate) outbox: Hint,
+    stopping: Arc<AtomicBool>,
 }
 
 impl Peers {
+    /// From now on nothing that ends is started again.
+    pub(crate) fn stop(&self) {
+        self.stopping.store(true, Ordering::SeqCst);
+    }
+
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::SeqCst)
+    }
+
     /// Has the channels look at their lanes: a part was added or is due, or a stop ended.
     pub fn outbox_changed(&self) {
         if let Some(channels) = self.channels.get() {

@@ -15,6 +15,7 @@
 mod answers;
 mod asking;
 mod beside;
+mod closing;
 mod knock;
 mod lost;
 mod requests;

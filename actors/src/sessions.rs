@@ -28,7 +28,6 @@ use tracing::{info, warn};
 
 use self::child::{Child, Phase};
 use crate::host::Host;
-use crate::reception::ReceptionMessage;
 use crate::session::{SessionActor, SessionArgs, SessionMessage};
 use crate::stops;
 use crate::sweep::SweepMessage;
@@ -171,11 +170,8 @@ impl SessionsState {
         self.told.spawn(async move {
             let now = host.clock.now();
             let tell = move |central: &mut CentralStore| central.rows(id).tell_parked(&why, now);
-            match host.central.write("a notice", tell).await {
-                Ok(()) => host.peers.reception.cast(ReceptionMessage::Look),
-                Err(err) => {
-                    warn!(error = &err as &dyn std::error::Error, "told by the next message")
-                }
+            if let Err(err) = host.central.write("a notice", tell).await {
+                warn!(error = &err as &dyn std::error::Error, "told by the next message");
             }
         });
     }

@@ -142,11 +142,13 @@ impl Gate {
         }
     }
 
-    /// For a part of a session that is about to be claimed.
+    /// For a part of a session that is about to be claimed; `None` when nothing of it may leave now.
     #[must_use]
-    pub fn pass(&self, session: SessionId, agent: &AgentName) -> Pass {
-        let cuts = self.inner().cut(session).count;
-        Pass { session, agent: agent.clone(), cuts }
+    pub fn pass(&self, session: SessionId, agent: &AgentName) -> Option<Pass> {
+        let inner = self.inner();
+        let Cut { count: cuts, holds } = inner.cut(session);
+        let is_closed = inner.is_stopped(agent) || holds != 0;
+        (!is_closed).then(|| Pass { session, agent: agent.clone(), cuts })
     }
 
     /// Whether a part may still leave.
@@ -227,6 +229,7 @@ mod tests {
         let gate = Gate::default();
         let [andy, ben] = ["andy", "ben"].map(|it| AgentName::parse(it).unwrap());
         let passes = [gate.pass(SessionId(1), &andy), gate.pass(SessionId(2), &ben)];
+        let passes = passes.map(Option::unwrap);
         assert!(passes.iter().all(|it| gate.lets(it)));
         let stop = Stop { id: StopId(1), at: Timestamp(1), by: "x".into(), why: String::new() };
         let stops = Stops { all: None, agents: [(andy.clone(), stop)].into() };

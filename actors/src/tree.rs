@@ -155,6 +155,7 @@ impl Actor for RootSupervisor {
             RootMessage::Shutdown(reply) => {
                 info!("shutting down");
                 state.args.asked_to_stop.store(true, Ordering::SeqCst);
+                state.args.host.peers.stop();
                 state.stop().await;
                 if let Some(reply) = reply {
                     let _ = reply.send(());

@@ -398,7 +398,8 @@ CREATE TABLE part (
     CHECK ((form = 'file') = (file IS NOT NULL))
 ) STRICT;
 CREATE INDEX part_open ON part (session, id) WHERE state NOT IN ('sent', 'dead');
-CREATE INDEX part_chat ON part (channel, account, chat, session, id) WHERE state NOT IN ('sent', 'dead');
+CREATE INDEX part_chat ON part (channel, account, chat, session, id, state, quiet)
+    WHERE state NOT IN ('sent', 'dead');
 CREATE INDEX part_ended ON part (session, changed_at) WHERE state IN ('sent', 'dead');
 CREATE INDEX part_cause ON part (session, cause);
 CREATE INDEX part_out_seq ON part (session, out_seq) WHERE out_seq IS NOT NULL;

@@ -248,3 +248,24 @@ async fn a_change_that_was_allowed_is_made_once_wherever_the_host_stops() {
     }
     assert!(12 < point, "only {point} points");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_change_that_is_allowed_after_a_stop_says_that_it_was_not_made() {
+    let world = World::on(FakePlatform::plain());
+    let _host = world.start(Crash::never()).await;
+    home(&world);
+    world.platform.write(in_group("m1", "admin members add fake:eve andy"));
+    world.pass(10 * SECOND).await;
+    world.platform.post(DM, "m3", "/panic");
+    world.pass(10 * SECOND).await;
+    world.platform.post(DM, "typed", "1");
+    world.pass(60 * SECOND).await;
+    assert!(!is_member(&world, "eve"));
+    let said = world.platform.texts(DM).join("\n");
+    assert!(!said.contains("Allowed the change"), "{said}");
+    assert!(
+        said.contains("Nothing was changed: \"stopped\"")
+            || said.contains("Nothing was changed: `stopped`"),
+        "{said}"
+    );
+}

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
+use actors::admin::outbox;
+use actors::stopping;
 use domain::delivery::{PartKey, RUN_MAX};
+use domain::stop::Scope;
 use harness::crash::Crash;
 use harness::host::{TestHost, World};
 use harness::platform::{FakePlatform, Letter, SendFault, address};
@@ -101,7 +104,45 @@ async fn a_part_whose_end_cannot_be_written_down_is_not_sent_again() {
     let host = world.start(Crash::never()).await;
     host.crash.disk_full_at("the end of a part");
     say(&host, &world, &texts(&["one", "two"])).await;
-    world.pass(MINUTE).await;
-    assert_eq!(shown(&world), ["one", "two"]);
+    world.stage.fill_disk(4 * SECOND);
+    world.pass(10 * SECOND).await;
+    assert_eq!(shown(&world), ["one", "two"], "as soon as the disk has room");
     assert!(world.platform.sent().iter().all(|it| !it.repeat));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_part_is_sent_once_though_its_chat_moves_meanwhile() {
+    let world = World::on(FakePlatform::new());
+    let host = world.start(Crash::never()).await;
+    world.platform.write(Letter::new("c", "m1", "hello"));
+    world.pass(10 * SECOND).await;
+    world.platform.fail_next_sends(&[SendFault::Hangs]);
+    say(&host, &world, &texts(&["one"])).await;
+    world.pass(SECOND).await;
+    world.platform.move_chat("c", "d");
+    world.pass(10 * SECOND).await;
+    let sent = world.platform.sent();
+    assert_eq!(sent.len(), 2, "it is still on its way: {sent:?}");
+    world.pass(2 * MINUTE).await;
+    let again = world.platform.sent();
+    assert!(again.len() == 3 && again[2].repeat && again[2].to.chat == "d", "{again:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_part_that_is_sent_again_by_hand_is_voided_by_a_stop() {
+    let world = World::on(FakePlatform::new());
+    let host = world.start(Crash::never()).await;
+    world.platform.fail_next_sends(&[SendFault::Refused]);
+    world.platform.write(Letter::new("c", "m1", "hello"));
+    // Long enough for the session to fall asleep.
+    world.pass(60 * MINUTE).await;
+    world.platform.fail_next_sends(&[SendFault::ThrottledFor(5 * MINUTE)]);
+    outbox::perform(&host.host, "retry", &["s1.o1.0".to_owned()]).await;
+    world.pass(SECOND).await;
+    let stopped = stopping::stop(&host.host, &Scope::All, "Ann", "").await;
+    assert_eq!(stopped.sessions.iter().map(|it| it.voided).sum::<usize>(), 1, "{stopped:?}");
+    stopping::resume(&host.host, &[Scope::All], "Ann").await.unwrap();
+    world.pass(10 * MINUTE).await;
+    let said = world.platform.texts("c").join("\n");
+    assert!(!said.contains("hello"), "{said}");
 }

@@ -67,7 +67,7 @@ impl ChannelState {
         let host = Arc::clone(&self.args.host);
         let (chat, session) = (head.chat, head.of.map(|it| it.0));
         let draft = self.lanes.drafts.get(&chat).cloned();
-        self.lanes.sending.insert(chat.clone());
+        self.lanes.sending.insert(chat.clone(), claimed.host_key());
         let run = self.lanes.runs.entry(chat.clone()).or_insert((session, 0));
         *run = (session, if run.0 == session { run.1 + 1 } else { 1 });
         let ended = Ended {
@@ -98,11 +98,16 @@ impl ChannelState {
     /// Writes down how attempts ended, and sends what is next in their chats.
     pub(super) async fn conclude_ended(&mut self, myself: &ActorRef<ChannelMessage>) {
         let chats = self.write_ended().await;
-        if !self.lanes.unwritten.is_empty() {
-            self.look_after(myself, SOON);
-        }
+        self.write_again(myself);
         if !chats.is_empty() {
             self.send_parts(myself, Some(chats)).await;
+        }
+    }
+
+    /// What could not be written down is tried again soon.
+    pub(super) fn write_again(&mut self, myself: &ActorRef<ChannelMessage>) {
+        if !self.lanes.unwritten.is_empty() {
+            self.look_after(myself, SOON);
         }
     }
 

@@ -9,11 +9,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::SessionId;
 use domain::delivery::by_hand::HostKey;
 use domain::delivery::{Effect, Head, RUN_MAX, Verdict, decide};
 use domain::message::Address;
 use domain::time::Timestamp;
+use domain::{AgentName, SessionId};
 use ractor::ActorRef;
 use store::{CentralStore, ClaimedPart, LaneHead, StoreError};
 use tokio::sync::Mutex;
@@ -39,8 +39,8 @@ const WAIT_MIN: Duration = Duration::from_millis(100);
 
 #[derive(Debug)]
 pub(super) struct Lanes {
-    /// Chats that a part is on its way to, until it is written down how that ended.
-    pub(super) sending: BTreeSet<String>,
+    /// Chats that a part is on its way to, until it is written down how that ended, and which.
+    pub(super) sending: BTreeMap<String, HostKey>,
     /// Whose part was the last of a chat, and how many of theirs in a row; kept while the chat has more.
     pub(super) runs: BTreeMap<String, (Option<SessionId>, u32)>,
     /// Held while a draft is shown in a chat; the part behind it waits.
@@ -55,7 +55,7 @@ pub(super) struct Lanes {
 impl Default for Lanes {
     fn default() -> Self {
         Self {
-            sending: BTreeSet::new(),
+            sending: BTreeMap::new(),
             runs: BTreeMap::new(),
             drafts: BTreeMap::new(),
             ended: mpsc::unbounded_channel(),
@@ -98,7 +98,16 @@ impl ChannelState {
             return Ok(false); // Once it is connected, it looks.
         }
         let now = self.args.host.clock.now();
-        let mut is_changed = chats.is_none() && self.end_quiet_hours(myself, now).await?;
+        let mut is_changed = false;
+        if chats.is_none() {
+            match self.end_quiet_hours(myself, now).await {
+                Ok(is_over) => is_changed = is_over,
+                Err(err) => {
+                    warn!(why = chain(&err), "what quiet hours held stays held");
+                    self.look_after(myself, SOON);
+                }
+            }
+        }
         let (mut due, mut uncertain) = (Vec::new(), Vec::new());
         for mut lane in self.lanes_of(chats).await? {
             let heads: Vec<Head> = lane.iter().map(|it| self.head(it)).collect();
@@ -182,7 +191,7 @@ impl ChannelState {
         let mut lanes: Vec<Vec<LaneHead>> = Vec::new();
         let mut places: BTreeMap<String, usize> = BTreeMap::new();
         for head in self.args.host.central.read(read).await? {
-            if self.lanes.sending.contains(&head.chat) {
+            if self.lanes.sending.contains_key(&head.chat) {
                 continue;
             }
             let place = *places.entry(head.chat.clone()).or_insert(lanes.len());
@@ -191,23 +200,27 @@ impl ChannelState {
                 None => lanes.push(vec![head]),
             }
         }
+        // One that moved to another chat meanwhile is on its way to the old one.
+        lanes.retain(|lane| {
+            !lane.iter().any(|head| self.lanes.sending.values().any(|it| *it == head.key()))
+        });
         // A chat that has nothing more starts a new run.
         let sending = &self.lanes.sending;
         self.lanes.runs.retain(|chat, _| {
             let is_asked = chats.as_ref().is_none_or(|it| it.contains(chat));
-            !is_asked || sending.contains(chat) || places.contains_key(chat)
+            !is_asked || sending.contains_key(chat) || places.contains_key(chat)
         });
         Ok(lanes)
     }
 
     fn head(&self, head: &LaneHead) -> Head {
         let stops = &self.args.host.stops;
-        let agents = head.of.as_ref().filter(|_| !head.part.key.is_hosts());
         let session = head.of.as_ref().map(|it| it.0);
         let run = self.lanes.runs.get(&head.chat);
         Head {
             state: head.part.state,
-            is_kept_back: agents.is_some_and(|(session, agent)| stops.is_closed(*session, agent)),
+            is_kept_back: agents_part(head)
+                .is_some_and(|(session, agent)| stops.is_closed(*session, agent)),
             had_run: run.is_some_and(|it| it.0 == session && RUN_MAX <= it.1),
         }
     }
@@ -218,16 +231,23 @@ impl ChannelState {
         heads: Vec<LaneHead>,
         now: Timestamp,
     ) -> Result<Vec<(LaneHead, Option<Pass>, Claimed)>, StoreError> {
+        let stops = &self.args.host.stops;
+        // Before the claim: a stop that comes meanwhile keeps the part back.
+        let (mut passes, mut kept) = (Vec::with_capacity(heads.len()), Vec::new());
+        for head in heads {
+            match agents_part(&head) {
+                None => passes.push(None),
+                Some((session, agent)) => match stops.pass(*session, agent) {
+                    Some(pass) => passes.push(Some(pass)),
+                    None => continue,
+                },
+            }
+            kept.push(head);
+        }
+        let heads = kept;
         if heads.is_empty() {
             return Ok(vec![]);
         }
-        let stops = &self.args.host.stops;
-        // Before the claim: a stop that comes meanwhile keeps the part back.
-        let pass = |it: &LaneHead| {
-            let of = it.of.as_ref().filter(|_| !it.part.key.is_hosts());
-            of.map(|(session, agent)| stops.pass(*session, agent))
-        };
-        let passes: Vec<Option<Pass>> = heads.iter().map(pass).collect();
         let claim = |keys: Vec<HostKey>| {
             let claim = move |it: &mut CentralStore| it.claim_parts(&keys, now);
             self.args.host.central.write("the claim of a part", claim)
@@ -253,7 +273,7 @@ impl ChannelState {
         let Some(sink) = self.sink.clone() else { return };
         let lanes = &mut self.lanes;
         lanes.drafts.retain(|_, it| 1 < Arc::strong_count(it));
-        if lanes.sending.contains(&to.chat) || lanes.drafts.contains_key(&to.chat) {
+        if lanes.sending.contains_key(&to.chat) || lanes.drafts.contains_key(&to.chat) {
             return;
         }
         let turn = Arc::new(Mutex::new(()));
@@ -270,9 +290,17 @@ impl ChannelState {
     pub(super) fn look_after(&mut self, myself: &ActorRef<ChannelMessage>, wait: Duration) {
         let (now, wait) = (self.args.host.clock.now(), wait.clamp(WAIT_MIN, WAIT_MAX));
         let at = now + wait;
-        let timer = self.lanes.timer.take();
-        let timer = timer.filter(|(due, timer)| *due <= at && now < *due && !timer.is_finished());
-        self.lanes.timer =
-            Some(timer.unwrap_or_else(|| (at, myself.send_after(wait, || ChannelMessage::Parts))));
+        if let Some((due, timer)) = &self.lanes.timer {
+            if *due <= at && now < *due && !timer.is_finished() {
+                return;
+            }
+            timer.abort();
+        }
+        self.lanes.timer = Some((at, myself.send_after(wait, || ChannelMessage::Parts)));
     }
+}
+
+/// Whose part it is, unless the host wrote it; what the host says leaves while an agent is stopped.
+fn agents_part(head: &LaneHead) -> Option<&(SessionId, AgentName)> {
+    head.of.as_ref().filter(|_| !head.part.key.is_hosts())
 }

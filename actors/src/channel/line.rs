@@ -23,7 +23,6 @@ use super::{ChannelMessage, ChannelState};
 use crate::admin::protocol::ChannelHealth;
 use crate::channels::AccountKey;
 use crate::host::Host;
-use crate::reception::ReceptionMessage;
 use crate::sessions::child::chain;
 
 const RECONNECT_BASE: Duration = Duration::from_millis(500);
@@ -248,9 +247,8 @@ async fn account(host: &Host, key: AccountKey, pulse: Pulse) -> Result<Account, 
 async fn tell_owners(host: &Host, key: &AccountKey, text: String) {
     let (channel, name, now) = (key.channel, key.name.clone(), host.clock.now());
     let say = move |it: &mut CentralStore| it.say_locked_out(channel, &name, &text, now);
-    match host.central.write("a notice", say).await {
-        Ok(()) => host.peers.reception.cast(ReceptionMessage::Look),
-        Err(err) => warn!(why = chain(&err), "the owner was not told"),
+    if let Err(err) = host.central.write("a notice", say).await {
+        warn!(why = chain(&err), "the owner was not told");
     }
 }
 

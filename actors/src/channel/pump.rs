@@ -13,7 +13,6 @@ use tracing::{info, warn};
 
 use super::ChannelMessage;
 use crate::host::Host;
-use crate::reception::ReceptionMessage;
 use crate::router::{Position, Routed, RouterMessage};
 use crate::sessions::child::chain;
 
@@ -83,9 +82,6 @@ impl Pump {
         let closed = self.host.central.write("a gap", close).await;
         let told = closed.map_err(|err| ChannelError::Unreachable(err.into()))?;
         info!(channel, ?gap, told = told.is_some(), "what became of the gap");
-        if told.is_some() {
-            self.host.peers.reception.cast(ReceptionMessage::Look);
-        }
         let (actor, line) = &self.stated;
         let _ = actor.cast(ChannelMessage::Stated(*line));
         Ok(())

@@ -4,19 +4,15 @@
 use std::sync::Arc;
 
 use channel::Verdict;
-use domain::approval::{
-    ALLOW, ChatChoice, Closed, News, Request, closed_card, closed_notice, told,
-};
+use domain::approval::{ALLOW, ChatChoice, News, Request, told};
 use domain::delivery::PartKey;
 use domain::message::{Address, Incoming};
-use domain::outgoing::Card;
 use domain::people::{Handle, access};
 use domain::question::QuestionId;
 use domain::session_key::ChatId;
 use domain::time::Timestamp;
 use store::{
     CentralStore, Draft, NewPart, PartKind, QuestionKind, QuestionRow, QuestionState, StoreError,
-    Target,
 };
 use tokio::time::sleep;
 use tracing::{info, warn};
@@ -285,57 +281,6 @@ impl ReceptionState {
             (Some(_), _) => (false, "it was refused".to_owned()),
             (None, _) => (false, "nobody allowed it in time, or nobody can be asked".to_owned()),
         })
-    }
-
-    /// Shows in every chat that was asked how it ended, and takes the buttons away.
-    async fn closing_parts(
-        &self,
-        row: &QuestionRow,
-        value: Option<&str>,
-        by: &str,
-    ) -> Result<Vec<NewPart>, StoreError> {
-        let by = self.name_of(by).await?;
-        let how = match value {
-            Some(value) => {
-                let chosen = row.question.options.iter().find(|it| it.value == value);
-                let label = chosen.map_or(value, |it| &it.label);
-                Closed::Answered { matter: row.matter(), value, label, by: &by }
-            }
-            None => Closed::Expired,
-        };
-        let question = &row.question.text;
-        let part = |(n, card): (usize, &store::CardRow)| {
-            let edits = self.host.registration(&card.to.channel).is_some_and(|it| it.caps.edits);
-            let content = if edits {
-                let card_text = Card { text: closed_card(question, how), buttons: vec![] };
-                Draft::Edit(Target::Part(card.part.clone()), card_text)
-            } else {
-                Draft::Text(closed_notice(question, how))
-            };
-            NewPart {
-                key: PartKey(format!("q{}.{n}.end", row.id)),
-                to: card.to.clone(),
-                reply_to: String::new(),
-                kind: PartKind::Interim,
-                content,
-            }
-        };
-        Ok(row.cards.iter().enumerate().filter(|it| !it.1.lost).map(part).collect())
-    }
-
-    async fn name_of(&self, by: &str) -> Result<String, StoreError> {
-        let Some(handle) = Handle::parse(by) else {
-            return Ok(by.to_owned());
-        };
-        let found = self
-            .host
-            .central
-            .read(move |central| match central.person_of(&handle)? {
-                Some(person) => central.person(person),
-                None => Ok(None),
-            })
-            .await?;
-        Ok(found.map_or_else(|| by.to_owned(), |it| it.name))
     }
 
     /// Tells whoever knocked how it ended. Who is let in hears the agent itself.

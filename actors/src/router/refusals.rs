@@ -10,7 +10,6 @@ use tracing::warn;
 use super::admit::Fate;
 use super::storing::Taken;
 use crate::host::Host;
-use crate::reception::ReceptionMessage;
 
 /// A message that cannot be stored: its sender is told where it engaged an agent.
 pub(super) async fn refuse(
@@ -35,10 +34,7 @@ pub(super) async fn tell(host: &Host, message: &Incoming, why: &str) -> Result<(
     }
     let (message, why, now) = (message.clone(), why.to_owned(), host.clock.now());
     let add = move |central: &mut CentralStore| central.add_refusal(&message, &why, now);
-    if host.central.write("a refusal", add).await? {
-        host.peers.reception.cast(ReceptionMessage::Look);
-    }
-    Ok(())
+    host.central.write("a refusal", add).await.map(drop)
 }
 
 /// What becomes of an event of a batch that could not be stored.

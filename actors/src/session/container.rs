@@ -312,6 +312,10 @@ impl SessionState {
     }
 
     async fn adopt(&mut self, incarnation: Incarnation) {
+        // Before anything that takes time: others start meanwhile.
+        if self.place.is_none() {
+            self.place = self.host().places.try_take();
+        }
         let mounts = mounts(self.host(), &self.args.row, incarnation);
         let wakeups = Arc::clone(&self.wakeups);
         let opened = Link::open(self.host(), &self.args.row, incarnation, mounts, wakeups).await;
@@ -319,9 +323,6 @@ impl SessionState {
             Ok(link) => self.link = Some(link),
             // Slow polling on both sides does without; the next sweep tries again.
             Err(err) => warn!(why = chain(&err), "the link could not be opened again"),
-        }
-        if self.place.is_none() {
-            self.place = self.host().places.try_take();
         }
         self.last_sign = Instant::now();
         self.watch(incarnation);

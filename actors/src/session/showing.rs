@@ -9,8 +9,8 @@ use domain::{MessageSeq, notice};
 use store::SessionRows;
 use tokio::time::Instant;
 
+use super::SessionError;
 use super::state::SessionState;
-use super::{SessionError, SessionMessage};
 use crate::channels::ChannelsMessage;
 
 /// Typing shows for five to ten seconds on most platforms.
@@ -128,8 +128,6 @@ impl SessionState {
         self.shown.drafts = true;
         let show = move |it: &SessionRows<'_>| it.show_status(message, DRAFT_AFTER, &text, now);
         self.store.write("a status line", show).await?;
-        // It is sent now, and not with the next poll.
-        let _ = self.myself.cast(SessionMessage::Look);
         Ok(())
     }
 }

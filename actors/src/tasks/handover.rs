@@ -9,7 +9,6 @@ use store::{CentralStore, ChatRow, Handover, SessionRow, StoreError, TaskMessage
 use tracing::info;
 
 use crate::host::Host;
-use crate::reception::ReceptionMessage;
 use crate::router::Taken;
 use crate::router::storing;
 use crate::sessions::child::chain;
@@ -100,7 +99,6 @@ async fn end(
     };
     host.central.write("a fire that goes nowhere", end).await?;
     info!(fire = %key, why, "a task's slot goes nowhere");
-    host.peers.reception.cast(ReceptionMessage::Look);
     Ok(())
 }
 

@@ -36,7 +36,7 @@ pub trait Store: Send + 'static {
     /// Whether a second connection may read beside the writer.
     const READS_BESIDE: bool;
 
-    /// Called after each commit, before anybody hears of it.
+    /// Called after each attempt to commit, before anybody hears of it.
     fn committed(&mut self) {}
 }
 

@@ -354,6 +354,12 @@ fn give_up(
     Ok(())
 }
 
+/// Whether a part was given up.
+pub(crate) fn is_dead(tx: Scope<'_>, key: &PartKey) -> rusqlite::Result<bool> {
+    let sql = "SELECT 1 FROM part WHERE session = ?1 AND key = ?2 AND state = 'dead'";
+    tx.prepare_cached(sql)?.exists(params![tx.session, key.0])
+}
+
 /// A chat can be reached again: what waits for it waits no longer, unless its platform asked for a
 /// long wait.
 pub(crate) fn reachable(conn: &Connection, chat: &Address) -> rusqlite::Result<()> {

@@ -49,8 +49,10 @@ pub enum Closed<'a> {
         by: &'a str,
     },
     Expired,
-    /// Whoever asked does not need it any more.
-    Withdrawn,
+    /// It was allowed and could not be done any more, or failed.
+    NotDone {
+        why: &'a str,
+    },
 }
 
 /// What an answer did.
@@ -106,7 +108,9 @@ impl Closed<'_> {
                 format!("{} Decided by {by}.", result(matter, value, label))
             }
             Self::Expired => "Expired without an answer.".to_owned(),
-            Self::Withdrawn => "No longer needed.".to_owned(),
+            Self::NotDone { why } => {
+                format!("Nothing was changed: {}.", quoted(why, EXCERPT_CHARS_MAX, "it failed"))
+            }
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Tells the channels that the outbox changed: whoever adds a part, or makes one due, need not know who
+//! Tells the channels that the outbox may have changed: whoever adds a part, or makes one due, need not know who
 //! sends it.
 
 use std::fmt;

@@ -9,7 +9,7 @@ use domain::time::Timestamp;
 use domain::trace::Rule;
 use rusqlite::{OptionalExtension, params};
 
-use super::messages::next_seq;
+use super::messages::{next_seq, wake};
 use super::{Body, Scope, quiet};
 use crate::central::full_address as address;
 use crate::outbox::by_hand::{self, Ordered};
@@ -148,7 +148,7 @@ fn tell_agent(
     .map(drop)
 }
 
-/// Does to a part what a user says.
+/// Does to a part what a user says, and sets its session awake: a stop has to find the part.
 pub(crate) fn order_part(
     tx: Scope<'_>,
     key: &PartKey,
@@ -158,6 +158,7 @@ pub(crate) fn order_part(
     let ordered = by_hand::order(tx, key, order, now)?;
     if ordered.is_ok() {
         quiet::scatter(tx, key)?;
+        wake(tx)?;
     }
     Ok(ordered)
 }

@@ -209,7 +209,9 @@ pub(crate) fn claim_part(
         }
         None => {
             dead_letters::record(tx, key, now)?;
-            quiet::scatter(tx, key)?;
+            if outbox::is_dead(tx, key)? {
+                quiet::scatter(tx, key)?;
+            }
         }
     }
     Ok(part)
@@ -243,7 +245,7 @@ pub(crate) fn copy_to_drop(tx: Scope<'_>, key: &PartKey) -> rusqlite::Result<Opt
 }
 
 impl SessionRows<'_> {
-    /// The unfinished parts; what is held does not count.
+    /// The unfinished parts; what is held does not count, nor what is said with another.
     ///
     /// # Errors
     /// When the database fails; so for every method below.

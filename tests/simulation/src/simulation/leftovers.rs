@@ -12,7 +12,7 @@ use crate::host::World;
 
 /// Every folder with something left in it, in words.
 pub(super) fn check(world: &World, plan: &Plan) -> Vec<String> {
-    let is_down = |it: &(_, Fault)| it.1 == Fault::EngineDown;
+    let is_down = |it: &(_, Fault)| matches!(it.1, Fault::EngineDown | Fault::BadStart);
     if !plan.host_crashes.is_empty() || plan.faults.iter().any(is_down) {
         return vec![];
     }
