@@ -125,6 +125,11 @@ impl SessionState {
                 };
                 // Left open, it is buried by the next look.
                 let _ = store.write("the end of a launch", bury).await;
+                if matches!(err, StartError::Stopped) {
+                    // Nothing was started that could use it.
+                    let link = host.layout.session(row.id).link(incarnation);
+                    let _ = store::on_disk(&*host.gate, move || fs::remove_dir_all(link)).await;
+                }
             }
             Kind::Started(started)
         });

@@ -14,6 +14,7 @@ use super::{Body, Scope, quiet};
 use crate::central::full_address as address;
 use crate::outbox::by_hand::{self, Ordered};
 use crate::outbox::{self, Draft, NewPart, PartKind};
+use crate::reasons::STOPPED;
 
 /// What the owner is told about dead letters is named so; its own end is told to nobody.
 pub const NOTICE_KEY: &str = "dead.";
@@ -31,15 +32,17 @@ struct Dead {
     doubted: bool,
 }
 
-/// Writes down what follows from the end of a part, if it is dead now. Once, unless it is revived.
+/// Writes down what follows from the end of a part, if it is dead now and not by a stop. Once, unless it
+/// is revived.
 pub(crate) fn record(tx: Scope<'_>, key: &PartKey, now: Timestamp) -> rusqlite::Result<()> {
     let dead = tx
         .prepare_cached(
             "SELECT out_seq, cause, form, kind = 'interim', channel, account, chat, thread,
                     coalesce(reason, ''), doubted
-             FROM part WHERE session = ?1 AND key = ?2 AND state = 'dead' AND untold IS NULL",
+             FROM part WHERE session = ?1 AND key = ?2 AND state = 'dead' AND untold IS NULL
+                 AND reason IS NOT ?3",
         )?
-        .query_row(params![tx.session, key.0], |row| {
+        .query_row(params![tx.session, key.0, STOPPED], |row| {
             Ok(Dead {
                 number: row.get(0)?,
                 cause: row.get(1)?,
