@@ -27,7 +27,7 @@ impl ReceptionState {
             (_, _, _) => None,
         };
         let how = match value {
-            Some(_) if let Some(why) = &failed => Closed::NotDone { why },
+            Some(_) if let Some(why) = &failed => Closed::NotDone { why, by: &by },
             Some(value) => {
                 let chosen = row.question.options.iter().find(|it| it.value == value);
                 let label = chosen.map_or(value, |it| &it.label);

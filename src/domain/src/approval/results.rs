@@ -52,6 +52,7 @@ pub enum Closed<'a> {
     /// It was allowed and could not be done any more, or failed.
     NotDone {
         why: &'a str,
+        by: &'a str,
     },
 }
 
@@ -108,8 +109,10 @@ impl Closed<'_> {
                 format!("{} Decided by {by}.", result(matter, value, label))
             }
             Self::Expired => "Expired without an answer.".to_owned(),
-            Self::NotDone { why } => {
-                format!("Nothing was changed: {}.", quoted(why, EXCERPT_CHARS_MAX, "it failed"))
+            Self::NotDone { why, by } => {
+                let why = quoted(why, EXCERPT_CHARS_MAX, "it failed");
+                let by = quoted(by, NAME_CHARS_MAX, "an admin");
+                format!("Allowed, but nothing was changed: {why}. Decided by {by}.")
             }
         }
     }

@@ -98,7 +98,12 @@ fn followed(seen: &Seen, row: &QuestionRow) -> Option<String> {
         QuestionKind::Change => {
             let agent = central.agent(question.agent.as_ref()?).unwrap()?;
             let changed = agent.resources.pids == PIDS;
-            (changed != (value == Some(ALLOW))).then(|| format!("changed: {changed}"))
+            // A stop answers what waits; what is allowed after it is not made.
+            let (session, seq) = question.session?;
+            let answer = central.rows(session).answer_of(seq).unwrap();
+            let was_stopped = answer.is_some_and(|it| it == (false, "stopped".to_owned()));
+            let wanted = value == Some(ALLOW) && !was_stopped;
+            (changed != wanted).then(|| format!("changed: {changed}, not {wanted}"))
         }
         QuestionKind::Agent => None,
     }
