@@ -31,11 +31,12 @@ const GROWING: [&str; 13] = [
 ];
 
 /// Partial indexes that hold what is open at present; the history isn't in them.
-const OF_OPEN_ROWS: [&str; 9] = [
+const OF_OPEN_ROWS: [&str; 10] = [
     "fire_fired",
     "fire_open",
     "fire_running",
     "message_waiting",
+    "part_chat",
     "part_held",
     "part_open",
     "part_untold",
