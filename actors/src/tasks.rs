@@ -110,7 +110,7 @@ async fn bury_lost(host: &Host) -> Result<(), StoreError> {
     let millis = i64::try_from(LOST_AFTER.as_millis()).unwrap_or(i64::MAX);
     let before = Timestamp(now.0.saturating_sub(millis));
     for key in host.central.read(move |central| central.lost_fires(before)).await? {
-        let end = move |it: &mut CentralStore| it.record_result(key, false, LOST, None, now);
+        let end = move |it: &mut CentralStore| it.record_result(key, false, LOST, now);
         host.central.write("a lost fire", end).await?;
         warn!(fire = %key, "a task's slot is given up");
     }

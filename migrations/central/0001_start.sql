@@ -17,7 +17,6 @@ CREATE TABLE agent_group (
     cpu_milli  INTEGER NOT NULL CHECK (cpu_milli > 0),
     disk_gib   INTEGER NOT NULL DEFAULT 10 CHECK (disk_gib > 0),   -- its workspace and one session's home
     pids       INTEGER NOT NULL CHECK (pids > 0),
-    created_at INTEGER NOT NULL,
     removed_at INTEGER,             -- set by a removal; adding the same name again clears it
     trigger    TEXT,                -- what the agent answers to in a text; NULL is `@` and its name
     -- What its administration tool may see and ask for: nothing, its own group, or everything.
@@ -33,20 +32,13 @@ CREATE TABLE account (
     PRIMARY KEY (channel, name)
 ) STRICT, WITHOUT ROWID;
 
--- How far an account's events were accepted.
+-- How far an account's events were accepted, and the last sign of life of its platform. While a
+-- connection has not stated what became of the gap before it, that is where the gap begins.
 CREATE TABLE cursor (
-    channel TEXT NOT NULL,
-    account TEXT NOT NULL,
-    value   TEXT NOT NULL,
-    PRIMARY KEY (channel, account)
-) STRICT, WITHOUT ROWID;
-
--- The last sign of life of each account's platform. While a connection has not stated what became of
--- the gap before it, this is where the gap begins.
-CREATE TABLE heard (
-    channel TEXT    NOT NULL,
-    account TEXT    NOT NULL,
-    at      INTEGER NOT NULL,
+    channel  TEXT NOT NULL,
+    account  TEXT NOT NULL,
+    value    TEXT,
+    heard_at INTEGER,
     PRIMARY KEY (channel, account)
 ) STRICT, WITHOUT ROWID;
 
@@ -55,14 +47,13 @@ CREATE TABLE messaging_group (
     channel    TEXT    NOT NULL,
     account    TEXT    NOT NULL,
     chat       TEXT    NOT NULL,
-    created_at INTEGER NOT NULL,
     title      TEXT    NOT NULL DEFAULT '',
     is_group   INTEGER NOT NULL DEFAULT 0 CHECK (is_group IN (0, 1)),
     -- Whom to let in that nobody knows.
     policy     TEXT    NOT NULL DEFAULT 'ask' CHECK (policy IN ('strict', 'ask', 'public')),
     denied_at  INTEGER,
     peer       TEXT,        -- the platform's id of the one other user in it, where there is only one
-    active_at  INTEGER,     -- when something was accepted there last, to within some hours
+    active_at  INTEGER NOT NULL,   -- when something was accepted there last, to within some hours
     UNIQUE (channel, account, chat)
 ) STRICT;
 CREATE INDEX messaging_group_peer ON messaging_group (channel, peer) WHERE peer IS NOT NULL;
@@ -70,7 +61,6 @@ CREATE INDEX messaging_group_peer ON messaging_group (channel, peer) WHERE peer 
 CREATE TABLE wiring (
     messaging_group INTEGER NOT NULL REFERENCES messaging_group (id) ON DELETE CASCADE,
     agent_group     TEXT    NOT NULL REFERENCES agent_group (name),
-    created_at      INTEGER NOT NULL,
     engage          TEXT    NOT NULL DEFAULT 'pattern'
                     CHECK (engage IN ('pattern', 'mention', 'mention-sticky')),
     pattern         TEXT    NOT NULL DEFAULT '.',     -- read for `pattern` alone
@@ -97,8 +87,7 @@ CREATE TABLE destination (
     agent_group     TEXT    NOT NULL REFERENCES agent_group (name),
     name            TEXT    NOT NULL,
     messaging_group INTEGER NOT NULL REFERENCES messaging_group (id) ON DELETE CASCADE,
-    granted_by      TEXT    NOT NULL,
-    granted_at      INTEGER NOT NULL,
+    by_wiring       INTEGER NOT NULL CHECK (by_wiring IN (0, 1)),   -- goes with the wiring that made it
     PRIMARY KEY (agent_group, name)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX destination_chat ON destination (messaging_group);
@@ -120,23 +109,15 @@ CREATE TABLE handle (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX handle_person ON handle (person);
 
+-- Owners and admins decide; members may talk to an agent.
 CREATE TABLE role (
+    id          INTEGER PRIMARY KEY,                     -- the order in which they were granted
     person      INTEGER NOT NULL REFERENCES person (id) ON DELETE CASCADE,
-    role        TEXT    NOT NULL CHECK (role IN ('owner', 'admin')),
+    role        TEXT    NOT NULL CHECK (role IN ('owner', 'admin', 'member')),
     agent_group TEXT    REFERENCES agent_group (name),   -- NULL: of everything
-    granted_by  TEXT    NOT NULL,
-    granted_at  INTEGER NOT NULL,
-    CHECK (role = 'admin' OR agent_group IS NULL)
+    CHECK (iif(agent_group IS NULL, role <> 'member', role <> 'owner'))
 ) STRICT;
 CREATE UNIQUE INDEX role_once ON role (person, role, coalesce(agent_group, ''));
-
-CREATE TABLE member (
-    person      INTEGER NOT NULL REFERENCES person (id) ON DELETE CASCADE,
-    agent_group TEXT    NOT NULL REFERENCES agent_group (name),
-    added_by    TEXT    NOT NULL,
-    added_at    INTEGER NOT NULL,
-    PRIMARY KEY (person, agent_group)
-) STRICT, WITHOUT ROWID;
 
 -- Who was refused an agent. Undone by making them a member.
 CREATE TABLE denial (
@@ -144,8 +125,6 @@ CREATE TABLE denial (
     handle      TEXT    NOT NULL,
     agent_group TEXT    NOT NULL REFERENCES agent_group (name),
     name        TEXT    NOT NULL,
-    denied_by   TEXT    NOT NULL,
-    denied_at   INTEGER NOT NULL,
     PRIMARY KEY (channel, handle, agent_group)
 ) STRICT, WITHOUT ROWID;
 
@@ -198,16 +177,6 @@ CREATE TABLE secret (
     created_at INTEGER NOT NULL
 ) STRICT;
 
--- Requests of agents that the vault did not let out.
-CREATE TABLE refusal (
-    session TEXT    NOT NULL,
-    why     TEXT    NOT NULL,
-    count   INTEGER NOT NULL,
-    last_at INTEGER NOT NULL,
-    PRIMARY KEY (session, why)
-) STRICT, WITHOUT ROWID;
-CREATE INDEX refusal_last ON refusal (last_at);
-
 -- Sessions and their messages.
 
 -- A session is named by what it shares: an agent everywhere (no chat), in a chat, or in a thread.
@@ -216,7 +185,6 @@ CREATE TABLE session (
     agent_group     TEXT    NOT NULL REFERENCES agent_group (name),
     messaging_group INTEGER REFERENCES messaging_group (id),
     thread          TEXT,
-    created_at      INTEGER NOT NULL,
     -- Set with whatever gives the session something to do, cleared when it has nothing left. It may
     -- stay set for nothing, never the other way round.
     awake           INTEGER NOT NULL DEFAULT 0 CHECK (awake IN (0, 1)),
@@ -268,7 +236,6 @@ CREATE TABLE message (
     reason      TEXT,
     ended_at    INTEGER,
     reply       INTEGER,                  -- the message of the runner that answers it
-    cost        INTEGER,                  -- of the turn that it began, in millionths of a dollar
     -- It waited when a backup was made, so its sender may have an answer that the backup does not know.
     doubted     INTEGER NOT NULL DEFAULT 0 CHECK (doubted IN (0, 1)),
     task        INTEGER,                  -- the task that it is a run of, and the slot
@@ -345,7 +312,6 @@ CREATE TABLE launch (
     ended_at    INTEGER,
     bad         INTEGER NOT NULL DEFAULT 0 CHECK (bad IN (0, 1)),
     answered    INTEGER NOT NULL DEFAULT 0,   -- messages that it brought to their end
-    reason      TEXT,                         -- for the log
     -- A word, and a detail that belongs to it: the memory it had, the tool it ran.
     trouble     TEXT,
     detail      TEXT,
@@ -383,7 +349,6 @@ CREATE TABLE part (
     created_at  INTEGER NOT NULL,
     changed_at  INTEGER NOT NULL,
     claimed_at  INTEGER,                      -- the last attempt
-    sent_at     INTEGER,
     -- NULL: alive, or stopped. 1: given up, and the owner of the host is still to be told. 0: they were
     -- told, or need not be.
     untold      INTEGER CHECK (untold IN (0, 1)),
@@ -418,9 +383,7 @@ CREATE TABLE stop (
     why         TEXT    NOT NULL DEFAULT '',
     at          INTEGER NOT NULL,
     last        INTEGER NOT NULL,                    -- the last message before it, by its id
-    resumed_by  TEXT,
-    resumed_at  INTEGER,
-    CHECK ((resumed_at IS NULL) = (resumed_by IS NULL))
+    resumed_at  INTEGER
 ) STRICT;
 CREATE UNIQUE INDEX stop_holds ON stop (coalesce(agent_group, '')) WHERE resumed_at IS NULL;
 
@@ -533,11 +496,14 @@ CREATE TABLE task (
     -- whatever writes one of the three, and here for the index alone.
     next_at         INTEGER,
     request         TEXT,                                -- which request made it; the same makes no second
+    -- The host keeps to itself what a heartbeat says when there is nothing to say.
+    heartbeat       INTEGER NOT NULL DEFAULT 0 CHECK (heartbeat IN (0, 1)),
     CHECK ((state = 'active') = (next_at IS NOT NULL))
 ) STRICT;
 CREATE INDEX task_due ON task (next_at) WHERE next_at IS NOT NULL;
 CREATE INDEX task_ahead ON task (accounted_until) WHERE next_at IS NOT NULL;
 CREATE INDEX task_agent ON task (agent_group);
+CREATE UNIQUE INDEX task_heartbeat ON task (agent_group) WHERE heartbeat = 1;
 CREATE INDEX task_session ON task (session) WHERE session IS NOT NULL;
 CREATE INDEX task_owner ON task (owner);
 CREATE INDEX task_chat ON task (messaging_group);
@@ -548,13 +514,9 @@ CREATE TABLE fire (
     task     INTEGER NOT NULL REFERENCES task (id) ON DELETE CASCADE,
     slot     INTEGER NOT NULL,
     fired_at INTEGER NOT NULL,
-    late_by  INTEGER NOT NULL GENERATED ALWAYS AS (max(fired_at - slot, 0)) VIRTUAL,
     state    TEXT    NOT NULL CHECK (state IN ('fired', 'running', 'ok', 'failed', 'skipped')),
     skipped  INTEGER NOT NULL DEFAULT 0,   -- how many slots were skipped, this one being the last
     session  INTEGER REFERENCES session (id),
-    message  TEXT,                         -- its platform id in the session's inbox
-    result   TEXT,
-    cost     INTEGER,                      -- in millionths of a dollar
     ended_at INTEGER,
     -- A user set it aside: it says nothing about whether the task works.
     excused  INTEGER NOT NULL DEFAULT 0 CHECK (excused IN (0, 1)),
@@ -567,8 +529,15 @@ CREATE INDEX fire_old ON fire (fired_at) WHERE state NOT IN ('fired', 'running')
 CREATE INDEX fire_fired ON fire (slot, task) WHERE state = 'fired';
 CREATE INDEX fire_running ON fire (slot, task) WHERE state = 'running';
 
--- Tasks that are heartbeats: the host keeps to itself what they say when there is nothing to say.
-CREATE TABLE heartbeat (
-    task        INTEGER PRIMARY KEY REFERENCES task (id) ON DELETE CASCADE,
-    agent_group TEXT NOT NULL UNIQUE REFERENCES agent_group (name)
+-- What happened: appended, never changed, read by people alone. No decision reads it.
+CREATE TABLE event (
+    id     INTEGER PRIMARY KEY,
+    at     INTEGER NOT NULL,
+    kind   TEXT    NOT NULL,
+    scope  INTEGER,                       -- what it is about, by its kind: the session or the task,
+    item   INTEGER,                       -- and the message, incarnation or slot of it
+    by     TEXT    NOT NULL DEFAULT '',   -- who did it, where somebody did
+    detail TEXT    NOT NULL DEFAULT '{}'  -- a JSON object
 ) STRICT;
+CREATE INDEX event_about ON event (kind, scope, item);
+CREATE INDEX event_at ON event (at);

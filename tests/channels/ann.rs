@@ -33,17 +33,17 @@ pub(super) fn world(double: &dyn Double) -> World {
     };
     central.put_account(&row).unwrap();
     let andy = AgentName::parse("andy").unwrap();
-    central.add_agent(&AgentGroup::new(andy.clone()), now).unwrap();
+    central.add_agent(&AgentGroup::new(andy.clone())).unwrap();
     let [(id, name), _] = double.people();
     let ann = central.add_person(&Handle::new(&channel, &id), &name, now).unwrap();
-    central.add_member(ann, &andy, "test", now).unwrap();
+    central.add_member(ann, &andy).unwrap();
     let places = double.places();
     for (place, peer) in [(places.direct, Some(&*id)), (places.group, None)] {
         let (channel, account) = (channel.clone(), account.name.clone());
         let at = Address { channel, account, chat: place.chat, thread: None };
         let info = ChatInfo { is_group: place.is_group, ..ChatInfo::default() };
         let chat = central.ensure_chat(&at, &info, peer, now).unwrap().id;
-        central.set_wiring(&Wiring::usual(chat, andy.clone(), place.is_group), now).unwrap();
+        central.set_wiring(&Wiring::usual(chat, andy.clone(), place.is_group)).unwrap();
     }
     world
 }

@@ -33,7 +33,7 @@ fn chat(world: &World, name: &str, is_group: bool) -> ChatId {
 
 fn wire(world: &World, chat: ChatId, name: &str, is_group: bool) {
     let wiring = Wiring::usual(chat, agent(name), is_group);
-    central(world).set_wiring(&wiring, world.now()).unwrap();
+    central(world).set_wiring(&wiring).unwrap();
 }
 
 /// Ann owns the host and talks to andy in private, and in a group in which others write too.
@@ -42,7 +42,7 @@ fn home(world: &World) {
     wire(world, chat(world, "g", true), "andy", true);
     let mut central = central(world);
     let ann = central.add_person(&Handle::new(NAME, "ann"), "Ann", world.now()).unwrap();
-    central.grant(ann, &Role::Owner, "test", world.now()).unwrap();
+    central.grant(ann, &Role::Owner).unwrap();
 }
 
 fn in_group(id: &str, text: &str) -> Letter {
@@ -192,7 +192,7 @@ async fn with_buttons_a_number_is_a_message_to_the_agent() {
 async fn two_open_questions_on_the_terminal_are_told_apart_by_their_codes() {
     let world = World::new();
     let _host = world.start(Crash::never()).await;
-    central(&world).add_agent(&AgentGroup::new(agent("hub")), world.now()).unwrap();
+    central(&world).add_agent(&AgentGroup::new(agent("hub"))).unwrap();
     let terminal = chat(&world, "tty", false);
     wire(&world, terminal, "andy", false);
     wire(&world, terminal, "hub", false);

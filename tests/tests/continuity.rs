@@ -93,7 +93,7 @@ async fn a_revoked_credential_is_told_elsewhere_once_and_a_new_one_is_taken_at_o
         central.put_account(&AccountRow { channel, name, urls, created_at: now }).unwrap();
     }
     let ann = central.add_person(&Handle::new(NAME, "ann"), "Ann", now).unwrap();
-    central.grant(ann, &Role::Owner, "test", now).unwrap();
+    central.grant(ann, &Role::Owner).unwrap();
     let there = Address { account: "other".into(), ..address("dm-ann") };
     central.ensure_chat(&there, &ChatInfo::default(), Some("ann"), now).unwrap();
     let host = start(&world).await;

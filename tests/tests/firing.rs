@@ -33,7 +33,7 @@ async fn start(world: &World) -> TestHost {
 /// Adds a task in chat `a`, as a verb does, and has the host look.
 fn add(world: &World, host: &TestHost, rule: Rule, missed: Missed, prompt: &str) -> TaskId {
     let (mut central, now) = (central(world), world.now());
-    central.add_agent(&AgentGroup::new(andy()), now).unwrap();
+    central.add_agent(&AgentGroup::new(andy())).unwrap();
     central.wire(&address("a"), &andy(), now).unwrap();
     let chat = central.chat(&address("a")).unwrap().unwrap().id;
     let task = Task {
@@ -96,7 +96,7 @@ async fn a_slot_that_comes_during_a_look_does_not_wait_for_the_next_tick() {
     let host = world.start(Crash::with_jitter(0, 7)).await;
     world.pass(5 * SECOND).await;
     let (mut central, now) = (central(&world), world.now());
-    central.add_agent(&AgentGroup::new(andy()), now).unwrap();
+    central.add_agent(&AgentGroup::new(andy())).unwrap();
     for (number, chat) in ["a", "b"].into_iter().enumerate() {
         central.wire(&address(chat), &andy(), now).unwrap();
         let task = Task {

@@ -34,15 +34,15 @@ fn name(text: &str) -> AgentName {
 fn connect(world: &World, chat: &str, agent: &str, change: impl FnOnce(&mut Wiring)) {
     let (mut central, now) = (central(world), world.now());
     let agent = name(agent);
-    central.add_agent(&AgentGroup::new(agent.clone()), now).unwrap();
+    central.add_agent(&AgentGroup::new(agent.clone())).unwrap();
     let info = ChatInfo { title: chat.to_uppercase(), is_group: true };
     let row = central.ensure_chat(&address(chat), &info, None, now).unwrap();
     let mut wiring = Wiring::usual(row.id, agent.clone(), true);
     wiring.scope = Scope::Known;
     change(&mut wiring);
-    central.set_wiring(&wiring, now).unwrap();
+    central.set_wiring(&wiring).unwrap();
     let ann = central.add_person(&Handle::new(NAME, "ann"), "Ann", now).unwrap();
-    central.add_member(ann, &agent, "test", now).unwrap();
+    central.add_member(ann, &agent).unwrap();
 }
 
 fn usual(_: &mut Wiring) {}
@@ -269,7 +269,7 @@ async fn another_chat_is_written_to_only_by_a_name_that_was_granted() {
     assert!(world.platform.texts("h").is_empty(), "{text}");
     let db = central(&world);
     let team = db.chat(&address("h")).unwrap().unwrap().id;
-    db.add_destination(&name("andy"), "team", team, "test", world.now()).unwrap();
+    db.add_destination(&name("andy"), "team", team).unwrap();
     // The sweep shows the running agent what is new.
     world.pass(2 * MINUTE).await;
     world.platform.write(say("g", "m2", "send team hello from g").mention());
@@ -311,7 +311,7 @@ async fn an_agent_may_look_at_once_and_change_after_somebody_allowed_it() {
     connect(&world, "h", "other", usual);
     let mut db = central(&world);
     let zoe = db.add_person(&Handle::new(NAME, "zoe"), "Zoe", world.now()).unwrap();
-    db.grant(zoe, &Role::Owner, "test", world.now()).unwrap();
+    db.grant(zoe, &Role::Owner).unwrap();
     world.platform.write(say("g", "m1", "admin chats list").mention());
     let text = heard(&world, "g").await;
     assert!(text.contains("G") && !text.contains(" H"), "its own chats alone: {text}");

@@ -23,13 +23,13 @@ fn town() -> World {
     let world = World::on(FakePlatform::public());
     let mut central = CentralStore::open(&world.layout().central()).unwrap();
     let (now, andy) = (world.now(), AgentName::parse("andy").unwrap());
-    central.add_agent(&domain::agent::AgentGroup::new(andy.clone()), now).unwrap();
+    central.add_agent(&domain::agent::AgentGroup::new(andy.clone())).unwrap();
     let ann = central.add_person(&Handle::new(NAME, "ann"), "Ann", now).unwrap();
-    central.grant(ann, &Role::Owner, "test", now).unwrap();
+    central.grant(ann, &Role::Owner).unwrap();
     for chat in ["g", "h"] {
         let info = ChatInfo { title: chat.to_uppercase(), is_group: true };
         let row = central.ensure_chat(&address(chat), &info, None, now).unwrap();
-        central.set_wiring(&Wiring::usual(row.id, andy.clone(), true), now).unwrap();
+        central.set_wiring(&Wiring::usual(row.id, andy.clone(), true)).unwrap();
     }
     world
 }

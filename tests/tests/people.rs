@@ -83,7 +83,7 @@ async fn connecting_a_chat_by_hand_answers_the_question_about_it() {
     world.pass(5 * SECOND).await;
     let mut db = central(&world);
     let chat = db.chat(&address("g")).unwrap().unwrap().id;
-    db.set_wiring(&Wiring::usual(chat, andy(), true), world.now()).unwrap();
+    db.set_wiring(&Wiring::usual(chat, andy(), true)).unwrap();
     world.pass(2 * MINUTE).await;
     assert!(world.platform.texts("g").last().unwrap().contains("hello there"));
     let card = &shown_in(&world, &direct("ann"))[0];
@@ -96,7 +96,7 @@ fn family(world: &World) {
     let info = domain::message::ChatInfo { title: "Family".into(), is_group: true };
     let chat = central.ensure_chat(&address("g"), &info, None, world.now()).unwrap();
     central.set_policy(chat.id, Policy::Ask).unwrap();
-    central.set_wiring(&Wiring::usual(chat.id, andy(), true), world.now()).unwrap();
+    central.set_wiring(&Wiring::usual(chat.id, andy(), true)).unwrap();
     grant(world, "ann", &Role::Owner);
 }
 
@@ -234,7 +234,7 @@ async fn a_strict_chat_is_silent_and_a_public_one_open() {
     central(&world).set_policy(chat, Policy::Public).unwrap();
     let mut open = Wiring::usual(chat, andy(), true);
     open.scope = domain::admission::Scope::All;
-    central(&world).set_wiring(&open, world.now()).unwrap();
+    central(&world).set_wiring(&open).unwrap();
     world.platform.write(knock("m2"));
     world.pass(10 * SECOND).await;
     assert!(world.platform.texts("g").join("\n").contains("please m2"));

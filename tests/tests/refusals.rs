@@ -23,9 +23,9 @@ fn home(world: &World) {
     let mut central = central(world);
     let chat = central.ensure_chat(&address("g"), &info, None, world.now()).unwrap().id;
     let andy = AgentName::parse("andy").unwrap();
-    central.set_wiring(&Wiring::usual(chat, andy, true), world.now()).unwrap();
+    central.set_wiring(&Wiring::usual(chat, andy, true)).unwrap();
     let ann = central.add_person(&Handle::new(NAME, "ann"), "Ann", world.now()).unwrap();
-    central.grant(ann, &Role::Owner, "test", world.now()).unwrap();
+    central.grant(ann, &Role::Owner).unwrap();
 }
 
 fn say(chat: &str, id: &str, text: &str) -> Letter {

@@ -33,7 +33,7 @@ pub(crate) fn by(id: &str, name: &str) -> Author {
 pub(crate) fn grant(world: &World, id: &str, role: &Role) {
     let mut central = central(world);
     let person = central.add_person(&Handle::new(NAME, id), id, world.now()).unwrap();
-    central.grant(person, role, "test", world.now()).unwrap();
+    central.grant(person, role).unwrap();
 }
 
 pub(crate) fn shown_in(world: &World, chat: &str) -> Vec<Shown> {

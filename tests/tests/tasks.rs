@@ -51,15 +51,15 @@ fn town() -> World {
     let world = World::on(FakePlatform::public());
     let mut db = central(&world);
     let now = world.now();
-    db.add_agent(&domain::agent::AgentGroup::new(andy()), now).unwrap();
+    db.add_agent(&domain::agent::AgentGroup::new(andy())).unwrap();
     let ann = db.add_person(&Handle::new(NAME, "ann"), "Ann", now).unwrap();
-    db.grant(ann, &Role::Owner, "test", now).unwrap();
+    db.grant(ann, &Role::Owner).unwrap();
     let bob = db.add_person(&Handle::new(NAME, "bob"), "Bob", now).unwrap();
-    db.add_member(bob, &andy(), "test", now).unwrap();
+    db.add_member(bob, &andy()).unwrap();
     for (chat, is_group) in [("a", false), ("b", false), ("g", true)] {
         let info = ChatInfo { title: String::new(), is_group };
         let chat = db.ensure_chat(&address(chat), &info, None, now).unwrap().id;
-        db.set_wiring(&Wiring::usual(chat, andy(), is_group), now).unwrap();
+        db.set_wiring(&Wiring::usual(chat, andy(), is_group)).unwrap();
     }
     world
 }

@@ -22,16 +22,16 @@ fn town() -> World {
     let world = World::on(FakePlatform::public());
     let mut central = central(&world);
     let (now, andy) = (world.now(), AgentName::parse("andy").unwrap());
-    central.add_agent(&AgentGroup::new(andy.clone()), now).unwrap();
+    central.add_agent(&AgentGroup::new(andy.clone())).unwrap();
     for id in ["ann", "bob"] {
         let person = central.add_person(&Handle::new(NAME, id), id, now).unwrap();
         if id == "ann" {
-            central.grant(person, &Role::Owner, "test", now).unwrap();
+            central.grant(person, &Role::Owner).unwrap();
         }
-        central.add_member(person, &andy, "test", now).unwrap();
+        central.add_member(person, &andy).unwrap();
         let chat = central.ensure_chat(&address(id), &ChatInfo::default(), Some(id), now).unwrap();
-        central.set_wiring(&Wiring::usual(chat.id, andy.clone(), false), now).unwrap();
-        central.add_destination(&andy, id, chat.id, "test", now).unwrap();
+        central.set_wiring(&Wiring::usual(chat.id, andy.clone(), false)).unwrap();
+        central.add_destination(&andy, id, chat.id).unwrap();
     }
     world
 }

@@ -75,9 +75,9 @@ async fn a_message_that_waited_is_not_lost_when_the_disk_is_full_just_then() {
     let info = ChatInfo { title: "Family".into(), is_group: true };
     let chat = central.ensure_chat(&address("g"), &info, None, world.now()).unwrap().id;
     let andy = AgentName::parse("andy").unwrap();
-    central.set_wiring(&Wiring::usual(chat, andy, true), world.now()).unwrap();
+    central.set_wiring(&Wiring::usual(chat, andy, true)).unwrap();
     let ann = central.add_person(&Handle::new(NAME, "ann"), "Ann", world.now()).unwrap();
-    central.grant(ann, &Role::Owner, "test", world.now()).unwrap();
+    central.grant(ann, &Role::Owner).unwrap();
     let knock = Letter::new("g", "m1", "please m1").by("bob", "Bob").in_group("Family");
     world.platform.write(knock.mention());
     world.pass(Duration::from_secs(5)).await;

@@ -42,7 +42,7 @@ fn central(world: &World) -> CentralStore {
 fn add_all(world: &World) -> Vec<TaskId> {
     let (mut central, now) = (central(world), world.now());
     let agent = AgentName::parse(DEFAULT_AGENT).unwrap();
-    central.add_agent(&AgentGroup::new(agent.clone()), now).unwrap();
+    central.add_agent(&AgentGroup::new(agent.clone())).unwrap();
     let mut ids = Vec::new();
     for (index, (rule, zone, missed, prompt)) in TASKS.iter().enumerate() {
         let at = address(if index % 2 == 0 { "a" } else { "b" });

@@ -71,7 +71,7 @@ pub(crate) async fn answer(host: &Host, answer: Answer) -> Result<bool, StoreErr
             }
             let (value, with) = (&options[answer.index].value, answer.with.as_ref());
             let with = with.map(|it| it.platform_id.as_str());
-            central.answer_question(row.id, value, &handle.to_string(), with)
+            central.answer_question(row.id, value, &handle.to_string(), with, now)
         })
         .await?;
     if taken {

@@ -118,7 +118,7 @@ impl ReceptionState {
         let candidate = |channel: &String| Candidate {
             person: row.person,
             role: row.role.clone(),
-            granted_at: row.granted_at,
+            order: row.order,
             channel: channel.clone(),
             reachable: of(channel),
         };

@@ -71,8 +71,9 @@ impl ReceptionState {
         let Some(value) = found else {
             return Ok(false);
         };
-        let id = row.id;
-        let answer = move |it: &mut CentralStore| it.answer_question(id, &value, BY_COMMAND, None);
+        let (id, now) = (row.id, self.now());
+        let answer =
+            move |it: &mut CentralStore| it.answer_question(id, &value, BY_COMMAND, None, now);
         self.host.central.write("an answer", answer).await
     }
 
@@ -102,17 +103,17 @@ impl ReceptionState {
     /// Does what an answer means for the central database; what goes beyond runs beside the mailbox.
     /// Returns whether that was all.
     async fn begin_to_settle(&mut self, row: QuestionRow) -> Result<bool, StoreError> {
-        let (value, by) = match &row.state {
-            QuestionState::Answered { value, by } => (Some(value.clone()), by.clone()),
-            QuestionState::Expired => (None, String::new()),
+        let value = match &row.state {
+            QuestionState::Answered { value, by: _ } => Some(value.clone()),
+            QuestionState::Expired => None,
             QuestionState::Open => return Ok(false),
         };
         let id = row.id;
         // Whoever joins while this goes on must not be left behind: then all is done once more.
         let held = self.host.central.read(move |central| central.held(id)).await?.len();
         let news = match row.question.kind {
-            QuestionKind::Sender => self.settle_sender(&row, value.as_deref(), &by).await?,
-            QuestionKind::Chat => self.settle_chat(&row, value.as_deref(), &by).await?,
+            QuestionKind::Sender => self.settle_sender(&row, value.as_deref()).await?,
+            QuestionKind::Chat => self.settle_chat(&row, value.as_deref()).await?,
             QuestionKind::Change => {
                 let answer = self.settle_change(&row, value.as_deref()).await?;
                 return Ok(self.answer(row, held, answer));
@@ -183,7 +184,6 @@ impl ReceptionState {
         &self,
         row: &QuestionRow,
         value: Option<&str>,
-        by: &str,
     ) -> Result<News, StoreError> {
         let question = &row.question;
         let (Some(agent), Some(handle)) =
@@ -191,20 +191,18 @@ impl ReceptionState {
         else {
             return Ok(News::Expired);
         };
-        let (name, by, now) = (question.requester_name.clone(), by.to_owned(), self.now());
+        let (name, now) = (question.requester_name.clone(), self.now());
         match value {
             Some(ALLOW) => {
                 let admit = move |central: &mut CentralStore| {
                     let person = central.add_person(&handle, &name, now)?;
-                    central.add_member(person, &agent, &by, now)
+                    central.add_member(person, &agent)
                 };
                 self.host.central.write("a member", admit).await?;
                 Ok(News::Approved)
             }
             Some(_) => {
-                let deny = move |central: &mut CentralStore| {
-                    central.deny(&handle, &name, &agent, &by, now)
-                };
+                let deny = move |central: &mut CentralStore| central.deny(&handle, &name, &agent);
                 self.host.central.write("a denial", deny).await?;
                 Ok(News::Denied)
             }
@@ -216,14 +214,13 @@ impl ReceptionState {
         &self,
         row: &QuestionRow,
         value: Option<&str>,
-        by: &str,
     ) -> Result<News, StoreError> {
         let Some(chat) = row.question.chat else {
             return Ok(News::Expired);
         };
         match value.map(ChatChoice::parse) {
             Some(Some(choice @ (ChatChoice::Connect(_) | ChatChoice::New(_)))) => {
-                self.connect(row, chat, choice, by).await?;
+                self.connect(row, chat, choice).await?;
                 Ok(News::Approved)
             }
             Some(Some(ChatChoice::Refuse) | None) => {
@@ -242,20 +239,19 @@ impl ReceptionState {
         row: &QuestionRow,
         chat: ChatId,
         choice: ChatChoice,
-        by: &str,
     ) -> Result<(), StoreError> {
         let (requester, name) =
             (Handle::parse(&row.question.requester), row.question.requester_name.clone());
-        let (by, now) = (by.to_owned(), self.now());
+        let now = self.now();
         self.host
             .central
             .write("a connected chat", move |central| {
-                let Some(agent) = wiring::wire(central, chat, &choice, now)? else {
+                let Some(agent) = wiring::wire(central, chat, &choice)? else {
                     return Ok(());
                 };
                 if let Some(handle) = requester {
                     let person = central.add_person(&handle, &name, now)?;
-                    central.add_member(person, &agent, &by, now)?;
+                    central.add_member(person, &agent)?;
                 }
                 Ok(())
             })

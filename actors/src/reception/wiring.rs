@@ -5,7 +5,6 @@ use domain::agent::AgentGroup;
 use domain::approval::ChatChoice;
 use domain::naming::agent_name_for;
 use domain::session_key::ChatId;
-use domain::time::Timestamp;
 use store::{CentralStore, StoreError, Wiring};
 
 /// Wires a chat as somebody chose, once; returns the agent. One that was to be new is never an agent
@@ -14,7 +13,6 @@ pub(super) fn wire(
     central: &mut CentralStore,
     chat: ChatId,
     choice: &ChatChoice,
-    now: Timestamp,
 ) -> Result<Option<AgentName>, StoreError> {
     let Some(found) = central.chat_by_id(chat)? else {
         return Ok(None);
@@ -25,9 +23,9 @@ pub(super) fn wire(
         ChatChoice::Refuse => Ok(None),
         ChatChoice::Connect(agent) => {
             if !wired.contains(agent) {
-                central.add_agent(&AgentGroup::new(agent.clone()), now)?;
+                central.add_agent(&AgentGroup::new(agent.clone()))?;
                 let wiring = Wiring::usual(chat, agent.clone(), found.is_group);
-                central.set_wiring(&wiring, now)?;
+                central.set_wiring(&wiring)?;
             }
             Ok(Some(agent.clone()))
         }
@@ -43,7 +41,7 @@ pub(super) fn wire(
                 false => wanted.clone(),
             };
             let wiring = Wiring::usual(chat, name.clone(), found.is_group);
-            central.add_wired_agent(&AgentGroup::new(name.clone()), &wiring, now)?;
+            central.add_wired_agent(&AgentGroup::new(name.clone()), &wiring)?;
             Ok(Some(name))
         }
     }

@@ -210,7 +210,7 @@ async fn session(
     host.central
         .write("a session", move |central| {
             if is_new {
-                central.set_wiring(&wiring, now)?;
+                central.set_wiring(&wiring)?;
             }
             if sticky {
                 central.touch_engaged(wiring.chat, &wiring.agent, thread.as_deref(), now)?;

@@ -95,7 +95,7 @@ async fn end(
         if cancels {
             central.set_task_state(key.task, TaskState::Cancelled, why, now)?;
         }
-        central.record_result(key, false, why, None, now)
+        central.record_result(key, false, why, now)
     };
     host.central.write("a fire that goes nowhere", end).await?;
     info!(fire = %key, why, "a task's slot goes nowhere");

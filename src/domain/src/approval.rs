@@ -53,7 +53,8 @@ pub fn question_life(wish: Option<Duration>) -> Duration {
 pub struct Candidate {
     pub person: PersonId,
     pub role: Role,
-    pub granted_at: Timestamp,
+    /// The order in which roles were granted.
+    pub order: i64,
     /// Where they would be asked.
     pub channel: String,
     /// A direct chat with them is known or can be opened there.
@@ -83,7 +84,7 @@ pub fn approvers(candidates: &[Candidate], agent: Option<&AgentName>, channel: &
     let mut able: Vec<(u8, &Candidate)> =
         candidates.iter().filter_map(|it| Some((tier(&it.role, agent)?, it))).collect();
     able.sort_by_key(|(tier, it)| {
-        (*tier, it.channel != channel, it.granted_at, it.person, it.channel.clone())
+        (*tier, it.channel != channel, it.order, it.person, it.channel.clone())
     });
     let mut seen = BTreeSet::new();
     let order: Vec<Approver> = able

@@ -11,6 +11,7 @@ pub mod cost;
 pub mod delivery;
 pub mod engage;
 pub mod file_type;
+pub mod history;
 pub mod ids;
 pub mod inbound;
 pub mod inside;

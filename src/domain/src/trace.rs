@@ -122,11 +122,18 @@ pub struct Sent {
     pub retry_at: Timestamp,
     pub created_at: Option<Timestamp>,
     pub claimed_at: Option<Timestamp>,
-    pub sent_at: Option<Timestamp>,
-    /// The last change of any kind.
+    /// The last change of any kind; of what was sent, when it was.
     pub changed_at: Timestamp,
     pub platform_id: String,
     pub reason: String,
+}
+
+impl Sent {
+    /// When it was delivered.
+    #[must_use]
+    pub fn sent_at(&self) -> Option<Timestamp> {
+        (self.standing == Standing::Sent).then_some(self.changed_at)
+    }
 }
 
 /// A file that came with the message.

@@ -14,7 +14,7 @@ use verbs::Verb;
 pub(crate) use self::keeping::{
     BackupCommand, BackupCreateArgs, BackupRestoreArgs, BackupVerifyArgs, KeepArgs,
 };
-pub(crate) use self::outbox::{OutboxCommand, WhyArgs};
+pub(crate) use self::outbox::{HistoryArgs, OutboxCommand, WhyArgs};
 pub(crate) use self::timezone::TimezoneArgs;
 
 const EXAMPLES: &str = "\
@@ -143,6 +143,8 @@ Examples:
     Outbox(OutboxCommand),
     /// Say how a message came about and what became of it
     Why(WhyArgs),
+    /// Show who changed what, and when
+    History(HistoryArgs),
     #[command(flatten)]
     Verb(Verb),
     /// Connect accounts of yours on messaging platforms

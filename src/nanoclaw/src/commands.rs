@@ -5,6 +5,7 @@ mod channels;
 mod chat;
 mod doctor;
 mod escape;
+mod history;
 mod image;
 mod keep;
 mod logs;
@@ -51,6 +52,7 @@ pub(crate) async fn perform(command: Command, layout: &Layout) -> anyhow::Result
         Command::Resume { name, all: _, json } => stops::resume(name, json, layout).await,
         Command::Outbox(command) => return outbox::perform(command, layout).await,
         Command::Why(args) => return why::perform(args, layout).await,
+        Command::History(args) => history::perform(&args, layout),
         Command::Run { detached } => run::perform(detached, layout).await,
         Command::Start => start::perform(layout).await,
         Command::Stop => stop::perform(layout).await,

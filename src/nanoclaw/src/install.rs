@@ -9,7 +9,6 @@ use actors::host::settings::INSTALL;
 use anyhow::Context;
 use domain::AgentName;
 use domain::agent::{AgentGroup, DEFAULT_AGENT};
-use domain::time::{Clock, SystemClock};
 use rustix::process::{getegid, geteuid};
 use store::CentralStore;
 
@@ -36,7 +35,7 @@ pub(crate) fn ensure_defaults(central: &CentralStore) -> anyhow::Result<Install>
     let mut added = None;
     if central.agents()?.is_empty() {
         let name = AgentName::parse(DEFAULT_AGENT)?;
-        central.add_agent(&AgentGroup::new(name.clone()), SystemClock.now())?;
+        central.add_agent(&AgentGroup::new(name.clone()))?;
         added = Some(name);
     }
     if central.install_zone()?.is_none()

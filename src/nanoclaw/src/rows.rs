@@ -16,6 +16,9 @@ use vault::{Cause, SealedRow, SecretRows, Vault};
 
 use crate::error::Hint;
 
+/// Who keeps credentials, for the history.
+const BY: &str = "host";
+
 #[derive(Debug)]
 pub(crate) struct CentralRows {
     db: Db<CentralStore>,
@@ -49,12 +52,24 @@ impl SecretRows for CentralRows {
             sealed: row.sealed,
             created_at: row.created_at,
         };
-        Ok(self.db.write("a credential", move |db| db.put_secret(&row)).await?)
+        let now = self.clock.now();
+        let put = move |db: &mut CentralStore| {
+            db.put_secret(&row)?;
+            db.record_change(&format!("store the credential {}", row.name), BY, now)
+        };
+        Ok(self.db.write("a credential", put).await?)
     }
 
     async fn remove(&self, name: &str) -> Result<bool, Cause> {
-        let name = name.to_owned();
-        Ok(self.db.write("a removal", move |db| db.remove_secret(&name)).await?)
+        let (name, now) = (name.to_owned(), self.clock.now());
+        let remove = move |db: &mut CentralStore| {
+            let is_gone = db.remove_secret(&name)?;
+            if is_gone {
+                db.record_change(&format!("remove the credential {name}"), BY, now)?;
+            }
+            Ok(is_gone)
+        };
+        Ok(self.db.write("a removal", remove).await?)
     }
 
     async fn count_refusals(
@@ -63,8 +78,8 @@ impl SecretRows for CentralRows {
         why: &'static str,
         count: u64,
     ) -> Result<(), Cause> {
-        let (session, now) = (session.to_string(), self.clock.now());
-        let counted = move |db: &mut CentralStore| db.count_refusals(&session, why, count, now);
+        let now = self.clock.now();
+        let counted = move |db: &mut CentralStore| db.count_refusals(session, why, count, now);
         Ok(self.db.write("a refusal", counted).await?)
     }
 }

@@ -10,8 +10,8 @@ mod chats;
 mod dead_letters;
 mod destinations;
 mod dropped;
+pub(crate) mod events;
 mod heard;
-mod heartbeats;
 mod held;
 mod lanes;
 mod pairing;
@@ -48,6 +48,7 @@ pub use self::chats::{ChatRow, Moved};
 pub use self::dead_letters::{DeadLetterRow, Untold};
 pub use self::destinations::DestinationRow;
 pub use self::dropped::DroppedRow;
+pub use self::events::EventRow;
 pub use self::lanes::LaneHead;
 pub use self::pairing::{
     Guesses, NewPairing, Paired, PairingId, PairingRole, PairingRow, PairingUse,
@@ -141,13 +142,14 @@ impl CentralStore {
                 |row| row.get(0),
             )
             .optional()
+            .map(Option::flatten)
             .map_err(StoreError::query("read a cursor"))
     }
 
     pub fn set_cursor(&self, channel: &str, account: &str, value: &str) -> Result<(), StoreError> {
         self.conn
             .prepare_cached(
-                "INSERT INTO cursor VALUES (?1, ?2, ?3)
+                "INSERT INTO cursor (channel, account, value) VALUES (?1, ?2, ?3)
                  ON CONFLICT DO UPDATE SET value = excluded.value",
             )
             .and_then(|mut it| it.execute([channel, account, value]))

@@ -22,11 +22,11 @@ mod session;
 
 pub use crate::central::{
     AccountRow, Announce, ApproverRow, CARD_KEY, CardRow, CentralStore, ChatRow, DeadLetterRow,
-    Decided, DenialRow, DestinationRow, DroppedRow, DueTask, FireRow, Guesses, Handover, LaneHead,
-    Linked, MemberRow, Moved, NewPairing, Paired, PairingId, PairingRole, PairingRow, PairingUse,
-    PersonRow, Put, Question, QuestionKind, QuestionRow, QuestionState, Removed, Revoked, RoleRow,
-    SealedRow, SessionRow, Task, TaskEdit, TaskFilter, TaskRow, Unasked, Unlinked, UnreadableTask,
-    Untold, Wired, Wiring,
+    Decided, DenialRow, DestinationRow, DroppedRow, DueTask, EventRow, FireRow, Guesses, Handover,
+    LaneHead, Linked, MemberRow, Moved, NewPairing, Paired, PairingId, PairingRole, PairingRow,
+    PairingUse, PersonRow, Put, Question, QuestionKind, QuestionRow, QuestionState, Removed,
+    Revoked, RoleRow, SealedRow, SessionRow, Task, TaskEdit, TaskFilter, TaskRow, Unasked,
+    Unlinked, UnreadableTask, Untold, Wired, Wiring,
 };
 pub use crate::db::{Db, Store, on_disk};
 pub use crate::error::StoreError;

@@ -317,8 +317,7 @@ pub(crate) fn conclude(
         "UPDATE part SET state = iif(reason = '{STOPPED}' AND ?3 <> 'sent', 'dead', ?3),
                 retry_at = ?4, platform_id = ?5, tries = tries + ?6,
                 misses = iif(?3 = 'sent' OR ?6 > 0, 0, misses + 1), changed_at = ?7,
-                doubts = doubts + (?3 = 'uncertain'), doubted = doubted OR ?3 = 'uncertain',
-                sent_at = iif(?3 = 'sent', ?7, NULL)
+                doubts = doubts + (?3 = 'uncertain'), doubted = doubted OR ?3 = 'uncertain'
          WHERE session = ?1 AND key = ?2 AND state = 'claimed'"
     ))?
     .execute(params![tx.session, key.0, state, retry_at, platform_id, counts, now.0])

@@ -25,13 +25,13 @@ const GROWING: [&str; 13] = [
     "fire",
     "task",
     "dropped",
-    "refusal",
+    "event",
     "question_card",
     "held",
 ];
 
 /// Partial indexes that hold what is open at present; the history isn't in them.
-const OF_OPEN_ROWS: [&str; 10] = [
+const OF_OPEN_ROWS: [&str; 11] = [
     "fire_fired",
     "fire_open",
     "fire_running",
@@ -42,6 +42,7 @@ const OF_OPEN_ROWS: [&str; 10] = [
     "part_untold",
     "question_unsettled",
     "session_awake",
+    "task_heartbeat",
 ];
 
 /// Statements that may read a whole table, by words of theirs, and why.
@@ -56,22 +57,23 @@ const MAY_SCAN: [(&str, &str); 13] = [
         "settled_at IS NOT NULL FROM question ORDER BY",
         "a list for a command; settled ones are pruned",
     ),
-    ("SELECT coalesce(sum(count), 0) FROM refusal", "a sum for `status`; old ones are pruned"),
     ("m.id = s.messaging_group  ORDER BY s.id", "every session for a command, `doctor` or a check"),
     ("SELECT count(*) FROM session", "a count for `status`"),
     ("next_at FROM task ORDER BY id", "`doctor` and a list look for rows that cannot be read"),
     ("FROM task WHERE true", "a list for a command; conditions are added to it"),
     ("SELECT id FROM session ORDER BY id", "a backup copies the files of each session"),
     ("WHERE 1 ORDER BY p.id DESC LIMIT", "ends after the newest thousand"),
+    ("by, detail FROM event WHERE true", "ends after the newest that were asked for"),
     ("state = 'dead' AND untold IS NOT NULL", "a list for a command, read beside the writer"),
     ("FROM message WHERE kind <> 'context' ORDER BY id DESC LIMIT 1", "ends at the newest"),
 ];
 
 /// What a placeholder of a composed statement stands for, where it is no constant.
 /// `""` is a `{}`.
-const COMPOSED: [(&str, &str, &[&str]); 10] = [
+const COMPOSED: [(&str, &str, &[&str]); 11] = [
     ("central/access.rs", "", &["too-many-requests"]),
     ("central/accounts.rs", "table", &["cursor", "heard"]),
+    ("central/events.rs", "which", &["true", "kind IN ('change', 'stop')"]),
     ("central/lanes.rs", "which", &["", "AND chat = ?3"]),
     (
         "central/questions.rs",

@@ -23,7 +23,7 @@ pub(crate) fn perform(
     match verb {
         AgentsVerb::List => list(store, view),
         AgentsVerb::Show { name } => show(view.agent(name)?, store, view),
-        AgentsVerb::Add { name, settings } => add(name, settings, store, now),
+        AgentsVerb::Add { name, settings } => add(name, settings, store),
         AgentsVerb::Set { name, settings } => set(view.agent(name)?, settings, store, view),
         AgentsVerb::Heartbeat(args) => heartbeat::perform(args, store, view, now),
         AgentsVerb::Remove { name } => remove(view.agent(name)?, store, view, now),
@@ -83,12 +83,11 @@ fn add(
     name: &AgentName,
     settings: &AgentSettings,
     store: &CentralStore,
-    now: Timestamp,
 ) -> Result<Output, VerbError> {
     let warning = machine::check(name, settings, store)?;
     let was_removed = store.agent_names_taken()?.contains(name);
     let group = changed(AgentGroup::new(name.clone()), settings);
-    if !store.add_agent(&group, now)? {
+    if !store.add_agent(&group)? {
         return Err(refused(
             format!("there is an agent `{name}` already"),
             format!("change it with `nanoclaw agents set {name}`"),

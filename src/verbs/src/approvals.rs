@@ -2,6 +2,7 @@
 
 use domain::approval::{result, second_option};
 use domain::question::{Opt, QuestionId};
+use domain::time::Timestamp;
 use serde_json::{Value, json};
 use store::{CentralStore, QuestionKind, QuestionRow, QuestionState};
 
@@ -16,13 +17,14 @@ pub(crate) fn perform(
     verb: &ApprovalsVerb,
     store: &mut CentralStore,
     view: &View,
+    now: Timestamp,
 ) -> Result<Output, VerbError> {
     match verb {
         ApprovalsVerb::List => list(store, view),
         ApprovalsVerb::Show { id } => Ok(show(&find(id, store, view)?, view)),
         ApprovalsVerb::Answer { id, answer, .. } => {
             let row = find(id, store, view)?;
-            self::answer(&row, answer, store, view)
+            self::answer(&row, answer, store, view, now)
         }
     }
 }
@@ -78,9 +80,10 @@ fn answer(
     text: &str,
     store: &mut CentralStore,
     view: &View,
+    now: Timestamp,
 ) -> Result<Output, VerbError> {
     let option = &row.question.options[option(row, text)?];
-    if !store.answer_question(row.id, &option.value, &view.by, None)? {
+    if !store.answer_question(row.id, &option.value, &view.by, None, now)? {
         return Err(refused(
             format!("question {} is closed already", row.id),
             format!("see `nanoclaw approvals show {}`", row.id),

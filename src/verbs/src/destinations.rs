@@ -2,12 +2,11 @@
 
 use domain::AgentName;
 use domain::naming::destination_name;
-use domain::time::Timestamp;
 use serde_json::{Value, json};
 use store::{CentralStore, DestinationRow};
 
 use crate::find::View;
-use crate::output::{Output, VerbError, instant, joined, listed, not_found, refused};
+use crate::output::{Output, VerbError, joined, listed, not_found, refused};
 use crate::verb::DestinationsVerb;
 
 /// The longest name; a model has to type it.
@@ -17,12 +16,11 @@ pub(crate) fn perform(
     verb: &DestinationsVerb,
     store: &CentralStore,
     view: &View,
-    now: Timestamp,
 ) -> Result<Output, VerbError> {
     match verb {
         DestinationsVerb::List { agent } => list(agent.as_ref(), store, view),
         DestinationsVerb::Add { agent, chat, name } => {
-            add(&view.agent(agent)?.name, chat, name.as_deref(), (store, view), now)
+            add(&view.agent(agent)?.name, chat, name.as_deref(), store, view)
         }
         DestinationsVerb::Remove { agent, name } => remove(&view.agent(agent)?.name, name, store),
     }
@@ -37,22 +35,16 @@ fn list(of: Option<&AgentName>, store: &CentralStore, view: &View) -> Result<Out
         rows.into_iter().filter(|it| view.sees_agent(&it.agent)).collect();
     let row = |it: &DestinationRow| {
         let chat = format!("{}:{}", it.address.channel, it.address.chat);
-        [it.agent.to_string(), it.name.clone(), chat, it.title.clone(), it.granted_by.clone()]
+        [it.agent.to_string(), it.name.clone(), chat, it.title.clone()]
     };
     let none = "no agent may write to a chat by name; it answers where it is asked all the same";
-    let text = listed(
-        ["AGENT", "NAME", "CHAT", "TITLE", "GRANTED BY"],
-        rows.iter().map(row).collect(),
-        none,
-    );
+    let text = listed(["AGENT", "NAME", "CHAT", "TITLE"], rows.iter().map(row).collect(), none);
     let value = |it: &DestinationRow| {
         json!({
             "agent": it.agent.as_str(),
             "name": it.name,
             "chat": it.chat.0,
             "title": it.title,
-            "granted_by": it.granted_by,
-            "granted_at": instant(it.granted_at),
         })
     };
     Ok(Output::new(text, Value::Array(rows.iter().map(value).collect())))
@@ -62,8 +54,8 @@ fn add(
     agent: &AgentName,
     chat: &str,
     name: Option<&str>,
-    (store, view): (&CentralStore, &View),
-    now: Timestamp,
+    store: &CentralStore,
+    view: &View,
 ) -> Result<Output, VerbError> {
     let chat = view.chat(chat)?;
     let there = store.destinations_of(agent)?;
@@ -72,7 +64,7 @@ fn add(
         Some(name) => checked(name)?,
         None => destination_name(&chat.title, &chat.address.channel, &taken),
     };
-    if !store.add_destination(agent, &name, chat.id, &view.by, now)? {
+    if !store.add_destination(agent, &name, chat.id)? {
         return Err(refused(
             format!("{agent} calls another chat `{name}` already, or this one"),
             format!("say another --name; taken are {}", joined(&taken)),

@@ -66,7 +66,7 @@ pub fn shares(verb: &Verb, store: &CentralStore) -> Result<Option<String>, VerbE
     approvals::shares(id, answer, store, &View::new(store, &Caller::Host)?)
 }
 
-/// Does what a verb says, for whoever asks.
+/// Does what a verb says, for whoever asks; the history names the change in the same commit.
 ///
 /// # Errors
 /// When it cannot be done, with what to do; then nothing was changed.
@@ -76,19 +76,35 @@ pub fn perform(
     caller: &Caller,
     now: Timestamp,
 ) -> Result<Output, VerbError> {
+    if !verb.is_change() {
+        return carry_out(verb, store, caller, now);
+    }
+    store.whole("a change", |store| {
+        let out = carry_out(verb, store, caller, now)?;
+        store.record_change(&verb.to_string(), &caller.text(), now)?;
+        Ok(out)
+    })
+}
+
+fn carry_out(
+    verb: &Verb,
+    store: &mut CentralStore,
+    caller: &Caller,
+    now: Timestamp,
+) -> Result<Output, VerbError> {
     check(verb, store, caller)?;
     let view = View::new(store, caller)?;
     match verb {
         Verb::Chats(it) => chats::perform(&it.verb, store, &view, now),
-        Verb::Wire(it) => wire::perform(it, store, &view, now),
+        Verb::Wire(it) => wire::perform(it, store, &view),
         Verb::Unwire(it) => wire::unwire(it, store, &view),
         Verb::Agents(it) => agents::perform(&it.verb, store, &view, now),
         Verb::Users(it) => people::perform(&it.verb, store, &view, now),
         Verb::Roles(it) => roles::perform(&it.verb, store, &view, now),
         Verb::Members(it) => members::perform(&it.verb, store, &view, now),
-        Verb::Destinations(it) => destinations::perform(&it.verb, store, &view, now),
+        Verb::Destinations(it) => destinations::perform(&it.verb, store, &view),
         Verb::Sessions(it) => sessions::perform(&it.verb, store, &view),
-        Verb::Approvals(it) => approvals::perform(&it.verb, store, &view),
+        Verb::Approvals(it) => approvals::perform(&it.verb, store, &view, now),
         Verb::Dropped(it) => dropped::perform(&it.verb, store, &view),
         Verb::Tasks(it) => tasks::perform(&it.verb, store, (caller, &view), now),
     }

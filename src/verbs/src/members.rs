@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use store::{CentralStore, DenialRow, MemberRow};
 
 use crate::find::{View, who};
-use crate::output::{Output, VerbError, instant, listed, refused};
+use crate::output::{Output, VerbError, listed, refused};
 use crate::verb::MembersVerb;
 
 pub(crate) fn perform(
@@ -30,26 +30,18 @@ fn list(of: Option<&AgentName>, store: &CentralStore, view: &View) -> Result<Out
     let members: Vec<&MemberRow> = view.members.iter().filter(|it| asked(&it.agent)).collect();
     let denials = store.denials()?;
     let denials: Vec<&DenialRow> = denials.iter().filter(|it| asked(&it.agent)).collect();
-    let member = |it: &&MemberRow| {
-        let by = it.added_by.clone();
-        [it.agent.to_string(), view.who_is(it.person), "member".into(), by, instant(it.added_at)]
-    };
+    let member =
+        |it: &&MemberRow| [it.agent.to_string(), view.who_is(it.person), "member".to_owned()];
     let denial = |it: &&DenialRow| {
         let name = if it.name.is_empty() { String::new() } else { format!("{} ", it.name) };
         let whom = format!("{name}({})", it.handle);
-        [it.agent.to_string(), whom, "refused".into(), it.denied_by.clone(), instant(it.denied_at)]
+        [it.agent.to_string(), whom, "refused".to_owned()]
     };
     let rows = members.iter().map(member).chain(denials.iter().map(denial)).collect();
     let none = "there are no members; owners and admins may talk to their agents all the same";
-    let text = listed(["AGENT", "WHO", "STATE", "BY", "SINCE"], rows, none);
-    let member = |it: &&MemberRow| {
-        json!({ "agent": it.agent.as_str(), "user": it.person.to_string(), "name": it.name,
-                "added_by": it.added_by, "added_at": instant(it.added_at) })
-    };
-    let denial = |it: &&DenialRow| {
-        json!({ "agent": it.agent.as_str(), "handle": it.handle.to_string(), "name": it.name,
-                "denied_by": it.denied_by, "denied_at": instant(it.denied_at) })
-    };
+    let text = listed(["AGENT", "WHO", "STATE"], rows, none);
+    let member = |it: &&MemberRow| json!({ "agent": it.agent.as_str(), "user": it.person.to_string(), "name": it.name });
+    let denial = |it: &&DenialRow| json!({ "agent": it.agent.as_str(), "handle": it.handle.to_string(), "name": it.name });
     let members: Vec<Value> = members.iter().map(member).collect();
     let refused: Vec<Value> = denials.iter().map(denial).collect();
     Ok(Output::new(text, json!({ "members": members, "refused": refused })))
@@ -64,7 +56,7 @@ fn add(
 ) -> Result<Output, VerbError> {
     let agent = &view.agent_or_only(agent)?.name;
     let person = view.person_or_new(user, store, now)?;
-    let added = store.add_member(person.id, agent, &view.by, now)?;
+    let added = store.add_member(person.id, agent)?;
     let text = match added {
         true => format!("{} may talk to {agent} now", who(&person)),
         false => format!("{} may talk to {agent} already", who(&person)),

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use store::{CentralStore, PersonRow, Revoked, RoleRow};
 
 use crate::find::{View, who};
-use crate::output::{Output, VerbError, instant, listed, refused};
+use crate::output::{Output, VerbError, listed, refused};
 use crate::people::{last_owner, role_text};
 use crate::verb::{RoleWord, RolesVerb};
 
@@ -22,7 +22,7 @@ pub(crate) fn perform(
         RolesVerb::Grant { user, role, agent } => {
             let role = read(*role, agent.as_ref(), view)?;
             let person = view.person_or_new(user, store, now)?;
-            grant(&person, &role, store, view, now)
+            grant(&person, &role, store)
         }
         RolesVerb::Revoke { user, role, agent } => {
             let role = read(*role, agent.as_ref(), view)?;
@@ -45,34 +45,23 @@ fn read(word: RoleWord, agent: Option<&AgentName>, view: &View) -> Result<Role, 
 }
 
 fn list(view: &View) -> Output {
-    let row = |it: &RoleRow| {
-        let (granted, by) = (instant(it.granted_at), it.granted_by.clone());
-        [view.who_is(it.person), role_text(&it.role), by, granted]
-    };
+    let row = |it: &RoleRow| [view.who_is(it.person), role_text(&it.role)];
     let none = "nobody has a role yet; `nanoclaw pair` makes you the owner";
     let rows = view.roles.iter().map(row).collect();
-    let text = listed(["WHO", "ROLE", "GRANTED BY", "SINCE"], rows, none);
+    let text = listed(["WHO", "ROLE"], rows, none);
     let value = |it: &RoleRow| {
         json!({
             "user": it.person.to_string(),
             "name": it.name,
             "role": it.role.as_str(),
             "agent": scope(&it.role),
-            "granted_by": it.granted_by,
-            "granted_at": instant(it.granted_at),
         })
     };
     Output::new(text, Value::Array(view.roles.iter().map(value).collect()))
 }
 
-fn grant(
-    person: &PersonRow,
-    role: &Role,
-    store: &mut CentralStore,
-    view: &View,
-    now: Timestamp,
-) -> Result<Output, VerbError> {
-    let granted = store.grant(person.id, role, &view.by, now)?;
+fn grant(person: &PersonRow, role: &Role, store: &mut CentralStore) -> Result<Output, VerbError> {
+    let granted = store.grant(person.id, role)?;
     let already = if granted { "" } else { " already" };
     let text = format!("{} is {}{already}", who(person), role_text(role));
     Ok(Output::new(text, value(person, role)).hint(undo("revoke", person, role)))

@@ -22,7 +22,7 @@ const NOW: Timestamp = Timestamp(1_000);
 /// Two agents, three people, four chats: the family's group with both agents, Ann's direct chat
 /// and a club with `andy` and `ben`, and one that nobody is in.
 struct World {
-    _dir: tempfile::TempDir,
+    dir: tempfile::TempDir,
     store: CentralStore,
 }
 
@@ -31,7 +31,7 @@ impl World {
         let dir = tempfile::tempdir().unwrap();
         let mut store = CentralStore::open(&dir.path().join("central.db")).unwrap();
         for name in ["andy", "ben"] {
-            store.add_agent(&AgentGroup::new(agent(name)), NOW).unwrap();
+            store.add_agent(&AgentGroup::new(agent(name))).unwrap();
         }
         let group = |title: &str| ChatInfo { title: title.into(), is_group: true };
         let direct = ChatInfo::default();
@@ -40,12 +40,12 @@ impl World {
         store.ensure_chat(&at("-2"), &group("The Club"), None, NOW).unwrap();
         store.ensure_chat(&at("-3"), &group("Strangers"), None, NOW).unwrap();
         let ann = store.add_person(&Handle::new("telegram", "7"), "Ann", NOW).unwrap();
-        store.grant(ann, &Role::Owner, "host", NOW).unwrap();
+        store.grant(ann, &Role::Owner).unwrap();
         let bob = store.add_person(&Handle::new("telegram", "8"), "Bob", NOW).unwrap();
-        store.add_member(bob, &agent("andy"), "host", NOW).unwrap();
+        store.add_member(bob, &agent("andy")).unwrap();
         let cy = store.add_person(&Handle::new("telegram", "9"), "Cy", NOW).unwrap();
-        store.add_member(cy, &agent("ben"), "host", NOW).unwrap();
-        let mut world = Self { _dir: dir, store };
+        store.add_member(cy, &agent("ben")).unwrap();
+        let mut world = Self { dir, store };
         for line in ["wire 1 andy", "wire 1 ben", "wire 2 andy", "wire 3 ben"] {
             world.fine(line);
         }

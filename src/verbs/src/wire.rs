@@ -6,7 +6,6 @@ use domain::agent::AgentGroup;
 use domain::engage::{Engage, check_pattern, trigger_of};
 use domain::naming::agent_name_for;
 use domain::session_key::SessionMode;
-use domain::time::Timestamp;
 use serde_json::json;
 use store::{CentralStore, ChatRow, Wired, Wiring};
 
@@ -30,7 +29,6 @@ pub(crate) fn perform(
     args: &WireArgs,
     store: &mut CentralStore,
     view: &View,
-    now: Timestamp,
 ) -> Result<Output, VerbError> {
     let plan = plan(args, store, view)?;
     let (wiring, chat) = (&plan.wired.wiring, plan.chat.id);
@@ -41,8 +39,8 @@ pub(crate) fn perform(
     }
     let agent = &wiring.agent;
     if !plan.is_new {
-        store.set_wiring(wiring, now)?;
-    } else if !store.add_wired_agent(&AgentGroup::new(agent.clone()), wiring, now)? {
+        store.set_wiring(wiring)?;
+    } else if !store.add_wired_agent(&AgentGroup::new(agent.clone()), wiring)? {
         return Err(refused(format!("`{agent}` was just added by somebody else"), "try again"));
     }
     let label = view.label(plan.chat);

@@ -60,7 +60,7 @@ impl Rig {
         let central = CentralStore::open(&layout.central()).unwrap();
         central.set_setting(settings::IMAGE, image).unwrap();
         let agent = AgentGroup::new(AgentName::parse(DEFAULT_AGENT).unwrap());
-        central.add_agent(&agent, SystemClock.now()).unwrap();
+        central.add_agent(&agent).unwrap();
         drop(central);
         let path = layout.central();
         let (post, posts) = mpsc::unbounded_channel();

@@ -67,10 +67,10 @@ fn connect(home: &Path) {
     let mut central = CentralStore::open(&Layout::new(home).central()).unwrap();
     let (andy, now) = (AgentName::parse(DEFAULT_AGENT).unwrap(), SystemClock.now());
     let ann = central.add_person(&Handle::new(CHANNEL, "ann"), "Ann", now).unwrap();
-    central.add_member(ann, &andy, "bench", now).unwrap();
+    central.add_member(ann, &andy).unwrap();
     for chat in 0..CHATS {
         let first = message(chat, 0);
         let row = central.ensure_chat(&first.from, &first.chat, None, now).unwrap();
-        central.set_wiring(&Wiring::usual(row.id, andy.clone(), true), now).unwrap();
+        central.set_wiring(&Wiring::usual(row.id, andy.clone(), true)).unwrap();
     }
 }

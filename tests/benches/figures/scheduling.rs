@@ -51,7 +51,7 @@ pub(crate) fn run() {
             assert_eq!(fired.len(), DUE);
             // What becomes of them is not what is measured.
             for key in fired {
-                central.record_result(key, true, "", None, now).unwrap();
+                central.record_result(key, true, "", now).unwrap();
             }
         }
         println!("scheduling: {count} tasks, {DUE} due: look {}", spread(&mut looks));
@@ -89,7 +89,7 @@ pub(crate) async fn punctual(rig: &mut Rig, chat: &str) {
 /// Ten that come each day, and the rest once, years from now.
 fn make_tasks(central: &mut CentralStore, count: usize) {
     let agent = AgentName::parse(DEFAULT_AGENT).unwrap();
-    central.add_agent(&AgentGroup::new(agent), Timestamp(0)).unwrap();
+    central.add_agent(&AgentGroup::new(agent)).unwrap();
     let at =
         Address { channel: "cli".into(), account: "local".into(), chat: "a".into(), thread: None };
     let chat = central.ensure_chat(&at, &ChatInfo::default(), None, Timestamp(0)).unwrap().id;

@@ -43,7 +43,7 @@ pub(crate) async fn run() {
 pub(crate) fn make_sessions(home: &std::path::Path, count: usize) {
     let mut central = store::CentralStore::open(&home.join("central.db")).unwrap();
     let agent = AgentGroup::new(AgentName::parse(DEFAULT_AGENT).unwrap());
-    central.add_agent(&agent, Timestamp(1)).unwrap();
+    central.add_agent(&agent).unwrap();
     for n in 0..count {
         let chat = Address {
             channel: CHANNEL.into(),

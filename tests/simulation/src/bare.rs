@@ -41,7 +41,7 @@ impl Bare {
         if central.agents()?.is_empty()
             && let Ok(name) = AgentName::parse(DEFAULT_AGENT)
         {
-            central.add_agent(&AgentGroup::new(name), self.clock.now())?;
+            central.add_agent(&AgentGroup::new(name))?;
         }
         for agent in central.agents()? {
             let demo = Some(Provider::Demo);

@@ -159,7 +159,7 @@ impl World {
 
     fn add_agent_to(&self, central: &CentralStore, name: &str) {
         let agent = AgentGroup::new(AgentName::parse(name).unwrap());
-        central.add_agent(&agent, self.clock.now()).unwrap();
+        central.add_agent(&agent).unwrap();
     }
 
     /// The outcomes of all messages of a session: `(platform id, outcome)`.

@@ -156,7 +156,7 @@ impl Session {
         let (agent, now) = (domain::AgentName::parse("andy").unwrap(), self.clock.now());
         let central = self.host.central();
         let chat = central.ensure_chat(&chat, &info, None, now).unwrap();
-        central.add_destination(&agent, name, chat.id, "ann", now).unwrap();
+        central.add_destination(&agent, name, chat.id).unwrap();
         self.host.post().unwrap();
     }
 

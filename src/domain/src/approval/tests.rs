@@ -13,15 +13,8 @@ fn agent(name: &str) -> AgentName {
     AgentName::parse(name).unwrap()
 }
 
-fn candidate(person: i64, role: Role, granted_at: i64, channel: &str) -> Candidate {
-    let granted_at = Timestamp(granted_at);
-    Candidate {
-        person: PersonId(person),
-        role,
-        granted_at,
-        channel: channel.into(),
-        reachable: true,
-    }
+fn candidate(person: i64, role: Role, order: i64, channel: &str) -> Candidate {
+    Candidate { person: PersonId(person), role, order, channel: channel.into(), reachable: true }
 }
 
 fn admin(of: Option<&str>) -> Role {

@@ -68,7 +68,6 @@ fn sent() -> Sent {
         retry_at: Timestamp(0),
         created_at: Some(at(4_000)),
         claimed_at: Some(at(4_100)),
-        sent_at: Some(at(4_500)),
         changed_at: at(4_500),
         platform_id: "99".into(),
         reason: String::new(),
@@ -186,17 +185,10 @@ fn waiting_for_a_platform() {
     it.tools.clear();
     it.around.channel_trouble = Some("no route".into());
     it.parts = vec![
-        Sent {
-            standing: Standing::Unsent,
-            tries: 2,
-            retry_at: at(3_600_000),
-            sent_at: None,
-            ..sent()
-        },
+        Sent { standing: Standing::Unsent, tries: 2, retry_at: at(3_600_000), ..sent() },
         Sent {
             key: HostKey { session: Some(SessionId(7)), part: PartKey("o3.1".into()) },
             standing: Standing::Ready,
-            sent_at: None,
             changed_at: at(4_000),
             ..sent()
         },
@@ -255,7 +247,6 @@ fn a_dead_letter() {
     it.parts = vec![Sent {
         standing: Standing::Dead,
         reason: "the bot was blocked".into(),
-        sent_at: None,
         doubted: true,
         ..sent()
     }];

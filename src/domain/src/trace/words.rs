@@ -162,7 +162,7 @@ fn part(it: &Sent) -> Vec<Line> {
     if let Some(at) = it.created_at {
         lines.push(Line { at, text: part_head(it) });
     }
-    lines.push(Line { at: it.sent_at.unwrap_or(it.changed_at), text: part_line(it) });
+    lines.push(Line { at: it.changed_at, text: part_line(it) });
     lines
 }
 

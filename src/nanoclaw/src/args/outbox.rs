@@ -95,3 +95,25 @@ fn parse_key(text: &str) -> Result<HostKey, String> {
     let why = "a key reads like s7.o3.0 or host.q5.0; `nanoclaw outbox list` shows them";
     HostKey::parse(text).ok_or_else(|| why.to_owned())
 }
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Changes of settings, answers to questions, pairings, stops: who did it, when. Kept as long as messages
+are (`nanoclaw keep`).
+
+Examples:
+  nanoclaw history              the last fifty things that somebody did
+  nanoclaw history -n 500
+  nanoclaw history --all        with the ends of containers, what turns cost, runs of tasks, and
+                                requests of agents that the vault did not let out")]
+pub(crate) struct HistoryArgs {
+    /// What happened by itself too
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// How many events
+    #[arg(short = 'n', long, default_value_t = 50, value_name = "N")]
+    pub(crate) lines: u32,
+    /// As JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}

@@ -169,7 +169,7 @@ fn json_of(it: &PartRow, text: String) -> Value {
         "retry_at_ms": (sent.retry_at.0 != 0).then_some(sent.retry_at.0),
         "created_at_ms": ms(sent.created_at),
         "claimed_at_ms": ms(sent.claimed_at),
-        "sent_at_ms": ms(sent.sent_at),
+        "sent_at_ms": ms(sent.sent_at()),
         "changed_at_ms": sent.changed_at.0,
         "platform_id": sent.platform_id,
         "reason": sent.reason,

@@ -2,6 +2,7 @@
 
 use actors::host::settings::RETENTION;
 use domain::retention::{Retention, age, parse_age};
+use domain::time::{Clock, SystemClock};
 use serde_json::json;
 use store::layout::Layout;
 
@@ -23,6 +24,9 @@ pub(super) fn perform(args: &KeepArgs, layout: &Layout) -> anyhow::Result<()> {
     if args.messages.is_some() || args.machinery.is_some() {
         rule = rule.checked().map_err(|err| fail(err.to_string(), HINT))?;
         central.set_setting(RETENTION, &rule.to_setting())?;
+        let line =
+            format!("keep --messages {} --machinery {}", age(rule.messages), age(rule.machinery));
+        central.record_change(&line, "host", SystemClock.now())?;
     }
     let (messages, machinery) = (age(rule.messages), age(rule.machinery));
     if args.json {

@@ -166,7 +166,7 @@ fn json_of(facts: &Facts) -> Value {
         "parts": facts.parts.iter().map(|it| json!({
             "key": it.key.to_string(), "state": it.standing.as_str(), "chat": it.chat,
             "kind": it.kind, "form": it.form, "platform_id": it.platform_id, "reason": it.reason,
-            "created_at_ms": ms(it.created_at), "sent_at_ms": ms(it.sent_at),
+            "created_at_ms": ms(it.created_at), "sent_at_ms": ms(it.sent_at()),
             "may_be_seen_twice": it.doubted,
         })).collect::<Vec<_>>(),
         "host_runs": facts.around.host_runs,

@@ -25,7 +25,7 @@ fn home() -> (Home, PathBuf) {
     let chat =
         Address { channel: "cli".into(), account: "local".into(), chat: "c".into(), thread: None };
     let mut central = home.store();
-    central.add_agent(&AgentGroup::new(agent.clone()), NOW).unwrap();
+    central.add_agent(&AgentGroup::new(agent.clone())).unwrap();
     central.wire(&chat, &agent, NOW).unwrap();
     let session = central.create_session(&chat, &agent, NOW).unwrap();
     fs::create_dir_all(layout.session(session).inbound_dir()).unwrap();

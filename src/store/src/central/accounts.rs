@@ -31,7 +31,8 @@ impl CentralStore {
         let urls = serde_json::to_string(&account.urls).unwrap_or_else(|_| "{}".into());
         self.change("store an account", |tx| {
             let key = [&account.channel, &account.name];
-            tx.execute("DELETE FROM cursor WHERE channel = ?1 AND account = ?2", key)?;
+            let forget = "UPDATE cursor SET value = NULL WHERE channel = ?1 AND account = ?2";
+            tx.execute(forget, key)?;
             let changed = tx.execute(
                 "UPDATE account SET urls = ?3 WHERE channel = ?1 AND name = ?2",
                 params![account.channel, account.name, urls],
@@ -50,10 +51,8 @@ impl CentralStore {
     /// is none of that name.
     pub fn remove_account(&mut self, channel: &str, name: &str) -> Result<bool, StoreError> {
         self.change("remove an account", |tx| {
-            for table in ["cursor", "heard"] {
-                let sql = format!("DELETE FROM {table} WHERE channel = ?1 AND account = ?2");
-                tx.execute(&sql, [channel, name])?;
-            }
+            let sql = "DELETE FROM cursor WHERE channel = ?1 AND account = ?2";
+            tx.execute(sql, [channel, name])?;
             let sql = "DELETE FROM account WHERE channel = ?1 AND name = ?2";
             Ok(tx.execute(sql, [channel, name])? == 1)
         })

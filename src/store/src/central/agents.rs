@@ -38,8 +38,8 @@ impl CentralStore {
     }
 
     /// Adds an agent, or brings a removed one back as it was. `false` when it is there already.
-    pub fn add_agent(&self, agent: &AgentGroup, now: Timestamp) -> Result<bool, StoreError> {
-        insert(&self.conn, agent, now).map_err(StoreError::query("add an agent"))
+    pub fn add_agent(&self, agent: &AgentGroup) -> Result<bool, StoreError> {
+        insert(&self.conn, agent).map_err(StoreError::query("add an agent"))
     }
 
     /// Adds an agent for a chat and wires it. `false` when the name is taken; then nothing was
@@ -48,15 +48,14 @@ impl CentralStore {
         &mut self,
         agent: &AgentGroup,
         wiring: &Wiring,
-        now: Timestamp,
     ) -> Result<bool, StoreError> {
         self.change("add an agent for a chat", |tx| {
             let sql = "SELECT 1 FROM agent_group WHERE name = ?1";
             if one(tx, sql, [agent.name.as_str()], |_| Ok(()))?.is_some() {
                 return Ok(false);
             }
-            insert(tx, agent, now)?;
-            wirings::set(tx, wiring, now)?;
+            insert(tx, agent)?;
+            wirings::set(tx, wiring)?;
             Ok(true)
         })
     }
@@ -98,13 +97,13 @@ impl CentralStore {
     }
 }
 
-fn insert(conn: &Connection, agent: &AgentGroup, now: Timestamp) -> rusqlite::Result<bool> {
+fn insert(conn: &Connection, agent: &AgentGroup) -> rusqlite::Result<bool> {
     let limits = agent.resources;
     let added = conn.execute(
         "INSERT INTO agent_group
-             (name, provider, model, image, memory_mib, cpu_milli, pids, created_at, trigger, reach,
+             (name, provider, model, image, memory_mib, cpu_milli, pids, trigger, reach,
               disk_gib)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
          ON CONFLICT DO UPDATE SET removed_at = NULL WHERE removed_at IS NOT NULL",
         params![
             agent.name.as_str(),
@@ -114,7 +113,6 @@ fn insert(conn: &Connection, agent: &AgentGroup, now: Timestamp) -> rusqlite::Re
             limits.memory_mib,
             limits.cpu_milli,
             limits.pids,
-            now.0,
             agent.trigger,
             agent.reach.as_str(),
             limits.disk_gib

@@ -29,7 +29,7 @@ pub struct ChatRow {
     /// The platform's id of the one other person in it, where there is only one.
     pub peer: Option<String>,
     /// When something was accepted there last, to within some hours.
-    pub active_at: Option<Timestamp>,
+    pub active_at: Timestamp,
 }
 
 impl ChatRow {
@@ -37,7 +37,7 @@ impl ChatRow {
     /// is nothing to write.
     #[must_use]
     pub fn is_current(&self, info: &ChatInfo, peer: Option<&str>, now: Timestamp) -> bool {
-        let active = self.active_at.is_some_and(|it| now.since(it) < ACTIVE_STEP);
+        let active = now.since(self.active_at) < ACTIVE_STEP;
         let titled = info.title.is_empty() || self.title == info.title;
         let peer = peer.filter(|_| !info.is_group);
         let known = peer.is_none() || self.peer.as_deref() == peer;
@@ -208,9 +208,8 @@ pub(super) fn ensure(
     now: Timestamp,
 ) -> rusqlite::Result<ChatRow> {
     conn.prepare_cached(
-        "INSERT INTO messaging_group (channel, account, chat, title, is_group, peer, created_at,
-                                      active_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7)
+        "INSERT INTO messaging_group (channel, account, chat, title, is_group, peer, active_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
          ON CONFLICT (channel, account, chat) DO UPDATE SET
              title = CASE excluded.title WHEN '' THEN title ELSE excluded.title END,
              is_group = excluded.is_group,
@@ -247,6 +246,6 @@ fn chat_row(row: &Row<'_>) -> rusqlite::Result<ChatRow> {
         policy: word(row, 6, Policy::parse)?,
         denied_at: row.get::<_, Option<i64>>(7)?.map(Timestamp),
         peer: row.get(8)?,
-        active_at: row.get::<_, Option<i64>>(9)?.map(Timestamp),
+        active_at: Timestamp(row.get(9)?),
     })
 }

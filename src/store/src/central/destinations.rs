@@ -4,7 +4,6 @@ use domain::AgentName;
 use domain::message::Address;
 use domain::naming::destination_name;
 use domain::session_key::ChatId;
-use domain::time::Timestamp;
 use rusqlite::{Connection, Row, params};
 
 use super::{CentralStore, address, agent_name, chats, list};
@@ -18,12 +17,10 @@ pub struct DestinationRow {
     pub chat: ChatId,
     pub address: Address,
     pub title: String,
-    pub granted_by: String,
-    pub granted_at: Timestamp,
 }
 
 const DESTINATIONS: &str = "SELECT d.agent_group, d.name, d.messaging_group, m.channel, m.account,
-            m.chat, m.title, d.granted_by, d.granted_at
+            m.chat, m.title
      FROM destination d JOIN messaging_group m ON m.id = d.messaging_group";
 
 impl CentralStore {
@@ -54,14 +51,12 @@ impl CentralStore {
         agent: &AgentName,
         name: &str,
         chat: ChatId,
-        by: &str,
-        now: Timestamp,
     ) -> Result<bool, StoreError> {
         let added = self.run(
             "add a destination",
-            "INSERT INTO destination (agent_group, name, messaging_group, granted_by, granted_at)
-             VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING",
-            params![agent.as_str(), name, chat.0, by, now.0],
+            "INSERT INTO destination (agent_group, name, messaging_group, by_wiring)
+             VALUES (?1, ?2, ?3, 0) ON CONFLICT DO NOTHING",
+            params![agent.as_str(), name, chat.0],
         )?;
         Ok(added == 1)
     }
@@ -73,30 +68,28 @@ impl CentralStore {
     }
 }
 
-/// Gives an agent a name for a chat, unless it has one; returns the name.
-pub(super) fn grant_named(
+/// Gives an agent a name for a chat that it is wired to, unless it has one.
+pub(super) fn add_named(
     conn: &Connection,
     agent: &AgentName,
     chat: ChatId,
-    by: &str,
-    now: Timestamp,
-) -> rusqlite::Result<String> {
+) -> rusqlite::Result<()> {
     let names =
         "SELECT name, messaging_group FROM destination WHERE agent_group = ?1 ORDER BY name";
     let names: Vec<(String, i64)> =
         list(conn, names, [agent.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    if let Some((name, _)) = names.iter().find(|it| it.1 == chat.0) {
-        return Ok(name.clone());
+    if names.iter().any(|it| it.1 == chat.0) {
+        return Ok(());
     }
     let row = chats::by_id(conn, chat)?.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
     let taken: Vec<String> = names.into_iter().map(|it| it.0).collect();
     let name = destination_name(&row.title, &row.address.channel, &taken);
     conn.execute(
-        "INSERT INTO destination (agent_group, name, messaging_group, granted_by, granted_at)
-         VALUES (?1, ?2, ?3, ?4, ?5)",
-        params![agent.as_str(), name, chat.0, by, now.0],
-    )?;
-    Ok(name)
+        "INSERT INTO destination (agent_group, name, messaging_group, by_wiring)
+         VALUES (?1, ?2, ?3, 1)",
+        params![agent.as_str(), name, chat.0],
+    )
+    .map(drop)
 }
 
 fn destination_row(row: &Row<'_>) -> rusqlite::Result<DestinationRow> {
@@ -106,7 +99,5 @@ fn destination_row(row: &Row<'_>) -> rusqlite::Result<DestinationRow> {
         chat: ChatId(row.get(2)?),
         address: address(row, 3)?,
         title: row.get(6)?,
-        granted_by: row.get(7)?,
-        granted_at: Timestamp(row.get(8)?),
     })
 }

@@ -83,8 +83,9 @@ fn notice(key: String, to: Address, text: &str) -> NewPart {
 }
 
 fn heard(conn: &Connection, channel: &str, account: &str) -> rusqlite::Result<Option<Timestamp>> {
-    let sql = "SELECT at FROM heard WHERE channel = ?1 AND account = ?2";
-    one(conn, sql, [channel, account], |row| row.get(0).map(Timestamp))
+    let sql = "SELECT heard_at FROM cursor WHERE channel = ?1 AND account = ?2";
+    let found = one(conn, sql, [channel, account], |row| row.get::<_, Option<i64>>(0))?;
+    Ok(found.flatten().map(Timestamp))
 }
 
 fn keep(
@@ -96,8 +97,9 @@ fn keep(
 ) -> rusqlite::Result<()> {
     // One that lies ahead was stored before the clock was set back.
     conn.prepare_cached(
-        "INSERT INTO heard VALUES (?1, ?2, ?3)
-         ON CONFLICT DO UPDATE SET at = excluded.at WHERE at < excluded.at OR ?4 < at",
+        "INSERT INTO cursor (channel, account, heard_at) VALUES (?1, ?2, ?3)
+         ON CONFLICT DO UPDATE SET heard_at = excluded.heard_at
+             WHERE heard_at IS NULL OR heard_at < excluded.heard_at OR ?4 < heard_at",
     )?
     .execute(params![channel, account, at.0, now.0])
     .map(drop)
@@ -114,7 +116,7 @@ fn active_chats(
         conn,
         "SELECT m.id, m.channel, m.account, m.chat FROM messaging_group m
          WHERE m.channel = ?1 AND m.account = ?2 AND m.denied_at IS NULL
-           AND ?3 <= coalesce(m.active_at, m.created_at)
+           AND ?3 <= m.active_at
            AND EXISTS (SELECT 1 FROM wiring w
                        JOIN agent_group a ON a.name = w.agent_group AND a.removed_at IS NULL
                        WHERE w.messaging_group = m.id)
@@ -133,7 +135,7 @@ fn owners_elsewhere(
     list(
         conn,
         "SELECT r.person, m.channel, m.account, m.chat,
-                max(coalesce(m.active_at, m.created_at))
+                max(m.active_at)
          FROM role r JOIN handle h ON h.person = r.person
          JOIN messaging_group m ON m.channel = h.channel AND m.peer = h.id AND m.is_group = 0
          WHERE r.role = 'owner' AND m.denied_at IS NULL

@@ -3,15 +3,19 @@
 use std::time::Duration;
 
 use domain::AgentName;
+use domain::history::EventKind;
 use domain::message::{Address, ChatInfo};
 use domain::pairing::{ALL_SPAN, SENDER_SPAN};
 use domain::people::{Handle, PersonId, Role};
 use domain::session_key::ChatId;
 use domain::time::Timestamp;
 use rusqlite::{Connection, Row, params};
+use serde_json::json;
 
 use super::chats::ChatRow;
-use super::{CentralStore, agent_name_or_none, chats, one, people, roles, strange, wirings};
+use super::{
+    CentralStore, agent_name_or_none, chats, events, one, people, roles, strange, wirings,
+};
 use crate::StoreError;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -189,12 +193,12 @@ impl CentralStore {
             );
             let Some(row) = one(tx, &sql, [id.0, now.0], pairing_row)? else { return Ok(None) };
             let person = people::add_person(tx, &by.handle, &by.name, now)?;
-            let given = grant(tx, &row, person, now)?;
+            let given = grant(tx, &row, person)?;
             let peer = Some(by.handle.id.as_str());
             let chat = chats::ensure(tx, &by.from, &by.chat, peer, now)?;
             let wired = match &row.pairing.agent {
                 Some(agent) if row.pairing.wires => {
-                    wirings::wire_usually(tx, chat.id, agent, chat.is_group, now)?
+                    wirings::wire_usually(tx, chat.id, agent, chat.is_group)?
                 }
                 Some(_) | None => false,
             };
@@ -202,6 +206,14 @@ impl CentralStore {
                 "UPDATE pairing SET closed_at = ?2, used_by = ?3, used_in = ?4 WHERE id = ?1",
                 params![id.0, now.0, by.handle.to_string(), chat.id.0],
             )?;
+            let detail = json!({
+                "role": row.pairing.role.map(PairingRole::as_str),
+                "agent": row.pairing.agent.as_ref().map(AgentName::as_str),
+                "chat": chat.id.to_string(),
+                "wired": wired,
+            });
+            let handle = by.handle.to_string();
+            events::add(tx, EventKind::Pairing, Some((0, id.0)), &handle, &detail, now)?;
             let chat = chats::by_id(tx, chat.id)?.unwrap_or(chat);
             Ok(Some(Paired { person, role: given, agent: row.pairing.agent, chat, wired }))
         })
@@ -213,20 +225,18 @@ fn grant(
     conn: &Connection,
     row: &PairingRow,
     person: PersonId,
-    now: Timestamp,
 ) -> rusqlite::Result<Option<PairingRole>> {
-    let by = format!("pairing {}", row.id.0);
     let agent = row.pairing.agent.as_ref();
     let role = match (row.pairing.role, agent) {
         (Some(PairingRole::Owner), _) => Role::Owner,
         (Some(PairingRole::Admin), of) => Role::Admin { of: of.cloned() },
         (Some(PairingRole::Member), Some(agent)) => {
-            roles::add_member(conn, person, agent, &by, now)?;
+            roles::add_member(conn, person, agent)?;
             return Ok(row.pairing.role);
         }
         (Some(PairingRole::Member) | None, _) => return Ok(None),
     };
-    roles::grant(conn, person, &role, &by, now)?;
+    roles::grant(conn, person, role.as_str(), roles::scope(&role))?;
     // Whoever decides about an agent is not kept from talking to it.
     for handle in people::handles_of(conn, person)? {
         conn.execute(

@@ -2,11 +2,13 @@
 //! that are closed, counters of what reached nobody, tasks that are over, slots that ended, stops that
 //! were resumed and orders that were obeyed.
 
+use domain::history::EventKind;
 use domain::retention::{BATCH, Cutoffs};
 use domain::time::Timestamp;
 use rusqlite::params;
+use serde_json::json;
 
-use super::CentralStore;
+use super::{CentralStore, events};
 use crate::StoreError;
 
 /// By the age of machinery. A part stays while a card of an open question shows it.
@@ -25,7 +27,7 @@ const MACHINERY: [&str; 4] = [
     // Chats of unknown users that were never connected, and about which nothing was decided.
     "DELETE FROM messaging_group WHERE id IN
          (SELECT g.id FROM messaging_group g
-          WHERE coalesce(g.active_at, g.created_at) < ?1 AND g.denied_at IS NULL
+          WHERE g.active_at < ?1 AND g.denied_at IS NULL
             AND g.policy = 'ask'
             AND NOT EXISTS (SELECT 1 FROM wiring w WHERE w.messaging_group = g.id)
             AND NOT EXISTS (SELECT 1 FROM session s WHERE s.messaging_group = g.id)
@@ -43,8 +45,7 @@ const MESSAGES: [&str; 7] = [
     "DELETE FROM dropped WHERE (channel, account, chat, sender, reason) IN
          (SELECT channel, account, chat, sender, reason FROM dropped WHERE last_at < ?1
           ORDER BY last_at LIMIT ?2)",
-    "DELETE FROM refusal WHERE (session, why) IN
-         (SELECT session, why FROM refusal WHERE last_at < ?1 ORDER BY last_at LIMIT ?2)",
+    "DELETE FROM event WHERE id IN (SELECT id FROM event WHERE at < ?1 ORDER BY at LIMIT ?2)",
     "DELETE FROM engaged WHERE (messaging_group, agent_group, thread) IN
          (SELECT messaging_group, agent_group, thread FROM engaged WHERE last_at < ?1 LIMIT ?2)",
     "DELETE FROM obeyed WHERE (channel, account, chat, message) IN
@@ -90,6 +91,14 @@ impl CentralStore {
                 "INSERT INTO setting VALUES ('restored_at', ?1)
                  ON CONFLICT DO UPDATE SET value = excluded.value",
                 [now.0.to_string()],
+            )?;
+            events::add(
+                tx,
+                EventKind::Change,
+                None,
+                "host",
+                &json!({ "line": "backup restore" }),
+                now,
             )?;
             let waiting = tx.execute("UPDATE message SET doubted = 1 WHERE outcome IS NULL", [])?;
             let sql = "UPDATE part SET doubted = 1 WHERE state NOT IN ('sent', 'dead')";

@@ -7,6 +7,7 @@ mod rows;
 
 use domain::approval::{ChatChoice, Matter, Requester, asked_by, first_options, share_card};
 use domain::delivery::PartKey;
+use domain::history::EventKind;
 use domain::message::{Address, Incoming};
 use domain::people::PersonId;
 use domain::question::{Opt, QuestionId};
@@ -14,11 +15,12 @@ use domain::session_key::ChatId;
 use domain::time::Timestamp;
 use domain::{AgentName, OutSeq, SessionId};
 use rusqlite::{OptionalExtension, params};
+use serde_json::json;
 
 pub use self::cards::CARD_KEY;
 use self::rows::{QUESTIONS, question_row};
 pub(super) use self::rows::{insert, same};
-use super::{CentralStore, held};
+use super::{CentralStore, events, held};
 use crate::StoreError;
 use crate::outbox::{self, NewPart};
 use crate::session::Scope;
@@ -197,16 +199,21 @@ impl CentralStore {
         value: &str,
         by: &str,
         with: Option<&str>,
+        now: Timestamp,
     ) -> Result<bool, StoreError> {
         self.change("an answer", |tx| {
-            tx.execute(
+            let answered = tx.execute(
                 "UPDATE question SET state = 'answered', answer = ?2, answered_by = ?3,
                         answered_with = ?4
                  WHERE id = ?1 AND state = 'open'",
                 params![id.0, value, by, with],
-            )
+            )?;
+            if answered == 1 {
+                let (about, detail) = (Some((0, id.0)), json!({ "answer": value }));
+                events::add(tx, EventKind::Answer, about, by, &detail, now)?;
+            }
+            Ok(answered == 1)
         })
-        .map(|changed| changed == 1)
     }
 
     /// Closes a question that nobody answered. `false` when it is not open any more.

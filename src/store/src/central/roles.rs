@@ -2,7 +2,6 @@
 
 use domain::AgentName;
 use domain::people::{Handle, PersonId, Role, Standing};
-use domain::time::Timestamp;
 use rusqlite::{Connection, Row, params};
 
 use super::people::handles_of;
@@ -14,9 +13,8 @@ pub struct RoleRow {
     pub person: PersonId,
     pub name: String,
     pub role: Role,
-    /// `host`, a person or an agent, as text.
-    pub granted_by: String,
-    pub granted_at: Timestamp,
+    /// The order in which roles were granted.
+    pub order: i64,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,8 +22,6 @@ pub struct MemberRow {
     pub person: PersonId,
     pub name: String,
     pub agent: AgentName,
-    pub added_by: String,
-    pub added_at: Timestamp,
 }
 
 /// Somebody who may not talk to an agent; making them a member undoes it.
@@ -34,8 +30,6 @@ pub struct DenialRow {
     pub handle: Handle,
     pub agent: AgentName,
     pub name: String,
-    pub denied_by: String,
-    pub denied_at: Timestamp,
 }
 
 /// Somebody who may decide about an agent, with the role that says so.
@@ -44,7 +38,8 @@ pub struct ApproverRow {
     pub person: PersonId,
     pub name: String,
     pub role: Role,
-    pub granted_at: Timestamp,
+    /// See [`RoleRow::order`].
+    pub order: i64,
     pub handles: Vec<Handle>,
 }
 
@@ -57,8 +52,8 @@ pub enum Revoked {
     LastOwner,
 }
 
-const ROLES: &str = "SELECT r.person, p.name, r.role, r.agent_group, r.granted_by, r.granted_at
-     FROM role r JOIN person p ON p.id = r.person";
+const ROLES: &str = "SELECT r.person, p.name, r.role, r.agent_group, r.id
+     FROM role r JOIN person p ON p.id = r.person WHERE r.role <> 'member'";
 
 impl CentralStore {
     /// What a known person may do; `None` is somebody unknown.
@@ -70,13 +65,14 @@ impl CentralStore {
     pub fn standing_of(&self, person: PersonId) -> Result<Standing, StoreError> {
         let roles = self.list(
             "read the roles of a person",
-            "SELECT role, agent_group FROM role WHERE person = ?1 ORDER BY granted_at, rowid",
+            "SELECT role, agent_group FROM role WHERE person = ?1 AND role <> 'member' ORDER BY id",
             [person.0],
             |row| role(row, 0),
         )?;
         let member_of = self.list(
             "read the memberships of a person",
-            "SELECT agent_group FROM member WHERE person = ?1 ORDER BY agent_group",
+            "SELECT agent_group FROM role WHERE person = ?1 AND role = 'member'
+             ORDER BY agent_group",
             [person.0],
             |row| agent_name(row, 0),
         )?;
@@ -85,7 +81,7 @@ impl CentralStore {
 
     /// Every role that anybody has, in the order in which they were granted.
     pub fn roles(&self) -> Result<Vec<RoleRow>, StoreError> {
-        let sql = format!("{ROLES} ORDER BY r.granted_at, r.rowid");
+        let sql = format!("{ROLES} ORDER BY r.id");
         self.list("list the roles", &sql, [], role_row)
     }
 
@@ -95,14 +91,8 @@ impl CentralStore {
     }
 
     /// `false` when they have it already. Fails when there is no such person or agent.
-    pub fn grant(
-        &mut self,
-        person: PersonId,
-        role: &Role,
-        by: &str,
-        now: Timestamp,
-    ) -> Result<bool, StoreError> {
-        self.change("grant a role", |tx| grant(tx, person, role, by, now))
+    pub fn grant(&mut self, person: PersonId, role: &Role) -> Result<bool, StoreError> {
+        self.change("grant a role", |tx| grant(tx, person, role.as_str(), scope(role)))
     }
 
     pub fn revoke(&mut self, person: PersonId, role: &Role) -> Result<Revoked, StoreError> {
@@ -122,9 +112,8 @@ impl CentralStore {
     pub fn members(&self) -> Result<Vec<MemberRow>, StoreError> {
         self.list(
             "list the members",
-            "SELECT m.person, p.name, m.agent_group, m.added_by, m.added_at
-             FROM member m JOIN person p ON p.id = m.person
-             ORDER BY m.agent_group, m.person",
+            "SELECT r.person, p.name, r.agent_group FROM role r JOIN person p ON p.id = r.person
+             WHERE r.role = 'member' ORDER BY r.agent_group, r.person",
             [],
             member_row,
         )
@@ -132,37 +121,25 @@ impl CentralStore {
 
     /// Lets somebody talk to an agent, and takes back what they were denied. `false` when they were
     /// a member already.
-    pub fn add_member(
-        &mut self,
-        person: PersonId,
-        agent: &AgentName,
-        by: &str,
-        now: Timestamp,
-    ) -> Result<bool, StoreError> {
-        self.change("add a member", |tx| add_member(tx, person, agent, by, now))
+    pub fn add_member(&mut self, person: PersonId, agent: &AgentName) -> Result<bool, StoreError> {
+        self.change("add a member", |tx| add_member(tx, person, agent))
     }
 
     /// `false` when they are none.
     pub fn remove_member(&self, person: PersonId, agent: &AgentName) -> Result<bool, StoreError> {
-        let sql = "DELETE FROM member WHERE person = ?1 AND agent_group = ?2";
+        let sql = "DELETE FROM role
+                   WHERE person = ?1 AND role = 'member' AND agent_group = ?2";
         Ok(self.run("remove a member", sql, params![person.0, agent.as_str()])? == 1)
     }
 
     /// Remembers that somebody was refused, so that they are not asked about again. They need not
     /// be anybody known.
-    pub fn deny(
-        &self,
-        handle: &Handle,
-        name: &str,
-        agent: &AgentName,
-        by: &str,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
+    pub fn deny(&self, handle: &Handle, name: &str, agent: &AgentName) -> Result<(), StoreError> {
         self.run(
             "remember a denial",
-            "INSERT INTO denial (channel, handle, agent_group, name, denied_by, denied_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING",
-            params![handle.channel, handle.id, agent.as_str(), name, by, now.0],
+            "INSERT INTO denial (channel, handle, agent_group, name)
+             VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",
+            [&handle.channel, &handle.id, agent.as_str(), name],
         )
         .map(drop)
     }
@@ -183,7 +160,7 @@ impl CentralStore {
     pub fn denials(&self) -> Result<Vec<DenialRow>, StoreError> {
         self.list(
             "list the denials",
-            "SELECT channel, handle, agent_group, name, denied_by, denied_at FROM denial
+            "SELECT channel, handle, agent_group, name FROM denial
              ORDER BY agent_group, channel, handle",
             [],
             denial_row,
@@ -196,10 +173,8 @@ impl CentralStore {
         &self,
         agent: Option<&AgentName>,
     ) -> Result<Vec<ApproverRow>, StoreError> {
-        let sql = format!(
-            "{ROLES} WHERE r.agent_group IS NULL OR r.agent_group = ?1
-             ORDER BY r.granted_at, r.rowid"
-        );
+        let sql =
+            format!("{ROLES} AND (r.agent_group IS NULL OR r.agent_group = ?1) ORDER BY r.id");
         let key = [agent.map(AgentName::as_str)];
         let rows = self.list("list who may decide", &sql, key, role_row)?;
         let approver = |row: RoleRow| {
@@ -208,7 +183,7 @@ impl CentralStore {
                 person: row.person,
                 name: row.name,
                 role: row.role,
-                granted_at: row.granted_at,
+                order: row.order,
             })
         };
         rows.into_iter().map(approver).collect()
@@ -218,37 +193,27 @@ impl CentralStore {
 pub(super) fn grant(
     conn: &Connection,
     person: PersonId,
-    role: &Role,
-    by: &str,
-    now: Timestamp,
+    role: &str,
+    of: Option<&str>,
 ) -> rusqlite::Result<bool> {
-    let granted = conn.execute(
-        "INSERT INTO role (person, role, agent_group, granted_by, granted_at)
-         VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING",
-        params![person.0, role.as_str(), scope(role), by, now.0],
-    )?;
-    Ok(granted == 1)
+    let sql = "INSERT INTO role (person, role, agent_group) VALUES (?1, ?2, ?3)
+               ON CONFLICT DO NOTHING";
+    Ok(conn.execute(sql, params![person.0, role, of])? == 1)
 }
 
 pub(super) fn add_member(
     conn: &Connection,
     person: PersonId,
     agent: &AgentName,
-    by: &str,
-    now: Timestamp,
 ) -> rusqlite::Result<bool> {
-    let added = conn.execute(
-        "INSERT INTO member (person, agent_group, added_by, added_at)
-         VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",
-        params![person.0, agent.as_str(), by, now.0],
-    )?;
+    let added = grant(conn, person, "member", Some(agent.as_str()))?;
     for handle in handles_of(conn, person)? {
         conn.execute(
             "DELETE FROM denial WHERE channel = ?1 AND handle = ?2 AND agent_group = ?3",
             [&handle.channel, &handle.id, agent.as_str()],
         )?;
     }
-    Ok(added == 1)
+    Ok(added)
 }
 
 /// Whether it is the ownership of the only owner.
@@ -258,7 +223,7 @@ pub(super) fn is_last(conn: &Connection, person: PersonId, role: &Role) -> rusql
     Ok(*role == Role::Owner && owners == [person.0])
 }
 
-fn scope(role: &Role) -> Option<&str> {
+pub(super) fn scope(role: &Role) -> Option<&str> {
     match role {
         Role::Owner => None,
         Role::Admin { of } => of.as_ref().map(AgentName::as_str),
@@ -275,19 +240,12 @@ fn role_row(row: &Row<'_>) -> rusqlite::Result<RoleRow> {
         person: PersonId(row.get(0)?),
         name: row.get(1)?,
         role: role(row, 2)?,
-        granted_by: row.get(4)?,
-        granted_at: Timestamp(row.get(5)?),
+        order: row.get(4)?,
     })
 }
 
 fn member_row(row: &Row<'_>) -> rusqlite::Result<MemberRow> {
-    Ok(MemberRow {
-        person: PersonId(row.get(0)?),
-        name: row.get(1)?,
-        agent: agent_name(row, 2)?,
-        added_by: row.get(3)?,
-        added_at: Timestamp(row.get(4)?),
-    })
+    Ok(MemberRow { person: PersonId(row.get(0)?), name: row.get(1)?, agent: agent_name(row, 2)? })
 }
 
 fn denial_row(row: &Row<'_>) -> rusqlite::Result<DenialRow> {
@@ -295,7 +253,5 @@ fn denial_row(row: &Row<'_>) -> rusqlite::Result<DenialRow> {
         handle: Handle { channel: row.get(0)?, id: row.get(1)? },
         agent: agent_name(row, 2)?,
         name: row.get(3)?,
-        denied_by: row.get(4)?,
-        denied_at: Timestamp(row.get(5)?),
     })
 }

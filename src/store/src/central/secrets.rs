@@ -1,4 +1,4 @@
-//! Sealed secrets, and the count of requests that were not let out. Only ciphertext is seen here.
+//! Sealed secrets. Only ciphertext is seen here.
 
 use domain::time::Timestamp;
 use rusqlite::{OptionalExtension, Row, params};
@@ -56,31 +56,6 @@ impl CentralStore {
             .execute("DELETE FROM secret WHERE name = ?1", [name])
             .map(|changed| changed == 1)
             .map_err(StoreError::query("remove a secret"))
-    }
-
-    pub fn count_refusals(
-        &self,
-        session: &str,
-        why: &str,
-        count: u64,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        self.conn
-            .execute(
-                "INSERT INTO refusal VALUES (?1, ?2, ?3, ?4)
-                 ON CONFLICT DO UPDATE SET count = count + excluded.count,
-                     last_at = excluded.last_at",
-                params![session, why, count, now.0],
-            )
-            .map(drop)
-            .map_err(StoreError::query("count a refusal"))
-    }
-
-    /// How many requests of all agents were not let out.
-    pub fn refusals(&self) -> Result<u64, StoreError> {
-        self.conn
-            .query_row("SELECT coalesce(sum(count), 0) FROM refusal", [], |row| row.get(0))
-            .map_err(StoreError::query("count the refusals"))
     }
 }
 

@@ -59,8 +59,8 @@ impl CentralStore {
         let chat = key.chat.map(|it| it.0);
         self.run(
             OP,
-            "INSERT INTO session (agent_group, messaging_group, thread, created_at, pruned_at)
-             VALUES (?1, ?2, ?3, ?4, ?4) ON CONFLICT DO NOTHING",
+            "INSERT INTO session (agent_group, messaging_group, thread, pruned_at)
+             VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",
             params![key.agent.as_str(), chat, key.thread, now.0],
         )?;
         let made = self.session_of(key)?;

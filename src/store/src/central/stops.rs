@@ -1,11 +1,13 @@
 //! Stops that hold: of one agent, or of all.
 
+use domain::history::EventKind;
 use domain::message::Address;
 use domain::stop::{Scope, Stop, StopId, Stops};
 use domain::time::Timestamp;
 use rusqlite::params;
+use serde_json::json;
 
-use super::{CentralStore, agent_name_or_none};
+use super::{CentralStore, agent_name_or_none, events};
 use crate::StoreError;
 
 impl CentralStore {
@@ -46,14 +48,27 @@ impl CentralStore {
         let sql = "INSERT INTO stop (agent_group, by, why, at, last)
                    SELECT ?1, ?2, ?3, ?4, coalesce(max(id), 0) FROM message
                    WHERE true ON CONFLICT DO NOTHING";
-        self.run("write a stop down", sql, params![name(scope), by, why, now.0]).map(drop)
+        self.change("write a stop down", |tx| {
+            if tx.execute(sql, params![name(scope), by, why, now.0])? == 1 {
+                let detail = json!({ "agent": name(scope), "why": why });
+                events::add(tx, EventKind::Stop, None, by, &detail, now)?;
+            }
+            Ok(())
+        })
     }
 
     /// Ends the stop of an agent or of all; other stops go on. `false` when there was none.
     pub fn resume(&self, scope: &Scope, by: &str, now: Timestamp) -> Result<bool, StoreError> {
-        let sql = "UPDATE stop SET resumed_by = ?2, resumed_at = ?3
+        let sql = "UPDATE stop SET resumed_at = ?2
                    WHERE resumed_at IS NULL AND coalesce(agent_group, '') = coalesce(?1, '')";
-        self.run("end a stop", sql, params![name(scope), by, now.0]).map(|changed| changed != 0)
+        self.change("end a stop", |tx| {
+            let has_resumed = tx.execute(sql, params![name(scope), now.0])? != 0;
+            if has_resumed {
+                let detail = json!({ "agent": name(scope) });
+                events::add(tx, EventKind::Resume, None, by, &detail, now)?;
+            }
+            Ok(has_resumed)
+        })
     }
 
     /// Whether the order in this message was carried out already.

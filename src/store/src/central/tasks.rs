@@ -6,6 +6,7 @@
 mod asked;
 pub(crate) mod ends;
 mod fires;
+mod heartbeats;
 mod rows;
 
 use domain::people::{Handle, PersonId};

@@ -27,7 +27,7 @@ fn store() -> (tempfile::TempDir, CentralStore) {
 fn store_with(agents: &[&str]) -> (tempfile::TempDir, CentralStore) {
     let (dir, store) = store();
     for name in agents {
-        assert!(store.add_agent(&AgentGroup::new(agent(name)), NOW).unwrap());
+        assert!(store.add_agent(&AgentGroup::new(agent(name))).unwrap());
     }
     (dir, store)
 }
@@ -60,15 +60,15 @@ fn telegram(id: &str) -> Handle {
 fn a_removed_agent_comes_back_as_it_was() {
     let (_dir, store) = store();
     let mut agent = andy();
-    assert!(store.add_agent(&agent, Timestamp(1)).unwrap());
-    assert!(!store.add_agent(&agent, Timestamp(1)).unwrap(), "there already");
+    assert!(store.add_agent(&agent).unwrap());
+    assert!(!store.add_agent(&agent).unwrap(), "there already");
     agent.model = Some("opus".into());
     agent.trigger = Some("hey".into());
     agent.reach = Reach::All;
     assert!(store.set_agent(&agent).unwrap());
     assert!(store.remove_agent(&agent.name, Timestamp(2)).unwrap());
     assert_eq!(store.agents().unwrap(), []);
-    assert!(store.add_agent(&andy(), Timestamp(3)).unwrap());
+    assert!(store.add_agent(&andy()).unwrap());
     assert_eq!(store.agents().unwrap(), [agent]);
 }
 
@@ -76,7 +76,7 @@ fn a_removed_agent_comes_back_as_it_was() {
 fn a_chat_has_one_session_per_agent() {
     let (_dir, mut store) = store();
     let agent = andy();
-    store.add_agent(&agent, Timestamp(1)).unwrap();
+    store.add_agent(&agent).unwrap();
     store.wire(&chat("a"), &agent.name, Timestamp(1)).unwrap();
     store.wire(&chat("a"), &agent.name, Timestamp(2)).unwrap();
     assert_eq!(store.wired(&chat("a")).unwrap(), std::slice::from_ref(&agent.name));
@@ -200,7 +200,7 @@ fn a_log_that_somebody_reads_stays_for_the_next_time() {
     let (dir, store) = store();
     let reader = Connection::open(dir.path().join("central.db")).unwrap();
     reader.execute_batch("BEGIN; SELECT count(*) FROM setting").unwrap();
-    store.add_agent(&andy(), NOW).unwrap();
+    store.add_agent(&andy()).unwrap();
     assert!(store.truncate_log().is_ok());
     reader.execute_batch("COMMIT").unwrap();
     assert!(store.truncate_log().is_ok());

@@ -47,9 +47,6 @@ pub struct Wired {
     pub trigger: String,
 }
 
-/// Who gave an agent a name for a chat that it is wired to.
-const BY_WIRING: &str = "wire";
-
 const WIRINGS: &str = "SELECT w.messaging_group, w.agent_group, w.engage, w.pattern, w.scope,
             w.ignored, w.session_mode, w.priority, a.trigger
      FROM wiring w JOIN agent_group a ON a.name = w.agent_group AND a.removed_at IS NULL";
@@ -71,8 +68,8 @@ impl CentralStore {
 
     /// Wires a chat to an agent, or changes how. A chat that was to be left alone no longer is, and
     /// the agent gets a name for it to write to. Fails when chat or agent is not there.
-    pub fn set_wiring(&mut self, wiring: &Wiring, now: Timestamp) -> Result<(), StoreError> {
-        self.change("wire a chat", |tx| set(tx, wiring, now))
+    pub fn set_wiring(&mut self, wiring: &Wiring) -> Result<(), StoreError> {
+        self.change("wire a chat", |tx| set(tx, wiring))
     }
 
     /// `false` when they were not wired. Sessions, and what they hold, stay.
@@ -80,8 +77,8 @@ impl CentralStore {
         self.change("unwire a chat", |tx| {
             tx.execute(
                 "DELETE FROM destination
-                 WHERE messaging_group = ?1 AND agent_group = ?2 AND granted_by = ?3",
-                params![chat.0, agent.as_str(), BY_WIRING],
+                 WHERE messaging_group = ?1 AND agent_group = ?2 AND by_wiring = 1",
+                params![chat.0, agent.as_str()],
             )?;
             let sql = "DELETE FROM wiring WHERE messaging_group = ?1 AND agent_group = ?2";
             Ok(tx.execute(sql, params![chat.0, agent.as_str()])? == 1)
@@ -149,7 +146,7 @@ impl CentralStore {
                 Some(row) => row,
                 None => super::chats::ensure(tx, chat, &ChatInfo::default(), None, now)?,
             };
-            wire_usually(tx, chat.id, agent, chat.is_group, now).map(drop)
+            wire_usually(tx, chat.id, agent, chat.is_group).map(drop)
         })
     }
 }
@@ -160,29 +157,27 @@ pub(super) fn wire_usually(
     chat: ChatId,
     agent: &AgentName,
     is_group: bool,
-    now: Timestamp,
 ) -> rusqlite::Result<bool> {
     let sql = "SELECT 1 FROM wiring WHERE messaging_group = ?1 AND agent_group = ?2";
     let key = params![chat.0, agent.as_str()];
     if super::one(conn, sql, key, |_| Ok(()))?.is_some() {
         return Ok(false);
     }
-    set(conn, &Wiring::usual(chat, agent.clone(), is_group), now)?;
+    set(conn, &Wiring::usual(chat, agent.clone(), is_group))?;
     Ok(true)
 }
 
-pub(super) fn set(conn: &Connection, wiring: &Wiring, now: Timestamp) -> rusqlite::Result<()> {
+pub(super) fn set(conn: &Connection, wiring: &Wiring) -> rusqlite::Result<()> {
     conn.execute(
-        "INSERT INTO wiring (messaging_group, agent_group, created_at, engage, pattern, scope,
-                             ignored, session_mode, priority)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+        "INSERT INTO wiring (messaging_group, agent_group, engage, pattern, scope, ignored,
+                             session_mode, priority)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
          ON CONFLICT DO UPDATE SET engage = excluded.engage, pattern = excluded.pattern,
              scope = excluded.scope, ignored = excluded.ignored,
              session_mode = excluded.session_mode, priority = excluded.priority",
         params![
             wiring.chat.0,
             wiring.agent.as_str(),
-            now.0,
             wiring.engage.as_str(),
             wiring.engage.pattern().unwrap_or("."),
             wiring.scope.as_str(),
@@ -193,7 +188,7 @@ pub(super) fn set(conn: &Connection, wiring: &Wiring, now: Timestamp) -> rusqlit
     )?;
     let undeny = "UPDATE messaging_group SET denied_at = NULL WHERE id = ?1";
     conn.execute(undeny, [wiring.chat.0])?;
-    destinations::grant_named(conn, &wiring.agent, wiring.chat, BY_WIRING, now).map(drop)
+    destinations::add_named(conn, &wiring.agent, wiring.chat)
 }
 
 fn wired_row(row: &Row<'_>) -> rusqlite::Result<Wired> {

@@ -80,7 +80,7 @@ impl Reading {
             "SELECT * FROM (SELECT p.id, key, p.channel, p.account, p.chat, p.thread, kind, form,
                  iif(file IS NULL, text, coalesce(file ->> 'name', '') || ' ' || text), state,
                  tries, retry_at, doubted, coalesce(platform_id, ''), coalesce(reason, ''),
-                 changed_at, cause, p.created_at, claimed_at, sent_at, misses, quiet IS 'held',
+                 changed_at, cause, p.created_at, claimed_at, misses, quiet IS 'held',
                  p.session, coalesce(s.agent_group, ''), coalesce(g.title, '')
              FROM part p LEFT JOIN session s ON s.id = p.session
              LEFT JOIN messaging_group g
@@ -95,8 +95,8 @@ impl Reading {
 }
 
 fn part(row: &Row<'_>) -> rusqlite::Result<PartRow> {
-    let session: i64 = row.get(22)?;
-    let (to, title) = (full_address(row, 2)?, row.get::<_, String>(24)?);
+    let session: i64 = row.get(21)?;
+    let (to, title) = (full_address(row, 2)?, row.get::<_, String>(23)?);
     let (state, instant): (String, _) =
         (row.get(9)?, |at| row.get::<_, Option<i64>>(at).map(|it| it.map(Timestamp)));
     Ok(PartRow {
@@ -117,13 +117,12 @@ fn part(row: &Row<'_>) -> rusqlite::Result<PartRow> {
             changed_at: Timestamp(row.get(15)?),
             created_at: instant(17)?,
             claimed_at: instant(18)?,
-            sent_at: instant(19)?,
-            misses: row.get(20)?,
-            held: row.get(21)?,
+            misses: row.get(19)?,
+            held: row.get(20)?,
         },
         to,
         title,
-        agent: row.get(23)?,
+        agent: row.get(22)?,
         cause: row.get(16)?,
         text: row.get(8)?,
     })

@@ -35,7 +35,7 @@ fn rig() -> Rig {
     let layout = Layout::new(dir.path());
     let mut central = central(&layout);
     let andy = AgentName::parse("andy").unwrap();
-    central.add_agent(&AgentGroup::new(andy.clone()), NOW).unwrap();
+    central.add_agent(&AgentGroup::new(andy.clone())).unwrap();
     let info = domain::message::ChatInfo { title: "Family".into(), is_group: true };
     central.ensure_chat(&address(), &info, None, NOW).unwrap();
     let id = central.create_session(&address(), &andy, NOW).unwrap();
@@ -143,7 +143,7 @@ fn a_message_is_found_by_all_of_its_names_and_known_whole() {
     assert_eq!(names, ["Bash?", &"x".repeat(64)]);
     assert_eq!(facts.tools[0].end, Some((Timestamp(NOW.0 + 70), true)));
     assert_eq!(facts.parts.len(), 1);
-    assert_eq!((facts.parts[0].standing, facts.parts[0].sent_at), (Standing::Sent, Some(NOW)));
+    assert_eq!((facts.parts[0].standing, facts.parts[0].sent_at()), (Standing::Sent, Some(NOW)));
     assert!(facts.parts[0].chat.contains("Family"));
 }
 
@@ -168,7 +168,7 @@ fn a_message_shows_its_own_requests_and_its_own_approval() {
                               received_at, not_before, body)
          SELECT session, 4, channel, account, chat, 'm2', sender_id, received_at, not_before, body
          FROM message WHERE seq = 2;
-         INSERT INTO messaging_group (id, channel, account, chat, created_at)
+         INSERT INTO messaging_group (id, channel, account, chat, active_at)
          SELECT 77, channel, account, 'elsewhere', 1 FROM messaging_group;
          INSERT INTO question (id, kind, messaging_group, requester, requester_name, text, options,
                                state, answer, asked_at, expires_at)

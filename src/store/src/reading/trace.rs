@@ -127,7 +127,7 @@ impl Reading {
             return Ok(None);
         };
         let rows = self.rows(session);
-        let Some((mut message, reply, cost)) = message(rows, &row, seq)? else {
+        let Some((mut message, reply)) = message(rows, &row, seq)? else {
             return Ok(None);
         };
         message.approval = self.approval(rows, seq)?;
@@ -146,7 +146,7 @@ impl Reading {
             files: files(rows, seq)?,
             questions: questions(rows, seq).map_err(StoreError::query("read the requests"))?,
             message,
-            cost,
+            cost: cost(rows, seq).map_err(StoreError::query("read what a turn cost"))?,
             around,
         }))
     }
@@ -198,8 +198,8 @@ fn questions(rows: Scope<'_>, seq: MessageSeq) -> rusqlite::Result<Vec<Question>
         .collect()
 }
 
-/// A message, the number of its reply, and what it cost.
-type StoredMessage = (Asked, Option<i64>, Option<Cost>);
+/// A message and the number of its reply.
+type StoredMessage = (Asked, Option<i64>);
 
 fn message(
     rows: Scope<'_>,
@@ -207,15 +207,24 @@ fn message(
     seq: MessageSeq,
 ) -> Result<Option<StoredMessage>, StoreError> {
     let sql = "SELECT kind, sender_id, chat, channel, thread, platform_id, received_at, outcome,
-                   coalesce(reason, ''), ended_at, tries, not_before, body, reply, cost
+                   coalesce(reason, ''), ended_at, tries, not_before, body, reply
                FROM message WHERE session = ?1 AND seq = ?2";
-    rows.query_row(sql, [rows.session, seq.0], |row| {
-        let cost = row.get::<_, Option<i64>>(14)?.and_then(Cost::of_turn);
-        Ok((asked(row, of, seq)?, row.get(13)?, cost))
-    })
-    .optional()
-    .map_err(StoreError::query("read a message"))
+    rows.query_row(sql, [rows.session, seq.0], |row| Ok((asked(row, of, seq)?, row.get(13)?)))
+        .optional()
+        .map_err(StoreError::query("read a message"))
 }
+
+/// What the turn cost that a message began.
+fn cost(rows: Scope<'_>, seq: MessageSeq) -> rusqlite::Result<Option<Cost>> {
+    let sql = "SELECT sum(detail ->> 'micros') FROM event
+               WHERE kind = 'cost' AND scope = ?1 AND item = ?2";
+    let micros: Option<i64> = rows.query_row(sql, [rows.session, seq.0], |row| row.get(0))?;
+    Ok(micros.and_then(Cost::total))
+}
+
+/// Why a container ended.
+const REASON: &str = "coalesce((SELECT detail ->> 'reason' FROM event WHERE kind = 'exit'
+    AND scope = launch.session AND item = incarnation ORDER BY id DESC LIMIT 1), '')";
 
 /// Claims are the program's word; when its container began and how it ended is the host's.
 fn takers(
@@ -223,10 +232,12 @@ fn takers(
     claims: Vec<(Incarnation, Timestamp)>,
 ) -> Result<Vec<Taker>, StoreError> {
     let taker = |(incarnation, claimed_at): (Incarnation, Timestamp)| {
-        let sql = "SELECT started_at, ended_at, coalesce(reason, '') FROM launch
-                   WHERE session = ?1 AND incarnation = ?2";
+        let sql = format!(
+            "SELECT started_at, ended_at, {REASON} FROM launch
+             WHERE session = ?1 AND incarnation = ?2"
+        );
         let known: Option<(i64, Option<i64>, String)> = rows
-            .query_row(sql, [rows.session, incarnation.0], |row| {
+            .query_row(&sql, [rows.session, incarnation.0], |row| {
                 Ok((row.get(0)?, row.get(1)?, row.get(2)?))
             })
             .optional()
@@ -265,10 +276,12 @@ fn around(rows: Scope<'_>, seq: MessageSeq, now: Timestamp) -> Result<Around, St
         let sql = "SELECT min(seq) FROM message
                    WHERE session = ?1 AND outcome IS NULL AND seq < ?2";
         let behind: Option<i64> = rows.query_row(sql, [rows.session, seq.0], |row| row.get(0))?;
-        let sql = "SELECT coalesce(reason, '') FROM launch WHERE session = ?1 AND bad = 1
-                   ORDER BY incarnation DESC LIMIT 1";
+        let sql = format!(
+            "SELECT {REASON} FROM launch WHERE session = ?1 AND bad = 1
+             ORDER BY incarnation DESC LIMIT 1"
+        );
         let reason: Option<String> =
-            rows.query_row(sql, [rows.session], |row| row.get(0)).optional()?;
+            rows.query_row(&sql, [rows.session], |row| row.get(0)).optional()?;
         Ok(Around {
             now,
             host_runs: false,

@@ -233,10 +233,10 @@ fn an_answer_of_the_host_is_seen_once_it_is_complete() {
 fn destinations_and_messages_are_found_by_what_names_them() {
     let mut it = Files::new();
     let seq = it.say("context", "hello");
-    let group = "INSERT INTO messaging_group (id, channel, account, chat, title, created_at)
+    let group = "INSERT INTO messaging_group (id, channel, account, chat, title, active_at)
                  VALUES (9, 'telegram', 'bot', 't', 'The Team', 0)";
     it.execute(group, []);
-    it.execute("INSERT INTO destination VALUES ('andy', 'team', 9, 'ann', 0)", []);
+    it.execute("INSERT INTO destination VALUES ('andy', 'team', 9, 0)", []);
     let mut runner = it.runner();
     let (name, title, channel) = ("team".into(), "The Team".into(), "telegram".into());
     assert_eq!(runner.destinations().unwrap(), [Destination { name, title, channel }]);

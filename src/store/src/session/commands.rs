@@ -11,7 +11,7 @@ use crate::StoreError;
 use crate::outbox::PartKind;
 
 const BY_HOST: MessageOutcome<'_> =
-    MessageOutcome { outcome: Outcome::Answered, reason: "by the host", reply: None, cost: None };
+    MessageOutcome { outcome: Outcome::Answered, reason: "by the host", reply: None };
 
 impl SessionRows<'_> {
     /// Stores a command together with the host's answer to it. Doing it again changes nothing.

@@ -1,13 +1,15 @@
 //! How messages end: by the runner's word, as far as something stands behind it.
 
-use domain::cost::Cost;
+use domain::history::EventKind;
 use domain::message::{Claim, Outcome};
 use domain::time::Timestamp;
 use domain::{MessageSeq, notice};
 use rusqlite::params;
+use serde_json::json;
 
 use super::messages::{MessageOutcome, conclude};
 use super::{Scope, parts, tasks};
+use crate::central::events;
 use crate::outbox::PartKind;
 
 /// Ends a message as its claim says. `None` where it has ended before.
@@ -29,9 +31,13 @@ pub(super) fn end(
         (*outcome, reason.as_str())
     };
     let reply = claim.reply.map(|it| it.0);
-    let end = MessageOutcome { outcome, reason, reply, cost: claim.cost.map(Cost::micros) };
+    let end = MessageOutcome { outcome, reason, reply };
     if !conclude(tx, claim.message, &end, now)? {
         return Ok(None);
+    }
+    if let Some(cost) = claim.cost {
+        let about = Some((tx.session, claim.message.0));
+        events::add(&tx, EventKind::Cost, about, "", &json!({ "micros": cost.micros() }), now)?;
     }
     if is_mute {
         let text = notice::SAID_NOTHING;

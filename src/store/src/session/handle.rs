@@ -223,7 +223,7 @@ impl SessionStore {
         }
         let mut store = Self::open(layout, session)?;
         let agent = AgentName::parse("andy").map_err(|_| StoreError::Lost { op: "an agent" })?;
-        store.central.add_agent(&AgentGroup::new(agent.clone()), now)?;
+        store.central.add_agent(&AgentGroup::new(agent.clone()))?;
         let chat = Address {
             channel: "cli".to_owned(),
             account: "local".to_owned(),

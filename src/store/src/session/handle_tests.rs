@@ -26,8 +26,8 @@ async fn a_session_keeps_its_mailbox_open_while_a_container_reads_it_and_nothing
     let dir = tempfile::tempdir().unwrap();
     let layout = Layout::new(dir.path());
     let mut first = SessionStore::create(&layout, Timestamp(0)).unwrap();
-    let sql = "INSERT INTO session (id, agent_group, thread, messaging_group, created_at)
-               VALUES (?1, 'andy', ?1, 1, 0)";
+    let sql = "INSERT INTO session (id, agent_group, thread, messaging_group)
+               VALUES (?1, 'andy', ?1, 1)";
     for id in 2..=SESSIONS {
         first.central().conn.execute(sql, [id]).unwrap();
         let paths = layout.session(SessionId(id));

@@ -2,13 +2,16 @@
 //! its container is created, so that no two containers ever share one.
 
 use domain::Incarnation;
+use domain::history::EventKind;
 use domain::session::Launches;
 use domain::time::Timestamp;
 use domain::trouble::Trouble;
 use rusqlite::{OptionalExtension, Row, params};
+use serde_json::json;
 
 use super::{Scope, SessionRows};
 use crate::StoreError;
+use crate::central::events;
 
 /// More rows in a row than any limit on bad launches.
 const LOOK_BACK: i64 = 32;
@@ -68,7 +71,7 @@ impl SessionRows<'_> {
         .map(drop)
     }
 
-    /// Records how an incarnation ended, `reason` for the log and `trouble` for people. `bad` counts against the session unless the incarnation
+    /// Records how an incarnation ended, `reason` for the history and `trouble` for its chats. `bad` counts against the session unless the incarnation
     /// brought a message to its end.
     pub fn record_exit(
         &self,
@@ -80,21 +83,18 @@ impl SessionRows<'_> {
     ) -> Result<(), StoreError> {
         let (trouble, detail) = trouble.map(Trouble::words).unzip();
         self.commit("the end of a launch", |tx| {
-            tx.prepare_cached(
-                "UPDATE launch SET ended_at = ?3, bad = ?4, reason = ?5, trouble = ?6, detail = ?7
+            let ended = tx
+                .prepare_cached(
+                    "UPDATE launch SET ended_at = ?3, bad = ?4, trouble = ?5, detail = ?6
                  WHERE session = ?1 AND incarnation = ?2 AND ended_at IS NULL",
-            )?
-            .execute(params![
-                tx.session,
-                incarnation.0,
-                now.0,
-                bad,
-                reason,
-                trouble,
-                detail
-            ])
+                )?
+                .execute(params![tx.session, incarnation.0, now.0, bad, trouble, detail])?;
+            if ended == 1 {
+                let about = Some((tx.session, incarnation.0));
+                events::add(&tx, EventKind::Exit, about, "", &json!({ "reason": reason }), now)?;
+            }
+            Ok(())
         })
-        .map(drop)
     }
 }
 

@@ -113,7 +113,7 @@ impl SessionRows<'_> {
             FailReason::Deadline(None) => "it was not finished in time",
         };
         self.commit("a failure", |tx| {
-            let end = MessageOutcome { outcome: Outcome::Failed, reason, reply: None, cost: None };
+            let end = MessageOutcome { outcome: Outcome::Failed, reason, reply: None };
             if conclude(tx, message, &end, now)? && !tasks::is_task(tx, message)? {
                 let trouble = launches::last_trouble(tx)?;
                 let text = notice::given_up(why, trouble.as_ref(), agent);
@@ -223,7 +223,6 @@ pub(super) struct MessageOutcome<'a> {
     pub(super) reason: &'a str,
     /// The runner's message that answers it.
     pub(super) reply: Option<i64>,
-    pub(super) cost: Option<i64>,
 }
 
 /// Writes the outcome of a message down, and with it that of the run of a task. Whether it had none yet.
@@ -235,7 +234,7 @@ pub(super) fn conclude(
 ) -> rusqlite::Result<bool> {
     let changed = tx
         .prepare_cached(
-            "UPDATE message SET outcome = ?3, reason = ?4, ended_at = ?5, reply = ?6, cost = ?7
+            "UPDATE message SET outcome = ?3, reason = ?4, ended_at = ?5, reply = ?6
              WHERE session = ?1 AND seq = ?2 AND outcome IS NULL",
         )?
         .execute(params![
@@ -244,8 +243,7 @@ pub(super) fn conclude(
             end.outcome.as_str(),
             end.reason,
             now.0,
-            end.reply,
-            end.cost
+            end.reply
         ])?;
     if changed == 1 {
         tasks::report(tx, message, now)?;

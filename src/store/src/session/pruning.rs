@@ -80,8 +80,8 @@ impl SessionRows<'_> {
     pub(crate) fn jump(&self, now: Timestamp) -> Result<(), StoreError> {
         self.commit("mark a restored copy", |tx| {
             tx.execute(
-                "INSERT INTO launch (session, incarnation, started_at, ended_at, bad, reason)
-                 SELECT ?1, coalesce(max(incarnation), 0) + ?3, ?2, ?2, 0, 'restored from a backup'
+                "INSERT INTO launch (session, incarnation, started_at, ended_at)
+                 SELECT ?1, coalesce(max(incarnation), 0) + ?3, ?2, ?2
                  FROM launch WHERE session = ?1",
                 params![tx.session, now.0, RESTORE_JUMP],
             )?;

@@ -234,7 +234,7 @@ const STOOD: &str = "SELECT stop, stop_told, stop_report FROM session WHERE id =
 const LAST_WAITING: &str =
     "SELECT coalesce(max(seq), 0) FROM message WHERE session = ?1 AND outcome IS NULL";
 const CANCELLED: MessageOutcome<'_> =
-    MessageOutcome { outcome: Outcome::Declined, reason: STOPPED, reply: None, cost: None };
+    MessageOutcome { outcome: Outcome::Declined, reason: STOPPED, reply: None };
 
 fn stood(row: &Row<'_>) -> rusqlite::Result<Stood> {
     Ok(Stood { stop: StopId(row.get(0)?), told: MessageSeq(row.get(1)?), toll: from_json(row, 2)? })

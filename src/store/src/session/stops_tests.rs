@@ -121,7 +121,7 @@ fn a_stop_holds_until_its_own_resume() {
     let dir = tempfile::tempdir().unwrap();
     let central = CentralStore::open(&dir.path().join("central.db")).unwrap();
     let andy = AgentName::parse("andy").unwrap();
-    central.add_agent(&AgentGroup::new(andy.clone()), NOW).unwrap();
+    central.add_agent(&AgentGroup::new(andy.clone())).unwrap();
     let one = Scope::Agent(andy.clone());
     central.stop(&one, "Ann", "", NOW).unwrap();
     central.stop(&Scope::All, "Bob", "smoke", NOW).unwrap();

@@ -42,6 +42,7 @@ pub struct TaskEnd {
     pub outcome: Outcome,
     /// The beginning of the answer, or why there is none.
     pub result: String,
+    /// Of its turn, where the runner knows.
     pub cost: Option<Cost>,
 }
 
@@ -105,23 +106,25 @@ pub(super) fn report(tx: Scope<'_>, message: MessageSeq, now: Timestamp) -> rusq
         return ends::excuse(&tx, end.key, SET_ASIDE, now).map(drop);
     }
     let ok = end.outcome != Outcome::Failed;
-    ends::record(&tx, end.key, ok, &end.result, end.cost, now).map(drop)
+    ends::record(&tx, end.key, ok, &end.result, now).map(drop)
 }
 
 /// A run of a task that has ended, with the beginning of its answer, or why there is none.
-const RUN_END: &str = "SELECT task, slot, outcome, cost,
+const RUN_END: &str = "SELECT task, slot, outcome,
         coalesce((SELECT text FROM part p WHERE p.session = m.session AND p.out_seq = m.reply
-                      AND m.outcome = 'answered' ORDER BY id LIMIT 1), reason, '')
+                      AND m.outcome = 'answered' ORDER BY id LIMIT 1), reason, ''),
+        (SELECT sum(detail ->> 'micros') FROM event
+         WHERE kind = 'cost' AND scope = m.session AND item = m.seq)
     FROM message m WHERE session = ?1 AND task IS NOT NULL AND outcome IS NOT NULL";
 
 fn task_end(row: &Row<'_>) -> rusqlite::Result<TaskEnd> {
     let outcome: String = row.get(2)?;
-    let said: String = row.get(4)?;
+    let said: String = row.get(3)?;
     Ok(TaskEnd {
         key: FireKey { task: TaskId(row.get(0)?), slot: Timestamp(row.get(1)?) },
         outcome: Outcome::parse(&outcome).unwrap_or(Outcome::Failed),
-        cost: row.get::<_, Option<i64>>(3)?.and_then(Cost::of_turn),
         result: cut(&one_line(&said), RESULT_CHARS_MAX),
+        cost: row.get::<_, Option<i64>>(4)?.and_then(Cost::of_turn),
     })
 }
 

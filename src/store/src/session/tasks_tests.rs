@@ -104,9 +104,12 @@ fn fired() -> Pair {
 
 /// State, result, cost, and whether it says nothing about the task.
 fn end_of(it: &mut Pair) -> (String, Option<String>, Option<i64>, bool) {
-    let sql = "SELECT state, result, cost, excused FROM fire";
-    let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?));
-    it.host.central().conn.query_row(sql, [], row).unwrap()
+    let central = it.host.central();
+    let sql = "SELECT task, excused FROM fire";
+    let row = |row: &rusqlite::Row<'_>| Ok((TaskId(row.get(0)?), row.get(1)?));
+    let (task, excused) = central.conn.query_row(sql, [], row).unwrap();
+    let end = central.task_history(task, 1).unwrap().remove(0);
+    (end.state.as_str().to_owned(), end.result, end.cost.map(Cost::micros), excused)
 }
 
 #[test]

@@ -33,8 +33,8 @@ impl Pair {
     /// Carries out the stop of this number, which is ordered now if it was not before.
     pub(super) fn stand_still(&mut self, stop: i64) -> Toll {
         let order = StopOrder { stop: StopId(stop), by: "Ann".into(), agent: "andy".into() };
-        let sql = "INSERT INTO stop (id, by, at, last, resumed_by, resumed_at)
-                   SELECT ?1, 'Ann', 0, coalesce(max(id), 0), 'Ann', 0 FROM message
+        let sql = "INSERT INTO stop (id, by, at, last, resumed_at)
+                   SELECT ?1, 'Ann', 0, coalesce(max(id), 0), 0 FROM message
                    WHERE true ON CONFLICT DO NOTHING";
         self.host.rows().scope.execute(sql, [stop]).unwrap();
         self.host.posting().stand_still(&order, NOW).unwrap()

@@ -118,7 +118,12 @@ fn an_agent_that_may_see_everything_still_answers_nothing() {
     assert!(world.run("wire 4 ben", &all).is_ok());
     assert!(world.run("members add bob ben", &all).is_ok());
     let who = world.fine("members list --agent ben").json;
-    assert_eq!(who["members"][0]["added_by"], "agent:andy");
+    assert_eq!(who["members"][0]["name"], "Bob");
+    let last = world.store.events(false, 1).unwrap().remove(0);
+    assert_eq!(
+        (last.by.as_str(), &last.detail["line"]),
+        ("agent:andy", &"members add -- bob ben".into())
+    );
     assert!(world.refused("approvals answer 1 allow", &all).contains("no agent answers"));
 }
 

@@ -1,7 +1,6 @@
 //! Tasks: what is answered, what is refused, what undoes it, and whose they are.
 
 use domain::SessionId;
-use domain::cost::Cost;
 use domain::people::{Access, PersonId};
 use domain::session_key::ChatId;
 use domain::task::rights::Who;
@@ -304,6 +303,22 @@ fn an_agent_has_so_many_tasks_and_no_more() {
     assert!(world.refused("tasks resume 1", &Caller::Host).contains("100 active"));
 }
 
+/// The message of a slot, and what its turn cost.
+fn cost(world: &World, key: FireKey, micros: i64) {
+    let conn = rusqlite::Connection::open(world.dir.path().join("central.db")).unwrap();
+    let (task, slot) = (key.task.0, key.slot.0);
+    let seq = 2 + slot / 1_000;
+    conn.execute_batch(&format!(
+        "PRAGMA foreign_keys = off;
+         INSERT INTO message (session, seq, channel, account, chat, platform_id, sender_id,
+                              received_at, not_before, task, slot, body)
+         VALUES (1, {seq} * 2, 'c', 'a', 'x', '{key}', 'c:u', 0, 0, {task}, {slot}, '{{}}');
+         INSERT INTO event (at, kind, scope, item, detail)
+         VALUES (0, 'cost', 1, {seq} * 2, '{{\"micros\":{micros}}}');"
+    ))
+    .unwrap();
+}
+
 #[test]
 fn history_and_preview_tell_times_in_the_zone_of_the_task() {
     let mut world = World::new();
@@ -313,7 +328,8 @@ fn history_and_preview_tell_times_in_the_zone_of_the_task() {
     assert!(!before.text.contains("cost") && before.json["cost_usd"].is_null(), "{}", before.text);
     world.fine("tasks run 1");
     let key = FireKey { task: TaskId(1), slot: NOW };
-    world.store.record_result(key, true, "all\nwell", Cost::of_turn(12_300), NOW).unwrap();
+    world.store.record_result(key, true, "all\nwell", NOW).unwrap();
+    cost(&world, key, 12_300);
     let told = world.fine("tasks history 1 --limit 3");
     assert!(told.text.contains("Thu 1 Jan 1970 01:00:01 CET"), "{}", told.text);
     assert!(told.text.contains("$0.01") && told.text.contains("all well"), "{}", told.text);
@@ -323,10 +339,11 @@ fn history_and_preview_tell_times_in_the_zone_of_the_task() {
     assert_eq!(list.json[0]["cost_usd"], "0.012300");
     let later = Timestamp(NOW.0 + 60_000);
     let again = world.store.fire_now(TaskId(1), later).unwrap().unwrap();
-    world.store.record_result(again, true, "", Cost::of_turn(20_000), later).unwrap();
+    world.store.record_result(again, true, "", later).unwrap();
+    cost(&world, again, 20_000);
     let unknown = Timestamp(NOW.0 + 120_000);
     let again = world.store.fire_now(TaskId(1), unknown).unwrap().unwrap();
-    world.store.record_result(again, true, "", None, unknown).unwrap();
+    world.store.record_result(again, true, "", unknown).unwrap();
     let shown = world.fine("tasks show 1");
     assert!(shown.text.contains("$0.03 for the times"), "{}", shown.text);
     assert_eq!(shown.json["cost_usd"], "0.032300");

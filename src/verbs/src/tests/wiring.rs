@@ -116,6 +116,26 @@ fn what_cannot_be_wired_is_refused_with_the_reason() {
 }
 
 #[test]
+fn what_was_changed_is_in_the_history_and_what_failed_is_not() {
+    let mut world = World::new();
+    let lines = |world: &World| -> Vec<String> {
+        let all = world.store.events(false, 100).unwrap();
+        all.iter().map(|it| it.detail["line"].as_str().unwrap().to_owned()).collect()
+    };
+    let before = lines(&world);
+    world.fine("wire 4 andy --dry-run");
+    world.fine("chats list");
+    world.refused("wire 9 andy", &Caller::Host);
+    world.refused("agents add andy", &Caller::Host);
+    assert_eq!(lines(&world), before);
+    world.fine("wire 4 andy");
+    world.fine("chats set 4 --policy strict");
+    assert_eq!(lines(&world)[before.len()..], ["wire -- 4 andy", "chats set --policy=strict -- 4"]);
+    let last = world.store.events(false, 1).unwrap().remove(0);
+    assert_eq!((last.by.as_str(), last.at), ("host", NOW));
+}
+
+#[test]
 fn a_dry_run_changes_nothing() {
     let mut world = World::new();
     let output = world.fine("wire 4 --own zoe --dry-run");

@@ -57,7 +57,7 @@ pub(super) fn set_up(world: &World, tasks: &[PlannedTask]) {
     }
     let (mut central, now) = (central(world), world.now());
     let agent = AgentName::parse(DEFAULT_AGENT).unwrap();
-    central.add_agent(&AgentGroup::new(agent.clone()), now).unwrap();
+    central.add_agent(&AgentGroup::new(agent.clone())).unwrap();
     for it in tasks {
         central.wire(&address(&it.chat), &agent, now).unwrap();
         let chat = central.chat(&address(&it.chat)).unwrap().unwrap().id;

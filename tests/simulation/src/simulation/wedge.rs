@@ -233,15 +233,15 @@ fn agent(name: &str) -> AgentName {
 /// Ann owns the host and is in all groups. In them newcomers have to be allowed.
 fn populate(world: &World) {
     let (mut central, now) = (central(world), world.now());
-    central.add_agent(&AgentGroup::new(agent("ben")), now).unwrap();
+    central.add_agent(&AgentGroup::new(agent("ben"))).unwrap();
     for (chat, name) in CHATS {
         let info = ChatInfo { title: chat.into(), is_group: true };
         let row = central.ensure_chat(&address(chat), &info, None, now).unwrap();
         central.set_policy(row.id, Policy::Ask).unwrap();
-        central.set_wiring(&Wiring::usual(row.id, agent(name), true), now).unwrap();
+        central.set_wiring(&Wiring::usual(row.id, agent(name), true)).unwrap();
     }
     let ann = central.add_person(&Handle::new(NAME, "ann"), "Ann", now).unwrap();
-    central.grant(ann, &Role::Owner, "test", now).unwrap();
+    central.grant(ann, &Role::Owner).unwrap();
 }
 
 struct Script<'a> {

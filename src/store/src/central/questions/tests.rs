@@ -97,8 +97,8 @@ fn one_answer_counts_and_what_is_said_about_it_is_committed_with_its_end() {
     central.put(id, None, &say("card", "May they?"), NOW).unwrap();
     central.put(id, None, &say("card", "twice"), NOW).unwrap();
     assert_eq!(central.questions_in(&at("ann"), NOW).unwrap()[0].cards.len(), 1);
-    assert!(central.answer_question(id, "yes", "telegram:ann", Some("m7")).unwrap());
-    assert!(!central.answer_question(id, "no", "telegram:eve", Some("m8")).unwrap());
+    assert!(central.answer_question(id, "yes", "telegram:ann", Some("m7"), NOW).unwrap());
+    assert!(!central.answer_question(id, "no", "telegram:eve", Some("m8"), NOW).unwrap());
     let answered = ["m7", "m8"].map(|it| central.has_answered(&at("ann"), it).unwrap());
     assert_eq!(answered, [true, false]);
     assert!(!central.has_answered(&at("bob"), "m7").unwrap(), "another chat counts for itself");
@@ -212,7 +212,7 @@ fn who_is_not_asked_about_is_told_on_each_account() {
 fn one_user_in_many_groups_and_one_group_of_many_users_have_limits_of_their_own() {
     let Rig { mut central, _dir, .. } = rig();
     let andy = AgentGroup::new(AgentName::parse("andy").unwrap());
-    assert!(central.add_agent(&andy, NOW).unwrap());
+    assert!(central.add_agent(&andy).unwrap());
     let mut ask = |who: &str, chat: &str, kind: QuestionKind| {
         let mut message = from("main", who);
         message.from.chat = chat.into();

@@ -1,6 +1,5 @@
 //! How slots end, and what follows for their task: written in the same commit.
 
-use domain::cost::Cost;
 use domain::delivery::PartKey;
 use domain::task::failing::{Follow, Streak, after_failure};
 use domain::task::{FireKey, TaskState, words};
@@ -8,7 +7,7 @@ use domain::time::Timestamp;
 use rusqlite::{Connection, params};
 use schedule::local;
 
-use super::{TaskRow, read};
+use super::{TaskRow, fires, read};
 use crate::StoreError;
 use crate::central::{CentralStore, chats};
 use crate::outbox::{self, Draft, NewPart, PartKind};
@@ -28,10 +27,9 @@ impl CentralStore {
         key: FireKey,
         ok: bool,
         result: &str,
-        cost: Option<Cost>,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        self.change("a result", |tx| record(tx, key, ok, result, cost, now))
+        self.change("a result", |tx| record(tx, key, ok, result, now))
     }
 
     /// The failures of a task in a row since somebody last changed it.
@@ -57,16 +55,16 @@ pub(crate) fn record(
     key: FireKey,
     ok: bool,
     result: &str,
-    cost: Option<Cost>,
     now: Timestamp,
 ) -> rusqlite::Result<bool> {
     let state = if ok { "ok" } else { "failed" };
-    let sql = "UPDATE fire SET state = ?3, result = ?4, cost = ?5, ended_at = ?6
+    let sql = "UPDATE fire SET state = ?3, ended_at = ?4
                WHERE task = ?1 AND slot = ?2 AND state IN ('fired', 'running')";
-    let params = params![key.task.0, key.slot.0, state, result, cost.map(Cost::micros), now.0];
+    let params = params![key.task.0, key.slot.0, state, now.0];
     if tx.prepare_cached(sql)?.execute(params)? == 0 {
         return Ok(false);
     }
+    fires::record(tx, key, result, now)?;
     if !ok {
         match follow(tx, key, result, now) {
             // A task that this build cannot read must not hold up the session that ran it.
@@ -89,10 +87,13 @@ pub(crate) fn excuse(
     why: &str,
     now: Timestamp,
 ) -> rusqlite::Result<bool> {
-    let sql = "UPDATE fire SET state = 'failed', excused = 1, result = ?3, ended_at = ?4
+    let sql = "UPDATE fire SET state = 'failed', excused = 1, ended_at = ?3
                WHERE task = ?1 AND slot = ?2 AND state IN ('fired', 'running')";
-    let changed = tx.prepare_cached(sql)?.execute(params![key.task.0, key.slot.0, why, now.0])?;
-    Ok(changed == 1)
+    let has_ended = tx.prepare_cached(sql)?.execute(params![key.task.0, key.slot.0, now.0])? == 1;
+    if has_ended {
+        fires::record(tx, key, why, now)?;
+    }
+    Ok(has_ended)
 }
 
 fn streak(conn: &Connection, row: &TaskRow) -> rusqlite::Result<Streak> {

@@ -4,16 +4,18 @@ use std::time::Duration;
 
 use domain::SessionId;
 use domain::cost::Cost;
+use domain::history::EventKind;
 use domain::session_key::SessionKey;
 use domain::task::{FireKey, FireState, Missed, TaskId};
 use domain::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use schedule::{Plan, Skipped, Zone, latest_at_or_before};
+use serde_json::json;
 
 use super::rows::{When, settle};
 use super::{Task, TaskRow, read};
 use crate::StoreError;
-use crate::central::{CentralStore, SessionRow, word};
+use crate::central::{CentralStore, SessionRow, events, word};
 
 /// How many slots of a task are remembered.
 const HISTORY_MAX: i64 = 500;
@@ -29,8 +31,6 @@ pub struct FireRow {
     pub skipped: u32,
     /// Who has it.
     pub session: Option<SessionId>,
-    /// The platform id of the message that it became.
-    pub message: Option<String>,
     /// An excerpt of the answer, or why there is none.
     pub result: Option<String>,
     /// What its turn cost, where that is known.
@@ -69,9 +69,15 @@ impl Decided {
     }
 }
 
-pub(super) const FIRES: &str =
-    "SELECT task, slot, fired_at, late_by, state, skipped, session, message, result,
-     cost, ended_at FROM fire";
+/// What came of a slot, and what its turn cost, is in the history.
+pub(super) const FIRES: &str = "SELECT task, slot, fired_at, state, skipped, session, ended_at,
+        iif(state IN ('fired', 'running'), NULL,
+            (SELECT detail ->> 'result' FROM event
+             WHERE kind = 'run' AND scope = task AND item = slot ORDER BY id DESC LIMIT 1)),
+        (SELECT sum(e.detail ->> 'micros') FROM message m
+         JOIN event e ON e.kind = 'cost' AND e.scope = m.session AND e.item = m.seq
+         WHERE m.task = fire.task AND m.slot = fire.slot)
+     FROM fire";
 
 impl CentralStore {
     /// Writes down what was decided about tasks: all of it in one commit. Returns the slots that fire
@@ -105,9 +111,9 @@ impl CentralStore {
 
     /// A session has stored the message of a slot.
     pub fn fire_handed_over(&self, key: FireKey, to: SessionId) -> Result<bool, StoreError> {
-        let sql = "UPDATE fire SET state = 'running', session = ?3, message = ?4
+        let sql = "UPDATE fire SET state = 'running', session = ?3
              WHERE task = ?1 AND slot = ?2 AND state = 'fired'";
-        let params = params![key.task.0, key.slot.0, to.0, key.to_string()];
+        let params = params![key.task.0, key.slot.0, to.0];
         self.run("hand over a fire", sql, params).map(|it| it == 1)
     }
 
@@ -174,9 +180,11 @@ impl CentralStore {
         self.list("read the history of a task", &sql, params![id.0, limit], fire_row)
     }
 
-    /// What the slots of a task that are remembered cost together, as far as that is known.
+    /// What the runs of a task that are remembered cost together, as far as that is known.
     pub fn task_cost(&self, id: TaskId) -> Result<Option<Cost>, StoreError> {
-        let sql = "SELECT sum(cost) FROM fire WHERE task = ?1";
+        let sql = "SELECT sum(e.detail ->> 'micros') FROM message m
+                   JOIN event e ON e.kind = 'cost' AND e.scope = m.session AND e.item = m.seq
+                   WHERE m.task = ?1";
         let sum = self.one("add up what a task cost", sql, [id.0], |row| row.get(0))?;
         Ok(sum.flatten().and_then(Cost::total))
     }
@@ -218,7 +226,7 @@ pub(super) fn insert(
         .prepare_cached(
             "INSERT INTO fire (task, slot, fired_at, state) VALUES (?1, ?2, ?3, 'fired')
              ON CONFLICT (task, slot) DO UPDATE
-                 SET state = 'fired', skipped = 0, result = NULL, fired_at = excluded.fired_at
+                 SET state = 'fired', skipped = 0, fired_at = excluded.fired_at
                  WHERE state = 'skipped'",
         )?
         .execute(params![key.task.0, key.slot.0, now.0])?;
@@ -246,11 +254,12 @@ fn let_pass(tx: &Connection, row: &TaskRow, passed: Passed<'_>) -> rusqlite::Res
         match state_of(tx, FireKey { task: row.id, slot: at })? {
             None => {
                 tx.prepare_cached(
-                    "INSERT INTO fire (task, slot, fired_at, state, skipped, result)
-                     VALUES (?1, ?2, ?3, 'skipped', ?4, ?5)",
+                    "INSERT INTO fire (task, slot, fired_at, state, skipped)
+                     VALUES (?1, ?2, ?3, 'skipped', ?4)",
                 )?
-                .execute(params![row.id.0, at.0, now.0, count, why])?;
-                return Ok(());
+                .execute(params![row.id.0, at.0, now.0, count])?;
+                let key = FireKey { task: row.id, slot: at };
+                return why.map_or(Ok(()), |why| record(tx, key, why, now));
             }
             Some((FireState::Skipped, _)) => {
                 let sql =
@@ -265,6 +274,17 @@ fn let_pass(tx: &Connection, row: &TaskRow, passed: Passed<'_>) -> rusqlite::Res
         }
     }
     Ok(())
+}
+
+/// Writes down what came of a slot.
+pub(super) fn record(
+    tx: &Connection,
+    key: FireKey,
+    result: &str,
+    now: Timestamp,
+) -> rusqlite::Result<()> {
+    let about = Some((key.task.0, key.slot.0));
+    events::add(tx, EventKind::Run, about, "", &json!({ "result": result }), now)
 }
 
 fn previous(row: &TaskRow, slot: Timestamp) -> Option<Timestamp> {
@@ -292,17 +312,16 @@ fn forget(tx: &Connection, id: TaskId) -> rusqlite::Result<()> {
 }
 
 fn fire_row(row: &Row<'_>) -> rusqlite::Result<FireRow> {
-    let late_by: i64 = row.get(3)?;
+    let (slot, fired_at) = (Timestamp(row.get(1)?), Timestamp(row.get(2)?));
     Ok(FireRow {
-        key: FireKey { task: TaskId(row.get(0)?), slot: Timestamp(row.get(1)?) },
-        fired_at: Timestamp(row.get(2)?),
-        late_by: Duration::from_millis(u64::try_from(late_by).unwrap_or(0)),
-        state: word(row, 4, FireState::parse)?,
-        skipped: row.get(5)?,
-        session: row.get::<_, Option<i64>>(6)?.map(SessionId),
-        message: row.get(7)?,
-        result: row.get(8)?,
-        cost: row.get::<_, Option<i64>>(9)?.and_then(Cost::of_turn),
-        ended_at: row.get::<_, Option<i64>>(10)?.map(Timestamp),
+        key: FireKey { task: TaskId(row.get(0)?), slot },
+        fired_at,
+        late_by: fired_at.since(slot),
+        state: word(row, 3, FireState::parse)?,
+        skipped: row.get(4)?,
+        session: row.get::<_, Option<i64>>(5)?.map(SessionId),
+        ended_at: row.get::<_, Option<i64>>(6)?.map(Timestamp),
+        result: row.get(7)?,
+        cost: row.get::<_, Option<i64>>(8)?.and_then(Cost::of_turn),
     })
 }

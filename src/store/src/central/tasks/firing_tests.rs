@@ -18,7 +18,7 @@ impl Fixture {
             let fired = self.sweep_with_rests(after(minute));
             for slot in &fired {
                 let key = FireKey { task: id, slot: after(*slot) };
-                self.store.record_result(key, false, "no luck", None, after(minute)).unwrap();
+                self.store.record_result(key, false, "no luck", after(minute)).unwrap();
             }
             all.extend(fired);
         }
@@ -75,7 +75,7 @@ fn a_success_ends_the_streak() {
     assert_eq!(it.fail(id, 1..=12), [1, 2, 12]);
     assert_eq!(it.sweep_with_rests(after(72)), [72]);
     let key = FireKey { task: id, slot: after(72) };
-    it.store.record_result(key, true, "", None, after(72)).unwrap();
+    it.store.record_result(key, true, "", after(72)).unwrap();
     assert_eq!(it.fail(id, 73..=90), [73, 74, 84]);
     assert_eq!((it.row(id).state, it.said().len()), (TaskState::Active, 0));
 }
@@ -88,7 +88,7 @@ fn what_a_person_set_aside_is_no_failure() {
         assert_eq!(it.sweep_with_rests(after(minute)), [minute]);
         let key = FireKey { task: id, slot: after(minute) };
         assert!(ends::excuse(&it.store.conn, key, "stopped", after(minute)).unwrap());
-        assert!(!it.store.record_result(key, false, "late", None, after(minute)).unwrap());
+        assert!(!it.store.record_result(key, false, "late", after(minute)).unwrap());
     }
     assert_eq!((it.row(id).state, it.said().len()), (TaskState::Active, 0));
 }
@@ -103,7 +103,7 @@ fn the_only_slot_is_reported_when_it_fails_and_only_where_somebody_listens() {
         let id = it.add("at 2026-11-25T08:05:00Z");
         assert_eq!(it.sweep(after(5)), [5]);
         let key = FireKey { task: id, slot: after(5) };
-        it.store.record_result(key, false, "no luck", None, after(6)).unwrap();
+        it.store.record_result(key, false, "no luck", after(6)).unwrap();
         assert_eq!(it.said().len(), told);
     }
     let want = "due Wed 25 Nov 2026 09:05 CET, failed: `no luck`.";
@@ -157,7 +157,7 @@ fn a_task_waits_for_what_is_not_done_and_for_a_resume() {
     let id = it.add("*/10 * * * *");
     let fired: Vec<i64> = (1..=6).flat_map(|n| it.sweep(after(n * 10))).collect();
     assert_eq!(fired, [10, 20, 30], "three are open");
-    it.store.record_result(FireKey { task: id, slot: after(10) }, true, "", None, now()).unwrap();
+    it.store.record_result(FireKey { task: id, slot: after(10) }, true, "", now()).unwrap();
     assert_eq!(it.sweep(after(61)), [60], "as after a sleep");
     for scope in [Scope::All, Scope::Agent(it.task.agent.clone())] {
         let other = it.add("*/10 * * * *");

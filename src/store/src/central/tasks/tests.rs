@@ -36,7 +36,7 @@ pub(super) fn fixture() -> Fixture {
     let dir = tempfile::tempdir().unwrap();
     let mut store = CentralStore::open(&dir.path().join("central.db")).unwrap();
     let agent = AgentName::parse("andy").unwrap();
-    store.add_agent(&AgentGroup::new(agent.clone()), now()).unwrap();
+    store.add_agent(&AgentGroup::new(agent.clone())).unwrap();
     let chat = store.ensure_chat(&chat("a"), &ChatInfo::default(), None, now()).unwrap().id;
     let task = Task {
         agent,
@@ -81,7 +81,7 @@ impl Fixture {
     pub(super) fn sweep_to_the_end(&mut self, at: Timestamp) -> Vec<i64> {
         let fired = self.sweep(at);
         for it in self.store.fires_to_hand_over().unwrap() {
-            self.store.record_result(it.key, true, "", None, at).unwrap();
+            self.store.record_result(it.key, true, "", at).unwrap();
         }
         fired
     }
@@ -252,15 +252,12 @@ fn a_fire_is_handed_over_and_ends_once() {
     assert!(!it.store.fire_handed_over(key, session).unwrap());
     assert_eq!(it.store.fires_to_hand_over().unwrap(), []);
     let running = it.store.fires_running().unwrap().remove(0);
-    assert_eq!((running.session, running.message), (Some(session), Some(key.to_string())));
-    let cost = domain::cost::Cost::of_turn(1_200);
-    assert_eq!(it.store.task_cost(id).unwrap(), None);
-    assert!(it.store.record_result(key, true, "hello", cost, after(11)).unwrap());
-    assert!(!it.store.record_result(key, false, "no", None, after(12)).unwrap());
+    assert_eq!(running.session, Some(session));
+    assert!(it.store.record_result(key, true, "hello", after(11)).unwrap());
+    assert!(!it.store.record_result(key, false, "no", after(12)).unwrap());
     let ended = it.store.task_history(id, 1).unwrap().remove(0);
     assert_eq!((ended.state, ended.result.as_deref()), (FireState::Ok, Some("hello")));
-    assert_eq!((ended.cost, ended.ended_at), (cost, Some(after(11))));
-    assert_eq!(it.store.task_cost(id).unwrap(), cost);
+    assert_eq!(ended.ended_at, Some(after(11)));
 }
 
 #[test]
@@ -272,7 +269,7 @@ fn history_has_an_end() {
         it.sweep(after(minute));
         // The first two stay open, and are kept for that.
         if 2 < minute {
-            it.store.record_result(key(minute), true, "", None, after(minute)).unwrap();
+            it.store.record_result(key(minute), true, "", after(minute)).unwrap();
         }
     }
     let kept: Vec<FireKey> =

@@ -68,7 +68,7 @@ fn a_decision_about_a_chat_holds_until_it_is_taken_back() {
     assert_eq!(store.chat_by_id(id).unwrap().unwrap().denied_at, None);
 
     store.deny_chat(id, NOW).unwrap();
-    store.set_wiring(&Wiring::usual(id, agent("andy"), false), NOW).unwrap();
+    store.set_wiring(&Wiring::usual(id, agent("andy"), false)).unwrap();
     assert_eq!(store.chat_by_id(id).unwrap().unwrap().denied_at, None, "wiring takes it back");
     let nobody = ChatId(99);
     assert!(!store.set_policy(nobody, Policy::Ask).unwrap());

@@ -81,7 +81,7 @@ fn what_is_covered_or_never_began_is_not_told() {
 fn owners_hear_elsewhere_and_once_that_an_account_is_locked_out() {
     let (_dir, mut store) = store_with(&["andy"]);
     let ann = store.add_person(&telegram("1"), "Ann", NOW).unwrap();
-    store.grant(ann, &Role::Owner, "test", NOW).unwrap();
+    store.grant(ann, &Role::Owner).unwrap();
     wired(&mut store, "1", NOW);
     let other = Address { account: "other".into(), ..at("telegram", "1") };
     let locked = |store: &mut CentralStore| {

@@ -50,7 +50,7 @@ fn a_code_makes_an_owner_and_connects_the_chat_once() {
 #[test]
 fn a_code_in_a_group_admits_its_sender_and_leaves_a_wiring_as_it_is() {
     let (_dir, mut store) = store_with(&["andy"]);
-    store.deny(&telegram("1"), "Ann", &agent("andy"), "host", NOW).unwrap();
+    store.deny(&telegram("1"), "Ann", &agent("andy")).unwrap();
     let new = code("1", Some(PairingRole::Member), Some("andy"));
     let id = store.open_pairing(&new, NOW).unwrap().unwrap();
     let paired = store.use_pairing(id, &by("1", "-9", group("G")), NOW).unwrap().unwrap();
@@ -61,7 +61,7 @@ fn a_code_in_a_group_admits_its_sender_and_leaves_a_wiring_as_it_is() {
     assert_eq!(paired.chat.peer, None);
 
     let mine = Wiring { priority: 3, ..usual };
-    store.set_wiring(&mine, NOW).unwrap();
+    store.set_wiring(&mine).unwrap();
     let id = store.open_pairing(&code("2", None, Some("andy")), NOW).unwrap().unwrap();
     let paired = store.use_pairing(id, &by("1", "-9", group("G")), NOW).unwrap().unwrap();
     assert_eq!((paired.role, paired.wired), (None, false));

@@ -38,14 +38,14 @@ fn the_last_owner_stays() {
     assert!(!store.has_owner().unwrap());
     let ann = store.add_person(&telegram("1"), "Ann", NOW).unwrap();
     let bob = store.add_person(&telegram("2"), "Bob", NOW).unwrap();
-    assert!(store.grant(ann, &Role::Owner, "host", NOW).unwrap());
-    assert!(!store.grant(ann, &Role::Owner, "host", NOW).unwrap(), "there is only one of it");
+    assert!(store.grant(ann, &Role::Owner).unwrap());
+    assert!(!store.grant(ann, &Role::Owner).unwrap(), "there is only one of it");
     assert!(store.has_owner().unwrap());
     assert_eq!(store.revoke(ann, &Role::Owner).unwrap(), Revoked::LastOwner);
     assert_eq!(store.remove_person(ann).unwrap(), Removed::LastOwner);
     assert_eq!(store.revoke(bob, &Role::Owner).unwrap(), Revoked::NotHeld);
 
-    store.grant(bob, &Role::Owner, "host", NOW).unwrap();
+    store.grant(bob, &Role::Owner).unwrap();
     assert_eq!(store.revoke(ann, &Role::Owner).unwrap(), Revoked::Yes);
     assert_eq!(store.remove_person(ann).unwrap(), Removed::Yes);
     assert_eq!(store.remove_person(bob).unwrap(), Removed::LastOwner);
@@ -56,19 +56,19 @@ fn a_role_of_one_agent_is_told_apart_from_that_of_all() {
     let (_dir, mut store) = store_with(&["andy", "ben"]);
     let ann = store.add_person(&telegram("1"), "Ann", NOW).unwrap();
     let of = |name: Option<&str>| Role::Admin { of: name.map(agent) };
-    assert!(store.grant(ann, &of(Some("andy")), "host", NOW).unwrap());
-    assert!(!store.grant(ann, &of(Some("andy")), "host", NOW).unwrap());
+    assert!(store.grant(ann, &of(Some("andy"))).unwrap());
+    assert!(!store.grant(ann, &of(Some("andy"))).unwrap());
     let access_to = |store: &CentralStore, name| {
         access(store.standing(&telegram("1")).unwrap().map(|it| it.1).as_ref(), &agent(name))
     };
     assert_eq!(access_to(&store, "andy"), Access::Admin);
     assert_eq!(access_to(&store, "ben"), Access::Stranger);
     assert_eq!(store.revoke(ann, &of(None)).unwrap(), Revoked::NotHeld);
-    store.grant(ann, &of(None), "host", NOW).unwrap();
+    store.grant(ann, &of(None)).unwrap();
     assert_eq!(access_to(&store, "ben"), Access::GlobalAdmin);
     assert_eq!(store.revoke(ann, &of(Some("andy"))).unwrap(), Revoked::Yes);
     assert_eq!(store.roles().unwrap().len(), 1);
-    assert!(store.grant(ann, &of(Some("eve")), "host", NOW).is_err(), "no such agent");
+    assert!(store.grant(ann, &of(Some("eve"))).is_err(), "no such agent");
     assert_eq!(store.standing(&telegram("9")).unwrap(), None);
 }
 
@@ -76,15 +76,15 @@ fn a_role_of_one_agent_is_told_apart_from_that_of_all() {
 fn a_denial_holds_until_somebody_makes_them_a_member() {
     let (_dir, mut store) = store_with(&["andy", "ben"]);
     let eve = telegram("66");
-    store.deny(&eve, "Eve", &agent("andy"), "p1", NOW).unwrap();
-    store.deny(&eve, "Eve", &agent("andy"), "p2", NOW).unwrap();
-    store.deny(&eve, "Eve", &agent("ben"), "p1", NOW).unwrap();
+    store.deny(&eve, "Eve", &agent("andy")).unwrap();
+    store.deny(&eve, "Eve", &agent("andy")).unwrap();
+    store.deny(&eve, "Eve", &agent("ben")).unwrap();
     assert!(store.is_denied(&eve, &agent("andy")).unwrap());
     assert_eq!(store.denials().unwrap().len(), 2);
 
     let id = store.add_person(&eve, "Eve", NOW).unwrap();
-    assert!(store.add_member(id, &agent("andy"), "host", NOW).unwrap());
-    assert!(!store.add_member(id, &agent("andy"), "host", NOW).unwrap());
+    assert!(store.add_member(id, &agent("andy")).unwrap());
+    assert!(!store.add_member(id, &agent("andy")).unwrap());
     assert!(!store.is_denied(&eve, &agent("andy")).unwrap());
     assert!(store.is_denied(&eve, &agent("ben")).unwrap());
     assert_eq!(store.standing(&eve).unwrap().unwrap().1.member_of, [agent("andy")]);
@@ -101,8 +101,8 @@ fn those_who_may_decide_come_with_every_handle() {
     let ann = store.add_person(&telegram("1"), "Ann", NOW).unwrap();
     let bob = store.add_person(&telegram("2"), "Bob", NOW).unwrap();
     store.link(ann, &Handle::new("discord", "d1")).unwrap();
-    store.grant(bob, &Role::Admin { of: Some(agent("andy")) }, "host", Timestamp(5)).unwrap();
-    store.grant(ann, &Role::Owner, "host", Timestamp(3)).unwrap();
+    store.grant(ann, &Role::Owner).unwrap();
+    store.grant(bob, &Role::Admin { of: Some(agent("andy")) }).unwrap();
     let who = |of: Option<&str>| -> Vec<(String, usize)> {
         let of = of.map(agent);
         let rows = store.approver_candidates(of.as_ref()).unwrap();

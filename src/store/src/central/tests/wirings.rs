@@ -15,7 +15,7 @@ fn a_wiring_is_stored_changed_and_listed_by_priority() {
     let (_dir, mut store) = store_with(&["abby", "andy", "ben"]);
     let id = known(&mut store, "-1", &group("G"));
     for name in ["andy", "abby", "ben"] {
-        store.set_wiring(&Wiring::usual(id, agent(name), true), NOW).unwrap();
+        store.set_wiring(&Wiring::usual(id, agent(name), true)).unwrap();
     }
     let ben = Wiring {
         chat: id,
@@ -26,7 +26,7 @@ fn a_wiring_is_stored_changed_and_listed_by_priority() {
         session_mode: SessionMode::AgentShared,
         priority: 5,
     };
-    store.set_wiring(&ben, NOW).unwrap();
+    store.set_wiring(&ben).unwrap();
     let mut andy = store.agent(&agent("andy")).unwrap().unwrap();
     andy.trigger = Some("hey you".into());
     store.set_agent(&andy).unwrap();
@@ -42,11 +42,8 @@ fn a_wiring_is_stored_changed_and_listed_by_priority() {
     assert_eq!(store.wirings_of(id).unwrap().len(), 2, "a removed agent is reached by nobody");
     assert!(store.unwire(id, &agent("andy")).unwrap());
     assert!(!store.unwire(id, &agent("andy")).unwrap());
-    assert!(
-        store.set_wiring(&Wiring::usual(id, agent("eve"), true), NOW).is_err(),
-        "no such agent"
-    );
-    assert!(store.set_wiring(&Wiring::usual(ChatId(9), agent("abby"), true), NOW).is_err());
+    assert!(store.set_wiring(&Wiring::usual(id, agent("eve"), true)).is_err(), "no such agent");
+    assert!(store.set_wiring(&Wiring::usual(ChatId(9), agent("abby"), true)).is_err());
 }
 
 #[test]
@@ -56,7 +53,7 @@ fn an_engagement_is_remembered_for_each_thread_and_goes_with_its_wiring() {
     let andy = agent("andy");
     store.touch_engaged(id, &andy, None, NOW).unwrap();
     assert_eq!(store.engaged_at(id, &andy, None).unwrap(), None, "not wired");
-    store.set_wiring(&Wiring::usual(id, andy.clone(), true), NOW).unwrap();
+    store.set_wiring(&Wiring::usual(id, andy.clone(), true)).unwrap();
     store.touch_engaged(id, &andy, None, Timestamp(1)).unwrap();
     store.touch_engaged(id, &andy, Some("t"), Timestamp(2)).unwrap();
     store.touch_engaged(id, &andy, Some("t"), Timestamp(3)).unwrap();
@@ -64,10 +61,10 @@ fn an_engagement_is_remembered_for_each_thread_and_goes_with_its_wiring() {
     assert_eq!(store.engaged_at(id, &andy, Some("t")).unwrap(), Some(Timestamp(3)));
 
     // Changing how it is wired forgets nothing; unwiring does.
-    store.set_wiring(&Wiring::usual(id, andy.clone(), false), NOW).unwrap();
+    store.set_wiring(&Wiring::usual(id, andy.clone(), false)).unwrap();
     assert_eq!(store.engaged_at(id, &andy, None).unwrap(), Some(Timestamp(1)));
     store.unwire(id, &andy).unwrap();
-    store.set_wiring(&Wiring::usual(id, andy.clone(), true), NOW).unwrap();
+    store.set_wiring(&Wiring::usual(id, andy.clone(), true)).unwrap();
     assert_eq!(store.engaged_at(id, &andy, None).unwrap(), None);
 }
 
@@ -77,9 +74,9 @@ fn a_wired_chat_gets_one_name_that_is_its_own() {
     let one = known(&mut store, "-1", &group("Our Family"));
     let two = known(&mut store, "-2", &group("our family!"));
     for id in [one, two, one] {
-        store.set_wiring(&Wiring::usual(id, agent("andy"), true), NOW).unwrap();
+        store.set_wiring(&Wiring::usual(id, agent("andy"), true)).unwrap();
     }
-    store.set_wiring(&Wiring::usual(two, agent("ben"), true), NOW).unwrap();
+    store.set_wiring(&Wiring::usual(two, agent("ben"), true)).unwrap();
     let names = |store: &CentralStore, of: &str| -> Vec<(String, ChatId)> {
         let all = store.destinations_of(&agent(of)).unwrap();
         all.into_iter().map(|it| (it.name, it.chat)).collect()
@@ -100,9 +97,9 @@ fn a_wired_chat_gets_one_name_that_is_its_own() {
 fn a_name_that_was_given_by_hand_stays_when_a_chat_is_unwired() {
     let (_dir, mut store) = store_with(&["andy"]);
     let id = known(&mut store, "-1", &group("G"));
-    assert!(store.add_destination(&agent("andy"), "g", id, "host", NOW).unwrap());
-    assert!(!store.add_destination(&agent("andy"), "g", id, "host", NOW).unwrap());
-    store.set_wiring(&Wiring::usual(id, agent("andy"), true), NOW).unwrap();
+    assert!(store.add_destination(&agent("andy"), "g", id).unwrap());
+    assert!(!store.add_destination(&agent("andy"), "g", id).unwrap());
+    store.set_wiring(&Wiring::usual(id, agent("andy"), true)).unwrap();
     store.unwire(id, &agent("andy")).unwrap();
     assert_eq!(store.destinations().unwrap().len(), 1);
     assert!(store.remove_destination(&agent("andy"), "g").unwrap());

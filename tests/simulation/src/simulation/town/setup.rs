@@ -35,7 +35,7 @@ pub(super) fn world(town: &Town) -> World {
     blank::put(&world.layout());
     let mut central = central(&world);
     for name in [ANDY, HUB] {
-        central.add_agent(&AgentGroup::new(agent(name)), world.now()).unwrap();
+        central.add_agent(&AgentGroup::new(agent(name))).unwrap();
     }
     for chat in [Chat::Family, Chat::Hall, Chat::Yard] {
         wire(&world, &mut central, chat);
@@ -43,7 +43,7 @@ pub(super) fn world(town: &Town) -> World {
     let (plaza, plaza_chat) = PLAZA;
     let plaza_chat = known(&world, &mut central, plaza_chat, None);
     for name in [ANDY, HUB] {
-        central.add_destination(&agent(name), plaza, plaza_chat, "test", world.now()).unwrap();
+        central.add_destination(&agent(name), plaza, plaza_chat).unwrap();
     }
     people(&world, &mut central, town);
     open(&world, &mut central, town);
@@ -65,7 +65,7 @@ fn wire(world: &World, central: &mut CentralStore, chat: Chat) {
         let mut wiring = Wiring::usual(id, agent(name), true);
         wiring.session_mode = *mode;
         assert!(wiring.scope == Scope::Known && wiring.engage == Engage::Mention);
-        central.set_wiring(&wiring, world.now()).unwrap();
+        central.set_wiring(&wiring).unwrap();
     }
 }
 
@@ -74,22 +74,21 @@ fn person(world: &World, central: &mut CentralStore, who: Person) -> domain::peo
 }
 
 fn people(world: &World, central: &mut CentralStore, town: &Town) {
-    let now = world.now();
     let zed = person(world, central, Person::Zed);
     for name in [ANDY, HUB] {
-        central.add_member(zed, &agent(name), "test", now).unwrap();
+        central.add_member(zed, &agent(name)).unwrap();
     }
     let eve = Handle::new(NAME, &Person::Eve.id());
-    central.deny(&eve, Person::Eve.name(), &agent(ANDY), "test", now).unwrap();
+    central.deny(&eve, Person::Eve.name(), &agent(ANDY)).unwrap();
     if town.zoe_is_admin {
         let zoe = person(world, central, Person::Zoe);
-        central.grant(zoe, &Role::Admin { of: Some(agent(HUB)) }, "test", now).unwrap();
+        central.grant(zoe, &Role::Admin { of: Some(agent(HUB)) }).unwrap();
     }
     if town.ann_is_owner {
         let ann = person(world, central, Person::Ann);
-        central.grant(ann, &Role::Owner, "test", now).unwrap();
+        central.grant(ann, &Role::Owner).unwrap();
         let chat = known(world, central, Chat::Ann, Some(&Person::Ann.id()));
-        central.set_wiring(&Wiring::usual(chat, agent(ANDY), false), now).unwrap();
+        central.set_wiring(&Wiring::usual(chat, agent(ANDY), false)).unwrap();
     }
 }
 
