@@ -16,9 +16,11 @@
 //! [`crate::slot::Slot`]s, and everything worth keeping is on disk. When the budget is spent the
 //! root fails, and with it the process, for the service manager to start it again.
 
+use domain::words;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use strum::{EnumString, IntoStaticStr, VariantArray};
 
 use domain::restart::{RestartBudget, Verdict};
 use ractor::{
@@ -53,7 +55,8 @@ pub enum RootMessage {
 }
 
 /// The children of the root, in start order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr, EnumString, VariantArray)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Role {
     Sessions,
     Reception,
@@ -63,22 +66,7 @@ pub enum Role {
     Admin,
 }
 
-impl Role {
-    pub const ALL: [Self; 6] =
-        [Self::Sessions, Self::Reception, Self::Router, Self::Channels, Self::Sweep, Self::Admin];
-
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Sessions => "sessions",
-            Self::Reception => "reception",
-            Self::Router => "router",
-            Self::Channels => "channels",
-            Self::Sweep => "sweep",
-            Self::Admin => "admin",
-        }
-    }
-}
+words!(Role);
 
 #[derive(Clone, Debug)]
 pub struct RootArgs {

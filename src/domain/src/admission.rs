@@ -13,6 +13,7 @@ mod settings;
 mod tests;
 
 use std::cmp::Reverse;
+use strum::{EnumString, IntoStaticStr, VariantArray};
 
 use crate::AgentName;
 use crate::engage::{By, Engage, EngageView, Engagement, engages, says_trigger};
@@ -123,7 +124,8 @@ pub enum Ask {
 }
 
 /// Why a message did not get to an agent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, IntoStaticStr, EnumString, VariantArray)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Why {
     /// It calls for nobody.
     NotCalled,
@@ -140,38 +142,7 @@ pub enum Why {
     TooManyRequests,
 }
 
-impl Why {
-    pub const ALL: [Self; 8] = [
-        Self::NotCalled,
-        Self::ChatNotConnected,
-        Self::ChatDenied,
-        Self::StrangerStrict,
-        Self::StrangerAsk,
-        Self::StrangerScope,
-        Self::SenderDenied,
-        Self::TooManyRequests,
-    ];
-
-    /// The word in the database.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::NotCalled => "not-called",
-            Self::ChatNotConnected => "chat-not-connected",
-            Self::ChatDenied => "chat-denied",
-            Self::StrangerStrict => "stranger-strict",
-            Self::StrangerAsk => "stranger-ask",
-            Self::StrangerScope => "stranger-scope",
-            Self::SenderDenied => "sender-denied",
-            Self::TooManyRequests => "too-many-requests",
-        }
-    }
-
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|it| it.as_str() == text)
-    }
-}
+crate::words!(Why);
 
 /// The whole policy; pure and total.
 #[must_use]

@@ -1,6 +1,7 @@
 //! An agent group: one identity with a workspace, a memory, a provider and limits.
 
 use std::time::Duration;
+use strum::{EnumString, IntoStaticStr, VariantArray};
 
 use crate::AgentName;
 
@@ -11,7 +12,8 @@ pub const DEFAULT_AGENT: &str = "andy";
 pub const MODEL_CREDENTIAL: &str = "anthropic";
 
 /// Which program turns a message into an answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, IntoStaticStr, EnumString, VariantArray)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Provider {
     /// No model: says so, echoes, and works the tools. Needs no credential.
     Demo,
@@ -19,25 +21,13 @@ pub enum Provider {
     Claude,
 }
 
-impl Provider {
-    pub const ALL: [Self; 2] = [Self::Demo, Self::Claude];
-
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Demo => "demo",
-            Self::Claude => "claude",
-        }
-    }
-
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|it| it.as_str() == text)
-    }
-}
+crate::words!(Provider);
 
 /// What an agent's administration tool may see and ask for. Changes are asked for all the same.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, IntoStaticStr, EnumString, VariantArray,
+)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Reach {
     /// Nothing at all.
     None,
@@ -48,24 +38,7 @@ pub enum Reach {
     All,
 }
 
-impl Reach {
-    pub const ALL: [Self; 3] = [Self::None, Self::Own, Self::All];
-
-    /// The word in the database and on the command line.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::Own => "own",
-            Self::All => "all",
-        }
-    }
-
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|it| it.as_str() == text)
-    }
-}
+crate::words!(Reach);
 
 /// What one container may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,8 +2,10 @@
 //! carries them out. What is no command of ours is a text like any other.
 
 use crate::people::Access;
+use strum::{EnumString, IntoStaticStr, VariantArray};
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, IntoStaticStr, EnumString, VariantArray)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Command {
     Stop,
     New,
@@ -31,41 +33,9 @@ pub enum Handler {
     Cli,
 }
 
+crate::words!(Command);
+
 impl Command {
-    pub const ALL: [Self; 12] = [
-        Self::Stop,
-        Self::New,
-        Self::Compact,
-        Self::Context,
-        Self::Cost,
-        Self::Status,
-        Self::Tasks,
-        Self::Panic,
-        Self::Resume,
-        Self::Timezone,
-        Self::Quiet,
-        Self::Help,
-    ];
-
-    /// What is written behind the `/`.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Stop => "stop",
-            Self::New => "new",
-            Self::Compact => "compact",
-            Self::Context => "context",
-            Self::Cost => "cost",
-            Self::Status => "status",
-            Self::Tasks => "tasks",
-            Self::Panic => "panic",
-            Self::Resume => "resume",
-            Self::Timezone => "timezone",
-            Self::Quiet => "quiet",
-            Self::Help => "help",
-        }
-    }
-
     #[must_use]
     pub fn handler(self) -> Handler {
         match self {
@@ -134,7 +104,7 @@ enum Need {
 #[must_use]
 pub fn parse(text: &str) -> Option<Command> {
     let name = text.split_whitespace().next()?.strip_prefix('/')?;
-    Command::ALL.into_iter().find(|it| it.name().eq_ignore_ascii_case(name))
+    Command::ALL.into_iter().find(|it| it.as_str().eq_ignore_ascii_case(name))
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -148,7 +118,7 @@ pub enum Permission {
 /// is in the chat.
 #[must_use]
 pub fn permit(command: Command, access: Access, is_direct: bool) -> Permission {
-    let name = command.name();
+    let name = command.as_str();
     let may = match command.needs() {
         Need::Nothing => true,
         Need::Known => access.is_known(),
@@ -178,7 +148,7 @@ pub fn help_text(access: Access, is_direct: bool) -> String {
     let lines: Vec<String> = Command::ALL
         .into_iter()
         .filter(may)
-        .map(|it| format!("- `/{}`: {}", it.name(), it.summary()))
+        .map(|it| format!("- `/{}`: {}", it.as_str(), it.summary()))
         .collect();
     format!("Write to me as you would to anybody. I also understand:\n{}", lines.join("\n"))
 }
@@ -218,7 +188,7 @@ mod tests {
             assert_eq!(parse(text), None, "{text}");
         }
         for it in Command::ALL {
-            assert_eq!(parse(&format!("/{}", it.name())), Some(it));
+            assert_eq!(parse(&format!("/{}", it.as_str())), Some(it));
         }
     }
 
@@ -261,7 +231,7 @@ mod tests {
         let member = help_text(Access::Member, true);
         assert!(member.contains("`/new`") && !member.contains("/panic"), "{member}");
         let owner = help_text(Access::Owner, false);
-        assert!(Command::ALL.iter().all(|it| owner.contains(&format!("`/{}`", it.name()))));
+        assert!(Command::ALL.iter().all(|it| owner.contains(&format!("`/{}`", it.as_str()))));
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod tests;
 mod trigger;
 
 use std::time::Duration;
+use strum::{EnumString, IntoStaticStr, VariantArray};
 
 use crate::time::Timestamp;
 
@@ -84,7 +85,8 @@ pub struct EngageView<'a> {
 }
 
 /// What made an agent take a message up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, IntoStaticStr, EnumString, VariantArray)]
+#[strum(serialize_all = "kebab-case")]
 pub enum By {
     /// Its trigger word, or, on the terminal, its name.
     Trigger,
@@ -97,19 +99,7 @@ pub enum By {
     Pattern,
 }
 
-impl By {
-    /// The word in the database.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Trigger => "trigger",
-            Self::Direct => "direct",
-            Self::Mention => "mention",
-            Self::Sticky => "sticky",
-            Self::Pattern => "pattern",
-        }
-    }
-}
+crate::words!(By);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Engagement {

@@ -1,7 +1,10 @@
 //! Kinds of events: what the history keeps, for people and for what is worked out from it.
 
+use strum::{EnumString, IntoStaticStr, VariantArray};
+
 /// What an event tells.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr, EnumString, VariantArray)]
+#[strum(serialize_all = "kebab-case")]
 pub enum EventKind {
     /// A change of the settings: the line of the command that made it.
     Change,
@@ -21,41 +24,10 @@ pub enum EventKind {
     Refused,
 }
 
-impl EventKind {
-    const ALL: [Self; 9] = [
-        Self::Change,
-        Self::Answer,
-        Self::Pairing,
-        Self::Stop,
-        Self::Resume,
-        Self::Exit,
-        Self::Cost,
-        Self::Run,
-        Self::Refused,
-    ];
+crate::words!(EventKind);
 
+impl EventKind {
     /// What somebody did, in the order of [`Self::ALL`]; the others happened by themselves.
     pub const BY_PEOPLE: [Self; 5] =
         [Self::Change, Self::Answer, Self::Pairing, Self::Stop, Self::Resume];
-
-    /// The word in the database.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Change => "change",
-            Self::Answer => "answer",
-            Self::Pairing => "pairing",
-            Self::Stop => "stop",
-            Self::Resume => "resume",
-            Self::Exit => "exit",
-            Self::Cost => "cost",
-            Self::Run => "run",
-            Self::Refused => "refused",
-        }
-    }
-
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|it| it.as_str() == text)
-    }
 }

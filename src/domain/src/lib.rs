@@ -36,6 +36,7 @@ pub mod time;
 pub mod trace;
 pub mod trouble;
 pub mod waits;
+mod words;
 
 pub use crate::ids::{AgentName, Incarnation, MessageSeq, OutSeq, SessionId};
 pub use crate::session_key::ChatId;

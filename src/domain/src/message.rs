@@ -1,6 +1,7 @@
 //! Messages, where they came from and how they end.
 
 use std::time::Duration;
+use strum::{EnumString, IntoStaticStr, VariantArray};
 
 use serde::{Deserialize, Serialize};
 
@@ -92,7 +93,20 @@ pub struct Attachment {
     pub source: String,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    Deserialize,
+    IntoStaticStr,
+    EnumString,
+    VariantArray,
+)]
+#[strum(serialize_all = "kebab-case")]
 #[serde(rename_all = "lowercase")]
 pub enum FileKind {
     Image,
@@ -103,31 +117,23 @@ pub enum FileKind {
     Document,
 }
 
-impl FileKind {
-    pub const ALL: [Self; 6] =
-        [Self::Image, Self::Audio, Self::Voice, Self::Video, Self::Sticker, Self::Document];
-
-    /// The word in the databases and for the model.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Image => "image",
-            Self::Audio => "audio",
-            Self::Voice => "voice",
-            Self::Video => "video",
-            Self::Sticker => "sticker",
-            Self::Document => "document",
-        }
-    }
-
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|it| it.as_str() == text)
-    }
-}
+crate::words!(FileKind);
 
 /// How a session takes a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    Deserialize,
+    IntoStaticStr,
+    EnumString,
+    VariantArray,
+)]
+#[strum(serialize_all = "kebab-case")]
 #[serde(rename_all = "lowercase")]
 pub enum InboundKind {
     /// To be answered.
@@ -138,22 +144,7 @@ pub enum InboundKind {
     Command,
 }
 
-impl InboundKind {
-    /// The word in the database.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Chat => "chat",
-            Self::Context => "context",
-            Self::Command => "command",
-        }
-    }
-
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        [Self::Chat, Self::Context, Self::Command].into_iter().find(|it| it.as_str() == text)
-    }
-}
+crate::words!(InboundKind);
 
 /// A message that was let in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -193,7 +184,8 @@ pub fn refusal(text: &str) -> Option<String> {
 }
 
 /// How an accepted message ended. There is exactly one for each.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, IntoStaticStr, EnumString, VariantArray)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Outcome {
     Answered,
     Silent,
@@ -201,25 +193,7 @@ pub enum Outcome {
     Failed,
 }
 
-impl Outcome {
-    pub const ALL: [Self; 4] = [Self::Answered, Self::Silent, Self::Declined, Self::Failed];
-
-    /// The word in the databases.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Answered => "answered",
-            Self::Silent => "silent",
-            Self::Declined => "declined",
-            Self::Failed => "failed",
-        }
-    }
-
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|it| it.as_str() == text)
-    }
-}
+crate::words!(Outcome);
 
 /// What the runner wrote about a message in its hands.
 #[derive(Clone, Debug, PartialEq, Eq)]

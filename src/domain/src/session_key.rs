@@ -1,6 +1,7 @@
 //! Which messages of an agent share one conversation.
 
 use std::fmt;
+use strum::{EnumString, IntoStaticStr, VariantArray};
 
 use crate::AgentName;
 
@@ -15,7 +16,8 @@ impl fmt::Display for ChatId {
 }
 
 /// What of an agent's messages goes into one conversation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, IntoStaticStr, EnumString, VariantArray)]
+#[strum(serialize_all = "kebab-case")]
 pub enum SessionMode {
     /// Everything of a chat.
     Shared,
@@ -25,24 +27,7 @@ pub enum SessionMode {
     AgentShared,
 }
 
-impl SessionMode {
-    pub const ALL: [Self; 3] = [Self::Shared, Self::PerThread, Self::AgentShared];
-
-    /// The word in the database.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Shared => "shared",
-            Self::PerThread => "per-thread",
-            Self::AgentShared => "agent-shared",
-        }
-    }
-
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|it| it.as_str() == text)
-    }
-}
+crate::words!(SessionMode);
 
 /// Names one conversation with one agent. Equal keys mean the same session.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -5,6 +5,7 @@ pub mod rights;
 
 use std::fmt;
 use std::time::Duration;
+use strum::{EnumString, IntoStaticStr, VariantArray};
 
 use serde::{Deserialize, Serialize};
 
@@ -74,7 +75,8 @@ impl fmt::Display for FireKey {
 }
 
 /// Whether a task fires.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, IntoStaticStr, EnumString, VariantArray)]
+#[strum(serialize_all = "kebab-case")]
 pub enum TaskState {
     Active,
     /// Somebody stopped it for a while.
@@ -87,27 +89,9 @@ pub enum TaskState {
     Failing,
 }
 
+crate::words!(TaskState);
+
 impl TaskState {
-    pub const ALL: [Self; 5] =
-        [Self::Active, Self::Paused, Self::Done, Self::Cancelled, Self::Failing];
-
-    /// The word in the database.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Active => "active",
-            Self::Paused => "paused",
-            Self::Done => "done",
-            Self::Cancelled => "cancelled",
-            Self::Failing => "failing",
-        }
-    }
-
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|it| it.as_str() == text)
-    }
-
     /// Whether somebody may put a task that is in this state into another one. That a task is done
     /// is not for anybody to say; what is over stays over.
     #[must_use]
@@ -120,7 +104,8 @@ impl TaskState {
 }
 
 /// How far one slot of a task has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, IntoStaticStr, EnumString, VariantArray)]
+#[strum(serialize_all = "kebab-case")]
 pub enum FireState {
     /// Written down, not yet with the session.
     Fired,
@@ -132,26 +117,7 @@ pub enum FireState {
     Skipped,
 }
 
-impl FireState {
-    pub const ALL: [Self; 5] = [Self::Fired, Self::Running, Self::Ok, Self::Failed, Self::Skipped];
-
-    /// The word in the database.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Fired => "fired",
-            Self::Running => "running",
-            Self::Ok => "ok",
-            Self::Failed => "failed",
-            Self::Skipped => "skipped",
-        }
-    }
-
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|it| it.as_str() == text)
-    }
-}
+crate::words!(FireState);
 
 /// What is done about slots that came while nobody looked: the machine was off or asleep.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

@@ -3,6 +3,7 @@
 //! itself, until its deadline.
 
 use std::time::Duration;
+use strum::{EnumString, IntoStaticStr, VariantArray};
 
 use serde::{Deserialize, Serialize};
 
@@ -20,7 +21,20 @@ const DRIFT: Duration = Duration::from_secs(60);
 const WORTH_TELLING: Duration = Duration::from_secs(60 * 60);
 
 /// What a message waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    Deserialize,
+    IntoStaticStr,
+    EnumString,
+    VariantArray,
+)]
+#[strum(serialize_all = "kebab-case")]
 #[serde(rename_all = "lowercase")]
 pub enum WaitClass {
     /// The account's limit is reached; often with a time at which it begins anew.
@@ -32,25 +46,9 @@ pub enum WaitClass {
     Network,
 }
 
+crate::words!(WaitClass);
+
 impl WaitClass {
-    pub const ALL: [Self; 4] = [Self::Limit, Self::Billing, Self::Overloaded, Self::Network];
-
-    /// The word in the databases.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Limit => "limit",
-            Self::Billing => "billing",
-            Self::Overloaded => "overloaded",
-            Self::Network => "network",
-        }
-    }
-
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|it| it.as_str() == text)
-    }
-
     /// What is the matter, as the beginning of a sentence.
     #[must_use]
     pub fn what(self) -> &'static str {

@@ -6,7 +6,9 @@
 pub(crate) mod by_hand;
 mod columns;
 
+use domain::words;
 use std::path::Path;
+use strum::{EnumString, IntoStaticStr, VariantArray};
 
 use domain::delivery::by_hand::HostKey;
 use domain::delivery::{PartKey, PartState, PartView, Tried, Verdict, exhausted};
@@ -24,7 +26,8 @@ use crate::session::Scope;
 const BACKOFF_MAX_MS: i64 = 60_000;
 
 /// How final a part is for the messages that it answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr, EnumString, VariantArray)]
+#[strum(serialize_all = "kebab-case")]
 pub enum PartKind {
     /// More follows.
     Interim,
@@ -33,23 +36,7 @@ pub enum PartKind {
     Notice,
 }
 
-impl PartKind {
-    const ALL: [Self; 3] = [Self::Interim, Self::Answer, Self::Notice];
-
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Interim => "interim",
-            Self::Answer => "answer",
-            Self::Notice => "notice",
-        }
-    }
-
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|it| it.as_str() == text)
-    }
-}
+words!(PartKind);
 
 /// A part whose sending is committed. Cannot be made outside this module.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,6 +2,8 @@
 
 pub use domain::agent::MODEL_CREDENTIAL;
 use domain::time::Timestamp;
+use domain::words;
+use strum::{EnumString, IntoStaticStr, VariantArray};
 
 use crate::{BaseUrl, Secret};
 
@@ -9,7 +11,8 @@ use crate::{BaseUrl, Secret};
 const OAUTH_PREFIX: &str = "sk-ant-oat";
 
 /// Decides the header that a credential travels in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, IntoStaticStr, EnumString, VariantArray)]
+#[strum(serialize_all = "kebab-case")]
 pub enum CredentialKind {
     /// An API key, sent as `x-api-key`.
     AnthropicKey,
@@ -17,24 +20,9 @@ pub enum CredentialKind {
     AnthropicOauth,
 }
 
+words!(CredentialKind);
+
 impl CredentialKind {
-    pub const ALL: [Self; 2] = [Self::AnthropicKey, Self::AnthropicOauth];
-
-    /// The text under which the kind is stored and sealed; never changes.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::AnthropicKey => "anthropic-key",
-            Self::AnthropicOauth => "anthropic-oauth",
-        }
-    }
-
-    /// Reads what [`Self::as_str`] writes.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|it| it.as_str() == text)
-    }
-
     /// Tells the kind from the value, so that nobody is asked what they pasted.
     #[must_use]
     pub fn of(secret: &Secret) -> Self {

@@ -1,7 +1,10 @@
 //! What a chat and a wiring can be set to.
 
+use strum::{EnumString, IntoStaticStr, VariantArray};
+
 /// What a chat does with people who are not known to an agent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, IntoStaticStr, EnumString, VariantArray)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Policy {
     /// Ignores them.
     Strict,
@@ -11,73 +14,26 @@ pub enum Policy {
     Public,
 }
 
-impl Policy {
-    pub const ALL: [Self; 3] = [Self::Strict, Self::Ask, Self::Public];
-
-    /// The word in the database.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Strict => "strict",
-            Self::Ask => "ask",
-            Self::Public => "public",
-        }
-    }
-
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|it| it.as_str() == text)
-    }
-}
+crate::words!(Policy);
 
 /// Whose messages a wiring takes, on top of what the chat's [`Policy`] says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, IntoStaticStr, EnumString, VariantArray)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Scope {
     All,
     /// Only of people with access to the agent, even in a public chat.
     Known,
 }
 
-impl Scope {
-    pub const ALL: [Self; 2] = [Self::All, Self::Known];
-
-    /// The word in the database.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::All => "all",
-            Self::Known => "known",
-        }
-    }
-
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|it| it.as_str() == text)
-    }
-}
+crate::words!(Scope);
 
 /// What a wiring does with messages that do not call for its agent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, IntoStaticStr, EnumString, VariantArray)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Ignored {
     Drop,
     /// Kept, and shown to the agent along with the next message that does.
     Accumulate,
 }
 
-impl Ignored {
-    pub const ALL: [Self; 2] = [Self::Drop, Self::Accumulate];
-
-    /// The word in the database.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Drop => "drop",
-            Self::Accumulate => "accumulate",
-        }
-    }
-
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|it| it.as_str() == text)
-    }
-}
+crate::words!(Ignored);

@@ -1,6 +1,7 @@
 //! What a person may do to a part: send it again, or let it go; and how they name one.
 
 use std::fmt;
+use strum::{EnumString, IntoStaticStr, VariantArray};
 
 use super::PartKey;
 use crate::SessionId;
@@ -37,7 +38,8 @@ impl fmt::Display for HostKey {
 }
 
 /// How a part stands, as the databases say it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, IntoStaticStr, EnumString, VariantArray)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Standing {
     Ready,
     Claimed,
@@ -47,30 +49,10 @@ pub enum Standing {
     Dead,
 }
 
-impl Standing {
-    pub const ALL: [Self; 6] =
-        [Self::Ready, Self::Claimed, Self::Sent, Self::Unsent, Self::Uncertain, Self::Dead];
+crate::words!(Standing);
 
-    /// The word in the databases.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Ready => "ready",
-            Self::Claimed => "claimed",
-            Self::Sent => "sent",
-            Self::Unsent => "unsent",
-            Self::Uncertain => "uncertain",
-            Self::Dead => "dead",
-        }
-    }
-
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|it| it.as_str() == text)
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr, EnumString, VariantArray)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Order {
     /// Send it now, with all its tries anew.
     Retry,
@@ -78,21 +60,7 @@ pub enum Order {
     Drop,
 }
 
-impl Order {
-    /// The word on the command line and on the admin socket.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Retry => "retry",
-            Self::Drop => "drop",
-        }
-    }
-
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        [Self::Retry, Self::Drop].into_iter().find(|it| it.as_str() == text)
-    }
-}
+crate::words!(Order);
 
 /// Whether that can be done; else why not, as one clause.
 ///

@@ -1,6 +1,8 @@
 //! Codes that prove who somebody is: shown on the host's terminal, sent to the bot.
 
+use domain::words;
 use std::time::Duration;
+use strum::{EnumString, IntoStaticStr, VariantArray};
 
 use domain::AgentName;
 use domain::history::EventKind;
@@ -22,7 +24,8 @@ use crate::StoreError;
 pub struct PairingId(pub i64);
 
 /// What a code makes of whoever sends it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr, EnumString, VariantArray)]
+#[strum(serialize_all = "kebab-case")]
 pub enum PairingRole {
     Owner,
     /// Of the pairing's agent, or of all without one.
@@ -31,24 +34,7 @@ pub enum PairingRole {
     Member,
 }
 
-impl PairingRole {
-    pub const ALL: [Self; 3] = [Self::Owner, Self::Admin, Self::Member];
-
-    /// The word in the database and on the command line.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Owner => "owner",
-            Self::Admin => "admin",
-            Self::Member => "member",
-        }
-    }
-
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|it| it.as_str() == text)
-    }
-}
+words!(PairingRole);
 
 /// What a code is to bring.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -13,9 +13,11 @@ use domain::people::PersonId;
 use domain::question::{Opt, QuestionId};
 use domain::session_key::ChatId;
 use domain::time::Timestamp;
+use domain::words;
 use domain::{AgentName, OutSeq, SessionId};
 use rusqlite::{OptionalExtension, params};
 use serde_json::json;
+use strum::{EnumString, IntoStaticStr, VariantArray};
 
 pub use self::cards::CARD_KEY;
 use self::rows::{QUESTIONS, question_row};
@@ -25,7 +27,8 @@ use crate::StoreError;
 use crate::outbox::{self, NewPart};
 use crate::session::Scope;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr, EnumString, VariantArray)]
+#[strum(serialize_all = "kebab-case")]
 pub enum QuestionKind {
     /// May this stranger talk to this agent?
     Sender,
@@ -37,23 +40,7 @@ pub enum QuestionKind {
     Agent,
 }
 
-impl QuestionKind {
-    const ALL: [Self; 4] = [Self::Sender, Self::Chat, Self::Change, Self::Agent];
-
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Sender => "sender",
-            Self::Chat => "chat",
-            Self::Change => "change",
-            Self::Agent => "agent",
-        }
-    }
-
-    pub(super) fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|it| it.as_str() == text)
-    }
-}
+words!(QuestionKind);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Question {
