@@ -105,7 +105,7 @@ fn dependencies_point_one_way() {
             }
         }
     }
-    let pure = vec!["regex".to_owned(), "serde".to_owned()];
+    let pure = ["regex", "serde", "strum"].map(str::to_owned).to_vec();
     assert_eq!(graph.get("domain"), Some(&pure), "no IO, no clock, no async, linear in time");
     assert!(complaints.is_empty(), "{complaints:#?}");
 }
