@@ -16,16 +16,16 @@
 //! [`crate::slot::Slot`]s, and everything worth keeping is on disk. When the budget is spent the
 //! root fails, and with it the process, for the service manager to start it again.
 
-use domain::words;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use strum::{EnumString, IntoStaticStr, VariantArray};
 
 use domain::restart::{RestartBudget, Verdict};
+use domain::words;
 use ractor::{
     Actor, ActorCell, ActorProcessingErr, ActorRef, RpcReplyPort, SpawnErr, SupervisionEvent,
 };
+use strum::{EnumString, IntoStaticStr, VariantArray};
 use tracing::{error, info};
 
 use crate::admin::protocol::ActorStatus;

@@ -1,4 +1,5 @@
--- Everything that decides lies here: who may talk to whom, what came in, what goes out, what became of it.
+-- Everything that decides lies here: who may talk to whom, what came in, what goes out, what became of
+-- it; and the history, which nothing decides on.
 -- Written by the host, and by the command line in short transactions.
 
 CREATE TABLE setting (
@@ -118,6 +119,7 @@ CREATE TABLE role (
     CHECK (iif(agent_group IS NULL, role <> 'member', role <> 'owner'))
 ) STRICT;
 CREATE UNIQUE INDEX role_once ON role (person, role, coalesce(agent_group, ''));
+CREATE INDEX role_owner ON role (person) WHERE role = 'owner';
 
 -- Who was refused an agent. Undone by making them a member.
 CREATE TABLE denial (
@@ -529,13 +531,14 @@ CREATE INDEX fire_old ON fire (fired_at) WHERE state NOT IN ('fired', 'running')
 CREATE INDEX fire_fired ON fire (slot, task) WHERE state = 'fired';
 CREATE INDEX fire_running ON fire (slot, task) WHERE state = 'running';
 
--- What happened: appended, never changed, read by people alone. No decision reads it.
+-- What happened, for people: appended, and not changed but for counts of refusals within an hour. No
+-- decision reads it.
 CREATE TABLE event (
     id     INTEGER PRIMARY KEY,
     at     INTEGER NOT NULL,
     kind   TEXT    NOT NULL,
-    scope  INTEGER,                       -- what it is about, by its kind: the session or the task,
-    item   INTEGER,                       -- and the message, incarnation or slot of it
+    scope  INTEGER,                       -- what it is about, by its kind: a session or a task,
+    item   INTEGER,                       -- and its message, incarnation or slot; or a question, a code
     by     TEXT    NOT NULL DEFAULT '',   -- who did it, where somebody did
     detail TEXT    NOT NULL DEFAULT '{}'  -- a JSON object
 ) STRICT;

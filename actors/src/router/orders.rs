@@ -8,6 +8,7 @@ use domain::command::{Command, Permission, parse, permit};
 use domain::message::Incoming;
 use domain::notice;
 use domain::people::Access;
+use domain::plain::one_line;
 use domain::stop::Scope;
 use store::StoreError;
 
@@ -82,7 +83,8 @@ impl HostCommand {
         if was_obeyed(host, message).await? {
             return Ok(Taken::Reply(message.clone(), self.done_text().to_owned()));
         }
-        let by = &message.sender.name;
+        let sender = &message.sender;
+        let by = &format!("{} ({}:{})", one_line(&sender.name), message.from.channel, sender.id);
         let text = match self {
             Self::Panic => stopped_text(&stopping::stop(host, &Scope::All, by, "/panic").await),
             Self::Resume { of_all } => {

@@ -33,6 +33,15 @@ enum About {
     Quiet,
 }
 
+impl About {
+    fn command(self) -> Command {
+        match self {
+            Self::Zone => Command::Timezone,
+            Self::Quiet => Command::Quiet,
+        }
+    }
+}
+
 /// The wish that a message is, if it is one.
 pub(super) fn of(message: &Incoming, known: &Knowledge, decision: &Decision) -> Option<Wish> {
     let command = parse(&message.text).filter(|_| decision.what != What::Accumulate)?;
@@ -60,16 +69,20 @@ impl Wish {
     /// Does it; what the chat is told of it is left to the session.
     pub(super) async fn grant(self, host: &Host, message: &Incoming) -> Result<Taken, StoreError> {
         let now = host.clock.now();
-        let text = match self.about {
-            About::Zone => {
-                let zone = move |it: &mut CentralStore| zone(it, &self, now);
-                host.central.write("a time zone", zone).await?
+        let by = format!("{}:{}", message.from.channel, message.sender.id);
+        let line = format!("/{} {}", self.about.command().as_str(), self.value);
+        let set = move |it: &mut CentralStore| {
+            let before = it.rows_changed();
+            let text = match self.about {
+                About::Zone => zone(it, &self, now)?,
+                About::Quiet => quiet(it, &self, now)?,
+            };
+            if before != it.rows_changed() {
+                it.record_change(&line, &by, now)?;
             }
-            About::Quiet => {
-                let quiet = move |it: &mut CentralStore| quiet(it, &self, now);
-                host.central.write("quiet hours", quiet).await?
-            }
+            Ok(text)
         };
+        let text = host.central.write("a personal setting", set).await?;
         Ok(Taken::Reply(message.clone(), text))
     }
 }

@@ -6,11 +6,11 @@ use strum::{EnumString, IntoStaticStr, VariantArray};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr, EnumString, VariantArray)]
 #[strum(serialize_all = "kebab-case")]
 pub enum EventKind {
-    /// A change of the settings: the line of the command that made it.
+    /// A change of the settings, as the command that makes it.
     Change,
-    /// Somebody answered a question: which, and what.
+    /// A question was answered: which, about whom, and how.
     Answer,
-    /// Somebody used a pairing code.
+    /// A pairing code was used.
     Pairing,
     Stop,
     Resume,
@@ -27,7 +27,21 @@ pub enum EventKind {
 crate::words!(EventKind);
 
 impl EventKind {
-    /// What somebody did, in the order of [`Self::ALL`]; the others happened by themselves.
+    /// What people and agents did; nobody did the others.
     pub const BY_PEOPLE: [Self; 5] =
         [Self::Change, Self::Answer, Self::Pairing, Self::Stop, Self::Resume];
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_that_are_stored_stay_what_they_are() {
+        let words =
+            ["change", "answer", "pairing", "stop", "resume", "exit", "cost", "run", "refused"];
+        assert_eq!(EventKind::ALL.map(EventKind::as_str), words);
+        assert!(EventKind::ALL.into_iter().all(|it| EventKind::parse(it.as_str()) == Some(it)));
+        assert_eq!(EventKind::parse("Change"), None);
+    }
 }

@@ -108,14 +108,14 @@ pub fn stopped(toll: &Toll) -> String {
 #[must_use]
 pub fn frozen(by: &str, toll: &Toll) -> String {
     let text = toll_text(toll).map(|it| format!(" {it}")).unwrap_or_default();
-    format!("I was stopped (by {by}).{text}")
+    format!("I was stopped by {by}.{text}")
 }
 
 /// Told once in a chat that writes to a stopped agent.
 #[must_use]
 pub fn kept(by: &str, agent: &str) -> String {
     format!(
-        "I am stopped (by {by}). I keep your message and answer once I am resumed: \
+        "I am stopped by {by}. I keep your message and answer once I am resumed: \
          `nanoclaw resume {agent}`."
     )
 }
@@ -164,7 +164,7 @@ mod tests {
     fn a_stop_says_what_it_came_to() {
         let none = Toll::default();
         assert_eq!(stopped(&none), "There was nothing to stop.");
-        assert_eq!(frozen("Ann", &none), "I was stopped (by Ann).");
+        assert_eq!(frozen("Ann", &none), "I was stopped by Ann.");
         let some = Toll { voided: 1, sent_here: 2, uncertain: 1, ..none };
         let text = stopped(&some);
         for part in ["Not sent any more: 1 part;", "sent here: 2 parts;", "arrived: 1 part."] {

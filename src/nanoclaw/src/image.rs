@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use domain::time::{Clock, SystemClock};
 use sandbox::engine::Engine;
 use sandbox::image::runner::RunnerInputs;
 use sandbox::image::{ImageError, ImageInputs, Progress};
@@ -45,7 +46,8 @@ pub(crate) fn remember(central: &CentralStore, wanted: &Wanted, tag: &str) -> an
     central.set_setting(BASE, wanted.base.as_deref().unwrap_or_default())?;
     central.set_setting(NODE, &wanted.with_node.to_string())?;
     central.set_setting(BROWSER, &wanted.with_browser.to_string())?;
-    Ok(central.set_setting(IMAGE, tag)?)
+    central.set_setting(IMAGE, tag)?;
+    Ok(central.record_change(&format!("image build (now {tag})"), "host", SystemClock.now())?)
 }
 
 /// Builds the image unless it is there and current; returns its tag.

@@ -68,10 +68,11 @@ pub use self::watch::Announce;
 use self::watch::OutboxWatch;
 pub use self::wirings::{Wired, Wiring};
 use crate::StoreError;
-use crate::db::{Store, atomically};
+use crate::db::Store;
 use crate::layout::Layout;
 use crate::open::{Journal, open};
 use crate::session::{Scope, SessionRows};
+use crate::step::atomically;
 
 static MIGRATIONS: LazyLock<Migrations<'_>> = LazyLock::new(|| {
     Migrations::new(vec![M::up(include_str!("../../../migrations/central/0001_start.sql"))])

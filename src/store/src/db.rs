@@ -335,35 +335,6 @@ fn execute<T: Store>(store: &T, sql: &str) -> Result<(), StoreError> {
     store.connection().execute_batch(sql).map_err(StoreError::query("a commit"))
 }
 
-/// One transaction, or a part of the one that is open already: all of `f` or none of it.
-pub(crate) fn atomically<R>(
-    conn: &Connection,
-    f: impl FnOnce(&Connection) -> rusqlite::Result<R>,
-) -> rusqlite::Result<R> {
-    /// Undoes what was begun, unless it was kept; also when `f` panics.
-    struct Undo<'a>(&'a Connection, Option<&'static str>);
-    impl Drop for Undo<'_> {
-        fn drop(&mut self) {
-            if let Some(undo) = self.1
-                && let Err(err) = self.0.execute_batch(undo)
-            {
-                tracing::debug!(error = &err as &dyn std::error::Error, "nothing to undo");
-            }
-        }
-    }
-    let (begin, keep, undo) = if conn.is_autocommit() {
-        ("BEGIN IMMEDIATE", "COMMIT", "ROLLBACK")
-    } else {
-        ("SAVEPOINT step", "RELEASE step", "ROLLBACK TO step; RELEASE step")
-    };
-    conn.execute_batch(begin)?;
-    let mut guard = Undo(conn, Some(undo));
-    let out = f(conn)?;
-    conn.execute_batch(keep)?;
-    guard.1 = None;
-    Ok(out)
-}
-
 /// Runs a call that may wait for the disk on the blocking pool, or where the gate wants it. A panic
 /// of the call continues here.
 pub async fn on_disk<R: Send + 'static>(

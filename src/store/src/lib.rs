@@ -19,6 +19,7 @@ pub mod reading;
 mod reasons;
 mod runner;
 mod session;
+mod step;
 
 pub use crate::central::{
     AccountRow, Announce, ApproverRow, CARD_KEY, CardRow, CentralStore, ChatRow, DeadLetterRow,

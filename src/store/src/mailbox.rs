@@ -21,8 +21,8 @@ use rusqlite_migration::{M, Migrations};
 use serde::{Deserialize, Serialize};
 
 use crate::StoreError;
-use crate::db::atomically;
 use crate::open::{Journal, cache_little, open};
+use crate::step::atomically;
 
 static MIGRATIONS: LazyLock<Migrations<'_>> = LazyLock::new(|| {
     Migrations::new(vec![M::up(include_str!("../../../migrations/inbound/0001_start.sql"))])

@@ -6,17 +6,17 @@
 pub(crate) mod by_hand;
 mod columns;
 
-use domain::words;
 use std::path::Path;
-use strum::{EnumString, IntoStaticStr, VariantArray};
 
 use domain::delivery::by_hand::HostKey;
 use domain::delivery::{PartKey, PartState, PartView, Tried, Verdict, exhausted};
 use domain::message::Address;
 use domain::outgoing::{Card, Content, FileOut};
 use domain::time::Timestamp;
+use domain::words;
 use domain::{MessageSeq, OutSeq, SessionId};
 use rusqlite::{Connection, OptionalExtension, Row, params};
+use strum::{EnumString, IntoStaticStr, VariantArray};
 
 use self::columns::{Columns, Raw};
 use crate::reasons::STOPPED;

@@ -23,11 +23,12 @@ use rusqlite_migration::{M, Migrations};
 pub use self::inbox::Answer;
 pub use self::outgoing::NewMessage;
 pub(crate) use self::tools::TOOL_NAME_CHARS_MAX;
-use crate::db::{Store, atomically};
+use crate::db::Store;
 use crate::layout::{INBOUND, OUTBOUND};
 use crate::mailbox::{self, RunnerFacts, inode};
 use crate::open::{Journal, cache_little, open, open_read_only};
 use crate::outbox::PartKind;
+use crate::step::atomically;
 use crate::{Db, StoreError};
 
 /// The schema, which the host compares with what it finds.

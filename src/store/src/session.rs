@@ -47,8 +47,8 @@ pub use self::requests::{Asked, Request};
 pub use self::stops::{Stood, StopOrder};
 pub use self::tasks::{TaskEnd, TaskMessage};
 use crate::StoreError;
-use crate::db::atomically;
 use crate::outbound::{ImportCursor, News};
+use crate::step::atomically;
 
 /// The rows of one session in the central database; those of session 0 are the host's own.
 #[derive(Clone, Copy, Debug)]

@@ -10,7 +10,8 @@ use crate::{BaseUrl, Secret};
 /// How a subscription's token starts (`claude setup-token` prints one); all else is an API key.
 const OAUTH_PREFIX: &str = "sk-ant-oat";
 
-/// Decides the header that a credential travels in.
+/// Decides the header that a credential travels in. Its words are stored and sealed with it, so they
+/// never change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, IntoStaticStr, EnumString, VariantArray)]
 #[strum(serialize_all = "kebab-case")]
 pub enum CredentialKind {
@@ -57,6 +58,8 @@ mod tests {
 
     #[test]
     fn a_kind_reads_back() {
+        let words = ["anthropic-key", "anthropic-oauth"];
+        assert_eq!(CredentialKind::ALL.map(CredentialKind::as_str), words);
         for kind in CredentialKind::ALL {
             assert_eq!(CredentialKind::parse(kind.as_str()), Some(kind));
         }

@@ -66,7 +66,7 @@ pub fn shares(verb: &Verb, store: &CentralStore) -> Result<Option<String>, VerbE
     approvals::shares(id, answer, store, &View::new(store, &Caller::Host)?)
 }
 
-/// Does what a verb says, for whoever asks; the history names the change in the same commit.
+/// Does what a verb says, for whoever asks. What it changes and its line in the history are one commit.
 ///
 /// # Errors
 /// When it cannot be done, with what to do; then nothing was changed.
@@ -76,14 +76,29 @@ pub fn perform(
     caller: &Caller,
     now: Timestamp,
 ) -> Result<Output, VerbError> {
-    if !verb.is_change() {
+    // An answer is an event of its own.
+    if !verb.is_change() || matches!(verb, Verb::Approvals(_)) {
         return carry_out(verb, store, caller, now);
     }
     store.whole("a change", |store| {
+        let before = store.rows_changed();
         let out = carry_out(verb, store, caller, now)?;
-        store.record_change(&verb.to_string(), &caller.text(), now)?;
+        if before != store.rows_changed() {
+            store.record_change(&line(verb), &caller.text(), now)?;
+        }
         Ok(out)
     })
+}
+
+/// A change as the history keeps it: without the text of a script, which may hold a secret.
+fn line(verb: &Verb) -> String {
+    let mut said = verb.clone();
+    if let Verb::Tasks(it) = &mut said
+        && let Some(script) = it.verb.script_mut()
+    {
+        *script = format!("({} bytes)", script.len());
+    }
+    said.to_string()
 }
 
 fn carry_out(

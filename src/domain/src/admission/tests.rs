@@ -293,6 +293,17 @@ fn a_name_is_not_looked_at_where_strangers_can_write() {
 
 #[test]
 fn reasons_read_back() {
+    let words = [
+        "not-called",
+        "chat-not-connected",
+        "chat-denied",
+        "stranger-strict",
+        "stranger-ask",
+        "stranger-scope",
+        "sender-denied",
+        "too-many-requests",
+    ];
+    assert_eq!(Why::ALL.map(Why::as_str), words);
     for why in Why::ALL {
         assert_eq!(Why::parse(why.as_str()), Some(why));
     }

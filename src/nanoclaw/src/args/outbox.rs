@@ -98,20 +98,21 @@ fn parse_key(text: &str) -> Result<HostKey, String> {
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Changes of settings, answers to questions, pairings, stops: who did it, when. Kept as long as messages
-are (`nanoclaw keep`).
+Commands that changed something, here, in a chat or by an agent; answers to questions, pairings, stops.
+Kept as long as messages are (`nanoclaw keep`).
 
 Examples:
-  nanoclaw history              the last fifty things that somebody did
+  nanoclaw history              the last fifty changes
   nanoclaw history -n 500
   nanoclaw history --all        with the ends of containers, what turns cost, runs of tasks, and
                                 requests of agents that the vault did not let out")]
 pub(crate) struct HistoryArgs {
-    /// What happened by itself too
+    /// What nobody did too: ends of containers, costs, runs of tasks
     #[arg(long)]
     pub(crate) all: bool,
     /// How many events
-    #[arg(short = 'n', long, default_value_t = 50, value_name = "N")]
+    #[arg(short = 'n', long, default_value_t = 50, value_name = "N",
+          value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) lines: u32,
     /// As JSON
     #[arg(long)]

@@ -55,7 +55,14 @@ async fn add(row: AccountRow, as_json: bool, layout: &Layout) -> anyhow::Result<
     ))?;
     // The token first: an account without one would be reported as broken at once.
     rows::vault(layout)?.add_token(holder(&row), &token, row.created_at).await?;
-    let is_new = home::central(layout)?.put_account(&row)?;
+    let is_new = home::central(layout)?.whole("an account", |central| {
+        central.record_change(
+            &format!("channels add {channel} --name {name}"),
+            "host",
+            row.created_at,
+        )?;
+        central.put_account(&row)
+    })?;
     if as_json {
         return term::json(&json!({ "channel": channel, "name": name, "is_new": is_new }));
     }
@@ -89,7 +96,14 @@ fn unknown(channel: &str) -> anyhow::Error {
 
 async fn remove(channel: &str, name: &str, as_json: bool, layout: &Layout) -> anyhow::Result<()> {
     let mut central = home::central(layout)?;
-    let there = central.remove_account(channel, name)?;
+    let there = central.whole("an account", |central| {
+        let there = central.remove_account(channel, name)?;
+        if there {
+            let line = format!("channels remove {channel} --name {name}");
+            central.record_change(&line, "host", SystemClock.now())?;
+        }
+        Ok::<_, store::StoreError>(there)
+    })?;
     drop(central);
     let urls = BTreeMap::new();
     let of = Holder { channel, account: name, urls: &urls };

@@ -3,6 +3,7 @@
 use domain::SessionId;
 use domain::cost::Cost;
 use domain::history::EventKind;
+use domain::plain::{cut, one_line};
 use domain::task::{FireKey, TaskId};
 use domain::time::Timestamp;
 use schedule::{Zone, local};
@@ -13,6 +14,9 @@ use store::layout::Layout;
 use super::outbox::reading;
 use crate::args::HistoryArgs;
 use crate::{home, term};
+
+/// How much of one event is shown; all of it is in `--json`.
+const CHARS_MAX: usize = 300;
 
 pub(super) fn perform(args: &HistoryArgs, layout: &Layout) -> anyhow::Result<()> {
     let zone = reading(layout)?.zone()?;
@@ -29,9 +33,11 @@ pub(super) fn perform(args: &HistoryArgs, layout: &Layout) -> anyhow::Result<()>
     Ok(())
 }
 
+/// One line, whatever names, texts and last words of containers hold.
 fn line(event: &EventRow, zone: &Zone) -> String {
-    let by = if event.by.is_empty() { String::new() } else { format!("  {}:", event.by) };
-    format!("{}{by}  {}", local(event.at, zone), words(event, zone))
+    let tame = |text: &str| cut(&one_line(text), CHARS_MAX);
+    let by = if event.by.is_empty() { String::new() } else { format!("  {}:", tame(&event.by)) };
+    format!("{}{by}  {}", local(event.at, zone), tame(&words(event, zone)))
 }
 
 /// What happened, in a few words.
@@ -39,16 +45,31 @@ fn words(event: &EventRow, zone: &Zone) -> String {
     let text = |key: &str| event.detail[key].as_str().unwrap_or_default();
     let count = |key: &str| event.detail[key].as_i64().unwrap_or_default();
     let (scope, item) = (event.scope.unwrap_or_default(), event.item.unwrap_or_default());
-    let agent = if text("agent").is_empty() { "every agent" } else { text("agent") };
-    match event.kind {
+    let of = |none: &str| match text("agent") {
+        "" => none.to_owned(),
+        agent => agent.to_owned(),
+    };
+    let Some(kind) = EventKind::parse(&event.kind) else {
+        return format!("{}: {}", event.kind, event.detail);
+    };
+    match kind {
         EventKind::Change => text("line").to_owned(),
-        EventKind::Answer => format!("answered question {item} with `{}`", text("answer")),
-        EventKind::Pairing => match text("role") {
-            "" => format!("used pairing code {item} in chat {}", text("chat")),
-            role => format!("became {role} with pairing code {item}"),
-        },
-        EventKind::Stop => format!("stopped {agent}"),
-        EventKind::Resume => format!("resumed {agent}"),
+        EventKind::Answer => {
+            let about = [text("from"), text("agent"), text("change")].map(str::to_owned);
+            let about =
+                about.into_iter().filter(|it| !it.is_empty()).collect::<Vec<_>>().join(", ");
+            format!(
+                "answered question {item} ({}: {about}) with `{}`",
+                text("question"),
+                text("answer")
+            )
+        }
+        EventKind::Pairing => {
+            let role = if text("role").is_empty() { "known" } else { text("role") };
+            format!("became {role} of {} by code {item} in chat {}", of("everything"), text("chat"))
+        }
+        EventKind::Stop => format!("stopped {} {}", of("every agent"), text("why")),
+        EventKind::Resume => format!("resumed {}", of("every agent")),
         EventKind::Exit => {
             format!("container {item} of {} ended: {}", SessionId(scope), text("reason"))
         }
@@ -69,19 +90,18 @@ fn words(event: &EventRow, zone: &Zone) -> String {
 
 fn value(event: &EventRow) -> Value {
     let key = |task, slot| FireKey { task: TaskId(task), slot: Timestamp(slot) }.to_string();
-    let about = match (event.kind, event.scope, event.item) {
-        (EventKind::Run, Some(task), Some(slot)) => Some(key(task, slot)),
-        (EventKind::Exit | EventKind::Cost, Some(session), Some(item)) => {
+    let about = match (EventKind::parse(&event.kind), event.scope, event.item) {
+        (Some(EventKind::Run), Some(task), Some(slot)) => Some(key(task, slot)),
+        (Some(EventKind::Exit | EventKind::Cost), Some(session), Some(item)) => {
             Some(format!("{}.{item}", SessionId(session)))
         }
-        (EventKind::Refused, Some(session), _) => Some(SessionId(session).to_string()),
-        (EventKind::Answer | EventKind::Pairing, _, Some(item)) => Some(item.to_string()),
-        (_, _, _) => None,
+        (Some(EventKind::Refused), Some(session), _) => Some(SessionId(session).to_string()),
+        (_, _, item) => item.map(|it| it.to_string()),
     };
     json!({
         "id": event.id,
         "at_ms": event.at.0,
-        "kind": event.kind.as_str(),
+        "kind": event.kind,
         "about": about,
         "by": event.by,
         "detail": event.detail,

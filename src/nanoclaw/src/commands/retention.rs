@@ -12,7 +12,7 @@ use crate::{home, term};
 
 pub(super) fn perform(args: &KeepArgs, layout: &Layout) -> anyhow::Result<()> {
     const HINT: &str = "see `nanoclaw keep --help`";
-    let central = home::central(layout)?;
+    let mut central = home::central(layout)?;
     let mut rule = Retention::from_setting(central.setting(RETENTION)?.as_deref());
     let read = |text: &String| parse_age(text).map_err(|err| fail(err.to_string(), HINT));
     if let Some(text) = &args.messages {
@@ -23,10 +23,12 @@ pub(super) fn perform(args: &KeepArgs, layout: &Layout) -> anyhow::Result<()> {
     }
     if args.messages.is_some() || args.machinery.is_some() {
         rule = rule.checked().map_err(|err| fail(err.to_string(), HINT))?;
-        central.set_setting(RETENTION, &rule.to_setting())?;
         let line =
             format!("keep --messages {} --machinery {}", age(rule.messages), age(rule.machinery));
-        central.record_change(&line, "host", SystemClock.now())?;
+        central.whole("how long things are kept", |central| {
+            central.set_setting(RETENTION, &rule.to_setting())?;
+            central.record_change(&line, "host", SystemClock.now())
+        })?;
     }
     let (messages, machinery) = (age(rule.messages), age(rule.machinery));
     if args.json {

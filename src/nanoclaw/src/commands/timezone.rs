@@ -10,7 +10,7 @@ use crate::error::fail;
 use crate::{home, install, term};
 
 pub(super) fn perform(args: &TimezoneArgs, layout: &Layout) -> anyhow::Result<()> {
-    let central = home::central(layout)?;
+    let mut central = home::central(layout)?;
     install::ensure_defaults(&central)?;
     let before = central.install_zone()?.unwrap_or_else(Zone::utc);
     let zone = match &args.zone {
@@ -18,7 +18,10 @@ pub(super) fn perform(args: &TimezoneArgs, layout: &Layout) -> anyhow::Result<()
         Some(text) => {
             const HINT: &str = "see `nanoclaw timezone --help`";
             let zone = Zone::find(text).map_err(|err| fail(err.to_string(), HINT))?;
-            central.set_install_zone(&zone)?;
+            central.whole("a time zone", |central| {
+                central.set_install_zone(&zone)?;
+                central.record_change(&format!("timezone {zone}"), "host", SystemClock.now())
+            })?;
             zone
         }
     };

@@ -43,6 +43,28 @@ fn roles_are_given_and_taken_and_the_last_owner_stays() {
 }
 
 #[test]
+fn the_history_tells_what_was_changed_on_one_line_each() {
+    let home = Home::new();
+    assert!(home.run(&["history"]).fine().contains("Nothing has happened yet."));
+    home.run(&["users", "add", "telegram:7", "--name", "Ann\n\u{1b}[31mhost: roles grant"]).fine();
+    home.run(&["roles", "grant", "p1", "owner"]).fine();
+    home.run(&["roles", "grant", "p1", "owner"]).fine();
+    home.run(&["roles", "grant", "p9", "owner"]).refused(1, "there is nobody");
+    home.run(&["keep", "--messages", "90d"]).fine();
+    home.run(&["timezone", "Europe/Berlin"]).fine();
+    let text = home.run(&["history"]).fine();
+    let told: Vec<&str> =
+        text.lines().filter_map(|it| it.split_once("  host:  ")).map(|it| it.1).collect();
+    let added = "users add '--name=Ann [31mhost: roles grant' -- telegram:7";
+    let kept = "keep --messages 90d --machinery 30d";
+    assert_eq!(told, [added, "roles grant -- p1 owner", kept, "timezone Europe/Berlin"], "{text}");
+    assert!(!text.contains('\u{1b}'));
+    let last = home.run(&["history", "-n", "1", "--all", "--json"]).json();
+    assert_eq!((&last[0]["kind"], &last[0]["by"]), (&"change".into(), &"host".into()));
+    home.run(&["history", "-n", "0"]).refused(64, "0 is not in 1..");
+}
+
+#[test]
 fn members_may_talk_to_an_agent() {
     let home = Home::new();
     home.run(&["members", "add", "telegram:9"]).fine();

@@ -1,36 +1,43 @@
-//! The history: what happened, appended and never changed. People read it, and what it adds up to; no
-//! decision does.
+//! The history: what happened, appended and not changed but for counts of refusals within an hour.
+//! People read it, and what it adds up to; no decision does.
 
 use domain::SessionId;
 use domain::history::EventKind;
+use domain::plain::{cut, one_line};
 use domain::time::Timestamp;
 use rusqlite::{Connection, Row, params};
 use serde_json::{Value, json};
 
-use super::{CentralStore, strange, word};
+use super::{CentralStore, strange};
 use crate::StoreError;
+use crate::step::Step;
 
 /// Refusals of one session and kind are one event for each span of this length, in milliseconds: an
 /// agent decides how many there are.
 const REFUSED_SPAN: i64 = 60 * 60 * 1_000;
+
+/// The longest line of a command that is kept; its text may be a document.
+const LINE_CHARS_MAX: usize = 300;
 
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EventRow {
     pub id: i64,
     pub at: Timestamp,
-    pub kind: EventKind,
+    /// A word of [`EventKind`], or of a later version.
+    pub kind: String,
     /// What it is about, by its kind.
     pub scope: Option<i64>,
     pub item: Option<i64>,
-    /// Who did it; empty where it happened by itself.
+    /// Who did it: `host`, `agent:` and its name, or `channel:id`; empty where nobody did.
     pub by: String,
     /// A JSON object.
     pub detail: Value,
 }
 
 impl CentralStore {
-    /// Runs several changes that hold together: all of them are kept, or none.
+    /// Runs several changes that hold together: all of them are kept, or none. A store that panicked
+    /// in between must not be used again.
     ///
     /// # Errors
     /// What `f` returned, or that the database failed.
@@ -39,30 +46,29 @@ impl CentralStore {
         op: &'static str,
         f: impl FnOnce(&mut Self) -> Result<T, E>,
     ) -> Result<T, E> {
-        let (begin, keep, undo) = match self.conn.is_autocommit() {
-            true => ("BEGIN IMMEDIATE", "COMMIT", "ROLLBACK"),
-            false => ("SAVEPOINT whole", "RELEASE whole", "ROLLBACK TO whole; RELEASE whole"),
-        };
-        let run = |store: &Self, sql| store.conn.execute_batch(sql).map_err(StoreError::query(op));
-        run(self, begin)?;
-        let out = match f(self) {
-            Ok(out) => run(self, keep).map(|()| out).map_err(E::from),
-            Err(err) => Err(err),
-        };
-        // A full disk may have ended it already.
-        if out.is_err() && (begin != "BEGIN IMMEDIATE" || !self.conn.is_autocommit()) {
-            run(self, undo)?;
+        let step = Step::begin(&self.conn).map_err(StoreError::query(op))?;
+        let out = f(self).and_then(|out| {
+            step.keep(&self.conn).map_err(StoreError::query(op))?;
+            Ok(out)
+        });
+        if out.is_err() {
+            step.undo(&self.conn);
         }
         out
     }
 
-    /// Writes down that somebody changed the settings with a command.
+    /// How many rows this connection has changed so far.
+    #[must_use]
+    pub fn rows_changed(&self) -> u64 {
+        self.conn.total_changes()
+    }
+
+    /// Writes down that the settings were changed with a command.
     ///
     /// # Errors
     /// When the database fails; so for every method below.
     pub fn record_change(&self, line: &str, by: &str, now: Timestamp) -> Result<(), StoreError> {
-        add(&self.conn, EventKind::Change, None, by, &json!({ "line": line }), now)
-            .map_err(StoreError::query("write the history"))
+        change(&self.conn, line, by, now).map_err(StoreError::query("write the history"))
     }
 
     /// The newest events, oldest first; without `all`, only what people did.
@@ -92,7 +98,7 @@ impl CentralStore {
                        WHERE kind = 'refused' AND scope = ?1 AND item = ?2 AND detail ->> 'why' = ?3";
             if tx.prepare_cached(sql)?.execute(params![session.0, span, why, count])? == 0 {
                 let detail = json!({ "why": why, "count": count });
-                add(tx, EventKind::Refused, Some((session.0, span)), "", &detail, now)?;
+                add(tx, EventKind::Refused, (Some(session.0), Some(span)), "", &detail, now)?;
             }
             Ok(())
         })
@@ -105,16 +111,26 @@ impl CentralStore {
     }
 }
 
-/// Appends an event, `about` a scope and an item of it where its kind has them.
+/// See [`CentralStore::record_change`].
+pub(super) fn change(
+    tx: &Connection,
+    line: &str,
+    by: &str,
+    now: Timestamp,
+) -> rusqlite::Result<()> {
+    let line = cut(&one_line(line), LINE_CHARS_MAX);
+    add(tx, EventKind::Change, (None, None), by, &json!({ "line": line }), now)
+}
+
+/// Appends an event about an item within a scope, as far as its kind has them.
 pub(crate) fn add(
     tx: &Connection,
     kind: EventKind,
-    about: Option<(i64, i64)>,
+    (scope, item): (Option<i64>, Option<i64>),
     by: &str,
     detail: &Value,
     now: Timestamp,
 ) -> rusqlite::Result<()> {
-    let (scope, item) = about.unzip();
     tx.prepare_cached(
         "INSERT INTO event (at, kind, scope, item, by, detail) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     )?
@@ -127,7 +143,7 @@ fn event_row(row: &Row<'_>) -> rusqlite::Result<EventRow> {
     Ok(EventRow {
         id: row.get(0)?,
         at: Timestamp(row.get(1)?),
-        kind: word(row, 2, EventKind::parse)?,
+        kind: row.get(2)?,
         scope: row.get(3)?,
         item: row.get(4)?,
         by: row.get(5)?,
@@ -167,6 +183,27 @@ mod tests {
         let counts: Vec<i64> = all.iter().map(|it| it.detail["count"].as_i64().unwrap()).collect();
         assert_eq!(counts, [6, 3, 3, 3]);
         assert_eq!(central.events(false, 100).unwrap(), [], "nobody did that");
+    }
+
+    #[tokio::test]
+    async fn a_disk_that_fills_up_within_a_whole_is_still_a_full_disk() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("central.db");
+        let db = crate::Db::new(std::sync::Arc::new(crate::NoGate), move || {
+            let central = CentralStore::open(&path)?;
+            let pages: i64 =
+                central.conn.query_row("PRAGMA page_count", [], |it| it.get(0)).unwrap();
+            central.conn.pragma_update(None, "max_page_count", pages + 1).unwrap();
+            Ok(central)
+        });
+        let fill = |central: &mut CentralStore| {
+            central.whole("everything", |it| {
+                (0..2_000).try_for_each(|_| it.record_change(&"x".repeat(300), "host", NOW))
+            })
+        };
+        let out = db.write("a change", fill).await;
+        assert!(matches!(out, Err(StoreError::Full { .. })), "{out:?}");
+        assert_eq!(db.read(|it| it.events(true, 9)).await.unwrap(), []);
     }
 
     #[test]

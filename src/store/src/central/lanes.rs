@@ -15,7 +15,7 @@ use domain::time::Timestamp;
 use domain::{AgentName, SessionId};
 use rusqlite::{Connection, Row};
 
-use super::{CentralStore, address, agent_name_or_none};
+use super::{CentralStore, address, agent_name_or_none, events};
 use crate::StoreError;
 use crate::outbox::by_hand::Ordered;
 use crate::outbox::{self, ClaimedPart};
@@ -119,7 +119,7 @@ impl CentralStore {
         })
     }
 
-    /// Does to parts what a user says; one answer for each.
+    /// Does to parts what is said at the host; one answer for each.
     pub fn order_parts(
         &mut self,
         keys: &[HostKey],
@@ -127,8 +127,10 @@ impl CentralStore {
         now: Timestamp,
     ) -> Result<Vec<Ordered>, StoreError> {
         self.change("an order", |tx| {
-            let order =
-                |key: &HostKey| session::order_part(scope(tx, key.session), &key.part, order, now);
+            let order = |key: &HostKey| {
+                events::change(tx, &format!("outbox {} {key}", order.as_str()), "host", now)?;
+                session::order_part(scope(tx, key.session), &key.part, order, now)
+            };
             keys.iter().map(order).collect()
         })
     }

@@ -1,8 +1,6 @@
 //! Codes that prove who somebody is: shown on the host's terminal, sent to the bot.
 
-use domain::words;
 use std::time::Duration;
-use strum::{EnumString, IntoStaticStr, VariantArray};
 
 use domain::AgentName;
 use domain::history::EventKind;
@@ -11,8 +9,10 @@ use domain::pairing::{ALL_SPAN, SENDER_SPAN};
 use domain::people::{Handle, PersonId, Role};
 use domain::session_key::ChatId;
 use domain::time::Timestamp;
+use domain::words;
 use rusqlite::{Connection, Row, params};
 use serde_json::json;
+use strum::{EnumString, IntoStaticStr, VariantArray};
 
 use super::chats::ChatRow;
 use super::{
@@ -105,6 +105,10 @@ impl CentralStore {
             let old =
                 "UPDATE pairing SET closed_at = ?1 WHERE closed_at IS NULL AND expires_at <= ?1";
             tx.execute(old, [now.0])?;
+            let said =
+                [role.map(|it| format!(" --as {it}")), agent.map(|it| format!(" --agent {it}"))];
+            let line = format!("pair{}", said.into_iter().flatten().collect::<String>());
+            events::change(tx, &line, "host", now)?;
             one(
                 tx,
                 "INSERT INTO pairing (code, role, agent_group, wires, created_at, expires_at)
@@ -199,7 +203,7 @@ impl CentralStore {
                 "wired": wired,
             });
             let handle = by.handle.to_string();
-            events::add(tx, EventKind::Pairing, Some((0, id.0)), &handle, &detail, now)?;
+            events::add(tx, EventKind::Pairing, (None, Some(id.0)), &handle, &detail, now)?;
             let chat = chats::by_id(tx, chat.id)?.unwrap_or(chat);
             Ok(Some(Paired { person, role: given, agent: row.pairing.agent, chat, wired }))
         })

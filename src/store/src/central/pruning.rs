@@ -1,12 +1,10 @@
 //! Forgets what is old in the central database: what the host said, questions that are settled, codes
 //! that are closed, counters of what reached nobody, tasks that are over, slots that ended, stops that
-//! were resumed and orders that were obeyed.
+//! were resumed, orders that were obeyed, and the history.
 
-use domain::history::EventKind;
 use domain::retention::{BATCH, Cutoffs};
 use domain::time::Timestamp;
 use rusqlite::params;
-use serde_json::json;
 
 use super::{CentralStore, events};
 use crate::StoreError;
@@ -92,14 +90,7 @@ impl CentralStore {
                  ON CONFLICT DO UPDATE SET value = excluded.value",
                 [now.0.to_string()],
             )?;
-            events::add(
-                tx,
-                EventKind::Change,
-                None,
-                "host",
-                &json!({ "line": "backup restore" }),
-                now,
-            )?;
+            events::change(tx, "backup restore", "host", now)?;
             let waiting = tx.execute("UPDATE message SET doubted = 1 WHERE outcome IS NULL", [])?;
             let sql = "UPDATE part SET doubted = 1 WHERE state NOT IN ('sent', 'dead')";
             Ok((waiting, tx.execute(sql, [])?))

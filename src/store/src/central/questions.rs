@@ -10,6 +10,7 @@ use domain::delivery::PartKey;
 use domain::history::EventKind;
 use domain::message::{Address, Incoming};
 use domain::people::PersonId;
+use domain::plain::{cut, one_line};
 use domain::question::{Opt, QuestionId};
 use domain::session_key::ChatId;
 use domain::time::Timestamp;
@@ -68,6 +69,9 @@ pub enum QuestionState {
     Answered { value: String, by: String },
     Expired,
 }
+
+/// How much of a change that was asked for the history keeps.
+const CHANGE_CHARS_MAX: usize = 300;
 
 /// Where a question was put.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -196,8 +200,17 @@ impl CentralStore {
                 params![id.0, value, by, with],
             )?;
             if answered == 1 {
-                let (about, detail) = (Some((0, id.0)), json!({ "answer": value }));
-                events::add(tx, EventKind::Answer, about, by, &detail, now)?;
+                let sql = format!("{QUESTIONS} WHERE id = ?1");
+                let asked = tx.query_row(&sql, [id.0], question_row)?.question;
+                let detail = json!({
+                    "answer": value,
+                    "question": asked.kind.as_str(),
+                    "agent": asked.agent.as_ref().map(AgentName::as_str),
+                    "chat": asked.chat.map(|it| it.to_string()),
+                    "from": asked.requester,
+                    "change": cut(&one_line(&asked.payload), CHANGE_CHARS_MAX),
+                });
+                events::add(tx, EventKind::Answer, (None, Some(id.0)), by, &detail, now)?;
             }
             Ok(answered == 1)
         })

@@ -79,7 +79,7 @@ impl CentralStore {
         Ok(Standing { roles, member_of })
     }
 
-    /// Every role that anybody has, in the order in which they were granted.
+    /// Every owner and admin, in the order in which they were granted.
     pub fn roles(&self) -> Result<Vec<RoleRow>, StoreError> {
         let sql = format!("{ROLES} ORDER BY r.id");
         self.list("list the roles", &sql, [], role_row)

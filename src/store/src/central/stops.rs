@@ -51,7 +51,7 @@ impl CentralStore {
         self.change("write a stop down", |tx| {
             if tx.execute(sql, params![name(scope), by, why, now.0])? == 1 {
                 let detail = json!({ "agent": name(scope), "why": why });
-                events::add(tx, EventKind::Stop, None, by, &detail, now)?;
+                events::add(tx, EventKind::Stop, (None, None), by, &detail, now)?;
             }
             Ok(())
         })
@@ -65,7 +65,7 @@ impl CentralStore {
             let has_resumed = tx.execute(sql, params![name(scope), now.0])? != 0;
             if has_resumed {
                 let detail = json!({ "agent": name(scope) });
-                events::add(tx, EventKind::Resume, None, by, &detail, now)?;
+                events::add(tx, EventKind::Resume, (None, None), by, &detail, now)?;
             }
             Ok(has_resumed)
         })

@@ -36,7 +36,7 @@ pub(super) fn end(
         return Ok(None);
     }
     if let Some(cost) = claim.cost {
-        let about = Some((tx.session, claim.message.0));
+        let about = (Some(tx.session), Some(claim.message.0));
         events::add(&tx, EventKind::Cost, about, "", &json!({ "micros": cost.micros() }), now)?;
     }
     if is_mute {

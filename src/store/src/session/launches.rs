@@ -3,6 +3,7 @@
 
 use domain::Incarnation;
 use domain::history::EventKind;
+use domain::plain::cut;
 use domain::session::Launches;
 use domain::time::Timestamp;
 use domain::trouble::Trouble;
@@ -13,6 +14,8 @@ use super::{Scope, SessionRows};
 use crate::StoreError;
 use crate::central::events;
 
+/// How much of a container's last words is kept.
+const REASON_CHARS_MAX: usize = 500;
 /// More rows in a row than any limit on bad launches.
 const LOOK_BACK: i64 = 32;
 
@@ -90,7 +93,8 @@ impl SessionRows<'_> {
                 )?
                 .execute(params![tx.session, incarnation.0, now.0, bad, trouble, detail])?;
             if ended == 1 {
-                let about = Some((tx.session, incarnation.0));
+                let about = (Some(tx.session), Some(incarnation.0));
+                let reason = cut(reason, REASON_CHARS_MAX);
                 events::add(&tx, EventKind::Exit, about, "", &json!({ "reason": reason }), now)?;
             }
             Ok(())

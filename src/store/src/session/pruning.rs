@@ -85,6 +85,12 @@ impl SessionRows<'_> {
                  FROM launch WHERE session = ?1",
                 params![tx.session, now.0, RESTORE_JUMP],
             )?;
+            tx.execute(
+                "INSERT INTO event (at, kind, scope, item, detail)
+                 SELECT ?2, 'exit', ?1, max(incarnation), '{\"reason\": \"restored from a backup\"}'
+                 FROM launch WHERE session = ?1",
+                [tx.session, now.0],
+            )?;
             let sql = "UPDATE session SET halted = (SELECT max(incarnation) FROM launch
                                                     WHERE session = ?1) WHERE id = ?1";
             tx.execute(sql, [tx.session]).map(drop)

@@ -52,7 +52,7 @@ fn a_half_sent_answer_is_voided_and_what_went_out_is_said() {
     let unsent = Verdict::Unsent { retry_at: NOW, counts: false };
     it.host.conclude(with_platform.key(), &unsent, NOW).unwrap();
     let texts = drain(&mut it);
-    assert!(texts.len() == 1 && texts[0].contains("stopped (by Ann). Not sent any more: 1 part"));
+    assert!(texts.len() == 1 && texts[0].contains("stopped by Ann. Not sent any more: 1 part"));
 }
 
 #[test]

@@ -75,7 +75,7 @@ pub(super) const FIRES: &str = "SELECT task, slot, fired_at, state, skipped, ses
             (SELECT detail ->> 'result' FROM event
              WHERE kind = 'run' AND scope = task AND item = slot ORDER BY id DESC LIMIT 1)),
         (SELECT sum(e.detail ->> 'micros') FROM message m
-         JOIN event e ON e.kind = 'cost' AND e.scope = m.session AND e.item = m.seq
+         CROSS JOIN event e ON e.kind = 'cost' AND e.scope = m.session AND e.item = m.seq
          WHERE m.task = fire.task AND m.slot = fire.slot)
      FROM fire";
 
@@ -182,8 +182,9 @@ impl CentralStore {
 
     /// What the runs of a task that are remembered cost together, as far as that is known.
     pub fn task_cost(&self, id: TaskId) -> Result<Option<Cost>, StoreError> {
+        // In this order: SQLite would begin with the costs of everything.
         let sql = "SELECT sum(e.detail ->> 'micros') FROM message m
-                   JOIN event e ON e.kind = 'cost' AND e.scope = m.session AND e.item = m.seq
+                   CROSS JOIN event e ON e.kind = 'cost' AND e.scope = m.session AND e.item = m.seq
                    WHERE m.task = ?1";
         let sum = self.one("add up what a task cost", sql, [id.0], |row| row.get(0))?;
         Ok(sum.flatten().and_then(Cost::total))
@@ -283,7 +284,7 @@ pub(super) fn record(
     result: &str,
     now: Timestamp,
 ) -> rusqlite::Result<()> {
-    let about = Some((key.task.0, key.slot.0));
+    let about = (Some(key.task.0), Some(key.slot.0));
     events::add(tx, EventKind::Run, about, "", &json!({ "result": result }), now)
 }
 

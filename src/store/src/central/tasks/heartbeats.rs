@@ -19,13 +19,16 @@ impl CentralStore {
         self.one("find a heartbeat", sql, [agent.as_str()], |row| row.get(0).map(TaskId))
     }
 
-    /// Makes a task of an agent its heartbeat, instead of another one.
+    /// Makes a task of an agent its heartbeat, instead of another one. Fails when it is none of theirs.
     pub fn set_heartbeat(&mut self, agent: &AgentName, task: TaskId) -> Result<(), StoreError> {
         self.change("a heartbeat", |tx| {
             let old = "UPDATE task SET heartbeat = 0 WHERE agent_group = ?1 AND heartbeat = 1";
             tx.execute(old, [agent.as_str()])?;
             let new = "UPDATE task SET heartbeat = 1 WHERE id = ?1 AND agent_group = ?2";
-            tx.execute(new, params![task.0, agent.as_str()]).map(drop)
+            match tx.execute(new, params![task.0, agent.as_str()])? {
+                1 => Ok(()),
+                _ => Err(rusqlite::Error::QueryReturnedNoRows),
+            }
         })
     }
 

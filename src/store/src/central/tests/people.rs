@@ -101,14 +101,14 @@ fn those_who_may_decide_come_with_every_handle() {
     let ann = store.add_person(&telegram("1"), "Ann", NOW).unwrap();
     let bob = store.add_person(&telegram("2"), "Bob", NOW).unwrap();
     store.link(ann, &Handle::new("discord", "d1")).unwrap();
-    store.grant(ann, &Role::Owner).unwrap();
     store.grant(bob, &Role::Admin { of: Some(agent("andy")) }).unwrap();
+    store.grant(ann, &Role::Owner).unwrap();
     let who = |of: Option<&str>| -> Vec<(String, usize)> {
         let of = of.map(agent);
         let rows = store.approver_candidates(of.as_ref()).unwrap();
         rows.into_iter().map(|it| (it.name, it.handles.len())).collect()
     };
-    assert_eq!(who(Some("andy")), [("Ann".to_owned(), 2), ("Bob".to_owned(), 1)]);
+    assert_eq!(who(Some("andy")), [("Bob".to_owned(), 1), ("Ann".to_owned(), 2)]);
     assert_eq!(who(Some("ben")), [("Ann".to_owned(), 2)]);
     assert_eq!(who(None), [("Ann".to_owned(), 2)]);
 }

@@ -1,0 +1,53 @@
+//! Changes that hold together: a transaction, or a savepoint in the one that is open already.
+
+use rusqlite::Connection;
+
+/// A transaction, or a part of the one that is open already.
+pub(crate) struct Step {
+    keep: &'static str,
+    undo: &'static str,
+}
+
+impl Step {
+    pub(crate) fn begin(conn: &Connection) -> rusqlite::Result<Self> {
+        let (begin, keep, undo) = if conn.is_autocommit() {
+            ("BEGIN IMMEDIATE", "COMMIT", "ROLLBACK")
+        } else {
+            ("SAVEPOINT step", "RELEASE step", "ROLLBACK TO step; RELEASE step")
+        };
+        conn.execute_batch(begin).map(|()| Self { keep, undo })
+    }
+
+    pub(crate) fn keep(&self, conn: &Connection) -> rusqlite::Result<()> {
+        conn.execute_batch(self.keep)
+    }
+
+    /// A full disk may have undone it already, and all that was open around it.
+    pub(crate) fn undo(&self, conn: &Connection) {
+        if let Err(err) = conn.execute_batch(self.undo) {
+            tracing::debug!(error = &err as &dyn std::error::Error, "nothing to undo");
+        }
+    }
+}
+
+/// All of `f` or none of it, also when it panics.
+pub(crate) fn atomically<R>(
+    conn: &Connection,
+    f: impl FnOnce(&Connection) -> rusqlite::Result<R>,
+) -> rusqlite::Result<R> {
+    struct Guard<'a>(&'a Connection, Option<Step>);
+    impl Drop for Guard<'_> {
+        fn drop(&mut self) {
+            if let Some(step) = &self.1 {
+                step.undo(self.0);
+            }
+        }
+    }
+    let mut guard = Guard(conn, Some(Step::begin(conn)?));
+    let out = f(conn)?;
+    if let Some(step) = &guard.1 {
+        step.keep(conn)?;
+    }
+    guard.1 = None;
+    Ok(out)
+}
