@@ -79,7 +79,7 @@ async fn a_panic_ends_all_turns_at_once_and_counts_against_nobody() {
     for chat in ["a", "b", "c"] {
         let text = texts(&world, chat, 5 * MINUTE).await;
         assert_eq!(
-            text.matches("I was stopped by Ann (test:ann). Set aside: 1 message.").count(),
+            text.matches("I was stopped by Ann. Set aside: 1 message.").count(),
             1,
             "{text}"
         );
@@ -117,7 +117,7 @@ async fn a_stop_outlives_the_host_and_what_comes_meanwhile_is_answered_after_it(
     world.platform.post("a", "m1", "one");
     let text = texts(&world, "a", 10 * SECOND).await;
     assert!(
-        text.contains("I am stopped by Ann (") && text.contains("nanoclaw resume andy"),
+        text.contains("I am stopped by Ann.") && text.contains("nanoclaw resume andy"),
         "{text}"
     );
     host.kill().await;
@@ -185,7 +185,7 @@ async fn what_the_command_line_wrote_down_alone_is_found_by_the_next_sweep() {
     central.stop(&Scope::All, "Ann", "", world.now()).unwrap();
     world.pass(2 * MINUTE).await;
     assert!(!world.engine.is_running(S1));
-    assert!(texts(&world, "a", SECOND).await.contains("I was stopped by Ann ("));
+    assert!(texts(&world, "a", SECOND).await.contains("I was stopped by Ann."));
 }
 
 #[tokio::test(start_paused = true)]
@@ -251,7 +251,7 @@ async fn cut_short(point: &str, nth: u64) -> bool {
         let sent = world.platform.sent();
         let fresh = sent.iter().filter(|it| it.to.chat == chat && !it.repeat);
         let text: Vec<&str> = fresh.map(|it| it.content.text()).collect();
-        let told = text.iter().filter(|it| it.starts_with("I was stopped by Ann (")).count();
+        let told = text.iter().filter(|it| it.starts_with("I was stopped by Ann.")).count();
         assert_eq!(told, 1, "{point}: {text:?}");
     }
     resume(&host, andy()).await;
