@@ -1,4 +1,5 @@
-//! The one place that writes to the terminal. Nobody reading is no error.
+//! The one place that writes to the terminal. A result that cannot be written ends the command as
+//! failed: what was not shown is not acknowledged.
 
 use std::io::{self, IsTerminal, Write};
 
@@ -9,13 +10,22 @@ use crate::error::{fail, hint_of, lines};
 /// One line of a result.
 pub(crate) fn out(line: &str) {
     let mut to = io::stdout().lock();
-    let _ = writeln!(to, "{line}").and_then(|()| to.flush());
+    written(writeln!(to, "{line}").and_then(|()| to.flush()));
+}
+
+fn written(result: io::Result<()>) {
+    if let Err(err) = result {
+        if err.kind() != io::ErrorKind::BrokenPipe {
+            note(&format!("error: the result could not be written: {err}"));
+        }
+        std::process::exit(1);
+    }
 }
 
 /// A piece of a result, without a line end.
 pub(crate) fn out_piece(text: &str) {
     let mut to = io::stdout().lock();
-    let _ = to.write_all(text.as_bytes()).and_then(|()| to.flush());
+    written(to.write_all(text.as_bytes()).and_then(|()| to.flush()));
 }
 
 /// One line about what is going on.

@@ -74,9 +74,8 @@ use crate::open::{Journal, open};
 use crate::session::{Scope, SessionRows};
 use crate::step::atomically;
 
-static MIGRATIONS: LazyLock<Migrations<'_>> = LazyLock::new(|| {
-    Migrations::new(vec![M::up(include_str!("../../../migrations/central/0001_start.sql"))])
-});
+const START: &str = include_str!("../../../migrations/central/0001_start.sql");
+static MIGRATIONS: LazyLock<Migrations<'_>> = LazyLock::new(|| Migrations::new(vec![M::up(START)]));
 
 #[derive(Debug)]
 pub struct CentralStore {
@@ -93,8 +92,10 @@ impl CentralStore {
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         keep_private(path).map_err(StoreError::private(path))?;
         let home = path.parent().unwrap_or(Path::new(""));
-        let conn = open(path, Journal::Wal, &MIGRATIONS)?;
-        Ok(Self { conn, layout: Layout::new(home), outbox: OutboxWatch::default() })
+        let (conn, layout) =
+            (open(path, Journal::Wal, &MIGRATIONS, Some(START))?, Layout::new(home));
+        skip_folders(&conn, &layout).map_err(StoreError::open(path))?;
+        Ok(Self { conn, layout, outbox: OutboxWatch::default() })
     }
 
     /// What there is of one session.
@@ -214,6 +215,20 @@ impl Store for CentralStore {
     fn committed(&mut self) {
         self.outbox.announce();
     }
+}
+
+/// Folders that the sessions of another database left hold conversations of other chats, so that no new
+/// session gets their numbers.
+fn skip_folders(conn: &Connection, layout: &Layout) -> rusqlite::Result<()> {
+    if conn.prepare("SELECT 1 FROM sqlite_sequence WHERE name = 'session'")?.exists([])? {
+        return Ok(());
+    }
+    let names = fs::read_dir(layout.sessions()).into_iter().flatten().flatten();
+    let used = names.filter_map(|it| SessionId::parse(&it.file_name().to_string_lossy())).max();
+    if let Some(used) = used {
+        conn.execute("INSERT INTO sqlite_sequence VALUES ('session', ?1)", [used.0])?;
+    }
+    Ok(())
 }
 
 /// Makes the file, or closes it to others; SQLite gives its logs the same permissions. The folder is

@@ -83,8 +83,13 @@ impl Layout {
     }
 
     #[must_use]
+    pub fn sessions(&self) -> PathBuf {
+        self.home.join("sessions")
+    }
+
+    #[must_use]
     pub fn session(&self, session: SessionId) -> SessionLayout {
-        SessionLayout { root: self.home.join("sessions").join(session.to_string()) }
+        SessionLayout { root: self.sessions().join(session.to_string()) }
     }
 }
 

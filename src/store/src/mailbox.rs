@@ -167,7 +167,7 @@ fn to_sqlite(err: std::io::Error) -> rusqlite::Error {
 }
 
 fn open_box(path: &Path) -> Result<Posted, StoreError> {
-    let conn = open(path, Journal::Disposable, &MIGRATIONS)?;
+    let conn = open(path, Journal::Disposable, &MIGRATIONS, None)?;
     cache_little(&conn).map_err(StoreError::open(path))?;
     conn.busy_timeout(BUSY_MAX).map_err(StoreError::open(path))?;
     let gone = || StoreError::open(path)(rusqlite::Error::InvalidPath(path.to_owned()));

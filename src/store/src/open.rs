@@ -38,13 +38,20 @@ pub(crate) enum Journal {
     Disposable,
 }
 
-/// Opens `path` for writing, creates it if needed, and migrates it.
+/// Opens `path` for writing, creates it if needed, and migrates it. With the text of its first migration,
+/// a file that another text began is refused.
 pub(crate) fn open(
     path: &Path,
     journal: Journal,
     migrations: &Migrations<'_>,
+    start: Option<&str>,
 ) -> Result<Connection, StoreError> {
     let mut conn = connect(path, journal).map_err(StoreError::open(path))?;
+    if let Some(start) = start
+        && !is_ours(&conn, start).map_err(StoreError::open(path))?
+    {
+        return Err(StoreError::Newer { path: path.to_owned() });
+    }
     migrations.to_latest(&mut conn).map_err(|err| {
         let too_far = MigrationDefinitionError::DatabaseTooFarAhead;
         if err == MigrationError::MigrationDefinition(too_far) {
@@ -56,6 +63,19 @@ pub(crate) fn open(
         StoreError::open(path)(rusqlite::Error::ToSqlConversionFailure(Box::new(err)))
     })?;
     Ok(conn)
+}
+
+/// Whether this program made the tables of a file; a new one is marked. Until the first release the text
+/// that makes them changes in its place, without a migration.
+fn is_ours(conn: &Connection, start: &str) -> rusqlite::Result<bool> {
+    // FNV-1a (<http://www.isthe.com/chongo/tech/comp/fnv/>); any checksum would do.
+    let hash = |sum: u32, it: &u8| (sum ^ u32::from(*it)).wrapping_mul(0x0100_0193);
+    let mark = (start.as_bytes().iter().fold(0x811c_9dc5, hash) >> 1).cast_signed();
+    if conn.prepare("SELECT 1 FROM sqlite_schema")?.exists([])? {
+        let found: i32 = conn.pragma_query_value(None, "application_id", |row| row.get(0))?;
+        return Ok(found == mark);
+    }
+    conn.pragma_update(None, "application_id", mark).map(|()| true)
 }
 
 fn connect(path: &Path, journal: Journal) -> rusqlite::Result<Connection> {

@@ -77,7 +77,7 @@ impl RunnerStore {
     ) -> Result<Self, StoreError> {
         // Not a write-ahead log: see `outbound`.
         let path = outbound_dir.join(OUTBOUND);
-        let conn = open(&path, Journal::Rollback, &MIGRATIONS)?;
+        let conn = open(&path, Journal::Rollback, &MIGRATIONS, None)?;
         cache_little(&conn).map_err(StoreError::open(&path))?;
         let (inbound, outbound_dir) = (inbound_dir.join(INBOUND), outbound_dir.to_owned());
         let inode = inode(&path);

@@ -140,7 +140,7 @@ pub struct AgentSettings {
     #[arg(long, value_name = "CPUS", value_parser = values::cpus)]
     pub cpus: Option<CpuMilli>,
     /// How many processes a container may have
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(16..))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(16..=4_194_304))]
     pub pids: Option<u32>,
     /// What its folders may take on the disk: the workspace, and what one conversation keeps
     #[arg(long, value_name = "GIB", value_parser = clap::value_parser!(u32).range(1..))]

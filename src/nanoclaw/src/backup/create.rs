@@ -95,6 +95,9 @@ fn explain(err: anyhow::Error) -> anyhow::Error {
 
 fn put(half: &Path, file: &Path, force: bool) -> anyhow::Result<()> {
     if force {
+        if fs::symlink_metadata(file).is_ok_and(|it| !it.is_file()) {
+            return Err(fail(format!("{} is no file", file.display()), "name another file"));
+        }
         return fs::rename(half, file).context("the backup could not be put in its place");
     }
     // A link fails where a file came up meanwhile.

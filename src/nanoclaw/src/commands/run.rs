@@ -27,7 +27,11 @@ pub(super) async fn perform(detached: bool, layout: &Layout) -> anyhow::Result<(
 /// the file, so that a panic is in it too.
 pub(super) fn log_to(detached: bool, layout: &Layout) -> anyhow::Result<()> {
     let filter = EnvFilter::try_from_env(FILTER).unwrap_or_else(|_| EnvFilter::new("info"));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false);
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(false)
+        // Told on the same stderr, where a full disk would make it a panic.
+        .log_internal_errors(false);
     if detached {
         log.with_writer(io::stderr).init();
         return Ok(());

@@ -106,7 +106,7 @@ impl CentralStore {
                 "UPDATE pairing SET closed_at = ?1 WHERE closed_at IS NULL AND expires_at <= ?1";
             tx.execute(old, [now.0])?;
             let said =
-                [role.map(|it| format!(" --as {it}")), agent.map(|it| format!(" --agent {it}"))];
+                [role.map(|it| format!(" --role {it}")), agent.map(|it| format!(" --agent {it}"))];
             let line = format!("pair{}", said.into_iter().flatten().collect::<String>());
             events::change(tx, &line, "host", now)?;
             one(

@@ -176,6 +176,31 @@ fn a_newer_database_is_refused_and_a_damaged_one_is_named() {
 }
 
 #[test]
+fn a_database_whose_tables_were_made_otherwise_is_refused() {
+    for made in ["PRAGMA application_id = 7", "PRAGMA application_id = 0; PRAGMA user_version = 0"]
+    {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("central.db");
+        drop(CentralStore::open(&path).unwrap());
+        drop(CentralStore::open(&path).unwrap());
+        Connection::open(&path).unwrap().execute_batch(made).unwrap();
+        assert!(matches!(CentralStore::open(&path), Err(StoreError::Newer { .. })), "{made}");
+    }
+}
+
+#[test]
+fn a_new_database_gives_nobody_the_folders_of_an_old_one() {
+    let dir = tempfile::tempdir().unwrap();
+    for name in ["s1", "s7", "elsewhere"] {
+        fs::create_dir_all(dir.path().join("sessions").join(name)).unwrap();
+    }
+    let mut store = CentralStore::open(&dir.path().join("central.db")).unwrap();
+    store.add_agent(&AgentGroup::new(agent("andy"))).unwrap();
+    let key = domain::session_key::SessionKey { agent: agent("andy"), chat: None, thread: None };
+    assert_eq!(store.session_for(&key, NOW).unwrap().id, SessionId(8));
+}
+
+#[test]
 fn a_step_within_another_is_undone_alone() {
     let (_dir, store) = store();
     let set = |conn: &Connection, key: &str| {

@@ -216,12 +216,17 @@ impl SessionStore {
     pub fn create(layout: &Layout, now: Timestamp) -> Result<Self, StoreError> {
         let session = SessionId(1);
         let paths = layout.session(session);
-        for folder in [paths.inbound_dir(), paths.outbound_dir(), paths.home()] {
-            std::fs::create_dir_all(&folder).map_err(|err| {
-                StoreError::open(&folder)(rusqlite::Error::ToSqlConversionFailure(Box::new(err)))
-            })?;
-        }
+        let make = |folder: &Path| {
+            std::fs::create_dir_all(folder).map_err(|err| {
+                StoreError::open(folder)(rusqlite::Error::ToSqlConversionFailure(Box::new(err)))
+            })
+        };
+        make(layout.home())?;
+        // The database first: a new one gives nobody the number of a folder.
         let mut store = Self::open(layout, session)?;
+        for folder in [paths.inbound_dir(), paths.outbound_dir(), paths.home()] {
+            make(&folder)?;
+        }
         let agent = AgentName::parse("andy").map_err(|_| StoreError::Lost { op: "an agent" })?;
         store.central.add_agent(&AgentGroup::new(agent.clone()))?;
         let chat = Address {
