@@ -196,7 +196,7 @@ fn a_new_database_gives_nobody_the_folders_of_an_old_one() {
     }
     let mut store = CentralStore::open(&dir.path().join("central.db")).unwrap();
     store.add_agent(&AgentGroup::new(agent("andy"))).unwrap();
-    let key = domain::session_key::SessionKey { agent: agent("andy"), chat: None, thread: None };
+    let key = SessionKey { agent: agent("andy"), chat: None, thread: None };
     assert_eq!(store.session_for(&key, NOW).unwrap().id, SessionId(8));
 }
 
