@@ -223,7 +223,6 @@ CREATE TABLE message (
     -- `context` is shown with the next message that engages the agent, never alone.
     kind        TEXT    NOT NULL DEFAULT 'chat' CHECK (kind IN ('chat', 'context', 'command')),
     received_at INTEGER NOT NULL,
-    said_before INTEGER NOT NULL DEFAULT 0,   -- the runner's last message by then, which cannot answer it
     not_before  INTEGER NOT NULL,
     tries       INTEGER NOT NULL DEFAULT 0,
     released    INTEGER NOT NULL DEFAULT 0,   -- the last incarnation whose claim was taken back

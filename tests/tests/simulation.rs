@@ -62,6 +62,17 @@ fn mailboxes_may_go_at_any_time() {
 }
 
 #[test]
+fn commits_may_be_in_doubt_at_any_time() {
+    for count in 1..=3 {
+        for ms in (0..5_000).step_by(100) {
+            let faults = vec![(Duration::from_millis(ms), Fault::Doubt(count))];
+            let what = format!("{count} commits in doubt after {ms} ms");
+            check(&what, &Plan { faults, ..Plan::simple() });
+        }
+    }
+}
+
+#[test]
 fn the_host_may_stop_everywhere_while_everything_takes_its_time() {
     for jitter in 1..=3 {
         let (points, lives) = stop_everywhere(&Plan { jitter, ..Plan::simple() });

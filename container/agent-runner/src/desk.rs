@@ -114,10 +114,10 @@ impl Desk {
         }
     }
 
-    /// Messages that wait for this incarnation.
-    pub(crate) async fn due(&self) -> Result<Vec<Inbound>, StoreError> {
+    /// Messages that wait for this incarnation; a claim of `unsure` failed.
+    pub(crate) async fn due(&self, unsure: Vec<MessageSeq>) -> Result<Vec<Inbound>, StoreError> {
         let now = self.clock.now();
-        self.store.read(move |store| store.due(now)).await
+        self.store.read(move |store| store.due(now, &unsure)).await
     }
 
     /// Claims messages, all or none. Not repeated: who failed to claim looks again later.

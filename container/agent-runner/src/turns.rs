@@ -81,6 +81,7 @@ pub async fn run_until(
         events,
         working,
         damaged_reads: 0,
+        unsure: vec![],
         pruned: None,
         scripts: JoinSet::new(),
         task: None,
@@ -122,6 +123,8 @@ struct Turns {
     events: mpsc::Receiver<Event>,
     working: JoinSet<Result<(), RunnerError>>,
     damaged_reads: u32,
+    /// Messages whose last claim failed; it may have taken effect all the same.
+    unsure: Vec<MessageSeq>,
     pruned: Option<Instant>,
     /// The script of the task at hand, if it runs.
     scripts: JoinSet<(Inbound, Decision)>,
@@ -165,7 +168,7 @@ impl Turns {
 
     /// Claims what waits, all in one commit, and only then hands it over.
     async fn look(&mut self) -> Result<(), RunnerError> {
-        let due = match self.desk.due().await {
+        let due = match self.desk.due(self.unsure.clone()).await {
             Ok(due) => due,
             Err(err) => {
                 self.damaged_reads = if err.is_permanent() { self.damaged_reads + 1 } else { 0 };
@@ -183,10 +186,12 @@ impl Turns {
             }
             return Ok(());
         }
+        self.unsure = due.iter().map(|it| it.seq).collect();
         if let Err(err) = self.desk.claim(&due).await {
             tracing::warn!(error = %err, "could not claim the messages; will look again");
             return Ok(());
         }
+        self.unsure.clear();
         tracing::info!(count = due.len(), last = due.last().map(|it| it.seq.0), "took messages");
         self.hand_over(due);
         Ok(())

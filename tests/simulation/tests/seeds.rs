@@ -12,6 +12,13 @@ use simulation::simulation::{Plan, run, run_broken, sweep, town};
 /// How many seeds a change has to pass: a window of its own for each commit, so that what was never
 /// tried is. `NANOCLAW_SEEDS=20000..90000` runs others.
 const SEEDS: u64 = 5_000;
+/// Seeds that once broke a law, each for a cause of its own.
+const MENDED: [u64; 2] = [
+    // A claim took effect, its runner heard of an error and never worked on the message.
+    10_438_578_455_432,
+    // A hostile runner ended a message with what it had said about an earlier one.
+    10_438_578_457_701,
+];
 /// Within so many seeds a flaw has to show.
 const SEEDS_PER_MUTATION: u64 = 300;
 const THREADS: usize = 2;
@@ -34,6 +41,16 @@ fn seeded_runs_keep_the_laws() {
         let complaint = String::from_utf8_lossy(&out.stderr);
         assert!(out.status.success() && said.contains("0 violations"), "{said}{complaint}");
         eprintln!("{said}");
+    }
+}
+
+#[test]
+fn seeds_that_once_broke_a_law_keep_it() {
+    for seed in MENDED {
+        let report = sweep::one(seed);
+        let broken = report.violations.join("\n  ");
+        let trace = report.excerpt(40).join("\n");
+        assert!(report.violations.is_empty(), "seed {seed}\n  {broken}\n{trace}");
     }
 }
 

@@ -37,12 +37,17 @@ impl RunnerStore {
     /// Messages that are due and that this incarnation has neither claimed nor ended, as far as they
     /// may share a turn with each other and with what is claimed; see [`claimable`]. One that waits for
     /// the provider, or backs off, or whose files are not here yet, holds up those behind it, so that
-    /// answers come in the order of their questions.
+    /// answers come in the order of their questions. A claim of `unsure`, which failed, does not count,
+    /// whether it took effect or not.
     ///
     /// # Errors
     /// When a mailbox fails. A failing inbound mailbox is often just being made again by the host: try
     /// again soon. So for every method below, as far as it reads.
-    pub fn due(&mut self, now: Timestamp) -> Result<Vec<Inbound>, StoreError> {
+    pub fn due(
+        &mut self,
+        now: Timestamp,
+        unsure: &[MessageSeq],
+    ) -> Result<Vec<Inbound>, StoreError> {
         let incarnation = self.incarnation;
         self.read_both(|inbound, own| {
             let facts = facts(inbound)?;
@@ -57,10 +62,12 @@ impl RunnerStore {
                     break;
                 }
                 match claim_of(own, item.message.seq, incarnation, halted)? {
-                    Some(Claimed::InHand) => claimed.push(item.message),
                     Some(Claimed::Ended) => {}
-                    None if item.is_due(now) => due.push(item.message),
-                    None => break,
+                    Some(Claimed::InHand) if !unsure.contains(&item.message.seq) => {
+                        claimed.push(item.message);
+                    }
+                    Some(Claimed::InHand) | None if item.is_due(now) => due.push(item.message),
+                    Some(Claimed::InHand) | None => break,
                 }
             }
             due.truncate(claimable(&turn_keys(&due), &turn_keys(&claimed)));

@@ -95,7 +95,7 @@ fn a_message_is_read_with_all_that_is_known_of_it() {
     let seq = it.say("chat", "hello");
     it.file(seq, 0, "here");
     it.file(seq, 1, "failed");
-    let due = it.runner().due(NOW).unwrap();
+    let due = it.runner().due(NOW, &[]).unwrap();
     let [message] = due.as_slice() else { panic!("{due:?}") };
     assert_eq!((message.kind, message.from.thread.as_deref()), (InboundKind::Chat, Some("7")));
     assert_eq!(message.chat, ChatInfo { title: "Team".into(), is_group: true });
@@ -122,11 +122,11 @@ fn what_was_overheard_is_shown_once_with_the_next_message() {
     let third = it.say("context", "milk?");
     it.say("chat", "again");
     let mut runner = it.runner();
-    let due = runner.due(NOW).unwrap();
+    let due = runner.due(NOW, &[]).unwrap();
     assert_eq!(due.iter().map(overheard).collect::<Vec<_>>(), [(vec![first], 0)]);
     assert_eq!(due[0].overheard.messages[0].files.len(), 1);
     for _ in 0..2 {
-        let due: Vec<MessageSeq> = runner.due(NOW).unwrap().iter().map(|it| it.seq).collect();
+        let due: Vec<MessageSeq> = runner.due(NOW, &[]).unwrap().iter().map(|it| it.seq).collect();
         runner.claim(&due, NOW).unwrap();
         let end = TurnEnd {
             messages: due,
@@ -137,7 +137,7 @@ fn what_was_overheard_is_shown_once_with_the_next_message() {
         };
         runner.end_turn(&end, &[], NOW).unwrap();
     }
-    let due = runner.due(NOW).unwrap();
+    let due = runner.due(NOW, &[]).unwrap();
     assert_eq!(overheard(&due[0]), (vec![second, third], 0), "a command between hides nothing");
 
     it.say("command", "/new");
@@ -146,7 +146,7 @@ fn what_was_overheard_is_shown_once_with_the_next_message() {
     let decline = "UPDATE message SET outcome = 'declined', ended_at = 1
                    WHERE outcome IS NULL AND seq < ?1";
     it.execute(decline, [last]);
-    assert_eq!(overheard(&runner.due(NOW).unwrap()[0]), (vec![fourth], 0));
+    assert_eq!(overheard(&runner.due(NOW, &[]).unwrap()[0]), (vec![fourth], 0));
 }
 
 #[test]
@@ -156,7 +156,7 @@ fn only_the_latest_overheard_messages_are_shown_and_the_rest_counted() {
         it.say("context", "x");
     }
     it.say("chat", "hello");
-    let due = it.runner().due(NOW).unwrap();
+    let due = it.runner().due(NOW, &[]).unwrap();
     let (shown, left_out) = overheard(&due[0]);
     assert_eq!((shown.len(), left_out), (OVERHEARD_MAX, 3));
     assert_eq!((shown.first(), shown.last()), (Some(&8), Some(&106)));
@@ -166,7 +166,7 @@ fn only_the_latest_overheard_messages_are_shown_and_the_rest_counted() {
     it.say("context", &"x".repeat(OVERHEARD_BYTES_MAX));
     it.say("context", "new");
     it.say("chat", "hello");
-    assert_eq!(overheard(&it.runner().due(NOW).unwrap()[0]), (vec![6], 2));
+    assert_eq!(overheard(&it.runner().due(NOW, &[]).unwrap()[0]), (vec![6], 2));
 }
 
 #[test]
@@ -178,11 +178,11 @@ fn files_that_are_not_here_hold_up_their_message_and_those_behind_it() {
     it.say("chat", "what is it?");
     it.say("chat", "well?");
     let mut runner = it.runner();
-    assert_eq!(seqs(&runner.due(NOW).unwrap()), [2]);
+    assert_eq!(seqs(&runner.due(NOW, &[]).unwrap()), [2]);
     it.fetched();
-    assert_eq!(seqs(&runner.due(NOW).unwrap()), [2, 6, 8]);
+    assert_eq!(seqs(&runner.due(NOW, &[]).unwrap()), [2, 6, 8]);
     it.file(8, 0, "pending");
-    assert_eq!(seqs(&runner.due(NOW).unwrap()), [2, 6]);
+    assert_eq!(seqs(&runner.due(NOW, &[]).unwrap()), [2, 6]);
 }
 
 #[test]
@@ -199,16 +199,31 @@ fn a_command_is_taken_up_alone_and_after_what_is_in_hand() {
         text: None,
         cost: None,
     };
-    assert_eq!(seqs(&runner.due(NOW).unwrap()), [2]);
+    assert_eq!(seqs(&runner.due(NOW, &[]).unwrap()), [2]);
     runner.claim(&[MessageSeq(2)], NOW).unwrap();
-    assert_eq!(seqs(&runner.due(NOW).unwrap()), [0; 0]);
+    assert_eq!(seqs(&runner.due(NOW, &[]).unwrap()), [0; 0]);
     runner.end_turn(&end(2), &[], NOW).unwrap();
-    let due = runner.due(NOW).unwrap();
+    let due = runner.due(NOW, &[]).unwrap();
     assert_eq!((due[0].kind, seqs(&due)), (InboundKind::Command, vec![4]));
     runner.claim(&[MessageSeq(4)], NOW).unwrap();
-    assert_eq!(seqs(&runner.due(NOW).unwrap()), [0; 0]);
+    assert_eq!(seqs(&runner.due(NOW, &[]).unwrap()), [0; 0]);
     runner.end_turn(&end(4), &[], NOW).unwrap();
-    assert_eq!(seqs(&runner.due(NOW).unwrap()), [6]);
+    assert_eq!(seqs(&runner.due(NOW, &[]).unwrap()), [6]);
+}
+
+#[test]
+fn a_claim_that_may_have_taken_effect_is_made_again() {
+    let mut it = Files::new();
+    it.say("chat", "hello");
+    it.say("chat", "again");
+    let mut runner = it.runner();
+    let first = [MessageSeq(2)];
+    assert_eq!(seqs(&runner.due(NOW, &first).unwrap()), [2, 4], "it had taken no effect");
+    runner.claim(&first, NOW).unwrap();
+    assert_eq!(seqs(&runner.due(NOW, &[]).unwrap()), [4]);
+    assert_eq!(seqs(&runner.due(NOW, &first).unwrap()), [2, 4]);
+    runner.claim(&[MessageSeq(2), MessageSeq(4)], NOW).unwrap();
+    assert_eq!(seqs(&runner.due(NOW, &[]).unwrap()), [0; 0]);
 }
 
 #[test]
@@ -340,7 +355,7 @@ fn a_mailbox_that_is_gone_is_made_again_with_numbers_above_and_what_was_kept() {
     assert!(matches!(lost, Err(StoreError::Superseded)), "{lost:?}");
     drop(runner);
     let mut next = it.runner();
-    assert_eq!(next.due(NOW).unwrap().len(), 1, "it is claimed by nobody");
+    assert_eq!(next.due(NOW, &[]).unwrap().len(), 1, "it is claimed by nobody");
     assert_eq!(next.state("continuation").unwrap().as_deref(), Some("c1"));
     assert_eq!(next.say(message, "more", NOW).unwrap(), OutSeq(3));
     next.set_state(&[("continuation", None)]).unwrap();
@@ -348,7 +363,7 @@ fn a_mailbox_that_is_gone_is_made_again_with_numbers_above_and_what_was_kept() {
     assert_eq!(it.runner().state("continuation").unwrap(), None, "what it forgot stays so");
     std::fs::remove_file(it.inbound_dir.join(INBOUND)).unwrap();
     it.host.post().unwrap();
-    assert_eq!(it.runner().due(NOW).unwrap().len(), 1);
+    assert_eq!(it.runner().due(NOW, &[]).unwrap().len(), 1);
 }
 
 #[test]
@@ -367,10 +382,10 @@ fn what_a_stopped_incarnation_ended_unheard_is_taken_up_by_the_next() {
     stopped.end_turn(&end, &[], NOW).unwrap();
     it.execute("UPDATE session SET halted = ?1", [ME.0]);
     it.say("chat", "more");
-    assert_eq!(stopped.due(NOW).unwrap(), [], "it gets nothing more");
+    assert_eq!(stopped.due(NOW, &[]).unwrap(), [], "it gets nothing more");
     drop(stopped);
     let next = Incarnation(ME.0 + 1);
     let mut next = RunnerStore::open(&it.inbound_dir, &it.outbound_dir, next).unwrap();
-    let due: Vec<MessageSeq> = next.due(NOW).unwrap().iter().map(|it| it.seq).collect();
+    let due: Vec<MessageSeq> = next.due(NOW, &[]).unwrap().iter().map(|it| it.seq).collect();
     assert_eq!(due.first(), Some(&message));
 }

@@ -50,8 +50,9 @@ pub(super) fn end(
     Ok(Some((claim.message, outcome)))
 }
 
-/// Whether something stands behind a claim that says so: a part of its reply to a message of the same chat
-/// and thread, which was not there before the message, or of anything that the agent said about it.
+/// Whether something stands behind a claim that says so: a part of its reply to this message or a later one
+/// of the same chat and thread, or of anything that the agent said about it. What was said about an earlier
+/// one was said without knowing of this.
 fn is_answered(tx: Scope<'_>, claim: &Claim) -> rusqlite::Result<bool> {
     tx.prepare_cached(
         "SELECT EXISTS (SELECT 1 FROM part p
@@ -59,7 +60,7 @@ fn is_answered(tx: Scope<'_>, claim: &Claim) -> rusqlite::Result<bool> {
                         JOIN message m ON m.session = p.session AND m.seq = ?3
                             AND m.channel = c.channel AND m.account = c.account
                             AND m.chat = c.chat AND m.thread IS c.thread
-                            AND m.said_before < p.out_seq
+                            AND m.seq <= c.seq
                         WHERE p.session = ?1 AND p.out_seq = ?2)
              OR EXISTS (SELECT 1 FROM part WHERE session = ?1 AND cause = ?3
                             AND out_seq IS NOT NULL)",

@@ -271,6 +271,19 @@ fn what_was_said_before_a_message_does_not_answer_it() {
 }
 
 #[test]
+fn what_was_said_about_an_earlier_message_does_not_answer_a_later_one() {
+    let mut it = at_work();
+    it.say("m2");
+    let m2 = MessageSeq(4);
+    it.runner().claim(&[m2], NOW).unwrap();
+    it.runner().say(M1, "half way", NOW).unwrap();
+    forge(&it, "UPDATE claims SET outcome = 'answered', reply = 1");
+    let ended = it.host.import(&around(100), NOW).unwrap().ended;
+    assert_eq!(ended, [(M1, Outcome::Answered), (m2, Outcome::Failed)]);
+    assert_eq!(texts(&mut it), ["half way", domain::notice::SAID_NOTHING]);
+}
+
+#[test]
 fn a_row_that_makes_no_sense_spoils_no_other() {
     for bad in [
         "'answer', zeroblob(3000000), 'text'",

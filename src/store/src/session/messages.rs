@@ -270,11 +270,9 @@ pub(super) fn insert(
     let stored = tx
         .prepare_cached(
             "INSERT INTO message (session, seq, channel, account, chat, thread, platform_id,
-                 sender_id, received_at, not_before, kind, outcome, reason, ended_at, body,
-                 said_before)
+                 sender_id, received_at, not_before, kind, outcome, reason, ended_at, body)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9, ?10, iif(?11, 'silent', NULL),
-                 iif(?11, 'overheard', NULL), iif(?11, ?9, NULL), ?12,
-                 (SELECT imported_seq FROM session WHERE id = ?1))
+                 iif(?11, 'overheard', NULL), iif(?11, ?9, NULL), ?12)
              ON CONFLICT DO NOTHING",
         )?
         .execute(params![

@@ -53,7 +53,7 @@ fn a_slot_becomes_one_message_with_what_belongs_to_it() {
     assert!(!it.host.posting().insert_task(&moved, NOW).unwrap(), "whatever its chat is called");
     it.say("m1");
     let mut runner = it.runner();
-    let due = runner.due(NOW).unwrap();
+    let due = runner.due(NOW, &[]).unwrap();
     assert_eq!(due.len(), 1, "it goes alone");
     assert_eq!(due[0].text, "say hello");
     let errand = Errand {

@@ -98,10 +98,10 @@ fn a_message_goes_there_and_its_answer_comes_back() {
     it.say("m1");
     it.say("m1");
     let mut runner = it.runner();
-    let due = runner.due(NOW).unwrap();
+    let due = runner.due(NOW, &[]).unwrap();
     assert_eq!(due.iter().map(|it| it.text.as_str()).collect::<Vec<_>>(), ["text of m1"]);
     runner.claim(&[M1], NOW).unwrap();
-    assert_eq!(runner.due(NOW).unwrap(), []);
+    assert_eq!(runner.due(NOW, &[]).unwrap(), []);
     let seen = it.host.snapshot().unwrap();
     assert_eq!(seen.waiting[0].claim, Some(Incarnation(1)));
     assert!(!seen.news);
@@ -195,7 +195,7 @@ fn a_released_claim_is_forgotten_and_a_new_incarnation_may_claim() {
     assert_eq!((waiting.claim, waiting.tries), (None, 1), "released once");
     drop(first);
     let mut second = it.runner();
-    assert_eq!(second.due(NOW).unwrap()[0].tries, 1);
+    assert_eq!(second.due(NOW, &[]).unwrap()[0].tries, 1);
     second.claim(&[M1], NOW).unwrap();
     assert_eq!(it.host.snapshot().unwrap().waiting[0].claim, Some(Incarnation(2)));
 }

@@ -41,7 +41,7 @@ fn a_wait_releases_all_that_is_in_hand_and_is_told_once() {
     let mut runner = at_work(&mut it);
     let until = NOW + HOUR;
     runner.wait(WaitClass::Limit, Some(until), &[("continuation", Some("c1"))]).unwrap();
-    assert_eq!(runner.due(NOW).unwrap(), [], "not before the host knows");
+    assert_eq!(runner.due(NOW, &[]).unwrap(), [], "not before the host knows");
     assert!(it.host.snapshot().unwrap().news);
     assert_eq!(it.host.import(&around(1_000), NOW).unwrap().ended, []);
     let seen = it.host.snapshot().unwrap();
@@ -53,8 +53,12 @@ fn a_wait_releases_all_that_is_in_hand_and_is_told_once() {
     let sent = send_all(&mut it);
     assert_eq!(sent.len(), 1);
     assert!(sent[0].content().text().contains("limit") && sent[0].kind() == PartKind::Interim);
-    assert_eq!(runner.due(NOW).unwrap(), []);
-    assert_eq!(runner.due(until).unwrap().len(), 2, "the same incarnation takes both up again");
+    assert_eq!(runner.due(NOW, &[]).unwrap(), []);
+    assert_eq!(
+        runner.due(until, &[]).unwrap().len(),
+        2,
+        "the same incarnation takes both up again"
+    );
     assert_eq!(runner.state("continuation").unwrap().as_deref(), Some("c1"));
     // The same again an hour later: known to the chat.
     runner.claim(&[M1, M2], until).unwrap();
@@ -130,7 +134,7 @@ fn a_last_chance_ends_every_wait_and_is_given_once() {
     let waiting = &it.host.snapshot().unwrap().waiting[0];
     assert_eq!(waiting.last_chance, Some(NOW + HOUR));
     assert!(waiting.wait.unwrap().is_over(NOW));
-    assert_eq!(runner.due(NOW).unwrap().len(), 2);
+    assert_eq!(runner.due(NOW, &[]).unwrap().len(), 2);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use domain::message::Outcome;
 use store::SessionStore;
 use tokio::time::Instant;
 
-use super::plan::{Fault, Plan, Post, is_harsh};
+use super::plan::{Fault, Plan, Post};
 use super::{hostile, leftovers, quiet, stops, tasks};
 use crate::host::World;
 use crate::platform::name;
@@ -98,10 +98,8 @@ pub(super) fn check(
     broken.extend(tasks::check(world, &plan.tasks, &outcomes, hostile));
     broken.extend(quiet::check(world, plan, hostile));
     broken.extend(hostile::check(world, plan, &sent));
-    if is_harsh() {
-        broken.extend(stops::check(world, plan, started, &outcomes));
-        broken.extend(leftovers::check(world, plan));
-    }
+    broken.extend(stops::check(world, plan, started, &outcomes));
+    broken.extend(leftovers::check(world, plan));
     broken
 }
 

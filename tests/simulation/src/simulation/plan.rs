@@ -100,12 +100,6 @@ pub struct Plan {
     pub hostile: Option<Hostile>,
 }
 
-/// Whether random plans have the faults and laws that some seeds still fail: hostile runners, commits in
-/// doubt, failing reads, lost containers, two accounts, a cap, wedges and leftovers. `NANOCLAW_HARSH=1`.
-pub(super) fn is_harsh() -> bool {
-    std::env::var_os("NANOCLAW_HARSH").is_some()
-}
-
 impl Plan {
     /// Two chats, plain and reporting messages, one that is pushed into a running turn. No faults.
     #[must_use]
@@ -168,7 +162,7 @@ impl Plan {
     pub fn random(seed: u64) -> Self {
         let mut dice = Dice::new(seed);
         let count = 1 + dice.below(8);
-        let two_accounts = dice.below(4) == 0 && is_harsh();
+        let two_accounts = dice.below(4) == 0;
         let chats: &[&str] =
             if two_accounts { &["a", "b", "a@work", "b@work"] } else { &["a", "b", "c"] };
         let mut posts: Vec<Post> = (0..count).map(|n| post(&mut dice, n, chats)).collect();
@@ -189,10 +183,10 @@ impl Plan {
         let tasks = if dice.below(2) == 0 { vec![] } else { tasks::random(&mut dice) };
         let quiet = quiet::random(&mut dice, &tasks);
         let mailboxes = (dice.below(4) == 0).then(|| mailbox(&mut dice));
-        let hostile = hostile::random(&mut dice, seed).filter(|_| is_harsh());
+        let hostile = hostile::random(&mut dice, seed);
         // A hostile runner may keep its place for a day.
         let few = hostile.is_none().then(|| [1, 2, 3].get(usize::try_from(dice.below(6)).ok()?));
-        let containers_max = few.flatten().filter(|_| is_harsh()).copied().unwrap_or(10);
+        let containers_max = few.flatten().copied().unwrap_or(10);
         Self {
             posts,
             faults,
@@ -269,9 +263,9 @@ fn fault(dice: &mut Dice, at: Duration, faults: &mut Vec<(Duration, Fault)>) {
         }
         12 => faults.push((at, Fault::DiskFull(Duration::from_millis(1 + dice.below(60_000))))),
         13 => faults.push((at, Fault::Lose(mailbox(dice)))),
-        14 if is_harsh() => faults.push((at, Fault::Zombie)),
-        15 if is_harsh() => faults.push((at, Fault::Doubt(1 + dice.below(3)))),
-        16 if is_harsh() => {
+        14 => faults.push((at, Fault::Zombie)),
+        15 => faults.push((at, Fault::Doubt(1 + dice.below(3)))),
+        16 => {
             let fault = if dice.below(2) == 0 { ReadFault::Busy } else { ReadFault::Io };
             faults.push((at, Fault::Reads(fault, 1 + dice.below(4))));
         }

@@ -6,7 +6,6 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
-use super::plan::is_harsh;
 use super::town::{self, Town};
 use super::wedge::{self, Wedge};
 use super::{Plan, Report, run};
@@ -58,7 +57,7 @@ impl Kind {
     fn of(seed: u64) -> Self {
         if seed % TOWN_EVERY == TOWN_EVERY - 1 {
             Self::Town
-        } else if seed.is_multiple_of(WEDGE_EVERY) && is_harsh() {
+        } else if seed.is_multiple_of(WEDGE_EVERY) {
             Self::Wedge
         } else {
             Self::Plan

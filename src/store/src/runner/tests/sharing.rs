@@ -10,7 +10,7 @@ fn the_sender_is_told_with_handle_and_role() {
                    json('{\"word\": \"mention\", \"detail\": \"admin\"}')) WHERE seq = ?1";
     it.execute(set, [seq]);
     it.say("chat", "before this was kept");
-    let due = it.runner().due(NOW).unwrap();
+    let due = it.runner().due(NOW, &[]).unwrap();
     let senders: Vec<_> = due.iter().map(|it| (&*it.sender_id, &*it.sender_role)).collect();
     assert_eq!(senders, [("u", "admin"), ("u", "")]);
 }
@@ -26,10 +26,10 @@ fn messages_of_another_thread_wait_for_the_end_of_the_turn() {
     let mut runner = it.runner();
     let mut turns = Vec::new();
     for _ in 0..3 {
-        let due = seqs(&runner.due(NOW).unwrap());
+        let due = seqs(&runner.due(NOW, &[]).unwrap());
         let messages: Vec<MessageSeq> = due.iter().copied().map(MessageSeq).collect();
         runner.claim(&messages, NOW).unwrap();
-        assert_eq!(seqs(&runner.due(NOW).unwrap()), [0; 0], "while {due:?} is worked on");
+        assert_eq!(seqs(&runner.due(NOW, &[]).unwrap()), [0; 0], "while {due:?} is worked on");
         let (outcome, text) = (Outcome::Answered, Some("yes".to_owned()));
         let end = TurnEnd { messages, outcome, reason: String::new(), text, cost: None };
         runner.end_turn(&end, &[], NOW).unwrap();
