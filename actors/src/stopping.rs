@@ -130,7 +130,7 @@ async fn set_aside(host: &Host, scope: &Scope) -> Vec<StoppedSession> {
     let orders: Vec<(SessionRow, Option<StopOrder>)> = rows
         .into_iter()
         .map(|row| {
-            let (stop, agent) = (host.stops.of(&row.agent), row.agent.to_string());
+            let (stop, agent) = (host.stops.of(&row.agent), host.stops.resumed_by(&row.agent));
             (row, stop.map(|it| StopOrder { stop: it.id, by: it.by, agent }))
         })
         .collect();

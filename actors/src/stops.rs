@@ -117,6 +117,13 @@ impl Gate {
         self.inner().stops.of(agent).cloned()
     }
 
+    /// Whom `nanoclaw resume` has to name so that an agent goes on.
+    #[must_use]
+    pub fn resumed_by(&self, agent: &AgentName) -> String {
+        let is_all = self.inner().stops.all.is_some();
+        if is_all { "--all".to_owned() } else { agent.to_string() }
+    }
+
     /// Whether nothing may happen for a session right now: its agent is stopped, or its turn is just
     /// being ended.
     #[must_use]

@@ -85,6 +85,8 @@ async fn a_panic_ends_all_turns_at_once_and_counts_against_nobody() {
         );
     }
     assert!(world.all_outcomes().iter().all(|it| it.1 == Some(Outcome::Declined)));
+    world.platform.post("b", "m8", "and now?");
+    assert!(texts(&world, "b", 5 * SECOND).await.contains("`nanoclaw resume --all`"));
     assert_eq!(starts(&world), 3, "nothing starts");
     resume(&host, Scope::All).await;
     world.platform.post("a", "m9", "hello");

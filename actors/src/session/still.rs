@@ -32,7 +32,7 @@ impl SessionState {
         let Some(stop) = self.stop_order() else {
             return Ok(Toll::default()); // Resumed just now.
         };
-        let (now, agent) = (self.now(), self.args.row.agent.to_string());
+        let (now, agent) = (self.now(), self.host().stops.resumed_by(&self.args.row.agent));
         let order = StopOrder { stop: stop.id, by: stop.by, agent };
         let stand = move |it: &SessionRows<'_>| it.stand_still(&order, now);
         let toll = self.store.write("a standstill", stand).await?;

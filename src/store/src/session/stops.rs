@@ -36,6 +36,7 @@ pub struct Stood {
 pub struct StopOrder {
     pub stop: StopId,
     pub by: String,
+    /// Whom `nanoclaw resume` has to name.
     pub agent: String,
 }
 
