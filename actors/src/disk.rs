@@ -19,6 +19,8 @@ use rustix::io::Errno;
 /// As many files as a large project has, ten times over. Each takes its place in tables of the file
 /// system that everybody shares.
 const ENTRIES_MAX: u64 = 2_000_000;
+/// Files with several names that are told apart, at 34 bytes; each name of further ones counts.
+const LINKED_MAX: usize = 250_000;
 /// Each level takes an open file of the host.
 const DEPTH_MAX: usize = 128;
 /// What a file takes at least, empty or not.
@@ -104,7 +106,8 @@ impl Found {
             return Ok(None);
         };
         let is_folder = FileType::from_raw_mode(seen.st_mode) == FileType::Directory;
-        if is_folder || seen.st_nlink < 2 || self.linked.insert((seen.st_dev, seen.st_ino)) {
+        let is_counted = is_folder || seen.st_nlink < 2 || LINKED_MAX <= self.linked.len();
+        if is_counted || self.linked.insert((seen.st_dev, seen.st_ino)) {
             let blocks = u64::try_from(seen.st_blocks).unwrap_or_default();
             self.bytes += blocks.saturating_mul(BLOCK_BYTES).max(ENTRY_BYTES);
         }

@@ -1,7 +1,7 @@
 //! Reads the outbound database, which the agent could have written anything into.
 //!
 //! Nothing in it may hurt the host or another session: only a private copy of its bytes is opened
-//! ([`private`]), in memory and only with the schema that is expected ([`checked`]), and every count and
+//! ([`private`]), and only with the schema that is expected ([`checked`]), and every count and
 //! length is bounded. What is wrong with the file as a whole is a [`Mailbox`] and no error, since the
 //! session goes on without it; what is wrong with a row concerns that row ([`rows`]).
 
@@ -156,8 +156,8 @@ impl OutboundReader {
         match found {
             Found::Nothing => Ok(None),
             Found::Same => Ok(kept),
-            Found::Bytes(stamp, bytes) => {
-                let opened = checked::open(&bytes)?;
+            Found::Copied(stamp, copied) => {
+                let opened = checked::open(&copied)?;
                 Ok(opened.map(|conn| Copy { stamp, conn }))
             }
             Found::Locked if LOCKED_MAX < self.locked => {

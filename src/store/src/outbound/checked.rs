@@ -1,16 +1,17 @@
-//! Opens a copy of the outbound database in memory, as data that an enemy wrote.
+//! Opens a copy of the outbound database as data that an enemy wrote.
 //!
 //! Its schema must be what the runner's migrations make, word for word: no view, trigger, generated
 //! column or index of the agent's can run then. What SQLite does with the rest is limited in size and
-//! in steps, since a crafted file can make a tree that has no end.
+//! in steps, since a crafted file can make a tree that has no end, and a schema a hundred times its size.
 
 use std::sync::LazyLock;
 
 use domain::session::Mailbox;
 use rusqlite::config::DbConfig;
 use rusqlite::limits::Limit;
-use rusqlite::{Connection, Error, ErrorCode};
+use rusqlite::{Connection, Error, ErrorCode, OpenFlags};
 
+use super::private::Copied;
 use super::rows::{TEXT_BYTES_MAX, bounded};
 use crate::layout::OUTBOUND;
 use crate::open::cache_little;
@@ -19,16 +20,18 @@ use crate::runner::SCHEMA;
 /// More than the longest row that is read has.
 const VALUE_BYTES_MAX: i32 = 2 * 1024 * 1024;
 const _: () = assert!(TEXT_BYTES_MAX < 1 << 20);
-/// Longer than any statement of the schema and any of ours.
-const SQL_BYTES_MAX: i32 = 16 * 1024;
+/// Longer than any statement of the schema and any of ours. Whatever stands in a schema is parsed before
+/// it can be compared, and a list of numbers takes 65 times its bytes.
+const SQL_BYTES_MAX: i32 = 2 * 1024;
 /// Steps of SQLite's machine for all that one look reads; the largest look takes a hundredth of it.
 pub(super) const LOOK_STEPS_MAX: u32 = 5_000_000;
-/// The same for reading the schema, which is kept in memory: a file can name a million tables.
-const OPEN_STEPS_MAX: u32 = 50_000;
+/// The same for reading the schema, which is kept in memory: a file can name a million tables. Ours takes a
+/// third of it.
+const OPEN_STEPS_MAX: u32 = 1_500;
 /// The same for a check of the whole file.
 pub(super) const CHECK_STEPS_MAX: u32 = 200_000_000;
 /// Steps between two questions whether it is enough.
-const STRIDE: u16 = 1_000;
+const STRIDE: u16 = 100;
 const SCHEMA_ROWS_MAX: usize = 64;
 
 /// Type, name, table and text of everything in a schema.
@@ -42,8 +45,8 @@ static EXPECTED: LazyLock<rusqlite::Result<Schema>> = LazyLock::new(|| {
 });
 
 /// Opens the database. `None` while the runner has not made its tables.
-pub(super) fn open(bytes: &[u8]) -> Result<Option<Connection>, Mailbox> {
-    let conn = in_memory(bytes).map_err(broken)?;
+pub(super) fn open(copied: &Copied) -> Result<Option<Connection>, Mailbox> {
+    let conn = connect(copied).map_err(broken)?;
     limit_steps(&conn, OPEN_STEPS_MAX);
     let read = || -> rusqlite::Result<Schema> {
         cache_little(&conn)?;
@@ -60,9 +63,23 @@ pub(super) fn open(bytes: &[u8]) -> Result<Option<Connection>, Mailbox> {
     Err(broken_text("its tables are not those that the runner makes"))
 }
 
-fn in_memory(bytes: &[u8]) -> rusqlite::Result<Connection> {
-    let mut conn = Connection::open_in_memory()?;
-    conn.deserialize_read_exact("main", bytes, bytes.len(), true)?;
+fn connect(copied: &Copied) -> rusqlite::Result<Connection> {
+    let conn = match copied {
+        Copied::Held(bytes) => {
+            let mut conn = Connection::open_in_memory()?;
+            conn.deserialize_read_exact("main", bytes.as_slice(), bytes.len(), true)?;
+            conn
+        }
+        Copied::Filed(file) => {
+            // What lies beside it is not looked for.
+            let path = file.path().to_string_lossy().replace('%', "%25").replace('?', "%3f");
+            let uri = format!("file:{}?immutable=1", path.replace('#', "%23"));
+            Connection::open_with_flags(
+                uri,
+                OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI,
+            )?
+        }
+    };
     for (config, on) in [
         (DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true),
         (DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false),

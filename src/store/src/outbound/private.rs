@@ -7,20 +7,24 @@
 //! a look at whether a journal waits to be rolled back.
 
 use std::fs::File;
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Read, Seek};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 use std::time::Duration;
 
 use domain::session::Mailbox;
 use rustix::io::Errno;
+use tempfile::NamedTempFile;
 
 use crate::beneath::open_beneath;
 use crate::layout::OUTBOUND;
 
 /// Far more than a month of answers and names of tools, after which the runner prunes. What a look at a
-/// changed file costs at most, in memory and in time, follows from it.
+/// changed file costs at most, in time, follows from it.
 pub(super) const FILE_BYTES_MAX: u64 = 32 * 1024 * 1024;
+/// A larger copy lies on the disk. In memory it would be there twice, once for each thread that ever looked:
+/// the allocator keeps what is freed in pieces up to this size.
+const HELD_BYTES_MAX: u64 = 1024 * 1024;
 /// The header of a database (<https://sqlite.org/fileformat.html>, 1.3).
 const HEAD_BYTES: usize = 100;
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
@@ -47,9 +51,17 @@ pub(super) enum Found {
     Nothing,
     /// It is as `known` says.
     Same,
-    Bytes(Stamp, Vec<u8>),
+    Copied(Stamp, Copied),
     /// Its writer holds it locked.
     Locked,
+}
+
+/// The bytes of the file.
+#[derive(Debug)]
+pub(super) enum Copied {
+    Held(Vec<u8>),
+    /// Of the host's own; it is gone as soon as this is dropped.
+    Filed(NamedTempFile),
 }
 
 /// Copies the file unless it still is as `known` says.
@@ -72,14 +84,14 @@ pub(super) fn look(folder: &Path, known: Option<&Stamp>) -> Result<Found, Mailbo
             pause();
         }
         if lock::shared(&file).map_err(failed)?
-            && let Some((stamp, bytes)) = copy(&file).map_err(failed)?
+            && let Some((stamp, copied)) = copy(&file).map_err(failed)?
         {
             check(&stamp)?;
             // A writer that lives holds its lock, and waits with the file itself until we are done.
             if has_journal(folder)? && !lock::is_reserved(&file).map_err(failed)? {
                 return Err(Mailbox::NeedsRunner);
             }
-            return Ok(Found::Bytes(stamp, bytes));
+            return Ok(Found::Copied(stamp, copied));
         }
     }
     Ok(Found::Locked)
@@ -116,18 +128,25 @@ fn stamp(file: &File) -> io::Result<Option<Stamp>> {
 
 /// `None` when the file changed meanwhile, which only a writer does that keeps to no lock, or whose
 /// locks do not reach us: those of a virtual machine.
-fn copy(file: &File) -> io::Result<Option<(Stamp, Vec<u8>)>> {
+fn copy(mut file: &File) -> io::Result<Option<(Stamp, Copied)>> {
     let Some(before) = stamp(file)?.filter(|it| it.bytes <= FILE_BYTES_MAX) else {
         return Ok(None);
     };
-    let mut bytes = vec![0; usize::try_from(before.bytes).unwrap_or(0)];
-    match file.read_exact_at(&mut bytes, 0) {
-        Ok(()) => {}
-        Err(err) if err.kind() == ErrorKind::UnexpectedEof => return Ok(None),
-        Err(err) => return Err(err),
-    }
-    let is_whole = stamp(file)? == Some(before) && bytes.starts_with(&before.head);
-    Ok(is_whole.then_some((before, bytes)))
+    let (mut head, mut bytes) = ([0; HEAD_BYTES], Vec::new());
+    file.rewind()?;
+    let mut from = file.take(before.bytes);
+    let copied = if before.bytes <= HELD_BYTES_MAX {
+        from.read_to_end(&mut bytes)?;
+        head.iter_mut().zip(&bytes).for_each(|(to, from)| *to = *from);
+        Copied::Held(bytes)
+    } else {
+        let mut copy = NamedTempFile::new()?;
+        io::copy(&mut from, &mut copy)?;
+        copy.as_file().read_exact_at(&mut head, 0)?;
+        Copied::Filed(copy)
+    };
+    let is_whole = from.limit() == 0 && stamp(file)? == Some(before) && head == before.head;
+    Ok(is_whole.then_some((before, copied)))
 }
 
 /// Whether a journal lies beside the file that its writer did not finish.
@@ -144,7 +163,8 @@ fn has_journal(folder: &Path) -> Result<bool, Mailbox> {
 
 fn refused(name: &str, err: &io::Error) -> Mailbox {
     // The host lacks something; that says nothing about the file.
-    let lacking = [Errno::MFILE, Errno::NFILE, Errno::NOMEM, Errno::INTR, Errno::NOLCK];
+    let lacking =
+        [Errno::MFILE, Errno::NFILE, Errno::NOMEM, Errno::INTR, Errno::NOLCK, Errno::NOSPC];
     if Errno::from_io_error(err).is_some_and(|it| lacking.contains(&it)) {
         tracing::warn!(
             error = err as &dyn std::error::Error,

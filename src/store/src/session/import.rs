@@ -29,6 +29,8 @@ use crate::outbox::{Draft, NewPart, PartKind, Target};
 
 /// Parts of a session that may wait to be sent, before what its agent says by the way is left out.
 const OPEN_PARTS_MAX: i64 = 500;
+/// The same for answers, of which an honest runner writes one for each message.
+const OPEN_ANSWERS_MAX: i64 = 2_000;
 /// Bytes of one text; a book needs a file.
 const TEXT_MAX: usize = 128 * 1024;
 
@@ -145,7 +147,7 @@ impl Taking<'_> {
             return Ok(());
         }
         let cause = self.heard(cause)?;
-        if self.kind == PartKind::Interim && self.is_full()? {
+        if self.is_full()? {
             let text = "(I wrote more than can be sent. What came after this was left out.)";
             return parts::add_notice(self.tx, "full", cause.seq, self.kind, text, self.now);
         }
@@ -160,15 +162,15 @@ impl Taking<'_> {
         }
     }
 
-    /// Whether so much waits to be sent that the agent may say no more by the way.
+    /// Whether so much waits to be sent that the agent may say no more.
     fn is_full(&self) -> rusqlite::Result<bool> {
+        let is_aside = self.kind == PartKind::Interim;
+        let max = if is_aside { OPEN_PARTS_MAX } else { OPEN_ANSWERS_MAX };
         let sql = "SELECT count(*) FROM (SELECT 1 FROM part WHERE session = ?1
                        AND state NOT IN ('sent', 'dead') LIMIT ?2)";
-        let count: i64 = self
-            .tx
-            .prepare_cached(sql)?
-            .query_row([self.tx.session, OPEN_PARTS_MAX], |row| row.get(0))?;
-        Ok(OPEN_PARTS_MAX <= count)
+        let count: i64 =
+            self.tx.prepare_cached(sql)?.query_row([self.tx.session, max], |row| row.get(0))?;
+        Ok(max <= count)
     }
 
     /// What answers a channel that takes nothing goes to the conversation's last other chat; if there

@@ -5,11 +5,12 @@ use std::io::{self, ErrorKind};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
+use crate::beneath::remove_tree;
 use crate::layout::{OUTBOUND, SessionLayout};
 
 pub(super) fn move_away(paths: &SessionLayout) -> io::Result<()> {
     let (from, to) = (paths.outbound_dir(), paths.quarantine());
-    match fs::remove_dir_all(&to) {
+    match remove_tree(&to) {
         Err(err) if err.kind() != ErrorKind::NotFound => return Err(err),
         _ => fs::create_dir(&to)?,
     }

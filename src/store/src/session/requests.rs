@@ -62,6 +62,12 @@ pub(super) fn insert(
         Form::Admin => ("admin", vec![], Duration::ZERO),
         Form::Text | Form::File(_) | Form::Edit(_) | Form::Reaction(_) => return Ok(()),
     };
+    let open: i64 = tx
+        .prepare_cached(
+            "SELECT count(*) FROM request WHERE session = ?1 AND state <> 'answered' AND seq <> ?2",
+        )?
+        .query_row([tx.session, message.seq.0], |row| row.get(0))?;
+    let is_refused = OPEN_MAX <= open;
     let options = serde_json::to_string(&options)
         .map_err(|err| rusqlite::Error::ToSqlConversionFailure(Box::new(err)))?;
     let timeout = i64::try_from(timeout.as_millis()).unwrap_or(i64::MAX);
@@ -75,7 +81,8 @@ pub(super) fn insert(
         message.seq.0,
         cause.0,
         form,
-        message.text,
+        // The disk keeps no words that nobody is to read.
+        if is_refused { "" } else { &message.text },
         options,
         timeout,
         now.0,
@@ -83,10 +90,7 @@ pub(super) fn insert(
         message.attempt.map(|it| it.incarnation.0),
         message.attempt.map(|it| it.number),
     ])?;
-    let open: i64 = tx
-        .prepare_cached("SELECT count(*) FROM request WHERE session = ?1 AND state <> 'answered'")?
-        .query_row([tx.session], |row| row.get(0))?;
-    if OPEN_MAX < open {
+    if is_refused {
         let why = "too many of your questions are open; wait for their answers first";
         answer(tx, message.seq, false, why)?;
     }

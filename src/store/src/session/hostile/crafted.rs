@@ -89,6 +89,53 @@ fn a_small_file_that_pretends_to_hold_much_does_not_make_the_host_hold_it() {
     assert!(news.messages.iter().all(|it| it.0.text.len() < 100));
 }
 
+/// The most that this process ever had in memory, in KiB.
+#[cfg(target_os = "linux")]
+fn peak() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|it| it.strip_prefix("VmHWM:")).unwrap();
+    line.split_whitespace().next().unwrap().parse().unwrap()
+}
+
+/// Whatever a schema names is parsed before it can be compared.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_schema_does_not_become_a_hundred_times_its_size() {
+    let mut it = at_work();
+    let many = |count: usize| vec!["1"; count].join(",");
+    for (tables, ones) in [(1_900, 7_900), (16_000, 950)] {
+        let sql = format!(
+            "PRAGMA writable_schema = 1; WITH RECURSIVE n (x) AS (SELECT 1 UNION ALL
+                 SELECT x + 1 FROM n WHERE x < {tables})
+             INSERT INTO sqlite_schema SELECT 'table', 't' || x, 't' || x, 2,
+                 'CREATE TABLE t' || x || ' (a, CHECK (1 IN ({})))' FROM n",
+            many(ones)
+        );
+        Connection::open(it.outbound()).unwrap().execute_batch(&sql).unwrap();
+        let before = peak();
+        is_damaged(&mut it);
+        assert!(peak() - before < 40 * 1024, "{} KiB more", peak() - before);
+        it.host.quarantine().unwrap();
+        it.runner().claim(&[M1], NOW).unwrap();
+    }
+}
+
+/// More than is held in memory.
+#[test]
+fn a_large_mailbox_is_read_like_a_small_one() {
+    let mut it = at_work();
+    let mut runner = it.runner();
+    for _ in 0..200 {
+        runner.say(M1, &"x".repeat(17_000), NOW).unwrap();
+    }
+    for _ in 0..2 {
+        assert_eq!(it.host.news().unwrap().messages.len(), 64);
+    }
+    runner.end_turn(&answer("done"), &[], NOW).unwrap();
+    assert_eq!(it.host.snapshot().unwrap().mailbox, Mailbox::Sound);
+    assert!(fs::metadata(it.outbound()).unwrap().len() > 3_000_000);
+}
+
 #[test]
 fn flipped_bytes_never_hang_the_host_and_never_give_more_than_the_bounds() {
     let it = std::cell::RefCell::new(valid());
