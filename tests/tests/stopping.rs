@@ -191,6 +191,35 @@ async fn what_the_command_line_wrote_down_alone_is_found_by_the_next_sweep() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_stop_that_is_only_in_memory_keeps_back_what_is_not_sent() {
+    let world = World::new();
+    let host = world.start(Crash::never()).await;
+    world.platform.fail_next_sends(&[SendFault::ThrottledFor(3 * SECOND)]);
+    world.platform.post("a", "m1", "hello");
+    world.pass(2 * SECOND).await;
+    host.crash.disk_full_at("a stop order");
+    stop(&host, &andy()).await;
+    let text = texts(&world, "a", 4 * SECOND).await;
+    assert_eq!(text, "", "it may be sent again, and is not");
+    let text = texts(&world, "a", MINUTE).await;
+    assert!(text.contains("Not sent any more: 1 part"), "written down meanwhile: {text}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_keeps_back_a_part_whose_claim_is_being_written() {
+    let world = World::new();
+    let host = world.start(Crash::with_jitter(0, 7)).await;
+    world.platform.post("a", "m1", "hello");
+    let claims = |it: &String| it.ends_with(" before the claim of a part");
+    while !host.crash.trace().last().is_some_and(claims) {
+        world.pass(Duration::from_millis(1)).await;
+    }
+    stop(&host, &andy()).await;
+    let text = texts(&world, "a", MINUTE).await;
+    assert!(text.contains("I was stopped (by Ann)") && !text.contains("you said"), "{text}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_stop_in_the_chat_ends_its_turn_at_once_and_holds_nothing() {
     let world = World::new();
     let _host = world.start(Crash::never()).await;

@@ -19,7 +19,7 @@ use crate::dice::Dice;
 use crate::stage::Stage;
 
 /// About what a slow disk or engine takes, and more than anything that only computes.
-const JITTER_MS: u64 = 40;
+pub(crate) const JITTER_MS: u64 = 40;
 
 /// One life of one program.
 #[derive(Debug)]

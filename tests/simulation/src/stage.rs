@@ -109,6 +109,17 @@ impl Stage {
         self.lines.as_ref().map(|it| it.lock().unwrap().clone()).unwrap_or_default()
     }
 
+    /// When a line that ends like this was noted last, up to an instant.
+    #[must_use]
+    pub fn last(&self, ending: &str, until: Instant) -> Option<Instant> {
+        let at = |line: &String| {
+            let (seconds, what) = line.trim_start().split_once(' ')?;
+            let after = Duration::from_secs_f64(seconds.parse().ok()?);
+            what.ends_with(ending).then(|| self.started + after)
+        };
+        self.trace().iter().rev().filter_map(at).find(|it| *it <= until)
+    }
+
     /// Whether this is broken on purpose.
     #[must_use]
     pub fn breaks(&self, what: Mutation) -> bool {

@@ -91,6 +91,19 @@ fn a_stopped_incarnation_says_nothing_more_whatever_it_names_as_its_cause() {
 }
 
 #[test]
+fn a_successor_says_nothing_about_what_was_set_aside() {
+    let mut it = pair();
+    it.say("m1");
+    it.runner().claim(&[M1], NOW).unwrap();
+    it.stand_still(1);
+    assert_eq!(drain(&mut it).len(), 1, "the report");
+    let mut next = it.runner();
+    next.say(M1, "psst", NOW).unwrap();
+    it.host.import(&around(100), NOW).unwrap();
+    assert_eq!(drain(&mut it), [""; 0]);
+}
+
+#[test]
 fn what_waits_without_a_container_is_kept_and_each_chat_is_told_once() {
     let mut it = pair();
     it.say("m1");

@@ -1,6 +1,7 @@
-//! Laws about stops and about containers: after a stop was acknowledged nothing of those whom it stopped
-//! is shown and nothing of them runs until somebody lets them go on; what was set aside says nothing
-//! more; and no more containers run at an instant than may.
+//! Laws about stops and about containers: once a stop was ordered nothing of those whom it stopped is
+//! shown and nothing of them is started until somebody lets them go on, and nothing of them runs once it
+//! was acknowledged; what was set aside says nothing more; and no more containers run at an instant than
+//! may.
 
 use std::time::Duration;
 
@@ -10,12 +11,17 @@ use tokio::time::Instant;
 
 use super::laws::answers;
 use super::plan::{Fault, Plan, Post};
+use crate::crash::JITTER_MS;
 use crate::host::World;
 
 /// The order that stops everybody, and the one that lets them go on.
 pub(super) const STOP: &str = "x-stop";
 pub(super) const RESUME: &str = "x-resume";
 
+/// The write before which the gate closes.
+const ORDER: &str = "before a stop order";
+/// What passed the gate before it closed takes effect within the time that one call takes.
+const PASSED: Duration = Duration::from_millis(JITTER_MS);
 /// What was on its way to the platform when the stop was acknowledged.
 const ON_ITS_WAY: Duration = Duration::from_millis(100);
 /// How long a container may run whose start was under way, or that outlived the host.
@@ -33,11 +39,12 @@ pub(super) fn check(
     let sent = world.platform.sent_when();
     let mut broken = Vec::new();
     if let Some((from, until)) = stopped(plan, started, &sent) {
-        let shown = |it: &&(Instant, Part)| from + ON_ITS_WAY < it.0 && it.0 < until;
+        let closed = world.stage.last(ORDER, from).unwrap_or(from) + PASSED;
+        let shown = |it: &&(Instant, Part)| closed < it.0 && it.0 < until;
         let of_agent = sent.iter().filter(shown).filter(|it| is_agents(&it.1.key));
         broken.extend(of_agent.map(|it| format!("{} was shown while all is stopped", it.1.key)));
         let runs = world.engine.timeline().runs().into_iter();
-        let begun = runs.filter(|it| from + ON_ITS_WAY < it.asked && it.asked < until);
+        let begun = runs.filter(|it| closed < it.asked && it.asked < until);
         broken.extend(begun.map(|it| format!("{} was started while all is stopped", it.session)));
         broken.extend(ran_on(world, plan, started, (from, until)));
     }
