@@ -216,7 +216,7 @@ async fn a_stop_keeps_back_a_part_whose_claim_is_being_written() {
     }
     stop(&host, &andy()).await;
     let text = texts(&world, "a", MINUTE).await;
-    assert!(text.contains("I was stopped (by Ann)") && !text.contains("you said"), "{text}");
+    assert!(text.contains("I was stopped by Ann") && !text.contains("you said"), "{text}");
 }
 
 #[tokio::test(start_paused = true)]

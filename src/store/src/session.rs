@@ -22,6 +22,8 @@ mod requests;
 mod stops;
 mod takeout;
 mod tasks;
+#[cfg(any(test, feature = "testing"))]
+mod testing;
 mod waits;
 
 use std::ops::Deref;
@@ -38,7 +40,7 @@ pub use self::attachments::{Fetched, PendingFile};
 pub(crate) use self::body::{Body, from_json};
 pub use self::dead_letters::NOTICE_KEY;
 pub(crate) use self::dead_letters::order_part;
-pub use self::handle::{Posting, SessionDb, SessionStore, outbound_problems};
+pub use self::handle::{SessionDb, SessionStore, outbound_problems};
 pub use self::import::{Absorbed, Surroundings};
 pub(crate) use self::launches::launches_of;
 pub use self::messages::Counts;
@@ -46,6 +48,7 @@ pub(crate) use self::parts::{claim_part, conclude_part, copy_to_drop};
 pub use self::requests::{Asked, Request};
 pub use self::stops::{Stood, StopOrder};
 pub use self::tasks::{TaskEnd, TaskMessage};
+
 use crate::StoreError;
 use crate::outbound::{ImportCursor, News};
 use crate::step::atomically;

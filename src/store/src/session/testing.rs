@@ -1,0 +1,162 @@
+//! What tests and benchmarks do with a session by themselves, without a host. Not in the program.
+
+use std::ops::Deref;
+use std::path::Path;
+
+use domain::agent::AgentGroup;
+use domain::delivery::by_hand::HostKey;
+use domain::delivery::{PartKey, Verdict};
+use domain::message::{Address, ChatInfo};
+#[cfg(test)]
+use domain::session::Mailbox;
+use domain::time::Timestamp;
+use domain::{AgentName, SessionId};
+
+use super::{Absorbed, SessionRows, SessionStore, Surroundings};
+use crate::layout::Layout;
+use crate::mailbox::InboundBox;
+#[cfg(test)]
+use crate::outbound::News;
+use crate::outbox::ClaimedPart;
+use crate::{CentralStore, StoreError};
+
+impl SessionStore {
+    /// The same for changes: when it is dropped, the mailbox of the runner is brought up to date.
+    pub fn posting(&mut self) -> Posting<'_> {
+        let rows = self.central.rows(self.session);
+        Posting { rows, mailbox: &mut self.mailboxes.inbound }
+    }
+
+    /// Makes the folders and the first session of a new home: what tests and benchmarks begin with.
+    ///
+    /// # Errors
+    /// When a folder cannot be made, or the database fails.
+    pub fn create(layout: &Layout, now: Timestamp) -> Result<Self, StoreError> {
+        let session = SessionId(1);
+        let paths = layout.session(session);
+        let make = |folder: &Path| {
+            std::fs::create_dir_all(folder).map_err(|err| {
+                StoreError::open(folder)(rusqlite::Error::ToSqlConversionFailure(Box::new(err)))
+            })
+        };
+        make(layout.home())?;
+        // The database first: a new one gives nobody the number of a folder.
+        let mut store = Self::open(layout, session)?;
+        for folder in [paths.inbound_dir(), paths.outbound_dir(), paths.home()] {
+            make(&folder)?;
+        }
+        let agent = AgentName::parse("andy").map_err(|_| StoreError::Lost { op: "an agent" })?;
+        store.central.add_agent(&AgentGroup::new(agent.clone()))?;
+        let chat = Address {
+            channel: "cli".to_owned(),
+            account: "local".to_owned(),
+            chat: "c".to_owned(),
+            thread: None,
+        };
+        store.central.ensure_chat(&chat, &ChatInfo::default(), None, now)?;
+        store.central.create_session(&chat, &agent, now)?;
+        store.post()?;
+        Ok(store)
+    }
+
+    /// The central database.
+    pub fn central(&mut self) -> &mut CentralStore {
+        &mut self.central
+    }
+
+    /// Brings the mailbox of the runner up to date.
+    ///
+    /// # Errors
+    /// When a database fails. So for every method below.
+    pub fn post(&mut self) -> Result<(), StoreError> {
+        let content = self.rows().content()?;
+        if self.mailboxes.inbound.lacks(&content) {
+            self.mailboxes.inbound.post(content)?;
+        }
+        Ok(())
+    }
+
+    /// Imports what the runner wrote, in one commit, and brings its mailbox up to date.
+    pub fn import(
+        &mut self,
+        around: &Surroundings,
+        now: Timestamp,
+    ) -> Result<Absorbed, StoreError> {
+        let imported = self.rows().imported()?;
+        let (news, files) = self.mailboxes.read(&imported)?;
+        let absorbed = self.rows().import(news, &files, around, now)?;
+        self.post()?;
+        Ok(absorbed)
+    }
+
+    /// See [`CentralStore::claim_parts`].
+    pub fn claim_part(
+        &mut self,
+        key: &PartKey,
+        now: Timestamp,
+    ) -> Result<Option<ClaimedPart>, StoreError> {
+        let key = HostKey { session: Some(self.session), part: key.clone() };
+        Ok(self.central.claim_parts(&[key], now)?.into_iter().next().flatten())
+    }
+
+    /// See [`CentralStore::conclude_parts`].
+    pub fn conclude(
+        &mut self,
+        key: &PartKey,
+        verdict: &Verdict,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let key = HostKey { session: Some(self.session), part: key.clone() };
+        for copy in self.central.conclude_parts(&[(key, verdict.clone())], now)? {
+            let _ = std::fs::remove_file(copy);
+        }
+        Ok(())
+    }
+
+    /// The folder of the session.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        self.mailboxes.paths.root()
+    }
+
+    /// What the runner wrote that was not imported.
+    #[cfg(test)]
+    pub(super) fn news(&mut self) -> Result<News, Mailbox> {
+        match self.rows().imported() {
+            Ok(imported) => self.mailboxes.news(&imported),
+            Err(err) => Err(Mailbox::Damaged(err.to_string())),
+        }
+    }
+
+    /// See [`SessionDb::quarantine`].
+    pub fn quarantine(&mut self) -> Result<(), StoreError> {
+        self.rows().note_damage()?;
+        self.mailboxes.quarantine()
+    }
+}
+
+/// See [`SessionStore::posting`].
+#[derive(Debug)]
+pub struct Posting<'a> {
+    rows: SessionRows<'a>,
+    mailbox: &'a mut InboundBox,
+}
+
+impl<'a> Deref for Posting<'a> {
+    type Target = SessionRows<'a>;
+
+    fn deref(&self) -> &SessionRows<'a> {
+        &self.rows
+    }
+}
+
+impl Drop for Posting<'_> {
+    fn drop(&mut self) {
+        let Ok(content) = self.rows.content() else { return };
+        if self.mailbox.lacks(&content)
+            && let Err(err) = self.mailbox.post(content)
+        {
+            tracing::debug!(error = &err as &dyn std::error::Error, "posted by the next start");
+        }
+    }
+}
