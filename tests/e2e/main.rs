@@ -7,6 +7,7 @@ mod claude;
 mod demo;
 mod escape;
 mod evening;
+mod hostile;
 mod reminder;
 mod rig;
 mod stopping;

@@ -21,7 +21,7 @@ pub(crate) struct Rig {
 }
 
 /// What the test command provides; see `nanoclaw.sh test`.
-fn provided(name: &str) -> String {
+pub(crate) fn provided(name: &str) -> String {
     std::env::var(name)
         .unwrap_or_else(|_| panic!("{name} is not set; run the tests with `./nanoclaw.sh test`"))
 }
@@ -88,9 +88,14 @@ impl Rig {
 
     /// `nanoclaw chat MESSAGE` in the background; [`Chat::answer`] waits for it.
     pub(crate) fn say(&self, chat: &str, message: &str) -> Chat {
+        self.say_to(None, chat, message)
+    }
+
+    /// The same to another agent than the first.
+    pub(crate) fn say_to(&self, agent: Option<&str>, chat: &str, message: &str) -> Chat {
         let timeout = PATIENCE.as_secs().to_string();
-        let args = ["chat", "--chat", chat, "--timeout", &timeout, "--", message];
-        let mut command = self.command(&args);
+        let mut command = self.command(&["chat", "--chat", chat, "--timeout", &timeout]);
+        command.args(agent.map(|it| format!("--agent={it}"))).args(["--", message]);
         let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         Chat { child, log: self.layout().home().join("host-output.log") }
     }

@@ -1,0 +1,151 @@
+//! An agent whose runner is an enemy, in a real container. Whatever it writes, swaps, locks and floods:
+//! the host stays up and small, everybody else is answered within their usual time, and whoever writes to
+//! the enemy hears something.
+
+mod meter;
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use sandbox::engine::Engine;
+use sandbox::image::{BuildRequest, Context, build_context};
+use tokio::task::JoinHandle;
+use tokio::time::{sleep, timeout};
+
+use self::meter::{Meter, median, timed};
+use crate::rig::{PATIENCE, Rig, provided};
+
+const IMAGE: &str = "nanoclaw-e2e-test:hostile";
+/// Messages to the enemy, all at once: what the containers that work on each do, one after the other
+/// (`runner.py`). Each has a chat, and so a session, of its own.
+const ATTACKS: [&str; 6] = [
+    "link large flood",
+    "swap tables rows",
+    "deep garbage views",
+    "spam sparse leave",
+    "files shout large",
+    "locks logs tables",
+];
+/// Questions to a host that has nothing else to do.
+const CALM_ASKS: usize = 12;
+/// What the host may grow by, in KiB.
+const GROWTH_MAX: u64 = 50 * 1024;
+/// How much longer than usual an answer may take: in the middle, and at worst.
+const RATIO_MAX: u32 = 5;
+const SLACK: Duration = Duration::from_millis(250);
+const SLACK_AT_WORST: Duration = Duration::from_secs(4);
+/// Files that the host may hold open beyond those of before: connections of its pools.
+const FILES_MORE: usize = 12;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_enemy_in_a_container_costs_nobody_else_anything() {
+    let rig = Rig::start().await;
+    let image = build_image().await;
+    add_enemy(&rig, &image);
+    let (calm, _) = ask_until(&rig, CALM_ASKS, None).await;
+    let usual = median(&calm);
+    let meter = Meter::start(rig.status()["pid"].as_u64().unwrap());
+    let (took, told) = ask_until(&rig, usize::MAX, Some(attack(&rig))).await;
+
+    let worst = took.iter().max().copied().unwrap();
+    let grown = meter.peak().saturating_sub(meter.before());
+    println!("usual {usual:?}, under attack {:?}, at worst {worst:?}", median(&took));
+    println!("grown by {grown} KiB from {} KiB; {} answers", meter.before(), took.len());
+    println!("each was told so many bytes: {told:?}");
+    let log = rig.log();
+    assert!(!log.contains("panicked"), "{log}");
+    assert_eq!(rig.status()["pid"].as_u64(), Some(meter.pid()), "{log}");
+    assert!(median(&took) <= usual * RATIO_MAX + SLACK, "{took:?}\n{log}");
+    assert!(worst <= usual * RATIO_MAX + SLACK_AT_WORST, "{took:?}\n{log}");
+    assert!(grown <= GROWTH_MAX, "the host grew by {grown} KiB\n{log}");
+    meter.until_files_within(FILES_MORE).await;
+    check_tools(&rig);
+}
+
+/// The image under test with another program in the place of the runner. The engine keeps it for the next
+/// run.
+async fn build_image() -> String {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let schema = source.join("../migrations/outbound/0001_start.sql");
+    let lines = format!(
+        "FROM {}\nCOPY schema /usr/local/share/outbound.sql\nCOPY runner {}\n",
+        provided("NANOCLAW_TEST_IMAGE"),
+        domain::inside::RUNNER
+    );
+    let context = Context::new(&lines)
+        .file("schema", &schema)
+        .file("runner", &source.join("e2e/hostile/runner.py"));
+    let order = BuildRequest { tag: IMAGE, args: &HashMap::new(), network: "none" };
+    build_context(&Engine::new(None), context, &order, &mut |_| ()).await.unwrap();
+    IMAGE.to_owned()
+}
+
+fn add_enemy(rig: &Rig, image: &str) {
+    let limits = ["--cpus", "0.3", "--memory", "256", "--disk", "4"];
+    for args in [
+        &["agents", "add", "mallory"][..],
+        &[&["agents", "set", "mallory", "--image", image][..], &limits].concat(),
+    ] {
+        let out = rig.run(args);
+        assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    }
+}
+
+/// Sends the words to the enemy; ends with how many bytes each chat was told.
+fn attack(rig: &Rig) -> JoinHandle<Vec<usize>> {
+    let chats: Vec<_> = ATTACKS
+        .iter()
+        .map(|order| (order, rig.say_to(Some("mallory"), &order.replace(' ', "-"), order)))
+        .collect();
+    tokio::spawn(async move {
+        let mut told = Vec::new();
+        for (order, chat) in chats {
+            let out = chat.output().await;
+            assert!(!out.stdout.is_empty(), "{order}: silence; {out:?}");
+            told.push(out.stdout.len());
+        }
+        told
+    })
+}
+
+/// Andy answers again and again, in a chat of his own, as often as this or until the attack is over.
+async fn ask_until(
+    rig: &Rig,
+    count: usize,
+    attack: Option<JoinHandle<Vec<usize>>>,
+) -> (Vec<Duration>, Vec<usize>) {
+    let mut times = Vec::new();
+    for number in 0..count {
+        let word = format!("calm-{number}");
+        let (took, answer) = timed(rig.ask("calm", &word)).await;
+        assert!(answer.contains(&word), "{answer}");
+        times.push(took);
+        if attack.as_ref().is_some_and(JoinHandle::is_finished) {
+            break;
+        }
+        sleep(Duration::from_millis(100)).await;
+    }
+    let told = match attack {
+        Some(attack) => timeout(PATIENCE, attack).await.unwrap().unwrap(),
+        None => vec![],
+    };
+    (times, told)
+}
+
+/// What people look at and keep works afterwards, whatever lies about.
+fn check_tools(rig: &Rig) {
+    let doctor = rig.run(&["doctor", "--json"]);
+    let doctor: serde_json::Value = serde_json::from_slice(&doctor.stdout).unwrap();
+    for part in ["engine", "host", "chat", "link"] {
+        let mut checks = doctor["checks"].as_array().unwrap().iter();
+        let check = checks.find(|it| it["name"] == part);
+        assert_eq!(check.map(|it| &it["state"]), Some(&"ok".into()), "{part}: {doctor:#}");
+    }
+    let file: PathBuf = rig.layout().home().join("backup.tar");
+    let file = file.to_str().unwrap();
+    for args in [["backup", "create", file], ["backup", "verify", file]] {
+        let out = rig.run(&args);
+        assert!(out.status.success(), "{args:?}: {}", String::from_utf8_lossy(&out.stderr));
+    }
+}
