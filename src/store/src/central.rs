@@ -108,55 +108,34 @@ impl CentralStore {
     /// # Errors
     /// When the database fails; so for every method below.
     pub fn setting(&self, key: &str) -> Result<Option<String>, StoreError> {
-        self.conn
-            .prepare_cached("SELECT value FROM setting WHERE key = ?1")
-            .and_then(|mut it| it.query_row([key], |row| row.get(0)).optional())
-            .map_err(StoreError::query("read a setting"))
+        let sql = "SELECT value FROM setting WHERE key = ?1";
+        self.one("read a setting", sql, [key], |row| row.get(0))
     }
 
     pub fn set_setting(&self, key: &str, value: &str) -> Result<(), StoreError> {
-        self.conn
-            .execute(
-                "INSERT INTO setting VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = excluded.value",
-                [key, value],
-            )
-            .map(drop)
-            .map_err(StoreError::query("store a setting"))
+        let sql = "INSERT INTO setting VALUES (?1, ?2)
+                   ON CONFLICT DO UPDATE SET value = excluded.value";
+        self.run("store a setting", sql, [key, value]).map(drop)
     }
 
     /// Stores a value unless there is one; returns the one that counts. Two that do this at the same
     /// time agree.
     pub fn settle_setting(&self, key: &str, value: &str) -> Result<String, StoreError> {
-        self.conn
-            .execute("INSERT INTO setting VALUES (?1, ?2) ON CONFLICT DO NOTHING", [key, value])
-            .and_then(|_| {
-                let sql = "SELECT value FROM setting WHERE key = ?1";
-                self.conn.query_row(sql, [key], |row| row.get(0))
-            })
-            .map_err(StoreError::query("settle a setting"))
+        let sql = "INSERT INTO setting VALUES (?1, ?2) ON CONFLICT DO NOTHING";
+        self.run("settle a setting", sql, [key, value])?;
+        Ok(self.setting(key)?.unwrap_or_else(|| value.to_owned()))
     }
 
     pub fn cursor(&self, channel: &str, account: &str) -> Result<Option<String>, StoreError> {
-        self.conn
-            .query_row(
-                "SELECT value FROM cursor WHERE channel = ?1 AND account = ?2",
-                [channel, account],
-                |row| row.get(0),
-            )
-            .optional()
-            .map(Option::flatten)
-            .map_err(StoreError::query("read a cursor"))
+        let sql = "SELECT value FROM cursor WHERE channel = ?1 AND account = ?2";
+        let found = self.one("read a cursor", sql, [channel, account], |row| row.get(0))?;
+        Ok(found.flatten())
     }
 
     pub fn set_cursor(&self, channel: &str, account: &str, value: &str) -> Result<(), StoreError> {
-        self.conn
-            .prepare_cached(
-                "INSERT INTO cursor (channel, account, value) VALUES (?1, ?2, ?3)
-                 ON CONFLICT DO UPDATE SET value = excluded.value",
-            )
-            .and_then(|mut it| it.execute([channel, account, value]))
-            .map(drop)
-            .map_err(StoreError::query("store a cursor"))
+        let sql = "INSERT INTO cursor (channel, account, value) VALUES (?1, ?2, ?3)
+                   ON CONFLICT DO UPDATE SET value = excluded.value";
+        self.run("store a cursor", sql, [channel, account, value]).map(drop)
     }
 
     /// SQLite's own check of the whole file; one line per problem, none when it is sound.
@@ -252,7 +231,7 @@ fn keep_private(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-fn list<T>(
+pub(crate) fn list<T>(
     conn: &Connection,
     sql: &str,
     params: impl Params,
@@ -261,7 +240,7 @@ fn list<T>(
     conn.prepare_cached(sql)?.query_map(params, map)?.collect()
 }
 
-fn one<T>(
+pub(crate) fn one<T>(
     conn: &Connection,
     sql: &str,
     params: impl Params,

@@ -34,7 +34,7 @@ use domain::session::{Launches, Mailbox, Waiting};
 use domain::stop::Toll;
 use domain::time::Timestamp;
 use domain::{Incarnation, MessageSeq, OutSeq, SessionId};
-use rusqlite::Connection;
+use rusqlite::{Connection, Params, Row};
 
 pub use self::attachments::{Fetched, PendingFile};
 pub(crate) use self::body::{Body, from_json};
@@ -50,6 +50,7 @@ pub use self::stops::{Stood, StopOrder};
 pub use self::tasks::{TaskEnd, TaskMessage};
 
 use crate::StoreError;
+use crate::central::one;
 use crate::outbound::{ImportCursor, News};
 use crate::step::atomically;
 
@@ -252,6 +253,17 @@ impl<'a> SessionRows<'a> {
         let moment = self.scope.unchecked_transaction();
         let _moment = moment.map_err(StoreError::query("read a session"))?;
         read()
+    }
+
+    /// The row of a query, if there is one.
+    fn find<T>(
+        &self,
+        op: &'static str,
+        sql: &str,
+        params: impl Params,
+        map: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Option<T>, StoreError> {
+        one(&self.scope, sql, params, map).map_err(StoreError::query(op))
     }
 
     fn commit<R>(

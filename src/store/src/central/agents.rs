@@ -3,7 +3,7 @@
 use domain::AgentName;
 use domain::agent::{AgentGroup, Provider, Reach, Resources};
 use domain::time::Timestamp;
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, Row, params};
 
 use super::{CentralStore, Wiring, agent_name, one, wirings, word};
 use crate::StoreError;
@@ -15,20 +15,11 @@ const AGENTS: &str = "SELECT name, provider, model, image, memory_mib, cpu_milli
 impl CentralStore {
     /// Every agent that was not removed, by name.
     pub fn agents(&self) -> Result<Vec<AgentGroup>, StoreError> {
-        let read = || -> rusqlite::Result<Vec<AgentGroup>> {
-            self.conn
-                .prepare_cached(&format!("{AGENTS} ORDER BY name"))?
-                .query_map([], agent_group)?
-                .collect()
-        };
-        read().map_err(StoreError::query("list the agents"))
+        self.list("list the agents", &format!("{AGENTS} ORDER BY name"), [], agent_group)
     }
 
     pub fn agent(&self, name: &AgentName) -> Result<Option<AgentGroup>, StoreError> {
-        self.conn
-            .prepare_cached(&format!("{AGENTS} AND name = ?1"))
-            .and_then(|mut it| it.query_row([name.as_str()], agent_group).optional())
-            .map_err(StoreError::query("read an agent"))
+        self.one("read an agent", &format!("{AGENTS} AND name = ?1"), [name.as_str()], agent_group)
     }
 
     /// Every name that was ever an agent's: a removed one would come back with its memory.
@@ -87,13 +78,8 @@ impl CentralStore {
 
     /// Takes an agent out of service. `false` when there is none of that name.
     pub fn remove_agent(&self, name: &AgentName, now: Timestamp) -> Result<bool, StoreError> {
-        self.conn
-            .execute(
-                "UPDATE agent_group SET removed_at = ?2 WHERE name = ?1 AND removed_at IS NULL",
-                params![name.as_str(), now.0],
-            )
-            .map(|changed| changed == 1)
-            .map_err(StoreError::query("remove an agent"))
+        let sql = "UPDATE agent_group SET removed_at = ?2 WHERE name = ?1 AND removed_at IS NULL";
+        Ok(self.run("remove an agent", sql, params![name.as_str(), now.0])? == 1)
     }
 }
 

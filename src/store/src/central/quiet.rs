@@ -4,7 +4,7 @@ use domain::message::Address;
 use domain::people::PersonId;
 use domain::quiet::Hours;
 use domain::time::Timestamp;
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{Row, params};
 use schedule::{Zone, within_until};
 
 use super::CentralStore;
@@ -16,11 +16,9 @@ impl CentralStore {
     /// # Errors
     /// When the database fails; so for every method below.
     pub fn person_quiet(&self, person: PersonId) -> Result<Option<Hours>, StoreError> {
-        let hours: Option<Option<String>> = self
-            .conn
-            .prepare_cached("SELECT quiet FROM person WHERE id = ?1")
-            .and_then(|mut it| it.query_row([person.0], |row| row.get(0)).optional())
-            .map_err(StoreError::query("read the quiet hours of a person"))?;
+        let sql = "SELECT quiet FROM person WHERE id = ?1";
+        let read = |row: &Row<'_>| row.get::<_, Option<String>>(0);
+        let hours = self.one("read the quiet hours of a person", sql, [person.0], read)?;
         Ok(hours.flatten().and_then(|it| Hours::parse(&it).ok()))
     }
 

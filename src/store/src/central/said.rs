@@ -16,9 +16,7 @@ impl CentralStore {
 
     /// Whether this was said already, or is about to be.
     pub fn has_said(&self, key: &PartKey) -> Result<bool, StoreError> {
-        self.conn
-            .prepare_cached("SELECT 1 FROM part WHERE session = 0 AND key = ?1")
-            .and_then(|mut it| it.exists([&key.0]))
-            .map_err(StoreError::query("read what was said"))
+        let sql = "SELECT 1 FROM part WHERE session = 0 AND key = ?1";
+        Ok(self.one("read what was said", sql, [&key.0], |_| Ok(()))?.is_some())
     }
 }

@@ -1,7 +1,7 @@
 //! Sealed secrets. Only ciphertext is seen here.
 
 use domain::time::Timestamp;
-use rusqlite::{OptionalExtension, Row, params};
+use rusqlite::{Row, params};
 
 use super::CentralStore;
 use crate::StoreError;
@@ -19,43 +19,26 @@ pub struct SealedRow {
 
 impl CentralStore {
     pub fn secret(&self, name: &str) -> Result<Option<SealedRow>, StoreError> {
-        self.conn
-            .prepare_cached(
-                "SELECT name, kind, base_url, sealed, created_at FROM secret WHERE name = ?1",
-            )
-            .and_then(|mut it| it.query_row([name], sealed_row).optional())
-            .map_err(StoreError::query("read a secret"))
+        let sql = "SELECT name, kind, base_url, sealed, created_at FROM secret WHERE name = ?1";
+        self.one("read a secret", sql, [name], sealed_row)
     }
 
     pub fn secrets(&self) -> Result<Vec<SealedRow>, StoreError> {
-        let read = || -> rusqlite::Result<Vec<SealedRow>> {
-            self.conn
-                .prepare(
-                    "SELECT name, kind, base_url, sealed, created_at FROM secret ORDER BY name",
-                )?
-                .query_map([], sealed_row)?
-                .collect()
-        };
-        read().map_err(StoreError::query("list the secrets"))
+        let sql = "SELECT name, kind, base_url, sealed, created_at FROM secret ORDER BY name";
+        self.list("list the secrets", sql, [], sealed_row)
     }
 
     /// Stores a secret in the place of an earlier one of the same name.
     pub fn put_secret(&self, row: &SealedRow) -> Result<(), StoreError> {
-        self.conn
-            .execute(
-                "INSERT OR REPLACE INTO secret VALUES (?1, ?2, ?3, ?4, ?5)",
-                params![row.name, row.kind, row.base_url, row.sealed, row.created_at.0],
-            )
-            .map(drop)
-            .map_err(StoreError::query("store a secret"))
+        let sql = "INSERT OR REPLACE INTO secret VALUES (?1, ?2, ?3, ?4, ?5)";
+        let row = params![row.name, row.kind, row.base_url, row.sealed, row.created_at.0];
+        self.run("store a secret", sql, row).map(drop)
     }
 
     /// `false` when there is none of that name.
     pub fn remove_secret(&self, name: &str) -> Result<bool, StoreError> {
-        self.conn
-            .execute("DELETE FROM secret WHERE name = ?1", [name])
-            .map(|changed| changed == 1)
-            .map_err(StoreError::query("remove a secret"))
+        let sql = "DELETE FROM secret WHERE name = ?1";
+        Ok(self.run("remove a secret", sql, [name])? == 1)
     }
 }
 

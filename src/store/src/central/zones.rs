@@ -1,7 +1,7 @@
 //! In whose time things are meant: a person's zone, else that of the install, else UTC.
 
 use domain::people::PersonId;
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{Row, params};
 use schedule::Zone;
 
 use super::CentralStore;
@@ -28,11 +28,9 @@ impl CentralStore {
     }
 
     pub fn person_zone(&self, person: PersonId) -> Result<Option<Zone>, StoreError> {
-        let name: Option<Option<String>> = self
-            .conn
-            .prepare_cached("SELECT zone FROM person WHERE id = ?1")
-            .and_then(|mut it| it.query_row([person.0], |row| row.get(0)).optional())
-            .map_err(StoreError::query("read a person's zone"))?;
+        let sql = "SELECT zone FROM person WHERE id = ?1";
+        let read = |row: &Row<'_>| row.get::<_, Option<String>>(0);
+        let name = self.one("read a person's zone", sql, [person.0], read)?;
         Ok(name.flatten().and_then(|it| Zone::parse(&it).ok()))
     }
 

@@ -3,7 +3,7 @@
 use domain::MessageSeq;
 use domain::message::{Address, Attachment, FileKind};
 use domain::time::Timestamp;
-use rusqlite::{OptionalExtension, Row, params};
+use rusqlite::{Row, params};
 
 use super::{Scope, SessionRows};
 use crate::StoreError;
@@ -66,16 +66,14 @@ pub(super) fn insert(
 impl SessionRows<'_> {
     /// The next file to fetch, whenever it may be tried: `(when, which)`.
     pub(crate) fn next_file(&self) -> Result<Option<(Timestamp, PendingFile)>, StoreError> {
-        self.scope
-            .prepare_cached(
-                "SELECT f.retry_at, f.message, f.ordinal, f.kind, f.name, f.mime, f.bytes, f.source,
-                        f.tries, m.channel, m.account, m.chat, m.thread
-                 FROM attachment f
-                 JOIN message m ON m.session = f.session AND m.seq = f.message
-                 WHERE f.session = ?1 AND f.state = 'pending' ORDER BY f.retry_at, f.message, f.ordinal LIMIT 1",
-            )
-            .and_then(|mut it| it.query_row([self.scope.session], pending).optional())
-            .map_err(StoreError::query("read the files to fetch"))
+        let sql =
+            "SELECT f.retry_at, f.message, f.ordinal, f.kind, f.name, f.mime, f.bytes, f.source,
+                          f.tries, m.channel, m.account, m.chat, m.thread
+                   FROM attachment f
+                   JOIN message m ON m.session = f.session AND m.seq = f.message
+                   WHERE f.session = ?1 AND f.state = 'pending'
+                   ORDER BY f.retry_at, f.message, f.ordinal LIMIT 1";
+        self.find("read the files to fetch", sql, [self.scope.session], pending)
     }
 
     /// Writes down how a try ended.

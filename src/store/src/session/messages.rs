@@ -10,7 +10,7 @@ use rusqlite::{Connection, params};
 use super::body::{Body, from_json_or_none};
 use super::{Scope, SessionRows, attachments, launches, parts, tasks};
 use crate::StoreError;
-use crate::central::full_address;
+use crate::central::{full_address, list};
 use crate::outbox::{self, Draft, NewPart, PartKind};
 
 /// Messages that a look reads; a longer queue moves up.
@@ -174,43 +174,30 @@ impl SessionRows<'_> {
 
     /// How the session stands, for whoever asks in its chat.
     pub fn counts(&self) -> Result<Counts, StoreError> {
-        self.scope
-            .prepare_cached(
-                "SELECT (SELECT count(*) FROM message WHERE session = ?1 AND outcome IS NULL),
-                        (SELECT count(*) FROM part
-                         WHERE session = ?1 AND state NOT IN ('sent', 'dead')),
-                        EXISTS (SELECT 1 FROM launch WHERE session = ?1 AND ended_at IS NULL)",
-            )
-            .and_then(|mut it| {
-                it.query_row([self.scope.session], |row| {
-                    let (waiting, unsent): (i64, i64) = (row.get(0)?, row.get(1)?);
-                    let count = |it| usize::try_from(it).unwrap_or(0);
-                    let has_container = row.get(2)?;
-                    Ok(Counts { waiting: count(waiting), unsent: count(unsent), has_container })
-                })
-            })
-            .map_err(StoreError::query("count what waits"))
+        let sql = "SELECT (SELECT count(*) FROM message WHERE session = ?1 AND outcome IS NULL),
+                          (SELECT count(*) FROM part
+                           WHERE session = ?1 AND state NOT IN ('sent', 'dead')),
+                          EXISTS (SELECT 1 FROM launch WHERE session = ?1 AND ended_at IS NULL)";
+        let counts = self.find("count what waits", sql, [self.scope.session], |row| {
+            let (waiting, unsent, has_container) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            Ok(Counts { waiting, unsent, has_container })
+        })?;
+        Ok(counts.unwrap_or_default())
     }
 
     /// Every message with its outcome, if it has one, oldest first: `(platform id, outcome)`.
     pub fn outcomes(&self) -> Result<Vec<(String, Option<Outcome>)>, StoreError> {
-        let read = || -> rusqlite::Result<Vec<(String, Option<Outcome>)>> {
-            self.scope
-                .prepare(
-                    "SELECT platform_id, outcome FROM message WHERE session = ?1 ORDER BY seq",
-                )?
-                .query_map([self.scope.session], |row| {
-                    let outcome: Option<String> = row.get(1)?;
-                    Ok((row.get(0)?, outcome.as_deref().and_then(Outcome::parse)))
-                })?
-                .collect()
-        };
-        read().map_err(StoreError::query("list the outcomes"))
+        let sql = "SELECT platform_id, outcome FROM message WHERE session = ?1 ORDER BY seq";
+        list(&self.scope, sql, [self.scope.session], |row| {
+            let outcome: Option<String> = row.get(1)?;
+            Ok((row.get(0)?, outcome.as_deref().and_then(Outcome::parse)))
+        })
+        .map_err(StoreError::query("list the outcomes"))
     }
 }
 
 /// How many messages wait, how many parts are not sent, and whether a container runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     pub waiting: usize,
     pub unsent: usize,

@@ -256,10 +256,8 @@ impl SessionRows<'_> {
     /// Whether parts wait to be delivered, or are held for quiet hours.
     pub(crate) fn has_open_parts(&self) -> Result<bool, StoreError> {
         let sql = "SELECT 1 FROM part WHERE session = ?1 AND state NOT IN ('sent', 'dead') LIMIT 1";
-        self.scope
-            .prepare_cached(sql)
-            .and_then(|mut it| it.exists([self.scope.session]))
-            .map_err(StoreError::query("read the open parts"))
+        let found = self.find("read the open parts", sql, [self.scope.session], |_| Ok(()))?;
+        Ok(found.is_some())
     }
 
     /// Shows in the chat of a message that is being worked on for `after`, once, that this takes a
@@ -296,31 +294,18 @@ impl SessionRows<'_> {
 
     /// The channel of a message that has no outcome yet.
     pub fn channel_of(&self, message: MessageSeq) -> Result<Option<String>, StoreError> {
-        self.scope
-            .prepare_cached(
-                "SELECT channel FROM message
-                 WHERE session = ?1 AND seq = ?2 AND outcome IS NULL",
-            )
-            .and_then(|mut it| {
-                it.query_row([self.scope.session, message.0], |row| row.get(0)).optional()
-            })
-            .map_err(StoreError::query("find a channel"))
+        let sql = "SELECT channel FROM message WHERE session = ?1 AND seq = ?2 AND outcome IS NULL";
+        self.find("find a channel", sql, [self.scope.session, message.0], |row| row.get(0))
     }
 
     /// The status line of the message that is being worked on: since when that is, where it is, and
     /// the platform's id.
     pub fn shown_status(&self) -> Result<Option<(Timestamp, Address, String)>, StoreError> {
-        let found: Option<(i64, i64)> = self
-            .scope
-            .prepare_cached(
-                "SELECT seq, received_at FROM message WHERE session = ?1
-                     AND outcome IS NULL AND status = 1 AND line_gone = 0 ORDER BY seq LIMIT 1",
-            )
-            .and_then(|mut it| {
-                let seen = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
-                it.query_row([self.scope.session], seen).optional()
-            })
-            .map_err(StoreError::query("find a status line"))?;
+        let sql = "SELECT seq, received_at FROM message WHERE session = ?1
+                     AND outcome IS NULL AND status = 1 AND line_gone = 0 ORDER BY seq LIMIT 1";
+        let seen = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
+        let found: Option<(i64, i64)> =
+            self.find("find a status line", sql, [self.scope.session], seen)?;
         let Some((seq, since)) = found else {
             return Ok(None);
         };
@@ -331,18 +316,14 @@ impl SessionRows<'_> {
     /// The unfinished message of the same address whose status line a draft of this one may use: its own,
     /// else one that may be answered together with it. An answer replaces one line only.
     pub fn line_owner(&self, message: MessageSeq) -> Result<Option<MessageSeq>, StoreError> {
+        let sql = "SELECT l.seq FROM message m JOIN message l ON l.session = m.session
+                       AND (l.channel, l.account, l.chat) = (m.channel, m.account, m.chat)
+                       AND l.thread IS m.thread
+                   WHERE m.session = ?1 AND m.seq = ?2
+                     AND l.outcome IS NULL AND l.status = 1 AND l.line_gone = 0
+                   ORDER BY l.seq <> m.seq, l.seq LIMIT 1";
         let of = [self.scope.session, message.0];
-        self.scope
-            .prepare_cached(
-                "SELECT l.seq FROM message m JOIN message l ON l.session = m.session
-                     AND (l.channel, l.account, l.chat) = (m.channel, m.account, m.chat)
-                     AND l.thread IS m.thread
-                 WHERE m.session = ?1 AND m.seq = ?2
-                   AND l.outcome IS NULL AND l.status = 1 AND l.line_gone = 0
-                 ORDER BY l.seq <> m.seq, l.seq LIMIT 1",
-            )
-            .and_then(|mut it| it.query_row(of, |row| row.get(0).map(MessageSeq)).optional())
-            .map_err(StoreError::query("find a status line"))
+        self.find("find a status line", sql, of, |row| row.get(0).map(MessageSeq))
     }
 
     /// Where the status line of a message is, once it is there: its chat and the platform's id.
@@ -350,18 +331,12 @@ impl SessionRows<'_> {
         &self,
         message: MessageSeq,
     ) -> Result<Option<(Address, String)>, StoreError> {
-        self.scope
-            .prepare_cached(
-                "SELECT channel, account, chat, thread, platform_id FROM part
-                 WHERE session = ?1 AND key = ?2 AND state = 'sent' AND platform_id IS NOT NULL
-                   AND NOT EXISTS (SELECT 1 FROM message m WHERE m.session = ?1 AND m.seq = ?3
-                                       AND m.line_gone = 1)",
-            )
-            .and_then(|mut it| {
-                let line = params![self.scope.session, status_key(message).0, message.0];
-                it.query_row(line, |row| Ok((address(row, 0)?, row.get(4)?))).optional()
-            })
-            .map_err(StoreError::query("find a status line"))
+        let sql = "SELECT channel, account, chat, thread, platform_id FROM part
+                   WHERE session = ?1 AND key = ?2 AND state = 'sent' AND platform_id IS NOT NULL
+                     AND NOT EXISTS (SELECT 1 FROM message m WHERE m.session = ?1 AND m.seq = ?3
+                                         AND m.line_gone = 1)";
+        let line = params![self.scope.session, status_key(message).0, message.0];
+        self.find("find a status line", sql, line, |row| Ok((address(row, 0)?, row.get(4)?)))
     }
 }
 

@@ -140,20 +140,16 @@ impl SessionRows<'_> {
     /// Whether something that the agent asked for has no answer yet.
     pub(crate) fn is_asking(&self) -> Result<bool, StoreError> {
         let sql = "SELECT 1 FROM request WHERE session = ?1 AND state <> 'answered' LIMIT 1";
-        self.scope
-            .prepare_cached(sql)
-            .and_then(|mut it| it.exists([self.scope.session]))
-            .map_err(StoreError::query("read the requests"))
+        let found = self.find("read the requests", sql, [self.scope.session], |_| Ok(()))?;
+        Ok(found.is_some())
     }
 
     /// The oldest request that nobody was told of.
     pub(crate) fn open_request(&self) -> Result<Option<OutSeq>, StoreError> {
-        self.scope
-            .prepare_cached("SELECT min(seq) FROM request WHERE session = ?1 AND state <> 'answered' AND state = 'open'")
-            .and_then(|mut it| {
-                it.query_row([self.scope.session], |row| Ok(row.get::<_, Option<i64>>(0)?.map(OutSeq)))
-            })
-            .map_err(StoreError::query("read the requests"))
+        let sql = "SELECT min(seq) FROM request
+                   WHERE session = ?1 AND state <> 'answered' AND state = 'open'";
+        let first = self.find("read the requests", sql, [self.scope.session], |row| row.get(0))?;
+        Ok(first.flatten().map(OutSeq))
     }
 
     /// # Errors

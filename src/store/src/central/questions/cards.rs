@@ -120,9 +120,7 @@ impl CentralStore {
     pub fn has_answered(&self, chat: &Address, with: &str) -> Result<bool, StoreError> {
         let sql = "SELECT 1 FROM question q JOIN question_card c ON c.question = q.id
              WHERE c.channel = ?1 AND c.account = ?2 AND c.chat = ?3 AND q.answered_with = ?4";
-        self.conn
-            .prepare_cached(sql)
-            .and_then(|mut it| it.exists([&chat.channel, &chat.account, &chat.chat, with]))
-            .map_err(StoreError::query("read what was answered"))
+        let of = [&chat.channel, &chat.account, &chat.chat, with];
+        Ok(self.one("read what was answered", sql, of, |_| Ok(()))?.is_some())
     }
 }
