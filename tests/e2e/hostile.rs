@@ -6,15 +6,16 @@ mod meter;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::process::Output;
 use std::time::Duration;
 
 use sandbox::engine::Engine;
 use sandbox::image::{BuildRequest, Context, build_context};
-use tokio::task::JoinHandle;
-use tokio::time::{sleep, timeout};
+use tokio::task::JoinSet;
+use tokio::time::sleep;
 
 use self::meter::{Meter, median, timed};
-use crate::rig::{PATIENCE, Rig, provided};
+use crate::rig::{Rig, provided};
 
 const IMAGE: &str = "nanoclaw-e2e-test:hostile";
 /// Messages to the enemy, all at once: what the containers that work on each do, one after the other
@@ -27,7 +28,7 @@ const ATTACKS: [&str; 6] = [
     "files shout large",
     "locks logs tables",
 ];
-/// Questions to a host that has nothing else to do.
+/// Questions to a host that has nothing else to do, and at least so many under attack.
 const CALM_ASKS: usize = 12;
 /// What the host may grow by, in KiB.
 const GROWTH_MAX: u64 = 50 * 1024;
@@ -38,21 +39,23 @@ const SLACK_AT_WORST: Duration = Duration::from_secs(4);
 /// Files that the host may hold open beyond those of before: connections of its pools.
 const FILES_MORE: usize = 12;
 
+/// Orders to the enemy whose answer is awaited.
+type Attack = JoinSet<(&'static str, Output)>;
+
 #[tokio::test(flavor = "multi_thread")]
+#[expect(clippy::print_stdout, reason = "figures, for who looks why it failed")]
 async fn an_enemy_in_a_container_costs_nobody_else_anything() {
     let rig = Rig::start().await;
     let image = build_image().await;
     add_enemy(&rig, &image);
-    let (calm, _) = ask_until(&rig, CALM_ASKS, None).await;
-    let usual = median(&calm);
+    let usual = median(&ask_during(&rig, Attack::new()).await);
     let meter = Meter::start(rig.status()["pid"].as_u64().unwrap());
-    let (took, told) = ask_until(&rig, usize::MAX, Some(attack(&rig))).await;
+    let took = ask_during(&rig, attack(&rig)).await;
 
     let worst = took.iter().max().copied().unwrap();
     let grown = meter.peak().saturating_sub(meter.before());
     println!("usual {usual:?}, under attack {:?}, at worst {worst:?}", median(&took));
     println!("grown by {grown} KiB from {} KiB; {} answers", meter.before(), took.len());
-    println!("each was told so many bytes: {told:?}");
     let log = rig.log();
     assert!(!log.contains("panicked"), "{log}");
     assert_eq!(rig.status()["pid"].as_u64(), Some(meter.pid()), "{log}");
@@ -92,45 +95,30 @@ fn add_enemy(rig: &Rig, image: &str) {
     }
 }
 
-/// Sends the words to the enemy; ends with how many bytes each chat was told.
-fn attack(rig: &Rig) -> JoinHandle<Vec<usize>> {
-    let chats: Vec<_> = ATTACKS
-        .iter()
-        .map(|order| (order, rig.say_to(Some("mallory"), &order.replace(' ', "-"), order)))
-        .collect();
-    tokio::spawn(async move {
-        let mut told = Vec::new();
-        for (order, chat) in chats {
-            let out = chat.output().await;
-            assert!(!out.stdout.is_empty(), "{order}: silence; {out:?}");
-            told.push(out.stdout.len());
-        }
-        told
-    })
+fn attack(rig: &Rig) -> Attack {
+    let mut attack = Attack::new();
+    for order in ATTACKS {
+        let chat = rig.say_to(Some("mallory"), &order.replace(' ', "-"), order);
+        attack.spawn(async move { (order, chat.output().await) });
+    }
+    attack
 }
 
-/// Andy answers again and again, in a chat of his own, as often as this or until the attack is over.
-async fn ask_until(
-    rig: &Rig,
-    count: usize,
-    attack: Option<JoinHandle<Vec<usize>>>,
-) -> (Vec<Duration>, Vec<usize>) {
+/// Andy answers again and again, in a chat of his own, until every chat of the enemy was told something.
+async fn ask_during(rig: &Rig, mut attack: Attack) -> Vec<Duration> {
     let mut times = Vec::new();
-    for number in 0..count {
-        let word = format!("calm-{number}");
+    while times.len() < CALM_ASKS || !attack.is_empty() {
+        let word = format!("calm-{}", times.len());
         let (took, answer) = timed(rig.ask("calm", &word)).await;
         assert!(answer.contains(&word), "{answer}");
         times.push(took);
-        if attack.as_ref().is_some_and(JoinHandle::is_finished) {
-            break;
+        while let Some(told) = attack.try_join_next() {
+            let (order, told) = told.unwrap();
+            assert!(!told.stdout.is_empty(), "{order}: silence; {told:?}\n{}", rig.log());
         }
         sleep(Duration::from_millis(100)).await;
     }
-    let told = match attack {
-        Some(attack) => timeout(PATIENCE, attack).await.unwrap().unwrap(),
-        None => vec![],
-    };
-    (times, told)
+    times
 }
 
 /// What people look at and keep works afterwards, whatever lies about.
