@@ -124,9 +124,15 @@ async fn serve(stream: UnixStream, clients: &Clients, events: &Sender<Asked>) ->
     let (reading, writing) = stream.into_split();
     let (lines, mut queue) = Clients::lines();
     let mut client = Client { clients, events, lines, chat: None };
+    // What a terminal said last is read though nothing can be written to it any more.
+    let writing = async move {
+        let _ = write(writing, &mut queue).await;
+        drop(queue);
+        std::future::pending().await
+    };
     let out = tokio::select! {
         out = client.read(BufReader::new(reading)) => out,
-        out = write(writing, &mut queue) => out,
+        out = writing => out,
     };
     if let Some((_, id)) = client.chat {
         clients.leave(id);

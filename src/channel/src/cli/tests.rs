@@ -82,6 +82,29 @@ async fn a_message_is_acknowledged_after_the_verdict_and_a_part_after_it_was_sho
 }
 
 #[tokio::test]
+async fn what_a_terminal_said_before_it_went_is_heard_though_it_cannot_be_written_to() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut it = connect(dir.path()).await;
+    // Which side of the connection is looked at first is up to chance.
+    for _ in 0..20 {
+        let mut terminal = Terminal::open(dir.path()).await;
+        terminal.say(br#"{"type":"hello","chat":"c"}"#).await;
+        it.source.receive(&Cursor::default()).await.unwrap();
+        it.source.settle(&[Verdict::Stored]).await.unwrap();
+        let (sink, other) = (Arc::clone(&it.sink), Arc::clone(&it.sink));
+        let (delivered, ()) = tokio::join!(async move { sink.deliver(&part("c")).await }, async {
+            terminal.hear().await;
+            terminal.say(br#"{"type":"shown","key":"k1"}"#).await;
+            drop(terminal);
+            let more = Part { key: "k2".into(), ..part("c") };
+            let more = other.deliver(&more);
+            let _ = tokio::time::timeout(std::time::Duration::from_millis(1), more).await;
+        });
+        assert_eq!(delivered.unwrap(), "k1");
+    }
+}
+
+#[tokio::test]
 async fn bad_lines_are_refused_with_a_reason_and_the_terminal_stays() {
     let dir = tempfile::tempdir().unwrap();
     let mut it = connect(dir.path()).await;
