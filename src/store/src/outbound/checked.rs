@@ -27,7 +27,7 @@ const SQL_BYTES_MAX: i32 = 2 * 1024;
 pub(super) const LOOK_STEPS_MAX: u32 = 5_000_000;
 /// The same for reading the schema, which is kept in memory: a file can name a million tables. Ours takes a
 /// third of it.
-const OPEN_STEPS_MAX: u32 = 1_500;
+const OPEN_STEPS_MAX: u32 = 1_000;
 /// The same for a check of the whole file.
 pub(super) const CHECK_STEPS_MAX: u32 = 200_000_000;
 /// Steps between two questions whether it is enough.
