@@ -44,6 +44,7 @@ fn main() -> ExitCode {
         }
     };
     match start(args) {
+        Ok(ExitCode::SUCCESS) if term::has_failed() => ExitCode::FAILURE,
         Ok(code) => code,
         Err(err) => {
             term::error(&err);

@@ -1,11 +1,19 @@
-//! The one place that writes to the terminal. A result that cannot be written ends the command as
-//! failed: what was not shown is not acknowledged.
+//! The one place that writes to the terminal. A command whose result cannot be written goes on, so that
+//! no work is cut in half, but exits as failed ([`has_failed`]).
 
 use std::io::{self, IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 pub(crate) use verbs::table;
 
 use crate::error::{fail, hint_of, lines};
+
+static HAS_FAILED: AtomicBool = AtomicBool::new(false);
+
+/// Whether a part of the result could not be written. Nobody reads the rest either.
+pub(crate) fn has_failed() -> bool {
+    HAS_FAILED.load(Ordering::Relaxed)
+}
 
 /// One line of a result.
 pub(crate) fn out(line: &str) {
@@ -14,11 +22,11 @@ pub(crate) fn out(line: &str) {
 }
 
 fn written(result: io::Result<()>) {
-    if let Err(err) = result {
-        if err.kind() != io::ErrorKind::BrokenPipe {
-            note(&format!("error: the result could not be written: {err}"));
-        }
-        std::process::exit(1);
+    if let Err(err) = result
+        && !HAS_FAILED.swap(true, Ordering::Relaxed)
+        && err.kind() != io::ErrorKind::BrokenPipe
+    {
+        note(&format!("error: the result could not be written: {err}"));
     }
 }
 

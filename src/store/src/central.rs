@@ -205,7 +205,11 @@ fn skip_folders(conn: &Connection, layout: &Layout) -> rusqlite::Result<()> {
     let names = fs::read_dir(layout.sessions()).into_iter().flatten().flatten();
     let used = names.filter_map(|it| SessionId::parse(&it.file_name().to_string_lossy())).max();
     if let Some(used) = used {
-        conn.execute("INSERT INTO sqlite_sequence VALUES ('session', ?1)", [used.0])?;
+        conn.execute(
+            "INSERT INTO sqlite_sequence SELECT 'session', ?1
+             WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'session')",
+            [used.0],
+        )?;
     }
     Ok(())
 }

@@ -11,6 +11,7 @@ use tokio::time::{sleep, timeout};
 
 use super::wire::Wire;
 use super::{Fresh, Talk};
+use crate::term;
 
 /// Between two tries to reach a host that went away; it is back within a second or two.
 const RETRY_EVERY: Duration = Duration::from_millis(200);
@@ -31,6 +32,8 @@ pub(crate) enum Heard {
 pub(crate) enum AskFailed {
     NoHost(io::Error),
     Refused(String),
+    /// The answer came and could not be written to the standard output.
+    Unshown,
     /// `stored`: the message is kept and will be answered.
     TimedOut {
         stored: bool,
@@ -48,6 +51,7 @@ struct Stand {
 enum WaitOutcome {
     Answered,
     Refused(String),
+    Unshown,
 }
 
 /// Sends the message and waits for the last part of its answer.
@@ -63,6 +67,7 @@ pub(crate) async fn ask(
     match timeout(limit, until_answered(talk, first, id, text, &mut stand, hear)).await {
         Ok(WaitOutcome::Answered) => Ok(()),
         Ok(WaitOutcome::Refused(why)) => Err(AskFailed::Refused(why)),
+        Ok(WaitOutcome::Unshown) => Err(AskFailed::Unshown),
         Err(_) => Err(AskFailed::TimedOut { stored: stand.stored, connected: stand.connected }),
     }
 }
@@ -113,6 +118,10 @@ async fn follow(
             ToClient::Part { .. } => {
                 let Some((shown, fresh)) = talk.take(line) else { continue };
                 let is_last = fresh.is_some_and(|part| show(part, id, hear));
+                if term::has_failed() {
+                    // Not acknowledged: the next terminal gets it.
+                    return Ok(WaitOutcome::Unshown);
+                }
                 let told = wire.send(&shown).await;
                 if is_last {
                     // Shown is shown: the host marks it when it sends it to the next terminal.

@@ -47,7 +47,7 @@ impl Prompt<'_> {
         lines: &mut Receiver<String>,
     ) -> anyhow::Result<()> {
         let mut wire = first;
-        loop {
+        while !term::has_failed() {
             tokio::select! {
                 line = lines.recv() => {
                     let Some(text) = line else { return Ok(()) };
@@ -70,6 +70,7 @@ impl Prompt<'_> {
                 () = sleep(RETRY_EVERY), if wire.is_none() => wire = self.reopen().await,
             }
         }
+        Ok(())
     }
 
     fn lost(&mut self) -> Option<Wire> {
@@ -106,7 +107,9 @@ impl Prompt<'_> {
                     self.is_working &= !part.last;
                     self.say(&part.text);
                 }
-                if let Some(to) = wire {
+                if let Some(to) = wire
+                    && !term::has_failed()
+                {
                     to.send(&shown).await?;
                 }
             }

@@ -88,6 +88,10 @@ fn explain(failed: AskFailed, limit: Duration, layout: &Layout) -> anyhow::Error
             format!("the host went away and did not come back within {seconds} s"),
             "start it with `nanoclaw start`; what was stored is answered then",
         ),
+        AskFailed::Unshown => fail(
+            "the answer could not be written to the standard output",
+            "the next `nanoclaw chat` shows it",
+        ),
         AskFailed::TimedOut { stored: true, .. } => fail(
             format!("no answer came within {seconds} s"),
             "the message is kept and its answer shown by the next `nanoclaw chat`; \

@@ -65,8 +65,11 @@ fn words(event: &EventRow, zone: &Zone) -> String {
             )
         }
         EventKind::Pairing => {
-            let role = if text("role").is_empty() { "known" } else { text("role") };
-            format!("became {role} of {} by code {item} in chat {}", of("everything"), text("chat"))
+            let became = match text("role") {
+                "" => String::new(),
+                role => format!(" and became {role} of {}", of("all agents")),
+            };
+            format!("used pairing code {item} in chat {}{became}", text("chat"))
         }
         EventKind::Stop => format!("stopped {} {}", of("every agent"), text("why")),
         EventKind::Resume => format!("resumed {}", of("every agent")),

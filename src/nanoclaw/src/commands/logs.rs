@@ -31,12 +31,10 @@ pub(super) async fn perform(follow: bool, lines: usize, layout: &Layout) -> anyh
             return Err(err).with_context(|| format!("could not read {}", path.display()));
         }
     }
-    if !follow {
-        return Ok(());
-    }
-    loop {
+    while follow && !term::has_failed() {
         let more = new.more().with_context(|| format!("could not read {}", path.display()))?;
         term::out_piece(&more);
         sleep(LOOK_EVERY).await;
     }
+    Ok(())
 }

@@ -1,6 +1,8 @@
 //! Help, usage, and every command without a host.
 
-use crate::Home;
+use std::fs::OpenOptions;
+
+use crate::{Home, Said};
 
 #[test]
 fn help_teaches() {
@@ -22,6 +24,20 @@ fn a_wrong_command_line_exits_64() {
     home.run(&["agents", "set", "andy", "--cpus", "many"]).refused(64, "write a number");
     home.run(&["chat", "--timeout", "soon", "hi"]).refused(64, "--timeout");
     assert_eq!(home.run(&[]).code, 64);
+}
+
+#[test]
+fn a_command_whose_result_cannot_be_written_is_done_and_exits_1() {
+    let home = Home::new();
+    home.run(&["agents", "add", "ben"]).fine();
+    for args in [&["agents", "remove", "ben"][..], &["agents", "list"]] {
+        let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let said = Said::from(home.command(args).stdout(full).output().unwrap());
+        assert_eq!(said.code, 1, "{}", said.err);
+        let told = said.err.lines().filter(|it| it.contains("could not be written"));
+        assert_eq!(told.count(), 1, "{}", said.err);
+    }
+    assert!(!home.run(&["agents", "list"]).fine().contains("ben"));
 }
 
 #[test]

@@ -1,9 +1,11 @@
 //! `nanoclaw chat` against a played host.
 
+use std::fs::OpenOptions;
+
 use channel::cli::frames::ToClient;
 
-use crate::Home;
 use crate::server::Server;
+use crate::{Home, Said};
 
 #[test]
 fn without_a_host_it_says_how_to_start_one() {
@@ -31,6 +33,24 @@ fn an_answer_is_printed_part_by_part() {
     host.join().unwrap();
     assert_eq!(said.err, "(earlier answer) from yesterday\n");
     assert_eq!(said.fine(), "looking…\nnot much\n");
+}
+
+#[test]
+fn an_answer_that_cannot_be_written_is_not_acknowledged() {
+    let home = Home::new();
+    let host = Server::new(&home.path()).play(|host| {
+        let mut client = host.accept();
+        let (reply_to, ..) = client.message();
+        let (key, text) = ("k1".to_owned(), "forty-two".to_owned());
+        let (also, last, repeat) = (vec![], true, false);
+        client.tell(&ToClient::Part { key, reply_to, also, text, last, repeat });
+        client.ends();
+    });
+    let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let said = Said::from(home.command(&["chat", "hello"]).stdout(full).output().unwrap());
+    host.join().unwrap();
+    assert!(said.err.contains("the result could not be written"), "{}", said.err);
+    said.refused(1, "the next `nanoclaw chat` shows it");
 }
 
 #[test]

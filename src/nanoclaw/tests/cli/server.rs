@@ -61,6 +61,12 @@ impl Client {
         self.tell(&ToClient::Stored { id: id.into() });
     }
 
+    /// The program ended without a word more.
+    pub(crate) fn ends(&mut self) {
+        let mut rest = String::new();
+        assert_eq!(self.reading.read_line(&mut rest).unwrap(), 0, "{rest}");
+    }
+
     /// Sends a part and waits until it was shown.
     pub(crate) fn part(&mut self, key: &str, reply_to: &str, text: &str, last: bool, repeat: bool) {
         let (key, reply_to, text) = (key.to_owned(), reply_to.to_owned(), text.to_owned());

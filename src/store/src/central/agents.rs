@@ -53,27 +53,10 @@ impl CentralStore {
 
     /// Replaces the settings of an agent. `false` when there is none of that name.
     pub fn set_agent(&self, agent: &AgentGroup) -> Result<bool, StoreError> {
-        let limits = agent.resources;
-        self.conn
-            .execute(
-                "UPDATE agent_group SET provider = ?2, model = ?3, image = ?4, memory_mib = ?5,
-                        cpu_milli = ?6, pids = ?7, trigger = ?8, reach = ?9, disk_gib = ?10
-                 WHERE name = ?1 AND removed_at IS NULL",
-                params![
-                    agent.name.as_str(),
-                    agent.provider.map(Provider::as_str),
-                    agent.model,
-                    agent.image,
-                    limits.memory_mib,
-                    limits.cpu_milli,
-                    limits.pids,
-                    agent.trigger,
-                    agent.reach.as_str(),
-                    limits.disk_gib
-                ],
-            )
-            .map(|changed| changed == 1)
-            .map_err(StoreError::query("change an agent"))
+        let sql = "UPDATE agent_group SET provider = ?2, model = ?3, image = ?4, memory_mib = ?5,
+                          cpu_milli = ?6, pids = ?7, trigger = ?8, reach = ?9, disk_gib = ?10
+                   WHERE name = ?1 AND removed_at IS NULL";
+        write(&self.conn, sql, agent).map_err(StoreError::query("change an agent"))
     }
 
     /// Takes an agent out of service. `false` when there is none of that name.
@@ -84,27 +67,29 @@ impl CentralStore {
 }
 
 fn insert(conn: &Connection, agent: &AgentGroup) -> rusqlite::Result<bool> {
+    let sql = "INSERT INTO agent_group (name, provider, model, image, memory_mib, cpu_milli, pids,
+                                        trigger, reach, disk_gib)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+               ON CONFLICT DO UPDATE SET removed_at = NULL WHERE removed_at IS NOT NULL";
+    write(conn, sql, agent)
+}
+
+/// Runs a statement with all that an agent is; whether it changed a row.
+fn write(conn: &Connection, sql: &str, agent: &AgentGroup) -> rusqlite::Result<bool> {
     let limits = agent.resources;
-    let added = conn.execute(
-        "INSERT INTO agent_group
-             (name, provider, model, image, memory_mib, cpu_milli, pids, trigger, reach,
-              disk_gib)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
-         ON CONFLICT DO UPDATE SET removed_at = NULL WHERE removed_at IS NOT NULL",
-        params![
-            agent.name.as_str(),
-            agent.provider.map(Provider::as_str),
-            agent.model,
-            agent.image,
-            limits.memory_mib,
-            limits.cpu_milli,
-            limits.pids,
-            agent.trigger,
-            agent.reach.as_str(),
-            limits.disk_gib
-        ],
-    )?;
-    Ok(added == 1)
+    let values = params![
+        agent.name.as_str(),
+        agent.provider.map(Provider::as_str),
+        agent.model,
+        agent.image,
+        limits.memory_mib,
+        limits.cpu_milli,
+        limits.pids,
+        agent.trigger,
+        agent.reach.as_str(),
+        limits.disk_gib
+    ];
+    Ok(conn.prepare_cached(sql)?.execute(values)? == 1)
 }
 
 fn agent_group(row: &Row<'_>) -> rusqlite::Result<AgentGroup> {

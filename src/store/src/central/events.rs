@@ -29,7 +29,8 @@ pub struct EventRow {
     /// What it is about, by its kind.
     pub scope: Option<i64>,
     pub item: Option<i64>,
-    /// Who did it: `host`, `agent:` and its name, or `channel:id`; empty where nobody did.
+    /// Who did it: `host`, `agent:` and its name, `channel:id`, or `Name (channel:id)` for a
+    /// stop ordered in a chat; empty where nobody did.
     pub by: String,
     /// A JSON object.
     pub detail: Value,

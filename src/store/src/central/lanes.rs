@@ -128,8 +128,11 @@ impl CentralStore {
     ) -> Result<Vec<Ordered>, StoreError> {
         self.change("an order", |tx| {
             let order = |key: &HostKey| {
-                events::change(tx, &format!("outbox {} {key}", order.as_str()), "host", now)?;
-                session::order_part(scope(tx, key.session), &key.part, order, now)
+                let ordered = session::order_part(scope(tx, key.session), &key.part, order, now)?;
+                if ordered.is_ok() {
+                    events::change(tx, &format!("outbox {} {key}", order.as_str()), "host", now)?;
+                }
+                Ok(ordered)
             };
             keys.iter().map(order).collect()
         })

@@ -202,6 +202,8 @@ fn what_was_given_up_is_listed_and_what_was_dropped_on_purpose_is_not() {
     assert!(order(&mut it, Retry)[0].is_ok());
     assert!(order(&mut it, Drop)[0].is_ok());
     assert!(order(&mut it, Drop)[0].is_err());
+    let done = it.host.central().events(false, 9).unwrap();
+    assert_eq!(done.len(), 2, "what was refused is no event: {done:?}");
     let of_agent = |it: &PartRow| it.agent == "andy";
     assert!(!it.reading().parts(PartFilter::Unsent).unwrap().iter().any(of_agent));
     assert_eq!(
