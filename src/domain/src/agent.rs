@@ -24,9 +24,8 @@ pub enum Provider {
 crate::words!(Provider);
 
 /// What an agent's administration tool may see and ask for. Changes are asked for all the same.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, IntoStaticStr, EnumString, VariantArray,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(IntoStaticStr, EnumString, VariantArray)]
 #[strum(serialize_all = "kebab-case")]
 pub enum Reach {
     /// Nothing at all.
