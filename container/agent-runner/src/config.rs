@@ -81,7 +81,7 @@ impl Config {
     pub fn from_env(var: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let incarnation = required(&var, "NANOCLAW_INCARNATION", |it| it.parse().ok())?;
         let provider = required(&var, "NANOCLAW_PROVIDER", Provider::parse)?;
-        let agent = required(&var, "NANOCLAW_AGENT", |it| AgentName::parse(it).ok())?;
+        let agent = required(&var, inside::AGENT_ENV, |it| AgentName::parse(it).ok())?;
         let is_user = |it: &u32| 0 < *it;
         let uid = required(&var, inside::AGENT_UID_ENV, |it| it.parse().ok().filter(is_user))?;
         let mut config = Self::new(Incarnation(incarnation), provider);

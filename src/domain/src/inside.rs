@@ -1,5 +1,7 @@
 //! Where things are inside a container. The host mounts them there, the runner relies on it.
 
+use crate::AgentName;
+
 /// Read-only, for the runner alone: the inbound database.
 pub const IN: &str = "/nanoclaw/in";
 /// Writable, for the runner alone: the outbound database and files to send.
@@ -24,17 +26,25 @@ pub const CLAUDE: &str = "/usr/local/bin/claude";
 pub const ESCAPE_ENV: &str = "NANOCLAW_ESCAPE";
 /// The report of the escape list, below [`OUT`].
 pub const ESCAPE_REPORT: &str = "escape.json";
+/// Names the agent to the runner.
+pub const AGENT_ENV: &str = "NANOCLAW_AGENT";
 /// Names the user of the agent's processes to the runner.
 pub const AGENT_UID_ENV: &str = "NANOCLAW_AGENT_UID";
 
-/// The user of everything that an agent starts; the image has a name for it. A number that neither
-/// systemd nor Debian gives to anybody, below 65,536 for engines that map users.
+/// The first user of what agents start, and how many there are; the image has a name for each. Numbers
+/// that neither systemd nor Debian gives to anybody, below 65,536 for engines that map users.
 const AGENT_UID: u32 = 60_700;
+const AGENT_UIDS: u32 = 400;
 
-/// The user of the agent's processes beside a runner of that user.
+/// The user of the agent's processes beside a runner of the user `runner`. It follows from the name, so
+/// that files keep their owner. The kernel counts inotify instances, pending signals and the memory of
+/// pipes by user, whatever the container: agents of one user could take them from each other. With few
+/// agents, two of the same number are unlikely, and each has its own container all the same.
 #[must_use]
-pub fn agent_uid(runner: u32) -> u32 {
-    if runner == AGENT_UID { AGENT_UID + 1 } else { AGENT_UID }
+pub fn agent_uid(runner: u32, agent: &AgentName) -> u32 {
+    let fold = |hash: u32, it: u8| hash.wrapping_mul(31).wrapping_add(it.into());
+    let uid = AGENT_UID + agent.as_str().bytes().fold(0, fold) % AGENT_UIDS;
+    if runner == uid { AGENT_UID + AGENT_UIDS } else { uid }
 }
 
 #[cfg(test)]
@@ -45,13 +55,22 @@ mod tests {
     fn the_image_has_a_name_for_the_agents_user() {
         let dockerfile = include_str!("../../../container/Dockerfile");
         assert!(dockerfile.contains(&format!("--uid {AGENT_UID} ")));
+        let last = AGENT_UID + AGENT_UIDS;
+        assert!(dockerfile.contains(&format!("$(seq {} {last})", AGENT_UID + 1)));
         assert!(dockerfile.contains(&format!("USER {AGENT_UID}\n")));
     }
 
     #[test]
     fn the_agent_is_never_the_runner() {
-        for runner in [0, 1000, AGENT_UID, AGENT_UID + 1] {
-            assert_ne!(agent_uid(runner), runner);
+        let andy = AgentName::parse("andy").unwrap();
+        for runner in [0, 1000, agent_uid(0, &andy), AGENT_UID + AGENT_UIDS] {
+            assert_ne!(agent_uid(runner, &andy), runner);
         }
+    }
+
+    #[test]
+    fn an_agent_has_a_user_of_its_own_and_keeps_it() {
+        let uid = |it: &str| agent_uid(1000, &AgentName::parse(it).unwrap());
+        assert_eq!([uid("andy"), uid("ben"), uid("mallory")], [60_958, 60_919, 60_990]);
     }
 }

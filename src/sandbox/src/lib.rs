@@ -16,13 +16,14 @@ use std::path::PathBuf;
 use async_trait::async_trait;
 use domain::agent::Resources;
 pub use domain::inside;
-use domain::{Incarnation, SessionId};
+use domain::{AgentName, Incarnation, SessionId};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 /// What a session's container is made of. Everything in it may be seen by the agent: no secrets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Spec {
     pub job: Job,
+    pub agent: AgentName,
     pub session: SessionId,
     pub incarnation: Incarnation,
     pub image: String,

@@ -86,12 +86,13 @@ async fn bare_start(
     };
     let spec = Spec {
         job: sandbox::Job::Run,
+        agent: domain::AgentName::parse("bare").unwrap(),
         session,
         incarnation: Incarnation(1),
         image: image.into(),
         resources: domain::agent::Resources::default(),
         mounts,
-        env: [("NANOCLAW_AGENT".to_owned(), "bare".to_owned())].into(),
+        env: std::collections::BTreeMap::new(),
         fingerprint: "bare".into(),
     };
     let started = Instant::now();

@@ -33,12 +33,12 @@ pub(super) async fn spec(
     // What the runner has to know, and nothing secret.
     let mut env = BTreeMap::from([
         ("NANOCLAW_INCARNATION".to_owned(), incarnation.to_string()),
-        ("NANOCLAW_AGENT".to_owned(), agent.name.to_string()),
         ("NANOCLAW_PROVIDER".to_owned(), provider.as_str().to_owned()),
     ]);
     env.extend(agent.model.map(|it| ("NANOCLAW_MODEL".to_owned(), it)));
     Ok(Spec {
         job: Job::Run,
+        agent: agent.name,
         session: row.id,
         incarnation,
         image: image.ok_or(StartError::NoImage)?,

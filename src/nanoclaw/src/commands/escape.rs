@@ -149,12 +149,12 @@ fn spec(image: String, layout: &Layout, agent: &AgentName) -> Spec {
     let outside = layout.home().to_string_lossy().into_owned();
     let env = [
         ("NANOCLAW_INCARNATION", "1"),
-        ("NANOCLAW_AGENT", agent.as_str()),
         ("NANOCLAW_PROVIDER", "demo"),
         (inside::ESCAPE_ENV, &outside),
     ];
     Spec {
         job: Job::Run,
+        agent: agent.clone(),
         session: SESSION,
         incarnation: Incarnation(1),
         image,

@@ -18,7 +18,7 @@ use std::path::Path;
 use bollard::models::{ContainerInspectResponse, HostConfig, MountPoint};
 
 use super::plan;
-use crate::{Job, Spec};
+use crate::Spec;
 
 /// Where engines listen. A mount that shows one of these, or a folder above it, hands over the host.
 const ENGINE_SOCKETS: [&str; 5] = [
@@ -43,7 +43,7 @@ pub fn check_isolation(
     user: (u32, u32),
 ) -> Result<(), String> {
     let host = seen.host_config.as_ref().ok_or("the engine does not show its settings")?;
-    check_user(seen, user, spec.job)?;
+    check_user(seen, user, spec)?;
     check_network(seen, host)?;
     check_privileges(host)?;
     check_namespaces(host)?;
@@ -61,11 +61,15 @@ fn is_empty<T>(list: Option<&Vec<T>>) -> bool {
     list.is_none_or(Vec::is_empty)
 }
 
-fn check_user(seen: &ContainerInspectResponse, user: (u32, u32), job: Job) -> Result<(), String> {
+fn check_user(
+    seen: &ContainerInspectResponse,
+    user: (u32, u32),
+    spec: &Spec,
+) -> Result<(), String> {
     require(user.0 != 0 && user.1 != 0, "it would run as root")?;
     let config = seen.config.as_ref().ok_or("the engine does not show what would run")?;
     require(config.user.as_deref() == Some(plan::FIRST_USER), "it would run as another user")?;
-    let ours = config.entrypoint.as_ref() == Some(&plan::entry(user, job));
+    let ours = config.entrypoint.as_ref() == Some(&plan::entry(user, spec));
     require(ours && is_empty(config.cmd.as_ref()), "it would not leave the first user")
 }
 

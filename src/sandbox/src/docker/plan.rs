@@ -81,13 +81,13 @@ const OPEN_UP: [&str; 6] = ["/bin/chmod", "-R", "-f", "ug+rwX", inside::WORKSPAC
 
 /// The first program: becomes the runner's user, keeps the [`CAPABILITIES`] and nothing else, and is
 /// replaced by the runner. For another job it becomes the agent, with nothing.
-pub(super) fn entry((uid, gid): (u32, u32), job: Job) -> Vec<String> {
-    let (uid, kept, program) = match job {
+pub(super) fn entry((uid, gid): (u32, u32), spec: &Spec) -> Vec<String> {
+    let (uid, kept, program) = match spec.job {
         Job::Run => {
             let kept = CAPABILITIES.map(|it| format!(",+{}", it.to_lowercase()));
             (uid, kept.concat(), [inside::RUNNER].as_slice())
         }
-        Job::OpenUp => (inside::agent_uid(uid), String::new(), OPEN_UP.as_slice()),
+        Job::OpenUp => (inside::agent_uid(uid, &spec.agent), String::new(), OPEN_UP.as_slice()),
     };
     let become_user = [
         "/usr/bin/setpriv".to_owned(),
@@ -106,8 +106,9 @@ pub(super) fn entry((uid, gid): (u32, u32), job: Job) -> Vec<String> {
 pub(super) fn body(options: &DockerOptions, spec: &Spec) -> ContainerCreateBody {
     let mut env = spec.env.clone();
     env.insert("HOME".to_owned(), inside::HOME.to_owned());
-    let agent = inside::agent_uid(options.user.0);
-    env.insert(inside::AGENT_UID_ENV.to_owned(), agent.to_string());
+    env.insert(inside::AGENT_ENV.to_owned(), spec.agent.to_string());
+    let uid = inside::agent_uid(options.user.0, &spec.agent);
+    env.insert(inside::AGENT_UID_ENV.to_owned(), uid.to_string());
     let mut labels = vec![
         (LABEL_INSTALL, options.install.clone()),
         (LABEL_INCARNATION, spec.incarnation.to_string()),
@@ -121,7 +122,7 @@ pub(super) fn body(options: &DockerOptions, spec: &Spec) -> ContainerCreateBody 
         image: Some(spec.image.clone()),
         user: Some(FIRST_USER.to_owned()),
         // Never what the image says: its program would be root.
-        entrypoint: Some(entry(options.user, spec.job)),
+        entrypoint: Some(entry(options.user, spec)),
         cmd: Some(Vec::new()),
         working_dir: Some(inside::WORKSPACE.to_owned()),
         env: Some(env.into_iter().map(|(key, value)| format!("{key}={value}")).collect()),

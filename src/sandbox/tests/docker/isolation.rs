@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use domain::SessionId;
+use domain::{AgentName, SessionId};
 use sandbox::docker::{DockerOptions, DockerSandbox};
 use sandbox::{Observed, Sandbox, SandboxError};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::support::{image, options, with_rig};
 
@@ -91,17 +91,18 @@ async fn a_container_reaches_nothing_but_its_folders_and_its_link() {
 }
 
 /// Becomes the agent as the runner does for its programs.
-const AS_AGENT: &str = "exec setpriv --reuid=60700 --bounding-set=-all --inh-caps=-all \
+const AS_AGENT: &str = "exec setpriv --reuid=$NANOCLAW_AGENT_UID --bounding-set=-all --inh-caps=-all \
                         --ambient-caps=-all python3 -c \"$PROBE\"";
 
 #[tokio::test]
 async fn the_agents_user_can_open_neither_mailbox_nor_link() {
     with_rig(|rig| async move {
         let mut spec = rig.runs(AS_AGENT);
-        let gid = options("").user.1;
+        let (runner, gid) = options("").user;
+        let agent = domain::inside::agent_uid(runner, &spec.agent);
         for (name, value) in [
             ("PROBE", PROBE),
-            ("WANTED_USER", &format!("60700:{gid}")),
+            ("WANTED_USER", &format!("{agent}:{gid}")),
             ("WANTED_CAPS", "0"),
             ("AGENT", "1"),
         ] {
@@ -111,6 +112,43 @@ async fn the_agents_user_can_open_neither_mailbox_nor_link() {
         rig.sandbox.start(&spec).await.unwrap();
         timeout(Duration::from_secs(20), rig.sandbox.exited(SESSION)).await.unwrap().unwrap();
         assert_eq!(rig.sandbox.tail(SESSION).await.unwrap(), "all good");
+    })
+    .await;
+}
+
+/// Takes inotify instances until the kernel gives no more; says how many it got of how many.
+const TAKE_ALL: &str = r"
+import ctypes, time
+libc, taken = ctypes.CDLL(None), 0
+while libc.inotify_init() >= 0: taken += 1
+print(taken, open('/proc/sys/fs/inotify/max_user_instances').read(), end='', flush=True)
+time.sleep(600)
+";
+
+#[tokio::test]
+async fn what_the_kernel_counts_by_user_no_agent_takes_from_another() {
+    with_rig(|rig| async move {
+        let greedy = |session, agent| {
+            let mut spec = rig.runs(AS_AGENT);
+            spec.env.insert("PROBE".to_owned(), TAKE_ALL.to_owned());
+            (spec.session, spec.agent) = (session, AgentName::parse(agent).unwrap());
+            spec
+        };
+        for (session, agent) in [(SESSION, "greedy"), (SessionId(2), "modest")] {
+            rig.sandbox.start(&greedy(session, agent)).await.unwrap();
+            let told = async {
+                loop {
+                    let tail = rig.sandbox.tail(session).await.unwrap();
+                    if !tail.is_empty() {
+                        return tail;
+                    }
+                    sleep(Duration::from_millis(50)).await;
+                }
+            };
+            let told = timeout(Duration::from_secs(20), told).await.unwrap();
+            let (taken, of) = told.split_once(' ').unwrap();
+            assert_eq!(taken, of, "{agent}");
+        }
     })
     .await;
 }

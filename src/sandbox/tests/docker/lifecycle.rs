@@ -128,7 +128,7 @@ async fn what_the_agent_closed_is_opened_again_and_nothing_else() {
     with_rig(|rig| async move {
         let closing = "cd /workspace && mkdir -p a/b && echo x >a/b/c && ln -s /nanoclaw/in d \
                        && chmod 0 a/b/c a/b a && echo closed";
-        let as_agent = format!("exec setpriv --reuid=60700 sh -c '{closing}'");
+        let as_agent = format!("exec setpriv --reuid=$NANOCLAW_AGENT_UID sh -c '{closing}'");
         rig.sandbox.start(&rig.runs(&as_agent)).await.unwrap();
         rig.sandbox.exited(SESSION).await.unwrap();
         assert_eq!(rig.sandbox.tail(SESSION).await.unwrap(), "closed");

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use bollard::Docker;
 use bollard::query_parameters as q;
 use domain::agent::Resources;
-use domain::{Incarnation, SessionId};
+use domain::{AgentName, Incarnation, SessionId};
 use futures_util::FutureExt;
 use sandbox::docker::{DockerOptions, DockerSandbox};
 use sandbox::engine::Engine;
@@ -86,6 +86,7 @@ fn spec(folder: &tempfile::TempDir, image: String) -> Spec {
     };
     Spec {
         job: Job::Run,
+        agent: AgentName::parse("andy").unwrap(),
         session: SessionId(1),
         incarnation: Incarnation(1),
         image,

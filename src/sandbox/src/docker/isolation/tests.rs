@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, HashMap};
 
 use bollard::models::{ContainerConfig, DeviceMapping, DeviceRequest, MountPoint, NetworkSettings};
 use domain::agent::Resources;
-use domain::{Incarnation, SessionId};
+use domain::{AgentName, Incarnation, SessionId};
 
 use super::*;
 use crate::docker::DockerOptions;
-use crate::{Mounts, inside};
+use crate::{Job, Mounts, inside};
 
 const USER: (u32, u32) = (1000, 1000);
 
@@ -18,6 +18,7 @@ type Weakness<'a, T> = (&'a str, &'a dyn Fn(&mut T));
 fn spec() -> Spec {
     Spec {
         job: Job::Run,
+        agent: AgentName::parse("andy").unwrap(),
         session: SessionId(7),
         incarnation: Incarnation(3),
         image: "image".to_owned(),
@@ -146,13 +147,13 @@ fn root_and_strangers_are_refused() {
     assert!(check_isolation(&honest(&spec), &spec, (0, 0)).is_err());
     assert!(check_isolation(&honest(&spec), &spec, (1001, 1000)).is_err());
     let mut rooted = honest(&spec);
-    rooted.config.as_mut().unwrap().entrypoint = Some(plan::entry((0, 0), Job::Run));
+    rooted.config.as_mut().unwrap().entrypoint = Some(plan::entry((0, 0), &spec));
     assert!(check_isolation(&rooted, &spec, (0, 0)).is_err());
 }
 
 #[test]
 fn a_program_that_would_stay_root_is_refused() {
-    let other = || Some(plan::entry(USER, Job::OpenUp));
+    let other = || Some(plan::entry(USER, &Spec { job: Job::OpenUp, ..spec() }));
     assert!(check(|seen| seen.config.as_mut().unwrap().entrypoint = other()).is_err());
     let runner = || Some(vec![inside::RUNNER.to_owned()]);
     assert!(check(|seen| seen.config.as_mut().unwrap().entrypoint = runner()).is_err());
