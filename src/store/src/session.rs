@@ -284,7 +284,7 @@ mod forms_tests;
 mod handle_tests;
 #[cfg(test)]
 #[cfg(target_os = "linux")]
-mod hostile;
+mod hostile_tests;
 #[cfg(test)]
 mod quiet_tests;
 #[cfg(test)]
