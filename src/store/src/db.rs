@@ -15,7 +15,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rusqlite::Connection;
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 use tokio::task::spawn_blocking;
 
 use crate::StoreError;
@@ -25,8 +25,9 @@ type Open<T> = dyn Fn() -> Result<T, StoreError> + Send + Sync;
 
 /// Writes that share one commit at most, so that the first of them does not wait long.
 const BATCH_MAX: usize = 128;
-/// Readers that are kept open; more than cores only queue for the disk.
-const READERS_KEPT: usize = 4;
+/// Reads at a time; more than cores only fight for the locks that SQLite has for a whole process. The
+/// others wait for their turn, and no read opens a connection that is not kept.
+const READERS_MAX: usize = 4;
 
 /// A store whose writes can share a transaction.
 pub trait Store: Send + 'static {
@@ -51,6 +52,7 @@ struct Shared<T> {
     open: Box<Open<T>>,
     writer: Mutex<Option<T>>,
     readers: Mutex<Vec<T>>,
+    reading: Arc<Semaphore>,
     queue: Mutex<Queue<T>>,
 }
 
@@ -78,6 +80,7 @@ impl<T: Send + 'static> Db<T> {
             open: Box::new(open),
             writer: Mutex::default(),
             readers: Mutex::default(),
+            reading: Arc::new(Semaphore::new(READERS_MAX)),
             queue: Mutex::new(queue),
         };
         Self { shared: Arc::new(shared), gate }
@@ -134,8 +137,15 @@ impl<T: Store> Db<T> {
     ) -> Result<R, StoreError> {
         self.gate.before_read()?;
         let shared = Arc::clone(&self.shared);
-        let beside = T::READS_BESIDE && !self.gate.runs_inline();
-        let work = move || if beside { shared.read_beside(f) } else { shared.with_writer(f) };
+        if !T::READS_BESIDE || self.gate.runs_inline() {
+            return on_disk(&*self.gate, move || shared.with_writer(f)).await;
+        }
+        let turn = Arc::clone(&shared.reading).acquire_owned().await;
+        let work = move || {
+            // Kept until the end, also when nobody waits for it any more.
+            let _turn = turn;
+            shared.read_beside(f)
+        };
         on_disk(&*self.gate, work).await
     }
 
@@ -225,10 +235,7 @@ impl<T> Shared<T> {
             None => (self.open)()?,
         };
         let out = f(&mut reader);
-        let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
-        if readers.len() < READERS_KEPT {
-            readers.push(reader);
-        }
+        self.readers.lock().unwrap_or_else(PoisonError::into_inner).push(reader);
         out
     }
 

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::{
-    Container, Launches, Limits, Mailbox, Stillness, View, deadline, held_by, is_busy, silence_max,
-    still,
+    Container, Launches, Limits, Mailbox, Stillness, View, Waiting, deadline, held_by, is_busy,
+    silence_max, still,
 };
 use crate::time::{Timestamp, backoff};
 
@@ -42,8 +42,9 @@ pub fn next_look(view: &View, limits: &Limits, now: Timestamp) -> Option<Duratio
         && view.waiting.iter().any(|it| it.claim.is_some());
     // Behind a turn they wait for its end, which is news.
     if !held && !runs_turn {
-        let unclaimed = view.waiting.iter().filter(|it| it.claim.is_none());
-        waits.extend(unclaimed.map(|it| wait(it.not_before)));
+        // What was due by now was acted on, or waits for the engine.
+        let later = |it: &&Waiting| it.claim.is_none() && now < it.not_before;
+        waits.extend(view.waiting.iter().filter(later).map(|it| wait(it.not_before)));
     }
     let provider = view.waiting.iter().filter_map(|it| it.wait).filter(|it| !it.is_over(now));
     waits.extend(provider.map(|it| wait(it.until)));

@@ -79,6 +79,12 @@ fn a_message_starts_a_container_or_rings_the_running_one() {
 }
 
 #[test]
+fn an_engine_that_does_not_answer_is_asked_at_a_pace() {
+    let view = View { waiting: vec![message(None)], container: Container::Unknown, ..idle() };
+    assert_eq!(next_look(&view, &limits(), NOW), Some(limits().backoff_base));
+}
+
+#[test]
 fn news_are_taken_over_before_anything_else_is_decided() {
     let view = View { news: true, waiting: vec![message(Some(OLD))], ..idle() };
     check(&view, &[Effect::Absorb]);
