@@ -28,7 +28,8 @@ use store::{CentralStore, SessionRow, StoreError};
 use tokio::task::JoinSet;
 use tracing::{error, instrument, warn};
 
-use self::admit::{Fate, admit};
+use self::admit::{Fate, admit, plain};
+use self::knowledge::Knowledge;
 pub use self::storing::Taken;
 use crate::host::Host;
 use crate::reception;
@@ -175,13 +176,26 @@ async fn route_run(
 ) -> Batch {
     let mut fates = Vec::with_capacity(events.len());
     let mut has_failed = false;
+    let mut foreseen = foresee(host, &events, owner_only).await.into_iter();
     for event in events {
+        let known = match &event {
+            Event::Message(_) => foreseen.next(),
+            Event::Click(_) | Event::Moved { .. } | Event::Reachable(_) => None,
+        };
+        if let (Event::Message(message), Some(known)) = (&event, &known)
+            && let Some(fate) = plain(host, message, known)
+        {
+            fates.push(fate);
+            continue;
+        }
+        // What is done now may change what was read about those behind it.
+        foreseen = Vec::new().into_iter();
         if has_failed {
             let why = "what came before it could not be stored";
             fates.push(Fate::Done(Verdict::Refused(why.to_owned())));
             continue;
         }
-        fates.push(match decide(host, event, owner_only).await {
+        fates.push(match decide(host, event, owner_only, known).await {
             Ok(fate) => fate,
             Err(err) => {
                 warn!(error = &err as &dyn std::error::Error, "could not route an event");
@@ -228,9 +242,24 @@ async fn route_run(
     Batch { routed: Routed { verdicts, is_moved, has_failed }, ended }
 }
 
-async fn decide(host: &Host, event: Event, owner_only: bool) -> Result<Fate, StoreError> {
+/// Reads about all messages of a run at once. Where that fails, each is read about on its own.
+async fn foresee(host: &Host, events: &[Event], owner_only: bool) -> Vec<Knowledge> {
+    let message = |event: &Event| match event {
+        Event::Message(message) => Some(message.clone()),
+        Event::Click(_) | Event::Moved { .. } | Event::Reachable(_) => None,
+    };
+    let messages = events.iter().filter_map(message).collect();
+    Knowledge::of(host, messages, owner_only).await.unwrap_or_default()
+}
+
+async fn decide(
+    host: &Host,
+    event: Event,
+    owner_only: bool,
+    known: Option<Knowledge>,
+) -> Result<Fate, StoreError> {
     match event {
-        Event::Message(message) => admit(host, message, owner_only).await,
+        Event::Message(message) => admit(host, message, owner_only, known).await,
         Event::Click(click) => clicked(host, click).await,
         Event::Moved { from, to } => {
             let moved = move |central: &mut CentralStore| central.move_chat(&from, &to);

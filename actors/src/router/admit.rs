@@ -40,10 +40,36 @@ impl Fate {
     }
 }
 
+/// What becomes of a message that is no command and for which nothing else has to be written: of nearly
+/// all of them.
+pub(super) fn plain(host: &Host, message: &Incoming, known: &Knowledge) -> Option<Fate> {
+    let is_special = message.platform_id.starts_with(FireKey::PREFIX)
+        || known.pairing_open
+        || known.has_answered
+        || known.typed != Typed::Message
+        || command::parse(&message.text).is_some()
+        || (message.files.is_empty() && refusal(&message.text).is_some());
+    let now = host.clock.now();
+    let admission = known.admission(message, now);
+    let asks = admission.refuse.is_some() || admission.ask.is_some() || admission.dropped.is_some();
+    if is_special || asks {
+        return None;
+    }
+    let mut targets = Vec::new();
+    for decision in admission.decisions.iter().filter(|it| it.takes()) {
+        known.current_chat(message, now)?;
+        let row = known.session(decision)?.clone();
+        targets.push((row, taken(message, known, decision)));
+    }
+    Some(if targets.is_empty() { Fate::Done(Verdict::Ignored) } else { Fate::Store(targets) })
+}
+
+/// `known` is what was read about the message already, if that still holds.
 pub(super) async fn admit(
     host: &Host,
     message: Incoming,
     owner_only: bool,
+    mut known: Option<Knowledge>,
 ) -> Result<Fate, StoreError> {
     // By such an id a session knows that it has the slot of a task already.
     if message.platform_id.starts_with(FireKey::PREFIX) {
@@ -51,7 +77,12 @@ pub(super) async fn admit(
         return Ok(Fate::Done(Verdict::Refused(why)));
     }
     for _ in 0..TRIES_MAX {
-        if let Some(fate) = try_admit(host, &message, owner_only).await? {
+        let known = match known.take() {
+            Some(known) => Some(known),
+            None => Knowledge::of(host, vec![message.clone()], owner_only).await?.pop(),
+        };
+        let Some(known) = known else { break };
+        if let Some(fate) = try_admit(host, &message, known).await? {
             return Ok(fate);
         }
     }
@@ -64,14 +95,9 @@ pub(super) async fn admit(
 async fn try_admit(
     host: &Host,
     message: &Incoming,
-    owner_only: bool,
+    known: Knowledge,
 ) -> Result<Option<Fate>, StoreError> {
-    let (now, about) = (host.clock.now(), message.clone());
-    let has_buttons = host.registration(&message.from.channel).is_some_and(|it| it.caps.buttons);
-    let known = host
-        .central
-        .read(move |central| Knowledge::read(central, &about, owner_only, has_buttons, now))
-        .await?;
+    let now = host.clock.now();
     if known.pairing_open && reception::pair(host, message).await? {
         return Ok(Some(Fate::Done(Verdict::Stored)));
     }
@@ -110,8 +136,7 @@ async fn follow(
     if let Some(why) = admission.refuse {
         return Ok(Some(Fate::Done(Verdict::Refused(why))));
     }
-    let takes = |it: &&Decision| matches!(it.what, What::Engage(_) | What::Accumulate);
-    let taking: Vec<&Decision> = admission.decisions.iter().filter(takes).collect();
+    let taking: Vec<&Decision> = admission.decisions.iter().filter(|it| it.takes()).collect();
     let (mut waits, mut dropped) = (false, admission.dropped);
     if let Some(ask) = &admission.ask {
         match knock(host, message, &known, ask).await? {
@@ -176,9 +201,7 @@ async fn ensure_chat(
     known: &Knowledge,
 ) -> Result<ChatRow, StoreError> {
     let (peer, now) = (known.peer(message), host.clock.now());
-    if let Some(chat) =
-        known.chat.as_ref().filter(|it| it.is_current(&message.chat, peer.as_deref(), now))
-    {
+    if let Some(chat) = known.current_chat(message, now) {
         return Ok(chat.clone());
     }
     let (at, info) = (message.from.clone(), message.chat.clone());
@@ -194,18 +217,17 @@ async fn session(
     chat: &ChatRow,
     decision: &Decision,
 ) -> Result<SessionRow, StoreError> {
+    if let Some(row) = known.session(decision) {
+        return Ok(row.clone());
+    }
     let agent = &decision.agent;
     let at = known.wired.iter().position(|it| it.wiring.agent == *agent);
     let wiring = match at {
         Some(at) => known.wired[at].wiring.clone(),
         None => Wiring::usual(chat.id, agent.clone(), message.chat.is_group),
     };
-    // What was only overheard makes no conversation sticky.
-    let sticky = wiring.engage == Engage::MentionSticky && matches!(decision.what, What::Engage(_));
+    let sticky = is_made_sticky(&wiring, decision);
     let found = at.and_then(|at| known.sessions[at].clone());
-    if let Some(row) = found.clone().filter(|_| !sticky) {
-        return Ok(row);
-    }
     let (thread, now, is_new) = (message.from.thread.clone(), host.clock.now(), at.is_none());
     host.central
         .write("a session", move |central| {
@@ -223,6 +245,11 @@ async fn session(
             }
         })
         .await
+}
+
+/// What was only overheard makes no conversation sticky.
+pub(super) fn is_made_sticky(wiring: &Wiring, decision: &Decision) -> bool {
+    wiring.engage == Engage::MentionSticky && matches!(decision.what, What::Engage(_))
 }
 
 /// What the decision was, for people who ask why.

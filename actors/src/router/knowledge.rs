@@ -2,8 +2,8 @@
 
 use domain::AgentName;
 use domain::admission::{
-    Admission, AdmissionView, AgentView, ChatView, MessageView, Policy, SenderView, WiringView,
-    admit,
+    Admission, AdmissionView, AgentView, ChatView, Decision, MessageView, Policy, SenderView,
+    WiringView, admit,
 };
 use domain::agent::AgentGroup;
 use domain::command;
@@ -15,6 +15,8 @@ use domain::session_key::session_key;
 use domain::time::Timestamp;
 use store::{CentralStore, ChatRow, SessionRow, StoreError, Wired};
 
+use super::admit::is_made_sticky;
+use crate::host::Host;
 use crate::reception::{pair_key, typed_in, which_key};
 
 /// The longest text that can be an answer by its label.
@@ -42,8 +44,24 @@ pub(super) struct Knowledge {
 }
 
 impl Knowledge {
-    pub(super) fn read(
-        central: &mut CentralStore,
+    /// Reads about messages of one account, as it is before any of them is routed.
+    pub(super) async fn of(
+        host: &Host,
+        messages: Vec<Incoming>,
+        owner_only: bool,
+    ) -> Result<Vec<Self>, StoreError> {
+        let Some(first) = messages.first() else { return Ok(Vec::new()) };
+        let found = host.registration(&first.from.channel);
+        let (now, has_buttons) = (host.clock.now(), found.is_some_and(|it| it.caps.buttons));
+        let read = move |central: &mut CentralStore| {
+            let read = |it| Self::read(central, it, owner_only, has_buttons, now);
+            central.at_one_moment(|| messages.iter().map(read).collect())
+        };
+        host.central.read(read).await
+    }
+
+    fn read(
+        central: &CentralStore,
         message: &Incoming,
         owner_only: bool,
         has_buttons: bool,
@@ -91,6 +109,19 @@ impl Knowledge {
             denied_by,
             owner_only,
         })
+    }
+
+    /// The row of the chat, if it says all that the platform says now.
+    pub(super) fn current_chat(&self, message: &Incoming, now: Timestamp) -> Option<&ChatRow> {
+        let peer = self.peer(message);
+        self.chat.as_ref().filter(|it| it.is_current(&message.chat, peer.as_deref(), now))
+    }
+
+    /// The session that takes a message for an agent, if nothing has to be written for it first.
+    pub(super) fn session(&self, decision: &Decision) -> Option<&SessionRow> {
+        let at = self.wired.iter().position(|it| it.wiring.agent == decision.agent)?;
+        let is_ready = !is_made_sticky(&self.wired[at].wiring, decision);
+        self.sessions[at].as_ref().filter(|_| is_ready)
     }
 
     /// What the domain says about the message.

@@ -30,6 +30,8 @@ pub(super) use self::seen::Seen;
 
 /// How long an engine that does not answer is left alone.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
+/// The same for one that has not answered for long.
+const ASK_AGAIN_MAX: Duration = Duration::from_secs(10);
 
 /// How a call to the sandbox ended.
 #[derive(Debug)]
@@ -73,7 +75,8 @@ struct ContainerStop {
 impl SessionState {
     /// Asks the engine when nobody knows.
     pub(super) fn observe(&mut self) {
-        if !self.container.is_worth_asking() {
+        let is_stopped = self.host().stops.is_closed(self.id(), &self.args.row.agent);
+        if !self.container.ask_in(is_stopped).is_zero() {
             return;
         }
         let (host, row) = (Arc::clone(self.host()), self.args.row.clone());
@@ -177,7 +180,7 @@ impl SessionState {
         let (why, trouble) = match &self.container {
             Seen::Exited { why, trouble, .. } => (why.clone(), trouble.clone()),
             Seen::Unread
-            | Seen::Unreachable(_)
+            | Seen::Unreachable { .. }
             | Seen::Busy
             | Seen::Absent
             | Seen::Running { .. } => ("it was gone without a trace".to_owned(), Trouble::Ended),
@@ -250,8 +253,7 @@ impl SessionState {
                 // One of its folders may be gone.
                 self.folders_made = false;
                 self.full = matches!(err, StartError::DiskFull { .. });
-                self.container =
-                    if err.is_outage() { Seen::Unreachable(Instant::now()) } else { Seen::Unread };
+                self.container = if err.is_outage() { self.unreachable() } else { Seen::Unread };
             }
             Kind::Gone(Ok(why)) => {
                 if let Some(why) = why {
@@ -287,10 +289,16 @@ impl SessionState {
     fn lose_sight(&mut self, err: &SandboxError) {
         warn!(why = chain(err), "the container engine is no help right now");
         self.explain(Some(chain(err)));
-        self.container = Seen::Unreachable(Instant::now());
+        self.container = self.unreachable();
+    }
+
+    fn unreachable(&mut self) -> Seen {
+        let asked = Instant::now();
+        Seen::Unreachable { since: *self.lost_since.get_or_insert(asked), asked }
     }
 
     async fn take_observed(&mut self, observed: Observed, wanted: String) {
+        self.lost_since = None;
         self.container = match observed {
             Observed::Absent => {
                 self.place = None;

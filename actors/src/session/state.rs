@@ -63,6 +63,10 @@ pub struct SessionState {
     /// Since when work goes on after its turn, as the provider says; a hint.
     pub(super) background: Option<Instant>,
     timer: Option<Timer<SessionMessage>>,
+    /// Since when the engine has not answered.
+    pub(super) lost_since: Option<Instant>,
+    /// A look for what woke it is in the mailbox.
+    is_look_due: bool,
     /// Messages from the parent; see [`SessionsMessage::Resting`].
     pub(super) seen: u64,
     pub(super) folders_made: bool,
@@ -97,6 +101,8 @@ impl SessionState {
             tool: None,
             background: None,
             timer: None,
+            lost_since: None,
+            is_look_due: false,
             seen: 0,
             folders_made: false,
             why: None,
@@ -127,6 +133,11 @@ impl SessionState {
                 self.seen += 1;
                 self.last_event = Instant::now();
                 self.last_from = from.or(self.last_from.take());
+                // One look for all that came meanwhile.
+                if !std::mem::replace(&mut self.is_look_due, true) {
+                    let _ = self.myself.cast(SessionMessage::Look);
+                }
+                return Ok(());
             }
             SessionMessage::Sweep => {
                 self.seen += 1;
@@ -137,7 +148,7 @@ impl SessionState {
                 self.prune().await?;
             }
             SessionMessage::Status(reply) => return self.report(reply).await,
-            SessionMessage::Look => {}
+            SessionMessage::Look => self.is_look_due = false,
             SessionMessage::Wakeup => {
                 if !self.take_wakeups().await? {
                     return Ok(());
@@ -362,7 +373,7 @@ impl SessionState {
 
     pub(super) fn container_word(&self) -> &'static str {
         match self.container.as_container(Duration::ZERO) {
-            Container::Unknown => "unknown",
+            Container::Unknown { .. } => "unknown",
             Container::Absent => "absent",
             Container::Busy => "busy",
             Container::Running { .. } => "running",

@@ -106,6 +106,14 @@ pub struct Decision {
     pub what: What,
 }
 
+impl Decision {
+    /// The agent gets the message.
+    #[must_use]
+    pub fn takes(&self) -> bool {
+        matches!(self.what, What::Engage(_) | What::Accumulate)
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum What {
     Engage(By),

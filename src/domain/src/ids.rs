@@ -4,6 +4,26 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+/// How a number is written: a prefix, which may be empty, and the digits. `parse` reads that.
+macro_rules! written {
+    ($name:ident, $prefix:literal) => {
+        impl $name {
+            /// Reads what [`std::fmt::Display`] writes.
+            #[must_use]
+            pub fn parse(text: &str) -> Option<Self> {
+                text.strip_prefix($prefix)?.parse().ok().map(Self)
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                write!(f, concat!($prefix, "{}"), self.0)
+            }
+        }
+    };
+}
+pub(crate) use written;
+
 /// The longest agent name; it is also a folder name and part of a container's name.
 const AGENT_NAME_CHARS_MAX: usize = 32;
 
@@ -61,51 +81,27 @@ impl std::error::Error for InvalidAgentName {}
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SessionId(pub i64);
 
-impl SessionId {
-    /// Reads what [`fmt::Display`] writes.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        text.strip_prefix('s')?.parse().ok().map(Self)
-    }
-}
-
-impl fmt::Display for SessionId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "s{}", self.0)
-    }
-}
+written!(SessionId, "s");
 
 /// Counts the starts of a session's container. Claims, labels and link folders carry it, so that a
 /// successor never inherits what its predecessor left half done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Incarnation(pub i64);
 
-impl fmt::Display for Incarnation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)
-    }
-}
+written!(Incarnation, "");
 
 /// Numbers an inbound message within its session; always even, see [`OutSeq`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct MessageSeq(pub i64);
 
-impl fmt::Display for MessageSeq {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)
-    }
-}
+written!(MessageSeq, "");
 
 /// Numbers an outbound message within its session; always odd. With two writers and two files the
 /// parity gives the model one numbering that needs no coordination.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct OutSeq(pub i64);
 
-impl fmt::Display for OutSeq {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)
-    }
-}
+written!(OutSeq, "");
 
 #[cfg(test)]
 mod tests {

@@ -6,6 +6,7 @@
 use std::fmt;
 
 use crate::AgentName;
+use crate::ids::written;
 
 /// An account on a platform, written `channel:id`. Two channels never share a handle.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -41,19 +42,7 @@ impl fmt::Display for Handle {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PersonId(pub i64);
 
-impl PersonId {
-    /// Reads what [`fmt::Display`] writes.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        text.strip_prefix('p')?.parse().ok().map(Self)
-    }
-}
-
-impl fmt::Display for PersonId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "p{}", self.0)
-    }
-}
+written!(PersonId, "p");
 
 /// Somebody who wrote or clicked. A passer-by has a handle and is no person of ours.
 #[derive(Clone, Debug, PartialEq, Eq)]

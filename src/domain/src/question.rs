@@ -6,6 +6,7 @@ mod typed;
 use std::fmt;
 
 use crate::AgentName;
+use crate::ids::written;
 use crate::outgoing::{BUTTON_DATA_BYTES_MAX, BUTTON_LABEL_CHARS_MAX, BUTTONS_MAX, Button};
 use crate::people::{Identity, Standing, is_admin_of, is_global_admin};
 use crate::plain::{cut, one_line};
@@ -16,11 +17,7 @@ pub use typed::{CardCode, CardView, JUST_CLOSED, Typed, numbered, typed};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct QuestionId(pub i64);
 
-impl fmt::Display for QuestionId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)
-    }
-}
+written!(QuestionId, "");
 
 /// One thing that can be chosen.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -90,8 +90,10 @@ pub struct Waiting {
 /// does not jump.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Container {
-    /// The engine does not answer.
-    Unknown,
+    /// The engine does not answer, and is asked again after so long.
+    Unknown {
+        ask_in: Duration,
+    },
     Absent,
     /// A call of ours is under way, or waits for a free place.
     Busy,
@@ -222,7 +224,7 @@ pub fn decide(view: &View, limits: &Limits, now: Timestamp) -> Vec<Effect> {
     let mut todo = Vec::from_iter(view.request.map(Effect::Pass));
     todo.extend(view.file.filter(|it| it.is_due(now, limits.backoff_max)).map(|_| Effect::Fetch));
     todo.extend(match view.container {
-        Container::Busy | Container::Unknown => tell(view, limits, now),
+        Container::Busy | Container::Unknown { .. } => tell(view, limits, now),
         Container::Exited { incarnation } => vec![still::ended(view, incarnation)],
         Container::Absent => absent(view, limits, now),
         Container::Running { incarnation, current, silent_for } => {

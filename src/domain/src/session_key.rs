@@ -1,19 +1,15 @@
 //! Which messages of an agent share one conversation.
 
-use std::fmt;
 use strum::{EnumString, IntoStaticStr, VariantArray};
 
 use crate::AgentName;
+use crate::ids::written;
 
 /// Identifies a chat on this host, whatever its platform calls it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ChatId(pub i64);
 
-impl fmt::Display for ChatId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)
-    }
-}
+written!(ChatId, "");
 
 /// What of an agent's messages goes into one conversation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, IntoStaticStr, EnumString, VariantArray)]

@@ -9,6 +9,7 @@ use strum::{EnumString, IntoStaticStr, VariantArray};
 
 use serde::{Deserialize, Serialize};
 
+use crate::ids::written;
 use crate::time::Timestamp;
 
 pub mod failing;
@@ -34,19 +35,7 @@ pub fn says_nothing(answer: &str) -> bool {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct TaskId(pub i64);
 
-impl TaskId {
-    /// Reads what [`fmt::Display`] writes.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        text.strip_prefix('t')?.parse().ok().map(Self)
-    }
-}
-
-impl fmt::Display for TaskId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "t{}", self.0)
-    }
-}
+written!(TaskId, "t");
 
 /// One slot of one task. Its text names the message that it becomes, so that a session stores it
 /// once however often it is handed over.

@@ -7,15 +7,18 @@ use domain::session::Container;
 use domain::trouble::Trouble;
 use tokio::time::Instant;
 
-use super::ASK_AGAIN;
+use super::{ASK_AGAIN, ASK_AGAIN_MAX};
 
 /// What this process knows of the container.
 #[derive(Debug)]
 pub(in crate::session) enum Seen {
     /// Has to be asked for.
     Unread,
-    /// The engine did not answer then.
-    Unreachable(Instant),
+    /// The engine has not answered since then, and was asked last then.
+    Unreachable {
+        since: Instant,
+        asked: Instant,
+    },
     /// A call is under way.
     Busy,
     Absent,
@@ -35,7 +38,7 @@ impl Seen {
     pub(in crate::session) fn as_container(&self, silent_for: Duration) -> Container {
         match self {
             Self::Unread | Self::Busy => Container::Busy,
-            Self::Unreachable(_) => Container::Unknown,
+            Self::Unreachable { .. } => Container::Unknown { ask_in: self.ask_in(false) },
             Self::Absent => Container::Absent,
             Self::Running { incarnation, fingerprint, wanted } => Container::Running {
                 incarnation: *incarnation,
@@ -48,12 +51,21 @@ impl Seen {
 
     /// A runner may read the mailbox, now or in a moment.
     pub(in crate::session) fn may_read(&self) -> bool {
-        matches!(self, Self::Running { .. } | Self::Busy | Self::Unreachable(_))
+        matches!(self, Self::Running { .. } | Self::Busy | Self::Unreachable { .. })
     }
 
-    pub(super) fn is_worth_asking(&self) -> bool {
-        matches!(self, Self::Unread)
-            || matches!(self, Self::Unreachable(since) if ASK_AGAIN <= since.elapsed())
+    /// When the engine is to be asked next: at once where nobody knows, and less often the longer it has
+    /// been away, so that a thousand sessions do not keep asking; unless a container is to be killed.
+    pub(super) fn ask_in(&self, is_stopped: bool) -> Duration {
+        match self {
+            Self::Unread => Duration::ZERO,
+            Self::Unreachable { since, asked } => {
+                let max = if is_stopped { ASK_AGAIN } else { ASK_AGAIN_MAX };
+                let pause = (asked.duration_since(*since) / 2).clamp(ASK_AGAIN, max);
+                pause.saturating_sub(asked.elapsed())
+            }
+            Self::Busy | Self::Absent | Self::Running { .. } | Self::Exited { .. } => Duration::MAX,
+        }
     }
 
     /// Ask the engine again, unless a call is under way that will tell.

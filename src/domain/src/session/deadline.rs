@@ -37,7 +37,7 @@ pub(super) fn decide(view: &View, limits: &Limits, now: Timestamp) -> Vec<Effect
             // Whoever has it in hand must let go first.
             Container::Running { .. } => return vec![Effect::Stop(StopReason::Overdue)],
             Container::Busy | Container::Exited { .. } => return vec![],
-            Container::Unknown | Container::Absent => {}
+            Container::Unknown { .. } | Container::Absent => {}
         }
     }
     let fail = |it: &Waiting| {

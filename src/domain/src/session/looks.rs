@@ -78,7 +78,7 @@ pub fn next_look(view: &View, limits: &Limits, now: Timestamp) -> Option<Duratio
         // Nobody rests before the wait is over. What the channel has to deliver is seen gone by the sweep.
         Container::Absent if held || view.undelivered => {}
         Container::Absent => waits.push(left(limits.rest_after, view.quiet_for)),
-        Container::Unknown => waits.push(limits.backoff_base),
+        Container::Unknown { ask_in } => waits.push(ask_in),
         Container::Busy | Container::Exited { .. } => {}
     }
     // What is due now was acted on already, so a wait of zero is for something that must happen

@@ -24,7 +24,7 @@ pub(super) fn standing_still(view: &View, limits: &Limits) -> Vec<Effect> {
         Stillness::No | Stillness::Done => vec![],
     };
     todo.extend(match view.container {
-        Container::Busy | Container::Unknown => None,
+        Container::Busy | Container::Unknown { .. } => None,
         Container::Running { .. } => Some(Effect::Stop(StopReason::Asked)),
         Container::Exited { incarnation } => Some(Effect::Clear(incarnation)),
         Container::Absent => match view.launches.open {
@@ -52,7 +52,7 @@ pub(super) fn may_rest(view: &View, limits: &Limits) -> bool {
 /// A resume has the session look; this is for one that was missed.
 pub(super) fn next_look(view: &View, limits: &Limits) -> Duration {
     // What runs behind an engine that does not answer is to be killed as soon as it does.
-    let unknown = view.container == Container::Unknown;
+    let unknown = matches!(view.container, Container::Unknown { .. });
     let wait = if unknown { limits.backoff_base } else { limits.rest_after };
     wait.max(BREATH)
 }

@@ -64,6 +64,8 @@ fn running(silent_secs: u64) -> Container {
     Container::Running { incarnation: ME, current: true, silent_for: secs(silent_secs) }
 }
 
+const UNKNOWN: Container = Container::Unknown { ask_in: Duration::from_secs(2) };
+
 #[track_caller]
 fn check(view: &View, want: &[Effect]) {
     assert_eq!(decide(view, &limits(), NOW), want, "{view:?}");
@@ -75,13 +77,13 @@ fn a_message_starts_a_container_or_rings_the_running_one() {
     check(&view, &[Effect::Start]);
     check(&View { container: running(0), ..view.clone() }, &[Effect::Ring]);
     check(&View { container: Container::Busy, ..view.clone() }, &[]);
-    check(&View { container: Container::Unknown, ..view }, &[]);
+    check(&View { container: UNKNOWN, ..view }, &[]);
 }
 
 #[test]
 fn an_engine_that_does_not_answer_is_asked_at_a_pace() {
-    let view = View { waiting: vec![message(None)], container: Container::Unknown, ..idle() };
-    assert_eq!(next_look(&view, &limits(), NOW), Some(limits().backoff_base));
+    let view = View { waiting: vec![message(None)], container: UNKNOWN, ..idle() };
+    assert_eq!(next_look(&view, &limits(), NOW), Some(secs(2)));
 }
 
 #[test]
@@ -235,7 +237,7 @@ fn bad_launches_back_off_then_park_then_try_again() {
 #[test]
 fn who_waits_long_is_told_once() {
     let waiting = vec![Waiting { received_at: ago(30), ..message(None) }];
-    let view = View { waiting, container: Container::Unknown, ..idle() };
+    let view = View { waiting, container: UNKNOWN, ..idle() };
     check(&view, &[Effect::Tell { message: MessageSeq(2) }]);
     let waiting = vec![Waiting { received_at: ago(30), told: true, ..message(None) }];
     check(&View { waiting, ..view }, &[]);
@@ -310,7 +312,7 @@ fn perform(mut view: View, effects: &[Effect]) -> View {
 fn small_views() -> Vec<View> {
     let mut all = Vec::new();
     let containers = [
-        Container::Unknown,
+        UNKNOWN,
         Container::Absent,
         Container::Busy,
         running(0),

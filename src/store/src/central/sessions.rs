@@ -126,25 +126,6 @@ impl CentralStore {
         let sql = format!("{SESSIONS} {filter} ORDER BY s.id");
         self.list("list the sessions", &sql, params, session_row)
     }
-
-    /// Creates the session of an agent in a known chat; unique, so that a race makes one.
-    pub fn create_session(
-        &mut self,
-        chat: &Address,
-        agent: &AgentName,
-        now: Timestamp,
-    ) -> Result<SessionId, StoreError> {
-        let key = self.key_of(chat, agent)?.ok_or_else(|| {
-            StoreError::query("create a session")(rusqlite::Error::QueryReturnedNoRows)
-        })?;
-        Ok(self.session_for(&key, now)?.id)
-    }
-
-    fn key_of(&self, chat: &Address, agent: &AgentName) -> Result<Option<SessionKey>, StoreError> {
-        let chat = self.chat(chat)?;
-        let agent = agent.clone();
-        Ok(chat.map(|it| SessionKey { agent, chat: Some(it.id), thread: None }))
-    }
 }
 
 fn session_row(row: &Row<'_>) -> rusqlite::Result<SessionRow> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use domain::message::Form;
 use domain::session::Mailbox;
 use domain::time::Timestamp;
-use domain::{OutSeq, SessionId};
+use domain::{Incarnation, OutSeq, SessionId};
 
 use super::import::Copied;
 use super::{Absorbed, Imported, SessionRows, Snapshot, Surroundings, quarantine, takeout};
@@ -105,16 +105,22 @@ impl SessionDb {
     /// Reads all that is true about the session. Where a runner may read it, the mailbox is brought up
     /// to date; returns whether it had to be. Otherwise it is closed, so that open files are counted by
     /// containers, which are limited, and not by sessions.
-    pub async fn look(&self, is_read: bool) -> Result<(Snapshot, bool), StoreError> {
+    pub async fn look(&self, may_be_read: bool) -> Result<(Snapshot, bool), StoreError> {
         let (mut snapshot, content) = self
             .read(move |rows| {
                 rows.at_one_moment(|| {
-                    let content = if is_read { Some(rows.content()?) } else { None };
-                    Ok((rows.snapshot()?, content))
+                    let snapshot = rows.snapshot()?;
+                    let is_read = may_be_read && snapshot.launches.open.is_some();
+                    Ok((snapshot, if is_read { Some(rows.content()?) } else { None }))
                 })
             })
             .await?;
         let imported = snapshot.imported.clone();
+        if imported.launched == Incarnation(0) {
+            // There was never a runner.
+            return Ok((snapshot, false));
+        }
+        let is_read = content.is_some();
         let (news, lacking) = self
             .mailboxes
             .peek(move |boxes| {

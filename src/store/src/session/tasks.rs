@@ -82,20 +82,6 @@ impl SessionRows<'_> {
     }
 }
 
-impl SessionRows<'_> {
-    /// How runs of tasks ended here, in their order.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub fn run_ends(&self) -> Result<Vec<TaskEnd>, StoreError> {
-        let sql = format!("{RUN_END} ORDER BY seq");
-        self.scope
-            .prepare_cached(&sql)
-            .and_then(|mut it| it.query_map([self.scope.session], task_end)?.collect())
-            .map_err(StoreError::query("read the ends of runs"))
-    }
-}
-
 /// Writes down how a message ended where its task is, if it is a run of one; with what follows for the
 /// task.
 pub(super) fn report(tx: Scope<'_>, message: MessageSeq, now: Timestamp) -> rusqlite::Result<()> {
@@ -110,14 +96,14 @@ pub(super) fn report(tx: Scope<'_>, message: MessageSeq, now: Timestamp) -> rusq
 }
 
 /// A run of a task that has ended, with the beginning of its answer, or why there is none.
-const RUN_END: &str = "SELECT task, slot, outcome,
+pub(super) const RUN_END: &str = "SELECT task, slot, outcome,
         coalesce((SELECT text FROM part p WHERE p.session = m.session AND p.out_seq = m.reply
                       AND m.outcome = 'answered' ORDER BY id LIMIT 1), reason, ''),
         (SELECT sum(detail ->> 'micros') FROM event
          WHERE kind = 'cost' AND scope = m.session AND item = m.seq)
     FROM message m WHERE session = ?1 AND task IS NOT NULL AND outcome IS NOT NULL";
 
-fn task_end(row: &Row<'_>) -> rusqlite::Result<TaskEnd> {
+pub(super) fn task_end(row: &Row<'_>) -> rusqlite::Result<TaskEnd> {
     let outcome: String = row.get(2)?;
     let said: String = row.get(3)?;
     Ok(TaskEnd {

@@ -9,16 +9,44 @@ use domain::delivery::{PartKey, Verdict};
 use domain::message::{Address, ChatInfo};
 #[cfg(test)]
 use domain::session::Mailbox;
+use domain::session_key::SessionKey;
 use domain::time::Timestamp;
 use domain::{AgentName, SessionId};
 
+use super::tasks::{RUN_END, TaskEnd, task_end};
 use super::{Absorbed, SessionRows, SessionStore, Surroundings};
+use crate::central::list;
 use crate::layout::Layout;
 use crate::mailbox::InboundBox;
 #[cfg(test)]
 use crate::outbound::News;
 use crate::outbox::ClaimedPart;
 use crate::{CentralStore, StoreError};
+
+impl CentralStore {
+    /// Creates the session of an agent in a known chat, if there is none.
+    pub fn create_session(
+        &mut self,
+        chat: &Address,
+        agent: &AgentName,
+        now: Timestamp,
+    ) -> Result<SessionId, StoreError> {
+        let unknown =
+            || StoreError::query("create a session")(rusqlite::Error::QueryReturnedNoRows);
+        let chat = Some(self.chat(chat)?.ok_or_else(unknown)?.id);
+        let key = SessionKey { agent: agent.clone(), chat, thread: None };
+        Ok(self.session_for(&key, now)?.id)
+    }
+}
+
+impl SessionRows<'_> {
+    /// How runs of tasks ended here, in their order.
+    pub fn run_ends(&self) -> Result<Vec<TaskEnd>, StoreError> {
+        let sql = format!("{RUN_END} ORDER BY seq");
+        list(&self.scope, &sql, [self.scope.session], task_end)
+            .map_err(StoreError::query("read the ends of runs"))
+    }
+}
 
 impl SessionStore {
     /// The same for changes: when it is dropped, the mailbox of the runner is brought up to date.

@@ -42,8 +42,7 @@ fn a_late_message_gets_a_last_chance_and_then_its_end() {
     let late = Waiting { received_at: ago(day), wait: waits(35), ..message(None) };
     let until = NOW + secs(3_600);
     let chance = Effect::LastChance { message: MessageSeq(2), until };
-    let containers =
-        [Container::Unknown, Container::Absent, Container::Busy, running(0), running(9_999)];
+    let containers = [UNKNOWN, Container::Absent, Container::Busy, running(0), running(9_999)];
     for container in containers {
         for claim in [None, Some(ME), Some(OLD)] {
             let waiting = vec![Waiting { claim, ..late.clone() }];
