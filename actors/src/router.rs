@@ -13,6 +13,7 @@ mod admit;
 mod knowledge;
 mod orders;
 mod personal;
+mod plain;
 mod refusals;
 pub(crate) mod storing;
 mod tasks;
@@ -28,8 +29,7 @@ use store::{CentralStore, SessionRow, StoreError};
 use tokio::task::JoinSet;
 use tracing::{error, instrument, warn};
 
-use self::admit::{Fate, admit, plain};
-use self::knowledge::Knowledge;
+use self::admit::{Fate, admit};
 pub use self::storing::Taken;
 use crate::host::Host;
 use crate::reception;
@@ -170,32 +170,25 @@ async fn route_batch(
 /// One commit for events of which at most the first acts at once.
 async fn route_run(
     host: &Arc<Host>,
-    events: Vec<Event>,
+    mut events: Vec<Event>,
     owner_only: bool,
     cursor: Option<Position>,
 ) -> Batch {
+    let mut verdicts = plain::store(host, &mut events, owner_only, cursor.clone()).await;
+    if events.is_empty() && !verdicts.is_empty() {
+        let routed = Routed { verdicts, is_moved: cursor.is_some(), has_failed: false };
+        return Batch { routed, ended: vec![] };
+    }
+    let before = verdicts.len();
     let mut fates = Vec::with_capacity(events.len());
     let mut has_failed = false;
-    let mut foreseen = foresee(host, &events, owner_only).await.into_iter();
     for event in events {
-        let known = match &event {
-            Event::Message(_) => foreseen.next(),
-            Event::Click(_) | Event::Moved { .. } | Event::Reachable(_) => None,
-        };
-        if let (Event::Message(message), Some(known)) = (&event, &known)
-            && let Some(fate) = plain(host, message, known)
-        {
-            fates.push(fate);
-            continue;
-        }
-        // What is done now may change what was read about those behind it.
-        foreseen = Vec::new().into_iter();
         if has_failed {
             let why = "what came before it could not be stored";
             fates.push(Fate::Done(Verdict::Refused(why.to_owned())));
             continue;
         }
-        fates.push(match decide(host, event, owner_only, known).await {
+        fates.push(match decide(host, event, owner_only).await {
             Ok(fate) => fate,
             Err(err) => {
                 warn!(error = &err as &dyn std::error::Error, "could not route an event");
@@ -206,12 +199,7 @@ async fn route_run(
     }
     // What was stored before a failure is stored once, however often it comes.
     let cursor = cursor.filter(|_| !has_failed);
-    let verdict = |fate: &Fate| match fate {
-        Fate::Done(verdict) => verdict.clone(),
-        Fate::Store(targets) if targets.iter().all(|it| it.1.is_context()) => Verdict::Ignored,
-        Fate::Store(_) => Verdict::Stored,
-    };
-    let mut verdicts: Vec<Verdict> = fates.iter().map(verdict).collect();
+    verdicts.extend(fates.iter().map(Fate::verdict));
     let is_stored: Vec<bool> = fates.iter().map(|it| matches!(it, Fate::Store(_))).collect();
     let engaged = refusals::engaged(&fates);
     let each: Vec<Vec<(SessionRow, Taken)>> = fates.into_iter().map(Fate::into_targets).collect();
@@ -235,31 +223,17 @@ async fn route_run(
                     Err(err) => chain(&err),
                 },
             };
-            verdicts[index] = refusals::unstored(host, engaged[index].as_ref(), &why).await;
+            verdicts[before + index] =
+                refusals::unstored(host, engaged[index].as_ref(), &why).await;
         }
     }
     let is_moved = has_cursor && stored.is_ok();
     Batch { routed: Routed { verdicts, is_moved, has_failed }, ended }
 }
 
-/// Reads about all messages of a run at once. Where that fails, each is read about on its own.
-async fn foresee(host: &Host, events: &[Event], owner_only: bool) -> Vec<Knowledge> {
-    let message = |event: &Event| match event {
-        Event::Message(message) => Some(message.clone()),
-        Event::Click(_) | Event::Moved { .. } | Event::Reachable(_) => None,
-    };
-    let messages = events.iter().filter_map(message).collect();
-    Knowledge::of(host, messages, owner_only).await.unwrap_or_default()
-}
-
-async fn decide(
-    host: &Host,
-    event: Event,
-    owner_only: bool,
-    known: Option<Knowledge>,
-) -> Result<Fate, StoreError> {
+async fn decide(host: &Host, event: Event, owner_only: bool) -> Result<Fate, StoreError> {
     match event {
-        Event::Message(message) => admit(host, message, owner_only, known).await,
+        Event::Message(message) => admit(host, message, owner_only).await,
         Event::Click(click) => clicked(host, click).await,
         Event::Moved { from, to } => {
             let moved = move |central: &mut CentralStore| central.move_chat(&from, &to);

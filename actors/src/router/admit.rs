@@ -1,19 +1,19 @@
 //! What becomes of one message: an answer, a code, something for agents, or nothing.
 
+use std::sync::Arc;
+
 use channel::Verdict;
 use domain::AgentName;
 use domain::admission::{Admission, Ask, Decision, What};
 use domain::command::{self, Handler, Permission};
-use domain::engage::Engage;
 use domain::message::{Admitted, InboundKind, Incoming, refusal};
 use domain::people::Access;
 use domain::question::Typed;
-use domain::session_key::session_key;
 use domain::task::FireKey;
 use domain::trace::Rule;
-use store::{CentralStore, ChatRow, SessionRow, StoreError, Wiring};
+use store::{CentralStore, ChatRow, SessionRow, StoreError};
 
-use super::knowledge::Knowledge;
+use super::knowledge::{Knowledge, Viewpoint};
 use super::{orders, personal, refusals, tasks};
 use crate::host::Host;
 use crate::reception::{self, Knock};
@@ -31,6 +31,21 @@ pub(super) enum Fate {
 }
 
 impl Fate {
+    pub(super) fn verdict(&self) -> Verdict {
+        match self {
+            Self::Done(verdict) => verdict.clone(),
+            Self::Store(targets) if targets.iter().all(|it| it.1.is_context()) => Verdict::Ignored,
+            Self::Store(_) => Verdict::Stored,
+        }
+    }
+
+    pub(super) fn targets(&self) -> &[(SessionRow, Taken)] {
+        match self {
+            Self::Done(_) => &[],
+            Self::Store(targets) => targets,
+        }
+    }
+
     /// What sessions get of it.
     pub(super) fn into_targets(self) -> Vec<(SessionRow, Taken)> {
         match self {
@@ -40,36 +55,10 @@ impl Fate {
     }
 }
 
-/// What becomes of a message that is no command and for which nothing else has to be written: of nearly
-/// all of them.
-pub(super) fn plain(host: &Host, message: &Incoming, known: &Knowledge) -> Option<Fate> {
-    let is_special = message.platform_id.starts_with(FireKey::PREFIX)
-        || known.pairing_open
-        || known.has_answered
-        || known.typed != Typed::Message
-        || command::parse(&message.text).is_some()
-        || (message.files.is_empty() && refusal(&message.text).is_some());
-    let now = host.clock.now();
-    let admission = known.admission(message, now);
-    let asks = admission.refuse.is_some() || admission.ask.is_some() || admission.dropped.is_some();
-    if is_special || asks {
-        return None;
-    }
-    let mut targets = Vec::new();
-    for decision in admission.decisions.iter().filter(|it| it.takes()) {
-        known.current_chat(message, now)?;
-        let row = known.session(decision)?.clone();
-        targets.push((row, taken(message, known, decision)));
-    }
-    Some(if targets.is_empty() { Fate::Done(Verdict::Ignored) } else { Fate::Store(targets) })
-}
-
-/// `known` is what was read about the message already, if that still holds.
 pub(super) async fn admit(
     host: &Host,
     message: Incoming,
     owner_only: bool,
-    mut known: Option<Knowledge>,
 ) -> Result<Fate, StoreError> {
     // By such an id a session knows that it has the slot of a task already.
     if message.platform_id.starts_with(FireKey::PREFIX) {
@@ -77,12 +66,7 @@ pub(super) async fn admit(
         return Ok(Fate::Done(Verdict::Refused(why)));
     }
     for _ in 0..TRIES_MAX {
-        let known = match known.take() {
-            Some(known) => Some(known),
-            None => Knowledge::of(host, vec![message.clone()], owner_only).await?.pop(),
-        };
-        let Some(known) = known else { break };
-        if let Some(fate) = try_admit(host, &message, known).await? {
+        if let Some(fate) = try_admit(host, &message, owner_only).await? {
             return Ok(fate);
         }
     }
@@ -95,9 +79,11 @@ pub(super) async fn admit(
 async fn try_admit(
     host: &Host,
     message: &Incoming,
-    known: Knowledge,
+    owner_only: bool,
 ) -> Result<Option<Fate>, StoreError> {
-    let now = host.clock.now();
+    let (now, about) = (host.clock.now(), message.clone());
+    let view = Viewpoint::new(host, message, owner_only);
+    let known = host.central.read(move |it| Knowledge::read(it, &about, view)).await?;
     if known.pairing_open && reception::pair(host, message).await? {
         return Ok(Some(Fate::Done(Verdict::Stored)));
     }
@@ -124,13 +110,13 @@ async fn try_admit(
     {
         return refusals::refuse(host, message, &admission, why).await.map(Some);
     }
-    follow(host, message, known, admission).await
+    follow(host, message, Arc::new(known), admission).await
 }
 
 async fn follow(
     host: &Host,
     message: &Incoming,
-    known: Knowledge,
+    known: Arc<Knowledge>,
     admission: Admission,
 ) -> Result<Option<Fate>, StoreError> {
     if let Some(why) = admission.refuse {
@@ -153,10 +139,10 @@ async fn follow(
         let verdict = if waits { Verdict::Stored } else { Verdict::Ignored };
         return Ok(Some(Fate::Done(verdict)));
     }
-    let chat = ensure_chat(host, message, &known).await?;
+    let chat = chat_row(host, message, &known).await?;
     let mut targets = Vec::with_capacity(taking.len());
     for decision in taking {
-        let row = session(host, message, &known, &chat, decision).await?;
+        let row = session_row(host, message, &known, &chat, decision).await?;
         let taken = if let Some(order) = orders::of(message, &known, decision) {
             order.obey(host, message, &decision.agent).await?
         } else if tasks::is_meant(message, decision) {
@@ -195,61 +181,34 @@ async fn record_drop(host: &Host, message: &Incoming, why: &'static str) -> Resu
 }
 
 /// The row of the chat, with what the platform says of it now.
-async fn ensure_chat(
+async fn chat_row(
     host: &Host,
     message: &Incoming,
-    known: &Knowledge,
+    known: &Arc<Knowledge>,
 ) -> Result<ChatRow, StoreError> {
-    let (peer, now) = (known.peer(message), host.clock.now());
+    let now = host.clock.now();
     if let Some(chat) = known.current_chat(message, now) {
         return Ok(chat.clone());
     }
-    let (at, info) = (message.from.clone(), message.chat.clone());
-    let ensure = move |it: &mut CentralStore| it.ensure_chat(&at, &info, peer.as_deref(), now);
-    host.central.write("a chat", ensure).await
+    let (known, message) = (Arc::clone(known), message.clone());
+    host.central.write("a chat", move |it| known.put_chat(it, &message, now)).await
 }
 
 /// The session that takes the message for an agent; made, and the chat connected, where that is new.
-async fn session(
+async fn session_row(
     host: &Host,
     message: &Incoming,
-    known: &Knowledge,
+    known: &Arc<Knowledge>,
     chat: &ChatRow,
     decision: &Decision,
 ) -> Result<SessionRow, StoreError> {
     if let Some(row) = known.session(decision) {
         return Ok(row.clone());
     }
-    let agent = &decision.agent;
-    let at = known.wired.iter().position(|it| it.wiring.agent == *agent);
-    let wiring = match at {
-        Some(at) => known.wired[at].wiring.clone(),
-        None => Wiring::usual(chat.id, agent.clone(), message.chat.is_group),
-    };
-    let sticky = is_made_sticky(&wiring, decision);
-    let found = at.and_then(|at| known.sessions[at].clone());
-    let (thread, now, is_new) = (message.from.thread.clone(), host.clock.now(), at.is_none());
-    host.central
-        .write("a session", move |central| {
-            if is_new {
-                central.set_wiring(&wiring)?;
-            }
-            if sticky {
-                central.touch_engaged(wiring.chat, &wiring.agent, thread.as_deref(), now)?;
-            }
-            let key =
-                session_key(wiring.session_mode, &wiring.agent, wiring.chat, thread.as_deref());
-            match found {
-                Some(row) => Ok(row),
-                None => central.session_for(&key, now),
-            }
-        })
-        .await
-}
-
-/// What was only overheard makes no conversation sticky.
-pub(super) fn is_made_sticky(wiring: &Wiring, decision: &Decision) -> bool {
-    wiring.engage == Engage::MentionSticky && matches!(decision.what, What::Engage(_))
+    let (known, message, now) = (Arc::clone(known), message.clone(), host.clock.now());
+    let (chat, decision) = (chat.id, decision.clone());
+    let put = move |it: &mut CentralStore| known.put_session(it, &message, chat, &decision, now);
+    host.central.write("a session", put).await
 }
 
 /// What the decision was, for people who ask why.
@@ -263,7 +222,7 @@ fn rule(decision: &Decision, access: Access) -> Option<Rule> {
 }
 
 /// How the session is to take the message.
-fn taken(message: &Incoming, known: &Knowledge, decision: &Decision) -> Taken {
+pub(super) fn taken(message: &Incoming, known: &Knowledge, decision: &Decision) -> Taken {
     let rule = rule(decision, known.access(&decision.agent));
     let plain = |kind| Taken::Message(Admitted { message: message.clone(), kind, rule });
     if decision.what == What::Accumulate {

@@ -2,20 +2,19 @@
 
 use domain::AgentName;
 use domain::admission::{
-    Admission, AdmissionView, AgentView, ChatView, Decision, MessageView, Policy, SenderView,
+    Admission, AdmissionView, AgentView, ChatView, Decision, MessageView, Policy, SenderView, What,
     WiringView, admit,
 };
 use domain::agent::AgentGroup;
 use domain::command;
-use domain::engage::trigger_of;
+use domain::engage::{Engage, trigger_of};
 use domain::message::Incoming;
 use domain::people::{Access, Handle, PersonId, Standing, access};
 use domain::question::Typed;
-use domain::session_key::session_key;
+use domain::session_key::{ChatId, session_key};
 use domain::time::Timestamp;
-use store::{CentralStore, ChatRow, SessionRow, StoreError, Wired};
+use store::{CentralStore, ChatRow, SessionRow, StoreError, Wired, Wiring};
 
-use super::admit::is_made_sticky;
 use crate::host::Host;
 use crate::reception::{pair_key, typed_in, which_key};
 
@@ -43,29 +42,27 @@ pub(super) struct Knowledge {
     owner_only: bool,
 }
 
-impl Knowledge {
-    /// Reads about messages of one account, as it is before any of them is routed.
-    pub(super) async fn of(
-        host: &Host,
-        messages: Vec<Incoming>,
-        owner_only: bool,
-    ) -> Result<Vec<Self>, StoreError> {
-        let Some(first) = messages.first() else { return Ok(Vec::new()) };
-        let found = host.registration(&first.from.channel);
-        let (now, has_buttons) = (host.clock.now(), found.is_some_and(|it| it.caps.buttons));
-        let read = move |central: &mut CentralStore| {
-            let read = |it| Self::read(central, it, owner_only, has_buttons, now);
-            central.at_one_moment(|| messages.iter().map(read).collect())
-        };
-        host.central.read(read).await
-    }
+/// From where a message is looked at.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Viewpoint {
+    pub(super) owner_only: bool,
+    pub(super) has_buttons: bool,
+    pub(super) now: Timestamp,
+}
 
-    fn read(
+impl Viewpoint {
+    pub(super) fn new(host: &Host, message: &Incoming, owner_only: bool) -> Self {
+        let found = host.registration(&message.from.channel);
+        let has_buttons = found.is_some_and(|it| it.caps.buttons);
+        Self { owner_only, has_buttons, now: host.clock.now() }
+    }
+}
+
+impl Knowledge {
+    pub(super) fn read(
         central: &CentralStore,
         message: &Incoming,
-        owner_only: bool,
-        has_buttons: bool,
-        now: Timestamp,
+        Viewpoint { owner_only, has_buttons, now }: Viewpoint,
     ) -> Result<Self, StoreError> {
         let handle = Handle::new(&message.from.channel, &message.sender.id);
         let chat = central.chat(&message.from)?;
@@ -117,11 +114,60 @@ impl Knowledge {
         self.chat.as_ref().filter(|it| it.is_current(&message.chat, peer.as_deref(), now))
     }
 
+    /// The row of the chat, with what the platform says of it now.
+    pub(super) fn put_chat(
+        &self,
+        central: &mut CentralStore,
+        message: &Incoming,
+        now: Timestamp,
+    ) -> Result<ChatRow, StoreError> {
+        match self.current_chat(message, now) {
+            Some(chat) => Ok(chat.clone()),
+            None => {
+                let peer = self.peer(message);
+                central.ensure_chat(&message.from, &message.chat, peer.as_deref(), now)
+            }
+        }
+    }
+
     /// The session that takes a message for an agent, if nothing has to be written for it first.
     pub(super) fn session(&self, decision: &Decision) -> Option<&SessionRow> {
+        let (wired, row) = self.wired(decision)?;
+        row.filter(|_| !is_made_sticky(&wired.wiring, decision))
+    }
+
+    /// The session that takes a message for an agent; made, and the chat connected, where that is new.
+    pub(super) fn put_session(
+        &self,
+        central: &mut CentralStore,
+        message: &Incoming,
+        chat: ChatId,
+        decision: &Decision,
+        now: Timestamp,
+    ) -> Result<SessionRow, StoreError> {
+        let (agent, thread) = (&decision.agent, message.from.thread.as_deref());
+        let (wiring, row) = match self.wired(decision) {
+            Some((wired, row)) => (wired.wiring.clone(), row.cloned()),
+            None => {
+                let usual = Wiring::usual(chat, agent.clone(), message.chat.is_group);
+                central.set_wiring(&usual)?;
+                (usual, None)
+            }
+        };
+        if is_made_sticky(&wiring, decision) {
+            central.touch_engaged(chat, agent, thread, now)?;
+        }
+        match row {
+            Some(row) => Ok(row),
+            None => {
+                central.session_for(&session_key(wiring.session_mode, agent, chat, thread), now)
+            }
+        }
+    }
+
+    fn wired(&self, decision: &Decision) -> Option<(&Wired, Option<&SessionRow>)> {
         let at = self.wired.iter().position(|it| it.wiring.agent == decision.agent)?;
-        let is_ready = !is_made_sticky(&self.wired[at].wiring, decision);
-        self.sessions[at].as_ref().filter(|_| is_ready)
+        Some((&self.wired[at], self.sessions[at].as_ref()))
     }
 
     /// What the domain says about the message.
@@ -190,4 +236,9 @@ impl Knowledge {
     pub(super) fn peer(&self, message: &Incoming) -> Option<String> {
         (!message.chat.is_group && !self.owner_only).then(|| message.sender.id.clone())
     }
+}
+
+/// What was only overheard makes no conversation sticky.
+fn is_made_sticky(wiring: &Wiring, decision: &Decision) -> bool {
+    wiring.engage == Engage::MentionSticky && matches!(decision.what, What::Engage(_))
 }

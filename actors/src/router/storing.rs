@@ -71,7 +71,7 @@ pub(crate) async fn store(
 }
 
 /// One hint for each session, with the chat of the last that it got.
-fn wake(host: &Host, all: Vec<(SessionRow, Taken)>) {
+pub(super) fn wake(host: &Host, all: Vec<(SessionRow, Taken)>) {
     let mut woken: Vec<(SessionRow, domain::message::Address)> = Vec::new();
     for (row, taken) in all {
         let from = taken.from().clone();
@@ -85,7 +85,7 @@ fn wake(host: &Host, all: Vec<(SessionRow, Taken)>) {
     }
 }
 
-fn one(
+pub(super) fn one(
     central: &mut CentralStore,
     row: &SessionRow,
     taken: &Taken,

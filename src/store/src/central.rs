@@ -72,7 +72,7 @@ use crate::db::Store;
 use crate::layout::Layout;
 use crate::open::{Journal, open};
 use crate::session::{Scope, SessionRows};
-use crate::step::{self, atomically};
+use crate::step::atomically;
 
 const START: &str = include_str!("../../../migrations/central/0001_start.sql");
 static MIGRATIONS: LazyLock<Migrations<'_>> = LazyLock::new(|| Migrations::new(vec![M::up(START)]));
@@ -141,17 +141,6 @@ impl CentralStore {
     /// SQLite's own check of the whole file; one line per problem, none when it is sound.
     pub fn integrity(&self) -> Result<Vec<String>, StoreError> {
         crate::open::integrity(&self.conn)
-    }
-
-    /// Runs several reads that see one state of the database.
-    ///
-    /// # Errors
-    /// What `read` returned, or that the database failed.
-    pub fn at_one_moment<R>(
-        &self,
-        read: impl FnOnce() -> Result<R, StoreError>,
-    ) -> Result<R, StoreError> {
-        step::at_one_moment(&self.conn, read)
     }
 
     /// Every row of a query.

@@ -52,7 +52,7 @@ pub use self::tasks::{TaskEnd, TaskMessage};
 use crate::StoreError;
 use crate::central::one;
 use crate::outbound::{ImportCursor, News};
-use crate::step::{at_one_moment, atomically};
+use crate::step::atomically;
 
 /// The rows of one session in the central database; those of session 0 are the host's own.
 #[derive(Clone, Copy, Debug)]
@@ -246,7 +246,13 @@ impl<'a> SessionRows<'a> {
         &self,
         read: impl FnOnce() -> Result<R, StoreError>,
     ) -> Result<R, StoreError> {
-        at_one_moment(self.scope.conn, read)
+        if !self.scope.is_autocommit() {
+            return read();
+        }
+        // Nothing is written in it, so that its end has nothing to undo.
+        let moment = self.scope.unchecked_transaction();
+        let _moment = moment.map_err(StoreError::query("read a session"))?;
+        read()
     }
 
     /// The row of a query, if there is one.

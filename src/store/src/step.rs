@@ -2,8 +2,6 @@
 
 use rusqlite::Connection;
 
-use crate::StoreError;
-
 /// A transaction, or a part of the one that is open already.
 pub(crate) struct Step {
     keep: &'static str,
@@ -52,17 +50,4 @@ pub(crate) fn atomically<R>(
     }
     guard.1 = None;
     Ok(out)
-}
-
-/// Reads several things as they are at one moment, for the price of one lock.
-pub(crate) fn at_one_moment<R>(
-    conn: &Connection,
-    read: impl FnOnce() -> Result<R, StoreError>,
-) -> Result<R, StoreError> {
-    if !conn.is_autocommit() {
-        return read();
-    }
-    // Nothing is written in it, so that its end has nothing to undo.
-    let _moment = conn.unchecked_transaction().map_err(StoreError::query("begin to read"))?;
-    read()
 }

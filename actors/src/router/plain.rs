@@ -1,0 +1,90 @@
+//! The short way of nearly all messages: no command, no answer, no code, nobody to ask. What is known
+//! about them is read, they are decided on and stored, and the cursor is moved, in one commit.
+
+use channel::{Event, Verdict};
+use domain::admission::Decision;
+use domain::command;
+use domain::message::{Incoming, refusal};
+use domain::question::Typed;
+use domain::task::FireKey;
+use store::{CentralStore, StoreError};
+use tracing::debug;
+
+use super::admit::{Fate, taken};
+use super::knowledge::{Knowledge, Viewpoint};
+use super::{Position, storing};
+use crate::host::Host;
+
+/// Stores the messages that `events` begins with, as far as they are plain, and takes them out. The
+/// cursor moves if nothing is left. Where that fails, all are left.
+pub(super) async fn store(
+    host: &Host,
+    events: &mut Vec<Event>,
+    owner_only: bool,
+    cursor: Option<Position>,
+) -> Vec<Verdict> {
+    let message = |event: &Event| match event {
+        Event::Message(it) if command::parse(&it.text).is_none() => Some(it.clone()),
+        Event::Message(_) | Event::Click(_) | Event::Moved { .. } | Event::Reachable(_) => None,
+    };
+    let messages: Vec<Incoming> = events.iter().map_while(message).collect();
+    let Some(first) = messages.first() else { return vec![] };
+    let view = Viewpoint::new(host, first, owner_only);
+    let count = events.len();
+    let write = move |central: &mut CentralStore| {
+        let mut fates = Vec::new();
+        for message in &messages {
+            let Some(fate) = decide(central, message, view)? else { break };
+            for (row, taken) in fate.targets() {
+                storing::one(central, row, taken, view.now)?;
+            }
+            fates.push(fate);
+        }
+        if let Some(it) = cursor.filter(|_| fates.len() == count) {
+            central.set_cursor(it.channel, &it.account, &it.value)?;
+        }
+        Ok(fates)
+    };
+    match host.central.write("a message", write).await {
+        Ok(fates) => {
+            events.drain(..fates.len());
+            let verdicts = fates.iter().map(Fate::verdict).collect();
+            storing::wake(host, fates.into_iter().flat_map(Fate::into_targets).collect());
+            verdicts
+        }
+        Err(err) => {
+            debug!(error = &err as &dyn std::error::Error, "each message is stored on its own");
+            vec![]
+        }
+    }
+}
+
+/// `None` when more than the message has to be dealt with.
+fn decide(
+    central: &mut CentralStore,
+    message: &Incoming,
+    view: Viewpoint,
+) -> Result<Option<Fate>, StoreError> {
+    let known = Knowledge::read(central, message, view)?;
+    let is_special = message.platform_id.starts_with(FireKey::PREFIX)
+        || known.pairing_open
+        || known.has_answered
+        || known.typed != Typed::Message
+        || (message.files.is_empty() && refusal(&message.text).is_some());
+    let admission = known.admission(message, view.now);
+    let asks = admission.refuse.is_some() || admission.ask.is_some() || admission.dropped.is_some();
+    if is_special || asks {
+        return Ok(None);
+    }
+    let taking: Vec<&Decision> = admission.decisions.iter().filter(|it| it.takes()).collect();
+    if taking.is_empty() {
+        return Ok(Some(Fate::Done(Verdict::Ignored)));
+    }
+    let chat = known.put_chat(central, message, view.now)?.id;
+    let mut targets = Vec::with_capacity(taking.len());
+    for decision in taking {
+        let row = known.put_session(central, message, chat, decision, view.now)?;
+        targets.push((row, taken(message, &known, decision)));
+    }
+    Ok(Some(Fate::Store(targets)))
+}
