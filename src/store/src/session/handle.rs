@@ -6,7 +6,7 @@ use std::sync::Arc;
 use domain::message::Form;
 use domain::session::Mailbox;
 use domain::time::Timestamp;
-use domain::{Incarnation, OutSeq, SessionId};
+use domain::{OutSeq, SessionId};
 
 use super::import::Copied;
 use super::{Absorbed, Imported, SessionRows, Snapshot, Surroundings, quarantine, takeout};
@@ -116,10 +116,6 @@ impl SessionDb {
             })
             .await?;
         let imported = snapshot.imported.clone();
-        if imported.launched == Incarnation(0) {
-            // There was never a runner.
-            return Ok((snapshot, false));
-        }
         let is_read = content.is_some();
         let (news, lacking) = self
             .mailboxes

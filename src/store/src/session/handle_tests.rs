@@ -52,7 +52,13 @@ async fn a_session_keeps_its_mailbox_open_while_a_container_reads_it_and_nothing
     assert!(open_files() <= before + CENTRAL_MAX, "{} files are open", open_files() - before);
 
     for session in &all {
+        session.look(true).await.unwrap();
+    }
+    assert!(open_files() <= before + CENTRAL_MAX, "there is no runner");
+
+    for session in &all {
         session.renew().await.unwrap();
+        session.write("a launch", |it| it.launch(Timestamp(1))).await.unwrap();
         session.look(true).await.unwrap();
     }
     let open = open_files() - before;
