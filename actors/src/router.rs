@@ -6,7 +6,8 @@
 //!
 //! Invariants
 //! - The router never waits for a session, a container or a platform before it answers.
-//! - A batch is stored for all sessions in one commit, with the cursor behind it.
+//! - Plain messages of a batch are stored for all sessions in one commit, with the cursor behind it;
+//!   what is more than a message is done by itself, in its place, and the cursor moves with the last.
 //! - A message that nobody may read is stored nowhere.
 
 mod admit;
@@ -18,6 +19,7 @@ mod refusals;
 pub(crate) mod storing;
 mod tasks;
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use channel::{Event, Verdict};
@@ -128,16 +130,6 @@ struct Batch {
     ended: Vec<SessionRow>,
 }
 
-/// Whether what an event asks for may be done while it is routed: it counts for what came before it, so
-/// that is stored first.
-fn acts_at_once(event: &Event) -> bool {
-    match event {
-        Event::Moved { .. } => true,
-        Event::Message(message) => message.text.trim_start().starts_with('/'),
-        Event::Click(_) | Event::Reachable(_) => false,
-    }
-}
-
 #[instrument(skip_all, fields(count = events.len()))]
 async fn route_batch(
     host: &Arc<Host>,
@@ -146,89 +138,62 @@ async fn route_batch(
     cursor: Option<Position>,
 ) -> Batch {
     let count = events.len();
-    let mut left = events.into_iter().peekable();
-    let mut verdicts = Vec::with_capacity(count);
-    let mut ended = Vec::new();
-    loop {
-        let mut run: Vec<Event> = left.next().into_iter().collect();
-        while let Some(event) = left.next_if(|it| !acts_at_once(it)) {
-            run.push(event);
-        }
-        let cursor = cursor.clone().filter(|_| left.peek().is_none());
-        let Batch { routed, ended: more } = route_run(host, run, owner_only, cursor).await;
-        verdicts.extend(routed.verdicts);
-        ended.extend(more);
-        if routed.has_failed || left.peek().is_none() {
-            // What follows a failure comes again with it, so that the order holds.
-            let again = || Verdict::Refused("what came before it could not be stored".to_owned());
-            verdicts.resize_with(count, again);
-            return Batch { routed: Routed { verdicts, ..routed }, ended };
+    let mut left = VecDeque::from(events);
+    let mut batch = Batch {
+        routed: Routed { verdicts: Vec::with_capacity(count), is_moved: false, has_failed: false },
+        ended: Vec::new(),
+    };
+    while !batch.routed.has_failed && !left.is_empty() {
+        let stored = plain::store(host, &mut left, owner_only, cursor.clone()).await;
+        batch.routed.is_moved = !stored.is_empty() && left.is_empty() && cursor.is_some();
+        batch.routed.verdicts.extend(stored);
+        // It may act at once, for what came before it: that is stored.
+        if let Some(event) = left.pop_front() {
+            let cursor = cursor.clone().filter(|_| left.is_empty());
+            route_one(host, event, owner_only, cursor, &mut batch).await;
         }
     }
+    // What follows a failure comes again with it, so that the order holds.
+    let again = || Verdict::Refused("what came before it could not be stored".to_owned());
+    batch.routed.verdicts.resize_with(count, again);
+    batch
 }
 
-/// One commit for events of which at most the first acts at once.
-async fn route_run(
+/// One event for which more has to be done than to store it.
+async fn route_one(
     host: &Arc<Host>,
-    mut events: Vec<Event>,
+    event: Event,
     owner_only: bool,
     cursor: Option<Position>,
-) -> Batch {
-    let mut verdicts = plain::store(host, &mut events, owner_only, cursor.clone()).await;
-    if events.is_empty() && !verdicts.is_empty() {
-        let routed = Routed { verdicts, is_moved: cursor.is_some(), has_failed: false };
-        return Batch { routed, ended: vec![] };
-    }
-    let before = verdicts.len();
-    let mut fates = Vec::with_capacity(events.len());
-    let mut has_failed = false;
-    for event in events {
-        if has_failed {
-            let why = "what came before it could not be stored";
-            fates.push(Fate::Done(Verdict::Refused(why.to_owned())));
-            continue;
+    batch: &mut Batch,
+) {
+    let fate = match decide(host, event, owner_only).await {
+        Ok(fate) => fate,
+        Err(err) => {
+            warn!(error = &err as &dyn std::error::Error, "could not route an event");
+            batch.routed.has_failed |= err.passes();
+            Fate::Done(Verdict::Refused(format!("it could not be stored: {err}")))
         }
-        fates.push(match decide(host, event, owner_only).await {
-            Ok(fate) => fate,
-            Err(err) => {
-                warn!(error = &err as &dyn std::error::Error, "could not route an event");
-                has_failed |= err.passes();
-                Fate::Done(Verdict::Refused(format!("it could not be stored: {err}")))
-            }
-        });
-    }
-    // What was stored before a failure is stored once, however often it comes.
-    let cursor = cursor.filter(|_| !has_failed);
-    verdicts.extend(fates.iter().map(Fate::verdict));
-    let is_stored: Vec<bool> = fates.iter().map(|it| matches!(it, Fate::Store(_))).collect();
-    let engaged = refusals::engaged(&fates);
-    let each: Vec<Vec<(SessionRow, Taken)>> = fates.into_iter().map(Fate::into_targets).collect();
-    let all = each.concat();
-    let ended: Vec<SessionRow> =
-        all.iter().filter(|it| matches!(it.1, Taken::Stop(_))).map(|it| it.0.clone()).collect();
+    };
+    let mut verdict = fate.verdict();
+    let engaged = refusals::engaged(&fate);
+    let targets = fate.into_targets();
+    let stops = targets.iter().filter(|it| matches!(it.1, Taken::Stop(_)));
+    let ended: Vec<SessionRow> = stops.map(|it| it.0.clone()).collect();
     let holds: Vec<_> = ended.iter().map(|row| Hold::new(host, row)).collect();
+    // What was stored before a failure is stored once, however often it comes.
+    let cursor = cursor.filter(|_| !batch.routed.has_failed);
     let has_cursor = cursor.is_some();
-    let stored = storing::store(host, all, cursor).await;
+    let stored = storing::store(host, targets, cursor).await;
     drop(holds);
     if let Err(err) = &stored {
-        warn!(error = err as &dyn std::error::Error, "a batch could not be stored");
-        has_failed |= err.passes();
-        for (index, targets) in each.into_iter().enumerate().filter(|it| is_stored[it.0]) {
-            // One that cannot be stored for good takes no other along.
-            let alone = if err.passes() { Ok(chain(err)) } else { Err(targets) };
-            let why = match alone {
-                Ok(why) => why,
-                Err(targets) => match storing::store(host, targets, None).await {
-                    Ok(()) => continue,
-                    Err(err) => chain(&err),
-                },
-            };
-            verdicts[before + index] =
-                refusals::unstored(host, engaged[index].as_ref(), &why).await;
-        }
+        warn!(error = err as &dyn std::error::Error, "an event could not be stored");
+        batch.routed.has_failed |= err.passes();
+        verdict = refusals::unstored(host, engaged.as_ref(), &chain(err)).await;
     }
-    let is_moved = has_cursor && stored.is_ok();
-    Batch { routed: Routed { verdicts, is_moved, has_failed }, ended }
+    batch.routed.is_moved = has_cursor && stored.is_ok();
+    batch.routed.verdicts.push(verdict);
+    batch.ended.extend(ended);
 }
 
 async fn decide(host: &Host, event: Event, owner_only: bool) -> Result<Fate, StoreError> {

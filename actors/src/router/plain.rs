@@ -1,6 +1,8 @@
 //! The short way of nearly all messages: no command, no answer, no code, nobody to ask. What is known
 //! about them is read, they are decided on and stored, and the cursor is moved, in one commit.
 
+use std::collections::VecDeque;
+
 use channel::{Event, Verdict};
 use domain::admission::Decision;
 use domain::command;
@@ -8,18 +10,22 @@ use domain::message::{Incoming, refusal};
 use domain::question::Typed;
 use domain::task::FireKey;
 use store::{CentralStore, StoreError};
-use tracing::debug;
+use tracing::warn;
 
 use super::admit::{Fate, taken};
 use super::knowledge::{Knowledge, Viewpoint};
 use super::{Position, storing};
 use crate::host::Host;
 
+/// What is decided on in one commit; nobody else writes meanwhile. More than a platform gives at once.
+const MESSAGES_MAX: usize = 128;
+const BYTES_MAX: usize = 256 * 1024;
+
 /// Stores the messages that `events` begins with, as far as they are plain, and takes them out. The
 /// cursor moves if nothing is left. Where that fails, all are left.
 pub(super) async fn store(
     host: &Host,
-    events: &mut Vec<Event>,
+    events: &mut VecDeque<Event>,
     owner_only: bool,
     cursor: Option<Position>,
 ) -> Vec<Verdict> {
@@ -27,7 +33,13 @@ pub(super) async fn store(
         Event::Message(it) if command::parse(&it.text).is_none() => Some(it.clone()),
         Event::Message(_) | Event::Click(_) | Event::Moved { .. } | Event::Reachable(_) => None,
     };
-    let messages: Vec<Incoming> = events.iter().map_while(message).collect();
+    let mut bytes = 0;
+    let has_room = |it: &Incoming| {
+        bytes += it.text.len();
+        bytes <= BYTES_MAX
+    };
+    let messages = events.iter().take(MESSAGES_MAX).map_while(message).take_while(has_room);
+    let messages: Vec<Incoming> = messages.collect();
     let Some(first) = messages.first() else { return vec![] };
     let view = Viewpoint::new(host, first, owner_only);
     let count = events.len();
@@ -53,7 +65,7 @@ pub(super) async fn store(
             verdicts
         }
         Err(err) => {
-            debug!(error = &err as &dyn std::error::Error, "each message is stored on its own");
+            warn!(error = &err as &dyn std::error::Error, "the first message is stored on its own");
             vec![]
         }
     }
@@ -71,10 +83,15 @@ fn decide(
         || known.has_answered
         || known.typed != Typed::Message
         || (message.files.is_empty() && refusal(&message.text).is_some());
-    let admission = known.admission(message, view.now);
-    let asks = admission.refuse.is_some() || admission.ask.is_some() || admission.dropped.is_some();
-    if is_special || asks {
+    if is_special {
         return Ok(None);
+    }
+    let admission = known.admission(message, view.now);
+    if admission.refuse.is_some() || admission.ask.is_some() {
+        return Ok(None);
+    }
+    if let Some(why) = admission.dropped {
+        central.record_drop(&message.from, &message.sender, why.as_str(), view.now)?;
     }
     let taking: Vec<&Decision> = admission.decisions.iter().filter(|it| it.takes()).collect();
     if taking.is_empty() {

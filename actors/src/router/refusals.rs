@@ -46,16 +46,11 @@ pub(super) async fn unstored(host: &Host, engaged: Option<&Incoming>, why: &str)
     Verdict::Refused(why.to_owned())
 }
 
-/// The message of each event of a batch, where it engaged an agent.
-pub(super) fn engaged(fates: &[Fate]) -> Vec<Option<Incoming>> {
-    let of = |taken: &Taken| match taken {
+/// The message of an event, where it engaged an agent.
+pub(super) fn engaged(fate: &Fate) -> Option<Incoming> {
+    fate.targets().iter().find_map(|(_, taken)| match taken {
         Taken::Message(Admitted { kind: InboundKind::Context, .. }) | Taken::Task(_) => None,
         Taken::Message(it) => Some(it.message.clone()),
         Taken::Reply(it, _) | Taken::Status(it) | Taken::Stop(it) => Some(it.clone()),
-    };
-    let message = |fate: &Fate| match fate {
-        Fate::Done(_) => None,
-        Fate::Store(targets) => targets.iter().find_map(|it| of(&it.1)),
-    };
-    fates.iter().map(message).collect()
+    })
 }

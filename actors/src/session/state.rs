@@ -10,7 +10,7 @@ use domain::outgoing::Manners;
 use domain::session::{Container, Effect, View, decide, next_look};
 use domain::time::Timestamp;
 use ractor::{ActorRef, RpcReplyPort};
-use store::{PendingFile, SessionDb, SessionRows, Snapshot};
+use store::{PendingFile, Reader, SessionDb, SessionRows, Snapshot};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 use tracing::{debug, info};
@@ -133,6 +133,8 @@ impl SessionState {
                 self.seen += 1;
                 self.last_event = Instant::now();
                 self.last_from = from.or(self.last_from.take());
+                self.lost_since = None;
+                self.container.hurry();
                 // One look for all that came meanwhile.
                 if !std::mem::replace(&mut self.is_look_due, true) {
                     let _ = self.myself.cast(SessionMessage::Look);
@@ -193,7 +195,7 @@ impl SessionState {
 
     async fn view(&mut self) -> Result<View, SessionError> {
         self.observe();
-        let (snapshot, posted) = self.store.look(self.container.may_read()).await?;
+        let (snapshot, posted) = self.store.look(self.container.reader()).await?;
         if posted {
             self.ring();
         }
@@ -251,7 +253,7 @@ impl SessionState {
             },
             Effect::Pass(seq) => self.pass(seq).await?,
             Effect::Status { message } => self.perform_status(message).await?,
-            Effect::Start => self.show_and_start().await?,
+            Effect::Start => self.start(),
             Effect::Stop(reason) => self.stop(reason),
             Effect::Bury(incarnation) => self.bury(incarnation),
             Effect::Clear(incarnation) => self.clear(incarnation),
@@ -281,12 +283,6 @@ impl SessionState {
             }
         }
         Ok(true)
-    }
-
-    async fn show_and_start(&mut self) -> Result<(), SessionError> {
-        self.store.renew().await?;
-        self.start();
-        Ok(())
     }
 
     /// What follows from an outcome may be told in a chat, and another slot of a task may have waited
@@ -355,7 +351,7 @@ impl SessionState {
 
     async fn report(&mut self, reply: RpcReplyPort<SessionStatus>) -> Result<(), SessionError> {
         self.make_folders().await?;
-        let (snapshot, _) = self.store.look(false).await?;
+        let (snapshot, _) = self.store.look(Reader::None).await?;
         let undelivered = self.store.read(|it| it.open_parts()).await?;
         let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
         let _ = reply.send(SessionStatus {

@@ -36,6 +36,11 @@ pub(crate) fn out_piece(text: &str) {
     written(to.write_all(text.as_bytes()).and_then(|()| to.flush()));
 }
 
+/// One line that belongs to no result of this command, and must not be lost either.
+pub(crate) fn aside(line: &str) {
+    written(writeln!(io::stderr().lock(), "{line}"));
+}
+
 /// One line about what is going on.
 pub(crate) fn note(line: &str) {
     let mut to = io::stderr().lock();

@@ -37,8 +37,8 @@ pub use crate::outbox::by_hand::{Done, Ordered};
 pub use crate::outbox::{ClaimedPart, Draft, NewPart, PartKind, Target};
 pub use crate::runner::{Answer, NewMessage, RunnerStore, TurnEnd};
 pub use crate::session::{
-    Absorbed, Asked, Counts, Fetched, NOTICE_KEY, PendingFile, Request, SessionDb, SessionRows,
-    SessionStore, Snapshot, Stood, StopOrder, Surroundings, TaskEnd, TaskMessage,
+    Absorbed, Asked, Counts, Fetched, NOTICE_KEY, PendingFile, Reader, Request, SessionDb,
+    SessionRows, SessionStore, Snapshot, Stood, StopOrder, Surroundings, TaskEnd, TaskMessage,
     outbound_problems,
 };
 

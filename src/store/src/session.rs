@@ -40,7 +40,7 @@ pub use self::attachments::{Fetched, PendingFile};
 pub(crate) use self::body::{Body, from_json};
 pub use self::dead_letters::NOTICE_KEY;
 pub(crate) use self::dead_letters::order_part;
-pub use self::handle::{SessionDb, SessionStore, outbound_problems};
+pub use self::handle::{Reader, SessionDb, SessionStore, outbound_problems};
 pub use self::import::{Absorbed, Surroundings};
 pub(crate) use self::launches::launches_of;
 pub use self::messages::Counts;

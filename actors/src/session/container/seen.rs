@@ -5,6 +5,7 @@ use std::time::Duration;
 use domain::Incarnation;
 use domain::session::Container;
 use domain::trouble::Trouble;
+use store::Reader;
 use tokio::time::Instant;
 
 use super::{ASK_AGAIN, ASK_AGAIN_MAX};
@@ -49,9 +50,19 @@ impl Seen {
         }
     }
 
-    /// A runner may read the mailbox, now or in a moment.
-    pub(in crate::session) fn may_read(&self) -> bool {
-        matches!(self, Self::Running { .. } | Self::Busy | Self::Unreachable { .. })
+    pub(in crate::session) fn reader(&self) -> Reader {
+        match self {
+            Self::Running { .. } => Reader::Runs,
+            Self::Busy | Self::Unreachable { .. } => Reader::MayRun,
+            Self::Unread | Self::Absent | Self::Exited { .. } => Reader::None,
+        }
+    }
+
+    /// Somebody waits: an engine that has been away for long is asked as often as one that just went.
+    pub(in crate::session) fn hurry(&mut self) {
+        if let Self::Unreachable { since, asked } = self {
+            *since = *asked;
+        }
     }
 
     /// When the engine is to be asked next: at once where nobody knows, and less often the longer it has

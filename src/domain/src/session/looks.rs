@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::{
-    Container, Launches, Limits, Mailbox, Stillness, View, Waiting, deadline, held_by, is_busy,
-    silence_max, still,
+    Container, Launches, Limits, Mailbox, Stillness, View, deadline, held_by, is_busy, silence_max,
+    still,
 };
 use crate::time::{Timestamp, backoff};
 
@@ -42,9 +42,8 @@ pub fn next_look(view: &View, limits: &Limits, now: Timestamp) -> Option<Duratio
         && view.waiting.iter().any(|it| it.claim.is_some());
     // Behind a turn they wait for its end, which is news.
     if !held && !runs_turn {
-        // What was due by now was acted on, or waits for the engine.
-        let later = |it: &&Waiting| it.claim.is_none() && now < it.not_before;
-        waits.extend(view.waiting.iter().filter(later).map(|it| wait(it.not_before)));
+        let unclaimed = view.waiting.iter().filter(|it| it.claim.is_none());
+        waits.extend(unclaimed.map(|it| wait(it.not_before)));
     }
     let provider = view.waiting.iter().filter_map(|it| it.wait).filter(|it| !it.is_over(now));
     waits.extend(provider.map(|it| wait(it.until)));
@@ -78,12 +77,13 @@ pub fn next_look(view: &View, limits: &Limits, now: Timestamp) -> Option<Duratio
         // Nobody rests before the wait is over. What the channel has to deliver is seen gone by the sweep.
         Container::Absent if held || view.undelivered => {}
         Container::Absent => waits.push(left(limits.rest_after, view.quiet_for)),
-        Container::Unknown { ask_in } => waits.push(ask_in),
+        Container::Unknown { ask_in } => waits.push(ask_in.max(BREATH)),
         Container::Busy | Container::Exited { .. } => {}
     }
-    // What is due now was acted on already, so a wait of zero is for something that must happen
-    // outside first; a short breath keeps that from turning into a busy loop.
-    waits.into_iter().min().map(|it| it.max(BREATH))
+    // What is due now was acted on already, or something outside must happen first, which is looked for at
+    // a pace.
+    let pace = |it: Duration| if it.is_zero() { limits.poll_every } else { it.max(BREATH) };
+    waits.into_iter().map(pace).min()
 }
 
 /// The shortest time between two looks that nothing asked for.

@@ -380,6 +380,15 @@ fn every_small_view_comes_to_rest() {
 }
 
 #[test]
+fn what_is_at_rest_is_looked_at_at_a_pace() {
+    for view in small_views() {
+        let at_rest = decide(&view, &limits(), NOW).iter().all(|it| matches!(it, Effect::Ring));
+        let wait = next_look(&view, &limits(), NOW);
+        assert!(!at_rest || wait.is_none_or(|it| secs(1) <= it), "{view:?}: {wait:?}");
+    }
+}
+
+#[test]
 fn whoever_waits_is_looked_at_again() {
     for view in small_views() {
         let acts = !decide(&view, &limits(), NOW).is_empty();

@@ -120,7 +120,7 @@ impl Screen {
             }
             Heard::Earlier(text) => {
                 self.clear();
-                term::note(&format!("(earlier answer) {text}"));
+                term::aside(&format!("(earlier answer) {text}"));
             }
             Heard::Lost => {
                 self.clear();

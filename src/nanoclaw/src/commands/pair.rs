@@ -153,6 +153,10 @@ async fn wait(id: PairingId, central: &CentralStore, as_json: bool) -> anyhow::R
             tell(&row, central, as_json)?;
             return Ok(ExitCode::SUCCESS);
         }
+        if term::has_failed() {
+            central.close_pairings(Some(id), SystemClock.now())?;
+            return Err(given_up("the code could not be shown, so it was closed"));
+        }
         if row.closed_at.is_some() {
             return Err(given_up("the code was closed: too many wrong ones were sent"));
         }

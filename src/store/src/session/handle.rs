@@ -58,6 +58,15 @@ impl Mailboxes {
     }
 }
 
+/// Whether somebody reads the mailbox of the runner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reader {
+    Runs,
+    /// If it was launched: a call to the engine is under way, or the engine does not answer.
+    MayRun,
+    None,
+}
+
 /// A session for tasks of the host. Clones share the mailboxes.
 #[derive(Clone, Debug)]
 pub struct SessionDb {
@@ -105,12 +114,16 @@ impl SessionDb {
     /// Reads all that is true about the session. Where a runner may read it, the mailbox is brought up
     /// to date; returns whether it had to be. Otherwise it is closed, so that open files are counted by
     /// containers, which are limited, and not by sessions.
-    pub async fn look(&self, may_be_read: bool) -> Result<(Snapshot, bool), StoreError> {
+    pub async fn look(&self, reader: Reader) -> Result<(Snapshot, bool), StoreError> {
         let (mut snapshot, content) = self
             .read(move |rows| {
                 rows.at_one_moment(|| {
                     let snapshot = rows.snapshot()?;
-                    let is_read = may_be_read && snapshot.launches.open.is_some();
+                    let is_read = match reader {
+                        Reader::Runs => true,
+                        Reader::MayRun => snapshot.launches.open.is_some(),
+                        Reader::None => false,
+                    };
                     Ok((snapshot, if is_read { Some(rows.content()?) } else { None }))
                 })
             })

@@ -8,7 +8,7 @@ use domain::time::Timestamp;
 
 use super::{SessionDb, SessionStore};
 use crate::layout::Layout;
-use crate::{CentralStore, Db, NoGate};
+use crate::{CentralStore, Db, NoGate, Reader};
 
 const SESSIONS: i64 = 60;
 /// The mailbox and its journal. What the runner wrote is read from memory.
@@ -47,26 +47,26 @@ async fn a_session_keeps_its_mailbox_open_while_a_container_reads_it_and_nothing
     let count = all.len();
 
     for session in &all {
-        session.look(false).await.unwrap();
+        session.look(Reader::None).await.unwrap();
     }
     assert!(open_files() <= before + CENTRAL_MAX, "{} files are open", open_files() - before);
 
     for session in &all {
-        session.look(true).await.unwrap();
+        session.look(Reader::MayRun).await.unwrap();
     }
     assert!(open_files() <= before + CENTRAL_MAX, "there is no runner");
 
     for session in &all {
         session.renew().await.unwrap();
         session.write("a launch", |it| it.launch(Timestamp(1))).await.unwrap();
-        session.look(true).await.unwrap();
+        session.look(Reader::MayRun).await.unwrap();
     }
     let open = open_files() - before;
     assert!(open <= CENTRAL_MAX + count * HANDLES_MAX, "{open} files are open");
 
     // Their containers are gone.
     for session in &all {
-        session.look(false).await.unwrap();
+        session.look(Reader::None).await.unwrap();
     }
     assert!(open_files() <= before + CENTRAL_MAX, "{} files are open", open_files() - before);
 }
