@@ -109,11 +109,11 @@ impl SessionState {
                 if was_full && let Some(gib) = room::overfull(&host, &row).await {
                     return Err(StartError::DiskFull { gib });
                 }
+                // As it is now: what was stopped or given up while this waited for a place is gone.
+                store.renew().await?;
                 let spec = plan::spec(&host, &row, incarnation).await?;
                 let link =
                     Link::open(&host, &row, incarnation, spec.mounts.clone(), wakeups).await?;
-                // As it is now: what was stopped or given up while this waited for a place is gone.
-                store.renew().await?;
                 if host.stops.is_closed(row.id, &row.agent) {
                     return Err(StartError::Stopped);
                 }
