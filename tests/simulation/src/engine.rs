@@ -54,6 +54,8 @@ pub struct FakeEngine {
     /// Whether runners keep a doorbell.
     doorbells: bool,
     stage: Arc<Stage>,
+    /// Shared by each start and stop that is under way.
+    work: Arc<()>,
 }
 
 #[derive(Debug)]
@@ -95,7 +97,15 @@ impl FakeEngine {
             log: vec![],
         };
         let (inner, links) = (Mutex::new(inner), Links::default());
-        Arc::new(Self { clock, inner, links, timeline: Arc::default(), doorbells, stage })
+        Arc::new(Self {
+            clock,
+            inner,
+            links,
+            timeline: Arc::default(),
+            doorbells,
+            stage,
+            work: Arc::default(),
+        })
     }
 
     /// Docker stops or comes back. Containers go on.
@@ -105,6 +115,13 @@ impl FakeEngine {
 
     pub fn slow_down(&self, start_takes: Duration) {
         self.lock().start_takes = start_takes;
+    }
+
+    /// Whether a start or a stop takes its time. A shutdown would cut it, and what it leaves is pruned by
+    /// the next host.
+    #[must_use]
+    pub fn is_at_work(&self) -> bool {
+        1 < Arc::strong_count(&self.work)
     }
 
     /// From now on.
@@ -259,6 +276,7 @@ impl Sandbox for FakeEngine {
         };
         assert_ne!(fault, Some(StartFault::Panics), "asked for by the test");
         let asked = Instant::now();
+        let _work = Arc::clone(&self.work);
         sleep(takes).await;
         if fault == Some(StartFault::ImageMissing) {
             return Err(SandboxError::ImageMissing(spec.image.clone()));
@@ -279,6 +297,7 @@ impl Sandbox for FakeEngine {
         self.called("before stop").await?;
         self.answers(session).await?;
         let takes = self.lock().stop_takes;
+        let _work = Arc::clone(&self.work);
         if !takes.is_zero() {
             sleep(takes).await;
         }

@@ -25,7 +25,10 @@ pub(super) fn is_at_rest(world: &World, plan: &Plan) -> bool {
                 .iter()
                 .any(|part| name(&part.to) == it.chat && part.content.text().contains("topped"))
     };
-    if !plan.posts.iter().all(met) || !tasks::is_at_rest(world, &plan.tasks) {
+    if !plan.posts.iter().all(met)
+        || world.engine.is_at_work()
+        || !tasks::is_at_rest(world, &plan.tasks)
+    {
         return false;
     }
     let mut outcomes = Vec::new();

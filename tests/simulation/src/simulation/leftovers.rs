@@ -1,6 +1,6 @@
 //! What is left in folders at the end of a run: nothing but what something still needs. What a kill of
 //! the host leaves is pruned some day, and so is the link folder of a start or a stop that an engine gave no
-//! answer about in time: the container may run.
+//! answer about: the container may run.
 
 use std::fs;
 use std::path::Path;
@@ -12,8 +12,7 @@ use crate::host::World;
 
 /// Every folder with something left in it, in words.
 pub(super) fn check(world: &World, plan: &Plan) -> Vec<String> {
-    let is_down =
-        |it: &(_, Fault)| matches!(it.1, Fault::EngineDown | Fault::BadStart | Fault::SlowEngine);
+    let is_down = |it: &(_, Fault)| matches!(it.1, Fault::EngineDown | Fault::BadStart);
     if !plan.host_crashes.is_empty() || plan.faults.iter().any(is_down) {
         return vec![];
     }
