@@ -256,6 +256,10 @@ async fn files_go_out_and_reactions_too() {
     let texts = world.platform.texts("g");
     assert_eq!(files, [("note.txt".to_owned(), b"some words".to_vec())], "{texts:?}");
     assert_eq!(world.platform.reactions(), [("m2".to_owned(), "👍".to_owned())]);
+    for session in world.sessions() {
+        let copies = fs::read_dir(world.layout().session(session).sending());
+        assert_eq!(copies.into_iter().flatten().count(), 0, "what was sent is kept by nobody");
+    }
 }
 
 #[tokio::test(start_paused = true)]

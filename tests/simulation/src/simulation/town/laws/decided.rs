@@ -141,7 +141,11 @@ fn told(seen: &Seen, row: &QuestionRow) -> Option<String> {
 /// Every card was shown, and ends without buttons and with what became of it.
 fn cards(town: &Town, seen: &Seen, row: &QuestionRow) -> Option<String> {
     if row.cards.is_empty() {
-        return Some("was put to nobody".to_owned());
+        // A clock that jumps over its end before it is put leaves nothing to put.
+        let open_for = row.question.expires_at.0 - row.question.asked_at.0;
+        let jumped = |it: &(_, Fault)| matches!(it.1, Fault::ClockJump(ms) if open_for <= ms);
+        let is_over = row.state == QuestionState::Expired && town.faults.iter().any(jumped);
+        return (!is_over).then(|| "was put to nobody".to_owned());
     }
     let end = match &row.state {
         QuestionState::Answered { .. } => "Decided by",
