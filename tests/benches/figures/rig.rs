@@ -21,7 +21,7 @@ use domain::time::{Clock, SystemClock};
 use ractor::{Actor, ActorRef};
 use sandbox::Sandbox;
 use store::layout::Layout;
-use store::{CentralStore, Db, NoGate};
+use store::{CentralStore, NoGate};
 use tokio::sync::{Mutex, mpsc};
 use vault::{Caller, Duplex, Egress};
 
@@ -70,11 +70,12 @@ impl Rig {
         let adapter: &'static dyn Adapter = Box::leak(Box::new(ends));
         let registration: &'static Registration =
             Box::leak(Box::new(Registration { name: CHANNEL, caps, adapter }));
+        let peers = Peers::default();
         let host = Arc::new(Host {
             layout,
             clock: Arc::new(SystemClock),
             started_at: SystemClock.now(),
-            central: Db::new(Arc::new(NoGate), move || CentralStore::open(&path)),
+            central: peers.central(path, Arc::new(NoGate)),
             gate: Arc::new(NoGate),
             sandbox,
             egress: Arc::new(NoEgress),
@@ -84,7 +85,7 @@ impl Rig {
             stops: Gate::default(),
             policy: Policy::default(),
             container_user: user,
-            peers: Peers::default(),
+            peers,
         });
         let args =
             RootArgs { host: Arc::clone(&host), admin: false, asked_to_stop: Arc::default() };
