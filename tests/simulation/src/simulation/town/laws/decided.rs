@@ -142,9 +142,9 @@ fn told(seen: &Seen, row: &QuestionRow) -> Option<String> {
 /// Every card was shown, and ends without buttons and with what became of it.
 fn cards(town: &Town, seen: &Seen, row: &QuestionRow) -> Option<String> {
     if row.cards.is_empty() {
-        // A clock that jumps over its end before it is put leaves nothing to put.
+        // A clock that jumps over its end, or behind its beginning, before it is put leaves nothing to put.
         let open_for = row.question.expires_at.0 - row.question.asked_at.0;
-        let jumped = |it: &(_, Fault)| matches!(it.1, Fault::ClockJump(ms) if open_for <= ms);
+        let jumped = |it: &(_, Fault)| matches!(it.1, Fault::ClockJump(ms) if open_for <= ms.abs());
         let is_over = row.state == QuestionState::Expired && town.faults.iter().any(jumped);
         return (!is_over).then(|| "was put to nobody".to_owned());
     }
@@ -193,7 +193,7 @@ fn typed(town: &Town, seen: &Seen) -> Option<String> {
     stored.dedup();
     let decisions = |it: &&QuestionRow| {
         let about = subject(it, seen.chat_of(it)).and_then(|it| town.decision(it));
-        about.is_some_and(|it| it.value.is_some())
+        !it.cards.is_empty() && about.is_some_and(|it| it.value.is_some())
     };
     let decided: Vec<_> = seen.questions.iter().filter(decisions).collect();
     let twice = |it: &&&QuestionRow| {
