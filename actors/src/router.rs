@@ -143,8 +143,14 @@ async fn route_batch(
         routed: Routed { verdicts: Vec::with_capacity(count), is_moved: false, has_failed: false },
         ended: Vec::new(),
     };
+    let mut is_short = true;
     while !batch.routed.has_failed && !left.is_empty() {
-        let stored = plain::store(host, &mut left, owner_only, cursor.clone()).await;
+        let stored = match is_short {
+            true => plain::store(host, &mut left, owner_only, cursor.clone()).await,
+            false => None,
+        };
+        is_short = stored.is_some();
+        let stored = stored.unwrap_or_default();
         batch.routed.is_moved = !stored.is_empty() && left.is_empty() && cursor.is_some();
         batch.routed.verdicts.extend(stored);
         // It may act at once, for what came before it: that is stored.
@@ -177,14 +183,13 @@ async fn route_one(
     };
     let mut verdict = fate.verdict();
     let engaged = refusals::engaged(&fate);
-    let targets = fate.into_targets();
-    let stops = targets.iter().filter(|it| matches!(it.1, Taken::Stop(_)));
+    let stops = fate.targets().iter().filter(|it| matches!(it.1, Taken::Stop(_)));
     let ended: Vec<SessionRow> = stops.map(|it| it.0.clone()).collect();
     let holds: Vec<_> = ended.iter().map(|row| Hold::new(host, row)).collect();
     // What was stored before a failure is stored once, however often it comes.
     let cursor = cursor.filter(|_| !batch.routed.has_failed);
     let has_cursor = cursor.is_some();
-    let stored = storing::store(host, targets, cursor).await;
+    let stored = storing::store(host, fate.targets().to_vec(), cursor).await;
     drop(holds);
     if let Err(err) = &stored {
         warn!(error = err as &dyn std::error::Error, "an event could not be stored");

@@ -227,6 +227,21 @@ async fn a_stop_keeps_back_a_part_whose_claim_is_being_written() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_was_stopped_while_it_waited_for_a_place_is_not_worked_on() {
+    let mut world = World::new();
+    world.containers_max = 1;
+    let _host = world.start(Crash::never()).await;
+    world.platform.post("a", "m1", "wait 30");
+    world.pass(5 * SECOND).await;
+    for (id, text) in [("m2", "hello"), ("m3", "/stop"), ("m4", "count")] {
+        world.platform.post("b", id, text);
+        world.pass(2 * SECOND).await;
+    }
+    let text = texts(&world, "b", MINUTE).await;
+    assert!(text.contains("Set aside: 1 message.") && text.contains("message number 1."), "{text}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_stop_in_the_chat_ends_its_turn_at_once_and_holds_nothing() {
     let world = World::new();
     let _host = world.start(Crash::never()).await;

@@ -39,17 +39,10 @@ impl Fate {
         }
     }
 
+    /// What sessions get of it.
     pub(super) fn targets(&self) -> &[(SessionRow, Taken)] {
         match self {
             Self::Done(_) => &[],
-            Self::Store(targets) => targets,
-        }
-    }
-
-    /// What sessions get of it.
-    pub(super) fn into_targets(self) -> Vec<(SessionRow, Taken)> {
-        match self {
-            Self::Done(_) => vec![],
             Self::Store(targets) => targets,
         }
     }

@@ -22,13 +22,13 @@ const MESSAGES_MAX: usize = 128;
 const BYTES_MAX: usize = 256 * 1024;
 
 /// Stores the messages that `events` begins with, as far as they are plain, and takes them out. The
-/// cursor moves if nothing is left. Where that fails, all are left.
+/// cursor moves if nothing is left. `None` when that fails: all are left, and one of them may be why.
 pub(super) async fn store(
     host: &Host,
     events: &mut VecDeque<Event>,
     owner_only: bool,
     cursor: Option<Position>,
-) -> Vec<Verdict> {
+) -> Option<Vec<Verdict>> {
     let message = |event: &Event| match event {
         Event::Message(it) if command::parse(&it.text).is_none() => Some(it.clone()),
         Event::Message(_) | Event::Click(_) | Event::Moved { .. } | Event::Reachable(_) => None,
@@ -40,7 +40,7 @@ pub(super) async fn store(
     };
     let messages = events.iter().take(MESSAGES_MAX).map_while(message).take_while(has_room);
     let messages: Vec<Incoming> = messages.collect();
-    let Some(first) = messages.first() else { return vec![] };
+    let Some(first) = messages.first() else { return Some(vec![]) };
     let view = Viewpoint::new(host, first, owner_only);
     let count = events.len();
     let write = move |central: &mut CentralStore| {
@@ -61,12 +61,12 @@ pub(super) async fn store(
         Ok(fates) => {
             events.drain(..fates.len());
             let verdicts = fates.iter().map(Fate::verdict).collect();
-            storing::wake(host, fates.into_iter().flat_map(Fate::into_targets).collect());
-            verdicts
+            storing::wake(host, fates.iter().flat_map(Fate::targets).cloned().collect());
+            Some(verdicts)
         }
         Err(err) => {
-            warn!(error = &err as &dyn std::error::Error, "the first message is stored on its own");
-            vec![]
+            warn!(error = &err as &dyn std::error::Error, "each message is stored on its own");
+            None
         }
     }
 }

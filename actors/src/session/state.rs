@@ -351,7 +351,7 @@ impl SessionState {
 
     async fn report(&mut self, reply: RpcReplyPort<SessionStatus>) -> Result<(), SessionError> {
         self.make_folders().await?;
-        let (snapshot, _) = self.store.look(Reader::None).await?;
+        let (snapshot, _) = self.store.look(Reader::Gone).await?;
         let undelivered = self.store.read(|it| it.open_parts()).await?;
         let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
         let _ = reply.send(SessionStatus {

@@ -7,16 +7,11 @@ macro_rules! words {
     ($name:ident) => {
         impl $name {
             /// Every one, in order.
-            pub const ALL: [Self; <Self as strum::VariantArray>::VARIANTS.len()] = {
-                let all = <Self as strum::VariantArray>::VARIANTS;
-                let mut array = [all[0]; <Self as strum::VariantArray>::VARIANTS.len()];
-                let mut at = 0;
-                while at < array.len() {
-                    array[at] = all[at];
-                    at += 1;
-                }
-                array
-            };
+            pub const ALL: [Self; <Self as strum::VariantArray>::VARIANTS.len()] =
+                match <Self as strum::VariantArray>::VARIANTS.first_chunk() {
+                    Some(all) => *all,
+                    None => unreachable!(),
+                };
 
             /// The word in the databases, in JSON and on the command line.
             #[must_use]

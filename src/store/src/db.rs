@@ -368,3 +368,45 @@ impl<T> fmt::Debug for Db<T> {
         f.debug_struct("Db").finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::thread::sleep;
+    use std::time::Duration;
+
+    use tokio::task::JoinSet;
+
+    use super::*;
+    use crate::{CentralStore, NoGate};
+
+    #[tokio::test]
+    #[expect(clippy::disallowed_methods, reason = "a read that takes time, on a thread for that")]
+    async fn so_many_read_at_a_time_and_no_more() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("central.db");
+        let opened = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&opened);
+        let db = Db::new(Arc::new(NoGate), move || {
+            count.fetch_add(1, Ordering::SeqCst);
+            CentralStore::open(&path)
+        });
+        let reading = Arc::new((AtomicUsize::new(0), AtomicUsize::new(0)));
+        let read = |_: usize| {
+            let (db, reading) = (db.clone(), Arc::clone(&reading));
+            async move {
+                let read = move |_: &mut CentralStore| {
+                    let now = reading.0.fetch_add(1, Ordering::SeqCst) + 1;
+                    reading.1.fetch_max(now, Ordering::SeqCst);
+                    sleep(Duration::from_millis(5));
+                    reading.0.fetch_sub(1, Ordering::SeqCst);
+                    Ok(())
+                };
+                db.read(read).await.unwrap();
+            }
+        };
+        (0..40).map(read).collect::<JoinSet<()>>().join_all().await;
+        assert_eq!(reading.1.load(Ordering::SeqCst), READERS_MAX);
+        assert_eq!(opened.load(Ordering::SeqCst), READERS_MAX, "each is used again");
+    }
+}

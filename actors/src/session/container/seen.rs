@@ -54,7 +54,7 @@ impl Seen {
         match self {
             Self::Running { .. } => Reader::Runs,
             Self::Busy | Self::Unreachable { .. } => Reader::MayRun,
-            Self::Unread | Self::Absent | Self::Exited { .. } => Reader::None,
+            Self::Unread | Self::Absent | Self::Exited { .. } => Reader::Gone,
         }
     }
 

@@ -64,7 +64,7 @@ pub enum Reader {
     Runs,
     /// If it was launched: a call to the engine is under way, or the engine does not answer.
     MayRun,
-    None,
+    Gone,
 }
 
 /// A session for tasks of the host. Clones share the mailboxes.
@@ -122,7 +122,7 @@ impl SessionDb {
                     let is_read = match reader {
                         Reader::Runs => true,
                         Reader::MayRun => snapshot.launches.open.is_some(),
-                        Reader::None => false,
+                        Reader::Gone => false,
                     };
                     Ok((snapshot, if is_read { Some(rows.content()?) } else { None }))
                 })

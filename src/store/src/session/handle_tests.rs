@@ -47,7 +47,7 @@ async fn a_session_keeps_its_mailbox_open_while_a_container_reads_it_and_nothing
     let count = all.len();
 
     for session in &all {
-        session.look(Reader::None).await.unwrap();
+        session.look(Reader::Gone).await.unwrap();
     }
     assert!(open_files() <= before + CENTRAL_MAX, "{} files are open", open_files() - before);
 
@@ -66,7 +66,7 @@ async fn a_session_keeps_its_mailbox_open_while_a_container_reads_it_and_nothing
 
     // Their containers are gone.
     for session in &all {
-        session.look(Reader::None).await.unwrap();
+        session.look(Reader::Gone).await.unwrap();
     }
     assert!(open_files() <= before + CENTRAL_MAX, "{} files are open", open_files() - before);
 }

@@ -16,6 +16,8 @@ use crate::simulation::{Fault, LOOK_FIRST, REST_WITHIN, strike};
 const TICK: Duration = Duration::from_millis(250);
 /// What somebody did is taken in within this, whatever the platform suffers.
 const QUIET: Duration = Duration::from_secs(10);
+/// The same while a whole day passes; far shorter than a question of an agent stays open.
+const LONG_TICK: Duration = Duration::from_secs(30);
 /// Longer than an approval stays open, and than faults set the clock back.
 const DAY: Duration = Duration::from_secs((24 + 8) * 60 * 60);
 /// Where a change waits for ever, other messages wait behind it, and nothing says when the rest is
@@ -174,7 +176,9 @@ impl<'a> Script<'a> {
     async fn pass_the_day(&mut self, world: &World) {
         if self.town.real_day {
             let over = self.over.unwrap_or_else(Instant::now);
-            sleep_until(over + DAY).await;
+            while Instant::now() < over + DAY {
+                self.step(world, LONG_TICK).await;
+            }
         } else if self.day.is_none() {
             world.clock.jump(i64::try_from(DAY.as_millis()).unwrap_or(0));
             self.day = Some(Instant::now());

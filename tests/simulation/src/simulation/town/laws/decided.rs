@@ -52,8 +52,7 @@ fn state(town: &Town, row: &QuestionRow, about: Option<Subject>) -> Option<Strin
     let jumps = town.faults.iter().any(|it| matches!(it.1, Fault::ClockJump(_)));
     // What an agent asks is open for five minutes.
     let late = town.decision(about).is_some_and(|it| Duration::from_secs(240) < it.after);
-    // Nobody presses anything while a real day passes.
-    let may_expire = row.question.kind == QuestionKind::Agent && (jumps || late || town.real_day);
+    let may_expire = row.question.kind == QuestionKind::Agent && (jumps || late);
     match &row.state {
         QuestionState::Open => Some("is still open".to_owned()),
         QuestionState::Expired if wanted.is_none() || may_expire => None,
