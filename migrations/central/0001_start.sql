@@ -11,6 +11,7 @@ CREATE TABLE setting (
 
 CREATE TABLE agent_group (
     name       TEXT    PRIMARY KEY,
+    number     INTEGER NOT NULL UNIQUE,   -- says which user of the kernel its processes have
     provider   TEXT    CHECK (provider IN ('demo', 'claude')),
     model      TEXT,
     image      TEXT,
@@ -337,7 +338,7 @@ CREATE TABLE part (
     text        TEXT    NOT NULL,     -- of a reaction: the emoji
     target      TEXT,                 -- `key:` and a part's key, or `id:` and a platform's id
     file        TEXT,                 -- a JSON object
-    buttons     TEXT,                 -- a JSON array of [label, data]
+    buttons     TEXT,                 -- a JSON array of {label, data}
     state       TEXT    NOT NULL
                 CHECK (state IN ('ready', 'claimed', 'sent', 'unsent', 'uncertain', 'dead')),
     tries       INTEGER NOT NULL DEFAULT 0,

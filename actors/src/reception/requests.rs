@@ -87,6 +87,10 @@ async fn administer(host: &Host, row: &SessionRow, request: Request) -> Result<P
         Ok(verb) => verb,
         Err(why) => return refused(why),
     };
+    // In a card, a line of a value would look like one of ours.
+    if !matches!(verb, Verb::Tasks(_)) && request.text.contains(char::is_control) {
+        return refused("the command has more than one line; write it in one".into());
+    }
     // Who only looks wants to see what is there now.
     if let Some(first) = request.repeats.filter(|_| verb.is_change()) {
         return Ok(Passed::Repeats(first));
@@ -113,7 +117,7 @@ async fn administer(host: &Host, row: &SessionRow, request: Request) -> Result<P
         Err(why) => return refused(explain(&why)),
     };
     let details: Vec<String> = change.text.lines().map(str::to_owned).collect();
-    let text = change_card(&row.agent, &format!("run `{}`", request.text), &details, "");
+    let text = change_card(&row.agent, &request.text, &details);
     let question = Question {
         agent: change.concerns,
         text,

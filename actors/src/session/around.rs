@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::OutSeq;
-use store::{CentralStore, SessionRows, Surroundings};
+use store::{Absorbed, CentralStore, SessionRows, Surroundings};
 use tracing::warn;
 
 use super::state::SessionState;
@@ -16,11 +16,11 @@ use crate::sessions::child::chain;
 const TRY_AGAIN: Duration = Duration::from_secs(1);
 
 impl SessionState {
-    /// Read for each taking over anew, so that what is taken away from an agent is gone at once.
-    pub(super) async fn surroundings(&self) -> Result<Surroundings, SessionError> {
+    /// Imports what the runner wrote.
+    pub(super) async fn import(&self) -> Result<Absorbed, SessionError> {
         let agent = self.args.row.agent.clone();
         let (manners, now) = (self.host().manners(), self.now());
-        let read = move |central: &mut CentralStore| {
+        let around = move |central: &CentralStore| {
             let destinations = central.destinations_of(&agent)?;
             Ok(Surroundings {
                 manners,
@@ -29,7 +29,7 @@ impl SessionState {
                 heartbeats: central.heartbeats()?,
             })
         };
-        Ok(self.host().central.read(read).await?)
+        Ok(self.store.import(around, now).await?)
     }
 
     /// Passes on what the agent asked for, in a task that reports back.

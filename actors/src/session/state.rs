@@ -236,8 +236,7 @@ impl SessionState {
         let now = self.now();
         match effect {
             Effect::Absorb => {
-                let around = self.surroundings().await?;
-                let absorbed = self.store.import(around, now).await?;
+                let absorbed = self.import().await?;
                 self.last_event = Instant::now();
                 self.last_sign = self.last_event;
                 for (message, outcome) in &absorbed.ended {

@@ -125,7 +125,7 @@ impl Desk {
         let seqs: Vec<MessageSeq> = messages.iter().map(|it| it.seq).collect();
         let now = self.clock.now();
         self.store.write("a claim", move |store| store.claim(&seqs, now)).await?;
-        self.doorbell.look();
+        self.doorbell.claimed();
         Ok(())
     }
 

@@ -3,7 +3,7 @@
 //! Invariants
 //! - Ringing never waits and never fails: it sets a flag that a later write picks up.
 //! - Progress is written at most once a second and a draft every 700 ms, the latest one; a look goes
-//!   as soon as the stream takes it.
+//!   as soon as the stream takes it, one after a claim a moment later.
 //! - What was drafted while there was no stream is dropped, and so is what its turn's end overtook.
 //! - After each (re)connection both sides look once, for what was rung while there was no stream.
 
@@ -28,6 +28,9 @@ use crate::{Config, Connect};
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
 /// Platforms slow down whoever edits a message much more often.
 const DRAFT_INTERVAL: Duration = Duration::from_millis(700);
+/// Delay of a look after a claim. A quick answer follows within it, and then the host does not read the
+/// database just when the answer is to be committed.
+const CLAIM_DELAY: Duration = Duration::from_millis(30);
 /// A host that is there takes a connection at once.
 const OPEN_MAX: Duration = Duration::from_secs(5);
 
@@ -35,6 +38,8 @@ const OPEN_MAX: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(crate) struct Doorbell {
     look: AtomicBool,
+    /// When the host is told of a claim, unless it looks earlier.
+    look_from: Mutex<Option<Instant>>,
     progress: AtomicBool,
     draft: Mutex<Option<Draft>>,
     /// What the provider runs, and whether the host was told.
@@ -51,6 +56,7 @@ impl Doorbell {
     pub(crate) fn new() -> Arc<Self> {
         Arc::new(Self {
             look: AtomicBool::new(false),
+            look_from: Mutex::default(),
             progress: AtomicBool::new(false),
             draft: Mutex::default(),
             tool: Mutex::new((None, true)),
@@ -65,6 +71,16 @@ impl Doorbell {
     pub(crate) fn look(&self) {
         self.look.store(true, Ordering::Relaxed);
         self.rung.notify_one();
+    }
+
+    /// Tells the host that messages were claimed.
+    pub(crate) fn claimed(&self) {
+        self.look_due().get_or_insert_with(|| Instant::now() + CLAIM_DELAY);
+        self.rung.notify_one();
+    }
+
+    fn look_due(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.look_from.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Tells the host that the provider emitted something.
@@ -204,7 +220,7 @@ impl Doorbell {
         let (mut progress_from, mut draft_from) = (Instant::now(), Instant::now());
         loop {
             let now = Instant::now();
-            if self.look.swap(false, Ordering::Relaxed) {
+            if self.takes_look(now) {
                 write(&mut writer, Ring::Look.as_line()).await?;
             } else if let Some(line) = self.untold_tool() {
                 write(&mut writer, &line).await?;
@@ -222,6 +238,14 @@ impl Doorbell {
         }
     }
 
+    /// One look stands for all that was rung and claimed.
+    fn takes_look(&self, now: Instant) -> bool {
+        let mut due = self.look_due();
+        let is_due = self.look.swap(false, Ordering::Relaxed) || due.is_some_and(|at| at <= now);
+        *due = due.filter(|_| !is_due);
+        is_due
+    }
+
     fn due_draft(&self, is_due: bool) -> Option<Draft> {
         if is_due { self.drafted().take() } else { None }
     }
@@ -230,7 +254,8 @@ impl Doorbell {
     async fn wait(&self, progress_from: Instant, draft_from: Instant) {
         let progress = self.progress.load(Ordering::Relaxed).then_some(progress_from);
         let draft = self.drafted().is_some().then_some(draft_from);
-        match progress.into_iter().chain(draft).min() {
+        let look = *self.look_due();
+        match progress.into_iter().chain(draft).chain(look).min() {
             // Either way the caller looks again.
             Some(at) => drop(timeout_at(at, self.rung.notified()).await),
             None => self.rung.notified().await,

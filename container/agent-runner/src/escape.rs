@@ -13,7 +13,7 @@ mod files;
 mod kernel;
 mod network;
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::process::Stdio;
 
@@ -42,6 +42,14 @@ impl Attempt {
             Err(err) => (err.to_string(), true),
         };
         Self { attack: attack.into(), expected: "refused", got, held }
+    }
+
+    /// An address that no route leads to. Any other error may be the word of somebody who was reached.
+    fn unreachable<T>(attack: String, tried: io::Result<T>) -> Self {
+        let is_cut = tried.as_ref().is_err_and(|err| {
+            matches!(err.kind(), ErrorKind::NetworkUnreachable | ErrorKind::PermissionDenied)
+        });
+        Self { held: is_cut, ..Self::refused(attack, tried) }
     }
 
     /// Something that may be done up to a limit.

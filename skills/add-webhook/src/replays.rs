@@ -118,20 +118,22 @@ impl Replays {
         }
     }
 
-    /// Counts an event of a hook. `Err` with the time to wait when it brings too many.
-    pub(crate) fn pace(&self, hook: &str) -> Result<(), Duration> {
+    /// Counts an event of a hook. `Err` with the time to wait when it brings too many. Bodies that were
+    /// seen are counted apart: who caught one and sends it again keeps no new event out.
+    pub(crate) fn pace(&self, hook: &str, body: &Body) -> Result<(), Duration> {
+        let hook = if body.is_new { hook.to_owned() } else { format!("{hook} again") };
         let mut seen = self.lock();
         let now = Instant::now();
         if HOOKS_MAX <= seen.free_at.len() {
             seen.free_at.retain(|_, at| now < *at);
         }
-        let free_at = seen.free_at.get(hook).copied().filter(|it| now < *it).unwrap_or(now);
+        let free_at = seen.free_at.get(&hook).copied().filter(|it| now < *it).unwrap_or(now);
         let next = free_at + ONE_EVERY;
         let over = next.duration_since(now).saturating_sub(ONE_EVERY * BURST);
         if !over.is_zero() {
             return Err(over);
         }
-        seen.free_at.insert(hook.to_owned(), next);
+        seen.free_at.insert(hook, next);
         Ok(())
     }
 
@@ -226,13 +228,21 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_hook_has_a_pace_and_another_has_its_own() {
         let replays = Replays::default();
-        for _ in 0..BURST {
-            assert_eq!(replays.pace("house"), Ok(()));
+        let note =
+            |body: &[u8], event: &str| replays.note(body, ["house", "push", event], NOW).unwrap();
+        let caught = note(b"caught", "d-1");
+        assert!(replays.pace("house", &caught).is_ok());
+        // Sent again, by its sender or by somebody who caught it, it keeps no new one out.
+        while replays.pace("house", &note(b"caught", "d-1")).is_ok() {}
+        for at in 1..BURST {
+            let event = at.to_string();
+            assert_eq!(replays.pace("house", &note(event.as_bytes(), &event)), Ok(()));
         }
-        assert_eq!(replays.pace("house"), Err(ONE_EVERY));
-        assert_eq!(replays.pace("other"), Ok(()));
+        let new = note(b"new", "d-2");
+        assert_eq!(replays.pace("house", &new), Err(ONE_EVERY));
+        assert_eq!(replays.pace("other", &new), Ok(()));
         tokio::time::advance(ONE_EVERY).await;
-        assert_eq!(replays.pace("house"), Ok(()));
-        assert!(replays.pace("house").is_err());
+        assert_eq!(replays.pace("house", &new), Ok(()));
+        assert!(replays.pace("house", &new).is_err());
     }
 }

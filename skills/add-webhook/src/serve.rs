@@ -127,8 +127,11 @@ async fn take<B: Body + Unpin>(hooks: &Hooks, request: Request<B>) -> Result<(),
     }
     let event = request::event(&head.headers).unwrap_or_default();
     let parts = [message.from.chat.as_str(), event.as_ref(), message.platform_id.as_str()];
-    hooks.replays.pace(parts[0]).map_err(|after| Refusal::TooMany { after })?;
     let noted = hooks.replays.note(&body, parts, SystemClock.now()).ok_or(Refusal::Replayed)?;
+    if let Err(after) = hooks.replays.pace(parts[0], &noted) {
+        hooks.replays.forget(noted);
+        return Err(Refusal::TooMany { after });
+    }
     let taken = hand_over(hooks, message).await;
     match &taken {
         Ok(()) => hooks.replays.keep(noted),

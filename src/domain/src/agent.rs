@@ -67,6 +67,8 @@ impl Default for Resources {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AgentGroup {
     pub name: AgentName,
+    /// Its user in a container; see [`crate::inside::agent_uid`]. The database gives it.
+    pub number: u32,
     /// `None` follows the vault: Claude when a credential for it is there, else the demo.
     pub provider: Option<Provider>,
     /// `None` leaves the choice to the provider.
@@ -84,6 +86,7 @@ impl AgentGroup {
     pub fn new(name: AgentName) -> Self {
         Self {
             name,
+            number: 0,
             provider: None,
             model: None,
             image: None,

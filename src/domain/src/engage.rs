@@ -17,7 +17,7 @@ use strum::{EnumString, IntoStaticStr, VariantArray};
 use crate::time::Timestamp;
 
 pub use pattern::{BadPattern, PATTERN_CHARS_MAX, Pattern, check_pattern};
-pub use trigger::{says_trigger, trigger_of};
+pub use trigger::{TRIGGER_CHARS_MAX, says_trigger, trigger_of};
 
 /// When an agent takes up a message of a chat that it is wired to.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -116,7 +116,7 @@ pub enum Engagement {
 pub fn engages(view: &EngageView<'_>) -> Engagement {
     let by = match view.engage {
         Engage::Pattern(pattern) => {
-            let found = Pattern::compile(pattern).is_ok_and(|it| it.is_in(view.text));
+            let found = Pattern::recent(pattern).is_ok_and(|it| it.is_in(view.text));
             found.then_some(By::Pattern)
         }
         Engage::Mention => called(view),

@@ -1,7 +1,5 @@
 //! Where things are inside a container. The host mounts them there, the runner relies on it.
 
-use crate::AgentName;
-
 /// Read-only, for the runner alone: the inbound database.
 pub const IN: &str = "/nanoclaw/in";
 /// Writable, for the runner alone: the outbound database and files to send.
@@ -36,19 +34,20 @@ pub const AGENT_UID_ENV: &str = "NANOCLAW_AGENT_UID";
 const AGENT_UID: u32 = 60_700;
 const AGENT_UIDS: u32 = 400;
 
-/// The user of the agent's processes beside a runner of the user `runner`. It follows from the name, so
-/// that files keep their owner. The kernel counts inotify instances, pending signals and the memory of
-/// pipes by user, whatever the container: agents of one user could take them from each other. With few
-/// agents, two of the same number are unlikely, and each has its own container all the same.
+/// The user of an agent's processes beside a runner of the user `runner`, by the number that the agent
+/// keeps for ever. The kernel counts inotify instances, pending signals and the memory of pipes by user,
+/// whatever the container: agents of one user could take them from each other. So no two agents share one
+/// before there are [`AGENT_UIDS`].
 #[must_use]
-pub fn agent_uid(runner: u32, agent: &AgentName) -> u32 {
-    let fold = |hash: u32, it: u8| hash.wrapping_mul(31).wrapping_add(it.into());
-    let uid = AGENT_UID + agent.as_str().bytes().fold(0, fold) % AGENT_UIDS;
+pub fn agent_uid(runner: u32, number: u32) -> u32 {
+    let uid = AGENT_UID + number % AGENT_UIDS;
     if runner == uid { AGENT_UID + AGENT_UIDS } else { uid }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
@@ -62,15 +61,15 @@ mod tests {
 
     #[test]
     fn the_agent_is_never_the_runner() {
-        let andy = AgentName::parse("andy").unwrap();
-        for runner in [0, 1000, agent_uid(0, &andy), AGENT_UID + AGENT_UIDS] {
-            assert_ne!(agent_uid(runner, &andy), runner);
+        for runner in [0, 1000, agent_uid(0, 7), AGENT_UID + AGENT_UIDS] {
+            assert_ne!(agent_uid(runner, 7), runner);
         }
     }
 
     #[test]
     fn an_agent_has_a_user_of_its_own_and_keeps_it() {
-        let uid = |it: &str| agent_uid(1000, &AgentName::parse(it).unwrap());
-        assert_eq!([uid("andy"), uid("ben"), uid("mallory")], [60_958, 60_919, 60_990]);
+        let uids: BTreeSet<u32> = (0..AGENT_UIDS).map(|it| agent_uid(1000, it)).collect();
+        assert_eq!(uids.len(), AGENT_UIDS as usize);
+        assert_eq!(uids.range(AGENT_UID..AGENT_UID + AGENT_UIDS).count(), uids.len());
     }
 }

@@ -35,7 +35,7 @@ pub struct Address {
 }
 
 /// Who wrote or clicked, as the platform names them.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Author {
     /// The platform's id of the account; with the channel before it, a [`crate::people::Handle`].
     pub id: String,
@@ -60,7 +60,7 @@ pub struct Quote {
 }
 
 /// A message as a platform delivered it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Incoming {
     pub from: Address,
     pub chat: ChatInfo,
@@ -80,7 +80,7 @@ pub struct Incoming {
 }
 
 /// A file that came with a message and is still at the platform.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attachment {
     pub kind: FileKind,
     /// What its sender called it; never used as a path. Empty where there is none.

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use serde::{Deserialize, Serialize};
+
 /// What one part consists of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Content {
@@ -36,7 +38,7 @@ impl Content {
 }
 
 /// A file of ours on its way out.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileOut {
     /// A copy that only the host can write, so that nobody swaps it between two attempts.
     pub path: PathBuf,
@@ -44,6 +46,8 @@ pub struct FileOut {
     pub name: String,
     /// By its content; `application/octet-stream` when nothing is known.
     pub mime: String,
+    /// The text of the part; the outbox keeps it as such.
+    #[serde(skip)]
     pub caption: String,
 }
 
@@ -54,7 +58,7 @@ pub struct Card {
     pub buttons: Vec<Button>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Button {
     /// At most [`BUTTON_LABEL_CHARS_MAX`] characters.
     pub label: String,

@@ -24,6 +24,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 pub struct Spec {
     pub job: Job,
     pub agent: AgentName,
+    /// See [`domain::agent::AgentGroup::number`].
+    pub agent_number: u32,
     pub session: SessionId,
     pub incarnation: Incarnation,
     pub image: String,

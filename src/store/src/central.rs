@@ -36,10 +36,8 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::sync::LazyLock;
 
-use domain::message::Address;
-use domain::{AgentName, SessionId};
-use rusqlite::types::Type;
-use rusqlite::{Connection, OptionalExtension, Params, Row};
+use domain::SessionId;
+use rusqlite::{Connection, Params};
 use rusqlite_migration::{M, Migrations};
 
 pub use self::access::Unasked;
@@ -71,6 +69,7 @@ use crate::StoreError;
 use crate::db::Store;
 use crate::layout::Layout;
 use crate::open::{Journal, open};
+use crate::row::{self, Columns, FromRow};
 use crate::session::{Scope, SessionRows};
 use crate::step::atomically;
 
@@ -109,7 +108,7 @@ impl CentralStore {
     /// When the database fails; so for every method below.
     pub fn setting(&self, key: &str) -> Result<Option<String>, StoreError> {
         let sql = "SELECT value FROM setting WHERE key = ?1";
-        self.one("read a setting", sql, [key], |row| row.get(0))
+        self.one("read a setting", sql, [key])
     }
 
     pub fn set_setting(&self, key: &str, value: &str) -> Result<(), StoreError> {
@@ -128,8 +127,7 @@ impl CentralStore {
 
     pub fn cursor(&self, channel: &str, account: &str) -> Result<Option<String>, StoreError> {
         let sql = "SELECT value FROM cursor WHERE channel = ?1 AND account = ?2";
-        let found = self.one("read a cursor", sql, [channel, account], |row| row.get(0))?;
-        Ok(found.flatten())
+        Ok(self.one("read a cursor", sql, [channel, account])?.flatten())
     }
 
     pub fn set_cursor(&self, channel: &str, account: &str, value: &str) -> Result<(), StoreError> {
@@ -144,33 +142,59 @@ impl CentralStore {
     }
 
     /// Every row of a query.
-    fn list<T>(
+    fn list<T: FromRow>(
         &self,
         op: &'static str,
         sql: &str,
         params: impl Params,
-        map: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
     ) -> Result<Vec<T>, StoreError> {
-        list(&self.conn, sql, params, map).map_err(StoreError::query(op))
+        self.list_as(op, sql, params, T::read)
+    }
+
+    /// Every row of a query, read by `read`.
+    fn list_as<T>(
+        &self,
+        op: &'static str,
+        sql: &str,
+        params: impl Params,
+        read: impl Fn(&mut Columns<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>, StoreError> {
+        row::list_as(&self.conn, sql, params, read).map_err(StoreError::query(op))
     }
 
     /// The row of a query, if there is one.
-    fn one<T>(
+    fn one<T: FromRow>(
         &self,
         op: &'static str,
         sql: &str,
         params: impl Params,
-        map: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
     ) -> Result<Option<T>, StoreError> {
-        one(&self.conn, sql, params, map).map_err(StoreError::query(op))
+        row::one(&self.conn, sql, params).map_err(StoreError::query(op))
+    }
+
+    /// The row of a query that has one.
+    fn only<T: FromRow>(
+        &self,
+        op: &'static str,
+        sql: &str,
+        params: impl Params,
+    ) -> Result<T, StoreError> {
+        row::only(&self.conn, sql, params).map_err(StoreError::query(op))
+    }
+
+    /// Whether a query has a row.
+    fn is_there(
+        &self,
+        op: &'static str,
+        sql: &str,
+        params: impl Params,
+    ) -> Result<bool, StoreError> {
+        row::is_there(&self.conn, sql, params).map_err(StoreError::query(op))
     }
 
     /// One statement; how many rows it changed.
     fn run(&self, op: &'static str, sql: &str, params: impl Params) -> Result<usize, StoreError> {
-        self.conn
-            .prepare_cached(sql)
-            .and_then(|mut it| it.execute(params))
-            .map_err(StoreError::query(op))
+        row::run(&self.conn, sql, params).map_err(StoreError::query(op))
     }
 
     /// Several statements that hold together. Takes the lock at once, so that what is read first
@@ -199,7 +223,7 @@ impl Store for CentralStore {
 /// Folders that the sessions of another database left hold conversations of other chats, so that no new
 /// session gets their numbers.
 fn skip_folders(conn: &Connection, layout: &Layout) -> rusqlite::Result<()> {
-    if conn.prepare("SELECT 1 FROM sqlite_sequence WHERE name = 'session'")?.exists([])? {
+    if row::is_there(conn, "SELECT 1 FROM sqlite_sequence WHERE name = 'session'", [])? {
         return Ok(());
     }
     let names = fs::read_dir(layout.sessions()).into_iter().flatten().flatten();
@@ -233,66 +257,6 @@ fn keep_private(path: &Path) -> io::Result<()> {
         }
     }
     Ok(())
-}
-
-pub(crate) fn list<T>(
-    conn: &Connection,
-    sql: &str,
-    params: impl Params,
-    map: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
-) -> rusqlite::Result<Vec<T>> {
-    conn.prepare_cached(sql)?.query_map(params, map)?.collect()
-}
-
-pub(crate) fn one<T>(
-    conn: &Connection,
-    sql: &str,
-    params: impl Params,
-    map: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
-) -> rusqlite::Result<Option<T>> {
-    conn.prepare_cached(sql)?.query_row(params, map).optional()
-}
-
-/// Reads a word that the column's check allows.
-fn word<T>(
-    row: &Row<'_>,
-    index: usize,
-    parse: impl FnOnce(&str) -> Option<T>,
-) -> rusqlite::Result<T> {
-    let text: String = row.get(index)?;
-    parse(&text).ok_or_else(|| strange(index, format!("`{text}` is none of the known words")))
-}
-
-fn agent_name(row: &Row<'_>, index: usize) -> rusqlite::Result<AgentName> {
-    let text: String = row.get(index)?;
-    AgentName::parse(&text).map_err(|err| strange(index, err))
-}
-
-fn agent_name_or_none(row: &Row<'_>, index: usize) -> rusqlite::Result<Option<AgentName>> {
-    let text: Option<String> = row.get(index)?;
-    text.map(|it| AgentName::parse(&it).map_err(|err| strange(index, err))).transpose()
-}
-
-/// Channel, account, chat and thread, in this order from a column on.
-pub(crate) fn full_address(row: &Row<'_>, from: usize) -> rusqlite::Result<Address> {
-    Ok(Address { thread: row.get(from + 3)?, ..address(row, from)? })
-}
-
-/// Channel, account and chat, in this order from a column on.
-fn address(row: &Row<'_>, from: usize) -> rusqlite::Result<Address> {
-    Ok(Address {
-        channel: row.get(from)?,
-        account: row.get(from + 1)?,
-        chat: row.get(from + 2)?,
-        thread: None,
-    })
-}
-
-fn strange(
-    index: usize,
-    err: impl Into<Box<dyn std::error::Error + Send + Sync>>,
-) -> rusqlite::Error {
-    rusqlite::Error::FromSqlConversionFailure(index, Type::Text, err.into())
 }
 
 #[cfg(test)]

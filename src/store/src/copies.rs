@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use domain::SessionId;
 use domain::time::Timestamp;
+use rusqlite::Connection;
 use rusqlite::backup::{Backup, StepResult};
-use rusqlite::{Connection, OptionalExtension};
 
 use crate::layout::Layout;
 use crate::open::open_read_only;
+use crate::row::{is_there, list, one};
 use crate::{CentralStore, StoreError};
 
 /// All pages in one step. A writer that came in between two steps would begin the copy anew, so that one
@@ -87,16 +88,11 @@ pub struct Contents {
 pub fn contents(central: &Path) -> Result<Contents, StoreError> {
     let conn = open_read_only(central).map_err(StoreError::open(central))?;
     let read = || -> rusqlite::Result<Contents> {
-        let sessions = conn
-            .prepare("SELECT id FROM session ORDER BY id")?
-            .query_map([], |row| row.get(0).map(SessionId))?
-            .collect::<Result<_, _>>()?;
-        let install = conn
-            .query_row("SELECT value FROM setting WHERE key = 'install'", [], |row| row.get(0))
-            .optional()?;
-        let sealed =
-            conn.query_row("SELECT EXISTS (SELECT 1 FROM secret)", [], |row| row.get(0))?;
-        Ok(Contents { sessions, install, sealed })
+        Ok(Contents {
+            sessions: list(&conn, "SELECT id FROM session ORDER BY id", [])?,
+            install: one(&conn, "SELECT value FROM setting WHERE key = 'install'", [])?,
+            sealed: is_there(&conn, "SELECT 1 FROM secret", [])?,
+        })
     };
     read().map_err(StoreError::query("read what there is"))
 }

@@ -17,6 +17,7 @@ mod outbound;
 mod outbox;
 pub mod reading;
 mod reasons;
+mod row;
 mod runner;
 mod session;
 mod step;

@@ -22,6 +22,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::StoreError;
 use crate::open::{Journal, cache_little, open};
+use crate::row::{json_column, list, only, row, run};
 use crate::step::atomically;
 
 static MIGRATIONS: LazyLock<Migrations<'_>> = LazyLock::new(|| {
@@ -50,6 +51,8 @@ pub struct Destination {
     pub channel: String,
 }
 
+row!(Destination { name, title, channel });
+
 /// What else the runner has to know.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct RunnerFacts {
@@ -67,6 +70,8 @@ pub(crate) struct RunnerFacts {
     /// What the last incarnation kept.
     pub(crate) state: BTreeMap<String, String>,
 }
+
+json_column!(Item, RunnerFacts);
 
 /// All that a mailbox holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -195,36 +200,31 @@ fn write(
     };
     let was = was.unwrap_or(&none);
     for seq in was.messages.keys().filter(|seq| !is.messages.contains_key(seq)) {
-        conn.prepare_cached("DELETE FROM message WHERE seq = ?1")?.execute([seq])?;
+        run(conn, "DELETE FROM message WHERE seq = ?1", [seq])?;
     }
     for (seq, item) in is.messages.iter().filter(|(seq, item)| was.messages.get(seq) != Some(item))
     {
-        conn.prepare_cached("INSERT OR REPLACE INTO message VALUES (?1, ?2)")?
-            .execute(params![seq, item])?;
+        run(conn, "INSERT OR REPLACE INTO message VALUES (?1, ?2)", params![seq, item])?;
     }
     for seq in was.answers.keys().filter(|seq| !is.answers.contains_key(seq)) {
-        conn.prepare_cached("DELETE FROM answer WHERE seq = ?1")?.execute([seq])?;
+        run(conn, "DELETE FROM answer WHERE seq = ?1", [seq])?;
     }
     for (seq, answer) in is.answers.iter().filter(|(seq, it)| was.answers.get(seq) != Some(it)) {
-        conn.prepare_cached("INSERT OR REPLACE INTO answer VALUES (?1, ?2, ?3)")?
-            .execute(params![seq, answer.0, answer.1])?;
+        let sql = "INSERT OR REPLACE INTO answer VALUES (?1, ?2, ?3)";
+        run(conn, sql, params![seq, answer.0, answer.1])?;
     }
     if was.facts != is.facts {
-        conn.prepare_cached("INSERT OR REPLACE INTO fact VALUES (?1, ?2)")?
-            .execute([FACTS, &is.facts])?;
+        run(conn, "INSERT OR REPLACE INTO fact VALUES (?1, ?2)", [FACTS, &is.facts])?;
     }
     Ok(())
 }
 
 /// What the runner has to know, from the connection of the runner.
 pub(crate) fn facts(conn: &Connection) -> rusqlite::Result<RunnerFacts> {
-    conn.prepare_cached("SELECT value FROM fact WHERE name = ?1")?
-        .query_row([FACTS], |row| crate::session::from_json(row, 0))
+    only(conn, "SELECT value FROM fact WHERE name = ?1", [FACTS])
 }
 
 /// The messages that wait, oldest first.
 pub(crate) fn items(conn: &Connection) -> rusqlite::Result<Vec<Item>> {
-    conn.prepare_cached("SELECT item FROM message ORDER BY seq")?
-        .query_map([], |row| crate::session::from_json(row, 0))?
-        .collect()
+    list(conn, "SELECT item FROM message ORDER BY seq", [])
 }

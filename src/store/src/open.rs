@@ -11,6 +11,7 @@ use rusqlite::{Connection, OpenFlags};
 use rusqlite_migration::{Error as MigrationError, MigrationDefinitionError, Migrations};
 
 use crate::StoreError;
+use crate::row::{is_there, list, only};
 
 /// Longer than any transaction of ours takes, even while a disk discards gigabytes.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -71,9 +72,9 @@ fn is_ours(conn: &Connection, start: &str) -> rusqlite::Result<bool> {
     // FNV-1a (<http://www.isthe.com/chongo/tech/comp/fnv/>); any checksum would do.
     let hash = |sum: u32, it: &u8| (sum ^ u32::from(*it)).wrapping_mul(0x0100_0193);
     let mark = (start.as_bytes().iter().fold(0x811c_9dc5, hash) >> 1).cast_signed();
-    if conn.prepare("SELECT 1 FROM sqlite_schema")?.exists([])? {
-        let found: i32 = conn.pragma_query_value(None, "application_id", |row| row.get(0))?;
-        return Ok(found == mark);
+    if is_there(conn, "SELECT 1 FROM sqlite_schema", [])? {
+        let found: i64 = only(conn, "PRAGMA application_id", [])?;
+        return Ok(found == i64::from(mark));
     }
     conn.pragma_update(None, "application_id", mark).map(|()| true)
 }
@@ -138,10 +139,8 @@ pub(crate) fn open_read_only(path: &Path) -> rusqlite::Result<Connection> {
 
 /// What SQLite finds wrong with a file; one line per problem.
 pub(crate) fn integrity(conn: &Connection) -> Result<Vec<String>, StoreError> {
-    let read = || -> rusqlite::Result<Vec<String>> {
-        conn.prepare("PRAGMA quick_check(5)")?.query_map([], |row| row.get(0))?.collect()
-    };
-    let lines = read().map_err(StoreError::query("check a database"))?;
+    let lines: Vec<String> =
+        list(conn, "PRAGMA quick_check(5)", []).map_err(StoreError::query("check a database"))?;
     Ok(lines.into_iter().filter(|line| line != "ok").collect())
 }
 

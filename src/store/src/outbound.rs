@@ -23,6 +23,7 @@ use rusqlite::Connection;
 use self::checked::{broken, broken_text, limit_steps};
 use self::private::{Found, Stamp};
 use crate::outbox::PartKind;
+use crate::row::{list, list_as, read};
 
 /// Messages and waits taken over in one commit; the rest follow in the next.
 const MESSAGES_MAX: usize = 64;
@@ -186,7 +187,7 @@ fn messages(
         if BYTES_MAX < bytes {
             return Ok((messages, false));
         }
-        let message = rows::message(row).map_err(broken)?;
+        let message = rows::message(read(row).map_err(broken)?);
         last = in_order(last, message.0.seq.0)?;
         messages.push(message);
     }
@@ -212,11 +213,10 @@ fn claims(
         "SELECT {columns} FROM claims WHERE message >= ?1 AND incarnation > ?2 AND incarnation <= ?3
          ORDER BY message, incarnation LIMIT {CLAIMS_MAX}"
     );
-    let mut statement = conn.prepare_cached(&sql).map_err(broken)?;
-    let mut found = statement.query([from.0, known.halted.0, known.launched.0]).map_err(broken)?;
+    let range = [from.0, known.halted.0, known.launched.0];
+    let found = list_as(conn, &sql, range, rows::claim).map_err(broken)?;
     let mut claims: Vec<Claim> = Vec::new();
-    while let Some(row) = found.next().map_err(broken)? {
-        let Some(claim) = rows::claim(row) else { continue };
+    for claim in found.into_iter().flatten() {
         match claims.last_mut().filter(|it| it.message == claim.message) {
             // The latest incarnation counts, but an end that was once reached stays.
             Some(last) if last.outcome.is_none() => *last = claim,
@@ -230,10 +230,7 @@ fn claims(
 fn waits(conn: &Connection, after: i64) -> Result<Vec<Waits>, Mailbox> {
     let columns = rows::wait_columns();
     let sql = format!("SELECT {columns} FROM waits WHERE id > ?1 ORDER BY id LIMIT {MESSAGES_MAX}");
-    let mut statement = conn.prepare_cached(&sql).map_err(broken)?;
-    let waits: rusqlite::Result<Vec<Waits>> =
-        statement.query_map([after], rows::wait).map_err(broken)?.collect();
-    let waits = waits.map_err(broken)?;
+    let waits: Vec<Waits> = list(conn, &sql, [after]).map_err(broken)?;
     waits.iter().try_fold(after, |last, it| in_order(last, it.id))?;
     Ok(waits)
 }

@@ -15,11 +15,12 @@ use domain::outgoing::{Card, Content, FileOut};
 use domain::time::Timestamp;
 use domain::words;
 use domain::{MessageSeq, OutSeq, SessionId};
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, params};
 use strum::{EnumString, IntoStaticStr, VariantArray};
 
 use self::columns::{Columns, Raw};
 use crate::reasons::STOPPED;
+use crate::row::{self, FromRow, is_there, list, one, run, word_column};
 use crate::session::Scope;
 
 /// Longer waits were asked for by a platform.
@@ -37,6 +38,7 @@ pub enum PartKind {
 }
 
 words!(PartKind);
+word_column!(PartKind);
 
 /// A part whose sending is committed. Cannot be made outside this module.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -164,59 +166,54 @@ pub(crate) fn add(
     let columns = Columns::of(&part.content)?;
     let to = &part.to;
     // What answers a message whose answer may be known already is a repetition, perhaps.
-    let added = tx
-        .prepare_cached(
-            "INSERT INTO part (session, key, out_seq, cause, channel, account, chat, thread, reply_to,
-                 kind, form, text, target, file, buttons, state, changed_at, created_at, doubted)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, 'ready', ?16,
-                 ?16, coalesce((SELECT m.doubted FROM message m
-                                WHERE m.session = ?1 AND m.seq = ?4), 0))
-             ON CONFLICT DO NOTHING",
-        )?
-        .execute(params![
-            tx.session,
-            part.key.0,
-            origin.and_then(|it| it.out_seq).map(|it| it.0),
-            origin.map(|it| it.cause.0),
-            to.channel,
-            to.account,
-            to.chat,
-            to.thread,
-            part.reply_to,
-            part.kind.as_str(),
-            columns.form,
-            columns.text,
-            columns.target,
-            columns.file,
-            columns.buttons,
-            now.0
-        ])?;
-    Ok(added == 1)
+    let sql = "INSERT INTO part (session, key, out_seq, cause, channel, account, chat, thread,
+             reply_to, kind, form, text, target, file, buttons, state, changed_at, created_at, doubted)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, 'ready', ?16,
+             ?16, coalesce((SELECT m.doubted FROM message m
+                            WHERE m.session = ?1 AND m.seq = ?4), 0))
+         ON CONFLICT DO NOTHING";
+    let values = params![
+        tx.session,
+        part.key.0,
+        origin.and_then(|it| it.out_seq).map(|it| it.0),
+        origin.map(|it| it.cause.0),
+        to.channel,
+        to.account,
+        to.chat,
+        to.thread,
+        part.reply_to,
+        part.kind.as_str(),
+        columns.form,
+        columns.text,
+        columns.target,
+        columns.file,
+        columns.buttons,
+        now.0
+    ];
+    Ok(run(&tx, sql, values)? == 1)
 }
 
 /// The unfinished parts of a session; what is held for quiet hours is left out.
 pub(crate) fn open_parts(scope: Scope<'_>) -> rusqlite::Result<Vec<PartView>> {
-    scope
-        .prepare_cached(
-            "SELECT key, state, retry_at, changed_at FROM part
-             WHERE session = ?1 AND state NOT IN ('sent', 'dead') AND quiet IS NOT 'held'
-                 AND said_with IS NULL ORDER BY id",
-        )?
-        .query_map([scope.session], |row| part_view(row, 0))?
-        .collect()
+    let sql = "SELECT key, state, retry_at, changed_at FROM part
+               WHERE session = ?1 AND state NOT IN ('sent', 'dead') AND quiet IS NOT 'held'
+                   AND said_with IS NULL ORDER BY id";
+    list(&scope, sql, [scope.session])
 }
 
-/// Key, state, wait and last change, in this order from a column on.
-pub(crate) fn part_view(row: &Row<'_>, from: usize) -> rusqlite::Result<PartView> {
-    let state: String = row.get(from + 1)?;
-    let (retry_at, since) = (Timestamp(row.get(from + 2)?), Timestamp(row.get(from + 3)?));
-    let state = match state.as_str() {
-        "claimed" => PartState::Claimed,
-        "unsent" => PartState::Unsent { retry_at, since },
-        "uncertain" => PartState::Uncertain { retry_at, since },
-        _ => PartState::Ready,
-    };
-    Ok(PartView { key: PartKey(row.get(from)?), state })
+/// Key, state, wait and last change.
+impl FromRow for PartView {
+    fn read(columns: &mut row::Columns<'_>) -> rusqlite::Result<Self> {
+        let (key, state): (PartKey, String) = columns.next()?;
+        let (retry_at, since) = columns.next()?;
+        let state = match state.as_str() {
+            "claimed" => PartState::Claimed,
+            "unsent" => PartState::Unsent { retry_at, since },
+            "uncertain" => PartState::Uncertain { retry_at, since },
+            _ => PartState::Ready,
+        };
+        Ok(Self { key, state })
+    }
 }
 
 /// The session of a row; `None` where the host wrote it outside of any session.
@@ -233,17 +230,11 @@ pub(crate) fn claim(
     key: &PartKey,
     now: Timestamp,
 ) -> rusqlite::Result<Option<ClaimedPart>> {
-    let found = tx
-        .prepare_cached(
-            "SELECT key, channel, account, chat, thread, reply_to, kind, form, text, target, file,
-                    buttons, doubted, tries, misses, doubts
-             FROM part WHERE session = ?1 AND key = ?2
-                 AND state IN ('ready', 'unsent', 'uncertain')",
-        )?
-        .query_row(params![tx.session, key.0], |row| {
-            Ok((claimed(tx.session, row)?, Raw::read(row)?, row.get(15)?))
-        })
-        .optional()?;
+    let sql = "SELECT session, key, channel, account, chat, thread, reply_to, kind, doubted, tries,
+                   misses, form, text, target, file, buttons, doubts
+               FROM part WHERE session = ?1 AND key = ?2
+                   AND state IN ('ready', 'unsent', 'uncertain')";
+    let found: Option<(ClaimedPart, Raw, _)> = one(&tx, sql, params![tx.session, key.0])?;
     let Some((mut part, raw, doubts)) = found else {
         return Ok(None);
     };
@@ -257,33 +248,28 @@ pub(crate) fn claim(
         return Ok(None);
     };
     part.content = content;
-    tx.prepare_cached(
-        "UPDATE part SET state = 'claimed', changed_at = ?3, claimed_at = ?3
-         WHERE session = ?1 AND key = ?2",
-    )?
-    .execute(params![tx.session, key.0, now.0])?;
+    let sql = "UPDATE part SET state = 'claimed', changed_at = ?3, claimed_at = ?3
+               WHERE session = ?1 AND key = ?2";
+    run(&tx, sql, params![tx.session, key.0, now.0])?;
     Ok(Some(part))
 }
 
-fn claimed(session: i64, row: &Row<'_>) -> rusqlite::Result<ClaimedPart> {
-    let kind: String = row.get(6)?;
-    Ok(ClaimedPart {
-        session,
-        key: PartKey(row.get(0)?),
-        to: Address {
-            channel: row.get(1)?,
-            account: row.get(2)?,
-            chat: row.get(3)?,
-            thread: row.get(4)?,
-        },
-        content: Content::Text(String::new()),
-        reply_to: row.get(5)?,
-        kind: PartKind::parse(&kind).unwrap_or(PartKind::Interim),
-        also: Vec::new(),
-        repeat: row.get(12)?,
-        tries: row.get(13)?,
-        misses: row.get(14)?,
-    })
+/// Without its content and what else it answers.
+impl FromRow for ClaimedPart {
+    fn read(columns: &mut row::Columns<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            session: columns.next()?,
+            key: columns.next()?,
+            to: columns.next()?,
+            content: Content::Text(String::new()),
+            reply_to: columns.next()?,
+            kind: PartKind::parse(&columns.next::<String>()?).unwrap_or(PartKind::Interim),
+            also: Vec::new(),
+            repeat: columns.next()?,
+            tries: columns.next()?,
+            misses: columns.next()?,
+        })
+    }
 }
 
 /// Writes down how an attempt ended.
@@ -299,16 +285,16 @@ pub(crate) fn conclude(
         Verdict::Uncertain { retry_at } => ("uncertain", retry_at.0, None, 0),
         Verdict::Dead { .. } => return give_up(tx, key, verdict, now),
     };
-    tx.prepare_cached(&format!(
-        // What was stopped meanwhile is not tried again.
+    // What was stopped meanwhile is not tried again.
+    let sql = format!(
         "UPDATE part SET state = iif(reason = '{STOPPED}' AND ?3 <> 'sent', 'dead', ?3),
                 retry_at = ?4, platform_id = ?5, tries = tries + ?6,
                 misses = iif(?3 = 'sent' OR ?6 > 0, 0, misses + 1), changed_at = ?7,
                 doubts = doubts + (?3 = 'uncertain'), doubted = doubted OR ?3 = 'uncertain'
          WHERE session = ?1 AND key = ?2 AND state = 'claimed'"
-    ))?
-    .execute(params![tx.session, key.0, state, retry_at, platform_id, counts, now.0])
-    .map(drop)
+    );
+    let end = params![tx.session, key.0, state, retry_at, platform_id, counts, now.0];
+    run(&tx, &sql, end).map(drop)
 }
 
 /// Gives a part up. A new text for a message that is gone becomes a message of its own first: what
@@ -322,20 +308,17 @@ fn give_up(
     let Verdict::Dead { why } = verdict else {
         return Ok(());
     };
-    let turned = tx
-        .prepare_cached(&format!(
-            "UPDATE part SET form = 'text', target = NULL, buttons = NULL, state = 'ready',
-                    retry_at = 0, tries = 0, misses = 0, doubts = 0, reason = ?3, changed_at = ?4
-             WHERE session = ?1 AND key = ?2 AND form = 'edit' AND state NOT IN ('sent', 'dead')
-                 AND reason IS NOT '{STOPPED}'"
-        ))?
-        .execute(params![tx.session, key.0, why, now.0])?;
-    if turned == 0 {
-        tx.prepare_cached(
-            "UPDATE part SET state = 'dead', retry_at = 0, reason = ?3, changed_at = ?4
-             WHERE session = ?1 AND key = ?2 AND state NOT IN ('sent', 'dead')",
-        )?
-        .execute(params![tx.session, key.0, why, now.0])?;
+    let sql = format!(
+        "UPDATE part SET form = 'text', target = NULL, buttons = NULL, state = 'ready',
+                retry_at = 0, tries = 0, misses = 0, doubts = 0, reason = ?3, changed_at = ?4
+         WHERE session = ?1 AND key = ?2 AND form = 'edit' AND state NOT IN ('sent', 'dead')
+             AND reason IS NOT '{STOPPED}'"
+    );
+    let end = params![tx.session, key.0, why, now.0];
+    if run(&tx, &sql, end)? == 0 {
+        let sql = "UPDATE part SET state = 'dead', retry_at = 0, reason = ?3, changed_at = ?4
+                   WHERE session = ?1 AND key = ?2 AND state NOT IN ('sent', 'dead')";
+        run(&tx, sql, end)?;
     }
     Ok(())
 }
@@ -343,17 +326,14 @@ fn give_up(
 /// Whether a part was given up.
 pub(crate) fn is_dead(tx: Scope<'_>, key: &PartKey) -> rusqlite::Result<bool> {
     let sql = "SELECT 1 FROM part WHERE session = ?1 AND key = ?2 AND state = 'dead'";
-    tx.prepare_cached(sql)?.exists(params![tx.session, key.0])
+    is_there(&tx, sql, params![tx.session, key.0])
 }
 
 /// A chat can be reached again: what waits for it waits no longer, unless its platform asked for a
 /// long wait.
 pub(crate) fn reachable(conn: &Connection, chat: &Address) -> rusqlite::Result<()> {
-    conn.prepare_cached(
-        "UPDATE part INDEXED BY part_chat SET retry_at = 0
-         WHERE channel = ?1 AND account = ?2 AND chat = ?3 AND state NOT IN ('sent', 'dead')
-           AND state IN ('unsent', 'uncertain') AND retry_at - changed_at <= ?4",
-    )?
-    .execute(params![chat.channel, chat.account, chat.chat, BACKOFF_MAX_MS])
-    .map(drop)
+    let sql = "UPDATE part INDEXED BY part_chat SET retry_at = 0
+               WHERE channel = ?1 AND account = ?2 AND chat = ?3 AND state NOT IN ('sent', 'dead')
+                 AND state IN ('unsent', 'uncertain') AND retry_at - changed_at <= ?4";
+    run(conn, sql, params![chat.channel, chat.account, chat.chat, BACKOFF_MAX_MS]).map(drop)
 }

@@ -17,7 +17,7 @@ use domain::cost::Cost;
 use domain::message::Outcome;
 use domain::time::Timestamp;
 use domain::{Incarnation, MessageSeq};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 use rusqlite_migration::{M, Migrations};
 
 pub use self::inbox::Answer;
@@ -28,6 +28,7 @@ use crate::layout::{INBOUND, OUTBOUND};
 use crate::mailbox::{self, RunnerFacts, inode};
 use crate::open::{Journal, cache_little, open, open_read_only};
 use crate::outbox::PartKind;
+use crate::row::{is_there, one, run};
 use crate::step::atomically;
 use crate::{Db, StoreError};
 
@@ -118,12 +119,10 @@ impl RunnerStore {
     pub fn claim(&mut self, messages: &[MessageSeq], now: Timestamp) -> Result<(), StoreError> {
         let incarnation = self.incarnation;
         self.commit("a claim", |tx, _| {
-            let mut insert = tx.prepare_cached(
-                "INSERT INTO claims (message, incarnation, claimed_at) VALUES (?1, ?2, ?3)
-                 ON CONFLICT DO NOTHING",
-            )?;
+            let sql = "INSERT INTO claims (message, incarnation, claimed_at) VALUES (?1, ?2, ?3)
+                       ON CONFLICT DO NOTHING";
             for message in messages {
-                insert.execute([message.0, incarnation.0, now.0])?;
+                run(tx, sql, [message.0, incarnation.0, now.0])?;
             }
             Ok(())
         })
@@ -151,20 +150,12 @@ impl RunnerStore {
                 }
                 _ => None,
             };
-            let mut update = tx.prepare_cached(
-                "UPDATE claims SET outcome = ?3, reason = ?4, reply = ?5, cost = ?6
-                 WHERE message = ?1 AND incarnation = ?2 AND outcome IS NULL",
-            )?;
-            let mut cost = end.cost.map(Cost::micros);
+            let sql = "UPDATE claims SET outcome = ?3, reason = ?4, reply = ?5, cost = ?6
+                       WHERE message = ?1 AND incarnation = ?2 AND outcome IS NULL";
+            let (outcome, mut cost) = (end.outcome.as_str(), end.cost.map(Cost::micros));
             for message in &end.messages {
-                update.execute(params![
-                    message.0,
-                    incarnation.0,
-                    end.outcome.as_str(),
-                    end.reason,
-                    reply,
-                    cost.take()
-                ])?;
+                let of = (message.0, incarnation.0);
+                run(tx, sql, params![of.0, of.1, outcome, end.reason, reply, cost.take()])?;
             }
             set_state(tx, state)
         })
@@ -176,10 +167,8 @@ impl RunnerStore {
     }
 
     pub fn state(&mut self, key: &str) -> Result<Option<String>, StoreError> {
-        self.conn
-            .prepare_cached("SELECT value FROM session_state WHERE key = ?1")
-            .and_then(|mut it| it.query_row([key], |row| row.get(0)).optional())
-            .map_err(StoreError::query("read a state"))
+        let sql = "SELECT value FROM session_state WHERE key = ?1";
+        one(&self.conn, sql, [key]).map_err(StoreError::query("read a state"))
     }
 
     fn read_inbound<R>(
@@ -274,11 +263,10 @@ fn has_ended(
     messages: &[MessageSeq],
     incarnation: Incarnation,
 ) -> rusqlite::Result<bool> {
-    let mut ended = tx.prepare_cached(
-        "SELECT 1 FROM claims WHERE message = ?1 AND incarnation = ?2 AND outcome IS NOT NULL",
-    )?;
+    let sql =
+        "SELECT 1 FROM claims WHERE message = ?1 AND incarnation = ?2 AND outcome IS NOT NULL";
     for message in messages {
-        if !ended.exists([message.0, incarnation.0])? {
+        if !is_there(tx, sql, [message.0, incarnation.0])? {
             return Ok(false);
         }
     }

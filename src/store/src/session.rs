@@ -34,10 +34,10 @@ use domain::session::{Launches, Mailbox, Waiting};
 use domain::stop::Toll;
 use domain::time::Timestamp;
 use domain::{Incarnation, MessageSeq, OutSeq, SessionId};
-use rusqlite::{Connection, Params, Row};
+use rusqlite::{Connection, Params};
 
 pub use self::attachments::{Fetched, PendingFile};
-pub(crate) use self::body::{Body, from_json};
+pub(crate) use self::body::Body;
 pub use self::dead_letters::NOTICE_KEY;
 pub(crate) use self::dead_letters::order_part;
 pub use self::handle::{Reader, SessionDb, SessionStore, outbound_problems};
@@ -50,8 +50,8 @@ pub use self::stops::{Stood, StopOrder};
 pub use self::tasks::{TaskEnd, TaskMessage};
 
 use crate::StoreError;
-use crate::central::one;
 use crate::outbound::{ImportCursor, News};
+use crate::row::{FromRow, is_there, list, one, only};
 use crate::step::atomically;
 
 /// The rows of one session in the central database; those of session 0 are the host's own.
@@ -158,7 +158,7 @@ impl Snapshot {
     /// Adds what the outbound mailbox says. One that cannot be read is part of what is true.
     fn read_news(&mut self, news: Result<News, Mailbox>) {
         let news = match news {
-            Ok(news) => self.imported.sift(news),
+            Ok(news) => news,
             Err(mailbox) => {
                 self.mailbox = mailbox;
                 News::default()
@@ -208,27 +208,14 @@ impl<'a> SessionRows<'a> {
     }
 
     fn imported_before(&self, waiting: Vec<MessageSeq>) -> Result<Imported, StoreError> {
-        self.scope
-            .prepare_cached(
-                "SELECT imported_seq, imported_wait, halted,
-                     coalesce((SELECT max(incarnation) FROM launch
-                               WHERE launch.session = session.id), 0)
-                 FROM session WHERE id = ?1",
-            )
-            .and_then(|mut it| {
-                it.query_row([self.scope.session], |row| {
-                    let (halted, launched) = (row.get(2)?, row.get(3)?);
-                    Ok(Imported {
-                        seq: OutSeq(row.get(0)?),
-                        wait: row.get(1)?,
-                        halted: Incarnation(halted),
-                        launched: Incarnation(launched),
-                        is_silenced: 0 < halted && launched <= halted,
-                        waiting,
-                    })
-                })
-            })
-            .map_err(StoreError::query("read how far a session was imported"))
+        let sql = "SELECT imported_seq, imported_wait, halted,
+                       coalesce((SELECT max(incarnation) FROM launch
+                                 WHERE launch.session = session.id), 0)
+                   FROM session WHERE id = ?1";
+        let (seq, wait, halted, launched) =
+            self.only("read how far a session was imported", sql, [self.scope.session])?;
+        let is_silenced = Incarnation(0) < halted && launched <= halted;
+        Ok(Imported { seq, wait, halted, launched, is_silenced, waiting })
     }
 
     /// Carries out that the agent is stopped. Doing it again changes nothing.
@@ -256,14 +243,38 @@ impl<'a> SessionRows<'a> {
     }
 
     /// The row of a query, if there is one.
-    fn find<T>(
+    fn find<T: FromRow>(
         &self,
         op: &'static str,
         sql: &str,
         params: impl Params,
-        map: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
     ) -> Result<Option<T>, StoreError> {
-        one(&self.scope, sql, params, map).map_err(StoreError::query(op))
+        one(&self.scope, sql, params).map_err(StoreError::query(op))
+    }
+
+    /// The row of a query that has one.
+    fn only<T: FromRow>(
+        &self,
+        op: &'static str,
+        sql: &str,
+        params: impl Params,
+    ) -> Result<T, StoreError> {
+        only(&self.scope, sql, params).map_err(StoreError::query(op))
+    }
+
+    /// Every row of a query.
+    fn list<T: FromRow>(
+        &self,
+        op: &'static str,
+        sql: &str,
+        params: impl Params,
+    ) -> Result<Vec<T>, StoreError> {
+        list(&self.scope, sql, params).map_err(StoreError::query(op))
+    }
+
+    /// Whether a query has a row.
+    fn has(&self, op: &'static str, sql: &str, params: impl Params) -> Result<bool, StoreError> {
+        is_there(&self.scope, sql, params).map_err(StoreError::query(op))
     }
 
     fn commit<R>(

@@ -210,12 +210,12 @@ fn fields(agent: &AgentGroup) -> [(&'static str, String); 9] {
     ]
 }
 
-/// The settings that were given, in words, for whoever agrees to them.
-pub(crate) fn wishes(settings: &AgentSettings, of: &AgentGroup) -> String {
+/// The settings that were given, a line each, for whoever agrees to them.
+pub(crate) fn wishes(settings: &AgentSettings, of: &AgentGroup) -> Vec<String> {
     let new = changed(of.clone(), settings);
     let pairs = fields(of).into_iter().zip(fields(&new));
     let differs = pairs.filter(|(before, after)| before != after);
-    joined(differs.map(|((label, before), (_, after))| format!("{label} {before} → {after}")))
+    differs.map(|((label, before), (_, after))| format!("{label} {before} → {after}")).collect()
 }
 
 fn value(it: &AgentGroup, has_credential: bool) -> Value {

@@ -1,6 +1,7 @@
 //! What waits for somebody's answer.
 
 use domain::approval::{result, second_option};
+use domain::plain::one_line;
 use domain::question::{Opt, QuestionId};
 use domain::time::Timestamp;
 use serde_json::{Value, json};
@@ -63,9 +64,11 @@ fn show(row: &QuestionRow, view: &View) -> Output {
         format!("answers  {}", joined(answers(row))),
     ];
     if !question.payload.is_empty() {
-        lines.push(format!("change   {}", question.payload));
+        lines.push(format!("change   {}", one_line(&question.payload)));
     }
-    lines.push(format!("\n{}", question.text));
+    // An agent wrote some of it; a terminal must not obey it.
+    lines.push(String::new());
+    lines.extend(question.text.lines().map(one_line));
     let output = Output::new(lines.join("\n"), value(row, view));
     match row.state {
         QuestionState::Open if view.own.is_none() => {

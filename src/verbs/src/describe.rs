@@ -116,7 +116,9 @@ fn agents(verb: &AgentsVerb, view: &View) -> Result<String, VerbError> {
              of that name before, it comes back with what it remembers."
         ),
         AgentsVerb::Set { name, settings } => {
-            format!("The agent `{name}` is changed: {}.", wishes(settings, view.agent(name)?))
+            let mut lines = vec![format!("The agent `{name}` is changed:")];
+            lines.extend(wishes(settings, view.agent(name)?));
+            lines.join("\n")
         }
         AgentsVerb::Heartbeat(it) => heartbeat::describe(it, view)?,
         AgentsVerb::Remove { name } => {

@@ -2,10 +2,22 @@
 
 use clap::builder::PossibleValuesParser;
 use domain::agent::Provider;
+use domain::engage::TRIGGER_CHARS_MAX;
 
 /// `None` is `auto`. A type of its own: clap takes a plain `Option` for "not given".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ProviderChoice(pub Option<Provider>);
+
+/// A word that calls an agent; empty for its name.
+pub(crate) fn trigger(text: &str) -> Result<String, String> {
+    if text.chars().nth(TRIGGER_CHARS_MAX).is_some() {
+        return Err(format!("choose at most {TRIGGER_CHARS_MAX} characters"));
+    }
+    if text.contains(char::is_control) {
+        return Err("choose a word of one line".to_owned());
+    }
+    Ok(text.to_owned())
+}
 
 /// Thousandths of a processor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -146,7 +146,7 @@ pub struct AgentSettings {
     #[arg(long, value_name = "GIB", value_parser = clap::value_parser!(u32).range(1..))]
     pub disk: Option<u32>,
     /// What it answers to in a text; '' is @ and its name
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", value_parser = values::trigger)]
     pub trigger: Option<String>,
     /// What its administration tool may see, and ask for: nothing, what concerns itself, everything
     #[arg(long, value_name = "REACH",

@@ -87,6 +87,7 @@ async fn bare_start(
     };
     let spec = Spec {
         job: sandbox::Job::Run,
+        agent_number: 0,
         agent: domain::AgentName::parse("bare").unwrap(),
         session,
         incarnation: Incarnation(1),

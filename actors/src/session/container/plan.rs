@@ -39,6 +39,7 @@ pub(super) async fn spec(
     Ok(Spec {
         job: Job::Run,
         agent: agent.name,
+        agent_number: agent.number,
         session: row.id,
         incarnation,
         image: image.ok_or(StartError::NoImage)?,

@@ -3,10 +3,24 @@
 use domain::task::Errand;
 
 use super::parse::{Word, parse};
+use super::tasks::after;
+
+/// A prompt that begins so was not meant as another task.
+const REMIND: [&str; 6] = [
+    "remind me of ",
+    "remind me to ",
+    "remind me that ",
+    "remind us of ",
+    "remind us to ",
+    "remind us that ",
+];
 
 /// The text of a reminder; `None` when the prompt is something that the agent can do.
 pub(super) fn reminder(errand: &Errand, prompt: &str) -> Option<String> {
-    let Word::Echo(text) = parse(prompt) else { return None };
+    let text = match (REMIND.iter().find_map(|it| after(prompt, it)), parse(prompt)) {
+        (Some(text), _) | (None, Word::Echo(text)) => text,
+        (None, _) => return None,
+    };
     let text = text.strip_prefix("say ").unwrap_or(text).trim();
     let found = errand.found.as_ref().map(|it| format!(" (found: {it})")).unwrap_or_default();
     Some(format!("Reminder: {text}{found}"))
@@ -33,6 +47,7 @@ mod tests {
         };
         let text = |errand: &Errand, prompt| reminder(errand, prompt);
         assert_eq!(text(&errand, "say hello").as_deref(), Some("Reminder: hello"));
+        assert_eq!(text(&errand, "Remind me of the oven").as_deref(), Some("Reminder: the oven"));
         assert_eq!(text(&errand, "call mum").as_deref(), Some("Reminder: call mum"));
         assert_eq!(text(&errand, "wait 5"), None);
         errand.found = Some("[1]".into());

@@ -113,7 +113,7 @@ fn is_described(text: &str) -> bool {
 }
 
 /// What follows a beginning, in any case.
-fn after<'a>(text: &'a str, start: &str) -> Option<&'a str> {
+pub(super) fn after<'a>(text: &'a str, start: &str) -> Option<&'a str> {
     let begins = text.get(..start.len()).is_some_and(|it| it.eq_ignore_ascii_case(start));
     begins.then(|| text[start.len()..].trim_start())
 }

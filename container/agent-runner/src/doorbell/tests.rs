@@ -71,6 +71,22 @@ async fn rings_pass_both_ways() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_claim_is_told_a_moment_later_with_what_follows_it() {
+    let mut host = host();
+    host.hears().await;
+    let start = Instant::now();
+    host.doorbell.claimed();
+    host.doorbell.look();
+    assert_eq!(host.hears().await, "look");
+    assert_eq!(start.elapsed(), Duration::ZERO);
+    host.doorbell.progress();
+    assert_eq!(host.hears().await, "progress");
+    host.doorbell.claimed();
+    assert_eq!(host.hears().await, "look");
+    assert_eq!(start.elapsed(), CLAIM_DELAY);
+}
+
+#[tokio::test(start_paused = true)]
 async fn progress_is_told_once_a_second_and_holds_no_look_up() {
     let mut host = host();
     host.hears().await;

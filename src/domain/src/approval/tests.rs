@@ -193,7 +193,7 @@ fn what_strangers_wrote_cannot_format_link_or_add_lines() {
         unknown_sender_card(&andy, &place, &writer),
         unknown_chat_card(&place, &writer),
         share_card(&andy, evil, evil),
-        change_card(&andy, "install packages", &[evil.into()], evil),
+        change_card(&andy, evil, &[evil.into()]),
         closed_card("card", closed(Matter::Sender { who, agent: &andy }, ALLOW, evil)),
         closed_card("card", closed(Matter::Sender { who, agent: &andy }, REFUSE, evil)),
         closed_card("card", closed(Matter::Chat { who, chat: ChatId(7) }, "connect:andy", evil)),
@@ -284,16 +284,16 @@ fn cards_say_who_wrote_where_and_what() {
 #[test]
 fn whoever_decides_about_a_change_knows_when_something_is_hidden() {
     let long = "y".repeat(1_000);
-    let card = change_card(&agent("andy"), "install packages", &["apt: jq".into(), long], "");
-    assert!(card.starts_with("`andy` wants to install packages. Allow it?\n- `apt: jq`\n- `yyy"));
+    let card = change_card(&agent("andy"), "install jq", &["apt: jq".into(), long.clone()]);
+    assert!(card.starts_with("`andy` wants to run `install jq`. Allow it?\n- `apt: jq`\n- `yyy"));
     assert!(card.contains("(700 more characters not shown)"), "{card}");
-    assert!(!card.contains("reason"));
+    let card = change_card(&agent("andy"), &long, &[]);
+    assert!(card.ends_with("(700 more characters not shown). Allow it?"), "{card}");
     let many: Vec<String> = (0..20).map(|n| format!("package {n}")).collect();
-    let card = change_card(&agent("andy"), "install packages", &many[..12], "");
+    let card = change_card(&agent("andy"), "install it", &many[..12]);
     assert!(card.ends_with("- `package 11`"), "as many as fit: {card}");
-    let card = change_card(&agent("andy"), "install packages", &many, "needed");
-    assert!(card.contains("and 8 more that do not fit here"), "{card}");
-    assert!(card.ends_with("Its reason: `needed`"));
+    let card = change_card(&agent("andy"), "install it", &many);
+    assert!(card.ends_with("and 8 more that do not fit here"), "{card}");
 }
 
 #[test]

@@ -97,19 +97,14 @@ pub fn share_by_code(agent: &AgentName) -> String {
     )
 }
 
-/// Asks whether an agent may change something. `what` says it in a few words of ours, as in
-/// `install packages`; `details` is everything that it would do, one line each, and `reason` is
-/// what the agent gives as its reason.
+/// Asks whether an agent may change something. `command` is what it asked for, in its words;
+/// `details` is everything that it would do, one line each.
 #[must_use]
-pub fn change_card(agent: &AgentName, what: &str, details: &[String], reason: &str) -> String {
-    let mut lines = vec![format!("`{agent}` wants to {what}. Allow it?")];
+pub fn change_card(agent: &AgentName, command: &str, details: &[String]) -> String {
+    let mut lines = vec![format!("`{agent}` wants to run {}. Allow it?", detail(command))];
     lines.extend(details.iter().take(DETAILS_MAX).map(|it| format!("- {}", detail(it))));
     if DETAILS_MAX < details.len() {
         lines.push(format!("- and {} more that do not fit here", details.len() - DETAILS_MAX));
-    }
-    let reason = quoted(reason, EXCERPT_CHARS_MAX, "");
-    if !reason.is_empty() {
-        lines.push(format!("Its reason: {reason}"));
     }
     lines.join("\n")
 }
@@ -128,7 +123,7 @@ pub enum Request<'a> {
     Sender,
     /// A chat wants to be connected.
     Chat,
-    /// An agent wants to change something; `what` as in [`change_card`].
+    /// An agent wants to change something; `what` is a few words of ours, as in `change the chat`.
     Change { what: &'a str },
 }
 

@@ -2,6 +2,7 @@
 //! the expression, so nobody can stall the host with a text made for it.
 
 use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use regex::{Regex, RegexBuilder};
 
@@ -17,7 +18,13 @@ const NEST_MAX: u32 = 50;
 
 /// A pattern that is ready for use.
 #[derive(Clone, Debug)]
-pub struct Pattern(Option<Regex>);
+pub struct Pattern(Option<Arc<Regex>>);
+
+/// How many compiled patterns are kept; a host has a handful of wirings with one.
+const RECENT_MAX: usize = 32;
+/// Those that were used last, the newest at the end. To compile one takes longer than all the rest of
+/// what is decided about a message.
+static RECENT: Mutex<Vec<(String, Pattern)>> = Mutex::new(Vec::new());
 
 /// Why a text is no pattern. Shown to whoever set it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,10 +52,27 @@ impl Pattern {
             .nest_limit(NEST_MAX)
             .build();
         match built {
-            Ok(regex) => Ok(Self(Some(regex))),
+            Ok(regex) => Ok(Self(Some(Arc::new(regex)))),
             Err(regex::Error::CompiledTooBig(_)) => Err(BadPattern::TooBig),
             Err(err) => Err(BadPattern::Syntax { pattern: text.into(), why: reason(&err) }),
         }
+    }
+
+    /// The same, and keeps it for the next message.
+    ///
+    /// # Errors
+    /// As [`Self::compile`].
+    pub fn recent(text: &str) -> Result<Self, BadPattern> {
+        let recent = || RECENT.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = recent().iter().find(|it| it.0 == text).map(|it| it.1.clone());
+        let pattern = known.map_or_else(|| Self::compile(text), Ok)?;
+        let mut recent = recent();
+        recent.retain(|it| it.0 != text);
+        if RECENT_MAX <= recent.len() {
+            recent.remove(0);
+        }
+        recent.push((text.to_owned(), pattern.clone()));
+        Ok(pattern)
     }
 
     /// Whether it is found anywhere in the text.

@@ -88,6 +88,10 @@ fn a_trigger_within_another_word_or_an_address_does_not_count() {
 
 #[test]
 fn letters_that_differ_only_in_lower_case_meet() {
+    assert!(!says_trigger("ß", "s"), "half of a letter");
+    let longest = "y".repeat(TRIGGER_CHARS_MAX);
+    assert!(says_trigger(&longest, &longest));
+    assert!(!says_trigger(&format!("{longest}y"), &format!("{longest}y")));
     assert!(says_trigger("ΣΟΦΟΣ", "σοφος"));
     assert!(says_trigger("σοφοσ", "σοφος"));
 }

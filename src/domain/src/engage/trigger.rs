@@ -1,6 +1,10 @@
-//! The word that calls an agent.
+//! The word that calls an agent. Everyone who may write in a chat chooses the text, so the work is
+//! bounded by its length.
 
 use crate::AgentName;
+
+/// The longest word; a few words, as in `hey andy`.
+pub const TRIGGER_CHARS_MAX: usize = 64;
 
 /// What calls an agent: the word that was chosen for it, else `@` and its name.
 #[must_use]
@@ -17,28 +21,21 @@ pub fn trigger_of(agent: &AgentName, custom: Option<&str>) -> String {
 pub fn says_trigger(text: &str, trigger: &str) -> bool {
     let trigger = trigger.trim();
     let word: Vec<char> = trigger.chars().flat_map(fold).collect();
-    if word.is_empty() {
+    if word.is_empty() || trigger.chars().nth(TRIGGER_CHARS_MAX).is_some() {
         return false;
     }
-    text.char_indices().any(|(at, _)| {
-        let (before, rest) = text.split_at(at);
-        starts_with(rest, &word)
-            .is_some_and(|len| starts_fresh(before, trigger) && ends_there(&rest[len..], trigger))
+    // Each with where the character that it comes from starts, since one may become several.
+    let folded: Vec<(char, usize)> =
+        text.char_indices().flat_map(|(at, c)| fold(c).map(move |it| (it, at))).collect();
+    let start = |index: usize| folded.get(index).map_or(text.len(), |it| it.1);
+    folded.windows(word.len()).enumerate().any(|(index, window)| {
+        let (from, to) = (start(index), start(index + word.len()));
+        window.iter().map(|it| &it.0).eq(&word)
+            && (index == 0 || start(index - 1) != from)
+            && window.last().is_some_and(|it| it.1 != to)
+            && starts_fresh(&text[..from], trigger)
+            && ends_there(&text[to..], trigger)
     })
-}
-
-/// How many bytes at the start of the text are the word, if they are.
-fn starts_with(text: &str, word: &[char]) -> Option<usize> {
-    let mut left = word;
-    for (at, c) in text.char_indices() {
-        if left.is_empty() {
-            return Some(at);
-        }
-        for folded in fold(c) {
-            left = left.strip_prefix(&[folded])?;
-        }
-    }
-    left.is_empty().then_some(text.len())
 }
 
 /// Upper case first, so that letters that differ only in lower case meet: final and other sigma.

@@ -155,6 +155,8 @@ fn spec(image: String, layout: &Layout, agent: &AgentName) -> Spec {
     Spec {
         job: Job::Run,
         agent: agent.clone(),
+        // Far behind those that agents have.
+        agent_number: u32::MAX,
         session: SESSION,
         incarnation: Incarnation(1),
         image,

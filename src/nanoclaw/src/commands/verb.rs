@@ -60,14 +60,20 @@ fn with_script(verb: &Verb) -> anyhow::Result<Verb> {
     let mut verb = verb.clone();
     let script = if let Verb::Tasks(it) = &mut verb { it.verb.script_mut() } else { None };
     if let Some(text) = script
-        && !text.contains('\n')
-        && Path::new(text.as_str()).is_file()
+        && is_path(text)
     {
         *text = std::fs::read_to_string(text.as_str())
             .with_context(|| format!("cannot read the script {text}"))
             .hint("name a file with a bash script, or give the script itself")?;
     }
     Ok(verb)
+}
+
+/// A file that is there, or one word that can only be meant as one.
+fn is_path(script: &str) -> bool {
+    let is_word = !script.contains(char::is_whitespace);
+    let looks_so = is_word && (script.contains('/') || script.ends_with(".sh"));
+    looks_so || (!script.contains('\n') && Path::new(script).is_file())
 }
 
 /// Shows what will be shared, and asks whether it may.

@@ -87,7 +87,9 @@ pub(super) fn entry((uid, gid): (u32, u32), spec: &Spec) -> Vec<String> {
             let kept = CAPABILITIES.map(|it| format!(",+{}", it.to_lowercase()));
             (uid, kept.concat(), [inside::RUNNER].as_slice())
         }
-        Job::OpenUp => (inside::agent_uid(uid, &spec.agent), String::new(), OPEN_UP.as_slice()),
+        Job::OpenUp => {
+            (inside::agent_uid(uid, spec.agent_number), String::new(), OPEN_UP.as_slice())
+        }
     };
     let become_user = [
         "/usr/bin/setpriv".to_owned(),
@@ -107,7 +109,7 @@ pub(super) fn body(options: &DockerOptions, spec: &Spec) -> ContainerCreateBody 
     let mut env = spec.env.clone();
     env.insert("HOME".to_owned(), inside::HOME.to_owned());
     env.insert(inside::AGENT_ENV.to_owned(), spec.agent.to_string());
-    let uid = inside::agent_uid(options.user.0, &spec.agent);
+    let uid = inside::agent_uid(options.user.0, spec.agent_number);
     env.insert(inside::AGENT_UID_ENV.to_owned(), uid.to_string());
     let mut labels = vec![
         (LABEL_INSTALL, options.install.clone()),

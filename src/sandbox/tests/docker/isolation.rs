@@ -99,7 +99,7 @@ async fn the_agents_user_can_open_neither_mailbox_nor_link() {
     with_rig(|rig| async move {
         let mut spec = rig.runs(AS_AGENT);
         let (runner, gid) = options("").user;
-        let agent = domain::inside::agent_uid(runner, &spec.agent);
+        let agent = domain::inside::agent_uid(runner, spec.agent_number);
         for (name, value) in [
             ("PROBE", PROBE),
             ("WANTED_USER", &format!("{agent}:{gid}")),
@@ -132,6 +132,7 @@ async fn what_the_kernel_counts_by_user_no_agent_takes_from_another() {
             let mut spec = rig.runs(AS_AGENT);
             spec.env.insert("PROBE".to_owned(), TAKE_ALL.to_owned());
             (spec.session, spec.agent) = (session, AgentName::parse(agent).unwrap());
+            spec.agent_number = u32::try_from(session.0).unwrap();
             spec
         };
         for (session, agent) in [(SESSION, "greedy"), (SessionId(2), "modest")] {

@@ -86,6 +86,7 @@ fn spec(folder: &tempfile::TempDir, image: String) -> Spec {
     };
     Spec {
         job: Job::Run,
+        agent_number: 7,
         agent: AgentName::parse("andy").unwrap(),
         session: SessionId(1),
         incarnation: Incarnation(1),

@@ -7,12 +7,13 @@ use domain::approval::{RequestLoad, SPAN, TOLD_MAX, TOO_MANY};
 use domain::message::{Address, Incoming};
 use domain::question::QuestionId;
 use domain::time::Timestamp;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 
 use super::questions::{Put, Question, same};
 use super::{CentralStore, chats, dropped, held, questions, refusals};
 use crate::StoreError;
 use crate::outbox::{self, NewPart};
+use crate::row::{only, row};
 use crate::session::Scope;
 
 /// Pending messages of one request; a user who goes on writing is told nothing new.
@@ -27,6 +28,8 @@ pub struct Unasked {
     pub oldest: Timestamp,
     pub last_told: Option<Timestamp>,
 }
+
+row!(RequestLoad { account_open, account_span, chat_open, requester_open });
 
 impl CentralStore {
     /// Opens an access request about the sender or the chat of a message, which waits for its
@@ -76,12 +79,9 @@ impl CentralStore {
             Why::TooManyRequests.as_str()
         );
         let since = last_told.map_or(i64::MIN, |it| it.0);
-        let found: Option<(u64, Option<i64>)> =
-            self.one("count who was not asked about", &sql, [since], |row| {
-                Ok((row.get(0)?, row.get(1)?))
-            })?;
-        let (users, oldest) = found.unwrap_or_default();
-        Ok(oldest.map(|it| Unasked { users, oldest: Timestamp(it), last_told }))
+        let (users, oldest): (u64, Option<Timestamp>) =
+            self.only("count who was not asked about", &sql, [since])?;
+        Ok(oldest.map(|oldest| Unasked { users, oldest, last_told }))
     }
 
     /// Tells the owner of all of them so far; the message and that they were told are one commit.
@@ -106,7 +106,8 @@ fn load(
     now: Timestamp,
 ) -> rusqlite::Result<RequestLoad> {
     let span = i64::try_from(SPAN.as_millis()).unwrap_or(i64::MAX);
-    tx.prepare_cached(
+    only(
+        tx,
         "SELECT count(*) FILTER (WHERE settled_at IS NULL AND agent_group IS ?4),
                 count(*) FILTER (WHERE ?5 < asked_at),
                 count(*) FILTER (WHERE settled_at IS NULL AND g.chat = ?3),
@@ -114,8 +115,6 @@ fn load(
          FROM question q JOIN messaging_group g ON g.id = q.messaging_group
          WHERE q.kind IN ('sender', 'chat') AND ?5 - 48 * ?7 < q.asked_at
            AND g.channel = ?1 AND g.account = ?2",
-    )?
-    .query_row(
         params![
             from.channel,
             from.account,
@@ -125,14 +124,6 @@ fn load(
             question.requester,
             span
         ],
-        |row| {
-            Ok(RequestLoad {
-                account_open: row.get(0)?,
-                account_span: row.get(1)?,
-                chat_open: row.get(2)?,
-                requester_open: row.get(3)?,
-            })
-        },
     )
 }
 
@@ -141,17 +132,12 @@ fn turn_away(tx: &Connection, message: &Incoming, now: Timestamp) -> rusqlite::R
     let why = Why::TooManyRequests.as_str();
     let count = dropped::count(tx, &message.from, &message.sender, why, now)?;
     let span = i64::try_from(SPAN.as_millis()).unwrap_or(i64::MAX);
-    let told: u32 = tx
-        .prepare_cached(
-            "SELECT count(*) FROM dropped
-             WHERE channel = ?1 AND account = ?2 AND reason = ?3 AND ?4 < first_at",
-        )?
-        .query_row(
-            params![message.from.channel, message.from.account, why, now.0.saturating_sub(span)],
-            |row| row.get(0),
-        )
-        .optional()?
-        .unwrap_or(0);
+    let told: u32 = only(
+        tx,
+        "SELECT count(*) FROM dropped
+         WHERE channel = ?1 AND account = ?2 AND reason = ?3 AND ?4 < first_at",
+        params![message.from.channel, message.from.account, why, now.0.saturating_sub(span)],
+    )?;
     if count == 1 && told <= TOLD_MAX {
         refusals::add(tx, message, TOO_MANY, now)?;
     }

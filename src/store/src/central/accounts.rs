@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use domain::time::Timestamp;
-use rusqlite::{Row, params};
+use rusqlite::params;
 
-use super::{CentralStore, strange};
+use super::CentralStore;
 use crate::StoreError;
+use crate::row::{Columns, FromRow, Json};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccountRow {
@@ -17,11 +18,18 @@ pub struct AccountRow {
     pub created_at: Timestamp,
 }
 
+impl FromRow for AccountRow {
+    fn read(columns: &mut Columns<'_>) -> rusqlite::Result<Self> {
+        let (channel, name, Json(urls), created_at) = columns.next()?;
+        Ok(Self { channel, name, urls, created_at })
+    }
+}
+
 impl CentralStore {
     /// Every account, by channel and name.
     pub fn accounts(&self) -> Result<Vec<AccountRow>, StoreError> {
         let sql = "SELECT channel, name, urls, created_at FROM account ORDER BY channel, name";
-        self.list("list the accounts", sql, [], account_row)
+        self.list("list the accounts", sql, [])
     }
 
     /// Stores an account, or replaces the addresses of one that is there. Its cursor is forgotten:
@@ -57,14 +65,4 @@ impl CentralStore {
             Ok(tx.execute(sql, [channel, name])? == 1)
         })
     }
-}
-
-fn account_row(row: &Row<'_>) -> rusqlite::Result<AccountRow> {
-    let urls: String = row.get(2)?;
-    Ok(AccountRow {
-        channel: row.get(0)?,
-        name: row.get(1)?,
-        urls: serde_json::from_str(&urls).map_err(|err| strange(2, err))?,
-        created_at: Timestamp(row.get(3)?),
-    })
 }

@@ -3,29 +3,50 @@
 use domain::AgentName;
 use domain::agent::{AgentGroup, Provider, Reach, Resources};
 use domain::time::Timestamp;
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, params};
 
-use super::{CentralStore, Wiring, agent_name, one, wirings, word};
+use super::{CentralStore, Wiring, wirings};
 use crate::StoreError;
+use crate::row::{Columns, FromRow, is_there, row, run, word_column};
 
-const AGENTS: &str = "SELECT name, provider, model, image, memory_mib, cpu_milli, pids, trigger,
-            reach, disk_gib
+word_column!(Reach);
+
+row!(Resources { memory_mib, cpu_milli, pids, disk_gib });
+
+impl FromRow for AgentGroup {
+    fn read(columns: &mut Columns<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            name: columns.next()?,
+            number: columns.next()?,
+            provider: columns.next::<Option<String>>()?.as_deref().and_then(Provider::parse),
+            model: columns.next()?,
+            image: columns.next()?,
+            resources: columns.next()?,
+            trigger: columns.next()?,
+            reach: columns.next()?,
+        })
+    }
+}
+
+const AGENTS: &str =
+    "SELECT name, number, provider, model, image, memory_mib, cpu_milli, pids, disk_gib,
+            trigger, reach
      FROM agent_group WHERE removed_at IS NULL";
 
 impl CentralStore {
     /// Every agent that was not removed, by name.
     pub fn agents(&self) -> Result<Vec<AgentGroup>, StoreError> {
-        self.list("list the agents", &format!("{AGENTS} ORDER BY name"), [], agent_group)
+        self.list("list the agents", &format!("{AGENTS} ORDER BY name"), [])
     }
 
     pub fn agent(&self, name: &AgentName) -> Result<Option<AgentGroup>, StoreError> {
-        self.one("read an agent", &format!("{AGENTS} AND name = ?1"), [name.as_str()], agent_group)
+        self.one("read an agent", &format!("{AGENTS} AND name = ?1"), [name.as_str()])
     }
 
     /// Every name that was ever an agent's: a removed one would come back with its memory.
     pub fn agent_names_taken(&self) -> Result<Vec<AgentName>, StoreError> {
         let sql = "SELECT name FROM agent_group ORDER BY name";
-        self.list("list the agents' names", sql, [], |row| agent_name(row, 0))
+        self.list("list the agents' names", sql, [])
     }
 
     /// Adds an agent, or brings a removed one back as it was. `false` when it is there already.
@@ -42,7 +63,7 @@ impl CentralStore {
     ) -> Result<bool, StoreError> {
         self.change("add an agent for a chat", |tx| {
             let sql = "SELECT 1 FROM agent_group WHERE name = ?1";
-            if one(tx, sql, [agent.name.as_str()], |_| Ok(()))?.is_some() {
+            if is_there(tx, sql, [agent.name.as_str()])? {
                 return Ok(false);
             }
             insert(tx, agent)?;
@@ -68,9 +89,10 @@ impl CentralStore {
 
 fn insert(conn: &Connection, agent: &AgentGroup) -> rusqlite::Result<bool> {
     let sql = "INSERT INTO agent_group (name, provider, model, image, memory_mib, cpu_milli, pids,
-                                        trigger, reach, disk_gib)
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
-               ON CONFLICT DO UPDATE SET removed_at = NULL WHERE removed_at IS NOT NULL";
+                                        trigger, reach, disk_gib, number)
+               SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, coalesce(max(number) + 1, 0)
+               FROM agent_group WHERE true
+               ON CONFLICT (name) DO UPDATE SET removed_at = NULL WHERE removed_at IS NOT NULL";
     write(conn, sql, agent)
 }
 
@@ -89,23 +111,5 @@ fn write(conn: &Connection, sql: &str, agent: &AgentGroup) -> rusqlite::Result<b
         agent.reach.as_str(),
         limits.disk_gib
     ];
-    Ok(conn.prepare_cached(sql)?.execute(values)? == 1)
-}
-
-fn agent_group(row: &Row<'_>) -> rusqlite::Result<AgentGroup> {
-    let provider: Option<String> = row.get(1)?;
-    Ok(AgentGroup {
-        name: agent_name(row, 0)?,
-        provider: provider.as_deref().and_then(Provider::parse),
-        model: row.get(2)?,
-        image: row.get(3)?,
-        resources: Resources {
-            memory_mib: row.get(4)?,
-            cpu_milli: row.get(5)?,
-            pids: row.get(6)?,
-            disk_gib: row.get(9)?,
-        },
-        trigger: row.get(7)?,
-        reach: word(row, 8, Reach::parse)?,
-    })
+    Ok(run(conn, sql, values)? == 1)
 }

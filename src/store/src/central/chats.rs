@@ -6,10 +6,11 @@ use domain::admission::Policy;
 use domain::message::{Address, ChatInfo};
 use domain::session_key::ChatId;
 use domain::time::Timestamp;
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, params};
 
-use super::{CentralStore, address, one, word};
+use super::CentralStore;
 use crate::StoreError;
+use crate::row::{one, row, run, word_column};
 
 /// How exactly it is known when a chat was active: a write for every message would be too much.
 const ACTIVE_STEP: Duration = Duration::from_secs(6 * 3600);
@@ -45,6 +46,10 @@ impl ChatRow {
     }
 }
 
+word_column!(Policy);
+
+row!(ChatRow { id, address, title, is_group, policy, denied_at, peer, active_at });
+
 /// What became of a chat that its platform gave another id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Moved {
@@ -57,7 +62,7 @@ pub enum Moved {
     Merged(ChatId),
 }
 
-const CHATS: &str = "SELECT id, channel, account, chat, title, is_group, policy, denied_at, peer, active_at FROM messaging_group";
+const CHATS: &str = "SELECT id, channel, account, chat, NULL, title, is_group, policy, denied_at, peer, active_at FROM messaging_group";
 
 impl CentralStore {
     /// What is known of a chat; a thread in the address is not looked at.
@@ -71,7 +76,7 @@ impl CentralStore {
 
     /// Every chat that was ever heard of, in that order.
     pub fn chats(&self) -> Result<Vec<ChatRow>, StoreError> {
-        self.list("list the chats", &format!("{CHATS} ORDER BY id"), [], chat_row)
+        self.list("list the chats", &format!("{CHATS} ORDER BY id"), [])
     }
 
     /// The chat in which nobody but this person reads, if there is one, on the given account first.
@@ -86,7 +91,7 @@ impl CentralStore {
                AND (?3 IS NULL OR account = ?3)
              ORDER BY id LIMIT 1"
         );
-        self.one("find a direct chat", &sql, params![channel, peer, account], chat_row)
+        self.one("find a direct chat", &sql, params![channel, peer, account])
     }
 
     /// The chat as it is known now; stores what is new about it. Only reads when nothing is.
@@ -207,7 +212,8 @@ pub(super) fn ensure(
     peer: Option<&str>,
     now: Timestamp,
 ) -> rusqlite::Result<ChatRow> {
-    conn.prepare_cached(
+    run(
+        conn,
         "INSERT INTO messaging_group (channel, account, chat, title, is_group, peer, active_at)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
          ON CONFLICT (channel, account, chat) DO UPDATE SET
@@ -215,37 +221,24 @@ pub(super) fn ensure(
              is_group = excluded.is_group,
              active_at = excluded.active_at,
              peer = CASE excluded.is_group WHEN 1 THEN NULL ELSE coalesce(excluded.peer, peer) END",
-    )?
-    .execute(params![
-        at.channel,
-        at.account,
-        at.chat,
-        info.title,
-        info.is_group,
-        peer.filter(|_| !info.is_group),
-        now.0
-    ])?;
+        params![
+            at.channel,
+            at.account,
+            at.chat,
+            info.title,
+            info.is_group,
+            peer.filter(|_| !info.is_group),
+            now.0
+        ],
+    )?;
     find(conn, at)?.ok_or(rusqlite::Error::QueryReturnedNoRows)
 }
 
 pub(super) fn find(conn: &Connection, at: &Address) -> rusqlite::Result<Option<ChatRow>> {
     let sql = format!("{CHATS} WHERE channel = ?1 AND account = ?2 AND chat = ?3");
-    one(conn, &sql, [&at.channel, &at.account, &at.chat], chat_row)
+    one(conn, &sql, [&at.channel, &at.account, &at.chat])
 }
 
 pub(super) fn by_id(conn: &Connection, id: ChatId) -> rusqlite::Result<Option<ChatRow>> {
-    one(conn, &format!("{CHATS} WHERE id = ?1"), [id.0], chat_row)
-}
-
-fn chat_row(row: &Row<'_>) -> rusqlite::Result<ChatRow> {
-    Ok(ChatRow {
-        id: ChatId(row.get(0)?),
-        address: address(row, 1)?,
-        title: row.get(4)?,
-        is_group: row.get(5)?,
-        policy: word(row, 6, Policy::parse)?,
-        denied_at: row.get::<_, Option<i64>>(7)?.map(Timestamp),
-        peer: row.get(8)?,
-        active_at: Timestamp(row.get(9)?),
-    })
+    one(conn, &format!("{CHATS} WHERE id = ?1"), [id.0])
 }

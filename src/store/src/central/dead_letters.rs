@@ -1,14 +1,13 @@
 //! Parts that were given up anywhere on this host, until the owner was told and after.
 
-use domain::SessionId;
-use domain::delivery::PartKey;
 use domain::delivery::by_hand::HostKey;
 use domain::message::Address;
 use domain::time::Timestamp;
 
-use super::{CentralStore, address};
+use super::CentralStore;
 use crate::StoreError;
 use crate::outbox::{self, NewPart};
+use crate::row::{Columns, FromRow};
 use crate::session::Scope;
 
 /// A part that was given up and that the owner was not told of.
@@ -21,6 +20,14 @@ pub struct DeadLetterRow {
     pub agent: String,
     pub to: Address,
     pub why: String,
+}
+
+impl FromRow for DeadLetterRow {
+    fn read(columns: &mut Columns<'_>) -> rusqlite::Result<Self> {
+        let (id, session, part, agent, to, why) = columns.next()?;
+        let key = HostKey { session: outbox::session_id(session), part }.to_string();
+        Ok(Self { id, key, agent, to, why })
+    }
 }
 
 /// What the owner was not told of yet.
@@ -47,39 +54,19 @@ impl CentralStore {
     pub fn untold(&self, newest_max: usize) -> Result<Option<Untold>, StoreError> {
         const OP: &str = "read the dead letters";
         let sql = "SELECT count(*), min(changed_at), max(changed_at) FROM part WHERE untold = 1";
-        let seen: Option<(i64, Option<i64>, Option<i64>)> =
-            self.one(OP, sql, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
-        let Some((count, Some(oldest), Some(newest_at))) = seen else {
+        let (count, Some(oldest), Some(newest_at)) = self.only(OP, sql, [])? else {
             return Ok(None);
         };
         let last_told = self.setting(TOLD_AT)?.and_then(|it| it.parse().ok()).map(Timestamp);
         let newest = self.list(
             OP,
-            "SELECT p.channel, p.account, p.chat, p.id, p.session, p.key,
-                    coalesce(s.agent_group, ''), coalesce(p.reason, '')
+            "SELECT p.id, p.session, p.key, coalesce(s.agent_group, ''),
+                    p.channel, p.account, p.chat, NULL, coalesce(p.reason, '')
              FROM part p LEFT JOIN session s ON s.id = p.session
              WHERE p.untold = 1 ORDER BY p.changed_at DESC, p.id DESC LIMIT ?1",
             [i64::try_from(newest_max).unwrap_or(i64::MAX)],
-            |row| {
-                let session: i64 = row.get(4)?;
-                let session = (session != 0).then_some(SessionId(session));
-                let key = HostKey { session, part: PartKey(row.get(5)?) };
-                Ok(DeadLetterRow {
-                    to: address(row, 0)?,
-                    id: row.get(3)?,
-                    key: key.to_string(),
-                    agent: row.get(6)?,
-                    why: row.get(7)?,
-                })
-            },
         )?;
-        Ok(Some(Untold {
-            count: usize::try_from(count).unwrap_or(0),
-            oldest: Timestamp(oldest),
-            newest_at: Timestamp(newest_at),
-            last_told,
-            newest,
-        }))
+        Ok(Some(Untold { count, oldest, newest_at, last_told, newest }))
     }
 
     /// Tells the owner of all that died up to then; the message and that they were told are one commit.

@@ -4,10 +4,11 @@ use domain::AgentName;
 use domain::message::Address;
 use domain::naming::destination_name;
 use domain::session_key::ChatId;
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, params};
 
-use super::{CentralStore, address, agent_name, chats, list};
+use super::{CentralStore, chats};
 use crate::StoreError;
+use crate::row::{list, row};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DestinationRow {
@@ -19,20 +20,22 @@ pub struct DestinationRow {
     pub title: String,
 }
 
+row!(DestinationRow { agent, name, chat, address, title });
+
 const DESTINATIONS: &str = "SELECT d.agent_group, d.name, d.messaging_group, m.channel, m.account,
-            m.chat, m.title
+            m.chat, NULL, m.title
      FROM destination d JOIN messaging_group m ON m.id = d.messaging_group";
 
 impl CentralStore {
     /// Every destination, by agent and name.
     pub fn destinations(&self) -> Result<Vec<DestinationRow>, StoreError> {
         let sql = format!("{DESTINATIONS} ORDER BY d.agent_group, d.name");
-        self.list("list the destinations", &sql, [], destination_row)
+        self.list("list the destinations", &sql, [])
     }
 
     pub fn destinations_of(&self, agent: &AgentName) -> Result<Vec<DestinationRow>, StoreError> {
         let sql = format!("{DESTINATIONS} WHERE d.agent_group = ?1 ORDER BY d.name");
-        self.list("list the destinations", &sql, [agent.as_str()], destination_row)
+        self.list("list the destinations", &sql, [agent.as_str()])
     }
 
     /// The chat that an agent means by a name.
@@ -42,7 +45,7 @@ impl CentralStore {
         name: &str,
     ) -> Result<Option<DestinationRow>, StoreError> {
         let sql = format!("{DESTINATIONS} WHERE d.agent_group = ?1 AND d.name = ?2");
-        self.one("read a destination", &sql, [agent.as_str(), name], destination_row)
+        self.one("read a destination", &sql, [agent.as_str(), name])
     }
 
     /// Lets an agent write to a chat under a name. `false` when it has that name for a chat already.
@@ -76,9 +79,8 @@ pub(super) fn add_named(
 ) -> rusqlite::Result<()> {
     let names =
         "SELECT name, messaging_group FROM destination WHERE agent_group = ?1 ORDER BY name";
-    let names: Vec<(String, i64)> =
-        list(conn, names, [agent.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    if names.iter().any(|it| it.1 == chat.0) {
+    let names: Vec<(String, ChatId)> = list(conn, names, [agent.as_str()])?;
+    if names.iter().any(|it| it.1 == chat) {
         return Ok(());
     }
     let row = chats::by_id(conn, chat)?.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
@@ -90,14 +92,4 @@ pub(super) fn add_named(
         params![agent.as_str(), name, chat.0],
     )
     .map(drop)
-}
-
-fn destination_row(row: &Row<'_>) -> rusqlite::Result<DestinationRow> {
-    Ok(DestinationRow {
-        agent: agent_name(row, 0)?,
-        name: row.get(1)?,
-        chat: ChatId(row.get(2)?),
-        address: address(row, 3)?,
-        title: row.get(6)?,
-    })
 }

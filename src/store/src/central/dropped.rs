@@ -2,10 +2,11 @@
 
 use domain::message::{Address, Author};
 use domain::time::Timestamp;
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, params};
 
-use super::{CentralStore, address};
+use super::CentralStore;
 use crate::StoreError;
+use crate::row::{only, row, run};
 
 /// Rows that are kept; strangers decide how many there would be.
 const ROWS_MAX: i64 = 5_000;
@@ -20,6 +21,10 @@ pub struct DroppedRow {
     pub first_at: Timestamp,
     pub last_at: Timestamp,
 }
+
+row!(Author { id, name });
+
+row!(DroppedRow { from, sender, reason, count, first_at, last_at });
 
 impl CentralStore {
     /// Counts a message that reached nobody. Tells whether it is the first of this sender in this
@@ -39,10 +44,10 @@ impl CentralStore {
     pub fn dropped(&self) -> Result<Vec<DroppedRow>, StoreError> {
         self.list(
             "list the dropped messages",
-            "SELECT channel, account, chat, sender, sender_name, reason, count, first_at, last_at
+            "SELECT channel, account, chat, NULL, sender, sender_name, reason, count,
+                    first_at, last_at
              FROM dropped ORDER BY last_at DESC, channel, account, chat, sender, reason",
             [],
-            dropped_row,
         )
     }
 
@@ -68,37 +73,24 @@ pub(super) fn count(
     reason: &str,
     now: Timestamp,
 ) -> rusqlite::Result<i64> {
-    let count: i64 = tx
-        .prepare_cached(
-            "INSERT INTO dropped (channel, account, chat, sender, sender_name, reason,
-                                  count, first_at, last_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, 1, ?7, ?7)
-             ON CONFLICT DO UPDATE SET count = count + 1, last_at = excluded.last_at,
-                 sender_name = excluded.sender_name
-             RETURNING count",
-        )?
-        .query_row(
-            params![from.channel, from.account, from.chat, sender.id, sender.name, reason, now.0],
-            |row| row.get(0),
-        )?;
+    let count = only(
+        tx,
+        "INSERT INTO dropped (channel, account, chat, sender, sender_name, reason,
+                              count, first_at, last_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, 1, ?7, ?7)
+         ON CONFLICT DO UPDATE SET count = count + 1, last_at = excluded.last_at,
+             sender_name = excluded.sender_name
+         RETURNING count",
+        params![from.channel, from.account, from.chat, sender.id, sender.name, reason, now.0],
+    )?;
     if count == 1 {
-        tx.prepare_cached(
+        run(
+            tx,
             "DELETE FROM dropped WHERE (channel, account, chat, sender, reason) IN (
                  SELECT channel, account, chat, sender, reason FROM dropped
                  ORDER BY last_at DESC LIMIT -1 OFFSET ?1)",
-        )?
-        .execute([ROWS_MAX])?;
+            [ROWS_MAX],
+        )?;
     }
     Ok(count)
-}
-
-fn dropped_row(row: &Row<'_>) -> rusqlite::Result<DroppedRow> {
-    Ok(DroppedRow {
-        from: address(row, 0)?,
-        sender: Author { id: row.get(3)?, name: row.get(4)? },
-        reason: row.get(5)?,
-        count: row.get(6)?,
-        first_at: Timestamp(row.get(7)?),
-        last_at: Timestamp(row.get(8)?),
-    })
 }

@@ -5,11 +5,12 @@ use domain::SessionId;
 use domain::history::EventKind;
 use domain::plain::{cut, one_line};
 use domain::time::Timestamp;
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, params};
 use serde_json::{Value, json};
 
-use super::{CentralStore, strange};
+use super::CentralStore;
 use crate::StoreError;
+use crate::row::{row, run};
 use crate::step::Step;
 
 /// Refusals of one session and kind are one event for each span of this length, in milliseconds: an
@@ -35,6 +36,8 @@ pub struct EventRow {
     /// A JSON object.
     pub detail: Value,
 }
+
+row!(EventRow { id, at, kind, scope, item, by, detail });
 
 impl CentralStore {
     /// Runs several changes that hold together: all of them are kept, or none. A store that panicked
@@ -80,7 +83,7 @@ impl CentralStore {
             "SELECT id, at, kind, scope, item, by, detail FROM event WHERE {which}
              ORDER BY id DESC LIMIT ?1"
         );
-        let mut rows = self.list("read the history", &sql, [limit], event_row)?;
+        let mut rows: Vec<EventRow> = self.list("read the history", &sql, [limit])?;
         rows.reverse();
         Ok(rows)
     }
@@ -97,7 +100,7 @@ impl CentralStore {
         self.change("count a refusal", |tx| {
             let sql = "UPDATE event SET detail = json_set(detail, '$.count', detail ->> 'count' + ?4)
                        WHERE kind = 'refused' AND scope = ?1 AND item = ?2 AND detail ->> 'why' = ?3";
-            if tx.prepare_cached(sql)?.execute(params![session.0, span, why, count])? == 0 {
+            if run(tx, sql, params![session.0, span, why, count])? == 0 {
                 let detail = json!({ "why": why, "count": count });
                 add(tx, EventKind::Refused, (Some(session.0), Some(span)), "", &detail, now)?;
             }
@@ -108,7 +111,7 @@ impl CentralStore {
     /// How many requests of all agents were not let out, as far back as the history goes.
     pub fn refusals(&self) -> Result<u64, StoreError> {
         let sql = "SELECT coalesce(sum(detail ->> 'count'), 0) FROM event WHERE kind = 'refused'";
-        Ok(self.one("count the refusals", sql, [], |row| row.get(0))?.unwrap_or(0))
+        self.only("count the refusals", sql, [])
     }
 }
 
@@ -132,24 +135,9 @@ pub(crate) fn add(
     detail: &Value,
     now: Timestamp,
 ) -> rusqlite::Result<()> {
-    tx.prepare_cached(
-        "INSERT INTO event (at, kind, scope, item, by, detail) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-    )?
-    .execute(params![now.0, kind.as_str(), scope, item, by, detail.to_string()])
-    .map(drop)
-}
-
-fn event_row(row: &Row<'_>) -> rusqlite::Result<EventRow> {
-    let detail: String = row.get(6)?;
-    Ok(EventRow {
-        id: row.get(0)?,
-        at: Timestamp(row.get(1)?),
-        kind: row.get(2)?,
-        scope: row.get(3)?,
-        item: row.get(4)?,
-        by: row.get(5)?,
-        detail: serde_json::from_str(&detail).map_err(|err| strange(6, err))?,
-    })
+    let sql =
+        "INSERT INTO event (at, kind, scope, item, by, detail) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    run(tx, sql, params![now.0, kind.as_str(), scope, item, by, detail.to_string()]).map(drop)
 }
 
 #[cfg(test)]

@@ -6,9 +6,10 @@ use domain::message::Address;
 use domain::time::Timestamp;
 use rusqlite::{Connection, params};
 
-use super::{CentralStore, address, list, one};
+use super::CentralStore;
 use crate::StoreError;
 use crate::outbox::{self, Draft, NewPart, PartKind};
+use crate::row::{list, one, run};
 use crate::session::Scope;
 
 impl CentralStore {
@@ -84,8 +85,7 @@ fn notice(key: String, to: Address, text: &str) -> NewPart {
 
 fn heard(conn: &Connection, channel: &str, account: &str) -> rusqlite::Result<Option<Timestamp>> {
     let sql = "SELECT heard_at FROM cursor WHERE channel = ?1 AND account = ?2";
-    let found = one(conn, sql, [channel, account], |row| row.get::<_, Option<i64>>(0))?;
-    Ok(found.flatten().map(Timestamp))
+    Ok(one(conn, sql, [channel, account])?.flatten())
 }
 
 fn keep(
@@ -96,12 +96,13 @@ fn keep(
     now: Timestamp,
 ) -> rusqlite::Result<()> {
     // One that lies ahead was stored before the clock was set back.
-    conn.prepare_cached(
+    run(
+        conn,
         "INSERT INTO cursor (channel, account, heard_at) VALUES (?1, ?2, ?3)
          ON CONFLICT DO UPDATE SET heard_at = excluded.heard_at
              WHERE heard_at IS NULL OR heard_at < excluded.heard_at OR ?4 < heard_at",
-    )?
-    .execute(params![channel, account, at.0, now.0])
+        params![channel, account, at.0, now.0],
+    )
     .map(drop)
 }
 
@@ -114,7 +115,7 @@ fn active_chats(
     let since = now.0 - i64::try_from(TOLD_WITHIN.as_millis()).unwrap_or(i64::MAX);
     list(
         conn,
-        "SELECT m.id, m.channel, m.account, m.chat FROM messaging_group m
+        "SELECT m.id, m.channel, m.account, m.chat, NULL FROM messaging_group m
          WHERE m.channel = ?1 AND m.account = ?2 AND m.denied_at IS NULL
            AND ?3 <= m.active_at
            AND EXISTS (SELECT 1 FROM wiring w
@@ -122,7 +123,6 @@ fn active_chats(
                        WHERE w.messaging_group = m.id)
          ORDER BY m.id",
         params![channel, account, since],
-        |row| Ok((row.get(0)?, address(row, 1)?)),
     )
 }
 
@@ -134,7 +134,7 @@ fn owners_elsewhere(
     // Beside max(), SQLite takes the other columns from the row that has it.
     list(
         conn,
-        "SELECT r.person, m.channel, m.account, m.chat,
+        "SELECT r.person, m.channel, m.account, m.chat, NULL,
                 max(m.active_at)
          FROM role r JOIN handle h ON h.person = r.person
          JOIN messaging_group m ON m.channel = h.channel AND m.peer = h.id AND m.is_group = 0
@@ -142,6 +142,5 @@ fn owners_elsewhere(
            AND NOT (m.channel = ?1 AND m.account = ?2)
          GROUP BY r.person ORDER BY r.person",
         params![channel, account],
-        |row| Ok((row.get(0)?, address(row, 1)?)),
     )
 }

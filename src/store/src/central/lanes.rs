@@ -13,12 +13,13 @@ use domain::delivery::{PartView, Verdict};
 use domain::message::Address;
 use domain::time::Timestamp;
 use domain::{AgentName, SessionId};
-use rusqlite::{Connection, Row};
+use rusqlite::Connection;
 
-use super::{CentralStore, address, agent_name_or_none, events};
+use super::{CentralStore, events};
 use crate::StoreError;
 use crate::outbox::by_hand::Ordered;
 use crate::outbox::{self, ClaimedPart};
+use crate::row::{Columns, FromRow};
 use crate::session::{self, Scope};
 
 /// The first unfinished part of one session in a chat.
@@ -37,6 +38,13 @@ impl LaneHead {
     }
 }
 
+impl FromRow for LaneHead {
+    fn read(columns: &mut Columns<'_>) -> rusqlite::Result<Self> {
+        let (session, agent, chat, part) = columns.next()?;
+        Ok(Self { chat, of: outbox::session_id(session).zip(agent), part })
+    }
+}
+
 impl CentralStore {
     /// The first unfinished part of each session in each chat of an account, or in one chat, in the order
     /// in which they were written. What is held for quiet hours is in no lane.
@@ -52,7 +60,7 @@ impl CentralStore {
         const OP: &str = "read the lanes";
         let sql = |which: &str| {
             format!(
-                "SELECT p.chat, p.session, s.agent_group, p.key, p.state, p.retry_at, p.changed_at
+                "SELECT p.session, s.agent_group, p.chat, p.key, p.state, p.retry_at, p.changed_at
                  FROM (SELECT min(id) AS first FROM part INDEXED BY part_chat
                        WHERE channel = ?1 AND account = ?2 {which}
                            AND state NOT IN ('sent', 'dead') AND quiet IS NOT 'held'
@@ -61,8 +69,8 @@ impl CentralStore {
             )
         };
         match chat {
-            None => self.list(OP, &sql(""), [channel, account], lane_head),
-            Some(chat) => self.list(OP, &sql("AND chat = ?3"), [channel, account, chat], lane_head),
+            None => self.list(OP, &sql(""), [channel, account]),
+            Some(chat) => self.list(OP, &sql("AND chat = ?3"), [channel, account, chat]),
         }
     }
 
@@ -73,12 +81,10 @@ impl CentralStore {
         channel: &str,
         account: &str,
     ) -> Result<Vec<(SessionId, Address)>, StoreError> {
-        let sql = "SELECT channel, account, chat, session FROM part INDEXED BY part_held
+        let sql = "SELECT session, channel, account, chat, NULL FROM part INDEXED BY part_held
                    WHERE channel = ?1 AND account = ?2 AND quiet = 'held'
                        AND state NOT IN ('sent', 'dead') GROUP BY chat, session ORDER BY min(id)";
-        self.list("read what is held", sql, [channel, account], |row| {
-            Ok((SessionId(row.get(3)?), address(row, 0)?))
-        })
+        self.list("read what is held", sql, [channel, account])
     }
 
     /// Commits that parts are being sent. `None` for one that is finished already, or cannot be sent.
@@ -156,21 +162,11 @@ fn scope(conn: &Connection, session: Option<SessionId>) -> Scope<'_> {
     session.map_or_else(|| Scope::host(conn), |id| Scope::of(conn, id))
 }
 
-fn lane_head(row: &Row<'_>) -> rusqlite::Result<LaneHead> {
-    let session = outbox::session_id(row.get(1)?);
-    Ok(LaneHead {
-        chat: row.get(0)?,
-        of: session.zip(agent_name_or_none(row, 2)?),
-        part: outbox::part_view(row, 3)?,
-    })
-}
-
 #[cfg(test)]
 mod tests {
+    use domain::delivery::{PartKey, PartState};
     use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
-
-    use domain::delivery::{PartKey, PartState};
 
     use super::*;
     use crate::{Db, Draft, NewPart, NoGate, PartKind};

@@ -10,15 +10,14 @@ use domain::people::{Handle, PersonId, Role};
 use domain::session_key::ChatId;
 use domain::time::Timestamp;
 use domain::words;
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, params};
 use serde_json::json;
 use strum::{EnumString, IntoStaticStr, VariantArray};
 
 use super::chats::ChatRow;
-use super::{
-    CentralStore, agent_name_or_none, chats, events, one, people, roles, strange, wirings,
-};
+use super::{CentralStore, chats, events, people, roles, wirings};
 use crate::StoreError;
+use crate::row::{Columns, FromRow, one, row, word_column};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PairingId(pub i64);
@@ -35,6 +34,7 @@ pub enum PairingRole {
 }
 
 words!(PairingRole);
+word_column!(PairingRole);
 
 /// What a code is to bring.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,6 +46,8 @@ pub struct NewPairing {
     pub wires: bool,
     pub expires_at: Timestamp,
 }
+
+row!(NewPairing { code, role, agent, wires, expires_at });
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PairingRow {
@@ -60,12 +62,28 @@ pub struct PairingRow {
     pub used_in: Option<ChatId>,
 }
 
+impl FromRow for PairingRow {
+    fn read(columns: &mut Columns<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            id: columns.next()?,
+            pairing: columns.next()?,
+            created_at: columns.next()?,
+            wrong: columns.next()?,
+            closed_at: columns.next()?,
+            used_by: columns.next::<Option<String>>()?.as_deref().and_then(Handle::parse),
+            used_in: columns.next()?,
+        })
+    }
+}
+
 /// Wrong codes within [`SENDER_SPAN`] and [`ALL_SPAN`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Guesses {
     pub by_sender: u32,
     pub by_all: u32,
 }
+
+row!(Guesses { by_sender, by_all });
 
 /// Who sent a code, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -114,13 +132,12 @@ impl CentralStore {
                 "INSERT INTO pairing (code, role, agent_group, wires, created_at, expires_at)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING RETURNING id",
                 params![code, role, agent, wires, now.0, until],
-                |row| row.get(0).map(PairingId),
             )
         })
     }
 
     pub fn pairing(&self, id: PairingId) -> Result<Option<PairingRow>, StoreError> {
-        self.one("read a pairing", &format!("{PAIRINGS} WHERE id = ?1"), [id.0], pairing_row)
+        self.one("read a pairing", &format!("{PAIRINGS} WHERE id = ?1"), [id.0])
     }
 
     /// The codes that count at `now`, the oldest first.
@@ -128,7 +145,7 @@ impl CentralStore {
         let sql = format!(
             "{PAIRINGS} WHERE closed_at IS NULL AND created_at <= ?1 AND ?1 < expires_at ORDER BY id"
         );
-        self.list("list the pairings", &sql, [now.0], pairing_row)
+        self.list("list the pairings", &sql, [now.0])
     }
 
     /// Wrong codes that were sent lately.
@@ -139,8 +156,7 @@ impl CentralStore {
         let sql = "SELECT count(*) FILTER (WHERE handle = ?1), count(*) FILTER (WHERE ?3 < at)
                    FROM pairing_guess WHERE ?2 < at";
         let values = params![by.to_string(), since(SENDER_SPAN), since(ALL_SPAN)];
-        let read = |row: &Row<'_>| Ok(Guesses { by_sender: row.get(0)?, by_all: row.get(1)? });
-        Ok(self.one("count the wrong codes", sql, values, read)?.unwrap_or_default())
+        self.only("count the wrong codes", sql, values)
     }
 
     /// Counts a wrong code against its sender, and notes it with every open code.
@@ -181,7 +197,8 @@ impl CentralStore {
                 "{PAIRINGS} WHERE id = ?1 AND closed_at IS NULL
                    AND created_at <= ?2 AND ?2 < expires_at"
             );
-            let Some(row) = one(tx, &sql, [id.0, now.0], pairing_row)? else { return Ok(None) };
+            let row: Option<PairingRow> = one(tx, &sql, [id.0, now.0])?;
+            let Some(row) = row else { return Ok(None) };
             let person = people::add_person(tx, &by.handle, &by.name, now)?;
             let given = grant(tx, &row, person)?;
             let peer = Some(by.handle.id.as_str());
@@ -236,26 +253,4 @@ fn grant(
         )?;
     }
     Ok(row.pairing.role)
-}
-
-fn pairing_row(row: &Row<'_>) -> rusqlite::Result<PairingRow> {
-    let role: Option<String> = row.get(2)?;
-    let unknown = |it: &str| strange(2, format!("`{it}` is no role"));
-    let role = role.map(|it| PairingRole::parse(&it).ok_or_else(|| unknown(&it))).transpose()?;
-    let used_by: Option<String> = row.get(9)?;
-    Ok(PairingRow {
-        id: PairingId(row.get(0)?),
-        pairing: NewPairing {
-            code: row.get(1)?,
-            role,
-            agent: agent_name_or_none(row, 3)?,
-            wires: row.get(4)?,
-            expires_at: Timestamp(row.get(5)?),
-        },
-        created_at: Timestamp(row.get(6)?),
-        wrong: row.get(7)?,
-        closed_at: row.get::<_, Option<i64>>(8)?.map(Timestamp),
-        used_by: used_by.as_deref().and_then(Handle::parse),
-        used_in: row.get::<_, Option<i64>>(10)?.map(ChatId),
-    })
 }

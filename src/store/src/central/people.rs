@@ -2,18 +2,21 @@
 
 use domain::people::{Handle, PersonId, Role};
 use domain::time::Timestamp;
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, params};
 
-use super::{CentralStore, list, one};
+use super::CentralStore;
 use crate::StoreError;
+use crate::row::{is_there, list, one, only, row};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PersonRow {
     pub id: PersonId,
     pub name: String,
-    pub handles: Vec<Handle>,
     pub created_at: Timestamp,
+    pub handles: Vec<Handle>,
 }
+
+row!(PersonRow { id, name, created_at; handles });
 
 /// What became of a handle that was to be a person's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,9 +53,11 @@ const PERSONS: &str = "SELECT id, name, created_at FROM person";
 impl CentralStore {
     /// Everybody, in the order in which they came.
     pub fn people(&self) -> Result<Vec<PersonRow>, StoreError> {
-        let mut people =
-            self.list("list the people", &format!("{PERSONS} ORDER BY id"), [], person_row)?;
-        for (person, handle) in self.list("list the handles", HANDLES, [], owned_handle)? {
+        let sql = format!("{PERSONS} ORDER BY id");
+        let mut people: Vec<PersonRow> = self.list("list the people", &sql, [])?;
+        let sql = "SELECT person, channel, id FROM handle ORDER BY person, channel, id";
+        let handles: Vec<(PersonId, Handle)> = self.list("list the handles", sql, [])?;
+        for (person, handle) in handles {
             if let Some(row) = people.iter_mut().find(|it| it.id == person) {
                 row.handles.push(handle);
             }
@@ -62,7 +67,7 @@ impl CentralStore {
 
     pub fn person(&self, id: PersonId) -> Result<Option<PersonRow>, StoreError> {
         let sql = format!("{PERSONS} WHERE id = ?1");
-        let row = self.one("read a person", &sql, [id.0], person_row)?;
+        let row: Option<PersonRow> = self.one("read a person", &sql, [id.0])?;
         row.map(|row| Ok(PersonRow { handles: self.handles_of(id)?, ..row })).transpose()
     }
 
@@ -94,8 +99,7 @@ impl CentralStore {
     /// Makes a handle one of a person. One that is somebody else's is left alone.
     pub fn link(&mut self, person: PersonId, handle: &Handle) -> Result<Linked, StoreError> {
         self.change("link a handle", |tx| {
-            let there = one(tx, "SELECT 1 FROM person WHERE id = ?1", [person.0], |_| Ok(()))?;
-            if there.is_none() {
+            if !is_there(tx, "SELECT 1 FROM person WHERE id = ?1", [person.0])? {
                 return Ok(Linked::NoPerson);
             }
             match owner_of(tx, handle)? {
@@ -113,11 +117,8 @@ impl CentralStore {
     pub fn unlink(&mut self, handle: &Handle) -> Result<Unlinked, StoreError> {
         self.change("unlink a handle", |tx| {
             let Some(person) = owner_of(tx, handle)? else { return Ok(Unlinked::NoHandle) };
-            let count: i64 =
-                tx.query_row("SELECT count(*) FROM handle WHERE person = ?1", [person.0], |row| {
-                    row.get(0)
-                })?;
-            if count <= 1 {
+            let sql = "SELECT count(*) FROM handle WHERE person = ?1";
+            if only::<i64>(tx, sql, [person.0])? <= 1 {
                 return Ok(Unlinked::OnlyOne(person));
             }
             let key = [&handle.channel, &handle.id];
@@ -138,16 +139,14 @@ impl CentralStore {
     }
 }
 
-const HANDLES: &str = "SELECT person, channel, id FROM handle ORDER BY person, channel, id";
-
 pub(super) fn owner_of(conn: &Connection, handle: &Handle) -> rusqlite::Result<Option<PersonId>> {
     let sql = "SELECT person FROM handle WHERE channel = ?1 AND id = ?2";
-    one(conn, sql, [&handle.channel, &handle.id], |row| row.get(0).map(PersonId))
+    one(conn, sql, [&handle.channel, &handle.id])
 }
 
 pub(super) fn handles_of(conn: &Connection, person: PersonId) -> rusqlite::Result<Vec<Handle>> {
-    let sql = "SELECT person, channel, id FROM handle WHERE person = ?1 ORDER BY channel, id";
-    Ok(list(conn, sql, [person.0], owned_handle)?.into_iter().map(|it| it.1).collect())
+    let sql = "SELECT channel, id FROM handle WHERE person = ?1 ORDER BY channel, id";
+    list(conn, sql, [person.0])
 }
 
 /// Finds or makes the person of a handle.
@@ -172,17 +171,4 @@ pub(super) fn add_person(
 fn insert_handle(conn: &Connection, person: PersonId, handle: &Handle) -> rusqlite::Result<()> {
     let sql = "INSERT INTO handle (channel, id, person) VALUES (?1, ?2, ?3)";
     conn.execute(sql, params![handle.channel, handle.id, person.0]).map(drop)
-}
-
-fn person_row(row: &Row<'_>) -> rusqlite::Result<PersonRow> {
-    Ok(PersonRow {
-        id: PersonId(row.get(0)?),
-        name: row.get(1)?,
-        handles: Vec::new(),
-        created_at: Timestamp(row.get(2)?),
-    })
-}
-
-fn owned_handle(row: &Row<'_>) -> rusqlite::Result<(PersonId, Handle)> {
-    Ok((PersonId(row.get(0)?), Handle { channel: row.get(1)?, id: row.get(2)? }))
 }

@@ -8,6 +8,7 @@ use rusqlite::params;
 
 use super::{CentralStore, events};
 use crate::StoreError;
+use crate::row::run;
 
 /// By the age of machinery. A part stays while a card of an open question shows it.
 const MACHINERY: [&str; 4] = [
@@ -72,10 +73,10 @@ impl CentralStore {
         self.change("prune", |tx| {
             let mut gone = 0;
             for sql in MACHINERY {
-                gone += tx.prepare_cached(sql)?.execute(params![cutoffs.machinery.0, BATCH])?;
+                gone += run(tx, sql, params![cutoffs.machinery.0, BATCH])?;
             }
             for sql in MESSAGES {
-                gone += tx.prepare_cached(sql)?.execute(params![cutoffs.messages.0, BATCH])?;
+                gone += run(tx, sql, params![cutoffs.messages.0, BATCH])?;
             }
             Ok(gone)
         })

@@ -16,16 +16,17 @@ use domain::session_key::ChatId;
 use domain::time::Timestamp;
 use domain::words;
 use domain::{AgentName, OutSeq, SessionId};
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{Params, params};
 use serde_json::json;
 use strum::{EnumString, IntoStaticStr, VariantArray};
 
 pub use self::cards::CARD_KEY;
-use self::rows::{QUESTIONS, question_row};
+use self::rows::QUESTIONS;
 pub(super) use self::rows::{insert, same};
 use super::{CentralStore, events, held};
 use crate::StoreError;
 use crate::outbox::{self, NewPart};
+use crate::row::{Columns, list, only, row};
 use crate::session::Scope;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr, EnumString, VariantArray)]
@@ -84,6 +85,8 @@ pub struct CardRow {
     pub lost: bool,
 }
 
+row!(CardRow { person, to, part, asked_at, lost });
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QuestionRow {
     pub id: QuestionId,
@@ -93,6 +96,8 @@ pub struct QuestionRow {
     /// In the order in which people were asked.
     pub cards: Vec<CardRow>,
 }
+
+row!(QuestionRow { id, question, state, settled; cards });
 
 impl QuestionRow {
     /// The options of its first card.
@@ -174,12 +179,8 @@ impl CentralStore {
     }
 
     pub fn question(&self, id: QuestionId) -> Result<Option<QuestionRow>, StoreError> {
-        let read = || -> rusqlite::Result<Option<QuestionRow>> {
-            let sql = format!("{QUESTIONS} WHERE id = ?1");
-            let row = self.conn.prepare_cached(&sql)?.query_row([id.0], question_row).optional()?;
-            row.map(|row| self.with_cards(row)).transpose()
-        };
-        read().map_err(StoreError::query("read a question"))
+        let sql = format!("{QUESTIONS} WHERE id = ?1");
+        Ok(self.with_cards("read a question", &sql, [id.0])?.pop())
     }
 
     /// Records an answer; `with` is the platform's id of the message, if it was one. `false` when the
@@ -201,7 +202,7 @@ impl CentralStore {
             )?;
             if answered == 1 {
                 let sql = format!("{QUESTIONS} WHERE id = ?1");
-                let asked = tx.query_row(&sql, [id.0], question_row)?.question;
+                let asked = only::<QuestionRow>(tx, &sql, [id.0])?.question;
                 let detail = json!({
                     "answer": value,
                     "question": asked.kind.as_str(),
@@ -257,41 +258,25 @@ impl CentralStore {
     }
 
     fn question_rows(&self, filter: &str) -> Result<Vec<QuestionRow>, StoreError> {
-        let read = || -> rusqlite::Result<Vec<QuestionRow>> {
-            self.conn
-                .prepare_cached(&format!("{QUESTIONS} {filter}"))?
-                .query_map([], question_row)?
-                .map(|row| self.with_cards(row?))
-                .collect()
-        };
-        read().map_err(StoreError::query("list the questions"))
+        self.with_cards("list the questions", &format!("{QUESTIONS} {filter}"), [])
     }
 
-    fn with_cards(&self, mut row: QuestionRow) -> rusqlite::Result<QuestionRow> {
-        row.cards = self
-            .conn
-            .prepare_cached(
-                "SELECT person, channel, account, chat, thread, part, asked_at,
-                        EXISTS (SELECT 1 FROM part d WHERE d.session = 0
-                                    AND d.key = question_card.part AND d.state = 'dead')
-                 FROM question_card WHERE question = ?1 ORDER BY ordinal",
-            )?
-            .query_map([row.id.0], |it| {
-                Ok(CardRow {
-                    person: it.get::<_, Option<i64>>(0)?.map(PersonId),
-                    to: Address {
-                        channel: it.get(1)?,
-                        account: it.get(2)?,
-                        chat: it.get(3)?,
-                        thread: it.get(4)?,
-                    },
-                    part: PartKey(it.get(5)?),
-                    asked_at: Timestamp(it.get(6)?),
-                    lost: it.get(7)?,
-                })
-            })?
-            .collect::<rusqlite::Result<_>>()?;
-        Ok(row)
+    /// The questions of a query, each with its cards.
+    fn with_cards(
+        &self,
+        op: &'static str,
+        sql: &str,
+        params: impl Params,
+    ) -> Result<Vec<QuestionRow>, StoreError> {
+        let cards = "SELECT person, channel, account, chat, thread, part, asked_at,
+                            EXISTS (SELECT 1 FROM part d WHERE d.session = 0
+                                        AND d.key = question_card.part AND d.state = 'dead')
+                     FROM question_card WHERE question = ?1 ORDER BY ordinal";
+        let read = |columns: &mut Columns<'_>| {
+            let row: QuestionRow = columns.next()?;
+            Ok(QuestionRow { cards: list(&self.conn, cards, [row.id.0])?, ..row })
+        };
+        self.list_as(op, sql, params, read)
     }
 }
 

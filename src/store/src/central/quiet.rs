@@ -4,7 +4,7 @@ use domain::message::Address;
 use domain::people::PersonId;
 use domain::quiet::Hours;
 use domain::time::Timestamp;
-use rusqlite::{Row, params};
+use rusqlite::params;
 use schedule::{Zone, within_until};
 
 use super::CentralStore;
@@ -17,8 +17,8 @@ impl CentralStore {
     /// When the database fails; so for every method below.
     pub fn person_quiet(&self, person: PersonId) -> Result<Option<Hours>, StoreError> {
         let sql = "SELECT quiet FROM person WHERE id = ?1";
-        let read = |row: &Row<'_>| row.get::<_, Option<String>>(0);
-        let hours = self.one("read the quiet hours of a person", sql, [person.0], read)?;
+        let hours: Option<Option<String>> =
+            self.one("read the quiet hours of a person", sql, [person.0])?;
         Ok(hours.flatten().and_then(|it| Hours::parse(&it).ok()))
     }
 
@@ -37,24 +37,17 @@ impl CentralStore {
     /// The private chats of people who want to be left alone right now, each with the end of that.
     /// Addresses have no thread.
     pub fn quiet_chats(&self, now: Timestamp) -> Result<Vec<(Address, Timestamp)>, StoreError> {
-        let sql = "SELECT g.channel, g.account, g.chat, p.quiet, p.zone FROM person p
+        let sql = "SELECT g.channel, g.account, g.chat, NULL, p.quiet, p.zone FROM person p
              JOIN handle h ON h.person = p.id
              JOIN messaging_group g ON g.channel = h.channel AND g.peer = h.id AND g.is_group = 0
              WHERE p.quiet IS NOT NULL ORDER BY g.id";
-        let rows = self.list("read the quiet hours", sql, [], |row| {
-            let address = Address {
-                channel: row.get(0)?,
-                account: row.get(1)?,
-                chat: row.get(2)?,
-                thread: None,
-            };
-            Ok((address, row.get::<_, String>(3)?, row.get::<_, Option<String>>(4)?))
-        })?;
+        let rows: Vec<(Address, String, Option<String>)> =
+            self.list("read the quiet hours", sql, [])?;
         if rows.is_empty() {
             return Ok(vec![]);
         }
         let install = self.install_zone()?.unwrap_or_else(Zone::utc);
-        let until = |(address, hours, zone): (Address, String, Option<String>)| {
+        let until = |(address, hours, zone): (_, String, Option<String>)| {
             let own = zone.and_then(|it| Zone::parse(&it).ok());
             let hours = Hours::parse(&hours).ok()?;
             let until = within_until(hours, own.as_ref().unwrap_or(&install), now)?;

@@ -11,6 +11,7 @@ use rusqlite::{Connection, params};
 use super::CentralStore;
 use crate::StoreError;
 use crate::outbox::{self, Draft, NewPart, PartKind};
+use crate::row::is_there;
 use crate::session::Scope;
 
 /// The shortest time between two refusals that one sender gets in one chat.
@@ -45,18 +46,10 @@ pub(crate) fn add(
     let of_sender =
         format!("{KEY}{}.{}.{}.{}.", from.channel, from.account, from.chat, message.sender.id);
     let every = i64::try_from(REFUSAL_EVERY.as_millis()).unwrap_or(i64::MAX);
-    let was_told = tx
-        .prepare_cached(
-            "SELECT 1 FROM part WHERE session = 0 AND ?1 <= key AND key < ?2 AND ?3 < created_at
-                 AND created_at <= ?4",
-        )?
-        .exists(params![
-            of_sender,
-            format!("{of_sender}\u{10ffff}"),
-            now.0.saturating_sub(every),
-            now.0
-        ])?;
-    if was_told {
+    let sql = "SELECT 1 FROM part WHERE session = 0 AND ?1 <= key AND key < ?2 AND ?3 < created_at
+                   AND created_at <= ?4";
+    let last = format!("{of_sender}\u{10ffff}");
+    if is_there(tx, sql, params![of_sender, last, now.0.saturating_sub(every), now.0])? {
         return Ok(false);
     }
     let part = NewPart {

@@ -2,11 +2,12 @@
 
 use domain::AgentName;
 use domain::people::{Handle, PersonId, Role, Standing};
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, params};
 
+use super::CentralStore;
 use super::people::handles_of;
-use super::{CentralStore, agent_name, agent_name_or_none, list, strange};
 use crate::StoreError;
+use crate::row::{Columns, FromRow, list, row};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RoleRow {
@@ -17,12 +18,23 @@ pub struct RoleRow {
     pub order: i64,
 }
 
+row!(RoleRow { person, name, role, order });
+
+impl FromRow for Role {
+    fn read(columns: &mut Columns<'_>) -> rusqlite::Result<Self> {
+        let (word, of): (String, _) = columns.next()?;
+        Self::parse(&word, of).map_err(|err| columns.bad(err))
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MemberRow {
     pub person: PersonId,
     pub name: String,
     pub agent: AgentName,
 }
+
+row!(MemberRow { person, name, agent });
 
 /// Somebody who may not talk to an agent; making them a member undoes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +43,8 @@ pub struct DenialRow {
     pub agent: AgentName,
     pub name: String,
 }
+
+row!(DenialRow { handle, agent, name });
 
 /// Somebody who may decide about an agent, with the role that says so.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,14 +81,12 @@ impl CentralStore {
             "read the roles of a person",
             "SELECT role, agent_group FROM role WHERE person = ?1 AND role <> 'member' ORDER BY id",
             [person.0],
-            |row| role(row, 0),
         )?;
         let member_of = self.list(
             "read the memberships of a person",
             "SELECT agent_group FROM role WHERE person = ?1 AND role = 'member'
              ORDER BY agent_group",
             [person.0],
-            |row| agent_name(row, 0),
         )?;
         Ok(Standing { roles, member_of })
     }
@@ -82,12 +94,12 @@ impl CentralStore {
     /// Every owner and admin, in the order in which they were granted.
     pub fn roles(&self) -> Result<Vec<RoleRow>, StoreError> {
         let sql = format!("{ROLES} ORDER BY r.id");
-        self.list("list the roles", &sql, [], role_row)
+        self.list("list the roles", &sql, [])
     }
 
     pub fn has_owner(&self) -> Result<bool, StoreError> {
         let sql = "SELECT EXISTS (SELECT 1 FROM role WHERE role = 'owner')";
-        Ok(self.one("look for an owner", sql, [], |row| row.get(0))?.unwrap_or(false))
+        self.only("look for an owner", sql, [])
     }
 
     /// `false` when they have it already. Fails when there is no such person or agent.
@@ -115,7 +127,6 @@ impl CentralStore {
             "SELECT r.person, p.name, r.agent_group FROM role r JOIN person p ON p.id = r.person
              WHERE r.role = 'member' ORDER BY r.agent_group, r.person",
             [],
-            member_row,
         )
     }
 
@@ -154,7 +165,7 @@ impl CentralStore {
     pub fn is_denied(&self, handle: &Handle, agent: &AgentName) -> Result<bool, StoreError> {
         let sql = "SELECT 1 FROM denial WHERE channel = ?1 AND handle = ?2 AND agent_group = ?3";
         let key = [&handle.channel, &handle.id, agent.as_str()];
-        Ok(self.one("look for a denial", sql, key, |_| Ok(()))?.is_some())
+        self.is_there("look for a denial", sql, key)
     }
 
     pub fn denials(&self) -> Result<Vec<DenialRow>, StoreError> {
@@ -163,7 +174,6 @@ impl CentralStore {
             "SELECT channel, handle, agent_group, name FROM denial
              ORDER BY agent_group, channel, handle",
             [],
-            denial_row,
         )
     }
 
@@ -176,7 +186,7 @@ impl CentralStore {
         let sql =
             format!("{ROLES} AND (r.agent_group IS NULL OR r.agent_group = ?1) ORDER BY r.id");
         let key = [agent.map(AgentName::as_str)];
-        let rows = self.list("list who may decide", &sql, key, role_row)?;
+        let rows: Vec<RoleRow> = self.list("list who may decide", &sql, key)?;
         let approver = |row: RoleRow| {
             Ok(ApproverRow {
                 handles: self.handles_of(row.person)?,
@@ -219,8 +229,8 @@ pub(super) fn add_member(
 /// Whether it is the ownership of the only owner.
 pub(super) fn is_last(conn: &Connection, person: PersonId, role: &Role) -> rusqlite::Result<bool> {
     let owners = "SELECT person FROM role WHERE role = 'owner'";
-    let owners: Vec<i64> = list(conn, owners, [], |row| row.get(0))?;
-    Ok(*role == Role::Owner && owners == [person.0])
+    let owners: Vec<PersonId> = list(conn, owners, [])?;
+    Ok(*role == Role::Owner && owners == [person])
 }
 
 pub(super) fn scope(role: &Role) -> Option<&str> {
@@ -228,30 +238,4 @@ pub(super) fn scope(role: &Role) -> Option<&str> {
         Role::Owner => None,
         Role::Admin { of } => of.as_ref().map(AgentName::as_str),
     }
-}
-
-fn role(row: &Row<'_>, from: usize) -> rusqlite::Result<Role> {
-    let word: String = row.get(from)?;
-    Role::parse(&word, agent_name_or_none(row, from + 1)?).map_err(|err| strange(from, err))
-}
-
-fn role_row(row: &Row<'_>) -> rusqlite::Result<RoleRow> {
-    Ok(RoleRow {
-        person: PersonId(row.get(0)?),
-        name: row.get(1)?,
-        role: role(row, 2)?,
-        order: row.get(4)?,
-    })
-}
-
-fn member_row(row: &Row<'_>) -> rusqlite::Result<MemberRow> {
-    Ok(MemberRow { person: PersonId(row.get(0)?), name: row.get(1)?, agent: agent_name(row, 2)? })
-}
-
-fn denial_row(row: &Row<'_>) -> rusqlite::Result<DenialRow> {
-    Ok(DenialRow {
-        handle: Handle { channel: row.get(0)?, id: row.get(1)? },
-        agent: agent_name(row, 2)?,
-        name: row.get(3)?,
-    })
 }

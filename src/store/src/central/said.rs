@@ -17,6 +17,6 @@ impl CentralStore {
     /// Whether this was said already, or is about to be.
     pub fn has_said(&self, key: &PartKey) -> Result<bool, StoreError> {
         let sql = "SELECT 1 FROM part WHERE session = 0 AND key = ?1";
-        Ok(self.one("read what was said", sql, [&key.0], |_| Ok(()))?.is_some())
+        self.is_there("read what was said", sql, [&key.0])
     }
 }

@@ -1,10 +1,11 @@
 //! Sealed secrets. Only ciphertext is seen here.
 
 use domain::time::Timestamp;
-use rusqlite::{Row, params};
+use rusqlite::params;
 
 use super::CentralStore;
 use crate::StoreError;
+use crate::row::row;
 
 /// A secret as it lies on disk. `kind` and `base_url` are bound into the seal: a row whose columns
 /// were changed does not open.
@@ -17,15 +18,17 @@ pub struct SealedRow {
     pub created_at: Timestamp,
 }
 
+row!(SealedRow { name, kind, base_url, sealed, created_at });
+
 impl CentralStore {
     pub fn secret(&self, name: &str) -> Result<Option<SealedRow>, StoreError> {
         let sql = "SELECT name, kind, base_url, sealed, created_at FROM secret WHERE name = ?1";
-        self.one("read a secret", sql, [name], sealed_row)
+        self.one("read a secret", sql, [name])
     }
 
     pub fn secrets(&self) -> Result<Vec<SealedRow>, StoreError> {
         let sql = "SELECT name, kind, base_url, sealed, created_at FROM secret ORDER BY name";
-        self.list("list the secrets", sql, [], sealed_row)
+        self.list("list the secrets", sql, [])
     }
 
     /// Stores a secret in the place of an earlier one of the same name.
@@ -40,14 +43,4 @@ impl CentralStore {
         let sql = "DELETE FROM secret WHERE name = ?1";
         Ok(self.run("remove a secret", sql, [name])? == 1)
     }
-}
-
-fn sealed_row(row: &Row<'_>) -> rusqlite::Result<SealedRow> {
-    Ok(SealedRow {
-        name: row.get(0)?,
-        kind: row.get(1)?,
-        base_url: row.get(2)?,
-        sealed: row.get(3)?,
-        created_at: Timestamp(row.get(4)?),
-    })
 }

@@ -4,10 +4,11 @@ use domain::message::Address;
 use domain::session_key::{ChatId, SessionKey};
 use domain::time::Timestamp;
 use domain::{AgentName, SessionId};
-use rusqlite::{Row, params};
+use rusqlite::params;
 
-use super::{CentralStore, agent_name};
+use super::CentralStore;
 use crate::StoreError;
+use crate::row::{Columns, FromRow};
 
 /// One session and what it shares.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,7 +33,15 @@ impl SessionRow {
     }
 }
 
-const SESSIONS: &str = "SELECT s.id, s.agent_group, m.channel, m.account, m.chat, s.thread
+impl FromRow for SessionRow {
+    fn read(columns: &mut Columns<'_>) -> rusqlite::Result<Self> {
+        let (id, agent, thread) = columns.next()?;
+        let chat = if columns.is_null()? { None } else { Some(columns.next()?) };
+        Ok(Self { id, agent, chat, thread })
+    }
+}
+
+const SESSIONS: &str = "SELECT s.id, s.agent_group, s.thread, m.channel, m.account, m.chat, NULL
      FROM session s LEFT JOIN messaging_group m ON m.id = s.messaging_group";
 
 const BY_KEY: &str = "WHERE s.agent_group = ?1 AND coalesce(s.messaging_group, 0) = coalesce(?2, 0)
@@ -43,7 +52,7 @@ impl CentralStore {
     pub fn session_of(&self, key: &SessionKey) -> Result<Option<SessionRow>, StoreError> {
         let id = key.chat.map(|it| it.0);
         let key = params![key.agent.as_str(), id, key.thread];
-        self.one("find a session", &format!("{SESSIONS} {BY_KEY}"), key, session_row)
+        self.one("find a session", &format!("{SESSIONS} {BY_KEY}"), key)
     }
 
     /// The session of a key, made if there is none; unique, so that a race makes one.
@@ -68,7 +77,7 @@ impl CentralStore {
     }
 
     pub fn session(&self, id: SessionId) -> Result<Option<SessionRow>, StoreError> {
-        self.one("read a session", &format!("{SESSIONS} WHERE s.id = ?1"), [id.0], session_row)
+        self.one("read a session", &format!("{SESSIONS} WHERE s.id = ?1"), [id.0])
     }
 
     /// Sessions that may have something to do. Costs what it finds, not what there is.
@@ -77,9 +86,7 @@ impl CentralStore {
     }
 
     pub fn session_count(&self) -> Result<u64, StoreError> {
-        let count =
-            self.one("count the sessions", "SELECT count(*) FROM session", [], |row| row.get(0))?;
-        Ok(count.unwrap_or(0))
+        self.only("count the sessions", "SELECT count(*) FROM session", [])
     }
 
     pub fn sessions(&self) -> Result<Vec<SessionRow>, StoreError> {
@@ -104,7 +111,7 @@ impl CentralStore {
                 "{SESSIONS} WHERE s.id = (SELECT id FROM session INDEXED BY {index}
                      AND pruned_at < ?1 ORDER BY pruned_at LIMIT 1)"
             );
-            self.one("find what to prune", &sql, [before.0], session_row)
+            self.one("find what to prune", &sql, [before.0])
         };
         match oldest("session_awake_pruned WHERE awake = 1", awake_before)? {
             Some(row) => Ok(Some(row)),
@@ -124,20 +131,6 @@ impl CentralStore {
         params: impl rusqlite::Params,
     ) -> Result<Vec<SessionRow>, StoreError> {
         let sql = format!("{SESSIONS} {filter} ORDER BY s.id");
-        self.list("list the sessions", &sql, params, session_row)
+        self.list("list the sessions", &sql, params)
     }
-}
-
-fn session_row(row: &Row<'_>) -> rusqlite::Result<SessionRow> {
-    let channel: Option<String> = row.get(2)?;
-    let chat = match channel {
-        Some(_) => Some(super::address(row, 2)?),
-        None => None,
-    };
-    Ok(SessionRow {
-        id: SessionId(row.get(0)?),
-        agent: agent_name(row, 1)?,
-        chat,
-        thread: row.get(5)?,
-    })
 }

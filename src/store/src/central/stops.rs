@@ -1,32 +1,25 @@
 //! Stops that hold: of one agent, or of all.
 
+use domain::AgentName;
 use domain::history::EventKind;
 use domain::message::Address;
-use domain::stop::{Scope, Stop, StopId, Stops};
+use domain::stop::{Scope, Stop, Stops};
 use domain::time::Timestamp;
 use rusqlite::params;
 use serde_json::json;
 
-use super::{CentralStore, agent_name_or_none, events};
+use super::{CentralStore, events};
 use crate::StoreError;
+use crate::row::row;
+
+row!(Stop { id, at, by, why });
 
 impl CentralStore {
     /// Every stop that holds.
     pub fn stops(&self) -> Result<Stops, StoreError> {
-        let rows = self.list(
-            "read the stops",
-            "SELECT id, at, by, why, agent_group FROM stop WHERE resumed_at IS NULL ORDER BY id",
-            [],
-            |row| {
-                let stop = Stop {
-                    id: StopId(row.get(0)?),
-                    at: Timestamp(row.get(1)?),
-                    by: row.get(2)?,
-                    why: row.get(3)?,
-                };
-                Ok((agent_name_or_none(row, 4)?, stop))
-            },
-        )?;
+        let sql =
+            "SELECT agent_group, id, at, by, why FROM stop WHERE resumed_at IS NULL ORDER BY id";
+        let rows: Vec<(Option<AgentName>, Stop)> = self.list("read the stops", sql, [])?;
         let mut stops = Stops::default();
         for (agent, stop) in rows {
             match agent {
@@ -76,7 +69,7 @@ impl CentralStore {
         let sql = "SELECT 1 FROM obeyed
                    WHERE channel = ?1 AND account = ?2 AND chat = ?3 AND message = ?4";
         let values = params![from.channel, from.account, from.chat, message];
-        Ok(self.one("read the orders", sql, values, |_| Ok(()))?.is_some())
+        self.is_there("read the orders", sql, values)
     }
 
     /// Notes that the order in this message was carried out. Doing it again changes nothing.

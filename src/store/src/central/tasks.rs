@@ -20,9 +20,10 @@ use rusqlite::{Connection, params, params_from_iter};
 use schedule::{CLOCK_STEP_MAX, Rule, Zone};
 
 pub use self::fires::{Decided, FireRow, Handover};
-use self::rows::{TASKS, When, settle, task_row};
+use self::rows::{TASKS, When, settle};
 use super::CentralStore;
 use crate::StoreError;
+use crate::row::{Columns, one, run};
 
 /// What is to be done, when, and for whom.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,7 +90,7 @@ impl CentralStore {
     }
 
     pub fn task(&self, id: TaskId) -> Result<Option<TaskRow>, StoreError> {
-        self.one("read a task", &format!("{TASKS} WHERE id = ?1"), [id.0], task_row)
+        self.one("read a task", &format!("{TASKS} WHERE id = ?1"), [id.0])
     }
 
     /// Tasks in the order in which they were made.
@@ -110,7 +111,7 @@ impl CentralStore {
             }
         }
         sql += " ORDER BY id";
-        let rows = self.list("list the tasks", &sql, params_from_iter(values), tolerant)?;
+        let rows = self.list_as("list the tasks", &sql, params_from_iter(values), tolerant)?;
         Ok(rows.into_iter().flatten().collect())
     }
 
@@ -182,27 +183,25 @@ impl CentralStore {
     /// them it is as if the host slept, and afterwards their policy decides.
     pub fn due_tasks(&self, now: Timestamp, limit: u32) -> Result<Vec<TaskRow>, StoreError> {
         let ahead = now + CLOCK_STEP_MAX;
-        let mut due =
-            self.list("read the due tasks", &due_sql(), params![now.0, limit, OPEN_MAX], tolerant)?;
-        due.extend(self.list(
-            "read the tasks that are ahead",
-            &ahead_sql(),
-            params![ahead.0, limit, OPEN_MAX],
-            tolerant,
-        )?);
+        let params = params![now.0, limit, OPEN_MAX];
+        let mut due = self.list_as("read the due tasks", &due_sql(), params, tolerant)?;
+        let params = params![ahead.0, limit, OPEN_MAX];
+        let early =
+            self.list_as("read the tasks that are ahead", &ahead_sql(), params, tolerant)?;
+        due.extend(early);
         Ok(due.into_iter().flatten().collect())
     }
 
     /// Tasks that this program cannot read: of a newer program, or of a damaged row.
     pub fn unreadable_tasks(&self) -> Result<Vec<UnreadableTask>, StoreError> {
-        let read = |row: &rusqlite::Row<'_>| {
-            let Err(err) = task_row(row) else { return Ok(None) };
-            let (id, agent) = (TaskId(row.get(0)?), row.get(1)?);
-            let next_at: Option<i64> = row.get(18)?;
-            Ok(Some(UnreadableTask { id, agent, is_active: next_at.is_some(), why: chain(&err) }))
+        let read = |columns: &mut Columns<'_>| {
+            let Err(err) = columns.next::<TaskRow>() else { return Ok(None) };
+            let (id, agent) = (columns.named("id")?, columns.named("agent_group")?);
+            let is_active = columns.named::<Option<Timestamp>>("next_at")?.is_some();
+            Ok(Some(UnreadableTask { id, agent, is_active, why: chain(&err) }))
         };
         let sql = format!("{TASKS} ORDER BY id");
-        let found = self.list("look for unreadable tasks", &sql, [], read)?;
+        let found = self.list_as("look for unreadable tasks", &sql, [], read)?;
         Ok(found.into_iter().flatten().collect())
     }
 
@@ -233,19 +232,17 @@ impl CentralStore {
 
     /// When the next slot of any task comes that is later than `after`.
     pub fn earliest_slot(&self, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {
-        let first = |row: &rusqlite::Row<'_>| row.get::<_, Option<i64>>(0);
-        let read = self.one("read the next slot", EARLIEST, [after.0], first);
-        read.map(|it| it.flatten().map(Timestamp))
+        self.only("read the next slot", EARLIEST, [after.0])
     }
 }
 
 /// A row that this program cannot read must not keep the others from firing.
-fn tolerant(row: &rusqlite::Row<'_>) -> rusqlite::Result<Option<TaskRow>> {
-    let read = task_row(row);
+fn tolerant(columns: &mut Columns<'_>) -> rusqlite::Result<Option<TaskRow>> {
+    let read = columns.next();
     if let Err(err) = &read
         && is_unreadable(err)
     {
-        let id: i64 = row.get(0)?;
+        let id: i64 = columns.named("id")?;
         tracing::warn!(task = id, why = chain(err), "a task cannot be read, so it doesn't fire");
         return Ok(None);
     }
@@ -310,34 +307,35 @@ fn ahead_sql() -> String {
 
 /// Adds a row; it counts from `now`.
 fn insert_task(tx: &Connection, it: &Task, now: Timestamp) -> rusqlite::Result<TaskId> {
-    tx.prepare_cached(
+    run(
+        tx,
         "INSERT INTO task (agent_group, session, messaging_group, thread, owner,
              owner_handle, created_by, prompt, script, rule, zone, missed, state,
              created_at, changed_at, accounted_until)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 'done', ?13, ?13, ?13)",
-    )?
-    .execute(params![
-        it.agent.as_str(),
-        it.session.map(|it| it.0),
-        it.chat.0,
-        it.thread,
-        it.owner.map(|it| it.0),
-        it.owner_handle.as_ref().map(ToString::to_string).unwrap_or_default(),
-        it.created_by,
-        it.prompt,
-        it.script,
-        it.rule.to_string(),
-        it.zone.name(),
-        it.missed.to_string(),
-        now.0,
-    ])?;
+        params![
+            it.agent.as_str(),
+            it.session.map(|it| it.0),
+            it.chat.0,
+            it.thread,
+            it.owner.map(|it| it.0),
+            it.owner_handle.as_ref().map(ToString::to_string).unwrap_or_default(),
+            it.created_by,
+            it.prompt,
+            it.script,
+            it.rule.to_string(),
+            it.zone.name(),
+            it.missed.to_string(),
+            now.0,
+        ],
+    )?;
     let id = TaskId(tx.last_insert_rowid());
     settle(tx, id, &When { rule: &it.rule, zone: &it.zone, accounted_until: now })?;
     Ok(id)
 }
 
 fn read(tx: &Connection, id: TaskId) -> rusqlite::Result<Option<TaskRow>> {
-    super::one(tx, &format!("{TASKS} WHERE id = ?1"), [id.0], task_row)
+    one(tx, &format!("{TASKS} WHERE id = ?1"), [id.0])
 }
 
 #[cfg(test)]

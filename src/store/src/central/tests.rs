@@ -7,8 +7,9 @@ mod pairing;
 mod people;
 mod wirings;
 
+use domain::AgentName;
 use domain::agent::{AgentGroup, Reach};
-use domain::message::ChatInfo;
+use domain::message::{Address, ChatInfo};
 use domain::people::Handle;
 use domain::session_key::{ChatId, SessionKey};
 use domain::time::Timestamp;
@@ -261,4 +262,19 @@ fn a_second_connection_takes_no_lock_of_the_first_away() {
     assert!(is_locked());
     drop(second);
     assert!(is_locked());
+}
+
+#[test]
+fn each_agent_has_a_number_of_its_own_and_keeps_it() {
+    let (_dir, store) = store_with(&["andy", "abby"]);
+    let number = |name: &str| store.agent(&agent(name)).unwrap().unwrap().number;
+    assert_eq!((number("andy"), number("abby")), (0, 1));
+    assert!(store.remove_agent(&agent("abby"), Timestamp(1)).unwrap());
+    assert!(store.add_agent(&AgentGroup::new(agent("dig"))).unwrap());
+    assert!(store.add_agent(&AgentGroup::new(agent("abby"))).unwrap());
+    assert_eq!((number("abby"), number("dig")), (1, 2));
+    let changed =
+        AgentGroup { trigger: Some("hey".into()), ..store.agent(&agent("dig")).unwrap().unwrap() };
+    assert!(store.set_agent(&changed).unwrap());
+    assert_eq!(number("dig"), 2);
 }

@@ -6,10 +6,11 @@ use domain::engage::{Engage, trigger_of};
 use domain::message::{Address, ChatInfo};
 use domain::session_key::{ChatId, SessionMode};
 use domain::time::Timestamp;
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, params};
 
-use super::{CentralStore, agent_name, destinations, word};
+use super::{CentralStore, destinations};
 use crate::StoreError;
+use crate::row::{Columns, FromRow, is_there, row, word_column};
 
 /// A chat reaches an agent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +24,18 @@ pub struct Wiring {
     /// The higher one is asked first.
     pub priority: i64,
 }
+
+word_column!(Scope, Ignored, SessionMode);
+
+impl FromRow for Engage {
+    fn read(columns: &mut Columns<'_>) -> rusqlite::Result<Self> {
+        let (word, pattern): (String, String) = columns.next()?;
+        let unknown = || columns.bad(format!("`{word}` is none of the known words"));
+        Self::parse(&word, Some(&pattern)).ok_or_else(unknown)
+    }
+}
+
+row!(Wiring { chat, agent, engage, scope, ignored, session_mode, priority });
 
 impl Wiring {
     /// What is sensible where nobody said otherwise: everything in a chat with one person; in a
@@ -47,6 +60,13 @@ pub struct Wired {
     pub trigger: String,
 }
 
+impl FromRow for Wired {
+    fn read(columns: &mut Columns<'_>) -> rusqlite::Result<Self> {
+        let (wiring, trigger): (Wiring, Option<String>) = columns.next()?;
+        Ok(Self { trigger: trigger_of(&wiring.agent, trigger.as_deref()), wiring })
+    }
+}
+
 const WIRINGS: &str = "SELECT w.messaging_group, w.agent_group, w.engage, w.pattern, w.scope,
             w.ignored, w.session_mode, w.priority, a.trigger
      FROM wiring w JOIN agent_group a ON a.name = w.agent_group AND a.removed_at IS NULL";
@@ -57,13 +77,13 @@ impl CentralStore {
         let sql = format!(
             "{WIRINGS} WHERE w.messaging_group = ?1 ORDER BY w.priority DESC, w.agent_group"
         );
-        self.list("read the wirings of a chat", &sql, [chat.0], wired_row)
+        self.list("read the wirings of a chat", &sql, [chat.0])
     }
 
     /// Every wiring of agents that are there, by chat, as [`Self::wirings_of`] orders them.
     pub fn wirings(&self) -> Result<Vec<Wired>, StoreError> {
         let sql = format!("{WIRINGS} ORDER BY w.messaging_group, w.priority DESC, w.agent_group");
-        self.list("list the wirings", &sql, [], wired_row)
+        self.list("list the wirings", &sql, [])
     }
 
     /// Wires a chat to an agent, or changes how. A chat that was to be left alone no longer is, and
@@ -116,7 +136,6 @@ impl CentralStore {
             "SELECT last_at FROM engaged
              WHERE messaging_group = ?1 AND agent_group = ?2 AND thread = ?3",
             params![chat.0, agent.as_str(), thread.unwrap_or_default()],
-            |row| row.get(0).map(Timestamp),
         )
     }
 
@@ -130,7 +149,6 @@ impl CentralStore {
              WHERE m.channel = ?1 AND m.account = ?2 AND m.chat = ?3
              ORDER BY w.agent_group",
             [&chat.channel, &chat.account, &chat.chat],
-            |row| agent_name(row, 0),
         )
     }
 
@@ -159,8 +177,7 @@ pub(super) fn wire_usually(
     is_group: bool,
 ) -> rusqlite::Result<bool> {
     let sql = "SELECT 1 FROM wiring WHERE messaging_group = ?1 AND agent_group = ?2";
-    let key = params![chat.0, agent.as_str()];
-    if super::one(conn, sql, key, |_| Ok(()))?.is_some() {
+    if is_there(conn, sql, params![chat.0, agent.as_str()])? {
         return Ok(false);
     }
     set(conn, &Wiring::usual(chat, agent.clone(), is_group))?;
@@ -189,22 +206,4 @@ pub(super) fn set(conn: &Connection, wiring: &Wiring) -> rusqlite::Result<()> {
     let undeny = "UPDATE messaging_group SET denied_at = NULL WHERE id = ?1";
     conn.execute(undeny, [wiring.chat.0])?;
     destinations::add_named(conn, &wiring.agent, wiring.chat)
-}
-
-fn wired_row(row: &Row<'_>) -> rusqlite::Result<Wired> {
-    let agent = agent_name(row, 1)?;
-    let pattern: String = row.get(3)?;
-    let trigger: Option<String> = row.get(8)?;
-    Ok(Wired {
-        trigger: trigger_of(&agent, trigger.as_deref()),
-        wiring: Wiring {
-            chat: ChatId(row.get(0)?),
-            engage: word(row, 2, |it| Engage::parse(it, Some(&pattern)))?,
-            scope: word(row, 4, Scope::parse)?,
-            ignored: word(row, 5, Ignored::parse)?,
-            session_mode: word(row, 6, SessionMode::parse)?,
-            priority: row.get(7)?,
-            agent,
-        },
-    })
 }

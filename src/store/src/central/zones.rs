@@ -1,7 +1,7 @@
 //! In whose time things are meant: a person's zone, else that of the install, else UTC.
 
 use domain::people::PersonId;
-use rusqlite::{Row, params};
+use rusqlite::params;
 use schedule::Zone;
 
 use super::CentralStore;
@@ -29,8 +29,7 @@ impl CentralStore {
 
     pub fn person_zone(&self, person: PersonId) -> Result<Option<Zone>, StoreError> {
         let sql = "SELECT zone FROM person WHERE id = ?1";
-        let read = |row: &Row<'_>| row.get::<_, Option<String>>(0);
-        let name = self.one("read a person's zone", sql, [person.0], read)?;
+        let name: Option<Option<String>> = self.one("read a person's zone", sql, [person.0])?;
         Ok(name.flatten().and_then(|it| Zone::parse(&it).ok()))
     }
 

@@ -15,6 +15,7 @@ use super::private::Copied;
 use super::rows::{TEXT_BYTES_MAX, bounded};
 use crate::layout::OUTBOUND;
 use crate::open::cache_little;
+use crate::row::list;
 use crate::runner::SCHEMA;
 
 /// More than the longest row that is read has.
@@ -35,7 +36,7 @@ const STRIDE: u16 = 100;
 const SCHEMA_ROWS_MAX: usize = 64;
 
 /// Type, name, table and text of everything in a schema.
-type Schema = Vec<[Option<String>; 4]>;
+type Schema = Vec<(Option<String>, Option<String>, Option<String>, Option<String>)>;
 
 /// What the runner makes.
 static EXPECTED: LazyLock<rusqlite::Result<Schema>> = LazyLock::new(|| {
@@ -121,11 +122,8 @@ pub(super) fn limit_steps(conn: &Connection, max: u32) {
 
 fn schema(conn: &Connection) -> rusqlite::Result<Schema> {
     let columns = ["type", "name", "tbl_name", "sql"].map(|it| bounded(it, 4_096)).join(", ");
-    conn.prepare(&format!(
-        "SELECT {columns} FROM sqlite_schema ORDER BY name LIMIT {SCHEMA_ROWS_MAX}"
-    ))?
-    .query_map([], |row| Ok([row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?]))?
-    .collect()
+    let sql = format!("SELECT {columns} FROM sqlite_schema ORDER BY name LIMIT {SCHEMA_ROWS_MAX}");
+    list(conn, &sql, [])
 }
 
 /// What an error in the middle of reading says about the file.

@@ -10,10 +10,11 @@ use domain::time::Timestamp;
 use domain::waits::WaitClass;
 use domain::{Incarnation, MessageSeq, OutSeq};
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, Row};
+use rusqlite::{Connection, Params, Row};
 
 use super::Waits;
 use crate::outbox::PartKind;
+use crate::row::{Column, Columns, FromRow, list_as, row, word_column};
 
 /// The longest text of one message; an answer of a model is far below it.
 pub(super) const TEXT_BYTES_MAX: usize = 1_000_000;
@@ -34,6 +35,22 @@ pub(super) fn bounded(column: &str, max: usize) -> String {
     format!("iif(octet_length({column}) > {max}, x'', {column})")
 }
 
+/// A value that is not what its column holds.
+#[derive(Clone, Copy)]
+struct Senseless;
+
+/// What a column of the agent's holds. Reading it never fails, so that a value without sense spoils
+/// nothing before somebody needs it.
+type Sense<T> = Result<Option<T>, Senseless>;
+
+impl<T: Column> Column for Sense<T> {
+    fn read(row: &Row<'_>, at: usize) -> rusqlite::Result<Self> {
+        Ok(<Option<T> as Column>::read(row, at).map_err(|_| Senseless))
+    }
+}
+
+word_column!(Outcome, WaitClass);
+
 /// What [`message`] reads.
 pub(super) fn message_columns() -> String {
     let (text, kind) = (bounded("text", TEXT_BYTES_MAX), bounded("kind", WORD_BYTES_MAX));
@@ -47,27 +64,68 @@ pub(super) fn message_columns() -> String {
     )
 }
 
+/// A message as it was found.
+pub(super) struct Written {
+    seq: OutSeq,
+    in_reply_to: Sense<MessageSeq>,
+    text: Sense<String>,
+    kind: Sense<PartKind>,
+    form: Sense<String>,
+    destination: Sense<String>,
+    target: Sense<i64>,
+    file: Sense<String>,
+    options: Sense<String>,
+    timeout_ms: Sense<i64>,
+    turn: Sense<MessageSeq>,
+    incarnation: Sense<Incarnation>,
+    attempt: Sense<i64>,
+}
+
+row!(Written {
+    seq,
+    in_reply_to,
+    text,
+    kind,
+    form,
+    destination,
+    target,
+    file,
+    options,
+    timeout_ms,
+    turn,
+    incarnation,
+    attempt
+});
+
 /// What [`claim`] reads.
 pub(super) fn claim_columns() -> String {
     let (outcome, reason) = (bounded("outcome", WORD_BYTES_MAX), bounded("reason", NAME_BYTES_MAX));
     format!("message, incarnation, reply, cost, {outcome}, {reason}")
 }
 
+/// Every row that makes sense.
+pub(super) fn readable<T: FromRow>(
+    conn: &Connection,
+    sql: &str,
+    params: impl Params,
+) -> rusqlite::Result<Vec<T>> {
+    let all = list_as(conn, sql, params, |columns| Ok(columns.next().ok()))?;
+    Ok(all.into_iter().flatten().collect())
+}
+
 /// What the runner keeps for the next incarnation; what is no text or too long is left out.
 pub(super) fn state(conn: &Connection) -> rusqlite::Result<BTreeMap<String, String>> {
-    conn.prepare_cached(&format!(
+    let sql = format!(
         "SELECT key, value FROM session_state
          WHERE typeof(key) = 'text' AND octet_length(key) <= {WORD_BYTES_MAX}
            AND typeof(value) = 'text' AND octet_length(value) <= {NAME_BYTES_MAX}
          ORDER BY key LIMIT {STATE_MAX}"
-    ))?
-    .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+    );
     // Text that is no UTF-8 is left out too.
-    .filter(|row| !matches!(row, Err(rusqlite::Error::FromSqlConversionFailure(..))))
-    .collect()
+    Ok(readable(conn, &sql, [])?.into_iter().collect())
 }
 
-/// What [`wait`] reads.
+/// What [`Waits`] are read from.
 pub(super) fn wait_columns() -> String {
     format!("id, message, until, {}", bounded("class", WORD_BYTES_MAX))
 }
@@ -84,121 +142,94 @@ pub(super) fn bytes(row: &Row<'_>) -> rusqlite::Result<usize> {
 }
 
 /// A message that makes no sense is replaced by one that says so.
-pub(super) fn message(row: &Row<'_>) -> rusqlite::Result<(Outbound, PartKind)> {
-    let seq = OutSeq(row.get(0)?);
-    if let Ok(message) = readable(row, seq) {
-        return Ok(message);
-    }
-    let kind = word(row, 3).ok().and_then(|it| PartKind::parse(&it)).unwrap_or(PartKind::Interim);
-    let message = Outbound {
-        seq,
-        in_reply_to: MessageSeq(number(row, 1).ok().flatten().unwrap_or(0)),
-        text: LEFT_OUT.to_owned(),
-        form: Form::Text,
-        destination: None,
-        attempt: None,
-    };
-    Ok((message, kind))
-}
-
-/// A value that is not what its column holds.
-struct Senseless;
-
-fn readable(row: &Row<'_>, seq: OutSeq) -> Result<(Outbound, PartKind), Senseless> {
-    let kind = PartKind::parse(&word(row, 3)?).ok_or(Senseless)?;
-    let message = Outbound {
-        seq,
-        in_reply_to: MessageSeq(number(row, 1)?.ok_or(Senseless)?),
-        text: word(row, 2)?,
-        form: form(row)?,
-        destination: text(row, 5)?,
-        attempt: attempt(row)?,
-    };
-    Ok((message, kind))
-}
-
-fn form(row: &Row<'_>) -> Result<Form, Senseless> {
-    let target = || number(row, 6).map(Option::unwrap_or_default);
-    Ok(match word(row, 4)?.as_str() {
-        "text" => Form::Text,
-        "file" => Form::File(word(row, 7)?),
-        "edit" => Form::Edit(target()?),
-        "reaction" => Form::Reaction(target()?),
-        "admin" => Form::Admin,
-        "question" => {
-            let options: Option<Vec<String>> =
-                text(row, 8)?.and_then(|it| serde_json::from_str(&it).ok());
-            let mut options = options.unwrap_or_default();
-            options.truncate(OPTIONS_MAX);
-            let timeout = u64::try_from(number(row, 9)?.unwrap_or(0)).unwrap_or(0);
-            Form::Question { options, timeout: Duration::from_millis(timeout) }
-        }
-        _ => return Err(Senseless),
+pub(super) fn message(written: Written) -> (Outbound, PartKind) {
+    let (seq, in_reply_to, kind) = (written.seq, written.in_reply_to, written.kind);
+    written.sense().unwrap_or_else(|Senseless| {
+        let message = Outbound {
+            seq,
+            in_reply_to: in_reply_to.ok().flatten().unwrap_or(MessageSeq(0)),
+            text: LEFT_OUT.to_owned(),
+            form: Form::Text,
+            destination: None,
+            attempt: None,
+        };
+        (message, kind.ok().flatten().unwrap_or(PartKind::Interim))
     })
 }
 
-fn attempt(row: &Row<'_>) -> Result<Option<Attempt>, Senseless> {
-    let (turn, incarnation) = (number(row, 10)?, number(row, 11)?);
-    let number = u32::try_from(number(row, 12)?.unwrap_or(0)).unwrap_or(u32::MAX);
-    Ok(turn.zip(incarnation).map(|(turn, incarnation)| Attempt {
-        turn: MessageSeq(turn),
-        incarnation: Incarnation(incarnation),
-        number,
-    }))
+impl Written {
+    fn sense(self) -> Result<(Outbound, PartKind), Senseless> {
+        let kind = self.kind?.ok_or(Senseless)?;
+        let message = Outbound {
+            seq: self.seq,
+            in_reply_to: self.in_reply_to?.ok_or(Senseless)?,
+            attempt: self.attempt()?,
+            form: self.form()?,
+            text: self.text?.ok_or(Senseless)?,
+            destination: self.destination?,
+        };
+        Ok((message, kind))
+    }
+
+    fn form(&self) -> Result<Form, Senseless> {
+        let word = |it: &Sense<String>| it.clone()?.ok_or(Senseless);
+        let target = || self.target.map(Option::unwrap_or_default);
+        Ok(match word(&self.form)?.as_str() {
+            "text" => Form::Text,
+            "file" => Form::File(word(&self.file)?),
+            "edit" => Form::Edit(target()?),
+            "reaction" => Form::Reaction(target()?),
+            "admin" => Form::Admin,
+            "question" => {
+                let options: Option<Vec<String>> =
+                    self.options.clone()?.and_then(|it| serde_json::from_str(&it).ok());
+                let mut options = options.unwrap_or_default();
+                options.truncate(OPTIONS_MAX);
+                let timeout = u64::try_from(self.timeout_ms?.unwrap_or(0)).unwrap_or(0);
+                Form::Question { options, timeout: Duration::from_millis(timeout) }
+            }
+            _ => return Err(Senseless),
+        })
+    }
+
+    fn attempt(&self) -> Result<Option<Attempt>, Senseless> {
+        let (turn, incarnation) = (self.turn?, self.incarnation?);
+        let number = u32::try_from(self.attempt?.unwrap_or(0)).unwrap_or(u32::MAX);
+        Ok(turn.zip(incarnation).map(|(turn, incarnation)| Attempt { turn, incarnation, number }))
+    }
 }
 
 /// `None` for a row that is about no message. An outcome that cannot be read is a failure, so that its
 /// message does not wait for ever.
-pub(super) fn claim(row: &Row<'_>) -> Option<Claim> {
-    let outcome = match text(row, 4) {
-        Ok(None) => None,
-        Ok(Some(outcome)) => Some(Outcome::parse(&outcome).unwrap_or(Outcome::Failed)),
-        Err(Senseless) => Some(Outcome::Failed),
+pub(super) fn claim(columns: &mut Columns<'_>) -> rusqlite::Result<Option<Claim>> {
+    let about: (Sense<MessageSeq>, Sense<Incarnation>) = columns.next()?;
+    let (reply, cost): (Sense<OutSeq>, Sense<i64>) = columns.next()?;
+    let (outcome, reason): (Sense<Outcome>, Sense<String>) = columns.next()?;
+    let (Ok(Some(message)), Ok(Some(incarnation))) = about else { return Ok(None) };
+    let outcome = match outcome {
+        Ok(outcome) => outcome.map(|it| (it, reason.ok().flatten().unwrap_or_default())),
+        Err(Senseless) => Some((Outcome::Failed, NO_OUTCOME.to_owned())),
     };
-    let is_read =
-        matches!((text(row, 4), outcome), (Ok(Some(it)), Some(read)) if it == read.as_str());
-    let reason = text(row, 5).ok().flatten().unwrap_or_default();
-    let reason = if is_read { reason } else { NO_OUTCOME.to_owned() };
-    let or_none = |index| number(row, index).ok().flatten();
-    Some(Claim {
-        message: MessageSeq(or_none(0)?),
-        incarnation: Incarnation(or_none(1)?),
-        reply: or_none(2).map(OutSeq),
-        cost: or_none(3).and_then(Cost::of_turn),
-        outcome: outcome.map(|it| (it, reason)),
-    })
+    Ok(Some(Claim {
+        message,
+        incarnation,
+        reply: reply.ok().flatten(),
+        cost: cost.ok().flatten().and_then(Cost::of_turn),
+        outcome,
+    }))
 }
 
 /// One that makes no sense is about a message that there is not, so that the next ones are reached.
-pub(super) fn wait(row: &Row<'_>) -> rusqlite::Result<Waits> {
-    let class = word(row, 3).ok().and_then(|it| WaitClass::parse(&it));
-    Ok(Waits {
-        id: row.get(0)?,
-        message: MessageSeq(number(row, 1).ok().flatten().unwrap_or(0)),
-        until: number(row, 2).ok().flatten().map(Timestamp),
-        class: class.unwrap_or(WaitClass::Network),
-    })
-}
-
-fn text(row: &Row<'_>, index: usize) -> Result<Option<String>, Senseless> {
-    match row.get_ref(index) {
-        Ok(ValueRef::Null) => Ok(None),
-        Ok(ValueRef::Text(bytes)) => {
-            String::from_utf8(bytes.to_owned()).map(Some).map_err(|_| Senseless)
-        }
-        _ => Err(Senseless),
-    }
-}
-
-/// A text that must be there.
-fn word(row: &Row<'_>, index: usize) -> Result<String, Senseless> {
-    text(row, index)?.ok_or(Senseless)
-}
-
-fn number(row: &Row<'_>, index: usize) -> Result<Option<i64>, Senseless> {
-    match row.get_ref(index) {
-        Ok(ValueRef::Null) => Ok(None),
-        Ok(ValueRef::Integer(number)) => Ok(Some(number)),
-        _ => Err(Senseless),
+impl FromRow for Waits {
+    fn read(columns: &mut Columns<'_>) -> rusqlite::Result<Self> {
+        let id = columns.next()?;
+        let (message, until): (Sense<MessageSeq>, Sense<Timestamp>) = columns.next()?;
+        let class: Sense<WaitClass> = columns.next()?;
+        Ok(Self {
+            id,
+            message: message.ok().flatten().unwrap_or(MessageSeq(0)),
+            until: until.ok().flatten(),
+            class: class.ok().flatten().unwrap_or(WaitClass::Network),
+        })
     }
 }

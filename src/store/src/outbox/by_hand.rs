@@ -3,9 +3,10 @@
 use domain::delivery::PartKey;
 use domain::delivery::by_hand::{Order, Standing, permit};
 use domain::time::Timestamp;
-use rusqlite::{OptionalExtension, params};
+use rusqlite::params;
 
 use crate::reasons::DROPPED_BY_HAND;
+use crate::row::one;
 use crate::session::Scope;
 
 /// What became of an order; an error says why nothing did.
@@ -26,10 +27,8 @@ pub(crate) fn order(
     order: Order,
     now: Timestamp,
 ) -> rusqlite::Result<Ordered> {
-    let found: Option<(String, bool)> = tx
-        .prepare_cached("SELECT state, doubted FROM part WHERE session = ?1 AND key = ?2")?
-        .query_row(params![tx.session, key.0], |row| Ok((row.get(0)?, row.get(1)?)))
-        .optional()?;
+    let sql = "SELECT state, doubted FROM part WHERE session = ?1 AND key = ?2";
+    let found: Option<(String, bool)> = one(&tx, sql, params![tx.session, key.0])?;
     let Some((state, may_be_seen)) = found else {
         return Ok(Err("there is no such part".to_owned()));
     };

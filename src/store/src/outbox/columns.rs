@@ -1,20 +1,12 @@
 //! What a part consists of, as columns: of a new one, and of one that is about to be sent.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use domain::outgoing::{Button, Card, Content, FileOut};
-use rusqlite::{OptionalExtension, Row};
-use serde::{Deserialize, Serialize};
 
 use super::{Draft, Target};
+use crate::row::{Json, one, row, to_json};
 use crate::session::Scope;
-
-#[derive(Serialize, Deserialize)]
-struct FileColumn {
-    path: PathBuf,
-    name: String,
-    mime: String,
-}
 
 pub(super) struct Columns {
     pub(super) form: &'static str,
@@ -36,19 +28,14 @@ impl Columns {
         Ok(match content {
             Draft::Text(text) => plain("text", text),
             Draft::Card(card) => {
-                Self { buttons: Some(buttons_column(card)?), ..plain("card", &card.text) }
+                Self { buttons: Some(to_json(&card.buttons)?), ..plain("card", &card.text) }
             }
             Draft::File(file) => {
-                let column = FileColumn {
-                    path: file.path.clone(),
-                    name: file.name.clone(),
-                    mime: file.mime.clone(),
-                };
-                Self { file: Some(json(&column)?), ..plain("file", &file.caption) }
+                Self { file: Some(to_json(file)?), ..plain("file", &file.caption) }
             }
             Draft::Edit(target, card) => Self {
                 target: Some(target_column(target)),
-                buttons: Some(buttons_column(card)?),
+                buttons: Some(to_json(&card.buttons)?),
                 ..plain("edit", &card.text)
             },
             Draft::Reaction(target, emoji) => {
@@ -56,17 +43,6 @@ impl Columns {
             }
         })
     }
-}
-
-fn json(value: &impl Serialize) -> rusqlite::Result<String> {
-    serde_json::to_string(value)
-        .map_err(|err| rusqlite::Error::ToSqlConversionFailure(Box::new(err)))
-}
-
-fn buttons_column(card: &Card) -> rusqlite::Result<String> {
-    let pairs: Vec<(&str, &str)> =
-        card.buttons.iter().map(|it| (it.label.as_str(), it.data.as_str())).collect();
-    json(&pairs)
 }
 
 fn target_column(target: &Target) -> String {
@@ -81,21 +57,13 @@ pub(super) struct Raw {
     form: String,
     text: String,
     target: Option<String>,
-    file: Option<String>,
-    buttons: Option<String>,
+    file: Option<Json<FileOut>>,
+    buttons: Option<Json<Vec<Button>>>,
 }
 
-impl Raw {
-    pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
-        Ok(Self {
-            form: row.get(7)?,
-            text: row.get(8)?,
-            target: row.get(9)?,
-            file: row.get(10)?,
-            buttons: row.get(11)?,
-        })
-    }
+row!(Raw { form, text, target, file, buttons });
 
+impl Raw {
     pub(super) fn content(self, tx: Scope<'_>, root: &Path) -> rusqlite::Result<Option<Content>> {
         let target = match &self.target {
             None => String::new(),
@@ -104,34 +72,18 @@ impl Raw {
                 None => return Ok(None),
             },
         };
-        Ok(Some(match self.form.as_str() {
-            "card" => Content::Card(self.card()?),
-            "edit" => Content::Edit { target, card: self.card()? },
-            "reaction" => Content::Reaction { target, emoji: self.text },
-            "file" => {
-                let file: FileColumn = parse(self.file.as_deref().unwrap_or_default())?;
-                Content::File(FileOut {
-                    path: root.join(file.path),
-                    name: file.name,
-                    mime: file.mime,
-                    caption: self.text,
-                })
+        let buttons = self.buttons.map(|it| it.0).unwrap_or_default();
+        let card = |text| Card { text, buttons };
+        Ok(Some(match (self.form.as_str(), self.file) {
+            ("card", _) => Content::Card(card(self.text)),
+            ("edit", _) => Content::Edit { target, card: card(self.text) },
+            ("reaction", _) => Content::Reaction { target, emoji: self.text },
+            (_, Some(Json(file))) => {
+                Content::File(FileOut { path: root.join(file.path), caption: self.text, ..file })
             }
-            _ => Content::Text(self.text),
+            (_, None) => Content::Text(self.text),
         }))
     }
-
-    fn card(self) -> rusqlite::Result<Card> {
-        let pairs: Vec<(String, String)> = parse(self.buttons.as_deref().unwrap_or("[]"))?;
-        let button = |(label, data)| Button { label, data };
-        Ok(Card { text: self.text, buttons: pairs.into_iter().map(button).collect() })
-    }
-}
-
-fn parse<T: for<'a> Deserialize<'a>>(text: &str) -> rusqlite::Result<T> {
-    serde_json::from_str(text).map_err(|err| {
-        rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, Box::new(err))
-    })
 }
 
 /// The platform's id of the message that a part changes.
@@ -141,8 +93,5 @@ fn resolve(tx: Scope<'_>, target: &str) -> rusqlite::Result<Option<String>> {
     }
     let key = target.strip_prefix("key:").unwrap_or_default();
     let sql = "SELECT platform_id FROM part WHERE session = ?1 AND key = ?2 AND state = 'sent'";
-    tx.prepare_cached(sql)?
-        .query_row(rusqlite::params![tx.session, key], |row| row.get::<_, Option<String>>(0))
-        .optional()
-        .map(Option::flatten)
+    Ok(one(&tx, sql, rusqlite::params![tx.session, key])?.flatten())
 }

@@ -1,17 +1,14 @@
 //! Parts of all sessions and of the host, as they stand.
 
-use domain::SessionId;
-use domain::delivery::PartKey;
 use domain::delivery::by_hand::{HostKey, Standing};
 use domain::message::Address;
-use domain::time::Timestamp;
 use domain::trace::{Sent, chat_name};
-use rusqlite::Row;
 
 use super::Reading;
 use crate::StoreError;
-use crate::central::full_address;
+use crate::outbox::session_id;
 use crate::reasons::{DROPPED_BY_HAND, OVERTAKEN, STOPPED};
+use crate::row::{Columns, FromRow, list};
 
 /// Parts that are read at most; the newest ones.
 const PARTS_MAX: i64 = 1_000;
@@ -77,53 +74,47 @@ impl Reading {
         params: &[&dyn rusqlite::ToSql],
     ) -> Result<Vec<PartRow>, StoreError> {
         let sql = format!(
-            "SELECT * FROM (SELECT p.id, key, p.channel, p.account, p.chat, p.thread, kind, form,
-                 iif(file IS NULL, text, coalesce(file ->> 'name', '') || ' ' || text), state,
-                 tries, retry_at, doubted, coalesce(platform_id, ''), coalesce(reason, ''),
-                 changed_at, cause, p.created_at, claimed_at, misses, quiet IS 'held',
-                 p.session, coalesce(s.agent_group, ''), coalesce(g.title, '')
+            "SELECT * FROM (SELECT p.channel, p.account, p.chat, p.thread, coalesce(g.title, ''),
+                 coalesce(s.agent_group, ''), cause,
+                 iif(file IS NULL, text, coalesce(file ->> 'name', '') || ' ' || text),
+                 p.session, key, kind, form, state, quiet IS 'held', tries, misses, doubted,
+                 retry_at, p.created_at, claimed_at, changed_at, coalesce(platform_id, ''),
+                 coalesce(reason, ''), p.id AS place
              FROM part p LEFT JOIN session s ON s.id = p.session
              LEFT JOIN messaging_group g
                  ON g.channel = p.channel AND g.account = p.account AND g.chat = p.chat
-             WHERE {which} ORDER BY p.id DESC LIMIT {PARTS_MAX}) ORDER BY 1"
+             WHERE {which} ORDER BY p.id DESC LIMIT {PARTS_MAX}) ORDER BY place"
         );
-        let read = || -> rusqlite::Result<Vec<PartRow>> {
-            self.central.conn.prepare(&sql)?.query_map(params, part)?.collect()
-        };
-        read().map_err(StoreError::query("read the parts"))
+        list(&self.central.conn, &sql, params).map_err(StoreError::query("read the parts"))
     }
 }
 
-fn part(row: &Row<'_>) -> rusqlite::Result<PartRow> {
-    let session: i64 = row.get(21)?;
-    let (to, title) = (full_address(row, 2)?, row.get::<_, String>(23)?);
-    let (state, instant): (String, _) =
-        (row.get(9)?, |at| row.get::<_, Option<i64>>(at).map(|it| it.map(Timestamp)));
-    Ok(PartRow {
-        sent: Sent {
-            key: HostKey {
-                session: (session != 0).then_some(SessionId(session)),
-                part: PartKey(row.get(1)?),
+impl FromRow for PartRow {
+    fn read(columns: &mut Columns<'_>) -> rusqlite::Result<Self> {
+        let (to, title): (Address, String) = columns.next()?;
+        Ok(Self {
+            agent: columns.next()?,
+            cause: columns.next()?,
+            text: columns.next()?,
+            sent: Sent {
+                key: HostKey { session: session_id(columns.next()?), part: columns.next()? },
+                kind: columns.next()?,
+                form: columns.next()?,
+                chat: chat_name(&title, &to.chat, &to.channel, to.thread.as_deref()),
+                standing: Standing::parse(&columns.next::<String>()?).unwrap_or(Standing::Dead),
+                held: columns.next()?,
+                tries: columns.next()?,
+                misses: columns.next()?,
+                doubted: columns.next()?,
+                retry_at: columns.next()?,
+                created_at: columns.next()?,
+                claimed_at: columns.next()?,
+                changed_at: columns.next()?,
+                platform_id: columns.next()?,
+                reason: columns.next()?,
             },
-            kind: row.get(6)?,
-            form: row.get(7)?,
-            chat: chat_name(&title, &to.chat, &to.channel, to.thread.as_deref()),
-            standing: Standing::parse(&state).unwrap_or(Standing::Dead),
-            tries: row.get(10)?,
-            retry_at: Timestamp(row.get(11)?),
-            doubted: row.get(12)?,
-            platform_id: row.get(13)?,
-            reason: row.get(14)?,
-            changed_at: Timestamp(row.get(15)?),
-            created_at: instant(17)?,
-            claimed_at: instant(18)?,
-            misses: row.get(19)?,
-            held: row.get(20)?,
-        },
-        to,
-        title,
-        agent: row.get(22)?,
-        cause: row.get(16)?,
-        text: row.get(8)?,
-    })
+            to,
+            title,
+        })
+    }
 }

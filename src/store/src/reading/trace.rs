@@ -2,15 +2,15 @@
 
 use domain::cost::Cost;
 use domain::delivery::by_hand::HostKey;
-use domain::message::{InboundKind, Outcome};
+use domain::message::{Address, InboundKind, Outcome};
 use domain::session::Launches;
 use domain::time::Timestamp;
 use domain::trace::{Approval, Around, Asked, End, Facts, Fetching, Question, Taker, chat_name};
 use domain::{Incarnation, MessageSeq, SessionId};
-use rusqlite::{OptionalExtension, Row};
 
 use super::{PartRow, Reading};
 use crate::outbound::OutboundReader;
+use crate::row::{Columns, FromRow, is_there, list, one, only, row};
 use crate::session::{Body, Scope};
 use crate::{SessionRow, StoreError};
 
@@ -82,28 +82,22 @@ impl Reading {
 
     fn has(&self, session: SessionId, seq: MessageSeq) -> Result<bool, StoreError> {
         let sql = "SELECT 1 FROM message WHERE session = ?1 AND seq = ?2";
-        let found = self.central.conn.prepare(sql).and_then(|mut it| it.exists([session.0, seq.0]));
-        found.map_err(StoreError::query("find a message"))
+        is_there(&self.central.conn, sql, [session.0, seq.0])
+            .map_err(StoreError::query("find a message"))
     }
 
     fn last(&self) -> Result<Option<(SessionId, MessageSeq)>, StoreError> {
         let sql =
             "SELECT session, seq FROM message WHERE kind <> 'context' ORDER BY id DESC LIMIT 1";
-        self.central
-            .conn
-            .query_row(sql, [], message_key)
-            .optional()
-            .map_err(StoreError::query("find the last message"))
+        one(&self.central.conn, sql, []).map_err(StoreError::query("find the last message"))
     }
 
     fn by_platform_id(&self, id: &str) -> Result<Found, StoreError> {
         let sql = "SELECT session, seq FROM message WHERE platform_id = ?1
                    UNION SELECT session, cause FROM part
                    WHERE platform_id = ?1 AND cause IS NOT NULL ORDER BY 1, 2";
-        let read = || -> rusqlite::Result<Vec<(SessionId, MessageSeq)>> {
-            self.central.conn.prepare(sql)?.query_map([id], message_key)?.collect()
-        };
-        let mut all = read().map_err(StoreError::query("find a message"))?;
+        let mut all: Vec<(SessionId, MessageSeq)> =
+            list(&self.central.conn, sql, [id]).map_err(StoreError::query("find a message"))?;
         all.truncate(CANDIDATES_MAX);
         Ok(match all[..] {
             [] => {
@@ -153,21 +147,15 @@ impl Reading {
 
     /// A message that waited for an answer about its sender or its chat.
     fn approval(&self, rows: Scope<'_>, seq: MessageSeq) -> Result<Option<Approval>, StoreError> {
-        const OP: &str = "read an approval";
-        let found: Option<(i64, String)> = rows
-            .query_row(
-                "SELECT q.id, coalesce(q.answered_by, '') FROM message i
-                 JOIN messaging_group m
-                     ON m.channel = i.channel AND m.account = i.account AND m.chat = i.chat
-                 JOIN question q ON q.messaging_group = m.id
-                 JOIN held h ON h.question = q.id AND h.platform_id = i.platform_id
-                 WHERE i.session = ?1 AND i.seq = ?2 AND q.state = 'answered'
-                 ORDER BY q.id DESC LIMIT 1",
-                [rows.session, seq.0],
-                |row| Ok((row.get(0)?, row.get(1)?)),
-            )
-            .optional()
-            .map_err(StoreError::query(OP))?;
+        let sql = "SELECT q.id, coalesce(q.answered_by, '') FROM message i
+                   JOIN messaging_group m
+                       ON m.channel = i.channel AND m.account = i.account AND m.chat = i.chat
+                   JOIN question q ON q.messaging_group = m.id
+                   JOIN held h ON h.question = q.id AND h.platform_id = i.platform_id
+                   WHERE i.session = ?1 AND i.seq = ?2 AND q.state = 'answered'
+                   ORDER BY q.id DESC LIMIT 1";
+        let found: Option<(i64, String)> = one(&rows, sql, [rows.session, seq.0])
+            .map_err(StoreError::query("read an approval"))?;
         match found {
             Some((question, by)) => {
                 let by = if by.is_empty() { "somebody".to_owned() } else { self.name_of(&by)? };
@@ -178,24 +166,14 @@ impl Reading {
     }
 }
 
-fn message_key(row: &Row<'_>) -> rusqlite::Result<(SessionId, MessageSeq)> {
-    Ok((SessionId(row.get(0)?), MessageSeq(row.get(1)?)))
-}
+row!(Question { id, is_change, asked_at, answered });
+row!(Fetching { name, state, tries, retry_at, reason });
 
 fn questions(rows: Scope<'_>, seq: MessageSeq) -> rusqlite::Result<Vec<Question>> {
     let sql = "SELECT q.id, r.form = 'admin', r.asked_at, r.state = 'answered' FROM request r
                LEFT JOIN question q ON q.session = r.session AND q.out_seq = r.seq
                WHERE r.session = ?1 AND r.cause = ?2 ORDER BY r.seq";
-    rows.prepare(sql)?
-        .query_map([rows.session, seq.0], |row| {
-            Ok(Question {
-                id: row.get(0)?,
-                is_change: row.get(1)?,
-                asked_at: Timestamp(row.get(2)?),
-                answered: row.get(3)?,
-            })
-        })?
-        .collect()
+    list(&rows, sql, [rows.session, seq.0])
 }
 
 /// A message and the number of its reply.
@@ -206,20 +184,20 @@ fn message(
     of: &SessionRow,
     seq: MessageSeq,
 ) -> Result<Option<StoredMessage>, StoreError> {
-    let sql = "SELECT kind, sender_id, chat, channel, thread, platform_id, received_at, outcome,
-                   coalesce(reason, ''), ended_at, tries, not_before, body, reply
+    let sql = "SELECT session, seq, body, channel, account, chat, thread, outcome, ended_at,
+                   coalesce(reason, ''), kind, sender_id, platform_id, received_at, tries, not_before,
+                   reply
                FROM message WHERE session = ?1 AND seq = ?2";
-    rows.query_row(sql, [rows.session, seq.0], |row| Ok((asked(row, of, seq)?, row.get(13)?)))
-        .optional()
-        .map_err(StoreError::query("read a message"))
+    let found: Option<StoredMessage> =
+        one(&rows, sql, [rows.session, seq.0]).map_err(StoreError::query("read a message"))?;
+    Ok(found.map(|(asked, reply)| (Asked { agent: of.agent.to_string(), ..asked }, reply)))
 }
 
 /// What the turn cost that a message began.
 fn cost(rows: Scope<'_>, seq: MessageSeq) -> rusqlite::Result<Option<Cost>> {
     let sql = "SELECT sum(detail ->> 'micros') FROM event
                WHERE kind = 'cost' AND scope = ?1 AND item = ?2";
-    let micros: Option<i64> = rows.query_row(sql, [rows.session, seq.0], |row| row.get(0))?;
-    Ok(micros.and_then(Cost::total))
+    Ok(only::<Option<i64>>(&rows, sql, [rows.session, seq.0])?.and_then(Cost::total))
 }
 
 /// Why a container ended.
@@ -236,38 +214,21 @@ fn takers(
             "SELECT started_at, ended_at, {REASON} FROM launch
              WHERE session = ?1 AND incarnation = ?2"
         );
-        let known: Option<(i64, Option<i64>, String)> = rows
-            .query_row(&sql, [rows.session, incarnation.0], |row| {
-                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-            })
-            .optional()
-            .map_err(StoreError::query("read the launches"))?;
-        let (started_at, ended_at, reason) = match known {
-            Some((started, ended, why)) => (Some(Timestamp(started)), ended.map(Timestamp), why),
-            None => (None, None, String::new()),
-        };
+        let known: Option<(Timestamp, Option<Timestamp>, String)> =
+            one(&rows, &sql, [rows.session, incarnation.0])
+                .map_err(StoreError::query("read the launches"))?;
+        let (started_at, ended_at, reason) =
+            known.map(|it| (Some(it.0), it.1, it.2)).unwrap_or_default();
         Ok(Taker { incarnation, started_at, ended_at, reason, claimed_at })
     };
     claims.into_iter().map(taker).collect()
 }
 
 fn files(rows: Scope<'_>, seq: MessageSeq) -> Result<Vec<Fetching>, StoreError> {
-    let read = || -> rusqlite::Result<Vec<Fetching>> {
-        let sql = "SELECT name, state, tries, retry_at, coalesce(reason, '') FROM attachment
-                   WHERE session = ?1 AND message = ?2 ORDER BY ordinal";
-        rows.prepare(sql)?
-            .query_map([rows.session, seq.0], |row| {
-                Ok(Fetching {
-                    name: row.get(0)?,
-                    state: row.get(1)?,
-                    tries: row.get(2)?,
-                    retry_at: Timestamp(row.get(3)?),
-                    reason: row.get(4)?,
-                })
-            })?
-            .collect()
-    };
-    read().map_err(StoreError::query("read the files of a message"))
+    let sql = "SELECT name, state, tries, retry_at, coalesce(reason, '') FROM attachment
+               WHERE session = ?1 AND message = ?2 ORDER BY ordinal";
+    list(&rows, sql, [rows.session, seq.0])
+        .map_err(StoreError::query("read the files of a message"))
 }
 
 fn around(rows: Scope<'_>, seq: MessageSeq, now: Timestamp) -> Result<Around, StoreError> {
@@ -275,13 +236,12 @@ fn around(rows: Scope<'_>, seq: MessageSeq, now: Timestamp) -> Result<Around, St
         let launches: Launches = crate::session::launches_of(rows)?;
         let sql = "SELECT min(seq) FROM message
                    WHERE session = ?1 AND outcome IS NULL AND seq < ?2";
-        let behind: Option<i64> = rows.query_row(sql, [rows.session, seq.0], |row| row.get(0))?;
+        let behind: Option<MessageSeq> = only(&rows, sql, [rows.session, seq.0])?;
         let sql = format!(
             "SELECT {REASON} FROM launch WHERE session = ?1 AND bad = 1
              ORDER BY incarnation DESC LIMIT 1"
         );
-        let reason: Option<String> =
-            rows.query_row(&sql, [rows.session], |row| row.get(0)).optional()?;
+        let reason: Option<String> = one(&rows, &sql, [rows.session])?;
         Ok(Around {
             now,
             host_runs: false,
@@ -289,36 +249,37 @@ fn around(rows: Scope<'_>, seq: MessageSeq, now: Timestamp) -> Result<Around, St
             bad_starts: launches.failures,
             last_bad_end: launches.last_end.filter(|_| launches.failures != 0),
             last_bad_reason: reason.unwrap_or_default(),
-            behind: behind.map(MessageSeq),
+            behind,
             channel_trouble: None,
         })
     };
     read().map_err(StoreError::query("read a session"))
 }
 
-fn asked(row: &Row<'_>, of: &SessionRow, seq: MessageSeq) -> rusqlite::Result<Asked> {
-    let kind: String = row.get(0)?;
-    let (chat, channel): (String, String) = (row.get(2)?, row.get(3)?);
-    let thread: Option<String> = row.get(4)?;
-    let outcome: Option<String> = row.get(7)?;
-    let (reason, ended_at): (String, Option<i64>) = (row.get(8)?, row.get(9)?);
-    let end = outcome.as_deref().and_then(Outcome::parse).zip(ended_at);
-    let body = Body::read(row, 12)?;
-    Ok(Asked {
-        session: of.id,
-        seq,
-        agent: of.agent.to_string(),
-        kind: InboundKind::parse(&kind).unwrap_or(InboundKind::Chat),
-        sender: body.sender,
-        handle: row.get(1)?,
-        chat: chat_name(&body.chat.title, &chat, &channel, thread.as_deref()),
-        platform_id: row.get(5)?,
-        sent_at: body.sent_at,
-        received_at: Timestamp(row.get(6)?),
-        rule: body.rule,
-        approval: None,
-        end: end.map(|(outcome, at)| End { outcome, reason, at: Timestamp(at) }),
-        tries: row.get(10)?,
-        not_before: Timestamp(row.get(11)?),
-    })
+/// Without its agent and what was asked about it.
+impl FromRow for Asked {
+    fn read(columns: &mut Columns<'_>) -> rusqlite::Result<Self> {
+        let (session, seq, body): (_, _, Body) = columns.next()?;
+        let from: Address = columns.next()?;
+        let (outcome, ended_at): (Option<String>, Option<Timestamp>) = columns.next()?;
+        let reason: String = columns.next()?;
+        let end = outcome.as_deref().and_then(Outcome::parse).zip(ended_at);
+        Ok(Self {
+            session,
+            seq,
+            agent: String::new(),
+            kind: InboundKind::parse(&columns.next::<String>()?).unwrap_or(InboundKind::Chat),
+            sender: body.sender,
+            handle: columns.next()?,
+            chat: chat_name(&body.chat.title, &from.chat, &from.channel, from.thread.as_deref()),
+            platform_id: columns.next()?,
+            sent_at: body.sent_at,
+            received_at: columns.next()?,
+            rule: body.rule,
+            approval: None,
+            end: end.map(|(outcome, at)| End { outcome, reason, at }),
+            tries: columns.next()?,
+            not_before: columns.next()?,
+        })
+    }
 }

@@ -6,11 +6,12 @@ use domain::message::Address;
 use domain::session::BACKOFF_MAX;
 use domain::time::Timestamp;
 use domain::{Incarnation, MessageSeq, OutSeq};
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::Connection;
 
 use super::{RunnerStore, waits};
 use crate::StoreError;
 use crate::mailbox::{Destination, Item, facts, items};
+use crate::row::{one, row};
 
 /// What became of something that the agent asked of the host.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +20,8 @@ pub struct Answer {
     pub ok: bool,
     pub text: String,
 }
+
+row!(Answer { ok, text });
 
 /// How a claimed message stands.
 enum Claimed {
@@ -87,11 +90,7 @@ impl RunnerStore {
 
     /// What the host said to a question or request of ours; `None` as long as it is open.
     pub fn answer(&mut self, seq: OutSeq) -> Result<Option<Answer>, StoreError> {
-        self.read_inbound(|conn| {
-            conn.prepare_cached("SELECT ok, text FROM answer WHERE seq = ?1")?
-                .query_row([seq.0], |row| Ok(Answer { ok: row.get(0)?, text: row.get(1)? }))
-                .optional()
-        })
+        self.read_inbound(|conn| one(conn, "SELECT ok, text FROM answer WHERE seq = ?1", [seq.0]))
     }
 
     /// The last message of ours that the host imported, copies of its files included.
@@ -111,14 +110,10 @@ fn claim_of(
     incarnation: Incarnation,
     halted: Incarnation,
 ) -> rusqlite::Result<Option<Claimed>> {
-    let ended: Option<bool> = own
-        .prepare_cached(
-            "SELECT outcome IS NOT NULL FROM claims
-             WHERE message = ?1
-               AND (incarnation = ?2 OR (outcome IS NOT NULL AND ?3 < incarnation))
-             ORDER BY outcome IS NULL LIMIT 1",
-        )?
-        .query_row([message.0, incarnation.0, halted.0], |row| row.get(0))
-        .optional()?;
+    let sql = "SELECT outcome IS NOT NULL FROM claims
+               WHERE message = ?1
+                 AND (incarnation = ?2 OR (outcome IS NOT NULL AND ?3 < incarnation))
+               ORDER BY outcome IS NULL LIMIT 1";
+    let ended: Option<bool> = one(own, sql, [message.0, incarnation.0, halted.0])?;
     Ok(ended.map(|ended| if ended { Claimed::Ended } else { Claimed::InHand }))
 }

@@ -5,13 +5,14 @@ use std::path::PathBuf;
 use domain::message::Form;
 use domain::time::Timestamp;
 use domain::{MessageSeq, OutSeq};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 
 use super::RunnerStore;
 use crate::StoreError;
 use crate::layout::FILES;
 use crate::mailbox::RunnerFacts;
 use crate::outbox::PartKind;
+use crate::row::{list, one, run, to_json};
 
 /// A message that is about to be stored; [`domain::message::Outbound`] is how the host reads it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,23 +53,19 @@ impl RunnerStore {
         self.commit("a message", |tx, facts| {
             let seq = add(tx, facts, message, PartKind::Interim, now)?;
             // Not the message that is replied to: a later attempt may hand over several at once.
-            tx.prepare_cached(
-                "UPDATE messages_out SET incarnation = ?2, attempt = ?3,
-                     turn = (SELECT min(message) FROM claims
-                             WHERE incarnation = ?2 AND outcome IS NULL)
-                 WHERE seq = ?1",
-            )?
-            .execute(params![seq.0, incarnation.0, message.attempt])?;
+            let sql = "UPDATE messages_out SET incarnation = ?2, attempt = ?3,
+                           turn = (SELECT min(message) FROM claims
+                                   WHERE incarnation = ?2 AND outcome IS NULL)
+                       WHERE seq = ?1";
+            run(tx, sql, params![seq.0, incarnation.0, message.attempt])?;
             Ok(seq)
         })
     }
 
     /// What a message of ours is; `None` when there is no such message.
     pub fn own_form(&mut self, seq: OutSeq) -> Result<Option<String>, StoreError> {
-        self.conn
-            .prepare_cached("SELECT form FROM messages_out WHERE seq = ?1")
-            .and_then(|mut it| it.query_row([seq.0], |row| row.get(0)).optional())
-            .map_err(StoreError::query("read an own message"))
+        let sql = "SELECT form FROM messages_out WHERE seq = ?1";
+        one(&self.conn, sql, [seq.0]).map_err(StoreError::query("read an own message"))
     }
 
     /// The folder of files that are to be sent. A file's name is what lies below it.
@@ -80,13 +77,8 @@ impl RunnerStore {
     /// The names of files that the host did not import yet.
     pub fn files_waiting(&mut self) -> Result<Vec<String>, StoreError> {
         let imported = self.imported()?;
-        let read = || -> rusqlite::Result<Vec<String>> {
-            self.conn
-                .prepare_cached("SELECT file FROM messages_out WHERE seq > ?1 AND form = 'file'")?
-                .query_map([imported.0], |row| row.get(0))?
-                .collect()
-        };
-        read().map_err(StoreError::query("read the files to send"))
+        let sql = "SELECT file FROM messages_out WHERE seq > ?1 AND form = 'file'";
+        list(&self.conn, sql, [imported.0]).map_err(StoreError::query("read the files to send"))
     }
 }
 
@@ -99,13 +91,12 @@ pub(super) fn add(
     now: Timestamp,
 ) -> rusqlite::Result<OutSeq> {
     let columns = Columns::of(&message.form)?;
-    tx.prepare_cached(
+    let sql =
         "INSERT INTO messages_out (seq, in_reply_to, kind, text, created_at, form, destination,
-             target, file, options, timeout_ms)
-         VALUES ((SELECT max(coalesce(max(seq), -1), ?11) + 2 FROM messages_out),
-             ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
-    )?
-    .execute(params![
+                   target, file, options, timeout_ms)
+               VALUES ((SELECT max(coalesce(max(seq), -1), ?11) + 2 FROM messages_out),
+                   ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+    let values = params![
         message.in_reply_to.0,
         kind.as_str(),
         message.text,
@@ -117,7 +108,8 @@ pub(super) fn add(
         columns.options,
         columns.timeout_ms,
         if facts.imported_seq.0 == 0 { -1 } else { facts.imported_seq.0 },
-    ])?;
+    ];
+    run(tx, sql, values)?;
     Ok(OutSeq(tx.last_insert_rowid()))
 }
 
@@ -140,10 +132,7 @@ impl<'a> Columns<'a> {
             Form::Reaction(target) => Self { target: Some(*target), ..plain("reaction") },
             Form::Admin => plain("admin"),
             Form::Question { options, timeout } => Self {
-                options: Some(
-                    serde_json::to_string(options)
-                        .map_err(|err| rusqlite::Error::ToSqlConversionFailure(Box::new(err)))?,
-                ),
+                options: Some(to_json(options)?),
                 timeout_ms: Some(i64::try_from(timeout.as_millis()).unwrap_or(i64::MAX)),
                 ..plain("question")
             },

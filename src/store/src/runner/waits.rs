@@ -3,11 +3,12 @@
 use domain::MessageSeq;
 use domain::time::Timestamp;
 use domain::waits::WaitClass;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 
 use super::{RunnerStore, set_state};
 use crate::StoreError;
 use crate::mailbox::RunnerFacts;
+use crate::row::{one, only};
 
 impl RunnerStore {
     /// Lets go of every message in hand, without an outcome: the host offers them again when the
@@ -26,9 +27,7 @@ impl RunnerStore {
         self.commit("a wait", |tx, facts| {
             let sql = "SELECT message FROM claims WHERE incarnation = ?1 AND outcome IS NULL
                        ORDER BY message LIMIT 1";
-            let oldest: Option<i64> =
-                tx.query_row(sql, [incarnation], |row| row.get(0)).optional()?;
-            if let Some(oldest) = oldest {
+            if let Some(oldest) = one::<i64>(tx, sql, [incarnation])? {
                 tx.execute(
                     "INSERT INTO waits (id, message, incarnation, class, until)
                      VALUES ((SELECT max(coalesce(max(id), 0), ?5) + 1 FROM waits),
@@ -55,8 +54,5 @@ pub(super) fn untold(
     facts: &RunnerFacts,
     own: &Connection,
 ) -> rusqlite::Result<Option<MessageSeq>> {
-    own.prepare_cached("SELECT min(message) FROM waits WHERE id > ?1")?
-        .query_row([facts.imported_wait], |row| {
-            row.get::<_, Option<i64>>(0).map(|it| it.map(MessageSeq))
-        })
+    only(own, "SELECT min(message) FROM waits WHERE id > ?1", [facts.imported_wait])
 }

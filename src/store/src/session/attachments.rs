@@ -3,10 +3,11 @@
 use domain::MessageSeq;
 use domain::message::{Address, Attachment, FileKind};
 use domain::time::Timestamp;
-use rusqlite::{Row, params};
+use rusqlite::params;
 
 use super::{Scope, SessionRows};
 use crate::StoreError;
+use crate::row::{Columns, FromRow, row, run};
 
 /// A file that is still at its platform.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +18,20 @@ pub struct PendingFile {
     pub from: Address,
     pub attachment: Attachment,
     pub tries: u32,
+}
+
+row!(PendingFile { message, ordinal, from, attachment, tries });
+
+impl FromRow for Attachment {
+    fn read(columns: &mut Columns<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            kind: FileKind::parse(&columns.next::<String>()?).unwrap_or(FileKind::Document),
+            name: columns.next()?,
+            mime: columns.next()?,
+            bytes: columns.next::<Option<i64>>()?.and_then(|it| u64::try_from(it).ok()),
+            source: columns.next()?,
+        })
+    }
 }
 
 /// How a try to fetch a file ended.
@@ -42,23 +57,13 @@ pub(super) fn insert(
     message: MessageSeq,
     files: &[Attachment],
 ) -> rusqlite::Result<()> {
-    let mut insert = tx.prepare_cached(
-        "INSERT INTO attachment (session, message, ordinal, kind, name, mime, bytes, source)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-    )?;
+    let sql = "INSERT INTO attachment (session, message, ordinal, kind, name, mime, bytes, source)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
     for (ordinal, file) in (0_i64..).zip(files) {
         let bytes = file.bytes.and_then(|it| i64::try_from(it).ok());
-        let kind = file.kind.as_str();
-        insert.execute(params![
-            tx.session,
-            message.0,
-            ordinal,
-            kind,
-            file.name,
-            file.mime,
-            bytes,
-            file.source
-        ])?;
+        let (kind, of) = (file.kind.as_str(), (tx.session, message.0));
+        let said = (&file.name, &file.mime, &file.source);
+        run(&tx, sql, params![of.0, of.1, ordinal, kind, said.0, said.1, bytes, said.2])?;
     }
     Ok(())
 }
@@ -66,14 +71,13 @@ pub(super) fn insert(
 impl SessionRows<'_> {
     /// The next file to fetch, whenever it may be tried: `(when, which)`.
     pub(crate) fn next_file(&self) -> Result<Option<(Timestamp, PendingFile)>, StoreError> {
-        let sql =
-            "SELECT f.retry_at, f.message, f.ordinal, f.kind, f.name, f.mime, f.bytes, f.source,
-                          f.tries, m.channel, m.account, m.chat, m.thread
+        let sql = "SELECT f.retry_at, f.message, f.ordinal, m.channel, m.account, m.chat, m.thread,
+                          f.kind, f.name, f.mime, f.bytes, f.source, f.tries
                    FROM attachment f
                    JOIN message m ON m.session = f.session AND m.seq = f.message
                    WHERE f.session = ?1 AND f.state = 'pending'
                    ORDER BY f.retry_at, f.message, f.ordinal LIMIT 1";
-        self.find("read the files to fetch", sql, [self.scope.session], pending)
+        self.find("read the files to fetch", sql, [self.scope.session])
     }
 
     /// Writes down how a try ended.
@@ -101,28 +105,4 @@ impl SessionRows<'_> {
         })
         .map(drop)
     }
-}
-
-fn pending(row: &Row<'_>) -> rusqlite::Result<(Timestamp, PendingFile)> {
-    let kind: String = row.get(3)?;
-    let bytes: Option<i64> = row.get(6)?;
-    let file = PendingFile {
-        message: MessageSeq(row.get(1)?),
-        ordinal: row.get(2)?,
-        from: Address {
-            channel: row.get(9)?,
-            account: row.get(10)?,
-            chat: row.get(11)?,
-            thread: row.get(12)?,
-        },
-        attachment: Attachment {
-            kind: FileKind::parse(&kind).unwrap_or(FileKind::Document),
-            name: row.get(4)?,
-            mime: row.get(5)?,
-            bytes: bytes.and_then(|it| u64::try_from(it).ok()),
-            source: row.get(7)?,
-        },
-        tries: row.get(8)?,
-    };
-    Ok((Timestamp(row.get(0)?), file))
 }

@@ -6,8 +6,9 @@ use domain::message::{Admitted, ChatInfo, Quote};
 use domain::task::{Errand, FireKey, TaskId};
 use domain::time::Timestamp;
 use domain::trace::Rule;
-use rusqlite::Row;
 use serde::{Deserialize, Serialize};
+
+use crate::row::json_column;
 
 /// See the module. A missing value is its default, so that fields can be added.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +28,8 @@ pub(crate) struct Body {
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) run: Option<Run>,
 }
+
+json_column!(Body);
 
 /// What a run of a task knows beside its task and slot.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,20 +62,11 @@ impl Body {
         }
     }
 
-    /// As a column.
-    pub(crate) fn to_json(&self) -> rusqlite::Result<String> {
-        to_json(self)
-    }
-
-    pub(crate) fn read(row: &Row<'_>, index: usize) -> rusqlite::Result<Self> {
-        from_json(row, index)
-    }
-
     /// The task behind a message, from its columns `task` and `slot`.
-    pub(crate) fn errand(&self, task: Option<i64>, slot: Option<i64>) -> Option<Errand> {
+    pub(crate) fn errand(&self, task: Option<TaskId>, slot: Option<Timestamp>) -> Option<Errand> {
         let run = self.run.as_ref()?;
         Some(Errand {
-            key: FireKey { task: TaskId(task?), slot: Timestamp(slot?) },
+            key: FireKey { task: task?, slot: slot? },
             due: run.due.clone(),
             late_by: Duration::from_millis(run.late_by_ms),
             missed: run.missed,
@@ -80,31 +74,4 @@ impl Body {
             found: None,
         })
     }
-}
-
-pub(crate) fn to_json(value: &impl Serialize) -> rusqlite::Result<String> {
-    serde_json::to_string(value)
-        .map_err(|err| rusqlite::Error::ToSqlConversionFailure(Box::new(err)))
-}
-
-/// Reads a column that holds JSON.
-pub(crate) fn from_json<T: for<'a> Deserialize<'a>>(
-    row: &Row<'_>,
-    index: usize,
-) -> rusqlite::Result<T> {
-    let text = row.get_ref(index)?.as_str()?;
-    serde_json::from_str(text).map_err(|err| {
-        rusqlite::Error::FromSqlConversionFailure(index, rusqlite::types::Type::Text, Box::new(err))
-    })
-}
-
-/// The same for a column that may be empty.
-pub(crate) fn from_json_or_none<T: for<'a> Deserialize<'a>>(
-    row: &Row<'_>,
-    index: usize,
-) -> rusqlite::Result<Option<T>> {
-    if row.get_ref(index)? == rusqlite::types::ValueRef::Null {
-        return Ok(None);
-    }
-    from_json(row, index).map(Some)
 }

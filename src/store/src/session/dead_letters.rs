@@ -7,14 +7,14 @@ use domain::delivery::{PartKey, dead_letter};
 use domain::message::Address;
 use domain::time::Timestamp;
 use domain::trace::Rule;
-use rusqlite::{OptionalExtension, params};
+use rusqlite::params;
 
 use super::messages::{next_seq, wake};
 use super::{Body, Scope, quiet};
-use crate::central::full_address as address;
 use crate::outbox::by_hand::{self, Ordered};
 use crate::outbox::{self, Draft, NewPart, PartKind};
 use crate::reasons::STOPPED;
+use crate::row::{one, only, row, run, to_json};
 
 /// What the owner is told about dead letters is named so; its own end is told to nobody.
 pub const NOTICE_KEY: &str = "dead.";
@@ -32,29 +32,16 @@ struct Dead {
     doubted: bool,
 }
 
+row!(Dead { number, cause, form, interim, to, why, doubted });
+
 /// Writes down what follows from the end of a part, if it is dead now and not by a stop. Once, unless it
 /// is revived.
 pub(crate) fn record(tx: Scope<'_>, key: &PartKey, now: Timestamp) -> rusqlite::Result<()> {
-    let dead = tx
-        .prepare_cached(
-            "SELECT out_seq, cause, form, kind = 'interim', channel, account, chat, thread,
-                    coalesce(reason, ''), doubted
-             FROM part WHERE session = ?1 AND key = ?2 AND state = 'dead' AND untold IS NULL
-                 AND reason IS NOT ?3",
-        )?
-        .query_row(params![tx.session, key.0, STOPPED], |row| {
-            Ok(Dead {
-                number: row.get(0)?,
-                cause: row.get(1)?,
-                form: row.get(2)?,
-                interim: row.get(3)?,
-                to: address(row, 4)?,
-                why: row.get(8)?,
-                doubted: row.get(9)?,
-            })
-        })
-        .optional()?;
-    let Some(dead) = dead else {
+    let sql = "SELECT out_seq, cause, form, kind = 'interim', channel, account, chat, thread,
+                   coalesce(reason, ''), doubted
+               FROM part WHERE session = ?1 AND key = ?2 AND state = 'dead' AND untold IS NULL
+                   AND reason IS NOT ?3";
+    let Some(dead) = one::<Dead>(&tx, sql, params![tx.session, key.0, STOPPED])? else {
         return Ok(());
     };
     // Nobody misses an emoji, or the host's own line that work goes on.
@@ -62,8 +49,8 @@ pub(crate) fn record(tx: Scope<'_>, key: &PartKey, now: Timestamp) -> rusqlite::
         Some(_) => dead.form != "reaction" && !(dead.number.is_none() && dead.interim),
         None => !key.0.starts_with(NOTICE_KEY) && !key.0.starts_with(UNDELIVERED_KEY),
     };
-    tx.prepare_cached("UPDATE part SET untold = ?3 WHERE session = ?1 AND key = ?2")?
-        .execute(params![tx.session, key.0, matters])?;
+    let sql = "UPDATE part SET untold = ?3 WHERE session = ?1 AND key = ?2";
+    run(&tx, sql, params![tx.session, key.0, matters])?;
     match (dead.number, dead.cause) {
         (number, Some(cause)) if matters => {
             tell_sender(tx, key, &dead, cause, now)?;
@@ -87,9 +74,7 @@ fn tell_sender(
     let sql = "SELECT platform_id FROM message WHERE session = ?1 AND seq = ?2 AND channel = ?3
                    AND account = ?4 AND chat = ?5 AND kind <> 'context'";
     let of = params![tx.session, cause, dead.to.channel, dead.to.account, dead.to.chat];
-    let reply_to: Option<String> =
-        tx.prepare_cached(sql)?.query_row(of, |row| row.get(0)).optional()?;
-    let Some(reply_to) = reply_to else { return Ok(()) };
+    let Some(reply_to) = one(&tx, sql, of)? else { return Ok(()) };
     let session = SessionId(tx.session);
     let part = NewPart {
         key: PartKey(format!("{UNDELIVERED_KEY}{session}.{cause}")),
@@ -109,22 +94,16 @@ fn tell_agent(
     (number, cause): (i64, i64),
     now: Timestamp,
 ) -> rusqlite::Result<()> {
-    let title: Option<String> = tx
-        .prepare_cached(
-            "SELECT title FROM messaging_group
-             WHERE channel = ?1 AND account = ?2 AND chat = ?3 AND title <> ''",
-        )?
-        .query_row([&dead.to.channel, &dead.to.account, &dead.to.chat], |row| row.get(0))
-        .optional()?;
-    let chat = match title {
+    let sql = "SELECT title FROM messaging_group
+               WHERE channel = ?1 AND account = ?2 AND chat = ?3 AND title <> ''";
+    let chat = match one::<String>(&tx, sql, [&dead.to.channel, &dead.to.account, &dead.to.chat])? {
         Some(title) => format!("\"{title}\""),
         None => format!("chat {} on {}", dead.to.chat, dead.to.channel),
     };
     let text = dead_letter::for_agent(number, &chat, &dead.why, dead.doubted);
     // In the chat that led to it, where the agent looks next.
     let sql = "SELECT body FROM message WHERE session = ?1 AND seq = ?2";
-    let cause_body =
-        tx.prepare_cached(sql)?.query_row([tx.session, cause], |row| Body::read(row, 0))?;
+    let cause_body: Body = only(&tx, sql, [tx.session, cause])?;
     let body = Body {
         sender: dead_letter::SENDER.to_owned(),
         text,
@@ -132,23 +111,14 @@ fn tell_agent(
         rule: Some(Rule { word: "undelivered".to_owned(), detail: key.0.clone() }),
         ..Body::default()
     };
-    tx.prepare_cached(
-        "INSERT INTO message (session, seq, channel, account, chat, thread, platform_id, sender_id,
-             received_at, not_before, kind, outcome, reason, ended_at, body)
-         SELECT session, ?3, channel, account, chat, thread, ?4, 'host', ?5, ?5, 'context',
-             'silent', 'from the host', ?5, ?6
-         FROM message WHERE session = ?1 AND seq = ?2
-         ON CONFLICT DO NOTHING",
-    )?
-    .execute(params![
-        tx.session,
-        cause,
-        next_seq(&tx, tx.session)?,
-        format!("dead.{}.{}", key.0, now.0),
-        now.0,
-        body.to_json()?
-    ])
-    .map(drop)
+    let sql = "INSERT INTO message (session, seq, channel, account, chat, thread, platform_id,
+                   sender_id, received_at, not_before, kind, outcome, reason, ended_at, body)
+               SELECT session, ?3, channel, account, chat, thread, ?4, 'host', ?5, ?5, 'context',
+                   'silent', 'from the host', ?5, ?6
+               FROM message WHERE session = ?1 AND seq = ?2
+               ON CONFLICT DO NOTHING";
+    let (seq, name) = (next_seq(&tx, tx.session)?, format!("dead.{}.{}", key.0, now.0));
+    run(&tx, sql, params![tx.session, cause, seq, name, now.0, to_json(&body)?]).map(drop)
 }
 
 /// Does to a part what a user says, and sets its session awake: a stop has to find the part.

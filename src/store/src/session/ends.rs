@@ -11,6 +11,7 @@ use super::messages::{MessageOutcome, conclude};
 use super::{Scope, parts, tasks};
 use crate::central::events;
 use crate::outbox::PartKind;
+use crate::row::{only, run};
 
 /// Ends a message as its claim says. `None` where it has ended before.
 pub(super) fn end(
@@ -43,10 +44,8 @@ pub(super) fn end(
         let text = notice::SAID_NOTHING;
         parts::add_notice(tx, "mute", claim.message, PartKind::Notice, text, now)?;
     }
-    tx.prepare_cached(
-        "UPDATE launch SET answered = answered + 1 WHERE session = ?1 AND incarnation = ?2",
-    )?
-    .execute([tx.session, claim.incarnation.0])?;
+    let sql = "UPDATE launch SET answered = answered + 1 WHERE session = ?1 AND incarnation = ?2";
+    run(&tx, sql, [tx.session, claim.incarnation.0])?;
     Ok(Some((claim.message, outcome)))
 }
 
@@ -54,16 +53,14 @@ pub(super) fn end(
 /// of the same chat and thread, or of anything that the agent said about it. What was said about an earlier
 /// one was said without knowing of this.
 fn is_answered(tx: Scope<'_>, claim: &Claim) -> rusqlite::Result<bool> {
-    tx.prepare_cached(
-        "SELECT EXISTS (SELECT 1 FROM part p
-                        JOIN message c ON c.session = p.session AND c.seq = p.cause
-                        JOIN message m ON m.session = p.session AND m.seq = ?3
-                            AND m.channel = c.channel AND m.account = c.account
-                            AND m.chat = c.chat AND m.thread IS c.thread
-                            AND m.seq <= c.seq
-                        WHERE p.session = ?1 AND p.out_seq = ?2)
-             OR EXISTS (SELECT 1 FROM part WHERE session = ?1 AND cause = ?3
-                            AND out_seq IS NOT NULL)",
-    )?
-    .query_row(params![tx.session, claim.reply.map(|it| it.0), claim.message.0], |row| row.get(0))
+    let sql = "SELECT EXISTS (SELECT 1 FROM part p
+                              JOIN message c ON c.session = p.session AND c.seq = p.cause
+                              JOIN message m ON m.session = p.session AND m.seq = ?3
+                                  AND m.channel = c.channel AND m.account = c.account
+                                  AND m.chat = c.chat AND m.thread IS c.thread
+                                  AND m.seq <= c.seq
+                              WHERE p.session = ?1 AND p.out_seq = ?2)
+                   OR EXISTS (SELECT 1 FROM part WHERE session = ?1 AND cause = ?3
+                                  AND out_seq IS NOT NULL)";
+    only(&tx, sql, params![tx.session, claim.reply.map(|it| it.0), claim.message.0])
 }

@@ -20,6 +20,8 @@ use crate::{CentralStore, Db, Gate, StoreError};
 pub(crate) struct Mailboxes {
     pub(super) inbound: InboundBox,
     outbound: OutboundReader,
+    /// What the last look found new, until it is imported.
+    news: Option<News>,
     pub(super) paths: SessionLayout,
 }
 
@@ -30,17 +32,20 @@ impl Mailboxes {
     fn new(paths: SessionLayout) -> Self {
         let inbound = InboundBox::new(paths.inbound());
         let outbound = OutboundReader::new(paths.outbound_dir());
-        Self { inbound, outbound, paths }
+        Self { inbound, outbound, news: None, paths }
     }
 
+    /// What the runner wrote that counts and is not imported. It is kept for [`Self::take_news`].
     pub(super) fn news(&mut self, imported: &Imported) -> Result<News, Mailbox> {
-        self.outbound.news(&imported.known())
+        let news = self.outbound.news(&imported.known()).map(|it| imported.sift(it));
+        self.news = news.as_ref().ok().filter(|it| it.is_news()).cloned();
+        news
     }
 
-    /// Files are copied to where the agent cannot write, before anything is written down of them. A
-    /// mailbox that cannot be read holds nothing.
-    pub(super) fn read(&mut self, imported: &Imported) -> Result<Read, StoreError> {
-        let news = self.news(imported).unwrap_or_default();
+    /// What the last look found new. Files are copied to where the agent cannot write, before anything
+    /// is written down of them.
+    pub(super) fn take_news(&mut self) -> Result<Read, StoreError> {
+        let news = self.news.take().unwrap_or_default();
         let mut names = Vec::new();
         for (message, _) in &news.messages {
             if let Form::File(name) = &message.form {
@@ -52,7 +57,7 @@ impl Mailboxes {
     }
 
     pub(super) fn quarantine(&mut self) -> Result<(), StoreError> {
-        self.outbound = OutboundReader::new(self.paths.outbound_dir());
+        *self = Self::new(self.paths.clone());
         quarantine::move_away(&self.paths)
             .map_err(|source| StoreError::Quarantine { path: self.paths.outbound(), source })
     }
@@ -172,15 +177,20 @@ impl SessionDb {
         self.mailboxes.peek(Mailboxes::quarantine).await
     }
 
-    /// Imports what the runner wrote, in one commit.
+    /// Imports what the last look found new, in one commit. What it needs to know from outside of the
+    /// session is read in it, so that what is taken from an agent is gone at once.
     pub async fn import(
         &self,
-        around: Surroundings,
+        around: impl FnOnce(&CentralStore) -> Result<Surroundings, StoreError> + Send + 'static,
         now: Timestamp,
     ) -> Result<Absorbed, StoreError> {
-        let imported = self.read(|rows| rows.imported()).await?;
-        let (news, files) = self.mailboxes.peek(move |boxes| boxes.read(&imported)).await?;
-        self.write("a reply", move |rows| rows.import(news, &files, &around, now)).await
+        let (news, files) = self.mailboxes.peek(Mailboxes::take_news).await?;
+        let session = self.session;
+        let import = move |central: &mut CentralStore| {
+            let around = around(central)?;
+            central.rows(session).import(news, &files, &around, now)
+        };
+        self.central.write("a reply", import).await
     }
 }
 

@@ -16,16 +16,15 @@ use domain::split::split_text;
 use domain::task::{TaskId, says_nothing};
 use domain::time::Timestamp;
 use domain::{MessageSeq, OutSeq};
-use rusqlite::{OptionalExtension, params};
+use rusqlite::params;
 
-use super::body::to_json;
 use super::ends::end;
 use super::parts::{self, Cause};
 use super::{Imported, Scope, SessionRows, requests, tasks, waits};
 use crate::StoreError;
-use crate::central::full_address as address;
 use crate::outbound::News;
 use crate::outbox::{Draft, NewPart, PartKind, Target};
+use crate::row::{one, only, run, to_json};
 
 /// Parts of a session that may wait to be sent, before what its agent says by the way is left out.
 const OPEN_PARTS_MAX: i64 = 500;
@@ -94,7 +93,7 @@ impl SessionRows<'_> {
             }
             if let Some((last, _)) = news.messages.last() {
                 let sql = "UPDATE session SET imported_seq = ?2 WHERE id = ?1";
-                tx.prepare_cached(sql)?.execute([tx.session, last.seq.0])?;
+                run(&tx, sql, [tx.session, last.seq.0])?;
             }
             if !silenced {
                 keep_state(tx, &news.state)?;
@@ -168,9 +167,7 @@ impl Taking<'_> {
         let max = if is_aside { OPEN_PARTS_MAX } else { OPEN_ANSWERS_MAX };
         let sql = "SELECT count(*) FROM (SELECT 1 FROM part WHERE session = ?1
                        AND state NOT IN ('sent', 'dead') LIMIT ?2)";
-        let count: i64 =
-            self.tx.prepare_cached(sql)?.query_row([self.tx.session, max], |row| row.get(0))?;
-        Ok(max <= count)
+        Ok(max <= only::<i64>(&self.tx, sql, [self.tx.session, max])?)
     }
 
     /// What answers a channel that takes nothing goes to the conversation's last other chat; if there
@@ -325,11 +322,7 @@ impl Taking<'_> {
                 EXISTS (SELECT 1 FROM message m WHERE m.session = p.session
                     AND m.channel = p.channel AND m.account = p.account AND m.chat = p.chat)
              FROM part p WHERE session = ?1 AND key = ?2";
-        let found = self
-            .tx
-            .prepare_cached(sql)?
-            .query_row(params![self.tx.session, key.0], |row| Ok((address(row, 0)?, row.get(4)?)))
-            .optional()?;
+        let found: Option<(Address, bool)> = one(&self.tx, sql, params![self.tx.session, key.0])?;
         let is_same = |it: &Address, to: &Address| {
             (&it.channel, &it.account, &it.chat) == (&to.channel, &to.account, &to.chat)
         };
@@ -375,9 +368,8 @@ fn keep_state(tx: Scope<'_>, state: &BTreeMap<String, String>) -> rusqlite::Resu
     if state.is_empty() {
         return Ok(());
     }
-    tx.prepare_cached("UPDATE session SET runner_state = ?2 WHERE id = ?1 AND runner_state <> ?2")?
-        .execute(params![tx.session, to_json(state)?])
-        .map(drop)
+    let sql = "UPDATE session SET runner_state = ?2 WHERE id = ?1 AND runner_state <> ?2";
+    run(&tx, sql, params![tx.session, to_json(state)?]).map(drop)
 }
 
 fn into_sqlite(err: StoreError) -> rusqlite::Error {

@@ -7,12 +7,13 @@ use domain::plain::cut;
 use domain::session::Launches;
 use domain::time::Timestamp;
 use domain::trouble::Trouble;
-use rusqlite::{OptionalExtension, Row, params};
+use rusqlite::params;
 use serde_json::json;
 
 use super::{Scope, SessionRows};
 use crate::StoreError;
 use crate::central::events;
+use crate::row::{list, one, only, run};
 
 /// How much of a container's last words is kept.
 const REASON_CHARS_MAX: usize = 500;
@@ -23,20 +24,17 @@ const LOOK_BACK: i64 = 32;
 pub(crate) fn launches_of(scope: Scope<'_>) -> rusqlite::Result<Launches> {
     let mut launches = Launches::default();
     let mut counting = true;
-    let mut statement = scope.prepare_cached(
-        "SELECT incarnation, ended_at, bad, answered FROM launch
-         WHERE session = ?1 ORDER BY incarnation DESC LIMIT ?2",
-    )?;
-    let mut rows = statement.query([scope.session, LOOK_BACK])?;
-    while let Some(row) = rows.next()? {
-        launches.last = launches.last.or(Some(Incarnation(row.get(0)?)));
-        let ended_at: Option<i64> = row.get(1)?;
-        let Some(ended_at) = ended_at else {
-            launches.open = launches.open.or(Some(Incarnation(row.get(0)?)));
+    let sql = "SELECT incarnation, ended_at, bad, answered FROM launch
+               WHERE session = ?1 ORDER BY incarnation DESC LIMIT ?2";
+    let rows: Vec<(Incarnation, Option<Timestamp>, bool, i64)> =
+        list(&scope, sql, [scope.session, LOOK_BACK])?;
+    for (incarnation, ended_at, bad, answered) in rows {
+        launches.last = launches.last.or(Some(incarnation));
+        if ended_at.is_none() {
+            launches.open = launches.open.or(Some(incarnation));
             continue;
-        };
-        launches.last_end = launches.last_end.or(Some(Timestamp(ended_at)));
-        let (bad, answered): (bool, i64) = (row.get(2)?, row.get(3)?);
+        }
+        launches.last_end = launches.last_end.or(ended_at);
         counting &= bad && answered == 0;
         launches.failures += u32::from(counting);
     }
@@ -54,12 +52,10 @@ impl SessionRows<'_> {
     /// When the database fails; then nothing may be started. So for every method below.
     pub fn launch(&self, now: Timestamp) -> Result<Incarnation, StoreError> {
         self.commit("a launch", |tx| {
-            tx.prepare_cached(
-                "INSERT INTO launch (session, incarnation, started_at)
-                 VALUES (?1, (SELECT coalesce(max(incarnation), 0) + 1 FROM launch
-                              WHERE session = ?1), ?2) RETURNING incarnation",
-            )?
-            .query_row([tx.session, now.0], |row| row.get(0).map(Incarnation))
+            let sql = "INSERT INTO launch (session, incarnation, started_at)
+                       VALUES (?1, (SELECT coalesce(max(incarnation), 0) + 1 FROM launch
+                                    WHERE session = ?1), ?2) RETURNING incarnation";
+            only(&tx, sql, [tx.session, now.0])
         })
     }
 
@@ -86,13 +82,10 @@ impl SessionRows<'_> {
     ) -> Result<(), StoreError> {
         let (trouble, detail) = trouble.map(Trouble::words).unzip();
         self.commit("the end of a launch", |tx| {
-            let ended = tx
-                .prepare_cached(
-                    "UPDATE launch SET ended_at = ?3, bad = ?4, trouble = ?5, detail = ?6
-                 WHERE session = ?1 AND incarnation = ?2 AND ended_at IS NULL",
-                )?
-                .execute(params![tx.session, incarnation.0, now.0, bad, trouble, detail])?;
-            if ended == 1 {
+            let sql = "UPDATE launch SET ended_at = ?3, bad = ?4, trouble = ?5, detail = ?6
+                       WHERE session = ?1 AND incarnation = ?2 AND ended_at IS NULL";
+            let end = params![tx.session, incarnation.0, now.0, bad, trouble, detail];
+            if run(&tx, sql, end)? == 1 {
                 let about = (Some(tx.session), Some(incarnation.0));
                 let reason = cut(reason, REASON_CHARS_MAX);
                 events::add(&tx, EventKind::Exit, about, "", &json!({ "reason": reason }), now)?;
@@ -107,24 +100,17 @@ pub(super) fn trouble_of(
     tx: Scope<'_>,
     incarnation: Incarnation,
 ) -> rusqlite::Result<Option<Trouble>> {
-    tx.prepare_cached("SELECT trouble, detail FROM launch WHERE session = ?1 AND incarnation = ?2")?
-        .query_row([tx.session, incarnation.0], trouble)
-        .optional()
-        .map(Option::flatten)
+    let sql = "SELECT trouble, detail FROM launch WHERE session = ?1 AND incarnation = ?2";
+    Ok(one(&tx, sql, [tx.session, incarnation.0])?.and_then(trouble))
 }
 
 /// What was the matter with the last incarnation that ended.
 pub(super) fn last_trouble(tx: Scope<'_>) -> rusqlite::Result<Option<Trouble>> {
-    tx.prepare_cached(
-        "SELECT trouble, detail FROM launch WHERE session = ?1 AND ended_at IS NOT NULL
-         ORDER BY incarnation DESC LIMIT 1",
-    )?
-    .query_row([tx.session], trouble)
-    .optional()
-    .map(Option::flatten)
+    let sql = "SELECT trouble, detail FROM launch WHERE session = ?1 AND ended_at IS NOT NULL
+               ORDER BY incarnation DESC LIMIT 1";
+    Ok(one(&tx, sql, [tx.session])?.and_then(trouble))
 }
 
-fn trouble(row: &Row<'_>) -> rusqlite::Result<Option<Trouble>> {
-    let (word, detail): (Option<String>, Option<String>) = (row.get(0)?, row.get(1)?);
-    Ok(word.and_then(|it| Trouble::parse(&it, &detail.unwrap_or_default())))
+fn trouble((word, detail): (Option<String>, Option<String>)) -> Option<Trouble> {
+    Trouble::parse(&word?, &detail.unwrap_or_default())
 }

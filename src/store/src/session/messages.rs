@@ -7,14 +7,18 @@ use domain::time::Timestamp;
 use domain::{Incarnation, MessageSeq, SessionId, notice};
 use rusqlite::{Connection, params};
 
-use super::body::{Body, from_json_or_none};
-use super::{Scope, SessionRows, attachments, launches, parts, tasks};
+use super::{Body, Scope, SessionRows, attachments, launches, parts, tasks};
 use crate::StoreError;
-use crate::central::{full_address, list};
 use crate::outbox::{self, Draft, NewPart, PartKind};
+use crate::row::{list, only, row, run, to_json};
 
 /// Messages that a look reads; a longer queue moves up.
 const WAITING_MAX: i64 = 100;
+
+row!(Waiting {
+    message, received_at, not_before, tries, told, status, channel, fetching, wait, last_chance;
+    claim
+});
 
 impl SessionRows<'_> {
     /// Stores messages in their order, all in one commit, and sets the session awake. One that is there
@@ -38,34 +42,12 @@ impl SessionRows<'_> {
     /// The oldest messages without an outcome, each with the last incarnation whose claim was taken
     /// back. Claims are filled in from the outbound mailbox.
     pub(crate) fn waiting(&self) -> Result<Vec<(Waiting, Incarnation)>, StoreError> {
-        let read = || -> rusqlite::Result<Vec<(Waiting, Incarnation)>> {
-            self.scope
-                .prepare_cached(
-                    "SELECT seq, received_at, not_before, tries, told, released, status, channel,
-                            EXISTS (SELECT 1 FROM attachment f WHERE f.session = m.session
-                                        AND f.state = 'pending' AND f.message <= m.seq),
-                            wait, last_chance
-                     FROM message m WHERE session = ?1 AND outcome IS NULL ORDER BY seq LIMIT ?2",
-                )?
-                .query_map([self.scope.session, WAITING_MAX], |row| {
-                    let waiting = Waiting {
-                        message: MessageSeq(row.get(0)?),
-                        received_at: Timestamp(row.get(1)?),
-                        not_before: Timestamp(row.get(2)?),
-                        tries: row.get(3)?,
-                        claim: None,
-                        told: row.get(4)?,
-                        status: row.get(6)?,
-                        channel: row.get(7)?,
-                        fetching: row.get(8)?,
-                        wait: from_json_or_none(row, 9)?,
-                        last_chance: row.get::<_, Option<i64>>(10)?.map(Timestamp),
-                    };
-                    Ok((waiting, Incarnation(row.get(5)?)))
-                })?
-                .collect()
-        };
-        read().map_err(StoreError::query("read the waiting messages"))
+        let sql = "SELECT seq, received_at, not_before, tries, told, status, channel,
+                       EXISTS (SELECT 1 FROM attachment f WHERE f.session = m.session
+                                   AND f.state = 'pending' AND f.message <= m.seq),
+                       wait, last_chance, released
+                   FROM message m WHERE session = ?1 AND outcome IS NULL ORDER BY seq LIMIT ?2";
+        self.list("read the waiting messages", sql, [self.scope.session, WAITING_MAX])
     }
 
     /// Takes a message out of the hands of `by`, which is gone, until `at`. Its chat is told, once,
@@ -79,12 +61,9 @@ impl SessionRows<'_> {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         self.commit("a release", |tx| {
-            let released = tx
-                .prepare_cached(
-                    "UPDATE message SET tries = tries + 1, not_before = ?4, released = ?3
-                     WHERE session = ?1 AND seq = ?2 AND outcome IS NULL AND released < ?3",
-                )?
-                .execute(params![tx.session, message.0, by.0, at.0])?;
+            let sql = "UPDATE message SET tries = tries + 1, not_before = ?4, released = ?3
+                       WHERE session = ?1 AND seq = ?2 AND outcome IS NULL AND released < ?3";
+            let released = run(&tx, sql, [tx.session, message.0, by.0, at.0])?;
             let is_told = released == 1 && !tasks::is_task(tx, message)?;
             let trouble = launches::trouble_of(tx, by)?.filter(|_| is_told);
             match trouble.as_ref().and_then(|it| it.interruption(agent)) {
@@ -127,16 +106,10 @@ impl SessionRows<'_> {
     /// As words of the host: the session says nothing meanwhile.
     pub fn tell_parked(&self, why: &str, now: Timestamp) -> Result<(), StoreError> {
         self.commit("a notice", |tx| {
-            let untold: Vec<(i64, Address, String)> = tx
-                .prepare_cached(
-                    "SELECT seq, channel, account, chat, thread, platform_id FROM message
-                     WHERE session = ?1 AND outcome IS NULL AND told = 0 AND task IS NULL
-                     ORDER BY seq LIMIT ?2",
-                )?
-                .query_map([tx.session, WAITING_MAX], |row| {
-                    Ok((row.get(0)?, full_address(row, 1)?, row.get(5)?))
-                })?
-                .collect::<rusqlite::Result<_>>()?;
+            let sql = "SELECT seq, channel, account, chat, thread, platform_id FROM message
+                       WHERE session = ?1 AND outcome IS NULL AND told = 0 AND task IS NULL
+                       ORDER BY seq LIMIT ?2";
+            let untold: Vec<(i64, Address, String)> = list(&tx, sql, [tx.session, WAITING_MAX])?;
             for (seq, to, reply_to) in untold {
                 let part = NewPart {
                     key: PartKey(format!("parked.{}.{seq}", SessionId(tx.session))),
@@ -146,8 +119,8 @@ impl SessionRows<'_> {
                     content: Draft::Text(notice::parked(why)),
                 };
                 outbox::add(Scope::host(&tx), &part, None, now)?;
-                tx.prepare_cached("UPDATE message SET told = 1 WHERE session = ?1 AND seq = ?2")?
-                    .execute([tx.session, seq])?;
+                let sql = "UPDATE message SET told = 1 WHERE session = ?1 AND seq = ?2";
+                run(&tx, sql, [tx.session, seq])?;
             }
             Ok(())
         })
@@ -156,19 +129,15 @@ impl SessionRows<'_> {
     /// Lets the session sleep, unless it has something to do after all. Whether it sleeps.
     pub fn fall_asleep(&self) -> Result<bool, StoreError> {
         self.commit("asleep", |tx| {
-            let asleep = tx
-                .prepare_cached(
-                    "UPDATE session SET awake = 0 WHERE id = ?1 AND NOT EXISTS
-                         (SELECT 1 FROM message WHERE session = ?1 AND outcome IS NULL)
-                       AND NOT EXISTS (SELECT 1 FROM part
-                         WHERE session = ?1 AND state NOT IN ('sent', 'dead'))
-                       AND NOT EXISTS (SELECT 1 FROM attachment
-                         WHERE session = ?1 AND state = 'pending')
-                       AND NOT EXISTS (SELECT 1 FROM request
-                         WHERE session = ?1 AND state = 'open')",
-                )?
-                .execute([tx.session])?;
-            Ok(asleep == 1)
+            let sql = "UPDATE session SET awake = 0 WHERE id = ?1 AND NOT EXISTS
+                           (SELECT 1 FROM message WHERE session = ?1 AND outcome IS NULL)
+                         AND NOT EXISTS (SELECT 1 FROM part
+                           WHERE session = ?1 AND state NOT IN ('sent', 'dead'))
+                         AND NOT EXISTS (SELECT 1 FROM attachment
+                           WHERE session = ?1 AND state = 'pending')
+                         AND NOT EXISTS (SELECT 1 FROM request
+                           WHERE session = ?1 AND state = 'open')";
+            Ok(run(&tx, sql, [tx.session])? == 1)
         })
     }
 
@@ -178,21 +147,15 @@ impl SessionRows<'_> {
                           (SELECT count(*) FROM part
                            WHERE session = ?1 AND state NOT IN ('sent', 'dead')),
                           EXISTS (SELECT 1 FROM launch WHERE session = ?1 AND ended_at IS NULL)";
-        let counts = self.find("count what waits", sql, [self.scope.session], |row| {
-            let (waiting, unsent, has_container) = (row.get(0)?, row.get(1)?, row.get(2)?);
-            Ok(Counts { waiting, unsent, has_container })
-        })?;
-        Ok(counts.unwrap_or_default())
+        self.only("count what waits", sql, [self.scope.session])
     }
 
     /// Every message with its outcome, if it has one, oldest first: `(platform id, outcome)`.
     pub fn outcomes(&self) -> Result<Vec<(String, Option<Outcome>)>, StoreError> {
         let sql = "SELECT platform_id, outcome FROM message WHERE session = ?1 ORDER BY seq";
-        list(&self.scope, sql, [self.scope.session], |row| {
-            let outcome: Option<String> = row.get(1)?;
-            Ok((row.get(0)?, outcome.as_deref().and_then(Outcome::parse)))
-        })
-        .map_err(StoreError::query("list the outcomes"))
+        let all: Vec<(String, Option<String>)> =
+            self.list("list the outcomes", sql, [self.scope.session])?;
+        Ok(all.into_iter().map(|(id, it)| (id, it.as_deref().and_then(Outcome::parse))).collect())
     }
 }
 
@@ -203,6 +166,8 @@ pub struct Counts {
     pub unsent: usize,
     pub has_container: bool,
 }
+
+row!(Counts { waiting, unsent, has_container });
 
 /// How a message ended.
 pub(super) struct MessageOutcome<'a> {
@@ -219,30 +184,20 @@ pub(super) fn conclude(
     end: &MessageOutcome<'_>,
     now: Timestamp,
 ) -> rusqlite::Result<bool> {
-    let changed = tx
-        .prepare_cached(
-            "UPDATE message SET outcome = ?3, reason = ?4, ended_at = ?5, reply = ?6
-             WHERE session = ?1 AND seq = ?2 AND outcome IS NULL",
-        )?
-        .execute(params![
-            tx.session,
-            message.0,
-            end.outcome.as_str(),
-            end.reason,
-            now.0,
-            end.reply
-        ])?;
-    if changed == 1 {
+    let sql = "UPDATE message SET outcome = ?3, reason = ?4, ended_at = ?5, reply = ?6
+               WHERE session = ?1 AND seq = ?2 AND outcome IS NULL";
+    let (outcome, reason) = (end.outcome.as_str(), end.reason);
+    let how = params![tx.session, message.0, outcome, reason, now.0, end.reply];
+    let is_new = run(&tx, sql, how)? == 1;
+    if is_new {
         tasks::report(tx, message, now)?;
     }
-    Ok(changed == 1)
+    Ok(is_new)
 }
 
 /// The session may have something to do.
 pub(super) fn wake(tx: Scope<'_>) -> rusqlite::Result<()> {
-    tx.prepare_cached("UPDATE session SET awake = 1 WHERE id = ?1 AND awake = 0")?
-        .execute([tx.session])
-        .map(drop)
+    run(&tx, "UPDATE session SET awake = 1 WHERE id = ?1 AND awake = 0", [tx.session]).map(drop)
 }
 
 /// Stores one message; `None` when it is there already.
@@ -254,29 +209,26 @@ pub(super) fn insert(
     let message = &admitted.message;
     let is_context = admitted.kind == InboundKind::Context;
     let seq = next_seq(&tx, tx.session)?;
-    let stored = tx
-        .prepare_cached(
-            "INSERT INTO message (session, seq, channel, account, chat, thread, platform_id,
-                 sender_id, received_at, not_before, kind, outcome, reason, ended_at, body)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9, ?10, iif(?11, 'silent', NULL),
-                 iif(?11, 'overheard', NULL), iif(?11, ?9, NULL), ?12)
-             ON CONFLICT DO NOTHING",
-        )?
-        .execute(params![
-            tx.session,
-            seq,
-            message.from.channel,
-            message.from.account,
-            message.from.chat,
-            message.from.thread,
-            message.platform_id,
-            format!("{}:{}", message.from.channel, message.sender.id),
-            now.0,
-            admitted.kind.as_str(),
-            is_context,
-            Body::of(admitted).to_json()?
-        ])?;
-    if stored == 0 {
+    let sql = "INSERT INTO message (session, seq, channel, account, chat, thread, platform_id,
+                   sender_id, received_at, not_before, kind, outcome, reason, ended_at, body)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9, ?10, iif(?11, 'silent', NULL),
+                   iif(?11, 'overheard', NULL), iif(?11, ?9, NULL), ?12)
+               ON CONFLICT DO NOTHING";
+    let values = params![
+        tx.session,
+        seq,
+        message.from.channel,
+        message.from.account,
+        message.from.chat,
+        message.from.thread,
+        message.platform_id,
+        format!("{}:{}", message.from.channel, message.sender.id),
+        now.0,
+        admitted.kind.as_str(),
+        is_context,
+        to_json(&Body::of(admitted))?
+    ];
+    if run(&tx, sql, values)? == 0 {
         return Ok(None);
     }
     attachments::insert(tx, MessageSeq(seq), &message.files)?;
@@ -285,6 +237,5 @@ pub(super) fn insert(
 
 /// The next number within a session.
 pub(super) fn next_seq(conn: &Connection, session: i64) -> rusqlite::Result<i64> {
-    conn.prepare_cached("SELECT coalesce(max(seq), 0) + 2 FROM message WHERE session = ?1")?
-        .query_row([session], |row| row.get(0))
+    only(conn, "SELECT coalesce(max(seq), 0) + 2 FROM message WHERE session = ?1", [session])
 }

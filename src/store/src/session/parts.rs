@@ -9,13 +9,13 @@ use domain::outgoing::Card;
 use domain::task::TaskId;
 use domain::time::Timestamp;
 use domain::{MessageSeq, OutSeq};
-use rusqlite::{OptionalExtension, Row, params};
+use rusqlite::params;
 
 use super::{Scope, SessionRows, dead_letters, quiet};
 use crate::StoreError;
-use crate::central::full_address as address;
 use crate::outbox::{self, ClaimedPart, Draft, NewPart, Origin, PartKind, Target};
 use crate::reasons::OVERTAKEN;
+use crate::row::{Columns, FromRow, is_there, list, one, read, run};
 
 /// Messages that a search for another chat looks back.
 const LOOK_BACK: i64 = 500;
@@ -40,27 +40,27 @@ pub(super) struct Cause {
 /// The message that the runner names, or the last one before it: the runner's word decides nothing
 /// about where an answer goes.
 pub(super) fn cause(tx: Scope<'_>, named: MessageSeq) -> rusqlite::Result<Option<Cause>> {
-    tx.prepare_cached(
-        "SELECT seq, channel, account, chat, thread, iif(task IS NULL, platform_id, ''),
-                outcome = 'declined', outcome = 'failed' AND reply IS NULL, task
-         FROM message WHERE session = ?1 AND seq <= ?2 AND kind <> 'context'
-         ORDER BY seq DESC LIMIT 1",
-    )?
-    .query_row([tx.session, named.0], read_cause)
-    .optional()
+    let sql =
+        "SELECT seq, channel, account, chat, thread, iif(task IS NULL, platform_id, ''), task,
+                   outcome IS 'declined', outcome IS 'failed' AND reply IS NULL
+               FROM message WHERE session = ?1 AND seq <= ?2 AND kind <> 'context'
+               ORDER BY seq DESC LIMIT 1";
+    one(&tx, sql, [tx.session, named.0])
 }
 
-fn read_cause(row: &Row<'_>) -> rusqlite::Result<Cause> {
-    let from = address(row, 1)?;
-    Ok(Cause {
-        seq: MessageSeq(row.get(0)?),
-        written_in: from.clone(),
-        from,
-        platform_id: row.get(5)?,
-        task: row.get::<_, Option<i64>>(8)?.map(TaskId),
-        is_declined: row.get::<_, Option<bool>>(6)?.unwrap_or(false),
-        is_given_up: row.get::<_, Option<bool>>(7)?.unwrap_or(false),
-    })
+impl FromRow for Cause {
+    fn read(columns: &mut Columns<'_>) -> rusqlite::Result<Self> {
+        let (seq, from): (MessageSeq, Address) = columns.next()?;
+        Ok(Self {
+            seq,
+            written_in: from.clone(),
+            from,
+            platform_id: columns.next()?,
+            task: columns.next()?,
+            is_declined: columns.next()?,
+            is_given_up: columns.next()?,
+        })
+    }
 }
 
 /// The chat of the last message up to `before` whose channel is not `mute`. Overheard ones count: they
@@ -75,8 +75,7 @@ pub(super) fn last_chat(
          ORDER BY seq DESC LIMIT ?3",
     )?;
     let of = params![tx.session, before.0, LOOK_BACK];
-    let chats = statement.query_map(of, |row| address(row, 0))?;
-    for chat in chats {
+    for chat in statement.query_map(of, read::<Address>)? {
         let chat = chat?;
         if !is_mute(&chat.channel) {
             return Ok(Some(chat));
@@ -137,12 +136,8 @@ pub(super) fn add_wait(
     let Some(cause) = cause(tx, about)? else {
         return Ok(());
     };
-    let waiting: Vec<MessageSeq> = tx
-        .prepare_cached(
-            "SELECT seq FROM message WHERE session = ?1 AND outcome IS NULL AND status = 1",
-        )?
-        .query_map([tx.session], |row| row.get(0).map(MessageSeq))?
-        .collect::<rusqlite::Result<_>>()?;
+    let sql = "SELECT seq FROM message WHERE session = ?1 AND outcome IS NULL AND status = 1";
+    let waiting: Vec<MessageSeq> = list(&tx, sql, [tx.session])?;
     let text = text.to_owned();
     let content = match replaceable(tx, &waiting)? {
         Some(line) => Draft::Edit(Target::Part(line), Card { text, buttons: vec![] }),
@@ -163,7 +158,7 @@ pub(super) fn add_wait(
 pub(super) fn give_up_lines(tx: Scope<'_>) -> rusqlite::Result<()> {
     let sql = "UPDATE message SET line_gone = 1
                WHERE session = ?1 AND outcome IS NULL AND status = 1";
-    tx.prepare_cached(sql)?.execute([tx.session]).map(drop)
+    run(&tx, sql, [tx.session]).map(drop)
 }
 
 /// The key of the line that says that a message is being worked on.
@@ -182,11 +177,11 @@ pub(super) fn replaceable(
         let key = status_key(*message);
         let sql = "UPDATE part SET state = 'dead', untold = 0, reason = ?3
                    WHERE session = ?1 AND key = ?2 AND state IN ('ready', 'unsent')";
-        tx.prepare_cached(sql)?.execute(params![tx.session, key.0, OVERTAKEN])?;
+        run(&tx, sql, params![tx.session, key.0, OVERTAKEN])?;
         let sql = "SELECT 1 FROM part WHERE session = ?1 AND key = ?2 AND state <> 'dead'
                    AND NOT EXISTS (SELECT 1 FROM message m WHERE m.session = ?1 AND m.seq = ?3
                                        AND m.line_gone = 1)";
-        if tx.prepare_cached(sql)?.exists(params![tx.session, key.0, message.0])? {
+        if is_there(&tx, sql, params![tx.session, key.0, message.0])? {
             found = found.or(Some(key));
         }
     }
@@ -237,11 +232,7 @@ pub(crate) fn copy_to_drop(tx: Scope<'_>, key: &PartKey) -> rusqlite::Result<Opt
     let sql = "SELECT json_extract(file, '$.path') FROM part
                WHERE session = ?1 AND key = ?2 AND state IN ('sent', 'dead')
                  AND file IS NOT NULL";
-    let path: Option<String> = tx
-        .prepare_cached(sql)?
-        .query_row(params![tx.session, key.0], |row| row.get(0))
-        .optional()?;
-    Ok(path.map(PathBuf::from))
+    Ok(one::<String>(&tx, sql, params![tx.session, key.0])?.map(PathBuf::from))
 }
 
 impl SessionRows<'_> {
@@ -256,8 +247,7 @@ impl SessionRows<'_> {
     /// Whether parts wait to be delivered, or are held for quiet hours.
     pub(crate) fn has_open_parts(&self) -> Result<bool, StoreError> {
         let sql = "SELECT 1 FROM part WHERE session = ?1 AND state NOT IN ('sent', 'dead') LIMIT 1";
-        let found = self.find("read the open parts", sql, [self.scope.session], |_| Ok(()))?;
-        Ok(found.is_some())
+        self.has("read the open parts", sql, [self.scope.session])
     }
 
     /// Shows in the chat of a message that is being worked on for `after`, once, that this takes a
@@ -277,7 +267,7 @@ impl SessionRows<'_> {
             let sql = "UPDATE message SET status = 1 WHERE session = ?1 AND seq = ?2
                            AND status = 0 AND outcome IS NULL AND received_at <= ?3";
             let before = now.0.saturating_sub(after);
-            let is_new = tx.prepare_cached(sql)?.execute([tx.session, message.0, before])? == 1;
+            let is_new = run(&tx, sql, [tx.session, message.0, before])? == 1;
             if is_new && cause.task.is_none() {
                 let part = NewPart {
                     key: status_key(message),
@@ -295,7 +285,7 @@ impl SessionRows<'_> {
     /// The channel of a message that has no outcome yet.
     pub fn channel_of(&self, message: MessageSeq) -> Result<Option<String>, StoreError> {
         let sql = "SELECT channel FROM message WHERE session = ?1 AND seq = ?2 AND outcome IS NULL";
-        self.find("find a channel", sql, [self.scope.session, message.0], |row| row.get(0))
+        self.find("find a channel", sql, [self.scope.session, message.0])
     }
 
     /// The status line of the message that is being worked on: since when that is, where it is, and
@@ -303,14 +293,10 @@ impl SessionRows<'_> {
     pub fn shown_status(&self) -> Result<Option<(Timestamp, Address, String)>, StoreError> {
         let sql = "SELECT seq, received_at FROM message WHERE session = ?1
                      AND outcome IS NULL AND status = 1 AND line_gone = 0 ORDER BY seq LIMIT 1";
-        let seen = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
-        let found: Option<(i64, i64)> =
-            self.find("find a status line", sql, [self.scope.session], seen)?;
-        let Some((seq, since)) = found else {
+        let Some((seq, since)) = self.find("find a status line", sql, [self.scope.session])? else {
             return Ok(None);
         };
-        let line = self.status_line(MessageSeq(seq))?;
-        Ok(line.map(|(to, id)| (Timestamp(since), to, id)))
+        Ok(self.status_line(seq)?.map(|(to, id)| (since, to, id)))
     }
 
     /// The unfinished message of the same address whose status line a draft of this one may use: its own,
@@ -323,7 +309,7 @@ impl SessionRows<'_> {
                      AND l.outcome IS NULL AND l.status = 1 AND l.line_gone = 0
                    ORDER BY l.seq <> m.seq, l.seq LIMIT 1";
         let of = [self.scope.session, message.0];
-        self.find("find a status line", sql, of, |row| row.get(0).map(MessageSeq))
+        self.find("find a status line", sql, of)
     }
 
     /// Where the status line of a message is, once it is there: its chat and the platform's id.
@@ -336,19 +322,16 @@ impl SessionRows<'_> {
                      AND NOT EXISTS (SELECT 1 FROM message m WHERE m.session = ?1 AND m.seq = ?3
                                          AND m.line_gone = 1)";
         let line = params![self.scope.session, status_key(message).0, message.0];
-        self.find("find a status line", sql, line, |row| Ok((address(row, 0)?, row.get(4)?)))
+        self.find("find a status line", sql, line)
     }
 }
 
 /// Other messages that the part answers, by their platform ids: those of the address that it goes to.
 fn answered_too(tx: Scope<'_>, key: &PartKey) -> rusqlite::Result<Vec<String>> {
-    tx.prepare_cached(
-        "SELECT m.platform_id FROM part p
-         JOIN message m ON m.session = p.session AND m.reply = p.out_seq AND m.seq <> p.cause
-             AND m.channel = p.channel AND m.account = p.account AND m.chat = p.chat
-             AND m.thread IS p.thread
-         WHERE p.session = ?1 AND p.key = ?2 ORDER BY m.seq",
-    )?
-    .query_map(params![tx.session, key.0], |row| row.get(0))?
-    .collect()
+    let sql = "SELECT m.platform_id FROM part p
+               JOIN message m ON m.session = p.session AND m.reply = p.out_seq AND m.seq <> p.cause
+                   AND m.channel = p.channel AND m.account = p.account AND m.chat = p.chat
+                   AND m.thread IS p.thread
+               WHERE p.session = ?1 AND p.key = ?2 ORDER BY m.seq";
+    list(&tx, sql, params![tx.session, key.0])
 }

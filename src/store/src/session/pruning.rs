@@ -19,6 +19,7 @@ use rusqlite::params;
 use super::{Scope, SessionRows};
 use crate::StoreError;
 use crate::layout::FILES;
+use crate::row::{list, run};
 
 /// Messages that are over and that nothing hangs on any more.
 const MESSAGES: &str = "SELECT seq FROM message m
@@ -64,9 +65,8 @@ impl SessionRows<'_> {
         self.commit(op, |tx| {
             let mut gone = 0;
             for message in &with_files {
-                gone += tx
-                    .prepare_cached("DELETE FROM attachment WHERE session = ?1 AND message = ?2")?
-                    .execute([tx.session, *message])?;
+                let sql = "DELETE FROM attachment WHERE session = ?1 AND message = ?2";
+                gone += run(&tx, sql, [tx.session, *message])?;
             }
             gone += machinery(tx, cutoffs.machinery.0)?;
             gone += parts(tx, cutoffs.messages.0)?;
@@ -119,71 +119,51 @@ impl SessionRows<'_> {
 }
 
 fn numbers(scope: Scope<'_>, sql: &str, before: i64) -> rusqlite::Result<Vec<i64>> {
-    let of = params![scope.session, before, BATCH];
-    scope.prepare_cached(sql)?.query_map(of, |row| row.get(0))?.collect()
+    list(&scope, sql, params![scope.session, before, BATCH])
 }
 
 /// Launches, and requests whose turn is over, so that nobody waits for their answer.
 fn machinery(tx: Scope<'_>, before: i64) -> rusqlite::Result<usize> {
-    let launches = tx
-        .prepare_cached(
-            "DELETE FROM launch WHERE session = ?1 AND incarnation IN
-                 (SELECT incarnation FROM launch
-                  WHERE session = ?1 AND ended_at < ?2 AND incarnation <=
-                        (SELECT max(incarnation) FROM launch WHERE session = ?1) - ?4
-                  ORDER BY incarnation LIMIT ?3)",
-        )?
-        .execute(params![tx.session, before, BATCH, LAUNCHES_KEPT])?;
-    let requests = tx
-        .prepare_cached(
-            "DELETE FROM request WHERE session = ?1 AND seq IN
-                 (SELECT r.seq FROM request r
-                  JOIN message m ON m.session = r.session AND m.seq = r.cause
-                  WHERE r.session = ?1 AND r.state = 'answered' AND r.asked_at < ?2
-                    AND m.ended_at < ?2
-                  ORDER BY r.seq LIMIT ?3)",
-        )?
-        .execute(params![tx.session, before, BATCH])?;
-    Ok(launches + requests)
+    let sql = "DELETE FROM launch WHERE session = ?1 AND incarnation IN
+                   (SELECT incarnation FROM launch
+                    WHERE session = ?1 AND ended_at < ?2 AND incarnation <=
+                          (SELECT max(incarnation) FROM launch WHERE session = ?1) - ?4
+                    ORDER BY incarnation LIMIT ?3)";
+    let launches = run(&tx, sql, params![tx.session, before, BATCH, LAUNCHES_KEPT])?;
+    let sql = "DELETE FROM request WHERE session = ?1 AND seq IN
+                   (SELECT r.seq FROM request r
+                    JOIN message m ON m.session = r.session AND m.seq = r.cause
+                    WHERE r.session = ?1 AND r.state = 'answered' AND r.asked_at < ?2
+                      AND m.ended_at < ?2
+                    ORDER BY r.seq LIMIT ?3)";
+    Ok(launches + run(&tx, sql, params![tx.session, before, BATCH])?)
 }
 
 /// What was sent. It goes with its message, or before it where one message led to much.
 fn parts(tx: Scope<'_>, before: i64) -> rusqlite::Result<usize> {
-    tx.prepare_cached(
-        "DELETE FROM part WHERE id IN
-             (SELECT id FROM part WHERE session = ?1 AND state IN ('sent', 'dead')
-                AND changed_at < ?2
-              ORDER BY changed_at LIMIT ?3)",
-    )?
-    .execute(params![tx.session, before, BATCH])
+    let sql = "DELETE FROM part WHERE id IN
+                   (SELECT id FROM part WHERE session = ?1 AND state IN ('sent', 'dead')
+                      AND changed_at < ?2
+                    ORDER BY changed_at LIMIT ?3)";
+    run(&tx, sql, params![tx.session, before, BATCH])
 }
 
 fn messages(tx: Scope<'_>, before: i64) -> rusqlite::Result<usize> {
     let old = numbers(tx, MESSAGES, before)?;
     for seq in &old {
         // What belongs to it goes with it.
-        tx.prepare_cached("DELETE FROM message WHERE session = ?1 AND seq = ?2")?
-            .execute([tx.session, *seq])?;
+        run(&tx, "DELETE FROM message WHERE session = ?1 AND seq = ?2", [tx.session, *seq])?;
     }
     Ok(old.len())
 }
 
 /// File names of copies that unfinished parts need.
 fn waiting_files(scope: Scope<'_>) -> rusqlite::Result<BTreeSet<String>> {
-    let mut statement = scope.prepare_cached(
-        "SELECT json_extract(file, '$.path') FROM part
-         WHERE session = ?1 AND state NOT IN ('sent', 'dead') AND file IS NOT NULL",
-    )?;
-    let paths = statement.query_map([scope.session], |row| row.get::<_, Option<String>>(0))?;
-    let name = |path: Option<String>| {
-        let path = path.unwrap_or_default();
-        Path::new(&path).file_name().map(|it| it.to_string_lossy().into_owned())
-    };
-    let mut names = BTreeSet::new();
-    for path in paths {
-        names.extend(name(path?));
-    }
-    Ok(names)
+    let sql = "SELECT json_extract(file, '$.path') FROM part
+               WHERE session = ?1 AND state NOT IN ('sent', 'dead') AND file IS NOT NULL";
+    let paths: Vec<Option<String>> = list(&scope, sql, [scope.session])?;
+    let name = |path: &String| Some(Path::new(path).file_name()?.to_string_lossy().into_owned());
+    Ok(paths.iter().flatten().filter_map(name).collect())
 }
 
 fn remove_folder(path: &Path) -> Result<(), StoreError> {

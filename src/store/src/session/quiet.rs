@@ -11,12 +11,13 @@ use domain::message::Address;
 use domain::outgoing::TextLimit;
 use domain::quiet::{BETWEEN, HEADING, together};
 use domain::time::Timestamp;
-use rusqlite::{OptionalExtension, params};
+use rusqlite::params;
 
 use super::{Scope, SessionRows};
 use crate::StoreError;
 use crate::outbox::{self, ClaimedPart};
 use crate::reasons::STOPPED;
+use crate::row::{is_there, list, one, run};
 
 impl SessionRows<'_> {
     /// Releases all that is held for a chat, in its order, texts together as far as one message of
@@ -41,25 +42,17 @@ impl SessionRows<'_> {
 }
 
 fn threads(tx: Scope<'_>, chat: &Address) -> rusqlite::Result<Vec<Option<String>>> {
-    tx.prepare_cached(
-        "SELECT thread FROM part WHERE session = ?1 AND quiet = 'held' AND channel = ?2
-             AND account = ?3 AND chat = ?4 GROUP BY thread ORDER BY min(id)",
-    )?
-    .query_map(params![tx.session, chat.channel, chat.account, chat.chat], |row| row.get(0))?
-    .collect()
+    let sql = "SELECT thread FROM part WHERE session = ?1 AND quiet = 'held' AND channel = ?2
+                   AND account = ?3 AND chat = ?4 GROUP BY thread ORDER BY min(id)";
+    list(&tx, sql, params![tx.session, chat.channel, chat.account, chat.chat])
 }
 
 fn release(tx: Scope<'_>, to: &Address, limit: TextLimit, now: Timestamp) -> rusqlite::Result<()> {
-    let held: Vec<(String, Option<String>)> = tx
-        .prepare_cached(
-            "SELECT key, iif(form = 'text', text, NULL) FROM part
-             WHERE session = ?1 AND quiet = 'held' AND state = 'ready' AND channel = ?2
-                 AND account = ?3 AND chat = ?4 AND thread IS ?5 ORDER BY id",
-        )?
-        .query_map(params![tx.session, to.channel, to.account, to.chat, to.thread], |row| {
-            Ok((row.get(0)?, row.get(1)?))
-        })?
-        .collect::<rusqlite::Result<_>>()?;
+    let sql = "SELECT key, iif(form = 'text', text, NULL) FROM part
+               WHERE session = ?1 AND quiet = 'held' AND state = 'ready' AND channel = ?2
+                   AND account = ?3 AND chat = ?4 AND thread IS ?5 ORDER BY id";
+    let of = params![tx.session, to.channel, to.account, to.chat, to.thread];
+    let held: Vec<(String, Option<String>)> = list(&tx, sql, of)?;
     let texts: Vec<Option<&str>> = held.iter().map(|it| it.1.as_deref()).collect();
     let mut left = &held[..];
     let mut word = "first";
@@ -67,63 +60,47 @@ fn release(tx: Scope<'_>, to: &Address, limit: TextLimit, now: Timestamp) -> rus
         let (message, rest) = left.split_at(count);
         let leader = message.first().map(|it| &it.0);
         for (at, (key, _)) in message.iter().enumerate() {
-            tx.prepare_cached(
-                "UPDATE part SET quiet = ?3, said_with = ?4, changed_at = ?5
-                 WHERE session = ?1 AND key = ?2",
-            )?
-            .execute(params![
-                tx.session,
-                key,
-                word,
-                leader.filter(|_| 0 < at),
-                now.0
-            ])?;
+            let sql = "UPDATE part SET quiet = ?3, said_with = ?4, changed_at = ?5
+                       WHERE session = ?1 AND key = ?2";
+            let with = leader.filter(|_| 0 < at);
+            run(&tx, sql, params![tx.session, key, word, with, now.0])?;
             word = "released";
         }
         left = rest;
     }
     // What was given up meanwhile is held no longer either.
-    tx.prepare_cached(
-        "UPDATE part SET quiet = 'released'
-         WHERE session = ?1 AND quiet = 'held' AND channel = ?2 AND account = ?3 AND chat = ?4
-             AND thread IS ?5",
-    )?
-    .execute(params![tx.session, to.channel, to.account, to.chat, to.thread])?;
-    Ok(())
+    let sql = "UPDATE part SET quiet = 'released'
+               WHERE session = ?1 AND quiet = 'held' AND channel = ?2 AND account = ?3
+                   AND chat = ?4 AND thread IS ?5";
+    run(&tx, sql, of).map(drop)
 }
 
 /// Holds a part back that was just added.
 pub(super) fn hold(tx: Scope<'_>, key: &PartKey) -> rusqlite::Result<()> {
     let sql = "UPDATE part SET quiet = 'held'
                WHERE session = ?1 AND key = ?2 AND state = 'ready'";
-    tx.prepare_cached(sql)?.execute(params![tx.session, key.0]).map(drop)
+    run(&tx, sql, params![tx.session, key.0]).map(drop)
 }
 
 /// Whether a part was ever held: what changes such a message would change what others say in it.
 pub(super) fn was_held(tx: Scope<'_>, key: &PartKey) -> rusqlite::Result<bool> {
     let sql = "SELECT 1 FROM part WHERE session = ?1 AND key = ?2 AND quiet IS NOT NULL";
-    tx.prepare_cached(sql)?.exists(params![tx.session, key.0])
+    is_there(&tx, sql, params![tx.session, key.0])
 }
 
 /// Puts what is said with a part into it, under the heading if it is the first; with the same commit
 /// that claims it.
 pub(super) fn join(tx: Scope<'_>, part: &mut ClaimedPart, now: Timestamp) -> rusqlite::Result<()> {
     let key = part.key().clone();
-    let first: Option<bool> = tx
-        .prepare_cached(
-            "SELECT quiet = 'first' FROM part
-             WHERE session = ?1 AND key = ?2 AND quiet IS NOT NULL",
-        )?
-        .query_row(params![tx.session, key.0], |row| row.get(0))
-        .optional()?;
+    let sql = "SELECT quiet = 'first' FROM part
+               WHERE session = ?1 AND key = ?2 AND quiet IS NOT NULL";
+    let first: Option<bool> = one(&tx, sql, params![tx.session, key.0])?;
     let Some(first) = first else { return Ok(()) };
     let mut texts = Vec::new();
     for (key, text) in followers(tx, &key)? {
-        tx.prepare_cached(
-            "UPDATE part SET state = 'claimed', changed_at = ?3, claimed_at = ?3
-             WHERE session = ?1 AND key = ?2",
-        )?
-        .execute(params![tx.session, key.0, now.0])?;
+        let sql = "UPDATE part SET state = 'claimed', changed_at = ?3, claimed_at = ?3
+                   WHERE session = ?1 AND key = ?2";
+        run(&tx, sql, params![tx.session, key.0, now.0])?;
         texts.push(text);
     }
     part.join(first.then_some(HEADING), &texts, BETWEEN);
@@ -158,21 +135,15 @@ pub(super) fn scatter(tx: Scope<'_>, leader: &PartKey) -> rusqlite::Result<()> {
 }
 
 fn part_ways(tx: Scope<'_>, key: &PartKey) -> rusqlite::Result<()> {
-    tx.prepare_cached(
-        "UPDATE part SET said_with = NULL, retry_at = 0,
-                state = iif(reason = ?3, 'dead', iif(doubted, 'uncertain', 'ready'))
-         WHERE session = ?1 AND key = ?2",
-    )?
-    .execute(params![tx.session, key.0, STOPPED])
-    .map(drop)
+    let sql = "UPDATE part SET said_with = NULL, retry_at = 0,
+                   state = iif(reason = ?3, 'dead', iif(doubted, 'uncertain', 'ready'))
+               WHERE session = ?1 AND key = ?2";
+    run(&tx, sql, params![tx.session, key.0, STOPPED]).map(drop)
 }
 
 /// What is said with a part and has not come to its end, in its order, with its text.
 fn followers(tx: Scope<'_>, leader: &PartKey) -> rusqlite::Result<Vec<(PartKey, String)>> {
-    tx.prepare_cached(
-        "SELECT key, text FROM part
-         WHERE session = ?1 AND said_with = ?2 AND state NOT IN ('sent', 'dead') ORDER BY id",
-    )?
-    .query_map(params![tx.session, leader.0], |row| Ok((PartKey(row.get(0)?), row.get(1)?)))?
-    .collect()
+    let sql = "SELECT key, text FROM part
+               WHERE session = ?1 AND said_with = ?2 AND state NOT IN ('sent', 'dead') ORDER BY id";
+    list(&tx, sql, params![tx.session, leader.0])
 }

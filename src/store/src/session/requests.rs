@@ -10,10 +10,11 @@ use std::time::Duration;
 use domain::message::{Address, Form, Outbound};
 use domain::time::Timestamp;
 use domain::{MessageSeq, OutSeq};
-use rusqlite::{OptionalExtension, Row, params};
+use rusqlite::params;
 
 use super::{Body, Scope, SessionRows};
 use crate::StoreError;
+use crate::row::{Columns, FromRow, one, only, run, to_json};
 
 /// Something that an agent asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,21 +63,15 @@ pub(super) fn insert(
         Form::Admin => ("admin", vec![], Duration::ZERO),
         Form::Text | Form::File(_) | Form::Edit(_) | Form::Reaction(_) => return Ok(()),
     };
-    let open: i64 = tx
-        .prepare_cached(
-            "SELECT count(*) FROM request WHERE session = ?1 AND state <> 'answered' AND seq <> ?2",
-        )?
-        .query_row([tx.session, message.seq.0], |row| row.get(0))?;
-    let is_refused = OPEN_MAX <= open;
-    let options = serde_json::to_string(&options)
-        .map_err(|err| rusqlite::Error::ToSqlConversionFailure(Box::new(err)))?;
+    let sql =
+        "SELECT count(*) FROM request WHERE session = ?1 AND state <> 'answered' AND seq <> ?2";
+    let is_refused = OPEN_MAX <= only::<i64>(&tx, sql, [tx.session, message.seq.0])?;
+    let options = to_json(&options)?;
     let timeout = i64::try_from(timeout.as_millis()).unwrap_or(i64::MAX);
-    tx.prepare_cached(
-        "INSERT INTO request (session, seq, cause, form, text, options, timeout_ms, asked_at, turn,
-             incarnation, attempt)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT DO NOTHING",
-    )?
-    .execute(params![
+    let sql = "INSERT INTO request (session, seq, cause, form, text, options, timeout_ms, asked_at,
+                   turn, incarnation, attempt)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT DO NOTHING";
+    let values = params![
         tx.session,
         message.seq.0,
         cause.0,
@@ -89,7 +84,8 @@ pub(super) fn insert(
         message.attempt.map(|it| it.turn.0),
         message.attempt.map(|it| it.incarnation.0),
         message.attempt.map(|it| it.number),
-    ])?;
+    ];
+    run(&tx, sql, values)?;
     if is_refused {
         let why = "too many of your questions are open; wait for their answers first";
         answer(tx, message.seq, false, why)?;
@@ -99,18 +95,13 @@ pub(super) fn insert(
 
 /// Answers a request and those that repeat it.
 fn answer(tx: Scope<'_>, seq: OutSeq, ok: bool, text: &str) -> rusqlite::Result<()> {
-    let answered = tx
-        .prepare_cached(
-            "UPDATE request SET state = 'answered', ok = ?3, answer = ?4
-             WHERE session = ?1 AND seq = ?2 AND state <> 'answered'",
-        )?
-        .execute(params![tx.session, seq.0, ok, text])?;
-    if answered == 1 {
-        tx.prepare_cached(
-            "UPDATE request SET state = 'answered', ok = ?3, answer = ?4 || ?5
-             WHERE session = ?1 AND repeats = ?2 AND state <> 'answered'",
-        )?
-        .execute(params![tx.session, seq.0, ok, text, if ok { DONE_ONCE } else { "" }])?;
+    let sql = "UPDATE request SET state = 'answered', ok = ?3, answer = ?4
+               WHERE session = ?1 AND seq = ?2 AND state <> 'answered'";
+    if run(&tx, sql, params![tx.session, seq.0, ok, text])? == 1 {
+        let sql = "UPDATE request SET state = 'answered', ok = ?3, answer = ?4 || ?5
+                   WHERE session = ?1 AND repeats = ?2 AND state <> 'answered'";
+        let once = if ok { DONE_ONCE } else { "" };
+        run(&tx, sql, params![tx.session, seq.0, ok, text, once])?;
     }
     Ok(())
 }
@@ -118,52 +109,44 @@ fn answer(tx: Scope<'_>, seq: OutSeq, ok: bool, text: &str) -> rusqlite::Result<
 /// What a request repeats: of those in the same words that earlier attempts at the turn made and that
 /// were not refused, the one with the same place among its like.
 fn repeated(scope: Scope<'_>, seq: OutSeq) -> rusqlite::Result<Option<OutSeq>> {
-    scope
-        .prepare_cached(
-            "WITH me AS (SELECT * FROM request WHERE session = ?1 AND seq = ?2),
-              alike AS (SELECT r.* FROM request r, me
-                        WHERE r.session = me.session AND r.turn = me.turn
-                            AND r.form = me.form AND r.text = me.text AND r.seq <= me.seq)
-         SELECT a.seq FROM alike a, me
-         WHERE (a.incarnation, a.attempt) < (me.incarnation, me.attempt)
-           AND a.repeats IS NULL AND a.ok IS NOT 0
-         ORDER BY a.seq LIMIT 1
-         OFFSET (SELECT count(*) - 1 FROM alike b, me
-                 WHERE (b.incarnation, b.attempt) = (me.incarnation, me.attempt)
-                   AND b.ok IS NOT 0)",
-        )?
-        .query_row([scope.session, seq.0], |row| row.get(0).map(OutSeq))
-        .optional()
+    let sql = "WITH me AS (SELECT * FROM request WHERE session = ?1 AND seq = ?2),
+                    alike AS (SELECT r.* FROM request r, me
+                              WHERE r.session = me.session AND r.turn = me.turn
+                                  AND r.form = me.form AND r.text = me.text AND r.seq <= me.seq)
+               SELECT a.seq FROM alike a, me
+               WHERE (a.incarnation, a.attempt) < (me.incarnation, me.attempt)
+                 AND a.repeats IS NULL AND a.ok IS NOT 0
+               ORDER BY a.seq LIMIT 1
+               OFFSET (SELECT count(*) - 1 FROM alike b, me
+                       WHERE (b.incarnation, b.attempt) = (me.incarnation, me.attempt)
+                         AND b.ok IS NOT 0)";
+    one(&scope, sql, [scope.session, seq.0])
 }
 
 impl SessionRows<'_> {
     /// Whether something that the agent asked for has no answer yet.
     pub(crate) fn is_asking(&self) -> Result<bool, StoreError> {
         let sql = "SELECT 1 FROM request WHERE session = ?1 AND state <> 'answered' LIMIT 1";
-        let found = self.find("read the requests", sql, [self.scope.session], |_| Ok(()))?;
-        Ok(found.is_some())
+        self.has("read the requests", sql, [self.scope.session])
     }
 
     /// The oldest request that nobody was told of.
     pub(crate) fn open_request(&self) -> Result<Option<OutSeq>, StoreError> {
         let sql = "SELECT min(seq) FROM request
                    WHERE session = ?1 AND state <> 'answered' AND state = 'open'";
-        let first = self.find("read the requests", sql, [self.scope.session], |row| row.get(0))?;
-        Ok(first.flatten().map(OutSeq))
+        self.only("read the requests", sql, [self.scope.session])
     }
 
     /// # Errors
     /// When the database fails; so for every method below.
     pub fn request(&self, seq: OutSeq) -> Result<Request, StoreError> {
         let read = || -> rusqlite::Result<Request> {
-            let mut statement = self.scope.prepare_cached(
-                "SELECT r.seq, r.form, r.text, r.options, r.timeout_ms, r.asked_at, m.channel,
-                        m.account, m.chat, m.thread, m.sender_id, m.body, m.platform_id,
-                        m.outcome IS NULL, m.seq, r.turn IS NOT NULL
-                 FROM request r JOIN message m ON m.session = r.session AND m.seq = r.cause
-                 WHERE r.session = ?1 AND r.seq = ?2",
-            )?;
-            let request = statement.query_row([self.scope.session, seq.0], request)?;
+            let sql = "SELECT r.seq, m.channel, m.account, m.chat, m.thread, m.sender_id, m.body,
+                           m.seq, m.platform_id, m.outcome IS NULL, r.form, r.options,
+                           r.timeout_ms, r.text, r.asked_at, r.turn IS NOT NULL
+                       FROM request r JOIN message m ON m.session = r.session AND m.seq = r.cause
+                       WHERE r.session = ?1 AND r.seq = ?2";
+            let request = only(&self.scope, sql, [self.scope.session, seq.0])?;
             Ok(Request { repeats: repeated(self.scope, seq)?, ..request })
         };
         read().map_err(StoreError::query("read a request"))
@@ -174,7 +157,7 @@ impl SessionRows<'_> {
         self.commit("a request", |tx| {
             let sql = "UPDATE request SET state = 'passed'
                        WHERE session = ?1 AND seq = ?2 AND state = 'open'";
-            tx.prepare_cached(sql)?.execute([tx.session, seq.0])
+            run(&tx, sql, [tx.session, seq.0])
         })
         .map(drop)
     }
@@ -203,15 +186,9 @@ impl SessionRows<'_> {
 
     /// The answer that a request has, and whether it was granted.
     pub fn answer_of(&self, seq: OutSeq) -> Result<Option<(bool, String)>, StoreError> {
-        let read = || -> rusqlite::Result<Option<(bool, String)>> {
-            let sql = "SELECT ok, answer FROM request
-                       WHERE session = ?1 AND seq = ?2 AND state = 'answered'";
-            self.scope
-                .prepare_cached(sql)?
-                .query_row([self.scope.session, seq.0], |row| Ok((row.get(0)?, row.get(1)?)))
-                .optional()
-        };
-        read().map_err(StoreError::query("read an answer"))
+        let sql = "SELECT ok, answer FROM request
+                   WHERE session = ?1 AND seq = ?2 AND state = 'answered'";
+        self.find("read an answer", sql, [self.scope.session, seq.0])
     }
 
     /// Stores the answer for the runner; the first one counts.
@@ -220,34 +197,33 @@ impl SessionRows<'_> {
     }
 }
 
-fn request(row: &Row<'_>) -> rusqlite::Result<Request> {
-    let form: String = row.get(1)?;
-    let options: String = row.get(3)?;
-    let timeout: i64 = row.get(4)?;
-    let what = if form == "question" {
-        let options = serde_json::from_str(&options).unwrap_or_default();
+/// Without what it repeats.
+impl FromRow for Request {
+    fn read(columns: &mut Columns<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            seq: columns.next()?,
+            from: columns.next()?,
+            sender_id: columns.next()?,
+            sender_name: columns.next::<Body>()?.sender,
+            cause_seq: columns.next()?,
+            cause: columns.next()?,
+            is_cause_open: columns.next()?,
+            what: columns.next()?,
+            text: columns.next()?,
+            asked_at: columns.next()?,
+            is_counted: columns.next()?,
+            repeats: None,
+        })
+    }
+}
+
+impl FromRow for Asked {
+    fn read(columns: &mut Columns<'_>) -> rusqlite::Result<Self> {
+        let (form, options, timeout): (String, String, i64) = columns.next()?;
+        if form != "question" {
+            return Ok(Self::Admin);
+        }
         let timeout = Duration::from_millis(u64::try_from(timeout).unwrap_or(0));
-        Asked::Question { options, timeout }
-    } else {
-        Asked::Admin
-    };
-    Ok(Request {
-        seq: OutSeq(row.get(0)?),
-        what,
-        text: row.get(2)?,
-        asked_at: Timestamp(row.get(5)?),
-        from: Address {
-            channel: row.get(6)?,
-            account: row.get(7)?,
-            chat: row.get(8)?,
-            thread: row.get(9)?,
-        },
-        sender_id: row.get(10)?,
-        sender_name: Body::read(row, 11)?.sender,
-        cause: row.get(12)?,
-        is_cause_open: row.get(13)?,
-        cause_seq: MessageSeq(row.get(14)?),
-        is_counted: row.get(15)?,
-        repeats: None,
-    })
+        Ok(Self::Question { options: serde_json::from_str(&options).unwrap_or_default(), timeout })
+    }
 }

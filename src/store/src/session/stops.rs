@@ -9,15 +9,14 @@ use domain::message::{Address, Outcome};
 use domain::stop::{StopId, Toll};
 use domain::time::Timestamp;
 use domain::{MessageSeq, notice};
-use rusqlite::{Row, params};
+use rusqlite::params;
 
-use super::body::{from_json, to_json};
 use super::messages::{MessageOutcome, conclude};
 use super::{Scope, SessionRows, parts};
 use crate::StoreError;
-use crate::central::full_address as address;
 use crate::outbox::PartKind;
 use crate::reasons::STOPPED;
+use crate::row::{json_column, list, only, row, to_json};
 
 /// Parts that the agent wrote, and the line that shows that it works.
 const OF_AGENT: &str = "(out_seq IS NOT NULL OR key LIKE 's%')";
@@ -30,6 +29,10 @@ pub struct Stood {
     pub told: MessageSeq,
     pub toll: Toll,
 }
+
+json_column!(Toll);
+
+row!(Stood { stop, told, toll });
 
 /// Who stopped the agent, for its chats.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,10 +54,7 @@ pub(super) struct Work {
 impl SessionRows<'_> {
     /// How far the last stop was carried out here.
     pub fn stood(&self) -> Result<Stood, StoreError> {
-        self.scope
-            .prepare_cached(STOOD)
-            .and_then(|mut it| it.query_row([self.scope.session], stood))
-            .map_err(StoreError::query("read the stops"))
+        self.only("read the stops", STOOD, [self.scope.session])
     }
 
     /// Carries a stop out, once, and tells each chat that writes meanwhile, once. `in_work` says
@@ -69,7 +69,7 @@ impl SessionRows<'_> {
         now: Timestamp,
     ) -> Result<Toll, StoreError> {
         self.commit("a stop", |tx| {
-            let stood = tx.query_row(STOOD, [tx.session], stood)?;
+            let stood: Stood = only(&tx, STOOD, [tx.session])?;
             let mut toll = stood.toll;
             if stood.stop < order.stop {
                 let before = if in_work { seq_after(tx, order.stop)? } else { 0 };
@@ -92,34 +92,24 @@ impl SessionRows<'_> {
 
     /// The last message that waits; 0 when none does.
     pub(crate) fn last_waiting(&self) -> Result<MessageSeq, StoreError> {
-        self.scope
-            .prepare_cached(LAST_WAITING)
-            .and_then(|mut it| it.query_row([self.scope.session], |row| row.get(0).map(MessageSeq)))
-            .map_err(StoreError::query("read the waiting messages"))
+        self.only("read the waiting messages", LAST_WAITING, [self.scope.session])
     }
 }
 
 /// The number after the last message that was accepted before the stop. What came later is kept.
 fn seq_after(tx: Scope<'_>, stop: StopId) -> rusqlite::Result<i64> {
-    tx.prepare_cached(
-        "SELECT 1 + coalesce(max(m.seq), 0) FROM stop s
-         LEFT JOIN message m ON m.session = ?1 AND m.id <= s.last WHERE s.id = ?2",
-    )?
-    .query_row([tx.session, stop.0], |row| row.get(0))
+    let sql = "SELECT 1 + coalesce(max(m.seq), 0) FROM stop s
+               LEFT JOIN message m ON m.session = ?1 AND m.id <= s.last WHERE s.id = ?2";
+    only(&tx, sql, [tx.session, stop.0])
 }
 
 /// Ends all work: sets aside the messages before `before`, voids what is not sent, lets what ran say
 /// nothing more. Returns what it found, by chat.
 pub(super) fn end_work(tx: Scope<'_>, before: i64, now: Timestamp) -> rusqlite::Result<Vec<Work>> {
     let found = work(tx, before)?;
-    let waiting: Vec<i64> = tx
-        .prepare_cached(
-            "SELECT seq FROM message WHERE session = ?1 AND outcome IS NULL AND seq < ?2",
-        )?
-        .query_map([tx.session, before], |row| row.get(0))?
-        .collect::<rusqlite::Result<_>>()?;
-    for seq in waiting {
-        conclude(tx, MessageSeq(seq), &CANCELLED, now)?;
+    let sql = "SELECT seq FROM message WHERE session = ?1 AND outcome IS NULL AND seq < ?2";
+    for message in list(&tx, sql, [tx.session, before])? {
+        conclude(tx, message, &CANCELLED, now)?;
     }
     // What is with a platform right now cannot be called back; it ends there, however it ends.
     tx.execute(
@@ -155,7 +145,7 @@ pub(super) fn total(all: &[Work]) -> Toll {
 
 fn work(tx: Scope<'_>, before: i64) -> rusqlite::Result<Vec<Work>> {
     let mut all: Vec<Work> = Vec::new();
-    let mut statement = tx.prepare_cached(&format!(
+    let sql = format!(
         "SELECT seq, channel, account, chat, thread, outcome IS NULL AND seq < ?2 FROM message
          WHERE session = ?1 AND seq IN
              (SELECT seq FROM message WHERE session = ?1 AND outcome IS NULL AND seq < ?2
@@ -163,11 +153,9 @@ fn work(tx: Scope<'_>, before: i64) -> rusqlite::Result<Vec<Work>> {
               SELECT cause FROM part
               WHERE session = ?1 AND state NOT IN ('sent', 'dead') AND {OF_AGENT})
          ORDER BY seq"
-    ))?;
-    let mut rows = statement.query([tx.session, before])?;
-    while let Some(row) = rows.next()? {
-        let chat = address(row, 1)?;
-        let last = MessageSeq(row.get(0)?);
+    );
+    let messages: Vec<(MessageSeq, Address, bool)> = list(&tx, &sql, [tx.session, before])?;
+    for (last, chat, is_open) in messages {
         let at = all.iter().position(|it| it.chat == chat);
         let at = at.unwrap_or_else(|| {
             all.push(Work { chat: chat.clone(), last, toll: Toll::default() });
@@ -175,7 +163,7 @@ fn work(tx: Scope<'_>, before: i64) -> rusqlite::Result<Vec<Work>> {
         });
         let found = &mut all[at];
         found.last = last;
-        found.toll.aside += usize::from(row.get::<_, bool>(5)?);
+        found.toll.aside += usize::from(is_open);
         count_parts(tx, last, &chat, &mut found.toll)?;
     }
     Ok(all)
@@ -187,14 +175,10 @@ fn count_parts(
     chat: &Address,
     toll: &mut Toll,
 ) -> rusqlite::Result<()> {
-    let mut statement = tx.prepare_cached(
-        "SELECT state, channel = ?3 AND account = ?4 AND chat = ?5, count(*) FROM part
-         WHERE session = ?1 AND cause = ?2 AND out_seq IS NOT NULL GROUP BY 1, 2",
-    )?;
-    let chat = params![tx.session, cause.0, chat.channel, chat.account, chat.chat];
-    let mut rows = statement.query(chat)?;
-    while let Some(row) = rows.next()? {
-        let (state, here, count): (String, bool, usize) = (row.get(0)?, row.get(1)?, row.get(2)?);
+    let sql = "SELECT state, channel = ?3 AND account = ?4 AND chat = ?5, count(*) FROM part
+               WHERE session = ?1 AND cause = ?2 AND out_seq IS NOT NULL GROUP BY 1, 2";
+    let of = params![tx.session, cause.0, chat.channel, chat.account, chat.chat];
+    for (state, here, count) in list::<(String, bool, usize)>(&tx, sql, of)? {
         match (state.as_str(), here) {
             ("ready" | "unsent", _) => toll.voided += count,
             ("claimed" | "uncertain", _) => toll.uncertain += count,
@@ -209,26 +193,21 @@ fn count_parts(
 /// Tells each chat that writes to a stopped agent, once. Returns up to which message that is done.
 fn tell_waiting(tx: Scope<'_>, order: &StopOrder, now: Timestamp) -> rusqlite::Result<MessageSeq> {
     // The keys of these notices are a range of the index; `/` follows `.`.
-    let mut statement = tx.prepare_cached(
-        "SELECT max(seq), channel, account, chat, thread FROM message m
-         WHERE session = ?1 AND outcome IS NULL AND task IS NULL AND NOT EXISTS (
-             SELECT 1 FROM part p WHERE p.session = ?1 AND p.key >= ?2 AND p.key < ?3
-                 AND p.channel = m.channel AND p.account = m.account AND p.chat = m.chat
-                 AND p.thread IS m.thread)
-         GROUP BY channel, account, chat, thread",
-    )?;
+    let sql = "SELECT max(seq), channel, account, chat, thread FROM message m
+               WHERE session = ?1 AND outcome IS NULL AND task IS NULL AND NOT EXISTS (
+                   SELECT 1 FROM part p WHERE p.session = ?1 AND p.key >= ?2 AND p.key < ?3
+                       AND p.channel = m.channel AND p.account = m.account AND p.chat = m.chat
+                       AND p.thread IS m.thread)
+               GROUP BY channel, account, chat, thread";
     let why = format!("kept{}", order.stop.0);
-    let untold = statement
-        .query_map(params![tx.session, format!("n{why}."), format!("n{why}/")], |row| {
-            row.get(0).map(MessageSeq)
-        })?
-        .collect::<rusqlite::Result<Vec<_>>>()?;
+    let untold: Vec<MessageSeq> =
+        list(&tx, sql, params![tx.session, format!("n{why}."), format!("n{why}/")])?;
     let text = notice::kept(&order.by, &order.agent);
     for message in untold {
         // A message that has to wait is not at its end.
         parts::add_notice(tx, &why, message, PartKind::Interim, &text, now)?;
     }
-    tx.query_row(LAST_WAITING, [tx.session], |row| row.get(0).map(MessageSeq))
+    only(&tx, LAST_WAITING, [tx.session])
 }
 
 const STOOD: &str = "SELECT stop, stop_told, stop_report FROM session WHERE id = ?1";
@@ -236,7 +215,3 @@ const LAST_WAITING: &str =
     "SELECT coalesce(max(seq), 0) FROM message WHERE session = ?1 AND outcome IS NULL";
 const CANCELLED: MessageOutcome<'_> =
     MessageOutcome { outcome: Outcome::Declined, reason: STOPPED, reply: None };
-
-fn stood(row: &Row<'_>) -> rusqlite::Result<Stood> {
-    Ok(Stood { stop: StopId(row.get(0)?), told: MessageSeq(row.get(1)?), toll: from_json(row, 2)? })
-}

@@ -7,16 +7,17 @@ use domain::MessageSeq;
 use domain::cost::Cost;
 use domain::message::{Admitted, InboundKind, Incoming, Outcome};
 use domain::plain::{cut, one_line};
+use domain::task::FireKey;
 use domain::task::words::{RESULT_CHARS_MAX, late_mark};
-use domain::task::{FireKey, TaskId};
 use domain::time::Timestamp;
-use rusqlite::{OptionalExtension, Row, params};
+use rusqlite::params;
 
 use super::body::{Body, Run};
 use super::messages::{insert, wake};
 use super::{Scope, SessionRows};
 use crate::StoreError;
 use crate::central::ends;
+use crate::row::{self, Columns, FromRow, is_there, one, to_json};
 
 /// Why a run that a user stopped has no result.
 const SET_ASIDE: &str = "it was stopped";
@@ -58,7 +59,7 @@ impl SessionRows<'_> {
         self.commit("a task's message", |tx| {
             let (task, slot) = (run.key.task.0, run.key.slot.0);
             let known = "SELECT 1 FROM message WHERE task = ?1 AND slot = ?2";
-            if tx.prepare_cached(known)?.exists([task, slot])? {
+            if is_there(&tx, known, [task, slot])? {
                 return Ok(false);
             }
             let Some(seq) = insert(tx, &admitted, now)? else { return Ok(false) };
@@ -71,11 +72,9 @@ impl SessionRows<'_> {
                 }),
                 ..Body::of(&admitted)
             };
-            tx.prepare_cached(
-                "UPDATE message SET task = ?3, slot = ?4, body = ?5, told = 1, status = 1,
-                        line_gone = 1 WHERE session = ?1 AND seq = ?2",
-            )?
-            .execute(params![tx.session, seq.0, task, slot, body.to_json()?])?;
+            let sql = "UPDATE message SET task = ?3, slot = ?4, body = ?5, told = 1, status = 1,
+                           line_gone = 1 WHERE session = ?1 AND seq = ?2";
+            row::run(&tx, sql, params![tx.session, seq.0, task, slot, to_json(&body)?])?;
             wake(tx)?;
             Ok(true)
         })
@@ -86,8 +85,7 @@ impl SessionRows<'_> {
 /// task.
 pub(super) fn report(tx: Scope<'_>, message: MessageSeq, now: Timestamp) -> rusqlite::Result<()> {
     let sql = format!("{RUN_END} AND seq = ?2");
-    let end = tx.prepare_cached(&sql)?.query_row([tx.session, message.0], task_end).optional()?;
-    let Some(end) = end else { return Ok(()) };
+    let Some(end) = one::<TaskEnd>(&tx, &sql, [tx.session, message.0])? else { return Ok(()) };
     if end.outcome == Outcome::Declined {
         return ends::excuse(&tx, end.key, SET_ASIDE, now).map(drop);
     }
@@ -103,34 +101,27 @@ pub(super) const RUN_END: &str = "SELECT task, slot, outcome,
          WHERE kind = 'cost' AND scope = m.session AND item = m.seq)
     FROM message m WHERE session = ?1 AND task IS NOT NULL AND outcome IS NOT NULL";
 
-pub(super) fn task_end(row: &Row<'_>) -> rusqlite::Result<TaskEnd> {
-    let outcome: String = row.get(2)?;
-    let said: String = row.get(3)?;
-    Ok(TaskEnd {
-        key: FireKey { task: TaskId(row.get(0)?), slot: Timestamp(row.get(1)?) },
-        outcome: Outcome::parse(&outcome).unwrap_or(Outcome::Failed),
-        result: cut(&one_line(&said), RESULT_CHARS_MAX),
-        cost: row.get::<_, Option<i64>>(4)?.and_then(Cost::of_turn),
-    })
+impl FromRow for TaskEnd {
+    fn read(columns: &mut Columns<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            key: FireKey { task: columns.next()?, slot: columns.next()? },
+            outcome: Outcome::parse(&columns.next::<String>()?).unwrap_or(Outcome::Failed),
+            result: cut(&one_line(&columns.next::<String>()?), RESULT_CHARS_MAX),
+            cost: columns.next::<Option<i64>>()?.and_then(Cost::of_turn),
+        })
+    }
 }
 
 /// Whether a message is a run of a task.
 pub(super) fn is_task(tx: Scope<'_>, message: MessageSeq) -> rusqlite::Result<bool> {
-    tx.prepare_cached("SELECT 1 FROM message WHERE session = ?1 AND seq = ?2 AND task IS NOT NULL")?
-        .exists([tx.session, message.0])
+    let sql = "SELECT 1 FROM message WHERE session = ?1 AND seq = ?2 AND task IS NOT NULL";
+    is_there(&tx, sql, [tx.session, message.0])
 }
 
 /// What stands above the answer to this message, if it is a run of a task and late.
 pub(super) fn mark(tx: Scope<'_>, message: MessageSeq) -> rusqlite::Result<Option<String>> {
-    let found = tx
-        .prepare_cached(
-            "SELECT body, task, slot, wait IS NOT NULL FROM message
-             WHERE session = ?1 AND seq = ?2",
-        )?
-        .query_row([tx.session, message.0], |row| {
-            let errand = Body::read(row, 0)?.errand(row.get(1)?, row.get(2)?);
-            Ok((errand, row.get::<_, bool>(3)?))
-        })
-        .optional()?;
-    Ok(found.and_then(|(errand, waited)| late_mark(&errand?, waited)))
+    let sql = "SELECT body, task, slot, wait IS NOT NULL FROM message
+               WHERE session = ?1 AND seq = ?2";
+    let found: Option<(Body, _, _, bool)> = one(&tx, sql, [tx.session, message.0])?;
+    Ok(found.and_then(|(body, task, slot, waited)| late_mark(&body.errand(task, slot)?, waited)))
 }

@@ -13,9 +13,8 @@ use domain::session_key::SessionKey;
 use domain::time::Timestamp;
 use domain::{AgentName, SessionId};
 
-use super::tasks::{RUN_END, TaskEnd, task_end};
+use super::tasks::{RUN_END, TaskEnd};
 use super::{Absorbed, SessionRows, SessionStore, Surroundings};
-use crate::central::list;
 use crate::layout::Layout;
 use crate::mailbox::InboundBox;
 #[cfg(test)]
@@ -43,8 +42,7 @@ impl SessionRows<'_> {
     /// How runs of tasks ended here, in their order.
     pub fn run_ends(&self) -> Result<Vec<TaskEnd>, StoreError> {
         let sql = format!("{RUN_END} ORDER BY seq");
-        list(&self.scope, &sql, [self.scope.session], task_end)
-            .map_err(StoreError::query("read the ends of runs"))
+        self.list("read the ends of runs", &sql, [self.scope.session])
     }
 }
 
@@ -111,7 +109,8 @@ impl SessionStore {
         now: Timestamp,
     ) -> Result<Absorbed, StoreError> {
         let imported = self.rows().imported()?;
-        let (news, files) = self.mailboxes.read(&imported)?;
+        drop(self.mailboxes.news(&imported));
+        let (news, files) = self.mailboxes.take_news()?;
         let absorbed = self.rows().import(news, &files, around, now)?;
         self.post()?;
         Ok(absorbed)

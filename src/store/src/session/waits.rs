@@ -5,17 +5,17 @@ use domain::session::DEADLINE;
 use domain::time::Timestamp;
 use domain::waits::{self, ProviderWait, WaitClass};
 use domain::{MessageSeq, notice};
-use rusqlite::{OptionalExtension, Row, params};
+use rusqlite::params;
 
-use super::body::{from_json_or_none, to_json};
 use super::{Scope, SessionRows, parts, tasks};
 use crate::StoreError;
-use crate::central::full_address as address;
 use crate::outbound::Waits;
 use crate::outbox::PartKind;
+use crate::row::{Columns, FromRow, Json, json_column, one, only, run, to_json};
 
+/// What [`StoredWait`] is read from.
 const COLUMNS: &str =
-    "wait, told_wait, received_at, last_chance, channel, account, chat, thread, seq";
+    "seq, wait, told_wait, received_at, last_chance, channel, account, chat, thread";
 
 /// What is known of a message that waits.
 struct StoredWait {
@@ -27,34 +27,36 @@ struct StoredWait {
     from: Address,
 }
 
-fn known(row: &Row<'_>) -> rusqlite::Result<StoredWait> {
-    let received_at = Timestamp(row.get(2)?);
-    let last_chance: Option<i64> = row.get(3)?;
-    Ok(StoredWait {
-        wait: from_json_or_none(row, 0)?,
-        told: from_json_or_none(row, 1)?,
-        deadline: last_chance.map_or(received_at + DEADLINE, Timestamp),
-        from: address(row, 4)?,
-        seq: MessageSeq(row.get(8)?),
-    })
+json_column!(ProviderWait);
+
+impl FromRow for StoredWait {
+    fn read(columns: &mut Columns<'_>) -> rusqlite::Result<Self> {
+        let (seq, wait, told): (_, _, Option<Json<_>>) = columns.next()?;
+        let (received_at, last_chance): (Timestamp, Option<Timestamp>) = columns.next()?;
+        Ok(Self {
+            seq,
+            wait,
+            told: told.map(|it| it.0),
+            deadline: last_chance.unwrap_or(received_at + DEADLINE),
+            from: columns.next()?,
+        })
+    }
 }
 
 /// Takes over what the runner said of a turn that has to wait. The runner is not trusted: only a
 /// message without an outcome can wait, and not for longer than a wait may last.
 pub(super) fn take(tx: Scope<'_>, wait: &Waits, now: Timestamp) -> rusqlite::Result<()> {
     let sql = "UPDATE session SET imported_wait = ?2 WHERE id = ?1 AND imported_wait < ?2";
-    tx.prepare_cached(sql)?.execute([tx.session, wait.id])?;
+    run(&tx, sql, [tx.session, wait.id])?;
     let sql = format!(
         "SELECT {COLUMNS} FROM message WHERE session = ?1 AND seq = ?2 AND outcome IS NULL"
     );
-    let of = [tx.session, wait.message.0];
-    let found = tx.prepare_cached(&sql)?.query_row(of, known).optional()?;
-    let Some(message) = found else {
+    let Some(message) = one::<StoredWait>(&tx, &sql, [tx.session, wait.message.0])? else {
         return Ok(());
     };
     let next = waits::next(message.wait.as_ref(), wait.class, wait.until, now);
-    tx.prepare_cached("UPDATE message SET wait = ?3 WHERE session = ?1 AND seq = ?2")?
-        .execute(params![tx.session, message.seq.0, to_json(&next)?])?;
+    let sql = "UPDATE message SET wait = ?3 WHERE session = ?1 AND seq = ?2";
+    run(&tx, sql, params![tx.session, message.seq.0, to_json(&next)?])?;
     // Nobody waits for a task; its answer says that it is late.
     if !tasks::is_task(tx, message.seq)? && waits::is_worth_telling(message.told, &next) {
         tell_chat(tx, &message.from, Some(&next))?;
@@ -66,20 +68,12 @@ pub(super) fn take(tx: Scope<'_>, wait: &Waits, now: Timestamp) -> rusqlite::Res
 
 /// Everybody who waits in a chat was told, of this wait if there is one.
 fn tell_chat(tx: Scope<'_>, chat: &Address, of: Option<&ProviderWait>) -> rusqlite::Result<()> {
-    tx.prepare_cached(
-        "UPDATE message SET told = 1, told_wait = coalesce(?6, told_wait)
-         WHERE session = ?1 AND outcome IS NULL AND channel = ?2 AND account = ?3 AND chat = ?4
-             AND thread IS ?5",
-    )?
-    .execute(params![
-        tx.session,
-        chat.channel,
-        chat.account,
-        chat.chat,
-        chat.thread,
-        of.map(|it| to_json(&(it.class, it.until))).transpose()?
-    ])
-    .map(drop)
+    let sql = "UPDATE message SET told = 1, told_wait = coalesce(?6, told_wait)
+               WHERE session = ?1 AND outcome IS NULL AND channel = ?2 AND account = ?3
+                   AND chat = ?4 AND thread IS ?5";
+    let of = of.map(|it| to_json(&(it.class, it.until))).transpose()?;
+    let told = params![tx.session, chat.channel, chat.account, chat.chat, chat.thread, of];
+    run(&tx, sql, told).map(drop)
 }
 
 impl SessionRows<'_> {
@@ -94,16 +88,14 @@ impl SessionRows<'_> {
                 "SELECT {COLUMNS} FROM message
                  WHERE session = ?1 AND seq = ?2 AND outcome IS NULL AND told = 0"
             );
-            let of = [tx.session, message.0];
-            let untold = tx.prepare_cached(&sql)?.query_row(of, known).optional()?;
-            let Some(untold) = untold else {
+            let Some(untold) = one::<StoredWait>(&tx, &sql, [tx.session, message.0])? else {
                 return Ok(());
             };
             let sql = format!(
                 "SELECT {COLUMNS} FROM message WHERE session = ?1 AND outcome IS NULL
                  ORDER BY seq LIMIT 1"
             );
-            let first = tx.prepare_cached(&sql)?.query_row([tx.session], known)?;
+            let first: StoredWait = only(&tx, &sql, [tx.session])?;
             let wait = first.wait.filter(|it| !it.is_over(now));
             tell_chat(tx, &untold.from, wait.as_ref())?;
             let text = match &wait {
@@ -123,12 +115,10 @@ impl SessionRows<'_> {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         self.commit("a last chance", |tx| {
-            tx.prepare_cached(
-                "UPDATE message SET last_chance = ?3, not_before = min(not_before, ?4),
-                        wait = json_set(wait, '$.until', min(wait ->> '$.until', ?4))
-                 WHERE session = ?1 AND seq = ?2 AND outcome IS NULL AND last_chance IS NULL",
-            )?
-            .execute(params![tx.session, message.0, until.0, now.0])
+            let sql = "UPDATE message SET last_chance = ?3, not_before = min(not_before, ?4),
+                           wait = json_set(wait, '$.until', min(wait ->> '$.until', ?4))
+                       WHERE session = ?1 AND seq = ?2 AND outcome IS NULL AND last_chance IS NULL";
+            run(&tx, sql, [tx.session, message.0, until.0, now.0])
         })
         .map(drop)
     }

@@ -143,7 +143,7 @@ fn every_verb_is_told_in_words() {
         ("chats set 1 --policy public --undeny", "let in (public); it is listened to"),
         ("unwire 1 ben", "no longer answers"),
         ("agents add zoe", "comes back with what it remembers"),
-        ("agents set andy --model m --reach all", "model default → m, reach own → all"),
+        ("agents set andy --model m --reach all", "model default → m\nreach own → all"),
         ("agents remove ben", "files and memory stay"),
         ("users link bob discord:5", "gets all their rights"),
         ("users remove bob", "Bob (p2) [telegram:8] is forgotten"),

@@ -18,6 +18,7 @@ type Weakness<'a, T> = (&'a str, &'a dyn Fn(&mut T));
 fn spec() -> Spec {
     Spec {
         job: Job::Run,
+        agent_number: 7,
         agent: AgentName::parse("andy").unwrap(),
         session: SessionId(7),
         incarnation: Incarnation(3),

@@ -8,7 +8,7 @@ use domain::question::{CardCode, QuestionId};
 use domain::time::Timestamp;
 use rusqlite::params;
 
-use super::rows::{QUESTIONS, question_row};
+use super::rows::QUESTIONS;
 use super::{CentralStore, QuestionRow};
 use crate::StoreError;
 use crate::outbox::{self, NewPart};
@@ -44,22 +44,15 @@ impl CentralStore {
         chat: &Address,
         closed_since: Timestamp,
     ) -> Result<Vec<QuestionRow>, StoreError> {
-        let read = || -> rusqlite::Result<Vec<QuestionRow>> {
-            let sql = format!(
-                "{QUESTIONS} WHERE id IN
-                     (SELECT question FROM question_card
-                      WHERE channel = ?1 AND account = ?2 AND chat = ?3)
-                   AND (settled_at IS NULL OR ?4 <= settled_at)
-                 ORDER BY asked_at DESC, id"
-            );
-            let values = params![chat.channel, chat.account, chat.chat, closed_since.0];
-            self.conn
-                .prepare_cached(&sql)?
-                .query_map(values, question_row)?
-                .map(|row| self.with_cards(row?))
-                .collect()
-        };
-        read().map_err(StoreError::query("read the questions of a chat"))
+        let sql = format!(
+            "{QUESTIONS} WHERE id IN
+                 (SELECT question FROM question_card
+                  WHERE channel = ?1 AND account = ?2 AND chat = ?3)
+               AND (settled_at IS NULL OR ?4 <= settled_at)
+             ORDER BY asked_at DESC, id"
+        );
+        let values = params![chat.channel, chat.account, chat.chat, closed_since.0];
+        self.with_cards("read the questions of a chat", &sql, values)
     }
 
     /// Puts an open question to somebody: the card and its sending are one commit.
@@ -113,7 +106,7 @@ impl CentralStore {
     /// The place of the option that a second card asks about.
     pub fn second_of(&self, id: QuestionId) -> Result<Option<usize>, StoreError> {
         let sql = "SELECT second FROM question WHERE id = ?1 AND second IS NOT NULL";
-        self.one("read a second card", sql, [id.0], |row| row.get(0))
+        self.one("read a second card", sql, [id.0])
     }
 
     /// Whether this message of a chat was taken for the answer to a question that was put there.
@@ -121,6 +114,6 @@ impl CentralStore {
         let sql = "SELECT 1 FROM question q JOIN question_card c ON c.question = q.id
              WHERE c.channel = ?1 AND c.account = ?2 AND c.chat = ?3 AND q.answered_with = ?4";
         let of = [&chat.channel, &chat.account, &chat.chat, with];
-        Ok(self.one("read what was answered", sql, of, |_| Ok(()))?.is_some())
+        self.is_there("read what was answered", sql, of)
     }
 }

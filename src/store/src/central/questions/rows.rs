@@ -1,13 +1,11 @@
 //! Questions as rows.
 
 use domain::question::{Opt, QuestionId};
-use domain::session_key::ChatId;
-use domain::time::Timestamp;
 use domain::{AgentName, OutSeq, SessionId};
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, params};
 
-use super::{Question, QuestionKind, QuestionRow, QuestionState};
-use crate::central::agent_name;
+use super::{Question, QuestionKind, QuestionState};
+use crate::row::{Columns, FromRow, one, to_json};
 
 pub(super) const QUESTIONS: &str =
     "SELECT id, kind, agent_group, messaging_group, thread, session, out_seq,
@@ -19,36 +17,33 @@ pub(in crate::central) fn same(
     tx: &Connection,
     it: &Question,
 ) -> rusqlite::Result<Option<QuestionId>> {
-    let id = |row: &Row<'_>| row.get(0).map(QuestionId);
     let chat = it.chat.map(|it| it.0);
     match it.kind {
-        QuestionKind::Sender => tx.query_row(
+        QuestionKind::Sender => one(
+            tx,
             "SELECT id FROM question WHERE kind = 'sender' AND settled_at IS NULL
                  AND messaging_group IS ?1 AND agent_group IS ?2 AND requester = ?3",
             params![chat, it.agent.as_ref().map(AgentName::as_str), it.requester],
-            id,
         ),
-        QuestionKind::Chat => tx.query_row(
+        QuestionKind::Chat => one(
+            tx,
             "SELECT id FROM question WHERE kind = 'chat' AND settled_at IS NULL
                  AND messaging_group IS ?1",
-            params![chat],
-            id,
+            [chat],
         ),
-        QuestionKind::Change | QuestionKind::Agent => tx.query_row(
+        QuestionKind::Change | QuestionKind::Agent => one(
+            tx,
             "SELECT id FROM question WHERE session = ?1 AND out_seq = ?2",
             params![it.session.map(|it| it.0.0), it.session.map(|it| it.1.0)],
-            id,
         ),
     }
-    .optional()
 }
 
 /// Stores a new question.
 pub(in crate::central) fn insert(tx: &Connection, it: &Question) -> rusqlite::Result<QuestionId> {
     let options: Vec<(&str, &str)> =
         it.options.iter().map(|it| (it.label.as_str(), it.value.as_str())).collect();
-    let options = serde_json::to_string(&options)
-        .map_err(|err| rusqlite::Error::ToSqlConversionFailure(Box::new(err)))?;
+    let options = to_json(&options)?;
     tx.execute(
         "INSERT INTO question (kind, agent_group, messaging_group, thread, session, out_seq,
              requester, requester_name, text, options, payload, asked_at, expires_at)
@@ -72,38 +67,41 @@ pub(in crate::central) fn insert(tx: &Connection, it: &Question) -> rusqlite::Re
     Ok(QuestionId(tx.last_insert_rowid()))
 }
 
-pub(super) fn question_row(row: &Row<'_>) -> rusqlite::Result<QuestionRow> {
-    let kind: String = row.get(1)?;
-    let session: (Option<i64>, Option<i64>) = (row.get(5)?, row.get(6)?);
-    let options: String = row.get(10)?;
-    let options: Vec<(String, String)> = serde_json::from_str(&options).unwrap_or_default();
-    let agent: Option<String> = row.get(2)?;
-    let state: String = row.get(14)?;
-    Ok(QuestionRow {
-        id: QuestionId(row.get(0)?),
-        question: Question {
-            kind: QuestionKind::parse(&kind).unwrap_or(QuestionKind::Agent),
-            agent: agent.map(|_| agent_name(row, 2)).transpose()?,
-            chat: row.get::<_, Option<i64>>(3)?.map(ChatId),
-            thread: row.get(4)?,
-            session: session.0.zip(session.1).map(|it| (SessionId(it.0), OutSeq(it.1))),
-            requester: row.get(7)?,
-            requester_name: row.get(8)?,
-            text: row.get(9)?,
+impl FromRow for Question {
+    fn read(columns: &mut Columns<'_>) -> rusqlite::Result<Self> {
+        let kind = QuestionKind::parse(&columns.next::<String>()?);
+        let (agent, chat, thread) = columns.next()?;
+        let (session, seq): (Option<SessionId>, Option<OutSeq>) = columns.next()?;
+        let (requester, requester_name, text) = columns.next()?;
+        let options: Vec<(String, String)> =
+            serde_json::from_str(&columns.next::<String>()?).unwrap_or_default();
+        let (payload, asked_at, expires_at) = columns.next()?;
+        Ok(Self {
+            kind: kind.unwrap_or(QuestionKind::Agent),
+            agent,
+            chat,
+            thread,
+            session: session.zip(seq),
+            requester,
+            requester_name,
+            text,
             options: options.into_iter().map(|(label, value)| Opt { label, value }).collect(),
-            payload: row.get(11)?,
-            asked_at: Timestamp(row.get(12)?),
-            expires_at: Timestamp(row.get(13)?),
-        },
-        state: match state.as_str() {
-            "answered" => QuestionState::Answered {
-                value: row.get::<_, Option<String>>(15)?.unwrap_or_default(),
-                by: row.get::<_, Option<String>>(16)?.unwrap_or_default(),
-            },
-            "expired" => QuestionState::Expired,
-            _ => QuestionState::Open,
-        },
-        settled: row.get(17)?,
-        cards: Vec::new(),
-    })
+            payload,
+            asked_at,
+            expires_at,
+        })
+    }
+}
+
+impl FromRow for QuestionState {
+    fn read(columns: &mut Columns<'_>) -> rusqlite::Result<Self> {
+        let (state, value, by): (String, Option<String>, Option<String>) = columns.next()?;
+        Ok(match state.as_str() {
+            "answered" => {
+                Self::Answered { value: value.unwrap_or_default(), by: by.unwrap_or_default() }
+            }
+            "expired" => Self::Expired,
+            _ => Self::Open,
+        })
+    }
 }

@@ -6,10 +6,11 @@ use domain::time::Timestamp;
 use rusqlite::params;
 
 use super::fires::insert;
-use super::rows::{TASKS, task_row};
+use super::rows::TASKS;
 use super::{Task, TaskRow, insert_task, read};
 use crate::StoreError;
 use crate::central::CentralStore;
+use crate::row::one;
 
 impl CentralStore {
     /// Stores the task that the request `key` asks for; the one that it made before, if it did.
@@ -24,8 +25,8 @@ impl CentralStore {
     ) -> Result<TaskId, StoreError> {
         self.change("a task", |tx| {
             let sql = "SELECT id FROM task WHERE request = ?1";
-            if let Some(id) = crate::central::one(tx, sql, [key], |row| row.get(0))? {
-                return Ok(TaskId(id));
+            if let Some(id) = one(tx, sql, [key])? {
+                return Ok(id);
             }
             let id = insert_task(tx, it, now)?;
             tx.execute("UPDATE task SET request = ?2 WHERE id = ?1", params![id.0, key])?;
@@ -35,14 +36,13 @@ impl CentralStore {
 
     /// The task that a request made.
     pub fn task_of_request(&self, key: &str) -> Result<Option<TaskRow>, StoreError> {
-        self.one("read a task", &format!("{TASKS} WHERE request = ?1"), [key], task_row)
+        self.one("read a task", &format!("{TASKS} WHERE request = ?1"), [key])
     }
 
     /// How many tasks of an agent are active.
     pub fn active_tasks(&self, agent: &AgentName) -> Result<u64, StoreError> {
         let sql = "SELECT count(*) FROM task WHERE agent_group = ?1 AND state = 'active'";
-        let count = self.one("count the tasks", sql, [agent.as_str()], |row| row.get(0))?;
-        Ok(count.unwrap_or(0))
+        self.only("count the tasks", sql, [agent.as_str()])
     }
 
     /// Adds a slot by hand, on the whole second of `at`, which the next look hands over. Where it is

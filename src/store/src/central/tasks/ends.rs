@@ -11,7 +11,10 @@ use super::{TaskRow, fires, read};
 use crate::StoreError;
 use crate::central::{CentralStore, chats};
 use crate::outbox::{self, Draft, NewPart, PartKind};
+use crate::row::{list, row, run};
 use crate::session::Scope;
+
+row!(FireKey { task, slot });
 
 /// More failures than count for anything.
 const LOOKED_BACK_MAX: u32 = 20;
@@ -43,9 +46,7 @@ impl CentralStore {
              WHERE fire.state IN ('fired', 'running') AND fired_at < ?1
                AND NOT EXISTS (SELECT 1 FROM stop WHERE resumed_at IS NULL
                    AND (stop.agent_group IS NULL OR stop.agent_group = task.agent_group))";
-        self.list("find lost fires", sql, [before.0], |row| {
-            Ok(FireKey { task: domain::task::TaskId(row.get(0)?), slot: Timestamp(row.get(1)?) })
-        })
+        self.list("find lost fires", sql, [before.0])
     }
 }
 
@@ -60,8 +61,7 @@ pub(crate) fn record(
     let state = if ok { "ok" } else { "failed" };
     let sql = "UPDATE fire SET state = ?3, ended_at = ?4
                WHERE task = ?1 AND slot = ?2 AND state IN ('fired', 'running')";
-    let params = params![key.task.0, key.slot.0, state, now.0];
-    if tx.prepare_cached(sql)?.execute(params)? == 0 {
+    if run(tx, sql, params![key.task.0, key.slot.0, state, now.0])? == 0 {
         return Ok(false);
     }
     fires::record(tx, key, result, now)?;
@@ -89,7 +89,7 @@ pub(crate) fn excuse(
 ) -> rusqlite::Result<bool> {
     let sql = "UPDATE fire SET state = 'failed', excused = 1, ended_at = ?3
                WHERE task = ?1 AND slot = ?2 AND state IN ('fired', 'running')";
-    let has_ended = tx.prepare_cached(sql)?.execute(params![key.task.0, key.slot.0, now.0])? == 1;
+    let has_ended = run(tx, sql, params![key.task.0, key.slot.0, now.0])? == 1;
     if has_ended {
         fires::record(tx, key, why, now)?;
     }
@@ -97,19 +97,13 @@ pub(crate) fn excuse(
 }
 
 fn streak(conn: &Connection, row: &TaskRow) -> rusqlite::Result<Streak> {
-    let mut statement = conn.prepare_cached(
-        "SELECT state = 'failed', ended_at FROM fire
-         WHERE task = ?1 AND ended_at >= ?2 AND excused = 0
-         ORDER BY slot DESC LIMIT ?3",
-    )?;
-    let mut rows = statement.query(params![row.id.0, row.changed_at.0, LOOKED_BACK_MAX])?;
+    let sql = "SELECT state = 'failed', ended_at FROM fire
+               WHERE task = ?1 AND ended_at >= ?2 AND excused = 0
+               ORDER BY slot DESC LIMIT ?3";
+    let ends = list(conn, sql, params![row.id.0, row.changed_at.0, LOOKED_BACK_MAX])?;
     let mut streak = Streak::default();
-    while let Some(row) = rows.next()? {
-        if !row.get::<_, bool>(0)? {
-            break;
-        }
+    for (_, ended_at) in ends.into_iter().take_while(|(has_failed, _)| *has_failed) {
         streak.failures += 1;
-        let ended_at = Timestamp(row.get(1)?);
         streak.last_end = streak.last_end.max(Some(ended_at));
     }
     Ok(streak)

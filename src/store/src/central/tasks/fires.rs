@@ -8,14 +8,15 @@ use domain::history::EventKind;
 use domain::session_key::SessionKey;
 use domain::task::{FireKey, FireState, Missed, TaskId};
 use domain::time::Timestamp;
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, params};
 use schedule::{Plan, Skipped, Zone, latest_at_or_before};
 use serde_json::json;
 
 use super::rows::{When, settle};
 use super::{Task, TaskRow, read};
 use crate::StoreError;
-use crate::central::{CentralStore, SessionRow, events, word};
+use crate::central::{CentralStore, SessionRow, events};
+use crate::row::{Columns, FromRow, one, run};
 
 /// How many slots of a task are remembered.
 const HISTORY_MAX: i64 = 500;
@@ -36,6 +37,16 @@ pub struct FireRow {
     /// What its turn cost, where that is known.
     pub cost: Option<Cost>,
     pub ended_at: Option<Timestamp>,
+}
+
+impl FromRow for FireRow {
+    fn read(columns: &mut Columns<'_>) -> rusqlite::Result<Self> {
+        let (key, fired_at): (FireKey, Timestamp) = columns.next()?;
+        let (state, skipped, session, ended_at, result) = columns.next()?;
+        let cost = columns.next::<Option<i64>>()?.and_then(Cost::of_turn);
+        let late_by = fired_at.since(key.slot);
+        Ok(Self { key, fired_at, late_by, state, skipped, session, result, cost, ended_at })
+    }
 }
 
 /// A slot that is to be handed over, and what it needs for that.
@@ -100,13 +111,13 @@ impl CentralStore {
     /// its message has one id.
     pub fn fires_to_hand_over(&self) -> Result<Vec<FireRow>, StoreError> {
         let sql = format!("{FIRES} WHERE state = 'fired' ORDER BY slot, task");
-        self.list("read what fired", &sql, [], fire_row)
+        self.list("read what fired", &sql, [])
     }
 
     /// Slots that sessions have in hand.
     pub fn fires_running(&self) -> Result<Vec<FireRow>, StoreError> {
         let sql = format!("{FIRES} WHERE state = 'running' ORDER BY slot, task");
-        self.list("read what is running", &sql, [], fire_row)
+        self.list("read what is running", &sql, [])
     }
 
     /// A session has stored the message of a slot.
@@ -144,7 +155,7 @@ impl CentralStore {
         let sql = "SELECT iif(state = 'skipped' AND fired_at = ?3, skipped, 0) FROM fire
                    WHERE task = ?1 AND slot < ?2 ORDER BY slot DESC LIMIT 1";
         let key = params![fire.key.task.0, fire.key.slot.0, fire.fired_at.0];
-        Ok(self.one("read what was missed", sql, key, |row| row.get(0))?.unwrap_or(0))
+        Ok(self.one("read what was missed", sql, key)?.unwrap_or(0))
     }
 
     /// The session that a slot goes to: the one that was chosen first, whatever has changed since, or
@@ -157,11 +168,10 @@ impl CentralStore {
         now: Timestamp,
     ) -> Result<Option<SessionRow>, StoreError> {
         let sql = "SELECT session FROM fire WHERE task = ?1 AND slot = ?2 AND state = 'fired'";
-        let found = self.one("read a fire", sql, [key.task.0, key.slot.0], |row| {
-            row.get::<_, Option<i64>>(0)
-        })?;
+        let found: Option<Option<SessionId>> =
+            self.one("read a fire", sql, [key.task.0, key.slot.0])?;
         let Some(before) = found else { return Ok(None) };
-        let row = match before.map(SessionId).or(fixed) {
+        let row = match before.or(fixed) {
             Some(id) => self.session(id)?.filter(|it| it.agent == chosen.agent),
             None => None,
         };
@@ -177,7 +187,7 @@ impl CentralStore {
     /// The last slots of a task, the newest first.
     pub fn task_history(&self, id: TaskId, limit: u32) -> Result<Vec<FireRow>, StoreError> {
         let sql = format!("{FIRES} WHERE task = ?1 ORDER BY slot DESC LIMIT ?2");
-        self.list("read the history of a task", &sql, params![id.0, limit], fire_row)
+        self.list("read the history of a task", &sql, params![id.0, limit])
     }
 
     /// What the runs of a task that are remembered cost together, as far as that is known.
@@ -186,8 +196,8 @@ impl CentralStore {
         let sql = "SELECT sum(e.detail ->> 'micros') FROM message m
                    CROSS JOIN event e ON e.kind = 'cost' AND e.scope = m.session AND e.item = m.seq
                    WHERE m.task = ?1";
-        let sum = self.one("add up what a task cost", sql, [id.0], |row| row.get(0))?;
-        Ok(sum.flatten().and_then(Cost::total))
+        let sum: Option<i64> = self.only("add up what a task cost", sql, [id.0])?;
+        Ok(sum.and_then(Cost::total))
     }
 }
 
@@ -223,14 +233,11 @@ pub(super) fn insert(
     now: Timestamp,
 ) -> rusqlite::Result<bool> {
     let before = state_of(tx, key)?;
-    let changed = tx
-        .prepare_cached(
-            "INSERT INTO fire (task, slot, fired_at, state) VALUES (?1, ?2, ?3, 'fired')
-             ON CONFLICT (task, slot) DO UPDATE
-                 SET state = 'fired', skipped = 0, fired_at = excluded.fired_at
-                 WHERE state = 'skipped'",
-        )?
-        .execute(params![key.task.0, key.slot.0, now.0])?;
+    let sql = "INSERT INTO fire (task, slot, fired_at, state) VALUES (?1, ?2, ?3, 'fired')
+               ON CONFLICT (task, slot) DO UPDATE
+                   SET state = 'fired', skipped = 0, fired_at = excluded.fired_at
+                   WHERE state = 'skipped'";
+    let changed = run(tx, sql, params![key.task.0, key.slot.0, now.0])?;
     if let (Some((FireState::Skipped, count @ 2..)), Some(last)) = (before, previous(row, key.slot))
     {
         let_pass(tx, row, Passed { last, count: count - 1, why: None, now })?;
@@ -254,19 +261,16 @@ fn let_pass(tx: &Connection, row: &TaskRow, passed: Passed<'_>) -> rusqlite::Res
     while let Some(at) = slot.filter(|_| 0 < count) {
         match state_of(tx, FireKey { task: row.id, slot: at })? {
             None => {
-                tx.prepare_cached(
-                    "INSERT INTO fire (task, slot, fired_at, state, skipped)
-                     VALUES (?1, ?2, ?3, 'skipped', ?4)",
-                )?
-                .execute(params![row.id.0, at.0, now.0, count])?;
+                let sql = "INSERT INTO fire (task, slot, fired_at, state, skipped)
+                           VALUES (?1, ?2, ?3, 'skipped', ?4)";
+                run(tx, sql, params![row.id.0, at.0, now.0, count])?;
                 let key = FireKey { task: row.id, slot: at };
                 return why.map_or(Ok(()), |why| record(tx, key, why, now));
             }
             Some((FireState::Skipped, _)) => {
                 let sql =
                     "UPDATE fire SET skipped = max(skipped, ?3) WHERE task = ?1 AND slot = ?2";
-                tx.prepare_cached(sql)?.execute(params![row.id.0, at.0, count])?;
-                return Ok(());
+                return run(tx, sql, params![row.id.0, at.0, count]).map(drop);
             }
             Some(_) => {
                 count -= 1;
@@ -294,35 +298,14 @@ fn previous(row: &TaskRow, slot: Timestamp) -> Option<Timestamp> {
 }
 
 fn state_of(tx: &Connection, key: FireKey) -> rusqlite::Result<Option<(FireState, u32)>> {
-    tx.prepare_cached("SELECT state, skipped FROM fire WHERE task = ?1 AND slot = ?2")?
-        .query_row([key.task.0, key.slot.0], |row| {
-            Ok((word(row, 0, FireState::parse)?, row.get(1)?))
-        })
-        .optional()
+    let sql = "SELECT state, skipped FROM fire WHERE task = ?1 AND slot = ?2";
+    one(tx, sql, [key.task.0, key.slot.0])
 }
 
 /// Drops what is over and long past.
 fn forget(tx: &Connection, id: TaskId) -> rusqlite::Result<()> {
-    tx.prepare_cached(
-        "DELETE FROM fire WHERE task = ?1 AND state IN ('ok', 'failed', 'skipped')
-             AND slot <= (SELECT slot FROM fire WHERE task = ?1
-                          ORDER BY slot DESC LIMIT 1 OFFSET ?2)",
-    )?
-    .execute(params![id.0, HISTORY_MAX])
-    .map(drop)
-}
-
-fn fire_row(row: &Row<'_>) -> rusqlite::Result<FireRow> {
-    let (slot, fired_at) = (Timestamp(row.get(1)?), Timestamp(row.get(2)?));
-    Ok(FireRow {
-        key: FireKey { task: TaskId(row.get(0)?), slot },
-        fired_at,
-        late_by: fired_at.since(slot),
-        state: word(row, 3, FireState::parse)?,
-        skipped: row.get(4)?,
-        session: row.get::<_, Option<i64>>(5)?.map(SessionId),
-        ended_at: row.get::<_, Option<i64>>(6)?.map(Timestamp),
-        result: row.get(7)?,
-        cost: row.get::<_, Option<i64>>(8)?.and_then(Cost::of_turn),
-    })
+    let sql = "DELETE FROM fire WHERE task = ?1 AND state IN ('ok', 'failed', 'skipped')
+                   AND slot <= (SELECT slot FROM fire WHERE task = ?1
+                                ORDER BY slot DESC LIMIT 1 OFFSET ?2)";
+    run(tx, sql, params![id.0, HISTORY_MAX]).map(drop)
 }

@@ -43,7 +43,7 @@ impl Fixture {
     /// What the host is about to say.
     fn said(&self) -> Vec<String> {
         let sql = "SELECT text FROM part ORDER BY id";
-        super::super::list(&self.store.conn, sql, [], |row| row.get(0)).unwrap()
+        crate::row::list(&self.store.conn, sql, []).unwrap()
     }
 }
 

@@ -16,7 +16,7 @@ impl CentralStore {
     /// When the database fails; so for every method below.
     pub fn heartbeat_of(&self, agent: &AgentName) -> Result<Option<TaskId>, StoreError> {
         let sql = "SELECT id FROM task WHERE agent_group = ?1 AND heartbeat = 1";
-        self.one("find a heartbeat", sql, [agent.as_str()], |row| row.get(0).map(TaskId))
+        self.one("find a heartbeat", sql, [agent.as_str()])
     }
 
     /// Makes a task of an agent its heartbeat, instead of another one. Fails when it is none of theirs.
@@ -34,12 +34,7 @@ impl CentralStore {
 
     /// All tasks that are heartbeats.
     pub fn heartbeats(&self) -> Result<BTreeSet<TaskId>, StoreError> {
-        let rows = self.list(
-            "list the heartbeats",
-            "SELECT id FROM task WHERE heartbeat = 1",
-            [],
-            |row| row.get(0).map(TaskId),
-        )?;
-        Ok(rows.into_iter().collect())
+        let sql = "SELECT id FROM task WHERE heartbeat = 1";
+        Ok(self.list("list the heartbeats", sql, [])?.into_iter().collect())
     }
 }

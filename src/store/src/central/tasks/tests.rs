@@ -333,8 +333,9 @@ fn a_sweep_costs_what_is_due() {
     let plan = |sql: &str| -> Vec<String> {
         let values = vec![Value::from(0_i64); sql.matches('?').count()];
         let sql = format!("EXPLAIN QUERY PLAN {sql}");
-        super::super::list(&it.store.conn, &sql, params_from_iter(values), |row| row.get(3))
-            .unwrap()
+        let lines: Vec<(i64, i64, i64, String)> =
+            crate::row::list(&it.store.conn, &sql, params_from_iter(values)).unwrap();
+        lines.into_iter().map(|it| it.3).collect()
     };
     for (sql, index) in [
         (due_sql(), "SEARCH task USING INDEX task_due (next_at>? AND next_at<?)"),

@@ -194,9 +194,8 @@ fn what_waits_for_a_chat_that_can_be_reached_again_is_due_there_and_nowhere_else
         store.conn.execute(sql, row).unwrap();
     }
     store.parts_reachable(&here).unwrap();
-    let due: Vec<i64> = store
-        .list("due", "SELECT session FROM part WHERE retry_at = 0", [], |row| row.get(0))
-        .unwrap();
+    let due: Vec<i64> =
+        store.list("due", "SELECT session FROM part WHERE retry_at = 0", []).unwrap();
     assert_eq!(due, [ids[0].0]);
 }
 

@@ -11,7 +11,7 @@ const HOUR: Duration = Duration::from_secs(3600);
 
 fn told(store: &CentralStore) -> Vec<String> {
     let sql = "SELECT account || '/' || chat FROM part ORDER BY id";
-    list(&store.conn, sql, [], |row| row.get(0)).unwrap()
+    row::list(&store.conn, sql, []).unwrap()
 }
 
 /// A chat of the account `main` of telegram that is wired to andy.
