@@ -2,7 +2,7 @@
 //!
 //! Messages  [`ChannelMessage`].
 //! Parent    [`crate::channels::ChannelSupervisor`], one-for-one.
-//! Fails     never by itself: a platform that is down is waited for.
+//! Fails     never on its own: a platform that is down is waited for.
 //!
 //! Invariants
 //! - Events are settled and the cursor moves only after every engaged session committed.
@@ -32,10 +32,10 @@ use tokio::time::timeout;
 
 use self::lanes::Lanes;
 use self::line::Line;
+use crate::actor_handle::Hint;
 use crate::admin::protocol::ChannelHealth;
 use crate::channels::{AccountKey, Fetch};
 use crate::host::Host;
-use crate::slot::Hint;
 
 /// How long a graceful stop waits for what is being sent. Shorter than the tree waits for a stop.
 const FINISH_MAX: Duration = Duration::from_secs(8);
@@ -64,7 +64,7 @@ pub enum ChannelMessage {
     /// The outbox changed, or a wait is over.
     Parts,
     /// An attempt at a part ended.
-    Landed,
+    DeliveryEnded,
     Working(Address),
     Draft {
         to: Address,
@@ -149,7 +149,7 @@ impl Actor for ChannelActor {
                 state.write_again(&myself);
                 state.send_parts(&myself, None).await;
             }
-            ChannelMessage::Landed => state.conclude_ended(&myself).await,
+            ChannelMessage::DeliveryEnded => state.conclude_ended(&myself).await,
             ChannelMessage::Working(chat) => {
                 if let Some(sink) = state.sink.clone() {
                     let hint = async move { sink.working(&chat).await };

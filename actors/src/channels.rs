@@ -17,10 +17,10 @@ use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, RpcReplyPort, Supervi
 use tokio::task::JoinSet;
 use tracing::warn;
 
+use crate::actor_handle::Hint;
 use crate::admin::protocol::ChannelStatus;
 use crate::channel::{ChannelActor, ChannelArgs, ChannelMessage};
 use crate::host::Host;
-use crate::slot::Hint;
 
 /// The account of a channel that needs no credential.
 pub(crate) const LOCAL: &str = "local";

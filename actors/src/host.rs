@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use channel::{Cause, Registration, SecretString};
-use domain::outgoing::Manners;
+use domain::outgoing::RenderCaps;
 use domain::restart::RestartLimits;
 use domain::session::Limits;
 use domain::time::{Clock, Timestamp};
@@ -18,13 +18,13 @@ use store::layout::Layout;
 use store::{Announce, CentralStore, Db};
 use vault::Egress;
 
+use crate::actor_handle::{ActorHandle, Hint};
+use crate::approvals::ApprovalMessage;
 use crate::channels::ChannelsMessage;
-use crate::places::Places;
-use crate::reception::ReceptionMessage;
+use crate::container_slots::ContainerSlots;
 use crate::router::RouterMessage;
 use crate::sessions::SessionsMessage;
-use crate::slot::{Hint, Slot};
-use crate::stops::Gate;
+use crate::stops::StopGate;
 use crate::sweep::SweepMessage;
 
 /// Settings in the central database that more than one place reads.
@@ -53,9 +53,9 @@ pub struct Host {
     /// The adapters of this program.
     pub registrations: Vec<&'static Registration>,
     pub credentials: Arc<dyn Credentials>,
-    pub places: Places,
+    pub container_slots: ContainerSlots,
     /// Whom somebody stopped.
-    pub stops: Gate,
+    pub stops: StopGate,
     pub policy: Policy,
     /// Who owns the folders that a container writes; `None` leaves them to the host's own user.
     pub container_user: Option<(u32, u32)>,
@@ -70,8 +70,8 @@ impl Host {
 
     /// How to write for each platform.
     #[must_use]
-    pub fn manners(&self) -> BTreeMap<String, Manners> {
-        self.registrations.iter().map(|it| (it.name.to_owned(), it.caps.manners())).collect()
+    pub fn render_caps(&self) -> BTreeMap<String, RenderCaps> {
+        self.registrations.iter().map(|it| (it.name.to_owned(), it.caps.render_caps())).collect()
     }
 }
 
@@ -119,11 +119,11 @@ impl Default for Policy {
 /// Where the actors find each other, across restarts.
 #[derive(Clone, Debug, Default)]
 pub struct Peers {
-    pub sessions: Slot<SessionsMessage>,
-    pub channels: Slot<ChannelsMessage>,
-    pub router: Slot<RouterMessage>,
-    pub reception: Slot<ReceptionMessage>,
-    pub sweep: Slot<SweepMessage>,
+    pub sessions: ActorHandle<SessionsMessage>,
+    pub channels: ActorHandle<ChannelsMessage>,
+    pub router: ActorHandle<RouterMessage>,
+    pub approvals: ActorHandle<ApprovalMessage>,
+    pub sweep: ActorHandle<SweepMessage>,
     /// See [`Self::outbox_changed`].
     pub(crate) outbox: Hint,
     stopping: Arc<AtomicBool>,

@@ -69,7 +69,7 @@ async fn prune_central(host: &Host, now: Timestamp) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Begins a log anew that grew long; what it held is kept beside it, once. The log is open for
+/// Empties a log that grew long, after copying it beside itself, once. The log is open for
 /// appending in this very process, so it is emptied and not renamed; a line that is written in
 /// between is lost.
 fn shorten_log(log: &Path) {
@@ -88,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_long_log_begins_anew_and_is_kept_once() {
+    fn a_long_log_starts_over_and_is_kept_once() {
         let dir = std::env::temp_dir().join(format!("keeping-{}", std::process::id()));
         fs::create_dir_all(&dir).unwrap();
         let log = dir.join("host.log");

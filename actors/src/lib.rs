@@ -4,19 +4,19 @@
 //! Messages carry new facts, which are stored first, or nothing at all ("look again"), so that a
 //! lost or doubled one costs time and never correctness. See [`tree`] for the picture.
 
+pub mod actor_handle;
 pub mod admin;
+pub mod approvals;
 pub mod channel;
 pub mod channels;
+pub mod container_slots;
 mod disk;
 pub mod folders;
 pub mod host;
 mod keeping;
-pub mod places;
-pub mod reception;
 pub mod router;
 pub mod session;
 pub mod sessions;
-pub mod slot;
 pub mod stopping;
 pub mod stops;
 pub mod sweep;

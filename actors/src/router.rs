@@ -7,11 +7,11 @@
 //! Invariants
 //! - The router never waits for a session, a container or a platform before it answers.
 //! - Plain messages of a batch are stored for all sessions in one commit, with the cursor behind it;
-//!   what is more than a message is done by itself, in its place, and the cursor moves with the last.
+//!   anything else is done alone, in its place, and the cursor moves with the last.
 //! - A message that nobody may read is stored nowhere.
 
+mod admission_snapshot;
 mod admit;
-mod knowledge;
 mod orders;
 mod personal;
 mod plain;
@@ -31,13 +31,13 @@ use store::{CentralStore, SessionRow, StoreError};
 use tokio::task::JoinSet;
 use tracing::{error, instrument, warn};
 
-use self::admit::{Fate, admit};
-pub use self::storing::Taken;
+use self::admit::{Routing, admit};
+pub use self::storing::SessionCommand;
+use crate::approvals;
 use crate::host::Host;
-use crate::reception;
 use crate::sessions::child::chain;
 use crate::stopping;
-use crate::stops::Hold;
+use crate::stops::StopGuard;
 
 /// How far an account was read.
 #[derive(Clone, Debug)]
@@ -173,24 +173,24 @@ async fn route_one(
     cursor: Option<Position>,
     batch: &mut Batch,
 ) {
-    let fate = match decide(host, event, owner_only).await {
-        Ok(fate) => fate,
+    let routing = match decide(host, event, owner_only).await {
+        Ok(routing) => routing,
         Err(err) => {
             warn!(error = &err as &dyn std::error::Error, "could not route an event");
             batch.routed.has_failed |= err.passes();
-            Fate::Done(Verdict::Refused(format!("it could not be stored: {err}")))
+            Routing::Done(Verdict::Refused(format!("it could not be stored: {err}")))
         }
     };
-    let mut verdict = fate.verdict();
-    let engaged = refusals::engaged(&fate);
-    let stops = fate.targets().iter().filter(|it| matches!(it.1, Taken::Stop(_)));
+    let mut verdict = routing.verdict();
+    let engaged = refusals::engaged(&routing);
+    let stops = routing.targets().iter().filter(|it| matches!(it.1, SessionCommand::Stop(_)));
     let ended: Vec<SessionRow> = stops.map(|it| it.0.clone()).collect();
-    let holds: Vec<_> = ended.iter().map(|row| Hold::new(host, row)).collect();
+    let guards: Vec<_> = ended.iter().map(|row| StopGuard::new(host, row)).collect();
     // What was stored before a failure is stored once, however often it comes.
     let cursor = cursor.filter(|_| !batch.routed.has_failed);
     let has_cursor = cursor.is_some();
-    let stored = storing::store(host, fate.targets().to_vec(), cursor).await;
-    drop(holds);
+    let stored = storing::store(host, routing.targets().to_vec(), cursor).await;
+    drop(guards);
     if let Err(err) = &stored {
         warn!(error = err as &dyn std::error::Error, "an event could not be stored");
         batch.routed.has_failed |= err.passes();
@@ -201,29 +201,29 @@ async fn route_one(
     batch.ended.extend(ended);
 }
 
-async fn decide(host: &Host, event: Event, owner_only: bool) -> Result<Fate, StoreError> {
+async fn decide(host: &Host, event: Event, owner_only: bool) -> Result<Routing, StoreError> {
     match event {
         Event::Message(message) => admit(host, message, owner_only).await,
         Event::Click(click) => clicked(host, click).await,
         Event::Moved { from, to } => {
             let moved = move |central: &mut CentralStore| central.move_chat(&from, &to);
             host.central.write("a moved chat", moved).await?;
-            Ok(Fate::Done(Verdict::Stored))
+            Ok(Routing::Done(Verdict::Stored))
         }
         Event::Reachable(chat) => {
             reachable(host, chat).await?;
-            Ok(Fate::Done(Verdict::Stored))
+            Ok(Routing::Done(Verdict::Stored))
         }
     }
 }
 
-async fn clicked(host: &Host, click: Click) -> Result<Fate, StoreError> {
+async fn clicked(host: &Host, click: Click) -> Result<Routing, StoreError> {
     let Some((id, index)) = parse_data(&click.data) else {
-        return Ok(Fate::Done(Verdict::Ignored));
+        return Ok(Routing::Done(Verdict::Ignored));
     };
-    let answer = reception::Answer { id, index, chat: click.from, by: click.sender, with: None };
-    let taken = reception::answer(host, answer).await?;
-    Ok(Fate::Done(if taken { Verdict::Stored } else { Verdict::Ignored }))
+    let answer = approvals::Answer { id, index, chat: click.from, by: click.sender, with: None };
+    let taken = approvals::answer(host, answer).await?;
+    Ok(Routing::Done(if taken { Verdict::Stored } else { Verdict::Ignored }))
 }
 
 /// What waits for a chat is tried at once.

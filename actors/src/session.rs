@@ -11,16 +11,16 @@
 //! - Durations are measured by a clock that does not jump; instants on disk are compared by rules
 //!   that survive one that does.
 
-mod around;
 mod container;
+mod context;
+mod failing;
 mod fetching;
 mod keeping;
 mod link;
-mod lost;
 mod quarantine;
 mod showing;
 mod state;
-mod still;
+mod stop_phase;
 mod wakeups;
 
 use std::error::Error;
@@ -33,7 +33,7 @@ use store::{SessionRow, StoreError};
 use tracing::{instrument, warn};
 
 use self::container::Report;
-pub use self::fetching::Landing;
+pub use self::fetching::FetchResult;
 pub use self::state::SessionState;
 use crate::admin::protocol::SessionStatus;
 use crate::host::Host;
@@ -62,9 +62,9 @@ pub enum SessionMessage {
     /// in the mailbox.
     Wakeup,
     /// A try to fetch a file has ended.
-    Fetched(Box<Landing>),
-    /// What the agent asked for was passed on, or could not be.
-    Passed {
+    Fetched(Box<FetchResult>),
+    /// A request of the agent was forwarded, or could not be.
+    RequestForwarded {
         seq: OutSeq,
         ok: bool,
     },

@@ -1,4 +1,4 @@
-//! Carries out orders to stop and to resume, in the task of whoever gave them: it waits behind no
+//! Carries out orders to stop and to resume, in the caller's task: it waits behind no
 //! mailbox. First the gate closes, then the order is written down, then containers are frozen and
 //! killed, all at once, while the sessions void what is not sent. On a disk that takes nothing the stop
 //! holds as long as the process lives, and is written down as soon as that works.
@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use domain::SessionId;
-use domain::stop::{Scope, Toll};
+use domain::stop::{Scope, StopReport};
 use futures_util::future::{join, join_all};
 use store::{CentralStore, SessionRow, StopOrder, StoreError};
 use tokio::time::timeout;
@@ -27,7 +27,7 @@ const FREEZE_WITHIN: Duration = Duration::from_secs(1);
 const ENGINE_WITHIN: Duration = Duration::from_secs(20);
 /// Wait before a stop that could not be written down is tried again.
 const WRITE_AGAIN: Duration = Duration::from_secs(5);
-/// How long whoever said `/stop` waits for the engine before the rest goes on.
+/// How long the sender of `/stop` waits for the engine before the rest goes on.
 const KILL_WITHIN: Duration = Duration::from_secs(2);
 
 /// Stops an agent, or all, until somebody resumes. Never fails: what could not be done is in the
@@ -73,7 +73,7 @@ pub(crate) async fn write_down(host: &Host) -> Result<(), StoreError> {
         warn!(why = chain(err), "a stop is not written down yet");
         host.peers.sweep.cast(SweepMessage::DueAt(host.clock.now() + WRITE_AGAIN));
     });
-    host.stops.obeyed(&scopes, written?);
+    host.stops.confirm_written(&scopes, written?);
     Ok(())
 }
 
@@ -135,21 +135,22 @@ async fn set_aside(host: &Host, scope: &Scope) -> Vec<StoppedSession> {
         })
         .collect();
     let asked = orders.clone();
-    let stand = move |central: &mut CentralStore| {
+    let apply = move |central: &mut CentralStore| {
         asked
             .iter()
             .map(|(row, order)| match order {
-                Some(order) => central.rows(row.id).stand_still(order, now).map(Some),
+                Some(order) => central.rows(row.id).apply_stop(order, now).map(Some),
                 None => Ok(None),
             })
             .collect::<Result<Vec<_>, StoreError>>()
     };
     let none = vec![None; orders.len()];
-    let tolls = host.central.write("a standstill", stand).await.unwrap_or_else(|err| {
+    let reports = host.central.write("the stop of a session", apply).await.unwrap_or_else(|err| {
         warn!(error = &err as &dyn std::error::Error, "the sessions follow on their own");
         none
     });
-    let stopped = orders.iter().zip(tolls).map(|((row, _), toll)| stopped_session(row, toll));
+    let stopped =
+        orders.iter().zip(reports).map(|((row, _), stop_report)| stopped_session(row, stop_report));
     let stopped = stopped.collect();
     for (row, _) in orders {
         host.peers.sessions.cast(SessionsMessage::Woken { row, from: None });
@@ -157,13 +158,13 @@ async fn set_aside(host: &Host, scope: &Scope) -> Vec<StoppedSession> {
     stopped
 }
 
-fn stopped_session(row: &SessionRow, toll: Option<Toll>) -> StoppedSession {
-    let found = toll.unwrap_or_default();
+fn stopped_session(row: &SessionRow, stop_report: Option<StopReport>) -> StoppedSession {
+    let found = stop_report.unwrap_or_default();
     StoppedSession {
         id: row.id.to_string(),
         agent: row.agent.to_string(),
         chat: row.shares(),
-        answered: toll.is_some(),
+        answered: stop_report.is_some(),
         aside: found.aside,
         voided: found.voided,
         sent_here: found.sent_here,
@@ -188,7 +189,7 @@ pub async fn resume(host: &Host, scopes: &[Scope], by: &str) -> Result<Resumed, 
     let (any, stops) = {
         let _order = host.stops.orders.lock().await;
         let (any, stops) = host.central.write("a resume", write).await?;
-        (host.stops.obeyed(scopes, stops.clone()) || any, stops)
+        (host.stops.confirm_written(scopes, stops.clone()) || any, stops)
     };
     info!(?scopes, "resumed");
     host.peers.sessions.cast(SessionsMessage::Sweep);

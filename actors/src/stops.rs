@@ -15,7 +15,7 @@ use crate::host::Host;
 use crate::sessions::SessionsMessage;
 
 #[derive(Debug, Default)]
-pub struct Gate {
+pub struct StopGate {
     inner: Mutex<Inner>,
     /// Wakes who waits for a change in the order in which they wait; a `watch` channel would not, and no
     /// simulated run could be repeated.
@@ -30,26 +30,26 @@ struct Inner {
     /// Stops that hold and could not be written down yet; they have no number.
     unwritten: Vec<(Scope, Stop)>,
     /// Sessions whose turn somebody ended since this process started.
-    cuts: HashMap<SessionId, Cut>,
+    epochs: HashMap<SessionId, TurnEpoch>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
-struct Cut {
+struct TurnEpoch {
     /// How often.
     count: u64,
     /// Orders that are being carried out right now.
-    holds: usize,
+    guards: usize,
 }
 
 /// What a part on its way to a platform must show at the door.
 #[derive(Clone, Debug)]
-pub struct Pass {
+pub struct SendPermit {
     session: SessionId,
     agent: AgentName,
-    cuts: u64,
+    epoch: u64,
 }
 
-impl Gate {
+impl StopGate {
     #[must_use]
     pub fn new(stops: Stops) -> Self {
         Self { inner: Mutex::new(Inner { stops, ..Inner::default() }), ..Self::default() }
@@ -81,7 +81,7 @@ impl Gate {
 
     /// Takes over what the database says now that these orders are part of it. Returns whether one of
     /// them was not written down before.
-    pub fn obeyed(&self, scopes: &[Scope], stops: Stops) -> bool {
+    pub fn confirm_written(&self, scopes: &[Scope], stops: Stops) -> bool {
         self.set(stops);
         let mut inner = self.inner();
         let before = inner.unwritten.len();
@@ -129,18 +129,18 @@ impl Gate {
     #[must_use]
     pub fn is_closed(&self, session: SessionId, agent: &AgentName) -> bool {
         let inner = self.inner();
-        inner.is_stopped(agent) || inner.cut(session).holds != 0
+        inner.is_stopped(agent) || inner.epoch_of(session).guards != 0
     }
 
     /// Returns when the session is stopped, or its turn is ended, from now on.
     pub async fn closes(&self, session: SessionId, agent: &AgentName) {
-        let before = self.inner().cut(session).count;
+        let before = self.inner().epoch_of(session).count;
         loop {
             // Hears of what changes from here on, also before it is waited for.
             let changed = self.changed.notified();
             let is_over = {
                 let inner = self.inner();
-                inner.is_stopped(agent) || inner.cut(session).count != before
+                inner.is_stopped(agent) || inner.epoch_of(session).count != before
             };
             if is_over {
                 return;
@@ -151,22 +151,22 @@ impl Gate {
 
     /// For a part of a session that is about to be claimed; `None` when nothing of it may leave now.
     #[must_use]
-    pub fn pass(&self, session: SessionId, agent: &AgentName) -> Option<Pass> {
+    pub fn permit(&self, session: SessionId, agent: &AgentName) -> Option<SendPermit> {
         let inner = self.inner();
-        let Cut { count: cuts, holds } = inner.cut(session);
-        let is_closed = inner.is_stopped(agent) || holds != 0;
-        (!is_closed).then(|| Pass { session, agent: agent.clone(), cuts })
+        let TurnEpoch { count: epoch, guards } = inner.epoch_of(session);
+        let is_closed = inner.is_stopped(agent) || guards != 0;
+        (!is_closed).then(|| SendPermit { session, agent: agent.clone(), epoch })
     }
 
     /// Whether a part may still leave.
     #[must_use]
-    pub fn lets(&self, pass: &Pass) -> bool {
+    pub fn allows(&self, permit: &SendPermit) -> bool {
         let inner = self.inner();
-        !inner.is_stopped(&pass.agent) && inner.cut(pass.session).count == pass.cuts
+        !inner.is_stopped(&permit.agent) && inner.epoch_of(permit.session).count == permit.epoch
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
-        // Whoever panicked held no half-made change.
+        // A thread that panicked held no half-made change.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -180,31 +180,32 @@ impl Inner {
         self.stops.of(agent).is_some() || self.unwritten.iter().any(concerns)
     }
 
-    fn cut(&self, session: SessionId) -> Cut {
-        self.cuts.get(&session).copied().unwrap_or_default()
+    fn epoch_of(&self, session: SessionId) -> TurnEpoch {
+        self.epochs.get(&session).copied().unwrap_or_default()
     }
 }
 
 /// Ends the turn of a session: what it sends and asks is cut at once, and nothing starts until this is
 /// dropped.
-pub(crate) struct Hold<'a> {
+pub(crate) struct StopGuard<'a> {
     host: &'a Host,
     row: &'a SessionRow,
 }
 
-impl<'a> Hold<'a> {
+impl<'a> StopGuard<'a> {
     pub(crate) fn new(host: &'a Host, row: &'a SessionRow) -> Self {
-        let cut = |it: &mut Cut| *it = Cut { count: it.count + 1, holds: it.holds + 1 };
-        cut(host.stops.inner().cuts.entry(row.id).or_default());
+        let advance =
+            |it: &mut TurnEpoch| *it = TurnEpoch { count: it.count + 1, guards: it.guards + 1 };
+        advance(host.stops.inner().epochs.entry(row.id).or_default());
         host.stops.changed.notify_waiters();
         Self { host, row }
     }
 }
 
-impl Drop for Hold<'_> {
+impl Drop for StopGuard<'_> {
     fn drop(&mut self) {
-        if let Some(cut) = self.host.stops.inner().cuts.get_mut(&self.row.id) {
-            cut.holds = cut.holds.saturating_sub(1);
+        if let Some(epoch) = self.host.stops.inner().epochs.get_mut(&self.row.id) {
+            epoch.guards = epoch.guards.saturating_sub(1);
         }
         // It may have something to do again, and to say.
         self.host.peers.outbox_changed();
@@ -232,18 +233,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_stop_lets_pass_what_others_say() {
-        let gate = Gate::default();
+    fn a_stop_allows_what_others_say() {
+        let gate = StopGate::default();
         let [andy, ben] = ["andy", "ben"].map(|it| AgentName::parse(it).unwrap());
-        let passes = [gate.pass(SessionId(1), &andy), gate.pass(SessionId(2), &ben)];
-        let passes = passes.map(Option::unwrap);
-        assert!(passes.iter().all(|it| gate.lets(it)));
+        let permits = [gate.permit(SessionId(1), &andy), gate.permit(SessionId(2), &ben)];
+        let permits = permits.map(Option::unwrap);
+        assert!(permits.iter().all(|it| gate.allows(it)));
         let stop = Stop { id: StopId(1), at: Timestamp(1), by: "x".into(), why: String::new() };
         let stops = Stops { all: None, agents: [(andy.clone(), stop)].into() };
         assert!(gate.set(stops.clone()) && !gate.set(stops));
-        assert_eq!(passes.each_ref().map(|it| gate.lets(it)), [false, true]);
+        assert_eq!(permits.each_ref().map(|it| gate.allows(it)), [false, true]);
         assert!(gate.is_closed(SessionId(1), &andy) && !gate.is_closed(SessionId(2), &ben));
         gate.set(Stops::default());
-        assert!(passes.iter().all(|it| gate.lets(it)));
+        assert!(permits.iter().all(|it| gate.allows(it)));
     }
 }

@@ -16,11 +16,11 @@ use ractor::{Actor, ActorProcessingErr, ActorRef};
 use store::Handover;
 use tokio::task::{AbortHandle, JoinSet};
 
+use crate::actor_handle::Timer;
+use crate::approvals::ApprovalMessage;
 use crate::channels::ChannelsMessage;
 use crate::host::Host;
-use crate::reception::ReceptionMessage;
 use crate::sessions::SessionsMessage;
-use crate::slot::Timer;
 use crate::tasks::handover::Lane;
 use crate::tasks::{self, Looked};
 
@@ -193,9 +193,9 @@ impl SweepState {
     }
 }
 
-/// Whoever may have something to do looks.
+/// Makes every actor look that may have something to do.
 fn look(host: &Host) {
     host.peers.sessions.cast(SessionsMessage::Sweep);
-    host.peers.reception.cast(ReceptionMessage::Look);
+    host.peers.approvals.cast(ApprovalMessage::Look);
     host.peers.channels.cast(ChannelsMessage::Parts);
 }

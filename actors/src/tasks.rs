@@ -48,7 +48,7 @@ pub struct Looked {
 pub(crate) async fn look(host: &Host) -> Looked {
     let looked = async {
         let until = fire_due(host).await?;
-        bury_lost(host).await?;
+        fail_lost_fires(host).await?;
         let waiting = host.central.read(|central| central.handovers()).await?;
         // Slots that came during the look are still to be fired, and so are "next".
         let next = host.central.read(move |central| central.earliest_slot(until)).await?;
@@ -105,7 +105,7 @@ fn decide(due: DueTask, now: Timestamp) -> Decided {
 }
 
 /// Ends what nobody will end any more.
-async fn bury_lost(host: &Host) -> Result<(), StoreError> {
+async fn fail_lost_fires(host: &Host) -> Result<(), StoreError> {
     let now = host.clock.now();
     let millis = i64::try_from(LOST_AFTER.as_millis()).unwrap_or(i64::MAX);
     let before = Timestamp(now.0.saturating_sub(millis));

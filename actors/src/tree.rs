@@ -4,7 +4,7 @@
 //! RootSupervisor           one-for-one within a budget, then the process exits
 //! ├── SessionSupervisor    one-for-one, dynamic; parks what flaps
 //! │   └── SessionActor     one per conversation that has something to do
-//! ├── ReceptionActor       who may come in; what the host says by itself
+//! ├── ApprovalActor        who may come in; unsolicited notices of the host
 //! ├── RouterActor          whom a message is for
 //! ├── ChannelSupervisor    one-for-one; backs off, never gives up
 //! │   └── ChannelActor     one per connected account
@@ -13,7 +13,7 @@
 //! ```
 //!
 //! One-for-one, because no child holds a reference to another: they meet through
-//! [`crate::slot::Slot`]s, and everything worth keeping is on disk. When the budget is spent the
+//! [`crate::actor_handle::ActorHandle`]s, and everything worth keeping is on disk. When the budget is spent the
 //! root fails, and with it the process, for the service manager to start it again.
 
 use std::sync::Arc;
@@ -30,9 +30,9 @@ use tracing::{error, info};
 
 use crate::admin::protocol::ActorStatus;
 use crate::admin::{AdminActor, AdminArgs};
+use crate::approvals::ApprovalActor;
 use crate::channels::ChannelSupervisor;
 use crate::host::Host;
-use crate::reception::ReceptionActor;
 use crate::router::RouterActor;
 use crate::sessions::SessionSupervisor;
 use crate::sweep::{SweepActor, SweepMessage};
@@ -59,7 +59,7 @@ pub enum RootMessage {
 #[strum(serialize_all = "kebab-case")]
 pub enum Role {
     Sessions,
-    Reception,
+    Approvals,
     Router,
     Channels,
     Sweep,
@@ -212,9 +212,9 @@ async fn start(
             peers.sessions.fill(actor.clone());
             actor.get_cell()
         }
-        Role::Reception => {
-            let (actor, _) = Actor::spawn_linked(None, ReceptionActor, host, parent).await?;
-            peers.reception.fill(actor.clone());
+        Role::Approvals => {
+            let (actor, _) = Actor::spawn_linked(None, ApprovalActor, host, parent).await?;
+            peers.approvals.fill(actor.clone());
             actor.get_cell()
         }
         Role::Router => {

@@ -10,19 +10,19 @@ CREATE TABLE setting (
 -- Agents, users and chats.
 
 CREATE TABLE agent_group (
-    name       TEXT    PRIMARY KEY,
-    number     INTEGER NOT NULL UNIQUE,   -- says which user of the kernel its processes have
-    provider   TEXT    CHECK (provider IN ('demo', 'claude')),
-    model      TEXT,
-    image      TEXT,
-    memory_mib INTEGER NOT NULL CHECK (memory_mib > 0),
-    cpu_milli  INTEGER NOT NULL CHECK (cpu_milli > 0),
-    disk_gib   INTEGER NOT NULL DEFAULT 10 CHECK (disk_gib > 0),   -- its workspace and one session's home
-    pids       INTEGER NOT NULL CHECK (pids > 0),
-    removed_at INTEGER,             -- set by a removal; adding the same name again clears it
-    trigger    TEXT,                -- what the agent answers to in a text; NULL is `@` and its name
+    name        TEXT    PRIMARY KEY,
+    number      INTEGER NOT NULL UNIQUE,   -- says which user of the kernel its processes have
+    provider    TEXT    CHECK (provider IN ('demo', 'claude')),
+    model       TEXT,
+    image       TEXT,
+    memory_mib  INTEGER NOT NULL CHECK (memory_mib > 0),
+    cpu_milli   INTEGER NOT NULL CHECK (cpu_milli > 0),
+    disk_gib    INTEGER NOT NULL DEFAULT 10 CHECK (disk_gib > 0),   -- its workspace and one session's home
+    pids        INTEGER NOT NULL CHECK (pids > 0),
+    removed_at  INTEGER,             -- set by a removal; adding the same name again clears it
+    trigger     TEXT,                -- what the agent answers to in a text; NULL is `@` and its name
     -- What its administration tool may see and ask for: nothing, its own group, or everything.
-    reach      TEXT    NOT NULL DEFAULT 'own' CHECK (reach IN ('none', 'own', 'all'))
+    admin_scope TEXT    NOT NULL DEFAULT 'own' CHECK (admin_scope IN ('none', 'own', 'all'))
 ) STRICT;
 
 -- Our own accounts on platforms. Their credentials lie in the vault.
@@ -184,24 +184,24 @@ CREATE TABLE secret (
 
 -- A session is named by what it shares: an agent everywhere (no chat), in a chat, or in a thread.
 CREATE TABLE session (
-    id              INTEGER PRIMARY KEY AUTOINCREMENT,   -- never given out twice
-    agent_group     TEXT    NOT NULL REFERENCES agent_group (name),
-    messaging_group INTEGER REFERENCES messaging_group (id),
-    thread          TEXT,
+    id                  INTEGER PRIMARY KEY AUTOINCREMENT,   -- never given out twice
+    agent_group         TEXT    NOT NULL REFERENCES agent_group (name),
+    messaging_group     INTEGER REFERENCES messaging_group (id),
+    thread              TEXT,
     -- Set with whatever gives the session something to do, cleared when it has nothing left. It may
     -- stay set for nothing, never the other way round.
-    awake           INTEGER NOT NULL DEFAULT 0 CHECK (awake IN (0, 1)),
-    pruned_at       INTEGER NOT NULL DEFAULT 0,          -- when its old rows were last pruned
+    awake               INTEGER NOT NULL DEFAULT 0 CHECK (awake IN (0, 1)),
+    pruned_at           INTEGER NOT NULL DEFAULT 0,          -- when its old rows were last pruned
     -- How far its outbound mailbox was imported: messages, and waits for the provider.
-    imported_seq    INTEGER NOT NULL DEFAULT 0,
-    imported_wait   INTEGER NOT NULL DEFAULT 0,
-    halted          INTEGER NOT NULL DEFAULT 0,          -- the last incarnation that a user stopped
+    imported_seq        INTEGER NOT NULL DEFAULT 0,
+    imported_wait       INTEGER NOT NULL DEFAULT 0,
+    stopped_incarnation INTEGER NOT NULL DEFAULT 0,          -- the last incarnation that a user stopped
     -- The last stop of the agent that was carried out here, up to which message chats were told of
     -- it, and what it came to, as JSON.
-    stop            INTEGER NOT NULL DEFAULT 0,
-    stop_told       INTEGER NOT NULL DEFAULT 0,
-    stop_report     TEXT    NOT NULL DEFAULT '{}',
-    runner_state    TEXT    NOT NULL DEFAULT '{}',       -- what its runner keeps, as a JSON object
+    stop                INTEGER NOT NULL DEFAULT 0,
+    stop_told           INTEGER NOT NULL DEFAULT 0,
+    stop_report         TEXT    NOT NULL DEFAULT '{}',
+    runner_state        TEXT    NOT NULL DEFAULT '{}',       -- what its runner keeps, as a JSON object
     CHECK (messaging_group IS NOT NULL OR thread IS NULL)
 ) STRICT;
 CREATE UNIQUE INDEX session_key ON session (agent_group, coalesce(messaging_group, 0), coalesce(thread, ''));
@@ -212,37 +212,37 @@ CREATE INDEX session_awake_pruned ON session (pruned_at) WHERE awake = 1;
 
 -- The inbox: one row for each session that a message was accepted for.
 CREATE TABLE message (
-    id          INTEGER PRIMARY KEY,      -- the order in which they were accepted
-    session     INTEGER NOT NULL REFERENCES session (id),
-    seq         INTEGER NOT NULL CHECK (seq > 0 AND seq % 2 = 0),   -- within the session
-    channel     TEXT    NOT NULL,
-    account     TEXT    NOT NULL,
-    chat        TEXT    NOT NULL,
-    thread      TEXT,
-    platform_id TEXT    NOT NULL,
-    sender_id   TEXT    NOT NULL,         -- `channel:id`
+    id              INTEGER PRIMARY KEY,      -- the order in which they were accepted
+    session         INTEGER NOT NULL REFERENCES session (id),
+    seq             INTEGER NOT NULL CHECK (seq > 0 AND seq % 2 = 0),   -- within the session
+    channel         TEXT    NOT NULL,
+    account         TEXT    NOT NULL,
+    chat            TEXT    NOT NULL,
+    thread          TEXT,
+    platform_id     TEXT    NOT NULL,
+    sender_id       TEXT    NOT NULL,         -- `channel:id`
     -- `context` is shown with the next message that engages the agent, never alone.
-    kind        TEXT    NOT NULL DEFAULT 'chat' CHECK (kind IN ('chat', 'context', 'command')),
-    received_at INTEGER NOT NULL,
-    not_before  INTEGER NOT NULL,
-    tries       INTEGER NOT NULL DEFAULT 0,
-    released    INTEGER NOT NULL DEFAULT 0,   -- the last incarnation whose claim was taken back
-    told        INTEGER NOT NULL DEFAULT 0 CHECK (told IN (0, 1)),     -- its chat knows that it waits
-    status      INTEGER NOT NULL DEFAULT 0 CHECK (status IN (0, 1)),   -- its chat was shown a status line
-    line_gone   INTEGER NOT NULL DEFAULT 0 CHECK (line_gone IN (0, 1)),   -- which cannot be replaced any more
+    kind            TEXT    NOT NULL DEFAULT 'chat' CHECK (kind IN ('chat', 'context', 'command')),
+    received_at     INTEGER NOT NULL,
+    not_before      INTEGER NOT NULL,
+    tries           INTEGER NOT NULL DEFAULT 0,
+    released        INTEGER NOT NULL DEFAULT 0,   -- the last incarnation whose claim was taken back
+    told            INTEGER NOT NULL DEFAULT 0 CHECK (told IN (0, 1)),     -- its chat knows that it waits
+    status          INTEGER NOT NULL DEFAULT 0 CHECK (status IN (0, 1)),   -- its chat was shown a status line
+    line_gone       INTEGER NOT NULL DEFAULT 0 CHECK (line_gone IN (0, 1)),   -- which cannot be replaced any more
     -- What it waits for at the provider, and the wait that its chat was told of: JSON objects.
-    wait        TEXT,
-    told_wait   TEXT,
-    last_chance INTEGER,                  -- it was late and is given up then
-    outcome     TEXT    CHECK (outcome IN ('answered', 'silent', 'declined', 'failed')),
-    reason      TEXT,
-    ended_at    INTEGER,
-    reply       INTEGER,                  -- the message of the runner that answers it
+    wait            TEXT,
+    told_wait       TEXT,
+    last_chance     INTEGER,                  -- it was late and is given up then
+    outcome         TEXT    CHECK (outcome IN ('answered', 'silent', 'declined', 'failed')),
+    reason          TEXT,
+    ended_at        INTEGER,
+    reply           INTEGER,                  -- the message of the runner that answers it
     -- It waited when a backup was made, so its sender may have an answer that the backup does not know.
-    doubted     INTEGER NOT NULL DEFAULT 0 CHECK (doubted IN (0, 1)),
-    task        INTEGER,                  -- the task that it is a run of, and the slot
-    slot        INTEGER,
-    body        TEXT    NOT NULL,         -- what the agent is shown of it, as JSON
+    may_be_answered INTEGER NOT NULL DEFAULT 0 CHECK (may_be_answered IN (0, 1)),
+    task            INTEGER,                  -- the task that it is a run of, and the slot
+    slot            INTEGER,
+    body            TEXT    NOT NULL,         -- what the agent is shown of it, as JSON
     UNIQUE (session, seq),
     UNIQUE (session, channel, account, chat, platform_id),
     CHECK ((outcome IS NULL) = (ended_at IS NULL)),
@@ -287,7 +287,7 @@ CREATE TABLE request (
     options     TEXT    NOT NULL DEFAULT '[]',
     timeout_ms  INTEGER NOT NULL DEFAULT 0,
     asked_at    INTEGER NOT NULL,
-    state       TEXT    NOT NULL DEFAULT 'open' CHECK (state IN ('open', 'passed', 'answered')),
+    state       TEXT    NOT NULL DEFAULT 'open' CHECK (state IN ('open', 'forwarded', 'answered')),
     ok          INTEGER CHECK (ok IN (0, 1)),
     answer      TEXT,
     -- The attempt at a turn during which it came, by the runner's word.
@@ -322,42 +322,42 @@ CREATE TABLE launch (
 
 -- The outbox: everything that is sent, whoever wrote it.
 CREATE TABLE part (
-    id          INTEGER PRIMARY KEY,          -- the order within a chat
-    session     INTEGER NOT NULL DEFAULT 0,   -- 0: the host wrote it outside of any session
-    key         TEXT    NOT NULL,             -- within the session
-    out_seq     INTEGER,                      -- the runner's message; NULL for the host's words
-    cause       INTEGER,                      -- the message that led to it
-    channel     TEXT    NOT NULL,
-    account     TEXT    NOT NULL,
-    chat        TEXT    NOT NULL,
-    thread      TEXT,
-    reply_to    TEXT    NOT NULL DEFAULT '',
-    kind        TEXT    NOT NULL CHECK (kind IN ('interim', 'answer', 'notice')),
-    form        TEXT    NOT NULL DEFAULT 'text'
+    id                 INTEGER PRIMARY KEY,          -- the order within a chat
+    session            INTEGER NOT NULL DEFAULT 0,   -- 0: the host wrote it outside of any session
+    key                TEXT    NOT NULL,             -- within the session
+    out_seq            INTEGER,                      -- the runner's message; NULL for the host's words
+    cause              INTEGER,                      -- the message that led to it
+    channel            TEXT    NOT NULL,
+    account            TEXT    NOT NULL,
+    chat               TEXT    NOT NULL,
+    thread             TEXT,
+    reply_to           TEXT    NOT NULL DEFAULT '',
+    kind               TEXT    NOT NULL CHECK (kind IN ('interim', 'answer', 'notice')),
+    form               TEXT    NOT NULL DEFAULT 'text'
                 CHECK (form IN ('text', 'file', 'card', 'edit', 'reaction')),
-    text        TEXT    NOT NULL,     -- of a reaction: the emoji
-    target      TEXT,                 -- `key:` and a part's key, or `id:` and a platform's id
-    file        TEXT,                 -- a JSON object
-    buttons     TEXT,                 -- a JSON array of {label, data}
-    state       TEXT    NOT NULL
+    text               TEXT    NOT NULL,     -- of a reaction: the emoji
+    target             TEXT,                 -- `key:` and a part's key, or `id:` and a platform's id
+    file               TEXT,                 -- a JSON object
+    buttons            TEXT,                 -- a JSON array of {label, data}
+    state              TEXT    NOT NULL
                 CHECK (state IN ('ready', 'claimed', 'sent', 'unsent', 'uncertain', 'dead')),
-    tries       INTEGER NOT NULL DEFAULT 0,
-    misses      INTEGER NOT NULL DEFAULT 0,   -- attempts in a row without an answer
-    doubts      INTEGER NOT NULL DEFAULT 0,   -- attempts that may have been seen
-    doubted     INTEGER NOT NULL DEFAULT 0 CHECK (doubted IN (0, 1)),   -- once perhaps seen, for ever
-    retry_at    INTEGER NOT NULL DEFAULT 0,
-    platform_id TEXT,
-    reason      TEXT,
-    created_at  INTEGER NOT NULL,
-    changed_at  INTEGER NOT NULL,
-    claimed_at  INTEGER,                      -- the last attempt
+    tries              INTEGER NOT NULL DEFAULT 0,
+    misses             INTEGER NOT NULL DEFAULT 0,   -- attempts in a row without an answer
+    uncertain_attempts INTEGER NOT NULL DEFAULT 0,   -- attempts that may have been seen
+    was_uncertain      INTEGER NOT NULL DEFAULT 0 CHECK (was_uncertain IN (0, 1)),   -- once perhaps seen, for ever
+    retry_at           INTEGER NOT NULL DEFAULT 0,
+    platform_id        TEXT,
+    reason             TEXT,
+    created_at         INTEGER NOT NULL,
+    changed_at         INTEGER NOT NULL,
+    claimed_at         INTEGER,                      -- the last attempt
     -- NULL: alive, or stopped. 1: given up, and the owner of the host is still to be told. 0: they were
     -- told, or need not be.
-    untold      INTEGER CHECK (untold IN (0, 1)),
+    unreported         INTEGER CHECK (unreported IN (0, 1)),
     -- Nobody waits for it, and its reader wanted to be left alone: `held` until that is over. Then it
     -- is `released`; the `first` of what was held says so.
-    quiet       TEXT    CHECK (quiet IN ('held', 'first', 'released')),
-    said_with   TEXT,                         -- the key of the part that it shares a message with
+    quiet              TEXT    CHECK (quiet IN ('held', 'first', 'released')),
+    said_with          TEXT,                         -- the key of the part that it shares a message with
     UNIQUE (session, key),
     FOREIGN KEY (session, cause) REFERENCES message (session, seq) ON DELETE CASCADE,
     CHECK ((session = 0) = (cause IS NULL)),
@@ -370,7 +370,7 @@ CREATE INDEX part_chat ON part (channel, account, chat, session, id, state, quie
 CREATE INDEX part_ended ON part (session, changed_at) WHERE state IN ('sent', 'dead');
 CREATE INDEX part_cause ON part (session, cause);
 CREATE INDEX part_out_seq ON part (session, out_seq) WHERE out_seq IS NOT NULL;
-CREATE INDEX part_untold ON part (id) WHERE untold = 1;
+CREATE INDEX part_unreported ON part (id) WHERE unreported = 1;
 CREATE INDEX part_held ON part (channel, account, chat, session, id) WHERE quiet = 'held';
 CREATE INDEX part_said_with ON part (session, said_with) WHERE said_with IS NOT NULL;
 CREATE INDEX part_platform ON part (platform_id) WHERE platform_id IS NOT NULL;
@@ -391,7 +391,7 @@ CREATE UNIQUE INDEX stop_holds ON stop (coalesce(agent_group, '')) WHERE resumed
 
 -- Commands to the whole host that came from a chat and were carried out: a platform may deliver them
 -- again when the opposite was ordered since.
-CREATE TABLE obeyed (
+CREATE TABLE processed_command (
     channel TEXT    NOT NULL,
     account TEXT    NOT NULL,
     chat    TEXT    NOT NULL,
@@ -400,7 +400,7 @@ CREATE TABLE obeyed (
     PRIMARY KEY (channel, account, chat, message)
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX obeyed_at ON obeyed (at);
+CREATE INDEX processed_command_at ON processed_command (at);
 CREATE INDEX stop_resumed ON stop (resumed_at) WHERE resumed_at IS NOT NULL;
 
 -- What somebody has to answer: may this user in, may this chat be connected, may this be changed, and
@@ -462,7 +462,7 @@ CREATE INDEX question_card_part ON question_card (part);
 CREATE INDEX question_card_person ON question_card (person);
 
 -- Messages that wait for an answer to a question about their sender or chat.
-CREATE TABLE held (
+CREATE TABLE pending_message (
     question    INTEGER NOT NULL REFERENCES question (id) ON DELETE CASCADE,
     ordinal     INTEGER NOT NULL,
     platform_id TEXT    NOT NULL,

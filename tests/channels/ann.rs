@@ -6,7 +6,7 @@ use domain::AgentName;
 use domain::agent::AgentGroup;
 use domain::message::{Address, ChatInfo};
 use domain::people::Handle;
-use harness::conformance::{Double, Place, Post, Visible};
+use harness::conformance::{Double, Post, TestChat, Visible};
 use harness::host::World;
 use store::{AccountRow, CentralStore, Wiring};
 
@@ -49,7 +49,7 @@ pub(super) fn world(double: &dyn Double) -> World {
 }
 
 /// Ann writes her message of this number; returns its id.
-pub(super) async fn says(double: &dyn Double, place: &Place, n: usize) -> String {
+pub(super) async fn says(double: &dyn Double, place: &TestChat, n: usize) -> String {
     let post = Post::plain(double, place, &format!("number {n}"));
     double.post(Post { mention: place.is_group, ..post }).await
 }

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use channel::cli::frames::{FromClient, ToClient};
 use channel::cli::{NAME, SOCKET};
 use channel::{Account, Registration};
-use harness::conformance::{Double, Fault, Habits, Place, Places, Post, Visible};
+use harness::conformance::{Double, Fault, Habits, Post, TestChat, TestChats, Visible};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
@@ -168,8 +168,8 @@ impl State {
     }
 }
 
-fn place() -> Place {
-    Place { chat: CHAT.into(), thread: None, is_group: false }
+fn place() -> TestChat {
+    TestChat { chat: CHAT.into(), thread: None, is_group: false }
 }
 
 #[async_trait]
@@ -195,15 +195,15 @@ impl Double for Terminal {
     }
 
     /// There are no groups; see `habits`.
-    fn places(&self) -> Places {
-        Places { direct: place(), group: place(), thread: None }
+    fn places(&self) -> TestChats {
+        TestChats { direct: place(), group: place(), thread: None }
     }
 
     async fn post(&self, post: Post) -> String {
         self.say(&post.text)
     }
 
-    async fn click(&self, _place: &Place, _message: &str, _data: &str, _by: &str) {
+    async fn click(&self, _place: &TestChat, _message: &str, _data: &str, _by: &str) {
         panic!("a terminal has no buttons");
     }
 

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use harness::conformance::{Double, Place};
+use harness::conformance::{Double, TestChat};
 use harness::crash::Crash;
 use harness::discord::FakeDiscord;
 use harness::telegram::FakeTelegram;
@@ -23,7 +23,7 @@ const POINTS: [(&str, u64); 3] =
 /// Ann and her private chat with the bot. She outlives the host.
 struct Ann<'a> {
     double: &'a dyn Double,
-    direct: Place,
+    direct: TestChat,
     posted: usize,
     /// Where the host is stopped, for a test that fails.
     point: String,

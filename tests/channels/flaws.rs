@@ -15,7 +15,7 @@ use domain::outgoing::Content;
 use harness::conformance::checks::{
     cards, continuity, files, order, receiving, sending, texts, trouble,
 };
-use harness::conformance::{Double, Fault, Place, Places, Post, Visible};
+use harness::conformance::{Double, Fault, Post, TestChat, TestChats, Visible};
 use harness::platform::PUBLIC;
 use harness::platform::double::MemoryDouble;
 use tokio::io::AsyncWrite;
@@ -58,7 +58,7 @@ enum Flaw {
 }
 
 /// Runs a check against the platform in memory behind an adapter with a flaw. The clock is paused,
-/// so a check that waits in vain ends at once.
+/// so a check whose wait fails ends at once.
 async fn finds<F>(flaw: Flaw, check: impl FnOnce(&'static dyn Double) -> F, says: &str)
 where
     F: Future<Output = ()> + 'static,
@@ -172,7 +172,7 @@ impl Double for Flawed {
         self.inner.account_with_wrong_credential()
     }
 
-    fn places(&self) -> Places {
+    fn places(&self) -> TestChats {
         self.inner.places()
     }
 
@@ -180,7 +180,7 @@ impl Double for Flawed {
         self.inner.post(post).await
     }
 
-    async fn click(&self, place: &Place, message: &str, data: &str, by: &str) {
+    async fn click(&self, place: &TestChat, message: &str, data: &str, by: &str) {
         self.inner.click(place, message, data, by).await;
     }
 
@@ -246,12 +246,12 @@ struct FlawedSource {
 }
 
 impl FlawedSource {
-    fn goes_on_by_itself(&self) -> bool {
+    fn goes_on_automatically(&self) -> bool {
         matches!(self.flaw, Flaw::AcknowledgesEarly | Flaw::LosesWhenDropped)
     }
 
     fn start(&self, after: &Cursor) -> Cursor {
-        if self.goes_on_by_itself() {
+        if self.goes_on_automatically() {
             return Cursor(self.read.load(Ordering::SeqCst).to_string());
         }
         let forgets = self.flaw == Flaw::IgnoresTheCursor && self.is_first;
@@ -289,7 +289,7 @@ impl Source for FlawedSource {
         if std::mem::take(&mut self.skips) {
             batch.events.clear();
         }
-        if self.goes_on_by_itself() {
+        if self.goes_on_automatically() {
             self.read.store(batch.cursor.0.parse().unwrap(), Ordering::SeqCst);
         }
         if self.flaw == Flaw::LosesWhenDropped {

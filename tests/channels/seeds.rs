@@ -16,8 +16,8 @@ use std::ops::Range;
 
 use futures_util::StreamExt as _;
 use futures_util::stream;
-use harness::dice::seeds;
 use harness::discord::FakeDiscord;
+use harness::rng::seeds;
 use harness::telegram::FakeTelegram;
 
 use self::life::run;

@@ -196,7 +196,7 @@ async fn a_refused_key_is_told_in_plain_words_with_what_to_do() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_rate_limit_is_told_and_the_message_answered_by_itself() {
+async fn a_rate_limit_is_told_and_the_message_answered_automatically() {
     let api = FakeModelApi::start().await;
     let rig = rig(&api).await;
     // The first try and three more of the CLI.

@@ -1,5 +1,5 @@
 //! An agent whose runner is an enemy, in a real container. Whatever it writes, swaps, locks and floods:
-//! the host stays up and small, everybody else is answered within their usual time, and whoever writes to
+//! the host stays up and small, everybody else is answered within their usual time, and a sender to
 //! the enemy hears something.
 
 mod meter;

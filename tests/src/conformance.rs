@@ -20,13 +20,13 @@ pub trait Double: Send + Sync {
     fn account_with_wrong_credential(&self) -> Account;
 
     /// A private chat with the bot, a group, and a thread in that group where there are threads.
-    fn places(&self) -> Places;
+    fn places(&self) -> TestChats;
 
     /// Somebody writes; returns the platform's id of the message as the adapter must report it.
     async fn post(&self, post: Post) -> String;
 
     /// Somebody presses the button with this data under a message of the bot.
-    async fn click(&self, place: &Place, message: &str, data: &str, by: &str);
+    async fn click(&self, place: &TestChat, message: &str, data: &str, by: &str);
 
     /// Everything of the bot that is visible now, oldest first.
     async fn visible(&self) -> Vec<Visible>;
@@ -80,7 +80,7 @@ pub struct Habits {
     pub opens_direct: bool,
     /// What was posted while nobody was connected arrives afterwards.
     pub backfills: bool,
-    /// Whoever waits is told that nothing will answer a message; elsewhere that would be noise.
+    /// The sender is told that nothing will answer a message; elsewhere that would be noise.
     pub ends_waits: bool,
 }
 
@@ -100,23 +100,23 @@ impl Default for Habits {
 
 /// A chat of the double, as the adapter must name it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct TestChat {
     pub chat: String,
     pub thread: Option<String>,
     pub is_group: bool,
 }
 
 #[derive(Clone, Debug)]
-pub struct Places {
-    pub direct: Place,
-    pub group: Place,
-    pub thread: Option<Place>,
+pub struct TestChats {
+    pub direct: TestChat,
+    pub group: TestChat,
+    pub thread: Option<TestChat>,
 }
 
 /// What somebody writes.
 #[derive(Clone, Debug)]
 pub struct Post {
-    pub place: Place,
+    pub place: TestChat,
     /// The platform's id of its author, and the author's name.
     pub author: (String, String),
     pub text: String,
@@ -130,7 +130,7 @@ pub struct Post {
 
 impl Post {
     /// Plain words by the first of the [`Double::people`].
-    pub fn plain(double: &dyn Double, place: &Place, text: &str) -> Self {
+    pub fn plain(double: &dyn Double, place: &TestChat, text: &str) -> Self {
         let [author, _] = double.people();
         Self {
             place: place.clone(),
@@ -146,7 +146,7 @@ impl Post {
 /// A message of the bot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Visible {
-    pub place: Place,
+    pub place: TestChat,
     /// As the adapter's `deliver` returned it.
     pub id: String,
     /// What a reader sees, formats left out.

@@ -176,7 +176,7 @@ impl FakeDiscord {
         self.state.lock().limits.exceeded
     }
 
-    /// Sessions that began anew, and those that went on.
+    /// Sessions that started over, and those that went on.
     #[must_use]
     pub fn sessions(&self) -> (usize, usize) {
         let world = self.state.lock();

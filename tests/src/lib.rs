@@ -10,5 +10,5 @@ pub mod soak;
 pub mod telegram;
 
 pub use ::simulation::{
-    bare, clock, crash, dice, engine, host, mutation, simulation, stage, verify,
+    clock, crash, engine, env, host, minimal, mutation, rng, simulation, verify,
 };

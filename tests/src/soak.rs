@@ -22,11 +22,11 @@ use store::{CentralStore, Store};
 use tokio::sync::Notify;
 use tokio::time::sleep;
 
-use crate::bare::{Bare, on_paused_clock, shut_down};
 use crate::clock::TestClock;
-use crate::dice::Dice;
 use crate::engine::FakeEngine;
-use crate::stage::Stage;
+use crate::env::SimulationEnv;
+use crate::minimal::{MinimalHost, on_paused_clock, shut_down};
+use crate::rng::Rng;
 
 const CHANNEL: &str = "soak";
 /// Events of one batch, and messages that may be without an answer at a time.
@@ -77,9 +77,9 @@ pub fn run(soak: Soak, home: &Path, mut at: impl FnMut(&Sample)) -> Report {
     on_paused_clock(async {
         let world = World::new(soak, home);
         let mut report = Report::default();
-        world.bare.install().unwrap();
-        let (_, mut root) = world.bare.start().await;
-        let mut dice = Dice::new(soak.seed);
+        world.minimal.install().unwrap();
+        let (_, mut root) = world.minimal.start().await;
+        let mut rng = Rng::new(soak.seed);
         let (mut last, mut quiet) = (0, Duration::ZERO);
         let mut marks = [soak.messages / 10, soak.messages / 2, soak.messages].into_iter();
         let mut mark = marks.next();
@@ -97,20 +97,20 @@ pub fn run(soak: Soak, home: &Path, mut at: impl FnMut(&Sample)) -> Report {
                 at(&sample);
                 report.samples.push(sample);
                 mark = marks.next();
-            } else if dice.below(4) == 0 {
+            } else if rng.below(4) == 0 {
                 report.faults += 1;
-                if world.strike(&mut dice).await {
+                if world.strike(&mut rng).await {
                     shut_down(&root).await;
-                    root = world.bare.start().await.1;
+                    root = world.minimal.start().await.1;
                 }
             }
         }
-        world.bare.engine.set_reachable(true);
+        world.minimal.engine.set_reachable(true);
         // What was sent with a lost answer is sent again.
         sleep(Duration::from_secs(60 * 60)).await;
         report.violations.extend(world.broken());
         report.faults += world.platform.ledger.lock().unwrap().faults;
-        world.bare.clock.jump(YEAR_MS);
+        world.minimal.clock.jump(YEAR_MS);
         // One sleeping session has its turn each minute.
         let turns = u32::try_from(soak.chats).unwrap_or(u32::MAX) + 10;
         sleep(Duration::from_secs(61) * turns).await;
@@ -123,15 +123,18 @@ pub fn run(soak: Soak, home: &Path, mut at: impl FnMut(&Sample)) -> Report {
 
 struct World {
     soak: Soak,
-    bare: Bare,
+    minimal: MinimalHost,
     platform: Arc<Platform>,
 }
 
 impl World {
     fn new(soak: Soak, home: &Path) -> Self {
         let clock = Arc::new(TestClock::default());
-        let engine =
-            FakeEngine::new(Arc::clone(&clock) as Arc<dyn Clock>, true, Stage::without_trace());
+        let engine = FakeEngine::new(
+            Arc::clone(&clock) as Arc<dyn Clock>,
+            true,
+            SimulationEnv::without_trace(),
+        );
         let platform = Arc::new(Platform {
             soak,
             ledger: Mutex::new(Ledger::new(soak)),
@@ -142,24 +145,25 @@ impl World {
         let registration: &'static Registration =
             Box::leak(Box::new(Registration { name: CHANNEL, caps, adapter }));
         let layout = Layout::new(home);
-        let bare = Bare { layout, clock, engine, registration, containers_max: soak.chats };
-        Self { soak, bare, platform }
+        let minimal =
+            MinimalHost { layout, clock, engine, registration, containers_max: soak.chats };
+        Self { soak, minimal, platform }
     }
 
-    /// One fault; returns whether the host is to be started anew.
-    async fn strike(&self, dice: &mut Dice) -> bool {
-        let engine = &self.bare.engine;
-        match dice.below(20) {
+    /// One fault; returns whether the host is to be restarted.
+    async fn strike(&self, rng: &mut Rng) -> bool {
+        let engine = &self.minimal.engine;
+        match rng.below(20) {
             0 => return true,
             1 => {
                 engine.set_reachable(false);
-                sleep(Duration::from_secs(1 + dice.below(90))).await;
+                sleep(Duration::from_secs(1 + rng.below(90))).await;
                 engine.set_reachable(true);
             }
             2..=5 => self.platform.ledger.lock().unwrap().broken += 1,
-            6..=9 => engine.crash_next_runner(1 + dice.below(20)),
+            6..=9 => engine.crash_next_runner(1 + rng.below(20)),
             _ => {
-                let session = 1 + dice.below(self.soak.chats as u64);
+                let session = 1 + rng.below(self.soak.chats as u64);
                 engine.kill(domain::SessionId(i64::try_from(session).unwrap()));
             }
         }
@@ -175,12 +179,12 @@ impl World {
             answered,
             resident: kib.unwrap_or(0) * 1_024,
             handles: fs::read_dir("/proc/self/fd").map_or(0, Iterator::count),
-            files: bytes(self.bare.layout.home()).saturating_sub(self.free()),
+            files: bytes(self.minimal.layout.home()).saturating_sub(self.free()),
         }
     }
 
     fn free(&self) -> u64 {
-        let central = CentralStore::open(&self.bare.layout.central()).unwrap();
+        let central = CentralStore::open(&self.minimal.layout.central()).unwrap();
         let read = |name| {
             let value = central.connection().pragma_query_value(None, name, |row| row.get(0));
             value.unwrap_or(0_u64)
@@ -190,7 +194,7 @@ impl World {
 
     /// Of each stored message its number, and whether it has an outcome.
     fn stored(&self) -> Vec<(usize, bool)> {
-        let central = CentralStore::open(&self.bare.layout.central()).unwrap();
+        let central = CentralStore::open(&self.minimal.layout.central()).unwrap();
         let mut all = Vec::new();
         for row in central.sessions().unwrap() {
             let outcomes = central.rows(row.id).outcomes().unwrap();
@@ -250,7 +254,7 @@ struct Ledger {
     broken: usize,
     /// Parts that were refused, and answers that were lost.
     faults: usize,
-    dice: Dice,
+    rng: Rng,
     violations: Vec<String>,
 }
 
@@ -264,7 +268,7 @@ impl Ledger {
             unmarked: HashSet::with_capacity(soak.messages * 5 / 4),
             broken: 0,
             faults: 0,
-            dice: Dice::new(soak.seed + 1),
+            rng: Rng::new(soak.seed + 1),
             violations: vec![],
         }
     }
@@ -302,7 +306,7 @@ impl Platform {
     }
 
     fn message(&self, n: usize) -> Incoming {
-        let chat = Dice::new(self.soak.seed ^ n as u64).below(self.soak.chats as u64);
+        let chat = Rng::new(self.soak.seed ^ n as u64).below(self.soak.chats as u64);
         Incoming {
             from: Address {
                 channel: CHANNEL.into(),
@@ -383,7 +387,7 @@ struct SoakSink(Arc<Platform>);
 impl Sink for SoakSink {
     async fn deliver(&self, part: &Part) -> Result<String, DeliverError> {
         let mut ledger = self.0.ledger.lock().unwrap();
-        let chance = ledger.dice.below(100);
+        let chance = ledger.rng.below(100);
         ledger.faults += usize::from(chance < 2);
         if chance == 0 {
             return Err(DeliverError::Unreachable("down".into()));

@@ -1,8 +1,8 @@
-//! Access requests: how many are put to people, what they share, and pairing codes that somebody guesses.
+//! Access requests: their limits, what they share, and pairing codes that somebody guesses.
 
 use domain::people::Role;
 use harness::crash::Crash;
-use harness::platform::{Letter, address};
+use harness::platform::{TestMessage, address};
 use store::PairingRole;
 
 use super::rig::{
@@ -16,9 +16,9 @@ async fn an_unknown_user_who_guesses_uses_up_their_own_tries_and_nobody_elses() 
     let code = open_code(&world, Some(PairingRole::Owner));
     for n in 0..9 {
         let guess = format!("00000{n}");
-        world.platform.write(Letter::new("eve-chat", &guess, &guess).by("eve", "Eve"));
+        world.platform.write(TestMessage::new("eve-chat", &guess, &guess).by("eve", "Eve"));
     }
-    world.platform.write(Letter::new("eve-chat", "right", &code).by("eve", "Eve"));
+    world.platform.write(TestMessage::new("eve-chat", "right", &code).by("eve", "Eve"));
     world.pass(5 * SECOND).await;
     assert!(!central(&world).has_owner().unwrap(), "five tries, then not even the right one");
     world.platform.post("ann-chat", "late", &code);
@@ -34,7 +34,7 @@ async fn many_accounts_that_guess_are_slowed_down() {
     for n in 10..30 {
         let (chat, who) = (format!("chat-{n}"), format!("eve{n}"));
         let guess = format!("0000{n}");
-        world.platform.write(Letter::new(&chat, &guess, &guess).by(&who, "Eve"));
+        world.platform.write(TestMessage::new(&chat, &guess, &guess).by(&who, "Eve"));
     }
     world.platform.post("ann-chat", "m1", &code);
     world.pass(5 * SECOND).await;
@@ -54,7 +54,7 @@ async fn a_mob_gets_ten_cards_and_the_owner_one_sentence_about_the_rest() {
     grant(&world, "ann", &Role::Owner);
     for n in 0..30 {
         let (chat, id) = (format!("chat-{n}"), format!("m{n}"));
-        world.platform.write(Letter::new(&chat, &id, "hi").by(&format!("eve{n}"), "Eve"));
+        world.platform.write(TestMessage::new(&chat, &id, "hi").by(&format!("eve{n}"), "Eve"));
     }
     world.pass(MINUTE).await;
     assert_eq!(shown_in(&world, &direct("ann")).len(), 10, "cards");
@@ -67,7 +67,7 @@ async fn a_mob_gets_ten_cards_and_the_owner_one_sentence_about_the_rest() {
     assert_eq!(summary.len(), 1, "{texts:?}");
     assert!(summary[0].starts_with("20 more unknown users wrote to me."), "{summary:?}");
     world.pass(HOUR).await;
-    world.platform.write(Letter::new("chat-29", "again", "hi").by("eve29", "Eve"));
+    world.platform.write(TestMessage::new("chat-29", "again", "hi").by("eve29", "Eve"));
     world.pass(MINUTE).await;
     let told = world.platform.texts("chat-29");
     assert!(told.last().unwrap().contains("I asked whether"), "{told:?}");
@@ -80,7 +80,7 @@ async fn one_tap_never_shares_the_agent_of_the_owner() {
     let _host = world.start(Crash::never()).await;
     grant(&world, "ann", &Role::Owner);
     for (chat, id) in [("c1", "cleo"), ("c2", "dora")] {
-        world.platform.write(Letter::new(chat, id, &format!("hi from {id}")).by(id, id));
+        world.platform.write(TestMessage::new(chat, id, &format!("hi from {id}")).by(id, id));
         world.pass(5 * SECOND).await;
         let card = shown_in(&world, &direct("ann")).pop().unwrap();
         let labels: Vec<&str> = card.buttons.iter().map(|it| it.label.as_str()).collect();
@@ -114,8 +114,8 @@ async fn a_new_agent_for_a_chat_is_new() {
     let _host = world.start(Crash::never()).await;
     grant(&world, "ann", &Role::Owner);
     for (chat, who) in [("g1", "bob"), ("g2", "eve")] {
-        let letter = Letter::new(chat, who, "hello").by(who, who).in_group("Club").mention();
-        world.platform.write(letter);
+        let message = TestMessage::new(chat, who, "hello").by(who, who).in_group("Club").mention();
+        world.platform.write(message);
         world.pass(5 * SECOND).await;
     }
     for card in shown_in(&world, &direct("ann")) {

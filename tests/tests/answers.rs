@@ -11,7 +11,7 @@ use domain::people::{Handle, Role};
 use domain::session_key::ChatId;
 use harness::crash::Crash;
 use harness::host::World;
-use harness::platform::{FakePlatform, Letter, NAME, address};
+use harness::platform::{FakePlatform, NAME, TestMessage, address};
 use store::{CentralStore, QuestionKind, QuestionRow, QuestionState, Wiring};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -45,8 +45,8 @@ fn home(world: &World) {
     central.grant(ann, &Role::Owner).unwrap();
 }
 
-fn in_group(id: &str, text: &str) -> Letter {
-    Letter::new("g", id, &format!("@andy {text}")).in_group("Family")
+fn in_group(id: &str, text: &str) -> TestMessage {
+    TestMessage::new("g", id, &format!("@andy {text}")).in_group("Family")
 }
 
 fn question(world: &World, kind: QuestionKind) -> QuestionRow {
@@ -75,19 +75,19 @@ fn stored(world: &World) -> Vec<String> {
     world.all_outcomes().into_iter().map(|it| it.0).collect()
 }
 
-fn stranger(id: &str) -> Letter {
+fn unknown_user(id: &str) -> TestMessage {
     in_group(id, "let me in").by("eve", "Eve")
 }
 
-/// A stranger writes while an agent waits for an answer of the owner.
+/// An unknown user writes while an agent waits for an answer of the owner.
 #[tokio::test(start_paused = true)]
-async fn a_number_for_a_question_lets_no_stranger_in() {
+async fn a_number_for_a_question_lets_no_unknown_user_in() {
     let world = World::on(FakePlatform::plain());
     let _host = world.start(Crash::never()).await;
     home(&world);
     world.platform.post(DM, "m1", "ask Tea or coffee? Tea | Coffee");
     world.pass(3 * SECOND).await;
-    world.platform.write(stranger("m2"));
+    world.platform.write(unknown_user("m2"));
     world.pass(3 * SECOND).await;
     let cards = world.platform.texts(DM);
     assert_eq!(cards.len(), 2, "both cards are in the same chat: {cards:?}");
@@ -173,7 +173,7 @@ async fn with_buttons_a_number_is_a_message_to_the_agent() {
     let world = World::on(FakePlatform::public());
     let _host = world.start(Crash::never()).await;
     home(&world);
-    world.platform.write(stranger("m1").mention());
+    world.platform.write(unknown_user("m1").mention());
     world.platform.post(DM, "m2", "ask Tea or coffee? Tea | Coffee");
     world.pass(3 * SECOND).await;
     let coded = format!("{} 1", code(&world, QuestionKind::Sender));
@@ -196,7 +196,7 @@ async fn two_open_questions_on_the_terminal_are_told_apart_by_their_codes() {
     let terminal = chat(&world, "tty", false);
     wire(&world, terminal, "andy", false);
     wire(&world, terminal, "hub", false);
-    let ask = |id: &str, to: &str, text: &str| Letter::new("tty", id, text).to_agent(to);
+    let ask = |id: &str, to: &str, text: &str| TestMessage::new("tty", id, text).to_agent(to);
     world.platform.write(ask("m1", "andy", "ask Drink? Tea | Coffee"));
     world.pass(3 * SECOND).await;
     world.platform.write(ask("m2", "hub", "ask Delete? Nothing | Everything"));

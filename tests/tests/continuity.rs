@@ -9,7 +9,7 @@ use domain::message::{Address, ChatInfo};
 use domain::people::{Handle, Role};
 use harness::crash::Crash;
 use harness::host::{TestHost, World};
-use harness::platform::{FakePlatform, Letter, NAME, OWNER_ONLY, address};
+use harness::platform::{FakePlatform, NAME, OWNER_ONLY, TestMessage, address};
 use store::{AccountRow, CentralStore};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -199,8 +199,8 @@ async fn a_message_that_arrives_late_is_marked_for_the_agent() {
     let world = World::new();
     let _host = start(&world).await;
     let sent = domain::time::Timestamp(world.now().0 - 3 * 3_600_000);
-    world.platform.write(Letter::new("a", "m1", "context").sent_at(sent));
-    world.platform.write(Letter::new("b", "m2", "context").sent_at(world.now()));
+    world.platform.write(TestMessage::new("a", "m1", "context").sent_at(sent));
+    world.platform.write(TestMessage::new("b", "m2", "context").sent_at(world.now()));
     world.pass(10 * SECOND).await;
     let late = "your message arrived 3 h after it was sent";
     assert!(heard(&world, "a").contains(late), "{}", heard(&world, "a"));

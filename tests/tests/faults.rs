@@ -76,7 +76,7 @@ async fn a_runner_that_exits_at_once_is_parked_and_its_last_words_stay_inside() 
     world.engine.fail_next_starts(&[StartFault::ExitsAtOnce; 5]);
     world.platform.post("a", "m1", "hello");
     let text = heard(&world, "a", 2 * MINUTE).await;
-    assert!(text.contains("ended by itself") && !text.contains("last words"), "{text}");
+    assert!(text.contains("Its program exited") && !text.contains("last words"), "{text}");
     assert_eq!(world.engine.log().iter().filter(|it| it.starts_with("start")).count(), 5);
     world.platform.post("a", "m2", "again");
     let text = heard(&world, "a", SECOND).await;
@@ -124,7 +124,7 @@ async fn a_full_disk_is_told_to_the_sender_and_nothing_is_acknowledged() {
     world.platform.post("a", "m1", "hello");
     world.pass(10 * SECOND).await;
     let before = world.platform.verdicts().len();
-    world.stage.fill_disk(MINUTE);
+    world.env.fill_disk(MINUTE);
     world.platform.post("a", "m2", "are you there?");
     world.pass(30 * SECOND).await;
     let verdicts = world.platform.verdicts().split_off(before);
@@ -161,7 +161,7 @@ async fn a_disk_that_is_full_for_minutes_is_waited_out_at_a_pace() {
     world.pass(5 * SECOND).await;
     world.engine.kill(S1);
     let before = host.crash.passed();
-    world.stage.fill_disk(2 * MINUTE);
+    world.env.fill_disk(2 * MINUTE);
     world.pass(2 * MINUTE).await;
     let tries = host.crash.passed() - before;
     assert!(tries < 2_000, "{tries} writes and calls in two minutes");
@@ -286,8 +286,8 @@ async fn what_is_refused_about_a_refused_answer_is_not_told_again() {
     world.platform.post("a", "m1", "hello");
     assert_eq!(heard(&world, "a", 60 * MINUTE).await, "");
     let central = store::CentralStore::open(&world.layout().central()).unwrap();
-    let untold = central.untold(10).unwrap().unwrap();
-    assert_eq!(untold.count, 1, "{untold:?}");
+    let unreported = central.unreported_dead_letters(10).unwrap().unwrap();
+    assert_eq!(unreported.count, 1, "{unreported:?}");
 }
 
 #[tokio::test(start_paused = true)]

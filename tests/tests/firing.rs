@@ -30,7 +30,7 @@ async fn start(world: &World) -> TestHost {
     world.start(Crash::never()).await
 }
 
-/// Adds a task in chat `a`, as a verb does, and has the host look.
+/// Adds a task in chat `a`, as an operation does, and has the host look.
 fn add(world: &World, host: &TestHost, rule: Rule, missed: Missed, prompt: &str) -> TaskId {
     let (mut central, now) = (central(world), world.now());
     central.add_agent(&AgentGroup::new(andy())).unwrap();
@@ -223,7 +223,7 @@ async fn a_task_waits_for_a_stopped_agent_and_runs_late() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_stop_ends_in_its_midst_is_set_aside_and_no_failure() {
+async fn a_turn_cut_by_a_stop_is_set_aside_and_no_failure() {
     let world = World::new();
     let host = start(&world).await;
     let id = add(&world, &host, every(&world, HOUR), Missed::Latest, "wait 60");

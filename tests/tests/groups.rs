@@ -12,7 +12,7 @@ use domain::people::{Handle, Role};
 use domain::session_key::SessionMode;
 use harness::crash::Crash;
 use harness::host::World;
-use harness::platform::{FakePlatform, FetchFault, Letter, NAME, address};
+use harness::platform::{FakePlatform, FetchFault, NAME, TestMessage, address};
 use store::{CentralStore, Wiring};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -47,8 +47,8 @@ fn connect(world: &World, chat: &str, agent: &str, change: impl FnOnce(&mut Wiri
 
 fn usual(_: &mut Wiring) {}
 
-fn say(chat: &str, id: &str, text: &str) -> Letter {
-    Letter::new(chat, id, text).in_group(&chat.to_uppercase())
+fn say(chat: &str, id: &str, text: &str) -> TestMessage {
+    TestMessage::new(chat, id, text).in_group(&chat.to_uppercase())
 }
 
 async fn heard(world: &World, chat: &str) -> String {
@@ -57,13 +57,13 @@ async fn heard(world: &World, chat: &str) -> String {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_agent_answers_when_it_is_meant_and_has_overheard_the_rest() {
+async fn an_agent_answers_when_it_is_meant_and_has_the_rest_as_context() {
     let world = public();
     let _host = world.start(Crash::never()).await;
     connect(&world, "g", "andy", usual);
     world.platform.write(say("g", "m1", "we meet at nine"));
     assert_eq!(heard(&world, "g").await, "");
-    assert!(world.engine.log().is_empty(), "what is overheard starts nothing");
+    assert!(world.engine.log().is_empty(), "a context message starts nothing");
     world.platform.write(say("g", "m2", "@andy context"));
     let text = heard(&world, "g").await;
     assert!(text.contains("we meet at nine"), "{text}");
@@ -73,7 +73,7 @@ async fn an_agent_answers_when_it_is_meant_and_has_overheard_the_rest() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_stranger_says_is_not_even_overheard() {
+async fn what_an_unknown_user_says_is_not_even_stored() {
     let world = public();
     let _host = world.start(Crash::never()).await;
     connect(&world, "g", "andy", usual);
@@ -191,7 +191,7 @@ async fn work_in_the_background_is_not_stopped_and_reported_where_it_was_asked_f
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_sticky_agent_listens_on_and_what_it_overheard_does_not_make_it_sticky() {
+async fn a_sticky_agent_listens_on_and_context_messages_do_not_make_it_sticky() {
     let world = public();
     let _host = world.start(Crash::never()).await;
     connect(&world, "g", "andy", |it| it.engage = Engage::MentionSticky);
@@ -232,9 +232,9 @@ async fn files_come_in_with_their_bytes_and_a_message_waits_for_them() {
     let _host = world.start(Crash::never()).await;
     connect(&world, "g", "andy", usual);
     world.platform.fail_next_fetches(&[FetchFault::Unreachable]);
-    let letter =
+    let message =
         say("g", "m1", "files").mention().file("../a b.txt", "text/plain", b"abc".to_vec());
-    world.platform.write(letter);
+    world.platform.write(message);
     let text = heard(&world, "g").await;
     // The first digits of the SHA-256 of `abc` (FIPS 180-4, example).
     assert!(text.contains("ba7816bf8f01"), "{text}");
@@ -282,7 +282,7 @@ async fn another_chat_is_written_to_only_by_a_name_that_was_granted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_question_is_answered_by_the_one_who_led_to_it_or_ends_by_itself() {
+async fn a_question_is_answered_by_the_one_who_led_to_it_or_expires() {
     let world = public();
     let _host = world.start(Crash::never()).await;
     connect(&world, "g", "andy", usual);

@@ -1,4 +1,4 @@
-//! The order of what is sent to one chat, whoever wrote it, and what does not hold up what.
+//! The order of what is sent to one chat, across all writers, and what does not hold up what.
 
 use std::time::Duration;
 
@@ -8,13 +8,13 @@ use domain::delivery::{PartKey, RUN_MAX};
 use domain::stop::Scope;
 use harness::crash::Crash;
 use harness::host::{TestHost, World};
-use harness::platform::{FakePlatform, Letter, SendFault, address};
+use harness::platform::{FakePlatform, SendFault, TestMessage, address};
 use store::{Draft, NewPart, PartKind};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// Says this in the chat `c` as the host by itself, in one commit.
+/// Says this in the chat `c` as the host, in one commit.
 async fn say(host: &TestHost, world: &World, texts: &[String]) {
     let now = world.now();
     let parts: Vec<NewPart> = texts
@@ -55,10 +55,10 @@ async fn parts_of_several_sessions_leave_in_the_order_in_which_they_were_written
     let host = world.start(Crash::never()).await;
     world.platform.fail_next_sends(&[SendFault::ThrottledFor(MINUTE)]);
     say(&host, &world, &texts(&["one"])).await;
-    world.platform.write(Letter::new("c", "m1", "hello"));
+    world.platform.write(TestMessage::new("c", "m1", "hello"));
     world.pass(10 * SECOND).await;
     say(&host, &world, &texts(&["two"])).await;
-    world.platform.write(Letter::new("c", "m2", "hello again"));
+    world.platform.write(TestMessage::new("c", "m2", "hello again"));
     world.pass(10 * SECOND).await;
     assert_eq!(shown(&world), [""; 0], "the platform wants us to wait");
     world.pass(2 * MINUTE).await;
@@ -72,7 +72,7 @@ async fn a_long_backlog_of_one_session_lets_the_others_in_the_chat_have_their_tu
     world.platform.fail_next_sends(&[SendFault::ThrottledFor(MINUTE)]);
     let flood: Vec<String> = (0..60).map(|n| format!("flood {n:02}")).collect();
     say(&host, &world, &flood).await;
-    world.platform.write(Letter::new("c", "m1", "hello"));
+    world.platform.write(TestMessage::new("c", "m1", "hello"));
     world.pass(3 * MINUTE).await;
     let shown = shown(&world);
     let at = shown.iter().position(|it| it == "answer to m1").unwrap();
@@ -89,7 +89,7 @@ async fn a_part_that_may_have_been_seen_holds_up_its_own_session_alone() {
     say(&host, &world, &texts(&["one", "two"])).await;
     // Four attempts have failed, and the next is seconds away.
     world.pass(8 * SECOND).await;
-    world.platform.write(Letter::new("c", "m1", "hello"));
+    world.platform.write(TestMessage::new("c", "m1", "hello"));
     world.pass(SECOND).await;
     let first = shown(&world);
     assert!(first.contains(&"answer to m1".to_owned()), "{first:?}");
@@ -104,7 +104,7 @@ async fn a_part_whose_end_cannot_be_written_down_is_not_sent_again() {
     let host = world.start(Crash::never()).await;
     host.crash.disk_full_at("the end of a part");
     say(&host, &world, &texts(&["one", "two"])).await;
-    world.stage.fill_disk(4 * SECOND);
+    world.env.fill_disk(4 * SECOND);
     world.pass(10 * SECOND).await;
     assert_eq!(shown(&world), ["one", "two"], "as soon as the disk has room");
     assert!(world.platform.sent().iter().all(|it| !it.repeat));
@@ -114,7 +114,7 @@ async fn a_part_whose_end_cannot_be_written_down_is_not_sent_again() {
 async fn a_part_is_sent_once_though_its_chat_moves_meanwhile() {
     let world = World::on(FakePlatform::new());
     let host = world.start(Crash::never()).await;
-    world.platform.write(Letter::new("c", "m1", "hello"));
+    world.platform.write(TestMessage::new("c", "m1", "hello"));
     world.pass(10 * SECOND).await;
     world.platform.fail_next_sends(&[SendFault::Hangs]);
     say(&host, &world, &texts(&["one"])).await;
@@ -133,7 +133,7 @@ async fn a_part_that_is_sent_again_by_hand_is_voided_by_a_stop() {
     let world = World::on(FakePlatform::new());
     let host = world.start(Crash::never()).await;
     world.platform.fail_next_sends(&[SendFault::Refused]);
-    world.platform.write(Letter::new("c", "m1", "hello"));
+    world.platform.write(TestMessage::new("c", "m1", "hello"));
     // Long enough for the session to fall asleep.
     world.pass(60 * MINUTE).await;
     world.platform.fail_next_sends(&[SendFault::ThrottledFor(5 * MINUTE)]);

@@ -10,7 +10,7 @@ use domain::message::ChatInfo;
 use domain::people::{Handle, Role};
 use harness::crash::Crash;
 use harness::host::{TestHost, World};
-use harness::platform::{FakePlatform, Letter, NAME, SendFault, address};
+use harness::platform::{FakePlatform, NAME, SendFault, TestMessage, address};
 use store::reading::{PartFilter, Reading};
 use store::{CentralStore, Wiring};
 
@@ -19,7 +19,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3_600);
 
 /// Ann owns the host, and talks to andy in the groups `g` and `h`.
-fn town() -> World {
+fn multi_user() -> World {
     let world = World::on(FakePlatform::public());
     let mut central = CentralStore::open(&world.layout().central()).unwrap();
     let (now, andy) = (world.now(), AgentName::parse("andy").unwrap());
@@ -36,7 +36,7 @@ fn town() -> World {
 
 fn say(world: &World, chat: &str, id: &str, text: &str) {
     let text = format!("@andy {text}");
-    world.platform.write(Letter::new(chat, id, &text).in_group(&chat.to_uppercase()));
+    world.platform.write(TestMessage::new(chat, id, &text).in_group(&chat.to_uppercase()));
 }
 
 /// What the owner was told in private.
@@ -53,7 +53,7 @@ async fn order(host: &TestHost, order: &str, keys: &[&str]) -> Vec<OrderedPart> 
 
 #[tokio::test(start_paused = true)]
 async fn what_is_given_up_is_told_to_the_owner_and_the_agent_once() {
-    let world = town();
+    let world = multi_user();
     let _host = world.start(Crash::never()).await;
     world.platform.fail_next_sends(&[SendFault::Refused]);
     say(&world, "g", "m1", "hello");
@@ -78,7 +78,7 @@ async fn a_crash_between_death_and_telling_tells_once() {
         "before a word about dead letters",
         "after a word about dead letters",
     ] {
-        let world = town();
+        let world = multi_user();
         let host = world.start(Crash::at_name(point, 1)).await;
         // Twice: what was not concluded is tried again.
         world.platform.fail_next_sends(&[SendFault::Refused]);
@@ -100,12 +100,12 @@ async fn a_crash_between_death_and_telling_tells_once() {
 
 #[tokio::test(start_paused = true)]
 async fn a_hundred_dead_parts_make_one_message() {
-    let world = town();
+    let world = multi_user();
     let _host = world.start(Crash::never()).await;
     // The answers, and what their senders are told about them.
     world.platform.fail_next_sends(&[SendFault::Refused; 200]);
     for n in 0..100 {
-        // One part for each, and one answer to those that were taken up together.
+        // One part for each, and one answer to those that were handled together.
         say(&world, "g", &format!("m{n}"), &format!("report {n}"));
     }
     world.pass(2 * HOUR).await;
@@ -124,7 +124,7 @@ async fn a_hundred_dead_parts_make_one_message() {
 
 #[tokio::test(start_paused = true)]
 async fn a_dead_part_is_sent_again_by_hand_and_a_sent_one_is_not() {
-    let world = town();
+    let world = multi_user();
     let host = world.start(Crash::never()).await;
     world.platform.fail_next_sends(&[SendFault::Refused]);
     say(&world, "g", "m1", "hello");
@@ -146,7 +146,7 @@ async fn a_dead_part_is_sent_again_by_hand_and_a_sent_one_is_not() {
 
 #[tokio::test(start_paused = true)]
 async fn what_may_have_been_seen_is_bounded_and_stays_marked_when_it_is_sent_by_hand() {
-    let world = town();
+    let world = multi_user();
     let host = world.start(Crash::never()).await;
     world.platform.fail_next_sends(&[SendFault::AnswerLost; 50]);
     say(&world, "g", "m1", "hello");
@@ -164,7 +164,7 @@ async fn what_may_have_been_seen_is_bounded_and_stays_marked_when_it_is_sent_by_
 
 #[tokio::test(start_paused = true)]
 async fn what_is_dropped_is_never_sent_and_lets_the_next_one_pass() {
-    let world = town();
+    let world = multi_user();
     let host = world.start(Crash::never()).await;
     world.platform.fail_next_sends(&[SendFault::ThrottledFor(20 * HOUR)]);
     say(&world, "g", "m1", "one");
@@ -182,7 +182,7 @@ async fn what_is_dropped_is_never_sent_and_lets_the_next_one_pass() {
 
 #[tokio::test(start_paused = true)]
 async fn a_long_wait_that_the_platform_asks_for_is_kept_and_keeps_the_order() {
-    let world = town();
+    let world = multi_user();
     let _host = world.start(Crash::never()).await;
     world.platform.fail_next_sends(&[SendFault::ThrottledFor(3 * HOUR)]);
     say(&world, "g", "m1", "one");
@@ -199,7 +199,7 @@ async fn a_long_wait_that_the_platform_asks_for_is_kept_and_keeps_the_order() {
 
 #[tokio::test(start_paused = true)]
 async fn an_outage_keeps_the_order_of_each_chat() {
-    let world = town();
+    let world = multi_user();
     let _host = world.start(Crash::never()).await;
     world.platform.fail_next_sends(&[SendFault::Unreachable; 40]);
     for n in 0..10 {
@@ -231,7 +231,7 @@ async fn stop_while_sending(world: &World, nth: usize) {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_being_sent_when_the_host_is_asked_to_stop_is_not_said_again() {
-    let world = town();
+    let world = multi_user();
     stop_while_sending(&world, 1).await;
     let _host = world.start(Crash::never()).await;
     world.pass(MINUTE).await;
@@ -240,7 +240,7 @@ async fn what_is_being_sent_when_the_host_is_asked_to_stop_is_not_said_again() {
 
 #[tokio::test(start_paused = true)]
 async fn what_the_host_itself_says_when_it_is_asked_to_stop_is_not_said_again() {
-    let world = town();
+    let world = multi_user();
     world.platform.fail_next_sends(&[SendFault::Refused]);
     stop_while_sending(&world, 2).await;
     let _host = world.start(Crash::never()).await;

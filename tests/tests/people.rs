@@ -1,10 +1,10 @@
-//! Who may come in: pairing, strangers, new chats, and who decides.
+//! Who may come in: pairing, unknown users, new chats, and who decides.
 
 use domain::admission::Policy;
 use domain::people::Role;
 use harness::crash::Crash;
 use harness::host::World;
-use harness::platform::{FakePlatform, Letter, address};
+use harness::platform::{FakePlatform, TestMessage, address};
 use store::{PairingRole, Wiring};
 
 use super::rig::{
@@ -27,7 +27,7 @@ async fn the_first_owner_proves_themselves_with_a_code_and_is_answered_from_then
     world.platform.post("ann-chat", "m2", "hello");
     world.pass(5 * SECOND).await;
     assert!(world.platform.texts("ann-chat")[1].contains("you said \"hello\""));
-    world.platform.write(Letter::new("eve-chat", "m3", &code).by("eve", "Eve"));
+    world.platform.write(TestMessage::new("eve-chat", "m3", &code).by("eve", "Eve"));
     world.pass(5 * SECOND).await;
     let eve = world.platform.texts("eve-chat").join("\n");
     assert!(!eve.contains("Paired"), "a code works once: {eve}");
@@ -38,12 +38,12 @@ async fn a_new_group_is_put_to_the_owner_and_its_first_message_is_answered_after
     let world = public();
     let _host = world.start(Crash::never()).await;
     grant(&world, "ann", &Role::Owner);
-    let hello = Letter::new("g", "m1", "hello there").by("bob", "Bob").in_group("Family Chat");
+    let hello = TestMessage::new("g", "m1", "hello there").by("bob", "Bob").in_group("Family Chat");
     world.platform.write(hello.mention());
     world.pass(5 * SECOND).await;
     let told = world.platform.texts("g");
-    assert_eq!(told.len(), 1, "who knocks hears that somebody was asked: {told:?}");
-    assert!(world.engine.log().is_empty(), "nothing ran for a stranger");
+    assert_eq!(told.len(), 1, "the requester hears that somebody was asked: {told:?}");
+    assert!(world.engine.log().is_empty(), "nothing ran for an unknown user");
     press(&world, &direct("ann"), "New agent `family-chat`", by("ann", "Ann"));
     world.pass(10 * SECOND).await;
     let texts = world.platform.texts("g");
@@ -60,7 +60,7 @@ async fn a_refused_chat_stays_refused_without_another_word() {
     let world = public();
     let _host = world.start(Crash::never()).await;
     grant(&world, "ann", &Role::Owner);
-    let say = |id: &str| Letter::new("g", id, "hi").by("bob", "Bob").in_group("X").mention();
+    let say = |id: &str| TestMessage::new("g", id, "hi").by("bob", "Bob").in_group("X").mention();
     world.platform.write(say("m1"));
     world.pass(5 * SECOND).await;
     press(&world, &direct("ann"), "Refuse", by("ann", "Ann"));
@@ -78,8 +78,9 @@ async fn connecting_a_chat_by_hand_answers_the_question_about_it() {
     let world = public();
     let _host = world.start(Crash::never()).await;
     grant(&world, "ann", &Role::Owner);
-    let letter = Letter::new("g", "m1", "hello there").by("bob", "Bob").in_group("X").mention();
-    world.platform.write(letter);
+    let message =
+        TestMessage::new("g", "m1", "hello there").by("bob", "Bob").in_group("X").mention();
+    world.platform.write(message);
     world.pass(5 * SECOND).await;
     let mut db = central(&world);
     let chat = db.chat(&address("g")).unwrap().unwrap().id;
@@ -100,19 +101,19 @@ fn family(world: &World) {
     grant(world, "ann", &Role::Owner);
 }
 
-fn knock(id: &str) -> Letter {
-    Letter::new("g", id, &format!("please {id}")).by("bob", "Bob").in_group("Family").mention()
+fn access_request(id: &str) -> TestMessage {
+    TestMessage::new("g", id, &format!("please {id}")).by("bob", "Bob").in_group("Family").mention()
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stranger_is_let_in_by_an_owner_and_all_they_wrote_meanwhile_is_answered() {
+async fn an_unknown_user_is_let_in_by_an_owner_and_all_they_wrote_meanwhile_is_answered() {
     let world = public();
     let host = world.start(Crash::never()).await;
     family(&world);
-    world.platform.write(knock("m1"));
-    world.platform.write(knock("m2"));
+    world.platform.write(access_request("m1"));
+    world.platform.write(access_request("m2"));
     world.pass(5 * SECOND).await;
-    assert_eq!(shown_in(&world, &direct("ann")).len(), 1, "one card for one stranger");
+    assert_eq!(shown_in(&world, &direct("ann")).len(), 1, "one card for one unknown user");
     // The answer survives a restart.
     host.kill().await;
     let _host = world.start(Crash::never()).await;
@@ -130,7 +131,7 @@ async fn a_stranger_is_let_in_by_an_owner_and_all_they_wrote_meanwhile_is_answer
     assert!(texts.contains("please m1") && texts.contains("please m2"), "{texts}");
     let card = &shown_in(&world, &direct("ann"))[0];
     assert!(card.text.contains("Undo: `nanoclaw members remove fake:bob andy`."), "{card:?}");
-    world.platform.write(knock("m3"));
+    world.platform.write(access_request("m3"));
     world.pass(5 * SECOND).await;
     assert!(world.platform.texts("g").join("\n").contains("please m3"), "a member from now on");
 }
@@ -140,7 +141,7 @@ async fn only_somebody_who_may_decides_and_a_refusal_is_remembered() {
     let world = public();
     let _host = world.start(Crash::never()).await;
     family(&world);
-    world.platform.write(knock("m1"));
+    world.platform.write(access_request("m1"));
     world.pass(5 * SECOND).await;
     press(&world, &direct("ann"), "Allow…", by("bob", "Bob"));
     world.pass(5 * SECOND).await;
@@ -152,7 +153,7 @@ async fn only_somebody_who_may_decides_and_a_refusal_is_remembered() {
     press(&world, &direct("ann"), "Refuse", by("ann", "Ann"));
     world.pass(5 * SECOND).await;
     let before = world.platform.sent().len();
-    world.platform.write(knock("m2"));
+    world.platform.write(access_request("m2"));
     world.pass(HOUR).await;
     assert_eq!(world.platform.sent().len(), before);
     assert!(world.engine.log().is_empty());
@@ -164,7 +165,7 @@ async fn the_next_approver_is_asked_when_the_first_does_not_react_and_at_last_it
     let _host = world.start(Crash::never()).await;
     family(&world);
     grant(&world, "zoe", &Role::Admin { of: Some(andy()) });
-    world.platform.write(knock("m1"));
+    world.platform.write(access_request("m1"));
     world.pass(MINUTE).await;
     assert_eq!(shown_in(&world, &direct("zoe")).len(), 1, "the agent's own admin first");
     assert!(shown_in(&world, &direct("ann")).is_empty());
@@ -195,7 +196,7 @@ async fn an_approver_who_cannot_be_reached_is_passed_over() {
     family(&world);
     grant(&world, "zoe", &Role::Admin { of: Some(andy()) });
     world.platform.close_direct("zoe");
-    world.platform.write(knock("m1"));
+    world.platform.write(access_request("m1"));
     world.pass(MINUTE).await;
     assert_eq!(shown_in(&world, &direct("ann")).len(), 1);
 }
@@ -205,18 +206,19 @@ async fn without_buttons_the_number_is_typed() {
     let world = World::on(FakePlatform::plain());
     let _host = world.start(Crash::never()).await;
     family(&world);
-    let letter = Letter::new("g", "m1", "@Andy, please m1").by("bob", "Bob").in_group("Family");
-    world.platform.write(letter);
+    let message =
+        TestMessage::new("g", "m1", "@Andy, please m1").by("bob", "Bob").in_group("Family");
+    world.platform.write(message);
     world.pass(5 * SECOND).await;
     let card = world.platform.texts(&direct("ann")).join("\n");
     assert!(card.contains("1. Refuse") && card.contains("2. Allow…"), "{card}");
     assert!(!card.contains("3."), "{card}");
-    world.platform.write(Letter::new(&direct("ann"), "a1", "2"));
+    world.platform.write(TestMessage::new(&direct("ann"), "a1", "2"));
     world.pass(10 * SECOND).await;
     let second = world.platform.texts(&direct("ann")).pop().unwrap();
     assert!(second.contains("1. Refuse") && second.contains("3. Yes, allow"), "{second}");
     assert!(world.engine.log().is_empty());
-    world.platform.write(Letter::new(&direct("ann"), "a2", "3"));
+    world.platform.write(TestMessage::new(&direct("ann"), "a2", "3"));
     world.pass(10 * SECOND).await;
     assert!(world.platform.texts("g").join("\n").contains("please m1"));
 }
@@ -228,14 +230,14 @@ async fn a_strict_chat_is_silent_and_a_public_one_open() {
     family(&world);
     let chat = central(&world).chat(&address("g")).unwrap().unwrap().id;
     central(&world).set_policy(chat, Policy::Strict).unwrap();
-    world.platform.write(knock("m1"));
+    world.platform.write(access_request("m1"));
     world.pass(HOUR).await;
     assert!(world.platform.sent().is_empty() && world.engine.log().is_empty());
     central(&world).set_policy(chat, Policy::Public).unwrap();
     let mut open = Wiring::usual(chat, andy(), true);
     open.scope = domain::admission::Scope::All;
     central(&world).set_wiring(&open).unwrap();
-    world.platform.write(knock("m2"));
+    world.platform.write(access_request("m2"));
     world.pass(10 * SECOND).await;
     assert!(world.platform.texts("g").join("\n").contains("please m2"));
 }

@@ -1,4 +1,5 @@
-//! Who hears that a message goes nowhere: whoever engaged an agent with it, once, also after a crash.
+//! The sender of a message that goes nowhere hears so, if it engaged an agent, once, also after a
+//! crash.
 
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use domain::message::ChatInfo;
 use domain::people::{Handle, Role};
 use harness::crash::Crash;
 use harness::host::World;
-use harness::platform::{FakePlatform, Letter, NAME, address};
+use harness::platform::{FakePlatform, NAME, TestMessage, address};
 use store::{CentralStore, Wiring};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -28,8 +29,8 @@ fn home(world: &World) {
     central.grant(ann, &Role::Owner).unwrap();
 }
 
-fn say(chat: &str, id: &str, text: &str) -> Letter {
-    Letter::new(chat, id, text).in_group("Family")
+fn say(chat: &str, id: &str, text: &str) -> TestMessage {
+    TestMessage::new(chat, id, text).in_group("Family")
 }
 
 /// A poll, a checklist and the like come without a text.
@@ -41,7 +42,7 @@ async fn only_who_engages_an_agent_hears_that_a_message_is_empty() {
     world.platform.write(say("elsewhere", "m1", "").by("bob", "Bob"));
     world.platform.write(say("g", "m2", "").by("bob", "Bob"));
     world.platform.write(say("g", "m3", "").by("bob", "Bob").mention());
-    world.platform.write(Letter::new("dm", "m4", "").by("bob", "Bob"));
+    world.platform.write(TestMessage::new("dm", "m4", "").by("bob", "Bob"));
     world.platform.write(say("g", "m5", ""));
     world.pass(MINUTE).await;
     assert!(world.platform.sent().is_empty(), "{:?}", world.platform.sent());
@@ -77,7 +78,7 @@ async fn a_host_that_dies_after_a_refusal_still_tells_it_and_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_is_only_overheard_does_not_hear_that_a_session_is_damaged() {
+async fn the_writer_of_a_context_message_does_not_hear_that_a_session_is_damaged() {
     let world = World::on(FakePlatform::public());
     let host = world.start(Crash::never()).await;
     home(&world);

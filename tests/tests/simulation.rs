@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use harness::dice::seeds;
+use harness::rng::seeds;
 use harness::simulation::{Fault, Mailbox, Plan, Report, run};
 
 /// Random runs; CI time decides. `NANOCLAW_SEEDS=5000..9000` runs others.
@@ -62,11 +62,11 @@ fn mailboxes_may_go_at_any_time() {
 }
 
 #[test]
-fn commits_may_be_in_doubt_at_any_time() {
+fn commits_may_be_uncertain_at_any_time() {
     for count in 1..=3 {
         for ms in (0..5_000).step_by(100) {
-            let faults = vec![(Duration::from_millis(ms), Fault::Doubt(count))];
-            let what = format!("{count} commits in doubt after {ms} ms");
+            let faults = vec![(Duration::from_millis(ms), Fault::UncertainCommit(count))];
+            let what = format!("{count} uncertain commits after {ms} ms");
             check(&what, &Plan { faults, ..Plan::simple() });
         }
     }
@@ -118,8 +118,8 @@ fn the_runner_may_stop_at_every_write() {
 }
 
 #[test]
-fn without_doorbells_the_slow_polls_find_everything() {
-    check("no doorbells", &Plan { doorbells: false, ..Plan::simple() });
+fn without_notifications_the_slow_polls_find_everything() {
+    check("no notifications", &Plan { notifications: false, ..Plan::simple() });
 }
 
 #[test]

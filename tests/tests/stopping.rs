@@ -52,8 +52,12 @@ async fn of_a_half_sent_answer_the_rest_never_leaves_and_what_left_is_said() {
     assert_eq!(world.platform.sent().len(), 1, "the first of three parts");
     let report = stop(&host, &andy()).await;
     assert_eq!(report.trouble, [""; 0]);
-    let toll = report.toll();
-    assert_eq!((toll.sent_here, toll.voided, toll.uncertain), (1, 2, 0), "{report:?}");
+    let stop_report = report.stop_report();
+    assert_eq!(
+        (stop_report.sent_here, stop_report.voided, stop_report.uncertain),
+        (1, 2, 0),
+        "{report:?}"
+    );
     world.pass(5 * MINUTE).await;
     resume(&host, andy()).await;
     world.pass(5 * MINUTE).await;
@@ -74,7 +78,7 @@ async fn a_panic_ends_all_turns_at_once_and_counts_against_nobody() {
     let before = world.now();
     let report = stop(&host, &Scope::All).await;
     assert!(world.now().since(before) < SECOND);
-    assert_eq!((report.killed, report.toll().aside), (3, 3), "{report:?}");
+    assert_eq!((report.killed, report.stop_report().aside), (3, 3), "{report:?}");
     assert!(world.sessions().iter().all(|it| !world.engine.is_running(*it)));
     for chat in ["a", "b", "c"] {
         let text = texts(&world, chat, 5 * MINUTE).await;
@@ -104,7 +108,7 @@ async fn a_stop_cuts_the_link_of_a_session_that_looks_at_nothing() {
     world.pass(SECOND).await;
     assert!(host.crash.hangs(), "its mailbox waits for the disk");
     let link = world.layout().session(S1).link(Incarnation(1));
-    let mut stream = world.engine.open_doorbell(link).await;
+    let mut stream = world.engine.open_notify_stream(link).await;
     let mut said = Vec::new();
     assert!(timeout(SECOND, stream.read_to_end(&mut said)).await.is_err(), "it is open");
     stop(&host, &andy()).await;
@@ -144,7 +148,7 @@ async fn a_panic_holds_on_a_full_disk_and_is_written_down_once_there_is_room() {
         world.platform.post(chat, &format!("m{chat}"), "wait 600");
     }
     world.pass(5 * SECOND).await;
-    world.stage.fill_disk(2 * MINUTE);
+    world.env.fill_disk(2 * MINUTE);
     let report = stop(&host, &Scope::All).await;
     assert_eq!(report.killed, 2);
     assert!(report.trouble.concat().contains("the stop holds"), "{report:?}");
@@ -318,7 +322,7 @@ async fn cut_short(point: &str, nth: u64) -> bool {
 
 #[tokio::test(start_paused = true)]
 async fn a_stop_that_a_crash_cuts_short_ends_where_it_would_have_ended() {
-    for op in ["a stop order", "freeze", "kill", "a standstill", "the end of a launch"] {
+    for op in ["a stop order", "freeze", "kill", "the stop of a session", "the end of a launch"] {
         for side in ["before", "after"] {
             let point = format!("{side} {op}");
             assert!(cut_short(&point, 1).await, "{point} was never reached");

@@ -10,7 +10,7 @@ use domain::people::{Handle, Role};
 use domain::task::{TaskId, TaskState};
 use harness::crash::Crash;
 use harness::host::World;
-use harness::platform::{FakePlatform, Letter, NAME, address};
+use harness::platform::{FakePlatform, NAME, TestMessage, address};
 use schedule::Zone;
 use store::{CentralStore, TaskFilter, TaskRow, Wiring};
 
@@ -34,20 +34,20 @@ fn andy() -> AgentName {
 }
 
 /// Says something and gives what is answered.
-async fn say(world: &World, letter: Letter) -> String {
-    let chat = letter.chat().to_owned();
+async fn say(world: &World, message: TestMessage) -> String {
+    let chat = message.chat().to_owned();
     let before = world.platform.texts(&chat).len();
-    world.platform.write(letter);
+    world.platform.write(message);
     world.pass(10 * SECOND).await;
     world.platform.texts(&chat)[before..].join("\n")
 }
 
 async fn ask(world: &World, id: &str, text: &str) -> String {
-    say(world, Letter::new("a", id, text)).await
+    say(world, TestMessage::new("a", id, text)).await
 }
 
 /// Ann owns the host, Bob is a member; each has a private chat with andy, and they share a group.
-fn town() -> World {
+fn multi_user() -> World {
     let world = World::on(FakePlatform::public());
     let mut db = central(&world);
     let now = world.now();
@@ -64,8 +64,8 @@ fn town() -> World {
     world
 }
 
-fn bob(id: &str, text: &str) -> Letter {
-    Letter::new("b", id, text).by("bob", "Bob")
+fn bob(id: &str, text: &str) -> TestMessage {
+    TestMessage::new("b", id, text).by("bob", "Bob")
 }
 
 #[tokio::test(start_paused = true)]
@@ -131,13 +131,13 @@ async fn tasks_can_be_seen_and_changed_without_an_agent() {
     assert!(ask(&world, "m6", "/tasks run 1").await.contains("is queued"));
     let told = ask(&world, "m7", "/tasks fly 1").await;
     assert!(told.contains("I do not understand") && told.contains("`/tasks pause 3`"), "{told}");
-    assert!(ask(&world, "m8", "/tasks minimum 1m").await.contains("whoever runs the host"));
+    assert!(ask(&world, "m8", "/tasks minimum 1m").await.contains("the owner of the host"));
     assert!(ask(&world, "m9", "/tasks cancel 1").await.contains("t1 is cancelled"));
 }
 
 #[tokio::test(start_paused = true)]
 async fn another_member_neither_sees_nor_cancels_what_is_private() {
-    let world = town();
+    let world = multi_user();
     let _host = world.start(Crash::never()).await;
     assert!(ask(&world, "m1", "remind me in 1 hour to wrap presents").await.contains("t1 is"));
     for (id, text) in [("b1", "cancel 1"), ("b2", "/tasks cancel 1"), ("b3", "pause the presents")]
@@ -150,7 +150,7 @@ async fn another_member_neither_sees_nor_cancels_what_is_private() {
     assert!(say(&world, bob("b5", "remind me in 2 hours to sleep")).await.contains("t2 is"));
     let all = ask(&world, "m2", "list all scheduled tasks across groups").await;
     assert!(all.contains("t1: wrap presents") && all.contains("t2: sleep"), "{all}");
-    let in_group = |id: &str, text: &str| Letter::new("g", id, text).in_group("").mention();
+    let in_group = |id: &str, text: &str| TestMessage::new("g", id, text).in_group("").mention();
     let list = say(&world, in_group("g1", "list tasks")).await;
     assert!(list.contains("Nothing is scheduled."), "private tasks stay out of a group: {list}");
     let told = say(&world, in_group("g2", "remind us in 3 hours to meet")).await;
@@ -192,7 +192,7 @@ async fn what_was_asked_for_comes_at_its_time_and_when_it_is_run() {
 
 #[tokio::test(start_paused = true)]
 async fn a_task_that_is_run_may_speak_about_tasks_of_its_chat_alone() {
-    let world = town();
+    let world = multi_user();
     let _host = world.start(Crash::never()).await;
     ask(&world, "m1", "remind me in 5 hours to wrap presents").await;
     say(&world, bob("b1", "/tasks add 'in 1 hour' 'cancel 1'")).await;

@@ -21,8 +21,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("channel", &["domain"]),
     ("sandbox", &["domain"]),
     ("vault", &["domain"]),
-    ("verbs", &["domain", "schedule", "store"]),
-    ("actors", &["domain", "store", "channel", "sandbox", "vault", "schedule", "verbs"]),
+    ("operations", &["domain", "schedule", "store"]),
+    ("actors", &["domain", "store", "channel", "sandbox", "vault", "schedule", "operations"]),
     (
         "nanoclaw",
         &[
@@ -31,7 +31,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "channel",
             "sandbox",
             "vault",
-            "verbs",
+            "operations",
             "actors",
             "schedule",
             "telegram",

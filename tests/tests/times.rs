@@ -8,7 +8,7 @@ use domain::message::ChatInfo;
 use domain::people::{Handle, Role};
 use harness::crash::Crash;
 use harness::host::World;
-use harness::platform::{FakePlatform, Letter, NAME, address};
+use harness::platform::{FakePlatform, NAME, TestMessage, address};
 use store::reading::{PartFilter, Reading};
 use store::{CentralStore, Wiring};
 use tokio::time::timeout;
@@ -18,7 +18,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3_600);
 
 /// Ann owns the host; she and Bob talk to andy, each in a private chat. andy may write to Bob.
-fn town() -> World {
+fn multi_user() -> World {
     let world = World::on(FakePlatform::public());
     let mut central = central(&world);
     let (now, andy) = (world.now(), AgentName::parse("andy").unwrap());
@@ -41,7 +41,7 @@ fn central(world: &World) -> CentralStore {
 }
 
 fn say(world: &World, who: &str, id: &str, text: &str) {
-    world.platform.write(Letter::new(who, id, text).by(who, who));
+    world.platform.write(TestMessage::new(who, id, text).by(who, who));
 }
 
 async fn answer(world: &World, who: &str, id: &str, text: &str) -> String {
@@ -52,7 +52,7 @@ async fn answer(world: &World, who: &str, id: &str, text: &str) -> String {
 
 #[tokio::test(start_paused = true)]
 async fn everybody_says_where_they_live_without_a_model() {
-    let world = town();
+    let world = multi_user();
     let _host = world.start(Crash::never()).await;
     let text = answer(&world, "bob", "m1", "/timezone").await;
     assert!(text.contains("UTC, that of this install"), "{text}");
@@ -74,7 +74,7 @@ async fn everybody_says_where_they_live_without_a_model() {
 
 #[tokio::test(start_paused = true)]
 async fn what_nobody_waits_for_comes_in_the_morning_as_one_message() {
-    let world = town();
+    let world = multi_user();
     let host = world.start(Crash::never()).await;
     let text = answer(&world, "bob", "m1", "/quiet 22:00-7:00").await;
     assert!(
@@ -93,7 +93,7 @@ async fn what_nobody_waits_for_comes_in_the_morning_as_one_message() {
     let held = reading.parts(PartFilter::Unsent).unwrap();
     assert!(held.len() == 2 && held.iter().all(|it| it.sent.held), "{held:?}");
 
-    // Whoever writes himself is answered, past what is held.
+    // A user who writes is answered, past what is held.
     let text = answer(&world, "bob", "m4", "are you there").await;
     assert!(text.contains("are you there"), "{text}");
     // A host that dies in the night forgets nothing.
@@ -110,7 +110,7 @@ async fn what_nobody_waits_for_comes_in_the_morning_as_one_message() {
 
 #[tokio::test(start_paused = true)]
 async fn who_ends_the_quiet_hours_hears_what_was_held() {
-    let world = town();
+    let world = multi_user();
     let _host = world.start(Crash::never()).await;
     answer(&world, "bob", "m1", "/quiet 22-7").await;
     say(&world, "ann", "m2", "send bob the roof leaks");
@@ -132,7 +132,7 @@ async fn a_crash_at_any_point_of_the_morning_loses_nothing() {
         "before the end of a part",
         "after the end of a part",
     ] {
-        let world = town();
+        let world = multi_user();
         let host = world.start(Crash::never()).await;
         answer(&world, "bob", "m1", "/quiet 22:00-22:20").await;
         let before = world.platform.texts("bob").len();

@@ -1,4 +1,4 @@
-//! A message that cannot be answered now is told so once and answered later by itself, or has its end
+//! A message that cannot be answered now is told so once and answered later, or has its end
 //! told at its deadline.
 
 use std::time::Duration;

@@ -14,7 +14,7 @@ use domain::task::Missed;
 use domain::{AgentName, Incarnation, SessionId};
 use harness::crash::Crash;
 use harness::host::{TestHost, World};
-use harness::platform::{FakePlatform, Letter, NAME, SendFault, address};
+use harness::platform::{FakePlatform, NAME, SendFault, TestMessage, address};
 use schedule::{Rule, Zone};
 use store::{CentralStore, Task, Wiring};
 use tokio::io::AsyncWriteExt;
@@ -47,8 +47,8 @@ fn populate(world: &World) {
 }
 
 fn say(world: &World, chat: &str, id: &str, text: &str) {
-    let letter = Letter::new(chat, id, text).by("ann", "Ann").in_group(chat).mention();
-    world.platform.write(letter);
+    let message = TestMessage::new(chat, id, text).by("ann", "Ann").in_group(chat).mention();
+    world.platform.write(message);
 }
 
 /// Presses the button with this label on the last card in a chat.
@@ -106,7 +106,7 @@ async fn a_wedged_session_delays_no_other_chat_approval_or_reminder() {
     press(&world, "a", "yes");
     remind(&world, &host, SECOND, "a", "andy");
     remind(&world, &host, 30 * SECOND, "c", "ben");
-    let bob = Letter::new("g", "m3", "let me in").by("bob", "Bob").in_group("g").mention();
+    let bob = TestMessage::new("g", "m3", "let me in").by("bob", "Bob").in_group("g").mention();
     world.platform.write(bob);
     say(&world, "b", "m4", "hello");
     world.pass(25 * SECOND).await;
@@ -155,8 +155,8 @@ async fn a_platform_that_never_answers_about_one_approver_delays_no_other_questi
     populate(&world);
     world.platform.hang_direct("ann");
     for (chat, by) in [("g", "bob"), ("b", "eve")] {
-        let letter = Letter::new(chat, by, "let me in").by(by, by).in_group(chat).mention();
-        world.platform.write(letter);
+        let message = TestMessage::new(chat, by, "let me in").by(by, by).in_group(chat).mention();
+        world.platform.write(message);
     }
     say(&world, "a", "m1", "ask so? yes | no");
     // Less than the platform is given for its answer.
@@ -191,12 +191,12 @@ async fn a_flood_of_wake_ups_costs_no_memory_and_no_answer() {
     world.platform.post("a", "m1", "hello");
     world.pass(5 * SECOND).await;
     let link = world.layout().session(S1).link(Incarnation(1));
-    let mut doorbell = world.engine.open_doorbell(link).await;
+    let mut notify_stream = world.engine.open_notify_stream(link).await;
     let before = peak();
     let flood = async {
         let lines = "look\n".repeat(1_000);
         for _ in 0..3_000 {
-            doorbell.write_all(lines.as_bytes()).await.unwrap();
+            notify_stream.write_all(lines.as_bytes()).await.unwrap();
         }
     };
     let others = async {

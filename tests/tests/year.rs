@@ -1,5 +1,6 @@
 //! A year of tasks on the paused clock: the whole host, with restarts, sleeps and clocks that step back
-//! in between. What lies between two slots is slept through, or the test would take an hour. At its end every slot of every rule has one fire, or one that was let pass speaks for it.
+//! in between. The test sleeps through the time between two slots, or it would take an hour. At its
+//! end every slot of every rule has one fire, or is covered by a skipped one.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,9 +10,9 @@ use domain::agent::{AgentGroup, DEFAULT_AGENT};
 use domain::task::{FireState, Missed, TaskId};
 use domain::time::Timestamp;
 use harness::crash::Crash;
-use harness::dice::Dice;
 use harness::host::{TestHost, World};
 use harness::platform::address;
+use harness::rng::Rng;
 use harness::simulation::tasks::uncovered;
 use schedule::Zone;
 use store::{CentralStore, FireRow, Task};
@@ -88,22 +89,22 @@ impl Seen {
     }
 }
 
-fn minutes(dice: &mut Dice, below: u64) -> i64 {
-    i64::try_from(60_000 * dice.below(below)).unwrap()
+fn minutes(rng: &mut Rng, below: u64) -> i64 {
+    i64::try_from(60_000 * rng.below(below)).unwrap()
 }
 
 /// Something that happens to the machine; most of the time it only sleeps until shortly before the next
 /// slot. What the host is afterwards.
-async fn happen(world: &World, host: TestHost, dice: &mut Dice) -> TestHost {
-    match dice.below(20) {
+async fn happen(world: &World, host: TestHost, rng: &mut Rng) -> TestHost {
+    match rng.below(20) {
         0 => {
             host.kill().await;
-            world.clock.jump(minutes(dice, 4_000));
+            world.clock.jump(minutes(rng, 4_000));
             return world.start(Crash::never()).await;
         }
-        1 => world.clock.jump(minutes(dice, 4_000)),
-        2 => world.clock.jump(-minutes(dice, 55)),
-        3 => world.clock.jump(-minutes(dice, 600)),
+        1 => world.clock.jump(minutes(rng, 4_000)),
+        2 => world.clock.jump(-minutes(rng, 55)),
+        3 => world.clock.jump(-minutes(rng, 600)),
         _ => {
             let next = central(world).earliest_slot(world.now()).unwrap().unwrap();
             world.clock.jump((next.0 - world.now().0 - SHORTLY).max(0));
@@ -122,12 +123,12 @@ async fn a_year_leaves_no_slot_unaccounted_for() {
     world.policy.session.rest_after = Duration::from_secs(1);
     let ids = add_all(&world);
     let begun = world.now();
-    let mut dice = Dice::new(2026);
+    let mut rng = Rng::new(2026);
     let mut seen = Seen::default();
     let mut host = world.start(Crash::never()).await;
     let mut checked = begun;
     while world.now().0 < begun.0 + 366 * DAY {
-        host = happen(&world, host, &mut dice).await;
+        host = happen(&world, host, &mut rng).await;
         world.pass(Duration::from_secs(14)).await;
         if checked.0 + CHECK_EVERY < world.now().0 {
             checked = world.now();

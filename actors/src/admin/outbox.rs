@@ -22,7 +22,7 @@ pub async fn perform(host: &Host, order: &str, keys: &[String]) -> Response {
         return Response::Failed { why: format!("at most {KEYS_MAX} parts at a time") };
     }
     let found: Vec<HostKey> = keys.iter().filter_map(|it| HostKey::parse(it)).collect();
-    let answers = obey(host, found.clone(), order).await;
+    let answers = execute(host, found.clone(), order).await;
     let answer = |key: &String| {
         let Some(key) = HostKey::parse(key) else {
             return Err("it is no key of a part".to_owned());
@@ -36,10 +36,10 @@ pub async fn perform(host: &Host, order: &str, keys: &[String]) -> Response {
 
 const GONE: &str = "the host gave no answer; try again";
 
-async fn obey(host: &Host, keys: Vec<HostKey>, order: Order) -> Result<Vec<Ordered>, String> {
+async fn execute(host: &Host, keys: Vec<HostKey>, order: Order) -> Result<Vec<Ordered>, String> {
     let now = host.clock.now();
-    let obey = move |central: &mut CentralStore| central.order_parts(&keys, order, now);
-    let done = timeout(WITHIN, host.central.write("an order", obey)).await;
+    let execute = move |central: &mut CentralStore| central.order_parts(&keys, order, now);
+    let done = timeout(WITHIN, host.central.write("an order", execute)).await;
     done.map_err(|_| GONE.to_owned())?.map_err(|err| chain(&err))
 }
 

@@ -1,7 +1,7 @@
 //! What the command line and the running host say to each other: one request line, one answer
 //! line, each a JSON object, on the unix socket `run/admin.sock` (0600).
 
-use domain::stop::Toll;
+use domain::stop::StopReport;
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -127,7 +127,7 @@ pub struct SessionStatus {
     /// `absent`, `busy`, `running`, `exited` or `unknown`; `parked` when the session was taken out
     /// of service.
     pub container: String,
-    /// The container's doorbell is connected.
+    /// The container's notify stream is connected.
     pub linked: bool,
     /// Accepted messages that have no outcome yet.
     pub waiting: u64,
@@ -149,8 +149,8 @@ pub struct Stopped {
 impl Stopped {
     /// Of all conversations together.
     #[must_use]
-    pub fn toll(&self) -> Toll {
-        self.sessions.iter().fold(Toll::default(), |sum, it| Toll {
+    pub fn stop_report(&self) -> StopReport {
+        self.sessions.iter().fold(StopReport::default(), |sum, it| StopReport {
             aside: sum.aside + it.aside,
             voided: sum.voided + it.voided,
             sent_here: sum.sent_here + it.sent_here,
@@ -166,7 +166,7 @@ pub struct StoppedSession {
     pub id: String,
     pub agent: String,
     pub chat: String,
-    /// `false` when it was busy; it sets its work aside by itself.
+    /// `false` when it was busy; it sets its work aside later.
     pub answered: bool,
     /// Messages that were in work, or waited behind one.
     pub aside: usize,

@@ -46,8 +46,8 @@ pub(super) async fn gather(args: &AdminArgs) -> Result<Status, String> {
         channels: join_all(channels.iter().map(|it| it.status(WITHIN))).await,
         sessions,
         sessions_known,
-        containers_running: count(host.places.taken()),
-        containers_max: count(host.places.max()),
+        containers_running: count(host.container_slots.taken()),
+        containers_max: count(host.container_slots.max()),
         refused_requests,
         stops: stops(&host.stops.stops()),
     })

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use channel::{DeliverError, Part, Sink};
 use domain::delivery::by_hand::HostKey;
-use domain::delivery::{Attempt, Tried, Verdict, conclude};
+use domain::delivery::{DeliveryOutcome, Tried, Verdict, conclude};
 use domain::time::Timestamp;
 use ractor::ActorRef;
 use store::{CentralStore, ClaimedPart, LaneHead, PartKind, StoreError};
@@ -18,9 +18,9 @@ use tracing::{info, warn};
 
 use super::lanes::SOON;
 use super::{ChannelMessage, ChannelState};
-use crate::reception::ReceptionMessage;
+use crate::approvals::ApprovalMessage;
 use crate::sessions::child::chain;
-use crate::stops::Pass;
+use crate::stops::SendPermit;
 
 /// How an attempt at a part ended.
 #[derive(Clone, Debug)]
@@ -28,7 +28,7 @@ pub(super) struct Ended {
     key: HostKey,
     chat: String,
     tried: Tried,
-    attempt: Attempt,
+    outcome: DeliveryOutcome,
 }
 
 /// Reports how an attempt ended, also when its task is cut off: then nobody knows.
@@ -39,9 +39,9 @@ struct Report {
 }
 
 impl Report {
-    fn end(mut self, attempt: Attempt) {
+    fn end(mut self, outcome: DeliveryOutcome) {
         if let Some(ended) = &mut self.ended {
-            ended.attempt = attempt;
+            ended.outcome = outcome;
         }
     }
 }
@@ -50,7 +50,7 @@ impl Drop for Report {
     fn drop(&mut self) {
         if let Some(ended) = self.ended.take() {
             let _ = self.to.send(ended);
-            let _ = self.actor.cast(ChannelMessage::Landed);
+            let _ = self.actor.cast(ChannelMessage::DeliveryEnded);
         }
     }
 }
@@ -61,7 +61,7 @@ impl ChannelState {
         myself: &ActorRef<ChannelMessage>,
         head: LaneHead,
         claimed: ClaimedPart,
-        pass: Option<Pass>,
+        permit: Option<SendPermit>,
     ) {
         let Some(sink) = self.sink.clone() else { return };
         let host = Arc::clone(&self.args.host);
@@ -74,7 +74,7 @@ impl ChannelState {
             key: claimed.host_key(),
             chat,
             tried: claimed.tried(),
-            attempt: Attempt::Unknown,
+            outcome: DeliveryOutcome::Unknown,
         };
         let (to, actor) = (self.lanes.ended.0.clone(), myself.clone());
         let report = Report { ended: Some(ended), to, actor };
@@ -84,14 +84,14 @@ impl ChannelState {
                 drop(draft.lock().await);
             }
             // The last moment in which it can be kept back.
-            if !pass.is_none_or(|it| host.stops.lets(&it)) {
-                return report.end(Attempt::Unreachable);
+            if !permit.is_none_or(|it| host.stops.allows(&it)) {
+                return report.end(DeliveryOutcome::Unreachable);
             }
-            let attempt = deliver(&*sink, &claimed, host.policy.deliver_max).await;
-            if matches!(attempt, Attempt::Delivered { .. }) {
+            let outcome = deliver(&*sink, &claimed, host.policy.deliver_max).await;
+            if matches!(outcome, DeliveryOutcome::Delivered { .. }) {
                 pulse.beat();
             }
-            report.end(attempt);
+            report.end(outcome);
         });
     }
 
@@ -124,7 +124,7 @@ impl ChannelState {
             return chats;
         }
         let now = self.args.host.clock.now();
-        let verdict = |it: &Ended| (it.key.clone(), conclude(it.attempt.clone(), &it.tried, now));
+        let verdict = |it: &Ended| (it.key.clone(), conclude(it.outcome.clone(), &it.tried, now));
         let together = self.conclude(all.iter().map(verdict).collect(), now).await;
         for ended in all {
             let written = match &together {
@@ -156,13 +156,13 @@ impl ChannelState {
             host.central.beside(move || remove(&copies)).await;
         }
         if is_dead {
-            host.peers.reception.cast(ReceptionMessage::Look);
+            host.peers.approvals.cast(ApprovalMessage::Look);
         }
         Ok(())
     }
 }
 
-async fn deliver(sink: &dyn Sink, claimed: &ClaimedPart, within: Duration) -> Attempt {
+async fn deliver(sink: &dyn Sink, claimed: &ClaimedPart, within: Duration) -> DeliveryOutcome {
     let part = Part {
         key: claimed.host_key().to_string(),
         to: claimed.to().clone(),
@@ -173,21 +173,25 @@ async fn deliver(sink: &dyn Sink, claimed: &ClaimedPart, within: Duration) -> At
         repeat: claimed.is_repeat(),
     };
     match timeout(within, sink.deliver(&part)).await {
-        Ok(Ok(platform_id)) => Attempt::Delivered { platform_id },
-        Ok(Err(DeliverError::Unreachable(_))) => Attempt::Unreachable,
-        Ok(Err(DeliverError::Throttled { after })) => Attempt::Throttled { after },
-        Ok(Err(err @ DeliverError::Refused(_))) => Attempt::Refused { why: chain(&err) },
-        Ok(Err(DeliverError::Unknown(_))) | Err(_) => Attempt::Unknown,
+        Ok(Ok(platform_id)) => DeliveryOutcome::Delivered { platform_id },
+        Ok(Err(DeliverError::Unreachable(_))) => DeliveryOutcome::Unreachable,
+        Ok(Err(DeliverError::Throttled { after })) => DeliveryOutcome::Throttled { after },
+        Ok(Err(err @ DeliverError::Refused(_))) => DeliveryOutcome::Refused { why: chain(&err) },
+        Ok(Err(DeliverError::Unknown(_))) | Err(_) => DeliveryOutcome::Unknown,
     }
 }
 
 fn report(ended: &Ended) {
     let part = ended.key.to_string();
-    match &ended.attempt {
-        Attempt::Delivered { .. } => info!(part, "delivered"),
-        Attempt::Refused { why } => warn!(part, why, "the platform refused a part for good"),
-        attempt @ (Attempt::Unreachable | Attempt::Throttled { .. } | Attempt::Unknown) => {
-            info!(part, ?attempt, "not delivered yet");
+    match &ended.outcome {
+        DeliveryOutcome::Delivered { .. } => info!(part, "delivered"),
+        DeliveryOutcome::Refused { why } => {
+            warn!(part, why, "the platform refused a part for good")
+        }
+        outcome @ (DeliveryOutcome::Unreachable
+        | DeliveryOutcome::Throttled { .. }
+        | DeliveryOutcome::Unknown) => {
+            info!(part, ?outcome, "not delivered yet");
         }
     }
 }

@@ -23,10 +23,10 @@ use tracing::warn;
 
 use super::attempts::Ended;
 use super::{ChannelMessage, ChannelState, HINT_MAX};
-use crate::reception::ReceptionMessage;
+use crate::actor_handle::Timer;
+use crate::approvals::ApprovalMessage;
 use crate::sessions::child::chain;
-use crate::slot::Timer;
-use crate::stops::Pass;
+use crate::stops::SendPermit;
 
 /// Rounds of one look; each sends, marks or gives up the head of a lane.
 const ROUNDS_MAX: usize = 32;
@@ -125,13 +125,13 @@ impl ChannelState {
             is_changed = true;
             self.conclude(uncertain, now).await?;
         }
-        for (head, pass, claimed) in self.claim(due, now).await? {
+        for (head, permit, claimed) in self.claim(due, now).await? {
             match claimed {
-                Ok(Some(part)) => self.send(myself, head, part, pass),
+                Ok(Some(part)) => self.send(myself, head, part, permit),
                 Ok(None) => {
                     is_changed = true;
                     // It was given up; its owner is told.
-                    self.args.host.peers.reception.cast(ReceptionMessage::Look);
+                    self.args.host.peers.approvals.cast(ApprovalMessage::Look);
                 }
                 Err(err) => {
                     warn!(part = %head.key(), why = chain(&err), "a part cannot be claimed");
@@ -166,7 +166,7 @@ impl ChannelState {
         if over.is_empty() {
             return Ok(false);
         }
-        let limit = self.args.registration.caps.manners().text;
+        let limit = self.args.registration.caps.render_caps().text;
         let end = move |central: &mut CentralStore| {
             over.iter().try_for_each(|it| central.rows(it.0).end_quiet(&it.1, limit, now))
         };
@@ -230,15 +230,15 @@ impl ChannelState {
         &self,
         heads: Vec<LaneHead>,
         now: Timestamp,
-    ) -> Result<Vec<(LaneHead, Option<Pass>, Claimed)>, StoreError> {
+    ) -> Result<Vec<(LaneHead, Option<SendPermit>, Claimed)>, StoreError> {
         let stops = &self.args.host.stops;
         // Before the claim: a stop that comes meanwhile keeps the part back.
-        let (mut passes, mut kept) = (Vec::with_capacity(heads.len()), Vec::new());
+        let (mut permits, mut kept) = (Vec::with_capacity(heads.len()), Vec::new());
         for head in heads {
             match agents_part(&head) {
-                None => passes.push(None),
-                Some((session, agent)) => match stops.pass(*session, agent) {
-                    Some(pass) => passes.push(Some(pass)),
+                None => permits.push(None),
+                Some((session, agent)) => match stops.permit(*session, agent) {
+                    Some(permit) => permits.push(Some(permit)),
                     None => continue,
                 },
             }
@@ -263,8 +263,8 @@ impl ChannelState {
             }
             claimed => claimed?.into_iter().map(Ok).collect(),
         };
-        let all = heads.into_iter().zip(passes).zip(claimed);
-        Ok(all.map(|((head, pass), claimed)| (head, pass, claimed)).collect())
+        let all = heads.into_iter().zip(permits).zip(claimed);
+        Ok(all.map(|((head, permit), claimed)| (head, permit, claimed)).collect())
     }
 
     /// Shows more of an answer, unless a part is on its way to the chat, which says more, or another

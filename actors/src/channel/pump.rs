@@ -57,7 +57,7 @@ impl Pump {
             let Routed { verdicts, is_moved, has_failed } = self.store(events, to).await;
             self.storing.store(false, Ordering::SeqCst);
             if has_failed {
-                // Whoever waits for the answer of a protocol hears it; the platform delivers again.
+                // A sender that waits for the protocol's answer hears it; the platform retries.
                 self.source.settle(&verdicts).await?;
                 return Err(ChannelError::Unreachable("nothing can be stored right now".into()));
             }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use channel::Verdict;
 use domain::AgentName;
-use domain::admission::{Admission, Ask, Decision, What};
+use domain::admission::{Admission, AgentDecision, Ask, Decision};
 use domain::command::{self, Handler, Permission};
 use domain::message::{Admitted, InboundKind, Incoming, refusal};
 use domain::people::Access;
@@ -13,24 +13,24 @@ use domain::task::FireKey;
 use domain::trace::Rule;
 use store::{CentralStore, ChatRow, SessionRow, StoreError};
 
-use super::knowledge::{Knowledge, Viewpoint};
+use super::admission_snapshot::{AdmissionSnapshot, Viewpoint};
 use super::{orders, personal, refusals, tasks};
+use crate::approvals::{self, AccessRequest};
 use crate::host::Host;
-use crate::reception::{self, Knock};
-use crate::router::Taken;
+use crate::router::SessionCommand;
 
-/// How often a message is looked at anew when it was decided meanwhile.
+/// Rounds for a message whose decision changed meanwhile.
 const TRIES_MAX: usize = 4;
 
 /// What is done with an event.
 #[derive(Debug)]
-pub(super) enum Fate {
+pub(super) enum Routing {
     /// Nothing is left to do.
     Done(Verdict),
-    Store(Vec<(SessionRow, Taken)>),
+    Store(Vec<(SessionRow, SessionCommand)>),
 }
 
-impl Fate {
+impl Routing {
     pub(super) fn verdict(&self) -> Verdict {
         match self {
             Self::Done(verdict) => verdict.clone(),
@@ -40,7 +40,7 @@ impl Fate {
     }
 
     /// What sessions get of it.
-    pub(super) fn targets(&self) -> &[(SessionRow, Taken)] {
+    pub(super) fn targets(&self) -> &[(SessionRow, SessionCommand)] {
         match self {
             Self::Done(_) => &[],
             Self::Store(targets) => targets,
@@ -52,20 +52,20 @@ pub(super) async fn admit(
     host: &Host,
     message: Incoming,
     owner_only: bool,
-) -> Result<Fate, StoreError> {
+) -> Result<Routing, StoreError> {
     // By such an id a session knows that it has the slot of a task already.
     if message.platform_id.starts_with(FireKey::PREFIX) {
         let why = format!("the id of this message begins with `{}`", FireKey::PREFIX);
-        return Ok(Fate::Done(Verdict::Refused(why)));
+        return Ok(Routing::Done(Verdict::Refused(why)));
     }
     for _ in 0..TRIES_MAX {
-        if let Some(fate) = try_admit(host, &message, owner_only).await? {
-            return Ok(fate);
+        if let Some(routing) = try_admit(host, &message, owner_only).await? {
+            return Ok(routing);
         }
     }
     let why = "somebody is deciding about this chat just now; send your message again";
     refusals::tell(host, &message, why).await?;
-    Ok(Fate::Done(Verdict::Refused(why.into())))
+    Ok(Routing::Done(Verdict::Refused(why.into())))
 }
 
 /// `None` when what was decided on changed meanwhile.
@@ -73,56 +73,56 @@ async fn try_admit(
     host: &Host,
     message: &Incoming,
     owner_only: bool,
-) -> Result<Option<Fate>, StoreError> {
+) -> Result<Option<Routing>, StoreError> {
     let (now, about) = (host.clock.now(), message.clone());
     let view = Viewpoint::new(host, message, owner_only);
-    let known = host.central.read(move |it| Knowledge::read(it, &about, view)).await?;
-    if known.pairing_open && reception::pair(host, message).await? {
-        return Ok(Some(Fate::Done(Verdict::Stored)));
+    let snapshot = host.central.read(move |it| AdmissionSnapshot::read(it, &about, view)).await?;
+    if snapshot.pairing_open && approvals::pair(host, message).await? {
+        return Ok(Some(Routing::Done(Verdict::Stored)));
     }
-    if known.has_answered {
-        return Ok(Some(Fate::Done(Verdict::Ignored)));
+    if snapshot.has_answered {
+        return Ok(Some(Routing::Done(Verdict::Ignored)));
     }
-    match &known.typed {
+    match &snapshot.typed {
         Typed::Message => {}
         Typed::Unclear { hint } => {
-            reception::ask_which(host, message, hint.clone()).await?;
-            return Ok(Some(Fate::Done(Verdict::Stored)));
+            approvals::ask_which(host, message, hint.clone()).await?;
+            return Ok(Some(Routing::Done(Verdict::Stored)));
         }
         &Typed::Answer { id, index } => {
             let (chat, by) = (message.from.clone(), message.sender.clone());
             let with = Some(message.clone());
-            if reception::answer(host, reception::Answer { id, index, chat, by, with }).await? {
-                return Ok(Some(Fate::Done(Verdict::Ignored)));
+            if approvals::answer(host, approvals::Answer { id, index, chat, by, with }).await? {
+                return Ok(Some(Routing::Done(Verdict::Ignored)));
             }
         }
     }
-    let admission = known.admission(message, now);
+    let admission = snapshot.admission(message, now);
     if message.files.is_empty()
         && let Some(why) = refusal(&message.text)
     {
         return refusals::refuse(host, message, &admission, why).await.map(Some);
     }
-    follow(host, message, Arc::new(known), admission).await
+    follow(host, message, Arc::new(snapshot), admission).await
 }
 
 async fn follow(
     host: &Host,
     message: &Incoming,
-    known: Arc<Knowledge>,
+    snapshot: Arc<AdmissionSnapshot>,
     admission: Admission,
-) -> Result<Option<Fate>, StoreError> {
+) -> Result<Option<Routing>, StoreError> {
     if let Some(why) = admission.refuse {
-        return Ok(Some(Fate::Done(Verdict::Refused(why))));
+        return Ok(Some(Routing::Done(Verdict::Refused(why))));
     }
-    let taking: Vec<&Decision> = admission.decisions.iter().filter(|it| it.takes()).collect();
+    let taking: Vec<&AgentDecision> = admission.decisions.iter().filter(|it| it.takes()).collect();
     let (mut waits, mut dropped) = (false, admission.dropped);
     if let Some(ask) = &admission.ask {
-        match knock(host, message, &known, ask).await? {
-            Knock::Waits => waits = true,
+        match request_access(host, message, &snapshot, ask).await? {
+            AccessRequest::Waits => waits = true,
             // Counted with the refusal.
-            Knock::Full => dropped = None,
-            Knock::Decided => return Ok(None),
+            AccessRequest::Full => dropped = None,
+            AccessRequest::Decided => return Ok(None),
         }
     }
     if let Some(why) = dropped {
@@ -130,39 +130,45 @@ async fn follow(
     }
     if taking.is_empty() {
         let verdict = if waits { Verdict::Stored } else { Verdict::Ignored };
-        return Ok(Some(Fate::Done(verdict)));
+        return Ok(Some(Routing::Done(verdict)));
     }
-    let chat = chat_row(host, message, &known).await?;
+    let chat = chat_row(host, message, &snapshot).await?;
     let mut targets = Vec::with_capacity(taking.len());
     for decision in taking {
-        let row = session_row(host, message, &known, &chat, decision).await?;
-        let taken = if let Some(order) = orders::of(message, &known, decision) {
-            order.obey(host, message, &decision.agent).await?
+        let row = session_row(host, message, &snapshot, &chat, decision).await?;
+        let command = if let Some(order) = orders::of(message, &snapshot, decision) {
+            order.execute(host, message, &decision.agent).await?
         } else if tasks::is_meant(message, decision) {
-            tasks::obey(host, message, &known, (&chat, &row)).await?
-        } else if let Some(wish) = personal::of(message, &known, decision) {
-            wish.grant(host, message).await?
+            tasks::execute(host, message, &snapshot, (&chat, &row)).await?
+        } else if let Some(personal_command) = personal::of(message, &snapshot, decision) {
+            personal_command.run(host, message).await?
         } else {
-            let taken = taken(message, &known, decision);
-            if let Taken::Stop(stop) = taken { orders::stop(host, stop).await? } else { taken }
+            let command = session_command(message, &snapshot, decision);
+            if let SessionCommand::Stop(stop) = command {
+                orders::stop(host, stop).await?
+            } else {
+                command
+            }
         };
-        targets.push((row, taken));
+        targets.push((row, command));
     }
-    Ok(Some(Fate::Store(targets)))
+    Ok(Some(Routing::Store(targets)))
 }
 
-async fn knock(
+async fn request_access(
     host: &Host,
     message: &Incoming,
-    known: &Knowledge,
+    snapshot: &AdmissionSnapshot,
     ask: &Ask,
-) -> Result<Knock, StoreError> {
-    let peer = known.peer(message);
+) -> Result<AccessRequest, StoreError> {
+    let peer = snapshot.peer(message);
     match ask {
-        Ask::Sender { agent } => reception::knock_sender(host, message, peer, agent.clone()).await,
+        Ask::Sender { agent } => {
+            approvals::request_sender_access(host, message, peer, agent.clone()).await
+        }
         Ask::Chat => {
-            let agents: Vec<AgentName> = known.agents.iter().map(|it| it.name.clone()).collect();
-            reception::knock_chat(host, message, peer, &agents).await
+            let agents: Vec<AgentName> = snapshot.agents.iter().map(|it| it.name.clone()).collect();
+            approvals::request_chat_access(host, message, peer, &agents).await
         }
     }
 }
@@ -177,62 +183,68 @@ async fn record_drop(host: &Host, message: &Incoming, why: &'static str) -> Resu
 async fn chat_row(
     host: &Host,
     message: &Incoming,
-    known: &Arc<Knowledge>,
+    snapshot: &Arc<AdmissionSnapshot>,
 ) -> Result<ChatRow, StoreError> {
     let now = host.clock.now();
-    if let Some(chat) = known.current_chat(message, now) {
+    if let Some(chat) = snapshot.current_chat(message, now) {
         return Ok(chat.clone());
     }
-    let (known, message) = (Arc::clone(known), message.clone());
-    host.central.write("a chat", move |it| known.put_chat(it, &message, now)).await
+    let (snapshot, message) = (Arc::clone(snapshot), message.clone());
+    host.central.write("a chat", move |it| snapshot.put_chat(it, &message, now)).await
 }
 
 /// The session that takes the message for an agent; made, and the chat connected, where that is new.
 async fn session_row(
     host: &Host,
     message: &Incoming,
-    known: &Arc<Knowledge>,
+    snapshot: &Arc<AdmissionSnapshot>,
     chat: &ChatRow,
-    decision: &Decision,
+    decision: &AgentDecision,
 ) -> Result<SessionRow, StoreError> {
-    if let Some(row) = known.session(decision) {
+    if let Some(row) = snapshot.session(decision) {
         return Ok(row.clone());
     }
-    let (known, message, now) = (Arc::clone(known), message.clone(), host.clock.now());
+    let (snapshot, message, now) = (Arc::clone(snapshot), message.clone(), host.clock.now());
     let (chat, decision) = (chat.id, decision.clone());
-    let put = move |it: &mut CentralStore| known.put_session(it, &message, chat, &decision, now);
+    let put = move |it: &mut CentralStore| snapshot.put_session(it, &message, chat, &decision, now);
     host.central.write("a session", put).await
 }
 
 /// What the decision was, for people who ask why.
-fn rule(decision: &Decision, access: Access) -> Option<Rule> {
-    let word = match decision.what {
-        What::Engage(by) => by.as_str(),
-        What::Accumulate => "overheard",
-        What::Ignore(_) => return None,
+fn rule(decision: &AgentDecision, access: Access) -> Option<Rule> {
+    let word = match decision.decision {
+        Decision::Engage(by) => by.as_str(),
+        Decision::Accumulate => "context",
+        Decision::Ignore(_) => return None,
     };
     Some(Rule { word: word.to_owned(), detail: access.as_str().to_owned() })
 }
 
 /// How the session is to take the message.
-pub(super) fn taken(message: &Incoming, known: &Knowledge, decision: &Decision) -> Taken {
-    let rule = rule(decision, known.access(&decision.agent));
-    let plain = |kind| Taken::Message(Admitted { message: message.clone(), kind, rule });
-    if decision.what == What::Accumulate {
+pub(super) fn session_command(
+    message: &Incoming,
+    snapshot: &AdmissionSnapshot,
+    decision: &AgentDecision,
+) -> SessionCommand {
+    let rule = rule(decision, snapshot.access(&decision.agent));
+    let plain = |kind| SessionCommand::Message(Admitted { message: message.clone(), kind, rule });
+    if decision.decision == Decision::Accumulate {
         return plain(InboundKind::Context);
     }
     let Some(command) = command::parse(&message.text) else {
         return plain(InboundKind::Chat);
     };
-    let access = known.access(&decision.agent);
+    let access = snapshot.access(&decision.agent);
     let is_direct = !message.chat.is_group;
     if let Permission::Deny(why) = command::permit(command, access, is_direct) {
-        return Taken::Reply(message.clone(), why);
+        return SessionCommand::Reply(message.clone(), why);
     }
     match (command.handler(), command) {
         (Handler::Runner | Handler::Cli, _) => plain(InboundKind::Command),
-        (Handler::Host, command::Command::Stop) => Taken::Stop(message.clone()),
-        (Handler::Host, command::Command::Status) => Taken::Status(message.clone()),
-        (Handler::Host, _) => Taken::Reply(message.clone(), command::help_text(access, is_direct)),
+        (Handler::Host, command::Command::Stop) => SessionCommand::Stop(message.clone()),
+        (Handler::Host, command::Command::Status) => SessionCommand::Status(message.clone()),
+        (Handler::Host, _) => {
+            SessionCommand::Reply(message.clone(), command::help_text(access, is_direct))
+        }
     }
 }

@@ -3,7 +3,7 @@
 //! ordered the opposite since, or begun something new.
 
 use domain::AgentName;
-use domain::admission::{Decision, What};
+use domain::admission::{AgentDecision, Decision};
 use domain::command::{Command, Permission, parse, permit};
 use domain::message::Incoming;
 use domain::notice;
@@ -12,10 +12,10 @@ use domain::plain::one_line;
 use domain::stop::Scope;
 use store::StoreError;
 
-use super::knowledge::Knowledge;
+use super::admission_snapshot::AdmissionSnapshot;
 use crate::admin::protocol::{Resumed, Stopped};
 use crate::host::Host;
-use crate::router::Taken;
+use crate::router::SessionCommand;
 use crate::stopping;
 
 /// An order by somebody who may give it.
@@ -28,11 +28,11 @@ pub(super) enum HostCommand {
 /// The order that a message is, if it is one.
 pub(super) fn of(
     message: &Incoming,
-    known: &Knowledge,
-    decision: &Decision,
+    snapshot: &AdmissionSnapshot,
+    decision: &AgentDecision,
 ) -> Option<HostCommand> {
-    let command = parse(&message.text).filter(|_| decision.what != What::Accumulate)?;
-    let access = known.access(&decision.agent);
+    let command = parse(&message.text).filter(|_| decision.decision != Decision::Accumulate)?;
+    let access = snapshot.access(&decision.agent);
     let permitted = permit(command, access, !message.chat.is_group) == Permission::Permit;
     match command {
         Command::Panic => permitted.then_some(HostCommand::Panic),
@@ -53,35 +53,35 @@ pub(super) fn of(
 }
 
 /// What becomes of a `/stop`: its session ends its turn, unless it did so already for this message.
-pub(super) async fn stop(host: &Host, message: Incoming) -> Result<Taken, StoreError> {
-    Ok(if was_obeyed(host, &message).await? {
-        Taken::Reply(message, "What I was doing then was stopped.".to_owned())
+pub(super) async fn stop(host: &Host, message: Incoming) -> Result<SessionCommand, StoreError> {
+    Ok(if was_processed(host, &message).await? {
+        SessionCommand::Reply(message, "What I was doing then was stopped.".to_owned())
     } else {
-        Taken::Stop(message)
+        SessionCommand::Stop(message)
     })
 }
 
-async fn was_obeyed(host: &Host, message: &Incoming) -> Result<bool, StoreError> {
+async fn was_processed(host: &Host, message: &Incoming) -> Result<bool, StoreError> {
     let (from, id) = (message.from.clone(), message.platform_id.clone());
-    host.central.read(move |it| it.was_obeyed(&from, &id)).await
+    host.central.read(move |it| it.was_processed(&from, &id)).await
 }
 
 /// Afterwards: what is cut short before this is done again, in the order in which it came.
-pub(super) async fn note_obeyed(host: &Host, message: &Incoming) -> Result<(), StoreError> {
+pub(super) async fn record_processed(host: &Host, message: &Incoming) -> Result<(), StoreError> {
     let (from, id, now) = (message.from.clone(), message.platform_id.clone(), host.clock.now());
-    host.central.write("an order", move |it| it.note_obeyed(&from, &id, now)).await
+    host.central.write("an order", move |it| it.record_processed(&from, &id, now)).await
 }
 
 impl HostCommand {
     /// Carries it out; what the chat is told of it is left to the session.
-    pub(super) async fn obey(
+    pub(super) async fn execute(
         self,
         host: &Host,
         message: &Incoming,
         agent: &AgentName,
-    ) -> Result<Taken, StoreError> {
-        if was_obeyed(host, message).await? {
-            return Ok(Taken::Reply(message.clone(), self.done_text().to_owned()));
+    ) -> Result<SessionCommand, StoreError> {
+        if was_processed(host, message).await? {
+            return Ok(SessionCommand::Reply(message.clone(), self.done_text().to_owned()));
         }
         let sender = &message.sender;
         let by = &format!("{} ({}:{})", one_line(&sender.name), message.from.channel, sender.id);
@@ -93,8 +93,8 @@ impl HostCommand {
                 resumed_text(&stopping::resume(host, &scopes, by).await?, agent)
             }
         };
-        note_obeyed(host, message).await?;
-        Ok(Taken::Reply(message.clone(), text))
+        record_processed(host, message).await?;
+        Ok(SessionCommand::Reply(message.clone(), text))
     }
 
     /// For a chat that heard nothing of it because the host died in between.
@@ -107,9 +107,11 @@ impl HostCommand {
 }
 
 fn stopped_text(report: &Stopped) -> String {
-    let toll = notice::toll_text(&report.toll()).map(|it| format!(" {it}")).unwrap_or_default();
+    let stop_report = notice::stop_report_text(&report.stop_report())
+        .map(|it| format!(" {it}"))
+        .unwrap_or_default();
     let trouble: String = report.trouble.iter().map(|it| format!(" But: {it}.")).collect();
-    format!("Every agent on this host is stopped.{toll}{trouble} `/resume` lets them go on.")
+    format!("Every agent on this host is stopped.{stop_report}{trouble} `/resume` lets them go on.")
 }
 
 fn resumed_text(report: &Resumed, agent: &AgentName) -> String {

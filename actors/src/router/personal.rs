@@ -1,7 +1,7 @@
 //! `/timezone` and `/quiet`: what people set for themselves, in any chat and without a model. Doing it
 //! twice changes nothing.
 
-use domain::admission::{Decision, What};
+use domain::admission::{AgentDecision, Decision};
 use domain::command::{Command, Permission, argument, parse, permit};
 use domain::message::Incoming;
 use domain::people::PersonId;
@@ -10,18 +10,18 @@ use domain::time::Timestamp;
 use schedule::{Zone, local, within_until};
 use store::{CentralStore, StoreError};
 
-use super::knowledge::Knowledge;
+use super::admission_snapshot::AdmissionSnapshot;
 use crate::host::Host;
-use crate::router::Taken;
+use crate::router::SessionCommand;
 
 /// Takes a setting back.
 const NONE: [&str; 3] = ["-", "off", "none"];
 
 /// What somebody wants to see or set, who may.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Wish {
+pub(super) struct PersonalCommand {
     about: About,
-    /// Whose it is; whoever sits at the terminal of the host is nobody in particular.
+    /// Whose it is; `None` for the user at the terminal of the host.
     person: Option<PersonId>,
     /// Empty: only to be shown.
     value: String,
@@ -42,9 +42,13 @@ impl About {
     }
 }
 
-/// The wish that a message is, if it is one.
-pub(super) fn of(message: &Incoming, known: &Knowledge, decision: &Decision) -> Option<Wish> {
-    let command = parse(&message.text).filter(|_| decision.what != What::Accumulate)?;
+/// The personal command in a message, if it is one.
+pub(super) fn of(
+    message: &Incoming,
+    snapshot: &AdmissionSnapshot,
+    decision: &AgentDecision,
+) -> Option<PersonalCommand> {
+    let command = parse(&message.text).filter(|_| decision.decision != Decision::Accumulate)?;
     let about = match command {
         Command::Timezone => About::Zone,
         Command::Quiet => About::Quiet,
@@ -59,15 +63,19 @@ pub(super) fn of(message: &Incoming, known: &Knowledge, decision: &Decision) -> 
         | Command::Resume
         | Command::Help => return None,
     };
-    let access = known.access(&decision.agent);
+    let access = snapshot.access(&decision.agent);
     let permitted = permit(command, access, !message.chat.is_group) == Permission::Permit;
     let value = argument(&message.text).to_owned();
-    permitted.then(|| Wish { about, person: known.person(), value })
+    permitted.then(|| PersonalCommand { about, person: snapshot.person(), value })
 }
 
-impl Wish {
+impl PersonalCommand {
     /// Does it; what the chat is told of it is left to the session.
-    pub(super) async fn grant(self, host: &Host, message: &Incoming) -> Result<Taken, StoreError> {
+    pub(super) async fn run(
+        self,
+        host: &Host,
+        message: &Incoming,
+    ) -> Result<SessionCommand, StoreError> {
         let now = host.clock.now();
         let by = format!("{}:{}", message.from.channel, message.sender.id);
         let line = format!("/{} {}", self.about.command().as_str(), self.value);
@@ -83,20 +91,24 @@ impl Wish {
             Ok(text)
         };
         let text = host.central.write("a personal setting", set).await?;
-        Ok(Taken::Reply(message.clone(), text))
+        Ok(SessionCommand::Reply(message.clone(), text))
     }
 }
 
-fn zone(central: &mut CentralStore, wish: &Wish, now: Timestamp) -> Result<String, StoreError> {
+fn zone(
+    central: &mut CentralStore,
+    personal_command: &PersonalCommand,
+    now: Timestamp,
+) -> Result<String, StoreError> {
     const HOW: &str = "`/timezone CITY` sets it, like `/timezone Europe/Berlin`";
-    let taken_back = NONE.contains(&wish.value.as_str());
-    if !wish.value.is_empty() {
-        let zone = match Zone::find(&wish.value) {
+    let taken_back = NONE.contains(&personal_command.value.as_str());
+    if !personal_command.value.is_empty() {
+        let zone = match Zone::find(&personal_command.value) {
             Ok(zone) => Some(zone),
             Err(_) if taken_back => None,
             Err(unknown) => return Ok(sentence(&unknown.to_string())),
         };
-        match (wish.person, &zone) {
+        match (personal_command.person, &zone) {
             (Some(person), zone) => {
                 central.set_person_zone(person, zone.as_ref())?;
             }
@@ -104,9 +116,9 @@ fn zone(central: &mut CentralStore, wish: &Wish, now: Timestamp) -> Result<Strin
             (None, None) => return Ok(format!("There is no zone of your own here; {HOW}.")),
         }
     }
-    let counts = central.zone_for(wish.person)?;
-    let own = wish.person.map(|it| central.person_zone(it)).transpose()?.flatten();
-    let whose = match (own, wish.person) {
+    let counts = central.zone_for(personal_command.person)?;
+    let own = personal_command.person.map(|it| central.person_zone(it)).transpose()?.flatten();
+    let whose = match (own, personal_command.person) {
         (Some(_), _) => "your own; `/timezone -` takes it back",
         (None, Some(_)) => "that of this install; `/timezone CITY` sets your own",
         (None, None) => "that of this install; `/timezone CITY` sets it",
@@ -114,16 +126,20 @@ fn zone(central: &mut CentralStore, wish: &Wish, now: Timestamp) -> Result<Strin
     Ok(format!("Your time zone is {counts}, {whose}. It is {} there.", local(now, &counts)))
 }
 
-fn quiet(central: &mut CentralStore, wish: &Wish, now: Timestamp) -> Result<String, StoreError> {
-    let Some(person) = wish.person else {
+fn quiet(
+    central: &mut CentralStore,
+    personal_command: &PersonalCommand,
+    now: Timestamp,
+) -> Result<String, StoreError> {
+    let Some(person) = personal_command.person else {
         return Ok(
-            "Nothing comes to this terminal by itself, so there is nothing to hold back.".into()
+            "This terminal gets no unsolicited messages, so there is nothing to hold back.".into()
         );
     };
-    if !wish.value.is_empty() {
-        let hours = match Hours::parse(&wish.value) {
+    if !personal_command.value.is_empty() {
+        let hours = match Hours::parse(&personal_command.value) {
             Ok(hours) => Some(hours),
-            Err(_) if NONE.contains(&wish.value.as_str()) => None,
+            Err(_) if NONE.contains(&personal_command.value.as_str()) => None,
             Err(wrong) => return Ok(sentence(&wrong.to_string())),
         };
         central.set_person_quiet(person, hours)?;

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 
 use channel::{Event, Verdict};
-use domain::admission::Decision;
+use domain::admission::AgentDecision;
 use domain::command;
 use domain::message::{Incoming, refusal};
 use domain::question::Typed;
@@ -12,8 +12,8 @@ use domain::task::FireKey;
 use store::{CentralStore, StoreError};
 use tracing::warn;
 
-use super::admit::{Fate, taken};
-use super::knowledge::{Knowledge, Viewpoint};
+use super::admission_snapshot::{AdmissionSnapshot, Viewpoint};
+use super::admit::{Routing, session_command};
 use super::{Position, storing};
 use crate::host::Host;
 
@@ -44,24 +44,24 @@ pub(super) async fn store(
     let view = Viewpoint::new(host, first, owner_only);
     let count = events.len();
     let write = move |central: &mut CentralStore| {
-        let mut fates = Vec::new();
+        let mut routings = Vec::new();
         for message in &messages {
-            let Some(fate) = decide(central, message, view)? else { break };
-            for (row, taken) in fate.targets() {
-                storing::one(central, row, taken, view.now)?;
+            let Some(routing) = decide(central, message, view)? else { break };
+            for (row, command) in routing.targets() {
+                storing::one(central, row, command, view.now)?;
             }
-            fates.push(fate);
+            routings.push(routing);
         }
-        if let Some(it) = cursor.filter(|_| fates.len() == count) {
+        if let Some(it) = cursor.filter(|_| routings.len() == count) {
             central.set_cursor(it.channel, &it.account, &it.value)?;
         }
-        Ok(fates)
+        Ok(routings)
     };
     match host.central.write("a message", write).await {
-        Ok(fates) => {
-            events.drain(..fates.len());
-            let verdicts = fates.iter().map(Fate::verdict).collect();
-            storing::wake(host, fates.iter().flat_map(Fate::targets).cloned().collect());
+        Ok(routings) => {
+            events.drain(..routings.len());
+            let verdicts = routings.iter().map(Routing::verdict).collect();
+            storing::wake(host, routings.iter().flat_map(Routing::targets).cloned().collect());
             Some(verdicts)
         }
         Err(err) => {
@@ -76,32 +76,32 @@ fn decide(
     central: &mut CentralStore,
     message: &Incoming,
     view: Viewpoint,
-) -> Result<Option<Fate>, StoreError> {
-    let known = Knowledge::read(central, message, view)?;
+) -> Result<Option<Routing>, StoreError> {
+    let snapshot = AdmissionSnapshot::read(central, message, view)?;
     let is_special = message.platform_id.starts_with(FireKey::PREFIX)
-        || known.pairing_open
-        || known.has_answered
-        || known.typed != Typed::Message
+        || snapshot.pairing_open
+        || snapshot.has_answered
+        || snapshot.typed != Typed::Message
         || (message.files.is_empty() && refusal(&message.text).is_some());
     if is_special {
         return Ok(None);
     }
-    let admission = known.admission(message, view.now);
+    let admission = snapshot.admission(message, view.now);
     if admission.refuse.is_some() || admission.ask.is_some() {
         return Ok(None);
     }
     if let Some(why) = admission.dropped {
         central.record_drop(&message.from, &message.sender, why.as_str(), view.now)?;
     }
-    let taking: Vec<&Decision> = admission.decisions.iter().filter(|it| it.takes()).collect();
+    let taking: Vec<&AgentDecision> = admission.decisions.iter().filter(|it| it.takes()).collect();
     if taking.is_empty() {
-        return Ok(Some(Fate::Done(Verdict::Ignored)));
+        return Ok(Some(Routing::Done(Verdict::Ignored)));
     }
-    let chat = known.put_chat(central, message, view.now)?.id;
+    let chat = snapshot.put_chat(central, message, view.now)?.id;
     let mut targets = Vec::with_capacity(taking.len());
     for decision in taking {
-        let row = known.put_session(central, message, chat, decision, view.now)?;
-        targets.push((row, taken(message, &known, decision)));
+        let row = snapshot.put_session(central, message, chat, decision, view.now)?;
+        targets.push((row, session_command(message, &snapshot, decision)));
     }
-    Ok(Some(Fate::Store(targets)))
+    Ok(Some(Routing::Store(targets)))
 }

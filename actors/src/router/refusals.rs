@@ -1,14 +1,14 @@
 //! Tells senders why a message that engaged an agent goes nowhere. Nobody else hears of it: what was
-//! only overheard, and what unknown users write, leaves no answer.
+//! only context, and what unknown users write, leaves no answer.
 
 use channel::Verdict;
-use domain::admission::{Admission, What};
+use domain::admission::{Admission, Decision};
 use domain::message::{Admitted, InboundKind, Incoming};
 use store::{CentralStore, StoreError};
 use tracing::warn;
 
-use super::admit::Fate;
-use super::storing::Taken;
+use super::admit::Routing;
+use super::storing::SessionCommand;
 use crate::host::Host;
 
 /// A message that cannot be stored: its sender is told where it engaged an agent.
@@ -17,12 +17,12 @@ pub(super) async fn refuse(
     message: &Incoming,
     admission: &Admission,
     why: String,
-) -> Result<Fate, StoreError> {
-    if !admission.decisions.iter().any(|it| matches!(it.what, What::Engage(_))) {
-        return Ok(Fate::Done(Verdict::Ignored));
+) -> Result<Routing, StoreError> {
+    if !admission.decisions.iter().any(|it| matches!(it.decision, Decision::Engage(_))) {
+        return Ok(Routing::Done(Verdict::Ignored));
     }
     tell(host, message, &why).await?;
-    Ok(Fate::Done(Verdict::Refused(why)))
+    Ok(Routing::Done(Verdict::Refused(why)))
 }
 
 /// Tells the sender of a message, by the host's outbox. Where a sender waits for the answer of the
@@ -47,10 +47,13 @@ pub(super) async fn unstored(host: &Host, engaged: Option<&Incoming>, why: &str)
 }
 
 /// The message of an event, where it engaged an agent.
-pub(super) fn engaged(fate: &Fate) -> Option<Incoming> {
-    fate.targets().iter().find_map(|(_, taken)| match taken {
-        Taken::Message(Admitted { kind: InboundKind::Context, .. }) | Taken::Task(_) => None,
-        Taken::Message(it) => Some(it.message.clone()),
-        Taken::Reply(it, _) | Taken::Status(it) | Taken::Stop(it) => Some(it.clone()),
+pub(super) fn engaged(routing: &Routing) -> Option<Incoming> {
+    routing.targets().iter().find_map(|(_, command)| match command {
+        SessionCommand::Message(Admitted { kind: InboundKind::Context, .. })
+        | SessionCommand::Task(_) => None,
+        SessionCommand::Message(it) => Some(it.message.clone()),
+        SessionCommand::Reply(it, _) | SessionCommand::Status(it) | SessionCommand::Stop(it) => {
+            Some(it.clone())
+        }
     })
 }

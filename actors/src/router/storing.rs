@@ -11,7 +11,7 @@ use crate::sweep::SweepMessage;
 
 /// What a session gets, as the router decided.
 #[derive(Clone, Debug)]
-pub enum Taken {
+pub enum SessionCommand {
     Message(Admitted),
     /// A slot of a task.
     Task(Box<TaskMessage>),
@@ -23,7 +23,7 @@ pub enum Taken {
     Stop(Incoming),
 }
 
-impl Taken {
+impl SessionCommand {
     /// Nothing will answer it.
     pub(crate) fn is_context(&self) -> bool {
         matches!(self, Self::Message(Admitted { kind: InboundKind::Context, .. }))
@@ -44,7 +44,7 @@ impl Taken {
 /// When the database fails.
 pub(crate) async fn store(
     host: &Host,
-    all: Vec<(SessionRow, Taken)>,
+    all: Vec<(SessionRow, SessionCommand)>,
     cursor: Option<Position>,
 ) -> Result<(), StoreError> {
     if all.is_empty() && cursor.is_none() {
@@ -53,8 +53,8 @@ pub(crate) async fn store(
     let now = host.clock.now();
     let batch = all.clone();
     let write = move |central: &mut CentralStore| {
-        for (row, taken) in &batch {
-            one(central, row, taken, now)?;
+        for (row, command) in &batch {
+            one(central, row, command, now)?;
         }
         match cursor {
             Some(it) => central.set_cursor(it.channel, &it.account, &it.value),
@@ -62,7 +62,7 @@ pub(crate) async fn store(
         }
     };
     host.central.write("a message", write).await?;
-    if all.iter().any(|(_, taken)| matches!(taken, Taken::Stop(_))) {
+    if all.iter().any(|(_, command)| matches!(command, SessionCommand::Stop(_))) {
         // A slot of a task may have waited for what was stopped.
         host.peers.sweep.cast(SweepMessage::Tasks);
     }
@@ -71,10 +71,10 @@ pub(crate) async fn store(
 }
 
 /// One hint for each session, with the chat of the last that it got.
-pub(super) fn wake(host: &Host, all: Vec<(SessionRow, Taken)>) {
+pub(super) fn wake(host: &Host, all: Vec<(SessionRow, SessionCommand)>) {
     let mut woken: Vec<(SessionRow, domain::message::Address)> = Vec::new();
-    for (row, taken) in all {
-        let from = taken.from().clone();
+    for (row, command) in all {
+        let from = command.from().clone();
         match woken.iter_mut().find(|it| it.0.id == row.id) {
             Some(found) => found.1 = from,
             None => woken.push((row, from)),
@@ -88,18 +88,20 @@ pub(super) fn wake(host: &Host, all: Vec<(SessionRow, Taken)>) {
 pub(super) fn one(
     central: &mut CentralStore,
     row: &SessionRow,
-    taken: &Taken,
+    command: &SessionCommand,
     now: domain::time::Timestamp,
 ) -> Result<(), StoreError> {
     let rows = central.rows(row.id);
-    match taken {
-        Taken::Message(message) => rows.insert(std::slice::from_ref(message), now).map(drop),
-        Taken::Task(task) => {
+    match command {
+        SessionCommand::Message(message) => {
+            rows.insert(std::slice::from_ref(message), now).map(drop)
+        }
+        SessionCommand::Task(task) => {
             rows.insert_task(task, now)?;
             central.fire_handed_over(task.key, row.id).map(drop)
         }
-        Taken::Reply(message, text) => rows.answer_command(message, text, now),
-        Taken::Status(message) => {
+        SessionCommand::Reply(message, text) => rows.answer_command(message, text, now),
+        SessionCommand::Status(message) => {
             let counts = rows.counts()?;
             let container = if counts.has_container { "running" } else { "absent" };
             let working = usize::from(counts.has_container && 0 < counts.waiting);
@@ -107,9 +109,9 @@ pub(super) fn one(
             let text = notice::status(row.agent.as_str(), container, messages, counts.unsent);
             rows.answer_command(message, &text, now)
         }
-        Taken::Stop(message) => {
-            rows.halt(message, notice::stopped, now)?;
-            central.note_obeyed(&message.from, &message.platform_id, now)
+        SessionCommand::Stop(message) => {
+            rows.cancel_turn(message, notice::stopped, now)?;
+            central.record_processed(&message.from, &message.platform_id, now)
         }
     }
 }

@@ -1,15 +1,15 @@
 //! `/tasks`: what is scheduled, shown and changed without an agent. Doing it twice changes nothing.
 
-use domain::admission::{Decision, What};
+use domain::admission::{AgentDecision, Decision};
 use domain::command::{Command, parse};
 use domain::message::Incoming;
 use domain::task::rights::Who;
+use operations::{Asker, Caller, OperationError, parse_line};
 use store::{CentralStore, ChatRow, SessionRow, StoreError};
-use verbs::{Asker, Caller, VerbError, parse_line};
 
-use super::knowledge::Knowledge;
+use super::admission_snapshot::AdmissionSnapshot;
 use crate::host::Host;
-use crate::router::Taken;
+use crate::router::SessionCommand;
 use crate::sweep::SweepMessage;
 
 const HOW: &str = "`/tasks` shows what is scheduled. `/tasks pause 3` is about one task, and so are \
@@ -18,20 +18,20 @@ const HOW: &str = "`/tasks` shows what is scheduled. `/tasks pause 3` is about o
     adds one. Or just tell me.";
 
 /// Whether a message is about tasks and for the host.
-pub(super) fn is_meant(message: &Incoming, decision: &Decision) -> bool {
-    decision.what != What::Accumulate && parse(&message.text) == Some(Command::Tasks)
+pub(super) fn is_meant(message: &Incoming, decision: &AgentDecision) -> bool {
+    decision.decision != Decision::Accumulate && parse(&message.text) == Some(Command::Tasks)
 }
 
 /// Does it; what the chat is told of it is left to the session.
-pub(super) async fn obey(
+pub(super) async fn execute(
     host: &Host,
     message: &Incoming,
-    known: &Knowledge,
+    snapshot: &AdmissionSnapshot,
     (chat, row): (&ChatRow, &SessionRow),
-) -> Result<Taken, StoreError> {
-    let reply = |text: String| Ok(Taken::Reply(message.clone(), text));
-    let verb = match parse_line(&line(&message.text)) {
-        Ok(verb) => verb,
+) -> Result<SessionCommand, StoreError> {
+    let reply = |text: String| Ok(SessionCommand::Reply(message.clone(), text));
+    let operation = match parse_line(&line(&message.text)) {
+        Ok(operation) => operation,
         Err(why) => {
             let first = why.lines().next().unwrap_or_default();
             let first = first.trim_start_matches("error: ").trim_end_matches('.');
@@ -46,24 +46,24 @@ pub(super) async fn obey(
         chat: chat.id,
         thread: from.thread.clone(),
         who: Who::Person {
-            person: known.person(),
-            handle: known.handle.clone(),
-            access: known.access(&row.agent),
+            person: snapshot.person(),
+            handle: snapshot.handle.clone(),
+            access: snapshot.access(&row.agent),
             is_direct: !message.chat.is_group,
         },
         is_attended: true,
         key: format!("{}/{}:{}#{}", from.channel, from.account, chat.id, message.platform_id),
         at: message.sent_at.unwrap_or(now),
     };
-    let is_change = verb.is_change();
-    let work = move |central: &mut CentralStore| match verbs::perform(
-        &verb,
+    let is_change = operation.is_change();
+    let work = move |central: &mut CentralStore| match operations::perform(
+        &operation,
         central,
         &Caller::Chat(asker),
         now,
     ) {
-        Ok(output) => Ok(output.render(verb.wants_json())),
-        Err(VerbError::Store(err)) => Err(err),
+        Ok(output) => Ok(output.render(operation.wants_json())),
+        Err(OperationError::Store(err)) => Err(err),
         Err(err) => Ok(match err.hint() {
             Some(hint) => format!("{err}; {hint}"),
             None => err.to_string(),
@@ -80,7 +80,7 @@ pub(super) async fn obey(
     reply(text)
 }
 
-/// The verb that is meant. Telephones put other quotes and dashes in the place of plain ones.
+/// The operation that is meant. Telephones put other quotes and dashes in the place of plain ones.
 fn line(text: &str) -> String {
     let rest = text.trim().split_once(char::is_whitespace).map_or("", |it| it.1.trim());
     let rest = rest.replace(['“', '”', '„', '‟'], "\"").replace('—', "--");

@@ -15,8 +15,8 @@ use tracing::{info, warn};
 use self::refusal::StartError;
 use super::state::SessionState;
 use super::{SessionError, SessionMessage};
+use crate::container_slots::{Count, Permit};
 use crate::host::Host;
-use crate::places::{Count, Place};
 use crate::session::link::Link;
 use crate::sessions::child::chain;
 use crate::sweep::SweepMessage;
@@ -57,7 +57,7 @@ enum Kind {
 struct Started {
     incarnation: Incarnation,
     fingerprint: String,
-    place: Option<Place>,
+    permit: Option<Permit>,
     link: Link,
 }
 
@@ -92,8 +92,9 @@ impl SessionState {
         let (store, wakeups) = (self.store.clone(), Arc::clone(&self.wakeups));
         let was_full = std::mem::take(&mut self.full);
         self.call(async move {
-            // Idle containers learn at once that somebody needs their place.
-            let place = host.places.take(|| host.peers.sweep.cast(SweepMessage::Now)).await;
+            // Idle containers learn at once that another session needs their slot.
+            let permit =
+                host.container_slots.take(|| host.peers.sweep.cast(SweepMessage::Now)).await;
             if host.stops.is_closed(row.id, &row.agent) {
                 return Kind::Started(Err(StartError::Stopped));
             }
@@ -109,7 +110,7 @@ impl SessionState {
                 if was_full && let Some(gib) = room::overfull(&host, &row).await {
                     return Err(StartError::DiskFull { gib });
                 }
-                // As it is now: what was stopped or given up while this waited for a place is gone.
+                // As it is now: what was stopped or given up while this waited for a slot is gone.
                 store.renew().await?;
                 let spec = plan::spec(&host, &row, incarnation).await?;
                 let link =
@@ -119,17 +120,17 @@ impl SessionState {
                 }
                 host.sandbox.start(&spec).await?;
                 let fingerprint = spec.fingerprint;
-                Ok(Box::new(Started { incarnation, fingerprint, place, link }))
+                Ok(Box::new(Started { incarnation, fingerprint, permit, link }))
             };
             let started: Result<Box<Started>, StartError> = started.await;
             if let Err(err) = &started {
                 let (bad, trouble) = (!err.is_outage(), err.trouble());
                 let (why, now) = (chain(err), host.clock.now());
-                let bury = move |it: &store::SessionRows<'_>| {
+                let record_exit = move |it: &store::SessionRows<'_>| {
                     it.record_exit(incarnation, bad, &why, Some(&trouble), now)
                 };
-                // Left open, it is buried by the next look.
-                let _ = store.write("the end of a launch", bury).await;
+                // Left open, the next look records the exit.
+                let _ = store.write("the end of a launch", record_exit).await;
                 if matches!(err, StartError::Stopped) {
                     // Nothing was started that could use it.
                     let link = host.layout.session(row.id).link(incarnation);
@@ -163,22 +164,22 @@ impl SessionState {
             StopReason::Overdue => "a message was not finished in time",
             StopReason::Outdated => "the agent's settings changed",
             StopReason::Idle => "it had nothing to do",
-            StopReason::MakeRoom => "another session needed its place",
+            StopReason::MakeRoom => "another session needed its container slot",
         };
         info!(%incarnation, why, "stopping the container");
         // Counted before anybody else looks, so that one goes for one that waits.
-        let leaving = (reason == StopReason::MakeRoom).then(|| self.host().places.leave());
+        let leaving = (reason == StopReason::MakeRoom).then(|| self.host().container_slots.leave());
         let at_once = reason == StopReason::Asked;
         self.end(incarnation, ContainerStop { trouble, why: why.to_owned(), leaving, at_once });
     }
 
     /// What is left of an incarnation that a person stopped.
-    pub(super) fn clear(&mut self, incarnation: Incarnation) {
+    pub(super) fn record_stop(&mut self, incarnation: Incarnation) {
         let why = "somebody stopped it".to_owned();
         self.end(incarnation, ContainerStop { trouble: None, why, leaving: None, at_once: true });
     }
 
-    pub(super) fn bury(&mut self, incarnation: Incarnation) {
+    pub(super) fn record_exit(&mut self, incarnation: Incarnation) {
         let (why, trouble) = match &self.container {
             Seen::Exited { why, trouble, .. } => (why.clone(), trouble.clone()),
             Seen::Unread
@@ -215,11 +216,11 @@ impl SessionState {
             let gone = gone.map(|()| bad.then(|| why.clone()));
             if gone.is_ok() {
                 let now = host.clock.now();
-                let bury = move |it: &store::SessionRows<'_>| {
+                let record_exit = move |it: &store::SessionRows<'_>| {
                     it.record_exit(incarnation, bad, &why, trouble.as_ref(), now)
                 };
-                // Left open, it is buried by a later look: the disk may be full for long.
-                if store.write("the end of a launch", bury).await.is_err() {
+                // Left open, a later look records the exit: the disk may be full for long.
+                if store.write("the end of a launch", record_exit).await.is_err() {
                     sleep(ASK_AGAIN).await;
                 }
                 let link = host.layout.session(id).link(incarnation);
@@ -251,7 +252,7 @@ impl SessionState {
             Kind::Started(Err(err)) => {
                 warn!(why = chain(&err), "the container did not start");
                 self.explain(Some(chain(&err)));
-                self.place = None;
+                self.permit = None;
                 // One of its folders may be gone.
                 self.folders_made = false;
                 self.full = matches!(err, StartError::DiskFull { .. });
@@ -262,7 +263,7 @@ impl SessionState {
                     warn!(why, "the container ended badly");
                     self.explain(Some(why));
                 }
-                self.place = None;
+                self.permit = None;
                 self.container = Seen::Absent;
             }
             Kind::Gone(Err(err)) => self.lose_sight(&err),
@@ -303,7 +304,7 @@ impl SessionState {
         self.lost_since = None;
         self.container = match observed {
             Observed::Absent => {
-                self.place = None;
+                self.permit = None;
                 Seen::Absent
             }
             Observed::Running { incarnation, fingerprint } => {
@@ -319,7 +320,7 @@ impl SessionState {
                     let mib = limits.ok().flatten().unwrap_or_default().memory_mib;
                     ("it ran out of memory".to_owned(), Trouble::OutOfMemory { mib })
                 } else {
-                    (format!("it ended by itself with code {code}"), Trouble::Ended)
+                    (format!("it exited with code {code}"), Trouble::Ended)
                 };
                 Seen::Exited { incarnation, why, trouble }
             }
@@ -328,8 +329,8 @@ impl SessionState {
 
     async fn adopt(&mut self, incarnation: Incarnation) {
         // Before anything that takes time: others start meanwhile.
-        if self.place.is_none() {
-            self.place = self.host().places.try_take();
+        if self.permit.is_none() {
+            self.permit = self.host().container_slots.try_take();
         }
         let mounts = mounts(self.host(), &self.args.row, incarnation);
         let wakeups = Arc::clone(&self.wakeups);
@@ -344,10 +345,10 @@ impl SessionState {
     }
 
     fn take_started(&mut self, started: Started) {
-        let Started { incarnation, fingerprint, place, link } = started;
+        let Started { incarnation, fingerprint, permit, link } = started;
         info!(%incarnation, "the container runs");
         self.explain(None);
-        (self.place, self.link) = (place, Some(link));
+        (self.permit, self.link) = (permit, Some(link));
         (self.last_event, self.last_sign) = (Instant::now(), Instant::now());
         let wanted = fingerprint.clone();
         self.container = Seen::Running { incarnation, fingerprint, wanted };

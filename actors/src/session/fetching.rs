@@ -1,7 +1,7 @@
 //! Fetches files that came with messages, one at a time, each in a task that reports back.
 //!
 //! The file is written beside its final name and moved there once it is whole; the row says so only
-//! after that. What a crash leaves half written is written anew.
+//! after that. A file that a crash left half written is fetched again.
 
 use std::fs;
 use std::io::{self, Read};
@@ -33,7 +33,7 @@ const HEAD_BYTES: u64 = 512;
 
 /// How a try to fetch a file ended.
 #[derive(Debug)]
-pub struct Landing {
+pub struct FetchResult {
     file: PendingFile,
     how: Result<Fetched, FetchError>,
 }
@@ -46,13 +46,13 @@ impl SessionState {
         self.calls.spawn(async move {
             let paths = host.layout.session(session);
             let how = get(&host, &file, &paths.files_in()).await;
-            let _ = myself.cast(SessionMessage::Fetched(Box::new(Landing { file, how })));
+            let _ = myself.cast(SessionMessage::Fetched(Box::new(FetchResult { file, how })));
         });
     }
 
-    pub(super) async fn take_fetched(&mut self, landing: Landing) -> Result<(), SessionError> {
+    pub(super) async fn take_fetched(&mut self, fetched: FetchResult) -> Result<(), SessionError> {
         self.fetching = false;
-        let Landing { file, how } = landing;
+        let FetchResult { file, how } = fetched;
         let how = match how {
             Ok(here) => here,
             Err(err) => after_failure(&file, &err, self.now()),

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use domain::Incarnation;
-use domain::link::{Header, LINE_BYTES_MAX, Ring};
+use domain::link::{Header, LINE_BYTES_MAX, Notification};
 use sandbox::{Carrier, Mounts, SandboxError, Stream};
 use store::SessionRow;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, split};
@@ -27,18 +27,18 @@ const HEADER_WITHIN: Duration = Duration::from_secs(5);
 const REOPEN_AFTER: Duration = Duration::from_millis(200);
 /// Streams of one container at a time; a CLI uses a handful.
 const STREAMS_MAX: usize = 64;
-/// Doorbells of one container at a time. A runner has one, and a moment longer the one before it.
-const DOORBELLS_MAX: usize = 4;
+/// Notify streams of one container at a time. A runner has one, and a moment longer the one before it.
+const NOTIFY_STREAMS_MAX: usize = 4;
 /// How long one model stream may live; no request takes so long, and a client connects again.
 const MODEL_STREAM_MAX: Duration = Duration::from_hours(6);
 
 #[derive(Debug)]
 pub(super) struct Link {
     incarnation: Incarnation,
-    /// Counts the rings; each doorbell stream passes on that it changed.
-    bell: watch::Sender<u64>,
-    /// Doorbell streams that are open.
-    doorbells: Arc<AtomicUsize>,
+    /// Counts the notifications; each notify stream forwards that it changed.
+    notify: watch::Sender<u64>,
+    /// Notify streams that are open.
+    notify_streams: Arc<AtomicUsize>,
     /// Aborted on drop.
     _streams: JoinSet<()>,
 }
@@ -52,11 +52,12 @@ impl Link {
         wakeups: Arc<Wakeups>,
     ) -> Result<Self, SandboxError> {
         let carrier = host.sandbox.link(&mounts).await?;
-        let (bell, rings) = watch::channel(0);
+        let (notify, notifications) = watch::channel(0);
         let caller = Caller { session: row.id, agent: row.agent.to_string() };
-        let doorbells = Arc::new(AtomicUsize::new(0));
-        let open = Arc::clone(&doorbells);
-        let ends = Ends { host: Arc::clone(host), caller, rings, wakeups, doorbells: open };
+        let notify_streams = Arc::new(AtomicUsize::new(0));
+        let open = Arc::clone(&notify_streams);
+        let ends =
+            Ends { host: Arc::clone(host), caller, notifications, wakeups, notify_streams: open };
         let mut streams = JoinSet::new();
         let (host, row) = (Arc::clone(host), row.clone());
         streams.spawn(async move {
@@ -67,7 +68,7 @@ impl Link {
                 () = accept(carrier, mounts, ends) => {}
             }
         });
-        Ok(Self { incarnation, bell, doorbells, _streams: streams })
+        Ok(Self { incarnation, notify, notify_streams, _streams: streams })
     }
 
     pub(super) fn incarnation(&self) -> Incarnation {
@@ -75,12 +76,12 @@ impl Link {
     }
 
     pub(super) fn is_connected(&self) -> bool {
-        self.doorbells.load(Ordering::Relaxed) != 0
+        self.notify_streams.load(Ordering::Relaxed) != 0
     }
 
     /// Tells the runner to look at its database.
-    pub(super) fn ring(&self) {
-        self.bell.send_modify(|it| *it += 1);
+    pub(super) fn notify_runner(&self) {
+        self.notify.send_modify(|it| *it += 1);
     }
 }
 
@@ -88,9 +89,9 @@ impl Link {
 struct Ends {
     host: Arc<Host>,
     caller: Caller,
-    rings: watch::Receiver<u64>,
+    notifications: watch::Receiver<u64>,
     wakeups: Arc<Wakeups>,
-    doorbells: Arc<AtomicUsize>,
+    notify_streams: Arc<AtomicUsize>,
 }
 
 async fn accept(mut carrier: Box<dyn Carrier>, mounts: Mounts, ends: Ends) {
@@ -119,10 +120,10 @@ async fn serve(mut stream: Box<dyn Stream>, ends: Ends) {
         return;
     };
     match Header::parse(&header) {
-        Some(Header::Doorbell) => {
-            let open = Arc::clone(&ends.doorbells);
-            if open.fetch_add(1, Ordering::Relaxed) < DOORBELLS_MAX {
-                doorbell(stream, ends).await;
+        Some(Header::Notify) => {
+            let open = Arc::clone(&ends.notify_streams);
+            if open.fetch_add(1, Ordering::Relaxed) < NOTIFY_STREAMS_MAX {
+                serve_notify(stream, ends).await;
             }
             open.fetch_sub(1, Ordering::Relaxed);
         }
@@ -134,14 +135,14 @@ async fn serve(mut stream: Box<dyn Stream>, ends: Ends) {
     }
 }
 
-async fn doorbell(stream: Box<dyn Stream>, mut ends: Ends) {
+async fn serve_notify(stream: Box<dyn Stream>, mut ends: Ends) {
     let (reading, mut writing) = split(stream);
     let listens = ends.wakeups.read(reading);
-    let rings = async {
-        // The runner may have started after something was rung.
+    let notifications = async {
+        // The runner may have started after a notification.
         loop {
-            if writing.write_all(Ring::Look.as_line().as_bytes()).await.is_err()
-                || ends.rings.changed().await.is_err()
+            if writing.write_all(Notification::Look.as_line().as_bytes()).await.is_err()
+                || ends.notifications.changed().await.is_err()
             {
                 return;
             }
@@ -150,7 +151,7 @@ async fn doorbell(stream: Box<dyn Stream>, mut ends: Ends) {
     tokio::select! {
         biased;
         () = listens => {}
-        () = rings => {}
+        () = notifications => {}
     }
 }
 

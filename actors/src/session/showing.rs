@@ -68,7 +68,7 @@ impl SessionState {
     /// The provider gave a sign of life.
     async fn take_progress(&mut self) -> Result<(), SessionError> {
         if self.host().stops.is_closed(self.args.row.id, &self.args.row.agent) {
-            return Ok(()); // A ring from before it was cut.
+            return Ok(()); // A notification from before it was cut.
         }
         self.last_sign = Instant::now();
         self.last_event = self.last_sign;
@@ -111,7 +111,7 @@ impl SessionState {
         };
         self.shown.line = Some(Instant::now());
         self.shown.drafts = true;
-        let limit = self.manners_of(&to.channel).text;
+        let limit = self.render_caps_of(&to.channel).text;
         let text = notice::draft(&text, limit);
         self.host().peers.channels.cast(ChannelsMessage::Draft { to, target, text });
         Ok(())
@@ -120,10 +120,11 @@ impl SessionState {
     /// The first piece of a long answer becomes the line.
     async fn begin_draft(&mut self, message: MessageSeq, text: String) -> Result<(), SessionError> {
         let channel = self.store.read(move |it| it.channel_of(message)).await?;
-        let Some(manners) = channel.map(|it| self.manners_of(&it)).filter(|it| it.edits) else {
+        let Some(render_caps) = channel.map(|it| self.render_caps_of(&it)).filter(|it| it.edits)
+        else {
             return Ok(());
         };
-        let (now, text) = (self.now(), notice::draft(&text, manners.text));
+        let (now, text) = (self.now(), notice::draft(&text, render_caps.text));
         self.shown.line = Some(Instant::now());
         self.shown.drafts = true;
         let show = move |it: &SessionRows<'_>| it.show_status(message, DRAFT_AFTER, &text, now);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use domain::SessionId;
 use domain::link::Tool;
 use domain::message::Address;
-use domain::outgoing::Manners;
+use domain::outgoing::RenderCaps;
 use domain::session::{Container, Effect, View, decide, next_look};
 use domain::time::Timestamp;
 use ractor::{ActorRef, RpcReplyPort};
@@ -20,20 +20,20 @@ use super::link::Link;
 use super::showing::Shown;
 use super::wakeups::Wakeups;
 use super::{SessionArgs, SessionError, SessionMessage};
+use crate::actor_handle::Timer;
 use crate::admin::protocol::SessionStatus;
+use crate::approvals::ApprovalMessage;
+use crate::container_slots::Permit;
 use crate::folders;
 use crate::host::Host;
-use crate::places::Place;
-use crate::reception::ReceptionMessage;
 use crate::sessions::SessionsMessage;
-use crate::slot::Timer;
 use crate::sweep::SweepMessage;
 
 /// Rounds of one look; `decide` comes to rest within fewer.
 const ROUNDS_MAX: usize = 16;
 /// How long a graceful stop waits for calls under way.
 const FINISH_MAX: Duration = Duration::from_secs(8);
-/// A wait after something that will pass by itself.
+/// Delay after a passing failure.
 const SOON: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
@@ -44,13 +44,13 @@ pub struct SessionState {
     pub(super) container: Seen,
     pub(super) link: Option<Link>,
     pub(super) wakeups: Arc<Wakeups>,
-    pub(super) place: Option<Place>,
+    pub(super) permit: Option<Permit>,
     /// What runs beside the mailbox; aborted when the actor is gone.
     pub(super) calls: JoinSet<()>,
     pub(super) watch: JoinSet<()>,
     /// A file is being fetched, a request passed on.
     pub(super) fetching: bool,
-    passing: bool,
+    forwarding: bool,
     next_file: Option<PendingFile>,
     pub(super) shown: Shown,
     /// Where the last message came from; a hint for what shows that work goes on.
@@ -88,9 +88,9 @@ impl SessionState {
             store,
             container: Seen::Unread,
             link: None,
-            place: None,
+            permit: None,
             fetching: false,
-            passing: false,
+            forwarding: false,
             next_file: None,
             shown: Shown::default(),
             last_from: None,
@@ -157,8 +157,8 @@ impl SessionState {
                 }
             }
             SessionMessage::Sandbox(report) => self.take_report(report).await?,
-            SessionMessage::Fetched(landing) => self.take_fetched(*landing).await?,
-            SessionMessage::Passed { seq, ok } => self.take_passed(seq, ok),
+            SessionMessage::Fetched(fetched) => self.take_fetched(*fetched).await?,
+            SessionMessage::RequestForwarded { seq, ok } => self.end_forwarding(seq, ok),
         }
         self.reconcile().await
     }
@@ -197,14 +197,14 @@ impl SessionState {
         self.observe();
         let (snapshot, posted) = self.store.look(self.container.reader()).await?;
         if posted {
-            self.ring();
+            self.notify_runner();
         }
         self.note_mailbox(&snapshot.mailbox);
-        let still = self.stillness(&snapshot);
+        let stop_phase = self.stop_phase(&snapshot);
         let Snapshot { news, mailbox, mut waiting, undelivered, launches, .. } = snapshot;
         for it in &mut waiting {
             // Where nothing can be changed in place there is nothing to show.
-            it.status |= !self.manners_of(&it.channel).edits;
+            it.status |= !self.render_caps_of(&it.channel).edits;
         }
         let file = snapshot.file.filter(|_| !self.fetching);
         self.next_file = file.clone().map(|it| it.1);
@@ -216,14 +216,14 @@ impl SessionState {
             container: self.container.as_container(self.last_sign.elapsed()),
             launches,
             file: file.map(|it| it.0),
-            request: snapshot.request.filter(|_| !self.passing),
-            halted: snapshot.halted,
-            still,
+            request: snapshot.request.filter(|_| !self.forwarding),
+            stopped_incarnation: snapshot.stopped_incarnation,
+            stop_phase,
             asking: snapshot.asking,
             background_for: self.background.map(|it| it.elapsed()),
             tool_max: self.tool.as_ref().map_or(Duration::ZERO, |it| it.max),
-            crowded: self.host().places.crowded(),
-            quiet_for: match self.fetching || self.passing {
+            contended: self.host().container_slots.contended(),
+            quiet_for: match self.fetching || self.forwarding {
                 true => Duration::ZERO,
                 false => self.last_event.elapsed(),
             },
@@ -235,14 +235,14 @@ impl SessionState {
     async fn perform(&mut self, effect: Effect) -> Result<bool, SessionError> {
         let now = self.now();
         match effect {
-            Effect::Absorb => {
-                let absorbed = self.import().await?;
+            Effect::Import => {
+                let report = self.import().await?;
                 self.last_event = Instant::now();
                 self.last_sign = self.last_event;
-                for (message, outcome) in &absorbed.ended {
+                for (message, outcome) in &report.ended {
                     info!(%message, outcome = outcome.as_str(), "a message reached its end");
                 }
-                if !absorbed.ended.is_empty() {
+                if !report.ended.is_empty() {
                     self.tell_others();
                 }
             }
@@ -250,16 +250,16 @@ impl SessionState {
                 Some(file) => self.fetch(file),
                 None => return Ok(false),
             },
-            Effect::Pass(seq) => self.pass(seq).await?,
+            Effect::ForwardRequest(seq) => self.forward_request(seq).await?,
             Effect::Status { message } => self.perform_status(message).await?,
             Effect::Start => self.start(),
             Effect::Stop(reason) => self.stop(reason),
-            Effect::Bury(incarnation) => self.bury(incarnation),
-            Effect::Clear(incarnation) => self.clear(incarnation),
+            Effect::RecordExit(incarnation) => self.record_exit(incarnation),
+            Effect::RecordStop(incarnation) => self.record_stop(incarnation),
             Effect::Quarantine => return self.quarantine().await,
-            Effect::StandStill => drop(self.stand_still().await?),
-            Effect::Ring => {
-                self.ring();
+            Effect::ApplyStop => drop(self.apply_stop().await?),
+            Effect::NotifyRunner => {
+                self.notify_runner();
                 return Ok(false);
             }
             Effect::Release { message, by, at } => {
@@ -287,7 +287,7 @@ impl SessionState {
     /// What follows from an outcome may be told in a chat, and another slot of a task may have waited
     /// for it.
     pub(super) fn tell_others(&self) {
-        self.host().peers.reception.cast(ReceptionMessage::Look);
+        self.host().peers.approvals.cast(ApprovalMessage::Look);
         self.host().peers.sweep.cast(SweepMessage::Tasks);
     }
 
@@ -303,15 +303,15 @@ impl SessionState {
     }
 
     /// Tells the runner to look at its database.
-    pub(super) fn ring(&self) {
+    pub(super) fn notify_runner(&self) {
         if let Some(link) = &self.link {
-            link.ring();
+            link.notify_runner();
         }
     }
 
     /// How to write for a platform.
-    pub(super) fn manners_of(&self, channel: &str) -> Manners {
-        self.host().registration(channel).map(|it| it.caps.manners()).unwrap_or_default()
+    pub(super) fn render_caps_of(&self, channel: &str) -> RenderCaps {
+        self.host().registration(channel).map(|it| it.caps.render_caps()).unwrap_or_default()
     }
 
     /// Sets the timer for the next look that nothing else may cause.
@@ -376,7 +376,7 @@ impl SessionState {
         }
     }
 
-    pub(super) fn set_passing(&mut self, passing: bool) {
-        self.passing = passing;
+    pub(super) fn set_forwarding(&mut self, forwarding: bool) {
+        self.forwarding = forwarding;
     }
 }

@@ -6,7 +6,7 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use domain::link::{DRAFT_LINE_BYTES_MAX, Draft, Ring, Tool};
+use domain::link::{DRAFT_LINE_BYTES_MAX, Draft, Notification, Tool};
 use ractor::ActorRef;
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
 use tokio::time::{Instant, sleep_until};
@@ -64,7 +64,7 @@ impl Wakeups {
         std::mem::take(&mut self.locked().0)
     }
 
-    /// Reads a doorbell stream to its end, at a bounded speed. Lines of a later version are ignored.
+    /// Reads a notify stream to its end, at a bounded speed. Lines of a later version are ignored.
     pub(super) async fn read(&self, stream: impl AsyncRead + Unpin) {
         let mut lines = BufReader::with_capacity(BUFFER_BYTES, stream);
         while let Ok(line) = next_line(&mut lines).await {
@@ -88,20 +88,20 @@ impl Wakeups {
 impl Pending {
     /// Returns whether the session has to be told.
     fn add(&mut self, line: &str) -> bool {
-        match (Ring::parse(line), Draft::parse(line), Tool::parse(line)) {
-            (Some(Ring::Look), ..) => self.look = true,
-            (Some(Ring::Progress), ..) => self.progress = true,
-            (Some(Ring::BackgroundStarted), ..) => self.background = Some(true),
-            (Some(Ring::BackgroundEnded), ..) => self.background = Some(false),
+        match (Notification::parse(line), Draft::parse(line), Tool::parse(line)) {
+            (Some(Notification::Look), ..) => self.look = true,
+            (Some(Notification::Progress), ..) => self.progress = true,
+            (Some(Notification::BackgroundStarted), ..) => self.background = Some(true),
+            (Some(Notification::BackgroundEnded), ..) => self.background = Some(false),
             (None, Some(draft), _) => self.draft = Some(draft),
             (None, None, Some(tool)) => self.tool = Some(tool),
-            (Some(Ring::Stop), ..) | (None, None, None) => return false,
+            (Some(Notification::Stop), ..) | (None, None, None) => return false,
         }
         !std::mem::replace(&mut self.is_queued, true)
     }
 }
 
-/// A line of a doorbell stream, on which nothing else follows.
+/// A line of a notify stream, on which nothing else follows.
 async fn next_line<S: AsyncBufRead + Unpin>(lines: &mut S) -> io::Result<String> {
     let mut line = Vec::new();
     let limit = u64::try_from(DRAFT_LINE_BYTES_MAX).unwrap_or(u64::MAX);

@@ -102,7 +102,7 @@ impl Child {
         }
     }
 
-    /// What is left when the child has ended in peace: itself anew, if somebody asked for it.
+    /// The same child again, when it ended in peace and somebody asked for it.
     pub(super) fn into_successor(self) -> Option<Self> {
         let phase = Phase::Restarting { after: Duration::ZERO };
         (!self.queue.is_empty()).then_some(Self { phase, ..self })

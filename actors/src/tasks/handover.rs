@@ -9,7 +9,7 @@ use store::{CentralStore, ChatRow, Handover, SessionRow, StoreError, TaskMessage
 use tracing::info;
 
 use crate::host::Host;
-use crate::router::Taken;
+use crate::router::SessionCommand;
 use crate::router::storing;
 use crate::sessions::child::chain;
 
@@ -27,7 +27,7 @@ impl Lane {
 }
 
 /// What is to be done with a slot.
-enum Way {
+enum Route {
     /// Its agent is stopped; it stays until that is over.
     Waits,
     /// It can never arrive.
@@ -40,45 +40,45 @@ enum Way {
 /// Brings a slot to its session and notes that it has it. Doing it again changes nothing.
 pub(super) async fn hand_over(host: &Host, it: Handover) -> Result<(), String> {
     let key = it.fire.key;
-    match way(host, &it).await.map_err(|err| chain(&err))? {
-        Way::Waits => Ok(()),
-        Way::Ends(why) => end(host, key, why, false).await.map_err(|err| chain(&err)),
-        Way::Cancels(why) => end(host, key, why, true).await.map_err(|err| chain(&err)),
-        Way::Goes(chat, mode) => {
+    match route(host, &it).await.map_err(|err| chain(&err))? {
+        Route::Waits => Ok(()),
+        Route::Ends(why) => end(host, key, why, false).await.map_err(|err| chain(&err)),
+        Route::Cancels(why) => end(host, key, why, true).await.map_err(|err| chain(&err)),
+        Route::Goes(chat, mode) => {
             let row = session(host, &it, mode).await.map_err(|err| chain(&err))?;
             let Some(row) = row else { return Ok(()) };
             let message = message(host, &it, *chat);
-            let target = (row, Taken::Task(Box::new(message)));
+            let target = (row, SessionCommand::Task(Box::new(message)));
             storing::store(host, vec![target], None).await.map_err(|err| chain(&err))
         }
     }
 }
 
-async fn way(host: &Host, it: &Handover) -> Result<Way, StoreError> {
+async fn route(host: &Host, it: &Handover) -> Result<Route, StoreError> {
     let (agent, chat) = (it.task.task.agent.clone(), it.task.task.chat);
     if host.stops.is_stopped(&agent) {
-        return Ok(Way::Waits);
+        return Ok(Route::Waits);
     }
     host.central
         .read(move |central| {
             if central.agent(&agent)?.is_none() {
-                return Ok(Way::Cancels("its agent was removed"));
+                return Ok(Route::Cancels("its agent was removed"));
             }
             let Some(row) = central.chat_by_id(chat)? else {
-                return Ok(Way::Cancels("its chat is gone"));
+                return Ok(Route::Cancels("its chat is gone"));
             };
             if row.denied_at.is_some() {
-                return Ok(Way::Ends("its chat is to be left alone"));
+                return Ok(Route::Ends("its chat is to be left alone"));
             }
             let wired = central.wirings_of(chat)?.into_iter().find(|it| it.wiring.agent == agent);
             if let Some(wired) = wired {
-                return Ok(Way::Goes(Box::new(row), wired.wiring.session_mode));
+                return Ok(Route::Goes(Box::new(row), wired.wiring.session_mode));
             }
             let granted = central.destinations_of(&agent)?.iter().any(|it| it.chat == chat);
             Ok(if granted {
-                Way::Goes(Box::new(row), SessionMode::PerThread)
+                Route::Goes(Box::new(row), SessionMode::PerThread)
             } else {
-                Way::Ends("its agent may not write to its chat any more")
+                Route::Ends("its agent may not write to its chat any more")
             })
         })
         .await

@@ -22,10 +22,10 @@ pub struct Config {
     /// `None` leaves the choice to the provider.
     pub model: Option<String>,
     pub agent_name: String,
-    /// How often the inbound database is looked at when no ring says so.
+    /// How often the inbound database is looked at when no notification comes.
     pub poll_interval: Duration,
-    /// Whether to keep a doorbell stream open at all.
-    pub doorbells: bool,
+    /// Whether to keep a notify stream open at all.
+    pub notifications: bool,
     /// The first wait after a failed write or a lost stream; it doubles up to `retry_max`.
     pub retry_base: Duration,
     pub retry_max: Duration,
@@ -63,7 +63,7 @@ impl Config {
             model: None,
             agent_name: domain::agent::DEFAULT_AGENT.to_owned(),
             poll_interval: Duration::from_secs(5),
-            doorbells: true,
+            notifications: true,
             retry_base: Duration::from_millis(200),
             retry_max: Duration::from_secs(5),
             link_patience: Duration::from_secs(10),

@@ -22,8 +22,8 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use self::parse::{Word, parse};
-use crate::desk::Desk;
 use crate::failure::{FailureClass, ProviderFailure};
+use crate::host_client::HostClient;
 use crate::provider::{Event, Messages, Provider, ToolNews, TurnEnded};
 use crate::{Config, RunnerError};
 
@@ -44,13 +44,14 @@ const HELP: &str = "I am the demo agent, no model. I know: `help`; `report <text
     administers; `limit <seconds>` waits as for a model's limit; `fail <billing, overloaded or \
     network> <times>` as for one that fails; `run <tool> <seconds>` is silent for so long; `background \
     <seconds> <text>` says the text later; `eat <MiB>` takes memory; `who` says who you are; `files` lists what came with your message; `context` \
-    repeats what I overheard; `remember <text>` and `recall` keep notes; `remind me <when> to <what>` and `every <when> \
+    lists the context messages; `remember <text>` and `recall` keep notes; \
+    `remind me <when> to <what>` and `every <when> \
     <what>` schedule something, `list tasks` shows it, `pause`, `resume`, `cancel`, `run` and `history` \
     with a number are about one task, `move <number> to <when>` moves it. Anything else I repeat.";
 
 #[derive(Debug)]
 pub(crate) struct Demo {
-    desk: Arc<Desk>,
+    host_client: Arc<HostClient>,
     inbound_dir: PathBuf,
     workspace: PathBuf,
     count: u64,
@@ -61,10 +62,10 @@ pub(crate) struct Demo {
 }
 
 impl Demo {
-    pub(crate) fn new(config: &Config, desk: Arc<Desk>) -> Self {
+    pub(crate) fn new(config: &Config, host_client: Arc<HostClient>) -> Self {
         let (inbound_dir, workspace) = (config.received_dir.clone(), config.workspace.clone());
         let background = JoinSet::new();
-        Self { desk, inbound_dir, workspace, count: 0, waits: (0, 0), background }
+        Self { host_client, inbound_dir, workspace, count: 0, waits: (0, 0), background }
     }
 
     /// The next messages to answer. What runs in the background goes on meanwhile.
@@ -74,7 +75,7 @@ impl Demo {
                 biased;
                 batch = messages.recv() => return batch,
                 Some(_) = self.background.join_next() => {
-                    self.desk.background(!self.background.is_empty());
+                    self.host_client.background(!self.background.is_empty());
                 }
             }
         }
@@ -89,7 +90,7 @@ impl Demo {
         let mut said = Vec::new();
         let mut failure = None;
         for message in messages {
-            self.desk.work_on(message.seq);
+            self.host_client.work_on(message.seq);
             report(events, Event::Progress).await;
             match self.answer(message, events).await? {
                 Ok(text) => said.push(text),
@@ -119,8 +120,8 @@ impl Demo {
         if message.kind == InboundKind::Command {
             return Ok(Ok(self.command(&message.text)));
         }
-        if let Some(errand) = &message.task
-            && let Some(text) = reminder::reminder(errand, &message.text)
+        if let Some(task_run) = &message.task
+            && let Some(text) = reminder::reminder(task_run, &message.text)
         {
             return Ok(Ok(text));
         }
@@ -170,7 +171,7 @@ impl Demo {
     /// What a message asked to fail with, as long as it did not often enough.
     fn failure(&mut self, message: MessageSeq, word: &Word<'_>) -> Option<ProviderFailure> {
         let (class, until, times) = if let Word::Limit(secs) = word {
-            let until = self.desk.clock().now() + Duration::from_secs(*secs);
+            let until = self.host_client.clock().now() + Duration::from_secs(*secs);
             (FailureClass::RateLimit, Some(until), 1)
         } else if let Word::Fail(class, times) = word {
             let class = match class {
@@ -198,7 +199,7 @@ impl Demo {
         match domain::command::parse(text) {
             Some(domain::command::Command::New) => {
                 self.count = 0;
-                crate::provider::BEGUN_ANEW.to_owned()
+                crate::provider::NEW_CONVERSATION.to_owned()
             }
             Some(domain::command::Command::Compact) => {
                 format!("{WHO}: I keep no conversation, so there is nothing to shorten.")
@@ -221,9 +222,9 @@ impl Provider for Demo {
         mut messages: Messages,
         events: mpsc::Sender<Event>,
     ) -> Result<(), RunnerError> {
-        let kept = self.desk.kept(COUNT_KEY).await?;
+        let kept = self.host_client.kept(COUNT_KEY).await?;
         self.count = kept.and_then(|it| it.parse().ok()).unwrap_or(0);
-        let waits = self.desk.kept(WAITS_KEY).await?;
+        let waits = self.host_client.kept(WAITS_KEY).await?;
         let waits = waits.as_deref().and_then(|it| it.split_once(' '));
         if let Some((message, times)) = waits {
             self.waits = (message.parse().unwrap_or(0), times.parse().unwrap_or(0));

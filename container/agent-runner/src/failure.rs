@@ -24,7 +24,7 @@ pub(crate) enum FailureClass {
 pub(crate) struct ProviderFailure {
     pub(crate) class: FailureClass,
     pub(crate) user_text: String,
-    /// It passes by itself: the messages wait for that, and the text is not shown.
+    /// A passing failure: the messages wait for its end, and the text is not shown.
     pub(crate) wait: Option<Wait>,
 }
 
@@ -59,7 +59,7 @@ impl FailureClass {
         match self {
             Self::Auth => {
                 "The model refused the credential of this install, so I could not answer. \
-                 Whoever runs the host can store a good one with `nanoclaw vault add anthropic`."
+                 The owner of the host can store a good one with `nanoclaw vault add anthropic`."
             }
             // The host says what they wait for, and when it goes on.
             Self::Billing | Self::RateLimit | Self::Overloaded | Self::Network => "",
@@ -77,7 +77,7 @@ impl FailureClass {
             Self::StaleSession => "Our earlier conversation could not be found.",
             Self::OutOfMemory => {
                 "I ran out of memory several times while I worked on your message, so I gave it up. \
-                 Whoever runs the host can give me more with `nanoclaw agents set`, option \
+                 The owner of the host can give me more with `nanoclaw agents set`, option \
                  `--memory`."
             }
             Self::Crashed => {
@@ -125,7 +125,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_passes_by_itself_is_waited_for_and_the_rest_is_told() {
+    fn a_passing_failure_is_waited_for_and_the_rest_is_told() {
         let until = Some(Timestamp(5));
         for (class, wait) in [
             (FailureClass::RateLimit, Some((WaitClass::Limit, until))),

@@ -2,10 +2,10 @@
 //! provider answer them, and writes the outbound database.
 //!
 //! ```text
-//! doorbell ──wake──▶ turns ──messages──▶ provider (demo, claude)
+//! notifier ──wake──▶ turns ──messages──▶ provider (demo, claude)
 //!                      ▲                    │
 //!                      └──────events────────┤
-//!                 desk ◀──tool calls── mcp ◀┘      forward ──model stream──▶ host
+//!          host_client ◀──tool calls── mcp ◀┘      forward ──model stream──▶ host
 //! ```
 //!
 //! [`run`] owns everything that it starts; dropping its future ends all of it, the provider's
@@ -15,19 +15,19 @@
 //! - A message is claimed, durably, before a provider sees it.
 //! - A reply, the release of the messages that it covers and what the provider wants to remember
 //!   are one commit.
-//! - Rings and progress are hints; without them the slow poll finds everything.
+//! - Notifications and progress are hints; without them the slow poll finds everything.
 
 mod claude;
 mod config;
 mod connect;
 mod demo;
-mod desk;
-mod doorbell;
 #[cfg(target_os = "linux")]
 pub mod escape;
 mod failure;
 mod forward;
+mod host_client;
 mod mcp;
+mod notifier;
 mod provider;
 mod script;
 mod turns;
@@ -49,7 +49,7 @@ pub enum RunnerError {
     Unstored(#[source] store::StoreError),
     #[error("cannot listen on loopback")]
     Loopback(#[source] std::io::Error),
-    #[error("the provider stopped working by itself")]
+    #[error("the provider stopped working")]
     ProviderGone,
     #[error("a task's script could not be run to its end")]
     Script(#[source] tokio::task::JoinError),

@@ -17,9 +17,9 @@ use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, Stream
 use tokio::task::JoinSet;
 
 use self::tools::Tools;
-use crate::desk::Desk;
 use crate::forward::Loopback;
 pub(crate) use crate::forward::listen;
+use crate::host_client::HostClient;
 
 /// A call that waits for a person holds one.
 const CONNECTIONS_MAX: usize = 64;
@@ -27,13 +27,13 @@ const CONNECTIONS_MAX: usize = 64;
 const REQUEST_BYTES_MAX: usize = 2 * domain::message::TEXT_BYTES_MAX;
 
 /// Serves for ever.
-pub(crate) async fn serve(loopback: Loopback, desk: Arc<Desk>) {
+pub(crate) async fn serve(loopback: Loopback, host_client: Arc<HostClient>) {
     let config = StreamableHttpServerConfig::default()
         .with_legacy_session_mode(false)
         .with_json_response(true)
         .with_sse_keep_alive(None)
         .with_max_request_body_bytes(REQUEST_BYTES_MAX);
-    let tools = move || Ok(Tools::new(Arc::clone(&desk)));
+    let tools = move || Ok(Tools::new(Arc::clone(&host_client)));
     let service =
         StreamableHttpService::new(tools, Arc::new(NeverSessionManager::default()), config);
     let mut serving = JoinSet::new();

@@ -1,5 +1,5 @@
 //! What turns messages into answers. A provider is one async function between two queues, chosen by
-//! name; it knows nothing of claims, commits or rings.
+//! name; it knows nothing of claims, commits or notifications.
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,15 +14,15 @@ use tokio::sync::mpsc;
 
 use crate::claude::Claude;
 use crate::demo::Demo;
-use crate::desk::{Desk, Kept};
 use crate::failure::ProviderFailure;
+use crate::host_client::{HostClient, Kept};
 use crate::{Config, Connect, RunnerError};
 
 /// Claimed messages on their way to the provider. It closes when the provider should finish.
 pub(crate) type Messages = mpsc::UnboundedReceiver<Vec<Inbound>>;
 
 /// What the command to begin a new conversation is answered.
-pub(crate) const BEGUN_ANEW: &str = "I have put our conversation aside and begin a new one.";
+pub(crate) const NEW_CONVERSATION: &str = "I have put our conversation aside and begin a new one.";
 
 /// What the provider reports, in order.
 #[derive(Debug)]
@@ -34,7 +34,7 @@ pub(crate) enum Event {
     /// A tool begins or ends.
     Tool(ToolNews),
     /// A text that answers no message at hand: a background task has ended.
-    Aside {
+    Unsolicited {
         /// The message that began it, where that is known.
         to: Option<MessageSeq>,
         text: String,
@@ -86,13 +86,13 @@ pub(crate) trait Provider: fmt::Debug + Send {
 /// The registry.
 pub(crate) fn by_name(
     config: &Config,
-    desk: &Arc<Desk>,
+    host_client: &Arc<HostClient>,
     connect: &Arc<dyn Connect>,
 ) -> Box<dyn Provider> {
     match config.provider {
-        Name::Demo => Box::new(Demo::new(config, Arc::clone(desk))),
+        Name::Demo => Box::new(Demo::new(config, Arc::clone(host_client))),
         Name::Claude => {
-            Box::new(Claude::new(config.clone(), Arc::clone(desk), Arc::clone(connect)))
+            Box::new(Claude::new(config.clone(), Arc::clone(host_client), Arc::clone(connect)))
         }
     }
 }

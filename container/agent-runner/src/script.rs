@@ -34,7 +34,7 @@ const REASON_CHARS_MAX: usize = 200;
 
 /// What a script decided.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Decision {
+pub(crate) enum ScriptDecision {
     /// Ask the model, and show it this JSON.
     Wake(Option<String>),
     /// There is nothing to do this time.
@@ -45,7 +45,7 @@ pub(crate) enum Decision {
 
 /// Where a script runs.
 #[derive(Clone, Debug)]
-pub(crate) struct Surroundings {
+pub(crate) struct ScriptContext {
     pub(crate) workspace: PathBuf,
     /// The file that it is written to while it runs; of one session alone.
     pub(crate) file: PathBuf,
@@ -54,24 +54,26 @@ pub(crate) struct Surroundings {
 }
 
 /// Runs a script with bash in the workspace.
-pub(crate) async fn run(script: &str, around: &Surroundings) -> Decision {
-    let ran = timeout(TIME_MAX, run_to_its_end(script, around)).await;
-    let _ = fs::remove_file(&around.file);
+pub(crate) async fn run(script: &str, context: &ScriptContext) -> ScriptDecision {
+    let ran = timeout(TIME_MAX, run_to_its_end(script, context)).await;
+    let _ = fs::remove_file(&context.file);
     match ran {
         Ok(Ok(decision)) => decision,
-        Ok(Err(err)) => Decision::Failed(format!("the script could not be run: {err}")),
-        Err(_) => Decision::Failed(format!("the script took longer than {} s", TIME_MAX.as_secs())),
+        Ok(Err(err)) => ScriptDecision::Failed(format!("the script could not be run: {err}")),
+        Err(_) => {
+            ScriptDecision::Failed(format!("the script took longer than {} s", TIME_MAX.as_secs()))
+        }
     }
 }
 
-async fn run_to_its_end(script: &str, around: &Surroundings) -> io::Result<Decision> {
-    write(&around.file, script)?;
+async fn run_to_its_end(script: &str, context: &ScriptContext) -> io::Result<ScriptDecision> {
+    write(&context.file, script)?;
     let mut command = Command::new("bash");
-    around.user.take(&mut command);
+    context.user.take(&mut command);
     let mut child = command
-        .arg(&around.file)
-        .current_dir(&around.workspace)
-        .envs(around.env.iter().map(|(name, value)| (name, value)))
+        .arg(&context.file)
+        .current_dir(&context.workspace)
+        .envs(context.env.iter().map(|(name, value)| (name, value)))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -81,13 +83,13 @@ async fn run_to_its_end(script: &str, around: &Surroundings) -> io::Result<Decis
     // Held until this function is left, however that happens.
     let _group = Group::of(&child);
     let Some((status, printed, last_words)) = listen(&mut child).await? else {
-        return Ok(Decision::Failed("the script printed more than 1 MiB".to_owned()));
+        return Ok(ScriptDecision::Failed("the script printed more than 1 MiB".to_owned()));
     };
     if !status.success() {
         let words = String::from_utf8_lossy(&last_words);
         let words = words.lines().rev().find(|it| !it.trim().is_empty()).unwrap_or_default();
         let why = if words.is_empty() { String::new() } else { format!(": {words}") };
-        return Ok(Decision::Failed(short(&format!("the script ended with {status}{why}"))));
+        return Ok(ScriptDecision::Failed(short(&format!("the script ended with {status}{why}"))));
     }
     Ok(read(&String::from_utf8_lossy(&printed)))
 }
@@ -153,15 +155,15 @@ struct LastLine {
     data: serde_json::Value,
 }
 
-fn read(printed: &str) -> Decision {
+fn read(printed: &str) -> ScriptDecision {
     let Some(line) = printed.lines().rev().find(|it| !it.trim().is_empty()) else {
-        return Decision::Failed("the script printed nothing".to_owned());
+        return ScriptDecision::Failed("the script printed nothing".to_owned());
     };
     match serde_json::from_str(line) {
-        Ok(LastLine { wake_agent: false, .. }) => Decision::Rest,
-        Ok(LastLine { data: serde_json::Value::Null, .. }) => Decision::Wake(None),
-        Ok(LastLine { data, .. }) => Decision::Wake(Some(data.to_string())),
-        Err(err) => Decision::Failed(short(&format!(
+        Ok(LastLine { wake_agent: false, .. }) => ScriptDecision::Rest,
+        Ok(LastLine { data: serde_json::Value::Null, .. }) => ScriptDecision::Wake(None),
+        Ok(LastLine { data, .. }) => ScriptDecision::Wake(Some(data.to_string())),
+        Err(err) => ScriptDecision::Failed(short(&format!(
             "the last line of the script is not {{\"wakeAgent\": true or false}}: {err}"
         ))),
     }
@@ -193,19 +195,23 @@ impl Drop for Group {
 mod tests {
     use super::*;
 
-    async fn ran(script: &str) -> Decision {
+    async fn ran(script: &str) -> ScriptDecision {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("script.sh");
         fs::write(&file, "what a predecessor left").unwrap();
-        let around =
-            Surroundings { workspace: dir.path().into(), file, env: vec![], user: AgentUser(None) };
-        let decision = run(script, &around).await;
-        assert!(!around.file.exists(), "it is gone afterwards");
+        let context = ScriptContext {
+            workspace: dir.path().into(),
+            file,
+            env: vec![],
+            user: AgentUser(None),
+        };
+        let decision = run(script, &context).await;
+        assert!(!context.file.exists(), "it is gone afterwards");
         decision
     }
 
-    fn failed(decision: Decision) -> String {
-        let Decision::Failed(why) = decision else { panic!("{decision:?}") };
+    fn failed(decision: ScriptDecision) -> String {
+        let ScriptDecision::Failed(why) = decision else { panic!("{decision:?}") };
         why
     }
 
@@ -213,9 +219,9 @@ mod tests {
     async fn the_last_line_decides() {
         let woken =
             ran("echo looking; echo '{\"wakeAgent\": true, \"data\": [1, \"a\"]}'; echo").await;
-        assert_eq!(woken, Decision::Wake(Some("[1,\"a\"]".into())));
-        assert_eq!(ran("echo '{\"wakeAgent\": true}'").await, Decision::Wake(None));
-        assert_eq!(ran("echo '{\"wakeAgent\": false, \"data\": 1}'").await, Decision::Rest);
+        assert_eq!(woken, ScriptDecision::Wake(Some("[1,\"a\"]".into())));
+        assert_eq!(ran("echo '{\"wakeAgent\": true}'").await, ScriptDecision::Wake(None));
+        assert_eq!(ran("echo '{\"wakeAgent\": false, \"data\": 1}'").await, ScriptDecision::Rest);
         assert!(failed(ran("true").await).contains("printed nothing"));
         assert!(failed(ran("echo yes").await).contains("\"wakeAgent\""));
         assert!(failed(ran("echo '{\"wakeAgent\": 1}'").await).contains("\"wakeAgent\""));
@@ -233,7 +239,7 @@ mod tests {
         let mark = dir.path().join("mark");
         let script =
             format!("(sleep 1; touch {}) & echo '{{\"wakeAgent\": false}}'", mark.display());
-        assert_eq!(ran(&script).await, Decision::Rest);
+        assert_eq!(ran(&script).await, ScriptDecision::Rest);
         tokio::time::sleep(Duration::from_millis(1_500)).await;
         assert!(!mark.exists());
     }

@@ -19,11 +19,11 @@ use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
 
-use crate::desk::Desk;
-use crate::doorbell::{Doorbell, Rings};
 use crate::failure::ProviderFailure;
+use crate::host_client::HostClient;
+use crate::notifier::{Notifier, WakeupListener};
 use crate::provider::{self, Event, TurnEnded};
-use crate::script::{self, Decision, Surroundings};
+use crate::script::{self, ScriptContext, ScriptDecision};
 use crate::users::AgentUser;
 use crate::{Config, Connect, RunnerError};
 
@@ -37,7 +37,7 @@ const PRUNE_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
 const SCRIPT_RESTS: &str = "its script found nothing to do";
 const NOTHING_TO_SAY: &str = "the agent had nothing to say";
 
-/// Runs until the host rings to stop.
+/// Runs until the host asks to stop.
 ///
 /// # Errors
 /// When the program cannot go on; see [`RunnerError`].
@@ -50,7 +50,7 @@ pub async fn run(
     run_until(config, store, clock, connect, pending()).await
 }
 
-/// Runs until the host rings to stop or `stop` returns, whichever comes first. Then the provider
+/// Runs until the host asks to stop or `stop` returns, whichever comes first. Then the provider
 /// gets `config.stop_grace` to finish; nothing is left half stored.
 ///
 /// # Errors
@@ -62,21 +62,21 @@ pub async fn run_until(
     connect: Arc<dyn Connect>,
     stop: impl Future<Output = ()>,
 ) -> Result<(), RunnerError> {
-    let doorbell = Doorbell::new();
-    let rings = doorbell.rings();
-    let desk = Desk::new(store, clock, Arc::clone(&doorbell), &config);
-    let provider = start_provider(&config, &desk, &connect);
+    let notifier = Notifier::new();
+    let wakeups = notifier.wakeups();
+    let host_client = HostClient::new(store, clock, Arc::clone(&notifier), &config);
+    let provider = start_provider(&config, &host_client, &connect);
 
     let mut background = JoinSet::new();
-    if config.doorbells {
-        background.spawn(Arc::clone(&doorbell).serve(Arc::clone(&connect), config.clone()));
+    if config.notifications {
+        background.spawn(Arc::clone(&notifier).serve(Arc::clone(&connect), config.clone()));
     }
     let Working { messages, events, task: working } = provider;
     let turns = Turns {
         config,
-        desk,
+        host_client,
         connect,
-        rings,
+        wakeups,
         messages,
         events,
         working,
@@ -88,7 +88,7 @@ pub async fn run_until(
     };
     let ring_stop = async {
         stop.await;
-        doorbell.stop();
+        notifier.stop();
         pending().await
     };
     tokio::select! {
@@ -105,8 +105,12 @@ struct Working {
     task: JoinSet<Result<(), RunnerError>>,
 }
 
-fn start_provider(config: &Config, desk: &Arc<Desk>, connect: &Arc<dyn Connect>) -> Working {
-    let provider = provider::by_name(config, desk, connect);
+fn start_provider(
+    config: &Config,
+    host_client: &Arc<HostClient>,
+    connect: &Arc<dyn Connect>,
+) -> Working {
+    let provider = provider::by_name(config, host_client, connect);
     let (messages, to_provider) = mpsc::unbounded_channel();
     let (from_provider, events) = mpsc::channel(EVENTS_QUEUED_MAX);
     let mut task = JoinSet::new();
@@ -116,9 +120,9 @@ fn start_provider(config: &Config, desk: &Arc<Desk>, connect: &Arc<dyn Connect>)
 
 struct Turns {
     config: Config,
-    desk: Arc<Desk>,
+    host_client: Arc<HostClient>,
     connect: Arc<dyn Connect>,
-    rings: Rings,
+    wakeups: WakeupListener,
     messages: mpsc::UnboundedSender<Vec<Inbound>>,
     events: mpsc::Receiver<Event>,
     working: JoinSet<Result<(), RunnerError>>,
@@ -127,21 +131,21 @@ struct Turns {
     unsure: Vec<MessageSeq>,
     pruned: Option<Instant>,
     /// The script of the task at hand, if it runs.
-    scripts: JoinSet<(Inbound, Decision)>,
+    scripts: JoinSet<(Inbound, ScriptDecision)>,
     /// The last message that a task sent.
     task: Option<MessageSeq>,
 }
 
 impl Turns {
     async fn run(mut self) -> Result<(), RunnerError> {
-        let desk = Arc::clone(&self.desk);
+        let host_client = Arc::clone(&self.host_client);
         loop {
             self.look().await?;
             let next_poll = Instant::now() + self.config.poll_interval;
             let stopped = loop {
                 tokio::select! {
                     biased;
-                    () = desk.doorbell().stopped() => break true,
+                    () = host_client.notifier().stopped() => break true,
                     event = self.events.recv() => match event {
                         // Something may have waited for that: what goes alone.
                         Some(Event::TurnEnded(ended)) => {
@@ -156,7 +160,7 @@ impl Turns {
                         self.script_ended(ran).await?;
                         break false;
                     }
-                    () = self.rings.next() => break false,
+                    () = self.wakeups.next() => break false,
                     () = sleep_until(next_poll) => break false,
                 }
             };
@@ -168,7 +172,7 @@ impl Turns {
 
     /// Claims what waits, all in one commit, and only then hands it over.
     async fn look(&mut self) -> Result<(), RunnerError> {
-        let due = match self.desk.due(self.unsure.clone()).await {
+        let due = match self.host_client.due(self.unsure.clone()).await {
             Ok(due) => due,
             Err(err) => {
                 self.damaged_reads = if err.is_permanent() { self.damaged_reads + 1 } else { 0 };
@@ -181,13 +185,15 @@ impl Turns {
         };
         self.damaged_reads = 0;
         if due.is_empty() {
-            if self.pruned.is_none_or(|it| PRUNE_EVERY <= it.elapsed()) && self.desk.prune().await {
+            if self.pruned.is_none_or(|it| PRUNE_EVERY <= it.elapsed())
+                && self.host_client.prune().await
+            {
                 self.pruned = Some(Instant::now());
             }
             return Ok(());
         }
         self.unsure = due.iter().map(|it| it.seq).collect();
-        if let Err(err) = self.desk.claim(&due).await {
+        if let Err(err) = self.host_client.claim(&due).await {
             tracing::warn!(error = %err, "could not claim the messages; will look again");
             return Ok(());
         }
@@ -215,54 +221,54 @@ impl Turns {
 
     fn run_script(&mut self, message: Inbound, script: String) {
         tracing::info!(message = message.seq.0, "running a task's script");
-        let around = Surroundings {
+        let context = ScriptContext {
             workspace: self.config.workspace.clone(),
             file: self.config.home.join(format!(".task-script-{}.sh", message.seq)),
             env: self.config.extra_env.clone(),
             user: AgentUser(self.config.agent_uid),
         };
         self.scripts.spawn(async move {
-            let decision = script::run(&script, &around).await;
+            let decision = script::run(&script, &context).await;
             (message, decision)
         });
     }
 
     async fn script_ended(
         &mut self,
-        ran: Result<(Inbound, Decision), JoinError>,
+        ran: Result<(Inbound, ScriptDecision), JoinError>,
     ) -> Result<(), RunnerError> {
         let (mut message, decision) = match ran {
             Ok(ran) => ran,
             // The claim stays; the host takes it back when this program has ended.
             Err(err) => return Err(RunnerError::Script(err)),
         };
-        self.desk.doorbell().progress();
+        self.host_client.notifier().progress();
         let (outcome, reason) = match decision {
-            Decision::Wake(found) => {
-                if let Some(errand) = &mut message.task {
-                    errand.found = found;
+            ScriptDecision::Wake(found) => {
+                if let Some(task_run) = &mut message.task {
+                    task_run.found = found;
                 }
                 let _ = self.messages.send(vec![message]);
                 return Ok(());
             }
-            Decision::Rest => (Outcome::Silent, SCRIPT_RESTS.to_owned()),
-            Decision::Failed(why) => (Outcome::Failed, why),
+            ScriptDecision::Rest => (Outcome::Silent, SCRIPT_RESTS.to_owned()),
+            ScriptDecision::Failed(why) => (Outcome::Failed, why),
         };
         tracing::info!(outcome = outcome.as_str(), reason, "a task's script ended its turn");
         let end = TurnEnd { messages: vec![message.seq], outcome, reason, text: None, cost: None };
-        self.desk.end_turn(end, vec![]).await
+        self.host_client.end_turn(end, vec![]).await
     }
 
     async fn take(&mut self, event: Event) -> Result<(), RunnerError> {
-        self.desk.doorbell().progress();
+        self.host_client.notifier().progress();
         match event {
             Event::Progress => Ok(()),
-            Event::Keep(keep) => self.desk.keep(keep).await,
+            Event::Keep(keep) => self.host_client.keep(keep).await,
             Event::Tool(news) => {
-                self.desk.note_tool(news).await;
+                self.host_client.note_tool(news).await;
                 Ok(())
             }
-            Event::Aside { to, text } => self.desk.say_aside(to, text).await,
+            Event::Unsolicited { to, text } => self.host_client.send_unsolicited(to, text).await,
             Event::TurnEnded(ended) => self.end(ended).await,
         }
     }
@@ -270,7 +276,7 @@ impl Turns {
     async fn end(&mut self, ended: TurnEnded) -> Result<(), RunnerError> {
         if let Err(ProviderFailure { class, wait: Some(wait), .. }) = &ended.result {
             tracing::warn!(class = class.as_str(), "a turn waits for the provider");
-            self.desk.wait(*wait, ended.keep).await?;
+            self.host_client.wait(*wait, ended.keep).await?;
             self.renew().await;
             return Ok(());
         }
@@ -293,17 +299,17 @@ impl Turns {
         tracing::info!(count = ended.covers.len(), outcome = outcome.as_str(), "a turn ended");
         let (messages, cost) = (ended.covers, ended.cost);
         let end = TurnEnd { messages, outcome, reason, text, cost };
-        self.desk.end_turn(end, ended.keep).await
+        self.host_client.end_turn(end, ended.keep).await
     }
 
     /// Begins with another provider, so that nothing that was let go of is worked on. What the old
     /// one still had to say concerns messages that will be offered again.
     async fn renew(&mut self) {
-        let working = start_provider(&self.config, &self.desk, &self.connect);
+        let working = start_provider(&self.config, &self.host_client, &self.connect);
         (self.messages, self.events) = (working.messages, working.events);
         // Waits until the old one is gone, with all that it started.
         std::mem::replace(&mut self.working, working.task).shutdown().await;
-        self.desk.background(false);
+        self.host_client.background(false);
     }
 
     /// Lets the provider finish within its grace; dropping it kills what is left.

@@ -1,5 +1,5 @@
 //! What the bot knows of servers and channels: names, and which thread belongs to which channel.
-//! Learned anew by each session; nothing here outlives one.
+//! Each session learns it again; nothing here outlives one.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -68,7 +68,7 @@ pub(crate) enum Arrival {
     Press(Interaction),
     /// The session goes on, and everything that came meanwhile was told.
     Resumed,
-    /// The session cannot be resumed, and Discord does not begin another by itself.
+    /// The session cannot be resumed, and Discord does not begin another automatically.
     SessionLost,
     /// Nothing more comes.
     Ended(ChannelError),

@@ -73,7 +73,7 @@ impl Reader<'_> {
         (address, at.title)
     }
 
-    /// Mentioned by itself or by the role that Discord made for it, or replied to. A mention of
+    /// Mentioned as a user or by the role that Discord made for it, or replied to. A mention of
     /// everybody means everybody.
     fn is_meant(&self, message: &Message) -> bool {
         let replied = message.referenced_message.as_deref();

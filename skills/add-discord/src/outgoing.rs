@@ -44,7 +44,7 @@ pub(crate) fn shown(text: &str, repeat: bool) -> Result<String, Unfit> {
     }
 }
 
-/// The body that makes a message, once for each key. Mentions in it notify nobody, whoever wrote the text.
+/// The body that makes a message, once for each key. Mentions in it notify nobody.
 pub(crate) fn message(key: &str, content: &str, reply_to: Option<Id>) -> Value {
     let mut body = json!({
         "content": content,

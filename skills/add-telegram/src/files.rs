@@ -20,13 +20,13 @@ pub(crate) const BYTES_MAX: u64 = 50_000_000;
 const PHOTO_BYTES_MAX: u64 = 10_000_000;
 
 /// A way to send a file: the method and the field of the file.
-type Way = (&'static str, &'static str);
+type UploadMethod = (&'static str, &'static str);
 /// A text and its `parse_mode`.
 type Caption = (String, Option<&'static str>);
-const DOCUMENT: Way = ("sendDocument", "document");
+const DOCUMENT: UploadMethod = ("sendDocument", "document");
 
 /// The ways to send a file, the most telling first. Anything is a document.
-fn ways(mime: &str, bytes: u64) -> Vec<Way> {
+fn upload_methods(mime: &str, bytes: u64) -> Vec<UploadMethod> {
     let telling = match mime {
         "image/jpeg" | "image/png" | "image/webp" if bytes < PHOTO_BYTES_MAX => {
             Some(("sendPhoto", "photo"))
@@ -67,10 +67,10 @@ pub(crate) async fn send_file(
 }
 
 /// The best way with the best caption, and what Telegram never refuses for what is in it.
-fn attempts(mime: &str, bytes: u64, caption: &str) -> Vec<(Way, Caption)> {
-    let (ways, captions) = (ways(mime, bytes), captions(caption));
-    let best = ways.first().copied().zip(captions.first().cloned());
-    let safest = ways.last().copied().zip(captions.last().cloned());
+fn attempts(mime: &str, bytes: u64, caption: &str) -> Vec<(UploadMethod, Caption)> {
+    let (upload_methods, captions) = (upload_methods(mime, bytes), captions(caption));
+    let best = upload_methods.first().copied().zip(captions.first().cloned());
+    let safest = upload_methods.last().copied().zip(captions.last().cloned());
     let mut attempts: Vec<_> = best.into_iter().chain(safest).collect();
     attempts.dedup();
     attempts
@@ -183,7 +183,7 @@ mod tests {
 
     #[test]
     fn a_file_goes_out_as_what_it_is_and_else_as_a_document() {
-        let first = |mime: &str, bytes| ways(mime, bytes)[0].0;
+        let first = |mime: &str, bytes| upload_methods(mime, bytes)[0].0;
         assert_eq!(first("image/png", 5), "sendPhoto");
         assert_eq!(first("image/png", PHOTO_BYTES_MAX), "sendDocument");
         assert_eq!(first("image/svg+xml", 5), "sendDocument");

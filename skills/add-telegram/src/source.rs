@@ -54,7 +54,7 @@ impl TelegramSource {
     }
 
     /// Ends the spinner on a pressed button. Nothing follows from a failure: the press is stored
-    /// all the same, and Telegram gives up the spinner by itself.
+    /// all the same, and Telegram gives up the spinner after a while.
     fn end_spinner(&mut self, id: String) {
         while self.hints.try_join_next().is_some() {}
         let api = Arc::clone(&self.api);
@@ -101,7 +101,7 @@ impl Source for TelegramSource {
             // A server that does not wait must not be asked without end.
             sleep(BETWEEN_EMPTY).await;
         };
-        // The last one and not the highest: a server that numbers anew answers an offset that it
+        // The last one and not the highest: a server that renumbers answers an offset that it
         // does not know with its oldest updates (`do_get_updates` in the server's `Client.cpp`).
         let Some(next) = updates.iter().filter_map(number).next_back() else {
             let why = "the server answers with what are no updates";

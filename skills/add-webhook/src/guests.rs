@@ -1,5 +1,5 @@
 //! Connections that have not shown a right signature yet. Each has little time, and when there is no
-//! room for another one, the oldest of whoever has most of them is dropped.
+//! room for another one, the oldest of the address that has most of them is dropped.
 
 use std::net::IpAddr;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What a sender is told when its event was not taken. The texts are for whoever set the sender up.
+//! Answers to a sender whose event was refused. The texts are for the person who set the sender up.
 
 use std::time::Duration;
 

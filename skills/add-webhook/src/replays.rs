@@ -1,5 +1,5 @@
 //! The signature covers the body alone: not the hook, the kind of event, or the id of the delivery. So
-//! whoever has seen one signed request could send its body as often as they like, to any hook, under
+//! a reader of one signed request could send its body as often as they like, to any hook, under
 //! ever new ids. A body counts once: the same one is taken again only for the same hook, event and id.
 //!
 //! Each body that was taken is a line of a file in the run directory, so that a restart forgets none. A

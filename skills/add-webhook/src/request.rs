@@ -63,7 +63,7 @@ pub(crate) fn message(
             chat: hook.into(),
             thread: None,
         },
-        // Whoever has the secret can write, so it is more than one for all we know.
+        // Everyone with the secret can write, so it is more than one for all we know.
         chat: ChatInfo { title: hook.into(), is_group: true },
         platform_id: id(&head.headers, body)?,
         sender: Author { id: hook.into(), name: hook.into() },

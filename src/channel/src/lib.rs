@@ -4,7 +4,7 @@
 //! `actors::channel` owns the loop, the back-off and the cursor. An adapter is two halves that work
 //! at the same time: a [`Source`] of events and a [`Sink`] for what goes out.
 //!
-//! An adapter never tells its platform "received" by itself. It yields a batch, the host commits
+//! An adapter never tells its platform "received" early. It yields a batch, the host commits
 //! it, and only then calls [`Source::settle`] and moves the cursor.
 //!
 //! An adapter shows that its platform is alive by its [`Pulse`], and states once per connection what
@@ -59,7 +59,7 @@ pub struct Batch {
 pub enum Verdict {
     /// Committed. It will be answered.
     Stored,
-    /// Nothing will answer it: it was not for anybody here, or overheard, or was itself an answer.
+    /// Nothing will answer it: it was for nobody here, or only context, or was itself an answer.
     Ignored,
     /// Not stored and not going to be; the text says why and what to do.
     Refused(String),

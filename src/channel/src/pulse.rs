@@ -1,4 +1,4 @@
-//! Signs of life of a platform, from wherever they are noticed to whoever asks for the last one.
+//! Signs of life of a platform, from where they are noticed to who asks for the last one.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 /// Given to an adapter with its account. It beats whenever the platform showed that it is there and
 /// hears us, above all while nothing happens: an empty answer to a poll, a heartbeat. Batches and
-/// what was sent the host counts by itself.
+/// what was sent the host counts itself.
 #[derive(Clone, Debug)]
 pub struct Pulse {
     clock: Arc<dyn Clock>,

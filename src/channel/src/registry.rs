@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use domain::outgoing::{Manners, TextLimit};
+use domain::outgoing::{RenderCaps, TextLimit};
 use domain::time::Timestamp;
 pub use secrecy::{ExposeSecret, SecretString};
 
@@ -59,8 +59,8 @@ impl Caps {
 
 impl Caps {
     #[must_use]
-    pub const fn manners(&self) -> Manners {
-        Manners {
+    pub const fn render_caps(&self) -> RenderCaps {
+        RenderCaps {
             text: self.text,
             buttons: self.buttons,
             edits: self.edits,

@@ -1,8 +1,8 @@
-//! Decides what becomes of a message: which agents take it up, which keep it as background, whether
+//! Decides what becomes of a message: which agents handle it, which store it as context, whether
 //! somebody has to be asked first.
 //!
 //! Invariants (checked in `tests`)
-//! - Whoever has no access never reaches an agent in a chat that is not public, and nothing of what
+//! - A user without access never reaches an agent in a chat that is not public, and nothing of what
 //!   they write is stored there, not even as background.
 //! - What one agent does depends neither on whom another one admits nor on its settings; only on
 //!   what the others are called.
@@ -39,7 +39,7 @@ pub struct AdmissionView<'a> {
 pub struct ChatView {
     pub is_group: bool,
     pub policy: Policy,
-    /// An owner refused it. Whoever wires it by hand takes that back.
+    /// An owner refused it. Wiring it by hand takes that back.
     pub denied: bool,
     /// Only the owner of this host can write on the channel (the terminal).
     pub owner_only: bool,
@@ -47,7 +47,7 @@ pub struct ChatView {
 
 #[derive(Clone, Copy, Debug)]
 pub struct SenderView<'a> {
-    /// `None` when the platform does not say who wrote; such a sender is a stranger and cannot be
+    /// `None` when the platform does not say who wrote; such a sender is unknown and cannot be
     /// asked about.
     pub handle: Option<&'a Handle>,
     pub standing: Option<&'a Standing>,
@@ -88,7 +88,7 @@ pub struct WiringView<'a> {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Admission {
     /// For each wiring, highest priority first.
-    pub decisions: Vec<Decision>,
+    pub decisions: Vec<AgentDecision>,
     /// Connect the chat to this agent first; `decisions` has what it then does.
     pub wire: Option<AgentName>,
     /// Somebody has to decide before the message gets any further; it is let in after a yes by
@@ -101,21 +101,21 @@ pub struct Admission {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Decision {
+pub struct AgentDecision {
     pub agent: AgentName,
-    pub what: What,
+    pub decision: Decision,
 }
 
-impl Decision {
+impl AgentDecision {
     /// The agent gets the message.
     #[must_use]
     pub fn takes(&self) -> bool {
-        matches!(self.what, What::Engage(_) | What::Accumulate)
+        matches!(self.decision, Decision::Engage(_) | Decision::Accumulate)
     }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum What {
+pub enum Decision {
     Engage(By),
     /// Store it without waking the agent, and without making the conversation sticky.
     Accumulate,
@@ -139,12 +139,12 @@ pub enum Why {
     NotCalled,
     ChatNotConnected,
     ChatDenied,
-    /// A stranger, in a chat that ignores them.
-    StrangerStrict,
-    /// A stranger, in a chat that asks about them.
-    StrangerAsk,
-    /// A stranger, in a public chat, for an agent that takes known people only.
-    StrangerScope,
+    /// An unknown user, in a chat that ignores them.
+    UnknownStrict,
+    /// An unknown user, in a chat that asks about them.
+    UnknownAsk,
+    /// An unknown user, in a public chat, for an agent that takes known people only.
+    UnknownScope,
     SenderDenied,
     /// An unknown user, and people are asked about too many others.
     TooManyRequests,
@@ -164,11 +164,14 @@ pub fn admit(view: &AdmissionView<'_>) -> Admission {
     }
     let mut wirings: Vec<&WiringView<'_>> = view.wirings.iter().collect();
     wirings.sort_by_key(|it| (Reverse(it.priority), it.agent));
-    let decisions: Vec<Decision> = wirings
+    let decisions: Vec<AgentDecision> = wirings
         .into_iter()
-        .map(|it| Decision { agent: it.agent.clone(), what: decide(view, it, asked.as_ref()) })
+        .map(|it| AgentDecision {
+            agent: it.agent.clone(),
+            decision: decide(view, it, asked.as_ref()),
+        })
         .collect();
-    let ask = decisions.iter().find(|it| it.what == What::Ignore(Why::StrangerAsk));
+    let ask = decisions.iter().find(|it| it.decision == Decision::Ignore(Why::UnknownAsk));
     Admission {
         ask: ask
             .filter(|_| view.sender.handle.is_some())
@@ -212,7 +215,7 @@ fn wire(view: &AdmissionView<'_>, asked: Option<AgentName>) -> Admission {
         return Admission { refuse: Some(why.into()), ..Admission::default() };
     };
     Admission {
-        decisions: vec![Decision { agent: agent.clone(), what: What::Engage(by) }],
+        decisions: vec![AgentDecision { agent: agent.clone(), decision: Decision::Engage(by) }],
         wire: Some(agent),
         ..Admission::default()
     }
@@ -232,7 +235,11 @@ fn unwired(view: &AdmissionView<'_>) -> Admission {
     Admission { ask, dropped: Some(why), ..Admission::default() }
 }
 
-fn decide(view: &AdmissionView<'_>, wiring: &WiringView<'_>, asked: Option<&AgentName>) -> What {
+fn decide(
+    view: &AdmissionView<'_>,
+    wiring: &WiringView<'_>,
+    asked: Option<&AgentName>,
+) -> Decision {
     let engagement = match asked {
         Some(name) if name == wiring.agent => Engagement::Engaged { by: By::Trigger },
         Some(_) => Engagement::NotEngaged,
@@ -240,13 +247,13 @@ fn decide(view: &AdmissionView<'_>, wiring: &WiringView<'_>, asked: Option<&Agen
     };
     let allowed = gate(view, wiring);
     match (engagement, allowed) {
-        (Engagement::Engaged { by }, Ok(())) => What::Engage(by),
-        (Engagement::Engaged { .. }, Err(why)) => What::Ignore(why),
+        (Engagement::Engaged { by }, Ok(())) => Decision::Engage(by),
+        (Engagement::Engaged { .. }, Err(why)) => Decision::Ignore(why),
         // Untrusted content is not even background.
         (Engagement::NotEngaged, Ok(())) if wiring.ignored == Ignored::Accumulate => {
-            What::Accumulate
+            Decision::Accumulate
         }
-        (Engagement::NotEngaged, _) => What::Ignore(Why::NotCalled),
+        (Engagement::NotEngaged, _) => Decision::Ignore(Why::NotCalled),
     }
 }
 
@@ -281,27 +288,27 @@ fn gate(view: &AdmissionView<'_>, wiring: &WiringView<'_>) -> Result<(), Why> {
         return Err(Why::ChatDenied);
     }
     let identified = view.sender.standing.filter(|_| view.sender.handle.is_some());
-    if access(identified, wiring.agent) != Access::Stranger {
+    if access(identified, wiring.agent) != Access::Unknown {
         return Ok(());
     }
     if view.sender.denied_by.contains(wiring.agent) {
         return Err(Why::SenderDenied);
     }
     match (view.chat.policy, wiring.scope) {
-        (Policy::Strict, _) => Err(Why::StrangerStrict),
-        (Policy::Ask, _) => Err(Why::StrangerAsk),
-        (Policy::Public, Scope::Known) => Err(Why::StrangerScope),
+        (Policy::Strict, _) => Err(Why::UnknownStrict),
+        (Policy::Ask, _) => Err(Why::UnknownAsk),
+        (Policy::Public, Scope::Known) => Err(Why::UnknownScope),
         (Policy::Public, Scope::All) => Ok(()),
     }
 }
 
 /// A refusal is counted even where another agent took the message; that nobody was called, only
 /// where nobody kept it.
-fn dropped(decisions: &[Decision]) -> Option<Why> {
+fn dropped(decisions: &[AgentDecision]) -> Option<Why> {
     let whys = || {
-        decisions.iter().filter_map(|it| match it.what {
-            What::Ignore(why) => Some(why),
-            What::Engage(_) | What::Accumulate => None,
+        decisions.iter().filter_map(|it| match it.decision {
+            Decision::Ignore(why) => Some(why),
+            Decision::Engage(_) | Decision::Accumulate => None,
         })
     };
     let refused = whys().find(|&why| why != Why::NotCalled);

@@ -27,7 +27,7 @@ crate::words!(Provider);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[derive(IntoStaticStr, EnumString, VariantArray)]
 #[strum(serialize_all = "kebab-case")]
-pub enum Reach {
+pub enum AdminScope {
     /// Nothing at all.
     None,
     /// What concerns itself: the chats that it is in, its members, its sessions.
@@ -37,7 +37,7 @@ pub enum Reach {
     All,
 }
 
-crate::words!(Reach);
+crate::words!(AdminScope);
 
 /// What one container may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,7 +78,7 @@ pub struct AgentGroup {
     pub resources: Resources,
     /// What it answers to in a text; `None` is `@` and its name.
     pub trigger: Option<String>,
-    pub reach: Reach,
+    pub admin_scope: AdminScope,
 }
 
 impl AgentGroup {
@@ -92,7 +92,7 @@ impl AgentGroup {
             image: None,
             resources: Resources::default(),
             trigger: None,
-            reach: Reach::default(),
+            admin_scope: AdminScope::default(),
         }
     }
 
@@ -119,8 +119,8 @@ mod tests {
         for provider in Provider::ALL {
             assert_eq!(Provider::parse(provider.as_str()), Some(provider));
         }
-        for reach in Reach::ALL {
-            assert_eq!(Reach::parse(reach.as_str()), Some(reach));
+        for admin_scope in AdminScope::ALL {
+            assert_eq!(AdminScope::parse(admin_scope.as_str()), Some(admin_scope));
         }
     }
 }

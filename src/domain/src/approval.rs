@@ -3,7 +3,7 @@
 //! Invariants (checked in `tests`)
 //! - At most one more person is asked at a time, and nobody twice.
 //! - After a question was answered or expired, nobody is asked.
-//! - Whoever waits for a decision always hears how it ended, also when nobody can be asked.
+//! - The requester always hears the result, also when nobody can be asked.
 
 mod choice;
 mod load;
@@ -26,7 +26,7 @@ pub use choice::{
 pub use load::{ACCOUNT_SPAN_MAX, RequestLoad, SPAN, TOLD_MAX, TOO_MANY, unasked, unasked_due_at};
 pub use results::{Closed, Matter, Requester, closed_card, closed_notice, result};
 pub use texts::{
-    ALLOW, News, Place, REFUSE, Request, Writer, change_card, consent_options, share_by_code,
+    ALLOW, ChatLabel, News, REFUSE, Request, Writer, change_card, consent_options, share_by_code,
     share_card, told, unknown_chat_card, unknown_sender_card,
 };
 
@@ -109,7 +109,7 @@ fn tier(role: &Role, agent: Option<&AgentName>) -> Option<u8> {
 pub enum Kind {
     /// Somebody who may decide, asked in person.
     Approval,
-    /// Whoever is in the conversation; the question was put there when it was opened.
+    /// The user in the conversation; the question was asked there when it was opened.
     Question,
 }
 
@@ -126,7 +126,7 @@ pub struct OpenView<'a> {
     pub asked: &'a [AskedOne],
     /// As [`approvers`] orders them now.
     pub approvers: &'a [Approver],
-    /// Whoever waits was told that nobody can be asked.
+    /// The requester was told that nobody can be asked.
     pub told_nobody: bool,
 }
 
@@ -143,9 +143,9 @@ pub struct AskedOne {
 pub enum Effect {
     /// Record that they are asked, and send them the card, in one commit.
     Ask(Approver),
-    /// Record it, tell whoever waits, and take the buttons off the cards.
+    /// Record it, tell the requester, and take the buttons off the cards.
     Expire,
-    /// Nobody was and nobody can be asked. Tell whoever waits, once; the question stays open, so
+    /// Nobody was and nobody can be asked. Tell the requester, once; the question stays open, so
     /// that it is asked when somebody can be reached after all.
     TellNobody,
 }

@@ -110,7 +110,7 @@ pub fn parse(text: &str) -> Option<Command> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Permission {
     Permit,
-    /// Tell whoever gave the command.
+    /// Tell the sender of the command.
     Deny(String),
 }
 
@@ -136,7 +136,7 @@ pub fn permit(command: Command, access: Access, is_direct: bool) -> Permission {
             format!("In a group only my admins may use `/{name}`. Ask one of them.")
         }
         Need::Nothing | Need::Known | Need::Say => {
-            format!("Only people who were let in may use `/{name}`. Ask whoever runs me.")
+            format!("Only people who were let in may use `/{name}`. Ask my owner.")
         }
     })
 }
@@ -226,8 +226,11 @@ mod tests {
 
     #[test]
     fn help_shows_exactly_what_may_be_used() {
-        let stranger = help_text(Access::Stranger, true);
-        assert!(stranger.contains("- `/stop`: ") && !stranger.contains("/new"), "{stranger}");
+        let unknown_user = help_text(Access::Unknown, true);
+        assert!(
+            unknown_user.contains("- `/stop`: ") && !unknown_user.contains("/new"),
+            "{unknown_user}"
+        );
         let member = help_text(Access::Member, true);
         assert!(member.contains("`/new`") && !member.contains("/panic"), "{member}");
         let owner = help_text(Access::Owner, false);

@@ -55,9 +55,9 @@ pub enum LineEffect {
     Rest,
     /// Store the last sign of life.
     Keep,
-    /// Nothing is heard any more: connect anew.
+    /// Nothing is heard any more: reconnect.
     ReplaceSilent,
-    /// The machine was asleep, and no connection lasts that long: connect anew, and at once.
+    /// The machine was asleep, and no connection lasts that long: reconnect at once.
     ReplaceAfterSleep,
 }
 

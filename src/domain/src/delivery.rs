@@ -1,7 +1,7 @@
 //! Decides about the parts of outgoing messages: when to send, when to try again, when to give up.
 //!
 //! The unfinished parts of one chat are a lane: one part after the other, in the order in which they
-//! were written, whoever wrote them. Lanes are independent.
+//! were written, across all writers. Lanes are independent.
 //!
 //! A part goes `ready → claimed → sent | unsent | uncertain | dead`. It is claimed by a commit
 //! before a platform is talked to; what a crash leaves claimed may or may not have been seen, and
@@ -9,7 +9,7 @@
 //! platform or client that keeps keys can drop the second copy.
 //!
 //! What is given up: a part that the platform refused, one that it asked [`TRIES_MAX`] times to wait
-//! with, and one that may have been seen [`DOUBTS_MAX`] times without an answer. An outage gives
+//! with, and one that may have been seen [`UNCERTAIN_MAX`] times without an answer. An outage gives
 //! nothing up, however long it is.
 
 pub mod by_hand;
@@ -56,7 +56,7 @@ pub struct PartView {
     pub state: PartState,
 }
 
-/// The first unfinished part of one session in a chat; what the host says by itself is a session too.
+/// The first unfinished part of one session in a chat; the host itself counts as a session too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Head {
     pub state: PartState,
@@ -79,7 +79,7 @@ pub enum Effect {
 
 /// How an attempt ended, sorted by what follows.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Attempt {
+pub enum DeliveryOutcome {
     Delivered {
         platform_id: String,
     },
@@ -119,7 +119,7 @@ pub struct Tried {
 /// Answers of a platform before a part is given up.
 pub const TRIES_MAX: u32 = 8;
 /// Attempts without an answer before a part is given up: the reader may have it that often already.
-pub const DOUBTS_MAX: u32 = 6;
+pub const UNCERTAIN_MAX: u32 = 6;
 const BACKOFF_BASE: Duration = Duration::from_secs(1);
 const BACKOFF_MAX: Duration = Duration::from_secs(60);
 /// Parts of one session in a row while others wait in the same chat.
@@ -166,28 +166,29 @@ fn due_at(state: PartState, now: Timestamp) -> Option<Timestamp> {
 /// count, so that a night without network gives nothing up. A wait that the platform asks for is
 /// never shortened by the spread, only prolonged.
 #[must_use]
-pub fn conclude(attempt: Attempt, tried: &Tried, now: Timestamp) -> Verdict {
+pub fn conclude(outcome: DeliveryOutcome, tried: &Tried, now: Timestamp) -> Verdict {
     let unanswered = || now + wait(&tried.key, tried.misses + 1);
-    match attempt {
-        Attempt::Delivered { platform_id } => Verdict::Sent { platform_id },
-        Attempt::Unreachable => Verdict::Unsent { retry_at: unanswered(), counts: false },
-        Attempt::Throttled { .. } if TRIES_MAX <= tried.tries + 1 => {
+    match outcome {
+        DeliveryOutcome::Delivered { platform_id } => Verdict::Sent { platform_id },
+        DeliveryOutcome::Unreachable => Verdict::Unsent { retry_at: unanswered(), counts: false },
+        DeliveryOutcome::Throttled { .. } if TRIES_MAX <= tried.tries + 1 => {
             Verdict::Dead { why: "the platform kept asking to wait".into() }
         }
-        Attempt::Throttled { after } => {
+        DeliveryOutcome::Throttled { after } => {
             let own = wait(&tried.key, tried.tries + 1);
             Verdict::Unsent { retry_at: now + own.max(after.min(RETRY_AFTER_MAX)), counts: true }
         }
-        Attempt::Refused { why } => Verdict::Dead { why },
-        Attempt::Unknown => Verdict::Uncertain { retry_at: unanswered() },
+        DeliveryOutcome::Refused { why } => Verdict::Dead { why },
+        DeliveryOutcome::Unknown => Verdict::Uncertain { retry_at: unanswered() },
     }
 }
 
 /// Why a part that may have been seen this often is not sent again.
 #[must_use]
-pub fn exhausted(doubts: u32) -> Option<String> {
-    let why = format!("no answer came {doubts} times; it may have been shown each time");
-    (DOUBTS_MAX <= doubts).then_some(why)
+pub fn exhausted(uncertain_attempts: u32) -> Option<String> {
+    let why =
+        format!("no answer came {uncertain_attempts} times; it may have been shown each time");
+    (UNCERTAIN_MAX <= uncertain_attempts).then_some(why)
 }
 
 /// A back-off that differs from part to part, so that what failed together does not come back
@@ -271,10 +272,10 @@ mod tests {
     #[test]
     fn only_answers_of_the_platform_use_up_tries() {
         for misses in 0..100 {
-            let out = conclude(Attempt::Unreachable, &tried(TRIES_MAX, misses), NOW);
+            let out = conclude(DeliveryOutcome::Unreachable, &tried(TRIES_MAX, misses), NOW);
             assert!(matches!(out, Verdict::Unsent { counts: false, .. }));
         }
-        let throttled = |after| Attempt::Throttled { after };
+        let throttled = |after| DeliveryOutcome::Throttled { after };
         for after in [3, 3600, 24 * 3600].map(Duration::from_secs) {
             let waits = Verdict::Unsent { retry_at: NOW + after, counts: true };
             assert_eq!(conclude(throttled(after), &tried(0, 0), NOW), waits);
@@ -288,11 +289,11 @@ mod tests {
     #[test]
     fn silence_of_the_platform_is_not_taken_for_a_no_until_it_lasts() {
         assert!(matches!(
-            conclude(Attempt::Unknown, &tried(0, 99), NOW),
+            conclude(DeliveryOutcome::Unknown, &tried(0, 99), NOW),
             Verdict::Uncertain { .. }
         ));
-        assert_eq!(exhausted(DOUBTS_MAX - 1), None);
-        assert!(exhausted(DOUBTS_MAX).is_some_and(|why| why.contains("6 times")));
+        assert_eq!(exhausted(UNCERTAIN_MAX - 1), None);
+        assert!(exhausted(UNCERTAIN_MAX).is_some_and(|why| why.contains("6 times")));
     }
 
     #[test]

@@ -19,7 +19,7 @@ use crate::time::Timestamp;
 pub use pattern::{BadPattern, PATTERN_CHARS_MAX, Pattern, check_pattern};
 pub use trigger::{TRIGGER_CHARS_MAX, says_trigger, trigger_of};
 
-/// When an agent takes up a message of a chat that it is wired to.
+/// When an agent handles a message of a chat that it is wired to.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Engage {
     /// When a regular expression is found in the text; an empty one and `.` take everything.
@@ -84,7 +84,7 @@ pub struct EngageView<'a> {
     pub now: Timestamp,
 }
 
-/// What made an agent take a message up.
+/// What made an agent handle a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, IntoStaticStr, EnumString, VariantArray)]
 #[strum(serialize_all = "kebab-case")]
 pub enum By {

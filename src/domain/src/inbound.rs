@@ -6,13 +6,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::MessageSeq;
 use crate::message::{Address, ChatInfo, FileKind, InboundKind, Quote, lateness};
-use crate::task::Errand;
+use crate::task::TaskRun;
 use crate::time::Timestamp;
 
-/// Overheard messages that are shown with one message; older ones are only counted.
-pub const OVERHEARD_MAX: usize = 50;
+/// Context messages that are shown with one message; older ones are only counted.
+pub const CONTEXT_MESSAGES_MAX: usize = 50;
 /// And how long they may be together.
-pub const OVERHEARD_BYTES_MAX: usize = 32 * 1024;
+pub const CONTEXT_BYTES_MAX: usize = 32 * 1024;
 
 /// An accepted message as the runner reads it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,9 +38,9 @@ pub struct Inbound {
     /// The name of the time zone that counts for its sender; empty where none is known.
     pub zone: String,
     pub files: Vec<FileIn>,
-    pub overheard: Overheard,
+    pub context_messages: ContextMessages,
     /// The task that sent it; `None` when a person wrote it.
-    pub task: Option<Errand>,
+    pub task: Option<TaskRun>,
 }
 
 /// A file that came with a message.
@@ -51,12 +51,12 @@ pub struct FileIn {
     pub name: String,
     /// May be empty.
     pub mime: String,
-    pub place: Place,
+    pub location: FileLocation,
 }
 
 /// What became of a file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Place {
+pub enum FileLocation {
     /// Its path within the folder of the inbound database.
     Here(String),
     /// Why it is not here.
@@ -65,7 +65,7 @@ pub enum Place {
 
 /// What was said in the chats of a session before a message, and was not for the agent.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Overheard {
+pub struct ContextMessages {
     /// The oldest first.
     pub messages: Vec<Inbound>,
     /// How many more there were before those.

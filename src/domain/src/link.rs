@@ -2,14 +2,14 @@
 //!
 //! A stream begins with one header line that says what it is for. Who speaks is known from the
 //! carrier (a socket in a folder that only one container sees), never from what is said. A model
-//! stream continues with plain HTTP/1.1; a doorbell stream with one [`Ring`] or, from the runner, one
+//! stream continues with plain HTTP/1.1; a notify stream with one [`Notification`] or, from the runner, one
 //! [`Draft`] per line. All of these are hints: losing one costs a slow poll, never a message.
 
 use std::time::Duration;
 
 use crate::MessageSeq;
 
-/// The longest header or ring that either side reads before it hangs up.
+/// Bytes of the longest header or notification; either side hangs up on a longer one.
 pub const LINE_BYTES_MAX: usize = 64;
 
 /// The longest text of a draft; of a longer one the beginning is told.
@@ -23,13 +23,13 @@ const CUT: char = '…';
 /// The first line of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Header {
-    Doorbell,
+    Notify,
     Model,
 }
 
-/// A line on a doorbell stream.
+/// A line on a notify stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ring {
+pub enum Notification {
     /// Look at the database.
     Look,
     /// The provider emitted something. Runner to host only.
@@ -69,20 +69,20 @@ impl Header {
     #[must_use]
     pub fn as_line(self) -> &'static str {
         match self {
-            Self::Doorbell => "doorbell\n",
+            Self::Notify => "notify\n",
             Self::Model => "model\n",
         }
     }
 
     #[must_use]
     pub fn parse(line: &str) -> Option<Self> {
-        [Self::Doorbell, Self::Model]
+        [Self::Notify, Self::Model]
             .into_iter()
             .find(|it| it.as_line().trim_end() == line.trim_end())
     }
 }
 
-impl Ring {
+impl Notification {
     const ALL: [Self; 5] =
         [Self::Look, Self::Progress, Self::BackgroundStarted, Self::BackgroundEnded, Self::Stop];
 
@@ -231,14 +231,14 @@ mod tests {
 
     #[test]
     fn every_word_reads_back_and_fits_a_line() {
-        for ring in Ring::ALL {
-            assert_eq!(Ring::parse(ring.as_line()), Some(ring));
-            assert!(ring.as_line().len() <= LINE_BYTES_MAX);
+        for notification in Notification::ALL {
+            assert_eq!(Notification::parse(notification.as_line()), Some(notification));
+            assert!(notification.as_line().len() <= LINE_BYTES_MAX);
         }
-        for header in [Header::Doorbell, Header::Model] {
+        for header in [Header::Notify, Header::Model] {
             assert_eq!(Header::parse(header.as_line()), Some(header));
         }
-        assert_eq!(Ring::parse("dance"), None);
+        assert_eq!(Notification::parse("dance"), None);
     }
 
     #[test]
@@ -246,7 +246,7 @@ mod tests {
         for tool in [None, Some(Tool::new("mcp__nanoclaw__ask", Duration::from_secs(600)))] {
             let line = Tool::as_line(tool.as_ref());
             assert_eq!(Tool::parse(&line), Some(tool));
-            assert_eq!((Ring::parse(&line), Draft::parse(&line)), (None, None));
+            assert_eq!((Notification::parse(&line), Draft::parse(&line)), (None, None));
         }
         let long = Tool::new(&"a`b\n".repeat(99), Duration::from_secs(u64::MAX));
         assert_eq!(Tool::parse(&Tool::as_line(Some(&long))), Some(Some(long)));
@@ -265,7 +265,7 @@ mod tests {
             assert_eq!(line.matches('\n').count(), 1, "{line}");
             assert_eq!(Draft::parse(&line), Some(draft.clone()));
             assert_eq!(Draft::parse(line.trim_end_matches('\n')), Some(draft));
-            assert_eq!(Ring::parse(&line), None);
+            assert_eq!(Notification::parse(&line), None);
         }
     }
 

@@ -116,7 +116,7 @@ crate::words!(FileKind);
 pub enum InboundKind {
     /// To be answered.
     Chat,
-    /// Overheard: shown with the next message that is to be answered, never by itself.
+    /// Context: shown with the next message that is to be answered, never alone.
     Context,
     /// For the runner and not for a model; to be answered.
     Command,
@@ -192,7 +192,7 @@ pub struct Attempt {
     /// The oldest message in hand.
     pub turn: MessageSeq,
     pub incarnation: Incarnation,
-    /// How often this incarnation had begun anew.
+    /// How often this incarnation had started over.
     pub number: u32,
 }
 

@@ -1,11 +1,11 @@
-//! What the host says in a chat by itself. Short, what happened and what follows; no raw dumps.
+//! Unsolicited notices of the host. Short, what happened and what follows; no raw dumps.
 
 use std::time::Duration;
 
 use crate::outgoing::TextLimit;
 use crate::session::{DEADLINE, FailReason};
 use crate::split::split_text;
-use crate::stop::Toll;
+use crate::stop::StopReport;
 use crate::time::{Timestamp, civil};
 use crate::trouble::Trouble;
 
@@ -97,8 +97,8 @@ pub fn draft(text: &str, limit: TextLimit) -> String {
 
 /// The answer to `/stop`.
 #[must_use]
-pub fn stopped(toll: &Toll) -> String {
-    match toll_text(toll) {
+pub fn stopped(stop_report: &StopReport) -> String {
+    match stop_report_text(stop_report) {
         None => "There was nothing to stop.".to_owned(),
         Some(text) => format!("Stopped. {text}"),
     }
@@ -106,8 +106,8 @@ pub fn stopped(toll: &Toll) -> String {
 
 /// Told in a chat whose work was ended by a stop that holds.
 #[must_use]
-pub fn frozen(by: &str, toll: &Toll) -> String {
-    let text = toll_text(toll).map(|it| format!(" {it}")).unwrap_or_default();
+pub fn frozen(by: &str, stop_report: &StopReport) -> String {
+    let text = stop_report_text(stop_report).map(|it| format!(" {it}")).unwrap_or_default();
     format!("I was stopped by {by}.{text}")
 }
 
@@ -122,8 +122,8 @@ pub fn kept(by: &str, agent: &str) -> String {
 
 /// What a stop came to; `None` when it found nothing.
 #[must_use]
-pub fn toll_text(toll: &Toll) -> Option<String> {
-    let Toll { aside, voided, sent_here, sent_elsewhere, uncertain } = *toll;
+pub fn stop_report_text(stop_report: &StopReport) -> Option<String> {
+    let StopReport { aside, voided, sent_here, sent_elsewhere, uncertain } = *stop_report;
     let said = [
         (aside, format!("Set aside: {}", count(aside, "message"))),
         (voided, format!("not sent any more: {}", count(voided, "part"))),
@@ -162,10 +162,10 @@ mod tests {
 
     #[test]
     fn a_stop_says_what_it_came_to() {
-        let none = Toll::default();
+        let none = StopReport::default();
         assert_eq!(stopped(&none), "There was nothing to stop.");
         assert_eq!(frozen("Ann", &none), "I was stopped by Ann.");
-        let some = Toll { voided: 1, sent_here: 2, uncertain: 1, ..none };
+        let some = StopReport { voided: 1, sent_here: 2, uncertain: 1, ..none };
         let text = stopped(&some);
         for part in ["Not sent any more: 1 part;", "sent here: 2 parts;", "arrived: 1 part."] {
             assert!(text.contains(part), "{part} is missing in {text}");

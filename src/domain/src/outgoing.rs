@@ -112,7 +112,7 @@ impl Unit {
 
 /// What the host must know of a platform to write for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Manners {
+pub struct RenderCaps {
     pub text: TextLimit,
     pub buttons: bool,
     pub edits: bool,
@@ -122,7 +122,7 @@ pub struct Manners {
     pub mute: bool,
 }
 
-impl Default for Manners {
+impl Default for RenderCaps {
     /// Of a platform that is not known any more: short plain text.
     fn default() -> Self {
         Self {

@@ -1,4 +1,4 @@
-//! Proves that whoever sits at the terminal also holds an account on a platform: the terminal shows
+//! Proves that the user at the terminal also holds an account on a platform: the terminal shows
 //! a code, the account sends it.
 
 use std::fmt;
@@ -45,7 +45,7 @@ impl fmt::Display for Code {
     }
 }
 
-/// Whoever reads a log must not be able to pair.
+/// A reader of a log must not be able to pair.
 impl fmt::Debug for Code {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Code(…)")
@@ -156,7 +156,7 @@ pub fn answer(attempt: Attempt) -> Option<String> {
     }
 }
 
-/// What is added for whoever has just been paired: which time zone counts for them, and how to change
+/// Sentence for a user who was just paired: which time zone counts for them, and how to change
 /// that.
 #[must_use]
 pub fn zone_sentence(zone: &str) -> String {

@@ -104,7 +104,7 @@ impl fmt::Display for BadRole {
             Self::Unknown(word) => write!(f, "there is no role `{word}`; there is owner, admin"),
             Self::OwnerOfOne(agent) => write!(
                 f,
-                "an owner owns the whole host; to put somebody in charge of `{agent}` alone, make \
+                "an owner owns the whole host; for somebody who is to run `{agent}` alone, make \
                  them its admin"
             ),
         }
@@ -121,7 +121,7 @@ pub struct Standing {
 }
 
 impl Standing {
-    /// What whoever sits at the terminal of this host has.
+    /// The standing of the user at the terminal of this host.
     #[must_use]
     pub fn owner() -> Self {
         Self { roles: vec![Role::Owner], member_of: Vec::new() }
@@ -136,12 +136,12 @@ pub enum Access {
     /// Of this agent.
     Admin,
     Member,
-    Stranger,
+    Unknown,
 }
 
 impl Access {
     pub const ALL: [Self; 5] =
-        [Self::Owner, Self::GlobalAdmin, Self::Admin, Self::Member, Self::Stranger];
+        [Self::Owner, Self::GlobalAdmin, Self::Admin, Self::Member, Self::Unknown];
 
     /// As people say it.
     #[must_use]
@@ -150,7 +150,7 @@ impl Access {
             Self::Owner => "owner",
             Self::GlobalAdmin | Self::Admin => "admin",
             Self::Member => "member",
-            Self::Stranger => "stranger",
+            Self::Unknown => "unknown",
         }
     }
 
@@ -160,18 +160,18 @@ impl Access {
         matches!(self, Self::Owner | Self::GlobalAdmin | Self::Admin)
     }
 
-    /// May talk to the agent where strangers may not.
+    /// May talk to the agent where unknown users may not.
     #[must_use]
     pub fn is_known(self) -> bool {
-        self != Self::Stranger
+        self != Self::Unknown
     }
 }
 
 /// What somebody is to an agent; `None` is somebody unknown here. An admin of another agent is a
-/// stranger unless they are a member too.
+/// unknown user unless they are a member too.
 #[must_use]
 pub fn access(standing: Option<&Standing>, agent: &AgentName) -> Access {
-    let Some(standing) = standing else { return Access::Stranger };
+    let Some(standing) = standing else { return Access::Unknown };
     let has = |role: &Role| standing.roles.contains(role);
     if has(&Role::Owner) {
         Access::Owner
@@ -182,7 +182,7 @@ pub fn access(standing: Option<&Standing>, agent: &AgentName) -> Access {
     } else if standing.member_of.contains(agent) {
         Access::Member
     } else {
-        Access::Stranger
+        Access::Unknown
     }
 }
 
@@ -216,15 +216,15 @@ mod tests {
     #[test]
     fn the_strongest_grant_counts_and_a_scoped_one_only_in_its_scope() {
         let scoped = |name| Role::Admin { of: Some(agent(name)) };
-        check(&[], &[], Access::Stranger);
-        check(&[], &["abby"], Access::Stranger);
+        check(&[], &[], Access::Unknown);
+        check(&[], &["abby"], Access::Unknown);
         check(&[], &["abby", "andy"], Access::Member);
-        check(&[scoped("abby")], &[], Access::Stranger);
+        check(&[scoped("abby")], &[], Access::Unknown);
         check(&[scoped("abby")], &["andy"], Access::Member);
         check(&[scoped("andy")], &[], Access::Admin);
         check(&[Role::Admin { of: None }, scoped("andy")], &["andy"], Access::GlobalAdmin);
         check(&[scoped("andy"), Role::Owner], &[], Access::Owner);
-        assert_eq!(access(None, &agent("andy")), Access::Stranger);
+        assert_eq!(access(None, &agent("andy")), Access::Unknown);
     }
 
     #[test]
@@ -243,7 +243,7 @@ mod tests {
         assert_eq!(admins, [Access::Owner, Access::GlobalAdmin, Access::Admin]);
         let known: Vec<Access> = Access::ALL.into_iter().filter(|it| it.is_known()).collect();
         assert_eq!(known.len(), 4);
-        assert!(!known.contains(&Access::Stranger));
+        assert!(!known.contains(&Access::Unknown));
     }
 
     #[test]

@@ -24,7 +24,7 @@ written!(QuestionId, "");
 pub struct Opt {
     /// What people see.
     pub label: String,
-    /// What whoever asked gets.
+    /// The value that the asker gets.
     pub value: String,
 }
 
@@ -142,7 +142,7 @@ impl std::error::Error for BadQuestion {}
 /// Whose answer counts.
 #[derive(Clone, Copy, Debug)]
 pub enum Audience<'a> {
-    /// An agent asks while it works: whoever wrote the message that led to it, or an admin of the
+    /// An agent asks while it works: the sender of the message that led to it, or an admin of the
     /// agent. `None` when no person did, as for a scheduled task.
     Asker { agent: &'a AgentName, led_to_it: Option<&'a Identity> },
     /// An approval: admins of the agent, and of the host.
@@ -152,7 +152,7 @@ pub enum Audience<'a> {
 }
 
 /// Whether somebody's answer counts. Looked up when the answer comes, not when the question was
-/// asked, so that whoever lost a role in between cannot use it any more.
+/// asked, so that a user who lost a role in between cannot use it any more.
 #[must_use]
 pub fn may_answer(audience: &Audience<'_>, who: &Identity, standing: Option<&Standing>) -> bool {
     match audience {

@@ -2,7 +2,7 @@
 //! are said together afterwards. When a span of hours begins and ends on the clock of a zone is the
 //! matter of the crate `schedule`.
 //!
-//! Held is only what nobody waits for, and only in the private chat of whoever wants quiet: what
+//! Only unsolicited messages are held, and only in the private chat of a user in quiet hours: what
 //! answers a message that a person wrote in that chat leaves at any hour, and so does what went wrong.
 
 use std::fmt;
@@ -97,8 +97,8 @@ pub enum Cause<'a> {
     Task,
 }
 
-/// Whether somebody waits for a part that goes to this chat: whoever wrote there what led to it.
-/// Threads do not count, since whoever reads one is not asleep.
+/// Whether somebody waits for a part that goes to this chat: a user who wrote there what led to it.
+/// Threads do not count, since their readers are not asleep.
 #[must_use]
 pub fn is_awaited(cause: Cause<'_>, to: &Address) -> bool {
     match cause {
@@ -118,7 +118,7 @@ pub fn under_heading(limit: TextLimit) -> TextLimit {
 
 /// Which parts, in their order, are said in one message each. `texts` has nothing for a part that is
 /// no text and goes alone. The first message stands under the heading if it is a text. Gives the
-/// number of parts of each message; a text that is too long by itself goes alone.
+/// number of parts of each message; a text that is too long already goes alone.
 #[must_use]
 pub fn together(texts: &[Option<&str>], limit: TextLimit) -> Vec<usize> {
     let between = limit.unit.measure(BETWEEN);
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn only_whoever_wrote_there_waits() {
+    fn only_a_writer_there_waits() {
         let at = |chat: &str, thread: Option<&str>| Address {
             channel: "telegram".into(),
             account: "main".into(),

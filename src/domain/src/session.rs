@@ -21,17 +21,17 @@ mod deadline;
 mod limits;
 mod looks;
 mod mailbox;
-mod still;
+mod stop_phase;
 
 pub use self::limits::Limits;
 pub use self::looks::next_look;
 pub use self::mailbox::Mailbox;
-pub use self::still::Stillness;
+pub use self::stop_phase::StopPhase;
 
 /// Everything the policy may look at. Read in one pass, never mutated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct View {
-    /// The runner wrote something that the host has not taken over yet.
+    /// The runner wrote something that the host has not imported yet.
     pub news: bool,
     /// Whether what the runner wrote can be read.
     pub mailbox: Mailbox,
@@ -47,9 +47,9 @@ pub struct View {
     /// Something that the agent asked for and nobody was told of yet.
     pub request: Option<OutSeq>,
     /// The last incarnation that a person stopped.
-    pub halted: Incarnation,
+    pub stopped_incarnation: Incarnation,
     /// Whether somebody stopped its agent, until it is resumed.
-    pub still: Stillness,
+    pub stop_phase: StopPhase,
     /// The agent asked something of a person and has no answer yet.
     pub asking: bool,
     /// How long the tool that runs right now may take, as its caller declared; zero without one.
@@ -57,7 +57,7 @@ pub struct View {
     /// How long work has gone on in the background, after the turn that began it.
     pub background_for: Option<Duration>,
     /// Another session waits for a free place among the containers.
-    pub crowded: bool,
+    pub contended: bool,
     /// How long nothing at all has happened here.
     pub quiet_for: Duration,
 }
@@ -78,7 +78,7 @@ pub struct Waiting {
     pub status: bool,
     /// The channel that it came from.
     pub channel: String,
-    /// Files that belong to it, or to what was overheard before it, are not here yet.
+    /// Files that belong to it, or to the context messages before it, are not here yet.
     pub fetching: bool,
     /// The last wait for the provider that it met.
     pub wait: Option<ProviderWait>,
@@ -131,12 +131,12 @@ pub const DEADLINE: Duration = Duration::from_secs(24 * 60 * 60);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
-    /// Take over what the runner wrote: replies and outcomes, in one commit.
-    Absorb,
+    /// Import what the runner wrote: replies and outcomes, in one commit.
+    Import,
     /// Fetch the next file that came with a message.
     Fetch,
-    /// Pass on what the agent asked for.
-    Pass(OutSeq),
+    /// Forward a request of the agent.
+    ForwardRequest(OutSeq),
     /// Show in the chat of the message, once, that the work goes on.
     Status {
         message: MessageSeq,
@@ -144,15 +144,15 @@ pub enum Effect {
     Start,
     Stop(StopReason),
     /// Record how the incarnation ended and remove what is left of it.
-    Bury(Incarnation),
+    RecordExit(Incarnation),
     /// The same for one that a person stopped, which is no failure.
-    Clear(Incarnation),
+    RecordStop(Incarnation),
     /// Carry out on disk that the agent is stopped.
-    StandStill,
+    ApplyStop,
     /// Set the damaged database of the runner aside, where no container sees it.
     Quarantine,
     /// Tell the runner to look at the database.
-    Ring,
+    NotifyRunner,
     /// Take the message out of dead hands; it is due again at `at`.
     Release {
         message: MessageSeq,
@@ -168,7 +168,7 @@ pub enum Effect {
     Tell {
         message: MessageSeq,
     },
-    /// The message is late: note that it has until then, and take it up whatever it waits for.
+    /// The message is late: note that it has until then, and retry it whatever it waits for.
     LastChance {
         message: MessageSeq,
         until: Timestamp,
@@ -192,7 +192,7 @@ pub enum StopReason {
     /// The agent's settings changed.
     Outdated,
     Idle,
-    /// Another session needs its place.
+    /// Another session needs its container slot.
     MakeRoom,
 }
 
@@ -209,23 +209,23 @@ pub enum FailReason {
 /// The whole policy; pure and total.
 #[must_use]
 pub fn decide(view: &View, limits: &Limits, now: Timestamp) -> Vec<Effect> {
-    if view.still != Stillness::No {
-        return still::standing_still(view, limits);
+    if view.stop_phase != StopPhase::No {
+        return stop_phase::while_stopped(view, limits);
     }
     if view.news {
         // What follows waits for that; who never stops writing does not hold up deadlines.
         let late = deadline::decide(view, limits, now - limits.rest_after);
-        return [Effect::Absorb].into_iter().chain(late).collect();
+        return [Effect::Import].into_iter().chain(late).collect();
     }
     let late = deadline::decide(view, limits, now);
     if !late.is_empty() {
         return late;
     }
-    let mut todo = Vec::from_iter(view.request.map(Effect::Pass));
+    let mut todo = Vec::from_iter(view.request.map(Effect::ForwardRequest));
     todo.extend(view.file.filter(|it| it.is_due(now, limits.backoff_max)).map(|_| Effect::Fetch));
     todo.extend(match view.container {
         Container::Busy | Container::Unknown { .. } => tell(view, limits, now),
-        Container::Exited { incarnation } => vec![still::ended(view, incarnation)],
+        Container::Exited { incarnation } => vec![stop_phase::ended(view, incarnation)],
         Container::Absent => absent(view, limits, now),
         Container::Running { incarnation, current, silent_for } => {
             running(view, limits, now, (incarnation, current, silent_for))
@@ -236,7 +236,7 @@ pub fn decide(view: &View, limits: &Limits, now: Timestamp) -> Vec<Effect> {
 
 fn absent(view: &View, limits: &Limits, now: Timestamp) -> Vec<Effect> {
     if let Some(open) = view.launches.open {
-        return vec![still::ended(view, open)];
+        return vec![stop_phase::ended(view, open)];
     }
     match view.mailbox {
         Mailbox::Damaged(_) => return mailbox::quarantine(view, limits, now),
@@ -250,7 +250,7 @@ fn absent(view: &View, limits: &Limits, now: Timestamp) -> Vec<Effect> {
     }
     let due: Vec<&Waiting> = due(view, limits, now).collect();
     if due.is_empty() && view.mailbox != Mailbox::NeedsRunner {
-        let rests = still::may_rest(view, limits);
+        let rests = stop_phase::may_rest(view, limits);
         return if rests { vec![Effect::Rest] } else { tell_of_wait(view, limits, now) };
     }
     match start_at(&view.launches, limits) {
@@ -272,7 +272,7 @@ fn running(
     now: Timestamp,
     (incarnation, current, silent_for): (Incarnation, bool, Duration),
 ) -> Vec<Effect> {
-    if incarnation <= view.halted {
+    if incarnation <= view.stopped_incarnation {
         return vec![Effect::Stop(StopReason::Asked)];
     }
     if matches!(view.mailbox, Mailbox::Damaged(_)) {
@@ -296,7 +296,7 @@ fn running(
     }
     let mut todo = status(&ours, limits, now);
     if unclaimed {
-        todo.push(Effect::Ring);
+        todo.push(Effect::NotifyRunner);
     }
     // Behind a turn of another chat, that may be long.
     todo.extend(match ours.is_empty() {
@@ -310,7 +310,7 @@ fn running(
     }
     let reason = [
         (!current, StopReason::Outdated),
-        (view.crowded, StopReason::MakeRoom),
+        (view.contended, StopReason::MakeRoom),
         (limits.idle_max <= view.quiet_for, StopReason::Idle),
     ];
     reason.into_iter().find(|it| it.0).map(|it| Effect::Stop(it.1)).into_iter().collect()
@@ -331,14 +331,14 @@ fn status(ours: &[&Waiting], limits: &Limits, now: Timestamp) -> Vec<Effect> {
 }
 
 /// The wait for the provider that holds up everything here, if there is one: nothing is in hand, and
-/// the first message may not be taken up before it is over.
+/// the first message may not be handled before it is over.
 fn held_by(view: &View, now: Timestamp) -> Option<&ProviderWait> {
     let first =
         view.waiting.first().filter(|_| view.waiting.iter().all(|it| it.claim.is_none()))?;
     first.wait.as_ref().filter(|it| !it.is_over(now))
 }
 
-/// Whoever writes while the provider is waited for is told so, as everybody who has to wait.
+/// A sender who writes while the provider is waited for is told so, as everybody who has to wait.
 fn tell_of_wait(view: &View, limits: &Limits, now: Timestamp) -> Vec<Effect> {
     if held_by(view, now).is_some() { tell(view, limits, now) } else { vec![] }
 }
@@ -348,7 +348,7 @@ fn silence_max(view: &View, limits: &Limits) -> Duration {
     limits.silence_max.max(view.tool_max.min(limits.deadline))
 }
 
-/// Messages that nobody has in hand and that may be taken up. One that waits for the provider, or
+/// Messages that nobody has in hand and that may be handled. One that waits for the provider, or
 /// backs off, or whose files are not here yet, holds up those behind it, so that answers come in the
 /// order of their questions.
 fn due<'a>(view: &'a View, limits: &Limits, now: Timestamp) -> impl Iterator<Item = &'a Waiting> {

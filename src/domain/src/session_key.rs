@@ -17,7 +17,7 @@ written!(ChatId, "");
 pub enum SessionMode {
     /// Everything of a chat.
     Shared,
-    /// Every thread of a chat by itself.
+    /// One session for every thread of a chat.
     PerThread,
     /// Everything of all chats that are wired this way.
     AgentShared,

@@ -56,7 +56,7 @@ pub enum Scope {
 /// What a stop found in one conversation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Toll {
+pub struct StopReport {
     /// Messages that were being worked on, or waited behind one that was.
     pub aside: usize,
     /// Parts that were not sent yet and will not be.

@@ -149,13 +149,13 @@ impl fmt::Display for Missed {
 
 /// What the runner knows of the task that sent a message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Errand {
+pub struct TaskRun {
     pub key: FireKey,
     /// Its slot as people there write it; empty where nobody wrote it down.
     pub due: String,
     /// How long after its slot it was handed over.
     pub late_by: Duration,
-    /// How many slots before it were let pass because nobody was there.
+    /// How many slots before it were skipped because nobody was there.
     pub missed: u32,
     /// Runs first and decides whether the model is asked.
     pub script: Option<String>,
@@ -163,7 +163,7 @@ pub struct Errand {
     pub found: Option<String>,
 }
 
-impl Errand {
+impl TaskRun {
     /// Whether it comes so long after its slot that this must be said.
     #[must_use]
     pub fn is_late(&self) -> bool {

@@ -22,7 +22,7 @@ pub use self::words::{Line, head, part_head, part_line, story};
 /// What let a message in: a stable word and what it is about.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rule {
-    /// `trigger`, `direct`, `mention`, `sticky`, `pattern` or `overheard` from the router;
+    /// `trigger`, `direct`, `mention`, `sticky`, `pattern` or `context` from the router;
     /// `undelivered` from the host.
     pub word: String,
     /// As whom its sender may write (the agent is told), or which part the host tells of.
@@ -41,7 +41,7 @@ pub struct Facts {
     pub questions: Vec<Question>,
     /// What the turn cost that it began, by the program's word.
     pub cost: Option<Cost>,
-    pub around: Around,
+    pub context: TraceContext,
 }
 
 /// The message itself.
@@ -118,7 +118,7 @@ pub struct Sent {
     pub tries: u32,
     pub misses: u32,
     /// Its reader may have it more than once.
-    pub doubted: bool,
+    pub was_uncertain: bool,
     pub retry_at: Timestamp,
     pub created_at: Option<Timestamp>,
     pub claimed_at: Option<Timestamp>,
@@ -150,7 +150,7 @@ pub struct Fetching {
 /// Something that the agent asked of the host or of a person for this message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Question {
-    /// In the central database, once it was put to anybody.
+    /// In the central database, once somebody was asked.
     pub id: Option<i64>,
     /// Of a change, not for a person to choose.
     pub is_change: bool,
@@ -160,7 +160,7 @@ pub struct Question {
 
 /// What is true beside the message, at the time of asking.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Around {
+pub struct TraceContext {
     pub now: Timestamp,
     pub host_runs: bool,
     /// The running host's word for the container of the session, and why it stands as it does.

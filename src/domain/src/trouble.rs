@@ -1,4 +1,4 @@
-//! What is the matter with a session's container, in words for whoever waits for it. What the container
+//! What is the matter with a session's container, in words for its chats. What the container
 //! printed is for the log and for `nanoclaw status`, never for a chat.
 
 use crate::agent::Resources;
@@ -30,7 +30,7 @@ pub enum Trouble {
     Deaf,
     /// It wrote what no runner writes.
     Damaged,
-    /// It ended by itself.
+    /// It exited.
     Ended,
 }
 
@@ -104,12 +104,12 @@ impl Trouble {
                 "It damaged the file that it writes its answers to, so I set that file aside."
                     .into()
             }
-            Self::Ended => "Its program ended by itself.".into(),
+            Self::Ended => "Its program exited.".into(),
         }
     }
 
     /// What a chat is told, once, when this interrupted the work on its message and the work goes on
-    /// by itself. `None` for what is worth no message.
+    /// automatically. `None` for what is worth no message.
     #[must_use]
     pub fn interruption(&self, agent: &str) -> Option<String> {
         match self {
@@ -117,7 +117,7 @@ impl Trouble {
             | Self::DiskFull { .. }
             | Self::Silent { .. }
             | Self::Damaged => Some(format!(
-                "My container was interrupted. {} I take your message up again.",
+                "My container was interrupted. {} I'm retrying your message.",
                 self.sentence(agent)
             )),
             Self::NoImage

@@ -1,6 +1,6 @@
 //! Waits for the provider: its limit is reached, its account is empty, it is overloaded or out of
-//! reach. A message that meets one is not at its end: it waits on disk and is taken up again by
-//! itself, until its deadline.
+//! reach. A message that meets one is not at its end: it waits on disk and is retried
+//! automatically, until its deadline.
 
 use std::time::Duration;
 use strum::{EnumString, IntoStaticStr, VariantArray};
@@ -26,7 +26,7 @@ const WORTH_TELLING: Duration = Duration::from_secs(60 * 60);
 #[strum(serialize_all = "kebab-case")]
 #[serde(rename_all = "lowercase")]
 pub enum WaitClass {
-    /// The account's limit is reached; often with a time at which it begins anew.
+    /// The account's limit is reached; often with a time at which it resets.
     Limit,
     /// The account has no credit left.
     Billing,
@@ -69,7 +69,7 @@ pub struct ProviderWait {
 }
 
 impl ProviderWait {
-    /// Whether the message may be taken up again. A clock that was set back makes nobody wait for
+    /// Whether the message may be retried. A clock that was set back makes nobody wait for
     /// longer than was meant.
     #[must_use]
     pub fn is_over(&self, now: Timestamp) -> bool {
@@ -126,7 +126,7 @@ pub fn notice(wait: &ProviderWait, deadline: Timestamp, now: Timestamp) -> Strin
         format!("I try again by myself, next {}.", span(wait.until.since(now)))
     };
     let help = match wait.class {
-        WaitClass::Billing => " Whoever pays for the account can add some meanwhile.",
+        WaitClass::Billing => " The owner of the account can add some meanwhile.",
         WaitClass::Limit | WaitClass::Overloaded | WaitClass::Network => "",
     };
     format!("{what}. {when}{help} Nothing is lost. `/stop` drops it.")
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_time_the_tries_get_rarer_and_begin_anew_with_another_reason() {
+    fn without_a_time_the_tries_get_rarer_and_start_over_with_another_reason() {
         let mut wait = None;
         for minutes in [1, 2, 5, 15, 30, 60, 60] {
             let it = next(wait.as_ref(), WaitClass::Billing, None, NOW);

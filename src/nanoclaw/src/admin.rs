@@ -100,7 +100,7 @@ pub(crate) fn unexpected() -> Unanswered {
     Unanswered::Trouble(anyhow::anyhow!("the host answers something else"))
 }
 
-/// Tells a running host that settings changed. It finds out by itself too, only later; so trouble
+/// Tells a running host that settings changed. It finds out later anyway, so trouble
 /// is noted and no error.
 pub(crate) async fn reload(layout: &Layout) {
     match ask(layout, &Request::Reload).await {

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 use clap_complete::Shell;
 use domain::AgentName;
-use verbs::Verb;
+use operations::Operation;
 
 pub(crate) use self::keeping::{
     BackupCommand, BackupCreateArgs, BackupRestoreArgs, BackupVerifyArgs, KeepArgs,
@@ -146,11 +146,11 @@ Examples:
     /// Show who changed what, and when
     History(HistoryArgs),
     #[command(flatten)]
-    Verb(Verb),
+    Operation(Operation),
     /// Connect accounts of yours on messaging platforms
     #[command(subcommand)]
     Channels(ChannelsCommand),
-    /// Make whoever sends a code to the bot its owner, or let them in
+    /// Make the sender of a code the bot's owner, or let them in
     Pair(PairArgs),
     /// Keep credentials, sealed, outside all containers
     #[command(subcommand)]
@@ -285,12 +285,12 @@ Examples:
     },
 }
 
-/// What a code makes of whoever sends it.
+/// What a code makes of its sender.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum PairRole {
     /// Of this host: may do and decide everything
     Owner,
-    /// In charge of an agent, or of all
+    /// Admin of an agent, or of all
     Admin,
     /// May talk to an agent
     Member,

@@ -15,7 +15,7 @@
 //! (see `store::copies`), so after a restore messages may be delivered again, which is harmless, and
 //! answers be repeated, which is marked.
 //!
-//! The HMAC is made with the master key of the vault. Whoever has not that key, nor the passphrase that
+//! The HMAC is made with the master key of the vault. A user without it, or the passphrase that
 //! opens the sealed copy in the backup, cannot make a backup that `verify` or `restore` takes, nor
 //! change one. Without the key at hand a backup is refused, unless somebody says `--untrusted`.
 

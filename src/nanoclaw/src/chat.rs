@@ -27,7 +27,7 @@ const STARTING_LOOK: Duration = Duration::from_millis(20);
 
 /// One conversation from this terminal.
 #[derive(Debug)]
-pub(crate) struct Talk {
+pub(crate) struct ChatClient {
     layout: Layout,
     pub(crate) chat: String,
     pub(crate) agent: Option<AgentName>,
@@ -44,7 +44,7 @@ pub(crate) struct Fresh {
     pub(crate) last: bool,
 }
 
-impl Talk {
+impl ChatClient {
     pub(crate) fn new(layout: &Layout, chat: Option<String>, agent: Option<AgentName>) -> Self {
         let usual = agent.as_ref().map_or("terminal".into(), |name| format!("terminal-{name}"));
         let chat = chat.unwrap_or(usual);
@@ -107,16 +107,16 @@ mod tests {
     async fn a_host_that_is_starting_is_waited_for() {
         let dir = tempfile::tempdir().unwrap();
         let layout = Layout::new(dir.path());
-        let talk = Talk::new(&layout, None, None);
+        let client = ChatClient::new(&layout, None, None);
         let lock = lock::take(&layout).unwrap();
         let socket = layout.cli_socket();
         std::fs::create_dir_all(socket.parent().unwrap()).unwrap();
-        let (opened, listener) = tokio::join!(talk.reach(), async {
+        let (opened, listener) = tokio::join!(client.reach(), async {
             sleep(Duration::from_millis(100)).await;
             UnixListener::bind(&socket).unwrap()
         });
         opened.unwrap();
         drop((listener, lock));
-        assert_eq!(talk.reach().await.unwrap_err().kind(), ErrorKind::ConnectionRefused);
+        assert_eq!(client.reach().await.unwrap_err().kind(), ErrorKind::ConnectionRefused);
     }
 }

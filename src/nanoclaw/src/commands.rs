@@ -9,6 +9,7 @@ mod history;
 mod image;
 mod keep;
 mod logs;
+mod operation;
 mod outbox;
 mod pair;
 mod retention;
@@ -21,7 +22,6 @@ mod stops;
 mod timezone;
 mod uninstall;
 mod vault;
-mod verb;
 mod why;
 
 use std::process::ExitCode;
@@ -59,7 +59,7 @@ pub(crate) async fn perform(command: Command, layout: &Layout) -> anyhow::Result
         Command::Restart => restart(layout).await,
         Command::Chat(args) => Box::pin(chat::perform(args, layout)).await,
         Command::Logs { follow, lines } => logs::perform(follow, lines, layout).await,
-        Command::Verb(verb) => verb::perform(&verb, layout).await,
+        Command::Operation(operation) => operation::perform(&operation, layout).await,
         Command::Channels(command) => channels::perform(command, layout).await,
         Command::Pair(args) => return pair::perform(args, layout).await,
         Command::Completions { shell } => completions(shell),

@@ -1,4 +1,4 @@
-//! Finds out what is wrong. Every check ends by itself, changes nothing that matters, and a check
+//! Finds out what is wrong. Every check ends in time, changes nothing that matters, and a check
 //! that fails says how to fix it.
 
 mod backup;

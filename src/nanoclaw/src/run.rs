@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use actors::container_slots::ContainerSlots;
 use actors::host::{Host, Peers, Policy};
-use actors::places::Places;
-use actors::stops::Gate;
+use actors::stops::StopGate;
 use actors::tree::{RootArgs, RootMessage, RootSupervisor};
 use anyhow::Context;
 use domain::time::{Clock, SystemClock};
@@ -69,7 +69,7 @@ pub(crate) async fn run(layout: &Layout) -> anyhow::Result<()> {
 fn wire(layout: &Layout) -> anyhow::Result<(Host, Arc<Vault>)> {
     let central = crate::home::central(layout)?;
     let install = crate::install::ensure_defaults(&central)?;
-    let stops = Gate::new(central.stops()?);
+    let stops = StopGate::new(central.stops()?);
     drop(central);
     let user = crate::install::container_user();
     let (install, root) = (install.id, layout.home().to_owned());
@@ -89,7 +89,7 @@ fn wire(layout: &Layout) -> anyhow::Result<(Host, Arc<Vault>)> {
         egress: Arc::clone(&vault) as _,
         registrations: channel::registrations(),
         credentials: Arc::new(tokens),
-        places: Places::new(containers_max(
+        container_slots: ContainerSlots::new(containers_max(
             std::fs::read_to_string("/proc/meminfo").ok().as_deref(),
         )),
         stops,

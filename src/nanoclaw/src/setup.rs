@@ -21,7 +21,7 @@ use store::layout::Layout;
 use self::journal::Journal;
 pub(crate) use self::steps::Step;
 use crate::args::SetupArgs;
-use crate::chat::Talk;
+use crate::chat::ChatClient;
 use crate::commands::{prompt, say};
 use crate::{home, term};
 
@@ -124,12 +124,12 @@ impl Setup<'_> {
     /// The first words with the agent.
     async fn welcome(&self) -> anyhow::Result<()> {
         if self.is_interactive {
-            let mut talk = Talk::new(self.layout, None, None);
-            return prompt(&mut talk, self.layout).await;
+            let mut client = ChatClient::new(self.layout, None, None);
+            return prompt(&mut client, self.layout).await;
         }
         term::note("one round trip through a container: hello");
-        let mut talk = Talk::new(self.layout, Some("setup".into()), None);
-        say(&mut talk, "hello", ROUND_TRIP_MAX, self.layout).await?;
+        let mut client = ChatClient::new(self.layout, Some("setup".into()), None);
+        say(&mut client, "hello", ROUND_TRIP_MAX, self.layout).await?;
         term::note("all is ready: `nanoclaw chat` talks to the agent");
         Ok(())
     }

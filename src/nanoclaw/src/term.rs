@@ -4,7 +4,7 @@
 use std::io::{self, IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-pub(crate) use verbs::table;
+pub(crate) use operations::table;
 
 use crate::error::{fail, hint_of, lines};
 

@@ -72,7 +72,7 @@ pub enum Observed {
         incarnation: Incarnation,
         fingerprint: String,
     },
-    /// It ended by itself and was not removed yet.
+    /// It exited and was not removed yet.
     Exited {
         incarnation: Incarnation,
         code: i64,
@@ -89,7 +89,7 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 #[async_trait]
 pub trait Carrier: fmt::Debug + Send {
     /// Waits for the runner to open a stream. An error means that the carrier is dead and must be
-    /// opened anew.
+    /// opened again.
     async fn accept(&mut self) -> std::io::Result<Box<dyn Stream>>;
 }
 

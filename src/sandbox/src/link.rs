@@ -2,8 +2,8 @@
 //!
 //! Invariants
 //! - The socket is reachable only through its folder, which the caller keeps private and mounts
-//!   into exactly one container: whoever connects is that container.
-//! - The folder is mounted, never the socket, so a host that starts anew can put a new socket in
+//!   into exactly one container: every client is that container.
+//! - The folder is mounted, never the socket, so a restarted host can put a new socket in
 //!   place while the container runs.
 //! - Dropping the carrier removes nothing: a successor may already have put its socket there.
 

@@ -1,5 +1,5 @@
 //! Every so many days at a time of the day: what a cron expression cannot say, because its days begin
-//! anew with each month.
+//! again with each month.
 
 use std::fmt;
 

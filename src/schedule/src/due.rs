@@ -1,4 +1,4 @@
-//! What a task owes by now: which slots fire, and which its policy lets pass.
+//! What a task owes by now: which slots fire, and which its policy skips.
 
 use std::time::Duration;
 
@@ -37,12 +37,12 @@ pub struct Plan {
     /// Oldest first.
     pub fire: Vec<Fire>,
     pub skipped: Option<Skipped>,
-    /// Every slot up to here has fired or was let pass.
+    /// Every slot up to here has fired or was skipped.
     pub accounted_until: Timestamp,
 }
 
 impl Plan {
-    /// The same with nothing fired: all slots are let pass.
+    /// The same with nothing fired: all slots are skipped.
     #[must_use]
     pub fn passed_over(self) -> Self {
         let fires = u32::try_from(self.fire.len()).unwrap_or(SKIPPED_COUNT_MAX);
@@ -59,7 +59,7 @@ impl Plan {
 /// A clock that stepped forward is a long sleep. One that stepped back a little makes a task wait
 /// until what is accounted for is over, so nothing fires twice. After a big step back the task
 /// counts from now again, or a year that was wrong for a minute would silence it for a year; that
-/// no slot fires twice even then is for whoever writes fires down, once per task and slot.
+/// no slot fires twice even then is for the writer of fires, once per task and slot.
 #[must_use]
 pub fn due(
     rule: &Rule,

@@ -7,7 +7,7 @@ use domain::task::span;
 
 use crate::rule::Rule;
 
-/// The shortest period. More often is polling, which wants a doorbell.
+/// The shortest period. More often is polling, for which there are notifications.
 const PERIOD_MIN: u64 = 5 * 60;
 const HOUR: u64 = 3_600;
 const HOURS: u64 = 24;

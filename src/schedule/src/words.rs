@@ -64,7 +64,7 @@ impl Rule {
     }
 }
 
-/// Reads what people say or write about when something is to happen, in the zone of whoever says it.
+/// Reads what people say or write about when something is to happen, in the speaker's zone.
 /// Canonical rules and cron expressions are taken as well.
 ///
 /// # Errors

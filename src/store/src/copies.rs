@@ -14,7 +14,7 @@ use crate::open::open_read_only;
 use crate::row::{is_there, list, one};
 use crate::{CentralStore, StoreError};
 
-/// All pages in one step. A writer that came in between two steps would begin the copy anew, so that one
+/// All pages in one step. A writer between two steps would restart the copy, so that one
 /// that writes steadily kept it from ever ending; a reader of a write-ahead log is in nobody's way.
 const PAGES: std::ffi::c_int = -1;
 const BUSY_WAIT: Duration = Duration::from_millis(20);

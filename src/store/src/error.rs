@@ -20,7 +20,7 @@ pub enum StoreError {
     )]
     Newer { path: PathBuf },
     /// Take this file out of service; others are not affected.
-    #[error("{} is damaged; restore it from a backup, or move it away to begin anew", path.display())]
+    #[error("{} is damaged; restore it from a backup, or move it away", path.display())]
     Corrupt {
         path: PathBuf,
         #[source]

@@ -47,7 +47,7 @@ pub trait Gate: fmt::Debug + Send + Sync {
     /// Called after that, by a caller who would hear that the write succeeded.
     ///
     /// # Errors
-    /// [`Fault`] leaves it in doubt, as an error during a commit does that took effect.
+    /// [`Fault`] leaves it uncertain, as an error during a commit does that took effect.
     fn hears_of(&self, _op: &'static str) -> Result<(), Fault> {
         Ok(())
     }

@@ -28,7 +28,7 @@ pub use crate::central::{
     LaneHead, Linked, MemberRow, Moved, NewPairing, Paired, PairingId, PairingRole, PairingRow,
     PairingUse, PersonRow, Put, Question, QuestionKind, QuestionRow, QuestionState, Removed,
     Revoked, RoleRow, SealedRow, SessionRow, Task, TaskEdit, TaskFilter, TaskRow, Unasked,
-    Unlinked, UnreadableTask, Untold, Wired, Wiring,
+    Unlinked, UnreadableTask, UnreportedDeadLetters, Wired, Wiring,
 };
 pub use crate::db::{Db, Store, on_disk};
 pub use crate::error::StoreError;
@@ -38,8 +38,8 @@ pub use crate::outbox::by_hand::{Done, Ordered};
 pub use crate::outbox::{ClaimedPart, Draft, NewPart, PartKind, Target};
 pub use crate::runner::{Answer, NewMessage, RunnerStore, TurnEnd};
 pub use crate::session::{
-    Absorbed, Asked, Counts, Fetched, NOTICE_KEY, PendingFile, Reader, Request, SessionDb,
-    SessionRows, SessionStore, Snapshot, Stood, StopOrder, Surroundings, TaskEnd, TaskMessage,
+    Asked, Counts, Fetched, ImportReport, NOTICE_KEY, PendingFile, Reader, Request, SessionContext,
+    SessionDb, SessionRows, SessionStore, Snapshot, StopOrder, StopState, TaskEnd, TaskMessage,
     outbound_problems,
 };
 

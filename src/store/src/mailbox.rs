@@ -58,7 +58,7 @@ row!(Destination { name, title, channel });
 pub(crate) struct RunnerFacts {
     /// The incarnation that the host launched last, and the last one that a user stopped.
     pub(crate) newest: Incarnation,
-    pub(crate) halted: Incarnation,
+    pub(crate) stopped_incarnation: Incarnation,
     /// How far the outbound mailbox was imported.
     pub(crate) imported_seq: OutSeq,
     pub(crate) imported_wait: i64,

@@ -22,7 +22,7 @@ const LOG_PAGES_MAX: i64 = 256;
 const LOG_BYTES_MAX: i64 = LOG_PAGES_MAX * 4 * 1024;
 
 /// Statements that a connection keeps compiled. More than one look at a session runs; the library's 16
-/// would be compiled anew each time.
+/// would be compiled again each time.
 const STATEMENTS_KEPT: usize = 64;
 
 /// What a connection to a file of a session keeps of it in memory.
@@ -93,7 +93,7 @@ fn connect(path: &Path, journal: Journal) -> rusqlite::Result<Connection> {
     conn.pragma_update(None, "synchronous", synchronous)?;
     conn.pragma_update(None, "foreign_keys", true)?;
     conn.pragma_update(None, "wal_autocheckpoint", LOG_PAGES_MAX)?;
-    // A log that a large commit made long is cut back when it begins anew.
+    // A log that a large commit made long is cut back when it starts over.
     conn.pragma_update(None, "journal_size_limit", LOG_BYTES_MAX)?;
     // A command that ends beside the host must not copy the log back; the host does.
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
@@ -104,7 +104,7 @@ fn connect(path: &Path, journal: Journal) -> rusqlite::Result<Connection> {
 fn set_up(conn: &Connection) -> rusqlite::Result<()> {
     conn.busy_timeout(BUSY_TIMEOUT)?;
     conn.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
-    // Otherwise a statement with a range is compiled anew for every value: it could fit statistics,
+    // Otherwise a statement with a range is compiled for every value: it could fit statistics,
     // which nobody collects (<https://sqlite.org/queryplanner-ng.html#qpstab>).
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     Ok(())
@@ -166,7 +166,7 @@ mod tests {
     const FULL: i64 = 2;
 
     #[test]
-    fn whoever_writes_what_must_last_syncs_every_commit() {
+    fn every_writer_of_lasting_rows_syncs_every_commit() {
         let dir = tempfile::tempdir().unwrap();
         let layout = Layout::new(dir.path());
         // The writer of the host, each of its readers, and every command that runs beside it.

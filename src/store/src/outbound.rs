@@ -25,9 +25,9 @@ use self::private::{Found, Stamp};
 use crate::outbox::PartKind;
 use crate::row::{list, list_as, read};
 
-/// Messages and waits taken over in one commit; the rest follow in the next.
+/// Messages and waits imported in one commit; the rest follow in the next.
 const MESSAGES_MAX: usize = 64;
-/// Texts of messages taken over in one commit.
+/// Bytes of message texts imported in one commit.
 const BYTES_MAX: usize = 4 * 1024 * 1024;
 /// More than all messages of one look have: each has one claim per incarnation that began it.
 const CLAIMS_MAX: usize = 1_024;
@@ -39,7 +39,7 @@ const KEPT_BYTES_MAX: u64 = 4 * 1024 * 1024;
 /// Looks in a row that find the file locked; minutes, if nothing else causes them.
 const LOCKED_MAX: u32 = 200;
 
-/// What the runner wrote that the host has not taken over.
+/// Rows of the runner that the host has not imported.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct News {
     pub(crate) messages: Vec<(Outbound, PartKind)>,
@@ -69,13 +69,13 @@ impl News {
 /// What the host knows already.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ImportCursor {
-    /// The last message and the last wait that were taken over.
+    /// The last message and the last wait that were imported.
     pub(crate) message: OutSeq,
     pub(crate) wait: i64,
     /// The oldest message without an outcome; claims before it do not matter.
     pub(crate) waiting_from: Option<MessageSeq>,
     /// Claims up to this incarnation do not count, since somebody stopped it,
-    pub(crate) halted: Incarnation,
+    pub(crate) stopped_incarnation: Incarnation,
     /// nor do those beyond the last one that was launched.
     pub(crate) launched: Incarnation,
 }
@@ -213,7 +213,7 @@ fn claims(
         "SELECT {columns} FROM claims WHERE message >= ?1 AND incarnation > ?2 AND incarnation <= ?3
          ORDER BY message, incarnation LIMIT {CLAIMS_MAX}"
     );
-    let range = [from.0, known.halted.0, known.launched.0];
+    let range = [from.0, known.stopped_incarnation.0, known.launched.0];
     let found = list_as(conn, &sql, range, rows::claim).map_err(broken)?;
     let mut claims: Vec<Claim> = Vec::new();
     for claim in found.into_iter().flatten() {

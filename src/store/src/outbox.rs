@@ -20,7 +20,7 @@ use strum::{EnumString, IntoStaticStr, VariantArray};
 
 use self::columns::{Columns, Raw};
 use crate::reasons::STOPPED;
-use crate::row::{self, FromRow, is_there, list, one, run, word_column};
+use crate::row::{self, FromRow, enum_column, is_there, list, one, run};
 use crate::session::Scope;
 
 /// Longer waits were asked for by a platform.
@@ -38,7 +38,7 @@ pub enum PartKind {
 }
 
 words!(PartKind);
-word_column!(PartKind);
+enum_column!(PartKind);
 
 /// A part whose sending is committed. Cannot be made outside this module.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -167,9 +167,9 @@ pub(crate) fn add(
     let to = &part.to;
     // What answers a message whose answer may be known already is a repetition, perhaps.
     let sql = "INSERT INTO part (session, key, out_seq, cause, channel, account, chat, thread,
-             reply_to, kind, form, text, target, file, buttons, state, changed_at, created_at, doubted)
+             reply_to, kind, form, text, target, file, buttons, state, changed_at, created_at, was_uncertain)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, 'ready', ?16,
-             ?16, coalesce((SELECT m.doubted FROM message m
+             ?16, coalesce((SELECT m.may_be_answered FROM message m
                             WHERE m.session = ?1 AND m.seq = ?4), 0))
          ON CONFLICT DO NOTHING";
     let values = params![
@@ -230,15 +230,16 @@ pub(crate) fn claim(
     key: &PartKey,
     now: Timestamp,
 ) -> rusqlite::Result<Option<ClaimedPart>> {
-    let sql = "SELECT session, key, channel, account, chat, thread, reply_to, kind, doubted, tries,
-                   misses, form, text, target, file, buttons, doubts
+    let sql =
+        "SELECT session, key, channel, account, chat, thread, reply_to, kind, was_uncertain, tries,
+                   misses, form, text, target, file, buttons, uncertain_attempts
                FROM part WHERE session = ?1 AND key = ?2
                    AND state IN ('ready', 'unsent', 'uncertain')";
     let found: Option<(ClaimedPart, Raw, _)> = one(&tx, sql, params![tx.session, key.0])?;
-    let Some((mut part, raw, doubts)) = found else {
+    let Some((mut part, raw, uncertain_attempts)) = found else {
         return Ok(None);
     };
-    if let Some(why) = exhausted(doubts) {
+    if let Some(why) = exhausted(uncertain_attempts) {
         give_up(tx, key, &Verdict::Dead { why }, now)?;
         return Ok(None);
     }
@@ -290,7 +291,7 @@ pub(crate) fn conclude(
         "UPDATE part SET state = iif(reason = '{STOPPED}' AND ?3 <> 'sent', 'dead', ?3),
                 retry_at = ?4, platform_id = ?5, tries = tries + ?6,
                 misses = iif(?3 = 'sent' OR ?6 > 0, 0, misses + 1), changed_at = ?7,
-                doubts = doubts + (?3 = 'uncertain'), doubted = doubted OR ?3 = 'uncertain'
+                uncertain_attempts = uncertain_attempts + (?3 = 'uncertain'), was_uncertain = was_uncertain OR ?3 = 'uncertain'
          WHERE session = ?1 AND key = ?2 AND state = 'claimed'"
     );
     let end = params![tx.session, key.0, state, retry_at, platform_id, counts, now.0];
@@ -310,7 +311,7 @@ fn give_up(
     };
     let sql = format!(
         "UPDATE part SET form = 'text', target = NULL, buttons = NULL, state = 'ready',
-                retry_at = 0, tries = 0, misses = 0, doubts = 0, reason = ?3, changed_at = ?4
+                retry_at = 0, tries = 0, misses = 0, uncertain_attempts = 0, reason = ?3, changed_at = ?4
          WHERE session = ?1 AND key = ?2 AND form = 'edit' AND state NOT IN ('sent', 'dead')
              AND reason IS NOT '{STOPPED}'"
     );

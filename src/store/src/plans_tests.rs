@@ -27,7 +27,7 @@ const GROWING: [&str; 13] = [
     "dropped",
     "event",
     "question_card",
-    "held",
+    "pending_message",
 ];
 
 /// Partial indexes that hold what is open at present; the history isn't in them.
@@ -39,7 +39,7 @@ const OF_OPEN_ROWS: [&str; 11] = [
     "part_chat",
     "part_held",
     "part_open",
-    "part_untold",
+    "part_unreported",
     "question_unsettled",
     "session_awake",
     "task_heartbeat",
@@ -65,7 +65,7 @@ const MAY_SCAN: [(&str, &str); 14] = [
     ("WHERE 1 ORDER BY p.id DESC LIMIT", "ends after the newest thousand"),
     ("by, detail FROM event WHERE", "the newest that were asked for, for a command"),
     ("FROM event WHERE kind = 'refused'", "a sum for `status`; one row for each hour and session"),
-    ("state = 'dead' AND untold IS NOT NULL", "a list for a command, read beside the writer"),
+    ("state = 'dead' AND unreported IS NOT NULL", "a list for a command, read beside the writer"),
     ("FROM message WHERE kind <> 'context' ORDER BY id DESC LIMIT 1", "ends at the newest"),
 ];
 
@@ -93,8 +93,8 @@ const COMPOSED: [(&str, &str, &[&str]); 10] = [
         "reading/parts.rs",
         "which",
         &[
-            "state NOT IN ('sent', 'dead') OR (state = 'dead' AND untold IS NOT NULL)",
-            "state = 'dead' AND untold IS NOT NULL",
+            "state NOT IN ('sent', 'dead') OR (state = 'dead' AND unreported IS NOT NULL)",
+            "state = 'dead' AND unreported IS NOT NULL",
             "1",
             "p.session = ?1 AND key = ?2",
             "platform_id = ?1",

@@ -107,7 +107,7 @@ macro_rules! tuple_rows {
 }
 
 /// A closed set of words as a column; an unknown word is an error.
-macro_rules! word_column {
+macro_rules! enum_column {
     ($($name:ty),+ $(,)?) => { $(
         impl $crate::row::Column for $name {
             fn read(row: &rusqlite::Row<'_>, at: usize) -> rusqlite::Result<Self> {
@@ -119,7 +119,7 @@ macro_rules! word_column {
         }
     )+ };
 }
-pub(crate) use word_column;
+pub(crate) use enum_column;
 
 /// Values that a column holds as JSON.
 macro_rules! json_column {

@@ -13,6 +13,7 @@ mod handle;
 mod import;
 mod launches;
 mod messages;
+mod outgoing_attachments;
 mod parts;
 mod post;
 mod pruning;
@@ -20,7 +21,6 @@ mod quarantine;
 mod quiet;
 mod requests;
 mod stops;
-mod takeout;
 mod tasks;
 #[cfg(any(test, feature = "testing"))]
 mod testing;
@@ -31,7 +31,7 @@ use std::path::PathBuf;
 
 use domain::message::Claim;
 use domain::session::{Launches, Mailbox, Waiting};
-use domain::stop::Toll;
+use domain::stop::StopReport;
 use domain::time::Timestamp;
 use domain::{Incarnation, MessageSeq, OutSeq, SessionId};
 use rusqlite::{Connection, Params};
@@ -41,12 +41,12 @@ pub(crate) use self::body::Body;
 pub use self::dead_letters::NOTICE_KEY;
 pub(crate) use self::dead_letters::order_part;
 pub use self::handle::{Reader, SessionDb, SessionStore, outbound_problems};
-pub use self::import::{Absorbed, Surroundings};
+pub use self::import::{ImportReport, SessionContext};
 pub(crate) use self::launches::launches_of;
 pub use self::messages::Counts;
 pub(crate) use self::parts::{claim_part, conclude_part, copy_to_drop};
 pub use self::requests::{Asked, Request};
-pub use self::stops::{Stood, StopOrder};
+pub use self::stops::{StopOrder, StopState};
 pub use self::tasks::{TaskEnd, TaskMessage};
 
 use crate::StoreError;
@@ -90,11 +90,11 @@ pub struct SessionRows<'a> {
 
 /// How far the outbound mailbox was imported, and what an import is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Imported {
+pub(crate) struct ImportState {
     pub(crate) seq: OutSeq,
     pub(crate) wait: i64,
     /// Claims of incarnations up to this one do not count: a user stopped them.
-    pub(crate) halted: Incarnation,
+    pub(crate) stopped_incarnation: Incarnation,
     /// The incarnation that was launched last.
     launched: Incarnation,
     /// Nothing that the last incarnation ended counts: a user stopped it.
@@ -103,13 +103,13 @@ pub(crate) struct Imported {
     waiting: Vec<MessageSeq>,
 }
 
-impl Imported {
+impl ImportState {
     pub(crate) fn known(&self) -> ImportCursor {
         ImportCursor {
             message: self.seq,
             wait: self.wait,
             waiting_from: self.waiting.first().copied(),
-            halted: self.halted,
+            stopped_incarnation: self.stopped_incarnation,
             launched: self.launched,
         }
     }
@@ -142,16 +142,16 @@ pub struct Snapshot {
     /// The oldest request of the agent that nobody was told of.
     pub request: Option<OutSeq>,
     /// The last incarnation that a user stopped.
-    pub halted: Incarnation,
+    pub stopped_incarnation: Incarnation,
     /// How far the last stop of the agent was carried out.
-    pub stood: Stood,
+    pub stop_state: StopState,
     /// The last message that waits; 0 when none does.
     pub last_waiting: MessageSeq,
     /// The agent asked for something and has no answer yet.
     pub asking: bool,
     /// By message, the last incarnation whose claim was taken back.
     released: Vec<Incarnation>,
-    imported: Imported,
+    import_state: ImportState,
 }
 
 impl Snapshot {
@@ -183,7 +183,8 @@ impl<'a> SessionRows<'a> {
         self.at_one_moment(|| {
             let (waiting, released): (Vec<Waiting>, Vec<Incarnation>) =
                 self.waiting()?.into_iter().unzip();
-            let imported = self.imported_before(waiting.iter().map(|it| it.message).collect())?;
+            let import_state =
+                self.import_state_of(waiting.iter().map(|it| it.message).collect())?;
             Ok(Snapshot {
                 news: false,
                 mailbox: Mailbox::Sound,
@@ -192,37 +193,37 @@ impl<'a> SessionRows<'a> {
                 launches: self.launches()?,
                 file: self.next_file()?,
                 request: self.open_request()?,
-                halted: imported.halted,
-                stood: self.stood()?,
+                stopped_incarnation: import_state.stopped_incarnation,
+                stop_state: self.stop_state()?,
                 last_waiting: self.last_waiting()?,
                 asking: self.is_asking()?,
                 released,
-                imported,
+                import_state,
             })
         })
     }
 
-    pub(crate) fn imported(&self) -> Result<Imported, StoreError> {
+    pub(crate) fn import_state(&self) -> Result<ImportState, StoreError> {
         let waiting = self.waiting()?.into_iter().map(|it| it.0.message).collect();
-        self.imported_before(waiting)
+        self.import_state_of(waiting)
     }
 
-    fn imported_before(&self, waiting: Vec<MessageSeq>) -> Result<Imported, StoreError> {
-        let sql = "SELECT imported_seq, imported_wait, halted,
+    fn import_state_of(&self, waiting: Vec<MessageSeq>) -> Result<ImportState, StoreError> {
+        let sql = "SELECT imported_seq, imported_wait, stopped_incarnation,
                        coalesce((SELECT max(incarnation) FROM launch
                                  WHERE launch.session = session.id), 0)
                    FROM session WHERE id = ?1";
-        let (seq, wait, halted, launched) =
+        let (seq, wait, stopped_incarnation, launched) =
             self.only("read how far a session was imported", sql, [self.scope.session])?;
-        let is_silenced = Incarnation(0) < halted && launched <= halted;
-        Ok(Imported { seq, wait, halted, launched, is_silenced, waiting })
+        let is_silenced = Incarnation(0) < stopped_incarnation && launched <= stopped_incarnation;
+        Ok(ImportState { seq, wait, stopped_incarnation, launched, is_silenced, waiting })
     }
 
     /// Carries out that the agent is stopped. Doing it again changes nothing.
     ///
     /// # Errors
     /// When the database fails; then nothing has changed.
-    pub fn stand_still(&self, order: &StopOrder, now: Timestamp) -> Result<Toll, StoreError> {
+    pub fn apply_stop(&self, order: &StopOrder, now: Timestamp) -> Result<StopReport, StoreError> {
         // Which message a container had begun with only its word says, and that is not trusted.
         let in_work = self.launches()?.open.is_some();
         self.carry_out(order, in_work, now)

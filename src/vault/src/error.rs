@@ -2,7 +2,7 @@
 
 use crate::seal::OpenError;
 
-/// An error of whoever keeps the rows.
+/// An error of the rows' owner.
 pub type Cause = Box<dyn std::error::Error + Send + Sync>;
 
 #[derive(Debug, thiserror::Error)]

@@ -97,7 +97,7 @@ pub fn open_or_create(path: &Path, anything_sealed: bool) -> Result<Key, KeyFile
     }
 }
 
-/// Whoever can write to the folder can exchange the file. In one with the sticky bit only its owner can.
+/// A writer of the folder can exchange the file. With the sticky bit only its owner can.
 fn check_folder(path: &Path) -> Result<(), KeyFileError> {
     let folder = path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
     match std::fs::metadata(folder) {

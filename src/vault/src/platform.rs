@@ -2,7 +2,7 @@
 //!
 //! Invariants
 //! - A token is sealed together with its account and with the addresses that the account is reached
-//!   at: whoever can write to the database but has no key cannot have it sent to another server.
+//!   at: a writer of the database without a key cannot have it sent to another server.
 //! - It opens for the adapter alone, which runs in this process; no agent's request ever reaches it.
 
 use std::collections::BTreeMap;

@@ -9,7 +9,7 @@ use domain::time::Timestamp;
 
 use crate::Cause;
 
-/// One stored credential. All of it may be read by whoever reads the database.
+/// One stored credential. Every reader of the database may read all of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SealedRow {
     /// Unique.

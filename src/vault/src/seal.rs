@@ -4,8 +4,8 @@
 //! XChaCha20-Poly1305. Its nonce is long enough to be drawn at random for ever.
 //!
 //! Invariants
-//! - Everything that decides where a credential goes ([`Binding`]) is authenticated with it. Whoever
-//!   can write to the database but has no key cannot point a credential at another destination, nor
+//! - Everything that decides where a credential goes ([`Binding`]) is authenticated with it. A
+//!   writer of the database without a key cannot point a credential at another destination, nor
 //!   put it under another name: it no longer opens.
 //! - A wrong key is told from a changed row by the key id, a digest that reveals nothing of the key.
 

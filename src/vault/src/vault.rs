@@ -1,7 +1,7 @@
 //! The vault itself: adds, lists, removes and opens credentials.
 //!
 //! Invariants
-//! - A value is opened for each request anew and dropped after it; removing or replacing a
+//! - A value is opened for each request and dropped after it; removing or replacing a
 //!   credential thus takes effect with the next request.
 //! - Nothing here returns a value, or a piece of one, to the outside of the crate; for the tokens of
 //!   accounts on platforms there is [`crate::platform`].

@@ -54,7 +54,7 @@ async fn the_prefix_of_a_gateway_is_kept() {
 }
 
 #[tokio::test]
-async fn one_stream_serves_many_requests_and_each_opens_the_credential_anew() {
+async fn one_stream_serves_many_requests_and_each_opens_the_credential_again() {
     let rig = Rig::start().await;
     let mut client = rig.open();
     let call = |text| request_line("POST /v1/messages", "", &body(text, false));

@@ -1,4 +1,4 @@
-//! What a container asks for in vain.
+//! Requests of a container that the vault refuses.
 
 use std::time::Duration;
 

@@ -7,7 +7,7 @@ use domain::message::{Admitted, InboundKind, Outcome};
 use domain::time::Timestamp;
 use domain::{MessageSeq, SessionId};
 use store::layout::Layout;
-use store::{RunnerStore, SessionStore, Surroundings, TurnEnd};
+use store::{RunnerStore, SessionContext, SessionStore, TurnEnd};
 
 use crate::rig::incoming;
 
@@ -16,7 +16,7 @@ fn admitted(index: usize) -> Admitted {
 }
 
 /// The commits of one answered message, back to back on one thread, with nothing in between:
-/// store, claim, answer, take over, claim the part, conclude it.
+/// store, claim, answer, import, claim the part, conclude it.
 pub(crate) fn commits_of_a_round_trip(dir: &Path, n: usize) -> Vec<Duration> {
     let layout = Layout::new(dir);
     let paths = layout.session(SessionId(1));
@@ -39,7 +39,7 @@ pub(crate) fn commits_of_a_round_trip(dir: &Path, n: usize) -> Vec<Duration> {
                 cost: None,
             };
             runner.end_turn(&end, &[], now).unwrap();
-            host.import(&Surroundings::default(), now).unwrap();
+            host.import(&SessionContext::default(), now).unwrap();
             let key = host.rows().open_parts().unwrap()[0].key.clone();
             host.claim_part(&key, now).unwrap().unwrap();
             let sent = domain::delivery::Verdict::Sent { platform_id: "p".into() };

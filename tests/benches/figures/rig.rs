@@ -4,9 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use actors::container_slots::ContainerSlots;
 use actors::host::{Credentials, Host, Peers, Policy, settings};
-use actors::places::Places;
-use actors::stops::Gate;
+use actors::stops::StopGate;
 use actors::tree::{RootArgs, RootMessage, RootSupervisor};
 use async_trait::async_trait;
 use channel::{
@@ -81,8 +81,8 @@ impl Rig {
             egress: Arc::new(NoEgress),
             registrations: vec![registration],
             credentials: Arc::new(NoCredentials),
-            places: Places::new(10),
-            stops: Gate::default(),
+            container_slots: ContainerSlots::new(10),
+            stops: StopGate::default(),
             policy: Policy::default(),
             container_user: user,
             peers,

@@ -13,7 +13,7 @@ use domain::outgoing::TextLimit;
 use domain::people::Handle;
 use domain::time::{Clock, SystemClock};
 use harness::engine::FakeEngine;
-use harness::stage::Stage;
+use harness::env::SimulationEnv;
 use store::layout::Layout;
 use store::{CentralStore, Wiring};
 
@@ -27,7 +27,7 @@ pub(crate) async fn run() {
     let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let floor = floor::stored_per_second(dir.path(), 2_000).await;
     // The engine is down, so that only routing and storing are measured.
-    let engine = FakeEngine::new(Arc::new(SystemClock), true, Stage::without_trace());
+    let engine = FakeEngine::new(Arc::new(SystemClock), true, SimulationEnv::without_trace());
     engine.set_reachable(false);
     let caps = Caps { mentions: true, ..Caps::plain(TextLimit::chars(4_000)) };
     let mut rig = Rig::start_with(dir.path(), engine, "none", None, caps).await;
@@ -47,7 +47,7 @@ pub(crate) async fn run() {
     }
     let rate = floor::per_second(MESSAGES, started.elapsed());
     println!(
-        "routed: {MESSAGES} messages over {CHATS} groups, half of them overheard: {rate:.0}/s; bare \
+        "routed: {MESSAGES} messages over {CHATS} groups, half of them context: {rate:.0}/s; bare \
          commits {floor:.0}/s; ratio {:.2}",
         rate / floor
     );

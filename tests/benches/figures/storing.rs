@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use domain::time::SystemClock;
 use harness::engine::FakeEngine;
-use harness::stage::Stage;
+use harness::env::SimulationEnv;
 
 use crate::floor;
 use crate::rig::{Rig, incoming};
@@ -24,7 +24,7 @@ async fn measure(sessions: usize, one_by_one: bool) {
     let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let floor = floor::stored_per_second(dir.path(), 2_000).await;
     // The engine is down, so that only storing is measured.
-    let engine = FakeEngine::new(Arc::new(SystemClock), true, Stage::without_trace());
+    let engine = FakeEngine::new(Arc::new(SystemClock), true, SimulationEnv::without_trace());
     engine.set_reachable(false);
     let mut rig = Rig::start(dir.path(), engine, "none", None).await;
     // Sessions exist before the clock runs.

@@ -7,7 +7,7 @@ use domain::agent::{AgentGroup, DEFAULT_AGENT};
 use domain::message::Address;
 use domain::time::{Clock, SystemClock, Timestamp};
 use harness::engine::FakeEngine;
-use harness::stage::Stage;
+use harness::env::SimulationEnv;
 use std::sync::Arc;
 
 use actors::sessions::SessionsMessage;
@@ -19,7 +19,7 @@ pub(crate) async fn run() {
     for dormant in [100, 10_000] {
         let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         make_sessions(dir.path(), dormant);
-        let engine = FakeEngine::new(Arc::new(SystemClock), true, Stage::without_trace());
+        let engine = FakeEngine::new(Arc::new(SystemClock), true, SimulationEnv::without_trace());
         let rig = Rig::start(dir.path(), engine, "none", None).await;
         tokio::time::sleep(Duration::from_millis(300)).await;
         let mut times = Vec::new();

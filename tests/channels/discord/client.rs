@@ -40,7 +40,7 @@ impl DiscordJs {
     /// The rest of the next line, which begins with these words.
     pub(super) async fn says(&mut self, words: &str) -> String {
         let next = timeout(PATIENCE, self.lines.next_line()).await;
-        let line = next.unwrap_or_else(|_| panic!("waited in vain for {words:?}")).unwrap();
+        let line = next.unwrap_or_else(|_| panic!("{words:?} did not come")).unwrap();
         let Some(rest) = line.as_deref().and_then(|it| it.strip_prefix(words)) else {
             drop(self.child.start_kill());
             let mut errors = String::new();

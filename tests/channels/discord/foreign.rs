@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use harness::conformance::{Double, Fault, Place, Post, Visible};
+use harness::conformance::{Double, Fault, Post, TestChat, Visible};
 use harness::discord::{FakeDiscord, TOKEN};
 
 use super::client::DiscordJs;
@@ -62,7 +62,7 @@ async fn sends_files_and_opens_a_thread(
     assert_eq!(client.says("OK download").await, "notes.txt text/x-notes some notes");
     let made = client.says("OK thread").await;
     let [thread, sent, "true"] = made.split(' ').collect::<Vec<_>>()[..] else { panic!("{made}") };
-    let aside = Place { thread: Some(thread.to_owned()), ..places.group };
+    let aside = TestChat { thread: Some(thread.to_owned()), ..places.group };
     double.post(Post::plain(double, &aside, "in here")).await;
     assert_eq!(client.says("OK in-thread").await, "true general in here");
     (upload.split(' ').next().unwrap().to_owned(), sent.to_owned())

@@ -3,7 +3,7 @@
 use domain::message::Incoming;
 use domain::outgoing::Content;
 use harness::conformance::driven::Driven;
-use harness::conformance::{Double, Place};
+use harness::conformance::{Double, TestChat};
 use harness::discord::FakeDiscord;
 
 pub(super) const ANN: &str = "4242";
@@ -29,8 +29,8 @@ pub(super) async fn away<'a>(driven: &mut Driven<'a>, double: &'a FakeDiscord) {
     double.forget_sessions();
 }
 
-pub(super) fn group(chat: &str) -> Place {
-    Place { chat: chat.into(), thread: None, is_group: true }
+pub(super) fn group(chat: &str) -> TestChat {
+    TestChat { chat: chat.into(), thread: None, is_group: true }
 }
 
 pub(super) fn text(words: &str) -> Content {

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use domain::message::Outcome;
-use harness::conformance::{Place, Visible};
+use harness::conformance::{TestChat, Visible};
 
 use super::plan::PLACES;
 use crate::ann::{answers, is_marked};
@@ -15,7 +15,7 @@ const MAY_BE_MISSING: &str = "messages of that span may be missing here";
 #[derive(Clone, Debug)]
 pub(super) struct Posted {
     pub(super) n: usize,
-    pub(super) place: Place,
+    pub(super) place: TestChat,
     /// The platform's.
     pub(super) id: String,
     /// The platform will never tell the bot.
@@ -89,7 +89,7 @@ impl Record {
     /// What each chat saw, and what the host has written down.
     pub(super) fn shown(&self) -> String {
         let mut text = String::new();
-        let mut places: Vec<&Place> = Vec::new();
+        let mut places: Vec<&TestChat> = Vec::new();
         for place in self.posted.iter().map(|it| &it.place) {
             if !places.contains(&place) {
                 places.push(place);

@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
 use futures_util::future::{join, ready};
-use harness::conformance::Place;
+use harness::conformance::TestChat;
 use harness::crash::Crash;
 use harness::host::World;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
@@ -24,7 +24,7 @@ struct Run<'a, P> {
     /// For the host to come to rest after everything happened.
     patience: Duration,
     world: World,
-    places: [Place; PLACES],
+    places: [TestChat; PLACES],
     posted: RefCell<Vec<Posted>>,
     /// Nothing is planned that did not happen yet.
     is_over: Cell<bool>,

@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
-use domain::delivery::DOUBTS_MAX;
+use domain::delivery::UNCERTAIN_MAX;
 use harness::conformance::Fault;
-use harness::dice::Dice;
+use harness::rng::Rng;
 
 /// Everything is planned within this time; then the host recovers.
 const SPAN_MS: u64 = 2_000;
@@ -61,7 +61,7 @@ pub(super) enum End {
 
 impl Strike {
     /// What was sent may have been shown, and the host does not know.
-    fn is_doubt(self) -> bool {
+    fn is_uncertain(self) -> bool {
         matches!(
             self,
             Self::Send(Fault::AnswerLost | Fault::ServerError) | Self::Now(Fault::Disconnect)
@@ -79,27 +79,27 @@ impl Plan {
 
     /// `own`: what can happen on this platform beside what can happen on every one.
     pub(super) fn random(seed: u64, own: &[Strike]) -> Self {
-        let mut dice = Dice::new(seed);
+        let mut rng = Rng::new(seed);
         let mut posts: Vec<_> =
-            (0..2 + dice.below(6)).map(|_| (moment(&mut dice), index(&mut dice, PLACES))).collect();
+            (0..2 + rng.below(6)).map(|_| (moment(&mut rng), index(&mut rng, PLACES))).collect();
         posts.sort();
-        let ends: Vec<_> = (0..dice.below(4)).map(|_| (end(&mut dice), pause(&mut dice))).collect();
+        let ends: Vec<_> = (0..rng.below(4)).map(|_| (end(&mut rng), pause(&mut rng))).collect();
         // A part that may have been shown so often is given up, and that is no silence to find here.
-        let doubts_max = usize::try_from(DOUBTS_MAX).unwrap() - 1;
-        let mut doubts = ends.len();
+        let uncertain_max = usize::try_from(UNCERTAIN_MAX).unwrap() - 1;
+        let mut uncertain = ends.len();
         let mut strikes = Vec::new();
-        for _ in 0..dice.below(7) {
-            let (at, strike) = (moment(&mut dice), strike(&mut dice, own));
-            doubts += usize::from(strike.is_doubt());
-            if doubts <= doubts_max || !strike.is_doubt() {
+        for _ in 0..rng.below(7) {
+            let (at, strike) = (moment(&mut rng), strike(&mut rng, own));
+            uncertain += usize::from(strike.is_uncertain());
+            if uncertain <= uncertain_max || !strike.is_uncertain() {
                 strikes.push((at, strike));
             }
         }
         strikes.sort_by_key(|it| it.0);
-        let away = (dice.below(4) == 0)
-            .then(|| (0..1 + dice.below(3)).map(|_| index(&mut dice, PLACES)).collect());
-        let keeps_no_keys = dice.below(2) == 0;
-        let jitter = if dice.below(3) == 0 { 1 + seed } else { 0 };
+        let away = (rng.below(4) == 0)
+            .then(|| (0..1 + rng.below(3)).map(|_| index(&mut rng, PLACES)).collect());
+        let keeps_no_keys = rng.below(2) == 0;
+        let jitter = if rng.below(3) == 0 { 1 + seed } else { 0 };
         Self { seed, posts, strikes, ends, away, keeps_no_keys, jitter }
     }
 
@@ -111,39 +111,39 @@ impl Plan {
     }
 }
 
-fn moment(dice: &mut Dice) -> Duration {
-    Duration::from_millis(dice.below(SPAN_MS))
+fn moment(rng: &mut Rng) -> Duration {
+    Duration::from_millis(rng.below(SPAN_MS))
 }
 
-fn pause(dice: &mut Dice) -> Duration {
-    Duration::from_millis(dice.below(400))
+fn pause(rng: &mut Rng) -> Duration {
+    Duration::from_millis(rng.below(400))
 }
 
-fn index(dice: &mut Dice, count: usize) -> usize {
-    usize::try_from(dice.below(u64::try_from(count).unwrap())).unwrap()
+fn index(rng: &mut Rng, count: usize) -> usize {
+    usize::try_from(rng.below(u64::try_from(count).unwrap())).unwrap()
 }
 
-fn end(dice: &mut Dice) -> End {
-    let after = Duration::from_millis(dice.below(SPAN_MS / 2));
-    match dice.below(6) {
-        0..3 => End::KilledAt(1 + dice.below(POINTS)),
+fn end(rng: &mut Rng) -> End {
+    let after = Duration::from_millis(rng.below(SPAN_MS / 2));
+    match rng.below(6) {
+        0..3 => End::KilledAt(1 + rng.below(POINTS)),
         3 | 4 => End::KilledAfter(after),
         _ => End::StoppedAfter(after),
     }
 }
 
-fn strike(dice: &mut Dice, own: &[Strike]) -> Strike {
+fn strike(rng: &mut Rng, own: &[Strike]) -> Strike {
     let wait = Duration::from_secs(1);
-    match dice.below(10) {
+    match rng.below(10) {
         0 => Strike::Send(Fault::Throttle(wait)),
         1 => Strike::Send(Fault::ServerError),
         2 | 3 => Strike::Send(Fault::AnswerLost),
         4 => Strike::Read(Fault::Throttle(wait)),
         5 => Strike::Read(Fault::ServerError),
         6 => Strike::Read(Fault::AnswerLost),
-        7 => Strike::TellAgain(index(dice, 100)),
-        8 if !own.is_empty() => own[index(dice, own.len())],
-        8 | 9 if dice.below(4) == 0 => Strike::Now(Fault::Garbage),
+        7 => Strike::TellAgain(index(rng, 100)),
+        8 if !own.is_empty() => own[index(rng, own.len())],
+        8 | 9 if rng.below(4) == 0 => Strike::Now(Fault::Garbage),
         _ => Strike::Now(Fault::Disconnect),
     }
 }

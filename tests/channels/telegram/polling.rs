@@ -41,7 +41,7 @@ async fn an_update_that_cannot_be_read_spoils_no_other_and_is_not_read_again() {
 }
 
 #[tokio::test]
-async fn updates_that_are_numbered_anew_are_read() {
+async fn renumbered_updates_are_read() {
     let double = FakeTelegram::start().await;
     let mut driven = Driven::connect(&double).await;
     let place = double.places().direct;

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::process::{Program, node};
 
 const TOKEN: &str = "12345:for_the_test_api";
-/// The package's own name for whoever writes.
+/// The package's own name for the sender.
 const CHAT: &str = "1";
 
 struct Server(Program);

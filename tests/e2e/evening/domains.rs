@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use store::CentralStore;
 
-use super::town::Town;
+use super::multi_user::MultiUser;
 
 /// A word that was said in one domain only, and the agent that this domain belongs to. The refused
-/// stranger's belongs to nobody.
+/// unknown user's belongs to nobody.
 const WORDS: [(&str, &str); 5] = [
     ("word-private", "andy"),
     ("word-family", "family"),
@@ -19,8 +19,8 @@ const WORDS: [(&str, &str); 5] = [
 
 /// Every file of every agent and session holds the words of its own domain alone, and each word is
 /// found where it belongs, so that the search is known to work.
-pub(super) fn check_isolation(town: &Town) {
-    let layout = town.rig.layout();
+pub(super) fn check_isolation(multi_user: &MultiUser) {
+    let layout = multi_user.rig.layout();
     let central = CentralStore::open(&layout.central()).unwrap();
     let sessions = central.sessions().unwrap();
     let mut found: Vec<&str> = Vec::new();

@@ -2,7 +2,7 @@
 """A runner in hostile hands. The message that it should work on names attacks; each container makes the
 next one of them, with all that the runner's user may do, and ends with an error after some seconds.
 
-A trap is made aside and put in its place before the host is rung. Whatever fails is left out: the host
+A trap is made aside and put in its place before the host is notified. Whatever fails is left out: the host
 has to hold, not this program.
 """
 
@@ -22,7 +22,7 @@ until = 0.0
 
 
 def arm():
-    """The trap is set: from now on the host is rung, for as long as the attack goes on."""
+    """The trap is set: from now on the host is notified, for as long as the attack goes on."""
     global until
     if not armed.is_set():
         until = time.monotonic() + SECONDS
@@ -54,13 +54,13 @@ def connect(header):
     return stream
 
 
-def ring():
+def notify():
     """Has the host look, as often as it likes."""
     stream = None
     armed.wait()
     while True:
         try:
-            stream = stream or connect(b"doorbell\n")
+            stream = stream or connect(b"notify\n")
             stream.sendall(b"look\n")
         except OSError:
             stream = None
@@ -286,7 +286,7 @@ def link():
     sound().close()
     arm()
     held = []
-    heads = [b"", b"d", b"doorbell", b"x" * 4000, b"\xff\n", b"model\n", b"doorbell\n",
+    heads = [b"", b"d", b"notify", b"x" * 4000, b"\xff\n", b"model\n", b"notify\n",
              b"model\nPOST /v1/messages HTTP/1.1\r\nhost: x\r\ncontent-length: 99999999\r\n\r\n"]
 
     def pour(head, piece):
@@ -299,15 +299,15 @@ def link():
     def hand_over():
         pipes = array.array("i", os.pipe() * 50)
         while on():
-            stream = tried(connect, b"doorbell\n")
+            stream = tried(connect, b"notify\n")
             for _ in range(50):
                 ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, pipes)]
                 if not stream or not tried(stream.sendmsg, [b"look\n"], ancillary):
                     break
 
-    jobs = [(pour, b"doorbell\n", b"look\nprogress\ntool 9 x\n" * 3000), (hand_over,),
-            (pour, b"doorbell\n", b"draft 2 \"" + b"x" * 3000 + b"\"\n"),
-            (pour, b"doorbell\n", b"x" * 65536), (pour, b"x\n", b""),
+    jobs = [(pour, b"notify\n", b"look\nprogress\ntool 9 x\n" * 3000), (hand_over,),
+            (pour, b"notify\n", b"draft 2 \"" + b"x" * 3000 + b"\"\n"),
+            (pour, b"notify\n", b"x" * 65536), (pour, b"x\n", b""),
             (pour, b"model\n", b"GET / HTTP/1.1\r\n" + b"a: b\r\n" * 5000)]
     for job, *args in jobs:
         threading.Thread(target=job, args=args, daemon=True).start()
@@ -362,7 +362,7 @@ def order():
 def main():
     message.update(order())
     attacks = message["text"].split()
-    threading.Thread(target=ring, daemon=True).start()
+    threading.Thread(target=notify, daemon=True).start()
     globals()[attacks[(INCARNATION - 1) % len(attacks)]]()
     os._exit(3)
 

@@ -2,7 +2,7 @@
 //!
 //! Every durable write and every outside call of a program passes here twice: before it happens and
 //! after it happened but before anybody hears of it. A [`Crash`] lets a number of points pass, and
-//! then nothing any more: whoever arrives waits for ever, as after `kill -9`, until the driver has
+//! then nothing any more: every caller waits for ever, as after `kill -9`, until the driver has
 //! thrown the program away.
 
 use std::future::pending;
@@ -15,8 +15,8 @@ use store::{Fault, Gate, ReadFault};
 use tokio::sync::Notify;
 use tokio::time::sleep;
 
-use crate::dice::Dice;
-use crate::stage::Stage;
+use crate::env::SimulationEnv;
+use crate::rng::Rng;
 
 /// About what a slow disk or engine takes, and more than anything that only computes.
 pub(crate) const JITTER_MS: u64 = 40;
@@ -36,9 +36,9 @@ pub struct Crash {
     hangs: Mutex<Option<&'static str>>,
     trace: Mutex<Vec<String>>,
     /// How long each point takes, in simulated time.
-    jitter: Option<Mutex<Dice>>,
+    jitter: Option<Mutex<Rng>>,
     /// Where its points are noted, and whose they are.
-    stage: OnceLock<(Arc<Stage>, String)>,
+    env: OnceLock<(Arc<SimulationEnv>, String)>,
 }
 
 impl Crash {
@@ -68,8 +68,8 @@ impl Crash {
             full: Mutex::default(),
             hangs: Mutex::default(),
             trace: Mutex::default(),
-            jitter: (seed != 0).then(|| Mutex::new(Dice::new(seed))),
-            stage: OnceLock::new(),
+            jitter: (seed != 0).then(|| Mutex::new(Rng::new(seed))),
+            env: OnceLock::new(),
         }
     }
 
@@ -123,13 +123,13 @@ impl Crash {
     }
 
     /// From now on its points are part of a run's trace.
-    pub(crate) fn appear_on(&self, stage: Arc<Stage>, who: String) {
+    pub(crate) fn attach(&self, env: Arc<SimulationEnv>, who: String) {
         // A second life has a crash of its own.
-        let _ = self.stage.set((stage, who));
+        let _ = self.env.set((env, who));
     }
 
-    pub(crate) fn stage(&self) -> Option<&Arc<Stage>> {
-        self.stage.get().map(|it| &it.0)
+    pub(crate) fn env(&self) -> Option<&Arc<SimulationEnv>> {
+        self.env.get().map(|it| &it.0)
     }
 
     /// Passes a point, or never returns.
@@ -142,12 +142,12 @@ impl Crash {
             pending::<()>().await;
         }
         let count = self.passed.fetch_add(1, Ordering::SeqCst) + 1;
-        let stage = self.stage.get();
-        if stage.is_none_or(|it| it.0.keeps_trace()) {
+        let env = self.env.get();
+        if env.is_none_or(|it| it.0.keeps_trace()) {
             self.trace.lock().unwrap().push(format!("{count} {name}"));
         }
-        if let Some((stage, who)) = stage {
-            stage.note(format_args!("{who} {count} {name}"));
+        if let Some((env, who)) = env {
+            env.note(format_args!("{who} {count} {name}"));
         }
         if let Some((_, left)) = self.named.as_ref().filter(|it| it.0 == name)
             && left.fetch_sub(1, Ordering::SeqCst) == 1
@@ -171,7 +171,7 @@ impl Gate for Crash {
             pending::<()>().await;
         }
         let fails = self.full.lock().unwrap().take_if(|it| *it == op).is_some();
-        let refused = self.stage().is_some_and(|it| it.refuses(op));
+        let refused = self.env().is_some_and(|it| it.refuses(op));
         if fails || refused { Err(Fault) } else { Ok(()) }
     }
 
@@ -180,14 +180,14 @@ impl Gate for Crash {
     }
 
     fn hears_of(&self, op: &'static str) -> Result<(), Fault> {
-        match self.stage().is_some_and(|it| it.leaves_in_doubt(op)) {
+        match self.env().is_some_and(|it| it.leaves_uncertain(op)) {
             true => Err(Fault),
             false => Ok(()),
         }
     }
 
     fn before_read(&self) -> Result<(), ReadFault> {
-        self.stage().map_or(Ok(()), |it| it.read())
+        self.env().map_or(Ok(()), |it| it.read())
     }
 
     fn runs_inline(&self) -> bool {

@@ -25,7 +25,7 @@ pub use self::link::LinkFault;
 use self::link::Links;
 pub use self::timeline::Timeline;
 use crate::crash::Crash;
-use crate::stage::Stage;
+use crate::env::SimulationEnv;
 
 /// How often a call that hangs looks whether it still does.
 const HANG_TICK: Duration = Duration::from_secs(1);
@@ -51,9 +51,9 @@ pub struct FakeEngine {
     links: Links,
     /// Which containers ran when.
     timeline: Arc<Timeline>,
-    /// Whether runners keep a doorbell.
-    doorbells: bool,
-    stage: Arc<Stage>,
+    /// Whether runners keep a notify stream.
+    notifications: bool,
+    env: Arc<SimulationEnv>,
     /// Shared by each start and stop that is under way.
     work: Arc<()>,
 }
@@ -81,7 +81,7 @@ struct Inner {
 
 impl FakeEngine {
     #[must_use]
-    pub fn new(clock: Arc<dyn Clock>, doorbells: bool, stage: Arc<Stage>) -> Arc<Self> {
+    pub fn new(clock: Arc<dyn Clock>, notifications: bool, env: Arc<SimulationEnv>) -> Arc<Self> {
         let inner = Inner {
             reachable: true,
             hanging: None,
@@ -102,8 +102,8 @@ impl FakeEngine {
             inner,
             links,
             timeline: Arc::default(),
-            doorbells,
-            stage,
+            notifications,
+            env,
             work: Arc::default(),
         })
     }
@@ -182,7 +182,7 @@ impl FakeEngine {
         self.lock().hanging = Some(session);
     }
 
-    /// No longer; whoever waits for an answer hears that there is none. Returns whether one hung.
+    /// No longer; a waiting caller hears that there is no answer. Returns whether one hung.
     pub fn lift(&self) -> bool {
         self.lock().hanging.take().is_some()
     }
@@ -199,8 +199,8 @@ impl FakeEngine {
     }
 
     /// A stream as any program in a container can open it.
-    pub async fn open_doorbell(&self, link: PathBuf) -> Box<dyn agent_runner::Stream> {
-        self.links.connect(link).open(Header::Doorbell).await.unwrap()
+    pub async fn open_notify_stream(&self, link: PathBuf) -> Box<dyn agent_runner::Stream> {
+        self.links.connect(link).open(Header::Notify).await.unwrap()
     }
 
     /// `docker kill`.

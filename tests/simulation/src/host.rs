@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use actors::container_slots::ContainerSlots;
 use actors::host::{Credentials, Host, Peers, Policy, settings};
-use actors::places::Places;
-use actors::stops::Gate;
+use actors::stops::StopGate;
 use actors::tree::{Role, RootArgs, RootMessage, RootSupervisor};
 use async_trait::async_trait;
 use channel::{Cause, Registration, SecretString};
@@ -25,9 +25,9 @@ use vault::{Caller, Duplex, Egress};
 use crate::clock::TestClock;
 use crate::crash::Crash;
 use crate::engine::FakeEngine;
+use crate::env::SimulationEnv;
 use crate::mutation::Mutation;
 use crate::platform::FakePlatform;
-use crate::stage::Stage;
 
 /// Everything outside the host, and its disk.
 #[derive(Debug)]
@@ -41,7 +41,7 @@ pub struct World {
     pub others: Vec<&'static Registration>,
     pub credential: SecretString,
     /// What happened so far.
-    pub stage: Arc<Stage>,
+    pub env: Arc<SimulationEnv>,
     dir: tempfile::TempDir,
 }
 
@@ -58,21 +58,21 @@ pub struct TestHost {
 impl World {
     #[must_use]
     pub fn new() -> Self {
-        Self::with_doorbells(true)
+        Self::with_notifications(true)
     }
 
     /// `false` leaves everything to the slow polls.
     #[must_use]
-    pub fn with_doorbells(doorbells: bool) -> Self {
-        Self::broken(doorbells, None)
+    pub fn with_notifications(notifications: bool) -> Self {
+        Self::broken(notifications, None)
     }
 
     /// With something that breaks a law.
     #[must_use]
-    pub fn broken(doorbells: bool, mutation: Option<Mutation>) -> Self {
-        let stage = Stage::new(mutation);
+    pub fn broken(notifications: bool, mutation: Option<Mutation>) -> Self {
+        let env = SimulationEnv::new(mutation);
         let clock = Arc::new(TestClock::default());
-        let engine = FakeEngine::new(Arc::clone(&clock) as _, doorbells, Arc::clone(&stage));
+        let engine = FakeEngine::new(Arc::clone(&clock) as _, notifications, Arc::clone(&env));
         // Memory, not a disk: thousands of runs would wear it for nothing.
         let shm = PathBuf::from("/dev/shm");
         let dir = if shm.is_dir() { tempfile::tempdir_in(shm) } else { tempfile::tempdir() };
@@ -84,7 +84,7 @@ impl World {
             containers_max: 10,
             others: vec![],
             credential: SecretString::from("any"),
-            stage,
+            env,
             dir: dir.unwrap(),
         }
     }
@@ -104,7 +104,7 @@ impl World {
 
     /// Starts the host, to be stopped at the given point.
     pub async fn start(&self, crash: Arc<Crash>) -> TestHost {
-        crash.appear_on(Arc::clone(&self.stage), "host".into());
+        crash.attach(Arc::clone(&self.env), "host".into());
         self.engine.belong_to(Arc::clone(&crash));
         let mut registrations = vec![self.platform.registration(Arc::clone(&crash))];
         registrations.extend(&self.others);
@@ -138,8 +138,8 @@ impl World {
             egress: Arc::new(NoEgress),
             registrations,
             credentials: Arc::new(OneCredential(self.credential.clone())),
-            places: Places::new(self.containers_max),
-            stops: Gate::new(central.stops().unwrap()),
+            container_slots: ContainerSlots::new(self.containers_max),
+            stops: StopGate::new(central.stops().unwrap()),
             policy: self.policy,
             container_user: None,
             peers,

@@ -7,14 +7,14 @@
 //! the next timer while it waits for a socket.
 #![expect(clippy::unwrap_used, reason = "a failed set-up is a failed run")]
 
-pub mod bare;
 pub mod clock;
 pub mod crash;
-pub mod dice;
 pub mod engine;
+pub mod env;
 pub mod host;
+pub mod minimal;
 pub mod mutation;
 pub mod platform;
+pub mod rng;
 pub mod simulation;
-pub mod stage;
 pub mod verify;

@@ -11,7 +11,7 @@ pub enum Mutation {
     /// A part goes to another chat.
     SendElsewhere,
     /// What may be a repetition does not say so.
-    ForgetDoubt,
+    ForgetUncertain,
     /// The second part of a chat overtakes the first.
     SwapParts,
     /// An event is left out of its batch.
@@ -23,7 +23,7 @@ pub enum Mutation {
     /// The runner never ends a turn.
     NeverRelease,
     /// The host never takes a reply over.
-    NeverAbsorb,
+    NeverImport,
     /// The end of a sending is never written down.
     NeverConclude,
     /// Senders are told that nothing was stored.
@@ -39,13 +39,13 @@ impl Mutation {
         Self::SendTwice,
         Self::SendNothing,
         Self::SendElsewhere,
-        Self::ForgetDoubt,
+        Self::ForgetUncertain,
         Self::SwapParts,
         Self::DropEvent,
         Self::AcknowledgeEarly,
         Self::ForgetMessages,
         Self::NeverRelease,
-        Self::NeverAbsorb,
+        Self::NeverImport,
         Self::NeverConclude,
         Self::RefuseAll,
         Self::ForgetQuiet,
@@ -56,12 +56,12 @@ impl Mutation {
     pub(crate) fn refused(self) -> Option<&'static str> {
         match self {
             Self::NeverRelease => Some("the end of a turn"),
-            Self::NeverAbsorb => Some("a reply"),
+            Self::NeverImport => Some("a reply"),
             Self::NeverConclude => Some("the end of a part"),
             Self::SendTwice
             | Self::SendNothing
             | Self::SendElsewhere
-            | Self::ForgetDoubt
+            | Self::ForgetUncertain
             | Self::SwapParts
             | Self::DropEvent
             | Self::AcknowledgeEarly

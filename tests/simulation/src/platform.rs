@@ -4,7 +4,7 @@
 //! This file is the people's side: what they write, press and see. [`adapter`] is the host's.
 
 mod adapter;
-mod letter;
+mod message;
 mod state;
 
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -17,7 +17,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use self::adapter::FakeAdapter;
-pub use self::letter::Letter;
+pub use self::message::TestMessage;
 pub use self::state::Shown;
 use self::state::State;
 use crate::crash::Crash;
@@ -106,12 +106,12 @@ impl FakePlatform {
 
     /// Ann writes `text` in `chat`; `id` is the platform's.
     pub fn post(&self, chat: &str, id: &str, text: &str) {
-        self.write(Letter::new(chat, id, text));
+        self.write(TestMessage::new(chat, id, text));
     }
 
     /// Somebody writes something, with all there is to say about it.
-    pub fn write(&self, letter: Letter) {
-        self.state().write(letter, self.caps.mentions);
+    pub fn write(&self, test_message: TestMessage) {
+        self.state().write(test_message, self.caps.mentions);
         self.happened.notify_waiters();
     }
 

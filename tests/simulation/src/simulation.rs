@@ -2,20 +2,20 @@
 //! it again from its files, and checks the laws: nothing lost, nothing silent, nothing twice
 //! without saying so.
 //!
-//! A run is a pure function of its [`Plan`]; a plan is a pure function of its seed. A [`town`] has
+//! A run is a pure function of its [`Plan`]; a plan is a pure function of its seed. A [`multi_user`] has
 //! people, groups and approvals besides.
 
 mod blank;
 pub mod hostile;
 mod laws;
 mod leftovers;
+pub mod multi_user;
 mod plan;
-mod power;
+mod power_loss;
 pub mod quiet;
 mod stops;
 pub mod sweep;
 pub mod tasks;
-pub mod town;
 pub mod wedge;
 
 use std::collections::BTreeMap;
@@ -84,7 +84,7 @@ pub fn run(plan: &Plan) -> Report {
 #[must_use]
 pub fn run_broken(plan: &Plan, mutation: Option<Mutation>) -> Report {
     on_paused_clock(async {
-        let mut world = World::broken(plan.doorbells, mutation);
+        let mut world = World::broken(plan.notifications, mutation);
         world.containers_max = plan.containers_max;
         if plan.hostile.is_some() {
             world.platform = FakePlatform::with_caps(TAKES_FILES);
@@ -161,15 +161,15 @@ impl Lives<'_> {
                 report.host_points = crash.passed();
             }
             report.points += crash.passed();
-            let keeps = power::keeps_commits(&host).await;
+            let keeps = power_loss::keeps_commits(&host).await;
             end(host, came_to_rest.is_some()).await;
             if came_to_rest.is_none() {
-                world.stage.note(format_args!("the host was killed in life {}", report.lives));
-                power::lost(world, self.mailboxes, keeps);
+                world.env.note(format_args!("the host was killed in life {}", report.lives));
+                power_loss::lost(world, self.mailboxes, keeps);
             }
             if let Some(came_to_rest) = came_to_rest {
                 report.runner_points = world.engine.runner_points();
-                report.trace = world.stage.trace();
+                report.trace = world.env.trace();
                 return (report, came_to_rest);
             }
         }
@@ -200,7 +200,7 @@ impl Script<'_> {
             if is_post {
                 let post = &self.plan.posts[self.next_post];
                 self.next_post += 1;
-                world.stage.note(format_args!("somebody writes {} in {}", post.id, post.chat));
+                world.env.note(format_args!("somebody writes {} in {}", post.id, post.chat));
                 world.platform.post(&post.chat, &post.id, &post.text);
             } else {
                 let fault = &self.plan.faults[self.next_fault].1;
@@ -234,7 +234,7 @@ impl Script<'_> {
 }
 
 fn strike(world: &World, fault: &Fault) {
-    world.stage.note(format_args!("fault {fault:?}"));
+    world.env.note(format_args!("fault {fault:?}"));
     match fault {
         Fault::KillContainers => world.sessions().into_iter().for_each(|it| world.engine.kill(it)),
         Fault::EngineDown => world.engine.set_reachable(false),
@@ -249,14 +249,14 @@ fn strike(world: &World, fault: &Fault) {
         Fault::Disconnect => world.platform.disconnect(),
         Fault::Reorder => world.platform.reorder(),
         Fault::BreakLinks => world.engine.break_links(),
-        Fault::Ring(fault) => world.engine.spoil_link(*fault),
-        Fault::DiskFull(duration) => world.stage.fill_disk(*duration),
+        Fault::Notification(fault) => world.engine.spoil_link(*fault),
+        Fault::DiskFull(duration) => world.env.fill_disk(*duration),
         Fault::BadStart => world.engine.fail_next_starts(&[StartFault::ExitsAtOnce]),
         Fault::ClockJump(ms) => world.clock.jump(*ms),
         Fault::RunnerCrash(at) => world.engine.crash_next_runner(*at),
-        Fault::Lose(which) => power::lose(world, *which),
-        Fault::Doubt(count) => world.stage.doubt_writes(*count),
-        Fault::Reads(fault, count) => world.stage.fail_reads(*fault, *count),
+        Fault::Lose(which) => power_loss::lose(world, *which),
+        Fault::UncertainCommit(count) => world.env.make_commits_uncertain(*count),
+        Fault::Reads(fault, count) => world.env.fail_reads(*fault, *count),
         Fault::Zombie => world.engine.lose_track(),
     }
 }

@@ -15,12 +15,12 @@ use store::layout::Layout;
 use store::{CentralStore, SessionStore, StoreError};
 use tokio::time::sleep;
 
-use crate::bare::{Bare, on_paused_clock, shut_down};
 use crate::clock::TestClock;
 use crate::crash::Crash;
 use crate::engine::FakeEngine;
+use crate::env::SimulationEnv;
+use crate::minimal::{MinimalHost, on_paused_clock, shut_down};
 use crate::platform::FakePlatform;
-use crate::stage::Stage;
 
 /// Simulated. Longer than every back-off in a row.
 const REST_WITHIN: Duration = Duration::from_secs(2 * 60 * 60);
@@ -47,22 +47,22 @@ async fn run(layout: Layout) -> Result<String, String> {
     // What lies in the copy is from now, and not from the clock's own year.
     clock.jump(SystemClock.now().0 - clock.now().0);
     let engine =
-        FakeEngine::new(Arc::clone(&clock) as Arc<dyn Clock>, true, Stage::without_trace());
+        FakeEngine::new(Arc::clone(&clock) as Arc<dyn Clock>, true, SimulationEnv::without_trace());
     let platform = FakePlatform::new();
     let registration = platform.registration(Crash::never());
-    let bare = Bare { layout, clock, engine, registration, containers_max: 50 };
-    bare.install().map_err(|err| chain(&err))?;
+    let minimal = MinimalHost { layout, clock, engine, registration, containers_max: 50 };
+    minimal.install().map_err(|err| chain(&err))?;
     // Agents that somebody stopped answer nothing, in the copy no less.
-    CentralStore::open(&bare.layout.central())
-        .and_then(|it| it.resume(&Scope::All, "verify", bare.clock.now()))
+    CentralStore::open(&minimal.layout.central())
+        .and_then(|it| it.resume(&Scope::All, "verify", minimal.clock.now()))
         .map_err(|err| chain(&err))?;
-    let (_host, root) = bare.start().await;
+    let (_host, root) = minimal.start().await;
     platform.post(CANARY, CANARY, "hello");
     let mut waited = Duration::ZERO;
     let seen = loop {
         sleep(LOOK_EVERY).await;
         waited += LOOK_EVERY;
-        let seen = look(&bare.layout).map_err(|err| chain(&err))?;
+        let seen = look(&minimal.layout).map_err(|err| chain(&err))?;
         let answered = platform.sent().iter().any(|it| it.last && it.reply_to == CANARY);
         if answered && seen.unfinished == 0 {
             break seen;

@@ -5,9 +5,9 @@ use std::io;
 use std::ops::Range;
 use std::process::{Child, Command, Stdio};
 
-use simulation::dice::seeds;
 use simulation::mutation::Mutation;
-use simulation::simulation::{Plan, run, run_broken, sweep, town};
+use simulation::rng::seeds;
+use simulation::simulation::{Plan, multi_user, run, run_broken, sweep};
 
 /// How many seeds a change has to pass: a window of its own for each commit, so that what was never
 /// tried is. `NANOCLAW_SEEDS=20000..90000` runs others.
@@ -112,10 +112,10 @@ fn a_seed_replays_exactly() {
 }
 
 #[test]
-fn a_town_replays_exactly() {
+fn a_multi_user_plan_replays_exactly() {
     for seed in 0..60 {
-        let plan = town::Town::random(seed);
-        let (first, second) = (town::run(&plan), town::run(&plan));
+        let plan = multi_user::MultiUser::random(seed);
+        let (first, second) = (multi_user::run(&plan), multi_user::run(&plan));
         let differs = first.trace.iter().zip(&second.trace).position(|it| it.0 != it.1);
         let around = differs.map(|it| {
             let lines = |of: &[String]| of[it.saturating_sub(25)..of.len().min(it + 3)].join("\n");

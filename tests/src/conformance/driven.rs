@@ -19,7 +19,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use super::{Double, Place, Post, Visible};
+use super::{Double, Post, TestChat, Visible};
 
 /// An adapter that takes longer than this against a double on the same machine hangs.
 pub const PATIENCE: Duration = Duration::from_secs(20);
@@ -198,12 +198,12 @@ impl<'a> Driven<'a> {
     }
 
     /// Somebody writes plain words; returns the platform's id.
-    pub async fn post(&self, place: &Place, text: &str) -> String {
+    pub async fn post(&self, place: &TestChat, text: &str) -> String {
         self.double.post(Post::plain(self.double, place, text)).await
     }
 
     #[must_use]
-    pub fn address(&self, place: &Place) -> Address {
+    pub fn address(&self, place: &TestChat) -> Address {
         Address {
             channel: self.double.registration().name.into(),
             account: self.double.account().name,
@@ -213,7 +213,7 @@ impl<'a> Driven<'a> {
     }
 
     /// A part that was not sent before.
-    pub fn part(&mut self, place: &Place, content: Content) -> Part {
+    pub fn part(&mut self, place: &TestChat, content: Content) -> Part {
         self.parts += 1;
         Part {
             to: self.address(place),
@@ -242,17 +242,17 @@ impl<'a> Driven<'a> {
         }
     }
 
-    pub async fn send(&mut self, place: &Place, content: Content) -> String {
+    pub async fn send(&mut self, place: &TestChat, content: Content) -> String {
         let part = self.part(place, content);
         self.send_part(&part).await
     }
 
-    pub async fn send_text(&mut self, place: &Place, text: &str) -> String {
+    pub async fn send_text(&mut self, place: &TestChat, text: &str) -> String {
         self.send(place, Content::Text(text.into())).await
     }
 
     /// Replaces a message of ours.
-    pub async fn edit(&mut self, place: &Place, target: &str, card: Card) -> String {
+    pub async fn edit(&mut self, place: &TestChat, target: &str, card: Card) -> String {
         self.send(place, Content::Edit { target: target.into(), card }).await
     }
 
@@ -284,7 +284,7 @@ async fn receive_all(
         if to_check.send(received).await.is_err() {
             return;
         }
-        // Whoever hears of the gap has what filled it.
+        // A listener that hears of the gap has what filled it.
         if let Some(gap) = gap {
             let _ = gaps.send(gap);
         }

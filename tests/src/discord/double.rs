@@ -10,7 +10,7 @@ use super::sessions::Order;
 use super::shown::shown;
 use super::world::{Message, World};
 use super::{FakeDiscord, TOKEN};
-use crate::conformance::{Double, Fault, Place, Places, Post, Visible};
+use crate::conformance::{Double, Fault, Post, TestChat, TestChats, Visible};
 
 impl FakeDiscord {
     /// Leads to this double with any token.
@@ -28,18 +28,18 @@ impl FakeDiscord {
         }
     }
 
-    fn place(&self, world: &World, channel: u64) -> Place {
+    fn place(&self, world: &World, channel: u64) -> TestChat {
         let found = &world.channels[&channel];
         let (chat, thread) = match found.parent {
             Some(parent) => (parent, Some(channel.to_string())),
             None => (channel, None),
         };
-        Place { chat: chat.to_string(), thread, is_group: found.in_guild() }
+        TestChat { chat: chat.to_string(), thread, is_group: found.in_guild() }
     }
 }
 
 /// The channel in which something at a place is written.
-fn channel(place: &Place) -> &str {
+fn channel(place: &TestChat) -> &str {
     place.thread.as_ref().unwrap_or(&place.chat)
 }
 
@@ -57,10 +57,10 @@ impl Double for FakeDiscord {
         self.account_with("MTA5.double.wr0ng-bot-token")
     }
 
-    fn places(&self) -> Places {
+    fn places(&self) -> TestChats {
         let mut world = self.state.lock();
         let direct = world.direct("4242");
-        Places {
+        TestChats {
             direct: self.place(&world, direct),
             group: self.place(&world, self.general),
             thread: Some(self.place(&world, self.thread)),
@@ -89,7 +89,7 @@ impl Double for FakeDiscord {
         )
     }
 
-    async fn click(&self, _place: &Place, message: &str, data: &str, by: &str) {
+    async fn click(&self, _place: &TestChat, message: &str, data: &str, by: &str) {
         let message = message.parse().unwrap();
         let mut world = self.state.lock();
         let shown = buttons(&world.messages[&message].components);

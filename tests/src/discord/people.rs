@@ -55,7 +55,7 @@ impl FakeDiscord {
         self.state.lock().messages.remove(&message.parse().unwrap());
     }
 
-    /// Whoever listens is told of this message once more.
+    /// Every listener is told of this message once more.
     pub fn tell_again(&self, message: &str) {
         self.state.lock().tell_message("MESSAGE_CREATE", message.parse().unwrap());
     }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::world::{DIRECT, File, THREAD, World};
 
-/// Where files are, for whoever reads a message.
+/// Where files are, for the readers of a message.
 pub(super) const CDN: &str = "https://cdn.discordapp.com";
 
 impl World {

@@ -20,7 +20,7 @@ pub(super) enum Order {
 pub(super) struct Sessions {
     pub(super) all: HashMap<String, Session>,
     made: usize,
-    /// Sessions that began anew, and those that went on.
+    /// Sessions that started over, and those that went on.
     pub(super) begun: usize,
     pub(super) resumed: usize,
     /// How often the address of the gateway was asked for, which every client does before it connects.

@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use channel::{Account, Caps, Registration};
 use domain::message::{Address, Author};
 
-use super::{FakePlatform, Letter, SendFault, WRONG_CREDENTIAL};
-use crate::conformance::{Double, Fault, Place, Places, Post, Visible};
+use super::{FakePlatform, SendFault, TestMessage, WRONG_CREDENTIAL};
+use crate::conformance::{Double, Fault, Post, TestChat, TestChats, Visible};
 use crate::crash::Crash;
 
 const GROUP: &str = "the-group";
@@ -50,15 +50,15 @@ impl Double for MemoryDouble {
         Account { credential, ..self.platform.account() }
     }
 
-    fn places(&self) -> Places {
+    fn places(&self) -> TestChats {
         let [(ann, _), _] = self.people();
-        let place = |chat: String, thread: Option<&str>, is_group| Place {
+        let place = |chat: String, thread: Option<&str>, is_group| TestChat {
             chat,
             thread: thread.map(Into::into),
             is_group,
         };
         let threads = self.registration.caps.threads;
-        Places {
+        TestChats {
             direct: place(format!("dm-{ann}"), None, false),
             group: place(GROUP.into(), None, true),
             thread: threads.then(|| place(GROUP.into(), Some("a-thread"), true)),
@@ -68,27 +68,27 @@ impl Double for MemoryDouble {
     async fn post(&self, post: Post) -> String {
         let id = format!("m-{}", self.posted.fetch_add(1, Ordering::SeqCst));
         let (by, name) = &post.author;
-        let mut letter = Letter::new(&post.place.chat, &id, &post.text).by(by, name);
+        let mut message = TestMessage::new(&post.place.chat, &id, &post.text).by(by, name);
         if post.place.is_group {
-            letter = letter.in_group("The group");
+            message = message.in_group("The group");
         }
         if let Some(thread) = &post.place.thread {
-            letter = letter.in_thread(thread);
+            message = message.in_thread(thread);
         }
         if post.mention && self.registration.caps.mentions {
-            letter = letter.mention();
+            message = message.mention();
         }
         if let Some(id) = &post.reply_to {
-            letter = letter.reply_to(id);
+            message = message.reply_to(id);
         }
         for (name, mime, content) in post.files {
-            letter = letter.file(&name, &mime, content);
+            message = message.file(&name, &mime, content);
         }
-        self.platform.write(letter);
+        self.platform.write(message);
         id
     }
 
-    async fn click(&self, place: &Place, message: &str, data: &str, by: &str) {
+    async fn click(&self, place: &TestChat, message: &str, data: &str, by: &str) {
         let people = self.people();
         let name = people.iter().find(|it| it.0 == by).map(|it| it.1.clone());
         let by = Author { id: by.into(), name: name.unwrap_or_default() };
@@ -101,7 +101,7 @@ impl Double for MemoryDouble {
     async fn visible(&self) -> Vec<Visible> {
         let shown = self.platform.shown().into_iter();
         let places = self.places();
-        let place = |at: Address| Place {
+        let place = |at: Address| TestChat {
             is_group: at.chat == places.group.chat,
             chat: at.chat,
             thread: at.thread,

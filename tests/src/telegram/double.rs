@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::files::stored;
 use super::state::{Inner, Stored};
 use super::{FakeTelegram, GROUP, TOKEN, TOPIC, USERNAME, WRONG_TOKEN};
-use crate::conformance::{Double, Fault, Place, Places, Post, Visible};
+use crate::conformance::{Double, Fault, Post, TestChat, TestChats, Visible};
 
 #[async_trait]
 impl Double for FakeTelegram {
@@ -32,12 +32,12 @@ impl Double for FakeTelegram {
         Account { credential: Some(SecretString::from(WRONG_TOKEN)), ..self.account() }
     }
 
-    fn places(&self) -> Places {
+    fn places(&self) -> TestChats {
         let [(ann, _), _] = self.people();
-        let group = Place { chat: GROUP.to_string(), thread: None, is_group: true };
-        let thread = Place { thread: Some(TOPIC.to_string()), ..group.clone() };
-        Places {
-            direct: Place { chat: ann, thread: None, is_group: false },
+        let group = TestChat { chat: GROUP.to_string(), thread: None, is_group: true };
+        let thread = TestChat { thread: Some(TOPIC.to_string()), ..group.clone() };
+        TestChats {
+            direct: TestChat { chat: ann, thread: None, is_group: false },
             group,
             thread: Some(thread),
         }
@@ -49,7 +49,7 @@ impl Double for FakeTelegram {
         id
     }
 
-    async fn click(&self, place: &Place, message: &str, data: &str, by: &str) {
+    async fn click(&self, place: &TestChat, message: &str, data: &str, by: &str) {
         self.state.lock().press(place, message, data, by);
         self.state.news.notify_waiters();
     }
@@ -122,7 +122,7 @@ impl Inner {
         kept.id
     }
 
-    fn press(&mut self, place: &Place, message: &str, data: &str, by: &str) {
+    fn press(&mut self, place: &TestChat, message: &str, data: &str, by: &str) {
         let chat: i64 = place.chat.parse().unwrap();
         let under = self.message(chat, number_of(message)).cloned();
         let under = under.unwrap_or_else(|| panic!("there is no message {message}"));
@@ -143,7 +143,7 @@ impl Inner {
             (file.name.clone(), file.content.clone())
         };
         Visible {
-            place: Place {
+            place: TestChat {
                 chat: message.chat.to_string(),
                 thread: message.thread.map(|it| it.to_string()),
                 is_group: message.chat < 0,
@@ -179,7 +179,7 @@ fn buttons(keyboard: Option<&Value>) -> Vec<(String, String)> {
     buttons.map(|it| (text(it, "text"), text(it, "callback_data"))).collect()
 }
 
-/// The server marks mentions and commands by itself.
+/// The server marks mentions and commands.
 fn entities(text: &str) -> Vec<Value> {
     let mut found = Vec::new();
     let mut offset = 0;

@@ -1,5 +1,5 @@
 //! What an answer in the making reads like. The model may speak several times in a turn, with tools
-//! in between; only what it says last is the answer, so each time begins anew.
+//! in between; only what it says last is the answer, so each time starts over.
 
 use domain::link::DRAFT_BYTES_MAX;
 
@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_time_the_model_speaks_begins_anew() {
+    fn each_time_the_model_speaks_starts_over() {
         let mut draft = DraftText::default();
         let more = |text: &str| Drafted::More(text.to_owned());
         assert_eq!(draft.take(Drafted::Begin), None);

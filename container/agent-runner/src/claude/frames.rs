@@ -20,7 +20,7 @@
 //!   `api_error_type`, next to a message from the model `<synthetic>`.
 //! - A conversation that cannot be resumed is a `result` of subtype `error_during_execution` whose
 //!   `errors` say so, then exit code 1.
-//! - `system/init` comes anew with every turn, always with the same `session_id`.
+//! - `system/init` comes with every turn, always with the same `session_id`.
 //! - `rate_limit_event` is a type of its own, not a subtype of `system`.
 //! - `stream_event` holds what the API streams, with the tool call of a sub-agent in
 //!   `parent_tool_use_id`.
@@ -80,7 +80,7 @@ pub(crate) struct BackgroundTask {
 /// How an answer grows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Drafted {
-    /// The model begins to speak anew.
+    /// The model starts to speak again.
     Begin,
     More(String),
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use domain::file_type::{SNIFF_BYTES, sniff};
-use domain::inbound::{Inbound, Place};
+use domain::inbound::{FileLocation, Inbound};
 use domain::message::FileKind;
 use tokio::task::spawn_blocking;
 
@@ -31,9 +31,9 @@ pub(super) async fn load(message: &Inbound, inbound_dir: &Path) -> Vec<Image> {
         .files
         .iter()
         .filter(|it| candidate(it.kind))
-        .filter_map(|it| match &it.place {
-            Place::Here(path) => Some(inbound_dir.join(path)),
-            Place::Failed(_) => None,
+        .filter_map(|it| match &it.location {
+            FileLocation::Here(path) => Some(inbound_dir.join(path)),
+            FileLocation::Failed(_) => None,
         })
         .collect();
     if paths.is_empty() {

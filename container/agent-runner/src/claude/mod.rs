@@ -11,6 +11,8 @@ mod background;
 mod classify;
 mod command;
 mod compact;
+mod conversation;
+mod cost_meter;
 mod draft;
 mod frames;
 mod images;
@@ -18,8 +20,6 @@ mod lifecycle;
 mod memory;
 mod process;
 mod prompt;
-mod purse;
-mod talk;
 mod tool_blocks;
 
 use std::sync::Arc;
@@ -32,10 +32,10 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use self::command::Endpoints;
+use self::conversation::{Conversation, Flow};
 use self::process::{Ending, Output, Process};
-use self::talk::{Flow, Talk};
-use crate::desk::Desk;
 use crate::failure::FailureClass;
+use crate::host_client::HostClient;
 use crate::provider::{Event, Messages, Provider};
 use crate::{Config, Connect, RunnerError, forward, mcp};
 
@@ -55,7 +55,7 @@ const RESTART_WAIT_MAX: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(crate) struct Claude {
     config: Config,
-    desk: Arc<Desk>,
+    host_client: Arc<HostClient>,
     connect: Arc<dyn Connect>,
 }
 
@@ -69,18 +69,22 @@ enum CliExit {
 }
 
 impl Claude {
-    pub(crate) fn new(config: Config, desk: Arc<Desk>, connect: Arc<dyn Connect>) -> Self {
-        Self { config, desk, connect }
+    pub(crate) fn new(
+        config: Config,
+        host_client: Arc<HostClient>,
+        connect: Arc<dyn Connect>,
+    ) -> Self {
+        Self { config, host_client, connect }
     }
 
     /// Runs one CLI until it ends.
     async fn converse(
         &self,
         endpoints: Endpoints,
-        talk: &mut Talk,
+        conversation: &mut Conversation,
         messages: &mut Messages,
     ) -> CliExit {
-        let command = command::command(&self.config, endpoints, talk.conversation());
+        let command = command::command(&self.config, endpoints, conversation.conversation_id());
         let mut process = match Process::start(command) {
             Ok(process) => process,
             Err(err) => {
@@ -88,13 +92,16 @@ impl Claude {
                 return CliExit::Died(Ending { status: err.to_string(), ..Ending::default() });
             }
         };
-        tracing::debug!(resumed = talk.conversation().is_some(), "started the agent's program");
-        talk.offer_again(&mut process).await;
+        tracing::debug!(
+            resumed = conversation.conversation_id().is_some(),
+            "started the agent's program"
+        );
+        conversation.offer_again(&mut process).await;
         let mut is_closing = false;
         loop {
             tokio::select! {
                 batch = messages.recv(), if !is_closing => match batch {
-                    Some(batch) => match talk.offer(batch, &mut process).await {
+                    Some(batch) => match conversation.offer(batch, &mut process).await {
                         Flow::GoOn => {}
                         Flow::Replace => return CliExit::Replaced,
                     },
@@ -104,7 +111,7 @@ impl Claude {
                     }
                 },
                 output = process.next() => match output {
-                    Output::Line(line) => match talk.hear(&line, &mut process).await {
+                    Output::Line(line) => match conversation.hear(&line, &mut process).await {
                         Flow::GoOn => {}
                         Flow::Replace => return CliExit::Replaced,
                     },
@@ -115,27 +122,28 @@ impl Claude {
         }
     }
 
-    /// Decides what follows after a CLI died by itself.
-    async fn after_death(&self, ending: &Ending, oom_kills: u64, talk: &mut Talk) {
-        if talk.was_stale(ending) {
+    /// Decides what follows after a CLI died.
+    async fn after_death(&self, ending: &Ending, oom_kills: u64, conversation: &mut Conversation) {
+        if conversation.was_stale(ending) {
             tracing::warn!("the earlier conversation is gone; beginning a new one");
-            talk.forget_lost_conversation().await;
+            conversation.forget_lost_conversation().await;
             return;
         }
-        if talk.is_idle() {
+        if conversation.is_idle() {
             tracing::info!(status = ending.status, "the agent's program ended between turns");
             return;
         }
-        let restarts = talk.count_restart();
+        let restarts = conversation.count_restart();
         tracing::warn!(
             status = ending.status,
             last_words = ending.last_words,
             restarts,
             "the agent's program died with messages in hand"
         );
-        if talk.has_failed_for_good() || RESTARTS_MAX < restarts {
+        if conversation.has_failed_for_good() || RESTARTS_MAX < restarts {
             let starved = oom_kills < memory::oom_kills();
-            talk.give_up(if starved { FailureClass::OutOfMemory } else { FailureClass::Crashed })
+            conversation
+                .give_up(if starved { FailureClass::OutOfMemory } else { FailureClass::Crashed })
                 .await;
         } else {
             sleep(backoff(RESTART_WAIT, RESTART_WAIT_MAX, restarts)).await;
@@ -156,25 +164,28 @@ impl Provider for Claude {
         let mut serving = JoinSet::new();
         let patience = self.config.link_patience;
         serving.spawn(forward::serve(model, Arc::clone(&self.connect), patience));
-        serving.spawn(mcp::serve(tools, Arc::clone(&self.desk)));
+        serving.spawn(mcp::serve(tools, Arc::clone(&self.host_client)));
 
-        let mut talk = Talk::new(&self.config, Arc::clone(&self.desk), events);
-        talk.remember().await?;
+        let mut conversation =
+            Conversation::new(&self.config, Arc::clone(&self.host_client), events);
+        conversation.remember().await?;
         loop {
-            while talk.is_idle() {
+            while conversation.is_idle() {
                 match messages.recv().await {
                     // With nothing to replace, the next message starts a CLI.
-                    Some(batch) => drop(talk.accept(batch).await),
+                    Some(batch) => drop(conversation.accept(batch).await),
                     None => return Ok(()),
                 }
             }
             let oom_kills = memory::oom_kills();
-            let end = self.converse(endpoints, &mut talk, &mut messages).await;
-            talk.lose_background().await;
+            let end = self.converse(endpoints, &mut conversation, &mut messages).await;
+            conversation.lose_background().await;
             match end {
                 CliExit::Told => return Ok(()),
                 CliExit::Replaced => {}
-                CliExit::Died(ending) => self.after_death(&ending, oom_kills, &mut talk).await,
+                CliExit::Died(ending) => {
+                    self.after_death(&ending, oom_kills, &mut conversation).await
+                }
             }
         }
     }
@@ -185,7 +196,7 @@ mod sample {
     //! A message for the tests of this folder.
 
     use domain::MessageSeq;
-    use domain::inbound::{Inbound, Overheard};
+    use domain::inbound::{ContextMessages, Inbound};
     use domain::message::{Address, ChatInfo, InboundKind};
     use domain::time::Timestamp;
 
@@ -207,7 +218,7 @@ mod sample {
             tries: 0,
             zone: String::new(),
             files: vec![],
-            overheard: Overheard::default(),
+            context_messages: ContextMessages::default(),
             task: None,
         }
     }

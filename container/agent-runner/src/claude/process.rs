@@ -186,7 +186,7 @@ impl Process {
             let rest = async {
                 while stderr.read_buf(&mut self.last_words).await.is_ok_and(|it| 0 < it) {}
             };
-            // Whoever holds the pipe open has nothing to say for the CLI.
+            // A process that holds the pipe open has nothing to say for the CLI.
             let _ = tokio::time::timeout(DRAIN, rest).await;
         }
         let surplus = self.last_words.len().saturating_sub(LAST_WORDS_BYTES);

@@ -1,4 +1,4 @@
-//! What the demo agent does at each word. Everything that leaves goes over the desk, as the tools of
+//! What the demo agent does at each word. Everything that leaves goes through the host client, as the tools of
 //! a model do.
 
 use std::fmt::Write;
@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use domain::MessageSeq;
-use domain::inbound::{FileIn, Inbound, Place};
+use domain::inbound::{FileIn, FileLocation, Inbound};
 use domain::link::Tool;
 use domain::time::about;
 use rustix::fs::OFlags;
@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 use tokio::time::sleep;
 
 use super::{Demo, report};
-use crate::desk::{FileToSend, Question, TaskLine};
+use crate::host_client::{FileToSend, Question, TaskLine};
 use crate::provider::Event;
 
 /// More than any container has by default.
@@ -47,22 +47,22 @@ pub(super) fn who(message: &Inbound) -> String {
 }
 
 pub(super) fn context(message: &Inbound) -> String {
-    let overheard = &message.overheard;
+    let context_messages = &message.context_messages;
     let late = message.lateness();
     let mut said = late.map_or_else(String::new, |it| {
         format!("your message arrived {} after it was sent. ", about(it))
     });
-    said += &match overheard.messages.len() {
-        0 => "I overheard nothing".to_owned(),
-        1 => "I overheard 1 message".to_owned(),
-        count => format!("I overheard {count} messages"),
+    said += &match context_messages.messages.len() {
+        0 => "There are no context messages".to_owned(),
+        1 => "1 context message".to_owned(),
+        count => format!("{count} context messages"),
     };
-    if overheard.left_out != 0 {
+    if context_messages.left_out != 0 {
         // Writing to a text cannot fail.
-        let _ = write!(said, ", and {} more before", overheard.left_out);
+        let _ = write!(said, ", and {} more before", context_messages.left_out);
     }
-    said.push(if overheard.messages.is_empty() { '.' } else { ':' });
-    for it in &overheard.messages {
+    said.push(if context_messages.messages.is_empty() { '.' } else { ':' });
+    for it in &context_messages.messages {
         let _ = write!(said, "\n{}: {}", it.sender_name, it.text);
     }
     said
@@ -89,17 +89,17 @@ impl Demo {
         let (events, text) = (events.clone(), text.to_owned());
         self.background.spawn(async move {
             sleep(Duration::from_secs(secs)).await;
-            report(&events, Event::Aside { to: Some(message), text }).await;
+            report(&events, Event::Unsolicited { to: Some(message), text }).await;
         });
-        self.desk.background(true);
+        self.host_client.background(true);
         format!("I work on it for {secs} seconds and report then.")
     }
 
     /// Says that it runs a tool, and then nothing for a while.
     pub(super) async fn run_tool(&self, tool: &str, secs: u64) -> String {
-        self.desk.running(Some(Tool::new(tool, Duration::ZERO)));
+        self.host_client.running(Some(Tool::new(tool, Duration::ZERO)));
         sleep(Duration::from_secs(secs)).await;
-        self.desk.running(None);
+        self.host_client.running(None);
         format!("I ran {tool} for {secs} seconds.")
     }
 
@@ -107,7 +107,7 @@ impl Demo {
     pub(super) async fn draft(&self, text: &str, events: &mpsc::Sender<Event>) -> String {
         let words: Vec<&str> = text.split_whitespace().collect();
         for count in 1..=words.len() {
-            self.desk.draft(&words[..count].join(" "));
+            self.host_client.draft(&words[..count].join(" "));
             report(events, Event::Progress).await;
             sleep(Duration::from_secs(1)).await;
         }
@@ -115,14 +115,14 @@ impl Demo {
     }
 
     pub(super) async fn report(&self, text: &str) -> Did {
-        match self.desk.send_message(text, None).await {
+        match self.host_client.send_message(text, None).await {
             Ok(_) => Ok("I sent your report.".to_owned()),
             Err(err) => Err(format!("{err}.")),
         }
     }
 
     pub(super) async fn send(&self, name: &str, text: &str) -> Did {
-        match self.desk.send_message(text, Some(name)).await {
+        match self.host_client.send_message(text, Some(name)).await {
             Ok(_) => Ok(format!("I sent it to {name}.")),
             Err(err) => Err(format!("{err}.")),
         }
@@ -139,18 +139,18 @@ impl Demo {
             let mut file = plain(options.write(true).create(true).truncate(true), &path)?;
             file.write_all(content.as_bytes())
         };
-        if let Err(err) = self.desk.on_disk(write).await {
+        if let Err(err) = self.host_client.on_disk(write).await {
             return Err(format!("I could not write the file: {err}."));
         }
         let file = FileToSend { path: name.to_owned(), caption: String::new(), name: None };
-        match self.desk.send_file(file, None).await {
+        match self.host_client.send_file(file, None).await {
             Ok(_) => Ok(format!("I sent {name}.")),
             Err(err) => Err(format!("{err}.")),
         }
     }
 
     pub(super) async fn react(&self, to: MessageSeq, emoji: &str) -> Did {
-        match self.desk.add_reaction(to.0, emoji).await {
+        match self.host_client.add_reaction(to.0, emoji).await {
             Ok(_) => Ok(format!("I reacted with {emoji}")),
             Err(err) => Err(format!("{err}.")),
         }
@@ -162,21 +162,21 @@ impl Demo {
             options: options.iter().map(|it| (*it).to_owned()).collect(),
             timeout_secs: None,
         };
-        match self.desk.ask(question).await {
+        match self.host_client.ask(question).await {
             Ok(answer) => Ok(format!("you chose \"{answer}\"")),
             Err(err) => Err(format!("{err}.")),
         }
     }
 
     pub(super) async fn admin(&self, command: &str) -> Did {
-        match self.desk.administer(command).await {
+        match self.host_client.administer(command).await {
             Ok(answer) => Ok(format!("it says:\n{answer}")),
             Err(err) => Err(format!("it refuses: {err}")),
         }
     }
 
     pub(super) async fn tasks(&self, line: &TaskLine) -> Did {
-        self.desk.tasks(line).await.map_err(|err| format!("it refuses: {err}"))
+        self.host_client.tasks(line).await.map_err(|err| format!("it refuses: {err}"))
     }
 
     pub(super) async fn files(&self, files: &[FileIn]) -> String {
@@ -185,7 +185,7 @@ impl Demo {
         }
         let (dir, files) = (self.inbound_dir.clone(), files.to_vec());
         let lines = move || files.iter().map(|it| file_line(&dir, it)).collect::<Vec<_>>();
-        format!("these files came:\n{}", self.desk.on_disk(lines).await.join("\n"))
+        format!("these files came:\n{}", self.host_client.on_disk(lines).await.join("\n"))
     }
 
     pub(super) async fn remember(&self, text: &str) -> Did {
@@ -194,7 +194,7 @@ impl Demo {
             let mut notes = plain(std::fs::File::options().create(true).append(true), &path)?;
             notes.write_all(line.as_bytes())
         };
-        match self.desk.on_disk(append).await {
+        match self.host_client.on_disk(append).await {
             Ok(()) => Ok("I wrote it down.".to_owned()),
             Err(err) => Err(format!("I could not write it down: {err}.")),
         }
@@ -204,7 +204,7 @@ impl Demo {
         let path = self.workspace.join(NOTES);
         let read =
             move || std::io::read_to_string(plain(std::fs::File::options().read(true), &path)?);
-        match self.desk.on_disk(read).await {
+        match self.host_client.on_disk(read).await {
             Ok(notes) => Ok(format!("my notes say:\n{}", notes.trim_end())),
             Err(err) if err.kind() == std::io::ErrorKind::NotFound => {
                 Ok("I have no notes.".to_owned())
@@ -223,9 +223,9 @@ fn plain(options: &mut std::fs::OpenOptions, path: &Path) -> std::io::Result<std
 
 fn file_line(dir: &Path, file: &FileIn) -> String {
     let (kind, name) = (file.kind.as_str(), &file.name);
-    let read = match &file.place {
-        Place::Here(path) => std::fs::read(dir.join(path)).map_err(|err| err.to_string()),
-        Place::Failed(why) => Err(why.clone()),
+    let read = match &file.location {
+        FileLocation::Here(path) => std::fs::read(dir.join(path)).map_err(|err| err.to_string()),
+        FileLocation::Failed(why) => Err(why.clone()),
     };
     match read {
         Ok(content) => {

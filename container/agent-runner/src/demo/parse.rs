@@ -3,7 +3,7 @@
 use domain::waits::WaitClass;
 
 use super::tasks;
-use crate::desk::TaskLine;
+use crate::host_client::TaskLine;
 
 const WAIT_SECS_MAX: u64 = 600;
 
@@ -120,7 +120,7 @@ pub(super) fn parse(text: &str) -> Word<'_> {
             .and_then(|(secs, text)| Some(Word::Background { secs: secs.parse().ok()?, text })),
         ("eat", rest) => rest.parse().ok().map(Word::Eat),
         ("ask", rest) => ask(rest),
-        // Whoever says "send me" means no chat of that name.
+        // "send me" names no chat called "me".
         ("send", rest) => named(rest)
             .filter(|(name, _)| !["me", "us"].contains(&name.to_ascii_lowercase().as_str()))
             .map(|(name, text)| Word::Send { name, text }),

@@ -3,7 +3,7 @@
 use domain::time::Timestamp;
 use schedule::{Zone, understand};
 
-use crate::desk::TaskLine;
+use crate::host_client::TaskLine;
 
 /// No phrase about when has more words.
 const WHEN_WORDS_MAX: usize = 16;
@@ -40,12 +40,12 @@ pub(super) fn parse(text: &str) -> Option<TaskLine> {
 
 /// `pause 3`, `cancel the Monday briefing`.
 fn named(text: &str) -> Option<TaskLine> {
-    const VERBS: [&str; 6] = ["pause", "resume", "cancel", "run", "history", "show"];
-    let (verb, rest) = text.split_once(char::is_whitespace)?;
-    let verb = VERBS.into_iter().find(|it| it.eq_ignore_ascii_case(verb))?;
+    const OPERATIONS: [&str; 6] = ["pause", "resume", "cancel", "run", "history", "show"];
+    let (operation, rest) = text.split_once(char::is_whitespace)?;
+    let operation = OPERATIONS.into_iter().find(|it| it.eq_ignore_ascii_case(operation))?;
     let rest = rest.trim().trim_end_matches(['?', '.', '!']);
-    let by_words = ["pause", "resume", "cancel"].contains(&verb) && is_described(rest);
-    (is_number(rest) || by_words).then(|| TaskLine::new(verb).say(rest))
+    let by_words = ["pause", "resume", "cancel"].contains(&operation) && is_described(rest);
+    (is_number(rest) || by_words).then(|| TaskLine::new(operation).say(rest))
 }
 
 /// `move 3 to 9:30`, `change the Monday briefing to every tuesday at 8`.
@@ -123,7 +123,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn phrases_become_verbs() {
+    fn phrases_become_operations() {
         for (text, line) in [
             ("remind me in 20 minutes to stretch", "add -- 'in 20 minutes' stretch"),
             ("Remind me to call mum tomorrow at 8", "add -- 'tomorrow at 8' 'call mum'"),

@@ -69,7 +69,7 @@ fn tmp() -> Attempt {
     Attempt::bounded("fill /tmp", ended.is_err(), format!("{written} MiB"))
 }
 
-/// In a program of its own, since the kernel ends whoever tries.
+/// In a program of its own, since the kernel ends a program that tries.
 fn file() -> Attempt {
     let path = "/workspace/escape-large";
     let ended = quiet("truncate", &["-s", "1P", path]).status();

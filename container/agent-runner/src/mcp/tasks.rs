@@ -6,7 +6,7 @@ use rmcp::{RoleServer, tool, tool_router};
 use serde::Deserialize;
 
 use super::tools::{Tools, unless_gone};
-use crate::desk::TaskLine;
+use crate::host_client::TaskLine;
 
 #[derive(Debug, Deserialize, schemars::JsonSchema)]
 struct ScheduleTask {
@@ -141,7 +141,7 @@ impl Tools {
     }
 
     #[tool(
-        description = "Let a task rest until resume_task. Times that pass meanwhile are let pass."
+        description = "Pause a task until resume_task. Runs due while it is paused are skipped."
     )]
     async fn pause_task(
         &self,
@@ -207,6 +207,6 @@ impl Tools {
         line: &TaskLine,
         context: &RequestContext<RoleServer>,
     ) -> Result<String, String> {
-        unless_gone(context, self.desk.tasks(line)).await
+        unless_gone(context, self.host_client.tasks(line)).await
     }
 }

@@ -8,20 +8,20 @@ use domain::message::{Admitted, InboundKind, Incoming};
 use domain::time::SystemClock;
 use domain::{Incarnation, MessageSeq, SessionId};
 use store::layout::{Layout, SessionLayout};
-use store::{NoGate, RunnerStore, SessionStore, Surroundings};
+use store::{NoGate, RunnerStore, SessionContext, SessionStore};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::sleep;
 
 use super::*;
 use crate::Config;
-use crate::doorbell::Doorbell;
+use crate::notifier::Notifier;
 
-fn desk(paths: &SessionLayout) -> Arc<Desk> {
+fn host_client(paths: &SessionLayout) -> Arc<HostClient> {
     let config = Config::new(Incarnation(1), Provider::Demo);
     let (inbound, outbound) = (paths.inbound_dir(), paths.outbound_dir());
     let store = RunnerStore::shared(inbound, outbound, config.incarnation, Arc::new(NoGate));
-    Desk::new(store, Arc::new(SystemClock), Doorbell::new(), &config)
+    HostClient::new(store, Arc::new(SystemClock), Notifier::new(), &config)
 }
 
 #[tokio::test]
@@ -30,24 +30,24 @@ async fn who_hangs_up_is_waited_for_no_longer() {
     let layout = Layout::new(dir.path());
     let paths = layout.session(SessionId(1));
     let mut host = SessionStore::create(&layout, domain::time::Timestamp(0)).unwrap();
-    let desk = desk(&paths);
-    desk.work_on(MessageSeq(2));
+    let host_client = host_client(&paths);
+    host_client.work_on(MessageSeq(2));
     let loopback = listen().await.unwrap();
     let port = loopback.port;
     let mut serving = JoinSet::new();
-    serving.spawn(serve(loopback, Arc::clone(&desk)));
+    serving.spawn(serve(loopback, Arc::clone(&host_client)));
 
     let question = serde_json::json!({"question": "tea?", "options": ["yes"]});
     let params = serde_json::json!({"name": "ask_user_question", "arguments": question});
     let request = request(port, "tools/call", &params);
     let mut caller = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.unwrap();
-    let idle = Arc::strong_count(&desk);
+    let idle = Arc::strong_count(&host_client);
     caller.write_all(request.as_bytes()).await.unwrap();
     let asked = async {
         loop {
             // A commit may be under way.
-            let _ = host.import(&Surroundings::default(), domain::time::Timestamp(0));
-            if host.snapshot().is_ok_and(|it| it.news) || idle < Arc::strong_count(&desk) {
+            let _ = host.import(&SessionContext::default(), domain::time::Timestamp(0));
+            if host.snapshot().is_ok_and(|it| it.news) || idle < Arc::strong_count(&host_client) {
                 return;
             }
             sleep(Duration::from_millis(20)).await;
@@ -56,7 +56,7 @@ async fn who_hangs_up_is_waited_for_no_longer() {
     within(asked).await;
     drop(caller);
     let let_go = async {
-        while idle < Arc::strong_count(&desk) {
+        while idle < Arc::strong_count(&host_client) {
             sleep(Duration::from_millis(20)).await;
         }
     };
@@ -90,11 +90,11 @@ async fn asked(port: u16, method: &str, params: &serde_json::Value) -> String {
 #[tokio::test]
 async fn all_tools_are_offered_with_what_they_take() {
     let dir = tempfile::tempdir().unwrap();
-    let desk = desk(&Layout::new(dir.path()).session(SessionId(1)));
+    let host_client = host_client(&Layout::new(dir.path()).session(SessionId(1)));
     let loopback = listen().await.unwrap();
     let port = loopback.port;
     let mut serving = JoinSet::new();
-    serving.spawn(serve(loopback, desk));
+    serving.spawn(serve(loopback, host_client));
     let answer = within(asked(port, "tools/list", &serde_json::json!({}))).await;
     let (_, body) = answer.split_once("\r\n\r\n").unwrap();
     let body = &body[body.find('{').unwrap()..=body.rfind('}').unwrap()];
@@ -133,12 +133,12 @@ async fn a_tool_about_tasks_gives_what_the_host_says() {
     let message = Incoming { platform_id: "m1".into(), text: "x".into(), ..Incoming::default() };
     let admitted = Admitted { message, kind: InboundKind::Chat, rule: None };
     host.posting().insert(&[admitted], now).unwrap();
-    let desk = desk(&paths);
-    desk.work_on(MessageSeq(2));
+    let host_client = host_client(&paths);
+    host_client.work_on(MessageSeq(2));
     let loopback = listen().await.unwrap();
     let port = loopback.port;
     let mut serving = JoinSet::new();
-    serving.spawn(serve(loopback, desk));
+    serving.spawn(serve(loopback, host_client));
     let arguments = serde_json::json!({
         "when": "every weekday at 9", "prompt": "say what's on", "timezone": "Europe/Berlin",
         "destination": "team",
@@ -147,7 +147,7 @@ async fn a_tool_about_tasks_gives_what_the_host_says() {
     let carried_out = async {
         loop {
             // A commit may be under way.
-            let _ = host.import(&Surroundings::default(), now);
+            let _ = host.import(&SessionContext::default(), now);
             if let Some(seq) = host.snapshot().unwrap().request {
                 let text = host.posting().request(seq).unwrap().text;
                 host.posting().answer(seq, true, "t1 is scheduled").unwrap();

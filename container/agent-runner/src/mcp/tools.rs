@@ -1,5 +1,5 @@
 //! What each tool is called, what it takes, and when a model should use it. What it does is at the
-//! desk.
+//! host client.
 
 use std::sync::Arc;
 
@@ -9,11 +9,11 @@ use rmcp::service::RequestContext;
 use rmcp::{RoleServer, ServerHandler, tool, tool_handler, tool_router};
 use serde::Deserialize;
 
-use crate::desk::{Desk, FileToSend, Question, ToolError};
+use crate::host_client::{FileToSend, HostClient, Question, ToolError};
 
 #[derive(Clone, Debug)]
 pub(super) struct Tools {
-    pub(super) desk: Arc<Desk>,
+    pub(super) host_client: Arc<HostClient>,
 }
 
 #[derive(Debug, Deserialize, schemars::JsonSchema)]
@@ -75,8 +75,8 @@ struct Nanoclaw {
 }
 
 impl Tools {
-    pub(super) fn new(desk: Arc<Desk>) -> Self {
-        Self { desk }
+    pub(super) fn new(host_client: Arc<HostClient>) -> Self {
+        Self { host_client }
     }
 
     /// Those here, and those about tasks.
@@ -95,13 +95,13 @@ impl Tools {
                        result, something they should know before you are done; or write to \
                        another chat with `to`. Returns the number of the message, for \
                        edit_message. Your final answer is sent to the chat that you are answering \
-                       by itself; do not repeat it here."
+                       automatically; do not repeat it here."
     )]
     async fn send_message(
         &self,
         Parameters(SendMessage { text, to }): Parameters<SendMessage>,
     ) -> Result<String, String> {
-        let sent = self.desk.send_message(&text, to.as_deref()).await;
+        let sent = self.host_client.send_message(&text, to.as_deref()).await;
         sent.map(|seq| format!("sent as message {seq}")).map_err(words)
     }
 
@@ -115,7 +115,7 @@ impl Tools {
         Parameters(SendFile { path, caption, name, to }): Parameters<SendFile>,
     ) -> Result<String, String> {
         let file = FileToSend { path, caption: caption.unwrap_or_default(), name };
-        let sent = self.desk.send_file(file, to.as_deref()).await;
+        let sent = self.host_client.send_file(file, to.as_deref()).await;
         sent.map(|seq| format!("sent as message {seq}")).map_err(words)
     }
 
@@ -129,7 +129,7 @@ impl Tools {
         &self,
         Parameters(EditMessage { id, text }): Parameters<EditMessage>,
     ) -> Result<String, String> {
-        let edited = self.desk.edit_message(id, &text).await;
+        let edited = self.host_client.edit_message(id, &text).await;
         edited.map(|_| "edited".to_owned()).map_err(words)
     }
 
@@ -141,7 +141,7 @@ impl Tools {
         &self,
         Parameters(AddReaction { id, emoji }): Parameters<AddReaction>,
     ) -> Result<String, String> {
-        self.desk.add_reaction(id, &emoji).await.map(|_| "done".to_owned()).map_err(words)
+        self.host_client.add_reaction(id, &emoji).await.map(|_| "done".to_owned()).map_err(words)
     }
 
     #[tool(
@@ -158,13 +158,13 @@ impl Tools {
     ) -> Result<String, String> {
         let question =
             Question { text: it.question, options: it.options, timeout_secs: it.timeout_seconds };
-        unless_gone(&context, self.desk.ask(question)).await
+        unless_gone(&context, self.host_client.ask(question)).await
     }
 
     #[tool(description = "List the other chats that you may write to by name, with the `to` of \
                        send_message and send_file.")]
     async fn list_destinations(&self) -> Result<String, String> {
-        let all = self.desk.destinations().await.map_err(words)?;
+        let all = self.host_client.destinations().await.map_err(words)?;
         if all.is_empty() {
             return Ok("no other chat was granted to you".to_owned());
         }
@@ -184,11 +184,11 @@ impl Tools {
         Parameters(Nanoclaw { command }): Parameters<Nanoclaw>,
         context: RequestContext<RoleServer>,
     ) -> Result<String, String> {
-        unless_gone(&context, self.desk.administer(&command)).await
+        unless_gone(&context, self.host_client.administer(&command)).await
     }
 }
 
-/// Waits no longer than whoever asked is there: a wait counts as progress.
+/// Waits no longer than the caller is there: a wait counts as progress.
 pub(super) async fn unless_gone(
     context: &RequestContext<RoleServer>,
     answer: impl Future<Output = Result<String, ToolError>>,

@@ -69,7 +69,7 @@ async fn a_sub_agent_in_the_background_is_told_to_the_host_until_it_has_reported
     });
     api.next().calls_tool("Agent", ask);
     let mut config = config(&mut session);
-    config.doorbells = true;
+    config.notifications = true;
     let (sender, mut streams) = mpsc::unbounded_channel();
     let connect = Arc::new(Both(link(&api), sender));
     let _runner = session.start(config, connect);

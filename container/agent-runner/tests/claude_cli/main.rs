@@ -158,7 +158,7 @@ async fn a_refused_credential_is_told_in_our_words_and_the_talk_goes_on() {
 }
 
 #[tokio::test]
-async fn what_passes_by_itself_is_waited_for_and_then_answered_by_the_same_runner() {
+async fn a_passing_failure_is_waited_for_and_then_answered_by_the_same_runner() {
     let (api, mut session) = (FakeModelApi::start().await, Session::new());
     let config = config(&mut session);
     let _runner = session.start(config, link(&api));
@@ -189,7 +189,7 @@ async fn a_conversation_that_the_model_keeps_rejecting_is_put_aside() {
     let (api, mut session) = (FakeModelApi::start().await, Session::new());
     let config = config(&mut session);
     let _runner = session.start(config, link(&api));
-    // The CLI asks several times by itself, with less of what the API might not like.
+    // The CLI retries several times, with less of what the API might not like.
     for _ in 0..8 {
         api.next().fails(400, "invalid_request_error", "image cannot be processed", &[]);
     }
@@ -280,7 +280,7 @@ async fn a_follow_up_during_a_tool_call_joins_the_turn() {
 }
 
 #[tokio::test]
-async fn a_conversation_that_is_gone_is_begun_anew_and_said_so() {
+async fn a_conversation_that_is_gone_starts_over_and_said_so() {
     let (api, mut session) = (FakeModelApi::start().await, Session::new());
     let config = config(&mut session);
     let store = session.store(config.incarnation, Arc::new(NoGate));

@@ -108,7 +108,7 @@ async fn what_came_during_a_turn_is_answered_together_but_per_thread() {
 async fn work_in_the_background_is_told_to_the_host_and_reported_to_who_asked() {
     let mut session = Session::new();
     let mut config = session.config(Provider::Demo);
-    config.doorbells = true;
+    config.notifications = true;
     let (sender, mut streams) = mpsc::unbounded_channel();
     session.say("background 60 it is done");
     let _runner = session.start(config, Arc::new(Pipes(sender)));
@@ -242,7 +242,7 @@ struct Pipes(mpsc::UnboundedSender<DuplexStream>);
 #[async_trait]
 impl Connect for Pipes {
     async fn open(&self, header: Header) -> std::io::Result<Box<dyn Stream>> {
-        assert_eq!(header, Header::Doorbell);
+        assert_eq!(header, Header::Notify);
         let (near, far) = duplex(1024);
         self.0.send(far).map_err(std::io::Error::other)?;
         Ok(Box::new(near))
@@ -250,10 +250,10 @@ impl Connect for Pipes {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_ring_is_faster_than_the_poll_and_a_lost_stream_is_opened_again() {
+async fn a_notification_is_faster_than_the_poll_and_a_lost_stream_is_opened_again() {
     let mut session = Session::new();
     let mut config = session.config(Provider::Demo);
-    config.doorbells = true;
+    config.notifications = true;
     config.poll_interval = Duration::from_secs(3_600);
     let (sender, mut streams) = mpsc::unbounded_channel();
     let runner = session.start(config, Arc::new(Pipes(sender)));

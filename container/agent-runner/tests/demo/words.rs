@@ -112,10 +112,10 @@ async fn a_reaction_goes_under_the_message() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_wrote_what_was_overheard_and_the_files_are_known() {
+async fn the_writers_of_context_messages_and_the_files_are_known() {
     let (mut session, _runner) = working();
-    session.overhear("Bob", "tea?");
-    session.overhear("Cid", "milk!");
+    session.add_context("Bob", "tea?");
+    session.add_context("Cid", "milk!");
     session.insert(InboundKind::Chat, in_group("Ann", "@andy context"));
     session.insert(InboundKind::Chat, in_group("Ann", "@Andy: who"));
     session.say("who");
@@ -126,7 +126,7 @@ async fn who_wrote_what_was_overheard_and_the_files_are_known() {
     assert_eq!(
         session.wait_for_said(1).await,
         [said_together(&[
-            "I overheard 2 messages:\nBob: tea?\nCid: milk!",
+            "2 context messages:\nBob: tea?\nCid: milk!",
             "you are Ann, in \"Team\", a group on cli.",
             "you are Ann, in a private chat on cli.",
         ])]
@@ -165,7 +165,7 @@ async fn notes_are_kept_in_the_workspace() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn commands_are_answered_alone_and_a_new_conversation_counts_anew() {
+async fn commands_are_answered_alone_and_a_new_conversation_counts_from_one() {
     let (mut session, _runner) = working();
     session.say("wait 5");
     for command in ["/cost", "/context", "/compact", "/new"] {

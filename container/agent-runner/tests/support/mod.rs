@@ -12,12 +12,12 @@ use domain::link::Header;
 use domain::message::{
     Address, Admitted, Attachment, Author, ChatInfo, FileKind, InboundKind, Incoming, Outcome,
 };
-use domain::outgoing::{Content, Manners, TextLimit};
+use domain::outgoing::{Content, RenderCaps, TextLimit};
 use domain::time::{Clock, Timestamp};
 use domain::{Incarnation, OutSeq, SessionId};
 use store::layout::{Layout, SessionLayout};
 use store::{
-    Db, Fetched, Gate, NoGate, PartKind, Request, RunnerStore, SessionStore, Surroundings,
+    Db, Fetched, Gate, NoGate, PartKind, Request, RunnerStore, SessionContext, SessionStore,
 };
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
@@ -95,7 +95,7 @@ impl Session {
         config.outbound_dir = self.paths.outbound_dir();
         config.home = self.paths.home();
         config.workspace = self.dir.path().join("workspace");
-        config.doorbells = false;
+        config.notifications = false;
         config
     }
 
@@ -139,8 +139,8 @@ impl Session {
         self.insert(InboundKind::Command, incoming(text));
     }
 
-    /// Something that was overheard in the group, from whoever it is.
-    pub(crate) fn overhear(&mut self, from: &str, text: &str) {
+    /// A context message in the group, from anybody.
+    pub(crate) fn add_context(&mut self, from: &str, text: &str) {
         self.insert(InboundKind::Context, in_group(from, text));
     }
 
@@ -221,7 +221,7 @@ impl Session {
     pub(crate) fn said(&mut self) -> Vec<String> {
         let now = self.clock.now();
         // A commit may be under way.
-        if self.host.import(&surroundings(), now).is_ok() {
+        if self.host.import(&session_context(), now).is_ok() {
             // What is given up may add others.
             loop {
                 let parts = self.host.rows().open_parts().unwrap();
@@ -259,8 +259,8 @@ impl Session {
 }
 
 /// One chat that can show everything, and another one under the name `team`.
-fn surroundings() -> Surroundings {
-    let manners = Manners {
+fn session_context() -> SessionContext {
+    let render_caps = RenderCaps {
         text: TextLimit::chars(1_000_000),
         buttons: true,
         edits: true,
@@ -269,10 +269,10 @@ fn surroundings() -> Surroundings {
         mute: false,
     };
     let team = Address { chat: "t".into(), ..address() };
-    Surroundings {
-        manners: [("cli".to_owned(), manners)].into(),
+    SessionContext {
+        render_caps: [("cli".to_owned(), render_caps)].into(),
         destinations: [("team".to_owned(), team)].into(),
-        ..Surroundings::default()
+        ..SessionContext::default()
     }
 }
 

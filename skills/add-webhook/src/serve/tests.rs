@@ -98,7 +98,7 @@ async fn another_method_is_told_which_one_is_taken() {
 
 type Next = Poll<Option<Result<Frame<Bytes>, io::Error>>>;
 
-/// A body of pieces that comes to no end by itself.
+/// A body of pieces that never ends.
 struct Pieces {
     left: usize,
     then: fn() -> Next,

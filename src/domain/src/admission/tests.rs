@@ -11,7 +11,7 @@ fn agent(name: &str) -> AgentName {
     AgentName::parse(name).unwrap()
 }
 
-/// A view that owns what it refers to. As made: a stranger writes to `andy` in a group that asks.
+/// A view that owns what it refers to: an unknown user writes to `andy` in a group that asks.
 #[derive(Clone, Debug)]
 struct Case {
     chat: ChatView,
@@ -118,18 +118,19 @@ impl Case {
         })
     }
 
-    fn whats(&self) -> Vec<What> {
-        self.admit().decisions.into_iter().map(|it| it.what).collect()
+    fn all_decisions(&self) -> Vec<Decision> {
+        self.admit().decisions.into_iter().map(|it| it.decision).collect()
     }
 }
 
 fn ignored(dropped: Why, ask: Option<Ask>) -> Admission {
-    let decisions = vec![Decision { agent: agent("andy"), what: What::Ignore(dropped) }];
+    let decisions =
+        vec![AgentDecision { agent: agent("andy"), decision: Decision::Ignore(dropped) }];
     Admission { decisions, ask, dropped: Some(dropped), ..Admission::default() }
 }
 
 #[test]
-fn what_a_chat_does_with_a_stranger_is_its_policy() {
+fn what_a_chat_does_with_an_unknown_user_is_its_policy() {
     let with = |policy, scope| {
         let mut it = case();
         it.chat.policy = policy;
@@ -138,17 +139,17 @@ fn what_a_chat_does_with_a_stranger_is_its_policy() {
     };
     let ask = Ask::Sender { agent: agent("andy") };
     for scope in Scope::ALL {
-        assert_eq!(with(Policy::Strict, scope), ignored(Why::StrangerStrict, None));
-        assert_eq!(with(Policy::Ask, scope), ignored(Why::StrangerAsk, Some(ask.clone())));
+        assert_eq!(with(Policy::Strict, scope), ignored(Why::UnknownStrict, None));
+        assert_eq!(with(Policy::Ask, scope), ignored(Why::UnknownAsk, Some(ask.clone())));
     }
-    assert_eq!(with(Policy::Public, Scope::Known), ignored(Why::StrangerScope, None));
+    assert_eq!(with(Policy::Public, Scope::Known), ignored(Why::UnknownScope, None));
     let open = with(Policy::Public, Scope::All);
-    assert_eq!(open.decisions[0].what, What::Engage(By::Trigger));
+    assert_eq!(open.decisions[0].decision, Decision::Engage(By::Trigger));
     assert_eq!(open.dropped, None);
 }
 
 #[test]
-fn whoever_has_access_gets_through_every_policy() {
+fn a_user_with_access_gets_through_every_policy() {
     let grants = [
         member("andy"),
         Some(Standing::owner()),
@@ -161,11 +162,11 @@ fn whoever_has_access_gets_through_every_policy() {
             it.chat.policy = policy;
             it.wirings[0].scope = Scope::Known;
             it.denied_by = vec![agent("andy")];
-            assert_eq!(it.whats(), [What::Engage(By::Trigger)], "{it:?}");
+            assert_eq!(it.all_decisions(), [Decision::Engage(By::Trigger)], "{it:?}");
         }
     }
     let elsewhere = Case { standing: member("abby"), ..case() };
-    assert_eq!(elsewhere.admit().dropped, Some(Why::StrangerAsk));
+    assert_eq!(elsewhere.admit().dropped, Some(Why::UnknownAsk));
 }
 
 #[test]
@@ -183,9 +184,9 @@ fn a_denial_is_remembered_and_nobody_is_asked_again() {
 }
 
 #[test]
-fn a_sender_without_an_identity_is_a_stranger_that_nobody_is_asked_about() {
+fn a_sender_without_an_identity_is_unknown_and_nobody_is_asked_about_them() {
     let it = Case { handle: None, standing: Some(Standing::owner()), ..case() };
-    assert_eq!(it.admit(), ignored(Why::StrangerAsk, None));
+    assert_eq!(it.admit(), ignored(Why::UnknownAsk, None));
 }
 
 #[test]
@@ -194,34 +195,40 @@ fn only_trusted_background_is_kept() {
     it.wirings[0].ignored = Ignored::Accumulate;
     assert_eq!(it.admit(), ignored(Why::NotCalled, None));
     it.standing = member("andy");
-    assert_eq!(it.whats(), [What::Accumulate]);
+    assert_eq!(it.all_decisions(), [Decision::Accumulate]);
     assert_eq!(it.admit().dropped, None);
     it.standing = None;
     it.chat.policy = Policy::Public;
-    assert_eq!(it.whats(), [What::Accumulate]);
+    assert_eq!(it.all_decisions(), [Decision::Accumulate]);
     it.wirings[0].scope = Scope::Known;
-    assert_eq!(it.whats(), [What::Ignore(Why::NotCalled)]);
+    assert_eq!(it.all_decisions(), [Decision::Ignore(Why::NotCalled)]);
 }
 
 #[test]
-fn every_agent_is_decided_by_itself_and_the_highest_priority_comes_first() {
+fn every_agent_is_decided_alone_and_the_highest_priority_comes_first() {
     let mut it = Case { standing: member("andy"), text: "@andy @abby hi".into(), ..case() };
     it.wirings = vec![wiring("andy"), Wiring { priority: 5, ..wiring("abby") }];
     let out = it.admit();
     let order: Vec<&str> = out.decisions.iter().map(|it| it.agent.as_str()).collect();
     assert_eq!(order, ["abby", "andy"]);
-    assert_eq!(it.whats(), [What::Ignore(Why::StrangerAsk), What::Engage(By::Trigger)]);
+    assert_eq!(
+        it.all_decisions(),
+        [Decision::Ignore(Why::UnknownAsk), Decision::Engage(By::Trigger)]
+    );
     assert_eq!(out.ask, Some(Ask::Sender { agent: agent("abby") }));
-    assert_eq!(out.dropped, Some(Why::StrangerAsk));
+    assert_eq!(out.dropped, Some(Why::UnknownAsk));
 }
 
 #[test]
 fn a_word_for_one_agent_does_not_call_the_other() {
     let mut it = Case { standing: Some(Standing::owner()), mentioned: true, ..case() };
     it.wirings = vec![wiring("abby"), wiring("andy")];
-    assert_eq!(it.whats(), [What::Ignore(Why::NotCalled), What::Engage(By::Trigger)]);
+    assert_eq!(
+        it.all_decisions(),
+        [Decision::Ignore(Why::NotCalled), Decision::Engage(By::Trigger)]
+    );
     it.text = "hello".into();
-    assert_eq!(it.whats(), [What::Engage(By::Mention), What::Engage(By::Mention)]);
+    assert_eq!(it.all_decisions(), [Decision::Engage(By::Mention), Decision::Engage(By::Mention)]);
 }
 
 #[test]
@@ -246,7 +253,7 @@ fn a_new_chat_asks_when_the_bot_is_meant_and_leaves_no_trace_else() {
 }
 
 #[test]
-fn a_denied_chat_reaches_nobody_whoever_writes() {
+fn a_denied_chat_reaches_nobody() {
     let mut it = Case { standing: Some(Standing::owner()), ..case() };
     it.chat.denied = true;
     assert_eq!(it.admit(), ignored(Why::ChatDenied, None));
@@ -255,7 +262,7 @@ fn a_denied_chat_reaches_nobody_whoever_writes() {
 #[test]
 fn a_new_chat_of_the_owner_wires_itself_to_the_named_or_the_default_agent() {
     let wired = |name, by| Admission {
-        decisions: vec![Decision { agent: agent(name), what: What::Engage(by) }],
+        decisions: vec![AgentDecision { agent: agent(name), decision: Decision::Engage(by) }],
         wire: Some(agent(name)),
         ..Admission::default()
     };
@@ -273,20 +280,23 @@ fn a_new_chat_of_the_owner_wires_itself_to_the_named_or_the_default_agent() {
 #[test]
 fn a_chat_of_the_owner_reaches_all_its_agents_or_the_one_that_was_named() {
     let both = ["abby", "andy"];
-    let direct = What::Engage(By::Direct);
-    assert_eq!(terminal(&both, None).whats(), [direct, direct]);
+    let direct = Decision::Engage(By::Direct);
+    assert_eq!(terminal(&both, None).all_decisions(), [direct, direct]);
     let named = terminal(&both, Some("andy"));
-    assert_eq!(named.whats(), [What::Ignore(Why::NotCalled), What::Engage(By::Trigger)]);
+    assert_eq!(
+        named.all_decisions(),
+        [Decision::Ignore(Why::NotCalled), Decision::Engage(By::Trigger)]
+    );
     let mut pattern = named;
     pattern.wirings[1].engage = Engage::Pattern("never".into());
-    assert_eq!(pattern.whats()[1], What::Engage(By::Trigger));
+    assert_eq!(pattern.all_decisions()[1], Decision::Engage(By::Trigger));
     let why = terminal(&["andy"], Some("abby")).admit();
     let text = "this chat belongs to `andy`, not to `abby`";
     assert_eq!(why, Admission { refuse: Some(text.into()), ..Admission::default() });
 }
 
 #[test]
-fn a_name_is_not_looked_at_where_strangers_can_write() {
+fn a_name_is_not_looked_at_where_unknown_users_can_write() {
     let it = Case { to_agent: Some("bob".into()), ..case() };
     assert_eq!(it.admit().refuse, None);
 }
@@ -297,9 +307,9 @@ fn reasons_read_back() {
         "not-called",
         "chat-not-connected",
         "chat-denied",
-        "stranger-strict",
-        "stranger-ask",
-        "stranger-scope",
+        "unknown-strict",
+        "unknown-ask",
+        "unknown-scope",
         "sender-denied",
         "too-many-requests",
     ];

@@ -1,5 +1,5 @@
 //! What the cards about unknown users and chats offer: the safest first. Sharing an agent takes two
-//! steps, since whoever talks to an agent can read what it remembers.
+//! steps, since everyone who talks to an agent can read what it remembers.
 //!
 //! The options of a question are stored in one list: those that its card shows, then those that only
 //! a second card offers, which asks whether an agent is really to be shared.

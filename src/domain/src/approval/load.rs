@@ -1,4 +1,4 @@
-//! How many access requests are put to people. Unknown users write as they like, so there are limits
+//! Limits on open access requests. Unknown users write as they like, so there are limits
 //! for each of them and for each account, and none that one of them could use up for everybody.
 
 use std::time::Duration;

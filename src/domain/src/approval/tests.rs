@@ -105,7 +105,7 @@ fn one_is_asked_at_once_and_the_next_when_nothing_happens() {
 }
 
 #[test]
-fn whoever_the_card_did_not_reach_is_not_waited_for() {
+fn an_approver_without_a_card_is_not_waited_for() {
     let all = three();
     let lost = |it| AskedOne { lost: true, ..asked(it, T0) };
     assert_eq!(decide(&open(&[lost(1)], &all), T0), ask(2));
@@ -114,7 +114,7 @@ fn whoever_the_card_did_not_reach_is_not_waited_for() {
 }
 
 #[test]
-fn whoever_waits_is_told_once_when_nobody_can_be_asked() {
+fn the_requester_is_told_once_when_nobody_can_be_asked() {
     let nobody = open(&[], &[]);
     assert_eq!(decide(&nobody, T0), Some(Effect::TellNobody));
     let told = OpenView { told_nobody: true, ..nobody };
@@ -124,7 +124,7 @@ fn whoever_waits_is_told_once_when_nobody_can_be_asked() {
 }
 
 #[test]
-fn a_question_in_the_conversation_asks_nobody_else_and_expires_by_itself() {
+fn a_question_in_the_conversation_asks_nobody_else_and_expires() {
     let all = three();
     let kind = Kind::Question;
     let view = OpenView { kind, life: question_life(None), ..open(&[], &all) };
@@ -182,16 +182,16 @@ proptest! {
 }
 
 #[test]
-fn what_strangers_wrote_cannot_format_link_or_add_lines() {
+fn what_unknown_users_wrote_cannot_format_link_or_add_lines() {
     let handle = Handle::new("telegram", "4`2");
     let evil = "**x** [click](https://e.org)\n\n`Allow` @everyone <b>";
     let writer = Writer { name: evil, handle: &handle, excerpt: &evil.repeat(50) };
-    let place = Place { channel: "telegram", title: evil, is_group: true };
+    let chat_label = ChatLabel { channel: "telegram", title: evil, is_group: true };
     let andy = agent("andy");
     let who = Requester { name: evil, handle: "telegram:4`2" };
     let cards = [
-        unknown_sender_card(&andy, &place, &writer),
-        unknown_chat_card(&place, &writer),
+        unknown_sender_card(&andy, &chat_label, &writer),
+        unknown_chat_card(&chat_label, &writer),
         share_card(&andy, evil, evil),
         change_card(&andy, evil, &[evil.into()]),
         closed_card("card", closed(Matter::Sender { who, agent: &andy }, ALLOW, evil)),
@@ -258,17 +258,17 @@ fn a_closed_card_says_what_was_done_and_what_undoes_it() {
 fn cards_say_who_wrote_where_and_what() {
     let handle = Handle::new("telegram", "42");
     let writer = Writer { name: "Zoë", handle: &handle, excerpt: "hello\nthere" };
-    let place = Place { channel: "telegram", title: "Family", is_group: true };
+    let chat_label = ChatLabel { channel: "telegram", title: "Family", is_group: true };
     assert_eq!(
-        unknown_sender_card(&agent("andy"), &place, &writer),
+        unknown_sender_card(&agent("andy"), &chat_label, &writer),
         "`Zoë` (`telegram:42`) wrote to `andy` in the group `Family` on `telegram`. I don't know \
          them. May they talk to `andy`?\nThe message: `hello there`\nThis shares `andy`: who talks \
          to it can read what it remembers and its files."
     );
-    let place = Place { is_group: false, ..place };
+    let chat_label = ChatLabel { is_group: false, ..chat_label };
     let nameless = Writer { name: " ", excerpt: "", ..writer };
     assert_eq!(
-        unknown_chat_card(&place, &nameless),
+        unknown_chat_card(&chat_label, &nameless),
         "Somebody without a name (`telegram:42`) wrote to me in a direct chat on `telegram`. No \
          agent answers there yet. Which one should?\nThe message: no text\nA new agent shares \
          nothing. If you share an agent, everyone in that chat can read what it remembers and its \
@@ -282,7 +282,7 @@ fn cards_say_who_wrote_where_and_what() {
 }
 
 #[test]
-fn whoever_decides_about_a_change_knows_when_something_is_hidden() {
+fn the_approver_of_a_change_knows_when_something_is_hidden() {
     let long = "y".repeat(1_000);
     let card = change_card(&agent("andy"), "install jq", &["apt: jq".into(), long.clone()]);
     assert!(card.starts_with("`andy` wants to run `install jq`. Allow it?\n- `apt: jq`\n- `yyy"));
@@ -297,7 +297,7 @@ fn whoever_decides_about_a_change_knows_when_something_is_hidden() {
 }
 
 #[test]
-fn every_end_is_told_to_whoever_waits() {
+fn every_end_is_told_to_the_requester() {
     let all = [News::Asked, News::Approved, News::Denied, News::Expired, News::NobodyReachable];
     let mut texts = BTreeSet::new();
     for request in [Request::Sender, Request::Chat, Request::Change { what: "install packages" }] {

@@ -1,5 +1,5 @@
-//! What people read when somebody has to decide: cards for whoever decides, and what whoever waits
-//! is told. Names, titles and excerpts were written by strangers and are shown as inline code.
+//! What people read about approvals: cards for the approver, and notices for the requester.
+//! Unknown users write names, titles and excerpts, which are shown as inline code.
 
 use crate::AgentName;
 use crate::people::Handle;
@@ -22,13 +22,13 @@ pub struct Writer<'a> {
 
 /// A chat, as its platform describes it.
 #[derive(Clone, Copy, Debug)]
-pub struct Place<'a> {
+pub struct ChatLabel<'a> {
     pub channel: &'a str,
     pub title: &'a str,
     pub is_group: bool,
 }
 
-impl Place<'_> {
+impl ChatLabel<'_> {
     fn shown(&self) -> String {
         let channel = quoted(self.channel, NAME_CHARS_MAX, "a channel");
         let title = quoted(self.title, NAME_CHARS_MAX, "");
@@ -53,25 +53,29 @@ impl Writer<'_> {
 
 /// Asks whether an unknown user may talk to an agent.
 #[must_use]
-pub fn unknown_sender_card(agent: &AgentName, place: &Place<'_>, writer: &Writer<'_>) -> String {
+pub fn unknown_sender_card(
+    agent: &AgentName,
+    chat_label: &ChatLabel<'_>,
+    writer: &Writer<'_>,
+) -> String {
     format!(
         "{} wrote to `{agent}` in {}. I don't know them. May they talk to `{agent}`?\n{}\nThis \
          shares `{agent}`: who talks to it can read what it remembers and its files.",
         writer.shown(),
-        place.shown(),
+        chat_label.shown(),
         writer.said()
     )
 }
 
 /// Asks which agent a new chat belongs to.
 #[must_use]
-pub fn unknown_chat_card(place: &Place<'_>, writer: &Writer<'_>) -> String {
+pub fn unknown_chat_card(chat_label: &ChatLabel<'_>, writer: &Writer<'_>) -> String {
     format!(
         "{} wrote to me in {}. No agent answers there yet. Which one should?\n{}\nA new agent \
          shares nothing. If you share an agent, everyone in that chat can read what it remembers \
          and its files.",
         writer.shown(),
-        place.shown(),
+        chat_label.shown(),
         writer.said()
     )
 }
@@ -109,7 +113,7 @@ pub fn change_card(agent: &AgentName, command: &str, details: &[String]) -> Stri
     lines.join("\n")
 }
 
-/// Whoever decides must know when they do not see everything.
+/// The approver must know when they do not see everything.
 fn detail(text: &str) -> String {
     let hidden = one_line(text).chars().count().saturating_sub(DETAIL_CHARS_MAX);
     let shown = quoted(text, DETAIL_CHARS_MAX, "nothing");
@@ -138,7 +142,7 @@ pub enum News {
     NobodyReachable,
 }
 
-/// What whoever waits is told: a person in the chat, or an agent in its conversation. Says nothing
+/// Notice for the requester: a person in the chat, or an agent in its conversation. Says nothing
 /// about who decides.
 #[must_use]
 pub fn told(request: Request<'_>, news: News) -> String {
@@ -163,7 +167,7 @@ fn sender(news: News) -> &'static str {
         }
         News::NobodyReachable => {
             "I do not know you yet, and I cannot reach anybody who decides whether I may talk with \
-             you. Tell whoever runs me that you wrote."
+             you. Tell my owner that you wrote."
         }
     }
 }
@@ -182,7 +186,7 @@ fn chat(news: News) -> &'static str {
         }
         News::NobodyReachable => {
             "This chat is new to me, and I cannot reach anybody who decides whether I may answer \
-             here. Tell whoever runs me that you wrote."
+             here. Tell my owner that you wrote."
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::SessionId;
 /// text is the key that a platform gets.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct HostKey {
-    /// `None`: the host says it by itself.
+    /// `None`: a part of the host.
     pub session: Option<SessionId>,
     pub part: PartKey,
 }
@@ -54,7 +54,7 @@ crate::words!(Standing);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr, EnumString, VariantArray)]
 #[strum(serialize_all = "kebab-case")]
 pub enum Order {
-    /// Send it now, with all its tries anew.
+    /// Send it now, with all its tries again.
     Retry,
     /// Never send it.
     Drop,
@@ -65,7 +65,7 @@ crate::words!(Order);
 /// Whether that can be done; else why not, as one clause.
 ///
 /// # Errors
-/// When it cannot be done; the text is for whoever asked.
+/// When it cannot be done; the text is for the caller.
 pub fn permit(order: Order, standing: Standing) -> Result<(), &'static str> {
     match (order, standing) {
         (Order::Retry | Order::Drop, Standing::Sent) => Err("it was sent already"),

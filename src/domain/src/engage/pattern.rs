@@ -26,7 +26,7 @@ const RECENT_MAX: usize = 32;
 /// what is decided about a message.
 static RECENT: Mutex<Vec<(String, Pattern)>> = Mutex::new(Vec::new());
 
-/// Why a text is no pattern. Shown to whoever set it.
+/// Why a text is no pattern. Shown to the user who set it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BadPattern {
     TooLong { chars: usize },

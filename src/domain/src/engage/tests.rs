@@ -33,7 +33,7 @@ fn check(view: EngageView<'_>, want: Option<By>) {
 }
 
 #[test]
-fn a_trigger_counts_by_itself_in_any_case() {
+fn a_trigger_counts_alone_in_any_case() {
     let said = [
         ("@andy", "@andy"),
         ("@Andy: hello", "@andy"),
@@ -115,7 +115,7 @@ fn mentions_triggers_and_direct_chats_call_an_agent() {
 }
 
 #[test]
-fn whoever_calls_another_agent_does_not_mean_this_one() {
+fn a_message_to_another_agent_does_not_engage_this_one() {
     for engage in [&MENTION, &STICKY] {
         let base = EngageView {
             mentioned: true,

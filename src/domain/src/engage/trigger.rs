@@ -15,7 +15,7 @@ pub fn trigger_of(agent: &AgentName, custom: Option<&str>) -> String {
     }
 }
 
-/// Whether a text says the word: in any case, and by itself. `@andy` is in "ask @Andy, please", and
+/// Whether a text says the word: in any case, and alone. `@andy` is in "ask @Andy, please", and
 /// is not in "@andyx", "@andy-2", "mail@andy.com".
 #[must_use]
 pub fn says_trigger(text: &str, trigger: &str) -> bool {

@@ -63,7 +63,7 @@ fn only_admins_decide_and_only_the_one_who_asked_is_asked_back() {
     let (andy, abby) = (agent("andy"), agent("abby"));
     let who =
         |id: &str| Identity { handle: Handle::new("telegram", id), person: Some(PersonId(1)) };
-    let stranger = Identity { handle: Handle::new("telegram", "9"), person: None };
+    let unknown_user = Identity { handle: Handle::new("telegram", "9"), person: None };
     let admin = |of: Option<&AgentName>| Standing {
         roles: vec![Role::Admin { of: of.cloned() }],
         member_of: vec![],
@@ -80,12 +80,12 @@ fn only_admins_decide_and_only_the_one_who_asked_is_asked_back() {
     };
     check(&who("1"), None, [true, false, false, false]);
     check(&who("2"), Some(&member), [true, false, false, false]);
-    check(&stranger, None, [false, false, false, false]);
-    check(&stranger, Some(&member), [false, false, false, false]);
-    check(&stranger, Some(&admin(Some(&andy))), [true, true, true, false]);
-    check(&stranger, Some(&admin(Some(&abby))), [false, false, false, false]);
-    check(&stranger, Some(&admin(None)), [true, true, true, true]);
-    check(&stranger, Some(&Standing::owner()), [true, true, true, true]);
+    check(&unknown_user, None, [false, false, false, false]);
+    check(&unknown_user, Some(&member), [false, false, false, false]);
+    check(&unknown_user, Some(&admin(Some(&andy))), [true, true, true, false]);
+    check(&unknown_user, Some(&admin(Some(&abby))), [false, false, false, false]);
+    check(&unknown_user, Some(&admin(None)), [true, true, true, true]);
+    check(&unknown_user, Some(&Standing::owner()), [true, true, true, true]);
 }
 
 proptest! {

@@ -34,7 +34,7 @@ pub(super) fn decide(view: &View, limits: &Limits, now: Timestamp) -> Vec<Effect
     }
     if late.iter().any(|it| it.claim.is_some()) {
         match view.container {
-            // Whoever has it in hand must let go first.
+            // The incarnation that has it in hand must let go first.
             Container::Running { .. } => return vec![Effect::Stop(StopReason::Overdue)],
             Container::Busy | Container::Exited { .. } => return vec![],
             Container::Unknown { .. } | Container::Absent => {}

@@ -10,7 +10,7 @@ pub struct Limits {
     pub silence_max: Duration,
     /// Longest time that a running container may leave a message unclaimed.
     pub deaf_max: Duration,
-    /// How often a turn is looked at when no doorbell rings.
+    /// How often a turn is looked at when no notification comes.
     pub poll_every: Duration,
     /// Incarnations that may die with a message in hand before it is given up.
     pub tries_max: u32,

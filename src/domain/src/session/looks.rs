@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::{
-    Container, Launches, Limits, Mailbox, Stillness, View, deadline, held_by, is_busy, silence_max,
-    still,
+    Container, Launches, Limits, Mailbox, StopPhase, View, deadline, held_by, is_busy, silence_max,
+    stop_phase,
 };
 use crate::time::{Timestamp, backoff};
 
@@ -33,8 +33,8 @@ pub fn next_look(view: &View, limits: &Limits, now: Timestamp) -> Option<Duratio
     let left = |max: Duration, passed: Duration| {
         if passed < max { max.saturating_sub(passed) } else { limits.poll_every }
     };
-    if view.still != Stillness::No {
-        return Some(still::next_look(view, limits));
+    if view.stop_phase != StopPhase::No {
+        return Some(stop_phase::next_look(view, limits));
     }
     let mut waits: Vec<Duration> = Vec::new();
     let held = held_by(view, now).is_some();
@@ -58,8 +58,8 @@ pub fn next_look(view: &View, limits: &Limits, now: Timestamp) -> Option<Duratio
         if let Some(Wait::Backoff(until)) = start_at(&view.launches, limits).filter(|_| !held) {
             waits.push(wait(until));
         }
-        let untold = view.waiting.iter().filter(|it| it.claim.is_none() && !it.told);
-        waits.extend(untold.map(|it| wait(it.received_at + limits.tell_after)));
+        let unnotified = view.waiting.iter().filter(|it| it.claim.is_none() && !it.told);
+        waits.extend(unnotified.map(|it| wait(it.received_at + limits.tell_after)));
     }
     match view.container {
         Container::Running { silent_for, .. } if !held && !view.waiting.is_empty() => {

@@ -21,7 +21,7 @@ pub enum Mailbox {
 /// counts as claimed by it: its chat is told, and one that every container ends like this on is given up.
 pub(super) fn quarantine(view: &View, limits: &Limits, now: Timestamp) -> Vec<Effect> {
     let first = view.waiting.first().zip(view.launches.last);
-    let first = first.filter(|it| view.halted < it.1);
+    let first = first.filter(|it| view.stopped_incarnation < it.1);
     let released =
         first.map(|(it, by)| release(&Waiting { claim: Some(by), ..it.clone() }, limits, now));
     // First what notes why, which the release tells.

@@ -34,12 +34,12 @@ fn idle() -> View {
         launches: Launches::default(),
         file: None,
         request: None,
-        halted: Incarnation(0),
-        still: Stillness::No,
+        stopped_incarnation: Incarnation(0),
+        stop_phase: StopPhase::No,
         asking: false,
         tool_max: Duration::ZERO,
         background_for: None,
-        crowded: false,
+        contended: false,
         quiet_for: Duration::ZERO,
     }
 }
@@ -72,10 +72,10 @@ fn check(view: &View, want: &[Effect]) {
 }
 
 #[test]
-fn a_message_starts_a_container_or_rings_the_running_one() {
+fn a_message_starts_a_container_or_notifies_the_running_one() {
     let view = View { waiting: vec![message(None)], ..idle() };
     check(&view, &[Effect::Start]);
-    check(&View { container: running(0), ..view.clone() }, &[Effect::Ring]);
+    check(&View { container: running(0), ..view.clone() }, &[Effect::NotifyRunner]);
     check(&View { container: Container::Busy, ..view.clone() }, &[]);
     check(&View { container: UNKNOWN, ..view }, &[]);
 }
@@ -89,7 +89,7 @@ fn an_engine_that_does_not_answer_is_asked_at_a_pace() {
 #[test]
 fn news_are_taken_over_before_anything_else_is_decided() {
     let view = View { news: true, waiting: vec![message(Some(OLD))], ..idle() };
-    check(&view, &[Effect::Absorb]);
+    check(&view, &[Effect::Import]);
 }
 
 #[test]
@@ -102,8 +102,8 @@ fn a_runner_that_never_stops_writing_does_not_hold_up_deadlines() {
         container: running(0),
         ..idle()
     };
-    check(&view(1), &[Effect::Absorb]);
-    check(&view(61), &[Effect::Absorb, Effect::Stop(StopReason::Overdue)]);
+    check(&view(1), &[Effect::Import]);
+    check(&view(61), &[Effect::Import, Effect::Stop(StopReason::Overdue)]);
 }
 
 #[test]
@@ -118,11 +118,14 @@ fn what_a_dead_incarnation_had_in_hand_is_released_and_then_given_up() {
 }
 
 #[test]
-fn a_launch_without_an_end_is_buried_first() {
+fn a_launch_without_an_end_has_its_exit_recorded_first() {
     let launches = Launches { open: Some(OLD), ..Launches::default() };
-    check(&View { launches, waiting: vec![message(Some(OLD))], ..idle() }, &[Effect::Bury(OLD)]);
+    check(
+        &View { launches, waiting: vec![message(Some(OLD))], ..idle() },
+        &[Effect::RecordExit(OLD)],
+    );
     let container = Container::Exited { incarnation: ME };
-    check(&View { container, ..idle() }, &[Effect::Bury(ME)]);
+    check(&View { container, ..idle() }, &[Effect::RecordExit(ME)]);
 }
 
 #[test]
@@ -146,12 +149,12 @@ fn a_message_waits_for_its_files_and_those_behind_it_too() {
 
 #[test]
 fn what_the_agent_asks_for_is_passed_on() {
-    check(&View { request: Some(OutSeq(3)), ..idle() }, &[Effect::Pass(OutSeq(3))]);
+    check(&View { request: Some(OutSeq(3)), ..idle() }, &[Effect::ForwardRequest(OutSeq(3))]);
 }
 
 #[test]
 fn an_incarnation_that_a_person_stopped_is_stopped_whatever_it_does() {
-    let view = View { halted: ME, waiting: vec![message(Some(ME))], ..idle() };
+    let view = View { stopped_incarnation: ME, waiting: vec![message(Some(ME))], ..idle() };
     check(&View { container: running(0), ..view.clone() }, &[Effect::Stop(StopReason::Asked)]);
     let successor = Container::Running {
         incarnation: Incarnation(8),
@@ -159,25 +162,25 @@ fn an_incarnation_that_a_person_stopped_is_stopped_whatever_it_does() {
         silent_for: Duration::ZERO,
     };
     let waiting = vec![message(None)];
-    check(&View { container: successor, waiting, ..view }, &[Effect::Ring]);
+    check(&View { container: successor, waiting, ..view }, &[Effect::NotifyRunner]);
 }
 
 #[test]
 fn a_stopped_agent_does_nothing_but_stop_and_counts_nothing() {
-    let due = View { still: Stillness::Due, waiting: vec![message(None)], ..idle() };
-    check(&due, &[Effect::StandStill]);
+    let due = View { stop_phase: StopPhase::Due, waiting: vec![message(None)], ..idle() };
+    check(&due, &[Effect::ApplyStop]);
     let stop = Effect::Stop(StopReason::Asked);
-    check(&View { container: running(0), ..due.clone() }, &[Effect::StandStill, stop.clone()]);
-    let done = View { still: Stillness::Done, news: true, request: Some(OutSeq(3)), ..due };
+    check(&View { container: running(0), ..due.clone() }, &[Effect::ApplyStop, stop.clone()]);
+    let done = View { stop_phase: StopPhase::Done, news: true, request: Some(OutSeq(3)), ..due };
     check(&done, &[]);
     check(&View { container: running(0), ..done.clone() }, &[stop]);
     let container = Container::Exited { incarnation: ME };
-    check(&View { container, ..done.clone() }, &[Effect::Clear(ME)]);
+    check(&View { container, ..done.clone() }, &[Effect::RecordStop(ME)]);
     let launches = Launches { open: Some(ME), ..Launches::default() };
-    check(&View { launches, ..done.clone() }, &[Effect::Clear(ME)]);
+    check(&View { launches, ..done.clone() }, &[Effect::RecordStop(ME)]);
     let claimed = View { waiting: vec![message(Some(OLD))], ..done };
     check(&claimed, &[]);
-    check(&View { halted: ME, container, ..idle() }, &[Effect::Clear(ME)]);
+    check(&View { stopped_incarnation: ME, container, ..idle() }, &[Effect::RecordStop(ME)]);
 }
 
 #[test]
@@ -201,7 +204,7 @@ fn silence_counts_only_with_a_message_in_hand() {
 #[test]
 fn a_container_that_leaves_messages_lying_is_replaced() {
     let view = View { waiting: vec![message(None)], container: running(61), ..idle() };
-    check(&view, &[Effect::Ring]);
+    check(&view, &[Effect::NotifyRunner]);
     check(&View { quiet_for: secs(61), ..view }, &[Effect::Stop(StopReason::Deaf)]);
 }
 
@@ -210,11 +213,11 @@ fn a_container_without_work_stops_when_idle_outdated_or_in_the_way() {
     let view = View { container: running(0), ..idle() };
     check(&view, &[]);
     check(&View { quiet_for: secs(600), ..view.clone() }, &[Effect::Stop(StopReason::Idle)]);
-    check(&View { crowded: true, ..view.clone() }, &[Effect::Stop(StopReason::MakeRoom)]);
+    check(&View { contended: true, ..view.clone() }, &[Effect::Stop(StopReason::MakeRoom)]);
     let container = Container::Running { incarnation: ME, current: false, silent_for: secs(0) };
     check(&View { container, ..view.clone() }, &[Effect::Stop(StopReason::Outdated)]);
     let waiting = vec![message(Some(ME))];
-    check(&View { crowded: true, quiet_for: secs(9_999), waiting, ..view }, &[]);
+    check(&View { contended: true, quiet_for: secs(9_999), waiting, ..view }, &[]);
 }
 
 #[test]
@@ -257,12 +260,12 @@ fn perform(mut view: View, effects: &[Effect]) -> View {
     let is_known = !matches!(view.mailbox, Mailbox::Damaged(_));
     for effect in effects {
         match effect {
-            Effect::Absorb => view.news = false,
+            Effect::Import => view.news = false,
             Effect::Fetch => {
                 view.file = None;
                 view.waiting.iter_mut().for_each(|it| it.fetching = false);
             }
-            Effect::Pass(_) => view.request = None,
+            Effect::ForwardRequest(_) => view.request = None,
             Effect::Status { message } => {
                 view.waiting.iter_mut().find(|it| it.message == *message).unwrap().status = true;
             }
@@ -275,16 +278,16 @@ fn perform(mut view: View, effects: &[Effect]) -> View {
                 view.container = Container::Absent;
                 view.launches.last_end = Some(NOW);
             }
-            Effect::Bury(_) | Effect::Clear(_) => {
+            Effect::RecordExit(_) | Effect::RecordStop(_) => {
                 view.container = Container::Absent;
                 view.launches.open = None;
             }
-            Effect::StandStill => view.still = Stillness::Done,
+            Effect::ApplyStop => view.stop_phase = StopPhase::Done,
             Effect::Quarantine => {
                 assert_eq!(view.container, Container::Absent, "nobody writes it meanwhile");
                 view.mailbox = Mailbox::Sound;
             }
-            Effect::Ring | Effect::Rest => {}
+            Effect::NotifyRunner | Effect::Rest => {}
             Effect::Release { message, at, .. } => {
                 let it = view.waiting.iter_mut().find(|it| it.message == *message).unwrap();
                 assert_eq!(it.claim.is_some(), is_known);
@@ -326,7 +329,7 @@ fn small_views() -> Vec<View> {
         for claim in claims {
             for (tries, age) in [(0, 0), (2, 0), (0, 60), (2, 60), (0, 90_000)] {
                 for (open, failures) in launches {
-                    for (news, crowded, quiet) in
+                    for (news, contended, quiet) in
                         [(false, false, 0), (true, true, 0), (false, true, 9_999)]
                     {
                         let waiting = claim.map(|claim| Waiting {
@@ -342,7 +345,7 @@ fn small_views() -> Vec<View> {
                             waiting,
                             container,
                             launches,
-                            crowded,
+                            contended,
                             quiet_for: secs(quiet),
                             ..idle()
                         };
@@ -366,7 +369,7 @@ fn small_views() -> Vec<View> {
 
 #[test]
 fn every_small_view_comes_to_rest() {
-    let stopped = small_views().into_iter().map(|it| View { still: Stillness::Due, ..it });
+    let stopped = small_views().into_iter().map(|it| View { stop_phase: StopPhase::Due, ..it });
     for start in small_views().into_iter().chain(stopped) {
         let mut view = start.clone();
         for _ in 0..6 {
@@ -374,7 +377,7 @@ fn every_small_view_comes_to_rest() {
             view = perform(view, &effects);
         }
         let left = decide(&view, &limits(), NOW);
-        let at_rest = left.iter().all(|it| matches!(it, Effect::Ring | Effect::Rest));
+        let at_rest = left.iter().all(|it| matches!(it, Effect::NotifyRunner | Effect::Rest));
         assert!(at_rest, "{start:?}\nends in {view:?}\nand still wants {left:?}");
     }
 }
@@ -382,14 +385,15 @@ fn every_small_view_comes_to_rest() {
 #[test]
 fn what_is_at_rest_is_looked_at_at_a_pace() {
     for view in small_views() {
-        let at_rest = decide(&view, &limits(), NOW).iter().all(|it| matches!(it, Effect::Ring));
+        let at_rest =
+            decide(&view, &limits(), NOW).iter().all(|it| matches!(it, Effect::NotifyRunner));
         let wait = next_look(&view, &limits(), NOW);
         assert!(!at_rest || wait.is_none_or(|it| secs(1) <= it), "{view:?}: {wait:?}");
     }
 }
 
 #[test]
-fn whoever_waits_is_looked_at_again() {
+fn waiting_sessions_are_looked_at_again() {
     for view in small_views() {
         let acts = !decide(&view, &limits(), NOW).is_empty();
         let busy = matches!(view.container, Container::Busy | Container::Exited { .. });

@@ -23,7 +23,7 @@ pub struct Streak {
 }
 
 impl Streak {
-    /// Whether slots that come at `now` are let pass. A clock that stepped back ends the rest.
+    /// Whether slots that come at `now` are skipped. A clock that stepped back ends the rest.
     #[must_use]
     pub fn rests(&self, now: Timestamp) -> bool {
         let Some(last_end) = self.last_end else { return false };

@@ -36,7 +36,7 @@ pub struct Belongs<'a> {
     pub chat: ChatId,
     pub owner: Option<PersonId>,
     pub owner_handle: Option<&'a Handle>,
-    /// Nobody wanted it; the agent made it by itself.
+    /// Nobody wanted it; the agent made it unasked.
     pub is_agents: bool,
 }
 
@@ -48,11 +48,11 @@ impl Who {
     }
 
     /// What is left of somebody's rights for a task of theirs that runs: their own, and what belongs to
-    /// the chat. Else whoever can put words into a task could do with it what its chat or its agent
+    /// the chat. Else a writer of the task's words could do with it what its chat or its agent
     /// may see.
     #[must_use]
     pub fn for_a_task(person: Option<PersonId>, handle: Handle, access: Access) -> Self {
-        let access = if access.is_known() { Access::Member } else { Access::Stranger };
+        let access = if access.is_known() { Access::Member } else { Access::Unknown };
         Self::Person { person, handle, access, is_direct: false }
     }
 
@@ -146,7 +146,7 @@ mod tests {
             (ann(Access::Admin, false), [YES, UNSEEN, UNSEEN, NO]),
             (ann(Access::Member, true), [YES, YES, NO, NO]),
             (ann(Access::Member, false), [YES, UNSEEN, NO, NO]),
-            (ann(Access::Stranger, false), [NO, UNSEEN, NO, NO]),
+            (ann(Access::Unknown, false), [NO, UNSEEN, NO, NO]),
             (Who::Agent, [YES, NO, NO, NO]),
         ] {
             assert_eq!(rights(&who), wanted, "{who:?}");
@@ -159,7 +159,7 @@ mod tests {
         let who = Who::Person {
             person: None,
             handle: handle.clone(),
-            access: Access::Stranger,
+            access: Access::Unknown,
             is_direct: false,
         };
         let from = Standpoint { agent: &andy, chat: ChatId(1), who: &who };
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn an_agent_by_itself_reaches_its_chat_and_what_it_made() {
+    fn an_unattended_agent_reaches_its_chat_and_what_it_made() {
         let andy = name("andy");
         let from = Standpoint { agent: &andy, chat: ChatId(1), who: &Who::Agent };
         let task = |is_agents| Belongs {
@@ -194,6 +194,6 @@ mod tests {
         let handle = || Handle::new("telegram", "7");
         let who = Who::for_a_task(Some(PersonId(1)), handle(), Access::Owner);
         assert_eq!(rights(&who), [(true, true), (true, false), (false, false), (false, false)]);
-        assert!(!Who::for_a_task(None, handle(), Access::Stranger).may_add());
+        assert!(!Who::for_a_task(None, handle(), Access::Unknown).may_add());
     }
 }

@@ -1,7 +1,7 @@
-//! What the host says about a task by itself. Prompts and reasons come from agents and people, so they
+//! Unsolicited notices about tasks. Prompts and reasons come from agents and people, so they
 //! are quoted.
 
-use super::{Errand, TaskId};
+use super::{TaskId, TaskRun};
 use crate::plain::quoted;
 
 /// How much of a prompt names a task.
@@ -14,12 +14,12 @@ pub const RESULT_CHARS_MAX: usize = 200;
 /// Stands above the answer of a task that was late: people must not take an old reminder for a new
 /// one. `waited` says that it was there in time and had to wait after that.
 #[must_use]
-pub fn late_mark(errand: &Errand, waited: bool) -> Option<String> {
-    if !errand.is_late() && !waited {
+pub fn late_mark(task_run: &TaskRun, waited: bool) -> Option<String> {
+    if !task_run.is_late() && !waited {
         return None;
     }
-    let due = if errand.due.is_empty() { "earlier" } else { &errand.due };
-    let missed = match errand.missed {
+    let due = if task_run.due.is_empty() { "earlier" } else { &task_run.due };
+    let missed = match task_run.missed {
         0 => String::new(),
         1 => "; one time before it was missed".to_owned(),
         n => format!("; {n} times before it were missed"),
@@ -44,7 +44,7 @@ pub fn gave_up(id: TaskId, prompt: &str, failures: u32, why: &str) -> String {
     )
 }
 
-/// Why slots were let pass, for the history.
+/// Why slots were skipped, for the history.
 #[must_use]
 pub fn resting(failures: u32) -> String {
     format!("it rests after {failures} failures in a row")
@@ -66,8 +66,8 @@ mod tests {
     use crate::task::FireKey;
     use crate::time::Timestamp;
 
-    fn errand(late_secs: u64, missed: u32) -> Errand {
-        Errand {
+    fn task_run(late_secs: u64, missed: u32) -> TaskRun {
+        TaskRun {
             key: FireKey { task: TaskId(7), slot: Timestamp(0) },
             due: "Wed 25 Nov 2026 09:00 CET".into(),
             late_by: Duration::from_secs(late_secs),
@@ -79,11 +79,11 @@ mod tests {
 
     #[test]
     fn only_what_is_late_says_so() {
-        assert_eq!(late_mark(&errand(120, 0), false), None);
-        let mark = late_mark(&errand(121, 0), false).unwrap();
+        assert_eq!(late_mark(&task_run(120, 0), false), None);
+        let mark = late_mark(&task_run(121, 0), false).unwrap();
         assert_eq!(mark, "⏰ This ran late. It was due Wed 25 Nov 2026 09:00 CET.");
-        assert!(late_mark(&errand(0, 0), true).is_some());
-        let mark = late_mark(&errand(9_999, 3), false).unwrap();
+        assert!(late_mark(&task_run(0, 0), true).is_some());
+        let mark = late_mark(&task_run(9_999, 3), false).unwrap();
         assert!(mark.ends_with("; 3 times before it were missed."), "{mark}");
     }
 

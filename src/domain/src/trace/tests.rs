@@ -64,7 +64,7 @@ fn sent() -> Sent {
         held: false,
         tries: 0,
         misses: 0,
-        doubted: false,
+        was_uncertain: false,
         retry_at: Timestamp(0),
         created_at: Some(at(4_000)),
         claimed_at: Some(at(4_100)),
@@ -87,7 +87,7 @@ fn facts() -> Facts {
         files: vec![],
         questions: vec![],
         cost: None,
-        around: Around {
+        context: TraceContext {
             now: at(60_000),
             host_runs: true,
             container: None,
@@ -157,11 +157,11 @@ fn waiting_for_a_back_off() {
     (it.message.tries, it.message.not_before) = (1, at(61_500));
     it.containers = vec![Taker { ended_at: Some(at(2_000)), ..taker(1, 300) }];
     (it.tools, it.parts) = (vec![], vec![]);
-    it.around.behind = Some(MessageSeq(40));
-    it.around.bad_starts = 5;
-    it.around.last_bad_end = Some(at(50_000));
-    it.around.last_bad_reason = "the image is missing\nmore".into();
-    it.around.host_runs = false;
+    it.context.behind = Some(MessageSeq(40));
+    it.context.bad_starts = 5;
+    it.context.last_bad_end = Some(at(50_000));
+    it.context.last_bad_reason = "the image is missing\nmore".into();
+    it.context.host_runs = false;
     let want = "\
 message: s7.42 for andy: not answered for 60 s
 from: Ann (telegram:5) in \"Family\" (telegram:-100)
@@ -183,7 +183,7 @@ fn waiting_for_a_platform() {
     let mut it = facts();
     it.containers.clear();
     it.tools.clear();
-    it.around.channel_trouble = Some("no route".into());
+    it.context.channel_trouble = Some("no route".into());
     it.parts = vec![
         Sent { standing: Standing::Unsent, tries: 2, retry_at: at(3_600_000), ..sent() },
         Sent {
@@ -236,7 +236,7 @@ fn waiting_for_people_and_files() {
     );
     (it.files, it.questions, it.containers) = (vec![], vec![], vec![]);
     assert_eq!(waits(&it, clock), ["a container, which is started next"]);
-    it.around.container = Some(("busy".into(), "no image".into()));
+    it.context.container = Some(("busy".into(), "no image".into()));
     assert_eq!(waits(&it, clock), ["its container, which is busy: no image"]);
 }
 
@@ -247,7 +247,7 @@ fn a_dead_letter() {
     it.parts = vec![Sent {
         standing: Standing::Dead,
         reason: "the bot was blocked".into(),
-        doubted: true,
+        was_uncertain: true,
         ..sent()
     }];
     let text = text(&it);
@@ -264,12 +264,12 @@ fn what_a_turn_cost_is_said_where_it_is_known() {
 }
 
 #[test]
-fn overheard() {
+fn context_messages() {
     let mut it = facts();
     it.message.kind = InboundKind::Context;
-    it.message.rule = Some(Rule { word: "overheard".into(), detail: "member".into() });
+    it.message.rule = Some(Rule { word: "context".into(), detail: "member".into() });
     it.message.sent_at = None;
-    it.message.end = Some(End { outcome: Outcome::Silent, reason: "overheard".into(), at: T0 });
+    it.message.end = Some(End { outcome: Outcome::Silent, reason: "context".into(), at: T0 });
     (it.containers, it.tools, it.parts) = (vec![], vec![], vec![]);
     let want = "\
 message: s7.42 for andy: background, which starts nothing

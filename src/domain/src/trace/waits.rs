@@ -17,14 +17,14 @@ pub fn waits(facts: &Facts, clock: impl Fn(Timestamp) -> String) -> Vec<String> 
     }
     found.extend(facts.parts.iter().filter_map(|it| part(it, facts, &clock)));
     let waits = |it: &Sent| !matches!(it.standing, Standing::Sent | Standing::Dead);
-    if !facts.around.host_runs && (open || facts.parts.iter().any(waits)) {
+    if !facts.context.host_runs && (open || facts.parts.iter().any(waits)) {
         found.insert(0, "no host runs; start it with `nanoclaw start`".to_owned());
     }
     found
 }
 
 fn answer(facts: &Facts, clock: &impl Fn(Timestamp) -> String) -> Vec<String> {
-    let (message, around) = (&facts.message, &facts.around);
+    let (message, context) = (&facts.message, &facts.context);
     let mut found = Vec::new();
     for it in facts.files.iter().filter(|it| it.state == "pending") {
         let name = if it.name.is_empty() { "a file" } else { &it.name };
@@ -35,27 +35,27 @@ fn answer(facts: &Facts, clock: &impl Fn(Timestamp) -> String) -> Vec<String> {
         found.push(format!("{name} is being fetched{tried}"));
     }
     for it in facts.questions.iter().filter(|it| !it.answered) {
-        let since = span(around.now.since(it.asked_at));
+        let since = span(context.now.since(it.asked_at));
         found.push(match it.id {
             Some(id) => format!("a person has to answer question #{id}, asked {since} ago"),
             None => format!("the host has to take a request of the agent up, asked {since} ago"),
         });
     }
     if let Some(taker) = facts.containers.iter().rfind(|it| it.ended_at.is_none()) {
-        let since = span(around.now.since(taker.claimed_at));
+        let since = span(context.now.since(taker.claimed_at));
         found.push(format!("container {} works on it, since {since}", taker.incarnation));
         return found;
     }
-    if let Some(seq) = around.behind {
+    if let Some(seq) = context.behind {
         found.push(format!("message {}.{seq} is before it", message.session));
     }
-    if around.now < message.not_before {
+    if context.now < message.not_before {
         let until = clock(message.not_before);
         found.push(format!("it is tried again at {until}, after {} tries", message.tries));
     }
     found.extend(start(facts, clock));
     if found.is_empty() {
-        found.push(match &around.container {
+        found.push(match &context.container {
             Some((word, why)) if why.is_empty() => format!("its container, which is {word}"),
             Some((word, why)) => format!("its container, which is {word}: {why}"),
             None => "a container, which is started next".to_owned(),
@@ -66,26 +66,26 @@ fn answer(facts: &Facts, clock: &impl Fn(Timestamp) -> String) -> Vec<String> {
 
 /// Bad starts hold the next one back, and then take the session out of service for a while.
 fn start(facts: &Facts, clock: &impl Fn(Timestamp) -> String) -> Option<String> {
-    let (around, limits) = (&facts.around, Limits::default());
-    let ended = around.last_bad_end?;
-    let (what, until) = match around.bad_starts {
+    let (context, limits) = (&facts.context, Limits::default());
+    let ended = context.last_bad_end?;
+    let (what, until) = match context.bad_starts {
         0 => return None,
         n if n < limits.launches_max => {
             ("the next start", ended + backoff(limits.backoff_base, limits.backoff_max, n))
         }
         _ => ("the session is parked", ended + limits.park_for),
     };
-    let why = match around.last_bad_reason.lines().next().unwrap_or_default() {
+    let why = match context.last_bad_reason.lines().next().unwrap_or_default() {
         "" => String::new(),
         why => format!(": {why}"),
     };
     let until = clock(until);
-    (around.now < ended + limits.park_for)
-        .then(|| format!("{what} until {until}, after {} bad starts{why}", around.bad_starts))
+    (context.now < ended + limits.park_for)
+        .then(|| format!("{what} until {until}, after {} bad starts{why}", context.bad_starts))
 }
 
 fn part(it: &Sent, facts: &Facts, clock: &impl Fn(Timestamp) -> String) -> Option<String> {
-    let trouble = facts.around.channel_trouble.as_deref();
+    let trouble = facts.context.channel_trouble.as_deref();
     let trouble = trouble.map(|why| format!("; its channel is not connected: {why}"));
     match it.standing {
         Standing::Sent | Standing::Dead => None,
@@ -97,7 +97,7 @@ fn part(it: &Sent, facts: &Facts, clock: &impl Fn(Timestamp) -> String) -> Optio
             Some(format!("part {} is sent in its turn{}", it.key, trouble.unwrap_or_default()))
         }
         Standing::Unsent | Standing::Uncertain => {
-            let next = clock(it.retry_at.max(facts.around.now));
+            let next = clock(it.retry_at.max(facts.context.now));
             Some(format!("part {} is tried at {next}{}", it.key, trouble.unwrap_or_default()))
         }
     }

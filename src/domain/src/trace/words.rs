@@ -42,7 +42,7 @@ fn standing(facts: &Facts) -> String {
     let it = &facts.message;
     match (&it.end, it.kind) {
         (_, InboundKind::Context) => "background, which starts nothing".to_owned(),
-        (None, _) => format!("not answered for {}", span(facts.around.now.since(it.received_at))),
+        (None, _) => format!("not answered for {}", span(facts.context.now.since(it.received_at))),
         (Some(end), _) => {
             let what = match end.outcome {
                 Outcome::Answered => "answered",
@@ -79,7 +79,7 @@ fn let_in(it: &Asked) -> String {
     };
     let why = match word.as_str() {
         "undelivered" => return format!("the host tells of the part {detail}"),
-        "overheard" => "it was not for it, and is kept as background".to_owned(),
+        "context" => "it was not for it, and is kept as background".to_owned(),
         "trigger" => "it calls it by name".to_owned(),
         "direct" => "it is a direct chat".to_owned(),
         "mention" => "it mentions the bot".to_owned(),
@@ -89,7 +89,7 @@ fn let_in(it: &Asked) -> String {
     };
     let who = match detail.as_str() {
         "" => String::new(),
-        "stranger" => "; its sender is unknown, and the chat is public".to_owned(),
+        "unknown" => "; its sender is unknown, and the chat is public".to_owned(),
         role @ ("owner" | "admin") => format!("; its sender is an {role}"),
         role => format!("; its sender is a {role}"),
     };
@@ -176,7 +176,7 @@ pub fn part_head(it: &Sent) -> String {
 #[must_use]
 pub fn part_line(it: &Sent) -> String {
     let key = &it.key;
-    let again = if it.doubted { ", perhaps more than once" } else { "" };
+    let again = if it.was_uncertain { ", perhaps more than once" } else { "" };
     let why = |clause: &str| match it.reason.as_str() {
         "" => String::new(),
         reason => format!("{clause}{reason}"),

@@ -38,7 +38,7 @@ again), uncertain (no answer came, so it may be there; is tried again, marked), 
         #[arg(long)]
         json: bool,
     },
-    /// Send parts again now, with all their tries anew
+    /// Send parts again now, with all their tries
     #[command(after_help = "\
 A part that its reader may have already is sent as a possible repeat.
 

@@ -40,7 +40,7 @@ pub(crate) enum Refused {
     )]
     Format(u32),
     #[error(
-        "it was not made with this key, or was changed since: whoever changed it could make the host run \
+        "it was not made with this key, or was changed since: an attacker could make the host run \
          what they like"
     )]
     Forged,
@@ -277,7 +277,7 @@ impl Unpacking<'_> {
 }
 
 impl Unpacked {
-    /// Checks that whoever made it had the key.
+    /// Checks that its maker had the key.
     pub(crate) fn authenticate(&self, key: &Key) -> Result<(), Refused> {
         let code = unhex(&self.hmac).ok_or(Refused::Forged)?;
         if key.is_authentic(&self.text, &code) { Ok(()) } else { Err(Refused::Forged) }

@@ -10,7 +10,7 @@ use channel::cli::frames::ToClient;
 use tokio::time::{sleep, timeout};
 
 use super::wire::Wire;
-use super::{Fresh, Talk};
+use super::{ChatClient, Fresh};
 use crate::term;
 
 /// Between two tries to reach a host that went away; it is back within a second or two.
@@ -56,15 +56,15 @@ enum WaitOutcome {
 
 /// Sends the message and waits for the last part of its answer.
 pub(crate) async fn ask(
-    talk: &mut Talk,
+    client: &mut ChatClient,
     id: &str,
     text: &str,
     limit: Duration,
     hear: &mut (dyn FnMut(Heard) + Send),
 ) -> Result<(), AskFailed> {
     let mut stand = Stand::default();
-    let first = talk.reach().await.map_err(AskFailed::NoHost)?;
-    match timeout(limit, until_answered(talk, first, id, text, &mut stand, hear)).await {
+    let first = client.reach().await.map_err(AskFailed::NoHost)?;
+    match timeout(limit, until_answered(client, first, id, text, &mut stand, hear)).await {
         Ok(WaitOutcome::Answered) => Ok(()),
         Ok(WaitOutcome::Refused(why)) => Err(AskFailed::Refused(why)),
         Ok(WaitOutcome::Unshown) => Err(AskFailed::Unshown),
@@ -73,7 +73,7 @@ pub(crate) async fn ask(
 }
 
 async fn until_answered(
-    talk: &mut Talk,
+    client: &mut ChatClient,
     first: Wire,
     id: &str,
     text: &str,
@@ -84,27 +84,27 @@ async fn until_answered(
     loop {
         if let Some(mut wire) = wire.take() {
             stand.connected = true;
-            if let Ok(end) = follow(talk, &mut wire, id, text, stand, hear).await {
+            if let Ok(end) = follow(client, &mut wire, id, text, stand, hear).await {
                 return end;
             }
             stand.connected = false;
             hear(Heard::Lost);
         }
         sleep(RETRY_EVERY).await;
-        wire = talk.open().await.ok();
+        wire = client.open().await.ok();
     }
 }
 
 /// As far as one connection goes; an error means that it was lost.
 async fn follow(
-    talk: &mut Talk,
+    client: &mut ChatClient,
     wire: &mut Wire,
     id: &str,
     text: &str,
     stand: &mut Stand,
     hear: &mut (dyn FnMut(Heard) + Send),
 ) -> io::Result<WaitOutcome> {
-    wire.send(&talk.message(id, text)).await?;
+    wire.send(&client.message(id, text)).await?;
     loop {
         let line = wire.next().await?;
         match line {
@@ -116,7 +116,7 @@ async fn follow(
             }
             ToClient::Working => hear(Heard::Working),
             ToClient::Part { .. } => {
-                let Some((shown, fresh)) = talk.take(line) else { continue };
+                let Some((shown, fresh)) = client.take(line) else { continue };
                 let is_last = fresh.is_some_and(|part| show(part, id, hear));
                 if term::has_failed() {
                     // Not acknowledged: the next terminal gets it.

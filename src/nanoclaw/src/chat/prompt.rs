@@ -11,7 +11,7 @@ use tokio::time::sleep;
 
 use super::editor::{self, Typing};
 use super::wire::Wire;
-use super::{Talk, new_id};
+use super::{ChatClient, new_id};
 use crate::term;
 
 const RETRY_EVERY: Duration = Duration::from_millis(300);
@@ -20,7 +20,7 @@ const LINES_AHEAD_MAX: usize = 64;
 
 /// What the host does not have yet, and where to say what it does.
 struct Prompt<'a> {
-    talk: &'a mut Talk,
+    client: &'a mut ChatClient,
     /// Typed but not known to be stored, the oldest first.
     unsent: VecDeque<(String, String)>,
     typing: Typing,
@@ -28,11 +28,11 @@ struct Prompt<'a> {
 }
 
 /// Talks until the user ends it with Ctrl-D.
-pub(crate) async fn prompt(talk: &mut Talk, layout: &Layout) -> anyhow::Result<()> {
-    let wire = talk.reach().await?;
+pub(crate) async fn prompt(client: &mut ChatClient, layout: &Layout) -> anyhow::Result<()> {
+    let wire = client.reach().await?;
     let (typed, mut lines) = channel(LINES_AHEAD_MAX);
     let typing = editor::start(layout.home().join("chat-history"), typed)?;
-    let mut prompt = Prompt { talk, unsent: VecDeque::new(), typing, is_working: false };
+    let mut prompt = Prompt { client, unsent: VecDeque::new(), typing, is_working: false };
     prompt.run(Some(wire), &mut lines).await?;
     if !prompt.unsent.is_empty() {
         term::note("warning: the host does not have your last message; send it again later");
@@ -52,7 +52,7 @@ impl Prompt<'_> {
                 line = lines.recv() => {
                     let Some(text) = line else { return Ok(()) };
                     let id = new_id()?;
-                    let message = self.talk.message(&id, &text);
+                    let message = self.client.message(&id, &text);
                     self.unsent.push_back((id, text));
                     if let Some(to) = &mut wire && to.send(&message).await.is_err() {
                         wire = self.lost();
@@ -81,9 +81,9 @@ impl Prompt<'_> {
 
     /// Connects and sends again what may not have arrived.
     async fn reopen(&mut self) -> Option<Wire> {
-        let mut wire = self.talk.open().await.ok()?;
+        let mut wire = self.client.open().await.ok()?;
         for (id, text) in &self.unsent {
-            wire.send(&self.talk.message(id, text)).await.ok()?;
+            wire.send(&self.client.message(id, text)).await.ok()?;
         }
         self.say("(the host is back)");
         Some(wire)
@@ -102,7 +102,7 @@ impl Prompt<'_> {
                 self.say("(working…)");
             }
             ToClient::Part { .. } => {
-                let Some((shown, fresh)) = self.talk.take(line) else { return Ok(()) };
+                let Some((shown, fresh)) = self.client.take(line) else { return Ok(()) };
                 if let Some(part) = fresh {
                     self.is_working &= !part.last;
                     self.say(&part.text);

@@ -8,7 +8,7 @@ use store::layout::Layout;
 use tokio::task::spawn_blocking;
 
 use crate::args::ChatArgs;
-use crate::chat::{self, AskFailed, Heard, Talk};
+use crate::chat::{self, AskFailed, ChatClient, Heard};
 use crate::error::{Hint, fail};
 use crate::{admin, term};
 
@@ -17,26 +17,30 @@ const INPUT_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
 pub(super) async fn perform(args: ChatArgs, layout: &Layout) -> anyhow::Result<()> {
     let limit = Duration::from_secs(args.timeout);
-    let mut talk = Talk::new(layout, args.chat, args.agent);
+    let mut client = ChatClient::new(layout, args.chat, args.agent);
     match args.message.as_deref() {
-        Some("-") => say(&mut talk, &read_all()?, limit, layout).await,
-        Some(text) => say(&mut talk, text, limit, layout).await,
-        None if io::stdin().is_terminal() => prompt(&mut talk, layout).await,
-        None => each_line(&mut talk, limit, layout).await,
+        Some("-") => say(&mut client, &read_all()?, limit, layout).await,
+        Some(text) => say(&mut client, text, limit, layout).await,
+        None if io::stdin().is_terminal() => prompt(&mut client, layout).await,
+        None => each_line(&mut client, limit, layout).await,
     }
 }
 
 /// The prompt, with a word of welcome.
-pub(crate) async fn prompt(talk: &mut Talk, layout: &Layout) -> anyhow::Result<()> {
-    let who = talk.agent.as_ref().map_or_else(|| "the agent".to_owned(), ToString::to_string);
+pub(crate) async fn prompt(client: &mut ChatClient, layout: &Layout) -> anyhow::Result<()> {
+    let who = client.agent.as_ref().map_or_else(|| "the agent".to_owned(), ToString::to_string);
     term::note(&format!("you talk to {who}; Ctrl-D ends, answers still under way come next time"));
-    chat::prompt(talk, layout).await.map_err(|err| match err.downcast::<io::Error>() {
+    chat::prompt(client, layout).await.map_err(|err| match err.downcast::<io::Error>() {
         Ok(_no_socket) => admin::no_host(layout),
         Err(err) => err,
     })
 }
 
-async fn each_line(talk: &mut Talk, limit: Duration, layout: &Layout) -> anyhow::Result<()> {
+async fn each_line(
+    client: &mut ChatClient,
+    limit: Duration,
+    layout: &Layout,
+) -> anyhow::Result<()> {
     loop {
         let mut line = String::new();
         let read = spawn_blocking(move || io::stdin().read_line(&mut line).map(|_| line)).await?;
@@ -45,7 +49,7 @@ async fn each_line(talk: &mut Talk, limit: Duration, layout: &Layout) -> anyhow:
             return Ok(());
         }
         if !line.trim().is_empty() {
-            say(talk, line.trim_end(), limit, layout).await?;
+            say(client, line.trim_end(), limit, layout).await?;
         }
     }
 }
@@ -60,14 +64,14 @@ fn read_all() -> anyhow::Result<String> {
 
 /// Sends a message and prints its answer.
 pub(crate) async fn say(
-    talk: &mut Talk,
+    client: &mut ChatClient,
     text: &str,
     limit: Duration,
     layout: &Layout,
 ) -> anyhow::Result<()> {
     let id = chat::new_id()?;
     let mut screen = Screen::default();
-    let asked = chat::ask(talk, &id, text, limit, &mut |heard| screen.show(heard)).await;
+    let asked = chat::ask(client, &id, text, limit, &mut |heard| screen.show(heard)).await;
     screen.clear();
     asked.map_err(|failed| explain(failed, limit, layout))
 }

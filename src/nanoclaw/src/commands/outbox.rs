@@ -165,7 +165,7 @@ fn json_of(it: &PartRow, text: String) -> Value {
         "form": sent.form,
         "tries": sent.tries,
         "unanswered": sent.misses,
-        "may_be_seen_twice": sent.doubted,
+        "may_be_seen_twice": sent.was_uncertain,
         "retry_at_ms": (sent.retry_at.0 != 0).then_some(sent.retry_at.0),
         "created_at_ms": ms(sent.created_at),
         "claimed_at_ms": ms(sent.claimed_at),

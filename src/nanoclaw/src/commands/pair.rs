@@ -1,5 +1,5 @@
-//! `nanoclaw pair`: a code that proves that whoever sends it to the bot was let in by whoever sits
-//! here.
+//! `nanoclaw pair`: a code that proves that its sender was let in by the user at this
+//! terminal.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -137,7 +137,7 @@ fn instruct(pairing: &NewPairing, role: PairingRole, args: &PairArgs, layout: &L
     say(&format!("send {code} to {bot} in a private chat within {minutes} minutes"));
     let of = |agent: &AgentName| format!(" of {agent}");
     let of = pairing.agent.as_ref().filter(|_| role != PairingRole::Owner).map(of);
-    say(&format!("whoever sends it becomes {}{}", role.as_str(), of.unwrap_or_default()));
+    say(&format!("its sender becomes {}{}", role.as_str(), of.unwrap_or_default()));
     if let Some(agent) = pairing.agent.as_ref().filter(|_| pairing.wires) {
         say(&format!("the chat that it is sent in is connected to {agent}"));
     }

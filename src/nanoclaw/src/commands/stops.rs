@@ -9,7 +9,7 @@ use std::time::Duration;
 use actors::admin::protocol::{Request, Response, Resumed, Stopped, StoppedSession};
 use domain::AgentName;
 use domain::notice;
-use domain::stop::{Scope, Toll};
+use domain::stop::{Scope, StopReport};
 use domain::time::{Clock, SystemClock};
 use futures_util::future::join_all;
 use sandbox::Sandbox;
@@ -151,8 +151,8 @@ fn text(scope: &Scope, report: &Stopped, has_host: bool) -> String {
     };
     let mut lines = vec![format!("stopped {who}; containers killed: {}", report.killed)];
     for it in &report.sessions {
-        let said = match (it.answered, notice::toll_text(&toll(it))) {
-            (false, _) => "busy; it sets its work aside by itself".to_owned(),
+        let said = match (it.answered, notice::stop_report_text(&stop_report(it))) {
+            (false, _) => "busy; it sets its work aside later".to_owned(),
             (true, Some(text)) => text,
             (true, None) => continue,
         };
@@ -165,8 +165,8 @@ fn text(scope: &Scope, report: &Stopped, has_host: bool) -> String {
     lines.join("\n")
 }
 
-fn toll(it: &StoppedSession) -> Toll {
-    Toll {
+fn stop_report(it: &StoppedSession) -> StopReport {
+    StopReport {
         aside: it.aside,
         voided: it.voided,
         sent_here: it.sent_here,

@@ -1,4 +1,4 @@
-//! `nanoclaw uninstall`: takes this install's containers away. What the script can do by itself
+//! `nanoclaw uninstall`: takes this install's containers away. What the script can do alone
 //! (the image, the data) it does.
 
 use sandbox::Sandbox;

@@ -59,16 +59,16 @@ async fn message(
 
 /// What only a running host knows. One that does not answer is no reason to tell nothing.
 async fn look_around(facts: &mut Facts, layout: &Layout) {
-    facts.around.host_runs = lock::holder(layout).is_some();
+    facts.context.host_runs = lock::holder(layout).is_some();
     let Ok(status) = admin::status(layout).await else { return };
-    facts.around.host_runs = true;
+    facts.context.host_runs = true;
     let id = facts.message.session.to_string();
     if let Some(it) = status.sessions.iter().find(|it| it.id == id) {
-        facts.around.container = Some((it.container.clone(), it.why.clone().unwrap_or_default()));
+        facts.context.container = Some((it.container.clone(), it.why.clone().unwrap_or_default()));
     }
     let channel = facts.message.handle.split(':').next().unwrap_or_default();
     let lost = status.channels.iter().find(|it| it.name == channel && !it.connected);
-    facts.around.channel_trouble = lost.map(|it| it.why.clone().unwrap_or_default());
+    facts.context.channel_trouble = lost.map(|it| it.why.clone().unwrap_or_default());
 }
 
 fn text(facts: &Facts, zone: &Zone) -> String {
@@ -105,7 +105,7 @@ fn offset(began: Timestamp, at: Timestamp) -> String {
     format!("{sign}{}.{} s", by.as_secs(), by.subsec_millis() / 100)
 }
 
-/// Names come from people and from agents; a terminal must not obey them.
+/// Names come from people and from agents; a terminal must not execute them.
 fn plain(text: &str) -> String {
     text.chars().map(|it| if it.is_control() { ' ' } else { it }).collect()
 }
@@ -123,8 +123,8 @@ fn of_the_host(part: &PartRow, as_json: bool) -> anyhow::Result<()> {
     // Parts of a question are named after it.
     let question = sent.key.part.0.strip_prefix('q').and_then(|it| it.split_once('.'));
     lines.push(match question.filter(|it| it.0.parse::<i64>().is_ok()) {
-        Some((id, _)) => format!("the host said it by itself, for question #{id}"),
-        None => "the host said it by itself".to_owned(),
+        Some((id, _)) => format!("the host said it for question #{id}"),
+        None => "the host said it unasked".to_owned(),
     });
     term::out(&lines.join("\n"));
     Ok(())
@@ -167,9 +167,9 @@ fn json_of(facts: &Facts) -> Value {
             "key": it.key.to_string(), "state": it.standing.as_str(), "chat": it.chat,
             "kind": it.kind, "form": it.form, "platform_id": it.platform_id, "reason": it.reason,
             "created_at_ms": ms(it.created_at), "sent_at_ms": ms(it.sent_at()),
-            "may_be_seen_twice": it.doubted,
+            "may_be_seen_twice": it.was_uncertain,
         })).collect::<Vec<_>>(),
-        "host_runs": facts.around.host_runs,
+        "host_runs": facts.context.host_runs,
         "waits": waits,
     })
 }

@@ -81,7 +81,7 @@ fn heard(name: &'static str, channels: &[ChannelStatus]) -> Check {
     if ill.is_empty() {
         return Check::ok(name, channels.iter().map(shown).collect::<Vec<_>>().join("; "));
     }
-    let fix = "the host connects again by itself; where a credential is refused, store another one \
+    let fix = "the host reconnects automatically; where a credential is refused, store another one \
                with `nanoclaw channels add`";
     Check::warn(name, ill.join("; "), fix)
 }

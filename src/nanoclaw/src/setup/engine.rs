@@ -129,7 +129,7 @@ impl Setup<'_> {
         }
     }
 
-    /// Without a service manager: the engine by itself, in a session of its own, so that it lives
+    /// Without a service manager: the engine alone, in a session of its own, so that it lives
     /// on when the setup and its terminal are gone.
     fn start_directly(&self) -> anyhow::Result<Child> {
         let dockerd = root::find("dockerd").context("there is no `dockerd`").hint(

@@ -6,7 +6,7 @@ use domain::time::Timestamp;
 use domain::trace::Rule;
 use domain::{AgentName, MessageSeq};
 use store::layout::Layout;
-use store::{RunnerStore, SessionStore, Surroundings, TurnEnd};
+use store::{RunnerStore, SessionContext, SessionStore, TurnEnd};
 
 use crate::Home;
 
@@ -48,7 +48,7 @@ fn answered(home: &Home) -> SessionStore {
     let end =
         TurnEnd { messages, outcome: Outcome::Answered, reason: String::new(), text, cost: None };
     runner.end_turn(&end, &[], NOW).unwrap();
-    host.import(&Surroundings::default(), NOW).unwrap();
+    host.import(&SessionContext::default(), NOW).unwrap();
     host
 }
 

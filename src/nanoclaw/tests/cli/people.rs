@@ -1,4 +1,4 @@
-//! People come, are let in, and are put in charge.
+//! People come, are let in, and get roles.
 
 use serde_json::json;
 
@@ -79,9 +79,10 @@ fn members_may_talk_to_an_agent() {
 #[test]
 fn an_agent_has_a_trigger_and_a_reach() {
     let home = Home::new();
-    let text = home.run(&["agents", "set", "andy", "--trigger", "hey", "--reach", "none"]).fine();
-    assert_eq!(text, "andy: trigger @andy → hey\nandy: reach own → none\n");
+    let text =
+        home.run(&["agents", "set", "andy", "--trigger", "hey", "--admin-scope", "none"]).fine();
+    assert_eq!(text, "andy: trigger @andy → hey\nandy: admin_scope own → none\n");
     let show = home.run(&["agents", "show", "andy", "--json"]).json();
-    assert_eq!((&show["trigger"], &show["reach"]), (&"hey".into(), &"none".into()));
-    home.run(&["agents", "set", "andy", "--reach", "far"]).refused(64, "own");
+    assert_eq!((&show["trigger"], &show["admin_scope"]), (&"hey".into(), &"none".into()));
+    home.run(&["agents", "set", "andy", "--admin-scope", "far"]).refused(64, "own");
 }

@@ -82,7 +82,7 @@ fn what_nobody_heard_is_counted_and_forgotten() {
     let mut store = home.store();
     let eve = domain::message::Author { id: "66".into(), name: "Eve".into() };
     let at = store.chats().unwrap()[0].address.clone();
-    store.record_drop(&at, &eve, "stranger-strict", Timestamp(1)).unwrap();
+    store.record_drop(&at, &eve, "unknown-strict", Timestamp(1)).unwrap();
     let said = home.run(&["dropped", "list"]);
     assert!(said.err.contains("nanoclaw members add telegram:66"), "{}", said.err);
     assert!(said.fine().contains("Eve (66)"));

@@ -12,7 +12,7 @@ use tracing::debug;
 use crate::SandboxError;
 use crate::engine::{ASK_MAX, failed, status, within};
 
-/// How long a container may take to finish by itself: the runner needs 2 s at most to end a CLI
+/// How long a container may take to finish: the runner needs 2 s at most to end a CLI
 /// and commit. Whole seconds: the engine's unit.
 const GRACE_SECONDS: i32 = 5;
 
@@ -35,7 +35,7 @@ pub(super) async fn ask_to_finish(docker: &Docker, name: &str) {
     if let Err(err) = stopped
         && status(&err) != Some(404)
     {
-        debug!(%name, error = %err, "did not finish by itself");
+        debug!(%name, error = %err, "did not finish in time");
     }
 }
 

@@ -40,10 +40,10 @@ async fn a_new_host_of_the_same_install_adopts_and_another_does_not() {
         rig.sandbox.start(&rig.spec).await.unwrap();
         let successor = DockerSandbox::new(options(&rig.install));
         assert_eq!(successor.inspect(SESSION).await.unwrap(), running());
-        let stranger = DockerSandbox::new(options(&format!("{}x", rig.install)));
-        assert_eq!(stranger.inspect(SESSION).await.unwrap(), Observed::Absent);
-        assert_eq!(stranger.list().await.unwrap(), []);
-        stranger.stop(SESSION).await.unwrap();
+        let other = DockerSandbox::new(options(&format!("{}x", rig.install)));
+        assert_eq!(other.inspect(SESSION).await.unwrap(), Observed::Absent);
+        assert_eq!(other.list().await.unwrap(), []);
+        other.stop(SESSION).await.unwrap();
         assert_eq!(successor.inspect(SESSION).await.unwrap(), running());
         successor.stop(SESSION).await.unwrap();
     })

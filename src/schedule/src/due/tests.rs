@@ -46,7 +46,7 @@ fn each_policy_accounts_for_a_week_asleep() {
 }
 
 #[test]
-fn what_is_passed_over_is_counted_as_let_pass() {
+fn slots_passed_over_are_counted_as_skipped() {
     let (since, now) = ("2026-11-18T12:00:00Z", "2026-11-25T09:00:00Z");
     for missed in [Missed::Latest, Missed::All(3), Missed::Skip(Duration::ZERO)] {
         let plan = plan("0 9 * * *", missed, since, now);
@@ -144,7 +144,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(100))]
 
     /// A year with sleeps, ends and clocks that are set: no slot fires twice, and when all is over
-    /// each has fired or was let pass by the policy of its task.
+    /// each has fired or was skipped by the policy of its task.
     #[test]
     fn in_a_year_every_slot_is_accounted_for_once(
         events in events(), missed in policies(), rule in 0..RULES.len()

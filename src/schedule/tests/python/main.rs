@@ -83,9 +83,9 @@ fn slots_are_where_croniter_and_zoneinfo_have_them() {
             cases.push(Case { rule, theirs, zone, at: change + around });
         }
     }
-    let mut dice = Dice(20_261_125);
-    cases.extend((0..RANDOM).map(|_| dice.case()));
-    cases.extend((0..SPACED).map(|_| dice.days()));
+    let mut rng = Rng(20_261_125);
+    cases.extend((0..RANDOM).map(|_| rng.case()));
+    cases.extend((0..SPACED).map(|_| rng.days()));
 
     let theirs = ask_python(&cases);
     let mut differences = Vec::new();
@@ -136,9 +136,9 @@ fn changes(from: i16, to: i16) -> Vec<(&'static str, i64)> {
 }
 
 /// Numbers that look random and are the same in every run (a linear congruential generator).
-struct Dice(u64);
+struct Rng(u64);
 
-impl Dice {
+impl Rng {
     fn below(&mut self, end: u64) -> u64 {
         self.0 =
             self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);

@@ -10,7 +10,7 @@ use domain::time::Timestamp;
 use rusqlite::{Connection, params};
 
 use super::questions::{Put, Question, same};
-use super::{CentralStore, chats, dropped, held, questions, refusals};
+use super::{CentralStore, chats, dropped, pending_messages, questions, refusals};
 use crate::StoreError;
 use crate::outbox::{self, NewPart};
 use crate::row::{only, row};
@@ -65,7 +65,7 @@ impl CentralStore {
                     (id, Put::New(id))
                 }
             };
-            held::add(tx, id, message, PENDING_MAX)?;
+            pending_messages::add(tx, id, message, PENDING_MAX)?;
             Ok(put)
         })
     }

@@ -1,15 +1,15 @@
 //! Agent groups. A removal keeps the row and all files, so that adding the name again undoes it.
 
 use domain::AgentName;
-use domain::agent::{AgentGroup, Provider, Reach, Resources};
+use domain::agent::{AdminScope, AgentGroup, Provider, Resources};
 use domain::time::Timestamp;
 use rusqlite::{Connection, params};
 
 use super::{CentralStore, Wiring, wirings};
 use crate::StoreError;
-use crate::row::{Columns, FromRow, is_there, row, run, word_column};
+use crate::row::{Columns, FromRow, enum_column, is_there, row, run};
 
-word_column!(Reach);
+enum_column!(AdminScope);
 
 row!(Resources { memory_mib, cpu_milli, pids, disk_gib });
 
@@ -23,14 +23,14 @@ impl FromRow for AgentGroup {
             image: columns.next()?,
             resources: columns.next()?,
             trigger: columns.next()?,
-            reach: columns.next()?,
+            admin_scope: columns.next()?,
         })
     }
 }
 
 const AGENTS: &str =
     "SELECT name, number, provider, model, image, memory_mib, cpu_milli, pids, disk_gib,
-            trigger, reach
+            trigger, admin_scope
      FROM agent_group WHERE removed_at IS NULL";
 
 impl CentralStore {
@@ -75,7 +75,7 @@ impl CentralStore {
     /// Replaces the settings of an agent. `false` when there is none of that name.
     pub fn set_agent(&self, agent: &AgentGroup) -> Result<bool, StoreError> {
         let sql = "UPDATE agent_group SET provider = ?2, model = ?3, image = ?4, memory_mib = ?5,
-                          cpu_milli = ?6, pids = ?7, trigger = ?8, reach = ?9, disk_gib = ?10
+                          cpu_milli = ?6, pids = ?7, trigger = ?8, admin_scope = ?9, disk_gib = ?10
                    WHERE name = ?1 AND removed_at IS NULL";
         write(&self.conn, sql, agent).map_err(StoreError::query("change an agent"))
     }
@@ -89,7 +89,7 @@ impl CentralStore {
 
 fn insert(conn: &Connection, agent: &AgentGroup) -> rusqlite::Result<bool> {
     let sql = "INSERT INTO agent_group (name, provider, model, image, memory_mib, cpu_milli, pids,
-                                        trigger, reach, disk_gib, number)
+                                        trigger, admin_scope, disk_gib, number)
                SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, coalesce(max(number) + 1, 0)
                FROM agent_group WHERE true
                ON CONFLICT (name) DO UPDATE SET removed_at = NULL WHERE removed_at IS NOT NULL";
@@ -108,7 +108,7 @@ fn write(conn: &Connection, sql: &str, agent: &AgentGroup) -> rusqlite::Result<b
         limits.cpu_milli,
         limits.pids,
         agent.trigger,
-        agent.reach.as_str(),
+        agent.admin_scope.as_str(),
         limits.disk_gib
     ];
     Ok(run(conn, sql, values)? == 1)

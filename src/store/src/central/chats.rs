@@ -10,7 +10,7 @@ use rusqlite::{Connection, params};
 
 use super::CentralStore;
 use crate::StoreError;
-use crate::row::{one, row, run, word_column};
+use crate::row::{enum_column, one, row, run};
 
 /// How exactly it is known when a chat was active: a write for every message would be too much.
 const ACTIVE_STEP: Duration = Duration::from_secs(6 * 3600);
@@ -46,7 +46,7 @@ impl ChatRow {
     }
 }
 
-word_column!(Policy);
+enum_column!(Policy);
 
 row!(ChatRow { id, address, title, is_group, policy, denied_at, peer, active_at });
 

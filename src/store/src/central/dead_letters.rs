@@ -32,7 +32,7 @@ impl FromRow for DeadLetterRow {
 
 /// What the owner was not told of yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Untold {
+pub struct UnreportedDeadLetters {
     pub count: usize,
     /// When the first of them was given up, and the last.
     pub oldest: Timestamp,
@@ -51,9 +51,13 @@ impl CentralStore {
     ///
     /// # Errors
     /// When the database fails. So for every method below.
-    pub fn untold(&self, newest_max: usize) -> Result<Option<Untold>, StoreError> {
+    pub fn unreported_dead_letters(
+        &self,
+        newest_max: usize,
+    ) -> Result<Option<UnreportedDeadLetters>, StoreError> {
         const OP: &str = "read the dead letters";
-        let sql = "SELECT count(*), min(changed_at), max(changed_at) FROM part WHERE untold = 1";
+        let sql =
+            "SELECT count(*), min(changed_at), max(changed_at) FROM part WHERE unreported = 1";
         let (count, Some(oldest), Some(newest_at)) = self.only(OP, sql, [])? else {
             return Ok(None);
         };
@@ -63,14 +67,14 @@ impl CentralStore {
             "SELECT p.id, p.session, p.key, coalesce(s.agent_group, ''),
                     p.channel, p.account, p.chat, NULL, coalesce(p.reason, '')
              FROM part p LEFT JOIN session s ON s.id = p.session
-             WHERE p.untold = 1 ORDER BY p.changed_at DESC, p.id DESC LIMIT ?1",
+             WHERE p.unreported = 1 ORDER BY p.changed_at DESC, p.id DESC LIMIT ?1",
             [i64::try_from(newest_max).unwrap_or(i64::MAX)],
         )?;
-        Ok(Some(Untold { count, oldest, newest_at, last_told, newest }))
+        Ok(Some(UnreportedDeadLetters { count, oldest, newest_at, last_told, newest }))
     }
 
     /// Tells the owner of all that died up to then; the message and that they were told are one commit.
-    pub fn tell_lost(
+    pub fn report_dead_letters(
         &mut self,
         part: &NewPart,
         up_to: Timestamp,
@@ -84,7 +88,7 @@ impl CentralStore {
                 [TOLD_AT, &now.0.to_string()],
             )?;
             tx.execute(
-                "UPDATE part SET untold = 0 WHERE untold = 1 AND changed_at <= ?1",
+                "UPDATE part SET unreported = 0 WHERE unreported = 1 AND changed_at <= ?1",
                 [up_to.0],
             )
         })

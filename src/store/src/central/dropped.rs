@@ -8,7 +8,7 @@ use super::CentralStore;
 use crate::StoreError;
 use crate::row::{only, row, run};
 
-/// Rows that are kept; strangers decide how many there would be.
+/// Rows that are kept; unknown users decide how many there would be.
 const ROWS_MAX: i64 = 5_000;
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,5 +1,5 @@
-//! Lanes: the unfinished parts of one chat, in the order in which they were written, whoever wrote
-//! them. The channel of the chat claims the head of each lane, sends it, and concludes it.
+//! Lanes: the unfinished parts of one chat, in the order in which they were written, across all
+//! writers. The channel of the chat claims the head of each lane, sends it, and concludes it.
 //!
 //! Invariants
 //! - A part is claimed by a commit before a platform is talked to.
@@ -26,7 +26,7 @@ use crate::session::{self, Scope};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LaneHead {
     pub chat: String,
-    /// The session that it belongs to, and its agent; `None` where the host wrote it by itself.
+    /// The session that it belongs to, and its agent; `None` for a part of the host.
     pub of: Option<(SessionId, AgentName)>,
     pub part: PartView,
 }
@@ -149,7 +149,7 @@ impl CentralStore {
         self.change("a reachable chat", |tx| outbox::reachable(tx, chat))
     }
 
-    /// Where the files of a session lie; what the host says by itself has none.
+    /// Where the files of a session lie; the host itself has none.
     fn root(&self, session: Option<SessionId>) -> PathBuf {
         session.map_or_else(
             || Path::new("").to_owned(),

@@ -17,12 +17,12 @@ use strum::{EnumString, IntoStaticStr, VariantArray};
 use super::chats::ChatRow;
 use super::{CentralStore, chats, events, people, roles, wirings};
 use crate::StoreError;
-use crate::row::{Columns, FromRow, one, row, word_column};
+use crate::row::{Columns, FromRow, enum_column, one, row};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PairingId(pub i64);
 
-/// What a code makes of whoever sends it.
+/// What a code makes of its sender.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr, EnumString, VariantArray)]
 #[strum(serialize_all = "kebab-case")]
 pub enum PairingRole {
@@ -34,7 +34,7 @@ pub enum PairingRole {
 }
 
 words!(PairingRole);
-word_column!(PairingRole);
+enum_column!(PairingRole);
 
 /// What a code is to bring.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -244,7 +244,7 @@ fn grant(
         (Some(PairingRole::Member) | None, _) => return Ok(None),
     };
     roles::grant(conn, person, role.as_str(), roles::scope(&role))?;
-    // Whoever decides about an agent is not kept from talking to it.
+    // An admin of an agent is not kept from talking to it.
     for handle in people::handles_of(conn, person)? {
         conn.execute(
             "DELETE FROM denial

@@ -1,6 +1,6 @@
 //! Forgets what is old in the central database: what the host said, questions that are settled, codes
 //! that are closed, counters of what reached nobody, tasks that are over, slots that ended, stops that
-//! were resumed, orders that were obeyed, and the history.
+//! were resumed, commands that were processed, and the history.
 
 use domain::retention::{BATCH, Cutoffs};
 use domain::time::Timestamp;
@@ -47,8 +47,8 @@ const MESSAGES: [&str; 7] = [
     "DELETE FROM event WHERE id IN (SELECT id FROM event WHERE at < ?1 ORDER BY at LIMIT ?2)",
     "DELETE FROM engaged WHERE (messaging_group, agent_group, thread) IN
          (SELECT messaging_group, agent_group, thread FROM engaged WHERE last_at < ?1 LIMIT ?2)",
-    "DELETE FROM obeyed WHERE (channel, account, chat, message) IN
-         (SELECT channel, account, chat, message FROM obeyed WHERE at < ?1 ORDER BY at LIMIT ?2)",
+    "DELETE FROM processed_command WHERE (channel, account, chat, message) IN
+         (SELECT channel, account, chat, message FROM processed_command WHERE at < ?1 ORDER BY at LIMIT ?2)",
     "DELETE FROM stop WHERE id IN
          (SELECT id FROM stop WHERE resumed_at < ?1 ORDER BY resumed_at LIMIT ?2)",
     // The newest stays: how a task did last counts for when it comes next.
@@ -92,8 +92,9 @@ impl CentralStore {
                 [now.0.to_string()],
             )?;
             events::change(tx, "backup restore", "host", now)?;
-            let waiting = tx.execute("UPDATE message SET doubted = 1 WHERE outcome IS NULL", [])?;
-            let sql = "UPDATE part SET doubted = 1 WHERE state NOT IN ('sent', 'dead')";
+            let waiting =
+                tx.execute("UPDATE message SET may_be_answered = 1 WHERE outcome IS NULL", [])?;
+            let sql = "UPDATE part SET was_uncertain = 1 WHERE state NOT IN ('sent', 'dead')";
             Ok((waiting, tx.execute(sql, [])?))
         })
     }

@@ -1,6 +1,6 @@
 //! Questions that wait for a person: who may come in, what may be changed, what agents ask. Where
-//! they were put, the messages that wait for their answer, and what the host says by itself, which
-//! is committed together with the change that it tells.
+//! they were asked, the messages that wait for their answer, and the host's own notices, which
+//! are committed together with the change that they tell.
 
 mod cards;
 mod rows;
@@ -23,7 +23,7 @@ use strum::{EnumString, IntoStaticStr, VariantArray};
 pub use self::cards::CARD_KEY;
 use self::rows::QUESTIONS;
 pub(super) use self::rows::{insert, same};
-use super::{CentralStore, events, held};
+use super::{CentralStore, events, pending_messages};
 use crate::StoreError;
 use crate::outbox::{self, NewPart};
 use crate::row::{Columns, list, only, row};
@@ -32,7 +32,7 @@ use crate::session::Scope;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr, EnumString, VariantArray)]
 #[strum(serialize_all = "kebab-case")]
 pub enum QuestionKind {
-    /// May this stranger talk to this agent?
+    /// May this unknown user talk to this agent?
     Sender,
     /// May this chat be connected?
     Chat,
@@ -226,18 +226,18 @@ impl CentralStore {
         .map(|changed| changed == 1)
     }
 
-    /// All that follows from a closed question was done, for the `held` messages that wait for it;
+    /// All that follows from a closed question was done, for the `pending` messages that wait for it;
     /// what is said about it is committed with it. `false`, and nothing is done, when another message
     /// joined in between.
     pub fn settle_question(
         &mut self,
         id: QuestionId,
-        held: usize,
+        pending: usize,
         say: &[NewPart],
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         self.change("the end of a question", |tx| {
-            if held::of(tx, id)?.len() != held {
+            if pending_messages::of(tx, id)?.len() != pending {
                 return Ok(false);
             }
             for part in say {
@@ -253,8 +253,9 @@ impl CentralStore {
     }
 
     /// The messages that wait for a question, in their order.
-    pub fn held(&self, id: QuestionId) -> Result<Vec<Incoming>, StoreError> {
-        held::of(&self.conn, id).map_err(StoreError::query("read the messages that wait"))
+    pub fn pending_messages(&self, id: QuestionId) -> Result<Vec<Incoming>, StoreError> {
+        pending_messages::of(&self.conn, id)
+            .map_err(StoreError::query("read the messages that wait"))
     }
 
     fn question_rows(&self, filter: &str) -> Result<Vec<QuestionRow>, StoreError> {

@@ -65,21 +65,22 @@ impl CentralStore {
     }
 
     /// Whether the order in this message was carried out already.
-    pub fn was_obeyed(&self, from: &Address, message: &str) -> Result<bool, StoreError> {
-        let sql = "SELECT 1 FROM obeyed
+    pub fn was_processed(&self, from: &Address, message: &str) -> Result<bool, StoreError> {
+        let sql = "SELECT 1 FROM processed_command
                    WHERE channel = ?1 AND account = ?2 AND chat = ?3 AND message = ?4";
         let values = params![from.channel, from.account, from.chat, message];
         self.is_there("read the orders", sql, values)
     }
 
     /// Notes that the order in this message was carried out. Doing it again changes nothing.
-    pub fn note_obeyed(
+    pub fn record_processed(
         &self,
         from: &Address,
         message: &str,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let sql = "INSERT INTO obeyed VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING";
+        let sql =
+            "INSERT INTO processed_command VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING";
         let values = params![from.channel, from.account, from.chat, message, now.0];
         self.run("note an order", sql, values).map(drop)
     }

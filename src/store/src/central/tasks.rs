@@ -1,7 +1,7 @@
 //! Tasks, and the slots of theirs that came.
 //!
 //! Truth is (rule, zone, accounted until). `next_at` follows from these three: [`rows::settle`] is the
-//! only place that writes any of them, so that it cannot be wrong by itself.
+//! only place that writes any of them, so that it cannot be wrong alone.
 
 mod asked;
 pub(crate) mod ends;
@@ -55,7 +55,7 @@ pub struct TaskRow {
     pub reason: String,
     pub created_at: Timestamp,
     pub changed_at: Timestamp,
-    /// Every slot up to here has fired or was let pass.
+    /// Every slot up to here has fired or was skipped.
     pub accounted_until: Timestamp,
     /// Its next slot, if it is active.
     pub next_at: Option<Timestamp>,
@@ -116,7 +116,7 @@ impl CentralStore {
     }
 
     /// Puts a task into another state, if it may go there from the one that it is in. A task that
-    /// is resumed counts from `now`: what came in between is let pass.
+    /// is resumed counts from `now`: what came in between is skipped.
     pub fn set_task_state(
         &mut self,
         id: TaskId,

@@ -8,7 +8,7 @@ mod people;
 mod wirings;
 
 use domain::AgentName;
-use domain::agent::{AgentGroup, Reach};
+use domain::agent::{AdminScope, AgentGroup};
 use domain::message::{Address, ChatInfo};
 use domain::people::Handle;
 use domain::session_key::{ChatId, SessionKey};
@@ -65,7 +65,7 @@ fn a_removed_agent_comes_back_as_it_was() {
     assert!(!store.add_agent(&agent).unwrap(), "there already");
     agent.model = Some("opus".into());
     agent.trigger = Some("hey".into());
-    agent.reach = Reach::All;
+    agent.admin_scope = AdminScope::All;
     assert!(store.set_agent(&agent).unwrap());
     assert!(store.remove_agent(&agent.name, Timestamp(2)).unwrap());
     assert_eq!(store.agents().unwrap(), []);
@@ -150,10 +150,10 @@ fn dropped_messages_are_counted_by_sender_chat_and_reason() {
     let mut record = |chat: &str, reason: &str, now: i64| {
         store.record_drop(&at("telegram", chat), &eve, reason, Timestamp(now)).unwrap()
     };
-    assert!(record("1", "stranger-strict", 1));
-    assert!(!record("1", "stranger-strict", 2));
+    assert!(record("1", "unknown-strict", 1));
+    assert!(!record("1", "unknown-strict", 2));
     assert!(record("1", "not-called", 3));
-    assert!(record("2", "stranger-strict", 4));
+    assert!(record("2", "unknown-strict", 4));
     let rows = store.dropped().unwrap();
     let counts: Vec<(&str, u64)> = rows.iter().map(|it| (&*it.from.chat, it.count)).collect();
     assert_eq!(counts, [("2", 1), ("1", 1), ("1", 2)]);

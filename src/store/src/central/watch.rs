@@ -1,4 +1,4 @@
-//! Tells the channels that the outbox may have changed: whoever adds a part, or makes one due, need not know who
+//! Tells the channels that the outbox may have changed: a writer of parts need not know who
 //! sends it.
 
 use std::fmt;
@@ -52,7 +52,7 @@ impl CentralStore {
         self
     }
 
-    /// Runs a change of parts that nobody needs to be told of: the channel makes it by itself, and looks
+    /// Runs a change of parts that needs no announcement: the channel itself makes it, and looks
     /// at its lanes afterwards.
     pub(super) fn unannounced<R>(&mut self, change: impl FnOnce(&Self) -> R) -> R {
         let before = self.outbox.has_changed.load(Ordering::SeqCst);

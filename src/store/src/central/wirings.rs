@@ -10,7 +10,7 @@ use rusqlite::{Connection, params};
 
 use super::{CentralStore, destinations};
 use crate::StoreError;
-use crate::row::{Columns, FromRow, is_there, row, word_column};
+use crate::row::{Columns, FromRow, enum_column, is_there, row};
 
 /// A chat reaches an agent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub struct Wiring {
     pub priority: i64,
 }
 
-word_column!(Scope, Ignored, SessionMode);
+enum_column!(Scope, Ignored, SessionMode);
 
 impl FromRow for Engage {
     fn read(columns: &mut Columns<'_>) -> rusqlite::Result<Self> {

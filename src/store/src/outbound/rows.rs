@@ -14,7 +14,7 @@ use rusqlite::{Connection, Params, Row};
 
 use super::Waits;
 use crate::outbox::PartKind;
-use crate::row::{Column, Columns, FromRow, list_as, row, word_column};
+use crate::row::{Column, Columns, FromRow, enum_column, list_as, row};
 
 /// The longest text of one message; an answer of a model is far below it.
 pub(super) const TEXT_BYTES_MAX: usize = 1_000_000;
@@ -49,7 +49,7 @@ impl<T: Column> Column for Sense<T> {
     }
 }
 
-word_column!(Outcome, WaitClass);
+enum_column!(Outcome, WaitClass);
 
 /// What [`message`] reads.
 pub(super) fn message_columns() -> String {

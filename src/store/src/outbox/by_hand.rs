@@ -27,7 +27,7 @@ pub(crate) fn order(
     order: Order,
     now: Timestamp,
 ) -> rusqlite::Result<Ordered> {
-    let sql = "SELECT state, doubted FROM part WHERE session = ?1 AND key = ?2";
+    let sql = "SELECT state, was_uncertain FROM part WHERE session = ?1 AND key = ?2";
     let found: Option<(String, bool)> = one(&tx, sql, params![tx.session, key.0])?;
     let Some((state, may_be_seen)) = found else {
         return Ok(Err("there is no such part".to_owned()));
@@ -37,14 +37,14 @@ pub(crate) fn order(
         return Ok(Err(why.to_owned()));
     }
     match order {
-        // Anew, but what was doubted once stays marked.
+        // From the start, but a part that was uncertain once stays marked.
         Order::Retry => tx.execute(
-            "UPDATE part SET state = 'ready', retry_at = 0, tries = 0, misses = 0, doubts = 0,
-                    reason = NULL, untold = NULL, changed_at = ?3 WHERE session = ?1 AND key = ?2",
+            "UPDATE part SET state = 'ready', retry_at = 0, tries = 0, misses = 0, uncertain_attempts = 0,
+                    reason = NULL, unreported = NULL, changed_at = ?3 WHERE session = ?1 AND key = ?2",
             params![tx.session, key.0, now.0],
         )?,
         Order::Drop => tx.execute(
-            "UPDATE part SET state = 'dead', retry_at = 0, untold = 0, reason = ?4,
+            "UPDATE part SET state = 'dead', retry_at = 0, unreported = 0, reason = ?4,
                     changed_at = ?3 WHERE session = ?1 AND key = ?2",
             params![tx.session, key.0, now.0, DROPPED_BY_HAND],
         )?,

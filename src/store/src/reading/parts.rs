@@ -26,7 +26,7 @@ pub enum PartFilter {
 impl PartFilter {
     fn sql(self) -> String {
         let dead = format!(
-            "state = 'dead' AND untold IS NOT NULL
+            "state = 'dead' AND unreported IS NOT NULL
              AND coalesce(reason, '') NOT IN ('{STOPPED}', '{DROPPED_BY_HAND}', '{OVERTAKEN}')"
         );
         match self {
@@ -44,7 +44,7 @@ pub struct PartRow {
     pub to: Address,
     /// Of the chat, where it has one.
     pub title: String,
-    /// Empty where the host says it by itself.
+    /// Empty for a part of the host.
     pub agent: String,
     /// The message that led to it.
     pub cause: Option<i64>,
@@ -77,7 +77,7 @@ impl Reading {
             "SELECT * FROM (SELECT p.channel, p.account, p.chat, p.thread, coalesce(g.title, ''),
                  coalesce(s.agent_group, ''), cause,
                  iif(file IS NULL, text, coalesce(file ->> 'name', '') || ' ' || text),
-                 p.session, key, kind, form, state, quiet IS 'held', tries, misses, doubted,
+                 p.session, key, kind, form, state, quiet IS 'held', tries, misses, was_uncertain,
                  retry_at, p.created_at, claimed_at, changed_at, coalesce(platform_id, ''),
                  coalesce(reason, ''), p.id AS place
              FROM part p LEFT JOIN session s ON s.id = p.session
@@ -105,7 +105,7 @@ impl FromRow for PartRow {
                 held: columns.next()?,
                 tries: columns.next()?,
                 misses: columns.next()?,
-                doubted: columns.next()?,
+                was_uncertain: columns.next()?,
                 retry_at: columns.next()?,
                 created_at: columns.next()?,
                 claimed_at: columns.next()?,

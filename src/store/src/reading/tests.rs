@@ -4,13 +4,13 @@ use domain::agent::AgentGroup;
 use domain::delivery::by_hand::{HostKey, Standing};
 use domain::delivery::{PartKey, Verdict};
 use domain::message::{Address, Admitted, Author, InboundKind, Incoming};
-use domain::outgoing::{Manners, TextLimit};
+use domain::outgoing::{RenderCaps, TextLimit};
 use domain::time::Timestamp;
 use domain::trace::Rule;
 use domain::{AgentName, MessageSeq, SessionId};
 
 use super::*;
-use crate::{RunnerStore, SessionStore, Surroundings, TurnEnd};
+use crate::{RunnerStore, SessionContext, SessionStore, TurnEnd};
 
 const NOW: Timestamp = Timestamp(1_000_000);
 
@@ -76,12 +76,12 @@ impl Rig {
             cost: domain::cost::Cost::of_turn(31_000),
         };
         runner.end_turn(&end, &[], NOW).unwrap();
-        let manners = Manners { text: TextLimit::chars(100), ..Manners::default() };
-        let around = Surroundings {
-            manners: [("cli".to_owned(), manners)].into(),
-            ..Surroundings::default()
+        let render_caps = RenderCaps { text: TextLimit::chars(100), ..RenderCaps::default() };
+        let context = SessionContext {
+            render_caps: [("cli".to_owned(), render_caps)].into(),
+            ..SessionContext::default()
         };
-        self.host.import(&around, NOW).unwrap();
+        self.host.import(&context, NOW).unwrap();
     }
 
     fn finish(&mut self, verdict: &Verdict) {
@@ -95,7 +95,7 @@ impl Rig {
     }
 }
 
-/// Something that the host says by itself.
+/// A part of the host.
 fn host_part(key: &str) -> crate::NewPart {
     crate::NewPart {
         key: PartKey(key.into()),
@@ -109,16 +109,16 @@ fn host_part(key: &str) -> crate::NewPart {
 #[test]
 fn only_what_tells_of_another_loss_is_lost_without_a_word() {
     let mut it = rig();
-    let untold = |key: &str| {
+    let unreported = |key: &str| {
         let central = it.host.central();
         central.say(&host_part(key), NOW).unwrap();
         let key = HostKey { session: None, part: PartKey(key.into()) };
         let dead = Verdict::Dead { why: "no".into() };
         central.claim_parts(std::slice::from_ref(&key), NOW).unwrap().remove(0).unwrap();
         central.conclude_parts(&[(key, dead)], NOW).unwrap();
-        central.untold(5).unwrap().map_or(0, |it| it.count)
+        central.unreported_dead_letters(5).unwrap().map_or(0, |it| it.count)
     };
-    assert_eq!(["dead.1", "undelivered.1.2", "q1.asked"].map(untold), [0, 0, 1]);
+    assert_eq!(["dead.1", "undelivered.1.2", "q1.asked"].map(unreported), [0, 0, 1]);
 }
 
 #[test]
@@ -148,7 +148,7 @@ fn a_message_is_found_by_all_of_its_names_and_known_whole() {
 }
 
 #[test]
-fn what_the_host_said_by_itself_is_found_by_its_key() {
+fn an_unsolicited_part_of_the_host_is_found_by_its_key() {
     let mut it = rig();
     let hello = host_part("hello");
     it.host.central().say(&hello, NOW).unwrap();
@@ -173,7 +173,7 @@ fn a_message_shows_its_own_requests_and_its_own_approval() {
          INSERT INTO question (id, kind, messaging_group, requester, requester_name, text, options,
                                state, answer, asked_at, expires_at)
          VALUES (9, 'chat', 77, 'cli:u', 'Ann', 'May they?', '[]', 'answered', 'yes', 1, 2);
-         INSERT INTO held VALUES (9, 1, 'm1', '{}');",
+         INSERT INTO pending_message VALUES (9, 1, 'm1', '{}');",
     );
     let facts = |seq| it.reading().facts(it.id, MessageSeq(seq), NOW).unwrap().unwrap();
     assert_eq!((facts(2).questions.len(), facts(4).questions.len()), (1, 0));
@@ -191,11 +191,11 @@ fn what_was_given_up_is_listed_and_what_was_dropped_on_purpose_is_not() {
     it.finish(&Verdict::Dead { why: "no".into() });
     let dead = it.reading().parts(PartFilter::Dead).unwrap();
     assert_eq!((dead.len(), dead[0].sent.key.to_string().as_str()), (1, "s1.o1.0"));
-    let untold = it.host.central().untold(5).unwrap().unwrap();
-    assert_eq!((untold.count, untold.newest[0].key.as_str()), (1, "s1.o1.0"));
+    let unreported = it.host.central().unreported_dead_letters(5).unwrap().unwrap();
+    assert_eq!((unreported.count, unreported.newest[0].key.as_str()), (1, "s1.o1.0"));
     let word = host_part("dead.1");
-    it.host.central().tell_lost(&word, untold.newest_at, NOW).unwrap();
-    assert_eq!(it.host.central().untold(5).unwrap(), None);
+    it.host.central().report_dead_letters(&word, unreported.newest_at, NOW).unwrap();
+    assert_eq!(it.host.central().unreported_dead_letters(5).unwrap(), None);
     let keys = [HostKey { session: Some(SessionId(1)), part: PartKey("o1.0".into()) }];
     let order = |it: &mut Rig, order| it.host.central().order_parts(&keys, order, NOW).unwrap();
     use domain::delivery::by_hand::Order::{Drop, Retry};
@@ -210,7 +210,7 @@ fn what_was_given_up_is_listed_and_what_was_dropped_on_purpose_is_not() {
         it.reading().parts(PartFilter::All).unwrap().iter().filter(|it| of_agent(it)).count(),
         1
     );
-    assert_eq!(it.host.central().untold(5).unwrap(), None, "who dropped it knows");
+    assert_eq!(it.host.central().unreported_dead_letters(5).unwrap(), None, "who dropped it knows");
 }
 
 #[test]

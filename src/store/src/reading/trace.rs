@@ -5,7 +5,9 @@ use domain::delivery::by_hand::HostKey;
 use domain::message::{Address, InboundKind, Outcome};
 use domain::session::Launches;
 use domain::time::Timestamp;
-use domain::trace::{Approval, Around, Asked, End, Facts, Fetching, Question, Taker, chat_name};
+use domain::trace::{
+    Approval, Asked, End, Facts, Fetching, Question, Taker, TraceContext, chat_name,
+};
 use domain::{Incarnation, MessageSeq, SessionId};
 
 use super::{PartRow, Reading};
@@ -14,7 +16,7 @@ use crate::row::{Columns, FromRow, is_there, list, one, only, row};
 use crate::session::{Body, Scope};
 use crate::{SessionRow, StoreError};
 
-/// What a name of a message may stand for; more are an error of whoever asks.
+/// Messages that a name may stand for; more are an error of the caller.
 const CANDIDATES_MAX: usize = 20;
 
 /// What people call a message.
@@ -52,7 +54,7 @@ impl Naming {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Found {
     Message(SessionId, MessageSeq),
-    /// Something that the host said by itself; nothing led to it but what it says.
+    /// A part of the host; nothing led to it but what it says.
     Part(Box<PartRow>),
     /// Several.
     Several(Vec<(SessionId, MessageSeq)>),
@@ -128,7 +130,7 @@ impl Reading {
         let mut outbound = OutboundReader::new(self.layout.session(session).outbound_dir());
         // What the container says is worth telling, and no reason to tell nothing else.
         let (claims, tools) = outbound.history(seq).unwrap_or_default();
-        let around = around(rows, seq, now)?;
+        let context = context(rows, seq, now)?;
         let parts = self.select(
             "p.session = ?1 AND (cause = ?2 OR (?3 IS NOT NULL AND out_seq = ?3))",
             &[&session.0, &seq.0, &reply],
@@ -141,7 +143,7 @@ impl Reading {
             questions: questions(rows, seq).map_err(StoreError::query("read the requests"))?,
             message,
             cost: cost(rows, seq).map_err(StoreError::query("read what a turn cost"))?,
-            around,
+            context,
         }))
     }
 
@@ -151,7 +153,7 @@ impl Reading {
                    JOIN messaging_group m
                        ON m.channel = i.channel AND m.account = i.account AND m.chat = i.chat
                    JOIN question q ON q.messaging_group = m.id
-                   JOIN held h ON h.question = q.id AND h.platform_id = i.platform_id
+                   JOIN pending_message h ON h.question = q.id AND h.platform_id = i.platform_id
                    WHERE i.session = ?1 AND i.seq = ?2 AND q.state = 'answered'
                    ORDER BY q.id DESC LIMIT 1";
         let found: Option<(i64, String)> = one(&rows, sql, [rows.session, seq.0])
@@ -231,8 +233,8 @@ fn files(rows: Scope<'_>, seq: MessageSeq) -> Result<Vec<Fetching>, StoreError> 
         .map_err(StoreError::query("read the files of a message"))
 }
 
-fn around(rows: Scope<'_>, seq: MessageSeq, now: Timestamp) -> Result<Around, StoreError> {
-    let read = || -> rusqlite::Result<Around> {
+fn context(rows: Scope<'_>, seq: MessageSeq, now: Timestamp) -> Result<TraceContext, StoreError> {
+    let read = || -> rusqlite::Result<TraceContext> {
         let launches: Launches = crate::session::launches_of(rows)?;
         let sql = "SELECT min(seq) FROM message
                    WHERE session = ?1 AND outcome IS NULL AND seq < ?2";
@@ -242,7 +244,7 @@ fn around(rows: Scope<'_>, seq: MessageSeq, now: Timestamp) -> Result<Around, St
              ORDER BY incarnation DESC LIMIT 1"
         );
         let reason: Option<String> = one(&rows, &sql, [rows.session])?;
-        Ok(Around {
+        Ok(TraceContext {
             now,
             host_runs: false,
             container: None,

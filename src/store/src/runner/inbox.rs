@@ -54,17 +54,17 @@ impl RunnerStore {
         let incarnation = self.incarnation;
         self.read_both(|inbound, own| {
             let facts = facts(inbound)?;
-            let halted = facts.halted;
-            if incarnation <= halted {
+            let stopped_incarnation = facts.stopped_incarnation;
+            if incarnation <= stopped_incarnation {
                 return Ok(vec![]); // Stopped, and not killed yet: it gets nothing more.
             }
-            let held = waits::untold(&facts, own)?;
+            let held = waits::held_back_from(&facts, own)?;
             let (mut due, mut claimed) = (Vec::new(), Vec::new());
             for item in items(inbound)? {
                 if held.is_some_and(|held| held <= item.message.seq) {
                     break;
                 }
-                match claim_of(own, item.message.seq, incarnation, halted)? {
+                match claim_of(own, item.message.seq, incarnation, stopped_incarnation)? {
                     Some(Claimed::Ended) => {}
                     Some(Claimed::InHand) if !unsure.contains(&item.message.seq) => {
                         claimed.push(item.message);
@@ -103,17 +103,17 @@ fn turn_keys(messages: &[Inbound]) -> Vec<(&Address, bool)> {
     messages.iter().map(|it| (&it.from, it.runs_alone())).collect()
 }
 
-/// What an incarnation up to `halted` ended after a user stopped it, the host has not heard.
+/// What an incarnation up to `stopped_incarnation` ended after a user stopped it, the host has not heard.
 fn claim_of(
     own: &Connection,
     message: MessageSeq,
     incarnation: Incarnation,
-    halted: Incarnation,
+    stopped_incarnation: Incarnation,
 ) -> rusqlite::Result<Option<Claimed>> {
     let sql = "SELECT outcome IS NOT NULL FROM claims
                WHERE message = ?1
                  AND (incarnation = ?2 OR (outcome IS NOT NULL AND ?3 < incarnation))
                ORDER BY outcome IS NULL LIMIT 1";
-    let ended: Option<bool> = one(own, sql, [message.0, incarnation.0, halted.0])?;
+    let ended: Option<bool> = one(own, sql, [message.0, incarnation.0, stopped_incarnation.0])?;
     Ok(ended.map(|ended| if ended { Claimed::Ended } else { Claimed::InHand }))
 }

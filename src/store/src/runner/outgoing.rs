@@ -23,7 +23,7 @@ pub struct NewMessage {
     pub form: Form,
     /// Of a file its caption, of a reaction the emoji, of a request what is asked.
     pub text: String,
-    /// How often the runner had begun anew with what it has in hand.
+    /// How often the runner had started over with what it has in hand.
     pub attempt: u32,
 }
 

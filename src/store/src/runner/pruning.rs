@@ -1,4 +1,4 @@
-//! Forgets what the host has taken over long ago. The runner does this itself, because it alone
+//! Deletes rows that the host imported long ago. The runner does this itself, because it alone
 //! writes its database.
 //!
 //! Invariants

@@ -6,7 +6,7 @@ use domain::time::Timestamp;
 use domain::{MessageSeq, OutSeq, SessionId};
 
 use crate::layout::Layout;
-use crate::{RunnerStore, SessionStore, Surroundings, TurnEnd};
+use crate::{RunnerStore, SessionContext, SessionStore, TurnEnd};
 
 const NOW: Timestamp = Timestamp(1_700_000_000_000);
 
@@ -41,7 +41,7 @@ fn only_what_the_host_has_taken_over_goes_and_numbers_go_on() {
     };
     turn(2);
     turn(4);
-    host.import(&Surroundings::default(), NOW).unwrap();
+    host.import(&SessionContext::default(), NOW).unwrap();
     turn(6);
 
     let later = NOW + MACHINERY;
@@ -52,7 +52,7 @@ fn only_what_the_host_has_taken_over_goes_and_numbers_go_on() {
     assert_eq!(runner.own_form(OutSeq(1)).unwrap(), None);
     assert!(runner.own_form(OutSeq(5)).unwrap().is_some(), "the host has not got it yet");
 
-    host.import(&Surroundings::default(), later).unwrap();
+    host.import(&SessionContext::default(), later).unwrap();
     assert_eq!(runner.prune(later).unwrap(), 1, "a claim; the last reply keeps its number");
     let next = runner.say(MessageSeq(8), "more", later).unwrap();
     assert_eq!(next, OutSeq(7));

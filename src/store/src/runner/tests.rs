@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use domain::OutSeq;
-use domain::inbound::{FileIn, Inbound, OVERHEARD_BYTES_MAX, OVERHEARD_MAX, Place};
+use domain::inbound::{CONTEXT_BYTES_MAX, CONTEXT_MESSAGES_MAX, FileIn, FileLocation, Inbound};
 use domain::message::{ChatInfo, FileKind, Form, InboundKind, Quote};
 use rusqlite::params;
 
@@ -85,8 +85,8 @@ fn seqs(messages: &[Inbound]) -> Vec<i64> {
     messages.iter().map(|it| it.seq.0).collect()
 }
 
-fn overheard(message: &Inbound) -> (Vec<i64>, u32) {
-    (seqs(&message.overheard.messages), message.overheard.left_out)
+fn context_messages(message: &Inbound) -> (Vec<i64>, u32) {
+    (seqs(&message.context_messages.messages), message.context_messages.left_out)
 }
 
 #[test]
@@ -101,18 +101,19 @@ fn a_message_is_read_with_all_that_is_known_of_it() {
     assert_eq!(message.chat, ChatInfo { title: "Team".into(), is_group: true });
     assert_eq!(message.quote, Some(Quote { sender: "Bob".into(), text: "what?".into() }));
     assert_eq!((message.sent_at, message.at()), (Some(Timestamp(5)), Timestamp(5)));
-    let file = |place| FileIn {
+    let file = |location| FileIn {
         kind: FileKind::Image,
         name: "a.png".into(),
         mime: "image/png".into(),
-        place,
+        location,
     };
-    let (here, gone) = (Place::Here("files/2/0.png".into()), Place::Failed("gone".into()));
+    let (here, gone) =
+        (FileLocation::Here("files/2/0.png".into()), FileLocation::Failed("gone".into()));
     assert_eq!(message.files, [file(here), file(gone)]);
 }
 
 #[test]
-fn what_was_overheard_is_shown_once_with_the_next_message() {
+fn context_messages_are_shown_once_with_the_next_message() {
     let mut it = Files::new();
     let first = it.say("context", "tea?");
     it.file(first, 0, "here");
@@ -123,8 +124,8 @@ fn what_was_overheard_is_shown_once_with_the_next_message() {
     it.say("chat", "again");
     let mut runner = it.runner();
     let due = runner.due(NOW, &[]).unwrap();
-    assert_eq!(due.iter().map(overheard).collect::<Vec<_>>(), [(vec![first], 0)]);
-    assert_eq!(due[0].overheard.messages[0].files.len(), 1);
+    assert_eq!(due.iter().map(context_messages).collect::<Vec<_>>(), [(vec![first], 0)]);
+    assert_eq!(due[0].context_messages.messages[0].files.len(), 1);
     for _ in 0..2 {
         let due: Vec<MessageSeq> = runner.due(NOW, &[]).unwrap().iter().map(|it| it.seq).collect();
         runner.claim(&due, NOW).unwrap();
@@ -138,7 +139,11 @@ fn what_was_overheard_is_shown_once_with_the_next_message() {
         runner.end_turn(&end, &[], NOW).unwrap();
     }
     let due = runner.due(NOW, &[]).unwrap();
-    assert_eq!(overheard(&due[0]), (vec![second, third], 0), "a command between hides nothing");
+    assert_eq!(
+        context_messages(&due[0]),
+        (vec![second, third], 0),
+        "a command between hides nothing"
+    );
 
     it.say("command", "/new");
     let fourth = it.say("context", "sugar?");
@@ -146,27 +151,27 @@ fn what_was_overheard_is_shown_once_with_the_next_message() {
     let decline = "UPDATE message SET outcome = 'declined', ended_at = 1
                    WHERE outcome IS NULL AND seq < ?1";
     it.execute(decline, [last]);
-    assert_eq!(overheard(&runner.due(NOW, &[]).unwrap()[0]), (vec![fourth], 0));
+    assert_eq!(context_messages(&runner.due(NOW, &[]).unwrap()[0]), (vec![fourth], 0));
 }
 
 #[test]
-fn only_the_latest_overheard_messages_are_shown_and_the_rest_counted() {
+fn only_the_latest_context_messages_are_shown_and_the_rest_counted() {
     let mut it = Files::new();
-    for _ in 0..OVERHEARD_MAX + 3 {
+    for _ in 0..CONTEXT_MESSAGES_MAX + 3 {
         it.say("context", "x");
     }
     it.say("chat", "hello");
     let due = it.runner().due(NOW, &[]).unwrap();
-    let (shown, left_out) = overheard(&due[0]);
-    assert_eq!((shown.len(), left_out), (OVERHEARD_MAX, 3));
+    let (shown, left_out) = context_messages(&due[0]);
+    assert_eq!((shown.len(), left_out), (CONTEXT_MESSAGES_MAX, 3));
     assert_eq!((shown.first(), shown.last()), (Some(&8), Some(&106)));
 
     let mut it = Files::new();
     it.say("context", "old");
-    it.say("context", &"x".repeat(OVERHEARD_BYTES_MAX));
+    it.say("context", &"x".repeat(CONTEXT_BYTES_MAX));
     it.say("context", "new");
     it.say("chat", "hello");
-    assert_eq!(overheard(&it.runner().due(NOW, &[]).unwrap()[0]), (vec![6], 2));
+    assert_eq!(context_messages(&it.runner().due(NOW, &[]).unwrap()[0]), (vec![6], 2));
 }
 
 #[test]
@@ -186,7 +191,7 @@ fn files_that_are_not_here_hold_up_their_message_and_those_behind_it() {
 }
 
 #[test]
-fn a_command_is_taken_up_alone_and_after_what_is_in_hand() {
+fn a_command_runs_alone_and_after_what_is_in_hand() {
     let mut it = Files::new();
     it.say("chat", "hello");
     it.say("command", "/compact");
@@ -349,7 +354,7 @@ fn a_mailbox_that_is_gone_is_made_again_with_numbers_above_and_what_was_kept() {
     runner.claim(&[message], NOW).unwrap();
     runner.say(message, "half way", NOW).unwrap();
     runner.set_state(&[("continuation", Some("c1"))]).unwrap();
-    it.host.import(&crate::Surroundings::default(), NOW).unwrap();
+    it.host.import(&crate::SessionContext::default(), NOW).unwrap();
     std::fs::remove_file(it.outbound_dir.join(OUTBOUND)).unwrap();
     let lost = runner.say(message, "to nobody", NOW);
     assert!(matches!(lost, Err(StoreError::Superseded)), "{lost:?}");
@@ -367,7 +372,7 @@ fn a_mailbox_that_is_gone_is_made_again_with_numbers_above_and_what_was_kept() {
 }
 
 #[test]
-fn what_a_stopped_incarnation_ended_unheard_is_taken_up_by_the_next() {
+fn the_next_incarnation_handles_what_a_stopped_one_ended_unheard() {
     let mut it = Files::new();
     let message = MessageSeq(it.say("chat", "hello"));
     let mut stopped = it.runner();
@@ -380,7 +385,7 @@ fn what_a_stopped_incarnation_ended_unheard_is_taken_up_by_the_next() {
         cost: None,
     };
     stopped.end_turn(&end, &[], NOW).unwrap();
-    it.execute("UPDATE session SET halted = ?1", [ME.0]);
+    it.execute("UPDATE session SET stopped_incarnation = ?1", [ME.0]);
     it.say("chat", "more");
     assert_eq!(stopped.due(NOW, &[]).unwrap(), [], "it gets nothing more");
     drop(stopped);

@@ -50,7 +50,7 @@ impl RunnerStore {
 
 /// The oldest message with a wait that the host did not import yet. It and all behind it stay where they
 /// are meanwhile.
-pub(super) fn untold(
+pub(super) fn held_back_from(
     facts: &RunnerFacts,
     own: &Connection,
 ) -> rusqlite::Result<Option<MessageSeq>> {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use domain::message::{Admitted, ChatInfo, Quote};
-use domain::task::{Errand, FireKey, TaskId};
+use domain::task::{FireKey, TaskId, TaskRun};
 use domain::time::Timestamp;
 use domain::trace::Rule;
 use serde::{Deserialize, Serialize};
@@ -63,9 +63,13 @@ impl Body {
     }
 
     /// The task behind a message, from its columns `task` and `slot`.
-    pub(crate) fn errand(&self, task: Option<TaskId>, slot: Option<Timestamp>) -> Option<Errand> {
+    pub(crate) fn task_run(
+        &self,
+        task: Option<TaskId>,
+        slot: Option<Timestamp>,
+    ) -> Option<TaskRun> {
         let run = self.run.as_ref()?;
-        Some(Errand {
+        Some(TaskRun {
             key: FireKey { task: task?, slot: slot? },
             due: run.due.clone(),
             late_by: Duration::from_millis(run.late_by_ms),

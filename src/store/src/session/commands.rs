@@ -2,7 +2,7 @@
 //! order to stop.
 
 use domain::message::{Admitted, InboundKind, Incoming, Outcome};
-use domain::stop::Toll;
+use domain::stop::StopReport;
 use domain::time::Timestamp;
 
 use super::messages::{MessageOutcome, conclude, insert, wake};
@@ -39,10 +39,10 @@ impl SessionRows<'_> {
     /// Stops what is being worked on: sets all waiting messages aside, takes back what is not sent
     /// yet, and lets the running incarnation say nothing more. `answer` makes the text from what
     /// that came to. Doing it again changes nothing.
-    pub fn halt(
+    pub fn cancel_turn(
         &self,
         message: &Incoming,
-        answer: impl FnOnce(&Toll) -> String,
+        answer: impl FnOnce(&StopReport) -> String,
         now: Timestamp,
     ) -> Result<(), StoreError> {
         self.commit("a stop", |tx| {
@@ -51,10 +51,10 @@ impl SessionRows<'_> {
             let Some(seq) = insert(tx, &admitted, now)? else {
                 return Ok(());
             };
-            let toll = stops::total(&stops::end_work(tx, seq.0, now)?);
+            let stop_report = stops::total(&stops::end_work(tx, seq.0, now)?);
             conclude(tx, seq, &BY_HOST, now)?;
             wake(tx)?;
-            parts::add_notice(tx, "command", seq, PartKind::Answer, &answer(&toll), now)
+            parts::add_notice(tx, "command", seq, PartKind::Answer, &answer(&stop_report), now)
         })
     }
 }

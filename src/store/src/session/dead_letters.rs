@@ -29,17 +29,17 @@ struct Dead {
     interim: bool,
     to: Address,
     why: String,
-    doubted: bool,
+    was_uncertain: bool,
 }
 
-row!(Dead { number, cause, form, interim, to, why, doubted });
+row!(Dead { number, cause, form, interim, to, why, was_uncertain });
 
 /// Writes down what follows from the end of a part, if it is dead now and not by a stop. Once, unless it
 /// is revived.
 pub(crate) fn record(tx: Scope<'_>, key: &PartKey, now: Timestamp) -> rusqlite::Result<()> {
     let sql = "SELECT out_seq, cause, form, kind = 'interim', channel, account, chat, thread,
-                   coalesce(reason, ''), doubted
-               FROM part WHERE session = ?1 AND key = ?2 AND state = 'dead' AND untold IS NULL
+                   coalesce(reason, ''), was_uncertain
+               FROM part WHERE session = ?1 AND key = ?2 AND state = 'dead' AND unreported IS NULL
                    AND reason IS NOT ?3";
     let Some(dead) = one::<Dead>(&tx, sql, params![tx.session, key.0, STOPPED])? else {
         return Ok(());
@@ -49,7 +49,7 @@ pub(crate) fn record(tx: Scope<'_>, key: &PartKey, now: Timestamp) -> rusqlite::
         Some(_) => dead.form != "reaction" && !(dead.number.is_none() && dead.interim),
         None => !key.0.starts_with(NOTICE_KEY) && !key.0.starts_with(UNDELIVERED_KEY),
     };
-    let sql = "UPDATE part SET untold = ?3 WHERE session = ?1 AND key = ?2";
+    let sql = "UPDATE part SET unreported = ?3 WHERE session = ?1 AND key = ?2";
     run(&tx, sql, params![tx.session, key.0, matters])?;
     match (dead.number, dead.cause) {
         (number, Some(cause)) if matters => {
@@ -63,7 +63,7 @@ pub(crate) fn record(tx: Scope<'_>, key: &PartKey, now: Timestamp) -> rusqlite::
     }
 }
 
-/// Tells whoever waits for an answer that was given up, in a plain text; once for each message.
+/// Tells the sender whose answer was given up, in a plain text; once for each message.
 fn tell_sender(
     tx: Scope<'_>,
     key: &PartKey,
@@ -86,7 +86,7 @@ fn tell_sender(
     outbox::add(Scope::host(&tx), &part, None, now).map(drop)
 }
 
-/// The agent reads it before its next message, as it reads what it overhears.
+/// The agent reads it before its next message, as it reads context messages.
 fn tell_agent(
     tx: Scope<'_>,
     key: &PartKey,
@@ -100,7 +100,7 @@ fn tell_agent(
         Some(title) => format!("\"{title}\""),
         None => format!("chat {} on {}", dead.to.chat, dead.to.channel),
     };
-    let text = dead_letter::for_agent(number, &chat, &dead.why, dead.doubted);
+    let text = dead_letter::for_agent(number, &chat, &dead.why, dead.was_uncertain);
     // In the chat that led to it, where the agent looks next.
     let sql = "SELECT body FROM message WHERE session = ?1 AND seq = ?2";
     let cause_body: Body = only(&tx, sql, [tx.session, cause])?;

@@ -8,7 +8,7 @@ use domain::delivery::{PartKey, Verdict};
 use domain::message::{Address, Admitted, Attachment, FileKind, Form, InboundKind, Incoming};
 use domain::outgoing::{Card, Content};
 
-use super::tests::{M1, NOW, Pair, answer, around, incoming, pair};
+use super::tests::{M1, NOW, Pair, answer, context, incoming, pair};
 use super::*;
 use crate::outbox::ClaimedPart;
 use crate::{Fetched, NewMessage, RunnerStore};
@@ -21,12 +21,13 @@ fn at_work(it: &mut Pair) -> RunnerStore {
     runner
 }
 
-fn edits() -> Surroundings {
-    let mut around = around(100);
-    if let Some(manners) = around.manners.get_mut("cli") {
-        (manners.edits, manners.reactions, manners.file_bytes_max) = (true, true, 1_000);
+fn edits() -> SessionContext {
+    let mut context = context(100);
+    if let Some(render_caps) = context.render_caps.get_mut("cli") {
+        (render_caps.edits, render_caps.reactions, render_caps.file_bytes_max) =
+            (true, true, 1_000);
     }
-    around
+    context
 }
 
 fn send(it: &mut Pair, platform_id: &str) -> ClaimedPart {
@@ -87,10 +88,10 @@ fn a_chat_that_was_not_granted_is_not_written_to_and_the_own_one_hears_it() {
     };
     runner.add(&to("team"), NOW).unwrap();
     runner.add(&to("boss"), NOW).unwrap();
-    let mut around = edits();
+    let mut context = edits();
     let team = Address { chat: "t".into(), ..incoming("x").from };
-    around.destinations.insert("team".into(), team.clone());
-    it.host.import(&around, NOW).unwrap();
+    context.destinations.insert("team".into(), team.clone());
+    it.host.import(&context, NOW).unwrap();
     let parts = it.host.rows().open_parts().unwrap();
     let mut claim = |at: usize| it.host.claim_part(&parts[at].key, NOW).unwrap().unwrap();
     let (granted, refused) = (claim(0), claim(1));
@@ -112,10 +113,11 @@ fn what_answers_a_channel_that_takes_nothing_goes_to_the_last_other_chat() {
     runner.claim(&seqs, NOW).unwrap();
     let end = crate::TurnEnd { messages: vec![seqs[1]], ..answer("it failed") };
     runner.end_turn(&end, &[], NOW).unwrap();
-    let mut around = edits();
-    let mute = domain::outgoing::Manners { mute: true, ..domain::outgoing::Manners::default() };
-    around.manners.insert("hook".into(), mute);
-    it.host.import(&around, NOW).unwrap();
+    let mut context = edits();
+    let mute =
+        domain::outgoing::RenderCaps { mute: true, ..domain::outgoing::RenderCaps::default() };
+    context.render_caps.insert("hook".into(), mute);
+    it.host.import(&context, NOW).unwrap();
     let part = send(&mut it, "p1");
     assert_eq!((part.to(), part.reply_to()), (&incoming("m1").from, ""));
 }
@@ -129,7 +131,7 @@ fn a_request_is_passed_on_once_and_its_first_answer_counts() {
     it.host.import(&edits(), NOW).unwrap();
     assert_eq!(it.host.snapshot().unwrap().request, Some(seq));
     assert_eq!(it.host.posting().request(seq).unwrap().text, "chats list");
-    it.host.posting().passed(seq).unwrap();
+    it.host.posting().request_forwarded(seq).unwrap();
     assert_eq!(it.host.snapshot().unwrap().request, None);
     assert_eq!(runner.answer(seq).unwrap(), None);
     it.host.posting().answer(seq, true, "none").unwrap();
@@ -152,7 +154,7 @@ impl Pair {
         assert!(request.is_counted);
         match request.repeats {
             Some(first) => self.host.posting().repeated(seq, first).unwrap(),
-            None => self.host.posting().passed(seq).unwrap(),
+            None => self.host.posting().request_forwarded(seq).unwrap(),
         }
         request.repeats
     }
@@ -185,7 +187,7 @@ fn what_a_later_attempt_asks_for_again_is_not_asked_for_twice() {
     assert_eq!(it.pass(other), None, "other words are another request");
     it.host.posting().answer(third, true, "").unwrap();
 
-    // The same incarnation begins anew when the agent's program dies, too.
+    // The same incarnation starts over when the agent's program dies, too.
     let known: Vec<_> =
         (0..4).map(|_| ask(&mut second, "run", 1)).map(|seq| it.pass(seq)).collect();
     assert_eq!(known, [Some(one), Some(two), Some(third), None]);
@@ -236,12 +238,12 @@ fn what_was_stopped_is_set_aside_and_says_nothing_more() {
     let mut it = pair();
     let mut runner = at_work(&mut it);
     let stop = Incoming { platform_id: "stop".into(), ..incoming("m1") };
-    let text = |it: &Toll| format!("{} {}", it.aside, it.voided);
-    it.host.posting().halt(&stop, text, NOW).unwrap();
-    it.host.posting().halt(&stop, text, NOW).unwrap();
+    let text = |it: &StopReport| format!("{} {}", it.aside, it.voided);
+    it.host.posting().cancel_turn(&stop, text, NOW).unwrap();
+    it.host.posting().cancel_turn(&stop, text, NOW).unwrap();
     runner.end_turn(&answer("too late"), &[], NOW).unwrap();
     it.host.import(&edits(), NOW).unwrap();
-    assert_eq!(it.host.snapshot().unwrap().halted, Incarnation(1));
+    assert_eq!(it.host.snapshot().unwrap().stopped_incarnation, Incarnation(1));
     assert_eq!(send(&mut it, "p1").content().text(), "1 0");
     assert!(it.host.rows().open_parts().unwrap().is_empty());
 }
@@ -306,7 +308,7 @@ fn what_is_read_at_one_moment_is_read_in_one_transaction() {
 }
 
 #[test]
-fn what_is_overheard_is_stored_ended() {
+fn a_context_message_is_stored_ended() {
     let mut it = pair();
     let admitted = Admitted { message: incoming("m1"), kind: InboundKind::Context, rule: None };
     it.host.posting().insert(&[admitted], NOW).unwrap();
@@ -321,11 +323,11 @@ fn who_says_more_than_can_be_sent_is_cut_short_and_answers_still() {
     for n in 0..600 {
         runner.say(M1, &format!("line {n}"), NOW).unwrap();
         if n % 50 == 49 {
-            it.host.import(&around(100), NOW).unwrap();
+            it.host.import(&context(100), NOW).unwrap();
         }
     }
     runner.end_turn(&answer("done"), &[], NOW).unwrap();
-    it.host.import(&around(100), NOW).unwrap();
+    it.host.import(&context(100), NOW).unwrap();
     let mut texts = Vec::new();
     while !it.host.rows().open_parts().unwrap().is_empty() {
         texts.push(send(&mut it, "p").content().text().to_owned());
@@ -340,7 +342,7 @@ fn a_text_without_end_is_cut() {
     let mut it = pair();
     let mut runner = at_work(&mut it);
     runner.end_turn(&answer(&"ä".repeat(100_000)), &[], NOW).unwrap();
-    it.host.import(&around(200_000), NOW).unwrap();
+    it.host.import(&context(200_000), NOW).unwrap();
     let said = send(&mut it, "p").content().text().to_owned();
     assert!(said.len() < 132_000 && said.ends_with("too long to be sent.)"), "{}", said.len());
 }

@@ -9,7 +9,10 @@ use domain::time::Timestamp;
 use domain::{OutSeq, SessionId};
 
 use super::import::Copied;
-use super::{Absorbed, Imported, SessionRows, Snapshot, Surroundings, quarantine, takeout};
+use super::{
+    ImportReport, ImportState, SessionContext, SessionRows, Snapshot, outgoing_attachments,
+    quarantine,
+};
 use crate::layout::{Layout, SessionLayout};
 use crate::mailbox::{InboundBox, MailboxContent};
 use crate::outbound::{News, OutboundReader};
@@ -36,8 +39,8 @@ impl Mailboxes {
     }
 
     /// What the runner wrote that counts and is not imported. It is kept for [`Self::take_news`].
-    pub(super) fn news(&mut self, imported: &Imported) -> Result<News, Mailbox> {
-        let news = self.outbound.news(&imported.known()).map(|it| imported.sift(it));
+    pub(super) fn news(&mut self, import_state: &ImportState) -> Result<News, Mailbox> {
+        let news = self.outbound.news(&import_state.known()).map(|it| import_state.sift(it));
         self.news = news.as_ref().ok().filter(|it| it.is_news()).cloned();
         news
     }
@@ -52,7 +55,7 @@ impl Mailboxes {
                 names.push((message.seq, name.as_str()));
             }
         }
-        let files = takeout::copy_all(&self.paths, &names)?;
+        let files = outgoing_attachments::copy_all(&self.paths, &names)?;
         Ok((news, files))
     }
 
@@ -133,7 +136,7 @@ impl SessionDb {
                 })
             })
             .await?;
-        let imported = snapshot.imported.clone();
+        let import_state = snapshot.import_state.clone();
         let is_read = content.is_some();
         let (news, lacking) = self
             .mailboxes
@@ -142,7 +145,7 @@ impl SessionDb {
                     boxes.inbound.close();
                 }
                 let lacking = content.filter(|it| boxes.inbound.lacks(it));
-                Ok((boxes.news(&imported), lacking))
+                Ok((boxes.news(&import_state), lacking))
             })
             .await?;
         snapshot.read_news(news);
@@ -181,14 +184,14 @@ impl SessionDb {
     /// session is read in it, so that what is taken from an agent is gone at once.
     pub async fn import(
         &self,
-        around: impl FnOnce(&CentralStore) -> Result<Surroundings, StoreError> + Send + 'static,
+        context: impl FnOnce(&CentralStore) -> Result<SessionContext, StoreError> + Send + 'static,
         now: Timestamp,
-    ) -> Result<Absorbed, StoreError> {
+    ) -> Result<ImportReport, StoreError> {
         let (news, files) = self.mailboxes.peek(Mailboxes::take_news).await?;
         let session = self.session;
         let import = move |central: &mut CentralStore| {
-            let around = around(central)?;
-            central.rows(session).import(news, &files, &around, now)
+            let context = context(central)?;
+            central.rows(session).import(news, &files, &context, now)
         };
         self.central.write("a reply", import).await
     }
@@ -225,7 +228,7 @@ impl SessionStore {
     /// Reads all that is true about the session.
     pub fn snapshot(&mut self) -> Result<Snapshot, StoreError> {
         let mut snapshot = self.rows().snapshot()?;
-        let news = self.mailboxes.news(&snapshot.imported);
+        let news = self.mailboxes.news(&snapshot.import_state);
         snapshot.read_news(news);
         Ok(snapshot)
     }

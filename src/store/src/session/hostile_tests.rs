@@ -10,7 +10,7 @@ use domain::message::Outcome;
 use nix::fcntl::{FcntlArg, fcntl};
 use rustix::fs::{CWD, Mode, mkfifoat};
 
-use super::tests::{M1, NOW, Pair, answer, around, pair};
+use super::tests::{M1, NOW, Pair, answer, context, pair};
 use super::*;
 use crate::{TurnEnd, outbound_problems};
 
@@ -34,7 +34,7 @@ fn is_damaged(it: &mut Pair) {
     let found = mailbox(it);
     assert!(matches!(found, Mailbox::Damaged(_)), "{found:?}");
     // Nothing else fails because of it.
-    assert_eq!(it.host.import(&around(100), NOW).unwrap(), Absorbed::default());
+    assert_eq!(it.host.import(&context(100), NOW).unwrap(), ImportReport::default());
     assert_eq!(outbound_problems(&it.paths).len(), 1);
 }
 
@@ -195,7 +195,7 @@ fn numbers_at_the_end_of_all_numbers_poison_nothing() {
         let mut runner = it.runner();
         runner.claim(&[M1], NOW).unwrap();
         runner.end_turn(&answer("hello"), &[], NOW).unwrap();
-        let ended = it.host.import(&around(100), NOW).unwrap().ended;
+        let ended = it.host.import(&context(100), NOW).unwrap().ended;
         assert_eq!(ended, [(M1, Outcome::Answered)]);
     }
 }
@@ -204,14 +204,14 @@ fn numbers_at_the_end_of_all_numbers_poison_nothing() {
 fn a_new_database_goes_on_behind_the_numbers_that_the_host_knows() {
     let mut it = at_work();
     it.runner().end_turn(&answer("of another"), &[], NOW).unwrap();
-    it.host.import(&around(100), NOW).unwrap();
+    it.host.import(&context(100), NOW).unwrap();
     it.say("m2");
     fs::remove_file(it.outbound()).unwrap();
     let mut runner = it.runner();
     runner.claim(&[MessageSeq(4)], NOW).unwrap();
     let end = TurnEnd { messages: vec![MessageSeq(4)], ..answer("the second") };
     runner.end_turn(&end, &[], NOW).unwrap();
-    let ended = it.host.import(&around(100), NOW).unwrap().ended;
+    let ended = it.host.import(&context(100), NOW).unwrap().ended;
     assert_eq!(ended, [(MessageSeq(4), Outcome::Answered)]);
     let texts: Vec<String> = texts(&mut it);
     assert!(texts.contains(&"the second".to_owned()), "{texts:?}");
@@ -250,7 +250,7 @@ fn who_claims_to_have_answered_without_a_word_has_failed() {
     ] {
         let mut it = at_work();
         forge(&it, sql);
-        let ended = it.host.import(&around(1_000), NOW).unwrap().ended;
+        let ended = it.host.import(&context(1_000), NOW).unwrap().ended;
         assert_eq!(ended, [(M1, Outcome::Failed)], "{outcome}");
         assert_eq!(texts(&mut it), [domain::notice::SAID_NOTHING], "{outcome}");
     }
@@ -260,12 +260,12 @@ fn who_claims_to_have_answered_without_a_word_has_failed() {
 fn what_was_said_before_a_message_does_not_answer_it() {
     let mut it = at_work();
     it.runner().end_turn(&answer("the first"), &[], NOW).unwrap();
-    it.host.import(&around(100), NOW).unwrap();
+    it.host.import(&context(100), NOW).unwrap();
     it.say("m2");
     let m2 = MessageSeq(4);
     it.runner().claim(&[m2], NOW).unwrap();
     forge(&it, "UPDATE claims SET outcome = 'answered', reply = 1 WHERE message = 4");
-    let ended = it.host.import(&around(100), NOW).unwrap().ended;
+    let ended = it.host.import(&context(100), NOW).unwrap().ended;
     assert_eq!(ended, [(m2, Outcome::Failed)]);
     assert_eq!(texts(&mut it), ["the first", domain::notice::SAID_NOTHING]);
 }
@@ -278,7 +278,7 @@ fn what_was_said_about_an_earlier_message_does_not_answer_a_later_one() {
     it.runner().claim(&[m2], NOW).unwrap();
     it.runner().say(M1, "half way", NOW).unwrap();
     forge(&it, "UPDATE claims SET outcome = 'answered', reply = 1");
-    let ended = it.host.import(&around(100), NOW).unwrap().ended;
+    let ended = it.host.import(&context(100), NOW).unwrap().ended;
     assert_eq!(ended, [(M1, Outcome::Answered), (m2, Outcome::Failed)]);
     assert_eq!(texts(&mut it), ["half way", domain::notice::SAID_NOTHING]);
 }
@@ -304,7 +304,7 @@ fn a_row_that_makes_no_sense_spoils_no_other() {
                  UPDATE claims SET outcome = 'answered', reply = 3"
             ),
         );
-        let ended = it.host.import(&around(1_000), NOW).unwrap().ended;
+        let ended = it.host.import(&context(1_000), NOW).unwrap().ended;
         assert_eq!(ended, [(M1, Outcome::Answered)], "{bad}");
         let texts = texts(&mut it);
         assert!(texts[0].contains("left out") && texts[1] == "sound", "{bad}: {texts:?}");
@@ -324,7 +324,7 @@ fn who_never_ends_to_speak_fills_no_disk() {
         ),
     );
     while it.host.snapshot().unwrap().news {
-        it.host.import(&around(100), NOW).unwrap();
+        it.host.import(&context(100), NOW).unwrap();
     }
     let parts = it.host.rows().open_parts().unwrap().len();
     assert!((2_000..2_003).contains(&parts), "{parts}");

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use domain::delivery::PartKey;
 use domain::message::{Address, Claim, Form, Outbound, Outcome};
-use domain::outgoing::{Card, FileOut, Manners};
+use domain::outgoing::{Card, FileOut, RenderCaps};
 use domain::quiet::{self, is_awaited, under_heading};
 use domain::split::split_text;
 use domain::task::{TaskId, says_nothing};
@@ -20,7 +20,7 @@ use rusqlite::params;
 
 use super::ends::end;
 use super::parts::{self, Cause};
-use super::{Imported, Scope, SessionRows, requests, tasks, waits};
+use super::{ImportState, Scope, SessionRows, requests, tasks, waits};
 use crate::StoreError;
 use crate::outbound::News;
 use crate::outbox::{Draft, NewPart, PartKind, Target};
@@ -33,18 +33,18 @@ const OPEN_ANSWERS_MAX: i64 = 2_000;
 /// Bytes of one text; a book needs a file.
 const TEXT_MAX: usize = 128 * 1024;
 
-/// What was taken over in one commit.
+/// The result of one import.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Absorbed {
+pub struct ImportReport {
     /// Messages that reached their end.
     pub ended: Vec<(MessageSeq, Outcome)>,
 }
 
-/// What taking over needs to know from outside of the session.
+/// What an import reads from outside of the session.
 #[derive(Clone, Debug, Default)]
-pub struct Surroundings {
+pub struct SessionContext {
     /// Per channel.
-    pub manners: BTreeMap<String, Manners>,
+    pub render_caps: BTreeMap<String, RenderCaps>,
     /// Chats that the agent may write to, by name.
     pub destinations: BTreeMap<String, Address>,
     /// Chats of people who want to be left alone right now, without threads.
@@ -53,9 +53,9 @@ pub struct Surroundings {
     pub heartbeats: BTreeSet<TaskId>,
 }
 
-impl Surroundings {
-    fn manners(&self, to: &Address) -> Manners {
-        self.manners.get(&to.channel).copied().unwrap_or_default()
+impl SessionContext {
+    fn render_caps(&self, to: &Address) -> RenderCaps {
+        self.render_caps.get(&to.channel).copied().unwrap_or_default()
     }
 
     fn is_quiet(&self, to: &Address) -> bool {
@@ -75,12 +75,12 @@ impl SessionRows<'_> {
         &self,
         news: News,
         files: &BTreeMap<OutSeq, Copied>,
-        around: &Surroundings,
+        context: &SessionContext,
         now: Timestamp,
-    ) -> Result<Absorbed, StoreError> {
+    ) -> Result<ImportReport, StoreError> {
         self.commit("a reply", |tx| {
             // Read again: a stop may have come since the mailbox was read.
-            let before: Imported = self.imported().map_err(into_sqlite)?;
+            let before: ImportState = self.import_state().map_err(into_sqlite)?;
             let silenced = before.is_silenced;
             let mut news = before.sift(news);
             news.messages.retain(|(message, _)| before.seq < message.seq);
@@ -88,7 +88,7 @@ impl SessionRows<'_> {
             for (message, kind) in &news.messages {
                 let (kind, finished) = (*kind, &news.finished[..]);
                 if !silenced {
-                    Taking { tx, around, now, message, kind, finished }.take(files)?;
+                    MessageImport { tx, context, now, message, kind, finished }.take(files)?;
                 }
             }
             if let Some((last, _)) = news.messages.last() {
@@ -98,30 +98,30 @@ impl SessionRows<'_> {
             if !silenced {
                 keep_state(tx, &news.state)?;
             }
-            let mut absorbed = Absorbed::default();
+            let mut report = ImportReport::default();
             for claim in &news.finished {
-                absorbed.ended.extend(end(tx, claim, now)?);
+                report.ended.extend(end(tx, claim, now)?);
             }
             for wait in &news.waits {
                 waits::take(tx, wait, now)?;
             }
-            Ok(absorbed)
+            Ok(report)
         })
     }
 }
 
 /// One message on its way into the outbox.
-struct Taking<'a> {
+struct MessageImport<'a> {
     tx: Scope<'a>,
-    around: &'a Surroundings,
+    context: &'a SessionContext,
     now: Timestamp,
     message: &'a Outbound,
     kind: PartKind,
-    /// Claims that ended with what is taken over.
+    /// Claims that end with this import.
     finished: &'a [Claim],
 }
 
-impl Taking<'_> {
+impl MessageImport<'_> {
     fn take(&self, files: &BTreeMap<OutSeq, Copied>) -> rusqlite::Result<()> {
         let message = self.message;
         let Some(cause) = parts::cause(self.tx, message.in_reply_to)? else {
@@ -137,10 +137,10 @@ impl Taking<'_> {
             return Ok(());
         }
         if cause.task.is_some() && self.kind == PartKind::Notice {
-            tracing::info!(seq = message.seq.0, "a task that failed says nothing by itself");
+            tracing::info!(seq = message.seq.0, "a task that failed says nothing unasked");
             return Ok(());
         }
-        let beats = cause.task.is_some_and(|it| self.around.heartbeats.contains(&it));
+        let beats = cause.task.is_some_and(|it| self.context.heartbeats.contains(&it));
         if beats && message.form == Form::Text && says_nothing(&message.text) {
             tracing::debug!(seq = message.seq.0, "a heartbeat had nothing to say");
             return Ok(());
@@ -173,10 +173,11 @@ impl Taking<'_> {
     /// What answers a channel that takes nothing goes to the conversation's last other chat; if there
     /// is none, it goes where it must be refused.
     fn heard(&self, cause: Cause) -> rusqlite::Result<Cause> {
-        if !self.around.manners(&cause.from).mute {
+        if !self.context.render_caps(&cause.from).mute {
             return Ok(cause);
         }
-        let is_mute = |channel: &str| self.around.manners.get(channel).is_some_and(|it| it.mute);
+        let is_mute =
+            |channel: &str| self.context.render_caps.get(channel).is_some_and(|it| it.mute);
         let other = parts::last_chat(self.tx, cause.seq, is_mute)?;
         Ok(match other {
             Some(from) => Cause { from, platform_id: String::new(), ..cause },
@@ -189,7 +190,7 @@ impl Taking<'_> {
     fn address(&self, cause: &Cause) -> Result<(Address, String), String> {
         match &self.message.destination {
             None => Ok((cause.from.clone(), cause.platform_id.clone())),
-            Some(name) => match self.around.destinations.get(name) {
+            Some(name) => match self.context.destinations.get(name) {
                 Some(to) => Ok((to.clone(), String::new())),
                 None => Err(format!(
                     "(I wanted to write to \"{}\", which I am not allowed to.)",
@@ -210,7 +211,7 @@ impl Taking<'_> {
             PartKind::Answer | PartKind::Interim | PartKind::Notice => None,
         };
         let text = mark.map_or(text.clone(), |it| format!("{it}\n{text}"));
-        let limit = self.around.manners(&to).text;
+        let limit = self.context.render_caps(&to).text;
         let held = self.is_held(cause, &to);
         let texts = split_text(&text, if held { under_heading(limit) } else { limit });
         let last = texts.len() - 1;
@@ -224,7 +225,7 @@ impl Taking<'_> {
                 }
                 _ => Draft::Text(text),
             };
-            let route = Route { to: &to, reply_to: &reply_to, cause };
+            let route = PartRoute { to: &to, reply_to: &reply_to, cause };
             self.add(index, route, kind, content)?;
         }
         Ok(())
@@ -236,7 +237,7 @@ impl Taking<'_> {
             Some(_) => quiet::Cause::Task,
             None => quiet::Cause::Message(&cause.written_in),
         };
-        self.kind != PartKind::Notice && !is_awaited(led, to) && self.around.is_quiet(to)
+        self.kind != PartKind::Notice && !is_awaited(led, to) && self.context.is_quiet(to)
     }
 
     /// The line that says that work goes on, which the answer to it replaces.
@@ -251,7 +252,8 @@ impl Taking<'_> {
     }
 
     fn file(&self, cause: &Cause, copied: Option<&Copied>) -> rusqlite::Result<()> {
-        let limit = self.address(cause).map_or(0, |it| self.around.manners(&it.0).file_bytes_max);
+        let limit =
+            self.address(cause).map_or(0, |it| self.context.render_caps(&it.0).file_bytes_max);
         let copied = match copied {
             Some(Ok(file)) => Ok(file),
             Some(Err(why)) => Err(why.clone()),
@@ -275,7 +277,7 @@ impl Taking<'_> {
             }
         };
         let content = Draft::File(FileOut { caption: self.message.text.clone(), ..file.clone() });
-        self.add(0, Route { to: &to, reply_to: &reply_to, cause }, self.kind, content)
+        self.add(0, PartRoute { to: &to, reply_to: &reply_to, cause }, self.kind, content)
     }
 
     /// A new text for an own message; where messages cannot be changed, it follows as another one.
@@ -286,15 +288,15 @@ impl Taking<'_> {
         let Some(to) = self.sent_to(&key, cause)?.filter(|_| !alone) else {
             return self.text(cause, &self.message.text);
         };
-        let manners = self.around.manners(&to);
+        let render_caps = self.context.render_caps(&to);
         let text = cut(&self.message.text);
-        for (index, text) in split_text(&text, manners.text).into_iter().enumerate() {
-            let content = if index == 0 && manners.edits {
+        for (index, text) in split_text(&text, render_caps.text).into_iter().enumerate() {
+            let content = if index == 0 && render_caps.edits {
                 Draft::Edit(Target::Part(key.clone()), Card { text, buttons: vec![] })
             } else {
                 Draft::Text(text)
             };
-            self.add(index, Route { to: &to, reply_to: "", cause }, self.kind, content)?;
+            self.add(index, PartRoute { to: &to, reply_to: "", cause }, self.kind, content)?;
         }
         Ok(())
     }
@@ -308,12 +310,13 @@ impl Taking<'_> {
             let key = PartKey(format!("o{number}.0"));
             self.sent_to(&key, cause)?.map(|to| (to, Target::Part(key)))
         };
-        let Some((to, target)) = found.filter(|it| self.around.manners(&it.0).reactions) else {
+        let Some((to, target)) = found.filter(|it| self.context.render_caps(&it.0).reactions)
+        else {
             tracing::info!(seq = self.message.seq.0, "no reaction can be put there; dropped");
             return Ok(());
         };
         let content = Draft::Reaction(target, self.message.text.clone());
-        self.add(0, Route { to: &to, reply_to: "", cause }, PartKind::Interim, content)
+        self.add(0, PartRoute { to: &to, reply_to: "", cause }, PartKind::Interim, content)
     }
 
     /// Where a part of the agent's went, if it may still write there.
@@ -327,13 +330,13 @@ impl Taking<'_> {
             (&it.channel, &it.account, &it.chat) == (&to.channel, &to.account, &to.chat)
         };
         let may_write = |to: &Address, is_own: bool| {
-            let granted = || self.around.destinations.values().any(|it| is_same(it, to));
+            let granted = || self.context.destinations.values().any(|it| is_same(it, to));
             is_own || is_same(&cause.from, to) || granted()
         };
         Ok(found.filter(|it| may_write(&it.0, it.1)).map(|it| it.0))
     }
 
-    fn add(&self, index: usize, to: Route<'_>, kind: PartKind, content: Draft) -> Taken {
+    fn add(&self, index: usize, to: PartRoute<'_>, kind: PartKind, content: Draft) -> AddResult {
         let key = PartKey(format!("o{}.{index}", self.message.seq));
         let (reply_to, to, cause) = (to.reply_to.to_owned(), to.to.clone(), to.cause);
         let held = self.is_held(cause, &to);
@@ -352,11 +355,11 @@ fn cut(text: &str) -> Cow<'_, str> {
     Cow::Owned(format!("{}…\n(The rest is too long to be sent.)", &text[..end]))
 }
 
-type Taken = rusqlite::Result<()>;
+type AddResult = rusqlite::Result<()>;
 
 /// Where a part goes and what led to it.
 #[derive(Clone, Copy)]
-struct Route<'a> {
+struct PartRoute<'a> {
     to: &'a Address,
     /// The platform's id of the message that it replies to; empty elsewhere.
     reply_to: &'a str,

@@ -109,8 +109,9 @@ impl SessionRows<'_> {
             let sql = "SELECT seq, channel, account, chat, thread, platform_id FROM message
                        WHERE session = ?1 AND outcome IS NULL AND told = 0 AND task IS NULL
                        ORDER BY seq LIMIT ?2";
-            let untold: Vec<(i64, Address, String)> = list(&tx, sql, [tx.session, WAITING_MAX])?;
-            for (seq, to, reply_to) in untold {
+            let unnotified: Vec<(i64, Address, String)> =
+                list(&tx, sql, [tx.session, WAITING_MAX])?;
+            for (seq, to, reply_to) in unnotified {
                 let part = NewPart {
                     key: PartKey(format!("parked.{}.{seq}", SessionId(tx.session))),
                     to,
@@ -141,7 +142,7 @@ impl SessionRows<'_> {
         })
     }
 
-    /// How the session stands, for whoever asks in its chat.
+    /// The state of the session, for a user who asks in its chat.
     pub fn counts(&self) -> Result<Counts, StoreError> {
         let sql = "SELECT (SELECT count(*) FROM message WHERE session = ?1 AND outcome IS NULL),
                           (SELECT count(*) FROM part
@@ -212,7 +213,7 @@ pub(super) fn insert(
     let sql = "INSERT INTO message (session, seq, channel, account, chat, thread, platform_id,
                    sender_id, received_at, not_before, kind, outcome, reason, ended_at, body)
                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9, ?10, iif(?11, 'silent', NULL),
-                   iif(?11, 'overheard', NULL), iif(?11, ?9, NULL), ?12)
+                   iif(?11, 'context', NULL), iif(?11, ?9, NULL), ?12)
                ON CONFLICT DO NOTHING";
     let values = params![
         tx.session,

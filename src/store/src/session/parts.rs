@@ -63,8 +63,8 @@ impl FromRow for Cause {
     }
 }
 
-/// The chat of the last message up to `before` whose channel is not `mute`. Overheard ones count: they
-/// were read there.
+/// The chat of the last message up to `before` whose channel is not `mute`. Context messages count:
+/// they were read there.
 pub(super) fn last_chat(
     tx: Scope<'_>,
     before: MessageSeq,
@@ -175,7 +175,7 @@ pub(super) fn replaceable(
     let mut found = None;
     for message in messages {
         let key = status_key(*message);
-        let sql = "UPDATE part SET state = 'dead', untold = 0, reason = ?3
+        let sql = "UPDATE part SET state = 'dead', unreported = 0, reason = ?3
                    WHERE session = ?1 AND key = ?2 AND state IN ('ready', 'unsent')";
         run(&tx, sql, params![tx.session, key.0, OVERTAKEN])?;
         let sql = "SELECT 1 FROM part WHERE session = ?1 AND key = ?2 AND state <> 'dead'

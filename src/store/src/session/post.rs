@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use domain::MessageSeq;
-use domain::inbound::{FileIn, Inbound, OVERHEARD_BYTES_MAX, OVERHEARD_MAX, Overheard, Place};
+use domain::inbound::{
+    CONTEXT_BYTES_MAX, CONTEXT_MESSAGES_MAX, ContextMessages, FileIn, FileLocation, Inbound,
+};
 use domain::message::{FileKind, InboundKind};
 
 use super::{Body, Scope, SessionRows};
@@ -50,7 +52,7 @@ fn messages(scope: Scope<'_>) -> rusqlite::Result<BTreeMap<i64, String>> {
         message.zone = zone(scope, &message.sender_id)?;
         if message.kind == InboundKind::Chat {
             message.files = files(scope, message.seq)?;
-            message.overheard = overheard(scope, message.seq)?;
+            message.context_messages = context_messages(scope, message.seq)?;
         }
         let seq = message.seq.0;
         let text = to_json(&Item { message, not_before, is_complete, wait })?;
@@ -67,12 +69,12 @@ fn messages(scope: Scope<'_>) -> rusqlite::Result<BTreeMap<i64, String>> {
 const COLUMNS: &str = "body, task, slot, seq, kind, channel, account, chat, thread, received_at, \
     tries, sender_id";
 
-/// Without what is found elsewhere: its zone, its files and what was overheard.
+/// Without what is found elsewhere: its zone, its files and the context messages.
 impl FromRow for Inbound {
     fn read(columns: &mut Columns<'_>) -> rusqlite::Result<Self> {
         let body: Body = columns.next()?;
         Ok(Self {
-            task: body.errand(columns.next()?, columns.next()?),
+            task: body.task_run(columns.next()?, columns.next()?),
             seq: columns.next()?,
             kind: InboundKind::parse(&columns.next::<String>()?).unwrap_or(InboundKind::Chat),
             from: columns.next()?,
@@ -87,7 +89,7 @@ impl FromRow for Inbound {
             sender_id: columns.next()?,
             zone: String::new(),
             files: vec![],
-            overheard: Overheard::default(),
+            context_messages: ContextMessages::default(),
         })
     }
 }
@@ -113,13 +115,13 @@ impl FromRow for FileIn {
             kind: FileKind::parse(&columns.next::<String>()?).unwrap_or(FileKind::Document),
             name: columns.next()?,
             mime: columns.next()?,
-            place: columns.next()?,
+            location: columns.next()?,
         })
     }
 }
 
 /// A path, else why there is none.
-impl FromRow for Place {
+impl FromRow for FileLocation {
     fn read(columns: &mut Columns<'_>) -> rusqlite::Result<Self> {
         let (path, reason): (Option<String>, Option<String>) = columns.next()?;
         Ok(path.map_or_else(|| Self::Failed(reason.unwrap_or_default()), Self::Here))
@@ -128,7 +130,7 @@ impl FromRow for Place {
 
 /// Context messages since the last message that the agent was shown. A command shows nothing, but one
 /// that begins a new conversation leaves behind what was before it.
-fn overheard(scope: Scope<'_>, before: MessageSeq) -> rusqlite::Result<Overheard> {
+fn context_messages(scope: Scope<'_>, before: MessageSeq) -> rusqlite::Result<ContextMessages> {
     let sql = "SELECT seq FROM message WHERE session = ?1 AND seq < ?2
                    AND (kind = 'chat' OR (kind = 'command' AND body ->> '$.text' LIKE '/new%'))
                ORDER BY seq DESC LIMIT 1";
@@ -142,14 +144,14 @@ fn overheard(scope: Scope<'_>, before: MessageSeq) -> rusqlite::Result<Overheard
         let mut newest = scope.prepare_cached(&format!(
             "SELECT {COLUMNS} FROM message
              WHERE session = ?1 AND seq > ?2 AND seq < ?3 AND kind = 'context'
-             ORDER BY seq DESC LIMIT {OVERHEARD_MAX}"
+             ORDER BY seq DESC LIMIT {CONTEXT_MESSAGES_MAX}"
         ))?;
         let mut bytes = 0;
         for found in newest.query_map(range, read::<Inbound>)? {
             let mut found = found?;
             found.zone = zone(scope, &found.sender_id)?;
             bytes += found.text.len() + found.quote.as_ref().map_or(0, |it| it.text.len());
-            if OVERHEARD_BYTES_MAX < bytes {
+            if CONTEXT_BYTES_MAX < bytes {
                 break;
             }
             found.files = files(scope, found.seq)?;
@@ -158,7 +160,7 @@ fn overheard(scope: Scope<'_>, before: MessageSeq) -> rusqlite::Result<Overheard
     }
     let left_out = u32::try_from(count.saturating_sub(shown.len())).unwrap_or(u32::MAX);
     shown.reverse();
-    Ok(Overheard { messages: shown, left_out })
+    Ok(ContextMessages { messages: shown, left_out })
 }
 
 fn answers(scope: Scope<'_>) -> rusqlite::Result<BTreeMap<i64, (bool, String)>> {
@@ -175,9 +177,9 @@ fn facts(scope: Scope<'_>) -> rusqlite::Result<RunnerFacts> {
     let newest = known.first().map_or(0, |it| it.0);
     let waiting_from = only(&scope, sql, [scope.session, newest])?;
     let sql = "SELECT coalesce((SELECT max(incarnation) FROM launch WHERE session = s.id), 0),
-                   halted, imported_seq, imported_wait, runner_state
+                   stopped_incarnation, imported_seq, imported_wait, runner_state
                FROM session s WHERE id = ?1";
-    let (newest, halted, imported_seq, imported_wait, Json(state)) =
+    let (newest, stopped_incarnation, imported_seq, imported_wait, Json(state)) =
         only(&scope, sql, [scope.session])?;
     let sql = "SELECT d.name, m.title, m.channel
                FROM session s JOIN destination d ON d.agent_group = s.agent_group
@@ -186,7 +188,7 @@ fn facts(scope: Scope<'_>) -> rusqlite::Result<RunnerFacts> {
     let destinations = list(&scope, sql, [scope.session])?;
     Ok(RunnerFacts {
         newest,
-        halted,
+        stopped_incarnation,
         imported_seq,
         imported_wait,
         waiting_from,

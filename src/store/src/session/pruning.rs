@@ -91,7 +91,8 @@ impl SessionRows<'_> {
                  FROM launch WHERE session = ?1",
                 [tx.session, now.0],
             )?;
-            let sql = "UPDATE session SET halted = (SELECT max(incarnation) FROM launch
+            let sql =
+                "UPDATE session SET stopped_incarnation = (SELECT max(incarnation) FROM launch
                                                     WHERE session = ?1) WHERE id = ?1";
             tx.execute(sql, [tx.session]).map(drop)
         })

@@ -142,11 +142,11 @@ fn the_last_message_of_each_chat_stays_because_it_says_where_to_write() {
     it.ended("a", "a1");
     it.ended("a", "a2");
     it.ended("b", "b1");
-    it.store(message("b", "overheard"), InboundKind::Context);
+    it.store(message("b", "context"), InboundKind::Context);
     while it.prune(DAY * 1_000) != 0 {}
     let left = it.host.posting().outcomes().unwrap();
     let ids: Vec<&str> = left.iter().map(|it| it.0.as_str()).collect();
-    assert_eq!(ids, ["a2", "b1", "overheard"]);
+    assert_eq!(ids, ["a2", "b1", "context"]);
 }
 
 #[test]
@@ -241,6 +241,9 @@ fn what_was_unfinished_in_a_backup_is_sent_with_a_mark() {
     let claimed = it.host.claim_part(&parts[1].key, NOW).unwrap().unwrap();
     assert!(!claimed.is_repeat());
     // A container from after the backup is stopped, a new one is not.
-    let halted = it.host.snapshot().unwrap().halted;
-    assert!(Incarnation(by.0 + 100) < halted && halted < it.host.posting().launch(NOW).unwrap());
+    let stopped_incarnation = it.host.snapshot().unwrap().stopped_incarnation;
+    assert!(
+        Incarnation(by.0 + 100) < stopped_incarnation
+            && stopped_incarnation < it.host.posting().launch(NOW).unwrap()
+    );
 }

@@ -126,7 +126,7 @@ pub(super) fn conclude(
     Ok(())
 }
 
-/// Lets what was said with a part that is given up, or tried anew by hand, go on alone.
+/// Sends parts alone that shared a message with one that is given up or retried by hand.
 pub(super) fn scatter(tx: Scope<'_>, leader: &PartKey) -> rusqlite::Result<()> {
     for (key, _) in followers(tx, leader)? {
         part_ways(tx, &key)?;
@@ -136,7 +136,7 @@ pub(super) fn scatter(tx: Scope<'_>, leader: &PartKey) -> rusqlite::Result<()> {
 
 fn part_ways(tx: Scope<'_>, key: &PartKey) -> rusqlite::Result<()> {
     let sql = "UPDATE part SET said_with = NULL, retry_at = 0,
-                   state = iif(reason = ?3, 'dead', iif(doubted, 'uncertain', 'ready'))
+                   state = iif(reason = ?3, 'dead', iif(was_uncertain, 'uncertain', 'ready'))
                WHERE session = ?1 AND key = ?2";
     run(&tx, sql, params![tx.session, key.0, STOPPED]).map(drop)
 }

@@ -7,17 +7,17 @@ use domain::task::{FireKey, TaskId};
 use domain::time::Timestamp;
 use domain::{MessageSeq, OutSeq};
 
-use super::tests::{M1, NOW, Pair, answer, around, incoming, pair};
-use crate::{ClaimedPart, NewMessage, Surroundings, TaskMessage, TurnEnd};
+use super::tests::{M1, NOW, Pair, answer, context, incoming, pair};
+use crate::{ClaimedPart, NewMessage, SessionContext, TaskMessage, TurnEnd};
 
 const LIMIT: usize = 100;
 
-fn night() -> Surroundings {
-    Surroundings { quiet: vec![incoming("x").from], ..around(LIMIT) }
+fn night() -> SessionContext {
+    SessionContext { quiet: vec![incoming("x").from], ..context(LIMIT) }
 }
 
 /// Tasks that ended with these answers, of which the runner wrote the last ones apart.
-fn tasks(it: &mut Pair, answers: &[&str], around: &Surroundings) {
+fn tasks(it: &mut Pair, answers: &[&str], context: &SessionContext) {
     let mut seqs = Vec::new();
     for (at, _) in answers.iter().enumerate() {
         let slot = Timestamp(i64::try_from(at).unwrap());
@@ -39,7 +39,7 @@ fn tasks(it: &mut Pair, answers: &[&str], around: &Surroundings) {
         runner.claim(&[*seq], NOW).unwrap();
         runner.end_turn(&TurnEnd { messages: vec![*seq], ..answer(text) }, &[], NOW).unwrap();
     }
-    it.host.import(around, NOW).unwrap();
+    it.host.import(context, NOW).unwrap();
 }
 
 fn claim(it: &mut Pair) -> Option<ClaimedPart> {
@@ -138,9 +138,9 @@ fn an_unasked_word_to_somebody_else_is_held_too() {
     let bob = Address { chat: "bob".into(), ..incoming("x").from };
     let to = NewMessage { destination: Some("bob".into()), ..NewMessage::text(M1, "psst") };
     runner.add(&to, NOW).unwrap();
-    let mut around = Surroundings { quiet: vec![bob.clone()], ..around(LIMIT) };
-    around.destinations.insert("bob".into(), bob.clone());
-    it.host.import(&around, NOW).unwrap();
+    let mut context = SessionContext { quiet: vec![bob.clone()], ..context(LIMIT) };
+    context.destinations.insert("bob".into(), bob.clone());
+    it.host.import(&context, NOW).unwrap();
     assert_eq!(held(&mut it), [bob]);
     assert_eq!(drain(&mut it), Vec::<String>::new());
 }
@@ -188,14 +188,14 @@ fn if_the_message_is_refused_each_part_goes_on_alone() {
     assert_eq!(drain(&mut it), ["milk", "bread"]);
     let states: Vec<_> = rows(&it).into_iter().map(|it| it.1).collect();
     assert_eq!(states, ["dead", "sent", "sent"]);
-    assert_eq!(it.host.central().untold(5).unwrap().unwrap().count, 1);
+    assert_eq!(it.host.central().unreported_dead_letters(5).unwrap().unwrap().count, 1);
 }
 
 #[test]
 fn a_stop_voids_what_is_held() {
     let mut it = pair();
     tasks(&mut it, &["tea", "milk"], &night());
-    it.stand_still(1);
+    it.apply_stop(1);
     assert_eq!(held(&mut it), []);
     end(&mut it);
     assert!(rows(&it).iter().filter(|it| it.0.starts_with('o')).all(|it| it.1 == "dead"));
@@ -208,9 +208,9 @@ fn a_held_message_that_is_changed_says_both() {
     let mut runner = it.runner();
     let form = domain::message::Form::Edit(OutSeq(1).0);
     runner.add(&NewMessage { form, ..NewMessage::text(M1, "no, coffee") }, NOW).unwrap();
-    let mut around = night();
-    around.manners.get_mut("cli").unwrap().edits = true;
-    it.host.import(&around, NOW).unwrap();
+    let mut context = night();
+    context.render_caps.get_mut("cli").unwrap().edits = true;
+    it.host.import(&context, NOW).unwrap();
     end(&mut it);
     assert_eq!(drain(&mut it), ["While you were away:\n\ntea\n\nno, coffee"]);
 }
@@ -218,14 +218,14 @@ fn a_held_message_that_is_changed_says_both() {
 #[test]
 fn a_heartbeat_with_nothing_to_say_says_nothing() {
     let mut it = pair();
-    let beats = Surroundings { heartbeats: [TaskId(7)].into(), ..around(LIMIT) };
+    let beats = SessionContext { heartbeats: [TaskId(7)].into(), ..context(LIMIT) };
     tasks(&mut it, &["NOTHING", " NOTHING.\n", "the roof leaks"], &beats);
     assert_eq!(drain(&mut it), ["the roof leaks"]);
     let outcomes = it.host.posting().outcomes().unwrap();
     assert!(outcomes.iter().all(|it| it.1 == Some(domain::message::Outcome::Answered)));
 
     let mut it = pair();
-    tasks(&mut it, &["NOTHING"], &around(LIMIT));
+    tasks(&mut it, &["NOTHING"], &context(LIMIT));
     assert_eq!(drain(&mut it), ["NOTHING"], "of any other task it is an answer");
 }
 

@@ -153,9 +153,9 @@ impl SessionRows<'_> {
     }
 
     /// Somebody else keeps the request now and will bring its answer.
-    pub fn passed(&self, seq: OutSeq) -> Result<(), StoreError> {
+    pub fn request_forwarded(&self, seq: OutSeq) -> Result<(), StoreError> {
         self.commit("a request", |tx| {
-            let sql = "UPDATE request SET state = 'passed'
+            let sql = "UPDATE request SET state = 'forwarded'
                        WHERE session = ?1 AND seq = ?2 AND state = 'open'";
             run(&tx, sql, [tx.session, seq.0])
         })
@@ -167,7 +167,7 @@ impl SessionRows<'_> {
     pub fn repeated(&self, seq: OutSeq, first: OutSeq) -> Result<(), StoreError> {
         self.commit("a repeated request", |tx| {
             tx.execute(
-                "UPDATE request SET state = 'passed', repeats = ?3
+                "UPDATE request SET state = 'forwarded', repeats = ?3
                  WHERE session = ?1 AND seq = ?2 AND state = 'open'",
                 [tx.session, seq.0, first.0],
             )?;
@@ -175,7 +175,7 @@ impl SessionRows<'_> {
                 "UPDATE request SET (state, ok, answer) =
                      (SELECT f.state, f.ok, f.answer || iif(f.ok, ?4, '') FROM request f
                       WHERE f.session = ?1 AND f.seq = ?3)
-                 WHERE session = ?1 AND seq = ?2 AND state = 'passed' AND repeats = ?3
+                 WHERE session = ?1 AND seq = ?2 AND state = 'forwarded' AND repeats = ?3
                    AND EXISTS (SELECT 1 FROM request f WHERE f.session = ?1 AND f.seq = ?3
                                    AND f.state = 'answered')",
                 params![tx.session, seq.0, first.0, DONE_ONCE],

@@ -2,11 +2,11 @@
 //!
 //! Invariants
 //! - A part of the agent that was not handed to a platform before the commit never is.
-//! - What a stopped incarnation wrote and the host had not taken over is dropped, whatever it names
+//! - What a stopped incarnation wrote and the host had not imported is dropped, whatever it names
 //!   as its cause.
 
 use domain::message::{Address, Outcome};
-use domain::stop::{StopId, Toll};
+use domain::stop::{StopId, StopReport};
 use domain::time::Timestamp;
 use domain::{MessageSeq, notice};
 use rusqlite::params;
@@ -23,16 +23,16 @@ const OF_AGENT: &str = "(out_seq IS NOT NULL OR key LIKE 's%')";
 
 /// How far the session carried a stop out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stood {
+pub struct StopState {
     pub stop: StopId,
     /// Chats were told of it up to this message.
     pub told: MessageSeq,
-    pub toll: Toll,
+    pub stop_report: StopReport,
 }
 
-json_column!(Toll);
+json_column!(StopReport);
 
-row!(Stood { stop, told, toll });
+row!(StopState { stop, told, stop_report });
 
 /// Who stopped the agent, for its chats.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,13 +48,13 @@ pub(super) struct Work {
     chat: Address,
     /// The last message there.
     last: MessageSeq,
-    toll: Toll,
+    stop_report: StopReport,
 }
 
 impl SessionRows<'_> {
     /// How far the last stop was carried out here.
-    pub fn stood(&self) -> Result<Stood, StoreError> {
-        self.only("read the stops", STOOD, [self.scope.session])
+    pub fn stop_state(&self) -> Result<StopState, StoreError> {
+        self.only("read the stops", STOP_STATE, [self.scope.session])
     }
 
     /// Carries a stop out, once, and tells each chat that writes meanwhile, once. `in_work` says
@@ -67,16 +67,16 @@ impl SessionRows<'_> {
         order: &StopOrder,
         in_work: bool,
         now: Timestamp,
-    ) -> Result<Toll, StoreError> {
+    ) -> Result<StopReport, StoreError> {
         self.commit("a stop", |tx| {
-            let stood: Stood = only(&tx, STOOD, [tx.session])?;
-            let mut toll = stood.toll;
-            if stood.stop < order.stop {
+            let stop_state: StopState = only(&tx, STOP_STATE, [tx.session])?;
+            let mut stop_report = stop_state.stop_report;
+            if stop_state.stop < order.stop {
                 let before = if in_work { seq_after(tx, order.stop)? } else { 0 };
                 let ended = end_work(tx, before, now)?;
-                toll = total(&ended);
+                stop_report = total(&ended);
                 for work in ended {
-                    let text = notice::frozen(&order.by, &work.toll);
+                    let text = notice::frozen(&order.by, &work.stop_report);
                     let why = format!("stopped{}", order.stop.0);
                     parts::add_notice(tx, &why, work.last, PartKind::Notice, &text, now)?;
                 }
@@ -84,9 +84,9 @@ impl SessionRows<'_> {
             let told = tell_waiting(tx, order, now)?;
             tx.execute(
                 "UPDATE session SET stop = ?2, stop_told = ?3, stop_report = ?4 WHERE id = ?1",
-                params![tx.session, order.stop.0, told.0, to_json(&toll)?],
+                params![tx.session, order.stop.0, told.0, to_json(&stop_report)?],
             )?;
-            Ok(toll)
+            Ok(stop_report)
         })
     }
 
@@ -126,20 +126,20 @@ pub(super) fn end_work(tx: Scope<'_>, before: i64, now: Timestamp) -> rusqlite::
         params![tx.session, STOPPED],
     )?;
     tx.execute(
-        "UPDATE session SET halted = (SELECT coalesce(max(incarnation), 0) FROM launch
+        "UPDATE session SET stopped_incarnation = (SELECT coalesce(max(incarnation), 0) FROM launch
                                       WHERE session = ?1) WHERE id = ?1",
         [tx.session],
     )?;
     Ok(found)
 }
 
-pub(super) fn total(all: &[Work]) -> Toll {
-    all.iter().fold(Toll::default(), |sum, it| Toll {
-        aside: sum.aside + it.toll.aside,
-        voided: sum.voided + it.toll.voided,
-        sent_here: sum.sent_here + it.toll.sent_here,
-        sent_elsewhere: sum.sent_elsewhere + it.toll.sent_elsewhere,
-        uncertain: sum.uncertain + it.toll.uncertain,
+pub(super) fn total(all: &[Work]) -> StopReport {
+    all.iter().fold(StopReport::default(), |sum, it| StopReport {
+        aside: sum.aside + it.stop_report.aside,
+        voided: sum.voided + it.stop_report.voided,
+        sent_here: sum.sent_here + it.stop_report.sent_here,
+        sent_elsewhere: sum.sent_elsewhere + it.stop_report.sent_elsewhere,
+        uncertain: sum.uncertain + it.stop_report.uncertain,
     })
 }
 
@@ -158,13 +158,13 @@ fn work(tx: Scope<'_>, before: i64) -> rusqlite::Result<Vec<Work>> {
     for (last, chat, is_open) in messages {
         let at = all.iter().position(|it| it.chat == chat);
         let at = at.unwrap_or_else(|| {
-            all.push(Work { chat: chat.clone(), last, toll: Toll::default() });
+            all.push(Work { chat: chat.clone(), last, stop_report: StopReport::default() });
             all.len() - 1
         });
         let found = &mut all[at];
         found.last = last;
-        found.toll.aside += usize::from(is_open);
-        count_parts(tx, last, &chat, &mut found.toll)?;
+        found.stop_report.aside += usize::from(is_open);
+        count_parts(tx, last, &chat, &mut found.stop_report)?;
     }
     Ok(all)
 }
@@ -173,17 +173,17 @@ fn count_parts(
     tx: Scope<'_>,
     cause: MessageSeq,
     chat: &Address,
-    toll: &mut Toll,
+    stop_report: &mut StopReport,
 ) -> rusqlite::Result<()> {
     let sql = "SELECT state, channel = ?3 AND account = ?4 AND chat = ?5, count(*) FROM part
                WHERE session = ?1 AND cause = ?2 AND out_seq IS NOT NULL GROUP BY 1, 2";
     let of = params![tx.session, cause.0, chat.channel, chat.account, chat.chat];
     for (state, here, count) in list::<(String, bool, usize)>(&tx, sql, of)? {
         match (state.as_str(), here) {
-            ("ready" | "unsent", _) => toll.voided += count,
-            ("claimed" | "uncertain", _) => toll.uncertain += count,
-            ("sent", true) => toll.sent_here += count,
-            ("sent", false) => toll.sent_elsewhere += count,
+            ("ready" | "unsent", _) => stop_report.voided += count,
+            ("claimed" | "uncertain", _) => stop_report.uncertain += count,
+            ("sent", true) => stop_report.sent_here += count,
+            ("sent", false) => stop_report.sent_elsewhere += count,
             _ => {}
         }
     }
@@ -200,17 +200,17 @@ fn tell_waiting(tx: Scope<'_>, order: &StopOrder, now: Timestamp) -> rusqlite::R
                        AND p.thread IS m.thread)
                GROUP BY channel, account, chat, thread";
     let why = format!("kept{}", order.stop.0);
-    let untold: Vec<MessageSeq> =
+    let unnotified: Vec<MessageSeq> =
         list(&tx, sql, params![tx.session, format!("n{why}."), format!("n{why}/")])?;
     let text = notice::kept(&order.by, &order.agent);
-    for message in untold {
+    for message in unnotified {
         // A message that has to wait is not at its end.
         parts::add_notice(tx, &why, message, PartKind::Interim, &text, now)?;
     }
     only(&tx, LAST_WAITING, [tx.session])
 }
 
-const STOOD: &str = "SELECT stop, stop_told, stop_report FROM session WHERE id = ?1";
+const STOP_STATE: &str = "SELECT stop, stop_told, stop_report FROM session WHERE id = ?1";
 const LAST_WAITING: &str =
     "SELECT coalesce(max(seq), 0) FROM message WHERE session = ?1 AND outcome IS NULL";
 const CANCELLED: MessageOutcome<'_> =

@@ -6,7 +6,7 @@ use domain::delivery::Verdict;
 use domain::message::Outcome;
 use domain::stop::Scope;
 
-use super::tests::{M1, NOW, Pair, answer, around, pair};
+use super::tests::{M1, NOW, Pair, answer, context, pair};
 use super::*;
 use crate::{CentralStore, ClaimedPart};
 
@@ -33,7 +33,7 @@ fn half_sent(it: &mut Pair) -> ClaimedPart {
     let mut runner = it.runner();
     runner.claim(&[M1], NOW).unwrap();
     runner.end_turn(&answer("aaaaa bbbbb ccccc"), &[], NOW).unwrap();
-    it.host.import(&around(6), NOW).unwrap();
+    it.host.import(&context(6), NOW).unwrap();
     let first = claim_next(it);
     let sent = Verdict::Sent { platform_id: "p".into() };
     it.host.conclude(first.key(), &sent, NOW).unwrap();
@@ -44,10 +44,10 @@ fn half_sent(it: &mut Pair) -> ClaimedPart {
 fn a_half_sent_answer_is_voided_and_what_went_out_is_said() {
     let mut it = pair();
     let with_platform = half_sent(&mut it);
-    let toll = it.stand_still(1);
-    let want = Toll { voided: 1, sent_here: 1, uncertain: 1, ..Toll::default() };
-    assert_eq!(toll, want);
-    assert_eq!(it.stand_still(1), want, "again changes nothing");
+    let stop_report = it.apply_stop(1);
+    let want = StopReport { voided: 1, sent_here: 1, uncertain: 1, ..StopReport::default() };
+    assert_eq!(stop_report, want);
+    assert_eq!(it.apply_stop(1), want, "again changes nothing");
     // It did not arrive, and is not tried again, nor is an uncertain one.
     let unsent = Verdict::Unsent { retry_at: NOW, counts: false };
     it.host.conclude(with_platform.key(), &unsent, NOW).unwrap();
@@ -59,7 +59,7 @@ fn a_half_sent_answer_is_voided_and_what_went_out_is_said() {
 fn what_was_stopped_while_a_host_died_is_not_sent_again() {
     let mut it = pair();
     let with_platform = half_sent(&mut it);
-    it.stand_still(1);
+    it.apply_stop(1);
     it.host.conclude(with_platform.key(), &Verdict::Uncertain { retry_at: NOW }, NOW).unwrap();
     assert_eq!(drain(&mut it).len(), 1, "the report alone");
 }
@@ -74,9 +74,9 @@ fn a_stopped_incarnation_says_nothing_more_whatever_it_names_as_its_cause() {
         runner.end_turn(&answer("one"), &[], NOW).unwrap();
         runner
     };
-    it.host.import(&around(100), NOW).unwrap();
+    it.host.import(&context(100), NOW).unwrap();
     drain(&mut it);
-    it.stand_still(1);
+    it.apply_stop(1);
     // About a message that was answered before, and a claim on one that comes after.
     runner.add(&crate::NewMessage::text(M1, "psst"), NOW).unwrap();
     it.say("m2");
@@ -85,7 +85,7 @@ fn a_stopped_incarnation_says_nothing_more_whatever_it_names_as_its_cause() {
     assert_eq!(it.host.snapshot().unwrap().waiting[0].claim, None, "nobody has it in hand");
     let silent = crate::TurnEnd { messages: vec![m2], ..answer("psst") };
     runner.end_turn(&silent, &[], NOW).unwrap();
-    it.host.import(&around(100), NOW).unwrap();
+    it.host.import(&context(100), NOW).unwrap();
     let seen = it.host.snapshot().unwrap();
     assert!(!seen.news && !seen.undelivered && seen.waiting.len() == 1, "{seen:?}");
 }
@@ -95,11 +95,11 @@ fn a_successor_says_nothing_about_what_was_set_aside() {
     let mut it = pair();
     it.say("m1");
     it.runner().claim(&[M1], NOW).unwrap();
-    it.stand_still(1);
+    it.apply_stop(1);
     assert_eq!(drain(&mut it).len(), 1, "the report");
     let mut next = it.runner();
     next.say(M1, "psst", NOW).unwrap();
-    it.host.import(&around(100), NOW).unwrap();
+    it.host.import(&context(100), NOW).unwrap();
     assert_eq!(drain(&mut it), [""; 0]);
 }
 
@@ -107,14 +107,14 @@ fn a_successor_says_nothing_about_what_was_set_aside() {
 fn what_waits_without_a_container_is_kept_and_each_chat_is_told_once() {
     let mut it = pair();
     it.say("m1");
-    let toll = it.stand_still(1);
-    assert_eq!(toll, Toll::default());
+    let stop_report = it.apply_stop(1);
+    assert_eq!(stop_report, StopReport::default());
     it.say("m2");
-    assert!(it.host.snapshot().unwrap().stood.told < it.host.snapshot().unwrap().last_waiting);
-    it.stand_still(1);
+    assert!(it.host.snapshot().unwrap().stop_state.told < it.host.snapshot().unwrap().last_waiting);
+    it.apply_stop(1);
     let texts = drain(&mut it);
     assert!(texts.len() == 1 && texts[0].contains("`nanoclaw resume andy`"), "{texts:?}");
-    it.stand_still(2);
+    it.apply_stop(2);
     assert_eq!(drain(&mut it).len(), 1, "another stop is told again");
     let outcomes = it.host.posting().outcomes().unwrap();
     assert!(outcomes.iter().all(|it| it.1.is_none()), "{outcomes:?}");
@@ -125,7 +125,7 @@ fn what_a_container_may_have_begun_with_is_set_aside() {
     let mut it = pair();
     it.say("m1");
     let _runner = it.runner();
-    assert_eq!(it.stand_still(1).aside, 1);
+    assert_eq!(it.apply_stop(1).aside, 1);
     assert_eq!(it.host.posting().outcomes().unwrap(), [("m1".into(), Some(Outcome::Declined))]);
 }
 
@@ -159,14 +159,14 @@ fn an_end_that_was_silenced_does_not_hide_the_end_of_the_next_incarnation() {
     let mut stopped = it.runner();
     stopped.claim(&[M1], NOW).unwrap();
     it.host.posting().record_exit(Incarnation(1), true, "no engine", None, NOW).unwrap();
-    it.stand_still(1);
+    it.apply_stop(1);
     stopped.end_turn(&answer("unheard"), &[], NOW).unwrap();
-    it.host.import(&around(100), NOW).unwrap();
+    it.host.import(&context(100), NOW).unwrap();
     drain(&mut it);
     let mut next = it.runner();
     next.claim(&[M1], NOW).unwrap();
     next.end_turn(&answer("heard"), &[], NOW).unwrap();
-    it.host.import(&around(100), NOW).unwrap();
+    it.host.import(&context(100), NOW).unwrap();
     assert_eq!(it.host.posting().outcomes().unwrap(), [("m1".into(), Some(Outcome::Answered))]);
     assert_eq!(drain(&mut it), ["heard"]);
 }

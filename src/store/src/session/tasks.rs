@@ -123,5 +123,5 @@ pub(super) fn mark(tx: Scope<'_>, message: MessageSeq) -> rusqlite::Result<Optio
     let sql = "SELECT body, task, slot, wait IS NOT NULL FROM message
                WHERE session = ?1 AND seq = ?2";
     let found: Option<(Body, _, _, bool)> = one(&tx, sql, [tx.session, message.0])?;
-    Ok(found.and_then(|(body, task, slot, waited)| late_mark(&body.errand(task, slot)?, waited)))
+    Ok(found.and_then(|(body, task, slot, waited)| late_mark(&body.task_run(task, slot)?, waited)))
 }

@@ -5,10 +5,10 @@ use std::time::Duration;
 use domain::cost::Cost;
 use domain::message::{Address, Incoming, Outcome};
 use domain::session::FailReason;
-use domain::task::{Errand, FireKey, TaskId};
+use domain::task::{FireKey, TaskId, TaskRun};
 use domain::time::Timestamp;
 
-use super::tests::{M1, NOW, Pair, answer, around, incoming, pair};
+use super::tests::{M1, NOW, Pair, answer, context, incoming, pair};
 use crate::{TaskMessage, TurnEnd};
 
 const KEY: FireKey = FireKey { task: TaskId(7), slot: Timestamp(900_000) };
@@ -30,7 +30,7 @@ impl Pair {
         let mut runner = self.runner();
         runner.claim(&[M1], NOW).unwrap();
         runner.end_turn(end, &[], NOW).unwrap();
-        self.host.import(&around(1_000), NOW).unwrap();
+        self.host.import(&context(1_000), NOW).unwrap();
     }
 
     fn texts(&mut self) -> Vec<(String, String)> {
@@ -56,7 +56,7 @@ fn a_slot_becomes_one_message_with_what_belongs_to_it() {
     let due = runner.due(NOW, &[]).unwrap();
     assert_eq!(due.len(), 1, "it goes alone");
     assert_eq!(due[0].text, "say hello");
-    let errand = Errand {
+    let task_run = TaskRun {
         key: KEY,
         due: "Thu 1 Jan 1970 00:15 UTC".into(),
         late_by: Duration::from_secs(100),
@@ -64,7 +64,7 @@ fn a_slot_becomes_one_message_with_what_belongs_to_it() {
         script: Some("exit 1".into()),
         found: None,
     };
-    assert_eq!(due[0].task.as_ref(), Some(&errand));
+    assert_eq!(due[0].task.as_ref(), Some(&task_run));
     assert_eq!(it.host.posting().outcomes().unwrap()[0].0, "task:t7:900000");
     let waiting = &it.host.snapshot().unwrap().waiting[0];
     assert!(waiting.told && waiting.status, "nobody is told that it waits or goes on");
@@ -125,7 +125,7 @@ fn a_run_is_reported_with_the_commit_that_ends_it() {
 fn a_run_that_a_user_stopped_does_not_count() {
     let mut it = fired();
     it.runner();
-    it.stand_still(1);
+    it.apply_stop(1);
     let why = Some("it was stopped".to_owned());
     assert_eq!(end_of(&mut it), ("failed".to_owned(), why, None, true));
 }

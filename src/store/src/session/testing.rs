@@ -1,4 +1,4 @@
-//! What tests and benchmarks do with a session by themselves, without a host. Not in the program.
+//! Methods of a session for tests and benchmarks, without a host. Not in the program.
 
 use std::ops::Deref;
 use std::path::Path;
@@ -14,7 +14,7 @@ use domain::time::Timestamp;
 use domain::{AgentName, SessionId};
 
 use super::tasks::{RUN_END, TaskEnd};
-use super::{Absorbed, SessionRows, SessionStore, Surroundings};
+use super::{ImportReport, SessionContext, SessionRows, SessionStore};
 use crate::layout::Layout;
 use crate::mailbox::InboundBox;
 #[cfg(test)]
@@ -105,15 +105,15 @@ impl SessionStore {
     /// Imports what the runner wrote, in one commit, and brings its mailbox up to date.
     pub fn import(
         &mut self,
-        around: &Surroundings,
+        context: &SessionContext,
         now: Timestamp,
-    ) -> Result<Absorbed, StoreError> {
-        let imported = self.rows().imported()?;
-        drop(self.mailboxes.news(&imported));
+    ) -> Result<ImportReport, StoreError> {
+        let import_state = self.rows().import_state()?;
+        drop(self.mailboxes.news(&import_state));
         let (news, files) = self.mailboxes.take_news()?;
-        let absorbed = self.rows().import(news, &files, around, now)?;
+        let report = self.rows().import(news, &files, context, now)?;
         self.post()?;
-        Ok(absorbed)
+        Ok(report)
     }
 
     /// See [`CentralStore::claim_parts`].
@@ -149,8 +149,8 @@ impl SessionStore {
     /// What the runner wrote that was not imported.
     #[cfg(test)]
     pub(super) fn news(&mut self) -> Result<News, Mailbox> {
-        match self.rows().imported() {
-            Ok(imported) => self.mailboxes.news(&imported),
+        match self.rows().import_state() {
+            Ok(import_state) => self.mailboxes.news(&import_state),
             Err(err) => Err(Mailbox::Damaged(err.to_string())),
         }
     }

@@ -4,7 +4,7 @@ use domain::Incarnation;
 use domain::MessageSeq;
 use domain::delivery::{PartState, Verdict};
 use domain::message::{Address, Admitted, Author, InboundKind, Incoming, Outcome};
-use domain::outgoing::{Content, Manners, TextLimit};
+use domain::outgoing::{Content, RenderCaps, TextLimit};
 use domain::session::FailReason;
 use domain::stop::StopId;
 
@@ -31,13 +31,13 @@ pub(super) fn pair() -> Pair {
 
 impl Pair {
     /// Carries out the stop of this number, which is ordered now if it was not before.
-    pub(super) fn stand_still(&mut self, stop: i64) -> Toll {
+    pub(super) fn apply_stop(&mut self, stop: i64) -> StopReport {
         let order = StopOrder { stop: StopId(stop), by: "Ann".into(), agent: "andy".into() };
         let sql = "INSERT INTO stop (id, by, at, last, resumed_at)
                    SELECT ?1, 'Ann', 0, coalesce(max(id), 0), 0 FROM message
                    WHERE true ON CONFLICT DO NOTHING";
         self.host.rows().scope.execute(sql, [stop]).unwrap();
-        self.host.posting().stand_still(&order, NOW).unwrap()
+        self.host.posting().apply_stop(&order, NOW).unwrap()
     }
 
     pub(super) fn runner(&mut self) -> RunnerStore {
@@ -71,9 +71,12 @@ pub(super) fn incoming(id: &str) -> Incoming {
     }
 }
 
-pub(super) fn around(chars_max: usize) -> Surroundings {
-    let manners = Manners { text: TextLimit::chars(chars_max), ..Manners::default() };
-    Surroundings { manners: [("cli".to_owned(), manners)].into(), ..Surroundings::default() }
+pub(super) fn context(chars_max: usize) -> SessionContext {
+    let render_caps = RenderCaps { text: TextLimit::chars(chars_max), ..RenderCaps::default() };
+    SessionContext {
+        render_caps: [("cli".to_owned(), render_caps)].into(),
+        ..SessionContext::default()
+    }
 }
 
 fn text_of(part: &crate::ClaimedPart) -> &str {
@@ -107,8 +110,8 @@ fn a_message_goes_there_and_its_answer_comes_back() {
     assert!(!seen.news);
     runner.end_turn(&answer("hello"), &[("continuation", Some("c1"))], NOW).unwrap();
     assert!(it.host.snapshot().unwrap().news);
-    let absorbed = it.host.import(&around(100), NOW).unwrap();
-    assert_eq!(absorbed.ended, [(M1, Outcome::Answered)]);
+    let report = it.host.import(&context(100), NOW).unwrap();
+    assert_eq!(report.ended, [(M1, Outcome::Answered)]);
     let seen = it.host.snapshot().unwrap();
     assert!(!seen.news && seen.waiting.is_empty());
     let key = it.host.rows().open_parts().unwrap()[0].key.clone();
@@ -130,7 +133,7 @@ fn a_turn_whose_end_was_committed_and_not_heard_of_is_answered_once() {
     for _ in 0..2 {
         runner.end_turn(&answer("hello"), &[], NOW).unwrap();
     }
-    it.host.import(&around(100), NOW).unwrap();
+    it.host.import(&context(100), NOW).unwrap();
     assert_eq!(it.host.rows().open_parts().unwrap().len(), 1);
 }
 
@@ -144,7 +147,7 @@ fn an_answer_to_several_messages_names_them_all() {
     runner.claim(&both, NOW).unwrap();
     let end = TurnEnd { messages: both, ..answer("to both") };
     runner.end_turn(&end, &[], NOW).unwrap();
-    assert_eq!(it.host.import(&around(100), NOW).unwrap().ended.len(), 2);
+    assert_eq!(it.host.import(&context(100), NOW).unwrap().ended.len(), 2);
     let key = it.host.rows().open_parts().unwrap()[0].key.clone();
     let part = it.host.claim_part(&key, NOW).unwrap().unwrap();
     assert_eq!((part.reply_to(), part.also()), ("m2", &["m1".to_owned()][..]));
@@ -163,23 +166,23 @@ fn an_answer_names_no_message_of_another_thread() {
     runner.claim(&both, NOW).unwrap();
     let end = TurnEnd { messages: both, ..answer("to both") };
     runner.end_turn(&end, &[], NOW).unwrap();
-    it.host.import(&around(100), NOW).unwrap();
+    it.host.import(&context(100), NOW).unwrap();
     let key = it.host.rows().open_parts().unwrap()[0].key.clone();
     let part = it.host.claim_part(&key, NOW).unwrap().unwrap();
     assert_eq!((part.reply_to(), part.also()), ("m2", &[][..]));
 }
 
 #[test]
-fn absorbing_again_after_a_crash_changes_nothing() {
+fn importing_again_after_a_crash_changes_nothing() {
     let mut it = pair();
     it.say("m1");
     let mut runner = it.runner();
     runner.claim(&[M1], NOW).unwrap();
     runner.say(M1, "a word in between", NOW).unwrap();
     runner.end_turn(&answer("one two three"), &[], NOW).unwrap();
-    it.host.import(&around(8), NOW).unwrap();
+    it.host.import(&context(8), NOW).unwrap();
     let before = it.host.snapshot().unwrap();
-    assert_eq!(it.host.import(&around(8), NOW).unwrap().ended, []);
+    assert_eq!(it.host.import(&context(8), NOW).unwrap().ended, []);
     assert_eq!(it.host.snapshot().unwrap(), before);
 }
 
@@ -201,7 +204,7 @@ fn a_released_claim_is_forgotten_and_a_new_incarnation_may_claim() {
 }
 
 #[test]
-fn a_claim_left_by_a_crash_is_doubted_and_sent_again_as_a_repeat() {
+fn a_claim_left_by_a_crash_is_uncertain_and_sent_again_as_a_repeat() {
     let mut it = pair();
     it.say("m1");
     it.host.posting().fail(M1, FailReason::CannotStart, "andy", NOW).unwrap();
@@ -228,7 +231,7 @@ fn bad_launches_count_until_one_brings_a_message_to_its_end() {
     let mut runner = it.runner();
     runner.claim(&[M1], NOW).unwrap();
     runner.end_turn(&answer("x"), &[], NOW).unwrap();
-    it.host.import(&around(100), NOW).unwrap();
+    it.host.import(&context(100), NOW).unwrap();
     it.host.posting().record_exit(Incarnation(4), true, "exit 1", None, NOW).unwrap();
     assert_eq!(it.host.snapshot().unwrap().launches.failures, 0);
 }
@@ -254,7 +257,7 @@ fn a_hostile_outbound_database_is_refused_and_hurts_nobody() {
     std::fs::remove_file(&outbound).unwrap();
     let mut runner = it.runner();
     runner.say(MessageSeq(4_000), "forged", NOW).unwrap();
-    it.host.import(&around(100), NOW).unwrap();
+    it.host.import(&context(100), NOW).unwrap();
     let parts = it.host.rows().open_parts().unwrap();
     let part = it.host.claim_part(&parts[0].key, NOW).unwrap().unwrap();
     assert_eq!(part.to().chat, "c");

@@ -88,7 +88,7 @@ impl SessionRows<'_> {
                 "SELECT {COLUMNS} FROM message
                  WHERE session = ?1 AND seq = ?2 AND outcome IS NULL AND told = 0"
             );
-            let Some(untold) = one::<StoredWait>(&tx, &sql, [tx.session, message.0])? else {
+            let Some(unnotified) = one::<StoredWait>(&tx, &sql, [tx.session, message.0])? else {
                 return Ok(());
             };
             let sql = format!(
@@ -97,9 +97,9 @@ impl SessionRows<'_> {
             );
             let first: StoredWait = only(&tx, &sql, [tx.session])?;
             let wait = first.wait.filter(|it| !it.is_over(now));
-            tell_chat(tx, &untold.from, wait.as_ref())?;
+            tell_chat(tx, &unnotified.from, wait.as_ref())?;
             let text = match &wait {
-                Some(wait) => waits::notice(wait, untold.deadline, now),
+                Some(wait) => waits::notice(wait, unnotified.deadline, now),
                 None => notice::WAITS.to_owned(),
             };
             // A message that has to wait is not at its end.

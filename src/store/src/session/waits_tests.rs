@@ -7,7 +7,7 @@ use domain::trouble::Trouble;
 use domain::waits::WaitClass;
 use domain::{Incarnation, MessageSeq};
 
-use super::tests::{M1, NOW, Pair, answer, around, pair};
+use super::tests::{M1, NOW, Pair, answer, context, pair};
 use super::*;
 use crate::{ClaimedPart, PartKind, RunnerStore};
 
@@ -43,7 +43,7 @@ fn a_wait_releases_all_that_is_in_hand_and_is_told_once() {
     runner.wait(WaitClass::Limit, Some(until), &[("continuation", Some("c1"))]).unwrap();
     assert_eq!(runner.due(NOW, &[]).unwrap(), [], "not before the host knows");
     assert!(it.host.snapshot().unwrap().news);
-    assert_eq!(it.host.import(&around(1_000), NOW).unwrap().ended, []);
+    assert_eq!(it.host.import(&context(1_000), NOW).unwrap().ended, []);
     let seen = it.host.snapshot().unwrap();
     assert!(!seen.news);
     let waits: Vec<_> =
@@ -63,7 +63,7 @@ fn a_wait_releases_all_that_is_in_hand_and_is_told_once() {
     // The same again an hour later: known to the chat.
     runner.claim(&[M1, M2], until).unwrap();
     runner.wait(WaitClass::Limit, None, &[]).unwrap();
-    it.host.import(&around(1_000), until).unwrap();
+    it.host.import(&context(1_000), until).unwrap();
     assert_eq!(send_all(&mut it).len(), 0);
     runner.wait(WaitClass::Billing, None, &[]).unwrap();
     assert!(!it.host.snapshot().unwrap().news, "nothing in hand, nothing to wait for");
@@ -80,7 +80,7 @@ fn a_forged_wait_holds_up_only_what_waits_and_for_a_day_at_most() {
             "INSERT INTO waits VALUES (7, 4, 99, 'dance', -5), (8, 999, 1, 'limit', NULL)",
         )
         .unwrap();
-    it.host.import(&around(1_000), NOW).unwrap();
+    it.host.import(&context(1_000), NOW).unwrap();
     let seen = it.host.snapshot().unwrap();
     assert!(!seen.news);
     assert_eq!(seen.waiting[0].wait.unwrap().until, NOW + 24 * HOUR);
@@ -94,7 +94,7 @@ fn the_notice_takes_the_place_of_the_line_and_the_answer_does_not() {
     it.host.posting().show_status(M2, std::time::Duration::ZERO, "working", NOW).unwrap();
     send_all(&mut it);
     runner.wait(WaitClass::Overloaded, None, &[]).unwrap();
-    it.host.import(&around(1_000), NOW).unwrap();
+    it.host.import(&context(1_000), NOW).unwrap();
     let sent = send_all(&mut it);
     assert!(matches!(sent[0].content(), Content::Edit { target, .. } if target == "p0"));
     assert_eq!(it.host.posting().shown_status().unwrap(), None);
@@ -102,7 +102,7 @@ fn the_notice_takes_the_place_of_the_line_and_the_answer_does_not() {
     runner.claim(&[M1, M2], NOW).unwrap();
     let end = crate::TurnEnd { messages: vec![M1, M2], ..answer("done") };
     runner.end_turn(&end, &[], NOW).unwrap();
-    it.host.import(&around(1_000), NOW).unwrap();
+    it.host.import(&context(1_000), NOW).unwrap();
     assert_eq!(send_all(&mut it)[0].content(), &Content::Text("done".into()));
 }
 
@@ -111,7 +111,7 @@ fn who_writes_during_a_wait_is_told_of_it_once() {
     let mut it = pair();
     let mut runner = at_work(&mut it);
     runner.wait(WaitClass::Limit, Some(NOW + HOUR), &[]).unwrap();
-    it.host.import(&around(1_000), NOW).unwrap();
+    it.host.import(&context(1_000), NOW).unwrap();
     assert_eq!(send_all(&mut it).len(), 1);
     it.say("m3");
     it.say("m4");
@@ -128,7 +128,7 @@ fn a_last_chance_ends_every_wait_and_is_given_once() {
     let mut it = pair();
     let mut runner = at_work(&mut it);
     runner.wait(WaitClass::Limit, Some(NOW + HOUR), &[]).unwrap();
-    it.host.import(&around(1_000), NOW).unwrap();
+    it.host.import(&context(1_000), NOW).unwrap();
     it.host.posting().last_chance(M1, NOW + HOUR, NOW).unwrap();
     it.host.posting().last_chance(M1, NOW + 2 * HOUR, NOW).unwrap();
     let waiting = &it.host.snapshot().unwrap().waiting[0];
@@ -145,7 +145,7 @@ fn an_answer_to_what_was_given_up_is_not_shown() {
     it.host.posting().fail(M1, why, "andy", NOW).unwrap();
     send_all(&mut it);
     runner.end_turn(&answer("late"), &[], NOW).unwrap();
-    it.host.import(&around(1_000), NOW).unwrap();
+    it.host.import(&context(1_000), NOW).unwrap();
     assert_eq!(send_all(&mut it), []);
     assert_eq!(it.host.posting().outcomes().unwrap()[0].1, Some(Outcome::Failed));
 }

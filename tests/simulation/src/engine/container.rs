@@ -18,7 +18,7 @@ use super::hostile::Hostile;
 use super::link::Links;
 use super::{FakeEngine, StartFault};
 use crate::crash::Crash;
-use crate::dice::Dice;
+use crate::rng::Rng;
 
 #[derive(Debug)]
 pub(super) struct Container {
@@ -48,7 +48,7 @@ impl Container {
         self.kill.send_replace(true);
     }
 
-    /// Whoever waits for its end hears of it. It goes on.
+    /// Tells the waiter of its end. It goes on.
     pub(super) fn pretend_end(&self) {
         self.ends.send_replace(Some(137));
     }
@@ -75,7 +75,7 @@ impl FakeEngine {
         let (frozen, mut freezes) = watch::channel(false);
         let crash = Crash::at(std::mem::take(&mut self.lock().next_runner_crash));
         let who = format!("runner {}.{}", spec.session, spec.incarnation);
-        crash.appear_on(Arc::clone(&self.stage), who);
+        crash.attach(Arc::clone(&self.env), who);
         let program = self.program(spec, &crash);
         let dies = Arc::clone(&crash);
         let timeline = Arc::clone(&self.timeline);
@@ -85,7 +85,7 @@ impl FakeEngine {
             let code = match fault {
                 Some(StartFault::ExitsAtOnce) => 1,
                 Some(StartFault::OutOfMemory) => {
-                    // It has taken up what waits by then.
+                    // It has started to handle what waits by then.
                     let _ = tokio::time::timeout(Duration::from_secs(5), program).await;
                     137
                 }
@@ -130,23 +130,21 @@ impl FakeEngine {
     /// What runs in it.
     fn program(&self, spec: &Spec, crash: &Arc<Crash>) -> Program {
         let hostile = self.lock().hostile.filter(|it| it.0 == spec.session);
-        let (clock, doorbells) = (Arc::clone(&self.clock), self.doorbells);
+        let (clock, notifications) = (Arc::clone(&self.clock), self.notifications);
         let (spec, links, crash) = (spec.clone(), self.links.clone(), Arc::clone(crash));
         let Some((_, seed)) = hostile else {
-            return Box::pin(runner(&spec, clock, crash, &links, doorbells));
+            return Box::pin(runner(&spec, clock, crash, &links, notifications));
         };
         let incarnation = u64::try_from(spec.incarnation.0).unwrap_or(0);
         let hostile = Hostile {
             mounts: spec.mounts.clone(),
             incarnation: spec.incarnation,
-            dice: Dice::new(seed.wrapping_mul(1_000).wrapping_add(incarnation)),
+            rng: Rng::new(seed.wrapping_mul(1_000).wrapping_add(incarnation)),
             link: links.connect(spec.mounts.link.clone()),
         };
-        Box::pin(
-            hostile.run(move || {
-                runner(&spec, Arc::clone(&clock), Arc::clone(&crash), &links, doorbells)
-            }),
-        )
+        Box::pin(hostile.run(move || {
+            runner(&spec, Arc::clone(&clock), Arc::clone(&crash), &links, notifications)
+        }))
     }
 }
 
@@ -155,7 +153,7 @@ fn runner(
     clock: Arc<dyn Clock>,
     crash: Arc<Crash>,
     links: &Links,
-    doorbells: bool,
+    notifications: bool,
 ) -> impl Future<Output = i64> + use<> {
     let provider = spec.env.get("NANOCLAW_PROVIDER").and_then(|it| Provider::parse(it));
     let mounts = spec.mounts.clone();
@@ -165,7 +163,7 @@ fn runner(
         outbound_dir: mounts.outbound,
         workspace: mounts.workspace,
         home: mounts.home,
-        doorbells,
+        notifications,
         ..Config::new(spec.incarnation, provider.unwrap_or(Provider::Demo))
     };
     let (inbound, outbound) = (config.inbound_dir.clone(), config.outbound_dir.clone());

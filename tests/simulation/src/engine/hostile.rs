@@ -20,7 +20,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::time::{sleep, timeout};
 
 use super::link::MemoryConnect;
-use crate::dice::Dice;
+use crate::rng::Rng;
 
 mod rows;
 
@@ -35,7 +35,7 @@ const SIGN_EVERY: Duration = Duration::from_secs(20 * 60);
 pub(super) struct Hostile {
     pub(super) mounts: Mounts,
     pub(super) incarnation: Incarnation,
-    pub(super) dice: Dice,
+    pub(super) rng: Rng,
     pub(super) link: MemoryConnect,
 }
 
@@ -44,22 +44,22 @@ impl Hostile {
     pub(super) async fn run<F: Future<Output = i64>>(mut self, honest: impl Fn() -> F) -> i64 {
         self.clear_traps();
         // It may have messages in hand when it turns.
-        let honest_for = Duration::from_millis(self.dice.below(3_000));
+        let honest_for = Duration::from_millis(self.rng.below(3_000));
         if let Ok(code) = timeout(honest_for, honest()).await {
             return code;
         }
-        for _ in 0..=self.dice.below(6) {
+        for _ in 0..=self.rng.below(6) {
             // Whatever fails, the next one is tried.
             let _ = self.trick().await;
             let _ = self.write_link(b"look\n").await;
-            sleep(Duration::from_millis(self.dice.below(2_500))).await;
+            sleep(Duration::from_millis(self.rng.below(2_500))).await;
         }
-        match self.dice.below(12) {
+        match self.rng.below(12) {
             0..5 => {
                 self.clear_traps();
                 honest().await
             }
-            5..10 => i64::try_from(self.dice.below(2)).unwrap_or(0),
+            5..10 => i64::try_from(self.rng.below(2)).unwrap_or(0),
             10 => std::future::pending().await,
             _ => loop {
                 // Alive, at work, and never done.
@@ -71,18 +71,18 @@ impl Hostile {
 
     async fn trick(&mut self) -> io::Result<()> {
         let path = self.outbound();
-        match self.dice.below(16) {
+        match self.rng.below(16) {
             0..5 => self.write_rows(),
-            5 => self.put(|it, dice| fs::write(it, noise(dice, 8_192)))?,
+            5 => self.put(|it, rng| fs::write(it, noise(rng, 8_192)))?,
             6 => self.flip_bytes()?,
             7 => {
-                let length = self.dice.below(40_000);
+                let length = self.rng.below(40_000);
                 self.put(|it, _| fs::write(it, []))?;
                 fs::File::options().write(true).open(&path)?.set_len(length)?;
             }
             8 => {
                 let targets = [self.mounts.inbound.join("inbound.db"), "/dev/zero".into(), path];
-                let to = pick(&mut self.dice, &targets);
+                let to = pick(&mut self.rng, &targets);
                 self.put(|it, _| symlink(to, it))?;
             }
             9 => self.put(|it, _| mkfifoat(CWD, it, Mode::RWXU).map_err(io::Error::from))?,
@@ -91,8 +91,8 @@ impl Hostile {
             12 => self.put(|_, _| Ok(()))?,
             13 => {
                 let beside = ["-journal", "-wal", "-shm"];
-                let name = format!("{OUTBOUND}{}", pick(&mut self.dice, &beside));
-                fs::write(self.mounts.outbound.join(name), noise(&mut self.dice, 2_048))?;
+                let name = format!("{OUTBOUND}{}", pick(&mut self.rng, &beside));
+                fs::write(self.mounts.outbound.join(name), noise(&mut self.rng, 2_048))?;
             }
             14 => self.put_files()?,
             _ => self.flood_link().await?,
@@ -105,10 +105,10 @@ impl Hostile {
     }
 
     /// Something else takes the place of the database.
-    fn put(&mut self, make: impl FnOnce(&Path, &mut Dice) -> io::Result<()>) -> io::Result<()> {
+    fn put(&mut self, make: impl FnOnce(&Path, &mut Rng) -> io::Result<()>) -> io::Result<()> {
         let path = self.outbound();
         remove(&path);
-        make(&path, &mut self.dice)
+        make(&path, &mut self.rng)
     }
 
     /// In a new file: a change in place within one tick of the file system's clock may go unseen, and
@@ -120,10 +120,10 @@ impl Hostile {
         }
         let mut bytes = fs::read(&path)?;
         let length = u64::try_from(bytes.len()).unwrap_or(0).max(1);
-        for _ in 0..=self.dice.below(40) {
-            let at = usize::try_from(self.dice.below(length)).unwrap_or(0);
+        for _ in 0..=self.rng.below(40) {
+            let at = usize::try_from(self.rng.below(length)).unwrap_or(0);
             if let Some(byte) = bytes.get_mut(at) {
-                *byte = noise(&mut self.dice, 1)[0];
+                *byte = noise(&mut self.rng, 1)[0];
             }
         }
         remove(&path);
@@ -140,7 +140,7 @@ impl Hostile {
                 return;
             }
         }
-        let sql = rows::random(&mut self.dice, self.incarnation);
+        let sql = rows::random(&mut self.rng, self.incarnation);
         // A statement that cannot be run is left out.
         let _ = rows::forge(&self.outbound(), &sql);
     }
@@ -164,11 +164,11 @@ impl Hostile {
     }
 
     async fn flood_link(&mut self) -> io::Result<()> {
-        let streams = 1 + self.dice.below(6);
+        let streams = 1 + self.rng.below(6);
         for _ in 0..streams {
-            let piece = match self.dice.below(7) {
+            let piece = match self.rng.below(7) {
                 0 => "look\n".repeat(3_000).into_bytes(),
-                1 => noise(&mut self.dice, 60_000),
+                1 => noise(&mut self.rng, 60_000),
                 2 => vec![b'x'; 200_000],
                 3 => format!("draft 2 \"{MARK}\"\nprogress\n").repeat(200).into_bytes(),
                 4 => b"tool 999999999999 x\nbackground\n".to_vec(),
@@ -182,7 +182,7 @@ impl Hostile {
 
     async fn write_link(&self, piece: &[u8]) -> io::Result<()> {
         let all = async {
-            let mut stream = self.link.open(Header::Doorbell).await?;
+            let mut stream = self.link.open(Header::Notify).await?;
             stream.write_all(piece).await?;
             stream.flush().await
         };
@@ -201,13 +201,13 @@ impl Hostile {
     }
 }
 
-fn pick<T: Clone>(dice: &mut Dice, from: &[T]) -> T {
-    let index = dice.below(u64::try_from(from.len()).unwrap_or(1));
+fn pick<T: Clone>(rng: &mut Rng, from: &[T]) -> T {
+    let index = rng.below(u64::try_from(from.len()).unwrap_or(1));
     from[usize::try_from(index).unwrap_or(0)].clone()
 }
 
-fn noise(dice: &mut Dice, bytes: usize) -> Vec<u8> {
-    (0..bytes).map(|_| u8::try_from(dice.below(256)).unwrap_or(0)).collect()
+fn noise(rng: &mut Rng, bytes: usize) -> Vec<u8> {
+    (0..bytes).map(|_| u8::try_from(rng.below(256)).unwrap_or(0)).collect()
 }
 
 /// Whatever it is.

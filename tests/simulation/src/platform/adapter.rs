@@ -231,7 +231,7 @@ impl FakeSink {
         if state.breaks(Mutation::SendElsewhere) {
             part.to.chat = "elsewhere".into();
         }
-        if state.breaks(Mutation::ForgetDoubt) {
+        if state.breaks(Mutation::ForgetUncertain) {
             part.repeat = false;
         }
         if !state.breaks(Mutation::SwapParts) {
@@ -258,7 +258,7 @@ impl Sink for FakeSink {
         self.0.pass("before deliver").await;
         let hangs = || self.0.state().hanging_chat.as_ref() == Some(&part.to.chat);
         while hangs() {
-            // Whoever sends gives up before that is over.
+            // The sender gives up before that is over.
             sleep(HANG_TICK).await;
         }
         let taken = self.take(part);

@@ -8,7 +8,7 @@ use domain::message::{Address, ChatInfo, Quote};
 use domain::outgoing::{Button, Card, Content};
 use tokio::time::Instant;
 
-use super::{FetchFault, Letter, SendFault, address};
+use super::{FetchFault, SendFault, TestMessage, address};
 use crate::crash::Crash;
 use crate::mutation::Mutation;
 
@@ -86,22 +86,22 @@ pub(super) struct State {
 
 impl State {
     pub(super) fn breaks(&self, what: Mutation) -> bool {
-        let stage = self.crash.as_ref().and_then(|it| it.stage());
-        stage.is_some_and(|it| it.breaks(what))
+        let env = self.crash.as_ref().and_then(|it| it.env());
+        env.is_some_and(|it| it.breaks(what))
     }
 
     pub(super) fn note(&self, what: impl std::fmt::Display) {
-        if let Some(stage) = self.crash.as_ref().and_then(|it| it.stage()) {
-            stage.note(what);
+        if let Some(env) = self.crash.as_ref().and_then(|it| it.env()) {
+            env.note(what);
         }
     }
 
     /// `mentions`: the platform says when the bot is meant.
-    pub(super) fn write(&mut self, letter: Letter, mentions: bool) {
+    pub(super) fn write(&mut self, test_message: TestMessage, mentions: bool) {
         if self.forgets && self.is_away {
             return;
         }
-        let Letter { mut message, reply_to, contents } = letter;
+        let TestMessage { mut message, reply_to, contents } = test_message;
         for (file, content) in message.files.iter().zip(contents) {
             self.files.insert(file.source.clone(), content);
         }

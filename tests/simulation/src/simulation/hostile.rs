@@ -10,10 +10,10 @@ use domain::outgoing::Content;
 use super::laws::{answers, stop_told};
 use super::plan::{Plan, Post};
 use super::tasks::central;
-use crate::dice::Dice;
 use crate::engine::HOSTILE_MARK;
 use crate::host::World;
 use crate::platform::name;
+use crate::rng::Rng;
 
 /// One in so many plans has one.
 const ONE_IN: u64 = 6;
@@ -25,9 +25,9 @@ pub struct Hostile {
     pub seed: u64,
 }
 
-pub(super) fn random(dice: &mut Dice, seed: u64) -> Option<Hostile> {
-    let session = SessionId(1 + i64::try_from(dice.below(3)).unwrap_or(0));
-    (dice.below(ONE_IN) == 0).then_some(Hostile { session, seed })
+pub(super) fn random(rng: &mut Rng, seed: u64) -> Option<Hostile> {
+    let session = SessionId(1 + i64::try_from(rng.below(3)).unwrap_or(0));
+    (rng.below(ONE_IN) == 0).then_some(Hostile { session, seed })
 }
 
 /// The chat of that session, once there is one.

@@ -72,8 +72,9 @@ pub(super) fn check(
     let turned_away = turned_away(world);
     let hostile = hostile::chat(world, plan);
     let hostile = hostile.as_deref();
-    let refuses =
-        |it: &Fault| matches!(it, Fault::DiskFull(_) | Fault::Doubt(_) | Fault::Reads(..));
+    let refuses = |it: &Fault| {
+        matches!(it, Fault::DiskFull(_) | Fault::UncertainCommit(_) | Fault::Reads(..))
+    };
     let may_refuse = plan.faults.iter().any(|it| refuses(&it.1));
     for post in &plan.posts {
         let is_refused = turned_away.contains(&post.id);
@@ -147,7 +148,7 @@ pub(super) fn stop_told(chat: &str, outcome: Outcome, sent: &[Part]) -> bool {
 /// went wrong that could have hidden it.
 fn repeats(plan: &Plan, sent: &[Part]) -> Vec<String> {
     let times = |it: &(_, Fault)| {
-        let several = if let Fault::Doubt(n) | Fault::Reads(_, n) = it.1 { n } else { 1 };
+        let several = if let Fault::UncertainCommit(n) | Fault::Reads(_, n) = it.1 { n } else { 1 };
         usize::try_from(several).unwrap_or(1)
     };
     let excuses = plan.faults.iter().map(times).sum::<usize>() + plan.host_crashes.len();

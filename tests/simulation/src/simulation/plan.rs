@@ -9,9 +9,9 @@ use super::hostile::{self, Hostile};
 use super::quiet::{self, Quiet};
 use super::stops;
 use super::tasks::{self, PlannedTask};
-use crate::dice::Dice;
 use crate::engine::LinkFault;
 use crate::platform::{FetchFault, SendFault};
+use crate::rng::Rng;
 
 /// A message that somebody writes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,8 +40,8 @@ pub enum Fault {
     Reorder,
     /// Every stream between the host and its runners breaks.
     BreakLinks,
-    /// What one of them rings next.
-    Ring(LinkFault),
+    /// What one of them notifies next.
+    Notification(LinkFault),
     /// No write of host or runner succeeds for so long.
     DiskFull(Duration),
     /// The next container ends at once.
@@ -54,9 +54,9 @@ pub enum Fault {
     Lose(Mailbox),
     /// The engine says that all containers are gone. They go on all the same.
     Zombie,
-    /// So many of the next writes of host or runner take effect, and whoever ordered them hears of an
+    /// So many of the next writes of host or runner take effect, and their callers hear of an
     /// error.
-    Doubt(u64),
+    UncertainCommit(u64),
     /// So many of the next reads fail.
     Reads(ReadFault, u64),
 }
@@ -84,7 +84,7 @@ pub struct Plan {
     pub mailboxes: Option<Mailbox>,
     /// At which point the runner of the first container dies; 0 for never.
     pub runner_crash: u64,
-    pub doorbells: bool,
+    pub notifications: bool,
     /// Makes every write and outside call of the host take its time, differently for each number;
     /// 0 for none. What only holds because something is quick does not hold then.
     pub jitter: u64,
@@ -122,7 +122,7 @@ impl Plan {
             host_crashes: vec![],
             mailboxes: None,
             runner_crash: 0,
-            doorbells: true,
+            notifications: true,
             jitter: 0,
             tasks: vec![],
             quiet: None,
@@ -150,7 +150,7 @@ impl Plan {
         Self { tasks, ..Self::simple() }
     }
 
-    /// The same while whoever reads one of the chats is left alone for a while.
+    /// The same while a reader of one of the chats has quiet hours.
     #[must_use]
     pub fn in_quiet_hours() -> Self {
         let quiet = Quiet { chat: "c".into(), from_minute: 0, minutes: 5 };
@@ -160,32 +160,32 @@ impl Plan {
     /// A random plan; the same seed gives the same plan.
     #[must_use]
     pub fn random(seed: u64) -> Self {
-        let mut dice = Dice::new(seed);
-        let count = 1 + dice.below(8);
-        let two_accounts = dice.below(4) == 0;
+        let mut rng = Rng::new(seed);
+        let count = 1 + rng.below(8);
+        let two_accounts = rng.below(4) == 0;
         let chats: &[&str] =
             if two_accounts { &["a", "b", "a@work", "b@work"] } else { &["a", "b", "c"] };
-        let mut posts: Vec<Post> = (0..count).map(|n| post(&mut dice, n, chats)).collect();
-        if dice.below(4) == 0 {
-            panic_and_resume(&mut dice, &mut posts);
+        let mut posts: Vec<Post> = (0..count).map(|n| post(&mut rng, n, chats)).collect();
+        if rng.below(4) == 0 {
+            panic_and_resume(&mut rng, &mut posts);
         }
         posts.sort_by_key(|it| it.at);
         let mut faults = Vec::new();
-        for _ in 0..dice.below(6) {
-            let at = Duration::from_millis(dice.below(20_000));
-            fault(&mut dice, at, &mut faults);
+        for _ in 0..rng.below(6) {
+            let at = Duration::from_millis(rng.below(20_000));
+            fault(&mut rng, at, &mut faults);
         }
         faults.sort_by_key(|it| it.0);
-        let host_crashes = (0..dice.below(4)).map(|_| 1 + dice.below(120)).collect();
-        let runner_crash = if dice.below(3) == 0 { 1 + dice.below(16) } else { 0 };
-        let doorbells = dice.below(4) != 0;
-        let jitter = if dice.below(3) == 0 { 0 } else { 1 + seed };
-        let tasks = if dice.below(2) == 0 { vec![] } else { tasks::random(&mut dice) };
-        let quiet = quiet::random(&mut dice, &tasks);
-        let mailboxes = (dice.below(4) == 0).then(|| mailbox(&mut dice));
-        let hostile = hostile::random(&mut dice, seed);
+        let host_crashes = (0..rng.below(4)).map(|_| 1 + rng.below(120)).collect();
+        let runner_crash = if rng.below(3) == 0 { 1 + rng.below(16) } else { 0 };
+        let notifications = rng.below(4) != 0;
+        let jitter = if rng.below(3) == 0 { 0 } else { 1 + seed };
+        let tasks = if rng.below(2) == 0 { vec![] } else { tasks::random(&mut rng) };
+        let quiet = quiet::random(&mut rng, &tasks);
+        let mailboxes = (rng.below(4) == 0).then(|| mailbox(&mut rng));
+        let hostile = hostile::random(&mut rng, seed);
         // A hostile runner may keep its place for a day.
-        let few = hostile.is_none().then(|| [1, 2, 3].get(usize::try_from(dice.below(6)).ok()?));
+        let few = hostile.is_none().then(|| [1, 2, 3].get(usize::try_from(rng.below(6)).ok()?));
         let containers_max = few.flatten().copied().unwrap_or(10);
         Self {
             posts,
@@ -193,7 +193,7 @@ impl Plan {
             host_crashes,
             mailboxes,
             runner_crash,
-            doorbells,
+            notifications,
             jitter,
             tasks,
             quiet,
@@ -204,18 +204,18 @@ impl Plan {
     }
 }
 
-fn post(dice: &mut Dice, n: u64, chats: &[&str]) -> Post {
-    let chat = dice.below(u64::try_from(chats.len()).unwrap_or(1));
+fn post(rng: &mut Rng, n: u64, chats: &[&str]) -> Post {
+    let chat = rng.below(u64::try_from(chats.len()).unwrap_or(1));
     let chat = chats[usize::try_from(chat).unwrap_or(0)];
-    let text = match dice.below(16) {
+    let text = match rng.below(16) {
         0..4 => format!("report progress {n}"),
-        4..8 => format!("wait {} now", 1 + dice.below(5)),
-        8 => format!("limit {}", 1 + dice.below(40)),
+        4..8 => format!("wait {} now", 1 + rng.below(5)),
+        8 => format!("limit {}", 1 + rng.below(40)),
         9 => "/stop".to_owned(),
         _ => format!("say {n}"),
     };
     Post {
-        at: Duration::from_millis(dice.below(10_000)),
+        at: Duration::from_millis(rng.below(10_000)),
         chat: chat.into(),
         id: format!("{}{n}", chat.replace('@', "-")),
         text,
@@ -223,33 +223,33 @@ fn post(dice: &mut Dice, n: u64, chats: &[&str]) -> Post {
 }
 
 /// Everything is stopped, and some time later let go again.
-fn panic_and_resume(dice: &mut Dice, posts: &mut Vec<Post>) {
-    let mut at = dice.below(8_000);
+fn panic_and_resume(rng: &mut Rng, posts: &mut Vec<Post>) {
+    let mut at = rng.below(8_000);
     for (id, text) in [(stops::STOP, "/panic"), (stops::RESUME, "/resume")] {
         let (chat, id) = ("x".to_owned(), id.to_owned());
         posts.push(Post { at: Duration::from_millis(at), chat, id, text: text.to_owned() });
-        at += 1 + dice.below(30_000);
+        at += 1 + rng.below(30_000);
     }
 }
 
-fn fault(dice: &mut Dice, at: Duration, faults: &mut Vec<(Duration, Fault)>) {
+fn fault(rng: &mut Rng, at: Duration, faults: &mut Vec<(Duration, Fault)>) {
     let sends =
         [SendFault::Unreachable, SendFault::Throttled, SendFault::AnswerLost, SendFault::Hangs];
-    match dice.below(18) {
+    match rng.below(18) {
         0 => faults.push((at, Fault::KillContainers)),
         1 => {
             faults.push((at, Fault::EngineDown));
-            let back = at + Duration::from_millis(dice.below(120_000));
+            let back = at + Duration::from_millis(rng.below(120_000));
             faults.push((back, Fault::EngineBack));
         }
         2 | 3 => {
-            let which = usize::try_from(dice.below(4)).unwrap_or(0);
+            let which = usize::try_from(rng.below(4)).unwrap_or(0);
             faults.push((at, Fault::Send(sends[which])));
         }
         4 => faults.push((at, Fault::BadStart)),
         5 => {
             let hour = 3_600_000;
-            let ms = if dice.below(2) == 0 { -hour } else { hour };
+            let ms = if rng.below(2) == 0 { -hour } else { hour };
             faults.push((at, Fault::ClockJump(ms)));
         }
         6 => faults.push((at, Fault::Redeliver)),
@@ -258,21 +258,21 @@ fn fault(dice: &mut Dice, at: Duration, faults: &mut Vec<(Duration, Fault)>) {
         9 => faults.push((at, Fault::Reorder)),
         10 => faults.push((at, Fault::BreakLinks)),
         11 => {
-            let how = if dice.below(2) == 0 { LinkFault::Lost } else { LinkFault::Torn };
-            faults.push((at, Fault::Ring(how)));
+            let how = if rng.below(2) == 0 { LinkFault::Lost } else { LinkFault::Torn };
+            faults.push((at, Fault::Notification(how)));
         }
-        12 => faults.push((at, Fault::DiskFull(Duration::from_millis(1 + dice.below(60_000))))),
-        13 => faults.push((at, Fault::Lose(mailbox(dice)))),
+        12 => faults.push((at, Fault::DiskFull(Duration::from_millis(1 + rng.below(60_000))))),
+        13 => faults.push((at, Fault::Lose(mailbox(rng)))),
         14 => faults.push((at, Fault::Zombie)),
-        15 => faults.push((at, Fault::Doubt(1 + dice.below(3)))),
+        15 => faults.push((at, Fault::UncertainCommit(1 + rng.below(3)))),
         16 => {
-            let fault = if dice.below(2) == 0 { ReadFault::Busy } else { ReadFault::Io };
-            faults.push((at, Fault::Reads(fault, 1 + dice.below(4))));
+            let fault = if rng.below(2) == 0 { ReadFault::Busy } else { ReadFault::Io };
+            faults.push((at, Fault::Reads(fault, 1 + rng.below(4))));
         }
-        _ => faults.push((at, Fault::RunnerCrash(1 + dice.below(20)))),
+        _ => faults.push((at, Fault::RunnerCrash(1 + rng.below(20)))),
     }
 }
 
-fn mailbox(dice: &mut Dice) -> Mailbox {
-    Mailbox::ALL[usize::try_from(dice.below(3)).unwrap_or(0)]
+fn mailbox(rng: &mut Rng) -> Mailbox {
+    Mailbox::ALL[usize::try_from(rng.below(3)).unwrap_or(0)]
 }

@@ -13,11 +13,11 @@ use store::{FireRow, TaskFilter};
 
 use super::plan::{Fault, Plan};
 use super::tasks::{PlannedTask, central, said};
-use crate::dice::Dice;
 use crate::host::World;
-use crate::platform::{Letter, NAME, address, name};
+use crate::platform::{NAME, TestMessage, address, name};
+use crate::rng::Rng;
 
-/// Whoever reads a chat wants to be left alone every day for some minutes. A run begins at 22:13 UTC.
+/// The reader of a chat has quiet hours every day for some minutes. A run begins at 22:13 UTC.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Quiet {
     pub chat: String,
@@ -46,16 +46,16 @@ impl Quiet {
 }
 
 /// In the chat of a task, if there is one.
-pub(super) fn random(dice: &mut Dice, tasks: &[PlannedTask]) -> Option<Quiet> {
+pub(super) fn random(rng: &mut Rng, tasks: &[PlannedTask]) -> Option<Quiet> {
     let chat = tasks.first()?.chat.clone();
-    let (from_minute, minutes) = (dice.below(5), 1 + dice.below(15));
-    (dice.below(2) == 0).then_some(Quiet { chat, from_minute, minutes })
+    let (from_minute, minutes) = (rng.below(5), 1 + rng.below(15));
+    (rng.below(2) == 0).then_some(Quiet { chat, from_minute, minutes })
 }
 
 pub(super) fn set_up(world: &World, quiet: Option<&Quiet>) {
     let Some(quiet) = quiet else { return };
     let (mut central, now) = (central(world), world.now());
-    let who = Letter::new(&quiet.chat, "", "").sender().to_owned();
+    let who = TestMessage::new(&quiet.chat, "", "").sender().to_owned();
     let chat = address(&quiet.chat);
     central.ensure_chat(&chat, &ChatInfo::default(), Some(&who), now).unwrap();
     let person = central.add_person(&Handle::new(NAME, &who), "Ann", now).unwrap();

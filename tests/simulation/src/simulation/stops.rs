@@ -39,7 +39,7 @@ pub(super) fn check(
     let sent = world.platform.sent_when();
     let mut broken = Vec::new();
     if let Some((from, until)) = stopped(plan, started, &sent) {
-        let closed = world.stage.last(ORDER, from).unwrap_or(from) + PASSED;
+        let closed = world.env.last(ORDER, from).unwrap_or(from) + PASSED;
         let shown = |it: &&(Instant, Part)| closed < it.0 && it.0 < until;
         let of_agent = sent.iter().filter(shown).filter(|it| is_agents(&it.1.key));
         broken.extend(of_agent.map(|it| format!("{} was shown while all is stopped", it.1.key)));

@@ -6,11 +6,11 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
-use super::town::{self, Town};
+use super::multi_user::{self, MultiUser};
 use super::wedge::{self, Wedge};
 use super::{Plan, Report, run};
 
-/// One in so many seeds is a town, which takes several times longer than a plan.
+/// One in so many seeds is a multi-user plan, which takes several times longer than a plain one.
 pub const TOWN_EVERY: u64 = 10;
 /// One in so many has a session that is wedged, which takes even longer.
 pub const WEDGE_EVERY: u64 = 50;
@@ -39,7 +39,7 @@ pub struct Failure {
 #[must_use]
 pub fn plan_of(seed: u64) -> String {
     match Kind::of(seed) {
-        Kind::Town => format!("{:?}", Town::random(seed)),
+        Kind::MultiUser => format!("{:?}", MultiUser::random(seed)),
         Kind::Wedge => format!("{:?}", Wedge::random(seed)),
         Kind::Plan => format!("{:?}", Plan::random(seed)),
     }
@@ -49,14 +49,14 @@ pub fn plan_of(seed: u64) -> String {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Plan,
-    Town,
+    MultiUser,
     Wedge,
 }
 
 impl Kind {
     fn of(seed: u64) -> Self {
         if seed % TOWN_EVERY == TOWN_EVERY - 1 {
-            Self::Town
+            Self::MultiUser
         } else if seed.is_multiple_of(WEDGE_EVERY) {
             Self::Wedge
         } else {
@@ -69,7 +69,7 @@ impl Kind {
 #[must_use]
 pub fn one(seed: u64) -> Report {
     let run = || match Kind::of(seed) {
-        Kind::Town => town::run(&Town::random(seed)),
+        Kind::MultiUser => multi_user::run(&MultiUser::random(seed)),
         Kind::Wedge => wedge::run(&Wedge::random(seed)),
         Kind::Plan => run(&Plan::random(seed)),
     };

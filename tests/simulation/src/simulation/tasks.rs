@@ -1,5 +1,5 @@
 //! Tasks of a run: set up before the host's first life, and the law that they keep. Every slot fires
-//! once or is covered by one that was let pass; every fire ends, and its answer is shown.
+//! once or is covered by a skipped one; every fire ends, and its answer is shown.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -13,9 +13,9 @@ use domain::time::Timestamp;
 use schedule::{Rule, Zone, latest_at_or_before, slots};
 use store::{CentralStore, FireRow, Task, TaskFilter, TaskRow};
 
-use crate::dice::Dice;
 use crate::host::World;
 use crate::platform::{address, name};
+use crate::rng::Rng;
 
 /// A task that is there from the beginning.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,14 +30,14 @@ pub struct PlannedTask {
 }
 
 /// Some tasks; the same dice give the same.
-pub(super) fn random(dice: &mut Dice) -> Vec<PlannedTask> {
-    let count = dice.below(4);
+pub(super) fn random(rng: &mut Rng) -> Vec<PlannedTask> {
+    let count = rng.below(4);
     (0..count)
         .map(|n| PlannedTask {
-            chat: ["a", "b", "c"][usize::try_from(dice.below(3)).unwrap()].into(),
-            first: Duration::from_secs(1 + dice.below(20)),
-            period: (dice.below(2) == 0).then(|| Duration::from_secs(60 * (20 + dice.below(100)))),
-            missed: match dice.below(3) {
+            chat: ["a", "b", "c"][usize::try_from(rng.below(3)).unwrap()].into(),
+            first: Duration::from_secs(1 + rng.below(20)),
+            period: (rng.below(2) == 0).then(|| Duration::from_secs(60 * (20 + rng.below(100)))),
+            missed: match rng.below(3) {
                 0 => Missed::Latest,
                 1 => Missed::All(3),
                 _ => Missed::Skip(Duration::from_secs(60)),
@@ -133,7 +133,7 @@ pub(super) fn check(
     broken
 }
 
-/// Slots since `from` that neither fired nor were let pass.
+/// Slots since `from` that neither fired nor were skipped.
 #[must_use]
 pub fn uncovered(row: &TaskRow, fires: &[FireRow], from: Timestamp) -> Vec<String> {
     let (rule, zone) = (&row.task.rule, &row.task.zone);

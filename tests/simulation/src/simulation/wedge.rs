@@ -18,11 +18,11 @@ use tokio::time::{Instant, sleep_until};
 use super::tasks::central;
 use super::{Report, blank, on_paused_clock};
 use crate::crash::Crash;
-use crate::dice::Dice;
 use crate::host::{TestHost, World};
-use crate::platform::{FakePlatform, Letter, NAME, address};
+use crate::platform::{FakePlatform, NAME, TestMessage, address};
+use crate::rng::Rng;
 
-/// The chats and whose they are. Strangers write in `g`.
+/// The chats and whose they are. Unknown users write in `g`.
 const CHATS: [(&str, &str); 4] = [("a", "andy"), ("b", "andy"), ("g", "andy"), ("c", "ben")];
 /// What others may be later for it: nothing, but for the order of what happens at one instant.
 const LATE_MAX: Duration = Duration::from_millis(500);
@@ -76,38 +76,37 @@ struct Seen {
 impl Wedge {
     #[must_use]
     pub fn random(seed: u64) -> Self {
-        let mut dice = Dice::new(seed);
-        let dice = &mut dice;
-        let millis = |dice: &mut Dice, from: u64, to: u64| {
-            Duration::from_millis(from + dice.below(to - from))
-        };
-        let chat = if dice.below(2) == 0 { "a" } else { "c" };
-        let how = match dice.below(3) {
+        let mut rng = Rng::new(seed);
+        let rng = &mut rng;
+        let millis =
+            |rng: &mut Rng, from: u64, to: u64| Duration::from_millis(from + rng.below(to - from));
+        let chat = if rng.below(2) == 0 { "a" } else { "c" };
+        let how = match rng.below(3) {
             0 => How::Container,
             1 => How::Chat,
             _ => How::Store,
         };
-        let at = millis(dice, 2_000, 12_000);
+        let at = millis(rng, 2_000, 12_000);
         let mut posts = vec![(Duration::ZERO, chat, "ann", "hello".to_owned())];
         // So that it is wedged with something to do.
         let long = "wait 600 please".to_owned();
         posts.push((at.saturating_sub(Duration::from_secs(1)), chat, "ann", long));
         posts.push((at + Duration::from_millis(100), chat, "ann", "are you there?".to_owned()));
-        for n in 0..6 + dice.below(8) {
-            let text = match dice.below(4) {
-                0 => format!("wait {} please", 1 + dice.below(4)),
+        for n in 0..6 + rng.below(8) {
+            let text = match rng.below(4) {
+                0 => format!("wait {} please", 1 + rng.below(4)),
                 1 => format!("report progress {n}"),
                 _ => format!("say {n}"),
             };
-            let chat = CHATS[usize::try_from(dice.below(4)).unwrap_or(0)].0;
-            posts.push((millis(dice, 1_000, 60_000), chat, "ann", text));
+            let chat = CHATS[usize::try_from(rng.below(4)).unwrap_or(0)].0;
+            posts.push((millis(rng, 1_000, 60_000), chat, "ann", text));
         }
-        for who in ["bob", "eve"].into_iter().take(usize::try_from(dice.below(3)).unwrap_or(0)) {
-            posts.push((millis(dice, 5_000, 50_000), "g", who, format!("let {who} in")));
+        for who in ["bob", "eve"].into_iter().take(usize::try_from(rng.below(3)).unwrap_or(0)) {
+            posts.push((millis(rng, 5_000, 50_000), "g", who, format!("let {who} in")));
         }
         posts.sort_by_key(|it| it.0);
-        let stop = (dice.below(2) == 0).then(|| (millis(dice, 20_000, 60_000), dice.below(2) == 0));
-        let lasts = millis(dice, 60_000, 240_000);
+        let stop = (rng.below(2) == 0).then(|| (millis(rng, 20_000, 60_000), rng.below(2) == 0));
+        let lasts = millis(rng, 60_000, 240_000);
         Self { chat, how, at, lasts, posts, stop }
     }
 }
@@ -208,7 +207,7 @@ async fn play(wedge: &Wedge, is_wedged: bool) -> (Report, Seen) {
     });
     host.shut_down().await;
     let seen = Seen { told: script.told(&world), stop: ran };
-    (Report { trace: world.stage.trace(), ..report }, seen)
+    (Report { trace: world.env.trace(), ..report }, seen)
 }
 
 /// How long containers that began before a stop ran on after it, but for the wedged one.
@@ -275,8 +274,8 @@ impl Script<'_> {
                 return;
             }
             self.next += 1;
-            let letter = Letter::new(chat, &id(*at, chat), text).by(who, who);
-            world.platform.write(letter.in_group(chat).mention());
+            let message = TestMessage::new(chat, &id(*at, chat), text).by(who, who);
+            world.platform.write(message.in_group(chat).mention());
         }
     }
 
@@ -297,7 +296,7 @@ impl Script<'_> {
 
     fn wedge(&self, world: &World, host: &TestHost) -> Option<SessionId> {
         let chat = self.wedge.chat;
-        world.stage.note(format_args!("{chat} is wedged: {:?}", self.wedge.how));
+        world.env.note(format_args!("{chat} is wedged: {:?}", self.wedge.how));
         let rows = central(world).sessions().unwrap();
         let row = rows.iter().find(|it| it.chat.as_ref().is_some_and(|it| it.chat == chat));
         let session = row.map(|it| it.id);
@@ -317,7 +316,7 @@ impl Script<'_> {
     fn lift(&mut self, world: &World) -> bool {
         let is_first = world.engine.lift() | world.platform.lift();
         if is_first {
-            world.stage.note("nothing is wedged any more");
+            world.env.note("nothing is wedged any more");
         }
         is_first && self.wedge.how == How::Store
     }

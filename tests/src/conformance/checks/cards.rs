@@ -6,7 +6,7 @@ use domain::outgoing::{BUTTON_DATA_BYTES_MAX, BUTTON_LABEL_CHARS_MAX, BUTTONS_MA
 use domain::outgoing::{Button, Card, Content};
 
 use crate::conformance::driven::{Driven, click};
-use crate::conformance::{Double, Place};
+use crate::conformance::{Double, TestChat};
 
 fn card(text: &str, buttons: &[(&str, &str)]) -> Card {
     let button = |it: &(&str, &str)| Button { label: it.0.into(), data: it.1.into() };
@@ -18,7 +18,7 @@ fn yes_or_no() -> Card {
 }
 
 /// Whether the adapter has buttons, and a driven one with a card on show.
-async fn asked<'a>(double: &'a dyn Double, place: &Place) -> Option<(Driven<'a>, String)> {
+async fn asked<'a>(double: &'a dyn Double, place: &TestChat) -> Option<(Driven<'a>, String)> {
     let mut driven = Driven::connect(double).await;
     if !driven.caps().buttons {
         return None;
@@ -54,7 +54,7 @@ pub async fn a_card_of_the_largest_size_is_shown(double: &dyn Double) {
     assert_eq!(driven.visible(&id).await.buttons, wanted);
 }
 
-fn assert_is(got: &Click, driven: &Driven<'_>, place: &Place, by: &str, data: &str) {
+fn assert_is(got: &Click, driven: &Driven<'_>, place: &TestChat, by: &str, data: &str) {
     assert_eq!(got.from, driven.address(place));
     assert_eq!(got.chat.is_group, place.is_group);
     assert_eq!((got.sender.id.as_str(), got.data.as_str()), (by, data));

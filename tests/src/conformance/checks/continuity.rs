@@ -86,7 +86,7 @@ pub async fn a_broken_connection_is_followed_by_a_statement_that_holds(double: &
     let mut driven = settled_in(double).await;
     let place = double.places().direct;
     double.fault(Fault::Disconnect).await;
-    // An adapter may mend it by itself, and then there was no gap.
+    // An adapter may mend it alone, and then there was no gap.
     while let Ok(Ok(_)) = tokio::time::timeout(Duration::from_millis(200), driven.try_batch()).await
     {
         driven.commit().await;

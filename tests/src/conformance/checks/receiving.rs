@@ -4,7 +4,7 @@ use channel::Verdict;
 use domain::message::Incoming;
 
 use crate::conformance::driven::{Driven, eventually};
-use crate::conformance::{Double, Place, Post};
+use crate::conformance::{Double, Post, TestChat};
 
 /// Everything of a message that does not depend on the platform's rules.
 fn assert_is(got: &Incoming, id: &str, post: &Post, driven: &Driven<'_>) {
@@ -131,7 +131,7 @@ pub async fn a_refusal_is_told_only_to_a_sender_that_waits(double: &dyn Double) 
     assert_eq!(told(double, &place, "disk is full").await, waits, "{:#?}", double.visible().await);
 }
 
-async fn told(double: &dyn Double, place: &Place, words: &str) -> usize {
+async fn told(double: &dyn Double, place: &TestChat, words: &str) -> usize {
     let all = double.visible().await;
     all.iter().filter(|it| it.place == *place && it.text.contains(words)).count()
 }

@@ -4,7 +4,7 @@ use channel::DeliverError;
 use domain::outgoing::{Card, Content};
 
 use crate::conformance::driven::{Driven, eventually, within};
-use crate::conformance::{Double, Place};
+use crate::conformance::{Double, TestChat};
 
 pub async fn it_shows_that_it_works(double: &dyn Double) {
     let driven = Driven::connect(double).await;
@@ -41,7 +41,7 @@ pub async fn a_private_chat_is_opened_with_a_person(double: &dyn Double) {
         return;
     }
     let chat = opened.unwrap_or_else(|err| panic!("it opens no private chat: {err:?}"));
-    let place = Place { chat, thread: None, is_group: false };
+    let place = TestChat { chat, thread: None, is_group: false };
     assert_eq!(place, double.places().direct);
     assert_eq!(open(&driven, &person).await.ok(), Some(place.chat.clone()), "twice");
     let id = driven.send_text(&place, "between us").await;

@@ -60,11 +60,11 @@ prop_compose! {
 
 proptest! {
     #[test]
-    fn nothing_of_a_stranger_gets_into_a_chat_that_is_not_public(it in any_case()) {
+    fn nothing_of_an_unknown_user_gets_into_a_chat_that_is_not_public(it in any_case()) {
         for decision in it.admit().decisions {
             let known = access(it.standing.as_ref(), &decision.agent).is_known();
             if !known && it.chat.policy != Policy::Public {
-                prop_assert!(matches!(decision.what, What::Ignore(_)), "{:?}", decision);
+                prop_assert!(matches!(decision.decision, Decision::Ignore(_)), "{:?}", decision);
             }
         }
     }
@@ -96,9 +96,9 @@ proptest! {
             wiring.ignored = Ignored::Drop;
         }
         for (one, other) in it.admit().decisions.iter().zip(dropping.admit().decisions) {
-            let kept = one.what == What::Accumulate;
-            prop_assert_eq!(kept, one.what != other.what);
-            prop_assert!(!kept || other.what == What::Ignore(Why::NotCalled));
+            let kept = one.decision == Decision::Accumulate;
+            prop_assert_eq!(kept, one.decision != other.decision);
+            prop_assert!(!kept || other.decision == Decision::Ignore(Why::NotCalled));
         }
         if let Some(Ask::Sender { agent }) = it.admit().ask {
             let known = access(it.standing.as_ref(), &agent).is_known();

@@ -67,7 +67,7 @@ fn a_number_or_a_label_answers_the_only_card_and_nothing_else_does() {
     assert_eq!(typed("1", &[]), Typed::Message);
 }
 
-/// A stranger who writes, or an agent that asks for a change, opens a card beside the question that
+/// An unknown user, or an agent that asks for a change, opens a card beside the question that
 /// an agent asked: a number for the question must not decide the card.
 #[test]
 fn a_number_that_can_mean_two_cards_answers_neither() {

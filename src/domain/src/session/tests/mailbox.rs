@@ -15,7 +15,7 @@ fn a_damaged_mailbox_is_set_aside_once_its_container_is_gone_and_the_chat_is_tol
     let launches = Launches { last: Some(ME), open: Some(ME), ..Launches::default() };
     let view = View { mailbox: damaged, waiting: vec![message(None)], launches, ..idle() };
     check(&View { container: running(0), ..view.clone() }, &[Effect::Stop(StopReason::Damaged)]);
-    check(&view, &[Effect::Bury(ME)]);
+    check(&view, &[Effect::RecordExit(ME)]);
     let view = View { launches: Launches { open: None, ..launches }, ..view };
     let release = Effect::Release { message: MessageSeq(2), by: ME, at: NOW + secs(1) };
     check(&view, &[Effect::Quarantine, release]);
@@ -24,7 +24,7 @@ fn a_damaged_mailbox_is_set_aside_once_its_container_is_gone_and_the_chat_is_tol
     let fail = Effect::Fail { message: MessageSeq(2), why: FailReason::Crashes };
     check(&View { waiting, ..view.clone() }, &[Effect::Quarantine, fail]);
     // What a person stopped is nobody's fault.
-    check(&View { halted: ME, ..view.clone() }, &[Effect::Quarantine]);
+    check(&View { stopped_incarnation: ME, ..view.clone() }, &[Effect::Quarantine]);
     // Deadlines run whatever the state of the mailbox is.
     for mailbox in [view.mailbox.clone(), Mailbox::Busy, Mailbox::NeedsRunner] {
         let waiting = vec![Waiting { received_at: ago(100_000), ..message(None) }];

@@ -16,8 +16,8 @@ fn what_waits_for_the_provider_starts_nothing_and_is_not_overtaken() {
     check(&View { container: running(0), ..view.clone() }, &[]);
     let idle_for = View { container: running(0), quiet_for: secs(600), ..view.clone() };
     check(&idle_for, &[Effect::Stop(StopReason::Idle)]);
-    let crowded = View { container: running(0), crowded: true, ..view.clone() };
-    check(&crowded, &[Effect::Stop(StopReason::MakeRoom)]);
+    let contended = View { container: running(0), contended: true, ..view.clone() };
+    check(&contended, &[Effect::Stop(StopReason::MakeRoom)]);
     let later = Timestamp(NOW.0 + 35 * 60_000);
     assert_eq!(decide(&view, &limits(), later), [Effect::Start]);
     assert_eq!(next_look(&view, &limits(), NOW), Some(secs(30)), "to tell the second");
@@ -106,7 +106,7 @@ fn no_message_past_its_deadline_is_left_alone() {
         let ends = |it: &Effect| {
             matches!(
                 it,
-                Effect::Absorb
+                Effect::Import
                     | Effect::LastChance { .. }
                     | Effect::Fail { .. }
                     | Effect::Stop(StopReason::Overdue)

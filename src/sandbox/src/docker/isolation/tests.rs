@@ -141,7 +141,7 @@ fn every_weakened_setting_is_refused() {
 }
 
 #[test]
-fn root_and_strangers_are_refused() {
+fn root_and_other_users_are_refused() {
     let spec = spec();
     assert!(check(|seen| seen.config.as_mut().unwrap().user = None).is_err());
     assert!(check(|seen| seen.config.as_mut().unwrap().user = Some("1:1".to_owned())).is_err());

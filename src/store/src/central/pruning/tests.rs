@@ -173,7 +173,7 @@ fn tasks_that_are_over_slots_stops_and_orders_go_after_a_year_and_what_counts_st
             "INSERT INTO stop (by, at, last) VALUES ('x', {0}, 0);
              INSERT INTO stop (agent_group, by, at, last, resumed_at)
                  VALUES ('andy', 'x', {0}, 0, {0});
-             INSERT INTO obeyed VALUES ('c', 'a', 'x', 'm', {0});",
+             INSERT INTO processed_command VALUES ('c', 'a', 'x', 'm', {0});",
             NOW.0
         ),
     ];

@@ -1,4 +1,4 @@
-//! Cards: where a question was put to somebody, and the code that a typed answer names it by.
+//! Cards: where a question was shown, and the code that a typed answer names it by.
 
 use std::hash::{BuildHasher, DefaultHasher, Hash, Hasher, RandomState};
 

@@ -1,4 +1,4 @@
-//! A question from the knock to its end, on a real file.
+//! A question from the access request to its end, on a real file.
 
 use std::time::Duration;
 
@@ -41,7 +41,7 @@ fn message(id: &str) -> Incoming {
     }
 }
 
-fn knock(chat: ChatId) -> Question {
+fn access_question(chat: ChatId) -> Question {
     Question {
         kind: QuestionKind::Chat,
         agent: None,
@@ -76,24 +76,27 @@ fn opened(put: Put) -> QuestionId {
 }
 
 #[test]
-fn who_knocks_again_joins_the_first_knock_and_hears_nothing_new() {
+fn a_second_access_request_joins_the_first_and_hears_nothing_new() {
     let Rig { mut central, chat, _dir } = rig();
     let asked = |id: QuestionId| vec![say(&format!("q{id}.asked"), "asked")];
-    let id = opened(central.request_access(&knock(chat), &message("m1"), None, asked).unwrap());
+    let id = opened(
+        central.request_access(&access_question(chat), &message("m1"), None, asked).unwrap(),
+    );
     for again in ["m1", "m2"] {
-        let put = central.request_access(&knock(chat), &message(again), None, asked).unwrap();
+        let put =
+            central.request_access(&access_question(chat), &message(again), None, asked).unwrap();
         assert_eq!(put, Put::Joined(id));
     }
-    let held: Vec<String> =
-        central.held(id).unwrap().into_iter().map(|it| it.platform_id).collect();
-    assert_eq!(held, ["m1", "m2"]);
+    let pending: Vec<String> =
+        central.pending_messages(id).unwrap().into_iter().map(|it| it.platform_id).collect();
+    assert_eq!(pending, ["m1", "m2"]);
     assert_eq!(central.rows(SessionId(0)).open_parts().unwrap().len(), 1);
 }
 
 #[test]
 fn one_answer_counts_and_what_is_said_about_it_is_committed_with_its_end() {
     let Rig { mut central, chat, _dir } = rig();
-    let id = opened(central.ask(&knock(chat)).unwrap());
+    let id = opened(central.ask(&access_question(chat)).unwrap());
     central.put(id, None, &say("card", "May they?"), NOW).unwrap();
     central.put(id, None, &say("card", "twice"), NOW).unwrap();
     assert_eq!(central.questions_in(&at("ann"), NOW).unwrap()[0].cards.len(), 1);
@@ -113,8 +116,8 @@ fn one_answer_counts_and_what_is_said_about_it_is_committed_with_its_end() {
     let in_chat = |since: Timestamp| central.questions_in(&at("ann"), since).unwrap().len();
     assert_eq!([in_chat(NOW), in_chat(NOW + Duration::from_millis(1))], [1, 0]);
     assert!(central.has_said(&PartKey("end".into())).unwrap());
-    // The same chat may be asked about anew.
-    opened(central.ask(&knock(chat)).unwrap());
+    // The same chat may be asked about again.
+    opened(central.ask(&access_question(chat)).unwrap());
 }
 
 #[test]
@@ -155,7 +158,7 @@ fn from(account: &str, who: &str) -> Incoming {
 
 fn request(message: &Incoming, now: Timestamp) -> Question {
     let requester = format!("telegram:{}", message.sender.id);
-    Question { requester, asked_at: now, chat: None, ..knock(ChatId(0)) }
+    Question { requester, asked_at: now, chat: None, ..access_question(ChatId(0)) }
 }
 
 #[test]

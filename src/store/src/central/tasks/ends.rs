@@ -40,7 +40,7 @@ impl CentralStore {
         streak(&self.conn, row).map_err(StoreError::query("read how a task did"))
     }
 
-    /// Open slots that fired before this, of agents that are not stopped: whoever had them is gone.
+    /// Open slots that fired before this, of agents that are not stopped: their runner is gone.
     pub fn lost_fires(&self, before: Timestamp) -> Result<Vec<FireKey>, StoreError> {
         let sql = "SELECT fire.task, slot FROM fire JOIN task ON task.id = fire.task
              WHERE fire.state IN ('fired', 'running') AND fired_at < ?1

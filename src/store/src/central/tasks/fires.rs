@@ -28,7 +28,7 @@ pub struct FireRow {
     pub fired_at: Timestamp,
     pub late_by: Duration,
     pub state: FireState,
-    /// How many slots were let pass, of which this one was the last.
+    /// How many slots were skipped, of which this one was the last.
     pub skipped: u32,
     /// Who has it.
     pub session: Option<SessionId>,
@@ -54,7 +54,7 @@ impl FromRow for FireRow {
 pub struct Handover {
     pub fire: FireRow,
     pub task: TaskRow,
-    /// How many slots before it were let pass with it, as far as its policy has that told.
+    /// How many slots before it were skipped with it, as far as its policy has that told.
     pub missed: u32,
 }
 
@@ -63,7 +63,7 @@ pub struct Handover {
 pub struct Decided {
     pub row: TaskRow,
     pub plan: Plan,
-    /// Why slots are let pass, for the history; `None` where that is what their policy says.
+    /// Why slots are skipped, for the history; `None` where that is what their policy says.
     pub why: Option<String>,
 }
 
@@ -73,7 +73,7 @@ impl Decided {
         Self { row, plan, why: None }
     }
 
-    /// All slots are let pass.
+    /// All slots are skipped.
     #[must_use]
     pub fn passes(row: TaskRow, plan: Plan, why: String) -> Self {
         Self { row, plan: plan.passed_over(), why: Some(why) }
@@ -147,7 +147,7 @@ impl CentralStore {
         Ok(found)
     }
 
-    /// What was let pass by the commit that fired this one; of several, the oldest speaks for it.
+    /// Slots skipped by the commit that fired this one; of several, the oldest speaks for it.
     fn missed_before(&self, fire: &FireRow, policy: Missed) -> Result<u32, StoreError> {
         if matches!(policy, Missed::Skip(_)) {
             return Ok(0);
@@ -217,15 +217,15 @@ fn account(
         }
     }
     if let Some(Skipped { last, count }) = plan.skipped {
-        let_pass(tx, row, Passed { last, count, why: why.as_deref(), now })?;
+        skip_slots(tx, row, SkippedSlots { last, count, why: why.as_deref(), now })?;
     }
     let (rule, zone): (_, &Zone) = (&row.task.rule, &row.task.zone);
     settle(tx, row.id, &When { rule, zone, accounted_until: plan.accounted_until })?;
     forget(tx, row.id)
 }
 
-/// `false` when this slot has fired before. One that was let pass may still fire: a clock that ran
-/// ahead may have done that. What was let pass before it stays so.
+/// `false` when this slot has fired before. A skipped one may still fire: a clock that ran
+/// ahead may have done that. Slots skipped before it stay so.
 pub(super) fn insert(
     tx: &Connection,
     row: &TaskRow,
@@ -240,23 +240,23 @@ pub(super) fn insert(
     let changed = run(tx, sql, params![key.task.0, key.slot.0, now.0])?;
     if let (Some((FireState::Skipped, count @ 2..)), Some(last)) = (before, previous(row, key.slot))
     {
-        let_pass(tx, row, Passed { last, count: count - 1, why: None, now })?;
+        skip_slots(tx, row, SkippedSlots { last, count: count - 1, why: None, now })?;
     }
     Ok(changed == 1)
 }
 
-/// Slots that are let pass, up to `last`.
-struct Passed<'a> {
+/// Slots that are skipped, up to `last`.
+struct SkippedSlots<'a> {
     last: Timestamp,
     count: u32,
     why: Option<&'a str>,
     now: Timestamp,
 }
 
-/// Writes down that slots are let pass, in the row of the last of them that has not fired: after a clock
+/// Writes down skipped slots, in the row of the last of them that has not fired: after a clock
 /// stepped back far, some may have.
-fn let_pass(tx: &Connection, row: &TaskRow, passed: Passed<'_>) -> rusqlite::Result<()> {
-    let Passed { last, mut count, why, now } = passed;
+fn skip_slots(tx: &Connection, row: &TaskRow, skipped: SkippedSlots<'_>) -> rusqlite::Result<()> {
+    let SkippedSlots { last, mut count, why, now } = skipped;
     let mut slot = Some(last);
     while let Some(at) = slot.filter(|_| 0 < count) {
         match state_of(tx, FireKey { task: row.id, slot: at })? {

@@ -62,7 +62,7 @@ fn a_task_that_fails_rests_longer_and_longer_and_then_gives_up() {
         (history[1].state, history[1].result.as_deref()),
         (FireState::Skipped, Some("it rests"))
     );
-    // Whoever resumes it gives it another five.
+    // A resume gives it another five.
     it.store.set_task_state(id, TaskState::Active, "", after(601)).unwrap();
     assert_eq!(it.fail(id, 602..=640), [602, 603, 613]);
     assert_eq!(it.row(id).state, TaskState::Active);
@@ -172,7 +172,7 @@ fn a_task_waits_for_what_is_not_done_and_for_a_resume() {
 }
 
 #[test]
-fn what_was_let_pass_stays_so_when_one_of_it_fires_after_all() {
+fn skipped_slots_stay_so_when_one_of_them_fires_after_all() {
     let mut it = fixture();
     let id = it.add("*/10 * * * *");
     let covered = |it: &Fixture| -> Vec<(i64, FireState, u32)> {

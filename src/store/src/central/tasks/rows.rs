@@ -7,13 +7,13 @@ use rusqlite::{Connection, params};
 use schedule::{Rule, Zone, next_after};
 
 use super::{Task, TaskRow};
-use crate::row::{Columns, FromRow, row, run, word_column};
+use crate::row::{Columns, FromRow, enum_column, row, run};
 
 pub(super) const TASKS: &str = "SELECT id, agent_group, session, messaging_group, thread, owner,
      owner_handle, created_by, prompt, script, rule, zone, missed, state, reason, created_at,
      changed_at, accounted_until, next_at FROM task";
 
-word_column!(FireState, Missed, TaskState);
+enum_column!(FireState, Missed, TaskState);
 
 impl FromRow for Task {
     fn read(columns: &mut Columns<'_>) -> rusqlite::Result<Self> {
@@ -44,7 +44,7 @@ pub(super) struct When<'a> {
 }
 
 /// Writes down what follows from a rule: the next slot, or that there is none any more. A task that
-/// is paused or failing stays so; whoever resumes it writes `done` first, which says "by the rule".
+/// is paused or failing stays so; a resume writes `done` first, which says "by the rule".
 pub(super) fn settle(tx: &Connection, id: TaskId, when: &When<'_>) -> rusqlite::Result<()> {
     let next = next_after(when.rule, when.zone, when.accounted_until);
     run(

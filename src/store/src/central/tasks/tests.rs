@@ -232,7 +232,7 @@ fn a_clock_that_ran_ahead_silences_nobody_and_doubles_nothing() {
     assert_eq!(it.sweep(after(24 * 60 + 5)), [24 * 60]);
     assert_eq!(it.sweep(after(6)), [0_i64; 0]);
     assert_eq!(it.row(id).next_at, Some(after(10)));
-    // The slot that was let pass in the wrong future fires, the one that fired does not.
+    // The slot that was skipped in the wrong future fires, the one that fired does not.
     let all: Vec<i64> =
         (1..=145).flat_map(|it_is| it.sweep_to_the_end(after(it_is * 10))).collect();
     let right: Vec<i64> = (1..=145).map(|it| it * 10).filter(|it| *it != 24 * 60).collect();

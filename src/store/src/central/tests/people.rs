@@ -62,7 +62,7 @@ fn a_role_of_one_agent_is_told_apart_from_that_of_all() {
         access(store.standing(&telegram("1")).unwrap().map(|it| it.1).as_ref(), &agent(name))
     };
     assert_eq!(access_to(&store, "andy"), Access::Admin);
-    assert_eq!(access_to(&store, "ben"), Access::Stranger);
+    assert_eq!(access_to(&store, "ben"), Access::Unknown);
     assert_eq!(store.revoke(ann, &of(None)).unwrap(), Revoked::NotHeld);
     store.grant(ann, &of(None)).unwrap();
     assert_eq!(access_to(&store, "ben"), Access::GlobalAdmin);

@@ -6,24 +6,24 @@ use domain::Incarnation;
 use rusqlite::Connection;
 
 use super::{MARK, pick};
-use crate::dice::Dice;
+use crate::rng::Rng;
 
 /// As many as a flood has.
 const FLOOD: u64 = 2_000;
 
 /// A few statements.
-pub(super) fn random(dice: &mut Dice, incarnation: Incarnation) -> String {
-    (0..=dice.below(5)).map(|_| one(dice, incarnation)).collect()
+pub(super) fn random(rng: &mut Rng, incarnation: Incarnation) -> String {
+    (0..=rng.below(5)).map(|_| one(rng, incarnation)).collect()
 }
 
-fn one(dice: &mut Dice, incarnation: Incarnation) -> String {
-    match dice.below(12) {
-        0..5 => message(dice, incarnation),
-        5..8 => claim(dice, incarnation),
-        8 => wait(dice, incarnation),
+fn one(rng: &mut Rng, incarnation: Incarnation) -> String {
+    match rng.below(12) {
+        0..5 => message(rng, incarnation),
+        5..8 => claim(rng, incarnation),
+        8 => wait(rng, incarnation),
         9 => "UPDATE claims SET outcome = 'answered', reply = 1;".into(),
         10 => pick(
-            dice,
+            rng,
             &[
                 "DELETE FROM messages_out;",
                 "DELETE FROM claims;",
@@ -35,16 +35,16 @@ fn one(dice: &mut Dice, incarnation: Incarnation) -> String {
             ],
         )
         .into(),
-        _ => flood(dice),
+        _ => flood(rng),
     }
 }
 
-fn message(dice: &mut Dice, incarnation: Incarnation) -> String {
-    let seq = seq(dice);
-    let to = number(dice);
-    let kind = pick(dice, &["'interim'", "'answer'", "'notice'", "'dance'", "7", "x'00'"]);
+fn message(rng: &mut Rng, incarnation: Incarnation) -> String {
+    let seq = seq(rng);
+    let to = number(rng);
+    let kind = pick(rng, &["'interim'", "'answer'", "'notice'", "'dance'", "7", "x'00'"]);
     let text = pick(
-        dice,
+        rng,
         &[
             "'words'",
             "''",
@@ -59,12 +59,12 @@ fn message(dice: &mut Dice, incarnation: Incarnation) -> String {
     );
     let text = if text == "'words'" { format!("'{MARK} words'") } else { text.to_owned() };
     let form = pick(
-        dice,
+        rng,
         &["'text'", "'text'", "'text'", "'file'", "'edit'", "'reaction'", "'question'", "'dance'"],
     );
-    let place = pick(dice, &["NULL", "NULL", "NULL", "'a'", "'owner'", "8", "hex(zeroblob(4000))"]);
+    let place = pick(rng, &["NULL", "NULL", "NULL", "'a'", "'owner'", "8", "hex(zeroblob(4000))"]);
     let file = pick(
-        dice,
+        rng,
         &[
             "'own'",
             "'link'",
@@ -77,9 +77,9 @@ fn message(dice: &mut Dice, incarnation: Incarnation) -> String {
             "x'00'",
         ],
     );
-    let options = pick(dice, &["NULL", "'[\"yes\",\"no\"]'", "'['", "7", "hex(zeroblob(70000))"]);
-    let (target, turn) = (number(dice), number(dice));
-    let wait = pick(dice, &["NULL", "-1", "60000", "9223372036854775807", "'x'"]);
+    let options = pick(rng, &["NULL", "'[\"yes\",\"no\"]'", "'['", "7", "hex(zeroblob(70000))"]);
+    let (target, turn) = (number(rng), number(rng));
+    let wait = pick(rng, &["NULL", "-1", "60000", "9223372036854775807", "'x'"]);
     format!(
         "INSERT OR IGNORE INTO messages_out VALUES
          ({seq}, {to}, {kind}, {text}, 0, {form}, {place}, {target}, {file}, {options}, {wait},
@@ -88,26 +88,26 @@ fn message(dice: &mut Dice, incarnation: Incarnation) -> String {
 }
 
 /// Mostly the next one.
-fn seq(dice: &mut Dice) -> String {
+fn seq(rng: &mut Rng) -> String {
     let next = "(SELECT coalesce(max(seq), -1) + 2 FROM messages_out)";
     let odd = ["0", "-1", "2", "1000001", "9223372036854775807", "-9223372036854775808"];
-    if dice.below(3) == 0 { pick(dice, &odd).to_owned() } else { next.to_owned() }
+    if rng.below(3) == 0 { pick(rng, &odd).to_owned() } else { next.to_owned() }
 }
 
 /// Numbers of messages are small and even, those of other sessions too.
-fn number(dice: &mut Dice) -> String {
-    match dice.below(6) {
-        0 => pick(dice, &["NULL", "-2", "9223372036854775807", "'x'", "1.5", "x'00'"]).to_owned(),
-        _ => (2 * dice.below(6)).to_string(),
+fn number(rng: &mut Rng) -> String {
+    match rng.below(6) {
+        0 => pick(rng, &["NULL", "-2", "9223372036854775807", "'x'", "1.5", "x'00'"]).to_owned(),
+        _ => (2 * rng.below(6)).to_string(),
     }
 }
 
-fn claim(dice: &mut Dice, incarnation: Incarnation) -> String {
-    let (message, reply) = (number(dice), number(dice));
+fn claim(rng: &mut Rng, incarnation: Incarnation) -> String {
+    let (message, reply) = (number(rng), number(rng));
     let own = incarnation.0;
-    let by = pick(dice, &[own, own, own, own + 1, 0, i64::MAX]);
+    let by = pick(rng, &[own, own, own, own + 1, 0, i64::MAX]);
     let outcome = pick(
-        dice,
+        rng,
         &[
             "NULL",
             "'answered'",
@@ -120,27 +120,27 @@ fn claim(dice: &mut Dice, incarnation: Incarnation) -> String {
             "hex(zeroblob(50))",
         ],
     );
-    let reason = pick(dice, &["NULL", "'because'", "hex(zeroblob(9000))", "x'ff'"]);
+    let reason = pick(rng, &["NULL", "'because'", "hex(zeroblob(9000))", "x'ff'"]);
     format!(
         "INSERT OR REPLACE INTO claims VALUES
          ({message}, {by}, 0, {outcome}, {reason}, {reply}, -5);"
     )
 }
 
-fn wait(dice: &mut Dice, incarnation: Incarnation) -> String {
-    let id = pick(dice, &["NULL", "NULL", "-1", "9223372036854775807"]);
-    let message = number(dice);
-    let class = pick(dice, &["'limit'", "'credit'", "'network'", "'dance'", "7"]);
-    let until = pick(dice, &["NULL", "-1", "0", "1700003600000", "9223372036854775807", "'x'"]);
+fn wait(rng: &mut Rng, incarnation: Incarnation) -> String {
+    let id = pick(rng, &["NULL", "NULL", "-1", "9223372036854775807"]);
+    let message = number(rng);
+    let class = pick(rng, &["'limit'", "'credit'", "'network'", "'dance'", "7"]);
+    let until = pick(rng, &["NULL", "-1", "0", "1700003600000", "9223372036854775807", "'x'"]);
     format!(
         "INSERT OR IGNORE INTO waits VALUES ({id}, {message}, {incarnation}, {class}, {until});"
     )
 }
 
-fn flood(dice: &mut Dice) -> String {
-    let most = if dice.below(8) == 0 { FLOOD } else { 40 };
-    let rows = 1 + dice.below(most);
-    let claims = dice.below(2) * rows;
+fn flood(rng: &mut Rng) -> String {
+    let most = if rng.below(8) == 0 { FLOOD } else { 40 };
+    let rows = 1 + rng.below(most);
+    let claims = rng.below(2) * rows;
     format!(
         "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < {rows})
          INSERT OR IGNORE INTO messages_out (seq, in_reply_to, kind, text, created_at)

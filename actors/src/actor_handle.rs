@@ -1,0 +1,102 @@
+//! A lasting handle of an actor that may be restarted.
+//!
+//! The supervisor of an actor puts each new incarnation into its handle; siblings hold the handle, not
+//! the incarnation, and so do not notice a restart. A message that arrives in between is not kept:
+//! a cast is a hint anyway, and a call returns `None`, upon which its caller tries again. So does one
+//! that is not answered in time: no actor waits for another without a deadline.
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use ractor::{ActorRef, Message, RpcReplyPort};
+
+/// Deadline of a call whose answer needs nothing outside the process: a few commits, and a queue.
+const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+/// Time for an answer to travel, added to what the callee allows itself.
+const TRAVEL: Duration = Duration::from_secs(5);
+
+/// A timer that casts a message.
+pub type Timer<M> = tokio::task::JoinHandle<Result<(), ractor::MessagingErr<M>>>;
+
+/// See the module.
+pub struct ActorHandle<M>(Arc<Mutex<Option<ActorRef<M>>>>);
+
+impl<M: Message> ActorHandle<M> {
+    /// The incarnation that answers from now on.
+    pub fn fill(&self, actor: ActorRef<M>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(actor);
+    }
+
+    #[must_use]
+    pub fn get(&self) -> Option<ActorRef<M>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Sends a hint; nobody there is nobody told.
+    pub fn cast(&self, message: M) {
+        if let Some(actor) = self.get() {
+            // Fails only when the actor has just ended; its successor looks when it starts.
+            let _ = actor.cast(message);
+        }
+    }
+
+    /// Asks and waits for the answer; `None` when nobody is there, it died before answering, or it
+    /// took too long. It may still do what it was asked.
+    pub async fn call<R: Send + 'static>(
+        &self,
+        ask: impl FnOnce(RpcReplyPort<R>) -> M + Send,
+    ) -> Option<R> {
+        self.call_within(ANSWER_WITHIN, ask).await
+    }
+
+    /// The same, of a callee that allows itself `work` for the answer.
+    pub async fn call_within<R: Send + 'static>(
+        &self,
+        work: Duration,
+        ask: impl FnOnce(RpcReplyPort<R>) -> M + Send,
+    ) -> Option<R> {
+        let actor = self.get()?;
+        match actor.call(ask, Some(work + TRAVEL)).await {
+            Ok(ractor::rpc::CallResult::Success(answer)) => Some(answer),
+            _ => None,
+        }
+    }
+}
+
+/// A hint of which at most one is under way: what it says holds for all that came meanwhile.
+#[derive(Clone, Debug, Default)]
+pub struct Hint(Arc<AtomicBool>);
+
+impl Hint {
+    /// Sends it with `send`, which says whether somebody will get it, unless one is under way.
+    pub fn send(&self, send: impl FnOnce() -> bool) {
+        if !self.0.swap(true, Ordering::SeqCst) && !send() {
+            self.clear();
+        }
+    }
+
+    /// The receiver calls this before it looks.
+    pub fn clear(&self) {
+        self.0.store(false, Ordering::SeqCst);
+    }
+}
+
+impl<M> Clone for ActorHandle<M> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<M> Default for ActorHandle<M> {
+    fn default() -> Self {
+        Self(Arc::default())
+    }
+}
+
+impl<M> fmt::Debug for ActorHandle<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ActorHandle").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,194 @@
+//! Lets people and chats in: puts questions to those who may decide, carries out what they decide,
+//! and says what the host has to say outside of any session.
+//!
+//! Messages  [`ApprovalMessage`]; all of them mean "look", after what they bring was stored.
+//! Parent    [`crate::tree::RootSupervisor`].
+//! Holds     nothing that a restart could not read back from the central database.
+//!
+//! Invariants
+//! - What follows from an answer is done before the question is settled, and may be done again: each
+//!   step is one that changes nothing the second time.
+//! - What is said about a change is committed with it.
+//! - Nobody waits for this actor: routers and sessions write to the database and cast a hint.
+//! - It waits for nobody: calls to sessions and platforms run beside the mailbox ([`beside`]).
+
+mod access_request;
+mod answers;
+mod asking;
+mod beside;
+mod closing;
+mod dead_letters;
+mod requests;
+mod settling;
+mod tasks;
+mod wiring;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::approval::{self, ESCALATE_AFTER, Effect};
+use domain::people::PersonId;
+use domain::question::QuestionId;
+use domain::time::Timestamp;
+use ractor::{Actor, ActorProcessingErr, ActorRef};
+use store::{QuestionRow, QuestionState, StoreError};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use tracing::{instrument, warn};
+
+pub(crate) use self::access_request::{
+    AccessRequest, pair, pair_key, request_chat_access, request_sender_access,
+};
+pub(crate) use self::answers::{Answer, answer, ask_which, typed_in, which_key};
+use self::asking::Direct;
+use self::beside::Beside;
+pub(crate) use self::requests::{RequestOutcome, forward_request};
+use self::settling::Followed;
+use crate::actor_handle::Timer;
+use crate::host::Host;
+use crate::sessions::child::chain;
+
+/// Rounds of one look; every round closes or settles something.
+const ROUNDS_MAX: usize = 32;
+/// Delay after a passing failure.
+const SOON: Duration = Duration::from_secs(1);
+/// The longest wait.
+const WAIT_MAX: Duration = Duration::from_secs(60);
+
+#[derive(Debug)]
+pub struct ApprovalActor;
+
+#[derive(Debug)]
+pub enum ApprovalMessage {
+    /// Compare what should be with what is. Carries no data, so losing one costs only time.
+    Look,
+}
+
+#[derive(Debug)]
+pub struct ApprovalState {
+    host: Arc<Host>,
+    myself: ActorRef<ApprovalMessage>,
+    calls: JoinSet<()>,
+    timer: Option<Timer<ApprovalMessage>>,
+    /// Who could not be reached where, and since when.
+    unreachable: Vec<(PersonId, String, Instant)>,
+    /// Private chats that platforms are asked for.
+    directs: Beside<Direct, Option<String>>,
+    /// What follows from answers outside of the central database.
+    follows: Beside<QuestionId, Followed>,
+}
+
+impl Actor for ApprovalActor {
+    type Msg = ApprovalMessage;
+    type State = ApprovalState;
+    type Arguments = Arc<Host>;
+
+    async fn pre_start(
+        &self,
+        myself: ActorRef<ApprovalMessage>,
+        host: Arc<Host>,
+    ) -> Result<ApprovalState, ActorProcessingErr> {
+        myself.cast(ApprovalMessage::Look)?;
+        Ok(ApprovalState {
+            host,
+            myself,
+            calls: JoinSet::new(),
+            timer: None,
+            unreachable: Vec::new(),
+            directs: Beside::default(),
+            follows: Beside::default(),
+        })
+    }
+
+    #[instrument(name = "approvals", skip_all)]
+    async fn handle(
+        &self,
+        _myself: ActorRef<ApprovalMessage>,
+        message: ApprovalMessage,
+        state: &mut ApprovalState,
+    ) -> Result<(), ActorProcessingErr> {
+        while state.calls.try_join_next().is_some() {}
+        let ApprovalMessage::Look = message;
+        if let Err(err) = state.reconcile().await {
+            if err.is_permanent() {
+                return Err(err.into());
+            }
+            warn!(why = chain(&err), "will look again");
+            state.arm(SOON);
+        }
+        Ok(())
+    }
+}
+
+impl ApprovalState {
+    fn now(&self) -> Timestamp {
+        self.host.clock.now()
+    }
+
+    async fn reconcile(&mut self) -> Result<(), StoreError> {
+        let hour_ago = |since: &Instant| ESCALATE_AFTER <= since.elapsed();
+        self.unreachable.retain(|it| !hour_ago(&it.2));
+        let mut next = None;
+        for _ in 0..ROUNDS_MAX {
+            let (mut changed, look_at) = self.report_dead_letters().await?;
+            next = look_at;
+            let (told, look_at) = self.tell_unasked().await?;
+            changed |= told;
+            next = earlier(next, look_at);
+            let rows = self.host.central.read(|central| central.unsettled()).await?;
+            for row in rows {
+                let (did, look_at) = self.advance(row).await?;
+                changed |= did;
+                next = earlier(next, look_at);
+            }
+            if !changed {
+                break;
+            }
+        }
+        if let Some(at) = next {
+            self.arm(at.since(self.now()).min(WAIT_MAX).max(Duration::from_millis(100)));
+        }
+        Ok(())
+    }
+
+    /// Takes one question a step further. Returns whether it did, and else when to look again.
+    async fn advance(&mut self, row: QuestionRow) -> Result<(bool, Option<Timestamp>), StoreError> {
+        if row.state != QuestionState::Open {
+            return self.settle(row).await;
+        }
+        if self.take_overtaken(&row).await? {
+            return Ok((true, None));
+        }
+        let view = self.view(&row).await?;
+        let next = approval::next_look(&view.open());
+        let Some(effect) = approval::decide(&view.open(), self.now()) else {
+            return self.ask_in_chat(&row).await.map(|did| (did, next));
+        };
+        match effect {
+            Effect::Ask(approver) => {
+                return self.ask(&row, &approver).await.map(|did| (did, next));
+            }
+            Effect::Expire => {
+                let id = row.id;
+                let expire = move |central: &mut store::CentralStore| central.expire_question(id);
+                self.host.central.write("an expiry", expire).await?;
+            }
+            Effect::TellNobody => self.tell_nobody(&row).await?,
+        }
+        Ok((true, next))
+    }
+
+    fn arm(&mut self, after: Duration) {
+        if let Some(old) = self.timer.take() {
+            old.abort();
+        }
+        self.timer = Some(self.myself.send_after(after, || ApprovalMessage::Look));
+    }
+}
+
+fn earlier(a: Option<Timestamp>, b: Option<Timestamp>) -> Option<Timestamp> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
+    }
+}

@@ -1,0 +1,201 @@
+//! Answers that people give to cards: pressed where there are buttons, else typed.
+
+use domain::approval::{asked_by, second_option, second_options};
+use domain::delivery::PartKey;
+use domain::message::{Address, Author, Incoming};
+use domain::outgoing::Card;
+use domain::people::{Handle, Identity};
+use domain::question::{
+    Audience, CardCode, CardView, JUST_CLOSED, QuestionId, Typed, buttons, may_answer, numbered,
+    typed,
+};
+use domain::time::Timestamp;
+use store::{
+    CardRow, CentralStore, Draft, NewPart, PartKind, QuestionKind, QuestionRow, QuestionState,
+    StoreError, Target,
+};
+use tracing::info;
+
+use super::ApprovalMessage;
+use crate::host::Host;
+
+/// An answer that somebody typed or clicked.
+#[derive(Clone, Debug)]
+pub(crate) struct Answer {
+    pub(crate) id: QuestionId,
+    pub(crate) index: usize,
+    /// Where it was given.
+    pub(crate) chat: Address,
+    pub(crate) by: Author,
+    /// The message, where it was typed.
+    pub(crate) with: Option<Incoming>,
+}
+
+/// Records an answer if the question is open, was asked here, and the user may answer. One that
+/// would share an agent is taken only where a second card asked about it; the first one has it asked.
+pub(crate) async fn answer(host: &Host, answer: Answer) -> Result<bool, StoreError> {
+    let caps = host.registration(&answer.chat.channel).map(|it| it.caps);
+    let (buttons, edits) = caps.map_or((false, false), |it| (it.buttons, it.edits));
+    let now = host.clock.now();
+    let taken = host
+        .central
+        .write("an answer", move |central| {
+            let Some(row) = central.question(answer.id)? else {
+                return Ok(false);
+            };
+            let here = |it: &&CardRow| {
+                (&it.to.channel, &it.to.account, &it.to.chat)
+                    == (&answer.chat.channel, &answer.chat.account, &answer.chat.chat)
+            };
+            let Some(card) = row.cards.iter().find(here) else {
+                return Ok(false);
+            };
+            let handle = Handle::new(&answer.chat.channel, &answer.by.id);
+            let options = &row.question.options;
+            if row.state != QuestionState::Open || options.len() <= answer.index {
+                return Ok(false);
+            }
+            if !may(central, &row, &handle)? {
+                info!(question = %row.id, "somebody answered who may not");
+                return Ok(false);
+            }
+            let is_access = matches!(row.question.kind, QuestionKind::Sender | QuestionKind::Chat);
+            if let Some(wanted) = second_option(options, answer.index).filter(|_| is_access) {
+                let part = second_card(central, &row, card, (wanted, &answer), (buttons, edits))?;
+                central.put_second(row.id, wanted, &part, now)?;
+                return Ok(true);
+            }
+            let is_second = is_access && asked_by(options, answer.index).is_some();
+            if is_second && central.second_of(row.id)? != Some(answer.index) {
+                return Ok(false);
+            }
+            let (value, with) = (&options[answer.index].value, answer.with.as_ref());
+            let with = with.map(|it| it.platform_id.as_str());
+            central.answer_question(row.id, value, &handle.to_string(), with, now)
+        })
+        .await?;
+    if taken {
+        host.peers.approvals.cast(ApprovalMessage::Look);
+    }
+    Ok(taken)
+}
+
+/// Asks whether an agent is really to be shared, in the place of the first card where that is
+/// possible.
+fn second_card(
+    central: &CentralStore,
+    row: &QuestionRow,
+    card: &CardRow,
+    (wanted, answer): (usize, &Answer),
+    (has_buttons, has_edits): (bool, bool),
+) -> Result<NewPart, StoreError> {
+    let title = match row.question.chat {
+        Some(chat) => central.chat_by_id(chat)?.map(|it| it.title).unwrap_or_default(),
+        None => String::new(),
+    };
+    let text = row.share_text(&title, wanted).unwrap_or_default();
+    let options = second_options(&row.question.options, wanted);
+    let content = if has_buttons {
+        let card_text = Card { text, buttons: buttons(row.id, options) };
+        match has_edits {
+            true => Draft::Edit(Target::Part(card.part.clone()), card_text),
+            false => Draft::Card(card_text),
+        }
+    } else {
+        Draft::Text(numbered(&text, options, central.card_code(row.id)?))
+    };
+    let key = match &answer.with {
+        Some(message) => which_key(message),
+        None => PartKey(format!("{}.ask{wanted}", card.part.0)),
+    };
+    Ok(NewPart {
+        key,
+        to: card.to.clone(),
+        reply_to: String::new(),
+        kind: PartKind::Interim,
+        content,
+    })
+}
+
+/// What a text means for the cards of its chat, where the platform has no buttons.
+pub(crate) fn typed_in(
+    central: &CentralStore,
+    message: &Incoming,
+    now: Timestamp,
+) -> Result<Typed, StoreError> {
+    let handle = Handle::new(&message.from.channel, &message.sender.id);
+    let (closed_since, own) = (before(now), handle.to_string());
+    let mut cards: Vec<(QuestionRow, CardCode)> = Vec::new();
+    for row in central.questions_in(&message.from, closed_since)? {
+        let is_own = matches!(&row.state, QuestionState::Answered { by, .. } if *by == own);
+        if !is_own && may(central, &row, &handle)? {
+            let code = central.card_code(row.id)?;
+            cards.push((row, code));
+        }
+    }
+    let views: Vec<CardView<'_>> = cards
+        .iter()
+        .map(|(row, code)| CardView {
+            id: row.id,
+            code: *code,
+            text: &row.question.text,
+            options: &row.question.options,
+            is_open: row.state == QuestionState::Open,
+        })
+        .collect();
+    Ok(typed(&message.text, &views))
+}
+
+/// The earliest end of a card that somebody may still be answering.
+fn before(now: Timestamp) -> Timestamp {
+    let span = i64::try_from(JUST_CLOSED.as_millis()).unwrap_or(i64::MAX);
+    Timestamp(now.0.saturating_sub(span))
+}
+
+/// Tells a user whose typed answer could mean several cards how to name one.
+pub(crate) async fn ask_which(
+    host: &Host,
+    message: &Incoming,
+    hint: String,
+) -> Result<(), StoreError> {
+    let part = NewPart {
+        key: which_key(message),
+        to: message.from.clone(),
+        reply_to: message.platform_id.clone(),
+        kind: PartKind::Answer,
+        content: Draft::Text(hint),
+    };
+    let now = host.clock.now();
+    host.central.write("a hint", move |central| central.say(&part, now)).await?;
+    host.peers.approvals.cast(ApprovalMessage::Look);
+    Ok(())
+}
+
+/// The part that answers a typed message which decides nothing: one per message, so that delivered
+/// again it decides nothing either.
+pub(crate) fn which_key(message: &Incoming) -> PartKey {
+    let Address { channel, account, chat, .. } = &message.from;
+    PartKey(format!("which.{channel}.{account}.{chat}.{}", message.platform_id))
+}
+
+/// Whether this person's answer to a question counts.
+fn may(central: &CentralStore, row: &QuestionRow, handle: &Handle) -> Result<bool, StoreError> {
+    // Only the owner of this host writes at the terminal.
+    if handle.channel == channel::cli::NAME {
+        return Ok(true);
+    }
+    let known = central.standing(handle)?;
+    let who = Identity { handle: handle.clone(), person: known.as_ref().map(|it| it.0) };
+    let led_to_it = match Handle::parse(&row.question.requester) {
+        Some(handle) => Some(Identity { person: central.person_of(&handle)?, handle }),
+        None => None,
+    };
+    let audience = match (&row.question.kind, &row.question.agent) {
+        (QuestionKind::Agent, Some(agent)) => {
+            Audience::Asker { agent, led_to_it: led_to_it.as_ref() }
+        }
+        (QuestionKind::Sender | QuestionKind::Change, Some(agent)) => Audience::AdminsOf { agent },
+        (_, _) => Audience::HostAdmins,
+    };
+    Ok(may_answer(&audience, &who, known.as_ref().map(|it| &it.1)))
+}

@@ -1,0 +1,109 @@
+//! Tells the owner of the host, in private, what could not be delivered; many at once.
+
+use domain::approval::{self, SPAN, approvers, unasked_due_at};
+use domain::delivery::PartKey;
+use domain::delivery::dead_letter::{self, DeadLetter, NAMED_MAX};
+use domain::people::Role;
+use domain::time::Timestamp;
+use store::{
+    CentralStore, DeadLetterRow, Draft, NOTICE_KEY, NewPart, PartKind, StoreError,
+    UnreportedDeadLetters,
+};
+use tokio::time::Instant;
+
+use super::ApprovalState;
+use super::asking::Private;
+
+impl ApprovalState {
+    /// Returns whether the owner was told, and else when to look again. With no owner who can be
+    /// reached it waits for one.
+    pub(super) async fn report_dead_letters(
+        &mut self,
+    ) -> Result<(bool, Option<Timestamp>), StoreError> {
+        let unreported =
+            self.host.central.read(|central| central.unreported_dead_letters(NAMED_MAX)).await?;
+        let Some(unreported) = unreported else {
+            return Ok((false, None));
+        };
+        let now = self.now();
+        if !dead_letter::is_due(unreported.oldest, unreported.last_told, now) {
+            return Ok((false, Some(dead_letter::due_at(unreported.oldest, unreported.last_told))));
+        }
+        let Some(newest) = unreported.newest.first().map(|it| it.id) else {
+            return Ok((false, None));
+        };
+        let Some(to) = self.owner_chat().await? else {
+            return Ok((false, None));
+        };
+        let up_to = unreported.newest_at;
+        let part = NewPart {
+            key: PartKey(format!("{NOTICE_KEY}{newest}.{}", up_to.0)),
+            to,
+            reply_to: String::new(),
+            kind: PartKind::Notice,
+            content: Draft::Text(self.words(unreported).await?),
+        };
+        let tell = move |it: &mut CentralStore| it.report_dead_letters(&part, up_to, now);
+        self.host.central.write("a word about dead letters", tell).await?;
+        Ok((true, None))
+    }
+
+    /// Tells the owner how many unknown users nobody was asked about. As [`Self::report_dead_letters`].
+    pub(super) async fn tell_unasked(&mut self) -> Result<(bool, Option<Timestamp>), StoreError> {
+        let Some(unasked) = self.host.central.read(|central| central.unasked()).await? else {
+            return Ok((false, None));
+        };
+        let (due, now) = (unasked_due_at(unasked.oldest, unasked.last_told), self.now());
+        if !due.is_due(now, SPAN) {
+            return Ok((false, Some(due)));
+        }
+        let Some(to) = self.owner_chat().await? else {
+            return Ok((false, None));
+        };
+        let part = NewPart {
+            key: PartKey(format!("unasked.{}", unasked.oldest.0)),
+            to,
+            reply_to: String::new(),
+            kind: PartKind::Notice,
+            content: Draft::Text(approval::unasked(unasked.users)),
+        };
+        let tell = move |it: &mut CentralStore| it.tell_unasked(&part, now);
+        self.host.central.write("a word about unknown users", tell).await?;
+        Ok((true, None))
+    }
+
+    async fn words(&self, unreported: UnreportedDeadLetters) -> Result<String, StoreError> {
+        self.host
+            .central
+            .read(move |central| {
+                let letter = |it: DeadLetterRow| -> Result<DeadLetter, StoreError> {
+                    let title = central.chat(&it.to)?.map(|it| it.title).unwrap_or_default();
+                    let chat = match title.as_str() {
+                        "" => format!("chat {} on {}", it.to.chat, it.to.channel),
+                        title => format!("\"{title}\" on {}", it.to.channel),
+                    };
+                    Ok(DeadLetter { key: it.key, agent: it.agent, chat, why: it.why })
+                };
+                let letters: Vec<DeadLetter> =
+                    unreported.newest.into_iter().map(letter).collect::<Result<_, _>>()?;
+                Ok(dead_letter::for_owner(&letters, unreported.count))
+            })
+            .await
+    }
+
+    /// The private chat of the first owner who can be reached.
+    async fn owner_chat(&mut self) -> Result<Option<domain::message::Address>, StoreError> {
+        let owners = self.host.central.read(|central| central.approver_candidates(None)).await?;
+        let owners = owners.iter().filter(|it| it.role == Role::Owner);
+        let candidates: Vec<_> = owners.flat_map(|it| self.candidate(it)).collect();
+        for owner in approvers(&candidates, None, "").order {
+            match self.private_chat(&owner).await? {
+                Private::At(chat) => return Ok(Some(chat)),
+                Private::Asking => return Ok(None),
+                Private::Nowhere => {}
+            }
+            self.unreachable.push((owner.person, owner.channel, Instant::now()));
+        }
+        Ok(None)
+    }
+}

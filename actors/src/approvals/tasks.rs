@@ -1,0 +1,145 @@
+//! What agents ask for about tasks. It is done at once and nobody has to agree: what they may do
+//! follows from whom they work for (`domain::task::rights`), not from what they may administer.
+
+use domain::AgentName;
+use domain::message::Address;
+use domain::people::{Access, Handle, access};
+use domain::task::FireKey;
+use domain::task::rights::Who;
+use operations::{Asker, Caller, Operation};
+use store::{CentralStore, Request, SessionRow, StoreError};
+
+use super::requests::{RequestOutcome, answer_once, run};
+use crate::host::Host;
+use crate::sweep::SweepMessage;
+
+/// Does what an agent asks for. Repeated after a crash, it changes nothing and answers the same.
+pub(super) async fn perform(
+    host: &Host,
+    row: &SessionRow,
+    request: &Request,
+    operation: Operation,
+) -> Result<RequestOutcome, StoreError> {
+    let (now, is_change) = (host.clock.now(), operation.is_change());
+    let (session, seq) = (row.id, request.seq);
+    let (row, request, kind) = (row.clone(), request.clone(), Kind::of(host, &request.from));
+    let work = move |central: &mut CentralStore| {
+        let Some(asker) = asker(central, &row, &request, kind)? else {
+            return Ok((false, "this chat is not known here any more".to_owned()));
+        };
+        run(&operation, central, &Caller::Chat(asker), now)
+    };
+    let (ok, text) = if is_change {
+        // The answer is part of the commit, so that a host that stops afterwards changes nothing twice.
+        let change = move |it: &mut CentralStore| answer_once(it, session, seq, work);
+        host.central.write("a task", change).await?
+    } else {
+        host.central.read(work).await?
+    };
+    if is_change {
+        // It may be due before anything that was.
+        host.peers.sweep.cast(SweepMessage::Now);
+    }
+    Ok(RequestOutcome::Answered { ok, text })
+}
+
+/// Who writes on a channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    People,
+    /// The owner of this host alone.
+    Owner,
+    /// Programs, which hear nothing back.
+    Programs,
+}
+
+impl Kind {
+    fn of(host: &Host, at: &Address) -> Self {
+        match host.registration(&at.channel).map(|it| it.caps) {
+            Some(caps) if caps.owner_only => Self::Owner,
+            Some(caps) if caps.mute => Self::Programs,
+            Some(_) | None => Self::People,
+        }
+    }
+}
+
+/// For whom the agent of a session asks; `None` when the chat is gone.
+fn asker(
+    central: &CentralStore,
+    row: &SessionRow,
+    request: &Request,
+    kind: Kind,
+) -> Result<Option<Asker>, StoreError> {
+    let Some(chat) = central.chat(&request.from)? else { return Ok(None) };
+    // An agent can name any message of its session as the cause. Only the user being answered lends
+    // it their rights.
+    let is_task = request.cause.starts_with(FireKey::PREFIX);
+    let is_attended = request.is_cause_open && !is_task && kind != Kind::Programs;
+    let who = if is_task {
+        owner(central, request, &row.agent, kind)?
+    } else if !is_attended {
+        Who::Agent
+    } else {
+        // Empty where a platform does not say who wrote; nobody is known by that.
+        let handle = Handle::parse(&request.sender_id)
+            .unwrap_or_else(|| Handle::new(&request.from.channel, &request.sender_id));
+        person(central, handle, &row.agent, (kind == Kind::Owner, !chat.is_group))?
+    };
+    Ok(Some(Asker {
+        agent: row.agent.clone(),
+        session: row.id,
+        chat: chat.id,
+        thread: request.from.thread.clone(),
+        who,
+        is_attended,
+        key: key(row, request),
+        at: request.asked_at,
+    }))
+}
+
+/// Names a request, so that a host that crashes in the middle does it once. What a later attempt
+/// at the turn repeats does not come here; with a runner that does not say which attempt it makes,
+/// the same words for the same message are the same request.
+fn key(row: &SessionRow, request: &Request) -> String {
+    // FNV-1a; an agent that looks for two lines of one sum gains a task less.
+    let sum = request.text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |sum, byte| {
+        (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    let number = if request.is_counted { format!(".{}", request.seq) } else { String::new() };
+    format!("{}.{}.{sum:016x}{number}", row.id, request.cause_seq)
+}
+
+/// Whose task it is that runs.
+fn owner(
+    central: &CentralStore,
+    request: &Request,
+    agent: &AgentName,
+    kind: Kind,
+) -> Result<Who, StoreError> {
+    let task =
+        FireKey::parse(&request.cause).map(|it| central.task(it.task)).transpose()?.flatten();
+    let task = task.map(|it| it.task).filter(|it| it.agent == *agent);
+    let Some((person, Some(handle))) = task.map(|it| (it.owner, it.owner_handle)) else {
+        return Ok(Who::Agent);
+    };
+    let standing = person.map(|it| central.standing_of(it)).transpose()?;
+    let access = match kind {
+        Kind::Owner if handle.channel == request.from.channel => Access::Owner,
+        Kind::Owner | Kind::People | Kind::Programs => access(standing.as_ref(), agent),
+    };
+    Ok(Who::for_a_task(person, handle, access))
+}
+
+fn person(
+    central: &CentralStore,
+    handle: Handle,
+    agent: &AgentName,
+    (is_owner, is_direct): (bool, bool),
+) -> Result<Who, StoreError> {
+    let known = central.standing(&handle)?;
+    let access = match &known {
+        _ if is_owner => Access::Owner,
+        known => access(known.as_ref().map(|it| &it.1), agent),
+    };
+    Ok(Who::Person { person: known.map(|it| it.0), handle, access, is_direct })
+}

@@ -1,0 +1,75 @@
+//! What a session needs from outside of it: how its platforms are written for, where its agent may
+//! write to, and who keeps what its agent asks for.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::OutSeq;
+use store::{CentralStore, ImportReport, SessionContext, SessionRows};
+use tracing::warn;
+
+use super::state::SessionState;
+use super::{SessionError, SessionMessage};
+use crate::approvals::{self, RequestOutcome};
+use crate::sessions::child::chain;
+
+const TRY_AGAIN: Duration = Duration::from_secs(1);
+
+impl SessionState {
+    /// Imports what the runner wrote.
+    pub(super) async fn import(&self) -> Result<ImportReport, SessionError> {
+        let agent = self.args.row.agent.clone();
+        let (render_caps, now) = (self.host().render_caps(), self.now());
+        let context = move |central: &CentralStore| {
+            let destinations = central.destinations_of(&agent)?;
+            Ok(SessionContext {
+                render_caps,
+                destinations: destinations.into_iter().map(|it| (it.name, it.address)).collect(),
+                quiet: central.quiet_chats(now)?.into_iter().map(|it| it.0).collect(),
+                heartbeats: central.heartbeats()?,
+            })
+        };
+        Ok(self.store.import(context, now).await?)
+    }
+
+    /// Passes on what the agent asked for, in a task that reports back.
+    pub(super) async fn forward_request(&mut self, seq: OutSeq) -> Result<(), SessionError> {
+        let request = self.store.read(move |it| it.request(seq)).await?;
+        self.set_forwarding(true);
+        let (host, row) = (Arc::clone(self.host()), self.args.row.clone());
+        let (myself, store) = (self.myself.clone(), self.store.clone());
+        self.calls.spawn(async move {
+            let ok = match approvals::forward_request(&host, &row, request).await {
+                Ok(RequestOutcome::Kept) => {
+                    let kept = move |it: &SessionRows<'_>| it.request_forwarded(seq);
+                    store.write("a request", kept).await
+                }
+                Ok(RequestOutcome::Repeats(first)) => {
+                    let repeated = move |it: &SessionRows<'_>| it.repeated(seq, first);
+                    store.write("a repeated request", repeated).await
+                }
+                Ok(RequestOutcome::Answered { ok, text }) => {
+                    let answer = move |it: &SessionRows<'_>| it.answer(seq, ok, &text);
+                    store.write("an answer", answer).await
+                }
+                Err(err) => Err(err),
+            };
+            if let Err(err) = &ok {
+                warn!(why = chain(err), "a request waits");
+            }
+            let _ = myself.cast(SessionMessage::RequestForwarded { seq, ok: ok.is_ok() });
+        });
+        Ok(())
+    }
+
+    pub(super) fn end_forwarding(&mut self, seq: OutSeq, ok: bool) {
+        if ok {
+            self.set_forwarding(false);
+            self.notify_runner();
+        } else {
+            // Not at once: what failed just now fails again.
+            self.myself
+                .send_after(TRY_AGAIN, move || SessionMessage::RequestForwarded { seq, ok: true });
+        }
+    }
+}

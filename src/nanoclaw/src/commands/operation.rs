@@ -1,0 +1,106 @@
+//! Administration: chats, wirings, agents, people. What it does is in the crate `operations`, which the
+//! agents' own tool shares.
+
+use std::path::Path;
+
+use anyhow::Context;
+use domain::time::{Clock, SystemClock};
+use operations::{
+    AgentsOperation, ApprovalsOperation, Caller, Family, Machine, Operation, OperationError,
+};
+use sandbox::engine::Engine;
+use store::CentralStore;
+use store::layout::Layout;
+
+use crate::error::Hint;
+use crate::{admin, home, install, term};
+
+pub(super) async fn perform(operation: &Operation, layout: &Layout) -> anyhow::Result<()> {
+    let mut central = home::central(layout)?;
+    // Before the first agent of one's own there is the default one.
+    install::ensure_defaults(&central)?;
+    agree(operation, &central)?;
+    if let Some(machine) = machine_for(operation).await {
+        machine.keep(&central)?;
+    }
+    let operation = &with_script(operation)?;
+    let done = operations::perform(operation, &mut central, &Caller::Host, SystemClock.now());
+    drop(central);
+    let output = hinted(done)?;
+    if operation.wants_json() {
+        term::json(&output.json)?;
+    } else {
+        term::out(&output.text);
+        if let Some(hint) = &output.hint {
+            term::note(&format!("hint: {hint}"));
+        }
+    }
+    if operation.is_change() {
+        admin::reload(layout).await;
+    }
+    Ok(())
+}
+
+/// The engine's machine, if limits of a container are about to change and the engine answers.
+async fn machine_for(operation: &Operation) -> Option<Machine> {
+    let Operation::Agents(Family {
+        operation: AgentsOperation::Add { settings, .. } | AgentsOperation::Set { settings, .. },
+        ..
+    }) = operation
+    else {
+        return None;
+    };
+    if settings.cpus.is_none() && settings.memory.is_none() {
+        return None;
+    }
+    let info = Engine::new(None).info().await.ok()?;
+    Some(Machine { cpus: info.cpus?, memory_mib: info.memory_mib? })
+}
+
+/// The user at this terminal may name a file in the place of a script.
+fn with_script(operation: &Operation) -> anyhow::Result<Operation> {
+    let mut operation = operation.clone();
+    let script =
+        if let Operation::Tasks(it) = &mut operation { it.operation.script_mut() } else { None };
+    if let Some(text) = script
+        && is_path(text)
+    {
+        *text = std::fs::read_to_string(text.as_str())
+            .with_context(|| format!("cannot read the script {text}"))
+            .hint("name a file with a bash script, or give the script itself")?;
+    }
+    Ok(operation)
+}
+
+/// A file that is there, or one word that can only be meant as one.
+fn is_path(script: &str) -> bool {
+    let is_word = !script.contains(char::is_whitespace);
+    let looks_so = is_word && (script.contains('/') || script.ends_with(".sh"));
+    looks_so || (!script.contains('\n') && Path::new(script).is_file())
+}
+
+/// Shows what will be shared, and asks whether it may.
+fn agree(operation: &Operation, central: &CentralStore) -> anyhow::Result<()> {
+    if let Operation::Wire(args) = operation {
+        if args.dry_run {
+            return Ok(());
+        }
+        let what = hinted(operations::describe(operation, central, &Caller::Host))?;
+        return term::agree(&what, args.yes, "Connect them?");
+    }
+    if let Operation::Approvals(Family {
+        operation: ApprovalsOperation::Answer { yes, .. }, ..
+    }) = operation
+        && let Some(what) = hinted(operations::shares(operation, central))?
+    {
+        return term::agree(&what, *yes, "Share it?");
+    }
+    Ok(())
+}
+
+fn hinted<T>(done: Result<T, OperationError>) -> anyhow::Result<T> {
+    done.or_else(|err| match err.hint().map(str::to_owned) {
+        Some(hint) => Err(err).hint(hint),
+        None => Err(err.into()),
+    })
+}

@@ -1,0 +1,82 @@
+//! Messages that reached nobody.
+
+use domain::admission::Why;
+use serde_json::{Value, json};
+use store::{CentralStore, ChatRow, DroppedRow};
+
+use crate::find::View;
+use crate::operation::DroppedOperation;
+use crate::output::{OperationError, Output, instant, listed};
+
+pub(crate) fn perform(
+    operation: &DroppedOperation,
+    store: &CentralStore,
+    view: &View,
+) -> Result<Output, OperationError> {
+    match operation {
+        DroppedOperation::List => list(store, view),
+        DroppedOperation::Clear { chat } => {
+            let chat = chat.as_deref().map(|it| view.chat(it)).transpose()?;
+            let cleared = store.clear_dropped(chat.map(|it| &it.address))?;
+            let text = format!("forgot {cleared} counts");
+            Ok(Output::new(text, json!({ "cleared": cleared })))
+        }
+    }
+}
+
+fn list(store: &CentralStore, view: &View) -> Result<Output, OperationError> {
+    let all = store.dropped()?;
+    let seen = |it: &&DroppedRow| view.own.is_none() || chat(it, view).is_some();
+    let all: Vec<&DroppedRow> = all.iter().filter(seen).collect();
+    let row = |it: &&DroppedRow| {
+        let place = format!("{}:{}", it.from.channel, it.from.chat);
+        let place = chat(it, view).map_or(place, |it| view.label(it));
+        let sender = match it.sender.name.is_empty() {
+            true => it.sender.id.clone(),
+            false => format!("{} ({})", it.sender.name, it.sender.id),
+        };
+        [it.count.to_string(), place, sender, why(&it.reason).to_owned(), instant(it.last_at)]
+    };
+    let rows = all.iter().map(row).collect();
+    let text = listed(["TIMES", "CHAT", "SENDER", "WHY", "LAST"], rows, "nothing was dropped");
+    let value = |it: &&DroppedRow| {
+        json!({
+            "channel": it.from.channel,
+            "account": it.from.account,
+            "chat": it.from.chat,
+            "sender": it.sender.id,
+            "sender_name": it.sender.name,
+            "reason": it.reason,
+            "count": it.count,
+            "first_at": instant(it.first_at),
+            "last_at": instant(it.last_at),
+        })
+    };
+    let output = Output::new(text, Value::Array(all.iter().map(value).collect()));
+    let unknown = |it: &&&DroppedRow| it.reason.starts_with("unknown");
+    Ok(match all.iter().find(unknown) {
+        Some(it) => output.hint(format!(
+            "let them in with `nanoclaw members add {}:{} AGENT`",
+            it.from.channel, it.sender.id
+        )),
+        None => output,
+    })
+}
+
+fn chat<'a>(row: &DroppedRow, view: &'a View) -> Option<&'a ChatRow> {
+    view.chats.iter().find(|it| it.address == row.from)
+}
+
+fn why(reason: &str) -> &str {
+    match Why::parse(reason) {
+        Some(Why::NotCalled) => "called for no agent",
+        Some(Why::ChatNotConnected) => "the chat is connected to no agent",
+        Some(Why::ChatDenied) => "the chat is denied",
+        Some(Why::UnknownStrict) => "an unknown user, in a chat that ignores them",
+        Some(Why::UnknownAsk) => "an unknown user who waits for approval",
+        Some(Why::UnknownScope) => "an unknown user, for an agent that takes known people only",
+        Some(Why::SenderDenied) => "was refused",
+        Some(Why::TooManyRequests) => "an unknown user, beyond those whom people are asked about",
+        None => reason,
+    }
+}

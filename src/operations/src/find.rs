@@ -1,0 +1,288 @@
+//! What a caller sees, and finding in it what they mean.
+
+use std::collections::HashSet;
+
+use domain::AgentName;
+use domain::agent::AgentGroup;
+use domain::people::{Handle, PersonId, Role};
+use domain::session_key::ChatId;
+use domain::time::Timestamp;
+use store::{CentralStore, ChatRow, MemberRow, PersonRow, RoleRow, StoreError, Wired};
+
+use crate::caller::Caller;
+use crate::output::{OperationError, joined, not_found, refused};
+
+/// How many names an error lists.
+const CANDIDATES_MAX: usize = 8;
+
+/// What a caller sees of the host.
+#[derive(Debug)]
+pub(crate) struct View {
+    /// Who acts, for the records.
+    pub(crate) by: String,
+    /// The only agent that there is for the caller.
+    pub(crate) own: Option<AgentName>,
+    pub(crate) agents: Vec<AgentGroup>,
+    pub(crate) chats: Vec<ChatRow>,
+    /// Of the agents that are seen.
+    pub(crate) wired: Vec<Wired>,
+    pub(crate) people: Vec<PersonRow>,
+    pub(crate) roles: Vec<RoleRow>,
+    pub(crate) members: Vec<MemberRow>,
+    /// Chats that agents are in that are not seen.
+    others: HashSet<ChatId>,
+}
+
+impl View {
+    pub(crate) fn new(store: &CentralStore, caller: &Caller) -> Result<Self, StoreError> {
+        let mut view = Self {
+            by: caller.text(),
+            own: caller.own().cloned(),
+            agents: store.agents()?,
+            chats: store.chats()?,
+            wired: store.wirings()?,
+            people: store.people()?,
+            roles: store.roles()?,
+            members: store.members()?,
+            others: HashSet::new(),
+        };
+        if let Some(own) = view.own.clone() {
+            view.narrow(&own);
+        }
+        Ok(view)
+    }
+
+    /// Leaves what concerns one agent.
+    fn narrow(&mut self, own: &AgentName) {
+        self.agents.retain(|it| it.name == *own);
+        let foreign = self.wired.iter().filter(|it| it.wiring.agent != *own);
+        self.others = foreign.map(|it| it.wiring.chat).collect();
+        self.wired.retain(|it| it.wiring.agent == *own);
+        let mine: HashSet<ChatId> = self.wired.iter().map(|it| it.wiring.chat).collect();
+        self.chats.retain(|it| mine.contains(&it.id));
+        self.members.retain(|it| it.agent == *own);
+        self.roles.retain(|it| match &it.role {
+            Role::Owner | Role::Admin { of: None } => true,
+            Role::Admin { of: Some(agent) } => agent == own,
+        });
+        let known: HashSet<PersonId> = self
+            .members
+            .iter()
+            .map(|it| it.person)
+            .chain(self.roles.iter().map(|it| it.person))
+            .collect();
+        self.people.retain(|it| known.contains(&it.id));
+        // Where else its owner can be written to is none of an agent's business.
+        let channels: HashSet<&str> =
+            self.chats.iter().map(|it| it.address.channel.as_str()).collect();
+        for person in &mut self.people {
+            person.handles.retain(|it| channels.contains(it.channel.as_str()));
+        }
+    }
+
+    pub(crate) fn sees_agent(&self, name: &AgentName) -> bool {
+        self.own.as_ref().is_none_or(|own| own == name)
+    }
+
+    /// Whether agents that the caller does not see are in a chat too.
+    pub(crate) fn shares_with_others(&self, chat: ChatId) -> bool {
+        self.others.contains(&chat)
+    }
+
+    pub(crate) fn wired_in(&self, chat: ChatId) -> impl Iterator<Item = &Wired> {
+        self.wired.iter().filter(move |it| it.wiring.chat == chat)
+    }
+
+    pub(crate) fn chat_by_id(&self, id: ChatId) -> Option<&ChatRow> {
+        self.chats.iter().find(|it| it.id == id)
+    }
+
+    /// The chat that a text means: its number, its address, or its title.
+    pub(crate) fn chat(&self, text: &str) -> Result<&ChatRow, OperationError> {
+        let text = text.trim();
+        if let Some(found) = number(text, "c").and_then(|id| self.chat_by_id(ChatId(id))) {
+            return Ok(found);
+        }
+        let addressed: Vec<&ChatRow> = match Addressed::parse(text) {
+            Some(it) => self.chats.iter().filter(|chat| it.is(chat)).collect(),
+            None => Vec::new(),
+        };
+        let titled = || self.chats.iter().filter(|it| same(&it.title, text)).collect();
+        let found: Vec<&ChatRow> = if addressed.is_empty() { titled() } else { addressed };
+        match found[..] {
+            [one] => Ok(one),
+            [] => Err(not_found(
+                format!("there is no chat `{text}`"),
+                self.chats_hint("write something in it first, so that it becomes known"),
+            )),
+            [..] => Err(refused(
+                format!("there are several chats `{text}`"),
+                format!("say which one: {}", some(found.iter().map(|it| self.full(it)))),
+            )),
+        }
+    }
+
+    fn chats_hint(&self, otherwise: &str) -> String {
+        match self.chats.is_empty() {
+            true => otherwise.to_owned(),
+            false => {
+                format!("there is {}; {otherwise}", some(self.chats.iter().map(|it| self.full(it))))
+            }
+        }
+    }
+
+    /// The shortest address that is unique here.
+    pub(crate) fn address(&self, chat: &ChatRow) -> String {
+        let at = &chat.address;
+        let twin = |it: &&ChatRow| it.address.channel == at.channel && it.address.chat == at.chat;
+        if self.chats.iter().filter(twin).count() < 2 {
+            return format!("{}:{}", at.channel, at.chat);
+        }
+        format!("{}/{}:{}", at.channel, at.account, at.chat)
+    }
+
+    /// Number, title and address.
+    fn full(&self, chat: &ChatRow) -> String {
+        format!("{} ({})", chat.id, self.label(chat))
+    }
+
+    /// A chat as people know it.
+    pub(crate) fn label(&self, chat: &ChatRow) -> String {
+        match chat.title.is_empty() {
+            true => self.address(chat),
+            false => format!("\"{}\", {}", chat.title, self.address(chat)),
+        }
+    }
+
+    pub(crate) fn agent(&self, name: &AgentName) -> Result<&AgentGroup, OperationError> {
+        self.agents.iter().find(|it| it.name == *name).ok_or_else(|| no_agent(self, name))
+    }
+
+    /// The agent that was named, or the only one.
+    pub(crate) fn agent_or_only(
+        &self,
+        name: Option<&AgentName>,
+    ) -> Result<&AgentGroup, OperationError> {
+        match (name, &self.agents[..]) {
+            (Some(name), _) => self.agent(name),
+            (None, [one]) => Ok(one),
+            (None, all) => Err(refused(
+                "it is not said which agent",
+                format!("name one of {}", joined(all.iter().map(|it| &it.name))),
+            )),
+        }
+    }
+
+    /// The person that a text means: a number, a handle, or a name.
+    pub(crate) fn person(&self, text: &str) -> Result<&PersonRow, OperationError> {
+        let text = text.trim();
+        if let Some(found) = number(text, "p").and_then(|id| self.person_by_id(PersonId(id))) {
+            return Ok(found);
+        }
+        let handle = Handle::parse(text);
+        let has = |it: &&PersonRow| handle.as_ref().is_some_and(|one| it.handles.contains(one));
+        if let Some(found) = self.people.iter().find(has) {
+            return Ok(found);
+        }
+        let named: Vec<&PersonRow> = self.people.iter().filter(|it| same(&it.name, text)).collect();
+        match named[..] {
+            [one] => Ok(one),
+            [] => Err(not_found(
+                format!("there is nobody called `{text}`"),
+                "see `nanoclaw users list`, or say what a platform calls them, like telegram:123",
+            )),
+            [..] => Err(refused(
+                format!("there are several people called `{text}`"),
+                format!("say which one: {}", some(named.iter().map(|it| who(it)))),
+            )),
+        }
+    }
+
+    pub(crate) fn person_by_id(&self, id: PersonId) -> Option<&PersonRow> {
+        self.people.iter().find(|it| it.id == id)
+    }
+
+    /// As [`Self::person`]; a handle that is nobody's yet makes somebody.
+    pub(crate) fn person_or_new(
+        &self,
+        text: &str,
+        store: &mut CentralStore,
+        now: Timestamp,
+    ) -> Result<PersonRow, OperationError> {
+        match (self.person(text), Handle::parse(text)) {
+            (Ok(found), _) => Ok(found.clone()),
+            (Err(OperationError::NotFound { .. }), Some(handle)) => {
+                let id = store.add_person(&handle, "", now)?;
+                let handles = vec![handle];
+                Ok(PersonRow { id, name: String::new(), handles, created_at: now })
+            }
+            (Err(err), _) => Err(err),
+        }
+    }
+
+    /// A person as they are known, by number.
+    pub(crate) fn who_is(&self, id: PersonId) -> String {
+        self.person_by_id(id).map_or_else(|| id.to_string(), who)
+    }
+}
+
+/// A person as they are known.
+pub(crate) fn who(person: &PersonRow) -> String {
+    match (person.name.is_empty(), person.handles.first()) {
+        (false, _) => format!("{} ({})", person.name, person.id),
+        (true, Some(handle)) => handle.to_string(),
+        (true, None) => person.id.to_string(),
+    }
+}
+
+pub(crate) fn no_agent(view: &View, name: &AgentName) -> OperationError {
+    let all = joined(view.agents.iter().map(|it| &it.name));
+    not_found(
+        format!("there is no agent `{name}`"),
+        format!("see `nanoclaw agents list`; there is {all}"),
+    )
+}
+
+/// `channel:chat` or `channel/account:chat`.
+struct Addressed<'a> {
+    channel: &'a str,
+    account: Option<&'a str>,
+    chat: &'a str,
+}
+
+impl<'a> Addressed<'a> {
+    fn parse(text: &'a str) -> Option<Self> {
+        let (place, chat) = text.split_once(':')?;
+        let (channel, account) = match place.split_once('/') {
+            Some((channel, account)) => (channel, Some(account)),
+            None => (place, None),
+        };
+        Some(Self { channel, account, chat })
+    }
+
+    fn is(&self, chat: &ChatRow) -> bool {
+        let at = &chat.address;
+        at.channel == self.channel
+            && at.chat == self.chat
+            && self.account.is_none_or(|it| at.account == it)
+    }
+}
+
+/// `7`, or `c7` with the prefix `c`.
+fn number(text: &str, prefix: &str) -> Option<i64> {
+    text.strip_prefix(prefix).unwrap_or(text).parse().ok().filter(|it| 0 < *it)
+}
+
+fn same(name: &str, text: &str) -> bool {
+    !name.is_empty() && name.to_lowercase() == text.to_lowercase()
+}
+
+/// The first few.
+fn some(all: impl Iterator<Item = String>) -> String {
+    let mut shown: Vec<String> = all.take(CANDIDATES_MAX + 1).collect();
+    if CANDIDATES_MAX < shown.len() {
+        shown.truncate(CANDIDATES_MAX);
+        shown.push("and others".to_owned());
+    }
+    shown.join(", ")
+}

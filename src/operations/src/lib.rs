@@ -1,0 +1,136 @@
+//! What can be administered, and how: chats, wirings, agents, people and their rights, tasks.
+//!
+//! The one definition of these operations, for the command line and for the tool by which an agent asks
+//! for them. An operation is read from words ([`Operation`], [`parse_line`]), told in plain words before it is
+//! done ([`describe`], [`prepare`]), checked against who asks ([`check`]) and done ([`perform`]).
+//!
+//! Invariants
+//! - What somebody may not see does not exist for them: a foreign name gives the same answer as one
+//!   that is not there.
+//! - [`perform`] checks again; what was allowed when it was asked for may be forbidden by now.
+//! - No agent answers a question, widens its own scope, or makes somebody an owner within it.
+
+mod agents;
+mod approvals;
+mod caller;
+mod chats;
+mod describe;
+mod destinations;
+mod dropped;
+mod find;
+mod heartbeat;
+mod line;
+mod machine;
+mod members;
+mod operation;
+mod output;
+mod people;
+mod resolve;
+mod roles;
+mod sessions;
+mod tasks;
+mod times;
+mod values;
+mod wire;
+mod wire_args;
+mod write;
+
+pub use crate::caller::{Asker, Caller, check, concerns};
+pub use crate::describe::describe;
+pub use crate::heartbeat::HeartbeatArgs;
+pub use crate::line::{help, parse_line};
+pub use crate::machine::Machine;
+pub use crate::operation::{
+    AgentSettings, AgentsOperation, ApprovalsOperation, ChatsOperation, DestinationsOperation,
+    DroppedOperation, Family, MembersOperation, Operation, RoleWord, RolesOperation,
+    SessionsOperation, UnwireArgs, UsersOperation, When, WireArgs,
+};
+pub use crate::output::{OperationError, Output, table};
+pub use crate::resolve::{Prepared, prepare, resolve};
+pub use crate::tasks::operation::{AddArgs, EditArgs, PreviewArgs, TaskName, TasksOperation};
+
+use domain::time::Timestamp;
+use store::CentralStore;
+
+use crate::find::View;
+
+/// What an answer to a question shares, as people are asked before it is given; `None` for every
+/// other operation and answer.
+///
+/// # Errors
+/// When there is no such question, or the database fails.
+pub fn shares(
+    operation: &Operation,
+    store: &CentralStore,
+) -> Result<Option<String>, OperationError> {
+    let Operation::Approvals(Family {
+        operation: ApprovalsOperation::Answer { id, answer, .. },
+        ..
+    }) = operation
+    else {
+        return Ok(None);
+    };
+    approvals::shares(id, answer, store, &View::new(store, &Caller::Host)?)
+}
+
+/// Does what an operation says. What it changes and its line in the history are one commit.
+///
+/// # Errors
+/// When it cannot be done, with what to do; then nothing was changed.
+pub fn perform(
+    operation: &Operation,
+    store: &mut CentralStore,
+    caller: &Caller,
+    now: Timestamp,
+) -> Result<Output, OperationError> {
+    // An answer is an event of its own.
+    if !operation.is_change() || matches!(operation, Operation::Approvals(_)) {
+        return carry_out(operation, store, caller, now);
+    }
+    store.whole("a change", |store| {
+        let before = store.rows_changed();
+        let out = carry_out(operation, store, caller, now)?;
+        if before != store.rows_changed() {
+            store.record_change(&line(operation), &caller.text(), now)?;
+        }
+        Ok(out)
+    })
+}
+
+/// A change as the history keeps it: without the text of a script, which may hold a secret.
+fn line(operation: &Operation) -> String {
+    let mut said = operation.clone();
+    if let Operation::Tasks(it) = &mut said
+        && let Some(script) = it.operation.script_mut()
+    {
+        *script = format!("({} bytes)", script.len());
+    }
+    said.to_string()
+}
+
+fn carry_out(
+    operation: &Operation,
+    store: &mut CentralStore,
+    caller: &Caller,
+    now: Timestamp,
+) -> Result<Output, OperationError> {
+    check(operation, store, caller)?;
+    let view = View::new(store, caller)?;
+    match operation {
+        Operation::Chats(it) => chats::perform(&it.operation, store, &view, now),
+        Operation::Wire(it) => wire::perform(it, store, &view),
+        Operation::Unwire(it) => wire::unwire(it, store, &view),
+        Operation::Agents(it) => agents::perform(&it.operation, store, &view, now),
+        Operation::Users(it) => people::perform(&it.operation, store, &view, now),
+        Operation::Roles(it) => roles::perform(&it.operation, store, &view, now),
+        Operation::Members(it) => members::perform(&it.operation, store, &view, now),
+        Operation::Destinations(it) => destinations::perform(&it.operation, store, &view),
+        Operation::Sessions(it) => sessions::perform(&it.operation, store, &view),
+        Operation::Approvals(it) => approvals::perform(&it.operation, store, &view, now),
+        Operation::Dropped(it) => dropped::perform(&it.operation, store, &view),
+        Operation::Tasks(it) => tasks::perform(&it.operation, store, (caller, &view), now),
+    }
+}
+
+#[cfg(test)]
+mod tests;

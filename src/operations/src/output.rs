@@ -1,0 +1,161 @@
+//! What an operation gives back.
+
+use chrono::DateTime;
+use domain::plain::{cut, one_line};
+use domain::time::Timestamp;
+use serde_json::Value;
+use store::StoreError;
+
+/// A result, for people and for programs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Output {
+    pub text: String,
+    pub json: Value,
+    /// What can be done next, or how to undo it.
+    pub hint: Option<String>,
+}
+
+impl Output {
+    pub(crate) fn new(text: impl Into<String>, json: Value) -> Self {
+        Self { text: text.into(), json, hint: None }
+    }
+
+    /// All of it in one text: as JSON, or for people with the hint.
+    #[must_use]
+    pub fn render(&self, as_json: bool) -> String {
+        match (as_json, &self.hint) {
+            (true, _) => format!("{:#}", self.json),
+            (false, Some(hint)) => format!("{}\nhint: {hint}", self.text),
+            (false, None) => self.text.clone(),
+        }
+    }
+
+    pub(crate) fn hint(self, hint: impl Into<String>) -> Self {
+        Self { hint: Some(hint.into()), ..self }
+    }
+}
+
+/// Why an operation was not done, sorted by what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum OperationError {
+    /// Say another name. Also for what the caller may not see.
+    #[error("{what}")]
+    NotFound { what: String, hint: String },
+    /// Say it differently, or do something else first.
+    #[error("{what}")]
+    Refused { what: String, hint: String },
+    /// Somebody else has to do it.
+    #[error("{what}")]
+    Forbidden { what: String, hint: String },
+    /// Try again; the error says more.
+    #[error("the change could not be stored, or something not be read")]
+    Store(#[from] StoreError),
+}
+
+impl OperationError {
+    /// What can be done about it.
+    #[must_use]
+    pub fn hint(&self) -> Option<&str> {
+        match self {
+            Self::NotFound { hint, .. }
+            | Self::Refused { hint, .. }
+            | Self::Forbidden { hint, .. } => Some(hint),
+            Self::Store(_) => None,
+        }
+    }
+}
+
+pub(crate) fn not_found(what: impl Into<String>, hint: impl Into<String>) -> OperationError {
+    OperationError::NotFound { what: what.into(), hint: hint.into() }
+}
+
+pub(crate) fn refused(what: impl Into<String>, hint: impl Into<String>) -> OperationError {
+    OperationError::Refused { what: what.into(), hint: hint.into() }
+}
+
+pub(crate) fn forbidden(what: impl Into<String>, hint: impl Into<String>) -> OperationError {
+    OperationError::Forbidden { what: what.into(), hint: hint.into() }
+}
+
+/// Characters of a cell that a list shows; a name may be of any length. All of it is in `--json`.
+const CELL_CHARS_MAX: usize = 60;
+
+/// Rows in columns as wide as their widest cell, the last one open. Long cells are cut, but for the last
+/// one of a row with all columns. A terminal executes nothing in them: unknown users choose their
+/// names.
+#[must_use]
+pub fn table(rows: &[Vec<String>]) -> String {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let shown = |(at, cell): (usize, &String)| match one_line(cell) {
+        last if at + 1 == columns => last,
+        cell => cut(&cell, CELL_CHARS_MAX),
+    };
+    let rows: Vec<Vec<String>> =
+        rows.iter().map(|row| row.iter().enumerate().map(shown).collect()).collect();
+    let cells = |at: usize| rows.iter().filter_map(move |row| row.get(at));
+    let width = |at: usize| cells(at).map(|it| it.chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    let line = |row: &Vec<String>| {
+        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
+        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+    };
+    rows.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// A table with a head, or a sentence where there is nothing to show.
+pub(crate) fn listed<const N: usize>(
+    head: [&str; N],
+    rows: Vec<[String; N]>,
+    otherwise: &str,
+) -> String {
+    if rows.is_empty() {
+        return otherwise.to_owned();
+    }
+    let head = head.map(str::to_owned).to_vec();
+    table(&std::iter::once(head).chain(rows.into_iter().map(Vec::from)).collect::<Vec<_>>())
+}
+
+/// Names, one after the other; a dash where there is none.
+pub(crate) fn joined(names: impl IntoIterator<Item = impl ToString>) -> String {
+    let all: Vec<String> = names.into_iter().map(|it| it.to_string()).collect();
+    if all.is_empty() { "-".to_owned() } else { all.join(", ") }
+}
+
+/// An instant as people and programs read it, in UTC.
+pub(crate) fn instant(at: Timestamp) -> String {
+    let at = DateTime::from_timestamp_millis(at.0).unwrap_or_default();
+    at.format("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_line_up() {
+        let rows = [["a", "long one", "x"], ["bbb", "c", ""]];
+        let rows = rows.map(|row| row.map(str::to_owned).to_vec());
+        assert_eq!(table(&rows), "a    long one  x\nbbb  c");
+    }
+
+    #[test]
+    fn a_name_gives_a_terminal_no_orders() {
+        let rows = [vec!["e\x1b[31mX\x07".to_owned(), "two\nlines".to_owned()]];
+        assert_eq!(table(&rows), "e [31mX  two lines");
+    }
+
+    #[test]
+    fn a_long_name_is_cut_and_widens_no_list() {
+        let name = "n".repeat(4_000);
+        let rows = [vec![name.clone(), "x".to_owned()], vec!["a".to_owned(), name.clone()]];
+        let shown = table(&rows);
+        let first = format!("{}…  x", "n".repeat(CELL_CHARS_MAX - 1));
+        assert_eq!(shown.lines().next(), Some(first.as_str()));
+        assert!(shown.ends_with(&name), "the last column is open");
+    }
+
+    #[test]
+    fn an_instant_is_written_in_utc() {
+        assert_eq!(instant(Timestamp(86_400_000)), "1970-01-02T00:00:00Z");
+    }
+}

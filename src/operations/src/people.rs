@@ -1,0 +1,194 @@
+//! People, and how platforms name them.
+
+use domain::people::{Handle, Role};
+use domain::time::Timestamp;
+use serde_json::{Value, json};
+use store::{CentralStore, Linked, PersonRow, Removed, Unlinked};
+
+use crate::find::{View, who};
+use crate::operation::UsersOperation;
+use crate::output::{OperationError, Output, instant, joined, listed, not_found, refused};
+use crate::times;
+
+pub(crate) fn perform(
+    operation: &UsersOperation,
+    store: &mut CentralStore,
+    view: &View,
+    now: Timestamp,
+) -> Result<Output, OperationError> {
+    match operation {
+        UsersOperation::List => Ok(list(view)),
+        UsersOperation::Show { user } => show(view.person(user)?, store, view),
+        UsersOperation::Add { handle, name } => add(handle, name, store, view, now),
+        UsersOperation::Rename { user, name } => rename(view.person(user)?, name, store),
+        UsersOperation::Link { user, handle } => link(view.person(user)?, handle, store, view),
+        UsersOperation::Unlink { handle } => unlink(handle, store, view),
+        UsersOperation::Timezone { user, zone } => {
+            times::timezone(view.person(user)?, zone.as_deref(), store)
+        }
+        UsersOperation::Quiet { user, hours } => {
+            times::quiet(view.person(user)?, hours.as_deref(), store)
+        }
+        UsersOperation::Remove { user } => remove(view.person(user)?, store),
+    }
+}
+
+fn list(view: &View) -> Output {
+    let row = |it: &PersonRow| {
+        [
+            it.id.to_string(),
+            it.name.clone(),
+            joined(&it.handles),
+            joined(roles(it, view)),
+            joined(member_of(it, view)),
+        ]
+    };
+    let rows = view.people.iter().map(row).collect();
+    let none = "nobody is known yet; `nanoclaw pair` makes you the owner";
+    let text = listed(["ID", "NAME", "HANDLES", "ROLES", "MEMBER OF"], rows, none);
+    Output::new(text, Value::Array(view.people.iter().map(|it| value(it, view)).collect()))
+}
+
+fn show(person: &PersonRow, store: &CentralStore, view: &View) -> Result<Output, OperationError> {
+    let (zone, quiet) = times::of(person.id, store)?;
+    let lines = [
+        format!("id         {}", person.id),
+        format!("name       {}", person.name),
+        format!("handles    {}", joined(&person.handles)),
+        format!("roles      {}", joined(roles(person, view))),
+        format!("member of  {}", joined(member_of(person, view))),
+        format!("zone       {}", zone.as_deref().unwrap_or("as the install")),
+        format!("quiet      {}", quiet.as_deref().unwrap_or("-")),
+        format!("since      {}", instant(person.created_at)),
+    ];
+    let mut json = value(person, view);
+    (json["zone"], json["quiet"]) = (zone.into(), quiet.into());
+    Ok(Output::new(lines.join("\n"), json))
+}
+
+fn add(
+    handle: &Handle,
+    name: &str,
+    store: &mut CentralStore,
+    view: &View,
+    now: Timestamp,
+) -> Result<Output, OperationError> {
+    if let Some(person) = store.person_of(handle)? {
+        return Err(refused(
+            format!("{handle} is {} already", view.who_is(person)),
+            format!("give them another name with `nanoclaw users rename {person} NAME`"),
+        ));
+    }
+    let id = store.add_person(handle, name.trim(), now)?;
+    let json = json!({ "id": id.to_string(), "handle": handle.to_string() });
+    Ok(Output::new(format!("added {handle} as {id}"), json).hint(format!(
+        "let them talk to an agent with `nanoclaw members add {id} AGENT`; undo with \
+         `nanoclaw users remove {id}`"
+    )))
+}
+
+fn rename(person: &PersonRow, name: &str, store: &CentralStore) -> Result<Output, OperationError> {
+    let (id, name) = (person.id, name.trim());
+    store.rename_person(id, name)?;
+    let json = json!({ "id": id.to_string(), "name": name });
+    let undo = format!("undo with `nanoclaw users rename {id} '{}'`", person.name);
+    Ok(Output::new(format!("{} is called {name} now", who(person)), json).hint(undo))
+}
+
+fn link(
+    person: &PersonRow,
+    handle: &Handle,
+    store: &mut CentralStore,
+    view: &View,
+) -> Result<Output, OperationError> {
+    let text = match store.link(person.id, handle)? {
+        Linked::Yes => format!("{handle} is {} from now on, with the same rights", who(person)),
+        Linked::Already => format!("{handle} is {} already", who(person)),
+        Linked::Anothers(other) => {
+            return Err(refused(
+                format!("{handle} is {}", view.who_is(other)),
+                format!("take it from them with `nanoclaw users unlink {handle}`, or remove them"),
+            ));
+        }
+        Linked::NoPerson => return Err(gone(person)),
+    };
+    let json = json!({ "id": person.id.to_string(), "handle": handle.to_string() });
+    Ok(Output::new(text, json).hint(format!("undo with `nanoclaw users unlink {handle}`")))
+}
+
+fn unlink(
+    handle: &Handle,
+    store: &mut CentralStore,
+    view: &View,
+) -> Result<Output, OperationError> {
+    match store.unlink(handle)? {
+        Unlinked::Yes(id) => {
+            let text = format!("{handle} is no longer {}", view.who_is(id));
+            let json = json!({ "id": id.to_string(), "handle": handle.to_string() });
+            Ok(Output::new(text, json)
+                .hint(format!("undo with `nanoclaw users link {id} {handle}`")))
+        }
+        Unlinked::OnlyOne(id) => Err(refused(
+            format!("{handle} is all that {} is known by", view.who_is(id)),
+            format!("link another handle first, or `nanoclaw users remove {id}`"),
+        )),
+        Unlinked::NoHandle => {
+            Err(not_found(format!("{handle} is nobody here"), "see `nanoclaw users list`"))
+        }
+    }
+}
+
+fn remove(person: &PersonRow, store: &mut CentralStore) -> Result<Output, OperationError> {
+    match store.remove_person(person.id)? {
+        Removed::Yes => {
+            let text = format!(
+                "removed {} with roles and memberships; the user of {} is unknown now",
+                who(person),
+                joined(&person.handles)
+            );
+            Ok(Output::new(text, json!({ "id": person.id.to_string() })))
+        }
+        Removed::NotThere => Err(gone(person)),
+        Removed::LastOwner => Err(last_owner(person)),
+    }
+}
+
+fn gone(person: &PersonRow) -> OperationError {
+    not_found(format!("{} is gone", who(person)), "see `nanoclaw users list`")
+}
+
+pub(crate) fn last_owner(person: &PersonRow) -> OperationError {
+    refused(
+        format!("{} is the last owner", who(person)),
+        "make somebody else one first: `nanoclaw roles grant USER owner`",
+    )
+}
+
+pub(crate) fn role_text(role: &Role) -> String {
+    match role {
+        Role::Owner => "owner".to_owned(),
+        Role::Admin { of: None } => "admin of all agents".to_owned(),
+        Role::Admin { of: Some(agent) } => format!("admin of {agent}"),
+    }
+}
+
+fn roles(person: &PersonRow, view: &View) -> Vec<String> {
+    let of = view.roles.iter().filter(|it| it.person == person.id);
+    of.map(|it| role_text(&it.role)).collect()
+}
+
+fn member_of(person: &PersonRow, view: &View) -> Vec<String> {
+    let of = view.members.iter().filter(|it| it.person == person.id);
+    of.map(|it| it.agent.to_string()).collect()
+}
+
+fn value(person: &PersonRow, view: &View) -> Value {
+    json!({
+        "id": person.id.to_string(),
+        "name": person.name,
+        "handles": person.handles.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "roles": roles(person, view),
+        "member_of": member_of(person, view),
+        "created_at": instant(person.created_at),
+    })
+}

@@ -1,0 +1,287 @@
+//! Scheduling something.
+
+use std::fmt::Write;
+
+use domain::people::{Handle, PersonId};
+use domain::session_key::ChatId;
+use domain::task::rights::Who;
+use domain::task::{Missed, TaskId, TaskState};
+use domain::{AgentName, SessionId};
+use schedule::{Invalid, Rule, Zone, check, understand};
+use store::{CentralStore, Task, TaskFilter, TaskRow};
+
+use super::find::is_over;
+use super::operation::AddArgs;
+use super::{TaskContext, minimum, show};
+use crate::find::no_agent;
+use crate::output::{OperationError, Output, forbidden, joined, not_found, refused};
+
+/// How many tasks of one agent may be active. A person has a few; more is a program that went wild.
+const ACTIVE_MAX: u64 = 100;
+/// Longer is a document, which belongs into a file of the workspace.
+const PROMPT_BYTES_MAX: usize = 8 * 1024;
+const SCRIPT_BYTES_MAX: usize = 16 * 1024;
+
+pub(super) fn add(
+    args: &AddArgs,
+    store: &mut CentralStore,
+    context: &TaskContext<'_>,
+) -> Result<Output, OperationError> {
+    let mut key = None;
+    if let Some(asker) = context.asker {
+        let mut free = asker.key.clone();
+        while let Some(row) = store.task_of_request(&free)? {
+            if !is_over(row.state) {
+                return Ok(told(&row, context));
+            }
+            // What was ended may be asked for again in the same words.
+            free.push('+');
+        }
+        key = Some(free);
+        if !asker.who.may_add() {
+            return Err(forbidden(
+                "only people who were let in may schedule something",
+                "ask the owner of this agent to let you in",
+            ));
+        }
+    }
+    let agent = agent(args, context)?;
+    let (chat, thread) = place(args, &agent, store, context)?;
+    let (owner, owner_handle) = owner(context);
+    let zone = match &args.zone {
+        Some(zone) => zone.clone(),
+        None => store.zone_for(owner)?,
+    };
+    let rule = rule(&args.when, &zone, context)?;
+    checked(&rule, &zone, &agent, store, context)?;
+    room(store, &agent, context)?;
+    let task = Task {
+        session: session(args.session.as_deref(), &agent, store, context)?,
+        chat,
+        thread,
+        owner,
+        owner_handle,
+        created_by: context.view.by.clone(),
+        prompt: prompt(&args.prompt)?,
+        script: args.script.as_deref().map(script).transpose()?.flatten(),
+        rule,
+        zone,
+        missed: args.missed.unwrap_or(Missed::Latest),
+        agent,
+    };
+    let twin = twin(&task, store)?;
+    let id = match key {
+        Some(key) => store.add_task_once(&task, &key, context.now)?,
+        None => store.add_task(&task, context.now)?,
+    };
+    let row = store.task(id)?.ok_or_else(|| refused("it is gone already", "add it again"))?;
+    let mut output = told(&row, context);
+    if let Some(twin) = twin.filter(|it| *it != id) {
+        // Somebody may want both; a user who asked twice by mistake learns of it.
+        let _ = write!(
+            output.text,
+            "\n{twin} is the same already: the same times, text and chat; cancel one of them unless \
+             both are wanted"
+        );
+        output.json["same_as"] = twin.to_string().into();
+    }
+    Ok(output)
+}
+
+/// A task that is active and does the same for the same person.
+fn twin(task: &Task, store: &CentralStore) -> Result<Option<TaskId>, OperationError> {
+    let which = TaskFilter {
+        agent: Some(task.agent.clone()),
+        state: Some(TaskState::Active),
+        ..TaskFilter::default()
+    };
+    let same =
+        |it: &TaskRow| Task { created_by: task.created_by.clone(), ..it.task.clone() } == *task;
+    Ok(store.tasks(&which)?.into_iter().find(same).map(|it| it.id))
+}
+
+fn told(row: &TaskRow, context: &TaskContext<'_>) -> Output {
+    let undo = format!("undo with `{} cancel {}`", context.prefix(), row.id);
+    show::stored(row, "is scheduled", context).hint(undo)
+}
+
+/// Who does it: the one that is named, the only one, or the only one of the chat that is named.
+fn agent(args: &AddArgs, context: &TaskContext<'_>) -> Result<AgentName, OperationError> {
+    match (args.agent.as_ref(), context.own()) {
+        (Some(name), Some(own)) if name != own => Err(no_agent(context.view, name)),
+        (_, Some(own)) => Ok(own.clone()),
+        (name, None) => {
+            let chat = args.chat.as_deref().filter(|_| name.is_none());
+            let chat = chat.and_then(|text| context.view.chat(text).ok());
+            let wired: Vec<_> = chat.iter().flat_map(|it| context.view.wired_in(it.id)).collect();
+            match wired[..] {
+                [one] => Ok(one.wiring.agent.clone()),
+                _ => Ok(context.view.agent_or_only(name)?.name.clone()),
+            }
+        }
+    }
+}
+
+/// Whose task it is.
+pub(super) fn owner(context: &TaskContext<'_>) -> (Option<PersonId>, Option<Handle>) {
+    match context.asker.map(|it| &it.who) {
+        Some(Who::Person { person, handle, .. }) => (*person, Some(handle.clone())),
+        Some(Who::Agent) | None => (None, None),
+    }
+}
+
+/// Where the answer goes.
+fn place(
+    args: &AddArgs,
+    agent: &AgentName,
+    store: &CentralStore,
+    context: &TaskContext<'_>,
+) -> Result<(ChatId, Option<String>), OperationError> {
+    let thread = args.thread.clone();
+    match (context.asker, &args.chat) {
+        (Some(asker), None) => Ok((asker.chat, thread.or_else(|| asker.thread.clone()))),
+        (Some(asker), Some(name)) => {
+            let all = store.destinations_of(&asker.agent)?;
+            let is = |it: &&store::DestinationRow| it.name.eq_ignore_ascii_case(name.trim());
+            match all.iter().find(is) {
+                Some(it) => Ok((it.chat, thread)),
+                None => Err(not_found(
+                    format!("there is no other chat `{name}` that {agent} may write to"),
+                    format!(
+                        "leave it away for this chat; there is {}",
+                        joined(all.iter().map(|it| &it.name))
+                    ),
+                )),
+            }
+        }
+        (None, Some(text)) => Ok((reached(agent, text, store, context)?, thread)),
+        (None, None) => {
+            let of = context.view.wired.iter().filter(|it| it.wiring.agent == *agent);
+            let chats: Vec<ChatId> = of.map(|it| it.wiring.chat).collect();
+            match chats[..] {
+                [one] => Ok((one, thread)),
+                _ => Err(refused(
+                    "it is not said where the answer goes",
+                    "say --chat; `nanoclaw chats list` shows them",
+                )),
+            }
+        }
+    }
+}
+
+/// A chat that the agent answers in, or may write to; its answers would be lost anywhere else.
+fn reached(
+    agent: &AgentName,
+    chat: &str,
+    store: &CentralStore,
+    context: &TaskContext<'_>,
+) -> Result<ChatId, OperationError> {
+    let all = store.destinations_of(agent)?;
+    if let Some(named) = all.iter().find(|it| it.name == chat.trim()) {
+        return Ok(named.chat);
+    }
+    let chat = context.view.chat(chat)?;
+    let is_wired = context.view.wired_in(chat.id).any(|it| it.wiring.agent == *agent);
+    if is_wired || all.iter().any(|it| it.chat == chat.id) {
+        return Ok(chat.id);
+    }
+    Err(refused(
+        format!("{agent} may not write to {}", context.view.label(chat)),
+        format!(
+            "connect it with `nanoclaw wire {0} {agent}`, or let it write there with \
+                 `nanoclaw destinations add {agent} {0}`",
+            chat.id
+        ),
+    ))
+}
+
+fn session(
+    id: Option<&str>,
+    agent: &AgentName,
+    store: &CentralStore,
+    context: &TaskContext<'_>,
+) -> Result<Option<SessionId>, OperationError> {
+    let Some(text) = id else { return Ok(None) };
+    let found = SessionId::parse(text.trim()).map(|id| store.session(id)).transpose()?.flatten();
+    let own = |id: SessionId| context.asker.is_none_or(|it| it.session == id);
+    match found.filter(|it| it.agent == *agent && own(it.id)) {
+        Some(row) => Ok(Some(row.id)),
+        None => Err(not_found(
+            format!("{agent} has no session `{text}` that this can run in"),
+            "see `nanoclaw sessions list`, or leave it away",
+        )),
+    }
+}
+
+/// What somebody says about when, as a rule.
+pub(super) fn rule(
+    when: &str,
+    zone: &Zone,
+    context: &TaskContext<'_>,
+) -> Result<Rule, OperationError> {
+    let hint = format!("`{} preview WHEN` shows what a rule means", context.prefix());
+    understand(when, zone, context.asked_at()).map_err(|err| refused(err.to_string(), hint))
+}
+
+/// Whether a rule may become one of a task of this agent.
+pub(super) fn checked(
+    rule: &Rule,
+    zone: &Zone,
+    agent: &AgentName,
+    store: &CentralStore,
+    context: &TaskContext<'_>,
+) -> Result<(), OperationError> {
+    let least = minimum::least(store, agent)?;
+    match check(rule, zone, context.now, least) {
+        Ok(_) => Ok(()),
+        Err(err @ Invalid::TooFrequent { .. }) => Err(refused(
+            err.to_string(),
+            "the owner of the host can allow more with `nanoclaw tasks minimum 1m`",
+        )),
+        Err(err @ (Invalid::Past(_) | Invalid::Never)) => Err(refused(
+            err.to_string(),
+            format!("say another time; it is {} now", schedule::local(context.now, zone)),
+        )),
+    }
+}
+
+/// Whether the agent may have one more.
+pub(super) fn room(
+    store: &CentralStore,
+    agent: &AgentName,
+    context: &TaskContext<'_>,
+) -> Result<(), OperationError> {
+    if store.active_tasks(agent)? < ACTIVE_MAX {
+        return Ok(());
+    }
+    Err(refused(
+        format!("{agent} has {ACTIVE_MAX} active tasks, which is the most"),
+        format!("cancel or pause some; see `{} list`", context.prefix()),
+    ))
+}
+
+pub(super) fn prompt(text: &str) -> Result<String, OperationError> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Err(refused("it is not said what is to be done", "say it in a sentence"));
+    }
+    fits(text, PROMPT_BYTES_MAX, "what is to be done")
+}
+
+/// An empty one is none.
+pub(super) fn script(text: &str) -> Result<Option<String>, OperationError> {
+    if text.trim().is_empty() {
+        return Ok(None);
+    }
+    fits(text, SCRIPT_BYTES_MAX, "the script").map(Some)
+}
+
+fn fits(text: &str, max: usize, what: &str) -> Result<String, OperationError> {
+    if text.len() <= max && !text.contains('\0') {
+        return Ok(text.to_owned());
+    }
+    Err(refused(
+        format!("{what} is longer than {max} bytes, or no text"),
+        "put it into a file of the workspace and name that",
+    ))
+}
