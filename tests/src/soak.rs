@@ -130,11 +130,8 @@ struct World {
 impl World {
     fn new(soak: Soak, home: &Path) -> Self {
         let clock = Arc::new(TestClock::default());
-        let engine = FakeEngine::new(
-            Arc::clone(&clock) as Arc<dyn Clock>,
-            true,
-            SimulationEnv::without_trace(),
-        );
+        let now = Arc::clone(&clock) as Arc<dyn Clock>;
+        let engine = FakeEngine::new(now, true, SimulationEnv::without_trace());
         let platform = Arc::new(Platform {
             soak,
             ledger: Mutex::new(Ledger::new(soak)),

@@ -120,10 +120,8 @@ fn what_a_dead_incarnation_had_in_hand_is_released_and_then_given_up() {
 #[test]
 fn a_launch_without_an_end_has_its_exit_recorded_first() {
     let launches = Launches { open: Some(OLD), ..Launches::default() };
-    check(
-        &View { launches, waiting: vec![message(Some(OLD))], ..idle() },
-        &[Effect::RecordExit(OLD)],
-    );
+    let view = View { launches, waiting: vec![message(Some(OLD))], ..idle() };
+    check(&view, &[Effect::RecordExit(OLD)]);
     let container = Container::Exited { incarnation: ME };
     check(&View { container, ..idle() }, &[Effect::RecordExit(ME)]);
 }
