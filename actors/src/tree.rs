@@ -4,7 +4,7 @@
 //! RootSupervisor           one-for-one within a budget, then the process exits
 //! ├── SessionSupervisor    one-for-one, dynamic; parks what flaps
 //! │   └── SessionActor     one per conversation that has something to do
-//! ├── ApprovalActor        who may come in; unsolicited notices of the host
+//! ├── ApprovalActor        who may come in; notices of the host
 //! ├── RouterActor          whom a message is for
 //! ├── ChannelSupervisor    one-for-one; backs off, never gives up
 //! │   └── ChannelActor     one per connected account

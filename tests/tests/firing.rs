@@ -290,3 +290,26 @@ async fn a_task_and_a_person_do_not_mix() {
     assert_eq!(world.sessions(), [SessionId(1)]);
     assert!(world.all_outcomes().iter().all(|it| it.1.is_some()));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_slot_whose_conversation_is_gone_is_given_up_after_two_days() {
+    let world = World::new();
+    let host = start(&world).await;
+    let id = add(&world, &host, once(&world, MINUTE), Missed::Latest, "call mum");
+    world.platform.post("a", "m1", "hello");
+    world.pass(5 * SECOND).await;
+    host.kill().await;
+    world.pass(2 * MINUTE).await;
+    let (mut central, now) = (central(&world), world.now());
+    let due = central.due_with_streaks(now, 10).unwrap().remove(0);
+    let it = &due.row.task;
+    let plan = schedule::due(&it.rule, &it.zone, it.missed, due.row.accounted_until, now);
+    let key = central.fire(&[store::Decided::fires(due.row, plan)], now).unwrap()[0];
+    // Its session has no message of it.
+    assert!(central.fire_handed_over(key, SessionId(1)).unwrap());
+    let _host = start(&world).await;
+    world.pass(47 * HOUR).await;
+    assert_eq!(states(&world, id), [FireState::Running]);
+    world.pass(2 * HOUR).await;
+    assert_eq!(states(&world, id), [FireState::Failed]);
+}

@@ -18,7 +18,7 @@ use store::{CentralStore, Wiring};
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 
-fn public() -> World {
+pub(crate) fn public() -> World {
     World::on(FakePlatform::public())
 }
 
@@ -31,7 +31,7 @@ fn name(text: &str) -> AgentName {
 }
 
 /// Connects a group to an agent, which is made if need be; ann is a member of it.
-fn connect(world: &World, chat: &str, agent: &str, change: impl FnOnce(&mut Wiring)) {
+pub(crate) fn connect(world: &World, chat: &str, agent: &str, change: impl FnOnce(&mut Wiring)) {
     let (mut central, now) = (central(world), world.now());
     let agent = name(agent);
     central.add_agent(&AgentGroup::new(agent.clone())).unwrap();
@@ -45,9 +45,9 @@ fn connect(world: &World, chat: &str, agent: &str, change: impl FnOnce(&mut Wiri
     central.add_member(ann, &agent).unwrap();
 }
 
-fn usual(_: &mut Wiring) {}
+pub(crate) fn usual(_: &mut Wiring) {}
 
-fn say(chat: &str, id: &str, text: &str) -> TestMessage {
+pub(crate) fn say(chat: &str, id: &str, text: &str) -> TestMessage {
     TestMessage::new(chat, id, text).in_group(&chat.to_uppercase())
 }
 
@@ -194,7 +194,9 @@ async fn work_in_the_background_is_not_stopped_and_reported_where_it_was_asked_f
 async fn a_sticky_agent_listens_on_and_context_messages_do_not_make_it_sticky() {
     let world = public();
     let _host = world.start(Crash::never()).await;
-    connect(&world, "g", "andy", |it| it.engage = Engage::MentionSticky);
+    connect(&world, "g", "andy", |it| {
+        (it.engage, it.session_mode) = (Engage::MentionSticky, SessionMode::Shared);
+    });
     for id in ["m1", "m2"] {
         world.platform.write(say("g", id, "just talking").in_thread("t"));
     }
@@ -204,6 +206,11 @@ async fn a_sticky_agent_listens_on_and_context_messages_do_not_make_it_sticky() 
     assert!(heard(&world, "g").await.contains("and more"));
     world.platform.write(say("g", "m5", "elsewhere").in_thread("other"));
     assert!(!heard(&world, "g").await.contains("elsewhere"));
+    // Commands are taken in on a way of their own, and call it too.
+    world.platform.write(say("g", "m6", "/help").in_thread("third"));
+    world.pass(10 * SECOND).await;
+    world.platform.write(say("g", "m7", "still there?").in_thread("third"));
+    assert!(heard(&world, "g").await.contains("still there?"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -361,36 +368,4 @@ async fn a_command_for_admins_is_refused_once_and_clearly() {
     world.platform.write(say("g", "m1", "/new"));
     let text = heard(&world, "g").await;
     assert_eq!(text, "In a group only my admins may use `/new`. Ask one of them.");
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_long_turn_shows_one_line_that_its_answer_replaces() {
-    let world = public();
-    let _host = world.start(Crash::never()).await;
-    connect(&world, "g", "andy", usual);
-    world.platform.write(say("g", "m1", "wait 40").mention());
-    world.pass(20 * SECOND).await;
-    let line: Vec<_> = world.platform.shown().into_iter().map(|it| it.text).collect();
-    assert!(line.len() == 1 && line[0].contains("working on it"), "{line:?}");
-    assert!(2 < world.platform.typing_count());
-    world.pass(MINUTE).await;
-    let shown: Vec<_> = world.platform.shown().into_iter().map(|it| it.text).collect();
-    assert!(shown.len() == 1 && shown[0].contains("I waited 40"), "one message: {shown:?}");
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_answer_is_shown_as_it_is_written_and_ends_as_one_message() {
-    let world = public();
-    let _host = world.start(Crash::never()).await;
-    connect(&world, "g", "andy", usual);
-    let words: Vec<String> = (1..=12).map(|n| format!("word{n}")).collect();
-    world.platform.write(say("g", "m1", &format!("draft {}", words.join(" "))).mention());
-    world.pass(9 * SECOND).await;
-    let shown: Vec<_> = world.platform.shown().into_iter().map(|it| it.text).collect();
-    assert!(shown.len() == 1 && shown[0].contains("word3"), "{shown:?}");
-    assert!(!shown[0].contains("word12"), "not at once: {shown:?}");
-    world.pass(MINUTE).await;
-    let shown: Vec<_> = world.platform.shown().into_iter().map(|it| it.text).collect();
-    assert!(shown.len() == 1 && shown[0].contains("word12"), "one message: {shown:?}");
-    assert!(!shown[0].ends_with('…'), "{shown:?}");
 }

@@ -15,6 +15,7 @@ mod people;
 mod ractor_facts;
 mod refusals;
 mod rig;
+mod showing;
 mod simulation;
 mod soak;
 mod stopping;

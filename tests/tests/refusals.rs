@@ -89,7 +89,7 @@ async fn the_writer_of_a_context_message_does_not_hear_that_a_session_is_damaged
     let folder = world.layout().session(session).inbound_dir();
     std::fs::remove_dir_all(&folder).unwrap();
     std::fs::write(&folder, "no folder").unwrap();
-    let _host = world.start(Crash::never()).await;
+    let host = world.start(Crash::never()).await;
     let before = world.platform.texts("g").len();
     world.platform.write(say("g", "m2", "just between us"));
     world.pass(MINUTE).await;
@@ -98,4 +98,25 @@ async fn the_writer_of_a_context_message_does_not_hear_that_a_session_is_damaged
     world.pass(MINUTE).await;
     let texts = world.platform.texts("g");
     assert!(texts.len() == before + 1 && texts[before].contains("out of service"), "{texts:?}");
+    // Mended, it is looked at again when its time is over, and not before.
+    std::fs::remove_file(&folder).unwrap();
+    world.platform.write(say("g", "m4", "and now?").mention());
+    world.pass(MINUTE).await;
+    let texts = world.platform.texts("g");
+    assert!(!texts.concat().contains("and now?"), "{texts:?}");
+    world.pass(host.host.policy.session.park_for).await;
+    let texts = world.platform.texts("g");
+    assert!(texts.concat().contains("and now?"), "{texts:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sender_hears_that_a_command_could_not_be_stored() {
+    let world = World::on(FakePlatform::public());
+    let host = world.start(Crash::never()).await;
+    home(&world);
+    host.crash.disk_full_at("a message");
+    world.platform.write(say("g", "m1", "/status"));
+    world.pass(20 * SECOND).await;
+    let texts = world.platform.texts("g");
+    assert!(texts.concat().contains("the disk is full"), "{texts:?}");
 }

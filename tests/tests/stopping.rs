@@ -367,3 +367,20 @@ async fn a_stop_that_its_platform_repeats_leaves_what_began_since_alone() {
     assert_eq!(text.matches("topped").count(), 1, "one answer to the order: {text}");
     assert!(world.all_outcomes().iter().all(|it| it.1.is_some()), "all came to an end");
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_status_tells_what_is_in_work_from_what_waits() {
+    let world = World::new();
+    let _host = world.start(Crash::never()).await;
+    world.platform.post("a", "m1", "wait 60");
+    world.pass(5 * SECOND).await;
+    world.platform.post("a", "s1", "/status");
+    let text = texts(&world, "a", 2 * SECOND).await;
+    let busy = "container running; 1 message in work, 0 messages waiting";
+    assert!(text.contains(busy), "{text}");
+    world.pass(MINUTE).await;
+    world.platform.post("a", "s2", "/status");
+    let text = texts(&world, "a", 2 * SECOND).await;
+    let idle = "container running; 0 messages in work, 0 messages waiting";
+    assert!(text.contains(idle), "{text}");
+}

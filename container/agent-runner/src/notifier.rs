@@ -247,7 +247,7 @@ impl Notifier {
         }
     }
 
-    /// One look stands for all that was rung and claimed.
+    /// One look stands for all notifications and claims so far.
     fn takes_look(&self, now: Instant) -> bool {
         let mut due = self.look_due();
         let is_due = self.look.swap(false, Ordering::Relaxed) || due.is_some_and(|at| at <= now);

@@ -76,7 +76,14 @@ impl Replays {
 
     /// It was taken: also after a restart.
     pub(crate) fn keep(&self, body: Body) {
-        if let Some(file) = self.file.as_ref().filter(|_| body.is_new) {
+        let mut seen = self.lock();
+        // The first of two that came at once may have failed and been forgotten.
+        let is_unknown = seen.bodies.insert(body.hash, body.taken_as).is_none();
+        if is_unknown {
+            seen.order.push_back((body.at, body.hash));
+        }
+        drop(seen);
+        if let Some(file) = self.file.as_ref().filter(|_| body.is_new || is_unknown) {
             let text = line(body.at, &body.hash, &body.taken_as);
             let file = OpenOptions::new().create(true).append(true).open(file);
             self.warn(file.and_then(|mut it| it.write_all(text.as_bytes())));

@@ -192,7 +192,7 @@ pub fn exhausted(uncertain_attempts: u32) -> Option<String> {
 }
 
 /// A back-off that differs from part to part, so that what failed together does not come back
-/// together: three quarters to the whole of it. By the key and not by dice, so that a run can be
+/// together: three quarters to the whole of it. By the key and not at random, so that a run can be
 /// played again.
 fn wait(key: &PartKey, failures: u32) -> Duration {
     /// FNV-1a, <http://www.isthe.com/chongo/tech/comp/fnv/>.

@@ -1,4 +1,4 @@
-//! Unsolicited notices of the host. Short, what happened and what follows; no raw dumps.
+//! Notices of the host. Short, what happened and what follows; no raw dumps.
 
 use std::time::Duration;
 

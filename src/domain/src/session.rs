@@ -56,7 +56,7 @@ pub struct View {
     pub tool_max: Duration,
     /// How long work has gone on in the background, after the turn that began it.
     pub background_for: Option<Duration>,
-    /// Another session waits for a free place among the containers.
+    /// Another session waits for a container slot.
     pub contended: bool,
     /// How long nothing at all has happened here.
     pub quiet_for: Duration,
@@ -95,7 +95,7 @@ pub enum Container {
         ask_in: Duration,
     },
     Absent,
-    /// A call of ours is under way, or waits for a free place.
+    /// A call of ours is under way, or waits for a container slot.
     Busy,
     Running {
         incarnation: Incarnation,

@@ -102,7 +102,7 @@ pub enum FireState {
     Running,
     Ok,
     Failed,
-    /// The task's policy let it pass.
+    /// The task's policy skipped it.
     Skipped,
 }
 

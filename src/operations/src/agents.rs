@@ -34,7 +34,16 @@ fn list(store: &CentralStore, view: &View) -> Result<Output, OperationError> {
     let has_credential = store.secret(MODEL_CREDENTIAL)?.is_some();
     let stops = store.stops()?;
     let head = [
-        "NAME", "PROVIDER", "MODEL", "IMAGE", "MEMORY", "CPUS", "PIDS", "DISK", "TRIGGER", "REACH",
+        "NAME",
+        "PROVIDER",
+        "MODEL",
+        "IMAGE",
+        "MEMORY",
+        "CPUS",
+        "PIDS",
+        "DISK",
+        "TRIGGER",
+        "ADMIN SCOPE",
         "STOPPED",
     ];
     let mut rows = vec![head.map(str::to_owned).to_vec()];
@@ -206,11 +215,11 @@ fn fields(agent: &AgentGroup) -> [(&'static str, String); 9] {
         ("pids", agent.resources.pids.to_string()),
         ("disk", format!("{} GiB", agent.resources.disk_gib)),
         ("trigger", trigger_of(&agent.name, agent.trigger.as_deref())),
-        ("admin_scope", agent.admin_scope.as_str().to_owned()),
+        ("admin scope", agent.admin_scope.as_str().to_owned()),
     ]
 }
 
-/// The settings that were given, a line each, for whoever agrees to them.
+/// The settings that were given, a line each, for the approver.
 pub(crate) fn wishes(settings: &AgentSettings, of: &AgentGroup) -> Vec<String> {
     let new = changed(of.clone(), settings);
     let pairs = fields(of).into_iter().zip(fields(&new));

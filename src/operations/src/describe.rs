@@ -1,6 +1,7 @@
 //! What an operation will do, in plain words: for the card that asks somebody, and before a `wire`.
 
 use domain::AgentName;
+use domain::agent::AgentGroup;
 use store::CentralStore;
 
 use crate::agents::wishes;
@@ -117,10 +118,14 @@ fn chats(operation: &ChatsOperation, named: &Named<'_>) -> String {
 fn agents(operation: &AgentsOperation, view: &View) -> Result<String, OperationError> {
     Ok(match operation {
         AgentsOperation::List | AgentsOperation::Show { .. } => "Shows agents.".to_owned(),
-        AgentsOperation::Add { name, .. } => format!(
-            "The agent `{name}` is added, with a workspace and a memory of its own. If there was one \
-             of that name before, it comes back with what it remembers."
-        ),
+        AgentsOperation::Add { name, settings } => {
+            let mut lines = vec![format!(
+                "The agent `{name}` is added, with a workspace and a memory of its own. If there was \
+                 one of that name before, it comes back with what it remembers."
+            )];
+            lines.extend(wishes(settings, &AgentGroup::new(name.clone())));
+            lines.join("\n")
+        }
         AgentsOperation::Set { name, settings } => {
             let mut lines = vec![format!("The agent `{name}` is changed:")];
             lines.extend(wishes(settings, view.agent(name)?));

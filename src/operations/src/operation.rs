@@ -102,11 +102,11 @@ pub enum AgentsOperation {
     /// Change an agent
     #[command(after_help = "\
 Examples:
-  nanoclaw agents set andy --provider demo      no model
+  nanoclaw agents set andy --provider demo       no model
   nanoclaw agents set andy --memory 4096 --cpus 1.5
-  nanoclaw agents set andy --trigger 'hey andy' what it answers to in a group
-  nanoclaw agents set andy --admin-scope none         it may not even ask to change anything
-  nanoclaw agents set andy --model ''           back to the default")]
+  nanoclaw agents set andy --trigger 'hey andy'  what it answers to in a group
+  nanoclaw agents set andy --admin-scope none    it may not even ask to change anything
+  nanoclaw agents set andy --model ''            back to the default")]
     Set {
         #[arg(value_parser = AgentName::parse)]
         name: AgentName,

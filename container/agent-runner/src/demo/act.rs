@@ -235,3 +235,20 @@ fn file_line(dir: &Path, file: &FileIn) -> String {
         Err(why) => format!("{kind} {name} could not be fetched: {why}"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_in_the_workspace_is_not_followed() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mailbox, notes) = (dir.path().join("outbound.db"), dir.path().join(NOTES));
+        std::fs::write(&mailbox, "mine").unwrap();
+        std::os::unix::fs::symlink(&mailbox, &notes).unwrap();
+        let (mut write, mut read) = (std::fs::File::options(), std::fs::File::options());
+        assert!(plain(write.append(true).create(true), &notes).is_err());
+        assert!(plain(read.read(true), &notes).is_err());
+        assert!(plain(read.read(true), &mailbox).is_ok(), "a file is opened");
+    }
+}

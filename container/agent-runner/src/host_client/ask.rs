@@ -136,4 +136,11 @@ mod tests {
             assert!(err.contains(words), "{err}");
         }
     }
+    #[test]
+    fn a_question_may_be_as_long_as_a_card_shows_and_no_longer() {
+        let long = |bytes| Question { text: "x".repeat(bytes), ..question(&["yes"], None) };
+        assert!(checked(long(QUESTION_BYTES_MAX)).is_ok());
+        let err = checked(long(QUESTION_BYTES_MAX + 1)).unwrap_err();
+        assert!(matches!(err, ToolError::TooLong(_)), "{err}");
+    }
 }

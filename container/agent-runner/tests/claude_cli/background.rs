@@ -46,6 +46,7 @@ async fn a_message_waits_for_the_end_of_a_report_to_another_thread() {
     api.next().says("it runs");
     // The report uses a tool, and a line that comes meanwhile would join its turn.
     api.next().calls_tool("Bash", json!({"command": "sleep 3; echo x"}));
+    api.next().calls_tool("mcp__nanoclaw__send_message", json!({"text": "nearly"}));
     api.next().says("it is done");
     api.next().says("hello ann");
     let config = config(&mut session);
@@ -55,8 +56,13 @@ async fn a_message_waits_for_the_end_of_a_report_to_another_thread() {
     api.wait_for_requests(3).await;
     session.say_in("t-ann", "hello");
     assert_eq!(
-        session.wait_for_said(3).await,
-        ["answer in t-zoe: it runs", "interim in t-zoe: it is done", "answer in t-ann: hello ann"]
+        session.wait_for_said(4).await,
+        [
+            "answer in t-zoe: it runs",
+            "interim in t-zoe: nearly",
+            "interim in t-zoe: it is done",
+            "answer in t-ann: hello ann",
+        ]
     );
 }
 

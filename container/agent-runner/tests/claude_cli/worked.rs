@@ -80,6 +80,13 @@ async fn a_task_is_a_line_for_the_host_whose_answer_the_model_reads() {
     let task = json!({"when": "every weekday at 9", "prompt": "it's time", "timezone": "UTC"});
     api.next().calls_tool("mcp__nanoclaw__schedule_task", task);
     api.next().calls_tool("mcp__nanoclaw__list_tasks", json!({}));
+    let edit = json!({"task": "t1", "when": "every day at 8"});
+    api.next().calls_tool("mcp__nanoclaw__update_task", edit);
+    for tool in ["pause_task", "resume_task", "run_task_now"] {
+        api.next().calls_tool(&format!("mcp__nanoclaw__{tool}"), json!({"task": "t1"}));
+    }
+    api.next().calls_tool("mcp__nanoclaw__task_history", json!({"task": "t1", "limit": 3}));
+    api.next().calls_tool("mcp__nanoclaw__cancel_task", json!({"task": "t1"}));
     api.next().says("done");
     let config = config(&mut session);
     let _runner = session.start(config, link(&api));
@@ -87,6 +94,12 @@ async fn a_task_is_a_line_for_the_host_whose_answer_the_model_reads() {
     for (line, answer) in [
         ("tasks add --zone=UTC -- 'every weekday at 9' 'it'\\''s time'", "t1 is scheduled"),
         ("tasks list", "t1: it's time"),
+        ("tasks edit '--when=every day at 8' -- t1", "t1 comes at 8"),
+        ("tasks pause -- t1", "t1 rests"),
+        ("tasks resume -- t1", "t1 goes on"),
+        ("tasks run -- t1", "t1 is queued"),
+        ("tasks history --limit=3 -- t1", "t1 came once"),
+        ("tasks cancel -- t1", "t1 is over"),
     ] {
         let request = session.wait_for_request().await;
         assert_eq!((&request.what, request.text.as_str()), (&Asked::Admin, line));
@@ -95,6 +108,12 @@ async fn a_task_is_a_line_for_the_host_whose_answer_the_model_reads() {
     assert_eq!(session.wait_for_said(1).await, ["answer: done"]);
     let results = results(&api);
     assert!(results[0].contains("t1 is scheduled") && results[1].contains("it's"), "{results:?}");
+    for (result, told) in
+        results[2..].iter().zip(["8", "rests", "goes on", "queued", "once", "over"])
+    {
+        assert!(result.contains(told), "{results:?}");
+    }
+    assert_eq!(results.len(), 8);
 }
 
 /// What the model was told of each call, in order.

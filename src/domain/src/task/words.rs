@@ -1,4 +1,4 @@
-//! Unsolicited notices about tasks. Prompts and reasons come from agents and people, so they
+//! Notices about tasks. Prompts and reasons come from agents and people, so they
 //! are quoted.
 
 use super::{TaskId, TaskRun};

@@ -77,11 +77,11 @@ fn members_may_talk_to_an_agent() {
 }
 
 #[test]
-fn an_agent_has_a_trigger_and_a_reach() {
+fn an_agent_has_a_trigger_and_an_admin_scope() {
     let home = Home::new();
     let text =
         home.run(&["agents", "set", "andy", "--trigger", "hey", "--admin-scope", "none"]).fine();
-    assert_eq!(text, "andy: trigger @andy → hey\nandy: admin_scope own → none\n");
+    assert_eq!(text, "andy: trigger @andy → hey\nandy: admin scope own → none\n");
     let show = home.run(&["agents", "show", "andy", "--json"]).json();
     assert_eq!((&show["trigger"], &show["admin_scope"]), (&"hey".into(), &"none".into()));
     home.run(&["agents", "set", "andy", "--admin-scope", "far"]).refused(64, "own");

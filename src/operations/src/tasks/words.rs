@@ -1,4 +1,4 @@
-//! Verbs about tasks as lines that read back.
+//! Operations on tasks as lines that read back.
 
 use super::operation::{AddArgs, EditArgs, PreviewArgs, TaskName, TasksOperation};
 use crate::write::{Said, Words, said};

@@ -142,8 +142,8 @@ fn every_operation_is_told_in_words() {
     for (line, part) in [
         ("chats set 1 --policy public --undeny", "let in (public); it is listened to"),
         ("unwire 1 ben", "no longer answers"),
-        ("agents add zoe", "comes back with what it remembers"),
-        ("agents set andy --model m --admin-scope all", "model default → m\nreach own → all"),
+        ("agents add zoe --memory 4096", "what it remembers.\nmemory 2048 MiB → 4096 MiB"),
+        ("agents set andy --model m --admin-scope all", "model default → m\nadmin scope own → all"),
         ("agents remove ben", "files and memory stay"),
         ("users link bob discord:5", "gets all their rights"),
         ("users remove bob", "Bob (p2) [telegram:8] is forgotten"),

@@ -366,3 +366,32 @@ fn a_chat_whose_grant_was_taken_away_is_not_written_to_by_an_edit() {
     it.host.import(&edits(), NOW).unwrap();
     assert_eq!(*send(&mut it, "p2").to(), incoming("x").from);
 }
+
+/// As many messages as are read at once, and the answer behind them.
+#[test]
+fn a_message_does_not_end_before_the_last_word_about_it_is_here() {
+    let mut it = pair();
+    let mut runner = at_work(&mut it);
+    for n in 0..64 {
+        runner.say(M1, &format!("line {n}"), NOW).unwrap();
+    }
+    runner.end_turn(&answer("done"), &[], NOW).unwrap();
+    assert_eq!(it.host.import(&context(100), NOW).unwrap().ended, [], "its answer is not here");
+    let ended = it.host.import(&context(100), NOW).unwrap().ended;
+    assert_eq!(ended, [(M1, domain::message::Outcome::Answered)]);
+}
+
+#[test]
+fn a_file_goes_out_with_what_was_said_about_it() {
+    let mut it = pair();
+    let mut runner = at_work(&mut it);
+    let folder = runner.files_dir().join("1-1");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("a.txt"), "abc").unwrap();
+    let form = Form::File("1-1/a.txt".into());
+    runner.add(&NewMessage { form, ..NewMessage::text(M1, "look") }, NOW).unwrap();
+    it.host.import(&edits(), NOW).unwrap();
+    let part = send(&mut it, "p1");
+    assert!(matches!(part.content(), Content::File(_)), "{part:?}");
+    assert_eq!(part.content().text(), "look");
+}

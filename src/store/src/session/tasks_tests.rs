@@ -171,3 +171,15 @@ fn a_person_is_never_met_with_silence() {
     assert!(texts.len() == 1 && texts[0].0 == "m1", "{texts:?}");
     assert!(texts[0].1.contains("without an answer"), "{texts:?}");
 }
+
+#[test]
+fn a_task_that_is_interrupted_goes_on_without_a_word() {
+    let mut it = pair();
+    it.host.posting().insert_task(&task(0), NOW).unwrap();
+    it.runner().claim(&[M1], NOW).unwrap();
+    let (runner, silent) =
+        (domain::Incarnation(1), domain::trouble::Trouble::Silent { tool: None });
+    it.host.posting().record_exit(runner, true, "", Some(&silent), NOW).unwrap();
+    it.host.posting().release(M1, runner, NOW, "andy", NOW).unwrap();
+    assert_eq!(it.texts(), [], "nobody waits for it");
+}

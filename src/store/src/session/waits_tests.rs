@@ -182,3 +182,16 @@ fn an_interruption_is_told_once_with_what_helps() {
     let text = send_all(&mut it)[0].content().text().to_owned();
     assert!(text.contains("`Bash`") && !text.contains("tail"), "{text}");
 }
+
+#[test]
+fn nobody_hears_of_an_interruption_of_what_is_over() {
+    let mut it = pair();
+    let mut runner = at_work(&mut it);
+    runner.end_turn(&answer("done"), &[], NOW).unwrap();
+    it.host.import(&context(1_000), NOW).unwrap();
+    assert_eq!(send_all(&mut it).len(), 1);
+    let silent = Trouble::Silent { tool: None };
+    it.host.posting().record_exit(Incarnation(1), true, "", Some(&silent), NOW).unwrap();
+    it.host.posting().release(M1, Incarnation(1), NOW, "andy", NOW).unwrap();
+    assert_eq!(send_all(&mut it), []);
+}

@@ -1,8 +1,16 @@
 //! Which files may be sent, on real folders.
 
 use std::os::unix::fs::symlink;
+use std::sync::Arc;
+
+use domain::Incarnation;
+use domain::agent::Provider;
+use domain::time::SystemClock;
+use store::{NoGate, RunnerStore};
 
 use super::*;
+use crate::Config;
+use crate::notifier::Notifier;
 
 struct Disk {
     dir: tempfile::TempDir,
@@ -91,4 +99,16 @@ fn a_file_that_is_too_large_is_refused_by_its_size() {
     File::create(path).unwrap().set_len(FILE_BYTES_MAX + 1).unwrap();
     let err = disk.copy("large", None).unwrap_err();
     assert!(matches!(err, FileError::TooLarge(bytes) if bytes == FILE_BYTES_MAX + 1));
+}
+
+#[tokio::test]
+async fn a_caption_that_is_too_long_is_refused_with_its_length() {
+    let dir = tempfile::tempdir().unwrap();
+    let (config, at) = (Config::new(Incarnation(1), Provider::Demo), dir.path().to_path_buf());
+    let store = RunnerStore::shared(at.clone(), at, config.incarnation, Arc::new(NoGate));
+    let host_client = HostClient::new(store, Arc::new(SystemClock), Notifier::new(), &config);
+    let caption = "x".repeat(TEXT_BYTES_MAX + 1);
+    let file = FileToSend { path: "a.txt".into(), caption, name: None };
+    let err = host_client.send_file(file, None).await.unwrap_err();
+    assert!(matches!(err, ToolError::TooLong(it) if it == TEXT_BYTES_MAX + 1), "{err}");
 }
