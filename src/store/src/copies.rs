@@ -17,9 +17,8 @@ use crate::{CentralStore, StoreError};
 /// All pages in one step. A writer between two steps would restart the copy, so that one
 /// that writes steadily kept it from ever ending; a reader of a write-ahead log is in nobody's way.
 const PAGES: std::ffi::c_int = -1;
-const BUSY_WAIT: Duration = Duration::from_millis(20);
-/// Steps in a row that find the file locked before the copy is given up; about ten seconds.
-const BUSY_MAX: u32 = 500;
+/// How long the copy waits for a file that another connection locks, as one does that has just opened it.
+const BUSY_WAIT: Duration = Duration::from_secs(10);
 
 /// Copies a database of the host's own into a new file. May be called while it is written.
 ///
@@ -33,26 +32,9 @@ pub fn copy_database(from: &Path, to: &Path) -> Result<(), StoreError> {
 fn copy(source: &Connection, to: &Path) -> Result<(), StoreError> {
     let run = || -> rusqlite::Result<()> {
         let mut target = Connection::open(to)?;
-        // The steps below wait; SQLite's own wait for each of them would be on top.
-        source.busy_timeout(Duration::ZERO)?;
-        {
-            let backup = Backup::new(source, &mut target)?;
-            let mut busy = 0;
-            loop {
-                let step = backup.step(PAGES)?;
-                if step == StepResult::Done {
-                    break;
-                }
-                if step == StepResult::More {
-                    busy = 0;
-                } else if busy < BUSY_MAX {
-                    // Busy, locked, and whatever else passes.
-                    busy += 1;
-                    pause(BUSY_WAIT);
-                } else {
-                    return Err(busy_error());
-                }
-            }
+        source.busy_timeout(BUSY_WAIT)?;
+        if Backup::new(source, &mut target)?.step(PAGES)? != StepResult::Done {
+            return Err(busy_error());
         }
         // A copy is one file. Its owner sets the journal again when it opens it.
         target.pragma_update(None, "journal_mode", "DELETE")
@@ -65,11 +47,6 @@ fn busy_error() -> rusqlite::Error {
         rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY),
         Some("another program holds the database all the time".to_owned()),
     )
-}
-
-#[expect(clippy::disallowed_methods, reason = "runs on a thread of its own, never on a worker")]
-fn pause(wait: Duration) {
-    std::thread::sleep(wait);
 }
 
 /// What a copy of the central database names.
