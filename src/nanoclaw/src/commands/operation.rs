@@ -72,11 +72,11 @@ fn with_script(operation: &Operation) -> anyhow::Result<Operation> {
     Ok(operation)
 }
 
-/// A file that is there, or one word that can only be meant as one.
+/// A file that is there, or a bare name that can only be meant as one. A missing path with a slash is
+/// a command: the script runs in the container, where the path may exist.
 fn is_path(script: &str) -> bool {
-    let is_word = !script.contains(char::is_whitespace);
-    let looks_so = is_word && (script.contains('/') || script.ends_with(".sh"));
-    looks_so || (!script.contains('\n') && Path::new(script).is_file())
+    let is_bare = !script.contains(|c: char| c == '/' || c.is_whitespace());
+    (is_bare && script.ends_with(".sh")) || (!script.contains('\n') && Path::new(script).is_file())
 }
 
 /// Shows what will be shared, and asks whether it may.
@@ -103,4 +103,16 @@ fn hinted<T>(done: Result<T, OperationError>) -> anyhow::Result<T> {
         Some(hint) => Err(err).hint(hint),
         None => Err(err.into()),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_path;
+
+    #[test]
+    fn a_path_in_the_container_is_a_script_and_a_bare_name_is_a_file() {
+        assert!(is_path("check.sh"));
+        let scripts = ["/workspace/check.sh", "./check.sh", "bash check.sh", "true", "a\nb.sh"];
+        assert_eq!(scripts.map(is_path), [false; 5]);
+    }
 }
