@@ -1,86 +1,230 @@
-//! The cap on containers that run at the same time. Who waits is served in the order of asking.
+//! The cap on containers that run at the same time, and the fair share of it.
+//!
+//! A session holds its slot from the start of its container until the container is known to be gone: also
+//! while the engine does not answer, and while the session's actor starts again.
+//!
+//! Invariants
+//! - No more containers are started than the cap allows, counting those that were found running. So none
+//!   is started before the containers of an earlier host were listed.
+//! - An agent that runs a container already leaves a part of the slots to agents that run none, so that
+//!   no agent with many conversations makes all others wait.
+//! - Of those that wait, the one whose agent runs the fewest containers is served first, then the one that
+//!   asked first.
 
-use std::sync::Arc;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use domain::{AgentName, SessionId};
+use tokio::sync::oneshot;
 
-/// Held as long as a container runs.
-pub type Permit = OwnedSemaphorePermit;
+/// The part of all slots, one in so many, that only an agent without a container may take.
+const RESERVE: usize = 4;
 
 #[derive(Debug)]
 pub struct ContainerSlots {
-    free: Arc<Semaphore>,
-    max: usize,
-    waiting: Arc<AtomicUsize>,
+    shared: Arc<Shared>,
     leaving: Arc<AtomicUsize>,
 }
 
+#[derive(Debug)]
+struct Shared {
+    max: usize,
+    slots: Mutex<Slots>,
+}
+
+#[derive(Debug, Default)]
+struct Slots {
+    /// The containers of an earlier host were listed.
+    is_open: bool,
+    held: BTreeMap<SessionId, AgentName>,
+    waiting: VecDeque<Waiter>,
+}
+
+#[derive(Debug)]
+struct Waiter {
+    session: SessionId,
+    agent: AgentName,
+    served: oneshot::Sender<Grant>,
+}
+
+/// A slot for a container that is about to start; dropped, it is free again.
+#[derive(Debug)]
+pub struct Grant {
+    shared: Arc<Shared>,
+    session: SessionId,
+    is_kept: bool,
+}
+
 impl ContainerSlots {
+    /// At most `max` containers.
     #[must_use]
     pub fn new(max: usize) -> Self {
-        Self {
-            free: Arc::new(Semaphore::new(max)),
-            max,
-            waiting: Arc::default(),
-            leaving: Arc::default(),
-        }
+        let shared = Arc::new(Shared { max, slots: Mutex::default() });
+        Self { shared, leaving: Arc::default() }
     }
 
     #[must_use]
     pub fn max(&self) -> usize {
-        self.max
+        self.shared.max
     }
 
-    /// Slots in use.
+    /// Slots in use; above the cap if more containers were found running.
     #[must_use]
     pub fn taken(&self) -> usize {
-        self.max.saturating_sub(self.free.available_permits())
+        self.shared.lock().held.len()
     }
 
-    /// Whether somebody waits for a slot that nobody is leaving yet; idle containers make room.
+    /// Whether a waiting session would get the slot of a container of `agent`, and no other container
+    /// is leaving for it yet; idle containers make room.
     #[must_use]
-    pub fn contended(&self) -> bool {
-        self.leaving.load(Ordering::Relaxed) < self.waiting.load(Ordering::Relaxed)
+    pub fn contended(&self, agent: &AgentName) -> bool {
+        let leaving = self.leaving.load(Ordering::Relaxed);
+        let slots = self.shared.lock();
+        let taken = slots.held.len().saturating_sub(leaving + 1);
+        let by_agent = slots.by_agent();
+        let of = |agent: &AgentName| by_agent.get(agent).copied().unwrap_or_default();
+        let agents = by_agent.len() - usize::from(of(agent) == 1);
+        let helped = |waiter: &&Waiter| {
+            let gone = usize::from(waiter.agent == *agent);
+            let running = of(&waiter.agent).saturating_sub(gone);
+            !waiter.served.is_closed() && may_take(self.shared.max, taken, agents, running)
+        };
+        slots.is_open && leaving < slots.waiting.iter().filter(helped).count()
     }
 
-    /// Waits for a slot, after calling `contended` if there is none. `None` only when the process
-    /// ends.
-    pub async fn take(&self, contended: impl FnOnce()) -> Option<Permit> {
-        if let Some(permit) = self.try_take() {
-            return Some(permit);
+    /// Waits for a slot, after calling `contended` if there is none.
+    pub async fn take(
+        &self,
+        session: SessionId,
+        agent: &AgentName,
+        contended: impl FnOnce(),
+    ) -> Grant {
+        let (served, mut grant) = oneshot::channel();
+        let waiter = Waiter { session, agent: agent.clone(), served };
+        self.shared.lock().waiting.push_back(waiter);
+        Shared::serve(&self.shared);
+        if let Ok(grant) = grant.try_recv() {
+            return grant;
         }
-        let _waits = Count::up(&self.waiting);
         contended();
-        Arc::clone(&self.free).acquire_owned().await.ok()
+        match grant.await {
+            Ok(grant) => grant,
+            // Not reached: a waiter is removed when it is served, or when nobody waits for it.
+            Err(_) => Grant { shared: Arc::clone(&self.shared), session, is_kept: false },
+        }
     }
 
     /// Held while a container goes in order to make room, so that one goes for one that waits.
     #[must_use]
     pub fn leave(&self) -> Count {
-        Count::up(&self.leaving)
+        self.leaving.fetch_add(1, Ordering::Relaxed);
+        Count(Arc::clone(&self.leaving))
     }
 
-    /// A slot for a container that runs already. None left means that it runs above the cap.
+    /// A container of the session was found running; it counts, also above the cap.
+    pub fn adopt(&self, session: SessionId, agent: &AgentName) {
+        self.shared.lock().held.insert(session, agent.clone());
+    }
+
+    /// Nothing of the session runs.
+    pub fn release(&self, session: SessionId) {
+        self.shared.lock().held.remove(&session);
+        Shared::serve(&self.shared);
+    }
+
+    /// Whether the containers of an earlier host were listed.
     #[must_use]
-    pub fn try_take(&self) -> Option<Permit> {
-        Arc::clone(&self.free).try_acquire_owned().ok()
+    pub fn is_open(&self) -> bool {
+        self.shared.lock().is_open
+    }
+
+    /// All that an earlier host left running was adopted: from now on slots are given.
+    pub fn open(&self) {
+        self.shared.lock().is_open = true;
+        Shared::serve(&self.shared);
     }
 }
 
-/// Counts up for as long as it lives, also when the future that holds it is dropped.
+/// Whether an agent with `running` containers may start one more while `agents` run `taken` together.
+/// The first container of each agent does not count against the share of the others.
+fn may_take(max: usize, taken: usize, agents: usize, running: usize) -> bool {
+    let more_than_one_each = taken.saturating_sub(agents);
+    taken < max && (running == 0 || more_than_one_each + 1 < max - max / RESERVE)
+}
+
+impl Shared {
+    /// Gives free slots to those that wait.
+    fn serve(this: &Arc<Self>) {
+        let mut served = Vec::new();
+        {
+            let mut slots = this.lock();
+            slots.waiting.retain(|waiter| !waiter.served.is_closed());
+            while let Some(Waiter { session, agent, served: waiter }) = slots.next(this.max) {
+                slots.held.insert(session, agent);
+                let grant = Grant { shared: Arc::clone(this), session, is_kept: false };
+                served.push((waiter, grant));
+            }
+        }
+        // After the lock: the grant of one that went meanwhile is dropped here, which locks again.
+        for (waiter, grant) in served {
+            drop(waiter.send(grant));
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Slots> {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Slots {
+    fn by_agent(&self) -> BTreeMap<AgentName, usize> {
+        let mut by_agent = BTreeMap::new();
+        for agent in self.held.values() {
+            *by_agent.entry(agent.clone()).or_default() += 1;
+        }
+        by_agent
+    }
+
+    /// Removes the waiter that is served next, if one may be.
+    fn next(&mut self, max: usize) -> Option<Waiter> {
+        if !self.is_open {
+            return None;
+        }
+        let by_agent = self.by_agent();
+        let running =
+            |index: &usize| by_agent.get(&self.waiting[*index].agent).copied().unwrap_or(0);
+        let may = |index: &usize| may_take(max, self.held.len(), by_agent.len(), running(index));
+        let first = (0..self.waiting.len()).filter(may).min_by_key(running)?;
+        self.waiting.remove(first)
+    }
+}
+
+impl Grant {
+    /// The container is about to start: the slot stays taken until [`ContainerSlots::release`].
+    pub fn keep(mut self) {
+        self.is_kept = true;
+    }
+}
+
+impl Drop for Grant {
+    fn drop(&mut self) {
+        if !self.is_kept {
+            self.shared.lock().held.remove(&self.session);
+            Shared::serve(&self.shared);
+        }
+    }
+}
+
+/// Counts for as long as it lives, also when the future that holds it is dropped.
 #[derive(Debug)]
 pub struct Count(Arc<AtomicUsize>);
-
-impl Count {
-    fn up(count: &Arc<AtomicUsize>) -> Self {
-        count.fetch_add(1, Ordering::Relaxed);
-        Self(Arc::clone(count))
-    }
-}
 
 impl Drop for Count {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
+
+#[cfg(test)]
+mod tests;

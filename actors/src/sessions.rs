@@ -282,15 +282,27 @@ async fn asleep_with_work(host: &Host, live: &[SessionId]) -> (Vec<SessionRow>, 
     let mut orphans = Vec::new();
     match timeout(ENGINE_WITHIN, host.sandbox.list()).await {
         Ok(Ok(found)) => {
+            let is_first = !host.container_slots.is_open();
+            let mut is_complete = true;
             for id in found {
-                if live.contains(&id) || rows.iter().any(|it| it.id == id) {
+                if !is_first && (live.contains(&id) || rows.iter().any(|it| it.id == id)) {
                     continue;
                 }
                 match host.central.read(move |central| central.session(id)).await {
-                    Ok(Some(row)) => rows.push(row),
+                    Ok(Some(row)) => {
+                        if is_first {
+                            host.container_slots.adopt(id, &row.agent);
+                        }
+                        if rows.iter().all(|it| it.id != id) {
+                            rows.push(row);
+                        }
+                    }
                     Ok(None) => orphans.push(id),
-                    Err(_) => {}
+                    Err(_) => is_complete = false,
                 }
+            }
+            if is_complete {
+                host.container_slots.open();
             }
         }
         Ok(Err(SandboxError::Unreachable(_))) => {}
@@ -306,7 +318,7 @@ async fn asleep_with_work(host: &Host, live: &[SessionId]) -> (Vec<SessionRow>, 
 async fn remove_orphan(host: &Host, id: SessionId) {
     info!(session = %id, "removing a container that belongs to no session");
     match timeout(ENGINE_WITHIN, host.sandbox.stop(id)).await {
-        Ok(Ok(())) => {}
+        Ok(Ok(())) => host.container_slots.release(id),
         Ok(Err(err)) => warn!(error = &err as &dyn std::error::Error, "left for the next sweep"),
         Err(_) => warn!(session = %id, "its container does not end; left for the next sweep"),
     }

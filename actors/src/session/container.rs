@@ -15,7 +15,7 @@ use tracing::{info, warn};
 use self::refusal::StartError;
 use super::state::SessionState;
 use super::{SessionError, SessionMessage};
-use crate::container_slots::{Count, Permit};
+use crate::container_slots::Count;
 use crate::host::Host;
 use crate::session::link::Link;
 use crate::sessions::child::chain;
@@ -57,7 +57,6 @@ enum Kind {
 struct Started {
     incarnation: Incarnation,
     fingerprint: String,
-    permit: Option<Permit>,
     link: Link,
 }
 
@@ -93,8 +92,8 @@ impl SessionState {
         let was_full = std::mem::take(&mut self.full);
         self.call(async move {
             // Idle containers learn at once that another session needs their slot.
-            let permit =
-                host.container_slots.take(|| host.peers.sweep.cast(SweepMessage::Now)).await;
+            let look = || host.peers.sweep.cast(SweepMessage::Now);
+            let slot = host.container_slots.take(row.id, &row.agent, look).await;
             if host.stops.is_closed(row.id, &row.agent) {
                 return Kind::Started(Err(StartError::Stopped));
             }
@@ -118,9 +117,11 @@ impl SessionState {
                 if host.stops.is_closed(row.id, &row.agent) {
                     return Err(StartError::Stopped);
                 }
+                // Whether it runs after an error is not known before the engine was asked again.
+                slot.keep();
                 host.sandbox.start(&spec).await?;
                 let fingerprint = spec.fingerprint;
-                Ok(Box::new(Started { incarnation, fingerprint, permit, link }))
+                Ok(Box::new(Started { incarnation, fingerprint, link }))
             };
             let started: Result<Box<Started>, StartError> = started.await;
             if let Err(err) = &started {
@@ -252,7 +253,6 @@ impl SessionState {
             Kind::Started(Err(err)) => {
                 warn!(why = chain(&err), "the container did not start");
                 self.explain(Some(chain(&err)));
-                self.permit = None;
                 // One of its folders may be gone.
                 self.folders_made = false;
                 self.full = matches!(err, StartError::DiskFull { .. });
@@ -263,7 +263,7 @@ impl SessionState {
                     warn!(why, "the container ended badly");
                     self.explain(Some(why));
                 }
-                self.permit = None;
+                self.host().container_slots.release(self.id());
                 self.container = Seen::Absent;
             }
             Kind::Gone(Err(err)) => self.lose_sight(&err),
@@ -304,7 +304,7 @@ impl SessionState {
         self.lost_since = None;
         self.container = match observed {
             Observed::Absent => {
-                self.permit = None;
+                self.host().container_slots.release(self.id());
                 Seen::Absent
             }
             Observed::Running { incarnation, fingerprint } => {
@@ -329,9 +329,7 @@ impl SessionState {
 
     async fn adopt(&mut self, incarnation: Incarnation) {
         // Before anything that takes time: others start meanwhile.
-        if self.permit.is_none() {
-            self.permit = self.host().container_slots.try_take();
-        }
+        self.host().container_slots.adopt(self.id(), &self.args.row.agent);
         let mounts = mounts(self.host(), &self.args.row, incarnation);
         let wakeups = Arc::clone(&self.wakeups);
         let opened = Link::open(self.host(), &self.args.row, incarnation, mounts, wakeups).await;
@@ -345,10 +343,10 @@ impl SessionState {
     }
 
     fn take_started(&mut self, started: Started) {
-        let Started { incarnation, fingerprint, permit, link } = started;
+        let Started { incarnation, fingerprint, link } = started;
         info!(%incarnation, "the container runs");
         self.explain(None);
-        (self.permit, self.link) = (permit, Some(link));
+        self.link = Some(link);
         (self.last_event, self.last_sign) = (Instant::now(), Instant::now());
         let wanted = fingerprint.clone();
         self.container = Seen::Running { incarnation, fingerprint, wanted };

@@ -23,7 +23,6 @@ use super::{SessionArgs, SessionError, SessionMessage};
 use crate::actor_handle::Timer;
 use crate::admin::protocol::SessionStatus;
 use crate::approvals::ApprovalMessage;
-use crate::container_slots::Permit;
 use crate::folders;
 use crate::host::Host;
 use crate::sessions::SessionsMessage;
@@ -44,7 +43,6 @@ pub struct SessionState {
     pub(super) container: Seen,
     pub(super) link: Option<Link>,
     pub(super) wakeups: Arc<Wakeups>,
-    pub(super) permit: Option<Permit>,
     /// What runs beside the mailbox; aborted when the actor is gone.
     pub(super) calls: JoinSet<()>,
     pub(super) watch: JoinSet<()>,
@@ -88,7 +86,6 @@ impl SessionState {
             store,
             container: Seen::Unread,
             link: None,
-            permit: None,
             fetching: false,
             forwarding: false,
             next_file: None,
@@ -222,7 +219,7 @@ impl SessionState {
             asking: snapshot.asking,
             background_for: self.background.map(|it| it.elapsed()),
             tool_max: self.tool.as_ref().map_or(Duration::ZERO, |it| it.max),
-            contended: self.host().container_slots.contended(),
+            contended: self.host().container_slots.contended(&self.args.row.agent),
             quiet_for: match self.fetching || self.forwarding {
                 true => Duration::ZERO,
                 false => self.last_event.elapsed(),
@@ -293,6 +290,8 @@ impl SessionState {
 
     async fn rest(&mut self) -> Result<(), SessionError> {
         let id = self.id();
+        // A listing from before its container went may have counted it again.
+        self.host().container_slots.release(id);
         if !self.store.write("asleep", |it: &SessionRows<'_>| it.fall_asleep()).await? {
             let _ = self.myself.cast(SessionMessage::Look);
             return Ok(());

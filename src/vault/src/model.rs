@@ -79,7 +79,7 @@ impl Vault {
         let call = gate::admit(request.method(), request.uri()).map_err(Refusal::Forbidden)?;
         let limits = &self.upstream.limits;
         self.tallies
-            .call(caller.session, limits.calls_burst, limits.call_every)
+            .call(caller, limits.calls_burst, limits.call_every)
             .map_err(|after| Refusal::TooMany { after })?;
         let body_max = self.upstream.limits.body_bytes_max;
         if request.body().size_hint().lower() > body_max as u64 {

@@ -1,6 +1,6 @@
 //! What each session asked for and how often: its refusals, counted in memory so that a container that
 //! asks for thousands costs the host no thousand commits and lines of its log; and the pace of its
-//! calls, so that no session spends what all share.
+//! calls and of its agent's, so that no session and no agent with many of them spends what all share.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -9,23 +9,33 @@ use std::time::Duration;
 use domain::SessionId;
 use tokio::time::Instant;
 
+use crate::egress::Caller;
+
 /// The shortest time between two commits about one session and reason.
 const COMMIT_EVERY: Duration = Duration::from_secs(5);
 /// The shortest time between two lines of the log about one session.
 const LOG_EVERY: Duration = Duration::from_secs(60);
+/// An agent's pace, as a multiple of one session's: more than work in several chats at once takes.
+const SESSIONS_PER_AGENT: u32 = 4;
 /// Sessions that are remembered; beyond it, those that have nothing to remember are forgotten.
 const SESSIONS_MAX: usize = 1_024;
 
 #[derive(Debug, Default)]
-pub(crate) struct Tallies(Mutex<BTreeMap<SessionId, Tally>>);
+pub(crate) struct Tallies {
+    sessions: Mutex<BTreeMap<SessionId, Tally>>,
+    agents: Mutex<BTreeMap<String, Pace>>,
+}
+
+/// When a burst of calls is free again as a whole.
+#[derive(Clone, Copy, Debug, Default)]
+struct Pace(Option<Instant>);
 
 #[derive(Debug, Default)]
 struct Tally {
     reasons: BTreeMap<&'static str, Reason>,
     logged_at: Option<Instant>,
     unlogged: u64,
-    /// When its burst of calls is free again as a whole.
-    free_at: Option<Instant>,
+    pace: Pace,
 }
 
 #[derive(Debug, Default)]
@@ -79,36 +89,50 @@ impl Tallies {
         taken
     }
 
-    /// Counts a call. `Err` with the time to wait when the session makes too many: `burst` at once,
-    /// then one `every`.
+    /// Counts a call. `Err` with the time to wait when the session makes too many, `burst` at once and
+    /// then one `every`, or its agent makes several times as many.
     pub(crate) fn call(
         &self,
-        session: SessionId,
+        caller: &Caller,
         burst: u32,
         every: Duration,
     ) -> Result<(), Duration> {
         let now = Instant::now();
         let mut tallies = self.lock();
         forget(&mut tallies, now);
-        let tally = tallies.entry(session).or_default();
-        let next = tally.free_at.filter(|it| now < *it).unwrap_or(now) + every;
-        let over = next.duration_since(now).saturating_sub(every * burst);
-        if !over.is_zero() {
-            return Err(over);
-        }
-        tally.free_at = Some(next);
+        let mut agents = self.agents.lock().unwrap_or_else(PoisonError::into_inner);
+        agents.retain(|_, pace| pace.is_held(now));
+        let session = &mut tallies.entry(caller.session).or_default().pace;
+        let agent = agents.entry(caller.agent.clone()).or_default();
+        let next = (
+            session.after_call(now, burst, every)?,
+            agent.after_call(now, burst * SESSIONS_PER_AGENT, every / SESSIONS_PER_AGENT)?,
+        );
+        (*session, *agent) = next;
         Ok(())
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<SessionId, Tally>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Pace {
+    fn is_held(self, now: Instant) -> bool {
+        self.0.is_some_and(|at| now < at)
+    }
+
+    fn after_call(self, now: Instant, burst: u32, every: Duration) -> Result<Self, Duration> {
+        let next = self.0.filter(|at| now < *at).unwrap_or(now) + every;
+        let over = next.duration_since(now).saturating_sub(every * burst);
+        if over.is_zero() { Ok(Self(Some(next))) } else { Err(over) }
     }
 }
 
 fn forget(tallies: &mut BTreeMap<SessionId, Tally>, now: Instant) {
     if SESSIONS_MAX <= tallies.len() {
         tallies.retain(|_, it| {
-            it.free_at.is_some_and(|at| now < at)
+            it.pace.is_held(now)
                 || it.logged_at.is_some_and(|at| now - at < LOG_EVERY)
                 || it.reasons.values().any(|it| 0 < it.uncommitted)
         });
@@ -123,6 +147,10 @@ mod tests {
 
     const ONE: SessionId = SessionId(1);
     const SECOND: Duration = Duration::from_secs(1);
+
+    fn caller(session: SessionId, agent: &str) -> Caller {
+        Caller { session, agent: agent.to_owned() }
+    }
 
     #[tokio::test(start_paused = true)]
     async fn a_flood_of_refusals_is_one_commit_in_five_seconds_and_one_line_a_minute() {
@@ -159,7 +187,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn calls_have_a_burst_and_a_pace() {
         let tallies = Tallies::default();
-        let call = |session| tallies.call(session, 3, SECOND);
+        let call = |session| tallies.call(&caller(session, "a"), 3, SECOND);
         assert_eq!([call(ONE), call(ONE), call(ONE)], [Ok(()); 3]);
         assert_eq!(call(ONE), Err(SECOND));
         assert_eq!(call(SessionId(2)), Ok(()), "another session is not concerned");
@@ -172,12 +200,28 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn an_agent_with_many_sessions_has_a_pace_of_its_own() {
+        let tallies = Tallies::default();
+        let calls = |agent: &str| {
+            let made = (0..100).map(|n| tallies.call(&caller(SessionId(n), agent), 3, SECOND));
+            made.filter(Result::is_ok).count()
+        };
+        assert_eq!(calls("a"), 12);
+        assert_eq!(calls("b"), 12, "another agent is not concerned");
+        advance(SECOND).await;
+        assert_eq!(calls("a"), 4);
+        advance(SECOND * 60).await;
+        assert_eq!(calls("a"), 12, "unused calls are not saved up");
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn sessions_that_are_done_are_forgotten() {
         let tallies = Tallies::default();
         for n in 0..10_000 {
-            let _ = tallies.call(SessionId(n), 3, SECOND);
+            let _ = tallies.call(&caller(SessionId(n), &n.to_string()), 3, SECOND);
             advance(Duration::from_millis(10)).await;
         }
         assert!(tallies.lock().len() <= SESSIONS_MAX);
+        assert!(tallies.agents.lock().unwrap().len() <= SESSIONS_MAX);
     }
 }

@@ -13,13 +13,17 @@ use simulation::simulation::{Plan, multi_user, run, run_broken, sweep};
 /// tried is. `NANOCLAW_SEEDS=20000..90000` runs others.
 const SEEDS: u64 = 5_000;
 /// Seeds that once broke a law, each for a cause of its own.
-const MENDED: [u64; 3] = [
+const MENDED: [u64; 5] = [
     // A claim took effect, its runner heard of an error and never worked on the message.
     10_438_578_455_432,
     // A hostile runner ended a message with what it had said about an earlier one.
     10_438_578_457_701,
     // A clock jumped over the end of a question before it was put; the law knew no such thing.
     19_619_963_342_209,
+    // A number typed again before a `/stop` was set aside with the rest; the law knew no such thing.
+    5_892_543_977_749,
+    // An engine that failed had started a container, whose slot another session got.
+    21_278_499_684_207,
 ];
 /// Within so many seeds a flaw has to show.
 const SEEDS_PER_MUTATION: u64 = 300;

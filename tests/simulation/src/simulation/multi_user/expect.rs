@@ -168,9 +168,13 @@ pub(super) fn belongs(multi_user: &MultiUser, post: &Post, row: &SessionRow) -> 
 /// Whether somebody said `/stop` in the conversation of a message after it was written.
 pub(super) fn is_stopped(multi_user: &MultiUser, post: &Post, row: &SessionRow) -> bool {
     // What waits for a decision may be written before any order to stop.
-    let all = || multi_user.posts.iter();
-    let first = if post.upon.is_some() { None } else { all().position(|it| it.id == post.id) };
-    let after = all().skip(first.map_or(0, |it| it + 1));
+    let at = multi_user.posts.iter().position(|it| it.id == post.id && it.upon.is_none());
+    has_stop(multi_user, at.map_or(0, |at| at + 1), row)
+}
+
+/// Whether one of the posts from number `first` stops that conversation.
+pub(super) fn has_stop(multi_user: &MultiUser, first: usize, row: &SessionRow) -> bool {
+    let after = multi_user.posts.iter().skip(first);
     let mut stops = after.filter(|it| it.word == Word::Stop && belongs(multi_user, it, row));
     stops.any(|it| class(multi_user, it, row.agent.as_str()) != Class::Nowhere)
 }

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use channel::Part;
 use domain::message::Outcome;
 
-use super::super::expect::{Class, Code, agents, belongs, class, code, is_stopped};
+use super::super::approver::TYPED;
+use super::super::expect::{Class, Code, agents, belongs, class, code, has_stop, is_stopped};
 use super::super::plan::{MultiUser, PLAZA, Post, Word};
 use super::super::seen::{Seen, Session, answers};
 
@@ -37,12 +38,19 @@ fn answered(
     let of = |it: &Part| it.last && it.key.starts_with(&prefix) && answers(it, id);
     let keys = seen.keys(of);
     let post = multi_user.posts.iter().find(|it| it.id == id);
-    let stopped = post.is_some_and(|it| is_stopped(multi_user, it, row));
+    // A number is typed when its card was seen, which may be before any order to stop.
+    let stopped = match post {
+        Some(post) => is_stopped(multi_user, post, row),
+        None => id.starts_with(TYPED) && has_stop(multi_user, 0, row),
+    };
     let mut broken = Vec::new();
     match (keys.len(), outcome) {
         (0, Some(Outcome::Silent) | None) | (1, Some(Outcome::Answered | Outcome::Failed)) => {}
         (0 | 1, _) if stopped => {}
-        (n, _) => broken.push(format!("{id} got {n} answers of {}: {keys:?}", row.agent)),
+        (n, _) => {
+            let agent = &row.agent;
+            broken.push(format!("{id} got {n} answers of {agent} ({outcome:?}): {keys:?}"));
+        }
     }
     let text = seen.sent.iter().find(|it| of(it)).map(|it| it.content.text().to_owned());
     if let (Some(post), Some(text), Some(Outcome::Answered)) = (post, text, outcome) {
