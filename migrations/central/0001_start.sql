@@ -320,7 +320,7 @@ CREATE TABLE launch (
     PRIMARY KEY (session, incarnation)
 ) STRICT, WITHOUT ROWID;
 
--- The outbox: everything that is sent, whoever wrote it.
+-- The outbox: everything that is sent, by agents and by the host.
 CREATE TABLE part (
     id                 INTEGER PRIMARY KEY,          -- the order within a chat
     session            INTEGER NOT NULL DEFAULT 0,   -- 0: the host wrote it outside of any session

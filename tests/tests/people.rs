@@ -34,7 +34,7 @@ async fn the_first_owner_proves_themselves_with_a_code_and_is_answered_from_then
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_new_group_is_put_to_the_owner_and_its_first_message_is_answered_after_a_yes() {
+async fn a_new_group_asks_the_owner_for_access_and_its_first_message_is_answered_after_a_yes() {
     let world = public();
     let _host = world.start(Crash::never()).await;
     grant(&world, "ann", &Role::Owner);

@@ -160,6 +160,62 @@ fn errors(text: &str) -> impl Iterator<Item = String> {
     })
 }
 
+/// Words that the glossary bans, each with the forms that were in use.
+const BANNED: &[&str] = &[
+    "whoever",
+    "anew",
+    "knock",
+    "knocks",
+    "knocked",
+    "bury",
+    "buried",
+    "mourn",
+    "mourns",
+    "mourned",
+    "toll",
+    "errand",
+    "errands",
+    "let pass",
+    "lets pass",
+    "by itself",
+    "by themselves",
+    "in its midst",
+    "take up",
+    "taken up",
+    "is put to",
+    "are put to",
+    "in vain",
+];
+
+#[test]
+fn texts_do_without_the_words_that_the_glossary_bans() {
+    let out = Command::new("git").arg("ls-files").current_dir(root()).output().unwrap();
+    let names = String::from_utf8(out.stdout).unwrap();
+    assert!(names.contains("tests/tests/tidy.rs"), "this is no working copy of the repository");
+    let is_text = |name: &&str| {
+        let ending = name.rsplit('.').next().unwrap_or_default();
+        ["rs", "sql", "md", "sh", "toml"].contains(&ending) && !name.ends_with("tidy.rs")
+    };
+    let mut complaints = Vec::new();
+    for name in names.lines().filter(is_text) {
+        // A file that was removed and not committed yet is still listed.
+        let Ok(text) = fs::read_to_string(root().join(name)) else { continue };
+        // Phrases go on behind the end of a line.
+        let lines =
+            text.lines().map(|line| line.trim_start().trim_matches(['/', '!', '-', '#', '\\']));
+        let text =
+            lines.flat_map(str::split_whitespace).collect::<Vec<_>>().join(" ").to_lowercase();
+        let is_word = |at: Option<char>| at.is_some_and(|it| it.is_alphanumeric() || it == '_');
+        let stands_alone = |(at, word): (usize, &str)| {
+            let (before, after) = (&text[..at], &text[at + word.len()..]);
+            !is_word(before.chars().next_back()) && !is_word(after.chars().next())
+        };
+        let found = BANNED.iter().filter(|it| text.match_indices(**it).any(stands_alone));
+        complaints.extend(found.map(|it| format!("{name}: \"{it}\"")));
+    }
+    assert!(complaints.is_empty(), "{complaints:#?}");
+}
+
 #[test]
 fn the_parts_of_a_platform_are_sent_in_one_place() {
     let sends = |it: &PathBuf| {

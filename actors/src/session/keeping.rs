@@ -13,8 +13,8 @@ impl SessionState {
     pub(super) async fn prune(&mut self) -> Result<(), SessionError> {
         self.make_folders().await?;
         let cutoffs = crate::keeping::cutoffs(self.host()).await?;
-        let pass = move |it: &SessionRows<'_>| it.prune(cutoffs);
-        match self.store.write("prune", pass).await {
+        let prune = move |it: &SessionRows<'_>| it.prune(cutoffs);
+        match self.store.write("prune", prune).await {
             Ok(0) => {}
             Ok(rows) => {
                 debug!(rows, "old rows are gone");

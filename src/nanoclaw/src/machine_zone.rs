@@ -8,8 +8,8 @@ pub(crate) fn read() -> Option<Zone> {
     named(set.as_deref()).or_else(|| named(iana_time_zone::get_timezone().ok().as_deref()))
 }
 
-/// `Europe/Berlin`, `:Europe/Berlin`, `/usr/share/zoneinfo/Europe/Berlin`. What `TZ` may say by
-/// itself, like `CET-1CEST`, is no zone that anybody else would understand.
+/// `Europe/Berlin`, `:Europe/Berlin`, `/usr/share/zoneinfo/Europe/Berlin`. What `TZ` may hold
+/// without a name, like `CET-1CEST`, is no zone that anybody else would understand.
 fn named(text: Option<&str>) -> Option<Zone> {
     let text = text?.trim().trim_start_matches(':');
     Zone::parse(text.rsplit_once("zoneinfo/").map_or(text, |it| it.1)).ok()

@@ -186,10 +186,8 @@ impl Tools {
         self.tasks(&TaskLine::new("run").say(&task), &context).await
     }
 
-    #[tool(
-        description = "Show when a task came, how late, what came of it, and which times were let \
-                       pass: to answer why something did not happen."
-    )]
+    #[tool(description = "Show when a task came, how late, what came of it, and which times were \
+                       skipped: to answer why something did not happen.")]
     async fn task_history(
         &self,
         Parameters(TaskHistory { task, limit }): Parameters<TaskHistory>,
