@@ -250,7 +250,7 @@ impl SessionState {
                 Some(file) => self.fetch(file),
                 None => return Ok(false),
             },
-            Effect::ForwardRequest(seq) => self.forward_request(seq).await?,
+            Effect::ForwardRequest(seq) => self.forward_request(seq),
             Effect::Status { message } => self.perform_status(message).await?,
             Effect::Start => self.start(),
             Effect::Stop(reason) => self.stop(reason),

@@ -156,6 +156,14 @@ pub struct NewPart {
     pub content: Draft,
 }
 
+impl NewPart {
+    /// One that replies to no message.
+    #[must_use]
+    pub fn new(key: String, to: Address, kind: PartKind, content: Draft) -> Self {
+        Self { key: PartKey(key), to, reply_to: String::new(), kind, content }
+    }
+}
+
 /// Adds a part; one with that key that is there already is left as it is. Returns whether it is new.
 pub(crate) fn add(
     tx: Scope<'_>,

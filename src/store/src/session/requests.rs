@@ -45,7 +45,8 @@ pub enum Asked {
     Admin,
 }
 
-/// Requests of one session that may be open at a time; an agent that asks for more is told so.
+/// Requests of one session that may be open at a time, so that one import keeps no more; an agent that
+/// asks for more is told so. Cards of all its sessions: `CHANGES_OPEN_MAX` in `central/questions.rs`.
 const OPEN_MAX: i64 = 20;
 /// Follows the answer to what was carried out before.
 const DONE_ONCE: &str =
