@@ -8,7 +8,7 @@
 //! Invariants
 //! - What follows from an answer, and what is said about it, is committed with the end of the question.
 //! - Nobody waits for this actor: routers and sessions write to the database and cast a hint.
-//! - It waits for nobody: calls to sessions and platforms run beside the mailbox ([`beside`]).
+//! - It waits for nobody: calls to the router and platforms run beside the mailbox ([`beside`]).
 
 mod access_request;
 mod answers;
@@ -126,22 +126,22 @@ impl ApprovalState {
         self.unreachable.retain(|it| !hour_ago(&it.2));
         let mut next = None;
         for _ in 0..ROUNDS_MAX {
+            self.route_due().await?;
             let (mut changed, look_at) = self.report_dead_letters().await?;
             next = look_at;
             let (told, look_at) = self.tell_unasked().await?;
             changed |= told;
-            next = earlier(next, look_at);
+            next = next.into_iter().chain(look_at).min();
             let rows = self.host.central.read(|central| central.unsettled()).await?;
             for row in rows {
                 let (did, look_at) = self.advance(row).await?;
                 changed |= did;
-                next = earlier(next, look_at);
+                next = next.into_iter().chain(look_at).min();
             }
             if !changed {
                 break;
             }
         }
-        self.route_due().await?;
         if let Some(at) = next {
             self.arm(at.since(self.now()).min(WAIT_MAX).max(Duration::from_millis(100)));
         }
@@ -176,12 +176,5 @@ impl ApprovalState {
             old.abort();
         }
         self.timer = Some(self.myself.send_after(after, || ApprovalMessage::Look));
-    }
-}
-
-fn earlier(a: Option<Timestamp>, b: Option<Timestamp>) -> Option<Timestamp> {
-    match (a, b) {
-        (Some(a), Some(b)) => Some(a.min(b)),
-        (a, b) => a.or(b),
     }
 }

@@ -120,7 +120,7 @@ async fn ask(
             let say = |id: QuestionId| {
                 let text = Draft::Text(told(request, News::Asked).to_owned());
                 let part = NewPart::new(format!("q{id}.asked"), to, PartKind::Interim, text);
-                vec![NewPart { reply_to, ..part }]
+                vec![part.replying_to(reply_to)]
             };
             let put = central.request_access(&question, &message, peer.as_deref(), say)?;
             Ok(match put {
@@ -242,11 +242,7 @@ fn zone_sentence(
 }
 
 fn reply(message: &Incoming, attempt: Attempt, more: &str) -> NewPart {
-    NewPart {
-        key: pair_key(message),
-        to: message.from.clone(),
-        reply_to: message.platform_id.clone(),
-        kind: PartKind::Answer,
-        content: Draft::Text(pairing::answer(attempt).unwrap_or_default() + more),
-    }
+    let text = Draft::Text(pairing::answer(attempt).unwrap_or_default() + more);
+    NewPart::new(pair_key(message).0, message.from.clone(), PartKind::Answer, text)
+        .replying_to(message.platform_id.clone())
 }

@@ -9,10 +9,10 @@ use domain::approval::{
 use domain::delivery::PartKey;
 use domain::message::Address;
 use domain::outgoing::Card;
-use domain::people::PersonId;
+use domain::people::{Handle, PersonId};
 use domain::question::{QuestionId, buttons, numbered};
 use store::{
-    ApproverRow, CentralStore, Draft, NewPart, PartKind, Question, QuestionKind, QuestionRow,
+    CentralStore, Draft, NewPart, PartKind, Question, QuestionKind, QuestionRow, RoleRow,
     StoreError,
 };
 use tokio::time::Instant;
@@ -21,7 +21,7 @@ use tracing::info;
 use super::ApprovalState;
 use super::beside::Call;
 use super::settling::overtaken;
-use crate::channel::OPEN_MAX;
+use crate::channel::{ChannelMessage, OPEN_MAX};
 use crate::channels::{ChannelsMessage, LOCAL};
 use crate::host::Host;
 use crate::sessions::child::chain;
@@ -99,20 +99,17 @@ impl ApprovalState {
         Ok(Known { view, place, overtaken })
     }
 
-    pub(super) fn candidate(&self, row: &ApproverRow) -> Vec<Candidate> {
-        let of = |channel: &str| {
-            let known = self.host.registration(channel).is_some();
-            let lost = |it: &&(PersonId, String, Instant)| it.0 == row.person && it.1 == channel;
-            known && !self.unreachable.iter().any(|it| lost(&it))
-        };
-        let candidate = |channel: &String| Candidate {
+    pub(super) fn candidate(&self, (row, handles): &(RoleRow, Vec<Handle>)) -> Vec<Candidate> {
+        let is_lost =
+            |channel: &str| self.unreachable.iter().any(|it| it.0 == row.person && it.1 == channel);
+        let candidate = |channel: &str| Candidate {
             person: row.person,
             role: row.role.clone(),
             order: row.order,
-            channel: channel.clone(),
-            reachable: of(channel),
+            channel: channel.to_owned(),
+            reachable: self.host.registration(channel).is_some() && !is_lost(channel),
         };
-        row.handles.iter().map(|it| candidate(&it.channel)).collect()
+        handles.iter().map(|it| candidate(&it.channel)).collect()
     }
 
     /// Asks one more person, in private. Returns whether the next look may see something else.
@@ -176,7 +173,7 @@ impl ApprovalState {
                 let mine: Vec<_> = handles.into_iter().filter(|it| it.channel == channel).collect();
                 let mut known = None;
                 for handle in &mine {
-                    known = known.or(central.direct_chat(&channel, None, &handle.id)?);
+                    known = known.or(central.direct_chat(&channel, &handle.id)?);
                 }
                 Ok((mine, known, central.accounts()?))
             })
@@ -235,7 +232,8 @@ impl ApprovalState {
 }
 
 async fn open_direct(host: Arc<Host>, (channel, account, handle): Direct) -> Option<String> {
-    let ask = |reply| ChannelsMessage::OpenDirect { channel, account, handle, reply };
+    let to = Address { channel, account, ..Address::default() };
+    let ask = |reply| ChannelsMessage::To(to, ChannelMessage::OpenDirect { handle, reply });
     match host.peers.channels.call_within(OPEN_MAX, ask).await? {
         Ok(chat) => Some(chat),
         Err(err) => {

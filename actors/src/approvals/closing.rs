@@ -2,7 +2,6 @@
 
 use domain::approval::{Closed, closed_card, closed_notice};
 use domain::outgoing::Card;
-use domain::people::Handle;
 use store::{CardRow, CentralStore, Draft, NewPart, PartKind, QuestionRow, StoreError, Target};
 
 use crate::host::Host;
@@ -16,7 +15,7 @@ pub(super) fn closing_parts(
     (value, by): (Option<&str>, &str),
     failed: Option<&str>,
 ) -> Result<Vec<NewPart>, StoreError> {
-    let by = name_of(central, by)?;
+    let by = central.name_of(by)?;
     let how = match (value, failed) {
         (Some(_), Some(why)) => Closed::NotDone { why, by: &by },
         (Some(value), None) => {
@@ -38,10 +37,4 @@ pub(super) fn closing_parts(
         NewPart::new(format!("q{}.{n}.end", row.id), card.to.clone(), PartKind::Interim, content)
     };
     Ok(row.cards.iter().enumerate().filter(|it| !it.1.lost).map(part).collect())
-}
-
-fn name_of(central: &CentralStore, by: &str) -> Result<String, StoreError> {
-    let person = Handle::parse(by).map(|it| central.person_of(&it)).transpose()?.flatten();
-    let found = person.map(|it| central.person(it)).transpose()?.flatten();
-    Ok(found.map_or_else(|| by.to_owned(), |it| it.name))
 }

@@ -85,7 +85,7 @@ impl ApprovalState {
     /// The private chat of the first owner who can be reached.
     async fn owner_chat(&mut self) -> Result<Option<domain::message::Address>, StoreError> {
         let owners = self.host.central.read(|central| central.approver_candidates(None)).await?;
-        let owners = owners.iter().filter(|it| it.role == Role::Owner);
+        let owners = owners.iter().filter(|it| it.0.role == Role::Owner);
         let candidates: Vec<_> = owners.flat_map(|it| self.candidate(it)).collect();
         for owner in approvers(&candidates, None, "") {
             match self.private_chat(&owner).await? {

@@ -17,7 +17,7 @@ use crate::sweep::SweepMessage;
 /// What is done about a request.
 enum RequestOutcome {
     /// Somebody is asked; its answer comes later.
-    Ask(Question),
+    Ask(Box<Question>),
     /// It has the answer of this one, which was or will be carried out.
     Repeat(OutSeq),
     Answer {
@@ -93,13 +93,13 @@ fn ask(
         return refused(why.to_string());
     }
     let life = question_life(Some(timeout).filter(|it| !it.is_zero()));
-    Ok(RequestOutcome::Ask(Question {
+    Ok(RequestOutcome::Ask(Box::new(Question {
         kind: QuestionKind::Agent,
         text: request.text.clone(),
         options,
         expires_at: request.asked_at + life,
         ..question(central, row, request)?
-    }))
+    })))
 }
 
 fn question(
@@ -164,14 +164,14 @@ fn administer(
         Err(why) => return refused(explain(&why)),
     };
     let details: Vec<String> = change.text.lines().map(str::to_owned).collect();
-    Ok(RequestOutcome::Ask(Question {
+    Ok(RequestOutcome::Ask(Box::new(Question {
         agent: change.concerns,
         text: change_card(&row.agent, &request.text, &details),
         options: consent_options(),
         // With numbers for names: what was allowed is what is done, whatever is renamed meanwhile.
         payload: change.line,
         ..question(central, row, request)?
-    }))
+    })))
 }
 
 /// Whom the agent of a session is to the administration; `None` when there is none any more.

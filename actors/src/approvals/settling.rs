@@ -54,7 +54,7 @@ impl ApprovalState {
         if let Some(row) = session {
             // Agents, chats and accounts may be others now.
             self.host.peers.sweep.cast(SweepMessage::Now);
-            self.host.peers.sessions.cast(SessionsMessage::Woken { row, from: None });
+            self.host.peers.sessions.cast(SessionsMessage::woken(row, None));
         }
         Ok(())
     }
@@ -184,10 +184,8 @@ fn tell_requester(
     };
     let last = central.pending_messages(row.id)?.pop();
     let text = told(request, news).to_owned();
-    Ok(Some(NewPart {
-        reply_to: last.map(|it| it.platform_id).unwrap_or_default(),
-        ..NewPart::new(format!("q{}.told", row.id), to, PartKind::Notice, Draft::Text(text))
-    }))
+    let part = NewPart::new(format!("q{}.told", row.id), to, PartKind::Notice, Draft::Text(text));
+    Ok(Some(part.replying_to(last.map(|it| it.platform_id).unwrap_or_default())))
 }
 
 /// Routes the messages that waited for each of these questions, as if they came now. They are stored

@@ -191,12 +191,12 @@ fn a_part_of_the_host_is_claimed_before_it_is_sent() {
         central.claim_parts(std::slice::from_ref(&key), NOW).unwrap().remove(0)
     };
     let part = claim(&mut central).unwrap();
-    assert_eq!(part.content(), &Content::Text("hello".into()));
-    assert_eq!(part.host_key(), key);
+    assert_eq!((&part.content), &Content::Text("hello".into()));
+    assert_eq!(part.host_key, key);
     assert_eq!(claim(&mut central), None, "it is being sent");
     let unknown = Verdict::Uncertain { retry_at: NOW };
     central.conclude_parts(&[(key.clone(), unknown)], NOW).unwrap();
-    assert!(claim(&mut central).unwrap().is_repeat());
+    assert!(claim(&mut central).unwrap().is_repeat);
 }
 
 /// A message of somebody in a chat of their own, on one account of the bot.
