@@ -6,11 +6,9 @@
 //! Holds     nothing that a restart could not read back from the central database.
 //!
 //! Invariants
-//! - What follows from an answer is done before the question is settled, and may be done again: each
-//!   step is one that changes nothing the second time.
-//! - What is said about a change is committed with it.
+//! - What follows from an answer, and what is said about it, is committed with the end of the question.
 //! - Nobody waits for this actor: routers and sessions write to the database and cast a hint.
-//! - It waits for nobody: calls to sessions and platforms run beside the mailbox ([`beside`]).
+//! - It waits for nobody: calls to the router and platforms run beside the mailbox ([`beside`]).
 
 mod access_request;
 mod answers;
@@ -28,7 +26,6 @@ use std::time::Duration;
 
 use domain::approval::{self, ESCALATE_AFTER, Effect};
 use domain::people::PersonId;
-use domain::question::QuestionId;
 use domain::time::Timestamp;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use store::{QuestionRow, QuestionState, StoreError};
@@ -40,10 +37,9 @@ pub(crate) use self::access_request::{
     AccessRequest, pair, pair_key, request_chat_access, request_sender_access,
 };
 pub(crate) use self::answers::{Answer, answer, ask_which, typed_in, which_key};
-use self::asking::Direct;
+use self::asking::{Direct, Known};
 use self::beside::Beside;
-pub(crate) use self::requests::{RequestOutcome, forward_request};
-use self::settling::Followed;
+pub(crate) use self::requests::{forward_request, run};
 use crate::actor_handle::Timer;
 use crate::host::Host;
 use crate::sessions::child::chain;
@@ -74,8 +70,8 @@ pub struct ApprovalState {
     unreachable: Vec<(PersonId, String, Instant)>,
     /// Private chats that platforms are asked for.
     directs: Beside<Direct, Option<String>>,
-    /// What follows from answers outside of the central database.
-    follows: Beside<QuestionId, Followed>,
+    /// Messages that are routed, all that are due at once.
+    replays: Beside<(), ()>,
 }
 
 impl Actor for ApprovalActor {
@@ -96,7 +92,7 @@ impl Actor for ApprovalActor {
             timer: None,
             unreachable: Vec::new(),
             directs: Beside::default(),
-            follows: Beside::default(),
+            replays: Beside::default(),
         })
     }
 
@@ -130,16 +126,17 @@ impl ApprovalState {
         self.unreachable.retain(|it| !hour_ago(&it.2));
         let mut next = None;
         for _ in 0..ROUNDS_MAX {
+            self.route_due().await?;
             let (mut changed, look_at) = self.report_dead_letters().await?;
             next = look_at;
             let (told, look_at) = self.tell_unasked().await?;
             changed |= told;
-            next = earlier(next, look_at);
+            next = next.into_iter().chain(look_at).min();
             let rows = self.host.central.read(|central| central.unsettled()).await?;
             for row in rows {
                 let (did, look_at) = self.advance(row).await?;
                 changed |= did;
-                next = earlier(next, look_at);
+                next = next.into_iter().chain(look_at).min();
             }
             if !changed {
                 break;
@@ -154,28 +151,24 @@ impl ApprovalState {
     /// Takes one question a step further. Returns whether it did, and else when to look again.
     async fn advance(&mut self, row: QuestionRow) -> Result<(bool, Option<Timestamp>), StoreError> {
         if row.state != QuestionState::Open {
-            return self.settle(row).await;
+            return self.settle(row.id, None).await.map(|()| (true, None));
         }
-        if self.take_overtaken(&row).await? {
-            return Ok((true, None));
+        let Known { view, place, overtaken } = self.known(&row).await?;
+        if overtaken.is_some() {
+            return self.settle(row.id, overtaken).await.map(|()| (true, None));
         }
-        let view = self.view(&row).await?;
-        let next = approval::next_look(&view.open());
-        let Some(effect) = approval::decide(&view.open(), self.now()) else {
-            return self.ask_in_chat(&row).await.map(|did| (did, next));
+        let did = match approval::decide(&view, self.now()) {
+            None => self.ask_in_chat(&row, place).await?,
+            Some(Effect::Ask(approver)) => self.ask(&row, &approver).await?,
+            Some(Effect::TellNobody) if row.question.session.is_none() => {
+                self.tell_nobody(&row, place).await.map(|()| true)?
+            }
+            // An agent is told at once.
+            Some(Effect::TellNobody | Effect::Expire) => {
+                self.settle(row.id, None).await.map(|()| true)?
+            }
         };
-        match effect {
-            Effect::Ask(approver) => {
-                return self.ask(&row, &approver).await.map(|did| (did, next));
-            }
-            Effect::Expire => {
-                let id = row.id;
-                let expire = move |central: &mut store::CentralStore| central.expire_question(id);
-                self.host.central.write("an expiry", expire).await?;
-            }
-            Effect::TellNobody => self.tell_nobody(&row).await?,
-        }
-        Ok((true, next))
+        Ok((did, Some(approval::next_look(&view))))
     }
 
     fn arm(&mut self, after: Duration) {
@@ -183,12 +176,5 @@ impl ApprovalState {
             old.abort();
         }
         self.timer = Some(self.myself.send_after(after, || ApprovalMessage::Look));
-    }
-}
-
-fn earlier(a: Option<Timestamp>, b: Option<Timestamp>) -> Option<Timestamp> {
-    match (a, b) {
-        (Some(a), Some(b)) => Some(a.min(b)),
-        (a, b) => a.or(b),
     }
 }

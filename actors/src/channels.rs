@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use channel::{DeliverError, FetchError, Registration};
+use channel::Registration;
 use domain::message::Address;
 use domain::restart::{RestartBudget, Verdict};
 use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, RpcReplyPort, SupervisionEvent};
@@ -35,19 +35,9 @@ pub struct ChannelSupervisor;
 pub enum ChannelsMessage {
     /// The outbox changed: look at the lanes.
     Parts,
-    /// Show in a chat that an answer is being worked on.
-    Working(Address),
-    /// Show more of an answer, in place of the message `target`.
-    Draft { to: Address, target: String, text: String },
-    /// Get a file of a message.
-    Fetch { from: Address, fetch: Fetch, reply: RpcReplyPort<Result<(), FetchError>> },
-    /// Find the chat in which only this person reads.
-    OpenDirect {
-        channel: String,
-        account: String,
-        handle: String,
-        reply: RpcReplyPort<Result<String, DeliverError>>,
-    },
+    /// For the account of a chat. Where that is not connected, the message is dropped, and with it the
+    /// port of a call, so that its caller hears at once.
+    To(Address, ChannelMessage),
     /// Accounts or their credentials changed.
     Reload,
     /// The accounts that there are.
@@ -172,25 +162,9 @@ impl Actor for ChannelSupervisor {
                     child.look_at_lanes();
                 }
             }
-            ChannelsMessage::Working(chat) => {
+            ChannelsMessage::To(chat, message) => {
                 if let Some(actor) = state.find(&chat) {
-                    let _ = actor.cast(ChannelMessage::Working(chat));
-                }
-            }
-            ChannelsMessage::Draft { to, target, text } => {
-                if let Some(actor) = state.find(&to) {
-                    let _ = actor.cast(ChannelMessage::Draft { to, target, text });
-                }
-            }
-            ChannelsMessage::Fetch { from, fetch, reply } => match state.find(&from) {
-                Some(actor) => drop(actor.cast(ChannelMessage::Fetch { fetch, reply })),
-                None => drop(reply.send(Err(FetchError::Unreachable(NOT_HERE.into())))),
-            },
-            ChannelsMessage::OpenDirect { channel, account, handle, reply } => {
-                let to = Address { channel, account, ..Address::default() };
-                match state.find(&to) {
-                    Some(actor) => drop(actor.cast(ChannelMessage::OpenDirect { handle, reply })),
-                    None => drop(reply.send(Err(DeliverError::Unreachable(NOT_HERE.into())))),
+                    let _ = actor.cast(message);
                 }
             }
             ChannelsMessage::Reload => state.read_accounts(&myself),
@@ -342,6 +316,3 @@ impl ChannelsState {
         Ok(())
     }
 }
-
-/// Why nothing can be done with a platform right now.
-const NOT_HERE: &str = "the channel is not connected";

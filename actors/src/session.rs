@@ -13,7 +13,6 @@
 
 mod container;
 mod context;
-mod failing;
 mod fetching;
 mod keeping;
 mod link;

@@ -40,20 +40,23 @@ pub struct SessionSupervisor;
 
 #[derive(Debug)]
 pub enum SessionsMessage {
-    /// Something of this session has changed in the database; see [`SessionMessage::Woken`].
-    Woken { row: SessionRow, from: Option<Address> },
+    /// For this session, which gets an actor if it has none.
+    To(SessionRow, Box<SessionMessage>),
     /// Look at everything that may have something to do.
     Sweep,
-    /// These sessions may have something to do.
-    Wake(Vec<SessionRow>),
-    /// It is this session's turn to have its old rows removed.
-    Prune(SessionRow),
     /// An idle child that got `seen` messages from here has nothing left to do.
     Resting { id: SessionId, seen: u64 },
     /// The back-off of a failed child is over.
     Respawn(SessionId),
     /// Every session that has a child, or is parked.
     List(RpcReplyPort<Vec<Listed>>),
+}
+
+impl SessionsMessage {
+    /// Something of the session has changed in the database; see [`SessionMessage::Woken`].
+    pub(crate) fn woken(row: SessionRow, from: Option<Address>) -> Self {
+        Self::To(row, Box::new(SessionMessage::Woken { from }))
+    }
 }
 
 /// One line of [`SessionsMessage::List`].
@@ -99,24 +102,13 @@ impl Actor for SessionSupervisor {
         state: &mut SessionsState,
     ) -> Result<(), ActorProcessingErr> {
         match message {
-            SessionsMessage::Woken { row, from } => {
-                state.hand_over(&myself, row, SessionMessage::Woken { from }).await
-            }
+            SessionsMessage::To(row, message) => state.hand_over(&myself, row, *message).await,
             SessionsMessage::Sweep => {
                 state.sweep(&myself);
                 Ok(())
             }
-            SessionsMessage::Wake(rows) => {
-                for row in rows {
-                    state.hand_over(&myself, row, SessionMessage::Sweep).await?;
-                }
-                Ok(())
-            }
-            SessionsMessage::Prune(row) => {
-                state.hand_over(&myself, row, SessionMessage::Prune { again: false }).await
-            }
             SessionsMessage::Resting { id, seen } => {
-                state.let_rest(id, seen);
+                state.children.get_mut(&id).into_iter().for_each(|it| it.let_rest(seen));
                 Ok(())
             }
             SessionsMessage::Respawn(id) => state.respawn(&myself, id).await,
@@ -213,12 +205,6 @@ impl SessionsState {
         Ok(())
     }
 
-    fn let_rest(&mut self, id: SessionId, seen: u64) {
-        if let Some(child) = self.children.get_mut(&id) {
-            child.let_rest(seen);
-        }
-    }
-
     async fn ended(
         &mut self,
         myself: &ActorRef<SessionsMessage>,
@@ -262,12 +248,13 @@ impl SessionsState {
                 }
             }
             let (rows, orphans) = asleep_with_work(&host, &live).await;
-            if !rows.is_empty() {
-                let _ = myself.cast(SessionsMessage::Wake(rows));
+            for row in rows {
+                let _ = myself.cast(SessionsMessage::To(row, Box::new(SessionMessage::Sweep)));
             }
             join_all(orphans.into_iter().map(|it| remove_orphan(&host, it))).await;
             if let Some(row) = crate::keeping::sweep(&host).await {
-                let _ = myself.cast(SessionsMessage::Prune(row));
+                let prune = SessionMessage::Prune { again: false };
+                let _ = myself.cast(SessionsMessage::To(row, Box::new(prune)));
             }
         });
     }

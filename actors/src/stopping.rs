@@ -153,23 +153,18 @@ async fn set_aside(host: &Host, scope: &Scope) -> Vec<StoppedSession> {
         orders.iter().zip(reports).map(|((row, _), stop_report)| stopped_session(row, stop_report));
     let stopped = stopped.collect();
     for (row, _) in orders {
-        host.peers.sessions.cast(SessionsMessage::Woken { row, from: None });
+        host.peers.sessions.cast(SessionsMessage::woken(row, None));
     }
     stopped
 }
 
 fn stopped_session(row: &SessionRow, stop_report: Option<StopReport>) -> StoppedSession {
-    let found = stop_report.unwrap_or_default();
     StoppedSession {
         id: row.id.to_string(),
         agent: row.agent.to_string(),
         chat: row.shares(),
         answered: stop_report.is_some(),
-        aside: found.aside,
-        voided: found.voided,
-        sent_here: found.sent_here,
-        sent_elsewhere: found.sent_elsewhere,
-        uncertain: found.uncertain,
+        stop_report: stop_report.unwrap_or_default(),
     }
 }
 

@@ -12,6 +12,7 @@ use store::{CentralStore, SessionRow, StoreError};
 use tokio::sync::Notify;
 
 use crate::host::Host;
+use crate::session::SessionMessage;
 use crate::sessions::SessionsMessage;
 
 #[derive(Debug, Default)]
@@ -209,7 +210,8 @@ impl Drop for StopGuard<'_> {
         }
         // It may have something to do again, and to say.
         self.host.peers.outbox_changed();
-        self.host.peers.sessions.cast(SessionsMessage::Wake(vec![self.row.clone()]));
+        let sweep = SessionsMessage::To(self.row.clone(), Box::new(SessionMessage::Sweep));
+        self.host.peers.sessions.cast(sweep);
     }
 }
 

@@ -98,17 +98,17 @@ fn decide(due: DueTask, now: Timestamp) -> Decided {
     let it = &row.task;
     let plan = schedule::due(&it.rule, &it.zone, it.missed, row.accounted_until, now);
     if streak.rests(now) {
-        Decided::passes(row, plan, words::resting(streak.failures))
+        let why = Some(words::resting(streak.failures));
+        Decided { row, plan: plan.passed_over(), why }
     } else {
-        Decided::fires(row, plan)
+        Decided { row, plan, why: None }
     }
 }
 
 /// Ends what nobody will end any more.
 async fn fail_lost_fires(host: &Host) -> Result<(), StoreError> {
     let now = host.clock.now();
-    let millis = i64::try_from(LOST_AFTER.as_millis()).unwrap_or(i64::MAX);
-    let before = Timestamp(now.0.saturating_sub(millis));
+    let before = now - LOST_AFTER;
     for key in host.central.read(move |central| central.lost_fires(before)).await? {
         let end = move |it: &mut CentralStore| it.record_result(key, false, LOST, now);
         host.central.write("a lost fire", end).await?;

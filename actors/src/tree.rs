@@ -28,6 +28,7 @@ use ractor::{
 use strum::{EnumString, IntoStaticStr, VariantArray};
 use tracing::{error, info};
 
+use crate::actor_handle::ActorHandle;
 use crate::admin::protocol::ActorStatus;
 use crate::admin::{AdminActor, AdminArgs};
 use crate::approvals::ApprovalActor;
@@ -205,36 +206,29 @@ async fn start(
     args: &RootArgs,
     root: &ActorRef<RootMessage>,
 ) -> Result<ActorCell, SpawnErr> {
-    let (host, peers, parent) = (Arc::clone(&args.host), &args.host.peers, root.get_cell());
-    Ok(match role {
-        Role::Sessions => {
-            let (actor, _) = Actor::spawn_linked(None, SessionSupervisor, host, parent).await?;
-            peers.sessions.fill(actor.clone());
-            actor.get_cell()
-        }
-        Role::Approvals => {
-            let (actor, _) = Actor::spawn_linked(None, ApprovalActor, host, parent).await?;
-            peers.approvals.fill(actor.clone());
-            actor.get_cell()
-        }
-        Role::Router => {
-            let (actor, _) = Actor::spawn_linked(None, RouterActor, host, parent).await?;
-            peers.router.fill(actor.clone());
-            actor.get_cell()
-        }
-        Role::Channels => {
-            let (actor, _) = Actor::spawn_linked(None, ChannelSupervisor, host, parent).await?;
-            peers.channels.fill(actor.clone());
-            actor.get_cell()
-        }
-        Role::Sweep => {
-            let (actor, _) = Actor::spawn_linked(None, SweepActor, host, parent).await?;
-            peers.sweep.fill(actor.clone());
-            actor.get_cell()
-        }
+    let (host, peers) = (&args.host, &args.host.peers);
+    match role {
+        Role::Sessions => start_known(SessionSupervisor, host, root, &peers.sessions).await,
+        Role::Approvals => start_known(ApprovalActor, host, root, &peers.approvals).await,
+        Role::Router => start_known(RouterActor, host, root, &peers.router).await,
+        Role::Channels => start_known(ChannelSupervisor, host, root, &peers.channels).await,
+        Role::Sweep => start_known(SweepActor, host, root, &peers.sweep).await,
         Role::Admin => {
-            let with = AdminArgs { host, root: root.clone() };
-            Actor::spawn_linked(None, AdminActor, with, parent).await?.0.get_cell()
+            let with = AdminArgs { host: Arc::clone(host), root: root.clone() };
+            let (actor, _) = Actor::spawn_linked(None, AdminActor, with, root.get_cell()).await?;
+            Ok(actor.get_cell())
         }
-    })
+    }
+}
+
+/// Starts an actor that its siblings find by this handle.
+async fn start_known<A: Actor<Arguments = Arc<Host>>>(
+    actor: A,
+    host: &Arc<Host>,
+    root: &ActorRef<RootMessage>,
+    handle: &ActorHandle<A::Msg>,
+) -> Result<ActorCell, SpawnErr> {
+    let (actor, _) = Actor::spawn_linked(None, actor, Arc::clone(host), root.get_cell()).await?;
+    handle.fill(actor.clone());
+    Ok(actor.get_cell())
 }

@@ -461,15 +461,18 @@ CREATE INDEX question_card_chat ON question_card (channel, account, chat);
 CREATE INDEX question_card_part ON question_card (part);
 CREATE INDEX question_card_person ON question_card (person);
 
--- Messages that wait for an answer to a question about their sender or chat.
+-- Messages that wait for an answer to a question about their sender or chat; `is_due` once they may be
+-- routed, and until they were.
 CREATE TABLE pending_message (
     question    INTEGER NOT NULL REFERENCES question (id) ON DELETE CASCADE,
     ordinal     INTEGER NOT NULL,
     platform_id TEXT    NOT NULL,
     message     TEXT    NOT NULL,     -- JSON
+    is_due      INTEGER NOT NULL DEFAULT 0 CHECK (is_due IN (0, 1)),
     PRIMARY KEY (question, ordinal),
     UNIQUE (question, platform_id)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX pending_message_due ON pending_message (question) WHERE is_due = 1;
 
 -- Tasks: what agents are to do at set times, and what became of each time that came.
 

@@ -140,7 +140,11 @@ async fn a_part_that_is_sent_again_by_hand_is_voided_by_a_stop() {
     outbox::perform(&host.host, "retry", &["s1.o1.0".to_owned()]).await;
     world.pass(SECOND).await;
     let stopped = stopping::stop(&host.host, &Scope::All, "Ann", "").await;
-    assert_eq!(stopped.sessions.iter().map(|it| it.voided).sum::<usize>(), 1, "{stopped:?}");
+    assert_eq!(
+        stopped.sessions.iter().map(|it| it.stop_report.voided).sum::<usize>(),
+        1,
+        "{stopped:?}"
+    );
     stopping::resume(&host.host, &[Scope::All], "Ann").await.unwrap();
     world.pass(10 * MINUTE).await;
     let said = world.platform.texts("c").join("\n");

@@ -150,13 +150,7 @@ impl Stopped {
     /// Of all conversations together.
     #[must_use]
     pub fn stop_report(&self) -> StopReport {
-        self.sessions.iter().fold(StopReport::default(), |sum, it| StopReport {
-            aside: sum.aside + it.aside,
-            voided: sum.voided + it.voided,
-            sent_here: sum.sent_here + it.sent_here,
-            sent_elsewhere: sum.sent_elsewhere + it.sent_elsewhere,
-            uncertain: sum.uncertain + it.uncertain,
-        })
+        self.sessions.iter().map(|it| it.stop_report).sum()
     }
 }
 
@@ -168,15 +162,8 @@ pub struct StoppedSession {
     pub chat: String,
     /// `false` when it was busy; it sets its work aside later.
     pub answered: bool,
-    /// Messages that were in work, or waited behind one.
-    pub aside: usize,
-    /// Parts that are not sent any more.
-    pub voided: usize,
-    /// Parts that had gone out, to the chat that they answer and to others.
-    pub sent_here: usize,
-    pub sent_elsewhere: usize,
-    /// Parts that were just being sent.
-    pub uncertain: usize,
+    #[serde(flatten)]
+    pub stop_report: StopReport,
 }
 
 /// What a resume came to.

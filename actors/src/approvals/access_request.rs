@@ -107,7 +107,7 @@ async fn ask(
     host: &Host,
     question: Question,
     (message, peer): (&Incoming, Option<String>),
-    request: Request<'static>,
+    request: Request,
 ) -> Result<AccessRequest, StoreError> {
     let message = message.clone();
     let access_request = host
@@ -117,14 +117,10 @@ async fn ask(
                 return Ok(AccessRequest::Decided);
             }
             let (to, reply_to) = (message.from.clone(), message.platform_id.clone());
-            let say = move |id: QuestionId| {
-                vec![NewPart {
-                    key: PartKey(format!("q{id}.asked")),
-                    to,
-                    reply_to,
-                    kind: PartKind::Interim,
-                    content: Draft::Text(told(request, News::Asked)),
-                }]
+            let say = |id: QuestionId| {
+                let text = Draft::Text(told(request, News::Asked).to_owned());
+                let part = NewPart::new(format!("q{id}.asked"), to, PartKind::Interim, text);
+                vec![part.replying_to(reply_to)]
             };
             let put = central.request_access(&question, &message, peer.as_deref(), say)?;
             Ok(match put {
@@ -246,11 +242,7 @@ fn zone_sentence(
 }
 
 fn reply(message: &Incoming, attempt: Attempt, more: &str) -> NewPart {
-    NewPart {
-        key: pair_key(message),
-        to: message.from.clone(),
-        reply_to: message.platform_id.clone(),
-        kind: PartKind::Answer,
-        content: Draft::Text(pairing::answer(attempt).unwrap_or_default() + more),
-    }
+    let text = Draft::Text(pairing::answer(attempt).unwrap_or_default() + more);
+    NewPart::new(pair_key(message).0, message.from.clone(), PartKind::Answer, text)
+        .replying_to(message.platform_id.clone())
 }

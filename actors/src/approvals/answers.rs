@@ -105,16 +105,10 @@ fn second_card(
         Draft::Text(numbered(&text, options, central.card_code(row.id)?))
     };
     let key = match &answer.with {
-        Some(message) => which_key(message),
-        None => PartKey(format!("{}.ask{wanted}", card.part.0)),
+        Some(message) => which_key(message).0,
+        None => format!("{}.ask{wanted}", card.part.0),
     };
-    Ok(NewPart {
-        key,
-        to: card.to.clone(),
-        reply_to: String::new(),
-        kind: PartKind::Interim,
-        content,
-    })
+    Ok(NewPart::new(key, card.to.clone(), PartKind::Interim, content))
 }
 
 /// What a text means for the cards of its chat, where the platform has no buttons.
@@ -124,7 +118,8 @@ pub(crate) fn typed_in(
     now: Timestamp,
 ) -> Result<Typed, StoreError> {
     let handle = Handle::new(&message.from.channel, &message.sender.id);
-    let (closed_since, own) = (before(now), handle.to_string());
+    // A card that closed just now may still be answered by somebody.
+    let (closed_since, own) = (now - JUST_CLOSED, handle.to_string());
     let mut cards: Vec<(QuestionRow, CardCode)> = Vec::new();
     for row in central.questions_in(&message.from, closed_since)? {
         let is_own = matches!(&row.state, QuestionState::Answered { by, .. } if *by == own);
@@ -146,25 +141,15 @@ pub(crate) fn typed_in(
     Ok(typed(&message.text, &views))
 }
 
-/// The earliest end of a card that somebody may still be answering.
-fn before(now: Timestamp) -> Timestamp {
-    let span = i64::try_from(JUST_CLOSED.as_millis()).unwrap_or(i64::MAX);
-    Timestamp(now.0.saturating_sub(span))
-}
-
 /// Tells a user whose typed answer could mean several cards how to name one.
 pub(crate) async fn ask_which(
     host: &Host,
     message: &Incoming,
     hint: String,
 ) -> Result<(), StoreError> {
-    let part = NewPart {
-        key: which_key(message),
-        to: message.from.clone(),
-        reply_to: message.platform_id.clone(),
-        kind: PartKind::Answer,
-        content: Draft::Text(hint),
-    };
+    let key = which_key(message).0;
+    let part = NewPart::new(key, message.from.clone(), PartKind::Answer, Draft::Text(hint))
+        .replying_to(message.platform_id.clone());
     let now = host.clock.now();
     host.central.write("a hint", move |central| central.say(&part, now)).await?;
     host.peers.approvals.cast(ApprovalMessage::Look);

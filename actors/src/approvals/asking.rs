@@ -1,25 +1,27 @@
 //! Puts questions to people: who may decide, where they can be reached, what they see.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use channel::Registration;
-use domain::approval::{APPROVAL_LIFE, Approver, AskedOne, Candidate, Kind, OpenView, approvers};
-use domain::approval::{News, Request, told};
+use domain::approval::{
+    APPROVAL_LIFE, Approver, AskedOne, Candidate, Kind, News, OpenView, Request, approvers, told,
+};
 use domain::delivery::PartKey;
 use domain::message::Address;
 use domain::outgoing::Card;
+use domain::people::{Handle, PersonId};
 use domain::question::{QuestionId, buttons, numbered};
-use domain::time::Timestamp;
 use store::{
-    ApproverRow, CentralStore, Draft, NewPart, PartKind, QuestionKind, QuestionRow, StoreError,
+    CentralStore, Draft, NewPart, PartKind, Question, QuestionKind, QuestionRow, RoleRow,
+    StoreError,
 };
 use tokio::time::Instant;
 use tracing::info;
 
 use super::ApprovalState;
 use super::beside::Call;
-use crate::channel::OPEN_MAX;
+use super::settling::overtaken;
+use crate::channel::{ChannelMessage, OPEN_MAX};
 use crate::channels::{ChannelsMessage, LOCAL};
 use crate::host::Host;
 use crate::sessions::child::chain;
@@ -36,107 +38,78 @@ pub(super) enum Private {
 }
 
 /// What is known about an open question.
-pub(super) struct Open {
-    kind: Kind,
-    opened_at: Timestamp,
-    life: Duration,
-    asked: Vec<AskedOne>,
-    approvers: Vec<Approver>,
-    told_nobody: bool,
-}
-
-impl Open {
-    pub(super) fn open(&self) -> OpenView<'_> {
-        OpenView {
-            kind: self.kind,
-            opened_at: self.opened_at,
-            life: self.life,
-            settled: false,
-            asked: &self.asked,
-            approvers: &self.approvers,
-            told_nobody: self.told_nobody,
-        }
-    }
+pub(super) struct Known {
+    pub(super) view: OpenView,
+    /// Where it came up.
+    pub(super) place: Option<Address>,
+    /// See [`overtaken`].
+    pub(super) overtaken: Option<String>,
 }
 
 /// The part that shows a question to the `n`th of those who are asked.
-fn card_key(id: QuestionId, n: usize) -> PartKey {
-    PartKey(format!("q{id}.{n}"))
+fn card_key(id: QuestionId, n: usize) -> String {
+    format!("q{id}.{n}")
 }
 
-pub(super) fn nobody_key(id: QuestionId) -> PartKey {
-    PartKey(format!("q{id}.nobody"))
+fn nobody_key(id: QuestionId) -> String {
+    format!("q{id}.nobody")
+}
+
+/// Where a question came up.
+pub(super) fn place_of(
+    central: &CentralStore,
+    question: &Question,
+) -> Result<Option<Address>, StoreError> {
+    let found = question.chat.map(|it| central.chat_by_id(it)).transpose()?.flatten();
+    Ok(found.map(|it| Address { thread: question.thread.clone(), ..it.address }))
 }
 
 impl ApprovalState {
-    pub(super) async fn view(&self, row: &QuestionRow) -> Result<Open, StoreError> {
-        let question = &row.question;
-        let asked = |person| row.cards.iter().find(|it| it.person == Some(person));
-        let (id, agent) = (row.id, question.agent.clone());
-        let (candidates, told_nobody) = self
+    pub(super) async fn known(&self, row: &QuestionRow) -> Result<Known, StoreError> {
+        let (id, question) = (row.id, row.question.clone());
+        let (candidates, told_nobody, place, overtaken) = self
             .host
             .central
             .read(move |central| {
-                let candidates = central.approver_candidates(agent.as_ref())?;
-                Ok((candidates, central.has_said(&nobody_key(id))?))
+                let candidates = central.approver_candidates(question.agent.as_ref())?;
+                let told_nobody = central.has_said(&PartKey(nobody_key(id)))?;
+                let place = place_of(central, &question)?;
+                Ok((candidates, told_nobody, place, overtaken(central, &question)?))
             })
             .await?;
-        let channel = self.channel_of(row).await?;
+        let question = &row.question;
         let candidates: Vec<Candidate> =
             candidates.iter().flat_map(|it| self.candidate(it)).collect();
-        let asked_ones = row
+        let channel = place.as_ref().map_or("", |it| &it.channel);
+        let mut approvers = approvers(&candidates, question.agent.as_ref(), channel);
+        let is_asked = |person| row.cards.iter().any(|it| it.person == Some(person));
+        approvers.sort_by_key(|it| !is_asked(it.person));
+        let asked = row
             .cards
             .iter()
             .filter_map(|it| Some(AskedOne { person: it.person?, at: it.asked_at, lost: it.lost }));
-        let kind = match question.kind {
-            QuestionKind::Agent => Kind::Question,
-            QuestionKind::Sender | QuestionKind::Chat | QuestionKind::Change => Kind::Approval,
+        let (kind, life) = match question.kind {
+            QuestionKind::Agent => (Kind::Question, question.expires_at.since(question.asked_at)),
+            QuestionKind::Sender | QuestionKind::Chat | QuestionKind::Change => {
+                (Kind::Approval, APPROVAL_LIFE)
+            }
         };
-        let mut order = approvers(&candidates, question.agent.as_ref(), &channel).order;
-        order.sort_by_key(|it| asked(it.person).is_none());
-        Ok(Open {
-            kind,
-            opened_at: question.asked_at,
-            life: match kind {
-                Kind::Approval => APPROVAL_LIFE,
-                Kind::Question => question.expires_at.since(question.asked_at),
-            },
-            asked: asked_ones.collect(),
-            approvers: order,
-            told_nobody,
-        })
+        let (opened_at, asked) = (question.asked_at, asked.collect());
+        let view = OpenView { kind, opened_at, life, asked, approvers, told_nobody };
+        Ok(Known { view, place, overtaken })
     }
 
-    pub(super) fn candidate(&self, row: &ApproverRow) -> Vec<Candidate> {
-        let of = |channel: &str| {
-            let known = self.host.registration(channel).is_some();
-            let lost = |it: &&(domain::people::PersonId, String, Instant)| {
-                it.0 == row.person && it.1 == channel
-            };
-            known && !self.unreachable.iter().any(|it| lost(&it))
-        };
-        let candidate = |channel: &String| Candidate {
+    pub(super) fn candidate(&self, (row, handles): &(RoleRow, Vec<Handle>)) -> Vec<Candidate> {
+        let is_lost =
+            |channel: &str| self.unreachable.iter().any(|it| it.0 == row.person && it.1 == channel);
+        let candidate = |channel: &str| Candidate {
             person: row.person,
             role: row.role.clone(),
             order: row.order,
-            channel: channel.clone(),
-            reachable: of(channel),
+            channel: channel.to_owned(),
+            reachable: self.host.registration(channel).is_some() && !is_lost(channel),
         };
-        row.handles.iter().map(|it| candidate(&it.channel)).collect()
-    }
-
-    async fn channel_of(&self, row: &QuestionRow) -> Result<String, StoreError> {
-        Ok(self.place_of(row).await?.map_or_else(String::new, |it| it.channel))
-    }
-
-    /// Where a question came up.
-    pub(super) async fn place_of(&self, row: &QuestionRow) -> Result<Option<Address>, StoreError> {
-        let Some(chat) = row.question.chat else {
-            return Ok(None);
-        };
-        let thread = row.question.thread.clone();
-        let found = self.host.central.read(move |central| central.chat_by_id(chat)).await?;
-        Ok(found.map(|it| Address { thread, ..it.address }))
+        handles.iter().map(|it| candidate(&it.channel)).collect()
     }
 
     /// Asks one more person, in private. Returns whether the next look may see something else.
@@ -157,20 +130,20 @@ impl ApprovalState {
     }
 
     /// Puts what an agent asks where it was led to ask. Returns whether that is new.
-    pub(super) async fn ask_in_chat(&mut self, row: &QuestionRow) -> Result<bool, StoreError> {
-        if row.question.kind != QuestionKind::Agent || !row.cards.is_empty() {
-            return Ok(false);
-        }
-        let Some(to) = self.place_of(row).await? else {
-            return Ok(false);
-        };
+    pub(super) async fn ask_in_chat(
+        &self,
+        row: &QuestionRow,
+        place: Option<Address>,
+    ) -> Result<bool, StoreError> {
+        let is_asked = row.question.kind != QuestionKind::Agent || !row.cards.is_empty();
+        let Some(to) = place.filter(|_| !is_asked) else { return Ok(false) };
         self.put(row, None, to).await.map(|()| true)
     }
 
     async fn put(
         &self,
         row: &QuestionRow,
-        person: Option<domain::people::PersonId>,
+        person: Option<PersonId>,
         to: Address,
     ) -> Result<(), StoreError> {
         let (text, options) = (&row.question.text, row.shown_options().iter().enumerate());
@@ -183,7 +156,7 @@ impl ApprovalState {
             Draft::Text(numbered(text, options, code))
         };
         let key = card_key(row.id, row.cards.len());
-        let part = NewPart { key, to, reply_to: String::new(), kind: PartKind::Interim, content };
+        let part = NewPart::new(key, to, PartKind::Interim, content);
         let (id, now) = (row.id, self.now());
         let put = move |it: &mut CentralStore| it.put(id, person, &part, now);
         self.host.central.write("a card", put).await
@@ -200,7 +173,7 @@ impl ApprovalState {
                 let mine: Vec<_> = handles.into_iter().filter(|it| it.channel == channel).collect();
                 let mut known = None;
                 for handle in &mine {
-                    known = known.or(central.direct_chat(&channel, None, &handle.id)?);
+                    known = known.or(central.direct_chat(&channel, &handle.id)?);
                 }
                 Ok((mine, known, central.accounts()?))
             })
@@ -240,34 +213,27 @@ impl ApprovalState {
         })
     }
 
-    /// Nobody can be asked: tells the requester, and ends an agent's request.
-    pub(super) async fn tell_nobody(&self, row: &QuestionRow) -> Result<(), StoreError> {
+    /// Nobody can be asked: tells the requester.
+    pub(super) async fn tell_nobody(
+        &self,
+        row: &QuestionRow,
+        place: Option<Address>,
+    ) -> Result<(), StoreError> {
+        let Some(to) = place else { return Ok(()) };
         let request = match row.question.kind {
-            QuestionKind::Sender | QuestionKind::Agent => Request::Sender,
             QuestionKind::Chat => Request::Chat,
-            QuestionKind::Change => {
-                let id = row.id;
-                let expire = move |central: &mut CentralStore| central.expire_question(id);
-                return self.host.central.write("an expiry", expire).await.map(drop);
-            }
+            QuestionKind::Sender | QuestionKind::Change | QuestionKind::Agent => Request::Sender,
         };
-        let Some(to) = self.place_of(row).await? else {
-            return Ok(());
-        };
-        let part = NewPart {
-            key: nobody_key(row.id),
-            to,
-            reply_to: String::new(),
-            kind: PartKind::Notice,
-            content: Draft::Text(told(request, News::NobodyReachable)),
-        };
+        let text = told(request, News::NobodyReachable).to_owned();
+        let part = NewPart::new(nobody_key(row.id), to, PartKind::Notice, Draft::Text(text));
         let now = self.now();
         self.host.central.write("a notice", move |it| it.say(&part, now)).await
     }
 }
 
 async fn open_direct(host: Arc<Host>, (channel, account, handle): Direct) -> Option<String> {
-    let ask = |reply| ChannelsMessage::OpenDirect { channel, account, handle, reply };
+    let to = Address { channel, account, ..Address::default() };
+    let ask = |reply| ChannelsMessage::To(to, ChannelMessage::OpenDirect { handle, reply });
     match host.peers.channels.call_within(OPEN_MAX, ask).await? {
         Ok(chat) => Some(chat),
         Err(err) => {

@@ -1,4 +1,4 @@
-//! Calls to sessions, the router and platforms that run beside the mailbox, so that one that is wedged
+//! Calls to the router and platforms that run beside the mailbox, so that one that is wedged
 //! delays no other question: at most one at a time for each key, and a bounded number in all.
 
 use std::collections::BTreeMap;

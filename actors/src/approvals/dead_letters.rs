@@ -1,7 +1,6 @@
 //! Tells the owner of the host, in private, what could not be delivered; many at once.
 
 use domain::approval::{self, SPAN, approvers, unasked_due_at};
-use domain::delivery::PartKey;
 use domain::delivery::dead_letter::{self, DeadLetter, NAMED_MAX};
 use domain::people::Role;
 use domain::time::Timestamp;
@@ -36,13 +35,9 @@ impl ApprovalState {
             return Ok((false, None));
         };
         let up_to = unreported.newest_at;
-        let part = NewPart {
-            key: PartKey(format!("{NOTICE_KEY}{newest}.{}", up_to.0)),
-            to,
-            reply_to: String::new(),
-            kind: PartKind::Notice,
-            content: Draft::Text(self.words(unreported).await?),
-        };
+        let key = format!("{NOTICE_KEY}{newest}.{}", up_to.0);
+        let text = Draft::Text(self.words(unreported).await?);
+        let part = NewPart::new(key, to, PartKind::Notice, text);
         let tell = move |it: &mut CentralStore| it.report_dead_letters(&part, up_to, now);
         self.host.central.write("a word about dead letters", tell).await?;
         Ok((true, None))
@@ -60,13 +55,9 @@ impl ApprovalState {
         let Some(to) = self.owner_chat().await? else {
             return Ok((false, None));
         };
-        let part = NewPart {
-            key: PartKey(format!("unasked.{}", unasked.oldest.0)),
-            to,
-            reply_to: String::new(),
-            kind: PartKind::Notice,
-            content: Draft::Text(approval::unasked(unasked.users)),
-        };
+        let key = format!("unasked.{}", unasked.oldest.0);
+        let text = Draft::Text(approval::unasked(unasked.users));
+        let part = NewPart::new(key, to, PartKind::Notice, text);
         let tell = move |it: &mut CentralStore| it.tell_unasked(&part, now);
         self.host.central.write("a word about unknown users", tell).await?;
         Ok((true, None))
@@ -94,9 +85,9 @@ impl ApprovalState {
     /// The private chat of the first owner who can be reached.
     async fn owner_chat(&mut self) -> Result<Option<domain::message::Address>, StoreError> {
         let owners = self.host.central.read(|central| central.approver_candidates(None)).await?;
-        let owners = owners.iter().filter(|it| it.role == Role::Owner);
+        let owners = owners.iter().filter(|it| it.0.role == Role::Owner);
         let candidates: Vec<_> = owners.flat_map(|it| self.candidate(it)).collect();
-        for owner in approvers(&candidates, None, "").order {
+        for owner in approvers(&candidates, None, "") {
             match self.private_chat(&owner).await? {
                 Private::At(chat) => return Ok(Some(chat)),
                 Private::Asking => return Ok(None),

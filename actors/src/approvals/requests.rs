@@ -1,25 +1,26 @@
 //! What agents ask of the host: a question to a person, a look at or a change of the administration.
 
-use domain::approval::{APPROVAL_LIFE, question_life};
-use domain::approval::{change_card, consent_options};
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::approval::{APPROVAL_LIFE, change_card, consent_options, question_life};
 use domain::question::{Opt, validate};
 use domain::time::Timestamp;
 use domain::{OutSeq, SessionId};
-use operations::{Caller, Operation};
-use store::{Asked, CentralStore, Question, QuestionKind, Request, SessionRow, StoreError};
+use operations::{Caller, Operation, OperationError};
+use store::{Asked, CentralStore, Put, Question, QuestionKind, Request, SessionRow, StoreError};
 
-use super::ApprovalMessage;
+use super::{ApprovalMessage, tasks};
 use crate::host::Host;
 use crate::sweep::SweepMessage;
 
-/// What became of a request.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum RequestOutcome {
-    /// Its answer comes later.
-    Kept,
+/// What is done about a request.
+enum RequestOutcome {
+    /// Somebody is asked; its answer comes later.
+    Ask(Box<Question>),
     /// It has the answer of this one, which was or will be carried out.
-    Repeats(OutSeq),
-    Answered {
+    Repeat(OutSeq),
+    Answer {
         ok: bool,
         text: String,
     },
@@ -27,38 +28,89 @@ pub(crate) enum RequestOutcome {
 
 /// The title of a question of an agent; its text says all.
 const TITLE: &str = "A question";
+/// Told an agent whose changes fill the chat of an admin.
+const TOO_MANY: &str =
+    "too many of the changes that you asked for wait for an admin; ask again when some are decided";
 
-/// Passes on what an agent asked for. Doing it again changes nothing.
+/// Told an agent that was removed meanwhile.
+const REMOVED: &str = "this agent was removed";
+
+/// Does what an agent asked for, or asks somebody about it. All of it is one commit, so that a host
+/// that stops afterwards does nothing twice.
 pub(crate) async fn forward_request(
-    host: &Host,
+    host: &Arc<Host>,
     row: &SessionRow,
-    request: Request,
-) -> Result<RequestOutcome, StoreError> {
-    match request.what.clone() {
-        Asked::Question { options, timeout } => {
-            let options: Vec<Opt> = options.iter().map(|it| Opt::new(it, it)).collect();
-            if let Err(why) = validate(TITLE, &request.text, &options) {
-                return Ok(RequestOutcome::Answered { ok: false, text: why.to_string() });
-            }
-            let life = question_life(Some(timeout).filter(|it| !it.is_zero()));
-            let question = Question {
-                kind: QuestionKind::Agent,
-                text: request.text.clone(),
-                options,
-                expires_at: request.asked_at + life,
-                ..question(row, &request)
-            };
-            keep(host, question, request).await
+    seq: OutSeq,
+) -> Result<(), StoreError> {
+    let id = row.id;
+    let request = host.central.read(move |central| central.rows(id).request(seq)).await?;
+    let is_task_change = matches!(&request.what, Asked::Admin)
+        && operations::parse_line(&request.text)
+            .is_ok_and(|it| matches!(it, Operation::Tasks(_)) && it.is_change());
+    let (shared, row, now) = (Arc::clone(host), row.clone(), host.clock.now());
+    let work = move |central: &mut CentralStore| match &request.what {
+        Asked::Question { options, timeout } => ask(central, &row, &request, options, *timeout),
+        Asked::Admin => administer(&shared, central, &row, &request, now),
+    };
+    // What changes nothing is found out beside the writer.
+    let known = if is_task_change { None } else { Some(host.central.read(work.clone()).await?) };
+    let keep = move |central: &mut CentralStore| {
+        // A stop was faster.
+        if central.rows(id).answer_of(seq)?.is_some() {
+            return Ok(());
         }
-        Asked::Admin => administer(host, row, request).await,
+        match known.map_or_else(|| work(central), Ok)? {
+            RequestOutcome::Ask(question) => match central.ask(&question)? {
+                Put::New(_) | Put::Joined(_) => central.rows(id).request_forwarded(seq),
+                Put::Full => central.rows(id).answer(seq, false, TOO_MANY),
+            },
+            RequestOutcome::Repeat(first) => central.rows(id).repeated(seq, first),
+            RequestOutcome::Answer { ok, text } => central.rows(id).answer(seq, ok, &text),
+        }
+    };
+    host.central.write("a request", keep).await?;
+    host.peers.approvals.cast(ApprovalMessage::Look);
+    if is_task_change {
+        // It may be due before anything that was.
+        host.peers.sweep.cast(SweepMessage::Now);
     }
+    Ok(())
 }
 
-fn question(row: &SessionRow, request: &Request) -> Question {
-    Question {
+fn refused(text: String) -> Result<RequestOutcome, StoreError> {
+    Ok(RequestOutcome::Answer { ok: false, text })
+}
+
+fn ask(
+    central: &CentralStore,
+    row: &SessionRow,
+    request: &Request,
+    options: &[String],
+    timeout: Duration,
+) -> Result<RequestOutcome, StoreError> {
+    let options: Vec<Opt> = options.iter().map(|it| Opt::new(it, it)).collect();
+    if let Err(why) = validate(TITLE, &request.text, &options) {
+        return refused(why.to_string());
+    }
+    let life = question_life(Some(timeout).filter(|it| !it.is_zero()));
+    Ok(RequestOutcome::Ask(Box::new(Question {
+        kind: QuestionKind::Agent,
+        text: request.text.clone(),
+        options,
+        expires_at: request.asked_at + life,
+        ..question(central, row, request)?
+    })))
+}
+
+fn question(
+    central: &CentralStore,
+    row: &SessionRow,
+    request: &Request,
+) -> Result<Question, StoreError> {
+    Ok(Question {
         kind: QuestionKind::Change,
         agent: Some(row.agent.clone()),
-        chat: None,
+        chat: central.chat(&request.from)?.map(|it| it.id),
         thread: request.from.thread.clone(),
         session: Some((row.id, request.seq)),
         requester: request.sender_id.clone(),
@@ -68,29 +120,16 @@ fn question(row: &SessionRow, request: &Request) -> Question {
         payload: String::new(),
         asked_at: request.asked_at,
         expires_at: request.asked_at + APPROVAL_LIFE,
-    }
+    })
 }
 
-async fn keep(
+fn administer(
     host: &Host,
-    question: Question,
-    request: Request,
-) -> Result<RequestOutcome, StoreError> {
-    let ask = move |central: &mut CentralStore| {
-        let chat = central.chat(&request.from)?.map(|it| it.id);
-        central.ask(&Question { chat, ..question })
-    };
-    host.central.write("a question", ask).await?;
-    host.peers.approvals.cast(ApprovalMessage::Look);
-    Ok(RequestOutcome::Kept)
-}
-
-async fn administer(
-    host: &Host,
+    central: &mut CentralStore,
     row: &SessionRow,
-    request: Request,
+    request: &Request,
+    now: Timestamp,
 ) -> Result<RequestOutcome, StoreError> {
-    let refused = |text: String| Ok(RequestOutcome::Answered { ok: false, text });
     let operation = match operations::parse_line(&request.text) {
         Ok(operation) => operation,
         Err(why) => return refused(why),
@@ -101,42 +140,38 @@ async fn administer(
     }
     // Who only looks wants to see what is there now.
     if let Some(first) = request.repeats.filter(|_| operation.is_change()) {
-        return Ok(RequestOutcome::Repeats(first));
+        return Ok(RequestOutcome::Repeat(first));
     }
-    if let Operation::Tasks(_) = operation {
-        return super::tasks::perform(host, row, &request, operation).await;
-    }
-    let asks = row.clone();
-    let found = host.central.read(move |central| caller(central, &asks)).await?;
-    let Some(caller) = found else {
-        return refused("this agent was removed".into());
+    // Nobody has to agree to what is done about tasks: what they may do follows from whom they work
+    // for, not from what they may administer.
+    let is_task = matches!(operation, Operation::Tasks(_));
+    let caller = if is_task {
+        tasks::asker(host, central, row, request)?.map(Caller::Chat)
+    } else {
+        caller(central, row)?
     };
-    let now = host.clock.now();
-    if !operation.is_change() {
-        let look = move |central: &mut CentralStore| run(&operation, central, &caller, now);
-        let (ok, text) = host.central.read(look).await?;
-        return Ok(RequestOutcome::Answered { ok, text });
+    let Some(caller) = caller else {
+        let gone = if is_task { "this chat is not known here any more" } else { REMOVED };
+        return refused(gone.to_owned());
+    };
+    if is_task || !operation.is_change() {
+        let (ok, text) = run(&operation, central, &caller, now)?;
+        return Ok(RequestOutcome::Answer { ok, text });
     }
-    let prepared = host
-        .central
-        .read(move |central| Ok(operations::prepare(&operation, central, &caller)))
-        .await?;
-    let change = match prepared {
+    let change = match operations::prepare(&operation, central, &caller) {
         Ok(change) => change,
-        Err(operations::OperationError::Store(err)) => return Err(err),
+        Err(OperationError::Store(err)) => return Err(err),
         Err(why) => return refused(explain(&why)),
     };
     let details: Vec<String> = change.text.lines().map(str::to_owned).collect();
-    let text = change_card(&row.agent, &request.text, &details);
-    let question = Question {
+    Ok(RequestOutcome::Ask(Box::new(Question {
         agent: change.concerns,
-        text,
+        text: change_card(&row.agent, &request.text, &details),
         options: consent_options(),
         // With numbers for names: what was allowed is what is done, whatever is renamed meanwhile.
         payload: change.line,
-        ..question(row, &request)
-    };
-    keep(host, question, request).await
+        ..question(central, row, request)?
+    })))
 }
 
 /// Whom the agent of a session is to the administration; `None` when there is none any more.
@@ -145,48 +180,26 @@ fn caller(central: &CentralStore, row: &SessionRow) -> Result<Option<Caller>, St
     Ok(found.map(|it| Caller::Agent { group: it.name, admin_scope: it.admin_scope }))
 }
 
-/// Makes a change that somebody allowed, as far as the agent may still ask for it. Its answer is part
-/// of the same commit, so that a host that stops afterwards doesn't make the change again.
-pub(super) async fn carry_out(
-    host: &Host,
-    row: &SessionRow,
-    seq: OutSeq,
+/// Makes a change that somebody allowed, as far as the agent may still ask for it. Part of one write.
+pub(super) fn carry_out(
+    central: &mut CentralStore,
+    session: SessionId,
     line: &str,
+    now: Timestamp,
 ) -> Result<(bool, String), StoreError> {
     let operation = match operations::parse_line(line) {
         Ok(operation) => operation,
         Err(why) => return Ok((false, why)),
     };
-    let (row, now) = (row.clone(), host.clock.now());
-    let change = move |central: &mut CentralStore| {
-        answer_once(central, row.id, seq, |central| match caller(central, &row)? {
-            Some(caller) => run(&operation, central, &caller, now),
-            None => Ok((false, "this agent was removed".into())),
-        })
-    };
-    let done = host.central.write("a change", change).await?;
-    // Agents, chats and accounts may be others now.
-    host.peers.sweep.cast(SweepMessage::Now);
-    Ok(done)
-}
-
-/// Does what a request asks for and stores the answer; does nothing for a request that has its answer.
-/// Part of one write.
-pub(super) fn answer_once(
-    central: &mut CentralStore,
-    session: SessionId,
-    seq: OutSeq,
-    work: impl FnOnce(&mut CentralStore) -> Result<(bool, String), StoreError>,
-) -> Result<(bool, String), StoreError> {
-    if let Some(answer) = central.rows(session).answer_of(seq)? {
-        return Ok(answer);
+    let asks = central.session(session)?;
+    match asks.map(|it| caller(central, &it)).transpose()?.flatten() {
+        Some(caller) => run(&operation, central, &caller, now),
+        None => Ok((false, REMOVED.to_owned())),
     }
-    let (ok, text) = work(central)?;
-    central.rows(session).answer(seq, ok, &text)?;
-    Ok((ok, text))
 }
 
-pub(super) fn run(
+/// Does what an operation says, or explains why not. Part of one write, or of a read if it only looks.
+pub(crate) fn run(
     operation: &Operation,
     central: &mut CentralStore,
     caller: &Caller,
@@ -194,12 +207,12 @@ pub(super) fn run(
 ) -> Result<(bool, String), StoreError> {
     match operations::perform(operation, central, caller, now) {
         Ok(output) => Ok((true, output.render(operation.wants_json()))),
-        Err(operations::OperationError::Store(err)) => Err(err),
+        Err(OperationError::Store(err)) => Err(err),
         Err(err) => Ok((false, explain(&err))),
     }
 }
 
-fn explain(err: &operations::OperationError) -> String {
+fn explain(err: &OperationError) -> String {
     match err.hint() {
         Some(hint) => format!("{err}; {hint}"),
         None => err.to_string(),

@@ -1,340 +1,218 @@
-//! Carries out what was decided: lets people in, connects chats, makes changes, brings answers to
-//! the agents that wait for them. Each step changes nothing when it is done again.
+//! Settles questions. What the answer decides, what the agent that asked is told, and the ends of the
+//! cards are one commit, so that no step is done twice or without the others. Messages that waited are
+//! routed after it.
 
 use std::sync::Arc;
 
 use channel::Verdict;
 use domain::approval::{ALLOW, ChatChoice, News, Request, told};
-use domain::delivery::PartKey;
-use domain::message::{Address, Incoming};
 use domain::people::{Handle, access};
 use domain::question::QuestionId;
-use domain::session_key::ChatId;
 use domain::time::Timestamp;
+use domain::{OutSeq, SessionId};
 use store::{
-    CentralStore, Draft, NewPart, PartKind, QuestionKind, QuestionRow, QuestionState, StoreError,
+    CentralStore, Draft, NewPart, PartKind, Question, QuestionKind, QuestionRow, QuestionState,
+    SessionRow, StoreError,
 };
 use tokio::time::sleep;
 use tracing::{info, warn};
 
+use super::asking::place_of;
 use super::beside::Call;
+use super::closing::closing_parts;
 use super::requests::carry_out;
 use super::{ApprovalState, SOON, wiring};
 use crate::host::Host;
 use crate::router::RouterMessage;
 use crate::sessions::SessionsMessage;
 use crate::sessions::child::chain;
+use crate::sweep::SweepMessage;
 
 /// Who decided what somebody did at the command line instead of answering.
 const BY_COMMAND: &str = "the command line";
 
-/// How what follows from an answer ended.
-#[derive(Clone, Debug)]
-pub(super) struct Followed {
-    ok: bool,
-    /// What the agent that asked is told. Kept, so that a session that cannot take it now does not
-    /// cause a change twice.
-    answer: Option<(bool, String)>,
-    /// Messages that waited when it began. If more joined since, all is done once more.
-    pending: usize,
-    news: Option<News>,
-}
-
 impl ApprovalState {
-    /// What was asked for may have been done meanwhile by other means: then that is the answer.
-    pub(super) async fn take_overtaken(&self, row: &QuestionRow) -> Result<bool, StoreError> {
-        let question = row.question.clone();
-        let found = self
-            .host
-            .central
-            .read(move |central| {
-                let value = match (question.kind, question.chat, &question.agent) {
-                    (QuestionKind::Chat, Some(chat), _) => {
-                        let first = central.wirings_of(chat)?.into_iter().next();
-                        first.map(|it| ChatChoice::Connect(it.wiring.agent).value())
-                    }
-                    (QuestionKind::Sender, _, Some(agent)) => {
-                        let handle = Handle::parse(&question.requester);
-                        let known = match &handle {
-                            Some(handle) => central.standing(handle)?,
-                            None => None,
-                        };
-                        access(known.as_ref().map(|it| &it.1), agent)
-                            .is_known()
-                            .then(|| ALLOW.to_owned())
-                    }
-                    (_, _, _) => None,
-                };
-                Ok(value)
-            })
-            .await?;
-        let Some(value) = found else {
-            return Ok(false);
-        };
-        let (id, now) = (row.id, self.now());
-        let answer =
-            move |it: &mut CentralStore| it.answer_question(id, &value, BY_COMMAND, None, now);
-        self.host.central.write("an answer", answer).await
-    }
-
-    /// Takes an answered question a step further. Returns whether that changed anything, and else when
-    /// to look again.
+    /// Ends a question with its answer, if it has one. `overtaken` is one that it has by what was done
+    /// meanwhile, unless somebody was faster.
     pub(super) async fn settle(
-        &mut self,
-        row: QuestionRow,
-    ) -> Result<(bool, Option<Timestamp>), StoreError> {
-        let is_done = match self.follows.get(&row.id) {
-            Some(Call::Underway) => return Ok((false, None)),
-            Some(Call::Ended(ended)) => {
-                self.follows.forget(&row.id);
-                match ended.answer {
-                    _ if ended.ok => {
-                        self.close(row, ended.pending, ended.news).await.map(|()| true)?
-                    }
-                    Some(answer) => self.answer(row, ended.pending, answer),
-                    None => self.begin_to_settle(row).await?,
-                }
-            }
-            None => self.begin_to_settle(row).await?,
-        };
-        Ok((is_done, (!is_done).then(|| self.now() + SOON)))
-    }
-
-    /// Does what an answer means for the central database; what goes beyond runs beside the mailbox.
-    /// Returns whether that was all.
-    async fn begin_to_settle(&mut self, row: QuestionRow) -> Result<bool, StoreError> {
-        let value = match &row.state {
-            QuestionState::Answered { value, by: _ } => Some(value.clone()),
-            QuestionState::Expired => None,
-            QuestionState::Open => return Ok(false),
-        };
-        let id = row.id;
-        // A message that joins meanwhile must not be left behind: then all is done once more.
-        let pending =
-            self.host.central.read(move |central| central.pending_messages(id)).await?.len();
-        let news = match row.question.kind {
-            QuestionKind::Sender => self.settle_sender(&row, value.as_deref()).await?,
-            QuestionKind::Chat => self.settle_chat(&row, value.as_deref()).await?,
-            QuestionKind::Change => {
-                let answer = self.settle_change(&row, value.as_deref()).await?;
-                return Ok(self.answer(row, pending, answer));
-            }
-            QuestionKind::Agent => {
-                let late = || (false, "nobody answered in time".to_owned());
-                return Ok(self.answer(row, pending, value.map_or_else(late, |it| (true, it))));
-            }
-        };
-        if news == News::Approved && pending != 0 {
-            let then = Followed { ok: false, answer: None, pending, news: Some(news) };
-            return Ok(self.follow(id, then, replay(Arc::clone(&self.host), id)));
-        }
-        self.close(row, pending, Some(news)).await.map(|()| true)
-    }
-
-    fn answer(&mut self, row: QuestionRow, pending: usize, answer: (bool, String)) -> bool {
-        let then = Followed { ok: false, answer: Some(answer.clone()), pending, news: None };
-        self.follow(row.id, then, bring_answer(Arc::clone(&self.host), row, answer))
-    }
-
-    /// Always `false`: the look after its end goes on.
-    fn follow(
-        &mut self,
-        id: QuestionId,
-        then: Followed,
-        call: impl Future<Output = Result<bool, StoreError>> + Send + 'static,
-    ) -> bool {
-        let call = async move {
-            let ok = call.await.unwrap_or_else(|err| {
-                warn!(question = %id, why = chain(&err), "what follows from an answer waits");
-                false
-            });
-            if !ok {
-                sleep(SOON).await;
-            }
-            Followed { ok, ..then }
-        };
-        self.follows.start(id, (&mut self.calls, &self.myself), call);
-        false
-    }
-
-    /// Closes the cards of a question of which everything is done, and says how it ended.
-    async fn close(
         &self,
-        row: QuestionRow,
-        pending: usize,
-        news: Option<News>,
+        id: QuestionId,
+        overtaken: Option<String>,
     ) -> Result<(), StoreError> {
-        let (value, by) = match &row.state {
-            QuestionState::Answered { value, by } => (Some(value.clone()), by.clone()),
-            QuestionState::Expired | QuestionState::Open => (None, String::new()),
+        let (host, now) = (Arc::clone(&self.host), self.now());
+        let settle = move |central: &mut CentralStore| {
+            if let Some(value) = overtaken {
+                central.answer_question(id, &value, BY_COMMAND, None, now)?;
+            }
+            match central.question(id)?.filter(|it| !it.settled) {
+                Some(row) => settle(&host, central, &row, now),
+                None => Ok(None),
+            }
         };
-        let id = row.id;
-        let mut say = self.closing_parts(&row, value.as_deref(), &by).await?;
-        if let Some(news) = news {
-            say.extend(self.tell_requester(&row, news).await?);
-        }
-        let now = self.now();
-        let settle = move |it: &mut CentralStore| it.settle_question(id, pending, &say, now);
-        if self.host.central.write("the end of a question", settle).await? {
-            info!(question = %id, "settled");
+        let session = self.host.central.write("the end of a question", settle).await?;
+        info!(question = %id, "settled");
+        if let Some(row) = session {
+            // Agents, chats and accounts may be others now.
+            self.host.peers.sweep.cast(SweepMessage::Now);
+            self.host.peers.sessions.cast(SessionsMessage::woken(row, None));
         }
         Ok(())
     }
 
-    async fn settle_sender(
-        &self,
-        row: &QuestionRow,
-        value: Option<&str>,
-    ) -> Result<News, StoreError> {
-        let question = &row.question;
-        let (Some(agent), Some(handle)) =
-            (question.agent.clone(), Handle::parse(&question.requester))
-        else {
-            return Ok(News::Expired);
-        };
-        let (name, now) = (question.requester_name.clone(), self.now());
-        match value {
-            Some(ALLOW) => {
-                let admit = move |central: &mut CentralStore| {
-                    let person = central.add_person(&handle, &name, now)?;
-                    central.add_member(person, &agent)
-                };
-                self.host.central.write("a member", admit).await?;
-                Ok(News::Approved)
-            }
-            Some(_) => {
-                let deny = move |central: &mut CentralStore| central.deny(&handle, &name, &agent);
-                self.host.central.write("a denial", deny).await?;
-                Ok(News::Denied)
-            }
-            None => Ok(News::Expired),
+    /// Has messages routed that waited for questions which are settled.
+    pub(super) async fn route_due(&mut self) -> Result<(), StoreError> {
+        let due = self.host.central.read(|central| central.due_questions()).await?;
+        if !due.is_empty() && self.replays.get(&()) != Some(Call::Underway) {
+            let replay = replay(Arc::clone(&self.host), due);
+            self.replays.start((), (&mut self.calls, &self.myself), replay);
         }
-    }
-
-    async fn settle_chat(
-        &self,
-        row: &QuestionRow,
-        value: Option<&str>,
-    ) -> Result<News, StoreError> {
-        let Some(chat) = row.question.chat else {
-            return Ok(News::Expired);
-        };
-        match value.map(ChatChoice::parse) {
-            Some(Some(choice @ (ChatChoice::Connect(_) | ChatChoice::New(_)))) => {
-                self.connect(row, chat, choice).await?;
-                Ok(News::Approved)
-            }
-            Some(Some(ChatChoice::Refuse) | None) => {
-                let now = self.now();
-                let deny = move |central: &mut CentralStore| central.deny_chat(chat, now);
-                self.host.central.write("a denial", deny).await?;
-                Ok(News::Denied)
-            }
-            None => Ok(News::Expired),
-        }
-    }
-
-    /// Connects a chat, makes the agent if it is new, and lets in who brought the chat.
-    async fn connect(
-        &self,
-        row: &QuestionRow,
-        chat: ChatId,
-        choice: ChatChoice,
-    ) -> Result<(), StoreError> {
-        let (requester, name) =
-            (Handle::parse(&row.question.requester), row.question.requester_name.clone());
-        let now = self.now();
-        self.host
-            .central
-            .write("a connected chat", move |central| {
-                let Some(agent) = wiring::wire(central, chat, &choice)? else {
-                    return Ok(());
-                };
-                if let Some(handle) = requester {
-                    let person = central.add_person(&handle, &name, now)?;
-                    central.add_member(person, &agent)?;
-                }
-                Ok(())
-            })
-            .await
-    }
-
-    async fn settle_change(
-        &self,
-        row: &QuestionRow,
-        value: Option<&str>,
-    ) -> Result<(bool, String), StoreError> {
-        let asked = match row.question.session {
-            Some((id, seq)) => {
-                let found = self.host.central.read(move |central| central.session(id)).await?;
-                found.map(|session| (session, seq))
-            }
-            None => None,
-        };
-        Ok(match (value, asked) {
-            (Some(ALLOW), Some((session, seq))) => {
-                carry_out(&self.host, &session, seq, &row.question.payload).await?
-            }
-            (Some(_), _) => (false, "it was refused".to_owned()),
-            (None, _) => (false, "nobody allowed it in time, or nobody can be asked".to_owned()),
-        })
-    }
-
-    /// Tells the requester the result. A user who was let in hears from the agent itself.
-    async fn tell_requester(
-        &self,
-        row: &QuestionRow,
-        news: News,
-    ) -> Result<Option<NewPart>, StoreError> {
-        if news == News::Approved {
-            return Ok(None);
-        }
-        let request = match row.question.kind {
-            QuestionKind::Chat => Request::Chat,
-            QuestionKind::Sender | QuestionKind::Change | QuestionKind::Agent => Request::Sender,
-        };
-        let id = row.id;
-        let (place, pending): (Option<Address>, Vec<Incoming>) = (
-            self.place_of(row).await?,
-            self.host.central.read(move |central| central.pending_messages(id)).await?,
-        );
-        Ok(place.map(|to| NewPart {
-            key: PartKey(format!("q{id}.told")),
-            to,
-            reply_to: pending.last().map(|it| it.platform_id.clone()).unwrap_or_default(),
-            kind: PartKind::Notice,
-            content: Draft::Text(told(request, news)),
-        }))
+        Ok(())
     }
 }
 
-/// Routes the messages that waited, as if they came now. They are stored once, whatever happens.
-/// `false` when one of them could not be stored; its sender was told that it waits.
-async fn replay(host: Arc<Host>, id: QuestionId) -> Result<bool, StoreError> {
+/// An answer that a question has by what was done meanwhile by other means.
+pub(super) fn overtaken(
+    central: &CentralStore,
+    question: &Question,
+) -> Result<Option<String>, StoreError> {
+    match (question.kind, question.chat, &question.agent) {
+        (QuestionKind::Chat, Some(chat), _) => {
+            let first = central.wirings_of(chat)?.into_iter().next();
+            Ok(first.map(|it| ChatChoice::Connect(it.wiring.agent).value()))
+        }
+        (QuestionKind::Sender, _, Some(agent)) => {
+            let handle = Handle::parse(&question.requester);
+            let known = handle.map(|it| central.standing(&it)).transpose()?.flatten();
+            let is_known = access(known.as_ref().map(|it| &it.1), agent).is_known();
+            Ok(is_known.then(|| ALLOW.to_owned()))
+        }
+        (_, _, _) => Ok(None),
+    }
+}
+
+/// Returns the session that waits for the answer. Part of one write.
+fn settle(
+    host: &Host,
+    central: &mut CentralStore,
+    row: &QuestionRow,
+    now: Timestamp,
+) -> Result<Option<SessionRow>, StoreError> {
+    let (value, by) = match &row.state {
+        QuestionState::Answered { value, by } => (Some(value.as_str()), by.as_str()),
+        QuestionState::Expired | QuestionState::Open => (None, ""),
+    };
+    let (mut news, mut failed, mut session, mut say) = (None, None, None, Vec::new());
+    if let Some((id, seq)) = row.question.session {
+        let (ok, text) = settle_request(central, row, (id, seq), value, now)?;
+        central.rows(id).answer(seq, ok, &text)?;
+        failed = (!ok && value == Some(ALLOW)).then_some(text);
+        session = central.session(id)?;
+    } else {
+        let settled = settle_access(central, &row.question, value, now)?;
+        say.extend(tell_requester(central, row, settled)?);
+        news = Some(settled);
+    }
+    say.extend(closing_parts(host, central, row, (value, by), failed.as_deref())?);
+    central.settle_question(row.id, news == Some(News::Approved), &say, now)?;
+    Ok(session)
+}
+
+/// Lets in who asked, or the chat that they wrote in, or remembers the refusal.
+fn settle_access(
+    central: &mut CentralStore,
+    question: &Question,
+    value: Option<&str>,
+    now: Timestamp,
+) -> Result<News, StoreError> {
+    let Some(value) = value else { return Ok(News::Expired) };
+    let (name, requester) = (&question.requester_name, Handle::parse(&question.requester));
+    let agent = match (&question.agent, question.chat, &requester) {
+        (Some(agent), _, Some(_)) if value == ALLOW => Some(agent.clone()),
+        (Some(agent), _, Some(handle)) => {
+            return central.deny(handle, name, agent).map(|()| News::Denied);
+        }
+        (None, Some(chat), _) => match ChatChoice::parse(value) {
+            Some(choice @ (ChatChoice::Connect(_) | ChatChoice::New(_))) => {
+                wiring::wire(central, chat, &choice)?
+            }
+            Some(ChatChoice::Refuse) | None => {
+                return central.deny_chat(chat, now).map(|_| News::Denied);
+            }
+        },
+        (_, _, _) => return Ok(News::Expired),
+    };
+    if let (Some(agent), Some(handle)) = (agent, requester) {
+        let person = central.add_person(&handle, name, now)?;
+        central.add_member(person, &agent)?;
+    }
+    Ok(News::Approved)
+}
+
+/// What the agent is told, and whether it got what it asked for.
+fn settle_request(
+    central: &mut CentralStore,
+    row: &QuestionRow,
+    (session, seq): (SessionId, OutSeq),
+    value: Option<&str>,
+    now: Timestamp,
+) -> Result<(bool, String), StoreError> {
+    let refused = |why: &str| Ok((false, why.to_owned()));
+    match (row.question.kind == QuestionKind::Agent, value) {
+        (true, Some(value)) => Ok((true, value.to_owned())),
+        (true, None) => refused("nobody answered in time"),
+        (false, Some(ALLOW)) => match central.rows(session).answer_of(seq)? {
+            // A stop was faster.
+            Some(answer) => Ok(answer),
+            None => carry_out(central, session, &row.question.payload, now),
+        },
+        (false, Some(_)) => refused("it was refused"),
+        (false, None) => refused("nobody allowed it in time, or nobody can be asked"),
+    }
+}
+
+/// Tells the requester the result. A user who was let in hears from the agent itself.
+fn tell_requester(
+    central: &CentralStore,
+    row: &QuestionRow,
+    news: News,
+) -> Result<Option<NewPart>, StoreError> {
+    let place = place_of(central, &row.question)?.filter(|_| news != News::Approved);
+    let Some(to) = place else { return Ok(None) };
+    let request = match row.question.kind {
+        QuestionKind::Chat => Request::Chat,
+        QuestionKind::Sender | QuestionKind::Change | QuestionKind::Agent => Request::Sender,
+    };
+    let last = central.pending_messages(row.id)?.pop();
+    let text = told(request, news).to_owned();
+    let part = NewPart::new(format!("q{}.told", row.id), to, PartKind::Notice, Draft::Text(text));
+    Ok(Some(part.replying_to(last.map(|it| it.platform_id).unwrap_or_default())))
+}
+
+/// Routes the messages that waited for each of these questions, as if they came now. They are stored
+/// once, whatever happens.
+async fn replay(host: Arc<Host>, due: Vec<QuestionId>) {
+    let mut all_routed = true;
+    for id in due {
+        all_routed &= replay_one(&host, id).await.unwrap_or_else(|err| {
+            warn!(question = %id, why = chain(&err), "messages that were let in wait");
+            false
+        });
+    }
+    if !all_routed {
+        sleep(SOON).await;
+    }
+}
+
+/// `false` when one of the messages could not be stored; its sender was told that it waits.
+async fn replay_one(host: &Host, id: QuestionId) -> Result<bool, StoreError> {
     let pending = host.central.read(move |central| central.pending_messages(id)).await?;
     let events: Vec<_> = pending.into_iter().map(channel::Event::Message).collect();
     let ask = |reply| RouterMessage::Route { events, owner_only: false, cursor: None, reply };
     let routed = host.peers.router.call(ask).await;
     let refused = |it: &Verdict| matches!(it, Verdict::Refused(_));
-    Ok(routed.is_some_and(|it| !it.verdicts.iter().any(refused)))
-}
-
-/// Gives the answer to the session that waits for it. `false` when it cannot take it now.
-async fn bring_answer(
-    host: Arc<Host>,
-    row: QuestionRow,
-    (ok, text): (bool, String),
-) -> Result<bool, StoreError> {
-    let Some((session, seq)) = row.question.session else {
-        return Ok(true);
-    };
-    let found = host.central.read(move |central| central.session(session)).await?;
-    let Some(row) = found else {
-        return Ok(true);
-    };
-    let id = row.id;
-    let answer = move |it: &mut CentralStore| it.rows(id).answer(seq, ok, &text);
-    host.central.write("an answer", answer).await?;
-    host.peers.sessions.cast(SessionsMessage::Woken { row, from: None });
-    Ok(true)
+    if routed.is_none_or(|it| it.verdicts.iter().any(refused)) {
+        return Ok(false);
+    }
+    let note = move |central: &mut CentralStore| central.messages_routed(id);
+    host.central.write("routed messages", note).await.map(|()| true)
 }

@@ -1,47 +1,14 @@
-//! What agents ask for about tasks. It is done at once and nobody has to agree: what they may do
-//! follows from whom they work for (`domain::task::rights`), not from what they may administer.
+//! For whom an agent asks that wants something of tasks, and so what it may do (`domain::task::rights`).
 
 use domain::AgentName;
 use domain::message::Address;
 use domain::people::{Access, Handle, access};
 use domain::task::FireKey;
 use domain::task::rights::Who;
-use operations::{Asker, Caller, Operation};
+use operations::Asker;
 use store::{CentralStore, Request, SessionRow, StoreError};
 
-use super::requests::{RequestOutcome, answer_once, run};
 use crate::host::Host;
-use crate::sweep::SweepMessage;
-
-/// Does what an agent asks for. Repeated after a crash, it changes nothing and answers the same.
-pub(super) async fn perform(
-    host: &Host,
-    row: &SessionRow,
-    request: &Request,
-    operation: Operation,
-) -> Result<RequestOutcome, StoreError> {
-    let (now, is_change) = (host.clock.now(), operation.is_change());
-    let (session, seq) = (row.id, request.seq);
-    let (row, request, kind) = (row.clone(), request.clone(), Kind::of(host, &request.from));
-    let work = move |central: &mut CentralStore| {
-        let Some(asker) = asker(central, &row, &request, kind)? else {
-            return Ok((false, "this chat is not known here any more".to_owned()));
-        };
-        run(&operation, central, &Caller::Chat(asker), now)
-    };
-    let (ok, text) = if is_change {
-        // The answer is part of the commit, so that a host that stops afterwards changes nothing twice.
-        let change = move |it: &mut CentralStore| answer_once(it, session, seq, work);
-        host.central.write("a task", change).await?
-    } else {
-        host.central.read(work).await?
-    };
-    if is_change {
-        // It may be due before anything that was.
-        host.peers.sweep.cast(SweepMessage::Now);
-    }
-    Ok(RequestOutcome::Answered { ok, text })
-}
 
 /// Who writes on a channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,12 +31,13 @@ impl Kind {
 }
 
 /// For whom the agent of a session asks; `None` when the chat is gone.
-fn asker(
+pub(super) fn asker(
+    host: &Host,
     central: &CentralStore,
     row: &SessionRow,
     request: &Request,
-    kind: Kind,
 ) -> Result<Option<Asker>, StoreError> {
+    let kind = Kind::of(host, &request.from);
     let Some(chat) = central.chat(&request.from)? else { return Ok(None) };
     // An agent can name any message of its session as the cause. Only the user being answered lends
     // it their rights.

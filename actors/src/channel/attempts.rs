@@ -67,13 +67,13 @@ impl ChannelState {
         let host = Arc::clone(&self.args.host);
         let (chat, session) = (head.chat, head.of.map(|it| it.0));
         let draft = self.lanes.drafts.get(&chat).cloned();
-        self.lanes.sending.insert(chat.clone(), claimed.host_key());
+        self.lanes.sending.insert(chat.clone(), claimed.host_key.clone());
         let run = self.lanes.runs.entry(chat.clone()).or_insert((session, 0));
         *run = (session, if run.0 == session { run.1 + 1 } else { 1 });
         let ended = Ended {
-            key: claimed.host_key(),
+            key: claimed.host_key.clone(),
             chat,
-            tried: claimed.tried(),
+            tried: claimed.tried.clone(),
             outcome: DeliveryOutcome::Unknown,
         };
         let (to, actor) = (self.lanes.ended.0.clone(), myself.clone());
@@ -164,13 +164,13 @@ impl ChannelState {
 
 async fn deliver(sink: &dyn Sink, claimed: &ClaimedPart, within: Duration) -> DeliveryOutcome {
     let part = Part {
-        key: claimed.host_key().to_string(),
-        to: claimed.to().clone(),
-        content: claimed.content().clone(),
-        reply_to: claimed.reply_to().to_owned(),
-        also: claimed.also().to_vec(),
-        last: claimed.kind() != PartKind::Interim,
-        repeat: claimed.is_repeat(),
+        key: claimed.host_key.to_string(),
+        to: claimed.to.clone(),
+        content: claimed.content.clone(),
+        reply_to: claimed.reply_to.clone(),
+        also: claimed.also.clone(),
+        last: claimed.kind != PartKind::Interim,
+        repeat: claimed.is_repeat,
     };
     match timeout(within, sink.deliver(&part)).await {
         Ok(Ok(platform_id)) => DeliveryOutcome::Delivered { platform_id },

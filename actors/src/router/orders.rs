@@ -34,22 +34,10 @@ pub(super) fn of(
     let command = parse(&message.text).filter(|_| decision.decision != Decision::Accumulate)?;
     let access = snapshot.access(&decision.agent);
     let permitted = permit(command, access, !message.chat.is_group) == Permission::Permit;
-    match command {
-        Command::Panic => permitted.then_some(HostCommand::Panic),
-        Command::Resume => {
-            permitted.then_some(HostCommand::Resume { of_all: access == Access::Owner })
-        }
-        Command::Stop
-        | Command::New
-        | Command::Compact
-        | Command::Context
-        | Command::Cost
-        | Command::Status
-        | Command::Tasks
-        | Command::Timezone
-        | Command::Quiet
-        | Command::Help => None,
-    }
+    let of_all = access == Access::Owner;
+    let orders =
+        [(Command::Panic, HostCommand::Panic), (Command::Resume, HostCommand::Resume { of_all })];
+    orders.into_iter().find(|it| permitted && it.0 == command).map(|it| it.1)
 }
 
 /// What becomes of a `/stop`: its session ends its turn, unless it did so already for this message.

@@ -49,20 +49,7 @@ pub(super) fn of(
     decision: &AgentDecision,
 ) -> Option<PersonalCommand> {
     let command = parse(&message.text).filter(|_| decision.decision != Decision::Accumulate)?;
-    let about = match command {
-        Command::Timezone => About::Zone,
-        Command::Quiet => About::Quiet,
-        Command::Stop
-        | Command::New
-        | Command::Compact
-        | Command::Context
-        | Command::Cost
-        | Command::Status
-        | Command::Tasks
-        | Command::Panic
-        | Command::Resume
-        | Command::Help => return None,
-    };
+    let about = [About::Zone, About::Quiet].into_iter().find(|it| it.command() == command)?;
     let access = snapshot.access(&decision.agent);
     let permitted = permit(command, access, !message.chat.is_group) == Permission::Permit;
     let value = argument(&message.text).to_owned();

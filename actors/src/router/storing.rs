@@ -81,7 +81,7 @@ pub(super) fn wake(host: &Host, all: Vec<(SessionRow, SessionCommand)>) {
         }
     }
     for (row, from) in woken {
-        host.peers.sessions.cast(SessionsMessage::Woken { row, from: Some(from) });
+        host.peers.sessions.cast(SessionsMessage::woken(row, Some(from)));
     }
 }
 

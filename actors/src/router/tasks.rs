@@ -4,10 +4,11 @@ use domain::admission::{AgentDecision, Decision};
 use domain::command::{Command, parse};
 use domain::message::Incoming;
 use domain::task::rights::Who;
-use operations::{Asker, Caller, OperationError, parse_line};
+use operations::{Asker, Caller, parse_line};
 use store::{CentralStore, ChatRow, SessionRow, StoreError};
 
 use super::admission_snapshot::AdmissionSnapshot;
+use crate::approvals;
 use crate::host::Host;
 use crate::router::SessionCommand;
 use crate::sweep::SweepMessage;
@@ -56,18 +57,8 @@ pub(super) async fn execute(
         at: message.sent_at.unwrap_or(now),
     };
     let is_change = operation.is_change();
-    let work = move |central: &mut CentralStore| match operations::perform(
-        &operation,
-        central,
-        &Caller::Chat(asker),
-        now,
-    ) {
-        Ok(output) => Ok(output.render(operation.wants_json())),
-        Err(OperationError::Store(err)) => Err(err),
-        Err(err) => Ok(match err.hint() {
-            Some(hint) => format!("{err}; {hint}"),
-            None => err.to_string(),
-        }),
+    let work = move |central: &mut CentralStore| {
+        approvals::run(&operation, central, &Caller::Chat(asker), now).map(|it| it.1)
     };
     let text = if is_change {
         host.central.write("a task", work).await?

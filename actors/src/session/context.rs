@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::OutSeq;
-use store::{CentralStore, ImportReport, SessionContext, SessionRows};
+use store::{CentralStore, ImportReport, SessionContext};
 use tracing::warn;
 
 use super::state::SessionState;
 use super::{SessionError, SessionMessage};
-use crate::approvals::{self, RequestOutcome};
+use crate::approvals;
 use crate::sessions::child::chain;
 
 const TRY_AGAIN: Duration = Duration::from_secs(1);
@@ -33,33 +33,17 @@ impl SessionState {
     }
 
     /// Passes on what the agent asked for, in a task that reports back.
-    pub(super) async fn forward_request(&mut self, seq: OutSeq) -> Result<(), SessionError> {
-        let request = self.store.read(move |it| it.request(seq)).await?;
+    pub(super) fn forward_request(&mut self, seq: OutSeq) {
         self.set_forwarding(true);
         let (host, row) = (Arc::clone(self.host()), self.args.row.clone());
-        let (myself, store) = (self.myself.clone(), self.store.clone());
+        let myself = self.myself.clone();
         self.calls.spawn(async move {
-            let ok = match approvals::forward_request(&host, &row, request).await {
-                Ok(RequestOutcome::Kept) => {
-                    let kept = move |it: &SessionRows<'_>| it.request_forwarded(seq);
-                    store.write("a request", kept).await
-                }
-                Ok(RequestOutcome::Repeats(first)) => {
-                    let repeated = move |it: &SessionRows<'_>| it.repeated(seq, first);
-                    store.write("a repeated request", repeated).await
-                }
-                Ok(RequestOutcome::Answered { ok, text }) => {
-                    let answer = move |it: &SessionRows<'_>| it.answer(seq, ok, &text);
-                    store.write("an answer", answer).await
-                }
-                Err(err) => Err(err),
-            };
-            if let Err(err) = &ok {
+            let done = approvals::forward_request(&host, &row, seq).await;
+            if let Err(err) = &done {
                 warn!(why = chain(err), "a request waits");
             }
-            let _ = myself.cast(SessionMessage::RequestForwarded { seq, ok: ok.is_ok() });
+            let _ = myself.cast(SessionMessage::RequestForwarded { seq, ok: done.is_ok() });
         });
-        Ok(())
     }
 
     pub(super) fn end_forwarding(&mut self, seq: OutSeq, ok: bool) {

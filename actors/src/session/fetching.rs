@@ -20,6 +20,7 @@ use tracing::info;
 
 use super::state::SessionState;
 use super::{SessionError, SessionMessage};
+use crate::channel::ChannelMessage;
 use crate::channels::{ChannelsMessage, Fetch};
 use crate::host::Host;
 use crate::sessions::child::chain;
@@ -81,8 +82,8 @@ async fn get(host: &Host, file: &PendingFile, folder: &Path) -> Result<Fetched, 
     }
     let fetch = Fetch { source: file.attachment.source.clone(), into: half.clone(), bytes_max };
     let from = file.from.clone();
-    let ask = |reply| ChannelsMessage::Fetch { from, fetch, reply };
-    let gone = || FetchError::Unreachable("the channel was restarted".into());
+    let ask = |reply| ChannelsMessage::To(from, ChannelMessage::Fetch { fetch, reply });
+    let gone = || FetchError::Unreachable("the channel is not connected".into());
     let within = host.policy.fetch_max;
     host.peers.channels.call_within(within, ask).await.unwrap_or_else(|| Err(gone()))?;
     let (user, file, folder) = (host.container_user, file.clone(), of_message);

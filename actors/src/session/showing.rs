@@ -5,12 +5,14 @@
 
 use std::time::Duration;
 
+use domain::message::Address;
 use domain::{MessageSeq, notice};
 use store::SessionRows;
 use tokio::time::Instant;
 
 use super::SessionError;
 use super::state::SessionState;
+use crate::channel::ChannelMessage;
 use crate::channels::ChannelsMessage;
 
 /// Typing shows for five to ten seconds on most platforms.
@@ -75,7 +77,8 @@ impl SessionState {
         if Shown::is_over(self.shown.typing, TYPING_EVERY) {
             self.shown.typing = Some(self.last_sign);
             if let Some(chat) = self.last_from.clone().or_else(|| self.args.row.chat.clone()) {
-                self.host().peers.channels.cast(ChannelsMessage::Working(chat));
+                let working = ChannelMessage::Working(chat.clone());
+                self.host().peers.channels.cast(ChannelsMessage::To(chat, working));
             }
         }
         if !self.shown.drafts
@@ -86,8 +89,7 @@ impl SessionState {
             let now = self.now();
             let line = self.store.read(|it| it.shown_status()).await?;
             if let Some((since, to, target)) = line {
-                let text = notice::working(now.since(since));
-                self.host().peers.channels.cast(ChannelsMessage::Draft { to, target, text });
+                self.show_draft(to, target, notice::working(now.since(since)));
             }
         }
         Ok(())
@@ -112,9 +114,13 @@ impl SessionState {
         self.shown.line = Some(Instant::now());
         self.shown.drafts = true;
         let limit = self.render_caps_of(&to.channel).text;
-        let text = notice::draft(&text, limit);
-        self.host().peers.channels.cast(ChannelsMessage::Draft { to, target, text });
+        self.show_draft(to, target, notice::draft(&text, limit));
         Ok(())
+    }
+
+    fn show_draft(&self, to: Address, target: String, text: String) {
+        let draft = ChannelMessage::Draft { to: to.clone(), target, text };
+        self.host().peers.channels.cast(ChannelsMessage::To(to, draft));
     }
 
     /// The first piece of a long answer becomes the line.

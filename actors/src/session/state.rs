@@ -247,7 +247,7 @@ impl SessionState {
                 Some(file) => self.fetch(file),
                 None => return Ok(false),
             },
-            Effect::ForwardRequest(seq) => self.forward_request(seq).await?,
+            Effect::ForwardRequest(seq) => self.forward_request(seq),
             Effect::Status { message } => self.perform_status(message).await?,
             Effect::Start => self.start(),
             Effect::Stop(reason) => self.stop(reason),
@@ -265,7 +265,12 @@ impl SessionState {
                     move |it: &SessionRows<'_>| it.release(message, by, at, agent.as_str(), now);
                 self.store.write("a release", release).await?;
             }
-            Effect::Fail { message, why } => self.give_up(message, why).await?,
+            Effect::Fail { message, why } => {
+                let agent = self.args.row.agent.clone();
+                let fail = move |it: &SessionRows<'_>| it.fail(message, why, agent.as_str(), now);
+                self.store.write("a failure", fail).await?;
+                self.tell_others();
+            }
             Effect::LastChance { message, until } => {
                 let note = move |it: &SessionRows<'_>| it.last_chance(message, until, now);
                 self.store.write("a last chance", note).await?;
@@ -315,19 +320,18 @@ impl SessionState {
 
     /// Sets the timer for the next look that nothing else may cause.
     fn arm(&mut self, view: &View, now: Timestamp) {
-        if let Some(old) = self.timer.take() {
-            old.abort();
-        }
-        if let Some(wait) = next_look(view, &self.host().policy.session, now) {
-            self.timer = Some(self.myself.send_after(wait, || SessionMessage::Look));
-        }
+        self.look_in(next_look(view, &self.host().policy.session, now));
     }
 
     pub(super) fn look_again_soon(&mut self) {
+        self.look_in(Some(SOON));
+    }
+
+    fn look_in(&mut self, wait: Option<Duration>) {
         if let Some(old) = self.timer.take() {
             old.abort();
         }
-        self.timer = Some(self.myself.send_after(SOON, || SessionMessage::Look));
+        self.timer = wait.map(|it| self.myself.send_after(it, || SessionMessage::Look));
     }
 
     /// Lets calls under way end.

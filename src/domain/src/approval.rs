@@ -2,7 +2,7 @@
 //!
 //! Invariants (checked in `tests`)
 //! - At most one more person is asked at a time, and nobody twice.
-//! - After a question was answered or expired, nobody is asked.
+//! - After a question has expired, nobody is asked.
 //! - The requester always hears the result, also when nobody can be asked.
 
 mod choice;
@@ -68,32 +68,25 @@ pub struct Approver {
     pub channel: String,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Approvers {
-    /// The first one is asked first. Nobody is in it twice.
-    pub order: Vec<Approver>,
-    /// How many more may decide, but cannot be asked.
-    pub unreachable: usize,
-}
-
-/// Who is asked about an agent, in this order: its own admins, those of the host, owners. Among
-/// equals, those on the channel where the matter came up, then those who have the role longest.
-/// Without an agent (a chat that belongs to none yet) only the latter two.
+/// Who can be asked about an agent, nobody twice, in this order: its own admins, those of the host,
+/// owners. Among equals, those on the channel where the matter came up, then those who have the role
+/// longest. Without an agent (a chat that belongs to none yet) only the latter two.
 #[must_use]
-pub fn approvers(candidates: &[Candidate], agent: Option<&AgentName>, channel: &str) -> Approvers {
+pub fn approvers(
+    candidates: &[Candidate],
+    agent: Option<&AgentName>,
+    channel: &str,
+) -> Vec<Approver> {
     let mut able: Vec<(u8, &Candidate)> =
         candidates.iter().filter_map(|it| Some((tier(&it.role, agent)?, it))).collect();
     able.sort_by_key(|(tier, it)| {
         (*tier, it.channel != channel, it.order, it.person, it.channel.clone())
     });
     let mut seen = BTreeSet::new();
-    let order: Vec<Approver> = able
-        .iter()
+    able.iter()
         .filter(|(_, it)| it.reachable && seen.insert(it.person))
         .map(|(_, it)| Approver { person: it.person, channel: it.channel.clone() })
-        .collect();
-    let all: BTreeSet<PersonId> = able.iter().map(|(_, it)| it.person).collect();
-    Approvers { unreachable: all.len() - order.len(), order }
+        .collect()
 }
 
 fn tier(role: &Role, agent: Option<&AgentName>) -> Option<u8> {
@@ -113,19 +106,17 @@ pub enum Kind {
     Question,
 }
 
-/// A question as it is stored.
+/// A question that is open.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OpenView<'a> {
+pub struct OpenView {
     pub kind: Kind,
     pub opened_at: Timestamp,
     /// [`APPROVAL_LIFE`], or what [`question_life`] said when it was opened.
     pub life: Duration,
-    /// It was answered, or it expired and that was recorded.
-    pub settled: bool,
     /// Those who were asked so far.
-    pub asked: &'a [AskedOne],
+    pub asked: Vec<AskedOne>,
     /// As [`approvers`] orders them now.
-    pub approvers: &'a [Approver],
+    pub approvers: Vec<Approver>,
     /// The requester was told that nobody can be asked.
     pub told_nobody: bool,
 }
@@ -143,7 +134,7 @@ pub struct AskedOne {
 pub enum Effect {
     /// Record that they are asked, and send them the card, in one commit.
     Ask(Approver),
-    /// Record it, tell the requester, and take the buttons off the cards.
+    /// Settle it without an answer.
     Expire,
     /// Nobody was and nobody can be asked. Tell the requester, once; the question stays open, so
     /// that it is asked when somebody can be reached after all.
@@ -152,10 +143,7 @@ pub enum Effect {
 
 /// What a question needs next, if anything. Pure and total.
 #[must_use]
-pub fn decide(view: &OpenView<'_>, now: Timestamp) -> Option<Effect> {
-    if view.settled {
-        return None;
-    }
+pub fn decide(view: &OpenView, now: Timestamp) -> Option<Effect> {
     // Twice the life: a clock that stepped back a little does not end what was just opened.
     if (view.opened_at + view.life).is_due(now, view.life.saturating_mul(2)) {
         return Some(Effect::Expire);
@@ -166,7 +154,7 @@ pub fn decide(view: &OpenView<'_>, now: Timestamp) -> Option<Effect> {
     }
 }
 
-fn escalate(view: &OpenView<'_>, now: Timestamp) -> Option<Effect> {
+fn escalate(view: &OpenView, now: Timestamp) -> Option<Effect> {
     if next_at(view).is_some_and(|at| !at.is_due(now, ESCALATE_AFTER)) {
         return None;
     }
@@ -177,23 +165,20 @@ fn escalate(view: &OpenView<'_>, now: Timestamp) -> Option<Effect> {
     }
 }
 
-fn next<'a>(view: &OpenView<'a>) -> Option<&'a Approver> {
+fn next(view: &OpenView) -> Option<&Approver> {
     view.approvers.iter().find(|it| view.asked.iter().all(|asked| asked.person != it.person))
 }
 
 /// When those who were asked had their time; `None` when nobody has to be waited for.
-fn next_at(view: &OpenView<'_>) -> Option<Timestamp> {
+fn next_at(view: &OpenView) -> Option<Timestamp> {
     let waited_for = view.asked.iter().filter(|it| !it.lost);
     waited_for.map(|it| it.at + ESCALATE_AFTER).max()
 }
 
 /// When to look at a question again if nothing happens until then.
 #[must_use]
-pub fn next_look(view: &OpenView<'_>) -> Option<Timestamp> {
-    if view.settled {
-        return None;
-    }
+pub fn next_look(view: &OpenView) -> Timestamp {
     let end = view.opened_at + view.life;
     let more = view.kind == Kind::Approval && next(view).is_some();
-    Some(next_at(view).filter(|_| more).map_or(end, |at| at.min(end)))
+    next_at(view).filter(|_| more).map_or(end, |at| at.min(end))
 }

@@ -69,6 +69,18 @@ pub struct StopReport {
     pub uncertain: usize,
 }
 
+impl std::iter::Sum for StopReport {
+    fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
+        all.fold(Self::default(), |sum, it| Self {
+            aside: sum.aside + it.aside,
+            voided: sum.voided + it.voided,
+            sent_here: sum.sent_here + it.sent_here,
+            sent_elsewhere: sum.sent_elsewhere + it.sent_elsewhere,
+            uncertain: sum.uncertain + it.uncertain,
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -55,7 +55,7 @@ pub use self::people::{Linked, PersonRow, Removed, Unlinked};
 pub use self::questions::{
     CARD_KEY, CardRow, Put, Question, QuestionKind, QuestionRow, QuestionState,
 };
-pub use self::roles::{ApproverRow, DenialRow, MemberRow, Revoked, RoleRow};
+pub use self::roles::{DenialRow, MemberRow, Revoked, RoleRow};
 pub use self::secrets::SealedRow;
 pub use self::sessions::SessionRow;
 pub(crate) use self::tasks::ends;
@@ -69,7 +69,7 @@ use crate::StoreError;
 use crate::db::Store;
 use crate::layout::Layout;
 use crate::open::{Journal, open};
-use crate::row::{self, Columns, FromRow};
+use crate::row::{self, Columns, FromRow, queries};
 use crate::session::{Scope, SessionRows};
 use crate::step::atomically;
 
@@ -101,7 +101,7 @@ impl CentralStore {
     #[must_use]
     pub fn rows(&self, session: SessionId) -> SessionRows<'_> {
         let root = self.layout.session(session).root().to_owned();
-        SessionRows::new(Scope::of(&self.conn, session), root)
+        SessionRows { scope: Scope::of(&self.conn, session), root }
     }
 
     /// # Errors
@@ -141,16 +141,6 @@ impl CentralStore {
         crate::open::integrity(&self.conn)
     }
 
-    /// Every row of a query.
-    fn list<T: FromRow>(
-        &self,
-        op: &'static str,
-        sql: &str,
-        params: impl Params,
-    ) -> Result<Vec<T>, StoreError> {
-        self.list_as(op, sql, params, T::read)
-    }
-
     /// Every row of a query, read by `read`.
     fn list_as<T>(
         &self,
@@ -160,41 +150,6 @@ impl CentralStore {
         read: impl Fn(&mut Columns<'_>) -> rusqlite::Result<T>,
     ) -> Result<Vec<T>, StoreError> {
         row::list_as(&self.conn, sql, params, read).map_err(StoreError::query(op))
-    }
-
-    /// The row of a query, if there is one.
-    fn one<T: FromRow>(
-        &self,
-        op: &'static str,
-        sql: &str,
-        params: impl Params,
-    ) -> Result<Option<T>, StoreError> {
-        row::one(&self.conn, sql, params).map_err(StoreError::query(op))
-    }
-
-    /// The row of a query that has one.
-    fn only<T: FromRow>(
-        &self,
-        op: &'static str,
-        sql: &str,
-        params: impl Params,
-    ) -> Result<T, StoreError> {
-        row::only(&self.conn, sql, params).map_err(StoreError::query(op))
-    }
-
-    /// Whether a query has a row.
-    fn is_there(
-        &self,
-        op: &'static str,
-        sql: &str,
-        params: impl Params,
-    ) -> Result<bool, StoreError> {
-        row::is_there(&self.conn, sql, params).map_err(StoreError::query(op))
-    }
-
-    /// One statement; how many rows it changed.
-    fn run(&self, op: &'static str, sql: &str, params: impl Params) -> Result<usize, StoreError> {
-        row::run(&self.conn, sql, params).map_err(StoreError::query(op))
     }
 
     /// Several statements that hold together. Takes the lock at once, so that what is read first
@@ -207,6 +162,8 @@ impl CentralStore {
         atomically(&self.conn, f).map_err(StoreError::query(op))
     }
 }
+
+queries!(CentralStore, conn);
 
 impl Store for CentralStore {
     const READS_BESIDE: bool = true;

@@ -91,7 +91,7 @@ pub struct Marked {
 /// # Errors
 /// When one of them is damaged, or newer than this program.
 pub fn mark_restored(layout: &Layout, now: Timestamp) -> Result<Marked, StoreError> {
-    let central = CentralStore::open(&layout.central())?;
+    let mut central = CentralStore::open(&layout.central())?;
     let sessions = central.sessions()?;
     let (waiting, unsent) = central.mark_restored(now)?;
     for row in &sessions {

@@ -23,12 +23,12 @@ mod session;
 mod step;
 
 pub use crate::central::{
-    AccountRow, Announce, ApproverRow, CARD_KEY, CardRow, CentralStore, ChatRow, DeadLetterRow,
-    Decided, DenialRow, DestinationRow, DroppedRow, DueTask, EventRow, FireRow, Guesses, Handover,
-    LaneHead, Linked, MemberRow, Moved, NewPairing, Paired, PairingId, PairingRole, PairingRow,
-    PairingUse, PersonRow, Put, Question, QuestionKind, QuestionRow, QuestionState, Removed,
-    Revoked, RoleRow, SealedRow, SessionRow, Task, TaskEdit, TaskFilter, TaskRow, Unasked,
-    Unlinked, UnreadableTask, UnreportedDeadLetters, Wired, Wiring,
+    AccountRow, Announce, CARD_KEY, CardRow, CentralStore, ChatRow, DeadLetterRow, Decided,
+    DenialRow, DestinationRow, DroppedRow, DueTask, EventRow, FireRow, Guesses, Handover, LaneHead,
+    Linked, MemberRow, Moved, NewPairing, Paired, PairingId, PairingRole, PairingRow, PairingUse,
+    PersonRow, Put, Question, QuestionKind, QuestionRow, QuestionState, Removed, Revoked, RoleRow,
+    SealedRow, SessionRow, Task, TaskEdit, TaskFilter, TaskRow, Unasked, Unlinked, UnreadableTask,
+    UnreportedDeadLetters, Wired, Wiring,
 };
 pub use crate::db::{Db, Store, on_disk};
 pub use crate::error::StoreError;

@@ -74,7 +74,7 @@ pub(crate) struct RunnerFacts {
 json_column!(Item, RunnerFacts);
 
 /// All that a mailbox holds.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct MailboxContent {
     /// By number, as JSON.
     pub(crate) messages: BTreeMap<i64, String>,
@@ -193,11 +193,7 @@ fn write(
     if was.is_none() {
         conn.execute_batch("DELETE FROM message; DELETE FROM answer; DELETE FROM fact")?;
     }
-    let none = MailboxContent {
-        messages: BTreeMap::new(),
-        answers: BTreeMap::new(),
-        facts: String::new(),
-    };
+    let none = MailboxContent::default();
     let was = was.unwrap_or(&none);
     for seq in was.messages.keys().filter(|seq| !is.messages.contains_key(seq)) {
         run(conn, "DELETE FROM message WHERE seq = ?1", [seq])?;

@@ -6,6 +6,7 @@
 pub(crate) mod by_hand;
 mod columns;
 
+use std::ops::Deref;
 use std::path::Path;
 
 use domain::delivery::by_hand::HostKey;
@@ -40,80 +41,45 @@ pub enum PartKind {
 words!(PartKind);
 enum_column!(PartKind);
 
-/// A part whose sending is committed. Cannot be made outside this module.
+/// A part whose sending is committed. Cannot be made or changed outside this crate.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ClaimedPart {
-    session: i64,
-    key: PartKey,
-    to: Address,
-    content: Content,
-    kind: PartKind,
-    reply_to: String,
-    also: Vec<String>,
-    repeat: bool,
-    tries: u32,
-    misses: u32,
+pub struct ClaimedPart(SentPart);
+
+/// What is sent of a part.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SentPart {
+    /// Its name across the host, which is also the key that the platform gets.
+    pub host_key: HostKey,
+    pub to: Address,
+    pub content: Content,
+    pub kind: PartKind,
+    /// The platform's id of the message that led to this part; empty when none did.
+    pub reply_to: String,
+    /// The platform's ids of the other messages that this part answers.
+    pub also: Vec<String>,
+    /// The recipient may have seen it already.
+    pub is_repeat: bool,
+    /// What was tried with it before.
+    pub tried: Tried,
+}
+
+impl Deref for ClaimedPart {
+    type Target = SentPart;
+
+    fn deref(&self) -> &SentPart {
+        &self.0
+    }
 }
 
 impl ClaimedPart {
-    #[must_use]
-    pub fn key(&self) -> &PartKey {
-        &self.key
-    }
-
-    /// Its name across the host, which is also the key that the platform gets.
-    #[must_use]
-    pub fn host_key(&self) -> HostKey {
-        HostKey { session: session_id(self.session), part: self.key.clone() }
-    }
-
-    #[must_use]
-    pub fn to(&self) -> &Address {
-        &self.to
-    }
-
-    #[must_use]
-    pub fn content(&self) -> &Content {
-        &self.content
-    }
-
-    #[must_use]
-    pub fn kind(&self) -> PartKind {
-        self.kind
-    }
-
-    /// The platform's id of the message that led to this part; empty when none did.
-    #[must_use]
-    pub fn reply_to(&self) -> &str {
-        &self.reply_to
-    }
-
-    /// The platform's ids of the other messages that this part answers.
-    #[must_use]
-    pub fn also(&self) -> &[String] {
-        &self.also
-    }
-
-    /// The recipient may have seen it already.
-    #[must_use]
-    pub fn is_repeat(&self) -> bool {
-        self.repeat
-    }
-
-    /// What was tried with it before.
-    #[must_use]
-    pub fn tried(&self) -> Tried {
-        Tried { key: self.key.clone(), tries: self.tries, misses: self.misses }
-    }
-
     pub(crate) fn set_also(&mut self, also: Vec<String>) {
-        self.also = also;
+        self.0.also = also;
     }
 
     /// Says more texts in the same message, behind its own and under a heading if there is one.
     /// What is no text stays as it is.
     pub(crate) fn join(&mut self, heading: Option<&str>, more: &[String], between: &str) {
-        if let Content::Text(text) = &mut self.content {
+        if let Content::Text(text) = &mut self.0.content {
             let all = heading.into_iter().chain([text.as_str()]);
             *text = all.chain(more.iter().map(String::as_str)).collect::<Vec<_>>().join(between);
         }
@@ -154,6 +120,20 @@ pub struct NewPart {
     pub reply_to: String,
     pub kind: PartKind,
     pub content: Draft,
+}
+
+impl NewPart {
+    /// One that replies to no message.
+    #[must_use]
+    pub fn new(key: String, to: Address, kind: PartKind, content: Draft) -> Self {
+        Self { key: PartKey(key), to, reply_to: String::new(), kind, content }
+    }
+
+    /// One that replies to a message, by the platform's id of it.
+    #[must_use]
+    pub fn replying_to(self, reply_to: String) -> Self {
+        Self { reply_to, ..self }
+    }
 }
 
 /// Adds a part; one with that key that is there already is left as it is. Returns whether it is new.
@@ -248,7 +228,7 @@ pub(crate) fn claim(
         give_up(tx, key, &verdict, now)?;
         return Ok(None);
     };
-    part.content = content;
+    part.0.content = content;
     let sql = "UPDATE part SET state = 'claimed', changed_at = ?3, claimed_at = ?3
                WHERE session = ?1 AND key = ?2";
     run(&tx, sql, params![tx.session, key.0, now.0])?;
@@ -258,18 +238,17 @@ pub(crate) fn claim(
 /// Without its content and what else it answers.
 impl FromRow for ClaimedPart {
     fn read(columns: &mut row::Columns<'_>) -> rusqlite::Result<Self> {
-        Ok(Self {
-            session: columns.next()?,
-            key: columns.next()?,
+        let (session, key): (i64, PartKey) = columns.next()?;
+        Ok(Self(SentPart {
+            host_key: HostKey { session: session_id(session), part: key.clone() },
             to: columns.next()?,
             content: Content::Text(String::new()),
             reply_to: columns.next()?,
-            kind: PartKind::parse(&columns.next::<String>()?).unwrap_or(PartKind::Interim),
+            kind: columns.next()?,
             also: Vec::new(),
-            repeat: columns.next()?,
-            tries: columns.next()?,
-            misses: columns.next()?,
-        })
+            is_repeat: columns.next()?,
+            tried: Tried { key, tries: columns.next()?, misses: columns.next()? },
+        }))
     }
 }
 

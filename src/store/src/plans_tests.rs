@@ -31,7 +31,7 @@ const GROWING: [&str; 13] = [
 ];
 
 /// Partial indexes that hold what is open at present; the history isn't in them.
-const OF_OPEN_ROWS: [&str; 11] = [
+const OF_OPEN_ROWS: [&str; 12] = [
     "fire_fired",
     "fire_open",
     "fire_running",
@@ -40,6 +40,7 @@ const OF_OPEN_ROWS: [&str; 11] = [
     "part_held",
     "part_open",
     "part_unreported",
+    "pending_message_due",
     "question_unsettled",
     "session_awake",
     "task_heartbeat",

@@ -5,7 +5,6 @@ mod parts;
 mod trace;
 
 use domain::SessionId;
-use domain::people::Handle;
 use schedule::Zone;
 
 pub use self::parts::{PartFilter, PartRow};
@@ -37,19 +36,6 @@ impl Reading {
 
     fn rows(&self, session: SessionId) -> Scope<'_> {
         Scope::of(&self.central.conn, session)
-    }
-
-    /// How people call somebody; the handle itself where nobody knows them.
-    fn name_of(&self, handle: &str) -> Result<String, StoreError> {
-        let person = match Handle::parse(handle) {
-            Some(handle) => self.central.person_of(&handle)?,
-            None => None,
-        };
-        let person = match person {
-            Some(id) => self.central.person(id)?,
-            None => None,
-        };
-        Ok(person.map_or_else(|| handle.to_owned(), |it| it.name))
     }
 }
 

@@ -218,6 +218,64 @@ impl FromRow for Address {
 
 row!(Handle { channel, id });
 
+/// Queries of a type on its connection, each named `op` for its error.
+macro_rules! queries {
+    ($name:ty, $conn:ident) => {
+        impl $name {
+            /// Every row of a query.
+            fn list<T: FromRow>(
+                &self,
+                op: &'static str,
+                sql: &str,
+                params: impl Params,
+            ) -> Result<Vec<T>, StoreError> {
+                $crate::row::list(&self.$conn, sql, params).map_err(StoreError::query(op))
+            }
+
+            /// The row of a query, if there is one.
+            fn one<T: FromRow>(
+                &self,
+                op: &'static str,
+                sql: &str,
+                params: impl Params,
+            ) -> Result<Option<T>, StoreError> {
+                $crate::row::one(&self.$conn, sql, params).map_err(StoreError::query(op))
+            }
+
+            /// The row of a query that has one.
+            fn only<T: FromRow>(
+                &self,
+                op: &'static str,
+                sql: &str,
+                params: impl Params,
+            ) -> Result<T, StoreError> {
+                $crate::row::only(&self.$conn, sql, params).map_err(StoreError::query(op))
+            }
+
+            /// Whether a query has a row.
+            fn is_there(
+                &self,
+                op: &'static str,
+                sql: &str,
+                params: impl Params,
+            ) -> Result<bool, StoreError> {
+                $crate::row::is_there(&self.$conn, sql, params).map_err(StoreError::query(op))
+            }
+
+            /// One statement; how many rows it changed.
+            fn run(
+                &self,
+                op: &'static str,
+                sql: &str,
+                params: impl Params,
+            ) -> Result<usize, StoreError> {
+                $crate::row::run(&self.$conn, sql, params).map_err(StoreError::query(op))
+            }
+        }
+    };
+}
+pub(crate) use queries;
+
 /// Every row of a query.
 pub(crate) fn list<T: FromRow>(
     conn: &Connection,

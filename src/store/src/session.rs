@@ -31,7 +31,6 @@ use std::path::PathBuf;
 
 use domain::message::Claim;
 use domain::session::{Launches, Mailbox, Waiting};
-use domain::stop::StopReport;
 use domain::time::Timestamp;
 use domain::{Incarnation, MessageSeq, OutSeq, SessionId};
 use rusqlite::{Connection, Params};
@@ -51,7 +50,7 @@ pub use self::tasks::{TaskEnd, TaskMessage};
 
 use crate::StoreError;
 use crate::outbound::{ImportCursor, News};
-use crate::row::{FromRow, is_there, list, one, only};
+use crate::row::{FromRow, queries};
 use crate::step::atomically;
 
 /// The rows of one session in the central database; those of session 0 are the host's own.
@@ -83,9 +82,9 @@ impl Deref for Scope<'_> {
 /// Reads and writes what the central database holds of one session.
 #[derive(Debug)]
 pub struct SessionRows<'a> {
-    scope: Scope<'a>,
+    pub(crate) scope: Scope<'a>,
     /// The session's own folder, below which its files are kept.
-    root: PathBuf,
+    pub(crate) root: PathBuf,
 }
 
 /// How far the outbound mailbox was imported, and what an import is about.
@@ -172,12 +171,7 @@ impl Snapshot {
     }
 }
 
-impl<'a> SessionRows<'a> {
-    /// `root` is the session's own folder.
-    pub(crate) fn new(scope: Scope<'a>, root: PathBuf) -> Self {
-        Self { scope, root }
-    }
-
+impl SessionRows<'_> {
     /// All but what the outbound mailbox says.
     pub(crate) fn snapshot(&self) -> Result<Snapshot, StoreError> {
         self.at_one_moment(|| {
@@ -219,16 +213,6 @@ impl<'a> SessionRows<'a> {
         Ok(ImportState { seq, wait, stopped_incarnation, launched, is_silenced, waiting })
     }
 
-    /// Carries out that the agent is stopped. Doing it again changes nothing.
-    ///
-    /// # Errors
-    /// When the database fails; then nothing has changed.
-    pub fn apply_stop(&self, order: &StopOrder, now: Timestamp) -> Result<StopReport, StoreError> {
-        // Which message a container had begun with only its word says, and that is not trusted.
-        let in_work = self.launches()?.open.is_some();
-        self.carry_out(order, in_work, now)
-    }
-
     /// Reads several things as they are at one moment.
     pub(crate) fn at_one_moment<R>(
         &self,
@@ -243,41 +227,6 @@ impl<'a> SessionRows<'a> {
         read()
     }
 
-    /// The row of a query, if there is one.
-    fn find<T: FromRow>(
-        &self,
-        op: &'static str,
-        sql: &str,
-        params: impl Params,
-    ) -> Result<Option<T>, StoreError> {
-        one(&self.scope, sql, params).map_err(StoreError::query(op))
-    }
-
-    /// The row of a query that has one.
-    fn only<T: FromRow>(
-        &self,
-        op: &'static str,
-        sql: &str,
-        params: impl Params,
-    ) -> Result<T, StoreError> {
-        only(&self.scope, sql, params).map_err(StoreError::query(op))
-    }
-
-    /// Every row of a query.
-    fn list<T: FromRow>(
-        &self,
-        op: &'static str,
-        sql: &str,
-        params: impl Params,
-    ) -> Result<Vec<T>, StoreError> {
-        list(&self.scope, sql, params).map_err(StoreError::query(op))
-    }
-
-    /// Whether a query has a row.
-    fn has(&self, op: &'static str, sql: &str, params: impl Params) -> Result<bool, StoreError> {
-        is_there(&self.scope, sql, params).map_err(StoreError::query(op))
-    }
-
     fn commit<R>(
         &self,
         op: &'static str,
@@ -288,6 +237,8 @@ impl<'a> SessionRows<'a> {
         atomically(self.scope.conn, write).map_err(StoreError::query(op))
     }
 }
+
+queries!(SessionRows<'_>, scope);
 
 #[cfg(test)]
 mod forms_tests;

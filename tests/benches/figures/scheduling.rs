@@ -43,7 +43,7 @@ pub(crate) fn run() {
             let decide = |it: DueTask| {
                 let task = &it.row.task;
                 let plan = due(&task.rule, &task.zone, task.missed, it.row.accounted_until, now);
-                Decided::fires(it.row, plan)
+                Decided { row: it.row, plan, why: None }
             };
             let decided: Vec<Decided> = found.into_iter().map(decide).collect();
             let fired = central.fire(&decided, now).unwrap();

@@ -231,7 +231,7 @@ impl Session {
                 for part in parts {
                     let claimed = self.host.claim_part(&part.key, now).unwrap();
                     if let Some(claimed) = claimed {
-                        self.said.push(shown(claimed.kind(), claimed.to(), claimed.content()));
+                        self.said.push(shown(claimed.kind, &claimed.to, &claimed.content));
                         let sent = Verdict::Sent { platform_id: part.key.0.clone() };
                         self.host.conclude(&part.key, &sent, now).unwrap();
                     }

@@ -21,8 +21,8 @@ fn admin(of: Option<&str>) -> Role {
     Role::Admin { of: of.map(agent) }
 }
 
-fn order(out: &Approvers) -> Vec<(i64, &str)> {
-    out.order.iter().map(|it| (it.person.0, it.channel.as_str())).collect()
+fn order(out: &[Approver]) -> Vec<(i64, &str)> {
+    out.iter().map(|it| (it.person.0, it.channel.as_str())).collect()
 }
 
 #[test]
@@ -39,7 +39,7 @@ fn admins_of_the_agent_come_first_and_owners_last() {
     assert_eq!(order(&of("abby")), [5, 2, 1].map(|it| (it, "telegram")));
     let host = approvers(&all, None, "telegram");
     assert_eq!(order(&host), [2, 1].map(|it| (it, "telegram")));
-    assert_eq!(approvers(&[], None, "telegram"), Approvers::default());
+    assert_eq!(approvers(&[], None, "telegram"), []);
 }
 
 #[test]
@@ -58,7 +58,7 @@ fn among_equals_the_same_channel_comes_first_and_nobody_comes_twice() {
 }
 
 #[test]
-fn who_cannot_be_reached_is_skipped_and_counted() {
+fn who_cannot_be_reached_is_skipped() {
     let away = |it: Candidate| Candidate { reachable: false, ..it };
     let all = [
         away(candidate(1, admin(Some("andy")), 1, "telegram")),
@@ -68,16 +68,16 @@ fn who_cannot_be_reached_is_skipped_and_counted() {
     ];
     let out = approvers(&all, Some(&agent("andy")), "telegram");
     assert_eq!(order(&out), [(2, "discord")]);
-    assert_eq!(out.unreachable, 1);
 }
 
 fn three() -> Vec<Approver> {
     [1, 2, 3].map(|it| Approver { person: PersonId(it), channel: "telegram".into() }).to_vec()
 }
 
-fn open<'a>(asked: &'a [AskedOne], approvers: &'a [Approver]) -> OpenView<'a> {
+fn open(asked: &[AskedOne], approvers: &[Approver]) -> OpenView {
     let (kind, life) = (Kind::Approval, APPROVAL_LIFE);
-    OpenView { kind, opened_at: T0, life, settled: false, asked, approvers, told_nobody: false }
+    let (asked, approvers) = (asked.to_vec(), approvers.to_vec());
+    OpenView { kind, opened_at: T0, life, asked, approvers, told_nobody: false }
 }
 
 fn asked(person: i64, at: Timestamp) -> AskedOne {
@@ -94,14 +94,14 @@ fn one_is_asked_at_once_and_the_next_when_nothing_happens() {
     assert_eq!(decide(&open(&[], &all), T0), ask(1));
     let one = [asked(1, T0)];
     assert_eq!(decide(&open(&one, &all), T0 + MINUTE * 9), None);
-    assert_eq!(next_look(&open(&one, &all)), Some(T0 + ESCALATE_AFTER));
+    assert_eq!(next_look(&open(&one, &all)), T0 + ESCALATE_AFTER);
     assert_eq!(decide(&open(&one, &all), T0 + ESCALATE_AFTER), ask(2));
     let two = [asked(1, T0), asked(2, T0 + MINUTE * 12)];
     assert_eq!(decide(&open(&two, &all), T0 + MINUTE * 21), None);
     assert_eq!(decide(&open(&two, &all), T0 + MINUTE * 22), ask(3));
     let three = [two[0], two[1], asked(3, T0 + MINUTE * 22)];
     assert_eq!(decide(&open(&three, &all), T0 + MINUTE * 60), None);
-    assert_eq!(next_look(&open(&three, &all)), Some(T0 + APPROVAL_LIFE));
+    assert_eq!(next_look(&open(&three, &all)), T0 + APPROVAL_LIFE);
 }
 
 #[test]
@@ -120,7 +120,7 @@ fn the_requester_is_told_once_when_nobody_can_be_asked() {
     let told = OpenView { told_nobody: true, ..nobody };
     assert_eq!(decide(&told, T0), None);
     let all = three();
-    assert_eq!(decide(&OpenView { approvers: &all, ..told }, T0 + MINUTE), ask(1));
+    assert_eq!(decide(&OpenView { approvers: all, ..told }, T0 + MINUTE), ask(1));
 }
 
 #[test]
@@ -129,9 +129,8 @@ fn a_question_in_the_conversation_asks_nobody_else_and_expires() {
     let kind = Kind::Question;
     let view = OpenView { kind, life: question_life(None), ..open(&[], &all) };
     assert_eq!(decide(&view, T0), None);
-    assert_eq!(next_look(&view), Some(T0 + QUESTION_LIFE));
+    assert_eq!(next_look(&view), T0 + QUESTION_LIFE);
     assert_eq!(decide(&view, T0 + QUESTION_LIFE), Some(Effect::Expire));
-    assert_eq!(decide(&OpenView { settled: true, ..view }, T0 + QUESTION_LIFE), None);
     let days = Duration::from_secs(99 * 24 * 60 * 60);
     assert_eq!(question_life(Some(days)), QUESTION_LIFE_MAX);
     assert_eq!(question_life(Some(Duration::ZERO)), QUESTION_LIFE_MIN);
@@ -151,31 +150,27 @@ fn an_approval_expires_after_a_day_and_a_clock_that_stepped_back_keeps_nothing_o
 
 proptest! {
     #[test]
-    fn over_a_whole_life_nobody_is_asked_twice_and_the_end_is_final(
+    fn over_a_whole_life_nobody_is_asked_twice_or_after_the_end(
         steps in prop::collection::vec((0_u64..3 * 3_600, prop::bool::weighted(0.2)), 1..40),
-        count in 0_usize..4, settle_at in 0_usize..60,
+        count in 0_usize..4,
     ) {
         let all: Vec<Approver> = three().into_iter().take(count).collect();
-        let (mut now, mut asked, mut settled, mut told) = (T0, Vec::new(), false, false);
-        for (index, (secs, lost)) in steps.into_iter().enumerate() {
-            let view =
-                OpenView { settled, told_nobody: told, ..open(&asked, &all) };
-            let out = decide(&view, now);
-            prop_assert!(!settled || out.is_none());
-            match out {
+        let (mut now, mut asked, mut told) = (T0, Vec::new(), false);
+        for (secs, lost) in steps {
+            let view = OpenView { told_nobody: told, ..open(&asked, &all) };
+            match decide(&view, now) {
                 None => {}
                 Some(Effect::Ask(it)) => {
                     prop_assert!(asked.iter().all(|a: &AskedOne| a.person != it.person));
                     prop_assert!(now < T0 + APPROVAL_LIFE);
                     asked.push(AskedOne { person: it.person, at: now, lost });
                 }
-                Some(Effect::Expire) => settled = true,
+                Some(Effect::Expire) => prop_assert!(T0 + APPROVAL_LIFE <= now),
                 Some(Effect::TellNobody) => {
                     prop_assert!(!told && asked.iter().all(|it| it.lost));
                     told = true;
                 }
             }
-            settled |= index == settle_at;
             now = now + Duration::from_secs(secs);
         }
     }
@@ -300,10 +295,10 @@ fn the_approver_of_a_change_knows_when_something_is_hidden() {
 fn every_end_is_told_to_the_requester() {
     let all = [News::Asked, News::Approved, News::Denied, News::Expired, News::NobodyReachable];
     let mut texts = BTreeSet::new();
-    for request in [Request::Sender, Request::Chat, Request::Change { what: "install packages" }] {
+    for request in [Request::Sender, Request::Chat] {
         texts.extend(all.map(|news| told(request, news)));
     }
-    assert_eq!(texts.len(), 15, "each says something else");
+    assert_eq!(texts.len(), 10, "each says something else");
     assert!(texts.iter().all(|it| it.len() < 200 && it.ends_with('.')));
     assert_eq!(consent_options().len(), 2);
 }

@@ -122,13 +122,11 @@ fn detail(text: &str) -> String {
 
 /// What is waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Request<'a> {
+pub enum Request {
     /// Somebody wants to talk to an agent.
     Sender,
     /// A chat wants to be connected.
     Chat,
-    /// An agent wants to change something; `what` is a few words of ours, as in `change the chat`.
-    Change { what: &'a str },
 }
 
 /// How far it got.
@@ -142,14 +140,12 @@ pub enum News {
     NobodyReachable,
 }
 
-/// Notice for the requester: a person in the chat, or an agent in its conversation. Says nothing
-/// about who decides.
+/// Notice for the requester. Says nothing about who decides.
 #[must_use]
-pub fn told(request: Request<'_>, news: News) -> String {
+pub fn told(request: Request, news: News) -> &'static str {
     match request {
-        Request::Sender => sender(news).to_owned(),
-        Request::Chat => chat(news).to_owned(),
-        Request::Change { what } => change(what, news),
+        Request::Sender => sender(news),
+        Request::Chat => chat(news),
     }
 }
 
@@ -188,26 +184,6 @@ fn chat(news: News) -> &'static str {
             "This chat is new to me, and I cannot reach anybody who decides whether I may answer \
              here. Tell my owner that you wrote."
         }
-    }
-}
-
-fn change(what: &str, news: News) -> String {
-    match news {
-        News::Asked => {
-            format!("I asked an admin whether you may {what}. You will be told; go on meanwhile.")
-        }
-        News::Approved => format!("An admin allowed you to {what}."),
-        News::Denied => {
-            format!("An admin does not want you to {what}. Do not ask for the same thing again.")
-        }
-        News::Expired => format!(
-            "Nobody decided whether you may {what}, so it was not done. Ask again if it still \
-             matters."
-        ),
-        News::NobodyReachable => format!(
-            "There is no admin who can be asked whether you may {what}. Tell the people you work \
-             with to run `nanoclaw doctor` on the host."
-        ),
     }
 }
 

@@ -6,10 +6,10 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use actors::admin::protocol::{Request, Response, Resumed, Stopped, StoppedSession};
+use actors::admin::protocol::{Request, Response, Resumed, Stopped};
 use domain::AgentName;
 use domain::notice;
-use domain::stop::{Scope, StopReport};
+use domain::stop::Scope;
 use domain::time::{Clock, SystemClock};
 use futures_util::future::join_all;
 use sandbox::Sandbox;
@@ -151,7 +151,7 @@ fn text(scope: &Scope, report: &Stopped, has_host: bool) -> String {
     };
     let mut lines = vec![format!("stopped {who}; containers killed: {}", report.killed)];
     for it in &report.sessions {
-        let said = match (it.answered, notice::stop_report_text(&stop_report(it))) {
+        let said = match (it.answered, notice::stop_report_text(&it.stop_report)) {
             (false, _) => "busy; it sets its work aside later".to_owned(),
             (true, Some(text)) => text,
             (true, None) => continue,
@@ -163,16 +163,6 @@ fn text(scope: &Scope, report: &Stopped, has_host: bool) -> String {
     }
     lines.push(format!("new messages are kept; go on with `nanoclaw resume {undo}`"));
     lines.join("\n")
-}
-
-fn stop_report(it: &StoppedSession) -> StopReport {
-    StopReport {
-        aside: it.aside,
-        voided: it.voided,
-        sent_here: it.sent_here,
-        sent_elsewhere: it.sent_elsewhere,
-        uncertain: it.uncertain,
-    }
 }
 
 fn resumed_text(scope: &Scope, resumed: &Resumed, has_host: bool) -> String {
@@ -198,6 +188,9 @@ fn resumed_text(scope: &Scope, resumed: &Resumed, has_host: bool) -> String {
 
 #[cfg(test)]
 mod tests {
+    use actors::admin::protocol::StoppedSession;
+    use domain::stop::StopReport;
+
     use super::*;
 
     #[test]
@@ -207,19 +200,10 @@ mod tests {
             agent: "andy".into(),
             chat: "cli:terminal".into(),
             answered: true,
-            aside: 1,
-            voided: 2,
-            sent_here: 1,
-            sent_elsewhere: 0,
-            uncertain: 0,
+            stop_report: StopReport { aside: 1, voided: 2, sent_here: 1, ..StopReport::default() },
         };
-        let quiet = StoppedSession {
-            id: "s2".into(),
-            aside: 0,
-            voided: 0,
-            sent_here: 0,
-            ..session.clone()
-        };
+        let stop_report = StopReport::default();
+        let quiet = StoppedSession { id: "s2".into(), stop_report, ..session.clone() };
         let busy = StoppedSession { id: "s3".into(), answered: false, ..quiet.clone() };
         let sessions = vec![session, quiet, busy];
         let report = Stopped { killed: 2, sessions, trouble: Vec::new() };

@@ -1,6 +1,8 @@
 //! Access requests: an unknown user or chat asks to be let in. What is beyond the limits is counted,
 //! told its sender once, and summed up for the owner; it leaves no chat behind.
 
+use std::time::Duration;
+
 use domain::AgentName;
 use domain::admission::Why;
 use domain::approval::{RequestLoad, SPAN, TOLD_MAX, TOO_MANY};
@@ -86,26 +88,22 @@ impl CentralStore {
 
     /// Tells the owner of all of them so far; the message and that they were told are one commit.
     pub fn tell_unasked(&mut self, part: &NewPart, now: Timestamp) -> Result<(), StoreError> {
-        self.change("tell of unknown users", |tx| {
-            outbox::add(Scope::host(tx), part, None, now)?;
-            tx.execute(
-                "INSERT INTO setting VALUES (?1, ?2)
-                 ON CONFLICT DO UPDATE SET value = excluded.value",
-                params![TOLD_AT, now.0.to_string()],
-            )
+        self.whole("tell of unknown users", |it| {
+            it.say(part, now)?;
+            it.set_setting(TOLD_AT, &now.0.to_string())
         })
-        .map(drop)
     }
 }
 
 /// An open request is at most a day old, and then as old as it takes to close it.
+const OPEN_MAX: Duration = SPAN.saturating_mul(49);
+
 fn load(
     tx: &Connection,
     question: &Question,
     from: &Address,
     now: Timestamp,
 ) -> rusqlite::Result<RequestLoad> {
-    let span = i64::try_from(SPAN.as_millis()).unwrap_or(i64::MAX);
     only(
         tx,
         "SELECT count(*) FILTER (WHERE settled_at IS NULL AND agent_group IS ?4),
@@ -113,16 +111,16 @@ fn load(
                 count(*) FILTER (WHERE settled_at IS NULL AND g.chat = ?3),
                 count(*) FILTER (WHERE settled_at IS NULL AND requester = ?6)
          FROM question q JOIN messaging_group g ON g.id = q.messaging_group
-         WHERE q.kind IN ('sender', 'chat') AND ?5 - 48 * ?7 < q.asked_at
+         WHERE q.kind IN ('sender', 'chat') AND ?7 < q.asked_at
            AND g.channel = ?1 AND g.account = ?2",
         params![
             from.channel,
             from.account,
             from.chat,
             question.agent.as_ref().map(AgentName::as_str),
-            now.0.saturating_sub(span),
+            (now - SPAN).0,
             question.requester,
-            span
+            (now - OPEN_MAX).0
         ],
     )
 }
@@ -131,12 +129,11 @@ fn load(
 fn turn_away(tx: &Connection, message: &Incoming, now: Timestamp) -> rusqlite::Result<()> {
     let why = Why::TooManyRequests.as_str();
     let count = dropped::count(tx, &message.from, &message.sender, why, now)?;
-    let span = i64::try_from(SPAN.as_millis()).unwrap_or(i64::MAX);
     let told: u32 = only(
         tx,
         "SELECT count(*) FROM dropped
          WHERE channel = ?1 AND account = ?2 AND reason = ?3 AND ?4 < first_at",
-        params![message.from.channel, message.from.account, why, now.0.saturating_sub(span)],
+        params![message.from.channel, message.from.account, why, (now - SPAN).0],
     )?;
     if count == 1 && told <= TOLD_MAX {
         refusals::add(tx, message, TOO_MANY, now)?;

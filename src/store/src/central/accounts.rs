@@ -7,7 +7,7 @@ use rusqlite::params;
 
 use super::CentralStore;
 use crate::StoreError;
-use crate::row::{Columns, FromRow, Json};
+use crate::row::{json_column, row};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccountRow {
@@ -18,12 +18,8 @@ pub struct AccountRow {
     pub created_at: Timestamp,
 }
 
-impl FromRow for AccountRow {
-    fn read(columns: &mut Columns<'_>) -> rusqlite::Result<Self> {
-        let (channel, name, Json(urls), created_at) = columns.next()?;
-        Ok(Self { channel, name, urls, created_at })
-    }
-}
+json_column!(BTreeMap<String, String>);
+row!(AccountRow { channel, name, urls, created_at });
 
 impl CentralStore {
     /// Every account, by channel and name.

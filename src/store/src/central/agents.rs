@@ -7,26 +7,13 @@ use rusqlite::{Connection, params};
 
 use super::{CentralStore, Wiring, wirings};
 use crate::StoreError;
-use crate::row::{Columns, FromRow, enum_column, is_there, row, run};
+use crate::row::{enum_column, is_there, row, run};
 
-enum_column!(AdminScope);
+enum_column!(AdminScope, Provider);
 
 row!(Resources { memory_mib, cpu_milli, pids, disk_gib });
 
-impl FromRow for AgentGroup {
-    fn read(columns: &mut Columns<'_>) -> rusqlite::Result<Self> {
-        Ok(Self {
-            name: columns.next()?,
-            number: columns.next()?,
-            provider: columns.next::<Option<String>>()?.as_deref().and_then(Provider::parse),
-            model: columns.next()?,
-            image: columns.next()?,
-            resources: columns.next()?,
-            trigger: columns.next()?,
-            admin_scope: columns.next()?,
-        })
-    }
-}
+row!(AgentGroup { name, number, provider, model, image, resources, trigger, admin_scope });
 
 const AGENTS: &str =
     "SELECT name, number, provider, model, image, memory_mib, cpu_milli, pids, disk_gib,

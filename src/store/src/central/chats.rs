@@ -79,19 +79,12 @@ impl CentralStore {
         self.list("list the chats", &format!("{CHATS} ORDER BY id"), [])
     }
 
-    /// The chat in which nobody but this person reads, if there is one, on the given account first.
-    pub fn direct_chat(
-        &self,
-        channel: &str,
-        account: Option<&str>,
-        peer: &str,
-    ) -> Result<Option<ChatRow>, StoreError> {
+    /// The chat in which nobody but this person reads, if there is one.
+    pub fn direct_chat(&self, channel: &str, peer: &str) -> Result<Option<ChatRow>, StoreError> {
         let sql = format!(
-            "{CHATS} WHERE channel = ?1 AND peer = ?2 AND is_group = 0
-               AND (?3 IS NULL OR account = ?3)
-             ORDER BY id LIMIT 1"
+            "{CHATS} WHERE channel = ?1 AND peer = ?2 AND is_group = 0 ORDER BY id LIMIT 1"
         );
-        self.one("find a direct chat", &sql, params![channel, peer, account])
+        self.one("find a direct chat", &sql, [channel, peer])
     }
 
     /// The chat as it is known now; stores what is new about it. Only reads when nothing is.

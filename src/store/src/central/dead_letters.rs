@@ -8,7 +8,6 @@ use super::CentralStore;
 use crate::StoreError;
 use crate::outbox::{self, NewPart};
 use crate::row::{Columns, FromRow};
-use crate::session::Scope;
 
 /// A part that was given up and that the owner was not told of.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,18 +79,12 @@ impl CentralStore {
         up_to: Timestamp,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        self.change("tell of dead letters", |tx| {
-            outbox::add(Scope::host(tx), part, None, now)?;
-            tx.execute(
-                "INSERT INTO setting VALUES (?1, ?2)
-                 ON CONFLICT DO UPDATE SET value = excluded.value",
-                [TOLD_AT, &now.0.to_string()],
-            )?;
-            tx.execute(
-                "UPDATE part SET unreported = 0 WHERE unreported = 1 AND changed_at <= ?1",
-                [up_to.0],
-            )
+        const OP: &str = "tell of dead letters";
+        self.whole(OP, |it| {
+            it.say(part, now)?;
+            it.set_setting(TOLD_AT, &now.0.to_string())?;
+            let sql = "UPDATE part SET unreported = 0 WHERE unreported = 1 AND changed_at <= ?1";
+            it.run(OP, sql, [up_to.0]).map(drop)
         })
-        .map(drop)
     }
 }

@@ -1,7 +1,6 @@
 //! When platforms were heard last, and what is said about the time when they were not.
 
 use domain::continuity::{Gap, TOLD_WITHIN, told};
-use domain::delivery::PartKey;
 use domain::message::Address;
 use domain::time::Timestamp;
 use rusqlite::{Connection, params};
@@ -47,7 +46,8 @@ impl CentralStore {
             let (Some(text), Some(from)) = (said, from) else { return Ok(None) };
             for (id, to) in active_chats(tx, channel, account, now)? {
                 let key = format!("gap.{channel}.{account}.{}.{id}", from.0);
-                outbox::add(Scope::host(tx), &notice(key, to, &text), None, now)?;
+                let part = NewPart::new(key, to, PartKind::Notice, Draft::Text(text.clone()));
+                outbox::add(Scope::host(tx), &part, None, now)?;
             }
             Ok(Some(from))
         })
@@ -66,20 +66,11 @@ impl CentralStore {
             let since = heard(tx, channel, account)?.map_or(0, |it| it.0);
             for (person, to) in owners_elsewhere(tx, channel, account)? {
                 let key = format!("locked-out.{channel}.{account}.{since}.{person}");
-                outbox::add(Scope::host(tx), &notice(key, to, text), None, now)?;
+                let part = NewPart::new(key, to, PartKind::Notice, Draft::Text(text.to_owned()));
+                outbox::add(Scope::host(tx), &part, None, now)?;
             }
             Ok(())
         })
-    }
-}
-
-fn notice(key: String, to: Address, text: &str) -> NewPart {
-    NewPart {
-        key: PartKey(key),
-        to,
-        reply_to: String::new(),
-        kind: PartKind::Notice,
-        content: Draft::Text(text.to_owned()),
     }
 }
 
@@ -112,7 +103,6 @@ fn active_chats(
     account: &str,
     now: Timestamp,
 ) -> rusqlite::Result<Vec<(i64, Address)>> {
-    let since = now.0 - i64::try_from(TOLD_WITHIN.as_millis()).unwrap_or(i64::MAX);
     list(
         conn,
         "SELECT m.id, m.channel, m.account, m.chat, NULL FROM messaging_group m
@@ -122,7 +112,7 @@ fn active_chats(
                        JOIN agent_group a ON a.name = w.agent_group AND a.removed_at IS NULL
                        WHERE w.messaging_group = m.id)
          ORDER BY m.id",
-        params![channel, account, since],
+        params![channel, account, (now - TOLD_WITHIN).0],
     )
 }
 

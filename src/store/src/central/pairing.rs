@@ -1,7 +1,5 @@
 //! Codes that prove who somebody is: shown on the host's terminal, sent to the bot.
 
-use std::time::Duration;
-
 use domain::AgentName;
 use domain::history::EventKind;
 use domain::message::{Address, ChatInfo};
@@ -150,20 +148,16 @@ impl CentralStore {
 
     /// Wrong codes that were sent lately.
     pub fn guesses(&self, by: &Handle, now: Timestamp) -> Result<Guesses, StoreError> {
-        let since = |span: Duration| {
-            now.0.saturating_sub(i64::try_from(span.as_millis()).unwrap_or(i64::MAX))
-        };
         let sql = "SELECT count(*) FILTER (WHERE handle = ?1), count(*) FILTER (WHERE ?3 < at)
                    FROM pairing_guess WHERE ?2 < at";
-        let values = params![by.to_string(), since(SENDER_SPAN), since(ALL_SPAN)];
+        let values = params![by.to_string(), (now - SENDER_SPAN).0, (now - ALL_SPAN).0];
         self.only("count the wrong codes", sql, values)
     }
 
     /// Counts a wrong code against its sender, and notes it with every open code.
     pub fn count_wrong(&mut self, by: &Handle, now: Timestamp) -> Result<(), StoreError> {
-        let span = i64::try_from(SENDER_SPAN.as_millis()).unwrap_or(i64::MAX);
         self.change("count a wrong code", |tx| {
-            tx.execute("DELETE FROM pairing_guess WHERE at <= ?1", [now.0.saturating_sub(span)])?;
+            tx.execute("DELETE FROM pairing_guess WHERE at <= ?1", [(now - SENDER_SPAN).0])?;
             let sql = "INSERT INTO pairing_guess (handle, at) VALUES (?1, ?2)";
             tx.execute(sql, params![by.to_string(), now.0])?;
             tx.execute("UPDATE pairing SET wrong = wrong + 1 WHERE closed_at IS NULL", [])

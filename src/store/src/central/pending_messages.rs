@@ -15,7 +15,7 @@ pub(super) fn add(
     message: &Incoming,
     max: i64,
 ) -> rusqlite::Result<()> {
-    let sql = "INSERT INTO pending_message
+    let sql = "INSERT INTO pending_message (question, ordinal, platform_id, message)
                SELECT ?1, count(*), ?2, ?3 FROM pending_message WHERE question = ?1 HAVING count(*) < ?4
                ON CONFLICT DO NOTHING";
     run(tx, sql, params![question.0, message.platform_id, to_json(message)?, max]).map(drop)

@@ -76,6 +76,13 @@ impl CentralStore {
         owner_of(&self.conn, handle).map_err(StoreError::query("look a person up"))
     }
 
+    /// How people call somebody; the handle itself where nobody knows them.
+    pub fn name_of(&self, handle: &str) -> Result<String, StoreError> {
+        let person = Handle::parse(handle).map(|it| self.person_of(&it)).transpose()?.flatten();
+        let person = person.map(|it| self.person(it)).transpose()?.flatten();
+        Ok(person.map_or_else(|| handle.to_owned(), |it| it.name))
+    }
+
     pub fn handles_of(&self, person: PersonId) -> Result<Vec<Handle>, StoreError> {
         handles_of(&self.conn, person).map_err(StoreError::query("list the handles"))
     }

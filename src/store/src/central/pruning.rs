@@ -6,7 +6,7 @@ use domain::retention::{BATCH, Cutoffs};
 use domain::time::Timestamp;
 use rusqlite::params;
 
-use super::{CentralStore, events};
+use super::CentralStore;
 use crate::StoreError;
 use crate::row::run;
 
@@ -83,29 +83,17 @@ impl CentralStore {
     }
 
     /// See [`crate::copies::mark_restored`]. Returns how many messages and parts are unfinished.
-    pub(crate) fn mark_restored(&self, now: Timestamp) -> Result<(usize, usize), StoreError> {
-        self.change("mark a restored copy", |tx| {
-            tx.execute("UPDATE session SET awake = 1", [])?;
-            tx.execute(
-                "INSERT INTO setting VALUES ('restored_at', ?1)
-                 ON CONFLICT DO UPDATE SET value = excluded.value",
-                [now.0.to_string()],
-            )?;
-            events::change(tx, "backup restore", "host", now)?;
-            let waiting =
-                tx.execute("UPDATE message SET may_be_answered = 1 WHERE outcome IS NULL", [])?;
+    pub(crate) fn mark_restored(&mut self, now: Timestamp) -> Result<(usize, usize), StoreError> {
+        const OP: &str = "mark a restored copy";
+        self.whole(OP, |it| {
+            it.run(OP, "UPDATE session SET awake = 1", [])?;
+            it.set_setting("restored_at", &now.0.to_string())?;
+            it.record_change("backup restore", "host", now)?;
+            let sql = "UPDATE message SET may_be_answered = 1 WHERE outcome IS NULL";
+            let waiting = it.run(OP, sql, [])?;
             let sql = "UPDATE part SET was_uncertain = 1 WHERE state NOT IN ('sent', 'dead')";
-            Ok((waiting, tx.execute(sql, [])?))
+            Ok((waiting, it.run(OP, sql, [])?))
         })
-    }
-
-    /// What a disk would do that loses what was synced: only for checks of checks.
-    ///
-    /// # Errors
-    /// When the database fails.
-    #[doc(hidden)]
-    pub fn forget_waiting(&self) -> Result<(), StoreError> {
-        self.run("forget", "DELETE FROM message WHERE outcome IS NULL", []).map(drop)
     }
 
     /// Gives pages of the write-ahead log back, if nobody reads it just now.

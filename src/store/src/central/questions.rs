@@ -16,7 +16,7 @@ use domain::session_key::ChatId;
 use domain::time::Timestamp;
 use domain::words;
 use domain::{AgentName, OutSeq, SessionId};
-use rusqlite::{Params, params};
+use rusqlite::{Connection, Params, params};
 use serde_json::json;
 use strum::{EnumString, IntoStaticStr, VariantArray};
 
@@ -26,7 +26,7 @@ pub(super) use self::rows::{insert, same};
 use super::{CentralStore, events, pending_messages};
 use crate::StoreError;
 use crate::outbox::{self, NewPart};
-use crate::row::{Columns, list, only, row};
+use crate::row::{Columns, list, only, row, run};
 use crate::session::Scope;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr, EnumString, VariantArray)]
@@ -71,6 +71,9 @@ pub enum QuestionState {
     Expired,
 }
 
+/// Changes of one agent that may wait for an admin at a time, whatever conversations they come from:
+/// each is a card in the admin's chat.
+pub(super) const CHANGES_OPEN_MAX: i64 = 20;
 /// How much of a change that was asked for the history keeps.
 const CHANGE_CHARS_MAX: usize = 300;
 
@@ -152,7 +155,7 @@ pub enum Put {
     New(QuestionId),
     /// The same is being asked already; the message waits with it, if there is room.
     Joined(QuestionId),
-    /// People are asked about too many already; the message was counted, and nothing else kept.
+    /// People are asked about too many already; of an access request, the message was counted.
     Full,
 }
 
@@ -162,8 +165,10 @@ impl CentralStore {
     /// # Errors
     /// When the database fails; so for every method below.
     pub fn ask(&mut self, question: &Question) -> Result<Put, StoreError> {
+        let is_change = question.kind == QuestionKind::Change;
         self.change("a question", |tx| match same(tx, question)? {
             Some(id) => Ok(Put::Joined(id)),
+            None if is_change && CHANGES_OPEN_MAX <= open_changes(tx, question)? => Ok(Put::Full),
             None => insert(tx, question).map(Put::New),
         })
     }
@@ -217,39 +222,39 @@ impl CentralStore {
         })
     }
 
-    /// Closes a question that nobody answered. `false` when it is not open any more.
-    pub fn expire_question(&mut self, id: QuestionId) -> Result<bool, StoreError> {
-        self.change("an expiry", |tx| {
-            let sql = "UPDATE question SET state = 'expired' WHERE id = ?1 AND state = 'open'";
-            tx.execute(sql, [id.0])
-        })
-        .map(|changed| changed == 1)
-    }
-
-    /// All that follows from a closed question was done, for the `pending` messages that wait for it;
-    /// what is said about it is committed with it. `false`, and nothing is done, when another message
-    /// joined in between.
+    /// Ends a question, which expires if nobody answered it; what is said about it is committed with
+    /// it. Where the users it is about were let in (`is_approved`), the messages that waited are due.
     pub fn settle_question(
         &mut self,
         id: QuestionId,
-        pending: usize,
+        is_approved: bool,
         say: &[NewPart],
         now: Timestamp,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<(), StoreError> {
         self.change("the end of a question", |tx| {
-            if pending_messages::of(tx, id)?.len() != pending {
-                return Ok(false);
-            }
             for part in say {
                 outbox::add(Scope::host(tx), part, None, now)?;
             }
-            tx.execute(
-                "UPDATE question SET settled_at = ?2
-                 WHERE id = ?1 AND state <> 'open' AND settled_at IS NULL",
-                params![id.0, now.0],
-            )
-            .map(|_| true)
+            let sql = "UPDATE question SET settled_at = ?2,
+                           state = iif(state = 'open', 'expired', state)
+                       WHERE id = ?1 AND settled_at IS NULL";
+            run(tx, sql, [id.0, now.0])?;
+            let sql = "UPDATE pending_message SET is_due = ?2 WHERE question = ?1";
+            run(tx, sql, params![id.0, is_approved]).map(drop)
         })
+    }
+
+    /// Questions whose messages are to be routed.
+    pub fn due_questions(&self) -> Result<Vec<QuestionId>, StoreError> {
+        let sql =
+            "SELECT DISTINCT question FROM pending_message WHERE is_due = 1 ORDER BY question";
+        self.list("list the messages that are due", sql, [])
+    }
+
+    /// The messages of a question were routed.
+    pub fn messages_routed(&mut self, id: QuestionId) -> Result<(), StoreError> {
+        let sql = "UPDATE pending_message SET is_due = 0 WHERE question = ?1";
+        self.run("messages that were routed", sql, [id.0]).map(drop)
     }
 
     /// The messages that wait for a question, in their order.
@@ -279,6 +284,14 @@ impl CentralStore {
         };
         self.list_as(op, sql, params, read)
     }
+}
+
+/// The changes that wait of the agent that asks, whichever agent they are about.
+fn open_changes(tx: &Connection, question: &Question) -> rusqlite::Result<i64> {
+    let sql = "SELECT count(*) FROM session me JOIN session s ON s.agent_group = me.agent_group
+               JOIN question q ON q.session = s.id
+               WHERE me.id = ?1 AND q.kind = 'change' AND q.settled_at IS NULL";
+    only(tx, sql, [question.session.map(|it| it.0.0)])
 }
 
 #[cfg(test)]

@@ -28,10 +28,9 @@ impl CentralStore {
         person: PersonId,
         hours: Option<Hours>,
     ) -> Result<bool, StoreError> {
-        self.change("the quiet hours of a person", |tx| {
-            let sql = "UPDATE person SET quiet = ?2 WHERE id = ?1";
-            Ok(0 < tx.execute(sql, params![person.0, hours.map(|it| it.to_string())])?)
-        })
+        let sql = "UPDATE person SET quiet = ?2 WHERE id = ?1";
+        let values = params![person.0, hours.map(|it| it.to_string())];
+        Ok(self.run("the quiet hours of a person", sql, values)? == 1)
     }
 
     /// The private chats of people who want to be left alone right now, each with the end of that.

@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use domain::delivery::PartKey;
 use domain::message::Incoming;
 use domain::time::Timestamp;
 use rusqlite::{Connection, params};
@@ -45,20 +44,15 @@ pub(crate) fn add(
     let from = &message.from;
     let of_sender =
         format!("{KEY}{}.{}.{}.{}.", from.channel, from.account, from.chat, message.sender.id);
-    let every = i64::try_from(REFUSAL_EVERY.as_millis()).unwrap_or(i64::MAX);
     let sql = "SELECT 1 FROM part WHERE session = 0 AND ?1 <= key AND key < ?2 AND ?3 < created_at
                    AND created_at <= ?4";
     let last = format!("{of_sender}\u{10ffff}");
-    if is_there(tx, sql, params![of_sender, last, now.0.saturating_sub(every), now.0])? {
+    if is_there(tx, sql, params![of_sender, last, (now - REFUSAL_EVERY).0, now.0])? {
         return Ok(false);
     }
-    let part = NewPart {
-        key: PartKey(format!("{of_sender}{}", message.platform_id)),
-        to: from.clone(),
-        reply_to: message.platform_id.clone(),
-        kind: PartKind::Notice,
-        content: Draft::Text(why.to_owned()),
-    };
+    let key = format!("{of_sender}{}", message.platform_id);
+    let part = NewPart::new(key, from.clone(), PartKind::Notice, Draft::Text(why.to_owned()));
+    let part = part.replying_to(message.platform_id.clone());
     outbox::add(Scope::host(tx), &part, None, now)
 }
 

@@ -46,17 +46,6 @@ pub struct DenialRow {
 
 row!(DenialRow { handle, agent, name });
 
-/// Somebody who may decide about an agent, with the role that says so.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ApproverRow {
-    pub person: PersonId,
-    pub name: String,
-    pub role: Role,
-    /// See [`RoleRow::order`].
-    pub order: i64,
-    pub handles: Vec<Handle>,
-}
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Revoked {
     Yes,
@@ -178,25 +167,16 @@ impl CentralStore {
     }
 
     /// Everybody who may decide about an agent, or about the whole host for `None`: one row for each
-    /// role that says so, in the order in which they were granted.
+    /// role that says so, in the order in which they were granted, with their handles.
     pub fn approver_candidates(
         &self,
         agent: Option<&AgentName>,
-    ) -> Result<Vec<ApproverRow>, StoreError> {
+    ) -> Result<Vec<(RoleRow, Vec<Handle>)>, StoreError> {
         let sql =
             format!("{ROLES} AND (r.agent_group IS NULL OR r.agent_group = ?1) ORDER BY r.id");
         let key = [agent.map(AgentName::as_str)];
         let rows: Vec<RoleRow> = self.list("list who may decide", &sql, key)?;
-        let approver = |row: RoleRow| {
-            Ok(ApproverRow {
-                handles: self.handles_of(row.person)?,
-                person: row.person,
-                name: row.name,
-                role: row.role,
-                order: row.order,
-            })
-        };
-        rows.into_iter().map(approver).collect()
+        rows.into_iter().map(|it| Ok((it.clone(), self.handles_of(it.person)?))).collect()
     }
 }
 

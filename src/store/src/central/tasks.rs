@@ -182,13 +182,10 @@ impl CentralStore {
     /// Tasks of a stopped agent wait, and so do those with [`OPEN_MAX`] slots that have not ended: for
     /// them it is as if the host slept, and afterwards their policy decides.
     pub fn due_tasks(&self, now: Timestamp, limit: u32) -> Result<Vec<TaskRow>, StoreError> {
-        let ahead = now + CLOCK_STEP_MAX;
-        let params = params![now.0, limit, OPEN_MAX];
-        let mut due = self.list_as("read the due tasks", &due_sql(), params, tolerant)?;
-        let params = params![ahead.0, limit, OPEN_MAX];
-        let early =
-            self.list_as("read the tasks that are ahead", &ahead_sql(), params, tolerant)?;
-        due.extend(early);
+        const OP: &str = "read the due tasks";
+        let ahead = (now + CLOCK_STEP_MAX).0;
+        let mut due = self.list_as(OP, &due_sql(), params![now.0, limit, OPEN_MAX], tolerant)?;
+        due.extend(self.list_as(OP, &ahead_sql(), params![ahead, limit, OPEN_MAX], tolerant)?);
         Ok(due.into_iter().flatten().collect())
     }
 

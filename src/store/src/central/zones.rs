@@ -39,10 +39,9 @@ impl CentralStore {
         person: PersonId,
         zone: Option<&Zone>,
     ) -> Result<bool, StoreError> {
-        self.change("a person's zone", |tx| {
-            let sql = "UPDATE person SET zone = ?2 WHERE id = ?1";
-            Ok(0 < tx.execute(sql, params![person.0, zone.map(Zone::name)])?)
-        })
+        let sql = "UPDATE person SET zone = ?2 WHERE id = ?1";
+        let values = params![person.0, zone.map(Zone::name)];
+        Ok(self.run("a person's zone", sql, values)? == 1)
     }
 
     pub fn install_zone(&self) -> Result<Option<Zone>, StoreError> {

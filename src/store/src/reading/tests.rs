@@ -173,7 +173,7 @@ fn a_message_shows_its_own_requests_and_its_own_approval() {
          INSERT INTO question (id, kind, messaging_group, requester, requester_name, text, options,
                                state, answer, asked_at, expires_at)
          VALUES (9, 'chat', 77, 'cli:u', 'Ann', 'May they?', '[]', 'answered', 'yes', 1, 2);
-         INSERT INTO pending_message VALUES (9, 1, 'm1', '{}');",
+         INSERT INTO pending_message VALUES (9, 1, 'm1', '{}', 0);",
     );
     let facts = |seq| it.reading().facts(it.id, MessageSeq(seq), NOW).unwrap().unwrap();
     assert_eq!((facts(2).questions.len(), facts(4).questions.len()), (1, 0));

@@ -158,13 +158,10 @@ impl Reading {
                    ORDER BY q.id DESC LIMIT 1";
         let found: Option<(i64, String)> = one(&rows, sql, [rows.session, seq.0])
             .map_err(StoreError::query("read an approval"))?;
-        match found {
-            Some((question, by)) => {
-                let by = if by.is_empty() { "somebody".to_owned() } else { self.name_of(&by)? };
-                Ok(Some(Approval { question, by }))
-            }
-            None => Ok(None),
-        }
+        let Some((question, by)) = found else { return Ok(None) };
+        let is_known = !by.is_empty();
+        let by = if is_known { self.central.name_of(&by)? } else { "somebody".to_owned() };
+        Ok(Some(Approval { question, by }))
     }
 }
 

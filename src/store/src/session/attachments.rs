@@ -7,7 +7,7 @@ use rusqlite::params;
 
 use super::{Scope, SessionRows};
 use crate::StoreError;
-use crate::row::{Columns, FromRow, row, run};
+use crate::row::{enum_column, row, run};
 
 /// A file that is still at its platform.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,17 +22,8 @@ pub struct PendingFile {
 
 row!(PendingFile { message, ordinal, from, attachment, tries });
 
-impl FromRow for Attachment {
-    fn read(columns: &mut Columns<'_>) -> rusqlite::Result<Self> {
-        Ok(Self {
-            kind: FileKind::parse(&columns.next::<String>()?).unwrap_or(FileKind::Document),
-            name: columns.next()?,
-            mime: columns.next()?,
-            bytes: columns.next::<Option<i64>>()?.and_then(|it| u64::try_from(it).ok()),
-            source: columns.next()?,
-        })
-    }
-}
+enum_column!(FileKind);
+row!(Attachment { kind, name, mime, bytes, source });
 
 /// How a try to fetch a file ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,7 +68,7 @@ impl SessionRows<'_> {
                    JOIN message m ON m.session = f.session AND m.seq = f.message
                    WHERE f.session = ?1 AND f.state = 'pending'
                    ORDER BY f.retry_at, f.message, f.ordinal LIMIT 1";
-        self.find("read the files to fetch", sql, [self.scope.session])
+        self.one("read the files to fetch", sql, [self.scope.session])
     }
 
     /// Writes down how a try ended.
@@ -85,24 +76,28 @@ impl SessionRows<'_> {
     /// # Errors
     /// When the database fails.
     pub fn fetched(&self, file: &PendingFile, how: &Fetched) -> Result<(), StoreError> {
+        const OP: &str = "a file";
         let key = (self.scope.session, file.message.0, file.ordinal);
-        self.commit("a file", |tx| match how {
-            Fetched::Here { path, name, mime, bytes } => tx.execute(
+        match how {
+            Fetched::Here { path, name, mime, bytes } => self.run(
+                OP,
                 "UPDATE attachment SET state = 'here', path = ?4, name = ?5, mime = ?6, bytes = ?7
-                     WHERE session = ?1 AND message = ?2 AND ordinal = ?3 AND state = 'pending'",
+                 WHERE session = ?1 AND message = ?2 AND ordinal = ?3 AND state = 'pending'",
                 params![key.0, key.1, key.2, path, name, mime, i64::try_from(*bytes).ok()],
             ),
-            Fetched::Later { at } => tx.execute(
+            Fetched::Later { at } => self.run(
+                OP,
                 "UPDATE attachment SET tries = tries + 1, retry_at = ?4
-                     WHERE session = ?1 AND message = ?2 AND ordinal = ?3 AND state = 'pending'",
+                 WHERE session = ?1 AND message = ?2 AND ordinal = ?3 AND state = 'pending'",
                 params![key.0, key.1, key.2, at.0],
             ),
-            Fetched::Failed { why } => tx.execute(
+            Fetched::Failed { why } => self.run(
+                OP,
                 "UPDATE attachment SET state = 'failed', reason = ?4
-                     WHERE session = ?1 AND message = ?2 AND ordinal = ?3 AND state = 'pending'",
+                 WHERE session = ?1 AND message = ?2 AND ordinal = ?3 AND state = 'pending'",
                 params![key.0, key.1, key.2, why],
             ),
-        })
+        }
         .map(drop)
     }
 }

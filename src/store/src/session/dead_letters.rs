@@ -76,13 +76,9 @@ fn tell_sender(
     let of = params![tx.session, cause, dead.to.channel, dead.to.account, dead.to.chat];
     let Some(reply_to) = one(&tx, sql, of)? else { return Ok(()) };
     let session = SessionId(tx.session);
-    let part = NewPart {
-        key: PartKey(format!("{UNDELIVERED_KEY}{session}.{cause}")),
-        to: dead.to.clone(),
-        reply_to,
-        kind: PartKind::Notice,
-        content: Draft::Text(dead_letter::for_sender(&format!("{session}.{}", key.0), &dead.why)),
-    };
+    let text = Draft::Text(dead_letter::for_sender(&format!("{session}.{}", key.0), &dead.why));
+    let key = format!("{UNDELIVERED_KEY}{session}.{cause}");
+    let part = NewPart::new(key, dead.to.clone(), PartKind::Notice, text).replying_to(reply_to);
     outbox::add(Scope::host(&tx), &part, None, now).map(drop)
 }
 

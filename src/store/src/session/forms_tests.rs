@@ -7,6 +7,7 @@ use domain::Incarnation;
 use domain::delivery::{PartKey, Verdict};
 use domain::message::{Address, Admitted, Attachment, FileKind, Form, InboundKind, Incoming};
 use domain::outgoing::{Card, Content};
+use domain::stop::StopReport;
 
 use super::tests::{M1, NOW, Pair, answer, context, incoming, pair};
 use super::*;
@@ -44,11 +45,11 @@ fn an_answer_takes_the_place_of_the_line_that_said_that_work_goes_on() {
     let mut runner = at_work(&mut it);
     it.host.posting().show_status(M1, Duration::ZERO, "working", NOW).unwrap();
     it.host.posting().show_status(M1, Duration::ZERO, "again", NOW).unwrap();
-    assert_eq!(send(&mut it, "p7").content(), &Content::Text("working".into()));
+    assert_eq!(send(&mut it, "p7").content, Content::Text("working".into()));
     runner.end_turn(&answer("done"), &[], NOW).unwrap();
     it.host.import(&edits(), NOW).unwrap();
     let card = Card { text: "done".into(), buttons: vec![] };
-    assert_eq!(send(&mut it, "p7").content(), &Content::Edit { target: "p7".into(), card });
+    assert_eq!(send(&mut it, "p7").content, Content::Edit { target: "p7".into(), card });
 }
 
 #[test]
@@ -58,7 +59,7 @@ fn a_line_that_was_not_sent_yet_is_not_sent_any_more() {
     it.host.posting().show_status(M1, Duration::ZERO, "working", NOW).unwrap();
     runner.end_turn(&answer("done"), &[], NOW).unwrap();
     it.host.import(&edits(), NOW).unwrap();
-    assert_eq!(send(&mut it, "p1").content(), &Content::Text("done".into()));
+    assert_eq!(send(&mut it, "p1").content, Content::Text("done".into()));
     assert!(it.host.rows().open_parts().unwrap().is_empty());
 }
 
@@ -74,7 +75,7 @@ fn an_answer_is_not_lost_with_the_message_that_it_would_have_replaced() {
     it.host.claim_part(&key, NOW).unwrap().unwrap();
     let dead = Verdict::Dead { why: "somebody deleted it".into() };
     it.host.conclude(&key, &dead, NOW).unwrap();
-    assert_eq!(send(&mut it, "p8").content(), &Content::Text("done".into()));
+    assert_eq!(send(&mut it, "p8").content, Content::Text("done".into()));
 }
 
 #[test]
@@ -95,9 +96,12 @@ fn a_chat_that_was_not_granted_is_not_written_to_and_the_own_one_hears_it() {
     let parts = it.host.rows().open_parts().unwrap();
     let mut claim = |at: usize| it.host.claim_part(&parts[at].key, NOW).unwrap().unwrap();
     let (granted, refused) = (claim(0), claim(1));
-    assert_eq!((granted.to(), granted.content().text(), granted.reply_to()), (&team, "hello", ""));
-    assert_eq!(refused.to(), &incoming("m1").from);
-    assert!(refused.content().text().contains("not allowed"), "{refused:?}");
+    assert_eq!(
+        (&granted.to, granted.content.text(), granted.reply_to.as_str()),
+        (&team, "hello", "")
+    );
+    assert_eq!(refused.to, incoming("m1").from);
+    assert!(refused.content.text().contains("not allowed"), "{refused:?}");
 }
 
 #[test]
@@ -119,7 +123,7 @@ fn what_answers_a_channel_that_takes_nothing_goes_to_the_last_other_chat() {
     context.render_caps.insert("hook".into(), mute);
     it.host.import(&context, NOW).unwrap();
     let part = send(&mut it, "p1");
-    assert_eq!((part.to(), part.reply_to()), (&incoming("m1").from, ""));
+    assert_eq!((&part.to, part.reply_to.as_str()), (&incoming("m1").from, ""));
 }
 
 #[test]
@@ -244,7 +248,7 @@ fn what_was_stopped_is_set_aside_and_says_nothing_more() {
     runner.end_turn(&answer("too late"), &[], NOW).unwrap();
     it.host.import(&edits(), NOW).unwrap();
     assert_eq!(it.host.snapshot().unwrap().stopped_incarnation, Incarnation(1));
-    assert_eq!(send(&mut it, "p1").content().text(), "1 0");
+    assert_eq!(send(&mut it, "p1").content.text(), "1 0");
     assert!(it.host.rows().open_parts().unwrap().is_empty());
 }
 
@@ -330,7 +334,7 @@ fn who_says_more_than_can_be_sent_is_cut_short_and_answers_still() {
     it.host.import(&context(100), NOW).unwrap();
     let mut texts = Vec::new();
     while !it.host.rows().open_parts().unwrap().is_empty() {
-        texts.push(send(&mut it, "p").content().text().to_owned());
+        texts.push(send(&mut it, "p").content.text().to_owned());
     }
     assert_eq!(texts.len(), 502);
     assert!(texts[500].contains("What came after this was left out"), "{}", texts[500]);
@@ -343,7 +347,7 @@ fn a_text_without_end_is_cut() {
     let mut runner = at_work(&mut it);
     runner.end_turn(&answer(&"ä".repeat(100_000)), &[], NOW).unwrap();
     it.host.import(&context(200_000), NOW).unwrap();
-    let said = send(&mut it, "p").content().text().to_owned();
+    let said = send(&mut it, "p").content.text().to_owned();
     assert!(said.len() < 132_000 && said.ends_with("too long to be sent.)"), "{}", said.len());
 }
 
@@ -357,14 +361,14 @@ fn a_chat_whose_grant_was_taken_away_is_not_written_to_by_an_edit() {
     let mut granted = edits();
     granted.destinations.insert("team".into(), team.clone());
     it.host.import(&granted, NOW).unwrap();
-    assert_eq!(*send(&mut it, "p1").to(), team);
+    assert_eq!(send(&mut it, "p1").to, team);
     let edit = || NewMessage { form: Form::Edit(1), ..NewMessage::text(M1, "more") };
     runner.add(&edit(), NOW).unwrap();
     it.host.import(&granted, NOW).unwrap();
-    assert_eq!(*send(&mut it, "p1").to(), team);
+    assert_eq!(send(&mut it, "p1").to, team);
     runner.add(&edit(), NOW).unwrap();
     it.host.import(&edits(), NOW).unwrap();
-    assert_eq!(*send(&mut it, "p2").to(), incoming("x").from);
+    assert_eq!(send(&mut it, "p2").to, incoming("x").from);
 }
 
 /// As many messages as are read at once, and the answer behind them.
@@ -392,6 +396,6 @@ fn a_file_goes_out_with_what_was_said_about_it() {
     runner.add(&NewMessage { form, ..NewMessage::text(M1, "look") }, NOW).unwrap();
     it.host.import(&edits(), NOW).unwrap();
     let part = send(&mut it, "p1");
-    assert!(matches!(part.content(), Content::File(_)), "{part:?}");
-    assert_eq!(part.content().text(), "look");
+    assert!(matches!(&part.content, Content::File(_)), "{part:?}");
+    assert_eq!(part.content.text(), "look");
 }

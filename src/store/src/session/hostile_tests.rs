@@ -225,8 +225,8 @@ fn texts(it: &mut Pair) -> Vec<String> {
     while let Some(part) = it.host.rows().open_parts().unwrap().first() {
         let part = it.host.claim_part(&part.key, NOW).unwrap().unwrap();
         let sent = domain::delivery::Verdict::Sent { platform_id: format!("p{}", texts.len()) };
-        it.host.conclude(part.key(), &sent, NOW).unwrap();
-        texts.push(part.content().text().to_owned());
+        it.host.conclude(&part.host_key.part, &sent, NOW).unwrap();
+        texts.push(part.content.text().to_owned());
     }
     texts
 }

@@ -13,7 +13,7 @@ use serde_json::json;
 use super::{Scope, SessionRows};
 use crate::StoreError;
 use crate::central::events;
-use crate::row::{list, one, only, run};
+use crate::row::{list, one, run};
 
 /// How much of a container's last words is kept.
 const REASON_CHARS_MAX: usize = 500;
@@ -51,23 +51,18 @@ impl SessionRows<'_> {
     /// # Errors
     /// When the database fails; then nothing may be started. So for every method below.
     pub fn launch(&self, now: Timestamp) -> Result<Incarnation, StoreError> {
-        self.commit("a launch", |tx| {
-            let sql = "INSERT INTO launch (session, incarnation, started_at)
-                       VALUES (?1, (SELECT coalesce(max(incarnation), 0) + 1 FROM launch
-                                    WHERE session = ?1), ?2) RETURNING incarnation";
-            only(&tx, sql, [tx.session, now.0])
-        })
+        let sql = "INSERT INTO launch (session, incarnation, started_at)
+                   VALUES (?1, (SELECT coalesce(max(incarnation), 0) + 1 FROM launch
+                                WHERE session = ?1), ?2) RETURNING incarnation";
+        self.only("a launch", sql, [self.scope.session, now.0])
     }
 
     /// Notes that the last incarnation left a damaged mailbox, which is what its chats are told then.
     pub(crate) fn note_damage(&self) -> Result<(), StoreError> {
         let word = Trouble::Damaged.words().0;
-        self.commit("a damaged mailbox", |tx| {
-            let sql = "UPDATE launch SET trouble = ?2, detail = NULL WHERE session = ?1
-                       AND incarnation = (SELECT max(incarnation) FROM launch WHERE session = ?1)";
-            tx.execute(sql, params![tx.session, word])
-        })
-        .map(drop)
+        let sql = "UPDATE launch SET trouble = ?2, detail = NULL WHERE session = ?1
+                   AND incarnation = (SELECT max(incarnation) FROM launch WHERE session = ?1)";
+        self.run("a damaged mailbox", sql, params![self.scope.session, word]).map(drop)
     }
 
     /// Records how an incarnation ended, `reason` for the history and `trouble` for its chats. `bad` counts against the session unless the incarnation

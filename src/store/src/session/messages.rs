@@ -1,6 +1,5 @@
 //! The inbox of a session: messages from their acceptance to their outcome.
 
-use domain::delivery::PartKey;
 use domain::message::{Address, Admitted, InboundKind, Outcome};
 use domain::session::{FailReason, Waiting};
 use domain::time::Timestamp;
@@ -112,13 +111,9 @@ impl SessionRows<'_> {
             let unnotified: Vec<(i64, Address, String)> =
                 list(&tx, sql, [tx.session, WAITING_MAX])?;
             for (seq, to, reply_to) in unnotified {
-                let part = NewPart {
-                    key: PartKey(format!("parked.{}.{seq}", SessionId(tx.session))),
-                    to,
-                    reply_to,
-                    kind: PartKind::Notice,
-                    content: Draft::Text(notice::parked(why)),
-                };
+                let key = format!("parked.{}.{seq}", SessionId(tx.session));
+                let text = Draft::Text(notice::parked(why));
+                let part = NewPart::new(key, to, PartKind::Notice, text).replying_to(reply_to);
                 outbox::add(Scope::host(&tx), &part, None, now)?;
                 let sql = "UPDATE message SET told = 1 WHERE session = ?1 AND seq = ?2";
                 run(&tx, sql, [tx.session, seq])?;
@@ -129,17 +124,15 @@ impl SessionRows<'_> {
 
     /// Lets the session sleep, unless it has something to do after all. Whether it sleeps.
     pub fn fall_asleep(&self) -> Result<bool, StoreError> {
-        self.commit("asleep", |tx| {
-            let sql = "UPDATE session SET awake = 0 WHERE id = ?1 AND NOT EXISTS
-                           (SELECT 1 FROM message WHERE session = ?1 AND outcome IS NULL)
-                         AND NOT EXISTS (SELECT 1 FROM part
-                           WHERE session = ?1 AND state NOT IN ('sent', 'dead'))
-                         AND NOT EXISTS (SELECT 1 FROM attachment
-                           WHERE session = ?1 AND state = 'pending')
-                         AND NOT EXISTS (SELECT 1 FROM request
-                           WHERE session = ?1 AND state = 'open')";
-            Ok(run(&tx, sql, [tx.session])? == 1)
-        })
+        let sql = "UPDATE session SET awake = 0 WHERE id = ?1 AND NOT EXISTS
+                       (SELECT 1 FROM message WHERE session = ?1 AND outcome IS NULL)
+                     AND NOT EXISTS (SELECT 1 FROM part
+                       WHERE session = ?1 AND state NOT IN ('sent', 'dead'))
+                     AND NOT EXISTS (SELECT 1 FROM attachment
+                       WHERE session = ?1 AND state = 'pending')
+                     AND NOT EXISTS (SELECT 1 FROM request
+                       WHERE session = ?1 AND state = 'open')";
+        Ok(self.run("asleep", sql, [self.scope.session])? == 1)
     }
 
     /// The state of the session, for a user who asks in its chat.
@@ -149,14 +142,6 @@ impl SessionRows<'_> {
                            WHERE session = ?1 AND state NOT IN ('sent', 'dead')),
                           EXISTS (SELECT 1 FROM launch WHERE session = ?1 AND ended_at IS NULL)";
         self.only("count what waits", sql, [self.scope.session])
-    }
-
-    /// Every message with its outcome, if it has one, oldest first: `(platform id, outcome)`.
-    pub fn outcomes(&self) -> Result<Vec<(String, Option<Outcome>)>, StoreError> {
-        let sql = "SELECT platform_id, outcome FROM message WHERE session = ?1 ORDER BY seq";
-        let all: Vec<(String, Option<String>)> =
-            self.list("list the outcomes", sql, [self.scope.session])?;
-        Ok(all.into_iter().map(|(id, it)| (id, it.as_deref().and_then(Outcome::parse))).collect())
     }
 }
 

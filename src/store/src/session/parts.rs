@@ -105,23 +105,8 @@ pub(super) fn add_notice(
     text: &str,
     now: Timestamp,
 ) -> rusqlite::Result<()> {
-    let Some(cause) = cause(tx, about)? else {
-        return Ok(());
-    };
-    let text = text.to_owned();
-    let line = if kind == PartKind::Interim { None } else { replaceable(tx, &[about])? };
-    let content = match line {
-        Some(line) => Draft::Edit(Target::Part(line), Card { text, buttons: vec![] }),
-        None => Draft::Text(text),
-    };
-    let part = NewPart {
-        key: PartKey(format!("n{why}.{about}")),
-        to: cause.from,
-        reply_to: cause.platform_id,
-        kind,
-        content,
-    };
-    outbox::add(tx, &part, Some(Origin { out_seq: None, cause: about }), now).map(drop)
+    let lines = if kind == PartKind::Interim { &[][..] } else { &[about] };
+    add_own(tx, (format!("n{why}.{about}"), about), (kind, text), lines, now)
 }
 
 /// Says that a message waits for the provider, in the place of the line that said that it is being
@@ -133,23 +118,29 @@ pub(super) fn add_wait(
     text: &str,
     now: Timestamp,
 ) -> rusqlite::Result<()> {
+    let sql = "SELECT seq FROM message WHERE session = ?1 AND outcome IS NULL AND status = 1";
+    let waiting: Vec<MessageSeq> = list(&tx, sql, [tx.session])?;
+    let key = format!("nwait{id}.{about}");
+    add_own(tx, (key, about), (PartKind::Interim, text), &waiting, now)
+}
+
+/// Adds what the host says about a message, in the place of one of the lines of these messages.
+fn add_own(
+    tx: Scope<'_>,
+    (key, about): (String, MessageSeq),
+    (kind, text): (PartKind, &str),
+    lines: &[MessageSeq],
+    now: Timestamp,
+) -> rusqlite::Result<()> {
     let Some(cause) = cause(tx, about)? else {
         return Ok(());
     };
-    let sql = "SELECT seq FROM message WHERE session = ?1 AND outcome IS NULL AND status = 1";
-    let waiting: Vec<MessageSeq> = list(&tx, sql, [tx.session])?;
     let text = text.to_owned();
-    let content = match replaceable(tx, &waiting)? {
+    let content = match replaceable(tx, lines)? {
         Some(line) => Draft::Edit(Target::Part(line), Card { text, buttons: vec![] }),
         None => Draft::Text(text),
     };
-    let part = NewPart {
-        key: PartKey(format!("nwait{id}.{about}")),
-        to: cause.from,
-        reply_to: cause.platform_id,
-        kind: PartKind::Interim,
-        content,
-    };
+    let part = NewPart::new(key, cause.from, kind, content).replying_to(cause.platform_id);
     outbox::add(tx, &part, Some(Origin { out_seq: None, cause: about }), now).map(drop)
 }
 
@@ -247,7 +238,7 @@ impl SessionRows<'_> {
     /// Whether parts wait to be delivered, or are held for quiet hours.
     pub(crate) fn has_open_parts(&self) -> Result<bool, StoreError> {
         let sql = "SELECT 1 FROM part WHERE session = ?1 AND state NOT IN ('sent', 'dead') LIMIT 1";
-        self.has("read the open parts", sql, [self.scope.session])
+        self.is_there("read the open parts", sql, [self.scope.session])
     }
 
     /// Shows in the chat of a message that is being worked on for `after`, once, that this takes a
@@ -263,19 +254,13 @@ impl SessionRows<'_> {
             let Some(cause) = cause(tx, message)?.filter(|it| it.seq == message) else {
                 return Ok(());
             };
-            let after = i64::try_from(after.as_millis()).unwrap_or(i64::MAX);
             let sql = "UPDATE message SET status = 1 WHERE session = ?1 AND seq = ?2
                            AND status = 0 AND outcome IS NULL AND received_at <= ?3";
-            let before = now.0.saturating_sub(after);
-            let is_new = run(&tx, sql, [tx.session, message.0, before])? == 1;
+            let is_new = run(&tx, sql, [tx.session, message.0, (now - after).0])? == 1;
             if is_new && cause.task.is_none() {
-                let part = NewPart {
-                    key: status_key(message),
-                    to: cause.from,
-                    reply_to: cause.platform_id,
-                    kind: PartKind::Interim,
-                    content: Draft::Text(text.to_owned()),
-                };
+                let (key, text) = (status_key(message).0, Draft::Text(text.to_owned()));
+                let part = NewPart::new(key, cause.from, PartKind::Interim, text)
+                    .replying_to(cause.platform_id);
                 outbox::add(tx, &part, Some(Origin { out_seq: None, cause: message }), now)?;
             }
             Ok(())
@@ -285,7 +270,7 @@ impl SessionRows<'_> {
     /// The channel of a message that has no outcome yet.
     pub fn channel_of(&self, message: MessageSeq) -> Result<Option<String>, StoreError> {
         let sql = "SELECT channel FROM message WHERE session = ?1 AND seq = ?2 AND outcome IS NULL";
-        self.find("find a channel", sql, [self.scope.session, message.0])
+        self.one("find a channel", sql, [self.scope.session, message.0])
     }
 
     /// The status line of the message that is being worked on: since when that is, where it is, and
@@ -293,7 +278,7 @@ impl SessionRows<'_> {
     pub fn shown_status(&self) -> Result<Option<(Timestamp, Address, String)>, StoreError> {
         let sql = "SELECT seq, received_at FROM message WHERE session = ?1
                      AND outcome IS NULL AND status = 1 AND line_gone = 0 ORDER BY seq LIMIT 1";
-        let Some((seq, since)) = self.find("find a status line", sql, [self.scope.session])? else {
+        let Some((seq, since)) = self.one("find a status line", sql, [self.scope.session])? else {
             return Ok(None);
         };
         Ok(self.status_line(seq)?.map(|(to, id)| (since, to, id)))
@@ -309,7 +294,7 @@ impl SessionRows<'_> {
                      AND l.outcome IS NULL AND l.status = 1 AND l.line_gone = 0
                    ORDER BY l.seq <> m.seq, l.seq LIMIT 1";
         let of = [self.scope.session, message.0];
-        self.find("find a status line", sql, of)
+        self.one("find a status line", sql, of)
     }
 
     /// Where the status line of a message is, once it is there: its chat and the platform's id.
@@ -322,7 +307,7 @@ impl SessionRows<'_> {
                      AND NOT EXISTS (SELECT 1 FROM message m WHERE m.session = ?1 AND m.seq = ?3
                                          AND m.line_gone = 1)";
         let line = params![self.scope.session, status_key(message).0, message.0];
-        self.find("find a status line", sql, line)
+        self.one("find a status line", sql, line)
     }
 }
 

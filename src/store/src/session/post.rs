@@ -6,12 +6,12 @@ use domain::MessageSeq;
 use domain::inbound::{
     CONTEXT_BYTES_MAX, CONTEXT_MESSAGES_MAX, ContextMessages, FileIn, FileLocation, Inbound,
 };
-use domain::message::{FileKind, InboundKind};
+use domain::message::InboundKind;
 
 use super::{Body, Scope, SessionRows};
 use crate::StoreError;
 use crate::mailbox::{Item, MailboxContent, RunnerFacts};
-use crate::row::{Columns, FromRow, Json, list, one, only, read, to_json};
+use crate::row::{Columns, FromRow, Json, list, one, only, read, row, to_json};
 
 /// Messages that are posted; the rest follows when these have their outcomes.
 const MESSAGES_MAX: i64 = 100;
@@ -109,16 +109,7 @@ fn files(scope: Scope<'_>, of: MessageSeq) -> rusqlite::Result<Vec<FileIn>> {
     list(&scope, sql, [scope.session, of.0])
 }
 
-impl FromRow for FileIn {
-    fn read(columns: &mut Columns<'_>) -> rusqlite::Result<Self> {
-        Ok(Self {
-            kind: FileKind::parse(&columns.next::<String>()?).unwrap_or(FileKind::Document),
-            name: columns.next()?,
-            mime: columns.next()?,
-            location: columns.next()?,
-        })
-    }
-}
+row!(FileIn { kind, name, mime, location });
 
 /// A path, else why there is none.
 impl FromRow for FileLocation {

@@ -233,13 +233,13 @@ fn what_was_unfinished_in_a_backup_is_sent_with_a_mark() {
     // Its answer comes only now, and may be known already.
     it.host.posting().fail(MessageSeq(4), FailReason::CannotStart, "", NOW).unwrap();
     let key = it.host.rows().open_parts().unwrap()[0].key.clone();
-    assert!(it.host.claim_part(&key, NOW).unwrap().unwrap().is_repeat());
+    assert!(it.host.claim_part(&key, NOW).unwrap().unwrap().is_repeat);
     // What comes after the restore is no repetition.
     it.store(message("d", "new"), InboundKind::Chat);
     it.host.posting().fail(MessageSeq(6), FailReason::CannotStart, "", NOW).unwrap();
     let parts = it.host.rows().open_parts().unwrap();
     let claimed = it.host.claim_part(&parts[1].key, NOW).unwrap().unwrap();
-    assert!(!claimed.is_repeat());
+    assert!(!claimed.is_repeat);
     // A container from after the backup is stopped, a new one is not.
     let stopped_incarnation = it.host.snapshot().unwrap().stopped_incarnation;
     assert!(

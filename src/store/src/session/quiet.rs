@@ -91,7 +91,7 @@ pub(super) fn was_held(tx: Scope<'_>, key: &PartKey) -> rusqlite::Result<bool> {
 /// Puts what is said with a part into it, under the heading if it is the first; with the same commit
 /// that claims it.
 pub(super) fn join(tx: Scope<'_>, part: &mut ClaimedPart, now: Timestamp) -> rusqlite::Result<()> {
-    let key = part.key().clone();
+    let key = part.host_key.part.clone();
     let sql = "SELECT quiet = 'first' FROM part
                WHERE session = ?1 AND key = ?2 AND quiet IS NOT NULL";
     let first: Option<bool> = one(&tx, sql, params![tx.session, key.0])?;

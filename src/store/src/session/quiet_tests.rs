@@ -48,7 +48,7 @@ fn claim(it: &mut Pair) -> Option<ClaimedPart> {
 }
 
 fn conclude(it: &mut Pair, part: &ClaimedPart, verdict: &Verdict) {
-    it.host.conclude(part.key(), verdict, NOW).unwrap();
+    it.host.conclude(&part.host_key.part, verdict, NOW).unwrap();
 }
 
 fn sent(id: &str) -> Verdict {
@@ -66,7 +66,7 @@ fn held(it: &mut Pair) -> Vec<Address> {
 fn drain(it: &mut Pair) -> Vec<String> {
     let mut texts = Vec::new();
     while let Some(part) = claim(it) {
-        texts.push(part.content().text().to_owned());
+        texts.push(part.content.text().to_owned());
         conclude(it, &part, &sent(&format!("p{}", texts.len())));
     }
     texts
@@ -166,13 +166,13 @@ fn a_crash_with_the_message_on_its_way_repeats_it_whole_and_marked() {
     tasks(&mut it, &["tea", "milk"], &night());
     end(&mut it);
     let first = claim(&mut it).unwrap();
-    assert!(!first.is_repeat());
+    assert!(!first.is_repeat);
     let seen = it.host.rows().open_parts().unwrap();
     assert_eq!((seen.len(), seen[0].state), (1, PartState::Claimed));
-    it.host.conclude(first.key(), &Verdict::Uncertain { retry_at: NOW }, NOW).unwrap();
+    it.host.conclude(&first.host_key.part, &Verdict::Uncertain { retry_at: NOW }, NOW).unwrap();
     let again = claim(&mut it).unwrap();
-    assert!(again.is_repeat());
-    assert_eq!((again.key(), again.content()), (first.key(), first.content()));
+    assert!(again.is_repeat);
+    assert_eq!((&again.host_key.part, (&again.content)), (&first.host_key.part, (&first.content)));
     conclude(&mut it, &again, &sent("p1"));
     assert_eq!(drain(&mut it), Vec::<String>::new());
     assert!(rows(&it).iter().all(|it| it.1 == "sent" && it.2.as_deref() == Some("p1")));

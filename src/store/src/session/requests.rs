@@ -45,7 +45,8 @@ pub enum Asked {
     Admin,
 }
 
-/// Requests of one session that may be open at a time; an agent that asks for more is told so.
+/// Requests of one session that may be open at a time, so that one import keeps no more; an agent that
+/// asks for more is told so. Cards of all its sessions: `CHANGES_OPEN_MAX` in `central/questions.rs`.
 const OPEN_MAX: i64 = 20;
 /// Follows the answer to what was carried out before.
 const DONE_ONCE: &str =
@@ -127,7 +128,7 @@ impl SessionRows<'_> {
     /// Whether something that the agent asked for has no answer yet.
     pub(crate) fn is_asking(&self) -> Result<bool, StoreError> {
         let sql = "SELECT 1 FROM request WHERE session = ?1 AND state <> 'answered' LIMIT 1";
-        self.has("read the requests", sql, [self.scope.session])
+        self.is_there("read the requests", sql, [self.scope.session])
     }
 
     /// The oldest request that nobody was told of.
@@ -154,12 +155,9 @@ impl SessionRows<'_> {
 
     /// Somebody else keeps the request now and will bring its answer.
     pub fn request_forwarded(&self, seq: OutSeq) -> Result<(), StoreError> {
-        self.commit("a request", |tx| {
-            let sql = "UPDATE request SET state = 'forwarded'
-                       WHERE session = ?1 AND seq = ?2 AND state = 'open'";
-            run(&tx, sql, [tx.session, seq.0])
-        })
-        .map(drop)
+        let sql = "UPDATE request SET state = 'forwarded'
+                   WHERE session = ?1 AND seq = ?2 AND state = 'open'";
+        self.run("a request", sql, [self.scope.session, seq.0]).map(drop)
     }
 
     /// It is not carried out again: it has the answer of the one that it repeats, now or as soon as that
@@ -188,7 +186,7 @@ impl SessionRows<'_> {
     pub fn answer_of(&self, seq: OutSeq) -> Result<Option<(bool, String)>, StoreError> {
         let sql = "SELECT ok, answer FROM request
                    WHERE session = ?1 AND seq = ?2 AND state = 'answered'";
-        self.find("read an answer", sql, [self.scope.session, seq.0])
+        self.one("read an answer", sql, [self.scope.session, seq.0])
     }
 
     /// Stores the answer for the runner; the first one counts.

@@ -57,17 +57,14 @@ impl SessionRows<'_> {
         self.only("read the stops", STOP_STATE, [self.scope.session])
     }
 
-    /// Carries a stop out, once, and tells each chat that writes meanwhile, once. `in_work` says
-    /// that a container may have begun with what waits; else that is kept.
+    /// Carries out that the agent is stopped, once, and tells each chat that writes meanwhile, once.
     ///
     /// # Errors
     /// When the database fails; then nothing has changed.
-    pub(super) fn carry_out(
-        &self,
-        order: &StopOrder,
-        in_work: bool,
-        now: Timestamp,
-    ) -> Result<StopReport, StoreError> {
+    pub fn apply_stop(&self, order: &StopOrder, now: Timestamp) -> Result<StopReport, StoreError> {
+        // What waits is kept, unless a container may have begun with it: with which message only its
+        // word says, and that is not trusted.
+        let in_work = self.launches()?.open.is_some();
         self.commit("a stop", |tx| {
             let stop_state: StopState = only(&tx, STOP_STATE, [tx.session])?;
             let mut stop_report = stop_state.stop_report;
@@ -134,13 +131,7 @@ pub(super) fn end_work(tx: Scope<'_>, before: i64, now: Timestamp) -> rusqlite::
 }
 
 pub(super) fn total(all: &[Work]) -> StopReport {
-    all.iter().fold(StopReport::default(), |sum, it| StopReport {
-        aside: sum.aside + it.stop_report.aside,
-        voided: sum.voided + it.stop_report.voided,
-        sent_here: sum.sent_here + it.stop_report.sent_here,
-        sent_elsewhere: sum.sent_elsewhere + it.stop_report.sent_elsewhere,
-        uncertain: sum.uncertain + it.stop_report.uncertain,
-    })
+    all.iter().map(|it| it.stop_report).sum()
 }
 
 fn work(tx: Scope<'_>, before: i64) -> rusqlite::Result<Vec<Work>> {

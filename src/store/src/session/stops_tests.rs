@@ -5,6 +5,7 @@ use domain::agent::AgentGroup;
 use domain::delivery::Verdict;
 use domain::message::Outcome;
 use domain::stop::Scope;
+use domain::stop::StopReport;
 
 use super::tests::{M1, NOW, Pair, answer, context, pair};
 use super::*;
@@ -20,7 +21,7 @@ fn drain(it: &mut Pair) -> Vec<String> {
     let mut texts = Vec::new();
     while let Some(part) = it.host.rows().open_parts().unwrap().first().cloned() {
         let claimed = it.host.claim_part(&part.key, NOW).unwrap().unwrap();
-        texts.push(claimed.content().text().to_owned());
+        texts.push(claimed.content.text().to_owned());
         let sent = Verdict::Sent { platform_id: "p".into() };
         it.host.conclude(&part.key, &sent, NOW).unwrap();
     }
@@ -36,7 +37,7 @@ fn half_sent(it: &mut Pair) -> ClaimedPart {
     it.host.import(&context(6), NOW).unwrap();
     let first = claim_next(it);
     let sent = Verdict::Sent { platform_id: "p".into() };
-    it.host.conclude(first.key(), &sent, NOW).unwrap();
+    it.host.conclude(&first.host_key.part, &sent, NOW).unwrap();
     claim_next(it)
 }
 
@@ -50,7 +51,7 @@ fn a_half_sent_answer_is_voided_and_what_went_out_is_said() {
     assert_eq!(it.apply_stop(1), want, "again changes nothing");
     // It did not arrive, and is not tried again, nor is an uncertain one.
     let unsent = Verdict::Unsent { retry_at: NOW, counts: false };
-    it.host.conclude(with_platform.key(), &unsent, NOW).unwrap();
+    it.host.conclude(&with_platform.host_key.part, &unsent, NOW).unwrap();
     let texts = drain(&mut it);
     assert!(texts.len() == 1 && texts[0].contains("stopped by Ann. Not sent any more: 1 part"));
 }
@@ -60,7 +61,9 @@ fn what_was_stopped_while_a_host_died_is_not_sent_again() {
     let mut it = pair();
     let with_platform = half_sent(&mut it);
     it.apply_stop(1);
-    it.host.conclude(with_platform.key(), &Verdict::Uncertain { retry_at: NOW }, NOW).unwrap();
+    it.host
+        .conclude(&with_platform.host_key.part, &Verdict::Uncertain { retry_at: NOW }, NOW)
+        .unwrap();
     assert_eq!(drain(&mut it).len(), 1, "the report alone");
 }
 

@@ -37,7 +37,7 @@ impl Pair {
         let parts = self.host.rows().open_parts().unwrap();
         let claim = |it: &domain::delivery::PartView| {
             let part = self.host.claim_part(&it.key, NOW).unwrap().unwrap();
-            (part.reply_to().to_owned(), part.content().text().to_owned())
+            (part.reply_to.as_str().to_owned(), part.content.text().to_owned())
         };
         parts.iter().map(claim).collect()
     }

@@ -7,6 +7,7 @@ use domain::message::{Address, Admitted, Author, InboundKind, Incoming, Outcome}
 use domain::outgoing::{Content, RenderCaps, TextLimit};
 use domain::session::FailReason;
 use domain::stop::StopId;
+use domain::stop::StopReport;
 
 use super::*;
 use crate::layout::{Layout, SessionLayout};
@@ -80,8 +81,8 @@ pub(super) fn context(chars_max: usize) -> SessionContext {
 }
 
 fn text_of(part: &crate::ClaimedPart) -> &str {
-    assert!(matches!(part.content(), Content::Text(_)), "{part:?}");
-    part.content().text()
+    assert!(matches!(&part.content, Content::Text(_)), "{part:?}");
+    part.content.text()
 }
 
 pub(super) fn answer(text: &str) -> TurnEnd {
@@ -116,12 +117,12 @@ fn a_message_goes_there_and_its_answer_comes_back() {
     assert!(!seen.news && seen.waiting.is_empty());
     let key = it.host.rows().open_parts().unwrap()[0].key.clone();
     let part = it.host.claim_part(&key, NOW).unwrap().unwrap();
-    assert_eq!((text_of(&part), part.reply_to(), part.is_repeat()), ("hello", "m1", false));
+    assert_eq!((text_of(&part), part.reply_to.as_str(), part.is_repeat), ("hello", "m1", false));
     assert_eq!(runner.state("continuation").unwrap().as_deref(), Some("c1"));
     let sent = Verdict::Sent { platform_id: "p".into() };
-    it.host.conclude(part.key(), &sent, NOW).unwrap();
+    it.host.conclude(&part.host_key.part, &sent, NOW).unwrap();
     assert_eq!(it.host.rows().open_parts().unwrap(), []);
-    assert_eq!(it.host.claim_part(part.key(), NOW).unwrap(), None);
+    assert_eq!(it.host.claim_part(&part.host_key.part, NOW).unwrap(), None);
 }
 
 #[test]
@@ -150,7 +151,7 @@ fn an_answer_to_several_messages_names_them_all() {
     assert_eq!(it.host.import(&context(100), NOW).unwrap().ended.len(), 2);
     let key = it.host.rows().open_parts().unwrap()[0].key.clone();
     let part = it.host.claim_part(&key, NOW).unwrap().unwrap();
-    assert_eq!((part.reply_to(), part.also()), ("m2", &["m1".to_owned()][..]));
+    assert_eq!((part.reply_to.as_str(), &part.also[..]), ("m2", &["m1".to_owned()][..]));
 }
 
 #[test]
@@ -169,7 +170,7 @@ fn an_answer_names_no_message_of_another_thread() {
     it.host.import(&context(100), NOW).unwrap();
     let key = it.host.rows().open_parts().unwrap()[0].key.clone();
     let part = it.host.claim_part(&key, NOW).unwrap().unwrap();
-    assert_eq!((part.reply_to(), part.also()), ("m2", &[][..]));
+    assert_eq!((part.reply_to.as_str(), &part.also[..]), ("m2", &[][..]));
 }
 
 #[test]
@@ -215,7 +216,7 @@ fn a_claim_left_by_a_crash_is_uncertain_and_sent_again_as_a_repeat() {
     assert_eq!(it.host.rows().open_parts().unwrap()[0].state, PartState::Claimed);
     it.host.conclude(&parts[0].key, &Verdict::Uncertain { retry_at: NOW }, NOW).unwrap();
     let part = it.host.claim_part(&parts[0].key, NOW).unwrap().unwrap();
-    assert!(part.is_repeat() && text_of(&part).contains("cannot be started"));
+    assert!(part.is_repeat && text_of(&part).contains("cannot be started"));
 }
 
 #[test]
@@ -260,7 +261,7 @@ fn a_hostile_outbound_database_is_refused_and_hurts_nobody() {
     it.host.import(&context(100), NOW).unwrap();
     let parts = it.host.rows().open_parts().unwrap();
     let part = it.host.claim_part(&parts[0].key, NOW).unwrap().unwrap();
-    assert_eq!(part.to().chat, "c");
+    assert_eq!(part.to.chat, "c");
 }
 
 #[test]

@@ -114,12 +114,10 @@ impl SessionRows<'_> {
         until: Timestamp,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        self.commit("a last chance", |tx| {
-            let sql = "UPDATE message SET last_chance = ?3, not_before = min(not_before, ?4),
-                           wait = json_set(wait, '$.until', min(wait ->> '$.until', ?4))
-                       WHERE session = ?1 AND seq = ?2 AND outcome IS NULL AND last_chance IS NULL";
-            run(&tx, sql, [tx.session, message.0, until.0, now.0])
-        })
-        .map(drop)
+        let sql = "UPDATE message SET last_chance = ?3, not_before = min(not_before, ?4),
+                       wait = json_set(wait, '$.until', min(wait ->> '$.until', ?4))
+                   WHERE session = ?1 AND seq = ?2 AND outcome IS NULL AND last_chance IS NULL";
+        let values = [self.scope.session, message.0, until.0, now.0];
+        self.run("a last chance", sql, values).map(drop)
     }
 }

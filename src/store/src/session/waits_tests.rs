@@ -29,7 +29,7 @@ fn send_all(it: &mut Pair) -> Vec<ClaimedPart> {
         let part = it.host.claim_part(&part.key, NOW).unwrap().unwrap();
         let platform_id = format!("p{}", sent.len());
         let verdict = domain::delivery::Verdict::Sent { platform_id };
-        it.host.conclude(part.key(), &verdict, NOW).unwrap();
+        it.host.conclude(&part.host_key.part, &verdict, NOW).unwrap();
         sent.push(part);
     }
     sent
@@ -52,7 +52,7 @@ fn a_wait_releases_all_that_is_in_hand_and_is_told_once() {
     assert!(seen.waiting.iter().all(|it| it.told), "one notice speaks for both");
     let sent = send_all(&mut it);
     assert_eq!(sent.len(), 1);
-    assert!(sent[0].content().text().contains("limit") && sent[0].kind() == PartKind::Interim);
+    assert!(sent[0].content.text().contains("limit") && sent[0].kind == PartKind::Interim);
     assert_eq!(runner.due(NOW, &[]).unwrap(), []);
     assert_eq!(
         runner.due(until, &[]).unwrap().len(),
@@ -96,14 +96,14 @@ fn the_notice_takes_the_place_of_the_line_and_the_answer_does_not() {
     runner.wait(WaitClass::Overloaded, None, &[]).unwrap();
     it.host.import(&context(1_000), NOW).unwrap();
     let sent = send_all(&mut it);
-    assert!(matches!(sent[0].content(), Content::Edit { target, .. } if target == "p0"));
+    assert!(matches!(&sent[0].content, Content::Edit { target, .. } if target == "p0"));
     assert_eq!(it.host.posting().shown_status().unwrap(), None);
     assert_eq!(it.host.posting().status_line(M2).unwrap(), None);
     runner.claim(&[M1, M2], NOW).unwrap();
     let end = crate::TurnEnd { messages: vec![M1, M2], ..answer("done") };
     runner.end_turn(&end, &[], NOW).unwrap();
     it.host.import(&context(1_000), NOW).unwrap();
-    assert_eq!(send_all(&mut it)[0].content(), &Content::Text("done".into()));
+    assert_eq!(send_all(&mut it)[0].content, Content::Text("done".into()));
 }
 
 #[test]
@@ -120,7 +120,7 @@ fn who_writes_during_a_wait_is_told_of_it_once() {
     }
     let sent = send_all(&mut it);
     assert_eq!(sent.len(), 1);
-    assert!(sent[0].content().text().contains("limit"), "{sent:?}");
+    assert!(sent[0].content.text().contains("limit"), "{sent:?}");
 }
 
 #[test]
@@ -173,13 +173,13 @@ fn an_interruption_is_told_once_with_what_helps() {
     it.host.posting().record_exit(Incarnation(1), true, "tail", Some(&silent), NOW).unwrap();
     it.host.posting().release(M1, Incarnation(1), NOW, "andy", NOW).unwrap();
     let sent = send_all(&mut it);
-    assert!(sent[0].content().text().contains("`Bash`"), "{sent:?}");
+    assert!(sent[0].content.text().contains("`Bash`"), "{sent:?}");
     it.runner().claim(&[M1], NOW).unwrap();
     it.host.posting().record_exit(Incarnation(2), true, "tail", Some(&silent), NOW).unwrap();
     it.host.posting().release(M1, Incarnation(2), NOW, "andy", NOW).unwrap();
     assert_eq!(send_all(&mut it), []);
     it.host.posting().fail(M1, FailReason::Crashes, "andy", NOW).unwrap();
-    let text = send_all(&mut it)[0].content().text().to_owned();
+    let text = send_all(&mut it)[0].content.text().to_owned();
     assert!(text.contains("`Bash`") && !text.contains("tail"), "{text}");
 }
 

@@ -39,7 +39,7 @@ pub(super) fn lost(world: &World, mailboxes: Option<Mailbox>, keeps_commits: boo
     }
     if world.env.breaks(Mutation::ForgetMessages) {
         let central = CentralStore::open(&layout.central()).unwrap();
-        central.forget_waiting().unwrap();
+        central.connection().execute("DELETE FROM message WHERE outcome IS NULL", []).unwrap();
     }
     if let Some(which) = mailboxes {
         lose(world, which);

@@ -96,7 +96,10 @@ pub(super) fn is_at_rest(world: &World, tasks: &[PlannedTask]) -> bool {
     let all = central.tasks(&TaskFilter::default()).unwrap();
     all.iter().all(|it| it.next_at.is_none_or(|next| now < next))
         && central.fires_to_hand_over().unwrap().is_empty()
-        && central.fires_running().unwrap().is_empty()
+        && all.iter().all(|it| {
+            let fires = central.task_history(it.id, 500).unwrap();
+            fires.iter().all(|it| it.state != FireState::Running)
+        })
 }
 
 /// Every law that tasks broke, in words. What those of a hostile chat say is their runner's.

@@ -8,6 +8,7 @@ use domain::delivery::Verdict;
 use domain::delivery::by_hand::HostKey;
 use domain::message::{Address, Author, ChatInfo};
 use domain::outgoing::Content;
+use domain::session_key::SessionKey;
 
 use super::*;
 use crate::outbox::{Draft, PartKind};
@@ -105,19 +106,69 @@ fn one_answer_counts_and_what_is_said_about_it_is_committed_with_its_end() {
     let answered = ["m7", "m8"].map(|it| central.has_answered(&at("ann"), it).unwrap());
     assert_eq!(answered, [true, false]);
     assert!(!central.has_answered(&at("bob"), "m7").unwrap(), "another chat counts for itself");
-    assert!(!central.expire_question(id).unwrap());
     let row = central.question(id).unwrap().unwrap();
     let by_ann = QuestionState::Answered { value: "yes".into(), by: "telegram:ann".into() };
-    assert_eq!((row.state, row.settled), (by_ann, false));
-    assert!(!central.settle_question(id, 1, &[say("end", "let in")], NOW).unwrap());
-    assert_eq!(central.unsettled().unwrap().len(), 1, "another message joined");
-    assert!(central.settle_question(id, 0, &[say("end", "let in")], NOW).unwrap());
+    assert_eq!((&row.state, row.settled), (&by_ann, false));
+    assert_eq!(central.unsettled().unwrap(), [row]);
+    central.settle_question(id, false, &[say("end", "let in")], NOW).unwrap();
     assert!(central.unsettled().unwrap().is_empty());
+    let row = central.question(id).unwrap().unwrap();
+    assert_eq!((row.state, row.settled), (by_ann, true));
     let in_chat = |since: Timestamp| central.questions_in(&at("ann"), since).unwrap().len();
     assert_eq!([in_chat(NOW), in_chat(NOW + Duration::from_millis(1))], [1, 0]);
     assert!(central.has_said(&PartKey("end".into())).unwrap());
     // The same chat may be asked about again.
     opened(central.ask(&access_question(chat)).unwrap());
+}
+
+#[test]
+fn what_waited_is_due_once_its_user_was_let_in_and_until_it_was_routed() {
+    let Rig { mut central, chat, _dir } = rig();
+    let ask = |central: &mut CentralStore| {
+        let (question, message) = (access_question(chat), message("m1"));
+        opened(central.request_access(&question, &message, None, |_| vec![]).unwrap())
+    };
+    let refused = ask(&mut central);
+    central.settle_question(refused, false, &[], NOW).unwrap();
+    let row = central.question(refused).unwrap().unwrap();
+    assert_eq!((row.state, row.settled), (QuestionState::Expired, true), "nobody answered");
+    let approved = ask(&mut central);
+    assert_eq!(central.due_questions().unwrap(), []);
+    central.settle_question(approved, true, &[], NOW).unwrap();
+    assert_eq!(central.due_questions().unwrap(), [approved]);
+    central.messages_routed(approved).unwrap();
+    assert_eq!(central.due_questions().unwrap(), []);
+    assert_eq!(central.pending_messages(approved).unwrap().len(), 1, "`why` tells of it");
+}
+
+#[test]
+fn an_agent_with_many_conversations_cannot_fill_the_chat_of_an_admin() {
+    let Rig { mut central, _dir, .. } = rig();
+    let agent = |name: &str| AgentName::parse(name).unwrap();
+    for name in ["andy", "abby"] {
+        central.add_agent(&AgentGroup::new(agent(name))).unwrap();
+    }
+    let mut seq = 0;
+    let mut ask = |central: &mut CentralStore, of: &str, thread: i64, kind: QuestionKind| {
+        let chat = central.ensure_chat(&at("g"), &ChatInfo::default(), None, NOW).unwrap().id;
+        let (agent, thread) = (agent(of), Some(thread.to_string()));
+        let key = SessionKey { agent, chat: Some(chat), thread };
+        let session = central.session_for(&key, NOW).unwrap();
+        seq += 1;
+        // Whom a change is about is not who asks.
+        let agent = Some(AgentName::parse("abby").unwrap());
+        let session = Some((session.id, OutSeq(seq)));
+        central.ask(&Question { kind, agent, session, ..access_question(chat) }).unwrap()
+    };
+    let changes: Vec<QuestionId> = (0..CHANGES_OPEN_MAX)
+        .map(|n| opened(ask(&mut central, "andy", n, QuestionKind::Change)))
+        .collect();
+    assert_eq!(ask(&mut central, "andy", 99, QuestionKind::Change), Put::Full);
+    opened(ask(&mut central, "andy", 99, QuestionKind::Agent));
+    opened(ask(&mut central, "abby", 99, QuestionKind::Change));
+    central.settle_question(changes[0], false, &[], NOW).unwrap();
+    opened(ask(&mut central, "andy", 99, QuestionKind::Change));
+    assert_eq!(ask(&mut central, "andy", 98, QuestionKind::Change), Put::Full);
 }
 
 #[test]
@@ -140,12 +191,12 @@ fn a_part_of_the_host_is_claimed_before_it_is_sent() {
         central.claim_parts(std::slice::from_ref(&key), NOW).unwrap().remove(0)
     };
     let part = claim(&mut central).unwrap();
-    assert_eq!(part.content(), &Content::Text("hello".into()));
-    assert_eq!(part.host_key(), key);
+    assert_eq!((&part.content), &Content::Text("hello".into()));
+    assert_eq!(part.host_key, key);
     assert_eq!(claim(&mut central), None, "it is being sent");
     let unknown = Verdict::Uncertain { retry_at: NOW };
     central.conclude_parts(&[(key.clone(), unknown)], NOW).unwrap();
-    assert!(claim(&mut central).unwrap().is_repeat());
+    assert!(claim(&mut central).unwrap().is_repeat);
 }
 
 /// A message of somebody in a chat of their own, on one account of the bot.

@@ -1,6 +1,5 @@
 //! How slots end, and what follows for their task: written in the same commit.
 
-use domain::delivery::PartKey;
 use domain::task::failing::{Follow, Streak, after_failure};
 use domain::task::{FireKey, TaskState, words};
 use domain::time::Timestamp;
@@ -142,12 +141,7 @@ fn say(
 ) -> rusqlite::Result<()> {
     let chat = chats::by_id(tx, row.task.chat)?.filter(|it| it.denied_at.is_none());
     let Some(chat) = chat else { return Ok(()) };
-    let part = NewPart {
-        key: PartKey(format!("n{key}")),
-        to: domain::message::Address { thread: row.task.thread.clone(), ..chat.address },
-        reply_to: String::new(),
-        kind: PartKind::Notice,
-        content: Draft::Text(text),
-    };
+    let to = domain::message::Address { thread: row.task.thread.clone(), ..chat.address };
+    let part = NewPart::new(format!("n{key}"), to, PartKind::Notice, Draft::Text(text));
     outbox::add(Scope::host(tx), &part, None, now).map(drop)
 }

@@ -67,19 +67,6 @@ pub struct Decided {
     pub why: Option<String>,
 }
 
-impl Decided {
-    #[must_use]
-    pub fn fires(row: TaskRow, plan: Plan) -> Self {
-        Self { row, plan, why: None }
-    }
-
-    /// All slots are skipped.
-    #[must_use]
-    pub fn passes(row: TaskRow, plan: Plan, why: String) -> Self {
-        Self { row, plan: plan.passed_over(), why: Some(why) }
-    }
-}
-
 /// What came of a slot, and what its turn cost, is in the history.
 pub(super) const FIRES: &str = "SELECT task, slot, fired_at, state, skipped, session, ended_at,
         iif(state IN ('fired', 'running'), NULL,
@@ -112,12 +99,6 @@ impl CentralStore {
     pub fn fires_to_hand_over(&self) -> Result<Vec<FireRow>, StoreError> {
         let sql = format!("{FIRES} WHERE state = 'fired' ORDER BY slot, task");
         self.list("read what fired", &sql, [])
-    }
-
-    /// Slots that sessions have in hand.
-    pub fn fires_running(&self) -> Result<Vec<FireRow>, StoreError> {
-        let sql = format!("{FIRES} WHERE state = 'running' ORDER BY slot, task");
-        self.list("read what is running", &sql, [])
     }
 
     /// A session has stored the message of a slot.

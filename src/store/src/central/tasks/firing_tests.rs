@@ -31,10 +31,11 @@ impl Fixture {
             let it = &row.task;
             let plan = due(&it.rule, &it.zone, it.missed, row.accounted_until, at);
             if streak.rests(at) {
-                let passes = Decided::passes(row, plan, "it rests".into());
+                let passes =
+                    Decided { row, plan: plan.passed_over(), why: Some("it rests".into()) };
                 self.store.fire(&[passes], at).unwrap();
             } else {
-                fired.extend(self.store.fire(&[Decided::fires(row, plan)], at).unwrap());
+                fired.extend(self.store.fire(&[Decided { row, plan, why: None }], at).unwrap());
             }
         }
         fired.into_iter().map(|it| (it.slot.0 - now().0) / MINUTE).collect()

@@ -71,7 +71,7 @@ impl Fixture {
         for row in self.store.due_tasks(at, 100).unwrap() {
             let it = &row.task;
             let plan = due(&it.rule, &it.zone, it.missed, row.accounted_until, at);
-            fired.extend(self.store.fire(&[Decided::fires(row, plan)], at).unwrap());
+            fired.extend(self.store.fire(&[Decided { row, plan, why: None }], at).unwrap());
         }
         self.check();
         fired.into_iter().map(|it| (it.slot.0 - now().0) / MINUTE).collect()
@@ -135,10 +135,16 @@ fn two_that_sweep_at_once_fire_once() {
     let rows = it.store.due_tasks(after(10), 10).unwrap();
     let plan = due(&rows[0].task.rule, &rows[0].task.zone, Missed::Latest, now(), after(10));
     assert_eq!(
-        it.store.fire(&[Decided::fires(rows[0].clone(), plan.clone())], after(10)).unwrap().len(),
+        it.store
+            .fire(&[Decided { row: rows[0].clone(), plan: plan.clone(), why: None }], after(10))
+            .unwrap()
+            .len(),
         1
     );
-    assert_eq!(it.store.fire(&[Decided::fires(rows[0].clone(), plan)], after(10)).unwrap(), []);
+    assert_eq!(
+        it.store.fire(&[Decided { row: rows[0].clone(), plan, why: None }], after(10)).unwrap(),
+        []
+    );
 }
 
 #[test]
@@ -148,7 +154,7 @@ fn a_task_that_was_changed_meanwhile_is_looked_at_again() {
     let row = it.row(id);
     let plan = due(&row.task.rule, &row.task.zone, Missed::Latest, now(), after(10));
     it.store.set_task_state(id, TaskState::Paused, "for now", after(10)).unwrap();
-    assert_eq!(it.store.fire(&[Decided::fires(row, plan)], after(10)).unwrap(), []);
+    assert_eq!(it.store.fire(&[Decided { row, plan, why: None }], after(10)).unwrap(), []);
     assert_eq!(it.store.task_history(id, 10).unwrap(), []);
 }
 
@@ -251,8 +257,8 @@ fn a_fire_is_handed_over_and_ends_once() {
     assert!(it.store.fire_handed_over(key, session).unwrap());
     assert!(!it.store.fire_handed_over(key, session).unwrap());
     assert_eq!(it.store.fires_to_hand_over().unwrap(), []);
-    let running = it.store.fires_running().unwrap().remove(0);
-    assert_eq!(running.session, Some(session));
+    let running = it.store.task_history(id, 1).unwrap().remove(0);
+    assert_eq!((running.state, running.session), (FireState::Running, Some(session)));
     assert!(it.store.record_result(key, true, "hello", after(11)).unwrap());
     assert!(!it.store.record_result(key, false, "no", after(12)).unwrap());
     let ended = it.store.task_history(id, 1).unwrap().remove(0);

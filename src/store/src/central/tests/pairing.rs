@@ -36,7 +36,7 @@ fn a_code_makes_an_owner_and_connects_the_chat_once() {
     assert_eq!(store.standing(&telegram("1")).unwrap().unwrap().1.roles, [Role::Owner]);
     let wired = store.wirings_of(paired.chat.id).unwrap();
     assert_eq!(wired[0].wiring, Wiring::usual(paired.chat.id, agent("andy"), false));
-    let direct = store.direct_chat("telegram", None, "1").unwrap();
+    let direct = store.direct_chat("telegram", "1").unwrap();
     assert_eq!(direct.map(|it| it.id), Some(paired.chat.id));
 
     let again = store.use_pairing(id, &by("2", "2", ChatInfo::default()), NOW).unwrap();

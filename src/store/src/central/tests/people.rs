@@ -106,7 +106,7 @@ fn those_who_may_decide_come_with_every_handle() {
     let who = |of: Option<&str>| -> Vec<(String, usize)> {
         let of = of.map(agent);
         let rows = store.approver_candidates(of.as_ref()).unwrap();
-        rows.into_iter().map(|it| (it.name, it.handles.len())).collect()
+        rows.into_iter().map(|it| (it.0.name, it.1.len())).collect()
     };
     assert_eq!(who(Some("andy")), [("Bob".to_owned(), 1), ("Ann".to_owned(), 2)]);
     assert_eq!(who(Some("ben")), [("Ann".to_owned(), 2)]);

@@ -98,7 +98,7 @@ fn nobody_waits(central: &CentralStore, multi_user: &MultiUser, day_passed: bool
         let expires = it.question.kind == QuestionKind::Agent;
         day_passed || expires || !never || it.state != QuestionState::Open
     };
-    !central.unsettled().unwrap().iter().any(waits)
+    central.due_questions().unwrap().is_empty() && !central.unsettled().unwrap().iter().any(waits)
 }
 
 fn chat_of(central: &CentralStore, row: &QuestionRow) -> Option<Chat> {
