@@ -127,13 +127,13 @@ async fn administer(
         Err(why) => return refused(explain(&why)),
     };
     let details: Vec<String> = change.text.lines().map(str::to_owned).collect();
-    let text = change_card(&row.agent, &request.text, &details);
+    let text = change_card(&row.agent, &change.operation.to_string(), &details);
     let question = Question {
         agent: change.concerns,
         text,
         options: consent_options(),
         // With numbers for names: what was allowed is what is done, whatever is renamed meanwhile.
-        payload: change.line,
+        payload: change.operation.to_json().to_string(),
         ..question(row, &request)
     };
     keep(host, question, request).await
@@ -151,11 +151,11 @@ pub(super) async fn carry_out(
     host: &Host,
     row: &SessionRow,
     seq: OutSeq,
-    line: &str,
+    payload: &str,
 ) -> Result<(bool, String), StoreError> {
-    let operation = match operations::parse_line(line) {
+    let operation = match Operation::from_json(payload) {
         Ok(operation) => operation,
-        Err(why) => return Ok((false, why)),
+        Err(why) => return Ok((false, explain(&why))),
     };
     let (row, now) = (row.clone(), host.clock.now());
     let change = move |central: &mut CentralStore| {

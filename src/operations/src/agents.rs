@@ -1,7 +1,7 @@
 //! Agents: who there is, and with which settings.
 
 use domain::AgentName;
-use domain::agent::{AgentGroup, MODEL_CREDENTIAL, Provider};
+use domain::agent::{AgentGroup, MODEL_CREDENTIAL};
 use domain::engage::trigger_of;
 use domain::stop::Stops;
 use domain::time::Timestamp;
@@ -11,7 +11,7 @@ use store::CentralStore;
 use crate::find::{View, no_agent};
 use crate::operation::{AgentSettings, AgentsOperation};
 use crate::output::{OperationError, Output, joined, refused, table};
-use crate::values::cpus_text;
+use crate::values::{CpuMilli, ProviderChoice};
 use crate::{heartbeat, machine};
 
 pub(crate) fn perform(
@@ -49,7 +49,7 @@ fn list(store: &CentralStore, view: &View) -> Result<Output, OperationError> {
     let mut rows = vec![head.map(str::to_owned).to_vec()];
     for it in &view.agents {
         let auto = format!("auto ({})", it.effective_provider(has_credential).as_str());
-        let shown = if it.provider.is_none() { auto } else { provider(it).to_owned() };
+        let shown = if it.provider.is_none() { auto } else { provider(it) };
         let mut row = vec![it.name.to_string(), shown];
         row.extend(fields(it).into_iter().skip(1).map(|field| field.1));
         row.push(stopped(&stops, &it.name));
@@ -124,8 +124,8 @@ fn set(
 ) -> Result<Output, OperationError> {
     if *settings == AgentSettings::default() {
         return Err(refused(
-            "nothing was said to change",
-            "say for example `--provider demo`; see `nanoclaw agents set --help`",
+            format!("no change given for agent `{}`", old.name),
+            "give a setting, like `--provider demo`; see `nanoclaw agents set --help`",
         ));
     }
     let name = &old.name;
@@ -199,19 +199,19 @@ fn changed(mut agent: AgentGroup, settings: &AgentSettings) -> AgentGroup {
     agent
 }
 
-fn provider(agent: &AgentGroup) -> &'static str {
-    agent.provider.map_or("auto", Provider::as_str)
+fn provider(agent: &AgentGroup) -> String {
+    ProviderChoice(agent.provider).to_string()
 }
 
 /// What can be set, by name, as people read it.
 fn fields(agent: &AgentGroup) -> [(&'static str, String); 9] {
     let text = |it: &Option<String>| it.clone().unwrap_or_else(|| "default".to_owned());
     [
-        ("provider", provider(agent).to_owned()),
+        ("provider", provider(agent)),
         ("model", text(&agent.model)),
         ("image", text(&agent.image)),
         ("memory", format!("{} MiB", agent.resources.memory_mib)),
-        ("cpus", cpus_text(agent.resources.cpu_milli)),
+        ("cpus", CpuMilli(agent.resources.cpu_milli).to_string()),
         ("pids", agent.resources.pids.to_string()),
         ("disk", format!("{} GiB", agent.resources.disk_gib)),
         ("trigger", trigger_of(&agent.name, agent.trigger.as_deref())),
@@ -235,7 +235,7 @@ fn value(it: &AgentGroup, has_credential: bool) -> Value {
         "model": it.model,
         "image": it.image,
         "memory_mib": it.resources.memory_mib,
-        "cpus": cpus_text(it.resources.cpu_milli),
+        "cpus": CpuMilli(it.resources.cpu_milli).to_string(),
         "pids": it.resources.pids,
         "disk_gib": it.resources.disk_gib,
         "trigger": trigger_of(&it.name, it.trigger.as_deref()),

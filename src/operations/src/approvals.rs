@@ -7,6 +7,7 @@ use domain::time::Timestamp;
 use serde_json::{Value, json};
 use store::{CentralStore, QuestionKind, QuestionRow, QuestionState};
 
+use crate::Operation;
 use crate::find::View;
 use crate::operation::ApprovalsOperation;
 use crate::output::{OperationError, Output, instant, joined, listed, not_found, refused};
@@ -64,7 +65,7 @@ fn show(row: &QuestionRow, view: &View) -> Output {
         format!("answers  {}", joined(answers(row))),
     ];
     if !question.payload.is_empty() {
-        lines.push(format!("change   {}", one_line(&question.payload)));
+        lines.push(format!("change   {}", one_line(&Operation::line_of(&question.payload))));
     }
     // An agent wrote some of it; a terminal must not obey it.
     lines.push(String::new());
@@ -186,7 +187,7 @@ fn value(row: &QuestionRow, view: &View) -> Value {
         "requester": question.requester,
         "requester_name": question.requester_name,
         "text": question.text,
-        "change": question.payload,
+        "change": serde_json::from_str::<Value>(&question.payload).ok(),
         "options": question.options.iter().map(option).collect::<Vec<_>>(),
         "state": state,
         "answer": answer,

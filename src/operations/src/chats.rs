@@ -86,7 +86,8 @@ fn set(
     now: Timestamp,
 ) -> Result<Output, OperationError> {
     if policy.is_none() && denied.is_none() {
-        return Err(refused("nothing was said to change", "say --policy, --deny or --undeny"));
+        let what = format!("no change given for chat {}", chat.id);
+        return Err(refused(what, "give `--policy`, `--deny` or `--undeny`"));
     }
     let mut said = Vec::new();
     let mut undo = Vec::new();

@@ -107,7 +107,7 @@ impl View {
             Some(it) => self.chats.iter().filter(|chat| it.is(chat)).collect(),
             None => Vec::new(),
         };
-        let titled = || self.chats.iter().filter(|it| same(&it.title, text)).collect();
+        let titled = || self.chats.iter().filter(|it| is_called(&it.title, text, "c")).collect();
         let found: Vec<&ChatRow> = if addressed.is_empty() { titled() } else { addressed };
         match found[..] {
             [one] => Ok(one),
@@ -167,7 +167,7 @@ impl View {
             (Some(name), _) => self.agent(name),
             (None, [one]) => Ok(one),
             (None, all) => Err(refused(
-                "it is not said which agent",
+                "no agent given",
                 format!("name one of {}", joined(all.iter().map(|it| &it.name))),
             )),
         }
@@ -184,7 +184,8 @@ impl View {
         if let Some(found) = self.people.iter().find(has) {
             return Ok(found);
         }
-        let named: Vec<&PersonRow> = self.people.iter().filter(|it| same(&it.name, text)).collect();
+        let named: Vec<&PersonRow> =
+            self.people.iter().filter(|it| is_called(&it.name, text, "p")).collect();
         match named[..] {
             [one] => Ok(one),
             [] => Err(not_found(
@@ -273,8 +274,11 @@ fn number(text: &str, prefix: &str) -> Option<i64> {
     text.strip_prefix(prefix).unwrap_or(text).parse().ok().filter(|it| 0 < *it)
 }
 
-fn same(name: &str, text: &str) -> bool {
-    !name.is_empty() && name.to_lowercase() == text.to_lowercase()
+/// Whether a text is this name. One like `c7` is a number alone: what somebody agreed to must not
+/// become another chat that is called so.
+fn is_called(name: &str, text: &str, prefix: &str) -> bool {
+    let is_number = text.starts_with(prefix) && number(text, prefix).is_some();
+    !is_number && !name.is_empty() && name.to_lowercase() == text.to_lowercase()
 }
 
 /// The first few.

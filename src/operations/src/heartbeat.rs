@@ -8,6 +8,7 @@ use domain::session_key::ChatId;
 use domain::task::{Missed, NOTHING, TaskId, TaskState, parse_span, span};
 use domain::time::Timestamp;
 use schedule::{Rule, Zone, asked, heartbeat, local};
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use store::{CentralStore, Task, TaskEdit, TaskRow};
 
@@ -18,7 +19,8 @@ use crate::output::{OperationError, Output, joined, refused};
 const LOOK: &str = "Look at HEARTBEAT.md and your notes for anything that is due or that people should \
      know now. Do what is due.";
 
-#[derive(Clone, Debug, PartialEq, Eq, Args)]
+#[derive(Clone, Debug, PartialEq, Eq, Args, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 #[command(after_help = "\
 The agent looks at HEARTBEAT.md in its workspace and at its notes. If there is nothing to say it
 answers NOTHING, and nobody hears of it. Outside of the active hours nothing is started.
@@ -29,7 +31,6 @@ Examples:
   nanoclaw agents heartbeat andy                  show it
   nanoclaw agents heartbeat andy off")]
 pub struct HeartbeatArgs {
-    #[arg(value_parser = AgentName::parse)]
     pub name: AgentName,
     /// `every 30m`, or `off`
     pub when: Vec<String>,
@@ -59,7 +60,8 @@ impl HeartbeatArgs {
             ["every", period] | [period] => parse_span(period),
             _ => None,
         };
-        let wrong = || refused("it is not said how often", "say `every 30m`, `every 2h`, or `off`");
+        let what = || format!("`{}` is no interval", words.join(" "));
+        let wrong = || refused(what(), "use `every 30m`, `every 2h`, or `off`");
         let hint = "a task may have any other times";
         let rule = heartbeat(period.ok_or_else(wrong)?, self.hours);
         rule.map(Some).map_err(|err| refused(err.to_string(), hint))

@@ -41,9 +41,9 @@ pub use crate::heartbeat::HeartbeatArgs;
 pub use crate::line::{help, parse_line};
 pub use crate::machine::Machine;
 pub use crate::operation::{
-    AgentSettings, AgentsOperation, ApprovalsOperation, ChatsOperation, DestinationsOperation,
-    DroppedOperation, Family, MembersOperation, Operation, RoleWord, RolesOperation,
-    SessionsOperation, UnwireArgs, UsersOperation, When, WireArgs,
+    AgentSettings, AgentsOperation, ApprovalsOperation, ChatsOperation, ContextChoice,
+    DestinationsOperation, DroppedOperation, Family, MembersOperation, Operation, RoleWord,
+    RolesOperation, SessionsOperation, UnwireArgs, UsersOperation, When, WireArgs,
 };
 pub use crate::output::{OperationError, Output, table};
 pub use crate::resolve::{Prepared, prepare, resolve};

@@ -6,7 +6,6 @@ use store::{CentralStore, StoreError};
 
 use crate::operation::AgentSettings;
 use crate::output::{OperationError, refused};
-use crate::values::cpus_text;
 
 /// The setting that keeps it: processors and MiB.
 const SETTING: &str = "machine";
@@ -53,11 +52,7 @@ pub(crate) fn check(
     };
     if let Some(cpus) = settings.cpus.filter(|it| machine.cpus.saturating_mul(1_000) < it.0) {
         return Err(refused(
-            format!(
-                "{name} cannot have {} processors: the machine has {}",
-                cpus_text(cpus.0),
-                machine.cpus
-            ),
+            format!("{name} cannot have {cpus} processors: the machine has {}", machine.cpus),
             format!("say `--cpus {}` or less", machine.cpus),
         ));
     }

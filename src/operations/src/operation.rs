@@ -5,14 +5,16 @@ use domain::AgentName;
 use domain::admission::Policy;
 use domain::agent::AdminScope;
 use domain::people::Handle;
+use serde::{Deserialize, Serialize};
 
 use crate::heartbeat::HeartbeatArgs;
 use crate::tasks::operation::TasksOperation;
 use crate::values::{self, CpuMilli, ProviderChoice};
-pub use crate::wire_args::{UnwireArgs, When, WireArgs};
+pub use crate::wire_args::{ContextChoice, UnwireArgs, When, WireArgs};
 
 /// Something that can be administered.
-#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Operation {
     /// Show chats, and set whom they let in
     Chats(Family<ChatsOperation>),
@@ -41,7 +43,8 @@ pub enum Operation {
 }
 
 /// A group of operations about one kind of thing.
-#[derive(Clone, Debug, PartialEq, Eq, Args)]
+#[derive(Clone, Debug, PartialEq, Eq, Args, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Family<T: Subcommand> {
     /// As JSON
     #[arg(long, global = true)]
@@ -53,7 +56,8 @@ pub struct Family<T: Subcommand> {
 pub(crate) const CHAT: &str = "Its number, `channel:chat`, or its title where that is unique";
 const USER: &str = "A number like p1, `channel:id`, or a name that is unique";
 
-#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum ChatsOperation {
     /// Show every chat that was heard of
     List,
@@ -83,18 +87,15 @@ Examples:
     },
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum AgentsOperation {
     /// Show all agents
     List,
     /// Show one agent: its settings, chats and people
-    Show {
-        #[arg(value_parser = AgentName::parse)]
-        name: AgentName,
-    },
+    Show { name: AgentName },
     /// Add an agent, or bring a removed one back as it was
     Add {
-        #[arg(value_parser = AgentName::parse)]
         name: AgentName,
         #[command(flatten)]
         settings: AgentSettings,
@@ -108,7 +109,6 @@ Examples:
   nanoclaw agents set andy --admin-scope none    it may not even ask to change anything
   nanoclaw agents set andy --model ''            back to the default")]
     Set {
-        #[arg(value_parser = AgentName::parse)]
         name: AgentName,
         #[command(flatten)]
         settings: AgentSettings,
@@ -116,16 +116,14 @@ Examples:
     /// Show or set when an agent checks whether there is anything to say
     Heartbeat(HeartbeatArgs),
     /// Take an agent out of service; its files and memory stay
-    Remove {
-        #[arg(value_parser = AgentName::parse)]
-        name: AgentName,
-    },
+    Remove { name: AgentName },
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Args, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct AgentSettings {
     /// `claude`, `demo` (no model), or `auto`: claude once the vault holds a credential
-    #[arg(long, value_name = "PROVIDER", value_parser = values::provider)]
+    #[arg(long, value_name = "PROVIDER", value_parser = ProviderChoice::parse)]
     pub provider: Option<ProviderChoice>,
     /// The model's name; '' is the provider's default
     #[arg(long, value_name = "MODEL")]
@@ -137,7 +135,7 @@ pub struct AgentSettings {
     #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u32).range(64..))]
     pub memory: Option<u32>,
     /// The processor limit of a container, like 1.5
-    #[arg(long, value_name = "CPUS", value_parser = values::cpus)]
+    #[arg(long, value_name = "CPUS", value_parser = CpuMilli::parse)]
     pub cpus: Option<CpuMilli>,
     /// How many processes a container may have
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(16..=4_194_304))]
@@ -149,12 +147,13 @@ pub struct AgentSettings {
     #[arg(long, value_name = "TEXT", value_parser = values::trigger)]
     pub trigger: Option<String>,
     /// What its administration tool may see, and ask for: nothing, what concerns itself, everything
-    #[arg(long, value_name = "SCOPE",
+    #[arg(long, value_name = "SCOPE", alias = "reach",
           value_parser = values::parse_enum(AdminScope::ALL.map(AdminScope::as_str), AdminScope::parse))]
     pub admin_scope: Option<AdminScope>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum UsersOperation {
     /// Show everybody
     List,
@@ -211,7 +210,8 @@ pub enum UsersOperation {
 }
 
 /// What can be granted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum RoleWord {
     /// Of the whole host
     Owner,
@@ -219,7 +219,8 @@ pub enum RoleWord {
     Admin,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum RolesOperation {
     /// Show who has which role
     List,
@@ -229,7 +230,7 @@ pub enum RolesOperation {
         user: String,
         role: RoleWord,
         /// The agent to be admin of
-        #[arg(long, value_parser = AgentName::parse)]
+        #[arg(long)]
         agent: Option<AgentName>,
     },
     /// Take a role back
@@ -238,17 +239,18 @@ pub enum RolesOperation {
         user: String,
         role: RoleWord,
         /// The agent to be admin of no longer
-        #[arg(long, value_parser = AgentName::parse)]
+        #[arg(long)]
         agent: Option<AgentName>,
     },
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum MembersOperation {
     /// Show who may talk to which agent, and who was refused
     List {
         /// Of one agent
-        #[arg(long, value_parser = AgentName::parse)]
+        #[arg(long)]
         agent: Option<AgentName>,
     },
     /// Let somebody talk to an agent; also takes back a refusal
@@ -256,7 +258,6 @@ pub enum MembersOperation {
         #[arg(help = USER)]
         user: String,
         /// [default: the only agent]
-        #[arg(value_parser = AgentName::parse)]
         agent: Option<AgentName>,
     },
     /// Do not let somebody talk to an agent any longer
@@ -264,22 +265,21 @@ pub enum MembersOperation {
         #[arg(help = USER)]
         user: String,
         /// [default: the only agent]
-        #[arg(value_parser = AgentName::parse)]
         agent: Option<AgentName>,
     },
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum DestinationsOperation {
     /// Show what agents call the chats that they may write to
     List {
         /// Of one agent
-        #[arg(long, value_parser = AgentName::parse)]
+        #[arg(long)]
         agent: Option<AgentName>,
     },
     /// Let an agent write to a chat
     Add {
-        #[arg(value_parser = AgentName::parse)]
         agent: AgentName,
         #[arg(help = CHAT)]
         chat: String,
@@ -289,14 +289,14 @@ pub enum DestinationsOperation {
     },
     /// Do not let an agent write there any longer
     Remove {
-        #[arg(value_parser = AgentName::parse)]
         agent: AgentName,
         /// What the agent calls it
         name: String,
     },
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum SessionsOperation {
     /// Show all conversations
     List,
@@ -307,7 +307,8 @@ pub enum SessionsOperation {
     },
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum ApprovalsOperation {
     /// Show what waits for an answer, and the last answers
     List,
@@ -328,7 +329,8 @@ pub enum ApprovalsOperation {
     },
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum DroppedOperation {
     /// List dropped messages by sender and reason
     List,

@@ -5,6 +5,7 @@
 
 use domain::AgentName;
 use domain::people::Handle;
+use domain::session_key::ChatId;
 use store::CentralStore;
 
 use crate::caller::{Caller, check, concerns};
@@ -16,13 +17,14 @@ use crate::operation::{
     Operation, RolesOperation, UnwireArgs, UsersOperation, WireArgs,
 };
 use crate::output::OperationError;
+use crate::values::NewAgent;
 use crate::wire;
 
 /// A change that somebody is to be asked about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Prepared {
-    /// The operation with numbers instead of names; [`crate::parse_line`] reads it back.
-    pub line: String,
+    /// The operation with numbers instead of names.
+    pub operation: Operation,
     /// What it will do and what will be shared by it, in plain words, for the approver.
     pub text: String,
     /// The agent whose admin may decide; `None` needs an admin of the whole host.
@@ -39,11 +41,9 @@ pub fn prepare(
     caller: &Caller,
 ) -> Result<Prepared, OperationError> {
     let operation = resolve(operation, store, caller)?;
-    Ok(Prepared {
-        line: operation.to_string(),
-        text: describe(&operation, store, caller)?,
-        concerns: concerns(&operation, caller).cloned(),
-    })
+    let text = describe(&operation, store, caller)?;
+    let concerns = concerns(&operation, caller).cloned();
+    Ok(Prepared { operation, text, concerns })
 }
 
 /// The operation with every name replaced by the number of what it means for this caller now.
@@ -110,8 +110,13 @@ pub fn resolve(
     Ok(operation)
 }
 
+/// A number that is taken for nothing else, as `4` is for a title when there is no chat 4 any more.
+fn number(chat: ChatId) -> String {
+    format!("c{chat}")
+}
+
 fn chat(text: &mut String, view: &View) -> Result<(), OperationError> {
-    *text = view.chat(text)?.id.to_string();
+    *text = number(view.chat(text)?.id);
     Ok(())
 }
 
@@ -129,7 +134,7 @@ fn wire(args: &mut WireArgs, store: &CentralStore, view: &View) -> Result<(), Op
     let (agent, is_new) = wire::target(args, store, view)?;
     chat(&mut args.chat, view)?;
     match is_new {
-        true => args.own = Some(Some(agent)),
+        true => args.own = Some(NewAgent(Some(agent))),
         false => args.agent = Some(agent),
     }
     Ok(())
@@ -138,6 +143,6 @@ fn wire(args: &mut WireArgs, store: &CentralStore, view: &View) -> Result<(), Op
 fn unwire(args: &mut UnwireArgs, view: &View) -> Result<(), OperationError> {
     let found = view.chat(&args.chat)?;
     let agent = wire::unwired(args, found, view)?.agent.clone();
-    (args.chat, args.agent) = (found.id.to_string(), Some(agent));
+    (args.chat, args.agent) = (number(found.id), Some(agent));
     Ok(())
 }

@@ -40,7 +40,7 @@ fn read(word: RoleWord, agent: Option<&AgentName>, view: &View) -> Result<Role, 
         RoleWord::Admin => "admin",
     };
     Role::parse(word, agent.cloned()).map_err(|err| {
-        refused(err.to_string(), "leave --agent away, or say `admin` instead of `owner`")
+        refused(err.to_string(), "omit `--agent`, or use `admin` instead of `owner`")
     })
 }
 

@@ -8,7 +8,6 @@ mod history;
 mod minimum;
 pub(crate) mod operation;
 mod show;
-pub(crate) mod words;
 
 use domain::AgentName;
 use domain::session_key::ChatId;

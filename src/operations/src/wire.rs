@@ -11,7 +11,7 @@ use store::{CentralStore, ChatRow, Wired, Wiring};
 
 use crate::chats::{conversation, kind, unknown_users, when, wiring_value};
 use crate::find::View;
-use crate::operation::{UnwireArgs, When, WireArgs};
+use crate::operation::{ContextChoice, UnwireArgs, When, WireArgs};
 use crate::output::{OperationError, Output, joined, refused};
 
 /// What a `wire` would do.
@@ -89,7 +89,7 @@ pub(crate) fn target(
     view: &View,
 ) -> Result<(AgentName, bool), OperationError> {
     match &args.own {
-        Some(name) => Ok((new_agent(name.as_ref(), view.chat(&args.chat)?, store)?, true)),
+        Some(name) => Ok((new_agent(name.0.as_ref(), view.chat(&args.chat)?, store)?, true)),
         None => Ok((view.agent_or_only(args.agent.as_ref())?.name.clone(), false)),
     }
 }
@@ -125,7 +125,7 @@ fn changed(args: &WireArgs, mut wiring: Wiring) -> Result<Wiring, OperationError
         wiring.session_mode = mode;
     }
     wiring.scope = args.scope.unwrap_or(wiring.scope);
-    wiring.ignored = args.context.unwrap_or(wiring.ignored);
+    wiring.ignored = args.context.map_or(wiring.ignored, ContextChoice::ignored);
     wiring.priority = args.priority.unwrap_or(wiring.priority);
     Ok(wiring)
 }
@@ -137,12 +137,12 @@ fn engage(args: &WireArgs) -> Result<Option<Engage>, OperationError> {
         (Some(When::Mention), None) => return Ok(Some(Engage::Mention)),
         (Some(When::Sticky), None) => return Ok(Some(Engage::MentionSticky)),
         (Some(When::Pattern), None) => {
-            return Err(refused("it is not said which pattern", "say it with --pattern RE"));
+            return Err(refused("no pattern given", "give one with `--pattern RE`"));
         }
-        (Some(When::Always | When::Mention | When::Sticky), Some(_)) => {
+        (Some(When::Always | When::Mention | When::Sticky), Some(pattern)) => {
             return Err(refused(
-                "a pattern counts with `--engage pattern` alone",
-                "leave --pattern away, or say `--engage pattern`",
+                format!("the pattern `{pattern}` needs `--engage pattern`"),
+                "drop `--pattern`, or use `--engage pattern`",
             ));
         }
         (Some(When::Pattern) | None, Some(pattern)) => pattern,

@@ -148,7 +148,7 @@ fn place(
                 None => Err(not_found(
                     format!("there is no other chat `{name}` that {agent} may write to"),
                     format!(
-                        "leave it away for this chat; there is {}",
+                        "omit `--chat` for this chat, or name one of {}",
                         joined(all.iter().map(|it| &it.name))
                     ),
                 )),
@@ -161,8 +161,8 @@ fn place(
             match chats[..] {
                 [one] => Ok((one, thread)),
                 _ => Err(refused(
-                    "it is not said where the answer goes",
-                    "say --chat; `nanoclaw chats list` shows them",
+                    format!("no chat given for the answers of {agent}"),
+                    "name one with `--chat`; see `nanoclaw chats list`",
                 )),
             }
         }
@@ -208,7 +208,7 @@ fn session(
         Some(row) => Ok(Some(row.id)),
         None => Err(not_found(
             format!("{agent} has no session `{text}` that this can run in"),
-            "see `nanoclaw sessions list`, or leave it away",
+            "omit `--session`, or see `nanoclaw sessions list`",
         )),
     }
 }
@@ -263,9 +263,9 @@ pub(super) fn room(
 pub(super) fn prompt(text: &str) -> Result<String, OperationError> {
     let text = text.trim();
     if text.is_empty() {
-        return Err(refused("it is not said what is to be done", "say it in a sentence"));
+        return Err(refused("no prompt given", "say in a sentence what is to be done"));
     }
-    fits(text, PROMPT_BYTES_MAX, "what is to be done")
+    fits(text, PROMPT_BYTES_MAX, "the prompt")
 }
 
 /// An empty one is none.

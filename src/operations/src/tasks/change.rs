@@ -106,8 +106,8 @@ pub(super) fn edit(
     let change = changes(args, &row, context)?;
     if change == TaskEdit::default() {
         return Err(refused(
-            "nothing was said to change",
-            format!("say for example `{} edit {} --when 9:30`", context.prefix(), row.id),
+            format!("no change given for {}", row.id),
+            format!("give one, like `{} edit {} --when 9:30`", context.prefix(), row.id),
         ));
     }
     if change.rule.is_some() || change.zone.is_some() {

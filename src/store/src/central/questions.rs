@@ -10,7 +10,6 @@ use domain::delivery::PartKey;
 use domain::history::EventKind;
 use domain::message::{Address, Incoming};
 use domain::people::PersonId;
-use domain::plain::{cut, one_line};
 use domain::question::{Opt, QuestionId};
 use domain::session_key::ChatId;
 use domain::time::Timestamp;
@@ -70,9 +69,6 @@ pub enum QuestionState {
     Answered { value: String, by: String },
     Expired,
 }
-
-/// How much of a change that was asked for the history keeps.
-const CHANGE_CHARS_MAX: usize = 300;
 
 /// Where a question was put.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -209,7 +205,7 @@ impl CentralStore {
                     "agent": asked.agent.as_ref().map(AgentName::as_str),
                     "chat": asked.chat.map(|it| it.to_string()),
                     "from": asked.requester,
-                    "change": cut(&one_line(&asked.payload), CHANGE_CHARS_MAX),
+                    "change": asked.payload,
                 });
                 events::add(tx, EventKind::Answer, (None, Some(id.0)), by, &detail, now)?;
             }
