@@ -10,7 +10,7 @@ use store::CentralStore;
 
 use crate::find::{View, no_agent};
 use crate::operation::{AgentSettings, AgentsOperation};
-use crate::output::{OperationError, Output, joined, refused, table};
+use crate::output::{Output, Result, joined, refused, table};
 use crate::values::{CpuMilli, ProviderChoice};
 use crate::{heartbeat, machine};
 
@@ -19,7 +19,7 @@ pub(crate) fn perform(
     store: &mut CentralStore,
     view: &View,
     now: Timestamp,
-) -> Result<Output, OperationError> {
+) -> Result {
     match operation {
         AgentsOperation::List => list(store, view),
         AgentsOperation::Show { name } => show(view.agent(name)?, store, view),
@@ -30,7 +30,7 @@ pub(crate) fn perform(
     }
 }
 
-fn list(store: &CentralStore, view: &View) -> Result<Output, OperationError> {
+fn list(store: &CentralStore, view: &View) -> Result {
     let has_credential = store.secret(MODEL_CREDENTIAL)?.is_some();
     let stops = store.stops()?;
     let head = [
@@ -68,7 +68,7 @@ fn stopped(stops: &Stops, name: &AgentName) -> String {
     stops.of(name).map_or_else(|| "-".to_owned(), |it| format!("by {}", it.by))
 }
 
-fn show(agent: &AgentGroup, store: &CentralStore, view: &View) -> Result<Output, OperationError> {
+fn show(agent: &AgentGroup, store: &CentralStore, view: &View) -> Result {
     let has_credential = store.secret(MODEL_CREDENTIAL)?.is_some();
     let of = |it: &&store::Wired| it.wiring.agent == agent.name;
     let chats: Vec<_> =
@@ -88,11 +88,7 @@ fn show(agent: &AgentGroup, store: &CentralStore, view: &View) -> Result<Output,
     Ok(Output::new(lines.join("\n"), json))
 }
 
-fn add(
-    name: &AgentName,
-    settings: &AgentSettings,
-    store: &CentralStore,
-) -> Result<Output, OperationError> {
+fn add(name: &AgentName, settings: &AgentSettings, store: &CentralStore) -> Result {
     let warning = machine::check(name, settings, store)?;
     let was_removed = store.agent_names_taken()?.contains(name);
     let group = changed(AgentGroup::new(name.clone()), settings);
@@ -116,12 +112,7 @@ fn add(
     Ok(Output::new(text, json).hint(hint))
 }
 
-fn set(
-    old: &AgentGroup,
-    settings: &AgentSettings,
-    store: &CentralStore,
-    view: &View,
-) -> Result<Output, OperationError> {
+fn set(old: &AgentGroup, settings: &AgentSettings, store: &CentralStore, view: &View) -> Result {
     if *settings == AgentSettings::default() {
         return Err(refused(
             format!("no change given for agent `{}`", old.name),
@@ -154,12 +145,7 @@ fn set(
     })
 }
 
-fn remove(
-    agent: &AgentGroup,
-    store: &CentralStore,
-    view: &View,
-    now: Timestamp,
-) -> Result<Output, OperationError> {
+fn remove(agent: &AgentGroup, store: &CentralStore, view: &View, now: Timestamp) -> Result {
     let name = &agent.name;
     if store.agents()?.len() == 1 {
         return Err(refused(

@@ -10,7 +10,7 @@ use store::{CentralStore, QuestionKind, QuestionRow, QuestionState};
 use crate::Operation;
 use crate::find::View;
 use crate::operation::ApprovalsOperation;
-use crate::output::{OperationError, Output, instant, joined, listed, not_found, refused};
+use crate::output::{Output, Result, instant, joined, listed, not_found, refused};
 
 /// How much of a question a list shows.
 const TEXT_CHARS_MAX: usize = 60;
@@ -20,7 +20,7 @@ pub(crate) fn perform(
     store: &mut CentralStore,
     view: &View,
     now: Timestamp,
-) -> Result<Output, OperationError> {
+) -> Result {
     match operation {
         ApprovalsOperation::List => list(store, view),
         ApprovalsOperation::Show { id } => Ok(show(&find(id, store, view)?, view)),
@@ -31,7 +31,7 @@ pub(crate) fn perform(
     }
 }
 
-fn list(store: &CentralStore, view: &View) -> Result<Output, OperationError> {
+fn list(store: &CentralStore, view: &View) -> Result {
     let all: Vec<QuestionRow> =
         store.questions()?.into_iter().filter(|it| is_seen(it, view)).collect();
     let row = |it: &QuestionRow| {
@@ -85,7 +85,7 @@ fn answer(
     store: &mut CentralStore,
     view: &View,
     now: Timestamp,
-) -> Result<Output, OperationError> {
+) -> Result {
     let option = &row.question.options[option(row, text)?];
     if !store.answer_question(row.id, &option.value, &view.by, None, now)? {
         return Err(refused(
@@ -103,7 +103,7 @@ pub(crate) fn shares(
     answer: &str,
     store: &CentralStore,
     view: &View,
-) -> Result<Option<String>, OperationError> {
+) -> Result<Option<String>> {
     let row = find(id, store, view)?;
     let chat = row.question.chat.and_then(|it| view.chat_by_id(it));
     let title = chat.map_or("", |it| it.title.as_str());
@@ -112,7 +112,7 @@ pub(crate) fn shares(
 
 /// The place of the option that a text names. On a card some lead to a second one; here they mean
 /// what that one offers.
-fn option(row: &QuestionRow, text: &str) -> Result<usize, OperationError> {
+fn option(row: &QuestionRow, text: &str) -> Result<usize> {
     let options = &row.question.options;
     let says = |it: &Opt| [&it.value, &it.label].iter().any(|one| one.eq_ignore_ascii_case(text));
     let Some(found) = options.iter().position(says) else {
@@ -133,7 +133,7 @@ fn answers(row: &QuestionRow) -> impl Iterator<Item = &String> {
     (0..options.len()).filter(is_final).map(|at| &options[at].value)
 }
 
-fn find(id: &str, store: &CentralStore, view: &View) -> Result<QuestionRow, OperationError> {
+fn find(id: &str, store: &CentralStore, view: &View) -> Result<QuestionRow> {
     let missing =
         || not_found(format!("there is no question `{id}`"), "see `nanoclaw approvals list`");
     let number = id.trim().parse().ok().map(QuestionId);

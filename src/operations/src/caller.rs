@@ -12,7 +12,7 @@ use crate::operation::{
     AgentsOperation, ApprovalsOperation, ChatsOperation, DestinationsOperation, DroppedOperation,
     MembersOperation, Operation, RoleWord, RolesOperation, UsersOperation,
 };
-use crate::output::{OperationError, forbidden};
+use crate::output::{OperationError, Result, forbidden};
 use crate::tasks::operation::TasksOperation;
 
 /// Who asks for an operation.
@@ -83,11 +83,7 @@ pub fn concerns<'a>(operation: &Operation, caller: &'a Caller) -> Option<&'a Age
 ///
 /// # Errors
 /// As [`crate::perform`], without doing anything.
-pub fn check(
-    operation: &Operation,
-    store: &CentralStore,
-    caller: &Caller,
-) -> Result<(), OperationError> {
+pub fn check(operation: &Operation, store: &CentralStore, caller: &Caller) -> Result<()> {
     let (group, admin_scope) = match caller {
         Caller::Host => return Ok(()),
         Caller::Chat(_) => return in_chat(operation),
@@ -120,7 +116,7 @@ pub fn check(
 }
 
 /// In a chat it is about tasks alone, and what holds for the whole host is not said there.
-fn in_chat(operation: &Operation) -> Result<(), OperationError> {
+fn in_chat(operation: &Operation) -> Result<()> {
     if let Operation::Tasks(it) = operation
         && !matches!(it.operation, TasksOperation::Minimum { .. })
     {
@@ -133,7 +129,7 @@ fn in_chat(operation: &Operation) -> Result<(), OperationError> {
 }
 
 /// What an agent may ask for that knows only of itself.
-fn own(operation: &Operation, group: &AgentName, view: &View) -> Result<(), OperationError> {
+fn own(operation: &Operation, group: &AgentName, view: &View) -> Result<()> {
     let mine = |agent: Option<&AgentName>| match agent {
         Some(agent) if agent != group => Err(no_agent(view, agent)),
         Some(_) | None => Ok(()),
@@ -190,7 +186,7 @@ fn own(operation: &Operation, group: &AgentName, view: &View) -> Result<(), Oper
 }
 
 /// An agent may look people up, and say nothing about them.
-fn users(operation: &UsersOperation, group: &AgentName) -> Result<(), OperationError> {
+fn users(operation: &UsersOperation, group: &AgentName) -> Result<()> {
     match operation {
         UsersOperation::List
         | UsersOperation::Show { .. }
@@ -208,7 +204,7 @@ fn users(operation: &UsersOperation, group: &AgentName) -> Result<(), OperationE
 }
 
 /// What a chat lets in concerns every agent that is connected to it.
-fn sole(view: &View, chat: &str, group: &AgentName) -> Result<(), OperationError> {
+fn sole(view: &View, chat: &str, group: &AgentName) -> Result<()> {
     let chat = view.chat(chat)?;
     if view.shares_with_others(chat.id) {
         return Err(beyond("change a chat that other agents are in too", group));

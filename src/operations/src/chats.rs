@@ -9,14 +9,14 @@ use store::{CentralStore, ChatRow, Wired};
 
 use crate::find::View;
 use crate::operation::ChatsOperation;
-use crate::output::{OperationError, Output, instant, joined, listed, refused};
+use crate::output::{Output, Result, instant, joined, listed, refused};
 
 pub(crate) fn perform(
     operation: &ChatsOperation,
     store: &CentralStore,
     view: &View,
     now: Timestamp,
-) -> Result<Output, OperationError> {
+) -> Result {
     match operation {
         ChatsOperation::List => Ok(list(view)),
         ChatsOperation::Show { chat } => show(view.chat(chat)?, store, view),
@@ -57,7 +57,7 @@ fn list(view: &View) -> Output {
     }
 }
 
-fn show(chat: &ChatRow, store: &CentralStore, view: &View) -> Result<Output, OperationError> {
+fn show(chat: &ChatRow, store: &CentralStore, view: &View) -> Result {
     let sessions = store.sessions_in_chat(chat.id)?;
     let sessions: Vec<_> = sessions.into_iter().filter(|it| view.sees_agent(&it.agent)).collect();
     let mut lines = vec![
@@ -84,7 +84,7 @@ fn set(
     (policy, denied): (Option<Policy>, Option<bool>),
     store: &CentralStore,
     now: Timestamp,
-) -> Result<Output, OperationError> {
+) -> Result {
     if policy.is_none() && denied.is_none() {
         let what = format!("no change given for chat {}", chat.id);
         return Err(refused(what, "give `--policy`, `--deny` or `--undeny`"));

@@ -13,7 +13,7 @@ use crate::operation::{
     AgentsOperation, ApprovalsOperation, ChatsOperation, DestinationsOperation, DroppedOperation,
     MembersOperation, Operation, RoleWord, RolesOperation, UnwireArgs, UsersOperation,
 };
-use crate::output::OperationError;
+use crate::output::Result;
 use crate::resolve::resolve;
 use crate::wire;
 
@@ -22,11 +22,7 @@ use crate::wire;
 ///
 /// # Errors
 /// When it cannot be done, or the database fails.
-pub fn describe(
-    operation: &Operation,
-    store: &CentralStore,
-    caller: &Caller,
-) -> Result<String, OperationError> {
+pub fn describe(operation: &Operation, store: &CentralStore, caller: &Caller) -> Result<String> {
     // Names are found with the eyes of the caller. The approver has to see everything
     // that it touches, so it is told with the eyes of the host.
     let operation = &resolve(operation, store, caller)?;
@@ -87,7 +83,7 @@ impl Named<'_> {
     }
 }
 
-fn unwire(args: &UnwireArgs, view: &View) -> Result<String, OperationError> {
+fn unwire(args: &UnwireArgs, view: &View) -> Result<String> {
     let chat = view.chat(&args.chat)?;
     let wiring = wire::unwired(args, chat, view)?;
     Ok(format!(
@@ -115,7 +111,7 @@ fn chats(operation: &ChatsOperation, named: &Named<'_>) -> String {
     format!("In {}: {}.", named.chat(chat), parts.join("; "))
 }
 
-fn agents(operation: &AgentsOperation, view: &View) -> Result<String, OperationError> {
+fn agents(operation: &AgentsOperation, view: &View) -> Result<String> {
     Ok(match operation {
         AgentsOperation::List | AgentsOperation::Show { .. } => "Shows agents.".to_owned(),
         AgentsOperation::Add { name, settings } => {

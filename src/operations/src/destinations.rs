@@ -7,7 +7,7 @@ use store::{CentralStore, DestinationRow};
 
 use crate::find::View;
 use crate::operation::DestinationsOperation;
-use crate::output::{OperationError, Output, joined, listed, not_found, refused};
+use crate::output::{Output, Result, joined, listed, not_found, refused};
 
 /// The longest name; a model has to type it.
 const NAME_CHARS_MAX: usize = 32;
@@ -16,7 +16,7 @@ pub(crate) fn perform(
     operation: &DestinationsOperation,
     store: &CentralStore,
     view: &View,
-) -> Result<Output, OperationError> {
+) -> Result {
     match operation {
         DestinationsOperation::List { agent } => list(agent.as_ref(), store, view),
         DestinationsOperation::Add { agent, chat, name } => {
@@ -28,11 +28,7 @@ pub(crate) fn perform(
     }
 }
 
-fn list(
-    of: Option<&AgentName>,
-    store: &CentralStore,
-    view: &View,
-) -> Result<Output, OperationError> {
+fn list(of: Option<&AgentName>, store: &CentralStore, view: &View) -> Result {
     let rows = match of {
         Some(agent) => store.destinations_of(&view.agent(agent)?.name)?,
         None => store.destinations()?,
@@ -62,7 +58,7 @@ fn add(
     name: Option<&str>,
     store: &CentralStore,
     view: &View,
-) -> Result<Output, OperationError> {
+) -> Result {
     let chat = view.chat(chat)?;
     let there = store.destinations_of(agent)?;
     let taken: Vec<String> = there.into_iter().map(|it| it.name).collect();
@@ -83,7 +79,7 @@ fn add(
 }
 
 /// A name is one word, so that it reads the same wherever it is written.
-fn checked(name: &str) -> Result<String, OperationError> {
+fn checked(name: &str) -> Result<String> {
     let plain = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
     let fits = !name.is_empty() && name.chars().count() <= NAME_CHARS_MAX;
     if fits && name.chars().all(plain) {
@@ -95,7 +91,7 @@ fn checked(name: &str) -> Result<String, OperationError> {
     ))
 }
 
-fn remove(agent: &AgentName, name: &str, store: &CentralStore) -> Result<Output, OperationError> {
+fn remove(agent: &AgentName, name: &str, store: &CentralStore) -> Result {
     let missing = || {
         not_found(
             format!("{agent} has no chat called `{name}`"),

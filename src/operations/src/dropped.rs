@@ -6,13 +6,9 @@ use store::{CentralStore, ChatRow, DroppedRow};
 
 use crate::find::View;
 use crate::operation::DroppedOperation;
-use crate::output::{OperationError, Output, instant, listed};
+use crate::output::{Output, Result, instant, listed};
 
-pub(crate) fn perform(
-    operation: &DroppedOperation,
-    store: &CentralStore,
-    view: &View,
-) -> Result<Output, OperationError> {
+pub(crate) fn perform(operation: &DroppedOperation, store: &CentralStore, view: &View) -> Result {
     match operation {
         DroppedOperation::List => list(store, view),
         DroppedOperation::Clear { chat } => {
@@ -24,7 +20,7 @@ pub(crate) fn perform(
     }
 }
 
-fn list(store: &CentralStore, view: &View) -> Result<Output, OperationError> {
+fn list(store: &CentralStore, view: &View) -> Result {
     let all = store.dropped()?;
     let seen = |it: &&DroppedRow| view.own.is_none() || chat(it, view).is_some();
     let all: Vec<&DroppedRow> = all.iter().filter(seen).collect();

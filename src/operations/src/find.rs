@@ -10,7 +10,7 @@ use domain::time::Timestamp;
 use store::{CentralStore, ChatRow, MemberRow, PersonRow, RoleRow, StoreError, Wired};
 
 use crate::caller::Caller;
-use crate::output::{OperationError, joined, not_found, refused};
+use crate::output::{OperationError, Result, joined, not_found, refused};
 
 /// How many names an error lists.
 const CANDIDATES_MAX: usize = 8;
@@ -98,7 +98,7 @@ impl View {
     }
 
     /// The chat that a text means: its number, its address, or its title.
-    pub(crate) fn chat(&self, text: &str) -> Result<&ChatRow, OperationError> {
+    pub(crate) fn chat(&self, text: &str) -> Result<&ChatRow> {
         let text = text.trim();
         if let Some(found) = number(text, "c").and_then(|id| self.chat_by_id(ChatId(id))) {
             return Ok(found);
@@ -154,15 +154,12 @@ impl View {
         }
     }
 
-    pub(crate) fn agent(&self, name: &AgentName) -> Result<&AgentGroup, OperationError> {
+    pub(crate) fn agent(&self, name: &AgentName) -> Result<&AgentGroup> {
         self.agents.iter().find(|it| it.name == *name).ok_or_else(|| no_agent(self, name))
     }
 
     /// The agent that was named, or the only one.
-    pub(crate) fn agent_or_only(
-        &self,
-        name: Option<&AgentName>,
-    ) -> Result<&AgentGroup, OperationError> {
+    pub(crate) fn agent_or_only(&self, name: Option<&AgentName>) -> Result<&AgentGroup> {
         match (name, &self.agents[..]) {
             (Some(name), _) => self.agent(name),
             (None, [one]) => Ok(one),
@@ -174,7 +171,7 @@ impl View {
     }
 
     /// The person that a text means: a number, a handle, or a name.
-    pub(crate) fn person(&self, text: &str) -> Result<&PersonRow, OperationError> {
+    pub(crate) fn person(&self, text: &str) -> Result<&PersonRow> {
         let text = text.trim();
         if let Some(found) = number(text, "p").and_then(|id| self.person_by_id(PersonId(id))) {
             return Ok(found);
@@ -209,7 +206,7 @@ impl View {
         text: &str,
         store: &mut CentralStore,
         now: Timestamp,
-    ) -> Result<PersonRow, OperationError> {
+    ) -> Result<PersonRow> {
         match (self.person(text), Handle::parse(text)) {
             (Ok(found), _) => Ok(found.clone()),
             (Err(OperationError::NotFound { .. }), Some(handle)) => {

@@ -13,7 +13,7 @@ use serde_json::json;
 use store::{CentralStore, Task, TaskEdit, TaskRow};
 
 use crate::find::View;
-use crate::output::{OperationError, Output, joined, refused};
+use crate::output::{OperationError, Output, Result, joined, refused};
 
 /// What is looked at when nobody says otherwise.
 const LOOK: &str = "Look at HEARTBEAT.md and your notes for anything that is due or that people should \
@@ -53,7 +53,7 @@ impl HeartbeatArgs {
     }
 
     /// The rule that is asked for; `None` for `off`.
-    fn rule(&self) -> Result<Option<Rule>, OperationError> {
+    fn rule(&self) -> Result<Option<Rule>> {
         let words: Vec<&str> = self.when.iter().flat_map(|it| it.split_whitespace()).collect();
         let period = match words[..] {
             ["off"] => return Ok(None),
@@ -74,7 +74,7 @@ impl HeartbeatArgs {
 }
 
 /// What it will do, for the approver.
-pub(crate) fn describe(args: &HeartbeatArgs, view: &View) -> Result<String, OperationError> {
+pub(crate) fn describe(args: &HeartbeatArgs, view: &View) -> Result<String> {
     let agent = &view.agent(&args.name)?.name;
     if !args.is_change() {
         return Ok("Shows a heartbeat.".to_owned());
@@ -99,7 +99,7 @@ pub(crate) fn perform(
     store: &mut CentralStore,
     view: &View,
     now: Timestamp,
-) -> Result<Output, OperationError> {
+) -> Result {
     let agent = view.agent(&args.name)?.name.clone();
     let there = current(store, &agent)?;
     if !args.is_change() {
@@ -119,7 +119,7 @@ pub(crate) fn perform(
     Ok(show(&agent, row.as_ref(), now).hint(undo))
 }
 
-fn current(store: &CentralStore, agent: &AgentName) -> Result<Option<TaskRow>, OperationError> {
+fn current(store: &CentralStore, agent: &AgentName) -> Result<Option<TaskRow>> {
     Ok(match store.heartbeat_of(agent)? {
         Some(id) => store.task(id)?,
         None => None,
@@ -139,7 +139,7 @@ fn again(
     args: &HeartbeatArgs,
     store: &mut CentralStore,
     now: Timestamp,
-) -> Result<TaskId, OperationError> {
+) -> Result<TaskId> {
     let edit = TaskEdit {
         rule: Some(rule),
         zone: Some(store.zone_for(row.task.owner)?),
@@ -160,7 +160,7 @@ fn begin(
     store: &mut CentralStore,
     view: &View,
     now: Timestamp,
-) -> Result<TaskId, OperationError> {
+) -> Result<TaskId> {
     let chat = view.chat_by_id(place(agent, args, view)?);
     let Some(chat) = chat else { return Err(nowhere(agent)) };
     let owner_handle = chat.peer.as_ref().map(|it| Handle::new(&chat.address.channel, it));
@@ -191,7 +191,7 @@ fn begin(
 }
 
 /// The chat that was named, or the only private one of the agent.
-fn place(agent: &AgentName, args: &HeartbeatArgs, view: &View) -> Result<ChatId, OperationError> {
+fn place(agent: &AgentName, args: &HeartbeatArgs, view: &View) -> Result<ChatId> {
     let of =
         |id: ChatId| view.wired.iter().any(|it| it.wiring.agent == *agent && it.wiring.chat == id);
     if let Some(text) = &args.chat {
@@ -225,7 +225,7 @@ fn off(
     there: Option<TaskRow>,
     store: &mut CentralStore,
     now: Timestamp,
-) -> Result<Output, OperationError> {
+) -> Result {
     let active = there.filter(|it| it.state == TaskState::Active);
     let Some(row) = active else { return Ok(show(agent, None, now)) };
     store.set_task_state(row.id, TaskState::Paused, "the heartbeat was turned off", now)?;

@@ -45,7 +45,7 @@ pub use crate::operation::{
     DestinationsOperation, DroppedOperation, Family, MembersOperation, Operation, RoleWord,
     RolesOperation, SessionsOperation, UnwireArgs, UsersOperation, When, WireArgs,
 };
-pub use crate::output::{OperationError, Output, table};
+pub use crate::output::{OperationError, Output, Result, table};
 pub use crate::resolve::{Prepared, prepare, resolve};
 pub use crate::tasks::operation::{AddArgs, EditArgs, PreviewArgs, TaskName, TasksOperation};
 
@@ -59,10 +59,7 @@ use crate::find::View;
 ///
 /// # Errors
 /// When there is no such question, or the database fails.
-pub fn shares(
-    operation: &Operation,
-    store: &CentralStore,
-) -> Result<Option<String>, OperationError> {
+pub fn shares(operation: &Operation, store: &CentralStore) -> Result<Option<String>> {
     let Operation::Approvals(Family {
         operation: ApprovalsOperation::Answer { id, answer, .. },
         ..
@@ -82,7 +79,7 @@ pub fn perform(
     store: &mut CentralStore,
     caller: &Caller,
     now: Timestamp,
-) -> Result<Output, OperationError> {
+) -> Result {
     // An answer is an event of its own.
     if !operation.is_change() || matches!(operation, Operation::Approvals(_)) {
         return carry_out(operation, store, caller, now);
@@ -113,7 +110,7 @@ fn carry_out(
     store: &mut CentralStore,
     caller: &Caller,
     now: Timestamp,
-) -> Result<Output, OperationError> {
+) -> Result {
     check(operation, store, caller)?;
     let view = View::new(store, caller)?;
     match operation {

@@ -5,7 +5,7 @@ use domain::AgentName;
 use store::{CentralStore, StoreError};
 
 use crate::operation::AgentSettings;
-use crate::output::{OperationError, refused};
+use crate::output::{Result, refused};
 
 /// The setting that keeps it: processors and MiB.
 const SETTING: &str = "machine";
@@ -40,7 +40,7 @@ pub(crate) fn check(
     name: &AgentName,
     settings: &AgentSettings,
     store: &CentralStore,
-) -> Result<Option<&'static str>, OperationError> {
+) -> Result<Option<&'static str>> {
     if settings.cpus.is_none() && settings.memory.is_none() {
         return Ok(None);
     }

@@ -7,14 +7,14 @@ use store::{CentralStore, DenialRow, MemberRow};
 
 use crate::find::{View, who};
 use crate::operation::MembersOperation;
-use crate::output::{OperationError, Output, listed, refused};
+use crate::output::{Output, Result, listed, refused};
 
 pub(crate) fn perform(
     operation: &MembersOperation,
     store: &mut CentralStore,
     view: &View,
     now: Timestamp,
-) -> Result<Output, OperationError> {
+) -> Result {
     match operation {
         MembersOperation::List { agent } => list(agent.as_ref(), store, view),
         MembersOperation::Add { user, agent } => add(user, agent.as_ref(), store, view, now),
@@ -22,11 +22,7 @@ pub(crate) fn perform(
     }
 }
 
-fn list(
-    of: Option<&AgentName>,
-    store: &CentralStore,
-    view: &View,
-) -> Result<Output, OperationError> {
+fn list(of: Option<&AgentName>, store: &CentralStore, view: &View) -> Result {
     if let Some(agent) = of {
         view.agent(agent)?;
     }
@@ -57,7 +53,7 @@ fn add(
     store: &mut CentralStore,
     view: &View,
     now: Timestamp,
-) -> Result<Output, OperationError> {
+) -> Result {
     let agent = &view.agent_or_only(agent)?.name;
     let person = view.person_or_new(user, store, now)?;
     let added = store.add_member(person.id, agent)?;
@@ -70,12 +66,7 @@ fn add(
     Ok(Output::new(text, json).hint(undo))
 }
 
-fn remove(
-    user: &str,
-    agent: Option<&AgentName>,
-    store: &CentralStore,
-    view: &View,
-) -> Result<Output, OperationError> {
+fn remove(user: &str, agent: Option<&AgentName>, store: &CentralStore, view: &View) -> Result {
     let agent = &view.agent_or_only(agent)?.name;
     let person = view.person(user)?;
     if !store.remove_member(person.id, agent)? {

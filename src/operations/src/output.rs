@@ -6,6 +6,9 @@ use domain::time::Timestamp;
 use serde_json::Value;
 use store::StoreError;
 
+/// What doing an operation, or a part of it, comes to.
+pub type Result<T = Output, E = OperationError> = std::result::Result<T, E>;
+
 /// A result, for people and for programs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Output {

@@ -7,7 +7,7 @@ use store::{CentralStore, Linked, PersonRow, Removed, Unlinked};
 
 use crate::find::{View, who};
 use crate::operation::UsersOperation;
-use crate::output::{OperationError, Output, instant, joined, listed, not_found, refused};
+use crate::output::{OperationError, Output, Result, instant, joined, listed, not_found, refused};
 use crate::times;
 
 pub(crate) fn perform(
@@ -15,7 +15,7 @@ pub(crate) fn perform(
     store: &mut CentralStore,
     view: &View,
     now: Timestamp,
-) -> Result<Output, OperationError> {
+) -> Result {
     match operation {
         UsersOperation::List => Ok(list(view)),
         UsersOperation::Show { user } => show(view.person(user)?, store, view),
@@ -49,7 +49,7 @@ fn list(view: &View) -> Output {
     Output::new(text, Value::Array(view.people.iter().map(|it| value(it, view)).collect()))
 }
 
-fn show(person: &PersonRow, store: &CentralStore, view: &View) -> Result<Output, OperationError> {
+fn show(person: &PersonRow, store: &CentralStore, view: &View) -> Result {
     let (zone, quiet) = times::of(person.id, store)?;
     let lines = [
         format!("id         {}", person.id),
@@ -72,7 +72,7 @@ fn add(
     store: &mut CentralStore,
     view: &View,
     now: Timestamp,
-) -> Result<Output, OperationError> {
+) -> Result {
     if let Some(person) = store.person_of(handle)? {
         return Err(refused(
             format!("{handle} is {} already", view.who_is(person)),
@@ -87,7 +87,7 @@ fn add(
     )))
 }
 
-fn rename(person: &PersonRow, name: &str, store: &CentralStore) -> Result<Output, OperationError> {
+fn rename(person: &PersonRow, name: &str, store: &CentralStore) -> Result {
     let (id, name) = (person.id, name.trim());
     store.rename_person(id, name)?;
     let json = json!({ "id": id.to_string(), "name": name });
@@ -95,12 +95,7 @@ fn rename(person: &PersonRow, name: &str, store: &CentralStore) -> Result<Output
     Ok(Output::new(format!("{} is called {name} now", who(person)), json).hint(undo))
 }
 
-fn link(
-    person: &PersonRow,
-    handle: &Handle,
-    store: &mut CentralStore,
-    view: &View,
-) -> Result<Output, OperationError> {
+fn link(person: &PersonRow, handle: &Handle, store: &mut CentralStore, view: &View) -> Result {
     let text = match store.link(person.id, handle)? {
         Linked::Yes => format!("{handle} is {} from now on, with the same rights", who(person)),
         Linked::Already => format!("{handle} is {} already", who(person)),
@@ -116,11 +111,7 @@ fn link(
     Ok(Output::new(text, json).hint(format!("undo with `nanoclaw users unlink {handle}`")))
 }
 
-fn unlink(
-    handle: &Handle,
-    store: &mut CentralStore,
-    view: &View,
-) -> Result<Output, OperationError> {
+fn unlink(handle: &Handle, store: &mut CentralStore, view: &View) -> Result {
     match store.unlink(handle)? {
         Unlinked::Yes(id) => {
             let text = format!("{handle} is no longer {}", view.who_is(id));
@@ -138,7 +129,7 @@ fn unlink(
     }
 }
 
-fn remove(person: &PersonRow, store: &mut CentralStore) -> Result<Output, OperationError> {
+fn remove(person: &PersonRow, store: &mut CentralStore) -> Result {
     match store.remove_person(person.id)? {
         Removed::Yes => {
             let text = format!(

@@ -16,7 +16,7 @@ use crate::operation::{
     AgentsOperation, ChatsOperation, DestinationsOperation, DroppedOperation, MembersOperation,
     Operation, RolesOperation, UnwireArgs, UsersOperation, WireArgs,
 };
-use crate::output::OperationError;
+use crate::output::{OperationError, Result};
 use crate::values::NewAgent;
 use crate::wire;
 
@@ -35,11 +35,7 @@ pub struct Prepared {
 ///
 /// # Errors
 /// When it cannot be done, or this caller may not ask for it; then nobody need be asked.
-pub fn prepare(
-    operation: &Operation,
-    store: &CentralStore,
-    caller: &Caller,
-) -> Result<Prepared, OperationError> {
+pub fn prepare(operation: &Operation, store: &CentralStore, caller: &Caller) -> Result<Prepared> {
     let operation = resolve(operation, store, caller)?;
     let text = describe(&operation, store, caller)?;
     let concerns = concerns(&operation, caller).cloned();
@@ -50,11 +46,7 @@ pub fn prepare(
 ///
 /// # Errors
 /// As [`crate::perform`], without doing anything.
-pub fn resolve(
-    operation: &Operation,
-    store: &CentralStore,
-    caller: &Caller,
-) -> Result<Operation, OperationError> {
+pub fn resolve(operation: &Operation, store: &CentralStore, caller: &Caller) -> Result<Operation> {
     check(operation, store, caller)?;
     let view = View::new(store, caller)?;
     let mut operation = operation.clone();
@@ -115,12 +107,12 @@ fn number(chat: ChatId) -> String {
     format!("c{chat}")
 }
 
-fn chat(text: &mut String, view: &View) -> Result<(), OperationError> {
+fn chat(text: &mut String, view: &View) -> Result<()> {
     *text = number(view.chat(text)?.id);
     Ok(())
 }
 
-fn user(text: &mut String, view: &View) -> Result<(), OperationError> {
+fn user(text: &mut String, view: &View) -> Result<()> {
     match (view.person(text), Handle::parse(text)) {
         (Ok(found), _) => *text = found.id.to_string(),
         // A handle means the same account for ever.
@@ -130,7 +122,7 @@ fn user(text: &mut String, view: &View) -> Result<(), OperationError> {
     Ok(())
 }
 
-fn wire(args: &mut WireArgs, store: &CentralStore, view: &View) -> Result<(), OperationError> {
+fn wire(args: &mut WireArgs, store: &CentralStore, view: &View) -> Result<()> {
     let (agent, is_new) = wire::target(args, store, view)?;
     chat(&mut args.chat, view)?;
     match is_new {
@@ -140,7 +132,7 @@ fn wire(args: &mut WireArgs, store: &CentralStore, view: &View) -> Result<(), Op
     Ok(())
 }
 
-fn unwire(args: &mut UnwireArgs, view: &View) -> Result<(), OperationError> {
+fn unwire(args: &mut UnwireArgs, view: &View) -> Result<()> {
     let found = view.chat(&args.chat)?;
     let agent = wire::unwired(args, found, view)?.agent.clone();
     (args.chat, args.agent) = (number(found.id), Some(agent));

@@ -8,7 +8,7 @@ use store::{CentralStore, PersonRow, Revoked, RoleRow};
 
 use crate::find::{View, who};
 use crate::operation::{RoleWord, RolesOperation};
-use crate::output::{OperationError, Output, listed, refused};
+use crate::output::{Output, Result, listed, refused};
 use crate::people::{last_owner, role_text};
 
 pub(crate) fn perform(
@@ -16,7 +16,7 @@ pub(crate) fn perform(
     store: &mut CentralStore,
     view: &View,
     now: Timestamp,
-) -> Result<Output, OperationError> {
+) -> Result {
     match operation {
         RolesOperation::List => Ok(list(view)),
         RolesOperation::Grant { user, role, agent } => {
@@ -31,7 +31,7 @@ pub(crate) fn perform(
     }
 }
 
-fn read(word: RoleWord, agent: Option<&AgentName>, view: &View) -> Result<Role, OperationError> {
+fn read(word: RoleWord, agent: Option<&AgentName>, view: &View) -> Result<Role> {
     if let Some(agent) = agent {
         view.agent(agent)?;
     }
@@ -60,22 +60,14 @@ fn list(view: &View) -> Output {
     Output::new(text, Value::Array(view.roles.iter().map(value).collect()))
 }
 
-fn grant(
-    person: &PersonRow,
-    role: &Role,
-    store: &mut CentralStore,
-) -> Result<Output, OperationError> {
+fn grant(person: &PersonRow, role: &Role, store: &mut CentralStore) -> Result {
     let granted = store.grant(person.id, role)?;
     let already = if granted { "" } else { " already" };
     let text = format!("{} is {}{already}", who(person), role_text(role));
     Ok(Output::new(text, value(person, role)).hint(undo("revoke", person, role)))
 }
 
-fn revoke(
-    person: &PersonRow,
-    role: &Role,
-    store: &mut CentralStore,
-) -> Result<Output, OperationError> {
+fn revoke(person: &PersonRow, role: &Role, store: &mut CentralStore) -> Result {
     let text = match store.revoke(person.id, role)? {
         Revoked::Yes => format!("{} is no longer {}", who(person), role_text(role)),
         Revoked::NotHeld => {

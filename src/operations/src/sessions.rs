@@ -7,20 +7,16 @@ use store::{CentralStore, SessionRow};
 
 use crate::find::View;
 use crate::operation::SessionsOperation;
-use crate::output::{OperationError, Output, listed, not_found};
+use crate::output::{Output, Result, listed, not_found};
 
-pub(crate) fn perform(
-    operation: &SessionsOperation,
-    store: &CentralStore,
-    view: &View,
-) -> Result<Output, OperationError> {
+pub(crate) fn perform(operation: &SessionsOperation, store: &CentralStore, view: &View) -> Result {
     match operation {
         SessionsOperation::List => list(store, view),
         SessionsOperation::Show { id } => show(id, store, view),
     }
 }
 
-fn list(store: &CentralStore, view: &View) -> Result<Output, OperationError> {
+fn list(store: &CentralStore, view: &View) -> Result {
     let awake: Vec<SessionId> = store.awake()?.into_iter().map(|it| it.id).collect();
     let all = store.sessions()?;
     let all: Vec<SessionRow> = all.into_iter().filter(|it| view.sees_agent(&it.agent)).collect();
@@ -36,7 +32,7 @@ fn list(store: &CentralStore, view: &View) -> Result<Output, OperationError> {
     Ok(Output::new(text, Value::Array(json)))
 }
 
-fn show(id: &str, store: &CentralStore, view: &View) -> Result<Output, OperationError> {
+fn show(id: &str, store: &CentralStore, view: &View) -> Result {
     let missing =
         || not_found(format!("there is no session `{id}`"), "see `nanoclaw sessions list`");
     let row = SessionId::parse(id.trim())

@@ -17,7 +17,7 @@ use store::{CentralStore, StoreError, TaskRow};
 
 use crate::caller::{Asker, Caller, by_agent};
 use crate::find::View;
-use crate::output::{OperationError, Output};
+use crate::output::Result;
 use crate::tasks::operation::TasksOperation;
 
 /// Who asks, what they see, and when.
@@ -105,7 +105,7 @@ pub(crate) fn perform(
     store: &mut CentralStore,
     (caller, view): (&Caller, &View),
     now: Timestamp,
-) -> Result<Output, OperationError> {
+) -> Result {
     let context = TaskContext::new(store, caller, view, now)?;
     match operation {
         TasksOperation::List { agent, all } => show::list(agent.as_ref(), *all, store, &context),

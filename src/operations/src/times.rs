@@ -7,7 +7,7 @@ use serde_json::json;
 use store::{CentralStore, PersonRow};
 
 use crate::find::who;
-use crate::output::{OperationError, Output, refused};
+use crate::output::{Output, Result, refused};
 
 /// Takes a setting back.
 pub(crate) const NONE: &str = "-";
@@ -28,11 +28,7 @@ pub(crate) fn hours(text: &str) -> Result<Option<Hours>, String> {
     }
 }
 
-pub(crate) fn timezone(
-    person: &PersonRow,
-    zone: Option<&str>,
-    store: &mut CentralStore,
-) -> Result<Output, OperationError> {
+pub(crate) fn timezone(person: &PersonRow, zone: Option<&str>, store: &mut CentralStore) -> Result {
     let before = store.person_zone(person.id)?;
     let Some(text) = zone else { return shown(person, store, before.as_ref()) };
     let zone =
@@ -43,11 +39,7 @@ pub(crate) fn timezone(
     Ok(output.hint(format!("undo with `nanoclaw users timezone {} {before}`", person.id)))
 }
 
-fn shown(
-    person: &PersonRow,
-    store: &CentralStore,
-    own: Option<&Zone>,
-) -> Result<Output, OperationError> {
+fn shown(person: &PersonRow, store: &CentralStore, own: Option<&Zone>) -> Result {
     let counts = store.zone_for(Some(person.id))?;
     let text = match own {
         Some(own) => format!("{} lives in {own}", who(person)),
@@ -64,11 +56,7 @@ fn shown(
     Ok(Output::new(text, json))
 }
 
-pub(crate) fn quiet(
-    person: &PersonRow,
-    hours: Option<&str>,
-    store: &mut CentralStore,
-) -> Result<Output, OperationError> {
+pub(crate) fn quiet(person: &PersonRow, hours: Option<&str>, store: &mut CentralStore) -> Result {
     let before = store.person_quiet(person.id)?;
     let Some(text) = hours else { return told(person, store) };
     let hours = self::hours(text).map_err(|why| refused(why, "or `off`, which ends them"))?;
@@ -78,7 +66,7 @@ pub(crate) fn quiet(
     Ok(told(person, store)?.hint(undo))
 }
 
-fn told(person: &PersonRow, store: &CentralStore) -> Result<Output, OperationError> {
+fn told(person: &PersonRow, store: &CentralStore) -> Result {
     let (hours, zone) = (store.person_quiet(person.id)?, store.zone_for(Some(person.id))?);
     let text = match hours {
         Some(hours) => format!("{} is left alone {hours} ({zone})", who(person)),
@@ -96,7 +84,7 @@ fn told(person: &PersonRow, store: &CentralStore) -> Result<Output, OperationErr
 pub(crate) fn of(
     person: PersonId,
     store: &CentralStore,
-) -> Result<(Option<String>, Option<String>), OperationError> {
+) -> Result<(Option<String>, Option<String>)> {
     let zone = store.person_zone(person)?.map(|it| it.name().to_owned());
     Ok((zone, store.person_quiet(person)?.map(|it| it.to_string())))
 }

@@ -12,7 +12,7 @@ use store::{CentralStore, ChatRow, Wired, Wiring};
 use crate::chats::{conversation, kind, unknown_users, when, wiring_value};
 use crate::find::View;
 use crate::operation::{ContextChoice, UnwireArgs, When, WireArgs};
-use crate::output::{OperationError, Output, joined, refused};
+use crate::output::{Output, Result, joined, refused};
 
 /// What a `wire` would do.
 #[derive(Debug)]
@@ -25,11 +25,7 @@ struct Plan<'a> {
     before: Option<Wiring>,
 }
 
-pub(crate) fn perform(
-    args: &WireArgs,
-    store: &mut CentralStore,
-    view: &View,
-) -> Result<Output, OperationError> {
+pub(crate) fn perform(args: &WireArgs, store: &mut CentralStore, view: &View) -> Result {
     let plan = plan(args, store, view)?;
     let (wiring, chat) = (&plan.wired.wiring, plan.chat.id);
     let mut json = wiring_value(&plan.wired);
@@ -58,19 +54,11 @@ pub(crate) fn perform(
 }
 
 /// What would be shared with whom.
-pub(crate) fn describe(
-    args: &WireArgs,
-    store: &CentralStore,
-    view: &View,
-) -> Result<String, OperationError> {
+pub(crate) fn describe(args: &WireArgs, store: &CentralStore, view: &View) -> Result<String> {
     Ok(tell(&plan(args, store, view)?, view))
 }
 
-fn plan<'a>(
-    args: &WireArgs,
-    store: &CentralStore,
-    view: &'a View,
-) -> Result<Plan<'a>, OperationError> {
+fn plan<'a>(args: &WireArgs, store: &CentralStore, view: &'a View) -> Result<Plan<'a>> {
     let chat = view.chat(&args.chat)?;
     let (agent, is_new) = target(args, store, view)?;
     let known = view.agents.iter().find(|it| it.name == agent);
@@ -87,7 +75,7 @@ pub(crate) fn target(
     args: &WireArgs,
     store: &CentralStore,
     view: &View,
-) -> Result<(AgentName, bool), OperationError> {
+) -> Result<(AgentName, bool)> {
     match &args.own {
         Some(name) => Ok((new_agent(name.0.as_ref(), view.chat(&args.chat)?, store)?, true)),
         None => Ok((view.agent_or_only(args.agent.as_ref())?.name.clone(), false)),
@@ -95,11 +83,7 @@ pub(crate) fn target(
 }
 
 /// A name for the agent of a chat that nobody had before: an earlier one would bring its memory.
-fn new_agent(
-    name: Option<&AgentName>,
-    chat: &ChatRow,
-    store: &CentralStore,
-) -> Result<AgentName, OperationError> {
+fn new_agent(name: Option<&AgentName>, chat: &ChatRow, store: &CentralStore) -> Result<AgentName> {
     let taken = store.agent_names_taken()?;
     match name {
         Some(name) if taken.contains(name) => Err(refused(
@@ -112,7 +96,7 @@ fn new_agent(
 }
 
 /// The wiring with what was said; the rest stays as it is.
-fn changed(args: &WireArgs, mut wiring: Wiring) -> Result<Wiring, OperationError> {
+fn changed(args: &WireArgs, mut wiring: Wiring) -> Result<Wiring> {
     if let Some(engage) = engage(args)? {
         wiring.engage = engage;
     }
@@ -130,7 +114,7 @@ fn changed(args: &WireArgs, mut wiring: Wiring) -> Result<Wiring, OperationError
     Ok(wiring)
 }
 
-fn engage(args: &WireArgs) -> Result<Option<Engage>, OperationError> {
+fn engage(args: &WireArgs) -> Result<Option<Engage>> {
     let pattern = match (args.engage, &args.pattern) {
         (None, None) => return Ok(None),
         (Some(When::Always), None) => return Ok(Some(Engage::Pattern(".".into()))),
@@ -255,11 +239,7 @@ fn options(wiring: &Wiring) -> String {
     format!("{engage} {mode} --scope {scope} --context {rest} --priority {priority}")
 }
 
-pub(crate) fn unwire(
-    args: &UnwireArgs,
-    store: &mut CentralStore,
-    view: &View,
-) -> Result<Output, OperationError> {
+pub(crate) fn unwire(args: &UnwireArgs, store: &mut CentralStore, view: &View) -> Result {
     let chat = view.chat(&args.chat)?;
     let wiring = unwired(args, chat, view)?;
     store.unwire(chat.id, &wiring.agent)?;
@@ -273,11 +253,7 @@ pub(crate) fn unwire(
 }
 
 /// The wiring that an `unwire` means.
-pub(crate) fn unwired<'a>(
-    args: &UnwireArgs,
-    chat: &ChatRow,
-    view: &'a View,
-) -> Result<&'a Wiring, OperationError> {
+pub(crate) fn unwired<'a>(args: &UnwireArgs, chat: &ChatRow, view: &'a View) -> Result<&'a Wiring> {
     let all: Vec<&Wiring> = view.wired_in(chat.id).map(|it| &it.wiring).collect();
     let label = view.label(chat);
     let connected = joined(all.iter().map(|it| &it.agent));

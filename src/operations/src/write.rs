@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::Operation;
 use crate::line::definition;
-use crate::output::{OperationError, refused};
+use crate::output::{Result, refused};
 
 impl Operation {
     /// As it is stored until somebody agrees to it.
@@ -22,7 +22,7 @@ impl Operation {
     ///
     /// # Errors
     /// When it is anything else, as after another version of this program wrote it.
-    pub fn from_json(text: &str) -> Result<Self, OperationError> {
+    pub fn from_json(text: &str) -> Result<Self> {
         serde_json::from_str(text).map_err(|err| {
             refused(format!("the stored change cannot be read: {err}"), "ask for it again")
         })

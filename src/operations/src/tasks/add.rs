@@ -14,7 +14,7 @@ use super::find::is_over;
 use super::operation::AddArgs;
 use super::{TaskContext, minimum, show};
 use crate::find::no_agent;
-use crate::output::{OperationError, Output, forbidden, joined, not_found, refused};
+use crate::output::{Output, Result, forbidden, joined, not_found, refused};
 
 /// How many tasks of one agent may be active. A person has a few; more is a program that went wild.
 const ACTIVE_MAX: u64 = 100;
@@ -22,11 +22,7 @@ const ACTIVE_MAX: u64 = 100;
 const PROMPT_BYTES_MAX: usize = 8 * 1024;
 const SCRIPT_BYTES_MAX: usize = 16 * 1024;
 
-pub(super) fn add(
-    args: &AddArgs,
-    store: &mut CentralStore,
-    context: &TaskContext<'_>,
-) -> Result<Output, OperationError> {
+pub(super) fn add(args: &AddArgs, store: &mut CentralStore, context: &TaskContext<'_>) -> Result {
     let mut key = None;
     if let Some(asker) = context.asker {
         let mut free = asker.key.clone();
@@ -89,7 +85,7 @@ pub(super) fn add(
 }
 
 /// A task that is active and does the same for the same person.
-fn twin(task: &Task, store: &CentralStore) -> Result<Option<TaskId>, OperationError> {
+fn twin(task: &Task, store: &CentralStore) -> Result<Option<TaskId>> {
     let which = TaskFilter {
         agent: Some(task.agent.clone()),
         state: Some(TaskState::Active),
@@ -106,7 +102,7 @@ fn told(row: &TaskRow, context: &TaskContext<'_>) -> Output {
 }
 
 /// Who does it: the one that is named, the only one, or the only one of the chat that is named.
-fn agent(args: &AddArgs, context: &TaskContext<'_>) -> Result<AgentName, OperationError> {
+fn agent(args: &AddArgs, context: &TaskContext<'_>) -> Result<AgentName> {
     match (args.agent.as_ref(), context.own()) {
         (Some(name), Some(own)) if name != own => Err(no_agent(context.view, name)),
         (_, Some(own)) => Ok(own.clone()),
@@ -136,7 +132,7 @@ fn place(
     agent: &AgentName,
     store: &CentralStore,
     context: &TaskContext<'_>,
-) -> Result<(ChatId, Option<String>), OperationError> {
+) -> Result<(ChatId, Option<String>)> {
     let thread = args.thread.clone();
     match (context.asker, &args.chat) {
         (Some(asker), None) => Ok((asker.chat, thread.or_else(|| asker.thread.clone()))),
@@ -175,7 +171,7 @@ fn reached(
     chat: &str,
     store: &CentralStore,
     context: &TaskContext<'_>,
-) -> Result<ChatId, OperationError> {
+) -> Result<ChatId> {
     let all = store.destinations_of(agent)?;
     if let Some(named) = all.iter().find(|it| it.name == chat.trim()) {
         return Ok(named.chat);
@@ -200,7 +196,7 @@ fn session(
     agent: &AgentName,
     store: &CentralStore,
     context: &TaskContext<'_>,
-) -> Result<Option<SessionId>, OperationError> {
+) -> Result<Option<SessionId>> {
     let Some(text) = id else { return Ok(None) };
     let found = SessionId::parse(text.trim()).map(|id| store.session(id)).transpose()?.flatten();
     let own = |id: SessionId| context.asker.is_none_or(|it| it.session == id);
@@ -214,11 +210,7 @@ fn session(
 }
 
 /// What somebody says about when, as a rule.
-pub(super) fn rule(
-    when: &str,
-    zone: &Zone,
-    context: &TaskContext<'_>,
-) -> Result<Rule, OperationError> {
+pub(super) fn rule(when: &str, zone: &Zone, context: &TaskContext<'_>) -> Result<Rule> {
     let hint = format!("`{} preview WHEN` shows what a rule means", context.prefix());
     understand(when, zone, context.asked_at()).map_err(|err| refused(err.to_string(), hint))
 }
@@ -230,7 +222,7 @@ pub(super) fn checked(
     agent: &AgentName,
     store: &CentralStore,
     context: &TaskContext<'_>,
-) -> Result<(), OperationError> {
+) -> Result<()> {
     let least = minimum::least(store, agent)?;
     match check(rule, zone, context.now, least) {
         Ok(_) => Ok(()),
@@ -250,7 +242,7 @@ pub(super) fn room(
     store: &CentralStore,
     agent: &AgentName,
     context: &TaskContext<'_>,
-) -> Result<(), OperationError> {
+) -> Result<()> {
     if store.active_tasks(agent)? < ACTIVE_MAX {
         return Ok(());
     }
@@ -260,7 +252,7 @@ pub(super) fn room(
     ))
 }
 
-pub(super) fn prompt(text: &str) -> Result<String, OperationError> {
+pub(super) fn prompt(text: &str) -> Result<String> {
     let text = text.trim();
     if text.is_empty() {
         return Err(refused("no prompt given", "say in a sentence what is to be done"));
@@ -269,14 +261,14 @@ pub(super) fn prompt(text: &str) -> Result<String, OperationError> {
 }
 
 /// An empty one is none.
-pub(super) fn script(text: &str) -> Result<Option<String>, OperationError> {
+pub(super) fn script(text: &str) -> Result<Option<String>> {
     if text.trim().is_empty() {
         return Ok(None);
     }
     fits(text, SCRIPT_BYTES_MAX, "the script").map(Some)
 }
 
-fn fits(text: &str, max: usize, what: &str) -> Result<String, OperationError> {
+fn fits(text: &str, max: usize, what: &str) -> Result<String> {
     if text.len() <= max && !text.contains('\0') {
         return Ok(text.to_owned());
     }

@@ -9,13 +9,13 @@ use super::operation::{AddArgs, EditArgs, TaskName, TasksOperation};
 use super::{TaskContext, add, minimum, show};
 use crate::Operation;
 use crate::operation::Family;
-use crate::output::{OperationError, Output, refused};
+use crate::output::{Output, Result, refused};
 
 pub(super) fn pause(
     name: &TaskName,
     store: &mut CentralStore,
     context: &TaskContext<'_>,
-) -> Result<Output, OperationError> {
+) -> Result {
     let row = find(name, store, context)?;
     still(&row)?;
     let row = put(&row, TaskState::Paused, store, context)?;
@@ -27,7 +27,7 @@ pub(super) fn resume(
     name: &TaskName,
     store: &mut CentralStore,
     context: &TaskContext<'_>,
-) -> Result<Output, OperationError> {
+) -> Result {
     let row = find(name, store, context)?;
     still(&row)?;
     if row.state != TaskState::Active {
@@ -48,7 +48,7 @@ pub(super) fn cancel(
     name: &TaskName,
     store: &mut CentralStore,
     context: &TaskContext<'_>,
-) -> Result<Output, OperationError> {
+) -> Result {
     if context.asker.is_none()
         && let Some(id) = number(&name.words.join(" "))
         && store.cancel_unreadable(id, &format!("by {}", context.view.by), context.now)?
@@ -65,11 +65,7 @@ pub(super) fn cancel(
     Ok(show::stored(&row, "is cancelled", context).hint(again))
 }
 
-pub(super) fn run(
-    name: &TaskName,
-    store: &mut CentralStore,
-    context: &TaskContext<'_>,
-) -> Result<Output, OperationError> {
+pub(super) fn run(name: &TaskName, store: &mut CentralStore, context: &TaskContext<'_>) -> Result {
     let row = find(name, store, context)?;
     let at = context.asked_at();
     let is_unattended = context.asker.is_some_and(|it| !it.is_attended);
@@ -94,11 +90,7 @@ pub(super) fn run(
     Ok(output.hint(format!("`{} history {}` shows what comes of it", context.prefix(), row.id)))
 }
 
-pub(super) fn edit(
-    args: &EditArgs,
-    store: &mut CentralStore,
-    context: &TaskContext<'_>,
-) -> Result<Output, OperationError> {
+pub(super) fn edit(args: &EditArgs, store: &mut CentralStore, context: &TaskContext<'_>) -> Result {
     let row = find_text(&args.task, store, context)?;
     if row.state == TaskState::Cancelled {
         still(&row)?;
@@ -128,11 +120,7 @@ pub(super) fn edit(
     }
 }
 
-fn changes(
-    args: &EditArgs,
-    row: &TaskRow,
-    context: &TaskContext<'_>,
-) -> Result<TaskEdit, OperationError> {
+fn changes(args: &EditArgs, row: &TaskRow, context: &TaskContext<'_>) -> Result<TaskEdit> {
     let zone = args.zone.as_ref().unwrap_or(&row.task.zone);
     let rule = match &args.when {
         None => None,
@@ -164,7 +152,7 @@ fn before(args: &EditArgs, row: &TaskRow) -> EditArgs {
 }
 
 /// Refuses what is over.
-fn still(row: &TaskRow) -> Result<(), OperationError> {
+fn still(row: &TaskRow) -> Result<()> {
     if !is_over(row.state) {
         return Ok(());
     }
@@ -180,7 +168,7 @@ fn put(
     state: TaskState,
     store: &mut CentralStore,
     context: &TaskContext<'_>,
-) -> Result<TaskRow, OperationError> {
+) -> Result<TaskRow> {
     let by = format!("by {}", context.view.by);
     let reason = if state == TaskState::Active { String::new() } else { by };
     let done = store.set_task_state(row.id, state, &reason, context.now)?;

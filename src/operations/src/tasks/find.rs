@@ -8,7 +8,7 @@ use store::{CentralStore, TaskFilter, TaskRow};
 
 use super::TaskContext;
 use super::operation::TaskName;
-use crate::output::{OperationError, not_found, refused};
+use crate::output::{Result, not_found, refused};
 
 /// How much of a text tells tasks apart.
 const EXCERPT_CHARS: usize = 60;
@@ -22,7 +22,7 @@ pub(super) fn find(
     name: &TaskName,
     store: &CentralStore,
     context: &TaskContext<'_>,
-) -> Result<TaskRow, OperationError> {
+) -> Result<TaskRow> {
     find_text(&name.words.join(" "), store, context)
 }
 
@@ -30,7 +30,7 @@ pub(super) fn find_text(
     text: &str,
     store: &CentralStore,
     context: &TaskContext<'_>,
-) -> Result<TaskRow, OperationError> {
+) -> Result<TaskRow> {
     let list = format!("see `{} list`", context.prefix());
     let missing = || not_found(format!("there is no task `{}`", one_line(text)), &list);
     if let Some(id) = number(text) {

@@ -10,7 +10,7 @@ use store::{CentralStore, FireRow};
 
 use super::operation::{PreviewArgs, TaskName};
 use super::{TaskContext, add, find, show};
-use crate::output::{OperationError, Output, instant, listed, refused};
+use crate::output::{Output, Result, instant, listed, refused};
 
 /// How much of a result is shown.
 const RESULT_CHARS: usize = 80;
@@ -22,7 +22,7 @@ pub(super) fn history(
     limit: u32,
     store: &CentralStore,
     context: &TaskContext<'_>,
-) -> Result<Output, OperationError> {
+) -> Result {
     let row = find::find(name, store, context)?;
     let all = store.task_history(row.id, limit)?;
     let dash = |it: Option<String>| it.unwrap_or_else(|| "-".to_owned());
@@ -48,7 +48,7 @@ pub(super) fn preview(
     args: &PreviewArgs,
     store: &CentralStore,
     context: &TaskContext<'_>,
-) -> Result<Output, OperationError> {
+) -> Result {
     let zone = match &args.zone {
         Some(zone) => zone.clone(),
         None => store.zone_for(add::owner(context).0)?,

@@ -13,7 +13,7 @@ use store::{CentralStore, FireRow, TaskFilter, TaskRow, UnreadableTask};
 use super::TaskContext;
 use super::find::{excerpt, is_over};
 use super::history::late;
-use crate::output::{OperationError, Output, instant};
+use crate::output::{Output, Result, instant};
 
 /// How many of the next times a list shows.
 const NEXT_IN_LIST: usize = 3;
@@ -25,7 +25,7 @@ pub(super) fn list(
     all: bool,
     store: &CentralStore,
     context: &TaskContext<'_>,
-) -> Result<Output, OperationError> {
+) -> Result {
     if let Some(agent) = agent {
         context.view.agent(agent)?;
     }
@@ -57,7 +57,7 @@ fn unreadable(
     agent: Option<&AgentName>,
     store: &CentralStore,
     context: &TaskContext<'_>,
-) -> Result<Vec<UnreadableTask>, OperationError> {
+) -> Result<Vec<UnreadableTask>> {
     if context.asker.is_some() {
         return Ok(Vec::new());
     }
@@ -85,11 +85,7 @@ fn entry(row: &TaskRow, past: &Past, context: &TaskContext<'_>) -> String {
     text
 }
 
-pub(super) fn show(
-    row: &TaskRow,
-    store: &CentralStore,
-    context: &TaskContext<'_>,
-) -> Result<Output, OperationError> {
+pub(super) fn show(row: &TaskRow, store: &CentralStore, context: &TaskContext<'_>) -> Result {
     let task = &row.task;
     let past = past(row, store)?;
     let owner = match (task.owner, &task.owner_handle) {
@@ -169,7 +165,7 @@ struct Past {
     cost: Option<Cost>,
 }
 
-fn past(row: &TaskRow, store: &CentralStore) -> Result<Past, OperationError> {
+fn past(row: &TaskRow, store: &CentralStore) -> Result<Past> {
     let last = store.task_history(row.id, 1)?.into_iter().next();
     Ok(Past { last, cost: store.task_cost(row.id)? })
 }
