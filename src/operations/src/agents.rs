@@ -1,32 +1,159 @@
 //! Agents: who there is, and with which settings.
 
+use clap::{Args, Subcommand};
 use domain::AgentName;
+use domain::agent::AdminScope;
 use domain::agent::{AgentGroup, MODEL_CREDENTIAL};
 use domain::engage::trigger_of;
 use domain::stop::Stops;
 use domain::time::Timestamp;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use store::CentralStore;
 
+use crate::caller::{beyond, mine};
+use crate::command::{Command, Context};
 use crate::find::{View, no_agent};
-use crate::operation::{AgentSettings, AgentsOperation};
+use crate::heartbeat::HeartbeatArgs;
+use crate::output::forbidden;
 use crate::output::{Output, Result, joined, refused, table};
+use crate::values;
 use crate::values::{CpuMilli, ProviderChoice};
 use crate::{heartbeat, machine};
 
-pub(crate) fn perform(
-    operation: &AgentsOperation,
-    store: &mut CentralStore,
-    view: &View,
-    now: Timestamp,
-) -> Result {
-    match operation {
-        AgentsOperation::List => list(store, view),
-        AgentsOperation::Show { name } => show(view.agent(name)?, store, view),
-        AgentsOperation::Add { name, settings } => add(name, settings, store),
-        AgentsOperation::Set { name, settings } => set(view.agent(name)?, settings, store, view),
-        AgentsOperation::Heartbeat(args) => heartbeat::perform(args, store, view, now),
-        AgentsOperation::Remove { name } => remove(view.agent(name)?, store, view, now),
+#[derive(Clone, Debug, Default, PartialEq, Eq, Args, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AgentSettings {
+    /// `claude`, `demo` (no model), or `auto`: claude once the vault holds a credential
+    #[arg(long, value_name = "PROVIDER", value_parser = ProviderChoice::parse)]
+    pub provider: Option<ProviderChoice>,
+    /// The model's name; '' is the provider's default
+    #[arg(long, value_name = "MODEL")]
+    pub model: Option<String>,
+    /// The image to run in; '' is the one that this install built
+    #[arg(long, value_name = "IMAGE")]
+    pub image: Option<String>,
+    /// The memory limit of a container
+    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u32).range(64..))]
+    pub memory: Option<u32>,
+    /// The processor limit of a container, like 1.5
+    #[arg(long, value_name = "CPUS", value_parser = CpuMilli::parse)]
+    pub cpus: Option<CpuMilli>,
+    /// How many processes a container may have
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(16..=4_194_304))]
+    pub pids: Option<u32>,
+    /// What its folders may take on the disk: the workspace, and what one conversation keeps
+    #[arg(long, value_name = "GIB", value_parser = clap::value_parser!(u32).range(1..))]
+    pub disk: Option<u32>,
+    /// What it answers to in a text; '' is @ and its name
+    #[arg(long, value_name = "TEXT", value_parser = values::trigger)]
+    pub trigger: Option<String>,
+    /// What its administration tool may see, and ask for: nothing, what concerns itself, everything
+    #[arg(long, value_name = "SCOPE", alias = "reach",
+          value_parser = values::parse_enum(AdminScope::ALL.map(AdminScope::as_str), AdminScope::parse))]
+    pub admin_scope: Option<AdminScope>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum AgentsOperation {
+    /// Show all agents
+    List,
+    /// Show one agent: its settings, chats and people
+    Show { name: AgentName },
+    /// Add an agent, or bring a removed one back as it was
+    Add {
+        name: AgentName,
+        #[command(flatten)]
+        settings: AgentSettings,
+    },
+    /// Change an agent
+    #[command(after_help = "\
+Examples:
+  nanoclaw agents set andy --provider demo       no model
+  nanoclaw agents set andy --memory 4096 --cpus 1.5
+  nanoclaw agents set andy --trigger 'hey andy'  what it answers to in a group
+  nanoclaw agents set andy --admin-scope none    it may not even ask to change anything
+  nanoclaw agents set andy --model ''            back to the default")]
+    Set {
+        name: AgentName,
+        #[command(flatten)]
+        settings: AgentSettings,
+    },
+    /// Show or set when an agent checks whether there is anything to say
+    Heartbeat(HeartbeatArgs),
+    /// Take an agent out of service; its files and memory stay
+    Remove { name: AgentName },
+}
+
+impl Command for AgentsOperation {
+    fn is_change(&self) -> bool {
+        match self {
+            Self::List | Self::Show { .. } => false,
+            Self::Heartbeat(it) => it.is_change(),
+            Self::Add { .. } | Self::Set { .. } | Self::Remove { .. } => true,
+        }
+    }
+
+    fn check_own(&self, view: &View) -> Result<()> {
+        match self {
+            Self::List => Ok(()),
+            Self::Show { name } | Self::Remove { name } => mine(Some(name), view),
+            Self::Heartbeat(it) => mine(Some(&it.name), view),
+            Self::Set { name, settings } if settings.admin_scope.is_none() => {
+                mine(Some(name), view)
+            }
+            Self::Set { .. } => Err(beyond("widen its own scope", view)),
+            Self::Add { .. } => Err(forbidden(
+                "this agent cannot add agents without a chat",
+                "ask for one of a chat that it is in: `wire CHAT --own NAME`",
+            )),
+        }
+    }
+
+    fn resolve(&mut self, _store: &CentralStore, view: &View) -> Result<()> {
+        match self {
+            Self::Heartbeat(HeartbeatArgs { chat: Some(chat), .. }) => view.resolve_chat(chat),
+            Self::List
+            | Self::Show { .. }
+            | Self::Add { .. }
+            | Self::Set { .. }
+            | Self::Heartbeat(_)
+            | Self::Remove { .. } => Ok(()),
+        }
+    }
+
+    fn summary(&self, _store: &CentralStore, view: &View) -> Result<String> {
+        Ok(match self {
+            Self::List | Self::Show { .. } => String::new(),
+            Self::Add { name, settings } => {
+                let new = format!(
+                    "The agent `{name}` is added, with a workspace and a memory of its own. If there \
+                     was one of that name before, it comes back with what it remembers."
+                );
+                wishes(new, settings, &AgentGroup::new(name.clone()))
+            }
+            Self::Set { name, settings } => {
+                wishes(format!("The agent `{name}` is changed:"), settings, view.agent(name)?)
+            }
+            Self::Heartbeat(it) => heartbeat::describe(it, view)?,
+            Self::Remove { name } => {
+                view.agent(name)?;
+                format!("The agent `{name}` is taken out of service. Its files and memory stay.")
+            }
+        })
+    }
+
+    fn run(&self, context: &mut Context<'_>) -> Result {
+        let Context { store, view, now, .. } = context;
+        match self {
+            Self::List => list(store, view),
+            Self::Show { name } => show(view.agent(name)?, store, view),
+            Self::Add { name, settings } => add(name, settings, store),
+            Self::Set { name, settings } => set(view.agent(name)?, settings, store, view),
+            Self::Heartbeat(args) => heartbeat::perform(args, store, view, *now),
+            Self::Remove { name } => remove(view.agent(name)?, store, view, *now),
+        }
     }
 }
 
@@ -125,17 +252,10 @@ fn set(old: &AgentGroup, settings: &AgentSettings, store: &CentralStore, view: &
     if !store.set_agent(&new)? {
         return Err(no_agent(view, name));
     }
-    let differs: Vec<_> = fields(old)
-        .into_iter()
-        .zip(fields(&new))
-        .filter(|(before, after)| before != after)
-        .collect();
-    let line = |((label, before), (_, after)): &((&str, String), (&str, String))| {
-        format!("{name}: {label} {before} → {after}")
-    };
+    let differs: Vec<String> = differences(old, &new).map(|it| format!("{name}: {it}")).collect();
     let text = match differs.is_empty() {
         true => format!("{name} is set so already"),
-        false => differs.iter().map(line).collect::<Vec<_>>().join("\n"),
+        false => differs.join("\n"),
     };
     let has_credential = store.secret(MODEL_CREDENTIAL)?.is_some();
     let output = Output::new(text, value(&new, has_credential));
@@ -205,12 +325,15 @@ fn fields(agent: &AgentGroup) -> [(&'static str, String); 9] {
     ]
 }
 
+fn differences(old: &AgentGroup, new: &AgentGroup) -> impl Iterator<Item = String> {
+    let differs = fields(old).into_iter().zip(fields(new)).filter(|(old, new)| old != new);
+    differs.map(|((label, before), (_, after))| format!("{label} {before} → {after}"))
+}
+
 /// The settings that were given, a line each, for the approver.
-pub(crate) fn wishes(settings: &AgentSettings, of: &AgentGroup) -> Vec<String> {
+fn wishes(what: String, settings: &AgentSettings, of: &AgentGroup) -> String {
     let new = changed(of.clone(), settings);
-    let pairs = fields(of).into_iter().zip(fields(&new));
-    let differs = pairs.filter(|(before, after)| before != after);
-    differs.map(|((label, before), (_, after))| format!("{label} {before} → {after}")).collect()
+    [what].into_iter().chain(differences(of, &new)).collect::<Vec<_>>().join("\n")
 }
 
 fn value(it: &AgentGroup, has_credential: bool) -> Value {

@@ -1,35 +1,64 @@
 //! What waits for somebody's answer.
 
+use clap::Subcommand;
 use domain::approval::{result, second_option};
 use domain::plain::one_line;
 use domain::question::{Opt, QuestionId};
 use domain::time::Timestamp;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use store::{CentralStore, QuestionKind, QuestionRow, QuestionState};
 
 use crate::Operation;
+use crate::command::{Command, Context};
 use crate::find::View;
-use crate::operation::ApprovalsOperation;
 use crate::output::{Output, Result, instant, joined, listed, not_found, refused};
 
-/// How much of a question a list shows.
-const TEXT_CHARS_MAX: usize = 60;
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum ApprovalsOperation {
+    /// Show what waits for an answer, and the last answers
+    List,
+    /// Show one question, in full
+    Show {
+        /// Its number
+        id: String,
+    },
+    /// Answer a question from the terminal of the host
+    Answer {
+        /// Its number
+        id: String,
+        /// One of the answers that `approvals show` lists
+        answer: String,
+        /// Share an agent without being asked
+        #[arg(long, short)]
+        yes: bool,
+    },
+}
 
-pub(crate) fn perform(
-    operation: &ApprovalsOperation,
-    store: &mut CentralStore,
-    view: &View,
-    now: Timestamp,
-) -> Result {
-    match operation {
-        ApprovalsOperation::List => list(store, view),
-        ApprovalsOperation::Show { id } => Ok(show(&find(id, store, view)?, view)),
-        ApprovalsOperation::Answer { id, answer, .. } => {
-            let row = find(id, store, view)?;
-            self::answer(&row, answer, store, view, now)
+impl Command for ApprovalsOperation {
+    fn is_change(&self) -> bool {
+        matches!(self, Self::Answer { .. })
+    }
+
+    fn check_own(&self, _view: &View) -> Result<()> {
+        Ok(())
+    }
+
+    fn run(&self, context: &mut Context<'_>) -> Result {
+        let Context { store, view, now, .. } = context;
+        match self {
+            Self::List => list(store, view),
+            Self::Show { id } => Ok(show(&find(id, store, view)?, view)),
+            Self::Answer { id, answer, .. } => {
+                self::answer(&find(id, store, view)?, answer, store, view, *now)
+            }
         }
     }
 }
+
+/// How much of a question a list shows.
+const TEXT_CHARS_MAX: usize = 60;
 
 fn list(store: &CentralStore, view: &View) -> Result {
     let all: Vec<QuestionRow> =

@@ -1,31 +1,92 @@
 //! Chats: what is known of them, and whom they let in.
 
+use clap::Subcommand;
 use domain::admission::{Ignored, Policy};
 use domain::engage::Engage;
 use domain::session_key::{ChatId, SessionMode};
 use domain::time::Timestamp;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use store::{CentralStore, ChatRow, Wired};
 
+use crate::caller::beyond;
+use crate::command::{Command, Context};
 use crate::find::View;
-use crate::operation::ChatsOperation;
+use crate::operation::CHAT;
 use crate::output::{Output, Result, instant, joined, listed, refused};
+use crate::values;
 
-pub(crate) fn perform(
-    operation: &ChatsOperation,
-    store: &CentralStore,
-    view: &View,
-    now: Timestamp,
-) -> Result {
-    match operation {
-        ChatsOperation::List => Ok(list(view)),
-        ChatsOperation::Show { chat } => show(view.chat(chat)?, store, view),
-        ChatsOperation::Set { chat, policy, deny, undeny } => {
-            let denied = match (deny, undeny) {
-                (false, false) => None,
-                (deny, _) => Some(*deny),
-            };
-            set(view.chat(chat)?, (*policy, denied), store, now)
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum ChatsOperation {
+    /// Show every chat that was heard of
+    List,
+    /// Show one chat: its agents, and how they are connected
+    Show {
+        #[arg(help = CHAT)]
+        chat: String,
+    },
+    /// Set whom a chat lets in, or leave it alone
+    #[command(after_help = "\
+Examples:
+  nanoclaw chats set 3 --policy strict   ignore people that the agent does not know
+  nanoclaw chats set 3 --deny            ignore the whole chat")]
+    Set {
+        #[arg(help = CHAT)]
+        chat: String,
+        /// What to do with people whom nobody knows: ignore them, ask, or let them in
+        #[arg(long, value_name = "POLICY",
+              value_parser = values::parse_enum(Policy::ALL.map(Policy::as_str), Policy::parse))]
+        policy: Option<Policy>,
+        /// Ignore everything in it
+        #[arg(long, conflicts_with = "undeny")]
+        deny: bool,
+        /// Listen again
+        #[arg(long)]
+        undeny: bool,
+    },
+}
+
+impl Command for ChatsOperation {
+    fn is_change(&self) -> bool {
+        matches!(self, Self::Set { .. })
+    }
+
+    fn check_own(&self, view: &View) -> Result<()> {
+        match self {
+            Self::Set { chat, .. } if view.shares_with_others(view.chat(chat)?.id) => {
+                // What a chat lets in concerns every agent that is connected to it.
+                Err(beyond("change a chat that other agents are in too", view))
+            }
+            Self::List | Self::Show { .. } | Self::Set { .. } => Ok(()),
+        }
+    }
+
+    fn resolve(&mut self, _store: &CentralStore, view: &View) -> Result<()> {
+        match self {
+            Self::List => Ok(()),
+            Self::Show { chat } | Self::Set { chat, .. } => view.resolve_chat(chat),
+        }
+    }
+
+    fn summary(&self, _store: &CentralStore, view: &View) -> Result<String> {
+        let Self::Set { chat, policy, deny, undeny } = self else { return Ok(String::new()) };
+        let policy = policy.map(|it| format!("people whom nobody knows are {}", unknown_users(it)));
+        let deny = deny.then(|| "everything in it is ignored".to_owned());
+        let undeny = undeny.then(|| "it is listened to again".to_owned());
+        let parts: Vec<String> = [policy, deny, undeny].into_iter().flatten().collect();
+        Ok(format!("In {}: {}.", view.shown_chat(chat), parts.join("; ")))
+    }
+
+    fn run(&self, context: &mut Context<'_>) -> Result {
+        let Context { store, view, now, .. } = context;
+        match self {
+            Self::List => Ok(list(view)),
+            Self::Show { chat } => show(view.chat(chat)?, store, view),
+            Self::Set { chat, policy, deny, undeny } => {
+                let denied = (*deny || *undeny).then_some(*deny);
+                set(view.chat(chat)?, (*policy, denied), store, *now)
+            }
         }
     }
 }

@@ -1,32 +1,91 @@
 //! The chats that agents may write to, by names of theirs.
 
+use clap::Subcommand;
 use domain::AgentName;
 use domain::naming::destination_name;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use store::{CentralStore, DestinationRow};
 
+use crate::caller::mine;
+use crate::command::{Command, Context};
 use crate::find::View;
-use crate::operation::DestinationsOperation;
+use crate::operation::CHAT;
 use crate::output::{Output, Result, joined, listed, not_found, refused};
 
-/// The longest name; a model has to type it.
-const NAME_CHARS_MAX: usize = 32;
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum DestinationsOperation {
+    /// Show what agents call the chats that they may write to
+    List {
+        /// Of one agent
+        #[arg(long)]
+        agent: Option<AgentName>,
+    },
+    /// Let an agent write to a chat
+    Add {
+        agent: AgentName,
+        #[arg(help = CHAT)]
+        chat: String,
+        /// What the agent calls it [default: after the chat's title]
+        #[arg(long)]
+        name: Option<String>,
+    },
+    /// Do not let an agent write there any longer
+    Remove {
+        agent: AgentName,
+        /// What the agent calls it
+        name: String,
+    },
+}
 
-pub(crate) fn perform(
-    operation: &DestinationsOperation,
-    store: &CentralStore,
-    view: &View,
-) -> Result {
-    match operation {
-        DestinationsOperation::List { agent } => list(agent.as_ref(), store, view),
-        DestinationsOperation::Add { agent, chat, name } => {
-            add(&view.agent(agent)?.name, chat, name.as_deref(), store, view)
+impl Command for DestinationsOperation {
+    fn is_change(&self) -> bool {
+        !matches!(self, Self::List { .. })
+    }
+
+    fn check_own(&self, view: &View) -> Result<()> {
+        match self {
+            Self::List { agent } => mine(agent.as_ref(), view),
+            Self::Add { agent, .. } | Self::Remove { agent, .. } => mine(Some(agent), view),
         }
-        DestinationsOperation::Remove { agent, name } => {
-            remove(&view.agent(agent)?.name, name, store)
+    }
+
+    fn resolve(&mut self, _store: &CentralStore, view: &View) -> Result<()> {
+        match self {
+            Self::List { .. } | Self::Remove { .. } => Ok(()),
+            Self::Add { chat, .. } => view.resolve_chat(chat),
+        }
+    }
+
+    fn summary(&self, _store: &CentralStore, view: &View) -> Result<String> {
+        Ok(match self {
+            Self::List { .. } => String::new(),
+            Self::Add { agent, chat, .. } => format!(
+                "The agent `{agent}` may write to {} from any of its conversations; what it knows \
+                 from them can turn up there.",
+                view.shown_chat(chat)
+            ),
+            Self::Remove { agent, name } => {
+                format!("The agent `{agent}` may no longer write to `{name}` unasked.")
+            }
+        })
+    }
+
+    fn run(&self, context: &mut Context<'_>) -> Result {
+        let Context { store, view, .. } = context;
+        match self {
+            Self::List { agent } => list(agent.as_ref(), store, view),
+            Self::Add { agent, chat, name } => {
+                add(&view.agent(agent)?.name, chat, name.as_deref(), store, view)
+            }
+            Self::Remove { agent, name } => remove(&view.agent(agent)?.name, name, store),
         }
     }
 }
+
+/// The longest name; a model has to type it.
+const NAME_CHARS_MAX: usize = 32;
 
 fn list(of: Option<&AgentName>, store: &CentralStore, view: &View) -> Result {
     let rows = match of {

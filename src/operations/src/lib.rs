@@ -14,7 +14,7 @@ mod agents;
 mod approvals;
 mod caller;
 mod chats;
-mod describe;
+mod command;
 mod destinations;
 mod dropped;
 mod find;
@@ -35,23 +35,29 @@ mod wire;
 mod wire_args;
 mod write;
 
+pub use crate::agents::{AgentSettings, AgentsOperation};
+pub use crate::approvals::ApprovalsOperation;
 pub use crate::caller::{Asker, Caller, check, concerns};
-pub use crate::describe::describe;
+pub use crate::chats::ChatsOperation;
+pub use crate::destinations::DestinationsOperation;
+pub use crate::dropped::DroppedOperation;
 pub use crate::heartbeat::HeartbeatArgs;
 pub use crate::line::{help, parse_line};
 pub use crate::machine::Machine;
-pub use crate::operation::{
-    AgentSettings, AgentsOperation, ApprovalsOperation, ChatsOperation, ContextChoice,
-    DestinationsOperation, DroppedOperation, Family, MembersOperation, Operation, RoleWord,
-    RolesOperation, SessionsOperation, UnwireArgs, UsersOperation, When, WireArgs,
-};
+pub use crate::members::MembersOperation;
+pub use crate::operation::{Family, Operation};
 pub use crate::output::{OperationError, Output, Result, table};
-pub use crate::resolve::{Prepared, prepare, resolve};
+pub use crate::people::UsersOperation;
+pub use crate::resolve::{Prepared, describe, prepare};
+pub use crate::roles::{RoleWord, RolesOperation};
+pub use crate::sessions::SessionsOperation;
 pub use crate::tasks::operation::{AddArgs, EditArgs, PreviewArgs, TaskName, TasksOperation};
+pub use crate::wire_args::{ContextChoice, UnwireArgs, When, WireArgs};
 
 use domain::time::Timestamp;
 use store::CentralStore;
 
+use crate::command::Context;
 use crate::find::View;
 
 /// What an answer to a question shares, as people are asked before it is given; `None` for every
@@ -112,21 +118,8 @@ fn carry_out(
     now: Timestamp,
 ) -> Result {
     check(operation, store, caller)?;
-    let view = View::new(store, caller)?;
-    match operation {
-        Operation::Chats(it) => chats::perform(&it.operation, store, &view, now),
-        Operation::Wire(it) => wire::perform(it, store, &view),
-        Operation::Unwire(it) => wire::unwire(it, store, &view),
-        Operation::Agents(it) => agents::perform(&it.operation, store, &view, now),
-        Operation::Users(it) => people::perform(&it.operation, store, &view, now),
-        Operation::Roles(it) => roles::perform(&it.operation, store, &view, now),
-        Operation::Members(it) => members::perform(&it.operation, store, &view, now),
-        Operation::Destinations(it) => destinations::perform(&it.operation, store, &view),
-        Operation::Sessions(it) => sessions::perform(&it.operation, store, &view),
-        Operation::Approvals(it) => approvals::perform(&it.operation, store, &view, now),
-        Operation::Dropped(it) => dropped::perform(&it.operation, store, &view),
-        Operation::Tasks(it) => tasks::perform(&it.operation, store, (caller, &view), now),
-    }
+    let view = &View::new(store, caller)?;
+    operation.command().0.run(&mut Context { store, view, caller, now })
 }
 
 #[cfg(test)]

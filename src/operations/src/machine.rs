@@ -4,7 +4,7 @@
 use domain::AgentName;
 use store::{CentralStore, StoreError};
 
-use crate::operation::AgentSettings;
+use crate::agents::AgentSettings;
 use crate::output::{Result, refused};
 
 /// The setting that keeps it: processors and MiB.

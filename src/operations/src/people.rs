@@ -1,35 +1,163 @@
 //! People, and how platforms name them.
 
+use clap::Subcommand;
 use domain::people::{Handle, Role};
 use domain::time::Timestamp;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use store::{CentralStore, Linked, PersonRow, Removed, Unlinked};
 
+use crate::caller::beyond;
+use crate::command::{Command, Context};
 use crate::find::{View, who};
-use crate::operation::UsersOperation;
+use crate::operation::USER;
 use crate::output::{OperationError, Output, Result, instant, joined, listed, not_found, refused};
 use crate::times;
 
-pub(crate) fn perform(
-    operation: &UsersOperation,
-    store: &mut CentralStore,
-    view: &View,
-    now: Timestamp,
-) -> Result {
-    match operation {
-        UsersOperation::List => Ok(list(view)),
-        UsersOperation::Show { user } => show(view.person(user)?, store, view),
-        UsersOperation::Add { handle, name } => add(handle, name, store, view, now),
-        UsersOperation::Rename { user, name } => rename(view.person(user)?, name, store),
-        UsersOperation::Link { user, handle } => link(view.person(user)?, handle, store, view),
-        UsersOperation::Unlink { handle } => unlink(handle, store, view),
-        UsersOperation::Timezone { user, zone } => {
-            times::timezone(view.person(user)?, zone.as_deref(), store)
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum UsersOperation {
+    /// Show everybody
+    List,
+    /// Show one person: handles, roles, memberships
+    Show {
+        #[arg(help = USER)]
+        user: String,
+    },
+    /// Add a person by what a platform calls them, like telegram:123456
+    Add {
+        #[arg(value_parser = handle)]
+        handle: Handle,
+        /// What people call them
+        #[arg(long, default_value = "")]
+        name: String,
+    },
+    /// Call a person differently
+    Rename {
+        #[arg(help = USER)]
+        user: String,
+        name: String,
+    },
+    /// Say that a handle is the same person
+    Link {
+        #[arg(help = USER)]
+        user: String,
+        #[arg(value_parser = handle)]
+        handle: Handle,
+    },
+    /// Take a handle from its person
+    Unlink {
+        #[arg(value_parser = handle)]
+        handle: Handle,
+    },
+    /// Show or set where a person lives
+    Timezone {
+        #[arg(help = USER)]
+        user: String,
+        /// A zone or a city, like Europe/Berlin; `-` is that of the install
+        zone: Option<String>,
+    },
+    /// Show or set when a person is left alone by what they did not ask for
+    Quiet {
+        #[arg(help = USER)]
+        user: String,
+        /// From and to in their zone, like 22:00-7:00; `off` ends it
+        hours: Option<String>,
+    },
+    /// Forget a person, with roles and memberships
+    Remove {
+        #[arg(help = USER)]
+        user: String,
+    },
+}
+
+impl Command for UsersOperation {
+    fn is_change(&self) -> bool {
+        match self {
+            Self::List | Self::Show { .. } => false,
+            Self::Timezone { zone: value, .. } | Self::Quiet { hours: value, .. } => {
+                value.is_some()
+            }
+            Self::Add { .. }
+            | Self::Rename { .. }
+            | Self::Link { .. }
+            | Self::Unlink { .. }
+            | Self::Remove { .. } => true,
         }
-        UsersOperation::Quiet { user, hours } => {
-            times::quiet(view.person(user)?, hours.as_deref(), store)
+    }
+
+    /// An agent may look people up, and say nothing about them.
+    fn check_own(&self, view: &View) -> Result<()> {
+        match self {
+            it if !it.is_change() => Ok(()),
+            Self::Timezone { .. } | Self::Quiet { .. } => {
+                Err(beyond("say for people where they live or when they sleep", view))
+            }
+            Self::List
+            | Self::Show { .. }
+            | Self::Add { .. }
+            | Self::Rename { .. }
+            | Self::Link { .. }
+            | Self::Unlink { .. }
+            | Self::Remove { .. } => Err(beyond("change who is who", view)),
         }
-        UsersOperation::Remove { user } => remove(view.person(user)?, store),
+    }
+
+    fn resolve(&mut self, _store: &CentralStore, view: &View) -> Result<()> {
+        match self {
+            Self::List | Self::Add { .. } | Self::Unlink { .. } => Ok(()),
+            Self::Show { user }
+            | Self::Rename { user, .. }
+            | Self::Link { user, .. }
+            | Self::Timezone { user, .. }
+            | Self::Quiet { user, .. }
+            | Self::Remove { user } => view.resolve_user(user),
+        }
+    }
+
+    fn summary(&self, _store: &CentralStore, view: &View) -> Result<String> {
+        let named = |user: &String| view.shown_user(user);
+        Ok(match self {
+            Self::List
+            | Self::Show { .. }
+            | Self::Timezone { zone: None, .. }
+            | Self::Quiet { hours: None, .. } => String::new(),
+            Self::Timezone { user, zone: Some(zone) } => {
+                format!("The time zone of {} becomes `{zone}`.", named(user))
+            }
+            Self::Quiet { user, hours: Some(hours) } => {
+                format!("The quiet hours of {} become `{hours}`.", named(user))
+            }
+            Self::Add { handle, name } => format!("{handle} becomes known here as `{name}`."),
+            Self::Rename { user, name } => {
+                format!("{} is called `{name}` from now on.", named(user))
+            }
+            Self::Link { user, handle } => {
+                let user = named(user);
+                format!("The user of {handle} is taken for {user} and gets all their rights.")
+            }
+            Self::Unlink { handle } => format!("The user of {handle} loses their rights."),
+            Self::Remove { user } => format!("{} is forgotten and loses every right.", named(user)),
+        })
+    }
+
+    fn run(&self, context: &mut Context<'_>) -> Result {
+        let Context { store, view, now, .. } = context;
+        match self {
+            Self::List => Ok(list(view)),
+            Self::Show { user } => show(view.person(user)?, store, view),
+            Self::Add { handle, name } => add(handle, name, store, view, *now),
+            Self::Rename { user, name } => rename(view.person(user)?, name, store),
+            Self::Link { user, handle } => link(view.person(user)?, handle, store, view),
+            Self::Unlink { handle } => unlink(handle, store, view),
+            Self::Timezone { user, zone } => {
+                times::timezone(view.person(user)?, zone.as_deref(), store)
+            }
+            Self::Quiet { user, hours } => {
+                times::quiet(view.person(user)?, hours.as_deref(), store)
+            }
+            Self::Remove { user } => remove(view.person(user)?, store),
+        }
     }
 }
 
@@ -182,4 +310,8 @@ fn value(person: &PersonRow, view: &View) -> Value {
         "member_of": member_of(person, view),
         "created_at": instant(person.created_at),
     })
+}
+
+fn handle(text: &str) -> Result<Handle, &'static str> {
+    Handle::parse(text).ok_or("write it as `channel:id`, like telegram:123456")
 }

@@ -1,18 +1,42 @@
 //! Conversations with agents.
 
+use clap::Subcommand;
 use domain::SessionId;
 use domain::message::Address;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use store::{CentralStore, SessionRow};
 
+use crate::command::{Command, Context};
 use crate::find::View;
-use crate::operation::SessionsOperation;
 use crate::output::{Output, Result, listed, not_found};
 
-pub(crate) fn perform(operation: &SessionsOperation, store: &CentralStore, view: &View) -> Result {
-    match operation {
-        SessionsOperation::List => list(store, view),
-        SessionsOperation::Show { id } => show(id, store, view),
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum SessionsOperation {
+    /// Show all conversations
+    List,
+    /// Show one
+    Show {
+        /// As in `sessions list`, like s3
+        id: String,
+    },
+}
+
+impl Command for SessionsOperation {
+    fn is_change(&self) -> bool {
+        false
+    }
+
+    fn check_own(&self, _view: &View) -> Result<()> {
+        Ok(())
+    }
+
+    fn run(&self, context: &mut Context<'_>) -> Result {
+        match self {
+            Self::List => list(context.store, context.view),
+            Self::Show { id } => show(id, context.store, context.view),
+        }
     }
 }
 

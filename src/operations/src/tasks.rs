@@ -15,10 +15,11 @@ use domain::task::rights::{Belongs, Standpoint, is_listed, may_change};
 use domain::time::Timestamp;
 use store::{CentralStore, StoreError, TaskRow};
 
-use crate::caller::{Asker, Caller, by_agent};
+use crate::caller::{Asker, Caller, beyond, by_agent};
+use crate::command::{Command, Context};
 use crate::find::View;
 use crate::output::Result;
-use crate::tasks::operation::TasksOperation;
+use crate::tasks::operation::{TaskName, TasksOperation};
 
 /// Who asks, what they see, and when.
 #[derive(Debug)]
@@ -100,26 +101,44 @@ impl<'a> TaskContext<'a> {
     }
 }
 
-pub(crate) fn perform(
-    operation: &TasksOperation,
-    store: &mut CentralStore,
-    (caller, view): (&Caller, &View),
-    now: Timestamp,
-) -> Result {
-    let context = TaskContext::new(store, caller, view, now)?;
-    match operation {
-        TasksOperation::List { agent, all } => show::list(agent.as_ref(), *all, store, &context),
-        TasksOperation::Show { task } => {
-            show::show(&find::find(task, store, &context)?, store, &context)
+impl Command for TasksOperation {
+    fn is_change(&self) -> bool {
+        match self {
+            Self::List { .. } | Self::Show { .. } | Self::History { .. } | Self::Preview(_) => {
+                false
+            }
+            Self::Minimum { span } => span.is_some(),
+            Self::Add(_)
+            | Self::Edit(_)
+            | Self::Pause { .. }
+            | Self::Resume { .. }
+            | Self::Cancel { .. }
+            | Self::Run { .. } => true,
         }
-        TasksOperation::Add(args) => add::add(args, store, &context),
-        TasksOperation::Edit(args) => change::edit(args, store, &context),
-        TasksOperation::Pause { task } => change::pause(task, store, &context),
-        TasksOperation::Resume { task } => change::resume(task, store, &context),
-        TasksOperation::Cancel { task } => change::cancel(task, store, &context),
-        TasksOperation::Run { task } => change::run(task, store, &context),
-        TasksOperation::History { task, limit } => history::history(task, *limit, store, &context),
-        TasksOperation::Preview(args) => history::preview(args, store, &context),
-        TasksOperation::Minimum { span } => minimum::perform(span.as_deref(), store),
+    }
+
+    fn check_own(&self, view: &View) -> Result<()> {
+        Err(beyond("ask for tasks outside of a chat", view))
+    }
+
+    fn run(&self, context: &mut Context<'_>) -> Result {
+        let Context { store, view, caller, now } = context;
+        let context = TaskContext::new(store, caller, view, *now)?;
+        let find = |task: &TaskName, store: &CentralStore| find::find(task, store, &context);
+        match self {
+            Self::List { agent, all } => show::list(agent.as_ref(), *all, store, &context),
+            Self::Show { task } => show::show(&find(task, store)?, store, &context),
+            Self::Add(args) => add::add(args, store, &context),
+            Self::Edit(args) => change::edit(args, store, &context),
+            Self::Pause { task } => change::pause(&find(task, store)?, store, &context),
+            Self::Resume { task } => change::resume(&find(task, store)?, store, &context),
+            Self::Cancel { task } => change::cancel(task, store, &context),
+            Self::Run { task } => change::run(&find(task, store)?, store, &context),
+            Self::History { task, limit } => {
+                history::history(&find(task, store)?, *limit, store, &context)
+            }
+            Self::Preview(args) => history::preview(args, store, &context),
+            Self::Minimum { span } => minimum::perform(span.as_deref(), store),
+        }
     }
 }

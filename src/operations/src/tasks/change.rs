@@ -11,29 +11,19 @@ use crate::Operation;
 use crate::operation::Family;
 use crate::output::{Output, Result, refused};
 
-pub(super) fn pause(
-    name: &TaskName,
-    store: &mut CentralStore,
-    context: &TaskContext<'_>,
-) -> Result {
-    let row = find(name, store, context)?;
-    still(&row)?;
-    let row = put(&row, TaskState::Paused, store, context)?;
+pub(super) fn pause(row: &TaskRow, store: &mut CentralStore, context: &TaskContext<'_>) -> Result {
+    still(row)?;
+    let row = put(row, TaskState::Paused, store, context)?;
     let undo = format!("undo with `{} resume {}`", context.prefix(), row.id);
     Ok(show::stored(&row, "is paused", context).hint(undo))
 }
 
-pub(super) fn resume(
-    name: &TaskName,
-    store: &mut CentralStore,
-    context: &TaskContext<'_>,
-) -> Result {
-    let row = find(name, store, context)?;
-    still(&row)?;
+pub(super) fn resume(row: &TaskRow, store: &mut CentralStore, context: &TaskContext<'_>) -> Result {
+    still(row)?;
     if row.state != TaskState::Active {
         add::room(store, &row.task.agent, context)?;
     }
-    let row = put(&row, TaskState::Active, store, context)?;
+    let row = put(row, TaskState::Active, store, context)?;
     let what = match row.state {
         TaskState::Done => "is done: its time passed while it was paused",
         TaskState::Active | TaskState::Paused | TaskState::Cancelled | TaskState::Failing => {
@@ -65,8 +55,7 @@ pub(super) fn cancel(
     Ok(show::stored(&row, "is cancelled", context).hint(again))
 }
 
-pub(super) fn run(name: &TaskName, store: &mut CentralStore, context: &TaskContext<'_>) -> Result {
-    let row = find(name, store, context)?;
+pub(super) fn run(row: &TaskRow, store: &mut CentralStore, context: &TaskContext<'_>) -> Result {
     let at = context.asked_at();
     let is_unattended = context.asker.is_some_and(|it| !it.is_attended);
     if is_unattended && let Some(last) = store.task_history(row.id, 1)?.first() {
@@ -82,10 +71,10 @@ pub(super) fn run(name: &TaskName, store: &mut CentralStore, context: &TaskConte
     let Some(key) = store.fire_now(row.id, at)? else {
         return Err(refused(
             format!("{} was cancelled, so it does not run", row.id),
-            format!("add it again with `{}`", again(&row, context)),
+            format!("add it again with `{}`", again(row, context)),
         ));
     };
-    let mut output = show::stored(&row, "is queued and runs now, besides its times", context);
+    let mut output = show::stored(row, "is queued and runs now, besides its times", context);
     output.json["fired"] = key.to_string().into();
     Ok(output.hint(format!("`{} history {}` shows what comes of it", context.prefix(), row.id)))
 }

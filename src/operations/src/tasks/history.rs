@@ -6,10 +6,10 @@ use domain::plain::{cut, one_line};
 use domain::time::{Timestamp, about};
 use schedule::{Rule, local, slots, understand};
 use serde_json::{Value, json};
-use store::{CentralStore, FireRow};
+use store::{CentralStore, FireRow, TaskRow};
 
-use super::operation::{PreviewArgs, TaskName};
-use super::{TaskContext, add, find, show};
+use super::operation::PreviewArgs;
+use super::{TaskContext, add, show};
 use crate::output::{Output, Result, instant, listed, refused};
 
 /// How much of a result is shown.
@@ -18,12 +18,11 @@ const RESULT_CHARS: usize = 80;
 const LATE_AFTER: Duration = Duration::from_secs(60);
 
 pub(super) fn history(
-    name: &TaskName,
+    row: &TaskRow,
     limit: u32,
     store: &CentralStore,
     context: &TaskContext<'_>,
 ) -> Result {
-    let row = find::find(name, store, context)?;
     let all = store.task_history(row.id, limit)?;
     let dash = |it: Option<String>| it.unwrap_or_else(|| "-".to_owned());
     let line = |it: &FireRow| {

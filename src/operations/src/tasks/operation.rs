@@ -187,22 +187,6 @@ impl TasksOperation {
             | Self::Minimum { .. } => None,
         }
     }
-
-    /// Whether it changes anything.
-    pub(crate) fn is_change(&self) -> bool {
-        match self {
-            Self::List { .. } | Self::Show { .. } | Self::History { .. } | Self::Preview(_) => {
-                false
-            }
-            Self::Minimum { span } => span.is_some(),
-            Self::Add(_)
-            | Self::Edit(_)
-            | Self::Pause { .. }
-            | Self::Resume { .. }
-            | Self::Cancel { .. }
-            | Self::Run { .. } => true,
-        }
-    }
 }
 
 fn missed(text: &str) -> Result<Missed, String> {
