@@ -2,8 +2,7 @@
 
 use clap::{Args, Subcommand};
 use domain::AgentName;
-use domain::agent::AdminScope;
-use domain::agent::{AgentGroup, MODEL_CREDENTIAL};
+use domain::agent::{AdminScope, AgentGroup, MODEL_CREDENTIAL};
 use domain::engage::trigger_of;
 use domain::stop::Stops;
 use domain::time::Timestamp;
@@ -15,10 +14,8 @@ use crate::caller::{beyond, mine};
 use crate::command::{Command, Context};
 use crate::find::{View, no_agent};
 use crate::heartbeat::HeartbeatArgs;
-use crate::output::forbidden;
-use crate::output::{Output, Result, joined, refused, table};
-use crate::values;
-use crate::values::{CpuMilli, ProviderChoice};
+use crate::output::{Output, Result, forbidden, joined, refused, table};
+use crate::values::{self, CpuMilli, ProviderChoice};
 use crate::{heartbeat, machine};
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Args, Serialize, Deserialize)]
@@ -112,15 +109,10 @@ impl Command for AgentsOperation {
     }
 
     fn resolve(&mut self, _store: &CentralStore, view: &View) -> Result<()> {
-        match self {
-            Self::Heartbeat(HeartbeatArgs { chat: Some(chat), .. }) => view.resolve_chat(chat),
-            Self::List
-            | Self::Show { .. }
-            | Self::Add { .. }
-            | Self::Set { .. }
-            | Self::Heartbeat(_)
-            | Self::Remove { .. } => Ok(()),
+        if let Self::Heartbeat(HeartbeatArgs { chat: Some(chat), .. }) = self {
+            view.resolve_chat(chat)?;
         }
+        Ok(())
     }
 
     fn summary(&self, _store: &CentralStore, view: &View) -> Result<String> {
@@ -145,14 +137,14 @@ impl Command for AgentsOperation {
     }
 
     fn run(&self, context: &mut Context<'_>) -> Result {
-        let Context { store, view, now, .. } = context;
+        let (store, view, now) = (&mut *context.store, context.view, context.now);
         match self {
             Self::List => list(store, view),
             Self::Show { name } => show(view.agent(name)?, store, view),
             Self::Add { name, settings } => add(name, settings, store),
             Self::Set { name, settings } => set(view.agent(name)?, settings, store, view),
-            Self::Heartbeat(args) => heartbeat::perform(args, store, view, *now),
-            Self::Remove { name } => remove(view.agent(name)?, store, view, *now),
+            Self::Heartbeat(args) => heartbeat::perform(args, context),
+            Self::Remove { name } => remove(view.agent(name)?, store, view, now),
         }
     }
 }
@@ -160,34 +152,21 @@ impl Command for AgentsOperation {
 fn list(store: &CentralStore, view: &View) -> Result {
     let has_credential = store.secret(MODEL_CREDENTIAL)?.is_some();
     let stops = store.stops()?;
-    let head = [
-        "NAME",
-        "PROVIDER",
-        "MODEL",
-        "IMAGE",
-        "MEMORY",
-        "CPUS",
-        "PIDS",
-        "DISK",
-        "TRIGGER",
-        "ADMIN SCOPE",
-        "STOPPED",
-    ];
-    let mut rows = vec![head.map(str::to_owned).to_vec()];
+    let mut rows = Vec::new();
     for it in &view.agents {
-        let auto = format!("auto ({})", it.effective_provider(has_credential).as_str());
-        let shown = if it.provider.is_none() { auto } else { provider(it) };
-        let mut row = vec![it.name.to_string(), shown];
-        row.extend(fields(it).into_iter().skip(1).map(|field| field.1));
+        let fields = fields(it);
+        if rows.is_empty() {
+            let head = fields.iter().map(|it| it.0.to_uppercase());
+            rows.push(head.chain(["STOPPED".to_owned()]).collect());
+        }
+        let mut row: Vec<String> = fields.into_iter().map(|it| it.1).collect();
+        if it.provider.is_none() {
+            row[1] = format!("auto ({})", it.effective_provider(has_credential).as_str());
+        }
         row.push(stopped(&stops, &it.name));
         rows.push(row);
     }
-    let json = view.agents.iter().map(|it| {
-        let mut json = value(it, has_credential);
-        json["stopped_by"] = stops.of(&it.name).map(|it| it.by.as_str()).into();
-        json
-    });
-    let json = json.collect();
+    let json = view.agents.iter().map(|it| value(it, has_credential, &stops)).collect();
     Ok(Output::new(table(&rows), Value::Array(json)))
 }
 
@@ -202,14 +181,14 @@ fn show(agent: &AgentGroup, store: &CentralStore, view: &View) -> Result {
         view.wired.iter().filter(of).filter_map(|it| view.chat_by_id(it.wiring.chat)).collect();
     let members = view.members.iter().filter(|it| it.agent == agent.name);
     let members: Vec<String> = members.map(|it| view.who_is(it.person)).collect();
-    let mut lines = vec![format!("{:<12}{}", "name", agent.name)];
-    lines.extend(fields(agent).iter().map(|(label, text)| format!("{label:<12}{text}")));
+    let fields = fields(agent);
+    let mut lines: Vec<String> =
+        fields.iter().map(|(label, text)| format!("{label:<12}{text}")).collect();
     lines.push(format!("{:<12}{}", "chats", joined(chats.iter().map(|it| view.label(it)))));
     lines.push(format!("{:<12}{}", "members", joined(&members)));
     let stops = store.stops()?;
     lines.push(format!("{:<12}{}", "stopped", stopped(&stops, &agent.name)));
-    let mut json = value(agent, has_credential);
-    json["stopped_by"] = stops.of(&agent.name).map(|it| it.by.as_str()).into();
+    let mut json = value(agent, has_credential, &stops);
     json["chats"] = chats.iter().map(|it| it.id.0).collect();
     json["members"] = members.into();
     Ok(Output::new(lines.join("\n"), json))
@@ -258,11 +237,8 @@ fn set(old: &AgentGroup, settings: &AgentSettings, store: &CentralStore, view: &
         false => differs.join("\n"),
     };
     let has_credential = store.secret(MODEL_CREDENTIAL)?.is_some();
-    let output = Output::new(text, value(&new, has_credential));
-    Ok(match warning {
-        Some(warning) => output.hint(warning),
-        None => output,
-    })
+    let json = value(&new, has_credential, &store.stops()?);
+    Ok(Output { hint: warning.map(str::to_owned), ..Output::new(text, json) })
 }
 
 fn remove(agent: &AgentGroup, store: &CentralStore, view: &View, now: Timestamp) -> Result {
@@ -283,19 +259,15 @@ fn remove(agent: &AgentGroup, store: &CentralStore, view: &View, now: Timestamp)
 }
 
 fn changed(mut agent: AgentGroup, settings: &AgentSettings) -> AgentGroup {
-    let non_empty = |text: &String| Some(text.trim().to_owned()).filter(|it| !it.is_empty());
-    if let Some(provider) = settings.provider {
-        agent.provider = provider.0;
-    }
-    if let Some(model) = &settings.model {
-        agent.model = non_empty(model);
-    }
-    if let Some(image) = &settings.image {
-        agent.image = non_empty(image);
-    }
-    if let Some(trigger) = &settings.trigger {
-        agent.trigger = non_empty(trigger);
-    }
+    let set = |field: &mut Option<String>, text: &Option<String>| {
+        if let Some(text) = text {
+            *field = Some(text.trim().to_owned()).filter(|it| !it.is_empty());
+        }
+    };
+    set(&mut agent.model, &settings.model);
+    set(&mut agent.image, &settings.image);
+    set(&mut agent.trigger, &settings.trigger);
+    agent.provider = settings.provider.map_or(agent.provider, |it| it.0);
     agent.admin_scope = settings.admin_scope.unwrap_or(agent.admin_scope);
     let limits = &mut agent.resources;
     limits.memory_mib = settings.memory.unwrap_or(limits.memory_mib);
@@ -305,15 +277,12 @@ fn changed(mut agent: AgentGroup, settings: &AgentSettings) -> AgentGroup {
     agent
 }
 
-fn provider(agent: &AgentGroup) -> String {
-    ProviderChoice(agent.provider).to_string()
-}
-
-/// What can be set, by name, as people read it.
-fn fields(agent: &AgentGroup) -> [(&'static str, String); 9] {
+/// The name and what can be set, as people read it.
+fn fields(agent: &AgentGroup) -> [(&'static str, String); 10] {
     let text = |it: &Option<String>| it.clone().unwrap_or_else(|| "default".to_owned());
     [
-        ("provider", provider(agent)),
+        ("name", agent.name.to_string()),
+        ("provider", ProviderChoice(agent.provider).to_string()),
         ("model", text(&agent.model)),
         ("image", text(&agent.image)),
         ("memory", format!("{} MiB", agent.resources.memory_mib)),
@@ -336,18 +305,19 @@ fn wishes(what: String, settings: &AgentSettings, of: &AgentGroup) -> String {
     [what].into_iter().chain(differences(of, &new)).collect::<Vec<_>>().join("\n")
 }
 
-fn value(it: &AgentGroup, has_credential: bool) -> Value {
+fn value(it: &AgentGroup, has_credential: bool, stops: &Stops) -> Value {
     json!({
         "name": it.name.as_str(),
-        "provider": provider(it),
+        "provider": ProviderChoice(it.provider),
         "effective_provider": it.effective_provider(has_credential).as_str(),
         "model": it.model,
         "image": it.image,
         "memory_mib": it.resources.memory_mib,
-        "cpus": CpuMilli(it.resources.cpu_milli).to_string(),
+        "cpus": CpuMilli(it.resources.cpu_milli),
         "pids": it.resources.pids,
         "disk_gib": it.resources.disk_gib,
         "trigger": trigger_of(&it.name, it.trigger.as_deref()),
         "admin_scope": it.admin_scope.as_str(),
+        "stopped_by": stops.of(&it.name).map(|it| it.by.as_str()),
     })
 }

@@ -4,12 +4,12 @@ use clap::Subcommand;
 use domain::approval::{result, second_option};
 use domain::plain::one_line;
 use domain::question::{Opt, QuestionId};
-use domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use store::{CentralStore, QuestionKind, QuestionRow, QuestionState};
 
 use crate::Operation;
+use crate::caller::Caller;
 use crate::command::{Command, Context};
 use crate::find::View;
 use crate::output::{Output, Result, instant, joined, listed, not_found, refused};
@@ -46,12 +46,12 @@ impl Command for ApprovalsOperation {
     }
 
     fn run(&self, context: &mut Context<'_>) -> Result {
-        let Context { store, view, now, .. } = context;
+        let view = context.view;
         match self {
-            Self::List => list(store, view),
-            Self::Show { id } => Ok(show(&find(id, store, view)?, view)),
+            Self::List => list(context.store, view),
+            Self::Show { id } => Ok(show(&find(id, context.store, view)?, view)),
             Self::Answer { id, answer, .. } => {
-                self::answer(&find(id, store, view)?, answer, store, view, *now)
+                self::answer(&find(id, context.store, view)?, answer, context)
             }
         }
     }
@@ -108,15 +108,10 @@ fn show(row: &QuestionRow, view: &View) -> Output {
     }
 }
 
-fn answer(
-    row: &QuestionRow,
-    text: &str,
-    store: &mut CentralStore,
-    view: &View,
-    now: Timestamp,
-) -> Result {
+fn answer(row: &QuestionRow, text: &str, context: &mut Context<'_>) -> Result {
+    let Context { store, view, now, .. } = context;
     let option = &row.question.options[option(row, text)?];
-    if !store.answer_question(row.id, &option.value, &view.by, None, now)? {
+    if !store.answer_question(row.id, &option.value, &view.by, None, *now)? {
         return Err(refused(
             format!("question {} is closed already", row.id),
             format!("see `nanoclaw approvals show {}`", row.id),
@@ -126,13 +121,15 @@ fn answer(
     Ok(Output::new(result(row.matter(), &option.value, &option.label), json))
 }
 
-/// What people are asked before an answer is given that shares an agent.
-pub(crate) fn shares(
-    id: &str,
-    answer: &str,
-    store: &CentralStore,
-    view: &View,
-) -> Result<Option<String>> {
+/// What an answer to a question shares, as people are asked before it is given; `None` for every
+/// other operation and answer.
+///
+/// # Errors
+/// When there is no such question, or the database fails.
+pub fn shares(operation: &Operation, store: &CentralStore) -> Result<Option<String>> {
+    let Operation::Approvals(it) = operation else { return Ok(None) };
+    let ApprovalsOperation::Answer { id, answer, .. } = &it.operation else { return Ok(None) };
+    let view = &View::new(store, &Caller::Host)?;
     let row = find(id, store, view)?;
     let chat = row.question.chat.and_then(|it| view.chat_by_id(it));
     let title = chat.map_or("", |it| it.title.as_str());

@@ -4,7 +4,6 @@ use clap::Subcommand;
 use domain::admission::{Ignored, Policy};
 use domain::engage::Engage;
 use domain::session_key::{ChatId, SessionMode};
-use domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use store::{CentralStore, ChatRow, Wired};
@@ -49,7 +48,7 @@ Examples:
 
 impl Command for ChatsOperation {
     fn is_change(&self) -> bool {
-        matches!(self, Self::Set { .. })
+        !matches!(self, Self::List | Self::Show { .. })
     }
 
     fn check_own(&self, view: &View) -> Result<()> {
@@ -79,13 +78,13 @@ impl Command for ChatsOperation {
     }
 
     fn run(&self, context: &mut Context<'_>) -> Result {
-        let Context { store, view, now, .. } = context;
+        let view = context.view;
         match self {
             Self::List => Ok(list(view)),
-            Self::Show { chat } => show(view.chat(chat)?, store, view),
+            Self::Show { chat } => show(view.chat(chat)?, context.store, view),
             Self::Set { chat, policy, deny, undeny } => {
                 let denied = (*deny || *undeny).then_some(*deny);
-                set(view.chat(chat)?, (*policy, denied), store, *now)
+                set(view.chat(chat)?, (*policy, denied), context)
             }
         }
     }
@@ -143,9 +142,9 @@ fn show(chat: &ChatRow, store: &CentralStore, view: &View) -> Result {
 fn set(
     chat: &ChatRow,
     (policy, denied): (Option<Policy>, Option<bool>),
-    store: &CentralStore,
-    now: Timestamp,
+    context: &mut Context<'_>,
 ) -> Result {
+    let Context { store, now, .. } = context;
     if policy.is_none() && denied.is_none() {
         let what = format!("no change given for chat {}", chat.id);
         return Err(refused(what, "give `--policy`, `--deny` or `--undeny`"));
@@ -159,8 +158,8 @@ fn set(
     }
     match denied {
         Some(true) => {
-            store.deny_chat(chat.id, now)?;
-            said.push("everything in it is ignored from now on".to_owned());
+            store.deny_chat(chat.id, *now)?;
+            said.push("everything in it is ignored from *now on".to_owned());
             undo.push("--undeny".to_owned());
         }
         Some(false) => {
@@ -172,8 +171,11 @@ fn set(
     }
     let json = json!({ "id": chat.id.0, "policy": policy.unwrap_or(chat.policy).as_str(),
         "denied": denied.unwrap_or(chat.denied_at.is_some()) });
-    let undo = format!("undo with `nanoclaw chats set {} {}`", chat.id, undo.join(" "));
-    Ok(Output::new(format!("chat {}: {}", chat.id, said.join("; ")), json).hint(undo))
+    Ok(Output::new(format!("chat {}: {}", chat.id, said.join("; ")), json).undo(format!(
+        "chats set {} {}",
+        chat.id,
+        undo.join(" ")
+    )))
 }
 
 pub(crate) fn kind(chat: &ChatRow) -> &'static str {

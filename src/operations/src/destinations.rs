@@ -73,13 +73,13 @@ impl Command for DestinationsOperation {
     }
 
     fn run(&self, context: &mut Context<'_>) -> Result {
-        let Context { store, view, .. } = context;
+        let view = context.view;
         match self {
-            Self::List { agent } => list(agent.as_ref(), store, view),
+            Self::List { agent } => list(agent.as_ref(), context.store, view),
             Self::Add { agent, chat, name } => {
-                add(&view.agent(agent)?.name, chat, name.as_deref(), store, view)
+                add(&view.agent(agent)?.name, chat, name.as_deref(), context)
             }
-            Self::Remove { agent, name } => remove(&view.agent(agent)?.name, name, store),
+            Self::Remove { agent, name } => remove(&view.agent(agent)?.name, name, context.store),
         }
     }
 }
@@ -100,24 +100,12 @@ fn list(of: Option<&AgentName>, store: &CentralStore, view: &View) -> Result {
     };
     let none = "no agent may write to a chat by name; it answers where it is asked all the same";
     let text = listed(["AGENT", "NAME", "CHAT", "TITLE"], rows.iter().map(row).collect(), none);
-    let value = |it: &DestinationRow| {
-        json!({
-            "agent": it.agent.as_str(),
-            "name": it.name,
-            "chat": it.chat.0,
-            "title": it.title,
-        })
-    };
+    let value = |it: &DestinationRow| json!({ "agent": it.agent, "name": it.name, "chat": it.chat.0, "title": it.title });
     Ok(Output::new(text, Value::Array(rows.iter().map(value).collect())))
 }
 
-fn add(
-    agent: &AgentName,
-    chat: &str,
-    name: Option<&str>,
-    store: &CentralStore,
-    view: &View,
-) -> Result {
+fn add(agent: &AgentName, chat: &str, name: Option<&str>, context: &mut Context<'_>) -> Result {
+    let Context { store, view, .. } = context;
     let chat = view.chat(chat)?;
     let there = store.destinations_of(agent)?;
     let taken: Vec<String> = there.into_iter().map(|it| it.name).collect();
@@ -133,8 +121,7 @@ fn add(
     }
     let text = format!("{agent} may write to {} as `{name}`", view.label(chat));
     let json = json!({ "agent": agent.as_str(), "name": name, "chat": chat.id.0 });
-    let undo = format!("undo with `nanoclaw destinations remove {agent} {name}`");
-    Ok(Output::new(text, json).hint(undo))
+    Ok(Output::new(text, json).undo(format!("destinations remove {agent} {name}")))
 }
 
 /// A name is one word, so that it reads the same wherever it is written.
@@ -161,6 +148,5 @@ fn remove(agent: &AgentName, name: &str, store: &CentralStore) -> Result {
     store.remove_destination(agent, name)?;
     let text = format!("{agent} may no longer write to `{name}` unasked");
     let json = json!({ "agent": agent.as_str(), "name": name, "chat": row.chat.0 });
-    let undo = format!("undo with `nanoclaw destinations add {agent} {} --name {name}`", row.chat);
-    Ok(Output::new(text, json).hint(undo))
+    Ok(Output::new(text, json).undo(format!("destinations add {agent} {} --name {name}", row.chat)))
 }

@@ -25,7 +25,7 @@ pub enum DroppedOperation {
 
 impl Command for DroppedOperation {
     fn is_change(&self) -> bool {
-        matches!(self, Self::Clear { .. })
+        !matches!(self, Self::List)
     }
 
     fn check_own(&self, view: &View) -> Result<()> {

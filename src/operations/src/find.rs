@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use domain::AgentName;
 use domain::agent::AgentGroup;
+use domain::message::Address;
 use domain::people::{Handle, PersonId, Role};
 use domain::session_key::ChatId;
 use domain::time::Timestamp;
@@ -103,10 +104,11 @@ impl View {
         if let Some(found) = number(text, "c").and_then(|id| self.chat_by_id(ChatId(id))) {
             return Ok(found);
         }
-        let addressed: Vec<&ChatRow> = match Addressed::parse(text) {
-            Some(it) => self.chats.iter().filter(|chat| it.is(chat)).collect(),
-            None => Vec::new(),
+        let is_at = |chat: &&ChatRow| {
+            let Address { channel, account, chat, .. } = &chat.address;
+            text == format!("{channel}:{chat}") || text == format!("{channel}/{account}:{chat}")
         };
+        let addressed: Vec<&ChatRow> = self.chats.iter().filter(is_at).collect();
         let titled = || self.chats.iter().filter(|it| is_called(&it.title, text, "c")).collect();
         let found: Vec<&ChatRow> = if addressed.is_empty() { titled() } else { addressed };
         match found[..] {
@@ -241,31 +243,6 @@ pub(crate) fn no_agent(view: &View, name: &AgentName) -> OperationError {
     )
 }
 
-/// `channel:chat` or `channel/account:chat`.
-struct Addressed<'a> {
-    channel: &'a str,
-    account: Option<&'a str>,
-    chat: &'a str,
-}
-
-impl<'a> Addressed<'a> {
-    fn parse(text: &'a str) -> Option<Self> {
-        let (place, chat) = text.split_once(':')?;
-        let (channel, account) = match place.split_once('/') {
-            Some((channel, account)) => (channel, Some(account)),
-            None => (place, None),
-        };
-        Some(Self { channel, account, chat })
-    }
-
-    fn is(&self, chat: &ChatRow) -> bool {
-        let at = &chat.address;
-        at.channel == self.channel
-            && at.chat == self.chat
-            && self.account.is_none_or(|it| at.account == it)
-    }
-}
-
 /// `7`, or `c7` with the prefix `c`.
 fn number(text: &str, prefix: &str) -> Option<i64> {
     text.strip_prefix(prefix).unwrap_or(text).parse().ok().filter(|it| 0 < *it)
@@ -278,8 +255,8 @@ fn is_called(name: &str, text: &str, prefix: &str) -> bool {
     !is_number && !name.is_empty() && name.to_lowercase() == text.to_lowercase()
 }
 
-/// The first few.
-fn some(all: impl Iterator<Item = String>) -> String {
+/// The first few, for an error.
+pub(crate) fn some(all: impl Iterator<Item = String>) -> String {
     let mut shown: Vec<String> = all.take(CANDIDATES_MAX + 1).collect();
     if CANDIDATES_MAX < shown.len() {
         shown.truncate(CANDIDATES_MAX);

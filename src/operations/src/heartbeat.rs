@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use store::{CentralStore, Task, TaskEdit, TaskRow};
 
+use crate::command::Context;
 use crate::find::View;
 use crate::output::{OperationError, Output, Result, joined, refused};
 
@@ -94,29 +95,25 @@ pub(crate) fn describe(args: &HeartbeatArgs, view: &View) -> Result<String> {
     ))
 }
 
-pub(crate) fn perform(
-    args: &HeartbeatArgs,
-    store: &mut CentralStore,
-    view: &View,
-    now: Timestamp,
-) -> Result {
+pub(crate) fn perform(args: &HeartbeatArgs, context: &mut Context<'_>) -> Result {
+    let (view, now) = (context.view, context.now);
     let agent = view.agent(&args.name)?.name.clone();
-    let there = current(store, &agent)?;
+    let there = current(context.store, &agent)?;
     if !args.is_change() {
         return Ok(show(&agent, there.as_ref(), now));
     }
-    let Some(rule) = args.rule()? else { return off(&agent, there, store, now) };
+    let Some(rule) = args.rule()? else { return off(&agent, there, context) };
     let active = there.as_ref().filter(|it| it.state == TaskState::Active);
     let undo = match active {
-        Some(it) => format!("undo with `nanoclaw agents heartbeat {agent} {}`", written(it)),
-        None => format!("undo with `nanoclaw agents heartbeat {agent} off`"),
+        Some(it) => format!("agents heartbeat {agent} {}", written(it)),
+        None => format!("agents heartbeat {agent} off"),
     };
     let id = match there.filter(|it| may_go_on(it, args, view)) {
-        Some(row) => again(&row, rule, args, store, now)?,
-        None => begin(&agent, rule, args, store, view, now)?,
+        Some(row) => again(&row, rule, args, context)?,
+        None => begin(&agent, rule, args, context)?,
     };
-    let row = store.task(id)?;
-    Ok(show(&agent, row.as_ref(), now).hint(undo))
+    let row = context.store.task(id)?;
+    Ok(show(&agent, row.as_ref(), now).undo(undo))
 }
 
 fn current(store: &CentralStore, agent: &AgentName) -> Result<Option<TaskRow>> {
@@ -137,9 +134,9 @@ fn again(
     row: &TaskRow,
     rule: Rule,
     args: &HeartbeatArgs,
-    store: &mut CentralStore,
-    now: Timestamp,
+    context: &mut Context<'_>,
 ) -> Result<TaskId> {
+    let (store, now) = (&mut *context.store, context.now);
     let edit = TaskEdit {
         rule: Some(rule),
         zone: Some(store.zone_for(row.task.owner)?),
@@ -157,10 +154,9 @@ fn begin(
     agent: &AgentName,
     rule: Rule,
     args: &HeartbeatArgs,
-    store: &mut CentralStore,
-    view: &View,
-    now: Timestamp,
+    context: &mut Context<'_>,
 ) -> Result<TaskId> {
+    let (store, view, now) = (&mut *context.store, context.view, context.now);
     let chat = view.chat_by_id(place(agent, args, view)?);
     let Some(chat) = chat else { return Err(nowhere(agent)) };
     let owner_handle = chat.peer.as_ref().map(|it| Handle::new(&chat.address.channel, it));
@@ -220,17 +216,12 @@ fn nowhere(agent: &AgentName) -> OperationError {
     )
 }
 
-fn off(
-    agent: &AgentName,
-    there: Option<TaskRow>,
-    store: &mut CentralStore,
-    now: Timestamp,
-) -> Result {
+fn off(agent: &AgentName, there: Option<TaskRow>, context: &mut Context<'_>) -> Result {
+    let (store, now) = (&mut *context.store, context.now);
     let active = there.filter(|it| it.state == TaskState::Active);
     let Some(row) = active else { return Ok(show(agent, None, now)) };
     store.set_task_state(row.id, TaskState::Paused, "the heartbeat was turned off", now)?;
-    let undo = format!("undo with `nanoclaw agents heartbeat {agent} {}`", written(&row));
-    Ok(show(agent, None, now).hint(undo))
+    Ok(show(agent, None, now).undo(format!("agents heartbeat {agent} {}", written(&row))))
 }
 
 fn show(agent: &AgentName, row: Option<&TaskRow>, now: Timestamp) -> Output {

@@ -36,7 +36,7 @@ mod wire_args;
 mod write;
 
 pub use crate::agents::{AgentSettings, AgentsOperation};
-pub use crate::approvals::ApprovalsOperation;
+pub use crate::approvals::{ApprovalsOperation, shares};
 pub use crate::caller::{Asker, Caller, check, concerns};
 pub use crate::chats::ChatsOperation;
 pub use crate::destinations::DestinationsOperation;
@@ -60,22 +60,6 @@ use store::CentralStore;
 use crate::command::Context;
 use crate::find::View;
 
-/// What an answer to a question shares, as people are asked before it is given; `None` for every
-/// other operation and answer.
-///
-/// # Errors
-/// When there is no such question, or the database fails.
-pub fn shares(operation: &Operation, store: &CentralStore) -> Result<Option<String>> {
-    let Operation::Approvals(Family {
-        operation: ApprovalsOperation::Answer { id, answer, .. },
-        ..
-    }) = operation
-    else {
-        return Ok(None);
-    };
-    approvals::shares(id, answer, store, &View::new(store, &Caller::Host)?)
-}
-
 /// Does what an operation says. What it changes and its line in the history are one commit.
 ///
 /// # Errors
@@ -86,13 +70,18 @@ pub fn perform(
     caller: &Caller,
     now: Timestamp,
 ) -> Result {
+    let run = |store: &mut CentralStore| {
+        check(operation, store, caller)?;
+        let view = &View::new(store, caller)?;
+        operation.command().0.run(&mut Context { store, view, caller, now })
+    };
     // An answer is an event of its own.
     if !operation.is_change() || matches!(operation, Operation::Approvals(_)) {
-        return carry_out(operation, store, caller, now);
+        return run(store);
     }
     store.whole("a change", |store| {
         let before = store.rows_changed();
-        let out = carry_out(operation, store, caller, now)?;
+        let out = run(store)?;
         if before != store.rows_changed() {
             store.record_change(&line(operation), &caller.text(), now)?;
         }
@@ -109,17 +98,6 @@ fn line(operation: &Operation) -> String {
         *script = format!("({} bytes)", script.len());
     }
     said.to_string()
-}
-
-fn carry_out(
-    operation: &Operation,
-    store: &mut CentralStore,
-    caller: &Caller,
-    now: Timestamp,
-) -> Result {
-    check(operation, store, caller)?;
-    let view = &View::new(store, caller)?;
-    operation.command().0.run(&mut Context { store, view, caller, now })
 }
 
 #[cfg(test)]

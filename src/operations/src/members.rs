@@ -63,18 +63,13 @@ impl Command for MembersOperation {
     }
 
     fn summary(&self, _store: &CentralStore, view: &View) -> Result<String> {
-        let of = |agent: &Option<AgentName>| view.agent_or_only(agent.as_ref()).map(|it| &it.name);
-        Ok(match self {
-            Self::List { .. } => String::new(),
-            Self::Add { user, agent } => {
-                let (user, agent) = (view.shown_user(user), of(agent)?);
-                format!("{user} may talk to the agent `{agent}`, wherever it is.")
-            }
-            Self::Remove { user, agent } => {
-                let (user, agent) = (view.shown_user(user), of(agent)?);
-                format!("{user} may no longer talk to the agent `{agent}` as a member.")
-            }
-        })
+        let (user, agent, start, end) = match self {
+            Self::List { .. } => return Ok(String::new()),
+            Self::Add { user, agent } => (user, agent, "may", ", wherever it is"),
+            Self::Remove { user, agent } => (user, agent, "may no longer", " as a member"),
+        };
+        let (user, agent) = (view.shown_user(user), &view.agent_or_only(agent.as_ref())?.name);
+        Ok(format!("{user} {start} talk to the agent `{agent}`{end}."))
     }
 
     fn run(&self, context: &mut Context<'_>) -> Result {
@@ -124,8 +119,7 @@ fn add(person: &PersonRow, agent: &AgentName, store: &mut CentralStore) -> Resul
         false => format!("{} may talk to {agent} already", who(person)),
     };
     let json = json!({ "user": person.id.to_string(), "agent": agent.as_str(), "added": added });
-    let undo = format!("undo with `nanoclaw members remove {} {agent}`", person.id);
-    Ok(Output::new(text, json).hint(undo))
+    Ok(Output::new(text, json).undo(format!("members remove {} {agent}", person.id)))
 }
 
 fn remove(person: &PersonRow, agent: &AgentName, store: &CentralStore) -> Result {
@@ -137,6 +131,5 @@ fn remove(person: &PersonRow, agent: &AgentName, store: &CentralStore) -> Result
     }
     let text = format!("{} is no member of {agent} any longer", who(person));
     let json = json!({ "user": person.id.to_string(), "agent": agent.as_str() });
-    let undo = format!("undo with `nanoclaw members add {} {agent}`", person.id);
-    Ok(Output::new(text, json).hint(undo))
+    Ok(Output::new(text, json).undo(format!("members add {} {agent}", person.id)))
 }

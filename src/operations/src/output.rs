@@ -1,5 +1,7 @@
 //! What an operation gives back.
 
+use std::fmt::Display;
+
 use chrono::DateTime;
 use domain::plain::{cut, one_line};
 use domain::time::Timestamp;
@@ -31,6 +33,11 @@ impl Output {
             (false, Some(hint)) => format!("{}\nhint: {hint}", self.text),
             (false, None) => self.text.clone(),
         }
+    }
+
+    /// `line` brings back what was before.
+    pub(crate) fn undo(self, line: impl Display) -> Self {
+        self.hint(format!("undo with `nanoclaw {line}`"))
     }
 
     pub(crate) fn hint(self, hint: impl Into<String>) -> Self {

@@ -2,7 +2,6 @@
 
 use clap::Subcommand;
 use domain::people::{Handle, Role};
-use domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use store::{CentralStore, Linked, PersonRow, Removed, Unlinked};
@@ -73,34 +72,24 @@ pub enum UsersOperation {
 
 impl Command for UsersOperation {
     fn is_change(&self) -> bool {
-        match self {
-            Self::List | Self::Show { .. } => false,
-            Self::Timezone { zone: value, .. } | Self::Quiet { hours: value, .. } => {
-                value.is_some()
-            }
-            Self::Add { .. }
-            | Self::Rename { .. }
-            | Self::Link { .. }
-            | Self::Unlink { .. }
-            | Self::Remove { .. } => true,
-        }
+        !matches!(
+            self,
+            Self::List
+                | Self::Show { .. }
+                | Self::Timezone { zone: None, .. }
+                | Self::Quiet { hours: None, .. }
+        )
     }
 
     /// An agent may look people up, and say nothing about them.
     fn check_own(&self, view: &View) -> Result<()> {
-        match self {
-            it if !it.is_change() => Ok(()),
-            Self::Timezone { .. } | Self::Quiet { .. } => {
-                Err(beyond("say for people where they live or when they sleep", view))
-            }
-            Self::List
-            | Self::Show { .. }
-            | Self::Add { .. }
-            | Self::Rename { .. }
-            | Self::Link { .. }
-            | Self::Unlink { .. }
-            | Self::Remove { .. } => Err(beyond("change who is who", view)),
+        if !self.is_change() {
+            return Ok(());
         }
+        Err(match matches!(self, Self::Timezone { .. } | Self::Quiet { .. }) {
+            true => beyond("say for people where they live or when they sleep", view),
+            false => beyond("change who is who", view),
+        })
     }
 
     fn resolve(&mut self, _store: &CentralStore, view: &View) -> Result<()> {
@@ -142,11 +131,11 @@ impl Command for UsersOperation {
     }
 
     fn run(&self, context: &mut Context<'_>) -> Result {
-        let Context { store, view, now, .. } = context;
+        let (store, view) = (&mut *context.store, context.view);
         match self {
             Self::List => Ok(list(view)),
             Self::Show { user } => show(view.person(user)?, store, view),
-            Self::Add { handle, name } => add(handle, name, store, view, *now),
+            Self::Add { handle, name } => add(handle, name, context),
             Self::Rename { user, name } => rename(view.person(user)?, name, store),
             Self::Link { user, handle } => link(view.person(user)?, handle, store, view),
             Self::Unlink { handle } => unlink(handle, store, view),
@@ -178,7 +167,8 @@ fn list(view: &View) -> Output {
 }
 
 fn show(person: &PersonRow, store: &CentralStore, view: &View) -> Result {
-    let (zone, quiet) = times::of(person.id, store)?;
+    let zone = store.person_zone(person.id)?.map(|it| it.to_string());
+    let quiet = store.person_quiet(person.id)?.map(|it| it.to_string());
     let lines = [
         format!("id         {}", person.id),
         format!("name       {}", person.name),
@@ -194,20 +184,15 @@ fn show(person: &PersonRow, store: &CentralStore, view: &View) -> Result {
     Ok(Output::new(lines.join("\n"), json))
 }
 
-fn add(
-    handle: &Handle,
-    name: &str,
-    store: &mut CentralStore,
-    view: &View,
-    now: Timestamp,
-) -> Result {
+fn add(handle: &Handle, name: &str, context: &mut Context<'_>) -> Result {
+    let Context { store, view, now, .. } = context;
     if let Some(person) = store.person_of(handle)? {
         return Err(refused(
             format!("{handle} is {} already", view.who_is(person)),
             format!("give them another name with `nanoclaw users rename {person} NAME`"),
         ));
     }
-    let id = store.add_person(handle, name.trim(), now)?;
+    let id = store.add_person(handle, name.trim(), *now)?;
     let json = json!({ "id": id.to_string(), "handle": handle.to_string() });
     Ok(Output::new(format!("added {handle} as {id}"), json).hint(format!(
         "let them talk to an agent with `nanoclaw members add {id} AGENT`; undo with \
@@ -219,8 +204,8 @@ fn rename(person: &PersonRow, name: &str, store: &CentralStore) -> Result {
     let (id, name) = (person.id, name.trim());
     store.rename_person(id, name)?;
     let json = json!({ "id": id.to_string(), "name": name });
-    let undo = format!("undo with `nanoclaw users rename {id} '{}'`", person.name);
-    Ok(Output::new(format!("{} is called {name} now", who(person)), json).hint(undo))
+    Ok(Output::new(format!("{} is called {name} now", who(person)), json)
+        .undo(format!("users rename {id} '{}'", person.name)))
 }
 
 fn link(person: &PersonRow, handle: &Handle, store: &mut CentralStore, view: &View) -> Result {
@@ -236,7 +221,7 @@ fn link(person: &PersonRow, handle: &Handle, store: &mut CentralStore, view: &Vi
         Linked::NoPerson => return Err(gone(person)),
     };
     let json = json!({ "id": person.id.to_string(), "handle": handle.to_string() });
-    Ok(Output::new(text, json).hint(format!("undo with `nanoclaw users unlink {handle}`")))
+    Ok(Output::new(text, json).undo(format!("users unlink {handle}")))
 }
 
 fn unlink(handle: &Handle, store: &mut CentralStore, view: &View) -> Result {
@@ -244,8 +229,7 @@ fn unlink(handle: &Handle, store: &mut CentralStore, view: &View) -> Result {
         Unlinked::Yes(id) => {
             let text = format!("{handle} is no longer {}", view.who_is(id));
             let json = json!({ "id": id.to_string(), "handle": handle.to_string() });
-            Ok(Output::new(text, json)
-                .hint(format!("undo with `nanoclaw users link {id} {handle}`")))
+            Ok(Output::new(text, json).undo(format!("users link {id} {handle}")))
         }
         Unlinked::OnlyOne(id) => Err(refused(
             format!("{handle} is all that {} is known by", view.who_is(id)),
@@ -305,7 +289,7 @@ fn value(person: &PersonRow, view: &View) -> Value {
     json!({
         "id": person.id.to_string(),
         "name": person.name,
-        "handles": person.handles.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "handles": person.handles,
         "roles": roles(person, view),
         "member_of": member_of(person, view),
         "created_at": instant(person.created_at),

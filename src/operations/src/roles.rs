@@ -128,12 +128,8 @@ fn list(view: &View) -> Output {
     let rows = view.roles.iter().map(row).collect();
     let text = listed(["WHO", "ROLE"], rows, none);
     let value = |it: &RoleRow| {
-        json!({
-            "user": it.person.to_string(),
-            "name": it.name,
-            "role": it.role.as_str(),
-            "agent": scope(&it.role),
-        })
+        let (user, role) = (it.person.to_string(), it.role.as_str());
+        json!({ "user": user, "name": it.name, "role": role, "agent": scope(&it.role) })
     };
     Output::new(text, Value::Array(view.roles.iter().map(value).collect()))
 }
@@ -142,7 +138,7 @@ fn grant(person: &PersonRow, role: &Role, store: &mut CentralStore) -> Result {
     let granted = store.grant(person.id, role)?;
     let already = if granted { "" } else { " already" };
     let text = format!("{} is {}{already}", who(person), role_text(role));
-    Ok(Output::new(text, value(person, role)).hint(undo("revoke", person, role)))
+    Ok(Output::new(text, value(person, role)).undo(undo("revoke", person, role)))
 }
 
 fn revoke(person: &PersonRow, role: &Role, store: &mut CentralStore) -> Result {
@@ -156,12 +152,12 @@ fn revoke(person: &PersonRow, role: &Role, store: &mut CentralStore) -> Result {
         }
         Revoked::LastOwner => return Err(last_owner(person)),
     };
-    Ok(Output::new(text, value(person, role)).hint(undo("grant", person, role)))
+    Ok(Output::new(text, value(person, role)).undo(undo("grant", person, role)))
 }
 
 fn undo(operation: &str, person: &PersonRow, role: &Role) -> String {
     let agent = scope(role).map(|it| format!(" --agent {it}")).unwrap_or_default();
-    format!("undo with `nanoclaw roles {operation} {} {}{agent}`", person.id, role.as_str())
+    format!("roles {operation} {} {}{agent}", person.id, role.as_str())
 }
 
 fn value(person: &PersonRow, role: &Role) -> Value {

@@ -19,11 +19,12 @@ use crate::caller::{Asker, Caller, beyond, by_agent};
 use crate::command::{Command, Context};
 use crate::find::View;
 use crate::output::Result;
-use crate::tasks::operation::{TaskName, TasksOperation};
+use crate::tasks::operation::TasksOperation;
 
 /// Who asks, what they see, and when.
 #[derive(Debug)]
 struct TaskContext<'a> {
+    store: &'a mut CentralStore,
     asker: Option<&'a Asker>,
     view: &'a View,
     /// Chats that the asker's agent may write to by name, and what it calls them.
@@ -32,12 +33,8 @@ struct TaskContext<'a> {
 }
 
 impl<'a> TaskContext<'a> {
-    fn new(
-        store: &CentralStore,
-        caller: &'a Caller,
-        view: &'a View,
-        now: Timestamp,
-    ) -> Result<Self, StoreError> {
+    fn new(context: &'a mut Context<'_>) -> Result<Self, StoreError> {
+        let Context { store, view, caller, now } = context;
         let asker = match caller {
             Caller::Chat(asker) => Some(asker),
             Caller::Host | Caller::Agent { .. } => None,
@@ -47,7 +44,7 @@ impl<'a> TaskContext<'a> {
             None => Vec::new(),
         };
         let destinations = destinations.into_iter().map(|it| (it.chat, it.name)).collect();
-        Ok(Self { asker, view, destinations, now })
+        Ok(Self { store, asker, view, destinations, now: *now })
     }
 
     /// When it was asked; what is said in relation to now counts from then.
@@ -103,18 +100,14 @@ impl<'a> TaskContext<'a> {
 
 impl Command for TasksOperation {
     fn is_change(&self) -> bool {
-        match self {
-            Self::List { .. } | Self::Show { .. } | Self::History { .. } | Self::Preview(_) => {
-                false
-            }
-            Self::Minimum { span } => span.is_some(),
-            Self::Add(_)
-            | Self::Edit(_)
-            | Self::Pause { .. }
-            | Self::Resume { .. }
-            | Self::Cancel { .. }
-            | Self::Run { .. } => true,
-        }
+        !matches!(
+            self,
+            Self::List { .. }
+                | Self::Show { .. }
+                | Self::History { .. }
+                | Self::Preview(_)
+                | Self::Minimum { span: None }
+        )
     }
 
     fn check_own(&self, view: &View) -> Result<()> {
@@ -122,23 +115,21 @@ impl Command for TasksOperation {
     }
 
     fn run(&self, context: &mut Context<'_>) -> Result {
-        let Context { store, view, caller, now } = context;
-        let context = TaskContext::new(store, caller, view, *now)?;
-        let find = |task: &TaskName, store: &CentralStore| find::find(task, store, &context);
+        let context = &mut TaskContext::new(context)?;
         match self {
-            Self::List { agent, all } => show::list(agent.as_ref(), *all, store, &context),
-            Self::Show { task } => show::show(&find(task, store)?, store, &context),
-            Self::Add(args) => add::add(args, store, &context),
-            Self::Edit(args) => change::edit(args, store, &context),
-            Self::Pause { task } => change::pause(&find(task, store)?, store, &context),
-            Self::Resume { task } => change::resume(&find(task, store)?, store, &context),
-            Self::Cancel { task } => change::cancel(task, store, &context),
-            Self::Run { task } => change::run(&find(task, store)?, store, &context),
+            Self::List { agent, all } => show::list(agent.as_ref(), *all, context),
+            Self::Show { task } => show::show(&find::find(task, context)?, context),
+            Self::Add(args) => add::add(args, context),
+            Self::Edit(args) => change::edit(args, context),
+            Self::Pause { task } => change::pause(&find::find(task, context)?, context),
+            Self::Resume { task } => change::resume(&find::find(task, context)?, context),
+            Self::Cancel { task } => change::cancel(task, context),
+            Self::Run { task } => change::run(&find::find(task, context)?, context),
             Self::History { task, limit } => {
-                history::history(&find(task, store)?, *limit, store, &context)
+                history::history(&find::find(task, context)?, *limit, context)
             }
-            Self::Preview(args) => history::preview(args, store, &context),
-            Self::Minimum { span } => minimum::perform(span.as_deref(), store),
+            Self::Preview(args) => history::preview(args, context),
+            Self::Minimum { span } => minimum::perform(span.as_deref(), context.store),
         }
     }
 }

@@ -64,18 +64,15 @@ impl Command for WireArgs {
         } else if !store.add_wired_agent(&AgentGroup::new(agent.clone()), wiring)? {
             return Err(refused(format!("`{agent}` was just added by somebody else"), "try again"));
         }
-        let label = view.label(plan.chat);
-        let text = match plan.before {
-            Some(_) => {
-                format!("{label} is connected to {agent} differently now: {}", brief(&plan.wired))
+        let (now, undo) = match &plan.before {
+            Some(before) => {
+                (" differently now", format!("wire {chat} {agent} {}", options(before)))
             }
-            None => format!("{label} is connected to {agent}: {}", brief(&plan.wired)),
+            None => ("", format!("unwire {chat} {agent}")),
         };
-        let hint = match &plan.before {
-            Some(before) => format!("undo with `nanoclaw wire {chat} {agent} {}`", options(before)),
-            None => format!("undo with `nanoclaw unwire {chat} {agent}`"),
-        };
-        Ok(Output::new(text, json).hint(hint))
+        let (label, brief) = (view.label(plan.chat), brief(&plan.wired));
+        let text = format!("{label} is connected to {agent}{now}: {brief}");
+        Ok(Output::new(text, json).undo(undo))
     }
 }
 
@@ -113,8 +110,7 @@ impl Command for UnwireArgs {
             "{label} is no longer connected to {agent}; its conversation and files stay, unused"
         );
         let json = json!({ "chat": chat.id.0, "agent": agent.as_str() });
-        let undo = format!("undo with `nanoclaw wire {} {agent} {}`", chat.id, options(wiring));
-        Ok(Output::new(text, json).hint(undo))
+        Ok(Output::new(text, json).undo(format!("wire {} {agent} {}", chat.id, options(wiring))))
     }
 }
 

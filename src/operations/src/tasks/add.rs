@@ -22,11 +22,11 @@ const ACTIVE_MAX: u64 = 100;
 const PROMPT_BYTES_MAX: usize = 8 * 1024;
 const SCRIPT_BYTES_MAX: usize = 16 * 1024;
 
-pub(super) fn add(args: &AddArgs, store: &mut CentralStore, context: &TaskContext<'_>) -> Result {
+pub(super) fn add(args: &AddArgs, context: &mut TaskContext<'_>) -> Result {
     let mut key = None;
     if let Some(asker) = context.asker {
         let mut free = asker.key.clone();
-        while let Some(row) = store.task_of_request(&free)? {
+        while let Some(row) = context.store.task_of_request(&free)? {
             if !is_over(row.state) {
                 return Ok(told(&row, context));
             }
@@ -42,17 +42,17 @@ pub(super) fn add(args: &AddArgs, store: &mut CentralStore, context: &TaskContex
         }
     }
     let agent = agent(args, context)?;
-    let (chat, thread) = place(args, &agent, store, context)?;
+    let (chat, thread) = place(args, &agent, context)?;
     let (owner, owner_handle) = owner(context);
     let zone = match &args.zone {
         Some(zone) => zone.clone(),
-        None => store.zone_for(owner)?,
+        None => context.store.zone_for(owner)?,
     };
     let rule = rule(&args.when, &zone, context)?;
-    checked(&rule, &zone, &agent, store, context)?;
-    room(store, &agent, context)?;
+    checked(&rule, &zone, &agent, context)?;
+    room(&agent, context)?;
     let task = Task {
-        session: session(args.session.as_deref(), &agent, store, context)?,
+        session: session(args.session.as_deref(), &agent, context)?,
         chat,
         thread,
         owner,
@@ -65,12 +65,13 @@ pub(super) fn add(args: &AddArgs, store: &mut CentralStore, context: &TaskContex
         missed: args.missed.unwrap_or(Missed::Latest),
         agent,
     };
-    let twin = twin(&task, store)?;
+    let twin = twin(&task, context.store)?;
     let id = match key {
-        Some(key) => store.add_task_once(&task, &key, context.now)?,
-        None => store.add_task(&task, context.now)?,
+        Some(key) => context.store.add_task_once(&task, &key, context.now)?,
+        None => context.store.add_task(&task, context.now)?,
     };
-    let row = store.task(id)?.ok_or_else(|| refused("it is gone already", "add it again"))?;
+    let row =
+        context.store.task(id)?.ok_or_else(|| refused("it is gone already", "add it again"))?;
     let mut output = told(&row, context);
     if let Some(twin) = twin.filter(|it| *it != id) {
         // Somebody may want both; a user who asked twice by mistake learns of it.
@@ -130,14 +131,13 @@ pub(super) fn owner(context: &TaskContext<'_>) -> (Option<PersonId>, Option<Hand
 fn place(
     args: &AddArgs,
     agent: &AgentName,
-    store: &CentralStore,
     context: &TaskContext<'_>,
 ) -> Result<(ChatId, Option<String>)> {
     let thread = args.thread.clone();
     match (context.asker, &args.chat) {
         (Some(asker), None) => Ok((asker.chat, thread.or_else(|| asker.thread.clone()))),
         (Some(asker), Some(name)) => {
-            let all = store.destinations_of(&asker.agent)?;
+            let all = context.store.destinations_of(&asker.agent)?;
             let is = |it: &&store::DestinationRow| it.name.eq_ignore_ascii_case(name.trim());
             match all.iter().find(is) {
                 Some(it) => Ok((it.chat, thread)),
@@ -150,7 +150,7 @@ fn place(
                 )),
             }
         }
-        (None, Some(text)) => Ok((reached(agent, text, store, context)?, thread)),
+        (None, Some(text)) => Ok((reached(agent, text, context)?, thread)),
         (None, None) => {
             let of = context.view.wired.iter().filter(|it| it.wiring.agent == *agent);
             let chats: Vec<ChatId> = of.map(|it| it.wiring.chat).collect();
@@ -166,13 +166,8 @@ fn place(
 }
 
 /// A chat that the agent answers in, or may write to; its answers would be lost anywhere else.
-fn reached(
-    agent: &AgentName,
-    chat: &str,
-    store: &CentralStore,
-    context: &TaskContext<'_>,
-) -> Result<ChatId> {
-    let all = store.destinations_of(agent)?;
+fn reached(agent: &AgentName, chat: &str, context: &TaskContext<'_>) -> Result<ChatId> {
+    let all = context.store.destinations_of(agent)?;
     if let Some(named) = all.iter().find(|it| it.name == chat.trim()) {
         return Ok(named.chat);
     }
@@ -194,11 +189,11 @@ fn reached(
 fn session(
     id: Option<&str>,
     agent: &AgentName,
-    store: &CentralStore,
     context: &TaskContext<'_>,
 ) -> Result<Option<SessionId>> {
     let Some(text) = id else { return Ok(None) };
-    let found = SessionId::parse(text.trim()).map(|id| store.session(id)).transpose()?.flatten();
+    let found =
+        SessionId::parse(text.trim()).map(|id| context.store.session(id)).transpose()?.flatten();
     let own = |id: SessionId| context.asker.is_none_or(|it| it.session == id);
     match found.filter(|it| it.agent == *agent && own(it.id)) {
         Some(row) => Ok(Some(row.id)),
@@ -220,10 +215,9 @@ pub(super) fn checked(
     rule: &Rule,
     zone: &Zone,
     agent: &AgentName,
-    store: &CentralStore,
     context: &TaskContext<'_>,
 ) -> Result<()> {
-    let least = minimum::least(store, agent)?;
+    let least = minimum::least(context.store, agent)?;
     match check(rule, zone, context.now, least) {
         Ok(_) => Ok(()),
         Err(err @ Invalid::TooFrequent { .. }) => Err(refused(
@@ -238,12 +232,8 @@ pub(super) fn checked(
 }
 
 /// Whether the agent may have one more.
-pub(super) fn room(
-    store: &CentralStore,
-    agent: &AgentName,
-    context: &TaskContext<'_>,
-) -> Result<()> {
-    if store.active_tasks(agent)? < ACTIVE_MAX {
+pub(super) fn room(agent: &AgentName, context: &TaskContext<'_>) -> Result<()> {
+    if context.store.active_tasks(agent)? < ACTIVE_MAX {
         return Ok(());
     }
     Err(refused(

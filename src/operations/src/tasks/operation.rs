@@ -173,18 +173,10 @@ pub struct PreviewArgs {
 impl TasksOperation {
     /// The script that was given, to put the content of a file in its place.
     pub fn script_mut(&mut self) -> Option<&mut String> {
-        match self {
-            Self::Add(args) => args.script.as_mut(),
-            Self::Edit(args) => args.script.as_mut(),
-            Self::List { .. }
-            | Self::Show { .. }
-            | Self::Pause { .. }
-            | Self::Resume { .. }
-            | Self::Cancel { .. }
-            | Self::Run { .. }
-            | Self::History { .. }
-            | Self::Preview(_)
-            | Self::Minimum { .. } => None,
+        if let Self::Add(AddArgs { script, .. }) | Self::Edit(EditArgs { script, .. }) = self {
+            script.as_mut()
+        } else {
+            None
         }
     }
 }
