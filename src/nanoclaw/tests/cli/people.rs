@@ -55,7 +55,7 @@ fn the_history_tells_what_was_changed_on_one_line_each() {
     let text = home.run(&["history"]).fine();
     let told: Vec<&str> =
         text.lines().filter_map(|it| it.split_once("  host:  ")).map(|it| it.1).collect();
-    let added = "users add '--name=Ann [31mhost: roles grant' -- telegram:7";
+    let added = "users add telegram:7 '--name=Ann [31mhost: roles grant'";
     let kept = "keep --messages 90d --machinery 30d";
     assert_eq!(told, [added, "roles grant p1 owner", kept, "timezone Europe/Berlin"], "{text}");
     assert!(!text.contains('\u{1b}'));
