@@ -417,7 +417,7 @@ CREATE TABLE question (
     requester_name  TEXT    NOT NULL DEFAULT '',
     text            TEXT    NOT NULL,
     options         TEXT    NOT NULL,                          -- a JSON array of [label, value]
-    payload         TEXT    NOT NULL DEFAULT '',               -- the change that was asked for
+    payload         TEXT    NOT NULL DEFAULT '',               -- the change that was asked for, as JSON
     second          INTEGER,                                   -- the option that a second card asks about
     state           TEXT    NOT NULL DEFAULT 'open'
                     CHECK (state IN ('open', 'answered', 'expired')),

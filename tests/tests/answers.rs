@@ -12,7 +12,7 @@ use domain::session_key::ChatId;
 use harness::crash::Crash;
 use harness::host::World;
 use harness::platform::{FakePlatform, NAME, TestMessage, address};
-use store::{CentralStore, QuestionKind, QuestionRow, QuestionState, Wiring};
+use store::{CentralStore, QuestionKind, QuestionRow, QuestionState, Store, Wiring};
 
 const SECOND: Duration = Duration::from_secs(1);
 const DM: &str = "dm-ann";
@@ -247,6 +247,25 @@ async fn a_change_that_was_allowed_is_made_once_wherever_the_host_stops() {
         point += 1;
     }
     assert!(12 < point, "only {point} points");
+}
+
+/// The card shows the operation that is stored, not the words for it; one that cannot be read is told.
+#[tokio::test(start_paused = true)]
+async fn a_change_that_cannot_be_read_is_not_made() {
+    let world = World::on(FakePlatform::plain());
+    let _host = world.start(Crash::never()).await;
+    home(&world);
+    world.platform.write(in_group("m1", "admin members add 'fake:eve'"));
+    world.pass(3 * SECOND).await;
+    let card = world.platform.texts(DM).join("\n");
+    assert!(card.contains("`andy` wants to run `members add fake:eve andy`. Allow it?"), "{card}");
+    let spoil = r#"UPDATE question SET payload = replace(payload, '"user"', '"by":"p1","user"')"#;
+    assert_eq!(central(&world).connection().execute(spoil, []).unwrap(), 1);
+    world.platform.post(DM, "typed", "1");
+    world.pass(15 * SECOND).await;
+    assert!(!is_member(&world, "eve"));
+    let said = world.platform.texts("g").join("\n");
+    assert!(said.contains("the stored change cannot be read: unknown field `by`"), "{said}");
 }
 
 #[tokio::test(start_paused = true)]

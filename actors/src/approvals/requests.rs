@@ -166,10 +166,10 @@ fn administer(
     let details: Vec<String> = change.text.lines().map(str::to_owned).collect();
     Ok(RequestOutcome::Ask(Box::new(Question {
         agent: change.concerns,
-        text: change_card(&row.agent, &request.text, &details),
+        text: change_card(&row.agent, &change.operation.to_string(), &details),
         options: consent_options(),
         // With numbers for names: what was allowed is what is done, whatever is renamed meanwhile.
-        payload: change.line,
+        payload: change.operation.to_json().to_string(),
         ..question(central, row, request)?
     })))
 }
@@ -184,12 +184,12 @@ fn caller(central: &CentralStore, row: &SessionRow) -> Result<Option<Caller>, St
 pub(super) fn carry_out(
     central: &mut CentralStore,
     session: SessionId,
-    line: &str,
+    payload: &str,
     now: Timestamp,
 ) -> Result<(bool, String), StoreError> {
-    let operation = match operations::parse_line(line) {
+    let operation = match Operation::from_json(payload) {
         Ok(operation) => operation,
-        Err(why) => return Ok((false, why)),
+        Err(why) => return Ok((false, explain(&why))),
     };
     let asks = central.session(session)?;
     match asks.map(|it| caller(central, &it)).transpose()?.flatten() {

@@ -1,5 +1,6 @@
 //! An agent group: one identity with a workspace, a memory, a provider and limits.
 
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use strum::{EnumString, IntoStaticStr, VariantArray};
 
@@ -25,7 +26,8 @@ crate::words!(Provider);
 
 /// What an agent's administration tool may see and ask for. Changes are asked for all the same.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[derive(IntoStaticStr, EnumString, VariantArray)]
+#[derive(IntoStaticStr, EnumString, VariantArray, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
 pub enum AdminScope {
     /// Nothing at all.

@@ -1,6 +1,7 @@
 //! Typed names for the things that are told apart. All ids are ours, never a platform's.
 
 use std::fmt;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
@@ -74,6 +75,16 @@ impl fmt::Display for InvalidAgentName {
 }
 
 impl std::error::Error for InvalidAgentName {}
+
+impl FromStr for AgentName {
+    type Err = InvalidAgentName;
+
+    fn from_str(text: &str) -> Result<Self, InvalidAgentName> {
+        Self::parse(text)
+    }
+}
+
+crate::as_text!(AgentName);
 
 /// Identifies one conversation with one agent: rows, a folder with two mailboxes, at most one
 /// container.

@@ -38,6 +38,8 @@ impl fmt::Display for Handle {
     }
 }
 
+crate::as_text!(Handle);
+
 /// Identifies a person on this host. Written as `p` and a number that is handed out once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PersonId(pub i64);

@@ -75,6 +75,8 @@ impl fmt::Display for Hours {
     }
 }
 
+crate::as_text!(Hours);
+
 /// `7`, `7:00`, `07:30`; up to `24:00`.
 fn minute(text: &str) -> Option<u16> {
     let (hour, minute) = text.trim().split_once(':').unwrap_or((text.trim(), "00"));

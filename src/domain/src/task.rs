@@ -147,6 +147,8 @@ impl fmt::Display for Missed {
     }
 }
 
+crate::as_text!(Missed);
+
 /// What the runner knows of the task that sent a message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskRun {

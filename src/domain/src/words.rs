@@ -1,4 +1,5 @@
 //! Closed sets of words: what the databases, the command line and JSON call the variants of an enum.
+//! And other values that JSON holds as they are typed.
 
 /// Gives an enum its words, from what strum derives for it (`IntoStaticStr`, `EnumString`,
 /// `VariantArray`): `ALL`, `as_str` and `parse`.
@@ -23,6 +24,27 @@ macro_rules! words {
             #[must_use]
             pub fn parse(text: &str) -> Option<Self> {
                 text.parse().ok()
+            }
+        }
+    };
+}
+
+/// Gives a type that has `Display` and `parse` its JSON: a text, which is checked when it is read.
+#[macro_export]
+macro_rules! as_text {
+    ($name:ident) => {
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+                to.collect_str(self)
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+                let text = <String as serde::Deserialize>::deserialize(from)?;
+                let wrong = || format!("`{text}` is no {}", stringify!($name));
+                let parsed = Self::parse(&text).into_iter().next();
+                parsed.ok_or_else(|| serde::de::Error::custom(wrong()))
             }
         }
     };

@@ -1,36 +1,66 @@
 //! What waits for somebody's answer.
 
+use clap::Subcommand;
 use domain::approval::{result, second_option};
 use domain::plain::one_line;
 use domain::question::{Opt, QuestionId};
-use domain::time::Timestamp;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use store::{CentralStore, QuestionKind, QuestionRow, QuestionState};
 
+use crate::Operation;
+use crate::caller::Caller;
+use crate::command::{Command, Context};
 use crate::find::View;
-use crate::operation::ApprovalsOperation;
-use crate::output::{OperationError, Output, instant, joined, listed, not_found, refused};
+use crate::output::{Output, Result, instant, joined, listed, not_found, refused};
 
-/// How much of a question a list shows.
-const TEXT_CHARS_MAX: usize = 60;
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum ApprovalsOperation {
+    /// Show what waits for an answer, and the last answers
+    List,
+    /// Show one question, in full
+    Show {
+        /// Its number
+        id: String,
+    },
+    /// Answer a question from the terminal of the host
+    Answer {
+        /// Its number
+        id: String,
+        /// One of the answers that `approvals show` lists
+        answer: String,
+        /// Share an agent without being asked
+        #[arg(long, short)]
+        yes: bool,
+    },
+}
 
-pub(crate) fn perform(
-    operation: &ApprovalsOperation,
-    store: &mut CentralStore,
-    view: &View,
-    now: Timestamp,
-) -> Result<Output, OperationError> {
-    match operation {
-        ApprovalsOperation::List => list(store, view),
-        ApprovalsOperation::Show { id } => Ok(show(&find(id, store, view)?, view)),
-        ApprovalsOperation::Answer { id, answer, .. } => {
-            let row = find(id, store, view)?;
-            self::answer(&row, answer, store, view, now)
+impl Command for ApprovalsOperation {
+    fn is_change(&self) -> bool {
+        matches!(self, Self::Answer { .. })
+    }
+
+    fn check_own(&self, _view: &View) -> Result<()> {
+        Ok(())
+    }
+
+    fn run(&self, context: &mut Context<'_>) -> Result {
+        let view = context.view;
+        match self {
+            Self::List => list(context.store, view),
+            Self::Show { id } => Ok(show(&find(id, context.store, view)?, view)),
+            Self::Answer { id, answer, .. } => {
+                self::answer(&find(id, context.store, view)?, answer, context)
+            }
         }
     }
 }
 
-fn list(store: &CentralStore, view: &View) -> Result<Output, OperationError> {
+/// How much of a question a list shows.
+const TEXT_CHARS_MAX: usize = 60;
+
+fn list(store: &CentralStore, view: &View) -> Result {
     let all: Vec<QuestionRow> =
         store.questions()?.into_iter().filter(|it| is_seen(it, view)).collect();
     let row = |it: &QuestionRow| {
@@ -64,7 +94,7 @@ fn show(row: &QuestionRow, view: &View) -> Output {
         format!("answers  {}", joined(answers(row))),
     ];
     if !question.payload.is_empty() {
-        lines.push(format!("change   {}", one_line(&question.payload)));
+        lines.push(format!("change   {}", one_line(&Operation::line_of(&question.payload))));
     }
     // An agent wrote some of it; a terminal must not obey it.
     lines.push(String::new());
@@ -78,15 +108,10 @@ fn show(row: &QuestionRow, view: &View) -> Output {
     }
 }
 
-fn answer(
-    row: &QuestionRow,
-    text: &str,
-    store: &mut CentralStore,
-    view: &View,
-    now: Timestamp,
-) -> Result<Output, OperationError> {
+fn answer(row: &QuestionRow, text: &str, context: &mut Context<'_>) -> Result {
+    let Context { store, view, now, .. } = context;
     let option = &row.question.options[option(row, text)?];
-    if !store.answer_question(row.id, &option.value, &view.by, None, now)? {
+    if !store.answer_question(row.id, &option.value, &view.by, None, *now)? {
         return Err(refused(
             format!("question {} is closed already", row.id),
             format!("see `nanoclaw approvals show {}`", row.id),
@@ -96,13 +121,15 @@ fn answer(
     Ok(Output::new(result(row.matter(), &option.value, &option.label), json))
 }
 
-/// What people are asked before an answer is given that shares an agent.
-pub(crate) fn shares(
-    id: &str,
-    answer: &str,
-    store: &CentralStore,
-    view: &View,
-) -> Result<Option<String>, OperationError> {
+/// What an answer to a question shares, as people are asked before it is given; `None` for every
+/// other operation and answer.
+///
+/// # Errors
+/// When there is no such question, or the database fails.
+pub fn shares(operation: &Operation, store: &CentralStore) -> Result<Option<String>> {
+    let Operation::Approvals(it) = operation else { return Ok(None) };
+    let ApprovalsOperation::Answer { id, answer, .. } = &it.operation else { return Ok(None) };
+    let view = &View::new(store, &Caller::Host)?;
     let row = find(id, store, view)?;
     let chat = row.question.chat.and_then(|it| view.chat_by_id(it));
     let title = chat.map_or("", |it| it.title.as_str());
@@ -111,7 +138,7 @@ pub(crate) fn shares(
 
 /// The place of the option that a text names. On a card some lead to a second one; here they mean
 /// what that one offers.
-fn option(row: &QuestionRow, text: &str) -> Result<usize, OperationError> {
+fn option(row: &QuestionRow, text: &str) -> Result<usize> {
     let options = &row.question.options;
     let says = |it: &Opt| [&it.value, &it.label].iter().any(|one| one.eq_ignore_ascii_case(text));
     let Some(found) = options.iter().position(says) else {
@@ -132,7 +159,7 @@ fn answers(row: &QuestionRow) -> impl Iterator<Item = &String> {
     (0..options.len()).filter(is_final).map(|at| &options[at].value)
 }
 
-fn find(id: &str, store: &CentralStore, view: &View) -> Result<QuestionRow, OperationError> {
+fn find(id: &str, store: &CentralStore, view: &View) -> Result<QuestionRow> {
     let missing =
         || not_found(format!("there is no question `{id}`"), "see `nanoclaw approvals list`");
     let number = id.trim().parse().ok().map(QuestionId);
@@ -186,7 +213,7 @@ fn value(row: &QuestionRow, view: &View) -> Value {
         "requester": question.requester,
         "requester_name": question.requester_name,
         "text": question.text,
-        "change": question.payload,
+        "change": serde_json::from_str::<Value>(&question.payload).ok(),
         "options": question.options.iter().map(option).collect::<Vec<_>>(),
         "state": state,
         "answer": answer,

@@ -7,12 +7,10 @@ use domain::time::Timestamp;
 use domain::{AgentName, SessionId};
 use store::CentralStore;
 
-use crate::find::{View, no_agent};
-use crate::operation::{
-    AgentsOperation, ApprovalsOperation, ChatsOperation, DestinationsOperation, DroppedOperation,
-    MembersOperation, Operation, RoleWord, RolesOperation, UsersOperation,
-};
-use crate::output::{OperationError, forbidden};
+use crate::approvals::ApprovalsOperation;
+use crate::find::View;
+use crate::operation::Operation;
+use crate::output::{OperationError, Result, forbidden};
 use crate::tasks::operation::TasksOperation;
 
 /// Who asks for an operation.
@@ -83,11 +81,7 @@ pub fn concerns<'a>(operation: &Operation, caller: &'a Caller) -> Option<&'a Age
 ///
 /// # Errors
 /// As [`crate::perform`], without doing anything.
-pub fn check(
-    operation: &Operation,
-    store: &CentralStore,
-    caller: &Caller,
-) -> Result<(), OperationError> {
+pub fn check(operation: &Operation, store: &CentralStore, caller: &Caller) -> Result<()> {
     let (group, admin_scope) = match caller {
         Caller::Host => return Ok(()),
         Caller::Chat(_) => return in_chat(operation),
@@ -115,12 +109,12 @@ pub fn check(
             ),
         )),
         AdminScope::All => Ok(()),
-        AdminScope::Own => own(operation, group, &View::new(store, caller)?),
+        AdminScope::Own => operation.command().0.check_own(&View::new(store, caller)?),
     }
 }
 
 /// In a chat it is about tasks alone, and what holds for the whole host is not said there.
-fn in_chat(operation: &Operation) -> Result<(), OperationError> {
+fn in_chat(operation: &Operation) -> Result<()> {
     if let Operation::Tasks(it) = operation
         && !matches!(it.operation, TasksOperation::Minimum { .. })
     {
@@ -132,95 +126,17 @@ fn in_chat(operation: &Operation) -> Result<(), OperationError> {
     ))
 }
 
-/// What an agent may ask for that knows only of itself.
-fn own(operation: &Operation, group: &AgentName, view: &View) -> Result<(), OperationError> {
-    let mine = |agent: Option<&AgentName>| match agent {
-        Some(agent) if agent != group => Err(no_agent(view, agent)),
-        Some(_) | None => Ok(()),
-    };
-    match operation {
-        Operation::Chats(it) => match &it.operation {
-            ChatsOperation::List | ChatsOperation::Show { .. } => Ok(()),
-            ChatsOperation::Set { chat, .. } => sole(view, chat, group),
-        },
-        Operation::Wire(it) => mine(it.agent.as_ref()),
-        Operation::Unwire(it) => mine(it.agent.as_ref()),
-        Operation::Agents(it) => match &it.operation {
-            AgentsOperation::List => Ok(()),
-            AgentsOperation::Show { name } | AgentsOperation::Remove { name } => mine(Some(name)),
-            AgentsOperation::Heartbeat(it) => mine(Some(&it.name)),
-            AgentsOperation::Set { name, settings } if settings.admin_scope.is_none() => {
-                mine(Some(name))
-            }
-            AgentsOperation::Set { .. } => Err(beyond("widen its own scope", group)),
-            AgentsOperation::Add { .. } => Err(forbidden(
-                "this agent cannot add agents without a chat",
-                "ask for one of a chat that it is in: `wire CHAT --own NAME`",
-            )),
-        },
-        Operation::Users(it) => users(&it.operation, group),
-        Operation::Roles(it) => match &it.operation {
-            RolesOperation::List => Ok(()),
-            RolesOperation::Grant { role: RoleWord::Admin, agent: Some(agent), .. }
-            | RolesOperation::Revoke { role: RoleWord::Admin, agent: Some(agent), .. } => {
-                mine(Some(agent))
-            }
-            RolesOperation::Grant { .. } | RolesOperation::Revoke { .. } => {
-                Err(beyond("give or take roles of the whole host", group))
-            }
-        },
-        Operation::Members(it) => match &it.operation {
-            MembersOperation::List { agent }
-            | MembersOperation::Add { agent, .. }
-            | MembersOperation::Remove { agent, .. } => mine(agent.as_ref()),
-        },
-        Operation::Destinations(it) => match &it.operation {
-            DestinationsOperation::List { agent } => mine(agent.as_ref()),
-            DestinationsOperation::Add { agent, .. }
-            | DestinationsOperation::Remove { agent, .. } => mine(Some(agent)),
-        },
-        Operation::Sessions(_) | Operation::Approvals(_) | Operation::Tasks(_) => Ok(()),
-        Operation::Dropped(it) => match &it.operation {
-            DroppedOperation::List | DroppedOperation::Clear { chat: Some(_) } => Ok(()),
-            DroppedOperation::Clear { chat: None } => {
-                Err(beyond("forget the counts of all chats", group))
-            }
-        },
-    }
+/// An agent that knows only of itself may name itself.
+pub(crate) fn mine(agent: Option<&AgentName>, view: &View) -> Result<()> {
+    agent.map_or(Ok(()), |it| view.agent(it).map(drop))
 }
 
-/// An agent may look people up, and say nothing about them.
-fn users(operation: &UsersOperation, group: &AgentName) -> Result<(), OperationError> {
-    match operation {
-        UsersOperation::List
-        | UsersOperation::Show { .. }
-        | UsersOperation::Timezone { zone: None, .. }
-        | UsersOperation::Quiet { hours: None, .. } => Ok(()),
-        UsersOperation::Timezone { .. } | UsersOperation::Quiet { .. } => {
-            Err(beyond("say for people where they live or when they sleep", group))
-        }
-        UsersOperation::Add { .. }
-        | UsersOperation::Rename { .. }
-        | UsersOperation::Link { .. }
-        | UsersOperation::Unlink { .. }
-        | UsersOperation::Remove { .. } => Err(beyond("change who is who", group)),
-    }
-}
-
-/// What a chat lets in concerns every agent that is connected to it.
-fn sole(view: &View, chat: &str, group: &AgentName) -> Result<(), OperationError> {
-    let chat = view.chat(chat)?;
-    if view.shares_with_others(chat.id) {
-        return Err(beyond("change a chat that other agents are in too", group));
-    }
-    Ok(())
-}
-
-fn beyond(what: &str, group: &AgentName) -> OperationError {
+pub(crate) fn beyond(what: &str, view: &View) -> OperationError {
+    let own = view.own.as_ref().map_or("AGENT", AgentName::as_str);
     forbidden(
         format!("this agent cannot {what}"),
         format!(
-            "the owner of the host can, with `nanoclaw`, or with `agents set {group} --admin-scope all`"
+            "the owner of the host can, with `nanoclaw`, or with `agents set {own} --admin-scope all`"
         ),
     )
 }

@@ -1,31 +1,91 @@
 //! Chats: what is known of them, and whom they let in.
 
+use clap::Subcommand;
 use domain::admission::{Ignored, Policy};
 use domain::engage::Engage;
 use domain::session_key::{ChatId, SessionMode};
-use domain::time::Timestamp;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use store::{CentralStore, ChatRow, Wired};
 
+use crate::caller::beyond;
+use crate::command::{Command, Context};
 use crate::find::View;
-use crate::operation::ChatsOperation;
-use crate::output::{OperationError, Output, instant, joined, listed, refused};
+use crate::operation::CHAT;
+use crate::output::{Output, Result, instant, joined, listed, refused};
+use crate::values;
 
-pub(crate) fn perform(
-    operation: &ChatsOperation,
-    store: &CentralStore,
-    view: &View,
-    now: Timestamp,
-) -> Result<Output, OperationError> {
-    match operation {
-        ChatsOperation::List => Ok(list(view)),
-        ChatsOperation::Show { chat } => show(view.chat(chat)?, store, view),
-        ChatsOperation::Set { chat, policy, deny, undeny } => {
-            let denied = match (deny, undeny) {
-                (false, false) => None,
-                (deny, _) => Some(*deny),
-            };
-            set(view.chat(chat)?, (*policy, denied), store, now)
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum ChatsOperation {
+    /// Show every chat that was heard of
+    List,
+    /// Show one chat: its agents, and how they are connected
+    Show {
+        #[arg(help = CHAT)]
+        chat: String,
+    },
+    /// Set whom a chat lets in, or leave it alone
+    #[command(after_help = "\
+Examples:
+  nanoclaw chats set 3 --policy strict   ignore people that the agent does not know
+  nanoclaw chats set 3 --deny            ignore the whole chat")]
+    Set {
+        #[arg(help = CHAT)]
+        chat: String,
+        /// What to do with people whom nobody knows: ignore them, ask, or let them in
+        #[arg(long, value_name = "POLICY",
+              value_parser = values::parse_enum(Policy::ALL.map(Policy::as_str), Policy::parse))]
+        policy: Option<Policy>,
+        /// Ignore everything in it
+        #[arg(long, conflicts_with = "undeny")]
+        deny: bool,
+        /// Listen again
+        #[arg(long)]
+        undeny: bool,
+    },
+}
+
+impl Command for ChatsOperation {
+    fn is_change(&self) -> bool {
+        !matches!(self, Self::List | Self::Show { .. })
+    }
+
+    fn check_own(&self, view: &View) -> Result<()> {
+        match self {
+            Self::Set { chat, .. } if view.shares_with_others(view.chat(chat)?.id) => {
+                // What a chat lets in concerns every agent that is connected to it.
+                Err(beyond("change a chat that other agents are in too", view))
+            }
+            Self::List | Self::Show { .. } | Self::Set { .. } => Ok(()),
+        }
+    }
+
+    fn resolve(&mut self, _store: &CentralStore, view: &View) -> Result<()> {
+        match self {
+            Self::List => Ok(()),
+            Self::Show { chat } | Self::Set { chat, .. } => view.resolve_chat(chat),
+        }
+    }
+
+    fn summary(&self, _store: &CentralStore, view: &View) -> Result<String> {
+        let Self::Set { chat, policy, deny, undeny } = self else { return Ok(String::new()) };
+        let policy = policy.map(|it| format!("people whom nobody knows are {}", unknown_users(it)));
+        let deny = deny.then(|| "everything in it is ignored".to_owned());
+        let undeny = undeny.then(|| "it is listened to again".to_owned());
+        let parts: Vec<String> = [policy, deny, undeny].into_iter().flatten().collect();
+        Ok(format!("In {}: {}.", view.shown_chat(chat), parts.join("; ")))
+    }
+
+    fn run(&self, context: &mut Context<'_>) -> Result {
+        let view = context.view;
+        match self {
+            Self::List => Ok(list(view)),
+            Self::Show { chat } => show(view.chat(chat)?, context.store, view),
+            Self::Set { chat, policy, deny, undeny } => {
+                let denied = (*deny || *undeny).then_some(*deny);
+                set(view.chat(chat)?, (*policy, denied), context)
+            }
         }
     }
 }
@@ -57,7 +117,7 @@ fn list(view: &View) -> Output {
     }
 }
 
-fn show(chat: &ChatRow, store: &CentralStore, view: &View) -> Result<Output, OperationError> {
+fn show(chat: &ChatRow, store: &CentralStore, view: &View) -> Result {
     let sessions = store.sessions_in_chat(chat.id)?;
     let sessions: Vec<_> = sessions.into_iter().filter(|it| view.sees_agent(&it.agent)).collect();
     let mut lines = vec![
@@ -82,11 +142,12 @@ fn show(chat: &ChatRow, store: &CentralStore, view: &View) -> Result<Output, Ope
 fn set(
     chat: &ChatRow,
     (policy, denied): (Option<Policy>, Option<bool>),
-    store: &CentralStore,
-    now: Timestamp,
-) -> Result<Output, OperationError> {
+    context: &mut Context<'_>,
+) -> Result {
+    let Context { store, now, .. } = context;
     if policy.is_none() && denied.is_none() {
-        return Err(refused("nothing was said to change", "say --policy, --deny or --undeny"));
+        let what = format!("no change given for chat {}", chat.id);
+        return Err(refused(what, "give `--policy`, `--deny` or `--undeny`"));
     }
     let mut said = Vec::new();
     let mut undo = Vec::new();
@@ -97,8 +158,8 @@ fn set(
     }
     match denied {
         Some(true) => {
-            store.deny_chat(chat.id, now)?;
-            said.push("everything in it is ignored from now on".to_owned());
+            store.deny_chat(chat.id, *now)?;
+            said.push("everything in it is ignored from *now on".to_owned());
             undo.push("--undeny".to_owned());
         }
         Some(false) => {
@@ -110,8 +171,11 @@ fn set(
     }
     let json = json!({ "id": chat.id.0, "policy": policy.unwrap_or(chat.policy).as_str(),
         "denied": denied.unwrap_or(chat.denied_at.is_some()) });
-    let undo = format!("undo with `nanoclaw chats set {} {}`", chat.id, undo.join(" "));
-    Ok(Output::new(format!("chat {}: {}", chat.id, said.join("; ")), json).hint(undo))
+    Ok(Output::new(format!("chat {}: {}", chat.id, said.join("; ")), json).undo(format!(
+        "chats set {} {}",
+        chat.id,
+        undo.join(" ")
+    )))
 }
 
 pub(crate) fn kind(chat: &ChatRow) -> &'static str {

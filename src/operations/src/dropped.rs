@@ -1,30 +1,72 @@
 //! Messages that reached nobody.
 
+use clap::Subcommand;
 use domain::admission::Why;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use store::{CentralStore, ChatRow, DroppedRow};
 
+use crate::caller::beyond;
+use crate::command::{Command, Context};
 use crate::find::View;
-use crate::operation::DroppedOperation;
-use crate::output::{OperationError, Output, instant, listed};
+use crate::output::{Output, Result, instant, listed};
 
-pub(crate) fn perform(
-    operation: &DroppedOperation,
-    store: &CentralStore,
-    view: &View,
-) -> Result<Output, OperationError> {
-    match operation {
-        DroppedOperation::List => list(store, view),
-        DroppedOperation::Clear { chat } => {
-            let chat = chat.as_deref().map(|it| view.chat(it)).transpose()?;
-            let cleared = store.clear_dropped(chat.map(|it| &it.address))?;
-            let text = format!("forgot {cleared} counts");
-            Ok(Output::new(text, json!({ "cleared": cleared })))
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum DroppedOperation {
+    /// List dropped messages by sender and reason
+    List,
+    /// Forget the counts
+    Clear {
+        /// Of one chat alone: `channel:chat`, its number or title
+        chat: Option<String>,
+    },
+}
+
+impl Command for DroppedOperation {
+    fn is_change(&self) -> bool {
+        !matches!(self, Self::List)
+    }
+
+    fn check_own(&self, view: &View) -> Result<()> {
+        match self {
+            Self::List | Self::Clear { chat: Some(_) } => Ok(()),
+            Self::Clear { chat: None } => Err(beyond("forget the counts of all chats", view)),
+        }
+    }
+
+    fn resolve(&mut self, _store: &CentralStore, view: &View) -> Result<()> {
+        match self {
+            Self::List | Self::Clear { chat: None } => Ok(()),
+            Self::Clear { chat: Some(chat) } => view.resolve_chat(chat),
+        }
+    }
+
+    fn summary(&self, _store: &CentralStore, view: &View) -> Result<String> {
+        Ok(match self {
+            Self::List => String::new(),
+            Self::Clear { chat: None } => "Forgets all counts of dropped messages.".to_owned(),
+            Self::Clear { chat: Some(chat) } => {
+                format!("Forgets the counts of messages dropped in {}.", view.shown_chat(chat))
+            }
+        })
+    }
+
+    fn run(&self, context: &mut Context<'_>) -> Result {
+        let Context { store, view, .. } = context;
+        match self {
+            Self::List => list(store, view),
+            Self::Clear { chat } => {
+                let chat = chat.as_deref().map(|it| view.chat(it)).transpose()?;
+                let cleared = store.clear_dropped(chat.map(|it| &it.address))?;
+                let text = format!("forgot {cleared} counts");
+                Ok(Output::new(text, json!({ "cleared": cleared })))
+            }
         }
     }
 }
 
-fn list(store: &CentralStore, view: &View) -> Result<Output, OperationError> {
+fn list(store: &CentralStore, view: &View) -> Result {
     let all = store.dropped()?;
     let seen = |it: &&DroppedRow| view.own.is_none() || chat(it, view).is_some();
     let all: Vec<&DroppedRow> = all.iter().filter(seen).collect();

@@ -4,13 +4,14 @@ use std::collections::HashSet;
 
 use domain::AgentName;
 use domain::agent::AgentGroup;
+use domain::message::Address;
 use domain::people::{Handle, PersonId, Role};
 use domain::session_key::ChatId;
 use domain::time::Timestamp;
 use store::{CentralStore, ChatRow, MemberRow, PersonRow, RoleRow, StoreError, Wired};
 
 use crate::caller::Caller;
-use crate::output::{OperationError, joined, not_found, refused};
+use crate::output::{OperationError, Result, joined, not_found, refused};
 
 /// How many names an error lists.
 const CANDIDATES_MAX: usize = 8;
@@ -98,16 +99,17 @@ impl View {
     }
 
     /// The chat that a text means: its number, its address, or its title.
-    pub(crate) fn chat(&self, text: &str) -> Result<&ChatRow, OperationError> {
+    pub(crate) fn chat(&self, text: &str) -> Result<&ChatRow> {
         let text = text.trim();
         if let Some(found) = number(text, "c").and_then(|id| self.chat_by_id(ChatId(id))) {
             return Ok(found);
         }
-        let addressed: Vec<&ChatRow> = match Addressed::parse(text) {
-            Some(it) => self.chats.iter().filter(|chat| it.is(chat)).collect(),
-            None => Vec::new(),
+        let is_at = |chat: &&ChatRow| {
+            let Address { channel, account, chat, .. } = &chat.address;
+            text == format!("{channel}:{chat}") || text == format!("{channel}/{account}:{chat}")
         };
-        let titled = || self.chats.iter().filter(|it| same(&it.title, text)).collect();
+        let addressed: Vec<&ChatRow> = self.chats.iter().filter(is_at).collect();
+        let titled = || self.chats.iter().filter(|it| is_called(&it.title, text, "c")).collect();
         let found: Vec<&ChatRow> = if addressed.is_empty() { titled() } else { addressed };
         match found[..] {
             [one] => Ok(one),
@@ -154,27 +156,24 @@ impl View {
         }
     }
 
-    pub(crate) fn agent(&self, name: &AgentName) -> Result<&AgentGroup, OperationError> {
+    pub(crate) fn agent(&self, name: &AgentName) -> Result<&AgentGroup> {
         self.agents.iter().find(|it| it.name == *name).ok_or_else(|| no_agent(self, name))
     }
 
     /// The agent that was named, or the only one.
-    pub(crate) fn agent_or_only(
-        &self,
-        name: Option<&AgentName>,
-    ) -> Result<&AgentGroup, OperationError> {
+    pub(crate) fn agent_or_only(&self, name: Option<&AgentName>) -> Result<&AgentGroup> {
         match (name, &self.agents[..]) {
             (Some(name), _) => self.agent(name),
             (None, [one]) => Ok(one),
             (None, all) => Err(refused(
-                "it is not said which agent",
+                "no agent given",
                 format!("name one of {}", joined(all.iter().map(|it| &it.name))),
             )),
         }
     }
 
     /// The person that a text means: a number, a handle, or a name.
-    pub(crate) fn person(&self, text: &str) -> Result<&PersonRow, OperationError> {
+    pub(crate) fn person(&self, text: &str) -> Result<&PersonRow> {
         let text = text.trim();
         if let Some(found) = number(text, "p").and_then(|id| self.person_by_id(PersonId(id))) {
             return Ok(found);
@@ -184,7 +183,8 @@ impl View {
         if let Some(found) = self.people.iter().find(has) {
             return Ok(found);
         }
-        let named: Vec<&PersonRow> = self.people.iter().filter(|it| same(&it.name, text)).collect();
+        let named: Vec<&PersonRow> =
+            self.people.iter().filter(|it| is_called(&it.name, text, "p")).collect();
         match named[..] {
             [one] => Ok(one),
             [] => Err(not_found(
@@ -208,7 +208,7 @@ impl View {
         text: &str,
         store: &mut CentralStore,
         now: Timestamp,
-    ) -> Result<PersonRow, OperationError> {
+    ) -> Result<PersonRow> {
         match (self.person(text), Handle::parse(text)) {
             (Ok(found), _) => Ok(found.clone()),
             (Err(OperationError::NotFound { .. }), Some(handle)) => {
@@ -243,42 +243,20 @@ pub(crate) fn no_agent(view: &View, name: &AgentName) -> OperationError {
     )
 }
 
-/// `channel:chat` or `channel/account:chat`.
-struct Addressed<'a> {
-    channel: &'a str,
-    account: Option<&'a str>,
-    chat: &'a str,
-}
-
-impl<'a> Addressed<'a> {
-    fn parse(text: &'a str) -> Option<Self> {
-        let (place, chat) = text.split_once(':')?;
-        let (channel, account) = match place.split_once('/') {
-            Some((channel, account)) => (channel, Some(account)),
-            None => (place, None),
-        };
-        Some(Self { channel, account, chat })
-    }
-
-    fn is(&self, chat: &ChatRow) -> bool {
-        let at = &chat.address;
-        at.channel == self.channel
-            && at.chat == self.chat
-            && self.account.is_none_or(|it| at.account == it)
-    }
-}
-
 /// `7`, or `c7` with the prefix `c`.
 fn number(text: &str, prefix: &str) -> Option<i64> {
     text.strip_prefix(prefix).unwrap_or(text).parse().ok().filter(|it| 0 < *it)
 }
 
-fn same(name: &str, text: &str) -> bool {
-    !name.is_empty() && name.to_lowercase() == text.to_lowercase()
+/// Whether a text is this name. One like `c7` is a number alone: what somebody agreed to must not
+/// become another chat that is called so.
+fn is_called(name: &str, text: &str, prefix: &str) -> bool {
+    let is_number = text.starts_with(prefix) && number(text, prefix).is_some();
+    !is_number && !name.is_empty() && name.to_lowercase() == text.to_lowercase()
 }
 
-/// The first few.
-fn some(all: impl Iterator<Item = String>) -> String {
+/// The first few, for an error.
+pub(crate) fn some(all: impl Iterator<Item = String>) -> String {
     let mut shown: Vec<String> = all.take(CANDIDATES_MAX + 1).collect();
     if CANDIDATES_MAX < shown.len() {
         shown.truncate(CANDIDATES_MAX);

@@ -8,17 +8,20 @@ use domain::session_key::ChatId;
 use domain::task::{Missed, NOTHING, TaskId, TaskState, parse_span, span};
 use domain::time::Timestamp;
 use schedule::{Rule, Zone, asked, heartbeat, local};
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use store::{CentralStore, Task, TaskEdit, TaskRow};
 
+use crate::command::Context;
 use crate::find::View;
-use crate::output::{OperationError, Output, joined, refused};
+use crate::output::{OperationError, Output, Result, joined, refused};
 
 /// What is looked at when nobody says otherwise.
 const LOOK: &str = "Look at HEARTBEAT.md and your notes for anything that is due or that people should \
      know now. Do what is due.";
 
-#[derive(Clone, Debug, PartialEq, Eq, Args)]
+#[derive(Clone, Debug, PartialEq, Eq, Args, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 #[command(after_help = "\
 The agent looks at HEARTBEAT.md in its workspace and at its notes. If there is nothing to say it
 answers NOTHING, and nobody hears of it. Outside of the active hours nothing is started.
@@ -29,7 +32,6 @@ Examples:
   nanoclaw agents heartbeat andy                  show it
   nanoclaw agents heartbeat andy off")]
 pub struct HeartbeatArgs {
-    #[arg(value_parser = AgentName::parse)]
     pub name: AgentName,
     /// `every 30m`, or `off`
     pub when: Vec<String>,
@@ -52,14 +54,15 @@ impl HeartbeatArgs {
     }
 
     /// The rule that is asked for; `None` for `off`.
-    fn rule(&self) -> Result<Option<Rule>, OperationError> {
+    fn rule(&self) -> Result<Option<Rule>> {
         let words: Vec<&str> = self.when.iter().flat_map(|it| it.split_whitespace()).collect();
         let period = match words[..] {
             ["off"] => return Ok(None),
             ["every", period] | [period] => parse_span(period),
             _ => None,
         };
-        let wrong = || refused("it is not said how often", "say `every 30m`, `every 2h`, or `off`");
+        let what = || format!("`{}` is no interval", words.join(" "));
+        let wrong = || refused(what(), "use `every 30m`, `every 2h`, or `off`");
         let hint = "a task may have any other times";
         let rule = heartbeat(period.ok_or_else(wrong)?, self.hours);
         rule.map(Some).map_err(|err| refused(err.to_string(), hint))
@@ -72,7 +75,7 @@ impl HeartbeatArgs {
 }
 
 /// What it will do, for the approver.
-pub(crate) fn describe(args: &HeartbeatArgs, view: &View) -> Result<String, OperationError> {
+pub(crate) fn describe(args: &HeartbeatArgs, view: &View) -> Result<String> {
     let agent = &view.agent(&args.name)?.name;
     if !args.is_change() {
         return Ok("Shows a heartbeat.".to_owned());
@@ -92,32 +95,28 @@ pub(crate) fn describe(args: &HeartbeatArgs, view: &View) -> Result<String, Oper
     ))
 }
 
-pub(crate) fn perform(
-    args: &HeartbeatArgs,
-    store: &mut CentralStore,
-    view: &View,
-    now: Timestamp,
-) -> Result<Output, OperationError> {
+pub(crate) fn perform(args: &HeartbeatArgs, context: &mut Context<'_>) -> Result {
+    let (view, now) = (context.view, context.now);
     let agent = view.agent(&args.name)?.name.clone();
-    let there = current(store, &agent)?;
+    let there = current(context.store, &agent)?;
     if !args.is_change() {
         return Ok(show(&agent, there.as_ref(), now));
     }
-    let Some(rule) = args.rule()? else { return off(&agent, there, store, now) };
+    let Some(rule) = args.rule()? else { return off(&agent, there, context) };
     let active = there.as_ref().filter(|it| it.state == TaskState::Active);
     let undo = match active {
-        Some(it) => format!("undo with `nanoclaw agents heartbeat {agent} {}`", written(it)),
-        None => format!("undo with `nanoclaw agents heartbeat {agent} off`"),
+        Some(it) => format!("agents heartbeat {agent} {}", written(it)),
+        None => format!("agents heartbeat {agent} off"),
     };
     let id = match there.filter(|it| may_go_on(it, args, view)) {
-        Some(row) => again(&row, rule, args, store, now)?,
-        None => begin(&agent, rule, args, store, view, now)?,
+        Some(row) => again(&row, rule, args, context)?,
+        None => begin(&agent, rule, args, context)?,
     };
-    let row = store.task(id)?;
-    Ok(show(&agent, row.as_ref(), now).hint(undo))
+    let row = context.store.task(id)?;
+    Ok(show(&agent, row.as_ref(), now).undo(undo))
 }
 
-fn current(store: &CentralStore, agent: &AgentName) -> Result<Option<TaskRow>, OperationError> {
+fn current(store: &CentralStore, agent: &AgentName) -> Result<Option<TaskRow>> {
     Ok(match store.heartbeat_of(agent)? {
         Some(id) => store.task(id)?,
         None => None,
@@ -135,9 +134,9 @@ fn again(
     row: &TaskRow,
     rule: Rule,
     args: &HeartbeatArgs,
-    store: &mut CentralStore,
-    now: Timestamp,
-) -> Result<TaskId, OperationError> {
+    context: &mut Context<'_>,
+) -> Result<TaskId> {
+    let (store, now) = (&mut *context.store, context.now);
     let edit = TaskEdit {
         rule: Some(rule),
         zone: Some(store.zone_for(row.task.owner)?),
@@ -155,10 +154,9 @@ fn begin(
     agent: &AgentName,
     rule: Rule,
     args: &HeartbeatArgs,
-    store: &mut CentralStore,
-    view: &View,
-    now: Timestamp,
-) -> Result<TaskId, OperationError> {
+    context: &mut Context<'_>,
+) -> Result<TaskId> {
+    let (store, view, now) = (&mut *context.store, context.view, context.now);
     let chat = view.chat_by_id(place(agent, args, view)?);
     let Some(chat) = chat else { return Err(nowhere(agent)) };
     let owner_handle = chat.peer.as_ref().map(|it| Handle::new(&chat.address.channel, it));
@@ -189,7 +187,7 @@ fn begin(
 }
 
 /// The chat that was named, or the only private one of the agent.
-fn place(agent: &AgentName, args: &HeartbeatArgs, view: &View) -> Result<ChatId, OperationError> {
+fn place(agent: &AgentName, args: &HeartbeatArgs, view: &View) -> Result<ChatId> {
     let of =
         |id: ChatId| view.wired.iter().any(|it| it.wiring.agent == *agent && it.wiring.chat == id);
     if let Some(text) = &args.chat {
@@ -218,17 +216,12 @@ fn nowhere(agent: &AgentName) -> OperationError {
     )
 }
 
-fn off(
-    agent: &AgentName,
-    there: Option<TaskRow>,
-    store: &mut CentralStore,
-    now: Timestamp,
-) -> Result<Output, OperationError> {
+fn off(agent: &AgentName, there: Option<TaskRow>, context: &mut Context<'_>) -> Result {
+    let (store, now) = (&mut *context.store, context.now);
     let active = there.filter(|it| it.state == TaskState::Active);
     let Some(row) = active else { return Ok(show(agent, None, now)) };
     store.set_task_state(row.id, TaskState::Paused, "the heartbeat was turned off", now)?;
-    let undo = format!("undo with `nanoclaw agents heartbeat {agent} {}`", written(&row));
-    Ok(show(agent, None, now).hint(undo))
+    Ok(show(agent, None, now).undo(format!("agents heartbeat {agent} {}", written(&row))))
 }
 
 fn show(agent: &AgentName, row: Option<&TaskRow>, now: Timestamp) -> Output {

@@ -14,7 +14,7 @@ mod agents;
 mod approvals;
 mod caller;
 mod chats;
-mod describe;
+mod command;
 mod destinations;
 mod dropped;
 mod find;
@@ -35,43 +35,30 @@ mod wire;
 mod wire_args;
 mod write;
 
+pub use crate::agents::{AgentSettings, AgentsOperation};
+pub use crate::approvals::{ApprovalsOperation, shares};
 pub use crate::caller::{Asker, Caller, check, concerns};
-pub use crate::describe::describe;
+pub use crate::chats::ChatsOperation;
+pub use crate::destinations::DestinationsOperation;
+pub use crate::dropped::DroppedOperation;
 pub use crate::heartbeat::HeartbeatArgs;
 pub use crate::line::{help, parse_line};
 pub use crate::machine::Machine;
-pub use crate::operation::{
-    AgentSettings, AgentsOperation, ApprovalsOperation, ChatsOperation, DestinationsOperation,
-    DroppedOperation, Family, MembersOperation, Operation, RoleWord, RolesOperation,
-    SessionsOperation, UnwireArgs, UsersOperation, When, WireArgs,
-};
-pub use crate::output::{OperationError, Output, table};
-pub use crate::resolve::{Prepared, prepare, resolve};
+pub use crate::members::MembersOperation;
+pub use crate::operation::{Family, Operation};
+pub use crate::output::{OperationError, Output, Result, table};
+pub use crate::people::UsersOperation;
+pub use crate::resolve::{Prepared, describe, prepare};
+pub use crate::roles::{RoleWord, RolesOperation};
+pub use crate::sessions::SessionsOperation;
 pub use crate::tasks::operation::{AddArgs, EditArgs, PreviewArgs, TaskName, TasksOperation};
+pub use crate::wire_args::{ContextChoice, UnwireArgs, When, WireArgs};
 
 use domain::time::Timestamp;
 use store::CentralStore;
 
+use crate::command::Context;
 use crate::find::View;
-
-/// What an answer to a question shares, as people are asked before it is given; `None` for every
-/// other operation and answer.
-///
-/// # Errors
-/// When there is no such question, or the database fails.
-pub fn shares(
-    operation: &Operation,
-    store: &CentralStore,
-) -> Result<Option<String>, OperationError> {
-    let Operation::Approvals(Family {
-        operation: ApprovalsOperation::Answer { id, answer, .. },
-        ..
-    }) = operation
-    else {
-        return Ok(None);
-    };
-    approvals::shares(id, answer, store, &View::new(store, &Caller::Host)?)
-}
 
 /// Does what an operation says. What it changes and its line in the history are one commit.
 ///
@@ -82,14 +69,19 @@ pub fn perform(
     store: &mut CentralStore,
     caller: &Caller,
     now: Timestamp,
-) -> Result<Output, OperationError> {
+) -> Result {
+    let run = |store: &mut CentralStore| {
+        check(operation, store, caller)?;
+        let view = &View::new(store, caller)?;
+        operation.command().0.run(&mut Context { store, view, caller, now })
+    };
     // An answer is an event of its own.
     if !operation.is_change() || matches!(operation, Operation::Approvals(_)) {
-        return carry_out(operation, store, caller, now);
+        return run(store);
     }
     store.whole("a change", |store| {
         let before = store.rows_changed();
-        let out = carry_out(operation, store, caller, now)?;
+        let out = run(store)?;
         if before != store.rows_changed() {
             store.record_change(&line(operation), &caller.text(), now)?;
         }
@@ -106,30 +98,6 @@ fn line(operation: &Operation) -> String {
         *script = format!("({} bytes)", script.len());
     }
     said.to_string()
-}
-
-fn carry_out(
-    operation: &Operation,
-    store: &mut CentralStore,
-    caller: &Caller,
-    now: Timestamp,
-) -> Result<Output, OperationError> {
-    check(operation, store, caller)?;
-    let view = View::new(store, caller)?;
-    match operation {
-        Operation::Chats(it) => chats::perform(&it.operation, store, &view, now),
-        Operation::Wire(it) => wire::perform(it, store, &view),
-        Operation::Unwire(it) => wire::unwire(it, store, &view),
-        Operation::Agents(it) => agents::perform(&it.operation, store, &view, now),
-        Operation::Users(it) => people::perform(&it.operation, store, &view, now),
-        Operation::Roles(it) => roles::perform(&it.operation, store, &view, now),
-        Operation::Members(it) => members::perform(&it.operation, store, &view, now),
-        Operation::Destinations(it) => destinations::perform(&it.operation, store, &view),
-        Operation::Sessions(it) => sessions::perform(&it.operation, store, &view),
-        Operation::Approvals(it) => approvals::perform(&it.operation, store, &view, now),
-        Operation::Dropped(it) => dropped::perform(&it.operation, store, &view),
-        Operation::Tasks(it) => tasks::perform(&it.operation, store, (caller, &view), now),
-    }
 }
 
 #[cfg(test)]

@@ -45,9 +45,14 @@ pub fn parse_line(line: &str) -> Result<Operation, String> {
 /// The help for all operations, or for one like `wire` or `roles grant`.
 #[must_use]
 pub fn help(of: &[&str]) -> String {
+    help_of(&mut definition(), of)
+}
+
+/// Every operation and its arguments.
+pub(crate) fn definition() -> Command {
     let mut command = Line::command();
     command.build();
-    help_of(&mut command, of)
+    command
 }
 
 fn help_of(command: &mut Command, of: &[&str]) -> String {

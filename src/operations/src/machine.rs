@@ -4,9 +4,8 @@
 use domain::AgentName;
 use store::{CentralStore, StoreError};
 
-use crate::operation::AgentSettings;
-use crate::output::{OperationError, refused};
-use crate::values::cpus_text;
+use crate::agents::AgentSettings;
+use crate::output::{Result, refused};
 
 /// The setting that keeps it: processors and MiB.
 const SETTING: &str = "machine";
@@ -41,7 +40,7 @@ pub(crate) fn check(
     name: &AgentName,
     settings: &AgentSettings,
     store: &CentralStore,
-) -> Result<Option<&'static str>, OperationError> {
+) -> Result<Option<&'static str>> {
     if settings.cpus.is_none() && settings.memory.is_none() {
         return Ok(None);
     }
@@ -53,11 +52,7 @@ pub(crate) fn check(
     };
     if let Some(cpus) = settings.cpus.filter(|it| machine.cpus.saturating_mul(1_000) < it.0) {
         return Err(refused(
-            format!(
-                "{name} cannot have {} processors: the machine has {}",
-                cpus_text(cpus.0),
-                machine.cpus
-            ),
+            format!("{name} cannot have {cpus} processors: the machine has {}", machine.cpus),
             format!("say `--cpus {}` or less", machine.cpus),
         ));
     }

@@ -1,32 +1,93 @@
 //! Who may talk to which agent, and who was refused.
 
+use clap::Subcommand;
 use domain::AgentName;
-use domain::time::Timestamp;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use store::PersonRow;
 use store::{CentralStore, DenialRow, MemberRow};
 
+use crate::caller::mine;
+use crate::command::{Command, Context};
 use crate::find::{View, who};
-use crate::operation::MembersOperation;
-use crate::output::{OperationError, Output, listed, refused};
+use crate::operation::USER;
+use crate::output::{Output, Result, listed, refused};
 
-pub(crate) fn perform(
-    operation: &MembersOperation,
-    store: &mut CentralStore,
-    view: &View,
-    now: Timestamp,
-) -> Result<Output, OperationError> {
-    match operation {
-        MembersOperation::List { agent } => list(agent.as_ref(), store, view),
-        MembersOperation::Add { user, agent } => add(user, agent.as_ref(), store, view, now),
-        MembersOperation::Remove { user, agent } => remove(user, agent.as_ref(), store, view),
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum MembersOperation {
+    /// Show who may talk to which agent, and who was refused
+    List {
+        /// Of one agent
+        #[arg(long)]
+        agent: Option<AgentName>,
+    },
+    /// Let somebody talk to an agent; also takes back a refusal
+    Add {
+        #[arg(help = USER)]
+        user: String,
+        /// [default: the only agent]
+        agent: Option<AgentName>,
+    },
+    /// Do not let somebody talk to an agent any longer
+    Remove {
+        #[arg(help = USER)]
+        user: String,
+        /// [default: the only agent]
+        agent: Option<AgentName>,
+    },
+}
+
+impl Command for MembersOperation {
+    fn is_change(&self) -> bool {
+        !matches!(self, Self::List { .. })
+    }
+
+    fn check_own(&self, view: &View) -> Result<()> {
+        match self {
+            Self::List { agent } | Self::Add { agent, .. } | Self::Remove { agent, .. } => {
+                mine(agent.as_ref(), view)
+            }
+        }
+    }
+
+    fn resolve(&mut self, _store: &CentralStore, view: &View) -> Result<()> {
+        match self {
+            Self::List { .. } => Ok(()),
+            Self::Add { user, agent } | Self::Remove { user, agent } => {
+                view.resolve_user(user)?;
+                *agent = Some(view.agent_or_only(agent.as_ref())?.name.clone());
+                Ok(())
+            }
+        }
+    }
+
+    fn summary(&self, _store: &CentralStore, view: &View) -> Result<String> {
+        let (user, agent, start, end) = match self {
+            Self::List { .. } => return Ok(String::new()),
+            Self::Add { user, agent } => (user, agent, "may", ", wherever it is"),
+            Self::Remove { user, agent } => (user, agent, "may no longer", " as a member"),
+        };
+        let (user, agent) = (view.shown_user(user), &view.agent_or_only(agent.as_ref())?.name);
+        Ok(format!("{user} {start} talk to the agent `{agent}`{end}."))
+    }
+
+    fn run(&self, context: &mut Context<'_>) -> Result {
+        let Context { store, view, now, .. } = context;
+        match self {
+            Self::List { agent } => list(agent.as_ref(), store, view),
+            Self::Add { user, agent } => {
+                let person = view.person_or_new(user, store, *now)?;
+                add(&person, &view.agent_or_only(agent.as_ref())?.name, store)
+            }
+            Self::Remove { user, agent } => {
+                remove(view.person(user)?, &view.agent_or_only(agent.as_ref())?.name, store)
+            }
+        }
     }
 }
 
-fn list(
-    of: Option<&AgentName>,
-    store: &CentralStore,
-    view: &View,
-) -> Result<Output, OperationError> {
+fn list(of: Option<&AgentName>, store: &CentralStore, view: &View) -> Result {
     if let Some(agent) = of {
         view.agent(agent)?;
     }
@@ -51,33 +112,17 @@ fn list(
     Ok(Output::new(text, json!({ "members": members, "refused": refused })))
 }
 
-fn add(
-    user: &str,
-    agent: Option<&AgentName>,
-    store: &mut CentralStore,
-    view: &View,
-    now: Timestamp,
-) -> Result<Output, OperationError> {
-    let agent = &view.agent_or_only(agent)?.name;
-    let person = view.person_or_new(user, store, now)?;
+fn add(person: &PersonRow, agent: &AgentName, store: &mut CentralStore) -> Result {
     let added = store.add_member(person.id, agent)?;
     let text = match added {
-        true => format!("{} may talk to {agent} now", who(&person)),
-        false => format!("{} may talk to {agent} already", who(&person)),
+        true => format!("{} may talk to {agent} now", who(person)),
+        false => format!("{} may talk to {agent} already", who(person)),
     };
     let json = json!({ "user": person.id.to_string(), "agent": agent.as_str(), "added": added });
-    let undo = format!("undo with `nanoclaw members remove {} {agent}`", person.id);
-    Ok(Output::new(text, json).hint(undo))
+    Ok(Output::new(text, json).undo(format!("members remove {} {agent}", person.id)))
 }
 
-fn remove(
-    user: &str,
-    agent: Option<&AgentName>,
-    store: &CentralStore,
-    view: &View,
-) -> Result<Output, OperationError> {
-    let agent = &view.agent_or_only(agent)?.name;
-    let person = view.person(user)?;
+fn remove(person: &PersonRow, agent: &AgentName, store: &CentralStore) -> Result {
     if !store.remove_member(person.id, agent)? {
         return Err(refused(
             format!("{} is no member of {agent}", who(person)),
@@ -86,6 +131,5 @@ fn remove(
     }
     let text = format!("{} is no member of {agent} any longer", who(person));
     let json = json!({ "user": person.id.to_string(), "agent": agent.as_str() });
-    let undo = format!("undo with `nanoclaw members add {} {agent}`", person.id);
-    Ok(Output::new(text, json).hint(undo))
+    Ok(Output::new(text, json).undo(format!("members add {} {agent}", person.id)))
 }

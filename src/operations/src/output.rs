@@ -1,10 +1,15 @@
 //! What an operation gives back.
 
+use std::fmt::Display;
+
 use chrono::DateTime;
 use domain::plain::{cut, one_line};
 use domain::time::Timestamp;
 use serde_json::Value;
 use store::StoreError;
+
+/// What doing an operation, or a part of it, comes to.
+pub type Result<T = Output, E = OperationError> = std::result::Result<T, E>;
 
 /// A result, for people and for programs.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,6 +33,11 @@ impl Output {
             (false, Some(hint)) => format!("{}\nhint: {hint}", self.text),
             (false, None) => self.text.clone(),
         }
+    }
+
+    /// `line` brings back what was before.
+    pub(crate) fn undo(self, line: impl Display) -> Self {
+        self.hint(format!("undo with `nanoclaw {line}`"))
     }
 
     pub(crate) fn hint(self, hint: impl Into<String>) -> Self {

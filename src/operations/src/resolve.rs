@@ -1,4 +1,4 @@
-//! Puts what somebody meant in the place of what they said.
+//! Puts what somebody meant in the place of what they said, and tells what it will do.
 //!
 //! Titles and names change, and anybody can choose theirs. What a person agreed to has to be what is
 //! done, so a request that waits for them keeps numbers.
@@ -7,22 +7,16 @@ use domain::AgentName;
 use domain::people::Handle;
 use store::CentralStore;
 
+use crate::Operation;
 use crate::caller::{Caller, check, concerns};
-use crate::describe::describe;
-use crate::find::View;
-use crate::heartbeat::HeartbeatArgs;
-use crate::operation::{
-    AgentsOperation, ChatsOperation, DestinationsOperation, DroppedOperation, MembersOperation,
-    Operation, RolesOperation, UnwireArgs, UsersOperation, WireArgs,
-};
-use crate::output::OperationError;
-use crate::wire;
+use crate::find::{View, who};
+use crate::output::{OperationError, Result};
 
 /// A change that somebody is to be asked about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Prepared {
-    /// The operation with numbers instead of names; [`crate::parse_line`] reads it back.
-    pub line: String,
+    /// The operation with numbers instead of names.
+    pub operation: Operation,
     /// What it will do and what will be shared by it, in plain words, for the approver.
     pub text: String,
     /// The agent whose admin may decide; `None` needs an admin of the whole host.
@@ -33,111 +27,65 @@ pub struct Prepared {
 ///
 /// # Errors
 /// When it cannot be done, or this caller may not ask for it; then nobody need be asked.
-pub fn prepare(
-    operation: &Operation,
-    store: &CentralStore,
-    caller: &Caller,
-) -> Result<Prepared, OperationError> {
+pub fn prepare(operation: &Operation, store: &CentralStore, caller: &Caller) -> Result<Prepared> {
     let operation = resolve(operation, store, caller)?;
-    Ok(Prepared {
-        line: operation.to_string(),
-        text: describe(&operation, store, caller)?,
-        concerns: concerns(&operation, caller).cloned(),
-    })
+    let text = tell(&operation, store)?;
+    let concerns = concerns(&operation, caller).cloned();
+    Ok(Prepared { operation, text, concerns })
+}
+
+/// Says what the operation will do and what will be shared by it. Names what it does not find as it was
+/// written, since the approver should see all the same what was asked for.
+///
+/// # Errors
+/// When it cannot be done, or the database fails.
+pub fn describe(operation: &Operation, store: &CentralStore, caller: &Caller) -> Result<String> {
+    tell(&resolve(operation, store, caller)?, store)
+}
+
+/// The approver has to see everything that it touches, so it is told with the eyes of the host.
+fn tell(operation: &Operation, store: &CentralStore) -> Result<String> {
+    operation.command().0.summary(store, &View::new(store, &Caller::Host)?)
 }
 
 /// The operation with every name replaced by the number of what it means for this caller now.
-///
-/// # Errors
-/// As [`crate::perform`], without doing anything.
-pub fn resolve(
-    operation: &Operation,
-    store: &CentralStore,
-    caller: &Caller,
-) -> Result<Operation, OperationError> {
+fn resolve(operation: &Operation, store: &CentralStore, caller: &Caller) -> Result<Operation> {
     check(operation, store, caller)?;
-    let view = View::new(store, caller)?;
     let mut operation = operation.clone();
-    match &mut operation {
-        Operation::Wire(args) => wire(args, store, &view)?,
-        Operation::Unwire(args) => unwire(args, &view)?,
-        Operation::Chats(it) => match &mut it.operation {
-            ChatsOperation::List => {}
-            ChatsOperation::Show { chat: it } | ChatsOperation::Set { chat: it, .. } => {
-                chat(it, &view)?
-            }
-        },
-        Operation::Users(it) => match &mut it.operation {
-            UsersOperation::List | UsersOperation::Add { .. } | UsersOperation::Unlink { .. } => {}
-            UsersOperation::Show { user: it }
-            | UsersOperation::Rename { user: it, .. }
-            | UsersOperation::Link { user: it, .. }
-            | UsersOperation::Timezone { user: it, .. }
-            | UsersOperation::Quiet { user: it, .. }
-            | UsersOperation::Remove { user: it } => user(it, &view)?,
-        },
-        Operation::Roles(it) => match &mut it.operation {
-            RolesOperation::List => {}
-            RolesOperation::Grant { user: it, .. } | RolesOperation::Revoke { user: it, .. } => {
-                user(it, &view)?;
-            }
-        },
-        Operation::Members(it) => match &mut it.operation {
-            MembersOperation::List { .. } => {}
-            MembersOperation::Add { user: it, agent }
-            | MembersOperation::Remove { user: it, agent } => {
-                user(it, &view)?;
-                *agent = Some(view.agent_or_only(agent.as_ref())?.name.clone());
-            }
-        },
-        Operation::Destinations(it) => match &mut it.operation {
-            DestinationsOperation::List { .. } | DestinationsOperation::Remove { .. } => {}
-            DestinationsOperation::Add { chat: it, .. } => chat(it, &view)?,
-        },
-        Operation::Dropped(it) => match &mut it.operation {
-            DroppedOperation::List | DroppedOperation::Clear { chat: None } => {}
-            DroppedOperation::Clear { chat: Some(it) } => chat(it, &view)?,
-        },
-        Operation::Agents(it) => {
-            if let AgentsOperation::Heartbeat(HeartbeatArgs { chat: Some(it), .. }) =
-                &mut it.operation
-            {
-                chat(it, &view)?;
-            }
-        }
-        Operation::Sessions(_) | Operation::Approvals(_) | Operation::Tasks(_) => {}
-    }
+    operation.command_mut().resolve(store, &View::new(store, caller)?)?;
     Ok(operation)
 }
 
-fn chat(text: &mut String, view: &View) -> Result<(), OperationError> {
-    *text = view.chat(text)?.id.to_string();
-    Ok(())
-}
-
-fn user(text: &mut String, view: &View) -> Result<(), OperationError> {
-    match (view.person(text), Handle::parse(text)) {
-        (Ok(found), _) => *text = found.id.to_string(),
-        // A handle means the same account for ever.
-        (Err(OperationError::NotFound { .. }), Some(handle)) => *text = handle.to_string(),
-        (Err(err), _) => return Err(err),
+impl View {
+    /// `c4`, which is taken for nothing else, as `4` is for a title when there is no chat 4 any more.
+    pub(crate) fn resolve_chat(&self, text: &mut String) -> Result<()> {
+        *text = format!("c{}", self.chat(text)?.id);
+        Ok(())
     }
-    Ok(())
-}
 
-fn wire(args: &mut WireArgs, store: &CentralStore, view: &View) -> Result<(), OperationError> {
-    let (agent, is_new) = wire::target(args, store, view)?;
-    chat(&mut args.chat, view)?;
-    match is_new {
-        true => args.own = Some(Some(agent)),
-        false => args.agent = Some(agent),
+    pub(crate) fn resolve_user(&self, text: &mut String) -> Result<()> {
+        match (self.person(text), Handle::parse(text)) {
+            (Ok(found), _) => *text = found.id.to_string(),
+            // A handle means the same account for ever.
+            (Err(OperationError::NotFound { .. }), Some(handle)) => *text = handle.to_string(),
+            (Err(err), _) => return Err(err),
+        }
+        Ok(())
     }
-    Ok(())
-}
 
-fn unwire(args: &mut UnwireArgs, view: &View) -> Result<(), OperationError> {
-    let found = view.chat(&args.chat)?;
-    let agent = wire::unwired(args, found, view)?.agent.clone();
-    (args.chat, args.agent) = (found.id.to_string(), Some(agent));
-    Ok(())
+    /// A chat as it is known, or as it was written.
+    pub(crate) fn shown_chat(&self, text: &str) -> String {
+        self.chat(text).map_or_else(|_| format!("`{text}`"), |it| self.label(it))
+    }
+
+    /// A user as they are known, or as they were written.
+    pub(crate) fn shown_user(&self, text: &str) -> String {
+        match self.person(text) {
+            Ok(it) => {
+                let handles: Vec<String> = it.handles.iter().map(ToString::to_string).collect();
+                format!("{} [{}]", who(it), handles.join(", "))
+            }
+            Err(_) => format!("`{text}`, whom nobody here knows yet"),
+        }
+    }
 }

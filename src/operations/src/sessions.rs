@@ -1,26 +1,46 @@
 //! Conversations with agents.
 
+use clap::Subcommand;
 use domain::SessionId;
 use domain::message::Address;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use store::{CentralStore, SessionRow};
 
+use crate::command::{Command, Context};
 use crate::find::View;
-use crate::operation::SessionsOperation;
-use crate::output::{OperationError, Output, listed, not_found};
+use crate::output::{Output, Result, listed, not_found};
 
-pub(crate) fn perform(
-    operation: &SessionsOperation,
-    store: &CentralStore,
-    view: &View,
-) -> Result<Output, OperationError> {
-    match operation {
-        SessionsOperation::List => list(store, view),
-        SessionsOperation::Show { id } => show(id, store, view),
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum SessionsOperation {
+    /// Show all conversations
+    List,
+    /// Show one
+    Show {
+        /// As in `sessions list`, like s3
+        id: String,
+    },
+}
+
+impl Command for SessionsOperation {
+    fn is_change(&self) -> bool {
+        false
+    }
+
+    fn check_own(&self, _view: &View) -> Result<()> {
+        Ok(())
+    }
+
+    fn run(&self, context: &mut Context<'_>) -> Result {
+        match self {
+            Self::List => list(context.store, context.view),
+            Self::Show { id } => show(id, context.store, context.view),
+        }
     }
 }
 
-fn list(store: &CentralStore, view: &View) -> Result<Output, OperationError> {
+fn list(store: &CentralStore, view: &View) -> Result {
     let awake: Vec<SessionId> = store.awake()?.into_iter().map(|it| it.id).collect();
     let all = store.sessions()?;
     let all: Vec<SessionRow> = all.into_iter().filter(|it| view.sees_agent(&it.agent)).collect();
@@ -36,7 +56,7 @@ fn list(store: &CentralStore, view: &View) -> Result<Output, OperationError> {
     Ok(Output::new(text, Value::Array(json)))
 }
 
-fn show(id: &str, store: &CentralStore, view: &View) -> Result<Output, OperationError> {
+fn show(id: &str, store: &CentralStore, view: &View) -> Result {
     let missing =
         || not_found(format!("there is no session `{id}`"), "see `nanoclaw sessions list`");
     let row = SessionId::parse(id.trim())

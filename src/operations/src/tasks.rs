@@ -8,7 +8,6 @@ mod history;
 mod minimum;
 pub(crate) mod operation;
 mod show;
-pub(crate) mod words;
 
 use domain::AgentName;
 use domain::session_key::ChatId;
@@ -16,14 +15,16 @@ use domain::task::rights::{Belongs, Standpoint, is_listed, may_change};
 use domain::time::Timestamp;
 use store::{CentralStore, StoreError, TaskRow};
 
-use crate::caller::{Asker, Caller, by_agent};
+use crate::caller::{Asker, Caller, beyond, by_agent};
+use crate::command::{Command, Context};
 use crate::find::View;
-use crate::output::{OperationError, Output};
+use crate::output::Result;
 use crate::tasks::operation::TasksOperation;
 
 /// Who asks, what they see, and when.
 #[derive(Debug)]
 struct TaskContext<'a> {
+    store: &'a mut CentralStore,
     asker: Option<&'a Asker>,
     view: &'a View,
     /// Chats that the asker's agent may write to by name, and what it calls them.
@@ -32,12 +33,8 @@ struct TaskContext<'a> {
 }
 
 impl<'a> TaskContext<'a> {
-    fn new(
-        store: &CentralStore,
-        caller: &'a Caller,
-        view: &'a View,
-        now: Timestamp,
-    ) -> Result<Self, StoreError> {
+    fn new(context: &'a mut Context<'_>) -> Result<Self, StoreError> {
+        let Context { store, view, caller, now } = context;
         let asker = match caller {
             Caller::Chat(asker) => Some(asker),
             Caller::Host | Caller::Agent { .. } => None,
@@ -47,7 +44,7 @@ impl<'a> TaskContext<'a> {
             None => Vec::new(),
         };
         let destinations = destinations.into_iter().map(|it| (it.chat, it.name)).collect();
-        Ok(Self { asker, view, destinations, now })
+        Ok(Self { store, asker, view, destinations, now: *now })
     }
 
     /// When it was asked; what is said in relation to now counts from then.
@@ -101,26 +98,38 @@ impl<'a> TaskContext<'a> {
     }
 }
 
-pub(crate) fn perform(
-    operation: &TasksOperation,
-    store: &mut CentralStore,
-    (caller, view): (&Caller, &View),
-    now: Timestamp,
-) -> Result<Output, OperationError> {
-    let context = TaskContext::new(store, caller, view, now)?;
-    match operation {
-        TasksOperation::List { agent, all } => show::list(agent.as_ref(), *all, store, &context),
-        TasksOperation::Show { task } => {
-            show::show(&find::find(task, store, &context)?, store, &context)
+impl Command for TasksOperation {
+    fn is_change(&self) -> bool {
+        !matches!(
+            self,
+            Self::List { .. }
+                | Self::Show { .. }
+                | Self::History { .. }
+                | Self::Preview(_)
+                | Self::Minimum { span: None }
+        )
+    }
+
+    fn check_own(&self, view: &View) -> Result<()> {
+        Err(beyond("ask for tasks outside of a chat", view))
+    }
+
+    fn run(&self, context: &mut Context<'_>) -> Result {
+        let context = &mut TaskContext::new(context)?;
+        match self {
+            Self::List { agent, all } => show::list(agent.as_ref(), *all, context),
+            Self::Show { task } => show::show(&find::find(task, context)?, context),
+            Self::Add(args) => add::add(args, context),
+            Self::Edit(args) => change::edit(args, context),
+            Self::Pause { task } => change::pause(&find::find(task, context)?, context),
+            Self::Resume { task } => change::resume(&find::find(task, context)?, context),
+            Self::Cancel { task } => change::cancel(task, context),
+            Self::Run { task } => change::run(&find::find(task, context)?, context),
+            Self::History { task, limit } => {
+                history::history(&find::find(task, context)?, *limit, context)
+            }
+            Self::Preview(args) => history::preview(args, context),
+            Self::Minimum { span } => minimum::perform(span.as_deref(), context.store),
         }
-        TasksOperation::Add(args) => add::add(args, store, &context),
-        TasksOperation::Edit(args) => change::edit(args, store, &context),
-        TasksOperation::Pause { task } => change::pause(task, store, &context),
-        TasksOperation::Resume { task } => change::resume(task, store, &context),
-        TasksOperation::Cancel { task } => change::cancel(task, store, &context),
-        TasksOperation::Run { task } => change::run(task, store, &context),
-        TasksOperation::History { task, limit } => history::history(task, *limit, store, &context),
-        TasksOperation::Preview(args) => history::preview(args, store, &context),
-        TasksOperation::Minimum { span } => minimum::perform(span.as_deref(), store),
     }
 }

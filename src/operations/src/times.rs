@@ -1,53 +1,28 @@
 //! In whose time things are meant, and when people are left alone.
 
-use domain::people::PersonId;
-use domain::quiet::Hours;
-use schedule::Zone;
+use domain::quiet::{Hours, NoHours};
+use schedule::{UnknownZone, Zone};
 use serde_json::json;
 use store::{CentralStore, PersonRow};
 
 use crate::find::who;
-use crate::output::{OperationError, Output, refused};
+use crate::output::{Output, Result, refused};
 
 /// Takes a setting back.
-pub(crate) const NONE: &str = "-";
+const NONE: &str = "-";
 
-/// Reads a zone or a city; `None` takes a person's zone back.
-pub(crate) fn zone(text: &str) -> Result<Option<Zone>, String> {
-    match text {
-        NONE => Ok(None),
-        text => Zone::find(text).map(Some).map_err(|it| it.to_string()),
-    }
-}
-
-/// Reads quiet hours; `None` ends them.
-pub(crate) fn hours(text: &str) -> Result<Option<Hours>, String> {
-    match text {
-        "off" | NONE => Ok(None),
-        text => Hours::parse(text).map(Some).map_err(|it| it.to_string()),
-    }
-}
-
-pub(crate) fn timezone(
-    person: &PersonRow,
-    zone: Option<&str>,
-    store: &mut CentralStore,
-) -> Result<Output, OperationError> {
+pub(crate) fn timezone(person: &PersonRow, zone: Option<&str>, store: &mut CentralStore) -> Result {
     let before = store.person_zone(person.id)?;
     let Some(text) = zone else { return shown(person, store, before.as_ref()) };
-    let zone =
-        self::zone(text).map_err(|why| refused(why, "see `nanoclaw users timezone --help`"))?;
+    let wrong = |why: UnknownZone| refused(why.to_string(), "see `nanoclaw users timezone --help`");
+    let zone = (text != NONE).then(|| Zone::find(text).map_err(wrong)).transpose()?;
     store.set_person_zone(person.id, zone.as_ref())?;
     let output = shown(person, store, zone.as_ref())?;
     let before = before.as_ref().map_or(NONE, Zone::name);
-    Ok(output.hint(format!("undo with `nanoclaw users timezone {} {before}`", person.id)))
+    Ok(output.undo(format!("users timezone {} {before}", person.id)))
 }
 
-fn shown(
-    person: &PersonRow,
-    store: &CentralStore,
-    own: Option<&Zone>,
-) -> Result<Output, OperationError> {
+fn shown(person: &PersonRow, store: &CentralStore, own: Option<&Zone>) -> Result {
     let counts = store.zone_for(Some(person.id))?;
     let text = match own {
         Some(own) => format!("{} lives in {own}", who(person)),
@@ -64,21 +39,18 @@ fn shown(
     Ok(Output::new(text, json))
 }
 
-pub(crate) fn quiet(
-    person: &PersonRow,
-    hours: Option<&str>,
-    store: &mut CentralStore,
-) -> Result<Output, OperationError> {
+pub(crate) fn quiet(person: &PersonRow, hours: Option<&str>, store: &mut CentralStore) -> Result {
     let before = store.person_quiet(person.id)?;
     let Some(text) = hours else { return told(person, store) };
-    let hours = self::hours(text).map_err(|why| refused(why, "or `off`, which ends them"))?;
+    let wrong = |why: NoHours| refused(why.to_string(), "use `off` to end them");
+    let is_set = !["off", NONE].contains(&text);
+    let hours = is_set.then(|| Hours::parse(text).map_err(wrong)).transpose()?;
     store.set_person_quiet(person.id, hours)?;
     let before = before.map_or_else(|| "off".to_owned(), |it| it.to_string());
-    let undo = format!("undo with `nanoclaw users quiet {} {before}`", person.id);
-    Ok(told(person, store)?.hint(undo))
+    Ok(told(person, store)?.undo(format!("users quiet {} {before}", person.id)))
 }
 
-fn told(person: &PersonRow, store: &CentralStore) -> Result<Output, OperationError> {
+fn told(person: &PersonRow, store: &CentralStore) -> Result {
     let (hours, zone) = (store.person_quiet(person.id)?, store.zone_for(Some(person.id))?);
     let text = match hours {
         Some(hours) => format!("{} is left alone {hours} ({zone})", who(person)),
@@ -90,13 +62,4 @@ fn told(person: &PersonRow, store: &CentralStore) -> Result<Output, OperationErr
         "zone": zone.name(),
     });
     Ok(Output::new(text, json))
-}
-
-/// What `users show` tells of both.
-pub(crate) fn of(
-    person: PersonId,
-    store: &CentralStore,
-) -> Result<(Option<String>, Option<String>), OperationError> {
-    let zone = store.person_zone(person)?.map(|it| it.name().to_owned());
-    Ok((zone, store.person_quiet(person)?.map(|it| it.to_string())))
 }

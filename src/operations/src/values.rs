@@ -1,12 +1,53 @@
 //! How single words of an operation are read.
 
+use std::fmt;
+
 use clap::builder::PossibleValuesParser;
+use domain::AgentName;
 use domain::agent::Provider;
 use domain::engage::TRIGGER_CHARS_MAX;
+use domain::ids::InvalidAgentName;
 
 /// `None` is `auto`. A type of its own: clap takes a plain `Option` for "not given".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ProviderChoice(pub Option<Provider>);
+
+impl ProviderChoice {
+    pub(crate) fn parse(text: &str) -> Result<Self, &'static str> {
+        match (text, Provider::parse(text)) {
+            ("auto", _) => Ok(Self(None)),
+            (_, Some(provider)) => Ok(Self(Some(provider))),
+            (_, None) => Err("choose `claude`, `demo` or `auto`"),
+        }
+    }
+}
+
+impl fmt::Display for ProviderChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.map_or("auto", Provider::as_str))
+    }
+}
+
+domain::as_text!(ProviderChoice);
+
+/// The name of an agent to be made; `None`, an empty text, is one after the chat's title.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewAgent(pub Option<AgentName>);
+
+impl NewAgent {
+    pub(crate) fn parse(text: &str) -> Result<Self, InvalidAgentName> {
+        let name = (!text.is_empty()).then(|| AgentName::parse(text));
+        name.transpose().map(Self)
+    }
+}
+
+impl fmt::Display for NewAgent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.as_ref().map_or("", AgentName::as_str))
+    }
+}
+
+domain::as_text!(NewAgent);
 
 /// A word that calls an agent; empty for its name.
 pub(crate) fn trigger(text: &str) -> Result<String, String> {
@@ -23,32 +64,30 @@ pub(crate) fn trigger(text: &str) -> Result<String, String> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CpuMilli(pub u32);
 
-pub(crate) fn provider(text: &str) -> Result<ProviderChoice, String> {
-    match text {
-        "auto" => Ok(ProviderChoice(None)),
-        text => Provider::parse(text)
-            .map(|it| ProviderChoice(Some(it)))
-            .ok_or_else(|| "choose `claude`, `demo` or `auto`".to_owned()),
+impl CpuMilli {
+    /// Reads `2` or `1.5`, to thousandths.
+    pub(crate) fn parse(text: &str) -> Result<Self, &'static str> {
+        let wrong = "write a number like `2` or `0.5`, at least 0.05";
+        let (whole, part) = text.split_once('.').unwrap_or((text, ""));
+        let digits = |it: &str| it.bytes().all(|byte| byte.is_ascii_digit());
+        let fits = !whole.is_empty() && whole.len() <= 4 && part.len() <= 3;
+        if !fits || !digits(whole) || !digits(part) {
+            return Err(wrong);
+        }
+        let milli: u32 = format!("{whole}{part:0<3}").parse().map_err(|_not_a_number| wrong)?;
+        if milli < 50 { Err(wrong) } else { Ok(Self(milli)) }
     }
-}
-
-/// Reads `2` or `1.5`, to thousandths.
-pub(crate) fn cpus(text: &str) -> Result<CpuMilli, String> {
-    let wrong = || "write a number like `2` or `0.5`, at least 0.05".to_owned();
-    let (whole, part) = text.split_once('.').unwrap_or((text, ""));
-    let digits = |it: &str| it.bytes().all(|byte| byte.is_ascii_digit());
-    if whole.is_empty() || 4 < whole.len() || 3 < part.len() || !digits(whole) || !digits(part) {
-        return Err(wrong());
-    }
-    let milli: u32 = format!("{whole}{part:0<3}").parse().map_err(|_not_a_number| wrong())?;
-    if milli < 50 { Err(wrong()) } else { Ok(CpuMilli(milli)) }
 }
 
 /// `1.5` for 1500.
-pub(crate) fn cpus_text(milli: u32) -> String {
-    let text = format!("{}.{:03}", milli / 1000, milli % 1000);
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+impl fmt::Display for CpuMilli {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = format!("{}.{:03}", self.0 / 1000, self.0 % 1000);
+        f.write_str(text.trim_end_matches('0').trim_end_matches('.'))
+    }
 }
+
+domain::as_text!(CpuMilli);
 
 /// One of a few words, listed in the help; turned into what it names.
 pub(crate) fn parse_enum<T: Clone + Send + Sync + 'static>(
@@ -67,18 +106,13 @@ mod tests {
 
     #[test]
     fn processors_are_read_to_thousandths() {
-        for (text, milli) in
-            [("2", 2000), ("1.5", 1500), ("0.05", 50), ("0.125", 125), ("1.", 1000)]
-        {
-            assert_eq!(cpus(text), Ok(CpuMilli(milli)), "{text}");
+        for (text, milli) in [("2", 2000), ("1.5", 1500), ("0.05", 50), ("0.125", 125)] {
+            assert_eq!(CpuMilli::parse(text), Ok(CpuMilli(milli)), "{text}");
+            assert_eq!(CpuMilli(milli).to_string(), text);
         }
+        assert_eq!(CpuMilli::parse("1."), Ok(CpuMilli(1000)));
         for text in ["", ".5", "-1", "1e3", "0", "0.01", "1.2345", "99999", "1,5"] {
-            assert!(cpus(text).is_err(), "{text}");
+            assert!(CpuMilli::parse(text).is_err(), "{text}");
         }
-    }
-
-    #[test]
-    fn processors_are_written_as_they_are_typed() {
-        assert_eq!([2000, 1500, 50, 1125].map(cpus_text), ["2", "1.5", "0.05", "1.125"]);
     }
 }

@@ -9,10 +9,13 @@ use domain::session_key::SessionMode;
 use serde_json::json;
 use store::{CentralStore, ChatRow, Wired, Wiring};
 
+use crate::caller::mine;
 use crate::chats::{conversation, kind, unknown_users, when, wiring_value};
+use crate::command::{Command, Context};
 use crate::find::View;
-use crate::operation::{UnwireArgs, When, WireArgs};
-use crate::output::{OperationError, Output, joined, refused};
+use crate::output::{Output, Result, joined, refused};
+use crate::values::NewAgent;
+use crate::wire_args::{ContextChoice, UnwireArgs, When, WireArgs};
 
 /// What a `wire` would do.
 #[derive(Debug)]
@@ -25,52 +28,93 @@ struct Plan<'a> {
     before: Option<Wiring>,
 }
 
-pub(crate) fn perform(
-    args: &WireArgs,
-    store: &mut CentralStore,
-    view: &View,
-) -> Result<Output, OperationError> {
-    let plan = plan(args, store, view)?;
-    let (wiring, chat) = (&plan.wired.wiring, plan.chat.id);
-    let mut json = wiring_value(&plan.wired);
-    json["new_agent"] = plan.is_new.into();
-    if args.dry_run {
-        return Ok(Output::new(tell(&plan, view), json));
+impl Command for WireArgs {
+    fn is_change(&self) -> bool {
+        !self.dry_run
     }
-    let agent = &wiring.agent;
-    if !plan.is_new {
-        store.set_wiring(wiring)?;
-    } else if !store.add_wired_agent(&AgentGroup::new(agent.clone()), wiring)? {
-        return Err(refused(format!("`{agent}` was just added by somebody else"), "try again"));
+
+    fn check_own(&self, view: &View) -> Result<()> {
+        mine(self.agent.as_ref(), view)
     }
-    let label = view.label(plan.chat);
-    let text = match plan.before {
-        Some(_) => {
-            format!("{label} is connected to {agent} differently now: {}", brief(&plan.wired))
+
+    fn resolve(&mut self, store: &CentralStore, view: &View) -> Result<()> {
+        match target(self, store, view)? {
+            (agent, true) => self.own = Some(NewAgent(Some(agent))),
+            (agent, false) => self.agent = Some(agent),
         }
-        None => format!("{label} is connected to {agent}: {}", brief(&plan.wired)),
-    };
-    let hint = match &plan.before {
-        Some(before) => format!("undo with `nanoclaw wire {chat} {agent} {}`", options(before)),
-        None => format!("undo with `nanoclaw unwire {chat} {agent}`"),
-    };
-    Ok(Output::new(text, json).hint(hint))
+        view.resolve_chat(&mut self.chat)
+    }
+
+    fn summary(&self, store: &CentralStore, view: &View) -> Result<String> {
+        Ok(tell(&plan(self, store, view)?, view))
+    }
+
+    fn run(&self, context: &mut Context<'_>) -> Result {
+        let Context { store, view, .. } = context;
+        let plan = plan(self, store, view)?;
+        let (wiring, chat) = (&plan.wired.wiring, plan.chat.id);
+        let mut json = wiring_value(&plan.wired);
+        json["new_agent"] = plan.is_new.into();
+        if self.dry_run {
+            return Ok(Output::new(tell(&plan, view), json));
+        }
+        let agent = &wiring.agent;
+        if !plan.is_new {
+            store.set_wiring(wiring)?;
+        } else if !store.add_wired_agent(&AgentGroup::new(agent.clone()), wiring)? {
+            return Err(refused(format!("`{agent}` was just added by somebody else"), "try again"));
+        }
+        let (now, undo) = match &plan.before {
+            Some(before) => {
+                (" differently now", format!("wire {chat} {agent} {}", options(before)))
+            }
+            None => ("", format!("unwire {chat} {agent}")),
+        };
+        let (label, brief) = (view.label(plan.chat), brief(&plan.wired));
+        let text = format!("{label} is connected to {agent}{now}: {brief}");
+        Ok(Output::new(text, json).undo(undo))
+    }
 }
 
-/// What would be shared with whom.
-pub(crate) fn describe(
-    args: &WireArgs,
-    store: &CentralStore,
-    view: &View,
-) -> Result<String, OperationError> {
-    Ok(tell(&plan(args, store, view)?, view))
+impl Command for UnwireArgs {
+    fn is_change(&self) -> bool {
+        true
+    }
+
+    fn check_own(&self, view: &View) -> Result<()> {
+        mine(self.agent.as_ref(), view)
+    }
+
+    fn resolve(&mut self, _store: &CentralStore, view: &View) -> Result<()> {
+        self.agent = Some(unwired(self, view.chat(&self.chat)?, view)?.agent.clone());
+        view.resolve_chat(&mut self.chat)
+    }
+
+    fn summary(&self, _store: &CentralStore, view: &View) -> Result<String> {
+        let chat = view.chat(&self.chat)?;
+        let agent = &unwired(self, chat, view)?.agent;
+        Ok(format!(
+            "{} is disconnected from the agent `{agent}`, which no longer answers there. What was \
+             said stays stored.",
+            view.label(chat)
+        ))
+    }
+
+    fn run(&self, context: &mut Context<'_>) -> Result {
+        let Context { store, view, .. } = context;
+        let chat = view.chat(&self.chat)?;
+        let wiring = unwired(self, chat, view)?;
+        store.unwire(chat.id, &wiring.agent)?;
+        let (label, agent) = (view.label(chat), &wiring.agent);
+        let text = format!(
+            "{label} is no longer connected to {agent}; its conversation and files stay, unused"
+        );
+        let json = json!({ "chat": chat.id.0, "agent": agent.as_str() });
+        Ok(Output::new(text, json).undo(format!("wire {} {agent} {}", chat.id, options(wiring))))
+    }
 }
 
-fn plan<'a>(
-    args: &WireArgs,
-    store: &CentralStore,
-    view: &'a View,
-) -> Result<Plan<'a>, OperationError> {
+fn plan<'a>(args: &WireArgs, store: &CentralStore, view: &'a View) -> Result<Plan<'a>> {
     let chat = view.chat(&args.chat)?;
     let (agent, is_new) = target(args, store, view)?;
     let known = view.agents.iter().find(|it| it.name == agent);
@@ -83,23 +127,15 @@ fn plan<'a>(
 }
 
 /// The agent that is meant, and whether it has to be made.
-pub(crate) fn target(
-    args: &WireArgs,
-    store: &CentralStore,
-    view: &View,
-) -> Result<(AgentName, bool), OperationError> {
+fn target(args: &WireArgs, store: &CentralStore, view: &View) -> Result<(AgentName, bool)> {
     match &args.own {
-        Some(name) => Ok((new_agent(name.as_ref(), view.chat(&args.chat)?, store)?, true)),
+        Some(name) => Ok((new_agent(name.0.as_ref(), view.chat(&args.chat)?, store)?, true)),
         None => Ok((view.agent_or_only(args.agent.as_ref())?.name.clone(), false)),
     }
 }
 
 /// A name for the agent of a chat that nobody had before: an earlier one would bring its memory.
-fn new_agent(
-    name: Option<&AgentName>,
-    chat: &ChatRow,
-    store: &CentralStore,
-) -> Result<AgentName, OperationError> {
+fn new_agent(name: Option<&AgentName>, chat: &ChatRow, store: &CentralStore) -> Result<AgentName> {
     let taken = store.agent_names_taken()?;
     match name {
         Some(name) if taken.contains(name) => Err(refused(
@@ -112,7 +148,7 @@ fn new_agent(
 }
 
 /// The wiring with what was said; the rest stays as it is.
-fn changed(args: &WireArgs, mut wiring: Wiring) -> Result<Wiring, OperationError> {
+fn changed(args: &WireArgs, mut wiring: Wiring) -> Result<Wiring> {
     if let Some(engage) = engage(args)? {
         wiring.engage = engage;
     }
@@ -125,24 +161,24 @@ fn changed(args: &WireArgs, mut wiring: Wiring) -> Result<Wiring, OperationError
         wiring.session_mode = mode;
     }
     wiring.scope = args.scope.unwrap_or(wiring.scope);
-    wiring.ignored = args.context.unwrap_or(wiring.ignored);
+    wiring.ignored = args.context.map_or(wiring.ignored, ContextChoice::ignored);
     wiring.priority = args.priority.unwrap_or(wiring.priority);
     Ok(wiring)
 }
 
-fn engage(args: &WireArgs) -> Result<Option<Engage>, OperationError> {
+fn engage(args: &WireArgs) -> Result<Option<Engage>> {
     let pattern = match (args.engage, &args.pattern) {
         (None, None) => return Ok(None),
         (Some(When::Always), None) => return Ok(Some(Engage::Pattern(".".into()))),
         (Some(When::Mention), None) => return Ok(Some(Engage::Mention)),
         (Some(When::Sticky), None) => return Ok(Some(Engage::MentionSticky)),
         (Some(When::Pattern), None) => {
-            return Err(refused("it is not said which pattern", "say it with --pattern RE"));
+            return Err(refused("no pattern given", "give one with `--pattern RE`"));
         }
-        (Some(When::Always | When::Mention | When::Sticky), Some(_)) => {
+        (Some(When::Always | When::Mention | When::Sticky), Some(pattern)) => {
             return Err(refused(
-                "a pattern counts with `--engage pattern` alone",
-                "leave --pattern away, or say `--engage pattern`",
+                format!("the pattern `{pattern}` needs `--engage pattern`"),
+                "drop `--pattern`, or use `--engage pattern`",
             ));
         }
         (Some(When::Pattern) | None, Some(pattern)) => pattern,
@@ -255,29 +291,8 @@ fn options(wiring: &Wiring) -> String {
     format!("{engage} {mode} --scope {scope} --context {rest} --priority {priority}")
 }
 
-pub(crate) fn unwire(
-    args: &UnwireArgs,
-    store: &mut CentralStore,
-    view: &View,
-) -> Result<Output, OperationError> {
-    let chat = view.chat(&args.chat)?;
-    let wiring = unwired(args, chat, view)?;
-    store.unwire(chat.id, &wiring.agent)?;
-    let (label, agent) = (view.label(chat), &wiring.agent);
-    let text = format!(
-        "{label} is no longer connected to {agent}; its conversation and files stay, unused"
-    );
-    let json = json!({ "chat": chat.id.0, "agent": agent.as_str() });
-    let undo = format!("undo with `nanoclaw wire {} {agent} {}`", chat.id, options(wiring));
-    Ok(Output::new(text, json).hint(undo))
-}
-
 /// The wiring that an `unwire` means.
-pub(crate) fn unwired<'a>(
-    args: &UnwireArgs,
-    chat: &ChatRow,
-    view: &'a View,
-) -> Result<&'a Wiring, OperationError> {
+fn unwired<'a>(args: &UnwireArgs, chat: &ChatRow, view: &'a View) -> Result<&'a Wiring> {
     let all: Vec<&Wiring> = view.wired_in(chat.id).map(|it| &it.wiring).collect();
     let label = view.label(chat);
     let connected = joined(all.iter().map(|it| &it.agent));

@@ -3,12 +3,14 @@
 use clap::Args;
 use domain::AgentName;
 use domain::admission::{Ignored, Scope};
+use serde::{Deserialize, Serialize};
 
 use crate::operation::CHAT;
-use crate::values;
+use crate::values::{self, NewAgent};
 
 /// When an agent handles a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum When {
     /// Every message
     Always,
@@ -20,7 +22,27 @@ pub enum When {
     Pattern,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
+/// What happens to messages that an agent does not answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ContextChoice {
+    /// The agent never sees them
+    Drop,
+    /// The agent sees them with the next message that it answers
+    Keep,
+}
+
+impl ContextChoice {
+    pub(crate) fn ignored(self) -> Ignored {
+        match self {
+            Self::Drop => Ignored::Drop,
+            Self::Keep => Ignored::Accumulate,
+        }
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Args, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 #[command(after_help = "\
 Three ways to connect a chat, from nothing shared to everything:
   nanoclaw wire CHAT --own                        an agent of its own
@@ -38,11 +60,12 @@ pub struct WireArgs {
     #[arg(help = CHAT)]
     pub chat: String,
     /// The agent [default: the only one that there is]
-    #[arg(value_parser = AgentName::parse, conflicts_with = "own")]
+    #[arg(conflicts_with = "own")]
     pub agent: Option<AgentName>,
     /// Make a new agent for it, called NAME [default: after the chat's title]
-    #[arg(long, value_name = "NAME", num_args = 0..=1, value_parser = AgentName::parse)]
-    pub own: Option<Option<AgentName>>,
+    #[arg(long, value_name = "NAME", num_args = 0..=1, default_missing_value = "",
+          value_parser = NewAgent::parse)]
+    pub own: Option<NewAgent>,
     /// One conversation with all other chats of the agent that are connected so
     #[arg(long, conflicts_with_all = ["own", "per_thread", "own_conversation"])]
     pub same_conversation: bool,
@@ -62,9 +85,9 @@ pub struct WireArgs {
     #[arg(long, value_name = "WHO",
           value_parser = values::parse_enum(Scope::ALL.map(Scope::as_str), Scope::parse))]
     pub scope: Option<Scope>,
-    /// What happens to the other messages: `keep` shows them to the agent with the next one
-    #[arg(long, value_name = "HOW", value_parser = values::parse_enum(["drop", "keep"], context))]
-    pub context: Option<Ignored>,
+    /// What happens to the other messages
+    #[arg(long, value_name = "HOW", alias = "overheard")]
+    pub context: Option<ContextChoice>,
     /// The order among several agents; the highest comes first
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub priority: Option<i64>,
@@ -79,20 +102,12 @@ pub struct WireArgs {
     pub json: bool,
 }
 
-fn context(text: &str) -> Option<Ignored> {
-    match text {
-        "drop" => Some(Ignored::Drop),
-        "keep" => Some(Ignored::Accumulate),
-        _ => None,
-    }
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Args)]
+#[derive(Clone, Debug, PartialEq, Eq, Args, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct UnwireArgs {
     #[arg(help = CHAT)]
     pub chat: String,
     /// The agent [default: the only one that it is connected to]
-    #[arg(value_parser = AgentName::parse)]
     pub agent: Option<AgentName>,
     /// As JSON
     #[arg(long)]

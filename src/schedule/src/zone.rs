@@ -94,6 +94,8 @@ impl fmt::Display for Zone {
     }
 }
 
+domain::as_text!(Zone);
+
 impl fmt::Debug for Zone {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Zone({})", self.name())

@@ -6,6 +6,7 @@ use domain::history::EventKind;
 use domain::plain::{cut, one_line};
 use domain::task::{FireKey, TaskId};
 use domain::time::Timestamp;
+use operations::Operation;
 use schedule::{Zone, local};
 use serde_json::{Value, json};
 use store::EventRow;
@@ -55,7 +56,9 @@ fn words(event: &EventRow, zone: &Zone) -> String {
     match kind {
         EventKind::Change => text("line").to_owned(),
         EventKind::Answer => {
-            let about = [text("from"), text("agent"), text("change")].map(str::to_owned);
+            let change = Some(text("change")).filter(|it| !it.is_empty());
+            let change = change.map(Operation::line_of).unwrap_or_default();
+            let about = [text("from"), text("agent"), &change];
             let about =
                 about.into_iter().filter(|it| !it.is_empty()).collect::<Vec<_>>().join(", ");
             format!(

@@ -13,7 +13,7 @@ fn an_agent_is_added_changed_removed_and_brought_back() {
     let text = home.run(&changes).fine();
     assert_eq!(text, "ben: model default → m-1\nben: cpus 2 → 1.5\n");
     home.run(&["agents", "set", "ben", "--provider", "auto", "--model", ""]).fine();
-    home.run(&["agents", "set", "ben"]).refused(1, "nothing was said to change");
+    home.run(&["agents", "set", "ben"]).refused(1, "no change given for agent `ben`");
     home.run(&["agents", "set", "eve", "--pids", "99"]).refused(1, "there is no agent `eve`");
 
     let list = home.run(&["agents", "list", "--json"]).json();

@@ -55,9 +55,9 @@ fn the_history_tells_what_was_changed_on_one_line_each() {
     let text = home.run(&["history"]).fine();
     let told: Vec<&str> =
         text.lines().filter_map(|it| it.split_once("  host:  ")).map(|it| it.1).collect();
-    let added = "users add '--name=Ann [31mhost: roles grant' -- telegram:7";
+    let added = "users add telegram:7 '--name=Ann [31mhost: roles grant'";
     let kept = "keep --messages 90d --machinery 30d";
-    assert_eq!(told, [added, "roles grant -- p1 owner", kept, "timezone Europe/Berlin"], "{text}");
+    assert_eq!(told, [added, "roles grant p1 owner", kept, "timezone Europe/Berlin"], "{text}");
     assert!(!text.contains('\u{1b}'));
     let last = home.run(&["history", "-n", "1", "--all", "--json"]).json();
     assert_eq!((&last[0]["kind"], &last[0]["by"]), (&"change".into(), &"host".into()));
@@ -71,7 +71,7 @@ fn members_may_talk_to_an_agent() {
     let list = home.run(&["members", "list", "--json"]).json();
     assert_eq!((&list["members"][0]["agent"], &list["refused"]), (&"andy".into(), &json!([])));
     home.run(&["agents", "add", "ben"]).fine();
-    home.run(&["members", "add", "telegram:9"]).refused(1, "it is not said which agent");
+    home.run(&["members", "add", "telegram:9"]).refused(1, "no agent given");
     home.run(&["members", "remove", "telegram:9", "andy"]).fine();
     home.run(&["members", "remove", "telegram:9", "andy"]).refused(1, "is no member");
 }

@@ -72,7 +72,7 @@ fn a_chat_is_left_alone_and_listened_to_again() {
     let show = home.run(&["chats", "show", "1", "--json"]).json();
     assert_eq!((&show["policy"], &show["denied"]), (&"strict".into(), &true.into()));
     home.run(&["chats", "set", "1", "--undeny"]).fine();
-    home.run(&["chats", "set", "1"]).refused(1, "nothing was said to change");
+    home.run(&["chats", "set", "1"]).refused(1, "no change given for chat 1");
     home.run(&["chats", "set", "1", "--policy", "lax"]).refused(64, "strict");
 }
 

@@ -14,7 +14,7 @@ use super::find::is_over;
 use super::operation::AddArgs;
 use super::{TaskContext, minimum, show};
 use crate::find::no_agent;
-use crate::output::{OperationError, Output, forbidden, joined, not_found, refused};
+use crate::output::{Output, Result, forbidden, joined, not_found, refused};
 
 /// How many tasks of one agent may be active. A person has a few; more is a program that went wild.
 const ACTIVE_MAX: u64 = 100;
@@ -22,15 +22,11 @@ const ACTIVE_MAX: u64 = 100;
 const PROMPT_BYTES_MAX: usize = 8 * 1024;
 const SCRIPT_BYTES_MAX: usize = 16 * 1024;
 
-pub(super) fn add(
-    args: &AddArgs,
-    store: &mut CentralStore,
-    context: &TaskContext<'_>,
-) -> Result<Output, OperationError> {
+pub(super) fn add(args: &AddArgs, context: &mut TaskContext<'_>) -> Result {
     let mut key = None;
     if let Some(asker) = context.asker {
         let mut free = asker.key.clone();
-        while let Some(row) = store.task_of_request(&free)? {
+        while let Some(row) = context.store.task_of_request(&free)? {
             if !is_over(row.state) {
                 return Ok(told(&row, context));
             }
@@ -46,17 +42,17 @@ pub(super) fn add(
         }
     }
     let agent = agent(args, context)?;
-    let (chat, thread) = place(args, &agent, store, context)?;
+    let (chat, thread) = place(args, &agent, context)?;
     let (owner, owner_handle) = owner(context);
     let zone = match &args.zone {
         Some(zone) => zone.clone(),
-        None => store.zone_for(owner)?,
+        None => context.store.zone_for(owner)?,
     };
     let rule = rule(&args.when, &zone, context)?;
-    checked(&rule, &zone, &agent, store, context)?;
-    room(store, &agent, context)?;
+    checked(&rule, &zone, &agent, context)?;
+    room(&agent, context)?;
     let task = Task {
-        session: session(args.session.as_deref(), &agent, store, context)?,
+        session: session(args.session.as_deref(), &agent, context)?,
         chat,
         thread,
         owner,
@@ -69,12 +65,13 @@ pub(super) fn add(
         missed: args.missed.unwrap_or(Missed::Latest),
         agent,
     };
-    let twin = twin(&task, store)?;
+    let twin = twin(&task, context.store)?;
     let id = match key {
-        Some(key) => store.add_task_once(&task, &key, context.now)?,
-        None => store.add_task(&task, context.now)?,
+        Some(key) => context.store.add_task_once(&task, &key, context.now)?,
+        None => context.store.add_task(&task, context.now)?,
     };
-    let row = store.task(id)?.ok_or_else(|| refused("it is gone already", "add it again"))?;
+    let row =
+        context.store.task(id)?.ok_or_else(|| refused("it is gone already", "add it again"))?;
     let mut output = told(&row, context);
     if let Some(twin) = twin.filter(|it| *it != id) {
         // Somebody may want both; a user who asked twice by mistake learns of it.
@@ -89,7 +86,7 @@ pub(super) fn add(
 }
 
 /// A task that is active and does the same for the same person.
-fn twin(task: &Task, store: &CentralStore) -> Result<Option<TaskId>, OperationError> {
+fn twin(task: &Task, store: &CentralStore) -> Result<Option<TaskId>> {
     let which = TaskFilter {
         agent: Some(task.agent.clone()),
         state: Some(TaskState::Active),
@@ -106,7 +103,7 @@ fn told(row: &TaskRow, context: &TaskContext<'_>) -> Output {
 }
 
 /// Who does it: the one that is named, the only one, or the only one of the chat that is named.
-fn agent(args: &AddArgs, context: &TaskContext<'_>) -> Result<AgentName, OperationError> {
+fn agent(args: &AddArgs, context: &TaskContext<'_>) -> Result<AgentName> {
     match (args.agent.as_ref(), context.own()) {
         (Some(name), Some(own)) if name != own => Err(no_agent(context.view, name)),
         (_, Some(own)) => Ok(own.clone()),
@@ -134,35 +131,34 @@ pub(super) fn owner(context: &TaskContext<'_>) -> (Option<PersonId>, Option<Hand
 fn place(
     args: &AddArgs,
     agent: &AgentName,
-    store: &CentralStore,
     context: &TaskContext<'_>,
-) -> Result<(ChatId, Option<String>), OperationError> {
+) -> Result<(ChatId, Option<String>)> {
     let thread = args.thread.clone();
     match (context.asker, &args.chat) {
         (Some(asker), None) => Ok((asker.chat, thread.or_else(|| asker.thread.clone()))),
         (Some(asker), Some(name)) => {
-            let all = store.destinations_of(&asker.agent)?;
+            let all = context.store.destinations_of(&asker.agent)?;
             let is = |it: &&store::DestinationRow| it.name.eq_ignore_ascii_case(name.trim());
             match all.iter().find(is) {
                 Some(it) => Ok((it.chat, thread)),
                 None => Err(not_found(
                     format!("there is no other chat `{name}` that {agent} may write to"),
                     format!(
-                        "leave it away for this chat; there is {}",
+                        "omit `--chat` for this chat, or name one of {}",
                         joined(all.iter().map(|it| &it.name))
                     ),
                 )),
             }
         }
-        (None, Some(text)) => Ok((reached(agent, text, store, context)?, thread)),
+        (None, Some(text)) => Ok((reached(agent, text, context)?, thread)),
         (None, None) => {
             let of = context.view.wired.iter().filter(|it| it.wiring.agent == *agent);
             let chats: Vec<ChatId> = of.map(|it| it.wiring.chat).collect();
             match chats[..] {
                 [one] => Ok((one, thread)),
                 _ => Err(refused(
-                    "it is not said where the answer goes",
-                    "say --chat; `nanoclaw chats list` shows them",
+                    format!("no chat given for the answers of {agent}"),
+                    "name one with `--chat`; see `nanoclaw chats list`",
                 )),
             }
         }
@@ -170,13 +166,8 @@ fn place(
 }
 
 /// A chat that the agent answers in, or may write to; its answers would be lost anywhere else.
-fn reached(
-    agent: &AgentName,
-    chat: &str,
-    store: &CentralStore,
-    context: &TaskContext<'_>,
-) -> Result<ChatId, OperationError> {
-    let all = store.destinations_of(agent)?;
+fn reached(agent: &AgentName, chat: &str, context: &TaskContext<'_>) -> Result<ChatId> {
+    let all = context.store.destinations_of(agent)?;
     if let Some(named) = all.iter().find(|it| it.name == chat.trim()) {
         return Ok(named.chat);
     }
@@ -198,27 +189,23 @@ fn reached(
 fn session(
     id: Option<&str>,
     agent: &AgentName,
-    store: &CentralStore,
     context: &TaskContext<'_>,
-) -> Result<Option<SessionId>, OperationError> {
+) -> Result<Option<SessionId>> {
     let Some(text) = id else { return Ok(None) };
-    let found = SessionId::parse(text.trim()).map(|id| store.session(id)).transpose()?.flatten();
+    let found =
+        SessionId::parse(text.trim()).map(|id| context.store.session(id)).transpose()?.flatten();
     let own = |id: SessionId| context.asker.is_none_or(|it| it.session == id);
     match found.filter(|it| it.agent == *agent && own(it.id)) {
         Some(row) => Ok(Some(row.id)),
         None => Err(not_found(
             format!("{agent} has no session `{text}` that this can run in"),
-            "see `nanoclaw sessions list`, or leave it away",
+            "omit `--session`, or see `nanoclaw sessions list`",
         )),
     }
 }
 
 /// What somebody says about when, as a rule.
-pub(super) fn rule(
-    when: &str,
-    zone: &Zone,
-    context: &TaskContext<'_>,
-) -> Result<Rule, OperationError> {
+pub(super) fn rule(when: &str, zone: &Zone, context: &TaskContext<'_>) -> Result<Rule> {
     let hint = format!("`{} preview WHEN` shows what a rule means", context.prefix());
     understand(when, zone, context.asked_at()).map_err(|err| refused(err.to_string(), hint))
 }
@@ -228,10 +215,9 @@ pub(super) fn checked(
     rule: &Rule,
     zone: &Zone,
     agent: &AgentName,
-    store: &CentralStore,
     context: &TaskContext<'_>,
-) -> Result<(), OperationError> {
-    let least = minimum::least(store, agent)?;
+) -> Result<()> {
+    let least = minimum::least(context.store, agent)?;
     match check(rule, zone, context.now, least) {
         Ok(_) => Ok(()),
         Err(err @ Invalid::TooFrequent { .. }) => Err(refused(
@@ -246,12 +232,8 @@ pub(super) fn checked(
 }
 
 /// Whether the agent may have one more.
-pub(super) fn room(
-    store: &CentralStore,
-    agent: &AgentName,
-    context: &TaskContext<'_>,
-) -> Result<(), OperationError> {
-    if store.active_tasks(agent)? < ACTIVE_MAX {
+pub(super) fn room(agent: &AgentName, context: &TaskContext<'_>) -> Result<()> {
+    if context.store.active_tasks(agent)? < ACTIVE_MAX {
         return Ok(());
     }
     Err(refused(
@@ -260,23 +242,23 @@ pub(super) fn room(
     ))
 }
 
-pub(super) fn prompt(text: &str) -> Result<String, OperationError> {
+pub(super) fn prompt(text: &str) -> Result<String> {
     let text = text.trim();
     if text.is_empty() {
-        return Err(refused("it is not said what is to be done", "say it in a sentence"));
+        return Err(refused("no prompt given", "say in a sentence what is to be done"));
     }
-    fits(text, PROMPT_BYTES_MAX, "what is to be done")
+    fits(text, PROMPT_BYTES_MAX, "the prompt")
 }
 
 /// An empty one is none.
-pub(super) fn script(text: &str) -> Result<Option<String>, OperationError> {
+pub(super) fn script(text: &str) -> Result<Option<String>> {
     if text.trim().is_empty() {
         return Ok(None);
     }
     fits(text, SCRIPT_BYTES_MAX, "the script").map(Some)
 }
 
-fn fits(text: &str, max: usize, what: &str) -> Result<String, OperationError> {
+fn fits(text: &str, max: usize, what: &str) -> Result<String> {
     if text.len() <= max && !text.contains('\0') {
         return Ok(text.to_owned());
     }

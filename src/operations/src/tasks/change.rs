@@ -2,38 +2,28 @@
 
 use domain::task::TaskState;
 use serde_json::json;
-use store::{CentralStore, TaskEdit, TaskRow};
+use store::{TaskEdit, TaskRow};
 
 use super::find::{find, find_text, is_over, number};
 use super::operation::{AddArgs, EditArgs, TaskName, TasksOperation};
 use super::{TaskContext, add, minimum, show};
 use crate::Operation;
 use crate::operation::Family;
-use crate::output::{OperationError, Output, refused};
+use crate::output::{Output, Result, refused};
 
-pub(super) fn pause(
-    name: &TaskName,
-    store: &mut CentralStore,
-    context: &TaskContext<'_>,
-) -> Result<Output, OperationError> {
-    let row = find(name, store, context)?;
-    still(&row)?;
-    let row = put(&row, TaskState::Paused, store, context)?;
+pub(super) fn pause(row: &TaskRow, context: &mut TaskContext<'_>) -> Result {
+    still(row)?;
+    let row = put(row, TaskState::Paused, context)?;
     let undo = format!("undo with `{} resume {}`", context.prefix(), row.id);
     Ok(show::stored(&row, "is paused", context).hint(undo))
 }
 
-pub(super) fn resume(
-    name: &TaskName,
-    store: &mut CentralStore,
-    context: &TaskContext<'_>,
-) -> Result<Output, OperationError> {
-    let row = find(name, store, context)?;
-    still(&row)?;
+pub(super) fn resume(row: &TaskRow, context: &mut TaskContext<'_>) -> Result {
+    still(row)?;
     if row.state != TaskState::Active {
-        add::room(store, &row.task.agent, context)?;
+        add::room(&row.task.agent, context)?;
     }
-    let row = put(&row, TaskState::Active, store, context)?;
+    let row = put(row, TaskState::Active, context)?;
     let what = match row.state {
         TaskState::Done => "is done: its time passed while it was paused",
         TaskState::Active | TaskState::Paused | TaskState::Cancelled | TaskState::Failing => {
@@ -44,37 +34,28 @@ pub(super) fn resume(
     Ok(show::stored(&row, what, context).hint(undo))
 }
 
-pub(super) fn cancel(
-    name: &TaskName,
-    store: &mut CentralStore,
-    context: &TaskContext<'_>,
-) -> Result<Output, OperationError> {
+pub(super) fn cancel(name: &TaskName, context: &mut TaskContext<'_>) -> Result {
     if context.asker.is_none()
         && let Some(id) = number(&name.words.join(" "))
-        && store.cancel_unreadable(id, &format!("by {}", context.view.by), context.now)?
+        && context.store.cancel_unreadable(id, &format!("by {}", context.view.by), context.now)?
     {
         let text = format!("{id} is cancelled; this version cannot read what it was");
         return Ok(Output::new(text, json!({ "id": id.to_string(), "state": "cancelled" })));
     }
-    let row = find(name, store, context)?;
+    let row = find(name, context)?;
     if row.state == TaskState::Done {
         still(&row)?;
     }
-    let row = put(&row, TaskState::Cancelled, store, context)?;
+    let row = put(&row, TaskState::Cancelled, context)?;
     let again = format!("add it again with `{}`", again(&row, context));
     Ok(show::stored(&row, "is cancelled", context).hint(again))
 }
 
-pub(super) fn run(
-    name: &TaskName,
-    store: &mut CentralStore,
-    context: &TaskContext<'_>,
-) -> Result<Output, OperationError> {
-    let row = find(name, store, context)?;
+pub(super) fn run(row: &TaskRow, context: &mut TaskContext<'_>) -> Result {
     let at = context.asked_at();
     let is_unattended = context.asker.is_some_and(|it| !it.is_attended);
-    if is_unattended && let Some(last) = store.task_history(row.id, 1)?.first() {
-        let least = minimum::least(store, &row.task.agent)?;
+    if is_unattended && let Some(last) = context.store.task_history(row.id, 1)?.first() {
+        let least = minimum::least(context.store, &row.task.agent)?;
         // Otherwise a task could run itself over and over.
         if last.key.slot.0 != at.0 - at.0.rem_euclid(1_000) && at.since(last.fired_at) < least {
             return Err(refused(
@@ -83,43 +64,39 @@ pub(super) fn run(
             ));
         }
     }
-    let Some(key) = store.fire_now(row.id, at)? else {
+    let Some(key) = context.store.fire_now(row.id, at)? else {
         return Err(refused(
             format!("{} was cancelled, so it does not run", row.id),
-            format!("add it again with `{}`", again(&row, context)),
+            format!("add it again with `{}`", again(row, context)),
         ));
     };
-    let mut output = show::stored(&row, "is queued and runs now, besides its times", context);
+    let mut output = show::stored(row, "is queued and runs now, besides its times", context);
     output.json["fired"] = key.to_string().into();
     Ok(output.hint(format!("`{} history {}` shows what comes of it", context.prefix(), row.id)))
 }
 
-pub(super) fn edit(
-    args: &EditArgs,
-    store: &mut CentralStore,
-    context: &TaskContext<'_>,
-) -> Result<Output, OperationError> {
-    let row = find_text(&args.task, store, context)?;
+pub(super) fn edit(args: &EditArgs, context: &mut TaskContext<'_>) -> Result {
+    let row = find_text(&args.task, context)?;
     if row.state == TaskState::Cancelled {
         still(&row)?;
     }
     let change = changes(args, &row, context)?;
     if change == TaskEdit::default() {
         return Err(refused(
-            "nothing was said to change",
-            format!("say for example `{} edit {} --when 9:30`", context.prefix(), row.id),
+            format!("no change given for {}", row.id),
+            format!("give one, like `{} edit {} --when 9:30`", context.prefix(), row.id),
         ));
     }
     if change.rule.is_some() || change.zone.is_some() {
         let rule = change.rule.as_ref().unwrap_or(&row.task.rule);
         let zone = change.zone.as_ref().unwrap_or(&row.task.zone);
-        add::checked(rule, zone, &row.task.agent, store, context)?;
+        add::checked(rule, zone, &row.task.agent, context)?;
         if row.state == TaskState::Done {
-            add::room(store, &row.task.agent, context)?;
+            add::room(&row.task.agent, context)?;
         }
     }
     let undo = before(args, &row);
-    match store.edit_task(row.id, &change, context.now)? {
+    match context.store.edit_task(row.id, &change, context.now)? {
         Some(row) => {
             let undo = format!("undo with `{}`", said(TasksOperation::Edit(undo), context));
             Ok(show::stored(&row, "is changed", context).hint(undo))
@@ -128,11 +105,7 @@ pub(super) fn edit(
     }
 }
 
-fn changes(
-    args: &EditArgs,
-    row: &TaskRow,
-    context: &TaskContext<'_>,
-) -> Result<TaskEdit, OperationError> {
+fn changes(args: &EditArgs, row: &TaskRow, context: &TaskContext<'_>) -> Result<TaskEdit> {
     let zone = args.zone.as_ref().unwrap_or(&row.task.zone);
     let rule = match &args.when {
         None => None,
@@ -164,7 +137,7 @@ fn before(args: &EditArgs, row: &TaskRow) -> EditArgs {
 }
 
 /// Refuses what is over.
-fn still(row: &TaskRow) -> Result<(), OperationError> {
+fn still(row: &TaskRow) -> Result<()> {
     if !is_over(row.state) {
         return Ok(());
     }
@@ -175,16 +148,11 @@ fn still(row: &TaskRow) -> Result<(), OperationError> {
 }
 
 /// Puts a task into a state; one that is there already stays as it is.
-fn put(
-    row: &TaskRow,
-    state: TaskState,
-    store: &mut CentralStore,
-    context: &TaskContext<'_>,
-) -> Result<TaskRow, OperationError> {
+fn put(row: &TaskRow, state: TaskState, context: &mut TaskContext<'_>) -> Result<TaskRow> {
     let by = format!("by {}", context.view.by);
     let reason = if state == TaskState::Active { String::new() } else { by };
-    let done = store.set_task_state(row.id, state, &reason, context.now)?;
-    let row = store.task(row.id)?.filter(|it| done || it.state == state);
+    let done = context.store.set_task_state(row.id, state, &reason, context.now)?;
+    let row = context.store.task(row.id)?.filter(|it| done || it.state == state);
     row.ok_or_else(|| refused("somebody else changed it just now", "look at it again"))
 }
 

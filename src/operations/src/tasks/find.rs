@@ -4,39 +4,30 @@ use std::collections::HashSet;
 
 use domain::plain::{cut, one_line};
 use domain::task::{TaskId, TaskState};
-use store::{CentralStore, TaskFilter, TaskRow};
+use store::{TaskFilter, TaskRow};
 
 use super::TaskContext;
 use super::operation::TaskName;
-use crate::output::{OperationError, not_found, refused};
+use crate::find::some;
+use crate::output::{Result, not_found, refused};
 
 /// How much of a text tells tasks apart.
 const EXCERPT_CHARS: usize = 60;
-/// How many tasks an error lists.
-const CANDIDATES_MAX: usize = 8;
 /// Words that say nothing about which one is meant.
 const FILLERS: [&str; 8] = ["the", "a", "my", "our", "task", "reminder", "job", "to"];
 
 /// The task of that name, as far as the caller may see it.
-pub(super) fn find(
-    name: &TaskName,
-    store: &CentralStore,
-    context: &TaskContext<'_>,
-) -> Result<TaskRow, OperationError> {
-    find_text(&name.words.join(" "), store, context)
+pub(super) fn find(name: &TaskName, context: &TaskContext<'_>) -> Result<TaskRow> {
+    find_text(&name.words.join(" "), context)
 }
 
-pub(super) fn find_text(
-    text: &str,
-    store: &CentralStore,
-    context: &TaskContext<'_>,
-) -> Result<TaskRow, OperationError> {
+pub(super) fn find_text(text: &str, context: &TaskContext<'_>) -> Result<TaskRow> {
     let list = format!("see `{} list`", context.prefix());
     let missing = || not_found(format!("there is no task `{}`", one_line(text)), &list);
     if let Some(id) = number(text) {
-        return store.task(id)?.filter(|it| context.sees(it)).ok_or_else(missing);
+        return context.store.task(id)?.filter(|it| context.sees(it)).ok_or_else(missing);
     }
-    let rows = store.tasks(&TaskFilter::default())?;
+    let rows = context.store.tasks(&TaskFilter::default())?;
     let fits = words(text);
     let fits = |it: &&TaskRow| {
         // `the Monday briefing` is one that comes on Mondays, whatever its text says.
@@ -46,6 +37,7 @@ pub(super) fn find_text(
     };
     let (over, live): (Vec<&TaskRow>, Vec<&TaskRow>) =
         rows.iter().filter(fits).partition(|it| is_over(it.state));
+    let candidate = |it: &&TaskRow| format!("{} ({})", it.id, excerpt(it));
     match (&live[..], over.last()) {
         ([one], _) => Ok((*one).clone()),
         // Who asks once more for the end of a task hears that it has ended.
@@ -53,7 +45,7 @@ pub(super) fn find_text(
         ([], None) => Err(missing()),
         (many, _) => Err(refused(
             format!("several tasks fit `{}`", one_line(text)),
-            format!("say which one: {}", some(many)),
+            format!("say which one: {}", some(many.iter().map(candidate))),
         )),
     }
 }
@@ -69,15 +61,6 @@ pub(super) fn is_over(state: TaskState) -> bool {
 /// What is to be done, on one short line.
 pub(super) fn excerpt(row: &TaskRow) -> String {
     cut(&one_line(&row.task.prompt), EXCERPT_CHARS)
-}
-
-fn some(rows: &[&TaskRow]) -> String {
-    let shown = rows.iter().take(CANDIDATES_MAX);
-    let mut all: Vec<String> = shown.map(|it| format!("{} ({})", it.id, excerpt(it))).collect();
-    if CANDIDATES_MAX < rows.len() {
-        all.push("and others".to_owned());
-    }
-    all.join(", ")
 }
 
 /// `3`, `t3`, `#3`, `task 3`.

@@ -6,25 +6,19 @@ use domain::plain::{cut, one_line};
 use domain::time::{Timestamp, about};
 use schedule::{Rule, local, slots, understand};
 use serde_json::{Value, json};
-use store::{CentralStore, FireRow};
+use store::{FireRow, TaskRow};
 
-use super::operation::{PreviewArgs, TaskName};
-use super::{TaskContext, add, find, show};
-use crate::output::{OperationError, Output, instant, listed, refused};
+use super::operation::PreviewArgs;
+use super::{TaskContext, add, show};
+use crate::output::{Output, Result, instant, listed, refused};
 
 /// How much of a result is shown.
 const RESULT_CHARS: usize = 80;
 /// What is later than this was late; before, it is how long things take.
 const LATE_AFTER: Duration = Duration::from_secs(60);
 
-pub(super) fn history(
-    name: &TaskName,
-    limit: u32,
-    store: &CentralStore,
-    context: &TaskContext<'_>,
-) -> Result<Output, OperationError> {
-    let row = find::find(name, store, context)?;
-    let all = store.task_history(row.id, limit)?;
+pub(super) fn history(row: &TaskRow, limit: u32, context: &TaskContext<'_>) -> Result {
+    let all = context.store.task_history(row.id, limit)?;
     let dash = |it: Option<String>| it.unwrap_or_else(|| "-".to_owned());
     let line = |it: &FireRow| {
         let skipped = if it.skipped == 0 { "-".to_owned() } else { it.skipped.to_string() };
@@ -44,14 +38,10 @@ pub(super) fn history(
     Ok(Output::new(text, Value::Array(all.iter().map(show::fire_value).collect())))
 }
 
-pub(super) fn preview(
-    args: &PreviewArgs,
-    store: &CentralStore,
-    context: &TaskContext<'_>,
-) -> Result<Output, OperationError> {
+pub(super) fn preview(args: &PreviewArgs, context: &TaskContext<'_>) -> Result {
     let zone = match &args.zone {
         Some(zone) => zone.clone(),
-        None => store.zone_for(add::owner(context).0)?,
+        None => context.store.zone_for(add::owner(context).0)?,
     };
     let now = context.asked_at();
     let from = match &args.from {

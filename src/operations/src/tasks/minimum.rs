@@ -8,7 +8,7 @@ use domain::task::{parse_span, span};
 use serde_json::json;
 use store::{CentralStore, StoreError};
 
-use crate::output::{OperationError, Output, refused};
+use crate::output::{Output, Result, refused};
 
 /// The setting that holds it, as a span; empty or absent for what follows from the provider.
 const SETTING: &str = "tasks.minimum";
@@ -36,7 +36,7 @@ fn setting(store: &CentralStore) -> Result<Option<Duration>, StoreError> {
 }
 
 /// Shows it, or sets it.
-pub(super) fn perform(to: Option<&str>, store: &CentralStore) -> Result<Output, OperationError> {
+pub(super) fn perform(to: Option<&str>, store: &CentralStore) -> Result {
     let before = setting(store)?;
     let word = |it: Option<Duration>| it.map_or_else(|| "default".to_owned(), span);
     let Some(to) = to else { return Ok(told(before)) };

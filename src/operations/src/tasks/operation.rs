@@ -4,24 +4,27 @@ use clap::{Args, Subcommand};
 use domain::AgentName;
 use domain::task::Missed;
 use schedule::Zone;
+use serde::{Deserialize, Serialize};
 
 const TASK: &str = "Its number, like t3, or words of its text and times that fit no other";
 const MISSED: &str = "What to do about times that passed while nothing ran: `latest` (the last one, \
     late), `all N` (the last N), `skip SPAN` (the last one, unless later than that, like `skip 10m`)";
 
 /// A task, however it is called.
-#[derive(Clone, Debug, PartialEq, Eq, Args)]
+#[derive(Clone, Debug, PartialEq, Eq, Args, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct TaskName {
     #[arg(required = true, value_name = "TASK", help = TASK)]
     pub words: Vec<String>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum TasksOperation {
     /// Show what is scheduled, with the next times and the last result
     List {
         /// Of one agent
-        #[arg(long, value_parser = AgentName::parse)]
+        #[arg(long)]
         agent: Option<AgentName>,
         /// Also what is over
         #[arg(long)]
@@ -74,7 +77,8 @@ pub enum TasksOperation {
     },
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Args)]
+#[derive(Clone, Debug, PartialEq, Eq, Args, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 #[command(after_help = "\
 WHEN is said in plain words, or as a cron expression:
   in 20 minutes, tomorrow at 8, on 24 december at 9:00      once
@@ -101,7 +105,7 @@ pub struct AddArgs {
     #[arg(long)]
     pub thread: Option<String>,
     /// Who does it [default: the only agent, or the only one of the chat]
-    #[arg(long, value_parser = AgentName::parse)]
+    #[arg(long)]
     pub agent: Option<AgentName>,
     /// In whose time WHEN is meant, like Europe/Berlin [default: yours, or that of the install]
     #[arg(long, value_parser = Zone::parse)]
@@ -117,7 +121,8 @@ pub struct AddArgs {
     pub session: Option<String>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Args)]
+#[derive(Clone, Debug, PartialEq, Eq, Args, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 #[command(after_help = "\
 What is not said stays as it is. A time of day alone keeps the days.
 
@@ -144,7 +149,8 @@ pub struct EditArgs {
     pub script: Option<String>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Args)]
+#[derive(Clone, Debug, PartialEq, Eq, Args, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 #[command(after_help = "\
 Examples:
   nanoclaw tasks preview 'every weekday at 9' --zone Europe/Berlin
@@ -167,34 +173,10 @@ pub struct PreviewArgs {
 impl TasksOperation {
     /// The script that was given, to put the content of a file in its place.
     pub fn script_mut(&mut self) -> Option<&mut String> {
-        match self {
-            Self::Add(args) => args.script.as_mut(),
-            Self::Edit(args) => args.script.as_mut(),
-            Self::List { .. }
-            | Self::Show { .. }
-            | Self::Pause { .. }
-            | Self::Resume { .. }
-            | Self::Cancel { .. }
-            | Self::Run { .. }
-            | Self::History { .. }
-            | Self::Preview(_)
-            | Self::Minimum { .. } => None,
-        }
-    }
-
-    /// Whether it changes anything.
-    pub(crate) fn is_change(&self) -> bool {
-        match self {
-            Self::List { .. } | Self::Show { .. } | Self::History { .. } | Self::Preview(_) => {
-                false
-            }
-            Self::Minimum { span } => span.is_some(),
-            Self::Add(_)
-            | Self::Edit(_)
-            | Self::Pause { .. }
-            | Self::Resume { .. }
-            | Self::Cancel { .. }
-            | Self::Run { .. } => true,
+        if let Self::Add(AddArgs { script, .. }) | Self::Edit(EditArgs { script, .. }) = self {
+            script.as_mut()
+        } else {
+            None
         }
     }
 }

@@ -13,33 +13,28 @@ use store::{CentralStore, FireRow, TaskFilter, TaskRow, UnreadableTask};
 use super::TaskContext;
 use super::find::{excerpt, is_over};
 use super::history::late;
-use crate::output::{OperationError, Output, instant};
+use crate::output::{Output, Result, instant, joined};
 
 /// How many of the next times a list shows.
 const NEXT_IN_LIST: usize = 3;
 /// How much of a result a list shows.
 const RESULT_CHARS: usize = 80;
 
-pub(super) fn list(
-    agent: Option<&AgentName>,
-    all: bool,
-    store: &CentralStore,
-    context: &TaskContext<'_>,
-) -> Result<Output, OperationError> {
+pub(super) fn list(agent: Option<&AgentName>, all: bool, context: &TaskContext<'_>) -> Result {
     if let Some(agent) = agent {
         context.view.agent(agent)?;
     }
     let which = TaskFilter { agent: agent.cloned(), ..TaskFilter::default() };
-    let mut rows = store.tasks(&which)?;
+    let mut rows = context.store.tasks(&which)?;
     rows.retain(|it| context.lists(it) && (all || !is_over(it.state)));
     let mut texts = Vec::with_capacity(rows.len());
     let mut values = Vec::with_capacity(rows.len());
     for row in &rows {
-        let past = past(row, store)?;
+        let past = past(row, context.store)?;
         texts.push(entry(row, &past, context));
         values.push(value(row, &past));
     }
-    for it in unreadable(agent, store, context)? {
+    for it in unreadable(agent, context)? {
         texts.push(format!("{}: [unreadable] {}\n    {}", it.id, it.why, it.agent));
         values.push(json!({
             "id": it.id.to_string(), "state": "unreadable", "reason": it.why, "agent": it.agent,
@@ -53,15 +48,11 @@ pub(super) fn list(
 }
 
 /// Tasks that nothing is known of but whose they are; the host alone hears of them.
-fn unreadable(
-    agent: Option<&AgentName>,
-    store: &CentralStore,
-    context: &TaskContext<'_>,
-) -> Result<Vec<UnreadableTask>, OperationError> {
+fn unreadable(agent: Option<&AgentName>, context: &TaskContext<'_>) -> Result<Vec<UnreadableTask>> {
     if context.asker.is_some() {
         return Ok(Vec::new());
     }
-    let mut all = store.unreadable_tasks()?;
+    let mut all = context.store.unreadable_tasks()?;
     all.retain(|it| it.is_active && agent.is_none_or(|agent| agent.as_str() == it.agent));
     Ok(all)
 }
@@ -85,13 +76,9 @@ fn entry(row: &TaskRow, past: &Past, context: &TaskContext<'_>) -> String {
     text
 }
 
-pub(super) fn show(
-    row: &TaskRow,
-    store: &CentralStore,
-    context: &TaskContext<'_>,
-) -> Result<Output, OperationError> {
+pub(super) fn show(row: &TaskRow, context: &TaskContext<'_>) -> Result {
     let task = &row.task;
-    let past = past(row, store)?;
+    let past = past(row, context.store)?;
     let owner = match (task.owner, &task.owner_handle) {
         (Some(person), _) => context.view.who_is(person),
         (None, Some(handle)) => handle.to_string(),
@@ -103,7 +90,7 @@ pub(super) fn show(
         ("state", state(row)),
         ("when", when(row)),
         ("rule", task.rule.to_string()),
-        ("next", some(times(row, &next(row, PREVIEW)))),
+        ("next", joined(next(row, PREVIEW).iter().map(|it| local(*it, &task.zone)))),
         ("agent", task.agent.to_string()),
         ("chat", context.chat(task.chat)),
         ("session", task.session.map_or_else(dash, |it| it.to_string())),
@@ -156,10 +143,6 @@ fn times(row: &TaskRow, all: &[Timestamp]) -> String {
     all.join(", ")
 }
 
-fn some(text: String) -> String {
-    if text.is_empty() { "-".to_owned() } else { text }
-}
-
 /// What became of a task so far.
 #[derive(Default)]
 struct Past {
@@ -169,7 +152,7 @@ struct Past {
     cost: Option<Cost>,
 }
 
-fn past(row: &TaskRow, store: &CentralStore) -> Result<Past, OperationError> {
+fn past(row: &TaskRow, store: &CentralStore) -> Result<Past> {
     let last = store.task_history(row.id, 1)?.into_iter().next();
     Ok(Past { last, cost: store.task_cost(row.id)? })
 }

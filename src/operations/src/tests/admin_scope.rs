@@ -122,7 +122,7 @@ fn an_agent_that_may_see_everything_still_answers_nothing() {
     let last = world.store.events(false, 1).unwrap().remove(0);
     assert_eq!(
         (last.by.as_str(), &last.detail["line"]),
-        ("agent:andy", &"members add -- bob ben".into())
+        ("agent:andy", &"members add bob ben".into())
     );
     assert!(world.refused("approvals answer 1 allow", &all).contains("no agent answers"));
 }

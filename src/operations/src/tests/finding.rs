@@ -28,7 +28,7 @@ fn what_is_not_unique_is_asked_back() {
     assert!(why.contains("p1") && why.contains("p4"), "{why}");
     assert_eq!(world.fine("users show discord:1").json["id"], "p4");
     let why = world.refused("wire 4", &Caller::Host);
-    assert!(why.contains("which agent") && why.contains("andy, ben"), "{why}");
+    assert!(why.contains("no agent given") && why.contains("andy, ben"), "{why}");
     let why = world.refused("unwire 1", &Caller::Host);
     assert!(why.contains("several agents") && why.contains("andy, ben"), "{why}");
 }

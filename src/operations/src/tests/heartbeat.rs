@@ -63,7 +63,8 @@ fn an_agent_may_ask_for_its_own_and_people_see_what_it_would_do() {
     let operation = parse_line("agents heartbeat andy every 30m --chat telegram:7").unwrap();
     assert!(operation.is_change());
     let prepared = prepare(&operation, &world.store, &own).unwrap();
-    assert_eq!(prepared.line, "agents heartbeat --chat=2 -- andy every 30m");
+    let line = prepared.operation.to_string();
+    assert_eq!(line, "agents heartbeat andy every 30m --chat=c2");
     assert!(prepared.text.contains("checks whether"), "{}", prepared.text);
     assert!(!parse_line("agents heartbeat andy").unwrap().is_change());
 }

@@ -93,10 +93,21 @@ fn an_operation_reads_back_as_it_is_written() {
         "approvals answer 4 connect:andy --yes",
         "dropped clear",
         "dropped clear 3",
+        "tasks list --all --agent andy --json",
+        "tasks pause the monday briefing",
+        "tasks history 3 --limit 4",
+        "tasks add 'every day at 9' \"it's\" --chat 1 --thread t --zone Europe/Berlin --session s1",
+        "tasks add 'in 1 hour' x --missed 'all 3' --script 'a\nb'",
+        "tasks edit 3 --when 9:30 --prompt p --zone utc --missed latest --script ''",
+        "tasks preview '0 9 * * *' --from 2026-12-24T09:00:00Z --count 3",
+        "tasks minimum 90s",
     ] {
         let operation = parse_line(line).unwrap_or_else(|why| panic!("{line}: {why}"));
         let written = operation.to_string();
         assert_eq!(parse_line(&written).as_ref(), Ok(&operation), "{line} became {written}");
+        let stored = operation.to_json().to_string();
+        let read = Operation::from_json(&stored).unwrap_or_else(|err| panic!("{stored}: {err}"));
+        assert_eq!(read, operation, "{line} became {stored}");
     }
 }
 
@@ -109,20 +120,73 @@ fn what_somebody_agreed_to_stays_what_was_meant() {
     };
     let wire = prepared(&world, "wire newcomers andy");
     assert!(wire.text.contains("Newcomers"), "{}", wire.text);
-    assert_eq!(wire.line, "wire -- 4 andy");
+    assert_eq!(wire.operation.to_string(), "wire c4 andy");
     let own = prepared(&world, "wire newcomers --own");
-    assert_eq!(own.line, "wire --own=newcomers -- 4");
+    assert_eq!(own.operation.to_string(), "wire c4 --own=newcomers");
     let member = prepared(&world, "members add bob ben");
-    assert_eq!(member.line, "members add -- p2 ben");
+    assert_eq!(member.operation.to_string(), "members add p2 ben");
     assert!(member.text.contains("telegram:8"), "{}", member.text);
-    assert_eq!(prepared(&world, "unwire telegram:7").line, "unwire -- 2 andy");
+    let unwire = prepared(&world, "unwire telegram:7");
+    assert_eq!(unwire.operation.to_string(), "unwire c2 andy");
 
     // Meanwhile others took the names.
     let other = ChatInfo { title: "Newcomers".into(), is_group: true };
     world.store.ensure_chat(&at("-99"), &other, None, NOW).unwrap();
     world.fine("users rename cy Bob");
-    world.fine(&wire.line);
-    world.fine(&member.line);
+    for prepared in [&wire, &member] {
+        let stored = prepared.operation.to_json().to_string();
+        let operation = Operation::from_json(&stored).unwrap();
+        perform(&operation, &mut world.store, &Caller::Host, NOW).unwrap();
+    }
     assert!(world.fine("chats show 4").json["agents"].to_string().contains("andy"));
     assert_eq!(world.fine("users show p2").json["member_of"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn a_number_is_never_taken_for_a_name() {
+    let mut world = World::new();
+    let other = ChatInfo { title: "c9".into(), is_group: true };
+    world.store.ensure_chat(&at("-99"), &other, None, NOW).unwrap();
+    world.fine("users rename cy p2");
+    world.fine("users remove p2");
+    for (line, why) in [("members add p2 andy", "called `p2`"), ("wire c9 andy", "no chat `c9`")] {
+        let refusal = world.refused(line, &Caller::Host);
+        assert!(refusal.contains(why), "{line}: {refusal}");
+    }
+}
+
+#[test]
+fn what_is_stored_is_one_operation_and_nothing_besides() {
+    let refused = |json: &str| Operation::from_json(json).unwrap_err().to_string();
+    let json = parse_line("members add p2 andy").unwrap().to_json();
+    let add = serde_json::json!({ "user": "p2", "agent": "andy" });
+    assert_eq!(json["members"], serde_json::json!({ "json": false, "operation": { "add": add } }));
+    let stored = json.to_string();
+    for json in [
+        stored.replace("andy", "../andy"),
+        stored.replace("\"user\"", "\"yes\":true,\"user\""),
+        stored.replace("\"json\"", "\"by\":\"host\",\"json\""),
+        stored.replace("\"user\"", "\"user\":\"p1\",\"user\""),
+        format!("{stored}{stored}"),
+        r#"{"users":{"json":false,"operation":{"unlink":{"handle":"p2"}}}}"#.to_owned(),
+        "members add p2 andy".to_owned(),
+        String::new(),
+    ] {
+        let why = refused(&json);
+        assert!(why.starts_with("the stored change cannot be read: "), "{json}: {why}");
+    }
+    assert!(Operation::line_of("{}").starts_with("the stored change cannot be read"));
+    assert_eq!(Operation::line_of(&stored), "members add p2 andy");
+}
+
+#[test]
+fn options_are_taken_by_their_former_names() {
+    for (former, name) in [
+        ("wire 3 andy --overheard drop", "wire 3 andy --context drop"),
+        ("agents set andy --reach all", "agents set andy --admin-scope all"),
+    ] {
+        assert_eq!(parse_line(former).unwrap(), parse_line(name).unwrap());
+    }
+    let help = [crate::help(&["wire"]), crate::help(&["agents", "set"])].concat();
+    assert!(!help.contains("--overheard") && !help.contains("--reach"), "{help}");
 }

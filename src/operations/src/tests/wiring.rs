@@ -130,7 +130,7 @@ fn what_was_changed_is_in_the_history_and_what_failed_is_not() {
     assert_eq!(lines(&world), before);
     world.fine("wire 4 andy");
     world.fine("chats set 4 --policy strict");
-    assert_eq!(lines(&world)[before.len()..], ["wire -- 4 andy", "chats set --policy=strict -- 4"]);
+    assert_eq!(lines(&world)[before.len()..], ["wire 4 andy", "chats set 4 --policy=strict"]);
     let last = world.store.events(false, 1).unwrap().remove(0);
     assert_eq!((last.by.as_str(), last.at), ("host", NOW));
 }

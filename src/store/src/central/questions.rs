@@ -10,7 +10,6 @@ use domain::delivery::PartKey;
 use domain::history::EventKind;
 use domain::message::{Address, Incoming};
 use domain::people::PersonId;
-use domain::plain::{cut, one_line};
 use domain::question::{Opt, QuestionId};
 use domain::session_key::ChatId;
 use domain::time::Timestamp;
@@ -74,8 +73,6 @@ pub enum QuestionState {
 /// Changes of one agent that may wait for an admin at a time, whatever conversations they come from:
 /// each is a card in the admin's chat.
 pub(super) const CHANGES_OPEN_MAX: i64 = 20;
-/// How much of a change that was asked for the history keeps.
-const CHANGE_CHARS_MAX: usize = 300;
 
 /// Where a question was put.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -214,7 +211,7 @@ impl CentralStore {
                     "agent": asked.agent.as_ref().map(AgentName::as_str),
                     "chat": asked.chat.map(|it| it.to_string()),
                     "from": asked.requester,
-                    "change": cut(&one_line(&asked.payload), CHANGE_CHARS_MAX),
+                    "change": asked.payload,
                 });
                 events::add(tx, EventKind::Answer, (None, Some(id.0)), by, &detail, now)?;
             }
