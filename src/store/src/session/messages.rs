@@ -143,6 +143,14 @@ impl SessionRows<'_> {
                           EXISTS (SELECT 1 FROM launch WHERE session = ?1 AND ended_at IS NULL)";
         self.only("count what waits", sql, [self.scope.session])
     }
+
+    /// Every message with its outcome, if it has one, oldest first: `(platform id, outcome)`.
+    pub fn outcomes(&self) -> Result<Vec<(String, Option<Outcome>)>, StoreError> {
+        let sql = "SELECT platform_id, outcome FROM message WHERE session = ?1 ORDER BY seq";
+        let all: Vec<(String, Option<String>)> =
+            self.list("list the outcomes", sql, [self.scope.session])?;
+        Ok(all.into_iter().map(|(id, it)| (id, it.as_deref().and_then(Outcome::parse))).collect())
+    }
 }
 
 /// How many messages wait, how many parts are not sent, and whether a container runs.

@@ -6,7 +6,7 @@ use std::path::Path;
 use domain::agent::AgentGroup;
 use domain::delivery::by_hand::HostKey;
 use domain::delivery::{PartKey, Verdict};
-use domain::message::{Address, ChatInfo, Outcome};
+use domain::message::{Address, ChatInfo};
 #[cfg(test)]
 use domain::session::Mailbox;
 use domain::session_key::SessionKey;
@@ -39,14 +39,6 @@ impl CentralStore {
 }
 
 impl SessionRows<'_> {
-    /// Every message with its outcome, if it has one, oldest first: `(platform id, outcome)`.
-    pub fn outcomes(&self) -> Result<Vec<(String, Option<Outcome>)>, StoreError> {
-        let sql = "SELECT platform_id, outcome FROM message WHERE session = ?1 ORDER BY seq";
-        let all: Vec<(String, Option<String>)> =
-            self.list("list the outcomes", sql, [self.scope.session])?;
-        Ok(all.into_iter().map(|(id, it)| (id, it.as_deref().and_then(Outcome::parse))).collect())
-    }
-
     /// How runs of tasks ended here, in their order.
     pub fn run_ends(&self) -> Result<Vec<TaskEnd>, StoreError> {
         let sql = format!("{RUN_END} ORDER BY seq");
