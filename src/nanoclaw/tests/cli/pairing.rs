@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Read};
 use std::process::Stdio;
 
-use domain::approval::chat_options;
+use domain::approval::{chat_options, consent_options};
 use domain::message::{Address, Author, ChatInfo, Incoming};
 use domain::people::Handle;
 use domain::time::{Clock, SystemClock};
@@ -119,6 +119,40 @@ fn an_answer_that_shares_an_agent_says_so_and_asks() {
     let said = home.run(&["approvals", "answer", "1", "connect:andy", "--yes"]).fine();
     assert!(said.contains("Undo: `nanoclaw unwire 1 andy`"), "{said}");
     home.run(&["approvals", "answer", "1", "refuse"]).refused(1, "is closed already");
+}
+
+#[test]
+fn a_change_that_waits_is_shown_as_the_line_that_does_it() {
+    let home = Home::new();
+    home.run(&["agents", "list"]).fine();
+    let change = serde_json::json!({ "members": { "json": false, "operation": { "add":
+        { "user": "telegram:9", "agent": "andy" } } } });
+    let at = Address { channel: "telegram".into(), chat: "7".into(), ..Address::default() };
+    let mut store = home.store();
+    store.ensure_chat(&at, &ChatInfo::default(), Some("7"), SystemClock.now()).unwrap();
+    let andy = domain::AgentName::parse("andy").unwrap();
+    let session = store.create_session(&at, &andy, SystemClock.now()).unwrap();
+    let question = Question {
+        kind: QuestionKind::Change,
+        agent: None,
+        chat: None,
+        thread: None,
+        session: Some((session, domain::OutSeq(1))),
+        requester: "telegram:7".into(),
+        requester_name: "Ann".into(),
+        text: "May it?".into(),
+        options: consent_options(),
+        payload: change.to_string(),
+        asked_at: SystemClock.now(),
+        expires_at: SystemClock.now(),
+    };
+    store.ask(&question).unwrap();
+    let shown = home.run(&["approvals", "show", "1"]).fine();
+    assert!(shown.contains("change   members add telegram:9 andy\n"), "{shown}");
+    assert_eq!(home.run(&["approvals", "show", "1", "--json"]).json()["change"], change);
+    home.run(&["approvals", "answer", "1", "refuse"]).fine();
+    let history = home.run(&["history"]).fine();
+    assert!(history.contains("(change: telegram:7, members add telegram:9 andy)"), "{history}");
 }
 
 #[test]
