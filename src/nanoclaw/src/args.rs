@@ -351,6 +351,12 @@ Examples:
     },
     /// Forget a credential
     Remove { name: String },
+    /// Forget all credentials and tokens, for when `vault.key` is lost; you enter them again
+    Reset {
+        /// Do not ask
+        #[arg(long, short)]
+        yes: bool,
+    },
 }
 
 #[derive(Debug, Subcommand)]
