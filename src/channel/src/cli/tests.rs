@@ -105,6 +105,21 @@ async fn what_a_terminal_said_before_it_went_is_heard_though_it_cannot_be_writte
 }
 
 #[tokio::test]
+async fn a_refusal_arrives_though_the_host_lets_go_of_the_connection_next() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut it = connect(dir.path()).await;
+    let mut terminal = Terminal::open(dir.path()).await;
+    terminal.say(br#"{"type":"hello","chat":"c"}"#).await;
+    it.source.receive(&Cursor::default()).await.unwrap();
+    it.source.settle(&[Verdict::Stored]).await.unwrap();
+    terminal.say(br#"{"type":"message","id":"m1","text":"hello"}"#).await;
+    it.source.receive(&Cursor::default()).await.unwrap();
+    it.source.settle(&[Verdict::Refused("the disk is full".into())]).await.unwrap();
+    drop(it);
+    assert!(terminal.hear().await.contains("the disk is full"));
+}
+
+#[tokio::test]
 async fn bad_lines_are_refused_with_a_reason_and_the_terminal_stays() {
     let dir = tempfile::tempdir().unwrap();
     let mut it = connect(dir.path()).await;
