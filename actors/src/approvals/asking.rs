@@ -10,6 +10,7 @@ use domain::delivery::PartKey;
 use domain::message::Address;
 use domain::outgoing::Card;
 use domain::question::{QuestionId, buttons, numbered};
+use domain::task::FireKey;
 use domain::time::Timestamp;
 use store::{
     ApproverRow, CentralStore, Draft, NewPart, PartKind, QuestionKind, QuestionRow, StoreError,
@@ -146,7 +147,7 @@ impl ApprovalState {
         approver: &Approver,
     ) -> Result<bool, StoreError> {
         match self.private_chat(approver).await? {
-            Private::At(to) => self.put(row, Some(approver.person), to).await?,
+            Private::At(to) => self.put(row, Some(approver.person), (to, String::new())).await?,
             Private::Asking => return Ok(false),
             Private::Nowhere => {
                 let who = (approver.person, approver.channel.clone(), Instant::now());
@@ -164,14 +165,19 @@ impl ApprovalState {
         let Some(to) = self.place_of(row).await? else {
             return Ok(false);
         };
-        self.put(row, None, to).await.map(|()| true)
+        let Some((session, seq)) = row.question.session else { return Ok(false) };
+        let request = self.host.central.read(move |it| it.rows(session).request(seq)).await?;
+        // No platform knows the message of a task.
+        let is_task = request.cause.starts_with(FireKey::PREFIX);
+        let reply_to = if is_task { String::new() } else { request.cause };
+        self.put(row, None, (to, reply_to)).await.map(|()| true)
     }
 
     async fn put(
         &self,
         row: &QuestionRow,
         person: Option<domain::people::PersonId>,
-        to: Address,
+        (to, reply_to): (Address, String),
     ) -> Result<(), StoreError> {
         let (text, options) = (&row.question.text, row.shown_options().iter().enumerate());
         let has_buttons = self.host.registration(&to.channel).is_some_and(|it| it.caps.buttons);
@@ -183,7 +189,7 @@ impl ApprovalState {
             Draft::Text(numbered(text, options, code))
         };
         let key = card_key(row.id, row.cards.len());
-        let part = NewPart { key, to, reply_to: String::new(), kind: PartKind::Interim, content };
+        let part = NewPart { key, to, reply_to, kind: PartKind::Interim, content };
         let (id, now) = (row.id, self.now());
         let put = move |it: &mut CentralStore| it.put(id, person, &part, now);
         self.host.central.write("a card", put).await

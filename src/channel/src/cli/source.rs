@@ -125,6 +125,7 @@ fn noted(id: String) -> ToClient {
         also: Vec::new(),
         text: "(noted)".to_owned(),
         last: true,
+        no_answer: false,
         repeat: false,
     }
 }

@@ -51,6 +51,7 @@ fn part(clients_chat: &str) -> Part {
         reply_to: "m1".into(),
         also: vec![],
         last: true,
+        no_answer: false,
         repeat: false,
     }
 }

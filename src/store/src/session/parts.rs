@@ -350,7 +350,9 @@ impl SessionRows<'_> {
 /// Other messages that the part answers, by their platform ids: those of the address that it goes to.
 fn answered_too(tx: Scope<'_>, key: &PartKey) -> rusqlite::Result<Vec<String>> {
     let sql = "SELECT m.platform_id FROM part p
-               JOIN message m ON m.session = p.session AND m.reply = p.out_seq AND m.seq <> p.cause
+               JOIN message m ON m.session = p.session AND m.seq <> p.cause
+                   AND m.reply = coalesce(p.out_seq, p.cause)
+                   AND (p.out_seq IS NOT NULL OR m.outcome = 'declined')
                    AND m.channel = p.channel AND m.account = p.account AND m.chat = p.chat
                    AND m.thread IS p.thread
                WHERE p.session = ?1 AND p.key = ?2 ORDER BY m.seq";
