@@ -166,11 +166,11 @@ impl ApprovalState {
             return Ok(false);
         };
         let Some((session, seq)) = row.question.session else { return Ok(false) };
-        let request = self.host.central.read(move |it| it.rows(session).request(seq)).await?;
+        let cause = move |it: &mut CentralStore| Ok(it.rows(session).request(seq).ok());
+        let cause = self.host.central.read(cause).await?.map(|it| it.cause);
         // No platform knows the message of a task.
-        let is_task = request.cause.starts_with(FireKey::PREFIX);
-        let reply_to = if is_task { String::new() } else { request.cause };
-        self.put(row, None, (to, reply_to)).await.map(|()| true)
+        let known = cause.filter(|it| !it.starts_with(FireKey::PREFIX)).unwrap_or_default();
+        self.put(row, None, (to, known)).await.map(|()| true)
     }
 
     async fn put(
