@@ -31,7 +31,7 @@ async fn while_the_engine_is_down_messages_wait_and_the_chat_is_told_once() {
     world.engine.set_reachable(false);
     world.platform.post("a", "m1", "hello");
     let text = heard(&world, "a", 10 * MINUTE).await;
-    assert_eq!(text.matches("cannot start working").count(), 1, "{text}");
+    assert_eq!(text.matches("can't start on it").count(), 1, "{text}");
     world.engine.set_reachable(true);
     let text = heard(&world, "a", MINUTE).await;
     assert!(text.contains("you said \"hello\""), "{text}");
@@ -80,7 +80,7 @@ async fn a_runner_that_exits_at_once_is_parked_and_its_last_words_stay_inside() 
     assert_eq!(world.engine.log().iter().filter(|it| it.starts_with("start")).count(), 5);
     world.platform.post("a", "m2", "again");
     let text = heard(&world, "a", SECOND).await;
-    assert_eq!(text.matches("cannot be started").count(), 2, "told at once while parked: {text}");
+    assert_eq!(text.matches("can't be started").count(), 2, "told at once while parked: {text}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -111,7 +111,7 @@ async fn a_message_that_kills_its_container_is_set_aside_and_told() {
     world.platform.post("a", "m1", "crash");
     world.platform.post("a", "m2", "hello");
     let text = heard(&world, "a", 5 * MINUTE).await;
-    assert!(text.contains("container ended each time"), "{text}");
+    assert!(text.contains("container failed each time"), "{text}");
     assert!(text.contains("you said \"hello\""), "{text}");
     let (m1, m2) = (Some(Outcome::Failed), Some(Outcome::Answered));
     assert_eq!(world.outcomes(S1), [("m1".into(), m1), ("m2".into(), m2)]);

@@ -215,7 +215,7 @@ fn a_claim_left_by_a_crash_is_uncertain_and_sent_again_as_a_repeat() {
     assert_eq!(it.host.rows().open_parts().unwrap()[0].state, PartState::Claimed);
     it.host.conclude(&parts[0].key, &Verdict::Uncertain { retry_at: NOW }, NOW).unwrap();
     let part = it.host.claim_part(&parts[0].key, NOW).unwrap().unwrap();
-    assert!(part.is_repeat() && text_of(&part).contains("cannot be started"));
+    assert!(part.is_repeat() && text_of(&part).contains("can't be started"));
 }
 
 #[test]
