@@ -35,7 +35,6 @@ use self::admit::{Routing, admit};
 pub use self::storing::SessionCommand;
 use crate::approvals;
 use crate::host::Host;
-use crate::sessions::child::chain;
 use crate::stopping;
 use crate::stops::StopGuard;
 
@@ -194,7 +193,7 @@ async fn route_one(
     if let Err(err) = &stored {
         warn!(error = err as &dyn std::error::Error, "an event could not be stored");
         batch.routed.has_failed |= err.passes();
-        verdict = refusals::unstored(host, engaged.as_ref(), &chain(err)).await;
+        verdict = refusals::unstored(host, engaged.as_ref(), &err.to_string()).await;
     }
     batch.routed.is_moved = has_cursor && stored.is_ok();
     batch.routed.verdicts.push(verdict);
@@ -211,7 +210,10 @@ async fn decide(host: &Host, event: Event, owner_only: bool) -> Result<Routing, 
             Ok(Routing::Done(Verdict::Stored))
         }
         Event::Reachable(chat) => {
-            reachable(host, chat).await?;
+            // A hint: what waits is tried at its time anyway. Who writes next is answered by the router.
+            if let Err(err) = reachable(host, chat).await {
+                warn!(error = &err as &dyn std::error::Error, "a chat was not noted as reachable");
+            }
             Ok(Routing::Done(Verdict::Stored))
         }
     }

@@ -237,7 +237,8 @@ CREATE TABLE message (
     outcome         TEXT    CHECK (outcome IN ('answered', 'silent', 'declined', 'failed')),
     reason          TEXT,
     ended_at        INTEGER,
-    reply           INTEGER,                  -- the message of the runner that answers it
+    -- The message of the runner that answers it; of a declined one, that whose notice speaks for it.
+    reply           INTEGER,
     -- It waited when a backup was made, so its sender may have an answer that the backup does not know.
     may_be_answered INTEGER NOT NULL DEFAULT 0 CHECK (may_be_answered IN (0, 1)),
     task            INTEGER,                  -- the task that it is a run of, and the slot

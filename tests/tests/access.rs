@@ -65,12 +65,12 @@ async fn a_mob_gets_ten_cards_and_the_owner_one_sentence_about_the_rest() {
     let texts = world.platform.texts(&direct("ann"));
     let summary: Vec<_> = texts.iter().filter(|it| it.contains("more unknown")).collect();
     assert_eq!(summary.len(), 1, "{texts:?}");
-    assert!(summary[0].starts_with("20 more unknown users wrote to me."), "{summary:?}");
+    assert!(summary[0].starts_with("20 more unknown users wrote to me, too many"), "{summary:?}");
     world.pass(HOUR).await;
     world.platform.write(TestMessage::new("chat-29", "again", "hi").by("eve29", "Eve"));
     world.pass(MINUTE).await;
     let told = world.platform.texts("chat-29");
-    assert!(told.last().unwrap().contains("I asked whether"), "{told:?}");
+    assert!(told.last().unwrap().contains("I asked for permission"), "{told:?}");
 }
 
 /// Ann shares andy with an unknown chat, or gives it an agent of its own.
@@ -86,7 +86,7 @@ async fn one_tap_never_shares_the_agent_of_the_owner() {
         let labels: Vec<&str> = card.buttons.iter().map(|it| it.label.as_str()).collect();
         let own = format!("New agent `{id}`");
         assert_eq!(labels[..3], [own.as_str(), "Refuse", "Share andy…"]);
-        assert!(card.text.contains("can read what it remembers and its files"), "{card:?}");
+        assert!(card.text.contains("can read its memory and files"), "{card:?}");
         press(&world, &direct("ann"), "Share andy…", by("ann", "Ann"));
         world.pass(5 * SECOND).await;
         assert!(!world.platform.texts(chat).join("\n").contains("hi from"), "one tap");

@@ -208,6 +208,10 @@ async fn two_open_questions_on_the_terminal_are_told_apart_by_their_codes() {
         all.into_iter().filter(|it| it.state == QuestionState::Open).collect()
     };
     assert_eq!(open(&world).len(), 2, "{:?}", world.platform.texts("tty"));
+    // Who waits for the answer hears that it does not come before theirs.
+    let asked: Vec<_> = world.platform.sent().into_iter().filter(|it| it.no_answer).collect();
+    let about: Vec<_> = asked.iter().map(|it| (it.reply_to.as_str(), it.last)).collect();
+    assert_eq!(about, [("m1", false), ("m2", false)]);
     let drink = open(&world).into_iter().find(|it| it.question.text.contains("Drink")).unwrap();
     let code = central(&world).card_code(drink.id).unwrap();
     world.platform.post("tty", "named", &format!("{code} 2"));

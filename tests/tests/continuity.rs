@@ -102,13 +102,13 @@ async fn a_revoked_credential_is_told_elsewhere_once_and_a_new_one_is_taken_at_o
     world.platform.revoke("local", true);
     world.pass(40 * MINUTE).await;
     let text = heard(&world, "dm-ann");
-    assert_eq!(text.matches("I cannot connect to fake/local").count(), 1, "{text}");
+    assert_eq!(text.matches("I can't connect to fake/local").count(), 1, "{text}");
     assert!(!status(&host, "local").await.connected && status(&host, "other").await.connected);
     host.kill().await;
     let host = start(&world).await;
     world.pass(MINUTE).await;
     let text = heard(&world, "dm-ann");
-    assert_eq!(text.matches("I cannot connect").count(), 1, "not again after a restart: {text}");
+    assert_eq!(text.matches("I can't connect").count(), 1, "not again after a restart: {text}");
     world.platform.revoke("local", false);
     world.pass(5 * SECOND).await;
     assert_eq!(world.platform.connections_made(), made + 1, "of the other account");

@@ -31,7 +31,7 @@ async fn while_the_engine_is_down_messages_wait_and_the_chat_is_told_once() {
     world.engine.set_reachable(false);
     world.platform.post("a", "m1", "hello");
     let text = heard(&world, "a", 10 * MINUTE).await;
-    assert_eq!(text.matches("cannot start working").count(), 1, "{text}");
+    assert_eq!(text.matches("can't start on it").count(), 1, "{text}");
     world.engine.set_reachable(true);
     let text = heard(&world, "a", MINUTE).await;
     assert!(text.contains("you said \"hello\""), "{text}");
@@ -80,7 +80,7 @@ async fn a_runner_that_exits_at_once_is_parked_and_its_last_words_stay_inside() 
     assert_eq!(world.engine.log().iter().filter(|it| it.starts_with("start")).count(), 5);
     world.platform.post("a", "m2", "again");
     let text = heard(&world, "a", SECOND).await;
-    assert_eq!(text.matches("cannot be started").count(), 2, "told at once while parked: {text}");
+    assert_eq!(text.matches("can't be started").count(), 2, "told at once while parked: {text}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -111,7 +111,7 @@ async fn a_message_that_kills_its_container_is_set_aside_and_told() {
     world.platform.post("a", "m1", "crash");
     world.platform.post("a", "m2", "hello");
     let text = heard(&world, "a", 5 * MINUTE).await;
-    assert!(text.contains("container ended each time"), "{text}");
+    assert!(text.contains("container failed each time"), "{text}");
     assert!(text.contains("you said \"hello\""), "{text}");
     let (m1, m2) = (Some(Outcome::Failed), Some(Outcome::Answered));
     assert_eq!(world.outcomes(S1), [("m1".into(), m1), ("m2".into(), m2)]);
@@ -136,6 +136,25 @@ async fn a_full_disk_is_told_to_the_sender_and_nothing_is_acknowledged() {
     let text = heard(&world, "a", 2 * MINUTE).await;
     assert!(text.contains("are you there?"), "{text}");
     assert_eq!(world.outcomes(S1)[1], ("m2".into(), Some(Outcome::Answered)));
+}
+
+/// The connection ended with the first refusal; the next one is made though nothing can be stored.
+#[tokio::test(start_paused = true)]
+async fn a_full_disk_is_told_to_the_next_sender_too() {
+    let world = World::new();
+    let _host = start(&world).await;
+    world.platform.post("a", "m1", "hello");
+    world.pass(10 * SECOND).await;
+    world.env.fill_disk(MINUTE);
+    world.platform.disconnect();
+    world.pass(10 * SECOND).await;
+    let before = world.platform.verdicts().len();
+    world.platform.post("a", "m2", "are you there?");
+    world.pass(10 * SECOND).await;
+    let verdicts = world.platform.verdicts().split_off(before);
+    let is_told =
+        |it: &Verdict| matches!(it, Verdict::Refused(why) if why.contains("free some space"));
+    assert!(!verdicts.is_empty() && verdicts.iter().all(|it| is_told(&it.1)), "{verdicts:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -351,11 +351,11 @@ async fn stop_ends_the_work_and_nothing_of_it_is_said_any_more() {
     world.platform.write(say("g", "m2", "/stop"));
     world.pass(MINUTE).await;
     let text = world.platform.texts("g").join("\n");
-    assert!(text.contains("Stopped. Set aside: 1 message."), "{text}");
+    assert!(text.contains("Stopped. 1 message cancelled."), "{text}");
     world.pass(10 * MINUTE).await;
     assert!(!world.platform.texts("g").join("\n").contains("I waited"));
     world.platform.write(say("g", "m3", "/status"));
-    assert!(heard(&world, "g").await.contains("0 messages in work"));
+    assert!(heard(&world, "g").await.contains("0 messages in progress"));
     world.platform.write(say("g", "m4", "back?").mention());
     assert!(heard(&world, "g").await.contains("back?"));
 }
@@ -367,5 +367,5 @@ async fn a_command_for_admins_is_refused_once_and_clearly() {
     connect(&world, "g", "andy", usual);
     world.platform.write(say("g", "m1", "/new"));
     let text = heard(&world, "g").await;
-    assert_eq!(text, "In a group only my admins may use `/new`. Ask one of them.");
+    assert_eq!(text, "In a group, only my admins can use `/new`. Ask one of them.");
 }

@@ -20,8 +20,9 @@ async fn the_first_owner_proves_themselves_with_a_code_and_is_answered_from_then
     world.pass(5 * SECOND).await;
     assert_eq!(
         world.platform.texts("ann-chat"),
-        ["Paired. You can write to me now. Do you live in the time zone UTC? I go by it for you; \
-             `/timezone CITY` sets another."]
+        [
+            "Paired. You can write to me now. Your time zone is UTC. If that's wrong, send `/timezone CITY`."
+        ]
     );
     assert!(central(&world).has_owner().unwrap());
     world.platform.post("ann-chat", "m2", "hello");

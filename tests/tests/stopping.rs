@@ -64,7 +64,7 @@ async fn of_a_half_sent_answer_the_rest_never_leaves_and_what_left_is_said() {
     let sent = world.platform.sent();
     assert_eq!(sent.len(), 2, "the first part and the report: {sent:?}");
     let told = sent[1].content.text();
-    assert!(told.contains("Not sent any more: 2 parts; already sent here: 1 part."), "{told}");
+    assert!(told.contains("2 pending answers cancelled, 1 answer already sent here."), "{told}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -82,11 +82,7 @@ async fn a_panic_ends_all_turns_at_once_and_counts_against_nobody() {
     assert!(world.sessions().iter().all(|it| !world.engine.is_running(*it)));
     for chat in ["a", "b", "c"] {
         let text = texts(&world, chat, 5 * MINUTE).await;
-        assert_eq!(
-            text.matches("I was stopped by Ann. Set aside: 1 message.").count(),
-            1,
-            "{text}"
-        );
+        assert_eq!(text.matches("I was stopped by Ann. 1 message cancelled.").count(), 1, "{text}");
     }
     assert!(world.all_outcomes().iter().all(|it| it.1 == Some(Outcome::Declined)));
     world.platform.post("b", "m8", "and now?");
@@ -123,7 +119,7 @@ async fn a_stop_outlives_the_host_and_what_comes_meanwhile_is_answered_after_it(
     world.platform.post("a", "m1", "one");
     let text = texts(&world, "a", 10 * SECOND).await;
     assert!(
-        text.contains("I am stopped by Ann.") && text.contains("nanoclaw resume andy"),
+        text.contains("I'm stopped by Ann,") && text.contains("nanoclaw resume andy"),
         "{text}"
     );
     host.kill().await;
@@ -131,7 +127,7 @@ async fn a_stop_outlives_the_host_and_what_comes_meanwhile_is_answered_after_it(
     world.platform.post("a", "m2", "two");
     world.platform.post("a", "s1", "/status");
     let text = texts(&world, "a", 10 * MINUTE).await;
-    assert_eq!(text.matches("I am stopped").count(), 1, "told once: {text}");
+    assert_eq!(text.matches("I'm stopped").count(), 1, "told once: {text}");
     assert!(text.contains("2 messages waiting"), "the host still answers: {text}");
     assert_eq!(starts(&world), 0);
     resume(&host, andy()).await;
@@ -206,7 +202,7 @@ async fn a_stop_that_is_only_in_memory_keeps_back_what_is_not_sent() {
     let text = texts(&world, "a", 4 * SECOND).await;
     assert_eq!(text, "", "it may be sent again, and is not");
     let text = texts(&world, "a", MINUTE).await;
-    assert!(text.contains("Not sent any more: 1 part"), "written down meanwhile: {text}");
+    assert!(text.contains("1 pending answer cancelled"), "written down meanwhile: {text}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -242,7 +238,7 @@ async fn what_was_stopped_while_it_waited_for_a_place_is_not_worked_on() {
         world.pass(2 * SECOND).await;
     }
     let text = texts(&world, "b", MINUTE).await;
-    assert!(text.contains("Set aside: 1 message.") && text.contains("message number 1."), "{text}");
+    assert!(text.contains("1 message cancelled.") && text.contains("message number 1."), "{text}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -253,7 +249,7 @@ async fn a_stop_in_the_chat_ends_its_turn_at_once_and_holds_nothing() {
     world.pass(5 * SECOND).await;
     world.platform.post("a", "m2", "/stop");
     let text = texts(&world, "a", SECOND).await;
-    assert!(text.contains("Stopped. Set aside: 1 message."), "{text}");
+    assert!(text.contains("Stopped. 1 message cancelled."), "{text}");
     assert!(!world.engine.is_running(S1));
     world.platform.post("a", "m3", "go on");
     assert!(texts(&world, "a", 2 * SECOND).await.contains("you said \"go on\""), "no back-off");
@@ -268,13 +264,13 @@ async fn an_owner_panics_and_resumes_in_a_chat() {
     world.pass(5 * SECOND).await;
     world.platform.post("b", "m2", "/panic");
     let text = texts(&world, "b", SECOND).await;
-    assert!(text.contains("Every agent on this host is stopped. Set aside: 1 message."), "{text}");
+    assert!(text.contains("Every agent on this host is stopped. 1 message cancelled."), "{text}");
     assert!(!world.engine.is_running(S1));
     world.platform.post("b", "m3", "hello");
     world.pass(MINUTE).await;
     world.platform.post("b", "m4", "/resume");
     let text = texts(&world, "b", 10 * SECOND).await;
-    assert!(text.contains("I go on. 1 message waits."), "{text}");
+    assert!(text.contains("I'm back. 1 message is waiting."), "{text}");
     assert!(text.contains("you said \"hello\""), "{text}");
 }
 
@@ -376,11 +372,11 @@ async fn the_status_tells_what_is_in_work_from_what_waits() {
     world.pass(5 * SECOND).await;
     world.platform.post("a", "s1", "/status");
     let text = texts(&world, "a", 2 * SECOND).await;
-    let busy = "container running; 1 message in work, 0 messages waiting";
+    let busy = "container running; 1 message in progress, 0 messages waiting";
     assert!(text.contains(busy), "{text}");
     world.pass(MINUTE).await;
     world.platform.post("a", "s2", "/status");
     let text = texts(&world, "a", 2 * SECOND).await;
-    let idle = "container running; 0 messages in work, 0 messages waiting";
+    let idle = "container running; 0 messages in progress, 0 messages waiting";
     assert!(text.contains(idle), "{text}");
 }

@@ -130,7 +130,7 @@ async fn tasks_can_be_seen_and_changed_without_an_agent() {
     assert!(world.engine.log().is_empty(), "no container ran for it");
     assert!(ask(&world, "m6", "/tasks run 1").await.contains("is queued"));
     let told = ask(&world, "m7", "/tasks fly 1").await;
-    assert!(told.contains("I do not understand") && told.contains("`/tasks pause 3`"), "{told}");
+    assert!(told.contains("I don't understand") && told.contains("`/tasks pause 3`"), "{told}");
     assert!(ask(&world, "m8", "/tasks minimum 1m").await.contains("the owner of the host"));
     assert!(ask(&world, "m9", "/tasks cancel 1").await.contains("t1 is cancelled"));
 }

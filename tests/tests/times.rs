@@ -55,9 +55,9 @@ async fn everybody_says_where_they_live_without_a_model() {
     let world = multi_user();
     let _host = world.start(Crash::never()).await;
     let text = answer(&world, "bob", "m1", "/timezone").await;
-    assert!(text.contains("UTC, that of this install"), "{text}");
+    assert!(text.contains("UTC, the default"), "{text}");
     let text = answer(&world, "bob", "m2", "/timezone berlin").await;
-    let want = "Your time zone is Europe/Berlin, your own; `/timezone -` takes it back. It is Tue 14 Nov \
+    let want = "Your time zone is Europe/Berlin, set by you; `/timezone -` undoes that. It is Tue 14 Nov \
                 2023 23:13";
     assert!(text.starts_with(want), "{text}");
     let text = answer(&world, "bob", "m3", "/timezone Berln").await;
@@ -68,7 +68,7 @@ async fn everybody_says_where_they_live_without_a_model() {
     let text = answer(&world, "ann", "m4", "/timezone").await;
     assert!(text.contains("UTC"), "it is Bob's own: {text}");
     let text = answer(&world, "bob", "m5", "/timezone -").await;
-    assert!(text.contains("UTC, that of this install"), "{text}");
+    assert!(text.contains("UTC, the default"), "{text}");
     assert!(world.engine.log().is_empty(), "nothing ran for that");
 }
 

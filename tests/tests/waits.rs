@@ -122,7 +122,7 @@ async fn an_engine_that_stays_out_ends_in_words() {
     world.engine.set_reachable(false);
     world.platform.post("a", "m1", "hello");
     let text = heard(&world, "a", 7 * MINUTE).await;
-    assert!(text.contains("so I gave it up"), "{text}");
+    assert!(text.contains("so I gave up"), "{text}");
     assert_eq!(outcomes(&world), [FAILED]);
 }
 
@@ -151,7 +151,7 @@ async fn a_question_that_is_open_keeps_its_message_alive() {
     world.platform.post("a", "m1", "wait 90 please");
     world.platform.post("b", "m2", "ask tea? yes | no");
     let text = heard(&world, "b", 4 * MINUTE).await;
-    assert!(!text.contains("gave it up"), "{text}");
+    assert!(!text.contains("gave up on"), "{text}");
     assert_eq!(world.all_outcomes()[0].1, ANSWERED, "the last chance is enough");
 }
 
@@ -163,7 +163,7 @@ async fn a_turn_that_is_never_done_is_stopped_at_the_deadline() {
     let _host = start(&world).await;
     world.platform.post("a", "m1", "wait 600 please");
     let text = heard(&world, "a", 5 * MINUTE).await;
-    assert!(text.contains("gave it up") && !text.contains("I waited"), "{text}");
+    assert!(text.contains("gave up on") && !text.contains("I waited"), "{text}");
     assert_eq!(outcomes(&world), [FAILED]);
     assert!(heard(&world, "a", 20 * MINUTE).await == text, "and nothing comes after");
 }

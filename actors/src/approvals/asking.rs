@@ -11,6 +11,7 @@ use domain::message::Address;
 use domain::outgoing::Card;
 use domain::people::{Handle, PersonId};
 use domain::question::{QuestionId, buttons, numbered};
+use domain::task::FireKey;
 use store::{
     CentralStore, Draft, NewPart, PartKind, Question, QuestionKind, QuestionRow, RoleRow,
     StoreError,
@@ -119,7 +120,7 @@ impl ApprovalState {
         approver: &Approver,
     ) -> Result<bool, StoreError> {
         match self.private_chat(approver).await? {
-            Private::At(to) => self.put(row, Some(approver.person), to).await?,
+            Private::At(to) => self.put(row, Some(approver.person), (to, String::new())).await?,
             Private::Asking => return Ok(false),
             Private::Nowhere => {
                 let who = (approver.person, approver.channel.clone(), Instant::now());
@@ -136,15 +137,22 @@ impl ApprovalState {
         place: Option<Address>,
     ) -> Result<bool, StoreError> {
         let is_asked = row.question.kind != QuestionKind::Agent || !row.cards.is_empty();
-        let Some(to) = place.filter(|_| !is_asked) else { return Ok(false) };
-        self.put(row, None, to).await.map(|()| true)
+        let (Some(to), Some((session, seq))) = (place.filter(|_| !is_asked), row.question.session)
+        else {
+            return Ok(false);
+        };
+        let cause = move |it: &mut CentralStore| Ok(it.rows(session).request(seq).ok());
+        let cause = self.host.central.read(cause).await?.map(|it| it.cause);
+        // No platform knows the message of a task.
+        let known = cause.filter(|it| !it.starts_with(FireKey::PREFIX)).unwrap_or_default();
+        self.put(row, None, (to, known)).await.map(|()| true)
     }
 
     async fn put(
         &self,
         row: &QuestionRow,
         person: Option<PersonId>,
-        to: Address,
+        (to, reply_to): (Address, String),
     ) -> Result<(), StoreError> {
         let (text, options) = (&row.question.text, row.shown_options().iter().enumerate());
         let has_buttons = self.host.registration(&to.channel).is_some_and(|it| it.caps.buttons);
@@ -156,7 +164,7 @@ impl ApprovalState {
             Draft::Text(numbered(text, options, code))
         };
         let key = card_key(row.id, row.cards.len());
-        let part = NewPart::new(key, to, PartKind::Interim, content);
+        let part = NewPart { reply_to, ..NewPart::new(key, to, PartKind::Interim, content) };
         let (id, now) = (row.id, self.now());
         let put = move |it: &mut CentralStore| it.put(id, person, &part, now);
         self.host.central.write("a card", put).await

@@ -170,6 +170,12 @@ async fn deliver(sink: &dyn Sink, claimed: &ClaimedPart, within: Duration) -> De
         reply_to: claimed.reply_to.clone(),
         also: claimed.also.clone(),
         last: claimed.kind != PartKind::Interim,
+        no_answer: match claimed.kind {
+            PartKind::Answer => false,
+            PartKind::Notice => true,
+            // More follows after a reply.
+            PartKind::Interim => claimed.host_key.session.is_none(),
+        },
         repeat: claimed.is_repeat,
     };
     match timeout(within, sink.deliver(&part)).await {

@@ -63,7 +63,7 @@ pub(super) async fn admit(
             return Ok(routing);
         }
     }
-    let why = "somebody is deciding about this chat just now; send your message again";
+    let why = "someone is deciding about this chat right now; send your message again";
     refusals::tell(host, &message, why).await?;
     Ok(Routing::Done(Verdict::Refused(why.into())))
 }

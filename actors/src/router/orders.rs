@@ -43,7 +43,7 @@ pub(super) fn of(
 /// What becomes of a `/stop`: its session ends its turn, unless it did so already for this message.
 pub(super) async fn stop(host: &Host, message: Incoming) -> Result<SessionCommand, StoreError> {
     Ok(if was_processed(host, &message).await? {
-        SessionCommand::Reply(message, "What I was doing then was stopped.".to_owned())
+        SessionCommand::Reply(message, "I already stopped what I was doing.".to_owned())
     } else {
         SessionCommand::Stop(message)
     })
@@ -88,8 +88,8 @@ impl HostCommand {
     /// For a chat that heard nothing of it because the host died in between.
     fn done_text(self) -> &'static str {
         match self {
-            Self::Panic => "Every agent on this host was stopped. `/resume` lets them go on.",
-            Self::Resume { .. } => "What was stopped here was resumed.",
+            Self::Panic => "I already stopped every agent on this host. `/resume` undoes that.",
+            Self::Resume { .. } => "I was already resumed.",
         }
     }
 }
@@ -99,7 +99,7 @@ fn stopped_text(report: &Stopped) -> String {
         .map(|it| format!(" {it}"))
         .unwrap_or_default();
     let trouble: String = report.trouble.iter().map(|it| format!(" But: {it}.")).collect();
-    format!("Every agent on this host is stopped.{stop_report}{trouble} `/resume` lets them go on.")
+    format!("Every agent on this host is stopped.{stop_report}{trouble} `/resume` undoes that.")
 }
 
 fn resumed_text(report: &Resumed, agent: &AgentName) -> String {
@@ -108,15 +108,15 @@ fn resumed_text(report: &Resumed, agent: &AgentName) -> String {
     };
     if let Some(stop) = report.holds.iter().find(about) {
         return format!(
-            "I stay stopped: {} stopped every agent on this host, and only an owner can resume that.",
+            "I'm still stopped: {} stopped every agent on this host, and only an owner can resume them.",
             stop.by
         );
     }
     let waiting = report.waiting.get(agent.as_str()).copied().unwrap_or(0);
     match (report.any, waiting) {
-        (false, _) => "I was not stopped.".to_owned(),
-        (true, 0) => "I go on. Nothing waits.".to_owned(),
-        (true, 1) => "I go on. 1 message waits.".to_owned(),
-        (true, many) => format!("I go on. {many} messages wait."),
+        (false, _) => "I wasn't stopped.".to_owned(),
+        (true, 0) => "I'm back. No messages are waiting.".to_owned(),
+        (true, 1) => "I'm back. 1 message is waiting.".to_owned(),
+        (true, many) => format!("I'm back. {many} messages are waiting."),
     }
 }

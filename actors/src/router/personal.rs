@@ -100,15 +100,15 @@ fn zone(
                 central.set_person_zone(person, zone.as_ref())?;
             }
             (None, Some(zone)) => central.set_install_zone(zone)?,
-            (None, None) => return Ok(format!("There is no zone of your own here; {HOW}.")),
+            (None, None) => return Ok(format!("You have no time zone of your own; {HOW}.")),
         }
     }
     let counts = central.zone_for(personal_command.person)?;
     let own = personal_command.person.map(|it| central.person_zone(it)).transpose()?.flatten();
     let whose = match (own, personal_command.person) {
-        (Some(_), _) => "your own; `/timezone -` takes it back",
-        (None, Some(_)) => "that of this install; `/timezone CITY` sets your own",
-        (None, None) => "that of this install; `/timezone CITY` sets it",
+        (Some(_), _) => "set by you; `/timezone -` undoes that",
+        (None, Some(_)) => "the default; `/timezone CITY` sets your own",
+        (None, None) => "the default; `/timezone CITY` changes it",
     };
     Ok(format!("Your time zone is {counts}, {whose}. It is {} there.", local(now, &counts)))
 }
@@ -140,9 +140,9 @@ fn quiet(
                 None => String::new(),
             };
             format!(
-                "Your quiet hours are {hours} ({zone}).{on} What you did not ask for waits in our \
-                 private chat until they are over; answers to you, questions that need you and \
-                 errors do not. `/quiet off` ends that."
+                "Your quiet hours are {hours} ({zone}).{on} Until they end, I hold back what you didn't ask \
+                 for in our private chat, but not answers, questions that need you, or errors. \
+                 `/quiet off` ends that."
             )
         }
     })

@@ -36,7 +36,7 @@ pub(super) async fn execute(
         Err(why) => {
             let first = why.lines().next().unwrap_or_default();
             let first = first.trim_start_matches("error: ").trim_end_matches('.');
-            return reply(format!("I do not understand that: {first}.\n{HOW}"));
+            return reply(format!("I don't understand that: {first}.\n{HOW}"));
         }
     };
     let now = host.clock.now();

@@ -79,6 +79,8 @@ pub struct Part {
     pub also: Vec<String>,
     /// Nothing more follows in reply to that message.
     pub last: bool,
+    /// The host says why no answer comes, or what has to be replied to first.
+    pub no_answer: bool,
     /// The recipient may have seen it already; the sink says so where the platform cannot tell.
     pub repeat: bool,
 }

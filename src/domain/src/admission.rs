@@ -152,6 +152,10 @@ pub enum Why {
 
 crate::words!(Why);
 
+/// Told at the terminal, where somebody waits.
+const CLOSED: &str = "this chat is closed; `nanoclaw chats list` names it, and \
+     `nanoclaw chats set CHAT --undeny` opens it again";
+
 /// The whole policy; pure and total.
 #[must_use]
 pub fn admit(view: &AdmissionView<'_>) -> Admission {
@@ -159,6 +163,9 @@ pub fn admit(view: &AdmissionView<'_>) -> Admission {
         Ok(asked) => asked,
         Err(why) => return Admission { refuse: Some(why), ..Admission::default() },
     };
+    if view.chat.owner_only && view.chat.denied {
+        return Admission { refuse: Some(CLOSED.into()), ..Admission::default() };
+    }
     if view.wirings.is_empty() {
         return if view.chat.owner_only { wire(view, asked) } else { unwired(view) };
     }

@@ -63,10 +63,10 @@ impl Command {
             Self::Cost => "show what this conversation used",
             Self::Status => "show what I am doing",
             Self::Tasks => "show what is scheduled, and change it",
-            Self::Panic => "stop every agent on this host until somebody resumes them",
+            Self::Panic => "stop every agent on this host until `/resume`",
             Self::Resume => "let me work again after I was stopped",
-            Self::Timezone => "show or set where you live, like `/timezone Europe/Berlin`",
-            Self::Quiet => "show or set when I leave you alone, like `/quiet 22:00-7:00`",
+            Self::Timezone => "show or set your time zone, like `/timezone Europe/Berlin`",
+            Self::Quiet => "show or set your quiet hours, like `/quiet 22:00-7:00`",
             Self::Help => "show this list",
         }
     }
@@ -130,13 +130,13 @@ pub fn permit(command: Command, access: Access, is_direct: bool) -> Permission {
         return Permission::Permit;
     }
     Permission::Deny(match command.needs() {
-        Need::Owner => format!("Only my owner may use `/{name}`."),
-        Need::Admin => format!("Only my admins may use `/{name}`. Ask one of them."),
+        Need::Owner => format!("Only my owner can use `/{name}`."),
+        Need::Admin => format!("Only my admins can use `/{name}`. Ask one of them."),
         Need::Nothing | Need::Say if access.is_known() => {
-            format!("In a group only my admins may use `/{name}`. Ask one of them.")
+            format!("In a group, only my admins can use `/{name}`. Ask one of them.")
         }
         Need::Nothing | Need::Known | Need::Say => {
-            format!("Only people who were let in may use `/{name}`. Ask my owner.")
+            format!("Only users I know can use `/{name}`. Ask my owner.")
         }
     })
 }
@@ -150,7 +150,7 @@ pub fn help_text(access: Access, is_direct: bool) -> String {
         .filter(may)
         .map(|it| format!("- `/{}`: {}", it.as_str(), it.summary()))
         .collect();
-    format!("Write to me as you would to anybody. I also understand:\n{}", lines.join("\n"))
+    format!("Just write to me. I also understand:\n{}", lines.join("\n"))
 }
 
 #[cfg(test)]

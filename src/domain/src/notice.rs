@@ -10,8 +10,8 @@ use crate::time::{Timestamp, civil};
 use crate::trouble::Trouble;
 
 /// Told once when a message has to wait.
-pub const WAITS: &str = "I have your message, but I cannot start working on it right now. \
-     I keep trying and will answer as soon as I can.";
+pub const WAITS: &str = "I got your message, but I can't start on it right now. I'll keep trying \
+     and answer as soon as I can.";
 
 /// Told when a session is out of service for a while; its messages are kept.
 #[must_use]
@@ -25,31 +25,29 @@ pub fn given_up(why: FailReason, trouble: Option<&Trouble>, agent: &str) -> Stri
     let cause = trouble.map(|it| it.sentence(agent));
     let (what, cause) = match why {
         FailReason::Crashes => (
-            "I tried several times, but my container ended each time while I worked on your \
-             message, so I gave it up."
+            "I tried several times, but my container failed each time, so I gave up on your message."
                 .to_owned(),
             cause,
         ),
         FailReason::CannotStart => (
-            "My container cannot be started, so I could not work on your message.".to_owned(),
+            "My container can't be started, so I couldn't work on your message.".to_owned(),
             cause,
         ),
         FailReason::Deadline(class) => (
             format!(
-                "I could not finish your message within {} hours, so I gave it up.",
+                "I couldn't finish your message within {} hours, so I gave up on it.",
                 DEADLINE.as_secs() / 3600
             ),
             class.map(|it| format!("The last I know is that {}.", it.what())).or(cause),
         ),
     };
-    let next = "Send it again to let me try once more; `nanoclaw doctor` on the host looks for what is \
-                wrong.";
+    let next = "Send it again to let me retry; `nanoclaw doctor` on the host looks for the cause.";
     [Some(what), cause, Some(next.to_owned())].into_iter().flatten().collect::<Vec<_>>().join(" ")
 }
 
 /// Told when an agent ends its work on a message without a word.
-pub const SAID_NOTHING: &str = "I ended my work on your message without an answer. Send it again to \
-     let me try once more.";
+pub const SAID_NOTHING: &str =
+    "I finished without an answer. Send your message again to let me retry.";
 
 /// Told in the chats of an account that may have missed something.
 #[must_use]
@@ -58,7 +56,7 @@ pub fn missed(from: Timestamp, until: Timestamp) -> String {
     let (from, until) =
         if from.0 == until.0 { (from.1, until.1) } else { (together(from), together(until)) };
     format!(
-        "I was not connected from {from} to {until} UTC; messages of that span may be missing here."
+        "I was not connected from {from} to {until} UTC and may have missed messages sent then."
     )
 }
 
@@ -70,9 +68,8 @@ fn together((day, time): (String, String)) -> String {
 #[must_use]
 pub fn locked_out(channel: &str, account: &str, why: &str) -> String {
     format!(
-        "I cannot connect to {channel}/{account}, so nothing arrives from there: {why}. I try again \
-         every 15 minutes, and at once when `nanoclaw channels add {channel}` stores another \
-         credential."
+        "I can't connect to {channel}/{account}, so I get no messages from there: {why}. I'll retry \
+         every 15 minutes, or at once after `nanoclaw channels add {channel}`."
     )
 }
 
@@ -115,8 +112,7 @@ pub fn frozen(by: &str, stop_report: &StopReport) -> String {
 #[must_use]
 pub fn kept(by: &str, agent: &str) -> String {
     format!(
-        "I am stopped by {by}. I keep your message and answer once I am resumed: \
-         `nanoclaw resume {agent}`."
+        "I'm stopped by {by}, so your message waits. I'll answer after `nanoclaw resume {agent}`."
     )
 }
 
@@ -125,18 +121,16 @@ pub fn kept(by: &str, agent: &str) -> String {
 pub fn stop_report_text(stop_report: &StopReport) -> Option<String> {
     let StopReport { aside, voided, sent_here, sent_elsewhere, uncertain } = *stop_report;
     let said = [
-        (aside, format!("Set aside: {}", count(aside, "message"))),
-        (voided, format!("not sent any more: {}", count(voided, "part"))),
-        (sent_here, format!("already sent here: {}", count(sent_here, "part"))),
-        (sent_elsewhere, format!("already sent elsewhere: {}", count(sent_elsewhere, "part"))),
-        (uncertain, format!("being sent, so it may have arrived: {}", count(uncertain, "part"))),
+        (aside, "message", "cancelled"),
+        (voided, "pending answer", "cancelled"),
+        (sent_here, "answer", "already sent here"),
+        (sent_elsewhere, "answer", "already sent elsewhere"),
+        (uncertain, "answer", "may still arrive"),
     ];
-    let said: Vec<String> = said.into_iter().filter(|it| it.0 != 0).map(|it| it.1).collect();
-    (!said.is_empty()).then(|| {
-        let mut text = said.join("; ");
-        text[..1].make_ascii_uppercase();
-        format!("{text}.")
-    })
+    let said = said.into_iter().filter(|it| it.0 != 0);
+    let said: Vec<String> =
+        said.map(|(n, noun, how)| format!("{} {how}", count(n, noun))).collect();
+    (!said.is_empty()).then(|| format!("{}.", said.join(", ")))
 }
 
 /// The answer to `/status`. `messages` are those being worked on and those that wait.
@@ -144,7 +138,7 @@ pub fn stop_report_text(stop_report: &StopReport) -> Option<String> {
 pub fn status(agent: &str, container: &str, messages: (usize, usize), unsent: usize) -> String {
     let (working, waiting) = messages;
     format!(
-        "{agent}: container {container}; {} in work, {} waiting, {} to be sent.",
+        "{agent}: container {container}; {} in progress, {} waiting, {} to send.",
         count(working, "message"),
         count(waiting, "message"),
         count(unsent, "answer")
@@ -167,10 +161,9 @@ mod tests {
         assert_eq!(frozen("Ann", &none), "I was stopped by Ann.");
         let some = StopReport { voided: 1, sent_here: 2, uncertain: 1, ..none };
         let text = stopped(&some);
-        for part in ["Not sent any more: 1 part;", "sent here: 2 parts;", "arrived: 1 part."] {
-            assert!(text.contains(part), "{part} is missing in {text}");
-        }
-        assert!(!text.contains("elsewhere"), "{text}");
+        let want = "Stopped. 1 pending answer cancelled, 2 answers already sent here, 1 answer may \
+                    still arrive.";
+        assert_eq!(text, want);
     }
 
     #[test]
@@ -179,7 +172,7 @@ mod tests {
         let from = Timestamp(1_795_597_800_000);
         let later = |minutes: u64| from + Duration::from_secs(minutes * 60);
         let text = missed(from, later(295));
-        assert!(text.starts_with("I was not connected from 09:10 to 14:05 UTC; "), "{text}");
+        assert!(text.starts_with("I was not connected from 09:10 to 14:05 UTC and "), "{text}");
         let text = missed(from, later(24 * 60));
         assert!(text.contains("from 2026-11-25 09:10 to 2026-11-26 09:10 UTC"), "{text}");
     }
@@ -189,9 +182,9 @@ mod tests {
         let memory = Trouble::OutOfMemory { mib: 512 };
         for (why, trouble, words) in [
             (FailReason::Crashes, Some(&memory), "ran out of memory (512 MiB)"),
-            (FailReason::Crashes, None, "ended each time"),
+            (FailReason::Crashes, None, "failed each time"),
             (FailReason::CannotStart, Some(&Trouble::NoImage), "`nanoclaw image build`"),
-            (FailReason::CannotStart, None, "cannot be started"),
+            (FailReason::CannotStart, None, "can't be started"),
             (FailReason::Deadline(None), None, "within 24 hours"),
             (FailReason::Deadline(Some(WaitClass::Billing)), Some(&memory), "no credit left"),
         ] {

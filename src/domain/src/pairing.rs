@@ -138,19 +138,18 @@ pub fn answer(attempt: Attempt) -> Option<String> {
     match attempt {
         Attempt::NotACode => None,
         Attempt::Wrong { left: 0 } => Some(
-            "That is not the code, and you sent too many wrong ones. Wait an hour, or use the \
+            "That's not the code, and you've sent too many wrong ones. Wait an hour, or use the \
              terminal."
                 .into(),
         ),
-        Attempt::Busy => Some(
-            "Too many wrong codes were sent to me just now. Wait a minute, then send yours again."
-                .into(),
-        ),
+        Attempt::Busy => {
+            Some("I just got too many wrong codes. Wait a minute, then send yours again.".into())
+        }
         Attempt::Wrong { .. } => {
-            Some("That is not the code. Send the six digits that the terminal shows.".into())
+            Some("That's not the code. Send the six digits shown in the terminal.".into())
         }
         Attempt::Expired { .. } => {
-            Some("That code has expired. Get a new one at the terminal.".into())
+            Some("That code has expired. Get a new one in the terminal.".into())
         }
         Attempt::Paired { .. } => Some("Paired. You can write to me now.".into()),
     }
@@ -160,9 +159,7 @@ pub fn answer(attempt: Attempt) -> Option<String> {
 /// that.
 #[must_use]
 pub fn zone_sentence(zone: &str) -> String {
-    format!(
-        "Do you live in the time zone {zone}? I go by it for you; `/timezone CITY` sets another."
-    )
+    format!("Your time zone is {zone}. If that's wrong, send `/timezone CITY`.")
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use crate::cost::Cost;
 use crate::delivery::by_hand::{HostKey, Standing};
 use crate::message::{InboundKind, Outcome};
 use crate::time::Timestamp;
+use crate::waits::ProviderWait;
 use crate::{Incarnation, MessageSeq, SessionId};
 
 pub use self::waits::waits;
@@ -169,8 +170,14 @@ pub struct TraceContext {
     pub bad_starts: u32,
     pub last_bad_end: Option<Timestamp>,
     pub last_bad_reason: String,
+    /// Who stopped the agent, if a stop holds, and what `nanoclaw resume` has to name.
+    pub stopped: Option<(String, String)>,
+    /// The wait for the model that holds up the session.
+    pub wait: Option<ProviderWait>,
     /// An older message of the session that is not answered yet.
     pub behind: Option<MessageSeq>,
+    /// What the agent asked for an older message, and has no answer to.
+    pub asked_before: Option<Question>,
     /// The channel of the message is connected; `None` when nobody knows.
     pub channel_trouble: Option<String>,
 }

@@ -117,19 +117,19 @@ pub fn notice(wait: &ProviderWait, deadline: Timestamp, now: Timestamp) -> Strin
     let what = capital(wait.class.what());
     let when = if wait.known && deadline < wait.until {
         format!(
-            "That lasts longer than I keep a message; I try until {} and tell you then.",
+            "That's longer than I keep a message, so I'll try until {} and tell you then.",
             clock(deadline)
         )
     } else if wait.known {
-        format!("I go on by myself {} (at {}).", span(wait.until.since(now)), clock(wait.until))
+        format!("I'll continue {} (at {}).", span(wait.until.since(now)), clock(wait.until))
     } else {
-        format!("I try again by myself, next {}.", span(wait.until.since(now)))
+        format!("I'll keep trying, next {}.", span(wait.until.since(now)))
     };
     let help = match wait.class {
-        WaitClass::Billing => " The owner of the account can add some meanwhile.",
+        WaitClass::Billing => " The owner of the account can top it up.",
         WaitClass::Limit | WaitClass::Overloaded | WaitClass::Network => "",
     };
-    format!("{what}. {when}{help} Nothing is lost. `/stop` drops it.")
+    format!("{what}. {when}{help} Nothing is lost; `/stop` cancels it.")
 }
 
 fn capital(text: &str) -> String {
@@ -237,13 +237,13 @@ mod tests {
         // 1 700 000 000 is 2023-11-14 22:13:20 UTC.
         assert_eq!(
             text(WaitClass::Limit, Some(NOW + mins(35))),
-            "The limit of the model's account is reached. I go on by myself in 35 minutes (at \
-             22:48 UTC). Nothing is lost. `/stop` drops it."
+            "The limit of the model's account is reached. I'll continue in 35 minutes (at \
+             22:48 UTC). Nothing is lost; `/stop` cancels it."
         );
         assert!(text(WaitClass::Overloaded, None).contains("next in a minute"));
         assert!(text(WaitClass::Billing, None).contains("no credit"));
         let late = next(None, WaitClass::Limit, Some(NOW + mins(600)), NOW);
         let text = notice(&late, NOW + mins(60), NOW);
-        assert!(text.contains("I try until 23:13 UTC"), "{text}");
+        assert!(text.contains("I'll try until 23:13 UTC"), "{text}");
     }
 }

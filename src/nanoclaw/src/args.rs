@@ -201,7 +201,10 @@ Examples:
   nanoclaw chat --agent ben \"hello\"    another agent
   nanoclaw chat --chat work \"go on\"    another conversation with its own context
   cat notes.txt | nanoclaw chat -      the message comes from a program
-  printf 'one\\ntwo\\n' | nanoclaw chat  each line is a message")]
+  printf 'one\\ntwo\\n' | nanoclaw chat  each line is a message
+
+Exits with 0 after an answer, with 1 when none comes (it was stopped, given up, or takes too long),
+and with 2 when the agent asks you something first: reply with another `nanoclaw chat`.")]
 pub(crate) struct ChatArgs {
     /// Who is asked [default: the first agent]
     #[arg(long, value_name = "NAME", value_parser = AgentName::parse)]
@@ -351,6 +354,12 @@ Examples:
     },
     /// Forget a credential
     Remove { name: String },
+    /// Forget all credentials and tokens, for when `vault.key` is lost; you enter them again
+    Reset {
+        /// Do not ask
+        #[arg(long, short)]
+        yes: bool,
+    },
 }
 
 #[derive(Debug, Subcommand)]

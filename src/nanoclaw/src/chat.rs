@@ -18,7 +18,7 @@ use tokio::time::{Instant, sleep};
 use self::wire::Wire;
 use crate::lock;
 
-pub(crate) use self::once::{AskFailed, Heard, ask};
+pub(crate) use self::once::{AskEnd, AskFailed, Heard, ask};
 pub(crate) use self::prompt::prompt;
 
 /// A host that has its lock has its socket soon.
@@ -42,6 +42,7 @@ pub(crate) struct Fresh {
     pub(crate) also: Vec<String>,
     pub(crate) text: String,
     pub(crate) last: bool,
+    pub(crate) no_answer: bool,
 }
 
 impl ChatClient {
@@ -84,10 +85,12 @@ impl ChatClient {
     /// Takes a part in: the acknowledgement to send after showing it, and what to show if it is
     /// fresh.
     fn take(&mut self, part: ToClient) -> Option<(FromClient, Option<Fresh>)> {
-        let ToClient::Part { key, reply_to, also, text, last, repeat } = part else { return None };
+        let ToClient::Part { key, reply_to, also, text, last, no_answer, repeat } = part else {
+            return None;
+        };
         let is_fresh = self.shown.insert(key.clone());
         let text = if repeat { format!("(may be a repeat) {text}") } else { text };
-        let fresh = is_fresh.then_some(Fresh { reply_to, also, text, last });
+        let fresh = is_fresh.then_some(Fresh { reply_to, also, text, last, no_answer });
         Some((FromClient::Shown { key }, fresh))
     }
 }

@@ -57,7 +57,7 @@ pub(crate) async fn perform(command: Command, layout: &Layout) -> anyhow::Result
         Command::Start => start::perform(layout).await,
         Command::Stop => stop::perform(layout).await,
         Command::Restart => restart(layout).await,
-        Command::Chat(args) => Box::pin(chat::perform(args, layout)).await,
+        Command::Chat(args) => return Box::pin(chat::perform(args, layout)).await,
         Command::Logs { follow, lines } => logs::perform(follow, lines, layout).await,
         Command::Operation(operation) => operation::perform(&operation, layout).await,
         Command::Channels(command) => channels::perform(command, layout).await,

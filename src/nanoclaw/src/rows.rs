@@ -10,8 +10,9 @@ use domain::SessionId;
 use domain::time::{Clock, SystemClock};
 use store::layout::Layout;
 use store::{CentralStore, Db, NoGate};
-use vault::keyfile::open_or_create;
+use vault::keyfile::{KeyFileError, open_or_create};
 use vault::platform::Holder;
+use vault::seal::Key;
 use vault::{Cause, SealedRow, SecretRows, Vault};
 
 use crate::error::Hint;
@@ -117,10 +118,22 @@ pub(crate) fn vault(layout: &Layout) -> anyhow::Result<Vault> {
     let central = crate::home::central(layout)?;
     let anything_sealed = !central.secrets()?.is_empty();
     drop(central);
-    let key = open_or_create(&layout.vault_key(), anything_sealed)
-        .hint("see the file's permissions with `ls -l`, or restore it from a backup")?;
+    let key = key(layout, anything_sealed)?;
     let path = layout.central();
     let db = Db::new(Arc::new(NoGate), move || CentralStore::open(&path));
     let rows = CentralRows::new(db, Arc::new(SystemClock));
     Vault::new(key, Arc::new(rows)).context("the vault cannot be used")
+}
+
+/// The key of the vault; made if nothing is sealed yet.
+pub(crate) fn key(layout: &Layout, anything_sealed: bool) -> anyhow::Result<Key> {
+    let opened = open_or_create(&layout.vault_key(), anything_sealed);
+    let is_lost = opened.as_ref().is_err_and(KeyFileError::is_lost);
+    opened.hint(match is_lost {
+        true => {
+            "bring back `vault.key` from a backup; if you can't, `nanoclaw vault reset` forgets what \
+             was sealed with it, and you enter your credentials again"
+        }
+        false => "see the file's permissions with `ls -l`, or restore it from a backup",
+    })
 }

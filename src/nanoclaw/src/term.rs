@@ -87,14 +87,14 @@ pub(crate) fn confirm(question: &str) -> bool {
     read.is_ok() && matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes")
 }
 
-/// Shows what will be shared and asks whether it may be, unless `yes` says so already.
+/// Shows what will be done and asks whether it may be, unless `yes` says so already.
 pub(crate) fn agree(what: &str, yes: bool, question: &str) -> anyhow::Result<()> {
     if yes {
         return Ok(());
     }
     note(what);
     if !is_interactive() {
-        return Err(fail("nobody is there to agree to it", "say --yes if it may be shared"));
+        return Err(fail("nobody is there to agree to it", "say --yes if you agree"));
     }
     if !confirm(question) {
         return Err(fail("nothing was changed", "answer y to go on"));

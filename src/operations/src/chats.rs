@@ -102,7 +102,7 @@ fn list(view: &View) -> Output {
         ]
     };
     let head = ["NO", "CHAT", "TITLE", "KIND", "UNKNOWN USERS", "AGENTS"];
-    let none = "no chat is known yet; one becomes known when somebody writes in it";
+    let none = "no chat is known yet; write in one, and it shows up here";
     let text = listed(head, view.chats.iter().map(row).collect(), none);
     let json = view.chats.iter().map(|it| value(it, view)).collect();
     let output = Output::new(text, Value::Array(json));
@@ -164,7 +164,7 @@ fn set(
         }
         Some(false) => {
             store.undeny_chat(chat.id)?;
-            said.push("it is listened to again".to_owned());
+            said.push("it is no longer ignored".to_owned());
             undo.push("--deny".to_owned());
         }
         None => {}
@@ -186,7 +186,7 @@ pub(crate) fn kind(chat: &ChatRow) -> &'static str {
 pub(crate) fn unknown_users(policy: Policy) -> &'static str {
     match policy {
         Policy::Strict => "ignored (strict)",
-        Policy::Ask => "let in when somebody agrees (ask)",
+        Policy::Ask => "let in after approval (ask)",
         Policy::Public => "let in (public)",
     }
 }

@@ -17,6 +17,9 @@ use crate::output::{Output, Result, joined, refused};
 use crate::values::NewAgent;
 use crate::wire_args::{ContextChoice, UnwireArgs, When, WireArgs};
 
+/// The channel whose chats connect themselves.
+const TERMINAL: &str = "cli";
+
 /// What a `wire` would do.
 #[derive(Debug)]
 struct Plan<'a> {
@@ -296,6 +299,14 @@ fn unwired<'a>(args: &UnwireArgs, chat: &ChatRow, view: &'a View) -> Result<&'a 
     let all: Vec<&Wiring> = view.wired_in(chat.id).map(|it| &it.wiring).collect();
     let label = view.label(chat);
     let connected = joined(all.iter().map(|it| &it.agent));
+    if chat.address.channel == TERMINAL && all.len() == 1 {
+        let hint = format!(
+            "connect another one first with `nanoclaw wire {0} AGENT`, or close the chat with \
+             `nanoclaw chats set {0} --deny`",
+            chat.id
+        );
+        return Err(refused("a chat of the terminal always has an agent", hint));
+    }
     match (&args.agent, &all[..]) {
         (Some(agent), _) => all.iter().find(|it| it.agent == *agent).copied().ok_or_else(|| {
             refused(

@@ -11,7 +11,7 @@ mod dead_letters;
 mod destinations;
 mod dropped;
 pub(crate) mod events;
-mod heard;
+pub(crate) mod heard;
 mod lanes;
 mod pairing;
 mod pending_messages;

@@ -7,7 +7,7 @@ use rusqlite::ErrorCode;
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// Refuse the work, tell its sender, try again later. Nothing was written.
-    #[error("the disk is full: {op} was not stored")]
+    #[error("the disk is full, so {op} was not stored; free some space")]
     Full {
         op: &'static str,
         #[source]

@@ -28,10 +28,7 @@ const STICKY: u32 = 0o1000;
 #[derive(Debug, thiserror::Error)]
 pub enum KeyFileError {
     /// Bring the file back, or start over.
-    #[error(
-        "the vault's key file {path} is missing but credentials are sealed with it; restore it from \
-         a backup, or remove the credentials with `nanoclaw vault remove` and add them again"
-    )]
+    #[error("the vault's key file {path} is missing, so what is sealed with it cannot be opened")]
     KeyMissing { path: PathBuf },
     /// Put things right by hand.
     #[error("the vault's key file {path} cannot be trusted: {why}")]
@@ -66,11 +63,16 @@ pub enum Unsafe {
         "others can write to its folder (mode {mode:03o}) and put another key there; `chmod go-w` it"
     )]
     Folder { mode: u32 },
-    #[error(
-        "it has {length} bytes instead of {KEY_BYTES}; restore it from a backup, or remove it if \
-         nothing is in the vault"
-    )]
+    #[error("it has {length} bytes instead of {KEY_BYTES}")]
     Length { length: usize },
+}
+
+impl KeyFileError {
+    /// The key is gone, and with it whatever was sealed.
+    #[must_use]
+    pub fn is_lost(&self) -> bool {
+        matches!(self, Self::KeyMissing { .. } | Self::Unsafe { why: Unsafe::Length { .. }, .. })
+    }
 }
 
 /// Reads the key, or makes one if there is none and nothing is sealed yet. Does blocking disk IO.

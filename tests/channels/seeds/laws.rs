@@ -9,7 +9,7 @@ use super::plan::PLACES;
 use crate::ann::{answers, is_marked};
 
 /// What the chats of an account are told when messages may have got lost.
-const MAY_BE_MISSING: &str = "messages of that span may be missing here";
+const MAY_BE_MISSING: &str = "may have missed messages sent then";
 
 /// What Ann wrote.
 #[derive(Clone, Debug)]

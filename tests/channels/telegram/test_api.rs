@@ -45,6 +45,7 @@ fn part(content: Content) -> Part {
         reply_to: String::new(),
         also: vec![],
         last: true,
+        no_answer: false,
         repeat: false,
     }
 }

@@ -88,6 +88,7 @@ async fn nothing_can_be_sent_to_a_webhook() {
         reply_to: String::new(),
         also: Vec::new(),
         last: true,
+        no_answer: false,
         repeat: false,
     };
     let out = rig.sink();

@@ -222,6 +222,7 @@ impl<'a> Driven<'a> {
             reply_to: String::new(),
             also: vec![],
             last: true,
+            no_answer: false,
             repeat: false,
         }
     }

@@ -40,6 +40,9 @@ pub enum ToClient {
         text: String,
         /// Nothing more follows in reply to that message.
         last: bool,
+        /// It says why no answer comes, or what has to be replied to first.
+        #[serde(default)]
+        no_answer: bool,
         /// May have been shown before.
         repeat: bool,
     },

@@ -37,6 +37,7 @@ impl Sink for CliSink {
             also: part.also.clone(),
             text: shown_as(&part.content),
             last: part.last,
+            no_answer: part.no_answer,
             repeat: part.repeat,
         };
         if self.clients.send(&part.to.chat, &line) == 0 {

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::message::{Author, Incoming, refusal};
@@ -10,6 +11,7 @@ use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::mpsc::{Receiver, Sender};
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 use tracing::debug;
 
 use super::client::{Clients, Lines};
@@ -23,6 +25,9 @@ const BATCH_MAX: usize = 64;
 
 /// An event and where its verdict goes.
 pub(super) type Asked = (Event, Option<(String, Lines)>);
+
+/// A terminal that reads nothing for so long holds up the others no longer.
+const WRITTEN_WITHIN: Duration = Duration::from_millis(200);
 
 #[derive(Debug)]
 pub(super) struct CliSource {
@@ -103,6 +108,10 @@ impl Source for CliSource {
             };
             // A terminal that is gone asks again with the same id.
             told.into_iter().for_each(|line| drop(lines.try_send(line)));
+            if matches!(verdict, Verdict::Refused(_)) {
+                // What made the host refuse may end the connection next: the line goes out first.
+                let _ = timeout(WRITTEN_WITHIN, lines.reserve_many(lines.max_capacity())).await;
+            }
         }
         Ok(())
     }
@@ -116,6 +125,7 @@ fn noted(id: String) -> ToClient {
         also: Vec::new(),
         text: "(noted)".to_owned(),
         last: true,
+        no_answer: false,
         repeat: false,
     }
 }

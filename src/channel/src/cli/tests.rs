@@ -51,6 +51,7 @@ fn part(clients_chat: &str) -> Part {
         reply_to: "m1".into(),
         also: vec![],
         last: true,
+        no_answer: false,
         repeat: false,
     }
 }
@@ -102,6 +103,21 @@ async fn what_a_terminal_said_before_it_went_is_heard_though_it_cannot_be_writte
         });
         assert_eq!(delivered.unwrap(), "k1");
     }
+}
+
+#[tokio::test]
+async fn a_refusal_arrives_though_the_host_lets_go_of_the_connection_next() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut it = connect(dir.path()).await;
+    let mut terminal = Terminal::open(dir.path()).await;
+    terminal.say(br#"{"type":"hello","chat":"c"}"#).await;
+    it.source.receive(&Cursor::default()).await.unwrap();
+    it.source.settle(&[Verdict::Stored]).await.unwrap();
+    terminal.say(br#"{"type":"message","id":"m1","text":"hello"}"#).await;
+    it.source.receive(&Cursor::default()).await.unwrap();
+    it.source.settle(&[Verdict::Refused("the disk is full".into())]).await.unwrap();
+    drop(it);
+    assert!(terminal.hear().await.contains("the disk is full"));
 }
 
 #[tokio::test]

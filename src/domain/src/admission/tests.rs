@@ -130,6 +130,17 @@ fn ignored(dropped: Why, ask: Option<Ask>) -> Admission {
 }
 
 #[test]
+fn a_terminal_chat_that_was_denied_takes_nothing_and_says_so() {
+    for wired in [&["andy"][..], &[]] {
+        let mut it = terminal(wired, None);
+        it.chat.denied = true;
+        let admission = it.admit();
+        assert!(admission.refuse.is_some_and(|why| why.contains("--undeny")), "{wired:?}");
+        assert_eq!((admission.decisions, admission.wire), (vec![], None));
+    }
+}
+
+#[test]
 fn what_a_chat_does_with_an_unknown_user_is_its_policy() {
     let with = |policy, scope| {
         let mut it = case();

@@ -55,10 +55,10 @@ pub fn unasked_due_at(oldest: Timestamp, last_told: Option<Timestamp>) -> Timest
 /// What the owner reads about them.
 #[must_use]
 pub fn unasked(count: u64) -> String {
-    let (who, them) = if count == 1 { ("user", "that user") } else { ("users", "each of them") };
+    let who = if count == 1 { "user" } else { "users" };
     format!(
-        "{count} more unknown {who} wrote to me. To spare you the cards I asked nobody about {them}; \
-         see `nanoclaw dropped list` on the host."
+        "{count} more unknown {who} wrote to me, too many to ask you about. `nanoclaw dropped list` on \
+         the host shows them."
     )
 }
 
@@ -92,7 +92,7 @@ mod tests {
         let at = Timestamp(5_000_000);
         assert_eq!(unasked_due_at(at, None), at + GATHER);
         assert_eq!(unasked_due_at(at, Some(at)), at + SPAN);
-        assert!(unasked(12).starts_with("12 more unknown users wrote to me."));
+        assert!(unasked(12).starts_with("12 more unknown users wrote to me,"));
         assert!(unasked(1).contains("1 more unknown user wrote"));
     }
 }

@@ -257,21 +257,20 @@ fn cards_say_who_wrote_where_and_what() {
     assert_eq!(
         unknown_sender_card(&agent("andy"), &chat_label, &writer),
         "`Zoë` (`telegram:42`) wrote to `andy` in the group `Family` on `telegram`. I don't know \
-         them. May they talk to `andy`?\nThe message: `hello there`\nThis shares `andy`: who talks \
-         to it can read what it remembers and its files."
+         them. May they talk to `andy`?\nThe message: `hello there`\nThis shares `andy`: anyone \
+         who talks to it can read its memory and files."
     );
     let chat_label = ChatLabel { is_group: false, ..chat_label };
     let nameless = Writer { name: " ", excerpt: "", ..writer };
     assert_eq!(
         unknown_chat_card(&chat_label, &nameless),
-        "Somebody without a name (`telegram:42`) wrote to me in a direct chat on `telegram`. No \
+        "Someone without a name (`telegram:42`) wrote to me in a direct chat on `telegram`. No \
          agent answers there yet. Which one should?\nThe message: no text\nA new agent shares \
-         nothing. If you share an agent, everyone in that chat can read what it remembers and its \
-         files."
+         nothing. If you share an agent, everyone in that chat can read its memory and files."
     );
     assert_eq!(
         share_card(&agent("andy"), "Zoë", "May they?"),
-        "Share `andy` with `Zoë`? They can read what `andy` remembers and its files.\nIt was asked: \
+        "Share `andy` with `Zoë`? They'll be able to read its memory and files.\nThe question was: \
          `May they?`"
     );
 }

@@ -42,7 +42,7 @@ impl ChatLabel<'_> {
 
 impl Writer<'_> {
     fn shown(&self) -> String {
-        let name = quoted(self.name, NAME_CHARS_MAX, "Somebody without a name");
+        let name = quoted(self.name, NAME_CHARS_MAX, "Someone without a name");
         format!("{name} ({})", quoted(&self.handle.to_string(), NAME_CHARS_MAX, "unknown"))
     }
 
@@ -60,7 +60,7 @@ pub fn unknown_sender_card(
 ) -> String {
     format!(
         "{} wrote to `{agent}` in {}. I don't know them. May they talk to `{agent}`?\n{}\nThis \
-         shares `{agent}`: who talks to it can read what it remembers and its files.",
+         shares `{agent}`: anyone who talks to it can read its memory and files.",
         writer.shown(),
         chat_label.shown(),
         writer.said()
@@ -72,8 +72,8 @@ pub fn unknown_sender_card(
 pub fn unknown_chat_card(chat_label: &ChatLabel<'_>, writer: &Writer<'_>) -> String {
     format!(
         "{} wrote to me in {}. No agent answers there yet. Which one should?\n{}\nA new agent \
-         shares nothing. If you share an agent, everyone in that chat can read what it remembers \
-         and its files.",
+         shares nothing. If you share an agent, everyone in that chat can read its memory \
+         and files.",
         writer.shown(),
         chat_label.shown(),
         writer.said()
@@ -84,8 +84,7 @@ pub fn unknown_chat_card(chat_label: &ChatLabel<'_>, writer: &Writer<'_>) -> Str
 #[must_use]
 pub fn share_card(agent: &AgentName, with: &str, question: &str) -> String {
     format!(
-        "Share `{agent}` with {}? They can read what `{agent}` remembers and its files.\nIt was \
-         asked: {}",
+        "Share `{agent}` with {}? They'll be able to read its memory and files.\nThe question was: {}",
         quoted(with, NAME_CHARS_MAX, "an unknown user"),
         quoted(question, EXCERPT_CHARS_MAX, "no text")
     )
@@ -95,7 +94,7 @@ pub fn share_card(agent: &AgentName, with: &str, question: &str) -> String {
 #[must_use]
 pub fn share_by_code(agent: &AgentName) -> String {
     format!(
-        "Who sends this code can talk to `{agent}`, and read what it remembers and its files. To \
+        "Anyone who sends this code can talk to `{agent}` and read its memory and files. To \
          share nothing, make an agent first: `nanoclaw agents add NAME`, then `nanoclaw pair --role \
          member --agent NAME`."
     )
@@ -152,18 +151,18 @@ pub fn told(request: Request, news: News) -> &'static str {
 fn sender(news: News) -> &'static str {
     match news {
         News::Asked => {
-            "I do not know you yet, so I asked whether I may talk with you. I will get to your \
-             message when I may."
+            "I don't know you yet, so I asked for permission to talk with you. I'll get to your \
+             message once I have it."
         }
-        News::Approved => "I may talk with you now. I am getting to your message.",
-        News::Denied => "I may not talk with you here.",
+        News::Approved => "I can talk with you now, and I'm on your message.",
+        News::Denied => "I'm not allowed to talk with you here.",
         News::Expired => {
-            "Nobody decided whether I may talk with you, so I put your message aside. Write again \
-             to have me ask once more."
+            "Nobody decided whether I may talk with you, so I dropped your message. Write again \
+             and I'll ask once more."
         }
         News::NobodyReachable => {
-            "I do not know you yet, and I cannot reach anybody who decides whether I may talk with \
-             you. Tell my owner that you wrote."
+            "I don't know you yet, and I can't reach anyone who could let you in. Please tell my \
+             owner that you wrote."
         }
     }
 }
@@ -171,18 +170,18 @@ fn sender(news: News) -> &'static str {
 fn chat(news: News) -> &'static str {
     match news {
         News::Asked => {
-            "This chat is new to me, so I asked whether I may answer here. I will get to your \
-             message when I may."
+            "This chat is new to me, so I asked for permission to answer here. I'll get to your \
+             message once I have it."
         }
-        News::Approved => "I may answer here now. I am getting to your message.",
-        News::Denied => "I may not answer in this chat.",
+        News::Approved => "I can answer here now, and I'm on your message.",
+        News::Denied => "I'm not allowed to answer in this chat.",
         News::Expired => {
-            "Nobody decided whether I may answer here, so I put your message aside. Write again to \
-             have me ask once more."
+            "Nobody decided whether I may answer here, so I dropped your message. Write again and \
+             I'll ask once more."
         }
         News::NobodyReachable => {
-            "This chat is new to me, and I cannot reach anybody who decides whether I may answer \
-             here. Tell my owner that you wrote."
+            "This chat is new to me, and I can't reach anyone who could let me answer. Please tell my \
+             owner that you wrote."
         }
     }
 }

@@ -94,7 +94,10 @@ fn facts() -> Facts {
             bad_starts: 0,
             last_bad_end: None,
             last_bad_reason: String::new(),
+            stopped: None,
+            wait: None,
             behind: None,
+            asked_before: None,
             channel_trouble: None,
         },
     }
@@ -107,7 +110,7 @@ message: s7.42 for andy: answered after 4.0 s
 from: Ann (telegram:5) in \"Family\" (telegram:-100)
 their id: 4711
 stored: T+0.0, 1.0 s after it was sent
-let in: the chat is wired to andy, and it mentions the bot; its sender is a member
+let in: the chat is wired to andy, and the message mentions the bot; its sender is a member
 T+0.3 container 3 was started
 T+1.2 container 3 took it, by its own word
 T+1.5 tool Bash, by its own word: ok after 2.1 s
@@ -137,9 +140,9 @@ message: s7.42 for andy: answered after 9.0 s
 from: Ann (telegram:5) in \"Family\" (telegram:-100)
 their id: 4711
 stored: T+0.0, 3 min after it was sent, late
-let in: the chat is wired to andy, and it mentions the bot; its sender is a member; after Zoe said yes to question #12
+let in: the chat is wired to andy, and the message mentions the bot; its sender is a member; after Zoe said yes to question #12
 T+0.1 container 1 took it, by its own word
-T+1.5 tool Bash, by its own word: no end is known
+T+1.5 tool Bash, by its own word: its end is not known
 T+2.0 container 1 ended with it in hand: it ran out of memory
 T+3.0 container 2 was started
 T+3.9 container 2 took it, by its own word
@@ -167,14 +170,14 @@ message: s7.42 for andy: not answered for 60 s
 from: Ann (telegram:5) in \"Family\" (telegram:-100)
 their id: 4711
 stored: T+0.0, 1.0 s after it was sent
-let in: the chat is wired to andy, and it mentions the bot; its sender is a member
+let in: the chat is wired to andy, and the message mentions the bot; its sender is a member
 T+0.3 container 1 was started
 T+1.2 container 1 took it, by its own word
 T+2.0 container 1 ended with it in hand
 waits: no host runs; start it with `nanoclaw start`
-waits: message s7.40 is before it
-waits: it is tried again at T+61.5, after 1 tries
-waits: the session is parked until T+650.0, after 5 bad starts: the image is missing";
+waits: message s7.40 comes first
+waits: the next try is at T+61.5; 1 failed
+waits: the session is parked until T+650.0, after 5 failed starts: the image is missing";
     assert_eq!(text(&it), want);
 }
 
@@ -202,10 +205,10 @@ fn waiting_for_a_platform() {
     let text = text(&it);
     for line in [
         "T+4.5 part s7.o3.0 did not get through (2 times told to wait)",
-        "waits: part s7.o3.0 is tried at T+3600.0; its channel is not connected: no route",
-        "waits: part s7.o3.1 is sent in its turn; its channel is not connected: no route",
+        "waits: part s7.o3.0 is sent again at T+3600.0; its channel is not connected: no route",
+        "waits: part s7.o3.1 waits for its turn; its channel is not connected: no route",
         "part s7.o3.2 is held for the quiet hours of its reader",
-        "waits: part s7.o3.2 is sent when the quiet hours of its reader are over",
+        "waits: part s7.o3.2 is held until its reader's quiet hours end",
     ] {
         assert!(text.contains(line), "{line} is missing in\n{text}");
     }
@@ -235,9 +238,37 @@ fn waiting_for_people_and_files() {
         ]
     );
     (it.files, it.questions, it.containers) = (vec![], vec![], vec![]);
-    assert_eq!(waits(&it, clock), ["a container, which is started next"]);
+    assert_eq!(waits(&it, clock), ["a container is started next"]);
     it.context.container = Some(("busy".into(), "no image".into()));
-    assert_eq!(waits(&it, clock), ["its container, which is busy: no image"]);
+    assert_eq!(waits(&it, clock), ["its container is busy: no image"]);
+}
+
+#[test]
+fn the_first_reason_is_what_holds_it_up() {
+    use crate::waits::{ProviderWait, WaitClass};
+    let mut it = facts();
+    it.message.end = None;
+    (it.tools, it.parts) = (vec![], vec![]);
+    let (since, until) = (at(30_000), at(90_000));
+    it.context.wait =
+        Some(ProviderWait { class: WaitClass::Network, since, until, count: 1, known: false });
+    assert_eq!(
+        waits(&it, clock),
+        ["the model cannot be reached; the next try is at T+90.0"],
+        "its container gave it back"
+    );
+    it.context.behind = Some(MessageSeq(40));
+    assert_eq!(waits(&it, clock)[1..], ["message s7.40 comes first"]);
+    it.containers.clear();
+    it.context.wait = None;
+    it.context.asked_before =
+        Some(Question { id: Some(9), is_change: false, asked_at: at(5_000), answered: false });
+    assert_eq!(
+        waits(&it, clock),
+        ["a person has to answer question #9, asked 55 s ago", "message s7.40 comes first"]
+    );
+    it.context.stopped = Some(("Ann".into(), "andy".into()));
+    assert_eq!(waits(&it, clock), ["Ann stopped andy; `nanoclaw resume andy` lets it go on"]);
 }
 
 #[test]
@@ -276,7 +307,7 @@ message: s7.42 for andy: background, which starts nothing
 from: Ann (telegram:5) in \"Family\" (telegram:-100)
 their id: 4711
 stored: T+0.0; its platform does not say when it was sent
-let in: the chat is wired to andy, and it was not for it, and is kept as background; its sender is a member";
+let in: the chat is wired to andy, and the message is only background for it; its sender is a member";
     assert_eq!(text(&it), want);
 }
 

@@ -25,7 +25,14 @@ pub fn waits(facts: &Facts, clock: impl Fn(Timestamp) -> String) -> Vec<String> 
 
 fn answer(facts: &Facts, clock: &impl Fn(Timestamp) -> String) -> Vec<String> {
     let (message, context) = (&facts.message, &facts.context);
+    if let Some((by, name)) = &context.stopped {
+        let agent = &message.agent;
+        return vec![format!("{by} stopped {agent}; `nanoclaw resume {name}` lets it go on")];
+    }
     let mut found = Vec::new();
+    if let Some(it) = &context.wait {
+        found.push(format!("{}; the next try is at {}", it.class.what(), clock(it.until)));
+    }
     for it in facts.files.iter().filter(|it| it.state == "pending") {
         let name = if it.name.is_empty() { "a file" } else { &it.name };
         let tried = match it.tries {
@@ -34,31 +41,33 @@ fn answer(facts: &Facts, clock: &impl Fn(Timestamp) -> String) -> Vec<String> {
         };
         found.push(format!("{name} is being fetched{tried}"));
     }
-    for it in facts.questions.iter().filter(|it| !it.answered) {
+    for it in facts.questions.iter().chain(&context.asked_before).filter(|it| !it.answered) {
         let since = span(context.now.since(it.asked_at));
         found.push(match it.id {
             Some(id) => format!("a person has to answer question #{id}, asked {since} ago"),
-            None => format!("the host has to take a request of the agent up, asked {since} ago"),
+            None => format!("the host has to handle a request of the agent, asked {since} ago"),
         });
     }
-    if let Some(taker) = facts.containers.iter().rfind(|it| it.ended_at.is_none()) {
+    // Before a wait for the model, and behind another message, nobody has it in hand any more.
+    let taker = facts.containers.iter().rfind(|it| it.ended_at.is_none());
+    if let Some(taker) = taker.filter(|_| context.wait.is_none()) {
         let since = span(context.now.since(taker.claimed_at));
         found.push(format!("container {} works on it, since {since}", taker.incarnation));
         return found;
     }
     if let Some(seq) = context.behind {
-        found.push(format!("message {}.{seq} is before it", message.session));
+        found.push(format!("message {}.{seq} comes first", message.session));
     }
     if context.now < message.not_before {
         let until = clock(message.not_before);
-        found.push(format!("it is tried again at {until}, after {} tries", message.tries));
+        found.push(format!("the next try is at {until}; {} failed", message.tries));
     }
     found.extend(start(facts, clock));
     if found.is_empty() {
         found.push(match &context.container {
-            Some((word, why)) if why.is_empty() => format!("its container, which is {word}"),
-            Some((word, why)) => format!("its container, which is {word}: {why}"),
-            None => "a container, which is started next".to_owned(),
+            Some((word, why)) if why.is_empty() => format!("its container is {word}"),
+            Some((word, why)) => format!("its container is {word}: {why}"),
+            None => "a container is started next".to_owned(),
         });
     }
     found
@@ -81,7 +90,7 @@ fn start(facts: &Facts, clock: &impl Fn(Timestamp) -> String) -> Option<String> 
     };
     let until = clock(until);
     (context.now < ended + limits.park_for)
-        .then(|| format!("{what} until {until}, after {} bad starts{why}", context.bad_starts))
+        .then(|| format!("{what} until {until}, after {} failed starts{why}", context.bad_starts))
 }
 
 fn part(it: &Sent, facts: &Facts, clock: &impl Fn(Timestamp) -> String) -> Option<String> {
@@ -89,16 +98,16 @@ fn part(it: &Sent, facts: &Facts, clock: &impl Fn(Timestamp) -> String) -> Optio
     let trouble = trouble.map(|why| format!("; its channel is not connected: {why}"));
     match it.standing {
         Standing::Sent | Standing::Dead => None,
-        Standing::Claimed => Some(format!("part {} is with its platform", it.key)),
+        Standing::Claimed => Some(format!("part {} is being sent", it.key)),
         Standing::Ready if it.held => {
-            Some(format!("part {} is sent when the quiet hours of its reader are over", it.key))
+            Some(format!("part {} is held until its reader's quiet hours end", it.key))
         }
         Standing::Ready => {
-            Some(format!("part {} is sent in its turn{}", it.key, trouble.unwrap_or_default()))
+            Some(format!("part {} waits for its turn{}", it.key, trouble.unwrap_or_default()))
         }
         Standing::Unsent | Standing::Uncertain => {
             let next = clock(it.retry_at.max(facts.context.now));
-            Some(format!("part {} is tried at {next}{}", it.key, trouble.unwrap_or_default()))
+            Some(format!("part {} is sent again at {next}{}", it.key, trouble.unwrap_or_default()))
         }
     }
 }

@@ -47,7 +47,7 @@ fn standing(facts: &Facts) -> String {
             let what = match end.outcome {
                 Outcome::Answered => "answered",
                 Outcome::Silent => "ended without an answer",
-                Outcome::Declined => "set aside",
+                Outcome::Declined => "cancelled",
                 Outcome::Failed => "given up",
             };
             let why = if end.reason.is_empty() { "" } else { ": " };
@@ -79,12 +79,12 @@ fn let_in(it: &Asked) -> String {
     };
     let why = match word.as_str() {
         "undelivered" => return format!("the host tells of the part {detail}"),
-        "context" => "it was not for it, and is kept as background".to_owned(),
-        "trigger" => "it calls it by name".to_owned(),
+        "context" => "the message is only background for it".to_owned(),
+        "trigger" => "the message calls it by name".to_owned(),
         "direct" => "it is a direct chat".to_owned(),
-        "mention" => "it mentions the bot".to_owned(),
-        "sticky" => "it follows what was for it".to_owned(),
-        "pattern" => "its text fits the pattern of the chat".to_owned(),
+        "mention" => "the message mentions the bot".to_owned(),
+        "sticky" => "the message continues their conversation".to_owned(),
+        "pattern" => "the message matches the chat's pattern".to_owned(),
         other => other.to_owned(),
     };
     let who = match detail.as_str() {
@@ -152,7 +152,7 @@ fn tool(it: &Tool) -> Line {
     let how = match it.end {
         Some((at, true)) => format!("ok after {}", span(at.since(it.started_at))),
         Some((at, false)) => format!("failed after {}", span(at.since(it.started_at))),
-        None => "no end is known".to_owned(),
+        None => "its end is not known".to_owned(),
     };
     Line { at: it.started_at, text: format!("tool {}, by its own word: {how}", it.name) }
 }

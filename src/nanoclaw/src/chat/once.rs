@@ -7,6 +7,7 @@ use std::io;
 use std::time::Duration;
 
 use channel::cli::frames::ToClient;
+use domain::command;
 use tokio::time::{sleep, timeout};
 
 use super::wire::Wire;
@@ -28,12 +29,21 @@ pub(crate) enum Heard {
     Lost,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AskEnd {
+    Answered,
+    /// The agent asks something first.
+    Asked,
+}
+
 #[derive(Debug)]
 pub(crate) enum AskFailed {
     NoHost(io::Error),
     Refused(String),
     /// The answer came and could not be written to the standard output.
     Unshown,
+    /// The last word was no answer.
+    Unanswered,
     /// `stored`: the message is kept and will be answered.
     TimedOut {
         stored: bool,
@@ -48,26 +58,18 @@ struct Stand {
     connected: bool,
 }
 
-enum WaitOutcome {
-    Answered,
-    Refused(String),
-    Unshown,
-}
-
-/// Sends the message and waits for the last part of its answer.
+/// Sends the message and waits for the last part of its answer, or for a question.
 pub(crate) async fn ask(
     client: &mut ChatClient,
     id: &str,
     text: &str,
     limit: Duration,
     hear: &mut (dyn FnMut(Heard) + Send),
-) -> Result<(), AskFailed> {
+) -> Result<AskEnd, AskFailed> {
     let mut stand = Stand::default();
     let first = client.reach().await.map_err(AskFailed::NoHost)?;
     match timeout(limit, until_answered(client, first, id, text, &mut stand, hear)).await {
-        Ok(WaitOutcome::Answered) => Ok(()),
-        Ok(WaitOutcome::Refused(why)) => Err(AskFailed::Refused(why)),
-        Ok(WaitOutcome::Unshown) => Err(AskFailed::Unshown),
+        Ok(ended) => ended,
         Err(_) => Err(AskFailed::TimedOut { stored: stand.stored, connected: stand.connected }),
     }
 }
@@ -79,7 +81,7 @@ async fn until_answered(
     text: &str,
     stand: &mut Stand,
     hear: &mut (dyn FnMut(Heard) + Send),
-) -> WaitOutcome {
+) -> Result<AskEnd, AskFailed> {
     let mut wire = Some(first);
     loop {
         if let Some(mut wire) = wire.take() {
@@ -103,7 +105,7 @@ async fn follow(
     text: &str,
     stand: &mut Stand,
     hear: &mut (dyn FnMut(Heard) + Send),
-) -> io::Result<WaitOutcome> {
+) -> io::Result<Result<AskEnd, AskFailed>> {
     wire.send(&client.message(id, text)).await?;
     loop {
         let line = wire.next().await?;
@@ -111,21 +113,21 @@ async fn follow(
             ToClient::Stored { id: stored } => stand.stored |= stored == id,
             ToClient::Refused { id: refused, why } => {
                 if refused.is_none_or(|it| it == id) {
-                    return Ok(WaitOutcome::Refused(why));
+                    return Ok(Err(AskFailed::Refused(why)));
                 }
             }
             ToClient::Working => hear(Heard::Working),
             ToClient::Part { .. } => {
                 let Some((shown, fresh)) = client.take(line) else { continue };
-                let is_last = fresh.is_some_and(|part| show(part, id, hear));
+                let end = fresh.and_then(|part| show(part, id, text, hear));
                 if term::has_failed() {
                     // Not acknowledged: the next terminal gets it.
-                    return Ok(WaitOutcome::Unshown);
+                    return Ok(Err(AskFailed::Unshown));
                 }
                 let told = wire.send(&shown).await;
-                if is_last {
+                if let Some(end) = end {
                     // Shown is shown: the host marks it when it sends it to the next terminal.
-                    return Ok(WaitOutcome::Answered);
+                    return Ok(end);
                 }
                 told?;
             }
@@ -133,9 +135,20 @@ async fn follow(
     }
 }
 
-/// Tells whether it was the last part of our answer.
-fn show(part: Fresh, id: &str, hear: &mut (dyn FnMut(Heard) + Send)) -> bool {
+/// How the wait ends with this part, if it does. To a command the host says the last word itself.
+fn show(
+    part: Fresh,
+    id: &str,
+    text: &str,
+    hear: &mut (dyn FnMut(Heard) + Send),
+) -> Option<Result<AskEnd, AskFailed>> {
     let is_ours = part.reply_to == id || part.also.iter().any(|it| it == id);
     hear(if is_ours { Heard::Answer(part.text) } else { Heard::Earlier(part.text) });
-    is_ours && part.last
+    match (part.last, part.no_answer && command::parse(text).is_none()) {
+        _ if !is_ours => None,
+        (true, false) => Some(Ok(AskEnd::Answered)),
+        (true, true) => Some(Err(AskFailed::Unanswered)),
+        (false, true) => Some(Ok(AskEnd::Asked)),
+        (false, false) => None,
+    }
 }

@@ -13,14 +13,13 @@ use store::CentralStore;
 use store::layout::Layout;
 use tokio::task::spawn_blocking;
 use vault::carry::seal_key_file;
-use vault::keyfile::open_or_create;
 
 use crate::args::BackupCommand;
 use crate::backup::LeftOut;
 use crate::backup::create::{self, With};
 use crate::backup::restore::{self, Trust};
 use crate::error::{Hint, fail};
-use crate::{doctor, term};
+use crate::{doctor, rows, term};
 
 /// Of what was left out; the whole is in the backup.
 const LEFT_OUT_SHOWN: usize = 20;
@@ -43,7 +42,7 @@ fn make(layout: &Layout, args: &crate::args::BackupCreateArgs) -> anyhow::Result
     }
     // It also authenticates what leaves without it.
     let sealed = store::copies::contents(&layout.central())?.sealed;
-    let key = open_or_create(&layout.vault_key(), sealed)?;
+    let key = rows::key(layout, sealed)?;
     let with_key = !args.without_key && sealed;
     let carried = if with_key {
         let phrase = passphrase(args.passphrase_stdin, true)?;
@@ -76,8 +75,8 @@ fn make(layout: &Layout, args: &crate::args::BackupCreateArgs) -> anyhow::Result
     tell_left_out(&made.left_out);
     if args.without_key {
         term::out(
-            "the key of the vault is not in it: after a restore, credentials and tokens have to be \
-             added again, unless you bring `vault.key` back yourself",
+            "the key of the vault is not in it: after a restore, bring back `vault.key` yourself, or \
+             enter credentials and tokens again after `nanoclaw vault reset`",
         );
     }
     term::out(&format!("check it with `nanoclaw backup verify {file}`"));
@@ -153,7 +152,10 @@ fn put_back(layout: &Layout, args: &crate::args::BackupRestoreArgs) -> anyhow::R
     term::out(&format!("restored {} sessions into {home}", made.marked.sessions));
     tell_left_out(&made.left_out);
     if made.credentials.is_none() {
-        term::out("the backup has no key of the vault: add credentials and tokens again");
+        term::out(
+            "the backup has no key of the vault: bring back your `vault.key`, or enter credentials \
+             and tokens again after `nanoclaw vault reset`",
+        );
     }
     term::out(&format!(
         "{} messages had no answer and {} parts were not sent yet when it was made. Whether that \

@@ -1,6 +1,7 @@
 //! `nanoclaw chat`: one message, lines from a program, or a prompt.
 
 use std::io::{self, IsTerminal, Read};
+use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -8,20 +9,25 @@ use store::layout::Layout;
 use tokio::task::spawn_blocking;
 
 use crate::args::ChatArgs;
-use crate::chat::{self, AskFailed, ChatClient, Heard};
+use crate::chat::{self, AskEnd, AskFailed, ChatClient, Heard};
 use crate::error::{Hint, fail};
 use crate::{admin, term};
 
 /// More than any message that the host takes, so that it can say what is wrong with it.
 const INPUT_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
-pub(super) async fn perform(args: ChatArgs, layout: &Layout) -> anyhow::Result<()> {
+/// What a message exits with that the agent asks something about first.
+const ASKED: u8 = 2;
+
+pub(super) async fn perform(args: ChatArgs, layout: &Layout) -> anyhow::Result<ExitCode> {
     let limit = Duration::from_secs(args.timeout);
     let mut client = ChatClient::new(layout, args.chat, args.agent);
     match args.message.as_deref() {
         Some("-") => say(&mut client, &read_all()?, limit, layout).await,
         Some(text) => say(&mut client, text, limit, layout).await,
-        None if io::stdin().is_terminal() => prompt(&mut client, layout).await,
+        None if io::stdin().is_terminal() => {
+            prompt(&mut client, layout).await.map(|()| ExitCode::SUCCESS)
+        }
         None => each_line(&mut client, limit, layout).await,
     }
 }
@@ -40,16 +46,18 @@ async fn each_line(
     client: &mut ChatClient,
     limit: Duration,
     layout: &Layout,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<ExitCode> {
+    let mut code = ExitCode::SUCCESS;
     loop {
         let mut line = String::new();
         let read = spawn_blocking(move || io::stdin().read_line(&mut line).map(|_| line)).await?;
         let line = read.context("the standard input could not be read as text")?;
         if line.is_empty() {
-            return Ok(());
+            return Ok(code);
         }
         if !line.trim().is_empty() {
-            say(client, line.trim_end(), limit, layout).await?;
+            // It may answer what the agent asked about the one before.
+            code = say(client, line.trim_end(), limit, layout).await?;
         }
     }
 }
@@ -68,12 +76,18 @@ pub(crate) async fn say(
     text: &str,
     limit: Duration,
     layout: &Layout,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<ExitCode> {
     let id = chat::new_id()?;
     let mut screen = Screen::default();
     let asked = chat::ask(client, &id, text, limit, &mut |heard| screen.show(heard)).await;
     screen.clear();
-    asked.map_err(|failed| explain(failed, limit, layout))
+    match asked.map_err(|failed| explain(failed, limit, layout))? {
+        AskEnd::Answered => Ok(ExitCode::SUCCESS),
+        AskEnd::Asked => {
+            term::note("hint: the agent waits for your reply; send it with `nanoclaw chat`");
+            Ok(ExitCode::from(ASKED))
+        }
+    }
 }
 
 fn explain(failed: AskFailed, limit: Duration, layout: &Layout) -> anyhow::Error {
@@ -86,11 +100,15 @@ fn explain(failed: AskFailed, limit: Duration, layout: &Layout) -> anyhow::Error
         AskFailed::NoHost(_) => admin::no_host(layout),
         AskFailed::Refused(why) => fail(
             format!("the message was not taken: {why}"),
-            "nothing was stored; change the message or see `nanoclaw agents list`",
+            "nothing was stored; mend that, then send it again",
         ),
         AskFailed::TimedOut { connected: false, .. } => fail(
             format!("the host went away and did not come back within {seconds} s"),
             "start it with `nanoclaw start`; what was stored is answered then",
+        ),
+        AskFailed::Unanswered => fail(
+            "the agent did not answer",
+            "send the message again to let it try once more; `nanoclaw why last` says what happened",
         ),
         AskFailed::Unshown => fail(
             "the answer could not be written to the standard output",

@@ -208,7 +208,8 @@ mod tests {
         let sessions = vec![session, quiet, busy];
         let report = Stopped { killed: 2, sessions, trouble: Vec::new() };
         let text = text(&Scope::All, &report, true);
-        for part in ["killed: 2", "s1 andy cli:terminal: Set aside: 1", "s3", "resume --all"] {
+        for part in ["killed: 2", "s1 andy cli:terminal: 1 message cancelled", "s3", "resume --all"]
+        {
             assert!(text.contains(part), "{part} is missing in\n{text}");
         }
         assert!(!text.contains("s2"), "{text}");

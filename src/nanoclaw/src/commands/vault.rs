@@ -7,11 +7,12 @@ use chrono::DateTime;
 use domain::time::{Clock, SystemClock};
 use serde_json::json;
 use store::layout::Layout;
+use vault::keyfile::open_or_create;
 use vault::{BaseUrl, Credential, MODEL_CREDENTIAL, Secret};
 
 use crate::args::VaultCommand;
 use crate::error::{Hint, fail};
-use crate::{admin, rows, term};
+use crate::{admin, home, lock, rows, term};
 
 /// Read from the standard input; more than any credential has.
 const INPUT_BYTES_MAX: u64 = 64 * 1024;
@@ -21,6 +22,7 @@ pub(super) async fn perform(command: VaultCommand, layout: &Layout) -> anyhow::R
         VaultCommand::List { json } => return list(json, layout).await,
         VaultCommand::Add { name, base_url } => add(&name, base_url, layout).await?,
         VaultCommand::Remove { name } => remove(&name, layout).await?,
+        VaultCommand::Reset { yes } => return reset(yes, layout),
     }
     admin::reload(layout).await;
     Ok(())
@@ -106,6 +108,33 @@ async fn remove(name: &str, layout: &Layout) -> anyhow::Result<()> {
         return Err(fail(format!("the vault holds no `{name}`"), "see `nanoclaw vault list`"));
     }
     term::out(&format!("removed `{name}`; agents set to `auto` use the demo provider from now on"));
+    Ok(())
+}
+
+/// For a key that is lost: nothing that it sealed opens again. A sound key stays.
+fn reset(yes: bool, layout: &Layout) -> anyhow::Result<()> {
+    // A running host would seal with the key that it remembers.
+    let _lock = lock::take(layout)?;
+    let mut central = home::central(layout)?;
+    let names: Vec<String> = central.secrets()?.into_iter().map(|it| it.name).collect();
+    let all = if names.is_empty() { "nothing".to_owned() } else { names.join(", ") };
+    term::agree(&format!("this forgets for good: {all}"), yes, "Forget it?")?;
+    central.whole("a reset", |central| {
+        names.iter().try_for_each(|it| central.remove_secret(it).map(drop))?;
+        central.record_change("vault reset", "host", SystemClock.now())
+    })?;
+    let key = layout.vault_key();
+    if key.exists() && open_or_create(&key, true).is_err_and(|err| err.is_lost()) {
+        let aside = key.with_extension("key.damaged");
+        std::fs::rename(&key, aside).context("the damaged key could not be moved away")?;
+    }
+    let again = names.iter().map(|name| match name.split('/').collect::<Vec<_>>()[..] {
+        [_, channel, account] => format!("`nanoclaw channels add {channel} --name {account}`"),
+        _ => format!("`nanoclaw vault add {name}`"),
+    });
+    term::out(&format!("forgotten: {all}"));
+    let again = again.chain(["`nanoclaw start`".to_owned()]).collect::<Vec<_>>().join(", ");
+    term::note(&format!("hint: enter it again: {again}"));
     Ok(())
 }
 

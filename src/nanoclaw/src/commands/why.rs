@@ -85,7 +85,7 @@ fn text(facts: &Facts, zone: &Zone) -> String {
     let waits = waits(facts, clock);
     if !waits.is_empty() {
         let lines: Vec<_> = waits.iter().map(|it| format!("  - {}", plain(it))).collect();
-        parts.push(format!("it waits:\n{}", lines.join("\n")));
+        parts.push(format!("why it waits:\n{}", lines.join("\n")));
     }
     parts.join("\n\n")
 }

@@ -59,29 +59,29 @@ pub(super) async fn image(layout: &Layout) -> Check {
 pub(super) async fn credential(layout: &Layout) -> Check {
     const NAME: &str = "credential";
     let add = format!("`nanoclaw vault add {MODEL_CREDENTIAL}`");
-    let stored = match layout.central().is_file() {
-        true => home::central(layout)
-            .and_then(|central| Ok(central.secret(MODEL_CREDENTIAL)?.is_some())),
-        false => Ok(false),
+    let sealed = match layout.central().is_file() {
+        true => home::central(layout).and_then(|central| Ok(central.secrets()?)),
+        false => Ok(vec![]),
     };
-    match stored {
-        Ok(true) => {}
-        Ok(false) => {
-            return Check::warn(
-                NAME,
-                "none is stored; agents are the demo, which is no model",
-                add,
-            );
-        }
+    let sealed: Vec<String> = match sealed {
+        Ok(sealed) => sealed.into_iter().map(|it| it.name).collect(),
         Err(err) => return Check::fail(NAME, chain(err.as_ref()), "mend the database first"),
+    };
+    let none = "none is stored; agents are the demo, which is no model";
+    if sealed.is_empty() {
+        return Check::warn(NAME, none, add);
     }
     let vault = match rows::vault(layout) {
         Ok(vault) => vault,
         Err(err) => {
             let fix = hint_of(&err).unwrap_or(&add).to_owned();
-            return Check::fail(NAME, chain(err.as_ref()), fix);
+            let what = format!("{} ({})", chain(err.as_ref()), sealed.join(", "));
+            return Check::fail(NAME, what, fix);
         }
     };
+    if !sealed.iter().any(|it| it == MODEL_CREDENTIAL) {
+        return Check::warn(NAME, none, add);
+    }
     match vault.probe(MODEL_CREDENTIAL).await {
         Err(err) => Check::fail(NAME, chain(&err), add),
         Ok(probe) => {

@@ -42,8 +42,8 @@ fn an_answer_that_cannot_be_written_is_not_acknowledged() {
         let mut client = host.accept();
         let (reply_to, ..) = client.message();
         let (key, text) = ("k1".to_owned(), "forty-two".to_owned());
-        let (also, last, repeat) = (vec![], true, false);
-        client.tell(&ToClient::Part { key, reply_to, also, text, last, repeat });
+        let (also, last, no_answer, repeat) = (vec![], true, false, false);
+        client.tell(&ToClient::Part { key, reply_to, also, text, last, no_answer, repeat });
         client.ends();
     });
     let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
@@ -65,6 +65,33 @@ fn a_refused_message_says_why() {
     let said = home.run(&["chat", "--agent", "eve", "hello"]);
     host.join().unwrap();
     said.refused(1, "the message was not taken: there is no agent `eve`");
+}
+
+#[test]
+fn waiting_ends_with_a_stop_and_with_a_question() {
+    let home = Home::new();
+    let host = Server::new(&home.path()).play(|host| {
+        // A stop in another terminal, its order by command, and a question.
+        for (is_own, last) in [(false, true), (true, true), (true, false)] {
+            let mut client = host.accept();
+            let (id, ..) = client.message();
+            client.stored(&id);
+            let (reply_to, also) = if is_own { (id, vec![]) } else { ("other".into(), vec![id]) };
+            let (key, text) = ("k1".into(), "what the host says".into());
+            let (no_answer, repeat) = (true, false);
+            client.tell(&ToClient::Part { key, reply_to, also, text, last, no_answer, repeat });
+            client.hear();
+        }
+    });
+    let said = home.run(&["chat", "hello"]);
+    assert_eq!(said.out, "what the host says\n");
+    said.refused(1, "the agent did not answer");
+    home.run(&["chat", "/stop"]).fine();
+    let said = home.run(&["chat", "hello"]);
+    assert!(said.err.contains("waits for your reply"), "{}", said.err);
+    assert_eq!((said.code, said.out.as_str()), (2, "what the host says\n"));
+    host.join().unwrap();
+    assert!(home.run(&["chat", "--help"]).fine().contains("with 2 when the agent asks"));
 }
 
 #[test]

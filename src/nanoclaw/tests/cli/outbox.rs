@@ -113,7 +113,7 @@ fn a_message_tells_its_story_by_any_of_its_names() {
         for part in [
             "s1.2 for andy: answered",
             "Family",
-            "it mentions the bot; its sender is a member",
+            "the message mentions the bot; its sender is a member",
             "container 1 took it, by its own word",
             "part s1.o1.0 is there as p9",
             "Wed 15 Nov 2023 07:13:20 JST",

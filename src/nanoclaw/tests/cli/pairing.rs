@@ -77,7 +77,7 @@ fn a_code_for_an_agent_that_others_use_says_what_it_shares_and_asks() {
     store.ensure_chat(&at, &ChatInfo::default(), Some("7"), now).unwrap();
     home.run(&["wire", "telegram:7", "andy", "--yes"]).fine();
     let said = home.run(&["pair", "--role", "member", "--no-wait"]);
-    assert!(said.err.contains("read what it remembers and its files"), "{}", said.err);
+    assert!(said.err.contains("read its memory and files"), "{}", said.err);
     said.refused(1, "nobody is there to agree");
     assert!(open(&home.store()).is_empty());
     home.run(&["pair", "--role", "member", "--no-wait", "--yes"]).fine();

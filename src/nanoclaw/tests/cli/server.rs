@@ -70,7 +70,16 @@ impl Client {
     /// Sends a part and waits until it was shown.
     pub(crate) fn part(&mut self, key: &str, reply_to: &str, text: &str, last: bool, repeat: bool) {
         let (key, reply_to, text) = (key.to_owned(), reply_to.to_owned(), text.to_owned());
-        self.tell(&ToClient::Part { key: key.clone(), reply_to, also: vec![], text, last, repeat });
+        let (no_answer, also) = (false, vec![]);
+        self.tell(&ToClient::Part {
+            key: key.clone(),
+            reply_to,
+            also,
+            text,
+            last,
+            no_answer,
+            repeat,
+        });
         assert_eq!(self.hear(), FromClient::Shown { key });
     }
 }

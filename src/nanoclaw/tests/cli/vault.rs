@@ -64,3 +64,34 @@ fn a_key_file_that_others_can_read_is_refused() {
     let check = checks.iter().find(|it| it["name"] == "credential").unwrap();
     assert_eq!(check["state"], "fail", "{check}");
 }
+
+#[test]
+fn a_lost_key_is_explained_and_what_it_sealed_can_be_forgotten_and_entered_again() {
+    let home = Home::new();
+    home.feed(&["vault", "add", "anthropic"], VALUE.as_bytes()).fine();
+    let key = home.path().join("vault.key");
+    let credential = || {
+        let all = home.run(&["doctor", "--json"]).json();
+        let checks = all["checks"].as_array().unwrap();
+        checks.iter().find(|it| it["name"] == "credential").unwrap().to_string()
+    };
+    let reset = |last: &str| {
+        let said = home.run(&["vault", "reset", last]);
+        assert!(said.err.contains("`nanoclaw vault add anthropic`"), "{}", said.err);
+        assert!(said.fine().contains("forgotten: anthropic"));
+        home.feed(&["vault", "add", "anthropic"], VALUE.as_bytes()).fine();
+    };
+    fs::remove_file(&key).unwrap();
+    for part in ["is missing", "(anthropic)", "`nanoclaw vault reset`"] {
+        assert!(credential().contains(part), "{part}: {}", credential());
+    }
+    home.run(&["vault", "remove", "anthropic"]).refused(1, "is missing");
+    home.run(&["vault", "reset"]).refused(1, "nobody is there to agree");
+    assert!(credential().contains("is missing"), "nothing was changed");
+    reset("--yes");
+    fs::write(&key, "half a key").unwrap();
+    assert!(credential().contains("10 bytes"), "{}", credential());
+    reset("-y");
+    assert!(home.path().join("vault.key.damaged").exists());
+    assert!(home.run(&["vault", "list"]).fine().contains("anthropic"));
+}

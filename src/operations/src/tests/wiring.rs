@@ -143,3 +143,18 @@ fn a_dry_run_changes_nothing() {
     assert_eq!(world.store.agent(&agent("zoe")).unwrap(), None);
     assert_eq!(wiring(&world, 4, "zoe"), None);
 }
+
+#[test]
+fn the_last_agent_of_a_terminal_chat_stays_since_the_next_message_would_bring_one_back() {
+    let mut world = World::new();
+    let at = Address { channel: "cli".into(), account: "local".into(), ..at("terminal") };
+    world.store.ensure_chat(&at, &ChatInfo::default(), None, NOW).unwrap();
+    world.fine("wire cli:terminal andy");
+    for line in ["unwire cli:terminal", "unwire cli:terminal andy"] {
+        let why = world.refused(line, &Caller::Host);
+        assert!(why.contains("always has an agent") && why.contains("--deny"), "{why}");
+    }
+    world.fine("wire cli:terminal ben");
+    world.fine("unwire cli:terminal andy");
+    assert!(wiring(&world, 5, "andy").is_none() && wiring(&world, 5, "ben").is_some());
+}

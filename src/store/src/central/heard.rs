@@ -116,7 +116,8 @@ fn active_chats(
     )
 }
 
-fn owners_elsewhere(
+/// The private chat that each owner used last, on another account.
+pub(crate) fn owners_elsewhere(
     conn: &Connection,
     channel: &str,
     account: &str,

@@ -183,6 +183,38 @@ fn a_message_shows_its_own_requests_and_its_own_approval() {
 }
 
 #[test]
+fn what_holds_up_a_message_is_read_of_its_session() {
+    let it = rig();
+    let insert = |sql: &str| central(&it.layout).conn.execute_batch(sql).unwrap();
+    insert(
+        "INSERT INTO message (session, seq, channel, account, chat, platform_id, sender_id,
+                              received_at, not_before, body)
+         SELECT session, 4, channel, account, chat, 'm2', sender_id, received_at, not_before, body
+         FROM message WHERE seq = 2;
+         INSERT INTO request (session, seq, cause, form, text, asked_at)
+         VALUES (1, 1, 2, 'question', 'red or blue?', 5);
+         UPDATE message SET wait = '{\"class\":\"network\",\"since\":1000000,\"until\":1060000,
+             \"count\":1,\"known\":false}' WHERE seq = 2;",
+    );
+    let context = |now: i64| {
+        it.reading().facts(it.id, MessageSeq(4), Timestamp(now)).unwrap().unwrap().context
+    };
+    let found = context(NOW.0);
+    assert_eq!(found.behind, Some(MessageSeq(2)));
+    assert_eq!(found.asked_before.map(|it| it.asked_at), Some(Timestamp(5)));
+    assert_eq!(found.wait.map(|it| it.until), Some(Timestamp(1_060_000)));
+    assert_eq!((context(1_060_000).wait, found.stopped), (None, None), "it is over");
+    let andy = domain::stop::Scope::Agent(AgentName::parse("andy").unwrap());
+    let stop = |scope, by: &str| central(&it.layout).stop(scope, by, "", NOW).unwrap();
+    stop(&andy, "Ann");
+    assert_eq!(context(NOW.0).stopped, Some(("Ann".into(), "andy".into())));
+    stop(&domain::stop::Scope::All, "Zoe");
+    assert_eq!(context(NOW.0).stopped, Some(("Zoe".into(), "--all".into())));
+    insert("UPDATE message SET outcome = 'answered', ended_at = 9 WHERE seq = 2");
+    assert_eq!(context(NOW.0).asked_before, None, "nobody waits for that any more");
+}
+
+#[test]
 fn what_was_given_up_is_listed_and_what_was_dropped_on_purpose_is_not() {
     let mut it = rig();
     it.answer("hello back");

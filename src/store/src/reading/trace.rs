@@ -8,6 +8,7 @@ use domain::time::Timestamp;
 use domain::trace::{
     Approval, Asked, End, Facts, Fetching, Question, Taker, TraceContext, chat_name,
 };
+use domain::waits::ProviderWait;
 use domain::{Incarnation, MessageSeq, SessionId};
 
 use super::{PartRow, Reading};
@@ -130,7 +131,12 @@ impl Reading {
         let mut outbound = OutboundReader::new(self.layout.session(session).outbound_dir());
         // What the container says is worth telling, and no reason to tell nothing else.
         let (claims, tools) = outbound.history(seq).unwrap_or_default();
-        let context = context(rows, seq, now)?;
+        let mut context = context(rows, seq, now)?;
+        let stops = self.central.stops()?;
+        context.stopped = stops.of(&row.agent).map(|it| {
+            let is_of_all = stops.all.as_ref() == Some(it);
+            (it.by.clone(), if is_of_all { "--all".into() } else { row.agent.to_string() })
+        });
         let parts = self.select(
             "p.session = ?1 AND (cause = ?2 OR (?3 IS NOT NULL AND out_seq = ?3))",
             &[&session.0, &seq.0, &reply],
@@ -168,11 +174,14 @@ impl Reading {
 row!(Question { id, is_change, asked_at, answered });
 row!(Fetching { name, state, tries, retry_at, reason });
 
+/// What a session asked.
+const REQUESTS: &str = "SELECT q.id, r.form = 'admin', r.asked_at, r.state = 'answered'
+    FROM request r LEFT JOIN question q ON q.session = r.session AND q.out_seq = r.seq
+    WHERE r.session = ?1";
+
 fn questions(rows: Scope<'_>, seq: MessageSeq) -> rusqlite::Result<Vec<Question>> {
-    let sql = "SELECT q.id, r.form = 'admin', r.asked_at, r.state = 'answered' FROM request r
-               LEFT JOIN question q ON q.session = r.session AND q.out_seq = r.seq
-               WHERE r.session = ?1 AND r.cause = ?2 ORDER BY r.seq";
-    list(&rows, sql, [rows.session, seq.0])
+    let sql = format!("{REQUESTS} AND r.cause = ?2 ORDER BY r.seq");
+    list(&rows, &sql, [rows.session, seq.0])
 }
 
 /// A message and the number of its reply.
@@ -233,9 +242,17 @@ fn files(rows: Scope<'_>, seq: MessageSeq) -> Result<Vec<Fetching>, StoreError> 
 fn context(rows: Scope<'_>, seq: MessageSeq, now: Timestamp) -> Result<TraceContext, StoreError> {
     let read = || -> rusqlite::Result<TraceContext> {
         let launches: Launches = crate::session::launches_of(rows)?;
-        let sql = "SELECT min(seq) FROM message
-                   WHERE session = ?1 AND outcome IS NULL AND seq < ?2";
-        let behind: Option<MessageSeq> = only(&rows, sql, [rows.session, seq.0])?;
+        let sql = "SELECT seq, wait FROM message
+                   WHERE session = ?1 AND outcome IS NULL AND seq <= ?2 ORDER BY seq LIMIT 1";
+        let first: Option<(MessageSeq, Option<ProviderWait>)> =
+            one(&rows, sql, [rows.session, seq.0])?;
+        let behind = first.as_ref().map(|it| it.0).filter(|it| *it != seq);
+        let sql = format!(
+            "{REQUESTS} AND r.state <> 'answered' AND r.cause < ?2 AND EXISTS (SELECT 1 FROM message m
+                 WHERE m.session = r.session AND m.seq = r.cause AND m.outcome IS NULL)
+             ORDER BY r.seq LIMIT 1"
+        );
+        let asked_before: Option<Question> = one(&rows, &sql, [rows.session, seq.0])?;
         let sql = format!(
             "SELECT {REASON} FROM launch WHERE session = ?1 AND bad = 1
              ORDER BY incarnation DESC LIMIT 1"
@@ -248,7 +265,10 @@ fn context(rows: Scope<'_>, seq: MessageSeq, now: Timestamp) -> Result<TraceCont
             bad_starts: launches.failures,
             last_bad_end: launches.last_end.filter(|_| launches.failures != 0),
             last_bad_reason: reason.unwrap_or_default(),
+            stopped: None,
+            wait: first.and_then(|it| it.1).filter(|it| !it.is_over(now)),
             behind,
+            asked_before,
             channel_trouble: None,
         })
     };

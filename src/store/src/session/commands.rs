@@ -51,10 +51,13 @@ impl SessionRows<'_> {
             let Some(seq) = insert(tx, &admitted, now)? else {
                 return Ok(());
             };
-            let stop_report = stops::total(&stops::end_work(tx, seq.0, now)?);
+            let ended = stops::end_work(tx, seq.0, Some((&message.from, seq)), now)?;
             conclude(tx, seq, &BY_HOST, now)?;
             wake(tx)?;
-            parts::add_notice(tx, "command", seq, PartKind::Answer, &answer(&stop_report), now)
+            let elsewhere = ended.iter().filter(|it| it.last != seq);
+            stops::tell(tx, elsewhere, &format!("stopped-{seq}"), &message.sender.name, now)?;
+            let text = answer(&stops::total(&ended));
+            parts::add_notice(tx, "command", seq, PartKind::Notice, &text, now)
         })
     }
 }

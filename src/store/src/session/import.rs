@@ -170,17 +170,26 @@ impl MessageImport<'_> {
         Ok(max <= only::<i64>(&self.tx, sql, [self.tx.session, max])?)
     }
 
-    /// What answers a channel that takes nothing goes to the conversation's last other chat; if there
-    /// is none, it goes where it must be refused.
+    /// What answers a channel that takes nothing goes to the conversation's last other chat; while
+    /// nobody wrote in one, to a chat that is wired into it, or else to an owner, with a word on what
+    /// it answers. If there is none, it goes where it must be refused.
     fn heard(&self, cause: Cause) -> rusqlite::Result<Cause> {
         if !self.context.render_caps(&cause.from).mute {
             return Ok(cause);
         }
         let is_mute =
             |channel: &str| self.context.render_caps.get(channel).is_some_and(|it| it.mute);
-        let other = parts::last_chat(self.tx, cause.seq, is_mute)?;
+        let (other, about) = match parts::last_chat(self.tx, cause.seq, is_mute)? {
+            Some(last) => (Some(last), None),
+            None => {
+                let Address { channel, chat, .. } = &cause.from;
+                let about =
+                    format!("(About an event from {channel}:{chat}, which takes no answers.)");
+                (parts::next_chat(self.tx, &cause.from, is_mute)?, Some(about))
+            }
+        };
         Ok(match other {
-            Some(from) => Cause { from, platform_id: String::new(), ..cause },
+            Some(from) => Cause { from, about, platform_id: String::new(), ..cause },
             None => cause,
         })
     }
@@ -193,7 +202,7 @@ impl MessageImport<'_> {
             Some(name) => match self.context.destinations.get(name) {
                 Some(to) => Ok((to.clone(), String::new())),
                 None => Err(format!(
-                    "(I wanted to write to \"{}\", which I am not allowed to.)",
+                    "(I wanted to write to \"{}\", but I'm not allowed to.)",
                     name.chars().filter(|it| !it.is_control()).take(64).collect::<String>()
                 )),
             },
@@ -210,6 +219,7 @@ impl MessageImport<'_> {
             PartKind::Answer if cause.task.is_some() => tasks::mark(self.tx, cause.seq)?,
             PartKind::Answer | PartKind::Interim | PartKind::Notice => None,
         };
+        let mark = mark.or_else(|| cause.about.clone());
         let text = mark.map_or(text.clone(), |it| format!("{it}\n{text}"));
         let limit = self.context.render_caps(&to).text;
         let held = self.is_held(cause, &to);
@@ -272,7 +282,7 @@ impl MessageImport<'_> {
             (Ok(file), Ok(to)) => (file, to),
             (_, Err(why)) => return self.text(cause, &why),
             (Err(why), Ok(_)) => {
-                let text = format!("{}\n(A file could not be sent: {why}.)", self.message.text);
+                let text = format!("{}\n(A file couldn't be sent: {why}.)", self.message.text);
                 return self.text(cause, text.trim_start());
             }
         };

@@ -167,7 +167,7 @@ row!(Counts { waiting, unsent, has_container });
 pub(super) struct MessageOutcome<'a> {
     pub(super) outcome: Outcome,
     pub(super) reason: &'a str,
-    /// The runner's message that answers it.
+    /// The runner's message that answers it, or the message whose notice says that it was stopped.
     pub(super) reply: Option<i64>,
 }
 

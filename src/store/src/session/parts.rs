@@ -13,6 +13,7 @@ use rusqlite::params;
 
 use super::{Scope, SessionRows, dead_letters, quiet};
 use crate::StoreError;
+use crate::central::heard::owners_elsewhere;
 use crate::outbox::{self, ClaimedPart, Draft, NewPart, Origin, PartKind, Target};
 use crate::reasons::OVERTAKEN;
 use crate::row::{Columns, FromRow, is_there, list, one, read, run};
@@ -29,6 +30,8 @@ pub(super) struct Cause {
     pub(super) written_in: Address,
     /// Empty for a task: no platform knows its message.
     pub(super) platform_id: String,
+    /// Said above the answers, where their readers do not know of the message.
+    pub(super) about: Option<String>,
     /// The task that it is of, if no person wrote it.
     pub(super) task: Option<TaskId>,
     /// Somebody stopped the work on it.
@@ -56,6 +59,7 @@ impl FromRow for Cause {
             written_in: from.clone(),
             from,
             platform_id: columns.next()?,
+            about: None,
             task: columns.next()?,
             is_declined: columns.next()?,
             is_given_up: columns.next()?,
@@ -82,6 +86,23 @@ pub(super) fn last_chat(
         }
     }
     Ok(None)
+}
+
+/// Who hears what answers `from` while nobody wrote to the conversation anywhere else: the chat of it
+/// that was active last, or else the private chat of an owner.
+pub(super) fn next_chat(
+    tx: Scope<'_>,
+    from: &Address,
+    is_mute: impl Fn(&str) -> bool,
+) -> rusqlite::Result<Option<Address>> {
+    let sql = "SELECT m.channel, m.account, m.chat, NULL FROM session s
+               JOIN wiring w ON w.agent_group = s.agent_group AND w.session_mode = 'agent-shared'
+               JOIN messaging_group m ON m.id = w.messaging_group AND m.denied_at IS NULL
+               WHERE s.id = ?1 AND s.messaging_group IS NULL ORDER BY m.active_at DESC";
+    let wired = list::<Address>(&tx, sql, [tx.session])?;
+    let owners = owners_elsewhere(&tx, &from.channel, &from.account)?;
+    let all = wired.into_iter().chain(owners.into_iter().map(|it| it.1));
+    Ok({ all }.find(|it| !is_mute(&it.channel)))
 }
 
 /// Adds a part that a message of the agent led to.
@@ -314,7 +335,9 @@ impl SessionRows<'_> {
 /// Other messages that the part answers, by their platform ids: those of the address that it goes to.
 fn answered_too(tx: Scope<'_>, key: &PartKey) -> rusqlite::Result<Vec<String>> {
     let sql = "SELECT m.platform_id FROM part p
-               JOIN message m ON m.session = p.session AND m.reply = p.out_seq AND m.seq <> p.cause
+               JOIN message m ON m.session = p.session AND m.seq <> p.cause
+                   AND m.reply = coalesce(p.out_seq, p.cause)
+                   AND (p.out_seq IS NOT NULL OR m.outcome = 'declined')
                    AND m.channel = p.channel AND m.account = p.account AND m.chat = p.chat
                    AND m.thread IS p.thread
                WHERE p.session = ?1 AND p.key = ?2 ORDER BY m.seq";

@@ -47,7 +47,9 @@ pub struct StopOrder {
 pub(super) struct Work {
     chat: Address,
     /// The last message there.
-    last: MessageSeq,
+    pub(super) last: MessageSeq,
+    /// Messages without an outcome.
+    open: Vec<MessageSeq>,
     stop_report: StopReport,
 }
 
@@ -70,13 +72,9 @@ impl SessionRows<'_> {
             let mut stop_report = stop_state.stop_report;
             if stop_state.stop < order.stop {
                 let before = if in_work { seq_after(tx, order.stop)? } else { 0 };
-                let ended = end_work(tx, before, now)?;
+                let ended = end_work(tx, before, None, now)?;
                 stop_report = total(&ended);
-                for work in ended {
-                    let text = notice::frozen(&order.by, &work.stop_report);
-                    let why = format!("stopped{}", order.stop.0);
-                    parts::add_notice(tx, &why, work.last, PartKind::Notice, &text, now)?;
-                }
+                tell(tx, &ended, &format!("stopped{}", order.stop.0), &order.by, now)?;
             }
             let told = tell_waiting(tx, order, now)?;
             tx.execute(
@@ -101,12 +99,22 @@ fn seq_after(tx: Scope<'_>, stop: StopId) -> rusqlite::Result<i64> {
 }
 
 /// Ends all work: sets aside the messages before `before`, voids what is not sent, lets what ran say
-/// nothing more. Returns what it found, by chat.
-pub(super) fn end_work(tx: Scope<'_>, before: i64, now: Timestamp) -> rusqlite::Result<Vec<Work>> {
-    let found = work(tx, before)?;
-    let sql = "SELECT seq FROM message WHERE session = ?1 AND outcome IS NULL AND seq < ?2";
-    for message in list(&tx, sql, [tx.session, before])? {
-        conclude(tx, message, &CANCELLED, now)?;
+/// nothing more. Returns what it found, by chat. What a message that says so is told there speaks for
+/// all that it ends in its chat.
+pub(super) fn end_work(
+    tx: Scope<'_>,
+    before: i64,
+    order: Option<(&Address, MessageSeq)>,
+    now: Timestamp,
+) -> rusqlite::Result<Vec<Work>> {
+    let mut found = work(tx, before)?;
+    for work in &mut found {
+        work.last = order.filter(|it| *it.0 == work.chat).map_or(work.last, |it| it.1);
+        let reply = Some(work.last.0);
+        let cancelled = MessageOutcome { outcome: Outcome::Declined, reason: STOPPED, reply };
+        for message in &work.open {
+            conclude(tx, *message, &cancelled, now)?;
+        }
     }
     // What is with a platform right now cannot be called back; it ends there, however it ends.
     tx.execute(
@@ -130,6 +138,20 @@ pub(super) fn end_work(tx: Scope<'_>, before: i64, now: Timestamp) -> rusqlite::
     Ok(found)
 }
 
+/// Tells the chats whose work was ended.
+pub(super) fn tell<'a>(
+    tx: Scope<'_>,
+    ended: impl IntoIterator<Item = &'a Work>,
+    why: &str,
+    by: &str,
+    now: Timestamp,
+) -> rusqlite::Result<()> {
+    ended.into_iter().try_for_each(|work| {
+        let text = notice::frozen(by, &work.stop_report);
+        parts::add_notice(tx, why, work.last, PartKind::Notice, &text, now)
+    })
+}
+
 pub(super) fn total(all: &[Work]) -> StopReport {
     all.iter().map(|it| it.stop_report).sum()
 }
@@ -149,12 +171,14 @@ fn work(tx: Scope<'_>, before: i64) -> rusqlite::Result<Vec<Work>> {
     for (last, chat, is_open) in messages {
         let at = all.iter().position(|it| it.chat == chat);
         let at = at.unwrap_or_else(|| {
-            all.push(Work { chat: chat.clone(), last, stop_report: StopReport::default() });
+            let (open, stop_report) = (Vec::new(), StopReport::default());
+            all.push(Work { chat: chat.clone(), last, open, stop_report });
             all.len() - 1
         });
         let found = &mut all[at];
         found.last = last;
-        found.stop_report.aside += usize::from(is_open);
+        found.open.extend(is_open.then_some(last));
+        found.stop_report.aside = found.open.len();
         count_parts(tx, last, &chat, &mut found.stop_report)?;
     }
     Ok(all)
@@ -204,5 +228,3 @@ fn tell_waiting(tx: Scope<'_>, order: &StopOrder, now: Timestamp) -> rusqlite::R
 const STOP_STATE: &str = "SELECT stop, stop_told, stop_report FROM session WHERE id = ?1";
 const LAST_WAITING: &str =
     "SELECT coalesce(max(seq), 0) FROM message WHERE session = ?1 AND outcome IS NULL";
-const CANCELLED: MessageOutcome<'_> =
-    MessageOutcome { outcome: Outcome::Declined, reason: STOPPED, reply: None };

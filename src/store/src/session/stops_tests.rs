@@ -3,11 +3,11 @@
 use domain::AgentName;
 use domain::agent::AgentGroup;
 use domain::delivery::Verdict;
-use domain::message::Outcome;
+use domain::message::{Address, Admitted, InboundKind, Incoming, Outcome};
 use domain::stop::Scope;
 use domain::stop::StopReport;
 
-use super::tests::{M1, NOW, Pair, answer, context, pair};
+use super::tests::{M1, NOW, Pair, answer, context, incoming, pair};
 use super::*;
 use crate::{CentralStore, ClaimedPart};
 
@@ -53,7 +53,7 @@ fn a_half_sent_answer_is_voided_and_what_went_out_is_said() {
     let unsent = Verdict::Unsent { retry_at: NOW, counts: false };
     it.host.conclude(&with_platform.host_key.part, &unsent, NOW).unwrap();
     let texts = drain(&mut it);
-    assert!(texts.len() == 1 && texts[0].contains("stopped by Ann. Not sent any more: 1 part"));
+    assert!(texts.len() == 1 && texts[0].contains("stopped by Ann. 1 pending answer cancelled"));
 }
 
 #[test]
@@ -130,6 +130,27 @@ fn what_a_container_may_have_begun_with_is_set_aside() {
     let _runner = it.runner();
     assert_eq!(it.apply_stop(1).aside, 1);
     assert_eq!(it.host.posting().outcomes().unwrap(), [("m1".into(), Some(Outcome::Declined))]);
+}
+
+#[test]
+fn a_turn_that_is_cancelled_is_told_to_everybody_who_waits_for_it() {
+    let mut it = pair();
+    it.say("m1");
+    let from = Address { chat: "d".into(), ..incoming("m2").from };
+    let other = Incoming { from: from.clone(), ..incoming("m2") };
+    let admitted = Admitted { message: other, kind: InboundKind::Chat, rule: None };
+    it.host.posting().insert(&[admitted], NOW).unwrap();
+    it.say("m3");
+    it.host.posting().cancel_turn(&incoming("stop"), domain::notice::stopped, NOW).unwrap();
+    let keys: Vec<_> = it.host.rows().open_parts().unwrap().into_iter().map(|it| it.key).collect();
+    let mut parts = keys.iter().map(|key| it.host.claim_part(key, NOW).unwrap().unwrap());
+    let (elsewhere, here) = (parts.next().unwrap(), parts.next().unwrap());
+    assert_eq!((&elsewhere.to, elsewhere.reply_to.as_str()), (&from, "m2"));
+    assert_eq!(
+        (here.reply_to.as_str(), &here.also[..]),
+        ("stop", &["m1".to_owned(), "m3".to_owned()][..])
+    );
+    assert!(elsewhere.also.is_empty() && parts.next().is_none());
 }
 
 #[test]

@@ -216,7 +216,7 @@ fn a_claim_left_by_a_crash_is_uncertain_and_sent_again_as_a_repeat() {
     assert_eq!(it.host.rows().open_parts().unwrap()[0].state, PartState::Claimed);
     it.host.conclude(&parts[0].key, &Verdict::Uncertain { retry_at: NOW }, NOW).unwrap();
     let part = it.host.claim_part(&parts[0].key, NOW).unwrap().unwrap();
-    assert!(part.is_repeat && text_of(&part).contains("cannot be started"));
+    assert!(part.is_repeat && text_of(&part).contains("can't be started"));
 }
 
 #[test]
@@ -291,4 +291,50 @@ fn a_writer_that_died_in_mid_transaction_is_waited_for() {
     let mut runner = it.runner();
     assert_eq!(runner.state("k1").unwrap(), None, "rolled back");
     assert_eq!(it.host.snapshot().unwrap().mailbox, Mailbox::Sound);
+}
+
+#[test]
+fn what_answers_an_event_before_anybody_wrote_reaches_somebody() {
+    let mut it = pair();
+    let insert = |it: &Pair, sql: &str| it.host.rows().scope.execute_batch(sql).unwrap();
+    let answer_next = |it: &mut Pair, id: &str| {
+        let from = Address { channel: "hook".into(), chat: "house".into(), ..incoming(id).from };
+        let message = Incoming { from, ..incoming(id) };
+        let admitted = Admitted { message, kind: InboundKind::Chat, rule: None };
+        it.host.posting().insert(&[admitted], NOW).unwrap();
+        let mut runner = it.runner();
+        let seq = it.host.snapshot().unwrap().waiting[0].message;
+        runner.claim(&[seq], NOW).unwrap();
+        let end = TurnEnd { messages: vec![seq], ..answer("it failed") };
+        runner.end_turn(&end, &[], NOW).unwrap();
+        let mut context = context(100);
+        context
+            .render_caps
+            .insert("hook".into(), RenderCaps { mute: true, ..RenderCaps::default() });
+        it.host.import(&context, NOW).unwrap();
+        let key = it.host.rows().open_parts().unwrap()[0].key.clone();
+        let part = it.host.claim_part(&key, NOW).unwrap().unwrap();
+        it.host.conclude(&key, &Verdict::Sent { platform_id: id.into() }, NOW).unwrap();
+        (part.to.clone(), text_of(&part).to_owned())
+    };
+    insert(
+        &it,
+        "INSERT INTO person (id, name, created_at) VALUES (1, 'Zoe', 1);
+         INSERT INTO handle (channel, id, person) VALUES ('cli', 'zoe', 1);
+         INSERT INTO role (person, role) VALUES (1, 'owner');
+         INSERT INTO messaging_group (id, channel, account, chat, peer, active_at)
+             VALUES (70, 'cli', 'local', 'dm-zoe', 'zoe', 5);",
+    );
+    let (to, text) = answer_next(&mut it, "e1");
+    assert_eq!(to.chat, "dm-zoe");
+    assert_eq!(text, "(About an event from hook:house, which takes no answers.)\nit failed");
+    insert(
+        &it,
+        "INSERT INTO messaging_group (id, channel, account, chat, active_at)
+             VALUES (71, 'cli', 'local', 'family', 1);
+         INSERT INTO wiring (messaging_group, agent_group, session_mode)
+             SELECT 71, agent_group, 'agent-shared' FROM session;
+         UPDATE session SET messaging_group = NULL;",
+    );
+    assert_eq!(answer_next(&mut it, "e2").0.chat, "family", "it is part of the conversation");
 }

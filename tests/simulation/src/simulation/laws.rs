@@ -135,9 +135,9 @@ fn tells_of_stop(part: &Part) -> bool {
 /// A stop says what it set aside, and how much of what was answered it held back.
 pub(super) fn stop_told(chat: &str, outcome: Outcome, sent: &[Part]) -> bool {
     let words: &[&str] = match outcome {
-        Outcome::Declined => &["et aside:"],
+        Outcome::Declined => &["message cancelled", "messages cancelled"],
         Outcome::Answered | Outcome::Failed | Outcome::Silent => {
-            &["not sent any more:", "Not sent any more:", "may have arrived:"]
+            &["pending answer", "may still arrive"]
         }
     };
     let tells = |text: &str| text.contains("topped") && words.iter().any(|it| text.contains(it));

@@ -82,7 +82,7 @@ fn right(multi_user: &MultiUser, post: &Post, text: &str) -> Option<&'static str
         Word::Send => text.contains("I sent it to"),
         Word::Context => text.contains("context message"),
         Word::Stop => text.contains("top"),
-        Word::Status => text.contains("in work"),
+        Word::Status => text.contains("in progress"),
         Word::Code(_) => text.contains("you said"),
     };
     (!good && !could_not_store(multi_user, post, text)).then_some("that is no answer to it")
