@@ -46,15 +46,7 @@ pub struct Looked {
 
 /// Fires what is due.
 pub(crate) async fn look(host: &Host) -> Looked {
-    let looked = async {
-        let until = fire_due(host).await?;
-        fail_lost_fires(host).await?;
-        let waiting = host.central.read(|central| central.handovers()).await?;
-        // Slots that came during the look are still to be fired, and so are "next".
-        let next = host.central.read(move |central| central.earliest_slot(until)).await?;
-        Ok(Looked { waiting, next })
-    };
-    looked.await.unwrap_or_else(|err: StoreError| {
+    fire(host).await.unwrap_or_else(|err| {
         warn!(why = chain(&err), "tasks are left for the next sweep");
         Looked::default()
     })
@@ -75,22 +67,37 @@ pub(crate) async fn hand_over(host: &Host, slots: Vec<Handover>) -> bool {
     true
 }
 
-/// Returns the instant up to which everything was fired.
-async fn fire_due(host: &Host) -> Result<Timestamp, StoreError> {
-    let mut now = host.clock.now();
+async fn fire(host: &Host) -> Result<Looked, StoreError> {
+    let lost_after = i64::try_from(LOST_AFTER.as_millis()).unwrap_or(i64::MAX);
     for _ in 0..ROUNDS_MAX {
-        now = host.clock.now();
-        let due = host.central.read(move |central| central.due_with_streaks(now, BATCH)).await?;
-        if due.is_empty() {
-            break;
+        let now = host.clock.now();
+        let read = move |it: &mut CentralStore| {
+            let due = it.due_with_streaks(now, BATCH)?;
+            let lost = it.lost_fires(Timestamp(now.0.saturating_sub(lost_after)))?;
+            if !due.is_empty() || !lost.is_empty() {
+                return Ok(Err((due, lost)));
+            }
+            // Slots that come during the look are still to be fired, and so are "next".
+            Ok(Ok(Looked { waiting: it.handovers()?, next: it.earliest_slot(now)? }))
+        };
+        let (due, lost) = match host.central.read(read).await? {
+            Ok(looked) => return Ok(looked),
+            Err(work) => work,
+        };
+        if !due.is_empty() {
+            let decided: Vec<Decided> = due.into_iter().map(|it| decide(it, now)).collect();
+            let tasks = decided.len();
+            let write = move |it: &mut CentralStore| it.fire(&decided, now);
+            let fired = host.central.write("fires", write).await?;
+            info!(tasks, fired = fired.len(), "tasks came due");
         }
-        let decided: Vec<Decided> = due.into_iter().map(|it| decide(it, now)).collect();
-        let tasks = decided.len();
-        let write = move |it: &mut CentralStore| it.fire(&decided, now);
-        let fired = host.central.write("fires", write).await?;
-        info!(tasks, fired = fired.len(), "tasks came due");
+        for key in lost {
+            let end = move |it: &mut CentralStore| it.record_result(key, false, LOST, now);
+            host.central.write("a lost fire", end).await?;
+            warn!(fire = %key, "a task's slot is given up");
+        }
     }
-    Ok(now)
+    Ok(Looked { waiting: host.central.read(|it| it.handovers()).await?, next: None })
 }
 
 fn decide(due: DueTask, now: Timestamp) -> Decided {
@@ -103,16 +110,4 @@ fn decide(due: DueTask, now: Timestamp) -> Decided {
     } else {
         Decided { row, plan, why: None }
     }
-}
-
-/// Ends what nobody will end any more.
-async fn fail_lost_fires(host: &Host) -> Result<(), StoreError> {
-    let now = host.clock.now();
-    let before = now - LOST_AFTER;
-    for key in host.central.read(move |central| central.lost_fires(before)).await? {
-        let end = move |it: &mut CentralStore| it.record_result(key, false, LOST, now);
-        host.central.write("a lost fire", end).await?;
-        warn!(fire = %key, "a task's slot is given up");
-    }
-    Ok(())
 }

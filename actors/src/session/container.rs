@@ -244,6 +244,7 @@ impl SessionState {
     }
 
     pub(super) async fn take_report(&mut self, report: Report) -> Result<(), SessionError> {
+        self.is_look_due = false; // The look that follows is for all that came so far.
         match report.0 {
             Kind::Inspected { found: Ok(observed), wanted } => {
                 self.take_observed(observed, wanted).await

@@ -63,8 +63,8 @@ pub struct SessionState {
     timer: Option<Timer<SessionMessage>>,
     /// Since when the engine has not answered.
     pub(super) lost_since: Option<Instant>,
-    /// A look for what woke it is in the mailbox.
-    is_look_due: bool,
+    /// A look for what woke it is on its way.
+    pub(super) is_look_due: bool,
     /// Messages from the parent; see [`SessionsMessage::Resting`].
     pub(super) seen: u64,
     pub(super) folders_made: bool,
@@ -132,9 +132,14 @@ impl SessionState {
                 self.last_from = from.or(self.last_from.take());
                 self.lost_since = None;
                 self.container.hurry();
-                // One look for all that came meanwhile.
+                // One look for all that came meanwhile; an engine that is away has to be asked first.
                 if !std::mem::replace(&mut self.is_look_due, true) {
-                    let _ = self.myself.cast(SessionMessage::Look);
+                    match self.container.ask_in(false) {
+                        Duration::ZERO | Duration::MAX => {
+                            drop(self.myself.cast(SessionMessage::Look))
+                        }
+                        wait => drop(self.myself.send_after(wait, || SessionMessage::Look)),
+                    }
                 }
                 return Ok(());
             }

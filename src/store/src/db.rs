@@ -20,6 +20,7 @@ use tokio::task::spawn_blocking;
 
 use crate::StoreError;
 use crate::gate::{Fault, Gate};
+use crate::row::run;
 
 type Open<T> = dyn Fn() -> Result<T, StoreError> + Send + Sync;
 
@@ -306,8 +307,8 @@ fn step<T: Store>(store: &mut T, job: Job<T>) -> Told {
     let has_entered = entered.is_ok();
     let (went_well, told) = job(entered.map(|()| &mut *store));
     if has_entered && !store.connection().is_autocommit() {
-        let leave = if went_well { "RELEASE job" } else { "ROLLBACK TO job; RELEASE job" };
-        if let Err(err) = execute(store, leave) {
+        let undone = if went_well { Ok(()) } else { execute(store, "ROLLBACK TO job") };
+        if let Err(err) = undone.and_then(|()| execute(store, "RELEASE job")) {
             tracing::debug!(error = &err as &dyn std::error::Error, "a commit is lost");
             let _ = execute(store, "ROLLBACK");
         }
@@ -339,7 +340,7 @@ fn refuse<T>(batch: Vec<Job<T>>, err: StoreError) {
 }
 
 fn execute<T: Store>(store: &T, sql: &str) -> Result<(), StoreError> {
-    store.connection().execute_batch(sql).map_err(StoreError::query("a commit"))
+    run(store.connection(), sql, []).map(drop).map_err(StoreError::query("a commit"))
 }
 
 /// Runs a call that may wait for the disk on the blocking pool, or where the gate wants it. A panic

@@ -2,6 +2,8 @@
 
 use rusqlite::Connection;
 
+use crate::row::run;
+
 /// A transaction, or a part of the one that is open already.
 pub(crate) struct Step {
     keep: &'static str,
@@ -15,11 +17,11 @@ impl Step {
         } else {
             ("SAVEPOINT step", "RELEASE step", "ROLLBACK TO step; RELEASE step")
         };
-        conn.execute_batch(begin).map(|()| Self { keep, undo })
+        run(conn, begin, []).map(|_| Self { keep, undo })
     }
 
     pub(crate) fn keep(&self, conn: &Connection) -> rusqlite::Result<()> {
-        conn.execute_batch(self.keep)
+        run(conn, self.keep, []).map(drop)
     }
 
     /// A full disk may have undone it already, and all that was open around it.

@@ -67,7 +67,7 @@ impl Seen {
 
     /// When the engine is to be asked next: at once where nobody knows, and less often the longer it has
     /// been away, so that a thousand sessions do not keep asking; unless a container is to be killed.
-    pub(super) fn ask_in(&self, is_stopped: bool) -> Duration {
+    pub(in crate::session) fn ask_in(&self, is_stopped: bool) -> Duration {
         match self {
             Self::Unread => Duration::ZERO,
             Self::Unreachable { since, asked } => {
