@@ -53,6 +53,8 @@ fn answered(
         }
     }
     let text = seen.sent.iter().find(|it| of(it)).map(|it| it.content.text().to_owned());
+    // What a stop cancelled before it was sent has the notice about the stop as its answer.
+    let text = text.filter(|it| !(stopped && it.starts_with("I was stopped by")));
     if let (Some(post), Some(text), Some(Outcome::Answered)) = (post, text, outcome) {
         broken.extend(right(multi_user, post, &text).map(|why| format!("{id}: {why}: {text:?}")));
         if post.word == Word::Send && !stopped && !could_not_store(multi_user, post, &text) {
