@@ -44,7 +44,7 @@ use crate::actor_handle::Timer;
 use crate::host::Host;
 use crate::sessions::child::chain;
 
-/// Rounds of one look; every round closes or settles something.
+/// Rounds of one look; every round asks, tells or settles something.
 const ROUNDS_MAX: usize = 32;
 /// Delay after a passing failure.
 const SOON: Duration = Duration::from_secs(1);
@@ -133,11 +133,19 @@ impl ApprovalState {
             changed |= told;
             next = next.into_iter().chain(look_at).min();
             let rows = self.host.central.read(|central| central.unsettled()).await?;
+            let mut failed = Ok(());
             for row in rows {
-                let (did, look_at) = self.advance(row).await?;
-                changed |= did;
-                next = next.into_iter().chain(look_at).min();
+                match self.advance(row).await {
+                    Ok((did, look_at)) => {
+                        changed |= did;
+                        next = next.into_iter().chain(look_at).min();
+                    }
+                    Err(err) if err.is_permanent() => return Err(err),
+                    // One row that cannot be settled keeps no other from it.
+                    Err(err) => failed = Err(err),
+                }
             }
+            failed?;
             if !changed {
                 break;
             }

@@ -45,22 +45,22 @@ struct Slots {
 struct Waiter {
     session: SessionId,
     agent: AgentName,
-    served: oneshot::Sender<Grant>,
+    served: oneshot::Sender<Permit>,
 }
 
 /// A slot for a container that is about to start; dropped, it is free again.
 #[derive(Debug)]
-pub struct Grant {
+pub struct Permit {
     shared: Arc<Shared>,
     session: SessionId,
     is_kept: bool,
 }
 
 impl ContainerSlots {
-    /// At most `max` containers.
+    /// At most `max` containers, and at least one.
     #[must_use]
     pub fn new(max: usize) -> Self {
-        let shared = Arc::new(Shared { max, slots: Mutex::default() });
+        let shared = Arc::new(Shared { max: max.max(1), slots: Mutex::default() });
         Self { shared, leaving: Arc::default() }
     }
 
@@ -81,14 +81,15 @@ impl ContainerSlots {
     pub fn contended(&self, agent: &AgentName) -> bool {
         let leaving = self.leaving.load(Ordering::Relaxed);
         let slots = self.shared.lock();
-        let taken = slots.held.len().saturating_sub(leaving + 1);
+        // Above the cap, each that goes helps; and an agent always makes room for itself.
+        let taken = slots.held.len().saturating_sub(leaving + 1).min(self.shared.max - 1);
         let by_agent = slots.by_agent();
         let of = |agent: &AgentName| by_agent.get(agent).copied().unwrap_or_default();
         let agents = by_agent.len() - usize::from(of(agent) == 1);
         let helped = |waiter: &&Waiter| {
-            let gone = usize::from(waiter.agent == *agent);
-            let running = of(&waiter.agent).saturating_sub(gone);
-            !waiter.served.is_closed() && may_take(self.shared.max, taken, agents, running)
+            let running = of(&waiter.agent);
+            let may = waiter.agent == *agent || may_take(self.shared.max, taken, agents, running);
+            may && !waiter.served.is_closed()
         };
         slots.is_open && leaving < slots.waiting.iter().filter(helped).count()
     }
@@ -99,19 +100,19 @@ impl ContainerSlots {
         session: SessionId,
         agent: &AgentName,
         contended: impl FnOnce(),
-    ) -> Grant {
-        let (served, mut grant) = oneshot::channel();
+    ) -> Permit {
+        let (served, mut permit) = oneshot::channel();
         let waiter = Waiter { session, agent: agent.clone(), served };
         self.shared.lock().waiting.push_back(waiter);
         Shared::serve(&self.shared);
-        if let Ok(grant) = grant.try_recv() {
-            return grant;
+        if let Ok(permit) = permit.try_recv() {
+            return permit;
         }
         contended();
-        match grant.await {
-            Ok(grant) => grant,
+        match permit.await {
+            Ok(permit) => permit,
             // Not reached: a waiter is removed when it is served, or when nobody waits for it.
-            Err(_) => Grant { shared: Arc::clone(&self.shared), session, is_kept: false },
+            Err(_) => Permit { shared: Arc::clone(&self.shared), session, is_kept: false },
         }
     }
 
@@ -162,13 +163,13 @@ impl Shared {
             slots.waiting.retain(|waiter| !waiter.served.is_closed());
             while let Some(Waiter { session, agent, served: waiter }) = slots.next(this.max) {
                 slots.held.insert(session, agent);
-                let grant = Grant { shared: Arc::clone(this), session, is_kept: false };
-                served.push((waiter, grant));
+                let permit = Permit { shared: Arc::clone(this), session, is_kept: false };
+                served.push((waiter, permit));
             }
         }
-        // After the lock: the grant of one that went meanwhile is dropped here, which locks again.
-        for (waiter, grant) in served {
-            drop(waiter.send(grant));
+        // After the lock: the permit of one that went meanwhile is dropped here, which locks again.
+        for (waiter, permit) in served {
+            drop(waiter.send(permit));
         }
     }
 
@@ -200,14 +201,14 @@ impl Slots {
     }
 }
 
-impl Grant {
+impl Permit {
     /// The container is about to start: the slot stays taken until [`ContainerSlots::release`].
     pub fn keep(mut self) {
         self.is_kept = true;
     }
 }
 
-impl Drop for Grant {
+impl Drop for Permit {
     fn drop(&mut self) {
         if !self.is_kept {
             self.shared.lock().held.remove(&self.session);

@@ -247,7 +247,7 @@ impl SessionsState {
                     warn!(error = &err as &dyn std::error::Error, "left for the next sweep")
                 }
             }
-            let (rows, orphans) = asleep_with_work(&host, &live).await;
+            let (rows, orphans) = list_work(&host, &live).await;
             for row in rows {
                 let _ = myself.cast(SessionsMessage::To(row, Box::new(SessionMessage::Sweep)));
             }
@@ -260,8 +260,9 @@ impl SessionsState {
     }
 }
 
-/// Sessions that may have something to do, and those of which only a container is left.
-async fn asleep_with_work(host: &Host, live: &[SessionId]) -> (Vec<SessionRow>, Vec<SessionId>) {
+/// Sessions that may have something to do, and containers without a session. The first complete listing
+/// counts what runs and opens the container slots.
+async fn list_work(host: &Host, live: &[SessionId]) -> (Vec<SessionRow>, Vec<SessionId>) {
     let mut rows = host.central.read(|central| central.awake()).await.unwrap_or_else(|err| {
         warn!(error = &err as &dyn std::error::Error, "left for the next sweep");
         Vec::new()

@@ -68,12 +68,11 @@ pub(crate) async fn hand_over(host: &Host, slots: Vec<Handover>) -> bool {
 }
 
 async fn fire(host: &Host) -> Result<Looked, StoreError> {
-    let lost_after = i64::try_from(LOST_AFTER.as_millis()).unwrap_or(i64::MAX);
     for _ in 0..ROUNDS_MAX {
         let now = host.clock.now();
         let read = move |it: &mut CentralStore| {
             let due = it.due_with_streaks(now, BATCH)?;
-            let lost = it.lost_fires(Timestamp(now.0.saturating_sub(lost_after)))?;
+            let lost = it.lost_fires(now - LOST_AFTER)?;
             if !due.is_empty() || !lost.is_empty() {
                 return Ok(Err((due, lost)));
             }

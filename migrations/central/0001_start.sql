@@ -429,7 +429,7 @@ CREATE TABLE question (
     answered_with   TEXT,
     asked_at        INTEGER NOT NULL,
     expires_at      INTEGER NOT NULL,
-    settled_at      INTEGER,                                   -- all that follows was done
+    settled_at      INTEGER,                                   -- what follows was committed; messages may still be due
     CHECK ((state = 'answered') = (answer IS NOT NULL)),
     CHECK (settled_at IS NULL OR state <> 'open'),
     CHECK (kind NOT IN ('change', 'agent') OR (session IS NOT NULL AND out_seq IS NOT NULL))

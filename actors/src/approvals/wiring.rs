@@ -7,7 +7,7 @@ use domain::naming::agent_name_for;
 use domain::session_key::ChatId;
 use store::{CentralStore, StoreError, Wiring};
 
-/// Wires a chat as somebody chose, once; returns the agent. One that was to be new is never an agent
+/// Wires a chat as somebody chose; returns the agent. One that was to be new is never an agent
 /// that others use, or that was removed: by now its name may be taken, and it gets another one.
 pub(super) fn wire(
     central: &mut CentralStore,
@@ -31,9 +31,8 @@ pub(super) fn wire(
         }
         ChatChoice::New(wanted) => {
             if !wired.is_empty() {
-                // Done before, as far as it got; or somebody wired the chat to another agent.
-                let is_ours = |it: &AgentName| it.as_str().starts_with(wanted.as_str());
-                return Ok(wired.into_iter().find(is_ours));
+                // Somebody wired the chat to an agent meanwhile.
+                return Ok(None);
             }
             let taken = central.agent_names_taken()?;
             let name = match taken.contains(wanted) {

@@ -19,8 +19,8 @@ fn open(max: usize) -> Arc<ContainerSlots> {
 /// Whether session `id` of an agent gets a slot, which it keeps.
 async fn takes(slots: &ContainerSlots, id: i64, name: &str) -> bool {
     let agent = agent(name);
-    let grant = slots.take(SessionId(id), &agent, || ());
-    timeout(Duration::from_millis(10), grant).await.map(Grant::keep).is_ok()
+    let permit = slots.take(SessionId(id), &agent, || ());
+    timeout(Duration::from_millis(10), permit).await.map(Permit::keep).is_ok()
 }
 
 /// The sessions of one agent that get a slot.
@@ -33,6 +33,7 @@ async fn take_all(slots: &ContainerSlots, name: &str) -> Vec<SessionId> {
 }
 
 /// Makes a session wait; it keeps what it gets, and its name is sent.
+#[expect(clippy::disallowed_methods, reason = "the test awaits or aborts it")]
 fn wait(
     slots: &Arc<ContainerSlots>,
     id: i64,
@@ -114,8 +115,12 @@ async fn nothing_starts_before_what_runs_was_counted() {
         slots.release(SessionId(id));
     }
     assert!(!takes(&slots, 9, "b").await);
+    let (order, _served) = tokio::sync::mpsc::unbounded_channel();
+    let waiting = wait(&slots, 9, "b", &order);
+    tokio::task::yield_now().await;
+    assert!(slots.contended(&agent("a")), "an idle one makes room, also above the cap");
     slots.release(SessionId(2));
-    assert!(takes(&slots, 9, "b").await);
+    waiting.await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,5 +1,5 @@
 //! Closed sets of words: what the databases, the command line and JSON call the variants of an enum.
-//! And other values that JSON holds as they are typed.
+//! Also the JSON of values that are written as text ([`as_text!`]).
 
 /// Gives an enum its words, from what strum derives for it (`IntoStaticStr`, `EnumString`,
 /// `VariantArray`): `ALL`, `as_str` and `parse`.

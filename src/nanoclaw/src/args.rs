@@ -354,7 +354,7 @@ Examples:
     },
     /// Forget a credential
     Remove { name: String },
-    /// Forget all credentials and tokens, for when `vault.key` is lost; you enter them again
+    /// Forget all credentials and tokens if `vault.key` is lost, with the host stopped; then enter them again
     Reset {
         /// Do not ask
         #[arg(long, short)]

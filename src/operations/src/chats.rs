@@ -159,7 +159,7 @@ fn set(
     match denied {
         Some(true) => {
             store.deny_chat(chat.id, *now)?;
-            said.push("everything in it is ignored from *now on".to_owned());
+            said.push("everything in it is ignored from now on".to_owned());
             undo.push("--undeny".to_owned());
         }
         Some(false) => {

@@ -183,14 +183,19 @@ impl View {
         if let Some(found) = self.people.iter().find(has) {
             return Ok(found);
         }
+        let gone = not_found(
+            format!("there is nobody called `{text}`"),
+            "see `nanoclaw users list`, or say what a platform calls them, like telegram:123",
+        );
+        // A name that looks like somebody's handle must not stand for them; platforms let people choose names.
+        if handle.is_some() {
+            return Err(gone);
+        }
         let named: Vec<&PersonRow> =
             self.people.iter().filter(|it| is_called(&it.name, text, "p")).collect();
         match named[..] {
             [one] => Ok(one),
-            [] => Err(not_found(
-                format!("there is nobody called `{text}`"),
-                "see `nanoclaw users list`, or say what a platform calls them, like telegram:123",
-            )),
+            [] => Err(gone),
             [..] => Err(refused(
                 format!("there are several people called `{text}`"),
                 format!("say which one: {}", some(named.iter().map(|it| who(it)))),

@@ -299,6 +299,22 @@ fn unwired<'a>(args: &UnwireArgs, chat: &ChatRow, view: &'a View) -> Result<&'a 
     let all: Vec<&Wiring> = view.wired_in(chat.id).map(|it| &it.wiring).collect();
     let label = view.label(chat);
     let connected = joined(all.iter().map(|it| &it.agent));
+    let found = match (&args.agent, &all[..]) {
+        (Some(agent), _) => all.iter().find(|it| it.agent == *agent).copied().ok_or_else(|| {
+            refused(
+                format!("{label} is not connected to {agent}"),
+                format!("it is connected to: {connected}"),
+            )
+        }),
+        (None, [one]) => Ok(*one),
+        (None, []) => {
+            Err(refused(format!("{label} is connected to no agent"), "see `nanoclaw chats list`"))
+        }
+        (None, [..]) => Err(refused(
+            format!("{label} is connected to several agents"),
+            format!("say which one: {connected}"),
+        )),
+    }?;
     if chat.address.channel == TERMINAL && all.len() == 1 {
         let hint = format!(
             "connect another one first with `nanoclaw wire {0} AGENT`, or close the chat with \
@@ -307,20 +323,5 @@ fn unwired<'a>(args: &UnwireArgs, chat: &ChatRow, view: &'a View) -> Result<&'a 
         );
         return Err(refused("a chat of the terminal always has an agent", hint));
     }
-    match (&args.agent, &all[..]) {
-        (Some(agent), _) => all.iter().find(|it| it.agent == *agent).copied().ok_or_else(|| {
-            refused(
-                format!("{label} is not connected to {agent}"),
-                format!("it is connected to: {connected}"),
-            )
-        }),
-        (None, [one]) => Ok(one),
-        (None, []) => {
-            Err(refused(format!("{label} is connected to no agent"), "see `nanoclaw chats list`"))
-        }
-        (None, [..]) => Err(refused(
-            format!("{label} is connected to several agents"),
-            format!("say which one: {connected}"),
-        )),
-    }
+    Ok(found)
 }

@@ -7,7 +7,6 @@ use chrono::DateTime;
 use domain::time::{Clock, SystemClock};
 use serde_json::json;
 use store::layout::Layout;
-use vault::keyfile::open_or_create;
 use vault::{BaseUrl, Credential, MODEL_CREDENTIAL, Secret};
 
 use crate::args::VaultCommand;
@@ -111,31 +110,42 @@ async fn remove(name: &str, layout: &Layout) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// For a key that is lost: nothing that it sealed opens again. A sound key stays.
+/// For a key that is lost: nothing that it sealed opens again. The next credential gets a new key.
 fn reset(yes: bool, layout: &Layout) -> anyhow::Result<()> {
     // A running host would seal with the key that it remembers.
-    let _lock = lock::take(layout)?;
+    let _lock = lock::take(layout)
+        .hint("stop the host with `nanoclaw stop`, then run `nanoclaw vault reset` again")?;
     let mut central = home::central(layout)?;
     let names: Vec<String> = central.secrets()?.into_iter().map(|it| it.name).collect();
-    let all = if names.is_empty() { "nothing".to_owned() } else { names.join(", ") };
+    if names.is_empty() {
+        move_key(layout)?;
+        term::out("the vault is empty: there is nothing to forget");
+        return Ok(());
+    }
+    let all = names.join(", ");
     term::agree(&format!("this forgets for good: {all}"), yes, "Forget it?")?;
     central.whole("a reset", |central| {
         names.iter().try_for_each(|it| central.remove_secret(it).map(drop))?;
         central.record_change("vault reset", "host", SystemClock.now())
     })?;
-    let key = layout.vault_key();
-    if key.exists() && open_or_create(&key, true).is_err_and(|err| err.is_lost()) {
-        let aside = key.with_extension("key.damaged");
-        std::fs::rename(&key, aside).context("the damaged key could not be moved away")?;
-    }
+    move_key(layout)?;
     let again = names.iter().map(|name| match name.split('/').collect::<Vec<_>>()[..] {
         [_, channel, account] => format!("`nanoclaw channels add {channel} --name {account}`"),
         _ => format!("`nanoclaw vault add {name}`"),
     });
     term::out(&format!("forgotten: {all}"));
-    let again = again.chain(["`nanoclaw start`".to_owned()]).collect::<Vec<_>>().join(", ");
-    term::note(&format!("hint: enter it again: {again}"));
+    let again = again.collect::<Vec<_>>().join(", ");
+    term::note(&format!("hint: enter them again with {again}; then run `nanoclaw start`"));
     Ok(())
+}
+
+/// Nothing is sealed with it any more.
+fn move_key(layout: &Layout) -> anyhow::Result<()> {
+    let key = layout.vault_key();
+    match std::fs::rename(&key, key.with_extension("key.old")) {
+        Err(err) if err.kind() == io::ErrorKind::NotFound => Ok(()),
+        moved => moved.context("the old key of the vault could not be moved away"),
+    }
 }
 
 fn created(credential: &Credential) -> String {

@@ -92,6 +92,10 @@ fn a_lost_key_is_explained_and_what_it_sealed_can_be_forgotten_and_entered_again
     fs::write(&key, "half a key").unwrap();
     assert!(credential().contains("10 bytes"), "{}", credential());
     reset("-y");
-    assert!(home.path().join("vault.key.damaged").exists());
+    assert!(home.path().join("vault.key.old").exists());
+    home.run(&["vault", "remove", "anthropic"]).fine();
+    assert!(home.run(&["vault", "reset", "-y"]).fine().contains("nothing to forget"));
+    assert!(!key.exists(), "a key of which nobody knows whether it is sound");
+    home.feed(&["vault", "add", "anthropic"], VALUE.as_bytes()).fine();
     assert!(home.run(&["vault", "list"]).fine().contains("anthropic"));
 }

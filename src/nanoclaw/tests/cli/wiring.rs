@@ -68,7 +68,8 @@ fn nothing_is_shared_before_somebody_agreed() {
 #[test]
 fn a_chat_is_left_alone_and_listened_to_again() {
     let home = with_chats();
-    home.run(&["chats", "set", "1", "--policy", "strict", "--deny"]).fine();
+    let said = home.run(&["chats", "set", "1", "--policy", "strict", "--deny"]).fine();
+    assert!(said.contains("everything in it is ignored from now on"), "{said}");
     let show = home.run(&["chats", "show", "1", "--json"]).json();
     assert_eq!((&show["policy"], &show["denied"]), (&"strict".into(), &true.into()));
     home.run(&["chats", "set", "1", "--undeny"]).fine();

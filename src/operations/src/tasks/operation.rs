@@ -113,7 +113,8 @@ pub struct AddArgs {
     #[arg(long, value_parser = missed, value_name = "POLICY", help = MISSED)]
     pub missed: Option<Missed>,
     /// A shell script that runs first in the container; its last line is JSON,
-    /// {"wakeAgent": true, "data": ...}. On the command line also the name of a file
+    /// {"wakeAgent": true, "data": ...}. On the command line also a file; a path
+    /// with a `/` that is no file here is run as a command in the container
     #[arg(long, value_name = "TEXT")]
     pub script: Option<String>,
     /// The conversation in which it runs, like s3 [default: the one that the chat has by then]
@@ -144,7 +145,7 @@ pub struct EditArgs {
     pub zone: Option<Zone>,
     #[arg(long, value_parser = missed, value_name = "POLICY", help = MISSED)]
     pub missed: Option<Missed>,
-    /// A shell script that runs first; '' for none. On the command line also the name of a file
+    /// A shell script that runs first, as for `tasks add`; '' for none
     #[arg(long, value_name = "TEXT")]
     pub script: Option<String>,
 }

@@ -170,7 +170,7 @@ impl CentralStore {
         })
     }
 
-    /// Questions of which something still follows, oldest first.
+    /// Questions that are open, or answered and not settled yet, oldest first.
     pub fn unsettled(&self) -> Result<Vec<QuestionRow>, StoreError> {
         self.question_rows("WHERE settled_at IS NULL ORDER BY asked_at, id")
     }

@@ -105,6 +105,7 @@ fn a_chat_that_was_not_granted_is_not_written_to_and_the_own_one_hears_it() {
 #[test]
 fn what_answers_a_channel_that_takes_nothing_goes_to_the_last_other_chat() {
     let mut it = pair();
+    it.wire();
     it.say("m1");
     let from = Address { channel: "hook".into(), ..incoming("h").from };
     let event = Incoming { from, platform_id: "e1".into(), ..incoming("h") };

@@ -209,6 +209,11 @@ impl MessageImport<'_> {
         }
     }
 
+    /// The word on the event that is answered, where the chat did not ask.
+    fn about(&self, cause: &Cause) -> Option<String> {
+        cause.about.clone().filter(|_| self.message.destination.is_none())
+    }
+
     fn text(&self, cause: &Cause, text: &str) -> rusqlite::Result<()> {
         let (to, reply_to, text) = match self.address(cause) {
             Ok((to, reply_to)) => (to, reply_to, cut(text).into_owned()),
@@ -219,7 +224,7 @@ impl MessageImport<'_> {
             PartKind::Answer if cause.task.is_some() => tasks::mark(self.tx, cause.seq)?,
             PartKind::Answer | PartKind::Interim | PartKind::Notice => None,
         };
-        let mark = mark.or_else(|| cause.about.clone());
+        let mark = mark.or_else(|| self.about(cause));
         let text = mark.map_or(text.clone(), |it| format!("{it}\n{text}"));
         let limit = self.context.render_caps(&to).text;
         let held = self.is_held(cause, &to);
@@ -286,16 +291,18 @@ impl MessageImport<'_> {
                 return self.text(cause, text.trim_start());
             }
         };
-        let content = Draft::File(FileOut { caption: self.message.text.clone(), ..file.clone() });
+        let about = self.about(cause).map(|it| format!("{it}\n")).unwrap_or_default();
+        let caption = format!("{about}{}", self.message.text);
+        let content = Draft::File(FileOut { caption, ..file.clone() });
         self.add(0, PartRoute { to: &to, reply_to: &reply_to, cause }, self.kind, content)
     }
 
     /// A new text for an own message; where messages cannot be changed, it follows as another one.
     fn edit(&self, cause: &Cause, number: i64) -> rusqlite::Result<()> {
         let key = PartKey(format!("o{number}.0"));
-        // A message that several parts share has no text of its own.
-        let alone = super::quiet::was_held(self.tx, &key)?;
-        let Some(to) = self.sent_to(&key, cause)?.filter(|_| !alone) else {
+        // A message that several parts share has no text of its own, and the word on an event stays.
+        let is_fixed = cause.about.is_some() || super::quiet::was_held(self.tx, &key)?;
+        let Some(to) = self.sent_to(&key, cause)?.filter(|_| !is_fixed) else {
             return self.text(cause, &self.message.text);
         };
         let render_caps = self.context.render_caps(&to);

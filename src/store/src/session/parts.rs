@@ -68,14 +68,19 @@ impl FromRow for Cause {
 }
 
 /// The chat of the last message up to `before` whose channel is not `mute`. Context messages count:
-/// they were read there.
+/// they were read there. A chat that was denied or disconnected since hears nothing.
 pub(super) fn last_chat(
     tx: Scope<'_>,
     before: MessageSeq,
     is_mute: impl Fn(&str) -> bool,
 ) -> rusqlite::Result<Option<Address>> {
     let mut statement = tx.prepare_cached(
-        "SELECT channel, account, chat, thread FROM message WHERE session = ?1 AND seq <= ?2
+        "SELECT channel, account, chat, thread FROM message i WHERE session = ?1 AND seq <= ?2
+         AND NOT EXISTS (SELECT 1 FROM messaging_group m
+                         WHERE (m.channel, m.account, m.chat) = (i.channel, i.account, i.chat)
+                         AND (m.denied_at IS NOT NULL OR NOT EXISTS
+                              (SELECT 1 FROM wiring w JOIN session s ON s.agent_group = w.agent_group
+                               WHERE s.id = ?1 AND w.messaging_group = m.id)))
          ORDER BY seq DESC LIMIT ?3",
     )?;
     let of = params![tx.session, before.0, LOOK_BACK];

@@ -1,17 +1,15 @@
 //! Sets a damaged outbound database aside, so that the next runner makes a new one.
 
 use std::fs::{self, File, Permissions};
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Read};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
-use rustix::fs::{Mode, OFlags};
-
-use crate::beneath::remove_tree;
+use crate::beneath::{open_beneath, remove_tree};
 use crate::layout::{OUTBOUND, SessionLayout};
 
 /// What is kept of each damaged file, in bytes: enough to find out what happened, and little beside the
-/// disk limit of an agent, which does not count what it cannot write any more.
+/// disk limit of an agent, which does not count it.
 const KEPT_MAX: u64 = 32 << 20;
 
 pub(super) fn move_away(paths: &SessionLayout) -> io::Result<()> {
@@ -27,29 +25,36 @@ pub(super) fn move_away(paths: &SessionLayout) -> io::Result<()> {
     // A new database must meet neither an old journal nor an old log.
     for suffix in ["", "-journal", "-wal", "-shm"] {
         let name = format!("{OUTBOUND}{suffix}");
-        put(&from.join(&name), &to.join(&name), &from.join(format!("{name}.damaged")))?;
-        cut(&to.join(&name))?;
+        // What cannot be read, or has no room on the disk, is gone: no message depends on it.
+        if let Err(err) = keep(&from, &name, &to.join(&name)) {
+            tracing::debug!(name, error = &err as &dyn std::error::Error, "nothing of it is kept");
+        }
+        remove(&from.join(&name), &from.join(format!("{name}.damaged")))?;
     }
     Ok(())
 }
 
-/// Cuts a large file off. A link, or what the host may not write, is left as it is.
-fn cut(path: &Path) -> io::Result<()> {
-    let flags = OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let Ok(file) = rustix::fs::open(path, flags, Mode::empty()) else {
-        return Ok(());
-    };
-    let file = File::from(file);
-    let meta = file.metadata()?;
-    if meta.is_file() && KEPT_MAX < meta.len() { file.set_len(KEPT_MAX) } else { Ok(()) }
+/// Copies the beginning of a plain file. Its own blocks may be more than its length says, and it may be
+/// one that the host cannot cut.
+fn keep(dir: &Path, name: &str, to: &Path) -> io::Result<()> {
+    let file = open_beneath(dir, name)?;
+    if file.metadata()?.is_file() {
+        io::copy(&mut file.take(KEPT_MAX), &mut File::create_new(to)?)?;
+    }
+    Ok(())
 }
 
-/// Renames whatever is there; a link is moved, not followed.
-fn put(from: &Path, to: &Path, or_to: &Path) -> io::Result<()> {
-    match fs::rename(from, to) {
+/// Removes whatever is there; a link is removed, not followed.
+fn remove(path: &Path, or_to: &Path) -> io::Result<()> {
+    let removed = match fs::symlink_metadata(path) {
+        Ok(meta) if meta.is_dir() => remove_tree(path),
+        Ok(_) => fs::remove_file(path),
+        Err(err) => Err(err),
+    };
+    match removed {
         Err(err) if err.kind() == ErrorKind::NotFound => Ok(()),
-        // A folder that its owner may not change cannot leave the folder that it is in.
-        Err(err) if err.kind() == ErrorKind::PermissionDenied => fs::rename(from, or_to),
+        // A folder that its owner may not change cannot be emptied, nor leave the folder that it is in.
+        Err(err) if err.kind() == ErrorKind::PermissionDenied => fs::rename(path, or_to),
         other => other,
     }
 }

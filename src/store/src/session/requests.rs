@@ -1,6 +1,6 @@
 //! What the agent asks of the host: kept until it is passed on, and then until it is answered.
 //!
-//! A runner that ends in mid-turn takes its messages up again, and the model may ask for the same
+//! A runner that ends in mid-turn retries its messages, and the model may ask for the same
 //! once more. That is known by the turn, the words, and which one of several in the same words it is:
 //! the third of this attempt repeats the third before it, if there is one. What an attempt asks for
 //! twice is asked for twice.

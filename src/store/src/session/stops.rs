@@ -99,8 +99,8 @@ fn seq_after(tx: Scope<'_>, stop: StopId) -> rusqlite::Result<i64> {
 }
 
 /// Ends all work: sets aside the messages before `before`, voids what is not sent, lets what ran say
-/// nothing more. Returns what it found, by chat. What a message that says so is told there speaks for
-/// all that it ends in its chat.
+/// nothing more. Returns what it found, by chat. Each cancelled message points to the one whose notice
+/// speaks for it: the order itself in its own chat, in another chat the last message there.
 pub(super) fn end_work(
     tx: Scope<'_>,
     before: i64,

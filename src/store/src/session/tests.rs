@@ -41,6 +41,13 @@ impl Pair {
         self.host.posting().apply_stop(&order, NOW).unwrap()
     }
 
+    /// Connects every chat with the agent, and lets it write to none by name.
+    pub(super) fn wire(&self) {
+        let sql = "INSERT OR IGNORE INTO wiring (messaging_group, agent_group, session_mode)
+                   SELECT m.id, s.agent_group, 'shared' FROM session s, messaging_group m";
+        self.host.rows().scope.execute(sql, []).unwrap();
+    }
+
     pub(super) fn runner(&mut self) -> RunnerStore {
         let incarnation = self.host.posting().launch(NOW).unwrap();
         RunnerStore::open(&self.paths.inbound_dir(), &self.paths.outbound_dir(), incarnation)
@@ -337,4 +344,18 @@ fn what_answers_an_event_before_anybody_wrote_reaches_somebody() {
          UPDATE session SET messaging_group = NULL;",
     );
     assert_eq!(answer_next(&mut it, "e2").0.chat, "family", "it is part of the conversation");
+    it.wire();
+    it.say("m1");
+    let seq = it.host.snapshot().unwrap().waiting[0].message;
+    let end = TurnEnd { messages: vec![seq], ..answer("hello") };
+    let mut runner = it.runner();
+    runner.claim(&[seq], NOW).unwrap();
+    runner.end_turn(&end, &[], NOW).unwrap();
+    it.host.import(&context(100), NOW).unwrap();
+    let key = it.host.rows().open_parts().unwrap()[0].key.clone();
+    it.host.claim_part(&key, NOW).unwrap().unwrap();
+    it.host.conclude(&key, &Verdict::Sent { platform_id: "p9".into() }, NOW).unwrap();
+    assert_eq!(answer_next(&mut it, "e3").0.chat, incoming("m1").from.chat, "the last other chat");
+    insert(&it, "UPDATE messaging_group SET denied_at = 1 WHERE chat = 'c'");
+    assert_eq!(answer_next(&mut it, "e4").0.chat, "family", "a denied chat hears nothing");
 }
