@@ -178,14 +178,15 @@ pub(crate) struct Chat {
 }
 
 impl Chat {
-    /// What it printed, once it has succeeded.
+    /// What it printed, once a word came: an answer, or a notice that says why there is none.
     pub(crate) async fn answer(self) -> String {
         let log = self.log.clone();
         let out = self.output().await;
         let log = std::fs::read_to_string(log).unwrap_or_default();
         let said = String::from_utf8_lossy(&out.stdout).into_owned();
         let complaint = String::from_utf8_lossy(&out.stderr).into_owned();
-        assert!(out.status.success(), "chat failed: {complaint}\n{said}\nhost:\n{log}");
+        let is_told = complaint.contains("the agent did not answer") && !said.trim().is_empty();
+        assert!(out.status.success() || is_told, "chat failed: {complaint}\n{said}\nhost:\n{log}");
         said
     }
 

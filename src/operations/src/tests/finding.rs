@@ -47,6 +47,16 @@ fn a_person_is_found_by_number_handle_or_name() {
 }
 
 #[test]
+fn a_name_that_looks_like_a_handle_stands_for_nobody() {
+    let mut world = World::new();
+    world.store.add_person(&Handle::new("discord", "666"), "telegram:555", NOW).unwrap();
+    world.fine("roles grant telegram:555 owner");
+    let stranger = world.fine("users show discord:666").json["id"].clone();
+    assert_ne!(world.fine("users show telegram:555").json["id"], stranger);
+    assert!(!world.fine("roles list").json.to_string().contains(stranger.as_str().unwrap()));
+}
+
+#[test]
 fn people_and_roles_are_listed_and_the_last_owner_stays() {
     let mut world = World::new();
     let people = world.fine("users list");
