@@ -108,7 +108,7 @@ fn settle(
         failed = (!ok && value == Some(ALLOW)).then_some(text);
         session = central.session(id)?;
     } else {
-        let settled = settle_access(central, &row.question, (value, by), now)?;
+        let settled = settle_access(central, &row.question, value, now)?;
         say.extend(tell_requester(central, row, settled)?);
         news = Some(settled);
     }
@@ -121,7 +121,7 @@ fn settle(
 fn settle_access(
     central: &mut CentralStore,
     question: &Question,
-    (value, by): (Option<&str>, &str),
+    value: Option<&str>,
     now: Timestamp,
 ) -> Result<News, StoreError> {
     let Some(value) = value else { return Ok(News::Expired) };
@@ -141,8 +141,6 @@ fn settle_access(
         },
         (_, _, _) => return Ok(News::Expired),
     };
-    // Who connects a chat by a command was not asked about the user who wrote in it first.
-    let requester = requester.filter(|_| by != BY_COMMAND);
     if let (Some(agent), Some(handle)) = (agent, requester) {
         let person = central.add_person(&handle, name, now)?;
         central.add_member(person, &agent)?;
