@@ -89,7 +89,7 @@ async fn one_unknown_user_is_let_in_and_one_is_not(multi_user: &MultiUser) {
     multi_user.telegram_shows(&multi_user.family, "you said \"hello from eve\"").await;
     multi_user.family("4848", "Mallory", "word-mallory").await;
     multi_user.press("Refuse").await;
-    multi_user.telegram_shows(&multi_user.family, "I may not talk with you here").await;
+    multi_user.telegram_shows(&multi_user.family, "not allowed to talk with you here").await;
     multi_user.family("4848", "Mallory", "word-mallory again").await;
     multi_user.family("4242", "Ann", "still there?").await;
     multi_user.telegram_shows(&multi_user.family, "still there?").await;

@@ -138,25 +138,6 @@ async fn a_full_disk_is_told_to_the_sender_and_nothing_is_acknowledged() {
     assert_eq!(world.outcomes(S1)[1], ("m2".into(), Some(Outcome::Answered)));
 }
 
-/// The connection ended with the first refusal; the next one is made though nothing can be stored.
-#[tokio::test(start_paused = true)]
-async fn a_full_disk_is_told_to_the_next_sender_too() {
-    let world = World::new();
-    let _host = start(&world).await;
-    world.platform.post("a", "m1", "hello");
-    world.pass(10 * SECOND).await;
-    world.env.fill_disk(MINUTE);
-    world.platform.disconnect();
-    world.pass(10 * SECOND).await;
-    let before = world.platform.verdicts().len();
-    world.platform.post("a", "m2", "are you there?");
-    world.pass(10 * SECOND).await;
-    let verdicts = world.platform.verdicts().split_off(before);
-    let is_told =
-        |it: &Verdict| matches!(it, Verdict::Refused(why) if why.contains("free some space"));
-    assert!(!verdicts.is_empty() && verdicts.iter().all(|it| is_told(&it.1)), "{verdicts:?}");
-}
-
 #[tokio::test(start_paused = true)]
 async fn a_disk_that_is_full_for_a_moment_costs_time_only() {
     for op in ["a launch", "a reply", "the claim of a part", "the end of a part"] {

@@ -79,15 +79,8 @@ impl Pump {
         // Nobody can be told where nothing can be sent.
         let said = if self.caps.mute { Gap::None } else { gap };
         let close = move |it: &mut CentralStore| it.close_gap(channel, &account, said, now);
-        let told = match self.host.central.write("a gap", close).await {
-            Ok(told) => told,
-            // A sign of life that is not stored; who writes hears why nothing can be.
-            Err(err) if said == Gap::None => {
-                warn!(why = chain(&err), "the end of a gap was not stored");
-                None
-            }
-            Err(err) => return Err(ChannelError::Unreachable(err.into())),
-        };
+        let closed = self.host.central.write("a gap", close).await;
+        let told = closed.map_err(|err| ChannelError::Unreachable(err.into()))?;
         info!(channel, ?gap, told = told.is_some(), "what became of the gap");
         let (actor, line) = &self.stated;
         let _ = actor.cast(ChannelMessage::Stated(*line));
