@@ -123,7 +123,9 @@ fn order(multi_user: &MultiUser, seen: &Seen, session: &Session) -> Vec<String> 
     let prefix = session.prefix();
     let first = |id: &str| {
         let mut sent = seen.sent.iter();
-        sent.position(|it| it.last && answers(it, id) && it.key.starts_with(&prefix))
+        // The notice about a stop comes at once, whatever waits.
+        let is_answer = |it: &Part| it.last && !it.key.contains(".nstopped-") && answers(it, id);
+        sent.position(|it| is_answer(it) && it.key.starts_with(&prefix))
     };
     let post = |id: &str| multi_user.posts.iter().find(|it| it.id == id);
     let stored: Vec<&Post> = session.stored.iter().filter_map(|it| post(&it.0)).collect();
