@@ -68,7 +68,7 @@ tools() {
 
 build() {
     say "building (some minutes the first time)"
-    cargo build --release --locked --quiet -p nanoclaw -p agent-runner "$@" ||
+    cargo build --release --locked --quiet -p nanoclaw -p agent-runner -p simulation "$@" ||
         fail "the build failed" "see above; an old toolchain is renewed by \`rustup update\`"
 }
 

@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::AgentName;
+use domain::plain::chain;
 use domain::stop::Scope;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
@@ -28,7 +29,6 @@ use tracing::{debug, warn};
 use self::protocol::{Request, Response, Resumed};
 use crate::channels::ChannelsMessage;
 use crate::host::Host;
-use crate::sessions::child::chain;
 use crate::stopping;
 use crate::sweep::SweepMessage;
 use crate::tree::RootMessage;
@@ -123,14 +123,14 @@ async fn accept(listener: UnixListener, args: AdminArgs) -> io::Error {
                 let args = args.clone();
                 clients.spawn(async move {
                     if let Err(err) = serve(stream, &args).await {
-                        debug!(error = &err as &dyn std::error::Error, "a client went away");
+                        debug!(why = chain(&err), "a client went away");
                     }
                 });
             }
             // No files are left to open, or the client is gone already: that passes.
             Err(err) if failures < FAILURES_MAX => {
                 failures += 1;
-                warn!(error = &err as &dyn std::error::Error, "no command is taken for a moment");
+                warn!(why = chain(&err), "no command is taken for a moment");
                 while clients.try_join_next().is_some() {}
                 sleep(ACCEPT_AGAIN).await;
             }

@@ -26,6 +26,7 @@ use std::time::Duration;
 
 use domain::approval::{self, ESCALATE_AFTER, Effect};
 use domain::people::PersonId;
+use domain::plain::chain;
 use domain::time::Timestamp;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use store::{QuestionRow, QuestionState, StoreError};
@@ -42,7 +43,6 @@ use self::beside::Beside;
 pub(crate) use self::requests::{forward_request, run};
 use crate::actor_handle::Timer;
 use crate::host::Host;
-use crate::sessions::child::chain;
 
 /// Rounds of one look; every round asks, tells or settles something.
 const ROUNDS_MAX: usize = 32;

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use channel::Registration;
 use domain::message::Address;
+use domain::plain::chain;
 use domain::restart::{RestartBudget, Verdict};
 use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, RpcReplyPort, SupervisionEvent};
 use tokio::task::JoinSet;
@@ -171,10 +172,10 @@ impl Actor for ChannelSupervisor {
             ChannelsMessage::Accounts(accounts) => state.take_accounts(&myself, accounts).await?,
             ChannelsMessage::Respawn(key) => state.respawn(&myself, &key).await?,
             ChannelsMessage::List(reply) => {
-                let listed = state.children.iter().map(|it| ChannelListed {
-                    name: it.registration.name,
-                    account: it.key.name.clone(),
-                    actor: it.actor.clone(),
+                let listed = state.children.iter().map(|child| ChannelListed {
+                    name: child.registration.name,
+                    account: child.key.name.clone(),
+                    actor: child.actor.clone(),
                 });
                 let _ = reply.send(listed.collect());
             }
@@ -191,7 +192,7 @@ impl Actor for ChannelSupervisor {
     ) -> Result<(), ActorProcessingErr> {
         let cell = match event {
             SupervisionEvent::ActorFailed(cell, err) => {
-                warn!(error = &*err as &dyn std::error::Error, "a channel failed");
+                warn!(why = chain(&*err), "a channel failed");
                 cell
             }
             SupervisionEvent::ActorTerminated(cell, ..) => cell,
@@ -231,10 +232,7 @@ impl ChannelsState {
             let rows = match host.central.read(|central| central.accounts()).await {
                 Ok(rows) => rows,
                 Err(err) => {
-                    warn!(
-                        error = &err as &dyn std::error::Error,
-                        "the accounts cannot be read yet"
-                    );
+                    warn!(why = chain(&err), "the accounts cannot be read yet");
                     myself.send_after(READ_AGAIN, || ChannelsMessage::Reload);
                     return;
                 }

@@ -1,7 +1,8 @@
 //! The cap on containers that run at the same time, and the fair share of it.
 //!
 //! A session holds its slot from the start of its container until the container is known to be gone: also
-//! while the engine does not answer, and while the session's actor starts again.
+//! while the engine does not answer, and while the session's actor starts again. It is freed where a container ends
+//! (`session/container.rs`, `sessions.rs`), when a session rests, and when a [`Permit`] is dropped.
 //!
 //! Invariants
 //! - No more containers are started than the cap allows, counting those that were found running. So none

@@ -4,10 +4,10 @@
 //! cost a sweep as little as one. The session itself does the work, since it alone removes its
 //! files; see [`crate::session::SessionMessage::Prune`].
 
-use std::error::Error;
 use std::fs::{self, OpenOptions};
 use std::path::Path;
 
+use domain::plain::chain;
 use domain::retention::{Cutoffs, Retention, due_before, is_due};
 use domain::time::Timestamp;
 use store::{CentralStore, SessionRow, StoreError};
@@ -30,7 +30,7 @@ pub(crate) async fn sweep(host: &Host) -> Option<SessionRow> {
     match look(host).await {
         Ok(found) => found,
         Err(err) => {
-            warn!(error = &err as &dyn Error, "old rows are left for the next sweep");
+            warn!(why = chain(&err), "old rows are left for the next sweep");
             None
         }
     }
@@ -79,7 +79,7 @@ fn shorten_log(log: &Path) {
     let emptied = fs::copy(log, log.with_extension("log.1"))
         .and_then(|_bytes| OpenOptions::new().write(true).open(log)?.set_len(0));
     if let Err(err) = emptied {
-        warn!(error = &err as &dyn Error, "the log could not be shortened");
+        warn!(why = chain(&err), "the log could not be shortened");
     }
 }
 

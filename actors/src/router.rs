@@ -24,6 +24,7 @@ use std::sync::Arc;
 
 use channel::{Event, Verdict};
 use domain::message::{Address, Click};
+use domain::plain::chain;
 use domain::question::parse_data;
 use futures_util::future::join_all;
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
@@ -98,7 +99,7 @@ impl Actor for RouterActor {
     ) -> Result<(), ActorProcessingErr> {
         while let Some(joined) = state.batches.try_join_next() {
             if let Err(err) = joined {
-                error!(error = &err as &dyn std::error::Error, "a batch ended in a panic");
+                error!(why = chain(&err), "a batch ended in a panic");
             }
         }
         let host = Arc::clone(&state.host);
@@ -175,7 +176,7 @@ async fn route_one(
     let routing = match decide(host, event, owner_only).await {
         Ok(routing) => routing,
         Err(err) => {
-            warn!(error = &err as &dyn std::error::Error, "could not route an event");
+            warn!(why = chain(&err), "could not route an event");
             batch.routed.has_failed |= err.passes();
             Routing::Done(Verdict::Refused(format!("it could not be stored: {err}")))
         }
@@ -191,7 +192,7 @@ async fn route_one(
     let stored = storing::store(host, routing.targets().to_vec(), cursor).await;
     drop(guards);
     if let Err(err) = &stored {
-        warn!(error = err as &dyn std::error::Error, "an event could not be stored");
+        warn!(why = chain(err), "an event could not be stored");
         batch.routed.has_failed |= err.passes();
         verdict = refusals::unstored(host, engaged.as_ref(), &err.to_string()).await;
     }
@@ -212,7 +213,7 @@ async fn decide(host: &Host, event: Event, owner_only: bool) -> Result<Routing, 
         Event::Reachable(chat) => {
             // A hint: what waits is tried at its time anyway. Who writes next is answered by the router.
             if let Err(err) = reachable(host, chat).await {
-                warn!(error = &err as &dyn std::error::Error, "a chat was not noted as reachable");
+                warn!(why = chain(&err), "a chat was not noted as reachable");
             }
             Ok(Routing::Done(Verdict::Stored))
         }

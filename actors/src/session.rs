@@ -22,11 +22,11 @@ mod state;
 mod stop_phase;
 mod wakeups;
 
-use std::error::Error;
 use std::sync::Arc;
 
 use domain::OutSeq;
 use domain::message::Address;
+use domain::plain::chain;
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
 use store::{SessionRow, StoreError};
 use tracing::{instrument, warn};
@@ -122,7 +122,7 @@ impl Actor for SessionActor {
         match state.take(message).await {
             // A full disk passes, and a commit that another write took along; it is tried again.
             Err(SessionError::Store(err)) if err.passes() => {
-                warn!(error = &err as &dyn Error, "will try again");
+                warn!(why = chain(&err), "will try again");
                 state.look_again_soon();
                 Ok(())
             }

@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use domain::SessionId;
 use domain::message::Address;
+use domain::plain::chain;
 use futures_util::future::join_all;
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort, SupervisionEvent};
 use sandbox::SandboxError;
@@ -34,6 +35,8 @@ use crate::sweep::SweepMessage;
 
 /// Longer than the engine's own deadlines.
 const ENGINE_WITHIN: Duration = Duration::from_secs(30);
+/// Why a container was ended that nobody looked after.
+const UNWATCHED: &str = "its conversation was out of service";
 
 #[derive(Debug)]
 pub struct SessionSupervisor;
@@ -132,13 +135,14 @@ impl Actor for SessionSupervisor {
                 let policy = state.host.policy;
                 let found = state.children.values_mut().find(|it| it.is(cell.get_id()));
                 if let Some(child) = found {
-                    warn!(session = %child.row.id, error = &*err as &dyn std::error::Error, "a session failed");
+                    warn!(session = %child.row.id, why = chain(&*err), "a session failed");
                     let id = child.row.id;
                     match child.failed(err, &policy, now) {
                         Phase::Parked { until, why } => {
                             state.host.peers.sweep.cast(SweepMessage::DueAt(*until));
                             let why = why.clone();
                             state.tell_parked(id, why);
+                            state.end_container(id);
                         }
                         Phase::Restarting { after } => {
                             myself.send_after(*after, move || SessionsMessage::Respawn(id));
@@ -163,9 +167,17 @@ impl SessionsState {
             let now = host.clock.now();
             let tell = move |central: &mut CentralStore| central.rows(id).tell_parked(&why, now);
             if let Err(err) = host.central.write("a notice", tell).await {
-                warn!(error = &err as &dyn std::error::Error, "told by the next message");
+                warn!(why = chain(&err), "told by the next message");
             }
         });
+    }
+
+    /// Ends the container of a parked session, in a task: nobody watches it, and others wait for its slot.
+    /// It is looked for with every sweep.
+    fn end_container(&mut self, id: SessionId) {
+        let Some(child) = self.children.get_mut(&id).filter(|it| !it.is_removing()) else { return };
+        let host = Arc::clone(&self.host);
+        child.removal = Some(self.told.spawn(async move { remove_container(&host, id).await }));
     }
 
     /// Gives a message to the session's child, which is started if needed. The chats of a parked session
@@ -180,8 +192,12 @@ impl SessionsState {
         let now = self.host.clock.now();
         let child = self.children.entry(id).or_insert_with(|| Child::new(row));
         child.unpark(now, self.host.policy.session.park_for);
+        let is_sweep = matches!(message, SessionMessage::Sweep);
         if let Some(why) = child.hand_over(message) {
             self.tell_parked(id, why);
+            if is_sweep {
+                self.end_container(id);
+            }
             return Ok(());
         }
         if child.wants_start() { self.respawn(myself, id).await } else { Ok(()) }
@@ -244,14 +260,17 @@ impl SessionsState {
                 Ok(false) => {}
                 Ok(true) => drop(myself.cast(SessionsMessage::Sweep)),
                 Err(err) => {
-                    warn!(error = &err as &dyn std::error::Error, "left for the next sweep")
+                    warn!(why = chain(&err), "left for the next sweep")
                 }
             }
             let (rows, orphans) = list_work(&host, &live).await;
             for row in rows {
                 let _ = myself.cast(SessionsMessage::To(row, Box::new(SessionMessage::Sweep)));
             }
-            join_all(orphans.into_iter().map(|it| remove_orphan(&host, it))).await;
+            for session in &orphans {
+                info!(%session, "removing a container that belongs to no session");
+            }
+            join_all(orphans.into_iter().map(|it| remove_container(&host, it))).await;
             if let Some(row) = crate::keeping::sweep(&host).await {
                 let prune = SessionMessage::Prune { again: false };
                 let _ = myself.cast(SessionsMessage::To(row, Box::new(prune)));
@@ -264,13 +283,13 @@ impl SessionsState {
 /// counts what runs and opens the container slots.
 async fn list_work(host: &Host, live: &[SessionId]) -> (Vec<SessionRow>, Vec<SessionId>) {
     let mut rows = host.central.read(|central| central.awake()).await.unwrap_or_else(|err| {
-        warn!(error = &err as &dyn std::error::Error, "left for the next sweep");
+        warn!(why = chain(&err), "left for the next sweep");
         Vec::new()
     });
     let mut orphans = Vec::new();
+    let is_first = !host.container_slots.is_open();
     match timeout(ENGINE_WITHIN, host.sandbox.list()).await {
         Ok(Ok(found)) => {
-            let is_first = !host.container_slots.is_open();
             let mut is_complete = true;
             for id in found {
                 if !is_first && (live.contains(&id) || rows.iter().any(|it| it.id == id)) {
@@ -296,18 +315,26 @@ async fn list_work(host: &Host, live: &[SessionId]) -> (Vec<SessionRow>, Vec<Ses
         Ok(Err(SandboxError::Unreachable(_))) => {}
         Err(_) => warn!("the container engine does not list its containers"),
         Ok(Err(err)) => {
-            warn!(error = &err as &dyn std::error::Error, "could not list the containers")
+            warn!(why = chain(&err), "could not list the containers")
         }
     }
-    rows.retain(|it| !live.contains(&it.id));
+    // A session whose container ended meanwhile has to look again, since the first listing counted it.
+    rows.retain(|it| is_first || !live.contains(&it.id));
     (rows, orphans)
 }
 
-async fn remove_orphan(host: &Host, id: SessionId) {
-    info!(session = %id, "removing a container that belongs to no session");
+/// Ends the container of a session that no actor looks after, and frees its slot. What it had in hand is
+/// done again by the next one, and nobody is blamed.
+async fn remove_container(host: &Host, id: SessionId) {
     match timeout(ENGINE_WITHIN, host.sandbox.stop(id)).await {
-        Ok(Ok(())) => host.container_slots.release(id),
-        Ok(Err(err)) => warn!(error = &err as &dyn std::error::Error, "left for the next sweep"),
-        Err(_) => warn!(session = %id, "its container does not end; left for the next sweep"),
+        Ok(Ok(())) => {}
+        Ok(Err(err)) => return warn!(session = %id, why = chain(&err), "left for the next sweep"),
+        Err(_) => return warn!(session = %id, "it does not end; left for the next sweep"),
     }
+    let now = host.clock.now();
+    let end = move |central: &mut CentralStore| central.rows(id).end_launch(UNWATCHED, now);
+    if let Err(err) = host.central.write("the end of a launch", end).await {
+        warn!(session = %id, why = chain(&err), "found gone by its next look");
+    }
+    host.container_slots.release(id);
 }

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use domain::SessionId;
+use domain::plain::chain;
 use domain::stop::{Scope, StopReport};
 use futures_util::future::{join, join_all};
 use store::{CentralStore, SessionRow, StopOrder, StoreError};
@@ -18,7 +19,6 @@ use tracing::{info, warn};
 use crate::admin::protocol::{Resumed, Stopped, StoppedSession};
 use crate::host::Host;
 use crate::sessions::SessionsMessage;
-use crate::sessions::child::chain;
 use crate::sweep::SweepMessage;
 
 /// Deadline for freezing: a container that hangs must not delay the kill of the others.
@@ -108,8 +108,8 @@ async fn of_scope(
     scope: &Scope,
     ids: Vec<SessionId>,
 ) -> Result<Vec<SessionRow>, StoreError> {
-    let read = move |it: &mut CentralStore| {
-        ids.into_iter().map(|id| it.session(id)).collect::<Result<Vec<_>, _>>()
+    let read = move |central: &mut CentralStore| {
+        ids.into_iter().map(|id| central.session(id)).collect::<Result<Vec<_>, _>>()
     };
     let rows = host.central.read(read).await?;
     Ok(rows.into_iter().flatten().filter(|it| concerns(scope, it)).collect())
@@ -146,7 +146,7 @@ async fn set_aside(host: &Host, scope: &Scope) -> Vec<StoppedSession> {
     };
     let none = vec![None; orders.len()];
     let reports = host.central.write("the stop of a session", apply).await.unwrap_or_else(|err| {
-        warn!(error = &err as &dyn std::error::Error, "the sessions follow on their own");
+        warn!(why = chain(&err), "the sessions follow on their own");
         none
     });
     let stopped =
@@ -174,12 +174,12 @@ fn stopped_session(row: &SessionRow, stop_report: Option<StopReport>) -> Stopped
 /// When it could not be written down; then nothing has changed.
 pub async fn resume(host: &Host, scopes: &[Scope], by: &str) -> Result<Resumed, StoreError> {
     let (asked, by, now) = (scopes.to_vec(), by.to_owned(), host.clock.now());
-    let write = move |it: &mut CentralStore| {
+    let write = move |central: &mut CentralStore| {
         let mut any = false;
         for scope in &asked {
-            any |= it.resume(scope, &by, now)?;
+            any |= central.resume(scope, &by, now)?;
         }
-        Ok((any, it.stops()?))
+        Ok((any, central.stops()?))
     };
     let (any, stops) = {
         let _order = host.stops.orders.lock().await;
@@ -192,9 +192,9 @@ pub async fn resume(host: &Host, scopes: &[Scope], by: &str) -> Result<Resumed, 
     // Slots that came meanwhile have waited.
     host.peers.sweep.cast(SweepMessage::Tasks);
     let mut waiting: BTreeMap<String, u64> = BTreeMap::new();
-    for it in crate::admin::status::sessions(host).await {
-        if it.waiting != 0 {
-            *waiting.entry(it.agent).or_default() += it.waiting;
+    for session in crate::admin::status::sessions(host).await {
+        if session.waiting != 0 {
+            *waiting.entry(session.agent).or_default() += session.waiting;
         }
     }
     let holds = crate::admin::status::stops(&stops);

@@ -174,7 +174,7 @@ impl StopGate {
 
 impl Inner {
     fn is_stopped(&self, agent: &AgentName) -> bool {
-        let concerns = |it: &(Scope, Stop)| match &it.0 {
+        let concerns = |(scope, _): &(Scope, Stop)| match scope {
             Scope::All => true,
             Scope::Agent(name) => name == agent,
         };

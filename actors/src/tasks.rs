@@ -14,6 +14,7 @@ pub(crate) mod handover;
 
 use std::time::Duration;
 
+use domain::plain::chain;
 use domain::session::DEADLINE;
 use domain::task::words;
 use domain::time::Timestamp;
@@ -22,7 +23,6 @@ use tokio::time::timeout;
 use tracing::{info, warn};
 
 use crate::host::Host;
-use crate::sessions::child::chain;
 
 /// Tasks that are read at once.
 const BATCH: u32 = 200;
@@ -70,14 +70,14 @@ pub(crate) async fn hand_over(host: &Host, slots: Vec<Handover>) -> bool {
 async fn fire(host: &Host) -> Result<Looked, StoreError> {
     for _ in 0..ROUNDS_MAX {
         let now = host.clock.now();
-        let read = move |it: &mut CentralStore| {
-            let due = it.due_with_streaks(now, BATCH)?;
-            let lost = it.lost_fires(now - LOST_AFTER)?;
+        let read = move |central: &mut CentralStore| {
+            let due = central.due_with_streaks(now, BATCH)?;
+            let lost = central.lost_fires(now - LOST_AFTER)?;
             if !due.is_empty() || !lost.is_empty() {
                 return Ok(Err((due, lost)));
             }
             // Slots that come during the look are still to be fired, and so are "next".
-            Ok(Ok(Looked { waiting: it.handovers()?, next: it.earliest_slot(now)? }))
+            Ok(Ok(Looked { waiting: central.handovers()?, next: central.earliest_slot(now)? }))
         };
         let (due, lost) = match host.central.read(read).await? {
             Ok(looked) => return Ok(looked),
@@ -101,8 +101,8 @@ async fn fire(host: &Host) -> Result<Looked, StoreError> {
 
 fn decide(due: DueTask, now: Timestamp) -> Decided {
     let DueTask { row, streak } = due;
-    let it = &row.task;
-    let plan = schedule::due(&it.rule, &it.zone, it.missed, row.accounted_until, now);
+    let task = &row.task;
+    let plan = schedule::due(&task.rule, &task.zone, task.missed, row.accounted_until, now);
     if streak.rests(now) {
         let why = Some(words::resting(streak.failures));
         Decided { row, plan: plan.passed_over(), why }

@@ -130,10 +130,10 @@ impl Actor for RootSupervisor {
                 }
             }
             RootMessage::Actors(reply) => {
-                let status = state.children.iter().map(|it| ActorStatus {
-                    name: it.role.as_str().into(),
-                    running: it.cell.is_some(),
-                    restarts: it.restarts,
+                let status = state.children.iter().map(|child| ActorStatus {
+                    name: child.role.as_str().into(),
+                    running: child.cell.is_some(),
+                    restarts: child.restarts,
                 });
                 let _ = reply.send(status.collect());
             }

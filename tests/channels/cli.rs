@@ -157,9 +157,9 @@ impl State {
 
     fn show(&mut self, id: String, text: String) {
         let path = text.split("(a file: ").nth(1).map(|it| PathBuf::from(it.trim_end_matches(')')));
-        let file = |it: PathBuf| {
-            let name = it.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            (name, std::fs::read(it).unwrap())
+        let file = |file: PathBuf| {
+            let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            (name, std::fs::read(file).unwrap())
         };
         let place = place();
         let files = path.map(file).into_iter().collect();

@@ -230,8 +230,8 @@ impl World {
 fn bytes(folder: &Path) -> u64 {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     entries
-        .map(|it| match it.metadata() {
-            Ok(meta) if meta.is_dir() => bytes(&it.path()),
+        .map(|entry| match entry.metadata() {
+            Ok(meta) if meta.is_dir() => bytes(&entry.path()),
             Ok(meta) => meta.len(),
             Err(_) => 0,
         })

@@ -9,6 +9,7 @@ use harness::crash::Crash;
 use harness::engine::StartFault;
 use harness::host::{TestHost, World};
 use harness::platform::SendFault;
+use store::CentralStore;
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -67,6 +68,22 @@ async fn a_missing_image_is_tried_again_and_then_told_with_what_to_do() {
     world.platform.post("a", "m2", "and now?");
     let text = heard(&world, "a", MINUTE).await;
     assert!(text.contains("and now?"), "parked for a while only: {text}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_mends_the_cause_does_not_wait_until_the_session_is_tried_again() {
+    let world = World::new();
+    let host = start(&world).await;
+    world.engine.fail_next_starts(&[StartFault::ImageMissing; 5]);
+    world.platform.post("a", "m1", "hello");
+    let text = heard(&world, "a", 2 * MINUTE).await;
+    assert!(text.contains("nanoclaw image build"), "{text}");
+    // What `image build` and `agents set` do.
+    let forgive = |it: &mut CentralStore| it.forgive_launches(&it.agents()?[0].name);
+    host.host.central.write("agents", forgive).await.unwrap();
+    world.platform.post("a", "m2", "and now?");
+    let text = heard(&world, "a", 5 * SECOND).await;
+    assert!(text.contains("you said \"and now?\""), "{text}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -285,7 +302,7 @@ async fn what_is_refused_about_a_refused_answer_is_not_told_again() {
     world.platform.fail_next_sends(&[SendFault::Refused; 2]);
     world.platform.post("a", "m1", "hello");
     assert_eq!(heard(&world, "a", 60 * MINUTE).await, "");
-    let central = store::CentralStore::open(&world.layout().central()).unwrap();
+    let central = CentralStore::open(&world.layout().central()).unwrap();
     let unreported = central.unreported_dead_letters(10).unwrap().unwrap();
     assert_eq!(unreported.count, 1, "{unreported:?}");
 }

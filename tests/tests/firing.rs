@@ -302,8 +302,8 @@ async fn a_slot_whose_conversation_is_gone_is_given_up_after_two_days() {
     world.pass(2 * MINUTE).await;
     let (mut central, now) = (central(&world), world.now());
     let due = central.due_with_streaks(now, 10).unwrap().remove(0);
-    let it = &due.row.task;
-    let plan = schedule::due(&it.rule, &it.zone, it.missed, due.row.accounted_until, now);
+    let task = &due.row.task;
+    let plan = schedule::due(&task.rule, &task.zone, task.missed, due.row.accounted_until, now);
     let key = central.fire(&[store::Decided { row: due.row, plan, why: None }], now).unwrap()[0];
     // Its session has no message of it.
     assert!(central.fire_handed_over(key, SessionId(1)).unwrap());

@@ -194,8 +194,8 @@ async fn work_in_the_background_is_not_stopped_and_reported_where_it_was_asked_f
 async fn a_sticky_agent_listens_on_and_context_messages_do_not_make_it_sticky() {
     let world = public();
     let _host = world.start(Crash::never()).await;
-    connect(&world, "g", "andy", |it| {
-        (it.engage, it.session_mode) = (Engage::MentionSticky, SessionMode::Shared);
+    connect(&world, "g", "andy", |wiring| {
+        (wiring.engage, wiring.session_mode) = (Engage::MentionSticky, SessionMode::Shared);
     });
     for id in ["m1", "m2"] {
         world.platform.write(say("g", id, "just talking").in_thread("t"));

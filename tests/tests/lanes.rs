@@ -42,8 +42,8 @@ fn shown(world: &World) -> Vec<String> {
     let sent = world.platform.sent();
     let of_chat = sent.iter().filter(|it| it.to.chat == "c");
     of_chat
-        .map(|it| match it.reply_to.as_str() {
-            "" => it.content.text().to_owned(),
+        .map(|part| match part.reply_to.as_str() {
+            "" => part.content.text().to_owned(),
             message => format!("answer to {message}"),
         })
         .collect()

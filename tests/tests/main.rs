@@ -10,6 +10,7 @@ mod firing;
 mod groups;
 mod lanes;
 mod multi_user;
+mod naming;
 mod outbox;
 mod people;
 mod ractor_facts;

@@ -91,8 +91,11 @@ async fn the_writer_of_a_context_message_does_not_hear_that_a_session_is_damaged
     std::fs::write(&folder, "no folder").unwrap();
     let host = world.start(Crash::never()).await;
     let before = world.platform.texts("g").len();
+    assert!(world.engine.is_running(session), "an earlier host left it");
     world.platform.write(say("g", "m2", "just between us"));
     world.pass(MINUTE).await;
+    assert!(!world.engine.is_running(session), "nobody looks after it any more");
+    assert_eq!(host.host.container_slots.taken(), 0, "and nobody waits for its slot");
     assert_eq!(world.platform.texts("g").len(), before, "{:?}", world.platform.texts("g"));
     world.platform.write(say("g", "m3", "are you well?").mention());
     world.pass(MINUTE).await;

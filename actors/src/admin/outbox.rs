@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use domain::delivery::by_hand::{HostKey, Order};
+use domain::plain::chain;
 use store::{CentralStore, Ordered};
 use tokio::time::timeout;
 
 use super::protocol::{KEYS_MAX, OrderedPart, Response};
 use crate::host::Host;
-use crate::sessions::child::chain;
 
 /// A commit takes milliseconds; a busy disk a little longer.
 const WITHIN: Duration = Duration::from_secs(8);

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use domain::AgentName;
+use domain::plain::chain;
 use domain::stop::{Stop, Stops};
 use futures_util::future::join_all;
 use ractor::ActorRef;
@@ -14,7 +15,6 @@ use super::protocol::{Engine, SessionStatus, Status, StopStatus};
 use crate::channels::ChannelsMessage;
 use crate::host::Host;
 use crate::session::SessionMessage;
-use crate::sessions::child::chain;
 use crate::sessions::{Listed, SessionsMessage};
 use crate::tree::RootMessage;
 
@@ -72,11 +72,11 @@ pub(crate) async fn sessions(host: &Host) -> Vec<SessionStatus> {
 }
 
 pub(crate) fn stops(stops: &Stops) -> Vec<StopStatus> {
-    let status = |agent: Option<&AgentName>, it: &Stop| StopStatus {
+    let status = |agent: Option<&AgentName>, stop: &Stop| StopStatus {
         agent: agent.map(ToString::to_string),
-        by: it.by.clone(),
-        why: it.why.clone(),
-        at: it.at.0,
+        by: stop.by.clone(),
+        why: stop.why.clone(),
+        at: stop.at.0,
     };
     let all = stops.all.iter().map(|it| status(None, it));
     all.chain(stops.agents.iter().map(|it| status(Some(it.0), it.1))).collect()

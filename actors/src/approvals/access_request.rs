@@ -165,11 +165,11 @@ pub(crate) async fn pair(host: &Host, message: &Incoming) -> Result<bool, StoreE
             let guesses = central.guesses(&handle, now)?;
             let codes: Vec<OpenCode> = open
                 .iter()
-                .filter_map(|it| {
+                .filter_map(|row| {
                     Some(OpenCode {
-                        id: it.id.0,
-                        code: Code::parse(&it.pairing.code)?,
-                        expires_at: it.pairing.expires_at,
+                        id: row.id.0,
+                        code: Code::parse(&row.pairing.code)?,
+                        expires_at: row.pairing.expires_at,
                     })
                 })
                 .collect();

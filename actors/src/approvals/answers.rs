@@ -43,8 +43,8 @@ pub(crate) async fn answer(host: &Host, answer: Answer) -> Result<bool, StoreErr
             let Some(row) = central.question(answer.id)? else {
                 return Ok(false);
             };
-            let here = |it: &&CardRow| {
-                (&it.to.channel, &it.to.account, &it.to.chat)
+            let here = |card: &&CardRow| {
+                (&card.to.channel, &card.to.account, &card.to.chat)
                     == (&answer.chat.channel, &answer.chat.account, &answer.chat.chat)
             };
             let Some(card) = row.cards.iter().find(here) else {

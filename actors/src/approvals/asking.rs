@@ -10,6 +10,7 @@ use domain::delivery::PartKey;
 use domain::message::Address;
 use domain::outgoing::Card;
 use domain::people::{Handle, PersonId};
+use domain::plain::chain;
 use domain::question::{QuestionId, buttons, numbered};
 use domain::task::FireKey;
 use store::{
@@ -25,7 +26,6 @@ use super::settling::overtaken;
 use crate::channel::{ChannelMessage, OPEN_MAX};
 use crate::channels::{ChannelsMessage, LOCAL};
 use crate::host::Host;
-use crate::sessions::child::chain;
 
 /// Channel, account and handle of somebody who is to be written to in private.
 pub(super) type Direct = (String, String, String);

@@ -67,13 +67,13 @@ impl ApprovalState {
         self.host
             .central
             .read(move |central| {
-                let letter = |it: DeadLetterRow| -> Result<DeadLetter, StoreError> {
-                    let title = central.chat(&it.to)?.map(|it| it.title).unwrap_or_default();
+                let letter = |row: DeadLetterRow| -> Result<DeadLetter, StoreError> {
+                    let title = central.chat(&row.to)?.map(|it| it.title).unwrap_or_default();
                     let chat = match title.as_str() {
-                        "" => format!("chat {} on {}", it.to.chat, it.to.channel),
-                        title => format!("\"{title}\" on {}", it.to.channel),
+                        "" => format!("chat {} on {}", row.to.chat, row.to.channel),
+                        title => format!("\"{title}\" on {}", row.to.channel),
                     };
-                    Ok(DeadLetter { key: it.key, agent: it.agent, chat, why: it.why })
+                    Ok(DeadLetter { key: row.key, agent: row.agent, chat, why: row.why })
                 };
                 let letters: Vec<DeadLetter> =
                     unreported.newest.into_iter().map(letter).collect::<Result<_, _>>()?;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use channel::Verdict;
 use domain::approval::{ALLOW, ChatChoice, News, Request, told};
 use domain::people::{Handle, access};
+use domain::plain::chain;
 use domain::question::QuestionId;
 use domain::time::Timestamp;
 use domain::{OutSeq, SessionId};
@@ -25,7 +26,6 @@ use super::{ApprovalState, SOON, wiring};
 use crate::host::Host;
 use crate::router::RouterMessage;
 use crate::sessions::SessionsMessage;
-use crate::sessions::child::chain;
 use crate::sweep::SweepMessage;
 
 /// Who decided what somebody did at the command line instead of answering.
@@ -101,51 +101,54 @@ fn settle(
         QuestionState::Answered { value, by } => (Some(value.as_str()), by.as_str()),
         QuestionState::Expired | QuestionState::Open => (None, ""),
     };
-    let (mut news, mut failed, mut session, mut say) = (None, None, None, Vec::new());
+    let (mut is_let_in, mut failed, mut session, mut say) = (false, None, None, Vec::new());
     if let Some((id, seq)) = row.question.session {
         let (ok, text) = settle_request(central, row, (id, seq), value, now)?;
         central.rows(id).answer(seq, ok, &text)?;
         failed = (!ok && value == Some(ALLOW)).then_some(text);
         session = central.session(id)?;
     } else {
-        let settled = settle_access(central, &row.question, value, now)?;
-        say.extend(tell_requester(central, row, settled)?);
-        news = Some(settled);
+        match settle_access(central, &row.question, value, now)? {
+            // A user who was let in hears from the agent itself.
+            None => is_let_in = true,
+            Some(news) => say.extend(tell_requester(central, row, news)?),
+        }
     }
     say.extend(closing_parts(host, central, row, (value, by), failed.as_deref())?);
-    central.settle_question(row.id, news == Some(News::Approved), &say, now)?;
+    central.settle_question(row.id, is_let_in, &say, now)?;
     Ok(session)
 }
 
-/// Lets in who asked, or the chat that they wrote in, or remembers the refusal.
+/// Lets in who asked, or the chat that they wrote in, or remembers the refusal. Returns what the
+/// requester is told if nobody was let in.
 fn settle_access(
     central: &mut CentralStore,
     question: &Question,
     value: Option<&str>,
     now: Timestamp,
-) -> Result<News, StoreError> {
-    let Some(value) = value else { return Ok(News::Expired) };
+) -> Result<Option<News>, StoreError> {
+    let Some(value) = value else { return Ok(Some(News::Expired)) };
     let (name, requester) = (&question.requester_name, Handle::parse(&question.requester));
     let agent = match (&question.agent, question.chat, &requester) {
         (Some(agent), _, Some(_)) if value == ALLOW => Some(agent.clone()),
         (Some(agent), _, Some(handle)) => {
-            return central.deny(handle, name, agent).map(|()| News::Denied);
+            return central.deny(handle, name, agent).map(|()| Some(News::Denied));
         }
         (None, Some(chat), _) => match ChatChoice::parse(value) {
             Some(choice @ (ChatChoice::Connect(_) | ChatChoice::New(_))) => {
                 wiring::wire(central, chat, &choice)?
             }
             Some(ChatChoice::Refuse) | None => {
-                return central.deny_chat(chat, now).map(|_| News::Denied);
+                return central.deny_chat(chat, now).map(|_| Some(News::Denied));
             }
         },
-        (_, _, _) => return Ok(News::Expired),
+        (_, _, _) => return Ok(Some(News::Expired)),
     };
     if let (Some(agent), Some(handle)) = (agent, requester) {
         let person = central.add_person(&handle, name, now)?;
         central.add_member(person, &agent)?;
     }
-    Ok(News::Approved)
+    Ok(None)
 }
 
 /// What the agent is told, and whether it got what it asked for.
@@ -170,14 +173,13 @@ fn settle_request(
     }
 }
 
-/// Tells the requester the result. A user who was let in hears from the agent itself.
+/// Tells the requester the result.
 fn tell_requester(
     central: &CentralStore,
     row: &QuestionRow,
     news: News,
 ) -> Result<Option<NewPart>, StoreError> {
-    let place = place_of(central, &row.question)?.filter(|_| news != News::Approved);
-    let Some(to) = place else { return Ok(None) };
+    let Some(to) = place_of(central, &row.question)? else { return Ok(None) };
     let request = match row.question.kind {
         QuestionKind::Chat => Request::Chat,
         QuestionKind::Sender | QuestionKind::Change | QuestionKind::Agent => Request::Sender,

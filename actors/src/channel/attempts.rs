@@ -9,6 +9,7 @@ use std::time::Duration;
 use channel::{DeliverError, Part, Sink};
 use domain::delivery::by_hand::HostKey;
 use domain::delivery::{DeliveryOutcome, Tried, Verdict, conclude};
+use domain::plain::chain;
 use domain::time::Timestamp;
 use ractor::ActorRef;
 use store::{CentralStore, ClaimedPart, LaneHead, PartKind, StoreError};
@@ -19,7 +20,6 @@ use tracing::{info, warn};
 use super::lanes::SOON;
 use super::{ChannelMessage, ChannelState};
 use crate::approvals::ApprovalMessage;
-use crate::sessions::child::chain;
 use crate::stops::SendPermit;
 
 /// How an attempt at a part ended.

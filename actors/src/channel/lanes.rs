@@ -12,6 +12,7 @@ use std::time::Duration;
 use domain::delivery::by_hand::HostKey;
 use domain::delivery::{Effect, Head, RUN_MAX, Verdict, decide};
 use domain::message::Address;
+use domain::plain::chain;
 use domain::time::Timestamp;
 use domain::{AgentName, SessionId};
 use ractor::ActorRef;
@@ -25,7 +26,6 @@ use super::attempts::Ended;
 use super::{ChannelMessage, ChannelState, HINT_MAX};
 use crate::actor_handle::Timer;
 use crate::approvals::ApprovalMessage;
-use crate::sessions::child::chain;
 use crate::stops::SendPermit;
 
 /// Rounds of one look; each sends, marks or gives up the head of a lane.
@@ -65,6 +65,9 @@ impl Default for Lanes {
     }
 }
 
+/// A session that has something held for a chat, and until when, unless its quiet hours are over.
+type HeldChat = (SessionId, Option<Timestamp>, Address);
+
 /// `None`: it is finished already, or was given up.
 type Claimed = Result<Option<ClaimedPart>, StoreError>;
 
@@ -98,18 +101,19 @@ impl ChannelState {
             return Ok(false); // Once it is connected, it looks.
         }
         let now = self.args.host.clock.now();
-        let mut is_changed = false;
-        if chats.is_none() {
-            match self.end_quiet_hours(myself, now).await {
-                Ok(is_over) => is_changed = is_over,
-                Err(err) => {
-                    warn!(why = chain(&err), "what quiet hours held stays held");
-                    self.look_after(myself, SOON);
-                }
+        let (heads, held) = self.read(chats.clone(), now).await?;
+        match self.end_quiet_hours(myself, held, now).await {
+            // What was held is older than the heads that were read.
+            Ok(true) => return Ok(true),
+            Ok(false) => {}
+            Err(err) => {
+                warn!(why = chain(&err), "what quiet hours held stays held");
+                self.look_after(myself, SOON);
             }
         }
+        let mut is_changed = false;
         let (mut due, mut uncertain) = (Vec::new(), Vec::new());
-        for mut lane in self.lanes_of(chats).await? {
+        for mut lane in self.lanes_of(chats, heads) {
             let heads: Vec<Head> = lane.iter().map(|it| self.head(it)).collect();
             match decide(&heads, now) {
                 Some(Effect::Send(index)) => due.push(lane.swap_remove(index)),
@@ -142,24 +146,40 @@ impl ChannelState {
         Ok(is_changed)
     }
 
+    /// The heads of the lanes; and, in a look at all of them, what is held for chats in quiet hours.
+    async fn read(
+        &self,
+        chats: Option<BTreeSet<String>>,
+        now: Timestamp,
+    ) -> Result<(Vec<LaneHead>, Vec<HeldChat>), StoreError> {
+        let (channel, account) = (self.args.account.channel, self.args.account.name.clone());
+        let read = move |central: &mut CentralStore| {
+            if let Some(chats) = chats {
+                let heads = chats.iter().map(|it| central.lane_heads(channel, &account, Some(it)));
+                let heads: Vec<_> = heads.collect::<Result<_, _>>()?;
+                return Ok((heads.concat(), vec![]));
+            }
+            let held = central.held_chats(channel, &account)?;
+            let quiet = if held.is_empty() { vec![] } else { central.quiet_chats(now)? };
+            let until = |chat: &Address| quiet.iter().find(|it| it.0 == *chat).map(|it| it.1);
+            let held = held.into_iter().map(|(session, chat)| (session, until(&chat), chat));
+            Ok((central.lane_heads(channel, &account, None)?, held.collect()))
+        };
+        self.args.host.central.read(read).await
+    }
+
     /// Releases what is held for chats whose reader wants to hear of it again. Whether they do is read
     /// with each look, since they may change their mind in the night. Returns whether anything was.
     async fn end_quiet_hours(
         &mut self,
         myself: &ActorRef<ChannelMessage>,
+        held: Vec<HeldChat>,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        let (channel, account) = (self.args.account.channel, self.args.account.name.clone());
-        let read = move |central: &mut CentralStore| {
-            let held = central.held_chats(channel, &account)?;
-            let quiet = if held.is_empty() { vec![] } else { central.quiet_chats(now)? };
-            Ok((held, quiet))
-        };
-        let (held, quiet) = self.args.host.central.read(read).await?;
         let mut over = Vec::new();
-        for (session, chat) in held {
-            match quiet.iter().find(|it| it.0 == chat) {
-                Some((_, until)) => self.look_after(myself, until.since(now)),
+        for (session, until, chat) in held {
+            match until {
+                Some(until) => self.look_after(myself, until.since(now)),
                 None => over.push((session, chat)),
             }
         }
@@ -175,22 +195,14 @@ impl ChannelState {
     }
 
     /// The heads of each lane that no part is being sent of.
-    async fn lanes_of(
+    fn lanes_of(
         &mut self,
         chats: Option<BTreeSet<String>>,
-    ) -> Result<Vec<Vec<LaneHead>>, StoreError> {
-        let (channel, account) = (self.args.account.channel, self.args.account.name.clone());
-        let asked = chats.clone();
-        let read = move |central: &mut CentralStore| match asked {
-            None => central.lane_heads(channel, &account, None),
-            Some(chats) => {
-                let heads = chats.iter().map(|it| central.lane_heads(channel, &account, Some(it)));
-                Ok(heads.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
-            }
-        };
+        heads: Vec<LaneHead>,
+    ) -> Vec<Vec<LaneHead>> {
         let mut lanes: Vec<Vec<LaneHead>> = Vec::new();
         let mut places: BTreeMap<String, usize> = BTreeMap::new();
-        for head in self.args.host.central.read(read).await? {
+        for head in heads {
             if self.lanes.sending.contains_key(&head.chat) {
                 continue;
             }
@@ -210,7 +222,7 @@ impl ChannelState {
             let is_asked = chats.as_ref().is_none_or(|it| it.contains(chat));
             !is_asked || sending.contains_key(chat) || places.contains_key(chat)
         });
-        Ok(lanes)
+        lanes
     }
 
     fn head(&self, head: &LaneHead) -> Head {

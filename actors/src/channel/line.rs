@@ -11,6 +11,7 @@ use std::time::Duration;
 use channel::{Account, ChannelError, Connection, Pulse};
 use domain::continuity::{self, LineEffect, LineView};
 use domain::notice;
+use domain::plain::chain;
 use domain::time::{Timestamp, backoff, jittered};
 use ractor::ActorRef;
 use store::{CentralStore, StoreError};
@@ -23,7 +24,6 @@ use super::{ChannelMessage, ChannelState};
 use crate::admin::protocol::ChannelHealth;
 use crate::channels::AccountKey;
 use crate::host::Host;
-use crate::sessions::child::chain;
 
 const RECONNECT_BASE: Duration = Duration::from_millis(500);
 const RECONNECT_MAX: Duration = Duration::from_secs(60);

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use channel::{Batch, Caps, ChannelError, Cursor, Event, Gap, Pulse, Source};
+use domain::plain::chain;
 use ractor::ActorRef;
 use store::{CentralStore, StoreError};
 use tokio::time::sleep;
@@ -14,7 +15,6 @@ use tracing::{info, warn};
 use super::ChannelMessage;
 use crate::host::Host;
 use crate::router::{Position, Routed, RouterMessage};
-use crate::sessions::child::chain;
 
 /// A router that is being restarted is back within this.
 const ROUTER_BACK: Duration = Duration::from_millis(100);

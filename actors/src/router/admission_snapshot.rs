@@ -72,10 +72,10 @@ impl AdmissionSnapshot {
         };
         let thread = message.from.thread.as_deref();
         let (mut engaged, mut sessions, mut denied_by) = (Vec::new(), Vec::new(), Vec::new());
-        for it in &wired {
-            let (chat, agent) = (it.wiring.chat, &it.wiring.agent);
+        for wired in &wired {
+            let (chat, agent) = (wired.wiring.chat, &wired.wiring.agent);
             engaged.push(central.engaged_at(chat, agent, thread)?);
-            let key = session_key(it.wiring.session_mode, agent, chat, thread);
+            let key = session_key(wired.wiring.session_mode, agent, chat, thread);
             sessions.push(central.session_of(&key)?);
             if central.is_denied(&handle, agent)? {
                 denied_by.push(agent.clone());
@@ -178,19 +178,19 @@ impl AdmissionSnapshot {
             .agents
             .iter()
             .zip(&triggers)
-            .map(|(it, trigger)| AgentView { name: &it.name, trigger })
+            .map(|(agent, trigger)| AgentView { name: &agent.name, trigger })
             .collect();
         let wirings: Vec<WiringView<'_>> = self
             .wired
             .iter()
             .zip(&self.engaged)
-            .map(|(it, engaged)| WiringView {
-                agent: &it.wiring.agent,
-                trigger: &it.trigger,
-                engage: &it.wiring.engage,
-                scope: it.wiring.scope,
-                ignored: it.wiring.ignored,
-                priority: it.wiring.priority,
+            .map(|(wired, engaged)| WiringView {
+                agent: &wired.wiring.agent,
+                trigger: &wired.trigger,
+                engage: &wired.wiring.engage,
+                scope: wired.wiring.scope,
+                ignored: wired.wiring.ignored,
+                priority: wired.wiring.priority,
                 sticky_since: *engaged,
             })
             .collect();

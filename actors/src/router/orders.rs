@@ -103,8 +103,8 @@ fn stopped_text(report: &Stopped) -> String {
 }
 
 fn resumed_text(report: &Resumed, agent: &AgentName) -> String {
-    let about = |it: &&crate::admin::protocol::StopStatus| {
-        it.agent.as_deref().is_none_or(|name| name == agent.as_str())
+    let about = |stop: &&crate::admin::protocol::StopStatus| {
+        stop.agent.as_deref().is_none_or(|name| name == agent.as_str())
     };
     if let Some(stop) = report.holds.iter().find(about) {
         return format!(

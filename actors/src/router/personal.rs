@@ -66,14 +66,14 @@ impl PersonalCommand {
         let now = host.clock.now();
         let by = format!("{}:{}", message.from.channel, message.sender.id);
         let line = format!("/{} {}", self.about.command().as_str(), self.value);
-        let set = move |it: &mut CentralStore| {
-            let before = it.rows_changed();
+        let set = move |central: &mut CentralStore| {
+            let before = central.rows_changed();
             let text = match self.about {
-                About::Zone => zone(it, &self, now)?,
-                About::Quiet => quiet(it, &self, now)?,
+                About::Zone => zone(central, &self, now)?,
+                About::Quiet => quiet(central, &self, now)?,
             };
-            if before != it.rows_changed() {
-                it.record_change(&line, &by, now)?;
+            if before != central.rows_changed() {
+                central.record_change(&line, &by, now)?;
             }
             Ok(text)
         };

@@ -7,6 +7,7 @@ use channel::{Event, Verdict};
 use domain::admission::AgentDecision;
 use domain::command;
 use domain::message::{Incoming, refusal};
+use domain::plain::chain;
 use domain::question::Typed;
 use domain::task::FireKey;
 use store::{CentralStore, StoreError};
@@ -30,12 +31,12 @@ pub(super) async fn store(
     cursor: Option<Position>,
 ) -> Option<Vec<Verdict>> {
     let message = |event: &Event| match event {
-        Event::Message(it) if command::parse(&it.text).is_none() => Some(it.clone()),
+        Event::Message(message) if command::parse(&message.text).is_none() => Some(message.clone()),
         Event::Message(_) | Event::Click(_) | Event::Moved { .. } | Event::Reachable(_) => None,
     };
     let mut bytes = 0;
-    let has_room = |it: &Incoming| {
-        bytes += it.text.len();
+    let has_room = |incoming: &Incoming| {
+        bytes += incoming.text.len();
         bytes <= BYTES_MAX
     };
     let messages = events.iter().take(MESSAGES_MAX).map_while(message).take_while(has_room);
@@ -52,8 +53,8 @@ pub(super) async fn store(
             }
             routings.push(routing);
         }
-        if let Some(it) = cursor.filter(|_| routings.len() == count) {
-            central.set_cursor(it.channel, &it.account, &it.value)?;
+        if let Some(position) = cursor.filter(|_| routings.len() == count) {
+            central.set_cursor(position.channel, &position.account, &position.value)?;
         }
         Ok(routings)
     };
@@ -65,7 +66,7 @@ pub(super) async fn store(
             Some(verdicts)
         }
         Err(err) => {
-            warn!(error = &err as &dyn std::error::Error, "each message is stored on its own");
+            warn!(why = chain(&err), "each message is stored on its own");
             None
         }
     }

@@ -4,6 +4,7 @@
 use channel::Verdict;
 use domain::admission::{Admission, Decision};
 use domain::message::{Admitted, InboundKind, Incoming};
+use domain::plain::chain;
 use store::{CentralStore, StoreError};
 use tracing::warn;
 
@@ -41,7 +42,7 @@ pub(super) async fn tell(host: &Host, message: &Incoming, why: &str) -> Result<(
 pub(super) async fn unstored(host: &Host, engaged: Option<&Incoming>, why: &str) -> Verdict {
     let Some(message) = engaged else { return Verdict::Ignored };
     if let Err(err) = tell(host, message, why).await {
-        warn!(error = &err as &dyn std::error::Error, "a refusal was not stored");
+        warn!(why = chain(&err), "a refusal was not stored");
     }
     Verdict::Refused(why.to_owned())
 }
@@ -51,9 +52,9 @@ pub(super) fn engaged(routing: &Routing) -> Option<Incoming> {
     routing.targets().iter().find_map(|(_, command)| match command {
         SessionCommand::Message(Admitted { kind: InboundKind::Context, .. })
         | SessionCommand::Task(_) => None,
-        SessionCommand::Message(it) => Some(it.message.clone()),
-        SessionCommand::Reply(it, _) | SessionCommand::Status(it) | SessionCommand::Stop(it) => {
-            Some(it.clone())
-        }
+        SessionCommand::Message(admitted) => Some(admitted.message.clone()),
+        SessionCommand::Reply(message, _)
+        | SessionCommand::Status(message)
+        | SessionCommand::Stop(message) => Some(message.clone()),
     })
 }

@@ -31,9 +31,9 @@ impl SessionCommand {
 
     fn from(&self) -> &domain::message::Address {
         match self {
-            Self::Message(it) => &it.message.from,
-            Self::Task(it) => &it.message.from,
-            Self::Reply(it, _) | Self::Status(it) | Self::Stop(it) => &it.from,
+            Self::Message(admitted) => &admitted.message.from,
+            Self::Task(task) => &task.message.from,
+            Self::Reply(message, _) | Self::Status(message) | Self::Stop(message) => &message.from,
         }
     }
 }
@@ -57,7 +57,7 @@ pub(crate) async fn store(
             one(central, row, command, now)?;
         }
         match cursor {
-            Some(it) => central.set_cursor(it.channel, &it.account, &it.value),
+            Some(cursor) => central.set_cursor(cursor.channel, &cursor.account, &cursor.value),
             None => Ok(()),
         }
     };

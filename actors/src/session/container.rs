@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::Incarnation;
+use domain::plain::chain;
 use domain::session::StopReason;
 use domain::trouble::Trouble;
 use sandbox::{Mounts, Observed, SandboxError};
@@ -18,7 +19,6 @@ use super::{SessionError, SessionMessage};
 use crate::container_slots::Count;
 use crate::host::Host;
 use crate::session::link::Link;
-use crate::sessions::child::chain;
 use crate::sweep::SweepMessage;
 
 mod plan;
@@ -127,8 +127,8 @@ impl SessionState {
             if let Err(err) = &started {
                 let (bad, trouble) = (!err.is_outage(), err.trouble());
                 let (why, now) = (chain(err), host.clock.now());
-                let record_exit = move |it: &store::SessionRows<'_>| {
-                    it.record_exit(incarnation, bad, &why, Some(&trouble), now)
+                let record_exit = move |rows: &store::SessionRows<'_>| {
+                    rows.record_exit(incarnation, bad, &why, Some(&trouble), now)
                 };
                 // Left open, the next look records the exit.
                 let _ = store.write("the end of a launch", record_exit).await;
@@ -217,8 +217,8 @@ impl SessionState {
             let gone = gone.map(|()| bad.then(|| why.clone()));
             if gone.is_ok() {
                 let now = host.clock.now();
-                let record_exit = move |it: &store::SessionRows<'_>| {
-                    it.record_exit(incarnation, bad, &why, trouble.as_ref(), now)
+                let record_exit = move |rows: &store::SessionRows<'_>| {
+                    rows.record_exit(incarnation, bad, &why, trouble.as_ref(), now)
                 };
                 // Left open, a later look records the exit: the disk may be full for long.
                 if store.write("the end of a launch", record_exit).await.is_err() {
@@ -270,7 +270,7 @@ impl SessionState {
             Kind::Gone(Err(err)) => self.lose_sight(&err),
             Kind::Overfull(incarnation, gib) => self.end_overfull(incarnation, gib),
             Kind::WatchEnded(incarnation) => {
-                if matches!(self.container, Seen::Running { incarnation: it, .. } if it == incarnation)
+                if matches!(self.container, Seen::Running { incarnation: own, .. } if own == incarnation)
                 {
                     self.container = Seen::Unread;
                 }
@@ -280,7 +280,7 @@ impl SessionState {
     }
 
     fn end_overfull(&mut self, incarnation: Incarnation, gib: u32) {
-        if !matches!(self.container, Seen::Running { incarnation: it, .. } if it == incarnation) {
+        if !matches!(self.container, Seen::Running { incarnation: own, .. } if own == incarnation) {
             return;
         }
         self.full = true;

@@ -5,19 +5,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::OutSeq;
+use domain::plain::chain;
 use store::{CentralStore, ImportReport, SessionContext};
 use tracing::warn;
 
 use super::state::SessionState;
 use super::{SessionError, SessionMessage};
 use crate::approvals;
-use crate::sessions::child::chain;
 
 const TRY_AGAIN: Duration = Duration::from_secs(1);
 
 impl SessionState {
     /// Imports what the runner wrote.
-    pub(super) async fn import(&self) -> Result<ImportReport, SessionError> {
+    pub(super) async fn import(&mut self) -> Result<ImportReport, SessionError> {
         let agent = self.args.row.agent.clone();
         let (render_caps, now) = (self.host().render_caps(), self.now());
         let context = move |central: &CentralStore| {
@@ -29,7 +29,7 @@ impl SessionState {
                 heartbeats: central.heartbeats()?,
             })
         };
-        Ok(self.store.import(context, now).await?)
+        Ok(self.store.import(std::mem::take(&mut self.news), context, now).await?)
     }
 
     /// Passes on what the agent asked for, in a task that reports back.

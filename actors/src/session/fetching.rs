@@ -13,6 +13,7 @@ use std::time::Duration;
 use channel::FetchError;
 use domain::file_type::sniff;
 use domain::naming::safe_file_name;
+use domain::plain::chain;
 use domain::time::{Timestamp, backoff};
 use store::layout::FILES;
 use store::{Fetched, PendingFile};
@@ -23,7 +24,6 @@ use super::{SessionError, SessionMessage};
 use crate::channel::ChannelMessage;
 use crate::channels::{ChannelsMessage, Fetch};
 use crate::host::Host;
-use crate::sessions::child::chain;
 
 /// Tries before the agent is told that a file could not be had.
 const TRIES_MAX: u32 = 5;

@@ -1,8 +1,7 @@
 //! Removes what is old of a session: a bounded number of rows, and again until none is left, so that
 //! a message never waits long behind it.
 
-use std::error::Error;
-
+use domain::plain::chain;
 use store::SessionRows;
 use tracing::{debug, warn};
 
@@ -22,7 +21,7 @@ impl SessionState {
                 return Ok(());
             }
             Err(err) if err.is_permanent() => return Err(err.into()),
-            Err(err) => warn!(error = &err as &dyn Error, "old rows are left for another day"),
+            Err(err) => warn!(why = chain(&err), "old rows are left for another day"),
         }
         self.store.read(|it: &SessionRows<'_>| it.prune_leftovers()).await?;
         let (id, now) = (self.id(), self.now());

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use domain::Incarnation;
 use domain::link::{Header, LINE_BYTES_MAX, Notification};
+use domain::plain::chain;
 use sandbox::{Carrier, Mounts, SandboxError, Stream};
 use store::SessionRow;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, split};
@@ -105,7 +106,7 @@ async fn accept(mut carrier: Box<dyn Carrier>, mounts: Mounts, ends: Ends) {
                 }
             }
             Err(err) => {
-                debug!(error = &err as &dyn std::error::Error, "the link broke");
+                debug!(why = chain(&err), "the link broke");
                 sleep(REOPEN_AFTER).await;
                 if let Ok(opened) = ends.host.sandbox.link(&mounts).await {
                     carrier = opened;

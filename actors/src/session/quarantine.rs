@@ -1,7 +1,6 @@
 //! Sets what a container wrote aside when the host cannot read it.
 
-use std::error::Error;
-
+use domain::plain::chain;
 use domain::session::Mailbox;
 use store::StoreError;
 use tracing::warn;
@@ -30,7 +29,7 @@ impl SessionState {
                 Ok(true)
             }
             Err(err @ StoreError::Quarantine { .. }) => {
-                warn!(error = &err as &dyn Error, "going on without what the container wrote");
+                warn!(why = chain(&err), "going on without what the container wrote");
                 Ok(false)
             }
             Err(err) => Err(err.into()),

@@ -10,7 +10,7 @@ use domain::outgoing::RenderCaps;
 use domain::session::{Container, Effect, View, decide, next_look};
 use domain::time::Timestamp;
 use ractor::{ActorRef, RpcReplyPort};
-use store::{PendingFile, Reader, SessionDb, SessionRows, Snapshot};
+use store::{PendingFile, SessionDb, SessionRows, Snapshot, Unimported};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 use tracing::{debug, info};
@@ -22,7 +22,6 @@ use super::wakeups::Wakeups;
 use super::{SessionArgs, SessionError, SessionMessage};
 use crate::actor_handle::Timer;
 use crate::admin::protocol::SessionStatus;
-use crate::approvals::ApprovalMessage;
 use crate::folders;
 use crate::host::Host;
 use crate::sessions::SessionsMessage;
@@ -50,6 +49,8 @@ pub struct SessionState {
     pub(super) fetching: bool,
     forwarding: bool,
     next_file: Option<PendingFile>,
+    /// What the last look found new, until it is imported.
+    pub(super) news: Unimported,
     pub(super) shown: Shown,
     /// Where the last message came from; a hint for what shows that work goes on.
     pub(super) last_from: Option<Address>,
@@ -89,6 +90,7 @@ impl SessionState {
             fetching: false,
             forwarding: false,
             next_file: None,
+            news: Unimported::default(),
             shown: Shown::default(),
             last_from: None,
             calls: JoinSet::new(),
@@ -204,14 +206,15 @@ impl SessionState {
         self.note_mailbox(&snapshot.mailbox);
         let stop_phase = self.stop_phase(&snapshot);
         let Snapshot { news, mailbox, mut waiting, undelivered, launches, .. } = snapshot;
-        for it in &mut waiting {
+        for message in &mut waiting {
             // Where nothing can be changed in place there is nothing to show.
-            it.status |= !self.render_caps_of(&it.channel).edits;
+            message.status |= !self.render_caps_of(&message.channel).edits;
         }
+        self.news = news;
         let file = snapshot.file.filter(|_| !self.fetching);
         self.next_file = file.clone().map(|it| it.1);
         Ok(View {
-            news,
+            news: self.news.is_news(),
             mailbox,
             undelivered,
             waiting,
@@ -244,8 +247,8 @@ impl SessionState {
                 for (message, outcome) in &report.ended {
                     info!(%message, outcome = outcome.as_str(), "a message reached its end");
                 }
-                if !report.ended.is_empty() {
-                    self.tell_others();
+                if report.has_ended_task {
+                    self.look_at_tasks();
                 }
             }
             Effect::Fetch => match self.next_file.take() {
@@ -274,7 +277,7 @@ impl SessionState {
                 let agent = self.args.row.agent.clone();
                 let fail = move |it: &SessionRows<'_>| it.fail(message, why, agent.as_str(), now);
                 self.store.write("a failure", fail).await?;
-                self.tell_others();
+                self.look_at_tasks();
             }
             Effect::LastChance { message, until } => {
                 let note = move |it: &SessionRows<'_>| it.last_chance(message, until, now);
@@ -291,10 +294,8 @@ impl SessionState {
         Ok(true)
     }
 
-    /// What follows from an outcome may be told in a chat, and another slot of a task may have waited
-    /// for it.
-    pub(super) fn tell_others(&self) {
-        self.host().peers.approvals.cast(ApprovalMessage::Look);
+    /// Another slot of a task may have waited for the end of one.
+    pub(super) fn look_at_tasks(&self) {
         self.host().peers.sweep.cast(SweepMessage::Tasks);
     }
 
@@ -358,7 +359,10 @@ impl SessionState {
 
     async fn report(&mut self, reply: RpcReplyPort<SessionStatus>) -> Result<(), SessionError> {
         self.make_folders().await?;
-        let (snapshot, _) = self.store.look(Reader::Gone).await?;
+        let (snapshot, posted) = self.store.look(self.container.reader()).await?;
+        if posted {
+            self.notify_runner();
+        }
         let undelivered = self.store.read(|it| it.open_parts()).await?;
         let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
         let _ = reply.send(SessionStatus {

@@ -36,7 +36,7 @@ impl SessionState {
         let order = StopOrder { stop: stop.id, by: stop.by, agent };
         let apply = move |it: &SessionRows<'_>| it.apply_stop(&order, now);
         let stop_report = self.store.write("the stop of a session", apply).await?;
-        self.tell_others();
+        self.look_at_tasks();
         Ok(stop_report)
     }
 }

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use domain::plain::chain;
 use domain::restart::{RestartBudget, Verdict};
 use domain::time::Timestamp;
 use ractor::{ActorId, ActorProcessingErr, ActorRef};
 use store::SessionRow;
+use tokio::task::AbortHandle;
 use tracing::error;
 
 use super::Listed;
@@ -23,6 +25,8 @@ pub(super) struct Child {
     /// Messages handed to the live actor; it may only rest when it has seen them all.
     handed: u64,
     queue: Vec<SessionMessage>,
+    /// The container of a parked session is being ended; nobody starts another meanwhile.
+    pub(super) removal: Option<AbortHandle>,
 }
 
 #[derive(Debug)]
@@ -42,7 +46,14 @@ pub(super) enum Phase {
 impl Child {
     pub(super) fn new(row: SessionRow) -> Self {
         let phase = Phase::Restarting { after: Duration::ZERO };
-        Self { row, phase, budget: RestartBudget::default(), handed: 0, queue: Vec::new() }
+        Self {
+            row,
+            phase,
+            budget: RestartBudget::default(),
+            handed: 0,
+            queue: Vec::new(),
+            removal: None,
+        }
     }
 
     pub(super) fn is(&self, id: ActorId) -> bool {
@@ -134,10 +145,15 @@ impl Child {
     pub(super) fn unpark(&mut self, now: Timestamp, park_for: Duration) {
         if let Phase::Parked { until, .. } = &self.phase
             && until.is_due(now, park_for)
+            && !self.is_removing()
         {
             self.budget = RestartBudget::default();
             self.phase = Phase::Restarting { after: Duration::ZERO };
         }
+    }
+
+    pub(super) fn is_removing(&self) -> bool {
+        self.removal.as_ref().is_some_and(|it| !it.is_finished())
     }
 
     pub(super) fn listed(&self) -> Listed {
@@ -148,16 +164,4 @@ impl Child {
         };
         Listed { row: self.row.clone(), actor, parked }
     }
-}
-
-/// An error and its causes in one line.
-pub(crate) fn chain(err: &dyn std::error::Error) -> String {
-    let mut text = err.to_string();
-    let mut cause = err.source();
-    while let Some(err) = cause {
-        text.push_str(": ");
-        text.push_str(&err.to_string());
-        cause = err.source();
-    }
-    text
 }

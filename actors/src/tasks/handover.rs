@@ -2,6 +2,7 @@
 
 use domain::AgentName;
 use domain::message::{Address, Author, ChatInfo, Incoming};
+use domain::plain::chain;
 use domain::session_key::{ChatId, SessionMode, session_key};
 use domain::task::{FireKey, TaskState};
 use schedule::local;
@@ -11,7 +12,6 @@ use tracing::info;
 use crate::host::Host;
 use crate::router::SessionCommand;
 use crate::router::storing;
-use crate::sessions::child::chain;
 
 /// Who a task's message is from where no person is known.
 const NOBODY: &str = "task";
@@ -38,24 +38,24 @@ enum Route {
 }
 
 /// Brings a slot to its session and notes that it has it. Doing it again changes nothing.
-pub(super) async fn hand_over(host: &Host, it: Handover) -> Result<(), String> {
-    let key = it.fire.key;
-    match route(host, &it).await.map_err(|err| chain(&err))? {
+pub(super) async fn hand_over(host: &Host, handover: Handover) -> Result<(), String> {
+    let key = handover.fire.key;
+    match route(host, &handover).await.map_err(|err| chain(&err))? {
         Route::Waits => Ok(()),
         Route::Ends(why) => end(host, key, why, false).await.map_err(|err| chain(&err)),
         Route::Cancels(why) => end(host, key, why, true).await.map_err(|err| chain(&err)),
         Route::Goes(chat, mode) => {
-            let row = session(host, &it, mode).await.map_err(|err| chain(&err))?;
+            let row = session(host, &handover, mode).await.map_err(|err| chain(&err))?;
             let Some(row) = row else { return Ok(()) };
-            let message = message(host, &it, *chat);
+            let message = message(host, &handover, *chat);
             let target = (row, SessionCommand::Task(Box::new(message)));
             storing::store(host, vec![target], None).await.map_err(|err| chain(&err))
         }
     }
 }
 
-async fn route(host: &Host, it: &Handover) -> Result<Route, StoreError> {
-    let (agent, chat) = (it.task.task.agent.clone(), it.task.task.chat);
+async fn route(host: &Host, handover: &Handover) -> Result<Route, StoreError> {
+    let (agent, chat) = (handover.task.task.agent.clone(), handover.task.task.chat);
     if host.stops.is_stopped(&agent) {
         return Ok(Route::Waits);
     }
@@ -105,10 +105,10 @@ async fn end(
 /// `None` when the slot has gone on meanwhile.
 async fn session(
     host: &Host,
-    it: &Handover,
+    handover: &Handover,
     mode: SessionMode,
 ) -> Result<Option<SessionRow>, StoreError> {
-    let (fire, task, now) = (it.fire.key, &it.task.task, host.clock.now());
+    let (fire, task, now) = (handover.fire.key, &handover.task.task, host.clock.now());
     let key = session_key(mode, &task.agent, task.chat, task.thread.as_deref());
     let fixed = task.session;
     let settle =
@@ -116,8 +116,8 @@ async fn session(
     host.central.write("the session of a fire", settle).await
 }
 
-fn message(host: &Host, it: &Handover, chat: ChatRow) -> TaskMessage {
-    let (key, task) = (it.fire.key, &it.task.task);
+fn message(host: &Host, handover: &Handover, chat: ChatRow) -> TaskMessage {
+    let (key, task) = (handover.fire.key, &handover.task.task);
     let from = Address { thread: task.thread.clone(), ..chat.address };
     let owner = task.owner_handle.as_ref().filter(|it| it.channel == from.channel);
     let id = owner.map_or(NOBODY, |it| &it.id).to_owned();
@@ -132,7 +132,7 @@ fn message(host: &Host, it: &Handover, chat: ChatRow) -> TaskMessage {
         key,
         due: local(key.slot, &task.zone),
         late_by: host.clock.now().since(key.slot),
-        missed: it.missed,
+        missed: handover.missed,
         script: task.script.clone(),
         message,
     }

@@ -135,9 +135,9 @@ mod tests {
             (FailureClass::Auth, None),
             (FailureClass::Crashed, None),
         ] {
-            let it = ProviderFailure::new(class, until);
-            assert_eq!(it.wait.map(|it| (it.class, it.until)), wait);
-            assert_eq!(it.user_text.is_empty(), wait.is_some(), "{class:?}");
+            let failure = ProviderFailure::new(class, until);
+            assert_eq!(failure.wait.map(|it| (it.class, it.until)), wait);
+            assert_eq!(failure.user_text.is_empty(), wait.is_some(), "{class:?}");
         }
     }
 }

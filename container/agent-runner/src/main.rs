@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use agent_runner::{Config, LinkSocket, escape, keep_rights, run_until};
 use domain::inside;
+use domain::plain::chain;
 use domain::time::SystemClock;
 use store::{NoGate, RunnerStore};
 use tokio::signal::unix::{SignalKind, signal};
@@ -90,15 +91,3 @@ async fn serve(config: Config) -> Result<(), Box<dyn Error>> {
          restart the host"
 )]
 struct NoRights(#[source] io::Error);
-
-/// An error and its causes in one line.
-fn chain(err: &(dyn Error + 'static)) -> String {
-    let mut line = err.to_string();
-    let mut source = err.source();
-    while let Some(cause) = source {
-        line.push_str(": ");
-        line.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    line
-}

@@ -120,21 +120,21 @@ mod tests {
 
     #[test]
     fn a_page_is_turned_round_and_a_malformed_message_in_it_is_skipped() {
-        let mut it = behind();
-        it.take(vec![message(13), json!({ "id": "12" }), message(11)], Some(Id(1)));
-        let ids: Vec<_> = it.page.iter().map(|it| (it.id, it.guild_id)).collect();
+        let mut behind = behind();
+        behind.take(vec![message(13), json!({ "id": "12" }), message(11)], Some(Id(1)));
+        let ids: Vec<_> = behind.page.iter().map(|it| (it.id, it.guild_id)).collect();
         assert_eq!(ids, [(Id(11), Some(Id(1))), (Id(13), Some(Id(1)))]);
-        assert!(!it.more && !it.is_cut);
+        assert!(!behind.more && !behind.is_cut);
     }
 
     #[test]
     fn full_pages_are_followed_by_another_up_to_a_limit() {
-        let mut it = behind();
+        let mut behind = behind();
         for page in 1..=10 {
-            assert!(it.more);
-            it.take((0..100).map(|at| message(page * 1_000 + at)).collect(), None);
-            assert_eq!(it.after, Id(page * 1_000 + 99));
+            assert!(behind.more);
+            behind.take((0..100).map(|at| message(page * 1_000 + at)).collect(), None);
+            assert_eq!(behind.after, Id(page * 1_000 + 99));
         }
-        assert!(!it.more && it.is_cut);
+        assert!(!behind.more && behind.is_cut);
     }
 }

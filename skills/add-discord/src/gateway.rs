@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use channel::{ChannelError, Pulse};
+use domain::plain::chain;
 use futures_util::StreamExt as _;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -78,8 +79,8 @@ impl Arrival {
     /// The channel and server where something was said or pressed; `None` in private.
     pub(crate) fn in_server(&self) -> Option<(Id, Id)> {
         match self {
-            Self::Message(it) => Some((it.channel_id, it.guild_id?)),
-            Self::Press(it) => Some((it.channel_id, it.guild_id?)),
+            Self::Message(message) => Some((message.channel_id, message.guild_id?)),
+            Self::Press(press) => Some((press.channel_id, press.guild_id?)),
             Self::Ready(_)
             | Self::Server(_)
             | Self::Channel(_)
@@ -97,14 +98,11 @@ impl Gateway {
     }
 
     /// Connects, and reads until what it returns is dropped.
-    pub(crate) fn open(
-        &self,
-        resumed: Option<&position::Session>,
-    ) -> (Receiver<Arrived>, JoinSet<()>) {
+    pub(crate) fn open(&self, old: Option<&position::Session>) -> (Receiver<Arrived>, JoinSet<()>) {
         let mut config = ConfigBuilder::from(self.config.clone());
-        if let Some(it) = resumed {
-            let session = Session::new(it.sequence, it.id.clone());
-            config = config.session(session).resume_url(it.url.clone());
+        if let Some(old) = old {
+            let session = Session::new(old.sequence, old.id.clone());
+            config = config.session(session).resume_url(old.url.clone());
         }
         let shard = Shard::with_config(ShardId::ONE, config.build());
         let (into, inbox) = mpsc::channel(ARRIVALS_MAX);
@@ -139,9 +137,10 @@ async fn run(mut shard: Shard, api: Api, pulse: Pulse, into: Sender<Arrived>) {
         if let Arrival::Press(press) = &arrival.what {
             let (api, press) = (api.clone(), press.clone());
             answers.spawn(async move {
-                if let Err(err) = api.answer(&press).await {
-                    debug!(error = &err as &dyn std::error::Error, "a press was not answered");
-                }
+                let answered = api.answer(&press).await;
+                drop(
+                    answered.inspect_err(|it| debug!(why = chain(it), "a press was not answered")),
+                );
             });
         }
         let ended = matches!(arrival.what, Arrival::Ended(_) | Arrival::SessionLost);
@@ -236,7 +235,7 @@ mod tests {
         let ready = r#"{"op":0,"s":1,"t":"READY","d":{"guilds":[{"id":"1","unavailable":true}],
             "session_id":"x","resume_gateway_url":"wss://x"}}"#;
         let arrived = parse(ready).unwrap();
-        assert!(matches!(arrived.what, Arrival::Ready(it) if it.guilds.len() == 1));
+        assert!(matches!(arrived.what, Arrival::Ready(ready) if ready.guilds.len() == 1));
         assert_eq!(arrived.sequence, Some(1));
         assert!(parse(r#"{"op":11,"t":null,"d":null}"#).is_none());
         assert!(parse(r#"{"op":0,"t":"TYPING_START","d":{}}"#).is_none());
@@ -256,7 +255,7 @@ mod tests {
                     "d":{{"id":"1","type":{kind},"token":"t","channel_id":"2"}}}}"#
             )
         };
-        assert!(matches!(parse(&interaction(3)), Some(it) if matches!(it.what, Arrival::Press(_))));
+        assert!(parse(&interaction(3)).is_some_and(|it| matches!(it.what, Arrival::Press(_))));
         assert!(parse(&interaction(2)).is_none());
     }
 }

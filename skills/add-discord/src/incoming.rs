@@ -84,8 +84,8 @@ impl Reader<'_> {
 
     fn text(&self, message: &Message) -> String {
         let content = self.readable(&message.content, &message.mentions);
-        let forwarded = message.message_snapshots.iter().map(|it| {
-            let content = self.readable(&it.message.content, &message.mentions);
+        let forwarded = message.message_snapshots.iter().map(|snapshot| {
+            let content = self.readable(&snapshot.message.content, &message.mentions);
             format!("[forwarded] {content}").trim_end().to_owned()
         });
         let stickers = message.sticker_items.iter().map(|it| format!("[sticker: {}]", it.name));
@@ -105,8 +105,7 @@ impl Reader<'_> {
         while let Some(at) = rest.find('<') {
             text.push_str(&rest[..at]);
             rest = &rest[at..];
-            let named = mark(rest).and_then(|(it, after)| Some((self.name(&it, mentions)?, after)));
-            match named {
+            match mark(rest).and_then(|(mark, after)| Some((self.name(&mark, mentions)?, after))) {
                 Some((name, after)) => {
                     text.push_str(&name);
                     rest = after;
@@ -177,23 +176,23 @@ fn sender(user: &User) -> Author {
     Author { id: user.id.clone(), name: user.name().into() }
 }
 
-fn file(it: &wire::Attachment) -> Attachment {
-    let mime = it.content_type.clone().unwrap_or_default();
+fn file(file: &wire::Attachment) -> Attachment {
+    let mime = file.content_type.clone().unwrap_or_default();
     let kind = match mime.split('/').next() {
         Some("image") => FileKind::Image,
-        Some("audio") if it.waveform.is_some() => FileKind::Voice,
+        Some("audio") if file.waveform.is_some() => FileKind::Voice,
         Some("audio") => FileKind::Audio,
         Some("video") => FileKind::Video,
         Some(_) | None => FileKind::Document,
     };
-    Attachment { kind, name: file_name(it), mime, bytes: it.size, source: it.url.clone() }
+    Attachment { kind, name: file_name(file), mime, bytes: file.size, source: file.url.clone() }
 }
 
-fn file_name(it: &wire::Attachment) -> String {
-    match (&it.title, it.filename.rsplit_once('.')) {
+fn file_name(file: &wire::Attachment) -> String {
+    match (&file.title, file.filename.rsplit_once('.')) {
         (Some(title), Some((_, extension))) => format!("{title}.{extension}"),
         (Some(title), None) => title.clone(),
-        (None, _) => it.filename.clone(),
+        (None, _) => file.filename.clone(),
     }
 }
 

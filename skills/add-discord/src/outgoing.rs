@@ -78,8 +78,8 @@ pub(crate) fn components(card: &Card) -> Result<Value, Unfit> {
     Ok(card.buttons.chunks(ROW_MAX).map(row).collect())
 }
 
-fn button(it: &Button) -> Value {
-    json!({ "type": 2, "style": 2, "label": it.label, "custom_id": it.data })
+fn button(button: &Button) -> Value {
+    json!({ "type": 2, "style": 2, "label": button.label, "custom_id": button.data })
 }
 
 /// At most 25 characters are taken; half of a hash tells enough parts apart.

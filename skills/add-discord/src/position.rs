@@ -57,8 +57,8 @@ impl Position {
         }
         let newest = Id::parse(fields.next()?)?;
         let chats = items(fields.next()?).map(Id::parse).collect::<Option<_>>()?;
-        let pair = |it: &str| {
-            let (group, from) = it.split_once(':')?;
+        let pair = |item: &str| {
+            let (group, from) = item.split_once(':')?;
             Some((Id::parse(group)?, Id::parse(from)?))
         };
         let behind = items(fields.next()?).map(pair).collect::<Option<_>>()?;

@@ -142,8 +142,8 @@ impl DiscordSource {
     /// order holds that up: it may have something to tell.
     fn look_back(&mut self) {
         if self.catching.is_empty() && self.position.is_abreast() {
-            self.gap = self.missed.take().map_or(self.gap, |it| {
-                Some(if it.is_cut { Gap::Unknown } else { Gap::Backfilled(it.found) })
+            self.gap = self.missed.take().map_or(self.gap, |missed| {
+                Some(if missed.is_cut { Gap::Unknown } else { Gap::Backfilled(missed.found) })
             });
         }
     }

@@ -110,8 +110,8 @@ impl Api {
                 Ok(result) => return Ok(result),
                 Err(err) => err,
             };
-            match err.refusal() {
-                Some(it) if it.code == 429 && wait_of(it) <= PATIENCE => sleep(wait_of(it)).await,
+            match err.refusal().filter(|it| it.code == 429).map(wait_of) {
+                Some(wait) if wait <= PATIENCE => sleep(wait).await,
                 Some(_) | None => return Err(err),
             }
         }

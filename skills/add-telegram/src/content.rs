@@ -19,7 +19,7 @@ pub(crate) fn files(message: &Message) -> Vec<Attachment> {
         (&message.audio, FileKind::Audio, ""),
     ];
     let others =
-        others.into_iter().filter_map(|(it, kind, mime)| Some(file(it.as_ref()?, kind, mime)));
+        others.into_iter().filter_map(|(clip, kind, mime)| Some(file(clip.as_ref()?, kind, mime)));
     let document = document.map(|it| file(it, FileKind::Document, ""));
     photo.into_iter().chain(sticker).chain(others).chain(document).collect()
 }
@@ -65,20 +65,20 @@ fn file(file: &File, kind: FileKind, otherwise: &str) -> Attachment {
 /// In words, what has neither text nor file.
 pub(crate) fn stand_in(message: &Message) -> Option<String> {
     // A venue has its location beside it.
-    if let Some(it) = &message.venue {
-        let (lat, lon) = (it.location.latitude, it.location.longitude);
-        return Some(format!("[place: {}, {} ({lat}, {lon})]", it.title, it.address));
+    if let Some(venue) = &message.venue {
+        let (lat, lon) = (venue.location.latitude, venue.location.longitude);
+        return Some(format!("[place: {}, {} ({lat}, {lon})]", venue.title, venue.address));
     }
-    if let Some(it) = &message.location {
-        return Some(format!("[location: {}, {}]", it.latitude, it.longitude));
+    if let Some(location) = &message.location {
+        return Some(format!("[location: {}, {}]", location.latitude, location.longitude));
     }
-    if let Some(it) = &message.contact {
-        let last = it.last_name.as_ref().map(|it| format!(" {it}")).unwrap_or_default();
-        return Some(format!("[contact: {}{last}, {}]", it.first_name, it.phone_number));
+    if let Some(contact) = &message.contact {
+        let last = contact.last_name.as_ref().map(|it| format!(" {it}")).unwrap_or_default();
+        return Some(format!("[contact: {}{last}, {}]", contact.first_name, contact.phone_number));
     }
-    if let Some(it) = &message.poll {
-        let options: Vec<&str> = it.options.iter().map(|it| it.text.as_str()).collect();
-        return Some(format!("[poll: {} ({})]", it.question, options.join(" / ")));
+    if let Some(poll) = &message.poll {
+        let options: Vec<&str> = poll.options.iter().map(|it| it.text.as_str()).collect();
+        return Some(format!("[poll: {} ({})]", poll.question, options.join(" / ")));
     }
     message.dice.as_ref().map(|it| format!("[dice {}: {}]", it.emoji, it.value))
 }
@@ -94,11 +94,11 @@ mod tests {
 
     #[test]
     fn of_a_photo_the_largest_size_is_taken() {
-        let it = message(
+        let message = message(
             r#""photo":[{"file_id":"s","width":90,"height":60},
                 {"file_id":"l","width":1280,"height":800,"file_size":7}]"#,
         );
-        let files = files(&it);
+        let files = files(&message);
         assert_eq!(files.len(), 1);
         assert_eq!((files[0].source.as_str(), files[0].bytes), ("l", Some(7)));
         assert_eq!((files[0].kind, files[0].mime.as_str()), (FileKind::Image, "image/jpeg"));

@@ -7,13 +7,13 @@ use crate::types::{Entity, Me};
 
 /// The bot is named in the text: `@bot`, a mention by id, or `/command@bot`.
 pub(crate) fn names_bot(text: &str, entities: &[Entity], me: &Me) -> bool {
-    entities.iter().any(|it| match it.kind.as_str() {
+    entities.iter().any(|entity| match entity.kind.as_str() {
         "mention" => {
-            let named = slice(text, it).and_then(|it| it.strip_prefix('@'));
+            let named = slice(text, entity).and_then(|it| it.strip_prefix('@'));
             named.is_some_and(|it| is_username(it, me))
         }
-        "text_mention" => it.user.as_ref().is_some_and(|user| user.id == me.id),
-        "bot_command" => own_suffix(text, it, me).is_some(),
+        "text_mention" => entity.user.as_ref().is_some_and(|user| user.id == me.id),
+        "bot_command" => own_suffix(text, entity, me).is_some(),
         _ => false,
     })
 }

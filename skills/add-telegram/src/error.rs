@@ -108,10 +108,10 @@ pub(crate) fn channel_error(err: ApiError) -> ChannelError {
 /// For `getFile` and the download behind it.
 pub(crate) fn fetch_error(err: ApiError, bytes_max: u64) -> FetchError {
     match &err {
-        ApiError::Refusal(it) if it.description.contains("file is too big") => {
+        ApiError::Refusal(refusal) if refusal.description.contains("file is too big") => {
             FetchError::TooLarge { bytes_max }
         }
-        ApiError::Refusal(it) if matches!(it.code, 400 | 403 | 404) => FetchError::Gone(err.into()),
+        ApiError::Refusal(Refusal { code: 400 | 403 | 404, .. }) => FetchError::Gone(err.into()),
         ApiError::Refusal(_)
         | ApiError::Connect(_)
         | ApiError::Lost(_)
@@ -134,10 +134,10 @@ impl ApiError {
     /// Certainly not done, and another form of the same may be: not because of where it goes.
     pub(crate) fn is_about_the_content(&self) -> bool {
         let places = ["chat not found", "thread not found", "rights", "to edit not found"];
-        self.refusal().is_some_and(|it| {
-            it.code == 400
-                && it.migrate_to.is_none()
-                && !places.iter().any(|words| it.description.contains(words))
+        self.refusal().is_some_and(|refusal| {
+            refusal.code == 400
+                && refusal.migrate_to.is_none()
+                && !places.iter().any(|words| refusal.description.contains(words))
         })
     }
 

@@ -100,10 +100,10 @@ fn quote(message: &Message) -> Option<Quote> {
     let chosen = message.quote.as_ref().map(|it| it.text.clone());
     let text = match (chosen, replied) {
         (Some(text), _) => text,
-        (None, Some(it)) => excerpt(it),
+        (None, Some(quoted)) => excerpt(quoted),
         (None, None) => return None,
     };
-    let name = |it: &Message| match (&it.sender_chat, &it.from) {
+    let name = |quoted: &Message| match (&quoted.sender_chat, &quoted.from) {
         (Some(chat), _) => title(chat),
         (None, Some(user)) => user.name(),
         (None, None) => String::new(),

@@ -153,9 +153,9 @@ async fn part(file: &FileOut, bytes: u64) -> Result<Part, DeliverError> {
 }
 
 fn is_mime(text: &str) -> bool {
-    let plain = |it: &str| {
-        !it.is_empty()
-            && it.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '+' | '-' | '_'))
+    let plain = |part: &str| {
+        !part.is_empty()
+            && part.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '+' | '-' | '_'))
     };
     text.split_once('/').is_some_and(|(of, kind)| plain(of) && plain(kind))
 }

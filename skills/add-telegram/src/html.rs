@@ -251,8 +251,8 @@ impl Writer {
             return;
         }
         match language {
-            Some(it) => {
-                self.tag(&format!("<pre><code class=\"language-{it}\">"));
+            Some(language) => {
+                self.tag(&format!("<pre><code class=\"language-{language}\">"));
                 self.text(code);
                 self.out.push_str("</code></pre>");
             }

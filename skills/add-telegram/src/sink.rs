@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use channel::{DeliverError, FetchError, Part, Sink};
 use domain::message::Address;
 use domain::outgoing::{Card, Content, FileOut};
+use domain::plain::chain;
 use tokio::io::AsyncWrite;
 use tokio::time::Instant;
 use tracing::debug;
@@ -126,9 +127,8 @@ impl Sink for TelegramSink {
 
     async fn working(&self, chat: &Address) {
         let Some(to) = Target::of(chat) else { return };
-        if let Err(err) = self.api.show_typing(to).await {
-            debug!(error = &err as &dyn std::error::Error, "typing was not shown");
-        }
+        let shown = self.api.show_typing(to).await;
+        drop(shown.inspect_err(|it| debug!(why = chain(it), "typing was not shown")));
     }
 
     async fn draft(&self, chat: &Address, target: &str, text: &str) {
@@ -141,11 +141,11 @@ impl Sink for TelegramSink {
         let Err(err) = self.api.edit(chat, message, &plain(beginning(text)), None).await else {
             return;
         };
-        if let Some(it) = err.refusal().filter(|it| it.code == 429) {
-            let until = Instant::now() + wait_of(it);
+        if let Some(refusal) = err.refusal().filter(|it| it.code == 429) {
+            let until = Instant::now() + wait_of(refusal);
             *self.no_drafts_before.lock().unwrap_or_else(PoisonError::into_inner) = Some(until);
         }
-        debug!(error = &err as &dyn std::error::Error, "a draft was not shown");
+        debug!(why = chain(&err), "a draft was not shown");
     }
 
     async fn fetch(

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use channel::{Batch, ChannelError, Cursor, Event, Gap, Source, Verdict};
+use domain::plain::chain;
 use domain::time::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
@@ -59,9 +60,8 @@ impl TelegramSource {
         while self.hints.try_join_next().is_some() {}
         let api = Arc::clone(&self.api);
         self.hints.spawn(async move {
-            if let Err(err) = api.answer_callback_query(&id).await {
-                debug!(error = &err as &dyn std::error::Error, "a press was not answered");
-            }
+            let answered = api.answer_callback_query(&id).await;
+            drop(answered.inspect_err(|it| debug!(why = chain(it), "a press was not answered")));
         });
     }
 

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use domain::plain::chain;
 use domain::time::Timestamp;
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;
@@ -92,8 +93,7 @@ impl Replays {
 
     fn warn(&self, done: io::Result<()>) {
         if let Err(err) = done {
-            let error = &err as &dyn std::error::Error;
-            warn!(error, file = ?self.file, "a restart will forget which bodies were taken");
+            warn!(why = chain(&err), file = ?self.file, "a restart will forget which bodies were taken");
         }
     }
 

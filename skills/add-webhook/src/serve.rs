@@ -15,6 +15,7 @@ use std::time::Duration;
 use bytes::{Buf, Bytes};
 use channel::{SecretString, Verdict};
 use domain::message::Incoming;
+use domain::plain::chain;
 use domain::time::{Clock, SystemClock};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Body;
@@ -98,7 +99,7 @@ async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin, hooks: Arc<Hooks>, i
         .serve_connection(TokioIo::new(stream), answer);
     match timeout(CONNECTION_WITHIN, connection).await {
         Ok(Ok(())) => {}
-        Ok(Err(err)) => debug!(error = &err as &dyn std::error::Error, "a sender went away"),
+        Ok(Err(err)) => debug!(why = chain(&err), "a sender went away"),
         Err(_late) => debug!("a sender took too long"),
     }
 }

@@ -173,9 +173,9 @@ pub fn admit(view: &AdmissionView<'_>) -> Admission {
     wirings.sort_by_key(|it| (Reverse(it.priority), it.agent));
     let decisions: Vec<AgentDecision> = wirings
         .into_iter()
-        .map(|it| AgentDecision {
-            agent: it.agent.clone(),
-            decision: decide(view, it, asked.as_ref()),
+        .map(|wiring| AgentDecision {
+            agent: wiring.agent.clone(),
+            decision: decide(view, wiring, asked.as_ref()),
         })
         .collect();
     let ask = decisions.iter().find(|it| it.decision == Decision::Ignore(Why::UnknownAsk));
@@ -313,7 +313,7 @@ fn gate(view: &AdmissionView<'_>, wiring: &WiringView<'_>) -> Result<(), Why> {
 /// where nobody kept it.
 fn dropped(decisions: &[AgentDecision]) -> Option<Why> {
     let whys = || {
-        decisions.iter().filter_map(|it| match it.decision {
+        decisions.iter().filter_map(|decided| match decided.decision {
             Decision::Ignore(why) => Some(why),
             Decision::Engage(_) | Decision::Accumulate => None,
         })

@@ -79,13 +79,13 @@ pub fn approvers(
 ) -> Vec<Approver> {
     let mut able: Vec<(u8, &Candidate)> =
         candidates.iter().filter_map(|it| Some((tier(&it.role, agent)?, it))).collect();
-    able.sort_by_key(|(tier, it)| {
-        (*tier, it.channel != channel, it.order, it.person, it.channel.clone())
+    able.sort_by_key(|(tier, who)| {
+        (*tier, who.channel != channel, who.order, who.person, who.channel.clone())
     });
     let mut seen = BTreeSet::new();
     able.iter()
-        .filter(|(_, it)| it.reachable && seen.insert(it.person))
-        .map(|(_, it)| Approver { person: it.person, channel: it.channel.clone() })
+        .filter(|(_, who)| who.reachable && seen.insert(who.person))
+        .map(|(_, who)| Approver { person: who.person, channel: who.channel.clone() })
         .collect()
 }
 

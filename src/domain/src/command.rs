@@ -187,8 +187,8 @@ mod tests {
         ] {
             assert_eq!(parse(text), None, "{text}");
         }
-        for it in Command::ALL {
-            assert_eq!(parse(&format!("/{}", it.as_str())), Some(it));
+        for command in Command::ALL {
+            assert_eq!(parse(&format!("/{}", command.as_str())), Some(command));
         }
     }
 

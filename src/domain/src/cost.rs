@@ -39,11 +39,12 @@ impl Cost {
 impl fmt::Display for Cost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const CENT: i64 = MICROS / 100;
-        match self.0 {
-            it if it < 100 => write!(f, "less than $0.0001"),
-            it if it < CENT => write!(f, "${}.{:04}", it / MICROS, it % MICROS / 100),
-            it => {
-                let cents = it.saturating_add(CENT / 2) / CENT;
+        let micros = self.0;
+        match micros {
+            ..100 => write!(f, "less than $0.0001"),
+            100..CENT => write!(f, "${}.{:04}", micros / MICROS, micros % MICROS / 100),
+            _ => {
+                let cents = micros.saturating_add(CENT / 2) / CENT;
                 write!(f, "${}.{:02}", cents / 100, cents % 100)
             }
         }

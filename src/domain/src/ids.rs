@@ -87,8 +87,7 @@ impl FromStr for AgentName {
 crate::as_text!(AgentName);
 
 /// Identifies one conversation with one agent: rows, a folder with two mailboxes, at most one
-/// container.
-/// Written as `s` and a number that the central database hands out once.
+/// container. Written as `s` and a number that the central database hands out once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SessionId(pub i64);
 

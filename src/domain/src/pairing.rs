@@ -254,10 +254,10 @@ mod tests {
     #[test]
     fn answers_say_what_to_do_and_do_not_give_the_code_away() {
         assert_eq!(answer(Attempt::NotACode), None);
-        for it in
+        for attempt in
             [Attempt::Wrong { left: 0 }, Attempt::Wrong { left: 3 }, Attempt::Expired { id: 1 }]
         {
-            assert!(answer(it).is_some_and(|text| text.contains("terminal")));
+            assert!(answer(attempt).is_some_and(|text| text.contains("terminal")));
         }
         assert!(answer(Attempt::Paired { id: 1 }).is_some());
         assert!(!format!("{:?}", open(1, 123_456)).contains("123456"));

@@ -47,7 +47,7 @@ pub fn buttons<'a>(
     id: QuestionId,
     options: impl IntoIterator<Item = (usize, &'a Opt)>,
 ) -> Vec<Button> {
-    let button = |(index, it): (usize, &Opt)| Button { label: it.shown(), data: data(id, index) };
+    let button = |(index, opt): (usize, &Opt)| Button { label: opt.shown(), data: data(id, index) };
     options.into_iter().filter(|it| it.0 < BUTTONS_MAX).map(button).collect()
 }
 
@@ -73,8 +73,7 @@ pub const TITLE_CHARS_MAX: usize = 200;
 /// The longest question, in characters; with its title it fits one message of Discord, which takes
 /// 2000 (<https://discord.com/developers/docs/resources/message#create-message>).
 pub const QUESTION_CHARS_MAX: usize = 1_500;
-/// The longest label and value, in characters. A label is shown up to
-/// [`BUTTON_LABEL_CHARS_MAX`].
+/// The longest label and value, in characters. A label is shown up to [`BUTTON_LABEL_CHARS_MAX`].
 pub const OPTION_CHARS_MAX: usize = 500;
 
 /// Why a question cannot be asked. Told to the agent.

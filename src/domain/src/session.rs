@@ -354,9 +354,9 @@ fn silence_max(view: &View, limits: &Limits) -> Duration {
 fn due<'a>(view: &'a View, limits: &Limits, now: Timestamp) -> impl Iterator<Item = &'a Waiting> {
     let longest = limits.backoff_max;
     let unclaimed = view.waiting.iter().filter(|it| it.claim.is_none());
-    unclaimed.take_while(move |it| {
-        let waits = it.wait.as_ref().is_some_and(|it| !it.is_over(now));
-        !it.fetching && !waits && it.not_before.is_due(now, longest)
+    unclaimed.take_while(move |waiting| {
+        let waits = waiting.wait.as_ref().is_some_and(|it| !it.is_over(now));
+        !waiting.fetching && !waits && waiting.not_before.is_due(now, longest)
     })
 }
 

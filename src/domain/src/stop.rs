@@ -71,12 +71,12 @@ pub struct StopReport {
 
 impl std::iter::Sum for StopReport {
     fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
-        all.fold(Self::default(), |sum, it| Self {
-            aside: sum.aside + it.aside,
-            voided: sum.voided + it.voided,
-            sent_here: sum.sent_here + it.sent_here,
-            sent_elsewhere: sum.sent_elsewhere + it.sent_elsewhere,
-            uncertain: sum.uncertain + it.uncertain,
+        all.fold(Self::default(), |sum, report| Self {
+            aside: sum.aside + report.aside,
+            voided: sum.voided + report.voided,
+            sent_here: sum.sent_here + report.sent_here,
+            sent_elsewhere: sum.sent_elsewhere + report.sent_elsewhere,
+            uncertain: sum.uncertain + report.uncertain,
         })
     }
 }

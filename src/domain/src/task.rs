@@ -211,11 +211,11 @@ mod tests {
 
     #[test]
     fn words_read_back() {
-        for it in TaskState::ALL {
-            assert_eq!(TaskState::parse(it.as_str()), Some(it));
+        for state in TaskState::ALL {
+            assert_eq!(TaskState::parse(state.as_str()), Some(state));
         }
-        for it in FireState::ALL {
-            assert_eq!(FireState::parse(it.as_str()), Some(it));
+        for state in FireState::ALL {
+            assert_eq!(FireState::parse(state.as_str()), Some(state));
         }
         assert_eq!(TaskId::parse(&TaskId(7).to_string()), Some(TaskId(7)));
         let key = FireKey { task: TaskId(7), slot: Timestamp(1_764_057_600_000) };

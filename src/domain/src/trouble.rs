@@ -141,7 +141,7 @@ mod tests {
 
     #[test]
     fn words_read_back() {
-        for it in [
+        for trouble in [
             Trouble::NoImage,
             Trouble::NoAgent,
             Trouble::NoStart,
@@ -154,8 +154,8 @@ mod tests {
             Trouble::Damaged,
             Trouble::Ended,
         ] {
-            let (word, detail) = it.words();
-            assert_eq!(Trouble::parse(word, &detail), Some(it));
+            let (word, detail) = trouble.words();
+            assert_eq!(Trouble::parse(word, &detail), Some(trouble));
         }
         assert_eq!(Trouble::parse("dance", ""), None);
     }

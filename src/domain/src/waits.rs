@@ -178,12 +178,12 @@ mod tests {
             (NOW + mins(7 * 24 * 60), WAIT_MAX),
             (Timestamp(i64::MAX), WAIT_MAX),
         ] {
-            let it = next(None, WaitClass::Limit, Some(asked), NOW);
-            assert_eq!((it.until, it.known), (NOW + wait, true), "{asked:?}");
+            let next = next(None, WaitClass::Limit, Some(asked), NOW);
+            assert_eq!((next.until, next.known), (NOW + wait, true), "{asked:?}");
         }
         for asked in [None, Some(NOW), Some(Timestamp(i64::MIN))] {
-            let it = next(None, WaitClass::Limit, asked, NOW);
-            assert_eq!((it.until, it.known), (NOW + mins(1), false), "{asked:?}");
+            let next = next(None, WaitClass::Limit, asked, NOW);
+            assert_eq!((next.until, next.known), (NOW + mins(1), false), "{asked:?}");
         }
     }
 
@@ -191,9 +191,9 @@ mod tests {
     fn without_a_time_the_tries_get_rarer_and_start_over_with_another_reason() {
         let mut wait = None;
         for minutes in [1, 2, 5, 15, 30, 60, 60] {
-            let it = next(wait.as_ref(), WaitClass::Billing, None, NOW);
-            assert_eq!(it.until, NOW + mins(minutes));
-            wait = Some(it);
+            let next = next(wait.as_ref(), WaitClass::Billing, None, NOW);
+            assert_eq!(next.until, NOW + mins(minutes));
+            wait = Some(next);
         }
         assert_eq!(next(wait.as_ref(), WaitClass::Network, None, NOW).count, 1);
     }

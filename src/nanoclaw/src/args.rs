@@ -6,7 +6,7 @@ mod timezone;
 
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, value_parser};
 use clap_complete::Shell;
 use domain::AgentName;
 use operations::Operation;
@@ -226,7 +226,6 @@ things, kills the host at random points, and checks that every message had one a
 nothing of this install. The same seed is the same run.
 
 Examples:
-  nanoclaw selftest                       500 runs
   nanoclaw selftest --runs 20000 --seed 7 many, others
   nanoclaw selftest --runs 1 --seed 4711  one run again
   nanoclaw selftest --escape              what an agent could try to get out of its container")]
@@ -235,14 +234,14 @@ pub(crate) struct SelftestArgs {
     #[arg(long, conflicts_with_all = ["runs", "seed", "threads"])]
     pub(crate) escape: bool,
     /// How many runs
-    #[arg(long, default_value_t = 500, value_name = "N")]
+    #[arg(long, default_value_t = 500, value_name = "N", value_parser = value_parser!(u64).range(1..))]
     pub(crate) runs: u64,
     /// The first seed; each run has the next one
     #[arg(long, default_value_t = 0, value_name = "S")]
     pub(crate) seed: u64,
     /// At a time [default: one per core]
-    #[arg(long, value_name = "N")]
-    pub(crate) threads: Option<usize>,
+    #[arg(long, value_name = "N", value_parser = value_parser!(u16).range(1..=512))]
+    pub(crate) threads: Option<u16>,
     /// As JSON
     #[arg(long)]
     pub(crate) json: bool,

@@ -44,7 +44,7 @@ pub(crate) async fn perform(command: Command, layout: &Layout) -> anyhow::Result
         Command::Status { json } => return status::perform(json, layout).await,
         Command::Doctor { json } => return doctor::perform(json, layout).await,
         Command::Selftest(args) if args.escape => return escape::perform(args.json, layout).await,
-        Command::Selftest(args) => return selftest::perform(args).await,
+        Command::Selftest(args) => match selftest::perform(&args)? {},
         Command::StopAgent { name, json } => {
             return stops::stop(&Scope::Agent(name), json, layout).await;
         }

@@ -70,17 +70,3 @@ pub(crate) async fn examine(layout: &Layout) -> Vec<Check> {
     checks.push(running::links(layout).await);
     checks
 }
-
-/// An error and its causes on one line.
-fn chain(err: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = err.to_string();
-    let mut next = err.source();
-    while let Some(cause) = next {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text = format!("{text}: {cause_text}");
-        }
-        next = cause.source();
-    }
-    text.replace('\n', " ")
-}

@@ -47,6 +47,9 @@ pub(crate) fn remember(central: &CentralStore, wanted: &Wanted, tag: &str) -> an
     central.set_setting(NODE, &wanted.with_node.to_string())?;
     central.set_setting(BROWSER, &wanted.with_browser.to_string())?;
     central.set_setting(IMAGE, tag)?;
+    for agent in central.agents()? {
+        central.forgive_launches(&agent.name)?;
+    }
     Ok(central.record_change(&format!("image build (now {tag})"), "host", SystemClock.now())?)
 }
 

@@ -1,6 +1,7 @@
 //! What the host asks of the kernel for itself: enough open files, and no memory image of it on disk or
 //! for other programs of this user, since the key of the vault is in it.
 
+use domain::plain::chain;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tracing::warn;
 
@@ -10,17 +11,17 @@ pub(crate) fn set() {
     // Shells give 1,024; 200 chats need more.
     let all = Rlimit { current: files.maximum, maximum: files.maximum };
     if let Err(err) = setrlimit(Resource::Nofile, all) {
-        warn!(error = &err as &dyn std::error::Error, "few files can be open at a time");
+        warn!(why = chain(&err), "few files can be open at a time");
     }
     let none = Rlimit { current: Some(0), maximum: Some(0) };
     if let Err(err) = setrlimit(Resource::Core, none) {
-        warn!(error = &err as &dyn std::error::Error, "a crash would write memory to the disk");
+        warn!(why = chain(&err), "a crash would write memory to the disk");
     }
     #[cfg(target_os = "linux")]
     if let Err(err) =
         rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)
     {
-        warn!(error = &err as &dyn std::error::Error, "other programs can read the host's memory");
+        warn!(why = chain(&err), "other programs can read the host's memory");
     }
 }
 

@@ -57,9 +57,13 @@ pub enum AgentsOperation {
     /// Show all agents
     List,
     /// Show one agent: its settings, chats and people
-    Show { name: AgentName },
+    Show {
+        /// Its name
+        name: AgentName,
+    },
     /// Add an agent, or bring a removed one back as it was
     Add {
+        /// Its name
         name: AgentName,
         #[command(flatten)]
         settings: AgentSettings,
@@ -73,6 +77,7 @@ Examples:
   nanoclaw agents set andy --admin-scope none    it may not even ask to change anything
   nanoclaw agents set andy --model ''            back to the default")]
     Set {
+        /// Its name
         name: AgentName,
         #[command(flatten)]
         settings: AgentSettings,
@@ -80,14 +85,17 @@ Examples:
     /// Show or set when an agent checks whether there is anything to say
     Heartbeat(HeartbeatArgs),
     /// Take an agent out of service; its files and memory stay
-    Remove { name: AgentName },
+    Remove {
+        /// Its name
+        name: AgentName,
+    },
 }
 
 impl Command for AgentsOperation {
     fn is_change(&self) -> bool {
         match self {
             Self::List | Self::Show { .. } => false,
-            Self::Heartbeat(it) => it.is_change(),
+            Self::Heartbeat(args) => args.is_change(),
             Self::Add { .. } | Self::Set { .. } | Self::Remove { .. } => true,
         }
     }
@@ -96,7 +104,7 @@ impl Command for AgentsOperation {
         match self {
             Self::List => Ok(()),
             Self::Show { name } | Self::Remove { name } => mine(Some(name), view),
-            Self::Heartbeat(it) => mine(Some(&it.name), view),
+            Self::Heartbeat(args) => mine(Some(&args.name), view),
             Self::Set { name, settings } if settings.admin_scope.is_none() => {
                 mine(Some(name), view)
             }
@@ -128,7 +136,7 @@ impl Command for AgentsOperation {
             Self::Set { name, settings } => {
                 wishes(format!("The agent `{name}` is changed:"), settings, view.agent(name)?)
             }
-            Self::Heartbeat(it) => heartbeat::describe(it, view)?,
+            Self::Heartbeat(args) => heartbeat::describe(args, view)?,
             Self::Remove { name } => {
                 view.agent(name)?;
                 format!("The agent `{name}` is taken out of service. Its files and memory stay.")
@@ -153,17 +161,17 @@ fn list(store: &CentralStore, view: &View) -> Result {
     let has_credential = store.secret(MODEL_CREDENTIAL)?.is_some();
     let stops = store.stops()?;
     let mut rows = Vec::new();
-    for it in &view.agents {
-        let fields = fields(it);
+    for agent in &view.agents {
+        let fields = fields(agent);
         if rows.is_empty() {
             let head = fields.iter().map(|it| it.0.to_uppercase());
             rows.push(head.chain(["STOPPED".to_owned()]).collect());
         }
         let mut row: Vec<String> = fields.into_iter().map(|it| it.1).collect();
-        if it.provider.is_none() {
-            row[1] = format!("auto ({})", it.effective_provider(has_credential).as_str());
+        if agent.provider.is_none() {
+            row[1] = format!("auto ({})", agent.effective_provider(has_credential).as_str());
         }
-        row.push(stopped(&stops, &it.name));
+        row.push(stopped(&stops, &agent.name));
         rows.push(row);
     }
     let json = view.agents.iter().map(|it| value(it, has_credential, &stops)).collect();
@@ -305,19 +313,19 @@ fn wishes(what: String, settings: &AgentSettings, of: &AgentGroup) -> String {
     [what].into_iter().chain(differences(of, &new)).collect::<Vec<_>>().join("\n")
 }
 
-fn value(it: &AgentGroup, has_credential: bool, stops: &Stops) -> Value {
+fn value(agent: &AgentGroup, has_credential: bool, stops: &Stops) -> Value {
     json!({
-        "name": it.name.as_str(),
-        "provider": ProviderChoice(it.provider),
-        "effective_provider": it.effective_provider(has_credential).as_str(),
-        "model": it.model,
-        "image": it.image,
-        "memory_mib": it.resources.memory_mib,
-        "cpus": CpuMilli(it.resources.cpu_milli),
-        "pids": it.resources.pids,
-        "disk_gib": it.resources.disk_gib,
-        "trigger": trigger_of(&it.name, it.trigger.as_deref()),
-        "admin_scope": it.admin_scope.as_str(),
-        "stopped_by": stops.of(&it.name).map(|it| it.by.as_str()),
+        "name": agent.name.as_str(),
+        "provider": ProviderChoice(agent.provider),
+        "effective_provider": agent.effective_provider(has_credential).as_str(),
+        "model": agent.model,
+        "image": agent.image,
+        "memory_mib": agent.resources.memory_mib,
+        "cpus": CpuMilli(agent.resources.cpu_milli),
+        "pids": agent.resources.pids,
+        "disk_gib": agent.resources.disk_gib,
+        "trigger": trigger_of(&agent.name, agent.trigger.as_deref()),
+        "admin_scope": agent.admin_scope.as_str(),
+        "stopped_by": stops.of(&agent.name).map(|it| it.by.as_str()),
     })
 }

@@ -63,19 +63,19 @@ const TEXT_CHARS_MAX: usize = 60;
 fn list(store: &CentralStore, view: &View) -> Result {
     let all: Vec<QuestionRow> =
         store.questions()?.into_iter().filter(|it| is_seen(it, view)).collect();
-    let row = |it: &QuestionRow| {
-        let first = it.question.text.lines().next().unwrap_or_default();
+    let row = |row: &QuestionRow| {
+        let first = row.question.text.lines().next().unwrap_or_default();
         let text = domain::plain::cut(first, TEXT_CHARS_MAX);
-        [it.id.to_string(), state(it), requester(it), asked(it, view), text]
+        [row.id.to_string(), state(row), requester(row), asked(row, view), text]
     };
     let rows = all.iter().map(row).collect();
     let text = listed(["ID", "STATE", "FROM", "ASKED", "WHAT"], rows, "nobody was asked anything");
     let output = Output::new(text, Value::Array(all.iter().map(|it| value(it, view)).collect()));
     let open = all.iter().find(|it| it.state == QuestionState::Open);
     Ok(match open.filter(|_| view.own.is_none()) {
-        Some(it) => output.hint(format!(
+        Some(row) => output.hint(format!(
             "`nanoclaw approvals show {0}` tells all of it; answer with `nanoclaw approvals answer {0} ANSWER`",
-            it.id
+            row.id
         )),
         None => output,
     })
@@ -127,8 +127,8 @@ fn answer(row: &QuestionRow, text: &str, context: &mut Context<'_>) -> Result {
 /// # Errors
 /// When there is no such question, or the database fails.
 pub fn shares(operation: &Operation, store: &CentralStore) -> Result<Option<String>> {
-    let Operation::Approvals(it) = operation else { return Ok(None) };
-    let ApprovalsOperation::Answer { id, answer, .. } = &it.operation else { return Ok(None) };
+    let Operation::Approvals(family) = operation else { return Ok(None) };
+    let ApprovalsOperation::Answer { id, answer, .. } = &family.operation else { return Ok(None) };
     let view = &View::new(store, &Caller::Host)?;
     let row = find(id, store, view)?;
     let chat = row.question.chat.and_then(|it| view.chat_by_id(it));
@@ -191,9 +191,9 @@ fn requester(row: &QuestionRow) -> String {
 
 /// Who was asked.
 fn asked(row: &QuestionRow, view: &View) -> String {
-    joined(row.cards.iter().map(|it| match it.person {
+    joined(row.cards.iter().map(|card| match card.person {
         Some(person) => view.who_is(person),
-        None => format!("{}:{}", it.to.channel, it.to.chat),
+        None => format!("{}:{}", card.to.channel, card.to.chat),
     }))
 }
 

@@ -72,7 +72,7 @@ pub(crate) fn by_agent(agent: &AgentName) -> String {
 /// an admin of the whole host.
 #[must_use]
 pub fn concerns<'a>(operation: &Operation, caller: &'a Caller) -> Option<&'a AgentName> {
-    let makes_another = matches!(operation, Operation::Wire(it) if it.own.is_some());
+    let makes_another = matches!(operation, Operation::Wire(args) if args.own.is_some());
     caller.own().filter(|_| !makes_another)
 }
 
@@ -93,8 +93,8 @@ pub fn check(operation: &Operation, store: &CentralStore, caller: &Caller) -> Re
             "ask for them while you answer somebody there",
         ));
     }
-    if let Operation::Approvals(it) = operation
-        && matches!(it.operation, ApprovalsOperation::Answer { .. })
+    if let Operation::Approvals(family) = operation
+        && matches!(family.operation, ApprovalsOperation::Answer { .. })
     {
         return Err(forbidden(
             "no agent answers what people were asked",
@@ -115,8 +115,8 @@ pub fn check(operation: &Operation, store: &CentralStore, caller: &Caller) -> Re
 
 /// In a chat it is about tasks alone, and what holds for the whole host is not said there.
 fn in_chat(operation: &Operation) -> Result<()> {
-    if let Operation::Tasks(it) = operation
-        && !matches!(it.operation, TasksOperation::Minimum { .. })
+    if let Operation::Tasks(family) = operation
+        && !matches!(family.operation, TasksOperation::Minimum { .. })
     {
         return Ok(());
     }

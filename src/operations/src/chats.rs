@@ -91,14 +91,14 @@ impl Command for ChatsOperation {
 }
 
 fn list(view: &View) -> Output {
-    let row = |it: &ChatRow| {
+    let row = |chat: &ChatRow| {
         [
-            it.id.to_string(),
-            view.address(it),
-            it.title.clone(),
-            kind(it).to_owned(),
-            if it.denied_at.is_some() { "denied".into() } else { it.policy.as_str().to_owned() },
-            joined(view.wired_in(it.id).map(|it| &it.wiring.agent)),
+            chat.id.to_string(),
+            view.address(chat),
+            chat.title.clone(),
+            kind(chat).to_owned(),
+            chat.denied_at.map_or(chat.policy.as_str(), |_| "denied").to_owned(),
+            joined(view.wired_in(chat.id).map(|it| &it.wiring.agent)),
         ]
     };
     let head = ["NO", "CHAT", "TITLE", "KIND", "UNKNOWN USERS", "AGENTS"];
@@ -108,10 +108,10 @@ fn list(view: &View) -> Output {
     let output = Output::new(text, Value::Array(json));
     let open = |it: &&ChatRow| it.denied_at.is_none() && view.wired_in(it.id).next().is_none();
     match view.chats.iter().find(open) {
-        Some(it) if view.own.is_none() => output.hint(format!(
+        Some(chat) if view.own.is_none() => output.hint(format!(
             "{} is connected to nobody; `nanoclaw wire {} --own` gives it an agent",
-            view.label(it),
-            it.id
+            view.label(chat),
+            chat.id
         )),
         Some(_) | None => output,
     }
@@ -193,12 +193,12 @@ pub(crate) fn unknown_users(policy: Policy) -> &'static str {
 
 /// A wiring in one line.
 fn how(wired: &Wired) -> String {
-    let it = &wired.wiring;
-    let rest = match it.ignored {
+    let wiring = &wired.wiring;
+    let rest = match wiring.ignored {
         Ignored::Drop => "",
         Ignored::Accumulate => ", stores the rest as context",
     };
-    format!("{}: {}{rest}; {}", it.agent, when(wired), conversation(it.session_mode))
+    format!("{}: {}{rest}; {}", wiring.agent, when(wired), conversation(wiring.session_mode))
 }
 
 /// Which messages engage an agent.
@@ -241,16 +241,16 @@ fn agents_in(chat: ChatId, view: &View) -> Vec<&str> {
 }
 
 pub(crate) fn wiring_value(wired: &Wired) -> Value {
-    let it = &wired.wiring;
+    let wiring = &wired.wiring;
     json!({
-        "chat": it.chat.0,
-        "agent": it.agent.as_str(),
+        "chat": wiring.chat.0,
+        "agent": wiring.agent.as_str(),
         "trigger": wired.trigger,
-        "engage": it.engage.as_str(),
-        "pattern": it.engage.pattern(),
-        "scope": it.scope.as_str(),
-        "ignored": it.ignored.as_str(),
-        "session_mode": it.session_mode.as_str(),
-        "priority": it.priority,
+        "engage": wiring.engage.as_str(),
+        "pattern": wiring.engage.pattern(),
+        "scope": wiring.scope.as_str(),
+        "ignored": wiring.ignored.as_str(),
+        "session_mode": wiring.session_mode.as_str(),
+        "priority": wiring.priority,
     })
 }

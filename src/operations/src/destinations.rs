@@ -24,6 +24,7 @@ pub enum DestinationsOperation {
     },
     /// Let an agent write to a chat
     Add {
+        /// The agent's name
         agent: AgentName,
         #[arg(help = CHAT)]
         chat: String,
@@ -33,6 +34,7 @@ pub enum DestinationsOperation {
     },
     /// Do not let an agent write there any longer
     Remove {
+        /// The agent's name
         agent: AgentName,
         /// What the agent calls it
         name: String,
@@ -94,9 +96,9 @@ fn list(of: Option<&AgentName>, store: &CentralStore, view: &View) -> Result {
     };
     let rows: Vec<DestinationRow> =
         rows.into_iter().filter(|it| view.sees_agent(&it.agent)).collect();
-    let row = |it: &DestinationRow| {
-        let chat = format!("{}:{}", it.address.channel, it.address.chat);
-        [it.agent.to_string(), it.name.clone(), chat, it.title.clone()]
+    let row = |row: &DestinationRow| {
+        let chat = format!("{}:{}", row.address.channel, row.address.chat);
+        [row.agent.to_string(), row.name.clone(), chat, row.title.clone()]
     };
     let none = "no agent may write to a chat by name; it answers where it is asked all the same";
     let text = listed(["AGENT", "NAME", "CHAT", "TITLE"], rows.iter().map(row).collect(), none);

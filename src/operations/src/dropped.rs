@@ -70,36 +70,36 @@ fn list(store: &CentralStore, view: &View) -> Result {
     let all = store.dropped()?;
     let seen = |it: &&DroppedRow| view.own.is_none() || chat(it, view).is_some();
     let all: Vec<&DroppedRow> = all.iter().filter(seen).collect();
-    let row = |it: &&DroppedRow| {
-        let place = format!("{}:{}", it.from.channel, it.from.chat);
-        let place = chat(it, view).map_or(place, |it| view.label(it));
-        let sender = match it.sender.name.is_empty() {
-            true => it.sender.id.clone(),
-            false => format!("{} ({})", it.sender.name, it.sender.id),
+    let row = |row: &&DroppedRow| {
+        let place = format!("{}:{}", row.from.channel, row.from.chat);
+        let place = chat(row, view).map_or(place, |it| view.label(it));
+        let sender = match row.sender.name.is_empty() {
+            true => row.sender.id.clone(),
+            false => format!("{} ({})", row.sender.name, row.sender.id),
         };
-        [it.count.to_string(), place, sender, why(&it.reason).to_owned(), instant(it.last_at)]
+        [row.count.to_string(), place, sender, why(&row.reason).to_owned(), instant(row.last_at)]
     };
     let rows = all.iter().map(row).collect();
     let text = listed(["TIMES", "CHAT", "SENDER", "WHY", "LAST"], rows, "nothing was dropped");
-    let value = |it: &&DroppedRow| {
+    let value = |row: &&DroppedRow| {
         json!({
-            "channel": it.from.channel,
-            "account": it.from.account,
-            "chat": it.from.chat,
-            "sender": it.sender.id,
-            "sender_name": it.sender.name,
-            "reason": it.reason,
-            "count": it.count,
-            "first_at": instant(it.first_at),
-            "last_at": instant(it.last_at),
+            "channel": row.from.channel,
+            "account": row.from.account,
+            "chat": row.from.chat,
+            "sender": row.sender.id,
+            "sender_name": row.sender.name,
+            "reason": row.reason,
+            "count": row.count,
+            "first_at": instant(row.first_at),
+            "last_at": instant(row.last_at),
         })
     };
     let output = Output::new(text, Value::Array(all.iter().map(value).collect()));
     let unknown = |it: &&&DroppedRow| it.reason.starts_with("unknown");
     Ok(match all.iter().find(unknown) {
-        Some(it) => output.hint(format!(
+        Some(row) => output.hint(format!(
             "let them in with `nanoclaw members add {}:{} AGENT`",
-            it.from.channel, it.sender.id
+            row.from.channel, row.sender.id
         )),
         None => output,
     })

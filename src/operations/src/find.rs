@@ -62,7 +62,7 @@ impl View {
         let mine: HashSet<ChatId> = self.wired.iter().map(|it| it.wiring.chat).collect();
         self.chats.retain(|it| mine.contains(&it.id));
         self.members.retain(|it| it.agent == *own);
-        self.roles.retain(|it| match &it.role {
+        self.roles.retain(|row| match &row.role {
             Role::Owner | Role::Admin { of: None } => true,
             Role::Admin { of: Some(agent) } => agent == own,
         });

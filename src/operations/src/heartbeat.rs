@@ -32,6 +32,7 @@ Examples:
   nanoclaw agents heartbeat andy                  show it
   nanoclaw agents heartbeat andy off")]
 pub struct HeartbeatArgs {
+    /// The agent's name
     pub name: AgentName,
     /// `every 30m`, or `off`
     pub when: Vec<String>,
@@ -105,7 +106,7 @@ pub(crate) fn perform(args: &HeartbeatArgs, context: &mut Context<'_>) -> Result
     let Some(rule) = args.rule()? else { return off(&agent, there, context) };
     let active = there.as_ref().filter(|it| it.state == TaskState::Active);
     let undo = match active {
-        Some(it) => format!("agents heartbeat {agent} {}", written(it)),
+        Some(row) => format!("agents heartbeat {agent} {}", written(row)),
         None => format!("agents heartbeat {agent} off"),
     };
     let id = match there.filter(|it| may_go_on(it, args, view)) {

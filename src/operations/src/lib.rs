@@ -92,8 +92,8 @@ pub fn perform(
 /// A change as the history keeps it: without the text of a script, which may hold a secret.
 fn line(operation: &Operation) -> String {
     let mut said = operation.clone();
-    if let Operation::Tasks(it) = &mut said
-        && let Some(script) = it.operation.script_mut()
+    if let Operation::Tasks(family) = &mut said
+        && let Some(script) = family.operation.script_mut()
     {
         *script = format!("({} bytes)", script.len());
     }

@@ -97,10 +97,10 @@ fn list(of: Option<&AgentName>, store: &CentralStore, view: &View) -> Result {
     let denials: Vec<&DenialRow> = denials.iter().filter(|it| asked(&it.agent)).collect();
     let member =
         |it: &&MemberRow| [it.agent.to_string(), view.who_is(it.person), "member".to_owned()];
-    let denial = |it: &&DenialRow| {
-        let name = if it.name.is_empty() { String::new() } else { format!("{} ", it.name) };
-        let whom = format!("{name}({})", it.handle);
-        [it.agent.to_string(), whom, "refused".to_owned()]
+    let denial = |row: &&DenialRow| {
+        let name = if row.name.is_empty() { String::new() } else { format!("{} ", row.name) };
+        let whom = format!("{name}({})", row.handle);
+        [row.agent.to_string(), whom, "refused".to_owned()]
     };
     let rows = members.iter().map(member).chain(denials.iter().map(denial)).collect();
     let none = "there are no members; owners and admins may talk to their agents all the same";

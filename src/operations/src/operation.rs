@@ -76,35 +76,35 @@ impl Operation {
     /// What was asked for, and whether as JSON.
     pub(crate) fn command(&self) -> (&dyn Command, bool) {
         match self {
-            Self::Chats(it) => (&it.operation, it.json),
-            Self::Wire(it) => (it, it.json),
-            Self::Unwire(it) => (it, it.json),
-            Self::Agents(it) => (&it.operation, it.json),
-            Self::Users(it) => (&it.operation, it.json),
-            Self::Roles(it) => (&it.operation, it.json),
-            Self::Members(it) => (&it.operation, it.json),
-            Self::Destinations(it) => (&it.operation, it.json),
-            Self::Sessions(it) => (&it.operation, it.json),
-            Self::Approvals(it) => (&it.operation, it.json),
-            Self::Dropped(it) => (&it.operation, it.json),
-            Self::Tasks(it) => (&it.operation, it.json),
+            Self::Chats(family) => (&family.operation, family.json),
+            Self::Wire(args) => (args, args.json),
+            Self::Unwire(args) => (args, args.json),
+            Self::Agents(family) => (&family.operation, family.json),
+            Self::Users(family) => (&family.operation, family.json),
+            Self::Roles(family) => (&family.operation, family.json),
+            Self::Members(family) => (&family.operation, family.json),
+            Self::Destinations(family) => (&family.operation, family.json),
+            Self::Sessions(family) => (&family.operation, family.json),
+            Self::Approvals(family) => (&family.operation, family.json),
+            Self::Dropped(family) => (&family.operation, family.json),
+            Self::Tasks(family) => (&family.operation, family.json),
         }
     }
 
     pub(crate) fn command_mut(&mut self) -> &mut dyn Command {
         match self {
-            Self::Chats(it) => &mut it.operation,
-            Self::Wire(it) => it,
-            Self::Unwire(it) => it,
-            Self::Agents(it) => &mut it.operation,
-            Self::Users(it) => &mut it.operation,
-            Self::Roles(it) => &mut it.operation,
-            Self::Members(it) => &mut it.operation,
-            Self::Destinations(it) => &mut it.operation,
-            Self::Sessions(it) => &mut it.operation,
-            Self::Approvals(it) => &mut it.operation,
-            Self::Dropped(it) => &mut it.operation,
-            Self::Tasks(it) => &mut it.operation,
+            Self::Chats(family) => &mut family.operation,
+            Self::Wire(args) => args,
+            Self::Unwire(args) => args,
+            Self::Agents(family) => &mut family.operation,
+            Self::Users(family) => &mut family.operation,
+            Self::Roles(family) => &mut family.operation,
+            Self::Members(family) => &mut family.operation,
+            Self::Destinations(family) => &mut family.operation,
+            Self::Sessions(family) => &mut family.operation,
+            Self::Approvals(family) => &mut family.operation,
+            Self::Dropped(family) => &mut family.operation,
+            Self::Tasks(family) => &mut family.operation,
         }
     }
 }

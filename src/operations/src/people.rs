@@ -151,13 +151,13 @@ impl Command for UsersOperation {
 }
 
 fn list(view: &View) -> Output {
-    let row = |it: &PersonRow| {
+    let row = |person: &PersonRow| {
         [
-            it.id.to_string(),
-            it.name.clone(),
-            joined(&it.handles),
-            joined(roles(it, view)),
-            joined(member_of(it, view)),
+            person.id.to_string(),
+            person.name.clone(),
+            joined(&person.handles),
+            joined(roles(person, view)),
+            joined(member_of(person, view)),
         ]
     };
     let rows = view.people.iter().map(row).collect();

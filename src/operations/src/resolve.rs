@@ -81,9 +81,9 @@ impl View {
     /// A user as they are known, or as they were written.
     pub(crate) fn shown_user(&self, text: &str) -> String {
         match self.person(text) {
-            Ok(it) => {
-                let handles: Vec<String> = it.handles.iter().map(ToString::to_string).collect();
-                format!("{} [{}]", who(it), handles.join(", "))
+            Ok(person) => {
+                let handles: Vec<String> = person.handles.iter().map(ToString::to_string).collect();
+                format!("{} [{}]", who(person), handles.join(", "))
             }
             Err(_) => format!("`{text}`, whom nobody here knows yet"),
         }

@@ -127,9 +127,9 @@ fn list(view: &View) -> Output {
     let none = "nobody has a role yet; `nanoclaw pair` makes you the owner";
     let rows = view.roles.iter().map(row).collect();
     let text = listed(["WHO", "ROLE"], rows, none);
-    let value = |it: &RoleRow| {
-        let (user, role) = (it.person.to_string(), it.role.as_str());
-        json!({ "user": user, "name": it.name, "role": role, "agent": scope(&it.role) })
+    let value = |row: &RoleRow| {
+        let (user, role) = (row.person.to_string(), row.role.as_str());
+        json!({ "user": user, "name": row.name, "role": role, "agent": scope(&row.role) })
     };
     Output::new(text, Value::Array(view.roles.iter().map(value).collect()))
 }

@@ -44,10 +44,10 @@ fn list(store: &CentralStore, view: &View) -> Result {
     let awake: Vec<SessionId> = store.awake()?.into_iter().map(|it| it.id).collect();
     let all = store.sessions()?;
     let all: Vec<SessionRow> = all.into_iter().filter(|it| view.sees_agent(&it.agent)).collect();
-    let row = |it: &SessionRow| {
-        let state = if awake.contains(&it.id) { "awake" } else { "asleep" };
-        let thread = it.thread.clone().unwrap_or_else(|| "-".into());
-        [it.id.to_string(), it.agent.to_string(), place(it, view), thread, state.to_owned()]
+    let row = |row: &SessionRow| {
+        let state = if awake.contains(&row.id) { "awake" } else { "asleep" };
+        let thread = row.thread.clone().unwrap_or_else(|| "-".into());
+        [row.id.to_string(), row.agent.to_string(), place(row, view), thread, state.to_owned()]
     };
     let none = "there is no conversation yet; `nanoclaw chat` begins one";
     let head = ["ID", "AGENT", "CHAT", "THREAD", "STATE"];

@@ -7,7 +7,7 @@ use domain::time::Timestamp;
 
 use crate::rule::Rule;
 use crate::slots::slots;
-use crate::wall::Second;
+use crate::wall::{Second, zoned};
 use crate::zone::Zone;
 
 /// How many of the next slots are shown.
@@ -63,24 +63,16 @@ pub fn check(
 #[must_use]
 pub fn local(at: Timestamp, zone: &Zone) -> String {
     let second = Second::at_or_before(at);
-    let time = jiff::Timestamp::from_second(second.0).unwrap_or_default();
-    let format = if second.0.rem_euclid(60) == 0 {
-        "%a %-d %b %Y %H:%M %Z"
-    } else {
-        "%a %-d %b %Y %H:%M:%S %Z"
-    };
-    time.to_zoned(zone.rules().clone()).strftime(format).to_string()
+    let seconds = if second.0.rem_euclid(60) == 0 { "" } else { ":%S" };
+    zoned(zone, second).strftime(&format!("%a %-d %b %Y %H:%M{seconds} %Z")).to_string()
 }
 
 /// An instant as programs there write it: `2026-11-25T09:00:00+01:00[Europe/Berlin]`, in UTC
 /// `2026-11-25T08:00:00Z`.
 #[must_use]
 pub fn stamp(at: Timestamp, zone: &Zone) -> String {
-    let time = jiff::Timestamp::from_second(Second::at_or_before(at).0).unwrap_or_default();
-    if *zone == Zone::utc() {
-        return time.to_string();
-    }
-    time.to_zoned(zone.rules().clone()).to_string()
+    let time = zoned(zone, Second::at_or_before(at));
+    if *zone == Zone::utc() { time.timestamp().to_string() } else { time.to_string() }
 }
 
 #[cfg(test)]
@@ -90,7 +82,7 @@ mod tests {
     const MINUTE: Duration = Duration::from_secs(60);
 
     fn at(text: &str) -> Timestamp {
-        Timestamp(text.parse::<jiff::Timestamp>().unwrap().as_millisecond())
+        Timestamp(text.parse::<chrono::DateTime<chrono::Utc>>().unwrap().timestamp_millis())
     }
 
     fn shown(rule: &str, zone: &str, least: Duration) -> Result<Vec<String>, String> {

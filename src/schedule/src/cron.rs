@@ -6,83 +6,61 @@
 //!   field is unrestricted as `*` or `?` alone; `*/2` restricts.
 //! - Sunday is 0 and 7.
 //! - `L` is the last day of the month, `fri#2` the second Friday, `friL` the last one.
+//!
+//! The crate `cron` reads the fields and finds the times. It is asked about UTC, which stands for the
+//! clock on the wall and is never turned. In its own language both day fields must fit, so an
+//! expression becomes one [`Branch`] for each kind of day that will do.
 
 mod parse;
 mod print;
 mod say;
 
-use jiff::ToSpan;
-use jiff::civil::{Date, DateTime, Time};
+use chrono::{Datelike, Days, Months, NaiveDate, NaiveDateTime, TimeDelta};
+use cron::{Schedule, TimeUnitSpec};
 
 pub use self::parse::CronError;
-pub(crate) use self::say::{MONTHS, WEEKDAYS};
+pub(crate) use self::say::WEEKDAYS;
 use crate::wall::{Second, first, reached, tick};
 use crate::zone::Zone;
 
 /// How far apart two times of one rule can be: 29 February on a given day of the week comes every 28
 /// years, but after 28 February 2100 it takes 40.
-const YEARS_MAX: i16 = 41;
+const SEARCH: Months = Months::new(41 * 12);
 
 /// The times on the wall at which something is due.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Cron {
-    seconds: Set,
-    minutes: Set,
-    hours: Set,
-    days: Days,
-    months: Set,
-    weekdays: Weekdays,
+    /// At least one, each kind once and in the order of [`Kind`]. They differ in their days only.
+    branches: Vec<Branch>,
 }
 
-/// Days of the month.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Days {
-    all: bool,
-    set: Set,
-    last: bool,
+/// Days of one kind, with the times of day and the months.
+#[derive(Clone, Debug)]
+struct Branch {
+    kind: Kind,
+    schedule: Schedule,
 }
 
-/// Days of the week, Sunday being 0.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Weekdays {
-    all: bool,
-    set: Set,
+/// Those of the month come before those of the week.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    EveryDay,
+    Date,
+    LastDate,
+    Weekday,
     /// The first to the fifth of its kind in the month.
-    nth: [Set; 5],
-    last: Set,
+    NthWeekday(u32),
+    LastWeekday,
 }
 
-/// Some of the numbers below 64.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Set(u64);
-
-impl Set {
-    fn single(number: u8) -> Self {
-        Self(1 << number)
-    }
-
-    fn insert(&mut self, number: u8) {
-        self.0 |= 1 << number;
-    }
-
-    fn has(self, number: i8) -> bool {
-        (0..64).contains(&number) && self.0 >> number & 1 == 1
-    }
-
-    /// The first one from `number` on.
-    fn from(self, number: i8) -> Option<i8> {
-        (number.max(0)..64).find(|&it| self.has(it))
-    }
-
-    /// The last one up to `number`.
-    fn up_to(self, number: i8) -> Option<i8> {
-        (0..=number).rev().find(|&it| self.has(it))
-    }
-
-    fn iter(self) -> impl Iterator<Item = i8> {
-        (0..64).filter(move |&it| self.has(it))
+/// Two expressions are the same if they mean the same.
+impl PartialEq for Cron {
+    fn eq(&self, other: &Self) -> bool {
+        self.to_string() == other.to_string()
     }
 }
+
+impl Eq for Cron {}
 
 impl Cron {
     /// The first slot that is not before `from` and not after `to`.
@@ -104,103 +82,85 @@ impl Cron {
         Some(first(zone, wall))
     }
 
+    /// The minutes and the hours of an expression that means whole minutes of every day.
+    pub(crate) fn daily(&self) -> Option<(Vec<u32>, Vec<u32>)> {
+        let [Branch { kind: Kind::EveryDay, schedule }] = self.branches.as_slice() else {
+            return None;
+        };
+        let is_daily = schedule.months().is_all() && schedule.seconds().iter().eq([0]);
+        is_daily.then(|| (schedule.minutes().iter().collect(), schedule.hours().iter().collect()))
+    }
+
     /// The first time on the wall in `begin..=end`, looked for no further than rules reach.
-    fn from(&self, begin: DateTime, end: DateTime) -> Option<DateTime> {
-        let latest = begin.saturating_add(YEARS_MAX.years()).min(end);
-        let (mut date, mut time) = (begin.date(), begin.time());
-        while date <= latest.date() {
-            if !self.months.has(date.month()) {
-                date = date.last_of_month().tomorrow().ok()?;
-                time = Time::midnight();
-                continue;
-            }
-            if self.is_on(date)
-                && let Some(time) = self.time_from(time)
-            {
-                let found = date.to_datetime(time);
-                return (found <= latest).then_some(found);
-            }
-            date = date.tomorrow().ok()?;
-            time = Time::midnight();
-        }
-        None
+    fn from(&self, begin: NaiveDateTime, end: NaiveDateTime) -> Option<NaiveDateTime> {
+        let latest = begin.checked_add_months(SEARCH).map_or(end, |it| it.min(end));
+        let first = |wall| self.branches.iter().filter_map(|it| it.from(wall)).min();
+        let starts = (begin.year()..=latest.year()).filter_map(|it| NaiveDate::from_yo_opt(it, 1));
+        let found = starts.map(|it| begin.max(it.into())).find_map(first);
+        found.filter(|it| *it <= latest)
     }
 
     /// The last time on the wall that is after `after` and not after `end`.
-    fn up_to(&self, end: DateTime, after: DateTime) -> Option<DateTime> {
-        let earliest = end.saturating_sub(YEARS_MAX.years()).max(after);
-        let (mut date, mut time) = (end.date(), end.time());
-        while earliest.date() <= date {
-            if !self.months.has(date.month()) {
-                date = date.first_of_month().yesterday().ok()?;
-                time = Time::MAX;
-                continue;
+    fn up_to(&self, end: NaiveDateTime, after: NaiveDateTime) -> Option<NaiveDateTime> {
+        let earliest = end.checked_sub_months(SEARCH).map_or(after, |it| it.max(after));
+        let last = |wall| self.branches.iter().filter_map(|it| it.up_to(wall)).max();
+        let years = (earliest.year()..=end.year()).rev();
+        let ends = years.filter_map(|it| end_of(NaiveDate::from_ymd_opt(it, 12, 31)?));
+        let found = ends.map(|it| end.min(it)).find_map(last);
+        found.filter(|it| earliest < *it)
+    }
+}
+
+impl Branch {
+    /// The first time from `wall` on in the year of `wall`.
+    fn from(&self, wall: NaiveDateTime) -> Option<NaiveDateTime> {
+        let year = stand_in(wall.year());
+        let mut after = wall.with_year(year)?.checked_sub_signed(TimeDelta::seconds(1))?;
+        loop {
+            let found = self.schedule.after(&after.and_utc()).next();
+            let found = found.filter(|it| it.year() == year)?.naive_utc();
+            if self.is_on(found.date()) {
+                return found.with_year(wall.year());
             }
-            if self.is_on(date)
-                && let Some(time) = self.time_up_to(time)
-            {
-                let found = date.to_datetime(time);
-                return (earliest < found).then_some(found);
-            }
-            date = date.yesterday().ok()?;
-            time = Time::MAX;
+            after = end_of(found.date())?;
         }
-        None
     }
 
-    fn is_on(&self, date: Date) -> bool {
-        let by_day =
-            self.days.set.has(date.day()) || self.days.last && date == date.last_of_month();
-        let weekday = date.weekday().to_sunday_zero_offset();
-        let week = usize::try_from((date.day() - 1) / 7).unwrap_or(0);
-        let is_last = date.days_in_month() < date.day() + 7;
-        let by_weekday = self.weekdays.set.has(weekday)
-            || self.weekdays.nth.get(week).is_some_and(|it| it.has(weekday))
-            || is_last && self.weekdays.last.has(weekday);
-        self.months.has(date.month())
-            && match (self.days.all, self.weekdays.all) {
-                (true, true) => true,
-                (true, false) => by_weekday,
-                (false, true) => by_day,
-                (false, false) => by_day || by_weekday,
+    /// The last time up to `wall` in the year of `wall`.
+    fn up_to(&self, wall: NaiveDateTime) -> Option<NaiveDateTime> {
+        let year = stand_in(wall.year());
+        let mut before = tick(wall.with_year(year)?);
+        loop {
+            let found = self.schedule.after(&before.and_utc()).next_back();
+            let found = found.filter(|it| it.year() == year)?.naive_utc();
+            if self.is_on(found.date()) {
+                return found.with_year(wall.year());
             }
+            before = found.date().into();
+        }
     }
 
-    fn time_from(&self, time: Time) -> Option<Time> {
-        let (hour, minute, second) = (time.hour(), time.minute(), time.second());
-        let (first_minute, first_second) = (self.minutes.from(0)?, self.seconds.from(0)?);
-        let (hour, minute, second) = if let Some(second) = self.seconds.from(second)
-            && self.minutes.has(minute)
-            && self.hours.has(hour)
-        {
-            (hour, minute, second)
-        } else if let Some(minute) = self.minutes.from(minute + 1)
-            && self.hours.has(hour)
-        {
-            (hour, minute, first_second)
-        } else {
-            (self.hours.from(hour + 1)?, first_minute, first_second)
+    /// Whether the last days of a month, among which its schedule looks, are the last of their kind.
+    fn is_on(&self, date: NaiveDate) -> bool {
+        let next = match self.kind {
+            Kind::LastDate => Days::new(1),
+            Kind::LastWeekday => Days::new(7),
+            Kind::EveryDay | Kind::Date | Kind::Weekday | Kind::NthWeekday(_) => return true,
         };
-        Time::new(hour, minute, second, 0).ok()
+        date.checked_add_days(next).is_none_or(|it| it.month() != date.month())
     }
+}
 
-    fn time_up_to(&self, time: Time) -> Option<Time> {
-        let (hour, minute, second) = (time.hour(), time.minute(), time.second());
-        let (last_minute, last_second) = (self.minutes.up_to(59)?, self.seconds.up_to(59)?);
-        let (hour, minute, second) = if let Some(second) = self.seconds.up_to(second)
-            && self.minutes.has(minute)
-            && self.hours.has(hour)
-        {
-            (hour, minute, second)
-        } else if let Some(minute) = self.minutes.up_to(minute - 1)
-            && self.hours.has(hour)
-        {
-            (hour, minute, last_second)
-        } else {
-            (self.hours.up_to(hour - 1)?, last_minute, last_second)
-        };
-        Time::new(hour, minute, second, 0).ok()
-    }
+/// A year that is whole in the tables of `cron`, with the days of this one on the same days of the week.
+/// Where no century is between, the calendar begins again after 28 years.
+fn stand_in(year: i32) -> i32 {
+    let calendar = |year| NaiveDate::from_yo_opt(year, 1).map(|it| (it.weekday(), it.leap_year()));
+    (2072..=2099).find(|it| calendar(*it) == calendar(year)).unwrap_or(year)
+}
+
+/// The last second of a day.
+fn end_of(date: NaiveDate) -> Option<NaiveDateTime> {
+    date.and_hms_opt(23, 59, 59)
 }
 
 #[cfg(test)]

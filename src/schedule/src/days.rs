@@ -3,11 +3,11 @@
 
 use std::fmt;
 
+use chrono::{Days, NaiveDate, NaiveDateTime, NaiveTime, Timelike};
 use domain::task::parse_span;
-use jiff::ToSpan;
-use jiff::civil::{Date, DateTime, Time};
+use jiff::civil::Date;
 
-use crate::wall::{Second, first, reached, tick};
+use crate::wall::{Second, first, on_wall, reached, tick, to_civil};
 use crate::zone::Zone;
 
 const DAY_SECS: u64 = 86_400;
@@ -18,16 +18,16 @@ const DAYS_MAX: u32 = 10_000;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EveryDays {
     days: u32,
-    from: Date,
+    from: NaiveDate,
     /// On a whole minute.
-    time: Time,
+    time: NaiveTime,
 }
 
 impl EveryDays {
     /// At least one day; what `time` has beyond minutes is dropped.
     #[must_use]
-    pub fn new(days: u32, from: Date, time: Time) -> Self {
-        let time = Time::new(time.hour(), time.minute(), 0, 0).unwrap_or(Time::midnight());
+    pub fn new(days: u32, from: NaiveDate, time: NaiveTime) -> Self {
+        let time = NaiveTime::from_hms_opt(time.hour(), time.minute(), 0).unwrap_or_default();
         Self { days: days.clamp(1, DAYS_MAX), from, time }
     }
 
@@ -36,17 +36,18 @@ impl EveryDays {
         let span = parse_span(days.trim())?.as_secs();
         let days = u32::try_from(span / DAY_SECS).ok()?;
         let fits = span.is_multiple_of(DAY_SECS) && (1..=DAYS_MAX).contains(&days);
-        let (time, from) = (time.trim().parse().ok()?, from.trim().parse().ok()?);
-        fits.then(|| Self::new(days, from, time))
+        let (time, from) = (time.trim().parse().ok()?, from.trim().parse::<Date>().ok()?);
+        let wall = on_wall(from.to_datetime(time));
+        fits.then(|| Self::new(days, wall.date(), wall.time()))
     }
 
     /// The same days at another time.
-    pub(crate) fn at(&self, time: Time) -> Self {
+    pub(crate) fn at(&self, time: NaiveTime) -> Self {
         Self::new(self.days, self.from, time)
     }
 
     pub(crate) fn words(&self) -> String {
-        let (time, weekday) = (self.time.strftime("%H:%M"), self.from.strftime("%A"));
+        let (time, weekday) = (self.time.format("%H:%M"), self.from.format("%A"));
         match self.days {
             1 => format!("every day at {time}"),
             7 => format!("every {weekday} at {time}"),
@@ -69,28 +70,27 @@ impl EveryDays {
     pub(crate) fn last_slot(&self, zone: &Zone, at: Second) -> Option<Second> {
         let end = reached(zone, at);
         let number = self.number(end);
-        let fits = |wall: &DateTime| *wall <= end;
+        let fits = |wall: &NaiveDateTime| *wall <= end;
         let wall = self.wall(number).filter(fits).or_else(|| self.wall(number - 1).filter(fits))?;
         Some(first(zone, wall))
     }
 
     /// The number of the last day of this rule up to `wall`; negative before the first.
-    fn number(&self, wall: DateTime) -> i64 {
-        let days = wall.date().since(self.from).map_or(0, |it| i64::from(it.get_days()));
+    fn number(&self, wall: NaiveDateTime) -> i64 {
+        let days = wall.date().signed_duration_since(self.from).num_days();
         days.div_euclid(i64::from(self.days))
     }
 
     /// The time on the wall with a number; `None` before the first and behind the end of the calendar.
-    fn wall(&self, number: i64) -> Option<DateTime> {
-        let days = number.checked_mul(i64::from(self.days)).filter(|it| 0 <= *it)?;
-        let date = self.from.checked_add(i32::try_from(days).ok()?.days()).ok()?;
-        Some(date.to_datetime(self.time))
+    fn wall(&self, number: i64) -> Option<NaiveDateTime> {
+        let days = number.checked_mul(i64::from(self.days)).and_then(|it| it.try_into().ok())?;
+        Some(self.from.checked_add_days(Days::new(days))?.and_time(self.time))
     }
 }
 
 impl fmt::Display for EveryDays {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { days, from, time } = self;
-        write!(f, "every {days}d at {} from {from}", time.strftime("%H:%M"))
+        let (time, from) = (self.time.format("%H:%M"), to_civil(self.from.into()).date());
+        write!(f, "every {}d at {time} from {from}", self.days)
     }
 }

@@ -8,9 +8,9 @@ use domain::task::span;
 use crate::rule::Rule;
 
 /// The shortest period. More often is polling, for which there are notifications.
-const PERIOD_MIN: u64 = 5 * 60;
-const HOUR: u64 = 3_600;
-const HOURS: u64 = 24;
+const PERIOD_MIN: u32 = 5 * 60;
+const HOUR: u32 = 3_600;
+const HOURS: u32 = 24;
 
 /// Why there is no such heartbeat. The text says what there is.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -27,64 +27,56 @@ pub enum NoHeartbeat {
 /// # Errors
 /// When the clock on the wall has no such rule.
 pub fn heartbeat(period: Duration, hours: Option<Hours>) -> Result<Rule, NoHeartbeat> {
-    let seconds = period.as_secs();
-    let wrong = || NoHeartbeat::Period(period);
-    let (minutes, step) = if seconds < HOUR {
-        let fits =
-            PERIOD_MIN <= seconds && seconds.is_multiple_of(60) && HOUR.is_multiple_of(seconds);
-        (fits.then(|| format!("*/{}", seconds / 60)), 1)
-    } else {
-        let step = seconds / HOUR;
-        let fits = seconds.is_multiple_of(HOUR) && HOURS.is_multiple_of(step);
-        (fits.then(|| "0".to_owned()), step)
-    };
-    let minutes = minutes.ok_or_else(wrong)?;
-    let hours = match hours {
-        Some(hours) => active(hours, step)?,
-        None if step == 1 => "*".to_owned(),
-        None => listed((0..HOURS).step_by(usize::try_from(step).unwrap_or(1)).collect()),
-    };
-    format!("{minutes} {hours} * * *").parse().map(Rule::Cron).map_err(|_| wrong())
+    let (minutes, hours) = beats(period, hours)?;
+    let list = |numbers: &[u32]| numbers.iter().map(u32::to_string).collect::<Vec<_>>().join(",");
+    let text = format!("{} {} * * *", list(&minutes), list(&hours));
+    text.parse().map(Rule::Cron).map_err(|_| NoHeartbeat::Period(period))
 }
 
 /// What [`heartbeat`] made a rule of, if it did. Found by trying: there are few.
 #[must_use]
 pub fn asked(rule: &Rule) -> Option<(Duration, Option<Hours>)> {
+    let Rule::Cron(cron) = rule else { return None };
+    let asked = cron.daily()?;
     let minutes = [5, 6, 10, 12, 15, 20, 30, 60, 120, 180, 240, 360, 480, 720, 1_440];
     let spans = (0..24).flat_map(|from| (1..=24).map(move |to| format!("{from}-{to}")));
     let hours: Vec<Option<Hours>> = std::iter::once(None)
         .chain(spans.filter_map(|it| Hours::parse(&it).ok()).map(Some))
         .collect();
-    let all = minutes.iter().flat_map(|it| {
-        let period = Duration::from_secs(60 * it);
+    let all = minutes.into_iter().flat_map(|minutes| {
+        let period = Duration::from_secs(minutes * 60);
         hours.iter().map(move |hours| (period, *hours))
     });
-    all.into_iter().find(|(period, hours)| heartbeat(*period, *hours).as_ref() == Ok(rule))
+    all.into_iter().find(|(period, hours)| beats(*period, *hours).as_ref() == Ok(&asked))
 }
 
-/// Every so many hours, counted from the first active one.
-fn active(hours: Hours, step: u64) -> Result<String, NoHeartbeat> {
-    let (from, to) = (u64::from(hours.from_minute()), u64::from(hours.to_minute()));
+/// The minutes and the hours in order. Hours are counted from the first active one.
+fn beats(period: Duration, hours: Option<Hours>) -> Result<(Vec<u32>, Vec<u32>), NoHeartbeat> {
+    let wrong = || NoHeartbeat::Period(period);
+    let seconds = u32::try_from(period.as_secs()).map_err(|_| wrong())?;
+    let (minutes, step) = (seconds / 60, (seconds / HOUR).max(1));
+    let fits = if seconds < HOUR {
+        PERIOD_MIN <= seconds && seconds.is_multiple_of(60) && HOUR.is_multiple_of(seconds)
+    } else {
+        seconds.is_multiple_of(HOUR) && HOURS.is_multiple_of(step)
+    };
+    if !fits {
+        return Err(wrong());
+    }
+    let (from, to) = hours.map_or(Ok((0, HOURS)), active)?;
+    let every = |step| usize::try_from(step).unwrap_or(1);
+    let mut hours: Vec<u32> = (from..to).step_by(every(step)).map(|it| it % HOURS).collect();
+    hours.sort_unstable();
+    Ok(((0..60).step_by(every(minutes)).collect(), hours))
+}
+
+/// The first hour, and that after the last one, counted on over midnight.
+fn active(hours: Hours) -> Result<(u32, u32), NoHeartbeat> {
+    let (from, to) = (u32::from(hours.from_minute()), u32::from(hours.to_minute()));
     if !from.is_multiple_of(60) || !to.is_multiple_of(60) {
         return Err(NoHeartbeat::Minutes(hours));
     }
-    let (from, to) = (from / 60, to / 60 + if hours.is_overnight() { HOURS } else { 0 });
-    let step = usize::try_from(step).unwrap_or(1);
-    Ok(listed((from..to).step_by(step).map(|it| it % HOURS).collect()))
-}
-
-/// Hours as a cron expression has them, neighbours as a range.
-fn listed(mut hours: Vec<u64>) -> String {
-    hours.sort_unstable();
-    let mut ranges: Vec<(u64, u64)> = Vec::new();
-    for hour in hours {
-        match ranges.last_mut().filter(|it| it.1 + 1 == hour) {
-            Some(range) => range.1 = hour,
-            None => ranges.push((hour, hour)),
-        }
-    }
-    let text = |(a, b): &(u64, u64)| if a == b { a.to_string() } else { format!("{a}-{b}") };
-    ranges.iter().map(text).collect::<Vec<_>>().join(",")
+    Ok((from / 60, to / 60 + if hours.is_overnight() { HOURS } else { 0 }))
 }
 
 #[cfg(test)]

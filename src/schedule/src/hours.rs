@@ -1,10 +1,9 @@
 //! Spans of the day on the clock of a zone. A span begins when the clock first shows its begin or a
 //! later time, and ends likewise, as slots do.
 
+use chrono::{NaiveDate, NaiveTime};
 use domain::quiet::Hours;
 use domain::time::Timestamp;
-use jiff::ToSpan;
-use jiff::civil::{Date, Time};
 
 use crate::wall::{Second, first, shown};
 use crate::zone::Zone;
@@ -15,19 +14,19 @@ pub fn within_until(hours: Hours, zone: &Zone, now: Timestamp) -> Option<Timesta
     let second = Second::at_or_before(now);
     let today = shown(zone, second).date();
     // A clock that was turned far may show another day than that on which the span began.
-    let days = [today.saturating_sub(1.day()), today, today.saturating_add(1.day())];
-    let spans = days.into_iter().map(|day| {
-        let last = if hours.is_overnight() { day.saturating_add(1.day()) } else { day };
+    let days = [today.pred_opt(), Some(today), today.succ_opt()];
+    let spans = days.into_iter().flatten().map(|day| {
+        let next = day.succ_opt().filter(|_| hours.is_overnight());
+        let last = next.unwrap_or(day);
         (at(zone, day, hours.from_minute()), at(zone, last, hours.to_minute()))
     });
     let inside = spans.filter(|(from, to)| *from <= second && second < *to);
     inside.map(|it| it.1.timestamp()).max()
 }
 
-fn at(zone: &Zone, day: Date, minute: u16) -> Second {
-    let part = |it: u16| i8::try_from(it).unwrap_or_default();
-    let time = Time::new(part(minute / 60), part(minute % 60), 0, 0).unwrap_or_default();
-    first(zone, day.to_datetime(time))
+fn at(zone: &Zone, day: NaiveDate, minute: u16) -> Second {
+    let time = NaiveTime::from_num_seconds_from_midnight_opt(u32::from(minute) * 60, 0);
+    first(zone, day.and_time(time.unwrap_or_default()))
 }
 
 #[cfg(test)]
@@ -35,7 +34,7 @@ mod tests {
     use super::*;
 
     fn instant(text: &str) -> Timestamp {
-        Timestamp(text.parse::<jiff::Timestamp>().unwrap().as_millisecond())
+        Timestamp(text.parse::<chrono::DateTime<chrono::Utc>>().unwrap().timestamp_millis())
     }
 
     #[track_caller]

@@ -13,12 +13,10 @@
 //!   for the hour that is repeated; who wants elapsed time says `every 30m`.
 //! - Times that become due at the same instant are one slot.
 //!
-//! # Why no crate for cron
-//! Of the two that are in use, `cron` refuses the usual five fields, counts Sunday as 1, leaves out
-//! what falls into the gap and runs twice, and out of order, in the overlap; `croner` treats gap and
-//! overlap by rules of its own, different ones for sparse and dense expressions. Looking for the
-//! next matching wall-clock time is a few dozen lines (`cron.rs`), which search backwards too, and
-//! end. The whole is compared with Python's `croniter` and `zoneinfo` (`tests/python/`).
+//! # Who does what
+//! `cron` reads expressions and finds their times on a clock that is never turned (`cron.rs`),
+//! `chrono` has the calendar, `jiff` the zones, and `wall.rs` the sentence above. The whole is
+//! compared with Python's `croniter` and `zoneinfo` (`tests/python/`).
 
 mod check;
 mod cron;

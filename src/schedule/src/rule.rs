@@ -7,9 +7,11 @@ use std::time::Duration;
 use domain::task::{parse_span, span};
 use domain::time::Timestamp;
 
+use crate::check::stamp;
 use crate::cron::{Cron, CronError};
 use crate::days::EveryDays;
 use crate::wall::Second;
+use crate::zone::Zone;
 
 /// When something is to happen.
 ///
@@ -82,10 +84,11 @@ impl FromStr for Rule {
 
 impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let utc = |at: &Timestamp| stamp(*at, &Zone::utc());
         match self {
-            Self::Once(at) => write!(f, "at {}", utc(*at)),
+            Self::Once(at) => write!(f, "at {}", utc(at)),
             Self::Every { period, from } => {
-                write!(f, "every {} from {}", span(*period), utc(*from))
+                write!(f, "every {} from {}", span(*period), utc(from))
             }
             Self::Days(days) => days.fmt(f),
             Self::Cron(cron) => cron.fmt(f),
@@ -98,10 +101,6 @@ fn instant(text: &str) -> Result<Timestamp, InvalidRule> {
     parsed
         .map(|it| Timestamp(it.as_millisecond()))
         .map_err(|_| InvalidRule::Instant(text.trim().to_owned()))
-}
-
-fn utc(at: Timestamp) -> jiff::Timestamp {
-    jiff::Timestamp::from_second(Second::at_or_before(at).0).unwrap_or_default()
 }
 
 #[cfg(test)]

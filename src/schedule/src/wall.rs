@@ -1,8 +1,9 @@
 //! Between instants and what the clock on the wall shows. Whole seconds on both sides.
 
+use chrono::{DateTime, NaiveDateTime, TimeDelta};
 use domain::time::Timestamp;
-use jiff::civil::DateTime;
 use jiff::tz::AmbiguousOffset;
+use jiff::{SignedDuration, Zoned, civil};
 
 use crate::zone::Zone;
 
@@ -13,6 +14,9 @@ const LAST: i64 = 60_000_000_000; // the year 3871
 /// More than any zone was ever away from UTC, and more than any clock was ever turned
 /// (the islands that crossed the date line turned it by 24 hours).
 const TURN_MAX: i64 = 26 * 3_600;
+
+/// Where the calendars of `jiff`, which has the zones, and `chrono` meet: both count seconds from here.
+const EPOCH: civil::DateTime = civil::date(1970, 1, 1).at(0, 0, 0, 0);
 
 /// An instant in whole seconds since the epoch, kept within the years that are computed with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -36,21 +40,22 @@ impl Second {
     pub(crate) fn before(self) -> Self {
         Self(self.0 - 1)
     }
+}
 
-    fn jiff(self) -> jiff::Timestamp {
-        jiff::Timestamp::from_second(self.0).unwrap_or_default()
-    }
+/// What the clock shows at an instant, and its offset and name then.
+pub(crate) fn zoned(zone: &Zone, at: Second) -> Zoned {
+    jiff::Timestamp::from_second(at.0).unwrap_or_default().to_zoned(zone.rules().clone())
 }
 
 /// What the clock shows at an instant.
-pub(crate) fn shown(zone: &Zone, at: Second) -> DateTime {
-    zone.rules().to_datetime(at.jiff())
+pub(crate) fn shown(zone: &Zone, at: Second) -> NaiveDateTime {
+    on_wall(zoned(zone, at).datetime())
 }
 
 /// The first instant at which the clock shows `wall` or later.
-pub(crate) fn first(zone: &Zone, wall: DateTime) -> Second {
+pub(crate) fn first(zone: &Zone, wall: NaiveDateTime) -> Second {
     let as_utc = seconds(wall);
-    match zone.rules().to_ambiguous_timestamp(wall).offset() {
+    match zone.rules().to_ambiguous_timestamp(to_civil(wall)).offset() {
         AmbiguousOffset::Unambiguous { offset } | AmbiguousOffset::Fold { before: offset, .. } => {
             Second(as_utc - i64::from(offset.seconds()))
         }
@@ -63,7 +68,7 @@ pub(crate) fn first(zone: &Zone, wall: DateTime) -> Second {
 
 /// The latest time that the clock has shown by an instant. After a clock was turned back this is
 /// ahead of what it shows, until it has caught up.
-pub(crate) fn reached(zone: &Zone, at: Second) -> DateTime {
+pub(crate) fn reached(zone: &Zone, at: Second) -> NaiveDateTime {
     let shown = shown(zone, at);
     if first(zone, shown) == at {
         return shown;
@@ -84,17 +89,27 @@ fn earliest(after: i64, latest: i64, holds: impl Fn(i64) -> bool) -> i64 {
 }
 
 /// A time on the wall as if it were in UTC.
-fn seconds(wall: DateTime) -> i64 {
-    jiff::tz::Offset::UTC.to_timestamp(wall).map_or(0, jiff::Timestamp::as_second)
+fn seconds(wall: NaiveDateTime) -> i64 {
+    wall.and_utc().timestamp()
 }
 
-fn date_time(seconds: i64) -> DateTime {
-    jiff::tz::Offset::UTC.to_datetime(Second(seconds).jiff())
+fn date_time(seconds: i64) -> NaiveDateTime {
+    DateTime::from_timestamp(seconds, 0).unwrap_or_default().naive_utc()
+}
+
+/// The same time in the calendar of `chrono`, without fractions of a second.
+pub(crate) fn on_wall(civil: civil::DateTime) -> NaiveDateTime {
+    date_time(civil.duration_since(EPOCH).as_secs())
+}
+
+/// The same time in the calendar of `jiff`, within its years.
+pub(crate) fn to_civil(wall: NaiveDateTime) -> civil::DateTime {
+    EPOCH.saturating_add(SignedDuration::from_secs(seconds(wall)))
 }
 
 /// One second later on the wall.
-pub(crate) fn tick(wall: DateTime) -> DateTime {
-    date_time(seconds(wall) + 1)
+pub(crate) fn tick(wall: NaiveDateTime) -> NaiveDateTime {
+    wall.checked_add_signed(TimeDelta::seconds(1)).unwrap_or(wall)
 }
 
 #[cfg(test)]
@@ -102,10 +117,10 @@ mod tests {
     use super::*;
 
     fn instant(text: &str) -> Second {
-        Second(text.parse::<jiff::Timestamp>().unwrap().as_second())
+        Second(text.parse::<DateTime<chrono::Utc>>().unwrap().timestamp())
     }
 
-    fn wall(text: &str) -> DateTime {
+    fn wall(text: &str) -> NaiveDateTime {
         text.parse().unwrap()
     }
 

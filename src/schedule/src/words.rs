@@ -8,20 +8,19 @@ mod moved;
 
 use std::time::Duration;
 
+use chrono::{Datelike, Days, NaiveDate, NaiveTime, Timelike};
 use domain::time::Timestamp;
-use jiff::ToSpan;
-use jiff::civil::{Date, DateTime, Time};
 
 use self::clause::{Clauses, DAY, Day};
 use crate::check::local;
 use crate::cron::CronError;
 use crate::days::EveryDays;
 use crate::rule::Rule;
-use crate::wall::{Second, first, shown};
+use crate::wall::{Second, first, on_wall, shown};
 use crate::zone::Zone;
 
 /// How many years to look ahead for a date that a year may not have.
-const LEAP_YEARS_MAX: i16 = 8;
+const LEAP_YEARS_MAX: i32 = 8;
 
 /// Why a phrase is no rule. The text teaches what is.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -74,10 +73,7 @@ pub fn understand(text: &str, zone: &Zone, now: Timestamp) -> Result<Rule, NotUn
         return Ok(rule);
     }
     if looks_like_cron(text) {
-        return Err(match text.parse() {
-            Ok(rule) => return Ok(Rule::Cron(rule)),
-            Err(err) => NotUnderstood::Cron(err),
-        });
+        return text.parse().map(Rule::Cron).map_err(NotUnderstood::Cron);
     }
     if let Some(at) = stamped(text, zone) {
         return Ok(Rule::once(at));
@@ -93,29 +89,28 @@ pub fn understand(text: &str, zone: &Zone, now: Timestamp) -> Result<Rule, NotUn
             here.every_days(days, here.ahead(0), times)
         }
         Some(Day::Weeks { weeks, weekday }) => {
-            let fits = |it: &Date| it.weekday().to_sunday_zero_offset() == weekday;
+            let fits = |it: &NaiveDate| it.weekday() == weekday;
             let day = (0..7).map(|it| here.ahead(it)).find(fits).ok_or_else(unknown)?;
             here.every_days(7 * weeks, day, times)
         }
         Some(Day::After(span)) if times.is_empty() => Ok(Rule::once(now + span)),
         Some(Day::After(span)) => {
-            let days = whole_days(span).and_then(|it| i32::try_from(it).ok());
-            here.once(here.ahead(days.ok_or_else(unknown)?), times)
+            here.once(here.ahead(whole_days(span).ok_or_else(unknown)?), times)
         }
         Some(Day::Repeated { days, months, weekdays }) => {
             repeated(times, &format!("{days} {months} {weekdays}"))
         }
         Some(Day::InDays(days)) => here.once(here.ahead(days), times),
         Some(Day::Date { year: Some(year), month, day }) => {
-            let date = Date::new(year, month, day).map_err(|_| NotUnderstood::NoSuchDay)?;
+            let date = NaiveDate::from_ymd_opt(year, month, day).ok_or(NotUnderstood::NoSuchDay)?;
             here.once(date, times)
         }
         Some(Day::Date { year: None, month, day }) => {
             let years = here.today.year()..=here.today.year() + LEAP_YEARS_MAX;
-            here.next(years.filter_map(|year| Date::new(year, month, day).ok()), times)
+            here.next(years.filter_map(|year| NaiveDate::from_ymd_opt(year, month, day)), times)
         }
         Some(Day::Weekday(weekday)) => {
-            let fits = |it: &Date| it.weekday().to_sunday_zero_offset() == weekday;
+            let fits = |it: &NaiveDate| it.weekday() == weekday;
             here.next((0..=7).map(|it| here.ahead(it)).filter(fits), times)
         }
         None => here.next((0..=1).map(|it| here.ahead(it)), times),
@@ -127,14 +122,12 @@ pub fn understand(text: &str, zone: &Zone, now: Timestamp) -> Result<Rule, NotUn
 fn stamped(text: &str, zone: &Zone) -> Option<Timestamp> {
     let text = text.trim();
     let text = ["at ", "on "].iter().find_map(|it| text.strip_prefix(it)).unwrap_or(text);
-    if let Ok(at) = text.parse::<jiff::Zoned>() {
-        return Some(Timestamp(at.timestamp().as_millisecond()));
-    }
-    if let Ok(at) = text.parse::<jiff::Timestamp>() {
+    let zoned = text.parse::<jiff::Zoned>().map(|it| it.timestamp());
+    if let Ok(at) = zoned.or_else(|_| text.parse()) {
         return Some(Timestamp(at.as_millisecond()));
     }
-    let wall = text.parse::<DateTime>().ok().filter(|_| text.contains(':'))?;
-    Some(first(zone, wall).timestamp())
+    let wall = text.parse().ok().filter(|_| text.contains(':'))?;
+    Some(first(zone, on_wall(wall)).timestamp())
 }
 
 fn whole_days(span: Duration) -> Option<u32> {
@@ -152,7 +145,7 @@ fn looks_like_cron(text: &str) -> bool {
         || text.starts_with('*')
 }
 
-fn repeated(times: &[Time], days: &str) -> Result<Rule, NotUnderstood> {
+fn repeated(times: &[NaiveTime], days: &str) -> Result<Rule, NotUnderstood> {
     let first = times.first().ok_or(NotUnderstood::NoTime)?;
     if times.iter().any(|it| it.minute() != first.minute()) {
         return Err(NotUnderstood::DifferentMinutes);
@@ -166,41 +159,39 @@ fn repeated(times: &[Time], days: &str) -> Result<Rule, NotUnderstood> {
 struct Here<'a> {
     zone: &'a Zone,
     now: Timestamp,
-    today: Date,
+    today: NaiveDate,
 }
 
 impl Here<'_> {
-    fn ahead(&self, days: i32) -> Date {
-        self.today.saturating_add(days.days())
+    fn ahead(&self, days: u32) -> NaiveDate {
+        after(self.today, days)
     }
 
-    fn once(&self, date: Date, times: &[Time]) -> Result<Rule, NotUnderstood> {
-        match times {
-            [] => Err(NotUnderstood::NoTime),
-            [time] => Ok(Rule::Once(first(self.zone, date.to_datetime(*time)).timestamp())),
-            _ => Err(NotUnderstood::SeveralTimes),
-        }
+    fn once(&self, date: NaiveDate, times: &[NaiveTime]) -> Result<Rule, NotUnderstood> {
+        let wall = date.and_time(only(times)?);
+        Ok(Rule::Once(first(self.zone, wall).timestamp()))
     }
 
     /// From `day` on. If the time has passed then, from the next day on, or the next of its kind where
     /// the rule counts weeks.
-    fn every_days(&self, days: u32, day: Date, times: &[Time]) -> Result<Rule, NotUnderstood> {
-        let time = match times {
-            [] => return Err(NotUnderstood::NoTime),
-            [time] => *time,
-            _ => return Err(NotUnderstood::SeveralTimes),
-        };
-        let is_ahead = self.now < first(self.zone, day.to_datetime(time)).timestamp();
-        let next = if days.is_multiple_of(7) { 7.days() } else { 1.day() };
-        let from = if is_ahead { day } else { day.saturating_add(next) };
+    fn every_days(
+        &self,
+        days: u32,
+        day: NaiveDate,
+        times: &[NaiveTime],
+    ) -> Result<Rule, NotUnderstood> {
+        let time = only(times)?;
+        let is_ahead = self.now < first(self.zone, day.and_time(time)).timestamp();
+        let next = if days.is_multiple_of(7) { 7 } else { 1 };
+        let from = if is_ahead { day } else { after(day, next) };
         Ok(Rule::Days(EveryDays::new(days, from, time)))
     }
 
     /// The first of these dates on which the time is still ahead.
     fn next(
         &self,
-        dates: impl Iterator<Item = Date>,
-        times: &[Time],
+        dates: impl Iterator<Item = NaiveDate>,
+        times: &[NaiveTime],
     ) -> Result<Rule, NotUnderstood> {
         for date in dates {
             let rule = self.once(date, times)?;
@@ -210,6 +201,19 @@ impl Here<'_> {
         }
         Err(NotUnderstood::NoSuchDay)
     }
+}
+
+fn only(times: &[NaiveTime]) -> Result<NaiveTime, NotUnderstood> {
+    match times {
+        [] => Err(NotUnderstood::NoTime),
+        [time] => Ok(*time),
+        _ => Err(NotUnderstood::SeveralTimes),
+    }
+}
+
+/// A date so many days later; where the calendar ends, its last one.
+fn after(date: NaiveDate, days: u32) -> NaiveDate {
+    date.checked_add_days(Days::new(u64::from(days))).unwrap_or(NaiveDate::MAX)
 }
 
 fn spoken(period: Duration) -> String {

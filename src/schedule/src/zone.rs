@@ -61,18 +61,16 @@ impl Zone {
             Ok(zone) => return Ok(zone),
             Err(unknown) => unknown,
         };
-        let city = text.trim().replace(' ', "_");
-        let names: Vec<String> = ZONES
-            .available()
-            .map(|it| it.as_str().to_owned())
-            .filter(|name| name.rsplit_once('/').is_some_and(|it| it.1.eq_ignore_ascii_case(&city)))
-            .collect();
-        match &names[..] {
+        let asked = text.trim().replace(' ', "_");
+        let is_there =
+            |name: &str| name.rsplit_once('/').is_some_and(|it| it.1.eq_ignore_ascii_case(&asked));
+        let mut names: Vec<String> = names().filter(|it| is_there(it)).collect();
+        match names.as_slice() {
             [] => Err(unknown),
             [one] => Self::parse(one),
-            several => {
-                let near = several.iter().take(NEAR_MAX).cloned().collect();
-                Err(UnknownZone { near, ..unknown })
+            _ => {
+                names.truncate(NEAR_MAX);
+                Err(UnknownZone { near: names, ..unknown })
             }
         }
     }
@@ -110,6 +108,10 @@ fn hint(near: &[String]) -> String {
     format!("did you mean {}?", names.join(" or "))
 }
 
+fn names() -> impl Iterator<Item = String> {
+    ZONES.available().map(|it| it.as_str().to_owned())
+}
+
 /// Names that resemble this one, as a whole or in their last part (the city).
 fn near(asked: &str) -> Vec<String> {
     if NAME_BYTES_MAX < asked.len() {
@@ -117,9 +119,7 @@ fn near(asked: &str) -> Vec<String> {
     }
     let asked = asked.to_ascii_lowercase();
     let city = |name: &str| name.rsplit('/').next().unwrap_or_default().to_owned();
-    let mut found: Vec<(usize, String)> = ZONES
-        .available()
-        .map(|it| it.as_str().to_owned())
+    let mut found: Vec<(usize, String)> = names()
         .filter_map(|name| {
             let lower = name.to_ascii_lowercase();
             let by_city = typos(&city(&asked), &city(&lower)) + usize::from(asked.contains('/'));

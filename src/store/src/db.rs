@@ -14,6 +14,7 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use domain::plain::chain;
 use rusqlite::Connection;
 use tokio::sync::{Semaphore, oneshot};
 use tokio::task::spawn_blocking;
@@ -100,6 +101,14 @@ impl<T: Send + 'static> Db<T> {
         on_disk(&*self.gate, move || shared.with_writer(f)).await
     }
 
+    /// As [`Self::peek`], for a caller that is on the blocking pool and passed a gate for its read.
+    pub fn peek_here<R>(
+        &self,
+        f: impl FnOnce(&mut T) -> Result<R, StoreError>,
+    ) -> Result<R, StoreError> {
+        self.shared.with_writer(f)
+    }
+
     /// Runs `f`, a change named `op`, alone with the store. Nothing is promised to survive a power cut.
     ///
     /// # Errors
@@ -136,16 +145,26 @@ impl<T: Store> Db<T> {
         &self,
         f: impl FnOnce(&mut T) -> Result<R, StoreError> + Send + 'static,
     ) -> Result<R, StoreError> {
+        self.read_then(f, Ok).await
+    }
+
+    /// As [`Self::read`], with `then` after it on the same thread, while others read from the store.
+    pub async fn read_then<R, S: Send + 'static>(
+        &self,
+        f: impl FnOnce(&mut T) -> Result<R, StoreError> + Send + 'static,
+        then: impl FnOnce(R) -> Result<S, StoreError> + Send + 'static,
+    ) -> Result<S, StoreError> {
         self.gate.before_read()?;
         let shared = Arc::clone(&self.shared);
         if !T::READS_BESIDE || self.gate.runs_inline() {
-            return on_disk(&*self.gate, move || shared.with_writer(f)).await;
+            return on_disk(&*self.gate, move || shared.with_writer(f).and_then(then)).await;
         }
         let turn = Arc::clone(&shared.reading).acquire_owned().await;
         let work = move || {
-            // Kept until the end, also when nobody waits for it any more.
-            let _turn = turn;
-            shared.read_beside(f)
+            let read = shared.read_beside(f);
+            // Kept until here, also when nobody waits for it any more.
+            drop(turn);
+            then(read?)
         };
         on_disk(&*self.gate, work).await
     }
@@ -177,9 +196,8 @@ impl<T: Store> Db<T> {
             Err(_) => Err(StoreError::Lost { op }),
         };
         self.gate.after(op).await;
-        out.and_then(|it| {
-            self.gate.hears_of(op).map(|()| it).map_err(|Fault| StoreError::Lost { op })
-        })
+        let out = out?;
+        self.gate.hears_of(op).map(|()| out).map_err(|Fault| StoreError::Lost { op })
     }
 }
 
@@ -309,7 +327,7 @@ fn step<T: Store>(store: &mut T, job: Job<T>) -> Told {
     if has_entered && !store.connection().is_autocommit() {
         let undone = if went_well { Ok(()) } else { execute(store, "ROLLBACK TO job") };
         if let Err(err) = undone.and_then(|()| execute(store, "RELEASE job")) {
-            tracing::debug!(error = &err as &dyn std::error::Error, "a commit is lost");
+            tracing::debug!(why = chain(&err), "a commit is lost");
             let _ = execute(store, "ROLLBACK");
         }
     }

@@ -34,6 +34,7 @@ pub use crate::db::{Db, Store, on_disk};
 pub use crate::error::StoreError;
 pub use crate::gate::{Fault, Gate, NoGate, ReadFault};
 pub use crate::mailbox::Destination;
+pub use crate::outbound::Unimported;
 pub use crate::outbox::by_hand::{Done, Ordered};
 pub use crate::outbox::{ClaimedPart, Draft, NewPart, PartKind, Target};
 pub use crate::runner::{Answer, NewMessage, RunnerStore, TurnEnd};

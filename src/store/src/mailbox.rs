@@ -108,10 +108,8 @@ impl InboundBox {
 
     /// Whether the mailbox does not hold this yet, or is not there.
     pub(crate) fn lacks(&self, content: &MailboxContent) -> bool {
-        match &self.posted {
-            Some(it) => it.content.as_ref() != Some(content) || inode(&self.path) != Some(it.inode),
-            None => true,
-        }
+        let Some(posted) = &self.posted else { return true };
+        posted.content.as_ref() != Some(content) || inode(&self.path) != Some(posted.inode)
     }
 
     /// Makes the mailbox hold this. One that is damaged is made again.
@@ -205,7 +203,7 @@ fn write(
     for seq in was.answers.keys().filter(|seq| !is.answers.contains_key(seq)) {
         run(conn, "DELETE FROM answer WHERE seq = ?1", [seq])?;
     }
-    for (seq, answer) in is.answers.iter().filter(|(seq, it)| was.answers.get(seq) != Some(it)) {
+    for (seq, answer) in is.answers.iter().filter(|it| was.answers.get(it.0) != Some(it.1)) {
         let sql = "INSERT OR REPLACE INTO answer VALUES (?1, ?2, ?3)";
         run(conn, sql, params![seq, answer.0, answer.1])?;
     }

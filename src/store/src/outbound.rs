@@ -13,7 +13,7 @@ mod rows;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use domain::message::{Claim, Outbound};
+use domain::message::{Claim, Form, Outbound};
 use domain::session::Mailbox;
 use domain::time::Timestamp;
 use domain::waits::WaitClass;
@@ -41,7 +41,7 @@ const LOCKED_MAX: u32 = 200;
 
 /// Rows of the runner that the host has not imported.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct News {
+pub struct Unimported {
     pub(crate) messages: Vec<(Outbound, PartKind)>,
     pub(crate) finished: Vec<Claim>,
     pub(crate) open_claims: Vec<Claim>,
@@ -60,9 +60,24 @@ pub(crate) struct Waits {
     pub(crate) until: Option<Timestamp>,
 }
 
-impl News {
-    pub(crate) fn is_news(&self) -> bool {
+impl Unimported {
+    /// Whether there is anything to import.
+    #[must_use]
+    pub fn is_news(&self) -> bool {
         !self.messages.is_empty() || !self.finished.is_empty() || !self.waits.is_empty()
+    }
+
+    /// The messages that are files, with their paths as the agent names them.
+    pub(crate) fn files(&self) -> Vec<(OutSeq, String)> {
+        let file = |(message, _): &(Outbound, PartKind)| match &message.form {
+            Form::File(name) => Some((message.seq, name.clone())),
+            Form::Text
+            | Form::Edit(_)
+            | Form::Reaction(_)
+            | Form::Question { .. }
+            | Form::Admin => None,
+        };
+        self.messages.iter().filter_map(file).collect()
     }
 }
 
@@ -101,10 +116,10 @@ impl OutboundReader {
     }
 
     /// A file that does not exist yet has no news.
-    pub(crate) fn news(&mut self, known: &ImportCursor) -> Result<News, Mailbox> {
+    pub(crate) fn news(&mut self, known: &ImportCursor) -> Result<Unimported, Mailbox> {
         self.read(|conn| {
             let (messages, is_all) = messages(conn, known.message)?;
-            let mut news = News { messages, ..News::default() };
+            let mut news = Unimported { messages, ..Unimported::default() };
             if let Some(from) = known.waiting_from {
                 let claims = claims(conn, from, known)?;
                 (news.finished, news.open_claims) =

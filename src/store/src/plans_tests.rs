@@ -171,9 +171,10 @@ fn scans(conn: &Connection, sql: &str) -> Vec<String> {
 /// Whether a statement calls a table so.
 fn is_called(sql: &str, table: &str, name: &str) -> bool {
     let mut before = "";
-    sql.split(|it: char| !it.is_alphanumeric() && it != '_').filter(|it| !it.is_empty()).any(|it| {
-        let is_alias = before == table && it == name;
-        before = it;
+    let words = sql.split(|it: char| !it.is_alphanumeric() && it != '_');
+    words.filter(|it| !it.is_empty()).any(|word| {
+        let is_alias = before == table && word == name;
+        before = word;
         is_alias
     }) || name == table
 }

@@ -20,6 +20,7 @@ mod pruning;
 mod quarantine;
 mod quiet;
 mod requests;
+mod session_context;
 mod stops;
 mod tasks;
 #[cfg(any(test, feature = "testing"))]
@@ -40,16 +41,17 @@ pub(crate) use self::body::Body;
 pub use self::dead_letters::NOTICE_KEY;
 pub(crate) use self::dead_letters::order_part;
 pub use self::handle::{Reader, SessionDb, SessionStore, outbound_problems};
-pub use self::import::{ImportReport, SessionContext};
+pub use self::import::ImportReport;
 pub(crate) use self::launches::launches_of;
 pub use self::messages::Counts;
 pub(crate) use self::parts::{claim_part, conclude_part, copy_to_drop};
 pub use self::requests::{Asked, Request};
+pub use self::session_context::SessionContext;
 pub use self::stops::{StopOrder, StopState};
 pub use self::tasks::{TaskEnd, TaskMessage};
 
 use crate::StoreError;
-use crate::outbound::{ImportCursor, News};
+use crate::outbound::{ImportCursor, Unimported};
 use crate::row::{FromRow, queries};
 use crate::step::atomically;
 
@@ -114,7 +116,7 @@ impl ImportState {
     }
 
     /// Drops what does not count, and what is known already.
-    pub(crate) fn sift(&self, mut news: News) -> News {
+    pub(crate) fn sift(&self, mut news: Unimported) -> Unimported {
         if self.is_silenced {
             news.finished.clear();
             news.open_claims.clear();
@@ -129,7 +131,8 @@ impl ImportState {
 /// What is true about a session, read in one pass.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Snapshot {
-    pub news: bool,
+    /// What the runner wrote that is not imported.
+    pub news: Unimported,
     /// Whether the outbound mailbox can be read; nothing is known of it otherwise.
     pub mailbox: Mailbox,
     pub waiting: Vec<Waiting>,
@@ -155,19 +158,16 @@ pub struct Snapshot {
 
 impl Snapshot {
     /// Adds what the outbound mailbox says. One that cannot be read is part of what is true.
-    fn read_news(&mut self, news: Result<News, Mailbox>) {
-        let news = match news {
-            Ok(news) => news,
-            Err(mailbox) => {
-                self.mailbox = mailbox;
-                News::default()
-            }
-        };
+    fn read_news(&mut self, news: Result<Unimported, Mailbox>) {
+        self.news = news.unwrap_or_else(|mailbox| {
+            self.mailbox = mailbox;
+            Unimported::default()
+        });
+        let open_claims = &self.news.open_claims;
         for (waiting, released) in self.waiting.iter_mut().zip(&self.released) {
-            let claim = news.open_claims.iter().find(|claim| claim.message == waiting.message);
+            let claim = open_claims.iter().find(|claim| claim.message == waiting.message);
             waiting.claim = claim.map(|claim| claim.incarnation).filter(|by| released < by);
         }
-        self.news = news.is_news();
     }
 }
 
@@ -180,7 +180,7 @@ impl SessionRows<'_> {
             let import_state =
                 self.import_state_of(waiting.iter().map(|it| it.message).collect())?;
             Ok(Snapshot {
-                news: false,
+                news: Unimported::default(),
                 mailbox: Mailbox::Sound,
                 waiting,
                 undelivered: self.has_open_parts()?,
@@ -240,6 +240,8 @@ impl SessionRows<'_> {
 
 queries!(SessionRows<'_>, scope);
 
+#[cfg(test)]
+mod events_tests;
 #[cfg(test)]
 mod forms_tests;
 #[cfg(test)]

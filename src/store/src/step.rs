@@ -1,5 +1,6 @@
 //! Changes that hold together: a transaction, or a savepoint in the one that is open already.
 
+use domain::plain::chain;
 use rusqlite::Connection;
 
 use crate::row::run;
@@ -27,7 +28,7 @@ impl Step {
     /// A full disk may have undone it already, and all that was open around it.
     pub(crate) fn undo(&self, conn: &Connection) {
         if let Err(err) = conn.execute_batch(self.undo) {
-            tracing::debug!(error = &err as &dyn std::error::Error, "nothing to undo");
+            tracing::debug!(why = chain(&err), "nothing to undo");
         }
     }
 }

@@ -16,6 +16,7 @@ use std::convert::Infallible;
 
 use bytes::Bytes;
 use domain::SessionId;
+use domain::plain::chain;
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body, Incoming};
@@ -53,7 +54,7 @@ impl Vault {
             .await;
         if let Err(err) = served {
             // Mostly a container that stopped while an answer was on its way.
-            debug!(session = %caller.session, error = &err as &dyn std::error::Error, "stream cut");
+            debug!(session = %caller.session, why = chain(&err), "stream cut");
         }
     }
 
@@ -137,7 +138,7 @@ impl Vault {
 
     async fn commit(&self, session: SessionId, why: &'static str, count: u64) {
         if let Err(err) = self.rows.count_refusals(session, why, count).await {
-            warn!(%session, error = &*err as &dyn std::error::Error, "refusals not counted");
+            warn!(%session, why = chain(&*err), "refusals not counted");
         }
     }
 }
@@ -146,7 +147,7 @@ fn stream_down(answer: reqwest::Response, secret: Secret) -> BoxBody<Bytes, reqw
     let body = Scrubbed::new(reqwest::Body::from(answer), secret);
     body.map_err(|err| {
         // The container sees the stream break off, which its program knows to handle.
-        warn!(error = &err as &dyn std::error::Error, "the model's answer broke off");
+        warn!(why = chain(&err), "the model's answer broke off");
         err
     })
     .boxed()

@@ -131,10 +131,10 @@ impl Pace {
 
 fn forget(tallies: &mut BTreeMap<SessionId, Tally>, now: Instant) {
     if SESSIONS_MAX <= tallies.len() {
-        tallies.retain(|_, it| {
-            it.pace.is_held(now)
-                || it.logged_at.is_some_and(|at| now - at < LOG_EVERY)
-                || it.reasons.values().any(|it| 0 < it.uncommitted)
+        tallies.retain(|_, tally| {
+            tally.pace.is_held(now)
+                || tally.logged_at.is_some_and(|at| now - at < LOG_EVERY)
+                || tally.reasons.values().any(|it| 0 < it.uncommitted)
         });
     }
 }

@@ -40,10 +40,10 @@ pub(crate) fn run() {
             let next = central.earliest_slot(now).unwrap();
             looks.push(started.elapsed());
             assert!(found.len() == DUE && next.is_some());
-            let decide = |it: DueTask| {
-                let task = &it.row.task;
-                let plan = due(&task.rule, &task.zone, task.missed, it.row.accounted_until, now);
-                Decided { row: it.row, plan, why: None }
+            let decide = |DueTask { row, .. }: DueTask| {
+                let task = &row.task;
+                let plan = due(&task.rule, &task.zone, task.missed, row.accounted_until, now);
+                Decided { row, plan, why: None }
             };
             let decided: Vec<Decided> = found.into_iter().map(decide).collect();
             let fired = central.fire(&decided, now).unwrap();

@@ -23,8 +23,9 @@ pub(crate) fn run() {
     let dir = dir.unwrap();
     println!("soak: {messages} messages through {CHATS} chats, with faults");
     let started = Instant::now();
-    let report = soak(Soak { messages, chats: CHATS, seed: 1 }, dir.path(), |it| {
-        println!("  {}; {:.0} messages/s", shown(it), per_second(it.answered, started.elapsed()));
+    let report = soak(Soak { messages, chats: CHATS, seed: 1 }, dir.path(), |sample| {
+        let pace = per_second(sample.answered, started.elapsed());
+        println!("  {}; {pace:.0} messages/s", shown(sample));
     });
     println!("  a year later: {}; {} messages are kept", shown(&report.pruned), report.kept);
     println!("  {} faults, {} violations", report.faults, report.violations.len());
@@ -56,14 +57,14 @@ fn judge(report: &Report) -> Vec<String> {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "sizes are far below 2^52")]
-fn shown(it: &Sample) -> String {
+fn shown(sample: &Sample) -> String {
     let mb = |bytes: u64| bytes as f64 / 1_000_000.0;
     format!(
         "{} answered: {:.1} MB resident, {} handles, {:.1} MB of files",
-        it.answered,
-        mb(it.resident),
-        it.handles,
-        mb(it.files)
+        sample.answered,
+        mb(sample.resident),
+        sample.handles,
+        mb(sample.files)
     )
 }
 

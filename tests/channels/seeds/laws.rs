@@ -57,8 +57,8 @@ fn tells_of_gap(shown: &Visible) -> bool {
 impl Record {
     /// The same thing, shown: all that answers a message, and all that one chat was told of the gap.
     fn things(&self) -> Vec<(String, Vec<&Visible>)> {
-        let of_post = |it: &Posted| {
-            (format!("the answer to {}", it.n), it.answers(&self.visible).collect::<Vec<_>>())
+        let of_post = |post: &Posted| {
+            (format!("the answer to {}", post.n), post.answers(&self.visible).collect::<Vec<_>>())
         };
         let mut things: Vec<_> = self.posted.iter().map(of_post).collect();
         let gaps: Vec<_> = self.visible.iter().filter(|it| tells_of_gap(it)).collect();
@@ -177,8 +177,8 @@ fn repeats(record: &Record) -> Vec<String> {
 
 /// In each place, messages are answered in the order in which they were written.
 fn order(record: &Record) -> Vec<String> {
-    let first = |it: &Posted| {
-        let shown = it.answers(&record.visible).next()?;
+    let first = |post: &Posted| {
+        let shown = post.answers(&record.visible).next()?;
         record.visible.iter().position(|it| it.id == shown.id && it.place == shown.place)
     };
     let mut broken = Vec::new();

@@ -15,30 +15,30 @@ use crate::ann::PATIENCE;
 type Flaw = fn(&mut Record);
 
 const FLAWS: [(&str, Flaw); 8] = [
-    ("the answer to 0 was shown 2 times without saying so", |it| {
-        it.visible.push(it.visible[0].clone());
+    ("the answer to 0 was shown 2 times without saying so", |record| {
+        record.visible.push(record.visible[0].clone());
     }),
-    ("1 repeats, for 0 excuses", |it| {
-        let mut again = it.visible[0].clone();
+    ("1 repeats, for 0 excuses", |record| {
+        let mut again = record.visible[0].clone();
         again.text.insert_str(0, "(possibly a repeat)\n");
-        it.visible.push(again);
+        record.visible.push(again);
     }),
     ("number 0 was met with silence", |it| drop(it.visible.remove(0))),
-    ("number 3 was answered before 0", |it| {
-        let first = it.visible.remove(0);
-        it.visible.push(first);
+    ("number 3 was answered before 0", |record| {
+        let first = record.visible.remove(0);
+        record.visible.push(first);
     }),
-    ("nobody asked in 4242 for", |it| {
-        let elsewhere = it.visible.iter_mut().find(|it| it.place.is_group).unwrap();
+    ("nobody asked in 4242 for", |record| {
+        let elsewhere = record.visible.iter_mut().find(|it| it.place.is_group).unwrap();
         elsewhere.place.chat = "4242".into();
     }),
-    ("number 0 ended as []", |it| {
-        let id = it.posted[0].id.clone();
-        it.outcomes.retain(|it| it.0 != id);
+    ("number 0 ended as []", |record| {
+        let id = record.posted[0].id.clone();
+        record.outcomes.retain(|it| it.0 != id);
     }),
-    ("number 0 ended as [Some(Answered), Some(Answered)]", |it| {
-        let again = it.outcomes.iter().find(|end| end.0 == it.posted[0].id).cloned();
-        it.outcomes.extend(again);
+    ("number 0 ended as [Some(Answered), Some(Answered)]", |record| {
+        let again = record.outcomes.iter().find(|end| end.0 == record.posted[0].id).cloned();
+        record.outcomes.extend(again);
     }),
     ("it did not come to rest", |it| it.at_rest = false),
 ];

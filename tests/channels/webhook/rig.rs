@@ -74,8 +74,8 @@ impl Rig {
 fn messages(batch: Batch) -> Vec<Incoming> {
     assert_eq!(batch.cursor, Cursor::default(), "there is nothing to go on from");
     let message = |event| {
-        let Event::Message(it) = event else { panic!("{event:?}") };
-        it
+        let Event::Message(message) = event else { panic!("{event:?}") };
+        message
     };
     batch.events.into_iter().map(message).collect()
 }

@@ -115,8 +115,8 @@ impl MultiUser {
     }
 
     fn at_work(&self, thread: Option<&str>) -> TestChat {
-        let thread = thread.map(|it| {
-            let (_, id) = self.threads.iter().find(|thread| thread.0 == it).unwrap();
+        let thread = thread.map(|name| {
+            let (_, id) = self.threads.iter().find(|thread| thread.0 == name).unwrap();
             id.clone()
         });
         TestChat { thread, ..self.work.clone() }

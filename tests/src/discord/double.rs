@@ -100,15 +100,15 @@ impl Double for FakeDiscord {
     async fn visible(&self) -> Vec<Visible> {
         let world = self.state.lock();
         let bot = world.bot.to_string();
-        let ours = world.messages.iter().filter(|(_, it)| it.author == bot);
-        let visible = ours.map(|(id, it)| Visible {
-            place: self.place(&world, it.channel),
+        let ours = world.messages.iter().filter(|it| it.1.author == bot);
+        let visible = ours.map(|(id, message)| Visible {
+            place: self.place(&world, message.channel),
             id: id.to_string(),
-            text: shown(&it.content),
-            files: it.files.iter().map(|it| (it.name.clone(), it.content.clone())).collect(),
-            buttons: buttons(&it.components),
-            reactions: it.reactions.iter().map(|it| it.0.clone()).collect(),
-            edits: it.edits,
+            text: shown(&message.content),
+            files: message.files.iter().map(|it| (it.name.clone(), it.content.clone())).collect(),
+            buttons: buttons(&message.components),
+            reactions: message.reactions.iter().map(|it| it.0.clone()).collect(),
+            edits: message.edits,
         });
         visible.collect()
     }

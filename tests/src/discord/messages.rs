@@ -12,7 +12,7 @@ const NONCE_CHARS_MAX: usize = 25;
 
 pub(super) fn page(world: &World, asked: &Asked, channel: u64) -> Answer {
     let limit = asked.query("limit").and_then(|it| usize::try_from(it).ok()).unwrap_or(50).min(100);
-    let here = world.messages.iter().filter(|(_, it)| it.channel == channel).map(|it| *it.0);
+    let here = world.messages.iter().filter(|it| it.1.channel == channel).map(|it| *it.0);
     let mut ids: Vec<u64> = match (asked.query("after"), asked.query("before")) {
         (Some(after), _) => here.filter(|it| after < *it).take(limit).collect(),
         (None, before) => {
@@ -43,7 +43,7 @@ pub(super) fn create(world: &mut World, asked: &Asked, channel: u64) -> Answer {
     if body["enforce_nonce"] == true && nonce.is_some() {
         let knows = !world.keeps_no_nonces;
         let same = |it: &Message| knows && it.nonce == nonce && it.channel == channel;
-        if let Some((id, _)) = world.messages.iter().find(|(_, it)| same(it)) {
+        if let Some((id, _)) = world.messages.iter().find(|it| same(it.1)) {
             return Answer::Json(200, with_nonce(world, *id));
         }
     }
@@ -125,11 +125,11 @@ fn files(world: &mut World, asked: &Asked) -> Vec<File> {
         let name = described.iter().find(same).and_then(|it| it["filename"].as_str());
         name.unwrap_or(given).to_owned()
     };
-    let file = |it: &super::multipart::Upload| File {
+    let file = |upload: &super::multipart::Upload| File {
         id: world.id(),
-        name: name(it.at, &it.name),
-        mime: it.mime.clone(),
-        content: it.content.clone(),
+        name: name(upload.at, &upload.name),
+        mime: upload.mime.clone(),
+        content: upload.content.clone(),
     };
     asked.files.iter().map(file).collect()
 }

@@ -94,7 +94,7 @@ impl World {
     /// As the gateway tells it when a session begins.
     pub(super) fn guild_create(&self) -> Value {
         let of_kind = |kind: u64| -> Vec<Value> {
-            let here = self.channels.iter().filter(|(_, it)| it.kind == kind);
+            let here = self.channels.iter().filter(|it| it.1.kind == kind);
             here.map(|(id, _)| self.channel(*id)).collect()
         };
         let mut value = self.guild();
@@ -129,11 +129,11 @@ impl World {
         });
         if !message.reactions.is_empty() {
             let bot = self.bot.to_string();
-            let reaction = |it: &(String, Vec<String>)| {
+            let reaction = |(emoji, people): &(String, Vec<String>)| {
                 json!({
-                    "emoji": { "id": null, "name": it.0 }, "count": it.1.len(),
-                    "count_details": { "normal": it.1.len(), "burst": 0 }, "burst_colors": [],
-                    "me": it.1.contains(&bot), "me_burst": false,
+                    "emoji": { "id": null, "name": emoji }, "count": people.len(),
+                    "count_details": { "normal": people.len(), "burst": 0 }, "burst_colors": [],
+                    "me": people.contains(&bot), "me_burst": false,
                 })
             };
             value["reactions"] = message.reactions.iter().map(reaction).collect();
@@ -172,16 +172,16 @@ impl World {
 }
 
 /// The name that people see is the title; all but plain characters are replaced in the other one.
-fn file(channel: u64, it: &File) -> Value {
+fn file(channel: u64, file: &File) -> Value {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
-    let name: String = it.name.chars().map(|c| if plain(c) { c } else { '_' }).collect();
+    let name: String = file.name.chars().map(|c| if plain(c) { c } else { '_' }).collect();
     let mut value = json!({
-        "id": it.id.to_string(), "filename": name, "content_type": it.mime, "size": it.content.len(),
-        "url": format!("{CDN}/attachments/{channel}/{}/{name}?ex=1&is=1&hm=1", it.id),
-        "proxy_url": format!("{CDN}/attachments/{channel}/{}/{name}?ex=1&is=1&hm=1", it.id),
+        "id": file.id.to_string(), "filename": name, "content_type": file.mime, "size": file.content.len(),
+        "url": format!("{CDN}/attachments/{channel}/{}/{name}?ex=1&is=1&hm=1", file.id),
+        "proxy_url": format!("{CDN}/attachments/{channel}/{}/{name}?ex=1&is=1&hm=1", file.id),
     });
-    if name != it.name {
-        let title = it.name.rsplit_once('.').map_or(it.name.as_str(), |it| it.0);
+    if name != file.name {
+        let title = file.name.rsplit_once('.').map_or(file.name.as_str(), |it| it.0);
         value["title"] = json!(title);
     }
     value

@@ -77,8 +77,8 @@ fn links(text: &str) -> String {
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('[') {
         out.push_str(before);
-        let link =
-            after.split_once("](http").and_then(|(words, it)| Some((words, it.split_once(')')?.1)));
+        let link = after.split_once("](http");
+        let link = link.and_then(|(words, url)| Some((words, url.split_once(')')?.1)));
         match link {
             Some((words, behind)) => {
                 out.push_str(words);

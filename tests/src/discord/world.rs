@@ -150,7 +150,7 @@ impl World {
     /// The private chat with a person, made if need be.
     pub(super) fn direct(&mut self, person: &str) -> u64 {
         let has = |it: &Channel| it.person.as_deref() == Some(person);
-        if let Some((id, _)) = self.channels.iter().find(|(_, it)| has(it)) {
+        if let Some((id, _)) = self.channels.iter().find(|it| has(it.1)) {
             return *id;
         }
         let id = self.add_channel(DIRECT, "", None);

@@ -106,14 +106,14 @@ impl Double for MemoryDouble {
             chat: at.chat,
             thread: at.thread,
         };
-        let visible = shown.map(|it| Visible {
-            place: place(it.to),
-            id: it.id,
-            text: it.text,
-            files: it.files,
-            buttons: it.buttons.into_iter().map(|it| (it.label, it.data)).collect(),
-            reactions: it.reactions,
-            edits: it.edits,
+        let visible = shown.map(|shown| Visible {
+            place: place(shown.to),
+            id: shown.id,
+            text: shown.text,
+            files: shown.files,
+            buttons: shown.buttons.into_iter().map(|it| (it.label, it.data)).collect(),
+            reactions: shown.reactions,
+            edits: shown.edits,
         });
         visible.collect()
     }

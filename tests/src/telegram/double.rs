@@ -138,8 +138,8 @@ impl Inner {
     }
 
     fn seen(&self, message: &Stored) -> Visible {
-        let file = |it: &(&str, String)| {
-            let file = &self.files[&it.1];
+        let file = |(_, id): &(&str, String)| {
+            let file = &self.files[id];
             (file.name.clone(), file.content.clone())
         };
         Visible {

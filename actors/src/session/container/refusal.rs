@@ -2,10 +2,9 @@
 
 use std::io;
 
+use domain::plain::chain;
 use domain::trouble::Trouble;
 use sandbox::SandboxError;
-
-use crate::sessions::child::chain;
 
 /// Why a start did not happen.
 #[derive(Debug, thiserror::Error)]

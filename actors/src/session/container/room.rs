@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use domain::Incarnation;
+use domain::plain::chain;
 use store::SessionRow;
 use tokio::time::{Instant, sleep};
 use tracing::warn;
@@ -10,7 +11,6 @@ use tracing::warn;
 use super::plan;
 use crate::disk::{self, Usage};
 use crate::host::Host;
-use crate::sessions::child::chain;
 
 /// When a new container is first looked at: not while it starts.
 const FIRST: Duration = Duration::from_secs(5);

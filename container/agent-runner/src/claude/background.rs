@@ -42,8 +42,8 @@ impl Background {
         }
         let ended = self.tasks.iter().filter(|it| !it.is_running).count();
         let mut surplus = ended.saturating_sub(ENDED_MAX);
-        self.tasks.retain(|it| {
-            let goes = 0 < surplus && !it.is_running;
+        self.tasks.retain(|task| {
+            let goes = 0 < surplus && !task.is_running;
             surplus -= usize::from(goes);
             !goes
         });

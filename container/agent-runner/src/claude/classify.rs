@@ -68,8 +68,8 @@ mod tests {
         let (mut api, mut failed) = (None, None);
         for line in recording.lines() {
             match Frame::parse(line.as_bytes()) {
-                Some(Frame::ApiError(it)) => api = Some(it),
-                Some(Frame::Result(it)) => failed = Some(it),
+                Some(Frame::ApiError(err)) => api = Some(err),
+                Some(Frame::Result(result)) => failed = Some(result),
                 _ => {}
             }
         }

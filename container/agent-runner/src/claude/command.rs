@@ -88,10 +88,10 @@ fn set_env(command: &mut Command, home: &Path, endpoints: Endpoints) {
 
 /// A user line. Its name comes back in the frames that say what became of it.
 pub(crate) fn user_line(uuid: &str, text: &str, images: &[Image]) -> Vec<u8> {
-    let picture = |it: &Image| {
+    let picture = |image: &Image| {
         json!({
             "type": "image",
-            "source": {"type": "base64", "media_type": it.media_type, "data": it.base64},
+            "source": {"type": "base64", "media_type": image.media_type, "data": image.base64},
         })
     };
     let mut content = vec![json!({"type": "text", "text": text})];
@@ -125,8 +125,8 @@ mod tests {
         };
         assert_eq!(name(4, 7, 1), "00000007-0001-4000-8000-000000000004");
         let names = [name(4, 7, 1), name(4, 7, 2), name(4, 8, 1), name(6, 7, 1)];
-        for (index, it) in names.iter().enumerate() {
-            assert!(!names[index + 1..].contains(it) && it.len() == 36);
+        for (index, name) in names.iter().enumerate() {
+            assert!(!names[index + 1..].contains(name) && name.len() == 36);
         }
     }
 

@@ -156,7 +156,7 @@ impl Conversation {
                 Change::Started(seq) => self.host_client.work_on(seq),
                 Change::Dropped(seq) => return self.resend(seq, process).await,
             },
-            Frame::ApiError(it) => self.api_error = Some(it),
+            Frame::ApiError(err) => self.api_error = Some(err),
             Frame::RateLimit { resets_at } => self.resets_at = resets_at.or(self.resets_at),
             Frame::Result(result) if result.is_stale() => self.is_stale = true,
             Frame::Result(result) => {

@@ -146,17 +146,17 @@ impl Frame {
         let subtype = kind.subtype.as_ref().and_then(Value::as_str).unwrap_or_default();
         let frame = match (kind.kind.as_str(), subtype) {
             ("system", "init") => {
-                let it = value(line)?;
-                Self::Init { session_id: text(&it, "session_id") }
+                let fields = value(line)?;
+                Self::Init { session_id: text(&fields, "session_id") }
             }
             ("command_lifecycle", _) => {
-                let it = value(line)?;
-                let state = CommandState::parse(&text(&it, "state"));
-                Self::Command { uuid: text(&it, "command_uuid"), state }
+                let fields = value(line)?;
+                let state = CommandState::parse(&text(&fields, "state"));
+                Self::Command { uuid: text(&fields, "command_uuid"), state }
             }
             ("assistant", _) if kind.is_api_error_message == Some(Value::Bool(true)) => {
-                let it = value(line)?;
-                let (error, kind) = (text(&it, "error"), text(&it, "api_error_type"));
+                let fields = value(line)?;
+                let (error, kind) = (text(&fields, "error"), text(&fields, "api_error_type"));
                 Self::ApiError(ApiError { error, kind })
             }
             ("assistant" | "user", _) => match tools_in(line) {
@@ -177,9 +177,9 @@ impl Frame {
             },
             ("system", "background_tasks_changed") => {
                 let tasks = value(line)?["tasks"].as_array().cloned().unwrap_or_default();
-                let task = |it: &Value| BackgroundTask {
-                    id: text(it, "task_id"),
-                    run: text(it, "run_id"),
+                let task = |task: &Value| BackgroundTask {
+                    id: text(task, "task_id"),
+                    run: text(task, "run_id"),
                 };
                 Self::Background(tasks.iter().map(task).collect())
             }
@@ -206,18 +206,18 @@ impl CommandState {
 }
 
 impl TurnResult {
-    fn of(it: &Value) -> Self {
+    fn of(result: &Value) -> Self {
         Self {
-            is_error: it["is_error"] == true,
-            text: text(it, "result"),
-            status: it["api_error_status"].as_u64(),
-            kind: text(it, "api_error_type"),
-            terminal_reason: text(it, "terminal_reason"),
-            errors: texts(&it["errors"]),
-            covers: texts(&it["user_message_uuids"]),
-            is_aside: it["origin"].is_object(),
-            run: text(&it["origin"], "runId"),
-            spent: Spent::of(it),
+            is_error: result["is_error"] == true,
+            text: text(result, "result"),
+            status: result["api_error_status"].as_u64(),
+            kind: text(result, "api_error_type"),
+            terminal_reason: text(result, "terminal_reason"),
+            errors: texts(&result["errors"]),
+            covers: texts(&result["user_message_uuids"]),
+            is_aside: result["origin"].is_object(),
+            run: text(&result["origin"], "runId"),
+            spent: Spent::of(result),
         }
     }
 
@@ -228,10 +228,10 @@ impl TurnResult {
 }
 
 impl Spent {
-    fn of(it: &Value) -> Self {
-        let models = it["model_usage_since_last_result"].as_object();
+    fn of(result: &Value) -> Self {
+        let models = result["model_usage_since_last_result"].as_object();
         let sum = models.map(|all| all.values().map(|it| micros(&it["costUSD"])).sum());
-        Self { in_all: micros(&it["total_cost_usd"]), since_last: sum.flatten() }
+        Self { in_all: micros(&result["total_cost_usd"]), since_last: sum.flatten() }
     }
 }
 
@@ -247,11 +247,11 @@ pub(crate) fn says_stale(words: &str) -> bool {
     words.to_ascii_lowercase().contains("no conversation found")
 }
 
-fn draft(it: &Value) -> Option<Drafted> {
-    if !it["parent_tool_use_id"].is_null() {
+fn draft(frame: &Value) -> Option<Drafted> {
+    if !frame["parent_tool_use_id"].is_null() {
         return None;
     }
-    let (event, delta) = (&it["event"], &it["event"]["delta"]);
+    let (event, delta) = (&frame["event"], &frame["event"]["delta"]);
     match (event["type"].as_str()?, delta["type"].as_str()) {
         ("message_start", _) => Some(Drafted::Begin),
         ("content_block_delta", Some("text_delta")) => {
@@ -266,12 +266,12 @@ fn value(line: &[u8]) -> Option<Value> {
 }
 
 /// A field that is missing or of another type reads as empty: a frame must not be lost for it.
-fn text(it: &Value, key: &str) -> String {
-    it[key].as_str().unwrap_or_default().to_owned()
+fn text(fields: &Value, key: &str) -> String {
+    fields[key].as_str().unwrap_or_default().to_owned()
 }
 
-fn texts(it: &Value) -> Vec<String> {
-    let items = it.as_array().map_or(&[][..], Vec::as_slice);
+fn texts(list: &Value) -> Vec<String> {
+    let items = list.as_array().map_or(&[][..], Vec::as_slice);
     items.iter().filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
@@ -321,8 +321,9 @@ mod tests {
             ("\"model_usage_since_last_result\":{\"a\":{}}", (None, None)),
         ] {
             let line = format!("{{\"type\":\"result\",{fields}}}");
-            let Some(Frame::Result(it)) = Frame::parse(line.as_bytes()) else { panic!("{line}") };
-            assert_eq!((it.spent.in_all, it.spent.since_last), expected, "{line}");
+            let frame = Frame::parse(line.as_bytes());
+            let Some(Frame::Result(result)) = frame else { panic!("{line}") };
+            assert_eq!((result.spent.in_all, result.spent.since_last), expected, "{line}");
         }
     }
 

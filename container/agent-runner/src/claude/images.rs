@@ -31,7 +31,7 @@ pub(super) async fn load(message: &Inbound, inbound_dir: &Path) -> Vec<Image> {
         .files
         .iter()
         .filter(|it| candidate(it.kind))
-        .filter_map(|it| match &it.location {
+        .filter_map(|file| match &file.location {
             FileLocation::Here(path) => Some(inbound_dir.join(path)),
             FileLocation::Failed(_) => None,
         })

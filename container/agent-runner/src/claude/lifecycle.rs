@@ -49,23 +49,23 @@ impl Lifecycle {
 
     /// Gives a line a new name, under which it was not seen yet.
     pub(crate) fn rename(&mut self, seq: MessageSeq, uuid: String) -> Option<&Inbound> {
-        let it = self.open.iter_mut().find(|it| it.message.seq == seq)?;
-        it.uuid = uuid;
-        it.started = false;
-        Some(&it.message)
+        let open = self.open.iter_mut().find(|it| it.message.seq == seq)?;
+        open.uuid = uuid;
+        open.started = false;
+        Some(&open.message)
     }
 
     pub(crate) fn on_command(&mut self, uuid: &str, state: CommandState) -> Change {
-        let Some(it) = self.open.iter_mut().find(|it| it.uuid == uuid) else {
+        let Some(open) = self.open.iter_mut().find(|it| it.uuid == uuid) else {
             return Change::Nothing;
         };
         match state {
             CommandState::Started => {
-                it.started = true;
-                Change::Started(it.message.seq)
+                open.started = true;
+                Change::Started(open.message.seq)
             }
-            CommandState::Completed | CommandState::Cancelled if !it.started => {
-                Change::Dropped(it.message.seq)
+            CommandState::Completed | CommandState::Cancelled if !open.started => {
+                Change::Dropped(open.message.seq)
             }
             CommandState::Completed
             | CommandState::Cancelled

@@ -185,16 +185,16 @@ fn context_messages(before: &Inbound, zone: &Zone, inbound_dir: &Path) -> String
     if 0 < all.left_out {
         out.push_str(&format!("({} older context messages are left out.)\n", all.left_out));
     }
-    for it in &all.messages {
-        let same = (&it.from.channel, &it.from.chat) == (&chat.channel, &chat.chat);
+    for message in &all.messages {
+        let same = (&message.from.channel, &message.from.chat) == (&chat.channel, &chat.chat);
         out.push_str("<context_message");
-        attribute(&mut out, "id", &it.seq.to_string());
-        sender(&mut out, it);
-        attribute(&mut out, "time", &stamp(it.at(), zone));
-        attribute(&mut out, "late", &late(it));
-        attribute(&mut out, "chat", if same { "" } else { chat_name(it) });
+        attribute(&mut out, "id", &message.seq.to_string());
+        sender(&mut out, message);
+        attribute(&mut out, "time", &stamp(message.at(), zone));
+        attribute(&mut out, "late", &late(message));
+        attribute(&mut out, "chat", if same { "" } else { chat_name(message) });
         out.push_str(">\n");
-        out.push_str(&body(it, inbound_dir));
+        out.push_str(&body(message, inbound_dir));
         out.push_str("</context_message>\n");
     }
     out

@@ -49,8 +49,8 @@ pub(super) fn who(message: &Inbound) -> String {
 pub(super) fn context(message: &Inbound) -> String {
     let context_messages = &message.context_messages;
     let late = message.lateness();
-    let mut said = late.map_or_else(String::new, |it| {
-        format!("your message arrived {} after it was sent. ", about(it))
+    let mut said = late.map_or_else(String::new, |lateness| {
+        format!("your message arrived {} after it was sent. ", about(lateness))
     });
     said += &match context_messages.messages.len() {
         0 => "There are no context messages".to_owned(),
@@ -62,8 +62,8 @@ pub(super) fn context(message: &Inbound) -> String {
         let _ = write!(said, ", and {} more before", context_messages.left_out);
     }
     said.push(if context_messages.messages.is_empty() { '.' } else { ':' });
-    for it in &context_messages.messages {
-        let _ = write!(said, "\n{}: {}", it.sender_name, it.text);
+    for earlier in &context_messages.messages {
+        let _ = write!(said, "\n{}: {}", earlier.sender_name, earlier.text);
     }
     said
 }

@@ -64,7 +64,7 @@ impl HostClient {
         let exact = known.iter().find(|it| it.name == name);
         let folded = || known.iter().find(|it| it.name.eq_ignore_ascii_case(name));
         match exact.or_else(folded) {
-            Some(it) => Ok(Some(it.name.clone())),
+            Some(destination) => Ok(Some(destination.name.clone())),
             None => {
                 let names: Vec<&str> = known.iter().map(|it| it.name.as_str()).collect();
                 let known = match names.as_slice() {

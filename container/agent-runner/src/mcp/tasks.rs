@@ -95,16 +95,16 @@ impl Tools {
     )]
     async fn schedule_task(
         &self,
-        Parameters(it): Parameters<ScheduleTask>,
+        Parameters(task): Parameters<ScheduleTask>,
         context: RequestContext<RoleServer>,
     ) -> Result<String, String> {
         let line = TaskLine::new("add")
-            .say(&it.when)
-            .say(&it.prompt)
-            .option("zone", it.timezone.as_deref())
-            .option("missed", it.missed.as_deref())
-            .option("script", it.script.as_deref())
-            .option("chat", it.destination.as_deref());
+            .say(&task.when)
+            .say(&task.prompt)
+            .option("zone", task.timezone.as_deref())
+            .option("missed", task.missed.as_deref())
+            .option("script", task.script.as_deref())
+            .option("chat", task.destination.as_deref());
         self.tasks(&line, &context).await
     }
 
@@ -127,16 +127,16 @@ impl Tools {
     )]
     async fn update_task(
         &self,
-        Parameters(it): Parameters<UpdateTask>,
+        Parameters(update): Parameters<UpdateTask>,
         context: RequestContext<RoleServer>,
     ) -> Result<String, String> {
         let line = TaskLine::new("edit")
-            .say(&it.task)
-            .option("when", it.when.as_deref())
-            .option("prompt", it.prompt.as_deref())
-            .option("zone", it.timezone.as_deref())
-            .option("missed", it.missed.as_deref())
-            .option("script", it.script.as_deref());
+            .say(&update.task)
+            .option("when", update.when.as_deref())
+            .option("prompt", update.prompt.as_deref())
+            .option("zone", update.timezone.as_deref())
+            .option("missed", update.missed.as_deref())
+            .option("script", update.script.as_deref());
         self.tasks(&line, &context).await
     }
 

@@ -47,7 +47,9 @@ async fn who_hangs_up_is_waited_for_no_longer() {
         loop {
             // A commit may be under way.
             let _ = host.import(&SessionContext::default(), domain::time::Timestamp(0));
-            if host.snapshot().is_ok_and(|it| it.news) || idle < Arc::strong_count(&host_client) {
+            if host.snapshot().is_ok_and(|it| it.news.is_news())
+                || idle < Arc::strong_count(&host_client)
+            {
                 return;
             }
             sleep(Duration::from_millis(20)).await;

@@ -153,11 +153,11 @@ impl Tools {
     )]
     async fn ask_user_question(
         &self,
-        Parameters(it): Parameters<AskUserQuestion>,
+        Parameters(asked): Parameters<AskUserQuestion>,
         context: RequestContext<RoleServer>,
     ) -> Result<String, String> {
-        let question =
-            Question { text: it.question, options: it.options, timeout_secs: it.timeout_seconds };
+        let AskUserQuestion { question: text, options, timeout_seconds: timeout_secs } = asked;
+        let question = Question { text, options, timeout_secs };
         unless_gone(&context, self.host_client.ask(question)).await
     }
 

@@ -291,10 +291,10 @@ pub(crate) fn incoming(text: &str) -> Incoming {
 }
 
 pub(crate) fn in_group(from: &str, text: &str) -> Incoming {
-    let mut it = incoming(text);
-    it.chat = ChatInfo { title: "Team".into(), is_group: true };
-    it.sender.name = from.into();
-    it
+    let mut message = incoming(text);
+    message.chat = ChatInfo { title: "Team".into(), is_group: true };
+    message.sender.name = from.into();
+    message
 }
 
 pub(crate) fn picture(name: &str) -> Attachment {

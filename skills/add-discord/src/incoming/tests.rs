@@ -41,14 +41,14 @@ fn text(content: &str, mentions: &str) -> String {
 
 #[test]
 fn a_message_tells_who_where_and_when() {
-    let it = read(r#""content":"hi""#).unwrap();
-    assert_eq!((it.from.chat.as_str(), it.from.thread.as_deref()), ("2", None));
-    assert_eq!((it.from.channel.as_str(), it.from.account.as_str()), ("discord", "main"));
-    assert_eq!(it.chat, ChatInfo { title: "#general (Home)".into(), is_group: true });
-    assert_eq!(it.sender, Author { id: "9".into(), name: "Ann".into() });
-    assert_eq!((it.text.as_str(), it.mentioned), ("hi", false));
-    assert_eq!(it.sent_at, Some(Timestamp(1_462_015_105_796)));
-    assert_eq!(it.platform_id, "175928847299117063");
+    let message = read(r#""content":"hi""#).unwrap();
+    assert_eq!((message.from.chat.as_str(), message.from.thread.as_deref()), ("2", None));
+    assert_eq!((message.from.channel.as_str(), message.from.account.as_str()), ("discord", "main"));
+    assert_eq!(message.chat, ChatInfo { title: "#general (Home)".into(), is_group: true });
+    assert_eq!(message.sender, Author { id: "9".into(), name: "Ann".into() });
+    assert_eq!((message.text.as_str(), message.mentioned), ("hi", false));
+    assert_eq!(message.sent_at, Some(Timestamp(1_462_015_105_796)));
+    assert_eq!(message.platform_id, "175928847299117063");
 }
 
 #[test]
@@ -103,14 +103,14 @@ fn files_have_their_kind() {
 
 #[test]
 fn stickers_and_forwarded_messages_are_told_in_words() {
-    let it = read(r#""content":"","sticker_items":[{"name":"wave"}]"#).unwrap();
-    assert_eq!(it.text, "[sticker: wave]");
-    let it = read(
+    let message = read(r#""content":"","sticker_items":[{"name":"wave"}]"#).unwrap();
+    assert_eq!(message.text, "[sticker: wave]");
+    let message = read(
         r#""content":"","message_snapshots":[{"message":{"content":"news",
             "attachments":[{"filename":"a.txt","url":"u"}]}}]"#,
     )
     .unwrap();
-    assert_eq!((it.text.as_str(), it.files.len()), ("[forwarded] news", 1));
+    assert_eq!((message.text.as_str(), message.files.len()), ("[forwarded] news", 1));
 }
 
 #[test]

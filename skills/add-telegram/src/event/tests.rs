@@ -29,29 +29,30 @@ fn message(more: Value) -> Option<Event> {
 
 fn incoming(more: Value) -> Incoming {
     match message(more) {
-        Some(Event::Message(it)) => it,
+        Some(Event::Message(message)) => message,
         other => panic!("no message: {other:?}"),
     }
 }
 
 #[test]
 fn a_message_names_its_chat_its_sender_and_when_it_was_sent() {
-    let it = incoming(json!({"text": "hi", "unheard_of": {"a": []}}));
-    assert_eq!(it.from.chat, "-1005");
-    assert_eq!((it.from.channel.as_str(), it.from.account.as_str()), ("telegram", "main"));
-    assert_eq!(it.from.thread, None);
-    assert_eq!(it.chat, ChatInfo { title: "Team".into(), is_group: true });
-    assert_eq!(it.platform_id, "-1005:7");
-    assert_eq!(it.sender, Author { id: "11".into(), name: "Ann Bee".into() });
-    assert_eq!((it.text.as_str(), it.mentioned), ("hi", false));
-    assert_eq!(it.sent_at, Some(Timestamp(1_700_000_000_000)));
+    let message = incoming(json!({"text": "hi", "unheard_of": {"a": []}}));
+    let from = &message.from;
+    assert_eq!(from.chat, "-1005");
+    assert_eq!((from.channel.as_str(), from.account.as_str()), ("telegram", "main"));
+    assert_eq!(from.thread, None);
+    assert_eq!(message.chat, ChatInfo { title: "Team".into(), is_group: true });
+    assert_eq!(message.platform_id, "-1005:7");
+    assert_eq!(message.sender, Author { id: "11".into(), name: "Ann Bee".into() });
+    assert_eq!((message.text.as_str(), message.mentioned), ("hi", false));
+    assert_eq!(message.sent_at, Some(Timestamp(1_700_000_000_000)));
 }
 
 #[test]
 fn a_private_chat_is_called_as_the_person_in_it() {
     let chat = json!({"id": 11, "type": "private", "first_name": "Ann", "last_name": "Bee"});
-    let it = incoming(json!({"text": "hi", "chat": chat}));
-    assert_eq!(it.chat, ChatInfo { title: "Ann Bee".into(), is_group: false });
+    let message = incoming(json!({"text": "hi", "chat": chat}));
+    assert_eq!(message.chat, ChatInfo { title: "Ann Bee".into(), is_group: false });
 }
 
 #[test]
@@ -59,9 +60,9 @@ fn a_topic_is_a_thread_and_the_general_one_is_not() {
     let in_topic = json!({"text": "hi", "message_thread_id": 3, "is_topic_message": true,
         "reply_to_message": {"message_id": 3, "date": 1, "chat": {"id": -1005},
             "from": {"id": 42, "is_bot": true, "first_name": "Bot"}, "forum_topic_created": {"name": "x"}}});
-    let it = incoming(in_topic);
-    assert_eq!(it.from.thread.as_deref(), Some("3"));
-    assert_eq!((it.quote, it.mentioned), (None, false), "nothing was replied to");
+    let message = incoming(in_topic);
+    assert_eq!(message.from.thread.as_deref(), Some("3"));
+    assert_eq!((message.quote, message.mentioned), (None, false), "nothing was replied to");
     let in_a_reply_thread = incoming(json!({"text": "hi", "message_thread_id": 3}));
     assert_eq!(in_a_reply_thread.from.thread, None);
 }
@@ -76,17 +77,17 @@ fn the_bot_is_meant_by_a_mention_a_reply_or_a_command() {
         .mentioned
     );
     let command = |length| json!([{"type": "bot_command", "offset": 0, "length": length}]);
-    let it = incoming(json!({"text": "/help@my_bot me", "entities": command(12)}));
-    assert_eq!((it.text.as_str(), it.mentioned), ("/help me", true));
-    let it = incoming(json!({"text": "/help@their_bot", "entities": command(15)}));
-    assert_eq!((it.text.as_str(), it.mentioned), ("/help@their_bot", false));
+    let message = incoming(json!({"text": "/help@my_bot me", "entities": command(12)}));
+    assert_eq!((message.text.as_str(), message.mentioned), ("/help me", true));
+    let message = incoming(json!({"text": "/help@their_bot", "entities": command(15)}));
+    assert_eq!((message.text.as_str(), message.mentioned), ("/help@their_bot", false));
     let replied = |id| {
         json!({"text": "yes", "reply_to_message": {"message_id": 3, "date": 1,
         "chat": {"id": -1005}, "text": "sure?", "from": {"id": id, "is_bot": true, "first_name": "Bot"}}})
     };
-    let it = incoming(replied(42));
-    assert!(it.mentioned);
-    assert_eq!(it.quote, Some(Quote { sender: "Bot".into(), text: "sure?".into() }));
+    let message = incoming(replied(42));
+    assert!(message.mentioned);
+    assert_eq!(message.quote, Some(Quote { sender: "Bot".into(), text: "sure?".into() }));
     assert!(!incoming(replied(43)).mentioned);
 }
 
@@ -94,13 +95,13 @@ fn the_bot_is_meant_by_a_mention_a_reply_or_a_command() {
 fn a_chosen_part_is_quoted_instead_of_the_whole() {
     let whole = json!({"message_id": 3, "date": 1, "chat": {"id": -1005}, "text": "one two",
         "from": {"id": 12, "is_bot": false, "first_name": "Cy"}});
-    let it = incoming(json!({"text": "x", "reply_to_message": whole,
+    let message = incoming(json!({"text": "x", "reply_to_message": whole,
         "quote": {"text": "two", "position": 4, "is_manual": true}}));
-    assert_eq!(it.quote, Some(Quote { sender: "Cy".into(), text: "two".into() }));
+    assert_eq!(message.quote, Some(Quote { sender: "Cy".into(), text: "two".into() }));
     let picture = json!({"message_id": 3, "date": 1, "chat": {"id": -1005},
         "photo": [{"file_id": "p", "width": 1, "height": 1}]});
-    let it = incoming(json!({"text": "x", "reply_to_message": picture}));
-    assert_eq!(it.quote, Some(Quote { sender: String::new(), text: "[image]".into() }));
+    let message = incoming(json!({"text": "x", "reply_to_message": picture}));
+    assert_eq!(message.quote, Some(Quote { sender: String::new(), text: "[image]".into() }));
 }
 
 #[test]
@@ -123,10 +124,10 @@ fn channels_bots_and_service_messages_are_nothing_to_the_host() {
 
 #[test]
 fn an_anonymous_administrator_is_the_group_itself() {
-    let it = incoming(json!({"text": "x",
+    let message = incoming(json!({"text": "x",
         "from": {"id": 1_087_968_824, "is_bot": true, "first_name": "Group"},
         "sender_chat": {"id": -1005, "type": "supergroup", "title": "Team"}}));
-    assert_eq!(it.sender, Author { id: "-1005".into(), name: "Team".into() });
+    assert_eq!(message.sender, Author { id: "-1005".into(), name: "Team".into() });
 }
 
 #[test]
@@ -151,12 +152,12 @@ fn a_press_names_who_pressed_where_and_what() {
         "from": {"id": 11, "is_bot": false, "first_name": "Ann"},
         "message": {"message_id": 9, "date": 0, "chat": {"id": -1005, "type": "supergroup", "title": "T"},
             "message_thread_id": 3, "is_topic_message": true}});
-    let Some(Event::Click(it)) = read(json!({"update_id": 1, "callback_query": press})) else {
+    let Some(Event::Click(click)) = read(json!({"update_id": 1, "callback_query": press})) else {
         panic!("no press");
     };
-    assert_eq!((it.platform_id.as_str(), it.data.as_str()), ("77", "d"));
-    assert_eq!((it.sender.id.as_str(), it.from.chat.as_str()), ("11", "-1005"));
-    assert_eq!(it.from.thread.as_deref(), Some("3"));
+    assert_eq!((click.platform_id.as_str(), click.data.as_str()), ("77", "d"));
+    assert_eq!((click.sender.id.as_str(), click.from.chat.as_str()), ("11", "-1005"));
+    assert_eq!(click.from.thread.as_deref(), Some("3"));
     let game = json!({"id": "78", "from": {"id": 11, "first_name": "Ann"}, "game_short_name": "g"});
     assert_eq!(read(json!({"update_id": 2, "callback_query": game})), None);
 }
@@ -167,7 +168,7 @@ fn a_person_who_unblocks_the_bot_can_be_reached_again() {
         read(json!({"update_id": 1, "my_chat_member": {"chat": {"id": 11, "type": "private"},
             "new_chat_member": {"status": status, "user": {"id": 42}}}}))
     };
-    assert!(matches!(change("member"), Some(Event::Reachable(it)) if it.chat == "11"));
+    assert!(matches!(change("member"), Some(Event::Reachable(chat)) if chat.chat == "11"));
     assert_eq!(change("kicked"), None);
     assert_eq!(change("left"), None);
 }

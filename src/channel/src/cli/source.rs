@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::message::{Author, Incoming, refusal};
+use domain::plain::chain;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
@@ -60,7 +61,7 @@ impl CliSource {
         let (clients, events) = (Arc::clone(&self.clients), self.events.clone());
         self.connections.spawn(async move {
             if let Err(err) = serve(stream, &clients, &events).await {
-                debug!(error = &err as &dyn std::error::Error, "a terminal went away");
+                debug!(why = chain(&err), "a terminal went away");
             }
         });
     }

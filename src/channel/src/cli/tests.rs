@@ -59,20 +59,20 @@ fn part(clients_chat: &str) -> Part {
 #[tokio::test]
 async fn a_message_is_acknowledged_after_the_verdict_and_a_part_after_it_was_shown() {
     let dir = tempfile::tempdir().unwrap();
-    let mut it = connect(dir.path()).await;
+    let mut connection = connect(dir.path()).await;
     let mut terminal = Terminal::open(dir.path()).await;
     terminal.say(br#"{"type":"hello","chat":"c"}"#).await;
-    let batch = it.source.receive(&Cursor::default()).await.unwrap();
+    let batch = connection.source.receive(&Cursor::default()).await.unwrap();
     assert!(matches!(&batch.events[..], [Event::Reachable(chat)] if chat.chat == "c"));
-    it.source.settle(&[Verdict::Stored]).await.unwrap();
+    connection.source.settle(&[Verdict::Stored]).await.unwrap();
     terminal.say(br#"{"type":"message","id":"m1","text":"hello"}"#).await;
-    let batch = it.source.receive(&Cursor::default()).await.unwrap();
+    let batch = connection.source.receive(&Cursor::default()).await.unwrap();
     assert!(
         matches!(&batch.events[..], [Event::Message(m)] if m.text == "hello" && m.platform_id == "m1")
     );
-    it.source.settle(&[Verdict::Stored]).await.unwrap();
+    connection.source.settle(&[Verdict::Stored]).await.unwrap();
     assert_eq!(terminal.hear().await, r#"{"type":"stored","id":"m1"}"#);
-    let sink = Arc::clone(&it.sink);
+    let sink = Arc::clone(&connection.sink);
     let (delivered, ()) = tokio::join!(async move { sink.deliver(&part("c")).await }, async {
         let line = terminal.hear().await;
         assert!(line.contains(r#""reply_to":"m1""#), "{line}");
@@ -85,14 +85,14 @@ async fn a_message_is_acknowledged_after_the_verdict_and_a_part_after_it_was_sho
 #[tokio::test]
 async fn what_a_terminal_said_before_it_went_is_heard_though_it_cannot_be_written_to() {
     let dir = tempfile::tempdir().unwrap();
-    let mut it = connect(dir.path()).await;
+    let mut connection = connect(dir.path()).await;
     // Which side of the connection is looked at first is up to chance.
     for _ in 0..20 {
         let mut terminal = Terminal::open(dir.path()).await;
         terminal.say(br#"{"type":"hello","chat":"c"}"#).await;
-        it.source.receive(&Cursor::default()).await.unwrap();
-        it.source.settle(&[Verdict::Stored]).await.unwrap();
-        let (sink, other) = (Arc::clone(&it.sink), Arc::clone(&it.sink));
+        connection.source.receive(&Cursor::default()).await.unwrap();
+        connection.source.settle(&[Verdict::Stored]).await.unwrap();
+        let (sink, other) = (Arc::clone(&connection.sink), Arc::clone(&connection.sink));
         let (delivered, ()) = tokio::join!(async move { sink.deliver(&part("c")).await }, async {
             terminal.hear().await;
             terminal.say(br#"{"type":"shown","key":"k1"}"#).await;
@@ -108,24 +108,24 @@ async fn what_a_terminal_said_before_it_went_is_heard_though_it_cannot_be_writte
 #[tokio::test]
 async fn a_refusal_arrives_though_the_host_lets_go_of_the_connection_next() {
     let dir = tempfile::tempdir().unwrap();
-    let mut it = connect(dir.path()).await;
+    let mut connection = connect(dir.path()).await;
     let mut terminal = Terminal::open(dir.path()).await;
     terminal.say(br#"{"type":"hello","chat":"c"}"#).await;
-    it.source.receive(&Cursor::default()).await.unwrap();
-    it.source.settle(&[Verdict::Stored]).await.unwrap();
+    connection.source.receive(&Cursor::default()).await.unwrap();
+    connection.source.settle(&[Verdict::Stored]).await.unwrap();
     terminal.say(br#"{"type":"message","id":"m1","text":"hello"}"#).await;
-    it.source.receive(&Cursor::default()).await.unwrap();
-    it.source.settle(&[Verdict::Refused("the disk is full".into())]).await.unwrap();
-    drop(it);
+    connection.source.receive(&Cursor::default()).await.unwrap();
+    connection.source.settle(&[Verdict::Refused("the disk is full".into())]).await.unwrap();
+    drop(connection);
     assert!(terminal.hear().await.contains("the disk is full"));
 }
 
 #[tokio::test]
 async fn bad_lines_are_refused_with_a_reason_and_the_terminal_stays() {
     let dir = tempfile::tempdir().unwrap();
-    let mut it = connect(dir.path()).await;
+    let mut connection = connect(dir.path()).await;
     let mut terminal = Terminal::open(dir.path()).await;
-    let drive = async { it.source.receive(&Cursor::default()).await.unwrap() };
+    let drive = async { connection.source.receive(&Cursor::default()).await.unwrap() };
     let talk = async {
         terminal.say(b"\xff\xfe").await;
         assert!(terminal.hear().await.contains("not UTF-8"));
@@ -147,6 +147,6 @@ async fn bad_lines_are_refused_with_a_reason_and_the_terminal_stays() {
 #[tokio::test]
 async fn without_a_terminal_a_part_is_certainly_not_delivered() {
     let dir = tempfile::tempdir().unwrap();
-    let it = connect(dir.path()).await;
-    assert!(matches!(it.sink.deliver(&part("c")).await, Err(DeliverError::Unreachable(_))));
+    let connection = connect(dir.path()).await;
+    assert!(matches!(connection.sink.deliver(&part("c")).await, Err(DeliverError::Unreachable(_))));
 }

@@ -87,14 +87,14 @@ impl Case {
         let wirings: Vec<WiringView<'_>> = self
             .wirings
             .iter()
-            .map(|it| WiringView {
-                agent: &it.agent,
-                trigger: word(&it.agent),
-                engage: &it.engage,
-                scope: it.scope,
-                ignored: it.ignored,
-                priority: it.priority,
-                sticky_since: it.sticky_since,
+            .map(|wiring| WiringView {
+                agent: &wiring.agent,
+                trigger: word(&wiring.agent),
+                engage: &wiring.engage,
+                scope: wiring.scope,
+                ignored: wiring.ignored,
+                priority: wiring.priority,
+                sticky_since: wiring.sticky_since,
             })
             .collect();
         let agents: Vec<AgentView<'_>> =
@@ -132,9 +132,9 @@ fn ignored(dropped: Why, ask: Option<Ask>) -> Admission {
 #[test]
 fn a_terminal_chat_that_was_denied_takes_nothing_and_says_so() {
     for wired in [&["andy"][..], &[]] {
-        let mut it = terminal(wired, None);
-        it.chat.denied = true;
-        let admission = it.admit();
+        let mut case = terminal(wired, None);
+        case.chat.denied = true;
+        let admission = case.admit();
         assert!(admission.refuse.is_some_and(|why| why.contains("--undeny")), "{wired:?}");
         assert_eq!((admission.decisions, admission.wire), (vec![], None));
     }
@@ -143,10 +143,10 @@ fn a_terminal_chat_that_was_denied_takes_nothing_and_says_so() {
 #[test]
 fn what_a_chat_does_with_an_unknown_user_is_its_policy() {
     let with = |policy, scope| {
-        let mut it = case();
-        it.chat.policy = policy;
-        it.wirings[0].scope = scope;
-        it.admit()
+        let mut case = case();
+        case.chat.policy = policy;
+        case.wirings[0].scope = scope;
+        case.admit()
     };
     let ask = Ask::Sender { agent: agent("andy") };
     for scope in Scope::ALL {
@@ -169,11 +169,11 @@ fn a_user_with_access_gets_through_every_policy() {
     ];
     for standing in grants {
         for policy in Policy::ALL {
-            let mut it = Case { standing: standing.clone(), ..case() };
-            it.chat.policy = policy;
-            it.wirings[0].scope = Scope::Known;
-            it.denied_by = vec![agent("andy")];
-            assert_eq!(it.all_decisions(), [Decision::Engage(By::Trigger)], "{it:?}");
+            let mut case = Case { standing: standing.clone(), ..case() };
+            case.chat.policy = policy;
+            case.wirings[0].scope = Scope::Known;
+            case.denied_by = vec![agent("andy")];
+            assert_eq!(case.all_decisions(), [Decision::Engage(By::Trigger)], "{case:?}");
         }
     }
     let elsewhere = Case { standing: member("abby"), ..case() };
@@ -183,12 +183,12 @@ fn a_user_with_access_gets_through_every_policy() {
 #[test]
 fn a_denial_is_remembered_and_nobody_is_asked_again() {
     for policy in Policy::ALL {
-        let mut it = Case { denied_by: vec![agent("andy")], ..case() };
-        it.chat.policy = policy;
-        it.wirings[0].ignored = Ignored::Accumulate;
-        assert_eq!(it.admit(), ignored(Why::SenderDenied, None));
-        it.text = "hello".into();
-        assert_eq!(it.admit(), ignored(Why::NotCalled, None));
+        let mut case = Case { denied_by: vec![agent("andy")], ..case() };
+        case.chat.policy = policy;
+        case.wirings[0].ignored = Ignored::Accumulate;
+        assert_eq!(case.admit(), ignored(Why::SenderDenied, None));
+        case.text = "hello".into();
+        assert_eq!(case.admit(), ignored(Why::NotCalled, None));
     }
     let other = Case { denied_by: vec![agent("abby")], ..case() };
     assert_eq!(other.admit().ask, Some(Ask::Sender { agent: agent("andy") }));
@@ -196,34 +196,34 @@ fn a_denial_is_remembered_and_nobody_is_asked_again() {
 
 #[test]
 fn a_sender_without_an_identity_is_unknown_and_nobody_is_asked_about_them() {
-    let it = Case { handle: None, standing: Some(Standing::owner()), ..case() };
-    assert_eq!(it.admit(), ignored(Why::UnknownAsk, None));
+    let case = Case { handle: None, standing: Some(Standing::owner()), ..case() };
+    assert_eq!(case.admit(), ignored(Why::UnknownAsk, None));
 }
 
 #[test]
 fn only_trusted_background_is_kept() {
-    let mut it = Case { text: "hello all".into(), ..case() };
-    it.wirings[0].ignored = Ignored::Accumulate;
-    assert_eq!(it.admit(), ignored(Why::NotCalled, None));
-    it.standing = member("andy");
-    assert_eq!(it.all_decisions(), [Decision::Accumulate]);
-    assert_eq!(it.admit().dropped, None);
-    it.standing = None;
-    it.chat.policy = Policy::Public;
-    assert_eq!(it.all_decisions(), [Decision::Accumulate]);
-    it.wirings[0].scope = Scope::Known;
-    assert_eq!(it.all_decisions(), [Decision::Ignore(Why::NotCalled)]);
+    let mut case = Case { text: "hello all".into(), ..case() };
+    case.wirings[0].ignored = Ignored::Accumulate;
+    assert_eq!(case.admit(), ignored(Why::NotCalled, None));
+    case.standing = member("andy");
+    assert_eq!(case.all_decisions(), [Decision::Accumulate]);
+    assert_eq!(case.admit().dropped, None);
+    case.standing = None;
+    case.chat.policy = Policy::Public;
+    assert_eq!(case.all_decisions(), [Decision::Accumulate]);
+    case.wirings[0].scope = Scope::Known;
+    assert_eq!(case.all_decisions(), [Decision::Ignore(Why::NotCalled)]);
 }
 
 #[test]
 fn every_agent_is_decided_alone_and_the_highest_priority_comes_first() {
-    let mut it = Case { standing: member("andy"), text: "@andy @abby hi".into(), ..case() };
-    it.wirings = vec![wiring("andy"), Wiring { priority: 5, ..wiring("abby") }];
-    let out = it.admit();
+    let mut case = Case { standing: member("andy"), text: "@andy @abby hi".into(), ..case() };
+    case.wirings = vec![wiring("andy"), Wiring { priority: 5, ..wiring("abby") }];
+    let out = case.admit();
     let order: Vec<&str> = out.decisions.iter().map(|it| it.agent.as_str()).collect();
     assert_eq!(order, ["abby", "andy"]);
     assert_eq!(
-        it.all_decisions(),
+        case.all_decisions(),
         [Decision::Ignore(Why::UnknownAsk), Decision::Engage(By::Trigger)]
     );
     assert_eq!(out.ask, Some(Ask::Sender { agent: agent("abby") }));
@@ -232,14 +232,15 @@ fn every_agent_is_decided_alone_and_the_highest_priority_comes_first() {
 
 #[test]
 fn a_word_for_one_agent_does_not_call_the_other() {
-    let mut it = Case { standing: Some(Standing::owner()), mentioned: true, ..case() };
-    it.wirings = vec![wiring("abby"), wiring("andy")];
+    let mut case = Case { standing: Some(Standing::owner()), mentioned: true, ..case() };
+    case.wirings = vec![wiring("abby"), wiring("andy")];
     assert_eq!(
-        it.all_decisions(),
+        case.all_decisions(),
         [Decision::Ignore(Why::NotCalled), Decision::Engage(By::Trigger)]
     );
-    it.text = "hello".into();
-    assert_eq!(it.all_decisions(), [Decision::Engage(By::Mention), Decision::Engage(By::Mention)]);
+    case.text = "hello".into();
+    let mention = Decision::Engage(By::Mention);
+    assert_eq!(case.all_decisions(), [mention, mention]);
 }
 
 #[test]
@@ -255,19 +256,19 @@ fn a_new_chat_asks_when_the_bot_is_meant_and_leaves_no_trace_else() {
     direct.chat.is_group = false;
     let mentioned = Case { mentioned: true, ..base.clone() };
     let called = Case { text: "@Abby?".into(), ..base };
-    for mut it in [direct, mentioned, called] {
-        assert_eq!(it.admit(), asks, "{it:?}");
-        it.chat.denied = true;
+    for mut case in [direct, mentioned, called] {
+        assert_eq!(case.admit(), asks, "{case:?}");
+        case.chat.denied = true;
         let silent = Admission { dropped: Some(Why::ChatDenied), ..Admission::default() };
-        assert_eq!(it.admit(), silent, "{it:?}");
+        assert_eq!(case.admit(), silent, "{case:?}");
     }
 }
 
 #[test]
 fn a_denied_chat_reaches_nobody() {
-    let mut it = Case { standing: Some(Standing::owner()), ..case() };
-    it.chat.denied = true;
-    assert_eq!(it.admit(), ignored(Why::ChatDenied, None));
+    let mut case = Case { standing: Some(Standing::owner()), ..case() };
+    case.chat.denied = true;
+    assert_eq!(case.admit(), ignored(Why::ChatDenied, None));
 }
 
 #[test]
@@ -308,8 +309,8 @@ fn a_chat_of_the_owner_reaches_all_its_agents_or_the_one_that_was_named() {
 
 #[test]
 fn a_name_is_not_looked_at_where_unknown_users_can_write() {
-    let it = Case { to_agent: Some("bob".into()), ..case() };
-    assert_eq!(it.admit().refuse, None);
+    let case = Case { to_agent: Some("bob".into()), ..case() };
+    assert_eq!(case.admit().refuse, None);
 }
 
 #[test]
@@ -328,13 +329,13 @@ fn reasons_read_back() {
     for why in Why::ALL {
         assert_eq!(Why::parse(why.as_str()), Some(why));
     }
-    for it in Policy::ALL {
-        assert_eq!(Policy::parse(it.as_str()), Some(it));
+    for policy in Policy::ALL {
+        assert_eq!(Policy::parse(policy.as_str()), Some(policy));
     }
-    for it in Scope::ALL {
-        assert_eq!(Scope::parse(it.as_str()), Some(it));
+    for scope in Scope::ALL {
+        assert_eq!(Scope::parse(scope.as_str()), Some(scope));
     }
-    for it in Ignored::ALL {
-        assert_eq!(Ignored::parse(it.as_str()), Some(it));
+    for ignored in Ignored::ALL {
+        assert_eq!(Ignored::parse(ignored.as_str()), Some(ignored));
     }
 }

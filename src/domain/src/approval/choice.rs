@@ -99,8 +99,8 @@ pub fn asked_by(options: &[Opt], index: usize) -> Option<usize> {
 #[must_use]
 pub fn second_options(options: &[Opt], wanted: usize) -> Vec<(usize, &Opt)> {
     let first = first_options(options).len();
-    let is_offered = |(index, it): &(usize, &Opt)| {
-        *index == wanted || (*index < first && asks_about(it).is_none())
+    let is_offered = |(index, option): &(usize, &Opt)| {
+        *index == wanted || (*index < first && asks_about(option).is_none())
     };
     options.iter().enumerate().filter(is_offered).collect()
 }

@@ -132,7 +132,6 @@ pub enum Request {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum News {
     Asked,
-    Approved,
     Denied,
     Expired,
     /// There is nobody to ask, or nobody can be reached.
@@ -154,7 +153,6 @@ fn sender(news: News) -> &'static str {
             "I don't know you yet, so I asked for permission to talk with you. I'll get to your \
              message once I have it."
         }
-        News::Approved => "I can talk with you now, and I'm on your message.",
         News::Denied => "I'm not allowed to talk with you here.",
         News::Expired => {
             "Nobody decided whether I may talk with you, so I dropped your message. Write again \
@@ -173,7 +171,6 @@ fn chat(news: News) -> &'static str {
             "This chat is new to me, so I asked for permission to answer here. I'll get to your \
              message once I have it."
         }
-        News::Approved => "I can answer here now, and I'm on your message.",
         News::Denied => "I'm not allowed to answer in this chat.",
         News::Expired => {
             "Nobody decided whether I may answer here, so I dropped your message. Write again and \

@@ -45,9 +45,9 @@ pub fn is_due(oldest: Timestamp, last_told: Option<Timestamp>, now: Timestamp) -
 /// What the owner reads. `letters` are the newest ones of `count`.
 #[must_use]
 pub fn for_owner(letters: &[DeadLetter], count: usize) -> String {
-    let line = |it: &DeadLetter| {
-        let who = if it.agent.is_empty() { "the host" } else { it.agent.as_str() };
-        format!("{who} to {}: {}", it.chat, clean(&it.why))
+    let line = |letter: &DeadLetter| {
+        let who = if letter.agent.is_empty() { "the host" } else { letter.agent.as_str() };
+        format!("{who} to {}: {}", letter.chat, clean(&letter.why))
     };
     if let ([letter], 1) = (letters, count) {
         return format!(

@@ -84,7 +84,7 @@ pub fn numbered<'a>(
     options: impl IntoIterator<Item = (usize, &'a Opt)>,
     code: CardCode,
 ) -> String {
-    let line = |(index, it): (usize, &Opt)| format!("{}. {}", index + 1, it.shown());
+    let line = |(index, option): (usize, &Opt)| format!("{}. {}", index + 1, option.shown());
     let lines: Vec<String> = options.into_iter().map(line).collect();
     format!(
         "{}\n\nReply `{code}` and a number, as in `{code} 1`:\n{}",
@@ -136,8 +136,9 @@ fn option_in(text: &str, options: &[Opt]) -> Option<usize> {
 }
 
 fn hint(cards: &[CardView<'_>]) -> String {
-    let line = |it: &CardView<'_>| {
-        format!("- `{} 1` answers {}", it.code, quoted(it.text, EXCERPT_CHARS_MAX, "a question"))
+    let line = |card: &CardView<'_>| {
+        let text = quoted(card.text, EXCERPT_CHARS_MAX, "a question");
+        format!("- `{} 1` answers {text}", card.code)
     };
     let lines: Vec<String> = cards.iter().filter(|it| it.is_open).map(line).collect();
     format!(

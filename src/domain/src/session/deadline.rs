@@ -40,9 +40,9 @@ pub(super) fn decide(view: &View, limits: &Limits, now: Timestamp) -> Vec<Effect
             Container::Unknown { .. } | Container::Absent => {}
         }
     }
-    let fail = |it: &Waiting| {
-        let why = FailReason::Deadline(it.wait.map(|it| it.class));
-        Effect::Fail { message: it.message, why }
+    let fail = |waiting: &Waiting| {
+        let why = FailReason::Deadline(waiting.wait.map(|it| it.class));
+        Effect::Fail { message: waiting.message, why }
     };
     late.into_iter().map(fail).collect()
 }

@@ -23,7 +23,7 @@ pub(super) fn quarantine(view: &View, limits: &Limits, now: Timestamp) -> Vec<Ef
     let first = view.waiting.first().zip(view.launches.last);
     let first = first.filter(|it| view.stopped_incarnation < it.1);
     let released =
-        first.map(|(it, by)| release(&Waiting { claim: Some(by), ..it.clone() }, limits, now));
+        first.map(|(head, by)| release(&Waiting { claim: Some(by), ..head.clone() }, limits, now));
     // First what notes why, which the release tells.
     [Effect::Quarantine].into_iter().chain(released).collect()
 }

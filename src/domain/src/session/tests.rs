@@ -287,17 +287,17 @@ fn perform(mut view: View, effects: &[Effect]) -> View {
             }
             Effect::NotifyRunner | Effect::Rest => {}
             Effect::Release { message, at, .. } => {
-                let it = view.waiting.iter_mut().find(|it| it.message == *message).unwrap();
-                assert_eq!(it.claim.is_some(), is_known);
+                let waiting = view.waiting.iter_mut().find(|it| it.message == *message).unwrap();
+                assert_eq!(waiting.claim.is_some(), is_known);
                 if let Container::Running { incarnation, .. } = view.container {
-                    assert_ne!(it.claim, Some(incarnation), "never out of living hands");
+                    assert_ne!(waiting.claim, Some(incarnation), "never out of living hands");
                 }
-                (it.claim, it.not_before, it.tries) = (None, *at, it.tries + 1);
+                (waiting.claim, waiting.not_before, waiting.tries) = (None, *at, waiting.tries + 1);
             }
             Effect::LastChance { message, until } => {
-                let it = view.waiting.iter_mut().find(|it| it.message == *message).unwrap();
-                (it.last_chance, it.not_before) = (Some(*until), NOW);
-                if let Some(wait) = &mut it.wait {
+                let waiting = view.waiting.iter_mut().find(|it| it.message == *message).unwrap();
+                (waiting.last_chance, waiting.not_before) = (Some(*until), NOW);
+                if let Some(wait) = &mut waiting.wait {
                     wait.until = NOW;
                 }
             }

@@ -89,7 +89,7 @@ pub(super) fn open_at(
         }
         let end = start + line.len();
         match &open {
-            Some(it) if it.fence.is_closed_by(line) => open = None,
+            Some(block) if block.fence.is_closed_by(line) => open = None,
             Some(_) => {}
             None => {
                 let fence = Fence::parse(line).filter(|it| it.fits(marker_max));

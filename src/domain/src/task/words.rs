@@ -1,5 +1,4 @@
-//! Notices about tasks. Prompts and reasons come from agents and people, so they
-//! are quoted.
+//! Notices about tasks. Prompts and reasons come from agents and people, so they are quoted.
 
 use super::{TaskId, TaskRun};
 use crate::plain::quoted;

@@ -12,13 +12,13 @@ fn at(ms: i64) -> Timestamp {
 }
 
 /// Seconds since the beginning, so that no test depends on a time zone.
-fn clock(it: Timestamp) -> String {
-    let ms = it.0 - T0.0;
+fn clock(at: Timestamp) -> String {
+    let ms = at.0 - T0.0;
     format!("T{:+}.{}", ms / 1_000, (ms % 1_000).abs() / 100)
 }
 
 fn text(facts: &Facts) -> String {
-    let head = head(facts, clock).into_iter().map(|(what, it)| format!("{what}: {it}"));
+    let head = head(facts, clock).into_iter().map(|(what, fact)| format!("{what}: {fact}"));
     let story = story(facts).into_iter().map(|it| format!("{} {}", clock(it.at), it.text));
     let waits = waits(facts, clock).into_iter().map(|it| format!("waits: {it}"));
     head.chain(story).chain(waits).collect::<Vec<_>>().join("\n")
@@ -122,19 +122,19 @@ T+4.5 part s7.o3.0 is there as 99";
 
 #[test]
 fn answered_after_two_crashes() {
-    let mut it = facts();
+    let mut facts = facts();
     let died = |n, started, ended| Taker {
         ended_at: Some(at(ended)),
         reason: "it ran out of memory".into(),
         ..taker(n, started)
     };
-    it.containers = vec![died(1, -90_000, 2_000), died(2, 3_000, 5_000), taker(3, 7_000)];
-    it.containers[0].claimed_at = at(100);
-    it.tools[0].end = None;
-    it.message.end = Some(End { at: at(9_000), ..it.message.end.unwrap() });
-    it.message.approval = Some(Approval { question: 12, by: "Zoe".into() });
-    it.message.sent_at = Some(at(-180_000));
-    it.parts.clear();
+    facts.containers = vec![died(1, -90_000, 2_000), died(2, 3_000, 5_000), taker(3, 7_000)];
+    facts.containers[0].claimed_at = at(100);
+    facts.tools[0].end = None;
+    facts.message.end = Some(End { at: at(9_000), ..facts.message.end.unwrap() });
+    facts.message.approval = Some(Approval { question: 12, by: "Zoe".into() });
+    facts.message.sent_at = Some(at(-180_000));
+    facts.parts.clear();
     let want = "\
 message: s7.42 for andy: answered after 9.0 s
 from: Ann (telegram:5) in \"Family\" (telegram:-100)
@@ -150,21 +150,21 @@ T+5.0 container 2 ended with it in hand: it ran out of memory
 T+7.0 container 3 was started
 T+7.9 container 3 took it, by its own word
 T+9.0 the host wrote down: answered";
-    assert_eq!(text(&it), want);
+    assert_eq!(text(&facts), want);
 }
 
 #[test]
 fn waiting_for_a_back_off() {
-    let mut it = facts();
-    it.message.end = None;
-    (it.message.tries, it.message.not_before) = (1, at(61_500));
-    it.containers = vec![Taker { ended_at: Some(at(2_000)), ..taker(1, 300) }];
-    (it.tools, it.parts) = (vec![], vec![]);
-    it.context.behind = Some(MessageSeq(40));
-    it.context.bad_starts = 5;
-    it.context.last_bad_end = Some(at(50_000));
-    it.context.last_bad_reason = "the image is missing\nmore".into();
-    it.context.host_runs = false;
+    let mut facts = facts();
+    facts.message.end = None;
+    (facts.message.tries, facts.message.not_before) = (1, at(61_500));
+    facts.containers = vec![Taker { ended_at: Some(at(2_000)), ..taker(1, 300) }];
+    (facts.tools, facts.parts) = (vec![], vec![]);
+    facts.context.behind = Some(MessageSeq(40));
+    facts.context.bad_starts = 5;
+    facts.context.last_bad_end = Some(at(50_000));
+    facts.context.last_bad_reason = "the image is missing\nmore".into();
+    facts.context.host_runs = false;
     let want = "\
 message: s7.42 for andy: not answered for 60 s
 from: Ann (telegram:5) in \"Family\" (telegram:-100)
@@ -178,16 +178,16 @@ waits: no host runs; start it with `nanoclaw start`
 waits: message s7.40 comes first
 waits: the next try is at T+61.5; 1 failed
 waits: the session is parked until T+650.0, after 5 failed starts: the image is missing";
-    assert_eq!(text(&it), want);
+    assert_eq!(text(&facts), want);
 }
 
 #[test]
 fn waiting_for_a_platform() {
-    let mut it = facts();
-    it.containers.clear();
-    it.tools.clear();
-    it.context.channel_trouble = Some("no route".into());
-    it.parts = vec![
+    let mut facts = facts();
+    facts.containers.clear();
+    facts.tools.clear();
+    facts.context.channel_trouble = Some("no route".into());
+    facts.parts = vec![
         Sent { standing: Standing::Unsent, tries: 2, retry_at: at(3_600_000), ..sent() },
         Sent {
             key: HostKey { session: Some(SessionId(7)), part: PartKey("o3.1".into()) },
@@ -202,7 +202,7 @@ fn waiting_for_a_platform() {
             ..sent()
         },
     ];
-    let text = text(&it);
+    let text = text(&facts);
     for line in [
         "T+4.5 part s7.o3.0 did not get through (2 times told to wait)",
         "waits: part s7.o3.0 is sent again at T+3600.0; its channel is not connected: no route",
@@ -216,19 +216,19 @@ fn waiting_for_a_platform() {
 
 #[test]
 fn waiting_for_people_and_files() {
-    let mut it = facts();
-    it.message.end = None;
-    (it.tools, it.parts) = (vec![], vec![]);
-    it.files = vec![Fetching {
+    let mut facts = facts();
+    facts.message.end = None;
+    (facts.tools, facts.parts) = (vec![], vec![]);
+    facts.files = vec![Fetching {
         name: "plan.pdf".into(),
         state: "pending".into(),
         tries: 2,
         retry_at: at(70_000),
         reason: String::new(),
     }];
-    it.questions =
+    facts.questions =
         vec![Question { id: Some(9), is_change: false, asked_at: at(5_000), answered: false }];
-    let found = waits(&it, clock);
+    let found = waits(&facts, clock);
     assert_eq!(
         found,
         [
@@ -237,51 +237,51 @@ fn waiting_for_people_and_files() {
             "container 3 works on it, since 58 s",
         ]
     );
-    (it.files, it.questions, it.containers) = (vec![], vec![], vec![]);
-    assert_eq!(waits(&it, clock), ["a container is started next"]);
-    it.context.container = Some(("busy".into(), "no image".into()));
-    assert_eq!(waits(&it, clock), ["its container is busy: no image"]);
+    (facts.files, facts.questions, facts.containers) = (vec![], vec![], vec![]);
+    assert_eq!(waits(&facts, clock), ["a container is started next"]);
+    facts.context.container = Some(("busy".into(), "no image".into()));
+    assert_eq!(waits(&facts, clock), ["its container is busy: no image"]);
 }
 
 #[test]
 fn the_first_reason_is_what_holds_it_up() {
     use crate::waits::{ProviderWait, WaitClass};
-    let mut it = facts();
-    it.message.end = None;
-    (it.tools, it.parts) = (vec![], vec![]);
+    let mut facts = facts();
+    facts.message.end = None;
+    (facts.tools, facts.parts) = (vec![], vec![]);
     let (since, until) = (at(30_000), at(90_000));
-    it.context.wait =
+    facts.context.wait =
         Some(ProviderWait { class: WaitClass::Network, since, until, count: 1, known: false });
     assert_eq!(
-        waits(&it, clock),
+        waits(&facts, clock),
         ["the model cannot be reached; the next try is at T+90.0"],
         "its container gave it back"
     );
-    it.context.behind = Some(MessageSeq(40));
-    assert_eq!(waits(&it, clock)[1..], ["message s7.40 comes first"]);
-    it.containers.clear();
-    it.context.wait = None;
-    it.context.asked_before =
+    facts.context.behind = Some(MessageSeq(40));
+    assert_eq!(waits(&facts, clock)[1..], ["message s7.40 comes first"]);
+    facts.containers.clear();
+    facts.context.wait = None;
+    facts.context.asked_before =
         Some(Question { id: Some(9), is_change: false, asked_at: at(5_000), answered: false });
     assert_eq!(
-        waits(&it, clock),
+        waits(&facts, clock),
         ["a person has to answer question #9, asked 55 s ago", "message s7.40 comes first"]
     );
-    it.context.stopped = Some(("Ann".into(), "andy".into()));
-    assert_eq!(waits(&it, clock), ["Ann stopped andy; `nanoclaw resume andy` lets it go on"]);
+    facts.context.stopped = Some(("Ann".into(), "andy".into()));
+    assert_eq!(waits(&facts, clock), ["Ann stopped andy; `nanoclaw resume andy` lets it go on"]);
 }
 
 #[test]
 fn a_dead_letter() {
-    let mut it = facts();
-    (it.containers, it.tools) = (vec![], vec![]);
-    it.parts = vec![Sent {
+    let mut facts = facts();
+    (facts.containers, facts.tools) = (vec![], vec![]);
+    facts.parts = vec![Sent {
         standing: Standing::Dead,
         reason: "the bot was blocked".into(),
         was_uncertain: true,
         ..sent()
     }];
-    let text = text(&it);
+    let text = text(&facts);
     let line = "T+4.5 part s7.o3.0 was given up: the bot was blocked, perhaps more than once";
     assert!(text.ends_with(line), "{text}");
 }
@@ -296,19 +296,19 @@ fn what_a_turn_cost_is_said_where_it_is_known() {
 
 #[test]
 fn context_messages() {
-    let mut it = facts();
-    it.message.kind = InboundKind::Context;
-    it.message.rule = Some(Rule { word: "context".into(), detail: "member".into() });
-    it.message.sent_at = None;
-    it.message.end = Some(End { outcome: Outcome::Silent, reason: "context".into(), at: T0 });
-    (it.containers, it.tools, it.parts) = (vec![], vec![], vec![]);
+    let mut facts = facts();
+    facts.message.kind = InboundKind::Context;
+    facts.message.rule = Some(Rule { word: "context".into(), detail: "member".into() });
+    facts.message.sent_at = None;
+    facts.message.end = Some(End { outcome: Outcome::Silent, reason: "context".into(), at: T0 });
+    (facts.containers, facts.tools, facts.parts) = (vec![], vec![], vec![]);
     let want = "\
 message: s7.42 for andy: background, which starts nothing
 from: Ann (telegram:5) in \"Family\" (telegram:-100)
 their id: 4711
 stored: T+0.0; its platform does not say when it was sent
 let in: the chat is wired to andy, and the message is only background for it; its sender is a member";
-    assert_eq!(text(&it), want);
+    assert_eq!(text(&facts), want);
 }
 
 #[test]

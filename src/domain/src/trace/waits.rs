@@ -30,20 +30,20 @@ fn answer(facts: &Facts, clock: &impl Fn(Timestamp) -> String) -> Vec<String> {
         return vec![format!("{by} stopped {agent}; `nanoclaw resume {name}` lets it go on")];
     }
     let mut found = Vec::new();
-    if let Some(it) = &context.wait {
-        found.push(format!("{}; the next try is at {}", it.class.what(), clock(it.until)));
+    if let Some(wait) = &context.wait {
+        found.push(format!("{}; the next try is at {}", wait.class.what(), clock(wait.until)));
     }
-    for it in facts.files.iter().filter(|it| it.state == "pending") {
-        let name = if it.name.is_empty() { "a file" } else { &it.name };
-        let tried = match it.tries {
+    for file in facts.files.iter().filter(|it| it.state == "pending") {
+        let name = if file.name.is_empty() { "a file" } else { &file.name };
+        let tried = match file.tries {
             0 => String::new(),
-            n => format!(", tried {n} times, next at {}", clock(it.retry_at)),
+            n => format!(", tried {n} times, next at {}", clock(file.retry_at)),
         };
         found.push(format!("{name} is being fetched{tried}"));
     }
-    for it in facts.questions.iter().chain(&context.asked_before).filter(|it| !it.answered) {
-        let since = span(context.now.since(it.asked_at));
-        found.push(match it.id {
+    for question in facts.questions.iter().chain(&context.asked_before).filter(|it| !it.answered) {
+        let since = span(context.now.since(question.asked_at));
+        found.push(match question.id {
             Some(id) => format!("a person has to answer question #{id}, asked {since} ago"),
             None => format!("the host has to handle a request of the agent, asked {since} ago"),
         });
@@ -93,21 +93,21 @@ fn start(facts: &Facts, clock: &impl Fn(Timestamp) -> String) -> Option<String> 
         .then(|| format!("{what} until {until}, after {} failed starts{why}", context.bad_starts))
 }
 
-fn part(it: &Sent, facts: &Facts, clock: &impl Fn(Timestamp) -> String) -> Option<String> {
-    let trouble = facts.context.channel_trouble.as_deref();
-    let trouble = trouble.map(|why| format!("; its channel is not connected: {why}"));
-    match it.standing {
+fn part(sent: &Sent, facts: &Facts, clock: &impl Fn(Timestamp) -> String) -> Option<String> {
+    let trouble = match &facts.context.channel_trouble {
+        Some(why) => format!("; its channel is not connected: {why}"),
+        None => String::new(),
+    };
+    match sent.standing {
         Standing::Sent | Standing::Dead => None,
-        Standing::Claimed => Some(format!("part {} is being sent", it.key)),
-        Standing::Ready if it.held => {
-            Some(format!("part {} is held until its reader's quiet hours end", it.key))
+        Standing::Claimed => Some(format!("part {} is being sent", sent.key)),
+        Standing::Ready if sent.held => {
+            Some(format!("part {} is held until its reader's quiet hours end", sent.key))
         }
-        Standing::Ready => {
-            Some(format!("part {} waits for its turn{}", it.key, trouble.unwrap_or_default()))
-        }
+        Standing::Ready => Some(format!("part {} waits for its turn{trouble}", sent.key)),
         Standing::Unsent | Standing::Uncertain => {
-            let next = clock(it.retry_at.max(facts.context.now));
-            Some(format!("part {} is sent again at {next}{}", it.key, trouble.unwrap_or_default()))
+            let next = clock(sent.retry_at.max(facts.context.now));
+            Some(format!("part {} is sent again at {next}{trouble}", sent.key))
         }
     }
 }

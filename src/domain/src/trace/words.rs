@@ -20,29 +20,30 @@ pub struct Line {
 /// What the message is, one line each: what kind of fact, and the fact.
 #[must_use]
 pub fn head(facts: &Facts, clock: impl Fn(Timestamp) -> String) -> Vec<(&'static str, String)> {
-    let it = &facts.message;
-    let who = match it.handle.as_str() {
-        "host" => it.sender.clone(),
-        handle => format!("{} ({handle})", it.sender),
+    let message = &facts.message;
+    let who = match message.handle.as_str() {
+        "host" => message.sender.clone(),
+        handle => format!("{} ({handle})", message.sender),
     };
+    let which = format!("{}.{} for {}", message.session, message.seq, message.agent);
     let mut lines = vec![
-        ("message", format!("{}.{} for {}: {}", it.session, it.seq, it.agent, standing(facts))),
-        ("from", format!("{who} in {}", it.chat)),
+        ("message", format!("{which}: {}", standing(facts))),
+        ("from", format!("{who} in {}", message.chat)),
     ];
-    if it.handle != "host" {
-        lines.push(("their id", it.platform_id.clone()));
+    if message.handle != "host" {
+        lines.push(("their id", message.platform_id.clone()));
     }
-    lines.push(("stored", stored(it, &clock)));
-    lines.push(("let in", let_in(it)));
+    lines.push(("stored", stored(message, &clock)));
+    lines.push(("let in", let_in(message)));
     lines.extend(facts.cost.map(|it| ("cost", format!("{it}, by the word of its container"))));
     lines
 }
 
 fn standing(facts: &Facts) -> String {
-    let it = &facts.message;
-    match (&it.end, it.kind) {
+    let Asked { end, kind, received_at, .. } = &facts.message;
+    match (end, kind) {
         (_, InboundKind::Context) => "background, which starts nothing".to_owned(),
-        (None, _) => format!("not answered for {}", span(facts.context.now.since(it.received_at))),
+        (None, _) => format!("not answered for {}", span(facts.context.now.since(*received_at))),
         (Some(end), _) => {
             let what = match end.outcome {
                 Outcome::Answered => "answered",
@@ -51,28 +52,28 @@ fn standing(facts: &Facts) -> String {
                 Outcome::Failed => "given up",
             };
             let why = if end.reason.is_empty() { "" } else { ": " };
-            let after = span(end.at.since(it.received_at));
+            let after = span(end.at.since(*received_at));
             format!("{what} after {after}{why}{}", end.reason)
         }
     }
 }
 
-fn stored(it: &Asked, clock: impl Fn(Timestamp) -> String) -> String {
-    let stored = clock(it.received_at);
-    match it.sent_at {
+fn stored(message: &Asked, clock: impl Fn(Timestamp) -> String) -> String {
+    let stored = clock(message.received_at);
+    match message.sent_at {
         None => format!("{stored}; its platform does not say when it was sent"),
         Some(sent) => {
-            let way = it.received_at.since(sent);
+            let way = message.received_at.since(sent);
             let late = if LATE < way { ", late" } else { "" };
             format!("{stored}, {} after it was sent{late}", span(way))
         }
     }
 }
 
-fn let_in(it: &Asked) -> String {
-    let agent = &it.agent;
-    let Some(Rule { word, detail }) = &it.rule else {
-        return match it.kind {
+fn let_in(message: &Asked) -> String {
+    let agent = &message.agent;
+    let Some(Rule { word, detail }) = &message.rule else {
+        return match message.kind {
             InboundKind::Command => "a command that the host takes itself".to_owned(),
             InboundKind::Chat | InboundKind::Context => "that was not kept".to_owned(),
         };
@@ -93,7 +94,7 @@ fn let_in(it: &Asked) -> String {
         role @ ("owner" | "admin") => format!("; its sender is an {role}"),
         role => format!("; its sender is a {role}"),
     };
-    let approval = it.approval.as_ref();
+    let approval = message.approval.as_ref();
     let asked =
         approval.map(|it| format!("; after {} said yes to question #{}", it.by, it.question));
     format!("the chat is wired to {agent}, and {why}{who}{}", asked.unwrap_or_default())
@@ -103,15 +104,15 @@ fn let_in(it: &Asked) -> String {
 #[must_use]
 pub fn story(facts: &Facts) -> Vec<Line> {
     let mut lines = Vec::new();
-    for (index, it) in facts.containers.iter().enumerate() {
+    for (index, taker) in facts.containers.iter().enumerate() {
         let before = index.checked_sub(1).map(|at| &facts.containers[at]);
-        container(it, before, facts, &mut lines);
+        container(taker, before, facts, &mut lines);
     }
     lines.extend(facts.tools.iter().map(tool));
-    for it in &facts.questions {
-        let what = if it.is_change { "a change" } else { "an answer from a person" };
-        let id = it.id.map(|id| format!(" (question #{id})")).unwrap_or_default();
-        lines.push(Line { at: it.asked_at, text: format!("the agent asked for {what}{id}") });
+    for question in &facts.questions {
+        let what = if question.is_change { "a change" } else { "an answer from a person" };
+        let id = question.id.map(|id| format!(" (question #{id})")).unwrap_or_default();
+        lines.push(Line { at: question.asked_at, text: format!("the agent asked for {what}{id}") });
     }
     if let Some(end) =
         facts.message.end.as_ref().filter(|_| facts.message.kind != InboundKind::Context)
@@ -126,21 +127,21 @@ pub fn story(facts: &Facts) -> Vec<Line> {
     lines
 }
 
-fn container(it: &Taker, before: Option<&Taker>, facts: &Facts, lines: &mut Vec<Line>) {
-    let n = it.incarnation;
+fn container(taker: &Taker, before: Option<&Taker>, facts: &Facts, lines: &mut Vec<Line>) {
+    let n = taker.incarnation;
     // One that ran already when the message came is no part of its story until it takes it.
-    let fresh = it.started_at.filter(|&at| facts.message.received_at <= at);
+    let fresh = taker.started_at.filter(|&at| facts.message.received_at <= at);
     let is_new = before.is_none_or(|it| it.incarnation != n);
     if let Some(at) = fresh.filter(|_| is_new) {
         lines.push(Line { at, text: format!("container {n} was started") });
     }
-    let unknown = if it.started_at.is_none() { ", which the host does not know" } else { "" };
+    let unknown = if taker.started_at.is_none() { ", which the host does not know" } else { "" };
     let text = format!("container {n} took it, by its own word{unknown}");
-    lines.push(Line { at: it.claimed_at, text });
+    lines.push(Line { at: taker.claimed_at, text });
     let ended_before_it =
         |at: &Timestamp| facts.message.end.as_ref().is_none_or(|end| *at <= end.at);
-    if let Some(at) = it.ended_at.filter(ended_before_it) {
-        let text = match it.reason.as_str() {
+    if let Some(at) = taker.ended_at.filter(ended_before_it) {
+        let text = match taker.reason.as_str() {
             "" => format!("container {n} ended with it in hand"),
             why => format!("container {n} ended with it in hand: {why}"),
         };
@@ -148,62 +149,62 @@ fn container(it: &Taker, before: Option<&Taker>, facts: &Facts, lines: &mut Vec<
     }
 }
 
-fn tool(it: &Tool) -> Line {
-    let how = match it.end {
-        Some((at, true)) => format!("ok after {}", span(at.since(it.started_at))),
-        Some((at, false)) => format!("failed after {}", span(at.since(it.started_at))),
+fn tool(tool: &Tool) -> Line {
+    let how = match tool.end {
+        Some((at, true)) => format!("ok after {}", span(at.since(tool.started_at))),
+        Some((at, false)) => format!("failed after {}", span(at.since(tool.started_at))),
         None => "its end is not known".to_owned(),
     };
-    Line { at: it.started_at, text: format!("tool {}, by its own word: {how}", it.name) }
+    Line { at: tool.started_at, text: format!("tool {}, by its own word: {how}", tool.name) }
 }
 
-fn part(it: &Sent) -> Vec<Line> {
+fn part(sent: &Sent) -> Vec<Line> {
     let mut lines = Vec::new();
-    if let Some(at) = it.created_at {
-        lines.push(Line { at, text: part_head(it) });
+    if let Some(at) = sent.created_at {
+        lines.push(Line { at, text: part_head(sent) });
     }
-    lines.push(Line { at: it.changed_at, text: part_line(it) });
+    lines.push(Line { at: sent.changed_at, text: part_line(sent) });
     lines
 }
 
 /// What a part is and where it goes.
 #[must_use]
-pub fn part_head(it: &Sent) -> String {
-    format!("part {}: {} ({}) to {}", it.key, it.kind, it.form, it.chat)
+pub fn part_head(sent: &Sent) -> String {
+    format!("part {}: {} ({}) to {}", sent.key, sent.kind, sent.form, sent.chat)
 }
 
 /// How a part stands.
 #[must_use]
-pub fn part_line(it: &Sent) -> String {
-    let key = &it.key;
-    let again = if it.was_uncertain { ", perhaps more than once" } else { "" };
-    let why = |clause: &str| match it.reason.as_str() {
+pub fn part_line(sent: &Sent) -> String {
+    let key = &sent.key;
+    let again = if sent.was_uncertain { ", perhaps more than once" } else { "" };
+    let why = |clause: &str| match sent.reason.as_str() {
         "" => String::new(),
         reason => format!("{clause}{reason}"),
     };
-    match it.standing {
-        Standing::Sent => format!("part {key} is there as {}{again}", it.platform_id),
-        Standing::Ready if it.held => {
+    match sent.standing {
+        Standing::Sent => format!("part {key} is there as {}{again}", sent.platform_id),
+        Standing::Ready if sent.held => {
             format!("part {key} is held for the quiet hours of its reader")
         }
         Standing::Ready => format!("part {key} waits for its turn"),
         Standing::Claimed => format!("part {key} is being sent{again}"),
-        Standing::Unsent => format!("part {key} did not get through ({})", attempts(it)),
-        Standing::Uncertain => format!("part {key} got no answer ({})", attempts(it)),
+        Standing::Unsent => format!("part {key} did not get through ({})", attempts(sent)),
+        Standing::Uncertain => format!("part {key} got no answer ({})", attempts(sent)),
         Standing::Dead => format!("part {key} was given up{}{again}", why(": ")),
     }
 }
 
-fn attempts(it: &Sent) -> String {
+fn attempts(sent: &Sent) -> String {
     let count = |n: u32, what: &str| (n != 0).then(|| format!("{n} {what}"));
-    let said = [count(it.tries, "times told to wait"), count(it.misses, "times no answer")];
+    let said = [count(sent.tries, "times told to wait"), count(sent.misses, "times no answer")];
     said.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 /// `0.3 s`, `12 s`, `5 min`, `3 h`, `2 d`.
-pub(super) fn span(it: Duration) -> String {
-    match it.as_secs() {
-        0..10 => format!("{}.{} s", it.as_secs(), it.subsec_millis() / 100),
+pub(super) fn span(duration: Duration) -> String {
+    match duration.as_secs() {
+        0..10 => format!("{}.{} s", duration.as_secs(), duration.subsec_millis() / 100),
         secs @ 10..120 => format!("{secs} s"),
         secs @ 120..7_200 => format!("{} min", secs / 60),
         secs @ 7_200..172_800 => format!("{} h", secs / 3_600),

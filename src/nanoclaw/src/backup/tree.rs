@@ -72,8 +72,8 @@ impl<W: Write> Walk<'_, W> {
         let mut names = Vec::new();
         for entry in entries {
             match entry {
-                Ok(it) if matches!(it.file_name().to_bytes(), b"." | b"..") => {}
-                Ok(it) if names.len() < ENTRIES_MAX => names.push(it.file_name().to_owned()),
+                Ok(entry) if matches!(entry.file_name().to_bytes(), b"." | b"..") => {}
+                Ok(entry) if names.len() < ENTRIES_MAX => names.push(entry.file_name().to_owned()),
                 Ok(_) => {
                     self.to.leave_out(name, "it holds too many files; some are left out");
                     break;

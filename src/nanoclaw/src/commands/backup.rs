@@ -92,10 +92,10 @@ fn tell_left_out((count, first): &(usize, Vec<LeftOut>)) {
         return;
     }
     term::out(&format!("not in it: {count} files or folders, among them"));
-    for it in first.iter().take(LEFT_OUT_SHOWN) {
+    for left_out in first.iter().take(LEFT_OUT_SHOWN) {
         // An agent chose the name.
-        let path: String = it.path.chars().filter(|it| !it.is_control()).collect();
-        term::out(&format!("  {path}: {}", it.why));
+        let path: String = left_out.path.chars().filter(|it| !it.is_control()).collect();
+        term::out(&format!("  {path}: {}", left_out.why));
     }
 }
 
@@ -113,8 +113,7 @@ fn verify(layout: &Layout, args: &crate::args::BackupVerifyArgs) -> anyhow::Resu
     let own = layout.vault_key();
     let trust = if args.untrusted { Trust::Anything } else { Trust::Authentic(&own) };
     let made = restore::make(file, &copy, trust, &mut ask, now)?;
-    let booted = simulation::verify::boot(&Layout::new(&copy))
-        .map_err(|why| fail(why, "take an older backup"))?;
+    let booted = super::selftest::boot(&copy)?;
     if layout.central().is_file() {
         let bytes = std::fs::metadata(file)?.len();
         doctor::record_verified(&CentralStore::open(&layout.central())?, file, bytes, now)?;

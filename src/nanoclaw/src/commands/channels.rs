@@ -148,10 +148,10 @@ async fn list(as_json: bool, layout: &Layout) -> anyhow::Result<()> {
         let (channel, name) = (row.channel.clone(), row.name.clone());
         table.push(vec![channel, name, token.to_owned(), since(row.created_at), urls.join(" ")]);
     }
-    for it in registrations.iter().filter(|it| shown.iter().all(|(row, _)| row.channel != it.name))
-    {
-        let state = if it.caps.credential.is_some() { "no account" } else { "needs none" };
-        table.push(vec![it.name.to_owned(), "-".to_owned(), state.to_owned()]);
+    let unlisted = |it: &&&Registration| shown.iter().all(|(row, _)| row.channel != it.name);
+    for channel in registrations.iter().filter(unlisted) {
+        let state = if channel.caps.credential.is_some() { "no account" } else { "needs none" };
+        table.push(vec![channel.name.to_owned(), "-".to_owned(), state.to_owned()]);
     }
     term::out(&term::table(&table));
     Ok(())

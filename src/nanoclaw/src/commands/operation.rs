@@ -60,9 +60,8 @@ async fn machine_for(operation: &Operation) -> Option<Machine> {
 /// The user at this terminal may name a file in the place of a script.
 fn with_script(operation: &Operation) -> anyhow::Result<Operation> {
     let mut operation = operation.clone();
-    let script =
-        if let Operation::Tasks(it) = &mut operation { it.operation.script_mut() } else { None };
-    if let Some(text) = script
+    if let Operation::Tasks(family) = &mut operation
+        && let Some(text) = family.operation.script_mut()
         && is_path(text)
     {
         *text = std::fs::read_to_string(text.as_str())

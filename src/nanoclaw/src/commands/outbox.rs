@@ -85,8 +85,8 @@ fn is_of(part: &PartRow, chat: &str) -> bool {
     names.iter().any(|it| !it.is_empty() && it.to_lowercase() == chat)
 }
 
-fn row(it: &PartRow, now: Timestamp) -> [String; 9] {
-    let sent = &it.sent;
+fn row(part: &PartRow, now: Timestamp) -> [String; 9] {
+    let sent = &part.sent;
     let next = match sent.standing {
         Standing::Unsent | Standing::Uncertain if now < sent.retry_at => {
             format!("in {}", age(sent.retry_at.since(now)))
@@ -99,34 +99,34 @@ fn row(it: &PartRow, now: Timestamp) -> [String; 9] {
         sent.key.to_string(),
         state(sent).to_owned(),
         age(now.since(sent.created_at.unwrap_or(sent.changed_at))),
-        if it.agent.is_empty() { "-".to_owned() } else { it.agent.clone() },
+        if part.agent.is_empty() { "-".to_owned() } else { part.agent.clone() },
         sent.chat.clone(),
         (sent.tries + sent.misses).to_string(),
         next,
         why(sent),
-        snippet(it),
+        snippet(part),
     ]
 }
 
-fn state(it: &Sent) -> &'static str {
-    if is_held(it) { "held" } else { it.standing.as_str() }
+fn state(sent: &Sent) -> &'static str {
+    if is_held(sent) { "held" } else { sent.standing.as_str() }
 }
 
-fn why(it: &Sent) -> String {
-    match it.reason.as_str() {
-        "" if is_held(it) => "quiet hours of its reader".to_owned(),
+fn why(sent: &Sent) -> String {
+    match sent.reason.as_str() {
+        "" if is_held(sent) => "quiet hours of its reader".to_owned(),
         "" => "-".to_owned(),
         reason => one_line(reason),
     }
 }
 
-fn is_held(it: &Sent) -> bool {
-    it.held && it.standing == Standing::Ready
+fn is_held(sent: &Sent) -> bool {
+    sent.held && sent.standing == Standing::Ready
 }
 
 /// The beginning of what it says, in one line.
-fn snippet(it: &PartRow) -> String {
-    let text = one_line(&it.text);
+fn snippet(part: &PartRow) -> String {
+    let text = one_line(&part.text);
     if text.chars().count() <= SNIPPET_CHARS {
         return text;
     }
@@ -140,8 +140,8 @@ fn one_line(text: &str) -> String {
     plain.collect::<String>().trim().to_owned()
 }
 
-fn age(it: Duration) -> String {
-    match it.as_secs() {
+fn age(duration: Duration) -> String {
+    match duration.as_secs() {
         secs @ 0..120 => format!("{secs} s"),
         secs @ 120..7_200 => format!("{} min", secs / 60),
         secs @ 7_200..172_800 => format!("{} h", secs / 3_600),
@@ -149,17 +149,17 @@ fn age(it: Duration) -> String {
     }
 }
 
-fn json_of(it: &PartRow, text: String) -> Value {
-    let (sent, to) = (&it.sent, &it.to);
+fn json_of(part: &PartRow, text: String) -> Value {
+    let (sent, to) = (&part.sent, &part.to);
     let ms = |at: Option<Timestamp>| at.map(|it| it.0);
     json!({
         "key": sent.key.to_string(),
         "state": sent.standing.as_str(),
         "held_for_quiet_hours": is_held(sent),
-        "agent": it.agent,
+        "agent": part.agent,
         "chat": {
             "channel": to.channel, "account": to.account, "id": to.chat, "thread": to.thread,
-            "title": it.title,
+            "title": part.title,
         },
         "kind": sent.kind,
         "form": sent.form,
@@ -173,7 +173,7 @@ fn json_of(it: &PartRow, text: String) -> Value {
         "changed_at_ms": sent.changed_at.0,
         "platform_id": sent.platform_id,
         "reason": sent.reason,
-        "cause": it.cause.zip(sent.key.session).map(|(seq, session)| format!("{session}.{seq}")),
+        "cause": part.cause.zip(sent.key.session).map(|(seq, session)| format!("{session}.{seq}")),
         "text": text,
     })
 }

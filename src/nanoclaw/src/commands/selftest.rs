@@ -1,96 +1,65 @@
-//! `nanoclaw selftest`: runs the whole host through random scripts and crashes, in memory, and checks
-//! that nothing was lost or doubled.
+//! The program beside this one that holds the simulation: what `nanoclaw selftest` becomes, and what
+//! boots a copy for `nanoclaw backup verify`.
 
-use std::process::ExitCode;
+use std::convert::Infallible;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 use anyhow::Context;
-use serde_json::json;
-use simulation::simulation::sweep::{self, Failure, Total};
-use tokio::time::Instant;
+use tokio::runtime::Handle;
+use tokio::time::timeout;
 
 use crate::args::SelftestArgs;
-use crate::term;
+use crate::error::{Hint, fail};
 
-/// Lines of the trace that are shown around a violation.
-const TRACE_LINES_MAX: usize = 40;
-/// How often the progress is shown.
-const SHOWN_EVERY: u64 = 50;
+const PROGRAM: &str = "nanoclaw-selftest";
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+/// For a copy with years of messages on a slow disk.
+const BOOT_MAX: Duration = Duration::from_secs(60 * 60);
+const BUILD_IT: &str = "build the programs again, with `./nanoclaw.sh`";
 
-pub(super) async fn perform(args: SelftestArgs) -> anyhow::Result<ExitCode> {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let threads = args.threads.unwrap_or(cores);
-    let seeds = args.seed..args.seed.saturating_add(args.runs);
-    let is_shown = term::notes_are_seen() && !args.json;
-    let runs = args.runs;
-    let progress = move |done: u64| {
-        if is_shown && done.is_multiple_of(SHOWN_EVERY) {
-            term::note_piece(&format!("\r{done} of {runs} runs"));
-        }
-    };
-    let started = Instant::now();
-    // Each run has a runtime of its own, which must not start inside of this one.
-    let sweep = move || sweep::all(seeds, threads, &progress);
-    let total = tokio::task::spawn_blocking(sweep).await.context("the test broke off")?;
-    if is_shown {
-        term::note_piece("\r");
+fn program() -> anyhow::Result<Command> {
+    let own = std::env::current_exe().context("where this program lies cannot be found out")?;
+    Ok(Command::new(own.with_file_name(PROGRAM)))
+}
+
+/// Goes on as the program that runs the scripts, with its exit code.
+pub(super) fn perform(args: &SelftestArgs) -> anyhow::Result<Infallible> {
+    let mut command = program()?;
+    command.arg("runs").args([args.runs, args.seed].map(|it| it.to_string()));
+    if let Some(threads) = args.threads {
+        command.args(["--threads", &threads.to_string()]);
     }
     if args.json {
-        term::json(&as_json(&total, started.elapsed()))?;
-    } else {
-        show(&total, started.elapsed());
+        command.arg("--json");
     }
-    Ok(if total.failure.is_none() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Err(command.exec()).context(format!("{PROGRAM} cannot be run")).hint(BUILD_IT)
 }
 
-fn replay(seed: u64) -> String {
-    format!("nanoclaw selftest --runs 1 --seed {seed}")
-}
-
-fn violations(total: &Total) -> usize {
-    total.failure.as_ref().map_or(0, |it| it.report.violations.len())
-}
-
-fn as_json(total: &Total, took: Duration) -> serde_json::Value {
-    let failure = total.failure.as_ref().map(|it| {
-        json!({
-            "seed": it.seed,
-            "violations": it.report.violations,
-            "plan": it.plan,
-            "trace": it.report.excerpt(TRACE_LINES_MAX),
-            "replay": replay(it.seed),
-        })
-    });
-    json!({
-        "ok": total.failure.is_none(),
-        "runs": total.runs,
-        "lives": total.lives,
-        "crash_points": total.points,
-        "violations": violations(total),
-        "seconds": took.as_secs_f64(),
-        "failure": failure,
-    })
-}
-
-fn show(total: &Total, took: Duration) {
-    if let Some(failure) = &total.failure {
-        tell(failure);
+/// Boots a copy of a data directory, which changes the copy; says what that did. Blocks.
+pub(super) fn boot(copy: &Path) -> anyhow::Result<String> {
+    let mut command = tokio::process::Command::from(program()?);
+    command.arg("boot").arg(copy).kill_on_drop(true);
+    let booted = Handle::current().block_on(timeout(BOOT_MAX, command.output()));
+    let booted = booted.context(format!("{PROGRAM} does not come to an end"))?;
+    let booted = booted.context(format!("{PROGRAM} cannot be run")).hint(BUILD_IT)?;
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
+    let said = text(&booted.stdout);
+    match (booted.status.code(), said.strip_prefix(&format!("booted by {VERSION}: "))) {
+        (Some(0), Some(said)) => Ok(said.to_owned()),
+        (Some(1), None) if !booted.stderr.is_empty() => {
+            Err(fail(text(&booted.stderr), "take an older backup"))
+        }
+        // Nothing is known of the copy then.
+        (_, _) => Err(fail(
+            format!(
+                "{PROGRAM} is none of this version ({}): {}",
+                booted.status,
+                text(&booted.stderr)
+            ),
+            BUILD_IT,
+        )),
     }
-    term::out(&format!(
-        "{} runs, {} lives, {} crash points passed, {} violations, {:.1} seconds",
-        total.runs,
-        total.lives,
-        total.points,
-        violations(total),
-        took.as_secs_f64()
-    ));
-}
-
-fn tell(failure: &Failure) {
-    term::out(&format!("seed {} broke a law:", failure.seed));
-    failure.report.violations.iter().for_each(|it| term::out(&format!("  {it}")));
-    term::out(&format!("what was to happen:\n  {}", failure.plan));
-    term::out("what happened around it (seconds, who, what):");
-    failure.report.excerpt(TRACE_LINES_MAX).iter().for_each(|it| term::out(&format!("  {it}")));
-    term::out(&format!("to see it again: {}", replay(failure.seed)));
 }

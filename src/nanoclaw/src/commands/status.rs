@@ -82,51 +82,51 @@ fn section<const N: usize>(name: &str, columns: [&str; N], rows: Vec<[String; N]
 }
 
 fn actors(status: &Status) -> Vec<[String; 3]> {
-    let row = |it: &actors::admin::protocol::ActorStatus| {
-        let state = if it.running { "running" } else { "stopped" };
-        [it.name.clone(), state.to_owned(), it.restarts.to_string()]
+    let row = |actor: &actors::admin::protocol::ActorStatus| {
+        let state = if actor.running { "running" } else { "stopped" };
+        [actor.name.clone(), state.to_owned(), actor.restarts.to_string()]
     };
     status.actors.iter().map(row).collect()
 }
 
 /// `HEARD` is when the platform gave its last sign of life.
 fn channels(status: &Status) -> Vec<[String; 4]> {
-    let row = |it: &actors::admin::protocol::ChannelStatus| {
-        let state = match (it.connected, it.quiet) {
+    let row = |channel: &actors::admin::protocol::ChannelStatus| {
+        let state = match (channel.connected, channel.quiet) {
             (true, false) => "connected",
             (true, true) => "silent",
             (false, _) => "disconnected",
         };
         let ago = |secs| format!("{} ago", about(Duration::from_secs(secs)));
         [
-            format!("{}/{}", it.name, it.account),
+            format!("{}/{}", channel.name, channel.account),
             state.to_owned(),
-            it.silent_seconds.map_or_else(|| "never".to_owned(), ago),
-            it.why.clone().unwrap_or_default(),
+            channel.silent_seconds.map_or_else(|| "never".to_owned(), ago),
+            channel.why.clone().unwrap_or_default(),
         ]
     };
     status.channels.iter().map(row).collect()
 }
 
 fn stops(status: &Status) -> Vec<[String; 3]> {
-    let row = |it: &actors::admin::protocol::StopStatus| {
-        let who = it.agent.clone().unwrap_or_else(|| "every agent".to_owned());
-        let undo = it.agent.as_deref().unwrap_or("--all");
-        [who, it.by.clone(), format!("nanoclaw resume {undo}")]
+    let row = |stop: &actors::admin::protocol::StopStatus| {
+        let who = stop.agent.clone().unwrap_or_else(|| "every agent".to_owned());
+        let undo = stop.agent.as_deref().unwrap_or("--all");
+        [who, stop.by.clone(), format!("nanoclaw resume {undo}")]
     };
     status.stops.iter().map(row).collect()
 }
 
 fn sessions(status: &Status) -> Vec<[String; 7]> {
-    let row = |it: &actors::admin::protocol::SessionStatus| {
+    let row = |session: &actors::admin::protocol::SessionStatus| {
         [
-            it.id.clone(),
-            it.agent.clone(),
-            it.chat.clone(),
-            it.container.clone(),
-            it.waiting.to_string(),
-            it.undelivered.to_string(),
-            it.why.clone().unwrap_or_default(),
+            session.id.clone(),
+            session.agent.clone(),
+            session.chat.clone(),
+            session.container.clone(),
+            session.waiting.to_string(),
+            session.undelivered.to_string(),
+            session.why.clone().unwrap_or_default(),
         ]
     };
     status.sessions.iter().map(row).collect()

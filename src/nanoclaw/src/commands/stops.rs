@@ -150,13 +150,13 @@ fn text(scope: &Scope, report: &Stopped, has_host: bool) -> String {
         Scope::Agent(name) => (name.to_string(), name.to_string()),
     };
     let mut lines = vec![format!("stopped {who}; containers killed: {}", report.killed)];
-    for it in &report.sessions {
-        let said = match (it.answered, notice::stop_report_text(&it.stop_report)) {
+    for session in &report.sessions {
+        let said = match (session.answered, notice::stop_report_text(&session.stop_report)) {
             (false, _) => "busy; it sets its work aside later".to_owned(),
             (true, Some(text)) => text,
             (true, None) => continue,
         };
-        lines.push(format!("  {} {} {}: {said}", it.id, it.agent, it.chat));
+        lines.push(format!("  {} {} {}: {said}", session.id, session.agent, session.chat));
     }
     if !has_host {
         lines.push("no host runs: what is not sent yet is voided when it starts".to_owned());
@@ -175,12 +175,12 @@ fn resumed_text(scope: &Scope, resumed: &Resumed, has_host: bool) -> String {
     if !has_host {
         lines.push("no host runs; start it with `nanoclaw start`".to_owned());
     }
-    for it in &resumed.holds {
-        let (who, undo) = match &it.agent {
+    for hold in &resumed.holds {
+        let (who, undo) = match &hold.agent {
             Some(name) => (name.as_str(), name.as_str()),
             None => ("every agent", "--all"),
         };
-        let by = &it.by;
+        let by = &hold.by;
         lines.push(format!("still stopped by {by}: {who} (`nanoclaw resume {undo}`)"));
     }
     lines.join("\n")

@@ -79,12 +79,12 @@ pub(super) fn read_secret(prompt: &str) -> anyhow::Result<String> {
 async fn list(as_json: bool, layout: &Layout) -> anyhow::Result<()> {
     let all = rows::vault(layout)?.list().await?;
     if as_json {
-        let value = |it: &Credential| {
+        let value = |credential: &Credential| {
             json!({
-                "name": it.name,
-                "kind": it.kind.as_str(),
-                "base_url": it.base_url.as_str(),
-                "created_at": created(it),
+                "name": credential.name,
+                "kind": credential.kind.as_str(),
+                "base_url": credential.base_url.as_str(),
+                "created_at": created(credential),
             })
         };
         return term::json(&all.iter().map(value).collect::<Vec<_>>());
@@ -94,9 +94,9 @@ async fn list(as_json: bool, layout: &Layout) -> anyhow::Result<()> {
         return Ok(());
     }
     let mut rows = vec![["NAME", "KIND", "SENT TO", "SINCE"].map(str::to_owned).to_vec()];
-    for it in &all {
-        let kind = it.kind.as_str().to_owned();
-        rows.push(vec![it.name.clone(), kind, it.base_url.to_string(), created(it)]);
+    for credential in &all {
+        let (name, kind) = (credential.name.clone(), credential.kind.as_str().to_owned());
+        rows.push(vec![name, kind, credential.base_url.to_string(), created(credential)]);
     }
     term::out(&term::table(&rows));
     Ok(())

@@ -63,8 +63,9 @@ async fn look_around(facts: &mut Facts, layout: &Layout) {
     let Ok(status) = admin::status(layout).await else { return };
     facts.context.host_runs = true;
     let id = facts.message.session.to_string();
-    if let Some(it) = status.sessions.iter().find(|it| it.id == id) {
-        facts.context.container = Some((it.container.clone(), it.why.clone().unwrap_or_default()));
+    if let Some(session) = status.sessions.iter().find(|it| it.id == id) {
+        let why = session.why.clone().unwrap_or_default();
+        facts.context.container = Some((session.container.clone(), why));
     }
     let channel = facts.message.handle.split(':').next().unwrap_or_default();
     let lost = status.channels.iter().find(|it| it.name == channel && !it.connected);
@@ -74,7 +75,7 @@ async fn look_around(facts: &mut Facts, layout: &Layout) {
 fn text(facts: &Facts, zone: &Zone) -> String {
     let clock = |at: Timestamp| clock(at, zone);
     let began = facts.message.received_at;
-    let fact = |(what, it): (&str, String)| vec![what.to_owned(), plain(&it)];
+    let fact = |(what, text): (&str, String)| vec![what.to_owned(), plain(&text)];
     let mut parts =
         vec![term::table(&head(facts, clock).into_iter().map(fact).collect::<Vec<_>>())];
     let step = |it: &Line| vec![clock(it.at), offset(began, it.at), plain(&it.text)];
@@ -131,43 +132,45 @@ fn of_the_host(part: &PartRow, as_json: bool) -> anyhow::Result<()> {
 }
 
 fn json_of(facts: &Facts) -> Value {
-    let it = &facts.message;
+    let message = &facts.message;
+    let approval = message.approval.as_ref();
     let ms = |at: Option<Timestamp>| at.map(|it| it.0);
     let waits = waits(facts, |at| at.0.to_string());
     json!({
-        "message": format!("{}.{}", it.session, it.seq),
-        "agent": it.agent,
-        "kind": it.kind.as_str(),
-        "sender": { "name": it.sender, "handle": it.handle },
-        "chat": it.chat,
-        "platform_id": it.platform_id,
-        "sent_at_ms": ms(it.sent_at),
-        "stored_at_ms": it.received_at.0,
-        "rule": it.rule.as_ref().map(|it| json!({ "word": it.word, "detail": it.detail })),
-        "approval": it.approval.as_ref().map(|it| json!({ "question": it.question, "by": it.by })),
-        "end": it.end.as_ref().map(|it| json!({
-            "outcome": it.outcome.as_str(), "reason": it.reason, "at_ms": it.at.0,
+        "message": format!("{}.{}", message.session, message.seq),
+        "agent": message.agent,
+        "kind": message.kind.as_str(),
+        "sender": { "name": message.sender, "handle": message.handle },
+        "chat": message.chat,
+        "platform_id": message.platform_id,
+        "sent_at_ms": ms(message.sent_at),
+        "stored_at_ms": message.received_at.0,
+        "rule": message.rule.as_ref().map(|it| json!({ "word": it.word, "detail": it.detail })),
+        "approval": approval.map(|it| json!({ "question": it.question, "by": it.by })),
+        "end": message.end.as_ref().map(|end| json!({
+            "outcome": end.outcome.as_str(), "reason": end.reason, "at_ms": end.at.0,
         })),
-        "tries": it.tries,
-        "containers": facts.containers.iter().map(|it| json!({
-            "incarnation": it.incarnation.0, "started_at_ms": ms(it.started_at),
-            "claimed_at_ms": it.claimed_at.0, "ended_at_ms": ms(it.ended_at), "reason": it.reason,
+        "tries": message.tries,
+        "containers": facts.containers.iter().map(|taker| json!({
+            "incarnation": taker.incarnation.0, "started_at_ms": ms(taker.started_at),
+            "claimed_at_ms": taker.claimed_at.0, "ended_at_ms": ms(taker.ended_at),
+            "reason": taker.reason,
         })).collect::<Vec<_>>(),
-        "tools": facts.tools.iter().map(|it| json!({
-            "name": it.name, "started_at_ms": it.started_at.0,
-            "ended_at_ms": it.end.map(|it| it.0.0), "ok": it.end.map(|it| it.1),
+        "tools": facts.tools.iter().map(|tool| json!({
+            "name": tool.name, "started_at_ms": tool.started_at.0,
+            "ended_at_ms": tool.end.map(|it| it.0.0), "ok": tool.end.map(|it| it.1),
         })).collect::<Vec<_>>(),
-        "questions": facts.questions.iter().map(|it| json!({
-            "id": it.id, "asked_at_ms": it.asked_at.0, "answered": it.answered,
+        "questions": facts.questions.iter().map(|question| json!({
+            "id": question.id, "asked_at_ms": question.asked_at.0, "answered": question.answered,
         })).collect::<Vec<_>>(),
-        "files": facts.files.iter().map(|it| json!({
-            "name": it.name, "state": it.state, "tries": it.tries, "reason": it.reason,
+        "files": facts.files.iter().map(|file| json!({
+            "name": file.name, "state": file.state, "tries": file.tries, "reason": file.reason,
         })).collect::<Vec<_>>(),
-        "parts": facts.parts.iter().map(|it| json!({
-            "key": it.key.to_string(), "state": it.standing.as_str(), "chat": it.chat,
-            "kind": it.kind, "form": it.form, "platform_id": it.platform_id, "reason": it.reason,
-            "created_at_ms": ms(it.created_at), "sent_at_ms": ms(it.sent_at()),
-            "may_be_seen_twice": it.was_uncertain,
+        "parts": facts.parts.iter().map(|sent| json!({
+            "key": sent.key.to_string(), "state": sent.standing.as_str(), "chat": sent.chat,
+            "kind": sent.kind, "form": sent.form, "platform_id": sent.platform_id,
+            "reason": sent.reason, "created_at_ms": ms(sent.created_at),
+            "sent_at_ms": ms(sent.sent_at()), "may_be_seen_twice": sent.was_uncertain,
         })).collect::<Vec<_>>(),
         "host_runs": facts.context.host_runs,
         "waits": waits,

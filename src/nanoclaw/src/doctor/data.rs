@@ -7,8 +7,9 @@ use std::path::Path;
 use store::layout::Layout;
 use store::{CentralStore, StoreError};
 
-use super::{Check, chain};
+use super::Check;
 use crate::home::free_mib;
+use domain::plain::chain;
 
 /// Below this a database may stop in the middle of a day.
 const FREE_MIB_MIN: u64 = 200;
@@ -24,6 +25,10 @@ pub(super) fn home(layout: &Layout) -> Check {
     let Ok(meta) = fs::metadata(home) else {
         return Check::fail(NAME, format!("{shown} is not there"), SET_UP);
     };
+    if !meta.is_dir() {
+        let fix = "choose a folder with `--home DIR`";
+        return Check::fail(NAME, format!("{shown} is no folder"), fix);
+    }
     let mode = meta.permissions().mode() & 0o777;
     if rustix::fs::access(home, rustix::fs::Access::WRITE_OK).is_err() {
         let fix = format!("`chown` {shown} to yourself, or choose another one with `--home`");
@@ -108,7 +113,7 @@ pub(super) fn stops(layout: &Layout) -> Option<Check> {
     let read = || CentralStore::open(&path).and_then(|it| it.stops()).ok();
     let stops = path.is_file().then(read).flatten()?;
     let all = stops.all.iter().map(|it| format!("every agent, by {}", it.by));
-    let each = stops.agents.iter().map(|(name, it)| format!("{name}, by {}", it.by));
+    let each = stops.agents.iter().map(|(name, stop)| format!("{name}, by {}", stop.by));
     let who: Vec<String> = all.chain(each).collect();
     let fix = "`nanoclaw resume NAME`, or `nanoclaw resume --all`";
     (!who.is_empty()).then(|| Check::warn("stops", format!("stopped: {}", who.join("; ")), fix))

@@ -8,9 +8,10 @@ use store::layout::Layout;
 use tokio::net::UnixStream;
 use tokio::time::timeout;
 
-use super::{Check, chain};
+use super::Check;
 use crate::admin::{self, Unanswered};
 use crate::lock;
+use domain::plain::chain;
 
 /// A socket on this machine answers at once or not at all.
 const CONNECT_MAX: Duration = Duration::from_secs(3);
@@ -69,13 +70,14 @@ pub(super) async fn channels(layout: &Layout) -> Check {
 }
 
 fn heard(name: &'static str, channels: &[ChannelStatus]) -> Check {
-    let last = |it: &ChannelStatus| match it.silent_seconds {
+    let last = |channel: &ChannelStatus| match channel.silent_seconds {
         Some(secs) => format!("last heard {} ago", about(Duration::from_secs(secs))),
         None => "never heard".to_owned(),
     };
-    let shown = |it: &ChannelStatus| {
-        let why = it.why.as_ref().map(|why| format!("; not connected: {why}")).unwrap_or_default();
-        format!("{}/{}: {}{why}", it.name, it.account, last(it))
+    let shown = |channel: &ChannelStatus| {
+        let why = channel.why.as_ref();
+        let why = why.map(|why| format!("; not connected: {why}")).unwrap_or_default();
+        format!("{}/{}: {}{why}", channel.name, channel.account, last(channel))
     };
     let ill: Vec<_> = channels.iter().filter(|it| !it.connected || it.quiet).map(shown).collect();
     if ill.is_empty() {

@@ -4,10 +4,11 @@ use sandbox::engine::Engine;
 use store::layout::Layout;
 use vault::MODEL_CREDENTIAL;
 
-use super::{Check, chain};
+use super::Check;
 use crate::args::ImageArgs;
 use crate::error::hint_of;
 use crate::{home, image, install, rows};
+use domain::plain::chain;
 
 pub(super) async fn engine() -> Check {
     const NAME: &str = "engine";

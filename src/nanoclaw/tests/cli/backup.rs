@@ -68,8 +68,37 @@ fn a_mailbox_that_an_agent_damaged_holds_up_no_backup_and_is_named_by_doctor() {
 }
 
 fn check(home: &Home, file: &Path, phrase: &[u8]) -> crate::Said {
+    let program = Path::new(env!("CARGO_BIN_EXE_nanoclaw")).with_file_name("nanoclaw-selftest");
+    assert!(
+        program.is_file(),
+        "missing: `cargo build -p simulation` with the profile of the tests"
+    );
     let file = file.to_str().unwrap();
     home.feed(&["backup", "verify", file, "--passphrase-stdin"], phrase)
+}
+
+#[test]
+fn a_backup_is_not_blamed_for_a_program_that_is_missing_or_broken() {
+    let (home, file) = home();
+    home.run(&["backup", "create", file.to_str().unwrap(), "--without-key"]).fine();
+    let alone = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let program = alone.path().join("nanoclaw");
+    fs::hard_link(env!("CARGO_BIN_EXE_nanoclaw"), &program).unwrap();
+    let run = |args: &[&str]| {
+        let mut command = std::process::Command::new(&program);
+        let output = command.args(args).env("NANOCLAW_HOME", home.path()).output();
+        crate::Said::from(output.unwrap())
+    };
+    let verify = ["backup", "verify", file.to_str().unwrap()];
+    for args in [&verify[..], &["selftest", "--runs", "1"]] {
+        run(args).refused(1, "./nanoclaw.sh");
+    }
+    let other = program.with_file_name("nanoclaw-selftest");
+    for script in ["exit 0", "echo 'booted by 7: all is well'", "exit 2", "kill -9 $$"] {
+        fs::write(&other, format!("#!/bin/sh\n{script}\n")).unwrap();
+        fs::set_permissions(&other, fs::Permissions::from_mode(0o755)).unwrap();
+        run(&verify).refused(1, "nanoclaw-selftest is none of this version");
+    }
 }
 
 #[test]

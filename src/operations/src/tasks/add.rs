@@ -140,7 +140,7 @@ fn place(
             let all = context.store.destinations_of(&asker.agent)?;
             let is = |it: &&store::DestinationRow| it.name.eq_ignore_ascii_case(name.trim());
             match all.iter().find(is) {
-                Some(it) => Ok((it.chat, thread)),
+                Some(found) => Ok((found.chat, thread)),
                 None => Err(not_found(
                     format!("there is no other chat `{name}` that {agent} may write to"),
                     format!(

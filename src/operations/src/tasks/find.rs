@@ -29,11 +29,11 @@ pub(super) fn find_text(text: &str, context: &TaskContext<'_>) -> Result<TaskRow
     }
     let rows = context.store.tasks(&TaskFilter::default())?;
     let fits = words(text);
-    let fits = |it: &&TaskRow| {
+    let fits = |row: &&TaskRow| {
         // `the Monday briefing` is one that comes on Mondays, whatever its text says.
-        let when = it.task.rule.words(&it.task.zone);
-        let all = words(&format!("{} {when}", it.task.prompt));
-        !fits.is_empty() && context.lists(it) && fits.iter().all(|word| all.contains(word))
+        let when = row.task.rule.words(&row.task.zone);
+        let all = words(&format!("{} {when}", row.task.prompt));
+        !fits.is_empty() && context.lists(row) && fits.iter().all(|word| all.contains(word))
     };
     let (over, live): (Vec<&TaskRow>, Vec<&TaskRow>) =
         rows.iter().filter(fits).partition(|it| is_over(it.state));

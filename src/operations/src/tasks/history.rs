@@ -20,15 +20,15 @@ const LATE_AFTER: Duration = Duration::from_secs(60);
 pub(super) fn history(row: &TaskRow, limit: u32, context: &TaskContext<'_>) -> Result {
     let all = context.store.task_history(row.id, limit)?;
     let dash = |it: Option<String>| it.unwrap_or_else(|| "-".to_owned());
-    let line = |it: &FireRow| {
-        let skipped = if it.skipped == 0 { "-".to_owned() } else { it.skipped.to_string() };
-        let result = it.result.as_deref().map(|it| cut(&one_line(it), RESULT_CHARS));
+    let line = |fire: &FireRow| {
+        let skipped = if fire.skipped == 0 { "-".to_owned() } else { fire.skipped.to_string() };
+        let result = fire.result.as_deref().map(|it| cut(&one_line(it), RESULT_CHARS));
         [
-            local(it.key.slot, &row.task.zone),
-            dash(late(it)),
-            it.state.as_str().to_owned(),
+            local(fire.key.slot, &row.task.zone),
+            dash(late(fire)),
+            fire.state.as_str().to_owned(),
             skipped,
-            dash(it.cost.map(|it| it.to_string())),
+            dash(fire.cost.map(|it| it.to_string())),
             dash(result),
         ]
     };
@@ -81,6 +81,6 @@ pub(super) fn preview(args: &PreviewArgs, context: &TaskContext<'_>) -> Result {
 }
 
 /// How late a time came, if it was.
-pub(super) fn late(it: &FireRow) -> Option<String> {
-    (LATE_AFTER < it.late_by).then(|| about(it.late_by))
+pub(super) fn late(fire: &FireRow) -> Option<String> {
+    (LATE_AFTER < fire.late_by).then(|| about(fire.late_by))
 }

@@ -55,7 +55,7 @@ pub(super) fn perform(to: Option<&str>, store: &CentralStore) -> Result {
 
 fn told(minimum: Option<Duration>) -> Output {
     let text = match minimum {
-        Some(it) => format!("two times of a task are at least {} apart", span(it)),
+        Some(minimum) => format!("two times of a task are at least {} apart", span(minimum)),
         None => format!(
             "two times of a task are at least {} apart, {} without a model (the default)",
             span(WITH_MODEL),

@@ -34,10 +34,10 @@ pub(super) fn list(agent: Option<&AgentName>, all: bool, context: &TaskContext<'
         texts.push(entry(row, &past, context));
         values.push(value(row, &past));
     }
-    for it in unreadable(agent, context)? {
-        texts.push(format!("{}: [unreadable] {}\n    {}", it.id, it.why, it.agent));
+    for row in unreadable(agent, context)? {
+        texts.push(format!("{}: [unreadable] {}\n    {}", row.id, row.why, row.agent));
         values.push(json!({
-            "id": it.id.to_string(), "state": "unreadable", "reason": it.why, "agent": it.agent,
+            "id": row.id.to_string(), "state": "unreadable", "reason": row.why, "agent": row.agent,
         }));
     }
     if texts.is_empty() {
@@ -158,18 +158,18 @@ fn past(row: &TaskRow, store: &CentralStore) -> Result<Past> {
 }
 
 /// How one time went, on one line.
-fn result(row: &TaskRow, it: &FireRow) -> String {
-    let mut text = format!("{}, {}", local(it.key.slot, &row.task.zone), it.state.as_str());
-    if let Some(late) = late(it) {
+fn result(row: &TaskRow, fire: &FireRow) -> String {
+    let mut text = format!("{}, {}", local(fire.key.slot, &row.task.zone), fire.state.as_str());
+    if let Some(late) = late(fire) {
         let _ = write!(text, ", {late} late");
     }
-    if it.state == FireState::Skipped {
-        let _ = write!(text, " ({})", it.skipped);
+    if fire.state == FireState::Skipped {
+        let _ = write!(text, " ({})", fire.skipped);
     }
-    if let Some(cost) = it.cost {
+    if let Some(cost) = fire.cost {
         let _ = write!(text, ", {cost}");
     }
-    if let Some(result) = &it.result {
+    if let Some(result) = &fire.result {
         let line = domain::plain::one_line(result);
         let _ = write!(text, ": {}", domain::plain::cut(&line, RESULT_CHARS));
     }
@@ -203,15 +203,15 @@ fn value(row: &TaskRow, past: &Past) -> Value {
     })
 }
 
-pub(super) fn fire_value(it: &FireRow) -> Value {
+pub(super) fn fire_value(fire: &FireRow) -> Value {
     json!({
-        "slot": instant(it.key.slot),
-        "fired_at": instant(it.fired_at),
-        "late_secs": it.late_by.as_secs(),
-        "state": it.state.as_str(),
-        "skipped": it.skipped,
-        "result": it.result,
-        "cost_usd": it.cost.map(Cost::exact),
-        "ended_at": it.ended_at.map(instant),
+        "slot": instant(fire.key.slot),
+        "fired_at": instant(fire.fired_at),
+        "late_secs": fire.late_by.as_secs(),
+        "state": fire.state.as_str(),
+        "skipped": fire.skipped,
+        "result": fire.result,
+        "cost_usd": fire.cost.map(Cost::exact),
+        "ended_at": fire.ended_at.map(instant),
     })
 }

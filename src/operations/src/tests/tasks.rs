@@ -288,8 +288,8 @@ fn who_schedules_the_same_twice_is_told_so() {
     world.fine("tasks cancel 1");
     world.fine("tasks cancel 2");
     let alone = world.fine_for(&add("stretch"), &bob_in(2, "s1.4"));
-    for it in [ann, other, alone] {
-        assert!(!it.text.contains("the same already"), "{}", it.text);
+    for output in [ann, other, alone] {
+        assert!(!output.text.contains("the same already"), "{}", output.text);
     }
 }
 

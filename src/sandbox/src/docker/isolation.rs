@@ -90,9 +90,9 @@ fn check_privileges(host: &HostConfig) -> Result<(), String> {
     let known = |it: &String| plan::CAPABILITIES.contains(&it.trim_start_matches("CAP_"));
     require(host.cap_add.iter().flatten().all(known), "it would gain capabilities")?;
     let options = || host.security_opt.iter().flatten();
-    let no_gain = options().any(|it| {
+    let no_gain = options().any(|option| {
         ["no-new-privileges", "no-new-privileges:true", "no-new-privileges=true"]
-            .contains(&it.as_str())
+            .contains(&option.as_str())
     });
     require(no_gain, "its programs could gain privileges")?;
     let filters: Vec<_> = options().filter(|it| it.starts_with("seccomp")).collect();

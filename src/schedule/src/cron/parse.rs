@@ -1,12 +1,12 @@
 //! Cron expressions as people write them.
 
+use std::collections::BTreeMap;
 use std::str::FromStr;
 
-use super::{Cron, Days, Set, Weekdays};
+use chrono::{Month, Weekday};
+use cron::Schedule;
 
-const MONTHS: [&str; 12] =
-    ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
-const WEEKDAYS: [&str; 7] = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
+use super::{Branch, Cron, Kind};
 
 /// What the names stand for (crontab(5)).
 const NICKNAMES: [(&str, &str); 7] = [
@@ -33,49 +33,54 @@ pub enum CronError {
         "`{item}` is not understood as {field}: it takes {takes}, `*`, `a-b`, `*/n` and lists of these"
     )]
     Item { field: &'static str, item: String, takes: &'static str },
+    #[error("a cron expression is not like `{0}`")]
+    Expression(String),
 }
 
 /// One field: what it is called, what it takes, and the numbers behind its names.
 struct Field {
     name: &'static str,
     takes: &'static str,
-    min: u8,
-    max: u8,
-    names: &'static [&'static str],
+    min: u32,
+    max: u32,
+    /// The number behind a name of three letters.
+    named: fn(&str) -> Option<u32>,
 }
 
-const SECOND: Field = Field { name: "the second", takes: "0-59", min: 0, max: 59, names: &[] };
-const MINUTE: Field = Field { name: "the minute", takes: "0-59", min: 0, max: 59, names: &[] };
-const HOUR: Field = Field { name: "the hour", takes: "0-23", min: 0, max: 23, names: &[] };
-const DAY: Field =
-    Field { name: "the day of the month", takes: "1-31, `L`", min: 1, max: 31, names: &[] };
-const MONTH: Field =
-    Field { name: "the month", takes: "1-12, jan-dec", min: 1, max: 12, names: &MONTHS };
-const WEEKDAY: Field = Field {
-    name: "the day of the week",
-    takes: "0-7 (0 and 7 are Sunday), sun-sat, `fri#2`, `friL`",
-    min: 0,
-    max: 7,
-    names: &WEEKDAYS,
+const SECOND: Field = numbers("the second", "0-59", 0, 59);
+const MINUTE: Field = numbers("the minute", "0-59", 0, 59);
+const HOUR: Field = numbers("the hour", "0-23", 0, 23);
+const DAY: Field = numbers("the day of the month", "1-31, `L`", 1, 31);
+const MONTH: Field = Field {
+    named: |name| name.parse::<Month>().ok().map(|it| it.number_from_month()),
+    ..numbers("the month", "1-12, jan-dec", 1, 12)
 };
+const WEEKDAY: Field = Field {
+    named: |name| name.parse::<Weekday>().ok().map(|it| it.num_days_from_sunday()),
+    ..numbers("the day of the week", "0-7 (0 and 7 are Sunday), sun-sat, `fri#2`, `friL`", 0, 7)
+};
+
+const fn numbers(name: &'static str, takes: &'static str, min: u32, max: u32) -> Field {
+    Field { name, takes, min, max, named: |_| None }
+}
 
 impl Field {
     fn wrong(&self, item: &str) -> CronError {
         CronError::Item { field: self.name, item: item.to_owned(), takes: self.takes }
     }
 
-    fn value(&self, text: &str) -> Option<u8> {
-        if let Some(at) = self.names.iter().position(|it| *it == text) {
-            return u8::try_from(at).ok().map(|it| it + self.min);
-        }
-        let digits = !text.is_empty() && text.bytes().all(|it| it.is_ascii_digit());
-        let number = if digits { text.parse().ok()? } else { return None };
+    fn number(&self, text: &str) -> Option<u32> {
+        let number = match text.bytes().all(|it| it.is_ascii_digit()) {
+            true => text.parse().ok()?,
+            false if text.len() == 3 => (self.named)(text)?,
+            false => return None,
+        };
         (self.min..=self.max).contains(&number).then_some(number)
     }
 
-    /// `*`, `a`, `a-b`, `*/n`, `a-b/n` and `a/n`, which is from `a` to the end. A range may go over
-    /// the end (`22-2`), but then without steps, about which nobody agrees.
-    fn item(&self, item: &str) -> Option<Set> {
+    /// `*`, `a`, `a-b`, `*/n`, `a-b/n` and `a/n`, which is from `a` to the end: first, last, and step.
+    /// A range may go over the end (`22-2`), but then without steps, about which nobody agrees.
+    fn range(&self, item: &str) -> Option<(u32, u32, u32)> {
         let (range, step) = match item.split_once('/') {
             Some((range, step)) => (range, Some(step.parse::<u8>().ok().filter(|it| 0 < *it)?)),
             None => (item, None),
@@ -83,35 +88,27 @@ impl Field {
         let (low, high) = if range == "*" {
             (self.min, self.max)
         } else if let Some((low, high)) = range.split_once('-') {
-            (self.value(low)?, self.value(high)?)
+            (self.number(low)?, self.number(high)?)
         } else {
-            let low = self.value(range)?;
+            let low = self.number(range)?;
             (low, if step.is_some() { self.max } else { low })
         };
-        let mut set = Set::default();
-        if low <= high {
-            (low..=high).step_by(usize::from(step.unwrap_or(1))).for_each(|it| set.insert(it));
-        } else if step.is_none() {
-            (low..=self.max).chain(self.min..=high).for_each(|it| set.insert(it));
-        } else {
-            return None;
-        }
-        Some(set)
+        let Some(step) = step.map(u32::from) else { return Some((low, high, 1)) };
+        // `cron` takes no step that is longer than its field.
+        let is_short = high.checked_sub(low)? < step;
+        Some(if is_short { (low, low, 1) } else { (low, high, step) })
     }
 
-    fn set(&self, text: &str) -> Result<Set, CronError> {
-        let mut set = Set::default();
-        for item in text.split(',') {
-            set.0 |= self.item(item).ok_or_else(|| self.wrong(item))?.0;
+    /// A field in the language of `cron`: numbers, and each range up to the end at most.
+    fn text(&self, field: &str) -> Result<String, CronError> {
+        if field == "*" {
+            return Ok(field.to_owned());
         }
-        Ok(set)
-    }
-}
-
-impl Set {
-    /// Sunday is 0, whichever of its two numbers was written.
-    fn of_week(self) -> Self {
-        Self(self.0 & 0x7f | self.0 >> 7 & 1)
+        let text = |item| match self.range(item).ok_or_else(|| self.wrong(item))? {
+            (low, high, _) if high < low => Ok(format!("{low}-{},{}-{high}", self.max, self.min)),
+            (low, high, step) => Ok(format!("{low}-{high}/{step}")),
+        };
+        Ok(field.split(',').map(text).collect::<Result<Vec<_>, _>>()?.join(","))
     }
 }
 
@@ -127,56 +124,73 @@ impl FromStr for Cron {
         };
         let fields: Vec<&str> = text.split_whitespace().collect();
         let (seconds, rest) = match fields.as_slice() {
-            rest if rest.len() == 5 => (Set::single(0), rest),
-            [seconds, rest @ ..] if rest.len() == 5 => (SECOND.set(seconds)?, rest),
+            rest if rest.len() == 5 => ("0".to_owned(), rest),
+            [seconds, rest @ ..] if rest.len() == 5 => (SECOND.text(seconds)?, rest),
             _ => return Err(CronError::Fields(fields.len())),
         };
-        Ok(Self {
-            seconds,
-            minutes: MINUTE.set(rest[0])?,
-            hours: HOUR.set(rest[1])?,
-            days: days(rest[2])?,
-            months: MONTH.set(rest[3])?,
-            weekdays: weekdays(rest[4])?,
-        })
+        let times = format!("{seconds} {} {}", MINUTE.text(rest[0])?, HOUR.text(rest[1])?);
+        let mut days: BTreeMap<Kind, Vec<String>> = BTreeMap::new();
+        for item in restricted(rest[2]) {
+            let (kind, text) = date(item)?;
+            days.entry(kind).or_default().push(text);
+        }
+        let months = MONTH.text(rest[3])?;
+        for item in restricted(rest[4]) {
+            let (kind, text) = weekday(item).ok_or_else(|| WEEKDAY.wrong(item))?;
+            days.entry(kind).or_default().push(text);
+        }
+        if days.is_empty() {
+            days.insert(Kind::EveryDay, vec!["*".to_owned()]);
+        }
+        let branch = |(kind, items): (Kind, Vec<String>)| {
+            let (days, weekdays) = kind.fields(items.join(","));
+            let schedule = Schedule::from_str(&format!("{times} {days} {months} {weekdays}"));
+            let schedule = schedule.map_err(|_| CronError::Expression(text.to_owned()))?;
+            Ok(Branch { kind, schedule })
+        };
+        let branches: Result<_, CronError> = days.into_iter().map(branch).collect();
+        Ok(Self { branches: branches? })
     }
 }
 
-fn days(text: &str) -> Result<Days, CronError> {
-    let mut days = Days::default();
-    if matches!(text, "*" | "?") {
-        days.all = true;
-        return Ok(days);
-    }
-    for item in text.split(',') {
-        if item == "l" {
-            days.last = true;
-        } else {
-            days.set.0 |= DAY.item(item).ok_or_else(|| DAY.wrong(item))?.0;
+impl Kind {
+    /// The two day fields in the language of `cron`, in which both must fit.
+    fn fields(self, items: String) -> (String, String) {
+        let all = || "*".to_owned();
+        match self {
+            Self::EveryDay | Self::Date | Self::LastDate => (items, all()),
+            Self::Weekday => (all(), items),
+            // The first of its kind is among the first seven days, and so on.
+            Self::NthWeekday(nth) => (format!("{}-{}", 7 * nth - 6, DAY.max.min(7 * nth)), items),
+            Self::LastWeekday => ("22-31".to_owned(), items),
         }
     }
-    Ok(days)
 }
 
-fn weekdays(text: &str) -> Result<Weekdays, CronError> {
-    let mut days = Weekdays::default();
-    if matches!(text, "*" | "?") {
-        days.all = true;
-        return Ok(days);
+/// The items of a day field; none where it allows every day.
+fn restricted(field: &str) -> impl Iterator<Item = &str> {
+    field.split(',').filter(move |_| !matches!(field, "*" | "?"))
+}
+
+fn date(item: &str) -> Result<(Kind, String), CronError> {
+    match item {
+        "l" => Ok((Kind::LastDate, "28-31".to_owned())),
+        _ => Ok((Kind::Date, DAY.text(item)?)),
     }
-    for item in text.split(',') {
-        let wrong = || WEEKDAY.wrong(item);
-        let one =
-            |day: &str| WEEKDAY.value(day).map(|it| Set::single(it).of_week()).ok_or_else(wrong);
-        if let Some((day, nth)) = item.split_once('#') {
-            let nth: usize = nth.parse().map_err(|_| wrong())?;
-            let place = nth.checked_sub(1).and_then(|it| days.nth.get_mut(it)).ok_or_else(wrong)?;
-            place.0 |= one(day)?.0;
-        } else if let Some(day) = item.strip_suffix('l') {
-            days.last.0 |= one(day)?.0;
-        } else {
-            days.set.0 |= WEEKDAY.item(item).ok_or_else(wrong)?.of_week().0;
-        }
+}
+
+fn weekday(item: &str) -> Option<(Kind, String)> {
+    // To `cron`, Sunday is 1.
+    let day = |number: u32| (number % 7 + 1).to_string();
+    if let Some((weekday, nth)) = item.split_once('#') {
+        let nth = nth.parse().ok().filter(|it| (1..=5).contains(it))?;
+        return Some((Kind::NthWeekday(nth), day(WEEKDAY.number(weekday)?)));
     }
-    Ok(days)
+    if let Some(weekday) = item.strip_suffix('l') {
+        return Some((Kind::LastWeekday, day(WEEKDAY.number(weekday)?)));
+    }
+    let (low, high, step) = WEEKDAY.range(item)?;
+    let high = if high < low { high + 7 } else { high };
+    let days = (low..=high).step_by(usize::try_from(step).ok()?).map(day);
+    Some((Kind::Weekday, days.collect::<Vec<_>>().join(",")))
 }

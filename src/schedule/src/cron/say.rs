@@ -1,27 +1,16 @@
 //! Cron expressions in words, as far as words are clearer than the expression.
 
-use super::{Cron, Set};
+use chrono::Month;
+use cron::{Schedule, TimeUnitSpec};
+
+use super::{Branch, Cron, Kind};
 
 /// More times of a day than this are no sentence any more.
 const TIMES_MAX: usize = 4;
 
-/// Sunday is 0.
+/// Monday comes first.
 pub(crate) const WEEKDAYS: [&str; 7] =
-    ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
-pub(crate) const MONTHS: [&str; 12] = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-];
+    ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
 
 impl Cron {
     /// `every weekday at 09:00`; where there are no such words, the expression.
@@ -30,104 +19,82 @@ impl Cron {
     }
 
     fn sentence(&self) -> Option<String> {
-        if self.seconds != Set::single(0) {
+        let [branch] = self.branches.as_slice() else { return None };
+        let schedule = &branch.schedule;
+        if !schedule.seconds().iter().eq([0]) {
             return None;
         }
-        let any_day = self.days.all && self.weekdays.all && self.months == all(1, 12);
-        if self.hours == all(0, 23) {
-            let minutes = self.minutes.iter().collect::<Vec<_>>();
+        if schedule.hours().is_all() {
+            let any_day = branch.kind == Kind::EveryDay && schedule.months().is_all();
+            let minutes: Vec<u32> = schedule.minutes().iter().collect();
             return match minutes.as_slice() {
                 _ if !any_day => None,
                 [0] => Some("every full hour".to_owned()),
                 [minute] => Some(format!("every hour at minute {minute}")),
-                _ if self.minutes == all(0, 59) => Some("every full minute".to_owned()),
+                _ if schedule.minutes().is_all() => Some("every full minute".to_owned()),
                 _ => None,
             };
         }
-        Some(format!("{} at {}", self.day()?, self.times()?))
+        Some(format!("{} at {}", branch.day()?, times(schedule)?))
     }
+}
 
-    fn times(&self) -> Option<String> {
-        let minutes = self.minutes.iter();
-        let times: Vec<String> = self
-            .hours
-            .iter()
-            .flat_map(|hour| minutes_of(hour, self.minutes))
-            .take(TIMES_MAX + 1)
-            .collect();
-        (minutes.count() == 1 && times.len() <= TIMES_MAX).then(|| list(&times))
-    }
-
+impl Branch {
     fn day(&self) -> Option<String> {
-        let every_month = self.months == all(1, 12);
-        match (self.days.all, self.weekdays.all) {
-            (true, true) if every_month => Some("every day".to_owned()),
-            (true, false) if every_month => self.day_of_week(),
-            (false, true) if every_month => {
-                Some(format!("on the {} of every month", self.day_of_month()?))
-            }
-            (false, true) => {
-                let months: Vec<i8> = self.months.iter().collect();
-                let days: Vec<i8> = self.days.set.iter().collect();
-                match (months.as_slice(), days.as_slice(), self.days.last) {
-                    ([month], [day], false) => {
-                        Some(format!("every year on {day} {}", name(&MONTHS, *month - 1)))
-                    }
-                    _ => None,
+        let months: Vec<u32> = self.schedule.months().iter().collect();
+        let days: Vec<u32> = self.schedule.days_of_month().iter().collect();
+        if !self.schedule.months().is_all() {
+            return match (self.kind, months.as_slice(), days.as_slice()) {
+                (Kind::Date, [month], [day]) => {
+                    let month = Month::try_from(u8::try_from(*month).ok()?).ok()?;
+                    Some(format!("every year on {day} {}", month.name()))
                 }
+                _ => None,
+            };
+        }
+        match self.kind {
+            Kind::EveryDay => Some("every day".to_owned()),
+            Kind::Date if days.len() <= TIMES_MAX => {
+                let days: Vec<String> = days.into_iter().map(ordinal).collect();
+                Some(format!("on the {} of every month", list(&days)))
             }
+            Kind::Date => None,
+            Kind::LastDate => Some("on the last day of every month".to_owned()),
+            Kind::Weekday => Some(match self.weekday_names().as_slice() {
+                ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday"] => {
+                    "every weekday".to_owned()
+                }
+                days if days == WEEKDAYS => "every day".to_owned(),
+                days => format!("every {}", list(days)),
+            }),
+            Kind::NthWeekday(nth) => self.only_weekday(&ordinal(nth)),
+            Kind::LastWeekday => self.only_weekday("last"),
+        }
+    }
+
+    fn only_weekday(&self, which: &str) -> Option<String> {
+        match self.weekday_names().as_slice() {
+            [day] => Some(format!("on the {which} {day} of every month")),
             _ => None,
         }
     }
 
-    fn day_of_week(&self) -> Option<String> {
-        let days = &self.weekdays;
-        let nth: Vec<(&str, i8)> = (["1st", "2nd", "3rd", "4th", "5th"].into_iter())
-            .zip(days.nth)
-            .chain([("last", days.last)])
-            .flat_map(|(word, set)| set.iter().map(move |day| (word, day)))
-            .collect();
-        match (nth.as_slice(), days.set) {
-            ([], Set(0b0011_1110)) => Some("every weekday".to_owned()),
-            ([], Set(0b0111_1111)) => Some("every day".to_owned()),
-            ([], set) => {
-                // Monday comes first.
-                let week = (1..7).chain([0]).filter(|day| set.has(*day));
-                let names: Vec<String> = week.map(|it| name(&WEEKDAYS, it).to_owned()).collect();
-                Some(format!("every {}", list(&names)))
-            }
-            ([(word, day)], Set(0)) => {
-                Some(format!("on the {word} {} of every month", name(&WEEKDAYS, *day)))
-            }
-            _ => None,
-        }
-    }
-
-    fn day_of_month(&self) -> Option<String> {
-        let days: Vec<String> = self.days.set.iter().map(ordinal).collect();
-        match (days.is_empty(), self.days.last) {
-            (true, true) => Some("last day".to_owned()),
-            (false, false) if days.len() <= TIMES_MAX => Some(list(&days)),
-            _ => None,
-        }
+    fn weekday_names(&self) -> Vec<&'static str> {
+        // Their first day is the last one here.
+        let is_on = |(at, _): &(u32, _)| self.weekdays().any(|it| it == (at + 1) % 7);
+        (0..).zip(WEEKDAYS).filter(is_on).map(|it| it.1).collect()
     }
 }
 
-fn minutes_of(hour: i8, minutes: Set) -> impl Iterator<Item = String> {
-    minutes.iter().map(move |minute| format!("{hour:02}:{minute:02}"))
+fn times(schedule: &Schedule) -> Option<String> {
+    let minutes: Vec<u32> = schedule.minutes().iter().collect();
+    let [minute] = minutes.as_slice() else { return None };
+    let hours = schedule.hours().iter();
+    let times: Vec<String> = hours.map(|hour| format!("{hour:02}:{minute:02}")).collect();
+    (times.len() <= TIMES_MAX).then(|| list(&times))
 }
 
-fn all(min: u8, max: u8) -> Set {
-    let mut set = Set::default();
-    (min..=max).for_each(|it| set.insert(it));
-    set
-}
-
-fn name(names: &'static [&'static str], index: i8) -> &'static str {
-    usize::try_from(index).ok().and_then(|it| names.get(it)).copied().unwrap_or_default()
-}
-
-fn ordinal(number: i8) -> String {
+fn ordinal(number: u32) -> String {
     let ending = match (number / 10, number % 10) {
         (1, _) => "th",
         (_, 1) => "st",
@@ -139,10 +106,11 @@ fn ordinal(number: i8) -> String {
 }
 
 /// `a, b and c`
-fn list(items: &[String]) -> String {
-    match items {
+fn list<T: AsRef<str>>(items: &[T]) -> String {
+    let items: Vec<&str> = items.iter().map(AsRef::as_ref).collect();
+    match items.as_slice() {
         [] => String::new(),
-        [one] => one.clone(),
+        [one] => (*one).to_owned(),
         [before @ .., last] => format!("{} and {last}", before.join(", ")),
     }
 }

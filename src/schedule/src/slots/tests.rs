@@ -1,16 +1,16 @@
 //! Slots around changes of the clock, and laws that hold for every rule.
 
-use jiff::ToSpan;
+use chrono::{DateTime, Days, NaiveDate, NaiveTime, SecondsFormat, Utc};
 use proptest::prelude::*;
 
 use super::*;
 
 fn at(text: &str) -> Timestamp {
-    Timestamp(text.parse::<jiff::Timestamp>().unwrap().as_millisecond())
+    Timestamp(text.parse::<DateTime<Utc>>().unwrap().timestamp_millis())
 }
 
 fn text(at: Timestamp) -> String {
-    jiff::Timestamp::from_millisecond(at.0).unwrap().to_string()
+    DateTime::from_timestamp_millis(at.0).unwrap().to_rfc3339_opts(SecondsFormat::AutoSi, true)
 }
 
 fn within(rule: &str, zone: &str, from: &str, to: &str) -> Vec<String> {
@@ -141,9 +141,9 @@ fn rules() -> impl Strategy<Value = Rule> {
         1 => (1_u64..1_000_000, BEGIN..END).prop_map(|(period, from)| {
             Rule::every(std::time::Duration::from_secs(period), Timestamp(from * 1_000))
         }),
-        1 => (1_u32..400, 0_i32..7_000, 0_i8..24, 0_i8..60).prop_map(|(days, from, hour, minute)| {
-            let from = jiff::civil::date(2011, 3, 1).saturating_add(from.days());
-            let time = jiff::civil::time(hour, minute, 0, 0);
+        1 => (1_u32..400, 0_u64..7_000, 0_u32..24, 0_u32..60).prop_map(|(days, from, hour, minute)| {
+            let from = NaiveDate::from_ymd_opt(2011, 3, 1).unwrap() + Days::new(from);
+            let time = NaiveTime::from_hms_opt(hour, minute, 0).unwrap();
             Rule::Days(crate::EveryDays::new(days, from, time))
         }),
         1 => (BEGIN..END).prop_map(|it| Rule::once(Timestamp(it * 1_000))),

@@ -6,9 +6,10 @@ mod time;
 
 use std::time::Duration;
 
-use jiff::civil::{Date, Time};
+use chrono::{Datelike, NaiveTime, Weekday};
 
 use self::names::{Nth, Part, count, digits_only, month, nth, unit, weekday};
+use crate::wall::on_wall;
 
 /// Words that carry nothing once the others are known.
 const FILLERS: [&str; 7] = ["on", "the", "of", "and", "o'clock", "please", "sharp"];
@@ -22,10 +23,10 @@ pub(super) const DAY: u64 = 24 * HOUR;
 pub(super) enum Day {
     After(Duration),
     Period(Duration),
-    /// Every so many weeks, more than one; Sunday is 0.
+    /// Every so many weeks, more than one.
     Weeks {
         weeks: u32,
-        weekday: i8,
+        weekday: Weekday,
     },
     /// The day fields of a cron expression.
     Repeated {
@@ -33,21 +34,21 @@ pub(super) enum Day {
         months: String,
         weekdays: String,
     },
-    InDays(i32),
+    InDays(u32),
     Date {
-        year: Option<i16>,
-        month: i8,
-        day: i8,
+        year: Option<i32>,
+        month: u32,
+        day: u32,
     },
-    /// The next one; Sunday is 0.
-    Weekday(i8),
+    /// The next one.
+    Weekday(Weekday),
 }
 
 /// What a phrase says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Clauses {
     pub(super) day: Option<Day>,
-    pub(super) times: Vec<Time>,
+    pub(super) times: Vec<NaiveTime>,
 }
 
 /// The words that are left to read.
@@ -81,7 +82,7 @@ impl Clauses {
                 return None;
             }
         }
-        let times: Vec<Time> =
+        let times: Vec<NaiveTime> =
             times.into_iter().map(|it| it.within(part)).collect::<Option<_>>()?;
         (day.is_some() || !times.is_empty()).then_some(Self { day, times })
     }
@@ -162,7 +163,7 @@ impl Words<'_> {
 
     fn part_of_hour(&mut self) -> Option<u64> {
         let _ = self.take("a");
-        let part = self.next(|it| match it {
+        let part = self.next(|word| match word {
             "half" => Some(HOUR / 2),
             "quarter" => Some(HOUR / 4),
             _ => None,
@@ -186,8 +187,8 @@ impl Words<'_> {
     /// `24 december`, `december 24 2026`, `2026-12-24`, `24.12.`, `24.12.2026`.
     fn date(&mut self) -> Option<Day> {
         // Its parser would take a time along, and forget it.
-        let iso = |it: &str| if it.len() <= 10 { it.parse::<Date>().ok() } else { None };
-        if let Some(date) = self.next(iso) {
+        let iso = |it: &str| if it.len() <= 10 { it.parse().ok() } else { None };
+        if let Some(date) = self.next(iso).map(on_wall) {
             let (month, day) = (date.month(), date.day());
             return Some(Day::Date { year: Some(date.year()), month, day });
         }
@@ -199,10 +200,10 @@ impl Words<'_> {
         Some(Day::Date { year: year.and_then(|it| it.try_into().ok()), month, day })
     }
 
-    fn day_and_month(&mut self) -> Option<(i8, i8)> {
+    fn day_and_month(&mut self) -> Option<(u32, u32)> {
         let day =
             |word: &str| match nth(word).or_else(|| Some(Nth::Number(digits_only(word, 2)?)))? {
-                Nth::Number(day) => i8::try_from(day).ok().filter(|it| (1..=31).contains(it)),
+                Nth::Number(day) => u32::try_from(day).ok().filter(|it| (1..=31).contains(it)),
                 Nth::Last => None,
             };
         if let Some(month) = self.next(month) {
@@ -216,10 +217,10 @@ impl Words<'_> {
 fn dotted(word: &str) -> Option<Day> {
     let (day, rest) = word.split_once('.')?;
     let (month, year) = rest.split_once('.').unwrap_or((rest, ""));
-    let small = |text: &str| digits_only(text, 2).and_then(|it| i8::try_from(it).ok());
+    let small = |text: &str| digits_only(text, 2).and_then(|it| u32::try_from(it).ok());
     let year = match year {
         "" => None,
-        _ if year.len() == 4 => Some(i16::try_from(digits_only(year, 4)?).ok()?),
+        _ if year.len() == 4 => Some(i32::try_from(digits_only(year, 4)?).ok()?),
         _ => return None,
     };
     Some(Day::Date { year, month: small(month)?, day: small(day)? })

@@ -1,7 +1,9 @@
 //! Other times of day for a rule whose days stay.
 
+use domain::time::Timestamp;
+
 use super::clause::Clauses;
-use super::{NotUnderstood, repeated, whole_days};
+use super::{NotUnderstood, only, repeated, whole_days};
 use crate::days::EveryDays;
 use crate::rule::Rule;
 use crate::wall::{Second, first, shown};
@@ -16,26 +18,19 @@ impl Rule {
         let is_said = text.get(..3).is_some_and(|it| it.eq_ignore_ascii_case("at "));
         let said = if is_said { text.to_owned() } else { format!("at {text}") };
         let times = Clauses::parse(&said).filter(|it| it.day.is_none())?.times;
-        Some(match (self, times.as_slice()) {
-            (Self::Every { period, from }, times) => match (whole_days(*period), times) {
-                (Some(days), [time]) => {
-                    let from = shown(zone, Second::at_or_before(*from)).date();
-                    Ok(Self::Days(EveryDays::new(days, from, *time)))
-                }
-                (Some(_), _) => Err(NotUnderstood::SeveralTimes),
-                (None, _) => Err(NotUnderstood::PeriodWithTime),
-            },
-            (Self::Once(at), [time]) => {
-                let date = shown(zone, Second::at_or_before(*at)).date();
-                Ok(Self::Once(first(zone, date.to_datetime(*time)).timestamp()))
-            }
-            (Self::Days(days), [time]) => Ok(Self::Days(days.at(*time))),
-            (Self::Once(_) | Self::Days(_), _) => Err(NotUnderstood::SeveralTimes),
-            (Self::Cron(cron), times) => {
+        let date = |at: &Timestamp| shown(zone, Second::at_or_before(*at)).date();
+        Some(match self {
+            Self::Every { period, from } => whole_days(*period)
+                .ok_or(NotUnderstood::PeriodWithTime)
+                .and_then(|days| Ok(Self::Days(EveryDays::new(days, date(from), only(&times)?)))),
+            Self::Once(at) => only(&times)
+                .map(|time| Self::Once(first(zone, date(at).and_time(time)).timestamp())),
+            Self::Days(days) => only(&times).map(|time| Self::Days(days.at(time))),
+            Self::Cron(cron) => {
                 let text = cron.to_string();
                 let days: Vec<&str> = text.split(' ').rev().take(3).collect();
                 let days: Vec<&str> = days.into_iter().rev().collect();
-                repeated(times, &days.join(" "))
+                repeated(&times, &days.join(" "))
             }
         })
     }

@@ -7,7 +7,9 @@ fn berlin() -> Zone {
 }
 
 fn now() -> Timestamp {
-    Timestamp("2026-11-25T11:00:00Z".parse::<jiff::Timestamp>().unwrap().as_millisecond())
+    Timestamp(
+        "2026-11-25T11:00:00Z".parse::<chrono::DateTime<chrono::Utc>>().unwrap().timestamp_millis(),
+    )
 }
 
 fn means(phrase: &str) -> String {

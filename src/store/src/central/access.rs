@@ -88,9 +88,9 @@ impl CentralStore {
 
     /// Tells the owner of all of them so far; the message and that they were told are one commit.
     pub fn tell_unasked(&mut self, part: &NewPart, now: Timestamp) -> Result<(), StoreError> {
-        self.whole("tell of unknown users", |it| {
-            it.say(part, now)?;
-            it.set_setting(TOLD_AT, &now.0.to_string())
+        self.whole("tell of unknown users", |central| {
+            central.say(part, now)?;
+            central.set_setting(TOLD_AT, &now.0.to_string())
         })
     }
 }

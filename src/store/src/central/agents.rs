@@ -64,7 +64,16 @@ impl CentralStore {
         let sql = "UPDATE agent_group SET provider = ?2, model = ?3, image = ?4, memory_mib = ?5,
                           cpu_milli = ?6, pids = ?7, trigger = ?8, admin_scope = ?9, disk_gib = ?10
                    WHERE name = ?1 AND removed_at IS NULL";
-        write(&self.conn, sql, agent).map_err(StoreError::query("change an agent"))
+        let is_there =
+            write(&self.conn, sql, agent).map_err(StoreError::query("change an agent"))?;
+        self.forgive_launches(&agent.name).map(|()| is_there)
+    }
+
+    /// What kept the containers of an agent from starting may be mended: the next start is tried at once.
+    pub fn forgive_launches(&self, name: &AgentName) -> Result<(), StoreError> {
+        let sql = "UPDATE launch SET bad = 0 WHERE bad = 1
+                   AND session IN (SELECT id FROM session WHERE agent_group = ?1)";
+        self.run("forgive bad starts", sql, [name.as_str()]).map(drop)
     }
 
     /// Takes an agent out of service. `false` when there is none of that name.

@@ -80,11 +80,11 @@ impl CentralStore {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         const OP: &str = "tell of dead letters";
-        self.whole(OP, |it| {
-            it.say(part, now)?;
-            it.set_setting(TOLD_AT, &now.0.to_string())?;
+        self.whole(OP, |central| {
+            central.say(part, now)?;
+            central.set_setting(TOLD_AT, &now.0.to_string())?;
             let sql = "UPDATE part SET unreported = 0 WHERE unreported = 1 AND changed_at <= ?1";
-            it.run(OP, sql, [up_to.0]).map(drop)
+            central.run(OP, sql, [up_to.0]).map(drop)
         })
     }
 }

@@ -186,8 +186,8 @@ mod tests {
             Ok(central)
         });
         let fill = |central: &mut CentralStore| {
-            central.whole("everything", |it| {
-                (0..2_000).try_for_each(|_| it.record_change(&"x".repeat(300), "host", NOW))
+            central.whole("everything", |central| {
+                (0..2_000).try_for_each(|_| central.record_change(&"x".repeat(300), "host", NOW))
             })
         };
         let out = db.write("a change", fill).await;
@@ -200,19 +200,21 @@ mod tests {
         let (_dir, mut central) = central();
         let agent = domain::AgentName::parse("andy").unwrap();
         let group = domain::agent::AgentGroup::new(agent.clone());
-        let out = central.whole("both", |it| {
-            it.add_agent(&group)?;
-            it.whole("inner", |it| it.record_change("agents add", "host", NOW))?;
+        let out = central.whole("both", |central| {
+            central.add_agent(&group)?;
+            central.whole("inner", |it| it.record_change("agents add", "host", NOW))?;
             Err::<(), _>(StoreError::Lost { op: "a test" })
         });
         assert!(out.is_err());
         assert_eq!((central.agents().unwrap(), central.events(true, 9).unwrap()), (vec![], vec![]));
         let key = SessionKey { agent, chat: None, thread: None };
         central
-            .whole("both", |it| {
-                it.add_agent(&group)?;
-                it.whole("inner", |_| Err::<(), _>(StoreError::Lost { op: "a test" })).unwrap_err();
-                it.session_for(&key, NOW)
+            .whole("both", |central| {
+                central.add_agent(&group)?;
+                central
+                    .whole("inner", |_| Err::<(), _>(StoreError::Lost { op: "a test" }))
+                    .unwrap_err();
+                central.session_for(&key, NOW)
             })
             .unwrap();
         assert_eq!(central.session_count().unwrap(), 1);

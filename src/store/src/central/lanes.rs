@@ -93,10 +93,10 @@ impl CentralStore {
         keys: &[HostKey],
         now: Timestamp,
     ) -> Result<Vec<Option<ClaimedPart>>, StoreError> {
-        self.unannounced(|it| {
-            it.change("the claim of a part", |tx| {
+        self.unannounced(|central| {
+            central.change("the claim of a part", |tx| {
                 let claim = |key: &HostKey| {
-                    let root = it.root(key.session);
+                    let root = central.root(key.session);
                     session::claim_part(scope(tx, key.session), &root, &key.part, now)
                 };
                 keys.iter().map(claim).collect()
@@ -111,14 +111,14 @@ impl CentralStore {
         ended: &[(HostKey, Verdict)],
         now: Timestamp,
     ) -> Result<Vec<PathBuf>, StoreError> {
-        self.unannounced(|it| {
-            it.change("the end of a part", |tx| {
+        self.unannounced(|central| {
+            central.change("the end of a part", |tx| {
                 let mut copies = Vec::new();
                 for (key, verdict) in ended {
                     let scope = scope(tx, key.session);
                     session::conclude_part(scope, &key.part, verdict, now)?;
                     let copy = session::copy_to_drop(scope, &key.part)?;
-                    copies.extend(copy.map(|path| it.root(key.session).join(path)));
+                    copies.extend(copy.map(|path| central.root(key.session).join(path)));
                 }
                 Ok(copies)
             })

@@ -85,14 +85,14 @@ impl CentralStore {
     /// See [`crate::copies::mark_restored`]. Returns how many messages and parts are unfinished.
     pub(crate) fn mark_restored(&mut self, now: Timestamp) -> Result<(usize, usize), StoreError> {
         const OP: &str = "mark a restored copy";
-        self.whole(OP, |it| {
-            it.run(OP, "UPDATE session SET awake = 1", [])?;
-            it.set_setting("restored_at", &now.0.to_string())?;
-            it.record_change("backup restore", "host", now)?;
+        self.whole(OP, |central| {
+            central.run(OP, "UPDATE session SET awake = 1", [])?;
+            central.set_setting("restored_at", &now.0.to_string())?;
+            central.record_change("backup restore", "host", now)?;
             let sql = "UPDATE message SET may_be_answered = 1 WHERE outcome IS NULL";
-            let waiting = it.run(OP, sql, [])?;
+            let waiting = central.run(OP, sql, [])?;
             let sql = "UPDATE part SET was_uncertain = 1 WHERE state NOT IN ('sent', 'dead')";
-            Ok((waiting, it.run(OP, sql, [])?))
+            Ok((waiting, central.run(OP, sql, [])?))
         })
     }
 

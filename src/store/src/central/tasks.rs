@@ -85,8 +85,8 @@ impl CentralStore {
     ///
     /// # Errors
     /// When the database fails; so for every method below.
-    pub fn add_task(&mut self, it: &Task, now: Timestamp) -> Result<TaskId, StoreError> {
-        self.change("a task", |tx| insert_task(tx, it, now))
+    pub fn add_task(&mut self, task: &Task, now: Timestamp) -> Result<TaskId, StoreError> {
+        self.change("a task", |tx| insert_task(tx, task, now))
     }
 
     pub fn task(&self, id: TaskId) -> Result<Option<TaskRow>, StoreError> {
@@ -303,7 +303,7 @@ fn ahead_sql() -> String {
 }
 
 /// Adds a row; it counts from `now`.
-fn insert_task(tx: &Connection, it: &Task, now: Timestamp) -> rusqlite::Result<TaskId> {
+fn insert_task(tx: &Connection, task: &Task, now: Timestamp) -> rusqlite::Result<TaskId> {
     run(
         tx,
         "INSERT INTO task (agent_group, session, messaging_group, thread, owner,
@@ -311,23 +311,23 @@ fn insert_task(tx: &Connection, it: &Task, now: Timestamp) -> rusqlite::Result<T
              created_at, changed_at, accounted_until)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 'done', ?13, ?13, ?13)",
         params![
-            it.agent.as_str(),
-            it.session.map(|it| it.0),
-            it.chat.0,
-            it.thread,
-            it.owner.map(|it| it.0),
-            it.owner_handle.as_ref().map(ToString::to_string).unwrap_or_default(),
-            it.created_by,
-            it.prompt,
-            it.script,
-            it.rule.to_string(),
-            it.zone.name(),
-            it.missed.to_string(),
+            task.agent.as_str(),
+            task.session.map(|it| it.0),
+            task.chat.0,
+            task.thread,
+            task.owner.map(|it| it.0),
+            task.owner_handle.as_ref().map(ToString::to_string).unwrap_or_default(),
+            task.created_by,
+            task.prompt,
+            task.script,
+            task.rule.to_string(),
+            task.zone.name(),
+            task.missed.to_string(),
             now.0,
         ],
     )?;
     let id = TaskId(tx.last_insert_rowid());
-    settle(tx, id, &When { rule: &it.rule, zone: &it.zone, accounted_until: now })?;
+    settle(tx, id, &When { rule: &task.rule, zone: &task.zone, accounted_until: now })?;
     Ok(id)
 }
 

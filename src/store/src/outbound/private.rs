@@ -12,6 +12,7 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 use std::time::Duration;
 
+use domain::plain::chain;
 use domain::session::Mailbox;
 use rustix::io::Errno;
 use tempfile::NamedTempFile;
@@ -166,10 +167,7 @@ fn refused(name: &str, err: &io::Error) -> Mailbox {
     let lacking =
         [Errno::MFILE, Errno::NFILE, Errno::NOMEM, Errno::INTR, Errno::NOLCK, Errno::NOSPC];
     if Errno::from_io_error(err).is_some_and(|it| lacking.contains(&it)) {
-        tracing::warn!(
-            error = err as &dyn std::error::Error,
-            "what a runner wrote is left for later"
-        );
+        tracing::warn!(why = chain(err), "what a runner wrote is left for later");
         return Mailbox::Busy;
     }
     Mailbox::Damaged(format!("{name} cannot be read as a plain file: {err}"))

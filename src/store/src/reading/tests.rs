@@ -108,9 +108,9 @@ fn host_part(key: &str) -> crate::NewPart {
 
 #[test]
 fn only_what_tells_of_another_loss_is_lost_without_a_word() {
-    let mut it = rig();
+    let mut rig = rig();
     let unreported = |key: &str| {
-        let central = it.host.central();
+        let central = rig.host.central();
         central.say(&host_part(key), NOW).unwrap();
         let key = HostKey { session: None, part: PartKey(key.into()) };
         let dead = Verdict::Dead { why: "no".into() };
@@ -123,18 +123,18 @@ fn only_what_tells_of_another_loss_is_lost_without_a_word() {
 
 #[test]
 fn a_message_is_found_by_all_of_its_names_and_known_whole() {
-    let mut it = rig();
-    it.answer("hello back");
-    it.finish(&Verdict::Sent { platform_id: "p9".into() });
-    let reading = it.reading();
-    let found = Found::Message(it.id, MessageSeq(2));
+    let mut rig = rig();
+    rig.answer("hello back");
+    rig.finish(&Verdict::Sent { platform_id: "p9".into() });
+    let reading = rig.reading();
+    let found = Found::Message(rig.id, MessageSeq(2));
     for name in ["last", "s1.2", "m1", "p9", "s1.o1.0"] {
         assert_eq!(reading.find(&Naming::parse(name)).unwrap(), found, "{name}");
     }
     for name in ["s1.4", "s9.2", "m2", "s1.o3.0", "host.x"] {
         assert_eq!(reading.find(&Naming::parse(name)).unwrap(), Found::Nothing, "{name}");
     }
-    let facts = reading.facts(it.id, MessageSeq(2), NOW).unwrap().unwrap();
+    let facts = reading.facts(rig.id, MessageSeq(2), NOW).unwrap().unwrap();
     assert_eq!(facts.message.rule.map(|it| it.word).as_deref(), Some("mention"));
     assert_eq!(facts.cost, domain::cost::Cost::of_turn(31_000));
     assert_eq!(facts.containers.len(), 1);
@@ -149,18 +149,18 @@ fn a_message_is_found_by_all_of_its_names_and_known_whole() {
 
 #[test]
 fn an_unsolicited_part_of_the_host_is_found_by_its_key() {
-    let mut it = rig();
+    let mut rig = rig();
     let hello = host_part("hello");
-    it.host.central().say(&hello, NOW).unwrap();
-    let found = it.reading().find(&Naming::parse("host.hello")).unwrap();
+    rig.host.central().say(&hello, NOW).unwrap();
+    let found = rig.reading().find(&Naming::parse("host.hello")).unwrap();
     let Found::Part(row) = found else { panic!("{found:?}") };
     assert_eq!(row.sent.key.to_string(), "host.hello");
 }
 
 #[test]
 fn a_message_shows_its_own_requests_and_its_own_approval() {
-    let it = rig();
-    let insert = |sql: &str| central(&it.layout).conn.execute_batch(sql).unwrap();
+    let rig = rig();
+    let insert = |sql: &str| central(&rig.layout).conn.execute_batch(sql).unwrap();
     insert(
         "INSERT INTO request (session, seq, cause, form, text, asked_at)
          VALUES (1, 1, 2, 'admin', 'chats list', 5);
@@ -175,7 +175,7 @@ fn a_message_shows_its_own_requests_and_its_own_approval() {
          VALUES (9, 'chat', 77, 'cli:u', 'Ann', 'May they?', '[]', 'answered', 'yes', 1, 2);
          INSERT INTO pending_message VALUES (9, 1, 'm1', '{}', 0);",
     );
-    let facts = |seq| it.reading().facts(it.id, MessageSeq(seq), NOW).unwrap().unwrap();
+    let facts = |seq| rig.reading().facts(rig.id, MessageSeq(seq), NOW).unwrap().unwrap();
     assert_eq!((facts(2).questions.len(), facts(4).questions.len()), (1, 0));
     assert_eq!(facts(2).message.approval, None, "a message of that number waited in another chat");
     insert("UPDATE question SET messaging_group = 1 WHERE id = 9");
@@ -184,8 +184,8 @@ fn a_message_shows_its_own_requests_and_its_own_approval() {
 
 #[test]
 fn what_holds_up_a_message_is_read_of_its_session() {
-    let it = rig();
-    let insert = |sql: &str| central(&it.layout).conn.execute_batch(sql).unwrap();
+    let rig = rig();
+    let insert = |sql: &str| central(&rig.layout).conn.execute_batch(sql).unwrap();
     insert(
         "INSERT INTO message (session, seq, channel, account, chat, platform_id, sender_id,
                               received_at, not_before, body)
@@ -197,7 +197,7 @@ fn what_holds_up_a_message_is_read_of_its_session() {
              \"count\":1,\"known\":false}' WHERE seq = 2;",
     );
     let context = |now: i64| {
-        it.reading().facts(it.id, MessageSeq(4), Timestamp(now)).unwrap().unwrap().context
+        rig.reading().facts(rig.id, MessageSeq(4), Timestamp(now)).unwrap().unwrap().context
     };
     let found = context(NOW.0);
     assert_eq!(found.behind, Some(MessageSeq(2)));
@@ -205,7 +205,7 @@ fn what_holds_up_a_message_is_read_of_its_session() {
     assert_eq!(found.wait.map(|it| it.until), Some(Timestamp(1_060_000)));
     assert_eq!((context(1_060_000).wait, found.stopped), (None, None), "it is over");
     let andy = domain::stop::Scope::Agent(AgentName::parse("andy").unwrap());
-    let stop = |scope, by: &str| central(&it.layout).stop(scope, by, "", NOW).unwrap();
+    let stop = |scope, by: &str| central(&rig.layout).stop(scope, by, "", NOW).unwrap();
     stop(&andy, "Ann");
     assert_eq!(context(NOW.0).stopped, Some(("Ann".into(), "andy".into())));
     stop(&domain::stop::Scope::All, "Zoe");
@@ -216,42 +216,43 @@ fn what_holds_up_a_message_is_read_of_its_session() {
 
 #[test]
 fn what_was_given_up_is_listed_and_what_was_dropped_on_purpose_is_not() {
-    let mut it = rig();
-    it.answer("hello back");
-    assert_eq!(it.reading().parts(PartFilter::Unsent).unwrap().len(), 1);
-    assert_eq!(it.reading().parts(PartFilter::Dead).unwrap(), []);
-    it.finish(&Verdict::Dead { why: "no".into() });
-    let dead = it.reading().parts(PartFilter::Dead).unwrap();
+    let mut rig = rig();
+    rig.answer("hello back");
+    assert_eq!(rig.reading().parts(PartFilter::Unsent).unwrap().len(), 1);
+    assert_eq!(rig.reading().parts(PartFilter::Dead).unwrap(), []);
+    rig.finish(&Verdict::Dead { why: "no".into() });
+    let dead = rig.reading().parts(PartFilter::Dead).unwrap();
     assert_eq!((dead.len(), dead[0].sent.key.to_string().as_str()), (1, "s1.o1.0"));
-    let unreported = it.host.central().unreported_dead_letters(5).unwrap().unwrap();
+    let unreported = rig.host.central().unreported_dead_letters(5).unwrap().unwrap();
     assert_eq!((unreported.count, unreported.newest[0].key.as_str()), (1, "s1.o1.0"));
     let word = host_part("dead.1");
-    it.host.central().report_dead_letters(&word, unreported.newest_at, NOW).unwrap();
-    assert_eq!(it.host.central().unreported_dead_letters(5).unwrap(), None);
+    rig.host.central().report_dead_letters(&word, unreported.newest_at, NOW).unwrap();
+    assert_eq!(rig.host.central().unreported_dead_letters(5).unwrap(), None);
     let keys = [HostKey { session: Some(SessionId(1)), part: PartKey("o1.0".into()) }];
     let order = |it: &mut Rig, order| it.host.central().order_parts(&keys, order, NOW).unwrap();
     use domain::delivery::by_hand::Order::{Drop, Retry};
-    assert!(order(&mut it, Retry)[0].is_ok());
-    assert!(order(&mut it, Drop)[0].is_ok());
-    assert!(order(&mut it, Drop)[0].is_err());
-    let done = it.host.central().events(false, 9).unwrap();
+    assert!(order(&mut rig, Retry)[0].is_ok());
+    assert!(order(&mut rig, Drop)[0].is_ok());
+    assert!(order(&mut rig, Drop)[0].is_err());
+    let done = rig.host.central().events(false, 9).unwrap();
     assert_eq!(done.len(), 2, "what was refused is no event: {done:?}");
     let of_agent = |it: &PartRow| it.agent == "andy";
-    assert!(!it.reading().parts(PartFilter::Unsent).unwrap().iter().any(of_agent));
+    assert!(!rig.reading().parts(PartFilter::Unsent).unwrap().iter().any(of_agent));
     assert_eq!(
-        it.reading().parts(PartFilter::All).unwrap().iter().filter(|it| of_agent(it)).count(),
+        rig.reading().parts(PartFilter::All).unwrap().iter().filter(|it| of_agent(it)).count(),
         1
     );
-    assert_eq!(it.host.central().unreported_dead_letters(5).unwrap(), None, "who dropped it knows");
+    let unreported = rig.host.central().unreported_dead_letters(5).unwrap();
+    assert_eq!(unreported, None, "who dropped it knows");
 }
 
 #[test]
 fn the_agent_is_told_of_a_dead_part_before_its_next_message() {
-    let mut it = rig();
-    it.answer("hello back");
-    it.finish(&Verdict::Dead { why: "blocked".into() });
-    let facts = it.reading().facts(it.id, MessageSeq(4), NOW).unwrap().unwrap();
+    let mut rig = rig();
+    rig.answer("hello back");
+    rig.finish(&Verdict::Dead { why: "blocked".into() });
+    let facts = rig.reading().facts(rig.id, MessageSeq(4), NOW).unwrap().unwrap();
     assert_eq!(facts.message.kind, InboundKind::Context);
     assert_eq!(facts.message.rule.map(|it| it.detail).as_deref(), Some("o1.0"));
-    assert_eq!(it.host.snapshot().unwrap().waiting, [], "it starts nothing");
+    assert_eq!(rig.host.snapshot().unwrap().waiting, [], "it starts nothing");
 }

@@ -133,9 +133,9 @@ impl Reading {
         let (claims, tools) = outbound.history(seq).unwrap_or_default();
         let mut context = context(rows, seq, now)?;
         let stops = self.central.stops()?;
-        context.stopped = stops.of(&row.agent).map(|it| {
-            let is_of_all = stops.all.as_ref() == Some(it);
-            (it.by.clone(), if is_of_all { "--all".into() } else { row.agent.to_string() })
+        context.stopped = stops.of(&row.agent).map(|stop| {
+            let is_of_all = stops.all.as_ref() == Some(stop);
+            (stop.by.clone(), if is_of_all { "--all".into() } else { row.agent.to_string() })
         });
         let parts = self.select(
             "p.session = ?1 AND (cause = ?2 OR (?3 IS NOT NULL AND out_seq = ?3))",

@@ -56,5 +56,5 @@ fn only_what_the_host_has_taken_over_goes_and_numbers_go_on() {
     assert_eq!(runner.prune(later).unwrap(), 1, "a claim; the last reply keeps its number");
     let next = runner.say(MessageSeq(8), "more", later).unwrap();
     assert_eq!(next, OutSeq(7));
-    assert!(host.snapshot().unwrap().news, "it is taken for new");
+    assert!(host.snapshot().unwrap().news.is_news(), "it is taken for new");
 }

@@ -91,11 +91,11 @@ fn context_messages(message: &Inbound) -> (Vec<i64>, u32) {
 
 #[test]
 fn a_message_is_read_with_all_that_is_known_of_it() {
-    let mut it = Files::new();
-    let seq = it.say("chat", "hello");
-    it.file(seq, 0, "here");
-    it.file(seq, 1, "failed");
-    let due = it.runner().due(NOW, &[]).unwrap();
+    let mut files = Files::new();
+    let seq = files.say("chat", "hello");
+    files.file(seq, 0, "here");
+    files.file(seq, 1, "failed");
+    let due = files.runner().due(NOW, &[]).unwrap();
     let [message] = due.as_slice() else { panic!("{due:?}") };
     assert_eq!((message.kind, message.from.thread.as_deref()), (InboundKind::Chat, Some("7")));
     assert_eq!(message.chat, ChatInfo { title: "Team".into(), is_group: true });
@@ -114,15 +114,15 @@ fn a_message_is_read_with_all_that_is_known_of_it() {
 
 #[test]
 fn context_messages_are_shown_once_with_the_next_message() {
-    let mut it = Files::new();
-    let first = it.say("context", "tea?");
-    it.file(first, 0, "here");
-    it.say("chat", "hello");
-    let second = it.say("context", "coffee?");
-    it.say("command", "/cost");
-    let third = it.say("context", "milk?");
-    it.say("chat", "again");
-    let mut runner = it.runner();
+    let mut files = Files::new();
+    let first = files.say("context", "tea?");
+    files.file(first, 0, "here");
+    files.say("chat", "hello");
+    let second = files.say("context", "coffee?");
+    files.say("command", "/cost");
+    let third = files.say("context", "milk?");
+    files.say("chat", "again");
+    let mut runner = files.runner();
     let due = runner.due(NOW, &[]).unwrap();
     assert_eq!(due.iter().map(context_messages).collect::<Vec<_>>(), [(vec![first], 0)]);
     assert_eq!(due[0].context_messages.messages[0].files.len(), 1);
@@ -145,58 +145,58 @@ fn context_messages_are_shown_once_with_the_next_message() {
         "a command between hides nothing"
     );
 
-    it.say("command", "/new");
-    let fourth = it.say("context", "sugar?");
-    let last = it.say("chat", "and now");
+    files.say("command", "/new");
+    let fourth = files.say("context", "sugar?");
+    let last = files.say("chat", "and now");
     let decline = "UPDATE message SET outcome = 'declined', ended_at = 1
                    WHERE outcome IS NULL AND seq < ?1";
-    it.execute(decline, [last]);
+    files.execute(decline, [last]);
     assert_eq!(context_messages(&runner.due(NOW, &[]).unwrap()[0]), (vec![fourth], 0));
 }
 
 #[test]
 fn only_the_latest_context_messages_are_shown_and_the_rest_counted() {
-    let mut it = Files::new();
+    let mut files = Files::new();
     for _ in 0..CONTEXT_MESSAGES_MAX + 3 {
-        it.say("context", "x");
+        files.say("context", "x");
     }
-    it.say("chat", "hello");
-    let due = it.runner().due(NOW, &[]).unwrap();
+    files.say("chat", "hello");
+    let due = files.runner().due(NOW, &[]).unwrap();
     let (shown, left_out) = context_messages(&due[0]);
     assert_eq!((shown.len(), left_out), (CONTEXT_MESSAGES_MAX, 3));
     assert_eq!((shown.first(), shown.last()), (Some(&8), Some(&106)));
 
-    let mut it = Files::new();
-    it.say("context", "old");
-    it.say("context", &"x".repeat(CONTEXT_BYTES_MAX));
-    it.say("context", "new");
-    it.say("chat", "hello");
-    assert_eq!(context_messages(&it.runner().due(NOW, &[]).unwrap()[0]), (vec![6], 2));
+    let mut files = Files::new();
+    files.say("context", "old");
+    files.say("context", &"x".repeat(CONTEXT_BYTES_MAX));
+    files.say("context", "new");
+    files.say("chat", "hello");
+    assert_eq!(context_messages(&files.runner().due(NOW, &[]).unwrap()[0]), (vec![6], 2));
 }
 
 #[test]
 fn files_that_are_not_here_hold_up_their_message_and_those_behind_it() {
-    let mut it = Files::new();
-    it.say("chat", "at once");
-    let context = it.say("context", "a picture");
-    it.file(context, 0, "pending");
-    it.say("chat", "what is it?");
-    it.say("chat", "well?");
-    let mut runner = it.runner();
+    let mut files = Files::new();
+    files.say("chat", "at once");
+    let context = files.say("context", "a picture");
+    files.file(context, 0, "pending");
+    files.say("chat", "what is it?");
+    files.say("chat", "well?");
+    let mut runner = files.runner();
     assert_eq!(seqs(&runner.due(NOW, &[]).unwrap()), [2]);
-    it.fetched();
+    files.fetched();
     assert_eq!(seqs(&runner.due(NOW, &[]).unwrap()), [2, 6, 8]);
-    it.file(8, 0, "pending");
+    files.file(8, 0, "pending");
     assert_eq!(seqs(&runner.due(NOW, &[]).unwrap()), [2, 6]);
 }
 
 #[test]
 fn a_command_runs_alone_and_after_what_is_in_hand() {
-    let mut it = Files::new();
-    it.say("chat", "hello");
-    it.say("command", "/compact");
-    it.say("chat", "again");
-    let mut runner = it.runner();
+    let mut files = Files::new();
+    files.say("chat", "hello");
+    files.say("command", "/compact");
+    files.say("chat", "again");
+    let mut runner = files.runner();
     let end = |seq: i64| TurnEnd {
         messages: vec![MessageSeq(seq)],
         outcome: Outcome::Answered,
@@ -218,10 +218,10 @@ fn a_command_runs_alone_and_after_what_is_in_hand() {
 
 #[test]
 fn a_claim_that_may_have_taken_effect_is_made_again() {
-    let mut it = Files::new();
-    it.say("chat", "hello");
-    it.say("chat", "again");
-    let mut runner = it.runner();
+    let mut files = Files::new();
+    files.say("chat", "hello");
+    files.say("chat", "again");
+    let mut runner = files.runner();
     let first = [MessageSeq(2)];
     assert_eq!(seqs(&runner.due(NOW, &first).unwrap()), [2, 4], "it had taken no effect");
     runner.claim(&first, NOW).unwrap();
@@ -233,31 +233,31 @@ fn a_claim_that_may_have_taken_effect_is_made_again() {
 
 #[test]
 fn an_answer_of_the_host_is_seen_once_it_is_complete() {
-    let mut it = Files::new();
-    it.say("chat", "hello");
-    let mut runner = it.runner();
+    let mut files = Files::new();
+    files.say("chat", "hello");
+    let mut runner = files.runner();
     assert_eq!(runner.answer(OutSeq(1)).unwrap(), None);
-    it.execute(
+    files.execute(
         "INSERT INTO request (session, seq, cause, form, text, asked_at)
          VALUES (1, 1, 2, 'admin', 'x', 0)",
         [],
     );
     assert_eq!(runner.answer(OutSeq(1)).unwrap(), None);
     let answer = "UPDATE request SET state = 'answered', ok = 0, answer = 'nobody was there'";
-    it.execute(answer, []);
+    files.execute(answer, []);
     let text = "nobody was there".to_owned();
     assert_eq!(runner.answer(OutSeq(1)).unwrap(), Some(Answer { ok: false, text }));
 }
 
 #[test]
 fn destinations_and_messages_are_found_by_what_names_them() {
-    let mut it = Files::new();
-    let seq = it.say("context", "hello");
+    let mut files = Files::new();
+    let seq = files.say("context", "hello");
     let group = "INSERT INTO messaging_group (id, channel, account, chat, title, active_at)
                  VALUES (9, 'telegram', 'bot', 't', 'The Team', 0)";
-    it.execute(group, []);
-    it.execute("INSERT INTO destination VALUES ('andy', 'team', 9, 0)", []);
-    let mut runner = it.runner();
+    files.execute(group, []);
+    files.execute("INSERT INTO destination VALUES ('andy', 'team', 9, 0)", []);
+    let mut runner = files.runner();
     let (name, title, channel) = ("team".into(), "The Team".into(), "telegram".into());
     assert_eq!(runner.destinations().unwrap(), [Destination { name, title, channel }]);
     assert!(runner.has_inbound(MessageSeq(seq)).unwrap());
@@ -272,8 +272,8 @@ type Columns = (String, Option<String>, Option<i64>, Option<String>, Option<Stri
 
 #[test]
 fn every_form_of_a_message_has_its_columns() {
-    let it = Files::new();
-    let mut runner = it.runner();
+    let files = Files::new();
+    let mut runner = files.runner();
     let question = Form::Question {
         options: vec!["yes \"sir\"".into(), "no".into()],
         timeout: Duration::from_secs(300),
@@ -311,8 +311,8 @@ fn every_form_of_a_message_has_its_columns() {
 
 #[test]
 fn files_wait_until_the_host_took_them_over() {
-    let mut it = Files::new();
-    let mut runner = it.runner();
+    let mut files = Files::new();
+    let mut runner = files.runner();
     for name in ["3-1/a.txt", "3-2/b.txt"] {
         let form = Form::File(name.into());
         let (in_reply_to, text) = (MessageSeq(2), String::new());
@@ -320,16 +320,16 @@ fn files_wait_until_the_host_took_them_over() {
         runner.add(&message, NOW).unwrap();
     }
     assert_eq!(runner.files_waiting().unwrap(), ["3-1/a.txt", "3-2/b.txt"]);
-    it.execute("UPDATE session SET imported_seq = 1", []);
+    files.execute("UPDATE session SET imported_seq = 1", []);
     assert_eq!(runner.files_waiting().unwrap(), ["3-2/b.txt"]);
-    assert_eq!(runner.files_dir(), it.outbound_dir.join("files"));
+    assert_eq!(runner.files_dir(), files.outbound_dir.join("files"));
 }
 
 #[test]
 fn the_cost_of_a_turn_counts_for_its_first_message() {
-    let mut it = Files::new();
-    let messages = ["one", "two"].map(|text| MessageSeq(it.say("chat", text))).to_vec();
-    let mut runner = it.runner();
+    let mut files = Files::new();
+    let messages = ["one", "two"].map(|text| MessageSeq(files.say("chat", text))).to_vec();
+    let mut runner = files.runner();
     runner.claim(&messages, NOW).unwrap();
     let end = TurnEnd {
         messages,
@@ -348,34 +348,34 @@ fn the_cost_of_a_turn_counts_for_its_first_message() {
 
 #[test]
 fn a_mailbox_that_is_gone_is_made_again_with_numbers_above_and_what_was_kept() {
-    let mut it = Files::new();
-    let message = MessageSeq(it.say("chat", "hello"));
-    let mut runner = it.runner();
+    let mut files = Files::new();
+    let message = MessageSeq(files.say("chat", "hello"));
+    let mut runner = files.runner();
     runner.claim(&[message], NOW).unwrap();
     runner.say(message, "half way", NOW).unwrap();
     runner.set_state(&[("continuation", Some("c1"))]).unwrap();
-    it.host.import(&crate::SessionContext::default(), NOW).unwrap();
-    std::fs::remove_file(it.outbound_dir.join(OUTBOUND)).unwrap();
+    files.host.import(&crate::SessionContext::default(), NOW).unwrap();
+    std::fs::remove_file(files.outbound_dir.join(OUTBOUND)).unwrap();
     let lost = runner.say(message, "to nobody", NOW);
     assert!(matches!(lost, Err(StoreError::Superseded)), "{lost:?}");
     drop(runner);
-    let mut next = it.runner();
+    let mut next = files.runner();
     assert_eq!(next.due(NOW, &[]).unwrap().len(), 1, "it is claimed by nobody");
     assert_eq!(next.state("continuation").unwrap().as_deref(), Some("c1"));
     assert_eq!(next.say(message, "more", NOW).unwrap(), OutSeq(3));
     next.set_state(&[("continuation", None)]).unwrap();
     drop(next);
-    assert_eq!(it.runner().state("continuation").unwrap(), None, "what it forgot stays so");
-    std::fs::remove_file(it.inbound_dir.join(INBOUND)).unwrap();
-    it.host.post().unwrap();
-    assert_eq!(it.runner().due(NOW, &[]).unwrap().len(), 1);
+    assert_eq!(files.runner().state("continuation").unwrap(), None, "what it forgot stays so");
+    std::fs::remove_file(files.inbound_dir.join(INBOUND)).unwrap();
+    files.host.post().unwrap();
+    assert_eq!(files.runner().due(NOW, &[]).unwrap().len(), 1);
 }
 
 #[test]
 fn the_next_incarnation_handles_what_a_stopped_one_ended_unheard() {
-    let mut it = Files::new();
-    let message = MessageSeq(it.say("chat", "hello"));
-    let mut stopped = it.runner();
+    let mut files = Files::new();
+    let message = MessageSeq(files.say("chat", "hello"));
+    let mut stopped = files.runner();
     stopped.claim(&[message], NOW).unwrap();
     let end = TurnEnd {
         messages: vec![message],
@@ -385,12 +385,12 @@ fn the_next_incarnation_handles_what_a_stopped_one_ended_unheard() {
         cost: None,
     };
     stopped.end_turn(&end, &[], NOW).unwrap();
-    it.execute("UPDATE session SET stopped_incarnation = ?1", [ME.0]);
-    it.say("chat", "more");
+    files.execute("UPDATE session SET stopped_incarnation = ?1", [ME.0]);
+    files.say("chat", "more");
     assert_eq!(stopped.due(NOW, &[]).unwrap(), [], "it gets nothing more");
     drop(stopped);
     let next = Incarnation(ME.0 + 1);
-    let mut next = RunnerStore::open(&it.inbound_dir, &it.outbound_dir, next).unwrap();
+    let mut next = RunnerStore::open(&files.inbound_dir, &files.outbound_dir, next).unwrap();
     let due: Vec<MessageSeq> = next.due(NOW, &[]).unwrap().iter().map(|it| it.seq).collect();
     assert_eq!(due.first(), Some(&message));
 }

@@ -3,19 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use domain::message::Form;
+use domain::SessionId;
 use domain::session::Mailbox;
 use domain::time::Timestamp;
-use domain::{OutSeq, SessionId};
 
-use super::import::Copied;
-use super::{
-    ImportReport, ImportState, SessionContext, SessionRows, Snapshot, outgoing_attachments,
-    quarantine,
-};
+use super::outgoing_attachments::copy_all;
+use super::{ImportReport, ImportState, SessionContext, SessionRows, Snapshot, quarantine};
 use crate::layout::{Layout, SessionLayout};
 use crate::mailbox::{InboundBox, MailboxContent};
-use crate::outbound::{News, OutboundReader};
+use crate::outbound::{OutboundReader, Unimported};
 use crate::{CentralStore, Db, Gate, StoreError};
 
 /// Both mailboxes of a session, from the host's side.
@@ -23,40 +19,19 @@ use crate::{CentralStore, Db, Gate, StoreError};
 pub(crate) struct Mailboxes {
     pub(super) inbound: InboundBox,
     outbound: OutboundReader,
-    /// What the last look found new, until it is imported.
-    news: Option<News>,
     pub(super) paths: SessionLayout,
 }
-
-/// What the runner wrote, with copies of its files.
-type Read = (News, BTreeMap<OutSeq, Copied>);
 
 impl Mailboxes {
     fn new(paths: SessionLayout) -> Self {
         let inbound = InboundBox::new(paths.inbound());
         let outbound = OutboundReader::new(paths.outbound_dir());
-        Self { inbound, outbound, news: None, paths }
+        Self { inbound, outbound, paths }
     }
 
-    /// What the runner wrote that counts and is not imported. It is kept for [`Self::take_news`].
-    pub(super) fn news(&mut self, import_state: &ImportState) -> Result<News, Mailbox> {
-        let news = self.outbound.news(&import_state.known()).map(|it| import_state.sift(it));
-        self.news = news.as_ref().ok().filter(|it| it.is_news()).cloned();
-        news
-    }
-
-    /// What the last look found new. Files are copied to where the agent cannot write, before anything
-    /// is written down of them.
-    pub(super) fn take_news(&mut self) -> Result<Read, StoreError> {
-        let news = self.news.take().unwrap_or_default();
-        let mut names = Vec::new();
-        for (message, _) in &news.messages {
-            if let Form::File(name) = &message.form {
-                names.push((message.seq, name.as_str()));
-            }
-        }
-        let files = outgoing_attachments::copy_all(&self.paths, &names)?;
-        Ok((news, files))
+    /// What the runner wrote that counts and is not imported.
+    pub(super) fn news(&mut self, import_state: &ImportState) -> Result<Unimported, Mailbox> {
+        self.outbound.news(&import_state.known()).map(|it| import_state.sift(it))
     }
 
     pub(super) fn quarantine(&mut self) -> Result<(), StoreError> {
@@ -123,32 +98,31 @@ impl SessionDb {
     /// to date; returns whether it had to be. Otherwise it is closed, so that open files are counted by
     /// containers, which are limited, and not by sessions.
     pub async fn look(&self, reader: Reader) -> Result<(Snapshot, bool), StoreError> {
-        let (mut snapshot, content) = self
-            .read(move |rows| {
-                rows.at_one_moment(|| {
-                    let snapshot = rows.snapshot()?;
-                    let is_read = match reader {
-                        Reader::Runs => true,
-                        Reader::MayRun => snapshot.launches.open.is_some(),
-                        Reader::Gone => false,
-                    };
-                    Ok((snapshot, if is_read { Some(rows.content()?) } else { None }))
-                })
+        let (session, mailboxes) = (self.session, self.mailboxes.clone());
+        let read = move |central: &mut CentralStore| {
+            let rows = central.rows(session);
+            rows.at_one_moment(|| {
+                let snapshot = rows.snapshot()?;
+                let is_read = match reader {
+                    Reader::Runs => true,
+                    Reader::MayRun => snapshot.launches.open.is_some(),
+                    Reader::Gone => false,
+                };
+                Ok((snapshot, if is_read { Some(rows.content()?) } else { None }))
             })
-            .await?;
-        let import_state = snapshot.import_state.clone();
-        let is_read = content.is_some();
-        let (news, lacking) = self
-            .mailboxes
-            .peek(move |boxes| {
-                if !is_read {
+        };
+        // What an agent wrote may take long to read, so nobody's connection is kept meanwhile.
+        let compare = move |(mut snapshot, content): (Snapshot, Option<MailboxContent>)| {
+            mailboxes.peek_here(|boxes| {
+                if content.is_none() {
                     boxes.inbound.close();
                 }
+                snapshot.read_news(boxes.news(&snapshot.import_state));
                 let lacking = content.filter(|it| boxes.inbound.lacks(it));
-                Ok((boxes.news(&import_state), lacking))
+                Ok((snapshot, lacking))
             })
-            .await?;
-        snapshot.read_news(news);
+        };
+        let (snapshot, lacking) = self.central.read_then(read, compare).await?;
         let Some(content) = lacking else {
             return Ok((snapshot, false));
         };
@@ -168,7 +142,10 @@ impl SessionDb {
     /// Makes the mailbox of a runner that is about to start.
     pub async fn renew(&self) -> Result<(), StoreError> {
         let content = self.read(|rows| rows.content()).await?;
-        let renew = move |boxes: &mut Mailboxes| renew(boxes, content);
+        let renew = move |boxes: &mut Mailboxes| {
+            boxes.inbound.remove()?;
+            boxes.inbound.post(content)
+        };
         self.mailboxes.lend("a post", renew).await
     }
 
@@ -180,14 +157,19 @@ impl SessionDb {
         self.mailboxes.peek(Mailboxes::quarantine).await
     }
 
-    /// Imports what the last look found new, in one commit. What it needs to know from outside of the
+    /// Imports what a look found new, in one commit. What it needs to know from outside of the
     /// session is read in it, so that what is taken from an agent is gone at once.
     pub async fn import(
         &self,
+        news: Unimported,
         context: impl FnOnce(&CentralStore) -> Result<SessionContext, StoreError> + Send + 'static,
         now: Timestamp,
     ) -> Result<ImportReport, StoreError> {
-        let (news, files) = self.mailboxes.peek(Mailboxes::take_news).await?;
+        let files = match news.files() {
+            files if files.is_empty() => BTreeMap::new(),
+            // To where the agent cannot write, before anything is written down of them.
+            files => self.mailboxes.peek(move |boxes| copy_all(&boxes.paths, &files)).await?,
+        };
         let session = self.session;
         let import = move |central: &mut CentralStore| {
             let context = context(central)?;
@@ -195,11 +177,6 @@ impl SessionDb {
         };
         self.central.write("a reply", import).await
     }
-}
-
-fn renew(boxes: &mut Mailboxes, content: MailboxContent) -> Result<(), StoreError> {
-    boxes.inbound.remove()?;
-    boxes.inbound.post(content)
 }
 
 /// A session for a thread of its own: checks of a copy, and tests; see `testing.rs`.

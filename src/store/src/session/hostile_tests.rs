@@ -16,32 +16,34 @@ use crate::{TurnEnd, outbound_problems};
 
 /// A session whose runner has claimed the message M1.
 fn at_work() -> Pair {
-    let mut it = pair();
-    it.say("m1");
-    it.runner().claim(&[M1], NOW).unwrap();
-    it
+    let mut pair = pair();
+    pair.say("m1");
+    pair.runner().claim(&[M1], NOW).unwrap();
+    pair
 }
 
-fn mailbox(it: &mut Pair) -> Mailbox {
-    let seen = it.host.snapshot().unwrap();
-    assert!(seen.mailbox == Mailbox::Sound || (!seen.news && seen.waiting[0].claim.is_none()));
+fn mailbox(pair: &mut Pair) -> Mailbox {
+    let seen = pair.host.snapshot().unwrap();
+    assert!(
+        seen.mailbox == Mailbox::Sound || (!seen.news.is_news() && seen.waiting[0].claim.is_none())
+    );
     assert!(!seen.waiting.is_empty(), "what waits is known whatever the container wrote");
     seen.mailbox
 }
 
 #[track_caller]
-fn is_damaged(it: &mut Pair) {
-    let found = mailbox(it);
+fn is_damaged(pair: &mut Pair) {
+    let found = mailbox(pair);
     assert!(matches!(found, Mailbox::Damaged(_)), "{found:?}");
     // Nothing else fails because of it.
-    assert_eq!(it.host.import(&context(100), NOW).unwrap(), ImportReport::default());
-    assert_eq!(outbound_problems(&it.paths).len(), 1);
+    assert_eq!(pair.host.import(&context(100), NOW).unwrap(), ImportReport::default());
+    assert_eq!(outbound_problems(&pair.paths).len(), 1);
 }
 
 /// Runs SQL in the database, with no constraint in force, and leaves the schema as it was.
-fn forge(it: &Pair, sql: &str) {
+fn forge(pair: &Pair, sql: &str) {
     let tables = "SELECT name, sql FROM sqlite_schema WHERE type = 'table'";
-    let conn = Connection::open(it.outbound()).unwrap();
+    let conn = Connection::open(pair.outbound()).unwrap();
     let schema: Vec<(String, String)> = conn
         .prepare(tables)
         .unwrap()
@@ -51,7 +53,7 @@ fn forge(it: &Pair, sql: &str) {
         .unwrap();
     let version: i64 = conn.pragma_query_value(None, "schema_version", |row| row.get(0)).unwrap();
     let edit = |to: &dyn Fn(&str) -> String, version: i64| {
-        let conn = Connection::open(it.outbound()).unwrap();
+        let conn = Connection::open(pair.outbound()).unwrap();
         conn.pragma_update(None, "writable_schema", true).unwrap();
         for (name, sql) in &schema {
             let update = "UPDATE sqlite_schema SET sql = ?2 WHERE name = ?1";
@@ -69,7 +71,7 @@ fn forge(it: &Pair, sql: &str) {
         },
         version + 1,
     );
-    let conn = Connection::open(it.outbound()).unwrap();
+    let conn = Connection::open(pair.outbound()).unwrap();
     conn.pragma_update(None, "ignore_check_constraints", true).unwrap();
     conn.execute_batch(sql).unwrap();
     drop(conn);
@@ -92,9 +94,9 @@ fn nothing_but_the_expected_schema_is_read() {
         "DROP TABLE tool_calls",
         "PRAGMA journal_mode = WAL",
     ] {
-        let mut it = at_work();
-        Connection::open(it.outbound()).unwrap().execute_batch(sql).unwrap();
-        is_damaged(&mut it);
+        let mut pair = at_work();
+        Connection::open(pair.outbound()).unwrap().execute_batch(sql).unwrap();
+        is_damaged(&mut pair);
     }
 }
 
@@ -106,68 +108,65 @@ fn what_is_no_plain_file_of_a_sensible_size_is_not_read() {
         |it| fs::create_dir(it.outbound()).unwrap(),
         |it| drop(std::os::unix::net::UnixListener::bind(it.outbound()).unwrap()),
         |it| fs::write(it.outbound(), vec![0x53; 4_096]).unwrap(),
-        |it| {
-            let sparse = fs::File::create(it.outbound()).unwrap();
-            sparse.set_len(3 << 40).unwrap();
-        },
+        |it| fs::File::create(it.outbound()).unwrap().set_len(3 << 40).unwrap(),
     ];
     for make in kinds {
-        let mut it = at_work();
-        fs::remove_file(it.outbound()).unwrap();
-        make(&it);
-        is_damaged(&mut it);
+        let mut pair = at_work();
+        fs::remove_file(pair.outbound()).unwrap();
+        make(&pair);
+        is_damaged(&mut pair);
         // It can be set aside, and the next container makes a new one.
-        it.host.quarantine().unwrap();
-        let kept = fs::symlink_metadata(it.paths.quarantine().join("outbound.db"));
+        pair.host.quarantine().unwrap();
+        let kept = fs::symlink_metadata(pair.paths.quarantine().join("outbound.db"));
         let bytes = kept.map_or(0, |kept| kept.len());
         assert!(bytes <= 32 << 20, "{bytes} bytes are kept outside of any limit");
-        it.host.quarantine().unwrap();
-        assert_eq!(mailbox(&mut it), Mailbox::Sound);
-        let mut runner = it.runner();
+        pair.host.quarantine().unwrap();
+        assert_eq!(mailbox(&mut pair), Mailbox::Sound);
+        let mut runner = pair.runner();
         runner.end_turn(&answer("hello"), &[], NOW).unwrap();
-        assert_eq!(mailbox(&mut it), Mailbox::Sound);
+        assert_eq!(mailbox(&mut pair), Mailbox::Sound);
     }
 }
 
 #[test]
 fn logs_and_shared_memory_beside_it_are_never_opened() {
-    let mut it = at_work();
-    let seen = it.host.snapshot().unwrap();
+    let mut pair = at_work();
+    let seen = pair.host.snapshot().unwrap();
     assert_eq!(seen.waiting[0].claim, Some(Incarnation(1)));
     for suffix in ["db-wal", "db-shm"] {
         // A pipe would stop a reader that opened it.
-        mkfifoat(CWD, it.outbound().with_extension(suffix), Mode::RWXU).unwrap();
+        mkfifoat(CWD, pair.outbound().with_extension(suffix), Mode::RWXU).unwrap();
     }
-    assert_eq!(it.host.snapshot().unwrap(), seen);
-    assert_eq!(outbound_problems(&it.paths), Vec::<String>::new());
+    assert_eq!(pair.host.snapshot().unwrap(), seen);
+    assert_eq!(outbound_problems(&pair.paths), Vec::<String>::new());
     // Neither may a new database meet them.
-    it.host.quarantine().unwrap();
-    assert_eq!(fs::read_dir(it.paths.outbound_dir()).unwrap().count(), 0);
+    pair.host.quarantine().unwrap();
+    assert_eq!(fs::read_dir(pair.paths.outbound_dir()).unwrap().count(), 0);
 }
 
 #[test]
 fn a_file_that_takes_the_place_of_the_one_that_was_read_is_noticed() {
-    let mut it = at_work();
-    assert!(!it.host.snapshot().unwrap().news);
-    let (path, copy) = (it.outbound(), it.outbound().with_extension("copy"));
+    let mut pair = at_work();
+    assert!(!pair.host.snapshot().unwrap().news.is_news());
+    let (path, copy) = (pair.outbound(), pair.outbound().with_extension("copy"));
     fs::copy(&path, &copy).unwrap();
-    let mut runner = it.runner();
+    let mut runner = pair.runner();
     runner.claim(&[M1], NOW).unwrap();
     runner.end_turn(&answer("hello"), &[], NOW).unwrap();
     drop(runner);
     fs::rename(&path, path.with_extension("new")).unwrap();
     fs::rename(&copy, &path).unwrap();
-    assert!(!it.host.snapshot().unwrap().news);
+    assert!(!pair.host.snapshot().unwrap().news.is_news());
     fs::rename(path.with_extension("new"), &path).unwrap();
-    assert!(it.host.snapshot().unwrap().news);
+    assert!(pair.host.snapshot().unwrap().news.is_news());
     fs::remove_file(&path).unwrap();
-    assert!(!it.host.snapshot().unwrap().news);
+    assert!(!pair.host.snapshot().unwrap().news.is_news());
 }
 
 #[test]
 fn who_holds_it_locked_delays_nobody_and_not_for_ever() {
-    let mut it = at_work();
-    let holder = fs::File::options().write(true).open(it.outbound()).unwrap();
+    let mut pair = at_work();
+    let holder = fs::File::options().write(true).open(pair.outbound()).unwrap();
     let range = nix::libc::flock {
         l_type: nix::libc::F_WRLCK.try_into().unwrap(),
         l_whence: 0,
@@ -176,11 +175,11 @@ fn who_holds_it_locked_delays_nobody_and_not_for_ever() {
         l_pid: 0,
     };
     fcntl(&holder, FcntlArg::F_OFD_SETLK(&range)).unwrap();
-    assert_eq!(mailbox(&mut it), Mailbox::Busy);
-    let damaged = (0..1_000).find(|_| mailbox(&mut it) != Mailbox::Busy);
+    assert_eq!(mailbox(&mut pair), Mailbox::Busy);
+    let damaged = (0..1_000).find(|_| mailbox(&mut pair) != Mailbox::Busy);
     assert!(damaged.is_some(), "locked for ever is as good as damaged");
     drop(holder);
-    assert_eq!(mailbox(&mut it), Mailbox::Sound);
+    assert_eq!(mailbox(&mut pair), Mailbox::Sound);
 }
 
 #[test]
@@ -191,42 +190,42 @@ fn numbers_at_the_end_of_all_numbers_poison_nothing() {
         "INSERT INTO waits (id, message, incarnation, class)
          VALUES (9223372036854775807, 2, 1, 'limit')",
     ] {
-        let mut it = at_work();
-        forge(&it, sql);
-        assert!(matches!(mailbox(&mut it), Mailbox::Damaged(_)), "{sql}");
-        it.host.quarantine().unwrap();
-        let mut runner = it.runner();
+        let mut pair = at_work();
+        forge(&pair, sql);
+        assert!(matches!(mailbox(&mut pair), Mailbox::Damaged(_)), "{sql}");
+        pair.host.quarantine().unwrap();
+        let mut runner = pair.runner();
         runner.claim(&[M1], NOW).unwrap();
         runner.end_turn(&answer("hello"), &[], NOW).unwrap();
-        let ended = it.host.import(&context(100), NOW).unwrap().ended;
+        let ended = pair.host.import(&context(100), NOW).unwrap().ended;
         assert_eq!(ended, [(M1, Outcome::Answered)]);
     }
 }
 
 #[test]
 fn a_new_database_goes_on_behind_the_numbers_that_the_host_knows() {
-    let mut it = at_work();
-    it.runner().end_turn(&answer("of another"), &[], NOW).unwrap();
-    it.host.import(&context(100), NOW).unwrap();
-    it.say("m2");
-    fs::remove_file(it.outbound()).unwrap();
-    let mut runner = it.runner();
+    let mut pair = at_work();
+    pair.runner().end_turn(&answer("of another"), &[], NOW).unwrap();
+    pair.host.import(&context(100), NOW).unwrap();
+    pair.say("m2");
+    fs::remove_file(pair.outbound()).unwrap();
+    let mut runner = pair.runner();
     runner.claim(&[MessageSeq(4)], NOW).unwrap();
     let end = TurnEnd { messages: vec![MessageSeq(4)], ..answer("the second") };
     runner.end_turn(&end, &[], NOW).unwrap();
-    let ended = it.host.import(&context(100), NOW).unwrap().ended;
+    let ended = pair.host.import(&context(100), NOW).unwrap().ended;
     assert_eq!(ended, [(MessageSeq(4), Outcome::Answered)]);
-    let texts: Vec<String> = texts(&mut it);
+    let texts: Vec<String> = texts(&mut pair);
     assert!(texts.contains(&"the second".to_owned()), "{texts:?}");
 }
 
 /// Everything that is to be sent, sent.
-fn texts(it: &mut Pair) -> Vec<String> {
+fn texts(pair: &mut Pair) -> Vec<String> {
     let mut texts = vec![];
-    while let Some(part) = it.host.rows().open_parts().unwrap().first() {
-        let part = it.host.claim_part(&part.key, NOW).unwrap().unwrap();
+    while let Some(part) = pair.host.rows().open_parts().unwrap().first() {
+        let part = pair.host.claim_part(&part.key, NOW).unwrap().unwrap();
         let sent = domain::delivery::Verdict::Sent { platform_id: format!("p{}", texts.len()) };
-        it.host.conclude(&part.host_key.part, &sent, NOW).unwrap();
+        pair.host.conclude(&part.host_key.part, &sent, NOW).unwrap();
         texts.push(part.content.text().to_owned());
     }
     texts
@@ -234,11 +233,11 @@ fn texts(it: &mut Pair) -> Vec<String> {
 
 #[test]
 fn claims_of_incarnations_that_were_never_launched_do_not_count() {
-    let mut it = at_work();
+    let mut pair = at_work();
     let sql = "INSERT INTO claims VALUES (2, 9, 0, 'answered', NULL, NULL, NULL)";
-    Connection::open(it.outbound()).unwrap().execute_batch(sql).unwrap();
-    let seen = it.host.snapshot().unwrap();
-    assert!(!seen.news);
+    Connection::open(pair.outbound()).unwrap().execute_batch(sql).unwrap();
+    let seen = pair.host.snapshot().unwrap();
+    assert!(!seen.news.is_news());
     assert_eq!(seen.waiting[0].claim, Some(Incarnation(1)));
 }
 
@@ -251,39 +250,39 @@ fn who_claims_to_have_answered_without_a_word_has_failed() {
         ("a number", "UPDATE claims SET outcome = 7"),
         ("too long", "UPDATE claims SET outcome = hex(zeroblob(50000))"),
     ] {
-        let mut it = at_work();
-        forge(&it, sql);
-        let ended = it.host.import(&context(1_000), NOW).unwrap().ended;
+        let mut pair = at_work();
+        forge(&pair, sql);
+        let ended = pair.host.import(&context(1_000), NOW).unwrap().ended;
         assert_eq!(ended, [(M1, Outcome::Failed)], "{outcome}");
-        assert_eq!(texts(&mut it), [domain::notice::SAID_NOTHING], "{outcome}");
+        assert_eq!(texts(&mut pair), [domain::notice::SAID_NOTHING], "{outcome}");
     }
 }
 
 #[test]
 fn what_was_said_before_a_message_does_not_answer_it() {
-    let mut it = at_work();
-    it.runner().end_turn(&answer("the first"), &[], NOW).unwrap();
-    it.host.import(&context(100), NOW).unwrap();
-    it.say("m2");
+    let mut pair = at_work();
+    pair.runner().end_turn(&answer("the first"), &[], NOW).unwrap();
+    pair.host.import(&context(100), NOW).unwrap();
+    pair.say("m2");
     let m2 = MessageSeq(4);
-    it.runner().claim(&[m2], NOW).unwrap();
-    forge(&it, "UPDATE claims SET outcome = 'answered', reply = 1 WHERE message = 4");
-    let ended = it.host.import(&context(100), NOW).unwrap().ended;
+    pair.runner().claim(&[m2], NOW).unwrap();
+    forge(&pair, "UPDATE claims SET outcome = 'answered', reply = 1 WHERE message = 4");
+    let ended = pair.host.import(&context(100), NOW).unwrap().ended;
     assert_eq!(ended, [(m2, Outcome::Failed)]);
-    assert_eq!(texts(&mut it), ["the first", domain::notice::SAID_NOTHING]);
+    assert_eq!(texts(&mut pair), ["the first", domain::notice::SAID_NOTHING]);
 }
 
 #[test]
 fn what_was_said_about_an_earlier_message_does_not_answer_a_later_one() {
-    let mut it = at_work();
-    it.say("m2");
+    let mut pair = at_work();
+    pair.say("m2");
     let m2 = MessageSeq(4);
-    it.runner().claim(&[m2], NOW).unwrap();
-    it.runner().say(M1, "half way", NOW).unwrap();
-    forge(&it, "UPDATE claims SET outcome = 'answered', reply = 1");
-    let ended = it.host.import(&context(100), NOW).unwrap().ended;
+    pair.runner().claim(&[m2], NOW).unwrap();
+    pair.runner().say(M1, "half way", NOW).unwrap();
+    forge(&pair, "UPDATE claims SET outcome = 'answered', reply = 1");
+    let ended = pair.host.import(&context(100), NOW).unwrap().ended;
     assert_eq!(ended, [(M1, Outcome::Answered), (m2, Outcome::Failed)]);
-    assert_eq!(texts(&mut it), ["half way", domain::notice::SAID_NOTHING]);
+    assert_eq!(texts(&mut pair), ["half way", domain::notice::SAID_NOTHING]);
 }
 
 #[test]
@@ -298,41 +297,41 @@ fn a_row_that_makes_no_sense_spoils_no_other() {
         "'answer', 'x', 'dance'",
         "x'00', 'x', zeroblob(3000000)",
     ] {
-        let mut it = at_work();
+        let mut pair = at_work();
         let insert = "INSERT INTO messages_out (seq, in_reply_to, created_at, kind, text, form)";
         forge(
-            &it,
+            &pair,
             &format!(
                 "{insert} VALUES (1, 2, 0, {bad}), (3, 2, 0, 'answer', 'sound', 'text');
                  UPDATE claims SET outcome = 'answered', reply = 3"
             ),
         );
-        let ended = it.host.import(&context(1_000), NOW).unwrap().ended;
+        let ended = pair.host.import(&context(1_000), NOW).unwrap().ended;
         assert_eq!(ended, [(M1, Outcome::Answered)], "{bad}");
-        let texts = texts(&mut it);
+        let texts = texts(&mut pair);
         assert!(texts[0].contains("left out") && texts[1] == "sound", "{bad}: {texts:?}");
     }
 }
 
 #[test]
 fn who_never_ends_to_speak_fills_no_disk() {
-    let mut it = at_work();
+    let mut pair = at_work();
     let count = "WITH RECURSIVE n (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 2300)";
     let insert = "INSERT INTO messages_out (seq, in_reply_to, created_at, kind, form, text)";
     forge(
-        &it,
+        &pair,
         &format!(
             "{count} {insert} SELECT x * 2 + 1, 2, 0, iif(x < 30, 'interim', 'answer'),
                  iif(x < 30, 'question', 'text'), 'words' FROM n"
         ),
     );
-    while it.host.snapshot().unwrap().news {
-        it.host.import(&context(100), NOW).unwrap();
+    while pair.host.snapshot().unwrap().news.is_news() {
+        pair.host.import(&context(100), NOW).unwrap();
     }
-    let parts = it.host.rows().open_parts().unwrap().len();
+    let parts = pair.host.rows().open_parts().unwrap().len();
     assert!((2_000..2_003).contains(&parts), "{parts}");
     let texts = "SELECT count(*), sum(text = 'words') FROM request";
-    let conn = crate::db::Store::connection(it.host.central());
+    let conn = crate::db::Store::connection(pair.host.central());
     let kept: (u32, u32) = conn.query_row(texts, [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
     assert_eq!(kept, (29, 20), "refused ones keep no words");
 }

@@ -6,23 +6,23 @@
 //! was granted.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use domain::delivery::PartKey;
 use domain::message::{Address, Claim, Form, Outbound, Outcome};
-use domain::outgoing::{Card, FileOut, RenderCaps};
+use domain::outgoing::{Card, FileOut, TextLimit};
 use domain::quiet::{self, is_awaited, under_heading};
 use domain::split::split_text;
-use domain::task::{TaskId, says_nothing};
+use domain::task::says_nothing;
 use domain::time::Timestamp;
 use domain::{MessageSeq, OutSeq};
 use rusqlite::params;
 
 use super::ends::end;
 use super::parts::{self, Cause};
-use super::{ImportState, Scope, SessionRows, requests, tasks, waits};
+use super::{ImportState, Scope, SessionContext, SessionRows, requests, tasks, waits};
 use crate::StoreError;
-use crate::outbound::News;
+use crate::outbound::Unimported;
 use crate::outbox::{Draft, NewPart, PartKind, Target};
 use crate::row::{one, only, run, to_json};
 
@@ -38,29 +38,8 @@ const TEXT_MAX: usize = 128 * 1024;
 pub struct ImportReport {
     /// Messages that reached their end.
     pub ended: Vec<(MessageSeq, Outcome)>,
-}
-
-/// What an import reads from outside of the session.
-#[derive(Clone, Debug, Default)]
-pub struct SessionContext {
-    /// Per channel.
-    pub render_caps: BTreeMap<String, RenderCaps>,
-    /// Chats that the agent may write to, by name.
-    pub destinations: BTreeMap<String, Address>,
-    /// Chats of people who want to be left alone right now, without threads.
-    pub quiet: Vec<Address>,
-    /// Tasks whose answer is kept back if it says that there is nothing to say.
-    pub heartbeats: BTreeSet<TaskId>,
-}
-
-impl SessionContext {
-    fn render_caps(&self, to: &Address) -> RenderCaps {
-        self.render_caps.get(&to.channel).copied().unwrap_or_default()
-    }
-
-    fn is_quiet(&self, to: &Address) -> bool {
-        self.quiet.iter().any(|it| *it == Address { thread: None, ..to.clone() })
-    }
+    /// One of them was a slot of a task.
+    pub has_ended_task: bool,
 }
 
 /// A file of a message, copied to where only the host writes, with its size in bytes; or why it cannot
@@ -73,7 +52,7 @@ impl SessionRows<'_> {
     /// that is one. What was imported already is left as it is.
     pub(crate) fn import(
         &self,
-        news: News,
+        news: Unimported,
         files: &BTreeMap<OutSeq, Copied>,
         context: &SessionContext,
         now: Timestamp,
@@ -100,7 +79,10 @@ impl SessionRows<'_> {
             }
             let mut report = ImportReport::default();
             for claim in &news.finished {
-                report.ended.extend(end(tx, claim, now)?);
+                if let Some(ended) = end(tx, claim, now)? {
+                    report.has_ended_task |= tasks::is_task(tx, ended.0)?;
+                    report.ended.push(ended);
+                }
             }
             for wait in &news.waits {
                 waits::take(tx, wait, now)?;
@@ -174,7 +156,7 @@ impl MessageImport<'_> {
     /// nobody wrote in one, to a chat that is wired into it, or else to an owner, with a word on what
     /// it answers. If there is none, it goes where it must be refused.
     fn heard(&self, cause: Cause) -> rusqlite::Result<Cause> {
-        if !self.context.render_caps(&cause.from).mute {
+        if !self.context.render_caps_of(&cause.from).mute {
             return Ok(cause);
         }
         let is_mute =
@@ -209,9 +191,10 @@ impl MessageImport<'_> {
         }
     }
 
-    /// The word on the event that is answered, where the chat did not ask.
-    fn about(&self, cause: &Cause) -> Option<String> {
-        cause.about.clone().filter(|_| self.message.destination.is_none())
+    /// A line on the event that is answered, where the chat did not ask; above all that is said of it.
+    fn about(&self, cause: &Cause) -> String {
+        let about = cause.about.as_ref().filter(|_| self.message.destination.is_none());
+        about.map(|it| format!("{it}\n")).unwrap_or_default()
     }
 
     fn text(&self, cause: &Cause, text: &str) -> rusqlite::Result<()> {
@@ -224,14 +207,18 @@ impl MessageImport<'_> {
             PartKind::Answer if cause.task.is_some() => tasks::mark(self.tx, cause.seq)?,
             PartKind::Answer | PartKind::Interim | PartKind::Notice => None,
         };
-        let mark = mark.or_else(|| self.about(cause));
         let text = mark.map_or(text.clone(), |it| format!("{it}\n{text}"));
-        let limit = self.context.render_caps(&to).text;
+        let about = self.about(cause);
+        let limit = self.context.render_caps_of(&to).text;
         let held = self.is_held(cause, &to);
-        let texts = split_text(&text, if held { under_heading(limit) } else { limit });
+        let limit = if held { under_heading(limit) } else { limit };
+        let TextLimit { max, unit } = limit;
+        let texts =
+            split_text(&text, TextLimit { max: max.saturating_sub(unit.measure(&about)), unit });
         let last = texts.len() - 1;
         let status = if held { None } else { self.status_line(cause)? };
         for (index, text) in texts.into_iter().enumerate() {
+            let text = format!("{about}{text}");
             // Only the last part says that the message is complete.
             let kind = if index == last { self.kind } else { PartKind::Interim };
             let content = match &status {
@@ -268,7 +255,7 @@ impl MessageImport<'_> {
 
     fn file(&self, cause: &Cause, copied: Option<&Copied>) -> rusqlite::Result<()> {
         let limit =
-            self.address(cause).map_or(0, |it| self.context.render_caps(&it.0).file_bytes_max);
+            self.address(cause).map_or(0, |it| self.context.render_caps_of(&it.0).file_bytes_max);
         let copied = match copied {
             Some(Ok(file)) => Ok(file),
             Some(Err(why)) => Err(why.clone()),
@@ -291,8 +278,7 @@ impl MessageImport<'_> {
                 return self.text(cause, text.trim_start());
             }
         };
-        let about = self.about(cause).map(|it| format!("{it}\n")).unwrap_or_default();
-        let caption = format!("{about}{}", self.message.text);
+        let caption = format!("{}{}", self.about(cause), self.message.text);
         let content = Draft::File(FileOut { caption, ..file.clone() });
         self.add(0, PartRoute { to: &to, reply_to: &reply_to, cause }, self.kind, content)
     }
@@ -305,7 +291,7 @@ impl MessageImport<'_> {
         let Some(to) = self.sent_to(&key, cause)?.filter(|_| !is_fixed) else {
             return self.text(cause, &self.message.text);
         };
-        let render_caps = self.context.render_caps(&to);
+        let render_caps = self.context.render_caps_of(&to);
         let text = cut(&self.message.text);
         for (index, text) in split_text(&text, render_caps.text).into_iter().enumerate() {
             let content = if index == 0 && render_caps.edits {
@@ -327,7 +313,7 @@ impl MessageImport<'_> {
             let key = PartKey(format!("o{number}.0"));
             self.sent_to(&key, cause)?.map(|to| (to, Target::Part(key)))
         };
-        let Some((to, target)) = found.filter(|it| self.context.render_caps(&it.0).reactions)
+        let Some((to, target)) = found.filter(|it| self.context.render_caps_of(&it.0).reactions)
         else {
             tracing::info!(seq = self.message.seq.0, "no reaction can be put there; dropped");
             return Ok(());
@@ -343,8 +329,8 @@ impl MessageImport<'_> {
                     AND m.channel = p.channel AND m.account = p.account AND m.chat = p.chat)
              FROM part p WHERE session = ?1 AND key = ?2";
         let found: Option<(Address, bool)> = one(&self.tx, sql, params![self.tx.session, key.0])?;
-        let is_same = |it: &Address, to: &Address| {
-            (&it.channel, &it.account, &it.chat) == (&to.channel, &to.account, &to.chat)
+        let is_same = |place: &Address, to: &Address| {
+            (&place.channel, &place.account, &place.chat) == (&to.channel, &to.account, &to.chat)
         };
         let may_write = |to: &Address, is_own: bool| {
             let granted = || self.context.destinations.values().any(|it| is_same(it, to));

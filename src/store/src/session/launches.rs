@@ -57,6 +57,12 @@ impl SessionRows<'_> {
         self.only("a launch", sql, [self.scope.session, now.0])
     }
 
+    /// Records that the last incarnation was ended, if it was open, and that this is no failure.
+    pub fn end_launch(&self, reason: &str, now: Timestamp) -> Result<(), StoreError> {
+        let open = self.launches()?.open;
+        open.map_or(Ok(()), |it| self.record_exit(it, false, reason, None, now))
+    }
+
     /// Notes that the last incarnation left a damaged mailbox, which is what its chats are told then.
     pub(crate) fn note_damage(&self) -> Result<(), StoreError> {
         let word = Trouble::Damaged.words().0;

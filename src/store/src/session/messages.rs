@@ -149,7 +149,7 @@ impl SessionRows<'_> {
         let sql = "SELECT platform_id, outcome FROM message WHERE session = ?1 ORDER BY seq";
         let all: Vec<(String, Option<String>)> =
             self.list("list the outcomes", sql, [self.scope.session])?;
-        Ok(all.into_iter().map(|(id, it)| (id, it.as_deref().and_then(Outcome::parse))).collect())
+        Ok(all.into_iter().map(|(id, end)| (id, end.as_deref().and_then(Outcome::parse))).collect())
     }
 }
 

@@ -39,7 +39,7 @@ const HEAD_BYTES: usize = 512;
 /// When a copy cannot be written. What is wrong with a file of the agent's is its own result.
 pub(super) fn copy_all(
     paths: &SessionLayout,
-    files: &[(OutSeq, &str)],
+    files: &[(OutSeq, impl AsRef<str>)],
 ) -> Result<BTreeMap<OutSeq, Copied>, StoreError> {
     if files.is_empty() {
         return Ok(BTreeMap::new());
@@ -48,7 +48,7 @@ pub(super) fn copy_all(
     let mut copies = BTreeMap::new();
     for (index, (seq, name)) in files.iter().enumerate() {
         let copied = if index < FILES_MAX {
-            copy(paths, *seq, name, room)?
+            copy(paths, *seq, name.as_ref(), room)?
         } else {
             Err(format!("I sent more than {FILES_MAX} files at once"))
         };
@@ -59,7 +59,7 @@ pub(super) fn copy_all(
 }
 
 /// Bytes of all copies that wait to be sent, but for those of `files`.
-fn waiting(folder: &Path, files: &[(OutSeq, &str)]) -> u64 {
+fn waiting(folder: &Path, files: &[(OutSeq, impl AsRef<str>)]) -> u64 {
     let is_new = |name: &str| files.iter().any(|it| name.starts_with(&format!("{}-", it.0)));
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let old = entries.filter(|it| !is_new(&it.file_name().to_string_lossy()));

@@ -89,79 +89,80 @@ fn image() -> Attachment {
 
 #[test]
 fn what_ended_a_year_ago_goes_with_all_that_belongs_to_it() {
-    let mut it = files();
+    let mut files = files();
     for n in 0..4 {
-        it.ended("c", &format!("m{n}"));
+        files.ended("c", &format!("m{n}"));
     }
-    it.prune(DAY * 364);
-    assert_eq!((it.count("message"), it.count("part")), (4, 4));
-    while it.prune(DAY * 365) != 0 {}
-    assert_eq!((it.count("message"), it.count("part")), (1, 0));
+    files.prune(DAY * 364);
+    assert_eq!((files.count("message"), files.count("part")), (4, 4));
+    while files.prune(DAY * 365) != 0 {}
+    assert_eq!((files.count("message"), files.count("part")), (1, 0));
 }
 
 #[test]
 fn no_number_is_given_out_twice() {
-    let mut it = files();
-    it.ended("c", "m1");
-    it.ended("c", "m2");
+    let mut files = files();
+    files.ended("c", "m1");
+    files.ended("c", "m2");
     for _ in 0..40 {
-        let by = it.host.posting().launch(NOW).unwrap();
-        it.host.posting().record_exit(by, true, "", None, NOW).unwrap();
+        let by = files.host.posting().launch(NOW).unwrap();
+        files.host.posting().record_exit(by, true, "", None, NOW).unwrap();
     }
-    let failures = it.host.posting().launches().unwrap().failures;
-    while it.prune(DAY * 1_000) != 0 {}
-    assert_eq!(it.count("launch"), i64::from(LAUNCHES_KEPT));
-    assert_eq!(it.host.posting().launches().unwrap().failures, failures, "still parked");
-    assert_eq!(it.host.posting().launch(NOW).unwrap(), Incarnation(41));
-    it.store(message("c", "m3"), InboundKind::Chat);
-    let waiting = it.host.posting().waiting().unwrap();
+    let failures = files.host.posting().launches().unwrap().failures;
+    while files.prune(DAY * 1_000) != 0 {}
+    assert_eq!(files.count("launch"), i64::from(LAUNCHES_KEPT));
+    assert_eq!(files.host.posting().launches().unwrap().failures, failures, "still parked");
+    assert_eq!(files.host.posting().launch(NOW).unwrap(), Incarnation(41));
+    files.store(message("c", "m3"), InboundKind::Chat);
+    let waiting = files.host.posting().waiting().unwrap();
     assert_eq!(waiting.last().unwrap().0.message, MessageSeq(6));
 }
 
 #[test]
 fn what_is_unfinished_stays() {
-    let mut it = files();
+    let mut files = files();
     // One waits for its answer, one for its notice, one for its file.
-    it.store(message("c", "waits"), InboundKind::Chat);
-    it.store(message("c", "told"), InboundKind::Chat);
-    it.host.posting().fail(MessageSeq(4), FailReason::CannotStart, "", NOW).unwrap();
+    files.store(message("c", "waits"), InboundKind::Chat);
+    files.store(message("c", "told"), InboundKind::Chat);
+    files.host.posting().fail(MessageSeq(4), FailReason::CannotStart, "", NOW).unwrap();
     let with_file = Incoming { files: vec![image()], ..message("c", "file") };
-    it.store(with_file, InboundKind::Context);
-    it.ended("d", "last");
+    files.store(with_file, InboundKind::Context);
+    files.ended("d", "last");
     // The notice of the last one is sent, and so is that of `told`, which is in another chat.
-    let before = it.count("message");
-    it.host.rows().scope.execute("UPDATE part SET state = 'unsent' WHERE cause = 4", []).unwrap();
-    while it.prune(DAY * 1_000) != 0 {}
-    assert_eq!(it.count("message"), before);
-    assert_eq!(it.host.rows().open_parts().unwrap().len(), 1);
+    let before = files.count("message");
+    let sql = "UPDATE part SET state = 'unsent' WHERE cause = 4";
+    files.host.rows().scope.execute(sql, []).unwrap();
+    while files.prune(DAY * 1_000) != 0 {}
+    assert_eq!(files.count("message"), before);
+    assert_eq!(files.host.rows().open_parts().unwrap().len(), 1);
 }
 
 #[test]
 fn the_last_message_of_each_chat_stays_because_it_says_where_to_write() {
-    let mut it = files();
-    it.ended("a", "a1");
-    it.ended("a", "a2");
-    it.ended("b", "b1");
-    it.store(message("b", "context"), InboundKind::Context);
-    while it.prune(DAY * 1_000) != 0 {}
-    let left = it.host.posting().outcomes().unwrap();
+    let mut files = files();
+    files.ended("a", "a1");
+    files.ended("a", "a2");
+    files.ended("b", "b1");
+    files.store(message("b", "context"), InboundKind::Context);
+    while files.prune(DAY * 1_000) != 0 {}
+    let left = files.host.posting().outcomes().unwrap();
     let ids: Vec<&str> = left.iter().map(|it| it.0.as_str()).collect();
     assert_eq!(ids, ["a2", "b1", "context"]);
 }
 
 #[test]
 fn a_redelivery_within_the_year_is_still_known() {
-    let mut it = files();
-    it.ended("c", "m1");
-    it.ended("c", "m2");
-    it.prune(DAY * 364);
+    let mut files = files();
+    files.ended("c", "m1");
+    files.ended("c", "m2");
+    files.prune(DAY * 364);
     let again = Admitted { message: message("c", "m1"), kind: InboundKind::Chat, rule: None };
-    assert_eq!(it.host.posting().insert(&[again], NOW).unwrap(), 0);
+    assert_eq!(files.host.posting().insert(&[again], NOW).unwrap(), 0);
 }
 
 #[test]
 fn one_pass_takes_a_bounded_number() {
-    let mut it = files();
+    let mut files = files();
     let all: Vec<Admitted> = (0..1_200)
         .map(|n| Admitted {
             message: message("c", &format!("m{n}")),
@@ -169,18 +170,18 @@ fn one_pass_takes_a_bounded_number() {
             rule: None,
         })
         .collect();
-    it.host.posting().insert(&all, NOW).unwrap();
-    let passes: Vec<usize> = (0..4).map(|_| it.prune(DAY * 1_000)).collect();
+    files.host.posting().insert(&all, NOW).unwrap();
+    let passes: Vec<usize> = (0..4).map(|_| files.prune(DAY * 1_000)).collect();
     assert_eq!(passes, [500, 500, 199, 0]);
 }
 
 #[test]
 fn files_of_ended_messages_go_after_a_month_from_the_disk_too() {
-    let mut it = files();
+    let mut files = files();
     let with_file = Incoming { files: vec![image()], ..message("c", "m1") };
-    it.store(with_file, InboundKind::Chat);
-    let pending = it.host.posting().next_file().unwrap().unwrap().1;
-    let folder = it.paths.files_in().join("2");
+    files.store(with_file, InboundKind::Chat);
+    let pending = files.host.posting().next_file().unwrap().unwrap().1;
+    let folder = files.paths.files_in().join("2");
     fs::create_dir_all(&folder).unwrap();
     fs::write(folder.join("a.png"), "x").unwrap();
     let here = Fetched::Here {
@@ -189,61 +190,61 @@ fn files_of_ended_messages_go_after_a_month_from_the_disk_too() {
         mime: "image/png".into(),
         bytes: 1,
     };
-    it.host.posting().fetched(&pending, &here).unwrap();
-    it.prune(DAY * 30);
+    files.host.posting().fetched(&pending, &here).unwrap();
+    files.prune(DAY * 30);
     assert!(folder.exists(), "its message has no outcome yet");
-    it.host.posting().fail(MessageSeq(2), FailReason::CannotStart, "", NOW).unwrap();
-    it.prune(DAY * 30);
+    files.host.posting().fail(MessageSeq(2), FailReason::CannotStart, "", NOW).unwrap();
+    files.prune(DAY * 30);
     assert!(!folder.exists());
-    assert_eq!((it.count("attachment"), it.count("message")), (0, 1));
+    assert_eq!((files.count("attachment"), files.count("message")), (0, 1));
 }
 
 #[test]
 fn copies_of_files_that_nothing_waits_for_are_removed() {
-    let mut it = files();
-    it.ended("c", "m1");
-    let folder = it.paths.sending();
+    let mut files = files();
+    files.ended("c", "m1");
+    let folder = files.paths.sending();
     fs::create_dir_all(&folder).unwrap();
     for name in ["1-left.txt", "3-wanted.txt"] {
         fs::write(folder.join(name), "x").unwrap();
     }
-    let open = it.host.posting().launch(NOW).unwrap();
-    let links = it.paths.links();
+    let open = files.host.posting().launch(NOW).unwrap();
+    let links = files.paths.links();
     for by in [Incarnation(7), open] {
         fs::create_dir_all(links.join(by.to_string())).unwrap();
     }
     let sql = "UPDATE part SET form = 'file', state = 'ready',
                       file = '{\"path\":\"sending/3-wanted.txt\",\"name\":\"x\",\"mime\":\"y\"}'";
-    it.host.rows().scope.execute(sql, []).unwrap();
-    assert_eq!(it.host.posting().prune_leftovers().unwrap(), 2);
+    files.host.rows().scope.execute(sql, []).unwrap();
+    assert_eq!(files.host.posting().prune_leftovers().unwrap(), 2);
     assert_eq!(fs::read_dir(&links).unwrap().count(), 1, "that of the open launch");
     assert!(folder.join("3-wanted.txt").exists() && !folder.join("1-left.txt").exists());
-    it.send_all();
+    files.send_all();
     assert!(!folder.join("3-wanted.txt").exists(), "a copy goes as soon as it is sent");
 }
 
 #[test]
 fn what_was_unfinished_in_a_backup_is_sent_with_a_mark() {
-    let mut it = files();
-    it.ended("c", "done");
-    it.store(message("c", "waits"), InboundKind::Chat);
-    let by = it.host.posting().launch(NOW).unwrap();
-    assert_eq!(it.host.central().mark_restored(NOW).unwrap(), (1, 0));
-    it.host.posting().jump(NOW).unwrap();
+    let mut files = files();
+    files.ended("c", "done");
+    files.store(message("c", "waits"), InboundKind::Chat);
+    let by = files.host.posting().launch(NOW).unwrap();
+    assert_eq!(files.host.central().mark_restored(NOW).unwrap(), (1, 0));
+    files.host.posting().jump(NOW).unwrap();
     // Its answer comes only now, and may be known already.
-    it.host.posting().fail(MessageSeq(4), FailReason::CannotStart, "", NOW).unwrap();
-    let key = it.host.rows().open_parts().unwrap()[0].key.clone();
-    assert!(it.host.claim_part(&key, NOW).unwrap().unwrap().is_repeat);
+    files.host.posting().fail(MessageSeq(4), FailReason::CannotStart, "", NOW).unwrap();
+    let key = files.host.rows().open_parts().unwrap()[0].key.clone();
+    assert!(files.host.claim_part(&key, NOW).unwrap().unwrap().is_repeat);
     // What comes after the restore is no repetition.
-    it.store(message("d", "new"), InboundKind::Chat);
-    it.host.posting().fail(MessageSeq(6), FailReason::CannotStart, "", NOW).unwrap();
-    let parts = it.host.rows().open_parts().unwrap();
-    let claimed = it.host.claim_part(&parts[1].key, NOW).unwrap().unwrap();
+    files.store(message("d", "new"), InboundKind::Chat);
+    files.host.posting().fail(MessageSeq(6), FailReason::CannotStart, "", NOW).unwrap();
+    let parts = files.host.rows().open_parts().unwrap();
+    let claimed = files.host.claim_part(&parts[1].key, NOW).unwrap().unwrap();
     assert!(!claimed.is_repeat);
     // A container from after the backup is stopped, a new one is not.
-    let stopped_incarnation = it.host.snapshot().unwrap().stopped_incarnation;
+    let stopped_incarnation = files.host.snapshot().unwrap().stopped_incarnation;
     assert!(
         Incarnation(by.0 + 100) < stopped_incarnation
-            && stopped_incarnation < it.host.posting().launch(NOW).unwrap()
+            && stopped_incarnation < files.host.posting().launch(NOW).unwrap()
     );
 }

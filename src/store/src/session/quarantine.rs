@@ -7,6 +7,7 @@ use std::path::Path;
 
 use crate::beneath::{open_beneath, remove_tree};
 use crate::layout::{OUTBOUND, SessionLayout};
+use domain::plain::chain;
 
 /// What is kept of each damaged file, in bytes: enough to find out what happened, and little beside the
 /// disk limit of an agent, which does not count it.
@@ -27,7 +28,7 @@ pub(super) fn move_away(paths: &SessionLayout) -> io::Result<()> {
         let name = format!("{OUTBOUND}{suffix}");
         // What cannot be read, or has no room on the disk, is gone: no message depends on it.
         if let Err(err) = keep(&from, &name, &to.join(&name)) {
-            tracing::debug!(name, error = &err as &dyn std::error::Error, "nothing of it is kept");
+            tracing::debug!(name, why = chain(&err), "nothing of it is kept");
         }
         remove(&from.join(&name), &from.join(format!("{name}.damaged")))?;
     }

@@ -35,8 +35,8 @@ impl Pair {
 
     fn texts(&mut self) -> Vec<(String, String)> {
         let parts = self.host.rows().open_parts().unwrap();
-        let claim = |it: &domain::delivery::PartView| {
-            let part = self.host.claim_part(&it.key, NOW).unwrap().unwrap();
+        let claim = |part: &domain::delivery::PartView| {
+            let part = self.host.claim_part(&part.key, NOW).unwrap().unwrap();
             (part.reply_to.as_str().to_owned(), part.content.text().to_owned())
         };
         parts.iter().map(claim).collect()
@@ -45,14 +45,14 @@ impl Pair {
 
 #[test]
 fn a_slot_becomes_one_message_with_what_belongs_to_it() {
-    let mut it = pair();
-    assert!(it.host.posting().insert_task(&task(100), NOW).unwrap());
-    assert!(!it.host.posting().insert_task(&task(100), NOW).unwrap(), "it is there already");
+    let mut pair = pair();
+    assert!(pair.host.posting().insert_task(&task(100), NOW).unwrap());
+    assert!(!pair.host.posting().insert_task(&task(100), NOW).unwrap(), "it is there already");
     let mut moved = task(100);
     moved.message.from = Address { chat: "d".into(), ..moved.message.from };
-    assert!(!it.host.posting().insert_task(&moved, NOW).unwrap(), "whatever its chat is called");
-    it.say("m1");
-    let mut runner = it.runner();
+    assert!(!pair.host.posting().insert_task(&moved, NOW).unwrap(), "whatever its chat is called");
+    pair.say("m1");
+    let mut runner = pair.runner();
     let due = runner.due(NOW, &[]).unwrap();
     assert_eq!(due.len(), 1, "it goes alone");
     assert_eq!(due[0].text, "say hello");
@@ -65,8 +65,8 @@ fn a_slot_becomes_one_message_with_what_belongs_to_it() {
         found: None,
     };
     assert_eq!(due[0].task.as_ref(), Some(&task_run));
-    assert_eq!(it.host.posting().outcomes().unwrap()[0].0, "task:t7:900000");
-    let waiting = &it.host.snapshot().unwrap().waiting[0];
+    assert_eq!(pair.host.posting().outcomes().unwrap()[0].0, "task:t7:900000");
+    let waiting = &pair.host.snapshot().unwrap().waiting[0];
     assert!(waiting.told && waiting.status, "nobody is told that it waits or goes on");
 }
 
@@ -80,16 +80,16 @@ fn an_answer_says_that_it_is_late_and_replies_to_nobody() {
              missed.\nhello",
         ),
     ] {
-        let mut it = pair();
-        it.host.posting().insert_task(&task(late), NOW).unwrap();
-        it.turn(&answer("hello"));
-        assert_eq!(it.texts(), [(String::new(), text.to_owned())]);
+        let mut pair = pair();
+        pair.host.posting().insert_task(&task(late), NOW).unwrap();
+        pair.turn(&answer("hello"));
+        assert_eq!(pair.texts(), [(String::new(), text.to_owned())]);
     }
 }
 
 /// A session whose task 7 has fired.
 fn fired() -> Pair {
-    let mut it = pair();
+    let mut pair = pair();
     let sql = format!(
         "INSERT INTO task (id, agent_group, messaging_group, created_by, prompt, rule, zone, missed,
              state, created_at, changed_at, accounted_until)
@@ -97,14 +97,14 @@ fn fired() -> Pair {
          INSERT INTO fire (task, slot, fired_at, state) VALUES (7, {}, 0, 'fired');",
         KEY.slot.0
     );
-    it.host.central().conn.execute_batch(&sql).unwrap();
-    it.host.posting().insert_task(&task(0), NOW).unwrap();
-    it
+    pair.host.central().conn.execute_batch(&sql).unwrap();
+    pair.host.posting().insert_task(&task(0), NOW).unwrap();
+    pair
 }
 
 /// State, result, cost, and whether it says nothing about the task.
-fn end_of(it: &mut Pair) -> (String, Option<String>, Option<i64>, bool) {
-    let central = it.host.central();
+fn end_of(pair: &mut Pair) -> (String, Option<String>, Option<i64>, bool) {
+    let central = pair.host.central();
     let sql = "SELECT task, excused FROM fire";
     let row = |row: &rusqlite::Row<'_>| Ok((TaskId(row.get(0)?), row.get(1)?));
     let (task, excused) = central.conn.query_row(sql, [], row).unwrap();
@@ -114,20 +114,20 @@ fn end_of(it: &mut Pair) -> (String, Option<String>, Option<i64>, bool) {
 
 #[test]
 fn a_run_is_reported_with_the_commit_that_ends_it() {
-    let mut it = fired();
-    assert_eq!(end_of(&mut it).0, "fired");
-    it.turn(&TurnEnd { cost: Cost::of_turn(31_000), ..answer("hello\nthere") });
+    let mut pair = fired();
+    assert_eq!(end_of(&mut pair).0, "fired");
+    pair.turn(&TurnEnd { cost: Cost::of_turn(31_000), ..answer("hello\nthere") });
     let result = Some("hello there".to_owned());
-    assert_eq!(end_of(&mut it), ("ok".to_owned(), result, Some(31_000), false));
+    assert_eq!(end_of(&mut pair), ("ok".to_owned(), result, Some(31_000), false));
 }
 
 #[test]
 fn a_run_that_a_user_stopped_does_not_count() {
-    let mut it = fired();
-    it.runner();
-    it.apply_stop(1);
+    let mut pair = fired();
+    pair.runner();
+    pair.apply_stop(1);
     let why = Some("it was stopped".to_owned());
-    assert_eq!(end_of(&mut it), ("failed".to_owned(), why, None, true));
+    assert_eq!(end_of(&mut pair), ("failed".to_owned(), why, None, true));
 }
 
 #[test]
@@ -143,21 +143,21 @@ fn a_task_that_fails_or_rests_says_nothing_on_its_own() {
     for (end, state) in
         [(end(Outcome::Failed, Some("I could not")), "failed"), (end(Outcome::Silent, None), "ok")]
     {
-        let mut it = fired();
-        it.turn(&end);
-        assert_eq!(it.texts(), []);
-        assert_eq!(end_of(&mut it), (state.to_owned(), why.clone(), None, false));
+        let mut pair = fired();
+        pair.turn(&end);
+        assert_eq!(pair.texts(), []);
+        assert_eq!(end_of(&mut pair), (state.to_owned(), why.clone(), None, false));
     }
-    let mut it = fired();
-    it.host.posting().fail(M1, FailReason::Crashes, "andy", NOW).unwrap();
-    assert_eq!(it.texts(), []);
-    assert_eq!(end_of(&mut it).0, "failed");
+    let mut pair = fired();
+    pair.host.posting().fail(M1, FailReason::Crashes, "andy", NOW).unwrap();
+    assert_eq!(pair.texts(), []);
+    assert_eq!(end_of(&mut pair).0, "failed");
 }
 
 #[test]
 fn a_person_is_never_met_with_silence() {
-    let mut it = pair();
-    it.say("m1");
+    let mut pair = pair();
+    pair.say("m1");
     let silent = TurnEnd {
         messages: vec![M1],
         outcome: Outcome::Silent,
@@ -165,21 +165,21 @@ fn a_person_is_never_met_with_silence() {
         text: None,
         cost: None,
     };
-    it.turn(&silent);
-    assert_eq!(it.host.posting().outcomes().unwrap()[0].1, Some(Outcome::Failed));
-    let texts = it.texts();
+    pair.turn(&silent);
+    assert_eq!(pair.host.posting().outcomes().unwrap()[0].1, Some(Outcome::Failed));
+    let texts = pair.texts();
     assert!(texts.len() == 1 && texts[0].0 == "m1", "{texts:?}");
     assert!(texts[0].1.contains("without an answer"), "{texts:?}");
 }
 
 #[test]
 fn a_task_that_is_interrupted_goes_on_without_a_word() {
-    let mut it = pair();
-    it.host.posting().insert_task(&task(0), NOW).unwrap();
-    it.runner().claim(&[M1], NOW).unwrap();
+    let mut pair = pair();
+    pair.host.posting().insert_task(&task(0), NOW).unwrap();
+    pair.runner().claim(&[M1], NOW).unwrap();
     let (runner, silent) =
         (domain::Incarnation(1), domain::trouble::Trouble::Silent { tool: None });
-    it.host.posting().record_exit(runner, true, "", Some(&silent), NOW).unwrap();
-    it.host.posting().release(M1, runner, NOW, "andy", NOW).unwrap();
-    assert_eq!(it.texts(), [], "nobody waits for it");
+    pair.host.posting().record_exit(runner, true, "", Some(&silent), NOW).unwrap();
+    pair.host.posting().release(M1, runner, NOW, "andy", NOW).unwrap();
+    assert_eq!(pair.texts(), [], "nobody waits for it");
 }

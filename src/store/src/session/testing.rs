@@ -7,18 +7,20 @@ use domain::agent::AgentGroup;
 use domain::delivery::by_hand::HostKey;
 use domain::delivery::{PartKey, Verdict};
 use domain::message::{Address, ChatInfo};
+use domain::plain::chain;
 #[cfg(test)]
 use domain::session::Mailbox;
 use domain::session_key::SessionKey;
 use domain::time::Timestamp;
 use domain::{AgentName, SessionId};
 
+use super::outgoing_attachments::copy_all;
 use super::tasks::{RUN_END, TaskEnd};
 use super::{ImportReport, SessionContext, SessionRows, SessionStore};
 use crate::layout::Layout;
 use crate::mailbox::InboundBox;
 #[cfg(test)]
-use crate::outbound::News;
+use crate::outbound::Unimported;
 use crate::outbox::ClaimedPart;
 use crate::{CentralStore, StoreError};
 
@@ -109,8 +111,8 @@ impl SessionStore {
         now: Timestamp,
     ) -> Result<ImportReport, StoreError> {
         let import_state = self.rows().import_state()?;
-        drop(self.mailboxes.news(&import_state));
-        let (news, files) = self.mailboxes.take_news()?;
+        let news = self.mailboxes.news(&import_state).unwrap_or_default();
+        let files = copy_all(&self.mailboxes.paths, &news.files())?;
         let report = self.rows().import(news, &files, context, now)?;
         self.post()?;
         Ok(report)
@@ -148,7 +150,7 @@ impl SessionStore {
 
     /// What the runner wrote that was not imported.
     #[cfg(test)]
-    pub(super) fn news(&mut self) -> Result<News, Mailbox> {
+    pub(super) fn news(&mut self) -> Result<Unimported, Mailbox> {
         match self.rows().import_state() {
             Ok(import_state) => self.mailboxes.news(&import_state),
             Err(err) => Err(Mailbox::Damaged(err.to_string())),
@@ -183,7 +185,7 @@ impl Drop for Posting<'_> {
         if self.mailbox.lacks(&content)
             && let Err(err) = self.mailbox.post(content)
         {
-            tracing::debug!(error = &err as &dyn std::error::Error, "posted by the next start");
+            tracing::debug!(why = chain(&err), "posted by the next start");
         }
     }
 }

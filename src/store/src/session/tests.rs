@@ -105,182 +105,182 @@ pub(super) fn answer(text: &str) -> TurnEnd {
 
 #[test]
 fn a_message_goes_there_and_its_answer_comes_back() {
-    let mut it = pair();
-    it.say("m1");
-    it.say("m1");
-    let mut runner = it.runner();
+    let mut pair = pair();
+    pair.say("m1");
+    pair.say("m1");
+    let mut runner = pair.runner();
     let due = runner.due(NOW, &[]).unwrap();
     assert_eq!(due.iter().map(|it| it.text.as_str()).collect::<Vec<_>>(), ["text of m1"]);
     runner.claim(&[M1], NOW).unwrap();
     assert_eq!(runner.due(NOW, &[]).unwrap(), []);
-    let seen = it.host.snapshot().unwrap();
+    let seen = pair.host.snapshot().unwrap();
     assert_eq!(seen.waiting[0].claim, Some(Incarnation(1)));
-    assert!(!seen.news);
+    assert!(!seen.news.is_news());
     runner.end_turn(&answer("hello"), &[("continuation", Some("c1"))], NOW).unwrap();
-    assert!(it.host.snapshot().unwrap().news);
-    let report = it.host.import(&context(100), NOW).unwrap();
+    assert!(pair.host.snapshot().unwrap().news.is_news());
+    let report = pair.host.import(&context(100), NOW).unwrap();
     assert_eq!(report.ended, [(M1, Outcome::Answered)]);
-    let seen = it.host.snapshot().unwrap();
-    assert!(!seen.news && seen.waiting.is_empty());
-    let key = it.host.rows().open_parts().unwrap()[0].key.clone();
-    let part = it.host.claim_part(&key, NOW).unwrap().unwrap();
+    let seen = pair.host.snapshot().unwrap();
+    assert!(!seen.news.is_news() && seen.waiting.is_empty());
+    let key = pair.host.rows().open_parts().unwrap()[0].key.clone();
+    let part = pair.host.claim_part(&key, NOW).unwrap().unwrap();
     assert_eq!((text_of(&part), part.reply_to.as_str(), part.is_repeat), ("hello", "m1", false));
     assert_eq!(runner.state("continuation").unwrap().as_deref(), Some("c1"));
     let sent = Verdict::Sent { platform_id: "p".into() };
-    it.host.conclude(&part.host_key.part, &sent, NOW).unwrap();
-    assert_eq!(it.host.rows().open_parts().unwrap(), []);
-    assert_eq!(it.host.claim_part(&part.host_key.part, NOW).unwrap(), None);
+    pair.host.conclude(&part.host_key.part, &sent, NOW).unwrap();
+    assert_eq!(pair.host.rows().open_parts().unwrap(), []);
+    assert_eq!(pair.host.claim_part(&part.host_key.part, NOW).unwrap(), None);
 }
 
 #[test]
 fn a_turn_whose_end_was_committed_and_not_heard_of_is_answered_once() {
-    let mut it = pair();
-    it.say("m1");
-    let mut runner = it.runner();
+    let mut pair = pair();
+    pair.say("m1");
+    let mut runner = pair.runner();
     runner.claim(&[M1], NOW).unwrap();
     for _ in 0..2 {
         runner.end_turn(&answer("hello"), &[], NOW).unwrap();
     }
-    it.host.import(&context(100), NOW).unwrap();
-    assert_eq!(it.host.rows().open_parts().unwrap().len(), 1);
+    pair.host.import(&context(100), NOW).unwrap();
+    assert_eq!(pair.host.rows().open_parts().unwrap().len(), 1);
 }
 
 #[test]
 fn an_answer_to_several_messages_names_them_all() {
-    let mut it = pair();
-    it.say("m1");
-    it.say("m2");
-    let mut runner = it.runner();
+    let mut pair = pair();
+    pair.say("m1");
+    pair.say("m2");
+    let mut runner = pair.runner();
     let both = vec![M1, MessageSeq(4)];
     runner.claim(&both, NOW).unwrap();
     let end = TurnEnd { messages: both, ..answer("to both") };
     runner.end_turn(&end, &[], NOW).unwrap();
-    assert_eq!(it.host.import(&context(100), NOW).unwrap().ended.len(), 2);
-    let key = it.host.rows().open_parts().unwrap()[0].key.clone();
-    let part = it.host.claim_part(&key, NOW).unwrap().unwrap();
+    assert_eq!(pair.host.import(&context(100), NOW).unwrap().ended.len(), 2);
+    let key = pair.host.rows().open_parts().unwrap()[0].key.clone();
+    let part = pair.host.claim_part(&key, NOW).unwrap().unwrap();
     assert_eq!((part.reply_to.as_str(), &part.also[..]), ("m2", &["m1".to_owned()][..]));
 }
 
 #[test]
 fn an_answer_names_no_message_of_another_thread() {
-    let mut it = pair();
+    let mut pair = pair();
     let mut elsewhere = incoming("m1");
     elsewhere.from.thread = Some("t-ann".into());
     let admitted = Admitted { message: elsewhere, kind: InboundKind::Chat, rule: None };
-    it.host.posting().insert(&[admitted], NOW).unwrap();
-    it.say("m2");
-    let mut runner = it.runner();
+    pair.host.posting().insert(&[admitted], NOW).unwrap();
+    pair.say("m2");
+    let mut runner = pair.runner();
     let both = vec![M1, MessageSeq(4)];
     runner.claim(&both, NOW).unwrap();
     let end = TurnEnd { messages: both, ..answer("to both") };
     runner.end_turn(&end, &[], NOW).unwrap();
-    it.host.import(&context(100), NOW).unwrap();
-    let key = it.host.rows().open_parts().unwrap()[0].key.clone();
-    let part = it.host.claim_part(&key, NOW).unwrap().unwrap();
+    pair.host.import(&context(100), NOW).unwrap();
+    let key = pair.host.rows().open_parts().unwrap()[0].key.clone();
+    let part = pair.host.claim_part(&key, NOW).unwrap().unwrap();
     assert_eq!((part.reply_to.as_str(), &part.also[..]), ("m2", &[][..]));
 }
 
 #[test]
 fn importing_again_after_a_crash_changes_nothing() {
-    let mut it = pair();
-    it.say("m1");
-    let mut runner = it.runner();
+    let mut pair = pair();
+    pair.say("m1");
+    let mut runner = pair.runner();
     runner.claim(&[M1], NOW).unwrap();
     runner.say(M1, "a word in between", NOW).unwrap();
     runner.end_turn(&answer("one two three"), &[], NOW).unwrap();
-    it.host.import(&context(8), NOW).unwrap();
-    let before = it.host.snapshot().unwrap();
-    assert_eq!(it.host.import(&context(8), NOW).unwrap().ended, []);
-    assert_eq!(it.host.snapshot().unwrap(), before);
+    pair.host.import(&context(8), NOW).unwrap();
+    let before = pair.host.snapshot().unwrap();
+    assert_eq!(pair.host.import(&context(8), NOW).unwrap().ended, []);
+    assert_eq!(pair.host.snapshot().unwrap(), before);
 }
 
 #[test]
 fn a_released_claim_is_forgotten_and_a_new_incarnation_may_claim() {
-    let mut it = pair();
-    it.say("m1");
-    let mut first = it.runner();
+    let mut pair = pair();
+    pair.say("m1");
+    let mut first = pair.runner();
     first.claim(&[M1], NOW).unwrap();
-    it.host.posting().release(M1, Incarnation(1), NOW, "andy", NOW).unwrap();
-    it.host.posting().release(M1, Incarnation(1), NOW, "andy", NOW).unwrap();
-    let waiting = &it.host.snapshot().unwrap().waiting[0];
+    pair.host.posting().release(M1, Incarnation(1), NOW, "andy", NOW).unwrap();
+    pair.host.posting().release(M1, Incarnation(1), NOW, "andy", NOW).unwrap();
+    let waiting = &pair.host.snapshot().unwrap().waiting[0];
     assert_eq!((waiting.claim, waiting.tries), (None, 1), "released once");
     drop(first);
-    let mut second = it.runner();
+    let mut second = pair.runner();
     assert_eq!(second.due(NOW, &[]).unwrap()[0].tries, 1);
     second.claim(&[M1], NOW).unwrap();
-    assert_eq!(it.host.snapshot().unwrap().waiting[0].claim, Some(Incarnation(2)));
+    assert_eq!(pair.host.snapshot().unwrap().waiting[0].claim, Some(Incarnation(2)));
 }
 
 #[test]
 fn a_claim_left_by_a_crash_is_uncertain_and_sent_again_as_a_repeat() {
-    let mut it = pair();
-    it.say("m1");
-    it.host.posting().fail(M1, FailReason::CannotStart, "andy", NOW).unwrap();
-    it.host.posting().fail(M1, FailReason::CannotStart, "andy", NOW).unwrap();
-    let parts = it.host.rows().open_parts().unwrap();
+    let mut pair = pair();
+    pair.say("m1");
+    pair.host.posting().fail(M1, FailReason::CannotStart, "andy", NOW).unwrap();
+    pair.host.posting().fail(M1, FailReason::CannotStart, "andy", NOW).unwrap();
+    let parts = pair.host.rows().open_parts().unwrap();
     assert_eq!(parts.len(), 1, "told once");
-    it.host.claim_part(&parts[0].key, NOW).unwrap().unwrap();
-    assert_eq!(it.host.rows().open_parts().unwrap()[0].state, PartState::Claimed);
-    it.host.conclude(&parts[0].key, &Verdict::Uncertain { retry_at: NOW }, NOW).unwrap();
-    let part = it.host.claim_part(&parts[0].key, NOW).unwrap().unwrap();
+    pair.host.claim_part(&parts[0].key, NOW).unwrap().unwrap();
+    assert_eq!(pair.host.rows().open_parts().unwrap()[0].state, PartState::Claimed);
+    pair.host.conclude(&parts[0].key, &Verdict::Uncertain { retry_at: NOW }, NOW).unwrap();
+    let part = pair.host.claim_part(&parts[0].key, NOW).unwrap().unwrap();
     assert!(part.is_repeat && text_of(&part).contains("can't be started"));
 }
 
 #[test]
 fn bad_launches_count_until_one_brings_a_message_to_its_end() {
-    let mut it = pair();
-    for incarnation in 1..=3 {
-        assert_eq!(it.host.posting().launch(NOW).unwrap(), Incarnation(incarnation));
-        assert_eq!(it.host.snapshot().unwrap().launches.open, Some(Incarnation(incarnation)));
-        it.host.posting().record_exit(Incarnation(incarnation), true, "exit 1", None, NOW).unwrap();
+    let mut pair = pair();
+    for incarnation in (1..=3).map(Incarnation) {
+        assert_eq!(pair.host.posting().launch(NOW).unwrap(), incarnation);
+        assert_eq!(pair.host.snapshot().unwrap().launches.open, Some(incarnation));
+        pair.host.posting().record_exit(incarnation, true, "exit 1", None, NOW).unwrap();
     }
-    assert_eq!(it.host.snapshot().unwrap().launches.failures, 3);
-    it.say("m1");
-    let mut runner = it.runner();
+    assert_eq!(pair.host.snapshot().unwrap().launches.failures, 3);
+    pair.say("m1");
+    let mut runner = pair.runner();
     runner.claim(&[M1], NOW).unwrap();
     runner.end_turn(&answer("x"), &[], NOW).unwrap();
-    it.host.import(&context(100), NOW).unwrap();
-    it.host.posting().record_exit(Incarnation(4), true, "exit 1", None, NOW).unwrap();
-    assert_eq!(it.host.snapshot().unwrap().launches.failures, 0);
+    pair.host.import(&context(100), NOW).unwrap();
+    pair.host.posting().record_exit(Incarnation(4), true, "exit 1", None, NOW).unwrap();
+    assert_eq!(pair.host.snapshot().unwrap().launches.failures, 0);
 }
 
 #[test]
 fn a_hostile_outbound_database_is_refused_and_hurts_nobody() {
-    let mut it = pair();
-    it.say("m1");
-    let outbound = it.paths.outbound();
-    drop(it.runner());
+    let mut pair = pair();
+    pair.say("m1");
+    let outbound = pair.paths.outbound();
+    drop(pair.runner());
     // A write-ahead log would map memory that the agent can cut off.
     let conn = Connection::open(&outbound).unwrap();
     conn.pragma_update(None, "journal_mode", "WAL").unwrap();
-    assert!(matches!(it.host.snapshot().unwrap().mailbox, Mailbox::Damaged(_)));
+    assert!(matches!(pair.host.snapshot().unwrap().mailbox, Mailbox::Damaged(_)));
     drop(conn);
     std::fs::remove_file(&outbound).unwrap();
-    std::os::unix::fs::symlink(it.paths.inbound(), &outbound).unwrap();
-    assert!(matches!(it.host.snapshot().unwrap().mailbox, Mailbox::Damaged(_)));
+    std::os::unix::fs::symlink(pair.paths.inbound(), &outbound).unwrap();
+    assert!(matches!(pair.host.snapshot().unwrap().mailbox, Mailbox::Damaged(_)));
     std::fs::remove_file(&outbound).unwrap();
     std::fs::write(&outbound, [0x53; 4096]).unwrap();
-    assert!(matches!(it.host.snapshot().unwrap().mailbox, Mailbox::Damaged(_)));
+    assert!(matches!(pair.host.snapshot().unwrap().mailbox, Mailbox::Damaged(_)));
     // A reply to a message that never was goes to the session's own chat or nowhere.
     std::fs::remove_file(&outbound).unwrap();
-    let mut runner = it.runner();
+    let mut runner = pair.runner();
     runner.say(MessageSeq(4_000), "forged", NOW).unwrap();
-    it.host.import(&context(100), NOW).unwrap();
-    let parts = it.host.rows().open_parts().unwrap();
-    let part = it.host.claim_part(&parts[0].key, NOW).unwrap().unwrap();
+    pair.host.import(&context(100), NOW).unwrap();
+    let parts = pair.host.rows().open_parts().unwrap();
+    let part = pair.host.claim_part(&parts[0].key, NOW).unwrap().unwrap();
     assert_eq!(part.to.chat, "c");
 }
 
 #[test]
 fn a_writer_that_died_in_mid_transaction_is_waited_for() {
-    let mut it = pair();
-    it.say("m1");
-    let mut runner = it.runner();
+    let mut pair = pair();
+    pair.say("m1");
+    let mut runner = pair.runner();
     runner.claim(&[M1], NOW).unwrap();
     drop(runner);
     // A journal beside a file that was changed is what a power cut leaves.
-    let journal = it.paths.outbound().with_extension("db-journal");
-    let conn = Connection::open(it.paths.outbound()).unwrap();
+    let journal = pair.paths.outbound().with_extension("db-journal");
+    let conn = Connection::open(pair.paths.outbound()).unwrap();
     conn.pragma_update(None, "journal_mode", "PERSIST").unwrap();
     conn.pragma_update(None, "cache_size", 1).unwrap();
     conn.pragma_update(None, "cache_spill", 1).unwrap();
@@ -289,73 +289,14 @@ fn a_writer_that_died_in_mid_transaction_is_waited_for() {
         let sql = "INSERT INTO session_state VALUES (?1, ?2)";
         conn.execute(sql, (format!("k{n}"), "x".repeat(1_000))).unwrap();
     }
-    let (db, hot) = (std::fs::read(it.paths.outbound()).unwrap(), std::fs::read(&journal).unwrap());
+    let db = std::fs::read(pair.paths.outbound()).unwrap();
+    let hot = std::fs::read(&journal).unwrap();
     drop(conn);
-    std::fs::write(it.paths.outbound(), db).unwrap();
+    std::fs::write(pair.paths.outbound(), db).unwrap();
     std::fs::write(&journal, hot).unwrap();
-    let seen = it.host.snapshot().unwrap();
-    assert!(seen.mailbox == Mailbox::NeedsRunner && !seen.news);
-    let mut runner = it.runner();
+    let seen = pair.host.snapshot().unwrap();
+    assert!(seen.mailbox == Mailbox::NeedsRunner && !seen.news.is_news());
+    let mut runner = pair.runner();
     assert_eq!(runner.state("k1").unwrap(), None, "rolled back");
-    assert_eq!(it.host.snapshot().unwrap().mailbox, Mailbox::Sound);
-}
-
-#[test]
-fn what_answers_an_event_before_anybody_wrote_reaches_somebody() {
-    let mut it = pair();
-    let insert = |it: &Pair, sql: &str| it.host.rows().scope.execute_batch(sql).unwrap();
-    let answer_next = |it: &mut Pair, id: &str| {
-        let from = Address { channel: "hook".into(), chat: "house".into(), ..incoming(id).from };
-        let message = Incoming { from, ..incoming(id) };
-        let admitted = Admitted { message, kind: InboundKind::Chat, rule: None };
-        it.host.posting().insert(&[admitted], NOW).unwrap();
-        let mut runner = it.runner();
-        let seq = it.host.snapshot().unwrap().waiting[0].message;
-        runner.claim(&[seq], NOW).unwrap();
-        let end = TurnEnd { messages: vec![seq], ..answer("it failed") };
-        runner.end_turn(&end, &[], NOW).unwrap();
-        let mut context = context(100);
-        context
-            .render_caps
-            .insert("hook".into(), RenderCaps { mute: true, ..RenderCaps::default() });
-        it.host.import(&context, NOW).unwrap();
-        let key = it.host.rows().open_parts().unwrap()[0].key.clone();
-        let part = it.host.claim_part(&key, NOW).unwrap().unwrap();
-        it.host.conclude(&key, &Verdict::Sent { platform_id: id.into() }, NOW).unwrap();
-        (part.to.clone(), text_of(&part).to_owned())
-    };
-    insert(
-        &it,
-        "INSERT INTO person (id, name, created_at) VALUES (1, 'Zoe', 1);
-         INSERT INTO handle (channel, id, person) VALUES ('cli', 'zoe', 1);
-         INSERT INTO role (person, role) VALUES (1, 'owner');
-         INSERT INTO messaging_group (id, channel, account, chat, peer, active_at)
-             VALUES (70, 'cli', 'local', 'dm-zoe', 'zoe', 5);",
-    );
-    let (to, text) = answer_next(&mut it, "e1");
-    assert_eq!(to.chat, "dm-zoe");
-    assert_eq!(text, "(About an event from hook:house, which takes no answers.)\nit failed");
-    insert(
-        &it,
-        "INSERT INTO messaging_group (id, channel, account, chat, active_at)
-             VALUES (71, 'cli', 'local', 'family', 1);
-         INSERT INTO wiring (messaging_group, agent_group, session_mode)
-             SELECT 71, agent_group, 'agent-shared' FROM session;
-         UPDATE session SET messaging_group = NULL;",
-    );
-    assert_eq!(answer_next(&mut it, "e2").0.chat, "family", "it is part of the conversation");
-    it.wire();
-    it.say("m1");
-    let seq = it.host.snapshot().unwrap().waiting[0].message;
-    let end = TurnEnd { messages: vec![seq], ..answer("hello") };
-    let mut runner = it.runner();
-    runner.claim(&[seq], NOW).unwrap();
-    runner.end_turn(&end, &[], NOW).unwrap();
-    it.host.import(&context(100), NOW).unwrap();
-    let key = it.host.rows().open_parts().unwrap()[0].key.clone();
-    it.host.claim_part(&key, NOW).unwrap().unwrap();
-    it.host.conclude(&key, &Verdict::Sent { platform_id: "p9".into() }, NOW).unwrap();
-    assert_eq!(answer_next(&mut it, "e3").0.chat, incoming("m1").from.chat, "the last other chat");
-    insert(&it, "UPDATE messaging_group SET denied_at = 1 WHERE chat = 'c'");
-    assert_eq!(answer_next(&mut it, "e4").0.chat, "family", "a denied chat hears nothing");
+    assert_eq!(pair.host.snapshot().unwrap().mailbox, Mailbox::Sound);
 }

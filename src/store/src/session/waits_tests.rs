@@ -15,21 +15,21 @@ const M2: MessageSeq = MessageSeq(4);
 const HOUR: std::time::Duration = std::time::Duration::from_secs(3_600);
 
 /// A runner with two messages in hand.
-fn at_work(it: &mut Pair) -> RunnerStore {
-    it.say("m1");
-    it.say("m2");
-    let mut runner = it.runner();
+fn at_work(pair: &mut Pair) -> RunnerStore {
+    pair.say("m1");
+    pair.say("m2");
+    let mut runner = pair.runner();
     runner.claim(&[M1, M2], NOW).unwrap();
     runner
 }
 
-fn send_all(it: &mut Pair) -> Vec<ClaimedPart> {
+fn send_all(pair: &mut Pair) -> Vec<ClaimedPart> {
     let mut sent = vec![];
-    while let Some(part) = it.host.rows().open_parts().unwrap().first() {
-        let part = it.host.claim_part(&part.key, NOW).unwrap().unwrap();
+    while let Some(part) = pair.host.rows().open_parts().unwrap().first() {
+        let part = pair.host.claim_part(&part.key, NOW).unwrap().unwrap();
         let platform_id = format!("p{}", sent.len());
         let verdict = domain::delivery::Verdict::Sent { platform_id };
-        it.host.conclude(&part.host_key.part, &verdict, NOW).unwrap();
+        pair.host.conclude(&part.host_key.part, &verdict, NOW).unwrap();
         sent.push(part);
     }
     sent
@@ -37,20 +37,20 @@ fn send_all(it: &mut Pair) -> Vec<ClaimedPart> {
 
 #[test]
 fn a_wait_releases_all_that_is_in_hand_and_is_told_once() {
-    let mut it = pair();
-    let mut runner = at_work(&mut it);
+    let mut pair = pair();
+    let mut runner = at_work(&mut pair);
     let until = NOW + HOUR;
     runner.wait(WaitClass::Limit, Some(until), &[("continuation", Some("c1"))]).unwrap();
     assert_eq!(runner.due(NOW, &[]).unwrap(), [], "not before the host knows");
-    assert!(it.host.snapshot().unwrap().news);
-    assert_eq!(it.host.import(&context(1_000), NOW).unwrap().ended, []);
-    let seen = it.host.snapshot().unwrap();
-    assert!(!seen.news);
+    assert!(pair.host.snapshot().unwrap().news.is_news());
+    assert_eq!(pair.host.import(&context(1_000), NOW).unwrap().ended, []);
+    let seen = pair.host.snapshot().unwrap();
+    assert!(!seen.news.is_news());
     let waits: Vec<_> =
         seen.waiting.iter().map(|it| (it.claim, it.tries, it.wait.map(|it| it.until))).collect();
     assert_eq!(waits, [(None, 0, Some(until)), (None, 0, None)]);
     assert!(seen.waiting.iter().all(|it| it.told), "one notice speaks for both");
-    let sent = send_all(&mut it);
+    let sent = send_all(&mut pair);
     assert_eq!(sent.len(), 1);
     assert!(sent[0].content.text().contains("limit") && sent[0].kind == PartKind::Interim);
     assert_eq!(runner.due(NOW, &[]).unwrap(), []);
@@ -63,75 +63,75 @@ fn a_wait_releases_all_that_is_in_hand_and_is_told_once() {
     // The same again an hour later: known to the chat.
     runner.claim(&[M1, M2], until).unwrap();
     runner.wait(WaitClass::Limit, None, &[]).unwrap();
-    it.host.import(&context(1_000), until).unwrap();
-    assert_eq!(send_all(&mut it).len(), 0);
+    pair.host.import(&context(1_000), until).unwrap();
+    assert_eq!(send_all(&mut pair).len(), 0);
     runner.wait(WaitClass::Billing, None, &[]).unwrap();
-    assert!(!it.host.snapshot().unwrap().news, "nothing in hand, nothing to wait for");
+    assert!(!pair.host.snapshot().unwrap().news.is_news(), "nothing in hand, nothing to wait for");
 }
 
 #[test]
 fn a_forged_wait_holds_up_only_what_waits_and_for_a_day_at_most() {
-    let mut it = pair();
-    let mut runner = at_work(&mut it);
+    let mut pair = pair();
+    let mut runner = at_work(&mut pair);
     runner.wait(WaitClass::Limit, Some(Timestamp(i64::MAX)), &[]).unwrap();
-    let forge = Connection::open(it.outbound()).unwrap();
+    let forge = Connection::open(pair.outbound()).unwrap();
     forge
         .execute_batch(
             "INSERT INTO waits VALUES (7, 4, 99, 'dance', -5), (8, 999, 1, 'limit', NULL)",
         )
         .unwrap();
-    it.host.import(&context(1_000), NOW).unwrap();
-    let seen = it.host.snapshot().unwrap();
-    assert!(!seen.news);
+    pair.host.import(&context(1_000), NOW).unwrap();
+    let seen = pair.host.snapshot().unwrap();
+    assert!(!seen.news.is_news());
     assert_eq!(seen.waiting[0].wait.unwrap().until, NOW + 24 * HOUR);
     assert_eq!(seen.waiting[1].wait.unwrap().class, WaitClass::Network);
 }
 
 #[test]
 fn the_notice_takes_the_place_of_the_line_and_the_answer_does_not() {
-    let mut it = pair();
-    let mut runner = at_work(&mut it);
-    it.host.posting().show_status(M2, std::time::Duration::ZERO, "working", NOW).unwrap();
-    send_all(&mut it);
+    let mut pair = pair();
+    let mut runner = at_work(&mut pair);
+    pair.host.posting().show_status(M2, std::time::Duration::ZERO, "working", NOW).unwrap();
+    send_all(&mut pair);
     runner.wait(WaitClass::Overloaded, None, &[]).unwrap();
-    it.host.import(&context(1_000), NOW).unwrap();
-    let sent = send_all(&mut it);
+    pair.host.import(&context(1_000), NOW).unwrap();
+    let sent = send_all(&mut pair);
     assert!(matches!(&sent[0].content, Content::Edit { target, .. } if target == "p0"));
-    assert_eq!(it.host.posting().shown_status().unwrap(), None);
-    assert_eq!(it.host.posting().status_line(M2).unwrap(), None);
+    assert_eq!(pair.host.posting().shown_status().unwrap(), None);
+    assert_eq!(pair.host.posting().status_line(M2).unwrap(), None);
     runner.claim(&[M1, M2], NOW).unwrap();
     let end = crate::TurnEnd { messages: vec![M1, M2], ..answer("done") };
     runner.end_turn(&end, &[], NOW).unwrap();
-    it.host.import(&context(1_000), NOW).unwrap();
-    assert_eq!(send_all(&mut it)[0].content, Content::Text("done".into()));
+    pair.host.import(&context(1_000), NOW).unwrap();
+    assert_eq!(send_all(&mut pair)[0].content, Content::Text("done".into()));
 }
 
 #[test]
 fn who_writes_during_a_wait_is_told_of_it_once() {
-    let mut it = pair();
-    let mut runner = at_work(&mut it);
+    let mut pair = pair();
+    let mut runner = at_work(&mut pair);
     runner.wait(WaitClass::Limit, Some(NOW + HOUR), &[]).unwrap();
-    it.host.import(&context(1_000), NOW).unwrap();
-    assert_eq!(send_all(&mut it).len(), 1);
-    it.say("m3");
-    it.say("m4");
+    pair.host.import(&context(1_000), NOW).unwrap();
+    assert_eq!(send_all(&mut pair).len(), 1);
+    pair.say("m3");
+    pair.say("m4");
     for message in [MessageSeq(6), MessageSeq(8), MessageSeq(6)] {
-        it.host.posting().tell(message, NOW).unwrap();
+        pair.host.posting().tell(message, NOW).unwrap();
     }
-    let sent = send_all(&mut it);
+    let sent = send_all(&mut pair);
     assert_eq!(sent.len(), 1);
     assert!(sent[0].content.text().contains("limit"), "{sent:?}");
 }
 
 #[test]
 fn a_last_chance_ends_every_wait_and_is_given_once() {
-    let mut it = pair();
-    let mut runner = at_work(&mut it);
+    let mut pair = pair();
+    let mut runner = at_work(&mut pair);
     runner.wait(WaitClass::Limit, Some(NOW + HOUR), &[]).unwrap();
-    it.host.import(&context(1_000), NOW).unwrap();
-    it.host.posting().last_chance(M1, NOW + HOUR, NOW).unwrap();
-    it.host.posting().last_chance(M1, NOW + 2 * HOUR, NOW).unwrap();
-    let waiting = &it.host.snapshot().unwrap().waiting[0];
+    pair.host.import(&context(1_000), NOW).unwrap();
+    pair.host.posting().last_chance(M1, NOW + HOUR, NOW).unwrap();
+    pair.host.posting().last_chance(M1, NOW + 2 * HOUR, NOW).unwrap();
+    let waiting = &pair.host.snapshot().unwrap().waiting[0];
     assert_eq!(waiting.last_chance, Some(NOW + HOUR));
     assert!(waiting.wait.unwrap().is_over(NOW));
     assert_eq!(runner.due(NOW, &[]).unwrap().len(), 2);
@@ -139,59 +139,59 @@ fn a_last_chance_ends_every_wait_and_is_given_once() {
 
 #[test]
 fn an_answer_to_what_was_given_up_is_not_shown() {
-    let mut it = pair();
-    let mut runner = at_work(&mut it);
+    let mut pair = pair();
+    let mut runner = at_work(&mut pair);
     let why = FailReason::Deadline(None);
-    it.host.posting().fail(M1, why, "andy", NOW).unwrap();
-    send_all(&mut it);
+    pair.host.posting().fail(M1, why, "andy", NOW).unwrap();
+    send_all(&mut pair);
     runner.end_turn(&answer("late"), &[], NOW).unwrap();
-    it.host.import(&context(1_000), NOW).unwrap();
-    assert_eq!(send_all(&mut it), []);
-    assert_eq!(it.host.posting().outcomes().unwrap()[0].1, Some(Outcome::Failed));
+    pair.host.import(&context(1_000), NOW).unwrap();
+    assert_eq!(send_all(&mut pair), []);
+    assert_eq!(pair.host.posting().outcomes().unwrap()[0].1, Some(Outcome::Failed));
 }
 
 #[test]
 fn a_runner_whose_successor_was_launched_commits_nothing() {
-    let mut it = pair();
-    let mut old = at_work(&mut it);
-    let mut new = it.runner();
+    let mut pair = pair();
+    let mut old = at_work(&mut pair);
+    let mut new = pair.runner();
     let refused = |done: Result<(), StoreError>| matches!(done, Err(StoreError::Superseded));
     assert!(refused(old.end_turn(&answer("late"), &[], NOW)));
     assert!(refused(old.claim(&[M1], NOW)));
     assert!(refused(old.wait(WaitClass::Limit, None, &[])));
     assert!(refused(old.say(M1, "late", NOW).map(drop)));
-    assert!(!it.host.snapshot().unwrap().news);
+    assert!(!pair.host.snapshot().unwrap().news.is_news());
     new.claim(&[M1], NOW).unwrap();
     new.end_turn(&answer("mine"), &[], NOW).unwrap();
 }
 
 #[test]
 fn an_interruption_is_told_once_with_what_helps() {
-    let mut it = pair();
-    at_work(&mut it);
+    let mut pair = pair();
+    at_work(&mut pair);
     let silent = Trouble::Silent { tool: Some("Bash".into()) };
-    it.host.posting().record_exit(Incarnation(1), true, "tail", Some(&silent), NOW).unwrap();
-    it.host.posting().release(M1, Incarnation(1), NOW, "andy", NOW).unwrap();
-    let sent = send_all(&mut it);
+    pair.host.posting().record_exit(Incarnation(1), true, "tail", Some(&silent), NOW).unwrap();
+    pair.host.posting().release(M1, Incarnation(1), NOW, "andy", NOW).unwrap();
+    let sent = send_all(&mut pair);
     assert!(sent[0].content.text().contains("`Bash`"), "{sent:?}");
-    it.runner().claim(&[M1], NOW).unwrap();
-    it.host.posting().record_exit(Incarnation(2), true, "tail", Some(&silent), NOW).unwrap();
-    it.host.posting().release(M1, Incarnation(2), NOW, "andy", NOW).unwrap();
-    assert_eq!(send_all(&mut it), []);
-    it.host.posting().fail(M1, FailReason::Crashes, "andy", NOW).unwrap();
-    let text = send_all(&mut it)[0].content.text().to_owned();
+    pair.runner().claim(&[M1], NOW).unwrap();
+    pair.host.posting().record_exit(Incarnation(2), true, "tail", Some(&silent), NOW).unwrap();
+    pair.host.posting().release(M1, Incarnation(2), NOW, "andy", NOW).unwrap();
+    assert_eq!(send_all(&mut pair), []);
+    pair.host.posting().fail(M1, FailReason::Crashes, "andy", NOW).unwrap();
+    let text = send_all(&mut pair)[0].content.text().to_owned();
     assert!(text.contains("`Bash`") && !text.contains("tail"), "{text}");
 }
 
 #[test]
 fn nobody_hears_of_an_interruption_of_what_is_over() {
-    let mut it = pair();
-    let mut runner = at_work(&mut it);
+    let mut pair = pair();
+    let mut runner = at_work(&mut pair);
     runner.end_turn(&answer("done"), &[], NOW).unwrap();
-    it.host.import(&context(1_000), NOW).unwrap();
-    assert_eq!(send_all(&mut it).len(), 1);
+    pair.host.import(&context(1_000), NOW).unwrap();
+    assert_eq!(send_all(&mut pair).len(), 1);
     let silent = Trouble::Silent { tool: None };
-    it.host.posting().record_exit(Incarnation(1), true, "", Some(&silent), NOW).unwrap();
-    it.host.posting().release(M1, Incarnation(1), NOW, "andy", NOW).unwrap();
-    assert_eq!(send_all(&mut it), []);
+    pair.host.posting().record_exit(Incarnation(1), true, "", Some(&silent), NOW).unwrap();
+    pair.host.posting().release(M1, Incarnation(1), NOW, "andy", NOW).unwrap();
+    assert_eq!(send_all(&mut pair), []);
 }

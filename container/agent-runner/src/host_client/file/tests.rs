@@ -110,5 +110,5 @@ async fn a_caption_that_is_too_long_is_refused_with_its_length() {
     let caption = "x".repeat(TEXT_BYTES_MAX + 1);
     let file = FileToSend { path: "a.txt".into(), caption, name: None };
     let err = host_client.send_file(file, None).await.unwrap_err();
-    assert!(matches!(err, ToolError::TooLong(it) if it == TEXT_BYTES_MAX + 1), "{err}");
+    assert!(matches!(err, ToolError::TooLong(bytes) if bytes == TEXT_BYTES_MAX + 1), "{err}");
 }

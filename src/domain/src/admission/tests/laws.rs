@@ -60,10 +60,10 @@ prop_compose! {
 
 proptest! {
     #[test]
-    fn nothing_of_an_unknown_user_gets_into_a_chat_that_is_not_public(it in any_case()) {
-        for decision in it.admit().decisions {
-            let known = access(it.standing.as_ref(), &decision.agent).is_known();
-            if !known && it.chat.policy != Policy::Public {
+    fn nothing_of_an_unknown_user_gets_into_a_chat_that_is_not_public(case in any_case()) {
+        for decision in case.admit().decisions {
+            let known = access(case.standing.as_ref(), &decision.agent).is_known();
+            if !known && case.chat.policy != Policy::Public {
                 prop_assert!(matches!(decision.decision, Decision::Ignore(_)), "{:?}", decision);
             }
         }
@@ -71,12 +71,12 @@ proptest! {
 
     #[test]
     fn an_agent_does_not_look_at_the_settings_and_people_of_another(
-        it in any_case(), abby in any_wiring("abby"), denied_by_abby: bool
+        one in any_case(), abby in any_wiring("abby"), denied_by_abby: bool
     ) {
         let andys = |case: &Case| {
             case.admit().decisions.into_iter().find(|it| it.agent == agent("andy"))
         };
-        let mut other = it.clone();
+        let mut other = one.clone();
         other.wirings[1] = abby;
         if denied_by_abby {
             other.denied_by.push(agent("abby"));
@@ -84,25 +84,26 @@ proptest! {
         if let Some(standing) = &mut other.standing {
             standing.member_of.push(agent("abby"));
         }
-        prop_assert_eq!(andys(&it), andys(&other));
+        prop_assert_eq!(andys(&one), andys(&other));
     }
 
     #[test]
     fn what_is_kept_as_background_engages_nobody_and_nothing_is_both_kept_and_asked_about(
-        it in any_case()
+        case in any_case()
     ) {
-        let mut dropping = it.clone();
+        let mut dropping = case.clone();
         for wiring in &mut dropping.wirings {
             wiring.ignored = Ignored::Drop;
         }
-        for (one, other) in it.admit().decisions.iter().zip(dropping.admit().decisions) {
+        for (one, other) in case.admit().decisions.iter().zip(dropping.admit().decisions) {
             let kept = one.decision == Decision::Accumulate;
             prop_assert_eq!(kept, one.decision != other.decision);
             prop_assert!(!kept || other.decision == Decision::Ignore(Why::NotCalled));
         }
-        if let Some(Ask::Sender { agent }) = it.admit().ask {
-            let known = access(it.standing.as_ref(), &agent).is_known();
-            prop_assert!(!known && it.chat.policy == Policy::Ask && !it.denied_by.contains(&agent));
+        if let Some(Ask::Sender { agent }) = case.admit().ask {
+            let known = access(case.standing.as_ref(), &agent).is_known();
+            prop_assert!(!known && case.chat.policy == Policy::Ask);
+            prop_assert!(!case.denied_by.contains(&agent));
         }
     }
 }

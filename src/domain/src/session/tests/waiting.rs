@@ -103,9 +103,9 @@ fn no_message_past_its_deadline_is_left_alone() {
             continue;
         }
         checked += 1;
-        let ends = |it: &Effect| {
+        let ends = |effect: &Effect| {
             matches!(
-                it,
+                effect,
                 Effect::Import
                     | Effect::LastChance { .. }
                     | Effect::Fail { .. }

@@ -40,7 +40,7 @@ impl Words<'_> {
         if !days.is_empty() {
             return Some(weekly(&days.join(",")));
         }
-        self.next(|it| match it {
+        self.next(|word| match word {
             "weekdays" => Some("1-5"),
             "weekends" => Some("0,6"),
             "weekday" if again => Some("1-5"),
@@ -103,14 +103,11 @@ impl Words<'_> {
 
     /// `1st every month`, `every month last day`, `2nd friday every month`.
     fn of_month(&mut self) -> Option<Day> {
-        let every_month = |it: &mut Self| {
-            it.attempt(|it| {
-                let _ = it.take("every") || it.take("each");
-                it.take("month").then_some(())
-            })
-            .is_some()
-                || it.take("monthly")
+        let month = |words: &mut Self| {
+            let _ = words.take("every") || words.take("each");
+            words.take("month").then_some(())
         };
+        let every_month = |it: &mut Self| it.attempt(month).is_some() || it.take("monthly");
         let before = every_month(self);
         let nth = self.next(nth)?;
         let weekday = self.next(weekday);

@@ -1,6 +1,8 @@
 //! Single words: days, months, units, numbers.
 
-use crate::cron::{MONTHS, WEEKDAYS};
+use chrono::{Month, Weekday};
+
+use crate::cron::WEEKDAYS;
 
 const ORDINALS: [&str; 5] = ["first", "second", "third", "fourth", "fifth"];
 const UNITS: [(&[&str], u64); 5] = [
@@ -52,7 +54,7 @@ impl Part {
 
     /// The hour of the day that is meant. `None` for one outside of this part, and for the hours of
     /// a night of which nobody knows to which day they are counted.
-    pub(super) fn hour(self, hour: i8) -> Option<i8> {
+    pub(super) fn hour(self, hour: u32) -> Option<u32> {
         match (self, hour) {
             (Self::Morning, 0..=11) | (Self::Afternoon, 12..=18) => Some(hour),
             (Self::Evening, 16..=23) | (Self::Night, 18..=23) => Some(hour),
@@ -99,20 +101,20 @@ pub(super) fn unit(word: &str) -> Option<u64> {
     UNITS.iter().find(|it| it.0.contains(&word)).map(|it| it.1)
 }
 
-/// Sunday is 0.
-pub(super) fn weekday(word: &str) -> Option<i8> {
-    named(&WEEKDAYS, word)
+pub(super) fn weekday(word: &str) -> Option<Weekday> {
+    let at = WEEKDAYS.iter().position(|it| begins(it, word))?;
+    Weekday::try_from(u8::try_from(at).ok()?).ok()
 }
 
 /// January is 1.
-pub(super) fn month(word: &str) -> Option<i8> {
-    named(&MONTHS, word).map(|it| it + 1)
+pub(super) fn month(word: &str) -> Option<u32> {
+    (1..=12_u8)
+        .filter_map(|number| Month::try_from(number).ok())
+        .find(|month| begins(month.name(), word))
+        .map(|month| month.number_from_month())
 }
 
-/// A name in full, or its first three letters or more (`thurs`).
-fn named(names: &[&str], word: &str) -> Option<i8> {
-    let begins =
-        |name: &&str| name.get(..word.len()).is_some_and(|it| it.eq_ignore_ascii_case(word));
-    let at = names.iter().position(|name| 3 <= word.len() && begins(name))?;
-    i8::try_from(at).ok()
+/// Whether a word is a name in full, or its first three letters or more (`thurs`).
+fn begins(name: &str, word: &str) -> bool {
+    3 <= word.len() && name.get(..word.len()).is_some_and(|it| it.eq_ignore_ascii_case(word))
 }

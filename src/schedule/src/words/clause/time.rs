@@ -1,6 +1,6 @@
 //! Times of the day.
 
-use jiff::civil::Time;
+use chrono::{NaiveTime, Timelike};
 
 use super::Words;
 use super::names::{Part, digits_only, month};
@@ -13,14 +13,14 @@ const PLAIN_SIGNS: &[char] = &[':', 'h'];
 /// A time as it was said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Said {
-    time: Time,
+    time: NaiveTime,
     /// Which half of the day is meant is known: `7pm`, `noon`.
     is_exact: bool,
 }
 
 impl Said {
     /// The time that is meant in a part of the day; `None` when it lies in another.
-    pub(super) fn within(self, part: Option<Part>) -> Option<Time> {
+    pub(super) fn within(self, part: Option<Part>) -> Option<NaiveTime> {
         let hour = match part {
             None => return Some(self.time),
             Some(part) => part.hour(self.time.hour())?,
@@ -28,7 +28,7 @@ impl Said {
         if self.is_exact && hour != self.time.hour() {
             return None;
         }
-        Time::new(hour, self.time.minute(), 0, 0).ok()
+        NaiveTime::from_hms_opt(hour, self.time.minute(), 0)
     }
 }
 
@@ -57,8 +57,8 @@ impl Words<'_> {
         };
         let clock = half.map_or(word, |it| word.trim_end_matches(it));
         let (time, named) = match clock {
-            "noon" => (Time::constant(12, 0, 0, 0), true),
-            "midnight" => (Time::midnight(), true),
+            "noon" => (NaiveTime::from_hms_opt(12, 0, 0)?, true),
+            "midnight" => (NaiveTime::MIN, true),
             _ => (clock_time(clock, half, signs)?, false),
         };
         self.0 = &self.0[taken..];
@@ -66,16 +66,16 @@ impl Words<'_> {
     }
 }
 
-fn clock_time(clock: &str, half: Option<&str>, signs: &[char]) -> Option<Time> {
+fn clock_time(clock: &str, half: Option<&str>, signs: &[char]) -> Option<NaiveTime> {
     let (hour, minute) = clock.split_once(signs).unwrap_or((clock, "0"));
     let minute = if minute.is_empty() && clock.ends_with('h') { "0" } else { minute };
-    let hour: i8 = digits_only(hour, 2).and_then(|it| it.try_into().ok())?;
+    let hour: u32 = digits_only(hour, 2).and_then(|it| it.try_into().ok())?;
     let hour = match half {
         None => hour,
         Some(_) if !(1..=12).contains(&hour) => return None,
         Some("pm") => hour % 12 + 12,
         Some(_) => hour % 12,
     };
-    let minute: i8 = digits_only(minute, 2).and_then(|it| it.try_into().ok())?;
-    Time::new(hour, minute, 0, 0).ok()
+    let minute: u32 = digits_only(minute, 2).and_then(|it| it.try_into().ok())?;
+    NaiveTime::from_hms_opt(hour, minute, 0)
 }

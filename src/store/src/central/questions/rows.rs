@@ -15,15 +15,15 @@ pub(super) const QUESTIONS: &str =
 /// The id of the question that is open already for the same reason.
 pub(in crate::central) fn same(
     tx: &Connection,
-    it: &Question,
+    question: &Question,
 ) -> rusqlite::Result<Option<QuestionId>> {
-    let chat = it.chat.map(|it| it.0);
-    match it.kind {
+    let chat = question.chat.map(|it| it.0);
+    match question.kind {
         QuestionKind::Sender => one(
             tx,
             "SELECT id FROM question WHERE kind = 'sender' AND settled_at IS NULL
                  AND messaging_group IS ?1 AND agent_group IS ?2 AND requester = ?3",
-            params![chat, it.agent.as_ref().map(AgentName::as_str), it.requester],
+            params![chat, question.agent.as_ref().map(AgentName::as_str), question.requester],
         ),
         QuestionKind::Chat => one(
             tx,
@@ -34,34 +34,37 @@ pub(in crate::central) fn same(
         QuestionKind::Change | QuestionKind::Agent => one(
             tx,
             "SELECT id FROM question WHERE session = ?1 AND out_seq = ?2",
-            params![it.session.map(|it| it.0.0), it.session.map(|it| it.1.0)],
+            params![question.session.map(|it| it.0.0), question.session.map(|it| it.1.0)],
         ),
     }
 }
 
 /// Stores a new question.
-pub(in crate::central) fn insert(tx: &Connection, it: &Question) -> rusqlite::Result<QuestionId> {
+pub(in crate::central) fn insert(
+    tx: &Connection,
+    question: &Question,
+) -> rusqlite::Result<QuestionId> {
     let options: Vec<(&str, &str)> =
-        it.options.iter().map(|it| (it.label.as_str(), it.value.as_str())).collect();
+        question.options.iter().map(|it| (it.label.as_str(), it.value.as_str())).collect();
     let options = to_json(&options)?;
     tx.execute(
         "INSERT INTO question (kind, agent_group, messaging_group, thread, session, out_seq,
              requester, requester_name, text, options, payload, asked_at, expires_at)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
         params![
-            it.kind.as_str(),
-            it.agent.as_ref().map(AgentName::as_str),
-            it.chat.map(|it| it.0),
-            it.thread,
-            it.session.map(|it| it.0.0),
-            it.session.map(|it| it.1.0),
-            it.requester,
-            it.requester_name,
-            it.text,
+            question.kind.as_str(),
+            question.agent.as_ref().map(AgentName::as_str),
+            question.chat.map(|it| it.0),
+            question.thread,
+            question.session.map(|it| it.0.0),
+            question.session.map(|it| it.1.0),
+            question.requester,
+            question.requester_name,
+            question.text,
             options,
-            it.payload,
-            it.asked_at.0,
-            it.expires_at.0
+            question.payload,
+            question.asked_at.0,
+            question.expires_at.0
         ],
     )?;
     Ok(QuestionId(tx.last_insert_rowid()))

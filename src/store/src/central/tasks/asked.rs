@@ -19,7 +19,7 @@ impl CentralStore {
     /// When the database fails; so for every method below.
     pub fn add_task_once(
         &mut self,
-        it: &Task,
+        task: &Task,
         key: &str,
         now: Timestamp,
     ) -> Result<TaskId, StoreError> {
@@ -28,7 +28,7 @@ impl CentralStore {
             if let Some(id) = one(tx, sql, [key])? {
                 return Ok(id);
             }
-            let id = insert_task(tx, it, now)?;
+            let id = insert_task(tx, task, now)?;
             tx.execute("UPDATE task SET request = ?2 WHERE id = ?1", params![id.0, key])?;
             Ok(id)
         })
@@ -67,27 +67,27 @@ mod tests {
 
     #[test]
     fn one_request_makes_one_task() {
-        let mut it = fixture();
-        let first = it.store.add_task_once(&it.task, "s1.3", now()).unwrap();
-        let again = it.store.add_task_once(&it.task, "s1.3", after(5)).unwrap();
-        let other = it.store.add_task_once(&it.task, "s1.5", now()).unwrap();
+        let mut fixture = fixture();
+        let first = fixture.store.add_task_once(&fixture.task, "s1.3", now()).unwrap();
+        let again = fixture.store.add_task_once(&fixture.task, "s1.3", after(5)).unwrap();
+        let other = fixture.store.add_task_once(&fixture.task, "s1.5", now()).unwrap();
         assert!(first == again && first != other);
-        assert_eq!(it.store.task_of_request("s1.3").unwrap().unwrap().id, first);
-        assert_eq!(it.store.task_of_request("s1.7").unwrap(), None);
-        assert_eq!(it.store.active_tasks(&it.task.agent).unwrap(), 2);
+        assert_eq!(fixture.store.task_of_request("s1.3").unwrap().unwrap().id, first);
+        assert_eq!(fixture.store.task_of_request("s1.7").unwrap(), None);
+        assert_eq!(fixture.store.active_tasks(&fixture.task.agent).unwrap(), 2);
     }
 
     #[test]
     fn what_is_fired_by_hand_fires_once_and_leaves_the_rule_alone() {
-        let mut it = fixture();
-        let id = it.store.add_task(&it.task, now()).unwrap();
-        let before = it.store.task(id).unwrap();
-        let key = it.store.fire_now(id, Timestamp(now().0 + 7)).unwrap().unwrap();
+        let mut fixture = fixture();
+        let id = fixture.store.add_task(&fixture.task, now()).unwrap();
+        let before = fixture.store.task(id).unwrap();
+        let key = fixture.store.fire_now(id, Timestamp(now().0 + 7)).unwrap().unwrap();
         assert_eq!(key.slot, now());
-        assert_eq!(it.store.fire_now(id, now()).unwrap(), Some(key));
-        assert_eq!(it.store.fires_to_hand_over().unwrap().len(), 1);
-        assert_eq!(it.store.task(id).unwrap(), before);
-        it.store.set_task_state(id, TaskState::Cancelled, "", now()).unwrap();
-        assert_eq!(it.store.fire_now(id, after(1)).unwrap(), None);
+        assert_eq!(fixture.store.fire_now(id, now()).unwrap(), Some(key));
+        assert_eq!(fixture.store.fires_to_hand_over().unwrap().len(), 1);
+        assert_eq!(fixture.store.task(id).unwrap(), before);
+        fixture.store.set_task_state(id, TaskState::Cancelled, "", now()).unwrap();
+        assert_eq!(fixture.store.fire_now(id, after(1)).unwrap(), None);
     }
 }

@@ -1,5 +1,6 @@
 //! How slots end, and what follows for their task: written in the same commit.
 
+use domain::plain::chain;
 use domain::task::failing::{Follow, Streak, after_failure};
 use domain::task::{FireKey, TaskState, words};
 use domain::time::Timestamp;
@@ -68,10 +69,7 @@ pub(crate) fn record(
         match follow(tx, key, result, now) {
             // A task that this build cannot read must not hold up the session that ran it.
             Err(err @ rusqlite::Error::FromSqlConversionFailure(..)) => {
-                tracing::error!(
-                    error = &err as &dyn std::error::Error,
-                    "an unreadable task failed"
-                );
+                tracing::error!(why = chain(&err), "an unreadable task failed");
             }
             other => other?,
         }

@@ -87,8 +87,8 @@ impl CentralStore {
     pub fn fire(&mut self, due: &[Decided], now: Timestamp) -> Result<Vec<FireKey>, StoreError> {
         self.change("fires", |tx| {
             let mut fired = Vec::new();
-            for it in due {
-                account(tx, it, now, &mut fired)?;
+            for decided in due {
+                account(tx, decided, now, &mut fired)?;
             }
             Ok(fired)
         })
@@ -191,8 +191,8 @@ fn account(
     if read(tx, row.id)?.as_ref() != Some(row) || row.next_at.is_none() {
         return Ok(());
     }
-    for it in &plan.fire {
-        let key = FireKey { task: row.id, slot: it.slot };
+    for fire in &plan.fire {
+        let key = FireKey { task: row.id, slot: fire.slot };
         if insert(tx, row, key, now)? {
             fired.push(key);
         }

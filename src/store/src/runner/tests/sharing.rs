@@ -4,26 +4,26 @@ use super::*;
 
 #[test]
 fn the_sender_is_told_with_handle_and_role() {
-    let mut it = Files::new();
-    let seq = it.say("chat", "hello");
+    let mut files = Files::new();
+    let seq = files.say("chat", "hello");
     let set = "UPDATE message SET body = json_set(body, '$.rule',
                    json('{\"word\": \"mention\", \"detail\": \"admin\"}')) WHERE seq = ?1";
-    it.execute(set, [seq]);
-    it.say("chat", "before this was kept");
-    let due = it.runner().due(NOW, &[]).unwrap();
+    files.execute(set, [seq]);
+    files.say("chat", "before this was kept");
+    let due = files.runner().due(NOW, &[]).unwrap();
     let senders: Vec<_> = due.iter().map(|it| (&*it.sender_id, &*it.sender_role)).collect();
     assert_eq!(senders, [("u", "admin"), ("u", "")]);
 }
 
 #[test]
 fn messages_of_another_thread_wait_for_the_end_of_the_turn() {
-    let mut it = Files::new();
-    let all: Vec<i64> = (0..4).map(|_| it.say("chat", "hello")).collect();
+    let mut files = Files::new();
+    let all: Vec<i64> = (0..4).map(|_| files.say("chat", "hello")).collect();
     for (seq, thread) in all.iter().zip(["zoe", "ann", "ann", "zoe"]) {
         let sql = "UPDATE message SET thread = ?2 WHERE seq = ?1";
-        it.execute(sql, params![seq, thread]);
+        files.execute(sql, params![seq, thread]);
     }
-    let mut runner = it.runner();
+    let mut runner = files.runner();
     let mut turns = Vec::new();
     for _ in 0..3 {
         let due = seqs(&runner.due(NOW, &[]).unwrap());

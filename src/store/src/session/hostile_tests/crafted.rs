@@ -62,13 +62,13 @@ fn lengthen(file: &mut [u8], page: usize, more: u64) -> usize {
 
 #[test]
 fn a_small_file_that_pretends_to_hold_much_does_not_make_the_host_hold_it() {
-    let mut it = at_work();
-    let mut runner = it.runner();
+    let mut pair = at_work();
+    let mut runner = pair.runner();
     for _ in 0..64 {
         runner.say(M1, &"x".repeat(17_000), NOW).unwrap();
     }
     drop(runner);
-    let file = fs::read(it.outbound()).unwrap();
+    let file = fs::read(pair.outbound()).unwrap();
     let longer = |more| {
         let mut file = file.clone();
         let pages = file.len() / 4_096;
@@ -77,14 +77,14 @@ fn a_small_file_that_pretends_to_hold_much_does_not_make_the_host_hold_it() {
         file
     };
     // Times four pages, so that what stands behind the text is where it was.
-    fs::write(it.outbound(), longer(232)).unwrap();
-    let news = it.host.news().unwrap();
+    fs::write(pair.outbound(), longer(232)).unwrap();
+    let news = pair.host.news().unwrap();
     let bytes: usize = news.messages.iter().map(|it| it.0.text.len()).sum();
     assert!(news.messages.iter().all(|it| 900_000 < it.0.text.len()), "{bytes}");
     assert!((1..=4 * 1024 * 1024).contains(&bytes), "{bytes}");
     // Longer than any message may be: each is replaced, none is loaded.
-    fs::write(it.outbound(), longer(252)).unwrap();
-    let news = it.host.news().unwrap();
+    fs::write(pair.outbound(), longer(252)).unwrap();
+    let news = pair.host.news().unwrap();
     assert_eq!(news.messages.len(), 64);
     assert!(news.messages.iter().all(|it| it.0.text.len() < 100));
 }
@@ -101,7 +101,7 @@ fn peak() -> u64 {
 #[test]
 #[cfg(target_os = "linux")]
 fn a_schema_does_not_become_a_hundred_times_its_size() {
-    let mut it = at_work();
+    let mut pair = at_work();
     let many = |count: usize| vec!["1"; count].join(",");
     for (tables, ones) in [(1_900, 7_900), (16_000, 950)] {
         let sql = format!(
@@ -111,52 +111,52 @@ fn a_schema_does_not_become_a_hundred_times_its_size() {
                  'CREATE TABLE t' || x || ' (a, CHECK (1 IN ({})))' FROM n",
             many(ones)
         );
-        Connection::open(it.outbound()).unwrap().execute_batch(&sql).unwrap();
+        Connection::open(pair.outbound()).unwrap().execute_batch(&sql).unwrap();
         let before = peak();
-        is_damaged(&mut it);
+        is_damaged(&mut pair);
         assert!(peak() - before < 40 * 1024, "{} KiB more", peak() - before);
-        it.host.quarantine().unwrap();
-        it.runner().claim(&[M1], NOW).unwrap();
+        pair.host.quarantine().unwrap();
+        pair.runner().claim(&[M1], NOW).unwrap();
     }
 }
 
 /// More than is held in memory.
 #[test]
 fn a_large_mailbox_is_read_like_a_small_one() {
-    let mut it = at_work();
-    let mut runner = it.runner();
+    let mut pair = at_work();
+    let mut runner = pair.runner();
     for _ in 0..200 {
         runner.say(M1, &"x".repeat(17_000), NOW).unwrap();
     }
     for _ in 0..2 {
-        assert_eq!(it.host.news().unwrap().messages.len(), 64);
+        assert_eq!(pair.host.news().unwrap().messages.len(), 64);
     }
     runner.end_turn(&answer("done"), &[], NOW).unwrap();
-    assert_eq!(it.host.snapshot().unwrap().mailbox, Mailbox::Sound);
-    assert!(fs::metadata(it.outbound()).unwrap().len() > 3_000_000);
+    assert_eq!(pair.host.snapshot().unwrap().mailbox, Mailbox::Sound);
+    assert!(fs::metadata(pair.outbound()).unwrap().len() > 3_000_000);
 }
 
 #[test]
 fn flipped_bytes_never_hang_the_host_and_never_give_more_than_the_bounds() {
-    let it = std::cell::RefCell::new(valid());
-    let file = fs::read(it.borrow().outbound()).unwrap();
+    let pair = std::cell::RefCell::new(valid());
+    let file = fs::read(pair.borrow().outbound()).unwrap();
     let flips = proptest::collection::vec((0..file.len(), proptest::num::u8::ANY), 1..40);
     // The header, the schema and the roots of trees are in the first pages.
     let strategy = (flips, proptest::bool::ANY);
     let config = proptest::test_runner::Config { cases: 300, ..Default::default() };
     let run = proptest::test_runner::TestRunner::new(config).run(&strategy, |(flips, first)| {
-        let (mut it, mut file) = (it.borrow_mut(), file.clone());
+        let (mut pair, mut file) = (pair.borrow_mut(), file.clone());
         let range = if first { 4 * 4_096 } else { file.len() };
         flips.iter().for_each(|(at, byte)| file[at % range] = *byte);
-        fs::write(it.outbound(), file).unwrap();
-        let seen = it.host.snapshot().unwrap();
+        fs::write(pair.outbound(), file).unwrap();
+        let seen = pair.host.snapshot().unwrap();
         proptest::prop_assert_eq!(seen.waiting.len(), 1);
-        if let Ok(news) = it.host.news() {
+        if let Ok(news) = pair.host.news() {
             let bytes: usize = news.messages.iter().map(|it| it.0.text.len()).sum();
             proptest::prop_assert!(bytes <= 4 * 1024 * 1024 && news.messages.len() <= 64);
             proptest::prop_assert!(news.finished.len() <= 1 && news.waits.len() <= 64);
         }
-        let _ = outbound_problems(&it.paths);
+        let _ = outbound_problems(&pair.paths);
         Ok(())
     });
     run.unwrap();
@@ -164,8 +164,8 @@ fn flipped_bytes_never_hang_the_host_and_never_give_more_than_the_bounds() {
 
 /// A session whose runner wrote something into every table.
 fn valid() -> Pair {
-    let mut it = at_work();
-    let mut runner = it.runner();
+    let mut pair = at_work();
+    let mut runner = pair.runner();
     for n in 0..30 {
         runner.say(M1, &"x".repeat(n * 40), NOW).unwrap();
     }
@@ -173,5 +173,5 @@ fn valid() -> Pair {
     runner.wait(domain::waits::WaitClass::Limit, None, &[("continuation", Some("c1"))]).unwrap();
     runner.claim(&[M1], NOW).unwrap();
     runner.end_turn(&answer(&"y".repeat(9_000)), &[], NOW).unwrap();
-    it
+    pair
 }

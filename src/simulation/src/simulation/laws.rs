@@ -18,12 +18,12 @@ pub(super) fn is_at_rest(world: &World, plan: &Plan) -> bool {
     let hostile = hostile::chat(world, plan);
     let is_hostile = |it: &Post| hostile.as_deref() == Some(&*it.chat);
     // Cheap, and mostly enough: no file is opened.
-    let met = |it: &Post| {
-        turned_away.contains(&it.id)
-            || sent.iter().any(|part| (part.last || is_hostile(it)) && answers(part, &it.id))
+    let met = |post: &Post| {
+        turned_away.contains(&post.id)
+            || sent.iter().any(|part| (part.last || is_hostile(post)) && answers(part, &post.id))
             || sent
                 .iter()
-                .any(|part| name(&part.to) == it.chat && part.content.text().contains("topped"))
+                .any(|part| name(&part.to) == post.chat && part.content.text().contains("topped"))
     };
     if !plan.posts.iter().all(met)
         || world.engine.is_at_work()
@@ -43,9 +43,9 @@ pub(super) fn is_at_rest(world: &World, plan: &Plan) -> bool {
     let is_known =
         |post: &&Post| !turned_away.contains(&post.id) || outcomes.iter().any(|it| it.0 == post.id);
     let mut known = plan.posts.iter().filter(is_known);
-    let is_met = |it: &Post| match is_hostile(it) {
-        true => hostile::is_told(it, ended(&it.id), &sent),
-        false => heard(it, ended(&it.id), &sent).is_none(),
+    let is_met = |post: &Post| match is_hostile(post) {
+        true => hostile::is_told(post, ended(&post.id), &sent),
+        false => heard(post, ended(&post.id), &sent).is_none(),
     };
     known.all(is_met) && outcomes.iter().all(|it| it.1.is_some())
 }
@@ -72,8 +72,8 @@ pub(super) fn check(
     let turned_away = turned_away(world);
     let hostile = hostile::chat(world, plan);
     let hostile = hostile.as_deref();
-    let refuses = |it: &Fault| {
-        matches!(it, Fault::DiskFull(_) | Fault::UncertainCommit(_) | Fault::Reads(..))
+    let refuses = |fault: &Fault| {
+        matches!(fault, Fault::DiskFull(_) | Fault::UncertainCommit(_) | Fault::Reads(..))
     };
     let may_refuse = plan.faults.iter().any(|it| refuses(&it.1));
     for post in &plan.posts {
@@ -147,9 +147,9 @@ pub(super) fn stop_told(chat: &str, outcome: Outcome, sent: &[Part]) -> bool {
 /// A part is seen once, or its repeats say that they are; and there are no more of them than things
 /// went wrong that could have hidden it.
 fn repeats(plan: &Plan, sent: &[Part]) -> Vec<String> {
-    let times = |it: &(_, Fault)| {
-        let several = if let Fault::UncertainCommit(n) | Fault::Reads(_, n) = it.1 { n } else { 1 };
-        usize::try_from(several).unwrap_or(1)
+    let times = |(_, fault): &(_, Fault)| {
+        let (Fault::UncertainCommit(n) | Fault::Reads(_, n)) = *fault else { return 1 };
+        usize::try_from(n).unwrap_or(1)
     };
     let excuses = plan.faults.iter().map(times).sum::<usize>() + plan.host_crashes.len();
     let mut shown: HashMap<&str, usize> = HashMap::new();

@@ -122,9 +122,9 @@ impl State {
         if let Some(ours) = self.shown.iter().find(|it| it.id == id) {
             return Some(Quote { sender: "the bot".into(), text: ours.text.clone() });
         }
-        let theirs = |it: &Option<Event>| match it {
-            Some(Event::Message(it)) if it.platform_id == id => {
-                Some(Quote { sender: it.sender.name.clone(), text: it.text.clone() })
+        let theirs = |event: &Option<Event>| match event {
+            Some(Event::Message(message)) if message.platform_id == id => {
+                Some(Quote { sender: message.sender.name.clone(), text: message.text.clone() })
             }
             Some(
                 Event::Message(_) | Event::Click(_) | Event::Moved { .. } | Event::Reachable(_),

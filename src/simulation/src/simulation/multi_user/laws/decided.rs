@@ -124,9 +124,9 @@ fn told(seen: &Seen, row: &QuestionRow) -> Option<String> {
         QuestionState::Open | QuestionState::Expired => false,
     };
     let place = seen.chat_of(row)?.name();
-    let elsewhere = |it: &&channel::Part| {
-        let about = it.key.strip_prefix(&format!("host.q{}.", row.id));
-        about.is_some_and(|it| matches!(it, "asked" | "told" | "nobody")) && it.to.chat != place
+    let elsewhere = |part: &&channel::Part| {
+        let about = part.key.strip_prefix(&format!("host.q{}.", row.id));
+        about.is_some_and(|it| matches!(it, "asked" | "told" | "nobody")) && part.to.chat != place
     };
     if let Some(part) = seen.sent.iter().find(elsewhere) {
         return Some(format!("{} went to {}", part.key, part.to.chat));
@@ -190,21 +190,21 @@ fn typed(multi_user: &MultiUser, seen: &Seen) -> Option<String> {
         .collect();
     stored.sort_unstable();
     stored.dedup();
-    let decisions = |it: &&QuestionRow| {
-        let about = subject(it, seen.chat_of(it)).and_then(|it| multi_user.decision(it));
-        !it.cards.is_empty() && about.is_some_and(|it| it.value.is_some())
+    let decisions = |row: &&QuestionRow| {
+        let about = subject(row, seen.chat_of(row)).and_then(|it| multi_user.decision(it));
+        !row.cards.is_empty() && about.is_some_and(|it| it.value.is_some())
     };
     let decided: Vec<_> = seen.questions.iter().filter(decisions).collect();
-    let twice = |it: &&&QuestionRow| {
-        let about = subject(it, seen.chat_of(it)).and_then(|it| multi_user.decision(it));
+    let twice = |row: &&&QuestionRow| {
+        let about = subject(row, seen.chat_of(row)).and_then(|it| multi_user.decision(it));
         about.is_some_and(|it| it.twice)
     };
     let typed = decided.len() + decided.iter().filter(twice).count();
     let seconds = seen.questions.iter().filter(|it| has_second(seen, it)).count();
-    let first_of_two = |it: &&&QuestionRow| {
-        let about = subject(it, seen.chat_of(it)).and_then(|it| multi_user.decision(it));
+    let first_of_two = |row: &&&QuestionRow| {
+        let about = subject(row, seen.chat_of(row)).and_then(|it| multi_user.decision(it));
         about.and_then(|it| it.value).is_some_and(|value| {
-            let options = &it.question.options;
+            let options = &row.question.options;
             let at = options.iter().position(|it| it.value == value);
             at.is_some_and(|at| asked_by(options, at).is_some())
         })
@@ -254,16 +254,17 @@ fn let_in(multi_user: &MultiUser, seen: &Seen) -> Vec<String> {
     if owners != Vec::from_iter(ann.then(|| "Ann".to_owned())) {
         broken.push(format!("owners are {owners:?}"));
     }
-    for it in members {
+    for member in members {
         let asked = |row: &QuestionRow| {
             let requester = Person::of_handle(&row.question.requester);
             matches!(row.state, QuestionState::Answered { .. })
-                && requester.is_some_and(|who| who.name() == it.name)
+                && requester.is_some_and(|who| who.name() == member.name)
         };
-        let known =
-            it.name == "Zed" || (fay && it.name == "Fay") || seen.questions.iter().any(asked);
+        let known = member.name == "Zed"
+            || (fay && member.name == "Fay")
+            || seen.questions.iter().any(asked);
         if !known {
-            broken.push(format!("{} is a member of {}", it.name, it.agent));
+            broken.push(format!("{} is a member of {}", member.name, member.agent));
         }
     }
     broken

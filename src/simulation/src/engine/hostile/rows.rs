@@ -160,8 +160,8 @@ pub(super) fn forge(path: &Path, sql: &str) -> rusqlite::Result<()> {
         .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
         .collect::<Result<_, _>>()?;
     drop(conn);
-    edit(path, &schema, version + 1, |it| {
-        it.replace("STRICT", "")
+    edit(path, &schema, version + 1, |text| {
+        text.replace("STRICT", "")
             .replace("NOT NULL", "")
             .replace(") ,", ")")
             .replace("CHECK (", "CHECK (1 OR ")

@@ -26,8 +26,8 @@ impl Rng {
 #[must_use]
 pub fn seeds(usual: Range<u64>) -> Range<u64> {
     let asked = std::env::var("NANOCLAW_SEEDS").ok();
-    let range = asked.as_deref().and_then(|it| {
-        let (from, to) = it.split_once("..")?;
+    let range = asked.as_deref().and_then(|text| {
+        let (from, to) = text.split_once("..")?;
         Some(from.parse().ok()?..to.parse().ok()?)
     });
     range.unwrap_or(usual)

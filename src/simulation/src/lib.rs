@@ -1,5 +1,5 @@
 //! A whole host in one process, doubles in memory of what is outside of it, and seeded runs that
-//! check the laws. It has no servers and no sockets, so that the program carries it
+//! check the laws. It has no servers and no sockets, so that people can run it too
 //! (`nanoclaw selftest`).
 //!
 //! Time is tokio's paused clock and [`clock::TestClock`] follows it, so timers and timestamps never

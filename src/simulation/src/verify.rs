@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use domain::plain::chain;
 use domain::stop::Scope;
 use domain::time::{Clock, SystemClock};
 use store::layout::Layout;
@@ -105,9 +106,4 @@ fn look(layout: &Layout) -> Result<Seen, StoreError> {
         seen.unfinished += waiting.iter().filter(|it| !it.fetching).count();
     }
     Ok(seen)
-}
-
-fn chain(err: &(dyn std::error::Error + 'static)) -> String {
-    let cause = err.source().map(|it| format!(": {it}")).unwrap_or_default();
-    format!("{err}{cause}")
 }

@@ -151,7 +151,7 @@ impl MultiUser {
 
     /// Whether a runner may die, so that what it did in its turn is done again.
     pub(super) fn runners_die(&self) -> bool {
-        let kills = |it: &Fault| match it {
+        let kills = |fault: &Fault| match fault {
             Fault::KillContainers
             | Fault::BadStart
             | Fault::RunnerCrash(_)

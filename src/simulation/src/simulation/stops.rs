@@ -68,10 +68,10 @@ fn is_agents(key: &str) -> bool {
 /// From the acknowledgement until the resume was written, if it was written later.
 fn stopped(plan: &Plan, started: Instant, sent: &[(Instant, Part)]) -> Option<(Instant, Instant)> {
     let resume = plan.posts.iter().find(|it| it.id == RESUME)?;
-    let tells = |it: &&(Instant, Part)| {
-        let text = it.1.content.text();
+    let tells = |(_, part): &&(Instant, Part)| {
+        let text = part.content.text();
         // One that could not be carried out says so.
-        answers(&it.1, STOP) && text.contains("is stopped") && !text.contains("But:")
+        answers(part, STOP) && text.contains("is stopped") && !text.contains("But:")
     };
     let acknowledged = sent.iter().find(tells)?.0;
     let until = started + resume.at;
@@ -93,11 +93,11 @@ fn ran_on(
     let faults = faults.map(|it| started + it.0 + ENGINE_BACK);
     // What interfered last before each instant moves the time from which nothing may run.
     let excuses: Vec<Instant> = lives.chain(faults).collect();
-    let runs = timeline.runs().into_iter().filter_map(|it| {
-        let begins = it.from.max(from);
-        let ends = it.until.unwrap_or(until).min(until);
+    let runs = timeline.runs().into_iter().filter_map(|run| {
+        let begins = run.from.max(from);
+        let ends = run.until.unwrap_or(until).min(until);
         let is_excused = excuses.iter().any(|over| begins < *over && ends <= *over);
-        (begins + RUNS_ON < ends && !is_excused).then_some((it.session, ends - begins))
+        (begins + RUNS_ON < ends && !is_excused).then_some((run.session, ends - begins))
     });
     runs.map(|(id, long)| format!("{id} ran for {long:?} while all is stopped")).collect()
 }

@@ -114,8 +114,8 @@ fn a_seed_replays_exactly() {
         let plan = Plan::random(seed);
         let (first, second) = (run(&plan), run(&plan));
         let differs = first.trace.iter().zip(&second.trace).position(|it| it.0 != it.1);
-        let around = differs.map(|it| {
-            let lines = |of: &[String]| of[it.saturating_sub(5)..of.len().min(it + 3)].join("\n");
+        let around = differs.map(|at| {
+            let lines = |of: &[String]| of[at.saturating_sub(5)..of.len().min(at + 3)].join("\n");
             format!("{}\n--\n{}", lines(&first.trace), lines(&second.trace))
         });
         assert!(first.trace == second.trace, "seed {seed}\n{}", around.unwrap_or_default());
@@ -129,8 +129,8 @@ fn a_multi_user_plan_replays_exactly() {
         let plan = multi_user::MultiUser::random(seed);
         let (first, second) = (multi_user::run(&plan), multi_user::run(&plan));
         let differs = first.trace.iter().zip(&second.trace).position(|it| it.0 != it.1);
-        let around = differs.map(|it| {
-            let lines = |of: &[String]| of[it.saturating_sub(25)..of.len().min(it + 3)].join("\n");
+        let around = differs.map(|at| {
+            let lines = |of: &[String]| of[at.saturating_sub(25)..of.len().min(at + 3)].join("\n");
             format!("{}\n--\n{}", lines(&first.trace), lines(&second.trace))
         });
         assert!(first.trace == second.trace, "seed {seed}\n{}", around.unwrap_or_default());

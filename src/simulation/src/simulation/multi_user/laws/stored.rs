@@ -128,9 +128,9 @@ fn files(world: &World, multi_user: &MultiUser, session: &Session) -> Vec<String
     }
     let gone = |it: &Fault| matches!(it, Fault::Fetch(FetchFault::Gone));
     let faults = |of: fn(&Fault) -> bool| multi_user.faults.iter().filter(|it| of(&it.1)).count();
-    let unreachable = faults(|it| {
+    let unreachable = faults(|fault| {
         matches!(
-            it,
+            fault,
             Fault::Fetch(FetchFault::Unreachable)
                 | Fault::Disconnect
                 | Fault::Send(SendFault::Unreachable)

@@ -112,10 +112,10 @@ pub(super) fn requester(multi_user: &MultiUser, chat: Chat) -> Option<Person> {
     if !chat.wired().is_empty() || matches!(chat, Chat::Ann | Chat::Fay) {
         return None;
     }
-    let asks_for_access = |it: &&Post| {
-        it.chat == chat
-            && (!chat.is_group() || it.called != Called::Nobody || it.is_command())
-            && !matches!(code(multi_user, it), Some(Code::Pairs | Code::Wrong))
+    let asks_for_access = |post: &&Post| {
+        post.chat == chat
+            && (!chat.is_group() || post.called != Called::Nobody || post.is_command())
+            && !matches!(code(multi_user, post), Some(Code::Pairs | Code::Wrong))
     };
     multi_user.posts.iter().find(asks_for_access).map(|it| it.by)
 }
@@ -123,8 +123,8 @@ pub(super) fn requester(multi_user: &MultiUser, chat: Chat) -> Option<Person> {
 /// `None` for what is no code.
 pub(super) fn code(multi_user: &MultiUser, post: &Post) -> Option<Code> {
     let mut open = open_codes(multi_user);
-    for it in &multi_user.posts {
-        let Word::Code(code) = it.word else {
+    for posted in &multi_user.posts {
+        let Word::Code(code) = posted.word else {
             continue;
         };
         let fate = if open.contains(&code) {
@@ -134,7 +134,7 @@ pub(super) fn code(multi_user: &MultiUser, post: &Post) -> Option<Code> {
         } else {
             Code::Wrong
         };
-        if it.id == post.id {
+        if posted.id == post.id {
             return Some(fate);
         }
         open.retain(|it| *it != code);

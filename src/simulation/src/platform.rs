@@ -235,7 +235,7 @@ impl FakePlatform {
 
     /// The texts of everything that was sent to one chat, edits among them, in order.
     pub fn texts(&self, chat: &str) -> Vec<String> {
-        let has_text = |it: &&Part| match it.content {
+        let has_text = |part: &&Part| match part.content {
             Content::Text(_) | Content::File(_) | Content::Card(_) | Content::Edit { .. } => true,
             Content::Reaction { .. } => false,
         };

@@ -101,8 +101,8 @@ impl<'a> Script<'a> {
     /// Now, or before an answer that is given now is stored for certain.
     fn disk_is_full(&self, world: &World) -> bool {
         let next = self.multi_user.faults.get(self.next_fault);
-        let soon = next.is_some_and(|it| {
-            matches!(it.1, Fault::DiskFull(_)) && self.started + it.0 < Instant::now() + QUIET
+        let soon = next.is_some_and(|(at, fault)| {
+            matches!(fault, Fault::DiskFull(_)) && self.started + *at < Instant::now() + QUIET
         });
         soon || world.env.disk_is_full()
     }

@@ -58,11 +58,11 @@ pub(super) fn set_up(world: &World, tasks: &[PlannedTask]) {
     let (mut central, now) = (central(world), world.now());
     let agent = AgentName::parse(DEFAULT_AGENT).unwrap();
     central.add_agent(&AgentGroup::new(agent.clone())).unwrap();
-    for it in tasks {
-        central.wire(&address(&it.chat), &agent, now).unwrap();
-        let chat = central.chat(&address(&it.chat)).unwrap().unwrap().id;
-        let first = now + it.first;
-        let rule = match it.period {
+    for planned in tasks {
+        central.wire(&address(&planned.chat), &agent, now).unwrap();
+        let chat = central.chat(&address(&planned.chat)).unwrap().unwrap().id;
+        let first = now + planned.first;
+        let rule = match planned.period {
             None => Rule::Once(first),
             Some(period) => {
                 let millis = i64::try_from(period.as_millis()).unwrap();
@@ -77,11 +77,11 @@ pub(super) fn set_up(world: &World, tasks: &[PlannedTask]) {
             owner: None,
             owner_handle: None,
             created_by: "test".into(),
-            prompt: it.prompt.clone(),
+            prompt: planned.prompt.clone(),
             script: None,
             rule,
             zone: Zone::utc(),
-            missed: it.missed,
+            missed: planned.missed,
         };
         central.add_task(&task, now).unwrap();
     }
@@ -96,8 +96,8 @@ pub(super) fn is_at_rest(world: &World, tasks: &[PlannedTask]) -> bool {
     let all = central.tasks(&TaskFilter::default()).unwrap();
     all.iter().all(|it| it.next_at.is_none_or(|next| now < next))
         && central.fires_to_hand_over().unwrap().is_empty()
-        && all.iter().all(|it| {
-            let fires = central.task_history(it.id, 500).unwrap();
+        && all.iter().all(|task| {
+            let fires = central.task_history(task.id, 500).unwrap();
             fires.iter().all(|it| it.state != FireState::Running)
         })
 }

@@ -167,8 +167,8 @@ pub(super) fn copy_of(id: &str, key: &str) -> bool {
 
 /// Who answers a card: the reader of that chat, or the user who led an agent to ask.
 fn decider(row: &QuestionRow, at: &Address) -> Person {
-    let in_private = |it: &Person| {
-        at.chat == format!("{}-chat", it.id()) || at.chat == format!("dm-{}", it.id())
+    let in_private = |person: &Person| {
+        at.chat == format!("{}-chat", person.id()) || at.chat == format!("dm-{}", person.id())
     };
     match row.question.kind {
         QuestionKind::Agent => Person::of_handle(&row.question.requester).unwrap(),

@@ -148,13 +148,13 @@ fn batch(state: &mut State, from: usize, account: &str) -> (Vec<Option<Event>>, 
     } else if state.breaks(Mutation::AcknowledgeEarly) {
         first = from.max(state.handed_out);
     }
-    let is_own = |it: &Option<Event>| {
-        let whose = it.as_ref().and_then(whose);
+    let is_own = |event: &Option<Event>| {
+        let whose = event.as_ref().and_then(whose);
         !state.separated || whose.is_none_or(|it| it.1.account == account)
     };
     let own = state.events.iter().enumerate().skip(first).filter(|it| is_own(it.1));
     let (places, mut events): (Vec<usize>, Vec<_>) =
-        own.take(BATCH_MAX).map(|(at, it)| (at, it.clone())).unzip();
+        own.take(BATCH_MAX).map(|(at, event)| (at, event.clone())).unzip();
     let next = places.last().map_or(first, |it| it + 1);
     if 1 < events.len() && std::mem::take(&mut state.reorders) {
         state.note("the platform delivers in another order");

@@ -91,12 +91,12 @@ impl Seen {
 }
 
 fn nobody_waits(central: &CentralStore, multi_user: &MultiUser, day_passed: bool) -> bool {
-    let waits = |it: &QuestionRow| {
-        let chat = chat_of(central, it);
-        let about = super::approver::subject(it, chat);
+    let waits = |row: &QuestionRow| {
+        let chat = chat_of(central, row);
+        let about = super::approver::subject(row, chat);
         let never = about.is_some_and(|it| multi_user.decided(it).is_none());
-        let expires = it.question.kind == QuestionKind::Agent;
-        day_passed || expires || !never || it.state != QuestionState::Open
+        let expires = row.question.kind == QuestionKind::Agent;
+        day_passed || expires || !never || row.state != QuestionState::Open
     };
     central.due_questions().unwrap().is_empty() && !central.unsettled().unwrap().iter().any(waits)
 }
@@ -137,11 +137,11 @@ fn all_heard(multi_user: &MultiUser, rows: &[SessionRow], sent: &[Part]) -> bool
 fn session_is_at_rest(world: &World, row: &SessionRow) -> bool {
     let mut store = SessionStore::open(&world.layout(), row.id).unwrap();
     let is_delivered = store.rows().open_parts().is_ok_and(|it| it.is_empty());
-    store.snapshot().is_ok_and(|it| {
+    store.snapshot().is_ok_and(|snapshot| {
         is_delivered
-            && it.waiting.is_empty()
-            && it.request.is_none()
-            && !it.news
-            && it.file.is_none()
+            && snapshot.waiting.is_empty()
+            && snapshot.request.is_none()
+            && !snapshot.news.is_news()
+            && snapshot.file.is_none()
     })
 }
