@@ -303,9 +303,7 @@ impl ChannelsState {
     ) -> Result<(), ActorProcessingErr> {
         let host = Arc::clone(&self.host);
         let found = self.children.iter_mut().find(|it| it.key == *key && it.actor.is_none());
-        let Some(child) = found.filter(|_| !self.host.peers.is_stopping()) else {
-            return Ok(());
-        };
+        let Some(child) = found.filter(|_| !self.host.peers.is_stopping()) else { return Ok(()) };
         child.hint = Hint::default();
         let (registration, hint) = (child.registration, child.hint.clone());
         let args = ChannelArgs { host, hint, registration, account: key.clone() };

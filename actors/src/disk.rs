@@ -102,9 +102,7 @@ impl Found {
 
     /// Counts one entry; a folder is opened, to be looked through.
     fn count(&mut self, dir: &Dir, name: &CStr) -> io::Result<Option<OwnedFd>> {
-        let Ok(seen) = statat(dir.fd()?, name, AtFlags::SYMLINK_NOFOLLOW) else {
-            return Ok(None);
-        };
+        let Ok(seen) = statat(dir.fd()?, name, AtFlags::SYMLINK_NOFOLLOW) else { return Ok(None) };
         let is_folder = FileType::from_raw_mode(seen.st_mode) == FileType::Directory;
         let is_counted = is_folder || seen.st_nlink < 2 || LINKED_MAX <= self.linked.len();
         if is_counted || self.linked.insert((seen.st_dev, seen.st_ino)) {

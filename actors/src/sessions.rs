@@ -227,12 +227,8 @@ impl SessionsState {
         cell: &ractor::ActorCell,
     ) -> Result<(), ActorProcessingErr> {
         let found = self.children.values_mut().find(|it| it.is(cell.get_id()));
-        let Some(id) = found.map(|it| it.row.id) else {
-            return Ok(());
-        };
-        let Some(child) = self.children.remove(&id) else {
-            return Ok(());
-        };
+        let Some(id) = found.map(|it| it.row.id) else { return Ok(()) };
+        let Some(child) = self.children.remove(&id) else { return Ok(()) };
         if let Some(successor) = child.into_successor() {
             self.children.insert(id, successor);
             return self.respawn(myself, id).await;

@@ -12,7 +12,7 @@ use harness::crash::Crash;
 use harness::host::World;
 use harness::platform::{FakePlatform, NAME, TestMessage, address};
 use schedule::Zone;
-use store::{CentralStore, TaskFilter, TaskRow, Wiring};
+use store::{CentralStore, Task, TaskFilter, TaskRow, Wiring};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -158,6 +158,27 @@ async fn another_member_neither_sees_nor_cancels_what_is_private() {
     let told = say(&world, in_group("g3", "cancel 3").by("bob", "Bob")).await;
     assert!(told.contains("t3 is cancelled"), "what belongs to the chat is everybody's: {told}");
     assert_eq!(state(&world, 1), TaskState::Active);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_agent_reaches_no_task_of_another_agent_though_it_answers_the_owner() {
+    let world = multi_user();
+    let _host = world.start(Crash::never()).await;
+    assert!(ask(&world, "m1", "remind me in 1 hour to wrap presents").await.contains("t1 is"));
+    let mut db = central(&world);
+    let eve = AgentName::parse("eve").unwrap();
+    db.add_agent(&domain::agent::AgentGroup::new(eve.clone())).unwrap();
+    let task = Task { agent: eve, prompt: "read my diary".into(), ..tasks(&world)[0].task.clone() };
+    db.add_task(&task, world.now()).unwrap();
+    for (id, text) in [("m2", "cancel 2"), ("m3", "pause the diary"), ("m4", "admin tasks run 2")] {
+        let told = ask(&world, id, text).await;
+        assert!(told.contains("there is no task"), "{text}: {told}");
+    }
+    let list = ask(&world, "m5", "list all scheduled tasks across groups").await;
+    assert!(list.contains("wrap presents") && !list.contains("diary"), "{list}");
+    // The owner's own word, without an agent, reaches all of them.
+    assert!(ask(&world, "m6", "/tasks list --all").await.contains("diary"));
+    assert!(ask(&world, "m7", "/tasks cancel 2").await.contains("t2 is cancelled"));
 }
 
 #[tokio::test(start_paused = true)]

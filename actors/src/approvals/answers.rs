@@ -40,16 +40,12 @@ pub(crate) async fn answer(host: &Host, answer: Answer) -> Result<bool, StoreErr
     let taken = host
         .central
         .write("an answer", move |central| {
-            let Some(row) = central.question(answer.id)? else {
-                return Ok(false);
-            };
+            let Some(row) = central.question(answer.id)? else { return Ok(false) };
             let here = |card: &&CardRow| {
                 (&card.to.channel, &card.to.account, &card.to.chat)
                     == (&answer.chat.channel, &answer.chat.account, &answer.chat.chat)
             };
-            let Some(card) = row.cards.iter().find(here) else {
-                return Ok(false);
-            };
+            let Some(card) = row.cards.iter().find(here) else { return Ok(false) };
             let handle = Handle::new(&answer.chat.channel, &answer.by.id);
             let options = &row.question.options;
             if row.state != QuestionState::Open || options.len() <= answer.index {

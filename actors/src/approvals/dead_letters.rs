@@ -21,9 +21,7 @@ impl ApprovalState {
     ) -> Result<(bool, Option<Timestamp>), StoreError> {
         let unreported =
             self.host.central.read(|central| central.unreported_dead_letters(NAMED_MAX)).await?;
-        let Some(unreported) = unreported else {
-            return Ok((false, None));
-        };
+        let Some(unreported) = unreported else { return Ok((false, None)) };
         let now = self.now();
         if !dead_letter::is_due(unreported.oldest, unreported.last_told, now) {
             return Ok((false, Some(dead_letter::due_at(unreported.oldest, unreported.last_told))));
@@ -31,9 +29,7 @@ impl ApprovalState {
         let Some(newest) = unreported.newest.first().map(|it| it.id) else {
             return Ok((false, None));
         };
-        let Some(to) = self.owner_chat().await? else {
-            return Ok((false, None));
-        };
+        let Some(to) = self.owner_chat().await? else { return Ok((false, None)) };
         let up_to = unreported.newest_at;
         let key = format!("{NOTICE_KEY}{newest}.{}", up_to.0);
         let text = Draft::Text(self.words(unreported).await?);
@@ -52,9 +48,7 @@ impl ApprovalState {
         if !due.is_due(now, SPAN) {
             return Ok((false, Some(due)));
         }
-        let Some(to) = self.owner_chat().await? else {
-            return Ok((false, None));
-        };
+        let Some(to) = self.owner_chat().await? else { return Ok((false, None)) };
         let key = format!("unasked.{}", unasked.oldest.0);
         let text = Draft::Text(approval::unasked(unasked.users));
         let part = NewPart::new(key, to, PartKind::Notice, text);

@@ -51,7 +51,8 @@ pub(super) fn asker(
         // Empty where a platform does not say who wrote; nobody is known by that.
         let handle = Handle::parse(&request.sender_id)
             .unwrap_or_else(|| Handle::new(&request.from.channel, &request.sender_id));
-        person(central, handle, &row.agent, (kind == Kind::Owner, !chat.is_group))?
+        let at = (kind == Kind::Owner, !chat.is_group);
+        person(central, handle, &row.agent, at)?.lent_to_an_agent()
     };
     Ok(Some(Asker {
         agent: row.agent.clone(),

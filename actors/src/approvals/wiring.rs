@@ -14,9 +14,7 @@ pub(super) fn wire(
     chat: ChatId,
     choice: &ChatChoice,
 ) -> Result<Option<AgentName>, StoreError> {
-    let Some(found) = central.chat_by_id(chat)? else {
-        return Ok(None);
-    };
+    let Some(found) = central.chat_by_id(chat)? else { return Ok(None) };
     let wired: Vec<AgentName> =
         central.wirings_of(chat)?.into_iter().map(|it| it.wiring.agent).collect();
     match choice {

@@ -231,9 +231,7 @@ pub(super) fn session_command(
     if decision.decision == Decision::Accumulate {
         return plain(InboundKind::Context);
     }
-    let Some(command) = command::parse(&message.text) else {
-        return plain(InboundKind::Chat);
-    };
+    let Some(command) = command::parse(&message.text) else { return plain(InboundKind::Chat) };
     let access = snapshot.access(&decision.agent);
     let is_direct = !message.chat.is_group;
     if let Permission::Deny(why) = command::permit(command, access, is_direct) {

@@ -143,9 +143,7 @@ impl SessionState {
     }
 
     pub(super) fn stop(&mut self, reason: StopReason) {
-        let Seen::Running { incarnation, .. } = self.container else {
-            return;
-        };
+        let Seen::Running { incarnation, .. } = self.container else { return };
         let tool = self.tool.as_ref().map(|it| it.name.clone());
         let trouble = match reason {
             StopReason::Silent => Some(Trouble::Silent { tool }),

@@ -25,6 +25,8 @@ use crate::host::Host;
 
 /// A runner writes its header together with opening the stream.
 const HEADER_WITHIN: Duration = Duration::from_secs(5);
+/// A container that opens streams without end waits for its own.
+const ACCEPT_EVERY: Duration = Duration::from_millis(5);
 const REOPEN_AFTER: Duration = Duration::from_millis(200);
 /// Streams of one container at a time; a CLI uses a handful.
 const STREAMS_MAX: usize = 64;
@@ -104,6 +106,7 @@ async fn accept(mut carrier: Box<dyn Carrier>, mounts: Mounts, ends: Ends) {
                 if streams.len() < STREAMS_MAX {
                     streams.spawn(serve(stream, ends.clone()));
                 }
+                sleep(ACCEPT_EVERY).await;
             }
             Err(err) => {
                 debug!(why = chain(&err), "the link broke");
@@ -117,9 +120,7 @@ async fn accept(mut carrier: Box<dyn Carrier>, mounts: Mounts, ends: Ends) {
 }
 
 async fn serve(mut stream: Box<dyn Stream>, ends: Ends) {
-    let Ok(Ok(header)) = timeout(HEADER_WITHIN, read_line(&mut stream)).await else {
-        return;
-    };
+    let Ok(Ok(header)) = timeout(HEADER_WITHIN, read_line(&mut stream)).await else { return };
     match Header::parse(&header) {
         Some(Header::Notify) => {
             let open = Arc::clone(&ends.notify_streams);

@@ -104,9 +104,7 @@ impl SessionState {
             return Ok(());
         }
         let owner = self.store.read(move |it| it.line_owner(message)).await?;
-        let Some(owner) = owner else {
-            return self.begin_draft(message, text).await;
-        };
+        let Some(owner) = owner else { return self.begin_draft(message, text).await };
         let line = self.store.read(move |it| it.status_line(owner)).await?;
         let Some((to, target)) = line else {
             return Ok(()); // It is on its way.

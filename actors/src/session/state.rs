@@ -199,7 +199,9 @@ impl SessionState {
 
     async fn view(&mut self) -> Result<View, SessionError> {
         self.observe();
+        let started = Instant::now();
         let (snapshot, posted) = self.store.look(self.container.reader()).await?;
+        self.wakeups.look_took(started.elapsed());
         if posted {
             self.notify_runner();
         }

@@ -17,6 +17,10 @@ use super::SessionMessage;
 const BUFFER_BYTES: usize = 4 * 1024;
 /// Interval between wake-ups of one session that writes without end. A person sees no difference.
 const INTERVAL: Duration = Duration::from_millis(50);
+/// One in so many is the part of its time that the host looks for a session that writes without end, and
+/// the longest interval that follows.
+const LOOK_SHARE: u32 = 20;
+const INTERVAL_MAX: Duration = Duration::from_secs(5);
 /// Wake-ups that come at once after a silence; a runner that commits often has its looks undelayed.
 const BURST: u32 = 20;
 
@@ -40,17 +44,18 @@ pub(super) struct Pending {
     pub(super) draft: Option<Draft>,
 }
 
-/// Until when the wake-ups so far are paid for, at one per [`INTERVAL`].
+/// Until when the wake-ups so far are paid for, and what one costs: [`INTERVAL`], or more where a look
+/// takes long.
 #[derive(Debug, Default)]
-struct Pace(Option<Instant>);
+struct Pace(Option<Instant>, Duration);
 
 impl Pace {
     /// When the next line may be read.
     fn next(&mut self) -> Instant {
-        let now = Instant::now();
-        let paid = self.0.map_or(now, |until| until.max(now)) + INTERVAL;
+        let (now, interval) = (Instant::now(), self.1.max(INTERVAL));
+        let paid = self.0.map_or(now, |until| until.max(now)) + interval;
         self.0 = Some(paid);
-        paid.checked_sub(INTERVAL * BURST).unwrap_or(now)
+        paid.checked_sub(interval * BURST).unwrap_or(now)
     }
 }
 
@@ -62,6 +67,11 @@ impl Wakeups {
     /// Empties it; what comes from now on needs a new message.
     pub(super) fn take(&self) -> Pending {
         std::mem::take(&mut self.locked().0)
+    }
+
+    /// What a look costs the host: a container that makes it long has fewer.
+    pub(super) fn look_took(&self, took: Duration) {
+        self.locked().1.1 = (took * LOOK_SHARE).min(INTERVAL_MAX);
     }
 
     /// Reads a notify stream to its end, at a bounded speed. Lines of a later version are ignored.
@@ -177,10 +187,19 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn streams_of_one_session_share_one_pace() {
+    async fn streams_of_one_session_share_one_pace_by_what_a_look_takes() {
+        for (took, interval) in
+            [(1, INTERVAL), (100, Duration::from_secs(2)), (9_000, INTERVAL_MAX)]
+        {
+            flood(Duration::from_millis(took), interval).await;
+        }
+    }
+
+    async fn flood(took: Duration, interval: Duration) {
         let stuck = Stuck(Arc::default(), Arc::default());
         let (actor, _) = Actor::spawn(None, stuck, ()).await.unwrap();
         let (wakeups, started) = (Wakeups::new(actor), Instant::now());
+        wakeups.look_took(took);
         let stream = || {
             // No two lines fit.
             let (mut container, host) = duplex("look\n".len());
@@ -191,6 +210,7 @@ mod tests {
             async move { tokio::join!(flood, wakeups.read(host)) }
         };
         tokio::join!(stream(), stream());
-        assert!(INTERVAL * (200 - BURST - 1) <= started.elapsed(), "{:?}", started.elapsed());
+        let least = interval * (200 - BURST - 1);
+        assert!((least..least * 2).contains(&started.elapsed()), "{:?}", started.elapsed());
     }
 }

@@ -63,9 +63,7 @@ pub enum LineEffect {
 
 #[must_use]
 pub fn decide(view: &LineView) -> LineEffect {
-    let Some(alive_every) = view.alive_every else {
-        return keep_if_due(view);
-    };
+    let Some(alive_every) = view.alive_every else { return keep_if_due(view) };
     if ASLEEP_MIN <= view.slept {
         return LineEffect::ReplaceAfterSleep;
     }

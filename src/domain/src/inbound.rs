@@ -102,9 +102,7 @@ impl Inbound {
 /// it.
 #[must_use]
 pub fn claimable(due: &[(&Address, bool)], claimed: &[(&Address, bool)]) -> usize {
-    let Some((address, _)) = claimed.iter().chain(due).next() else {
-        return 0;
-    };
+    let Some((address, _)) = claimed.iter().chain(due).next() else { return 0 };
     if claimed.iter().any(|(of, alone)| *alone || of != address) {
         return 0;
     }

@@ -16,6 +16,14 @@ pub fn one_line(text: &str) -> String {
     shown.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
+/// A text for a terminal: without control characters, but for line ends and tabs, and without those
+/// that turn the writing direction.
+#[must_use]
+pub fn for_a_terminal(text: &str) -> String {
+    let turns = |c| matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    text.chars().filter(|&c| matches!(c, '\n' | '\t') || !(c.is_control() || turns(c))).collect()
+}
+
 /// At most `chars_max` characters; what is longer ends with an [`ELLIPSIS`], which counts.
 #[must_use]
 pub fn cut(text: &str, chars_max: usize) -> String {
@@ -98,6 +106,12 @@ mod tests {
         assert_eq!(one_line("fdp.\u{202e}exe\u{200b}"), "fdp.exe");
         assert_eq!(one_line(" \n\u{feff}"), "");
         assert_eq!(one_line("Zoë 小明 👍"), "Zoë 小明 👍");
+    }
+
+    #[test]
+    fn a_terminal_is_told_nothing_but_text() {
+        assert_eq!(for_a_terminal("a\u{1b}]0;x\u{7}\tb\r\nc\u{9b}2J\u{202e}d"), "a]0;x\tb\nc2Jd");
+        assert_eq!(for_a_terminal("👩\u{200d}🚀 né"), "👩\u{200d}🚀 né");
     }
 
     #[test]

@@ -103,9 +103,7 @@ fn pause(count: u32) -> Duration {
 /// new one.
 #[must_use]
 pub fn is_worth_telling(told: Option<(WaitClass, Timestamp)>, wait: &ProviderWait) -> bool {
-    let Some((class, until)) = told else {
-        return true;
-    };
+    let Some((class, until)) = told else { return true };
     let same = class == wait.class || (class.is_outage() && wait.class.is_outage());
     !same || (wait.known && WORTH_TELLING < wait.until.since(until))
 }

@@ -4,6 +4,7 @@
 use std::io::{self, IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use domain::plain::for_a_terminal;
 pub(crate) use operations::table;
 
 use crate::error::{fail, hint_of, lines};
@@ -15,10 +16,9 @@ pub(crate) fn has_failed() -> bool {
     HAS_FAILED.load(Ordering::Relaxed)
 }
 
-/// One line of a result.
+/// One line of a result; texts of others in it give no orders to the terminal.
 pub(crate) fn out(line: &str) {
-    let mut to = io::stdout().lock();
-    written(writeln!(to, "{line}").and_then(|()| to.flush()));
+    out_piece(&format!("{}\n", for_a_terminal(line)));
 }
 
 fn written(result: io::Result<()>) {
@@ -38,13 +38,13 @@ pub(crate) fn out_piece(text: &str) {
 
 /// One line that belongs to no result of this command, and must not be lost either.
 pub(crate) fn aside(line: &str) {
-    written(writeln!(io::stderr().lock(), "{line}"));
+    written(writeln!(io::stderr().lock(), "{}", for_a_terminal(line)));
 }
 
 /// One line about what is going on.
 pub(crate) fn note(line: &str) {
     let mut to = io::stderr().lock();
-    let _ = writeln!(to, "{line}");
+    let _ = writeln!(to, "{}", for_a_terminal(line));
 }
 
 /// A piece of a line about what is going on.
@@ -75,7 +75,8 @@ pub(crate) fn error(err: &anyhow::Error) {
 
 /// A value as indented JSON.
 pub(crate) fn json(value: &impl serde::Serialize) -> anyhow::Result<()> {
-    out(&serde_json::to_string_pretty(value)?);
+    // What it quotes it escapes.
+    out_piece(&format!("{}\n", serde_json::to_string_pretty(value)?));
     Ok(())
 }
 

@@ -6,6 +6,8 @@ use domain::AgentName;
 use domain::agent::AgentGroup;
 use domain::message::Address;
 use domain::people::{Handle, PersonId, Role};
+use domain::plain::{cut, one_line};
+use domain::question::TITLE_CHARS_MAX;
 use domain::session_key::ChatId;
 use domain::time::Timestamp;
 use store::{CentralStore, ChatRow, MemberRow, PersonRow, RoleRow, StoreError, Wired};
@@ -152,7 +154,11 @@ impl View {
     pub(crate) fn label(&self, chat: &ChatRow) -> String {
         match chat.title.is_empty() {
             true => self.address(chat),
-            false => format!("\"{}\", {}", chat.title, self.address(chat)),
+            // The users of a platform choose it, and it stands in cards.
+            false => {
+                let title = cut(&one_line(&chat.title), TITLE_CHARS_MAX);
+                format!("\"{title}\", {}", self.address(chat))
+            }
         }
     }
 

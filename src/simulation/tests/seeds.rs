@@ -44,9 +44,7 @@ const THREADS: usize = 2;
 fn seeded_runs_keep_the_laws() {
     let seeds = seeds(window(commit().as_deref()));
     eprintln!("seeds {seeds:?}; NANOCLAW_SEEDS={}..{} runs them again", seeds.start, seeds.end);
-    let Ok(program) = std::env::var("NANOCLAW_TEST_BIN") else {
-        return run_here(seeds);
-    };
+    let Ok(program) = std::env::var("NANOCLAW_TEST_BIN") else { return run_here(seeds) };
     let middle = seeds.start.midpoint(seeds.end);
     let halves = [seeds.start..middle, middle..seeds.end].map(|it| start(&program, &it).unwrap());
     let ended = halves.map(|it| it.wait_with_output().unwrap());

@@ -53,7 +53,9 @@ pub(crate) fn open(
     {
         return Err(StoreError::Newer { path: path.to_owned() });
     }
-    migrations.to_latest(&mut conn).map_err(|err| {
+    // Of two that open a new file at once, one finds the tables made when it has its turn; then all is done.
+    let migrated = migrations.to_latest(&mut conn).or_else(|_| migrations.to_latest(&mut conn));
+    migrated.map_err(|err| {
         let too_far = MigrationDefinitionError::DatabaseTooFarAhead;
         if err == MigrationError::MigrationDefinition(too_far) {
             return StoreError::Newer { path: path.to_owned() };

@@ -154,9 +154,7 @@ impl OutboundReader {
         &mut self,
         read: impl FnOnce(&Connection) -> Result<R, Mailbox>,
     ) -> Result<R, Mailbox> {
-        let Some(copy) = self.copy()? else {
-            return Ok(R::default());
-        };
+        let Some(copy) = self.copy()? else { return Ok(R::default()) };
         limit_steps(&copy.conn, checked::LOOK_STEPS_MAX);
         let out = read(&copy.conn);
         if out.is_ok() && copy.stamp.bytes <= KEPT_BYTES_MAX {

@@ -216,9 +216,7 @@ pub(crate) fn claim(
                FROM part WHERE session = ?1 AND key = ?2
                    AND state IN ('ready', 'unsent', 'uncertain')";
     let found: Option<(ClaimedPart, Raw, _)> = one(&tx, sql, params![tx.session, key.0])?;
-    let Some((mut part, raw, uncertain_attempts)) = found else {
-        return Ok(None);
-    };
+    let Some((mut part, raw, uncertain_attempts)) = found else { return Ok(None) };
     if let Some(why) = exhausted(uncertain_attempts) {
         give_up(tx, key, &Verdict::Dead { why }, now)?;
         return Ok(None);
@@ -285,9 +283,7 @@ fn give_up(
     verdict: &Verdict,
     now: Timestamp,
 ) -> rusqlite::Result<()> {
-    let Verdict::Dead { why } = verdict else {
-        return Ok(());
-    };
+    let Verdict::Dead { why } = verdict else { return Ok(()) };
     let sql = format!(
         "UPDATE part SET form = 'text', target = NULL, buttons = NULL, state = 'ready',
                 retry_at = 0, tries = 0, misses = 0, uncertain_attempts = 0, reason = ?3, changed_at = ?4

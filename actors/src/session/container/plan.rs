@@ -72,9 +72,7 @@ fn read_settings(
     central: &mut CentralStore,
     name: &AgentName,
 ) -> Result<Option<Settings>, StoreError> {
-    let Some(agent) = central.agent(name)? else {
-        return Ok(None);
-    };
+    let Some(agent) = central.agent(name)? else { return Ok(None) };
     let has_credential = central.secret(vault::MODEL_CREDENTIAL)?.is_some();
     let image = match &agent.image {
         Some(image) => Some(image.clone()),

@@ -138,9 +138,7 @@ impl Conversation {
 
     /// Takes in one line of the CLI.
     pub(super) async fn hear(&mut self, line: &[u8], process: &mut Process) -> Flow {
-        let Some(frame) = Frame::parse(line) else {
-            return Flow::GoOn;
-        };
+        let Some(frame) = Frame::parse(line) else { return Flow::GoOn };
         // A hint: with the queue full there is enough of it.
         let _ = self.events.try_send(Event::Progress);
         match frame {

@@ -169,9 +169,7 @@ fn open(path: &Path, roots: &[PathBuf]) -> Result<(File, u64), FileError> {
     let folder = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let mut at: OwnedFd = openat(CWD, root, folder, Mode::empty()).map_err(io)?;
     let mut names: Vec<&OsStr> = below.iter().collect();
-    let Some(last) = names.pop() else {
-        return Err(FileError::NotAFile(path.clone()));
-    };
+    let Some(last) = names.pop() else { return Err(FileError::NotAFile(path.clone())) };
     for name in names {
         at = openat(&at, name, folder | OFlags::NOFOLLOW, Mode::empty()).map_err(io)?;
     }

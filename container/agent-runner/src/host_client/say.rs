@@ -57,9 +57,7 @@ impl HostClient {
 
     /// The name as the host knows it, or an error that lists the names.
     pub(super) async fn destination(&self, to: Option<&str>) -> Result<Option<String>, ToolError> {
-        let Some(name) = to.map(str::trim).filter(|it| !it.is_empty()) else {
-            return Ok(None);
-        };
+        let Some(name) = to.map(str::trim).filter(|it| !it.is_empty()) else { return Ok(None) };
         let known = self.destinations().await?;
         let exact = known.iter().find(|it| it.name == name);
         let folded = || known.iter().find(|it| it.name.eq_ignore_ascii_case(name));

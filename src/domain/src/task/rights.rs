@@ -56,6 +56,16 @@ impl Who {
         Self::Person { person, handle, access, is_direct: false }
     }
 
+    /// What an agent has of somebody whom it answers: all but the tasks of other agents, whatever it was
+    /// told to do by texts that it read. Those are for people themselves, with `/tasks` and in the terminal.
+    #[must_use]
+    pub fn lent_to_an_agent(mut self) -> Self {
+        if let Self::Person { access: access @ Access::Owner, .. } = &mut self {
+            *access = Access::Admin;
+        }
+        self
+    }
+
     /// Whether new tasks may be made for them. A passer-by in a public chat would spend what others
     /// pay for.
     #[must_use]
@@ -187,6 +197,15 @@ mod tests {
         };
         assert!(may_change(&from, &task(true)) && !may_change(&from, &task(false)));
         assert!(!is_listed(&from, &task(true)));
+    }
+
+    #[test]
+    fn an_agent_reaches_no_task_of_another_agent_whomever_it_answers() {
+        for access in Access::ALL {
+            let lent = ann(access, true).lent_to_an_agent();
+            assert_eq!(rights(&lent)[3], (false, false), "{access:?}");
+            assert_eq!(rights(&lent)[..3], rights(&ann(access, true))[..3], "{access:?}");
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use anyhow::Context;
+use domain::plain::for_a_terminal;
 use rustyline::completion::Completer;
 use rustyline::error::ReadlineError;
 use rustyline::highlight::Highlighter;
@@ -35,7 +36,10 @@ impl Typing {
     pub(super) fn print(&self, text: &str) {
         let line = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match &*line {
-            Some(line) => term::out_piece(&format!("\r\x1b[K{text}\n{PROMPT}{line}")),
+            Some(line) => {
+                let text = for_a_terminal(text);
+                term::out_piece(&format!("\r\x1b[K{text}\n{PROMPT}{line}"));
+            }
             None => term::out(text),
         }
     }

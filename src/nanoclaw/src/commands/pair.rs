@@ -92,9 +92,7 @@ fn shares(
     agent: Option<&AgentName>,
     central: &CentralStore,
 ) -> anyhow::Result<Option<String>> {
-    let Some(agent) = agent.filter(|_| role == PairingRole::Member) else {
-        return Ok(None);
-    };
+    let Some(agent) = agent.filter(|_| role == PairingRole::Member) else { return Ok(None) };
     let is_used = central.wirings()?.iter().any(|it| it.wiring.agent == *agent);
     Ok(is_used.then(|| approval::share_by_code(agent)))
 }

@@ -32,16 +32,20 @@ const HOST_WITHIN: Duration = Duration::from_secs(4);
 pub(super) async fn stop(scope: &Scope, json: bool, layout: &Layout) -> anyhow::Result<ExitCode> {
     let central = home::central(layout)?;
     known(scope, &central)?;
-    let written = central.stop(scope, BY, "", SystemClock.now());
     let request = Request::Stop { agent: name(scope), by: BY.to_owned() };
     let asked = timeout(HOST_WITHIN, admin::ask(layout, &request)).await;
+    // After the host was asked, which kills first: an agent may keep the disk busy.
+    let written = central.stop(scope, BY, "", SystemClock.now());
     let (mut report, has_host) = match asked {
         Ok(Ok(Response::Stopped(report))) => (report, true),
         Ok(Err(Unanswered::NotRunning)) => (kill_all(scope, &central, layout).await?, false),
         // Whatever is wrong with it, nothing may go on running.
         Ok(Ok(_) | Err(Unanswered::Trouble(_))) | Err(_) => {
             let mut report = kill_all(scope, &central, layout).await?;
-            report.trouble.push("the host does not answer; `nanoclaw restart` it".to_owned());
+            let seconds = HOST_WITHIN.as_secs();
+            report.trouble.push(format!(
+                "the host did not answer within {seconds} s; `nanoclaw status` says what it does"
+            ));
             (report, true)
         }
     };

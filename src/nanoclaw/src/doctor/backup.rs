@@ -46,9 +46,7 @@ pub(super) fn check(layout: &Layout) -> Check {
 }
 
 fn judge(last: Option<Verified>, now: Timestamp) -> Check {
-    let Some(last) = last else {
-        return Check::warn(NAME, "no backup was ever verified", FIX);
-    };
+    let Some(last) = last else { return Check::warn(NAME, "no backup was ever verified", FIX) };
     let age = now.since(Timestamp(last.at));
     let days = age.as_secs() / (24 * 60 * 60);
     let detail = format!("{} was verified {days} days ago", last.file);

@@ -51,6 +51,9 @@ pub(super) fn binds(mounts: &Mounts) -> [(&Path, &'static str, bool); 6] {
     ]
 }
 
+/// Of -1000 to 1000; other programs have 0.
+const OOM_SCORE: i64 = 500;
+
 /// Bytes of a container's memory.
 pub(super) fn memory(spec: &Spec) -> i64 {
     i64::from(spec.resources.memory_mib) * 1024 * 1024
@@ -155,6 +158,8 @@ fn host_config(spec: &Spec) -> HostConfig {
         // The same again, so that a container cannot take swap beside its memory.
         memory_swap: Some(memory(spec)),
         nano_cpus: Some(nano_cpus(spec)),
+        // Where memory runs out, a container goes before the host does.
+        oom_score_adj: Some(OOM_SCORE),
         pids_limit: Some(i64::from(spec.resources.pids)),
         ulimits: Some(ulimits(spec)),
         // Reaps what the agent leaves behind, and makes a runner without a handler stop at once.

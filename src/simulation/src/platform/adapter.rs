@@ -98,9 +98,7 @@ impl Source for FakeSource {
                     Some((events, next, state.connections_broken))
                 }
             };
-            let Some((events, next, broken)) = heard else {
-                return std::future::pending().await;
-            };
+            let Some((events, next, broken)) = heard else { return std::future::pending().await };
             if self.connections_broken != broken {
                 return Err(ChannelError::Unreachable("the connection broke".into()));
             }

@@ -73,9 +73,7 @@ pub(super) fn look(folder: &Path, known: Option<&Stamp>) -> Result<Found, Mailbo
         Err(err) => return Err(refused(OUTBOUND, &err)),
     };
     let failed = |err: io::Error| refused(OUTBOUND, &err);
-    let Some(stamp) = stamp(&file).map_err(failed)? else {
-        return Ok(Found::Nothing);
-    };
+    let Some(stamp) = stamp(&file).map_err(failed)? else { return Ok(Found::Nothing) };
     if known == Some(&stamp) && !has_journal(folder)? {
         return Ok(Found::Same);
     }

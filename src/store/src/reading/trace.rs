@@ -120,13 +120,9 @@ impl Reading {
         seq: MessageSeq,
         now: Timestamp,
     ) -> Result<Option<Facts>, StoreError> {
-        let Some(row) = self.central.session(session)? else {
-            return Ok(None);
-        };
+        let Some(row) = self.central.session(session)? else { return Ok(None) };
         let rows = self.rows(session);
-        let Some((mut message, reply)) = message(rows, &row, seq)? else {
-            return Ok(None);
-        };
+        let Some((mut message, reply)) = message(rows, &row, seq)? else { return Ok(None) };
         message.approval = self.approval(rows, seq)?;
         let mut outbound = OutboundReader::new(self.layout.session(session).outbound_dir());
         // What the container says is worth telling, and no reason to tell nothing else.

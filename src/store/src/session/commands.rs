@@ -48,9 +48,7 @@ impl SessionRows<'_> {
         self.commit("a stop", |tx| {
             let admitted =
                 Admitted { message: message.clone(), kind: InboundKind::Command, rule: None };
-            let Some(seq) = insert(tx, &admitted, now)? else {
-                return Ok(());
-            };
+            let Some(seq) = insert(tx, &admitted, now)? else { return Ok(()) };
             let ended = stops::end_work(tx, seq.0, Some((&message.from, seq)), now)?;
             conclude(tx, seq, &BY_HOST, now)?;
             wake(tx)?;

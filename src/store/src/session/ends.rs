@@ -19,9 +19,7 @@ pub(super) fn end(
     claim: &Claim,
     now: Timestamp,
 ) -> rusqlite::Result<Option<(MessageSeq, Outcome)>> {
-    let Some((outcome, reason)) = &claim.outcome else {
-        return Ok(None);
-    };
+    let Some((outcome, reason)) = &claim.outcome else { return Ok(None) };
     // Only a task may end in silence; a user hears at least that there is nothing to hear. The
     // container's word that it answered is not enough.
     let says_nothing = *outcome == Outcome::Silent || !is_answered(tx, claim)?;

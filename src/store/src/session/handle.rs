@@ -123,9 +123,7 @@ impl SessionDb {
             })
         };
         let (snapshot, lacking) = self.central.read_then(read, compare).await?;
-        let Some(content) = lacking else {
-            return Ok((snapshot, false));
-        };
+        let Some(content) = lacking else { return Ok((snapshot, false)) };
         let post = move |boxes: &mut Mailboxes| boxes.inbound.post(content);
         match self.mailboxes.lend("a post", post).await {
             Ok(()) => Ok((snapshot, true)),

@@ -158,9 +158,7 @@ fn add_own(
     lines: &[MessageSeq],
     now: Timestamp,
 ) -> rusqlite::Result<()> {
-    let Some(cause) = cause(tx, about)? else {
-        return Ok(());
-    };
+    let Some(cause) = cause(tx, about)? else { return Ok(()) };
     let text = text.to_owned();
     let content = match replaceable(tx, lines)? {
         Some(line) => Draft::Edit(Target::Part(line), Card { text, buttons: vec![] }),

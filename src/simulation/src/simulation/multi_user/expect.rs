@@ -124,9 +124,7 @@ pub(super) fn requester(multi_user: &MultiUser, chat: Chat) -> Option<Person> {
 pub(super) fn code(multi_user: &MultiUser, post: &Post) -> Option<Code> {
     let mut open = open_codes(multi_user);
     for posted in &multi_user.posts {
-        let Word::Code(code) = posted.word else {
-            continue;
-        };
+        let Word::Code(code) = posted.word else { continue };
         let fate = if open.contains(&code) {
             Code::Pairs
         } else if open.is_empty() {
@@ -153,9 +151,7 @@ pub(super) fn open_codes(multi_user: &MultiUser) -> Vec<&'static str> {
 /// Whether a session is the one that a message belongs to for its agent.
 pub(super) fn belongs(multi_user: &MultiUser, post: &Post, row: &SessionRow) -> bool {
     let found = agents(multi_user, post.chat).into_iter().find(|it| it.0 == row.agent.as_str());
-    let Some((_, mode)) = found else {
-        return false;
-    };
+    let Some((_, mode)) = found else { return false };
     let chat = row.chat.as_ref().map(|it| it.chat.as_str());
     let thread = row.thread.as_deref();
     match mode {

@@ -202,9 +202,7 @@ impl Post {
 
     /// The files that come with it: each of another size, with other bytes.
     pub(super) fn files(&self) -> Vec<Vec<u8>> {
-        let Word::Files(count) = self.word else {
-            return Vec::new();
-        };
+        let Word::Files(count) = self.word else { return Vec::new() };
         let seed: usize = self.id.bytes().map(usize::from).sum();
         let file = |n: u32| {
             let bytes = 100 + seed * 7 + n as usize;

@@ -42,9 +42,7 @@ pub(super) fn check(multi_user: &MultiUser, seen: &Seen) -> Vec<String> {
 
 /// One final state, the one that an approver chose first.
 fn state(multi_user: &MultiUser, row: &QuestionRow, about: Option<Subject>) -> Option<String> {
-    let Some(about) = about else {
-        return Some("nobody could have asked that".to_owned());
-    };
+    let Some(about) = about else { return Some("nobody could have asked that".to_owned()) };
     if !row.settled {
         return Some(format!("is not settled: {:?}", row.state));
     }
