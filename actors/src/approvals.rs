@@ -7,7 +7,7 @@
 //!
 //! Invariants
 //! - What follows from an answer, and what is said about it, is committed with the end of the question.
-//! - Nobody waits for this actor: routers and sessions write to the database and cast a hint.
+//! - Nobody waits for this actor: who brings something for it writes to the database and casts a hint.
 //! - It waits for nobody: calls to the router and platforms run beside the mailbox ([`beside`]).
 
 mod access_request;

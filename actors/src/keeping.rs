@@ -1,4 +1,5 @@
-//! Has old rows removed: once a day those of the central database, and those of sessions in turn.
+//! Has old rows removed: once a day those of the central database, and those of sessions in turn. The log
+//! is shortened as soon as it is long.
 //!
 //! The sweep comes here, and each time at most one session is found, so that ten thousand that sleep
 //! cost a sweep as little as one. The session itself does the work, since it alone removes its
@@ -15,8 +16,8 @@ use tracing::{info, warn};
 
 use crate::host::{Host, settings};
 
-/// A host that runs for a year must not fill the disk with what it said about it. The same bound as
-/// at its start.
+/// Neither a host that runs for a year nor a stranger who is refused without end may fill the disk with
+/// what is said about it. The same bound as at its start.
 const LOG_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
 /// The rule of this install, as of now.
@@ -25,8 +26,10 @@ pub(crate) async fn cutoffs(host: &Host) -> Result<Cutoffs, StoreError> {
     Ok(Retention::from_setting(rule.as_deref()).cutoffs(host.clock.now()))
 }
 
-/// Prunes the central database if that is due. Returns the session whose turn it is.
+/// Shortens the log, and prunes the central database if that is due. Returns the session whose turn it is.
 pub(crate) async fn sweep(host: &Host) -> Option<SessionRow> {
+    let log = host.layout.host_log();
+    store::on_disk(&*host.gate, move || shorten_log(&log)).await;
     match look(host).await {
         Ok(found) => found,
         Err(err) => {
@@ -63,8 +66,6 @@ async fn prune_central(host: &Host, now: Timestamp) -> Result<(), StoreError> {
     let at = now.0.to_string();
     let note = move |central: &mut CentralStore| central.set_setting(settings::PRUNED_AT, &at);
     host.central.write("note a pruning", note).await?;
-    let log = host.layout.host_log();
-    store::on_disk(&*host.gate, move || shorten_log(&log)).await;
     info!(rows = all, "old rows of the central database are gone");
     Ok(())
 }

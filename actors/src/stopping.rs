@@ -35,9 +35,9 @@ const KILL_WITHIN: Duration = Duration::from_secs(2);
 pub async fn stop(host: &Host, scope: &Scope, by: &str, why: &str) -> Stopped {
     warn!(?scope, by, why, "stopping");
     host.stops.close(scope, by, why, host.clock.now());
-    // No kill waits for a disk, which an agent may keep busy.
-    let (written, killed) = join(write_down(host), kill_all(host, scope)).await;
-    let sessions = set_aside(host, scope).await;
+    let write = async { (write_down(host).await, set_aside(host, scope).await) };
+    // No kill waits for the disk, which an agent may keep busy, and no chat for the engine.
+    let ((written, sessions), killed) = join(write, kill_all(host, scope)).await;
     let mut report = Stopped { killed: 0, sessions, trouble: Vec::new() };
     if let Err(err) = written {
         let err = chain(&err);

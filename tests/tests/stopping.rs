@@ -94,6 +94,24 @@ async fn a_panic_ends_all_turns_at_once_and_counts_against_nobody() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn no_chat_waits_for_a_container_that_does_not_die() {
+    let world = World::new();
+    let host = world.start(Crash::never()).await;
+    for chat in ["a", "b"] {
+        world.platform.post(chat, &format!("m{chat}"), "wait 600");
+    }
+    world.pass(5 * SECOND).await;
+    world.engine.hang(S1);
+    let told = async {
+        world.pass(2 * SECOND).await;
+        ["a", "b"].map(|chat| world.platform.texts(chat).join("\n"))
+    };
+    let (report, texts) = tokio::join!(stop(&host, &Scope::All), told);
+    assert!(texts.iter().all(|it| it.contains("I was stopped by Ann.")), "{texts:?}");
+    assert_eq!((report.killed, report.trouble.len()), (1, 1), "{report:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_stop_cuts_the_link_of_a_session_that_looks_at_nothing() {
     let world = World::new();
     let host = world.start(Crash::never()).await;

@@ -16,7 +16,7 @@ use harness::crash::Crash;
 use harness::host::{TestHost, World};
 use harness::platform::{FakePlatform, NAME, SendFault, TestMessage, address};
 use schedule::{Rule, Zone};
-use store::{CentralStore, Task, Wiring};
+use store::{CentralStore, Store, Task, Wiring};
 use tokio::io::AsyncWriteExt;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -212,4 +212,34 @@ async fn a_flood_of_wake_ups_costs_no_memory_and_no_answer() {
     world.platform.post("a", "m4", "still there?");
     world.pass(5 * SECOND).await;
     assert!(texts(&world, "a").contains("still there?"));
+}
+
+/// More requests than an agent can have open, as if each had been answered before the next one came.
+#[tokio::test(start_paused = true)]
+async fn an_agent_that_asks_without_end_waits_between_its_requests() {
+    let world = World::on(FakePlatform::public());
+    let _host = world.start(Crash::never()).await;
+    populate(&world);
+    say(&world, "a", "m1", "hello");
+    world.pass(5 * SECOND).await;
+    let asked =
+        "WITH RECURSIVE n (seq) AS (SELECT 1001 UNION SELECT seq + 2 FROM n WHERE seq < 1119)
+                 INSERT INTO request (session, seq, cause, form, text, asked_at)
+                 SELECT 1, seq, 2, 'admin', 'chats list', 0 FROM n";
+    assert_eq!(central(&world).connection().execute(asked, []).unwrap(), 60);
+    let answered = || {
+        let sql = "SELECT count(*) FROM request WHERE state = 'answered'";
+        central(&world).connection().query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap()
+    };
+    say(&world, "a", "m2", "hello");
+    world.pass(2 * SECOND).await;
+    assert!((20..=30).contains(&answered()), "{}", answered());
+    assert_eq!(
+        world.platform.texts("a").len(),
+        2,
+        "its answers wait for nothing: {}",
+        texts(&world, "a")
+    );
+    world.pass(10 * SECOND).await;
+    assert_eq!(answered(), 60);
 }

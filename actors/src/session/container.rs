@@ -315,8 +315,9 @@ impl SessionState {
             }
             Observed::Exited { incarnation, code, out_of_memory } => {
                 let (why, trouble) = if out_of_memory {
-                    let limits = plan::limits(self.host(), &self.args.row.agent).await;
-                    let mib = limits.ok().flatten().unwrap_or_default().memory_mib;
+                    let agent = plan::agent(self.host(), &self.args.row.agent).await;
+                    let limits = agent.ok().flatten().map(|it| it.resources);
+                    let mib = limits.unwrap_or_default().memory_mib;
                     ("it ran out of memory".to_owned(), Trouble::OutOfMemory { mib })
                 } else {
                     (format!("it exited with code {code}"), Trouble::Ended)

@@ -7,6 +7,7 @@ use std::time::Duration;
 use domain::OutSeq;
 use domain::plain::chain;
 use store::{CentralStore, ImportReport, SessionContext};
+use tokio::time::sleep_until;
 use tracing::warn;
 
 use super::state::SessionState;
@@ -14,6 +15,9 @@ use super::{SessionError, SessionMessage};
 use crate::approvals;
 
 const TRY_AGAIN: Duration = Duration::from_secs(1);
+/// Interval between requests of one session that asks without end; each may read a lot, or write. No
+/// model asks so often.
+const REQUEST_EVERY: Duration = Duration::from_millis(250);
 
 impl SessionState {
     /// Imports what the runner wrote.
@@ -36,8 +40,9 @@ impl SessionState {
     pub(super) fn forward_request(&mut self, seq: OutSeq) {
         self.set_forwarding(true);
         let (host, row) = (Arc::clone(self.host()), self.args.row.clone());
-        let myself = self.myself.clone();
+        let (myself, from) = (self.myself.clone(), self.request_pace.next(REQUEST_EVERY));
         self.calls.spawn(async move {
+            sleep_until(from).await;
             let done = approvals::forward_request(&host, &row, seq).await;
             if let Err(err) = &done {
                 warn!(why = chain(err), "a request waits");

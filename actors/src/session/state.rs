@@ -18,7 +18,7 @@ use tracing::{debug, info};
 use super::container::Seen;
 use super::link::Link;
 use super::showing::Shown;
-use super::wakeups::Wakeups;
+use super::wakeups::{Pace, Wakeups};
 use super::{SessionArgs, SessionError, SessionMessage};
 use crate::actor_handle::Timer;
 use crate::admin::protocol::SessionStatus;
@@ -48,6 +48,7 @@ pub struct SessionState {
     /// A file is being fetched, a request passed on.
     pub(super) fetching: bool,
     forwarding: bool,
+    pub(super) request_pace: Pace,
     next_file: Option<PendingFile>,
     /// What the last look found new, until it is imported.
     pub(super) news: Unimported,
@@ -89,6 +90,7 @@ impl SessionState {
             link: None,
             fetching: false,
             forwarding: false,
+            request_pace: Pace::default(),
             next_file: None,
             news: Unimported::default(),
             shown: Shown::default(),
@@ -199,9 +201,8 @@ impl SessionState {
 
     async fn view(&mut self) -> Result<View, SessionError> {
         self.observe();
-        let started = Instant::now();
         let (snapshot, posted) = self.store.look(self.container.reader()).await?;
-        self.wakeups.look_took(started.elapsed());
+        self.wakeups.reading_took(snapshot.read_for);
         if posted {
             self.notify_runner();
         }

@@ -17,18 +17,26 @@ use super::SessionMessage;
 const BUFFER_BYTES: usize = 4 * 1024;
 /// Interval between wake-ups of one session that writes without end. A person sees no difference.
 const INTERVAL: Duration = Duration::from_millis(50);
-/// One in so many is the part of its time that the host looks for a session that writes without end, and
-/// the longest interval that follows.
-const LOOK_SHARE: u32 = 20;
+/// The host spends one in so many parts of its time on reading the mailbox of a session that notifies it
+/// without end, and the longest interval that follows.
+const READING_SHARE: u32 = 20;
 const INTERVAL_MAX: Duration = Duration::from_secs(5);
-/// Wake-ups that come at once after a silence; a runner that commits often has its looks undelayed.
+/// How many come at once after a silence; a runner that commits often has its looks undelayed.
 const BURST: u32 = 20;
 
 /// What the streams of one session have said and its actor has not seen yet.
 #[derive(Debug)]
 pub(super) struct Wakeups {
     session: ActorRef<SessionMessage>,
-    pending: Mutex<(Pending, Pace)>,
+    heard: Mutex<Heard>,
+}
+
+#[derive(Debug, Default)]
+struct Heard {
+    pending: Pending,
+    pace: Pace,
+    /// What one costs, if more than [`INTERVAL`]: the mailbox takes long to read.
+    cost: Duration,
 }
 
 /// At most one of each kind; the newest counts.
@@ -44,54 +52,62 @@ pub(super) struct Pending {
     pub(super) draft: Option<Draft>,
 }
 
-/// Until when the wake-ups so far are paid for, and what one costs: [`INTERVAL`], or more where a look
-/// takes long.
+/// How often a container may have something done.
 #[derive(Debug, Default)]
-struct Pace(Option<Instant>, Duration);
+pub(super) struct Pace {
+    paid_until: Option<Instant>,
+}
 
 impl Pace {
-    /// When the next line may be read.
-    fn next(&mut self) -> Instant {
-        let (now, interval) = (Instant::now(), self.1.max(INTERVAL));
-        let paid = self.0.map_or(now, |until| until.max(now)) + interval;
-        self.0 = Some(paid);
-        paid.checked_sub(interval * BURST).unwrap_or(now)
+    /// When the next may be done, of which each costs so much: a few at once after a silence.
+    pub(super) fn next(&mut self, cost: Duration) -> Instant {
+        let now = Instant::now();
+        let paid = self.paid_until.map_or(now, |until| until.max(now)) + cost;
+        self.paid_until = Some(paid);
+        paid.checked_sub(cost * BURST).unwrap_or(now)
     }
 }
 
 impl Wakeups {
     pub(super) fn new(session: ActorRef<SessionMessage>) -> Arc<Self> {
-        Arc::new(Self { session, pending: Mutex::default() })
+        Arc::new(Self { session, heard: Mutex::default() })
     }
 
     /// Empties it; what comes from now on needs a new message.
     pub(super) fn take(&self) -> Pending {
-        std::mem::take(&mut self.locked().0)
+        std::mem::take(&mut self.locked().pending)
     }
 
-    /// What a look costs the host: a container that makes it long has fewer.
-    pub(super) fn look_took(&self, took: Duration) {
-        self.locked().1.1 = (took * LOOK_SHARE).min(INTERVAL_MAX);
+    /// How long the mailbox took to read, which is the container's doing: then it has fewer wake-ups.
+    pub(super) fn reading_took(&self, took: Duration) {
+        self.locked().cost = took.saturating_mul(READING_SHARE).min(INTERVAL_MAX);
     }
 
     /// Reads a notify stream to its end, at a bounded speed. Lines of a later version are ignored.
     pub(super) async fn read(&self, stream: impl AsyncRead + Unpin) {
         let mut lines = BufReader::with_capacity(BUFFER_BYTES, stream);
         while let Ok(line) = next_line(&mut lines).await {
-            let is_new = self.locked().0.add(&line);
+            let is_new = self.locked().pending.add(&line);
             if is_new && self.session.cast(SessionMessage::Wakeup).is_err() {
                 return;
             }
             // Lines that are here already belong to the same wake-up.
             if !lines.buffer().contains(&b'\n') {
-                let from = self.locked().1.next();
+                let from = self.locked().next();
                 sleep_until(from).await;
             }
         }
     }
 
-    fn locked(&self) -> MutexGuard<'_, (Pending, Pace)> {
-        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    fn locked(&self) -> MutexGuard<'_, Heard> {
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Heard {
+    /// When the next line may be read.
+    fn next(&mut self) -> Instant {
+        self.pace.next(self.cost.max(INTERVAL))
     }
 }
 
@@ -187,7 +203,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn streams_of_one_session_share_one_pace_by_what_a_look_takes() {
+    async fn streams_of_one_session_share_one_pace_by_what_reading_takes() {
         for (took, interval) in
             [(1, INTERVAL), (100, Duration::from_secs(2)), (9_000, INTERVAL_MAX)]
         {
@@ -199,7 +215,7 @@ mod tests {
         let stuck = Stuck(Arc::default(), Arc::default());
         let (actor, _) = Actor::spawn(None, stuck, ()).await.unwrap();
         let (wakeups, started) = (Wakeups::new(actor), Instant::now());
-        wakeups.look_took(took);
+        wakeups.reading_took(took);
         let stream = || {
             // No two lines fit.
             let (mut container, host) = duplex("look\n".len());

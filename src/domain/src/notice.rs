@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::outgoing::TextLimit;
-use crate::session::{DEADLINE, FailReason};
+use crate::session::{DEADLINE, FailReason, QUEUE_MAX};
 use crate::split::split_text;
 use crate::stop::StopReport;
 use crate::time::{Timestamp, civil};
@@ -12,6 +12,15 @@ use crate::trouble::Trouble;
 /// Told once when a message has to wait.
 pub const WAITS: &str = "I got your message, but I can't start on it right now. I'll keep trying \
      and answer as soon as I can.";
+
+/// Told when a message is not taken, since too many wait.
+#[must_use]
+pub fn queue_full() -> String {
+    format!(
+        "{QUEUE_MAX} messages wait for my answers already, so I didn't take this one. Write again \
+         when I have caught up."
+    )
+}
 
 /// Told when a session is out of service for a while; its messages are kept.
 #[must_use]

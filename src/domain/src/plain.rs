@@ -16,11 +16,11 @@ pub fn one_line(text: &str) -> String {
     shown.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// A text for a terminal: without control characters, but for line ends and tabs, and without those
-/// that turn the writing direction.
+/// A text for a terminal: without control characters, except line ends and tabs, and without those
+/// that turn the writing direction of what follows.
 #[must_use]
 pub fn for_a_terminal(text: &str) -> String {
-    let turns = |c| matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let turns = |c| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     text.chars().filter(|&c| matches!(c, '\n' | '\t') || !(c.is_control() || turns(c))).collect()
 }
 

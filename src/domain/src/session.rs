@@ -23,7 +23,7 @@ mod looks;
 mod mailbox;
 mod stop_phase;
 
-pub use self::limits::Limits;
+pub use self::limits::{Limits, QUEUE_MAX};
 pub use self::looks::next_look;
 pub use self::mailbox::Mailbox;
 pub use self::stop_phase::StopPhase;

@@ -1,7 +1,7 @@
 //! The data directory: which one it is, and making it.
 
 use std::fs::{self, DirBuilder, Permissions};
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -24,7 +24,16 @@ pub(crate) fn find(asked: Option<PathBuf>) -> anyhow::Result<Layout> {
     let home = std::path::absolute(&home)
         .with_context(|| format!("{} is no path for a data directory", home.display()))
         .hint("say `--home DIR`, or set NANOCLAW_HOME")?;
-    Ok(Layout::new(fs::canonicalize(&home).unwrap_or(home)))
+    let home = fs::canonicalize(&home).unwrap_or(home);
+    // Another user cannot read it; and what root makes in it, its owner could not.
+    let (owner, me) = (fs::metadata(&home).map(|it| it.uid()), rustix::process::geteuid().as_raw());
+    if let Some(owner) = owner.ok().filter(|it| *it != me) {
+        return Err(fail(
+            format!("{} belongs to another user (uid {owner}, and you are {me})", home.display()),
+            "run this as that user, or choose another directory with `--home DIR`",
+        ));
+    }
+    Ok(Layout::new(home))
 }
 
 /// Makes the data directory with what every part of the program expects in it, for this user alone.

@@ -32,7 +32,6 @@ const SYSTEM_MIB: u64 = 1_024;
 /// Where the system does not tell how much memory it has.
 const CONTAINERS_UNTOLD: usize = 10;
 
-/// How long the start waits to hear what kind of engine there is. A host must be ready at once,
 /// How long a stop may take before the tree is left to itself.
 const STOP_WITHIN: Duration = Duration::from_secs(30);
 

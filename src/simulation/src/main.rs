@@ -48,17 +48,20 @@ struct RunsArgs {
 fn main() -> ExitCode {
     match Work::parse() {
         Work::Runs(args) => sweep(&args),
-        Work::Boot { home } => match verify::boot(&Layout::new(home)) {
-            Ok(said) => {
-                // Another program that lies in this one's place does not say so.
-                out(&format!("booted by {}: {said}", env!("CARGO_PKG_VERSION")));
-                ExitCode::SUCCESS
+        Work::Boot { home } => {
+            // Another program that lies in this one's place does not say so.
+            out(concat!("nanoclaw-selftest ", env!("CARGO_PKG_VERSION")));
+            match verify::boot(&Layout::new(home)) {
+                Ok(said) => {
+                    out(&said);
+                    ExitCode::SUCCESS
+                }
+                Err(why) => {
+                    let _ = writeln!(stderr(), "{why}");
+                    ExitCode::FAILURE
+                }
             }
-            Err(why) => {
-                let _ = writeln!(stderr(), "{why}");
-                ExitCode::FAILURE
-            }
-        },
+        }
     }
 }
 

@@ -19,7 +19,7 @@ mod people;
 mod pruning;
 mod questions;
 mod quiet;
-mod refusals;
+pub(crate) mod refusals;
 mod roles;
 mod said;
 mod secrets;

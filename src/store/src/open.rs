@@ -4,10 +4,11 @@
 //! more of them than this program knows is refused, never guessed at.
 
 use std::path::Path;
-use std::time::Duration;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 use rusqlite_migration::{Error as MigrationError, MigrationDefinitionError, Migrations};
 
 use crate::StoreError;
@@ -15,6 +16,10 @@ use crate::row::{is_there, list, only};
 
 /// Longer than any transaction of ours takes, even while a disk discards gigabytes.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How often, and for how long, a connection that lost a race for a new file looks again.
+const RACE_PAUSE: Duration = Duration::from_millis(10);
+const RACE_MAX: Duration = Duration::from_secs(1);
 
 /// How long a write-ahead log gets before it is copied back, and what is kept of it then. In pages of
 /// 4 KiB, and in bytes.
@@ -41,7 +46,34 @@ pub(crate) enum Journal {
 
 /// Opens `path` for writing, creates it if needed, and migrates it. With the text of its first migration,
 /// a file that another text began is refused.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "runs on the blocking pool; a test's clock stands still"
+)]
 pub(crate) fn open(
+    path: &Path,
+    journal: Journal,
+    migrations: &Migrations<'_>,
+    start: Option<&str>,
+) -> Result<Connection, StoreError> {
+    let started = Instant::now();
+    loop {
+        match open_once(path, journal, migrations, start) {
+            Err(err) if lost_a_race(&err) && started.elapsed() < RACE_MAX => sleep(RACE_PAUSE),
+            other => return other,
+        }
+    }
+}
+
+/// Of those that make a new file at once, one may hear that it is locked without the wait, since both
+/// would wait for each other (<https://sqlite.org/c3ref/busy_handler.html>), or find the tables made
+/// when it has its turn. Both have opened the same file when they look again.
+fn lost_a_race(err: &StoreError) -> bool {
+    let StoreError::Open { source, .. } = err else { return false };
+    matches!(source.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::Unknown))
+}
+
+fn open_once(
     path: &Path,
     journal: Journal,
     migrations: &Migrations<'_>,
@@ -53,9 +85,7 @@ pub(crate) fn open(
     {
         return Err(StoreError::Newer { path: path.to_owned() });
     }
-    // Of two that open a new file at once, one finds the tables made when it has its turn; then all is done.
-    let migrated = migrations.to_latest(&mut conn).or_else(|_| migrations.to_latest(&mut conn));
-    migrated.map_err(|err| {
+    migrations.to_latest(&mut conn).map_err(|err| {
         let too_far = MigrationDefinitionError::DatabaseTooFarAhead;
         if err == MigrationError::MigrationDefinition(too_far) {
             return StoreError::Newer { path: path.to_owned() };
@@ -125,7 +155,7 @@ pub(crate) fn truncate_log(conn: &Connection) -> rusqlite::Result<()> {
     let done = conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_row| Ok(()));
     conn.busy_timeout(BUSY_TIMEOUT)?;
     match done {
-        Err(err) if err.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy) => Ok(()),
+        Err(err) if err.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => Ok(()),
         other => other,
     }
 }
@@ -149,6 +179,7 @@ pub(crate) fn integrity(conn: &Connection) -> Result<Vec<String>, StoreError> {
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::thread::scope;
 
     use domain::Incarnation;
 
@@ -166,6 +197,20 @@ mod tests {
 
     /// `PRAGMA synchronous`: a commit is on the disk before its caller hears of it.
     const FULL: i64 = 2;
+
+    #[test]
+    fn those_that_make_a_new_file_at_once_all_have_it() {
+        for _ in 0..20 {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("central.db");
+            let open = || CentralStore::open(&path).map(drop).unwrap();
+            scope(|at_once| {
+                for _ in 0..8 {
+                    at_once.spawn(open);
+                }
+            });
+        }
+    }
 
     #[test]
     fn every_writer_of_lasting_rows_syncs_every_commit() {

@@ -29,6 +29,7 @@ mod waits;
 
 use std::ops::Deref;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use domain::message::Claim;
 use domain::session::{Launches, Mailbox, Waiting};
@@ -131,8 +132,9 @@ impl ImportState {
 /// What is true about a session, read in one pass.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Snapshot {
-    /// What the runner wrote that is not imported.
+    /// What the runner wrote that is not imported, and how long reading its mailbox took.
     pub news: Unimported,
+    pub read_for: Duration,
     /// Whether the outbound mailbox can be read; nothing is known of it otherwise.
     pub mailbox: Mailbox,
     pub waiting: Vec<Waiting>,
@@ -181,6 +183,7 @@ impl SessionRows<'_> {
                 self.import_state_of(waiting.iter().map(|it| it.message).collect())?;
             Ok(Snapshot {
                 news: Unimported::default(),
+                read_for: Duration::ZERO,
                 mailbox: Mailbox::Sound,
                 waiting,
                 undelivered: self.has_open_parts()?,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use domain::agent::{AgentGroup, Provider, Resources};
+use domain::agent::{AgentGroup, Provider};
 use domain::{AgentName, Incarnation};
 use sandbox::{Job, Spec};
 use store::{CentralStore, SessionRow, StoreError};
@@ -55,12 +55,9 @@ pub(super) async fn fingerprint(host: &Host, agent: &AgentName) -> Result<String
     Ok(read(host, agent).await?.map_or_else(|| "removed".into(), |it| it.fingerprint()))
 }
 
-/// What an agent's container may take; nothing when there is no such agent.
-pub(super) async fn limits(
-    host: &Host,
-    agent: &AgentName,
-) -> Result<Option<Resources>, StoreError> {
-    Ok(read(host, agent).await?.map(|it| it.agent.resources))
+/// Whose container it is, and what it may take; nothing when there is no such agent.
+pub(super) async fn agent(host: &Host, name: &AgentName) -> Result<Option<AgentGroup>, StoreError> {
+    Ok(read(host, name).await?.map(|it| it.agent))
 }
 
 async fn read(host: &Host, agent: &AgentName) -> Result<Option<Settings>, StoreError> {

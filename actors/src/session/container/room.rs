@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use domain::Incarnation;
 use domain::plain::chain;
+use domain::{Incarnation, inside};
 use store::SessionRow;
 use tokio::time::{Instant, sleep};
 use tracing::warn;
@@ -33,13 +33,14 @@ pub(super) async fn until_overfull(host: &Host, row: &SessionRow) -> u32 {
 
 /// The limit, in GiB, if they take more now. What cannot be found out is left to the next look.
 pub(super) async fn overfull(host: &Host, row: &SessionRow) -> Option<u32> {
-    let limits = plan::limits(host, &row.agent).await.ok().flatten()?;
-    let mut usage = look(host, row).await?;
+    let agent = plan::agent(host, &row.agent).await.ok().flatten()?;
+    let (limits, number) = (agent.resources, agent.number);
+    let mut usage = look(host, row, number).await?;
     if matches!(usage, Usage::Closed(_)) {
         // Programs close folders of theirs to everybody. What is closed at once again is hidden.
         match plan::spec(host, row, Incarnation(0)).await {
             Ok(spec) => match host.sandbox.open_up(&spec).await {
-                Ok(()) => usage = look(host, row).await?,
+                Ok(()) => usage = look(host, row, number).await?,
                 Err(err) => warn!(why = chain(&err), "what the agent closed stays closed"),
             },
             Err(err) => warn!(why = chain(&err), "what the agent closed stays closed"),
@@ -48,10 +49,11 @@ pub(super) async fn overfull(host: &Host, row: &SessionRow) -> Option<u32> {
     usage.exceeds(limits.disk_bytes()).then_some(limits.disk_gib)
 }
 
-async fn look(host: &Host, row: &SessionRow) -> Option<Usage> {
+async fn look(host: &Host, row: &SessionRow, number: u32) -> Option<Usage> {
     let paths = host.layout.session(row.id);
     let folders = [host.layout.workspace(&row.agent), paths.home(), paths.outbound_dir()];
-    let look = move || disk::usage(folders.iter().map(AsRef::as_ref));
+    let user = host.container_user.map(|(runner, _)| inside::agent_uid(runner, number));
+    let look = move || disk::usage(folders.iter().map(AsRef::as_ref), user);
     match store::on_disk(&*host.gate, look).await {
         Ok(usage) => Some(usage),
         Err(err) => {

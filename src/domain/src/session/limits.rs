@@ -4,6 +4,10 @@ use std::time::Duration;
 
 use super::{BACKOFF_MAX, DEADLINE};
 
+/// Messages of one session that wait for their answers; its chats are told that it takes no more. Each
+/// waits for [`DEADLINE`] at most, and no person has so many.
+pub const QUEUE_MAX: i64 = 5_000;
+
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// Longest silence of a container that has a message in hand.

@@ -78,6 +78,8 @@ fn make(layout: &Layout, args: &crate::args::BackupCreateArgs) -> anyhow::Result
             "the key of the vault is not in it: after a restore, bring back `vault.key` yourself, or \
              enter credentials and tokens again after `nanoclaw vault reset`",
         );
+    } else if !sealed {
+        term::out("the vault is empty, so its key is not in it; no passphrase was needed");
     }
     term::out(&format!("check it with `nanoclaw backup verify {file}`"));
     Ok(())

@@ -46,20 +46,14 @@ pub(super) fn boot(copy: &Path) -> anyhow::Result<String> {
     let booted = booted.context(format!("{PROGRAM} does not come to an end"))?;
     let booted = booted.context(format!("{PROGRAM} cannot be run")).hint(BUILD_IT)?;
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
-    let said = text(&booted.stdout);
-    match (booted.status.code(), said.strip_prefix(&format!("booted by {VERSION}: "))) {
-        (Some(0), Some(said)) => Ok(said.to_owned()),
-        (Some(1), None) if !booted.stderr.is_empty() => {
-            Err(fail(text(&booted.stderr), "take an older backup"))
-        }
+    let (said, why) = (text(&booted.stdout), text(&booted.stderr));
+    let said = said.strip_prefix(&format!("{PROGRAM} {VERSION}"));
+    let other = || fail(format!("{PROGRAM} is not of this version: {why}"), BUILD_IT);
+    let said = said.ok_or_else(other)?;
+    match booted.status.code() {
+        Some(0) => Ok(said.trim_start().to_owned()),
+        Some(1) => Err(fail(why, "take an older backup")),
         // Nothing is known of the copy then.
-        (_, _) => Err(fail(
-            format!(
-                "{PROGRAM} is none of this version ({}): {}",
-                booted.status,
-                text(&booted.stderr)
-            ),
-            BUILD_IT,
-        )),
+        _ => Err(fail(format!("{PROGRAM} broke off ({}): {why}", booted.status), "try it again")),
     }
 }

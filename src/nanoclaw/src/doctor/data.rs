@@ -26,8 +26,7 @@ pub(super) fn home(layout: &Layout) -> Check {
         return Check::fail(NAME, format!("{shown} is not there"), SET_UP);
     };
     if !meta.is_dir() {
-        let fix = "choose a folder with `--home DIR`";
-        return Check::fail(NAME, format!("{shown} is no folder"), fix);
+        return Check::fail(NAME, format!("{shown} is no folder"), "choose one with `--home DIR`");
     }
     let mode = meta.permissions().mode() & 0o777;
     if rustix::fs::access(home, rustix::fs::Access::WRITE_OK).is_err() {

@@ -94,10 +94,18 @@ fn a_backup_is_not_blamed_for_a_program_that_is_missing_or_broken() {
         run(args).refused(1, "./nanoclaw.sh");
     }
     let other = program.with_file_name("nanoclaw-selftest");
-    for script in ["exit 0", "echo 'booted by 7: all is well'", "exit 2", "kill -9 $$"] {
+    let own = concat!("echo nanoclaw-selftest ", env!("CARGO_PKG_VERSION"));
+    for (script, said) in [
+        ("exit 0", "is not of this version"),
+        ("echo nanoclaw-selftest 7; echo all is well", "is not of this version"),
+        ("echo no >&2; exit 1", "is not of this version"),
+        (&format!("{own}; exit 2"), "broke off"),
+        (&format!("{own}; kill -9 $$"), "broke off"),
+        (&format!("{own}; echo a law was broken >&2; exit 1"), "a law was broken"),
+    ] {
         fs::write(&other, format!("#!/bin/sh\n{script}\n")).unwrap();
         fs::set_permissions(&other, fs::Permissions::from_mode(0o755)).unwrap();
-        run(&verify).refused(1, "nanoclaw-selftest is none of this version");
+        run(&verify).refused(1, said);
     }
 }
 

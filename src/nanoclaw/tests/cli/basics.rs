@@ -49,6 +49,21 @@ fn status_without_a_host_says_so() {
     assert_eq!(said.json(), serde_json::json!({ "running": false }));
 }
 
+/// To root all homes are open: what it makes in one, its owner cannot read any more. To others `/` belongs to
+/// another user.
+#[test]
+fn the_home_of_another_user_is_left_alone() {
+    let home = Home::new();
+    std::fs::create_dir(home.path()).unwrap();
+    let is_root = std::os::unix::fs::chown(home.path(), Some(65_534), None).is_ok();
+    let path = if is_root { home.path() } else { "/".into() };
+    for command in [["status"], ["stop"], ["run"]] {
+        let said = home.run(&[&["--home", path.to_str().unwrap()], &command[..]].concat());
+        said.refused(1, "belongs to another user");
+    }
+    assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 0);
+}
+
 #[test]
 fn stopping_nothing_is_fine() {
     assert_eq!(Home::new().run(&["stop"]).fine(), "no host runs\n");

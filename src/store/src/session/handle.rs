@@ -6,6 +6,7 @@ use std::sync::Arc;
 use domain::SessionId;
 use domain::session::Mailbox;
 use domain::time::Timestamp;
+use tokio::time::Instant;
 
 use super::outgoing_attachments::copy_all;
 use super::{ImportReport, ImportState, SessionContext, SessionRows, Snapshot, quarantine};
@@ -117,7 +118,9 @@ impl SessionDb {
                 if content.is_none() {
                     boxes.inbound.close();
                 }
+                let started = Instant::now();
                 snapshot.read_news(boxes.news(&snapshot.import_state));
+                snapshot.read_for = started.elapsed();
                 let lacking = content.filter(|it| boxes.inbound.lacks(it));
                 Ok((snapshot, lacking))
             })

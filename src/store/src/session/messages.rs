@@ -1,15 +1,16 @@
 //! The inbox of a session: messages from their acceptance to their outcome.
 
 use domain::message::{Address, Admitted, InboundKind, Outcome};
-use domain::session::{FailReason, Waiting};
+use domain::session::{FailReason, QUEUE_MAX, Waiting};
 use domain::time::Timestamp;
 use domain::{Incarnation, MessageSeq, SessionId, notice};
 use rusqlite::{Connection, params};
 
 use super::{Body, Scope, SessionRows, attachments, launches, parts, tasks};
 use crate::StoreError;
+use crate::central::refusals;
 use crate::outbox::{self, Draft, NewPart, PartKind};
-use crate::row::{list, only, row, run, to_json};
+use crate::row::{is_there, list, only, row, run, to_json};
 
 /// Messages that a look reads; a longer queue moves up.
 const WAITING_MAX: i64 = 100;
@@ -21,7 +22,8 @@ row!(Waiting {
 
 impl SessionRows<'_> {
     /// Stores messages in their order, all in one commit, and sets the session awake. One that is there
-    /// already is left as it is, so that a redelivery is harmless. Returns how many were new.
+    /// already is left as it is, so that a redelivery is harmless; one for which there is no room any more
+    /// is refused. Returns how many were stored.
     ///
     /// # Errors
     /// When the database fails; then none is stored. So for every method below.
@@ -29,7 +31,11 @@ impl SessionRows<'_> {
         self.commit("a message", |tx| {
             let mut stored = 0;
             for message in messages {
-                stored += usize::from(insert(tx, message, now)?.is_some());
+                if is_refused(tx, message)? {
+                    refusals::add(&tx, &message.message, &notice::queue_full(), now)?;
+                } else {
+                    stored += usize::from(insert(tx, message, now)?.is_some());
+                }
             }
             if 0 < stored {
                 wake(tx)?;
@@ -227,6 +233,29 @@ pub(super) fn insert(
     }
     attachments::insert(tx, MessageSeq(seq), &message.files)?;
     Ok(Some(MessageSeq(seq)))
+}
+
+/// Whether a message is one too many. Background is not: nobody answers it.
+fn is_refused(tx: Scope<'_>, admitted: &Admitted) -> rusqlite::Result<bool> {
+    if admitted.kind == InboundKind::Context {
+        return Ok(false);
+    }
+    // What lies between the oldest that waits and the last one is seldom more, and known at once.
+    let sql = "SELECT max(seq) - (SELECT min(seq) FROM message
+                                  WHERE session = ?1 AND outcome IS NULL)
+               FROM message WHERE session = ?1";
+    let span: Option<i64> = only(&tx, sql, [tx.session])?;
+    if span.is_none_or(|it| it / 2 + 1 < QUEUE_MAX) {
+        return Ok(false);
+    }
+    let sql = "SELECT count(*) FROM message WHERE session = ?1 AND outcome IS NULL";
+    if only::<i64>(&tx, sql, [tx.session])? < QUEUE_MAX {
+        return Ok(false);
+    }
+    let (from, id) = (&admitted.message.from, &admitted.message.platform_id);
+    let sql = "SELECT 1 FROM message
+               WHERE session = ?1 AND channel = ?2 AND account = ?3 AND chat = ?4 AND platform_id = ?5";
+    Ok(!is_there(&tx, sql, params![tx.session, from.channel, from.account, from.chat, id])?)
 }
 
 /// The next number within a session.

@@ -5,7 +5,7 @@ use domain::MessageSeq;
 use domain::delivery::{PartState, Verdict};
 use domain::message::{Address, Admitted, Author, InboundKind, Incoming, Outcome};
 use domain::outgoing::{Content, RenderCaps, TextLimit};
-use domain::session::FailReason;
+use domain::session::{FailReason, QUEUE_MAX};
 use domain::stop::StopId;
 use domain::stop::StopReport;
 
@@ -130,6 +130,27 @@ fn a_message_goes_there_and_its_answer_comes_back() {
     pair.host.conclude(&part.host_key.part, &sent, NOW).unwrap();
     assert_eq!(pair.host.rows().open_parts().unwrap(), []);
     assert_eq!(pair.host.claim_part(&part.host_key.part, NOW).unwrap(), None);
+}
+
+#[test]
+fn a_queue_that_is_full_takes_no_more_and_says_so() {
+    let pair = pair();
+    let admitted =
+        |at: i64, kind| Admitted { message: incoming(&format!("m{at}")), kind, rule: None };
+    let rows = pair.host.rows();
+    let all: Vec<Admitted> = (0..QUEUE_MAX).map(|it| admitted(it, InboundKind::Chat)).collect();
+    assert_eq!(rows.insert(&all, NOW).unwrap(), all.len());
+    let one = |at, kind| rows.insert(&[admitted(at, kind)], NOW).unwrap();
+    assert_eq!(one(0, InboundKind::Chat), 0, "it is there, and nothing is said");
+    assert_eq!(one(QUEUE_MAX, InboundKind::Context), 1);
+    let told = "SELECT count(*) FROM part WHERE session = 0";
+    assert_eq!(rows.scope.query_row(told, [], |row| row.get::<_, i64>(0)).unwrap(), 0);
+    assert_eq!(one(QUEUE_MAX + 1, InboundKind::Chat), 0);
+    assert_eq!(rows.scope.query_row(told, [], |row| row.get::<_, i64>(0)).unwrap(), 1);
+    // What has an outcome makes room.
+    rows.fail(M1, FailReason::Crashes, "andy", NOW).unwrap();
+    assert_eq!(one(QUEUE_MAX + 2, InboundKind::Chat), 1);
+    assert_eq!(one(QUEUE_MAX + 3, InboundKind::Chat), 0);
 }
 
 #[test]

@@ -12,7 +12,7 @@ use super::*;
 use crate::{ClaimedPart, PartKind, RunnerStore};
 
 const M2: MessageSeq = MessageSeq(4);
-const HOUR: std::time::Duration = std::time::Duration::from_secs(3_600);
+const HOUR: Duration = Duration::from_secs(3_600);
 
 /// A runner with two messages in hand.
 fn at_work(pair: &mut Pair) -> RunnerStore {
@@ -91,7 +91,7 @@ fn a_forged_wait_holds_up_only_what_waits_and_for_a_day_at_most() {
 fn the_notice_takes_the_place_of_the_line_and_the_answer_does_not() {
     let mut pair = pair();
     let mut runner = at_work(&mut pair);
-    pair.host.posting().show_status(M2, std::time::Duration::ZERO, "working", NOW).unwrap();
+    pair.host.posting().show_status(M2, Duration::ZERO, "working", NOW).unwrap();
     send_all(&mut pair);
     runner.wait(WaitClass::Overloaded, None, &[]).unwrap();
     pair.host.import(&context(1_000), NOW).unwrap();

@@ -36,7 +36,11 @@ fn answered(
 ) -> Vec<String> {
     let (prefix, row) = (session.prefix(), &session.row);
     let of = |it: &Part| it.last && it.key.starts_with(&prefix) && answers(it, id);
-    let keys = seen.keys(of);
+    let mut keys = seen.keys(of);
+    // An answer that was with its platform when a stop came arrives beside the notice about the stop.
+    if outcome == Some(Outcome::Answered) && 1 < keys.len() {
+        keys.retain(|it| !it.contains(".nstopped-"));
+    }
     let post = multi_user.posts.iter().find(|it| it.id == id);
     // A number is typed when its card was seen, which may be before any order to stop.
     let stopped = match post {
@@ -52,7 +56,8 @@ fn answered(
             broken.push(format!("{id} got {n} answers of {agent} ({outcome:?}): {keys:?}"));
         }
     }
-    let text = seen.sent.iter().find(|it| of(it)).map(|it| it.content.text().to_owned());
+    let mut sent = seen.sent.iter().filter(|it| of(it) && keys.contains(&it.key.as_str()));
+    let text = sent.next().map(|it| it.content.text().to_owned());
     // What a stop cancelled before it was sent has the notice about the stop as its answer.
     let text = text.filter(|it| !(stopped && it.starts_with("I was stopped by")));
     if let (Some(post), Some(text), Some(Outcome::Answered)) = (post, text, outcome) {
