@@ -5,22 +5,38 @@
 //! a cast is a hint anyway, and a call returns `None`, upon which its caller tries again. So does one
 //! that is not answered in time: no actor waits for another without a deadline.
 
-use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use ractor::{ActorRef, Message, RpcReplyPort};
+use ractor::{ActorRef, Message, MessagingErr, RpcReplyPort};
+use tokio::task::JoinHandle;
 
 /// Deadline of a call whose answer needs nothing outside the process: a few commits, and a queue.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 /// Time for an answer to travel, added to what the callee allows itself.
 const TRAVEL: Duration = Duration::from_secs(5);
 
-/// A timer that casts a message.
-pub type Timer<M> = tokio::task::JoinHandle<Result<(), ractor::MessagingErr<M>>>;
+/// A timer that casts a message, unless it is dropped before.
+#[derive(Debug)]
+pub struct Timer<M>(pub JoinHandle<Result<(), MessagingErr<M>>>);
+
+impl<M> Timer<M> {
+    /// Whether its message was cast.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.0.is_finished()
+    }
+}
+
+impl<M> Drop for Timer<M> {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
 
 /// See the module.
+#[derive(Debug)]
 pub struct ActorHandle<M>(Arc<Mutex<Option<ActorRef<M>>>>);
 
 impl<M: Message> ActorHandle<M> {
@@ -58,10 +74,8 @@ impl<M: Message> ActorHandle<M> {
         ask: impl FnOnce(RpcReplyPort<R>) -> M + Send,
     ) -> Option<R> {
         let actor = self.get()?;
-        match actor.call(ask, Some(work + TRAVEL)).await {
-            Ok(ractor::rpc::CallResult::Success(answer)) => Some(answer),
-            _ => None,
-        }
+        let result = actor.call(ask, Some(work + TRAVEL)).await.ok()?;
+        result.success_or(()).ok()
     }
 }
 
@@ -92,11 +106,5 @@ impl<M> Clone for ActorHandle<M> {
 impl<M> Default for ActorHandle<M> {
     fn default() -> Self {
         Self(Arc::default())
-    }
-}
-
-impl<M> fmt::Debug for ActorHandle<M> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ActorHandle").finish_non_exhaustive()
     }
 }

@@ -145,10 +145,11 @@ async fn serve(stream: UnixStream, args: &AdminArgs) -> io::Result<()> {
     let mut reading = BufReader::new(reading).take(LINE_BYTES_MAX);
     timeout(LINE_WITHIN, reading.read_until(b'\n', &mut line)).await??;
     let request = serde_json::from_slice(&line);
-    let response = match &request {
+    let answered = match &request {
         Ok(request) => answer(request, args).await,
-        Err(err) => Response::Failed { why: format!("not a request: {err}") },
+        Err(err) => Err(format!("not a request: {err}")),
     };
+    let response = answered.unwrap_or_else(|why| Response::Failed { why });
     let mut bytes = serde_json::to_vec(&response)?;
     bytes.push(b'\n');
     writing.write_all(&bytes).await?;
@@ -159,28 +160,24 @@ async fn serve(stream: UnixStream, args: &AdminArgs) -> io::Result<()> {
     Ok(())
 }
 
-async fn answer(request: &Request, args: &AdminArgs) -> Response {
-    match request {
-        Request::Status => match status::gather(args).await {
-            Ok(status) => Response::Status(Box::new(status)),
-            Err(why) => Response::Failed { why },
-        },
+async fn answer(request: &Request, args: &AdminArgs) -> Result<Response, String> {
+    let host = &args.host;
+    Ok(match request {
+        Request::Status => Response::Status(Box::new(status::gather(args).await?)),
         Request::Reload => {
-            args.host.peers.channels.cast(ChannelsMessage::Reload);
-            args.host.peers.sweep.cast(SweepMessage::Now);
+            host.peers.channels.cast(ChannelsMessage::Reload);
+            host.peers.sweep.cast(SweepMessage::Now);
             Response::Done
         }
-        Request::Stop { agent, by } => match scope(agent.as_deref()) {
-            Ok(scope) => Response::Stopped(stopping::stop(&args.host, &scope, by, "").await),
-            Err(why) => Response::Failed { why },
-        },
-        Request::Resume { agent, by } => match resume(agent.as_deref(), by, &args.host).await {
-            Ok(resumed) => Response::Resumed(resumed),
-            Err(why) => Response::Failed { why },
-        },
+        Request::Stop { agent, by } => {
+            Response::Stopped(stopping::stop(host, &scope(agent.as_deref())?, by, "").await)
+        }
+        Request::Resume { agent, by } => {
+            Response::Resumed(resume(agent.as_deref(), by, host).await?)
+        }
         Request::Shutdown => Response::Done,
-        Request::Outbox { order, keys } => outbox::perform(&args.host, order, keys).await,
-    }
+        Request::Outbox { order, keys } => outbox::perform(host, order, keys).await,
+    })
 }
 
 fn scope(agent: Option<&str>) -> Result<Scope, String> {

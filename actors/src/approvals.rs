@@ -8,12 +8,12 @@
 //! Invariants
 //! - What follows from an answer, and what is said about it, is committed with the end of the question.
 //! - Nobody waits for this actor: who brings something for it writes to the database and casts a hint.
-//! - It waits for nobody: calls to the router and platforms run beside the mailbox ([`beside`]).
+//! - It waits for nobody: calls to the router and platforms run beside the mailbox, so that one that is
+//!   wedged delays no other question.
 
 mod access_request;
 mod answers;
 mod asking;
-mod beside;
 mod closing;
 mod dead_letters;
 mod requests;
@@ -21,6 +21,7 @@ mod settling;
 mod tasks;
 mod wiring;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,12 +35,9 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tracing::{instrument, warn};
 
-pub(crate) use self::access_request::{
-    AccessRequest, pair, pair_key, request_chat_access, request_sender_access,
-};
+pub(crate) use self::access_request::{pair, pair_key, request_access};
 pub(crate) use self::answers::{Answer, answer, ask_which, typed_in, which_key};
-use self::asking::{Direct, Known};
-use self::beside::Beside;
+use self::asking::{Answered, Direct};
 pub(crate) use self::requests::{forward_request, run};
 use crate::actor_handle::Timer;
 use crate::host::Host;
@@ -68,10 +66,10 @@ pub struct ApprovalState {
     timer: Option<Timer<ApprovalMessage>>,
     /// Who could not be reached where, and since when.
     unreachable: Vec<(PersonId, String, Instant)>,
-    /// Private chats that platforms are asked for.
-    directs: Beside<Direct, Option<String>>,
-    /// Messages that are routed, all that are due at once.
-    replays: Beside<(), ()>,
+    /// Private chats that platforms are asked for, one call at a time for each.
+    directs: BTreeMap<Direct, Answered>,
+    /// Shared while messages are routed, all that are due at once.
+    replaying: Arc<()>,
 }
 
 impl Actor for ApprovalActor {
@@ -91,8 +89,8 @@ impl Actor for ApprovalActor {
             calls: JoinSet::new(),
             timer: None,
             unreachable: Vec::new(),
-            directs: Beside::default(),
-            replays: Beside::default(),
+            directs: BTreeMap::new(),
+            replaying: Arc::default(),
         })
     }
 
@@ -127,26 +125,20 @@ impl ApprovalState {
         let mut next = None;
         for _ in 0..ROUNDS_MAX {
             self.route_due().await?;
-            let (mut changed, look_at) = self.report_dead_letters().await?;
-            next = look_at;
-            let (told, look_at) = self.tell_unasked().await?;
-            changed |= told;
-            next = next.into_iter().chain(look_at).min();
+            let mut steps = vec![self.report_dead_letters().await?, self.tell_unasked().await?];
             let rows = self.host.central.read(|central| central.unsettled()).await?;
             let mut failed = Ok(());
             for row in rows {
                 match self.advance(row).await {
-                    Ok((did, look_at)) => {
-                        changed |= did;
-                        next = next.into_iter().chain(look_at).min();
-                    }
+                    Ok(step) => steps.push(step),
                     Err(err) if err.is_permanent() => return Err(err),
                     // One row that cannot be settled keeps no other from it.
                     Err(err) => failed = Err(err),
                 }
             }
             failed?;
-            if !changed {
+            next = steps.iter().filter_map(|it| it.1).min();
+            if !steps.iter().any(|it| it.0) {
                 break;
             }
         }
@@ -161,7 +153,7 @@ impl ApprovalState {
         if row.state != QuestionState::Open {
             return self.settle(row.id, None).await.map(|()| (true, None));
         }
-        let Known { view, place, overtaken } = self.known(&row).await?;
+        let (view, place, overtaken) = self.known(&row).await?;
         if overtaken.is_some() {
             return self.settle(row.id, overtaken).await.map(|()| (true, None));
         }
@@ -180,9 +172,6 @@ impl ApprovalState {
     }
 
     fn arm(&mut self, after: Duration) {
-        if let Some(old) = self.timer.take() {
-            old.abort();
-        }
-        self.timer = Some(self.myself.send_after(after, || ApprovalMessage::Look));
+        self.timer = Some(Timer(self.myself.send_after(after, || ApprovalMessage::Look)));
     }
 }

@@ -28,12 +28,12 @@ use store::{Gate, on_disk};
 use tokio::io::{AsyncReadExt, duplex};
 use tokio::join;
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use self::lanes::Lanes;
 use self::line::Line;
 use crate::actor_handle::Hint;
-use crate::admin::protocol::ChannelHealth;
+use crate::admin::protocol::ChannelStatus;
 use crate::channels::{AccountKey, Fetch};
 use crate::host::Host;
 
@@ -82,7 +82,7 @@ pub enum ChannelMessage {
     /// The credential may be another one: if there is trouble, try again now.
     Renew,
     /// Whether it is connected, and when the platform was heard.
-    Health(RpcReplyPort<ChannelHealth>),
+    Status(RpcReplyPort<ChannelStatus>),
 }
 
 #[derive(Debug)]
@@ -97,6 +97,7 @@ pub struct ChannelArgs {
 #[derive(Debug)]
 pub struct ChannelState {
     args: ChannelArgs,
+    myself: ActorRef<ChannelMessage>,
     sink: Option<Arc<dyn Sink>>,
     line: Line,
     lanes: Lanes,
@@ -116,44 +117,41 @@ impl Actor for ChannelActor {
         args: ChannelArgs,
     ) -> Result<ChannelState, ActorProcessingErr> {
         myself.send_interval(line::LOOK_EVERY, || ChannelMessage::Look);
-        let line = Line::new(&args.host);
+        let (line, lanes, sending) = (Line::new(&args.host), Lanes::default(), JoinSet::new());
         let trouble = Some("it is connecting".into());
-        let lanes = Lanes::default();
-        let mut state =
-            ChannelState { args, sink: None, line, lanes, sending: JoinSet::new(), trouble };
-        state.connect(&myself, Duration::ZERO);
+        let mut state = ChannelState { args, myself, sink: None, line, lanes, sending, trouble };
+        state.connect(Duration::ZERO, None);
         Ok(state)
     }
 
     async fn handle(
         &self,
-        myself: ActorRef<ChannelMessage>,
+        _myself: ActorRef<ChannelMessage>,
         message: ChannelMessage,
         state: &mut ChannelState,
     ) -> Result<(), ActorProcessingErr> {
         while state.sending.try_join_next().is_some() {}
         match message {
-            ChannelMessage::Look => state.look(&myself),
+            ChannelMessage::Look => state.look(),
             ChannelMessage::Connected(line, _)
             | ChannelMessage::Stated(line)
             | ChannelMessage::Lost(line, _)
-                if !state.line.is(line) => {}
-            ChannelMessage::Connected(_, Ok(connection)) => state.receive(&myself, connection),
-            ChannelMessage::Stated(_) => state.gap_is_closed(),
+                if line != state.line.number => {}
+            ChannelMessage::Connected(_, Ok(connection)) => state.receive(connection),
+            // The next gap begins with a later sign of life.
+            ChannelMessage::Stated(_) => state.line.kept = Some(Instant::now()),
             ChannelMessage::Connected(_, Err(err)) | ChannelMessage::Lost(_, err) => {
-                state.reconnect(&myself, &err);
+                state.reconnect(&err);
             }
             ChannelMessage::Parts => {
                 state.args.hint.clear();
-                state.write_ended().await;
-                state.write_again(&myself);
-                state.send_parts(&myself, None).await;
+                state.conclude_ended(true).await;
             }
-            ChannelMessage::DeliveryEnded => state.conclude_ended(&myself).await,
+            ChannelMessage::DeliveryEnded => state.conclude_ended(false).await,
             ChannelMessage::Working(chat) => {
                 if let Some(sink) = state.sink.clone() {
-                    let hint = async move { sink.working(&chat).await };
-                    state.sending.spawn(async move { drop(timeout(HINT_MAX, hint).await) });
+                    let show = async move { drop(timeout(HINT_MAX, sink.working(&chat)).await) };
+                    state.sending.spawn(show);
                 }
             }
             ChannelMessage::Draft { to, target, text } => state.draft(to, target, text),
@@ -170,10 +168,10 @@ impl Actor for ChannelActor {
             },
             ChannelMessage::Renew => {
                 if state.trouble.is_some() && state.sink.is_none() {
-                    state.connect(&myself, Duration::ZERO);
+                    state.connect(Duration::ZERO, None);
                 }
             }
-            ChannelMessage::Health(reply) => drop(reply.send(state.health())),
+            ChannelMessage::Status(reply) => drop(reply.send(state.status())),
         }
         Ok(())
     }
@@ -185,7 +183,7 @@ impl Actor for ChannelActor {
         _myself: ActorRef<ChannelMessage>,
         state: &mut ChannelState,
     ) -> Result<(), ActorProcessingErr> {
-        state.line.close();
+        state.line.task = JoinSet::new();
         let all = async { while state.sending.join_next().await.is_some() {} };
         let _ = timeout(FINISH_MAX, all).await;
         state.write_ended().await;
@@ -196,8 +194,7 @@ impl Actor for ChannelActor {
 impl ChannelState {
     fn fetch(&mut self, fetch: Fetch, reply: RpcReplyPort<Result<(), FetchError>>) {
         let Some(sink) = self.sink.clone() else {
-            drop(reply.send(Err(FetchError::Unreachable("not connected".into()))));
-            return;
+            return drop(reply.send(Err(FetchError::Unreachable("not connected".into()))));
         };
         let host = Arc::clone(&self.args.host);
         self.sending.spawn(async move {

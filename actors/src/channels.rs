@@ -14,7 +14,8 @@ use channel::Registration;
 use domain::message::Address;
 use domain::plain::chain;
 use domain::restart::{RestartBudget, Verdict};
-use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, RpcReplyPort, SupervisionEvent};
+use ractor::rpc::CallResult;
+use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort, SupervisionEvent};
 use tokio::task::JoinSet;
 use tracing::warn;
 
@@ -68,36 +69,34 @@ pub struct AccountKey {
 /// One line of [`ChannelsMessage::List`].
 #[derive(Clone, Debug)]
 pub struct ChannelListed {
-    pub name: &'static str,
-    pub account: String,
+    pub key: AccountKey,
     pub actor: Option<ActorRef<ChannelMessage>>,
 }
 
 impl ChannelListed {
     /// Asks the channel itself.
     pub async fn status(&self, within: Duration) -> ChannelStatus {
-        let mut status = ChannelStatus {
-            name: self.name.into(),
-            account: self.account.clone(),
+        if let Some(actor) = &self.actor
+            && let Ok(CallResult::Success(status)) =
+                actor.call(ChannelMessage::Status, Some(within)).await
+        {
+            return status;
+        }
+        ChannelStatus {
+            name: self.key.channel.into(),
+            account: self.key.name.clone(),
             connected: false,
             why: Some("it is being restarted".into()),
             silent_seconds: None,
             quiet: false,
-        };
-        if let Some(actor) = &self.actor
-            && let Ok(ractor::rpc::CallResult::Success(health)) =
-                actor.call(ChannelMessage::Health, Some(within)).await
-        {
-            (status.connected, status.why) = (health.trouble.is_none(), health.trouble);
-            (status.silent_seconds, status.quiet) = (health.silent_seconds, health.quiet);
         }
-        status
     }
 }
 
 #[derive(Debug)]
 pub struct ChannelsState {
     host: Arc<Host>,
+    myself: ActorRef<ChannelsMessage>,
     children: Vec<Child>,
     reading: JoinSet<()>,
 }
@@ -109,22 +108,6 @@ struct Child {
     budget: RestartBudget,
     actor: Option<ActorRef<ChannelMessage>>,
     hint: Hint,
-}
-
-impl Child {
-    fn is_of(&self, account: &AccountKey) -> bool {
-        self.key.channel == account.channel && self.key.name == account.name
-    }
-
-    fn look_at_lanes(&self) {
-        if let Some(actor) = &self.actor {
-            self.hint.send(|| actor.cast(ChannelMessage::Parts).is_ok());
-        }
-    }
-
-    fn is(&self, id: ActorId) -> bool {
-        self.actor.as_ref().is_some_and(|it| it.get_id() == id)
-    }
 }
 
 impl Actor for ChannelSupervisor {
@@ -147,12 +130,12 @@ impl Actor for ChannelSupervisor {
             .collect();
         myself.cast(ChannelsMessage::Accounts(local))?;
         myself.cast(ChannelsMessage::Reload)?;
-        Ok(ChannelsState { host, children: Vec::new(), reading: JoinSet::new() })
+        Ok(ChannelsState { host, myself, children: Vec::new(), reading: JoinSet::new() })
     }
 
     async fn handle(
         &self,
-        myself: ActorRef<ChannelsMessage>,
+        _myself: ActorRef<ChannelsMessage>,
         message: ChannelsMessage,
         state: &mut ChannelsState,
     ) -> Result<(), ActorProcessingErr> {
@@ -160,7 +143,9 @@ impl Actor for ChannelSupervisor {
             ChannelsMessage::Parts => {
                 state.host.peers.outbox.clear();
                 for child in &state.children {
-                    child.look_at_lanes();
+                    if let Some(actor) = &child.actor {
+                        child.hint.send(|| actor.cast(ChannelMessage::Parts).is_ok());
+                    }
                 }
             }
             ChannelsMessage::To(chat, message) => {
@@ -168,16 +153,13 @@ impl Actor for ChannelSupervisor {
                     let _ = actor.cast(message);
                 }
             }
-            ChannelsMessage::Reload => state.read_accounts(&myself),
-            ChannelsMessage::Accounts(accounts) => state.take_accounts(&myself, accounts).await?,
-            ChannelsMessage::Respawn(key) => state.respawn(&myself, &key).await?,
+            ChannelsMessage::Reload => state.read_accounts(),
+            ChannelsMessage::Accounts(accounts) => state.take_accounts(accounts).await?,
+            ChannelsMessage::Respawn(key) => state.respawn(&key).await?,
             ChannelsMessage::List(reply) => {
-                let listed = state.children.iter().map(|child| ChannelListed {
-                    name: child.registration.name,
-                    account: child.key.name.clone(),
-                    actor: child.actor.clone(),
-                });
-                let _ = reply.send(listed.collect());
+                let listed =
+                    |it: &Child| ChannelListed { key: it.key.clone(), actor: it.actor.clone() };
+                let _ = reply.send(state.children.iter().map(listed).collect());
             }
         }
         Ok(())
@@ -203,13 +185,13 @@ impl Actor for ChannelSupervisor {
         if state.host.peers.is_stopping() {
             return Ok(()); // The tree stops its children one after the other.
         }
-        let now = state.host.clock.now();
         let limits = state.host.policy.restarts;
-        let found = state.children.iter_mut().find(|it| it.is(cell.get_id()));
-        if let Some(child) = found {
+        let is_ended = |actor: &ActorRef<ChannelMessage>| actor.get_id() == cell.get_id();
+        let mut children = state.children.iter_mut();
+        if let Some(child) = children.find(|it| it.actor.as_ref().is_some_and(is_ended)) {
             child.actor = None;
             let key = child.key.clone();
-            let after = match child.budget.record(limits, now) {
+            let after = match child.budget.record(limits, state.host.clock.now()) {
                 Verdict::Restart { after } => after,
                 Verdict::GiveUp => limits.backoff_max,
             };
@@ -225,9 +207,9 @@ impl ChannelsState {
         self.children.iter().find(of)?.actor.as_ref()
     }
 
-    fn read_accounts(&mut self, myself: &ActorRef<ChannelsMessage>) {
+    fn read_accounts(&mut self) {
         while self.reading.try_join_next().is_some() {}
-        let (host, myself) = (Arc::clone(&self.host), myself.clone());
+        let (host, myself) = (Arc::clone(&self.host), self.myself.clone());
         self.reading.spawn(async move {
             let rows = match host.central.read(|central| central.accounts()).await {
                 Ok(rows) => rows,
@@ -248,16 +230,13 @@ impl ChannelsState {
 
     /// Starts what is new, ends what is gone, and tells the others that their credential may be
     /// another one.
-    async fn take_accounts(
-        &mut self,
-        myself: &ActorRef<ChannelsMessage>,
-        accounts: Vec<AccountKey>,
-    ) -> Result<(), ActorProcessingErr> {
+    async fn take_accounts(&mut self, accounts: Vec<AccountKey>) -> Result<(), ActorProcessingErr> {
         // One whose settings changed comes back with the new ones once the old actor has ended, so that
         // never two of them send the same.
         for child in &mut self.children {
-            let is_it = |it: &&AccountKey| child.is_of(it) && **it != child.key;
-            if let Some(changed) = accounts.iter().find(is_it) {
+            let key = &child.key;
+            let of = |it: &&AccountKey| it.channel == key.channel && it.name == key.name;
+            if let Some(changed) = accounts.iter().filter(of).find(|it| *it != key) {
                 child.key = changed.clone();
                 if let Some(actor) = &child.actor {
                     actor.stop(None);
@@ -273,41 +252,28 @@ impl ChannelsState {
             stays
         });
         for key in accounts {
-            match self.children.iter().find(|it| it.key == key) {
-                Some(child) => {
-                    if let Some(actor) = &child.actor {
-                        let _ = actor.cast(ChannelMessage::Renew);
-                    }
+            if let Some(child) = self.children.iter().find(|it| it.key == key) {
+                if let Some(actor) = &child.actor {
+                    let _ = actor.cast(ChannelMessage::Renew);
                 }
-                None => {
-                    let Some(registration) = self.host.registration(key.channel) else { continue };
-                    let budget = RestartBudget::default();
-                    self.children.push(Child {
-                        registration,
-                        key: key.clone(),
-                        budget,
-                        actor: None,
-                        hint: Hint::default(),
-                    });
-                    self.respawn(myself, &key).await?;
-                }
+            } else if let Some(registration) = self.host.registration(key.channel) {
+                let (budget, hint, actor) = (RestartBudget::default(), Hint::default(), None);
+                self.children.push(Child { registration, key: key.clone(), budget, actor, hint });
+                self.respawn(&key).await?;
             }
         }
         Ok(())
     }
 
-    async fn respawn(
-        &mut self,
-        myself: &ActorRef<ChannelsMessage>,
-        key: &AccountKey,
-    ) -> Result<(), ActorProcessingErr> {
+    async fn respawn(&mut self, key: &AccountKey) -> Result<(), ActorProcessingErr> {
         let host = Arc::clone(&self.host);
         let found = self.children.iter_mut().find(|it| it.key == *key && it.actor.is_none());
         let Some(child) = found.filter(|_| !self.host.peers.is_stopping()) else { return Ok(()) };
         child.hint = Hint::default();
         let (registration, hint) = (child.registration, child.hint.clone());
         let args = ChannelArgs { host, hint, registration, account: key.clone() };
-        let (actor, _) = Actor::spawn_linked(None, ChannelActor, args, myself.get_cell()).await?;
+        let parent = self.myself.get_cell();
+        let (actor, _) = Actor::spawn_linked(None, ChannelActor, args, parent).await?;
         child.actor = Some(actor);
         Ok(())
     }

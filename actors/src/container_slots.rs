@@ -13,7 +13,6 @@
 //!   asked first.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use domain::{AgentName, SessionId};
@@ -25,7 +24,8 @@ const RESERVE: usize = 4;
 #[derive(Debug)]
 pub struct ContainerSlots {
     shared: Arc<Shared>,
-    leaving: Arc<AtomicUsize>,
+    /// Shared with each container that goes in order to make room.
+    leaving: Count,
 }
 
 #[derive(Debug)]
@@ -80,7 +80,7 @@ impl ContainerSlots {
     /// is leaving for it yet; idle containers make room.
     #[must_use]
     pub fn contended(&self, agent: &AgentName) -> bool {
-        let leaving = self.leaving.load(Ordering::Relaxed);
+        let leaving = Arc::strong_count(&self.leaving) - 1;
         let slots = self.shared.lock();
         // Above the cap, each that goes helps; and an agent always makes room for itself.
         let taken = slots.held.len().saturating_sub(leaving + 1).min(self.shared.max - 1);
@@ -110,18 +110,15 @@ impl ContainerSlots {
             return permit;
         }
         contended();
-        match permit.await {
-            Ok(permit) => permit,
-            // Not reached: a waiter is removed when it is served, or when nobody waits for it.
-            Err(_) => Permit { shared: Arc::clone(&self.shared), session, is_kept: false },
-        }
+        // Not reached: a waiter is removed when it is served, or when nobody waits for it.
+        let lost = |_| Permit { shared: Arc::clone(&self.shared), session, is_kept: false };
+        permit.await.unwrap_or_else(lost)
     }
 
     /// Held while a container goes in order to make room, so that one goes for one that waits.
     #[must_use]
     pub fn leave(&self) -> Count {
-        self.leaving.fetch_add(1, Ordering::Relaxed);
-        Count(Arc::clone(&self.leaving))
+        Arc::clone(&self.leaving)
     }
 
     /// A container of the session was found running; it counts, also above the cap.
@@ -158,19 +155,11 @@ fn may_take(max: usize, taken: usize, agents: usize, running: usize) -> bool {
 impl Shared {
     /// Gives free slots to those that wait.
     fn serve(this: &Arc<Self>) {
-        let mut served = Vec::new();
-        {
-            let mut slots = this.lock();
-            slots.waiting.retain(|waiter| !waiter.served.is_closed());
-            while let Some(Waiter { session, agent, served: waiter }) = slots.next(this.max) {
-                slots.held.insert(session, agent);
-                let permit = Permit { shared: Arc::clone(this), session, is_kept: false };
-                served.push((waiter, permit));
-            }
-        }
-        // After the lock: the permit of one that went meanwhile is dropped here, which locks again.
-        for (waiter, permit) in served {
-            drop(waiter.send(permit));
+        loop {
+            let Some((session, served)) = this.lock().next(this.max) else { return };
+            let permit = Permit { shared: Arc::clone(this), session, is_kept: false };
+            // After the lock: the permit of one that went meanwhile is dropped here, which locks again.
+            drop(served.send(permit));
         }
     }
 
@@ -188,8 +177,9 @@ impl Slots {
         by_agent
     }
 
-    /// Removes the waiter that is served next, if one may be.
-    fn next(&mut self, max: usize) -> Option<Waiter> {
+    /// Takes a slot for the waiter that is served next, if one may be.
+    fn next(&mut self, max: usize) -> Option<(SessionId, oneshot::Sender<Permit>)> {
+        self.waiting.retain(|waiter| !waiter.served.is_closed());
         if !self.is_open {
             return None;
         }
@@ -198,7 +188,9 @@ impl Slots {
             |index: &usize| by_agent.get(&self.waiting[*index].agent).copied().unwrap_or(0);
         let may = |index: &usize| may_take(max, self.held.len(), by_agent.len(), running(index));
         let first = (0..self.waiting.len()).filter(may).min_by_key(running)?;
-        self.waiting.remove(first)
+        let Waiter { session, agent, served } = self.waiting.remove(first)?;
+        self.held.insert(session, agent);
+        Some((session, served))
     }
 }
 
@@ -219,14 +211,7 @@ impl Drop for Permit {
 }
 
 /// Counts for as long as it lives, also when the future that holds it is dropped.
-#[derive(Debug)]
-pub struct Count(Arc<AtomicUsize>);
-
-impl Drop for Count {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
+pub type Count = Arc<()>;
 
 #[cfg(test)]
 mod tests;

@@ -65,7 +65,7 @@ fn folder(dir: &Path, mode: u32, owner: Owner) -> io::Result<File> {
 }
 
 /// The mode last: a change of the owner takes the set-group bit away.
-fn hand_over(file: &File, mode: u32, owner: Owner) -> io::Result<()> {
+pub(crate) fn hand_over(file: &File, mode: u32, owner: Owner) -> io::Result<()> {
     if let Some((uid, gid)) = owner {
         fchown(file, Some(uid), Some(gid))?;
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use channel::{Cause, Registration, SecretString};
-use domain::outgoing::RenderCaps;
+use domain::outgoing::Caps;
 use domain::restart::RestartLimits;
 use domain::session::Limits;
 use domain::time::{Clock, Timestamp};
@@ -68,10 +68,16 @@ impl Host {
         self.registrations.iter().copied().find(|it| it.name == channel)
     }
 
-    /// How to write for each platform.
+    /// What a platform can do; plain text only where it is not linked in.
     #[must_use]
-    pub fn render_caps(&self) -> BTreeMap<String, RenderCaps> {
-        self.registrations.iter().map(|it| (it.name.to_owned(), it.caps.render_caps())).collect()
+    pub fn caps_of(&self, channel: &str) -> Caps {
+        self.registration(channel).map(|it| it.caps).unwrap_or_default()
+    }
+
+    /// The same, of each.
+    #[must_use]
+    pub fn caps(&self) -> BTreeMap<String, Caps> {
+        self.registrations.iter().map(|it| (it.name.to_owned(), it.caps)).collect()
     }
 }
 
@@ -135,7 +141,10 @@ impl Peers {
         self.stopping.store(true, Ordering::SeqCst);
     }
 
-    pub(crate) fn is_stopping(&self) -> bool {
+    /// Whether somebody asked for the end. A root that ends without it has given up, and its process
+    /// must end with an error.
+    #[must_use]
+    pub fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::SeqCst)
     }
 

@@ -30,13 +30,10 @@ pub(crate) async fn cutoffs(host: &Host) -> Result<Cutoffs, StoreError> {
 pub(crate) async fn sweep(host: &Host) -> Option<SessionRow> {
     let log = host.layout.host_log();
     store::on_disk(&*host.gate, move || shorten_log(&log)).await;
-    match look(host).await {
-        Ok(found) => found,
-        Err(err) => {
-            warn!(why = chain(&err), "old rows are left for the next sweep");
-            None
-        }
-    }
+    look(host).await.unwrap_or_else(|err| {
+        warn!(why = chain(&err), "old rows are left for the next sweep");
+        None
+    })
 }
 
 async fn look(host: &Host) -> Result<Option<SessionRow>, StoreError> {
@@ -54,9 +51,8 @@ async fn prune_central(host: &Host, now: Timestamp) -> Result<(), StoreError> {
     let cutoffs = cutoffs(host).await?;
     let mut all = 0;
     loop {
-        let gone =
-            host.central.write("prune", move |central: &mut CentralStore| central.prune(cutoffs));
-        let gone = gone.await?;
+        let prune = move |central: &mut CentralStore| central.prune(cutoffs);
+        let gone = host.central.write("prune", prune).await?;
         all += gone;
         if gone == 0 {
             break;

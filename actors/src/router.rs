@@ -23,7 +23,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use channel::{Event, Verdict};
-use domain::message::{Address, Click};
+use domain::message::Click;
 use domain::plain::chain;
 use domain::question::parse_data;
 use futures_util::future::join_all;
@@ -103,133 +103,112 @@ impl Actor for RouterActor {
             }
         }
         let host = Arc::clone(&state.host);
-        match message {
-            RouterMessage::Route { events, owner_only, cursor, reply } => {
-                state.batches.spawn(async move {
-                    let Batch { routed, ended } =
-                        route_batch(&host, events, owner_only, cursor).await;
-                    // Nobody waits any more when the channel was restarted; it asks again.
-                    let _ = reply.send(routed);
-                    // The rows say that these turns are over; what runs of them is killed after that,
-                    // and no message waits for the engine.
-                    let kill = |row| {
-                        let host = Arc::clone(&host);
-                        async move { stopping::kill(&host, &row).await }
-                    };
-                    join_all(ended.into_iter().map(kill)).await;
-                });
-            }
-        }
+        let RouterMessage::Route { events, owner_only, cursor, reply } = message;
+        state.batches.spawn(async move {
+            let (routed, ended) = route_batch(&host, events, owner_only, cursor).await;
+            // Nobody waits any more when the channel was restarted; it asks again.
+            let _ = reply.send(routed);
+            // The rows say that these turns are over; what runs of them is killed after that, and no
+            // message waits for the engine.
+            join_all(ended.iter().map(|it| stopping::kill(&host, it))).await;
+        });
         Ok(())
     }
 }
 
-/// What a batch came to, and the sessions whose turn it ended.
-struct Batch {
-    routed: Routed,
-    ended: Vec<SessionRow>,
-}
-
+/// Returns what the batch came to, and the sessions whose turn it ended.
 #[instrument(skip_all, fields(count = events.len()))]
 async fn route_batch(
-    host: &Arc<Host>,
+    host: &Host,
     events: Vec<Event>,
     owner_only: bool,
     cursor: Option<Position>,
-) -> Batch {
+) -> (Routed, Vec<SessionRow>) {
     let count = events.len();
     let mut left = VecDeque::from(events);
-    let mut batch = Batch {
-        routed: Routed { verdicts: Vec::with_capacity(count), is_moved: false, has_failed: false },
-        ended: Vec::new(),
-    };
-    let mut is_short = true;
-    while !batch.routed.has_failed && !left.is_empty() {
+    let mut routed =
+        Routed { verdicts: Vec::with_capacity(count), is_moved: false, has_failed: false };
+    let (mut ended, mut is_short) = (Vec::new(), true);
+    while !routed.has_failed && !left.is_empty() {
         let stored = match is_short {
             true => plain::store(host, &mut left, owner_only, cursor.clone()).await,
             false => None,
         };
         is_short = stored.is_some();
         let stored = stored.unwrap_or_default();
-        batch.routed.is_moved = !stored.is_empty() && left.is_empty() && cursor.is_some();
-        batch.routed.verdicts.extend(stored);
+        routed.is_moved = !stored.is_empty() && left.is_empty() && cursor.is_some();
+        routed.verdicts.extend(stored);
         // It may act at once, for what came before it: that is stored.
         if let Some(event) = left.pop_front() {
             let cursor = cursor.clone().filter(|_| left.is_empty());
-            route_one(host, event, owner_only, cursor, &mut batch).await;
+            ended.extend(route_one(host, event, owner_only, cursor, &mut routed).await);
         }
     }
     // What follows a failure comes again with it, so that the order holds.
     let again = || Verdict::Refused("what came before it could not be stored".to_owned());
-    batch.routed.verdicts.resize_with(count, again);
-    batch
+    routed.verdicts.resize_with(count, again);
+    (routed, ended)
 }
 
-/// One event for which more has to be done than to store it.
+/// One event for which more has to be done than to store it. Returns the sessions whose turn it ended.
 async fn route_one(
-    host: &Arc<Host>,
+    host: &Host,
     event: Event,
     owner_only: bool,
     cursor: Option<Position>,
-    batch: &mut Batch,
-) {
+    routed: &mut Routed,
+) -> Vec<SessionRow> {
     let routing = match decide(host, event, owner_only).await {
         Ok(routing) => routing,
         Err(err) => {
             warn!(why = chain(&err), "could not route an event");
-            batch.routed.has_failed |= err.passes();
+            routed.has_failed |= err.passes();
             Routing::Done(Verdict::Refused(format!("it could not be stored: {err}")))
         }
     };
     let mut verdict = routing.verdict();
-    let engaged = refusals::engaged(&routing);
     let stops = routing.targets().iter().filter(|it| matches!(it.1, SessionCommand::Stop(_)));
     let ended: Vec<SessionRow> = stops.map(|it| it.0.clone()).collect();
     let guards: Vec<_> = ended.iter().map(|row| StopGuard::new(host, row)).collect();
     // What was stored before a failure is stored once, however often it comes.
-    let cursor = cursor.filter(|_| !batch.routed.has_failed);
+    let cursor = cursor.filter(|_| !routed.has_failed);
     let has_cursor = cursor.is_some();
     let stored = storing::store(host, routing.targets().to_vec(), cursor).await;
     drop(guards);
     if let Err(err) = &stored {
         warn!(why = chain(err), "an event could not be stored");
-        batch.routed.has_failed |= err.passes();
-        verdict = refusals::unstored(host, engaged.as_ref(), &err.to_string()).await;
+        routed.has_failed |= err.passes();
+        verdict = refusals::unstored(host, &routing, &err.to_string()).await;
     }
-    batch.routed.is_moved = has_cursor && stored.is_ok();
-    batch.routed.verdicts.push(verdict);
-    batch.ended.extend(ended);
+    routed.is_moved = has_cursor && stored.is_ok();
+    routed.verdicts.push(verdict);
+    ended
 }
 
 async fn decide(host: &Host, event: Event, owner_only: bool) -> Result<Routing, StoreError> {
     match event {
         Event::Message(message) => admit(host, message, owner_only).await,
-        Event::Click(click) => clicked(host, click).await,
+        Event::Click(Click { from: chat, sender: by, data, .. }) => {
+            let Some((id, index)) = parse_data(&data) else {
+                return Ok(Routing::Done(Verdict::Ignored));
+            };
+            let answer = approvals::Answer { id, index, chat, by, with: None };
+            let taken = approvals::answer(host, answer).await?;
+            Ok(Routing::Done(if taken { Verdict::Stored } else { Verdict::Ignored }))
+        }
         Event::Moved { from, to } => {
             let moved = move |central: &mut CentralStore| central.move_chat(&from, &to);
             host.central.write("a moved chat", moved).await?;
             Ok(Routing::Done(Verdict::Stored))
         }
         Event::Reachable(chat) => {
-            // A hint: what waits is tried at its time anyway. Who writes next is answered by the router.
-            if let Err(err) = reachable(host, chat).await {
+            // What waits for the chat is tried at once. A hint: it is tried at its time anyway. Who writes
+            // next is answered by the router.
+            let reachable = move |it: &mut CentralStore| it.parts_reachable(&chat);
+            if let Err(err) = host.central.write("a reachable chat", reachable).await {
                 warn!(why = chain(&err), "a chat was not noted as reachable");
             }
             Ok(Routing::Done(Verdict::Stored))
         }
     }
-}
-
-async fn clicked(host: &Host, click: Click) -> Result<Routing, StoreError> {
-    let Some((id, index)) = parse_data(&click.data) else {
-        return Ok(Routing::Done(Verdict::Ignored));
-    };
-    let answer = approvals::Answer { id, index, chat: click.from, by: click.sender, with: None };
-    let taken = approvals::answer(host, answer).await?;
-    Ok(Routing::Done(if taken { Verdict::Stored } else { Verdict::Ignored }))
-}
-
-/// What waits for a chat is tried at once.
-async fn reachable(host: &Host, chat: Address) -> Result<(), StoreError> {
-    host.central.write("a reachable chat", move |it| it.parts_reachable(&chat)).await
 }

@@ -12,23 +12,23 @@
 //!   that survive one that does.
 
 mod container;
-mod context;
 mod fetching;
 mod keeping;
 mod link;
-mod quarantine;
+mod runner_output;
 mod showing;
 mod state;
 mod stop_phase;
 mod wakeups;
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use domain::OutSeq;
 use domain::message::Address;
 use domain::plain::chain;
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
 use store::{SessionRow, StoreError};
+use tokio::time::timeout;
 use tracing::{instrument, warn};
 
 use self::container::Report;
@@ -37,6 +37,9 @@ pub use self::state::SessionState;
 use crate::admin::protocol::SessionStatus;
 use crate::host::Host;
 use crate::sessions::SessionsMessage;
+
+/// How long a graceful stop waits for calls under way.
+const FINISH_MAX: Duration = Duration::from_secs(8);
 
 #[derive(Debug)]
 pub struct SessionActor;
@@ -64,7 +67,6 @@ pub enum SessionMessage {
     Fetched(Box<FetchResult>),
     /// A request of the agent was forwarded, or could not be.
     RequestForwarded {
-        seq: OutSeq,
         ok: bool,
     },
     /// The sandbox call that was under way has ended.
@@ -136,7 +138,9 @@ impl Actor for SessionActor {
         _myself: ActorRef<SessionMessage>,
         state: &mut SessionState,
     ) -> Result<(), ActorProcessingErr> {
-        state.finish_calls().await;
+        let all = async { while state.calls.join_next().await.is_some() {} };
+        // What does not end in time is found by the next incarnation.
+        let _ = timeout(FINISH_MAX, all).await;
         Ok(())
     }
 }

@@ -90,12 +90,8 @@ impl Actor for SessionSupervisor {
         _myself: ActorRef<SessionsMessage>,
         host: Arc<Host>,
     ) -> Result<SessionsState, ActorProcessingErr> {
-        Ok(SessionsState {
-            host,
-            children: BTreeMap::new(),
-            sweep: JoinSet::new(),
-            told: JoinSet::new(),
-        })
+        let (sweep, told) = (JoinSet::new(), JoinSet::new());
+        Ok(SessionsState { host, children: BTreeMap::new(), sweep, told })
     }
 
     async fn handle(
@@ -105,21 +101,17 @@ impl Actor for SessionSupervisor {
         state: &mut SessionsState,
     ) -> Result<(), ActorProcessingErr> {
         match message {
-            SessionsMessage::To(row, message) => state.hand_over(&myself, row, *message).await,
-            SessionsMessage::Sweep => {
-                state.sweep(&myself);
-                Ok(())
-            }
+            SessionsMessage::To(row, message) => state.hand_over(&myself, row, *message).await?,
+            SessionsMessage::Sweep => state.sweep(&myself),
             SessionsMessage::Resting { id, seen } => {
                 state.children.get_mut(&id).into_iter().for_each(|it| it.let_rest(seen));
-                Ok(())
             }
-            SessionsMessage::Respawn(id) => state.respawn(&myself, id).await,
+            SessionsMessage::Respawn(id) => state.respawn(&myself, id).await?,
             SessionsMessage::List(reply) => {
                 let _ = reply.send(state.children.values().map(Child::listed).collect());
-                Ok(())
             }
         }
+        Ok(())
     }
 
     /// Overridden because the default stops the supervisor when any child exits.
@@ -131,27 +123,33 @@ impl Actor for SessionSupervisor {
     ) -> Result<(), ActorProcessingErr> {
         match event {
             SupervisionEvent::ActorFailed(cell, err) => {
-                let now = state.host.clock.now();
-                let policy = state.host.policy;
+                let (policy, now) = (state.host.policy, state.host.clock.now());
                 let found = state.children.values_mut().find(|it| it.is(cell.get_id()));
-                if let Some(child) = found {
-                    warn!(session = %child.row.id, why = chain(&*err), "a session failed");
-                    let id = child.row.id;
-                    match child.failed(err, &policy, now) {
-                        Phase::Parked { until, why } => {
-                            state.host.peers.sweep.cast(SweepMessage::DueAt(*until));
-                            let why = why.clone();
-                            state.tell_parked(id, why);
-                            state.end_container(id);
-                        }
-                        Phase::Restarting { after } => {
-                            myself.send_after(*after, move || SessionsMessage::Respawn(id));
-                        }
-                        Phase::Live(_) | Phase::Ending(_) => {}
+                let Some(child) = found else { return Ok(()) };
+                let id = child.row.id;
+                warn!(session = %id, why = chain(&*err), "a session failed");
+                match child.failed(err, &policy, now) {
+                    Phase::Parked { until, why } => {
+                        state.host.peers.sweep.cast(SweepMessage::DueAt(*until));
+                        let why = why.clone();
+                        state.tell_parked(id, why);
+                        state.end_container(id);
                     }
+                    Phase::Restarting { after } => {
+                        myself.send_after(*after, move || SessionsMessage::Respawn(id));
+                    }
+                    Phase::Live(_) | Phase::Ending(_) => {}
                 }
             }
-            SupervisionEvent::ActorTerminated(cell, ..) => state.ended(&myself, &cell).await?,
+            SupervisionEvent::ActorTerminated(cell, ..) => {
+                let found = state.children.values_mut().find(|it| it.is(cell.get_id()));
+                let Some(child) = found else { return Ok(()) };
+                let id = child.row.id;
+                if child.ended() {
+                    return state.respawn(&myself, id).await;
+                }
+                state.children.remove(&id);
+            }
             SupervisionEvent::ActorStarted(_) | SupervisionEvent::ProcessGroupChanged(_) => (),
         }
         Ok(())
@@ -189,9 +187,8 @@ impl SessionsState {
         message: SessionMessage,
     ) -> Result<(), ActorProcessingErr> {
         let id = row.id;
-        let now = self.host.clock.now();
         let child = self.children.entry(id).or_insert_with(|| Child::new(row));
-        child.unpark(now, self.host.policy.session.park_for);
+        child.unpark(self.host.clock.now(), self.host.policy.session.park_for);
         let is_sweep = matches!(message, SessionMessage::Sweep);
         if let Some(why) = child.hand_over(message) {
             self.tell_parked(id, why);
@@ -211,28 +208,10 @@ impl SessionsState {
         let Some(child) = self.children.get_mut(&id).filter(|it| it.may_start()) else {
             return Ok(());
         };
-        let args = SessionArgs {
-            row: child.row.clone(),
-            host: Arc::clone(&self.host),
-            parent: myself.clone(),
-        };
+        let (row, host) = (child.row.clone(), Arc::clone(&self.host));
+        let args = SessionArgs { row, host, parent: myself.clone() };
         let (actor, _) = Actor::spawn_linked(None, SessionActor, args, myself.get_cell()).await?;
         child.started(actor);
-        Ok(())
-    }
-
-    async fn ended(
-        &mut self,
-        myself: &ActorRef<SessionsMessage>,
-        cell: &ractor::ActorCell,
-    ) -> Result<(), ActorProcessingErr> {
-        let found = self.children.values_mut().find(|it| it.is(cell.get_id()));
-        let Some(id) = found.map(|it| it.row.id) else { return Ok(()) };
-        let Some(child) = self.children.remove(&id) else { return Ok(()) };
-        if let Some(successor) = child.into_successor() {
-            self.children.insert(id, successor);
-            return self.respawn(myself, id).await;
-        }
         Ok(())
     }
 
@@ -255,9 +234,7 @@ impl SessionsState {
             match stops::reread(&host).await {
                 Ok(false) => {}
                 Ok(true) => drop(myself.cast(SessionsMessage::Sweep)),
-                Err(err) => {
-                    warn!(why = chain(&err), "left for the next sweep")
-                }
+                Err(err) => warn!(why = chain(&err), "left for the next sweep"),
             }
             let (rows, orphans) = list_work(&host, &live).await;
             for row in rows {
@@ -310,9 +287,7 @@ async fn list_work(host: &Host, live: &[SessionId]) -> (Vec<SessionRow>, Vec<Ses
         }
         Ok(Err(SandboxError::Unreachable(_))) => {}
         Err(_) => warn!("the container engine does not list its containers"),
-        Ok(Err(err)) => {
-            warn!(why = chain(&err), "could not list the containers")
-        }
+        Ok(Err(err)) => warn!(why = chain(&err), "could not list the containers"),
     }
     // A session whose container ended meanwhile has to look again, since the first listing counted it.
     rows.retain(|it| is_first || !live.contains(&it.id));

@@ -10,13 +10,14 @@ use std::time::Duration;
 
 use domain::SessionId;
 use domain::plain::chain;
-use domain::stop::{Scope, StopReport};
+use domain::stop::Scope;
 use futures_util::future::{join, join_all};
-use store::{CentralStore, SessionRow, StopOrder, StoreError};
+use store::{CentralStore, SessionRow, StoreError};
 use tokio::time::timeout;
 use tracing::{info, warn};
 
 use crate::admin::protocol::{Resumed, Stopped, StoppedSession};
+use crate::admin::status;
 use crate::host::Host;
 use crate::sessions::SessionsMessage;
 use crate::sweep::SweepMessage;
@@ -69,8 +70,7 @@ pub(crate) async fn write_down(host: &Host) -> Result<(), StoreError> {
         }
         central.stops()
     };
-    let written = host.central.write("a stop order", write).await;
-    let written = written.inspect_err(|err| {
+    let written = host.central.write("a stop order", write).await.inspect_err(|err| {
         warn!(why = chain(err), "a stop is not written down yet");
         host.peers.sweep.cast(SweepMessage::DueAt(host.clock.now() + WRITE_AGAIN));
     });
@@ -87,10 +87,16 @@ async fn kill_all(host: &Host, scope: &Scope) -> Vec<Result<(), String>> {
     };
     let found = match scope {
         Scope::All => found,
-        Scope::Agent(_) => match of_scope(host, scope, found).await {
-            Ok(rows) => rows.into_iter().map(|it| it.id).collect(),
-            Err(err) => return vec![Err(chain(&err))],
-        },
+        Scope::Agent(name) => {
+            let read = move |central: &mut CentralStore| {
+                found.into_iter().map(|id| central.session(id)).collect::<Result<Vec<_>, _>>()
+            };
+            let rows = match host.central.read(read).await {
+                Ok(rows) => rows.into_iter().flatten().filter(|it| it.agent == *name),
+                Err(err) => return vec![Err(chain(&err))],
+            };
+            rows.map(|it| it.id).collect()
+        }
     };
     // One that cannot be frozen is killed all the same.
     let freeze = |id: &SessionId| timeout(FREEZE_WITHIN, host.sandbox.freeze(*id));
@@ -104,69 +110,34 @@ async fn kill_all(host: &Host, scope: &Scope) -> Vec<Result<(), String>> {
     .await
 }
 
-async fn of_scope(
-    host: &Host,
-    scope: &Scope,
-    ids: Vec<SessionId>,
-) -> Result<Vec<SessionRow>, StoreError> {
-    let read = move |central: &mut CentralStore| {
-        ids.into_iter().map(|id| central.session(id)).collect::<Result<Vec<_>, _>>()
-    };
-    let rows = host.central.read(read).await?;
-    Ok(rows.into_iter().flatten().filter(|it| concerns(scope, it)).collect())
-}
-
-fn concerns(scope: &Scope, row: &SessionRow) -> bool {
-    match scope {
-        Scope::All => true,
-        Scope::Agent(name) => row.agent == *name,
-    }
-}
-
 /// Has every session that may have something to do void it, and say what had gone out.
 async fn set_aside(host: &Host, scope: &Scope) -> Vec<StoppedSession> {
     let mut rows = host.central.read(|it: &mut CentralStore| it.awake()).await.unwrap_or_default();
-    rows.retain(|it| concerns(scope, it));
+    rows.retain(|it| scope.concerns(&it.agent));
     let now = host.clock.now();
-    let orders: Vec<(SessionRow, Option<StopOrder>)> = rows
-        .into_iter()
-        .map(|row| {
-            let (stop, agent) = (host.stops.of(&row.agent), host.stops.resumed_by(&row.agent));
-            (row, stop.map(|it| StopOrder { stop: it.id, by: it.by, agent }))
-        })
-        .collect();
-    let asked = orders.clone();
+    let orders: Vec<_> = rows.iter().map(|it| (it.id, host.stops.order(&it.agent))).collect();
     let apply = move |central: &mut CentralStore| {
-        asked
-            .iter()
-            .map(|(row, order)| match order {
-                Some(order) => central.rows(row.id).apply_stop(order, now).map(Some),
-                None => Ok(None),
-            })
-            .collect::<Result<Vec<_>, StoreError>>()
+        let reports = orders
+            .into_iter()
+            .map(|(id, order)| order.map(|it| central.rows(id).apply_stop(&it, now)).transpose());
+        reports.collect::<Result<Vec<_>, _>>()
     };
-    let none = vec![None; orders.len()];
     let reports = host.central.write("the stop of a session", apply).await.unwrap_or_else(|err| {
         warn!(why = chain(&err), "the sessions follow on their own");
-        none
+        vec![None; rows.len()]
     });
-    let stopped =
-        orders.iter().zip(reports).map(|((row, _), stop_report)| stopped_session(row, stop_report));
-    let stopped = stopped.collect();
-    for (row, _) in orders {
-        host.peers.sessions.cast(SessionsMessage::woken(row, None));
-    }
-    stopped
-}
-
-fn stopped_session(row: &SessionRow, stop_report: Option<StopReport>) -> StoppedSession {
-    StoppedSession {
+    let stopped = rows.iter().zip(reports).map(|(row, stop_report)| StoppedSession {
         id: row.id.to_string(),
         agent: row.agent.to_string(),
         chat: row.shares(),
         answered: stop_report.is_some(),
         stop_report: stop_report.unwrap_or_default(),
+    });
+    let stopped = stopped.collect();
+    for row in rows {
+        host.peers.sessions.cast(SessionsMessage::woken(row, None));
     }
+    stopped
 }
 
 /// Lets those go on whose stop has one of these scopes. Other stops hold on.
@@ -193,13 +164,11 @@ pub async fn resume(host: &Host, scopes: &[Scope], by: &str) -> Result<Resumed, 
     // Slots that came meanwhile have waited.
     host.peers.sweep.cast(SweepMessage::Tasks);
     let mut waiting: BTreeMap<String, u64> = BTreeMap::new();
-    for session in crate::admin::status::sessions(host).await {
-        if session.waiting != 0 {
-            *waiting.entry(session.agent).or_default() += session.waiting;
-        }
+    let sessions = status::sessions(host).await;
+    for session in sessions.into_iter().filter(|it| it.waiting != 0) {
+        *waiting.entry(session.agent).or_default() += session.waiting;
     }
-    let holds = crate::admin::status::stops(&stops);
-    Ok(Resumed { any, waiting, holds })
+    Ok(Resumed { any, waiting, holds: status::stops(&stops) })
 }
 
 /// Kills what a turn that is ended runs. The session does it too; this is only sooner.

@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use domain::stop::{Scope, Stop, StopId, Stops};
 use domain::time::Timestamp;
 use domain::{AgentName, SessionId};
-use store::{CentralStore, SessionRow, StoreError};
+use store::{CentralStore, SessionRow, StopOrder, StoreError};
 use tokio::sync::Notify;
 
 use crate::host::Host;
@@ -112,17 +112,14 @@ impl StopGate {
         self.inner().is_stopped(agent)
     }
 
-    /// The stop that holds an agent, once it is written down.
+    /// The stop that holds an agent, once it is written down, for a session of it.
     #[must_use]
-    pub fn of(&self, agent: &AgentName) -> Option<Stop> {
-        self.inner().stops.of(agent).cloned()
-    }
-
-    /// Whom `nanoclaw resume` has to name so that an agent goes on.
-    #[must_use]
-    pub fn resumed_by(&self, agent: &AgentName) -> String {
-        let is_all = self.inner().stops.all.is_some();
-        if is_all { "--all".to_owned() } else { agent.to_string() }
+    pub fn order(&self, agent: &AgentName) -> Option<StopOrder> {
+        let inner = self.inner();
+        let stop = inner.stops.of(agent)?;
+        // Whom `nanoclaw resume` has to name so that the agent goes on.
+        let agent = if inner.stops.all.is_some() { "--all".to_owned() } else { agent.to_string() };
+        Some(StopOrder { stop: stop.id, by: stop.by.clone(), agent })
     }
 
     /// Whether nothing may happen for a session right now: its agent is stopped, or its turn is just
@@ -135,15 +132,12 @@ impl StopGate {
 
     /// Returns when the session is stopped, or its turn is ended, from now on.
     pub async fn closes(&self, session: SessionId, agent: &AgentName) {
-        let before = self.inner().epoch_of(session).count;
+        let epoch = self.inner().epoch_of(session).count;
+        let permit = SendPermit { session, agent: agent.clone(), epoch };
         loop {
             // Hears of what changes from here on, also before it is waited for.
             let changed = self.changed.notified();
-            let is_over = {
-                let inner = self.inner();
-                inner.is_stopped(agent) || inner.epoch_of(session).count != before
-            };
-            if is_over {
+            if !self.allows(&permit) {
                 return;
             }
             changed.await;
@@ -174,11 +168,7 @@ impl StopGate {
 
 impl Inner {
     fn is_stopped(&self, agent: &AgentName) -> bool {
-        let concerns = |(scope, _): &(Scope, Stop)| match scope {
-            Scope::All => true,
-            Scope::Agent(name) => name == agent,
-        };
-        self.stops.of(agent).is_some() || self.unwritten.iter().any(concerns)
+        self.stops.of(agent).is_some() || self.unwritten.iter().any(|it| it.0.concerns(agent))
     }
 
     fn epoch_of(&self, session: SessionId) -> TurnEpoch {

@@ -101,26 +101,22 @@ impl Actor for SweepActor {
         let now = state.host.clock.now();
         match message {
             SweepMessage::Tick => {
-                look(&state.host);
-                state.look_at_tasks(&myself);
+                state.look(&myself);
                 // Re-armed after the work, so ticks never pile up behind a slow sweep.
                 myself.send_after(state.host.policy.sweep_period, || SweepMessage::Tick);
             }
             SweepMessage::Now => {
                 state.due.take_if(|it| it.0 <= now);
-                look(&state.host);
-                state.look_at_tasks(&myself);
+                state.look(&myself);
             }
             SweepMessage::Tasks => state.look_at_tasks(&myself),
             SweepMessage::TasksLooked(looked) => state.tasks_looked(&myself, looked).await,
             SweepMessage::HandedOver(lane, ok) => state.handed_over(&myself, &lane, ok),
             SweepMessage::DueAt(at) => {
-                if state.due.as_ref().is_none_or(|it| at < it.0 || it.1.is_finished()) {
+                if state.due.as_ref().is_none_or(|it| at < it.0 || it.1.is_over()) {
                     let wait = at.since(now).max(Duration::from_millis(1));
                     let timer = myself.send_after(wait, || SweepMessage::Now);
-                    if let Some((_, old)) = state.due.replace((at, timer)) {
-                        old.abort();
-                    }
+                    state.due = Some((at, Timer(timer)));
                 }
             }
         }
@@ -129,6 +125,14 @@ impl Actor for SweepActor {
 }
 
 impl SweepState {
+    /// Makes every actor look that may have something to do.
+    fn look(&mut self, myself: &ActorRef<SweepMessage>) {
+        self.host.peers.sessions.cast(SessionsMessage::Sweep);
+        self.host.peers.approvals.cast(ApprovalMessage::Look);
+        self.host.peers.channels.cast(ChannelsMessage::Parts);
+        self.look_at_tasks(myself);
+    }
+
     fn look_at_tasks(&mut self, myself: &ActorRef<SweepMessage>) {
         // One that panicked says nothing when it ends.
         while self.looking.try_join_next().is_some() {}
@@ -146,14 +150,11 @@ impl SweepState {
 
     async fn tasks_looked(&mut self, myself: &ActorRef<SweepMessage>, looked: Looked) {
         while self.looking.join_next().await.is_some() {}
-        if let Some(old) = self.next_slot.take() {
-            old.abort();
-        }
         self.hand_over(myself, looked.waiting);
-        if let Some(at) = looked.next {
+        self.next_slot = looked.next.map(|at| {
             let wait = at.since(self.host.clock.now()).clamp(SLOT_WAIT_MIN, SLOT_WAIT_MAX);
-            self.next_slot = Some(myself.send_after(wait, || SweepMessage::Tasks));
-        }
+            Timer(myself.send_after(wait, || SweepMessage::Tasks))
+        });
         if self.again {
             self.look_at_tasks(myself);
         }
@@ -191,11 +192,4 @@ impl SweepState {
             self.look_at_tasks(myself);
         }
     }
-}
-
-/// Makes every actor look that may have something to do.
-fn look(host: &Host) {
-    host.peers.sessions.cast(SessionsMessage::Sweep);
-    host.peers.approvals.cast(ApprovalMessage::Look);
-    host.peers.channels.cast(ChannelsMessage::Parts);
 }

@@ -16,9 +16,10 @@ use std::time::Duration;
 
 use domain::plain::chain;
 use domain::session::DEADLINE;
+use domain::task::failing::Streak;
 use domain::task::words;
 use domain::time::Timestamp;
-use store::{CentralStore, Decided, DueTask, Handover, StoreError};
+use store::{CentralStore, Decided, Handover, StoreError, TaskRow};
 use tokio::time::timeout;
 use tracing::{info, warn};
 
@@ -58,7 +59,7 @@ pub(crate) async fn hand_over(host: &Host, slots: Vec<Handover>) -> bool {
         let key = slot.fire.key;
         let why = match timeout(HANDOVER_WITHIN, handover::hand_over(host, slot)).await {
             Ok(Ok(())) => continue,
-            Ok(Err(why)) => why,
+            Ok(Err(err)) => chain(&err),
             Err(_) => "its session does not answer".to_owned(),
         };
         warn!(fire = %key, why, "a task's slot waits for the next look");
@@ -71,7 +72,7 @@ async fn fire(host: &Host) -> Result<Looked, StoreError> {
     for _ in 0..ROUNDS_MAX {
         let now = host.clock.now();
         let read = move |central: &mut CentralStore| {
-            let due = central.due_with_streaks(now, BATCH)?;
+            let due = central.due_tasks(now, BATCH)?;
             let lost = central.lost_fires(now - LOST_AFTER)?;
             if !due.is_empty() || !lost.is_empty() {
                 return Ok(Err((due, lost)));
@@ -99,8 +100,7 @@ async fn fire(host: &Host) -> Result<Looked, StoreError> {
     Ok(Looked { waiting: host.central.read(|it| it.handovers()).await?, next: None })
 }
 
-fn decide(due: DueTask, now: Timestamp) -> Decided {
-    let DueTask { row, streak } = due;
+fn decide((row, streak): (TaskRow, Streak), now: Timestamp) -> Decided {
     let task = &row.task;
     let plan = schedule::due(&task.rule, &task.zone, task.missed, row.accounted_until, now);
     if streak.rests(now) {

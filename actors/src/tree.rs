@@ -17,7 +17,6 @@
 //! root fails, and with it the process, for the service manager to start it again.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use domain::restart::{RestartBudget, Verdict};
@@ -49,8 +48,6 @@ pub enum RootMessage {
     /// The back-off of a failed child is over.
     Respawn(Role),
     Actors(RpcReplyPort<Vec<ActorStatus>>),
-    /// For tests: the child that plays a role now.
-    Cell(Role, RpcReplyPort<Option<ActorCell>>),
     /// Stops the tree in reverse start order, replies, and stops the root.
     Shutdown(Option<RpcReplyPort<()>>),
 }
@@ -74,9 +71,6 @@ pub struct RootArgs {
     pub host: Arc<Host>,
     /// `false` runs without the command line's socket, as simulations do.
     pub admin: bool,
-    /// Set once the tree was stopped because somebody asked for it. A root that ends without it
-    /// has given up, and its process must end with an error.
-    pub asked_to_stop: Arc<AtomicBool>,
 }
 
 #[derive(Debug)]
@@ -137,13 +131,8 @@ impl Actor for RootSupervisor {
                 });
                 let _ = reply.send(status.collect());
             }
-            RootMessage::Cell(role, reply) => {
-                let child = state.children.iter().find(|it| it.role == role);
-                let _ = reply.send(child.and_then(|it| it.cell.clone()));
-            }
             RootMessage::Shutdown(reply) => {
                 info!("shutting down");
-                state.args.asked_to_stop.store(true, Ordering::SeqCst);
                 state.args.host.peers.stop();
                 state.stop().await;
                 if let Some(reply) = reply {

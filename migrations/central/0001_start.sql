@@ -417,7 +417,8 @@ CREATE TABLE question (
     requester       TEXT    NOT NULL DEFAULT '',               -- `channel:id` of who led to it
     requester_name  TEXT    NOT NULL DEFAULT '',
     text            TEXT    NOT NULL,
-    options         TEXT    NOT NULL,                          -- a JSON array of [label, value]
+    -- A JSON array of {label, value}.
+    options         TEXT    NOT NULL CHECK (json_valid(options)),
     payload         TEXT    NOT NULL DEFAULT '',               -- the change that was asked for, as JSON
     second          INTEGER,                                   -- the option that a second card asks about
     state           TEXT    NOT NULL DEFAULT 'open'

@@ -27,7 +27,7 @@ fn heard(world: &World, chat: &str) -> String {
 
 async fn status(host: &TestHost, account: &str) -> ChannelStatus {
     let listed = host.host.peers.channels.call(ChannelsMessage::List).await.unwrap();
-    let ours = listed.iter().find(|it| it.account == account).unwrap();
+    let ours = listed.iter().find(|it| it.key.name == account).unwrap();
     ours.status(SECOND).await
 }
 

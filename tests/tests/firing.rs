@@ -259,10 +259,10 @@ async fn nobody_is_written_to_who_is_to_be_left_alone_and_nobody_removed_works()
     let host = start(&world).await;
     let denied = add(&world, &host, once(&world, MINUTE), Missed::Latest, "one");
     let chat = central(&world).task(denied).unwrap().unwrap().task.chat;
-    central(&world).deny_chat(chat, world.now()).unwrap();
+    central(&world).set_denied(chat, Some(world.now())).unwrap();
     world.pass(2 * MINUTE).await;
     assert_eq!(states(&world, denied), [FireState::Failed]);
-    central(&world).undeny_chat(chat).unwrap();
+    central(&world).set_denied(chat, None).unwrap();
     let removed = add(&world, &host, every(&world, MINUTE), Missed::Latest, "two");
     central(&world).remove_agent(&andy(), world.now()).unwrap();
     world.pass(5 * MINUTE).await;
@@ -301,10 +301,10 @@ async fn a_slot_whose_conversation_is_gone_is_given_up_after_two_days() {
     host.kill().await;
     world.pass(2 * MINUTE).await;
     let (mut central, now) = (central(&world), world.now());
-    let due = central.due_with_streaks(now, 10).unwrap().remove(0);
-    let task = &due.row.task;
-    let plan = schedule::due(&task.rule, &task.zone, task.missed, due.row.accounted_until, now);
-    let key = central.fire(&[store::Decided { row: due.row, plan, why: None }], now).unwrap()[0];
+    let due = central.due_tasks(now, 10).unwrap().remove(0);
+    let task = &due.0.task;
+    let plan = schedule::due(&task.rule, &task.zone, task.missed, due.0.accounted_until, now);
+    let key = central.fire(&[store::Decided { row: due.0, plan, why: None }], now).unwrap()[0];
     // Its session has no message of it.
     assert!(central.fire_handed_over(key, SessionId(1)).unwrap());
     let _host = start(&world).await;

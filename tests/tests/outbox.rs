@@ -11,7 +11,7 @@ use domain::people::{Handle, Role};
 use harness::crash::Crash;
 use harness::host::{TestHost, World};
 use harness::platform::{FakePlatform, NAME, SendFault, TestMessage, address};
-use store::reading::{PartFilter, Reading};
+use store::reading::PartFilter;
 use store::{CentralStore, Wiring};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -114,7 +114,7 @@ async fn a_hundred_dead_parts_make_one_message() {
         .map(|it| it.split(' ').next().and_then(|it| it.parse().ok()).unwrap_or(1))
         .collect();
     let central = CentralStore::open(&world.layout().central()).unwrap();
-    let dead = Reading::new(&world.layout(), central).parts(PartFilter::Dead).unwrap();
+    let dead = central.parts(PartFilter::Dead).unwrap();
     let (agents, words) = dead.iter().partition::<Vec<_>, _>(|it| !it.agent.is_empty());
     assert!(1 < agents.len() && 1 < words.len(), "{dead:?}");
     // What senders are told of it is not told to the owner again.

@@ -12,7 +12,7 @@ use harness::crash::Crash;
 use harness::host::World;
 use harness::platform::{FakePlatform, NAME, TestMessage, address};
 use schedule::Zone;
-use store::{CentralStore, Task, TaskFilter, TaskRow, Wiring};
+use store::{CentralStore, Task, TaskRow, Wiring};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -22,7 +22,7 @@ fn central(world: &World) -> CentralStore {
 }
 
 fn tasks(world: &World) -> Vec<TaskRow> {
-    central(world).tasks(&TaskFilter::default()).unwrap()
+    central(world).tasks(None).unwrap()
 }
 
 fn state(world: &World, id: i64) -> TaskState {

@@ -9,7 +9,7 @@ use domain::people::{Handle, Role};
 use harness::crash::Crash;
 use harness::host::World;
 use harness::platform::{FakePlatform, NAME, TestMessage, address};
-use store::reading::{PartFilter, Reading};
+use store::reading::PartFilter;
 use store::{CentralStore, Wiring};
 use tokio::time::timeout;
 
@@ -89,8 +89,7 @@ async fn what_nobody_waits_for_comes_in_the_morning_as_one_message() {
     assert!(world.platform.texts("ann").len() >= 2, "Ann is answered");
     assert_eq!(world.platform.texts("bob").len(), before, "{:?}", world.platform.texts("bob"));
 
-    let reading = Reading::new(&world.layout(), central(&world));
-    let held = reading.parts(PartFilter::Unsent).unwrap();
+    let held = central(&world).parts(PartFilter::Unsent).unwrap();
     assert!(held.len() == 2 && held.iter().all(|it| it.sent.held), "{held:?}");
 
     // A user who writes is answered, past what is held.

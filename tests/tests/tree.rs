@@ -1,6 +1,5 @@
 //! The supervision tree: who dies alone, who is found again, who gives up.
 
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use actors::host::Policy;
@@ -35,12 +34,12 @@ async fn every_child_of_the_root_may_die_and_its_siblings_do_not_notice() {
     for role in [Role::Router, Role::Channels, Role::Sweep, Role::Sessions] {
         let mut before = Vec::new();
         for other in Role::ALL {
-            before.push((other, host.child(other).await.map(|it| it.get_id())));
+            before.push((other, host.child(other).map(|it| it.get_id())));
         }
-        host.child(role).await.unwrap().kill();
+        host.child(role).unwrap().kill();
         world.pass(SECOND).await;
         for (other, id) in before {
-            let now = host.child(other).await.map(|it| it.get_id());
+            let now = host.child(other).map(|it| it.get_id());
             assert_eq!(now == id, other != role || id.is_none(), "{role:?} died; {other:?}");
         }
         assert!(
@@ -75,7 +74,7 @@ async fn a_root_that_spends_its_budget_ends_and_was_not_asked_to() {
     world.policy.restarts = RestartLimits { restarts_max: 2, ..Policy::default().restarts };
     let host = start(&world).await;
     for _ in 0..3 {
-        if let Some(cell) = host.child(Role::Sweep).await {
+        if let Some(cell) = host.child(Role::Sweep) {
             cell.kill();
         }
         world.pass(SECOND).await;
@@ -84,7 +83,7 @@ async fn a_root_that_spends_its_budget_ends_and_was_not_asked_to() {
         }
     }
     assert_eq!(host.root.get_status(), ActorStatus::Stopped);
-    assert!(!host.asked_to_stop.load(Ordering::SeqCst), "so the process exits with an error");
+    assert!(!host.host.peers.is_stopping(), "so the process exits with an error");
 }
 
 #[tokio::test(start_paused = true)]
@@ -94,7 +93,7 @@ async fn a_shutdown_leaves_containers_running_and_the_next_host_finds_them() {
     world.platform.post("a", "m1", "wait 30 please");
     world.pass(5 * SECOND).await;
     host.shut_down().await;
-    assert!(host.asked_to_stop.load(Ordering::SeqCst));
+    assert!(host.host.peers.is_stopping());
     assert!(world.engine.is_running(S1));
     let _next = start(&world).await;
     world.pass(MINUTE).await;

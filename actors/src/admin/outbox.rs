@@ -12,6 +12,7 @@ use crate::host::Host;
 
 /// A commit takes milliseconds; a busy disk a little longer.
 const WITHIN: Duration = Duration::from_secs(8);
+const GONE: &str = "the host gave no answer; try again";
 
 /// Answers for each key, in their order.
 pub async fn perform(host: &Host, order: &str, keys: &[String]) -> Response {
@@ -22,25 +23,19 @@ pub async fn perform(host: &Host, order: &str, keys: &[String]) -> Response {
         return Response::Failed { why: format!("at most {KEYS_MAX} parts at a time") };
     }
     let found: Vec<HostKey> = keys.iter().filter_map(|it| HostKey::parse(it)).collect();
-    let answers = execute(host, found.clone(), order).await;
-    let answer = |key: &String| {
-        let Some(key) = HostKey::parse(key) else {
-            return Err("it is no key of a part".to_owned());
-        };
+    let (asked, now) = (found.clone(), host.clock.now());
+    let execute = move |central: &mut CentralStore| central.order_parts(&asked, order, now);
+    let answers = match timeout(WITHIN, host.central.write("an order", execute)).await {
+        Ok(answers) => answers.map_err(|err| chain(&err)),
+        Err(_) => Err(GONE.to_owned()),
+    };
+    let answer = |key: &String| -> Ordered {
+        let key = HostKey::parse(key).ok_or("it is no key of a part")?;
         let at = found.iter().position(|it| *it == key);
         let answers = answers.as_ref().map_err(Clone::clone)?;
         at.and_then(|at| answers.get(at).cloned()).unwrap_or_else(|| Err(GONE.to_owned()))
     };
     Response::Outbox { parts: keys.iter().map(|key| ordered_part(key, answer(key))).collect() }
-}
-
-const GONE: &str = "the host gave no answer; try again";
-
-async fn execute(host: &Host, keys: Vec<HostKey>, order: Order) -> Result<Vec<Ordered>, String> {
-    let now = host.clock.now();
-    let execute = move |central: &mut CentralStore| central.order_parts(&keys, order, now);
-    let done = timeout(WITHIN, host.central.write("an order", execute)).await;
-    done.map_err(|_| GONE.to_owned())?.map_err(|err| chain(&err))
 }
 
 /// As it goes over the socket.

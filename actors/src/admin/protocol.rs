@@ -101,21 +101,13 @@ pub struct ChannelStatus {
     pub name: String,
     pub account: String,
     pub connected: bool,
+    /// Why it is not connected; `None` when it is.
     pub why: Option<String>,
     /// Since the last sign of life of the platform; `None` when there was none yet.
     #[serde(default)]
     pub silent_seconds: Option<u64>,
     /// That is longer than what is normal there.
     #[serde(default)]
-    pub quiet: bool,
-}
-
-/// What a channel says of itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ChannelHealth {
-    /// Why it is not connected; `None` when it is.
-    pub trouble: Option<String>,
-    pub silent_seconds: Option<u64>,
     pub quiet: bool,
 }
 

@@ -6,7 +6,6 @@ use domain::AgentName;
 use domain::plain::chain;
 use domain::stop::{Stop, Stops};
 use futures_util::future::join_all;
-use ractor::ActorRef;
 use ractor::rpc::CallResult;
 use tokio::time::timeout;
 
@@ -26,10 +25,8 @@ const ENGINE_WITHIN: Duration = Duration::from_secs(8);
 
 pub(super) async fn gather(args: &AdminArgs) -> Result<Status, String> {
     let host = &args.host;
-    let actors = match args.root.call(RootMessage::Actors, Some(WITHIN)).await {
-        Ok(CallResult::Success(actors)) => actors,
-        _ => Vec::new(),
-    };
+    let actors = args.root.call(RootMessage::Actors, Some(WITHIN)).await;
+    let actors = actors.unwrap_or(CallResult::Timeout).unwrap_or_else(Vec::new);
     let channels =
         host.peers.channels.call_within(WITHIN, ChannelsMessage::List).await.unwrap_or_default();
     let counts = host.central.read(|it| Ok((it.session_count()?, it.refusals()?))).await;
@@ -94,15 +91,7 @@ async fn session(listed: Listed) -> SessionStatus {
         undelivered: 0,
         why: listed.parked.clone(),
     };
-    match listed.actor {
-        Some(actor) => ask(&actor).await.unwrap_or(fallback),
-        None => fallback,
-    }
-}
-
-async fn ask(actor: &ActorRef<SessionMessage>) -> Option<SessionStatus> {
-    match actor.call(SessionMessage::Status, Some(WITHIN)).await {
-        Ok(CallResult::Success(status)) => Some(status),
-        _ => None,
-    }
+    let Some(actor) = listed.actor else { return fallback };
+    let status = actor.call(SessionMessage::Status, Some(WITHIN)).await;
+    status.unwrap_or(CallResult::Timeout).unwrap_or(fallback)
 }

@@ -2,153 +2,104 @@
 //! the actor is only told to look.
 
 use domain::AgentName;
-use domain::approval::APPROVAL_LIFE;
+use domain::admission::Ask;
+use domain::agent::AgentGroup;
 use domain::approval::{
-    ChatLabel, News, Request, Writer, chat_options, sender_options, told, unknown_chat_card,
+    APPROVAL_LIFE, ChatLabel, News, Writer, chat_options, sender_options, unknown_chat_card,
     unknown_sender_card,
 };
 use domain::delivery::PartKey;
-use domain::message::{Address, ChatInfo, Incoming};
+use domain::message::Incoming;
 use domain::naming::agent_name_for;
 use domain::pairing::{self, Attempt, Code, OpenCode, PairingView};
-use domain::people::{Handle, access};
+use domain::people::Handle;
 use domain::question::QuestionId;
-use domain::time::Timestamp;
 use store::{
-    CentralStore, Draft, NewPart, PairingId, PairingUse, PartKind, Put, Question, QuestionKind,
-    StoreError,
+    Draft, NewPart, PairingId, PairingRow, PartKind, Put, Question, QuestionKind, StoreError,
 };
 
 use super::ApprovalMessage;
+use super::asking::news;
+use super::settling::overtaken;
 use crate::host::Host;
 
-/// The state of an access request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum AccessRequest {
-    /// The message waits for the answer.
-    Waits,
-    /// People are asked about too many others; the message was counted.
-    Full,
-    /// It was decided while the message was on its way; the router looks again.
-    Decided,
-}
-
-/// Asks those who may decide whether the sender may talk to this agent.
-pub(crate) async fn request_sender_access(
+/// Asks those who may decide: whether the sender of a message may talk to an agent, or which of
+/// `agents` a new chat belongs to. `None` when that was decided while the message was on its way; the
+/// router looks again.
+pub(crate) async fn request_access(
     host: &Host,
     message: &Incoming,
     peer: Option<String>,
-    agent: AgentName,
-) -> Result<AccessRequest, StoreError> {
+    ask: &Ask,
+    agents: &[AgentGroup],
+) -> Result<Option<Put>, StoreError> {
     let handle = Handle::new(&message.from.channel, &message.sender.id);
-    let text = unknown_sender_card(&agent, &chat_label(message), &writer(message, &handle));
-    let question = Question {
-        kind: QuestionKind::Sender,
-        agent: Some(agent),
-        options: sender_options(),
-        text,
-        ..access_question(message, host.clock.now())
+    let writer = Writer { name: &message.sender.name, handle: &handle, excerpt: &message.text };
+    let (channel, title) = (&message.from.channel, &message.chat.title);
+    let chat_label = ChatLabel { channel, title, is_group: message.chat.is_group };
+    let (kind, agent, options, text) = match ask {
+        Ask::Sender { agent } => {
+            let text = unknown_sender_card(agent, &chat_label, &writer);
+            (QuestionKind::Sender, Some(agent.clone()), sender_options(), text)
+        }
+        Ask::Chat => {
+            let title = if title.is_empty() { &message.sender.name } else { title };
+            // An agent that was removed would bring its memory along.
+            let taken = host.central.read(|central| central.agent_names_taken()).await?;
+            let agents: Vec<AgentName> = agents.iter().map(|it| it.name.clone()).collect();
+            let options = chat_options(&agents, &agent_name_for(title, &taken));
+            (QuestionKind::Chat, None, options, unknown_chat_card(&chat_label, &writer))
+        }
     };
-    ask(host, question, (message, peer), Request::Sender).await
-}
-
-/// Asks those who may decide which agent a new chat belongs to.
-pub(crate) async fn request_chat_access(
-    host: &Host,
-    message: &Incoming,
-    peer: Option<String>,
-    agents: &[AgentName],
-) -> Result<AccessRequest, StoreError> {
-    let handle = Handle::new(&message.from.channel, &message.sender.id);
-    let title = &message.chat.title;
-    let title = if title.is_empty() { &message.sender.name } else { title };
-    // An agent that was removed would bring its memory along.
-    let taken = host.central.read(|central| central.agent_names_taken()).await?;
+    let now = host.clock.now();
     let question = Question {
-        kind: QuestionKind::Chat,
-        options: chat_options(agents, &agent_name_for(title, &taken)),
-        text: unknown_chat_card(&chat_label(message), &writer(message, &handle)),
-        ..access_question(message, host.clock.now())
-    };
-    ask(host, question, (message, peer), Request::Chat).await
-}
-
-fn chat_label(message: &Incoming) -> ChatLabel<'_> {
-    ChatLabel {
-        channel: &message.from.channel,
-        title: &message.chat.title,
-        is_group: message.chat.is_group,
-    }
-}
-
-fn writer<'a>(message: &'a Incoming, handle: &'a Handle) -> Writer<'a> {
-    Writer { name: &message.sender.name, handle, excerpt: &message.text }
-}
-
-fn access_question(message: &Incoming, now: Timestamp) -> Question {
-    Question {
-        kind: QuestionKind::Chat,
-        agent: None,
+        kind,
+        agent,
         // That of the message, made with the request where it is new.
         chat: None,
         thread: message.from.thread.clone(),
         session: None,
-        requester: Handle::new(&message.from.channel, &message.sender.id).to_string(),
+        requester: handle.to_string(),
         requester_name: message.sender.name.clone(),
-        text: String::new(),
-        options: Vec::new(),
+        text,
+        options,
         payload: String::new(),
         asked_at: now,
         expires_at: now + APPROVAL_LIFE,
-    }
+    };
+    ask_about(host, question, message.clone(), peer).await
 }
 
-async fn ask(
+async fn ask_about(
     host: &Host,
-    question: Question,
-    (message, peer): (&Incoming, Option<String>),
-    request: Request,
-) -> Result<AccessRequest, StoreError> {
-    let message = message.clone();
-    let access_request = host
+    mut question: Question,
+    message: Incoming,
+    peer: Option<String>,
+) -> Result<Option<Put>, StoreError> {
+    let put = host
         .central
         .write("a question", move |central| {
-            if is_decided(central, &question, &message.from)? {
-                return Ok(AccessRequest::Decided);
-            }
-            let (to, reply_to) = (message.from.clone(), message.platform_id.clone());
-            let say = |id: QuestionId| {
-                let text = Draft::Text(told(request, News::Asked).to_owned());
-                let part = NewPart::new(format!("q{id}.asked"), to, PartKind::Interim, text);
-                vec![part.replying_to(reply_to)]
+            let chat = central.chat(&message.from)?;
+            question.chat = chat.as_ref().map(|it| it.id);
+            let is_denied = match (&question.agent, Handle::parse(&question.requester)) {
+                (Some(agent), Some(handle)) => central.is_denied(&handle, agent)?,
+                (Some(_), None) => false,
+                (None, _) => chat.is_some_and(|it| it.denied_at.is_some()),
             };
-            let put = central.request_access(&question, &message, peer.as_deref(), say)?;
-            Ok(match put {
-                Put::New(_) | Put::Joined(_) => AccessRequest::Waits,
-                Put::Full => AccessRequest::Full,
-            })
+            if is_denied || overtaken(central, &question)?.is_some() {
+                return Ok(None);
+            }
+            let say = |id: QuestionId| {
+                let (key, to) = (format!("q{id}.asked"), message.from.clone());
+                let part =
+                    NewPart::new(key, to, PartKind::Interim, news(question.kind, News::Asked));
+                vec![part.replying_to(message.platform_id.clone())]
+            };
+            central.request_access(&question, &message, peer.as_deref(), say).map(Some)
         })
         .await?;
     host.peers.approvals.cast(ApprovalMessage::Look);
-    Ok(access_request)
-}
-
-fn is_decided(
-    central: &CentralStore,
-    question: &Question,
-    from: &Address,
-) -> Result<bool, StoreError> {
-    match (&question.agent, Handle::parse(&question.requester), central.chat(from)?) {
-        (Some(agent), Some(handle), _) => {
-            let known = central.standing(&handle)?;
-            let is_known = access(known.as_ref().map(|it| &it.1), agent).is_known();
-            Ok(is_known || central.is_denied(&handle, agent)?)
-        }
-        (None, _, Some(chat)) => {
-            Ok(chat.denied_at.is_some() || !central.wirings_of(chat.id)?.is_empty())
-        }
-        (_, _, _) => Ok(false),
-    }
+    Ok(put)
 }
 
 /// Takes a message that is a code. Returns whether it was one; then it is for nobody else.
@@ -160,49 +111,38 @@ pub(crate) async fn pair(host: &Host, message: &Incoming) -> Result<bool, StoreE
             if central.has_said(&pair_key(&message))? {
                 return Ok(true);
             }
-            let open = central.open_pairings(now)?;
             let handle = Handle::new(&message.from.channel, &message.sender.id);
             let guesses = central.guesses(&handle, now)?;
-            let codes: Vec<OpenCode> = open
-                .iter()
-                .filter_map(|row| {
-                    Some(OpenCode {
-                        id: row.id.0,
-                        code: Code::parse(&row.pairing.code)?,
-                        expires_at: row.pairing.expires_at,
-                    })
-                })
-                .collect();
+            let open_code = |row: PairingRow| {
+                let code = Code::parse(&row.pairing.code)?;
+                Some(OpenCode { id: row.id.0, code, expires_at: row.pairing.expires_at })
+            };
+            let open = central.open_pairings(now)?;
+            let codes: Vec<OpenCode> = open.into_iter().filter_map(open_code).collect();
             let view = PairingView {
                 codes: &codes,
                 sender_wrong: guesses.by_sender,
                 all_wrong: guesses.by_all,
-                mentions: &[],
             };
-            let attempt = pairing::attempt(&view, without_mention(&message.text), now);
+            let attempt = pairing::attempt(&view, &message.text, now);
+            let mut text = pairing::answer(attempt).unwrap_or_default();
             match attempt {
                 Attempt::NotACode => return Ok(false),
                 Attempt::Wrong { .. } => central.count_wrong(&handle, now)?,
-                Attempt::Busy => {
-                    let why = pairing::answer(attempt).unwrap_or_default();
-                    central.add_refusal(&message, &why, now)?;
-                    return Ok(true);
-                }
+                Attempt::Busy => return central.add_refusal(&message, &text, now).map(|_| true),
                 Attempt::Expired { id } => {
                     central.close_pairings(Some(PairingId(id)), now)?;
                 }
                 Attempt::Paired { id } => {
-                    let by = PairingUse {
-                        handle,
-                        name: message.sender.name.clone(),
-                        from: message.from.clone(),
-                        chat: ChatInfo { ..message.chat.clone() },
-                    };
-                    central.use_pairing(PairingId(id), &by, now)?;
+                    central.use_pairing(PairingId(id), &message, now)?;
+                    // No platform of ours tells where somebody lives.
+                    let zone = central.zone_for(central.person_of(&handle)?)?;
+                    text = format!("{text} {}", pairing::zone_sentence(zone.name()));
                 }
             }
-            let more = zone_sentence(central, &message, attempt)?;
-            central.say(&reply(&message, attempt, &more), now)?;
+            let (key, content) = (pair_key(&message).0, Draft::Text(text));
+            let part = NewPart::new(key, message.from, PartKind::Answer, content);
+            central.say(&part.replying_to(message.platform_id), now)?;
             Ok(true)
         })
         .await?;
@@ -212,37 +152,8 @@ pub(crate) async fn pair(host: &Host, message: &Incoming) -> Result<bool, StoreE
     Ok(was_code)
 }
 
-/// A platform's mention stands in front of the text.
-fn without_mention(text: &str) -> &str {
-    match text.trim().split_once(char::is_whitespace) {
-        Some((first, rest)) if first.starts_with('@') => rest.trim(),
-        _ => text,
-    }
-}
-
 /// The part that answers a code: one per message, however often it is delivered.
 pub(crate) fn pair_key(message: &Incoming) -> PartKey {
     let (channel, chat, id) = (&message.from.channel, &message.from.chat, &message.platform_id);
     PartKey(format!("pair.{channel}.{chat}.{id}"))
-}
-
-/// For a user who was paired; empty for all others. No platform of ours tells where somebody lives.
-fn zone_sentence(
-    central: &CentralStore,
-    message: &Incoming,
-    attempt: Attempt,
-) -> Result<String, StoreError> {
-    if !matches!(attempt, Attempt::Paired { .. }) {
-        return Ok(String::new());
-    }
-    let handle = Handle::new(&message.from.channel, &message.sender.id);
-    let person = central.person_of(&handle)?;
-    let zone = central.zone_for(person)?;
-    Ok(format!(" {}", pairing::zone_sentence(zone.name())))
-}
-
-fn reply(message: &Incoming, attempt: Attempt, more: &str) -> NewPart {
-    let text = Draft::Text(pairing::answer(attempt).unwrap_or_default() + more);
-    NewPart::new(pair_key(message).0, message.from.clone(), PartKind::Answer, text)
-        .replying_to(message.platform_id.clone())
 }

@@ -3,7 +3,7 @@
 use domain::approval::{asked_by, second_option, second_options};
 use domain::delivery::PartKey;
 use domain::message::{Address, Author, Incoming};
-use domain::outgoing::Card;
+use domain::outgoing::{Caps, Card};
 use domain::people::{Handle, Identity};
 use domain::question::{
     Audience, CardCode, CardView, JUST_CLOSED, QuestionId, Typed, buttons, may_answer, numbered,
@@ -34,9 +34,7 @@ pub(crate) struct Answer {
 /// Records an answer if the question is open, was asked here, and the user may answer. One that
 /// would share an agent is taken only where a second card asked about it; the first one has it asked.
 pub(crate) async fn answer(host: &Host, answer: Answer) -> Result<bool, StoreError> {
-    let caps = host.registration(&answer.chat.channel).map(|it| it.caps);
-    let (buttons, edits) = caps.map_or((false, false), |it| (it.buttons, it.edits));
-    let now = host.clock.now();
+    let (caps, now) = (host.caps_of(&answer.chat.channel), host.clock.now());
     let taken = host
         .central
         .write("an answer", move |central| {
@@ -57,7 +55,7 @@ pub(crate) async fn answer(host: &Host, answer: Answer) -> Result<bool, StoreErr
             }
             let is_access = matches!(row.question.kind, QuestionKind::Sender | QuestionKind::Chat);
             if let Some(wanted) = second_option(options, answer.index).filter(|_| is_access) {
-                let part = second_card(central, &row, card, (wanted, &answer), (buttons, edits))?;
+                let part = second_card(central, &row, card, (wanted, &answer), caps)?;
                 central.put_second(row.id, wanted, &part, now)?;
                 return Ok(true);
             }
@@ -83,17 +81,15 @@ fn second_card(
     row: &QuestionRow,
     card: &CardRow,
     (wanted, answer): (usize, &Answer),
-    (has_buttons, has_edits): (bool, bool),
+    caps: Caps,
 ) -> Result<NewPart, StoreError> {
-    let title = match row.question.chat {
-        Some(chat) => central.chat_by_id(chat)?.map(|it| it.title).unwrap_or_default(),
-        None => String::new(),
-    };
+    let chat = row.question.chat.map(|it| central.chat_by_id(it)).transpose()?.flatten();
+    let title = chat.map(|it| it.title).unwrap_or_default();
     let text = row.share_text(&title, wanted).unwrap_or_default();
     let options = second_options(&row.question.options, wanted);
-    let content = if has_buttons {
+    let content = if caps.buttons {
         let card_text = Card { text, buttons: buttons(row.id, options) };
-        match has_edits {
+        match caps.edits {
             true => Draft::Edit(Target::Part(card.part.clone()), card_text),
             false => Draft::Card(card_text),
         }

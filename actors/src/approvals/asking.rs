@@ -1,6 +1,6 @@
 //! Puts questions to people: who may decide, where they can be reached, what they see.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use channel::Registration;
 use domain::approval::{
@@ -20,15 +20,20 @@ use store::{
 use tokio::time::Instant;
 use tracing::info;
 
-use super::ApprovalState;
-use super::beside::Call;
 use super::settling::overtaken;
+use super::{ApprovalMessage, ApprovalState};
 use crate::channel::{ChannelMessage, OPEN_MAX};
 use crate::channels::{ChannelsMessage, LOCAL};
 use crate::host::Host;
 
 /// Channel, account and handle of somebody who is to be written to in private.
 pub(super) type Direct = (String, String, String);
+
+/// The chat that a platform named, if it has one; empty and shared until it has answered.
+pub(super) type Answered = Arc<OnceLock<Option<String>>>;
+
+/// Platforms that are asked at a time; more wait for one to answer.
+const CALLS_MAX: usize = 64;
 
 /// What is known about the private chat of somebody.
 pub(super) enum Private {
@@ -38,22 +43,17 @@ pub(super) enum Private {
     Nowhere,
 }
 
-/// What is known about an open question.
-pub(super) struct Known {
-    pub(super) view: OpenView,
-    /// Where it came up.
-    pub(super) place: Option<Address>,
-    /// See [`overtaken`].
-    pub(super) overtaken: Option<String>,
-}
-
-/// The part that shows a question to the `n`th of those who are asked.
-fn card_key(id: QuestionId, n: usize) -> String {
-    format!("q{id}.{n}")
-}
-
 fn nobody_key(id: QuestionId) -> String {
     format!("q{id}.nobody")
+}
+
+/// What the requester of a question of this kind is told.
+pub(super) fn news(kind: QuestionKind, news: News) -> Draft {
+    let request = match kind {
+        QuestionKind::Chat => Request::Chat,
+        QuestionKind::Sender | QuestionKind::Change | QuestionKind::Agent => Request::Sender,
+    };
+    Draft::Text(told(request, news).to_owned())
 }
 
 /// Where a question came up.
@@ -66,7 +66,11 @@ pub(super) fn place_of(
 }
 
 impl ApprovalState {
-    pub(super) async fn known(&self, row: &QuestionRow) -> Result<Known, StoreError> {
+    /// What is known about an open question, where it came up, and whether it is [`overtaken`].
+    pub(super) async fn known(
+        &self,
+        row: &QuestionRow,
+    ) -> Result<(OpenView, Option<Address>, Option<String>), StoreError> {
         let (id, question) = (row.id, row.question.clone());
         let (candidates, told_nobody, place, overtaken) = self
             .host
@@ -97,7 +101,7 @@ impl ApprovalState {
         };
         let (opened_at, asked) = (question.asked_at, asked.collect());
         let view = OpenView { kind, opened_at, life, asked, approvers, told_nobody };
-        Ok(Known { view, place, overtaken })
+        Ok((view, place, overtaken))
     }
 
     pub(super) fn candidate(&self, (row, handles): &(RoleRow, Vec<Handle>)) -> Vec<Candidate> {
@@ -122,10 +126,7 @@ impl ApprovalState {
         match self.private_chat(approver).await? {
             Private::At(to) => self.put(row, Some(approver.person), (to, String::new())).await?,
             Private::Asking => return Ok(false),
-            Private::Nowhere => {
-                let who = (approver.person, approver.channel.clone(), Instant::now());
-                self.unreachable.push(who);
-            }
+            Private::Nowhere => {}
         }
         Ok(true)
     }
@@ -154,23 +155,23 @@ impl ApprovalState {
         person: Option<PersonId>,
         (to, reply_to): (Address, String),
     ) -> Result<(), StoreError> {
-        let (text, options) = (&row.question.text, row.shown_options().iter().enumerate());
-        let has_buttons = self.host.registration(&to.channel).is_some_and(|it| it.caps.buttons);
-        let content = if has_buttons {
-            Draft::Card(Card { text: text.clone(), buttons: buttons(row.id, options) })
-        } else {
-            let id = row.id;
-            let code = self.host.central.write("a code", move |it| it.card_code(id)).await?;
-            Draft::Text(numbered(text, options, code))
+        let has_buttons = self.host.caps_of(&to.channel).buttons;
+        let (row, now) = (row.clone(), self.now());
+        let put = move |central: &mut CentralStore| {
+            let (text, options) = (&row.question.text, row.shown_options().iter().enumerate());
+            let content = match has_buttons {
+                true => Draft::Card(Card { text: text.clone(), buttons: buttons(row.id, options) }),
+                false => Draft::Text(numbered(text, options, central.card_code(row.id)?)),
+            };
+            // One for each of those who are asked.
+            let key = format!("q{}.{}", row.id, row.cards.len());
+            let part = NewPart::new(key, to, PartKind::Interim, content).replying_to(reply_to);
+            central.put(row.id, person, &part, now)
         };
-        let key = card_key(row.id, row.cards.len());
-        let part = NewPart { reply_to, ..NewPart::new(key, to, PartKind::Interim, content) };
-        let (id, now) = (row.id, self.now());
-        let put = move |it: &mut CentralStore| it.put(id, person, &part, now);
         self.host.central.write("a card", put).await
     }
 
-    /// The chat in which nobody but this person reads.
+    /// The chat in which nobody but this person reads; notes where there is none.
     pub(super) async fn private_chat(&mut self, to: &Approver) -> Result<Private, StoreError> {
         let (person, channel) = (to.person, to.channel.clone());
         let (handles, known, accounts) = self
@@ -198,27 +199,42 @@ impl ApprovalState {
             for handle in &handles {
                 let direct = (to.channel.clone(), account.clone(), handle.id.clone());
                 match self.open_direct(&direct) {
-                    Call::Underway => return Ok(Private::Asking),
-                    Call::Ended(Some(chat)) => {
-                        self.directs.forget(&direct);
+                    None => return Ok(Private::Asking),
+                    Some(Some(chat)) => {
+                        self.directs.remove(&direct);
                         let channel = to.channel.clone();
                         return Ok(Private::At(Address { channel, account, chat, thread: None }));
                     }
-                    Call::Ended(None) => asked.push(direct),
+                    Some(None) => asked.push(direct),
                 }
             }
         }
-        asked.iter().for_each(|it| self.directs.forget(it));
+        self.directs.retain(|it, _| !asked.contains(it));
+        self.unreachable.push((to.person, to.channel.clone(), Instant::now()));
         Ok(Private::Nowhere)
     }
 
-    fn open_direct(&mut self, direct: &Direct) -> Call<Option<String>> {
+    /// What the platform answered. Until then it is being asked, and the actor looks again after that.
+    fn open_direct(&mut self, direct: &Direct) -> Option<Option<String>> {
         let known = self.directs.get(direct);
-        known.unwrap_or_else(|| {
-            let call = open_direct(Arc::clone(&self.host), direct.clone());
-            self.directs.start(direct.clone(), (&mut self.calls, &self.myself), call);
-            Call::Underway
-        })
+        // Before its answer is read: one that was cut off has none, and is made once more.
+        let is_over = known.is_none_or(|it| Arc::strong_count(it) == 1);
+        if let Some(answer) = known.and_then(|it| it.get()) {
+            return Some(answer.clone());
+        }
+        let underway = self.directs.values().filter(|it| 1 < Arc::strong_count(it)).count();
+        if is_over && underway < CALLS_MAX {
+            let (host, myself, to) = (Arc::clone(&self.host), self.myself.clone(), direct.clone());
+            let answered = Answered::default();
+            let answer = Arc::clone(&answered);
+            self.directs.insert(direct.clone(), answered);
+            self.calls.spawn(async move {
+                let _ = answer.set(open_direct(host, to).await);
+                drop(answer);
+                let _ = myself.cast(ApprovalMessage::Look);
+            });
+        }
+        None
     }
 
     /// Nobody can be asked: tells the requester.
@@ -228,12 +244,8 @@ impl ApprovalState {
         place: Option<Address>,
     ) -> Result<(), StoreError> {
         let Some(to) = place else { return Ok(()) };
-        let request = match row.question.kind {
-            QuestionKind::Chat => Request::Chat,
-            QuestionKind::Sender | QuestionKind::Change | QuestionKind::Agent => Request::Sender,
-        };
-        let text = told(request, News::NobodyReachable).to_owned();
-        let part = NewPart::new(nobody_key(row.id), to, PartKind::Notice, Draft::Text(text));
+        let content = news(row.question.kind, News::NobodyReachable);
+        let part = NewPart::new(nobody_key(row.id), to, PartKind::Notice, content);
         let now = self.now();
         self.host.central.write("a notice", move |it| it.say(&part, now)).await
     }

@@ -27,8 +27,7 @@ pub(super) fn closing_parts(
     };
     let question = &row.question.text;
     let part = |(n, card): (usize, &CardRow)| {
-        let edits = host.registration(&card.to.channel).is_some_and(|it| it.caps.edits);
-        let content = if edits {
+        let content = if host.caps_of(&card.to.channel).edits {
             let card_text = Card { text: closed_card(question, how), buttons: vec![] };
             Draft::Edit(Target::Part(card.part.clone()), card_text)
         } else {

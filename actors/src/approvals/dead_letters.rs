@@ -4,11 +4,7 @@ use domain::approval::{self, SPAN, approvers, unasked_due_at};
 use domain::delivery::dead_letter::{self, DeadLetter, NAMED_MAX};
 use domain::people::Role;
 use domain::time::Timestamp;
-use store::{
-    CentralStore, DeadLetterRow, Draft, NOTICE_KEY, NewPart, PartKind, StoreError,
-    UnreportedDeadLetters,
-};
-use tokio::time::Instant;
+use store::{CentralStore, Draft, NOTICE_KEY, NewPart, PartKind, StoreError};
 
 use super::ApprovalState;
 use super::asking::Private;
@@ -26,13 +22,14 @@ impl ApprovalState {
         if !dead_letter::is_due(unreported.oldest, unreported.last_told, now) {
             return Ok((false, Some(dead_letter::due_at(unreported.oldest, unreported.last_told))));
         }
-        let Some(newest) = unreported.newest.first().map(|it| it.id) else {
+        let Some(newest) = unreported.newest.first().map(|it| it.0) else {
             return Ok((false, None));
         };
         let Some(to) = self.owner_chat().await? else { return Ok((false, None)) };
         let up_to = unreported.newest_at;
         let key = format!("{NOTICE_KEY}{newest}.{}", up_to.0);
-        let text = Draft::Text(self.words(unreported).await?);
+        let letters: Vec<DeadLetter> = unreported.newest.into_iter().map(|it| it.1).collect();
+        let text = Draft::Text(dead_letter::for_owner(&letters, unreported.count));
         let part = NewPart::new(key, to, PartKind::Notice, text);
         let tell = move |it: &mut CentralStore| it.report_dead_letters(&part, up_to, now);
         self.host.central.write("a word about dead letters", tell).await?;
@@ -57,25 +54,6 @@ impl ApprovalState {
         Ok((true, None))
     }
 
-    async fn words(&self, unreported: UnreportedDeadLetters) -> Result<String, StoreError> {
-        self.host
-            .central
-            .read(move |central| {
-                let letter = |row: DeadLetterRow| -> Result<DeadLetter, StoreError> {
-                    let title = central.chat(&row.to)?.map(|it| it.title).unwrap_or_default();
-                    let chat = match title.as_str() {
-                        "" => format!("chat {} on {}", row.to.chat, row.to.channel),
-                        title => format!("\"{title}\" on {}", row.to.channel),
-                    };
-                    Ok(DeadLetter { key: row.key, agent: row.agent, chat, why: row.why })
-                };
-                let letters: Vec<DeadLetter> =
-                    unreported.newest.into_iter().map(letter).collect::<Result<_, _>>()?;
-                Ok(dead_letter::for_owner(&letters, unreported.count))
-            })
-            .await
-    }
-
     /// The private chat of the first owner who can be reached.
     async fn owner_chat(&mut self) -> Result<Option<domain::message::Address>, StoreError> {
         let owners = self.host.central.read(|central| central.approver_candidates(None)).await?;
@@ -87,7 +65,6 @@ impl ApprovalState {
                 Private::Asking => return Ok(None),
                 Private::Nowhere => {}
             }
-            self.unreachable.push((owner.person, owner.channel, Instant::now()));
         }
         Ok(None)
     }

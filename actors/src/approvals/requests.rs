@@ -44,13 +44,19 @@ pub(crate) async fn forward_request(
 ) -> Result<(), StoreError> {
     let id = row.id;
     let request = host.central.read(move |central| central.rows(id).request(seq)).await?;
-    let is_task_change = matches!(&request.what, Asked::Admin)
-        && operations::parse_line(&request.text)
-            .is_ok_and(|it| matches!(it, Operation::Tasks(_)) && it.is_change());
+    let operation = match &request.what {
+        Asked::Admin => operations::parse_line(&request.text),
+        Asked::Question { .. } => Err("it is a question".to_owned()),
+    };
+    let is_task = |it: &Operation| matches!(it, Operation::Tasks(_)) && it.is_change();
+    let is_task_change = operation.as_ref().is_ok_and(is_task);
     let (shared, row, now) = (Arc::clone(host), row.clone(), host.clock.now());
     let work = move |central: &mut CentralStore| match &request.what {
         Asked::Question { options, timeout } => ask(central, &row, &request, options, *timeout),
-        Asked::Admin => administer(&shared, central, &row, &request, now),
+        Asked::Admin => match &operation {
+            Ok(operation) => administer(&shared, central, &row, (&request, operation), now),
+            Err(why) => refused(why.clone()),
+        },
     };
     // What changes nothing is found out beside the writer.
     let known = if is_task_change { None } else { Some(host.central.read(work.clone()).await?) };
@@ -127,15 +133,12 @@ fn administer(
     host: &Host,
     central: &mut CentralStore,
     row: &SessionRow,
-    request: &Request,
+    (request, operation): (&Request, &Operation),
     now: Timestamp,
 ) -> Result<RequestOutcome, StoreError> {
-    let operation = match operations::parse_line(&request.text) {
-        Ok(operation) => operation,
-        Err(why) => return refused(why),
-    };
+    let is_task = matches!(operation, Operation::Tasks(_));
     // In a card, a line of a value would look like one of ours.
-    if !matches!(operation, Operation::Tasks(_)) && request.text.contains(char::is_control) {
+    if !is_task && request.text.contains(char::is_control) {
         return refused("the command has more than one line; write it in one".into());
     }
     // Who only looks wants to see what is there now.
@@ -144,21 +147,18 @@ fn administer(
     }
     // Nobody has to agree to what is done about tasks: what they may do follows from whom they work
     // for, not from what they may administer.
-    let is_task = matches!(operation, Operation::Tasks(_));
-    let caller = if is_task {
-        tasks::asker(host, central, row, request)?.map(Caller::Chat)
+    let (caller, gone) = if is_task {
+        let asker = tasks::asker(host, central, row, request)?;
+        (asker.map(Caller::Chat), "this chat is not known here any more")
     } else {
-        caller(central, row)?
+        (caller(central, row)?, REMOVED)
     };
-    let Some(caller) = caller else {
-        let gone = if is_task { "this chat is not known here any more" } else { REMOVED };
-        return refused(gone.to_owned());
-    };
+    let Some(caller) = caller else { return refused(gone.to_owned()) };
     if is_task || !operation.is_change() {
-        let (ok, text) = run(&operation, central, &caller, now)?;
+        let (ok, text) = run(operation, central, &caller, now)?;
         return Ok(RequestOutcome::Answer { ok, text });
     }
-    let change = match operations::prepare(&operation, central, &caller) {
+    let change = match operations::prepare(operation, central, &caller) {
         Ok(change) => change,
         Err(OperationError::Store(err)) => return Err(err),
         Err(why) => return refused(explain(&why)),

@@ -5,24 +5,23 @@
 use std::sync::Arc;
 
 use channel::Verdict;
-use domain::approval::{ALLOW, ChatChoice, News, Request, told};
+use domain::approval::{ALLOW, ChatChoice, News};
 use domain::people::{Handle, access};
 use domain::plain::chain;
 use domain::question::QuestionId;
 use domain::time::Timestamp;
 use domain::{OutSeq, SessionId};
 use store::{
-    CentralStore, Draft, NewPart, PartKind, Question, QuestionKind, QuestionRow, QuestionState,
+    CentralStore, NewPart, PartKind, Question, QuestionKind, QuestionRow, QuestionState,
     SessionRow, StoreError,
 };
 use tokio::time::sleep;
 use tracing::{info, warn};
 
-use super::asking::place_of;
-use super::beside::Call;
+use super::asking::{news, place_of};
 use super::closing::closing_parts;
 use super::requests::carry_out;
-use super::{ApprovalState, SOON, wiring};
+use super::{ApprovalMessage, ApprovalState, SOON, wiring};
 use crate::host::Host;
 use crate::router::RouterMessage;
 use crate::sessions::SessionsMessage;
@@ -62,9 +61,14 @@ impl ApprovalState {
     /// Has messages routed that waited for questions which are settled.
     pub(super) async fn route_due(&mut self) -> Result<(), StoreError> {
         let due = self.host.central.read(|central| central.due_questions()).await?;
-        if !due.is_empty() && self.replays.get(&()) != Some(Call::Underway) {
-            let replay = replay(Arc::clone(&self.host), due);
-            self.replays.start((), (&mut self.calls, &self.myself), replay);
+        if !due.is_empty() && Arc::strong_count(&self.replaying) == 1 {
+            let (host, myself) = (Arc::clone(&self.host), self.myself.clone());
+            let replaying = Arc::clone(&self.replaying);
+            self.calls.spawn(async move {
+                replay(&host, due).await;
+                drop(replaying);
+                let _ = myself.cast(ApprovalMessage::Look);
+            });
         }
         Ok(())
     }
@@ -139,7 +143,7 @@ fn settle_access(
                 wiring::wire(central, chat, &choice)?
             }
             Some(ChatChoice::Refuse) | None => {
-                return central.deny_chat(chat, now).map(|_| Some(News::Denied));
+                return central.set_denied(chat, Some(now)).map(|_| Some(News::Denied));
             }
         },
         (_, _, _) => return Ok(Some(News::Expired)),
@@ -177,25 +181,21 @@ fn settle_request(
 fn tell_requester(
     central: &CentralStore,
     row: &QuestionRow,
-    news: News,
+    result: News,
 ) -> Result<Option<NewPart>, StoreError> {
     let Some(to) = place_of(central, &row.question)? else { return Ok(None) };
-    let request = match row.question.kind {
-        QuestionKind::Chat => Request::Chat,
-        QuestionKind::Sender | QuestionKind::Change | QuestionKind::Agent => Request::Sender,
-    };
     let last = central.pending_messages(row.id)?.pop();
-    let text = told(request, news).to_owned();
-    let part = NewPart::new(format!("q{}.told", row.id), to, PartKind::Notice, Draft::Text(text));
+    let content = news(row.question.kind, result);
+    let part = NewPart::new(format!("q{}.told", row.id), to, PartKind::Notice, content);
     Ok(Some(part.replying_to(last.map(|it| it.platform_id).unwrap_or_default())))
 }
 
 /// Routes the messages that waited for each of these questions, as if they came now. They are stored
 /// once, whatever happens.
-async fn replay(host: Arc<Host>, due: Vec<QuestionId>) {
+async fn replay(host: &Host, due: Vec<QuestionId>) {
     let mut all_routed = true;
     for id in due {
-        all_routed &= replay_one(&host, id).await.unwrap_or_else(|err| {
+        all_routed &= replay_one(host, id).await.unwrap_or_else(|err| {
             warn!(question = %id, why = chain(&err), "messages that were let in wait");
             false
         });

@@ -1,7 +1,6 @@
 //! For whom an agent asks that wants something of tasks, and so what it may do (`domain::task::rights`).
 
 use domain::AgentName;
-use domain::message::Address;
 use domain::people::{Access, Handle, access};
 use domain::task::FireKey;
 use domain::task::rights::Who;
@@ -10,26 +9,6 @@ use store::{CentralStore, Request, SessionRow, StoreError};
 
 use crate::host::Host;
 
-/// Who writes on a channel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    People,
-    /// The owner of this host alone.
-    Owner,
-    /// Programs, which hear nothing back.
-    Programs,
-}
-
-impl Kind {
-    fn of(host: &Host, at: &Address) -> Self {
-        match host.registration(&at.channel).map(|it| it.caps) {
-            Some(caps) if caps.owner_only => Self::Owner,
-            Some(caps) if caps.mute => Self::Programs,
-            Some(_) | None => Self::People,
-        }
-    }
-}
-
 /// For whom the agent of a session asks; `None` when the chat is gone.
 pub(super) fn asker(
     host: &Host,
@@ -37,22 +16,32 @@ pub(super) fn asker(
     row: &SessionRow,
     request: &Request,
 ) -> Result<Option<Asker>, StoreError> {
-    let kind = Kind::of(host, &request.from);
+    let caps = host.caps_of(&request.from.channel);
+    // Only the owner of this host writes there.
+    let is_owners = caps.owner_only;
+    // Programs write there, which hear nothing back.
+    let is_mute = !is_owners && caps.mute;
     let Some(chat) = central.chat(&request.from)? else { return Ok(None) };
     // An agent can name any message of its session as the cause. Only the user being answered lends
     // it their rights.
     let is_task = request.cause.starts_with(FireKey::PREFIX);
-    let is_attended = request.is_cause_open && !is_task && kind != Kind::Programs;
+    let is_attended = request.is_cause_open && !is_task && !is_mute;
     let who = if is_task {
-        owner(central, request, &row.agent, kind)?
+        owner(central, request, &row.agent, is_owners)?
     } else if !is_attended {
         Who::Agent
     } else {
         // Empty where a platform does not say who wrote; nobody is known by that.
         let handle = Handle::parse(&request.sender_id)
             .unwrap_or_else(|| Handle::new(&request.from.channel, &request.sender_id));
-        let at = (kind == Kind::Owner, !chat.is_group);
-        person(central, handle, &row.agent, at)?.lent_to_an_agent()
+        let known = central.standing(&handle)?;
+        let access = if is_owners {
+            Access::Owner
+        } else {
+            access(known.as_ref().map(|it| &it.1), &row.agent)
+        };
+        let person = known.map(|it| it.0);
+        Who::Person { person, handle, access, is_direct: !chat.is_group }.lent_to_an_agent()
     };
     Ok(Some(Asker {
         agent: row.agent.clone(),
@@ -83,7 +72,7 @@ fn owner(
     central: &CentralStore,
     request: &Request,
     agent: &AgentName,
-    kind: Kind,
+    is_owners: bool,
 ) -> Result<Who, StoreError> {
     let task =
         FireKey::parse(&request.cause).map(|it| central.task(it.task)).transpose()?.flatten();
@@ -92,23 +81,10 @@ fn owner(
         return Ok(Who::Agent);
     };
     let standing = person.map(|it| central.standing_of(it)).transpose()?;
-    let access = match kind {
-        Kind::Owner if handle.channel == request.from.channel => Access::Owner,
-        Kind::Owner | Kind::People | Kind::Programs => access(standing.as_ref(), agent),
+    let access = if is_owners && handle.channel == request.from.channel {
+        Access::Owner
+    } else {
+        access(standing.as_ref(), agent)
     };
     Ok(Who::for_a_task(person, handle, access))
-}
-
-fn person(
-    central: &CentralStore,
-    handle: Handle,
-    agent: &AgentName,
-    (is_owner, is_direct): (bool, bool),
-) -> Result<Who, StoreError> {
-    let known = central.standing(&handle)?;
-    let access = match &known {
-        _ if is_owner => Access::Owner,
-        known => access(known.as_ref().map(|it| &it.1), agent),
-    };
-    Ok(Who::Person { person: known.map(|it| it.0), handle, access, is_direct })
 }

@@ -15,31 +15,25 @@ pub(super) fn wire(
     choice: &ChatChoice,
 ) -> Result<Option<AgentName>, StoreError> {
     let Some(found) = central.chat_by_id(chat)? else { return Ok(None) };
-    let wired: Vec<AgentName> =
-        central.wirings_of(chat)?.into_iter().map(|it| it.wiring.agent).collect();
-    match choice {
-        ChatChoice::Refuse => Ok(None),
-        ChatChoice::Connect(agent) => {
-            if !wired.contains(agent) {
-                central.add_agent(&AgentGroup::new(agent.clone()))?;
-                let wiring = Wiring::usual(chat, agent.clone(), found.is_group);
-                central.set_wiring(&wiring)?;
-            }
-            Ok(Some(agent.clone()))
+    let wired = central.wirings_of(chat)?;
+    let agent = match choice {
+        ChatChoice::Refuse => return Ok(None),
+        ChatChoice::Connect(agent) if wired.iter().any(|it| it.wiring.agent == *agent) => {
+            return Ok(Some(agent.clone()));
         }
+        ChatChoice::Connect(agent) => agent.clone(),
+        // Somebody wired the chat to an agent meanwhile.
+        ChatChoice::New(_) if !wired.is_empty() => return Ok(None),
         ChatChoice::New(wanted) => {
-            if !wired.is_empty() {
-                // Somebody wired the chat to an agent meanwhile.
-                return Ok(None);
-            }
             let taken = central.agent_names_taken()?;
-            let name = match taken.contains(wanted) {
+            match taken.contains(wanted) {
                 true => agent_name_for(wanted.as_str(), &taken),
                 false => wanted.clone(),
-            };
-            let wiring = Wiring::usual(chat, name.clone(), found.is_group);
-            central.add_wired_agent(&AgentGroup::new(name.clone()), &wiring)?;
-            Ok(Some(name))
+            }
         }
-    }
+    };
+    // A removed agent of that name would be there again; its name counts as taken above.
+    central.add_agent(&AgentGroup::new(agent.clone()))?;
+    central.set_wiring(&Wiring::usual(chat, agent.clone(), found.is_group))?;
+    Ok(Some(agent))
 }

@@ -2,8 +2,8 @@
 //! Until then no other part of its chat is sent.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::fs;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use channel::{DeliverError, Part, Sink};
@@ -13,7 +13,6 @@ use domain::plain::chain;
 use domain::time::Timestamp;
 use ractor::ActorRef;
 use store::{CentralStore, ClaimedPart, LaneHead, PartKind, StoreError};
-use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::timeout;
 use tracing::{info, warn};
 
@@ -33,32 +32,28 @@ pub(super) struct Ended {
 
 /// Reports how an attempt ended, also when its task is cut off: then nobody knows.
 struct Report {
-    ended: Option<Ended>,
-    to: UnboundedSender<Ended>,
+    ended: Ended,
+    to: Arc<Mutex<Vec<Ended>>>,
     actor: ActorRef<ChannelMessage>,
 }
 
 impl Report {
     fn end(mut self, outcome: DeliveryOutcome) {
-        if let Some(ended) = &mut self.ended {
-            ended.outcome = outcome;
-        }
+        self.ended.outcome = outcome;
     }
 }
 
 impl Drop for Report {
     fn drop(&mut self) {
-        if let Some(ended) = self.ended.take() {
-            let _ = self.to.send(ended);
-            let _ = self.actor.cast(ChannelMessage::DeliveryEnded);
-        }
+        report(&self.ended);
+        locked(&self.to).push(self.ended.clone());
+        let _ = self.actor.cast(ChannelMessage::DeliveryEnded);
     }
 }
 
 impl ChannelState {
     pub(super) fn send(
         &mut self,
-        myself: &ActorRef<ChannelMessage>,
         head: LaneHead,
         claimed: ClaimedPart,
         permit: Option<SendPermit>,
@@ -76,8 +71,8 @@ impl ChannelState {
             tried: claimed.tried.clone(),
             outcome: DeliveryOutcome::Unknown,
         };
-        let (to, actor) = (self.lanes.ended.0.clone(), myself.clone());
-        let report = Report { ended: Some(ended), to, actor };
+        let (to, actor) = (Arc::clone(&self.lanes.ended), self.myself.clone());
+        let report = Report { ended, to, actor };
         let pulse = self.line.pulse.clone();
         self.sending.spawn(async move {
             if let Some(draft) = draft {
@@ -95,30 +90,22 @@ impl ChannelState {
         });
     }
 
-    /// Writes down how attempts ended, and sends what is next in their chats.
-    pub(super) async fn conclude_ended(&mut self, myself: &ActorRef<ChannelMessage>) {
+    /// Writes down how attempts ended, and sends what is next in their chats, or in all. What could
+    /// not be written down is tried again soon.
+    pub(super) async fn conclude_ended(&mut self, sends_all: bool) {
         let chats = self.write_ended().await;
-        self.write_again(myself);
-        if !chats.is_empty() {
-            self.send_parts(myself, Some(chats)).await;
+        if !locked(&self.lanes.ended).is_empty() {
+            self.look_after(SOON);
         }
-    }
-
-    /// What could not be written down is tried again soon.
-    pub(super) fn write_again(&mut self, myself: &ActorRef<ChannelMessage>) {
-        if !self.lanes.unwritten.is_empty() {
-            self.look_after(myself, SOON);
+        if sends_all || !chats.is_empty() {
+            self.send_parts((!sends_all).then_some(chats)).await;
         }
     }
 
     /// Returns the chats in which another part can be sent now. What cannot be written down keeps its
     /// chat waiting, so that nothing is sent twice.
     pub(super) async fn write_ended(&mut self) -> BTreeSet<String> {
-        let mut all = std::mem::take(&mut self.lanes.unwritten);
-        while let Ok(ended) = self.lanes.ended.1.try_recv() {
-            report(&ended);
-            all.push(ended);
-        }
+        let all = std::mem::take(&mut *locked(&self.lanes.ended));
         let mut chats = BTreeSet::new();
         if all.is_empty() {
             return chats;
@@ -137,7 +124,7 @@ impl ChannelState {
                 chats.insert(ended.chat);
             } else {
                 warn!(part = %ended.key, "how it was sent is not written down yet");
-                self.lanes.unwritten.push(ended);
+                locked(&self.lanes.ended).push(ended);
             }
         }
         chats
@@ -153,7 +140,9 @@ impl ChannelState {
         let conclude = move |it: &mut CentralStore| it.conclude_parts(&ended, now);
         let copies = host.central.write("the end of a part", conclude).await?;
         if !copies.is_empty() {
-            host.central.beside(move || remove(&copies)).await;
+            // One that stays is found by the next pruning.
+            let remove = move || copies.iter().for_each(|it| drop(fs::remove_file(it)));
+            host.central.beside(remove).await;
         }
         if is_dead {
             host.peers.approvals.cast(ApprovalMessage::Look);
@@ -187,6 +176,10 @@ async fn deliver(sink: &dyn Sink, claimed: &ClaimedPart, within: Duration) -> De
     }
 }
 
+fn locked(ended: &Mutex<Vec<Ended>>) -> MutexGuard<'_, Vec<Ended>> {
+    ended.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 fn report(ended: &Ended) {
     let part = ended.key.to_string();
     match &ended.outcome {
@@ -199,12 +192,5 @@ fn report(ended: &Ended) {
         | DeliveryOutcome::Unknown) => {
             info!(part, ?outcome, "not delivered yet");
         }
-    }
-}
-
-/// One that stays is found by the next pruning.
-fn remove(copies: &[PathBuf]) {
-    for copy in copies {
-        let _ = std::fs::remove_file(copy);
     }
 }

@@ -15,10 +15,8 @@ use domain::message::Address;
 use domain::plain::chain;
 use domain::time::Timestamp;
 use domain::{AgentName, SessionId};
-use ractor::ActorRef;
 use store::{CentralStore, ClaimedPart, LaneHead, StoreError};
 use tokio::sync::Mutex;
-use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::time::timeout;
 use tracing::warn;
 
@@ -37,7 +35,7 @@ const WAIT_MAX: Duration = Duration::from_secs(60);
 /// The shortest.
 const WAIT_MIN: Duration = Duration::from_millis(100);
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Lanes {
     /// Chats that a part is on its way to, until it is written down how that ended, and which.
     pub(super) sending: BTreeMap<String, HostKey>,
@@ -45,24 +43,10 @@ pub(super) struct Lanes {
     pub(super) runs: BTreeMap<String, (Option<SessionId>, u32)>,
     /// Held while a draft is shown in a chat; the part behind it waits.
     pub(super) drafts: BTreeMap<String, Arc<Mutex<()>>>,
-    /// Beside the mailbox, which a stop of the actor leaves unread.
-    pub(super) ended: (UnboundedSender<Ended>, UnboundedReceiver<Ended>),
-    /// Attempts whose end could not be written down yet.
-    pub(super) unwritten: Vec<Ended>,
+    /// Attempts whose end is not written down yet; beside the mailbox, which a stop of the actor leaves
+    /// unread.
+    pub(super) ended: Arc<std::sync::Mutex<Vec<Ended>>>,
     timer: Option<(Timestamp, Timer<ChannelMessage>)>,
-}
-
-impl Default for Lanes {
-    fn default() -> Self {
-        Self {
-            sending: BTreeMap::new(),
-            runs: BTreeMap::new(),
-            drafts: BTreeMap::new(),
-            ended: mpsc::unbounded_channel(),
-            unwritten: Vec::new(),
-            timer: None,
-        }
-    }
 }
 
 /// A session that has something held for a chat, and until when, unless its quiet hours are over.
@@ -73,13 +57,9 @@ type Claimed = Result<Option<ClaimedPart>, StoreError>;
 
 impl ChannelState {
     /// Sends what is due in these chats, or in all.
-    pub(super) async fn send_parts(
-        &mut self,
-        myself: &ActorRef<ChannelMessage>,
-        chats: Option<BTreeSet<String>>,
-    ) {
+    pub(super) async fn send_parts(&mut self, chats: Option<BTreeSet<String>>) {
         for _ in 0..ROUNDS_MAX {
-            match self.send_round(myself, chats.clone()).await {
+            match self.send_round(chats.clone()).await {
                 Ok(true) => {}
                 Ok(false) => return,
                 Err(err) => {
@@ -88,30 +68,25 @@ impl ChannelState {
                 }
             }
         }
-        self.look_after(myself, SOON);
+        self.look_after(SOON);
     }
 
     /// Returns whether the next round may find something else.
-    async fn send_round(
-        &mut self,
-        myself: &ActorRef<ChannelMessage>,
-        chats: Option<BTreeSet<String>>,
-    ) -> Result<bool, StoreError> {
+    async fn send_round(&mut self, chats: Option<BTreeSet<String>>) -> Result<bool, StoreError> {
         if self.sink.is_none() {
             return Ok(false); // Once it is connected, it looks.
         }
         let now = self.args.host.clock.now();
         let (heads, held) = self.read(chats.clone(), now).await?;
-        match self.end_quiet_hours(myself, held, now).await {
+        match self.end_quiet_hours(held, now).await {
             // What was held is older than the heads that were read.
             Ok(true) => return Ok(true),
             Ok(false) => {}
             Err(err) => {
                 warn!(why = chain(&err), "what quiet hours held stays held");
-                self.look_after(myself, SOON);
+                self.look_after(SOON);
             }
         }
-        let mut is_changed = false;
         let (mut due, mut uncertain) = (Vec::new(), Vec::new());
         for mut lane in self.lanes_of(chats, heads) {
             let heads: Vec<Head> = lane.iter().map(|it| self.head(it)).collect();
@@ -121,17 +96,17 @@ impl ChannelState {
                     let key = lane.swap_remove(index).key();
                     uncertain.push((key, Verdict::Uncertain { retry_at: now }));
                 }
-                Some(Effect::Wait(until)) => self.look_after(myself, until.since(now)),
+                Some(Effect::Wait(until)) => self.look_after(until.since(now)),
                 None => {}
             }
         }
-        if !uncertain.is_empty() {
-            is_changed = true;
+        let mut is_changed = !uncertain.is_empty();
+        if is_changed {
             self.conclude(uncertain, now).await?;
         }
         for (head, permit, claimed) in self.claim(due, now).await? {
             match claimed {
-                Ok(Some(part)) => self.send(myself, head, part, permit),
+                Ok(Some(part)) => self.send(head, part, permit),
                 Ok(None) => {
                     is_changed = true;
                     // It was given up; its owner is told.
@@ -139,7 +114,7 @@ impl ChannelState {
                 }
                 Err(err) => {
                     warn!(part = %head.key(), why = chain(&err), "a part cannot be claimed");
-                    self.look_after(myself, SOON);
+                    self.look_after(SOON);
                 }
             }
         }
@@ -172,21 +147,20 @@ impl ChannelState {
     /// with each look, since they may change their mind in the night. Returns whether anything was.
     async fn end_quiet_hours(
         &mut self,
-        myself: &ActorRef<ChannelMessage>,
         held: Vec<HeldChat>,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         let mut over = Vec::new();
         for (session, until, chat) in held {
             match until {
-                Some(until) => self.look_after(myself, until.since(now)),
+                Some(until) => self.look_after(until.since(now)),
                 None => over.push((session, chat)),
             }
         }
         if over.is_empty() {
             return Ok(false);
         }
-        let limit = self.args.registration.caps.render_caps().text;
+        let limit = self.args.registration.caps.text;
         let end = move |central: &mut CentralStore| {
             over.iter().try_for_each(|it| central.rows(it.0).end_quiet(&it.1, limit, now))
         };
@@ -202,10 +176,8 @@ impl ChannelState {
     ) -> Vec<Vec<LaneHead>> {
         let mut lanes: Vec<Vec<LaneHead>> = Vec::new();
         let mut places: BTreeMap<String, usize> = BTreeMap::new();
-        for head in heads {
-            if self.lanes.sending.contains_key(&head.chat) {
-                continue;
-            }
+        let sending = &self.lanes.sending;
+        for head in heads.into_iter().filter(|it| !sending.contains_key(&it.chat)) {
             let place = *places.entry(head.chat.clone()).or_insert(lanes.len());
             match lanes.get_mut(place) {
                 Some(lane) => lane.push(head),
@@ -213,11 +185,9 @@ impl ChannelState {
             }
         }
         // One that moved to another chat meanwhile is on its way to the old one.
-        lanes.retain(|lane| {
-            !lane.iter().any(|head| self.lanes.sending.values().any(|it| *it == head.key()))
-        });
+        let is_sent = |head: &LaneHead| sending.values().any(|it| *it == head.key());
+        lanes.retain(|lane| !lane.iter().any(is_sent));
         // A chat that has nothing more starts a new run.
-        let sending = &self.lanes.sending;
         self.lanes.runs.retain(|chat, _| {
             let is_asked = chats.as_ref().is_none_or(|it| it.contains(chat));
             !is_asked || sending.contains_key(chat) || places.contains_key(chat)
@@ -231,8 +201,7 @@ impl ChannelState {
         let run = self.lanes.runs.get(&head.chat);
         Head {
             state: head.part.state,
-            is_kept_back: agents_part(head)
-                .is_some_and(|(session, agent)| stops.is_closed(*session, agent)),
+            is_kept_back: agents_part(head).is_some_and(|it| stops.is_closed(it.0, &it.1)),
             had_run: run.is_some_and(|it| it.0 == session && RUN_MAX <= it.1),
         }
     }
@@ -245,18 +214,14 @@ impl ChannelState {
     ) -> Result<Vec<(LaneHead, Option<SendPermit>, Claimed)>, StoreError> {
         let stops = &self.args.host.stops;
         // Before the claim: a stop that comes meanwhile keeps the part back.
-        let (mut permits, mut kept) = (Vec::with_capacity(heads.len()), Vec::new());
-        for head in heads {
-            match agents_part(&head) {
-                None => permits.push(None),
-                Some((session, agent)) => match stops.permit(*session, agent) {
-                    Some(permit) => permits.push(Some(permit)),
-                    None => continue,
-                },
+        let permitted = heads.into_iter().filter_map(|head| match agents_part(&head) {
+            None => Some((head, None)),
+            Some((session, agent)) => {
+                let permit = stops.permit(*session, agent)?;
+                Some((head, Some(permit)))
             }
-            kept.push(head);
-        }
-        let heads = kept;
+        });
+        let (heads, permits): (Vec<_>, Vec<_>) = permitted.unzip();
         if heads.is_empty() {
             return Ok(vec![]);
         }
@@ -291,24 +256,23 @@ impl ChannelState {
         let turn = Arc::new(Mutex::new(()));
         let Ok(shown) = Arc::clone(&turn).try_lock_owned() else { return };
         lanes.drafts.insert(to.chat.clone(), turn);
-        let hint = async move { sink.draft(&to, &target, &text).await };
         self.sending.spawn(async move {
             let _shown = shown;
-            drop(timeout(HINT_MAX, hint).await);
+            drop(timeout(HINT_MAX, sink.draft(&to, &target, &text)).await);
         });
     }
 
     /// Looks at all lanes after a wait, unless that is about to happen anyway.
-    pub(super) fn look_after(&mut self, myself: &ActorRef<ChannelMessage>, wait: Duration) {
+    pub(super) fn look_after(&mut self, wait: Duration) {
         let (now, wait) = (self.args.host.clock.now(), wait.clamp(WAIT_MIN, WAIT_MAX));
         let at = now + wait;
-        if let Some((due, timer)) = &self.lanes.timer {
-            if *due <= at && now < *due && !timer.is_finished() {
-                return;
-            }
-            timer.abort();
+        let is_sooner = |(due, timer): &(Timestamp, Timer<ChannelMessage>)| {
+            *due <= at && now < *due && !timer.0.is_finished()
+        };
+        if !self.lanes.timer.as_ref().is_some_and(is_sooner) {
+            let timer = self.myself.send_after(wait, || ChannelMessage::Parts);
+            self.lanes.timer = Some((at, Timer(timer)));
         }
-        self.lanes.timer = Some((at, myself.send_after(wait, || ChannelMessage::Parts)));
     }
 }
 

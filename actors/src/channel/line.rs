@@ -13,15 +13,14 @@ use domain::continuity::{self, LineEffect, LineView};
 use domain::notice;
 use domain::plain::chain;
 use domain::time::{Timestamp, backoff, jittered};
-use ractor::ActorRef;
-use store::{CentralStore, StoreError};
+use store::CentralStore;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 use tracing::{info, warn};
 
 use super::pump::Pump;
 use super::{ChannelMessage, ChannelState};
-use crate::admin::protocol::ChannelHealth;
+use crate::admin::protocol::ChannelStatus;
 use crate::channels::AccountKey;
 use crate::host::Host;
 
@@ -38,12 +37,12 @@ pub(super) const LOOK_EVERY: Duration = Duration::from_secs(5);
 pub(super) struct Line {
     pub(super) pulse: Pulse,
     /// Waits, connects, receives.
-    task: JoinSet<()>,
-    number: u64,
+    pub(super) task: JoinSet<()>,
+    pub(super) number: u64,
     /// Events are with the router.
     storing: Arc<AtomicBool>,
     /// When the last sign of life was stored; `None` until the gap is stated.
-    kept: Option<Instant>,
+    pub(super) kept: Option<Instant>,
     /// The last look, by both clocks.
     looked: (Instant, Timestamp),
     failures: u32,
@@ -62,16 +61,6 @@ impl Line {
         }
     }
 
-    /// Whether a report is about the line that there is now.
-    pub(super) fn is(&self, number: u64) -> bool {
-        self.number == number
-    }
-
-    /// Nothing is received any more.
-    pub(super) fn close(&mut self) {
-        self.task = JoinSet::new();
-    }
-
     fn slept(&self, now: Timestamp) -> Duration {
         now.since(self.looked.1).saturating_sub(self.looked.0.elapsed())
     }
@@ -85,18 +74,8 @@ impl Line {
 }
 
 impl ChannelState {
-    /// Ends the connection and makes another after a wait.
-    pub(super) fn connect(&mut self, myself: &ActorRef<ChannelMessage>, after: Duration) {
-        self.replace(myself, after, None);
-    }
-
-    /// As [`Self::connect`]; `told` is what the owners hear of why.
-    fn replace(
-        &mut self,
-        myself: &ActorRef<ChannelMessage>,
-        after: Duration,
-        told: Option<String>,
-    ) {
+    /// Ends the connection and makes another after a wait; `told` is what the owners hear of why.
+    pub(super) fn connect(&mut self, after: Duration, told: Option<String>) {
         let ended = self.line.last_words(self.args.host.clock.now());
         self.sink = None;
         let line = &mut self.line;
@@ -104,10 +83,10 @@ impl ChannelState {
         line.number += 1;
         let (number, pulse) = (line.number, line.pulse.clone());
         let (host, adapter) = (Arc::clone(&self.args.host), self.args.registration.adapter);
-        let (key, myself) = (self.args.account.clone(), myself.clone());
+        let (key, myself) = (self.args.account.clone(), self.myself.clone());
         line.task.spawn(async move {
             if let Some(at) = ended {
-                let _ = keep(&host, &key, at).await;
+                keep(&host, &key, at).await;
             }
             // After the sign of life, which names the trouble that is told once.
             if let Some(text) = told {
@@ -122,13 +101,13 @@ impl ChannelState {
         });
     }
 
-    pub(super) fn receive(&mut self, myself: &ActorRef<ChannelMessage>, connection: Connection) {
+    pub(super) fn receive(&mut self, connection: Connection) {
         info!(channel = self.args.registration.name, "connected");
         let line = &mut self.line;
         line.pulse.beat();
         (line.failures, self.trouble) = (0, None);
         self.sink = Some(connection.sink);
-        let _ = myself.cast(ChannelMessage::Parts);
+        let _ = self.myself.cast(ChannelMessage::Parts);
         let pump = Pump {
             host: Arc::clone(&self.args.host),
             channel: self.args.registration.name,
@@ -137,27 +116,28 @@ impl ChannelState {
             source: connection.source,
             pulse: line.pulse.clone(),
             storing: Arc::clone(&line.storing),
-            stated: (myself.clone(), line.number),
+            stated: (self.myself.clone(), line.number),
         };
-        let (myself, number) = (myself.clone(), line.number);
+        let (myself, number) = (self.myself.clone(), line.number);
         line.task.spawn(async move {
-            let _ = myself.cast(ChannelMessage::Lost(number, pump.run().await));
+            let Err(err) = pump.receive().await;
+            let _ = myself.cast(ChannelMessage::Lost(number, err));
         });
     }
 
-    pub(super) fn reconnect(&mut self, myself: &ActorRef<ChannelMessage>, err: &ChannelError) {
+    pub(super) fn reconnect(&mut self, err: &ChannelError) {
         warn!(channel = self.args.registration.name, why = chain(err), "not connected");
         self.trouble = Some(chain(err));
         self.line.failures = self.line.failures.saturating_add(1);
         match err {
             ChannelError::Unreachable(_) => {
                 let wait = backoff(RECONNECT_BASE, RECONNECT_MAX, self.line.failures);
-                self.replace(myself, jittered(wait, self.seed()), None);
+                self.connect(jittered(wait, self.seed()), None);
             }
             ChannelError::Unauthorized(_) | ChannelError::Misconfigured(_) => {
                 let key = &self.args.account;
                 let told = notice::locked_out(key.channel, &key.name, &chain(err));
-                self.replace(myself, RECONNECT_UNWANTED, Some(told));
+                self.connect(RECONNECT_UNWANTED, Some(told));
             }
         }
     }
@@ -165,17 +145,13 @@ impl ChannelState {
     /// Another one for each host, account and failure.
     fn seed(&self) -> u64 {
         let started = self.args.host.started_at.0.unsigned_abs();
-        let name = self
-            .args
-            .account
-            .name
-            .bytes()
-            .fold(started, |seed, byte| seed.wrapping_mul(31).wrapping_add(u64::from(byte)));
-        name.wrapping_add(u64::from(self.line.failures))
+        let mix = |seed: u64, byte: u8| seed.wrapping_mul(31).wrapping_add(u64::from(byte));
+        let seed = self.args.account.name.bytes().fold(started, mix);
+        seed.wrapping_add(u64::from(self.line.failures))
     }
 
     /// Looks after the connection.
-    pub(super) fn look(&mut self, myself: &ActorRef<ChannelMessage>) {
+    pub(super) fn look(&mut self) {
         let (caps, now) = (self.args.registration.caps, self.args.host.clock.now());
         if caps.alive_every.is_none() && self.sink.is_some() {
             // There is no other side: it hears as long as it listens.
@@ -195,37 +171,33 @@ impl ChannelState {
             LineEffect::Keep => self.keep_pulse(),
             LineEffect::ReplaceSilent => {
                 let why = format!("nothing was heard for {} s", view.silent_for.as_secs());
-                self.reconnect(myself, &ChannelError::Unreachable(why.into()));
+                self.reconnect(&ChannelError::Unreachable(why.into()));
             }
             LineEffect::ReplaceAfterSleep => {
                 info!(channel = self.args.registration.name, "the machine was asleep");
                 self.trouble.get_or_insert_with(|| "it is connecting again after a sleep".into());
                 self.line.failures = 0;
-                self.connect(myself, Duration::ZERO);
+                self.connect(Duration::ZERO, None);
             }
         }
         self.line.looked = (Instant::now(), now);
-    }
-
-    /// The gap before this connection was stated, so the next one begins with a later sign of life.
-    pub(super) fn gap_is_closed(&mut self) {
-        self.line.kept = Some(Instant::now());
     }
 
     fn keep_pulse(&mut self) {
         let Some(sign) = self.line.pulse.last() else { return };
         self.line.kept = Some(Instant::now());
         let (host, key) = (Arc::clone(&self.args.host), self.args.account.clone());
-        self.sending.spawn(async move {
-            let _ = keep(&host, &key, sign.at).await;
-        });
+        self.sending.spawn(async move { keep(&host, &key, sign.at).await });
     }
 
-    pub(super) fn health(&self) -> ChannelHealth {
+    pub(super) fn status(&self) -> ChannelStatus {
         let silent = self.line.pulse.last().map(|it| it.when.elapsed());
         let alive_every = self.args.registration.caps.alive_every;
-        ChannelHealth {
-            trouble: self.trouble.clone(),
+        ChannelStatus {
+            name: self.args.registration.name.into(),
+            account: self.args.account.name.clone(),
+            connected: self.trouble.is_none(),
+            why: self.trouble.clone(),
             silent_seconds: silent.map(|it| it.as_secs()),
             quiet: silent.is_some_and(|it| continuity::is_quiet(it, alive_every)),
         }
@@ -253,9 +225,10 @@ async fn tell_owners(host: &Host, key: &AccountKey, text: String) {
 }
 
 /// Stores a sign of life. One that is not stored makes the next gap look longer, and no more.
-async fn keep(host: &Host, key: &AccountKey, at: Timestamp) -> Result<(), StoreError> {
+async fn keep(host: &Host, key: &AccountKey, at: Timestamp) {
     let (channel, name, now) = (key.channel, key.name.clone(), host.clock.now());
     let keep = move |it: &mut CentralStore| it.set_heard(channel, &name, at, now);
-    let kept = host.central.write("a sign of life", keep).await;
-    kept.inspect_err(|err| warn!(why = chain(err), "a sign of life was not stored"))
+    if let Err(err) = host.central.write("a sign of life", keep).await {
+        warn!(why = chain(&err), "a sign of life was not stored");
+    }
 }

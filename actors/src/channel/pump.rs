@@ -1,16 +1,16 @@
 //! Moves events from a platform to whom they are for: receive, store with the cursor, settle. What
 //! the source says about the gap before it is committed before the cursor moves.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use channel::{Batch, Caps, ChannelError, Cursor, Event, Gap, Pulse, Source};
-use domain::plain::chain;
 use ractor::ActorRef;
 use store::{CentralStore, StoreError};
 use tokio::time::sleep;
-use tracing::{info, warn};
+use tracing::info;
 
 use super::ChannelMessage;
 use crate::host::Host;
@@ -37,37 +37,32 @@ pub(super) struct Pump {
 
 impl Pump {
     /// Runs until the source fails. What was received and not settled then is received again.
-    pub(super) async fn run(mut self) -> ChannelError {
-        match self.receive().await {
-            Ok(never) => match never {},
-            Err(err) => err,
-        }
-    }
-
-    async fn receive(&mut self) -> Result<std::convert::Infallible, ChannelError> {
-        let mut cursor =
-            self.cursor().await.map_err(|err| ChannelError::Unreachable(err.into()))?;
+    pub(super) async fn receive(mut self) -> Result<Infallible, ChannelError> {
+        let unreachable = |err: StoreError| ChannelError::Unreachable(err.into());
+        let (channel, account) = (self.channel, self.account.clone());
+        let stored = self.host.central.read(move |it| it.cursor(channel, &account)).await;
+        let mut cursor = Cursor(stored.map_err(unreachable)?.unwrap_or_default());
         loop {
             self.state_gap().await?;
             let Batch { events, cursor: next } = self.source.receive(&cursor).await?;
             self.pulse.beat();
             self.state_gap().await?;
             self.storing.store(true, Ordering::SeqCst);
-            let to = (next != cursor).then(|| self.position(&next));
-            let Routed { verdicts, is_moved, has_failed } = self.store(events, to).await;
+            let (channel, account) = (self.channel, self.account.clone());
+            let to = (next != cursor).then(|| Position { channel, account, value: next.0.clone() });
+            let Routed { verdicts, is_moved, has_failed } = self.store(events, to.clone()).await;
             self.storing.store(false, Ordering::SeqCst);
             if has_failed {
                 // A sender that waits for the protocol's answer hears it; the platform retries.
                 self.source.settle(&verdicts).await?;
                 return Err(ChannelError::Unreachable("nothing can be stored right now".into()));
             }
-            if next != cursor {
-                if !is_moved {
-                    let moved = self.move_cursor(&next).await;
-                    moved.map_err(|err| ChannelError::Unreachable(err.into()))?;
-                }
-                cursor = next;
+            if let Some(to) = to.filter(|_| !is_moved) {
+                let set =
+                    move |it: &mut CentralStore| it.set_cursor(to.channel, &to.account, &to.value);
+                self.host.central.write("a cursor", set).await.map_err(unreachable)?;
             }
+            cursor = next;
             self.source.settle(&verdicts).await?;
         }
     }
@@ -102,22 +97,5 @@ impl Pump {
                 _ => sleep(ROUTER_BACK).await,
             }
         }
-    }
-
-    fn position(&self, to: &Cursor) -> Position {
-        Position { channel: self.channel, account: self.account.clone(), value: to.0.clone() }
-    }
-
-    async fn cursor(&self) -> Result<Cursor, StoreError> {
-        let (channel, account) = (self.channel, self.account.clone());
-        let read = self.host.central.read(move |it| it.cursor(channel, &account)).await;
-        Ok(Cursor(read?.unwrap_or_default()))
-    }
-
-    async fn move_cursor(&self, to: &Cursor) -> Result<(), StoreError> {
-        let (channel, account, value) = (self.channel, self.account.clone(), to.0.clone());
-        let moved =
-            self.host.central.write("a cursor", move |it| it.set_cursor(channel, &account, &value));
-        moved.await.inspect_err(|err| warn!(why = chain(err), "the cursor was not stored"))
     }
 }

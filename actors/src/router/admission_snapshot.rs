@@ -2,12 +2,12 @@
 
 use domain::AgentName;
 use domain::admission::{
-    Admission, AdmissionView, AgentDecision, AgentView, ChatView, Decision, MessageView, Policy,
-    SenderView, WiringView, admit,
+    Admission, AdmissionView, AgentDecision, ChatView, Decision, MessageView, Policy, SenderView,
+    WiringView, admit,
 };
 use domain::agent::AgentGroup;
 use domain::command;
-use domain::engage::{Engage, trigger_of};
+use domain::engage::Engage;
 use domain::message::Incoming;
 use domain::people::{Access, Handle, PersonId, Standing, access};
 use domain::question::Typed;
@@ -52,8 +52,7 @@ pub(super) struct Viewpoint {
 
 impl Viewpoint {
     pub(super) fn new(host: &Host, message: &Incoming, owner_only: bool) -> Self {
-        let found = host.registration(&message.from.channel);
-        let has_buttons = found.is_some_and(|it| it.caps.buttons);
+        let has_buttons = host.caps_of(&message.from.channel).buttons;
         Self { owner_only, has_buttons, now: host.clock.now() }
     }
 }
@@ -66,10 +65,8 @@ impl AdmissionSnapshot {
     ) -> Result<Self, StoreError> {
         let handle = Handle::new(&message.from.channel, &message.sender.id);
         let chat = central.chat(&message.from)?;
-        let wired = match &chat {
-            Some(chat) => central.wirings_of(chat.id)?,
-            None => Vec::new(),
-        };
+        let wired = chat.as_ref().map(|it| central.wirings_of(it.id)).transpose()?;
+        let wired = wired.unwrap_or_default();
         let thread = message.from.thread.as_deref();
         let (mut engaged, mut sessions, mut denied_by) = (Vec::new(), Vec::new(), Vec::new());
         for wired in &wired {
@@ -108,43 +105,41 @@ impl AdmissionSnapshot {
         })
     }
 
-    /// The row of the chat, if it says all that the platform says now.
-    pub(super) fn current_chat(&self, message: &Incoming, now: Timestamp) -> Option<&ChatRow> {
+    /// The chat, if all that the platform says of it now is stored.
+    fn current_chat(&self, message: &Incoming, now: Timestamp) -> Option<ChatId> {
         let peer = self.peer(message);
-        self.chat.as_ref().filter(|it| it.is_current(&message.chat, peer.as_deref(), now))
+        let is_current = |it: &&ChatRow| it.is_current(&message.chat, peer.as_deref(), now);
+        self.chat.as_ref().filter(is_current).map(|it| it.id)
     }
 
-    /// The row of the chat, with what the platform says of it now.
-    pub(super) fn put_chat(
+    /// The chat, and the session that takes a message for an agent, if nothing has to be written first.
+    pub(super) fn session(
         &self,
-        central: &mut CentralStore,
         message: &Incoming,
+        decision: &AgentDecision,
         now: Timestamp,
-    ) -> Result<ChatRow, StoreError> {
-        match self.current_chat(message, now) {
-            Some(chat) => Ok(chat.clone()),
-            None => {
-                let peer = self.peer(message);
-                central.ensure_chat(&message.from, &message.chat, peer.as_deref(), now)
-            }
-        }
-    }
-
-    /// The session that takes a message for an agent, if nothing has to be written for it first.
-    pub(super) fn session(&self, decision: &AgentDecision) -> Option<&SessionRow> {
+    ) -> Option<(ChatId, SessionRow)> {
+        let chat = self.current_chat(message, now)?;
         let (wired, row) = self.wired(decision)?;
-        row.filter(|_| !is_made_sticky(&wired.wiring, decision))
+        let row = row.filter(|_| !is_made_sticky(&wired.wiring, decision))?;
+        Some((chat, row.clone()))
     }
 
-    /// The session that takes a message for an agent; made, and the chat connected, where that is new.
+    /// The same; made, and the chat connected, where that is new.
     pub(super) fn put_session(
         &self,
         central: &mut CentralStore,
         message: &Incoming,
-        chat: ChatId,
         decision: &AgentDecision,
         now: Timestamp,
-    ) -> Result<SessionRow, StoreError> {
+    ) -> Result<(ChatId, SessionRow), StoreError> {
+        let chat = match self.current_chat(message, now) {
+            Some(chat) => chat,
+            None => {
+                let peer = self.peer(message);
+                central.ensure_chat(&message.from, &message.chat, peer.as_deref(), now)?.id
+            }
+        };
         let (agent, thread) = (&decision.agent, message.from.thread.as_deref());
         let (wiring, row) = match self.wired(decision) {
             Some((wired, row)) => (wired.wiring.clone(), row.cloned()),
@@ -157,12 +152,13 @@ impl AdmissionSnapshot {
         if is_made_sticky(&wiring, decision) {
             central.touch_engaged(chat, agent, thread, now)?;
         }
-        match row {
-            Some(row) => Ok(row),
+        let row = match row {
+            Some(row) => row,
             None => {
-                central.session_for(&session_key(wiring.session_mode, agent, chat, thread), now)
+                central.session_for(&session_key(wiring.session_mode, agent, chat, thread), now)?
             }
-        }
+        };
+        Ok((chat, row))
     }
 
     fn wired(&self, decision: &AgentDecision) -> Option<(&Wired, Option<&SessionRow>)> {
@@ -172,14 +168,6 @@ impl AdmissionSnapshot {
 
     /// What the domain says about the message.
     pub(super) fn admission(&self, message: &Incoming, now: Timestamp) -> Admission {
-        let triggers: Vec<String> =
-            self.agents.iter().map(|it| trigger_of(&it.name, it.trigger.as_deref())).collect();
-        let agents: Vec<AgentView<'_>> = self
-            .agents
-            .iter()
-            .zip(&triggers)
-            .map(|(agent, trigger)| AgentView { name: &agent.name, trigger })
-            .collect();
         let wirings: Vec<WiringView<'_>> = self
             .wired
             .iter()
@@ -214,7 +202,7 @@ impl AdmissionSnapshot {
                 to_agent: message.to_agent.as_deref(),
             },
             wirings: &wirings,
-            agents: &agents,
+            agents: &self.agents,
             now,
         })
     }

@@ -3,19 +3,19 @@
 use std::sync::Arc;
 
 use channel::Verdict;
-use domain::AgentName;
-use domain::admission::{Admission, AgentDecision, Ask, Decision};
-use domain::command::{self, Handler, Permission};
+use domain::admission::{Admission, AgentDecision, Decision};
+use domain::command::{self, Command, Handler, Permission};
 use domain::message::{Admitted, InboundKind, Incoming, refusal};
 use domain::people::Access;
 use domain::question::Typed;
+use domain::session_key::ChatId;
 use domain::task::FireKey;
 use domain::trace::Rule;
-use store::{CentralStore, ChatRow, SessionRow, StoreError};
+use store::{CentralStore, Put, SessionRow, StoreError};
 
 use super::admission_snapshot::{AdmissionSnapshot, Viewpoint};
 use super::{orders, personal, refusals, tasks};
-use crate::approvals::{self, AccessRequest};
+use crate::approvals;
 use crate::host::Host;
 use crate::router::SessionCommand;
 
@@ -101,7 +101,11 @@ async fn try_admit(
     if message.files.is_empty()
         && let Some(why) = refusal(&message.text)
     {
-        return refusals::refuse(host, message, &admission, why).await.map(Some);
+        if !admission.decisions.iter().any(|it| matches!(it.decision, Decision::Engage(_))) {
+            return Ok(Some(Routing::Done(Verdict::Ignored)));
+        }
+        refusals::tell(host, message, &why).await?;
+        return Ok(Some(Routing::Done(Verdict::Refused(why))));
     }
     follow(host, message, Arc::new(snapshot), admission).await
 }
@@ -118,95 +122,46 @@ async fn follow(
     let taking: Vec<&AgentDecision> = admission.decisions.iter().filter(|it| it.takes()).collect();
     let (mut waits, mut dropped) = (false, admission.dropped);
     if let Some(ask) = &admission.ask {
-        match request_access(host, message, &snapshot, ask).await? {
-            AccessRequest::Waits => waits = true,
+        let peer = snapshot.peer(message);
+        match approvals::request_access(host, message, peer, ask, &snapshot.agents).await? {
+            Some(Put::New(_) | Put::Joined(_)) => waits = true,
             // Counted with the refusal.
-            AccessRequest::Full => dropped = None,
-            AccessRequest::Decided => return Ok(None),
+            Some(Put::Full) => dropped = None,
+            None => return Ok(None),
         }
     }
     if let Some(why) = dropped {
-        record_drop(host, message, why.as_str()).await?;
+        let (from, sender, now) = (message.from.clone(), message.sender.clone(), host.clock.now());
+        let record = move |it: &mut CentralStore| it.record_drop(&from, &sender, why.as_str(), now);
+        host.central.write("a dropped message", record).await?;
     }
     if taking.is_empty() {
         let verdict = if waits { Verdict::Stored } else { Verdict::Ignored };
         return Ok(Some(Routing::Done(verdict)));
     }
-    let chat = chat_row(host, message, &snapshot).await?;
     let mut targets = Vec::with_capacity(taking.len());
     for decision in taking {
-        let row = session_row(host, message, &snapshot, &chat, decision).await?;
-        let command = if let Some(order) = orders::of(message, &snapshot, decision) {
-            order.execute(host, message, &decision.agent).await?
-        } else if tasks::is_meant(message, decision) {
-            tasks::execute(host, message, &snapshot, (&chat, &row)).await?
-        } else if let Some(personal_command) = personal::of(message, &snapshot, decision) {
-            personal_command.run(host, message).await?
-        } else {
-            let command = session_command(message, &snapshot, decision);
-            if let SessionCommand::Stop(stop) = command {
-                orders::stop(host, stop).await?
-            } else {
-                command
-            }
-        };
+        let (chat, row) = session(host, message, &snapshot, decision).await?;
+        let command = session_command(host, message, &snapshot, decision, (chat, &row)).await?;
         targets.push((row, command));
     }
     Ok(Some(Routing::Store(targets)))
 }
 
-async fn request_access(
-    host: &Host,
-    message: &Incoming,
-    snapshot: &AdmissionSnapshot,
-    ask: &Ask,
-) -> Result<AccessRequest, StoreError> {
-    let peer = snapshot.peer(message);
-    match ask {
-        Ask::Sender { agent } => {
-            approvals::request_sender_access(host, message, peer, agent.clone()).await
-        }
-        Ask::Chat => {
-            let agents: Vec<AgentName> = snapshot.agents.iter().map(|it| it.name.clone()).collect();
-            approvals::request_chat_access(host, message, peer, &agents).await
-        }
-    }
-}
-
-async fn record_drop(host: &Host, message: &Incoming, why: &'static str) -> Result<(), StoreError> {
-    let (from, sender, now) = (message.from.clone(), message.sender.clone(), host.clock.now());
-    let record = move |it: &mut CentralStore| it.record_drop(&from, &sender, why, now);
-    host.central.write("a dropped message", record).await.map(drop)
-}
-
-/// The row of the chat, with what the platform says of it now.
-async fn chat_row(
+/// The chat, and the session that takes the message for an agent; made, and the chat connected, where
+/// that is new.
+async fn session(
     host: &Host,
     message: &Incoming,
     snapshot: &Arc<AdmissionSnapshot>,
-) -> Result<ChatRow, StoreError> {
-    let now = host.clock.now();
-    if let Some(chat) = snapshot.current_chat(message, now) {
-        return Ok(chat.clone());
-    }
-    let (snapshot, message) = (Arc::clone(snapshot), message.clone());
-    host.central.write("a chat", move |it| snapshot.put_chat(it, &message, now)).await
-}
-
-/// The session that takes the message for an agent; made, and the chat connected, where that is new.
-async fn session_row(
-    host: &Host,
-    message: &Incoming,
-    snapshot: &Arc<AdmissionSnapshot>,
-    chat: &ChatRow,
     decision: &AgentDecision,
-) -> Result<SessionRow, StoreError> {
-    if let Some(row) = snapshot.session(decision) {
-        return Ok(row.clone());
+) -> Result<(ChatId, SessionRow), StoreError> {
+    let now = host.clock.now();
+    if let Some(found) = snapshot.session(message, decision, now) {
+        return Ok(found);
     }
-    let (snapshot, message, now) = (Arc::clone(snapshot), message.clone(), host.clock.now());
-    let (chat, decision) = (chat.id, decision.clone());
-    let put = move |it: &mut CentralStore| snapshot.put_session(it, &message, chat, &decision, now);
+    let (snapshot, message, decision) = (Arc::clone(snapshot), message.clone(), decision.clone());
+    let put = move |it: &mut CentralStore| snapshot.put_session(it, &message, &decision, now);
     host.central.write("a session", put).await
 }
 
@@ -220,29 +175,59 @@ fn rule(decision: &AgentDecision, access: Access) -> Option<Rule> {
     Some(Rule { word: word.to_owned(), detail: access.as_str().to_owned() })
 }
 
-/// How the session is to take the message.
-pub(super) fn session_command(
+/// How the session is to take what is not for the host.
+pub(super) fn admitted(
     message: &Incoming,
     snapshot: &AdmissionSnapshot,
     decision: &AgentDecision,
 ) -> SessionCommand {
+    let kind = match command_in(message, decision) {
+        Some(_) => InboundKind::Command,
+        None if decision.decision == Decision::Accumulate => InboundKind::Context,
+        None => InboundKind::Chat,
+    };
     let rule = rule(decision, snapshot.access(&decision.agent));
-    let plain = |kind| SessionCommand::Message(Admitted { message: message.clone(), kind, rule });
-    if decision.decision == Decision::Accumulate {
-        return plain(InboundKind::Context);
-    }
-    let Some(command) = command::parse(&message.text) else { return plain(InboundKind::Chat) };
-    let access = snapshot.access(&decision.agent);
-    let is_direct = !message.chat.is_group;
+    SessionCommand::Message(Admitted { message: message.clone(), kind, rule })
+}
+
+fn command_in(message: &Incoming, decision: &AgentDecision) -> Option<Command> {
+    command::parse(&message.text).filter(|_| decision.decision != Decision::Accumulate)
+}
+
+/// How the session is to take the message, after the host did what it was told.
+async fn session_command(
+    host: &Host,
+    message: &Incoming,
+    snapshot: &AdmissionSnapshot,
+    decision: &AgentDecision,
+    (chat, row): (ChatId, &SessionRow),
+) -> Result<SessionCommand, StoreError> {
+    let Some(command) = command_in(message, decision) else {
+        return Ok(admitted(message, snapshot, decision));
+    };
+    let (access, is_direct) = (snapshot.access(&decision.agent), !message.chat.is_group);
+    let reply = |text: String| SessionCommand::Reply(message.clone(), text);
     if let Permission::Deny(why) = command::permit(command, access, is_direct) {
-        return SessionCommand::Reply(message.clone(), why);
+        return Ok(reply(why));
     }
-    match (command.handler(), command) {
-        (Handler::Runner | Handler::Cli, _) => plain(InboundKind::Command),
-        (Handler::Host, command::Command::Stop) => SessionCommand::Stop(message.clone()),
-        (Handler::Host, command::Command::Status) => SessionCommand::Status(message.clone()),
-        (Handler::Host, _) => {
-            SessionCommand::Reply(message.clone(), command::help_text(access, is_direct))
+    if command.handler() != Handler::Host {
+        return Ok(admitted(message, snapshot, decision));
+    }
+    let person = snapshot.person();
+    match command {
+        Command::Stop => orders::stop(host, message).await,
+        Command::Panic => orders::panic(host, message).await.map(reply),
+        Command::Resume => orders::resume(host, message, &decision.agent, access).await.map(reply),
+        Command::Tasks => tasks::execute(host, message, snapshot, (chat, row)).await.map(reply),
+        Command::Timezone => {
+            personal::set(host, message, person, command, personal::zone).await.map(reply)
+        }
+        Command::Quiet => {
+            personal::set(host, message, person, command, personal::quiet).await.map(reply)
+        }
+        Command::Status => Ok(SessionCommand::Status(message.clone())),
+        Command::Help | Command::New | Command::Compact | Command::Context | Command::Cost => {
+            Ok(reply(command::help_text(access, is_direct)))
         }
     }
 }

@@ -3,45 +3,21 @@
 //! ordered the opposite since, or begun something new.
 
 use domain::AgentName;
-use domain::admission::{AgentDecision, Decision};
-use domain::command::{Command, Permission, parse, permit};
 use domain::message::Incoming;
 use domain::notice;
 use domain::people::Access;
 use domain::plain::one_line;
 use domain::stop::Scope;
-use store::StoreError;
+use store::{CentralStore, StoreError};
 
-use super::admission_snapshot::AdmissionSnapshot;
 use crate::admin::protocol::{Resumed, Stopped};
 use crate::host::Host;
 use crate::router::SessionCommand;
 use crate::stopping;
 
-/// An order by somebody who may give it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum HostCommand {
-    Panic,
-    Resume { of_all: bool },
-}
-
-/// The order that a message is, if it is one.
-pub(super) fn of(
-    message: &Incoming,
-    snapshot: &AdmissionSnapshot,
-    decision: &AgentDecision,
-) -> Option<HostCommand> {
-    let command = parse(&message.text).filter(|_| decision.decision != Decision::Accumulate)?;
-    let access = snapshot.access(&decision.agent);
-    let permitted = permit(command, access, !message.chat.is_group) == Permission::Permit;
-    let of_all = access == Access::Owner;
-    let orders =
-        [(Command::Panic, HostCommand::Panic), (Command::Resume, HostCommand::Resume { of_all })];
-    orders.into_iter().find(|it| permitted && it.0 == command).map(|it| it.1)
-}
-
-/// What becomes of a `/stop`: its session ends its turn, unless it did so already for this message.
-pub(super) async fn stop(host: &Host, message: Incoming) -> Result<SessionCommand, StoreError> {
+/// `/stop`: its session ends its turn, unless it did so already for this message.
+pub(super) async fn stop(host: &Host, message: &Incoming) -> Result<SessionCommand, StoreError> {
+    let message = message.clone();
     Ok(if was_processed(host, &message).await? {
         SessionCommand::Reply(message, "I already stopped what I was doing.".to_owned())
     } else {
@@ -49,49 +25,57 @@ pub(super) async fn stop(host: &Host, message: Incoming) -> Result<SessionComman
     })
 }
 
+/// `/panic`; as for all below, what the chat is told of it is left to the session.
+pub(super) async fn panic(host: &Host, message: &Incoming) -> Result<String, StoreError> {
+    let done = "I already stopped every agent on this host. `/resume` undoes that.";
+    once(host, message, done, async {
+        Ok(stopped_text(&stopping::stop(host, &Scope::All, &by(message), "/panic").await))
+    })
+    .await
+}
+
+/// `/resume`; an owner ends the stop of all agents with it.
+pub(super) async fn resume(
+    host: &Host,
+    message: &Incoming,
+    agent: &AgentName,
+    access: Access,
+) -> Result<String, StoreError> {
+    let mut scopes = vec![Scope::Agent(agent.clone())];
+    scopes.extend((access == Access::Owner).then_some(Scope::All));
+    once(host, message, "I was already resumed.", async {
+        let resumed = stopping::resume(host, &scopes, &by(message)).await;
+        resumed.map(|it| resumed_text(&it, agent))
+    })
+    .await
+}
+
+/// Carries an order out. `done` is for a chat that heard nothing of it because the host died in
+/// between.
+async fn once(
+    host: &Host,
+    message: &Incoming,
+    done: &str,
+    order: impl Future<Output = Result<String, StoreError>> + Send,
+) -> Result<String, StoreError> {
+    if was_processed(host, message).await? {
+        return Ok(done.to_owned());
+    }
+    let text = order.await?;
+    // Afterwards: what is cut short before this is done again, in the order in which it came.
+    let (from, id, now) = (message.from.clone(), message.platform_id.clone(), host.clock.now());
+    let record = move |it: &mut CentralStore| it.record_processed(&from, &id, now);
+    host.central.write("an order", record).await.map(|()| text)
+}
+
 async fn was_processed(host: &Host, message: &Incoming) -> Result<bool, StoreError> {
     let (from, id) = (message.from.clone(), message.platform_id.clone());
     host.central.read(move |it| it.was_processed(&from, &id)).await
 }
 
-/// Afterwards: what is cut short before this is done again, in the order in which it came.
-pub(super) async fn record_processed(host: &Host, message: &Incoming) -> Result<(), StoreError> {
-    let (from, id, now) = (message.from.clone(), message.platform_id.clone(), host.clock.now());
-    host.central.write("an order", move |it| it.record_processed(&from, &id, now)).await
-}
-
-impl HostCommand {
-    /// Carries it out; what the chat is told of it is left to the session.
-    pub(super) async fn execute(
-        self,
-        host: &Host,
-        message: &Incoming,
-        agent: &AgentName,
-    ) -> Result<SessionCommand, StoreError> {
-        if was_processed(host, message).await? {
-            return Ok(SessionCommand::Reply(message.clone(), self.done_text().to_owned()));
-        }
-        let sender = &message.sender;
-        let by = &format!("{} ({}:{})", one_line(&sender.name), message.from.channel, sender.id);
-        let text = match self {
-            Self::Panic => stopped_text(&stopping::stop(host, &Scope::All, by, "/panic").await),
-            Self::Resume { of_all } => {
-                let mut scopes = vec![Scope::Agent(agent.clone())];
-                scopes.extend(of_all.then_some(Scope::All));
-                resumed_text(&stopping::resume(host, &scopes, by).await?, agent)
-            }
-        };
-        record_processed(host, message).await?;
-        Ok(SessionCommand::Reply(message.clone(), text))
-    }
-
-    /// For a chat that heard nothing of it because the host died in between.
-    fn done_text(self) -> &'static str {
-        match self {
-            Self::Panic => "I already stopped every agent on this host. `/resume` undoes that.",
-            Self::Resume { .. } => "I was already resumed.",
-        }
-    }
+fn by(message: &Incoming) -> String {
+    let sender = &message.sender;
+    format!("{} ({}:{})", one_line(&sender.name), message.from.channel, sender.id)
 }
 
 fn stopped_text(report: &Stopped) -> String {

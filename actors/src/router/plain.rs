@@ -14,7 +14,7 @@ use store::{CentralStore, StoreError};
 use tracing::warn;
 
 use super::admission_snapshot::{AdmissionSnapshot, Viewpoint};
-use super::admit::{Routing, session_command};
+use super::admit::{Routing, admitted};
 use super::{Position, storing};
 use crate::host::Host;
 
@@ -98,11 +98,10 @@ fn decide(
     if taking.is_empty() {
         return Ok(Some(Routing::Done(Verdict::Ignored)));
     }
-    let chat = snapshot.put_chat(central, message, view.now)?.id;
     let mut targets = Vec::with_capacity(taking.len());
     for decision in taking {
-        let row = snapshot.put_session(central, message, chat, decision, view.now)?;
-        targets.push((row, session_command(message, &snapshot, decision)));
+        let (_, row) = snapshot.put_session(central, message, decision, view.now)?;
+        targets.push((row, admitted(message, &snapshot, decision)));
     }
     Ok(Some(Routing::Store(targets)))
 }

@@ -29,11 +29,12 @@ impl SessionCommand {
         matches!(self, Self::Message(Admitted { kind: InboundKind::Context, .. }))
     }
 
-    fn from(&self) -> &domain::message::Address {
+    /// What it is about.
+    pub(super) fn message(&self) -> &Incoming {
         match self {
-            Self::Message(admitted) => &admitted.message.from,
-            Self::Task(task) => &task.message.from,
-            Self::Reply(message, _) | Self::Status(message) | Self::Stop(message) => &message.from,
+            Self::Message(admitted) => &admitted.message,
+            Self::Task(task) => &task.message,
+            Self::Reply(message, _) | Self::Status(message) | Self::Stop(message) => message,
         }
     }
 }
@@ -74,7 +75,7 @@ pub(crate) async fn store(
 pub(super) fn wake(host: &Host, all: Vec<(SessionRow, SessionCommand)>) {
     let mut woken: Vec<(SessionRow, domain::message::Address)> = Vec::new();
     for (row, command) in all {
-        let from = command.from().clone();
+        let from = command.message().from.clone();
         match woken.iter_mut().find(|it| it.0.id == row.id) {
             Some(found) => found.1 = from,
             None => woken.push((row, from)),
@@ -98,7 +99,7 @@ pub(super) fn one(
         }
         SessionCommand::Task(task) => {
             rows.insert_task(task, now)?;
-            central.fire_handed_over(task.key, row.id).map(drop)
+            central.fire_handed_over(task.run.key, row.id).map(drop)
         }
         SessionCommand::Reply(message, text) => rows.answer_command(message, text, now),
         SessionCommand::Status(message) => {

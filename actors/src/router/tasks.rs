@@ -1,16 +1,15 @@
 //! `/tasks`: what is scheduled, shown and changed without an agent. Doing it twice changes nothing.
 
-use domain::admission::{AgentDecision, Decision};
-use domain::command::{Command, parse};
+use domain::command::argument;
 use domain::message::Incoming;
+use domain::session_key::ChatId;
 use domain::task::rights::Who;
 use operations::{Asker, Caller, parse_line};
-use store::{CentralStore, ChatRow, SessionRow, StoreError};
+use store::{CentralStore, SessionRow, StoreError};
 
 use super::admission_snapshot::AdmissionSnapshot;
 use crate::approvals;
 use crate::host::Host;
-use crate::router::SessionCommand;
 use crate::sweep::SweepMessage;
 
 const HOW: &str = "`/tasks` shows what is scheduled. `/tasks pause 3` is about one task, and so are \
@@ -18,25 +17,19 @@ const HOW: &str = "`/tasks` shows what is scheduled. `/tasks pause 3` is about o
     `/tasks edit 3 --when 9:30` moves it, `/tasks add \"every weekday at 9\" \"say what is on today\"` \
     adds one. Or just tell me.";
 
-/// Whether a message is about tasks and for the host.
-pub(super) fn is_meant(message: &Incoming, decision: &AgentDecision) -> bool {
-    decision.decision != Decision::Accumulate && parse(&message.text) == Some(Command::Tasks)
-}
-
 /// Does it; what the chat is told of it is left to the session.
 pub(super) async fn execute(
     host: &Host,
     message: &Incoming,
     snapshot: &AdmissionSnapshot,
-    (chat, row): (&ChatRow, &SessionRow),
-) -> Result<SessionCommand, StoreError> {
-    let reply = |text: String| Ok(SessionCommand::Reply(message.clone(), text));
+    (chat, row): (ChatId, &SessionRow),
+) -> Result<String, StoreError> {
     let operation = match parse_line(&line(&message.text)) {
         Ok(operation) => operation,
         Err(why) => {
             let first = why.lines().next().unwrap_or_default();
             let first = first.trim_start_matches("error: ").trim_end_matches('.');
-            return reply(format!("I don't understand that: {first}.\n{HOW}"));
+            return Ok(format!("I don't understand that: {first}.\n{HOW}"));
         }
     };
     let now = host.clock.now();
@@ -44,7 +37,7 @@ pub(super) async fn execute(
     let asker = Asker {
         agent: row.agent.clone(),
         session: row.id,
-        chat: chat.id,
+        chat,
         thread: from.thread.clone(),
         who: Who::Person {
             person: snapshot.person(),
@@ -53,28 +46,24 @@ pub(super) async fn execute(
             is_direct: !message.chat.is_group,
         },
         is_attended: true,
-        key: format!("{}/{}:{}#{}", from.channel, from.account, chat.id, message.platform_id),
+        key: format!("{}/{}:{chat}#{}", from.channel, from.account, message.platform_id),
         at: message.sent_at.unwrap_or(now),
     };
     let is_change = operation.is_change();
     let work = move |central: &mut CentralStore| {
         approvals::run(&operation, central, &Caller::Chat(asker), now).map(|it| it.1)
     };
-    let text = if is_change {
-        host.central.write("a task", work).await?
-    } else {
-        host.central.read(work).await?
-    };
-    if is_change {
-        host.peers.sweep.cast(SweepMessage::Now);
+    if !is_change {
+        return host.central.read(work).await;
     }
-    reply(text)
+    let text = host.central.write("a task", work).await?;
+    host.peers.sweep.cast(SweepMessage::Now);
+    Ok(text)
 }
 
 /// The operation that is meant. Telephones put other quotes and dashes in the place of plain ones.
 fn line(text: &str) -> String {
-    let rest = text.trim().split_once(char::is_whitespace).map_or("", |it| it.1.trim());
-    let rest = rest.replace(['“', '”', '„', '‟'], "\"").replace('—', "--");
+    let rest = argument(text).replace(['“', '”', '„', '‟'], "\"").replace('—', "--");
     match rest.as_str() {
         "" => "tasks list".to_owned(),
         rest => format!("tasks {rest}"),

@@ -9,13 +9,13 @@ use domain::plain::chain;
 use domain::session::StopReason;
 use domain::trouble::Trouble;
 use sandbox::{Mounts, Observed, SandboxError};
-use store::SessionRow;
+use store::{SessionRow, SessionRows};
 use tokio::time::{Instant, sleep};
 use tracing::{info, warn};
 
 use self::refusal::StartError;
+use super::SessionMessage;
 use super::state::SessionState;
-use super::{SessionError, SessionMessage};
 use crate::container_slots::Count;
 use crate::host::Host;
 use crate::session::link::Link;
@@ -32,6 +32,8 @@ pub(super) use self::seen::Seen;
 const ASK_AGAIN: Duration = Duration::from_secs(1);
 /// The same for one that has not answered for long.
 const ASK_AGAIN_MAX: Duration = Duration::from_secs(10);
+/// Why an incarnation ended that a person stopped.
+const STOPPED: &str = "somebody stopped it";
 
 /// How a call to the sandbox ended.
 #[derive(Debug)]
@@ -44,7 +46,7 @@ enum Kind {
         wanted: String,
     },
     /// `Err` when the container cannot run; its text is the reason.
-    Started(Result<Box<Started>, StartError>),
+    Started(Result<Link, StartError>),
     /// Why it went, if it went badly.
     Gone(Result<Option<String>, SandboxError>),
     /// The watch over a running container ended.
@@ -53,29 +55,10 @@ enum Kind {
     Overfull(Incarnation, u32),
 }
 
-#[derive(Debug)]
-struct Started {
-    incarnation: Incarnation,
-    fingerprint: String,
-    link: Link,
-}
-
-/// How an incarnation ends.
-struct ContainerStop {
-    /// It ended badly; what was the matter.
-    trouble: Option<Trouble>,
-    why: String,
-    /// Held until it is gone, if it goes to make room.
-    leaving: Option<Count>,
-    /// Without a grace.
-    at_once: bool,
-}
-
 impl SessionState {
     /// Asks the engine when nobody knows.
     pub(super) fn observe(&mut self) {
-        let is_stopped = self.host().stops.is_closed(self.id(), &self.args.row.agent);
-        if !self.container.ask_in(is_stopped).is_zero() {
+        if !self.container.ask_in(self.is_closed()).is_zero() {
             return;
         }
         let (host, row) = (Arc::clone(self.host()), self.args.row.clone());
@@ -98,10 +81,7 @@ impl SessionState {
                 return Kind::Started(Err(StartError::Stopped));
             }
             let now = host.clock.now();
-            let incarnation = match store
-                .write("a launch", move |it: &store::SessionRows<'_>| it.launch(now))
-                .await
-            {
+            let incarnation = match store.write("a launch", move |it| it.launch(now)).await {
                 Ok(incarnation) => incarnation,
                 Err(err) => return Kind::Started(Err(err.into())),
             };
@@ -112,22 +92,20 @@ impl SessionState {
                 // As it is now: what was stopped or given up while this waited for a slot is gone.
                 store.renew().await?;
                 let spec = plan::spec(&host, &row, incarnation).await?;
-                let link =
-                    Link::open(&host, &row, incarnation, spec.mounts.clone(), wakeups).await?;
+                let link = Link::open(&host, &row, incarnation, wakeups).await?;
                 if host.stops.is_closed(row.id, &row.agent) {
                     return Err(StartError::Stopped);
                 }
                 // Whether it runs after an error is not known before the engine was asked again.
                 slot.keep();
                 host.sandbox.start(&spec).await?;
-                let fingerprint = spec.fingerprint;
-                Ok(Box::new(Started { incarnation, fingerprint, link }))
+                Ok(link)
             };
-            let started: Result<Box<Started>, StartError> = started.await;
+            let started: Result<Link, StartError> = started.await;
             if let Err(err) = &started {
                 let (bad, trouble) = (!err.is_outage(), err.trouble());
                 let (why, now) = (chain(err), host.clock.now());
-                let record_exit = move |rows: &store::SessionRows<'_>| {
+                let record_exit = move |rows: &SessionRows<'_>| {
                     rows.record_exit(incarnation, bad, &why, Some(&trouble), now)
                 };
                 // Left open, the next look records the exit.
@@ -145,77 +123,59 @@ impl SessionState {
     pub(super) fn stop(&mut self, reason: StopReason) {
         let Seen::Running { incarnation, .. } = self.container else { return };
         let tool = self.tool.as_ref().map(|it| it.name.clone());
-        let trouble = match reason {
-            StopReason::Silent => Some(Trouble::Silent { tool }),
-            StopReason::Deaf => Some(Trouble::Deaf),
-            StopReason::Damaged => Some(Trouble::Damaged),
-            StopReason::Asked
-            | StopReason::Overdue
-            | StopReason::Outdated
-            | StopReason::Idle
-            | StopReason::MakeRoom => None,
-        };
-        let why = match reason {
-            StopReason::Asked => "somebody stopped it",
-            StopReason::Silent => "it gave no sign of life",
-            StopReason::Deaf => "it did not pick up messages",
-            StopReason::Damaged => "what it wrote is damaged",
-            StopReason::Overdue => "a message was not finished in time",
-            StopReason::Outdated => "the agent's settings changed",
-            StopReason::Idle => "it had nothing to do",
-            StopReason::MakeRoom => "another session needed its container slot",
+        let (why, trouble) = match reason {
+            StopReason::Asked => (STOPPED, None),
+            StopReason::Silent => ("it gave no sign of life", Some(Trouble::Silent { tool })),
+            StopReason::Deaf => ("it did not pick up messages", Some(Trouble::Deaf)),
+            StopReason::Damaged => ("what it wrote is damaged", Some(Trouble::Damaged)),
+            StopReason::Overdue => ("a message was not finished in time", None),
+            StopReason::Outdated => ("the agent's settings changed", None),
+            StopReason::Idle => ("it had nothing to do", None),
+            StopReason::MakeRoom => ("another session needed its container slot", None),
         };
         info!(%incarnation, why, "stopping the container");
         // Counted before anybody else looks, so that one goes for one that waits.
         let leaving = (reason == StopReason::MakeRoom).then(|| self.host().container_slots.leave());
         let at_once = reason == StopReason::Asked;
-        self.end(incarnation, ContainerStop { trouble, why: why.to_owned(), leaving, at_once });
+        self.end(incarnation, (why.to_owned(), trouble), at_once, leaving);
     }
 
     /// What is left of an incarnation that a person stopped.
     pub(super) fn record_stop(&mut self, incarnation: Incarnation) {
-        let why = "somebody stopped it".to_owned();
-        self.end(incarnation, ContainerStop { trouble: None, why, leaving: None, at_once: true });
+        self.end(incarnation, (STOPPED.to_owned(), None), true, None);
     }
 
     pub(super) fn record_exit(&mut self, incarnation: Incarnation) {
-        let (why, trouble) = match &self.container {
-            Seen::Exited { why, trouble, .. } => (why.clone(), trouble.clone()),
-            Seen::Unread
-            | Seen::Unreachable { .. }
-            | Seen::Busy
-            | Seen::Absent
-            | Seen::Running { .. } => ("it was gone without a trace".to_owned(), Trouble::Ended),
+        let (why, trouble) = if let Seen::Exited { why, trouble, .. } = &self.container {
+            (why.clone(), trouble.clone())
+        } else {
+            ("it was gone without a trace".to_owned(), Trouble::Ended)
         };
-        self.end(
-            incarnation,
-            ContainerStop { trouble: Some(trouble), why, leaving: None, at_once: false },
-        );
+        self.end(incarnation, (why, Some(trouble)), false, None);
     }
 
-    /// Removes what is left of an incarnation and writes down how it ended.
+    /// Removes what is left of an incarnation, `at_once` without a grace, and writes down how it ended:
+    /// badly, if there was trouble. `leaving` is held until it is gone.
     fn end(
         &mut self,
         incarnation: Incarnation,
-        ContainerStop { trouble, why, leaving, at_once }: ContainerStop,
+        (why, trouble): (String, Option<Trouble>),
+        at_once: bool,
+        leaving: Option<Count>,
     ) {
-        self.link = None;
-        self.tool = None;
-        self.background = None;
+        (self.link, self.tool, self.background) = (None, None, None);
         self.watch.abort_all();
         let (host, id) = (Arc::clone(self.host()), self.id());
         let store = self.store.clone();
         self.call(async move {
-            let bad = trouble.is_some();
-            let tail =
-                if bad { host.sandbox.tail(id).await.unwrap_or_default() } else { String::new() };
-            let gone =
-                if at_once { host.sandbox.kill(id).await } else { host.sandbox.stop(id).await };
+            let (bad, sandbox) = (trouble.is_some(), &host.sandbox);
+            let tail = if bad { sandbox.tail(id).await.unwrap_or_default() } else { String::new() };
+            let gone = if at_once { sandbox.kill(id).await } else { sandbox.stop(id).await };
             let why = if tail.is_empty() { why } else { format!("{why}; {tail}") };
             let gone = gone.map(|()| bad.then(|| why.clone()));
             if gone.is_ok() {
                 let now = host.clock.now();
-                let record_exit = move |rows: &store::SessionRows<'_>| {
+                let record_exit = move |rows: &SessionRows<'_>| {
                     rows.record_exit(incarnation, bad, &why, trouble.as_ref(), now)
                 };
                 // Left open, a later look records the exit: the disk may be full for long.
@@ -241,17 +201,16 @@ impl SessionState {
         });
     }
 
-    pub(super) async fn take_report(&mut self, report: Report) -> Result<(), SessionError> {
+    pub(super) async fn take_report(&mut self, report: Report) {
         self.is_look_due = false; // The look that follows is for all that came so far.
         match report.0 {
             Kind::Inspected { found: Ok(observed), wanted } => {
                 self.take_observed(observed, wanted).await
             }
-            Kind::Inspected { found: Err(err), .. } => self.lose_sight(&err),
-            Kind::Started(Ok(started)) => self.take_started(*started),
+            Kind::Started(Ok(link)) => self.take_started(link),
             Kind::Started(Err(err)) => {
                 warn!(why = chain(&err), "the container did not start");
-                self.explain(Some(chain(&err)));
+                self.why = Some(chain(&err));
                 // One of its folders may be gone.
                 self.folders_made = false;
                 self.full = matches!(err, StartError::DiskFull { .. });
@@ -260,37 +219,28 @@ impl SessionState {
             Kind::Gone(Ok(why)) => {
                 if let Some(why) = why {
                     warn!(why, "the container ended badly");
-                    self.explain(Some(why));
+                    self.why = Some(why);
                 }
                 self.host().container_slots.release(self.id());
                 self.container = Seen::Absent;
             }
-            Kind::Gone(Err(err)) => self.lose_sight(&err),
-            Kind::Overfull(incarnation, gib) => self.end_overfull(incarnation, gib),
-            Kind::WatchEnded(incarnation) => {
-                if matches!(self.container, Seen::Running { incarnation: own, .. } if own == incarnation)
-                {
-                    self.container = Seen::Unread;
-                }
+            Kind::Inspected { found: Err(err), .. } | Kind::Gone(Err(err)) => self.lose_sight(&err),
+            Kind::Overfull(incarnation, gib) if self.container.runs(incarnation) => {
+                self.full = true;
+                let why = format!("its folders take more than {gib} GiB");
+                warn!(%incarnation, why, "stopping the container");
+                self.end(incarnation, (why, Some(Trouble::DiskFull { gib })), true, None);
             }
+            Kind::WatchEnded(incarnation) if self.container.runs(incarnation) => {
+                self.container = Seen::Unread;
+            }
+            Kind::Overfull(..) | Kind::WatchEnded(_) => {}
         }
-        Ok(())
-    }
-
-    fn end_overfull(&mut self, incarnation: Incarnation, gib: u32) {
-        if !matches!(self.container, Seen::Running { incarnation: own, .. } if own == incarnation) {
-            return;
-        }
-        self.full = true;
-        let why = format!("its folders take more than {gib} GiB");
-        warn!(%incarnation, why, "stopping the container");
-        let trouble = Some(Trouble::DiskFull { gib });
-        self.end(incarnation, ContainerStop { trouble, why, leaving: None, at_once: true });
     }
 
     fn lose_sight(&mut self, err: &SandboxError) {
         warn!(why = chain(err), "the container engine is no help right now");
-        self.explain(Some(chain(err)));
+        self.why = Some(chain(err));
         self.container = self.unreachable();
     }
 
@@ -307,16 +257,16 @@ impl SessionState {
                 Seen::Absent
             }
             Observed::Running { incarnation, fingerprint } => {
-                if self.link.as_ref().is_none_or(|it| it.incarnation() != incarnation) {
+                if self.link.as_ref().is_none_or(|it| it.incarnation != incarnation) {
                     info!(%incarnation, "found a running container again");
                     self.adopt(incarnation).await;
                 }
-                Seen::Running { incarnation, fingerprint, wanted }
+                Seen::Running { incarnation, current: fingerprint == wanted }
             }
             Observed::Exited { incarnation, code, out_of_memory } => {
                 let (why, trouble) = if out_of_memory {
-                    let agent = plan::agent(self.host(), &self.args.row.agent).await;
-                    let limits = agent.ok().flatten().map(|it| it.resources);
+                    let agent = plan::read(self.host(), &self.args.row.agent).await;
+                    let limits = agent.ok().flatten().map(|it| it.0.resources);
                     let mib = limits.unwrap_or_default().memory_mib;
                     ("it ran out of memory".to_owned(), Trouble::OutOfMemory { mib })
                 } else {
@@ -330,10 +280,8 @@ impl SessionState {
     async fn adopt(&mut self, incarnation: Incarnation) {
         // Before anything that takes time: others start meanwhile.
         self.host().container_slots.adopt(self.id(), &self.args.row.agent);
-        let mounts = mounts(self.host(), &self.args.row, incarnation);
         let wakeups = Arc::clone(&self.wakeups);
-        let opened = Link::open(self.host(), &self.args.row, incarnation, mounts, wakeups).await;
-        match opened {
+        match Link::open(self.host(), &self.args.row, incarnation, wakeups).await {
             Ok(link) => self.link = Some(link),
             // Slow polling on both sides does without; the next sweep tries again.
             Err(err) => warn!(why = chain(&err), "the link could not be opened again"),
@@ -342,14 +290,13 @@ impl SessionState {
         self.watch(incarnation);
     }
 
-    fn take_started(&mut self, started: Started) {
-        let Started { incarnation, fingerprint, link } = started;
+    fn take_started(&mut self, link: Link) {
+        let incarnation = link.incarnation;
         info!(%incarnation, "the container runs");
-        self.explain(None);
+        self.why = None;
         self.link = Some(link);
         (self.last_event, self.last_sign) = (Instant::now(), Instant::now());
-        let wanted = fingerprint.clone();
-        self.container = Seen::Running { incarnation, fingerprint, wanted };
+        self.container = Seen::Running { incarnation, current: true };
         self.watch(incarnation);
     }
 

@@ -5,7 +5,7 @@
 
 use std::fs;
 use std::io::{self, Read};
-use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,6 +23,7 @@ use super::state::SessionState;
 use super::{SessionError, SessionMessage};
 use crate::channel::ChannelMessage;
 use crate::channels::{ChannelsMessage, Fetch};
+use crate::folders::{Owner, hand_over};
 use crate::host::Host;
 
 /// Tries before the agent is told that a file could not be had.
@@ -33,31 +34,25 @@ const BACKOFF_MAX: Duration = Duration::from_secs(30);
 const HEAD_BYTES: u64 = 512;
 
 /// How a try to fetch a file ended.
-#[derive(Debug)]
-pub struct FetchResult {
-    file: PendingFile,
-    how: Result<Fetched, FetchError>,
-}
+pub type FetchResult = (PendingFile, Result<Fetched, FetchError>);
 
 impl SessionState {
     pub(super) fn fetch(&mut self, file: PendingFile) {
         self.fetching = true;
         let (host, myself) = (Arc::clone(self.host()), self.myself.clone());
-        let session = self.id();
+        let folder = host.layout.session(self.id()).files_in();
         self.calls.spawn(async move {
-            let paths = host.layout.session(session);
-            let how = get(&host, &file, &paths.files_in()).await;
-            let _ = myself.cast(SessionMessage::Fetched(Box::new(FetchResult { file, how })));
+            let how = get(&host, &file, &folder).await;
+            let _ = myself.cast(SessionMessage::Fetched(Box::new((file, how))));
         });
     }
 
-    pub(super) async fn take_fetched(&mut self, fetched: FetchResult) -> Result<(), SessionError> {
+    pub(super) async fn take_fetched(
+        &mut self,
+        (file, how): FetchResult,
+    ) -> Result<(), SessionError> {
         self.fetching = false;
-        let FetchResult { file, how } = fetched;
-        let how = match how {
-            Ok(here) => here,
-            Err(err) => after_failure(&file, &err, self.now()),
-        };
+        let how = how.unwrap_or_else(|err| after_failure(&file, &err, self.now()));
         self.store.write("a file", move |it| it.fetched(&file, &how)).await?;
         Ok(())
     }
@@ -84,24 +79,18 @@ async fn get(host: &Host, file: &PendingFile, folder: &Path) -> Result<Fetched, 
     let from = file.from.clone();
     let ask = |reply| ChannelsMessage::To(from, ChannelMessage::Fetch { fetch, reply });
     let gone = || FetchError::Unreachable("the channel is not connected".into());
-    let within = host.policy.fetch_max;
-    host.peers.channels.call_within(within, ask).await.unwrap_or_else(|| Err(gone()))?;
-    let (user, file, folder) = (host.container_user, file.clone(), of_message);
-    let settle = move || settle(&half, &folder, &file, user);
+    host.peers.channels.call_within(host.policy.fetch_max, ask).await.ok_or_else(gone)??;
+    let (owner, file) = (host.container_user, file.clone());
+    let settle = move || settle(&half, &of_message, &file, owner);
     store::on_disk(&*host.gate, settle).await.map_err(FetchError::Write)
 }
 
 /// Gives a fetched file its name and lets the container read it.
-fn settle(
-    half: &Path,
-    folder: &Path,
-    file: &PendingFile,
-    user: Option<(u32, u32)>,
-) -> io::Result<Fetched> {
+fn settle(half: &Path, folder: &Path, file: &PendingFile, owner: Owner) -> io::Result<Fetched> {
     let mut head = Vec::new();
     let opened = fs::File::open(half)?;
     let bytes = opened.metadata()?.len();
-    opened.take(HEAD_BYTES).read_to_end(&mut head)?;
+    (&opened).take(HEAD_BYTES).read_to_end(&mut head)?;
     let sniffed = sniff(&head).map(|it| it.0);
     let mime = sniffed.unwrap_or(&file.attachment.mime).to_owned();
     let number = usize::try_from(file.ordinal).unwrap_or(0) + 1;
@@ -109,10 +98,7 @@ fn settle(
     // Two files of a message may have the same name.
     let name = if file.ordinal == 0 { shown } else { format!("{number}-{shown}") };
     let path = folder.join(&name);
-    fs::set_permissions(half, fs::Permissions::from_mode(0o444))?;
-    if let Some((uid, gid)) = user {
-        chown(half, Some(uid), Some(gid))?;
-    }
+    hand_over(&opened, 0o444, owner)?;
     fs::set_permissions(folder, fs::Permissions::from_mode(0o755))?;
     fs::rename(half, &path)?;
     let path = format!("{FILES}/{}/{name}", file.message);

@@ -2,7 +2,6 @@
 //! a message never waits long behind it.
 
 use domain::plain::chain;
-use store::SessionRows;
 use tracing::{debug, warn};
 
 use super::{SessionError, SessionMessage, SessionState};
@@ -12,8 +11,7 @@ impl SessionState {
     pub(super) async fn prune(&mut self) -> Result<(), SessionError> {
         self.make_folders().await?;
         let cutoffs = crate::keeping::cutoffs(self.host()).await?;
-        let prune = move |it: &SessionRows<'_>| it.prune(cutoffs);
-        match self.store.write("prune", prune).await {
+        match self.store.write("prune", move |it| it.prune(cutoffs)).await {
             Ok(0) => {}
             Ok(rows) => {
                 debug!(rows, "old rows are gone");
@@ -23,7 +21,7 @@ impl SessionState {
             Err(err) if err.is_permanent() => return Err(err.into()),
             Err(err) => warn!(why = chain(&err), "old rows are left for another day"),
         }
-        self.store.read(|it: &SessionRows<'_>| it.prune_leftovers()).await?;
+        self.store.read(|it| it.prune_leftovers()).await?;
         let (id, now) = (self.id(), self.now());
         self.host().central.write("note a pruning", move |it| it.set_pruned(id, now)).await?;
         Ok(())

@@ -5,7 +5,6 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use domain::Incarnation;
@@ -20,6 +19,7 @@ use tokio::time::{sleep, timeout};
 use tracing::debug;
 use vault::Caller;
 
+use super::container::mounts;
 use super::wakeups::Wakeups;
 use crate::host::Host;
 
@@ -37,11 +37,9 @@ const MODEL_STREAM_MAX: Duration = Duration::from_hours(6);
 
 #[derive(Debug)]
 pub(super) struct Link {
-    incarnation: Incarnation,
-    /// Counts the notifications; each notify stream forwards that it changed.
-    notify: watch::Sender<u64>,
-    /// Notify streams that are open.
-    notify_streams: Arc<AtomicUsize>,
+    pub(super) incarnation: Incarnation,
+    /// Each notify stream that is open has a receiver, and forwards that it changed.
+    notify: watch::Sender<()>,
     /// Aborted on drop.
     _streams: JoinSet<()>,
 }
@@ -51,16 +49,13 @@ impl Link {
         host: &Arc<Host>,
         row: &SessionRow,
         incarnation: Incarnation,
-        mounts: Mounts,
         wakeups: Arc<Wakeups>,
     ) -> Result<Self, SandboxError> {
+        let mounts = mounts(host, row, incarnation);
         let carrier = host.sandbox.link(&mounts).await?;
-        let (notify, notifications) = watch::channel(0);
+        let notify = watch::Sender::new(());
         let caller = Caller { session: row.id, agent: row.agent.to_string() };
-        let notify_streams = Arc::new(AtomicUsize::new(0));
-        let open = Arc::clone(&notify_streams);
-        let ends =
-            Ends { host: Arc::clone(host), caller, notifications, wakeups, notify_streams: open };
+        let ends = Ends { host: Arc::clone(host), caller, notify: notify.clone(), wakeups };
         let mut streams = JoinSet::new();
         let (host, row) = (Arc::clone(host), row.clone());
         streams.spawn(async move {
@@ -71,20 +66,16 @@ impl Link {
                 () = accept(carrier, mounts, ends) => {}
             }
         });
-        Ok(Self { incarnation, notify, notify_streams, _streams: streams })
-    }
-
-    pub(super) fn incarnation(&self) -> Incarnation {
-        self.incarnation
+        Ok(Self { incarnation, notify, _streams: streams })
     }
 
     pub(super) fn is_connected(&self) -> bool {
-        self.notify_streams.load(Ordering::Relaxed) != 0
+        self.notify.receiver_count() != 0
     }
 
     /// Tells the runner to look at its database.
     pub(super) fn notify_runner(&self) {
-        self.notify.send_modify(|it| *it += 1);
+        self.notify.send_replace(());
     }
 }
 
@@ -92,9 +83,8 @@ impl Link {
 struct Ends {
     host: Arc<Host>,
     caller: Caller,
-    notifications: watch::Receiver<u64>,
+    notify: watch::Sender<()>,
     wakeups: Arc<Wakeups>,
-    notify_streams: Arc<AtomicUsize>,
 }
 
 async fn accept(mut carrier: Box<dyn Carrier>, mounts: Mounts, ends: Ends) {
@@ -122,13 +112,7 @@ async fn accept(mut carrier: Box<dyn Carrier>, mounts: Mounts, ends: Ends) {
 async fn serve(mut stream: Box<dyn Stream>, ends: Ends) {
     let Ok(Ok(header)) = timeout(HEADER_WITHIN, read_line(&mut stream)).await else { return };
     match Header::parse(&header) {
-        Some(Header::Notify) => {
-            let open = Arc::clone(&ends.notify_streams);
-            if open.fetch_add(1, Ordering::Relaxed) < NOTIFY_STREAMS_MAX {
-                serve_notify(stream, ends).await;
-            }
-            open.fetch_sub(1, Ordering::Relaxed);
-        }
+        Some(Header::Notify) => serve_notify(stream, ends).await,
         Some(Header::Model) => {
             let served = ends.host.egress.serve(ends.caller, Box::new(stream));
             let _ = timeout(MODEL_STREAM_MAX, served).await;
@@ -137,14 +121,18 @@ async fn serve(mut stream: Box<dyn Stream>, ends: Ends) {
     }
 }
 
-async fn serve_notify(stream: Box<dyn Stream>, mut ends: Ends) {
+async fn serve_notify(stream: Box<dyn Stream>, ends: Ends) {
+    // Of two that come at once for the last place none may get it; a runner connects again.
+    let mut notifications = ends.notify.subscribe();
+    if NOTIFY_STREAMS_MAX < ends.notify.receiver_count() {
+        return;
+    }
     let (reading, mut writing) = split(stream);
-    let listens = ends.wakeups.read(reading);
-    let notifications = async {
+    let forwards = async {
         // The runner may have started after a notification.
         loop {
             if writing.write_all(Notification::Look.as_line().as_bytes()).await.is_err()
-                || ends.notifications.changed().await.is_err()
+                || notifications.changed().await.is_err()
             {
                 return;
             }
@@ -152,8 +140,8 @@ async fn serve_notify(stream: Box<dyn Stream>, mut ends: Ends) {
     };
     tokio::select! {
         biased;
-        () = listens => {}
-        () = notifications => {}
+        () = ends.wakeups.read(reading) => {}
+        () = forwards => {}
     }
 }
 

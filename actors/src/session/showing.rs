@@ -30,17 +30,14 @@ pub(super) struct Shown {
     drafts: bool,
 }
 
-impl Shown {
-    fn is_over(since: Option<Instant>, wait: Duration) -> bool {
-        since.is_none_or(|it| wait <= it.elapsed())
-    }
+fn has_passed(since: Option<Instant>, wait: Duration) -> bool {
+    since.is_none_or(|it| wait <= it.elapsed())
 }
 
 impl SessionState {
     pub(super) async fn perform_status(&mut self, message: MessageSeq) -> Result<(), SessionError> {
         let now = self.now();
-        self.shown.line = Some(Instant::now());
-        self.shown.drafts = false;
+        (self.shown.line, self.shown.drafts) = (Some(Instant::now()), false);
         let text = notice::working(Duration::ZERO);
         let show = move |it: &SessionRows<'_>| it.show_status(message, Duration::ZERO, &text, now);
         self.store.write("a status line", show).await?;
@@ -50,11 +47,10 @@ impl SessionState {
     /// What the container said since it was last asked. Returns whether to look at its database.
     pub(super) async fn take_wakeups(&mut self) -> Result<bool, SessionError> {
         let said = self.wakeups.take();
-        let is_sign = said.progress || said.tool.is_some() || said.background.is_some();
         let is_over = said.background.is_some();
+        let is_sign = said.progress || said.tool.is_some() || is_over;
         if let Some(runs) = said.background {
-            let since = self.background.unwrap_or_else(Instant::now);
-            self.background = runs.then_some(since);
+            self.background = runs.then(|| self.background.unwrap_or_else(Instant::now));
         }
         if let Some(tool) = said.tool {
             self.tool = tool;
@@ -69,26 +65,22 @@ impl SessionState {
 
     /// The provider gave a sign of life.
     async fn take_progress(&mut self) -> Result<(), SessionError> {
-        if self.host().stops.is_closed(self.args.row.id, &self.args.row.agent) {
+        if self.is_closed() {
             return Ok(()); // A notification from before it was cut.
         }
         self.last_sign = Instant::now();
         self.last_event = self.last_sign;
-        if Shown::is_over(self.shown.typing, TYPING_EVERY) {
+        if has_passed(self.shown.typing, TYPING_EVERY) {
             self.shown.typing = Some(self.last_sign);
             if let Some(chat) = self.last_from.clone().or_else(|| self.args.row.chat.clone()) {
                 let working = ChannelMessage::Working(chat.clone());
                 self.host().peers.channels.cast(ChannelsMessage::To(chat, working));
             }
         }
-        if !self.shown.drafts
-            && self.shown.line.is_some()
-            && Shown::is_over(self.shown.line, CLOCK_EVERY)
-        {
+        if !self.shown.drafts && self.shown.line.is_some_and(|it| CLOCK_EVERY <= it.elapsed()) {
             self.shown.line = Some(Instant::now());
             let now = self.now();
-            let line = self.store.read(|it| it.shown_status()).await?;
-            if let Some((since, to, target)) = line {
+            if let Some((since, to, target)) = self.store.read(|it| it.shown_status()).await? {
                 self.show_draft(to, target, notice::working(now.since(since)));
             }
         }
@@ -97,21 +89,16 @@ impl SessionState {
 
     async fn take_draft(&mut self, message: MessageSeq, text: String) -> Result<(), SessionError> {
         self.take_progress().await?;
-        if text.trim().is_empty()
-            || self.host().stops.is_closed(self.args.row.id, &self.args.row.agent)
-            || !Shown::is_over(self.shown.line, DRAFT_EVERY)
-        {
+        if text.trim().is_empty() || self.is_closed() || !has_passed(self.shown.line, DRAFT_EVERY) {
             return Ok(());
         }
-        let owner = self.store.read(move |it| it.line_owner(message)).await?;
-        let Some(owner) = owner else { return self.begin_draft(message, text).await };
-        let line = self.store.read(move |it| it.status_line(owner)).await?;
+        let line = self.store.read(move |it| it.draft_line(message)).await?;
+        let Some(line) = line else { return self.begin_draft(message, text).await };
         let Some((to, target)) = line else {
             return Ok(()); // It is on its way.
         };
-        self.shown.line = Some(Instant::now());
-        self.shown.drafts = true;
-        let limit = self.render_caps_of(&to.channel).text;
+        (self.shown.line, self.shown.drafts) = (Some(Instant::now()), true);
+        let limit = self.host().caps_of(&to.channel).text;
         self.show_draft(to, target, notice::draft(&text, limit));
         Ok(())
     }
@@ -124,13 +111,10 @@ impl SessionState {
     /// The first piece of a long answer becomes the line.
     async fn begin_draft(&mut self, message: MessageSeq, text: String) -> Result<(), SessionError> {
         let channel = self.store.read(move |it| it.channel_of(message)).await?;
-        let Some(render_caps) = channel.map(|it| self.render_caps_of(&it)).filter(|it| it.edits)
-        else {
-            return Ok(());
-        };
-        let (now, text) = (self.now(), notice::draft(&text, render_caps.text));
-        self.shown.line = Some(Instant::now());
-        self.shown.drafts = true;
+        let caps = channel.map(|it| self.host().caps_of(&it));
+        let Some(caps) = caps.filter(|it| it.edits) else { return Ok(()) };
+        let (now, text) = (self.now(), notice::draft(&text, caps.text));
+        (self.shown.line, self.shown.drafts) = (Some(Instant::now()), true);
         let show = move |it: &SessionRows<'_>| it.show_status(message, DRAFT_AFTER, &text, now);
         self.store.write("a status line", show).await?;
         Ok(())

@@ -6,14 +6,13 @@ use std::time::Duration;
 use domain::SessionId;
 use domain::link::Tool;
 use domain::message::Address;
-use domain::outgoing::RenderCaps;
-use domain::session::{Container, Effect, View, decide, next_look};
+use domain::session::{Effect, Mailbox, View, decide, next_look};
 use domain::time::Timestamp;
 use ractor::{ActorRef, RpcReplyPort};
 use store::{PendingFile, SessionDb, SessionRows, Snapshot, Unimported};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, timeout};
-use tracing::{debug, info};
+use tokio::time::Instant;
+use tracing::{debug, info, warn};
 
 use super::container::Seen;
 use super::link::Link;
@@ -29,10 +28,8 @@ use crate::sweep::SweepMessage;
 
 /// Rounds of one look; `decide` comes to rest within fewer.
 const ROUNDS_MAX: usize = 16;
-/// How long a graceful stop waits for calls under way.
-const FINISH_MAX: Duration = Duration::from_secs(8);
 /// Delay after a passing failure.
-const SOON: Duration = Duration::from_secs(1);
+pub(super) const SOON: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 pub struct SessionState {
@@ -47,7 +44,7 @@ pub struct SessionState {
     pub(super) watch: JoinSet<()>,
     /// A file is being fetched, a request passed on.
     pub(super) fetching: bool,
-    forwarding: bool,
+    pub(super) forwarding: bool,
     pub(super) request_pace: Pace,
     next_file: Option<PendingFile>,
     /// What the last look found new, until it is imported.
@@ -70,7 +67,8 @@ pub struct SessionState {
     /// Messages from the parent; see [`SessionsMessage::Resting`].
     pub(super) seen: u64,
     pub(super) folders_made: bool,
-    why: Option<String>,
+    /// What is the matter, for `status` only.
+    pub(super) why: Option<String>,
     /// Its folders took more than they may; to be looked at before the next start.
     pub(super) full: bool,
 }
@@ -123,11 +121,14 @@ impl SessionState {
         self.args.host.clock.now()
     }
 
+    /// Whether nothing may happen here right now; see [`crate::stops::StopGate::is_closed`].
+    pub(super) fn is_closed(&self) -> bool {
+        self.host().stops.is_closed(self.id(), &self.args.row.agent)
+    }
+
     pub(super) async fn take(&mut self, message: SessionMessage) -> Result<(), SessionError> {
         while let Some(ended) = self.calls.try_join_next() {
-            if let Err(err) = ended {
-                return Err(SessionError::Call(err));
-            }
+            ended.map_err(SessionError::Call)?;
         }
         match message {
             SessionMessage::Woken { from } => {
@@ -162,9 +163,9 @@ impl SessionState {
                     return Ok(());
                 }
             }
-            SessionMessage::Sandbox(report) => self.take_report(report).await?,
+            SessionMessage::Sandbox(report) => self.take_report(report).await,
             SessionMessage::Fetched(fetched) => self.take_fetched(*fetched).await?,
-            SessionMessage::RequestForwarded { seq, ok } => self.end_forwarding(seq, ok),
+            SessionMessage::RequestForwarded { ok } => self.end_forwarding(ok),
         }
         self.reconcile().await
     }
@@ -191,7 +192,8 @@ impl SessionState {
                 changed |= self.perform(effect).await?;
             }
             if !changed {
-                self.arm(&view, now);
+                // For what nothing else may cause.
+                self.look_in(next_look(&view, &self.host().policy.session, now));
                 return Ok(());
             }
         }
@@ -206,12 +208,18 @@ impl SessionState {
         if posted {
             self.notify_runner();
         }
-        self.note_mailbox(&snapshot.mailbox);
-        let stop_phase = self.stop_phase(&snapshot);
+        // Said once, in the log and for `nanoclaw status`.
+        if let Mailbox::Damaged(why) = &snapshot.mailbox
+            && self.why.as_ref() != Some(why)
+        {
+            warn!(why, "what the container wrote is damaged");
+            self.why = Some(why.clone());
+        }
+        let stop_phase = self.stop_phase(&snapshot.stop_state);
         let Snapshot { news, mailbox, mut waiting, undelivered, launches, .. } = snapshot;
         for message in &mut waiting {
             // Where nothing can be changed in place there is nothing to show.
-            message.status |= !self.render_caps_of(&message.channel).edits;
+            message.status |= !self.host().caps_of(&message.channel).edits;
         }
         self.news = news;
         let file = snapshot.file.filter(|_| !self.fetching);
@@ -265,7 +273,7 @@ impl SessionState {
             Effect::RecordExit(incarnation) => self.record_exit(incarnation),
             Effect::RecordStop(incarnation) => self.record_stop(incarnation),
             Effect::Quarantine => return self.quarantine().await,
-            Effect::ApplyStop => drop(self.apply_stop().await?),
+            Effect::ApplyStop => self.apply_stop().await?,
             Effect::NotifyRunner => {
                 self.notify_runner();
                 return Ok(false);
@@ -289,10 +297,7 @@ impl SessionState {
             Effect::Tell { message } => {
                 self.store.write("a notice", move |it| it.tell(message, now)).await?;
             }
-            Effect::Rest => {
-                self.rest().await?;
-                return Ok(false);
-            }
+            Effect::Rest => return self.rest().await.map(|()| false),
         }
         Ok(true)
     }
@@ -306,12 +311,12 @@ impl SessionState {
         let id = self.id();
         // A listing from before its container went may have counted it again.
         self.host().container_slots.release(id);
-        if !self.store.write("asleep", |it: &SessionRows<'_>| it.fall_asleep()).await? {
+        if self.store.write("asleep", |it| it.fall_asleep()).await? {
+            // The parent refuses if something is on its way here; then that message looks again.
+            let _ = self.args.parent.cast(SessionsMessage::Resting { id, seen: self.seen });
+        } else {
             let _ = self.myself.cast(SessionMessage::Look);
-            return Ok(());
         }
-        // The parent refuses if something is on its way here; then that message looks again.
-        let _ = self.args.parent.cast(SessionsMessage::Resting { id, seen: self.seen });
         Ok(())
     }
 
@@ -322,42 +327,12 @@ impl SessionState {
         }
     }
 
-    /// How to write for a platform.
-    pub(super) fn render_caps_of(&self, channel: &str) -> RenderCaps {
-        self.host().registration(channel).map(|it| it.caps.render_caps()).unwrap_or_default()
-    }
-
-    /// Sets the timer for the next look that nothing else may cause.
-    fn arm(&mut self, view: &View, now: Timestamp) {
-        self.look_in(next_look(view, &self.host().policy.session, now));
-    }
-
     pub(super) fn look_again_soon(&mut self) {
         self.look_in(Some(SOON));
     }
 
     fn look_in(&mut self, wait: Option<Duration>) {
-        if let Some(old) = self.timer.take() {
-            old.abort();
-        }
-        self.timer = wait.map(|it| self.myself.send_after(it, || SessionMessage::Look));
-    }
-
-    /// Lets calls under way end.
-    pub(super) async fn finish_calls(&mut self) {
-        let calls = &mut self.calls;
-        let all = async { while calls.join_next().await.is_some() {} };
-        // What does not end in time is found by the next incarnation.
-        let _ = timeout(FINISH_MAX, all).await;
-    }
-
-    /// Remembered for `status` only.
-    pub(super) fn explain(&mut self, why: Option<String>) {
-        self.why = why;
-    }
-
-    pub(super) fn why(&self) -> Option<&String> {
-        self.why.as_ref()
+        self.timer = wait.map(|it| Timer(self.myself.send_after(it, || SessionMessage::Look)));
     }
 
     async fn report(&mut self, reply: RpcReplyPort<SessionStatus>) -> Result<(), SessionError> {
@@ -372,26 +347,12 @@ impl SessionState {
             id: self.id().to_string(),
             agent: self.args.row.agent.to_string(),
             chat: self.args.row.shares(),
-            container: self.container_word().into(),
+            container: <&str>::from(self.container.as_container(Duration::ZERO)).into(),
             linked: self.link.as_ref().is_some_and(Link::is_connected),
             waiting: count(snapshot.waiting.len()),
             undelivered: count(undelivered.len()),
             why: self.why.clone(),
         });
         Ok(())
-    }
-
-    pub(super) fn container_word(&self) -> &'static str {
-        match self.container.as_container(Duration::ZERO) {
-            Container::Unknown { .. } => "unknown",
-            Container::Absent => "absent",
-            Container::Busy => "busy",
-            Container::Running { .. } => "running",
-            Container::Exited { .. } => "exited",
-        }
-    }
-
-    pub(super) fn set_forwarding(&mut self, forwarding: bool) {
-        self.forwarding = forwarding;
     }
 }

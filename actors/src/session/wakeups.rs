@@ -93,21 +93,20 @@ impl Wakeups {
             }
             // Lines that are here already belong to the same wake-up.
             if !lines.buffer().contains(&b'\n') {
-                let from = self.locked().next();
-                sleep_until(from).await;
+                sleep_until(self.next()).await;
             }
         }
     }
 
+    /// When the next line may be read.
+    fn next(&self) -> Instant {
+        let mut heard = self.locked();
+        let cost = heard.cost.max(INTERVAL);
+        heard.pace.next(cost)
+    }
+
     fn locked(&self) -> MutexGuard<'_, Heard> {
         self.heard.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Heard {
-    /// When the next line may be read.
-    fn next(&mut self) -> Instant {
-        self.pace.next(self.cost.max(INTERVAL))
     }
 }
 

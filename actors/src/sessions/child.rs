@@ -46,14 +46,8 @@ pub(super) enum Phase {
 impl Child {
     pub(super) fn new(row: SessionRow) -> Self {
         let phase = Phase::Restarting { after: Duration::ZERO };
-        Self {
-            row,
-            phase,
-            budget: RestartBudget::default(),
-            handed: 0,
-            queue: Vec::new(),
-            removal: None,
-        }
+        let budget = RestartBudget::default();
+        Self { row, phase, budget, handed: 0, queue: Vec::new(), removal: None }
     }
 
     pub(super) fn is(&self, id: ActorId) -> bool {
@@ -113,10 +107,10 @@ impl Child {
         }
     }
 
-    /// The same child again, when it ended in peace and somebody asked for it.
-    pub(super) fn into_successor(self) -> Option<Self> {
-        let phase = Phase::Restarting { after: Duration::ZERO };
-        (!self.queue.is_empty()).then_some(Self { phase, ..self })
+    /// It ended in peace: whether it starts again, because somebody asked for it.
+    pub(super) fn ended(&mut self) -> bool {
+        self.phase = Phase::Restarting { after: Duration::ZERO };
+        !self.queue.is_empty()
     }
 
     /// Decides what follows from a failure.
@@ -128,8 +122,7 @@ impl Child {
     ) -> &Phase {
         let needs_somebody =
             err.downcast_ref::<SessionError>().is_some_and(SessionError::is_permanent);
-        let verdict = self.budget.record(policy.restarts, now);
-        self.phase = match verdict {
+        self.phase = match self.budget.record(policy.restarts, now) {
             Verdict::Restart { after } if !needs_somebody => Phase::Restarting { after },
             Verdict::Restart { .. } | Verdict::GiveUp => {
                 let why = format!("this conversation is out of service: {}", chain(&*err));

@@ -2,11 +2,10 @@
 
 use domain::AgentName;
 use domain::message::{Address, Author, ChatInfo, Incoming};
-use domain::plain::chain;
 use domain::session_key::{ChatId, SessionMode, session_key};
-use domain::task::{FireKey, TaskState};
+use domain::task::{FireKey, TaskRun, TaskState};
 use schedule::local;
-use store::{CentralStore, ChatRow, Handover, SessionRow, StoreError, TaskMessage};
+use store::{CentralStore, ChatRow, Handover, StoreError, TaskMessage};
 use tracing::info;
 
 use crate::host::Host;
@@ -28,60 +27,53 @@ impl Lane {
 
 /// What is to be done with a slot.
 enum Route {
-    /// Its agent is stopped; it stays until that is over.
-    Waits,
+    Goes(Box<ChatRow>, SessionMode),
     /// It can never arrive.
     Ends(&'static str),
     /// The same, and its task will never come again.
     Cancels(&'static str),
-    Goes(Box<ChatRow>, SessionMode),
 }
 
-/// Brings a slot to its session and notes that it has it. Doing it again changes nothing.
-pub(super) async fn hand_over(host: &Host, handover: Handover) -> Result<(), String> {
-    let key = handover.fire.key;
-    match route(host, &handover).await.map_err(|err| chain(&err))? {
-        Route::Waits => Ok(()),
-        Route::Ends(why) => end(host, key, why, false).await.map_err(|err| chain(&err)),
-        Route::Cancels(why) => end(host, key, why, true).await.map_err(|err| chain(&err)),
-        Route::Goes(chat, mode) => {
-            let row = session(host, &handover, mode).await.map_err(|err| chain(&err))?;
-            let Some(row) = row else { return Ok(()) };
-            let message = message(host, &handover, *chat);
-            let target = (row, SessionCommand::Task(Box::new(message)));
-            storing::store(host, vec![target], None).await.map_err(|err| chain(&err))
-        }
+/// Brings a slot to its session and notes that it has it. Doing it again changes nothing. That of a
+/// stopped agent stays until that is over.
+pub(super) async fn hand_over(host: &Host, handover: Handover) -> Result<(), StoreError> {
+    let (task, key) = (&handover.task.task, handover.fire.key);
+    if host.stops.is_stopped(&task.agent) {
+        return Ok(());
     }
+    let (agent, chat) = (task.agent.clone(), task.chat);
+    let (chat, mode) = match host.central.read(move |it| route(it, &agent, chat)).await? {
+        Route::Goes(chat, mode) => (chat, mode),
+        Route::Ends(why) => return end(host, key, why, false).await,
+        Route::Cancels(why) => return end(host, key, why, true).await,
+    };
+    let chosen = session_key(mode, &task.agent, task.chat, task.thread.as_deref());
+    let (fixed, now) = (task.session, host.clock.now());
+    let settle = move |it: &mut CentralStore| it.settle_fire_session(key, &chosen, fixed, now);
+    // It may have gone on meanwhile.
+    let row = host.central.write("the session of a fire", settle).await?;
+    let Some(row) = row else { return Ok(()) };
+    let message = message(host, &handover, *chat);
+    storing::store(host, vec![(row, SessionCommand::Task(Box::new(message)))], None).await
 }
 
-async fn route(host: &Host, handover: &Handover) -> Result<Route, StoreError> {
-    let (agent, chat) = (handover.task.task.agent.clone(), handover.task.task.chat);
-    if host.stops.is_stopped(&agent) {
-        return Ok(Route::Waits);
+fn route(central: &CentralStore, agent: &AgentName, chat: ChatId) -> Result<Route, StoreError> {
+    if central.agent(agent)?.is_none() {
+        return Ok(Route::Cancels("its agent was removed"));
     }
-    host.central
-        .read(move |central| {
-            if central.agent(&agent)?.is_none() {
-                return Ok(Route::Cancels("its agent was removed"));
-            }
-            let Some(row) = central.chat_by_id(chat)? else {
-                return Ok(Route::Cancels("its chat is gone"));
-            };
-            if row.denied_at.is_some() {
-                return Ok(Route::Ends("its chat is to be left alone"));
-            }
-            let wired = central.wirings_of(chat)?.into_iter().find(|it| it.wiring.agent == agent);
-            if let Some(wired) = wired {
-                return Ok(Route::Goes(Box::new(row), wired.wiring.session_mode));
-            }
-            let granted = central.destinations_of(&agent)?.iter().any(|it| it.chat == chat);
-            Ok(if granted {
-                Route::Goes(Box::new(row), SessionMode::PerThread)
-            } else {
-                Route::Ends("its agent may not write to its chat any more")
-            })
-        })
-        .await
+    let Some(row) = central.chat_by_id(chat)?.map(Box::new) else {
+        return Ok(Route::Cancels("its chat is gone"));
+    };
+    if row.denied_at.is_some() {
+        return Ok(Route::Ends("its chat is to be left alone"));
+    }
+    if let Some(wired) = central.wirings_of(chat)?.iter().find(|it| it.wiring.agent == *agent) {
+        return Ok(Route::Goes(row, wired.wiring.session_mode));
+    }
+    Ok(match central.destinations_of(agent)?.iter().any(|it| it.chat == chat) {
+        true => Route::Goes(row, SessionMode::PerThread),
+        false => Route::Ends("its agent may not write to its chat any more"),
+    })
 }
 
 async fn end(
@@ -102,20 +94,6 @@ async fn end(
     Ok(())
 }
 
-/// `None` when the slot has gone on meanwhile.
-async fn session(
-    host: &Host,
-    handover: &Handover,
-    mode: SessionMode,
-) -> Result<Option<SessionRow>, StoreError> {
-    let (fire, task, now) = (handover.fire.key, &handover.task.task, host.clock.now());
-    let key = session_key(mode, &task.agent, task.chat, task.thread.as_deref());
-    let fixed = task.session;
-    let settle =
-        move |central: &mut CentralStore| central.settle_fire_session(fire, &key, fixed, now);
-    host.central.write("the session of a fire", settle).await
-}
-
 fn message(host: &Host, handover: &Handover, chat: ChatRow) -> TaskMessage {
     let (key, task) = (handover.fire.key, &handover.task.task);
     let from = Address { thread: task.thread.clone(), ..chat.address };
@@ -128,12 +106,13 @@ fn message(host: &Host, handover: &Handover, chat: ChatRow) -> TaskMessage {
         text: task.prompt.clone(),
         ..Incoming::default()
     };
-    TaskMessage {
+    let run = TaskRun {
         key,
         due: local(key.slot, &task.zone),
         late_by: host.clock.now().since(key.slot),
         missed: handover.missed,
         script: task.script.clone(),
-        message,
-    }
+        found: None,
+    };
+    TaskMessage { run, message }
 }

@@ -17,7 +17,6 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use domain::outgoing::TextLimit;
 use tokio::net::UnixListener;
-use tokio::sync::mpsc;
 
 use self::client::Clients;
 use self::sink::CliSink;
@@ -28,9 +27,6 @@ use crate::{Account, Adapter, Caps, ChannelError, Connection, Registration};
 pub const NAME: &str = "cli";
 /// The name of the socket in the run directory.
 pub const SOCKET: &str = "cli.sock";
-
-/// Events that clients may have sent ahead of the host's commits; then they have to wait.
-const EVENTS_AHEAD_MAX: usize = 256;
 
 #[derive(Debug)]
 struct Cli;
@@ -58,9 +54,8 @@ impl Adapter for Cli {
         let listener =
             bind().map_err(|err: std::io::Error| ChannelError::Unreachable(err.into()))?;
         let clients = Arc::new(Clients::new(account.name.clone()));
-        let (events, inbox) = mpsc::channel(EVENTS_AHEAD_MAX);
-        let source = CliSource::new(listener, Arc::clone(&clients), events, inbox);
-        Ok(Connection { source: Box::new(source), sink: Arc::new(CliSink::new(clients)) })
+        let source = CliSource::new(listener, Arc::clone(&clients));
+        Ok(Connection { source: Box::new(source), sink: Arc::new(CliSink { clients }) })
     }
 }
 

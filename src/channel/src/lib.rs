@@ -20,12 +20,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 pub use domain::continuity::Gap;
 use domain::message::{Address, Click, Incoming};
+pub use domain::outgoing::Caps;
 use domain::outgoing::Content;
 use tokio::io::AsyncWrite;
 
 pub use crate::pulse::{Pulse, Sign};
 pub use crate::registry::{
-    Account, Adapter, Caps, Connection, ExposeSecret, Registration, SecretString, registration,
+    Account, Adapter, Connection, ExposeSecret, Registration, SecretString, registration,
     registrations,
 };
 

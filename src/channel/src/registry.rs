@@ -4,72 +4,13 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
-use domain::outgoing::{RenderCaps, TextLimit};
+use domain::outgoing::Caps;
 use domain::time::Timestamp;
 pub use secrecy::{ExposeSecret, SecretString};
 
 use crate::{ChannelError, Pulse, Sink, Source};
-
-/// What a platform can do; fixed per adapter. The host renders everything else in plain text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Caps {
-    /// The longest text of one message.
-    pub text: TextLimit,
-    /// Only the person who owns this host can write here.
-    pub owner_only: bool,
-    pub buttons: bool,
-    pub edits: bool,
-    pub reactions: bool,
-    /// The platform says when the bot is meant; else only the trigger word does.
-    pub mentions: bool,
-    pub threads: bool,
-    /// The largest file that can be sent, in bytes; 0 where none can.
-    pub file_bytes_max: u64,
-    /// Nothing can be sent there; answers go to the conversation's last other chat.
-    pub mute: bool,
-    /// The longest time without a sign of life that is normal; `None` where there is no platform on
-    /// the other side that could fall silent.
-    pub alive_every: Option<Duration>,
-    /// Set where an account needs a credential; says what it is, for the prompt that asks for it.
-    pub credential: Option<&'static str>,
-}
-
-impl Caps {
-    /// A platform that takes text of at most this length, and nothing else.
-    #[must_use]
-    pub const fn plain(text: TextLimit) -> Self {
-        Self {
-            text,
-            owner_only: false,
-            buttons: false,
-            edits: false,
-            reactions: false,
-            mentions: false,
-            threads: false,
-            file_bytes_max: 0,
-            mute: false,
-            alive_every: None,
-            credential: None,
-        }
-    }
-}
-
-impl Caps {
-    #[must_use]
-    pub const fn render_caps(&self) -> RenderCaps {
-        RenderCaps {
-            text: self.text,
-            buttons: self.buttons,
-            edits: self.edits,
-            reactions: self.reactions,
-            file_bytes_max: self.file_bytes_max,
-            mute: self.mute,
-        }
-    }
-}
 
 /// One account on a platform.
 #[derive(Clone, Debug)]

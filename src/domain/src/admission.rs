@@ -16,7 +16,8 @@ use std::cmp::Reverse;
 use strum::{EnumString, IntoStaticStr, VariantArray};
 
 use crate::AgentName;
-use crate::engage::{By, Engage, EngageView, Engagement, engages, says_trigger};
+use crate::agent::AgentGroup;
+use crate::engage::{By, Engage, EngageView, Engagement, engages, says_trigger, trigger_of};
 use crate::people::{Access, Handle, Standing, access};
 use crate::time::Timestamp;
 
@@ -31,7 +32,7 @@ pub struct AdmissionView<'a> {
     /// The agents that the chat is wired to, in any order, each once.
     pub wirings: &'a [WiringView<'a>],
     /// Every agent there is.
-    pub agents: &'a [AgentView<'a>],
+    pub agents: &'a [AgentGroup],
     pub now: Timestamp,
 }
 
@@ -62,13 +63,6 @@ pub struct MessageView<'a> {
     pub in_thread: bool,
     /// The agent that was asked for by name; only looked at where `owner_only` holds.
     pub to_agent: Option<&'a str>,
-}
-
-#[derive(Clone, Copy, Debug)]
-pub struct AgentView<'a> {
-    pub name: &'a AgentName,
-    /// What it is called by, see [`crate::engage::trigger_of`].
-    pub trigger: &'a str,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -194,9 +188,9 @@ fn asked(view: &AdmissionView<'_>) -> Result<Option<AgentName>, String> {
     let Some(text) = view.message.to_agent.filter(|_| view.chat.owner_only) else {
         return Ok(None);
     };
-    let name = AgentName::parse(text).ok().filter(|it| view.agents.iter().any(|a| a.name == it));
+    let name = AgentName::parse(text).ok().filter(|it| view.agents.iter().any(|a| a.name == *it));
     let Some(name) = name else {
-        let all = names(view.agents.iter().map(|it| it.name));
+        let all = names(view.agents.iter().map(|it| &it.name));
         return Err(format!("there is no agent `{text}`; there is {all}"));
     };
     let wired = || view.wirings.iter().map(|it| it.agent);
@@ -231,7 +225,10 @@ fn wire(view: &AdmissionView<'_>, asked: Option<AgentName>) -> Admission {
 /// A chat that belongs to no agent: what is not meant for the bot leaves no trace.
 fn unwired(view: &AdmissionView<'_>) -> Admission {
     let message = &view.message;
-    let called = || view.agents.iter().any(|it| says_trigger(message.text, it.trigger));
+    let called = || {
+        let mut triggers = view.agents.iter().map(|it| trigger_of(&it.name, it.trigger.as_deref()));
+        triggers.any(|it| says_trigger(message.text, &it))
+    };
     if view.chat.is_group && !message.mentioned && !called() {
         return Admission::default();
     }

@@ -52,18 +52,17 @@ impl fmt::Debug for Code {
     }
 }
 
-/// The code that a message consists of, alone or behind one of `mentions` (what the bot is called on
-/// the platform, as `@bot`), `/start`, `/pair` or `pair`.
+/// The code that a message consists of, alone or behind `/start`, `/pair` or `pair`. A platform's
+/// mention, as `@bot`, may stand in front of that.
 #[must_use]
-pub fn code_in(text: &str, mentions: &[&str]) -> Option<Code> {
-    let mut words = text.split_whitespace();
+pub fn code_in(text: &str) -> Option<Code> {
+    let mut words = text.split_whitespace().peekable();
+    words.next_if(|it| it.starts_with('@'));
     match (words.next(), words.next(), words.next()) {
         (Some(code), None, None) => Code::parse(code),
         (Some(before), Some(code), None) => {
-            let before = before.to_lowercase();
-            let known = matches!(before.as_str(), "/start" | "/pair" | "pair");
-            let called = mentions.iter().any(|it| it.to_lowercase() == before);
-            if known || called { Code::parse(code) } else { None }
+            let known = matches!(before.to_lowercase().as_str(), "/start" | "/pair" | "pair");
+            if known { Code::parse(code) } else { None }
         }
         _ => None,
     }
@@ -85,8 +84,6 @@ pub struct PairingView<'a> {
     pub sender_wrong: u32,
     /// Wrong codes of all senders within [`ALL_SPAN`].
     pub all_wrong: u32,
-    /// What the bot is called on the platform.
-    pub mentions: &'a [&'a str],
 }
 
 /// What a message means for pairing. The caller writes it down before it answers.
@@ -108,7 +105,7 @@ pub enum Attempt {
 #[must_use]
 pub fn attempt(view: &PairingView<'_>, text: &str, now: Timestamp) -> Attempt {
     let left = SENDER_WRONG_MAX.saturating_sub(view.sender_wrong);
-    let Some(code) = code_in(text, view.mentions).filter(|_| 0 < left) else {
+    let Some(code) = code_in(text).filter(|_| 0 < left) else {
         return Attempt::NotACode;
     };
     // A clock that stepped back closes codes, it never makes one live longer.
@@ -168,14 +165,13 @@ mod tests {
     use proptest::prelude::*;
 
     const NOW: Timestamp = Timestamp(1_000_000_000);
-    const MENTIONS: &[&str] = &["@NanoBot", "<@77>"];
 
     fn open(id: i64, number: u32) -> OpenCode {
         OpenCode { id, code: Code::from_random(number), expires_at: NOW + CODE_LIFE }
     }
 
     fn tried(codes: &[OpenCode], sender_wrong: u32, text: &str, now: Timestamp) -> Attempt {
-        let view = PairingView { codes, sender_wrong, all_wrong: 0, mentions: MENTIONS };
+        let view = PairingView { codes, sender_wrong, all_wrong: 0 };
         attempt(&view, text, now)
     }
 
@@ -185,12 +181,13 @@ mod tests {
             "000042",
             " 000042\n",
             "@nanobot 000042",
-            "<@77> 000042",
+            "@other 000042",
+            "@nanobot pair 000042",
             "/start 000042",
             "/pair  000042",
             "Pair 000042",
         ] {
-            assert_eq!(code_in(good, MENTIONS), Some(Code(42)), "{good}");
+            assert_eq!(code_in(good), Some(Code(42)), "{good}");
         }
         for bad in [
             "",
@@ -199,15 +196,15 @@ mod tests {
             "+00042",
             "000 042",
             "my code is 000042",
-            "@other 000042",
+            "<@77> 000042",
             "000042 please",
             "/start",
             "/startx 000042",
-            "@nanobot pair 000042",
+            "@nanobot @other 000042",
             "０００042",
             "000042.",
         ] {
-            assert_eq!(code_in(bad, MENTIONS), None, "{bad}");
+            assert_eq!(code_in(bad), None, "{bad}");
         }
     }
 
@@ -233,7 +230,7 @@ mod tests {
     fn many_accounts_are_slowed_down_together() {
         let codes = [open(1, 42)];
         let tried = |all_wrong, text| {
-            let view = PairingView { codes: &codes, sender_wrong: 0, all_wrong, mentions: &[] };
+            let view = PairingView { codes: &codes, sender_wrong: 0, all_wrong };
             attempt(&view, text, NOW)
         };
         assert_eq!(tried(ALL_WRONG_MAX - 1, "999999"), Attempt::Wrong { left: 4 });

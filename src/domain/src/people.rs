@@ -88,6 +88,15 @@ impl Role {
         }
     }
 
+    /// The agent that it is about; `None` is all of them.
+    #[must_use]
+    pub fn agent(&self) -> Option<&str> {
+        match self {
+            Self::Owner => None,
+            Self::Admin { of } => of.as_ref().map(AgentName::as_str),
+        }
+    }
+
     /// # Errors
     /// When there is no such role, or an owner is to be one of a single agent.
     pub fn parse(word: &str, of: Option<AgentName>) -> Result<Self, BadRole> {

@@ -5,6 +5,8 @@ mod typed;
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use crate::AgentName;
 use crate::ids::written;
 use crate::outgoing::{BUTTON_DATA_BYTES_MAX, BUTTON_LABEL_CHARS_MAX, BUTTONS_MAX, Button};
@@ -20,7 +22,7 @@ pub struct QuestionId(pub i64);
 written!(QuestionId, "");
 
 /// One thing that can be chosen.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Opt {
     /// What people see.
     pub label: String,

@@ -12,6 +12,8 @@
 
 use std::time::Duration;
 
+use strum::IntoStaticStr;
+
 use self::looks::{Wait, start_at};
 use crate::time::{Timestamp, backoff};
 use crate::waits::{ProviderWait, WaitClass};
@@ -87,8 +89,9 @@ pub struct Waiting {
 }
 
 /// What the sandbox says, as far as this process knows. Durations are measured by a clock that
-/// does not jump.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// does not jump. Its words are what `nanoclaw status` shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Container {
     /// The engine does not answer, and is asked again after so long.
     Unknown {

@@ -53,6 +53,23 @@ pub enum Scope {
     Agent(AgentName),
 }
 
+impl Scope {
+    /// The one agent that it is about, if it is not about all.
+    #[must_use]
+    pub fn agent(&self) -> Option<&AgentName> {
+        match self {
+            Self::All => None,
+            Self::Agent(name) => Some(name),
+        }
+    }
+
+    /// Whether it is about an agent.
+    #[must_use]
+    pub fn concerns(&self, agent: &AgentName) -> bool {
+        self.agent().is_none_or(|it| it == agent)
+    }
+}
+
 /// What a stop found in one conversation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]

@@ -149,11 +149,12 @@ impl fmt::Display for Missed {
 
 crate::as_text!(Missed);
 
-/// What the runner knows of the task that sent a message.
+/// What the runner knows of the task that sent a message. Stored as JSON: after the first release a field
+/// that is added needs a default.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskRun {
     pub key: FireKey,
-    /// Its slot as people there write it; empty where nobody wrote it down.
+    /// Its slot as people there write it.
     pub due: String,
     /// How long after its slot it was handed over.
     pub late_by: Duration,

@@ -3,7 +3,6 @@
 //! Wiring only; what is wired lives in the crates below.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use actors::container_slots::ContainerSlots;
@@ -44,9 +43,8 @@ pub(crate) async fn run(layout: &Layout) -> anyhow::Result<()> {
     let _lock = crate::lock::take(layout)?;
     crate::limits::set();
     let (host, vault) = wire(layout)?;
-    let host = Arc::new(host);
-    let asked = Arc::new(AtomicBool::new(false));
-    let args = RootArgs { host, admin: true, asked_to_stop: Arc::clone(&asked) };
+    let peers = host.peers.clone();
+    let args = RootArgs { host: Arc::new(host), admin: true };
     let (root, mut ended) =
         Actor::spawn(None, RootSupervisor, args).await.context("the tree did not start")?;
     info!(version = env!("CARGO_PKG_VERSION"), pid = std::process::id(), "ready");
@@ -59,7 +57,7 @@ pub(crate) async fn run(layout: &Layout) -> anyhow::Result<()> {
         }
     }
     vault.commit_refusals().await;
-    if asked.load(Ordering::SeqCst) {
+    if peers.is_stopping() {
         return Ok(());
     }
     Err(fail("the host failed too often and gave up", "see `nanoclaw logs`"))

@@ -158,12 +158,12 @@ fn set(
     }
     match denied {
         Some(true) => {
-            store.deny_chat(chat.id, *now)?;
+            store.set_denied(chat.id, Some(*now))?;
             said.push("everything in it is ignored from now on".to_owned());
             undo.push("--undeny".to_owned());
         }
         Some(false) => {
-            store.undeny_chat(chat.id)?;
+            store.set_denied(chat.id, None)?;
             said.push("it is no longer ignored".to_owned());
             undo.push("--deny".to_owned());
         }

@@ -5,7 +5,7 @@ use domain::AgentName;
 use domain::people::Role;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use store::{CentralStore, PersonRow, Revoked, RoleRow};
+use store::{CentralStore, PersonRow, Removed, RoleRow};
 
 use crate::caller::{beyond, mine};
 use crate::command::{Command, Context};
@@ -129,7 +129,7 @@ fn list(view: &View) -> Output {
     let text = listed(["WHO", "ROLE"], rows, none);
     let value = |row: &RoleRow| {
         let (user, role) = (row.person.to_string(), row.role.as_str());
-        json!({ "user": user, "name": row.name, "role": role, "agent": scope(&row.role) })
+        json!({ "user": user, "name": row.name, "role": role, "agent": row.role.agent() })
     };
     Output::new(text, Value::Array(view.roles.iter().map(value).collect()))
 }
@@ -143,30 +143,23 @@ fn grant(person: &PersonRow, role: &Role, store: &mut CentralStore) -> Result {
 
 fn revoke(person: &PersonRow, role: &Role, store: &mut CentralStore) -> Result {
     let text = match store.revoke(person.id, role)? {
-        Revoked::Yes => format!("{} is no longer {}", who(person), role_text(role)),
-        Revoked::NotHeld => {
+        Removed::Yes => format!("{} is no longer {}", who(person), role_text(role)),
+        Removed::NotThere => {
             return Err(refused(
                 format!("{} is not {}", who(person), role_text(role)),
                 "see `nanoclaw roles list`",
             ));
         }
-        Revoked::LastOwner => return Err(last_owner(person)),
+        Removed::LastOwner => return Err(last_owner(person)),
     };
     Ok(Output::new(text, value(person, role)).undo(undo("grant", person, role)))
 }
 
 fn undo(operation: &str, person: &PersonRow, role: &Role) -> String {
-    let agent = scope(role).map(|it| format!(" --agent {it}")).unwrap_or_default();
+    let agent = role.agent().map(|it| format!(" --agent {it}")).unwrap_or_default();
     format!("roles {operation} {} {}{agent}", person.id, role.as_str())
 }
 
 fn value(person: &PersonRow, role: &Role) -> Value {
-    json!({ "user": person.id.to_string(), "role": role.as_str(), "agent": scope(role) })
-}
-
-fn scope(role: &Role) -> Option<&str> {
-    match role {
-        Role::Owner => None,
-        Role::Admin { of } => of.as_ref().map(AgentName::as_str),
-    }
+    json!({ "user": person.id.to_string(), "role": role.as_str(), "agent": role.agent() })
 }

@@ -3,7 +3,6 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use actors::container_slots::ContainerSlots;
@@ -51,8 +50,6 @@ pub struct TestHost {
     pub root: ActorRef<RootMessage>,
     pub crash: Arc<Crash>,
     pub host: Arc<Host>,
-    /// See [`RootArgs::asked_to_stop`].
-    pub asked_to_stop: Arc<AtomicBool>,
 }
 
 impl World {
@@ -111,14 +108,9 @@ impl World {
         let central = self.install();
         let host = Arc::new(self.host(&crash, registrations, &central));
         drop(central);
-        let asked_to_stop = Arc::new(AtomicBool::new(false));
-        let args = RootArgs {
-            host: Arc::clone(&host),
-            admin: false,
-            asked_to_stop: Arc::clone(&asked_to_stop),
-        };
+        let args = RootArgs { host: Arc::clone(&host), admin: false };
         let (root, _) = Actor::spawn(None, RootSupervisor, args).await.unwrap();
-        TestHost { root, crash, host, asked_to_stop }
+        TestHost { root, crash, host }
     }
 
     fn host(
@@ -221,8 +213,17 @@ impl TestHost {
         call!(self.root, |reply| RootMessage::Shutdown(Some(reply))).unwrap();
     }
 
-    pub async fn child(&self, role: Role) -> Option<ActorCell> {
-        call!(self.root, RootMessage::Cell, role).unwrap()
+    /// The last incarnation of a child of the root, where its siblings find it.
+    pub fn child(&self, role: Role) -> Option<ActorCell> {
+        let peers = &self.host.peers;
+        match role {
+            Role::Sessions => peers.sessions.get().map(|it| it.get_cell()),
+            Role::Approvals => peers.approvals.get().map(|it| it.get_cell()),
+            Role::Router => peers.router.get().map(|it| it.get_cell()),
+            Role::Channels => peers.channels.get().map(|it| it.get_cell()),
+            Role::Sweep => peers.sweep.get().map(|it| it.get_cell()),
+            Role::Admin => None,
+        }
     }
 }
 

@@ -72,8 +72,7 @@ impl MinimalHost {
             container_user: None,
             peers,
         });
-        let args =
-            RootArgs { host: Arc::clone(&host), admin: false, asked_to_stop: Arc::default() };
+        let args = RootArgs { host: Arc::clone(&host), admin: false };
         let (root, _) = Actor::spawn(None, RootSupervisor, args).await.unwrap();
         (host, root)
     }

@@ -14,7 +14,6 @@ pub(crate) mod events;
 pub(crate) mod heard;
 mod lanes;
 mod pairing;
-mod pending_messages;
 mod people;
 mod pruning;
 mod questions;
@@ -42,26 +41,22 @@ use rusqlite_migration::{M, Migrations};
 
 pub use self::access::Unasked;
 pub use self::accounts::AccountRow;
-pub use self::chats::{ChatRow, Moved};
-pub use self::dead_letters::{DeadLetterRow, UnreportedDeadLetters};
+pub use self::chats::ChatRow;
+pub use self::dead_letters::UnreportedDeadLetters;
 pub use self::destinations::DestinationRow;
 pub use self::dropped::DroppedRow;
 pub use self::events::EventRow;
 pub use self::lanes::LaneHead;
-pub use self::pairing::{
-    Guesses, NewPairing, Paired, PairingId, PairingRole, PairingRow, PairingUse,
-};
+pub use self::pairing::{Guesses, NewPairing, PairingId, PairingRole, PairingRow};
 pub use self::people::{Linked, PersonRow, Removed, Unlinked};
 pub use self::questions::{
     CARD_KEY, CardRow, Put, Question, QuestionKind, QuestionRow, QuestionState,
 };
-pub use self::roles::{DenialRow, MemberRow, Revoked, RoleRow};
+pub use self::roles::{DenialRow, MemberRow, RoleRow};
 pub use self::secrets::SealedRow;
 pub use self::sessions::SessionRow;
 pub(crate) use self::tasks::ends;
-pub use self::tasks::{
-    Decided, DueTask, FireRow, Handover, Task, TaskEdit, TaskFilter, TaskRow, UnreadableTask,
-};
+pub use self::tasks::{Decided, FireRow, Handover, Task, TaskEdit, TaskRow, UnreadableTask};
 pub use self::watch::Announce;
 use self::watch::OutboxWatch;
 pub use self::wirings::{Wired, Wiring};
@@ -79,7 +74,7 @@ static MIGRATIONS: LazyLock<Migrations<'_>> = LazyLock::new(|| Migrations::new(v
 #[derive(Debug)]
 pub struct CentralStore {
     pub(crate) conn: Connection,
-    layout: Layout,
+    pub(crate) layout: Layout,
     outbox: OutboxWatch,
 }
 

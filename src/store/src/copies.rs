@@ -26,27 +26,18 @@ const BUSY_WAIT: Duration = Duration::from_secs(10);
 /// When the file cannot be read, or the copy not be written.
 pub fn copy_database(from: &Path, to: &Path) -> Result<(), StoreError> {
     let source = open_read_only(from).map_err(StoreError::open(from))?;
-    copy(&source, to)
-}
-
-fn copy(source: &Connection, to: &Path) -> Result<(), StoreError> {
     let run = || -> rusqlite::Result<()> {
         let mut target = Connection::open(to)?;
         source.busy_timeout(BUSY_WAIT)?;
-        if Backup::new(source, &mut target)?.step(PAGES)? != StepResult::Done {
-            return Err(busy_error());
+        if Backup::new(&source, &mut target)?.step(PAGES)? != StepResult::Done {
+            let busy = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY);
+            let why = "another program holds the database all the time";
+            return Err(rusqlite::Error::SqliteFailure(busy, Some(why.to_owned())));
         }
         // A copy is one file. Its owner sets the journal again when it opens it.
         target.pragma_update(None, "journal_mode", "DELETE")
     };
     run().map_err(StoreError::query("copy a database"))
-}
-
-fn busy_error() -> rusqlite::Error {
-    rusqlite::Error::SqliteFailure(
-        rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY),
-        Some("another program holds the database all the time".to_owned()),
-    )
 }
 
 /// What a copy of the central database names.

@@ -11,6 +11,7 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::iter::{once, repeat_with};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -235,10 +236,7 @@ impl<T> Shared<T> {
         f: impl FnOnce(&mut T) -> Result<R, StoreError>,
     ) -> Result<R, StoreError> {
         let mut slot = self.writer();
-        let mut store = match slot.take() {
-            Some(store) => store,
-            None => (self.open)()?,
-        };
+        let mut store = slot.take().map_or_else(&self.open, Ok)?;
         let out = f(&mut store);
         *slot = Some(store);
         out
@@ -249,10 +247,7 @@ impl<T> Shared<T> {
         f: impl FnOnce(&mut T) -> Result<R, StoreError>,
     ) -> Result<R, StoreError> {
         let kept = self.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let mut reader = match kept {
-            Some(reader) => reader,
-            None => (self.open)()?,
-        };
+        let mut reader = kept.map_or_else(&self.open, Ok)?;
         let out = f(&mut reader);
         self.readers.lock().unwrap_or_else(PoisonError::into_inner).push(reader);
         out
@@ -286,11 +281,7 @@ impl<T: Store> Shared<T> {
     /// One commit for all of a batch.
     fn run(&self, batch: Vec<Job<T>>) {
         let mut slot = self.writer();
-        let opened = match slot.take() {
-            Some(store) => Ok(store),
-            None => (self.open)(),
-        };
-        let mut store = match opened {
+        let mut store = match slot.take().map_or_else(&self.open, Ok) {
             Ok(store) => store,
             Err(err) => return refuse(batch, err),
         };
@@ -334,27 +325,24 @@ fn step<T: Store>(store: &mut T, job: Job<T>) -> Told {
     told
 }
 
-/// The first caller hears the cause; the others that it hit them too.
 fn tell(all: Vec<Told>, committed: Result<(), StoreError>) {
-    let mut cause = committed.err();
-    let failed = cause.as_ref().map(StoreError::shared);
-    for told in all {
-        match (cause.take(), &failed) {
-            (Some(err), _) => told(Err(err)),
-            (None, Some(failed)) => told(Err(failed.shared())),
-            (None, None) => told(Ok(())),
-        }
+    match committed {
+        Ok(()) => all.into_iter().for_each(|told| told(Ok(()))),
+        Err(err) => all.into_iter().zip(spread(err)).for_each(|(told, err)| told(Err(err))),
     }
 }
 
 fn refuse<T>(batch: Vec<Job<T>>, err: StoreError) {
-    let shared = err.shared();
-    let mut cause = Some(err);
-    for job in batch {
-        let err = cause.take().unwrap_or_else(|| shared.shared());
+    for (job, err) in batch.into_iter().zip(spread(err)) {
         let (_, told) = job(Err(err));
         told(Ok(()));
     }
+}
+
+/// The first caller hears the cause; the others that it hit them too.
+fn spread(err: StoreError) -> impl Iterator<Item = StoreError> {
+    let shared = err.shared();
+    once(err).chain(repeat_with(move || shared.shared()))
 }
 
 fn execute<T: Store>(store: &T, sql: &str) -> Result<(), StoreError> {

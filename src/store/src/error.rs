@@ -162,7 +162,7 @@ impl StoreError {
         Self::Undone { op: "a write", cause: self.to_string() }
     }
 
-    /// A file that cannot be made, or kept to this user.
+    /// A file that cannot be made, removed, or kept to this user.
     pub(crate) fn private(path: &Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_owned();
         move |err| Self::Open { path, source: rusqlite::Error::ToSqlConversionFailure(err.into()) }

@@ -23,12 +23,11 @@ mod session;
 mod step;
 
 pub use crate::central::{
-    AccountRow, Announce, CARD_KEY, CardRow, CentralStore, ChatRow, DeadLetterRow, Decided,
-    DenialRow, DestinationRow, DroppedRow, DueTask, EventRow, FireRow, Guesses, Handover, LaneHead,
-    Linked, MemberRow, Moved, NewPairing, Paired, PairingId, PairingRole, PairingRow, PairingUse,
-    PersonRow, Put, Question, QuestionKind, QuestionRow, QuestionState, Removed, Revoked, RoleRow,
-    SealedRow, SessionRow, Task, TaskEdit, TaskFilter, TaskRow, Unasked, Unlinked, UnreadableTask,
-    UnreportedDeadLetters, Wired, Wiring,
+    AccountRow, Announce, CARD_KEY, CardRow, CentralStore, ChatRow, Decided, DenialRow,
+    DestinationRow, DroppedRow, EventRow, FireRow, Guesses, Handover, LaneHead, Linked, MemberRow,
+    NewPairing, PairingId, PairingRole, PairingRow, PersonRow, Put, Question, QuestionKind,
+    QuestionRow, QuestionState, Removed, RoleRow, SealedRow, SessionRow, Task, TaskEdit, TaskRow,
+    Unasked, Unlinked, UnreadableTask, UnreportedDeadLetters, Wired, Wiring,
 };
 pub use crate::db::{Db, Store, on_disk};
 pub use crate::error::StoreError;

@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::StoreError;
 use crate::open::{Journal, cache_little, open};
-use crate::row::{json_column, list, only, row, run};
+use crate::row::{Json, json_column, list, only, row, run};
 use crate::step::atomically;
 
 static MIGRATIONS: LazyLock<Migrations<'_>> = LazyLock::new(|| {
@@ -71,7 +71,12 @@ pub(crate) struct RunnerFacts {
     pub(crate) state: BTreeMap<String, String>,
 }
 
-json_column!(Item, RunnerFacts);
+json_column!(Item);
+// As the central database has them.
+row!(RunnerFacts {
+    newest, stopped_incarnation, imported_seq, imported_wait, state, waiting_from;
+    known, destinations
+});
 
 /// All that a mailbox holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -134,10 +139,7 @@ impl InboundBox {
 
     fn try_post(&mut self, content: &MailboxContent) -> Result<(), StoreError> {
         let kept = self.posted.take().filter(|it| Some(it.inode) == inode(&self.path));
-        let posted = match kept {
-            Some(posted) => posted,
-            None => open_box(&self.path)?,
-        };
+        let posted = kept.map_or_else(|| open_box(&self.path), Ok)?;
         atomically(&posted.conn, |conn| write(conn, posted.content.as_ref(), content))
             .map_err(StoreError::query("post to a mailbox"))?;
         self.posted = Some(posted);
@@ -155,18 +157,14 @@ impl InboundBox {
         self.posted = None;
         let journal = self.path.with_extension("db-journal");
         for path in [&journal, &self.path] {
-            match fs::remove_file(path) {
-                Ok(()) => {}
-                Err(err) if err.kind() == ErrorKind::NotFound => {}
-                Err(err) => return Err(StoreError::open(path)(to_sqlite(err))),
+            if let Err(err) = fs::remove_file(path)
+                && err.kind() != ErrorKind::NotFound
+            {
+                return Err(StoreError::private(path)(err));
             }
         }
         Ok(())
     }
-}
-
-fn to_sqlite(err: std::io::Error) -> rusqlite::Error {
-    rusqlite::Error::ToSqlConversionFailure(Box::new(err))
 }
 
 fn open_box(path: &Path) -> Result<Posted, StoreError> {
@@ -215,7 +213,8 @@ fn write(
 
 /// What the runner has to know, from the connection of the runner.
 pub(crate) fn facts(conn: &Connection) -> rusqlite::Result<RunnerFacts> {
-    only(conn, "SELECT value FROM fact WHERE name = ?1", [FACTS])
+    let Json(facts) = only(conn, "SELECT value FROM fact WHERE name = ?1", [FACTS])?;
+    Ok(facts)
 }
 
 /// The messages that wait, oldest first.

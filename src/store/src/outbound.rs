@@ -22,6 +22,7 @@ use rusqlite::Connection;
 
 use self::checked::{broken, broken_text, limit_steps};
 use self::private::{Found, Stamp};
+use self::rows::{NAME_BYTES_MAX, WORD_BYTES_MAX, bounded};
 use crate::outbox::PartKind;
 use crate::row::{list, list_as, read};
 
@@ -69,20 +70,16 @@ impl Unimported {
 
     /// The messages that are files, with their paths as the agent names them.
     pub(crate) fn files(&self) -> Vec<(OutSeq, String)> {
-        let file = |(message, _): &(Outbound, PartKind)| match &message.form {
-            Form::File(name) => Some((message.seq, name.clone())),
-            Form::Text
-            | Form::Edit(_)
-            | Form::Reaction(_)
-            | Form::Question { .. }
-            | Form::Admin => None,
+        let file = |(message, _): &(Outbound, PartKind)| {
+            let Form::File(name) = &message.form else { return None };
+            Some((message.seq, name.clone()))
         };
         self.messages.iter().filter_map(file).collect()
     }
 }
 
 /// What the host knows already.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ImportCursor {
     /// The last message and the last wait that were imported.
     pub(crate) message: OutSeq,
@@ -200,7 +197,7 @@ fn messages(
         if BYTES_MAX < bytes {
             return Ok((messages, false));
         }
-        let message = rows::message(read(row).map_err(broken)?);
+        let message: (Outbound, PartKind) = read(row).map_err(broken)?;
         last = in_order(last, message.0.seq.0)?;
         messages.push(message);
     }
@@ -221,9 +218,10 @@ fn claims(
     from: MessageSeq,
     known: &ImportCursor,
 ) -> Result<Vec<Claim>, Mailbox> {
-    let columns = rows::claim_columns();
+    let (outcome, reason) = (bounded("outcome", WORD_BYTES_MAX), bounded("reason", NAME_BYTES_MAX));
     let sql = format!(
-        "SELECT {columns} FROM claims WHERE message >= ?1 AND incarnation > ?2 AND incarnation <= ?3
+        "SELECT message, incarnation, reply, cost, {outcome}, {reason} FROM claims
+         WHERE message >= ?1 AND incarnation > ?2 AND incarnation <= ?3
          ORDER BY message, incarnation LIMIT {CLAIMS_MAX}"
     );
     let range = [from.0, known.stopped_incarnation.0, known.launched.0];
@@ -241,8 +239,10 @@ fn claims(
 }
 
 fn waits(conn: &Connection, after: i64) -> Result<Vec<Waits>, Mailbox> {
-    let columns = rows::wait_columns();
-    let sql = format!("SELECT {columns} FROM waits WHERE id > ?1 ORDER BY id LIMIT {MESSAGES_MAX}");
+    let class = bounded("class", WORD_BYTES_MAX);
+    let sql = format!(
+        "SELECT id, message, until, {class} FROM waits WHERE id > ?1 ORDER BY id LIMIT {MESSAGES_MAX}"
+    );
     let waits: Vec<Waits> = list(conn, &sql, [after]).map_err(broken)?;
     waits.iter().try_fold(after, |last, it| in_order(last, it.id))?;
     Ok(waits)

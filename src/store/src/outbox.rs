@@ -16,16 +16,13 @@ use domain::outgoing::{Card, Content, FileOut};
 use domain::time::Timestamp;
 use domain::words;
 use domain::{MessageSeq, OutSeq, SessionId};
-use rusqlite::{Connection, params};
+use rusqlite::params;
 use strum::{EnumString, IntoStaticStr, VariantArray};
 
-use self::columns::{Columns, Raw};
+use self::columns::{Raw, columns};
 use crate::reasons::STOPPED;
-use crate::row::{self, FromRow, enum_column, is_there, list, one, run};
+use crate::row::{self, FromRow, enum_column, one, run};
 use crate::session::Scope;
-
-/// Longer waits were asked for by a platform.
-const BACKOFF_MAX_MS: i64 = 60_000;
 
 /// How final a part is for the messages that it answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr, EnumString, VariantArray)]
@@ -143,8 +140,12 @@ pub(crate) fn add(
     origin: Option<Origin>,
     now: Timestamp,
 ) -> rusqlite::Result<bool> {
-    let columns = Columns::of(&part.content)?;
-    let to = &part.to;
+    let NewPart { key, to, reply_to, kind, content } = part;
+    let Address { channel, account, chat, thread } = to;
+    let (form, text, target, file, buttons) = columns(content)?;
+    let (key, kind) = (&key.0, kind.as_str());
+    let out_seq = origin.and_then(|it| it.out_seq).map(|it| it.0);
+    let cause = origin.map(|it| it.cause.0);
     // What answers a message whose answer may be known already is a repetition, perhaps.
     let sql = "INSERT INTO part (session, key, out_seq, cause, channel, account, chat, thread,
              reply_to, kind, form, text, target, file, buttons, state, changed_at, created_at, was_uncertain)
@@ -153,32 +154,10 @@ pub(crate) fn add(
                             WHERE m.session = ?1 AND m.seq = ?4), 0))
          ON CONFLICT DO NOTHING";
     let values = params![
-        tx.session,
-        part.key.0,
-        origin.and_then(|it| it.out_seq).map(|it| it.0),
-        origin.map(|it| it.cause.0),
-        to.channel,
-        to.account,
-        to.chat,
-        to.thread,
-        part.reply_to,
-        part.kind.as_str(),
-        columns.form,
-        columns.text,
-        columns.target,
-        columns.file,
-        columns.buttons,
-        now.0
+        tx.session, key, out_seq, cause, channel, account, chat, thread, reply_to, kind, form,
+        text, target, file, buttons, now.0
     ];
     Ok(run(&tx, sql, values)? == 1)
-}
-
-/// The unfinished parts of a session; what is held for quiet hours is left out.
-pub(crate) fn open_parts(scope: Scope<'_>) -> rusqlite::Result<Vec<PartView>> {
-    let sql = "SELECT key, state, retry_at, changed_at FROM part
-               WHERE session = ?1 AND state NOT IN ('sent', 'dead') AND quiet IS NOT 'held'
-                   AND said_with IS NULL ORDER BY id";
-    list(&scope, sql, [scope.session])
 }
 
 /// Key, state, wait and last change.
@@ -196,9 +175,12 @@ impl FromRow for PartView {
     }
 }
 
-/// The session of a row; `None` where the host wrote it outside of any session.
-pub(crate) fn session_id(column: i64) -> Option<SessionId> {
-    (column != 0).then_some(SessionId(column))
+impl FromRow for HostKey {
+    fn read(columns: &mut row::Columns<'_>) -> rusqlite::Result<Self> {
+        let (session, part): (SessionId, _) = columns.next()?;
+        // The host wrote it outside of any session.
+        Ok(Self { session: Some(session).filter(|it| *it != SessionId(0)), part })
+    }
 }
 
 /// Commits, with the caller's transaction, that a part is being sent. `None` when it is finished
@@ -218,12 +200,11 @@ pub(crate) fn claim(
     let found: Option<(ClaimedPart, Raw, _)> = one(&tx, sql, params![tx.session, key.0])?;
     let Some((mut part, raw, uncertain_attempts)) = found else { return Ok(None) };
     if let Some(why) = exhausted(uncertain_attempts) {
-        give_up(tx, key, &Verdict::Dead { why }, now)?;
+        give_up(tx, key, &why, now)?;
         return Ok(None);
     }
     let Some(content) = raw.content(tx, root)? else {
-        let verdict = Verdict::Dead { why: "the message that it changes was not sent".into() };
-        give_up(tx, key, &verdict, now)?;
+        give_up(tx, key, "the message that it changes was not sent", now)?;
         return Ok(None);
     };
     part.0.content = content;
@@ -236,9 +217,10 @@ pub(crate) fn claim(
 /// Without its content and what else it answers.
 impl FromRow for ClaimedPart {
     fn read(columns: &mut row::Columns<'_>) -> rusqlite::Result<Self> {
-        let (session, key): (i64, PartKey) = columns.next()?;
+        let host_key: HostKey = columns.next()?;
+        let key = host_key.part.clone();
         Ok(Self(SentPart {
-            host_key: HostKey { session: session_id(session), part: key.clone() },
+            host_key,
             to: columns.next()?,
             content: Content::Text(String::new()),
             reply_to: columns.next()?,
@@ -261,7 +243,7 @@ pub(crate) fn conclude(
         Verdict::Sent { platform_id } => ("sent", 0, Some(platform_id), 0),
         Verdict::Unsent { retry_at, counts } => ("unsent", retry_at.0, None, i64::from(*counts)),
         Verdict::Uncertain { retry_at } => ("uncertain", retry_at.0, None, 0),
-        Verdict::Dead { .. } => return give_up(tx, key, verdict, now),
+        Verdict::Dead { why } => return give_up(tx, key, why, now),
     };
     // What was stopped meanwhile is not tried again.
     let sql = format!(
@@ -277,13 +259,7 @@ pub(crate) fn conclude(
 
 /// Gives a part up. A new text for a message that is gone becomes a message of its own first: what
 /// it says must not be lost with what it would have replaced.
-fn give_up(
-    tx: Scope<'_>,
-    key: &PartKey,
-    verdict: &Verdict,
-    now: Timestamp,
-) -> rusqlite::Result<()> {
-    let Verdict::Dead { why } = verdict else { return Ok(()) };
+fn give_up(tx: Scope<'_>, key: &PartKey, why: &str, now: Timestamp) -> rusqlite::Result<()> {
     let sql = format!(
         "UPDATE part SET form = 'text', target = NULL, buttons = NULL, state = 'ready',
                 retry_at = 0, tries = 0, misses = 0, uncertain_attempts = 0, reason = ?3, changed_at = ?4
@@ -297,19 +273,4 @@ fn give_up(
         run(&tx, sql, end)?;
     }
     Ok(())
-}
-
-/// Whether a part was given up.
-pub(crate) fn is_dead(tx: Scope<'_>, key: &PartKey) -> rusqlite::Result<bool> {
-    let sql = "SELECT 1 FROM part WHERE session = ?1 AND key = ?2 AND state = 'dead'";
-    is_there(&tx, sql, params![tx.session, key.0])
-}
-
-/// A chat can be reached again: what waits for it waits no longer, unless its platform asked for a
-/// long wait.
-pub(crate) fn reachable(conn: &Connection, chat: &Address) -> rusqlite::Result<()> {
-    let sql = "UPDATE part INDEXED BY part_chat SET retry_at = 0
-               WHERE channel = ?1 AND account = ?2 AND chat = ?3 AND state NOT IN ('sent', 'dead')
-                 AND state IN ('unsent', 'uncertain') AND retry_at - changed_at <= ?4";
-    run(conn, sql, params![chat.channel, chat.account, chat.chat, BACKOFF_MAX_MS]).map(drop)
 }

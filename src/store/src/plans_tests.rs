@@ -47,7 +47,7 @@ const OF_OPEN_ROWS: [&str; 12] = [
 ];
 
 /// Statements that may read a whole table, by words of theirs, and why.
-const MAY_SCAN: [(&str, &str); 14] = [
+const MAY_SCAN: [(&str, &str); 13] = [
     (
         "FROM dropped\n                 ORDER BY last_at DESC LIMIT -1",
         "keeps a table short: 5,000 rows",
@@ -60,8 +60,7 @@ const MAY_SCAN: [(&str, &str); 14] = [
     ),
     ("m.id = s.messaging_group  ORDER BY s.id", "every session for a command, `doctor` or a check"),
     ("SELECT count(*) FROM session", "a count for `status`"),
-    ("next_at FROM task ORDER BY id", "`doctor` and a list look for rows that cannot be read"),
-    ("FROM task WHERE true", "a list for a command; conditions are added to it"),
+    ("next_at FROM task ORDER BY id", "`doctor` and lists of commands"),
     ("SELECT id FROM session ORDER BY id", "a backup copies the files of each session"),
     ("WHERE 1 ORDER BY p.id DESC LIMIT", "ends after the newest thousand"),
     ("by, detail FROM event WHERE", "the newest that were asked for, for a command"),
@@ -72,7 +71,7 @@ const MAY_SCAN: [(&str, &str); 14] = [
 
 /// What a placeholder of a composed statement stands for, where it is no constant.
 /// `""` is a `{}`.
-const COMPOSED: [(&str, &str, &[&str]); 10] = [
+const COMPOSED: [(&str, &str, &[&str]); 13] = [
     ("central/access.rs", "", &["too-many-requests"]),
     ("central/events.rs", "which", &["true", "kind IN ('change', 'stop')"]),
     ("central/lanes.rs", "which", &["", "AND chat = ?3"]),
@@ -82,6 +81,11 @@ const COMPOSED: [(&str, &str, &[&str]); 10] = [
         &[
             "WHERE settled_at IS NULL ORDER BY asked_at, id",
             "ORDER BY settled_at IS NOT NULL, asked_at DESC, id LIMIT 100",
+            "WHERE id = ?1",
+            "WHERE id IN (SELECT question FROM question_card
+                 WHERE channel = ?1 AND account = ?2 AND chat = ?3)
+               AND (settled_at IS NULL OR ?4 <= settled_at)
+             ORDER BY asked_at DESC, id",
         ],
     ),
     ("central/sessions.rs", "filter", &["", "WHERE s.awake = 1", "WHERE s.messaging_group = ?1"]),
@@ -104,6 +108,9 @@ const COMPOSED: [(&str, &str, &[&str]); 10] = [
     ),
     // See `rows.rs` for which they are.
     ("outbound.rs", "columns", &["*"]),
+    ("outbound.rs", "outcome", &["outcome"]),
+    ("outbound.rs", "reason", &["reason"]),
+    ("outbound.rs", "class", &["class"]),
     ("outbound/checked.rs", "columns", &["*"]),
     ("outbound/history.rs", "name", &["name"]),
 ];

@@ -3,6 +3,8 @@
 //!
 //! [`row!`](crate::row::row) declares a struct's fields in that order, once for all queries.
 
+use std::error::Error;
+
 use domain::delivery::PartKey;
 use domain::message::Address;
 use domain::people::{Handle, PersonId};
@@ -46,16 +48,8 @@ impl Columns<'_> {
         T::read(self.row, self.row.as_ref().column_index(name)?)
     }
 
-    /// Whether the next column is NULL. It stays the next one.
-    pub(crate) fn is_null(&self) -> rusqlite::Result<bool> {
-        Ok(self.row.get_ref(self.next)? == ValueRef::Null)
-    }
-
     /// An error about the column that was read last.
-    pub(crate) fn bad<E>(&self, cause: E) -> rusqlite::Error
-    where
-        E: Into<Box<dyn std::error::Error + Send + Sync>>,
-    {
+    pub(crate) fn bad(&self, cause: impl Into<Box<dyn Error + Send + Sync>>) -> rusqlite::Error {
         bad(self.next.saturating_sub(1), cause)
     }
 }
@@ -69,10 +63,7 @@ impl<T: Column> FromRow for T {
 }
 
 /// An error about what a column holds.
-pub(crate) fn bad<E>(at: usize, cause: E) -> rusqlite::Error
-where
-    E: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
+pub(crate) fn bad(at: usize, cause: impl Into<Box<dyn Error + Send + Sync>>) -> rusqlite::Error {
     rusqlite::Error::FromSqlConversionFailure(at, Type::Text, cause.into())
 }
 
@@ -136,10 +127,10 @@ pub(crate) use json_column;
 /// A struct as a row: its fields in the order of the columns. Those after `;` are in no column and
 /// start as their types' defaults.
 macro_rules! row {
-    ($name:ty { $($field:ident),+ $(,)? $(; $rest:ident),* }) => {
+    ($name:ty { $($field:ident),+ $(,)? $(; $($rest:ident),+)? }) => {
         impl $crate::row::FromRow for $name {
             fn read(columns: &mut $crate::row::Columns<'_>) -> rusqlite::Result<Self> {
-                Ok(Self { $($field: columns.next()?,)+ $($rest: Default::default(),)* })
+                Ok(Self { $($field: columns.next()?,)+ $($($rest: Default::default(),)+)? })
             }
         }
     };
@@ -198,32 +189,34 @@ impl<T: DeserializeOwned> Column for Json<T> {
     }
 }
 
-impl Column for serde_json::Value {
-    fn read(row: &Row<'_>, at: usize) -> rusqlite::Result<Self> {
-        <Json<Self> as Column>::read(row, at).map(|it| it.0)
-    }
-}
+json_column!(serde_json::Value);
 
-/// Channel, account, chat and thread. Where a query has no thread it says NULL.
-impl FromRow for Address {
-    fn read(columns: &mut Columns<'_>) -> rusqlite::Result<Self> {
-        Ok(Self {
-            channel: columns.next()?,
-            account: columns.next()?,
-            chat: columns.next()?,
-            thread: columns.next()?,
-        })
-    }
-}
-
+// Where a query has no thread it says NULL.
+row!(Address { channel, account, chat, thread });
 row!(Handle { channel, id });
 
-/// Queries of a type on its connection, each named `op` for its error.
+/// Both or neither.
+impl<A: Column, B: Column> FromRow for Option<(A, B)> {
+    fn read(columns: &mut Columns<'_>) -> rusqlite::Result<Self> {
+        Ok(columns.next::<Option<A>>()?.zip(columns.next()?))
+    }
+}
+
+/// `None` where a query found no chat.
+impl FromRow for Option<Address> {
+    fn read(columns: &mut Columns<'_>) -> rusqlite::Result<Self> {
+        let (channel, account, chat): (Option<String>, Option<String>, Option<String>) =
+            columns.next()?;
+        let (found, thread) = (channel.zip(account).zip(chat), columns.next()?);
+        Ok(found.map(|((channel, account), chat)| Address { channel, account, chat, thread }))
+    }
+}
+
+/// The queries below as methods of a type, on its connection, each named `op` for its error.
 macro_rules! queries {
     ($name:ty, $conn:ident) => {
         impl $name {
-            /// Every row of a query.
-            fn list<T: FromRow>(
+            pub(crate) fn list<T: FromRow>(
                 &self,
                 op: &'static str,
                 sql: &str,
@@ -232,8 +225,7 @@ macro_rules! queries {
                 $crate::row::list(&self.$conn, sql, params).map_err(StoreError::query(op))
             }
 
-            /// The row of a query, if there is one.
-            fn one<T: FromRow>(
+            pub(crate) fn one<T: FromRow>(
                 &self,
                 op: &'static str,
                 sql: &str,
@@ -242,8 +234,7 @@ macro_rules! queries {
                 $crate::row::one(&self.$conn, sql, params).map_err(StoreError::query(op))
             }
 
-            /// The row of a query that has one.
-            fn only<T: FromRow>(
+            pub(crate) fn only<T: FromRow>(
                 &self,
                 op: &'static str,
                 sql: &str,
@@ -252,8 +243,7 @@ macro_rules! queries {
                 $crate::row::only(&self.$conn, sql, params).map_err(StoreError::query(op))
             }
 
-            /// Whether a query has a row.
-            fn is_there(
+            pub(crate) fn is_there(
                 &self,
                 op: &'static str,
                 sql: &str,
@@ -262,8 +252,7 @@ macro_rules! queries {
                 $crate::row::is_there(&self.$conn, sql, params).map_err(StoreError::query(op))
             }
 
-            /// One statement; how many rows it changed.
-            fn run(
+            pub(crate) fn run(
                 &self,
                 op: &'static str,
                 sql: &str,
@@ -311,17 +300,7 @@ pub(crate) fn only<T: FromRow>(
     sql: &str,
     params: impl Params,
 ) -> rusqlite::Result<T> {
-    only_as(conn, sql, params, T::read)
-}
-
-/// The row of a query that has one, read by `read`.
-pub(crate) fn only_as<T>(
-    conn: &Connection,
-    sql: &str,
-    params: impl Params,
-    read: impl Fn(&mut Columns<'_>) -> rusqlite::Result<T>,
-) -> rusqlite::Result<T> {
-    conn.prepare_cached(sql)?.query_row(params, |row| read(&mut Columns { row, next: 0 }))
+    conn.prepare_cached(sql)?.query_row(params, read)
 }
 
 /// Whether a query has a row.

@@ -8,7 +8,6 @@ mod inbox;
 mod outgoing;
 mod pruning;
 mod tools;
-mod waits;
 
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
@@ -16,6 +15,7 @@ use std::sync::LazyLock;
 use domain::cost::Cost;
 use domain::message::Outcome;
 use domain::time::Timestamp;
+use domain::waits::WaitClass;
 use domain::{Incarnation, MessageSeq};
 use rusqlite::{Connection, params};
 use rusqlite_migration::{M, Migrations};
@@ -37,6 +37,8 @@ pub(crate) const SCHEMA: &str = include_str!("../../../migrations/outbound/0001_
 
 static MIGRATIONS: LazyLock<Migrations<'_>> =
     LazyLock::new(|| Migrations::new(vec![M::up(SCHEMA)]));
+
+const READ: &str = "read the inbound mailbox";
 
 /// Kept by a runner that has read what its predecessor kept.
 const SEEDED: &str = "seeded";
@@ -94,7 +96,8 @@ impl RunnerStore {
         if self.state(SEEDED)?.is_some() {
             return Ok(());
         }
-        let Ok(kept) = self.read_inbound(|conn| mailbox::facts(conn).map(|it| it.state)) else {
+        let Ok(kept) = self.read_inbound(READ, |conn, _| mailbox::facts(conn).map(|it| it.state))
+        else {
             return Ok(());
         };
         let mut state: Vec<(&str, Option<&str>)> =
@@ -144,12 +147,10 @@ impl RunnerStore {
             if has_ended(tx, &end.messages, incarnation)? {
                 return Ok(());
             }
-            let reply = match (&end.text, end.messages.last()) {
-                (Some(text), Some(last)) => {
-                    Some(outgoing::add(tx, facts, &NewMessage::text(*last, text), kind, now)?.0)
-                }
-                _ => None,
-            };
+            let reply = end.text.as_ref().zip(end.messages.last()).map(|(text, last)| {
+                outgoing::add(tx, facts, &NewMessage::text(*last, text), kind, None, now)
+            });
+            let reply = reply.transpose()?.map(|it| it.0);
             let sql = "UPDATE claims SET outcome = ?3, reason = ?4, reply = ?5, cost = ?6
                        WHERE message = ?1 AND incarnation = ?2 AND outcome IS NULL";
             let (outcome, mut cost) = (end.outcome.as_str(), end.cost.map(Cost::micros));
@@ -157,6 +158,33 @@ impl RunnerStore {
                 let of = (message.0, incarnation.0);
                 run(tx, sql, params![of.0, of.1, outcome, end.reason, reply, cost.take()])?;
             }
+            set_state(tx, state)
+        })
+    }
+
+    /// Lets go of every message in hand, without an outcome: the host offers them again when the
+    /// wait is over. `until` is when the provider says that it goes on. `state` is stored with it, as
+    /// with the end of a turn.
+    ///
+    /// # Errors
+    /// When a database fails; then nothing changed.
+    pub fn wait(
+        &mut self,
+        class: WaitClass,
+        until: Option<Timestamp>,
+        state: &[(&str, Option<&str>)],
+    ) -> Result<(), StoreError> {
+        let incarnation = self.incarnation.0;
+        self.commit("a wait", |tx, facts| {
+            let sql = "INSERT INTO waits (id, message, incarnation, class, until)
+                       SELECT (SELECT max(coalesce(max(id), 0), ?4) + 1 FROM waits),
+                              message, incarnation, ?2, ?3
+                       FROM claims WHERE incarnation = ?1 AND outcome IS NULL
+                       ORDER BY message LIMIT 1";
+            let until = until.map(|it| it.0);
+            run(tx, sql, params![incarnation, class.as_str(), until, facts.imported_wait])?;
+            let sql = "DELETE FROM claims WHERE incarnation = ?1 AND outcome IS NULL";
+            run(tx, sql, [incarnation])?;
             set_state(tx, state)
         })
     }
@@ -171,34 +199,16 @@ impl RunnerStore {
         one(&self.conn, sql, [key]).map_err(StoreError::query("read a state"))
     }
 
+    /// Reads the inbound mailbox, with the outbound one beside it.
     fn read_inbound<R>(
         &mut self,
-        f: impl FnOnce(&Connection) -> rusqlite::Result<R>,
+        op: &'static str,
+        f: impl FnOnce(&Connection, &Connection) -> rusqlite::Result<R>,
     ) -> Result<R, StoreError> {
         let opened = opened(&mut self.inbound_conn, &self.inbound)
             .map_err(StoreError::open(&self.inbound))?;
-        let out = f(&opened.0).map_err(StoreError::query("read the inbound mailbox"))?;
+        let out = f(&opened.0, &self.conn).map_err(StoreError::query(op))?;
         self.inbound_conn = Some(opened);
-        Ok(out)
-    }
-
-    /// Reads both mailboxes, each as it is at one moment and locked once: first the inbound one, then
-    /// the outbound one.
-    fn read_both<R>(
-        &mut self,
-        f: impl FnOnce(&Connection, &Connection) -> rusqlite::Result<R>,
-    ) -> Result<R, StoreError> {
-        self.is_read_by_host()?;
-        let own =
-            self.conn.unchecked_transaction().map_err(StoreError::query("read the claims"))?;
-        let inbound = opened(&mut self.inbound_conn, &self.inbound)
-            .map_err(StoreError::open(&self.inbound))?;
-        let read = || {
-            let theirs = inbound.0.unchecked_transaction()?;
-            f(&theirs, &own)
-        };
-        let out = read().map_err(StoreError::query("look for messages"))?;
-        self.inbound_conn = Some(inbound);
         Ok(out)
     }
 

@@ -43,11 +43,11 @@ pub use self::dead_letters::NOTICE_KEY;
 pub(crate) use self::dead_letters::order_part;
 pub use self::handle::{Reader, SessionDb, SessionStore, outbound_problems};
 pub use self::import::ImportReport;
-pub(crate) use self::launches::launches_of;
 pub use self::messages::Counts;
-pub(crate) use self::parts::{claim_part, conclude_part, copy_to_drop};
+pub(crate) use self::parts::{claim_part, conclude_part};
 pub use self::requests::{Asked, Request};
 pub use self::session_context::SessionContext;
+use self::stops::STOP_STATE;
 pub use self::stops::{StopOrder, StopState};
 pub use self::tasks::{TaskEnd, TaskMessage};
 
@@ -93,12 +93,7 @@ pub struct SessionRows<'a> {
 /// How far the outbound mailbox was imported, and what an import is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ImportState {
-    pub(crate) seq: OutSeq,
-    pub(crate) wait: i64,
-    /// Claims of incarnations up to this one do not count: a user stopped them.
-    pub(crate) stopped_incarnation: Incarnation,
-    /// The incarnation that was launched last.
-    launched: Incarnation,
+    pub(crate) cursor: ImportCursor,
     /// Nothing that the last incarnation ended counts: a user stopped it.
     is_silenced: bool,
     /// The messages without an outcome.
@@ -106,16 +101,6 @@ pub(crate) struct ImportState {
 }
 
 impl ImportState {
-    pub(crate) fn known(&self) -> ImportCursor {
-        ImportCursor {
-            message: self.seq,
-            wait: self.wait,
-            waiting_from: self.waiting.first().copied(),
-            stopped_incarnation: self.stopped_incarnation,
-            launched: self.launched,
-        }
-    }
-
     /// Drops what does not count, and what is known already.
     pub(crate) fn sift(&self, mut news: Unimported) -> Unimported {
         if self.is_silenced {
@@ -138,7 +123,7 @@ pub struct Snapshot {
     /// Whether the outbound mailbox can be read; nothing is known of it otherwise.
     pub mailbox: Mailbox,
     pub waiting: Vec<Waiting>,
-    /// Parts wait to be delivered.
+    /// Parts wait to be delivered, or are held for quiet hours.
     pub undelivered: bool,
     pub launches: Launches,
     /// The next file to fetch, and from when on.
@@ -149,8 +134,6 @@ pub struct Snapshot {
     pub stopped_incarnation: Incarnation,
     /// How far the last stop of the agent was carried out.
     pub stop_state: StopState,
-    /// The last message that waits; 0 when none does.
-    pub last_waiting: MessageSeq,
     /// The agent asked for something and has no answer yet.
     pub asking: bool,
     /// By message, the last incarnation whose claim was taken back.
@@ -181,19 +164,24 @@ impl SessionRows<'_> {
                 self.waiting()?.into_iter().unzip();
             let import_state =
                 self.import_state_of(waiting.iter().map(|it| it.message).collect())?;
+            let of = [self.scope.session];
+            let parts =
+                "SELECT 1 FROM part WHERE session = ?1 AND state NOT IN ('sent', 'dead') LIMIT 1";
+            let requests = "SELECT min(iif(state = 'open', seq, NULL)), count(*) > 0 FROM request
+                            WHERE session = ?1 AND state <> 'answered'";
+            let (request, asking) = self.only("read the requests", requests, of)?;
             Ok(Snapshot {
                 news: Unimported::default(),
                 read_for: Duration::ZERO,
                 mailbox: Mailbox::Sound,
                 waiting,
-                undelivered: self.has_open_parts()?,
+                undelivered: self.is_there("read the open parts", parts, of)?,
                 launches: self.launches()?,
                 file: self.next_file()?,
-                request: self.open_request()?,
-                stopped_incarnation: import_state.stopped_incarnation,
-                stop_state: self.stop_state()?,
-                last_waiting: self.last_waiting()?,
-                asking: self.is_asking()?,
+                request,
+                stopped_incarnation: import_state.cursor.stopped_incarnation,
+                stop_state: self.only("read the stops", STOP_STATE, of)?,
+                asking,
                 released,
                 import_state,
             })
@@ -210,10 +198,12 @@ impl SessionRows<'_> {
                        coalesce((SELECT max(incarnation) FROM launch
                                  WHERE launch.session = session.id), 0)
                    FROM session WHERE id = ?1";
-        let (seq, wait, stopped_incarnation, launched) =
+        let (message, wait, stopped_incarnation, launched) =
             self.only("read how far a session was imported", sql, [self.scope.session])?;
         let is_silenced = Incarnation(0) < stopped_incarnation && launched <= stopped_incarnation;
-        Ok(ImportState { seq, wait, stopped_incarnation, launched, is_silenced, waiting })
+        let waiting_from = waiting.first().copied();
+        let cursor = ImportCursor { message, wait, waiting_from, stopped_incarnation, launched };
+        Ok(ImportState { cursor, is_silenced, waiting })
     }
 
     /// Reads several things as they are at one moment.
@@ -235,9 +225,7 @@ impl SessionRows<'_> {
         op: &'static str,
         f: impl FnOnce(Scope<'_>) -> rusqlite::Result<R>,
     ) -> Result<R, StoreError> {
-        let session = self.scope.session;
-        let write = |conn: &Connection| f(Scope { conn, session });
-        atomically(self.scope.conn, write).map_err(StoreError::query(op))
+        atomically(self.scope.conn, |_| f(self.scope)).map_err(StoreError::query(op))
     }
 }
 

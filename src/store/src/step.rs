@@ -38,19 +38,16 @@ pub(crate) fn atomically<R>(
     conn: &Connection,
     f: impl FnOnce(&Connection) -> rusqlite::Result<R>,
 ) -> rusqlite::Result<R> {
-    struct Guard<'a>(&'a Connection, Option<Step>);
+    struct Guard<'a>(&'a Connection, Step);
     impl Drop for Guard<'_> {
         fn drop(&mut self) {
-            if let Some(step) = &self.1 {
-                step.undo(self.0);
-            }
+            self.1.undo(self.0);
         }
     }
-    let mut guard = Guard(conn, Some(Step::begin(conn)?));
+    let guard = Guard(conn, Step::begin(conn)?);
     let out = f(conn)?;
-    if let Some(step) = &guard.1 {
-        step.keep(conn)?;
-    }
-    guard.1 = None;
+    guard.1.keep(conn)?;
+    // Nothing is left to undo.
+    std::mem::forget(guard);
     Ok(out)
 }

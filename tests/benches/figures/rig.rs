@@ -87,8 +87,7 @@ impl Rig {
             container_user: user,
             peers,
         });
-        let args =
-            RootArgs { host: Arc::clone(&host), admin: false, asked_to_stop: Arc::default() };
+        let args = RootArgs { host: Arc::clone(&host), admin: false };
         let (root, _) = Actor::spawn(None, RootSupervisor, args).await.unwrap();
         Self { host, post, settled, delivered, root }
     }

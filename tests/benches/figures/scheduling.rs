@@ -10,7 +10,7 @@ use domain::session_key::ChatId;
 use domain::task::Missed;
 use domain::time::{Clock, SystemClock, Timestamp};
 use schedule::{Rule, Zone, due};
-use store::{CentralStore, Decided, DueTask, Task};
+use store::{CentralStore, Decided, Task, TaskRow};
 
 use crate::rig::{Rig, incoming};
 use crate::{median, spread};
@@ -36,16 +36,16 @@ pub(crate) fn run() {
             // Ten come due each day, at its beginning.
             let now = Timestamp(round * DAY);
             let started = Instant::now();
-            let found = central.due_with_streaks(now, 200).unwrap();
+            let found = central.due_tasks(now, 200).unwrap();
             let next = central.earliest_slot(now).unwrap();
             looks.push(started.elapsed());
             assert!(found.len() == DUE && next.is_some());
-            let decide = |DueTask { row, .. }: DueTask| {
+            let decide = |row: TaskRow| {
                 let task = &row.task;
                 let plan = due(&task.rule, &task.zone, task.missed, row.accounted_until, now);
                 Decided { row, plan, why: None }
             };
-            let decided: Vec<Decided> = found.into_iter().map(decide).collect();
+            let decided: Vec<Decided> = found.into_iter().map(|it| decide(it.0)).collect();
             let fired = central.fire(&decided, now).unwrap();
             sweeps.push(started.elapsed());
             assert_eq!(fired.len(), DUE);

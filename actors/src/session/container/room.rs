@@ -33,7 +33,7 @@ pub(super) async fn until_overfull(host: &Host, row: &SessionRow) -> u32 {
 
 /// The limit, in GiB, if they take more now. What cannot be found out is left to the next look.
 pub(super) async fn overfull(host: &Host, row: &SessionRow) -> Option<u32> {
-    let agent = plan::agent(host, &row.agent).await.ok().flatten()?;
+    let (agent, _) = plan::read(host, &row.agent).await.ok().flatten()?;
     let (limits, number) = (agent.resources, agent.number);
     let mut usage = look(host, row, number).await?;
     if matches!(usage, Usage::Closed(_)) {

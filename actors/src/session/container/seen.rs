@@ -25,8 +25,8 @@ pub(in crate::session) enum Seen {
     Absent,
     Running {
         incarnation: Incarnation,
-        fingerprint: String,
-        wanted: String,
+        /// It was started with the settings that the agent has now.
+        current: bool,
     },
     Exited {
         incarnation: Incarnation,
@@ -37,17 +37,19 @@ pub(in crate::session) enum Seen {
 
 impl Seen {
     pub(in crate::session) fn as_container(&self, silent_for: Duration) -> Container {
-        match self {
+        match *self {
             Self::Unread | Self::Busy => Container::Busy,
             Self::Unreachable { .. } => Container::Unknown { ask_in: self.ask_in(false) },
             Self::Absent => Container::Absent,
-            Self::Running { incarnation, fingerprint, wanted } => Container::Running {
-                incarnation: *incarnation,
-                current: fingerprint == wanted,
-                silent_for,
-            },
-            Self::Exited { incarnation, .. } => Container::Exited { incarnation: *incarnation },
+            Self::Running { incarnation, current } => {
+                Container::Running { incarnation, current, silent_for }
+            }
+            Self::Exited { incarnation, .. } => Container::Exited { incarnation },
         }
+    }
+
+    pub(super) fn runs(&self, incarnation: Incarnation) -> bool {
+        matches!(self, Self::Running { incarnation: own, .. } if *own == incarnation)
     }
 
     pub(in crate::session) fn reader(&self) -> Reader {

@@ -1,7 +1,7 @@
 //! What turns cost, by the word of the real CLI.
 
 use domain::message::Incoming;
-use domain::task::{FireKey, TaskId};
+use domain::task::{FireKey, TaskId, TaskRun};
 use domain::time::Timestamp;
 use harness::model_api::FakeModelApi;
 use store::TaskMessage;
@@ -10,20 +10,21 @@ use super::support::{Session, incoming};
 use super::*;
 
 fn task(session: &mut Session, n: i64) {
-    let task = TaskMessage {
+    let run = TaskRun {
         key: FireKey { task: TaskId(n), slot: Timestamp(1_000) },
         due: "Thu 1 Jan 1970 00:00:01 UTC".into(),
         late_by: Duration::ZERO,
         missed: 0,
         script: None,
-        message: Incoming { text: format!("task {n}"), ..incoming("ignored") },
+        found: None,
     };
+    let message = Incoming { text: format!("task {n}"), ..incoming("ignored") };
+    let task = TaskMessage { run, message };
     assert!(session.host.posting().insert_task(&task, Timestamp(2_000)).unwrap());
 }
 
 fn costs(session: &Session) -> Vec<Option<i64>> {
-    let ends = session.host.rows().run_ends().unwrap();
-    ends.into_iter().map(|it| it.cost.map(domain::cost::Cost::micros)).collect()
+    session.host.rows().run_costs().unwrap()
 }
 
 /// Each request to the fake costs the same by the list of prices in the CLI.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use domain::agent::Provider;
 use domain::message::{Incoming, Outcome};
-use domain::task::{FireKey, TaskId};
+use domain::task::{FireKey, TaskId, TaskRun};
 use domain::time::Timestamp;
 use store::TaskMessage;
 
@@ -13,14 +13,15 @@ use crate::support::{NoLink, Session, incoming};
 
 fn task(session: &mut Session, n: i64, prompt: &str, script: Option<&str>) {
     let message = Incoming { text: prompt.into(), ..incoming("ignored") };
-    let task = TaskMessage {
+    let run = TaskRun {
         key: FireKey { task: TaskId(n), slot: Timestamp(1_000) },
         due: "Thu 1 Jan 1970 00:00:01 UTC".into(),
         late_by: Duration::ZERO,
         missed: 0,
         script: script.map(str::to_owned),
-        message,
+        found: None,
     };
+    let task = TaskMessage { run, message };
     assert!(session.host.posting().insert_task(&task, Timestamp(2_000)).unwrap());
 }
 

@@ -12,7 +12,7 @@ use domain::link::Header;
 use domain::message::{
     Address, Admitted, Attachment, Author, ChatInfo, FileKind, InboundKind, Incoming, Outcome,
 };
-use domain::outgoing::{Content, RenderCaps, TextLimit};
+use domain::outgoing::{Caps, Content, TextLimit};
 use domain::time::{Clock, Timestamp};
 use domain::{Incarnation, OutSeq, SessionId};
 use store::layout::{Layout, SessionLayout};
@@ -260,17 +260,15 @@ impl Session {
 
 /// One chat that can show everything, and another one under the name `team`.
 fn session_context() -> SessionContext {
-    let render_caps = RenderCaps {
-        text: TextLimit::chars(1_000_000),
-        buttons: true,
+    let caps = Caps {
         edits: true,
         reactions: true,
         file_bytes_max: u64::MAX,
-        mute: false,
+        ..Caps::plain(TextLimit::chars(1_000_000))
     };
     let team = Address { chat: "t".into(), ..address() };
     SessionContext {
-        render_caps: [("cli".to_owned(), render_caps)].into(),
+        caps: [("cli".to_owned(), caps)].into(),
         destinations: [("team".to_owned(), team)].into(),
         ..SessionContext::default()
     }

@@ -9,9 +9,6 @@ use tokio::sync::{mpsc, oneshot};
 use super::NAME;
 use super::frames::ToClient;
 
-/// Lines that may wait for one slow terminal; beyond that it is taken for dead.
-const LINES_MAX: usize = 1_024;
-
 pub(super) type Lines = mpsc::Sender<ToClient>;
 
 /// Shared by both halves of the adapter. Holds nothing that a restart would miss.
@@ -41,11 +38,6 @@ impl Clients {
             chat: chat.into(),
             thread: None,
         }
-    }
-
-    /// A queue of lines to one terminal, which is not in any chat yet.
-    pub(super) fn lines() -> (Lines, mpsc::Receiver<ToClient>) {
-        mpsc::channel(LINES_MAX)
     }
 
     pub(super) fn join(&self, chat: &str, lines: Lines) -> u64 {

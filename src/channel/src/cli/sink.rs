@@ -17,13 +17,7 @@ const SHOWN_WITHIN: Duration = Duration::from_secs(10);
 
 #[derive(Debug)]
 pub(super) struct CliSink {
-    clients: Arc<Clients>,
-}
-
-impl CliSink {
-    pub(super) fn new(clients: Arc<Clients>) -> Self {
-        Self { clients }
-    }
+    pub(super) clients: Arc<Clients>,
 }
 
 #[async_trait]

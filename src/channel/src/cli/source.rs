@@ -10,7 +10,7 @@ use domain::plain::chain;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::mpsc::{Receiver, Sender};
+use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tracing::debug;
@@ -21,11 +21,15 @@ use crate::{Batch, ChannelError, Cursor, Event, Gap, Source, Verdict};
 
 /// Who can open the socket owns the host.
 const OWNER: &str = "owner";
+/// Events that clients may have sent ahead of the host's commits; then they have to wait.
+const EVENTS_AHEAD_MAX: usize = 256;
 /// Events taken in one batch, and so in one commit per session.
 const BATCH_MAX: usize = 64;
+/// Lines that may wait for one slow terminal; beyond that it is taken for dead.
+const LINES_MAX: usize = 1_024;
 
 /// An event and where its verdict goes.
-pub(super) type Asked = (Event, Option<(String, Lines)>);
+type Asked = (Event, Option<(String, Lines)>);
 
 /// A terminal that reads nothing for so long holds up the others no longer.
 const WRITTEN_WITHIN: Duration = Duration::from_millis(200);
@@ -44,12 +48,8 @@ pub(super) struct CliSource {
 }
 
 impl CliSource {
-    pub(super) fn new(
-        listener: UnixListener,
-        clients: Arc<Clients>,
-        events: Sender<Asked>,
-        inbox: Receiver<Asked>,
-    ) -> Self {
+    pub(super) fn new(listener: UnixListener, clients: Arc<Clients>) -> Self {
+        let (events, inbox) = mpsc::channel(EVENTS_AHEAD_MAX);
         let connections = JoinSet::new();
         // A terminal sends again what it was not told to be stored.
         let gap = Some(Gap::None);
@@ -71,18 +71,13 @@ impl CliSource {
 impl Source for CliSource {
     /// The cursor stays empty: what a terminal was not told to be stored, it sends again.
     async fn receive(&mut self, _after: &Cursor) -> Result<Batch, ChannelError> {
+        let mut asked = Vec::new();
         loop {
             tokio::select! {
                 biased;
-                asked = self.inbox.recv() => {
-                    let mut events = Vec::new();
-                    let mut next = asked;
-                    self.unsettled.clear();
-                    while let Some((event, who)) = next {
-                        events.push(event);
-                        self.unsettled.push(who);
-                        next = if events.len() < BATCH_MAX { self.inbox.try_recv().ok() } else { None };
-                    }
+                _ = self.inbox.recv_many(&mut asked, BATCH_MAX) => {
+                    let (events, unsettled) = asked.into_iter().unzip();
+                    self.unsettled = unsettled;
                     return Ok(Batch { events, cursor: Cursor::default() });
                 }
                 accepted = self.listener.accept() => match accepted {
@@ -133,7 +128,7 @@ fn noted(id: String) -> ToClient {
 
 async fn serve(stream: UnixStream, clients: &Clients, events: &Sender<Asked>) -> io::Result<()> {
     let (reading, writing) = stream.into_split();
-    let (lines, mut queue) = Clients::lines();
+    let (lines, mut queue) = mpsc::channel(LINES_MAX);
     let mut client = Client { clients, events, lines, chat: None };
     // What a terminal said last is read though nothing can be written to it any more.
     let writing = async move {

@@ -97,8 +97,7 @@ impl Case {
                 sticky_since: wiring.sticky_since,
             })
             .collect();
-        let agents: Vec<AgentView<'_>> =
-            self.agents.iter().map(|name| AgentView { name, trigger: word(name) }).collect();
+        let agents: Vec<AgentGroup> = self.agents.iter().cloned().map(AgentGroup::new).collect();
         admit(&AdmissionView {
             chat: self.chat,
             sender: SenderView {

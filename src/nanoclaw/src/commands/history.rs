@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use store::EventRow;
 use store::layout::Layout;
 
-use super::outbox::reading;
+use super::outbox::central;
 use crate::args::HistoryArgs;
 use crate::{home, term};
 
@@ -20,7 +20,7 @@ use crate::{home, term};
 const CHARS_MAX: usize = 300;
 
 pub(super) fn perform(args: &HistoryArgs, layout: &Layout) -> anyhow::Result<()> {
-    let zone = reading(layout)?.zone()?;
+    let zone = central(layout)?.zone_for(None)?;
     let events = home::central(layout)?.events(args.all, args.lines)?;
     if args.json {
         return term::json(&Value::Array(events.iter().map(value).collect()));

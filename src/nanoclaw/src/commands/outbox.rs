@@ -9,8 +9,9 @@ use domain::delivery::by_hand::{HostKey, Order, Standing};
 use domain::time::{Clock, SystemClock, Timestamp};
 use domain::trace::Sent;
 use serde_json::{Value, json};
+use store::CentralStore;
 use store::layout::Layout;
-use store::reading::{PartFilter, PartRow, Reading};
+use store::reading::{PartFilter, PartRow};
 
 use crate::args::OutboxCommand;
 use crate::error::fail;
@@ -41,15 +42,15 @@ pub(super) async fn perform(command: OutboxCommand, layout: &Layout) -> anyhow::
     Ok(ExitCode::SUCCESS)
 }
 
-/// All databases, for looking only.
-pub(super) fn reading(layout: &Layout) -> anyhow::Result<Reading> {
+/// The central database, for looking only.
+pub(super) fn central(layout: &Layout) -> anyhow::Result<CentralStore> {
     let central = home::central(layout)?;
     install::ensure_defaults(&central)?;
-    Ok(Reading::new(layout, central))
+    Ok(central)
 }
 
 fn dead(layout: &Layout) -> anyhow::Result<Vec<HostKey>> {
-    let parts = reading(layout)?.parts(PartFilter::Dead)?;
+    let parts = central(layout)?.parts(PartFilter::Dead)?;
     Ok(parts.into_iter().map(|it| it.sent.key).collect())
 }
 
@@ -59,7 +60,7 @@ fn list(
     as_json: bool,
     layout: &Layout,
 ) -> anyhow::Result<()> {
-    let mut parts = reading(layout)?.parts(filter)?;
+    let mut parts = central(layout)?.parts(filter)?;
     if let Some(chat) = chat {
         parts.retain(|it| is_of(it, chat));
     }
@@ -179,7 +180,7 @@ fn json_of(part: &PartRow, text: String) -> Value {
 }
 
 fn show(key: &HostKey, as_json: bool, layout: &Layout) -> anyhow::Result<()> {
-    let Some(part) = reading(layout)?.part(key)? else {
+    let Some(part) = central(layout)?.part(key)? else {
         return Err(fail(format!("there is no part {key}"), "see `nanoclaw outbox list --all`"));
     };
     if as_json {

@@ -174,7 +174,7 @@ fn is_over(row: &PairingRow, now: Timestamp) -> bool {
 }
 
 fn tell(row: &PairingRow, central: &CentralStore, as_json: bool) -> anyhow::Result<()> {
-    let handle = row.used_by.as_ref().map(ToString::to_string).unwrap_or_default();
+    let handle = row.used_by.as_deref().unwrap_or_default();
     let chat = row.used_in.map(|it| central.chat_by_id(it)).transpose()?.flatten();
     let role = row.pairing.role.map(PairingRole::as_str);
     let agent = row.pairing.agent.as_ref().map(AgentName::as_str);

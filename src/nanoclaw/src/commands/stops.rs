@@ -96,10 +96,7 @@ fn known(scope: &Scope, central: &CentralStore) -> anyhow::Result<()> {
 }
 
 fn name(scope: &Scope) -> Option<String> {
-    match scope {
-        Scope::All => None,
-        Scope::Agent(name) => Some(name.to_string()),
-    }
+    scope.agent().map(ToString::to_string)
 }
 
 /// Without a host: straight through the engine.

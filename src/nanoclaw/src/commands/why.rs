@@ -7,18 +7,19 @@ use domain::trace::{Facts, Line, head, part_head, part_line, story, waits};
 use domain::{MessageSeq, SessionId};
 use schedule::{Zone, local};
 use serde_json::{Value, json};
+use store::CentralStore;
 use store::layout::Layout;
-use store::reading::{Found, Naming, PartRow, Reading};
+use store::reading::{Found, Naming, PartRow};
 
-use super::outbox::reading;
+use super::outbox::central;
 use crate::args::WhyArgs;
 use crate::error::fail;
 use crate::{admin, lock, term};
 
 pub(super) async fn perform(args: WhyArgs, layout: &Layout) -> anyhow::Result<ExitCode> {
-    let reading = reading(layout)?;
-    match reading.find(&Naming::parse(&args.message))? {
-        Found::Message(session, seq) => message(&reading, session, seq, args.json, layout).await?,
+    let central = central(layout)?;
+    match central.find_message(&Naming::parse(&args.message))? {
+        Found::Message(session, seq) => message(&central, session, seq, args.json, layout).await?,
         Found::Part(part) => of_the_host(&part, args.json)?,
         Found::Several(all) => {
             let names = all.iter().map(|(session, seq)| format!("{session}.{seq}"));
@@ -40,20 +41,20 @@ pub(super) async fn perform(args: WhyArgs, layout: &Layout) -> anyhow::Result<Ex
 }
 
 async fn message(
-    reading: &Reading,
+    central: &CentralStore,
     session: SessionId,
     seq: MessageSeq,
     as_json: bool,
     layout: &Layout,
 ) -> anyhow::Result<()> {
-    let Some(mut facts) = reading.facts(session, seq, SystemClock.now())? else {
+    let Some(mut facts) = central.message_facts(session, seq, SystemClock.now())? else {
         return Err(fail(format!("there is no message {session}.{seq}"), "look with `last`"));
     };
     look_around(&mut facts, layout).await;
     if as_json {
         return term::json(&json_of(&facts));
     }
-    term::out(&text(&facts, &reading.zone()?));
+    term::out(&text(&facts, &central.zone_for(None)?));
     Ok(())
 }
 

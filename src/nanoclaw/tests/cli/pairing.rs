@@ -5,9 +5,8 @@ use std::process::Stdio;
 
 use domain::approval::{chat_options, consent_options};
 use domain::message::{Address, Author, ChatInfo, Incoming};
-use domain::people::Handle;
 use domain::time::{Clock, SystemClock};
-use store::{CentralStore, PairingRow, PairingUse, Question, QuestionKind};
+use store::{CentralStore, PairingRow, Question, QuestionKind};
 
 use crate::Home;
 
@@ -20,9 +19,9 @@ fn send(store: &mut CentralStore, id: &str) {
     let row = open(store).remove(0);
     let (channel, account) = ("telegram".to_owned(), "main".to_owned());
     let from = Address { channel, account, chat: id.into(), thread: None };
-    let chat = ChatInfo::default();
-    let by = PairingUse { handle: Handle::new("telegram", id), name: "Ann".into(), from, chat };
-    store.use_pairing(row.id, &by, SystemClock.now()).unwrap().unwrap();
+    let sender = Author { id: id.into(), name: "Ann".into() };
+    let by = Incoming { from, sender, ..Incoming::default() };
+    assert!(store.use_pairing(row.id, &by, SystemClock.now()).unwrap());
 }
 
 #[test]

@@ -8,7 +8,7 @@ use domain::task::rights::Who;
 use domain::task::{Missed, TaskId, TaskState};
 use domain::{AgentName, SessionId};
 use schedule::{Invalid, Rule, Zone, check, understand};
-use store::{CentralStore, Task, TaskFilter, TaskRow};
+use store::{CentralStore, Task, TaskRow};
 
 use super::find::is_over;
 use super::operation::AddArgs;
@@ -87,14 +87,9 @@ pub(super) fn add(args: &AddArgs, context: &mut TaskContext<'_>) -> Result {
 
 /// A task that is active and does the same for the same person.
 fn twin(task: &Task, store: &CentralStore) -> Result<Option<TaskId>> {
-    let which = TaskFilter {
-        agent: Some(task.agent.clone()),
-        state: Some(TaskState::Active),
-        ..TaskFilter::default()
-    };
-    let same =
-        |it: &TaskRow| Task { created_by: task.created_by.clone(), ..it.task.clone() } == *task;
-    Ok(store.tasks(&which)?.into_iter().find(same).map(|it| it.id))
+    let same = |it: &Task| Task { created_by: task.created_by.clone(), ..it.clone() } == *task;
+    let is_twin = |it: &TaskRow| it.state == TaskState::Active && same(&it.task);
+    Ok(store.tasks(Some(&task.agent))?.into_iter().find(is_twin).map(|it| it.id))
 }
 
 fn told(row: &TaskRow, context: &TaskContext<'_>) -> Output {

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use domain::plain::{cut, one_line};
 use domain::task::{TaskId, TaskState};
-use store::{TaskFilter, TaskRow};
+use store::TaskRow;
 
 use super::TaskContext;
 use super::operation::TaskName;
@@ -27,7 +27,7 @@ pub(super) fn find_text(text: &str, context: &TaskContext<'_>) -> Result<TaskRow
     if let Some(id) = number(text) {
         return context.store.task(id)?.filter(|it| context.sees(it)).ok_or_else(missing);
     }
-    let rows = context.store.tasks(&TaskFilter::default())?;
+    let rows = context.store.tasks(None)?;
     let fits = words(text);
     let fits = |row: &&TaskRow| {
         // `the Monday briefing` is one that comes on Mondays, whatever its text says.

@@ -8,7 +8,7 @@ use domain::task::{FireState, TaskState};
 use domain::time::Timestamp;
 use schedule::{PREVIEW, local, slots};
 use serde_json::{Value, json};
-use store::{CentralStore, FireRow, TaskFilter, TaskRow, UnreadableTask};
+use store::{CentralStore, FireRow, TaskRow, UnreadableTask};
 
 use super::TaskContext;
 use super::find::{excerpt, is_over};
@@ -24,8 +24,7 @@ pub(super) fn list(agent: Option<&AgentName>, all: bool, context: &TaskContext<'
     if let Some(agent) = agent {
         context.view.agent(agent)?;
     }
-    let which = TaskFilter { agent: agent.cloned(), ..TaskFilter::default() };
-    let mut rows = context.store.tasks(&which)?;
+    let mut rows = context.store.tasks(agent)?;
     rows.retain(|it| context.lists(it) && (all || !is_over(it.state)));
     let mut texts = Vec::with_capacity(rows.len());
     let mut values = Vec::with_capacity(rows.len());

@@ -95,7 +95,7 @@ fn what_cannot_be_is_refused_with_what_to_do() {
     }
     let zone = parse_line("tasks add 'in 1h' x --zone Europe/Berlim").unwrap_err();
     assert!(zone.contains("Europe/Berlin"), "{zone}");
-    assert!(world.store.tasks(&store::TaskFilter::default()).unwrap().is_empty());
+    assert!(world.store.tasks(None).unwrap().is_empty());
 }
 
 #[test]

@@ -9,7 +9,7 @@ use domain::people::Handle;
 use domain::quiet::{HEADING, Hours};
 use domain::time::Timestamp;
 use schedule::{Zone, within_until};
-use store::{FireRow, TaskFilter};
+use store::FireRow;
 
 use super::plan::{Fault, Plan};
 use super::tasks::{PlannedTask, central, said};
@@ -79,7 +79,7 @@ pub(super) fn check(world: &World, plan: &Plan, hostile: Option<&str>) -> Vec<St
     };
     let shown: Vec<&Part> = sent.iter().filter(in_quiet).map(|it| &it.1).collect();
     let central = central(world);
-    for row in central.tasks(&TaskFilter::default()).unwrap() {
+    for row in central.tasks(None).unwrap() {
         let fires = central.task_history(row.id, 10_000).unwrap();
         let before = |it: &&FireRow| !quiet.holds(it.fired_at);
         let earlier = fires.iter().filter(before).count();

@@ -7,11 +7,11 @@ use std::time::Duration;
 use channel::Part;
 use domain::AgentName;
 use domain::agent::{AgentGroup, DEFAULT_AGENT};
-use domain::message::Outcome;
+use domain::message::{ChatInfo, Outcome};
 use domain::task::{FireState, Missed};
 use domain::time::Timestamp;
 use schedule::{Rule, Zone, latest_at_or_before, slots};
-use store::{CentralStore, FireRow, Task, TaskFilter, TaskRow};
+use store::{CentralStore, FireRow, Task, TaskRow, Wiring};
 
 use crate::host::World;
 use crate::platform::{address, name};
@@ -59,8 +59,12 @@ pub(super) fn set_up(world: &World, tasks: &[PlannedTask]) {
     let agent = AgentName::parse(DEFAULT_AGENT).unwrap();
     central.add_agent(&AgentGroup::new(agent.clone())).unwrap();
     for planned in tasks {
-        central.wire(&address(&planned.chat), &agent, now).unwrap();
-        let chat = central.chat(&address(&planned.chat)).unwrap().unwrap().id;
+        let at = address(&planned.chat);
+        let chat = match central.chat(&at).unwrap() {
+            Some(row) => row,
+            None => central.ensure_chat(&at, &ChatInfo::default(), None, now).unwrap(),
+        };
+        central.set_wiring(&Wiring::usual(chat.id, agent.clone(), chat.is_group)).unwrap();
         let first = now + planned.first;
         let rule = match planned.period {
             None => Rule::Once(first),
@@ -72,7 +76,7 @@ pub(super) fn set_up(world: &World, tasks: &[PlannedTask]) {
         let task = Task {
             agent: agent.clone(),
             session: None,
-            chat,
+            chat: chat.id,
             thread: None,
             owner: None,
             owner_handle: None,
@@ -93,9 +97,9 @@ pub(super) fn is_at_rest(world: &World, tasks: &[PlannedTask]) -> bool {
         return true;
     }
     let (central, now) = (central(world), world.now());
-    let all = central.tasks(&TaskFilter::default()).unwrap();
+    let all = central.tasks(None).unwrap();
     all.iter().all(|it| it.next_at.is_none_or(|next| now < next))
-        && central.fires_to_hand_over().unwrap().is_empty()
+        && central.handovers().unwrap().is_empty()
         && all.iter().all(|task| {
             let fires = central.task_history(task.id, 500).unwrap();
             fires.iter().all(|it| it.state != FireState::Running)
@@ -115,7 +119,7 @@ pub(super) fn check(
     let central = central(world);
     let sent = world.platform.sent();
     let mut broken = Vec::new();
-    for row in central.tasks(&TaskFilter::default()).unwrap() {
+    for row in central.tasks(None).unwrap() {
         let fires = central.task_history(row.id, 10_000).unwrap();
         broken.extend(uncovered(&row, &fires, row.created_at));
         for fire in fires.iter().filter(|it| it.state != FireState::Skipped) {

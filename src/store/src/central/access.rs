@@ -12,10 +12,10 @@ use domain::time::Timestamp;
 use rusqlite::{Connection, params};
 
 use super::questions::{Put, Question, same};
-use super::{CentralStore, chats, dropped, pending_messages, questions, refusals};
+use super::{CentralStore, chats, dropped, questions, refusals};
 use crate::StoreError;
 use crate::outbox::{self, NewPart};
-use crate::row::{only, row};
+use crate::row::{json_column, only, row, run, to_json};
 use crate::session::Scope;
 
 /// Pending messages of one request; a user who goes on writing is told nothing new.
@@ -31,6 +31,7 @@ pub struct Unasked {
     pub last_told: Option<Timestamp>,
 }
 
+json_column!(Incoming);
 row!(RequestLoad { account_open, account_span, chat_open, requester_open });
 
 impl CentralStore {
@@ -67,7 +68,11 @@ impl CentralStore {
                     (id, Put::New(id))
                 }
             };
-            pending_messages::add(tx, id, message, PENDING_MAX)?;
+            // Unless it is kept already, or there are enough.
+            let sql = "INSERT INTO pending_message (question, ordinal, platform_id, message)
+                       SELECT ?1, count(*), ?2, ?3 FROM pending_message
+                       WHERE question = ?1 HAVING count(*) < ?4 ON CONFLICT DO NOTHING";
+            run(tx, sql, params![id.0, message.platform_id, to_json(message)?, PENDING_MAX])?;
             Ok(put)
         })
     }

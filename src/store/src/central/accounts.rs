@@ -7,7 +7,7 @@ use rusqlite::params;
 
 use super::CentralStore;
 use crate::StoreError;
-use crate::row::{json_column, row};
+use crate::row::{is_there, json_column, row, to_json};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccountRow {
@@ -32,22 +32,17 @@ impl CentralStore {
     /// another credential may belong to another account of the platform, whose events are numbered
     /// differently, and reading some of them twice does no harm. `false` when it was there.
     pub fn put_account(&mut self, account: &AccountRow) -> Result<bool, StoreError> {
-        let urls = serde_json::to_string(&account.urls).unwrap_or_else(|_| "{}".into());
         self.change("store an account", |tx| {
-            let key = [&account.channel, &account.name];
+            let AccountRow { channel, name, urls, created_at } = account;
             let forget = "UPDATE cursor SET value = NULL WHERE channel = ?1 AND account = ?2";
-            tx.execute(forget, key)?;
-            let changed = tx.execute(
-                "UPDATE account SET urls = ?3 WHERE channel = ?1 AND name = ?2",
-                params![account.channel, account.name, urls],
-            )?;
-            if changed == 0 {
-                tx.execute(
-                    "INSERT INTO account (channel, name, urls, created_at) VALUES (?1, ?2, ?3, ?4)",
-                    params![account.channel, account.name, urls, account.created_at.0],
-                )?;
-            }
-            Ok(changed == 0)
+            tx.execute(forget, [channel, name])?;
+            let sql = "SELECT 1 FROM account WHERE channel = ?1 AND name = ?2";
+            let is_new = !is_there(tx, sql, [channel, name])?;
+            let sql =
+                "INSERT INTO account (channel, name, urls, created_at) VALUES (?1, ?2, ?3, ?4)
+                       ON CONFLICT DO UPDATE SET urls = excluded.urls";
+            tx.execute(sql, params![channel, name, to_json(urls)?, created_at.0])?;
+            Ok(is_new)
         })
     }
 

@@ -50,18 +50,6 @@ enum_column!(Policy);
 
 row!(ChatRow { id, address, title, is_group, policy, denied_at, peer, active_at });
 
-/// What became of a chat that its platform gave another id.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Moved {
-    /// The old id is not known here, or no longer.
-    Unknown,
-    /// The same chat goes on under the new id.
-    Renamed(ChatId),
-    /// Both were known: wirings, sessions and destinations went over to the new one as far as it
-    /// had none of its own.
-    Merged(ChatId),
-}
-
 const CHATS: &str = "SELECT id, channel, account, chat, NULL, title, is_group, policy, denied_at, peer, active_at FROM messaging_group";
 
 impl CentralStore {
@@ -109,39 +97,37 @@ impl CentralStore {
         Ok(self.run("set the policy of a chat", sql, params![id.0, policy.as_str()])? == 1)
     }
 
-    /// Leaves a chat alone from now on. `false` when there is no such chat.
-    pub fn deny_chat(&self, id: ChatId, now: Timestamp) -> Result<bool, StoreError> {
-        let sql = "UPDATE messaging_group SET denied_at = coalesce(denied_at, ?2) WHERE id = ?1";
-        Ok(self.run("deny a chat", sql, params![id.0, now.0])? == 1)
-    }
-
-    /// `false` when there is no such chat.
-    pub fn undeny_chat(&self, id: ChatId) -> Result<bool, StoreError> {
-        let sql = "UPDATE messaging_group SET denied_at = NULL WHERE id = ?1";
-        Ok(self.run("undeny a chat", sql, [id.0])? == 1)
+    /// Leaves a chat alone from then on, or no longer. `false` when there is no such chat.
+    pub fn set_denied(&self, id: ChatId, since: Option<Timestamp>) -> Result<bool, StoreError> {
+        let sql =
+            "UPDATE messaging_group SET denied_at = iif(?2 IS NULL, NULL, coalesce(denied_at, ?2))
+                   WHERE id = ?1";
+        Ok(self.run("set whether a chat is denied", sql, params![id.0, since.map(|it| it.0)])? == 1)
     }
 
     /// Follows a platform that gave a chat another id. Whatever is still to be sent there goes along.
-    pub fn move_chat(&mut self, from: &Address, to: &Address) -> Result<Moved, StoreError> {
+    /// Where both ids were known, wirings, sessions and destinations go over to the new one as far as
+    /// it has none of its own. Returns the chat that goes on; `None` when the old id is not known here,
+    /// or no longer.
+    pub fn move_chat(
+        &mut self,
+        from: &Address,
+        to: &Address,
+    ) -> Result<Option<ChatId>, StoreError> {
         self.change("move a chat", |tx| {
-            let Some(old) = find(tx, from)? else { return Ok(Moved::Unknown) };
-            let moved = match find(tx, to)? {
-                Some(new) if new.id == old.id => return Ok(Moved::Renamed(old.id)),
-                Some(new) => {
-                    merge(tx, &old, &new)?;
-                    Moved::Merged(new.id)
-                }
+            let Some(old) = find(tx, from)? else { return Ok(None) };
+            let new = find(tx, to)?;
+            match &new {
+                Some(new) if new.id == old.id => return Ok(Some(old.id)),
+                Some(new) => merge(tx, &old, new)?,
                 None => {
-                    tx.execute(
-                        "UPDATE messaging_group SET channel = ?2, account = ?3, chat = ?4
-                         WHERE id = ?1",
-                        params![old.id.0, to.channel, to.account, to.chat],
-                    )?;
-                    Moved::Renamed(old.id)
+                    let sql = "UPDATE messaging_group SET channel = ?2, account = ?3, chat = ?4
+                               WHERE id = ?1";
+                    tx.execute(sql, params![old.id.0, to.channel, to.account, to.chat])?;
                 }
-            };
+            }
             redirect(tx, from, to)?;
-            Ok(moved)
+            Ok(Some(new.map_or(old.id, |it| it.id)))
         })
     }
 }

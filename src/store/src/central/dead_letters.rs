@@ -1,31 +1,23 @@
 //! Parts that were given up anywhere on this host, until the owner was told and after.
 
 use domain::delivery::by_hand::HostKey;
-use domain::message::Address;
+use domain::delivery::dead_letter::DeadLetter;
 use domain::time::Timestamp;
 
 use super::CentralStore;
 use crate::StoreError;
-use crate::outbox::{self, NewPart};
+use crate::outbox::NewPart;
 use crate::row::{Columns, FromRow};
 
-/// A part that was given up and that the owner was not told of.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DeadLetterRow {
-    pub id: i64,
-    /// Across the host.
-    pub key: String,
-    /// Empty where the host wrote it.
-    pub agent: String,
-    pub to: Address,
-    pub why: String,
-}
-
-impl FromRow for DeadLetterRow {
+impl FromRow for DeadLetter {
     fn read(columns: &mut Columns<'_>) -> rusqlite::Result<Self> {
-        let (id, session, part, agent, to, why) = columns.next()?;
-        let key = HostKey { session: outbox::session_id(session), part }.to_string();
-        Ok(Self { id, key, agent, to, why })
+        let (key, agent, why): (HostKey, _, _) = columns.next()?;
+        let (channel, chat, title): (String, String, String) = columns.next()?;
+        let chat = match title.as_str() {
+            "" => format!("chat {chat} on {channel}"),
+            title => format!("\"{title}\" on {channel}"),
+        };
+        Ok(Self { key: key.to_string(), agent, chat, why })
     }
 }
 
@@ -38,8 +30,8 @@ pub struct UnreportedDeadLetters {
     pub newest_at: Timestamp,
     /// When the owner was told of others.
     pub last_told: Option<Timestamp>,
-    /// The newest ones, the newest first.
-    pub newest: Vec<DeadLetterRow>,
+    /// The newest ones, the newest first, each with the number of its row.
+    pub newest: Vec<(i64, DeadLetter)>,
 }
 
 /// When the owner was last told of dead letters.
@@ -63,9 +55,11 @@ impl CentralStore {
         let last_told = self.setting(TOLD_AT)?.and_then(|it| it.parse().ok()).map(Timestamp);
         let newest = self.list(
             OP,
-            "SELECT p.id, p.session, p.key, coalesce(s.agent_group, ''),
-                    p.channel, p.account, p.chat, NULL, coalesce(p.reason, '')
+            "SELECT p.id, p.session, p.key, coalesce(s.agent_group, ''), coalesce(p.reason, ''),
+                    p.channel, p.chat, coalesce(g.title, '')
              FROM part p LEFT JOIN session s ON s.id = p.session
+             LEFT JOIN messaging_group g
+                 ON g.channel = p.channel AND g.account = p.account AND g.chat = p.chat
              WHERE p.unreported = 1 ORDER BY p.changed_at DESC, p.id DESC LIMIT ?1",
             [i64::try_from(newest_max).unwrap_or(i64::MAX)],
         )?;

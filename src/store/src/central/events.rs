@@ -80,12 +80,10 @@ impl CentralStore {
         let by_people = EventKind::BY_PEOPLE.map(|it| format!("'{}'", it.as_str())).join(", ");
         let which = if all { "true".to_owned() } else { format!("kind IN ({by_people})") };
         let sql = format!(
-            "SELECT id, at, kind, scope, item, by, detail FROM event WHERE {which}
-             ORDER BY id DESC LIMIT ?1"
+            "SELECT * FROM (SELECT id, at, kind, scope, item, by, detail FROM event WHERE {which}
+                            ORDER BY id DESC LIMIT ?1) ORDER BY id"
         );
-        let mut rows: Vec<EventRow> = self.list("read the history", &sql, [limit])?;
-        rows.reverse();
-        Ok(rows)
+        self.list("read the history", &sql, [limit])
     }
 
     /// Counts requests of a session that the vault did not let out.

@@ -44,7 +44,15 @@ impl CentralStore {
             let said = told(gap, from, now);
             keep(tx, channel, account, now, now)?;
             let (Some(text), Some(from)) = (said, from) else { return Ok(None) };
-            for (id, to) in active_chats(tx, channel, account, now)? {
+            let sql = "SELECT m.id, m.channel, m.account, m.chat, NULL FROM messaging_group m
+                 WHERE m.channel = ?1 AND m.account = ?2 AND m.denied_at IS NULL
+                   AND ?3 <= m.active_at
+                   AND EXISTS (SELECT 1 FROM wiring w
+                               JOIN agent_group a ON a.name = w.agent_group AND a.removed_at IS NULL
+                               WHERE w.messaging_group = m.id)
+                 ORDER BY m.id";
+            let active = params![channel, account, (now - TOLD_WITHIN).0];
+            for (id, to) in list::<(i64, Address)>(tx, sql, active)? {
                 let key = format!("gap.{channel}.{account}.{}.{id}", from.0);
                 let part = NewPart::new(key, to, PartKind::Notice, Draft::Text(text.clone()));
                 outbox::add(Scope::host(tx), &part, None, now)?;
@@ -95,25 +103,6 @@ fn keep(
         params![channel, account, at.0, now.0],
     )
     .map(drop)
-}
-
-fn active_chats(
-    conn: &Connection,
-    channel: &str,
-    account: &str,
-    now: Timestamp,
-) -> rusqlite::Result<Vec<(i64, Address)>> {
-    list(
-        conn,
-        "SELECT m.id, m.channel, m.account, m.chat, NULL FROM messaging_group m
-         WHERE m.channel = ?1 AND m.account = ?2 AND m.denied_at IS NULL
-           AND ?3 <= m.active_at
-           AND EXISTS (SELECT 1 FROM wiring w
-                       JOIN agent_group a ON a.name = w.agent_group AND a.removed_at IS NULL
-                       WHERE w.messaging_group = m.id)
-         ORDER BY m.id",
-        params![channel, account, (now - TOLD_WITHIN).0],
-    )
 }
 
 /// The private chat that each owner used last, on another account.

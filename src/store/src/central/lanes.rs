@@ -6,21 +6,24 @@
 //! - Lanes are independent: what is wrong with one part holds up its own chat alone.
 //! - The parts of one session in a chat leave in their order; see [`domain::delivery`] for those of others.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use domain::delivery::by_hand::{HostKey, Order};
 use domain::delivery::{PartView, Verdict};
 use domain::message::Address;
 use domain::time::Timestamp;
 use domain::{AgentName, SessionId};
-use rusqlite::Connection;
+use rusqlite::{Connection, params};
 
 use super::{CentralStore, events};
 use crate::StoreError;
+use crate::outbox::ClaimedPart;
 use crate::outbox::by_hand::Ordered;
-use crate::outbox::{self, ClaimedPart};
-use crate::row::{Columns, FromRow};
+use crate::row::row;
 use crate::session::{self, Scope};
+
+/// Longer waits were asked for by a platform.
+const BACKOFF_MAX_MS: i64 = 60_000;
 
 /// The first unfinished part of one session in a chat.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,12 +41,8 @@ impl LaneHead {
     }
 }
 
-impl FromRow for LaneHead {
-    fn read(columns: &mut Columns<'_>) -> rusqlite::Result<Self> {
-        let (session, agent, chat, part) = columns.next()?;
-        Ok(Self { chat, of: outbox::session_id(session).zip(agent), part })
-    }
-}
+// No agent is that of the host.
+row!(LaneHead { of, chat, part });
 
 impl CentralStore {
     /// The first unfinished part of each session in each chat of an account, or in one chat, in the order
@@ -116,8 +115,7 @@ impl CentralStore {
                 let mut copies = Vec::new();
                 for (key, verdict) in ended {
                     let scope = scope(tx, key.session);
-                    session::conclude_part(scope, &key.part, verdict, now)?;
-                    let copy = session::copy_to_drop(scope, &key.part)?;
+                    let copy = session::conclude_part(scope, &key.part, verdict, now)?;
                     copies.extend(copy.map(|path| central.root(key.session).join(path)));
                 }
                 Ok(copies)
@@ -144,17 +142,19 @@ impl CentralStore {
         })
     }
 
-    /// A chat can be reached again: what waits for it waits no longer.
+    /// A chat can be reached again: what waits for it waits no longer, unless its platform asked for a
+    /// long wait.
     pub fn parts_reachable(&mut self, chat: &Address) -> Result<(), StoreError> {
-        self.change("a reachable chat", |tx| outbox::reachable(tx, chat))
+        let sql = "UPDATE part INDEXED BY part_chat SET retry_at = 0
+                   WHERE channel = ?1 AND account = ?2 AND chat = ?3 AND state NOT IN ('sent', 'dead')
+                     AND state IN ('unsent', 'uncertain') AND retry_at - changed_at <= ?4";
+        let waits = params![chat.channel, chat.account, chat.chat, BACKOFF_MAX_MS];
+        self.run("a reachable chat", sql, waits).map(drop)
     }
 
     /// Where the files of a session lie; the host itself has none.
     fn root(&self, session: Option<SessionId>) -> PathBuf {
-        session.map_or_else(
-            || Path::new("").to_owned(),
-            |id| self.layout.session(id).root().to_owned(),
-        )
+        session.map(|id| self.layout.session(id).root().to_owned()).unwrap_or_default()
     }
 }
 

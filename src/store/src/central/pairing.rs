@@ -2,7 +2,7 @@
 
 use domain::AgentName;
 use domain::history::EventKind;
-use domain::message::{Address, ChatInfo};
+use domain::message::Incoming;
 use domain::pairing::{ALL_SPAN, SENDER_SPAN};
 use domain::people::{Handle, PersonId, Role};
 use domain::session_key::ChatId;
@@ -12,10 +12,9 @@ use rusqlite::{Connection, params};
 use serde_json::json;
 use strum::{EnumString, IntoStaticStr, VariantArray};
 
-use super::chats::ChatRow;
-use super::{CentralStore, chats, events, people, roles, wirings};
+use super::{CentralStore, Wiring, chats, events, people, roles, wirings};
 use crate::StoreError;
-use crate::row::{Columns, FromRow, enum_column, one, row};
+use crate::row::{enum_column, is_there, one, row};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PairingId(pub i64);
@@ -56,56 +55,25 @@ pub struct PairingRow {
     pub wrong: u32,
     /// Used, given up, or no longer good.
     pub closed_at: Option<Timestamp>,
-    pub used_by: Option<Handle>,
+    /// The handle of its sender, as text.
+    pub used_by: Option<String>,
     pub used_in: Option<ChatId>,
 }
 
-impl FromRow for PairingRow {
-    fn read(columns: &mut Columns<'_>) -> rusqlite::Result<Self> {
-        Ok(Self {
-            id: columns.next()?,
-            pairing: columns.next()?,
-            created_at: columns.next()?,
-            wrong: columns.next()?,
-            closed_at: columns.next()?,
-            used_by: columns.next::<Option<String>>()?.as_deref().and_then(Handle::parse),
-            used_in: columns.next()?,
-        })
-    }
-}
+row!(PairingRow { id, pairing, created_at, wrong, closed_at, used_by, used_in });
 
-/// Wrong codes within [`SENDER_SPAN`] and [`ALL_SPAN`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+const PAIRINGS: &str = "SELECT id, code, role, agent_group, wires, expires_at, created_at, wrong,
+            closed_at, used_by, used_in
+     FROM pairing";
+
+/// Wrong codes that were sent lately.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Guesses {
     pub by_sender: u32,
     pub by_all: u32,
 }
 
 row!(Guesses { by_sender, by_all });
-
-/// Who sent a code, and where.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PairingUse {
-    pub handle: Handle,
-    pub name: String,
-    pub from: Address,
-    pub chat: ChatInfo,
-}
-
-/// What a code brought.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Paired {
-    pub person: PersonId,
-    pub role: Option<PairingRole>,
-    pub agent: Option<AgentName>,
-    pub chat: ChatRow,
-    /// The chat was connected to the agent just now.
-    pub wired: bool,
-}
-
-const PAIRINGS: &str = "SELECT id, code, role, agent_group, wires, expires_at, created_at, wrong,
-            closed_at, used_by, used_in
-     FROM pairing";
 
 impl CentralStore {
     /// Opens a code. `None` when the same code is open; take another one.
@@ -116,7 +84,6 @@ impl CentralStore {
     ) -> Result<Option<PairingId>, StoreError> {
         let role = pairing.role.map(PairingRole::as_str);
         let agent = pairing.agent.as_ref().map(AgentName::as_str);
-        let (code, wires, until) = (&pairing.code, pairing.wires, pairing.expires_at.0);
         self.change("open a pairing", |tx| {
             let old =
                 "UPDATE pairing SET closed_at = ?1 WHERE closed_at IS NULL AND expires_at <= ?1";
@@ -129,7 +96,7 @@ impl CentralStore {
                 tx,
                 "INSERT INTO pairing (code, role, agent_group, wires, created_at, expires_at)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING RETURNING id",
-                params![code, role, agent, wires, now.0, until],
+                params![pairing.code, role, agent, pairing.wires, now.0, pairing.expires_at.0],
             )
         })
     }
@@ -146,7 +113,8 @@ impl CentralStore {
         self.list("list the pairings", &sql, [now.0])
     }
 
-    /// Wrong codes that were sent lately.
+    /// Wrong codes that were sent lately: of this sender within [`SENDER_SPAN`], and of all within
+    /// [`ALL_SPAN`].
     pub fn guesses(&self, by: &Handle, now: Timestamp) -> Result<Guesses, StoreError> {
         let sql = "SELECT count(*) FILTER (WHERE handle = ?1), count(*) FILTER (WHERE ?3 < at)
                    FROM pairing_guess WHERE ?2 < at";
@@ -178,73 +146,62 @@ impl CentralStore {
         )
     }
 
-    /// Uses a code: marks it as used, makes its sender somebody, and connects the chat if it says
-    /// so. All or nothing; `None` when it is not open at `now`.
+    /// Uses a code that came with a message: marks it as used, makes its sender somebody, and connects
+    /// the chat if it says so. All or nothing; `false` when it is not open at `now`.
     pub fn use_pairing(
         &mut self,
         id: PairingId,
-        by: &PairingUse,
+        by: &Incoming,
         now: Timestamp,
-    ) -> Result<Option<Paired>, StoreError> {
+    ) -> Result<bool, StoreError> {
         self.change("use a pairing", |tx| {
             let sql = format!(
                 "{PAIRINGS} WHERE id = ?1 AND closed_at IS NULL
                    AND created_at <= ?2 AND ?2 < expires_at"
             );
             let row: Option<PairingRow> = one(tx, &sql, [id.0, now.0])?;
-            let Some(row) = row else { return Ok(None) };
-            let person = people::add_person(tx, &by.handle, &by.name, now)?;
-            let given = grant(tx, &row, person)?;
-            let peer = Some(by.handle.id.as_str());
+            let Some(row) = row else { return Ok(false) };
+            let handle = Handle::new(&by.from.channel, &by.sender.id);
+            let person = people::add_person(tx, &handle, &by.sender.name, now)?;
+            grant(tx, &row, person)?;
+            let peer = Some(handle.id.as_str());
             let chat = chats::ensure(tx, &by.from, &by.chat, peer, now)?;
-            let wired = match &row.pairing.agent {
-                Some(agent) if row.pairing.wires => {
-                    wirings::wire_usually(tx, chat.id, agent, chat.is_group)?
-                }
-                Some(_) | None => false,
-            };
+            let agent = row.pairing.agent.as_ref().filter(|_| row.pairing.wires);
+            let sql = "SELECT 1 FROM wiring WHERE messaging_group = ?1 AND agent_group = ?2";
+            let known = is_there(tx, sql, params![chat.id.0, agent.map(AgentName::as_str)])?;
+            let agent = agent.filter(|_| !known);
+            if let Some(agent) = agent {
+                wirings::set(tx, &Wiring::usual(chat.id, agent.clone(), chat.is_group))?;
+            }
+            let handle = handle.to_string();
             tx.execute(
                 "UPDATE pairing SET closed_at = ?2, used_by = ?3, used_in = ?4 WHERE id = ?1",
-                params![id.0, now.0, by.handle.to_string(), chat.id.0],
+                params![id.0, now.0, handle, chat.id.0],
             )?;
             let detail = json!({
                 "role": row.pairing.role.map(PairingRole::as_str),
                 "agent": row.pairing.agent.as_ref().map(AgentName::as_str),
                 "chat": chat.id.to_string(),
-                "wired": wired,
+                "wired": agent.is_some(),
             });
-            let handle = by.handle.to_string();
             events::add(tx, EventKind::Pairing, (None, Some(id.0)), &handle, &detail, now)?;
-            let chat = chats::by_id(tx, chat.id)?.unwrap_or(chat);
-            Ok(Some(Paired { person, role: given, agent: row.pairing.agent, chat, wired }))
+            Ok(true)
         })
     }
 }
 
-/// Makes somebody what the code says; tells which role they have from it.
-fn grant(
-    conn: &Connection,
-    row: &PairingRow,
-    person: PersonId,
-) -> rusqlite::Result<Option<PairingRole>> {
+/// Makes somebody what the code says.
+fn grant(conn: &Connection, row: &PairingRow, person: PersonId) -> rusqlite::Result<()> {
     let agent = row.pairing.agent.as_ref();
     let role = match (row.pairing.role, agent) {
         (Some(PairingRole::Owner), _) => Role::Owner,
         (Some(PairingRole::Admin), of) => Role::Admin { of: of.cloned() },
         (Some(PairingRole::Member), Some(agent)) => {
-            roles::add_member(conn, person, agent)?;
-            return Ok(row.pairing.role);
+            return roles::add_member(conn, person, agent).map(drop);
         }
-        (Some(PairingRole::Member) | None, _) => return Ok(None),
+        (Some(PairingRole::Member) | None, _) => return Ok(()),
     };
-    roles::grant(conn, person, role.as_str(), roles::scope(&role))?;
+    roles::grant(conn, person, role.as_str(), role.agent())?;
     // An admin of an agent is not kept from talking to it.
-    for handle in people::handles_of(conn, person)? {
-        conn.execute(
-            "DELETE FROM denial
-             WHERE channel = ?1 AND handle = ?2 AND (?3 IS NULL OR agent_group = ?3)",
-            params![handle.channel, handle.id, agent.map(AgentName::as_str)],
-        )?;
-    }
-    Ok(row.pairing.role)
+    roles::forgive(conn, person, agent)
 }

@@ -6,7 +6,7 @@ use rusqlite::{Connection, params};
 
 use super::CentralStore;
 use crate::StoreError;
-use crate::row::{is_there, list, one, only, row};
+use crate::row::{is_there, one, only, row};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PersonRow {
@@ -40,6 +40,7 @@ pub enum Unlinked {
     NoHandle,
 }
 
+/// What became of a person or a role that was to be removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Removed {
     Yes,
@@ -84,7 +85,8 @@ impl CentralStore {
     }
 
     pub fn handles_of(&self, person: PersonId) -> Result<Vec<Handle>, StoreError> {
-        handles_of(&self.conn, person).map_err(StoreError::query("list the handles"))
+        let sql = "SELECT channel, id FROM handle WHERE person = ?1 ORDER BY channel, id";
+        self.list("list the handles", sql, [person.0])
     }
 
     /// The person behind a handle, made if there is none yet. A name that is known stays.
@@ -151,11 +153,6 @@ pub(super) fn owner_of(conn: &Connection, handle: &Handle) -> rusqlite::Result<O
     one(conn, sql, [&handle.channel, &handle.id])
 }
 
-pub(super) fn handles_of(conn: &Connection, person: PersonId) -> rusqlite::Result<Vec<Handle>> {
-    let sql = "SELECT channel, id FROM handle WHERE person = ?1 ORDER BY channel, id";
-    list(conn, sql, [person.0])
-}
-
 /// Finds or makes the person of a handle.
 pub(super) fn add_person(
     conn: &Connection,
@@ -168,9 +165,8 @@ pub(super) fn add_person(
         conn.execute(named, params![person.0, name])?;
         return Ok(person);
     }
-    let sql = "INSERT INTO person (name, created_at) VALUES (?1, ?2)";
-    conn.execute(sql, params![name, now.0])?;
-    let person = PersonId(conn.last_insert_rowid());
+    let sql = "INSERT INTO person (name, created_at) VALUES (?1, ?2) RETURNING id";
+    let person = only(conn, sql, params![name, now.0])?;
     insert_handle(conn, person, handle)?;
     Ok(person)
 }

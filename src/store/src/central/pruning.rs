@@ -71,14 +71,9 @@ impl CentralStore {
     /// When the database fails; then nothing is removed.
     pub fn prune(&mut self, cutoffs: Cutoffs) -> Result<usize, StoreError> {
         self.change("prune", |tx| {
-            let mut gone = 0;
-            for sql in MACHINERY {
-                gone += run(tx, sql, params![cutoffs.machinery.0, BATCH])?;
-            }
-            for sql in MESSAGES {
-                gone += run(tx, sql, params![cutoffs.messages.0, BATCH])?;
-            }
-            Ok(gone)
+            let machinery = MACHINERY.iter().map(|sql| (sql, cutoffs.machinery));
+            let all = machinery.chain(MESSAGES.iter().map(|sql| (sql, cutoffs.messages)));
+            all.map(|(sql, before)| run(tx, sql, params![before.0, BATCH])).sum()
         })
     }
 

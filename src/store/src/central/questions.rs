@@ -22,10 +22,10 @@ use strum::{EnumString, IntoStaticStr, VariantArray};
 pub use self::cards::CARD_KEY;
 use self::rows::QUESTIONS;
 pub(super) use self::rows::{insert, same};
-use super::{CentralStore, events, pending_messages};
+use super::{CentralStore, events};
 use crate::StoreError;
 use crate::outbox::{self, NewPart};
-use crate::row::{Columns, list, only, row, run};
+use crate::row::{Columns, list, one, only, row, run};
 use crate::session::Scope;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr, EnumString, VariantArray)]
@@ -73,6 +73,8 @@ pub enum QuestionState {
 /// Changes of one agent that may wait for an admin at a time, whatever conversations they come from:
 /// each is a card in the admin's chat.
 pub(super) const CHANGES_OPEN_MAX: i64 = 20;
+
+const LIST: &str = "list the questions";
 
 /// Where a question was put.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -156,6 +158,9 @@ pub enum Put {
     Full,
 }
 
+/// Kind, agent, chat, requester and payload of a question that has its answer now.
+type Answered = (String, Option<String>, Option<ChatId>, String, String);
+
 impl CentralStore {
     /// Opens a question, unless the same one was asked before.
     ///
@@ -172,17 +177,16 @@ impl CentralStore {
 
     /// Questions that are open, or answered and not settled yet, oldest first.
     pub fn unsettled(&self) -> Result<Vec<QuestionRow>, StoreError> {
-        self.question_rows("WHERE settled_at IS NULL ORDER BY asked_at, id")
+        self.with_cards(LIST, "WHERE settled_at IS NULL ORDER BY asked_at, id", [])
     }
 
     /// The last hundred questions, open ones first.
     pub fn questions(&self) -> Result<Vec<QuestionRow>, StoreError> {
-        self.question_rows("ORDER BY settled_at IS NOT NULL, asked_at DESC, id LIMIT 100")
+        self.with_cards(LIST, "ORDER BY settled_at IS NOT NULL, asked_at DESC, id LIMIT 100", [])
     }
 
     pub fn question(&self, id: QuestionId) -> Result<Option<QuestionRow>, StoreError> {
-        let sql = format!("{QUESTIONS} WHERE id = ?1");
-        Ok(self.with_cards("read a question", &sql, [id.0])?.pop())
+        Ok(self.with_cards("read a question", "WHERE id = ?1", [id.0])?.pop())
     }
 
     /// Records an answer; `with` is the platform's id of the message, if it was one. `false` when the
@@ -196,26 +200,22 @@ impl CentralStore {
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         self.change("an answer", |tx| {
-            let answered = tx.execute(
-                "UPDATE question SET state = 'answered', answer = ?2, answered_by = ?3,
-                        answered_with = ?4
-                 WHERE id = ?1 AND state = 'open'",
-                params![id.0, value, by, with],
-            )?;
-            if answered == 1 {
-                let sql = format!("{QUESTIONS} WHERE id = ?1");
-                let asked = only::<QuestionRow>(tx, &sql, [id.0])?.question;
-                let detail = json!({
-                    "answer": value,
-                    "question": asked.kind.as_str(),
-                    "agent": asked.agent.as_ref().map(AgentName::as_str),
-                    "chat": asked.chat.map(|it| it.to_string()),
-                    "from": asked.requester,
-                    "change": asked.payload,
-                });
-                events::add(tx, EventKind::Answer, (None, Some(id.0)), by, &detail, now)?;
-            }
-            Ok(answered == 1)
+            let sql = "UPDATE question SET state = 'answered', answer = ?2, answered_by = ?3,
+                           answered_with = ?4
+                       WHERE id = ?1 AND state = 'open'
+                       RETURNING kind, agent_group, messaging_group, requester, payload";
+            let asked: Option<Answered> = one(tx, sql, params![id.0, value, by, with])?;
+            let Some((kind, agent, chat, from, change)) = asked else { return Ok(false) };
+            let detail = json!({
+                "answer": value,
+                "question": kind,
+                "agent": agent,
+                "chat": chat.map(|it| it.to_string()),
+                "from": from,
+                "change": change,
+            });
+            events::add(tx, EventKind::Answer, (None, Some(id.0)), by, &detail, now)?;
+            Ok(true)
         })
     }
 
@@ -256,19 +256,15 @@ impl CentralStore {
 
     /// The messages that wait for a question, in their order.
     pub fn pending_messages(&self, id: QuestionId) -> Result<Vec<Incoming>, StoreError> {
-        pending_messages::of(&self.conn, id)
-            .map_err(StoreError::query("read the messages that wait"))
+        let sql = "SELECT message FROM pending_message WHERE question = ?1 ORDER BY ordinal";
+        self.list("read the messages that wait", sql, [id.0])
     }
 
-    fn question_rows(&self, filter: &str) -> Result<Vec<QuestionRow>, StoreError> {
-        self.with_cards("list the questions", &format!("{QUESTIONS} {filter}"), [])
-    }
-
-    /// The questions of a query, each with its cards.
+    /// Questions, each with its cards.
     fn with_cards(
         &self,
         op: &'static str,
-        sql: &str,
+        filter: &str,
         params: impl Params,
     ) -> Result<Vec<QuestionRow>, StoreError> {
         let cards = "SELECT person, channel, account, chat, thread, part, asked_at,
@@ -279,7 +275,7 @@ impl CentralStore {
             let row: QuestionRow = columns.next()?;
             Ok(QuestionRow { cards: list(&self.conn, cards, [row.id.0])?, ..row })
         };
-        self.list_as(op, sql, params, read)
+        self.list_as(op, &format!("{QUESTIONS} {filter}"), params, read)
     }
 }
 

@@ -15,8 +15,6 @@ use crate::session::Scope;
 
 /// The shortest time between two refusals that one sender gets in one chat.
 const REFUSAL_EVERY: Duration = Duration::from_secs(60);
-/// What the keys of refusals begin with.
-const KEY: &str = "refused.";
 
 impl CentralStore {
     /// Tells the sender of a message why it goes nowhere; once for each message, and at most once a
@@ -43,7 +41,7 @@ pub(crate) fn add(
 ) -> rusqlite::Result<bool> {
     let from = &message.from;
     let of_sender =
-        format!("{KEY}{}.{}.{}.{}.", from.channel, from.account, from.chat, message.sender.id);
+        format!("refused.{}.{}.{}.{}.", from.channel, from.account, from.chat, message.sender.id);
     let sql = "SELECT 1 FROM part WHERE session = 0 AND ?1 <= key AND key < ?2 AND ?3 < created_at
                    AND created_at <= ?4";
     let last = format!("{of_sender}\u{10ffff}");

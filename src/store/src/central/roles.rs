@@ -4,10 +4,9 @@ use domain::AgentName;
 use domain::people::{Handle, PersonId, Role, Standing};
 use rusqlite::{Connection, params};
 
-use super::CentralStore;
-use super::people::handles_of;
+use super::{CentralStore, Removed};
 use crate::StoreError;
-use crate::row::{Columns, FromRow, list, row};
+use crate::row::{Columns, FromRow, list, row, run};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RoleRow {
@@ -46,15 +45,6 @@ pub struct DenialRow {
 
 row!(DenialRow { handle, agent, name });
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Revoked {
-    Yes,
-    /// They do not have it.
-    NotHeld,
-    /// The last owner; nothing was changed.
-    LastOwner,
-}
-
 const ROLES: &str = "SELECT r.person, p.name, r.role, r.agent_group, r.id
      FROM role r JOIN person p ON p.id = r.person WHERE r.role <> 'member'";
 
@@ -66,17 +56,12 @@ impl CentralStore {
     }
 
     pub fn standing_of(&self, person: PersonId) -> Result<Standing, StoreError> {
-        let roles = self.list(
-            "read the roles of a person",
-            "SELECT role, agent_group FROM role WHERE person = ?1 AND role <> 'member' ORDER BY id",
-            [person.0],
-        )?;
-        let member_of = self.list(
-            "read the memberships of a person",
-            "SELECT agent_group FROM role WHERE person = ?1 AND role = 'member'
-             ORDER BY agent_group",
-            [person.0],
-        )?;
+        let sql = "SELECT role, agent_group FROM role WHERE person = ?1 AND role <> 'member'
+                   ORDER BY id";
+        let roles = self.list("read the roles of a person", sql, [person.0])?;
+        let sql = "SELECT agent_group FROM role WHERE person = ?1 AND role = 'member'
+                   ORDER BY agent_group";
+        let member_of = self.list("read the memberships of a person", sql, [person.0])?;
         Ok(Standing { roles, member_of })
     }
 
@@ -87,36 +72,31 @@ impl CentralStore {
     }
 
     pub fn has_owner(&self) -> Result<bool, StoreError> {
-        let sql = "SELECT EXISTS (SELECT 1 FROM role WHERE role = 'owner')";
-        self.only("look for an owner", sql, [])
+        self.is_there("look for an owner", "SELECT 1 FROM role WHERE role = 'owner'", [])
     }
 
     /// `false` when they have it already. Fails when there is no such person or agent.
     pub fn grant(&mut self, person: PersonId, role: &Role) -> Result<bool, StoreError> {
-        self.change("grant a role", |tx| grant(tx, person, role.as_str(), scope(role)))
+        self.change("grant a role", |tx| grant(tx, person, role.as_str(), role.agent()))
     }
 
-    pub fn revoke(&mut self, person: PersonId, role: &Role) -> Result<Revoked, StoreError> {
+    pub fn revoke(&mut self, person: PersonId, role: &Role) -> Result<Removed, StoreError> {
         self.change("revoke a role", |tx| {
             if is_last(tx, person, role)? {
-                return Ok(Revoked::LastOwner);
+                return Ok(Removed::LastOwner);
             }
-            let gone = tx.execute(
-                "DELETE FROM role WHERE person = ?1 AND role = ?2 AND agent_group IS ?3",
-                params![person.0, role.as_str(), scope(role)],
-            )?;
-            Ok(if gone == 0 { Revoked::NotHeld } else { Revoked::Yes })
+            let sql = "DELETE FROM role WHERE person = ?1 AND role = ?2 AND agent_group IS ?3";
+            let gone = tx.execute(sql, params![person.0, role.as_str(), role.agent()])?;
+            Ok(if gone == 0 { Removed::NotThere } else { Removed::Yes })
         })
     }
 
     /// Every membership, by agent and person.
     pub fn members(&self) -> Result<Vec<MemberRow>, StoreError> {
-        self.list(
-            "list the members",
+        let sql =
             "SELECT r.person, p.name, r.agent_group FROM role r JOIN person p ON p.id = r.person
-             WHERE r.role = 'member' ORDER BY r.agent_group, r.person",
-            [],
-        )
+                   WHERE r.role = 'member' ORDER BY r.agent_group, r.person";
+        self.list("list the members", sql, [])
     }
 
     /// Lets somebody talk to an agent, and takes back what they were denied. `false` when they were
@@ -135,20 +115,10 @@ impl CentralStore {
     /// Remembers that somebody was refused, so that they are not asked about again. They need not
     /// be anybody known.
     pub fn deny(&self, handle: &Handle, name: &str, agent: &AgentName) -> Result<(), StoreError> {
-        self.run(
-            "remember a denial",
-            "INSERT INTO denial (channel, handle, agent_group, name)
-             VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",
-            [&handle.channel, &handle.id, agent.as_str(), name],
-        )
-        .map(drop)
-    }
-
-    /// `false` when there is none.
-    pub fn undeny(&self, handle: &Handle, agent: &AgentName) -> Result<bool, StoreError> {
-        let sql = "DELETE FROM denial WHERE channel = ?1 AND handle = ?2 AND agent_group = ?3";
-        let key = [&handle.channel, &handle.id, agent.as_str()];
-        Ok(self.run("forget a denial", sql, key)? == 1)
+        let sql = "INSERT INTO denial (channel, handle, agent_group, name)
+                   VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING";
+        let values = [&handle.channel, &handle.id, agent.as_str(), name];
+        self.run("remember a denial", sql, values).map(drop)
     }
 
     pub fn is_denied(&self, handle: &Handle, agent: &AgentName) -> Result<bool, StoreError> {
@@ -158,12 +128,9 @@ impl CentralStore {
     }
 
     pub fn denials(&self) -> Result<Vec<DenialRow>, StoreError> {
-        self.list(
-            "list the denials",
-            "SELECT channel, handle, agent_group, name FROM denial
-             ORDER BY agent_group, channel, handle",
-            [],
-        )
+        let sql = "SELECT channel, handle, agent_group, name FROM denial
+                   ORDER BY agent_group, channel, handle";
+        self.list("list the denials", sql, [])
     }
 
     /// Everybody who may decide about an agent, or about the whole host for `None`: one row for each
@@ -197,13 +164,19 @@ pub(super) fn add_member(
     agent: &AgentName,
 ) -> rusqlite::Result<bool> {
     let added = grant(conn, person, "member", Some(agent.as_str()))?;
-    for handle in handles_of(conn, person)? {
-        conn.execute(
-            "DELETE FROM denial WHERE channel = ?1 AND handle = ?2 AND agent_group = ?3",
-            [&handle.channel, &handle.id, agent.as_str()],
-        )?;
-    }
+    forgive(conn, person, Some(agent))?;
     Ok(added)
+}
+
+/// Takes back what somebody was denied: an agent, or all for `None`.
+pub(super) fn forgive(
+    conn: &Connection,
+    person: PersonId,
+    agent: Option<&AgentName>,
+) -> rusqlite::Result<()> {
+    let sql = "DELETE FROM denial WHERE (?2 IS NULL OR agent_group = ?2)
+                   AND (channel, handle) IN (SELECT channel, id FROM handle WHERE person = ?1)";
+    run(conn, sql, params![person.0, agent.map(AgentName::as_str)]).map(drop)
 }
 
 /// Whether it is the ownership of the only owner.
@@ -211,11 +184,4 @@ pub(super) fn is_last(conn: &Connection, person: PersonId, role: &Role) -> rusql
     let owners = "SELECT person FROM role WHERE role = 'owner'";
     let owners: Vec<PersonId> = list(conn, owners, [])?;
     Ok(*role == Role::Owner && owners == [person])
-}
-
-pub(super) fn scope(role: &Role) -> Option<&str> {
-    match role {
-        Role::Owner => None,
-        Role::Admin { of } => of.as_ref().map(AgentName::as_str),
-    }
 }

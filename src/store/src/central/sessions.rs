@@ -8,7 +8,7 @@ use rusqlite::params;
 
 use super::CentralStore;
 use crate::StoreError;
-use crate::row::{Columns, FromRow};
+use crate::row::row;
 
 /// One session and what it shares.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,13 +33,7 @@ impl SessionRow {
     }
 }
 
-impl FromRow for SessionRow {
-    fn read(columns: &mut Columns<'_>) -> rusqlite::Result<Self> {
-        let (id, agent, thread) = columns.next()?;
-        let chat = if columns.is_null()? { None } else { Some(columns.next()?) };
-        Ok(Self { id, agent, chat, thread })
-    }
-}
+row!(SessionRow { id, agent, thread, chat });
 
 const SESSIONS: &str = "SELECT s.id, s.agent_group, s.thread, m.channel, m.account, m.chat, NULL
      FROM session s LEFT JOIN messaging_group m ON m.id = s.messaging_group";

@@ -38,12 +38,13 @@ impl CentralStore {
         why: &str,
         now: Timestamp,
     ) -> Result<(), StoreError> {
+        let agent = scope.agent().map(AgentName::as_str);
         let sql = "INSERT INTO stop (agent_group, by, why, at, last)
                    SELECT ?1, ?2, ?3, ?4, coalesce(max(id), 0) FROM message
                    WHERE true ON CONFLICT DO NOTHING";
         self.change("write a stop down", |tx| {
-            if tx.execute(sql, params![name(scope), by, why, now.0])? == 1 {
-                let detail = json!({ "agent": name(scope), "why": why });
+            if tx.execute(sql, params![agent, by, why, now.0])? == 1 {
+                let detail = json!({ "agent": agent, "why": why });
                 events::add(tx, EventKind::Stop, (None, None), by, &detail, now)?;
             }
             Ok(())
@@ -52,12 +53,13 @@ impl CentralStore {
 
     /// Ends the stop of an agent or of all; other stops go on. `false` when there was none.
     pub fn resume(&self, scope: &Scope, by: &str, now: Timestamp) -> Result<bool, StoreError> {
+        let agent = scope.agent().map(AgentName::as_str);
         let sql = "UPDATE stop SET resumed_at = ?2
                    WHERE resumed_at IS NULL AND coalesce(agent_group, '') = coalesce(?1, '')";
         self.change("end a stop", |tx| {
-            let has_resumed = tx.execute(sql, params![name(scope), now.0])? != 0;
+            let has_resumed = tx.execute(sql, params![agent, now.0])? != 0;
             if has_resumed {
-                let detail = json!({ "agent": name(scope) });
+                let detail = json!({ "agent": agent });
                 events::add(tx, EventKind::Resume, (None, None), by, &detail, now)?;
             }
             Ok(has_resumed)
@@ -83,12 +85,5 @@ impl CentralStore {
             "INSERT INTO processed_command VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING";
         let values = params![from.channel, from.account, from.chat, message, now.0];
         self.run("note an order", sql, values).map(drop)
-    }
-}
-
-fn name(scope: &Scope) -> Option<&str> {
-    match scope {
-        Scope::All => None,
-        Scope::Agent(name) => Some(name.as_str()),
     }
 }

@@ -15,12 +15,11 @@ use domain::task::failing::Streak;
 use domain::task::{Missed, TaskId, TaskState};
 use domain::time::Timestamp;
 use domain::{AgentName, SessionId};
-use rusqlite::types::Value;
-use rusqlite::{Connection, params, params_from_iter};
+use rusqlite::{Connection, params};
 use schedule::{CLOCK_STEP_MAX, Rule, Zone};
 
 pub use self::fires::{Decided, FireRow, Handover};
-use self::rows::{TASKS, When, settle};
+use self::rows::{TASKS, settle};
 use super::CentralStore;
 use crate::StoreError;
 use crate::row::{Columns, one, run};
@@ -71,15 +70,6 @@ pub struct TaskEdit {
     pub missed: Option<Missed>,
 }
 
-/// Which tasks; what is `None` does not count.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct TaskFilter {
-    pub agent: Option<AgentName>,
-    pub session: Option<SessionId>,
-    pub owner: Option<PersonId>,
-    pub state: Option<TaskState>,
-}
-
 impl CentralStore {
     /// Stores a task. It counts from `now`; one that never comes is done at once.
     ///
@@ -93,25 +83,17 @@ impl CentralStore {
         self.one("read a task", &format!("{TASKS} WHERE id = ?1"), [id.0])
     }
 
-    /// Tasks in the order in which they were made.
+    /// Tasks, those of one agent or all, in the order in which they were made.
     /// Those that this program cannot read are left out; see [`Self::unreadable_tasks`].
-    pub fn tasks(&self, which: &TaskFilter) -> Result<Vec<TaskRow>, StoreError> {
-        let conditions: [(&str, Option<Value>); 4] = [
-            ("agent_group", which.agent.as_ref().map(|it| it.as_str().to_owned().into())),
-            ("session", which.session.map(|it| it.0.into())),
-            ("owner", which.owner.map(|it| it.0.into())),
-            ("state", which.state.map(|it| it.as_str().to_owned().into())),
-        ];
-        let mut sql = format!("{TASKS} WHERE true");
-        let mut values = Vec::new();
-        for (column, value) in conditions {
-            if let Some(value) = value {
-                sql += &format!(" AND {column} = ?");
-                values.push(value);
+    pub fn tasks(&self, agent: Option<&AgentName>) -> Result<Vec<TaskRow>, StoreError> {
+        const OP: &str = "list the tasks";
+        let rows = match agent {
+            Some(agent) => {
+                let sql = format!("{TASKS} WHERE agent_group = ?1 ORDER BY id");
+                self.list_as(OP, &sql, [agent.as_str()], tolerant)?
             }
-        }
-        sql += " ORDER BY id";
-        let rows = self.list_as("list the tasks", &sql, params_from_iter(values), tolerant)?;
+            None => self.list_as(OP, &format!("{TASKS} ORDER BY id"), [], tolerant)?,
+        };
         Ok(rows.into_iter().flatten().collect())
     }
 
@@ -128,16 +110,12 @@ impl CentralStore {
             let Some(row) = read(tx, id)?.filter(|it| it.state.may_become(state)) else {
                 return Ok(false);
             };
-            tx.execute(
-                "UPDATE task SET state = iif(?2 = 'active', 'done', ?2), next_at = NULL,
-                        reason = ?3, changed_at = ?4
-                 WHERE id = ?1",
-                params![id.0, state.as_str(), reason, now.0],
-            )?;
+            let sql = "UPDATE task SET state = iif(?2 = 'active', 'done', ?2), next_at = NULL,
+                           reason = ?3, changed_at = ?4
+                       WHERE id = ?1";
+            tx.execute(sql, params![id.0, state.as_str(), reason, now.0])?;
             if state == TaskState::Active {
-                let Task { rule, zone, .. } = &row.task;
-                let accounted_until = row.accounted_until.max(now);
-                settle(tx, id, &When { rule, zone, accounted_until })?;
+                settle(tx, id, &row.task, row.accounted_until.max(now))?;
             }
             Ok(true)
         })
@@ -159,34 +137,39 @@ impl CentralStore {
             task.prompt = edit.prompt.clone().unwrap_or(task.prompt);
             task.script = edit.script.clone().unwrap_or(task.script);
             task.missed = edit.missed.unwrap_or(task.missed);
-            tx.execute(
-                "UPDATE task SET prompt = ?2, script = ?3, missed = ?4, changed_at = ?5 WHERE id = ?1",
-                params![id.0, task.prompt, task.script, task.missed.to_string(), now.0],
-            )?;
+            let sql = "UPDATE task SET prompt = ?2, script = ?3, missed = ?4, changed_at = ?5
+                       WHERE id = ?1";
+            let missed = task.missed.to_string();
+            tx.execute(sql, params![id.0, task.prompt, task.script, missed, now.0])?;
             if edit.rule.is_some() || edit.zone.is_some() {
-                let rule = edit.rule.as_ref().unwrap_or(&task.rule);
-                let zone = edit.zone.as_ref().unwrap_or(&task.zone);
-                tx.execute(
-                    "UPDATE task SET rule = ?2, zone = ?3 WHERE id = ?1",
-                    params![id.0, rule.to_string(), zone.name()],
-                )?;
-                settle(tx, id, &When { rule, zone, accounted_until: now })?;
+                task.rule = edit.rule.clone().unwrap_or(task.rule);
+                task.zone = edit.zone.clone().unwrap_or(task.zone);
+                let sql = "UPDATE task SET rule = ?2, zone = ?3 WHERE id = ?1";
+                tx.execute(sql, params![id.0, task.rule.to_string(), task.zone.name()])?;
+                settle(tx, id, &task, now)?;
             }
             read(tx, id)
         })
     }
 
     /// Active tasks with a slot up to `now`, the longest due first, and those that a clock which ran
-    /// far ahead has accounted for too early. Costs what it finds, not what there is.
+    /// far ahead has accounted for too early; each with how it did lately. Costs what it finds, not what
+    /// there is.
     ///
     /// Tasks of a stopped agent wait, and so do those with [`OPEN_MAX`] slots that have not ended: for
     /// them it is as if the host slept, and afterwards their policy decides.
-    pub fn due_tasks(&self, now: Timestamp, limit: u32) -> Result<Vec<TaskRow>, StoreError> {
+    pub fn due_tasks(
+        &self,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<(TaskRow, Streak)>, StoreError> {
         const OP: &str = "read the due tasks";
         let ahead = (now + CLOCK_STEP_MAX).0;
         let mut due = self.list_as(OP, &due_sql(), params![now.0, limit, OPEN_MAX], tolerant)?;
         due.extend(self.list_as(OP, &ahead_sql(), params![ahead, limit, OPEN_MAX], tolerant)?);
-        Ok(due.into_iter().flatten().collect())
+        let with_streak = |it: TaskRow| ends::streak(&self.conn, &it).map(|streak| (it, streak));
+        let due: rusqlite::Result<_> = due.into_iter().flatten().map(with_streak).collect();
+        due.map_err(StoreError::query("read how a task did"))
     }
 
     /// Tasks that this program cannot read: of a newer program, or of a damaged row.
@@ -221,12 +204,6 @@ impl CentralStore {
         })
     }
 
-    /// The same, each with how it did lately.
-    pub fn due_with_streaks(&self, now: Timestamp, limit: u32) -> Result<Vec<DueTask>, StoreError> {
-        let rows = self.due_tasks(now, limit)?;
-        rows.into_iter().map(|row| Ok(DueTask { streak: self.streak(&row)?, row })).collect()
-    }
-
     /// When the next slot of any task comes that is later than `after`.
     pub fn earliest_slot(&self, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {
         self.only("read the next slot", EARLIEST, [after.0])
@@ -235,15 +212,14 @@ impl CentralStore {
 
 /// A row that this program cannot read must not keep the others from firing.
 fn tolerant(columns: &mut Columns<'_>) -> rusqlite::Result<Option<TaskRow>> {
-    let read = columns.next();
-    if let Err(err) = &read
-        && is_unreadable(err)
-    {
-        let id: i64 = columns.named("id")?;
-        tracing::warn!(task = id, why = chain(err), "a task cannot be read, so it doesn't fire");
-        return Ok(None);
+    match columns.next() {
+        Err(err) if is_unreadable(&err) => {
+            let (id, why): (i64, _) = (columns.named("id")?, chain(&err));
+            tracing::warn!(task = id, why, "a task cannot be read, so it doesn't fire");
+            Ok(None)
+        }
+        other => other.map(Some),
     }
-    read.map(Some)
 }
 
 pub(super) fn is_unreadable(err: &rusqlite::Error) -> bool {
@@ -268,13 +244,6 @@ pub struct UnreadableTask {
     /// It would have fired.
     pub is_active: bool,
     pub why: String,
-}
-
-/// A task that is due, and how it did lately.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DueTask {
-    pub row: TaskRow,
-    pub streak: Streak,
 }
 
 /// So many slots of a task may wait for their end; more would pile up behind something that is stuck.
@@ -327,7 +296,7 @@ fn insert_task(tx: &Connection, task: &Task, now: Timestamp) -> rusqlite::Result
         ],
     )?;
     let id = TaskId(tx.last_insert_rowid());
-    settle(tx, id, &When { rule: &task.rule, zone: &task.zone, accounted_until: now })?;
+    settle(tx, id, task, now)?;
     Ok(id)
 }
 

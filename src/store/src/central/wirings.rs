@@ -3,14 +3,13 @@
 use domain::AgentName;
 use domain::admission::{Ignored, Scope};
 use domain::engage::{Engage, trigger_of};
-use domain::message::{Address, ChatInfo};
 use domain::session_key::{ChatId, SessionMode};
 use domain::time::Timestamp;
 use rusqlite::{Connection, params};
 
 use super::{CentralStore, destinations};
 use crate::StoreError;
-use crate::row::{Columns, FromRow, enum_column, is_there, row};
+use crate::row::{Columns, FromRow, enum_column, row};
 
 /// A chat reaches an agent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,11 +94,9 @@ impl CentralStore {
     /// `false` when they were not wired. Sessions, and what they hold, stay.
     pub fn unwire(&mut self, chat: ChatId, agent: &AgentName) -> Result<bool, StoreError> {
         self.change("unwire a chat", |tx| {
-            tx.execute(
-                "DELETE FROM destination
-                 WHERE messaging_group = ?1 AND agent_group = ?2 AND by_wiring = 1",
-                params![chat.0, agent.as_str()],
-            )?;
+            let sql = "DELETE FROM destination
+                       WHERE messaging_group = ?1 AND agent_group = ?2 AND by_wiring = 1";
+            tx.execute(sql, params![chat.0, agent.as_str()])?;
             let sql = "DELETE FROM wiring WHERE messaging_group = ?1 AND agent_group = ?2";
             Ok(tx.execute(sql, params![chat.0, agent.as_str()])? == 1)
         })
@@ -113,15 +110,12 @@ impl CentralStore {
         thread: Option<&str>,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        self.run(
-            "remember an engagement",
-            "INSERT INTO engaged (messaging_group, agent_group, thread, last_at)
-             SELECT messaging_group, agent_group, ?3, ?4 FROM wiring
-             WHERE messaging_group = ?1 AND agent_group = ?2
-             ON CONFLICT DO UPDATE SET last_at = excluded.last_at",
-            params![chat.0, agent.as_str(), thread.unwrap_or_default(), now.0],
-        )
-        .map(drop)
+        let sql = "INSERT INTO engaged (messaging_group, agent_group, thread, last_at)
+                   SELECT messaging_group, agent_group, ?3, ?4 FROM wiring
+                   WHERE messaging_group = ?1 AND agent_group = ?2
+                   ON CONFLICT DO UPDATE SET last_at = excluded.last_at";
+        let values = params![chat.0, agent.as_str(), thread.unwrap_or_default(), now.0];
+        self.run("remember an engagement", sql, values).map(drop)
     }
 
     /// When an agent was last engaged in a chat, or in a thread of it.
@@ -131,57 +125,11 @@ impl CentralStore {
         agent: &AgentName,
         thread: Option<&str>,
     ) -> Result<Option<Timestamp>, StoreError> {
-        self.one(
-            "read an engagement",
-            "SELECT last_at FROM engaged
-             WHERE messaging_group = ?1 AND agent_group = ?2 AND thread = ?3",
-            params![chat.0, agent.as_str(), thread.unwrap_or_default()],
-        )
+        let sql = "SELECT last_at FROM engaged
+                   WHERE messaging_group = ?1 AND agent_group = ?2 AND thread = ?3";
+        let key = params![chat.0, agent.as_str(), thread.unwrap_or_default()];
+        self.one("read an engagement", sql, key)
     }
-
-    /// The agents that a chat is wired to, by name.
-    pub fn wired(&self, chat: &Address) -> Result<Vec<AgentName>, StoreError> {
-        self.list(
-            "read the wirings of a chat",
-            "SELECT w.agent_group FROM wiring w
-             JOIN messaging_group m ON m.id = w.messaging_group
-             JOIN agent_group a ON a.name = w.agent_group AND a.removed_at IS NULL
-             WHERE m.channel = ?1 AND m.account = ?2 AND m.chat = ?3
-             ORDER BY w.agent_group",
-            [&chat.channel, &chat.account, &chat.chat],
-        )
-    }
-
-    /// Wires a direct chat to an agent in the usual way; doing it again changes nothing.
-    pub fn wire(
-        &mut self,
-        chat: &Address,
-        agent: &AgentName,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        self.change("wire a chat", |tx| {
-            let chat = match super::chats::find(tx, chat)? {
-                Some(row) => row,
-                None => super::chats::ensure(tx, chat, &ChatInfo::default(), None, now)?,
-            };
-            wire_usually(tx, chat.id, agent, chat.is_group).map(drop)
-        })
-    }
-}
-
-/// Wires a chat in the usual way unless it is wired to that agent. Tells whether it was not.
-pub(super) fn wire_usually(
-    conn: &Connection,
-    chat: ChatId,
-    agent: &AgentName,
-    is_group: bool,
-) -> rusqlite::Result<bool> {
-    let sql = "SELECT 1 FROM wiring WHERE messaging_group = ?1 AND agent_group = ?2";
-    if is_there(conn, sql, params![chat.0, agent.as_str()])? {
-        return Ok(false);
-    }
-    set(conn, &Wiring::usual(chat, agent.clone(), is_group))?;
-    Ok(true)
 }
 
 pub(super) fn set(conn: &Connection, wiring: &Wiring) -> rusqlite::Result<()> {

@@ -17,14 +17,9 @@ impl CentralStore {
     /// # Errors
     /// When the database fails; so for every method below.
     pub fn zone_for(&self, person: Option<PersonId>) -> Result<Zone, StoreError> {
-        let own = match person {
-            Some(person) => self.person_zone(person)?,
-            None => None,
-        };
-        Ok(match own {
-            Some(own) => own,
-            None => self.install_zone()?.unwrap_or_else(Zone::utc),
-        })
+        let own = person.map(|it| self.person_zone(it)).transpose()?.flatten();
+        let zone = if own.is_some() { own } else { self.install_zone()? };
+        Ok(zone.unwrap_or_else(Zone::utc))
     }
 
     pub fn person_zone(&self, person: PersonId) -> Result<Option<Zone>, StoreError> {

@@ -49,11 +49,7 @@ static EXPECTED: LazyLock<rusqlite::Result<Schema>> = LazyLock::new(|| {
 pub(super) fn open(copied: &Copied) -> Result<Option<Connection>, Mailbox> {
     let conn = connect(copied).map_err(broken)?;
     limit_steps(&conn, OPEN_STEPS_MAX);
-    let read = || -> rusqlite::Result<Schema> {
-        cache_little(&conn)?;
-        schema(&conn)
-    };
-    let found = read().map_err(broken)?;
+    let found = cache_little(&conn).and_then(|()| schema(&conn)).map_err(broken)?;
     if found.is_empty() {
         return Ok(None);
     }

@@ -42,7 +42,7 @@ impl FromRow for Tool {
         Ok(Self {
             name: name.chars().map(plain).take(TOOL_NAME_CHARS_MAX).collect(),
             started_at: columns.next()?,
-            end: columns.next::<Option<_>>()?.zip(columns.next()?),
+            end: columns.next()?,
         })
     }
 }

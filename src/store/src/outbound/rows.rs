@@ -9,18 +9,17 @@ use domain::message::{Attempt, Claim, Form, Outbound, Outcome};
 use domain::time::Timestamp;
 use domain::waits::WaitClass;
 use domain::{Incarnation, MessageSeq, OutSeq};
-use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Params, Row};
 
 use super::Waits;
 use crate::outbox::PartKind;
-use crate::row::{Column, Columns, FromRow, enum_column, list_as, row};
+use crate::row::{Column, Columns, FromRow, enum_column, list_as};
 
 /// The longest text of one message; an answer of a model is far below it.
 pub(super) const TEXT_BYTES_MAX: usize = 1_000_000;
 const OPTIONS_BYTES_MAX: usize = 64 * 1024;
-const NAME_BYTES_MAX: usize = 4 * 1024;
-const WORD_BYTES_MAX: usize = 64;
+pub(super) const NAME_BYTES_MAX: usize = 4 * 1024;
+pub(super) const WORD_BYTES_MAX: usize = 64;
 /// Options of a question that are read; more are an error of the agent's.
 const OPTIONS_MAX: usize = 20;
 /// Values of the runner's that are kept.
@@ -51,7 +50,7 @@ impl<T: Column> Column for Sense<T> {
 
 enum_column!(Outcome, WaitClass);
 
-/// What [`message`] reads.
+/// What a message is read from.
 pub(super) fn message_columns() -> String {
     let (text, kind) = (bounded("text", TEXT_BYTES_MAX), bounded("kind", WORD_BYTES_MAX));
     let form = bounded("form", WORD_BYTES_MAX);
@@ -59,48 +58,9 @@ pub(super) fn message_columns() -> String {
         (bounded("destination", NAME_BYTES_MAX), bounded("file", NAME_BYTES_MAX));
     let options = bounded("options", OPTIONS_BYTES_MAX);
     format!(
-        "seq, in_reply_to, {text}, {kind}, {form}, {destination}, target, {file}, {options},
+        "seq, in_reply_to, {text}, {kind}, {destination}, {form}, target, {file}, {options},
          timeout_ms, turn, incarnation, attempt"
     )
-}
-
-/// A message as it was found.
-pub(super) struct Written {
-    seq: OutSeq,
-    in_reply_to: Sense<MessageSeq>,
-    text: Sense<String>,
-    kind: Sense<PartKind>,
-    form: Sense<String>,
-    destination: Sense<String>,
-    target: Sense<i64>,
-    file: Sense<String>,
-    options: Sense<String>,
-    timeout_ms: Sense<i64>,
-    turn: Sense<MessageSeq>,
-    incarnation: Sense<Incarnation>,
-    attempt: Sense<i64>,
-}
-
-row!(Written {
-    seq,
-    in_reply_to,
-    text,
-    kind,
-    form,
-    destination,
-    target,
-    file,
-    options,
-    timeout_ms,
-    turn,
-    incarnation,
-    attempt
-});
-
-/// What [`claim`] reads.
-pub(super) fn claim_columns() -> String {
-    let (outcome, reason) = (bounded("outcome", WORD_BYTES_MAX), bounded("reason", NAME_BYTES_MAX));
-    format!("message, incarnation, reply, cost, {outcome}, {reason}")
 }
 
 /// Every row that makes sense.
@@ -125,78 +85,74 @@ pub(super) fn state(conn: &Connection) -> rusqlite::Result<BTreeMap<String, Stri
     Ok(readable(conn, &sql, [])?.into_iter().collect())
 }
 
-/// What [`Waits`] are read from.
-pub(super) fn wait_columns() -> String {
-    format!("id, message, until, {}", bounded("class", WORD_BYTES_MAX))
-}
-
 /// How many bytes of texts a row has.
 pub(super) fn bytes(row: &Row<'_>) -> rusqlite::Result<usize> {
     let count = row.as_ref().column_count();
-    (0..count).try_fold(0, |sum: usize, index| {
-        Ok(match row.get_ref(index)? {
-            ValueRef::Text(bytes) | ValueRef::Blob(bytes) => sum + bytes.len(),
-            ValueRef::Null | ValueRef::Integer(_) | ValueRef::Real(_) => sum,
-        })
-    })
+    // What is no text and no blob has no bytes.
+    let length = |index| Ok(row.get_ref(index)?.as_bytes().map_or(0, <[u8]>::len));
+    (0..count).map(length).sum()
 }
 
 /// A message that makes no sense is replaced by one that says so.
-pub(super) fn message(written: Written) -> (Outbound, PartKind) {
-    let (seq, in_reply_to, kind) = (written.seq, written.in_reply_to, written.kind);
-    written.sense().unwrap_or_else(|Senseless| {
-        let message = Outbound {
-            seq,
-            in_reply_to: in_reply_to.ok().flatten().unwrap_or(MessageSeq(0)),
-            text: LEFT_OUT.to_owned(),
-            form: Form::Text,
-            destination: None,
-            attempt: None,
+impl FromRow for (Outbound, PartKind) {
+    fn read(columns: &mut Columns<'_>) -> rusqlite::Result<Self> {
+        let (seq, in_reply_to): (OutSeq, Sense<MessageSeq>) = columns.next()?;
+        let (text, kind): (Sense<String>, Sense<PartKind>) = columns.next()?;
+        let destination: Sense<String> = columns.next()?;
+        let form = form(columns)?;
+        let (turn, incarnation): (Sense<MessageSeq>, Sense<Incarnation>) = columns.next()?;
+        let number: Sense<i64> = columns.next()?;
+        let read = || -> Result<Self, Senseless> {
+            let number = u32::try_from(number?.unwrap_or(0)).unwrap_or(u32::MAX);
+            let attempt = |(turn, incarnation)| Attempt { turn, incarnation, number };
+            let message = Outbound {
+                seq,
+                in_reply_to: in_reply_to?.ok_or(Senseless)?,
+                attempt: turn?.zip(incarnation?).map(attempt),
+                form: form?,
+                text: text?.ok_or(Senseless)?,
+                destination: destination?,
+            };
+            Ok((message, kind?.ok_or(Senseless)?))
         };
-        (message, kind.ok().flatten().unwrap_or(PartKind::Interim))
-    })
+        Ok(read().unwrap_or_else(|Senseless| {
+            let message = Outbound {
+                seq,
+                in_reply_to: in_reply_to.ok().flatten().unwrap_or(MessageSeq(0)),
+                text: LEFT_OUT.to_owned(),
+                form: Form::Text,
+                destination: None,
+                attempt: None,
+            };
+            (message, kind.ok().flatten().unwrap_or(PartKind::Interim))
+        }))
+    }
 }
 
-impl Written {
-    fn sense(self) -> Result<(Outbound, PartKind), Senseless> {
-        let kind = self.kind?.ok_or(Senseless)?;
-        let message = Outbound {
-            seq: self.seq,
-            in_reply_to: self.in_reply_to?.ok_or(Senseless)?,
-            attempt: self.attempt()?,
-            form: self.form()?,
-            text: self.text?.ok_or(Senseless)?,
-            destination: self.destination?,
-        };
-        Ok((message, kind))
-    }
-
-    fn form(&self) -> Result<Form, Senseless> {
-        let word = |it: &Sense<String>| it.clone()?.ok_or(Senseless);
-        let target = || self.target.map(Option::unwrap_or_default);
-        Ok(match word(&self.form)?.as_str() {
+fn form(columns: &mut Columns<'_>) -> rusqlite::Result<Result<Form, Senseless>> {
+    let (word, target): (Sense<String>, Sense<i64>) = columns.next()?;
+    let (file, options): (Sense<String>, Sense<String>) = columns.next()?;
+    let timeout_ms: Sense<i64> = columns.next()?;
+    let target = target.map(Option::unwrap_or_default);
+    let read = || -> Result<Form, Senseless> {
+        Ok(match word?.ok_or(Senseless)?.as_str() {
             "text" => Form::Text,
-            "file" => Form::File(word(&self.file)?),
-            "edit" => Form::Edit(target()?),
-            "reaction" => Form::Reaction(target()?),
+            "file" => Form::File(file?.ok_or(Senseless)?),
+            "edit" => Form::Edit(target?),
+            "reaction" => Form::Reaction(target?),
             "admin" => Form::Admin,
             "question" => {
                 let options: Option<Vec<String>> =
-                    self.options.clone()?.and_then(|it| serde_json::from_str(&it).ok());
+                    options?.and_then(|it| serde_json::from_str(&it).ok());
                 let mut options = options.unwrap_or_default();
                 options.truncate(OPTIONS_MAX);
-                let timeout = u64::try_from(self.timeout_ms?.unwrap_or(0)).unwrap_or(0);
+                let timeout = u64::try_from(timeout_ms?.unwrap_or(0)).unwrap_or(0);
                 Form::Question { options, timeout: Duration::from_millis(timeout) }
             }
             _ => return Err(Senseless),
         })
-    }
-
-    fn attempt(&self) -> Result<Option<Attempt>, Senseless> {
-        let (turn, incarnation) = (self.turn?, self.incarnation?);
-        let number = u32::try_from(self.attempt?.unwrap_or(0)).unwrap_or(u32::MAX);
-        Ok(turn.zip(incarnation).map(|(turn, incarnation)| Attempt { turn, incarnation, number }))
-    }
+    };
+    Ok(read())
 }
 
 /// `None` for a row that is about no message. An outcome that cannot be read is a failure, so that its

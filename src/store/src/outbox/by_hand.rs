@@ -6,8 +6,10 @@ use domain::time::Timestamp;
 use rusqlite::params;
 
 use crate::reasons::DROPPED_BY_HAND;
-use crate::row::one;
+use crate::row::{enum_column, one};
 use crate::session::Scope;
+
+enum_column!(Standing);
 
 /// What became of an order; an error says why nothing did.
 pub type Ordered = Result<Done, String>;
@@ -28,11 +30,9 @@ pub(crate) fn order(
     now: Timestamp,
 ) -> rusqlite::Result<Ordered> {
     let sql = "SELECT state, was_uncertain FROM part WHERE session = ?1 AND key = ?2";
-    let found: Option<(String, bool)> = one(&tx, sql, params![tx.session, key.0])?;
-    let Some((state, may_be_seen)) = found else {
+    let Some((was, may_be_seen)) = one(&tx, sql, params![tx.session, key.0])? else {
         return Ok(Err("there is no such part".to_owned()));
     };
-    let was = Standing::parse(&state).unwrap_or(Standing::Dead);
     if let Err(why) = permit(order, was) {
         return Ok(Err(why.to_owned()));
     }

@@ -8,41 +8,22 @@ use super::{Draft, Target};
 use crate::row::{Json, one, row, to_json};
 use crate::session::Scope;
 
-pub(super) struct Columns {
-    pub(super) form: &'static str,
-    pub(super) text: String,
-    pub(super) target: Option<String>,
-    pub(super) file: Option<String>,
-    pub(super) buttons: Option<String>,
-}
+/// Form, text, target, file and buttons of a new part.
+type Columns<'a> = (&'static str, &'a str, Option<String>, Option<String>, Option<String>);
 
-impl Columns {
-    pub(super) fn of(content: &Draft) -> rusqlite::Result<Self> {
-        let plain = |form, text: &str| Self {
-            form,
-            text: text.to_owned(),
-            target: None,
-            file: None,
-            buttons: None,
-        };
-        Ok(match content {
-            Draft::Text(text) => plain("text", text),
-            Draft::Card(card) => {
-                Self { buttons: Some(to_json(&card.buttons)?), ..plain("card", &card.text) }
-            }
-            Draft::File(file) => {
-                Self { file: Some(to_json(file)?), ..plain("file", &file.caption) }
-            }
-            Draft::Edit(target, card) => Self {
-                target: Some(target_column(target)),
-                buttons: Some(to_json(&card.buttons)?),
-                ..plain("edit", &card.text)
-            },
-            Draft::Reaction(target, emoji) => {
-                Self { target: Some(target_column(target)), ..plain("reaction", emoji) }
-            }
-        })
-    }
+pub(super) fn columns(content: &Draft) -> rusqlite::Result<Columns<'_>> {
+    Ok(match content {
+        Draft::Text(text) => ("text", text, None, None, None),
+        Draft::Card(card) => ("card", &card.text, None, None, Some(to_json(&card.buttons)?)),
+        Draft::File(file) => ("file", &file.caption, None, Some(to_json(file)?), None),
+        Draft::Edit(target, card) => {
+            let buttons = Some(to_json(&card.buttons)?);
+            ("edit", &card.text, Some(target_column(target)), None, buttons)
+        }
+        Draft::Reaction(target, emoji) => {
+            ("reaction", emoji, Some(target_column(target)), None, None)
+        }
+    })
 }
 
 fn target_column(target: &Target) -> String {
@@ -65,13 +46,8 @@ row!(Raw { form, text, target, file, buttons });
 
 impl Raw {
     pub(super) fn content(self, tx: Scope<'_>, root: &Path) -> rusqlite::Result<Option<Content>> {
-        let target = match &self.target {
-            None => String::new(),
-            Some(target) => match resolve(tx, target)? {
-                Some(id) => id,
-                None => return Ok(None),
-            },
-        };
+        let target = self.target.as_deref().map(|it| resolve(tx, it)).transpose()?;
+        let Some(target) = target.unwrap_or(Some(String::new())) else { return Ok(None) };
         let buttons = self.buttons.map(|it| it.0).unwrap_or_default();
         let card = |text| Card { text, buttons };
         Ok(Some(match (self.form.as_str(), self.file) {

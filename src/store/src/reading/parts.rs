@@ -1,14 +1,12 @@
 //! Parts of all sessions and of the host, as they stand.
 
-use domain::delivery::by_hand::{HostKey, Standing};
+use domain::delivery::by_hand::HostKey;
 use domain::message::Address;
 use domain::trace::{Sent, chat_name};
 
-use super::Reading;
-use crate::StoreError;
-use crate::outbox::session_id;
 use crate::reasons::{DROPPED_BY_HAND, OVERTAKEN, STOPPED};
-use crate::row::{Columns, FromRow, list};
+use crate::row::{Columns, FromRow, row};
+use crate::{CentralStore, StoreError};
 
 /// Parts that are read at most; the newest ones.
 const PARTS_MAX: i64 = 1_000;
@@ -52,23 +50,22 @@ pub struct PartRow {
     pub text: String,
 }
 
-impl Reading {
+impl CentralStore {
     /// Parts of all sessions and of the host, in the order in which they were written.
     ///
     /// # Errors
     /// When a database fails. So for every method below.
     pub fn parts(&self, filter: PartFilter) -> Result<Vec<PartRow>, StoreError> {
-        self.select(&filter.sql(), &[])
+        self.select_parts(&filter.sql(), &[])
     }
 
     /// One part; `None` when there is none.
     pub fn part(&self, key: &HostKey) -> Result<Option<PartRow>, StoreError> {
         let session = key.session.map_or(0, |it| it.0);
-        let found = self.select("p.session = ?1 AND key = ?2", &[&session, &key.part.0])?;
-        Ok(found.into_iter().next())
+        Ok(self.select_parts("p.session = ?1 AND key = ?2", &[&session, &key.part.0])?.pop())
     }
 
-    pub(super) fn select(
+    pub(super) fn select_parts(
         &self,
         which: &str,
         params: &[&dyn rusqlite::ToSql],
@@ -85,36 +82,22 @@ impl Reading {
                  ON g.channel = p.channel AND g.account = p.account AND g.chat = p.chat
              WHERE {which} ORDER BY p.id DESC LIMIT {PARTS_MAX}) ORDER BY place"
         );
-        list(&self.central.conn, &sql, params).map_err(StoreError::query("read the parts"))
+        self.list("read the parts", &sql, params)
     }
 }
 
+// Its chat is named by its address.
+row!(Sent {
+    key, kind, form, standing, held, tries, misses, was_uncertain, retry_at, created_at, claimed_at,
+    changed_at, platform_id, reason;
+    chat
+});
+
 impl FromRow for PartRow {
     fn read(columns: &mut Columns<'_>) -> rusqlite::Result<Self> {
-        let (to, title): (Address, String) = columns.next()?;
-        Ok(Self {
-            agent: columns.next()?,
-            cause: columns.next()?,
-            text: columns.next()?,
-            sent: Sent {
-                key: HostKey { session: session_id(columns.next()?), part: columns.next()? },
-                kind: columns.next()?,
-                form: columns.next()?,
-                chat: chat_name(&title, &to.chat, &to.channel, to.thread.as_deref()),
-                standing: Standing::parse(&columns.next::<String>()?).unwrap_or(Standing::Dead),
-                held: columns.next()?,
-                tries: columns.next()?,
-                misses: columns.next()?,
-                was_uncertain: columns.next()?,
-                retry_at: columns.next()?,
-                created_at: columns.next()?,
-                claimed_at: columns.next()?,
-                changed_at: columns.next()?,
-                platform_id: columns.next()?,
-                reason: columns.next()?,
-            },
-            to,
-            title,
-        })
+        let (to, title, agent, cause, text, sent): (Address, String, _, _, _, Sent) =
+            columns.next()?;
+        let chat = chat_name(&title, &to.chat, &to.channel, to.thread.as_deref());
+        Ok(Self { sent: Sent { chat, ..sent }, to, title, agent, cause, text })
     }
 }

@@ -4,13 +4,14 @@ use domain::agent::AgentGroup;
 use domain::delivery::by_hand::{HostKey, Standing};
 use domain::delivery::{PartKey, Verdict};
 use domain::message::{Address, Admitted, Author, InboundKind, Incoming};
-use domain::outgoing::{RenderCaps, TextLimit};
+use domain::outgoing::{Caps, TextLimit};
 use domain::time::Timestamp;
 use domain::trace::Rule;
 use domain::{AgentName, MessageSeq, SessionId};
 
 use super::*;
-use crate::{RunnerStore, SessionContext, SessionStore, TurnEnd};
+use crate::layout::Layout;
+use crate::{CentralStore, RunnerStore, SessionContext, SessionStore, TurnEnd};
 
 const NOW: Timestamp = Timestamp(1_000_000);
 
@@ -76,11 +77,9 @@ impl Rig {
             cost: domain::cost::Cost::of_turn(31_000),
         };
         runner.end_turn(&end, &[], NOW).unwrap();
-        let render_caps = RenderCaps { text: TextLimit::chars(100), ..RenderCaps::default() };
-        let context = SessionContext {
-            render_caps: [("cli".to_owned(), render_caps)].into(),
-            ..SessionContext::default()
-        };
+        let caps = Caps { text: TextLimit::chars(100), ..Caps::default() };
+        let context =
+            SessionContext { caps: [("cli".to_owned(), caps)].into(), ..SessionContext::default() };
         self.host.import(&context, NOW).unwrap();
     }
 
@@ -88,10 +87,6 @@ impl Rig {
         let key = PartKey("o1.0".into());
         self.host.claim_part(&key, NOW).unwrap().unwrap();
         self.host.conclude(&key, verdict, NOW).unwrap();
-    }
-
-    fn reading(&self) -> Reading {
-        Reading::new(&self.layout, central(&self.layout))
     }
 }
 
@@ -126,15 +121,15 @@ fn a_message_is_found_by_all_of_its_names_and_known_whole() {
     let mut rig = rig();
     rig.answer("hello back");
     rig.finish(&Verdict::Sent { platform_id: "p9".into() });
-    let reading = rig.reading();
+    let central = central(&rig.layout);
     let found = Found::Message(rig.id, MessageSeq(2));
     for name in ["last", "s1.2", "m1", "p9", "s1.o1.0"] {
-        assert_eq!(reading.find(&Naming::parse(name)).unwrap(), found, "{name}");
+        assert_eq!(central.find_message(&Naming::parse(name)).unwrap(), found, "{name}");
     }
     for name in ["s1.4", "s9.2", "m2", "s1.o3.0", "host.x"] {
-        assert_eq!(reading.find(&Naming::parse(name)).unwrap(), Found::Nothing, "{name}");
+        assert_eq!(central.find_message(&Naming::parse(name)).unwrap(), Found::Nothing, "{name}");
     }
-    let facts = reading.facts(rig.id, MessageSeq(2), NOW).unwrap().unwrap();
+    let facts = central.message_facts(rig.id, MessageSeq(2), NOW).unwrap().unwrap();
     assert_eq!(facts.message.rule.map(|it| it.word).as_deref(), Some("mention"));
     assert_eq!(facts.cost, domain::cost::Cost::of_turn(31_000));
     assert_eq!(facts.containers.len(), 1);
@@ -152,7 +147,7 @@ fn an_unsolicited_part_of_the_host_is_found_by_its_key() {
     let mut rig = rig();
     let hello = host_part("hello");
     rig.host.central().say(&hello, NOW).unwrap();
-    let found = rig.reading().find(&Naming::parse("host.hello")).unwrap();
+    let found = central(&rig.layout).find_message(&Naming::parse("host.hello")).unwrap();
     let Found::Part(row) = found else { panic!("{found:?}") };
     assert_eq!(row.sent.key.to_string(), "host.hello");
 }
@@ -175,7 +170,8 @@ fn a_message_shows_its_own_requests_and_its_own_approval() {
          VALUES (9, 'chat', 77, 'cli:u', 'Ann', 'May they?', '[]', 'answered', 'yes', 1, 2);
          INSERT INTO pending_message VALUES (9, 1, 'm1', '{}', 0);",
     );
-    let facts = |seq| rig.reading().facts(rig.id, MessageSeq(seq), NOW).unwrap().unwrap();
+    let facts =
+        |seq| central(&rig.layout).message_facts(rig.id, MessageSeq(seq), NOW).unwrap().unwrap();
     assert_eq!((facts(2).questions.len(), facts(4).questions.len()), (1, 0));
     assert_eq!(facts(2).message.approval, None, "a message of that number waited in another chat");
     insert("UPDATE question SET messaging_group = 1 WHERE id = 9");
@@ -197,7 +193,11 @@ fn what_holds_up_a_message_is_read_of_its_session() {
              \"count\":1,\"known\":false}' WHERE seq = 2;",
     );
     let context = |now: i64| {
-        rig.reading().facts(rig.id, MessageSeq(4), Timestamp(now)).unwrap().unwrap().context
+        central(&rig.layout)
+            .message_facts(rig.id, MessageSeq(4), Timestamp(now))
+            .unwrap()
+            .unwrap()
+            .context
     };
     let found = context(NOW.0);
     assert_eq!(found.behind, Some(MessageSeq(2)));
@@ -218,13 +218,13 @@ fn what_holds_up_a_message_is_read_of_its_session() {
 fn what_was_given_up_is_listed_and_what_was_dropped_on_purpose_is_not() {
     let mut rig = rig();
     rig.answer("hello back");
-    assert_eq!(rig.reading().parts(PartFilter::Unsent).unwrap().len(), 1);
-    assert_eq!(rig.reading().parts(PartFilter::Dead).unwrap(), []);
+    assert_eq!(central(&rig.layout).parts(PartFilter::Unsent).unwrap().len(), 1);
+    assert_eq!(central(&rig.layout).parts(PartFilter::Dead).unwrap(), []);
     rig.finish(&Verdict::Dead { why: "no".into() });
-    let dead = rig.reading().parts(PartFilter::Dead).unwrap();
+    let dead = central(&rig.layout).parts(PartFilter::Dead).unwrap();
     assert_eq!((dead.len(), dead[0].sent.key.to_string().as_str()), (1, "s1.o1.0"));
     let unreported = rig.host.central().unreported_dead_letters(5).unwrap().unwrap();
-    assert_eq!((unreported.count, unreported.newest[0].key.as_str()), (1, "s1.o1.0"));
+    assert_eq!((unreported.count, unreported.newest[0].1.key.as_str()), (1, "s1.o1.0"));
     let word = host_part("dead.1");
     rig.host.central().report_dead_letters(&word, unreported.newest_at, NOW).unwrap();
     assert_eq!(rig.host.central().unreported_dead_letters(5).unwrap(), None);
@@ -237,9 +237,14 @@ fn what_was_given_up_is_listed_and_what_was_dropped_on_purpose_is_not() {
     let done = rig.host.central().events(false, 9).unwrap();
     assert_eq!(done.len(), 2, "what was refused is no event: {done:?}");
     let of_agent = |it: &PartRow| it.agent == "andy";
-    assert!(!rig.reading().parts(PartFilter::Unsent).unwrap().iter().any(of_agent));
+    assert!(!central(&rig.layout).parts(PartFilter::Unsent).unwrap().iter().any(of_agent));
     assert_eq!(
-        rig.reading().parts(PartFilter::All).unwrap().iter().filter(|it| of_agent(it)).count(),
+        central(&rig.layout)
+            .parts(PartFilter::All)
+            .unwrap()
+            .iter()
+            .filter(|it| of_agent(it))
+            .count(),
         1
     );
     let unreported = rig.host.central().unreported_dead_letters(5).unwrap();
@@ -251,7 +256,7 @@ fn the_agent_is_told_of_a_dead_part_before_its_next_message() {
     let mut rig = rig();
     rig.answer("hello back");
     rig.finish(&Verdict::Dead { why: "blocked".into() });
-    let facts = rig.reading().facts(rig.id, MessageSeq(4), NOW).unwrap().unwrap();
+    let facts = central(&rig.layout).message_facts(rig.id, MessageSeq(4), NOW).unwrap().unwrap();
     assert_eq!(facts.message.kind, InboundKind::Context);
     assert_eq!(facts.message.rule.map(|it| it.detail).as_deref(), Some("o1.0"));
     assert_eq!(rig.host.snapshot().unwrap().waiting, [], "it starts nothing");

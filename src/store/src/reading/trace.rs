@@ -3,19 +3,19 @@
 use domain::cost::Cost;
 use domain::delivery::by_hand::HostKey;
 use domain::message::{Address, InboundKind, Outcome};
-use domain::session::Launches;
 use domain::time::Timestamp;
 use domain::trace::{
     Approval, Asked, End, Facts, Fetching, Question, Taker, TraceContext, chat_name,
 };
 use domain::waits::ProviderWait;
 use domain::{Incarnation, MessageSeq, SessionId};
+use rusqlite::Params;
 
-use super::{PartRow, Reading};
+use super::PartRow;
 use crate::outbound::OutboundReader;
-use crate::row::{Columns, FromRow, is_there, list, one, only, row};
-use crate::session::{Body, Scope};
-use crate::{SessionRow, StoreError};
+use crate::row::{Columns, FromRow, row};
+use crate::session::Body;
+use crate::{CentralStore, SessionRow, StoreError};
 
 /// Messages that a name may stand for; more are an error of the caller.
 const CANDIDATES_MAX: usize = 20;
@@ -57,114 +57,8 @@ pub enum Found {
     Message(SessionId, MessageSeq),
     /// A part of the host; nothing led to it but what it says.
     Part(Box<PartRow>),
-    /// Several.
     Several(Vec<(SessionId, MessageSeq)>),
     Nothing,
-}
-
-impl Reading {
-    /// # Errors
-    /// When a database fails. So for every method below.
-    pub fn find(&self, name: &Naming) -> Result<Found, StoreError> {
-        Ok(match name {
-            Naming::Last => self.last()?.map_or(Found::Nothing, |it| Found::Message(it.0, it.1)),
-            Naming::Seq(session, seq) if self.has(*session, *seq)? => {
-                Found::Message(*session, *seq)
-            }
-            Naming::Seq(..) => Found::Nothing,
-            Naming::Part(key) => match (self.part(key)?, key.session) {
-                (Some(PartRow { cause: Some(cause), .. }), Some(session)) => {
-                    Found::Message(session, MessageSeq(cause))
-                }
-                (Some(part), _) => Found::Part(Box::new(part)),
-                (None, _) => Found::Nothing,
-            },
-            Naming::Platform(id) => self.by_platform_id(id)?,
-        })
-    }
-
-    fn has(&self, session: SessionId, seq: MessageSeq) -> Result<bool, StoreError> {
-        let sql = "SELECT 1 FROM message WHERE session = ?1 AND seq = ?2";
-        is_there(&self.central.conn, sql, [session.0, seq.0])
-            .map_err(StoreError::query("find a message"))
-    }
-
-    fn last(&self) -> Result<Option<(SessionId, MessageSeq)>, StoreError> {
-        let sql =
-            "SELECT session, seq FROM message WHERE kind <> 'context' ORDER BY id DESC LIMIT 1";
-        one(&self.central.conn, sql, []).map_err(StoreError::query("find the last message"))
-    }
-
-    fn by_platform_id(&self, id: &str) -> Result<Found, StoreError> {
-        let sql = "SELECT session, seq FROM message WHERE platform_id = ?1
-                   UNION SELECT session, cause FROM part
-                   WHERE platform_id = ?1 AND cause IS NOT NULL ORDER BY 1, 2";
-        let mut all: Vec<(SessionId, MessageSeq)> =
-            list(&self.central.conn, sql, [id]).map_err(StoreError::query("find a message"))?;
-        all.truncate(CANDIDATES_MAX);
-        Ok(match all[..] {
-            [] => {
-                let mine = self.select("platform_id = ?1", &[&id])?.into_iter().next();
-                mine.map_or(Found::Nothing, |it| Found::Part(Box::new(it)))
-            }
-            [(session, seq)] => Found::Message(session, seq),
-            _ => Found::Several(all),
-        })
-    }
-
-    /// All that is known of a message; `None` when there is none. What only a running host knows is
-    /// left for the caller.
-    pub fn facts(
-        &self,
-        session: SessionId,
-        seq: MessageSeq,
-        now: Timestamp,
-    ) -> Result<Option<Facts>, StoreError> {
-        let Some(row) = self.central.session(session)? else { return Ok(None) };
-        let rows = self.rows(session);
-        let Some((mut message, reply)) = message(rows, &row, seq)? else { return Ok(None) };
-        message.approval = self.approval(rows, seq)?;
-        let mut outbound = OutboundReader::new(self.layout.session(session).outbound_dir());
-        // What the container says is worth telling, and no reason to tell nothing else.
-        let (claims, tools) = outbound.history(seq).unwrap_or_default();
-        let mut context = context(rows, seq, now)?;
-        let stops = self.central.stops()?;
-        context.stopped = stops.of(&row.agent).map(|stop| {
-            let is_of_all = stops.all.as_ref() == Some(stop);
-            (stop.by.clone(), if is_of_all { "--all".into() } else { row.agent.to_string() })
-        });
-        let parts = self.select(
-            "p.session = ?1 AND (cause = ?2 OR (?3 IS NOT NULL AND out_seq = ?3))",
-            &[&session.0, &seq.0, &reply],
-        )?;
-        Ok(Some(Facts {
-            containers: takers(rows, claims)?,
-            tools,
-            parts: parts.into_iter().map(|it| it.sent).collect(),
-            files: files(rows, seq)?,
-            questions: questions(rows, seq).map_err(StoreError::query("read the requests"))?,
-            message,
-            cost: cost(rows, seq).map_err(StoreError::query("read what a turn cost"))?,
-            context,
-        }))
-    }
-
-    /// A message that waited for an answer about its sender or its chat.
-    fn approval(&self, rows: Scope<'_>, seq: MessageSeq) -> Result<Option<Approval>, StoreError> {
-        let sql = "SELECT q.id, coalesce(q.answered_by, '') FROM message i
-                   JOIN messaging_group m
-                       ON m.channel = i.channel AND m.account = i.account AND m.chat = i.chat
-                   JOIN question q ON q.messaging_group = m.id
-                   JOIN pending_message h ON h.question = q.id AND h.platform_id = i.platform_id
-                   WHERE i.session = ?1 AND i.seq = ?2 AND q.state = 'answered'
-                   ORDER BY q.id DESC LIMIT 1";
-        let found: Option<(i64, String)> = one(&rows, sql, [rows.session, seq.0])
-            .map_err(StoreError::query("read an approval"))?;
-        let Some((question, by)) = found else { return Ok(None) };
-        let is_known = !by.is_empty();
-        let by = if is_known { self.central.name_of(&by)? } else { "somebody".to_owned() };
-        Ok(Some(Approval { question, by }))
-    }
 }
 
 row!(Question { id, is_change, asked_at, answered });
@@ -175,100 +69,171 @@ const REQUESTS: &str = "SELECT q.id, r.form = 'admin', r.asked_at, r.state = 'an
     FROM request r LEFT JOIN question q ON q.session = r.session AND q.out_seq = r.seq
     WHERE r.session = ?1";
 
-fn questions(rows: Scope<'_>, seq: MessageSeq) -> rusqlite::Result<Vec<Question>> {
-    let sql = format!("{REQUESTS} AND r.cause = ?2 ORDER BY r.seq");
-    list(&rows, &sql, [rows.session, seq.0])
-}
-
-/// A message and the number of its reply.
-type StoredMessage = (Asked, Option<i64>);
-
-fn message(
-    rows: Scope<'_>,
-    of: &SessionRow,
-    seq: MessageSeq,
-) -> Result<Option<StoredMessage>, StoreError> {
-    let sql = "SELECT session, seq, body, channel, account, chat, thread, outcome, ended_at,
-                   coalesce(reason, ''), kind, sender_id, platform_id, received_at, tries, not_before,
-                   reply
-               FROM message WHERE session = ?1 AND seq = ?2";
-    let found: Option<StoredMessage> =
-        one(&rows, sql, [rows.session, seq.0]).map_err(StoreError::query("read a message"))?;
-    Ok(found.map(|(asked, reply)| (Asked { agent: of.agent.to_string(), ..asked }, reply)))
-}
-
-/// What the turn cost that a message began.
-fn cost(rows: Scope<'_>, seq: MessageSeq) -> rusqlite::Result<Option<Cost>> {
-    let sql = "SELECT sum(detail ->> 'micros') FROM event
-               WHERE kind = 'cost' AND scope = ?1 AND item = ?2";
-    Ok(only::<Option<i64>>(&rows, sql, [rows.session, seq.0])?.and_then(Cost::total))
-}
-
 /// Why a container ended.
 const REASON: &str = "coalesce((SELECT detail ->> 'reason' FROM event WHERE kind = 'exit'
     AND scope = launch.session AND item = incarnation ORDER BY id DESC LIMIT 1), '')";
 
-/// Claims are the program's word; when its container began and how it ended is the host's.
-fn takers(
-    rows: Scope<'_>,
-    claims: Vec<(Incarnation, Timestamp)>,
-) -> Result<Vec<Taker>, StoreError> {
-    let taker = |(incarnation, claimed_at): (Incarnation, Timestamp)| {
+impl CentralStore {
+    /// # Errors
+    /// When a database fails. So for every method below.
+    pub fn find_message(&self, name: &Naming) -> Result<Found, StoreError> {
+        const OP: &str = "find a message";
+        let last =
+            "SELECT session, seq FROM message WHERE kind <> 'context' ORDER BY id DESC LIMIT 1";
+        let part = match name {
+            Naming::Last => return self.find("find the last message", last, []),
+            Naming::Seq(session, seq) => {
+                let sql = "SELECT session, seq FROM message WHERE session = ?1 AND seq = ?2";
+                return self.find(OP, sql, [session.0, seq.0]);
+            }
+            Naming::Part(key) => self.part(key)?,
+            Naming::Platform(id) => {
+                let sql = "SELECT session, seq FROM message WHERE platform_id = ?1
+                           UNION SELECT session, cause FROM part
+                           WHERE platform_id = ?1 AND cause IS NOT NULL ORDER BY 1, 2";
+                let found = self.find(OP, sql, [id])?;
+                if found != Found::Nothing {
+                    return Ok(found);
+                }
+                self.select_parts("platform_id = ?1", &[id])?.into_iter().next()
+            }
+        };
+        Ok(match part {
+            None => Found::Nothing,
+            Some(part) => match part.sent.key.session.zip(part.cause) {
+                Some((session, cause)) => Found::Message(session, MessageSeq(cause)),
+                None => Found::Part(Box::new(part)),
+            },
+        })
+    }
+
+    /// The messages of a query.
+    fn find(&self, op: &'static str, sql: &str, params: impl Params) -> Result<Found, StoreError> {
+        let mut all: Vec<(SessionId, MessageSeq)> = self.list(op, sql, params)?;
+        all.truncate(CANDIDATES_MAX);
+        Ok(match all[..] {
+            [] => Found::Nothing,
+            [(session, seq)] => Found::Message(session, seq),
+            _ => Found::Several(all),
+        })
+    }
+
+    /// All that is known of a message; `None` when there is none. What only a running host knows is
+    /// left for the caller.
+    pub fn message_facts(
+        &self,
+        session: SessionId,
+        seq: MessageSeq,
+        now: Timestamp,
+    ) -> Result<Option<Facts>, StoreError> {
+        let Some(row) = self.session(session)? else { return Ok(None) };
+        let key = [session.0, seq.0];
+        let sql = "SELECT session, seq, body, channel, account, chat, thread, outcome, ended_at,
+                       coalesce(reason, ''), kind, sender_id, platform_id, received_at, tries,
+                       not_before, reply
+                   FROM message WHERE session = ?1 AND seq = ?2";
+        // With the number of its reply.
+        let found: Option<(Asked, Option<i64>)> = self.one("read a message", sql, key)?;
+        let Some((mut message, reply)) = found else { return Ok(None) };
+        message.agent = row.agent.to_string();
+        message.approval = self.approval(key)?;
+        let mut outbound = OutboundReader::new(self.layout.session(session).outbound_dir());
+        // What the container says is worth telling, and no reason to tell nothing else.
+        let (claims, tools) = outbound.history(seq).unwrap_or_default();
+        let parts = self.select_parts(
+            "p.session = ?1 AND (cause = ?2 OR (?3 IS NOT NULL AND out_seq = ?3))",
+            &[&session.0, &seq.0, &reply],
+        )?;
+        let files = "SELECT name, state, tries, retry_at, coalesce(reason, '') FROM attachment
+                     WHERE session = ?1 AND message = ?2 ORDER BY ordinal";
+        let questions = format!("{REQUESTS} AND r.cause = ?2 ORDER BY r.seq");
+        let cost = "SELECT sum(detail ->> 'micros') FROM event
+                    WHERE kind = 'cost' AND scope = ?1 AND item = ?2";
+        let cost: Option<i64> = self.only("read what a turn cost", cost, key)?;
+        let taker = |claim| self.taker(session, claim);
+        Ok(Some(Facts {
+            containers: claims.into_iter().map(taker).collect::<Result<_, _>>()?,
+            tools,
+            parts: parts.into_iter().map(|it| it.sent).collect(),
+            files: self.list("read the files of a message", files, key)?,
+            questions: self.list("read the requests", &questions, key)?,
+            message,
+            cost: cost.and_then(Cost::total),
+            context: self.trace_context(&row, seq, now)?,
+        }))
+    }
+
+    /// A message that waited for an answer about its sender or its chat.
+    fn approval(&self, key: [i64; 2]) -> Result<Option<Approval>, StoreError> {
+        let sql = "SELECT q.id, coalesce(q.answered_by, '') FROM message i
+                   JOIN messaging_group m
+                       ON m.channel = i.channel AND m.account = i.account AND m.chat = i.chat
+                   JOIN question q ON q.messaging_group = m.id
+                   JOIN pending_message h ON h.question = q.id AND h.platform_id = i.platform_id
+                   WHERE i.session = ?1 AND i.seq = ?2 AND q.state = 'answered'
+                   ORDER BY q.id DESC LIMIT 1";
+        let found: Option<(i64, String)> = self.one("read an approval", sql, key)?;
+        let Some((question, by)) = found else { return Ok(None) };
+        let by = if by.is_empty() { "somebody".to_owned() } else { self.name_of(&by)? };
+        Ok(Some(Approval { question, by }))
+    }
+
+    /// Claims are the program's word; when its container began and how it ended is the host's.
+    fn taker(
+        &self,
+        session: SessionId,
+        (incarnation, claimed_at): (Incarnation, Timestamp),
+    ) -> Result<Taker, StoreError> {
         let sql = format!(
             "SELECT started_at, ended_at, {REASON} FROM launch
              WHERE session = ?1 AND incarnation = ?2"
         );
-        let known: Option<(Timestamp, Option<Timestamp>, String)> =
-            one(&rows, &sql, [rows.session, incarnation.0])
-                .map_err(StoreError::query("read the launches"))?;
-        let (started_at, ended_at, reason) =
-            known.map(|it| (Some(it.0), it.1, it.2)).unwrap_or_default();
+        let known: Option<(Option<Timestamp>, Option<Timestamp>, String)> =
+            self.one("read the launches", &sql, [session.0, incarnation.0])?;
+        let (started_at, ended_at, reason) = known.unwrap_or_default();
         Ok(Taker { incarnation, started_at, ended_at, reason, claimed_at })
-    };
-    claims.into_iter().map(taker).collect()
-}
+    }
 
-fn files(rows: Scope<'_>, seq: MessageSeq) -> Result<Vec<Fetching>, StoreError> {
-    let sql = "SELECT name, state, tries, retry_at, coalesce(reason, '') FROM attachment
-               WHERE session = ?1 AND message = ?2 ORDER BY ordinal";
-    list(&rows, sql, [rows.session, seq.0])
-        .map_err(StoreError::query("read the files of a message"))
-}
-
-fn context(rows: Scope<'_>, seq: MessageSeq, now: Timestamp) -> Result<TraceContext, StoreError> {
-    let read = || -> rusqlite::Result<TraceContext> {
-        let launches: Launches = crate::session::launches_of(rows)?;
+    fn trace_context(
+        &self,
+        row: &SessionRow,
+        seq: MessageSeq,
+        now: Timestamp,
+    ) -> Result<TraceContext, StoreError> {
+        const OP: &str = "read a session";
+        let key = [row.id.0, seq.0];
+        let launches = self.rows(row.id).launches()?;
         let sql = "SELECT seq, wait FROM message
                    WHERE session = ?1 AND outcome IS NULL AND seq <= ?2 ORDER BY seq LIMIT 1";
-        let first: Option<(MessageSeq, Option<ProviderWait>)> =
-            one(&rows, sql, [rows.session, seq.0])?;
-        let behind = first.as_ref().map(|it| it.0).filter(|it| *it != seq);
-        let sql = format!(
+        let first: Option<(MessageSeq, Option<ProviderWait>)> = self.one(OP, sql, key)?;
+        let asked_before = format!(
             "{REQUESTS} AND r.state <> 'answered' AND r.cause < ?2 AND EXISTS (SELECT 1 FROM message m
                  WHERE m.session = r.session AND m.seq = r.cause AND m.outcome IS NULL)
              ORDER BY r.seq LIMIT 1"
         );
-        let asked_before: Option<Question> = one(&rows, &sql, [rows.session, seq.0])?;
-        let sql = format!(
+        let bad_reason = format!(
             "SELECT {REASON} FROM launch WHERE session = ?1 AND bad = 1
              ORDER BY incarnation DESC LIMIT 1"
         );
-        let reason: Option<String> = one(&rows, &sql, [rows.session])?;
+        let stops = self.stops()?;
+        let stopped = stops.of(&row.agent).map(|stop| {
+            let is_of_all = stops.all.as_ref() == Some(stop);
+            (stop.by.clone(), if is_of_all { "--all".into() } else { row.agent.to_string() })
+        });
         Ok(TraceContext {
             now,
             host_runs: false,
             container: None,
             bad_starts: launches.failures,
             last_bad_end: launches.last_end.filter(|_| launches.failures != 0),
-            last_bad_reason: reason.unwrap_or_default(),
-            stopped: None,
+            last_bad_reason: self.one(OP, &bad_reason, [row.id.0])?.unwrap_or_default(),
+            stopped,
+            behind: first.as_ref().map(|it| it.0).filter(|it| *it != seq),
             wait: first.and_then(|it| it.1).filter(|it| !it.is_over(now)),
-            behind,
-            asked_before,
+            asked_before: self.one(OP, &asked_before, key)?,
             channel_trouble: None,
         })
-    };
-    read().map_err(StoreError::query("read a session"))
+    }
 }
 
 /// Without its agent and what was asked about it.
@@ -276,9 +241,7 @@ impl FromRow for Asked {
     fn read(columns: &mut Columns<'_>) -> rusqlite::Result<Self> {
         let (session, seq, body): (_, _, Body) = columns.next()?;
         let from: Address = columns.next()?;
-        let (outcome, ended_at): (Option<String>, Option<Timestamp>) = columns.next()?;
-        let reason: String = columns.next()?;
-        let end = outcome.as_deref().and_then(Outcome::parse).zip(ended_at);
+        let (end, reason): (Option<(Outcome, Timestamp)>, String) = columns.next()?;
         Ok(Self {
             session,
             seq,

@@ -8,10 +8,10 @@ use domain::time::Timestamp;
 use domain::{Incarnation, MessageSeq, OutSeq};
 use rusqlite::Connection;
 
-use super::{RunnerStore, waits};
+use super::{READ, RunnerStore};
 use crate::StoreError;
 use crate::mailbox::{Destination, Item, facts, items};
-use crate::row::{one, row};
+use crate::row::{one, only, row};
 
 /// What became of something that the agent asked of the host.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,12 +22,6 @@ pub struct Answer {
 }
 
 row!(Answer { ok, text });
-
-/// How a claimed message stands.
-enum Claimed {
-    InHand,
-    Ended,
-}
 
 impl Item {
     fn is_due(&self, now: Timestamp) -> bool {
@@ -52,25 +46,31 @@ impl RunnerStore {
         unsure: &[MessageSeq],
     ) -> Result<Vec<Inbound>, StoreError> {
         let incarnation = self.incarnation;
-        self.read_both(|inbound, own| {
-            let facts = facts(inbound)?;
+        self.is_read_by_host()?;
+        self.read_inbound("look for messages", |inbound, own| {
+            // Each is read as it is at one moment and locked once: first the inbound one, then ours.
+            let (own, inbound) = (own.unchecked_transaction()?, inbound.unchecked_transaction()?);
+            let facts = facts(&inbound)?;
             let stopped_incarnation = facts.stopped_incarnation;
             if incarnation <= stopped_incarnation {
                 return Ok(vec![]); // Stopped, and not killed yet: it gets nothing more.
             }
-            let held = waits::held_back_from(&facts, own)?;
+            // The oldest message with a wait that the host did not import yet, and all behind it, stay
+            // where they are meanwhile.
+            let sql = "SELECT min(message) FROM waits WHERE id > ?1";
+            let held: Option<MessageSeq> = only(&own, sql, [facts.imported_wait])?;
             let (mut due, mut claimed) = (Vec::new(), Vec::new());
-            for item in items(inbound)? {
+            for item in items(&inbound)? {
                 if held.is_some_and(|held| held <= item.message.seq) {
                     break;
                 }
-                match claim_of(own, item.message.seq, incarnation, stopped_incarnation)? {
-                    Some(Claimed::Ended) => {}
-                    Some(Claimed::InHand) if !unsure.contains(&item.message.seq) => {
+                match has_claim_ended(&own, item.message.seq, incarnation, stopped_incarnation)? {
+                    Some(true) => {}
+                    Some(false) if !unsure.contains(&item.message.seq) => {
                         claimed.push(item.message);
                     }
-                    Some(Claimed::InHand) | None if item.is_due(now) => due.push(item.message),
-                    Some(Claimed::InHand) | None => break,
+                    Some(false) | None if item.is_due(now) => due.push(item.message),
+                    Some(false) | None => break,
                 }
             }
             due.truncate(claimable(&turn_keys(&due), &turn_keys(&claimed)));
@@ -80,22 +80,18 @@ impl RunnerStore {
 
     /// Whether the agent may name a message with this number, context messages included.
     pub fn has_inbound(&mut self, seq: MessageSeq) -> Result<bool, StoreError> {
-        self.read_inbound(|conn| Ok(facts(conn)?.known.contains(&seq)))
+        self.read_inbound(READ, |conn, _| Ok(facts(conn)?.known.contains(&seq)))
     }
 
     /// Chats that the agent may write to, by name.
     pub fn destinations(&mut self) -> Result<Vec<Destination>, StoreError> {
-        self.read_inbound(|conn| Ok(facts(conn)?.destinations))
+        self.read_inbound(READ, |conn, _| Ok(facts(conn)?.destinations))
     }
 
     /// What the host said to a question or request of ours; `None` as long as it is open.
     pub fn answer(&mut self, seq: OutSeq) -> Result<Option<Answer>, StoreError> {
-        self.read_inbound(|conn| one(conn, "SELECT ok, text FROM answer WHERE seq = ?1", [seq.0]))
-    }
-
-    /// The last message of ours that the host imported, copies of its files included.
-    pub fn imported(&mut self) -> Result<OutSeq, StoreError> {
-        self.read_inbound(|conn| Ok(facts(conn)?.imported_seq))
+        let sql = "SELECT ok, text FROM answer WHERE seq = ?1";
+        self.read_inbound(READ, |conn, _| one(conn, sql, [seq.0]))
     }
 }
 
@@ -103,17 +99,17 @@ fn turn_keys(messages: &[Inbound]) -> Vec<(&Address, bool)> {
     messages.iter().map(|it| (&it.from, it.runs_alone())).collect()
 }
 
-/// What an incarnation up to `stopped_incarnation` ended after a user stopped it, the host has not heard.
-fn claim_of(
+/// Whether a message that was claimed has ended; `None` where nobody claimed it. What an incarnation up
+/// to `stopped_incarnation` ended after a user stopped it, the host has not heard.
+fn has_claim_ended(
     own: &Connection,
     message: MessageSeq,
     incarnation: Incarnation,
     stopped_incarnation: Incarnation,
-) -> rusqlite::Result<Option<Claimed>> {
+) -> rusqlite::Result<Option<bool>> {
     let sql = "SELECT outcome IS NOT NULL FROM claims
                WHERE message = ?1
                  AND (incarnation = ?2 OR (outcome IS NOT NULL AND ?3 < incarnation))
                ORDER BY outcome IS NULL LIMIT 1";
-    let ended: Option<bool> = one(own, sql, [message.0, incarnation.0, stopped_incarnation.0])?;
-    Ok(ended.map(|ended| if ended { Claimed::Ended } else { Claimed::InHand }))
+    one(own, sql, [message.0, incarnation.0, stopped_incarnation.0])
 }

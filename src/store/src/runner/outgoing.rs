@@ -4,13 +4,13 @@ use std::path::PathBuf;
 
 use domain::message::Form;
 use domain::time::Timestamp;
-use domain::{MessageSeq, OutSeq};
+use domain::{Incarnation, MessageSeq, OutSeq};
 use rusqlite::{Connection, params};
 
-use super::RunnerStore;
+use super::{READ, RunnerStore};
 use crate::StoreError;
 use crate::layout::FILES;
-use crate::mailbox::RunnerFacts;
+use crate::mailbox::{self, RunnerFacts};
 use crate::outbox::PartKind;
 use crate::row::{list, one, run, to_json};
 
@@ -49,17 +49,8 @@ impl RunnerStore {
 
     /// Stores a message of the middle of a turn. Of a file there must be a copy already.
     pub fn add(&mut self, message: &NewMessage, now: Timestamp) -> Result<OutSeq, StoreError> {
-        let incarnation = self.incarnation;
-        self.commit("a message", |tx, facts| {
-            let seq = add(tx, facts, message, PartKind::Interim, now)?;
-            // Not the message that is replied to: a later attempt may hand over several at once.
-            let sql = "UPDATE messages_out SET incarnation = ?2, attempt = ?3,
-                           turn = (SELECT min(message) FROM claims
-                                   WHERE incarnation = ?2 AND outcome IS NULL)
-                       WHERE seq = ?1";
-            run(tx, sql, params![seq.0, incarnation.0, message.attempt])?;
-            Ok(seq)
-        })
+        let (kind, incarnation) = (PartKind::Interim, Some(self.incarnation));
+        self.commit("a message", |tx, facts| add(tx, facts, message, kind, incarnation, now))
     }
 
     /// What a message of ours is; `None` when there is no such message.
@@ -76,66 +67,56 @@ impl RunnerStore {
 
     /// The names of files that the host did not import yet.
     pub fn files_waiting(&mut self) -> Result<Vec<String>, StoreError> {
-        let imported = self.imported()?;
+        let imported = self.read_inbound(READ, |conn, _| Ok(mailbox::facts(conn)?.imported_seq))?;
         let sql = "SELECT file FROM messages_out WHERE seq > ?1 AND form = 'file'";
         list(&self.conn, sql, [imported.0]).map_err(StoreError::query("read the files to send"))
     }
 }
 
-/// Adds a message under the next number, which is above all that the host has imported.
+/// Adds a message under the next number, which is above all that the host has imported. In the middle
+/// of a turn it is known whose attempt at which turn it belongs to.
 pub(super) fn add(
     tx: &Connection,
     facts: &RunnerFacts,
     message: &NewMessage,
     kind: PartKind,
+    incarnation: Option<Incarnation>,
     now: Timestamp,
 ) -> rusqlite::Result<OutSeq> {
-    let columns = Columns::of(&message.form)?;
+    let (form, target, file, question) = match &message.form {
+        Form::Text => ("text", None, None, None),
+        Form::File(name) => ("file", None, Some(name), None),
+        Form::Edit(target) => ("edit", Some(target), None, None),
+        Form::Reaction(target) => ("reaction", Some(target), None, None),
+        Form::Admin => ("admin", None, None, None),
+        Form::Question { options, timeout } => {
+            let timeout_ms = i64::try_from(timeout.as_millis()).unwrap_or(i64::MAX);
+            ("question", None, None, Some((to_json(options)?, timeout_ms)))
+        }
+    };
+    let (options, timeout_ms) = question.unzip();
+    // Its turn is not the message that is replied to: a later attempt may hand over several at once.
     let sql =
         "INSERT INTO messages_out (seq, in_reply_to, kind, text, created_at, form, destination,
-                   target, file, options, timeout_ms)
+                   target, file, options, timeout_ms, incarnation, attempt, turn)
                VALUES ((SELECT max(coalesce(max(seq), -1), ?11) + 2 FROM messages_out),
-                   ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+                   ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?12, ?13,
+                   (SELECT min(message) FROM claims WHERE incarnation = ?12 AND outcome IS NULL))";
     let values = params![
         message.in_reply_to.0,
         kind.as_str(),
         message.text,
         now.0,
-        columns.form,
+        form,
         message.destination,
-        columns.target,
-        columns.file,
-        columns.options,
-        columns.timeout_ms,
+        target,
+        file,
+        options,
+        timeout_ms,
         if facts.imported_seq.0 == 0 { -1 } else { facts.imported_seq.0 },
+        incarnation.map(|it| it.0),
+        incarnation.map(|_| message.attempt),
     ];
     run(tx, sql, values)?;
     Ok(OutSeq(tx.last_insert_rowid()))
-}
-
-#[derive(Default)]
-struct Columns<'a> {
-    form: &'static str,
-    target: Option<i64>,
-    file: Option<&'a str>,
-    options: Option<String>,
-    timeout_ms: Option<i64>,
-}
-
-impl<'a> Columns<'a> {
-    fn of(form: &'a Form) -> rusqlite::Result<Self> {
-        let plain = |form| Self { form, ..Self::default() };
-        Ok(match form {
-            Form::Text => plain("text"),
-            Form::File(name) => Self { file: Some(name), ..plain("file") },
-            Form::Edit(target) => Self { target: Some(*target), ..plain("edit") },
-            Form::Reaction(target) => Self { target: Some(*target), ..plain("reaction") },
-            Form::Admin => plain("admin"),
-            Form::Question { options, timeout } => Self {
-                options: Some(to_json(options)?),
-                timeout_ms: Some(i64::try_from(timeout.as_millis()).unwrap_or(i64::MAX)),
-                ..plain("question")
-            },
-        })
-    }
 }

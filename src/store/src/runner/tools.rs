@@ -49,13 +49,9 @@ impl RunnerStore {
     pub fn tool_ended(&mut self, call: &str, ok: bool, now: Timestamp) -> Result<(), StoreError> {
         let incarnation = self.incarnation;
         let call: String = call.chars().take(TOOL_NAME_CHARS_MAX).collect();
-        self.commit("the end of a tool", |tx, _| {
-            tx.execute(
-                "UPDATE tool_calls SET ended_at = ?3, ok = ?4
-                 WHERE call = ?1 AND incarnation = ?2 AND ended_at IS NULL",
-                params![call, incarnation.0, now.0, ok],
-            )
-        })
-        .map(drop)
+        let sql = "UPDATE tool_calls SET ended_at = ?3, ok = ?4
+                   WHERE call = ?1 AND incarnation = ?2 AND ended_at IS NULL";
+        let values = params![call, incarnation.0, now.0, ok];
+        self.commit("the end of a tool", |tx, _| tx.execute(sql, values)).map(drop)
     }
 }

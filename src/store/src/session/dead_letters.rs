@@ -9,7 +9,7 @@ use domain::time::Timestamp;
 use domain::trace::Rule;
 use rusqlite::params;
 
-use super::messages::{next_seq, wake};
+use super::messages::{NEXT_SEQ, wake};
 use super::{Body, Scope, quiet};
 use crate::outbox::by_hand::{self, Ordered};
 use crate::outbox::{self, Draft, NewPart, PartKind};
@@ -51,16 +51,13 @@ pub(crate) fn record(tx: Scope<'_>, key: &PartKey, now: Timestamp) -> rusqlite::
     };
     let sql = "UPDATE part SET unreported = ?3 WHERE session = ?1 AND key = ?2";
     run(&tx, sql, params![tx.session, key.0, matters])?;
-    match (dead.number, dead.cause) {
-        (number, Some(cause)) if matters => {
-            tell_sender(tx, key, &dead, cause, now)?;
-            match number {
-                Some(number) => tell_agent(tx, key, &dead, (number, cause), now),
-                None => Ok(()),
-            }
+    if let Some(cause) = dead.cause.filter(|_| matters) {
+        tell_sender(tx, key, &dead, cause, now)?;
+        if let Some(number) = dead.number {
+            tell_agent(tx, key, &dead, (number, cause), now)?;
         }
-        _ => Ok(()),
     }
+    Ok(())
 }
 
 /// Tells the sender whose answer was given up, in a plain text; once for each message.
@@ -107,14 +104,16 @@ fn tell_agent(
         rule: Some(Rule { word: "undelivered".to_owned(), detail: key.0.clone() }),
         ..Body::default()
     };
-    let sql = "INSERT INTO message (session, seq, channel, account, chat, thread, platform_id,
-                   sender_id, received_at, not_before, kind, outcome, reason, ended_at, body)
-               SELECT session, ?3, channel, account, chat, thread, ?4, 'host', ?5, ?5, 'context',
-                   'silent', 'from the host', ?5, ?6
-               FROM message WHERE session = ?1 AND seq = ?2
-               ON CONFLICT DO NOTHING";
-    let (seq, name) = (next_seq(&tx, tx.session)?, format!("dead.{}.{}", key.0, now.0));
-    run(&tx, sql, params![tx.session, cause, seq, name, now.0, to_json(&body)?]).map(drop)
+    let sql = format!(
+        "INSERT INTO message (session, seq, channel, account, chat, thread, platform_id,
+             sender_id, received_at, not_before, kind, outcome, reason, ended_at, body)
+         SELECT session, {NEXT_SEQ}, channel, account, chat, thread, ?3, 'host', ?4, ?4, 'context',
+             'silent', 'from the host', ?4, ?5
+         FROM message WHERE session = ?1 AND seq = ?2
+         ON CONFLICT DO NOTHING"
+    );
+    let name = format!("dead.{}.{}", key.0, now.0);
+    run(&tx, &sql, params![tx.session, cause, name, now.0, to_json(&body)?]).map(drop)
 }
 
 /// Does to a part what a user says, and sets its session awake: a stop has to find the part.

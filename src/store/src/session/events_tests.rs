@@ -2,7 +2,7 @@
 
 use domain::MessageSeq;
 use domain::message::{Address, Admitted, Form, InboundKind, Incoming};
-use domain::outgoing::{Content, RenderCaps};
+use domain::outgoing::{Caps, Content};
 
 use super::SessionContext;
 use super::forms_tests::{edits, send};
@@ -24,7 +24,7 @@ fn insert(pair: &Pair, sql: &str) {
 
 fn mute_hook() -> SessionContext {
     let mut context = edits();
-    context.render_caps.insert("hook".into(), RenderCaps { mute: true, ..RenderCaps::default() });
+    context.caps.insert("hook".into(), Caps { mute: true, ..Caps::default() });
     context
 }
 

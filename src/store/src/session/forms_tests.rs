@@ -24,9 +24,8 @@ fn at_work(pair: &mut Pair) -> RunnerStore {
 
 pub(super) fn edits() -> SessionContext {
     let mut context = context(100);
-    if let Some(render_caps) = context.render_caps.get_mut("cli") {
-        (render_caps.edits, render_caps.reactions, render_caps.file_bytes_max) =
-            (true, true, 1_000);
+    if let Some(caps) = context.caps.get_mut("cli") {
+        (caps.edits, caps.reactions, caps.file_bytes_max) = (true, true, 1_000);
     }
     context
 }
@@ -117,9 +116,8 @@ fn what_answers_a_channel_that_takes_nothing_goes_to_the_last_other_chat() {
     let end = crate::TurnEnd { messages: vec![seqs[1]], ..answer("it failed") };
     runner.end_turn(&end, &[], NOW).unwrap();
     let mut context = edits();
-    let mute =
-        domain::outgoing::RenderCaps { mute: true, ..domain::outgoing::RenderCaps::default() };
-    context.render_caps.insert("hook".into(), mute);
+    let mute = domain::outgoing::Caps { mute: true, ..domain::outgoing::Caps::default() };
+    context.caps.insert("hook".into(), mute);
     pair.host.import(&context, NOW).unwrap();
     let part = send(&mut pair, "p1");
     assert_eq!((&part.to, part.reply_to.as_str()), (&incoming("m1").from, ""));

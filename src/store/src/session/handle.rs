@@ -32,7 +32,7 @@ impl Mailboxes {
 
     /// What the runner wrote that counts and is not imported.
     pub(super) fn news(&mut self, import_state: &ImportState) -> Result<Unimported, Mailbox> {
-        self.outbound.news(&import_state.known()).map(|it| import_state.sift(it))
+        self.outbound.news(&import_state.cursor).map(|it| import_state.sift(it))
     }
 
     pub(super) fn quarantine(&mut self) -> Result<(), StoreError> {

@@ -20,10 +20,10 @@ use rusqlite::params;
 
 use super::ends::end;
 use super::parts::{self, Cause};
-use super::{ImportState, Scope, SessionContext, SessionRows, requests, tasks, waits};
+use super::{Scope, SessionContext, SessionRows, requests, tasks, waits};
 use crate::StoreError;
 use crate::outbound::Unimported;
-use crate::outbox::{Draft, NewPart, PartKind, Target};
+use crate::outbox::{self, Draft, NewPart, Origin, PartKind, Target};
 use crate::row::{one, only, run, to_json};
 
 /// Parts of a session that may wait to be sent, before what its agent says by the way is left out.
@@ -57,13 +57,13 @@ impl SessionRows<'_> {
         context: &SessionContext,
         now: Timestamp,
     ) -> Result<ImportReport, StoreError> {
+        // Read again, in the caller's transaction: a stop may have come since the mailbox was read.
+        let before = self.import_state()?;
         self.commit("a reply", |tx| {
-            // Read again: a stop may have come since the mailbox was read.
-            let before: ImportState = self.import_state().map_err(into_sqlite)?;
             let silenced = before.is_silenced;
             let mut news = before.sift(news);
-            news.messages.retain(|(message, _)| before.seq < message.seq);
-            news.waits.retain(|wait| before.wait < wait.id);
+            news.messages.retain(|(message, _)| before.cursor.message < message.seq);
+            news.waits.retain(|wait| before.cursor.wait < wait.id);
             for (message, kind) in &news.messages {
                 let (kind, finished) = (*kind, &news.finished[..]);
                 if !silenced {
@@ -74,8 +74,11 @@ impl SessionRows<'_> {
                 let sql = "UPDATE session SET imported_seq = ?2 WHERE id = ?1";
                 run(&tx, sql, [tx.session, last.seq.0])?;
             }
-            if !silenced {
-                keep_state(tx, &news.state)?;
+            if !silenced && !news.state.is_empty() {
+                // A copy of what the runner keeps, so that its mailbox can be lost.
+                let sql = "UPDATE session SET runner_state = ?2
+                           WHERE id = ?1 AND runner_state <> ?2";
+                run(&tx, sql, params![tx.session, to_json(&news.state)?])?;
             }
             let mut report = ImportReport::default();
             for claim in &news.finished {
@@ -145,8 +148,7 @@ impl MessageImport<'_> {
 
     /// Whether so much waits to be sent that the agent may say no more.
     fn is_full(&self) -> rusqlite::Result<bool> {
-        let is_aside = self.kind == PartKind::Interim;
-        let max = if is_aside { OPEN_PARTS_MAX } else { OPEN_ANSWERS_MAX };
+        let max = if self.kind == PartKind::Interim { OPEN_PARTS_MAX } else { OPEN_ANSWERS_MAX };
         let sql = "SELECT count(*) FROM (SELECT 1 FROM part WHERE session = ?1
                        AND state NOT IN ('sent', 'dead') LIMIT ?2)";
         Ok(max <= only::<i64>(&self.tx, sql, [self.tx.session, max])?)
@@ -156,39 +158,31 @@ impl MessageImport<'_> {
     /// nobody wrote in one, to a chat that is wired into it, or else to an owner, with a word on what
     /// it answers. If there is none, it goes where it must be refused.
     fn heard(&self, cause: Cause) -> rusqlite::Result<Cause> {
-        if !self.context.render_caps_of(&cause.from).mute {
+        let is_mute = |chat: &Address| self.context.caps_of(chat).mute;
+        if !is_mute(&cause.from) {
             return Ok(cause);
         }
-        let is_mute =
-            |channel: &str| self.context.render_caps.get(channel).is_some_and(|it| it.mute);
-        let (other, about) = match parts::last_chat(self.tx, cause.seq, is_mute)? {
-            Some(last) => (Some(last), None),
-            None => {
-                let Address { channel, chat, .. } = &cause.from;
-                let about =
-                    format!("(About an event from {channel}:{chat}, which takes no answers.)");
-                (parts::next_chat(self.tx, &cause.from, is_mute)?, Some(about))
-            }
-        };
-        Ok(match other {
-            Some(from) => Cause { from, about, platform_id: String::new(), ..cause },
-            None => cause,
-        })
+        if let Some(from) = parts::last_chat(self.tx, cause.seq, is_mute)? {
+            return Ok(Cause { from, platform_id: String::new(), ..cause });
+        }
+        let next = parts::next_chat(self.tx, &cause.from, is_mute)?;
+        let Some(from) = next else { return Ok(cause) };
+        let Address { channel, chat, .. } = &cause.from;
+        let about = format!("(About an event from {channel}:{chat}, which takes no answers.)");
+        Ok(Cause { from, about: Some(about), platform_id: String::new(), ..cause })
     }
 
     /// Where it goes; what is said to a name that was not granted goes nowhere, and the chat that it
     /// came from is told.
     fn address(&self, cause: &Cause) -> Result<(Address, String), String> {
-        match &self.message.destination {
-            None => Ok((cause.from.clone(), cause.platform_id.clone())),
-            Some(name) => match self.context.destinations.get(name) {
-                Some(to) => Ok((to.clone(), String::new())),
-                None => Err(format!(
-                    "(I wanted to write to \"{}\", but I'm not allowed to.)",
-                    name.chars().filter(|it| !it.is_control()).take(64).collect::<String>()
-                )),
-            },
-        }
+        let Some(name) = &self.message.destination else {
+            return Ok((cause.from.clone(), cause.platform_id.clone()));
+        };
+        let granted = self.context.destinations.get(name).map(|it| (it.clone(), String::new()));
+        granted.ok_or_else(|| {
+            let name: String = name.chars().filter(|it| !it.is_control()).take(64).collect();
+            format!("(I wanted to write to \"{name}\", but I'm not allowed to.)")
+        })
     }
 
     /// A line on the event that is answered, where the chat did not ask; above all that is said of it.
@@ -203,18 +197,15 @@ impl MessageImport<'_> {
             Err(why) => (cause.from.clone(), cause.platform_id.clone(), why),
         };
         // The host says it, whatever the model makes of it.
-        let mark = match self.kind {
-            PartKind::Answer if cause.task.is_some() => tasks::mark(self.tx, cause.seq)?,
-            PartKind::Answer | PartKind::Interim | PartKind::Notice => None,
-        };
+        let is_run = self.kind == PartKind::Answer && cause.task.is_some();
+        let mark = if is_run { tasks::mark(self.tx, cause.seq)? } else { None };
         let text = mark.map_or(text.clone(), |it| format!("{it}\n{text}"));
         let about = self.about(cause);
-        let limit = self.context.render_caps_of(&to).text;
+        let limit = self.context.caps_of(&to).text;
         let held = self.is_held(cause, &to);
-        let limit = if held { under_heading(limit) } else { limit };
-        let TextLimit { max, unit } = limit;
-        let texts =
-            split_text(&text, TextLimit { max: max.saturating_sub(unit.measure(&about)), unit });
+        let TextLimit { max, unit } = if held { under_heading(limit) } else { limit };
+        let max = max.saturating_sub(unit.measure(&about));
+        let texts = split_text(&text, TextLimit { max, unit });
         let last = texts.len() - 1;
         let status = if held { None } else { self.status_line(cause)? };
         for (index, text) in texts.into_iter().enumerate() {
@@ -227,8 +218,7 @@ impl MessageImport<'_> {
                 }
                 _ => Draft::Text(text),
             };
-            let route = PartRoute { to: &to, reply_to: &reply_to, cause };
-            self.add(index, route, kind, content)?;
+            self.add(index, cause, (to.clone(), reply_to.clone()), kind, content)?;
         }
         Ok(())
     }
@@ -248,39 +238,31 @@ impl MessageImport<'_> {
             return Ok(None);
         }
         let covered = self.finished.iter().filter(|it| it.reply == Some(self.message.seq));
-        let mut messages: Vec<MessageSeq> = covered.map(|it| it.message).collect();
-        messages.push(cause.seq);
+        let messages: Vec<MessageSeq> = covered.map(|it| it.message).chain([cause.seq]).collect();
         parts::replaceable(self.tx, &messages)
     }
 
     fn file(&self, cause: &Cause, copied: Option<&Copied>) -> rusqlite::Result<()> {
-        let limit =
-            self.address(cause).map_or(0, |it| self.context.render_caps_of(&it.0).file_bytes_max);
-        let copied = match copied {
-            Some(Ok(file)) => Ok(file),
-            Some(Err(why)) => Err(why.clone()),
-            None => Err("it is not there".to_owned()),
+        let to = match self.address(cause) {
+            Ok(to) => to,
+            Err(why) => return self.text(cause, &why),
         };
-        let fits = copied.and_then(|(file, bytes)| {
-            if limit == 0 {
-                Err("this chat takes no files".to_owned())
-            } else if limit < *bytes {
-                Err(format!("it is larger than the {} MiB that this chat takes", limit >> 20))
-            } else {
-                Ok(file)
+        let limit = self.context.caps_of(&to.0).file_bytes_max;
+        let why = match copied {
+            None => "it is not there".to_owned(),
+            Some(Err(why)) => why.clone(),
+            Some(Ok(_)) if limit == 0 => "this chat takes no files".to_owned(),
+            Some(Ok((_, bytes))) if limit < *bytes => {
+                format!("it is larger than the {} MiB that this chat takes", limit >> 20)
             }
-        });
-        let (file, (to, reply_to)) = match (fits, self.address(cause)) {
-            (Ok(file), Ok(to)) => (file, to),
-            (_, Err(why)) => return self.text(cause, &why),
-            (Err(why), Ok(_)) => {
-                let text = format!("{}\n(A file couldn't be sent: {why}.)", self.message.text);
-                return self.text(cause, text.trim_start());
+            Some(Ok((file, _))) => {
+                let caption = format!("{}{}", self.about(cause), self.message.text);
+                let content = Draft::File(FileOut { caption, ..file.clone() });
+                return self.add(0, cause, to, self.kind, content);
             }
         };
-        let caption = format!("{}{}", self.about(cause), self.message.text);
-        let content = Draft::File(FileOut { caption, ..file.clone() });
-        self.add(0, PartRoute { to: &to, reply_to: &reply_to, cause }, self.kind, content)
+        let text = format!("{}\n(A file couldn't be sent: {why}.)", self.message.text);
+        self.text(cause, text.trim_start())
     }
 
     /// A new text for an own message; where messages cannot be changed, it follows as another one.
@@ -291,15 +273,15 @@ impl MessageImport<'_> {
         let Some(to) = self.sent_to(&key, cause)?.filter(|_| !is_fixed) else {
             return self.text(cause, &self.message.text);
         };
-        let render_caps = self.context.render_caps_of(&to);
+        let caps = self.context.caps_of(&to);
         let text = cut(&self.message.text);
-        for (index, text) in split_text(&text, render_caps.text).into_iter().enumerate() {
-            let content = if index == 0 && render_caps.edits {
+        for (index, text) in split_text(&text, caps.text).into_iter().enumerate() {
+            let content = if index == 0 && caps.edits {
                 Draft::Edit(Target::Part(key.clone()), Card { text, buttons: vec![] })
             } else {
                 Draft::Text(text)
             };
-            self.add(index, PartRoute { to: &to, reply_to: "", cause }, self.kind, content)?;
+            self.add(index, cause, (to.clone(), String::new()), self.kind, content)?;
         }
         Ok(())
     }
@@ -313,13 +295,12 @@ impl MessageImport<'_> {
             let key = PartKey(format!("o{number}.0"));
             self.sent_to(&key, cause)?.map(|to| (to, Target::Part(key)))
         };
-        let Some((to, target)) = found.filter(|it| self.context.render_caps_of(&it.0).reactions)
-        else {
+        let Some((to, target)) = found.filter(|it| self.context.caps_of(&it.0).reactions) else {
             tracing::info!(seq = self.message.seq.0, "no reaction can be put there; dropped");
             return Ok(());
         };
         let content = Draft::Reaction(target, self.message.text.clone());
-        self.add(0, PartRoute { to: &to, reply_to: "", cause }, PartKind::Interim, content)
+        self.add(0, cause, (to, String::new()), PartKind::Interim, content)
     }
 
     /// Where a part of the agent's went, if it may still write there.
@@ -339,12 +320,20 @@ impl MessageImport<'_> {
         Ok(found.filter(|it| may_write(&it.0, it.1)).map(|it| it.0))
     }
 
-    fn add(&self, index: usize, to: PartRoute<'_>, kind: PartKind, content: Draft) -> AddResult {
+    /// Adds a part for a chat, in reply to the message with this id on its platform, if any.
+    fn add(
+        &self,
+        index: usize,
+        cause: &Cause,
+        (to, reply_to): (Address, String),
+        kind: PartKind,
+        content: Draft,
+    ) -> rusqlite::Result<()> {
         let key = PartKey(format!("o{}.{index}", self.message.seq));
-        let (reply_to, to, cause) = (to.reply_to.to_owned(), to.to.clone(), to.cause);
         let held = self.is_held(cause, &to);
         let part = NewPart { key, to, reply_to, kind, content };
-        parts::add(self.tx, &part, self.message.seq, cause.seq, self.now)?;
+        let origin = Origin { out_seq: Some(self.message.seq), cause: cause.seq };
+        outbox::add(self.tx, &part, Some(origin), self.now)?;
         if held { super::quiet::hold(self.tx, &part.key) } else { Ok(()) }
     }
 }
@@ -356,31 +345,4 @@ fn cut(text: &str) -> Cow<'_, str> {
     }
     let end = (0..=TEXT_MAX).rev().find(|it| text.is_char_boundary(*it)).unwrap_or(0);
     Cow::Owned(format!("{}…\n(The rest is too long to be sent.)", &text[..end]))
-}
-
-type AddResult = rusqlite::Result<()>;
-
-/// Where a part goes and what led to it.
-#[derive(Clone, Copy)]
-struct PartRoute<'a> {
-    to: &'a Address,
-    /// The platform's id of the message that it replies to; empty elsewhere.
-    reply_to: &'a str,
-    cause: &'a Cause,
-}
-
-/// Keeps a copy of what the runner keeps, so that its mailbox can be lost.
-fn keep_state(tx: Scope<'_>, state: &BTreeMap<String, String>) -> rusqlite::Result<()> {
-    if state.is_empty() {
-        return Ok(());
-    }
-    let sql = "UPDATE session SET runner_state = ?2 WHERE id = ?1 AND runner_state <> ?2";
-    run(&tx, sql, params![tx.session, to_json(state)?]).map(drop)
-}
-
-fn into_sqlite(err: StoreError) -> rusqlite::Error {
-    if let StoreError::Query { source, .. } = err {
-        return source;
-    }
-    rusqlite::Error::ToSqlConversionFailure(Box::new(err))
 }

@@ -13,37 +13,32 @@ use serde_json::json;
 use super::{Scope, SessionRows};
 use crate::StoreError;
 use crate::central::events;
-use crate::row::{list, one, run};
+use crate::row::{one, run};
 
 /// How much of a container's last words is kept.
 const REASON_CHARS_MAX: usize = 500;
 /// More rows in a row than any limit on bad launches.
 const LOOK_BACK: i64 = 32;
 
-/// The history of starts, as far as it matters.
-pub(crate) fn launches_of(scope: Scope<'_>) -> rusqlite::Result<Launches> {
-    let mut launches = Launches::default();
-    let mut counting = true;
-    let sql = "SELECT incarnation, ended_at, bad, answered FROM launch
-               WHERE session = ?1 ORDER BY incarnation DESC LIMIT ?2";
-    let rows: Vec<(Incarnation, Option<Timestamp>, bool, i64)> =
-        list(&scope, sql, [scope.session, LOOK_BACK])?;
-    for (incarnation, ended_at, bad, answered) in rows {
-        launches.last = launches.last.or(Some(incarnation));
-        if ended_at.is_none() {
-            launches.open = launches.open.or(Some(incarnation));
-            continue;
-        }
-        launches.last_end = launches.last_end.or(ended_at);
-        counting &= bad && answered == 0;
-        launches.failures += u32::from(counting);
-    }
-    Ok(launches)
-}
-
 impl SessionRows<'_> {
+    /// The history of starts, as far as it matters.
     pub(crate) fn launches(&self) -> Result<Launches, StoreError> {
-        launches_of(self.scope).map_err(StoreError::query("read the launches"))
+        let sql = "SELECT incarnation, ended_at, bad = 1 AND answered = 0 FROM launch
+                   WHERE session = ?1 ORDER BY incarnation DESC LIMIT ?2";
+        let rows: Vec<(Incarnation, Option<Timestamp>, bool)> =
+            self.list("read the launches", sql, [self.scope.session, LOOK_BACK])?;
+        let (mut launches, mut counting) = (Launches::default(), true);
+        for (incarnation, ended_at, has_failed) in rows {
+            launches.last = launches.last.or(Some(incarnation));
+            if ended_at.is_none() {
+                launches.open = launches.open.or(Some(incarnation));
+                continue;
+            }
+            launches.last_end = launches.last_end.or(ended_at);
+            counting &= has_failed;
+            launches.failures += u32::from(counting);
+        }
+        Ok(launches)
     }
 
     /// Hands out the next incarnation.
@@ -96,22 +91,15 @@ impl SessionRows<'_> {
     }
 }
 
-/// What was the matter with an incarnation.
+/// What was the matter with an incarnation, or else with the last one that ended.
 pub(super) fn trouble_of(
     tx: Scope<'_>,
-    incarnation: Incarnation,
+    incarnation: Option<Incarnation>,
 ) -> rusqlite::Result<Option<Trouble>> {
-    let sql = "SELECT trouble, detail FROM launch WHERE session = ?1 AND incarnation = ?2";
-    Ok(one(&tx, sql, [tx.session, incarnation.0])?.and_then(trouble))
-}
-
-/// What was the matter with the last incarnation that ended.
-pub(super) fn last_trouble(tx: Scope<'_>) -> rusqlite::Result<Option<Trouble>> {
-    let sql = "SELECT trouble, detail FROM launch WHERE session = ?1 AND ended_at IS NOT NULL
-               ORDER BY incarnation DESC LIMIT 1";
-    Ok(one(&tx, sql, [tx.session])?.and_then(trouble))
-}
-
-fn trouble((word, detail): (Option<String>, Option<String>)) -> Option<Trouble> {
-    Trouble::parse(&word?, &detail.unwrap_or_default())
+    let sql = "SELECT trouble, coalesce(detail, '') FROM launch
+               WHERE session = ?1 AND trouble IS NOT NULL AND incarnation = coalesce(?2,
+                   (SELECT max(incarnation) FROM launch
+                    WHERE session = ?1 AND ended_at IS NOT NULL))";
+    let found = one(&tx, sql, params![tx.session, incarnation.map(|it| it.0)])?;
+    Ok(found.and_then(|(word, detail): (String, String)| Trouble::parse(&word, &detail)))
 }

@@ -4,16 +4,19 @@ use domain::message::{Address, Admitted, InboundKind, Outcome};
 use domain::session::{FailReason, QUEUE_MAX, Waiting};
 use domain::time::Timestamp;
 use domain::{Incarnation, MessageSeq, SessionId, notice};
-use rusqlite::{Connection, params};
+use rusqlite::params;
 
 use super::{Body, Scope, SessionRows, attachments, launches, parts, tasks};
 use crate::StoreError;
 use crate::central::refusals;
 use crate::outbox::{self, Draft, NewPart, PartKind};
-use crate::row::{is_there, list, only, row, run, to_json};
+use crate::row::{is_there, list, one, only, row, run, to_json};
 
 /// Messages that a look reads; a longer queue moves up.
 const WAITING_MAX: i64 = 100;
+/// The next number within the session that is `?1` of the statement.
+pub(super) const NEXT_SEQ: &str =
+    "(SELECT coalesce(max(seq), 0) + 2 FROM message WHERE session = ?1)";
 
 row!(Waiting {
     message, received_at, not_before, tries, told, status, channel, fetching, wait, last_chance;
@@ -70,14 +73,11 @@ impl SessionRows<'_> {
                        WHERE session = ?1 AND seq = ?2 AND outcome IS NULL AND released < ?3";
             let released = run(&tx, sql, [tx.session, message.0, by.0, at.0])?;
             let is_told = released == 1 && !tasks::is_task(tx, message)?;
-            let trouble = launches::trouble_of(tx, by)?.filter(|_| is_told);
-            match trouble.as_ref().and_then(|it| it.interruption(agent)) {
-                Some(text) => {
-                    let kind = PartKind::Interim;
-                    parts::add_notice(tx, "interrupted", message, kind, &text, now)
-                }
-                None => Ok(()),
+            let trouble = launches::trouble_of(tx, Some(by))?.filter(|_| is_told);
+            if let Some(text) = trouble.and_then(|it| it.interruption(agent)) {
+                parts::add_notice(tx, "interrupted", message, PartKind::Interim, &text, now)?;
             }
+            Ok(())
         })
     }
 
@@ -99,7 +99,7 @@ impl SessionRows<'_> {
         self.commit("a failure", |tx| {
             let end = MessageOutcome { outcome: Outcome::Failed, reason, reply: None };
             if conclude(tx, message, &end, now)? && !tasks::is_task(tx, message)? {
-                let trouble = launches::last_trouble(tx)?;
+                let trouble = launches::trouble_of(tx, None)?;
                 let text = notice::given_up(why, trouble.as_ref(), agent);
                 parts::add_notice(tx, "failed", message, PartKind::Notice, &text, now)?;
             }
@@ -153,9 +153,7 @@ impl SessionRows<'_> {
     /// Every message with its outcome, if it has one, oldest first: `(platform id, outcome)`.
     pub fn outcomes(&self) -> Result<Vec<(String, Option<Outcome>)>, StoreError> {
         let sql = "SELECT platform_id, outcome FROM message WHERE session = ?1 ORDER BY seq";
-        let all: Vec<(String, Option<String>)> =
-            self.list("list the outcomes", sql, [self.scope.session])?;
-        Ok(all.into_iter().map(|(id, end)| (id, end.as_deref().and_then(Outcome::parse))).collect())
+        self.list("list the outcomes", sql, [self.scope.session])
     }
 }
 
@@ -208,15 +206,15 @@ pub(super) fn insert(
 ) -> rusqlite::Result<Option<MessageSeq>> {
     let message = &admitted.message;
     let is_context = admitted.kind == InboundKind::Context;
-    let seq = next_seq(&tx, tx.session)?;
-    let sql = "INSERT INTO message (session, seq, channel, account, chat, thread, platform_id,
-                   sender_id, received_at, not_before, kind, outcome, reason, ended_at, body)
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9, ?10, iif(?11, 'silent', NULL),
-                   iif(?11, 'context', NULL), iif(?11, ?9, NULL), ?12)
-               ON CONFLICT DO NOTHING";
+    let sql = format!(
+        "INSERT INTO message (session, seq, channel, account, chat, thread, platform_id,
+             sender_id, received_at, not_before, kind, outcome, reason, ended_at, body)
+         VALUES (?1, {NEXT_SEQ}, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?9, iif(?10, 'silent', NULL),
+             iif(?10, 'context', NULL), iif(?10, ?8, NULL), ?11)
+         ON CONFLICT DO NOTHING RETURNING seq"
+    );
     let values = params![
         tx.session,
-        seq,
         message.from.channel,
         message.from.account,
         message.from.chat,
@@ -228,11 +226,9 @@ pub(super) fn insert(
         is_context,
         to_json(&Body::of(admitted))?
     ];
-    if run(&tx, sql, values)? == 0 {
-        return Ok(None);
-    }
-    attachments::insert(tx, MessageSeq(seq), &message.files)?;
-    Ok(Some(MessageSeq(seq)))
+    let Some(seq) = one(&tx, &sql, values)? else { return Ok(None) };
+    attachments::insert(tx, seq, &message.files)?;
+    Ok(Some(seq))
 }
 
 /// Whether a message is one too many. Background is not: nobody answers it.
@@ -256,9 +252,4 @@ fn is_refused(tx: Scope<'_>, admitted: &Admitted) -> rusqlite::Result<bool> {
     let sql = "SELECT 1 FROM message
                WHERE session = ?1 AND channel = ?2 AND account = ?3 AND chat = ?4 AND platform_id = ?5";
     Ok(!is_there(&tx, sql, params![tx.session, from.channel, from.account, from.chat, id])?)
-}
-
-/// The next number within a session.
-pub(super) fn next_seq(conn: &Connection, session: i64) -> rusqlite::Result<i64> {
-    only(conn, "SELECT coalesce(max(seq), 0) + 2 FROM message WHERE session = ?1", [session])
 }

@@ -41,9 +41,6 @@ pub(super) fn copy_all(
     paths: &SessionLayout,
     files: &[(OutSeq, impl AsRef<str>)],
 ) -> Result<BTreeMap<OutSeq, Copied>, StoreError> {
-    if files.is_empty() {
-        return Ok(BTreeMap::new());
-    }
     let mut room = ALL_BYTES_MAX.saturating_sub(waiting(&paths.sending(), files));
     let mut copies = BTreeMap::new();
     for (index, (seq, name)) in files.iter().enumerate() {

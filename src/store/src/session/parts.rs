@@ -3,20 +3,20 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use domain::MessageSeq;
 use domain::delivery::{PartKey, PartView, Verdict};
 use domain::message::Address;
 use domain::outgoing::Card;
 use domain::task::TaskId;
 use domain::time::Timestamp;
-use domain::{MessageSeq, OutSeq};
 use rusqlite::params;
 
-use super::{Scope, SessionRows, dead_letters, quiet};
+use super::{Scope, SessionRows, dead_letters, quiet, tasks};
 use crate::StoreError;
 use crate::central::heard::owners_elsewhere;
 use crate::outbox::{self, ClaimedPart, Draft, NewPart, Origin, PartKind, Target};
 use crate::reasons::OVERTAKEN;
-use crate::row::{Columns, FromRow, is_there, list, one, read, run};
+use crate::row::{is_there, list, one, read, row, run};
 
 /// Messages that a search for another chat looks back.
 const LOOK_BACK: i64 = 500;
@@ -43,36 +43,23 @@ pub(super) struct Cause {
 /// The message that the runner names, or the last one before it: the runner's word decides nothing
 /// about where an answer goes.
 pub(super) fn cause(tx: Scope<'_>, named: MessageSeq) -> rusqlite::Result<Option<Cause>> {
-    let sql =
-        "SELECT seq, channel, account, chat, thread, iif(task IS NULL, platform_id, ''), task,
+    let sql = "SELECT seq, channel, account, chat, thread, channel, account, chat, thread,
+                   iif(task IS NULL, platform_id, ''), task,
                    outcome IS 'declined', outcome IS 'failed' AND reply IS NULL
                FROM message WHERE session = ?1 AND seq <= ?2 AND kind <> 'context'
                ORDER BY seq DESC LIMIT 1";
     one(&tx, sql, [tx.session, named.0])
 }
 
-impl FromRow for Cause {
-    fn read(columns: &mut Columns<'_>) -> rusqlite::Result<Self> {
-        let (seq, from): (MessageSeq, Address) = columns.next()?;
-        Ok(Self {
-            seq,
-            written_in: from.clone(),
-            from,
-            platform_id: columns.next()?,
-            about: None,
-            task: columns.next()?,
-            is_declined: columns.next()?,
-            is_given_up: columns.next()?,
-        })
-    }
-}
+// At first its answers go where it was written.
+row!(Cause { seq, from, written_in, platform_id, task, is_declined, is_given_up; about });
 
 /// The chat of the last message up to `before` whose channel is not `mute`. Context messages count:
 /// they were read there. A chat that was denied or disconnected since hears nothing.
 pub(super) fn last_chat(
     tx: Scope<'_>,
     before: MessageSeq,
-    is_mute: impl Fn(&str) -> bool,
+    is_mute: impl Fn(&Address) -> bool,
 ) -> rusqlite::Result<Option<Address>> {
     let mut statement = tx.prepare_cached(
         "SELECT channel, account, chat, thread FROM message i WHERE session = ?1 AND seq <= ?2
@@ -84,13 +71,8 @@ pub(super) fn last_chat(
          ORDER BY seq DESC LIMIT ?3",
     )?;
     let of = params![tx.session, before.0, LOOK_BACK];
-    for chat in statement.query_map(of, read::<Address>)? {
-        let chat = chat?;
-        if !is_mute(&chat.channel) {
-            return Ok(Some(chat));
-        }
-    }
-    Ok(None)
+    let mut chats = statement.query_map(of, read::<Address>)?;
+    chats.find(|chat| !chat.as_ref().is_ok_and(&is_mute)).transpose()
 }
 
 /// Who hears what answers `from` while nobody wrote to the conversation anywhere else: the chat of it
@@ -98,7 +80,7 @@ pub(super) fn last_chat(
 pub(super) fn next_chat(
     tx: Scope<'_>,
     from: &Address,
-    is_mute: impl Fn(&str) -> bool,
+    is_mute: impl Fn(&Address) -> bool,
 ) -> rusqlite::Result<Option<Address>> {
     let sql = "SELECT m.channel, m.account, m.chat, NULL FROM session s
                JOIN wiring w ON w.agent_group = s.agent_group AND w.session_mode = 'agent-shared'
@@ -107,19 +89,7 @@ pub(super) fn next_chat(
     let wired = list::<Address>(&tx, sql, [tx.session])?;
     let owners = owners_elsewhere(&tx, &from.channel, &from.account)?;
     let all = wired.into_iter().chain(owners.into_iter().map(|it| it.1));
-    Ok({ all }.find(|it| !is_mute(&it.channel)))
-}
-
-/// Adds a part that a message of the agent led to.
-pub(super) fn add(
-    tx: Scope<'_>,
-    part: &NewPart,
-    out_seq: OutSeq,
-    cause: MessageSeq,
-    now: Timestamp,
-) -> rusqlite::Result<()> {
-    let origin = Origin { out_seq: Some(out_seq), cause };
-    outbox::add(tx, part, Some(origin), now).map(drop)
+    Ok({ all }.find(|it| !is_mute(it)))
 }
 
 /// Adds what the host has to say about a message; each `why` once.
@@ -135,23 +105,8 @@ pub(super) fn add_notice(
     add_own(tx, (format!("n{why}.{about}"), about), (kind, text), lines, now)
 }
 
-/// Says that a message waits for the provider, in the place of the line that said that it is being
-/// worked on. `id` is the runner's number of the wait.
-pub(super) fn add_wait(
-    tx: Scope<'_>,
-    id: i64,
-    about: MessageSeq,
-    text: &str,
-    now: Timestamp,
-) -> rusqlite::Result<()> {
-    let sql = "SELECT seq FROM message WHERE session = ?1 AND outcome IS NULL AND status = 1";
-    let waiting: Vec<MessageSeq> = list(&tx, sql, [tx.session])?;
-    let key = format!("nwait{id}.{about}");
-    add_own(tx, (key, about), (PartKind::Interim, text), &waiting, now)
-}
-
 /// Adds what the host says about a message, in the place of one of the lines of these messages.
-fn add_own(
+pub(super) fn add_own(
     tx: Scope<'_>,
     (key, about): (String, MessageSeq),
     (kind, text): (PartKind, &str),
@@ -168,15 +123,7 @@ fn add_own(
     outbox::add(tx, &part, Some(Origin { out_seq: None, cause: about }), now).map(drop)
 }
 
-/// The lines of what waits for the provider are no place for an answer: it would come unseen, in the
-/// place of something old.
-pub(super) fn give_up_lines(tx: Scope<'_>) -> rusqlite::Result<()> {
-    let sql = "UPDATE message SET line_gone = 1
-               WHERE session = ?1 AND outcome IS NULL AND status = 1";
-    run(&tx, sql, [tx.session]).map(drop)
-}
-
-/// The key of the line that says that a message is being worked on.
+/// The key of the line that says that a message is being worked on. Statements that join by it write it out.
 pub(super) fn status_key(message: MessageSeq) -> PartKey {
     PartKey(format!("s{message}"))
 }
@@ -211,39 +158,32 @@ pub(crate) fn claim_part(
     key: &PartKey,
     now: Timestamp,
 ) -> rusqlite::Result<Option<ClaimedPart>> {
-    let mut part = outbox::claim(tx, root, key, now)?;
-    match &mut part {
-        Some(part) => {
-            part.set_also(answered_too(tx, key)?);
-            quiet::join(tx, part, now)?;
+    let Some(mut part) = outbox::claim(tx, root, key, now)? else {
+        dead_letters::record(tx, key, now)?;
+        let sql = "SELECT 1 FROM part WHERE session = ?1 AND key = ?2 AND state = 'dead'";
+        if is_there(&tx, sql, params![tx.session, key.0])? {
+            quiet::scatter(tx, key)?;
         }
-        None => {
-            dead_letters::record(tx, key, now)?;
-            if outbox::is_dead(tx, key)? {
-                quiet::scatter(tx, key)?;
-            }
-        }
-    }
-    Ok(part)
+        return Ok(None);
+    };
+    part.set_also(answered_too(tx, key)?);
+    quiet::join(tx, &mut part, now)?;
+    Ok(Some(part))
 }
 
-/// Writes down how an attempt ended.
+/// Writes down how an attempt ended. Returns the copy of a file that is sent or given up by that, within
+/// the folder of its session.
 pub(crate) fn conclude_part(
     tx: Scope<'_>,
     key: &PartKey,
     verdict: &Verdict,
     now: Timestamp,
-) -> rusqlite::Result<()> {
+) -> rusqlite::Result<Option<PathBuf>> {
     outbox::conclude(tx, key, verdict, now)?;
     quiet::conclude(tx, key, verdict, now)?;
-    match verdict {
-        Verdict::Dead { .. } => dead_letters::record(tx, key, now),
-        Verdict::Sent { .. } | Verdict::Unsent { .. } | Verdict::Uncertain { .. } => Ok(()),
+    if let Verdict::Dead { .. } = verdict {
+        dead_letters::record(tx, key, now)?;
     }
-}
-
-/// The copy of a file that is sent or given up, within the folder of its session.
-pub(crate) fn copy_to_drop(tx: Scope<'_>, key: &PartKey) -> rusqlite::Result<Option<PathBuf>> {
     let sql = "SELECT json_extract(file, '$.path') FROM part
                WHERE session = ?1 AND key = ?2 AND state IN ('sent', 'dead')
                  AND file IS NOT NULL";
@@ -256,13 +196,10 @@ impl SessionRows<'_> {
     /// # Errors
     /// When the database fails; so for every method below.
     pub fn open_parts(&self) -> Result<Vec<PartView>, StoreError> {
-        outbox::open_parts(self.scope).map_err(StoreError::query("read the open parts"))
-    }
-
-    /// Whether parts wait to be delivered, or are held for quiet hours.
-    pub(crate) fn has_open_parts(&self) -> Result<bool, StoreError> {
-        let sql = "SELECT 1 FROM part WHERE session = ?1 AND state NOT IN ('sent', 'dead') LIMIT 1";
-        self.is_there("read the open parts", sql, [self.scope.session])
+        let sql = "SELECT key, state, retry_at, changed_at FROM part
+                   WHERE session = ?1 AND state NOT IN ('sent', 'dead') AND quiet IS NOT 'held'
+                       AND said_with IS NULL ORDER BY id";
+        self.list("read the open parts", sql, [self.scope.session])
     }
 
     /// Shows in the chat of a message that is being worked on for `after`, once, that this takes a
@@ -275,19 +212,14 @@ impl SessionRows<'_> {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         self.commit("a status line", |tx| {
-            let Some(cause) = cause(tx, message)?.filter(|it| it.seq == message) else {
-                return Ok(());
-            };
             let sql = "UPDATE message SET status = 1 WHERE session = ?1 AND seq = ?2
                            AND status = 0 AND outcome IS NULL AND received_at <= ?3";
             let is_new = run(&tx, sql, [tx.session, message.0, (now - after).0])? == 1;
-            if is_new && cause.task.is_none() {
-                let (key, text) = (status_key(message).0, Draft::Text(text.to_owned()));
-                let part = NewPart::new(key, cause.from, PartKind::Interim, text)
-                    .replying_to(cause.platform_id);
-                outbox::add(tx, &part, Some(Origin { out_seq: None, cause: message }), now)?;
+            if !is_new || tasks::is_task(tx, message)? {
+                return Ok(());
             }
-            Ok(())
+            let key = (status_key(message).0, message);
+            add_own(tx, key, (PartKind::Interim, text), &[], now)
         })
     }
 
@@ -300,38 +232,34 @@ impl SessionRows<'_> {
     /// The status line of the message that is being worked on: since when that is, where it is, and
     /// the platform's id.
     pub fn shown_status(&self) -> Result<Option<(Timestamp, Address, String)>, StoreError> {
-        let sql = "SELECT seq, received_at FROM message WHERE session = ?1
-                     AND outcome IS NULL AND status = 1 AND line_gone = 0 ORDER BY seq LIMIT 1";
-        let Some((seq, since)) = self.one("find a status line", sql, [self.scope.session])? else {
-            return Ok(None);
-        };
-        Ok(self.status_line(seq)?.map(|(to, id)| (since, to, id)))
+        let sql = "SELECT l.received_at, p.channel, p.account, p.chat, p.thread, p.platform_id
+                   FROM (SELECT seq, received_at FROM message WHERE session = ?1
+                             AND outcome IS NULL AND status = 1 AND line_gone = 0
+                         ORDER BY seq LIMIT 1) l
+                   JOIN part p ON p.session = ?1 AND p.key = 's' || l.seq AND p.state = 'sent'
+                       AND p.platform_id IS NOT NULL";
+        self.one("find a status line", sql, [self.scope.session])
     }
 
-    /// The unfinished message of the same address whose status line a draft of this one may use: its own,
-    /// else one that may be answered together with it. An answer replaces one line only.
-    pub fn line_owner(&self, message: MessageSeq) -> Result<Option<MessageSeq>, StoreError> {
-        let sql = "SELECT l.seq FROM message m JOIN message l ON l.session = m.session
+    /// The status line that a draft of this message may use: its own, else that of an unfinished message of
+    /// the same address, which may be answered together with it; an answer replaces one line only. `None`
+    /// within while the line is on its way, else its chat and the platform's id.
+    pub fn draft_line(
+        &self,
+        message: MessageSeq,
+    ) -> Result<Option<Option<(Address, String)>>, StoreError> {
+        let sql = "SELECT p.channel, p.account, p.chat, p.thread, p.platform_id
+                   FROM message m JOIN message l ON l.session = m.session
                        AND (l.channel, l.account, l.chat) = (m.channel, m.account, m.chat)
                        AND l.thread IS m.thread
+                   LEFT JOIN part p ON p.session = l.session AND p.key = 's' || l.seq
+                       AND p.state = 'sent' AND p.platform_id IS NOT NULL
                    WHERE m.session = ?1 AND m.seq = ?2
                      AND l.outcome IS NULL AND l.status = 1 AND l.line_gone = 0
                    ORDER BY l.seq <> m.seq, l.seq LIMIT 1";
-        let of = [self.scope.session, message.0];
-        self.one("find a status line", sql, of)
-    }
-
-    /// Where the status line of a message is, once it is there: its chat and the platform's id.
-    pub fn status_line(
-        &self,
-        message: MessageSeq,
-    ) -> Result<Option<(Address, String)>, StoreError> {
-        let sql = "SELECT channel, account, chat, thread, platform_id FROM part
-                   WHERE session = ?1 AND key = ?2 AND state = 'sent' AND platform_id IS NOT NULL
-                     AND NOT EXISTS (SELECT 1 FROM message m WHERE m.session = ?1 AND m.seq = ?3
-                                         AND m.line_gone = 1)";
-        let line = params![self.scope.session, status_key(message).0, message.0];
-        self.one("find a status line", sql, line)
+        let found: Option<(Option<Address>, Option<String>)> =
+            self.one("find a status line", sql, [self.scope.session, message.0])?;
+        Ok(found.map(|(to, id)| to.zip(id)))
     }
 }
 

@@ -11,7 +11,7 @@ use domain::message::InboundKind;
 use super::{Body, Scope, SessionRows};
 use crate::StoreError;
 use crate::mailbox::{Item, MailboxContent, RunnerFacts};
-use crate::row::{Columns, FromRow, Json, list, one, only, read, row, to_json};
+use crate::row::{Columns, FromRow, list, one, only, read, row, to_json};
 
 /// Messages that are posted; the rest follows when these have their outcomes.
 const MESSAGES_MAX: i64 = 100;
@@ -49,7 +49,6 @@ fn messages(scope: Scope<'_>) -> rusqlite::Result<BTreeMap<i64, String>> {
     let (mut all, mut bytes) = (BTreeMap::new(), 0);
     for found in statement.query_map([scope.session, MESSAGES_MAX], read)? {
         let (mut message, not_before, is_complete, wait): (Inbound, _, _, _) = found?;
-        message.zone = zone(scope, &message.sender_id)?;
         if message.kind == InboundKind::Chat {
             message.files = files(scope, message.seq)?;
             message.context_messages = context_messages(scope, message.seq)?;
@@ -65,16 +64,21 @@ fn messages(scope: Scope<'_>) -> rusqlite::Result<BTreeMap<i64, String>> {
     Ok(all)
 }
 
-/// What [`Inbound`] is read from.
-const COLUMNS: &str = "body, task, slot, seq, kind, channel, account, chat, thread, received_at, \
-    tries, sender_id";
+/// What [`Inbound`] is read from; at last the zone of its sender, else that of the install, empty
+/// without either.
+const COLUMNS: &str = "body, seq, kind, channel, account, chat, thread, received_at,
+    tries, sender_id, coalesce(
+        (SELECT p.zone FROM handle h JOIN person p ON p.id = h.person
+         WHERE h.channel = substr(sender_id, 1, instr(sender_id, ':') - 1)
+             AND h.id = substr(sender_id, instr(sender_id, ':') + 1)),
+        (SELECT value FROM setting WHERE key = 'zone'), '')";
 
-/// Without what is found elsewhere: its zone, its files and the context messages.
+/// Without what is found elsewhere: its files and the context messages.
 impl FromRow for Inbound {
     fn read(columns: &mut Columns<'_>) -> rusqlite::Result<Self> {
         let body: Body = columns.next()?;
         Ok(Self {
-            task: body.task_run(columns.next()?, columns.next()?),
+            task: body.run,
             seq: columns.next()?,
             kind: InboundKind::parse(&columns.next::<String>()?).unwrap_or(InboundKind::Chat),
             from: columns.next()?,
@@ -87,20 +91,11 @@ impl FromRow for Inbound {
             sent_at: body.sent_at,
             tries: columns.next()?,
             sender_id: columns.next()?,
-            zone: String::new(),
+            zone: columns.next()?,
             files: vec![],
             context_messages: ContextMessages::default(),
         })
     }
-}
-
-/// The zone of a sender, else that of the install; empty without either.
-fn zone(scope: Scope<'_>, sender_id: &str) -> rusqlite::Result<String> {
-    let (channel, id) = sender_id.split_once(':').unwrap_or_default();
-    let sql = "SELECT coalesce((SELECT p.zone FROM handle h JOIN person p ON p.id = h.person
-                                WHERE h.channel = ?1 AND h.id = ?2),
-                               (SELECT value FROM setting WHERE key = 'zone'), '')";
-    only(&scope, sql, [channel, id])
 }
 
 fn files(scope: Scope<'_>, of: MessageSeq) -> rusqlite::Result<Vec<FileIn>> {
@@ -140,7 +135,6 @@ fn context_messages(scope: Scope<'_>, before: MessageSeq) -> rusqlite::Result<Co
         let mut bytes = 0;
         for found in newest.query_map(range, read::<Inbound>)? {
             let mut found = found?;
-            found.zone = zone(scope, &found.sender_id)?;
             bytes += found.text.len() + found.quote.as_ref().map_or(0, |it| it.text.len());
             if CONTEXT_BYTES_MAX < bytes {
                 break;
@@ -161,30 +155,18 @@ fn answers(scope: Scope<'_>) -> rusqlite::Result<BTreeMap<i64, (bool, String)>> 
 }
 
 fn facts(scope: Scope<'_>) -> rusqlite::Result<RunnerFacts> {
-    let sql = "SELECT seq FROM message WHERE session = ?1 ORDER BY seq DESC LIMIT ?2";
-    let known: Vec<MessageSeq> = list(&scope, sql, [scope.session, KNOWN_MAX])?;
-    let sql = "SELECT coalesce(min(seq), ?2) FROM message
-               WHERE session = ?1 AND outcome IS NULL";
-    let newest = known.first().map_or(0, |it| it.0);
-    let waiting_from = only(&scope, sql, [scope.session, newest])?;
-    let sql = "SELECT coalesce((SELECT max(incarnation) FROM launch WHERE session = s.id), 0),
-                   stopped_incarnation, imported_seq, imported_wait, runner_state
-               FROM session s WHERE id = ?1";
-    let (newest, stopped_incarnation, imported_seq, imported_wait, Json(state)) =
-        only(&scope, sql, [scope.session])?;
-    let sql = "SELECT d.name, m.title, m.channel
-               FROM session s JOIN destination d ON d.agent_group = s.agent_group
-               JOIN messaging_group m ON m.id = d.messaging_group
-               WHERE s.id = ?1 ORDER BY d.name";
-    let destinations = list(&scope, sql, [scope.session])?;
+    let facts = "SELECT coalesce((SELECT max(incarnation) FROM launch WHERE session = s.id), 0),
+            stopped_incarnation, imported_seq, imported_wait, runner_state,
+            coalesce((SELECT min(seq) FROM message WHERE session = s.id AND outcome IS NULL),
+                     (SELECT max(seq) FROM message WHERE session = s.id), 0)
+        FROM session s WHERE id = ?1";
+    let known = "SELECT seq FROM message WHERE session = ?1 ORDER BY seq DESC LIMIT ?2";
+    let destinations = "SELECT d.name, m.title, m.channel
+        FROM session s JOIN destination d ON d.agent_group = s.agent_group
+        JOIN messaging_group m ON m.id = d.messaging_group WHERE s.id = ?1 ORDER BY d.name";
     Ok(RunnerFacts {
-        newest,
-        stopped_incarnation,
-        imported_seq,
-        imported_wait,
-        waiting_from,
-        known,
-        destinations,
-        state,
+        known: list(&scope, known, [scope.session, KNOWN_MAX])?,
+        destinations: list(&scope, destinations, [scope.session])?,
+        ..only(&scope, facts, [scope.session])?
     })
 }

@@ -8,6 +8,7 @@
 //!   knows of. Doing it again changes nothing.
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
@@ -16,10 +17,11 @@ use domain::retention::{BATCH, Cutoffs, LAUNCHES_KEPT};
 use domain::time::Timestamp;
 use rusqlite::params;
 
+use super::stops::stop_launches;
 use super::{Scope, SessionRows};
 use crate::StoreError;
 use crate::layout::FILES;
-use crate::row::{list, run};
+use crate::row::run;
 
 /// Messages that are over and that nothing hangs on any more.
 const MESSAGES: &str = "SELECT seq FROM message m
@@ -55,22 +57,36 @@ impl SessionRows<'_> {
     /// # Errors
     /// When the database or the disk fails. Nothing that counts is lost then.
     pub fn prune(&self, cutoffs: Cutoffs) -> Result<usize, StoreError> {
-        let op = "prune";
-        let with_files = numbers(self.scope, FILES_OF, cutoffs.machinery.0);
-        let with_files = with_files.map_err(StoreError::query(op))?;
+        const OP: &str = "prune";
+        let old = params![self.scope.session, cutoffs.machinery.0, BATCH];
+        let with_files: Vec<i64> = self.list(OP, FILES_OF, old)?;
         let files = self.root.join("in").join(FILES);
         for message in &with_files {
-            remove_folder(&files.join(message.to_string()))?;
+            if let Err(err) = fs::remove_dir_all(files.join(message.to_string()))
+                && err.kind() != ErrorKind::NotFound
+            {
+                tracing::warn!(error = %err, "old files could not be removed");
+                let source = rusqlite::Error::ToSqlConversionFailure(err.into());
+                return Err(StoreError::query("remove old files")(source));
+            }
         }
-        self.commit(op, |tx| {
+        self.commit(OP, |tx| {
             let mut gone = 0;
             for message in &with_files {
                 let sql = "DELETE FROM attachment WHERE session = ?1 AND message = ?2";
                 gone += run(&tx, sql, [tx.session, *message])?;
             }
             gone += machinery(tx, cutoffs.machinery.0)?;
-            gone += parts(tx, cutoffs.messages.0)?;
-            Ok(gone + messages(tx, cutoffs.messages.0)?)
+            let old = params![tx.session, cutoffs.messages.0, BATCH];
+            // What was sent. It goes with its message, or before it where one message led to much.
+            let sql = "DELETE FROM part WHERE id IN
+                           (SELECT id FROM part WHERE session = ?1 AND state IN ('sent', 'dead')
+                              AND changed_at < ?2
+                            ORDER BY changed_at LIMIT ?3)";
+            gone += run(&tx, sql, old)?;
+            // What belongs to messages goes with them.
+            let sql = format!("DELETE FROM message WHERE session = ?1 AND seq IN ({MESSAGES})");
+            Ok(gone + run(&tx, &sql, old)?)
         })
     }
 
@@ -79,22 +95,16 @@ impl SessionRows<'_> {
     /// jumped over, and everything up to there is stopped.
     pub(crate) fn jump(&self, now: Timestamp) -> Result<(), StoreError> {
         self.commit("mark a restored copy", |tx| {
-            tx.execute(
-                "INSERT INTO launch (session, incarnation, started_at, ended_at)
-                 SELECT ?1, coalesce(max(incarnation), 0) + ?3, ?2, ?2
-                 FROM launch WHERE session = ?1",
-                params![tx.session, now.0, RESTORE_JUMP],
-            )?;
-            tx.execute(
-                "INSERT INTO event (at, kind, scope, item, detail)
-                 SELECT ?2, 'exit', ?1, max(incarnation), '{\"reason\": \"restored from a backup\"}'
-                 FROM launch WHERE session = ?1",
-                [tx.session, now.0],
-            )?;
-            let sql =
-                "UPDATE session SET stopped_incarnation = (SELECT max(incarnation) FROM launch
-                                                    WHERE session = ?1) WHERE id = ?1";
-            tx.execute(sql, [tx.session]).map(drop)
+            let sql = "INSERT INTO launch (session, incarnation, started_at, ended_at)
+                       SELECT ?1, coalesce(max(incarnation), 0) + ?3, ?2, ?2
+                       FROM launch WHERE session = ?1";
+            run(&tx, sql, [tx.session, now.0, RESTORE_JUMP])?;
+            let sql = "INSERT INTO event (at, kind, scope, item, detail)
+                       SELECT ?2, 'exit', ?1, max(incarnation),
+                           '{\"reason\": \"restored from a backup\"}'
+                       FROM launch WHERE session = ?1";
+            run(&tx, sql, [tx.session, now.0])?;
+            stop_launches(tx)
         })
     }
 
@@ -104,11 +114,17 @@ impl SessionRows<'_> {
     /// # Errors
     /// When the database fails. What the disk does not let go is left for the next time.
     pub fn prune_leftovers(&self) -> Result<usize, StoreError> {
-        let wanted = waiting_files(self.scope).map_err(StoreError::query("read the open parts"))?;
+        // Copies that unfinished parts need.
+        let sql = "SELECT json_extract(file, '$.path') FROM part
+                   WHERE session = ?1 AND state NOT IN ('sent', 'dead') AND file IS NOT NULL";
+        let paths: Vec<Option<String>> =
+            self.list("read the open parts", sql, [self.scope.session])?;
+        let names = paths.iter().flatten().filter_map(|it| Path::new(it).file_name());
+        let wanted: BTreeSet<&OsStr> = names.collect();
         let mut gone = 0;
         for entry in fs::read_dir(self.root.join("sending")).into_iter().flatten().flatten() {
-            let name = entry.file_name().to_string_lossy().into_owned();
-            gone += usize::from(!wanted.contains(&name) && fs::remove_file(entry.path()).is_ok());
+            let is_wanted = wanted.contains(entry.file_name().as_os_str());
+            gone += usize::from(!is_wanted && fs::remove_file(entry.path()).is_ok());
         }
         let open = self.launches()?.open.map(|it| it.to_string());
         for entry in fs::read_dir(self.root.join("link")).into_iter().flatten().flatten() {
@@ -117,10 +133,6 @@ impl SessionRows<'_> {
         }
         Ok(gone)
     }
-}
-
-fn numbers(scope: Scope<'_>, sql: &str, before: i64) -> rusqlite::Result<Vec<i64>> {
-    list(&scope, sql, params![scope.session, before, BATCH])
 }
 
 /// Launches, and requests whose turn is over, so that nobody waits for their answer.
@@ -138,46 +150,6 @@ fn machinery(tx: Scope<'_>, before: i64) -> rusqlite::Result<usize> {
                       AND m.ended_at < ?2
                     ORDER BY r.seq LIMIT ?3)";
     Ok(launches + run(&tx, sql, params![tx.session, before, BATCH])?)
-}
-
-/// What was sent. It goes with its message, or before it where one message led to much.
-fn parts(tx: Scope<'_>, before: i64) -> rusqlite::Result<usize> {
-    let sql = "DELETE FROM part WHERE id IN
-                   (SELECT id FROM part WHERE session = ?1 AND state IN ('sent', 'dead')
-                      AND changed_at < ?2
-                    ORDER BY changed_at LIMIT ?3)";
-    run(&tx, sql, params![tx.session, before, BATCH])
-}
-
-fn messages(tx: Scope<'_>, before: i64) -> rusqlite::Result<usize> {
-    let old = numbers(tx, MESSAGES, before)?;
-    for seq in &old {
-        // What belongs to it goes with it.
-        run(&tx, "DELETE FROM message WHERE session = ?1 AND seq = ?2", [tx.session, *seq])?;
-    }
-    Ok(old.len())
-}
-
-/// File names of copies that unfinished parts need.
-fn waiting_files(scope: Scope<'_>) -> rusqlite::Result<BTreeSet<String>> {
-    let sql = "SELECT json_extract(file, '$.path') FROM part
-               WHERE session = ?1 AND state NOT IN ('sent', 'dead') AND file IS NOT NULL";
-    let paths: Vec<Option<String>> = list(&scope, sql, [scope.session])?;
-    let name = |path: &String| Some(Path::new(path).file_name()?.to_string_lossy().into_owned());
-    Ok(paths.iter().flatten().filter_map(name).collect())
-}
-
-fn remove_folder(path: &Path) -> Result<(), StoreError> {
-    match fs::remove_dir_all(path) {
-        Ok(()) => Ok(()),
-        Err(err) if err.kind() == ErrorKind::NotFound => Ok(()),
-        Err(err) => {
-            tracing::warn!(error = %err, "old files could not be removed");
-            Err(StoreError::query("remove old files")(rusqlite::Error::ToSqlConversionFailure(
-                Box::new(err),
-            )))
-        }
-    }
 }
 
 #[cfg(test)]

@@ -39,19 +39,13 @@ pub(super) fn move_away(paths: &SessionLayout) -> io::Result<()> {
 /// one that the host cannot cut.
 fn keep(dir: &Path, name: &str, to: &Path) -> io::Result<()> {
     let file = open_beneath(dir, name)?;
-    if file.metadata()?.is_file() {
-        io::copy(&mut file.take(KEPT_MAX), &mut File::create_new(to)?)?;
-    }
-    Ok(())
+    io::copy(&mut file.take(KEPT_MAX), &mut File::create_new(to)?).map(drop)
 }
 
 /// Removes whatever is there; a link is removed, not followed.
 fn remove(path: &Path, or_to: &Path) -> io::Result<()> {
-    let removed = match fs::symlink_metadata(path) {
-        Ok(meta) if meta.is_dir() => remove_tree(path),
-        Ok(_) => fs::remove_file(path),
-        Err(err) => Err(err),
-    };
+    let removed = fs::symlink_metadata(path)
+        .and_then(|it| if it.is_dir() { remove_tree(path) } else { fs::remove_file(path) });
     match removed {
         Err(err) if err.kind() == ErrorKind::NotFound => Ok(()),
         // A folder that its owner may not change cannot be emptied, nor leave the folder that it is in.

@@ -31,20 +31,17 @@ impl SessionRows<'_> {
         limit: TextLimit,
         now: Timestamp,
     ) -> Result<(), StoreError> {
+        let sql = "SELECT thread FROM part WHERE session = ?1 AND quiet = 'held' AND channel = ?2
+                       AND account = ?3 AND chat = ?4 GROUP BY thread ORDER BY min(id)";
         self.commit("the end of quiet hours", |tx| {
+            let of = params![tx.session, chat.channel, chat.account, chat.chat];
             // Threads are read apart from each other.
-            for thread in threads(tx, chat)? {
+            for thread in list::<Option<String>>(&tx, sql, of)? {
                 release(tx, &Address { thread, ..chat.clone() }, limit, now)?;
             }
             Ok(())
         })
     }
-}
-
-fn threads(tx: Scope<'_>, chat: &Address) -> rusqlite::Result<Vec<Option<String>>> {
-    let sql = "SELECT thread FROM part WHERE session = ?1 AND quiet = 'held' AND channel = ?2
-                   AND account = ?3 AND chat = ?4 GROUP BY thread ORDER BY min(id)";
-    list(&tx, sql, params![tx.session, chat.channel, chat.account, chat.chat])
 }
 
 fn release(tx: Scope<'_>, to: &Address, limit: TextLimit, now: Timestamp) -> rusqlite::Result<()> {
@@ -94,15 +91,11 @@ pub(super) fn join(tx: Scope<'_>, part: &mut ClaimedPart, now: Timestamp) -> rus
     let key = part.host_key.part.clone();
     let sql = "SELECT quiet = 'first' FROM part
                WHERE session = ?1 AND key = ?2 AND quiet IS NOT NULL";
-    let first: Option<bool> = one(&tx, sql, params![tx.session, key.0])?;
-    let Some(first) = first else { return Ok(()) };
-    let mut texts = Vec::new();
-    for (key, text) in followers(tx, &key)? {
-        let sql = "UPDATE part SET state = 'claimed', changed_at = ?3, claimed_at = ?3
-                   WHERE session = ?1 AND key = ?2";
-        run(&tx, sql, params![tx.session, key.0, now.0])?;
-        texts.push(text);
-    }
+    let Some(first) = one::<bool>(&tx, sql, params![tx.session, key.0])? else { return Ok(()) };
+    let texts: Vec<String> = followers(tx, &key)?.into_iter().map(|it| it.1).collect();
+    let sql = "UPDATE part SET state = 'claimed', changed_at = ?3, claimed_at = ?3
+               WHERE session = ?1 AND said_with = ?2 AND state NOT IN ('sent', 'dead')";
+    run(&tx, sql, params![tx.session, key.0, now.0])?;
     part.join(first.then_some(HEADING), &texts, BETWEEN);
     Ok(())
 }
@@ -115,30 +108,21 @@ pub(super) fn conclude(
     verdict: &Verdict,
     now: Timestamp,
 ) -> rusqlite::Result<()> {
+    if let Verdict::Dead { .. } = verdict {
+        return scatter(tx, leader);
+    }
     for (key, _) in followers(tx, leader)? {
-        match verdict {
-            Verdict::Dead { .. } => part_ways(tx, &key)?,
-            Verdict::Sent { .. } | Verdict::Unsent { .. } | Verdict::Uncertain { .. } => {
-                outbox::conclude(tx, &key, verdict, now)?;
-            }
-        }
+        outbox::conclude(tx, &key, verdict, now)?;
     }
     Ok(())
 }
 
 /// Sends parts alone that shared a message with one that is given up or retried by hand.
 pub(super) fn scatter(tx: Scope<'_>, leader: &PartKey) -> rusqlite::Result<()> {
-    for (key, _) in followers(tx, leader)? {
-        part_ways(tx, &key)?;
-    }
-    Ok(())
-}
-
-fn part_ways(tx: Scope<'_>, key: &PartKey) -> rusqlite::Result<()> {
     let sql = "UPDATE part SET said_with = NULL, retry_at = 0,
                    state = iif(reason = ?3, 'dead', iif(was_uncertain, 'uncertain', 'ready'))
-               WHERE session = ?1 AND key = ?2";
-    run(&tx, sql, params![tx.session, key.0, STOPPED]).map(drop)
+               WHERE session = ?1 AND said_with = ?2 AND state NOT IN ('sent', 'dead')";
+    run(&tx, sql, params![tx.session, leader.0, STOPPED]).map(drop)
 }
 
 /// What is said with a part and has not come to its end, in its order, with its text.

@@ -3,7 +3,7 @@
 use domain::delivery::{PartState, Verdict};
 use domain::message::{Address, Incoming};
 use domain::outgoing::TextLimit;
-use domain::task::{FireKey, TaskId};
+use domain::task::{FireKey, TaskId, TaskRun};
 use domain::time::Timestamp;
 use domain::{MessageSeq, OutSeq};
 
@@ -16,6 +16,11 @@ fn night() -> SessionContext {
     SessionContext { quiet: vec![incoming("x").from], ..context(LIMIT) }
 }
 
+fn task_run(key: FireKey) -> TaskRun {
+    let late_by = std::time::Duration::ZERO;
+    TaskRun { key, due: String::new(), late_by, missed: 0, script: None, found: None }
+}
+
 /// Tasks that ended with these answers, of which the runner wrote the last ones apart.
 fn tasks(pair: &mut Pair, answers: &[&str], context: &SessionContext) {
     let mut seqs = Vec::new();
@@ -23,14 +28,7 @@ fn tasks(pair: &mut Pair, answers: &[&str], context: &SessionContext) {
         let slot = Timestamp(i64::try_from(at).unwrap());
         let key = FireKey { task: TaskId(7), slot };
         let message = Incoming { text: "look".into(), ..incoming("ignored") };
-        let task = TaskMessage {
-            key,
-            late_by: std::time::Duration::ZERO,
-            due: String::new(),
-            missed: 0,
-            script: None,
-            message,
-        };
+        let task = TaskMessage { run: task_run(key), message };
         assert!(pair.host.posting().insert_task(&task, NOW).unwrap());
         seqs.push(MessageSeq(M1.0 + 2 * i64::try_from(at).unwrap()));
     }
@@ -209,7 +207,7 @@ fn a_held_message_that_is_changed_says_both() {
     let form = domain::message::Form::Edit(OutSeq(1).0);
     runner.add(&NewMessage { form, ..NewMessage::text(M1, "no, coffee") }, NOW).unwrap();
     let mut context = night();
-    context.render_caps.get_mut("cli").unwrap().edits = true;
+    context.caps.get_mut("cli").unwrap().edits = true;
     pair.host.import(&context, NOW).unwrap();
     end(&mut pair);
     assert_eq!(drain(&mut pair), ["While you were away:\n\ntea\n\nno, coffee"]);
@@ -233,15 +231,7 @@ fn a_heartbeat_with_nothing_to_say_says_nothing() {
 fn work_on_a_task_shows_no_line() {
     let mut pair = pair();
     let key = FireKey { task: TaskId(7), slot: Timestamp(0) };
-    let late_by = std::time::Duration::ZERO;
-    let task = TaskMessage {
-        key,
-        late_by,
-        due: String::new(),
-        missed: 0,
-        script: None,
-        message: incoming("ignored"),
-    };
+    let task = TaskMessage { run: task_run(key), message: incoming("ignored") };
     pair.host.posting().insert_task(&task, NOW).unwrap();
     pair.host.posting().show_status(M1, std::time::Duration::ZERO, "working", NOW).unwrap();
     assert_eq!(rows(&pair), []);

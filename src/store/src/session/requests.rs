@@ -12,9 +12,9 @@ use domain::time::Timestamp;
 use domain::{MessageSeq, OutSeq};
 use rusqlite::params;
 
-use super::{Body, Scope, SessionRows};
+use super::{Scope, SessionRows};
 use crate::StoreError;
-use crate::row::{Columns, FromRow, one, only, run, to_json};
+use crate::row::{Columns, FromRow, only, row, run, to_json};
 
 /// Something that an agent asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,61 +96,40 @@ pub(super) fn insert(
 
 /// Answers a request and those that repeat it.
 fn answer(tx: Scope<'_>, seq: OutSeq, ok: bool, text: &str) -> rusqlite::Result<()> {
-    let sql = "UPDATE request SET state = 'answered', ok = ?3, answer = ?4
-               WHERE session = ?1 AND seq = ?2 AND state <> 'answered'";
-    if run(&tx, sql, params![tx.session, seq.0, ok, text])? == 1 {
-        let sql = "UPDATE request SET state = 'answered', ok = ?3, answer = ?4 || ?5
-                   WHERE session = ?1 AND repeats = ?2 AND state <> 'answered'";
-        let once = if ok { DONE_ONCE } else { "" };
-        run(&tx, sql, params![tx.session, seq.0, ok, text, once])?;
-    }
-    Ok(())
-}
-
-/// What a request repeats: of those in the same words that earlier attempts at the turn made and that
-/// were not refused, the one with the same place among its like.
-fn repeated(scope: Scope<'_>, seq: OutSeq) -> rusqlite::Result<Option<OutSeq>> {
-    let sql = "WITH me AS (SELECT * FROM request WHERE session = ?1 AND seq = ?2),
-                    alike AS (SELECT r.* FROM request r, me
-                              WHERE r.session = me.session AND r.turn = me.turn
-                                  AND r.form = me.form AND r.text = me.text AND r.seq <= me.seq)
-               SELECT a.seq FROM alike a, me
-               WHERE (a.incarnation, a.attempt) < (me.incarnation, me.attempt)
-                 AND a.repeats IS NULL AND a.ok IS NOT 0
-               ORDER BY a.seq LIMIT 1
-               OFFSET (SELECT count(*) - 1 FROM alike b, me
-                       WHERE (b.incarnation, b.attempt) = (me.incarnation, me.attempt)
-                         AND b.ok IS NOT 0)";
-    one(&scope, sql, [scope.session, seq.0])
+    let sql = "UPDATE request SET state = 'answered', ok = ?3,
+                   answer = ?4 || iif(?3 AND repeats IS ?2, ?5, '')
+               WHERE session = ?1 AND state <> 'answered' AND seq IN (VALUES (?2) UNION ALL
+                   SELECT seq FROM request WHERE session = ?1 AND repeats = ?2)";
+    run(&tx, sql, params![tx.session, seq.0, ok, text, DONE_ONCE]).map(drop)
 }
 
 impl SessionRows<'_> {
-    /// Whether something that the agent asked for has no answer yet.
-    pub(crate) fn is_asking(&self) -> Result<bool, StoreError> {
-        let sql = "SELECT 1 FROM request WHERE session = ?1 AND state <> 'answered' LIMIT 1";
-        self.is_there("read the requests", sql, [self.scope.session])
-    }
-
-    /// The oldest request that nobody was told of.
-    pub(crate) fn open_request(&self) -> Result<Option<OutSeq>, StoreError> {
-        let sql = "SELECT min(seq) FROM request
-                   WHERE session = ?1 AND state <> 'answered' AND state = 'open'";
-        self.only("read the requests", sql, [self.scope.session])
-    }
-
     /// # Errors
     /// When the database fails; so for every method below.
     pub fn request(&self, seq: OutSeq) -> Result<Request, StoreError> {
-        let read = || -> rusqlite::Result<Request> {
-            let sql = "SELECT r.seq, m.channel, m.account, m.chat, m.thread, m.sender_id, m.body,
-                           m.seq, m.platform_id, m.outcome IS NULL, r.form, r.options,
-                           r.timeout_ms, r.text, r.asked_at, r.turn IS NOT NULL
-                       FROM request r JOIN message m ON m.session = r.session AND m.seq = r.cause
-                       WHERE r.session = ?1 AND r.seq = ?2";
-            let request = only(&self.scope, sql, [self.scope.session, seq.0])?;
-            Ok(Request { repeats: repeated(self.scope, seq)?, ..request })
-        };
-        read().map_err(StoreError::query("read a request"))
+        const OP: &str = "read a request";
+        let sql = "SELECT r.seq, m.channel, m.account, m.chat, m.thread, m.sender_id,
+                       coalesce(m.body ->> '$.sender', ''), m.seq, m.platform_id,
+                       m.outcome IS NULL, r.form, r.options, r.timeout_ms, r.text, r.asked_at,
+                       r.turn IS NOT NULL
+                   FROM request r JOIN message m ON m.session = r.session AND m.seq = r.cause
+                   WHERE r.session = ?1 AND r.seq = ?2";
+        let request: Request = self.only(OP, sql, [self.scope.session, seq.0])?;
+        // What it repeats: of those in the same words that earlier attempts at the turn made and
+        // that were not refused, the one with the same place among its like.
+        let sql = "WITH me AS (SELECT * FROM request WHERE session = ?1 AND seq = ?2),
+                        alike AS (SELECT r.* FROM request r, me
+                                  WHERE r.session = me.session AND r.turn = me.turn
+                                      AND r.form = me.form AND r.text = me.text AND r.seq <= me.seq)
+                   SELECT a.seq FROM alike a, me
+                   WHERE (a.incarnation, a.attempt) < (me.incarnation, me.attempt)
+                     AND a.repeats IS NULL AND a.ok IS NOT 0
+                   ORDER BY a.seq LIMIT 1
+                   OFFSET (SELECT count(*) - 1 FROM alike b, me
+                           WHERE (b.incarnation, b.attempt) = (me.incarnation, me.attempt)
+                             AND b.ok IS NOT 0)";
+        let repeats = self.one(OP, sql, [self.scope.session, seq.0])?;
+        Ok(Request { repeats, ..request })
     }
 
     /// Somebody else keeps the request now and will bring its answer.
@@ -163,23 +142,14 @@ impl SessionRows<'_> {
     /// It is not carried out again: it has the answer of the one that it repeats, now or as soon as that
     /// has one.
     pub fn repeated(&self, seq: OutSeq, first: OutSeq) -> Result<(), StoreError> {
-        self.commit("a repeated request", |tx| {
-            tx.execute(
-                "UPDATE request SET state = 'forwarded', repeats = ?3
-                 WHERE session = ?1 AND seq = ?2 AND state = 'open'",
-                [tx.session, seq.0, first.0],
-            )?;
-            tx.execute(
-                "UPDATE request SET (state, ok, answer) =
-                     (SELECT f.state, f.ok, f.answer || iif(f.ok, ?4, '') FROM request f
-                      WHERE f.session = ?1 AND f.seq = ?3)
-                 WHERE session = ?1 AND seq = ?2 AND state = 'forwarded' AND repeats = ?3
-                   AND EXISTS (SELECT 1 FROM request f WHERE f.session = ?1 AND f.seq = ?3
-                                   AND f.state = 'answered')",
-                params![tx.session, seq.0, first.0, DONE_ONCE],
-            )
-        })
-        .map(drop)
+        let sql =
+            "UPDATE request SET repeats = ?3, state = iif(f.ok IS NULL, 'forwarded', 'answered'),
+                       ok = f.ok, answer = f.answer || iif(f.ok, ?4, '')
+                   FROM (SELECT max(ok) AS ok, max(answer) AS answer FROM request
+                         WHERE session = ?1 AND seq = ?3) f
+                   WHERE session = ?1 AND seq = ?2 AND state = 'open'";
+        let values = params![self.scope.session, seq.0, first.0, DONE_ONCE];
+        self.run("a repeated request", sql, values).map(drop)
     }
 
     /// The answer that a request has, and whether it was granted.
@@ -195,25 +165,11 @@ impl SessionRows<'_> {
     }
 }
 
-/// Without what it repeats.
-impl FromRow for Request {
-    fn read(columns: &mut Columns<'_>) -> rusqlite::Result<Self> {
-        Ok(Self {
-            seq: columns.next()?,
-            from: columns.next()?,
-            sender_id: columns.next()?,
-            sender_name: columns.next::<Body>()?.sender,
-            cause_seq: columns.next()?,
-            cause: columns.next()?,
-            is_cause_open: columns.next()?,
-            what: columns.next()?,
-            text: columns.next()?,
-            asked_at: columns.next()?,
-            is_counted: columns.next()?,
-            repeats: None,
-        })
-    }
-}
+row!(Request {
+    seq, from, sender_id, sender_name, cause_seq, cause, is_cause_open, what, text, asked_at,
+    is_counted;
+    repeats
+});
 
 impl FromRow for Asked {
     fn read(columns: &mut Columns<'_>) -> rusqlite::Result<Self> {

@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::message::Address;
-use domain::outgoing::RenderCaps;
+use domain::outgoing::Caps;
 use domain::task::TaskId;
 
 /// What an import reads from outside of the session.
 #[derive(Clone, Debug, Default)]
 pub struct SessionContext {
     /// Per channel.
-    pub render_caps: BTreeMap<String, RenderCaps>,
+    pub caps: BTreeMap<String, Caps>,
     /// Chats that the agent may write to, by name.
     pub destinations: BTreeMap<String, Address>,
     /// Chats of people who want to be left alone right now, without threads.
@@ -20,8 +20,8 @@ pub struct SessionContext {
 }
 
 impl SessionContext {
-    pub(super) fn render_caps_of(&self, to: &Address) -> RenderCaps {
-        self.render_caps.get(&to.channel).copied().unwrap_or_default()
+    pub(super) fn caps_of(&self, to: &Address) -> Caps {
+        self.caps.get(&to.channel).copied().unwrap_or_default()
     }
 
     pub(super) fn is_quiet(&self, to: &Address) -> bool {

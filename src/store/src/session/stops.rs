@@ -16,7 +16,7 @@ use super::{Scope, SessionRows, parts};
 use crate::StoreError;
 use crate::outbox::PartKind;
 use crate::reasons::STOPPED;
-use crate::row::{json_column, list, only, row, to_json};
+use crate::row::{json_column, list, only, row, run, to_json};
 
 /// Parts that the agent wrote, and the line that shows that it works.
 const OF_AGENT: &str = "(out_seq IS NOT NULL OR key LIKE 's%')";
@@ -25,8 +25,8 @@ const OF_AGENT: &str = "(out_seq IS NOT NULL OR key LIKE 's%')";
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StopState {
     pub stop: StopId,
-    /// Chats were told of it up to this message.
-    pub told: MessageSeq,
+    /// Every chat that waits was told of it.
+    pub told: bool,
     pub stop_report: StopReport,
 }
 
@@ -54,11 +54,6 @@ pub(super) struct Work {
 }
 
 impl SessionRows<'_> {
-    /// How far the last stop was carried out here.
-    pub fn stop_state(&self) -> Result<StopState, StoreError> {
-        self.only("read the stops", STOP_STATE, [self.scope.session])
-    }
-
     /// Carries out that the agent is stopped, once, and tells each chat that writes meanwhile, once.
     ///
     /// # Errors
@@ -76,18 +71,14 @@ impl SessionRows<'_> {
                 stop_report = total(&ended);
                 tell(tx, &ended, &format!("stopped{}", order.stop.0), &order.by, now)?;
             }
-            let told = tell_waiting(tx, order, now)?;
-            tx.execute(
-                "UPDATE session SET stop = ?2, stop_told = ?3, stop_report = ?4 WHERE id = ?1",
-                params![tx.session, order.stop.0, told.0, to_json(&stop_report)?],
-            )?;
+            tell_waiting(tx, order, now)?;
+            let sql = "UPDATE session SET stop = ?2, stop_report = ?3, stop_told =
+                           (SELECT coalesce(max(seq), 0) FROM message
+                            WHERE session = ?1 AND outcome IS NULL)
+                       WHERE id = ?1";
+            run(&tx, sql, params![tx.session, order.stop.0, to_json(&stop_report)?])?;
             Ok(stop_report)
         })
-    }
-
-    /// The last message that waits; 0 when none does.
-    pub(crate) fn last_waiting(&self) -> Result<MessageSeq, StoreError> {
-        self.only("read the waiting messages", LAST_WAITING, [self.scope.session])
     }
 }
 
@@ -117,25 +108,25 @@ pub(super) fn end_work(
         }
     }
     // What is with a platform right now cannot be called back; it ends there, however it ends.
-    tx.execute(
-        &format!(
-            "UPDATE part SET state = iif(state = 'claimed', state, 'dead'),
-                    reason = '{STOPPED}', changed_at = ?2
-             WHERE session = ?1 AND state NOT IN ('sent', 'dead') AND {OF_AGENT}"
-        ),
-        [tx.session, now.0],
-    )?;
-    tx.execute(
-        "UPDATE request SET state = 'answered', ok = 0, answer = ?2
-         WHERE session = ?1 AND state <> 'answered'",
-        params![tx.session, STOPPED],
-    )?;
-    tx.execute(
-        "UPDATE session SET stopped_incarnation = (SELECT coalesce(max(incarnation), 0) FROM launch
-                                      WHERE session = ?1) WHERE id = ?1",
-        [tx.session],
-    )?;
+    let sql = format!(
+        "UPDATE part SET state = iif(state = 'claimed', state, 'dead'),
+                reason = '{STOPPED}', changed_at = ?2
+         WHERE session = ?1 AND state NOT IN ('sent', 'dead') AND {OF_AGENT}"
+    );
+    run(&tx, &sql, [tx.session, now.0])?;
+    let sql = "UPDATE request SET state = 'answered', ok = 0, answer = ?2
+               WHERE session = ?1 AND state <> 'answered'";
+    run(&tx, sql, params![tx.session, STOPPED])?;
+    stop_launches(tx)?;
     Ok(found)
+}
+
+/// Nothing that was launched so far has a say any more.
+pub(super) fn stop_launches(tx: Scope<'_>) -> rusqlite::Result<()> {
+    let sql = "UPDATE session SET stopped_incarnation =
+                   (SELECT coalesce(max(incarnation), 0) FROM launch WHERE session = ?1)
+               WHERE id = ?1";
+    run(&tx, sql, [tx.session]).map(drop)
 }
 
 /// Tells the chats whose work was ended.
@@ -205,8 +196,8 @@ fn count_parts(
     Ok(())
 }
 
-/// Tells each chat that writes to a stopped agent, once. Returns up to which message that is done.
-fn tell_waiting(tx: Scope<'_>, order: &StopOrder, now: Timestamp) -> rusqlite::Result<MessageSeq> {
+/// Tells each chat that writes to a stopped agent, once.
+fn tell_waiting(tx: Scope<'_>, order: &StopOrder, now: Timestamp) -> rusqlite::Result<()> {
     // The keys of these notices are a range of the index; `/` follows `.`.
     let sql = "SELECT max(seq), channel, account, chat, thread FROM message m
                WHERE session = ?1 AND outcome IS NULL AND task IS NULL AND NOT EXISTS (
@@ -218,13 +209,13 @@ fn tell_waiting(tx: Scope<'_>, order: &StopOrder, now: Timestamp) -> rusqlite::R
     let unnotified: Vec<MessageSeq> =
         list(&tx, sql, params![tx.session, format!("n{why}."), format!("n{why}/")])?;
     let text = notice::kept(&order.by, &order.agent);
-    for message in unnotified {
-        // A message that has to wait is not at its end.
-        parts::add_notice(tx, &why, message, PartKind::Interim, &text, now)?;
-    }
-    only(&tx, LAST_WAITING, [tx.session])
+    // A message that has to wait is not at its end.
+    let tell = |it| parts::add_notice(tx, &why, it, PartKind::Interim, &text, now);
+    unnotified.into_iter().try_for_each(tell)
 }
 
-const STOP_STATE: &str = "SELECT stop, stop_told, stop_report FROM session WHERE id = ?1";
-const LAST_WAITING: &str =
-    "SELECT coalesce(max(seq), 0) FROM message WHERE session = ?1 AND outcome IS NULL";
+/// How far the last stop was carried out in a session.
+pub(super) const STOP_STATE: &str = "SELECT stop,
+        (SELECT coalesce(max(seq), 0) FROM message WHERE session = ?1 AND outcome IS NULL) <= stop_told,
+        stop_report
+    FROM session WHERE id = ?1";

@@ -14,14 +14,15 @@ use crate::{TaskMessage, TurnEnd};
 const KEY: FireKey = FireKey { task: TaskId(7), slot: Timestamp(900_000) };
 
 fn task(late_secs: u64) -> TaskMessage {
-    TaskMessage {
+    let run = TaskRun {
         key: KEY,
         due: "Thu 1 Jan 1970 00:15 UTC".into(),
         late_by: Duration::from_secs(late_secs),
         missed: 2,
         script: Some("exit 1".into()),
-        message: Incoming { text: "say hello".into(), ..incoming("ignored") },
-    }
+        found: None,
+    };
+    TaskMessage { run, message: Incoming { text: "say hello".into(), ..incoming("ignored") } }
 }
 
 impl Pair {
@@ -56,15 +57,7 @@ fn a_slot_becomes_one_message_with_what_belongs_to_it() {
     let due = runner.due(NOW, &[]).unwrap();
     assert_eq!(due.len(), 1, "it goes alone");
     assert_eq!(due[0].text, "say hello");
-    let task_run = TaskRun {
-        key: KEY,
-        due: "Thu 1 Jan 1970 00:15 UTC".into(),
-        late_by: Duration::from_secs(100),
-        missed: 2,
-        script: Some("exit 1".into()),
-        found: None,
-    };
-    assert_eq!(due[0].task.as_ref(), Some(&task_run));
+    assert_eq!(due[0].task.as_ref(), Some(&task(100).run));
     assert_eq!(pair.host.posting().outcomes().unwrap()[0].0, "task:t7:900000");
     let waiting = &pair.host.snapshot().unwrap().waiting[0];
     assert!(waiting.told && waiting.status, "nobody is told that it waits or goes on");

@@ -22,7 +22,7 @@ use crate::mailbox::InboundBox;
 #[cfg(test)]
 use crate::outbound::Unimported;
 use crate::outbox::ClaimedPart;
-use crate::{CentralStore, StoreError};
+use crate::{CentralStore, StoreError, Wiring};
 
 impl CentralStore {
     /// Creates the session of an agent in a known chat, if there is none.
@@ -38,6 +38,20 @@ impl CentralStore {
         let key = SessionKey { agent: agent.clone(), chat, thread: None };
         Ok(self.session_for(&key, now)?.id)
     }
+
+    /// Wires a direct chat to an agent in the usual way, whatever it was wired like.
+    pub fn wire(
+        &mut self,
+        chat: &Address,
+        agent: &AgentName,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let row = match self.chat(chat)? {
+            Some(row) => row,
+            None => self.ensure_chat(chat, &ChatInfo::default(), None, now)?,
+        };
+        self.set_wiring(&Wiring::usual(row.id, agent.clone(), row.is_group))
+    }
 }
 
 impl SessionRows<'_> {
@@ -45,6 +59,15 @@ impl SessionRows<'_> {
     pub fn run_ends(&self) -> Result<Vec<TaskEnd>, StoreError> {
         let sql = format!("{RUN_END} ORDER BY seq");
         self.list("read the ends of runs", &sql, [self.scope.session])
+    }
+
+    /// What the turns of these runs cost, in millionths of a dollar, where their runner knew.
+    pub fn run_costs(&self) -> Result<Vec<Option<i64>>, StoreError> {
+        let sql = "SELECT (SELECT sum(detail ->> 'micros') FROM event
+                           WHERE kind = 'cost' AND scope = m.session AND item = m.seq)
+                   FROM message m WHERE session = ?1 AND task IS NOT NULL AND outcome IS NOT NULL
+                   ORDER BY seq";
+        self.list("read the costs of runs", sql, [self.scope.session])
     }
 }
 

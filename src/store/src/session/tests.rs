@@ -4,7 +4,7 @@ use domain::Incarnation;
 use domain::MessageSeq;
 use domain::delivery::{PartState, Verdict};
 use domain::message::{Address, Admitted, Author, InboundKind, Incoming, Outcome};
-use domain::outgoing::{Content, RenderCaps, TextLimit};
+use domain::outgoing::{Caps, Content, TextLimit};
 use domain::session::{FailReason, QUEUE_MAX};
 use domain::stop::StopId;
 use domain::stop::StopReport;
@@ -80,11 +80,8 @@ pub(super) fn incoming(id: &str) -> Incoming {
 }
 
 pub(super) fn context(chars_max: usize) -> SessionContext {
-    let render_caps = RenderCaps { text: TextLimit::chars(chars_max), ..RenderCaps::default() };
-    SessionContext {
-        render_caps: [("cli".to_owned(), render_caps)].into(),
-        ..SessionContext::default()
-    }
+    let caps = Caps { text: TextLimit::chars(chars_max), ..Caps::default() };
+    SessionContext { caps: [("cli".to_owned(), caps)].into(), ..SessionContext::default() }
 }
 
 fn text_of(part: &crate::ClaimedPart) -> &str {

@@ -11,35 +11,31 @@ use super::{Scope, SessionRows, parts, tasks};
 use crate::StoreError;
 use crate::outbound::Waits;
 use crate::outbox::PartKind;
-use crate::row::{Columns, FromRow, Json, json_column, one, only, run, to_json};
+use crate::row::{Json, json_column, list, one, only, row, run, to_json};
 
-/// What [`StoredWait`] is read from.
-const COLUMNS: &str =
-    "seq, wait, told_wait, received_at, last_chance, channel, account, chat, thread";
+/// A message without an outcome, as [`StoredWait`].
+const STORED: &str =
+    "SELECT seq, wait, told_wait, received_at, last_chance, channel, account, chat, thread
+     FROM message WHERE session = ?1 AND seq = ?2 AND outcome IS NULL";
 
 /// What is known of a message that waits.
 struct StoredWait {
     seq: MessageSeq,
     wait: Option<ProviderWait>,
-    told: Option<(WaitClass, Timestamp)>,
-    /// Until when it is kept.
-    deadline: Timestamp,
+    told: Option<Json<(WaitClass, Timestamp)>>,
+    received_at: Timestamp,
+    last_chance: Option<Timestamp>,
     from: Address,
 }
 
+row!(StoredWait { seq, wait, told, received_at, last_chance, from });
+
 json_column!(ProviderWait);
 
-impl FromRow for StoredWait {
-    fn read(columns: &mut Columns<'_>) -> rusqlite::Result<Self> {
-        let (seq, wait, told): (_, _, Option<Json<_>>) = columns.next()?;
-        let (received_at, last_chance): (Timestamp, Option<Timestamp>) = columns.next()?;
-        Ok(Self {
-            seq,
-            wait,
-            told: told.map(|it| it.0),
-            deadline: last_chance.unwrap_or(received_at + DEADLINE),
-            from: columns.next()?,
-        })
+impl StoredWait {
+    /// Until when it is kept.
+    fn deadline(&self) -> Timestamp {
+        self.last_chance.unwrap_or(self.received_at + DEADLINE)
     }
 }
 
@@ -48,22 +44,28 @@ impl FromRow for StoredWait {
 pub(super) fn take(tx: Scope<'_>, wait: &Waits, now: Timestamp) -> rusqlite::Result<()> {
     let sql = "UPDATE session SET imported_wait = ?2 WHERE id = ?1 AND imported_wait < ?2";
     run(&tx, sql, [tx.session, wait.id])?;
-    let sql = format!(
-        "SELECT {COLUMNS} FROM message WHERE session = ?1 AND seq = ?2 AND outcome IS NULL"
-    );
-    let Some(message) = one::<StoredWait>(&tx, &sql, [tx.session, wait.message.0])? else {
+    let Some(message) = one::<StoredWait>(&tx, STORED, [tx.session, wait.message.0])? else {
         return Ok(());
     };
     let next = waits::next(message.wait.as_ref(), wait.class, wait.until, now);
     let sql = "UPDATE message SET wait = ?3 WHERE session = ?1 AND seq = ?2";
     run(&tx, sql, params![tx.session, message.seq.0, to_json(&next)?])?;
+    let told = message.told.as_ref().map(|it| it.0);
     // Nobody waits for a task; its answer says that it is late.
-    if !tasks::is_task(tx, message.seq)? && waits::is_worth_telling(message.told, &next) {
+    if !tasks::is_task(tx, message.seq)? && waits::is_worth_telling(told, &next) {
         tell_chat(tx, &message.from, Some(&next))?;
-        let text = waits::notice(&next, message.deadline, now);
-        parts::add_wait(tx, wait.id, message.seq, &text, now)?;
+        let text = waits::notice(&next, message.deadline(), now);
+        // In the place of the line that said that it is being worked on.
+        let sql = "SELECT seq FROM message WHERE session = ?1 AND outcome IS NULL AND status = 1";
+        let lines: Vec<MessageSeq> = list(&tx, sql, [tx.session])?;
+        let key = (format!("nwait{}.{}", wait.id, message.seq), message.seq);
+        parts::add_own(tx, key, (PartKind::Interim, &text), &lines, now)?;
     }
-    parts::give_up_lines(tx)
+    // The lines of what waits for the provider are no place for an answer: it would come unseen, in
+    // the place of something old.
+    let sql = "UPDATE message SET line_gone = 1
+               WHERE session = ?1 AND outcome IS NULL AND status = 1";
+    run(&tx, sql, [tx.session]).map(drop)
 }
 
 /// Everybody who waits in a chat was told, of this wait if there is one.
@@ -84,22 +86,17 @@ impl SessionRows<'_> {
     /// When the database fails; so for every method below.
     pub fn tell(&self, message: MessageSeq, now: Timestamp) -> Result<(), StoreError> {
         self.commit("a notice", |tx| {
-            let sql = format!(
-                "SELECT {COLUMNS} FROM message
-                 WHERE session = ?1 AND seq = ?2 AND outcome IS NULL AND told = 0"
-            );
+            let sql = format!("{STORED} AND told = 0");
             let Some(unnotified) = one::<StoredWait>(&tx, &sql, [tx.session, message.0])? else {
                 return Ok(());
             };
-            let sql = format!(
-                "SELECT {COLUMNS} FROM message WHERE session = ?1 AND outcome IS NULL
-                 ORDER BY seq LIMIT 1"
-            );
-            let first: StoredWait = only(&tx, &sql, [tx.session])?;
-            let wait = first.wait.filter(|it| !it.is_over(now));
+            let sql = "SELECT wait FROM message WHERE session = ?1 AND outcome IS NULL
+                       ORDER BY seq LIMIT 1";
+            let first: Option<ProviderWait> = only(&tx, sql, [tx.session])?;
+            let wait = first.filter(|it| !it.is_over(now));
             tell_chat(tx, &unnotified.from, wait.as_ref())?;
             let text = match &wait {
-                Some(wait) => waits::notice(wait, unnotified.deadline, now),
+                Some(wait) => waits::notice(wait, unnotified.deadline(), now),
                 None => notice::WAITS.to_owned(),
             };
             // A message that has to wait is not at its end.

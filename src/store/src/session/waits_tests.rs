@@ -98,7 +98,7 @@ fn the_notice_takes_the_place_of_the_line_and_the_answer_does_not() {
     let sent = send_all(&mut pair);
     assert!(matches!(&sent[0].content, Content::Edit { target, .. } if target == "p0"));
     assert_eq!(pair.host.posting().shown_status().unwrap(), None);
-    assert_eq!(pair.host.posting().status_line(M2).unwrap(), None);
+    assert_eq!(pair.host.posting().draft_line(M2).unwrap(), None);
     runner.claim(&[M1, M2], NOW).unwrap();
     let end = crate::TurnEnd { messages: vec![M1, M2], ..answer("done") };
     runner.end_turn(&end, &[], NOW).unwrap();

@@ -10,7 +10,7 @@ use domain::time::{Clock, SystemClock};
 use store::layout::Layout;
 use store::{CentralStore, Ordered};
 
-use super::{reading, snippet};
+use super::{central, snippet};
 use crate::admin::{self, Unanswered};
 use crate::error::fail;
 use crate::{home, lock, term};
@@ -62,9 +62,9 @@ fn line(order: Order, part: &OrderedPart, look: &str) -> String {
 
 /// Which chat each part is for, and how it begins.
 fn looks(keys: &[HostKey], layout: &Layout) -> anyhow::Result<Vec<String>> {
-    let reading = reading(layout)?;
+    let central = central(layout)?;
     let look = |key: &HostKey| {
-        let part = reading.part(key)?;
+        let part = central.part(key)?;
         Ok(part.map(|it| format!("(to {}: {})", it.sent.chat, snippet(&it))).unwrap_or_default())
     };
     keys.iter().map(look).collect()

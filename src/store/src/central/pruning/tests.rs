@@ -88,7 +88,7 @@ fn chats_of_unknown_users_go_after_a_month_and_others_stay() {
         chat("public", None),
         chat("wired", None),
     ];
-    central.deny_chat(ids[2], NOW).unwrap();
+    central.set_denied(ids[2], Some(NOW)).unwrap();
     central.set_policy(ids[3], Policy::Public).unwrap();
     central.set_wiring(&Wiring::usual(ids[4], agent.name, true)).unwrap();
     let mut prune =

@@ -8,7 +8,6 @@ use domain::question::{CardCode, QuestionId};
 use domain::time::Timestamp;
 use rusqlite::params;
 
-use super::rows::QUESTIONS;
 use super::{CentralStore, QuestionRow};
 use crate::StoreError;
 use crate::outbox::{self, NewPart};
@@ -44,15 +43,12 @@ impl CentralStore {
         chat: &Address,
         closed_since: Timestamp,
     ) -> Result<Vec<QuestionRow>, StoreError> {
-        let sql = format!(
-            "{QUESTIONS} WHERE id IN
-                 (SELECT question FROM question_card
-                  WHERE channel = ?1 AND account = ?2 AND chat = ?3)
-               AND (settled_at IS NULL OR ?4 <= settled_at)
-             ORDER BY asked_at DESC, id"
-        );
+        let filter = "WHERE id IN (SELECT question FROM question_card
+                          WHERE channel = ?1 AND account = ?2 AND chat = ?3)
+                        AND (settled_at IS NULL OR ?4 <= settled_at)
+                      ORDER BY asked_at DESC, id";
         let values = params![chat.channel, chat.account, chat.chat, closed_since.0];
-        self.with_cards("read the questions of a chat", &sql, values)
+        self.with_cards("read the questions of a chat", filter, values)
     }
 
     /// Puts an open question to somebody: the card and its sending are one commit.
@@ -65,22 +61,13 @@ impl CentralStore {
     ) -> Result<(), StoreError> {
         self.change("a card", |tx| {
             if outbox::add(Scope::host(tx), part, None, now)? {
-                let to = &part.to;
-                tx.execute(
-                    "INSERT INTO question_card
-                     SELECT ?1, (SELECT count(*) FROM question_card WHERE question = ?1), ?2, ?3, ?4,
-                            ?5, ?6, ?7, ?8",
-                    params![
-                        id.0,
-                        person.map(|it| it.0),
-                        to.channel,
-                        to.account,
-                        to.chat,
-                        to.thread,
-                        part.key.0,
-                        now.0
-                    ],
-                )?;
+                let Address { channel, account, chat, thread } = &part.to;
+                let (person, key) = (person.map(|it| it.0), &part.key.0);
+                let sql = "INSERT INTO question_card
+                           SELECT ?1, (SELECT count(*) FROM question_card WHERE question = ?1),
+                                  ?2, ?3, ?4, ?5, ?6, ?7, ?8";
+                let values = params![id.0, person, channel, account, chat, thread, key, now.0];
+                tx.execute(sql, values)?;
             }
             Ok(())
         })

@@ -1,11 +1,11 @@
 //! Questions as rows.
 
+use domain::AgentName;
 use domain::question::{Opt, QuestionId};
-use domain::{AgentName, OutSeq, SessionId};
 use rusqlite::{Connection, params};
 
 use super::{Question, QuestionKind, QuestionState};
-use crate::row::{Columns, FromRow, one, to_json};
+use crate::row::{Columns, FromRow, enum_column, json_column, one, row, to_json};
 
 pub(super) const QUESTIONS: &str =
     "SELECT id, kind, agent_group, messaging_group, thread, session, out_seq,
@@ -44,9 +44,6 @@ pub(in crate::central) fn insert(
     tx: &Connection,
     question: &Question,
 ) -> rusqlite::Result<QuestionId> {
-    let options: Vec<(&str, &str)> =
-        question.options.iter().map(|it| (it.label.as_str(), it.value.as_str())).collect();
-    let options = to_json(&options)?;
     tx.execute(
         "INSERT INTO question (kind, agent_group, messaging_group, thread, session, out_seq,
              requester, requester_name, text, options, payload, asked_at, expires_at)
@@ -61,7 +58,7 @@ pub(in crate::central) fn insert(
             question.requester,
             question.requester_name,
             question.text,
-            options,
+            to_json(&question.options)?,
             question.payload,
             question.asked_at.0,
             question.expires_at.0
@@ -70,31 +67,23 @@ pub(in crate::central) fn insert(
     Ok(QuestionId(tx.last_insert_rowid()))
 }
 
-impl FromRow for Question {
-    fn read(columns: &mut Columns<'_>) -> rusqlite::Result<Self> {
-        let kind = QuestionKind::parse(&columns.next::<String>()?);
-        let (agent, chat, thread) = columns.next()?;
-        let (session, seq): (Option<SessionId>, Option<OutSeq>) = columns.next()?;
-        let (requester, requester_name, text) = columns.next()?;
-        let options: Vec<(String, String)> =
-            serde_json::from_str(&columns.next::<String>()?).unwrap_or_default();
-        let (payload, asked_at, expires_at) = columns.next()?;
-        Ok(Self {
-            kind: kind.unwrap_or(QuestionKind::Agent),
-            agent,
-            chat,
-            thread,
-            session: session.zip(seq),
-            requester,
-            requester_name,
-            text,
-            options: options.into_iter().map(|(label, value)| Opt { label, value }).collect(),
-            payload,
-            asked_at,
-            expires_at,
-        })
-    }
-}
+enum_column!(QuestionKind);
+json_column!(Vec<Opt>);
+
+row!(Question {
+    kind,
+    agent,
+    chat,
+    thread,
+    session,
+    requester,
+    requester_name,
+    text,
+    options,
+    payload,
+    asked_at,
+    expires_at
+});
 
 impl FromRow for QuestionState {
     fn read(columns: &mut Columns<'_>) -> rusqlite::Result<Self> {

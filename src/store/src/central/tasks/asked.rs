@@ -85,7 +85,7 @@ mod tests {
         let key = fixture.store.fire_now(id, Timestamp(now().0 + 7)).unwrap().unwrap();
         assert_eq!(key.slot, now());
         assert_eq!(fixture.store.fire_now(id, now()).unwrap(), Some(key));
-        assert_eq!(fixture.store.fires_to_hand_over().unwrap().len(), 1);
+        assert_eq!(fixture.store.handovers().unwrap().len(), 1);
         assert_eq!(fixture.store.task(id).unwrap(), before);
         fixture.store.set_task_state(id, TaskState::Cancelled, "", now()).unwrap();
         assert_eq!(fixture.store.fire_now(id, after(1)).unwrap(), None);

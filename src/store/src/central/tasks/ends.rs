@@ -1,5 +1,6 @@
 //! How slots end, and what follows for their task: written in the same commit.
 
+use domain::message::{Address, Outcome};
 use domain::plain::chain;
 use domain::task::failing::{Follow, Streak, after_failure};
 use domain::task::{FireKey, TaskState, words};
@@ -32,12 +33,8 @@ impl CentralStore {
         result: &str,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        self.change("a result", |tx| record(tx, key, ok, result, now))
-    }
-
-    /// The failures of a task in a row since somebody last changed it.
-    pub(super) fn streak(&self, row: &TaskRow) -> Result<Streak, StoreError> {
-        streak(&self.conn, row).map_err(StoreError::query("read how a task did"))
+        let outcome = if ok { Outcome::Answered } else { Outcome::Failed };
+        self.change("a result", |tx| record(tx, key, outcome, result, now))
     }
 
     /// Open slots that fired before this, of agents that are not stopped: their runner is gone.
@@ -50,22 +47,26 @@ impl CentralStore {
     }
 }
 
-/// See [`CentralStore::record_result`].
+/// See [`CentralStore::record_result`]. A run that a user set aside ends without counting as a failure.
 pub(crate) fn record(
     tx: &Connection,
     key: FireKey,
-    ok: bool,
+    outcome: Outcome,
     result: &str,
     now: Timestamp,
 ) -> rusqlite::Result<bool> {
-    let state = if ok { "ok" } else { "failed" };
-    let sql = "UPDATE fire SET state = ?3, ended_at = ?4
+    let (state, is_excused) = match outcome {
+        Outcome::Answered | Outcome::Silent => ("ok", false),
+        Outcome::Failed => ("failed", false),
+        Outcome::Declined => ("failed", true),
+    };
+    let sql = "UPDATE fire SET state = ?3, excused = ?4, ended_at = ?5
                WHERE task = ?1 AND slot = ?2 AND state IN ('fired', 'running')";
-    if run(tx, sql, params![key.task.0, key.slot.0, state, now.0])? == 0 {
+    if run(tx, sql, params![key.task.0, key.slot.0, state, is_excused, now.0])? == 0 {
         return Ok(false);
     }
     fires::record(tx, key, result, now)?;
-    if !ok {
+    if outcome == Outcome::Failed {
         match follow(tx, key, result, now) {
             // A task that this build cannot read must not hold up the session that ran it.
             Err(err @ rusqlite::Error::FromSqlConversionFailure(..)) => {
@@ -77,23 +78,8 @@ pub(crate) fn record(
     Ok(true)
 }
 
-/// A user set a run aside: it ends without counting as a failure.
-pub(crate) fn excuse(
-    tx: &Connection,
-    key: FireKey,
-    why: &str,
-    now: Timestamp,
-) -> rusqlite::Result<bool> {
-    let sql = "UPDATE fire SET state = 'failed', excused = 1, ended_at = ?3
-               WHERE task = ?1 AND slot = ?2 AND state IN ('fired', 'running')";
-    let has_ended = run(tx, sql, params![key.task.0, key.slot.0, now.0])? == 1;
-    if has_ended {
-        fires::record(tx, key, why, now)?;
-    }
-    Ok(has_ended)
-}
-
-fn streak(conn: &Connection, row: &TaskRow) -> rusqlite::Result<Streak> {
+/// The failures of a task in a row since somebody last changed it.
+pub(super) fn streak(conn: &Connection, row: &TaskRow) -> rusqlite::Result<Streak> {
     let sql = "SELECT state = 'failed', ended_at FROM fire
                WHERE task = ?1 AND ended_at >= ?2 AND excused = 0
                ORDER BY slot DESC LIMIT ?3";
@@ -118,28 +104,16 @@ fn follow(tx: &Connection, key: FireKey, why: &str, now: Timestamp) -> rusqlite:
         Follow::Nothing => return Ok(()),
         Follow::Report => words::failed(row.id, prompt, &local(key.slot, &row.task.zone), why),
         Follow::GiveUp => {
-            tx.execute(
-                "UPDATE task SET state = 'failing', next_at = NULL, reason = ?2, changed_at = ?3
-                 WHERE id = ?1",
-                params![row.id.0, why, now.0],
-            )?;
+            let sql = "UPDATE task SET state = 'failing', next_at = NULL, reason = ?2,
+                           changed_at = ?3 WHERE id = ?1";
+            tx.execute(sql, params![row.id.0, why, now.0])?;
             words::gave_up(row.id, prompt, streak.failures, why)
         }
     };
-    say(tx, &row, key, text, now)
-}
-
-/// In the chat of the task, unless that is to be left alone.
-fn say(
-    tx: &Connection,
-    row: &TaskRow,
-    key: FireKey,
-    text: String,
-    now: Timestamp,
-) -> rusqlite::Result<()> {
+    // A chat that is to be left alone hears nothing.
     let chat = chats::by_id(tx, row.task.chat)?.filter(|it| it.denied_at.is_none());
     let Some(chat) = chat else { return Ok(()) };
-    let to = domain::message::Address { thread: row.task.thread.clone(), ..chat.address };
+    let to = Address { thread: row.task.thread, ..chat.address };
     let part = NewPart::new(format!("n{key}"), to, PartKind::Notice, Draft::Text(text));
     outbox::add(Scope::host(tx), &part, None, now).map(drop)
 }

@@ -9,10 +9,10 @@ use domain::session_key::SessionKey;
 use domain::task::{FireKey, FireState, Missed, TaskId};
 use domain::time::Timestamp;
 use rusqlite::{Connection, params};
-use schedule::{Plan, Skipped, Zone, latest_at_or_before};
+use schedule::{Plan, Skipped, latest_at_or_before};
 use serde_json::json;
 
-use super::rows::{When, settle};
+use super::rows::settle;
 use super::{Task, TaskRow, read};
 use crate::StoreError;
 use crate::central::{CentralStore, SessionRow, events};
@@ -94,13 +94,6 @@ impl CentralStore {
         })
     }
 
-    /// Slots that are not with a session yet, the oldest first. Handing one over twice is harmless:
-    /// its message has one id.
-    pub fn fires_to_hand_over(&self) -> Result<Vec<FireRow>, StoreError> {
-        let sql = format!("{FIRES} WHERE state = 'fired' ORDER BY slot, task");
-        self.list("read what fired", &sql, [])
-    }
-
     /// A session has stored the message of a slot.
     pub fn fire_handed_over(&self, key: FireKey, to: SessionId) -> Result<bool, StoreError> {
         let sql = "UPDATE fire SET state = 'running', session = ?3
@@ -109,10 +102,12 @@ impl CentralStore {
         self.run("hand over a fire", sql, params).map(|it| it == 1)
     }
 
-    /// What is to be handed over, each with its task; like [`Self::fires_to_hand_over`].
+    /// Slots that are not with a session yet, the oldest first, each with its task. Handing one over twice
+    /// is harmless: its message has one id.
     pub fn handovers(&self) -> Result<Vec<Handover>, StoreError> {
+        let sql = format!("{FIRES} WHERE state = 'fired' ORDER BY slot, task");
         let mut found = Vec::new();
-        for fire in self.fires_to_hand_over()? {
+        for fire in self.list::<FireRow>("read what fired", &sql, [])? {
             let task = match self.task(fire.key.task) {
                 Err(StoreError::Query { source, .. }) if super::is_unreadable(&source) => {
                     tracing::warn!(fire = %fire.key, "its task cannot be read");
@@ -152,14 +147,9 @@ impl CentralStore {
         let found: Option<Option<SessionId>> =
             self.one("read a fire", sql, [key.task.0, key.slot.0])?;
         let Some(before) = found else { return Ok(None) };
-        let row = match before.or(fixed) {
-            Some(id) => self.session(id)?.filter(|it| it.agent == chosen.agent),
-            None => None,
-        };
-        let row = match row {
-            Some(row) => row,
-            None => self.session_for(chosen, now)?,
-        };
+        let known = before.or(fixed).map(|id| self.session(id)).transpose()?.flatten();
+        let known = known.filter(|it| it.agent == chosen.agent);
+        let row = known.map_or_else(|| self.session_for(chosen, now), Ok)?;
         let sql = "UPDATE fire SET session = ?3 WHERE task = ?1 AND slot = ?2 AND state = 'fired'";
         self.run("choose a session", sql, params![key.task.0, key.slot.0, row.id.0])?;
         Ok(Some(row))
@@ -197,12 +187,15 @@ fn account(
             fired.push(key);
         }
     }
-    if let Some(Skipped { last, count }) = plan.skipped {
-        skip_slots(tx, row, SkippedSlots { last, count, why: why.as_deref(), now })?;
+    if let Some(skipped) = plan.skipped {
+        skip_slots(tx, row, skipped, why.as_deref(), now)?;
     }
-    let (rule, zone): (_, &Zone) = (&row.task.rule, &row.task.zone);
-    settle(tx, row.id, &When { rule, zone, accounted_until: plan.accounted_until })?;
-    forget(tx, row.id)
+    settle(tx, row.id, &row.task, plan.accounted_until)?;
+    // What is over and long past is dropped.
+    let sql = "DELETE FROM fire WHERE task = ?1 AND state IN ('ok', 'failed', 'skipped')
+                   AND slot <= (SELECT slot FROM fire WHERE task = ?1
+                                ORDER BY slot DESC LIMIT 1 OFFSET ?2)";
+    run(tx, sql, params![row.id.0, HISTORY_MAX]).map(drop)
 }
 
 /// `false` when this slot has fired before. A skipped one may still fire: a clock that ran
@@ -221,23 +214,20 @@ pub(super) fn insert(
     let changed = run(tx, sql, params![key.task.0, key.slot.0, now.0])?;
     if let (Some((FireState::Skipped, count @ 2..)), Some(last)) = (before, previous(row, key.slot))
     {
-        skip_slots(tx, row, SkippedSlots { last, count: count - 1, why: None, now })?;
+        skip_slots(tx, row, Skipped { last, count: count - 1 }, None, now)?;
     }
     Ok(changed == 1)
 }
 
-/// Slots that are skipped, up to `last`.
-struct SkippedSlots<'a> {
-    last: Timestamp,
-    count: u32,
-    why: Option<&'a str>,
-    now: Timestamp,
-}
-
 /// Writes down skipped slots, in the row of the last of them that has not fired: after a clock
 /// stepped back far, some may have.
-fn skip_slots(tx: &Connection, row: &TaskRow, skipped: SkippedSlots<'_>) -> rusqlite::Result<()> {
-    let SkippedSlots { last, mut count, why, now } = skipped;
+fn skip_slots(
+    tx: &Connection,
+    row: &TaskRow,
+    Skipped { last, mut count }: Skipped,
+    why: Option<&str>,
+    now: Timestamp,
+) -> rusqlite::Result<()> {
     let mut slot = Some(last);
     while let Some(at) = slot.filter(|_| 0 < count) {
         match state_of(tx, FireKey { task: row.id, slot: at })? {
@@ -281,12 +271,4 @@ fn previous(row: &TaskRow, slot: Timestamp) -> Option<Timestamp> {
 fn state_of(tx: &Connection, key: FireKey) -> rusqlite::Result<Option<(FireState, u32)>> {
     let sql = "SELECT state, skipped FROM fire WHERE task = ?1 AND slot = ?2";
     one(tx, sql, [key.task.0, key.slot.0])
-}
-
-/// Drops what is over and long past.
-fn forget(tx: &Connection, id: TaskId) -> rusqlite::Result<()> {
-    let sql = "DELETE FROM fire WHERE task = ?1 AND state IN ('ok', 'failed', 'skipped')
-                   AND slot <= (SELECT slot FROM fire WHERE task = ?1
-                                ORDER BY slot DESC LIMIT 1 OFFSET ?2)";
-    run(tx, sql, params![id.0, HISTORY_MAX]).map(drop)
 }

@@ -1,6 +1,7 @@
 //! From a slot that fired to its end: which session gets it, what is told, when a task gives up.
 
 use domain::SessionId;
+use domain::message::Outcome;
 use domain::session_key::{SessionMode, session_key};
 use domain::stop::Scope;
 use domain::task::{FireKey, FireState};
@@ -27,7 +28,7 @@ impl Fixture {
 
     fn sweep_with_rests(&mut self, at: Timestamp) -> Vec<i64> {
         let mut fired = Vec::new();
-        for DueTask { row, streak } in self.store.due_with_streaks(at, 100).unwrap() {
+        for (row, streak) in self.store.due_tasks(at, 100).unwrap() {
             let task = &row.task;
             let plan = due(&task.rule, &task.zone, task.missed, row.accounted_until, at);
             if streak.rests(at) {
@@ -88,7 +89,8 @@ fn what_a_person_set_aside_is_no_failure() {
     for minute in 1..=8 {
         assert_eq!(fixture.sweep_with_rests(after(minute)), [minute]);
         let key = FireKey { task: id, slot: after(minute) };
-        assert!(ends::excuse(&fixture.store.conn, key, "stopped", after(minute)).unwrap());
+        let conn = &fixture.store.conn;
+        assert!(ends::record(conn, key, Outcome::Declined, "stopped", after(minute)).unwrap());
         assert!(!fixture.store.record_result(key, false, "late", after(minute)).unwrap());
     }
     assert_eq!((fixture.row(id).state, fixture.said().len()), (TaskState::Active, 0));
@@ -99,7 +101,7 @@ fn the_only_slot_is_reported_when_it_fails_and_only_where_somebody_listens() {
     let mut fixture = fixture();
     for (denied, told) in [(false, 1), (true, 1)] {
         if denied {
-            fixture.store.deny_chat(fixture.task.chat, now()).unwrap();
+            fixture.store.set_denied(fixture.task.chat, Some(now())).unwrap();
         }
         let id = fixture.add("at 2026-11-25T08:05:00Z");
         assert_eq!(fixture.sweep(after(5)), [5]);
@@ -211,12 +213,12 @@ fn a_task_that_cannot_be_read_stops_no_other() {
     fixture.store.conn.execute(spoil, [bad.0]).unwrap();
     let waiting = fixture.store.handovers().unwrap();
     assert_eq!(waiting.iter().map(|it| it.fire.key.task).collect::<Vec<_>>(), [good]);
-    let due = fixture.store.due_with_streaks(after(20), 100).unwrap();
-    assert_eq!(due.iter().map(|it| it.row.id).collect::<Vec<_>>(), [good]);
+    let due = fixture.store.due_tasks(after(20), 100).unwrap();
+    assert_eq!(due.iter().map(|it| it.0.id).collect::<Vec<_>>(), [good]);
     let told = fixture.store.unreadable_tasks().unwrap();
     assert_eq!((told.len(), told[0].id, &*told[0].agent), (1, bad, "andy"));
     assert!(told[0].is_active && told[0].why.contains("Mars"), "{told:?}");
-    let all = fixture.store.tasks(&TaskFilter::default()).unwrap();
+    let all = fixture.store.tasks(None).unwrap();
     assert_eq!(all.iter().map(|it| it.id).collect::<Vec<_>>(), [good]);
 
     assert!(!fixture.store.cancel_unreadable(good, "by host", after(20)).unwrap());

@@ -36,25 +36,19 @@ impl FromRow for Task {
 
 row!(TaskRow { id, task, state, reason, created_at, changed_at, accounted_until, next_at });
 
-/// From what the next slot follows.
-pub(super) struct When<'a> {
-    pub(super) rule: &'a Rule,
-    pub(super) zone: &'a Zone,
-    pub(super) accounted_until: Timestamp,
-}
-
 /// Writes down what follows from a rule: the next slot, or that there is none any more. A task that
 /// is paused or failing stays so; a resume writes `done` first, which says "by the rule".
-pub(super) fn settle(tx: &Connection, id: TaskId, when: &When<'_>) -> rusqlite::Result<()> {
-    let next = next_after(when.rule, when.zone, when.accounted_until);
-    run(
-        tx,
-        "UPDATE task SET accounted_until = ?2,
-             next_at = iif(state IN ('active', 'done'), ?3, NULL),
-             state = CASE WHEN state NOT IN ('active', 'done') THEN state
-                          WHEN ?3 IS NULL THEN 'done' ELSE 'active' END
-         WHERE id = ?1",
-        params![id.0, when.accounted_until.0, next.map(|it| it.0)],
-    )
-    .map(drop)
+pub(super) fn settle(
+    tx: &Connection,
+    id: TaskId,
+    task: &Task,
+    accounted_until: Timestamp,
+) -> rusqlite::Result<()> {
+    let next = next_after(&task.rule, &task.zone, accounted_until);
+    let sql = "UPDATE task SET accounted_until = ?2,
+                   next_at = iif(state IN ('active', 'done'), ?3, NULL),
+                   state = CASE WHEN state NOT IN ('active', 'done') THEN state
+                                WHEN ?3 IS NULL THEN 'done' ELSE 'active' END
+               WHERE id = ?1";
+    run(tx, sql, params![id.0, accounted_until.0, next.map(|it| it.0)]).map(drop)
 }

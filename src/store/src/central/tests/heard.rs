@@ -44,7 +44,7 @@ fn a_gap_is_told_once_in_each_chat_that_is_wired_and_was_active() {
     wired(&mut store, "2", now);
     let denied = wired(&mut store, "3", now);
     let id = store.chat(&denied).unwrap().unwrap().id;
-    store.deny_chat(id, now).unwrap();
+    store.set_denied(id, Some(now)).unwrap();
     store.ensure_chat(&at("telegram", "unwired"), &ChatInfo::default(), Some("x"), now).unwrap();
     let elsewhere = Address { account: "other".into(), ..at("telegram", "9") };
     store.wire(&elsewhere, &agent("andy"), now).unwrap();

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use domain::message::{Author, Incoming};
 use domain::pairing::{ALL_SPAN, SENDER_SPAN};
 use domain::people::Role;
 
@@ -19,8 +20,14 @@ fn code(text: &str, role: Option<PairingRole>, agent_name: Option<&str>) -> NewP
     }
 }
 
-fn by(id: &str, chat: &str, info: ChatInfo) -> PairingUse {
-    PairingUse { handle: telegram(id), name: "Ann".into(), from: at("telegram", chat), chat: info }
+fn by(id: &str, chat: &str, info: ChatInfo) -> Incoming {
+    let sender = Author { id: id.into(), name: "Ann".into() };
+    Incoming { from: at("telegram", chat), chat: info, sender, ..Incoming::default() }
+}
+
+/// Whether the code that was used last connected its chat.
+fn has_wired(store: &CentralStore) -> bool {
+    store.events(true, 1).unwrap()[0].detail["wired"] == true
 }
 
 #[test]
@@ -31,19 +38,20 @@ fn a_code_makes_an_owner_and_connects_the_chat_once() {
     assert_eq!(store.open_pairing(&new, NOW).unwrap(), None, "it is open already");
     assert_eq!(store.open_pairings(NOW).unwrap()[0].pairing, new);
 
-    let paired = store.use_pairing(id, &by("1", "1", ChatInfo::default()), NOW).unwrap().unwrap();
-    assert_eq!((paired.role, paired.wired), (Some(PairingRole::Owner), true));
+    assert!(store.use_pairing(id, &by("1", "1", ChatInfo::default()), NOW).unwrap());
+    assert!(has_wired(&store));
     assert_eq!(store.standing(&telegram("1")).unwrap().unwrap().1.roles, [Role::Owner]);
-    let wired = store.wirings_of(paired.chat.id).unwrap();
-    assert_eq!(wired[0].wiring, Wiring::usual(paired.chat.id, agent("andy"), false));
+    let chat = store.chat(&at("telegram", "1")).unwrap().unwrap().id;
+    let wired = store.wirings_of(chat).unwrap();
+    assert_eq!(wired[0].wiring, Wiring::usual(chat, agent("andy"), false));
     let direct = store.direct_chat("telegram", "1").unwrap();
-    assert_eq!(direct.map(|it| it.id), Some(paired.chat.id));
+    assert_eq!(direct.map(|it| it.id), Some(chat));
 
     let again = store.use_pairing(id, &by("2", "2", ChatInfo::default()), NOW).unwrap();
-    assert_eq!(again, None, "used up");
+    assert!(!again, "used up");
     assert_eq!(store.person_of(&telegram("2")).unwrap(), None);
     let row = store.pairing(id).unwrap().unwrap();
-    assert_eq!((row.used_by, row.used_in), (Some(telegram("1")), Some(paired.chat.id)));
+    assert_eq!((row.used_by, row.used_in), (Some("telegram:1".into()), Some(chat)));
     assert_eq!(store.open_pairings(NOW).unwrap(), []);
 }
 
@@ -53,19 +61,20 @@ fn a_code_in_a_group_admits_its_sender_and_leaves_a_wiring_as_it_is() {
     store.deny(&telegram("1"), "Ann", &agent("andy")).unwrap();
     let new = code("1", Some(PairingRole::Member), Some("andy"));
     let id = store.open_pairing(&new, NOW).unwrap().unwrap();
-    let paired = store.use_pairing(id, &by("1", "-9", group("G")), NOW).unwrap().unwrap();
+    assert!(store.use_pairing(id, &by("1", "-9", group("G")), NOW).unwrap());
     assert_eq!(store.standing(&telegram("1")).unwrap().unwrap().1.member_of, [agent("andy")]);
     assert!(!store.is_denied(&telegram("1"), &agent("andy")).unwrap());
-    let usual = Wiring::usual(paired.chat.id, agent("andy"), true);
-    assert_eq!(store.wirings_of(paired.chat.id).unwrap()[0].wiring, usual);
-    assert_eq!(paired.chat.peer, None);
+    let chat = store.chat(&at("telegram", "-9")).unwrap().unwrap();
+    let usual = Wiring::usual(chat.id, agent("andy"), true);
+    assert_eq!(store.wirings_of(chat.id).unwrap()[0].wiring, usual);
+    assert_eq!(chat.peer, None);
 
     let mine = Wiring { priority: 3, ..usual };
     store.set_wiring(&mine).unwrap();
     let id = store.open_pairing(&code("2", None, Some("andy")), NOW).unwrap().unwrap();
-    let paired = store.use_pairing(id, &by("1", "-9", group("G")), NOW).unwrap().unwrap();
-    assert_eq!((paired.role, paired.wired), (None, false));
-    assert_eq!(store.wirings_of(paired.chat.id).unwrap()[0].wiring, mine);
+    assert!(store.use_pairing(id, &by("1", "-9", group("G")), NOW).unwrap());
+    assert!(!has_wired(&store));
+    assert_eq!(store.wirings_of(chat.id).unwrap()[0].wiring, mine);
 }
 
 #[test]
@@ -73,9 +82,9 @@ fn a_code_is_good_for_its_time_only() {
     let (_dir, mut store) = store();
     let id = store.open_pairing(&code("1", Some(PairingRole::Owner), None), NOW).unwrap().unwrap();
     let sender = by("1", "1", ChatInfo::default());
-    assert_eq!(store.use_pairing(id, &sender, NOW + TTL).unwrap(), None);
+    assert!(!store.use_pairing(id, &sender, NOW + TTL).unwrap());
     let before = Timestamp(NOW.0 - 1);
-    assert_eq!(store.use_pairing(id, &sender, before).unwrap(), None, "the clock stepped back");
+    assert!(!store.use_pairing(id, &sender, before).unwrap(), "the clock stepped back");
     assert_eq!(store.open_pairings(NOW + TTL).unwrap(), []);
     assert!(!store.has_owner().unwrap());
     // A code that is over does not keep its digits.

@@ -85,8 +85,8 @@ fn a_wired_chat_gets_one_name_that_is_its_own() {
     assert_eq!(names(&store, "andy"), [(first.clone(), one), (second.clone(), two)]);
     assert_eq!(names(&store, "ben"), [(first.clone(), two)], "names are each agent's own");
 
-    assert_eq!(store.wired(&at("telegram", "-2")).unwrap(), [agent("andy"), agent("ben")]);
-    assert_eq!(store.wired(&at("discord", "-2")).unwrap(), [], "ids are each platform's own");
+    assert_eq!(wired(&store, &at("telegram", "-2")), [agent("andy"), agent("ben")]);
+    assert_eq!(wired(&store, &at("discord", "-2")), [], "ids are each platform's own");
 
     store.unwire(one, &agent("andy")).unwrap();
     assert_eq!(names(&store, "andy"), [(second, two)]);

@@ -226,9 +226,8 @@ fn codes(multi_user: &MultiUser, seen: &Seen) -> Vec<String> {
         let row = seen.central.pairing(store::PairingId(number)).unwrap();
         let Some(row) = row else { continue };
         let who = if word == ANN_CODE { Person::Ann } else { Person::Fay };
-        let by = row.used_by.map(|it| it.to_string());
-        if used(who, word) && by != Some(who.handle()) {
-            broken.push(format!("{who:?}'s code was used by {by:?}"));
+        if used(who, word) && row.used_by != Some(who.handle()) {
+            broken.push(format!("{who:?}'s code was used by {:?}", row.used_by));
         }
         let before = multi_user.posts.iter().take_while(|it| it.word != Word::Code(word));
         let wrong = before.filter(|it| code(multi_user, it) == Some(Code::Wrong)).count();
