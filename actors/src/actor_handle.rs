@@ -108,3 +108,28 @@ impl<M> Default for ActorHandle<M> {
         Self(Arc::default())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    #[test]
+    fn one_hint_is_under_way_and_one_that_nobody_gets_is_forgotten() {
+        let (hint, sent) = (Hint::default(), Cell::new(0));
+        let send = |arrives: bool| {
+            hint.send(|| {
+                sent.set(sent.get() + 1);
+                arrives
+            });
+        };
+        for (arrives, total) in [(false, 1), (true, 2), (true, 2)] {
+            send(arrives);
+            assert_eq!(sent.get(), total);
+        }
+        hint.clear();
+        send(true);
+        assert_eq!(sent.get(), 3);
+    }
+}

@@ -14,6 +14,7 @@ use std::ffi::{CStr, CString};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use std::{fs, io};
 
 use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, fstat, openat, statat};
@@ -22,6 +23,9 @@ use rustix::io::Errno;
 /// As many files as a large project has, ten times over. Each takes its place in tables of the file
 /// system that everybody shares.
 const ENTRIES_MAX: u64 = 2_000_000;
+/// Open files and mapped parts of files that are looked at; a large build has a tenth of them. Each takes
+/// the kernel some microseconds.
+const HELD_MAX: u64 = 100_000;
 /// Files with several names that are told apart, at 34 bytes; each name of further ones counts.
 const LINKED_MAX: usize = 250_000;
 /// Each level takes an open file of the host.
@@ -114,16 +118,23 @@ impl Found {
 
     /// The same for files of `user` that have no name any more. Each agent has a user of its own.
     fn add_nameless(&mut self, user: u32, disks: &BTreeSet<u64>) -> bool {
-        let mut seen = HashSet::new();
+        let (mut seen, mut looked_at) = (HashSet::new(), 0);
         for process in entries(Path::new("/proc")).filter(|it| runs_as(it, user)) {
-            for held in ["fd", "map_files"].into_iter().flat_map(|it| entries(&process.join(it))) {
-                self.entries += 1;
-                if ENTRIES_MAX < self.entries {
+            let threads: Vec<PathBuf> = entries(&process.join("task")).collect();
+            // What is mapped cannot be seen any more once the first thread has ended.
+            if outlives_its_first_thread(&process) {
+                return false;
+            }
+            // A thread may have open files of its own, and outlive the first.
+            let of_threads = threads.iter().flat_map(|it| entries(&it.join("fd")));
+            for held in entries(&process.join("map_files")).chain(of_threads) {
+                looked_at += 1;
+                if HELD_MAX < looked_at {
                     return false;
                 }
                 // What is read is the open file itself; no path is followed.
                 let Ok(file) = fs::metadata(held) else { continue };
-                let counts = file.nlink() == 0 && file.uid() == user && disks.contains(&file.dev());
+                let counts = file.nlink() == 0 && disks.contains(&file.dev());
                 if counts && seen.insert((file.dev(), file.ino())) {
                     self.bytes += file.blocks().saturating_mul(BLOCK_BYTES);
                 }
@@ -160,12 +171,33 @@ fn entries(folder: &Path) -> impl Iterator<Item = PathBuf> + use<> {
     fs::read_dir(folder).into_iter().flatten().flatten().map(|it| it.path())
 }
 
+/// Whether other threads of a process go on after the first one ended; not only while all of it ends.
+fn outlives_its_first_thread(process: &Path) -> bool {
+    let has_ended = || status(process, "State:").as_deref() == Some("Z");
+    let goes_on = || 1 < entries(&process.join("task")).count();
+    if !(has_ended() && goes_on()) {
+        return false;
+    }
+    pause();
+    has_ended() && goes_on()
+}
+
+#[expect(clippy::disallowed_methods, reason = "runs on the blocking pool, and seldom")]
+fn pause() {
+    std::thread::sleep(Duration::from_millis(100));
+}
+
 /// Whether a folder below `/proc` is a process of this user, by its real one
 /// (<https://man7.org/linux/man-pages/man5/proc_pid_status.5.html>).
 fn runs_as(process: &Path, user: u32) -> bool {
-    let status = fs::read_to_string(process.join("status")).unwrap_or_default();
-    let uid = status.lines().find_map(|it| it.strip_prefix("Uid:")).unwrap_or_default();
-    uid.split_whitespace().next().is_some_and(|it| it.parse() == Ok(user))
+    status(process, "Uid:").is_some_and(|it| it.parse() == Ok(user))
+}
+
+/// The first word of a line of a process's status.
+fn status(process: &Path, line: &str) -> Option<String> {
+    let status = fs::read_to_string(process.join("status")).ok()?;
+    let words = status.lines().find_map(|it| it.strip_prefix(line))?;
+    words.split_whitespace().next().map(str::to_owned)
 }
 
 fn open(dir: impl std::os::fd::AsFd, name: impl rustix::path::Arg) -> rustix::io::Result<OwnedFd> {

@@ -66,16 +66,16 @@ async fn prune_central(host: &Host, now: Timestamp) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Empties a log that grew long, after copying it beside itself, once. The log is open for
-/// appending in this very process, so it is emptied and not renamed; a line that is written in
-/// between is lost.
+/// Empties a log that grew long, after copying it beside itself, once, where there is room for that. The
+/// log is open for appending in this very process, so it is emptied and not renamed; a line that is
+/// written in between is lost.
 fn shorten_log(log: &Path) {
     if !fs::metadata(log).is_ok_and(|it| LOG_BYTES_MAX < it.len()) {
         return;
     }
-    let emptied = fs::copy(log, log.with_extension("log.1"))
-        .and_then(|_bytes| OpenOptions::new().write(true).open(log)?.set_len(0));
-    if let Err(err) = emptied {
+    let copied = fs::copy(log, log.with_extension("log.1"));
+    let emptied = OpenOptions::new().write(true).open(log).and_then(|it| it.set_len(0));
+    if let Err(err) = emptied.and(copied) {
         warn!(why = chain(&err), "the log could not be shortened");
     }
 }
@@ -96,6 +96,12 @@ mod tests {
         shorten_log(&log);
         assert_eq!(fs::metadata(&log).unwrap().len(), 0);
         assert_eq!(fs::metadata(dir.join("host.log.1")).unwrap().len(), LOG_BYTES_MAX + 1);
+        // No room for a copy.
+        fs::remove_file(dir.join("host.log.1")).unwrap();
+        fs::create_dir(dir.join("host.log.1")).unwrap();
+        OpenOptions::new().write(true).open(&log).unwrap().set_len(LOG_BYTES_MAX + 1).unwrap();
+        shorten_log(&log);
+        assert_eq!(fs::metadata(&log).unwrap().len(), 0);
         fs::remove_dir_all(dir).unwrap();
     }
 }

@@ -166,7 +166,6 @@ async fn route_one(
             Routing::Done(Verdict::Refused(format!("it could not be stored: {err}")))
         }
     };
-    let mut verdict = routing.verdict();
     let stops = routing.targets().iter().filter(|it| matches!(it.1, SessionCommand::Stop(_)));
     let ended: Vec<SessionRow> = stops.map(|it| it.0.clone()).collect();
     let guards: Vec<_> = ended.iter().map(|row| StopGuard::new(host, row)).collect();
@@ -175,12 +174,15 @@ async fn route_one(
     let has_cursor = cursor.is_some();
     let stored = storing::store(host, routing.targets().to_vec(), cursor).await;
     drop(guards);
-    if let Err(err) = &stored {
-        warn!(why = chain(err), "an event could not be stored");
-        routed.has_failed |= err.passes();
-        verdict = refusals::unstored(host, &routing, &err.to_string()).await;
-    }
     routed.is_moved = has_cursor && stored.is_ok();
+    let verdict = match stored {
+        Ok(is_refused) => routing.verdict(is_refused),
+        Err(err) => {
+            warn!(why = chain(&err), "an event could not be stored");
+            routed.has_failed |= err.passes();
+            refusals::unstored(host, &routing, &err.to_string()).await
+        }
+    };
     routed.verdicts.push(verdict);
     ended
 }

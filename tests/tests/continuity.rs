@@ -206,3 +206,30 @@ async fn a_message_that_arrives_late_is_marked_for_the_agent() {
     assert!(heard(&world, "a").contains(late), "{}", heard(&world, "a"));
     assert!(!heard(&world, "b").contains("after it was sent"), "{}", heard(&world, "b"));
 }
+
+/// The stored sign of life is up to a minute old; the last one of a line that ends is stored then.
+#[tokio::test(start_paused = true)]
+async fn a_gap_begins_with_the_last_sign_of_life() {
+    let world = World::new();
+    world.platform.forget_gaps();
+    let _host = settled_in(&world).await;
+    world.pass(108 * SECOND).await;
+    world.platform.set_away(true);
+    world.pass(70 * SECOND).await;
+    world.platform.set_away(false);
+    world.pass(2 * MINUTE).await;
+    assert!(1 < world.platform.connections_made());
+    assert!(!heard(&world, "a").contains(TOLD), "{}", heard(&world, "a"));
+}
+
+/// Else each batch would cost a second commit before the platform hears "received".
+#[tokio::test(start_paused = true)]
+async fn the_cursor_moves_in_the_commit_of_its_messages() {
+    let world = World::new();
+    let crash = Crash::at_name("before a cursor", 1);
+    let _host = world.start(crash.clone()).await;
+    world.platform.post("a", "m1", "hello");
+    world.pass(10 * SECOND).await;
+    assert!(!crash.has_struck());
+    assert!(heard(&world, "a").contains("hello"));
+}

@@ -3,13 +3,14 @@
 
 use std::time::Duration;
 
+use channel::Verdict;
 use domain::AgentName;
 use domain::message::ChatInfo;
 use domain::people::{Handle, Role};
 use harness::crash::Crash;
 use harness::host::World;
 use harness::platform::{FakePlatform, NAME, TestMessage, address};
-use store::{CentralStore, Wiring};
+use store::{CentralStore, Store, Wiring};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -110,6 +111,62 @@ async fn the_writer_of_a_context_message_does_not_hear_that_a_session_is_damaged
     world.pass(host.host.policy.session.park_for).await;
     let texts = world.platform.texts("g");
     assert!(texts.concat().contains("and now?"), "{texts:?}");
+}
+
+/// As many messages as may wait in a session, do: copies of its first one, for the provider.
+fn fill_queue(world: &World) {
+    let fill = "WITH RECURSIVE n (seq) AS
+                    (SELECT 1000 UNION ALL SELECT seq + 2 FROM n WHERE seq < 10998)
+                INSERT INTO message (session, seq, channel, account, chat, platform_id, sender_id,
+                    received_at, not_before, told, wait, body)
+                SELECT m.session, n.seq, m.channel, m.account, m.chat, 'x' || n.seq, m.sender_id,
+                    ?1, ?1, 1, json_object('class', 'limit', 'since', ?1, 'until', ?1 + 3600000,
+                        'count', 1, 'known', json('true')), m.body
+                FROM n, message m WHERE m.session = 1 AND m.seq = 2";
+    assert_eq!(central(world).connection().execute(fill, [world.now().0]).unwrap(), 5_000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_writes_to_a_full_queue_is_told_once_where_it_is_read() {
+    let world = World::on(FakePlatform::public());
+    let _host = world.start(Crash::never()).await;
+    home(&world);
+    world.platform.write(say("g", "m1", "hello").mention());
+    world.pass(MINUTE).await;
+    let before = world.platform.texts("g").len();
+    fill_queue(&world);
+    for id in ["m2", "m3"] {
+        world.platform.write(say("g", id, "and now?").mention());
+    }
+    world.pass(5 * SECOND).await;
+    let texts = world.platform.texts("g");
+    assert!(texts.len() == before + 1, "{texts:?}");
+    assert!(texts[before].contains("5000 messages wait"), "{texts:?}");
+    assert_refused(&world, &["m2", "m3"]);
+}
+
+/// A webhook answers with it as well.
+#[tokio::test(start_paused = true)]
+async fn where_a_sender_waits_for_the_verdict_it_says_that_the_queue_is_full() {
+    let world = World::new();
+    let _host = world.start(Crash::never()).await;
+    world.platform.post("a", "m1", "hello");
+    world.pass(MINUTE).await;
+    let before = world.platform.texts("a");
+    fill_queue(&world);
+    world.platform.post("a", "m2", "and now?");
+    world.pass(5 * SECOND).await;
+    assert_eq!(world.platform.texts("a"), before, "nothing beside the verdict");
+    assert_refused(&world, &["m2"]);
+}
+
+fn assert_refused(world: &World, ids: &[&str]) {
+    let refused = Verdict::Refused(domain::notice::queue_full());
+    let verdicts = world.platform.verdicts();
+    for id in ids {
+        let verdict = verdicts.iter().find(|it| it.0 == *id).map(|it| &it.1);
+        assert_eq!(verdict, Some(&refused), "{id}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -300,3 +300,14 @@ async fn a_runner_that_dies_anywhere_runs_a_task_once() {
         died_at(point, RUNS).await;
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_task_of_the_terminal_may_schedule_another() {
+    // Who writes in the terminal owns the host, without being a person in the database.
+    let world = World::new();
+    let _host = world.start(Crash::never()).await;
+    ask(&world, "m1", "/tasks add 'in 1 hour' 'remind me in 2 hours to stretch'").await;
+    world.pass(61 * MINUTE).await;
+    let told = world.platform.texts("a").join("\n");
+    assert!(tasks(&world).iter().any(|it| it.task.prompt == "stretch"), "{told}");
+}

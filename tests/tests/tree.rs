@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use actors::host::Policy;
+use actors::session::SessionMessage;
 use actors::sessions::SessionsMessage;
 use actors::tree::Role;
 use domain::SessionId;
@@ -181,4 +182,18 @@ async fn a_slow_turn_that_gives_signs_of_life_is_left_alone() {
     // Far longer than silence may last, but the demo gives a sign each second.
     assert!(answered(&world, "m1", "wait 40 please").await);
     assert_eq!(world.engine.log(), ["start s1"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_status_says_whether_the_runner_listens() {
+    for notifications in [true, false] {
+        let world = World::with_notifications(notifications);
+        let host = start(&world).await;
+        world.platform.post("a", "m1", "wait 600");
+        world.pass(MINUTE).await;
+        assert!(world.engine.is_running(S1));
+        let listed = host.host.peers.sessions.call(SessionsMessage::List).await.unwrap();
+        let status = call!(listed[0].actor.as_ref().unwrap(), SessionMessage::Status).unwrap();
+        assert_eq!(status.linked, notifications, "{status:?}");
+    }
 }

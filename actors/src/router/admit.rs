@@ -6,6 +6,7 @@ use channel::Verdict;
 use domain::admission::{Admission, AgentDecision, Decision};
 use domain::command::{self, Command, Handler, Permission};
 use domain::message::{Admitted, InboundKind, Incoming, refusal};
+use domain::notice;
 use domain::people::Access;
 use domain::question::Typed;
 use domain::session_key::ChatId;
@@ -31,9 +32,12 @@ pub(super) enum Routing {
 }
 
 impl Routing {
-    pub(super) fn verdict(&self) -> Verdict {
+    /// What its channel hears. `is_refused` when a session has no room for it any more; what others stored
+    /// of it meanwhile is stored once, however often it comes.
+    pub(super) fn verdict(&self, is_refused: bool) -> Verdict {
         match self {
             Self::Done(verdict) => verdict.clone(),
+            Self::Store(_) if is_refused => Verdict::Refused(notice::queue_full()),
             Self::Store(targets) if targets.iter().all(|it| it.1.is_context()) => Verdict::Ignored,
             Self::Store(_) => Verdict::Stored,
         }

@@ -15,7 +15,7 @@ use tracing::warn;
 
 use super::admission_snapshot::{AdmissionSnapshot, Viewpoint};
 use super::admit::{Routing, admitted};
-use super::{Position, storing};
+use super::{Position, refusals, storing};
 use crate::host::Host;
 
 /// What is decided on in one commit; nobody else writes meanwhile. More than a platform gives at once.
@@ -43,15 +43,13 @@ pub(super) async fn store(
     let messages: Vec<Incoming> = messages.collect();
     let Some(first) = messages.first() else { return Some(vec![]) };
     let view = Viewpoint::new(host, first, owner_only);
-    let count = events.len();
+    let (count, hears) = (events.len(), refusals::hears(host, first));
     let write = move |central: &mut CentralStore| {
         let mut routings = Vec::new();
         for message in &messages {
             let Some(routing) = decide(central, message, view)? else { break };
-            for (row, command) in routing.targets() {
-                storing::one(central, row, command, view.now)?;
-            }
-            routings.push(routing);
+            let is_refused = storing::each(central, routing.targets(), hears, view.now)?;
+            routings.push((routing, is_refused));
         }
         if let Some(position) = cursor.filter(|_| routings.len() == count) {
             central.set_cursor(position.channel, &position.account, &position.value)?;
@@ -61,8 +59,9 @@ pub(super) async fn store(
     match host.central.write("a message", write).await {
         Ok(routings) => {
             events.drain(..routings.len());
-            let verdicts = routings.iter().map(Routing::verdict).collect();
-            storing::wake(host, routings.iter().flat_map(Routing::targets).cloned().collect());
+            let verdicts = routings.iter().map(|it| it.0.verdict(it.1)).collect();
+            let targets = routings.iter().flat_map(|it| it.0.targets());
+            storing::wake(host, targets.cloned().collect());
             Some(verdicts)
         }
         Err(err) => {

@@ -10,11 +10,16 @@ use tracing::warn;
 use super::admit::Routing;
 use crate::host::Host;
 
+/// Whether the sender of a message hears of a refusal from the host, and not by the answer of the protocol.
+pub(super) fn hears(host: &Host, message: &Incoming) -> bool {
+    let caps = host.registration(&message.from.channel).map(|it| it.caps);
+    caps.is_some_and(|it| !it.owner_only && !it.mute)
+}
+
 /// Tells the sender of a message, by the host's outbox. Where a sender waits for the answer of the
 /// protocol, that is enough.
 pub(super) async fn tell(host: &Host, message: &Incoming, why: &str) -> Result<(), StoreError> {
-    let waits = host.registration(&message.from.channel).map(|it| it.caps);
-    if waits.is_none_or(|it| it.owner_only || it.mute) {
+    if !hears(host, message) {
         return Ok(());
     }
     let (message, why, now) = (message.clone(), why.to_owned(), host.clock.now());

@@ -2,9 +2,10 @@
 
 use domain::message::{Admitted, InboundKind, Incoming};
 use domain::notice;
+use domain::time::Timestamp;
 use store::{CentralStore, SessionRow, StoreError, TaskMessage};
 
-use super::Position;
+use super::{Position, refusals};
 use crate::host::Host;
 use crate::sessions::SessionsMessage;
 use crate::sweep::SweepMessage;
@@ -39,7 +40,8 @@ impl SessionCommand {
     }
 }
 
-/// All of it or nothing. Storing an event a second time changes nothing.
+/// All of one event or nothing. Storing it a second time changes nothing. Whether a session has no room
+/// for it any more.
 ///
 /// # Errors
 /// When the database fails.
@@ -47,28 +49,27 @@ pub(crate) async fn store(
     host: &Host,
     all: Vec<(SessionRow, SessionCommand)>,
     cursor: Option<Position>,
-) -> Result<(), StoreError> {
+) -> Result<bool, StoreError> {
     if all.is_empty() && cursor.is_none() {
-        return Ok(());
+        return Ok(false);
     }
+    let hears = all.first().is_some_and(|it| refusals::hears(host, it.1.message()));
     let now = host.clock.now();
     let batch = all.clone();
     let write = move |central: &mut CentralStore| {
-        for (row, command) in &batch {
-            one(central, row, command, now)?;
+        let is_refused = each(central, &batch, hears, now)?;
+        if let Some(cursor) = cursor {
+            central.set_cursor(cursor.channel, &cursor.account, &cursor.value)?;
         }
-        match cursor {
-            Some(cursor) => central.set_cursor(cursor.channel, &cursor.account, &cursor.value),
-            None => Ok(()),
-        }
+        Ok(is_refused)
     };
-    host.central.write("a message", write).await?;
+    let is_refused = host.central.write("a message", write).await?;
     if all.iter().any(|(_, command)| matches!(command, SessionCommand::Stop(_))) {
         // A slot of a task may have waited for what was stopped.
         host.peers.sweep.cast(SweepMessage::Tasks);
     }
     wake(host, all);
-    Ok(())
+    Ok(is_refused)
 }
 
 /// One hint for each session, with the chat of the last that it got.
@@ -86,33 +87,55 @@ pub(super) fn wake(host: &Host, all: Vec<(SessionRow, SessionCommand)>) {
     }
 }
 
-pub(super) fn one(
+/// One event for all its sessions, within the commit of the caller. Whether one of them has no room for it
+/// any more; a sender who `hears` of that from the host is told in the same commit.
+pub(super) fn each(
+    central: &mut CentralStore,
+    targets: &[(SessionRow, SessionCommand)],
+    hears: bool,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let mut is_refused = false;
+    for (row, command) in targets {
+        is_refused |= one(central, row, command, hears, now)?;
+    }
+    Ok(is_refused)
+}
+
+fn one(
     central: &mut CentralStore,
     row: &SessionRow,
     command: &SessionCommand,
-    now: domain::time::Timestamp,
-) -> Result<(), StoreError> {
+    hears: bool,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
     let rows = central.rows(row.id);
     match command {
-        SessionCommand::Message(message) => {
-            rows.insert(std::slice::from_ref(message), now).map(drop)
+        SessionCommand::Message(admitted) => {
+            let inserted = rows.insert(std::slice::from_ref(admitted), now)?;
+            let is_refused = 0 < inserted.refused;
+            if is_refused && hears {
+                central.add_refusal(&admitted.message, &notice::queue_full(), now)?;
+            }
+            return Ok(is_refused);
         }
         SessionCommand::Task(task) => {
             rows.insert_task(task, now)?;
-            central.fire_handed_over(task.run.key, row.id).map(drop)
+            central.fire_handed_over(task.run.key, row.id)?;
         }
-        SessionCommand::Reply(message, text) => rows.answer_command(message, text, now),
+        SessionCommand::Reply(message, text) => rows.answer_command(message, text, now)?,
         SessionCommand::Status(message) => {
             let counts = rows.counts()?;
             let container = if counts.has_container { "running" } else { "absent" };
             let working = usize::from(counts.has_container && 0 < counts.waiting);
             let messages = (working, counts.waiting - working);
             let text = notice::status(row.agent.as_str(), container, messages, counts.unsent);
-            rows.answer_command(message, &text, now)
+            rows.answer_command(message, &text, now)?;
         }
         SessionCommand::Stop(message) => {
             rows.cancel_turn(message, notice::stopped, now)?;
-            central.record_processed(&message.from, &message.platform_id, now)
+            central.record_processed(&message.from, &message.platform_id, now)?;
         }
     }
+    Ok(false)
 }

@@ -54,7 +54,9 @@ pub(super) async fn hand_over(host: &Host, handover: Handover) -> Result<(), Sto
     let row = host.central.write("the session of a fire", settle).await?;
     let Some(row) = row else { return Ok(()) };
     let message = message(host, &handover, *chat);
-    storing::store(host, vec![(row, SessionCommand::Task(Box::new(message)))], None).await
+    let slot = SessionCommand::Task(Box::new(message));
+    // A slot of a task is never one too many.
+    storing::store(host, vec![(row, slot)], None).await.map(drop)
 }
 
 fn route(central: &CentralStore, agent: &AgentName, chat: ChatId) -> Result<Route, StoreError> {

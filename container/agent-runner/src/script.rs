@@ -254,4 +254,10 @@ mod tests {
     async fn a_script_that_takes_too_long_is_ended() {
         assert!(failed(ran("sleep 600").await).contains("longer than 30 s"));
     }
+
+    #[tokio::test]
+    async fn the_last_of_its_last_words_is_told() {
+        let why = failed(ran("echo first >&2; sleep 0.3; echo last >&2; exit 3").await);
+        assert_eq!(why, "the script ended with exit status: 3: last");
+    }
 }

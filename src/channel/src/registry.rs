@@ -34,7 +34,10 @@ impl Account {
     /// [`ChannelError::Unauthorized`] with what to do when no credential is stored.
     pub fn require_credential(&self, channel: &str) -> Result<&SecretString, ChannelError> {
         self.credential.as_ref().ok_or_else(|| {
-            let why = format!("none is stored; add it with `nanoclaw channels add {channel}`");
+            let name = &self.name;
+            let why = format!(
+                "none is stored; add it with `nanoclaw channels add {channel} --name {name}`"
+            );
             ChannelError::Unauthorized(why.into())
         })
     }
@@ -76,4 +79,26 @@ pub fn registrations() -> Vec<&'static Registration> {
     let mut all: Vec<_> = inventory::iter::<Registration>.into_iter().collect();
     all.sort_by_key(|it| it.name);
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error;
+
+    use super::*;
+
+    #[test]
+    fn a_credential_that_is_missing_is_asked_for_by_the_name_of_its_account() {
+        let account = Account {
+            name: "work".into(),
+            run_dir: PathBuf::new(),
+            credential: None,
+            urls: BTreeMap::new(),
+            pulse: Pulse::default(),
+            heard_until: None,
+        };
+        let err = account.require_credential("telegram").unwrap_err();
+        let why = err.source().unwrap().to_string();
+        assert!(why.contains("`nanoclaw channels add telegram --name work`"), "{why}");
+    }
 }

@@ -72,4 +72,9 @@ mod tests {
         assert_eq!(uids.len(), AGENT_UIDS as usize);
         assert_eq!(uids.range(AGENT_UID..AGENT_UID + AGENT_UIDS).count(), uids.len());
     }
+
+    #[test]
+    fn the_agent_whose_user_the_runner_has_gets_the_spare_one() {
+        assert_eq!(agent_uid(AGENT_UID + 7, 7), AGENT_UID + AGENT_UIDS);
+    }
 }

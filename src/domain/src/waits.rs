@@ -19,6 +19,8 @@ const BACKOFF_MINUTES: [u64; 6] = [1, 2, 5, 15, 30, 60];
 const DRIFT: Duration = Duration::from_secs(60);
 /// A resume time that moves by more than this is told again.
 const WORTH_TELLING: Duration = Duration::from_secs(60 * 60);
+/// The shortest time between two waits that a chat is told of. The agent may forge any number.
+const TELL_EVERY: Duration = Duration::from_secs(5 * 60);
 
 /// What a message waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -77,6 +79,28 @@ impl ProviderWait {
     }
 }
 
+/// The wait that a chat was told of last, as it lies on disk with its messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ToldWait {
+    pub class: WaitClass,
+    pub until: Timestamp,
+    /// When it was told. Rows of earlier versions do not say.
+    #[serde(default)]
+    pub at: Option<Timestamp>,
+}
+
+impl ToldWait {
+    #[must_use]
+    pub fn new(wait: &ProviderWait, now: Timestamp) -> Self {
+        Self { class: wait.class, until: wait.until, at: Some(now) }
+    }
+
+    /// Whether that was so short a time ago that its chat hears of no other one yet.
+    fn is_fresh(&self, now: Timestamp) -> bool {
+        self.at.is_some_and(|it| !(it + TELL_EVERY).is_due(now, TELL_EVERY))
+    }
+}
+
 /// The wait that follows from what a runner reported; `asked` is not to be trusted.
 #[must_use]
 pub fn next(
@@ -99,13 +123,13 @@ fn pause(count: u32) -> Duration {
     Duration::from_secs(minutes * 60)
 }
 
-/// Whether a chat that was told of an earlier wait, for this reason until then, is to be told of a
-/// new one.
+/// Whether a chat that was told of an earlier wait is to be told of a new one.
 #[must_use]
-pub fn is_worth_telling(told: Option<(WaitClass, Timestamp)>, wait: &ProviderWait) -> bool {
-    let Some((class, until)) = told else { return true };
-    let same = class == wait.class || (class.is_outage() && wait.class.is_outage());
-    !same || (wait.known && WORTH_TELLING < wait.until.since(until))
+pub fn is_worth_telling(told: Option<ToldWait>, wait: &ProviderWait, now: Timestamp) -> bool {
+    let Some(told) = told else { return true };
+    let same = told.class == wait.class || (told.class.is_outage() && wait.class.is_outage());
+    let is_new = !same || (wait.known && WORTH_TELLING < wait.until.since(told.until));
+    is_new && !told.is_fresh(now)
 }
 
 /// What a chat is told of a wait: what happened, when it goes on, how to end it. `deadline` is until
@@ -214,7 +238,7 @@ mod tests {
             count: 2,
             known,
         };
-        let told = |class| Some((class, NOW + mins(30)));
+        let told = |class| Some(ToldWait { class, until: NOW + mins(30), at: Some(NOW - mins(5)) });
         use WaitClass::{Billing, Limit, Network, Overloaded};
         for (told, wait, again) in [
             (None, wait(Limit, 30, true), true),
@@ -224,7 +248,25 @@ mod tests {
             (told(Network), wait(Overloaded, 30, false), false),
             (told(Network), wait(Billing, 30, false), true),
         ] {
-            assert_eq!(is_worth_telling(told, &wait), again, "{told:?} {wait:?}");
+            assert_eq!(is_worth_telling(told, &wait, NOW), again, "{told:?} {wait:?}");
+        }
+    }
+
+    #[test]
+    fn a_chat_that_was_just_told_hears_of_another_wait_later() {
+        let wait = next(None, WaitClass::Billing, None, NOW);
+        let second = Duration::from_secs(1);
+        for (at, again) in [
+            (Some(NOW), false),
+            (Some(NOW - mins(4)), false),
+            (Some(NOW - mins(5) + second), false),
+            (Some(NOW - mins(5)), true),
+            (Some(NOW + second), true),
+            (Some(NOW + mins(365 * 24 * 60)), true),
+            (None, true),
+        ] {
+            let told = ToldWait { class: WaitClass::Limit, until: NOW + mins(30), at };
+            assert_eq!(is_worth_telling(Some(told), &wait, NOW), again, "told at {at:?}");
         }
     }
 

@@ -36,6 +36,14 @@ pub(crate) struct View {
     others: HashSet<ChatId>,
 }
 
+/// The chat that a text means for the host's user: its number, its address, or its title.
+///
+/// # Errors
+/// When there is none, or there are several, with what to say; or the database fails.
+pub fn find_chat(text: &str, store: &CentralStore) -> Result<ChatRow> {
+    View::new(store, &Caller::Host)?.chat(text).cloned()
+}
+
 impl View {
     pub(crate) fn new(store: &CentralStore, caller: &Caller) -> Result<Self, StoreError> {
         let mut view = Self {

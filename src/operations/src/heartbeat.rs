@@ -3,6 +3,7 @@
 use clap::Args;
 use domain::AgentName;
 use domain::people::Handle;
+use domain::plain::shell_word;
 use domain::quiet::Hours;
 use domain::session_key::ChatId;
 use domain::task::{Missed, NOTHING, TaskId, TaskState, parse_span, span};
@@ -51,13 +52,18 @@ impl HeartbeatArgs {
     /// Whether it changes anything.
     #[must_use]
     pub fn is_change(&self) -> bool {
-        !self.when.is_empty()
+        let has_option = self.hours.is_some() || self.prompt.is_some() || self.chat.is_some();
+        !self.when.is_empty() || has_option
     }
 
     /// The rule that is asked for; `None` for `off`.
     fn rule(&self) -> Result<Option<Rule>> {
         let words: Vec<&str> = self.when.iter().flat_map(|it| it.split_whitespace()).collect();
         let period = match words[..] {
+            [] => {
+                let hint = "say when too, like `every 30m`";
+                return Err(refused("no interval is given", hint));
+            }
             ["off"] => return Ok(None),
             ["every", period] | [period] => parse_span(period),
             _ => None,
@@ -70,9 +76,12 @@ impl HeartbeatArgs {
     }
 
     fn prompt(&self) -> String {
-        let look = self.prompt.as_deref().map_or(LOOK, str::trim);
-        format!("{look}\n\nIf there is nothing to tell anybody, answer exactly {NOTHING}.")
+        told(self.prompt.as_deref().map_or(LOOK, str::trim))
     }
+}
+
+fn told(look: &str) -> String {
+    format!("{look}\n\nIf there is nothing to tell anybody, answer exactly {NOTHING}.")
 }
 
 /// What it will do, for the approver.
@@ -106,7 +115,9 @@ pub(crate) fn perform(args: &HeartbeatArgs, context: &mut Context<'_>) -> Result
     let Some(rule) = args.rule()? else { return off(&agent, there, context) };
     let active = there.as_ref().filter(|it| it.state == TaskState::Active);
     let undo = match active {
-        Some(row) => format!("agents heartbeat {agent} {}", written(row)),
+        Some(row) => {
+            format!("agents heartbeat {agent} {}", written(row, &replaced(row, args, view)))
+        }
         None => format!("agents heartbeat {agent} off"),
     };
     let id = match there.filter(|it| may_go_on(it, args, view)) {
@@ -222,7 +233,7 @@ fn off(agent: &AgentName, there: Option<TaskRow>, context: &mut Context<'_>) -> 
     let active = there.filter(|it| it.state == TaskState::Active);
     let Some(row) = active else { return Ok(show(agent, None, now)) };
     store.set_task_state(row.id, TaskState::Paused, "the heartbeat was turned off", now)?;
-    Ok(show(agent, None, now).undo(format!("agents heartbeat {agent} {}", written(&row))))
+    Ok(show(agent, None, now).undo(format!("agents heartbeat {agent} {}", written(&row, ""))))
 }
 
 fn show(agent: &AgentName, row: Option<&TaskRow>, now: Timestamp) -> Output {
@@ -245,11 +256,21 @@ fn show(agent: &AgentName, row: Option<&TaskRow>, now: Timestamp) -> Output {
     Output::new(text, json)
 }
 
+/// The options that ask for what a change takes away: what it looks at, and where it speaks.
+fn replaced(row: &TaskRow, args: &HeartbeatArgs, view: &View) -> String {
+    let goes_on = may_go_on(row, args, view);
+    let end = told("");
+    let look = row.task.prompt.strip_suffix(&end).unwrap_or(&row.task.prompt);
+    let prompt = (args.prompt.is_some() || !goes_on).then(|| format!("--prompt={look}"));
+    let chat = (!goes_on).then(|| format!("--chat={}", row.task.chat));
+    prompt.into_iter().chain(chat).map(|it| format!(" {}", shell_word(&it))).collect()
+}
+
 /// How it would be asked for again, as far as the rule tells.
-fn written(row: &TaskRow) -> String {
+fn written(row: &TaskRow, options: &str) -> String {
     match asked(&row.task.rule) {
-        Some((period, None)) => format!("every {}", span(period)),
-        Some((period, Some(hours))) => format!("every {} --hours {hours}", span(period)),
+        Some((period, None)) => format!("every {}{options}", span(period)),
+        Some((period, Some(hours))) => format!("every {} --hours {hours}{options}", span(period)),
         None => "off".to_owned(),
     }
 }

@@ -41,6 +41,7 @@ pub use crate::caller::{Asker, Caller, check, concerns};
 pub use crate::chats::ChatsOperation;
 pub use crate::destinations::DestinationsOperation;
 pub use crate::dropped::DroppedOperation;
+pub use crate::find::find_chat;
 pub use crate::heartbeat::HeartbeatArgs;
 pub use crate::line::{help, parse_line};
 pub use crate::machine::Machine;

@@ -9,7 +9,7 @@ use store::{CentralStore, Linked, PersonRow, Removed, Unlinked};
 use crate::caller::beyond;
 use crate::command::{Command, Context};
 use crate::find::{View, who};
-use crate::operation::USER;
+use crate::operation::{Family, Operation, USER};
 use crate::output::{OperationError, Output, Result, instant, joined, listed, not_found, refused};
 use crate::times;
 
@@ -204,8 +204,9 @@ fn rename(person: &PersonRow, name: &str, store: &CentralStore) -> Result {
     let (id, name) = (person.id, name.trim());
     store.rename_person(id, name)?;
     let json = json!({ "id": id.to_string(), "name": name });
-    Ok(Output::new(format!("{} is called {name} now", who(person)), json)
-        .undo(format!("users rename {id} '{}'", person.name)))
+    let operation = UsersOperation::Rename { user: id.to_string(), name: person.name.clone() };
+    let undo = Operation::Users(Family { json: false, operation }).to_string();
+    Ok(Output::new(format!("{} is called {name} now", who(person)), json).undo(undo))
 }
 
 fn link(person: &PersonRow, handle: &Handle, store: &mut CentralStore, view: &View) -> Result {

@@ -10,7 +10,6 @@ use std::thread;
 use std::time::Duration;
 
 use domain::plain::chain;
-use domain::stop::Scope;
 use domain::time::{Clock, SystemClock};
 use store::layout::Layout;
 use store::{CentralStore, SessionStore, StoreError};
@@ -55,7 +54,7 @@ async fn run(layout: Layout) -> Result<String, String> {
     minimal.install().map_err(|err| chain(&err))?;
     // Agents that somebody stopped answer nothing, in the copy no less.
     CentralStore::open(&minimal.layout.central())
-        .and_then(|it| it.resume(&Scope::All, "verify", minimal.clock.now()))
+        .and_then(|it| it.resume_all("verify", minimal.clock.now()))
         .map_err(|err| chain(&err))?;
     let (_host, root) = minimal.start().await;
     platform.post(CANARY, CANARY, "hello");

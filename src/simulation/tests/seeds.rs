@@ -13,7 +13,7 @@ use simulation::simulation::{Plan, multi_user, run, run_broken, sweep};
 /// tried is. `NANOCLAW_SEEDS=20000..90000` runs others.
 const SEEDS: u64 = 5_000;
 /// Seeds that once broke a law, each for a cause of its own.
-const MENDED: [u64; 10] = [
+const MENDED: [u64; 11] = [
     // A claim took effect, its runner heard of an error and never worked on the message.
     10_438_578_455_432,
     // A hostile runner ended a message with what it had said about an earlier one.
@@ -30,6 +30,8 @@ const MENDED: [u64; 10] = [
     4_613_817_715_698,
     // An answer was with its platform when a `/stop` elsewhere came, which told of it; the law knew no such thing.
     12_938_309_397_419,
+    // A container that outlived its kill answered just before the next one was launched: both were heard.
+    1_291_390_885_030,
     // One answer told of two messages whose files could not be had; the law counted those of one.
     16_329_814_730_159,
     // A stop was told in another chat before an answer that waited there; the law knew no such thing.

@@ -18,7 +18,7 @@ mod people;
 mod pruning;
 mod questions;
 mod quiet;
-pub(crate) mod refusals;
+mod refusals;
 mod roles;
 mod said;
 mod secrets;

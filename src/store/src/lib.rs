@@ -38,9 +38,9 @@ pub use crate::outbox::by_hand::{Done, Ordered};
 pub use crate::outbox::{ClaimedPart, Draft, NewPart, PartKind, Target};
 pub use crate::runner::{Answer, NewMessage, RunnerStore, TurnEnd};
 pub use crate::session::{
-    Asked, Counts, Fetched, ImportReport, NOTICE_KEY, PendingFile, Reader, Request, SessionContext,
-    SessionDb, SessionRows, SessionStore, Snapshot, StopOrder, StopState, TaskEnd, TaskMessage,
-    outbound_problems,
+    Asked, Counts, Fetched, ImportReport, Inserted, NOTICE_KEY, PendingFile, Reader, Request,
+    SessionContext, SessionDb, SessionRows, SessionStore, Snapshot, StopOrder, StopState, TaskEnd,
+    TaskMessage, outbound_problems,
 };
 
 #[cfg(test)]

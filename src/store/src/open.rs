@@ -232,4 +232,12 @@ mod tests {
         let conn = connect(&dir.path().join("inbound.db"), Journal::Disposable).unwrap();
         assert_eq!(promises(&conn), ("truncate".into(), 0, true));
     }
+
+    #[test]
+    fn the_mark_of_a_text_stays_what_it_is() {
+        let conn = Connection::open_in_memory().unwrap();
+        assert!(is_ours(&conn, "CREATE TABLE t (a);").unwrap());
+        let mark: i64 = conn.pragma_query_value(None, "application_id", |row| row.get(0)).unwrap();
+        assert_eq!(mark, 1_277_420_410, "or the files of earlier builds are refused");
+    }
 }

@@ -115,7 +115,9 @@ impl OutboundReader {
     /// A file that does not exist yet has no news.
     pub(crate) fn news(&mut self, known: &ImportCursor) -> Result<Unimported, Mailbox> {
         self.read(|conn| {
-            let (messages, is_all) = messages(conn, known.message)?;
+            let (mut messages, is_all) = messages(conn, known.message)?;
+            let unheard = stopped_answers(conn, known)?;
+            messages.retain(|(message, _)| !unheard.contains(&message.seq));
             let mut news = Unimported { messages, ..Unimported::default() };
             if let Some(from) = known.waiting_from {
                 let claims = claims(conn, from, known)?;
@@ -236,6 +238,16 @@ fn claims(
         }
     }
     Ok(claims)
+}
+
+/// What an incarnation that was stopped answered, until it ended: its claims count for nothing, so the next
+/// one answers.
+fn stopped_answers(conn: &Connection, known: &ImportCursor) -> Result<Vec<OutSeq>, Mailbox> {
+    let sql = format!(
+        "SELECT reply FROM claims WHERE incarnation <= ?1 AND reply > ?2 LIMIT {CLAIMS_MAX}"
+    );
+    let of = [known.stopped_incarnation.0, known.message.0];
+    rows::readable(conn, &sql, of).map_err(broken)
 }
 
 fn waits(conn: &Connection, after: i64) -> Result<Vec<Waits>, Mailbox> {

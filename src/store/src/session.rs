@@ -43,7 +43,7 @@ pub use self::dead_letters::NOTICE_KEY;
 pub(crate) use self::dead_letters::order_part;
 pub use self::handle::{Reader, SessionDb, SessionStore, outbound_problems};
 pub use self::import::ImportReport;
-pub use self::messages::Counts;
+pub use self::messages::{Counts, Inserted};
 pub(crate) use self::parts::{claim_part, conclude_part};
 pub use self::requests::{Asked, Request};
 pub use self::session_context::SessionContext;

@@ -15,6 +15,8 @@ use crate::host::Host;
 /// When a new container is first looked at: not while it starts.
 const FIRST: Duration = Duration::from_secs(5);
 const EVERY: Duration = Duration::from_secs(60);
+/// Even where a look takes long, which an agent can see to.
+const EVERY_MAX: Duration = Duration::from_secs(180);
 /// At most a twentieth of the time is spent on looking, however much there is.
 const SHARE: u32 = 20;
 
@@ -27,7 +29,7 @@ pub(super) async fn until_overfull(host: &Host, row: &SessionRow) -> u32 {
         if let Some(gib) = overfull(host, row).await {
             return gib;
         }
-        wait = EVERY.max(began.elapsed() * SHARE);
+        wait = (began.elapsed() * SHARE).clamp(EVERY, EVERY_MAX);
     }
 }
 

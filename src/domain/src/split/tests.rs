@@ -120,6 +120,13 @@ fn only_a_line_that_can_open_code_opens_some() {
 }
 
 #[test]
+fn a_block_that_ends_at_the_cut_is_not_opened_again() {
+    let code = format!("```\n{}\n```", "x".repeat(21));
+    let text = format!("{code}\nthe rest of the answer");
+    assert_eq!(chars(&text, 30), [code.as_str(), "the rest of the answer"]);
+}
+
+#[test]
 fn the_line_of_a_fence_is_not_torn() {
     assert_eq!(chars("ab\n````````````\ncd", 12), ["ab", "````````````", "cd"]);
 }

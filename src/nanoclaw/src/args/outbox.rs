@@ -10,7 +10,7 @@ pub(crate) enum OutboxCommand {
 Examples:
   nanoclaw outbox list                   what is on its way, and what could not be delivered
   nanoclaw outbox list --dead            only what was given up
-  nanoclaw outbox list --chat Family     only of one chat, by its title or id
+  nanoclaw outbox list --chat Family     only of one chat, by its number, title or id
   nanoclaw outbox list --all --json      everything that is kept, for scripts
 
 States: ready (waits for its turn), claimed (is being sent), unsent (did not get through and is tried
@@ -22,7 +22,7 @@ again), uncertain (no answer came, so it may be there; is tried again, marked), 
         /// Only what was given up
         #[arg(long)]
         dead: bool,
-        /// Only of this chat: its title, its id, or CHANNEL:ID
+        /// Only of this chat: its number, its title, its id, or CHANNEL:ID
         #[arg(long, value_name = "CHAT")]
         chat: Option<String>,
         /// As JSON

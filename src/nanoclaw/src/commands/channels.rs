@@ -15,7 +15,7 @@ use vault::platform::Holder;
 use super::vault::read_secret;
 use crate::args::ChannelsCommand;
 use crate::error::{Hint, fail};
-use crate::{admin, home, rows, term};
+use crate::{admin, home, lock, rows, term};
 
 /// Channels that are part of this project, linked in or not.
 const OURS: [&str; 3] = ["discord", "telegram", "webhook"];
@@ -40,8 +40,22 @@ fn holder(row: &AccountRow) -> Holder<'_> {
     Holder { channel: &row.channel, account: &row.name, urls: &row.urls }
 }
 
-async fn add(row: AccountRow, as_json: bool, layout: &Layout) -> anyhow::Result<()> {
+/// The addresses of an account that is there already. Another token leaves them as they are.
+fn known_urls(
+    channel: &str,
+    name: &str,
+    layout: &Layout,
+) -> anyhow::Result<BTreeMap<String, String>> {
+    let accounts = home::central(layout)?.accounts()?;
+    let there = accounts.into_iter().find(|it| it.channel == channel && it.name == name);
+    Ok(there.map(|it| it.urls).unwrap_or_default())
+}
+
+async fn add(mut row: AccountRow, as_json: bool, layout: &Layout) -> anyhow::Result<()> {
     let registration = channel::registration(&row.channel).ok_or_else(|| unknown(&row.channel))?;
+    if row.urls.is_empty() {
+        row.urls = known_urls(&row.channel, &row.name, layout)?;
+    }
     let (channel, name) = (&row.channel, &row.name);
     let Some(what) = registration.caps.credential else {
         return Err(fail(
@@ -68,10 +82,12 @@ async fn add(row: AccountRow, as_json: bool, layout: &Layout) -> anyhow::Result<
     }
     let verb = if is_new { "added" } else { "renewed" };
     term::out(&format!("{verb} {channel}/{name}; its token is sealed in the vault"));
-    let next = if home::central(layout)?.has_owner()? {
-        "`nanoclaw status` shows whether it is connected"
-    } else {
-        "start the host with `nanoclaw start`, then make yourself the owner with `nanoclaw pair`"
+    let next = match (home::central(layout)?.has_owner()?, lock::holder(layout)) {
+        (true, _) => "`nanoclaw status` shows whether it is connected",
+        (false, Some(_)) => "make yourself the owner with `nanoclaw pair`",
+        (false, None) => {
+            "start the host with `nanoclaw start`, then make yourself the owner with `nanoclaw pair`"
+        }
     };
     term::note(&format!("hint: {next}"));
     Ok(())

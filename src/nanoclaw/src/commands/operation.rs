@@ -97,7 +97,7 @@ fn agree(operation: &Operation, central: &CentralStore) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn hinted<T>(done: Result<T, OperationError>) -> anyhow::Result<T> {
+pub(super) fn hinted<T>(done: Result<T, OperationError>) -> anyhow::Result<T> {
     done.or_else(|err| match err.hint().map(str::to_owned) {
         Some(hint) => Err(err).hint(hint),
         None => Err(err.into()),

@@ -6,13 +6,16 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use domain::delivery::by_hand::{HostKey, Order, Standing};
+use domain::message::Address;
 use domain::time::{Clock, SystemClock, Timestamp};
 use domain::trace::Sent;
+use operations::OperationError;
 use serde_json::{Value, json};
 use store::CentralStore;
 use store::layout::Layout;
 use store::reading::{PartFilter, PartRow};
 
+use super::operation::hinted;
 use crate::args::OutboxCommand;
 use crate::error::fail;
 use crate::{home, install, term};
@@ -60,9 +63,10 @@ fn list(
     as_json: bool,
     layout: &Layout,
 ) -> anyhow::Result<()> {
-    let mut parts = central(layout)?.parts(filter)?;
+    let central = central(layout)?;
+    let mut parts = central.parts(filter)?;
     if let Some(chat) = chat {
-        parts.retain(|it| is_of(it, chat));
+        only_of(chat, &mut parts, &central)?;
     }
     if as_json {
         return term::json(&parts.iter().map(|it| json_of(it, snippet(it))).collect::<Vec<_>>());
@@ -79,11 +83,34 @@ fn list(
     Ok(())
 }
 
-fn is_of(part: &PartRow, chat: &str) -> bool {
-    let chat = chat.trim().to_lowercase();
-    let to = &part.to;
-    let names = [part.title.clone(), to.chat.clone(), format!("{}:{}", to.channel, to.chat)];
-    names.iter().any(|it| !it.is_empty() && it.to_lowercase() == chat)
+/// Leaves the parts of one chat, which may be named by its platform's bare id too.
+fn only_of(chat: &str, parts: &mut Vec<PartRow>, central: &CentralStore) -> anyhow::Result<()> {
+    match operations::find_chat(chat, central) {
+        Ok(found) => {
+            let at = found.address;
+            let place = |it: &Address| (it.channel.clone(), it.account.clone(), it.chat.clone());
+            parts.retain(|it| place(&it.to) == place(&at));
+            Ok(())
+        }
+        Err(err) => {
+            let is_unknown = matches!(err, OperationError::NotFound { .. });
+            // The host may have written to people in chats that it never heard of.
+            let has_id = central.chats()?.iter().any(|it| is_at(&it.address, chat))
+                || central.parts(PartFilter::All)?.iter().any(|it| is_at(&it.to, chat));
+            if !is_unknown || !has_id {
+                return hinted(Err(err));
+            }
+            parts.retain(|it| is_at(&it.to, chat));
+            Ok(())
+        }
+    }
+}
+
+/// Whether a text is the platform's id of a chat.
+fn is_at(address: &Address, text: &str) -> bool {
+    let Address { channel, chat, .. } = address;
+    let text = text.trim();
+    text == chat || text == format!("{channel}:{chat}")
 }
 
 fn row(part: &PartRow, now: Timestamp) -> [String; 9] {

@@ -27,6 +27,17 @@ const DRAWS_MAX: u32 = 20;
 pub(super) async fn perform(args: PairArgs, layout: &Layout) -> anyhow::Result<ExitCode> {
     let mut central = home::central(layout)?;
     install::ensure_defaults(&central)?;
+    let accounts = central.accounts()?;
+    if let Some(channel) = &args.channel
+        && !accounts.iter().any(|it| it.channel == *channel)
+    {
+        return Err(fail(
+            format!("there is no account of `{channel}`"),
+            format!(
+                "add one with `nanoclaw channels add {channel}`; `nanoclaw channels list` shows all"
+            ),
+        ));
+    }
     let role = role(args.role, &central)?;
     let agent = agent(args.agent.as_ref(), role, &central)?;
     if let Some(what) = shares(role, agent.as_ref(), &central)? {
@@ -42,6 +53,12 @@ pub(super) async fn perform(args: PairArgs, layout: &Layout) -> anyhow::Result<E
         return Ok(ExitCode::SUCCESS);
     }
     instruct(&pairing, role, &args, layout);
+    if accounts.is_empty() {
+        term::note(
+            "note: no messenger is connected yet: add one with `./nanoclaw.sh add telegram`, then \
+             `nanoclaw channels add telegram`",
+        );
+    }
     if args.no_wait {
         return Ok(ExitCode::SUCCESS);
     }

@@ -27,6 +27,12 @@ fn program() -> anyhow::Result<Command> {
 
 /// Goes on as the program that runs the scripts, with its exit code.
 pub(super) fn perform(args: &SelftestArgs) -> anyhow::Result<Infallible> {
+    if args.seed.checked_add(args.runs).is_none() {
+        return Err(fail(
+            format!("{} runs from the seed {} on go past the last seed", args.runs, args.seed),
+            format!("take a seed of at most {}", u64::MAX - args.runs),
+        ));
+    }
     let mut command = program()?;
     command.arg("runs").args([args.runs, args.seed].map(|it| it.to_string()));
     if let Some(threads) = args.threads {

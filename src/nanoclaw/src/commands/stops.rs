@@ -134,15 +134,11 @@ async fn kill_all(
 }
 
 fn resume_here(scope: &Scope, central: &CentralStore) -> anyhow::Result<Resumed> {
-    let mut scopes = vec![scope.clone()];
-    if *scope == Scope::All {
-        scopes.extend(central.stops()?.agents.into_keys().map(Scope::Agent));
-    }
-    let mut resumed = Resumed::default();
-    for scope in scopes {
-        resumed.any |= central.resume(&scope, BY, SystemClock.now())?;
-    }
-    Ok(resumed)
+    let any = match scope {
+        Scope::All => central.resume_all(BY, SystemClock.now())?,
+        Scope::Agent(_) => central.resume(scope, BY, SystemClock.now())?,
+    };
+    Ok(Resumed { any, ..Resumed::default() })
 }
 
 fn text(scope: &Scope, report: &Stopped, has_host: bool) -> String {

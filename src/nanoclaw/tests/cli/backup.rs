@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use domain::AgentName;
 use domain::agent::AgentGroup;
 use domain::message::{Address, Admitted, Author, InboundKind, Incoming};
+use domain::stop::Scope;
 use domain::time::Timestamp;
 use store::SessionStore;
 use store::layout::Layout;
@@ -147,6 +148,16 @@ fn a_backup_comes_back_with_everything_and_can_be_undone() {
     fs::remove_dir_all(home.path()).unwrap();
     fs::rename(aside, home.path()).unwrap();
     assert!(home.run(&["vault", "list"]).fine().contains("anthropic"));
+}
+
+#[test]
+fn a_backup_with_an_agent_that_was_stopped_by_name_is_good() {
+    let (home, file) = home();
+    let andy = Scope::Agent(AgentName::parse("andy").unwrap());
+    home.store().stop(&andy, "Ann", "", NOW).unwrap();
+    create(&home, &file);
+    let said = check(&home, &file, PHRASE).fine();
+    assert!(said.contains("is good"), "{said}");
 }
 
 #[test]

@@ -65,6 +65,14 @@ fn the_home_of_another_user_is_left_alone() {
 }
 
 #[test]
+fn a_seed_after_which_the_runs_do_not_fit_is_refused() {
+    let last = u64::MAX.to_string();
+    let said = Home::new().run(&["selftest", "--runs", "1", "--seed", &last]);
+    assert!(said.err.contains("at most 18446744073709551614"), "{}", said.err);
+    said.refused(1, "past the last seed");
+}
+
+#[test]
 fn stopping_nothing_is_fine() {
     assert_eq!(Home::new().run(&["stop"]).fine(), "no host runs\n");
 }

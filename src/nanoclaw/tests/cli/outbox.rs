@@ -82,10 +82,22 @@ fn a_dead_part_is_listed_sent_again_and_dropped() {
         assert!(list.contains(part), "{part} is missing in\n{list}");
     }
     assert!(!list.contains("room for"), "{list}");
-    let list = home.run(&["outbox", "list", "--chat", "family", "--json"]).json();
-    assert_eq!((&list[0]["key"], &list[0]["cause"]), (&"s1.o1.0".into(), &"s1.2".into()));
-    let none = home.run(&["outbox", "list", "--chat", "other", "--json"]).json();
-    assert_eq!(none, serde_json::json!([]));
+    let info = ChatInfo { title: "Other".into(), is_group: true };
+    let at =
+        Address { channel: "cli".into(), account: "local".into(), chat: "d".into(), thread: None };
+    let family = Address { chat: "c".into(), ..at.clone() };
+    home.store().ensure_chat(&at, &info, None, NOW).unwrap();
+    let chats = home.store().chats().unwrap();
+    let number = chats.iter().find(|it| it.address == family).unwrap().id.to_string();
+    for chat in ["family", "cli:c", "c", number.as_str()] {
+        let list = home.run(&["outbox", "list", "--chat", chat, "--json"]).json();
+        assert_eq!((&list[0]["key"], &list[0]["cause"]), (&"s1.o1.0".into(), &"s1.2".into()));
+    }
+    for chat in ["other", "d"] {
+        let none = home.run(&["outbox", "list", "--chat", chat, "--json"]).json();
+        assert_eq!(none, serde_json::json!([]));
+    }
+    home.run(&["outbox", "list", "--chat", "nobody"]).refused(1, "there is no chat `nobody`");
     assert!(home.run(&["outbox", "show", "s1.o1.0"]).fine().contains("room for"));
     let text = home.run(&["outbox", "retry", "--all-dead"]).fine();
     assert!(text.contains("s1.o1.0 is sent again"), "{text}");

@@ -1,12 +1,13 @@
 //! Codes that let people in.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read};
 use std::process::Stdio;
 
 use domain::approval::{chat_options, consent_options};
 use domain::message::{Address, Author, ChatInfo, Incoming};
 use domain::time::{Clock, SystemClock};
-use store::{CentralStore, PairingRow, Question, QuestionKind};
+use store::{AccountRow, CentralStore, PairingRow, Question, QuestionKind};
 
 use crate::Home;
 
@@ -27,6 +28,14 @@ fn send(store: &mut CentralStore, id: &str) {
 #[test]
 fn the_first_code_makes_an_owner_and_the_wait_ends_with_its_use() {
     let home = Home::new();
+    home.run(&["pair", "--channel", "telegram"]).refused(1, "there is no account of `telegram`");
+    assert!(open(&home.store()).is_empty());
+    let (channel, name) = ("telegram".to_owned(), "main".to_owned());
+    let (urls, created_at) = (BTreeMap::new(), SystemClock.now());
+    home.store().put_account(&AccountRow { channel, name, urls, created_at }).unwrap();
+    let said = home.run(&["pair", "--no-wait", "--no-wire"]);
+    assert!(!said.err.contains("no messenger"), "{}", said.err);
+    home.store().close_pairings(None, SystemClock.now()).unwrap();
     let mut command = home.command(&["pair", "--channel", "telegram"]);
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
@@ -57,6 +66,7 @@ fn later_codes_make_members_unless_more_is_said() {
         "{}",
         said.err
     );
+    assert!(said.err.contains("no messenger is connected yet"), "{}", said.err);
     assert!(said.fine().contains("becomes member of andy"));
     let shown = home.run(&["pair", "--role", "admin", "--no-wire", "--no-wait", "--json"]).json();
     assert_eq!((&shown["role"], shown["code"].as_str().unwrap().len()), (&"admin".into(), 6));

@@ -22,8 +22,10 @@ fn a_heartbeat_is_one_task_that_is_changed_paused_and_resumed() {
     assert!(world.store.heartbeats().unwrap().contains(&id));
 
     let changed = world.fine("agents heartbeat andy every 2h --prompt 'See to the tea.'");
-    let undo = "undo with `nanoclaw agents heartbeat andy every 30m --hours 08:00-22:00`";
-    assert_eq!(changed.hint.as_deref(), Some(undo));
+    let undo =
+        "undo with `nanoclaw agents heartbeat andy every 30m --hours 08:00-22:00 '--prompt=Look";
+    let hint = changed.hint.unwrap();
+    assert!(hint.starts_with(undo) && !hint.contains("NOTHING"), "{hint}");
     assert!(changed.json["prompt"].as_str().unwrap().starts_with("See to the tea."));
     let off = world.fine("agents heartbeat andy off");
     assert_eq!(off.hint.as_deref(), Some("undo with `nanoclaw agents heartbeat andy every 2h`"));
@@ -40,11 +42,38 @@ fn a_heartbeat_is_one_task_that_is_changed_paused_and_resumed() {
 }
 
 #[test]
+fn a_hint_brings_back_what_was_looked_at_and_where() {
+    let mut world = World::new();
+    world.fine("agents heartbeat andy every 30m --prompt \"It's time.\"");
+    let set = world.fine("agents heartbeat andy").json;
+    for line in [
+        "agents heartbeat andy every 2h --prompt 'See to the tea.'",
+        "agents heartbeat andy every 2h --hours 8:00-22:00",
+        "agents heartbeat andy every 2h --chat 1",
+    ] {
+        let hint = world.fine(line).hint.unwrap();
+        world.fine(hint.split('`').nth(1).unwrap());
+        let now = world.fine("agents heartbeat andy").json;
+        assert_eq!(
+            (&now["rule"], &now["prompt"]),
+            (&set["rule"], &set["prompt"]),
+            "{line}: {hint}"
+        );
+        let id = world.store.heartbeat_of(&agent("andy")).unwrap().unwrap();
+        let row = world.store.task(id).unwrap().unwrap();
+        assert_eq!(row.task.chat, domain::session_key::ChatId(2), "{line}: {hint}");
+    }
+}
+
+#[test]
 fn what_is_no_heartbeat_is_refused_with_what_would_be() {
     let mut world = World::new();
     for (line, why) in [
         ("agents heartbeat andy every 7m", "evenly"),
         ("agents heartbeat andy often", "every 30m"),
+        ("agents heartbeat andy --prompt 'See to the tea.'", "say when too, like `every 30m`"),
+        ("agents heartbeat andy --hours 8:00-22:00", "say when too"),
+        ("agents heartbeat andy --chat 2", "say when too"),
         ("agents heartbeat andy every 30m --hours 8:30-22:00", "whole hours"),
         ("agents heartbeat andy every 30m --chat 4", "is not in"),
         ("agents heartbeat ben every 30m", "no private chat"),

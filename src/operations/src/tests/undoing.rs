@@ -1,5 +1,7 @@
 //! What an operation says about undoing it undoes it, and what an operation is written as reads back.
 
+use domain::people::PersonId;
+
 use super::*;
 use crate::{operation::Operation, prepare};
 
@@ -52,6 +54,23 @@ fn what_a_hint_says_undoes_it() {
         world.fine("roles grant bob admin --agent andy");
         let hint = world.fine(line).hint.unwrap();
         assert!(hint.contains(undo), "{line}: {hint}");
+    }
+}
+
+#[test]
+fn a_name_that_a_platform_chose_is_one_word_of_the_hint() {
+    let mut world = World::new();
+    for (name, word) in [
+        ("O'Brien", r"p2 'O'\''Brien'"),
+        ("'; touch x; echo '", r"p2 ''\''; touch x; echo '\'''"),
+        ("--json", "-- p2 --json"),
+        ("", "p2 ''"),
+    ] {
+        world.store.rename_person(PersonId(2), name).unwrap();
+        let hint = world.fine("users rename p2 Bob").hint.unwrap();
+        assert_eq!(hint, format!("undo with `nanoclaw users rename {word}`"));
+        world.fine(hint.split('`').nth(1).unwrap());
+        assert_eq!(world.fine("users show p2").json["name"], name);
     }
 }
 

@@ -33,25 +33,30 @@ impl CentralStore {
 }
 
 /// As [`CentralStore::add_refusal`], within the commit of the caller.
-pub(crate) fn add(
+pub(super) fn add(
     tx: &Connection,
     message: &Incoming,
     why: &str,
     now: Timestamp,
 ) -> rusqlite::Result<bool> {
     let from = &message.from;
-    let of_sender =
-        format!("refused.{}.{}.{}.{}.", from.channel, from.account, from.chat, message.sender.id);
+    let pieces = [&from.channel, &from.account, &from.chat, &message.sender.id].map(|it| piece(it));
+    let of_sender = format!("refused.{}.", pieces.join("."));
     let sql = "SELECT 1 FROM part WHERE session = 0 AND ?1 <= key AND key < ?2 AND ?3 < created_at
                    AND created_at <= ?4";
     let last = format!("{of_sender}\u{10ffff}");
     if is_there(tx, sql, params![of_sender, last, (now - REFUSAL_EVERY).0, now.0])? {
         return Ok(false);
     }
-    let key = format!("{of_sender}{}", message.platform_id);
+    let key = format!("{of_sender}{}", piece(&message.platform_id));
     let part = NewPart::new(key, from.clone(), PartKind::Notice, Draft::Text(why.to_owned()));
     let part = part.replying_to(message.platform_id.clone());
     outbox::add(Scope::host(tx), &part, None, now)
+}
+
+/// A piece of a key: with no dot in it, so that the key of one sender never begins another one's.
+fn piece(text: &str) -> String {
+    text.replace('%', "%25").replace('.', "%2E")
 }
 
 #[cfg(test)]
@@ -85,8 +90,12 @@ mod tests {
         assert!(told("m4", "99", "a", 59), "another sender");
         assert!(told("m5", "9", "a", 60));
         assert!(!told("m1", "9", "a", 300), "delivered again");
+        assert!(told("m6", "8.5", "a.1", 300) && !told("m7", "8.5", "a.1", 301));
+        for (sender, chat) in [("8", "a.1"), ("8", "a"), ("1.8", "a"), ("8%2E5", "a.1")] {
+            assert!(told("m8", sender, chat, 301), "{sender} in {chat} is another one");
+        }
         let of = message("m1", "9", "a").from;
         let heads = central.lane_heads(&of.channel, &of.account, None).unwrap();
-        assert_eq!(heads.len(), 2, "one is next in each chat");
+        assert_eq!(heads.len(), 3, "one is next in each chat");
     }
 }

@@ -66,6 +66,15 @@ impl CentralStore {
         })
     }
 
+    /// Ends the stop of all and that of every single agent. `false` when there was none.
+    pub fn resume_all(&self, by: &str, now: Timestamp) -> Result<bool, StoreError> {
+        let mut any = self.resume(&Scope::All, by, now)?;
+        for agent in self.stops()?.agents.into_keys() {
+            any |= self.resume(&Scope::Agent(agent), by, now)?;
+        }
+        Ok(any)
+    }
+
     /// Whether the order in this message was carried out already.
     pub fn was_processed(&self, from: &Address, message: &str) -> Result<bool, StoreError> {
         let sql = "SELECT 1 FROM processed_command

@@ -24,6 +24,10 @@ use super::CentralStore;
 use crate::StoreError;
 use crate::row::{Columns, one, run};
 
+/// Tasks of one agent that are over and kept. What is made and cancelled without end would make every look
+/// at tasks dearer, also for others.
+const OVER_MAX: i64 = 200;
+
 /// What is to be done, when, and for whom.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Task {
@@ -297,6 +301,12 @@ fn insert_task(tx: &Connection, task: &Task, now: Timestamp) -> rusqlite::Result
     )?;
     let id = TaskId(tx.last_insert_rowid());
     settle(tx, id, task, now)?;
+    let sql = "DELETE FROM task WHERE id IN
+                   (SELECT id FROM task WHERE agent_group = ?1 AND state IN ('done', 'cancelled')
+                        AND NOT EXISTS (SELECT 1 FROM fire f WHERE f.task = task.id
+                            AND f.state IN ('fired', 'running'))
+                    ORDER BY changed_at DESC, id DESC LIMIT -1 OFFSET ?2)";
+    run(tx, sql, params![task.agent.as_str(), OVER_MAX])?;
     Ok(id)
 }
 

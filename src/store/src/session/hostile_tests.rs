@@ -6,13 +6,13 @@ mod crafted;
 use std::fs;
 use std::os::unix::fs::symlink;
 
-use domain::message::Outcome;
+use domain::message::{Form, Outcome};
 use nix::fcntl::{FcntlArg, fcntl};
 use rustix::fs::{CWD, Mode, mkfifoat};
 
 use super::tests::{M1, NOW, Pair, answer, context, pair};
 use super::*;
-use crate::{TurnEnd, outbound_problems};
+use crate::{NewMessage, TurnEnd, outbound_problems};
 
 /// A session whose runner has claimed the message M1.
 fn at_work() -> Pair {
@@ -334,4 +334,36 @@ fn who_never_ends_to_speak_fills_no_disk() {
     let conn = crate::db::Store::connection(pair.host.central());
     let kept: (u32, u32) = conn.query_row(texts, [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
     assert_eq!(kept, (29, 20), "refused ones keep no words");
+}
+
+#[test]
+fn what_is_asked_without_end_fills_no_disk() {
+    let mut pair = pair();
+    pair.say("m1");
+    let mut runner = pair.runner();
+    runner.claim(&[M1], NOW).unwrap();
+    let long = "x".repeat(32_001);
+    let long = NewMessage { form: Form::Admin, ..NewMessage::text(M1, &long) };
+    let seq = runner.add(&long, NOW).unwrap();
+    let which = Form::Question { options: vec!["o".repeat(50)], timeout: Duration::ZERO };
+    for _ in 0..25 {
+        let which = NewMessage { form: which.clone(), ..NewMessage::text(M1, "which?") };
+        runner.add(&which, NOW).unwrap();
+    }
+    pair.host.import(&context(100), NOW).unwrap();
+    let (ok, why) = pair.host.posting().answer_of(seq).unwrap().unwrap();
+    assert!(!ok && why.contains("too long"), "{why}");
+    let kept = "SELECT count(*), sum(length(text) + length(options)) FROM request
+                WHERE state = 'answered'";
+    let kept = |pair: &Pair| -> (i64, i64) {
+        pair.host.rows().scope.query_row(kept, [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap()
+    };
+    assert_eq!(kept(&pair), (6, 12), "no words, and no options, of what is refused");
+    for _ in 0..40 {
+        for _ in 0..30 {
+            runner.add(&long, NOW).unwrap();
+        }
+        pair.host.import(&context(100), NOW).unwrap();
+    }
+    assert_eq!(kept(&pair).0, 1_000);
 }

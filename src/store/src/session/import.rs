@@ -87,9 +87,7 @@ impl SessionRows<'_> {
                     report.ended.push(ended);
                 }
             }
-            for wait in &news.waits {
-                waits::take(tx, wait, now)?;
-            }
+            waits::take_all(tx, &news.waits, now)?;
             Ok(report)
         })
     }

@@ -8,7 +8,6 @@ use rusqlite::params;
 
 use super::{Body, Scope, SessionRows, attachments, launches, parts, tasks};
 use crate::StoreError;
-use crate::central::refusals;
 use crate::outbox::{self, Draft, NewPart, PartKind};
 use crate::row::{is_there, list, one, only, row, run, to_json};
 
@@ -26,24 +25,24 @@ row!(Waiting {
 impl SessionRows<'_> {
     /// Stores messages in their order, all in one commit, and sets the session awake. One that is there
     /// already is left as it is, so that a redelivery is harmless; one for which there is no room any more
-    /// is refused. Returns how many were stored.
+    /// is refused, and nothing is said of it here.
     ///
     /// # Errors
     /// When the database fails; then none is stored. So for every method below.
-    pub fn insert(&self, messages: &[Admitted], now: Timestamp) -> Result<usize, StoreError> {
+    pub fn insert(&self, messages: &[Admitted], now: Timestamp) -> Result<Inserted, StoreError> {
         self.commit("a message", |tx| {
-            let mut stored = 0;
+            let mut inserted = Inserted::default();
             for message in messages {
                 if is_refused(tx, message)? {
-                    refusals::add(&tx, &message.message, &notice::queue_full(), now)?;
+                    inserted.refused += 1;
                 } else {
-                    stored += usize::from(insert(tx, message, now)?.is_some());
+                    inserted.stored += usize::from(insert(tx, message, now)?.is_some());
                 }
             }
-            if 0 < stored {
+            if 0 < inserted.stored {
                 wake(tx)?;
             }
-            Ok(stored)
+            Ok(inserted)
         })
     }
 
@@ -155,6 +154,13 @@ impl SessionRows<'_> {
         let sql = "SELECT platform_id, outcome FROM message WHERE session = ?1 ORDER BY seq";
         self.list("list the outcomes", sql, [self.scope.session])
     }
+}
+
+/// How many of some messages were stored, and for how many there is no room any more. The rest was there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Inserted {
+    pub stored: usize,
+    pub refused: usize,
 }
 
 /// How many messages wait, how many parts are not sent, and whether a container runs.

@@ -10,7 +10,7 @@ use domain::{Incarnation, MessageSeq, SessionId};
 
 use super::*;
 use crate::layout::{Layout, SessionLayout};
-use crate::{Fetched, SessionStore};
+use crate::{Fetched, Inserted, SessionStore};
 
 const NOW: Timestamp = Timestamp(1_700_000_000_000);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -157,7 +157,7 @@ fn a_redelivery_within_the_year_is_still_known() {
     files.ended("c", "m2");
     files.prune(DAY * 364);
     let again = Admitted { message: message("c", "m1"), kind: InboundKind::Chat, rule: None };
-    assert_eq!(files.host.posting().insert(&[again], NOW).unwrap(), 0);
+    assert_eq!(files.host.posting().insert(&[again], NOW).unwrap(), Inserted::default());
 }
 
 #[test]

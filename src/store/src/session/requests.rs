@@ -48,6 +48,10 @@ pub enum Asked {
 /// Requests of one session that may be open at a time, so that one import keeps no more; an agent that
 /// asks for more is told so. Cards of all its sessions: `CHANGES_OPEN_MAX` in `central/questions.rs`.
 const OPEN_MAX: i64 = 20;
+/// Bytes of what is asked. The longest command is shorter, and so is a question that can be shown.
+const TEXT_BYTES_MAX: usize = 32_000;
+/// Answered ones of a session that are kept; nobody counts on older ones.
+const ANSWERED_MAX: i64 = 1_000;
 /// Follows the answer to what was carried out before.
 const DONE_ONCE: &str =
     "\n(An earlier attempt at this message had that done; it was not done a second time.)";
@@ -66,7 +70,18 @@ pub(super) fn insert(
     };
     let sql =
         "SELECT count(*) FROM request WHERE session = ?1 AND state <> 'answered' AND seq <> ?2";
-    let is_refused = OPEN_MAX <= only::<i64>(&tx, sql, [tx.session, message.seq.0])?;
+    let refusal = if OPEN_MAX <= only::<i64>(&tx, sql, [tx.session, message.seq.0])? {
+        Some("too many of your questions are open; wait for their answers first")
+    } else if TEXT_BYTES_MAX < message.text.len() {
+        Some("that is too long; say less, or ask for it in several steps")
+    } else {
+        None
+    };
+    // The disk keeps no words that nobody is to read.
+    let (text, options) = match refusal {
+        Some(_) => ("", Vec::new()),
+        None => (message.text.as_str(), options),
+    };
     let options = to_json(&options)?;
     let timeout = i64::try_from(timeout.as_millis()).unwrap_or(i64::MAX);
     let sql = "INSERT INTO request (session, seq, cause, form, text, options, timeout_ms, asked_at,
@@ -77,8 +92,7 @@ pub(super) fn insert(
         message.seq.0,
         cause.0,
         form,
-        // The disk keeps no words that nobody is to read.
-        if is_refused { "" } else { &message.text },
+        text,
         options,
         timeout,
         now.0,
@@ -87,11 +101,13 @@ pub(super) fn insert(
         message.attempt.map(|it| it.number),
     ];
     run(&tx, sql, values)?;
-    if is_refused {
-        let why = "too many of your questions are open; wait for their answers first";
+    if let Some(why) = refusal {
         answer(tx, message.seq, false, why)?;
     }
-    Ok(())
+    let sql = "DELETE FROM request WHERE session = ?1 AND state = 'answered' AND seq <=
+                   (SELECT seq FROM request WHERE session = ?1 AND state = 'answered'
+                    ORDER BY seq DESC LIMIT 1 OFFSET ?2)";
+    run(&tx, sql, [tx.session, ANSWERED_MAX]).map(drop)
 }
 
 /// Answers a request and those that repeat it.

@@ -211,7 +211,10 @@ fn tell_waiting(tx: Scope<'_>, order: &StopOrder, now: Timestamp) -> rusqlite::R
     let text = notice::kept(&order.by, &order.agent);
     // A message that has to wait is not at its end.
     let tell = |it| parts::add_notice(tx, &why, it, PartKind::Interim, &text, now);
-    unnotified.into_iter().try_for_each(tell)
+    unnotified.into_iter().try_for_each(tell)?;
+    // Every chat that waits knows it now, also after the agent is resumed.
+    let sql = "UPDATE message SET told = 1 WHERE session = ?1 AND outcome IS NULL AND told = 0";
+    run(&tx, sql, [tx.session]).map(drop)
 }
 
 /// How far the last stop was carried out in a session.

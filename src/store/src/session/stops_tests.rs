@@ -125,6 +125,25 @@ fn what_waits_without_a_container_is_kept_and_each_chat_is_told_once() {
 }
 
 #[test]
+fn what_was_kept_by_a_stop_is_not_told_again_that_it_waits() {
+    let mut pair = pair();
+    for id in ["m1", "m2"] {
+        pair.say(id);
+        pair.apply_stop(1);
+    }
+    assert_eq!(drain(&mut pair).len(), 1, "the chat knows");
+    assert!(pair.host.snapshot().unwrap().waiting.iter().all(|it| it.told));
+    for message in [M1, MessageSeq(4)] {
+        pair.host.posting().tell(message, NOW).unwrap();
+    }
+    assert_eq!(drain(&mut pair), [""; 0]);
+    // What comes after the resume and has to wait is told.
+    pair.say("m3");
+    pair.host.posting().tell(MessageSeq(6), NOW).unwrap();
+    assert_eq!(drain(&mut pair).len(), 1);
+}
+
+#[test]
 fn what_a_container_may_have_begun_with_is_set_aside() {
     let mut pair = pair();
     pair.say("m1");
@@ -174,6 +193,10 @@ fn a_stop_holds_until_its_own_resume() {
     central.resume(&one, "Ann", NOW).unwrap();
     central.stop(&one, "Ann", "", NOW).unwrap();
     assert!(before < central.stops().unwrap().agents[&andy].id);
+    central.stop(&Scope::All, "Bob", "", NOW).unwrap();
+    assert!(central.resume_all("Ann", NOW).unwrap());
+    assert!(central.stops().unwrap().of(&andy).is_none(), "nobody is stopped any more");
+    assert!(!central.resume_all("Ann", NOW).unwrap());
 }
 
 #[test]

@@ -1,9 +1,11 @@
 //! Messages that wait: for the provider, until their deadline, and what their chats are told of it.
 
+use std::collections::BTreeMap;
+
 use domain::message::Address;
 use domain::session::DEADLINE;
 use domain::time::Timestamp;
-use domain::waits::{self, ProviderWait, WaitClass};
+use domain::waits::{self, ProviderWait, ToldWait};
 use domain::{MessageSeq, notice};
 use rusqlite::params;
 
@@ -11,7 +13,7 @@ use super::{Scope, SessionRows, parts, tasks};
 use crate::StoreError;
 use crate::outbound::Waits;
 use crate::outbox::PartKind;
-use crate::row::{Json, json_column, list, one, only, row, run, to_json};
+use crate::row::{json_column, list, one, only, row, run, to_json};
 
 /// A message without an outcome, as [`StoredWait`].
 const STORED: &str =
@@ -22,7 +24,7 @@ const STORED: &str =
 struct StoredWait {
     seq: MessageSeq,
     wait: Option<ProviderWait>,
-    told: Option<Json<(WaitClass, Timestamp)>>,
+    told: Option<ToldWait>,
     received_at: Timestamp,
     last_chance: Option<Timestamp>,
     from: Address,
@@ -30,7 +32,7 @@ struct StoredWait {
 
 row!(StoredWait { seq, wait, told, received_at, last_chance, from });
 
-json_column!(ProviderWait);
+json_column!(ProviderWait, ToldWait);
 
 impl StoredWait {
     /// Until when it is kept.
@@ -39,9 +41,16 @@ impl StoredWait {
     }
 }
 
+/// Takes over the waits of one import. Of those of one message the last one counts: an honest runner
+/// writes no other before the host knows of it.
+pub(super) fn take_all(tx: Scope<'_>, all: &[Waits], now: Timestamp) -> rusqlite::Result<()> {
+    let last: BTreeMap<MessageSeq, &Waits> = all.iter().map(|it| (it.message, it)).collect();
+    last.into_values().try_for_each(|it| take(tx, it, now))
+}
+
 /// Takes over what the runner said of a turn that has to wait. The runner is not trusted: only a
 /// message without an outcome can wait, and not for longer than a wait may last.
-pub(super) fn take(tx: Scope<'_>, wait: &Waits, now: Timestamp) -> rusqlite::Result<()> {
+fn take(tx: Scope<'_>, wait: &Waits, now: Timestamp) -> rusqlite::Result<()> {
     let sql = "UPDATE session SET imported_wait = ?2 WHERE id = ?1 AND imported_wait < ?2";
     run(&tx, sql, [tx.session, wait.id])?;
     let Some(message) = one::<StoredWait>(&tx, STORED, [tx.session, wait.message.0])? else {
@@ -50,10 +59,9 @@ pub(super) fn take(tx: Scope<'_>, wait: &Waits, now: Timestamp) -> rusqlite::Res
     let next = waits::next(message.wait.as_ref(), wait.class, wait.until, now);
     let sql = "UPDATE message SET wait = ?3 WHERE session = ?1 AND seq = ?2";
     run(&tx, sql, params![tx.session, message.seq.0, to_json(&next)?])?;
-    let told = message.told.as_ref().map(|it| it.0);
     // Nobody waits for a task; its answer says that it is late.
-    if !tasks::is_task(tx, message.seq)? && waits::is_worth_telling(told, &next) {
-        tell_chat(tx, &message.from, Some(&next))?;
+    if !tasks::is_task(tx, message.seq)? && waits::is_worth_telling(message.told, &next, now) {
+        tell_chat(tx, &message.from, Some(&next), now)?;
         let text = waits::notice(&next, message.deadline(), now);
         // In the place of the line that said that it is being worked on.
         let sql = "SELECT seq FROM message WHERE session = ?1 AND outcome IS NULL AND status = 1";
@@ -69,11 +77,16 @@ pub(super) fn take(tx: Scope<'_>, wait: &Waits, now: Timestamp) -> rusqlite::Res
 }
 
 /// Everybody who waits in a chat was told, of this wait if there is one.
-fn tell_chat(tx: Scope<'_>, chat: &Address, of: Option<&ProviderWait>) -> rusqlite::Result<()> {
+fn tell_chat(
+    tx: Scope<'_>,
+    chat: &Address,
+    of: Option<&ProviderWait>,
+    now: Timestamp,
+) -> rusqlite::Result<()> {
     let sql = "UPDATE message SET told = 1, told_wait = coalesce(?6, told_wait)
                WHERE session = ?1 AND outcome IS NULL AND channel = ?2 AND account = ?3
                    AND chat = ?4 AND thread IS ?5";
-    let of = of.map(|it| to_json(&(it.class, it.until))).transpose()?;
+    let of = of.map(|it| to_json(&ToldWait::new(it, now))).transpose()?;
     let told = params![tx.session, chat.channel, chat.account, chat.chat, chat.thread, of];
     run(&tx, sql, told).map(drop)
 }
@@ -94,7 +107,7 @@ impl SessionRows<'_> {
                        ORDER BY seq LIMIT 1";
             let first: Option<ProviderWait> = only(&tx, sql, [tx.session])?;
             let wait = first.filter(|it| !it.is_over(now));
-            tell_chat(tx, &unnotified.from, wait.as_ref())?;
+            tell_chat(tx, &unnotified.from, wait.as_ref(), now)?;
             let text = match &wait {
                 Some(wait) => waits::notice(wait, unnotified.deadline(), now),
                 None => notice::WAITS.to_owned(),

@@ -6,6 +6,7 @@ use domain::session::FailReason;
 use domain::trouble::Trouble;
 use domain::waits::WaitClass;
 use domain::{Incarnation, MessageSeq};
+use rusqlite::params;
 
 use super::tests::{M1, NOW, Pair, answer, context, pair};
 use super::*;
@@ -85,6 +86,42 @@ fn a_forged_wait_holds_up_only_what_waits_and_for_a_day_at_most() {
     assert!(!seen.news.is_news());
     assert_eq!(seen.waiting[0].wait.unwrap().until, NOW + 24 * HOUR);
     assert_eq!(seen.waiting[1].wait.unwrap().class, WaitClass::Network);
+}
+
+/// Adds rows of waits of the first message, each for another reason and until later than the last.
+fn forge_waits(pair: &Pair, ids: std::ops::Range<i64>) {
+    let forge = Connection::open(pair.outbound()).unwrap();
+    for id in ids {
+        let class = if id % 2 == 0 { "billing" } else { "limit" };
+        let until = NOW.0 + id * 7_200_000;
+        let sql = "INSERT INTO waits VALUES (?1, ?2, 1, ?3, ?4)";
+        forge.execute(sql, params![id, M1.0, class, until]).unwrap();
+    }
+}
+
+#[test]
+fn waits_without_end_are_told_once_in_five_minutes() {
+    let mut pair = pair();
+    let _runner = at_work(&mut pair);
+    forge_waits(&pair, 1..51);
+    pair.host.import(&context(1_000), NOW).unwrap();
+    let sent = send_all(&mut pair);
+    assert!(sent.len() == 1 && sent[0].content.text().contains("no credit"), "the last: {sent:?}");
+    for id in 51..101 {
+        forge_waits(&pair, id..id + 1);
+        pair.host.import(&context(1_000), NOW + Duration::from_secs(2)).unwrap();
+    }
+    assert_eq!(send_all(&mut pair), []);
+    assert!(!pair.host.snapshot().unwrap().news.is_news());
+    // What is true later is told, also where an earlier version wrote down what was told.
+    forge_waits(&pair, 101..102);
+    pair.host.import(&context(1_000), NOW + Duration::from_secs(300)).unwrap();
+    assert_eq!(send_all(&mut pair).len(), 1);
+    let earlier = r#"UPDATE message SET told_wait = '["limit",5]' WHERE told_wait IS NOT NULL"#;
+    pair.host.rows().scope.execute(earlier, []).unwrap();
+    forge_waits(&pair, 102..103);
+    pair.host.import(&context(1_000), NOW + Duration::from_secs(301)).unwrap();
+    assert_eq!(send_all(&mut pair).len(), 1);
 }
 
 #[test]

@@ -348,3 +348,20 @@ fn a_sweep_costs_what_is_due() {
         assert_eq!(plan(&sql)[0], index);
     }
 }
+
+#[test]
+fn what_is_made_and_cancelled_without_end_is_not_kept_without_end() {
+    let Fixture { mut store, task, .. } = fixture();
+    let kept = store.add_task(&task, now()).unwrap();
+    for n in 0..OVER_MAX + 50 {
+        let id = store.add_task(&task, after(n)).unwrap();
+        assert!(store.set_task_state(id, TaskState::Cancelled, "", after(n)).unwrap());
+    }
+    let all = store.tasks(Some(&task.agent)).unwrap();
+    assert_eq!(
+        i64::try_from(all.len()).unwrap(),
+        1 + 1 + OVER_MAX,
+        "the last one was cancelled since"
+    );
+    assert_eq!(all[0].id, kept);
+}
