@@ -10,7 +10,8 @@ use harness::env::SimulationEnv;
 use crate::floor;
 use crate::rig::{Rig, incoming};
 
-const MESSAGES: usize = 5_000;
+/// Fewer than one session takes.
+const MESSAGES: usize = 4_000;
 
 pub(crate) async fn run() {
     for sessions in [1, 200] {

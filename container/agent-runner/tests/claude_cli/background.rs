@@ -88,3 +88,29 @@ async fn a_sub_agent_in_the_background_is_told_to_the_host_until_it_has_reported
     assert!(heard.contains("background\n"), "{heard}");
     assert!(2 <= session.wait_for_said(2).await.len());
 }
+
+#[tokio::test]
+async fn all_that_came_during_a_report_is_answered_after_it() {
+    let (api, mut session) = (FakeModelApi::start().await, Session::new());
+    api.next().calls_tool("Bash", json!({"command": "sleep 1; echo x", "run_in_background": true}));
+    api.next().says("it runs");
+    api.next().calls_tool("Bash", json!({"command": "sleep 4; echo x"}));
+    for text in ["it is done", "hello ann", "hi ann"] {
+        api.next().says(text);
+    }
+    let config = config(&mut session);
+    let _runner = session.start(config, link(&api));
+    session.say_in("t-zoe", "start it");
+    session.wait_for_said(1).await;
+    api.wait_for_requests(3).await;
+    // Two that are claimed one after the other, while the report goes on.
+    session.say_in("t-ann", "hello");
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    session.say_in("t-ann", "hi");
+    let said = session.wait_for_said(3).await;
+    assert!(said[2].starts_with("answer in t-ann: "), "{said:?}");
+    while session.outcomes() != [Some(Outcome::Answered); 3] {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        session.said();
+    }
+}
