@@ -32,8 +32,8 @@ pub(super) enum Routing {
 }
 
 impl Routing {
-    /// What its channel hears. `is_refused` when a session has no room for it any more; what others stored
-    /// of it meanwhile is stored once, however often it comes.
+    /// What its channel hears. `is_refused` when a session has no room for it any more; where another one
+    /// stored it, it is stored once, however often it comes.
     pub(super) fn verdict(&self, is_refused: bool) -> Verdict {
         match self {
             Self::Done(verdict) => verdict.clone(),

@@ -43,7 +43,8 @@ pub struct Report(Kind);
 enum Kind {
     Inspected {
         found: Result<Observed, SandboxError>,
-        wanted: String,
+        /// What it is to be made like, if that could be read.
+        wanted: Option<String>,
     },
     /// `Err` when the container cannot run; its text is the reason.
     Started(Result<Link, StartError>),
@@ -64,7 +65,7 @@ impl SessionState {
         let (host, row) = (Arc::clone(self.host()), self.args.row.clone());
         self.call(async move {
             let found = host.sandbox.inspect(row.id).await;
-            let wanted = plan::fingerprint(&host, &row.agent).await.unwrap_or_default();
+            let wanted = plan::fingerprint(&host, &row.agent).await.ok();
             Kind::Inspected { found, wanted }
         });
     }
@@ -249,7 +250,7 @@ impl SessionState {
         Seen::Unreachable { since: *self.lost_since.get_or_insert(asked), asked }
     }
 
-    async fn take_observed(&mut self, observed: Observed, wanted: String) {
+    async fn take_observed(&mut self, observed: Observed, wanted: Option<String>) {
         self.lost_since = None;
         self.container = match observed {
             Observed::Absent => {
@@ -261,7 +262,8 @@ impl SessionState {
                     info!(%incarnation, "found a running container again");
                     self.adopt(incarnation).await;
                 }
-                Seen::Running { incarnation, current: fingerprint == wanted }
+                let current = wanted.is_none_or(|it| it == fingerprint);
+                Seen::Running { incarnation, current }
             }
             Observed::Exited { incarnation, code, out_of_memory } => {
                 let (why, trouble) = if out_of_memory {

@@ -84,20 +84,19 @@ impl ProviderWait {
 pub struct ToldWait {
     pub class: WaitClass,
     pub until: Timestamp,
-    /// When it was told. Rows of earlier versions do not say.
-    #[serde(default)]
-    pub at: Option<Timestamp>,
+    /// When it was told.
+    pub at: Timestamp,
 }
 
 impl ToldWait {
     #[must_use]
     pub fn new(wait: &ProviderWait, now: Timestamp) -> Self {
-        Self { class: wait.class, until: wait.until, at: Some(now) }
+        Self { class: wait.class, until: wait.until, at: now }
     }
 
     /// Whether that was so short a time ago that its chat hears of no other one yet.
     fn is_fresh(&self, now: Timestamp) -> bool {
-        self.at.is_some_and(|it| !(it + TELL_EVERY).is_due(now, TELL_EVERY))
+        !(self.at + TELL_EVERY).is_due(now, TELL_EVERY)
     }
 }
 
@@ -238,7 +237,7 @@ mod tests {
             count: 2,
             known,
         };
-        let told = |class| Some(ToldWait { class, until: NOW + mins(30), at: Some(NOW - mins(5)) });
+        let told = |class| Some(ToldWait { class, until: NOW + mins(30), at: NOW - mins(5) });
         use WaitClass::{Billing, Limit, Network, Overloaded};
         for (told, wait, again) in [
             (None, wait(Limit, 30, true), true),
@@ -257,13 +256,12 @@ mod tests {
         let wait = next(None, WaitClass::Billing, None, NOW);
         let second = Duration::from_secs(1);
         for (at, again) in [
-            (Some(NOW), false),
-            (Some(NOW - mins(4)), false),
-            (Some(NOW - mins(5) + second), false),
-            (Some(NOW - mins(5)), true),
-            (Some(NOW + second), true),
-            (Some(NOW + mins(365 * 24 * 60)), true),
-            (None, true),
+            (NOW, false),
+            (NOW - mins(4), false),
+            (NOW - mins(5) + second, false),
+            (NOW - mins(5), true),
+            (NOW + second, true),
+            (NOW + mins(365 * 24 * 60), true),
         ] {
             let told = ToldWait { class: WaitClass::Limit, until: NOW + mins(30), at };
             assert_eq!(is_worth_telling(Some(told), &wait, NOW), again, "told at {at:?}");

@@ -269,7 +269,7 @@ Examples:
         /// What to call the account here
         #[arg(long, value_name = "NAME", default_value = "main", value_parser = parse_account)]
         name: String,
-        /// Where the platform is instead of its usual place [default: as before]
+        /// Where the platform is instead of its usual place; without it, an account keeps what it has
         #[arg(long = "url", value_name = "NAME=URL", value_parser = parse_url)]
         urls: Vec<(String, String)>,
         /// As JSON

@@ -115,11 +115,11 @@ impl OutboundReader {
     /// A file that does not exist yet has no news.
     pub(crate) fn news(&mut self, known: &ImportCursor) -> Result<Unimported, Mailbox> {
         self.read(|conn| {
-            let (mut messages, is_all) = messages(conn, known.message)?;
-            let unheard = stopped_answers(conn, known)?;
-            messages.retain(|(message, _)| !unheard.contains(&message.seq));
+            let (messages, is_all) = messages(conn, known.message)?;
             let mut news = Unimported { messages, ..Unimported::default() };
             if let Some(from) = known.waiting_from {
+                let unheard = stopped_answers(conn, from, known)?;
+                news.messages.retain(|(message, _)| !unheard.contains(&message.seq));
                 let claims = claims(conn, from, known)?;
                 (news.finished, news.open_claims) =
                     claims.into_iter().partition(|it| it.outcome.is_some());
@@ -240,13 +240,18 @@ fn claims(
     Ok(claims)
 }
 
-/// What an incarnation that was stopped answered, until it ended: its claims count for nothing, so the next
-/// one answers.
-fn stopped_answers(conn: &Connection, known: &ImportCursor) -> Result<Vec<OutSeq>, Mailbox> {
+/// What an incarnation that was stopped answered, until it ended, to messages that wait: its claims count
+/// for nothing, so the next one answers.
+fn stopped_answers(
+    conn: &Connection,
+    from: MessageSeq,
+    known: &ImportCursor,
+) -> Result<Vec<OutSeq>, Mailbox> {
     let sql = format!(
-        "SELECT reply FROM claims WHERE incarnation <= ?1 AND reply > ?2 LIMIT {CLAIMS_MAX}"
+        "SELECT reply FROM claims WHERE message >= ?1 AND incarnation <= ?2 AND reply > ?3
+         LIMIT {CLAIMS_MAX}"
     );
-    let of = [known.stopped_incarnation.0, known.message.0];
+    let of = [from.0, known.stopped_incarnation.0, known.message.0];
     rows::readable(conn, &sql, of).map_err(broken)
 }
 

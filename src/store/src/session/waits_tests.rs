@@ -117,11 +117,6 @@ fn waits_without_end_are_told_once_in_five_minutes() {
     forge_waits(&pair, 101..102);
     pair.host.import(&context(1_000), NOW + Duration::from_secs(300)).unwrap();
     assert_eq!(send_all(&mut pair).len(), 1);
-    let earlier = r#"UPDATE message SET told_wait = '["limit",5]' WHERE told_wait IS NOT NULL"#;
-    pair.host.rows().scope.execute(earlier, []).unwrap();
-    forge_waits(&pair, 102..103);
-    pair.host.import(&context(1_000), NOW + Duration::from_secs(301)).unwrap();
-    assert_eq!(send_all(&mut pair).len(), 1);
 }
 
 #[test]
