@@ -23,7 +23,6 @@ pub struct Timer<M>(pub JoinHandle<Result<(), MessagingErr<M>>>);
 
 impl<M> Timer<M> {
     /// Whether its message was cast.
-    #[must_use]
     pub fn is_over(&self) -> bool {
         self.0.is_finished()
     }
@@ -45,7 +44,6 @@ impl<M: Message> ActorHandle<M> {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(actor);
     }
 
-    #[must_use]
     pub fn get(&self) -> Option<ActorRef<M>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

@@ -13,7 +13,7 @@ use std::time::Duration;
 use channel::Registration;
 use domain::message::Address;
 use domain::plain::chain;
-use domain::restart::{RestartBudget, Verdict};
+use domain::restart::{BACKOFF_MAX, RestartBudget};
 use ractor::rpc::CallResult;
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort, SupervisionEvent};
 use tokio::task::JoinSet;
@@ -185,17 +185,14 @@ impl Actor for ChannelSupervisor {
         if state.host.peers.is_stopping() {
             return Ok(()); // The tree stops its children one after the other.
         }
-        let limits = state.host.policy.restarts;
+        let restarts_max = state.host.policy.restarts_max;
         let is_ended = |actor: &ActorRef<ChannelMessage>| actor.get_id() == cell.get_id();
         let mut children = state.children.iter_mut();
         if let Some(child) = children.find(|it| it.actor.as_ref().is_some_and(is_ended)) {
             child.actor = None;
             let key = child.key.clone();
-            let after = match child.budget.record(limits, state.host.clock.now()) {
-                Verdict::Restart { after } => after,
-                Verdict::GiveUp => limits.backoff_max,
-            };
-            myself.send_after(after, move || ChannelsMessage::Respawn(key));
+            let after = child.budget.record(restarts_max, state.host.clock.now());
+            myself.send_after(after.unwrap_or(BACKOFF_MAX), move || ChannelsMessage::Respawn(key));
         }
         Ok(())
     }

@@ -59,26 +59,22 @@ pub struct Permit {
 
 impl ContainerSlots {
     /// At most `max` containers, and at least one.
-    #[must_use]
     pub fn new(max: usize) -> Self {
         let shared = Arc::new(Shared { max: max.max(1), slots: Mutex::default() });
         Self { shared, leaving: Arc::default() }
     }
 
-    #[must_use]
     pub fn max(&self) -> usize {
         self.shared.max
     }
 
     /// Slots in use; above the cap if more containers were found running.
-    #[must_use]
     pub fn taken(&self) -> usize {
         self.shared.lock().held.len()
     }
 
     /// Whether a waiting session would get the slot of a container of `agent`, and no other container
     /// is leaving for it yet; idle containers make room.
-    #[must_use]
     pub fn contended(&self, agent: &AgentName) -> bool {
         let leaving = Arc::strong_count(&self.leaving) - 1;
         let slots = self.shared.lock();
@@ -116,7 +112,6 @@ impl ContainerSlots {
     }
 
     /// Held while a container goes in order to make room, so that one goes for one that waits.
-    #[must_use]
     pub fn leave(&self) -> Count {
         Arc::clone(&self.leaving)
     }
@@ -133,7 +128,6 @@ impl ContainerSlots {
     }
 
     /// Whether the containers of an earlier host were listed.
-    #[must_use]
     pub fn is_open(&self) -> bool {
         self.shared.lock().is_open
     }

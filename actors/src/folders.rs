@@ -12,8 +12,9 @@ use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt, fchown};
 use std::path::Path;
 
-use domain::{AgentName, SessionId};
+use domain::{AgentName, Incarnation, SessionId};
 use rustix::fs::{CWD, Mode, OFlags, openat};
+use sandbox::Mounts;
 use store::layout::Layout;
 
 /// Only the runner's user.
@@ -45,6 +46,24 @@ pub fn make(
     folder(&paths.home(), SHARED, owner)?;
     let workspace = folder(&layout.workspace(agent), SHARED, owner)?;
     seed_memory(&workspace, agent, owner)
+}
+
+/// What of them is mounted into the container of one incarnation.
+pub fn mounts(
+    layout: &Layout,
+    session: SessionId,
+    agent: &AgentName,
+    incarnation: Incarnation,
+) -> Mounts {
+    let paths = layout.session(session);
+    Mounts {
+        inbound: paths.inbound_dir(),
+        outbound: paths.outbound_dir(),
+        files: paths.files_in(),
+        workspace: layout.workspace(agent),
+        home: paths.home(),
+        link: paths.link(incarnation),
+    }
 }
 
 /// Makes the folder of one incarnation's link.

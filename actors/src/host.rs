@@ -10,7 +10,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use channel::{Cause, Registration, SecretString};
 use domain::outgoing::Caps;
-use domain::restart::RestartLimits;
+use domain::restart::RESTARTS_MAX;
 use domain::session::Limits;
 use domain::time::{Clock, Timestamp};
 use sandbox::Sandbox;
@@ -63,19 +63,16 @@ pub struct Host {
 }
 
 impl Host {
-    #[must_use]
     pub fn registration(&self, channel: &str) -> Option<&'static Registration> {
         self.registrations.iter().copied().find(|it| it.name == channel)
     }
 
     /// What a platform can do; plain text only where it is not linked in.
-    #[must_use]
     pub fn caps_of(&self, channel: &str) -> Caps {
         self.registration(channel).map(|it| it.caps).unwrap_or_default()
     }
 
     /// The same, of each.
-    #[must_use]
     pub fn caps(&self) -> BTreeMap<String, Caps> {
         self.registrations.iter().map(|it| (it.name.to_owned(), it.caps)).collect()
     }
@@ -95,7 +92,7 @@ pub trait Credentials: fmt::Debug + Send + Sync {
 #[derive(Clone, Copy, Debug)]
 pub struct Policy {
     pub session: Limits,
-    pub restarts: RestartLimits,
+    pub restarts_max: u32,
     pub sweep_period: Duration,
     /// The longest that a platform may take to accept one part.
     pub deliver_max: Duration,
@@ -108,12 +105,7 @@ impl Default for Policy {
     fn default() -> Self {
         Self {
             session: Limits::default(),
-            restarts: RestartLimits {
-                restarts_max: 5,
-                window: Duration::from_secs(60),
-                backoff_base: Duration::from_millis(100),
-                backoff_max: Duration::from_secs(10),
-            },
+            restarts_max: RESTARTS_MAX,
             sweep_period: Duration::from_secs(60),
             deliver_max: Duration::from_secs(60),
             file_bytes_max: 50 * 1024 * 1024,
@@ -143,7 +135,6 @@ impl Peers {
 
     /// Whether somebody asked for the end. A root that ends without it has given up, and its process
     /// must end with an error.
-    #[must_use]
     pub fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::SeqCst)
     }
@@ -156,7 +147,6 @@ impl Peers {
     }
 
     /// The central database, whose every change of the outbox the channels hear of.
-    #[must_use]
     pub fn central(&self, path: PathBuf, gate: Arc<dyn store::Gate>) -> Db<CentralStore> {
         let peers = self.clone();
         let announce: Announce = Arc::new(move || peers.outbox_changed());

@@ -26,6 +26,7 @@ use channel::{Event, Verdict};
 use domain::message::Click;
 use domain::plain::chain;
 use domain::question::parse_data;
+use domain::texts;
 use futures_util::future::join_all;
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
 use store::{CentralStore, SessionRow, StoreError};
@@ -145,7 +146,7 @@ async fn route_batch(
         }
     }
     // What follows a failure comes again with it, so that the order holds.
-    let again = || Verdict::Refused("what came before it could not be stored".to_owned());
+    let again = || Verdict::Refused(texts::access::OUT_OF_ORDER.to_owned());
     routed.verdicts.resize_with(count, again);
     (routed, ended)
 }
@@ -163,7 +164,7 @@ async fn route_one(
         Err(err) => {
             warn!(why = chain(&err), "could not route an event");
             routed.has_failed |= err.passes();
-            Routing::Done(Verdict::Refused(format!("it could not be stored: {err}")))
+            Routing::Done(Verdict::Refused(texts::access::unstored(&err.to_string())))
         }
     };
     let stops = routing.targets().iter().filter(|it| matches!(it.1, SessionCommand::Stop(_)));

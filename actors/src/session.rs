@@ -93,7 +93,6 @@ pub enum SessionError {
 
 impl SessionError {
     /// Whether a restart cannot help until somebody acts.
-    #[must_use]
     pub fn is_permanent(&self) -> bool {
         matches!(self, Self::Store(err) if err.is_permanent())
     }

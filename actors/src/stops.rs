@@ -51,7 +51,6 @@ pub struct SendPermit {
 }
 
 impl StopGate {
-    #[must_use]
     pub fn new(stops: Stops) -> Self {
         Self { inner: Mutex::new(Inner { stops, ..Inner::default() }), ..Self::default() }
     }
@@ -75,7 +74,6 @@ impl StopGate {
         self.changed.notify_waiters();
     }
 
-    #[must_use]
     pub fn unwritten(&self) -> Vec<(Scope, Stop)> {
         self.inner().unwritten.clone()
     }
@@ -92,7 +90,6 @@ impl StopGate {
     }
 
     /// Every stop that holds.
-    #[must_use]
     pub fn stops(&self) -> Stops {
         let inner = self.inner();
         let mut stops = inner.stops.clone();
@@ -107,13 +104,11 @@ impl StopGate {
         stops
     }
 
-    #[must_use]
     pub fn is_stopped(&self, agent: &AgentName) -> bool {
         self.inner().is_stopped(agent)
     }
 
     /// The stop that holds an agent, once it is written down, for a session of it.
-    #[must_use]
     pub fn order(&self, agent: &AgentName) -> Option<StopOrder> {
         let inner = self.inner();
         let stop = inner.stops.of(agent)?;
@@ -124,7 +119,6 @@ impl StopGate {
 
     /// Whether nothing may happen for a session right now: its agent is stopped, or its turn is just
     /// being ended.
-    #[must_use]
     pub fn is_closed(&self, session: SessionId, agent: &AgentName) -> bool {
         let inner = self.inner();
         inner.is_stopped(agent) || inner.epoch_of(session).guards != 0
@@ -145,7 +139,6 @@ impl StopGate {
     }
 
     /// For a part of a session that is about to be claimed; `None` when nothing of it may leave now.
-    #[must_use]
     pub fn permit(&self, session: SessionId, agent: &AgentName) -> Option<SendPermit> {
         let inner = self.inner();
         let TurnEpoch { count: epoch, guards } = inner.epoch_of(session);
@@ -154,7 +147,6 @@ impl StopGate {
     }
 
     /// Whether a part may still leave.
-    #[must_use]
     pub fn allows(&self, permit: &SendPermit) -> bool {
         let inner = self.inner();
         !inner.is_stopped(&permit.agent) && inner.epoch_of(permit.session).count == permit.epoch

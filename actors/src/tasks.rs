@@ -17,7 +17,6 @@ use std::time::Duration;
 use domain::plain::chain;
 use domain::session::DEADLINE;
 use domain::task::failing::Streak;
-use domain::task::words;
 use domain::time::Timestamp;
 use store::{CentralStore, Decided, Handover, StoreError, TaskRow};
 use tokio::time::timeout;
@@ -104,7 +103,7 @@ fn decide((row, streak): (TaskRow, Streak), now: Timestamp) -> Decided {
     let task = &row.task;
     let plan = schedule::due(&task.rule, &task.zone, task.missed, row.accounted_until, now);
     if streak.rests(now) {
-        let why = Some(words::resting(streak.failures));
+        let why = Some(format!("it rests after {} failures in a row", streak.failures));
         Decided { row, plan: plan.passed_over(), why }
     } else {
         Decided { row, plan, why: None }

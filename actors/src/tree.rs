@@ -19,7 +19,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::restart::{RestartBudget, Verdict};
+use domain::restart::RestartBudget;
 use domain::words;
 use ractor::{
     Actor, ActorCell, ActorProcessingErr, ActorRef, RpcReplyPort, SpawnErr, SupervisionEvent,
@@ -167,12 +167,12 @@ impl Actor for RootSupervisor {
         let role = child.role;
         error!(child = role.as_str(), why, "a child of the root is gone");
         let host = &state.args.host;
-        match state.budget.record(host.policy.restarts, host.clock.now()) {
-            Verdict::Restart { after } => {
+        match state.budget.record(host.policy.restarts_max, host.clock.now()) {
+            Some(after) => {
                 myself.send_after(after, move || RootMessage::Respawn(role));
                 Ok(())
             }
-            Verdict::GiveUp => Err("the tree failed too often".into()),
+            None => Err("the tree failed too often".into()),
         }
     }
 }

@@ -243,6 +243,8 @@ CREATE TABLE message (
     may_be_answered INTEGER NOT NULL DEFAULT 0 CHECK (may_be_answered IN (0, 1)),
     task            INTEGER,                  -- the task that it is a run of, and the slot
     slot            INTEGER,
+    run             TEXT,                     -- what that run knows, as JSON
+    rule            TEXT,                     -- what the router decided by, as JSON
     body            TEXT    NOT NULL,         -- what the agent is shown of it, as JSON
     UNIQUE (session, seq),
     UNIQUE (session, channel, account, chat, platform_id),
@@ -315,9 +317,7 @@ CREATE TABLE launch (
     ended_at    INTEGER,
     bad         INTEGER NOT NULL DEFAULT 0 CHECK (bad IN (0, 1)),
     answered    INTEGER NOT NULL DEFAULT 0,   -- messages that it brought to their end
-    -- A word, and a detail that belongs to it: the memory it had, the tool it ran.
-    trouble     TEXT,
-    detail      TEXT,
+    trouble     TEXT,                         -- JSON: what was the matter, if anything
     PRIMARY KEY (session, incarnation)
 ) STRICT, WITHOUT ROWID;
 

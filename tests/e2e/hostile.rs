@@ -77,8 +77,8 @@ async fn build_image() -> String {
         domain::inside::RUNNER
     );
     let context = Context::new(&lines)
-        .file("schema", &schema)
-        .file("runner", &source.join("e2e/hostile/runner.py"));
+        .add("schema", &schema)
+        .add("runner", &source.join("e2e/hostile/runner.py"));
     let order = BuildRequest { tag: IMAGE, args: &HashMap::new(), network: "none" };
     build_context(&Engine::new(None), context, &order, &mut |_| ()).await.unwrap();
     IMAGE.to_owned()

@@ -14,7 +14,7 @@ use channel::{
     Account, Adapter, Batch, Caps, ChannelError, Connection, Cursor, DeliverError, Event, Gap,
     Part, Registration, Sink, Source, Verdict,
 };
-use domain::message::{Address, Author, Incoming};
+use domain::message::{Address, Author, Body, Incoming};
 use domain::outgoing::TextLimit;
 use domain::time::Clock;
 use store::layout::Layout;
@@ -304,6 +304,7 @@ impl Platform {
 
     fn message(&self, n: usize) -> Incoming {
         let chat = Rng::new(self.soak.seed ^ n as u64).below(self.soak.chats as u64);
+        let text = format!("message {n}, about as long as people write in a chat, more or less");
         Incoming {
             from: Address {
                 channel: CHANNEL.into(),
@@ -312,8 +313,7 @@ impl Platform {
                 thread: None,
             },
             platform_id: n.to_string(),
-            sender: Author { id: "ann".into(), name: "Ann".into() },
-            text: format!("message {n}, about as long as people write in a chat, more or less"),
+            body: Body::new(Author { id: "ann".into(), name: "Ann".into() }, text),
             ..Incoming::default()
         }
     }

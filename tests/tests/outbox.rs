@@ -60,13 +60,16 @@ async fn what_is_given_up_is_told_to_the_owner_and_the_agent_once() {
     world.pass(MINUTE).await;
     let heard = told(&world);
     assert_eq!(heard.len(), 1, "{heard:?}");
-    assert!(heard[0].contains("andy to \"G\" on fake"), "{heard:?}");
+    assert!(heard[0].contains("andy to \"G\" (fake:g)"), "{heard:?}");
     assert!(heard[0].contains("nanoclaw outbox retry s1.o1.0"), "{heard:?}");
     assert!(!heard[0].contains("hello"), "not what it said: {heard:?}");
     say(&world, "g", "m2", "context");
     world.pass(HOUR).await;
     let said = world.platform.texts("g").join("\n");
-    assert!(said.contains("the host: Your message 1 to \"G\" could not be delivered"), "{said}");
+    assert!(
+        said.contains("the host: Your message 1 to \"G\" (fake:g) could not be delivered"),
+        "{said}"
+    );
     assert_eq!(told(&world).len(), 1, "never again");
 }
 

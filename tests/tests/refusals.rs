@@ -161,7 +161,7 @@ async fn where_a_sender_waits_for_the_verdict_it_says_that_the_queue_is_full() {
 }
 
 fn assert_refused(world: &World, ids: &[&str]) {
-    let refused = Verdict::Refused(domain::notice::queue_full());
+    let refused = Verdict::Refused(domain::texts::notices::queue_full());
     let verdicts = world.platform.verdicts();
     for id in ids {
         let verdict = verdicts.iter().find(|it| it.0 == *id).map(|it| &it.1);

@@ -64,7 +64,7 @@ async fn of_a_half_sent_answer_the_rest_never_leaves_and_what_left_is_said() {
     let sent = world.platform.sent();
     assert_eq!(sent.len(), 2, "the first part and the report: {sent:?}");
     let told = sent[1].content.text();
-    assert!(told.contains("2 pending answers cancelled, 1 answer already sent here."), "{told}");
+    assert!(told.contains("2 pending answers cancelled and 1 answer already sent here."), "{told}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,12 +2,10 @@
 
 use std::time::Duration;
 
-use actors::host::Policy;
 use actors::session::SessionMessage;
 use actors::sessions::SessionsMessage;
 use actors::tree::Role;
 use domain::SessionId;
-use domain::restart::RestartLimits;
 use domain::session::Limits;
 use harness::crash::Crash;
 use harness::host::{TestHost, World};
@@ -72,7 +70,7 @@ async fn a_session_that_panics_is_restarted_and_its_siblings_do_not_notice() {
 #[tokio::test(start_paused = true)]
 async fn a_root_that_spends_its_budget_ends_and_was_not_asked_to() {
     let mut world = World::new();
-    world.policy.restarts = RestartLimits { restarts_max: 2, ..Policy::default().restarts };
+    world.policy.restarts_max = 2;
     let host = start(&world).await;
     for _ in 0..3 {
         if let Some(cell) = host.child(Role::Sweep) {

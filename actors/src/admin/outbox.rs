@@ -39,7 +39,6 @@ pub async fn perform(host: &Host, order: &str, keys: &[String]) -> Response {
 }
 
 /// As it goes over the socket.
-#[must_use]
 pub fn ordered_part(key: &str, answer: Ordered) -> OrderedPart {
     let key = key.to_owned();
     match answer {

@@ -140,7 +140,6 @@ pub struct Stopped {
 
 impl Stopped {
     /// Of all conversations together.
-    #[must_use]
     pub fn stop_report(&self) -> StopReport {
         self.sessions.iter().map(|it| it.stop_report).sum()
     }

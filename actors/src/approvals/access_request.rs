@@ -4,16 +4,14 @@
 use domain::AgentName;
 use domain::admission::Ask;
 use domain::agent::AgentGroup;
-use domain::approval::{
-    APPROVAL_LIFE, ChatLabel, News, Writer, chat_options, sender_options, unknown_chat_card,
-    unknown_sender_card,
-};
+use domain::approval::{APPROVAL_LIFE, News, chat_options, sender_options};
 use domain::delivery::PartKey;
 use domain::message::Incoming;
 use domain::naming::agent_name_for;
-use domain::pairing::{self, Attempt, Code, OpenCode, PairingView};
+use domain::pairing::{self, Attempt, Code};
 use domain::people::Handle;
 use domain::question::QuestionId;
+use domain::texts;
 use store::{
     Draft, NewPart, PairingId, PairingRow, PartKind, Put, Question, QuestionKind, StoreError,
 };
@@ -33,22 +31,21 @@ pub(crate) async fn request_access(
     ask: &Ask,
     agents: &[AgentGroup],
 ) -> Result<Option<Put>, StoreError> {
-    let handle = Handle::new(&message.from.channel, &message.sender.id);
-    let writer = Writer { name: &message.sender.name, handle: &handle, excerpt: &message.text };
-    let (channel, title) = (&message.from.channel, &message.chat.title);
-    let chat_label = ChatLabel { channel, title, is_group: message.chat.is_group };
+    let body = &message.body;
+    let handle = Handle::new(&message.from.channel, &body.sender.id);
     let (kind, agent, options, text) = match ask {
         Ask::Sender { agent } => {
-            let text = unknown_sender_card(agent, &chat_label, &writer);
+            let text = texts::approval::unknown_sender(agent, message);
             (QuestionKind::Sender, Some(agent.clone()), sender_options(), text)
         }
         Ask::Chat => {
-            let title = if title.is_empty() { &message.sender.name } else { title };
+            let title = &body.chat.title;
+            let title = if title.is_empty() { &body.sender.name } else { title };
             // An agent that was removed would bring its memory along.
             let taken = host.central.read(|central| central.agent_names_taken()).await?;
             let agents: Vec<AgentName> = agents.iter().map(|it| it.name.clone()).collect();
             let options = chat_options(&agents, &agent_name_for(title, &taken));
-            (QuestionKind::Chat, None, options, unknown_chat_card(&chat_label, &writer))
+            (QuestionKind::Chat, None, options, texts::approval::unknown_chat(message))
         }
     };
     let now = host.clock.now();
@@ -60,7 +57,7 @@ pub(crate) async fn request_access(
         thread: message.from.thread.clone(),
         session: None,
         requester: handle.to_string(),
-        requester_name: message.sender.name.clone(),
+        requester_name: body.sender.name.clone(),
         text,
         options,
         payload: String::new(),
@@ -111,33 +108,22 @@ pub(crate) async fn pair(host: &Host, message: &Incoming) -> Result<bool, StoreE
             if central.has_said(&pair_key(&message))? {
                 return Ok(true);
             }
-            let handle = Handle::new(&message.from.channel, &message.sender.id);
-            let guesses = central.guesses(&handle, now)?;
-            let open_code = |row: PairingRow| {
-                let code = Code::parse(&row.pairing.code)?;
-                Some(OpenCode { id: row.id.0, code, expires_at: row.pairing.expires_at })
-            };
+            let handle = Handle::new(&message.from.channel, &message.body.sender.id);
+            let code = |row: PairingRow| Some((row.id.0, Code::parse(&row.pairing.code)?));
             let open = central.open_pairings(now)?;
-            let codes: Vec<OpenCode> = open.into_iter().filter_map(open_code).collect();
-            let view = PairingView {
-                codes: &codes,
-                sender_wrong: guesses.by_sender,
-                all_wrong: guesses.by_all,
-            };
-            let attempt = pairing::attempt(&view, &message.text, now);
-            let mut text = pairing::answer(attempt).unwrap_or_default();
+            let open: Vec<(i64, Code)> = open.into_iter().filter_map(code).collect();
+            let guesses = central.guesses(&handle, now)?;
+            let attempt = pairing::attempt(&open, guesses, &message.body.text);
+            let mut text = texts::pairing::answer(attempt).unwrap_or_default().to_owned();
             match attempt {
                 Attempt::NotACode => return Ok(false),
                 Attempt::Wrong { .. } => central.count_wrong(&handle, now)?,
                 Attempt::Busy => return central.add_refusal(&message, &text, now).map(|_| true),
-                Attempt::Expired { id } => {
-                    central.close_pairings(Some(PairingId(id)), now)?;
-                }
                 Attempt::Paired { id } => {
                     central.use_pairing(PairingId(id), &message, now)?;
                     // No platform of ours tells where somebody lives.
                     let zone = central.zone_for(central.person_of(&handle)?)?;
-                    text = format!("{text} {}", pairing::zone_sentence(zone.name()));
+                    text = format!("{text} {}", texts::pairing::zone(zone.name()));
                 }
             }
             let (key, content) = (pair_key(&message).0, Draft::Text(text));

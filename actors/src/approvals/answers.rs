@@ -6,9 +6,9 @@ use domain::message::{Address, Author, Incoming};
 use domain::outgoing::{Caps, Card};
 use domain::people::{Handle, Identity};
 use domain::question::{
-    Audience, CardCode, CardView, JUST_CLOSED, QuestionId, Typed, buttons, may_answer, numbered,
-    typed,
+    CardCode, CardView, JUST_CLOSED, QuestionId, Typed, buttons, may_answer, typed,
 };
+use domain::texts::questions::numbered;
 use domain::time::Timestamp;
 use store::{
     CardRow, CentralStore, Draft, NewPart, PartKind, QuestionKind, QuestionRow, QuestionState,
@@ -109,7 +109,7 @@ pub(crate) fn typed_in(
     message: &Incoming,
     now: Timestamp,
 ) -> Result<Typed, StoreError> {
-    let handle = Handle::new(&message.from.channel, &message.sender.id);
+    let handle = Handle::new(&message.from.channel, &message.body.sender.id);
     // A card that closed just now may still be answered by somebody.
     let (closed_since, own) = (now - JUST_CLOSED, handle.to_string());
     let mut cards: Vec<(QuestionRow, CardCode)> = Vec::new();
@@ -130,7 +130,7 @@ pub(crate) fn typed_in(
             is_open: row.state == QuestionState::Open,
         })
         .collect();
-    Ok(typed(&message.text, &views))
+    Ok(typed(&message.body.text, &views))
 }
 
 /// Tells a user whose typed answer could mean several cards how to name one.
@@ -167,12 +167,10 @@ fn may(central: &CentralStore, row: &QuestionRow, handle: &Handle) -> Result<boo
         Some(handle) => Some(Identity { person: central.person_of(&handle)?, handle }),
         None => None,
     };
-    let audience = match (&row.question.kind, &row.question.agent) {
-        (QuestionKind::Agent, Some(agent)) => {
-            Audience::Asker { agent, led_to_it: led_to_it.as_ref() }
-        }
-        (QuestionKind::Sender | QuestionKind::Change, Some(agent)) => Audience::AdminsOf { agent },
-        (_, _) => Audience::HostAdmins,
+    let (agent, led_to_it) = match (&row.question.kind, row.question.agent.as_ref()) {
+        (QuestionKind::Agent, Some(agent)) => (Some(agent), led_to_it.as_ref()),
+        (QuestionKind::Sender | QuestionKind::Change, Some(agent)) => (Some(agent), None),
+        (_, _) => (None, None),
     };
-    Ok(may_answer(&audience, &who, known.as_ref().map(|it| &it.1)))
+    Ok(may_answer(agent, led_to_it, &who, known.as_ref().map(|it| &it.1)))
 }

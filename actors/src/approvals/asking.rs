@@ -4,15 +4,17 @@ use std::sync::{Arc, OnceLock};
 
 use channel::Registration;
 use domain::approval::{
-    APPROVAL_LIFE, Approver, AskedOne, Candidate, Kind, News, OpenView, Request, approvers, told,
+    APPROVAL_LIFE, Approver, AskedOne, Candidate, Kind, News, OpenView, approvers,
 };
 use domain::delivery::PartKey;
 use domain::message::Address;
 use domain::outgoing::Card;
 use domain::people::{Handle, PersonId};
 use domain::plain::chain;
-use domain::question::{QuestionId, buttons, numbered};
+use domain::question::{QuestionId, buttons};
 use domain::task::FireKey;
+use domain::texts::access::told;
+use domain::texts::questions::numbered;
 use store::{
     CentralStore, Draft, NewPart, PartKind, Question, QuestionKind, QuestionRow, RoleRow,
     StoreError,
@@ -49,11 +51,7 @@ fn nobody_key(id: QuestionId) -> String {
 
 /// What the requester of a question of this kind is told.
 pub(super) fn news(kind: QuestionKind, news: News) -> Draft {
-    let request = match kind {
-        QuestionKind::Chat => Request::Chat,
-        QuestionKind::Sender | QuestionKind::Change | QuestionKind::Agent => Request::Sender,
-    };
-    Draft::Text(told(request, news).to_owned())
+    Draft::Text(told(news, kind == QuestionKind::Chat))
 }
 
 /// Where a question came up.

@@ -1,8 +1,9 @@
 //! Tells the owner of the host, in private, what could not be delivered; many at once.
 
-use domain::approval::{self, SPAN, approvers, unasked_due_at};
-use domain::delivery::dead_letter::{self, DeadLetter, NAMED_MAX};
+use domain::approval::{SPAN, approvers, unasked_due_at};
+use domain::delivery::dead_letter::{DeadLetter, NAMED_MAX, PERIOD, due_at};
 use domain::people::Role;
+use domain::texts;
 use domain::time::Timestamp;
 use store::{CentralStore, Draft, NOTICE_KEY, NewPart, PartKind, StoreError};
 
@@ -18,9 +19,9 @@ impl ApprovalState {
         let unreported =
             self.host.central.read(|central| central.unreported_dead_letters(NAMED_MAX)).await?;
         let Some(unreported) = unreported else { return Ok((false, None)) };
-        let now = self.now();
-        if !dead_letter::is_due(unreported.oldest, unreported.last_told, now) {
-            return Ok((false, Some(dead_letter::due_at(unreported.oldest, unreported.last_told))));
+        let (due, now) = (due_at(unreported.oldest, unreported.last_told), self.now());
+        if !due.is_due(now, PERIOD) {
+            return Ok((false, Some(due)));
         }
         let Some(newest) = unreported.newest.first().map(|it| it.0) else {
             return Ok((false, None));
@@ -29,7 +30,7 @@ impl ApprovalState {
         let up_to = unreported.newest_at;
         let key = format!("{NOTICE_KEY}{newest}.{}", up_to.0);
         let letters: Vec<DeadLetter> = unreported.newest.into_iter().map(|it| it.1).collect();
-        let text = Draft::Text(dead_letter::for_owner(&letters, unreported.count));
+        let text = Draft::Text(texts::dead_letters::for_owner(&letters, unreported.count));
         let part = NewPart::new(key, to, PartKind::Notice, text);
         let tell = move |it: &mut CentralStore| it.report_dead_letters(&part, up_to, now);
         self.host.central.write("a word about dead letters", tell).await?;
@@ -47,7 +48,7 @@ impl ApprovalState {
         }
         let Some(to) = self.owner_chat().await? else { return Ok((false, None)) };
         let key = format!("unasked.{}", unasked.oldest.0);
-        let text = Draft::Text(approval::unasked(unasked.users));
+        let text = Draft::Text(texts::access::unasked(unasked.users));
         let part = NewPart::new(key, to, PartKind::Notice, text);
         let tell = move |it: &mut CentralStore| it.tell_unasked(&part, now);
         self.host.central.write("a word about unknown users", tell).await?;

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::approval::{APPROVAL_LIFE, change_card, consent_options, question_life};
+use domain::approval::{APPROVAL_LIFE, consent_options, question_life};
 use domain::question::{Opt, validate};
+use domain::texts;
 use domain::time::Timestamp;
 use domain::{OutSeq, SessionId};
 use operations::{Caller, Operation, OperationError};
@@ -166,7 +167,7 @@ fn administer(
     let details: Vec<String> = change.text.lines().map(str::to_owned).collect();
     Ok(RequestOutcome::Ask(Box::new(Question {
         agent: change.concerns,
-        text: change_card(&row.agent, &change.operation.to_string(), &details),
+        text: texts::approval::change(&row.agent, &change.operation.to_string(), &details),
         options: consent_options(),
         // With numbers for names: what was allowed is what is done, whatever is renamed meanwhile.
         payload: change.operation.to_json().to_string(),

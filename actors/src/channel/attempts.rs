@@ -83,7 +83,7 @@ impl ChannelState {
                 return report.end(DeliveryOutcome::Unreachable);
             }
             let outcome = deliver(&*sink, &claimed, host.policy.deliver_max).await;
-            if matches!(outcome, DeliveryOutcome::Delivered { .. }) {
+            if matches!(outcome, DeliveryOutcome::Delivered(_)) {
                 pulse.beat();
             }
             report.end(outcome);
@@ -168,10 +168,10 @@ async fn deliver(sink: &dyn Sink, claimed: &ClaimedPart, within: Duration) -> De
         repeat: claimed.is_repeat,
     };
     match timeout(within, sink.deliver(&part)).await {
-        Ok(Ok(platform_id)) => DeliveryOutcome::Delivered { platform_id },
+        Ok(Ok(platform_id)) => DeliveryOutcome::Delivered(platform_id),
         Ok(Err(DeliverError::Unreachable(_))) => DeliveryOutcome::Unreachable,
-        Ok(Err(DeliverError::Throttled { after })) => DeliveryOutcome::Throttled { after },
-        Ok(Err(err @ DeliverError::Refused(_))) => DeliveryOutcome::Refused { why: chain(&err) },
+        Ok(Err(DeliverError::Throttled { after })) => DeliveryOutcome::Throttled(after),
+        Ok(Err(err @ DeliverError::Refused(_))) => DeliveryOutcome::Refused(chain(&err)),
         Ok(Err(DeliverError::Unknown(_))) | Err(_) => DeliveryOutcome::Unknown,
     }
 }
@@ -183,12 +183,12 @@ fn locked(ended: &Mutex<Vec<Ended>>) -> MutexGuard<'_, Vec<Ended>> {
 fn report(ended: &Ended) {
     let part = ended.key.to_string();
     match &ended.outcome {
-        DeliveryOutcome::Delivered { .. } => info!(part, "delivered"),
-        DeliveryOutcome::Refused { why } => {
+        DeliveryOutcome::Delivered(_) => info!(part, "delivered"),
+        DeliveryOutcome::Refused(why) => {
             warn!(part, why, "the platform refused a part for good")
         }
         outcome @ (DeliveryOutcome::Unreachable
-        | DeliveryOutcome::Throttled { .. }
+        | DeliveryOutcome::Throttled(_)
         | DeliveryOutcome::Unknown) => {
             info!(part, ?outcome, "not delivered yet");
         }

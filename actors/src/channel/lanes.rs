@@ -89,7 +89,7 @@ impl ChannelState {
         }
         let (mut due, mut uncertain) = (Vec::new(), Vec::new());
         for mut lane in self.lanes_of(chats, heads) {
-            let heads: Vec<Head> = lane.iter().map(|it| self.head(it)).collect();
+            let heads: Vec<Head<'_>> = lane.iter().map(|it| self.head(it)).collect();
             match decide(&heads, now) {
                 Some(Effect::Send(index)) => due.push(lane.swap_remove(index)),
                 Some(Effect::MarkUncertain(index)) => {
@@ -195,12 +195,12 @@ impl ChannelState {
         lanes
     }
 
-    fn head(&self, head: &LaneHead) -> Head {
+    fn head<'a>(&self, head: &'a LaneHead) -> Head<'a> {
         let stops = &self.args.host.stops;
         let session = head.of.as_ref().map(|it| it.0);
         let run = self.lanes.runs.get(&head.chat);
         Head {
-            state: head.part.state,
+            part: &head.part,
             is_kept_back: agents_part(head).is_some_and(|it| stops.is_closed(it.0, &it.1)),
             had_run: run.is_some_and(|it| it.0 == session && RUN_MAX <= it.1),
         }

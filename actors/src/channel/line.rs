@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use channel::{Account, ChannelError, Connection, Pulse};
 use domain::continuity::{self, LineEffect, LineView};
-use domain::notice;
 use domain::plain::chain;
+use domain::texts::notices;
 use domain::time::{Timestamp, backoff, jittered};
 use store::CentralStore;
 use tokio::task::JoinSet;
@@ -132,22 +132,17 @@ impl ChannelState {
         match err {
             ChannelError::Unreachable(_) => {
                 let wait = backoff(RECONNECT_BASE, RECONNECT_MAX, self.line.failures);
-                self.connect(jittered(wait, self.seed()), None);
+                // Another one for each host, account and failure.
+                let seed = (self.args.host.started_at, &self.args.account.name, self.line.failures);
+                let wait = jittered(wait, seed);
+                self.connect(wait, None);
             }
             ChannelError::Unauthorized(_) | ChannelError::Misconfigured(_) => {
                 let key = &self.args.account;
-                let told = notice::locked_out(key.channel, &key.name, &chain(err));
+                let told = notices::locked_out(key.channel, &key.name, &chain(err));
                 self.connect(RECONNECT_UNWANTED, Some(told));
             }
         }
-    }
-
-    /// Another one for each host, account and failure.
-    fn seed(&self) -> u64 {
-        let started = self.args.host.started_at.0.unsigned_abs();
-        let mix = |seed: u64, byte: u8| seed.wrapping_mul(31).wrapping_add(u64::from(byte));
-        let seed = self.args.account.name.bytes().fold(started, mix);
-        seed.wrapping_add(u64::from(self.line.failures))
     }
 
     /// Looks after the connection.

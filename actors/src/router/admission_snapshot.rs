@@ -2,8 +2,7 @@
 
 use domain::AgentName;
 use domain::admission::{
-    Admission, AdmissionView, AgentDecision, ChatView, Decision, MessageView, Policy, SenderView,
-    WiringView, admit,
+    Admission, AdmissionView, AgentDecision, ChatView, Decision, Policy, WiringView, admit,
 };
 use domain::agent::AgentGroup;
 use domain::command;
@@ -63,7 +62,7 @@ impl AdmissionSnapshot {
         message: &Incoming,
         Viewpoint { owner_only, has_buttons, now }: Viewpoint,
     ) -> Result<Self, StoreError> {
-        let handle = Handle::new(&message.from.channel, &message.sender.id);
+        let handle = Handle::new(&message.from.channel, &message.body.sender.id);
         let chat = central.chat(&message.from)?;
         let wired = chat.as_ref().map(|it| central.wirings_of(it.id)).transpose()?;
         let wired = wired.unwrap_or_default();
@@ -79,7 +78,7 @@ impl AdmissionSnapshot {
             }
         }
         let agents = central.agents()?;
-        let is_code = message.text.len() <= ANSWER_BYTES_MAX;
+        let is_code = message.body.text.len() <= ANSWER_BYTES_MAX;
         Ok(Self {
             known: central.standing(&handle)?,
             // Where there are buttons they are the only answer.
@@ -108,7 +107,7 @@ impl AdmissionSnapshot {
     /// The chat, if all that the platform says of it now is stored.
     fn current_chat(&self, message: &Incoming, now: Timestamp) -> Option<ChatId> {
         let peer = self.peer(message);
-        let is_current = |it: &&ChatRow| it.is_current(&message.chat, peer.as_deref(), now);
+        let is_current = |it: &&ChatRow| it.is_current(&message.body.chat, peer.as_deref(), now);
         self.chat.as_ref().filter(is_current).map(|it| it.id)
     }
 
@@ -137,14 +136,14 @@ impl AdmissionSnapshot {
             Some(chat) => chat,
             None => {
                 let peer = self.peer(message);
-                central.ensure_chat(&message.from, &message.chat, peer.as_deref(), now)?.id
+                central.ensure_chat(&message.from, &message.body.chat, peer.as_deref(), now)?.id
             }
         };
         let (agent, thread) = (&decision.agent, message.from.thread.as_deref());
         let (wiring, row) = match self.wired(decision) {
             Some((wired, row)) => (wired.wiring.clone(), row.cloned()),
             None => {
-                let usual = Wiring::usual(chat, agent.clone(), message.chat.is_group);
+                let usual = Wiring::usual(chat, agent.clone(), message.body.chat.is_group);
                 central.set_wiring(&usual)?;
                 (usual, None)
             }
@@ -184,23 +183,19 @@ impl AdmissionSnapshot {
             .collect();
         admit(&AdmissionView {
             chat: ChatView {
-                is_group: message.chat.is_group,
+                is_group: message.body.chat.is_group,
                 policy: self.chat.as_ref().map_or(Policy::Ask, |it| it.policy),
                 denied: self.chat.as_ref().is_some_and(|it| it.denied_at.is_some()),
                 owner_only: self.owner_only,
             },
-            sender: SenderView {
-                handle: Some(&self.handle),
-                standing: self.known.as_ref().map(|it| &it.1),
-                denied_by: &self.denied_by,
-            },
-            message: MessageView {
-                text: &message.text,
-                // A command is for the agents of this chat.
-                mentioned: message.mentioned || command::parse(&message.text).is_some(),
-                in_thread: message.from.thread.is_some(),
-                to_agent: message.to_agent.as_deref(),
-            },
+            handle: Some(&self.handle),
+            standing: self.known.as_ref().map(|it| &it.1),
+            denied_by: &self.denied_by,
+            text: &message.body.text,
+            // A command is for the agents of this chat.
+            mentioned: message.mentioned || command::parse(&message.body.text).is_some(),
+            in_thread: message.from.thread.is_some(),
+            to_agent: message.to_agent.as_deref(),
             wirings: &wirings,
             agents: &self.agents,
             now,
@@ -222,7 +217,7 @@ impl AdmissionSnapshot {
 
     /// Whom a private chat is with.
     pub(super) fn peer(&self, message: &Incoming) -> Option<String> {
-        (!message.chat.is_group && !self.owner_only).then(|| message.sender.id.clone())
+        (!message.body.chat.is_group && !self.owner_only).then(|| message.body.sender.id.clone())
     }
 }
 

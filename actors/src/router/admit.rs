@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use channel::Verdict;
 use domain::admission::{Admission, AgentDecision, Decision};
-use domain::command::{self, Command, Handler, Permission};
+use domain::command::{self, Command};
 use domain::message::{Admitted, InboundKind, Incoming, refusal};
-use domain::notice;
 use domain::people::Access;
 use domain::question::Typed;
 use domain::session_key::ChatId;
 use domain::task::FireKey;
+use domain::texts;
 use domain::trace::Rule;
 use store::{CentralStore, Put, SessionRow, StoreError};
 
@@ -37,7 +37,7 @@ impl Routing {
     pub(super) fn verdict(&self, is_refused: bool) -> Verdict {
         match self {
             Self::Done(verdict) => verdict.clone(),
-            Self::Store(_) if is_refused => Verdict::Refused(notice::queue_full()),
+            Self::Store(_) if is_refused => Verdict::Refused(texts::notices::queue_full()),
             Self::Store(targets) if targets.iter().all(|it| it.1.is_context()) => Verdict::Ignored,
             Self::Store(_) => Verdict::Stored,
         }
@@ -59,7 +59,7 @@ pub(super) async fn admit(
 ) -> Result<Routing, StoreError> {
     // By such an id a session knows that it has the slot of a task already.
     if message.platform_id.starts_with(FireKey::PREFIX) {
-        let why = format!("the id of this message begins with `{}`", FireKey::PREFIX);
+        let why = texts::access::reserved_id(FireKey::PREFIX);
         return Ok(Routing::Done(Verdict::Refused(why)));
     }
     for _ in 0..TRIES_MAX {
@@ -67,9 +67,8 @@ pub(super) async fn admit(
             return Ok(routing);
         }
     }
-    let why = "someone is deciding about this chat right now; send your message again";
-    refusals::tell(host, &message, why).await?;
-    Ok(Routing::Done(Verdict::Refused(why.into())))
+    refusals::tell(host, &message, texts::access::UNDECIDED).await?;
+    Ok(Routing::Done(Verdict::Refused(texts::access::UNDECIDED.into())))
 }
 
 /// `None` when what was decided on changed meanwhile.
@@ -89,12 +88,12 @@ async fn try_admit(
     }
     match &snapshot.typed {
         Typed::Message => {}
-        Typed::Unclear { hint } => {
+        Typed::Unclear(hint) => {
             approvals::ask_which(host, message, hint.clone()).await?;
             return Ok(Some(Routing::Done(Verdict::Stored)));
         }
-        &Typed::Answer { id, index } => {
-            let (chat, by) = (message.from.clone(), message.sender.clone());
+        &Typed::Answer(id, index) => {
+            let (chat, by) = (message.from.clone(), message.body.sender.clone());
             let with = Some(message.clone());
             if approvals::answer(host, approvals::Answer { id, index, chat, by, with }).await? {
                 return Ok(Some(Routing::Done(Verdict::Ignored)));
@@ -103,7 +102,7 @@ async fn try_admit(
     }
     let admission = snapshot.admission(message, now);
     if message.files.is_empty()
-        && let Some(why) = refusal(&message.text)
+        && let Some(why) = refusal(&message.body.text)
     {
         if !admission.decisions.iter().any(|it| matches!(it.decision, Decision::Engage(_))) {
             return Ok(Some(Routing::Done(Verdict::Ignored)));
@@ -135,7 +134,8 @@ async fn follow(
         }
     }
     if let Some(why) = dropped {
-        let (from, sender, now) = (message.from.clone(), message.sender.clone(), host.clock.now());
+        let (from, sender) = (message.from.clone(), message.body.sender.clone());
+        let now = host.clock.now();
         let record = move |it: &mut CentralStore| it.record_drop(&from, &sender, why.as_str(), now);
         host.central.write("a dropped message", record).await?;
     }
@@ -195,7 +195,7 @@ pub(super) fn admitted(
 }
 
 fn command_in(message: &Incoming, decision: &AgentDecision) -> Option<Command> {
-    command::parse(&message.text).filter(|_| decision.decision != Decision::Accumulate)
+    command::parse(&message.body.text).filter(|_| decision.decision != Decision::Accumulate)
 }
 
 /// How the session is to take the message, after the host did what it was told.
@@ -209,13 +209,10 @@ async fn session_command(
     let Some(command) = command_in(message, decision) else {
         return Ok(admitted(message, snapshot, decision));
     };
-    let (access, is_direct) = (snapshot.access(&decision.agent), !message.chat.is_group);
+    let (access, is_direct) = (snapshot.access(&decision.agent), !message.body.chat.is_group);
     let reply = |text: String| SessionCommand::Reply(message.clone(), text);
-    if let Permission::Deny(why) = command::permit(command, access, is_direct) {
-        return Ok(reply(why));
-    }
-    if command.handler() != Handler::Host {
-        return Ok(admitted(message, snapshot, decision));
+    if let Some(need) = command.lacks(access, is_direct) {
+        return Ok(reply(texts::commands::denied(command, need)));
     }
     let person = snapshot.person();
     match command {
@@ -230,8 +227,9 @@ async fn session_command(
             personal::set(host, message, person, command, personal::quiet).await.map(reply)
         }
         Command::Status => Ok(SessionCommand::Status(message.clone())),
-        Command::Help | Command::New | Command::Compact | Command::Context | Command::Cost => {
-            Ok(reply(command::help_text(access, is_direct)))
+        Command::Help => Ok(reply(texts::commands::help(access, is_direct))),
+        Command::New | Command::Compact | Command::Context | Command::Cost => {
+            Ok(admitted(message, snapshot, decision))
         }
     }
 }

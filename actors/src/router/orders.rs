@@ -4,13 +4,13 @@
 
 use domain::AgentName;
 use domain::message::Incoming;
-use domain::notice;
 use domain::people::Access;
 use domain::plain::one_line;
 use domain::stop::Scope;
+use domain::texts;
 use store::{CentralStore, StoreError};
 
-use crate::admin::protocol::{Resumed, Stopped};
+use crate::admin::protocol::{Resumed, StopStatus};
 use crate::host::Host;
 use crate::router::SessionCommand;
 use crate::stopping;
@@ -19,7 +19,7 @@ use crate::stopping;
 pub(super) async fn stop(host: &Host, message: &Incoming) -> Result<SessionCommand, StoreError> {
     let message = message.clone();
     Ok(if was_processed(host, &message).await? {
-        SessionCommand::Reply(message, "I already stopped what I was doing.".to_owned())
+        SessionCommand::Reply(message, texts::stop::STOPPED_BEFORE.to_owned())
     } else {
         SessionCommand::Stop(message)
     })
@@ -27,9 +27,9 @@ pub(super) async fn stop(host: &Host, message: &Incoming) -> Result<SessionComma
 
 /// `/panic`; as for all below, what the chat is told of it is left to the session.
 pub(super) async fn panic(host: &Host, message: &Incoming) -> Result<String, StoreError> {
-    let done = "I already stopped every agent on this host. `/resume` undoes that.";
-    once(host, message, done, async {
-        Ok(stopped_text(&stopping::stop(host, &Scope::All, &by(message), "/panic").await))
+    once(host, message, texts::stop::ALL_STOPPED_BEFORE, async {
+        let stopped = stopping::stop(host, &Scope::All, &by(message), "/panic").await;
+        Ok(texts::stop::all_stopped(&stopped.stop_report(), &stopped.trouble))
     })
     .await
 }
@@ -43,7 +43,7 @@ pub(super) async fn resume(
 ) -> Result<String, StoreError> {
     let mut scopes = vec![Scope::Agent(agent.clone())];
     scopes.extend((access == Access::Owner).then_some(Scope::All));
-    once(host, message, "I was already resumed.", async {
+    once(host, message, texts::stop::RESUMED_BEFORE, async {
         let resumed = stopping::resume(host, &scopes, &by(message)).await;
         resumed.map(|it| resumed_text(&it, agent))
     })
@@ -74,33 +74,16 @@ async fn was_processed(host: &Host, message: &Incoming) -> Result<bool, StoreErr
 }
 
 fn by(message: &Incoming) -> String {
-    let sender = &message.sender;
+    let sender = &message.body.sender;
     format!("{} ({}:{})", one_line(&sender.name), message.from.channel, sender.id)
 }
 
-fn stopped_text(report: &Stopped) -> String {
-    let stop_report = notice::stop_report_text(&report.stop_report())
-        .map(|it| format!(" {it}"))
-        .unwrap_or_default();
-    let trouble: String = report.trouble.iter().map(|it| format!(" But: {it}.")).collect();
-    format!("Every agent on this host is stopped.{stop_report}{trouble} `/resume` undoes that.")
-}
-
 fn resumed_text(report: &Resumed, agent: &AgentName) -> String {
-    let about = |stop: &&crate::admin::protocol::StopStatus| {
-        stop.agent.as_deref().is_none_or(|name| name == agent.as_str())
-    };
+    let about =
+        |stop: &&StopStatus| stop.agent.as_deref().is_none_or(|name| name == agent.as_str());
     if let Some(stop) = report.holds.iter().find(about) {
-        return format!(
-            "I'm still stopped: {} stopped every agent on this host, and only an owner can resume them.",
-            stop.by
-        );
+        return texts::stop::still_stopped(&stop.by);
     }
     let waiting = report.waiting.get(agent.as_str()).copied().unwrap_or(0);
-    match (report.any, waiting) {
-        (false, _) => "I wasn't stopped.".to_owned(),
-        (true, 0) => "I'm back. No messages are waiting.".to_owned(),
-        (true, 1) => "I'm back. 1 message is waiting.".to_owned(),
-        (true, many) => format!("I'm back. {many} messages are waiting."),
-    }
+    texts::stop::resumed(report.any, waiting)
 }

@@ -5,6 +5,8 @@ use domain::command::{Command, argument};
 use domain::message::Incoming;
 use domain::people::PersonId;
 use domain::quiet::Hours;
+use domain::texts::commands::{NEVER_QUIET, NO_QUIET_HOURS, NO_ZONE};
+use domain::texts::{self, sentence};
 use domain::time::Timestamp;
 use schedule::{Zone, local, within_until};
 use store::{CentralStore, StoreError};
@@ -28,8 +30,8 @@ pub(super) async fn set(
     setting: Setting,
 ) -> Result<String, StoreError> {
     let now = host.clock.now();
-    let by = format!("{}:{}", message.from.channel, message.sender.id);
-    let value = argument(&message.text).to_owned();
+    let by = format!("{}:{}", message.from.channel, message.body.sender.id);
+    let value = argument(&message.body.text).to_owned();
     let set = move |central: &mut CentralStore| {
         let before = central.rows_changed();
         let text = setting(central, person, &value, now)?;
@@ -47,7 +49,6 @@ pub(super) fn zone(
     value: &str,
     now: Timestamp,
 ) -> Result<String, StoreError> {
-    const HOW: &str = "`/timezone CITY` sets it, like `/timezone Europe/Berlin`";
     if !value.is_empty() {
         let zone = match Zone::find(value) {
             Ok(zone) => Some(zone),
@@ -59,17 +60,13 @@ pub(super) fn zone(
                 central.set_person_zone(person, zone.as_ref())?;
             }
             (None, Some(zone)) => central.set_install_zone(zone)?,
-            (None, None) => return Ok(format!("You have no time zone of your own; {HOW}.")),
+            (None, None) => return Ok(NO_ZONE.to_owned()),
         }
     }
     let counts = central.zone_for(person)?;
     let own = person.map(|it| central.person_zone(it)).transpose()?.flatten();
-    let whose = match (own, person) {
-        (Some(_), _) => "set by you; `/timezone -` undoes that",
-        (None, Some(_)) => "the default; `/timezone CITY` sets your own",
-        (None, None) => "the default; `/timezone CITY` changes it",
-    };
-    Ok(format!("Your time zone is {counts}, {whose}. It is {} there.", local(now, &counts)))
+    let (zone, time) = (counts.name(), local(now, &counts));
+    Ok(texts::commands::zone(zone, &time, own.is_some(), person.is_some()))
 }
 
 pub(super) fn quiet(
@@ -78,11 +75,7 @@ pub(super) fn quiet(
     value: &str,
     now: Timestamp,
 ) -> Result<String, StoreError> {
-    let Some(person) = person else {
-        return Ok(
-            "This terminal gets no unsolicited messages, so there is nothing to hold back.".into()
-        );
-    };
+    let Some(person) = person else { return Ok(NEVER_QUIET.to_owned()) };
     if !value.is_empty() {
         let hours = match Hours::parse(value) {
             Ok(hours) => Some(hours),
@@ -93,24 +86,10 @@ pub(super) fn quiet(
     }
     let zone = central.zone_for(Some(person))?;
     Ok(match central.person_quiet(person)? {
-        None => "You have no quiet hours. `/quiet 22:00-7:00` sets some.".to_owned(),
+        None => NO_QUIET_HOURS.to_owned(),
         Some(hours) => {
-            let on = match within_until(hours, &zone, now) {
-                Some(until) => format!(" They are on until {}.", local(until, &zone)),
-                None => String::new(),
-            };
-            format!(
-                "Your quiet hours are {hours} ({zone}).{on} Until they end, I hold back what you didn't ask \
-                 for in our private chat, but not answers, questions that need you, or errors. \
-                 `/quiet off` ends that."
-            )
+            let until = within_until(hours, &zone, now).map(|it| local(it, &zone));
+            texts::commands::quiet_hours(hours, zone.name(), until.as_deref())
         }
     })
-}
-
-fn sentence(text: &str) -> String {
-    let mut chars = text.chars();
-    let first: String = chars.next().map(|it| it.to_uppercase().collect()).unwrap_or_default();
-    let end = if text.ends_with(['?', '.']) { "" } else { "." };
-    format!("{first}{}{end}", chars.as_str())
 }

@@ -31,12 +31,14 @@ pub(super) async fn store(
     cursor: Option<Position>,
 ) -> Option<Vec<Verdict>> {
     let message = |event: &Event| match event {
-        Event::Message(message) if command::parse(&message.text).is_none() => Some(message.clone()),
+        Event::Message(message) if command::parse(&message.body.text).is_none() => {
+            Some(message.clone())
+        }
         Event::Message(_) | Event::Click(_) | Event::Moved { .. } | Event::Reachable(_) => None,
     };
     let mut bytes = 0;
     let has_room = |incoming: &Incoming| {
-        bytes += incoming.text.len();
+        bytes += incoming.body.text.len();
         bytes <= BYTES_MAX
     };
     let messages = events.iter().take(MESSAGES_MAX).map_while(message).take_while(has_room);
@@ -82,7 +84,7 @@ fn decide(
         || snapshot.pairing_open
         || snapshot.has_answered
         || snapshot.typed != Typed::Message
-        || (message.files.is_empty() && refusal(&message.text).is_some());
+        || (message.files.is_empty() && refusal(&message.body.text).is_some());
     if is_special {
         return Ok(None);
     }
@@ -91,7 +93,7 @@ fn decide(
         return Ok(None);
     }
     if let Some(why) = admission.dropped {
-        central.record_drop(&message.from, &message.sender, why.as_str(), view.now)?;
+        central.record_drop(&message.from, &message.body.sender, why.as_str(), view.now)?;
     }
     let taking: Vec<&AgentDecision> = admission.decisions.iter().filter(|it| it.takes()).collect();
     if taking.is_empty() {

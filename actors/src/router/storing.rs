@@ -1,7 +1,7 @@
 //! Stores what a batch of events came to: for all sessions, with the cursor of the account, in one commit.
 
 use domain::message::{Admitted, InboundKind, Incoming};
-use domain::notice;
+use domain::texts::{self, notices};
 use domain::time::Timestamp;
 use store::{CentralStore, SessionRow, StoreError, TaskMessage};
 
@@ -115,7 +115,7 @@ fn one(
             let inserted = rows.insert(std::slice::from_ref(admitted), now)?;
             let is_refused = 0 < inserted.refused;
             if is_refused && hears {
-                central.add_refusal(&admitted.message, &notice::queue_full(), now)?;
+                central.add_refusal(&admitted.message, &notices::queue_full(), now)?;
             }
             return Ok(is_refused);
         }
@@ -129,11 +129,11 @@ fn one(
             let container = if counts.has_container { "running" } else { "absent" };
             let working = usize::from(counts.has_container && 0 < counts.waiting);
             let messages = (working, counts.waiting - working);
-            let text = notice::status(row.agent.as_str(), container, messages, counts.unsent);
+            let text = notices::status(row.agent.as_str(), container, messages, counts.unsent);
             rows.answer_command(message, &text, now)?;
         }
         SessionCommand::Stop(message) => {
-            rows.cancel_turn(message, notice::stopped, now)?;
+            rows.cancel_turn(message, texts::stop::stopped, now)?;
             central.record_processed(&message.from, &message.platform_id, now)?;
         }
     }

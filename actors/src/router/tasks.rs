@@ -4,6 +4,7 @@ use domain::command::argument;
 use domain::message::Incoming;
 use domain::session_key::ChatId;
 use domain::task::rights::Who;
+use domain::texts;
 use operations::{Asker, Caller, parse_line};
 use store::{CentralStore, SessionRow, StoreError};
 
@@ -12,11 +13,6 @@ use crate::approvals;
 use crate::host::Host;
 use crate::sweep::SweepMessage;
 
-const HOW: &str = "`/tasks` shows what is scheduled. `/tasks pause 3` is about one task, and so are \
-    `resume`, `cancel`, `run`, `show` and `history`; words of its text will do instead of the number. \
-    `/tasks edit 3 --when 9:30` moves it, `/tasks add \"every weekday at 9\" \"say what is on today\"` \
-    adds one. Or just tell me.";
-
 /// Does it; what the chat is told of it is left to the session.
 pub(super) async fn execute(
     host: &Host,
@@ -24,12 +20,12 @@ pub(super) async fn execute(
     snapshot: &AdmissionSnapshot,
     (chat, row): (ChatId, &SessionRow),
 ) -> Result<String, StoreError> {
-    let operation = match parse_line(&line(&message.text)) {
+    let operation = match parse_line(&line(&message.body.text)) {
         Ok(operation) => operation,
         Err(why) => {
             let first = why.lines().next().unwrap_or_default();
             let first = first.trim_start_matches("error: ").trim_end_matches('.');
-            return Ok(format!("I don't understand that: {first}.\n{HOW}"));
+            return Ok(texts::commands::not_understood(first));
         }
     };
     let now = host.clock.now();
@@ -43,11 +39,11 @@ pub(super) async fn execute(
             person: snapshot.person(),
             handle: snapshot.handle.clone(),
             access: snapshot.access(&row.agent),
-            is_direct: !message.chat.is_group,
+            is_direct: !message.body.chat.is_group,
         },
         is_attended: true,
         key: format!("{}/{}:{chat}#{}", from.channel, from.account, message.platform_id),
-        at: message.sent_at.unwrap_or(now),
+        at: message.body.sent_at.unwrap_or(now),
     };
     let is_change = operation.is_change();
     let work = move |central: &mut CentralStore| {

@@ -8,8 +8,8 @@ use domain::Incarnation;
 use domain::plain::chain;
 use domain::session::StopReason;
 use domain::trouble::Trouble;
-use sandbox::{Mounts, Observed, SandboxError};
-use store::{SessionRow, SessionRows};
+use sandbox::{Observed, SandboxError};
+use store::SessionRows;
 use tokio::time::{Instant, sleep};
 use tracing::{info, warn};
 
@@ -17,7 +17,6 @@ use self::refusal::StartError;
 use super::SessionMessage;
 use super::state::SessionState;
 use crate::container_slots::Count;
-use crate::host::Host;
 use crate::session::link::Link;
 use crate::sweep::SweepMessage;
 
@@ -319,17 +318,5 @@ impl SessionState {
             let report = Report(Kind::Overfull(incarnation, gib));
             let _ = myself.cast(SessionMessage::Sandbox(report));
         });
-    }
-}
-
-pub(super) fn mounts(host: &Host, row: &SessionRow, incarnation: Incarnation) -> Mounts {
-    let paths = host.layout.session(row.id);
-    Mounts {
-        inbound: paths.inbound_dir(),
-        outbound: paths.outbound_dir(),
-        files: paths.files_in(),
-        workspace: host.layout.workspace(&row.agent),
-        home: paths.home(),
-        link: paths.link(incarnation),
     }
 }

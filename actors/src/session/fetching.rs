@@ -91,8 +91,7 @@ fn settle(half: &Path, folder: &Path, file: &PendingFile, owner: Owner) -> io::R
     let opened = fs::File::open(half)?;
     let bytes = opened.metadata()?.len();
     (&opened).take(HEAD_BYTES).read_to_end(&mut head)?;
-    let sniffed = sniff(&head).map(|it| it.0);
-    let mime = sniffed.unwrap_or(&file.attachment.mime).to_owned();
+    let mime = sniff(&head).unwrap_or(&file.attachment.mime).to_owned();
     let number = usize::try_from(file.ordinal).unwrap_or(0) + 1;
     let shown = safe_file_name(&file.attachment.name, file.attachment.kind, &mime, number);
     // Two files of a message may have the same name.

@@ -19,8 +19,8 @@ use tokio::time::{sleep, timeout};
 use tracing::debug;
 use vault::Caller;
 
-use super::container::mounts;
 use super::wakeups::Wakeups;
+use crate::folders;
 use crate::host::Host;
 
 /// A runner writes its header together with opening the stream.
@@ -51,7 +51,7 @@ impl Link {
         incarnation: Incarnation,
         wakeups: Arc<Wakeups>,
     ) -> Result<Self, SandboxError> {
-        let mounts = mounts(host, row, incarnation);
+        let mounts = folders::mounts(&host.layout, row.id, &row.agent, incarnation);
         let carrier = host.sandbox.link(&mounts).await?;
         let notify = watch::Sender::new(());
         let caller = Caller { session: row.id, agent: row.agent.to_string() };
@@ -131,7 +131,8 @@ async fn serve_notify(stream: Box<dyn Stream>, ends: Ends) {
     let forwards = async {
         // The runner may have started after a notification.
         loop {
-            if writing.write_all(Notification::Look.as_line().as_bytes()).await.is_err()
+            let look = format!("{}\n", Notification::Look.as_str());
+            if writing.write_all(look.as_bytes()).await.is_err()
                 || notifications.changed().await.is_err()
             {
                 return;

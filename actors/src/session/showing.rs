@@ -5,8 +5,9 @@
 
 use std::time::Duration;
 
+use domain::MessageSeq;
 use domain::message::Address;
-use domain::{MessageSeq, notice};
+use domain::texts::notices;
 use store::SessionRows;
 use tokio::time::Instant;
 
@@ -38,7 +39,7 @@ impl SessionState {
     pub(super) async fn perform_status(&mut self, message: MessageSeq) -> Result<(), SessionError> {
         let now = self.now();
         (self.shown.line, self.shown.drafts) = (Some(Instant::now()), false);
-        let text = notice::working(Duration::ZERO);
+        let text = notices::working(Duration::ZERO);
         let show = move |it: &SessionRows<'_>| it.show_status(message, Duration::ZERO, &text, now);
         self.store.write("a status line", show).await?;
         Ok(())
@@ -81,7 +82,7 @@ impl SessionState {
             self.shown.line = Some(Instant::now());
             let now = self.now();
             if let Some((since, to, target)) = self.store.read(|it| it.shown_status()).await? {
-                self.show_draft(to, target, notice::working(now.since(since)));
+                self.show_draft(to, target, notices::working(now.since(since)));
             }
         }
         Ok(())
@@ -99,7 +100,7 @@ impl SessionState {
         };
         (self.shown.line, self.shown.drafts) = (Some(Instant::now()), true);
         let limit = self.host().caps_of(&to.channel).text;
-        self.show_draft(to, target, notice::draft(&text, limit));
+        self.show_draft(to, target, notices::draft(&text, limit));
         Ok(())
     }
 
@@ -113,7 +114,7 @@ impl SessionState {
         let channel = self.store.read(move |it| it.channel_of(message)).await?;
         let caps = channel.map(|it| self.host().caps_of(&it));
         let Some(caps) = caps.filter(|it| it.edits) else { return Ok(()) };
-        let (now, text) = (self.now(), notice::draft(&text, caps.text));
+        let (now, text) = (self.now(), notices::draft(&text, caps.text));
         (self.shown.line, self.shown.drafts) = (Some(Instant::now()), true);
         let show = move |it: &SessionRows<'_>| it.show_status(message, DRAFT_AFTER, &text, now);
         self.store.write("a status line", show).await?;

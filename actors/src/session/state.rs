@@ -267,7 +267,7 @@ impl SessionState {
                 None => return Ok(false),
             },
             Effect::ForwardRequest(seq) => self.forward_request(seq),
-            Effect::Status { message } => self.perform_status(message).await?,
+            Effect::Status(message) => self.perform_status(message).await?,
             Effect::Start => self.start(),
             Effect::Stop(reason) => self.stop(reason),
             Effect::RecordExit(incarnation) => self.record_exit(incarnation),
@@ -290,11 +290,11 @@ impl SessionState {
                 self.store.write("a failure", fail).await?;
                 self.look_at_tasks();
             }
-            Effect::LastChance { message, until } => {
+            Effect::LastChance(message, until) => {
                 let note = move |it: &SessionRows<'_>| it.last_chance(message, until, now);
                 self.store.write("a last chance", note).await?;
             }
-            Effect::Tell { message } => {
+            Effect::Tell(message) => {
                 self.store.write("a notice", move |it| it.tell(message, now)).await?;
             }
             Effect::Rest => return self.rest().await.map(|()| false),

@@ -116,7 +116,7 @@ impl Pending {
         match (Notification::parse(line), Draft::parse(line), Tool::parse(line)) {
             (Some(Notification::Look), ..) => self.look = true,
             (Some(Notification::Progress), ..) => self.progress = true,
-            (Some(Notification::BackgroundStarted), ..) => self.background = Some(true),
+            (Some(Notification::Background), ..) => self.background = Some(true),
             (Some(Notification::BackgroundEnded), ..) => self.background = Some(false),
             (None, Some(draft), _) => self.draft = Some(draft),
             (None, None, Some(tool)) => self.tool = Some(tool),
@@ -126,12 +126,12 @@ impl Pending {
     }
 }
 
-/// A line of a notify stream, on which nothing else follows.
+/// A line of a notify stream, without its end.
 async fn next_line<S: AsyncBufRead + Unpin>(lines: &mut S) -> io::Result<String> {
     let mut line = Vec::new();
     let limit = u64::try_from(DRAFT_LINE_BYTES_MAX).unwrap_or(u64::MAX);
     lines.take(limit).read_until(b'\n', &mut line).await?;
-    if line.last() != Some(&b'\n') {
+    if line.pop() != Some(b'\n') {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
     String::from_utf8(line).map_err(io::Error::other)
@@ -187,7 +187,7 @@ mod tests {
             for at in 0..20_000 {
                 let draft = Draft::new(MessageSeq(2), &at.to_string());
                 container.write_all(b"look\nprogress\ntool 5 Bash\ntool\n").await.unwrap();
-                container.write_all(draft.as_line().as_bytes()).await.unwrap();
+                container.write_all(format!("{}\n", draft.as_line()).as_bytes()).await.unwrap();
             }
             drop(container);
         };

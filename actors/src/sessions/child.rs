@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use domain::plain::chain;
-use domain::restart::{RestartBudget, Verdict};
+use domain::restart::RestartBudget;
 use domain::time::Timestamp;
 use ractor::{ActorId, ActorProcessingErr, ActorRef};
 use store::SessionRow;
@@ -122,9 +122,9 @@ impl Child {
     ) -> &Phase {
         let needs_somebody =
             err.downcast_ref::<SessionError>().is_some_and(SessionError::is_permanent);
-        self.phase = match self.budget.record(policy.restarts, now) {
-            Verdict::Restart { after } if !needs_somebody => Phase::Restarting { after },
-            Verdict::Restart { .. } | Verdict::GiveUp => {
+        self.phase = match self.budget.record(policy.restarts_max, now) {
+            Some(after) if !needs_somebody => Phase::Restarting { after },
+            Some(_) | None => {
                 let why = format!("this conversation is out of service: {}", chain(&*err));
                 error!(session = %self.row.id, why, "parked");
                 self.queue.clear();

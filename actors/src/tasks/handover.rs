@@ -1,7 +1,7 @@
 //! One slot on its way to its session: may it go there, where is that, and how it reads.
 
 use domain::AgentName;
-use domain::message::{Address, Author, ChatInfo, Incoming};
+use domain::message::{Address, Author, Body, ChatInfo, Incoming};
 use domain::session_key::{ChatId, SessionMode, session_key};
 use domain::task::{FireKey, TaskRun, TaskState};
 use schedule::local;
@@ -101,12 +101,10 @@ fn message(host: &Host, handover: &Handover, chat: ChatRow) -> TaskMessage {
     let from = Address { thread: task.thread.clone(), ..chat.address };
     let owner = task.owner_handle.as_ref().filter(|it| it.channel == from.channel);
     let id = owner.map_or(NOBODY, |it| &it.id).to_owned();
-    let message = Incoming {
-        sender: Author { id, name: format!("task {}", key.task) },
-        from,
+    let sender = Author { id, name: format!("task {}", key.task) };
+    let body = Body {
         chat: ChatInfo { title: chat.title, is_group: chat.is_group },
-        text: task.prompt.clone(),
-        ..Incoming::default()
+        ..Body::new(sender, task.prompt.as_str())
     };
     let run = TaskRun {
         key,
@@ -116,5 +114,5 @@ fn message(host: &Host, handover: &Handover, chat: ChatRow) -> TaskMessage {
         script: task.script.clone(),
         found: None,
     };
-    TaskMessage { run, message }
+    TaskMessage { run, message: Incoming { from, body, ..Incoming::default() } }
 }

@@ -1,11 +1,14 @@
 //! What the runner is told at its start. The binary reads it from the environment that the host
 //! gave the container; tests build it.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use domain::agent::Provider;
+use domain::time::backoff;
 use domain::{AgentName, Incarnation, inside};
+use tokio::process::Command;
 
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -26,13 +29,8 @@ pub struct Config {
     pub poll_interval: Duration,
     /// Whether to keep a notify stream open at all.
     pub notifications: bool,
-    /// The first wait after a failed write or a lost stream; it doubles up to `retry_max`.
-    pub retry_base: Duration,
-    pub retry_max: Duration,
     /// How long a model request waits for a link that is down. A restart of the host fits in.
     pub link_patience: Duration,
-    /// How long the provider may take to finish once told to stop.
-    pub stop_grace: Duration,
     pub claude_bin: PathBuf,
     /// The user of the agent's programs; `None` is the runner's own, for tests.
     pub agent_uid: Option<u32>,
@@ -50,7 +48,6 @@ pub enum ConfigError {
 
 impl Config {
     /// The defaults of a container.
-    #[must_use]
     pub fn new(incarnation: Incarnation, provider: Provider) -> Self {
         Self {
             inbound_dir: inside::IN.into(),
@@ -64,20 +61,25 @@ impl Config {
             agent_name: domain::agent::DEFAULT_AGENT.to_owned(),
             poll_interval: Duration::from_secs(5),
             notifications: true,
-            retry_base: Duration::from_millis(200),
-            retry_max: Duration::from_secs(5),
             link_patience: Duration::from_secs(10),
-            stop_grace: Duration::from_secs(3),
             claude_bin: inside::CLAUDE.into(),
             agent_uid: None,
             extra_env: vec![],
         }
     }
 
-    /// Reads the environment through `var`.
-    ///
-    /// # Errors
-    /// When a variable that the host always sets is missing or means nothing.
+    /// A program of the agent, in its workspace and as its user; it keeps the group, through which the
+    /// workspace is shared.
+    pub(crate) fn agent_command(&self, program: impl AsRef<OsStr>) -> Command {
+        let mut command = Command::new(program);
+        command.current_dir(&self.workspace);
+        if let Some(uid) = self.agent_uid {
+            command.uid(uid);
+        }
+        command
+    }
+
+    /// Reads the environment through `var`. A variable that the host always sets must mean something.
     pub fn from_env(var: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let incarnation = required(&var, "NANOCLAW_INCARNATION", |it| it.parse().ok())?;
         let provider = required(&var, "NANOCLAW_PROVIDER", Provider::parse)?;
@@ -88,19 +90,13 @@ impl Config {
         config.agent_uid = Some(uid);
         config.agent_name = agent.to_string();
         config.model = var("NANOCLAW_MODEL").filter(|it| !it.is_empty());
-        for (name, path) in [
-            ("NANOCLAW_IN", &mut config.inbound_dir),
-            ("NANOCLAW_OUT", &mut config.outbound_dir),
-            ("NANOCLAW_WORKSPACE", &mut config.workspace),
-            ("NANOCLAW_HOME", &mut config.home),
-            ("NANOCLAW_CLAUDE_BIN", &mut config.claude_bin),
-        ] {
-            if let Some(value) = var(name) {
-                *path = value.into();
-            }
-        }
         Ok(config)
     }
+}
+
+/// How long to wait after so many failed writes or lost streams in a row.
+pub(crate) fn retry_wait(failures: u32) -> Duration {
+    backoff(Duration::from_millis(200), Duration::from_secs(5), failures)
 }
 
 fn required<T>(
@@ -130,11 +126,10 @@ mod tests {
             ("NANOCLAW_AGENT", "andy"),
             ("NANOCLAW_AGENT_UID", "60700"),
             ("NANOCLAW_MODEL", ""),
-            ("NANOCLAW_OUT", "/elsewhere"),
         ])
         .unwrap();
         assert_eq!((given.incarnation, given.provider), (Incarnation(7), Provider::Claude));
-        assert_eq!((given.model, given.outbound_dir), (None, PathBuf::from("/elsewhere")));
+        assert_eq!((given.model, given.outbound_dir), (None, PathBuf::from(inside::OUT)));
         assert_eq!(given.received_dir.join("files"), Path::new(inside::FILES));
     }
 

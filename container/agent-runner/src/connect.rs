@@ -10,7 +10,6 @@ use domain::link::Header;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::UnixStream;
 
-/// A duplex byte stream between the runner and the host.
 pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
@@ -23,22 +22,13 @@ pub trait Connect: fmt::Debug + Send + Sync {
 
 /// The link over a unix socket in a folder that only this container sees.
 #[derive(Debug)]
-pub struct LinkSocket {
-    path: PathBuf,
-}
-
-impl LinkSocket {
-    #[must_use]
-    pub fn new(path: PathBuf) -> Self {
-        Self { path }
-    }
-}
+pub struct LinkSocket(pub PathBuf);
 
 #[async_trait]
 impl Connect for LinkSocket {
     async fn open(&self, header: Header) -> io::Result<Box<dyn Stream>> {
-        let mut stream = UnixStream::connect(&self.path).await?;
-        stream.write_all(header.as_line().as_bytes()).await?;
+        let mut stream = UnixStream::connect(&self.0).await?;
+        stream.write_all(format!("{}\n", header.as_str()).as_bytes()).await?;
         Ok(Box::new(stream))
     }
 }

@@ -6,34 +6,27 @@
 
 mod act;
 mod parse;
-mod reminder;
 mod tasks;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use domain::MessageSeq;
+use domain::command::{self, Command};
 use domain::inbound::Inbound;
 use domain::message::InboundKind;
-use domain::waits::WaitClass;
+use serde_json::json;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use self::parse::{Word, parse};
+use crate::RunnerError;
 use crate::failure::{FailureClass, ProviderFailure};
 use crate::host_client::HostClient;
-use crate::provider::{Event, Messages, Provider, ToolNews, TurnEnded};
-use crate::{Config, RunnerError};
+use crate::provider::{Event, Messages, NEW_CONVERSATION, ToolNews, TurnEnded};
 
-/// Where the number of messages so far is kept.
-const COUNT_KEY: &str = "demo:count";
-
-/// Which message was made to wait, and how often.
-const WAITS_KEY: &str = "demo:waits";
-
-/// What every answer to a text begins with.
+/// Where [`Demo::count`] and [`Demo::waits`] are kept.
+const STATE_KEY: &str = "demo";
 const WHO: &str = "I am the demo agent, no model";
 
 const HELP: &str = "I am the demo agent, no model. I know: `help`; `report <text>` sends the text \
@@ -43,7 +36,7 @@ const HELP: &str = "I am the demo agent, no model. I know: `help`; `report <text
     <text>` sends you a file; `react <emoji>` reacts to your message; `admin <command>` \
     administers; `limit <seconds>` waits as for a model's limit; `fail <billing, overloaded or \
     network> <times>` as for one that fails; `run <tool> <seconds>` is silent for so long; `background \
-    <seconds> <text>` says the text later; `eat <MiB>` takes memory; `who` says who you are; `files` lists what came with your message; `context` \
+    <seconds> <text>` says the text later; `who` says who you are; `files` lists what came with your message; `context` \
     lists the context messages; `remember <text>` and `recall` keep notes; \
     `remind me <when> to <what>` and `every <when> \
     <what>` schedule something, `list tasks` shows it, `pause`, `resume`, `cancel`, `run` and `history` \
@@ -52,33 +45,15 @@ const HELP: &str = "I am the demo agent, no model. I know: `help`; `report <text
 #[derive(Debug)]
 pub(crate) struct Demo {
     host_client: Arc<HostClient>,
-    inbound_dir: PathBuf,
-    workspace: PathBuf,
     count: u64,
     /// The last message that was made to wait, and how often.
     waits: (i64, u32),
-    /// What is to be said later.
     background: JoinSet<()>,
 }
 
 impl Demo {
-    pub(crate) fn new(config: &Config, host_client: Arc<HostClient>) -> Self {
-        let (inbound_dir, workspace) = (config.received_dir.clone(), config.workspace.clone());
-        let background = JoinSet::new();
-        Self { host_client, inbound_dir, workspace, count: 0, waits: (0, 0), background }
-    }
-
-    /// The next messages to answer. What runs in the background goes on meanwhile.
-    async fn next(&mut self, messages: &mut Messages) -> Option<Vec<Inbound>> {
-        loop {
-            tokio::select! {
-                biased;
-                batch = messages.recv() => return batch,
-                Some(_) = self.background.join_next() => {
-                    self.host_client.background(!self.background.is_empty());
-                }
-            }
-        }
+    pub(crate) fn new(host_client: Arc<HostClient>) -> Self {
+        Self { host_client, count: 0, waits: (0, 0), background: JoinSet::new() }
     }
 
     /// One turn for all of the messages; returns whether it failed.
@@ -91,22 +66,18 @@ impl Demo {
         let mut failure = None;
         for message in messages {
             self.host_client.work_on(message.seq);
-            report(events, Event::Progress).await;
+            self.host_client.notifier.progress();
             match self.answer(message, events).await? {
                 Ok(text) => said.push(text),
                 Err(err) => failure = Some(err),
             }
         }
         let has_failed = failure.is_some();
-        let waits = format!("{} {}", self.waits.0, self.waits.1);
         let ended = TurnEnded {
             cost: None,
             covers: messages.iter().map(|it| it.seq).collect(),
             result: failure.map_or_else(|| Ok(said.join("\n")), Err),
-            keep: vec![
-                (COUNT_KEY.to_owned(), Some(self.count.to_string())),
-                (WAITS_KEY.to_owned(), Some(waits)),
-            ],
+            keep: vec![(STATE_KEY.to_owned(), Some(json!((self.count, self.waits)).to_string()))],
         };
         report(events, Event::TurnEnded(ended)).await;
         Ok(has_failed)
@@ -118,118 +89,91 @@ impl Demo {
         events: &mpsc::Sender<Event>,
     ) -> Result<Result<String, ProviderFailure>, RunnerError> {
         if message.kind == InboundKind::Command {
-            return Ok(Ok(self.command(&message.text)));
+            return Ok(Ok(self.command(&message.body.text)));
         }
         if let Some(task_run) = &message.task
-            && let Some(text) = reminder::reminder(task_run, &message.text)
+            && let Some(text) = tasks::reminder(task_run, &message.body.text)
         {
             return Ok(Ok(text));
         }
-        let word = parse(&message.text);
+        let word = parse(&message.body.text);
         if let Some(failure) = self.failure(message.seq, &word) {
             return Ok(Err(failure));
         }
         self.count += 1;
-        let tool = word.tool();
-        if let Some(name) = tool {
-            let (call, name) = (self.call(message), name.to_owned());
-            let started = ToolNews::Started { call, name, max: Duration::ZERO };
-            report(events, Event::Tool(started)).await;
-        }
-        let did = match word {
+        let said = match word {
             Word::Help => return Ok(Ok(HELP.to_owned())),
             Word::Crash => return Err(RunnerError::DemoCrash),
-            Word::Limit(_) | Word::Fail(..) => Ok("the model answers again.".to_owned()),
-            Word::Run { tool, secs } => Ok(self.run_tool(tool, secs).await),
-            Word::Background { secs, text } => Ok(self.begin(message.seq, secs, text, events)),
-            Word::Eat(mib) => Ok(act::eat(mib)),
-            Word::Count => Ok(format!("message number {}.", self.count)),
-            Word::Wait(secs) => Ok(act::wait(secs, events).await),
-            Word::Echo(text) => Ok(format!("you said \"{text}\"")),
-            Word::Who => Ok(act::who(message)),
-            Word::Context => Ok(act::context(message)),
-            Word::Files => Ok(self.files(&message.files).await),
-            Word::Remember(text) => self.remember(text).await,
-            Word::Recall => self.recall().await,
-            Word::Draft(text) => Ok(self.draft(text, events).await),
-            Word::Report(text) => self.report(text).await,
-            Word::Send { name, text } => self.send(name, text).await,
-            Word::File { name, text } => self.file(name, text).await,
-            Word::React(emoji) => self.react(message.seq, emoji).await,
-            Word::Ask { question, options } => self.ask(question, &options).await,
-            Word::Admin(command) => self.admin(command).await,
-            Word::Tasks(line) => self.tasks(&line).await,
+            Word::Fail(..) => "the model answers again.".to_owned(),
+            Word::Run(tool, secs) => self.run_tool(tool, secs).await,
+            Word::Background(secs, text) => self.begin(message.seq, secs, text, events),
+            Word::Count => format!("message number {}.", self.count),
+            Word::Wait(secs) => self.wait(secs).await,
+            Word::Echo(text) => format!("you said \"{text}\""),
+            Word::Who => act::who(message),
+            Word::Context => act::context(message),
+            Word::Files => self.files(&message.files).await,
+            Word::Draft(text) => self.draft(text).await,
+            Word::Tool(tool) => {
+                let (call, name) = (format!("{}.{}", message.seq, self.count), tool.name().into());
+                let started = ToolNews::Started { call: call.clone(), name, max: Duration::ZERO };
+                report(events, Event::Tool(started)).await;
+                let did = self.use_tool(message.seq, tool).await;
+                report(events, Event::Tool(ToolNews::Ended { call, ok: did.is_ok() })).await;
+                let (Ok(said) | Err(said)) = did;
+                said
+            }
         };
-        if tool.is_some() {
-            let (call, ok) = (self.call(message), did.is_ok());
-            report(events, Event::Tool(ToolNews::Ended { call, ok })).await;
-        }
-        let (Ok(said) | Err(said)) = did;
         Ok(Ok(format!("{WHO}: {said}")))
     }
 
     /// What a message asked to fail with, as long as it did not often enough.
     fn failure(&mut self, message: MessageSeq, word: &Word<'_>) -> Option<ProviderFailure> {
-        let (class, until, times) = if let Word::Limit(secs) = word {
-            let until = self.host_client.clock().now() + Duration::from_secs(*secs);
-            (FailureClass::RateLimit, Some(until), 1)
-        } else if let Word::Fail(class, times) = word {
-            let class = match class {
-                WaitClass::Limit => FailureClass::RateLimit,
-                WaitClass::Billing => FailureClass::Billing,
-                WaitClass::Overloaded => FailureClass::Overloaded,
-                WaitClass::Network => FailureClass::Network,
-            };
-            (class, None, *times)
-        } else {
-            return None;
-        };
+        let Word::Fail(class, times, secs) = *word else { return None };
+        let until = secs.map(|it| self.host_client.clock.now() + Duration::from_secs(it));
         let before = if self.waits.0 == message.0 { self.waits.1 } else { 0 };
         self.waits = (message.0, before + 1);
-        (before < times).then(|| ProviderFailure::new(class, until))
-    }
-
-    /// Names the one call that a message leads to.
-    fn call(&self, message: &Inbound) -> String {
-        format!("{}.{}", message.seq, self.count)
+        (before < times).then(|| ProviderFailure::new(FailureClass::Passing(class), until))
     }
 
     fn command(&mut self, text: &str) -> String {
-        let seen = self.count;
-        match domain::command::parse(text) {
-            Some(domain::command::Command::New) => {
+        let said = match command::parse(text) {
+            Some(Command::New) => {
                 self.count = 0;
-                crate::provider::NEW_CONVERSATION.to_owned()
+                return NEW_CONVERSATION.to_owned();
             }
-            Some(domain::command::Command::Compact) => {
-                format!("{WHO}: I keep no conversation, so there is nothing to shorten.")
+            Some(Command::Compact) => {
+                "I keep no conversation, so there is nothing to shorten.".to_owned()
             }
-            Some(domain::command::Command::Context) => {
-                format!("{WHO}: I have no context to fill; I have seen {seen} messages.")
+            Some(Command::Context) => {
+                format!("I have no context to fill; I have seen {} messages.", self.count)
             }
-            Some(domain::command::Command::Cost) => {
-                format!("{WHO}: nothing of this costs anything.")
-            }
-            Some(_) | None => format!("{WHO}: I do not know `{text}`."),
-        }
+            Some(Command::Cost) => "nothing of this costs anything.".to_owned(),
+            Some(_) | None => format!("I do not know `{text}`."),
+        };
+        format!("{WHO}: {said}")
     }
-}
 
-#[async_trait]
-impl Provider for Demo {
-    async fn run(
-        mut self: Box<Self>,
+    pub(crate) async fn run(
+        mut self,
         mut messages: Messages,
         events: mpsc::Sender<Event>,
     ) -> Result<(), RunnerError> {
-        let kept = self.host_client.kept(COUNT_KEY).await?;
-        self.count = kept.and_then(|it| it.parse().ok()).unwrap_or(0);
-        let waits = self.host_client.kept(WAITS_KEY).await?;
-        let waits = waits.as_deref().and_then(|it| it.split_once(' '));
-        if let Some((message, times)) = waits {
-            self.waits = (message.parse().unwrap_or(0), times.parse().unwrap_or(0));
-        }
-        while let Some(mut queued) = self.next(&mut messages).await {
+        let kept = self.host_client.kept(STATE_KEY).await?;
+        (self.count, self.waits) =
+            kept.and_then(|it| serde_json::from_str(&it).ok()).unwrap_or_default();
+        loop {
+            let mut queued = tokio::select! {
+                biased;
+                batch = messages.recv() => match batch {
+                    Some(batch) => batch,
+                    None => return Ok(()),
+                },
+                Some(_) = self.background.join_next() => {
+                    self.host_client.notifier.background(!self.background.is_empty());
+                    continue;
+                }
+            };
             while !queued.is_empty() {
                 while let Ok(more) = messages.try_recv() {
                     queued.extend(more);
@@ -243,13 +187,13 @@ impl Provider for Demo {
                 queued = later;
             }
         }
-        Ok(())
     }
 }
 
 /// How many of the queued messages the next turn covers. What makes a turn fail has one of its own.
 fn turn_len(queued: &[Inbound]) -> usize {
-    let is_own = |it: &Inbound| it.runs_alone() || parse(&it.text).fails_turn();
+    let fails = |it: &str| matches!(parse(it), Word::Crash | Word::Fail(..));
+    let is_own = |it: &Inbound| it.runs_alone() || fails(&it.body.text);
     queued.iter().position(is_own).unwrap_or(queued.len()).max(1)
 }
 

@@ -13,20 +13,18 @@ mod files;
 mod kernel;
 mod network;
 
-use std::io::{self, ErrorKind};
+use std::io;
 use std::path::Path;
 use std::process::Stdio;
 
 use domain::inside;
 use serde::Serialize;
-use tokio::process::Command;
 
 use crate::Config;
-use crate::users::AgentUser;
 
 /// One line of the list.
-#[derive(Debug, Serialize)]
-pub struct Attempt {
+#[derive(Serialize)]
+struct Attempt {
     attack: String,
     /// `refused`, `bounded` or `allowed`.
     expected: &'static str,
@@ -34,50 +32,42 @@ pub struct Attempt {
     held: bool,
 }
 
-impl Attempt {
-    /// An attack that the kernel has to refuse.
-    fn refused<T>(attack: impl Into<String>, tried: io::Result<T>) -> Self {
-        let (got, held) = match tried {
-            Ok(_) => ("it worked".to_owned(), false),
-            Err(err) => (err.to_string(), true),
-        };
-        Self { attack: attack.into(), expected: "refused", got, held }
+/// The list, as far as it was tried.
+#[derive(Default, Serialize)]
+struct List(Vec<Attempt>);
+
+impl List {
+    fn add(&mut self, attack: impl Into<String>, expected: &'static str, held: bool, got: String) {
+        self.0.push(Attempt { attack: attack.into(), expected, got, held });
     }
 
-    /// An address that no route leads to. Any other error may be the word of somebody who was reached.
-    fn unreachable<T>(attack: String, tried: io::Result<T>) -> Self {
-        let is_cut = tried.as_ref().is_err_and(|err| {
-            matches!(err.kind(), ErrorKind::NetworkUnreachable | ErrorKind::PermissionDenied)
-        });
-        Self { held: is_cut, ..Self::refused(attack, tried) }
+    /// An attack that the kernel has to refuse.
+    fn refused<T, E: Into<io::Error>>(&mut self, attack: impl Into<String>, tried: Result<T, E>) {
+        self.add(attack, "refused", tried.is_err(), said(tried));
     }
 
     /// Something that may be done up to a limit.
-    fn bounded(attack: &str, held: bool, got: impl Into<String>) -> Self {
-        Self { attack: attack.to_owned(), expected: "bounded", got: got.into(), held }
+    fn bounded(&mut self, attack: impl Into<String>, held: bool, got: String) {
+        self.add(attack, "bounded", held, got);
     }
 
     /// Something that an agent needs.
-    fn allowed<T>(what: &str, tried: io::Result<T>) -> Self {
-        let (got, held) = match tried {
-            Ok(_) => ("it worked".to_owned(), true),
-            Err(err) => (err.to_string(), false),
-        };
-        Self { attack: what.to_owned(), expected: "allowed", got, held }
+    fn allowed<T, E: Into<io::Error>>(&mut self, what: impl Into<String>, tried: Result<T, E>) {
+        self.add(what, "allowed", tried.is_ok(), said(tried));
     }
+}
+
+fn said<T, E: Into<io::Error>>(tried: Result<T, E>) -> String {
+    let err: Option<io::Error> = tried.err().map(Into::into);
+    err.map_or_else(|| "it worked".to_owned(), |it| it.to_string())
 }
 
 /// Runs the list as the agent, from a runner that has its mailboxes open, and leaves the report where
 /// the host finds it.
-///
-/// # Errors
-/// When the list could not be run to its end.
 pub async fn run_as_agent(config: &Config) -> io::Result<()> {
-    let mut list = Command::new(std::env::current_exe()?);
-    AgentUser(config.agent_uid).take(&mut list);
-    let ended = list
+    let ended = config
+        .agent_command(std::env::current_exe()?)
         .arg("escape")
-        .current_dir(&config.workspace)
         .stdin(Stdio::null())
         .stderr(Stdio::inherit())
         // As every program of an agent: a signal to the runner's group must not end the list itself.
@@ -95,16 +85,14 @@ pub async fn run_as_agent(config: &Config) -> io::Result<()> {
 }
 
 /// Tries everything and prints the report as JSON.
-///
-/// # Errors
-/// When it cannot be printed.
 pub fn run() -> io::Result<()> {
     let outside = std::env::var_os(inside::ESCAPE_ENV).unwrap_or_default();
     let runner = rustix::process::getppid();
-    let mut list = files::attempts(runner, Path::new(&outside));
-    list.extend(kernel::attempts(runner));
-    list.extend(network::attempts());
-    list.extend(bounds::attempts());
+    let mut list = List::default();
+    files::attempts(&mut list, runner, Path::new(&outside));
+    kernel::attempts(&mut list, runner);
+    network::attempts(&mut list);
+    bounds::attempts(&mut list);
     serde_json::to_writer(io::stdout(), &list)?;
     Ok(())
 }

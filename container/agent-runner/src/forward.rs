@@ -24,7 +24,6 @@ const LINGER: Duration = Duration::from_secs(1);
 /// The words that the CLI expects of the API. A 502 is tried again by the CLI a few times.
 const REFUSAL_BODY: &str = r#"{"type":"error","error":{"type":"api_error","message":"the host of this container cannot be reached"}}"#;
 
-/// A listener on loopback and its port.
 #[derive(Debug)]
 pub(crate) struct Loopback {
     pub(crate) listener: TcpListener,
@@ -39,8 +38,12 @@ pub(crate) async fn listen() -> io::Result<Loopback> {
 }
 
 impl Loopback {
-    /// Takes the next connection, at most `max` at a time being served.
-    pub(crate) async fn accept(&self, serving: &mut JoinSet<()>, max: usize) -> TcpStream {
+    /// Serves each connection, at most `max` at a time.
+    pub(crate) async fn serve<F>(self, max: usize, each: impl Fn(TcpStream) -> F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let mut serving = JoinSet::new();
         loop {
             while serving.try_join_next().is_some() {}
             if max <= serving.len() {
@@ -48,7 +51,7 @@ impl Loopback {
                 continue;
             }
             match self.listener.accept().await {
-                Ok((stream, _)) => return stream,
+                Ok((stream, _)) => drop(serving.spawn(each(stream))),
                 Err(err) => {
                     tracing::warn!(error = %err, "could not take a connection");
                     sleep(OPEN_RETRY).await;
@@ -58,13 +61,9 @@ impl Loopback {
     }
 }
 
-/// Serves for ever.
 pub(crate) async fn serve(loopback: Loopback, connect: Arc<dyn Connect>, patience: Duration) {
-    let mut serving = JoinSet::new();
-    loop {
-        let stream = loopback.accept(&mut serving, CONNECTIONS_MAX).await;
-        serving.spawn(carry(stream, Arc::clone(&connect), patience));
-    }
+    let each = move |stream| carry(stream, Arc::clone(&connect), patience);
+    loopback.serve(CONNECTIONS_MAX, each).await;
 }
 
 async fn carry(mut near: TcpStream, connect: Arc<dyn Connect>, patience: Duration) {
@@ -82,7 +81,6 @@ async fn carry(mut near: TcpStream, connect: Arc<dyn Connect>, patience: Duratio
     }
 }
 
-/// Tries until there is a link.
 async fn open(connect: &dyn Connect) -> Box<dyn Stream> {
     loop {
         match connect.open(Header::Model).await {

@@ -9,26 +9,22 @@
 mod ask;
 mod error;
 mod file;
-mod prune;
 mod say;
-mod tasks;
 
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
+use domain::MessageSeq;
 use domain::inbound::Inbound;
-use domain::link::{Draft, Tool};
-use domain::time::{Clock, backoff};
-use domain::{Incarnation, MessageSeq};
+use domain::link::Draft;
+use domain::time::{Clock, Timestamp};
+use domain::waits::WaitClass;
 use store::{Db, RunnerStore, StoreError, TurnEnd};
 
-pub(crate) use self::ask::Question;
+pub(crate) use self::ask::{Question, task_line};
 pub(crate) use self::error::ToolError;
 pub(crate) use self::file::FileToSend;
-pub(crate) use self::tasks::TaskLine;
-use crate::failure::Wait;
+use crate::config::retry_wait;
 use crate::notifier::Notifier;
 use crate::provider::ToolNews;
 use crate::{Config, RunnerError};
@@ -38,14 +34,10 @@ pub(crate) type Kept = (String, Option<String>);
 
 #[derive(Debug)]
 pub(crate) struct HostClient {
-    store: Db<RunnerStore>,
-    clock: Arc<dyn Clock>,
-    notifier: Arc<Notifier>,
-    retry: (Duration, Duration),
-    poll_interval: Duration,
-    incarnation: Incarnation,
-    workspace: PathBuf,
-    received_dir: PathBuf,
+    pub(crate) store: Db<RunnerStore>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) notifier: Arc<Notifier>,
+    pub(crate) config: Config,
     /// The message that the provider works on, or worked on last.
     current: Mutex<Option<MessageSeq>>,
     attempt: AtomicU32,
@@ -56,36 +48,16 @@ impl HostClient {
         store: Db<RunnerStore>,
         clock: Arc<dyn Clock>,
         notifier: Arc<Notifier>,
-        config: &Config,
+        config: Config,
     ) -> Arc<Self> {
         Arc::new(Self {
             store,
             clock,
             notifier,
-            retry: (config.retry_base, config.retry_max),
-            poll_interval: config.poll_interval,
-            incarnation: config.incarnation,
-            workspace: config.workspace.clone(),
-            received_dir: config.received_dir.clone(),
+            config,
             current: Mutex::new(None),
             attempt: AtomicU32::new(0),
         })
-    }
-
-    /// Runs a call that may wait for the disk.
-    pub(crate) async fn on_disk<R: Send + 'static>(
-        &self,
-        call: impl FnOnce() -> R + Send + 'static,
-    ) -> R {
-        self.store.beside(call).await
-    }
-
-    pub(crate) fn clock(&self) -> &dyn Clock {
-        &*self.clock
-    }
-
-    pub(crate) fn notifier(&self) -> &Notifier {
-        &self.notifier
     }
 
     /// From now on what is said in the middle of a turn replies to this message.
@@ -97,10 +69,6 @@ impl HostClient {
     /// asked for before.
     pub(crate) fn begin_attempt(&self) {
         self.attempt.fetch_add(1, Ordering::Relaxed);
-    }
-
-    fn attempt(&self) -> u32 {
-        self.attempt.load(Ordering::Relaxed)
     }
 
     pub(crate) fn current(&self) -> Option<MessageSeq> {
@@ -132,31 +100,22 @@ impl HostClient {
     /// Stores the end of a turn, however long that takes.
     pub(crate) async fn end_turn(&self, end: TurnEnd, keep: Vec<Kept>) -> Result<(), RunnerError> {
         self.notifier.forget_draft();
-        let work = Arc::new((end, keep));
         self.persist("the end of a turn", move |store, now| {
-            let (end, keep) = &*work;
-            store.end_turn(end, &borrowed(keep), now)
+            store.end_turn(&end, &borrowed(&keep), now)
         })
         .await
     }
 
     /// Lets go of everything that is in hand, until the host says that the wait is over.
-    pub(crate) async fn wait(&self, wait: Wait, keep: Vec<Kept>) -> Result<(), RunnerError> {
+    pub(crate) async fn wait(
+        &self,
+        class: WaitClass,
+        until: Option<Timestamp>,
+        keep: Vec<Kept>,
+    ) -> Result<(), RunnerError> {
         self.notifier.forget_draft();
         self.begin_attempt();
-        let keep = Arc::new(keep);
-        self.persist("a wait", move |store, _| store.wait(wait.class, wait.until, &borrowed(&keep)))
-            .await
-    }
-
-    /// Tells the host what the provider runs, or that it runs nothing.
-    pub(crate) fn running(&self, tool: Option<Tool>) {
-        self.notifier.tool(tool);
-    }
-
-    /// Tells the host whether work goes on after the turn that began it.
-    pub(crate) fn background(&self, runs: bool) {
-        self.notifier.background(runs);
+        self.persist("a wait", move |store, _| store.wait(class, until, &borrowed(&keep))).await
     }
 
     /// Sends a text that no turn ends with, such as the end of a background task, in reply to the
@@ -170,31 +129,35 @@ impl HostClient {
             tracing::warn!("the provider spoke before anybody asked; dropped");
             return Ok(());
         };
-        let text = Arc::new(text);
         self.persist("a message", move |store, now| store.say(to, &text, now).map(drop)).await
     }
 
     pub(crate) async fn keep(&self, keep: Vec<Kept>) -> Result<(), RunnerError> {
-        let keep = Arc::new(keep);
         self.persist("a state", move |store, _| store.set_state(&borrowed(&keep))).await
+    }
+
+    /// Removes old rows that the host has imported, a bounded number. Returns whether none is
+    /// left; what fails is left for another time, since nothing depends on it.
+    pub(crate) async fn prune(&self) -> bool {
+        let now = self.clock.now();
+        match self.store.write("prune", move |store| store.prune(now)).await {
+            Ok(gone) => gone == 0,
+            Err(err) => {
+                tracing::warn!(error = %err, "could not remove old rows");
+                true
+            }
+        }
     }
 
     /// Writes down that a tool was used, for people who ask. No turn is held up or lost for it.
     pub(crate) async fn note_tool(&self, news: ToolNews) {
-        let (now, current) = (self.clock.now(), self.current());
-        let noted = match (news, current) {
-            (ToolNews::Started { call, name, .. }, Some(message)) => {
-                let start =
-                    move |store: &mut RunnerStore| store.tool_started(message, &call, &name, now);
-                self.store.write("a tool", start).await
-            }
-            (ToolNews::Ended { call, ok }, Some(_)) => {
-                let end = move |store: &mut RunnerStore| store.tool_ended(&call, ok, now);
-                self.store.write("the end of a tool", end).await
-            }
-            (ToolNews::Started { .. } | ToolNews::Ended { .. }, None) => Ok(()),
+        let Some(message) = self.current() else { return };
+        let now = self.clock.now();
+        let note = move |store: &mut RunnerStore| match news {
+            ToolNews::Started { call, name, .. } => store.tool_started(message, &call, &name, now),
+            ToolNews::Ended { call, ok } => store.tool_ended(&call, ok, now),
         };
-        if let Err(err) = noted {
+        if let Err(err) = self.store.write("a tool", note).await {
             tracing::warn!(error = %err, "the use of a tool was not noted");
         }
     }
@@ -213,10 +176,7 @@ impl HostClient {
     async fn persist(
         &self,
         op: &'static str,
-        write: impl Fn(&mut RunnerStore, domain::time::Timestamp) -> Result<(), StoreError>
-        + Clone
-        + Send
-        + 'static,
+        write: impl Fn(&mut RunnerStore, Timestamp) -> Result<(), StoreError> + Clone + Send + 'static,
     ) -> Result<(), RunnerError> {
         let mut failures = 0;
         loop {
@@ -241,7 +201,7 @@ impl HostClient {
         }
         *failures += 1;
         tracing::warn!(error = %err, failures, "the database refused; will try again");
-        let wait = tokio::time::sleep(backoff(self.retry.0, self.retry.1, *failures));
+        let wait = tokio::time::sleep(retry_wait(*failures));
         tokio::select! {
             biased;
             () = wait => {}

@@ -8,7 +8,7 @@
 //!          host_client ◀──tool calls── mcp ◀┘      forward ──model stream──▶ host
 //! ```
 //!
-//! [`run`] owns everything that it starts; dropping its future ends all of it, the provider's
+//! [`run_until`] owns everything that it starts; dropping its future ends all of it, the provider's
 //! processes included. There are no globals, so that a simulation runs many of these side by side.
 //!
 //! Invariants
@@ -28,15 +28,14 @@ mod forward;
 mod host_client;
 mod mcp;
 mod notifier;
+mod process;
 mod provider;
 mod script;
 mod turns;
-mod users;
 
 pub use crate::config::{Config, ConfigError};
 pub use crate::connect::{Connect, LinkSocket, Stream};
-pub use crate::turns::{run, run_until};
-pub use crate::users::keep_rights;
+pub use crate::turns::run_until;
 
 /// Why the runner ended before it was told to.
 #[derive(Debug, thiserror::Error)]

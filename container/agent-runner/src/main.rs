@@ -1,5 +1,9 @@
 //! The binary: environment in, exit code out. Logs go to standard error, which the host keeps the
 //! end of; no message's text is ever logged.
+//!
+//! Two users are in one container: the runner's, who alone can open the mailboxes and the link, and
+//! the agent's, for every program that an agent chooses. Such a program has no capability, nor a way
+//! to get one.
 
 use std::error::Error;
 use std::io;
@@ -8,13 +12,18 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use agent_runner::{Config, LinkSocket, escape, keep_rights, run_until};
+use agent_runner::{Config, LinkSocket, escape, run_until};
 use domain::inside;
 use domain::plain::chain;
 use domain::time::SystemClock;
+use rustix::fs::Mode;
+use rustix::process::umask;
+use rustix::thread::{
+    CapabilitySet, CapabilitySets, clear_ambient_capability_set,
+    remove_capability_from_bounding_set, set_capabilities,
+};
 use store::{NoGate, RunnerStore};
 use tokio::signal::unix::{SignalKind, signal};
-use tracing::level_filters::LevelFilter;
 
 /// `EX_SOFTWARE`: the host counts it as a crash, whatever the reason.
 const EXIT_FATAL: u8 = 70;
@@ -23,13 +32,7 @@ const BLOCKING_THREADS_MAX: usize = 2;
 const STACK_BYTES: usize = 512 * 1024;
 
 fn main() -> ExitCode {
-    // Levels only: a filter by module would bring a regular expression engine along.
-    let level = std::env::var("NANOCLAW_LOG").ok().and_then(|it| it.parse().ok());
-    tracing_subscriber::fmt()
-        .with_writer(io::stderr)
-        .with_ansi(false)
-        .with_max_level(level.unwrap_or(LevelFilter::INFO))
-        .init();
+    tracing_subscriber::fmt().with_writer(io::stderr).with_ansi(false).init();
     let ended = match std::env::args().nth(1).as_deref() {
         // Started by a runner, as its agent.
         Some("escape") => escape::run().map_err(Into::into),
@@ -62,6 +65,28 @@ fn start() -> Result<(), Box<dyn Error>> {
     ended
 }
 
+/// Keeps the right to start and end programs of another user to this process: what it starts has no
+/// capability left. To be called before the first thread, since such rights are a thread's own. Fails
+/// when the host did not give these rights; without them nothing would keep the agent out.
+fn keep_rights() -> io::Result<()> {
+    let own = CapabilitySet::SETUID | CapabilitySet::KILL;
+    clear_ambient_capability_set()?;
+    for given in [
+        CapabilitySet::SETUID,
+        CapabilitySet::SETGID,
+        CapabilitySet::KILL,
+        // The last: it is what allows this.
+        CapabilitySet::SETPCAP,
+    ] {
+        remove_capability_from_bounding_set(given)?;
+    }
+    let none = CapabilitySet::empty();
+    set_capabilities(None, CapabilitySets { effective: own, permitted: own, inheritable: none })?;
+    // What either user makes in the shared folders is for both, and for nobody else.
+    umask(Mode::RWXO);
+    Ok(())
+}
+
 async fn serve(config: Config) -> Result<(), Box<dyn Error>> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -77,8 +102,7 @@ async fn serve(config: Config) -> Result<(), Box<dyn Error>> {
         config.incarnation,
         Arc::new(NoGate),
     );
-    let link = std::env::var_os("NANOCLAW_LINK").unwrap_or_else(|| inside::LINK.into());
-    let connect = Arc::new(LinkSocket::new(Path::new(&link).join(inside::SOCKET)));
+    let connect = Arc::new(LinkSocket(Path::new(inside::LINK).join(inside::SOCKET)));
     let provider = config.provider.as_str();
     tracing::info!(incarnation = config.incarnation.0, provider, "ready");
     run_until(config, store, Arc::new(SystemClock), connect, stop).await?;

@@ -14,7 +14,7 @@ use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
-use tokio::task::JoinSet;
+use tokio::net::TcpStream;
 
 use self::tools::Tools;
 use crate::forward::Loopback;
@@ -26,27 +26,25 @@ const CONNECTIONS_MAX: usize = 64;
 /// Twice the longest text, for the escapes of JSON.
 const REQUEST_BYTES_MAX: usize = 2 * domain::message::TEXT_BYTES_MAX;
 
-/// Serves for ever.
 pub(crate) async fn serve(loopback: Loopback, host_client: Arc<HostClient>) {
     let config = StreamableHttpServerConfig::default()
         .with_legacy_session_mode(false)
         .with_json_response(true)
         .with_sse_keep_alive(None)
         .with_max_request_body_bytes(REQUEST_BYTES_MAX);
-    let tools = move || Ok(Tools::new(Arc::clone(&host_client)));
+    let tools = move || Ok(Tools { host_client: Arc::clone(&host_client) });
     let service =
         StreamableHttpService::new(tools, Arc::new(NeverSessionManager::default()), config);
-    let mut serving = JoinSet::new();
-    loop {
-        let stream = loopback.accept(&mut serving, CONNECTIONS_MAX).await;
+    let each = move |stream: TcpStream| {
         let service = TowerToHyperService::new(service.clone());
-        serving.spawn(async move {
+        async move {
             let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
             if let Err(err) = connection.await {
                 tracing::debug!(error = %err, "a tool connection broke");
             }
-        });
-    }
+        }
+    };
+    loopback.serve(CONNECTIONS_MAX, each).await;
 }
 
 #[cfg(test)]

@@ -3,32 +3,25 @@
 //!
 //! Invariants
 //! - When [`run`] returns or is dropped, everything that the script started is killed.
-//! - Nothing that a script prints is kept beyond [`OUTPUT_BYTES_MAX`].
+//! - Of what a script prints no more than [`OUTPUT_BYTES_MAX`] is held.
 
 use std::fs;
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
-use std::process::{ExitStatus, Stdio};
+use std::path::Path;
 use std::time::Duration;
 
+use bytes::Bytes;
 use domain::plain::{cut, one_line};
-use rustix::process::{Pid, Signal, kill_process_group};
 use serde::Deserialize;
-use tokio::io::{AsyncRead, AsyncReadExt};
-use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
-use crate::users::AgentUser;
+use crate::Config;
+use crate::process::{Output, Process};
 
 /// A script looks at something and says whether it matters; what takes longer is work for the agent.
 const TIME_MAX: Duration = Duration::from_secs(30);
 const OUTPUT_BYTES_MAX: usize = 1024 * 1024;
-/// The end of what it complains of.
-const LAST_WORDS_BYTES: usize = 1024;
-/// How long what it printed may take to arrive once it has exited: something that it left behind could
-/// hold the pipe open for ever.
-const DRAIN: Duration = Duration::from_millis(200);
 /// How much of a reason is kept.
 const REASON_CHARS_MAX: usize = 200;
 
@@ -43,55 +36,48 @@ pub(crate) enum ScriptDecision {
     Failed(String),
 }
 
-/// Where a script runs.
-#[derive(Clone, Debug)]
-pub(crate) struct ScriptContext {
-    pub(crate) workspace: PathBuf,
-    /// The file that it is written to while it runs; of one session alone.
-    pub(crate) file: PathBuf,
-    pub(crate) env: Vec<(String, String)>,
-    pub(crate) user: AgentUser,
+/// Runs a script with bash in the workspace, from `file`, which is of one session alone.
+pub(crate) async fn run(script: &str, file: &Path, config: &Config) -> ScriptDecision {
+    let ran = timeout(TIME_MAX, run_to_its_end(script, file, config)).await;
+    let _ = fs::remove_file(file);
+    let too_long = |_| Err(format!("the script took longer than {} s", TIME_MAX.as_secs()));
+    ran.unwrap_or_else(too_long).unwrap_or_else(ScriptDecision::Failed)
 }
 
-/// Runs a script with bash in the workspace.
-pub(crate) async fn run(script: &str, context: &ScriptContext) -> ScriptDecision {
-    let ran = timeout(TIME_MAX, run_to_its_end(script, context)).await;
-    let _ = fs::remove_file(&context.file);
-    match ran {
-        Ok(Ok(decision)) => decision,
-        Ok(Err(err)) => ScriptDecision::Failed(format!("the script could not be run: {err}")),
-        Err(_) => {
-            ScriptDecision::Failed(format!("the script took longer than {} s", TIME_MAX.as_secs()))
+/// An error is why it did not decide.
+async fn run_to_its_end(
+    script: &str,
+    file: &Path,
+    config: &Config,
+) -> Result<ScriptDecision, String> {
+    let not_run = |err: io::Error| format!("the script could not be run: {err}");
+    write(file, script).map_err(not_run)?;
+    let mut command = config.agent_command("bash");
+    command.arg(file).envs(config.extra_env.iter().map(|(name, value)| (name, value)));
+    // One that has closed its output may still work.
+    let mut process = Process::start(command, OUTPUT_BYTES_MAX, TIME_MAX).map_err(not_run)?;
+    process.finish();
+    let (mut bytes, mut last) = (0, Bytes::new());
+    let ending = loop {
+        match process.next().await {
+            Output::Line(line) => {
+                bytes += line.len() + 1;
+                if OUTPUT_BYTES_MAX < bytes {
+                    return Err("the script printed more than 1 MiB".to_owned());
+                }
+                if !line.trim_ascii().is_empty() {
+                    last = line;
+                }
+            }
+            Output::Ended(ending) => break ending,
         }
-    }
-}
-
-async fn run_to_its_end(script: &str, context: &ScriptContext) -> io::Result<ScriptDecision> {
-    write(&context.file, script)?;
-    let mut command = Command::new("bash");
-    context.user.take(&mut command);
-    let mut child = command
-        .arg(&context.file)
-        .current_dir(&context.workspace)
-        .envs(context.env.iter().map(|(name, value)| (name, value)))
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .process_group(0)
-        .kill_on_drop(true)
-        .spawn()?;
-    // Held until this function is left, however that happens.
-    let _group = Group::of(&child);
-    let Some((status, printed, last_words)) = listen(&mut child).await? else {
-        return Ok(ScriptDecision::Failed("the script printed more than 1 MiB".to_owned()));
     };
-    if !status.success() {
-        let words = String::from_utf8_lossy(&last_words);
-        let words = words.lines().rev().find(|it| !it.trim().is_empty()).unwrap_or_default();
-        let why = if words.is_empty() { String::new() } else { format!(": {words}") };
-        return Ok(ScriptDecision::Failed(short(&format!("the script ended with {status}{why}"))));
+    if !ending.is_success {
+        let words = ending.last_words.lines().next_back();
+        let why = words.map(|it| format!(": {it}")).unwrap_or_default();
+        return Err(short(&format!("the script ended with {}{why}", ending.status)));
     }
-    Ok(read(&String::from_utf8_lossy(&printed)))
+    read(&String::from_utf8_lossy(&last))
 }
 
 /// Replaces what a predecessor may have left behind. The agent's user reads it through the group.
@@ -100,50 +86,6 @@ fn write(file: &Path, script: &str) -> io::Result<()> {
     let mut options = fs::OpenOptions::new();
     let mut file = options.write(true).create_new(true).mode(0o640).open(file)?;
     file.write_all(script.as_bytes())
-}
-
-struct TooMuch;
-
-/// How it ended, what it printed and the end of what it complained of; `None` when that is too much.
-async fn listen(child: &mut Child) -> io::Result<Option<(ExitStatus, Vec<u8>, Vec<u8>)>> {
-    let (mut printed, mut last_words) = (Vec::new(), Vec::new());
-    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
-    let ended = {
-        let reading = async {
-            tokio::try_join!(keep_all(stdout, &mut printed), keep_end(stderr, &mut last_words))
-        };
-        tokio::pin!(reading);
-        tokio::select! {
-            read = &mut reading => match read {
-                Ok(_) => Some(child.wait().await?),
-                Err(TooMuch) => None,
-            },
-            status = child.wait() => {
-                let drained = timeout(DRAIN, &mut reading).await;
-                if matches!(drained, Ok(Err(TooMuch))) { None } else { Some(status?) }
-            }
-        }
-    };
-    Ok(ended.map(|status| (status, printed, last_words)))
-}
-
-async fn keep_all(from: Option<impl AsyncRead + Unpin>, to: &mut Vec<u8>) -> Result<(), TooMuch> {
-    let Some(mut from) = from else { return Ok(()) };
-    while from.read_buf(to).await.is_ok_and(|it| 0 < it) {
-        if OUTPUT_BYTES_MAX < to.len() {
-            return Err(TooMuch);
-        }
-    }
-    Ok(())
-}
-
-async fn keep_end(from: Option<impl AsyncRead + Unpin>, to: &mut Vec<u8>) -> Result<(), TooMuch> {
-    let Some(mut from) = from else { return Ok(()) };
-    while from.read_buf(to).await.is_ok_and(|it| 0 < it) {
-        let surplus = to.len().saturating_sub(LAST_WORDS_BYTES);
-        to.drain(..surplus);
-    }
-    Ok(())
 }
 
 /// The last line that says anything.
@@ -155,40 +97,21 @@ struct LastLine {
     data: serde_json::Value,
 }
 
-fn read(printed: &str) -> ScriptDecision {
-    let Some(line) = printed.lines().rev().find(|it| !it.trim().is_empty()) else {
-        return ScriptDecision::Failed("the script printed nothing".to_owned());
-    };
-    match serde_json::from_str(line) {
-        Ok(LastLine { wake_agent: false, .. }) => ScriptDecision::Rest,
-        Ok(LastLine { data: serde_json::Value::Null, .. }) => ScriptDecision::Wake(None),
-        Ok(LastLine { data, .. }) => ScriptDecision::Wake(Some(data.to_string())),
-        Err(err) => ScriptDecision::Failed(short(&format!(
-            "the last line of the script is not {{\"wakeAgent\": true or false}}: {err}"
-        ))),
+fn read(line: &str) -> Result<ScriptDecision, String> {
+    if line.is_empty() {
+        return Err("the script printed nothing".to_owned());
     }
+    let read: LastLine = serde_json::from_str(line).map_err(|err| {
+        short(&format!(
+            "the last line of the script is not {{\"wakeAgent\": true or false}}: {err}"
+        ))
+    })?;
+    let data = Some(read.data).filter(|it| !it.is_null()).map(|it| it.to_string());
+    Ok(if read.wake_agent { ScriptDecision::Wake(data) } else { ScriptDecision::Rest })
 }
 
 fn short(why: &str) -> String {
     cut(&one_line(why), REASON_CHARS_MAX)
-}
-
-/// Kills a process group when it is dropped.
-struct Group(Option<Pid>);
-
-impl Group {
-    fn of(child: &Child) -> Self {
-        Self(child.id().and_then(|it| i32::try_from(it).ok()).and_then(Pid::from_raw))
-    }
-}
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        if let Some(group) = self.0 {
-            // There may be nothing left of it.
-            let _ = kill_process_group(group, Signal::KILL);
-        }
-    }
 }
 
 #[cfg(test)]
@@ -199,14 +122,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("script.sh");
         fs::write(&file, "what a predecessor left").unwrap();
-        let context = ScriptContext {
-            workspace: dir.path().into(),
-            file,
-            env: vec![],
-            user: AgentUser(None),
-        };
-        let decision = run(script, &context).await;
-        assert!(!context.file.exists(), "it is gone afterwards");
+        let config = Config::new(domain::Incarnation(1), domain::agent::Provider::Demo);
+        let config = Config { workspace: dir.path().into(), ..config };
+        let decision = run(script, &file, &config).await;
+        assert!(!file.exists(), "it is gone afterwards");
         decision
     }
 

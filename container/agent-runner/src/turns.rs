@@ -10,21 +10,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::MessageSeq;
+use domain::agent::Provider;
 use domain::inbound::Inbound;
 use domain::message::Outcome;
-use domain::task::NOTHING_SAID;
+use domain::texts::asides::NOTHING_SAID;
 use domain::time::Clock;
 use store::{Db, RunnerStore, TurnEnd};
 use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
 
-use crate::failure::ProviderFailure;
+use crate::claude::Claude;
+use crate::demo::Demo;
+use crate::failure::{FailureClass, ProviderFailure};
 use crate::host_client::HostClient;
 use crate::notifier::{Notifier, WakeupListener};
-use crate::provider::{self, Event, TurnEnded};
-use crate::script::{self, ScriptContext, ScriptDecision};
-use crate::users::AgentUser;
+use crate::provider::{Event, TurnEnded};
+use crate::script::{self, ScriptDecision};
 use crate::{Config, Connect, RunnerError};
 
 /// Enough to keep a provider from waiting on a commit, little enough to hold it back on a full disk.
@@ -33,28 +35,14 @@ const EVENTS_QUEUED_MAX: usize = 64;
 const DAMAGED_READS_MAX: u32 = 3;
 /// Old rows are removed when nothing is to do, first after the start and then this often.
 const PRUNE_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
+/// How long the provider may take to finish once told to stop.
+const STOP_GRACE: Duration = Duration::from_secs(3);
 /// Why a task said nothing, for its history.
 const SCRIPT_RESTS: &str = "its script found nothing to do";
 const NOTHING_TO_SAY: &str = "the agent had nothing to say";
 
-/// Runs until the host asks to stop.
-///
-/// # Errors
-/// When the program cannot go on; see [`RunnerError`].
-pub async fn run(
-    config: Config,
-    store: Db<RunnerStore>,
-    clock: Arc<dyn Clock>,
-    connect: Arc<dyn Connect>,
-) -> Result<(), RunnerError> {
-    run_until(config, store, clock, connect, pending()).await
-}
-
 /// Runs until the host asks to stop or `stop` returns, whichever comes first. Then the provider
-/// gets `config.stop_grace` to finish; nothing is left half stored.
-///
-/// # Errors
-/// When the program cannot go on; see [`RunnerError`].
+/// gets a few seconds to finish; nothing is left half stored.
 pub async fn run_until(
     config: Config,
     store: Db<RunnerStore>,
@@ -62,24 +50,20 @@ pub async fn run_until(
     connect: Arc<dyn Connect>,
     stop: impl Future<Output = ()>,
 ) -> Result<(), RunnerError> {
-    let notifier = Notifier::new();
+    let notifier = Arc::<Notifier>::default();
     let wakeups = notifier.wakeups();
-    let host_client = HostClient::new(store, clock, Arc::clone(&notifier), &config);
-    let provider = start_provider(&config, &host_client, &connect);
+    let host_client = HostClient::new(store, clock, Arc::clone(&notifier), config);
+    let provider = start_provider(&host_client, &connect);
 
     let mut background = JoinSet::new();
-    if config.notifications {
-        background.spawn(Arc::clone(&notifier).serve(Arc::clone(&connect), config.clone()));
+    if host_client.config.notifications {
+        background.spawn(Arc::clone(&notifier).serve(Arc::clone(&connect)));
     }
-    let Working { messages, events, task: working } = provider;
     let turns = Turns {
-        config,
         host_client,
         connect,
         wakeups,
-        messages,
-        events,
-        working,
+        provider,
         damaged_reads: 0,
         unsure: vec![],
         pruned: None,
@@ -105,27 +89,30 @@ struct Working {
     task: JoinSet<Result<(), RunnerError>>,
 }
 
-fn start_provider(
-    config: &Config,
-    host_client: &Arc<HostClient>,
-    connect: &Arc<dyn Connect>,
-) -> Working {
-    let provider = provider::by_name(config, host_client, connect);
+fn start_provider(host_client: &Arc<HostClient>, connect: &Arc<dyn Connect>) -> Working {
+    let (host_client, connect) = (Arc::clone(host_client), Arc::clone(connect));
     let (messages, to_provider) = mpsc::unbounded_channel();
     let (from_provider, events) = mpsc::channel(EVENTS_QUEUED_MAX);
     let mut task = JoinSet::new();
-    task.spawn(async move { provider.run(to_provider, from_provider).await });
+    task.spawn(async move {
+        match host_client.config.provider {
+            Provider::Demo => {
+                Box::pin(Demo::new(host_client).run(to_provider, from_provider)).await
+            }
+            Provider::Claude => {
+                let claude = Claude { host_client, connect };
+                Box::pin(claude.run(to_provider, from_provider)).await
+            }
+        }
+    });
     Working { messages, events, task }
 }
 
 struct Turns {
-    config: Config,
     host_client: Arc<HostClient>,
     connect: Arc<dyn Connect>,
     wakeups: WakeupListener,
-    messages: mpsc::UnboundedSender<Vec<Inbound>>,
-    events: mpsc::Receiver<Event>,
-    working: JoinSet<Result<(), RunnerError>>,
+    provider: Working,
     damaged_reads: u32,
     /// Messages whose last claim failed; it may have taken effect all the same.
     unsure: Vec<MessageSeq>,
@@ -141,31 +128,28 @@ impl Turns {
         let host_client = Arc::clone(&self.host_client);
         loop {
             self.look().await?;
-            let next_poll = Instant::now() + self.config.poll_interval;
-            let stopped = loop {
+            let next_poll = Instant::now() + self.host_client.config.poll_interval;
+            loop {
                 tokio::select! {
                     biased;
-                    () = host_client.notifier().stopped() => break true,
-                    event = self.events.recv() => match event {
-                        // Something may have waited for that: what goes alone.
-                        Some(Event::TurnEnded(ended)) => {
-                            self.take(Event::TurnEnded(ended)).await?;
-                            break false;
+                    () = host_client.notifier.stopped() => return self.finish().await,
+                    event = self.provider.events.recv() => {
+                        let Some(event) = event else { return Err(self.provider_ended().await) };
+                        // Something may have waited for that: what goes alone. Other events do not
+                        // need a look, so they do not put the next one off.
+                        let is_end = matches!(event, Event::TurnEnded(_));
+                        self.take(event).await?;
+                        if is_end {
+                            break;
                         }
-                        // Other events do not need a look, so they do not put the next one off.
-                        Some(event) => self.take(event).await?,
-                        None => return Err(self.provider_ended().await),
-                    },
+                    }
                     Some(ran) = self.scripts.join_next() => {
                         self.script_ended(ran).await?;
-                        break false;
+                        break;
                     }
-                    () = self.wakeups.next() => break false,
-                    () = sleep_until(next_poll) => break false,
+                    () = self.wakeups.next() => break,
+                    () = sleep_until(next_poll) => break,
                 }
-            };
-            if stopped {
-                return self.finish().await;
             }
         }
     }
@@ -207,48 +191,37 @@ impl Turns {
     fn hand_over(&mut self, mut due: Vec<Inbound>) {
         if let Some(message) = due.pop_if(|it| it.task.is_some()) {
             self.task = Some(message.seq);
-            let script = message.task.as_ref().and_then(|it| it.script.clone());
-            match script {
-                Some(script) => self.run_script(message, script),
-                None => due.push(message),
-            }
+            let Some(script) = message.task.as_ref().and_then(|it| it.script.clone()) else {
+                // A provider that has ended is noticed by its closed event queue.
+                let _ = self.provider.messages.send(vec![message]);
+                return;
+            };
+            tracing::info!(message = message.seq.0, "running a task's script");
+            let config = self.host_client.config.clone();
+            let file = config.home.join(format!(".task-script-{}.sh", message.seq));
+            self.scripts.spawn(async move {
+                let decision = script::run(&script, &file, &config).await;
+                (message, decision)
+            });
         }
         if !due.is_empty() {
-            // A provider that has ended is noticed by its closed event queue.
-            let _ = self.messages.send(due);
+            let _ = self.provider.messages.send(due);
         }
-    }
-
-    fn run_script(&mut self, message: Inbound, script: String) {
-        tracing::info!(message = message.seq.0, "running a task's script");
-        let context = ScriptContext {
-            workspace: self.config.workspace.clone(),
-            file: self.config.home.join(format!(".task-script-{}.sh", message.seq)),
-            env: self.config.extra_env.clone(),
-            user: AgentUser(self.config.agent_uid),
-        };
-        self.scripts.spawn(async move {
-            let decision = script::run(&script, &context).await;
-            (message, decision)
-        });
     }
 
     async fn script_ended(
         &mut self,
         ran: Result<(Inbound, ScriptDecision), JoinError>,
     ) -> Result<(), RunnerError> {
-        let (mut message, decision) = match ran {
-            Ok(ran) => ran,
-            // The claim stays; the host takes it back when this program has ended.
-            Err(err) => return Err(RunnerError::Script(err)),
-        };
-        self.host_client.notifier().progress();
+        // After an error the claim stays; the host takes it back when this program has ended.
+        let (mut message, decision) = ran.map_err(RunnerError::Script)?;
+        self.host_client.notifier.progress();
         let (outcome, reason) = match decision {
             ScriptDecision::Wake(found) => {
                 if let Some(task_run) = &mut message.task {
                     task_run.found = found;
                 }
-                let _ = self.messages.send(vec![message]);
+                let _ = self.provider.messages.send(vec![message]);
                 return Ok(());
             }
             ScriptDecision::Rest => (Outcome::Silent, SCRIPT_RESTS.to_owned()),
@@ -260,9 +233,8 @@ impl Turns {
     }
 
     async fn take(&mut self, event: Event) -> Result<(), RunnerError> {
-        self.host_client.notifier().progress();
+        self.host_client.notifier.progress();
         match event {
-            Event::Progress => Ok(()),
             Event::Keep(keep) => self.host_client.keep(keep).await,
             Event::Tool(news) => {
                 self.host_client.note_tool(news).await;
@@ -274,9 +246,11 @@ impl Turns {
     }
 
     async fn end(&mut self, ended: TurnEnded) -> Result<(), RunnerError> {
-        if let Err(ProviderFailure { class, wait: Some(wait), .. }) = &ended.result {
+        if let Err(ProviderFailure { class: FailureClass::Passing(class), until, .. }) =
+            ended.result
+        {
             tracing::warn!(class = class.as_str(), "a turn waits for the provider");
-            self.host_client.wait(*wait, ended.keep).await?;
+            self.host_client.wait(class, until, ended.keep).await?;
             self.renew().await;
             return Ok(());
         }
@@ -305,11 +279,10 @@ impl Turns {
     /// Begins with another provider, so that nothing that was let go of is worked on. What the old
     /// one still had to say concerns messages that will be offered again.
     async fn renew(&mut self) {
-        let working = start_provider(&self.config, &self.host_client, &self.connect);
-        (self.messages, self.events) = (working.messages, working.events);
+        let working = start_provider(&self.host_client, &self.connect);
         // Waits until the old one is gone, with all that it started.
-        std::mem::replace(&mut self.working, working.task).shutdown().await;
-        self.host_client.background(false);
+        std::mem::replace(&mut self.provider, working).task.shutdown().await;
+        self.host_client.notifier.background(false);
     }
 
     /// Lets the provider finish within its grace; dropping it kills what is left.
@@ -317,18 +290,18 @@ impl Turns {
         tracing::info!("finishing");
         // It is run again by the next container.
         self.scripts.shutdown().await;
-        let deadline = Instant::now() + self.config.stop_grace;
+        let deadline = Instant::now() + STOP_GRACE;
         loop {
             // The closed queue is what tells the provider, a new one too.
             let (closed, _) = mpsc::unbounded_channel();
-            self.messages = closed;
+            self.provider.messages = closed;
             tokio::select! {
                 biased;
                 () = sleep_until(deadline) => {
                     tracing::info!("the provider was still busy; its messages will be offered again");
                     return Ok(());
                 }
-                event = self.events.recv() => match event {
+                event = self.provider.events.recv() => match event {
                     Some(event) => self.take(event).await?,
                     None => return Ok(()),
                 },
@@ -337,13 +310,11 @@ impl Turns {
     }
 
     async fn provider_ended(&mut self) -> RunnerError {
-        match self.working.join_next().await {
-            Some(Ok(Err(err))) => err,
-            Some(Ok(Ok(()))) | None => RunnerError::ProviderGone,
-            Some(Err(err)) => {
-                tracing::error!(error = %err, "the provider panicked");
-                RunnerError::ProviderGone
-            }
+        match self.provider.task.join_next().await {
+            Some(Ok(Err(err))) => return err,
+            Some(Err(err)) => tracing::error!(error = %err, "the provider panicked"),
+            Some(Ok(Ok(()))) | None => {}
         }
+        RunnerError::ProviderGone
     }
 }

@@ -1,7 +1,9 @@
 //! What people wrote and pressed, in the words of no platform. Pure.
 
 use channel::Event;
-use domain::message::{Address, Attachment, Author, ChatInfo, Click, FileKind, Incoming, Quote};
+use domain::message::{
+    Address, Attachment, Author, Body, ChatInfo, Click, FileKind, Incoming, Quote,
+};
 use domain::time::Timestamp;
 
 use crate::NAME;
@@ -31,16 +33,18 @@ impl Reader<'_> {
         let replied = message.referenced_message.as_deref();
         let attachments = message.attachments.iter();
         let forwarded = message.message_snapshots.iter().flat_map(|it| &it.message.attachments);
+        let quote = |it: &Message| Quote { sender: it.author.name().into(), text: self.text(it) };
         Some(Event::Message(Incoming {
             from,
-            chat: ChatInfo { title, is_group: !direct },
             platform_id: message.id.to_string(),
-            sender: sender(author),
-            text: self.text(message),
+            body: Body {
+                chat: ChatInfo { title, is_group: !direct },
+                quote: replied.map(quote),
+                sent_at: Some(Timestamp(message.id.millis())),
+                ..Body::new(sender(author), self.text(message))
+            },
             mentioned: self.is_meant(message),
-            quote: replied.map(|it| Quote { sender: it.author.name().into(), text: self.text(it) }),
             files: attachments.chain(forwarded).map(file).collect(),
-            sent_at: Some(Timestamp(message.id.millis())),
             to_agent: None,
         }))
     }

@@ -1,7 +1,7 @@
 //! From an update to what the host knows.
 
 use channel::Event;
-use domain::message::{Author, ChatInfo, Click, Incoming, Quote};
+use domain::message::{Author, Body, ChatInfo, Click, Incoming, Quote};
 use domain::time::Timestamp;
 
 use crate::content::{files, stand_in};
@@ -53,14 +53,15 @@ fn said(message: &Message, me: &Me, account: &str) -> Option<Event> {
     let to_bot = replied(message).and_then(|it| it.from.as_ref()).is_some_and(|it| it.id == me.id);
     Some(Event::Message(Incoming {
         from: ids::address(account, &message.chat, ids::topic(message)),
-        chat: chat_info(&message.chat),
         platform_id: ids::of_message(message.chat.id, message.message_id),
-        sender,
-        text: shown,
+        body: Body {
+            chat: chat_info(&message.chat),
+            quote: quote(message),
+            sent_at: sent_at(message),
+            ..Body::new(sender, shown)
+        },
         mentioned: to_bot || names_bot(text, entities, me),
-        quote: quote(message),
         files,
-        sent_at: sent_at(message),
         to_agent: None,
     }))
 }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use channel::SecretString;
-use domain::message::{Address, Author, ChatInfo, Incoming};
+use domain::message::{Address, Author, Body, ChatInfo, Incoming};
 use hyper::header::{CONTENT_TYPE, HeaderMap};
 use hyper::http::request::Parts;
 use hyper::{Method, Uri};
@@ -63,11 +63,12 @@ pub(crate) fn message(
             chat: hook.into(),
             thread: None,
         },
-        // Everyone with the secret can write, so it is more than one for all we know.
-        chat: ChatInfo { title: hook.into(), is_group: true },
         platform_id: id(&head.headers, body)?,
-        sender: Author { id: hook.into(), name: hook.into() },
-        text,
+        body: Body {
+            // Everyone with the secret can write, so it is more than one for all we know.
+            chat: ChatInfo { title: hook.into(), is_group: true },
+            ..Body::new(Author { id: hook.into(), name: hook.into() }, text)
+        },
         mentioned: true,
         ..Incoming::default()
     })

@@ -7,7 +7,6 @@
 
 mod client;
 pub mod frames;
-mod sink;
 mod source;
 
 use std::fs;
@@ -19,7 +18,6 @@ use domain::outgoing::TextLimit;
 use tokio::net::UnixListener;
 
 use self::client::Clients;
-use self::sink::CliSink;
 use self::source::CliSource;
 use crate::{Account, Adapter, Caps, ChannelError, Connection, Registration};
 
@@ -55,7 +53,7 @@ impl Adapter for Cli {
             bind().map_err(|err: std::io::Error| ChannelError::Unreachable(err.into()))?;
         let clients = Arc::new(Clients::new(account.name.clone()));
         let source = CliSource::new(listener, Arc::clone(&clients));
-        Ok(Connection { source: Box::new(source), sink: Arc::new(CliSink { clients }) })
+        Ok(Connection { source: Box::new(source), sink: clients })
     }
 }
 

@@ -11,7 +11,6 @@
 //! became of the time before it ([`Source::gap`]).
 
 pub mod cli;
-mod pulse;
 mod registry;
 
 use std::fmt;
@@ -24,10 +23,9 @@ pub use domain::outgoing::Caps;
 use domain::outgoing::Content;
 use tokio::io::AsyncWrite;
 
-pub use crate::pulse::{Pulse, Sign};
 pub use crate::registry::{
-    Account, Adapter, Connection, ExposeSecret, Registration, SecretString, registration,
-    registrations,
+    Account, Adapter, Connection, ExposeSecret, Pulse, Registration, SecretString, Sign,
+    registration, registrations,
 };
 
 /// Where to go on reading; made by an adapter, stored by the host, given back unchanged.

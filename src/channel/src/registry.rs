@@ -1,16 +1,18 @@
-//! Which adapters are linked into this program. Each registers itself; there is no list to edit.
+//! Which adapters are linked into this program, and what they are given. Each registers itself; there is
+//! no list to edit.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use domain::outgoing::Caps;
-use domain::time::Timestamp;
+use domain::time::{Clock, SystemClock, Timestamp};
 pub use secrecy::{ExposeSecret, SecretString};
+use tokio::time::Instant;
 
-use crate::{ChannelError, Pulse, Sink, Source};
+use crate::{ChannelError, Sink, Source};
 
 /// One account on a platform.
 #[derive(Clone, Debug)]
@@ -30,8 +32,7 @@ pub struct Account {
 }
 
 impl Account {
-    /// # Errors
-    /// [`ChannelError::Unauthorized`] with what to do when no credential is stored.
+    /// Fails with [`ChannelError::Unauthorized`] with what to do when no credential is stored.
     pub fn require_credential(&self, channel: &str) -> Result<&SecretString, ChannelError> {
         self.credential.as_ref().ok_or_else(|| {
             let name = &self.name;
@@ -40,6 +41,49 @@ impl Account {
             );
             ChannelError::Unauthorized(why.into())
         })
+    }
+}
+
+/// Given to an adapter with its account. It beats whenever the platform showed that it is there and
+/// hears us, above all while nothing happens: an empty answer to a poll, a heartbeat. Batches and
+/// what was sent the host counts itself.
+#[derive(Clone, Debug)]
+pub struct Pulse {
+    clock: Arc<dyn Clock>,
+    last: Arc<Mutex<Option<Sign>>>,
+}
+
+/// When the platform gave a sign, by both clocks.
+#[derive(Clone, Copy, Debug)]
+pub struct Sign {
+    pub at: Timestamp,
+    pub when: Instant,
+}
+
+impl Pulse {
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        Self { clock, last: Arc::default() }
+    }
+
+    /// The platform gave a sign of life right now.
+    pub fn beat(&self) {
+        let sign = Sign { at: self.clock.now(), when: Instant::now() };
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(sign);
+    }
+
+    /// The last sign; `None` when there was none yet.
+    pub fn last(&self) -> Option<Sign> {
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+}
+
+impl Default for Pulse {
+    fn default() -> Self {
+        Self::new(Arc::new(SystemClock))
     }
 }
 
@@ -68,13 +112,11 @@ pub struct Registration {
 inventory::collect!(Registration);
 
 /// The adapter of a channel, if it is in this program.
-#[must_use]
 pub fn registration(channel: &str) -> Option<&'static Registration> {
     inventory::iter::<Registration>.into_iter().find(|it| it.name == channel)
 }
 
 /// Every adapter in this program, by name.
-#[must_use]
 pub fn registrations() -> Vec<&'static Registration> {
     let mut all: Vec<_> = inventory::iter::<Registration>.into_iter().collect();
     all.sort_by_key(|it| it.name);

@@ -8,27 +8,36 @@
 //!   what the others are called.
 //! - Background never makes an agent act.
 
-mod settings;
 #[cfg(test)]
 mod tests;
 
 use std::cmp::Reverse;
+
+use serde::{Deserialize, Serialize};
 use strum::{EnumString, IntoStaticStr, VariantArray};
 
 use crate::AgentName;
-use crate::agent::AgentGroup;
-use crate::engage::{By, Engage, EngageView, Engagement, engages, says_trigger, trigger_of};
+use crate::agent::{AgentGroup, DEFAULT_AGENT};
+use crate::engage::{By, Engage, engages, says_trigger, trigger_of};
 use crate::people::{Access, Handle, Standing, access};
+use crate::texts::access as texts;
 use crate::time::Timestamp;
-
-pub use settings::{Ignored, Policy, Scope};
 
 /// Everything the decision may look at.
 #[derive(Clone, Copy, Debug)]
 pub struct AdmissionView<'a> {
     pub chat: ChatView,
-    pub sender: SenderView<'a>,
-    pub message: MessageView<'a>,
+    /// Who wrote; `None` when the platform does not say, and then they are unknown and cannot be asked
+    /// about.
+    pub handle: Option<&'a Handle>,
+    pub standing: Option<&'a Standing>,
+    /// The agents that an admin refused the sender here.
+    pub denied_by: &'a [AgentName],
+    pub text: &'a str,
+    pub mentioned: bool,
+    pub in_thread: bool,
+    /// The agent that was asked for by name; only looked at where `owner_only` holds.
+    pub to_agent: Option<&'a str>,
     /// The agents that the chat is wired to, in any order, each once.
     pub wirings: &'a [WiringView<'a>],
     /// Every agent there is.
@@ -47,25 +56,6 @@ pub struct ChatView {
 }
 
 #[derive(Clone, Copy, Debug)]
-pub struct SenderView<'a> {
-    /// `None` when the platform does not say who wrote; such a sender is unknown and cannot be
-    /// asked about.
-    pub handle: Option<&'a Handle>,
-    pub standing: Option<&'a Standing>,
-    /// The agents that an admin refused them here.
-    pub denied_by: &'a [AgentName],
-}
-
-#[derive(Clone, Copy, Debug)]
-pub struct MessageView<'a> {
-    pub text: &'a str,
-    pub mentioned: bool,
-    pub in_thread: bool,
-    /// The agent that was asked for by name; only looked at where `owner_only` holds.
-    pub to_agent: Option<&'a str>,
-}
-
-#[derive(Clone, Copy, Debug)]
 pub struct WiringView<'a> {
     pub agent: &'a AgentName,
     pub trigger: &'a str,
@@ -78,13 +68,51 @@ pub struct WiringView<'a> {
     pub sticky_since: Option<Timestamp>,
 }
 
+/// What a chat does with people who are not known to an agent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, IntoStaticStr, EnumString, VariantArray)]
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
+pub enum Policy {
+    /// Ignores them.
+    Strict,
+    /// Asks an admin of the agent.
+    Ask,
+    /// Lets them in.
+    Public,
+}
+
+crate::words!(Policy);
+
+/// Whose messages a wiring takes, on top of what the chat's [`Policy`] says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, IntoStaticStr, EnumString, VariantArray)]
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
+pub enum Scope {
+    All,
+    /// Only of people with access to the agent, even in a public chat.
+    Known,
+}
+
+crate::words!(Scope);
+
+/// What a wiring does with messages that do not call for its agent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, IntoStaticStr, EnumString, VariantArray)]
+#[strum(serialize_all = "kebab-case")]
+pub enum Ignored {
+    Drop,
+    /// Kept, and shown to the agent along with the next message that does.
+    Accumulate,
+}
+
+crate::words!(Ignored);
+
 /// What becomes of a message.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Admission {
-    /// For each wiring, highest priority first.
+    /// For each wiring, highest priority first; in a new chat of the owner for the agent to connect it to.
     pub decisions: Vec<AgentDecision>,
-    /// Connect the chat to this agent first; `decisions` has what it then does.
-    pub wire: Option<AgentName>,
     /// Somebody has to decide before the message gets any further; it is let in after a yes by
     /// deciding again. At most one question for a message, and the caller asks none that is open.
     pub ask: Option<Ask>,
@@ -102,7 +130,6 @@ pub struct AgentDecision {
 
 impl AgentDecision {
     /// The agent gets the message.
-    #[must_use]
     pub fn takes(&self) -> bool {
         matches!(self.decision, Decision::Engage(_) | Decision::Accumulate)
     }
@@ -146,22 +173,19 @@ pub enum Why {
 
 crate::words!(Why);
 
-/// Told at the terminal, where somebody waits.
-const CLOSED: &str = "this chat is closed; `nanoclaw chats list` names it, and \
-     `nanoclaw chats set CHAT --undeny` opens it again";
-
 /// The whole policy; pure and total.
-#[must_use]
 pub fn admit(view: &AdmissionView<'_>) -> Admission {
-    let asked = match asked(view) {
-        Ok(asked) => asked,
-        Err(why) => return Admission { refuse: Some(why), ..Admission::default() },
-    };
+    judge(view).unwrap_or_else(|why| Admission { refuse: Some(why), ..Admission::default() })
+}
+
+/// What becomes of the message, or what its sender is told.
+fn judge(view: &AdmissionView<'_>) -> Result<Admission, String> {
+    let asked = asked(view)?;
     if view.chat.owner_only && view.chat.denied {
-        return Admission { refuse: Some(CLOSED.into()), ..Admission::default() };
+        return Err(texts::CLOSED.into());
     }
     if view.wirings.is_empty() {
-        return if view.chat.owner_only { wire(view, asked) } else { unwired(view) };
+        return if view.chat.owner_only { first(view, asked) } else { Ok(unwired(view)) };
     }
     let mut wirings: Vec<&WiringView<'_>> = view.wirings.iter().collect();
     wirings.sort_by_key(|it| (Reverse(it.priority), it.agent));
@@ -173,63 +197,45 @@ pub fn admit(view: &AdmissionView<'_>) -> Admission {
         })
         .collect();
     let ask = decisions.iter().find(|it| it.decision == Decision::Ignore(Why::UnknownAsk));
-    Admission {
-        ask: ask
-            .filter(|_| view.sender.handle.is_some())
-            .map(|it| Ask::Sender { agent: it.agent.clone() }),
-        dropped: dropped(&decisions),
-        decisions,
-        ..Admission::default()
-    }
+    let ask = ask.filter(|_| view.handle.is_some());
+    let ask = ask.map(|it| Ask::Sender { agent: it.agent.clone() });
+    Ok(Admission { ask, dropped: dropped(&decisions), decisions, refuse: None })
 }
 
 /// The agent that was asked for by name, or why that cannot be.
 fn asked(view: &AdmissionView<'_>) -> Result<Option<AgentName>, String> {
-    let Some(text) = view.message.to_agent.filter(|_| view.chat.owner_only) else {
+    let Some(text) = view.to_agent.filter(|_| view.chat.owner_only) else {
         return Ok(None);
     };
     let name = AgentName::parse(text).ok().filter(|it| view.agents.iter().any(|a| a.name == *it));
     let Some(name) = name else {
-        let all = names(view.agents.iter().map(|it| &it.name));
-        return Err(format!("there is no agent `{text}`; there is {all}"));
+        return Err(texts::unknown_agent(text, view.agents.iter().map(|it| &it.name)));
     };
     let wired = || view.wirings.iter().map(|it| it.agent);
     if wired().next().is_none() || wired().any(|it| *it == name) {
         return Ok(Some(name));
     }
-    Err(format!("this chat belongs to {}, not to `{name}`", names(wired())))
+    Err(texts::not_here(&name, wired()))
 }
 
-fn names<'a>(agents: impl Iterator<Item = &'a AgentName>) -> String {
-    let quoted: Vec<String> = agents.map(|it| format!("`{it}`")).collect();
-    if quoted.is_empty() { "none".into() } else { quoted.join(", ") }
-}
-
-/// A chat of the owner needs nobody's consent: it belongs to the agent that was asked for, or the
+/// A new chat of the owner needs nobody's consent: it belongs to the agent that was asked for, or the
 /// default one.
-fn wire(view: &AdmissionView<'_>, asked: Option<AgentName>) -> Admission {
-    let default = view.agents.iter().find(|it| it.name.as_str() == crate::agent::DEFAULT_AGENT);
-    let default = default.or(view.agents.first()).map(|it| it.name.clone());
+fn first(view: &AdmissionView<'_>, asked: Option<AgentName>) -> Result<Admission, String> {
     let by = if asked.is_some() { By::Trigger } else { By::Direct };
-    let Some(agent) = asked.or(default) else {
-        let why = "there is no agent yet; add one with `nanoclaw agents add NAME`";
-        return Admission { refuse: Some(why.into()), ..Admission::default() };
-    };
-    Admission {
-        decisions: vec![AgentDecision { agent: agent.clone(), decision: Decision::Engage(by) }],
-        wire: Some(agent),
-        ..Admission::default()
-    }
+    let default = view.agents.iter().find(|it| it.name.as_str() == DEFAULT_AGENT);
+    let default = default.or(view.agents.first()).map(|it| it.name.clone());
+    let agent = asked.or(default).ok_or(texts::NO_AGENT)?;
+    let decisions = vec![AgentDecision { agent, decision: Decision::Engage(by) }];
+    Ok(Admission { decisions, ..Admission::default() })
 }
 
 /// A chat that belongs to no agent: what is not meant for the bot leaves no trace.
 fn unwired(view: &AdmissionView<'_>) -> Admission {
-    let message = &view.message;
     let called = || {
         let mut triggers = view.agents.iter().map(|it| trigger_of(&it.name, it.trigger.as_deref()));
-        triggers.any(|it| says_trigger(message.text, &it))
+        triggers.any(|it| says_trigger(view.text, &it))
     };
-    if view.chat.is_group && !message.mentioned && !called() {
+    if view.chat.is_group && !view.mentioned && !called() {
         return Admission::default();
     }
     let (ask, why) = match view.chat.denied {
@@ -244,42 +250,16 @@ fn decide(
     wiring: &WiringView<'_>,
     asked: Option<&AgentName>,
 ) -> Decision {
-    let engagement = match asked {
-        Some(name) if name == wiring.agent => Engagement::Engaged { by: By::Trigger },
-        Some(_) => Engagement::NotEngaged,
-        None => engages(&engage_view(view, wiring, &others(view, wiring))),
+    let by = match asked {
+        Some(name) => (name == wiring.agent).then_some(By::Trigger),
+        None => engages(view, wiring),
     };
-    let allowed = gate(view, wiring);
-    match (engagement, allowed) {
-        (Engagement::Engaged { by }, Ok(())) => Decision::Engage(by),
-        (Engagement::Engaged { .. }, Err(why)) => Decision::Ignore(why),
+    match (by, gate(view, wiring)) {
+        (Some(by), Ok(())) => Decision::Engage(by),
+        (Some(_), Err(why)) => Decision::Ignore(why),
         // Untrusted content is not even background.
-        (Engagement::NotEngaged, Ok(())) if wiring.ignored == Ignored::Accumulate => {
-            Decision::Accumulate
-        }
-        (Engagement::NotEngaged, _) => Decision::Ignore(Why::NotCalled),
-    }
-}
-
-fn others<'a>(view: &AdmissionView<'a>, wiring: &WiringView<'_>) -> Vec<&'a str> {
-    view.wirings.iter().filter(|it| it.agent != wiring.agent).map(|it| it.trigger).collect()
-}
-
-fn engage_view<'a>(
-    view: &AdmissionView<'a>,
-    wiring: &WiringView<'a>,
-    other_triggers: &'a [&'a str],
-) -> EngageView<'a> {
-    EngageView {
-        engage: wiring.engage,
-        is_group: view.chat.is_group,
-        mentioned: view.message.mentioned,
-        text: view.message.text,
-        trigger: wiring.trigger,
-        other_triggers,
-        sticky_since: wiring.sticky_since,
-        in_thread: view.message.in_thread,
-        now: view.now,
+        (None, Ok(())) if wiring.ignored == Ignored::Accumulate => Decision::Accumulate,
+        (None, _) => Decision::Ignore(Why::NotCalled),
     }
 }
 
@@ -291,11 +271,11 @@ fn gate(view: &AdmissionView<'_>, wiring: &WiringView<'_>) -> Result<(), Why> {
     if view.chat.denied {
         return Err(Why::ChatDenied);
     }
-    let identified = view.sender.standing.filter(|_| view.sender.handle.is_some());
+    let identified = view.standing.filter(|_| view.handle.is_some());
     if access(identified, wiring.agent) != Access::Unknown {
         return Ok(());
     }
-    if view.sender.denied_by.contains(wiring.agent) {
+    if view.denied_by.contains(wiring.agent) {
         return Err(Why::SenderDenied);
     }
     match (view.chat.policy, wiring.scope) {

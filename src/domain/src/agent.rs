@@ -1,7 +1,6 @@
 //! An agent group: one identity with a workspace, a memory, a provider and limits.
 
 use serde::{Deserialize, Serialize};
-use std::time::Duration;
 use strum::{EnumString, IntoStaticStr, VariantArray};
 
 use crate::AgentName;
@@ -53,7 +52,6 @@ pub struct Resources {
 }
 
 impl Resources {
-    #[must_use]
     pub fn disk_bytes(self) -> u64 {
         u64::from(self.disk_gib) << 30
     }
@@ -84,7 +82,6 @@ pub struct AgentGroup {
 }
 
 impl AgentGroup {
-    #[must_use]
     pub fn new(name: AgentName) -> Self {
         Self {
             name,
@@ -99,7 +96,6 @@ impl AgentGroup {
     }
 
     /// The provider that a container of this agent runs.
-    #[must_use]
     pub fn effective_provider(&self, has_model_credential: bool) -> Provider {
         self.provider.unwrap_or(if has_model_credential {
             Provider::Claude
@@ -108,9 +104,6 @@ impl AgentGroup {
         })
     }
 }
-
-/// How long a container that has nothing to do is kept for the next message.
-pub const IDLE_MAX: Duration = Duration::from_secs(10 * 60);
 
 #[cfg(test)]
 mod tests {

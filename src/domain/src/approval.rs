@@ -7,10 +7,8 @@
 
 mod choice;
 mod load;
-mod results;
 #[cfg(test)]
 mod tests;
-mod texts;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -20,15 +18,10 @@ use crate::people::{PersonId, Role};
 use crate::time::Timestamp;
 
 pub use choice::{
-    ChatChoice, asked_by, chat_options, first_options, second_option, second_options,
-    sender_options,
+    ALLOW, ChatChoice, REFUSE, asked_by, chat_options, consent_options, first_options,
+    second_option, second_options, sender_options,
 };
-pub use load::{ACCOUNT_SPAN_MAX, RequestLoad, SPAN, TOLD_MAX, TOO_MANY, unasked, unasked_due_at};
-pub use results::{Closed, Matter, Requester, closed_card, closed_notice, result};
-pub use texts::{
-    ALLOW, ChatLabel, News, REFUSE, Request, Writer, change_card, consent_options, share_by_code,
-    share_card, told, unknown_chat_card, unknown_sender_card,
-};
+pub use load::{ACCOUNT_SPAN_MAX, RequestLoad, SPAN, TOLD_MAX, unasked_due_at};
 
 /// How long an approver has before the next one is asked too.
 pub const ESCALATE_AFTER: Duration = Duration::from_secs(10 * 60);
@@ -42,7 +35,6 @@ pub const QUESTION_LIFE_MAX: Duration = APPROVAL_LIFE;
 pub const QUESTION_LIFE_MIN: Duration = Duration::from_secs(10);
 
 /// How long an agent's question stays open. `wish` is what the agent asked for.
-#[must_use]
 pub fn question_life(wish: Option<Duration>) -> Duration {
     wish.unwrap_or(QUESTION_LIFE).clamp(QUESTION_LIFE_MIN, QUESTION_LIFE_MAX)
 }
@@ -71,7 +63,6 @@ pub struct Approver {
 /// Who can be asked about an agent, nobody twice, in this order: its own admins, those of the host,
 /// owners. Among equals, those on the channel where the matter came up, then those who have the role
 /// longest. Without an agent (a chat that belongs to none yet) only the latter two.
-#[must_use]
 pub fn approvers(
     candidates: &[Candidate],
     agent: Option<&AgentName>,
@@ -104,6 +95,16 @@ pub enum Kind {
     Approval,
     /// The user in the conversation; the question was asked there when it was opened.
     Question,
+}
+
+/// How far a request for access got, for the requester.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum News {
+    Asked,
+    Denied,
+    Expired,
+    /// There is nobody to ask, or nobody can be reached.
+    NobodyReachable,
 }
 
 /// A question that is open.
@@ -142,7 +143,6 @@ pub enum Effect {
 }
 
 /// What a question needs next, if anything. Pure and total.
-#[must_use]
 pub fn decide(view: &OpenView, now: Timestamp) -> Option<Effect> {
     // Twice the life: a clock that stepped back a little does not end what was just opened.
     if (view.opened_at + view.life).is_due(now, view.life.saturating_mul(2)) {
@@ -176,7 +176,6 @@ fn next_at(view: &OpenView) -> Option<Timestamp> {
 }
 
 /// When to look at a question again if nothing happens until then.
-#[must_use]
 pub fn next_look(view: &OpenView) -> Timestamp {
     let end = view.opened_at + view.life;
     let more = view.kind == Kind::Approval && next(view).is_some();

@@ -1,12 +1,11 @@
 //! Whether a connection is alive, and what is said about the time when there was none.
 //!
-//! Alive means that the platform gave a sign: an event, an empty answer to a poll, a heartbeat, the
-//! receipt of something that was sent. Silence is measured by the clock that does not jump; when the
-//! last sign came is kept by the wall clock, since only that means something after a restart.
+//! Silence is measured by the clock that does not jump; when the last sign came is kept by the wall clock,
+//! since only that means something after a restart.
 
 use std::time::Duration;
 
-use crate::notice;
+use crate::texts::notices;
 use crate::time::Timestamp;
 
 /// A silence of so many times the longest normal one is a dead connection.
@@ -61,50 +60,36 @@ pub enum LineEffect {
     ReplaceAfterSleep,
 }
 
-#[must_use]
 pub fn decide(view: &LineView) -> LineEffect {
-    let Some(alive_every) = view.alive_every else { return keep_if_due(view) };
-    if ASLEEP_MIN <= view.slept {
-        return LineEffect::ReplaceAfterSleep;
+    let is_keeping_due = view.kept_ago.is_some_and(|it| KEEP_EVERY <= it);
+    let can_be_dead = view.connected && !view.storing;
+    let is_dead = |every: Duration| every.saturating_mul(DEAD_FACTOR) <= view.silent_for;
+    match view.alive_every {
+        Some(_) if was_asleep(view.slept) => LineEffect::ReplaceAfterSleep,
+        Some(every) if can_be_dead && is_dead(every) => LineEffect::ReplaceSilent,
+        Some(_) | None if view.connected && is_keeping_due => LineEffect::Keep,
+        Some(_) | None => LineEffect::Rest,
     }
-    if view.connected && !view.storing && dead_after(alive_every) <= view.silent_for {
-        return LineEffect::ReplaceSilent;
-    }
-    keep_if_due(view)
-}
-
-fn keep_if_due(view: &LineView) -> LineEffect {
-    let due = view.kept_ago.is_some_and(|it| KEEP_EVERY <= it);
-    if view.connected && due { LineEffect::Keep } else { LineEffect::Rest }
-}
-
-/// A connection that is silent for this long is dead.
-#[must_use]
-pub fn dead_after(alive_every: Duration) -> Duration {
-    alive_every.saturating_mul(DEAD_FACTOR)
 }
 
 /// Whether a silence is longer than what is normal.
-#[must_use]
 pub fn is_quiet(silent_for: Duration, alive_every: Option<Duration>) -> bool {
     alive_every.is_some_and(|it| it < silent_for)
 }
 
 /// Whether the machine slept, as far as the clocks tell.
-#[must_use]
 pub fn was_asleep(slept: Duration) -> bool {
     ASLEEP_MIN <= slept
 }
 
 /// What to say in the chats of an account about a gap, if anything. `from` is the last sign of life
 /// before it; without one there was no connection that could have been lost.
-#[must_use]
 pub fn told(gap: Gap, from: Option<Timestamp>, until: Timestamp) -> Option<String> {
     let from = from?;
     match gap {
         Gap::None | Gap::Backfilled(_) => None,
         Gap::Unknown if until.since(from) < GAP_MIN => None,
-        Gap::Unknown => Some(notice::missed(from, until)),
+        Gap::Unknown => Some(notices::missed(from, until)),
     }
 }
 
@@ -171,10 +156,9 @@ mod tests {
     }
 
     #[test]
-    fn a_silence_is_quiet_before_it_is_dead() {
+    fn a_silence_is_quiet_when_it_is_longer_than_normal() {
         let every = 30 * SECOND;
         assert!(!is_quiet(30 * SECOND, Some(every)) && is_quiet(31 * SECOND, Some(every)));
         assert!(!is_quiet(1_000 * SECOND, None));
-        assert_eq!(dead_after(every), 90 * SECOND);
     }
 }

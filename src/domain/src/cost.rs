@@ -12,24 +12,20 @@ pub struct Cost(i64);
 
 impl Cost {
     /// `None` for what cannot be the cost of a turn, and for nothing.
-    #[must_use]
     pub fn of_turn(micros: i64) -> Option<Self> {
         (1..=TURN_MAX).contains(&micros).then_some(Self(micros))
     }
 
     /// What several turns cost together.
-    #[must_use]
     pub fn total(micros: i64) -> Option<Self> {
         (0 < micros).then_some(Self(micros))
     }
 
-    #[must_use]
     pub fn micros(self) -> i64 {
         self.0
     }
 
     /// For programs: all digits, as a decimal number.
-    #[must_use]
     pub fn exact(self) -> String {
         format!("{}.{:06}", self.0 / MICROS, self.0 % MICROS)
     }

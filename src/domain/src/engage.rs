@@ -1,4 +1,6 @@
-//! Decides whether a message calls for one of the agents that its chat is wired to.
+//! Decides whether a message calls for one of the agents that its chat is wired to. Everyone who may
+//! write in a chat chooses the text, so the work is bounded by its length: the regular expressions of
+//! wirings take time in proportion to it, whatever they are.
 //!
 //! Invariants
 //! - A pattern that cannot be compiled engages nobody.
@@ -6,21 +8,22 @@
 //!   background: the caller records `sticky_since` for messages that engaged, and for no others.
 //! - Who may talk to the agent is not decided here, see [`crate::admission`].
 
-mod pattern;
 #[cfg(test)]
 mod tests;
-mod trigger;
 
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+
+use regex::{Regex, RegexBuilder};
 use strum::{EnumString, IntoStaticStr, VariantArray};
 
+use crate::admission::{AdmissionView, WiringView};
 use crate::time::Timestamp;
-
-pub use pattern::{BadPattern, PATTERN_CHARS_MAX, Pattern, check_pattern};
-pub use trigger::{TRIGGER_CHARS_MAX, says_trigger, trigger_of};
+use crate::{AgentName, BadText};
 
 /// When an agent handles a message of a chat that it is wired to.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, IntoStaticStr, EnumString)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Engage {
     /// When a regular expression is found in the text; an empty one and `.` take everything.
     Pattern(String),
@@ -32,16 +35,10 @@ pub enum Engage {
 
 impl Engage {
     /// The word in the database; the pattern is a column of its own.
-    #[must_use]
     pub fn as_str(&self) -> &'static str {
-        match self {
-            Self::Pattern(_) => "pattern",
-            Self::Mention => "mention",
-            Self::MentionSticky => "mention-sticky",
-        }
+        self.into()
     }
 
-    #[must_use]
     pub fn pattern(&self) -> Option<&str> {
         match self {
             Self::Pattern(pattern) => Some(pattern),
@@ -50,39 +47,18 @@ impl Engage {
     }
 
     /// Reads the two columns. The pattern is not checked here, see [`check_pattern`].
-    #[must_use]
     pub fn parse(word: &str, pattern: Option<&str>) -> Option<Self> {
-        match word {
-            "pattern" => Some(Self::Pattern(pattern.unwrap_or_default().into())),
-            "mention" => Some(Self::Mention),
-            "mention-sticky" => Some(Self::MentionSticky),
-            _ => None,
+        let mut engage: Self = word.parse().ok()?;
+        if let Self::Pattern(own) = &mut engage {
+            *own = pattern.unwrap_or_default().into();
         }
+        Some(engage)
     }
 }
 
 /// How long an agent keeps listening in a group without threads after it was last engaged. A thread
 /// has an end of its own; a whole group would never be left in peace again.
 pub const STICKY_FOR: Duration = Duration::from_secs(30 * 60);
-
-/// A message, seen from one agent that the chat is wired to.
-#[derive(Clone, Copy, Debug)]
-pub struct EngageView<'a> {
-    pub engage: &'a Engage,
-    /// Others than the bot and one person can be in the chat.
-    pub is_group: bool,
-    /// The platform says that the bot is meant. All agents share the bot.
-    pub mentioned: bool,
-    pub text: &'a str,
-    /// What this agent is called by, see [`trigger_of`].
-    pub trigger: &'a str,
-    /// What the other agents of the chat are called by.
-    pub other_triggers: &'a [&'a str],
-    /// When this agent was last engaged in exactly this chat and thread.
-    pub sticky_since: Option<Timestamp>,
-    pub in_thread: bool,
-    pub now: Timestamp,
-}
 
 /// What made an agent handle a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, IntoStaticStr, EnumString, VariantArray)]
@@ -101,50 +77,186 @@ pub enum By {
 
 crate::words!(By);
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Engagement {
-    Engaged { by: By },
-    NotEngaged,
-}
-
-/// Whether the message calls for this agent. Pure and total.
+/// Whether the message calls for the agent of this wiring. Pure and total.
 ///
 /// One bot speaks for several agents, so a mention by the platform means all of them; a text that
 /// calls another agent by its word, and not this one, means the other. The same goes for a direct
 /// chat and for a conversation that is sticky.
-#[must_use]
-pub fn engages(view: &EngageView<'_>) -> Engagement {
-    let by = match view.engage {
-        Engage::Pattern(pattern) => {
-            let found = Pattern::recent(pattern).is_ok_and(|it| it.is_in(view.text));
-            found.then_some(By::Pattern)
+pub fn engages(view: &AdmissionView<'_>, wiring: &WiringView<'_>) -> Option<By> {
+    match wiring.engage {
+        Engage::Pattern(pattern) => is_found(pattern, view.text).then_some(By::Pattern),
+        Engage::Mention => called(view, wiring),
+        Engage::MentionSticky => {
+            called(view, wiring).or_else(|| sticks(view, wiring).then_some(By::Sticky))
         }
-        Engage::Mention => called(view),
-        Engage::MentionSticky => called(view).or_else(|| sticks(view).then_some(By::Sticky)),
-    };
-    by.map_or(Engagement::NotEngaged, |by| Engagement::Engaged { by })
+    }
 }
 
-fn called(view: &EngageView<'_>) -> Option<By> {
-    if says_trigger(view.text, view.trigger) {
+fn called(view: &AdmissionView<'_>, wiring: &WiringView<'_>) -> Option<By> {
+    if says_trigger(view.text, wiring.trigger) {
         Some(By::Trigger)
-    } else if calls_another(view) {
+    } else if calls_another(view, wiring) {
         None
-    } else if !view.is_group {
+    } else if !view.chat.is_group {
         Some(By::Direct)
     } else {
         view.mentioned.then_some(By::Mention)
     }
 }
 
-fn sticks(view: &EngageView<'_>) -> bool {
+fn sticks(view: &AdmissionView<'_>, wiring: &WiringView<'_>) -> bool {
     // Looked at both ways: a clock that stepped back far ends the conversation, it never
     // prolongs it.
     let recent = |at: Timestamp| view.now.since(at).max(at.since(view.now)) <= STICKY_FOR;
-    let open = view.sticky_since.is_some_and(|at| view.in_thread || recent(at));
-    open && !calls_another(view)
+    let open = wiring.sticky_since.is_some_and(|at| view.in_thread || recent(at));
+    open && !calls_another(view, wiring)
 }
 
-fn calls_another(view: &EngageView<'_>) -> bool {
-    view.other_triggers.iter().any(|it| says_trigger(view.text, it))
+fn calls_another(view: &AdmissionView<'_>, wiring: &WiringView<'_>) -> bool {
+    let mut others = view.wirings.iter().filter(|it| it.agent != wiring.agent);
+    others.any(|it| says_trigger(view.text, it.trigger))
+}
+
+/// The longest pattern.
+const PATTERN_CHARS_MAX: usize = 1_000;
+/// The largest compiled pattern; `\w{20}` fits, `\w{1000}` does not. Bounds the work per character
+/// of a text.
+const COMPILED_BYTES_MAX: usize = 1024 * 1024;
+/// The largest cache of a search.
+const CACHE_BYTES_MAX: usize = 2 * 1024 * 1024;
+/// How deep groups may be nested.
+const NEST_MAX: u32 = 50;
+
+/// How many compiled patterns are kept; a host has a handful of wirings with one.
+const RECENT_MAX: usize = 32;
+/// Those that were used last, the newest at the end. To compile one takes longer than all the rest of
+/// what is decided about a message.
+static RECENT: Mutex<Vec<(String, Arc<Regex>)>> = Mutex::new(Vec::new());
+
+/// Checks a pattern before it is stored: a regular expression as
+/// <https://docs.rs/regex/latest/regex/#syntax> has it, and not too large.
+pub fn check_pattern(text: &str) -> Result<(), BadText> {
+    compile(text).map(drop)
+}
+
+/// Whether a pattern is found anywhere in a text.
+fn is_found(pattern: &str, text: &str) -> bool {
+    let recent = || RECENT.lock().unwrap_or_else(PoisonError::into_inner);
+    let known = recent().iter().find(|it| it.0 == pattern).map(|it| Arc::clone(&it.1));
+    let Some(regex) = known.or_else(|| compile(pattern).ok().map(Arc::new)) else { return false };
+    let mut recent = recent();
+    recent.retain(|it| it.0 != pattern);
+    if RECENT_MAX <= recent.len() {
+        recent.remove(0);
+    }
+    recent.push((pattern.to_owned(), Arc::clone(&regex)));
+    drop(recent);
+    regex.is_match(text)
+}
+
+fn compile(text: &str) -> Result<Regex, BadText> {
+    let chars = text.chars().count();
+    if PATTERN_CHARS_MAX < chars {
+        return Err(BadText(format!(
+            "the pattern has {chars} characters, more than the {PATTERN_CHARS_MAX} that are accepted"
+        )));
+    }
+    // `.` is everything, also a text of no character and a line end.
+    let built = RegexBuilder::new(if text == "." { "" } else { text })
+        .size_limit(COMPILED_BYTES_MAX)
+        .dfa_size_limit(CACHE_BYTES_MAX)
+        .nest_limit(NEST_MAX)
+        .build();
+    let why = match built {
+        Ok(regex) => return Ok(regex),
+        Err(regex::Error::CompiledTooBig(_)) => {
+            "the pattern becomes too large; use smaller numbers in its `{…}` repetitions".into()
+        }
+        Err(err) => format!(
+            "`{text}` is not a regular expression: {}; use `.` for every message, and put `\\` \
+             before a character that is meant as it stands",
+            reason(&err)
+        ),
+    };
+    Err(BadText(why))
+}
+
+/// The engine draws the pattern over several lines; the last one says what is wrong.
+fn reason(err: &regex::Error) -> String {
+    let text = err.to_string();
+    let last = text.lines().last().unwrap_or_default().trim();
+    last.strip_prefix("error: ").unwrap_or(last).to_owned()
+}
+
+/// The longest word; a few words, as in `hey andy`.
+pub const TRIGGER_CHARS_MAX: usize = 64;
+
+/// What calls an agent: the word that was chosen for it, else `@` and its name.
+pub fn trigger_of(agent: &AgentName, custom: Option<&str>) -> String {
+    match custom.map(str::trim) {
+        Some(word) if !word.is_empty() => word.to_owned(),
+        Some(_) | None => format!("@{agent}"),
+    }
+}
+
+/// Whether a text says the word: in any case, and alone. `@andy` is in "ask @Andy, please", and
+/// is not in "@andyx", "@andy-2", "mail@andy.com".
+pub fn says_trigger(text: &str, trigger: &str) -> bool {
+    let trigger = trigger.trim();
+    let word: Vec<char> = trigger.chars().flat_map(fold).collect();
+    if word.is_empty() || trigger.chars().nth(TRIGGER_CHARS_MAX).is_some() {
+        return false;
+    }
+    // Each with where the character that it comes from starts, since one may become several.
+    let folded: Vec<(char, usize)> =
+        text.char_indices().flat_map(|(at, c)| fold(c).map(move |it| (it, at))).collect();
+    let start = |index: usize| folded.get(index).map_or(text.len(), |it| it.1);
+    let joints: &[char] = if trigger.starts_with(is_word) { &['-', '.', '@'] } else { &[] };
+    let is_alone = |from: usize, to: usize| {
+        (!trigger.chars().any(is_word) || ends_there(text[..from].chars().rev(), joints))
+            && (!trigger.ends_with(is_word) || ends_there(text[to..].chars(), &['-', '.']))
+    };
+    folded.windows(word.len()).enumerate().any(|(index, window)| {
+        let (from, to) = (start(index), start(index + word.len()));
+        window.iter().map(|it| &it.0).eq(&word)
+            && (index == 0 || start(index - 1) != from)
+            && window.last().is_some_and(|it| it.1 != to)
+            && is_alone(from, to)
+    })
+}
+
+/// Upper case first, so that letters that differ only in lower case meet: final and other sigma.
+fn fold(c: char) -> impl Iterator<Item = char> {
+    c.to_uppercase().flat_map(char::to_lowercase)
+}
+
+/// Whether no word, address or name goes on beyond the trigger, as in `@andy-2` and `mail@andy.com`.
+fn ends_there(mut beyond: impl Iterator<Item = char>, joints: &[char]) -> bool {
+    let Some(next) = beyond.next() else { return true };
+    let goes_on = joints.contains(&next) && beyond.next().is_some_and(is_word);
+    !is_word(next) && !goes_on
+}
+
+/// Letters and digits of scripts that put spaces between words. Others run on, so that a name is
+/// followed by a letter more often than not; there every place may begin and end a word.
+fn is_word(c: char) -> bool {
+    (c.is_alphanumeric() || c == '_') && !runs_on(c)
+}
+
+/// South-east Asian and East Asian scripts (<https://www.unicode.org/reports/tr14/#SA>,
+/// <https://www.unicode.org/reports/tr14/#ID>), and Hangul, which joins particles to names.
+fn runs_on(c: char) -> bool {
+    matches!(
+        c,
+        '\u{e00}'..='\u{eff}'
+            | '\u{1000}'..='\u{109f}'
+            | '\u{1780}'..='\u{17ff}'
+            | '\u{1100}'..='\u{11ff}'
+            | '\u{3040}'..='\u{30ff}'
+            | '\u{3400}'..='\u{4dbf}'
+            | '\u{4e00}'..='\u{9fff}'
+            | '\u{ac00}'..='\u{d7a3}'
+            | '\u{f900}'..='\u{faff}'
+            | '\u{20000}'..='\u{3ffff}'
+    )
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::MessageSeq;
-use crate::message::{Address, ChatInfo, FileKind, InboundKind, Quote, lateness};
+use crate::message::{Address, Body, FileKind, InboundKind, lateness};
 use crate::task::TaskRun;
 use crate::time::Timestamp;
 
@@ -21,18 +21,13 @@ pub struct Inbound {
     /// Never [`InboundKind::Context`].
     pub kind: InboundKind,
     pub from: Address,
-    pub chat: ChatInfo,
-    pub sender_name: String,
+    pub body: Body,
     /// The sender's handle, such as `telegram:4711`. Unlike a name nobody can choose it.
     pub sender_id: String,
     /// What the sender is to the agent, see [`crate::people::Access::as_str`]; empty where nobody
     /// sent it or that was not kept.
     pub sender_role: String,
-    pub text: String,
-    pub quote: Option<Quote>,
     pub received_at: Timestamp,
-    /// When the platform says that it was sent.
-    pub sent_at: Option<Timestamp>,
     /// How many incarnations died with this message in hand.
     pub tries: u32,
     /// The name of the time zone that counts for its sender; empty where none is known.
@@ -74,21 +69,18 @@ pub struct ContextMessages {
 
 impl Inbound {
     /// When it was sent, as far as that is known.
-    #[must_use]
     pub fn at(&self) -> Timestamp {
-        self.sent_at.unwrap_or(self.received_at)
+        self.body.sent_at.unwrap_or(self.received_at)
     }
 
     /// How late it arrived, if it did; see [`lateness`].
-    #[must_use]
     pub fn lateness(&self) -> Option<Duration> {
-        lateness(self.sent_at?, self.received_at)
+        lateness(self.body.sent_at?, self.received_at)
     }
 
     /// Whether it needs a turn of its own. A retried message runs alone, so a poison message can't
     /// take others down; a command is not for the middle of a turn. What a task says goes to its own
     /// chat, and may be nothing at all.
-    #[must_use]
     pub fn runs_alone(&self) -> bool {
         0 < self.tries || self.kind == InboundKind::Command || self.task.is_some()
     }
@@ -100,7 +92,6 @@ impl Inbound {
 /// A turn has one reply, so all its messages have one address: thread and account included. The oldest
 /// message of another address ends what may join, so that it comes next and a busy chat can't starve
 /// it.
-#[must_use]
 pub fn claimable(due: &[(&Address, bool)], claimed: &[(&Address, bool)]) -> usize {
     let Some((address, _)) = claimed.iter().chain(due).next() else { return 0 };
     if claimed.iter().any(|(of, alone)| *alone || of != address) {

@@ -35,10 +35,8 @@ const AGENT_UID: u32 = 60_700;
 const AGENT_UIDS: u32 = 400;
 
 /// The user of an agent's processes beside a runner of the user `runner`, by the number that the agent
-/// keeps for ever. The kernel counts inotify instances, pending signals and the memory of pipes by user,
-/// whatever the container: agents of one user could take them from each other. So no two agents share one
-/// before there are [`AGENT_UIDS`].
-#[must_use]
+/// keeps for ever. No two agents share one before there are 400: the kernel counts inotify instances,
+/// pending signals and the memory of pipes by user, so they could take them from each other.
 pub fn agent_uid(runner: u32, number: u32) -> u32 {
     let uid = AGENT_UID + number % AGENT_UIDS;
     if runner == uid { AGENT_UID + AGENT_UIDS } else { uid }

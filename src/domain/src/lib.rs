@@ -1,6 +1,5 @@
-//! What the assistant knows and how it decides. No clock, no disk, no network, no async, and no
-//! dependency but the regular expressions of wirings: everything here can be called from a test
-//! with plain values.
+//! What the assistant knows and how it decides. No clock, no disk, no network, no async: everything here
+//! can be called from a test with plain values.
 
 pub mod admission;
 pub mod agent;
@@ -18,7 +17,6 @@ pub mod inside;
 pub mod link;
 pub mod message;
 pub mod naming;
-pub mod notice;
 pub mod outgoing;
 pub mod pairing;
 pub mod people;
@@ -27,16 +25,17 @@ pub mod question;
 pub mod quiet;
 pub mod restart;
 pub mod retention;
+pub mod sealed;
 pub mod session;
 pub mod session_key;
 pub mod split;
 pub mod stop;
 pub mod task;
+pub mod texts;
 pub mod time;
 pub mod trace;
 pub mod trouble;
 pub mod waits;
 mod words;
 
-pub use crate::ids::{AgentName, Incarnation, MessageSeq, OutSeq, SessionId};
-pub use crate::session_key::ChatId;
+pub use crate::ids::{AgentName, BadText, ChatId, Incarnation, MessageSeq, OutSeq, SessionId};

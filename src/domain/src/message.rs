@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::cost::Cost;
 use crate::time::Timestamp;
 use crate::trace::Rule;
-use crate::{Incarnation, MessageSeq, OutSeq};
+use crate::{Incarnation, MessageSeq, OutSeq, texts};
 
 /// The longest text that is accepted. Larger than any platform's limit, small enough that one
 /// message cannot fill a model's context.
@@ -19,7 +19,6 @@ pub const TEXT_BYTES_MAX: usize = 256 * 1024;
 pub const LATE_AFTER: Duration = Duration::from_secs(5 * 60);
 
 /// How late a message arrived, if it did. A platform whose clock is ahead makes none late.
-#[must_use]
 pub fn lateness(sent_at: Timestamp, received_at: Timestamp) -> Option<Duration> {
     Some(received_at.since(sent_at)).filter(|it| LATE_AFTER < *it)
 }
@@ -59,22 +58,39 @@ pub struct Quote {
     pub text: String,
 }
 
+/// The facts of a message that reach the agent, and `why`, as its channel stated them. Each is declared
+/// here alone: they are stored as one JSON value, in which a missing one is its default.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Body {
+    pub sender: Author,
+    pub chat: ChatInfo,
+    /// What was written, or the caption of what was sent; Markdown where the platform has formats.
+    pub text: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quote: Option<Quote>,
+    /// When the platform says that it was sent; `None` where it does not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sent_at: Option<Timestamp>,
+}
+
+impl Body {
+    /// Without what not every message has.
+    pub fn new(sender: Author, text: impl Into<String>) -> Self {
+        Self { sender, text: text.into(), ..Self::default() }
+    }
+}
+
 /// A message as a platform delivered it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Incoming {
     pub from: Address,
-    pub chat: ChatInfo,
     /// The platform's id, stable across redeliveries, so that storing it twice is harmless.
     pub platform_id: String,
-    pub sender: Author,
-    /// What was written, or the caption of what was sent; Markdown where the platform has formats.
-    pub text: String,
+    pub body: Body,
     /// The platform says that the bot is meant: a mention, a reply to it, a command to it.
     pub mentioned: bool,
-    pub quote: Option<Quote>,
     pub files: Vec<Attachment>,
-    /// When the platform says that it was sent; `None` where it does not.
-    pub sent_at: Option<Timestamp>,
     /// The agent that was addressed by name on a channel where that is possible (the terminal).
     pub to_agent: Option<String>,
 }
@@ -146,19 +162,11 @@ pub struct Click {
 }
 
 /// Why a text without files is not accepted. Shown to its sender, so it says what to do.
-#[must_use]
 pub fn refusal(text: &str) -> Option<String> {
     if text.trim().is_empty() {
-        return Some("the message is empty; write something".into());
+        return Some(texts::access::EMPTY.into());
     }
-    if TEXT_BYTES_MAX < text.len() {
-        return Some(format!(
-            "the message has {} KiB, more than the {} KiB that are accepted; send it as several messages",
-            text.len() / 1024,
-            TEXT_BYTES_MAX / 1024
-        ));
-    }
-    None
+    (TEXT_BYTES_MAX < text.len()).then(|| texts::access::too_long(text.len()))
 }
 
 /// How an accepted message ended. There is exactly one for each.

@@ -15,7 +15,6 @@ pub const FILE_NAME_BYTES_MAX: usize = 120;
 const EXTENSION_BYTES_MAX: usize = 16;
 
 /// A free name for a new agent, after the title of its chat.
-#[must_use]
 pub fn agent_name_for(title: &str, taken: &[AgentName]) -> AgentName {
     let base = slug(title, "chat");
     let mut number = 1;
@@ -31,19 +30,15 @@ pub fn agent_name_for(title: &str, taken: &[AgentName]) -> AgentName {
 }
 
 /// A free name by which an agent addresses a chat: after its title, else after its channel.
-#[must_use]
 pub fn destination_name(title: &str, channel: &str, taken: &[String]) -> String {
     let base = slug(title, &slug(channel, "chat"));
     // Private chats have no title, so there may be many of one name.
     let taken: HashSet<&str> = taken.iter().map(String::as_str).collect();
     let mut number = 1;
-    loop {
-        let name = numbered(&base, number);
-        if !taken.contains(name.as_str()) {
-            return name;
-        }
+    while taken.contains(numbered(&base, number).as_str()) {
         number += 1;
     }
+    numbered(&base, number)
 }
 
 /// Lower case, with one `-` for everything that is not `a-z` and `0-9`. Nothing is transliterated:
@@ -70,11 +65,9 @@ fn cut_at(text: &str, bytes_max: usize) -> &str {
     &text[..text.floor_char_boundary(bytes_max)]
 }
 
-/// A name for a file that somebody sent, to be stored under in a folder of its own: no path, no
-/// hidden file, no option of a command, nothing invisible, at most [`FILE_NAME_BYTES_MAX`] bytes
-/// with the extension kept. `index` counts the files of a message from 1; a file without a usable
-/// name is called after it and its kind, as `image-1.jpg`.
-#[must_use]
+/// A name for a file that somebody sent: no path, no hidden file, no option of a command, nothing
+/// invisible, at most [`FILE_NAME_BYTES_MAX`] bytes with the extension kept. One without a usable name is
+/// called after its kind and `index`, its place in the message from 1, as `image-1.jpg`.
 pub fn safe_file_name(name: &str, kind: FileKind, mime: &str, index: usize) -> String {
     let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
     let tame: String = last

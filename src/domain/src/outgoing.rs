@@ -27,7 +27,6 @@ pub enum Content {
 
 impl Content {
     /// The text that a reader sees, if there is one.
-    #[must_use]
     pub fn text(&self) -> &str {
         match self {
             Self::Text(text) => text,
@@ -93,21 +92,24 @@ pub struct TextLimit {
 }
 
 impl TextLimit {
-    #[must_use]
     pub const fn chars(max: usize) -> Self {
         Self { max, unit: Unit::Chars }
     }
 }
 
 impl Unit {
-    /// The length of a text as the platform counts it.
-    #[must_use]
-    pub fn measure(self, text: &str) -> usize {
+    /// The length of a character as the platform counts it.
+    pub fn of(self, c: char) -> usize {
         match self {
-            Self::Chars => text.chars().count(),
-            Self::Utf16 => text.encode_utf16().count(),
-            Self::Bytes => text.len(),
+            Self::Chars => 1,
+            Self::Utf16 => c.len_utf16(),
+            Self::Bytes => c.len_utf8(),
         }
+    }
+
+    /// The length of a text as the platform counts it.
+    pub fn measure(self, text: &str) -> usize {
+        text.chars().map(|it| self.of(it)).sum()
     }
 }
 
@@ -137,7 +139,6 @@ pub struct Caps {
 
 impl Caps {
     /// A platform that takes text of at most this length, and nothing else.
-    #[must_use]
     pub const fn plain(text: TextLimit) -> Self {
         Self {
             text,

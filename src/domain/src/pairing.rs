@@ -4,8 +4,6 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::time::Timestamp;
-
 /// How long a code can be used.
 pub const CODE_LIFE: Duration = Duration::from_secs(10 * 60);
 /// Wrong codes that one sender may send within [`SENDER_SPAN`]. Nobody else's code is touched.
@@ -25,13 +23,11 @@ pub struct Code(u32);
 
 impl Code {
     /// Makes a code of a random number.
-    #[must_use]
     pub fn from_random(number: u32) -> Self {
         Self(number % CODES)
     }
 
     /// Reads what [`fmt::Display`] writes: six digits and nothing else.
-    #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let plain = text.len() == DIGITS && text.bytes().all(|b| b.is_ascii_digit());
         if plain { text.parse().ok().map(Self) } else { None }
@@ -54,8 +50,7 @@ impl fmt::Debug for Code {
 
 /// The code that a message consists of, alone or behind `/start`, `/pair` or `pair`. A platform's
 /// mention, as `@bot`, may stand in front of that.
-#[must_use]
-pub fn code_in(text: &str) -> Option<Code> {
+fn code_in(text: &str) -> Option<Code> {
     let mut words = text.split_whitespace().peekable();
     words.next_if(|it| it.starts_with('@'));
     match (words.next(), words.next(), words.next()) {
@@ -68,22 +63,13 @@ pub fn code_in(text: &str) -> Option<Code> {
     }
 }
 
-/// A code that was shown and not used yet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct OpenCode {
-    /// What it pairs with; the caller's.
-    pub id: i64,
-    pub code: Code,
-    pub expires_at: Timestamp,
-}
-
-#[derive(Clone, Copy, Debug)]
-pub struct PairingView<'a> {
-    pub codes: &'a [OpenCode],
-    /// Wrong codes of this sender within [`SENDER_SPAN`].
-    pub sender_wrong: u32,
-    /// Wrong codes of all senders within [`ALL_SPAN`].
-    pub all_wrong: u32,
+/// Wrong codes that were sent lately.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Guesses {
+    /// Of this sender within [`SENDER_SPAN`].
+    pub by_sender: u32,
+    /// Of all senders within [`ALL_SPAN`].
+    pub by_all: u32,
 }
 
 /// What a message means for pairing. The caller writes it down before it answers.
@@ -95,68 +81,23 @@ pub enum Attempt {
     Wrong { left: u32 },
     /// Not judged: too many wrong codes came just now. The sender may try again soon.
     Busy,
-    /// The right one, too late. Close it.
-    Expired { id: i64 },
-    /// Close it, since it can be used once, and connect the sender's account.
+    /// The code with this id. Close it, since it can be used once, and connect the sender's account.
     Paired { id: i64 },
 }
 
-/// Judges a message. Pure and total.
-#[must_use]
-pub fn attempt(view: &PairingView<'_>, text: &str, now: Timestamp) -> Attempt {
-    let left = SENDER_WRONG_MAX.saturating_sub(view.sender_wrong);
-    let Some(code) = code_in(text).filter(|_| 0 < left) else {
+/// Judges a message; pure and total. `open` are the codes that count now, each with the caller's id.
+pub fn attempt(open: &[(i64, Code)], guesses: Guesses, text: &str) -> Attempt {
+    let left = SENDER_WRONG_MAX.saturating_sub(guesses.by_sender);
+    let Some(code) = code_in(text).filter(|_| 0 < left && !open.is_empty()) else {
         return Attempt::NotACode;
     };
-    // A clock that stepped back closes codes, it never makes one live longer.
-    let over = |it: &OpenCode| it.expires_at.is_due(now, CODE_LIFE);
-    let (same, others): (Vec<&OpenCode>, Vec<&OpenCode>) =
-        view.codes.iter().partition(|it| it.code == code);
-    if view.codes.iter().all(over) {
-        return same.first().map_or(Attempt::NotACode, |it| Attempt::Expired { id: it.id });
-    }
-    if ALL_WRONG_MAX <= view.all_wrong {
+    if ALL_WRONG_MAX <= guesses.by_all {
         return Attempt::Busy;
     }
-    if let Some(hit) = same.iter().find(|it| !over(it)) {
-        Attempt::Paired { id: hit.id }
-    } else if let Some(late) = same.first() {
-        Attempt::Expired { id: late.id }
-    } else if others.iter().any(|it| !over(it)) {
-        Attempt::Wrong { left: left - 1 }
-    } else {
-        Attempt::NotACode
+    match open.iter().find(|it| it.1 == code) {
+        Some(&(id, _)) => Attempt::Paired { id },
+        None => Attempt::Wrong { left: left - 1 },
     }
-}
-
-/// What the sender is told; `None` leaves the message to everything else.
-#[must_use]
-pub fn answer(attempt: Attempt) -> Option<String> {
-    match attempt {
-        Attempt::NotACode => None,
-        Attempt::Wrong { left: 0 } => Some(
-            "That's not the code, and you've sent too many wrong ones. Wait an hour, or use the \
-             terminal."
-                .into(),
-        ),
-        Attempt::Busy => {
-            Some("I just got too many wrong codes. Wait a minute, then send yours again.".into())
-        }
-        Attempt::Wrong { .. } => {
-            Some("That's not the code. Send the six digits shown in the terminal.".into())
-        }
-        Attempt::Expired { .. } => {
-            Some("That code has expired. Get a new one in the terminal.".into())
-        }
-        Attempt::Paired { .. } => Some("Paired. You can write to me now.".into()),
-    }
-}
-
-/// Sentence for a user who was just paired: which time zone counts for them, and how to change
-/// that.
-#[must_use]
-pub fn zone_sentence(zone: &str) -> String {
-    format!("Your time zone is {zone}. If that's wrong, send `/timezone CITY`.")
 }
 
 #[cfg(test)]
@@ -164,15 +105,10 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const NOW: Timestamp = Timestamp(1_000_000_000);
+    const OPEN: [(i64, Code); 2] = [(1, Code(42)), (2, Code(43))];
 
-    fn open(id: i64, number: u32) -> OpenCode {
-        OpenCode { id, code: Code::from_random(number), expires_at: NOW + CODE_LIFE }
-    }
-
-    fn tried(codes: &[OpenCode], sender_wrong: u32, text: &str, now: Timestamp) -> Attempt {
-        let view = PairingView { codes, sender_wrong, all_wrong: 0 };
-        attempt(&view, text, now)
+    fn tried(by_sender: u32, text: &str) -> Attempt {
+        attempt(&OPEN, Guesses { by_sender, by_all: 0 }, text)
     }
 
     #[test]
@@ -209,30 +145,18 @@ mod tests {
     }
 
     #[test]
-    fn the_right_code_pairs_in_its_time() {
-        let codes = [open(1, 42), open(2, 43)];
-        assert_eq!(tried(&codes, 0, "000043", NOW), Attempt::Paired { id: 2 });
-        assert_eq!(tried(&codes, 4, "/pair 000042", NOW), Attempt::Paired { id: 1 });
-        assert_eq!(tried(&codes, 0, "000043", NOW + CODE_LIFE), Attempt::Expired { id: 2 });
-        assert_eq!(tried(&codes, 0, "000043", Timestamp(NOW.0 - 1)), Attempt::Expired { id: 2 });
-    }
-
-    #[test]
-    fn wrong_codes_use_up_the_guesses_of_their_sender() {
-        let codes = [open(1, 42), open(2, 43)];
-        assert_eq!(tried(&codes, 0, "999999", NOW), Attempt::Wrong { left: 4 });
-        assert_eq!(tried(&codes, 4, "999999", NOW), Attempt::Wrong { left: 0 });
-        assert_eq!(tried(&codes, 5, "000042", NOW), Attempt::NotACode);
-        assert_eq!(tried(&codes, 0, "hello", NOW), Attempt::NotACode);
+    fn the_right_code_pairs_and_wrong_ones_use_up_the_guesses_of_their_sender() {
+        assert_eq!(tried(0, "000043"), Attempt::Paired { id: 2 });
+        assert_eq!(tried(4, "/pair 000042"), Attempt::Paired { id: 1 });
+        assert_eq!(tried(0, "999999"), Attempt::Wrong { left: 4 });
+        assert_eq!(tried(4, "999999"), Attempt::Wrong { left: 0 });
+        assert_eq!(tried(5, "000042"), Attempt::NotACode);
+        assert_eq!(tried(0, "hello"), Attempt::NotACode);
     }
 
     #[test]
     fn many_accounts_are_slowed_down_together() {
-        let codes = [open(1, 42)];
-        let tried = |all_wrong, text| {
-            let view = PairingView { codes: &codes, sender_wrong: 0, all_wrong };
-            attempt(&view, text, NOW)
-        };
+        let tried = |by_all, text| attempt(&OPEN, Guesses { by_sender: 0, by_all }, text);
         assert_eq!(tried(ALL_WRONG_MAX - 1, "999999"), Attempt::Wrong { left: 4 });
         assert_eq!(tried(ALL_WRONG_MAX, "999999"), Attempt::Busy);
         assert_eq!(tried(ALL_WRONG_MAX, "000042"), Attempt::Busy, "else a guess would tell");
@@ -243,21 +167,12 @@ mod tests {
 
     #[test]
     fn six_digits_are_a_message_like_any_other_when_nobody_pairs() {
-        assert_eq!(tried(&[], 0, "000042", NOW), Attempt::NotACode);
-        let late = NOW + CODE_LIFE;
-        assert_eq!(tried(&[open(1, 42)], 0, "999999", late), Attempt::NotACode);
+        assert_eq!(attempt(&[], Guesses::default(), "000042"), Attempt::NotACode);
     }
 
     #[test]
-    fn answers_say_what_to_do_and_do_not_give_the_code_away() {
-        assert_eq!(answer(Attempt::NotACode), None);
-        for attempt in
-            [Attempt::Wrong { left: 0 }, Attempt::Wrong { left: 3 }, Attempt::Expired { id: 1 }]
-        {
-            assert!(answer(attempt).is_some_and(|text| text.contains("terminal")));
-        }
-        assert!(answer(Attempt::Paired { id: 1 }).is_some());
-        assert!(!format!("{:?}", open(1, 123_456)).contains("123456"));
+    fn a_log_does_not_give_a_code_away() {
+        assert!(!format!("{:?}", Code(123_456)).contains("123456"));
     }
 
     proptest! {
@@ -270,7 +185,8 @@ mod tests {
 
         #[test]
         fn only_an_open_code_pairs(number: u32, guess in "[0-9]{6}", wrong in 0_u32..7) {
-            let out = tried(&[open(1, number)], wrong, &guess, NOW);
+            let open = [(1, Code::from_random(number))];
+            let out = attempt(&open, Guesses { by_sender: wrong, by_all: 0 }, &guess);
             let right = guess == Code::from_random(number).to_string() && wrong < 5;
             prop_assert_eq!(out == Attempt::Paired { id: 1 }, right);
         }

@@ -5,8 +5,10 @@
 
 use std::fmt;
 
-use crate::AgentName;
-use crate::ids::written;
+use strum::{EnumString, IntoStaticStr, VariantArray};
+
+pub use crate::ids::PersonId;
+use crate::{AgentName, BadText};
 
 /// An account on a platform, written `channel:id`. Two channels never share a handle.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -18,13 +20,11 @@ pub struct Handle {
 }
 
 impl Handle {
-    #[must_use]
     pub fn new(channel: &str, id: &str) -> Self {
         Self { channel: channel.into(), id: id.into() }
     }
 
     /// Reads what [`fmt::Display`] writes. Both halves have to be there.
-    #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let (channel, id) = text.trim().split_once(':')?;
         let whole = !channel.is_empty() && !id.is_empty();
@@ -40,12 +40,6 @@ impl fmt::Display for Handle {
 
 crate::as_text!(Handle);
 
-/// Identifies a person on this host. Written as `p` and a number that is handed out once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct PersonId(pub i64);
-
-written!(PersonId, "p");
-
 /// Somebody who wrote or clicked. A passer-by has a handle and is no person of ours.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
@@ -55,7 +49,6 @@ pub struct Identity {
 
 impl Identity {
     /// Whether both are one human: by the handle, or by the person behind two handles.
-    #[must_use]
     pub fn is_same(&self, other: &Self) -> bool {
         self.handle == other.handle || (self.person.is_some() && self.person == other.person)
     }
@@ -71,16 +64,8 @@ pub enum Role {
     },
 }
 
-/// Why two columns or arguments are no role.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum BadRole {
-    Unknown(String),
-    OwnerOfOne(AgentName),
-}
-
 impl Role {
     /// The word in the database; the agent is a column of its own.
-    #[must_use]
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::Owner => "owner",
@@ -89,7 +74,6 @@ impl Role {
     }
 
     /// The agent that it is about; `None` is all of them.
-    #[must_use]
     pub fn agent(&self) -> Option<&str> {
         match self {
             Self::Owner => None,
@@ -97,32 +81,18 @@ impl Role {
         }
     }
 
-    /// # Errors
-    /// When there is no such role, or an owner is to be one of a single agent.
-    pub fn parse(word: &str, of: Option<AgentName>) -> Result<Self, BadRole> {
+    pub fn parse(word: &str, of: Option<AgentName>) -> Result<Self, BadText> {
         match (word, of) {
             ("owner", None) => Ok(Self::Owner),
-            ("owner", Some(agent)) => Err(BadRole::OwnerOfOne(agent)),
-            ("admin", of) => Ok(Self::Admin { of }),
-            (word, _) => Err(BadRole::Unknown(word.into())),
-        }
-    }
-}
-
-impl fmt::Display for BadRole {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unknown(word) => write!(f, "there is no role `{word}`; there is owner, admin"),
-            Self::OwnerOfOne(agent) => write!(
-                f,
+            ("owner", Some(agent)) => Err(BadText(format!(
                 "an owner owns the whole host; for somebody who is to run `{agent}` alone, make \
                  them its admin"
-            ),
+            ))),
+            ("admin", of) => Ok(Self::Admin { of }),
+            (word, _) => Err(BadText(format!("there is no role `{word}`; there is owner, admin"))),
         }
     }
 }
-
-impl std::error::Error for BadRole {}
 
 /// Everything that a known person was granted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -133,62 +103,47 @@ pub struct Standing {
 
 impl Standing {
     /// The standing of the user at the terminal of this host.
-    #[must_use]
     pub fn owner() -> Self {
         Self { roles: vec![Role::Owner], member_of: Vec::new() }
     }
 }
 
 /// What somebody is to one agent, the strongest that holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, IntoStaticStr, EnumString, VariantArray)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Access {
     Owner,
-    GlobalAdmin,
-    /// Of this agent.
+    /// Of this agent or of all.
     Admin,
     Member,
     Unknown,
 }
 
+crate::words!(Access);
+
 impl Access {
-    pub const ALL: [Self; 5] =
-        [Self::Owner, Self::GlobalAdmin, Self::Admin, Self::Member, Self::Unknown];
-
-    /// As people say it.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Owner => "owner",
-            Self::GlobalAdmin | Self::Admin => "admin",
-            Self::Member => "member",
-            Self::Unknown => "unknown",
-        }
-    }
-
     /// May change the agent and decide for others.
-    #[must_use]
     pub fn is_admin(self) -> bool {
-        matches!(self, Self::Owner | Self::GlobalAdmin | Self::Admin)
+        matches!(self, Self::Owner | Self::Admin)
     }
 
     /// May talk to the agent where unknown users may not.
-    #[must_use]
     pub fn is_known(self) -> bool {
         self != Self::Unknown
     }
 }
 
-/// What somebody is to an agent; `None` is somebody unknown here. An admin of another agent is a
+/// What somebody is to an agent; `None` is somebody unknown here. An admin of another agent is an
 /// unknown user unless they are a member too.
-#[must_use]
 pub fn access(standing: Option<&Standing>, agent: &AgentName) -> Access {
     let Some(standing) = standing else { return Access::Unknown };
-    let has = |role: &Role| standing.roles.contains(role);
-    if has(&Role::Owner) {
+    let is_admin = |role: &Role| match role {
+        Role::Owner => false,
+        Role::Admin { of } => of.as_ref().is_none_or(|it| it == agent),
+    };
+    if standing.roles.contains(&Role::Owner) {
         Access::Owner
-    } else if has(&Role::Admin { of: None }) {
-        Access::GlobalAdmin
-    } else if has(&Role::Admin { of: Some(agent.clone()) }) {
+    } else if standing.roles.iter().any(is_admin) {
         Access::Admin
     } else if standing.member_of.contains(agent) {
         Access::Member
@@ -197,14 +152,7 @@ pub fn access(standing: Option<&Standing>, agent: &AgentName) -> Access {
     }
 }
 
-/// Whether somebody may change this agent and decide for others about it.
-#[must_use]
-pub fn is_admin_of(standing: Option<&Standing>, agent: &AgentName) -> bool {
-    access(standing, agent).is_admin()
-}
-
 /// Whether somebody may decide about what belongs to no single agent, such as a new chat.
-#[must_use]
 pub fn is_global_admin(standing: Option<&Standing>) -> bool {
     let wide = |role: &Role| matches!(role, Role::Owner | Role::Admin { of: None });
     standing.is_some_and(|it| it.roles.iter().any(wide))
@@ -233,7 +181,7 @@ mod tests {
         check(&[scoped("abby")], &[], Access::Unknown);
         check(&[scoped("abby")], &["andy"], Access::Member);
         check(&[scoped("andy")], &[], Access::Admin);
-        check(&[Role::Admin { of: None }, scoped("andy")], &["andy"], Access::GlobalAdmin);
+        check(&[Role::Admin { of: None }, scoped("andy")], &["andy"], Access::Admin);
         check(&[scoped("andy"), Role::Owner], &[], Access::Owner);
         assert_eq!(access(None, &agent("andy")), Access::Unknown);
     }
@@ -251,9 +199,9 @@ mod tests {
     #[test]
     fn admins_are_known_and_members_are_no_admins() {
         let admins: Vec<Access> = Access::ALL.into_iter().filter(|it| it.is_admin()).collect();
-        assert_eq!(admins, [Access::Owner, Access::GlobalAdmin, Access::Admin]);
+        assert_eq!(admins, [Access::Owner, Access::Admin]);
         let known: Vec<Access> = Access::ALL.into_iter().filter(|it| it.is_known()).collect();
-        assert_eq!(known.len(), 4);
+        assert_eq!(known.len(), 3);
         assert!(!known.contains(&Access::Unknown));
     }
 

@@ -3,10 +3,8 @@
 /// Stands for what was cut off.
 pub const ELLIPSIS: char = '…';
 
-/// One line: white space, line breaks and control characters become single spaces; characters that
-/// are invisible or turn the writing direction are dropped, since they make a text look like
-/// another one.
-#[must_use]
+/// One line: white space and control characters become single spaces; characters that are invisible or
+/// turn the writing direction are dropped, since they make a text look like another one.
 pub fn one_line(text: &str) -> String {
     let shown: String = text
         .chars()
@@ -18,14 +16,12 @@ pub fn one_line(text: &str) -> String {
 
 /// A text for a terminal: without control characters, except line ends and tabs, and without those
 /// that turn the writing direction of what follows.
-#[must_use]
 pub fn for_a_terminal(text: &str) -> String {
     let turns = |c| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     text.chars().filter(|&c| matches!(c, '\n' | '\t') || !(c.is_control() || turns(c))).collect()
 }
 
 /// At most `chars_max` characters; what is longer ends with an [`ELLIPSIS`], which counts.
-#[must_use]
 pub fn cut(text: &str, chars_max: usize) -> String {
     if text.chars().nth(chars_max).is_none() {
         return text.to_owned();
@@ -38,18 +34,14 @@ pub fn cut(text: &str, chars_max: usize) -> String {
     short
 }
 
-/// Shows what somebody else wrote inside a Markdown text: on one line, cut, as inline code. Nothing
-/// in it can end the code span, so nothing becomes a link, a mention or a format
-/// (<https://spec.commonmark.org/0.31.2/#code-spans>). `otherwise` stands, unquoted, for an empty
-/// text; it is ours.
-#[must_use]
+/// Shows what somebody else wrote inside a Markdown text: on one line, cut, as inline code that nothing in
+/// it can end (<https://spec.commonmark.org/0.31.2/#code-spans>). `otherwise` stands for an empty text.
 pub fn quoted(text: &str, chars_max: usize, otherwise: &str) -> String {
     let tame = cut(&one_line(&text.replace('`', "'")), chars_max);
     if tame.is_empty() { otherwise.to_owned() } else { format!("`{tame}`") }
 }
 
 /// A word of a command line that a shell, and the host, take for this one word.
-#[must_use]
 pub fn shell_word(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_=:./@%+,".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
@@ -61,7 +53,6 @@ pub fn shell_word(word: &str) -> String {
 /// Unicode format characters without a shape: direction marks and overrides, joiners of zero width,
 /// the byte order mark, soft hyphens, tags and fillers
 /// (<https://www.unicode.org/reports/tr36/#Bidirectional_Text_Spoofing>).
-#[must_use]
 pub fn is_invisible(c: char) -> bool {
     matches!(
         c,
@@ -84,7 +75,6 @@ pub fn is_invisible(c: char) -> bool {
 }
 
 /// An error and its causes on one line.
-#[must_use]
 pub fn chain(err: &(dyn std::error::Error + 'static)) -> String {
     let mut text = err.to_string();
     for cause in std::iter::successors(err.source(), |it| it.source()).map(ToString::to_string) {

@@ -3,23 +3,15 @@
 
 mod typed;
 
-use std::fmt;
-
 use serde::{Deserialize, Serialize};
 
-use crate::AgentName;
-use crate::ids::written;
+pub use crate::ids::QuestionId;
 use crate::outgoing::{BUTTON_DATA_BYTES_MAX, BUTTON_LABEL_CHARS_MAX, BUTTONS_MAX, Button};
-use crate::people::{Identity, Standing, is_admin_of, is_global_admin};
+use crate::people::{Identity, Standing, access, is_global_admin};
 use crate::plain::{cut, one_line};
+use crate::{AgentName, BadText};
 
-pub use typed::{CardCode, CardView, JUST_CLOSED, Typed, numbered, typed};
-
-/// Identifies a question on this host, across all sessions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct QuestionId(pub i64);
-
-written!(QuestionId, "");
+pub use typed::{CardCode, CardView, JUST_CLOSED, Typed, typed};
 
 /// One thing that can be chosen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,20 +23,17 @@ pub struct Opt {
 }
 
 impl Opt {
-    #[must_use]
     pub fn new(label: &str, value: &str) -> Self {
         Self { label: label.into(), value: value.into() }
     }
 
     /// The label as it is shown, so that it fits every platform's button.
-    #[must_use]
     pub fn shown(&self) -> String {
         cut(&one_line(&self.label), BUTTON_LABEL_CHARS_MAX)
     }
 }
 
 /// A button for each option, for channels that have them. With each its place in the question.
-#[must_use]
 pub fn buttons<'a>(
     id: QuestionId,
     options: impl IntoIterator<Item = (usize, &'a Opt)>,
@@ -60,7 +49,6 @@ fn data(id: QuestionId, index: usize) -> String {
 }
 
 /// Reads the data of a button that [`buttons`] made; `None` for those of others.
-#[must_use]
 pub fn parse_data(text: &str) -> Option<(QuestionId, usize)> {
     if BUTTON_DATA_BYTES_MAX < text.len() {
         return None;
@@ -78,24 +66,14 @@ pub const QUESTION_CHARS_MAX: usize = 1_500;
 /// The longest label and value, in characters. A label is shown up to [`BUTTON_LABEL_CHARS_MAX`].
 pub const OPTION_CHARS_MAX: usize = 500;
 
-/// Why a question cannot be asked. Told to the agent.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum BadQuestion {
-    Empty { what: &'static str },
-    TooLong { what: &'static str, chars: usize, max: usize },
-    Options { count: usize },
-    SameLabel { label: String },
-}
-
-/// Checks a question before it is stored.
-///
-/// # Errors
-/// When it has no or too many options, an empty or too long part, or two options that look alike.
-pub fn validate(title: &str, question: &str, options: &[Opt]) -> Result<(), BadQuestion> {
+/// Checks a question before it is stored: no or too many options, an empty or too long part, and two
+/// options that look alike are told to the agent.
+pub fn validate(title: &str, question: &str, options: &[Opt]) -> Result<(), BadText> {
     check("title", title, TITLE_CHARS_MAX)?;
     check("question", question, QUESTION_CHARS_MAX)?;
     if options.is_empty() || BUTTONS_MAX < options.len() {
-        return Err(BadQuestion::Options { count: options.len() });
+        let count = options.len();
+        return Err(BadText(format!("there are {count} options; give 1 to {BUTTONS_MAX}")));
     }
     let mut seen: Vec<String> = Vec::with_capacity(options.len());
     for option in options {
@@ -103,66 +81,40 @@ pub fn validate(title: &str, question: &str, options: &[Opt]) -> Result<(), BadQ
         check("value of an option", &option.value, OPTION_CHARS_MAX)?;
         let label = option.shown();
         if seen.contains(&label.to_lowercase()) {
-            return Err(BadQuestion::SameLabel { label });
+            let why = format!("two options look like `{label}`; give them different labels");
+            return Err(BadText(why));
         }
         seen.push(label.to_lowercase());
     }
     Ok(())
 }
 
-fn check(what: &'static str, text: &str, max: usize) -> Result<(), BadQuestion> {
+fn check(what: &str, text: &str, max: usize) -> Result<(), BadText> {
     let chars = text.chars().count();
     if one_line(text).is_empty() {
-        Err(BadQuestion::Empty { what })
+        Err(BadText(format!("the {what} is empty")))
     } else if max < chars {
-        Err(BadQuestion::TooLong { what, chars, max })
+        let why = format!("the {what} has {chars} characters; at most {max} are shown, shorten it");
+        Err(BadText(why))
     } else {
         Ok(())
     }
 }
 
-impl fmt::Display for BadQuestion {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Empty { what } => write!(f, "the {what} is empty"),
-            Self::TooLong { what, chars, max } => {
-                write!(f, "the {what} has {chars} characters; at most {max} are shown, shorten it")
-            }
-            Self::Options { count } => {
-                write!(f, "there are {count} options; give 1 to {BUTTONS_MAX}")
-            }
-            Self::SameLabel { label } => {
-                write!(f, "two options look like `{label}`; give them different labels")
-            }
-        }
-    }
-}
-
-impl std::error::Error for BadQuestion {}
-
-/// Whose answer counts.
-#[derive(Clone, Copy, Debug)]
-pub enum Audience<'a> {
-    /// An agent asks while it works: the sender of the message that led to it, or an admin of the
-    /// agent. `None` when no person did, as for a scheduled task.
-    Asker { agent: &'a AgentName, led_to_it: Option<&'a Identity> },
-    /// An approval: admins of the agent, and of the host.
-    AdminsOf { agent: &'a AgentName },
-    /// An approval that concerns no single agent: owners and admins of the host.
-    HostAdmins,
-}
-
-/// Whether somebody's answer counts. Looked up when the answer comes, not when the question was
-/// asked, so that a user who lost a role in between cannot use it any more.
-#[must_use]
-pub fn may_answer(audience: &Audience<'_>, who: &Identity, standing: Option<&Standing>) -> bool {
-    match audience {
-        Audience::Asker { agent, led_to_it } => {
-            led_to_it.is_some_and(|it| it.is_same(who)) || is_admin_of(standing, agent)
-        }
-        Audience::AdminsOf { agent } => is_admin_of(standing, agent),
-        Audience::HostAdmins => is_global_admin(standing),
-    }
+/// Whether somebody's answer counts: that of an admin of the agent, or of the host for `None`; and, where
+/// an agent asks while it works, that of the sender whose message led to it. Looked up when the answer
+/// comes, not when the question was asked, so that a user who lost a role in between cannot use it.
+pub fn may_answer(
+    agent: Option<&AgentName>,
+    led_to_it: Option<&Identity>,
+    who: &Identity,
+    standing: Option<&Standing>,
+) -> bool {
+    let is_admin = match agent {
+        Some(agent) => access(standing, agent).is_admin(),
+        None => is_global_admin(standing),
+    };
+    is_admin || led_to_it.is_some_and(|it| it.is_same(who))
 }
 
 #[cfg(test)]

@@ -7,11 +7,12 @@
 
 use std::fmt;
 
+use crate::BadText;
 use crate::message::Address;
 use crate::outgoing::TextLimit;
+use crate::plain::{cut, one_line};
+use crate::texts::notices::HELD;
 
-/// Stands above what was held, once.
-pub const HEADING: &str = "While you were away:";
 /// Stands between two texts of one message.
 pub const BETWEEN: &str = "\n\n";
 
@@ -20,58 +21,35 @@ const DAY_MINUTES: u16 = 24 * 60;
 /// A span of the day, from a time up to and without another one; it may go over midnight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Hours {
-    from: u16,
-    to: u16,
+    /// When it begins, in minutes after midnight; below 1440.
+    pub from_minute: u16,
+    /// When it ends, likewise. Not after the begin: on the next day.
+    pub to_minute: u16,
 }
-
-/// A text is no span of the day.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NoHours(String);
-
-impl fmt::Display for NoHours {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}` is no span of the day; write it like `22:00-7:00`", self.0)
-    }
-}
-
-impl std::error::Error for NoHours {}
 
 impl Hours {
-    /// Reads `22:00-7:00`, `22-7` and `8:30 – 24:00`.
-    ///
-    /// # Errors
-    /// When it is nothing of the kind, or when it begins and ends at the same time.
-    pub fn parse(text: &str) -> Result<Self, NoHours> {
-        let wrong = || NoHours(crate::plain::cut(&crate::plain::one_line(text), 40));
+    /// Reads `22:00-7:00`, `22-7` and `8:30 – 24:00`; no span begins and ends at the same time.
+    pub fn parse(text: &str) -> Result<Self, BadText> {
+        let wrong = || {
+            let text = cut(&one_line(text), 40);
+            BadText(format!("`{text}` is no span of the day; write it like `22:00-7:00`"))
+        };
         let (from, to) = text.split_once(['-', '–']).ok_or_else(wrong)?;
-        let from = minute(from).ok_or_else(wrong)? % DAY_MINUTES;
-        let to = minute(to).ok_or_else(wrong)? % DAY_MINUTES;
-        if from == to { Err(wrong()) } else { Ok(Self { from, to }) }
-    }
-
-    /// When it begins, in minutes after midnight; below 1440.
-    #[must_use]
-    pub fn from_minute(self) -> u16 {
-        self.from
-    }
-
-    /// When it ends, in minutes after midnight; below 1440. Not after the begin: on the next day.
-    #[must_use]
-    pub fn to_minute(self) -> u16 {
-        self.to
+        let from_minute = minute(from).ok_or_else(wrong)? % DAY_MINUTES;
+        let to_minute = minute(to).ok_or_else(wrong)? % DAY_MINUTES;
+        if from_minute == to_minute { Err(wrong()) } else { Ok(Self { from_minute, to_minute }) }
     }
 
     /// Whether it ends on the day after the one on which it begins.
-    #[must_use]
     pub fn is_overnight(self) -> bool {
-        self.to <= self.from
+        self.to_minute <= self.from_minute
     }
 }
 
 impl fmt::Display for Hours {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let time = |minute: u16| format!("{:02}:{:02}", minute / 60, minute % 60);
-        write!(f, "{}-{}", time(self.from), time(self.to))
+        write!(f, "{}-{}", time(self.from_minute), time(self.to_minute))
     }
 }
 
@@ -90,61 +68,37 @@ fn minute(text: &str) -> Option<u16> {
     (minute < 60 && whole <= DAY_MINUTES).then_some(whole)
 }
 
-/// What led to a part.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cause<'a> {
-    /// A message that somebody, or something, wrote in this chat.
-    Message(&'a Address),
-    /// A task.
-    Task,
-}
-
-/// Whether somebody waits for a part that goes to this chat: a user who wrote there what led to it.
-/// Threads do not count, since their readers are not asleep.
-#[must_use]
-pub fn is_awaited(cause: Cause<'_>, to: &Address) -> bool {
-    match cause {
-        Cause::Message(from) => {
-            (&from.channel, &from.account, &from.chat) == (&to.channel, &to.account, &to.chat)
-        }
-        Cause::Task => false,
-    }
+/// Whether somebody waits for a part that goes to this chat: a user who wrote there what led to it, which
+/// is `None` for a task. Threads do not count, since their readers are not asleep.
+pub fn is_awaited(from: Option<&Address>, to: &Address) -> bool {
+    from.is_some_and(|from| {
+        (&from.channel, &from.account, &from.chat) == (&to.channel, &to.account, &to.chat)
+    })
 }
 
 /// What is left of a limit for a text that may have to stand under the heading.
-#[must_use]
 pub fn under_heading(limit: TextLimit) -> TextLimit {
-    let taken = limit.unit.measure(HEADING) + limit.unit.measure(BETWEEN);
+    let taken = limit.unit.measure(HELD) + limit.unit.measure(BETWEEN);
     TextLimit { max: limit.max.saturating_sub(taken), ..limit }
 }
 
 /// Which parts, in their order, are said in one message each. `texts` has nothing for a part that is
 /// no text and goes alone. The first message stands under the heading if it is a text. Gives the
 /// number of parts of each message; a text that is too long already goes alone.
-#[must_use]
 pub fn together(texts: &[Option<&str>], limit: TextLimit) -> Vec<usize> {
     let between = limit.unit.measure(BETWEEN);
     let mut messages: Vec<usize> = Vec::new();
     // What is left in the last message; nothing can join a part that is no text.
     let mut room: Option<usize> = None;
     for (at, text) in texts.iter().enumerate() {
-        let Some(text) = text else {
-            messages.push(1);
-            room = None;
-            continue;
-        };
-        let takes = limit.unit.measure(text);
-        match (room.and_then(|it| it.checked_sub(takes + between)), messages.last_mut()) {
-            (Some(left), Some(count)) => {
-                *count += 1;
-                room = Some(left);
-            }
-            _ => {
-                messages.push(1);
-                let max = if at == 0 { under_heading(limit).max } else { limit.max };
-                room = Some(max.saturating_sub(takes));
-            }
+        let max = if at == 0 { under_heading(limit).max } else { limit.max };
+        let takes = text.map(|it| limit.unit.measure(it));
+        let left = takes.zip(room).and_then(|(takes, room)| room.checked_sub(takes + between));
+        match messages.last_mut().filter(|_| left.is_some()) {
+            Some(count) => *count += 1,
+            None => messages.push(1),
         }
+        room = left.or(takes.map(|it| max.saturating_sub(it)));
     }
     messages
 }
@@ -172,7 +126,7 @@ mod tests {
             assert!(Hours::parse(bad).is_err(), "{bad}");
         }
         let night = Hours::parse("22:30-7:15").unwrap();
-        assert_eq!((night.from_minute(), night.to_minute()), (22 * 60 + 30, 7 * 60 + 15));
+        assert_eq!((night.from_minute, night.to_minute), (22 * 60 + 30, 7 * 60 + 15));
         assert!(night.is_overnight());
         assert!(!Hours::parse("8-22").unwrap().is_overnight());
     }
@@ -185,10 +139,10 @@ mod tests {
             chat: chat.into(),
             thread: thread.map(Into::into),
         };
-        assert!(is_awaited(Cause::Message(&at("1", None)), &at("1", None)));
-        assert!(is_awaited(Cause::Message(&at("1", Some("7"))), &at("1", None)));
-        assert!(!is_awaited(Cause::Message(&at("2", None)), &at("1", None)));
-        assert!(!is_awaited(Cause::Task, &at("1", None)));
+        assert!(is_awaited(Some(&at("1", None)), &at("1", None)));
+        assert!(is_awaited(Some(&at("1", Some("7"))), &at("1", None)));
+        assert!(!is_awaited(Some(&at("2", None)), &at("1", None)));
+        assert!(!is_awaited(None, &at("1", None)));
     }
 
     #[test]
@@ -214,7 +168,7 @@ mod tests {
         let mut left = &texts[..];
         for (at, count) in together(&some, limit).into_iter().enumerate() {
             let (now, rest) = left.split_at(count);
-            let heading = if at == 0 { format!("{HEADING}{BETWEEN}") } else { String::new() };
+            let heading = if at == 0 { format!("{HELD}{BETWEEN}") } else { String::new() };
             let message = heading + &now.join(BETWEEN);
             assert!(limit.unit.measure(&message) <= 60, "{message}");
             left = rest;

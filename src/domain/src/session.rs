@@ -1,8 +1,7 @@
 //! Decides what a session needs next, from a snapshot of what is true.
 //!
-//! [`decide`] is the whole policy: the actor that owns a session reads a [`View`], calls it,
-//! performs the [`Effect`]s, and asks again until nothing is left to do. A fresh message, a restart
-//! after a crash and the sweep make the same call: no path runs only when something is broken.
+//! The actor that owns a session reads a [`View`], calls [`decide`], performs the [`Effect`]s, and asks
+//! again until nothing is left to do: after a fresh message, a crash and in the sweep alike.
 //!
 //! Invariants (checked over every small view in `tests`)
 //! - A container is never started while one may be running.
@@ -12,125 +11,19 @@
 
 use std::time::Duration;
 
-use strum::IntoStaticStr;
-
-use self::looks::{Wait, start_at};
+use crate::approval::QUESTION_LIFE_MAX;
 use crate::time::{Timestamp, backoff};
 use crate::waits::{ProviderWait, WaitClass};
 use crate::{Incarnation, MessageSeq, OutSeq};
 
-mod deadline;
-mod limits;
 mod looks;
-mod mailbox;
-mod stop_phase;
+mod view;
 
-pub use self::limits::{Limits, QUEUE_MAX};
 pub use self::looks::next_look;
-pub use self::mailbox::Mailbox;
-pub use self::stop_phase::StopPhase;
-
-/// Everything the policy may look at. Read in one pass, never mutated.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct View {
-    /// The runner wrote something that the host has not imported yet.
-    pub news: bool,
-    /// Whether what the runner wrote can be read.
-    pub mailbox: Mailbox,
-    /// Parts wait to be delivered, which a stop would have to void.
-    pub undelivered: bool,
-    /// Accepted messages without an outcome, oldest first.
-    pub waiting: Vec<Waiting>,
-    pub container: Container,
-    pub launches: Launches,
-    /// When the next file of a message may be fetched; `None` when there is none, or one is just
-    /// being fetched.
-    pub file: Option<Timestamp>,
-    /// Something that the agent asked for and nobody was told of yet.
-    pub request: Option<OutSeq>,
-    /// The last incarnation that a person stopped.
-    pub stopped_incarnation: Incarnation,
-    /// Whether somebody stopped its agent, until it is resumed.
-    pub stop_phase: StopPhase,
-    /// The agent asked something of a person and has no answer yet.
-    pub asking: bool,
-    /// How long the tool that runs right now may take, as its caller declared; zero without one.
-    pub tool_max: Duration,
-    /// How long work has gone on in the background, after the turn that began it.
-    pub background_for: Option<Duration>,
-    /// Another session waits for a container slot.
-    pub contended: bool,
-    /// How long nothing at all has happened here.
-    pub quiet_for: Duration,
-}
-
-/// An accepted message that has no outcome yet.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Waiting {
-    pub message: MessageSeq,
-    pub received_at: Timestamp,
-    /// Set into the future by a release, to back off.
-    pub not_before: Timestamp,
-    pub tries: u32,
-    /// The incarnation that has it in hand.
-    pub claim: Option<Incarnation>,
-    /// Its chat was told that it has to wait.
-    pub told: bool,
-    /// Its chat was shown that the work takes a while.
-    pub status: bool,
-    /// The channel that it came from.
-    pub channel: String,
-    /// Files that belong to it, or to the context messages before it, are not here yet.
-    pub fetching: bool,
-    /// The last wait for the provider that it met.
-    pub wait: Option<ProviderWait>,
-    /// Its last chance ends then; given once it is older than [`Limits::deadline`].
-    pub last_chance: Option<Timestamp>,
-}
-
-/// What the sandbox says, as far as this process knows. Durations are measured by a clock that
-/// does not jump. Its words are what `nanoclaw status` shows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr)]
-#[strum(serialize_all = "kebab-case")]
-pub enum Container {
-    /// The engine does not answer, and is asked again after so long.
-    Unknown {
-        ask_in: Duration,
-    },
-    Absent,
-    /// A call of ours is under way, or waits for a container slot.
-    Busy,
-    Running {
-        incarnation: Incarnation,
-        /// It was started with the settings that the agent has now.
-        current: bool,
-        /// Since the last sign that its work goes on.
-        silent_for: Duration,
-    },
-    /// It ended without being asked to.
-    Exited {
-        incarnation: Incarnation,
-    },
-}
-
-/// The history of starts, read from disk.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Launches {
-    /// The last one.
-    pub last: Option<Incarnation>,
-    /// A start whose end was not recorded.
-    pub open: Option<Incarnation>,
-    /// Launches in a row, up to the last, that ended badly without finishing a message.
-    pub failures: u32,
-    pub last_end: Option<Timestamp>,
-}
-
-/// The longest back-off of a message. Host and runner agree on it: a longer wait was set before a
-/// clock stepped back.
-pub const BACKOFF_MAX: Duration = Duration::from_secs(60);
-
-/// Within this time every message reaches its end. Longer than the limits of most accounts last.
-pub const DEADLINE: Duration = Duration::from_secs(24 * 60 * 60);
+pub use self::view::{
+    BACKOFF_MAX, Container, DEADLINE, Launches, Limits, Mailbox, QUEUE_MAX, StopPhase, View,
+    Waiting,
+};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
@@ -141,9 +34,7 @@ pub enum Effect {
     /// Forward a request of the agent.
     ForwardRequest(OutSeq),
     /// Show in the chat of the message, once, that the work goes on.
-    Status {
-        message: MessageSeq,
-    },
+    Status(MessageSeq),
     Start,
     Stop(StopReason),
     /// Record how the incarnation ended and remove what is left of it.
@@ -168,14 +59,9 @@ pub enum Effect {
         why: FailReason,
     },
     /// Tell the chat, once, that the message has to wait.
-    Tell {
-        message: MessageSeq,
-    },
+    Tell(MessageSeq),
     /// The message is late: note that it has until then, and retry it whatever it waits for.
-    LastChance {
-        message: MessageSeq,
-        until: Timestamp,
-    },
+    LastChance(MessageSeq, Timestamp),
     /// Nothing is left to do: the actor may end.
     Rest,
 }
@@ -210,25 +96,24 @@ pub enum FailReason {
 }
 
 /// The whole policy; pure and total.
-#[must_use]
 pub fn decide(view: &View, limits: &Limits, now: Timestamp) -> Vec<Effect> {
     if view.stop_phase != StopPhase::No {
-        return stop_phase::while_stopped(view, limits);
+        return while_stopped(view, limits);
     }
     if view.news {
         // What follows waits for that; who never stops writing does not hold up deadlines.
-        let late = deadline::decide(view, limits, now - limits.rest_after);
+        let late = late(view, limits, now - limits.rest_after);
         return [Effect::Import].into_iter().chain(late).collect();
     }
-    let late = deadline::decide(view, limits, now);
+    let late = late(view, limits, now);
     if !late.is_empty() {
         return late;
     }
     let mut todo = Vec::from_iter(view.request.map(Effect::ForwardRequest));
     todo.extend(view.file.filter(|it| it.is_due(now, limits.backoff_max)).map(|_| Effect::Fetch));
     todo.extend(match view.container {
-        Container::Busy | Container::Unknown { .. } => tell(view, limits, now),
-        Container::Exited { incarnation } => vec![stop_phase::ended(view, incarnation)],
+        Container::Busy | Container::Unknown(_) => tell(view, limits, now),
+        Container::Exited(incarnation) => vec![ended(view, incarnation)],
         Container::Absent => absent(view, limits, now),
         Container::Running { incarnation, current, silent_for } => {
             running(view, limits, now, (incarnation, current, silent_for))
@@ -237,12 +122,88 @@ pub fn decide(view: &View, limits: &Limits, now: Timestamp) -> Vec<Effect> {
     todo
 }
 
+/// Nothing starts, and what the agent says is not even read.
+fn while_stopped(view: &View, limits: &Limits) -> Vec<Effect> {
+    let mut todo = match view.stop_phase {
+        StopPhase::Due => vec![Effect::ApplyStop],
+        StopPhase::No | StopPhase::Done => vec![],
+    };
+    todo.extend(match view.container {
+        Container::Busy | Container::Unknown(_) => None,
+        Container::Running { .. } => Some(Effect::Stop(StopReason::Asked)),
+        Container::Exited(incarnation) => Some(Effect::RecordStop(incarnation)),
+        Container::Absent => match view.launches.open {
+            Some(open) => Some(Effect::RecordStop(open)),
+            None => may_rest(view, limits).then_some(Effect::Rest),
+        },
+    });
+    todo
+}
+
+/// What is left of an incarnation; one that a person stopped counts against nobody.
+fn ended(view: &View, incarnation: Incarnation) -> Effect {
+    if incarnation <= view.stopped_incarnation {
+        Effect::RecordStop(incarnation)
+    } else {
+        Effect::RecordExit(incarnation)
+    }
+}
+
+fn may_rest(view: &View, limits: &Limits) -> bool {
+    view.stop_phase != StopPhase::Due
+        && view.waiting.is_empty()
+        && !view.undelivered
+        && view.file.is_none()
+        && view.request.is_none()
+        && limits.rest_after <= view.quiet_for
+}
+
+/// When a message has to have reached its end.
+fn deadline_of(view: &View, waiting: &Waiting, limits: &Limits) -> Timestamp {
+    waiting.last_chance.unwrap_or(waiting.received_at + limits.deadline) + extension(view)
+}
+
+/// An open question to a person puts a deadline off by as long as a question lasts at most. An agent that
+/// asks one after the other gains no more than that.
+fn extension(view: &View) -> Duration {
+    if view.asking { QUESTION_LIFE_MAX } else { Duration::ZERO }
+}
+
+/// What follows for late messages; nothing else is decided in that look. One that is past its deadline
+/// gets a last chance, once: a clock that was set forward, or a machine that slept, made it late without
+/// anybody having tried. After that it is given up and its chat is told what it waited for.
+fn late(view: &View, limits: &Limits, now: Timestamp) -> Vec<Effect> {
+    // A deadline further away than that was set before the clock stepped back.
+    let longest = limits.deadline + limits.last_chance + extension(view);
+    let is_late = |it: &&Waiting| deadline_of(view, it, limits).is_due(now, longest);
+    let late: Vec<&Waiting> = view.waiting.iter().filter(is_late).collect();
+    let fresh: Vec<&&Waiting> = late.iter().filter(|it| it.last_chance.is_none()).collect();
+    if !fresh.is_empty() {
+        let until = now + limits.last_chance;
+        let chance = |it: &&&Waiting| Effect::LastChance(it.message, until);
+        return fresh.iter().map(chance).collect();
+    }
+    if late.iter().any(|it| it.claim.is_some()) {
+        match view.container {
+            // The incarnation that has it in hand must let go first.
+            Container::Running { .. } => return vec![Effect::Stop(StopReason::Overdue)],
+            Container::Busy | Container::Exited(_) => return vec![],
+            Container::Unknown(_) | Container::Absent => {}
+        }
+    }
+    let fail = |waiting: &Waiting| {
+        let why = FailReason::Deadline(waiting.wait.map(|it| it.class));
+        Effect::Fail { message: waiting.message, why }
+    };
+    late.into_iter().map(fail).collect()
+}
+
 fn absent(view: &View, limits: &Limits, now: Timestamp) -> Vec<Effect> {
     if let Some(open) = view.launches.open {
-        return vec![stop_phase::ended(view, open)];
+        return vec![ended(view, open)];
     }
     match view.mailbox {
-        Mailbox::Damaged(_) => return mailbox::quarantine(view, limits, now),
+        Mailbox::Damaged(_) => return quarantine(view, limits, now),
         // A claim could be in there, or an answer.
         Mailbox::Busy => return tell(view, limits, now),
         Mailbox::Sound | Mailbox::NeedsRunner => {}
@@ -253,20 +214,28 @@ fn absent(view: &View, limits: &Limits, now: Timestamp) -> Vec<Effect> {
     }
     let due: Vec<&Waiting> = due(view, limits, now).collect();
     if due.is_empty() && view.mailbox != Mailbox::NeedsRunner {
-        let rests = stop_phase::may_rest(view, limits);
+        let rests = may_rest(view, limits);
         return if rests { vec![Effect::Rest] } else { tell_of_wait(view, limits, now) };
     }
-    match start_at(&view.launches, limits) {
+    let (why, launches) = (FailReason::CannotStart, view.launches);
+    match launches.rests_until(limits, now) {
         None => vec![Effect::Start],
-        Some(Wait::Parked(until)) if !until.is_due(now, limits.park_for) => due
-            .into_iter()
-            .map(|it| Effect::Fail { message: it.message, why: FailReason::CannotStart })
-            .collect(),
-        Some(Wait::Backoff(until)) if !until.is_due(now, limits.backoff_max) => {
-            tell(view, limits, now)
+        Some(_) if launches.is_parked(limits) => {
+            due.into_iter().map(|it| Effect::Fail { message: it.message, why }).collect()
         }
-        Some(Wait::Parked(_) | Wait::Backoff(_)) => vec![Effect::Start],
+        Some(_) => tell(view, limits, now),
     }
+}
+
+/// What the last incarnation had in hand stands in the damaged database alone. So the first message
+/// counts as claimed by it: its chat is told, and one that every container ends like this on is given up.
+fn quarantine(view: &View, limits: &Limits, now: Timestamp) -> Vec<Effect> {
+    let first = view.waiting.first().zip(view.launches.last);
+    let first = first.filter(|it| view.stopped_incarnation < it.1);
+    let released =
+        first.map(|(head, by)| release(&Waiting { claim: Some(by), ..head.clone() }, limits, now));
+    // First what notes why, which the release tells.
+    [Effect::Quarantine].into_iter().chain(released).collect()
 }
 
 fn running(
@@ -328,7 +297,7 @@ fn is_busy(view: &View, limits: &Limits, silent_for: Duration) -> bool {
 fn status(ours: &[&Waiting], limits: &Limits, now: Timestamp) -> Vec<Effect> {
     let last = ours.last().filter(|_| ours.iter().all(|it| !it.status));
     last.filter(|it| limits.status_after <= now.since(it.received_at))
-        .map(|it| Effect::Status { message: it.message })
+        .map(|it| Effect::Status(it.message))
         .into_iter()
         .collect()
 }
@@ -351,9 +320,8 @@ fn silence_max(view: &View, limits: &Limits) -> Duration {
     limits.silence_max.max(view.tool_max.min(limits.deadline))
 }
 
-/// Messages that nobody has in hand and that may be handled. One that waits for the provider, or
-/// backs off, or whose files are not here yet, holds up those behind it, so that answers come in the
-/// order of their questions.
+/// Messages that nobody has in hand and that may be handled. One that waits holds up those behind it, so
+/// that answers come in the order of their questions.
 fn due<'a>(view: &'a View, limits: &Limits, now: Timestamp) -> impl Iterator<Item = &'a Waiting> {
     let longest = limits.backoff_max;
     let unclaimed = view.waiting.iter().filter(|it| it.claim.is_none());
@@ -378,7 +346,7 @@ fn tell(view: &View, limits: &Limits, now: Timestamp) -> Vec<Effect> {
         .iter()
         .filter(|it| it.claim.is_none() && !it.told)
         .filter(|it| limits.tell_after <= now.since(it.received_at))
-        .map(|it| Effect::Tell { message: it.message })
+        .map(|it| Effect::Tell(it.message))
         .collect()
 }
 

@@ -3,13 +3,7 @@
 use strum::{EnumString, IntoStaticStr, VariantArray};
 
 use crate::AgentName;
-use crate::ids::written;
-
-/// Identifies a chat on this host, whatever its platform calls it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ChatId(pub i64);
-
-written!(ChatId, "");
+pub use crate::ids::ChatId;
 
 /// What of an agent's messages goes into one conversation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, IntoStaticStr, EnumString, VariantArray)]
@@ -35,21 +29,15 @@ pub struct SessionKey {
     pub thread: Option<String>,
 }
 
-#[must_use]
 pub fn session_key(
     mode: SessionMode,
     agent: &AgentName,
     chat: ChatId,
     thread: Option<&str>,
 ) -> SessionKey {
-    let agent = agent.clone();
-    match mode {
-        SessionMode::Shared => SessionKey { agent, chat: Some(chat), thread: None },
-        SessionMode::PerThread => {
-            SessionKey { agent, chat: Some(chat), thread: thread.map(Into::into) }
-        }
-        SessionMode::AgentShared => SessionKey { agent, chat: None, thread: None },
-    }
+    let chat = (mode != SessionMode::AgentShared).then_some(chat);
+    let thread = thread.filter(|_| mode == SessionMode::PerThread);
+    SessionKey { agent: agent.clone(), chat, thread: thread.map(Into::into) }
 }
 
 #[cfg(test)]

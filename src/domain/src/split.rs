@@ -5,18 +5,13 @@
 //! - Nothing is lost but white space at the cuts; nothing is added but the fences of code that was
 //!   cut: closed at the end of a part, opened again with the same info string in the next.
 
-mod fence;
 #[cfg(test)]
 mod tests;
-
-use fence::{Fence, OpenFence, open_at, openings};
 
 use crate::outgoing::{TextLimit, Unit};
 
 /// Cuts Markdown into parts within the limit: at a blank line, else at a line end, a sentence end, a
-/// space, anywhere. An empty text is one empty part. A limit that not even one character fits is
-/// exceeded by it.
-#[must_use]
+/// space, anywhere. An empty text is one empty part; one character is the least.
 pub fn split_text(text: &str, limit: TextLimit) -> Vec<String> {
     let mut parts = Vec::new();
     let mut rest = text.trim_end();
@@ -75,7 +70,8 @@ impl<'a> Room<'a> {
         let left = limit.max.saturating_sub(limit.unit.measure(&opening));
         let window = &rest[..window(rest, left, limit.unit)];
         let closing = |it: &Fence| limit.unit.measure(&it.closing());
-        let opened = openings(window, third).map(|it| closing(&it)).max().unwrap_or(0);
+        let opened = window.lines().filter_map(Fence::parse).filter(|it| it.fits(third));
+        let opened = opened.map(|it| closing(&it)).max().unwrap_or(0);
         let body_max = left.saturating_sub(carried.map_or(0, closing).max(opened)).max(1);
         Self { limit, carried, opening, body_max }
     }
@@ -93,8 +89,8 @@ impl<'a> Room<'a> {
 
     /// Where to cut the rest, which does not fit as a whole. Never 0.
     fn cut(&self, rest: &str) -> usize {
-        let end = window(rest, self.body_max, self.limit.unit);
-        let end = if end == 0 { first_char(rest) } else { end };
+        let first = rest.chars().next().map_or(0, char::len_utf8);
+        let end = window(rest, self.body_max, self.limit.unit).max(first);
         self.around_fences(rest, best_cut(rest, end), end)
     }
 
@@ -103,7 +99,7 @@ impl<'a> Room<'a> {
     fn around_fences(&self, rest: &str, cut: usize, end: usize) -> usize {
         let line = line_start(rest, cut);
         let whole = rest[line..line_end(rest, line)].trim_end();
-        let inside = 0 < line && cut < line + whole.len() && fence::is_line(whole);
+        let inside = 0 < line && cut < line + whole.len() && Fence::parse(whole).is_some();
         let cut = if inside { line } else { cut };
         let open = open_at(rest, cut, self.carried, self.marker_max());
         let Some(OpenFence { fence, line, body }) = open else { return cut };
@@ -118,7 +114,7 @@ impl<'a> Room<'a> {
         let close = line_end(rest, next);
         let unit = self.limit.unit;
         let fits = unit.measure(&rest[..close]) <= self.body_max + unit.measure(&fence.closing());
-        if fits && fence::first_line_closes(&rest[next..], &fence) { close } else { cut }
+        if fits && fence.is_closed_by(&rest[next..close]) { close } else { cut }
     }
 }
 
@@ -148,10 +144,6 @@ fn sentence_end(rest: &str, end: usize) -> Option<usize> {
     rest[..end].char_indices().rev().find_map(ends)
 }
 
-fn first_char(text: &str) -> usize {
-    text.chars().next().map_or(0, char::len_utf8)
-}
-
 fn line_start(text: &str, at: usize) -> usize {
     text[..at].rfind('\n').map_or(0, |it| it + 1)
 }
@@ -165,11 +157,7 @@ fn line_end(text: &str, at: usize) -> usize {
 fn window(text: &str, max: usize, unit: Unit) -> usize {
     let mut used = 0;
     for (at, c) in text.char_indices() {
-        used += match unit {
-            Unit::Chars => 1,
-            Unit::Utf16 => c.len_utf16(),
-            Unit::Bytes => c.len_utf8(),
-        };
+        used += unit.of(c);
         if max < used {
             return at;
         }
@@ -182,14 +170,13 @@ const SIGN_CHARS_MAX: usize = 12;
 
 /// Moves a cut at any place back, so that accents stay with their letters and families together.
 fn whole_sign(text: &str, cut: usize) -> usize {
+    let is_torn = |at: usize| text[at..].starts_with(joins) || text[..at].ends_with('\u{200d}');
     let mut at = cut;
     for _ in 0..SIGN_CHARS_MAX {
-        let joined = text[at..].starts_with(joins) || text[..at].ends_with('\u{200d}');
-        let Some(c) = text[..at].chars().next_back().filter(|_| joined) else { break };
+        let Some(c) = text[..at].chars().next_back().filter(|_| is_torn(at)) else { break };
         at -= c.len_utf8();
     }
-    let torn = text[at..].starts_with(joins) || text[..at].ends_with('\u{200d}');
-    if at == 0 || torn { cut } else { at }
+    if at == 0 || is_torn(at) { cut } else { at }
 }
 
 /// Combining marks, joiners, variation selectors, skin tones, tags
@@ -204,4 +191,88 @@ fn joins(c: char) -> bool {
             | '\u{1f3fb}'..='\u{1f3ff}'
             | '\u{e0020}'..='\u{e007f}'
     )
+}
+
+/// What opens and closes a block of code (<https://spec.commonmark.org/0.31.2/#fenced-code-blocks>).
+/// Indentation is not looked at, since in a list the fences are indented with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Fence {
+    mark: char,
+    count: usize,
+    info: String,
+}
+
+/// A block that is open at some place of a text.
+#[derive(Debug)]
+struct OpenFence {
+    fence: Fence,
+    /// Where its line starts; `None` when it was opened in an earlier part.
+    line: Option<usize>,
+    /// Where its content starts.
+    body: usize,
+}
+
+impl Fence {
+    /// Reads the line that opens a block.
+    fn parse(line: &str) -> Option<Self> {
+        let line = line.trim();
+        let mark = line.chars().next().filter(|it| matches!(it, '`' | '~'))?;
+        let info = line.trim_start_matches(mark);
+        let count = line.len() - info.len();
+        let code_span = mark == '`' && info.contains('`');
+        (3 <= count && !code_span).then(|| Self { mark, count, info: info.trim().to_owned() })
+    }
+
+    fn is_closed_by(&self, line: &str) -> bool {
+        Self::parse(line)
+            .is_some_and(|it| it.mark == self.mark && self.count <= it.count && it.info.is_empty())
+    }
+
+    fn marks(&self) -> String {
+        self.mark.to_string().repeat(self.count)
+    }
+
+    /// The line that opens it again; without its info string where that takes more than `max`.
+    fn opening(&self, max: usize, unit: Unit) -> String {
+        let full = format!("{}{}\n", self.marks(), self.info);
+        if unit.measure(&full) <= max { full } else { format!("{}\n", self.marks()) }
+    }
+
+    /// What is put behind a part to close it.
+    fn closing(&self) -> String {
+        format!("\n{}", self.marks())
+    }
+
+    /// Whether it can be opened and closed in the room that there is for it.
+    fn fits(&self, max: usize) -> bool {
+        self.count < max
+    }
+}
+
+/// The block that is open at `cut`. `carried` is open where the text begins. A line counts when it
+/// starts before the cut.
+fn open_at(
+    text: &str,
+    cut: usize,
+    carried: Option<&Fence>,
+    marker_max: usize,
+) -> Option<OpenFence> {
+    let mut open = carried.map(|fence| OpenFence { fence: fence.clone(), line: None, body: 0 });
+    let mut start = 0;
+    for line in text.split_inclusive('\n') {
+        if cut <= start {
+            break;
+        }
+        let end = start + line.len();
+        match &open {
+            Some(block) if block.fence.is_closed_by(line) => open = None,
+            Some(_) => {}
+            None => {
+                let fence = Fence::parse(line).filter(|it| it.fits(marker_max));
+                open = fence.map(|fence| OpenFence { fence, line: Some(start), body: end });
+            }
+        }
+        start = end;
+    }
+    open
 }

@@ -35,12 +35,10 @@ pub struct Stops {
 
 impl Stops {
     /// The stop that holds an agent; the latest, if there are two.
-    #[must_use]
     pub fn of(&self, agent: &AgentName) -> Option<&Stop> {
         self.all.iter().chain(self.agents.get(agent)).max_by_key(|it| it.id)
     }
 
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.all.is_none() && self.agents.is_empty()
     }
@@ -55,7 +53,6 @@ pub enum Scope {
 
 impl Scope {
     /// The one agent that it is about, if it is not about all.
-    #[must_use]
     pub fn agent(&self) -> Option<&AgentName> {
         match self {
             Self::All => None,
@@ -64,7 +61,6 @@ impl Scope {
     }
 
     /// Whether it is about an agent.
-    #[must_use]
     pub fn concerns(&self, agent: &AgentName) -> bool {
         self.agent().is_none_or(|it| it == agent)
     }

@@ -9,11 +9,11 @@ use strum::{EnumString, IntoStaticStr, VariantArray};
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::written;
+pub use crate::ids::TaskId;
+use crate::texts::asides::NOTHING_SAID;
 use crate::time::Timestamp;
 
 pub mod failing;
-pub mod words;
 
 /// The most missed slots that a task may make up for. More would be a flood after a long sleep.
 pub const MADE_UP_MAX: u32 = 24;
@@ -21,21 +21,11 @@ pub const MADE_UP_MAX: u32 = 24;
 /// What a heartbeat answers when there is nothing to say.
 pub const NOTHING: &str = "NOTHING";
 
-/// Stands for an answer where an agent gave none.
-pub const NOTHING_SAID: &str = "(The agent finished without saying anything.)";
-
 /// Whether an answer of a heartbeat is for nobody.
-#[must_use]
 pub fn says_nothing(answer: &str) -> bool {
     let answer = answer.trim();
     answer == NOTHING_SAID || answer.trim_end_matches('.') == NOTHING || answer.is_empty()
 }
-
-/// Identifies a task on this host. Written as `t` and a number that is handed out once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct TaskId(pub i64);
-
-written!(TaskId, "t");
 
 /// One slot of one task. Its text names the message that it becomes, so that a session stores it
 /// once however often it is handed over.
@@ -50,7 +40,6 @@ impl FireKey {
     pub const PREFIX: &'static str = "task:";
 
     /// Reads what [`fmt::Display`] writes.
-    #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let (task, slot) = text.strip_prefix(Self::PREFIX)?.split_once(':')?;
         Some(Self { task: TaskId::parse(task)?, slot: Timestamp(slot.parse().ok()?) })
@@ -83,7 +72,6 @@ crate::words!(TaskState);
 impl TaskState {
     /// Whether somebody may put a task that is in this state into another one. That a task is done
     /// is not for anybody to say; what is over stays over.
-    #[must_use]
     pub fn may_become(self, to: Self) -> bool {
         match self {
             Self::Active | Self::Paused | Self::Failing => self != to && to != Self::Done,
@@ -122,7 +110,6 @@ pub enum Missed {
 
 impl Missed {
     /// Reads what [`fmt::Display`] writes: `latest`, `all 5`, `skip 10m`.
-    #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim().to_ascii_lowercase();
         match text.split_once(' ') {
@@ -168,36 +155,29 @@ pub struct TaskRun {
 
 impl TaskRun {
     /// Whether it comes so long after its slot that this must be said.
-    #[must_use]
     pub fn is_late(&self) -> bool {
-        is_late(self.late_by)
+        LATE_AFTER < self.late_by
     }
 }
 
 /// A slot that is handed over this long after its time was missed: the host was away or held up. More
 /// than what a lost timer costs.
-pub const LATE_AFTER: Duration = Duration::from_secs(2 * 60);
+const LATE_AFTER: Duration = Duration::from_secs(2 * 60);
 
-/// Whether this much must be said.
-#[must_use]
-pub fn is_late(late_by: Duration) -> bool {
-    LATE_AFTER < late_by
-}
-
-/// The units of a span of time, the largest first.
-const UNITS: [(char, u64); 4] = [('d', 86_400), ('h', 3_600), ('m', 60), ('s', 1)];
+/// The units of a span of time in seconds, the largest first; the first two are only read.
+const UNITS: [(char, u64); 6] =
+    [('y', 365 * 86_400), ('w', 7 * 86_400), ('d', 86_400), ('h', 3_600), ('m', 60), ('s', 1)];
 
 /// A span as one number and a unit: `90s`, `20m`, `2h`, `3d`. Whole seconds; the rest is dropped.
-#[must_use]
 pub fn span(span: Duration) -> String {
     let seconds = span.as_secs();
-    let fits = UNITS.iter().find(|(_, of)| 0 < seconds && seconds.is_multiple_of(*of));
+    let fits = UNITS[2..].iter().find(|(_, of)| 0 < seconds && seconds.is_multiple_of(*of));
     let (unit, of) = fits.copied().unwrap_or(('s', 1));
     format!("{}{unit}", seconds / of)
 }
 
-/// Reads what [`span`] writes. `None` for anything else, and for more than a thousand years.
-#[must_use]
+/// Reads what [`span`] writes, and weeks and years of 365 days. `None` for anything else, and for more
+/// than a thousand years.
 pub fn parse_span(text: &str) -> Option<Duration> {
     let (unit, of) = UNITS.into_iter().find(|(unit, _)| text.ends_with(*unit))?;
     let number = text.strip_suffix(unit)?;

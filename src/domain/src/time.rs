@@ -1,6 +1,7 @@
 //! The only notion of "now" that the rest of the workspace may use.
 
 use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::{Add, Sub};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -12,14 +13,12 @@ pub struct Timestamp(pub i64);
 
 impl Timestamp {
     /// Time elapsed since `earlier`; zero when the clock stepped backwards.
-    #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
 
     /// Whether a wait until `self` is over at `now`. A wait longer than `longest` was set before
     /// the clock stepped back, and is over too: nobody ever waits for a clock to catch up.
-    #[must_use]
     pub fn is_due(self, now: Self, longest: Duration) -> bool {
         self <= now || longest < self.since(now)
     }
@@ -59,36 +58,33 @@ impl Clock for SystemClock {
 }
 
 /// Doubles from `base` with each failure, up to `max`. `failures` counts from 1.
-#[must_use]
 pub fn backoff(base: Duration, max: Duration, failures: u32) -> Duration {
     base.saturating_mul(2_u32.saturating_pow(failures.saturating_sub(1))).min(max)
 }
 
 /// A wait that is shorter by up to a half, so that many who wait for the same do not come back at the
-/// same moment. The same seed gives the same wait.
-#[must_use]
-pub fn jittered(wait: Duration, seed: u64) -> Duration {
-    // The last step of splitmix64, which spreads seeds that are close together.
-    let mut mixed = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    let part = u32::try_from((mixed ^ (mixed >> 31)) % 1_000).unwrap_or_default();
+/// same moment. The same seed gives the same wait, so that a run can be played again.
+pub fn jittered(wait: Duration, seed: impl Hash) -> Duration {
+    let mut hasher = DefaultHasher::new();
+    seed.hash(&mut hasher);
+    let part = u32::try_from(hasher.finish() % 1_000).unwrap_or_default();
     wait - wait / 2_000 * part
 }
 
-/// A span in one unit, for people: `12 s`, `5 min`, `3 h`, `2 d`.
-#[must_use]
+/// A span for people: `12 s`, `5 min`, `4 h`, `4 h 5 min`, `3 d 4 h`.
 pub fn about(span: Duration) -> String {
-    match span.as_secs() {
-        secs if secs < 60 => format!("{secs} s"),
-        secs if secs < 3_600 => format!("{} min", secs / 60),
-        secs if secs < 2 * 86_400 => format!("{} h", secs / 3_600),
-        secs => format!("{} d", secs / 86_400),
-    }
+    let secs = span.as_secs();
+    let (whole, rest) = match secs {
+        ..60 => return format!("{secs} s"),
+        60..3_600 => return format!("{} min", secs / 60),
+        3_600..86_400 => ((secs / 3_600, "h"), (secs % 3_600 / 60, "min")),
+        86_400.. => ((secs / 86_400, "d"), (secs % 86_400 / 3_600, "h")),
+    };
+    let rest = if rest.0 == 0 { String::new() } else { format!(" {} {}", rest.0, rest.1) };
+    format!("{} {}{rest}", whole.0, whole.1)
 }
 
 /// The day and the minute of an instant in UTC, `2026-11-25` and `09:10`.
-#[must_use]
 pub fn civil(at: Timestamp) -> (String, String) {
     let minutes = at.0.div_euclid(60_000);
     let (days, minute) = (minutes.div_euclid(1_440), minutes.rem_euclid(1_440));
@@ -136,10 +132,11 @@ mod tests {
     }
 
     #[test]
-    fn spans_for_people_have_one_unit() {
+    fn spans_for_people_are_short() {
         let words = |secs| about(Duration::from_secs(secs));
-        let spans = [0, 59, 60, 3_599, 3_600, 172_799, 172_800].map(words);
-        assert_eq!(spans, ["0 s", "59 s", "1 min", "59 min", "1 h", "47 h", "2 d"]);
+        let spans = [0, 59, 60, 3_599, 3_600, 3_661, 172_799, 172_800].map(words);
+        let want = ["0 s", "59 s", "1 min", "59 min", "1 h", "1 h 1 min", "1 d 23 h", "2 d"];
+        assert_eq!(spans, want);
     }
 
     #[test]

@@ -1,24 +1,13 @@
-//! How a message came about and what became of it, for people who ask why: facts in, lines out.
-//!
-//! What the program in the container says of itself is not trusted, and is marked as its word.
-
-mod waits;
-mod words;
-
-#[cfg(test)]
-mod tests;
+//! How a message came about and what became of it, for people who ask why; `texts::why` says it.
 
 use serde::{Deserialize, Serialize};
 
 use crate::cost::Cost;
 use crate::delivery::by_hand::{HostKey, Standing};
-use crate::message::{InboundKind, Outcome};
+use crate::message::{Body, InboundKind, Outcome};
 use crate::time::Timestamp;
 use crate::waits::ProviderWait;
 use crate::{Incarnation, MessageSeq, SessionId};
-
-pub use self::waits::waits;
-pub use self::words::{Line, head, part_head, part_line, story};
 
 /// What let a message in: a stable word and what it is about.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,13 +41,12 @@ pub struct Asked {
     pub seq: MessageSeq,
     pub agent: String,
     pub kind: InboundKind,
-    pub sender: String,
+    pub body: Body,
     /// `channel:id`.
     pub handle: String,
-    /// As people know it, see [`chat_name`].
+    /// As people know it.
     pub chat: String,
     pub platform_id: String,
-    pub sent_at: Option<Timestamp>,
     pub received_at: Timestamp,
     pub rule: Option<Rule>,
     /// Somebody was asked about its sender or chat first.
@@ -131,7 +119,6 @@ pub struct Sent {
 
 impl Sent {
     /// When it was delivered.
-    #[must_use]
     pub fn sent_at(&self) -> Option<Timestamp> {
         (self.standing == Standing::Sent).then_some(self.changed_at)
     }
@@ -180,14 +167,4 @@ pub struct TraceContext {
     pub asked_before: Option<Question>,
     /// The channel of the message is connected; `None` when nobody knows.
     pub channel_trouble: Option<String>,
-}
-
-/// A chat as people know it: its title, or else its id, and where it is.
-#[must_use]
-pub fn chat_name(title: &str, chat: &str, channel: &str, thread: Option<&str>) -> String {
-    let thread = thread.map(|it| format!(", thread {it}")).unwrap_or_default();
-    match title {
-        "" => format!("{channel}:{chat}{thread}"),
-        title => format!("\"{title}\" ({channel}:{chat}{thread})"),
-    }
 }

@@ -39,24 +39,6 @@ pub enum WaitClass {
 
 crate::words!(WaitClass);
 
-impl WaitClass {
-    /// What is the matter, as the beginning of a sentence.
-    #[must_use]
-    pub fn what(self) -> &'static str {
-        match self {
-            Self::Limit => "the limit of the model's account is reached",
-            Self::Billing => "the account for the model has no credit left",
-            Self::Overloaded => "the model is overloaded",
-            Self::Network => "the model cannot be reached",
-        }
-    }
-
-    /// An outage wavers between these two; people are told of it once.
-    fn is_outage(self) -> bool {
-        matches!(self, Self::Overloaded | Self::Network)
-    }
-}
-
 /// A wait, as it lies on disk with its message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProviderWait {
@@ -73,7 +55,6 @@ pub struct ProviderWait {
 impl ProviderWait {
     /// Whether the message may be retried. A clock that was set back makes nobody wait for
     /// longer than was meant.
-    #[must_use]
     pub fn is_over(&self, now: Timestamp) -> bool {
         self.until.is_due(now, self.until.since(self.since) + DRIFT)
     }
@@ -88,20 +69,7 @@ pub struct ToldWait {
     pub at: Timestamp,
 }
 
-impl ToldWait {
-    #[must_use]
-    pub fn new(wait: &ProviderWait, now: Timestamp) -> Self {
-        Self { class: wait.class, until: wait.until, at: now }
-    }
-
-    /// Whether that was so short a time ago that its chat hears of no other one yet.
-    fn is_fresh(&self, now: Timestamp) -> bool {
-        !(self.at + TELL_EVERY).is_due(now, TELL_EVERY)
-    }
-}
-
 /// The wait that follows from what a runner reported; `asked` is not to be trusted.
-#[must_use]
 pub fn next(
     before: Option<&ProviderWait>,
     class: WaitClass,
@@ -111,67 +79,22 @@ pub fn next(
     let count = before.filter(|it| it.class == class).map_or(1, |it| it.count.saturating_add(1));
     let (until, known) = match asked.filter(|&at| now < at) {
         Some(at) => (now + at.since(now).clamp(WAIT_MIN, WAIT_MAX), true),
-        None => (now + pause(count), false),
+        None => {
+            let steps = usize::try_from(count).unwrap_or(usize::MAX).min(BACKOFF_MINUTES.len());
+            (now + Duration::from_secs(BACKOFF_MINUTES[steps - 1] * 60), false)
+        }
     };
     ProviderWait { class, since: now, until, count, known }
 }
 
-fn pause(count: u32) -> Duration {
-    let index = usize::try_from(count.saturating_sub(1)).unwrap_or(usize::MAX);
-    let minutes = BACKOFF_MINUTES[index.min(BACKOFF_MINUTES.len() - 1)];
-    Duration::from_secs(minutes * 60)
-}
-
 /// Whether a chat that was told of an earlier wait is to be told of a new one.
-#[must_use]
 pub fn is_worth_telling(told: Option<ToldWait>, wait: &ProviderWait, now: Timestamp) -> bool {
     let Some(told) = told else { return true };
-    let same = told.class == wait.class || (told.class.is_outage() && wait.class.is_outage());
+    // An outage wavers between these two; people are told of it once.
+    let is_outage = |it| matches!(it, WaitClass::Overloaded | WaitClass::Network);
+    let same = told.class == wait.class || (is_outage(told.class) && is_outage(wait.class));
     let is_new = !same || (wait.known && WORTH_TELLING < wait.until.since(told.until));
-    is_new && !told.is_fresh(now)
-}
-
-/// What a chat is told of a wait: what happened, when it goes on, how to end it. `deadline` is until
-/// when the message is kept.
-#[must_use]
-pub fn notice(wait: &ProviderWait, deadline: Timestamp, now: Timestamp) -> String {
-    let what = capital(wait.class.what());
-    let when = if wait.known && deadline < wait.until {
-        format!(
-            "That's longer than I keep a message, so I'll try until {} and tell you then.",
-            clock(deadline)
-        )
-    } else if wait.known {
-        format!("I'll continue {} (at {}).", span(wait.until.since(now)), clock(wait.until))
-    } else {
-        format!("I'll keep trying, next {}.", span(wait.until.since(now)))
-    };
-    let help = match wait.class {
-        WaitClass::Billing => " The owner of the account can top it up.",
-        WaitClass::Limit | WaitClass::Overloaded | WaitClass::Network => "",
-    };
-    format!("{what}. {when}{help} Nothing is lost; `/stop` cancels it.")
-}
-
-fn capital(text: &str) -> String {
-    let mut chars = text.chars();
-    chars.next().map_or_else(String::new, |it| it.to_uppercase().chain(chars).collect())
-}
-
-/// The time of day. UTC, because nobody knows the reader's time zone; the span beside it needs none.
-fn clock(at: Timestamp) -> String {
-    let minutes = at.0.div_euclid(60_000).rem_euclid(24 * 60);
-    format!("{:02}:{:02} UTC", minutes / 60, minutes % 60)
-}
-
-fn span(left: Duration) -> String {
-    let minutes = left.as_secs().div_ceil(60).max(1);
-    match (minutes / 60, minutes % 60) {
-        (0, 1) => "in a minute".to_owned(),
-        (0, minutes) => format!("in {minutes} minutes"),
-        (hours, 0) => format!("in {hours} h"),
-        (hours, minutes) => format!("in {hours} h {minutes} min"),
-    }
+    is_new && (told.at + TELL_EVERY).is_due(now, TELL_EVERY)
 }
 
 #[cfg(test)]
@@ -266,22 +189,5 @@ mod tests {
             let told = ToldWait { class: WaitClass::Limit, until: NOW + mins(30), at };
             assert_eq!(is_worth_telling(Some(told), &wait, NOW), again, "told at {at:?}");
         }
-    }
-
-    #[test]
-    fn a_notice_says_what_happened_and_when_it_goes_on() {
-        let day = NOW + WAIT_MAX;
-        let text = |class, asked| notice(&next(None, class, asked, NOW), day, NOW);
-        // 1 700 000 000 is 2023-11-14 22:13:20 UTC.
-        assert_eq!(
-            text(WaitClass::Limit, Some(NOW + mins(35))),
-            "The limit of the model's account is reached. I'll continue in 35 minutes (at \
-             22:48 UTC). Nothing is lost; `/stop` cancels it."
-        );
-        assert!(text(WaitClass::Overloaded, None).contains("next in a minute"));
-        assert!(text(WaitClass::Billing, None).contains("no credit"));
-        let late = next(None, WaitClass::Limit, Some(NOW + mins(600)), NOW);
-        let text = notice(&late, NOW + mins(60), NOW);
-        assert!(text.contains("I'll try until 23:13 UTC"), "{text}");
     }
 }

@@ -15,13 +15,11 @@ macro_rules! words {
                 };
 
             /// The word in the databases, in JSON and on the command line.
-            #[must_use]
             pub fn as_str(self) -> &'static str {
                 self.into()
             }
 
             /// Reads what [`Self::as_str`] writes.
-            #[must_use]
             pub fn parse(text: &str) -> Option<Self> {
                 text.parse().ok()
             }

@@ -4,84 +4,68 @@
 //! nanoclaw-backup.json       what this is; always first
 //! central.db                 then every other member, in the order in which it was copied
 //! vault.key.sealed           the master key, sealed with a passphrase; see `vault::carry`
-//! sessions/<id>/…            databases, received files, files on their way, the CLI's home
+//! sessions/<id>/…            received files, files on their way, the CLI's home
 //! agents/<name>/…            workspaces
 //! sparse.json                before a file with holes: where its data belongs
-//! manifest.json              what each member before it is, symbolic links, and what was left out
-//! manifest.mac               SHA-256 and HMAC of the manifest; a file without it is not complete
+//! manifest.json              symbolic links, and what was left out
+//! manifest.mac               SHA-256 of all bytes before it, and its HMAC; a file without it is not complete
 //! ```
 //!
-//! Each database is consistent in itself. They are copied one after another, oldest knowledge first
-//! (see `store::copies`), so after a restore messages may be delivered again, which is harmless, and
-//! answers be repeated, which is marked.
+//! After a restore messages may be delivered again, which is harmless, and answers be repeated, which
+//! is marked.
 //!
 //! The HMAC is made with the master key of the vault. A user without it, or the passphrase that
 //! opens the sealed copy in the backup, cannot make a backup that `verify` or `restore` takes, nor
 //! change one. Without the key at hand a backup is refused, unless somebody says `--untrusted`.
 
-pub(crate) mod archive;
+mod archive;
 pub(crate) mod create;
 mod paths;
 pub(crate) mod restore;
-pub(crate) mod sparse;
-pub(crate) mod tree;
-pub(crate) mod unpack;
+mod sparse;
+mod tree;
+mod unpack;
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use anyhow::Context;
 use serde::{Deserialize, Serialize};
+use tempfile::TempDir;
 
 /// Counts up when an older program could not read it any more.
-pub(crate) const FORMAT: u32 = 2;
-pub(crate) const HEAD: &str = "nanoclaw-backup.json";
-pub(crate) const CENTRAL: &str = "central.db";
-pub(crate) const KEY: &str = "vault.key.sealed";
-pub(crate) const MANIFEST: &str = "manifest.json";
-pub(crate) const SPARSE: &str = "sparse.json";
-pub(crate) const MAC: &str = "manifest.mac";
+const FORMAT: u32 = 3;
+const HEAD: &str = "nanoclaw-backup.json";
+const CENTRAL: &str = "central.db";
+const KEY: &str = "vault.key.sealed";
+const MANIFEST: &str = "manifest.json";
+const SPARSE: &str = "sparse.json";
+const MAC: &str = "manifest.mac";
+
+/// What the last member and the end of the tar take: the bytes that no digest covers.
+const MAC_BYTES: u64 = 4 * 512;
+/// Longer than any path of a system that this runs on.
+const PATH_BYTES_MAX: u64 = 4_096;
 
 /// The first member.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Head {
-    pub(crate) format: u32,
+    format: u32,
     /// Of the program that made it.
     pub(crate) version: String,
     /// Milliseconds since 1970.
     pub(crate) created_at: i64,
-    pub(crate) install: String,
-    pub(crate) with_key: bool,
-}
-
-/// One member before the manifest.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Member {
-    pub(crate) path: String,
-    pub(crate) bytes: u64,
-    /// In hex digits.
-    pub(crate) sha256: String,
-    pub(crate) mode: u32,
-    pub(crate) uid: u64,
-    pub(crate) gid: u64,
-    /// It became shorter while it was read; its end is zeros.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub(crate) changed: bool,
-}
-
-/// A symbolic link in a workspace or a home. Kept apart from the members, so that nothing can be
-/// written through one.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Link {
-    pub(crate) path: String,
-    pub(crate) target: String,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Manifest {
-    pub(crate) members: Vec<Member>,
-    pub(crate) links: Vec<Link>,
+struct Manifest {
+    /// Path and target of the symbolic links in workspaces and homes. Kept apart from the members, so
+    /// that nothing can be written through one.
+    links: Vec<(String, String)>,
     /// The first of them.
-    #[serde(default)]
-    pub(crate) left_out: Vec<LeftOut>,
-    #[serde(default)]
-    pub(crate) left_out_count: usize,
+    left_out: Vec<LeftOut>,
+    left_out_count: usize,
 }
 
 /// What is not in the backup, and why.
@@ -91,15 +75,11 @@ pub(crate) struct LeftOut {
     pub(crate) why: String,
 }
 
-/// The last member.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Mac {
-    pub(crate) sha256: String,
-    /// With the master key of the vault.
-    pub(crate) hmac: String,
-}
-
-/// Bytes as hex digits.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|it| format!("{it:02x}")).collect()
+/// Makes a folder for this user alone, which is removed when it is dropped.
+fn scratch(parent: &Path) -> anyhow::Result<TempDir> {
+    tempfile::Builder::new()
+        .prefix(".nanoclaw-backup-")
+        .permissions(Permissions::from_mode(0o700))
+        .tempdir_in(parent)
+        .with_context(|| format!("nothing can be written in {}", parent.display()))
 }

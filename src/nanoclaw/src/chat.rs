@@ -4,7 +4,6 @@
 mod editor;
 mod once;
 mod prompt;
-mod wire;
 
 use std::collections::HashSet;
 use std::io::{self, ErrorKind};
@@ -13,91 +12,160 @@ use std::time::Duration;
 use channel::cli::frames::{FromClient, ToClient};
 use domain::AgentName;
 use store::layout::Layout;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
+use tokio::net::UnixStream;
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::time::{Instant, sleep};
 
-use self::wire::Wire;
-use crate::lock;
+use crate::error::fail;
+use crate::{admin, lock};
 
-pub(crate) use self::once::{AskEnd, AskFailed, Heard, ask};
+pub(crate) use self::once::{AskEnd, Heard, ask};
 pub(crate) use self::prompt::prompt;
 
 /// A host that has its lock has its socket soon.
 const STARTING_MAX: Duration = Duration::from_secs(10);
 const STARTING_LOOK: Duration = Duration::from_millis(20);
+/// Between two tries to reach a host that went away; it is back within a second or two.
+const RETRY_EVERY: Duration = Duration::from_millis(200);
 
 /// One conversation from this terminal.
+///
+/// Invariant: a message has one id from the first try to the last, and the host stores an id once. So
+/// sending it again after a lost connection asks nothing twice.
 #[derive(Debug)]
 pub(crate) struct ChatClient {
     layout: Layout,
-    pub(crate) chat: String,
+    chat: String,
     pub(crate) agent: Option<AgentName>,
-    /// The parts that were shown, so that one which comes again is dropped.
-    pub(crate) shown: HashSet<String>,
+    /// `None` while the host is away.
+    wire: Option<Wire>,
+    /// By their ids the messages that are not known to be stored, the oldest first.
+    unsent: Vec<(String, FromClient)>,
+    /// The keys of the parts that were shown, so that one which comes again is dropped.
+    shown: HashSet<String>,
 }
 
-/// A part that was not shown before.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Fresh {
-    pub(crate) reply_to: String,
-    pub(crate) also: Vec<String>,
-    pub(crate) text: String,
-    pub(crate) last: bool,
-    pub(crate) no_answer: bool,
+/// What happens in a conversation.
+enum ChatEvent {
+    /// The host is gone; it is waited for.
+    Lost,
+    Back,
+    Line(ToClient),
 }
 
 impl ChatClient {
     pub(crate) fn new(layout: &Layout, chat: Option<String>, agent: Option<AgentName>) -> Self {
         let usual = agent.as_ref().map_or("terminal".into(), |name| format!("terminal-{name}"));
-        let chat = chat.unwrap_or(usual);
-        Self { layout: layout.clone(), chat, agent, shown: HashSet::new() }
+        let (layout, chat) = (layout.clone(), chat.unwrap_or(usual));
+        Self { layout, chat, agent, wire: None, unsent: Vec::new(), shown: HashSet::new() }
     }
 
-    async fn open(&self) -> io::Result<Wire> {
-        Wire::open(&self.layout.cli_socket(), &self.chat).await
+    /// Connects, says which chat this is, and sends what may not have arrived.
+    async fn open(&mut self) -> io::Result<()> {
+        let (reading, out) = UnixStream::connect(self.layout.cli_socket()).await?.into_split();
+        let mut wire = Wire { lines: BufReader::new(reading).lines(), out };
+        wire.send(&FromClient::Hello { chat: self.chat.clone() }).await?;
+        for (_, message) in &self.unsent {
+            wire.send(message).await?;
+        }
+        self.wire = Some(wire);
+        Ok(())
     }
 
     /// The same for the first time: a host that is just starting is waited for.
     ///
     /// # Errors
     /// When no host runs, or its socket is another user's.
-    async fn reach(&self) -> io::Result<Wire> {
+    async fn reach(&mut self) -> anyhow::Result<()> {
         let began = Instant::now();
         loop {
-            match self.open().await {
-                Err(err)
-                    if matches!(err.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused)
-                        && began.elapsed() < STARTING_MAX
-                        && lock::holder(&self.layout).is_some() =>
-                {
-                    sleep(STARTING_LOOK).await;
-                }
-                opened => return opened,
+            let Err(err) = self.open().await else { return Ok(()) };
+            if err.kind() == ErrorKind::PermissionDenied {
+                return Err(fail(
+                    format!("the host on {} belongs to another user", self.layout.home().display()),
+                    "run this as that user, or name your own data directory with `--home DIR`",
+                ));
             }
+            let is_absent =
+                matches!(err.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused);
+            let has_time = began.elapsed() < STARTING_MAX;
+            if !(is_absent && has_time && lock::holder(&self.layout).is_some()) {
+                return Err(admin::no_host(&self.layout));
+            }
+            sleep(STARTING_LOOK).await;
         }
     }
 
-    /// The line that sends `text` under an id, the same line again after the host went away.
-    fn message(&self, id: &str, text: &str) -> FromClient {
+    /// Sends a message under an id that no other terminal makes, which is returned.
+    async fn send(&mut self, text: String) -> anyhow::Result<String> {
+        let id = format!("t{}", crate::install::random_hex(12)?);
         let agent = self.agent.as_ref().map(ToString::to_string);
-        FromClient::Message { id: id.to_owned(), text: text.to_owned(), agent }
+        let message = FromClient::Message { id: id.clone(), text, agent };
+        self.tell(&message).await;
+        self.unsent.push((id.clone(), message));
+        Ok(id)
     }
 
-    /// Takes a part in: the acknowledgement to send after showing it, and what to show if it is
-    /// fresh.
-    fn take(&mut self, part: ToClient) -> Option<(FromClient, Option<Fresh>)> {
-        let ToClient::Part { key, reply_to, also, text, last, no_answer, repeat } = part else {
-            return None;
-        };
-        let is_fresh = self.shown.insert(key.clone());
-        let text = if repeat { format!("(may be a repeat) {text}") } else { text };
-        let fresh = is_fresh.then_some(Fresh { reply_to, also, text, last, no_answer });
-        Some((FromClient::Shown { key }, fresh))
+    async fn tell(&mut self, line: &FromClient) {
+        if let Some(wire) = &mut self.wire {
+            // Where this fails, reading fails next.
+            let _ = wire.send(line).await;
+        }
+    }
+
+    /// Loses nothing when dropped before something happens.
+    async fn next(&mut self) -> ChatEvent {
+        loop {
+            let Some(wire) = &mut self.wire else {
+                sleep(RETRY_EVERY).await;
+                if self.open().await.is_ok() {
+                    return ChatEvent::Back;
+                }
+                continue;
+            };
+            let Ok(line) = wire.next().await else {
+                self.wire = None;
+                return ChatEvent::Lost;
+            };
+            if let ToClient::Stored { id } | ToClient::Refused { id: Some(id), .. } = &line {
+                self.unsent.retain(|it| it.0 != *id);
+            }
+            return ChatEvent::Line(line);
+        }
+    }
+
+    /// What to show of a part; nothing if it was shown before.
+    fn fresh(&mut self, key: &str, text: String, repeat: bool) -> Option<String> {
+        let is_fresh = self.shown.insert(key.to_owned());
+        is_fresh.then(|| if repeat { format!("(may be a repeat) {text}") } else { text })
     }
 }
 
-/// A message id that no other terminal makes.
-pub(crate) fn new_id() -> anyhow::Result<String> {
-    Ok(format!("t{}", crate::install::random_hex(12)?))
+/// One connection to the host's chat socket.
+#[derive(Debug)]
+struct Wire {
+    lines: Lines<BufReader<OwnedReadHalf>>,
+    out: OwnedWriteHalf,
+}
+
+impl Wire {
+    async fn send(&mut self, line: &FromClient) -> io::Result<()> {
+        let mut bytes = serde_json::to_vec(line)?;
+        bytes.push(b'\n');
+        self.out.write_all(&bytes).await
+    }
+
+    /// The next line; loses nothing when dropped before it came. A line of another version that is
+    /// not known here is passed over.
+    async fn next(&mut self) -> io::Result<ToClient> {
+        loop {
+            let line = self.lines.next_line().await?.ok_or(ErrorKind::UnexpectedEof)?;
+            if let Ok(line) = serde_json::from_str(&line) {
+                return Ok(line);
+            }
+        }
+    }
 }
 
 #[cfg(test)]
@@ -110,7 +178,7 @@ mod tests {
     async fn a_host_that_is_starting_is_waited_for() {
         let dir = tempfile::tempdir().unwrap();
         let layout = Layout::new(dir.path());
-        let client = ChatClient::new(&layout, None, None);
+        let mut client = ChatClient::new(&layout, None, None);
         let lock = lock::take(&layout).unwrap();
         let socket = layout.cli_socket();
         std::fs::create_dir_all(socket.parent().unwrap()).unwrap();
@@ -120,6 +188,7 @@ mod tests {
         });
         opened.unwrap();
         drop((listener, lock));
-        assert_eq!(client.reach().await.unwrap_err().kind(), ErrorKind::ConnectionRefused);
+        let refused = client.reach().await.unwrap_err().to_string();
+        assert!(refused.starts_with("no host runs"), "{refused}");
     }
 }

@@ -1,86 +1,126 @@
-//! One file per command.
+//! One file per command: its options, and what does it.
 
-mod backup;
-mod channels;
-mod chat;
-mod doctor;
+pub(crate) mod backup;
+pub(crate) mod channels;
+pub(crate) mod chat;
 mod escape;
-mod history;
-mod image;
-mod keep;
-mod logs;
+pub(crate) mod history;
+pub(crate) mod image;
 mod operation;
-mod outbox;
-mod pair;
-mod retention;
+pub(crate) mod outbox;
+pub(crate) mod pair;
+mod process;
 mod run;
-mod selftest;
-mod start;
+pub(crate) mod selftest;
+pub(crate) mod settings;
 mod status;
-mod stop;
 mod stops;
-mod timezone;
-mod uninstall;
-mod vault;
-mod why;
+pub(crate) mod vault;
+pub(crate) mod why;
 
 use std::process::ExitCode;
 
 use clap::CommandFactory;
 use domain::stop::Scope;
+use operations::Output;
+use store::CentralStore;
 use store::layout::Layout;
 
 pub(crate) use self::chat::{prompt, say};
-pub(crate) use self::start::{Started, start};
+pub(crate) use self::process::{Started, start};
 pub(crate) use self::vault::add_model_credential;
 use crate::args::{Args, Command};
-use crate::{setup, term};
+use crate::error::fail;
+use crate::{home, install, setup, term};
 
-/// Does what was asked; the code says how it went when that is no error.
-pub(crate) async fn perform(command: Command, layout: &Layout) -> anyhow::Result<ExitCode> {
-    let done = match command {
-        Command::Setup(args) => return Box::pin(setup::perform(args, layout)).await,
-        Command::Keeper => return keep::perform(layout).await,
-        Command::Status { json } => return status::perform(json, layout).await,
-        Command::Doctor { json } => return doctor::perform(json, layout).await,
-        Command::Selftest(args) if args.escape => return escape::perform(args.json, layout).await,
-        Command::Selftest(args) => match selftest::perform(&args)? {},
-        Command::StopAgent { name, json } => {
-            return stops::stop(&Scope::Agent(name), json, layout).await;
-        }
-        Command::Panic { yes: _, json } => return stops::stop(&Scope::All, json, layout).await,
-        Command::Resume { name, all: _, json } => stops::resume(name, json, layout).await,
-        Command::Outbox(command) => return outbox::perform(command, layout).await,
-        Command::Why(args) => return why::perform(args, layout).await,
-        Command::History(args) => history::perform(&args, layout),
-        Command::Run { detached } => run::perform(detached, layout).await,
-        Command::Start => start::perform(layout).await,
-        Command::Stop => stop::perform(layout).await,
-        Command::Restart => restart(layout).await,
-        Command::Chat(args) => return Box::pin(chat::perform(args, layout)).await,
-        Command::Logs { follow, lines } => logs::perform(follow, lines, layout).await,
-        Command::Operation(operation) => operation::perform(&operation, layout).await,
-        Command::Channels(command) => channels::perform(command, layout).await,
-        Command::Pair(args) => return pair::perform(args, layout).await,
-        Command::Completions { shell } => completions(shell),
-        Command::Vault(command) => vault::perform(command, layout).await,
-        Command::Backup(command) => backup::perform(command, layout).await,
-        Command::Keep(args) => retention::perform(&args, layout),
-        Command::Timezone(args) => timezone::perform(&args, layout),
-        Command::Image(command) => image::perform(command, layout).await,
-        Command::Uninstall => uninstall::perform(layout).await,
-    };
-    done.map(|()| ExitCode::SUCCESS)
+/// What a command came to.
+#[derive(Debug)]
+pub(crate) struct Report {
+    output: Output,
+    /// The program exits with 1, though it has a result.
+    has_failed: bool,
 }
 
-fn completions(shell: clap_complete::Shell) -> anyhow::Result<()> {
+impl From<Output> for Report {
+    fn from(output: Output) -> Self {
+        Self { output, has_failed: false }
+    }
+}
+
+/// Does what was asked; the code says how it went when that is no error.
+pub(crate) async fn perform(
+    command: Command,
+    json: bool,
+    layout: &Layout,
+) -> anyhow::Result<ExitCode> {
+    let report: Report = match command {
+        Command::Setup(_)
+        | Command::Keeper
+        | Command::Run { .. }
+        | Command::Chat(_)
+        | Command::Logs { .. }
+        | Command::Completions { .. }
+            if json =>
+        {
+            return Err(fail("this command has no result as JSON", "leave out --json"));
+        }
+        Command::Setup(args) => return Box::pin(setup::perform(args, layout)).await,
+        Command::Keeper => return run::keep(layout).await,
+        Command::Run { detached } => return run::perform(detached, layout).await,
+        Command::Chat(args) => return Box::pin(chat::perform(args, layout)).await,
+        Command::Logs { follow, lines } => return run::show_log(follow, lines, layout).await,
+        Command::Completions { shell } => return completions(shell),
+        Command::Selftest(args) if args.escape => escape::perform(layout).await?,
+        Command::Selftest(args) => match selftest::perform(&args, json)? {},
+        Command::Status => status::perform(json, layout).await?,
+        Command::Doctor => status::check(layout).await?,
+        Command::StopAgent { name } => stops::stop(&Scope::Agent(name), layout).await?,
+        Command::Panic { yes: _ } => stops::stop(&Scope::All, layout).await?,
+        Command::Resume { name, all: _ } => stops::resume(name, layout).await?.into(),
+        Command::Outbox(command) => outbox::perform(command, json, layout).await?,
+        Command::Why(args) => why::perform(&args, layout).await?.into(),
+        Command::History(args) => history::perform(&args, layout)?.into(),
+        Command::Start => process::perform_start(layout).await?.into(),
+        Command::Stop => process::stop(layout).await?.into(),
+        Command::Restart => {
+            term::note(&process::stop(layout).await?.text);
+            process::perform_start(layout).await?.into()
+        }
+        Command::Operation(operation) => operation::perform(&operation, layout).await?.into(),
+        Command::Channels(command) => channels::perform(command, layout).await?.into(),
+        Command::Pair(args) => pair::perform(&args, json, layout).await?.into(),
+        Command::Vault(command) => vault::perform(command, layout).await?.into(),
+        Command::Backup(command) => backup::perform(command, layout).await?.into(),
+        Command::Keep(args) => settings::keep(&args, layout)?.into(),
+        Command::Timezone(args) => settings::timezone(&args, layout)?.into(),
+        Command::Image(command) => image::perform(command, layout).await?.into(),
+        Command::Uninstall => process::uninstall(layout).await?.into(),
+    };
+    print(report, json)
+}
+
+fn print(Report { output, has_failed }: Report, as_json: bool) -> anyhow::Result<ExitCode> {
+    if as_json {
+        term::json(&output.json)?;
+    } else {
+        term::out(&output.text);
+        if let Some(hint) = output.hint {
+            term::note(&format!("hint: {hint}"));
+        }
+    }
+    Ok(if has_failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+fn completions(shell: clap_complete::Shell) -> anyhow::Result<ExitCode> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Args::command(), "nanoclaw", &mut script);
     term::out_piece(&String::from_utf8(script)?);
-    Ok(())
+    Ok(ExitCode::SUCCESS)
 }
 
-async fn restart(layout: &Layout) -> anyhow::Result<()> {
-    stop::perform(layout).await?;
-    start::perform(layout).await
+/// The central database, with what every install has.
+fn central(layout: &Layout) -> anyhow::Result<CentralStore> {
+    let central = home::central(layout)?;
+    install::ensure_defaults(&central)?;
+    Ok(central)
 }

@@ -1,14 +1,14 @@
 //! Finds out what is wrong. Every check ends in time, changes nothing that matters, and a check
 //! that fails says how to fix it.
 
-mod backup;
-pub(crate) mod data;
+mod data;
 mod running;
-mod world;
 
-pub(crate) use self::backup::record_verified;
+pub(crate) use self::data::record_verified;
 use serde::Serialize;
 use store::layout::Layout;
+
+use crate::{admin, lock};
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -30,7 +30,6 @@ impl State {
     }
 }
 
-/// What one check found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Check {
     pub(crate) name: &'static str,
@@ -39,34 +38,50 @@ pub(crate) struct Check {
     pub(crate) fix: Option<String>,
 }
 
-impl Check {
-    fn ok(name: &'static str, detail: impl Into<String>) -> Self {
-        Self { name, state: State::Ok, detail: detail.into(), fix: None }
-    }
+/// What one check found: how things are, or what is wrong.
+type Finding = Result<String, Problem>;
 
-    fn warn(name: &'static str, detail: impl Into<String>, fix: impl Into<String>) -> Self {
-        Self { name, state: State::Warn, detail: detail.into(), fix: Some(fix.into()) }
-    }
+#[derive(Debug)]
+struct Problem {
+    state: State,
+    detail: String,
+    fix: String,
+}
 
-    fn fail(name: &'static str, detail: impl Into<String>, fix: impl Into<String>) -> Self {
-        Self { name, state: State::Fail, detail: detail.into(), fix: Some(fix.into()) }
-    }
+fn warn(detail: impl Into<String>, fix: impl Into<String>) -> Problem {
+    Problem { state: State::Warn, detail: detail.into(), fix: fix.into() }
+}
+
+fn fail(detail: impl Into<String>, fix: impl Into<String>) -> Problem {
+    Problem { state: State::Fail, detail: detail.into(), fix: fix.into() }
 }
 
 /// All checks, in the order in which to mend things.
 pub(crate) async fn examine(layout: &Layout) -> Vec<Check> {
-    let mut checks = vec![data::home(layout), data::disk(layout)];
-    checks.push(data::central(layout));
-    checks.push(data::sessions(layout));
-    checks.extend(data::stops(layout));
-    checks.extend(data::tasks(layout));
-    checks.push(backup::check(layout));
-    checks.push(world::engine().await);
-    checks.push(world::image(layout).await);
-    checks.push(world::credential(layout).await);
-    checks.push(running::host(layout).await);
-    checks.push(running::chat_socket(layout).await);
-    checks.push(running::channels(layout).await);
-    checks.push(running::links(layout).await);
-    checks
+    let central = data::open(layout);
+    let status = admin::status(layout).await;
+    let holder = lock::holder(layout);
+    let found = [
+        ("data folder", Some(data::home(layout))),
+        ("disk", Some(data::disk(layout))),
+        ("database", Some(data::central(layout, &central))),
+        ("sessions", Some(data::sessions(layout, &central))),
+        ("stops", data::stops(&central).map(Err)),
+        ("tasks", data::tasks(&central).map(Err)),
+        ("backup", Some(data::backup(&central))),
+        ("engine", Some(running::engine().await)),
+        ("image", Some(running::image(layout, &central).await)),
+        ("credential", Some(running::credential(layout, &central).await)),
+        ("host", Some(running::host(&status, holder))),
+        ("chat", Some(running::chat_socket(layout, holder).await)),
+        ("channels", Some(running::channels(&status))),
+        ("link", Some(running::links(&status))),
+    ];
+    let check = |(name, found): (_, Option<Finding>)| {
+        Some(match found? {
+            Ok(detail) => Check { name, state: State::Ok, detail, fix: None },
+            Err(Problem { state, detail, fix }) => Check { name, state, detail, fix: Some(fix) },
+        })
+    };
+    found.into_iter().filter_map(check).collect()
 }

@@ -29,13 +29,17 @@ pub(crate) trait Hint<T> {
 
 impl<T, E: Into<anyhow::Error>> Hint<T> for Result<T, E> {
     fn hint(self, hint: impl Into<String>) -> anyhow::Result<T> {
-        self.map_err(|err| Hinted { error: err.into(), hint: hint.into() }.into())
+        self.map_err(|err| hinted(err, hint))
     }
+}
+
+pub(crate) fn hinted(err: impl Into<anyhow::Error>, hint: impl Into<String>) -> anyhow::Error {
+    Hinted { error: err.into(), hint: hint.into() }.into()
 }
 
 /// An error that was found here, with its hint.
 pub(crate) fn fail(what: impl Into<String>, hint: impl Into<String>) -> anyhow::Error {
-    Hinted { error: anyhow::Error::msg(what.into()), hint: hint.into() }.into()
+    hinted(anyhow::Error::msg(what.into()), hint)
 }
 
 /// The hint that is nearest to the reader.

@@ -14,13 +14,10 @@ const SOCKET_PATH_MAX: usize = 103;
 
 /// The data directory that was asked for, or the usual one. Makes nothing.
 pub(crate) fn find(asked: Option<PathBuf>) -> anyhow::Result<Layout> {
-    let home = match asked.filter(|it| !it.as_os_str().is_empty()) {
-        Some(home) => home,
-        None => std::env::home_dir()
-            .filter(|it| !it.as_os_str().is_empty())
-            .map(|it| it.join(".nanoclaw"))
-            .ok_or_else(|| fail("there is no home directory", "say `--home DIR`"))?,
-    };
+    let is_set = |it: &PathBuf| !it.as_os_str().is_empty();
+    let usual = || std::env::home_dir().filter(is_set).map(|it| it.join(".nanoclaw"));
+    let home = asked.filter(is_set).or_else(usual);
+    let home = home.ok_or_else(|| fail("there is no home directory", "say `--home DIR`"))?;
     let home = std::path::absolute(&home)
         .with_context(|| format!("{} is no path for a data directory", home.display()))
         .hint("say `--home DIR`, or set NANOCLAW_HOME")?;

@@ -10,24 +10,19 @@ use anyhow::Context;
 use domain::AgentName;
 use domain::agent::{AgentGroup, DEFAULT_AGENT};
 use rustix::process::{getegid, geteuid};
+use sandbox::docker::{DockerOptions, DockerSandbox};
+use schedule::Zone;
 use store::CentralStore;
-
-use crate::machine_zone;
+use store::layout::Layout;
 
 /// Who runs in containers when the host is root: the image's own user.
 const IMAGE_USER: (u32, u32) = (1000, 1000);
 
-/// What [`ensure_defaults`] found or made.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Install {
-    /// Eight hex digits.
-    pub(crate) id: String,
-    /// Set when there was no agent at all.
-    pub(crate) added: Option<AgentName>,
-}
-
-/// Gives the install its name, its first agent, and the machine's time zone where that is known; doing it again changes nothing.
-pub(crate) fn ensure_defaults(central: &CentralStore) -> anyhow::Result<Install> {
+/// Gives the install its name, its first agent, and the machine's time zone where that is known; doing
+/// it again changes nothing. Returns the name, eight hex digits, and the agent if there was none before.
+pub(crate) fn ensure_defaults(
+    central: &CentralStore,
+) -> anyhow::Result<(String, Option<AgentName>)> {
     let id = match central.setting(INSTALL)? {
         Some(id) => id,
         None => central.settle_setting(INSTALL, &random_hex(4)?)?,
@@ -39,11 +34,24 @@ pub(crate) fn ensure_defaults(central: &CentralStore) -> anyhow::Result<Install>
         added = Some(name);
     }
     if central.install_zone()?.is_none()
-        && let Some(zone) = machine_zone::read()
+        && let Some(zone) = machine_zone()
     {
         central.set_install_zone(&zone)?;
     }
-    Ok(Install { id, added })
+    Ok((id, added))
+}
+
+/// The time zone of this machine: what `TZ` says, else what the system is set to, if that is known.
+fn machine_zone() -> Option<Zone> {
+    let set = std::env::var("TZ").ok();
+    zone(set.as_deref()).or_else(|| zone(iana_time_zone::get_timezone().ok().as_deref()))
+}
+
+/// `Europe/Berlin`, `:Europe/Berlin`, `/usr/share/zoneinfo/Europe/Berlin`. What `TZ` may hold
+/// without a name, like `CET-1CEST`, is no zone that anybody else would understand.
+fn zone(text: Option<&str>) -> Option<Zone> {
+    let text = text?.trim().trim_start_matches(':');
+    Zone::parse(text.rsplit_once("zoneinfo/").map_or(text, |it| it.1)).ok()
 }
 
 /// Gives the install another name, so that it and the one that it was copied from leave each other's
@@ -55,6 +63,16 @@ pub(crate) fn rename(central: &CentralStore) -> anyhow::Result<()> {
 /// The name of this install if it has one.
 pub(crate) fn id(central: &CentralStore) -> anyhow::Result<Option<String>> {
     Ok(central.setting(INSTALL)?)
+}
+
+/// The containers of this install, if it has a name already.
+pub(crate) fn sandbox(
+    layout: &Layout,
+    central: &CentralStore,
+) -> anyhow::Result<Option<DockerSandbox>> {
+    let (user, root) = (container_user(), layout.home().to_owned());
+    let options = |install| DockerOptions { install, user, root, socket: None };
+    Ok(id(central)?.map(options).map(DockerSandbox::new))
 }
 
 /// User and group of every process in a container and of the folders mounted into it. Never root.
@@ -79,15 +97,29 @@ mod tests {
     fn defaults_are_made_once() {
         let folder = tempfile::tempdir().unwrap();
         let central = CentralStore::open(&folder.path().join("central.db")).unwrap();
-        let first = ensure_defaults(&central).unwrap();
-        assert_eq!(first.id.len(), 8);
-        assert_eq!(first.added.unwrap().as_str(), DEFAULT_AGENT);
-        let second = ensure_defaults(&central).unwrap();
-        assert_eq!((second.id, second.added), (first.id, None));
+        let (id, added) = ensure_defaults(&central).unwrap();
+        assert_eq!(id.len(), 8);
+        assert_eq!(added.unwrap().as_str(), DEFAULT_AGENT);
+        assert_eq!(ensure_defaults(&central).unwrap(), (id, None));
     }
 
     #[test]
     fn containers_never_run_as_root() {
         assert_ne!(container_user().0, 0);
+    }
+
+    #[test]
+    fn what_the_variable_says_is_a_zone_or_nothing() {
+        for (text, want) in [
+            ("Europe/Berlin", Some("Europe/Berlin")),
+            (":/usr/share/zoneinfo/Europe/Berlin", Some("Europe/Berlin")),
+            ("America/New_York\n", Some("America/New_York")),
+            ("", None),
+            ("CET-1CEST", None),
+            ("/somewhere/Asia/Tokyo", None),
+        ] {
+            assert_eq!(zone(Some(text)).as_ref().map(Zone::name), want, "{text:?}");
+        }
+        assert_eq!(zone(None), None);
     }
 }

@@ -1,21 +1,14 @@
 //! The lock that keeps a data directory to one host. The kernel lets go of it when the host ends,
 //! however it ends; the file's content is only for people.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Seek, Write};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::os::unix::fs::OpenOptionsExt;
 
 use anyhow::Context;
-use rustix::fs::{FlockOperation, flock};
-use rustix::io::Errno;
 use rustix::process::Pid;
 use store::layout::Layout;
 
 use crate::error::{Hint, fail};
-
-/// Held for as long as this lives.
-#[derive(Debug)]
-pub(crate) struct HostLock(#[expect(dead_code, reason = "owns the lock")] File);
 
 /// Who holds the lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,57 +24,46 @@ impl Holder {
     }
 }
 
-/// Makes the data directory if need be and takes its lock.
+/// Makes the data directory if need be and takes its lock, which is held for as long as the file is open.
 ///
 /// # Errors
 /// When another host holds it; its pid is in the message.
-pub(crate) fn take(layout: &Layout) -> anyhow::Result<HostLock> {
+pub(crate) fn take(layout: &Layout) -> anyhow::Result<File> {
     crate::home::create(layout)?;
     let path = layout.lock();
-    let mut options = OpenOptions::new();
-    let options = options.read(true).write(true).create(true).truncate(false).mode(0o600);
-    let mut file =
-        options.open(&path).with_context(|| format!("could not open {}", path.display()))?;
-    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+    let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
+    let file = file.with_context(|| format!("could not open {}", path.display()))?;
+    match file.try_lock() {
         Ok(()) => {}
-        Err(Errno::WOULDBLOCK) => {
-            let holder = Holder { pid: read_pid(&mut file) };
-            let home = layout.home().display();
+        Err(TryLockError::WouldBlock) => {
+            let (home, holder) = (layout.home().display(), Holder { pid: read_pid(layout) });
             return Err(fail(
                 format!("a host runs on {home} already ({})", holder.named()),
                 "talk to it with `nanoclaw chat`, or stop it with `nanoclaw stop`",
             ));
         }
-        Err(err) => {
-            return Err(io::Error::from(err))
+        Err(TryLockError::Error(err)) => {
+            return Err(err)
                 .with_context(|| format!("could not lock {}", path.display()))
                 .hint("put the data directory on a local disk");
         }
     }
-    let mut write = || -> io::Result<()> {
-        file.set_len(0)?;
-        file.rewind()?;
-        writeln!(file, "{}", std::process::id())
-    };
-    write().with_context(|| format!("could not write {}", path.display()))?;
-    Ok(HostLock(file))
+    fs::write(&path, format!("{}\n", std::process::id()))
+        .with_context(|| format!("could not write {}", path.display()))?;
+    Ok(file)
 }
 
 /// The host that runs on this data directory, if one does.
 pub(crate) fn holder(layout: &Layout) -> Option<Holder> {
-    let mut file = File::open(layout.lock()).ok()?;
+    let file = File::open(layout.lock()).ok()?;
     // Two that ask do not disturb each other; a host that starts in this very moment may be told
     // that one runs already.
-    match flock(&file, FlockOperation::NonBlockingLockShared) {
-        Err(Errno::WOULDBLOCK) => Some(Holder { pid: read_pid(&mut file) }),
-        Ok(()) | Err(_) => None,
-    }
+    let is_held = matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock));
+    is_held.then(|| Holder { pid: read_pid(layout) })
 }
 
-fn read_pid(file: &mut File) -> Option<Pid> {
-    let mut text = String::new();
-    file.read_to_string(&mut text).ok()?;
-    Pid::from_raw(text.trim().parse().ok()?)
+fn read_pid(layout: &Layout) -> Option<Pid> {
+    Pid::from_raw(fs::read_to_string(layout.lock()).ok()?.trim().parse().ok()?)
 }
 
 #[cfg(test)]

@@ -5,6 +5,8 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use anyhow::Context;
+
 /// Looked through for the last lines; hundreds of lines of any log.
 const TAIL_BYTES_MAX: u64 = 1024 * 1024;
 
@@ -24,16 +26,18 @@ pub(crate) fn tail(path: &Path, lines: usize) -> io::Result<String> {
 }
 
 /// Opens a log for appending, for this user alone.
-pub(crate) fn open(path: &Path) -> io::Result<File> {
-    fs::OpenOptions::new().create(true).append(true).mode(0o600).open(path)
+pub(crate) fn open(path: &Path) -> anyhow::Result<File> {
+    let file = fs::OpenOptions::new().create(true).append(true).mode(0o600).open(path);
+    file.with_context(|| format!("could not open {}", path.display()))
 }
 
-/// Puts a log that grew too long aside. Only while nobody writes it.
-pub(crate) fn put_aside(path: &Path) -> io::Result<()> {
+/// The same, with a log that grew too long put aside before. Only while nobody writes it.
+pub(crate) fn begin(path: &Path) -> anyhow::Result<File> {
     if fs::metadata(path).is_ok_and(|it| LOG_BYTES_MAX < it.len()) {
-        fs::rename(path, path.with_extension("log.1"))?;
+        fs::rename(path, path.with_extension("log.1"))
+            .with_context(|| format!("could not move {}", path.display()))?;
     }
-    Ok(())
+    open(path)
 }
 
 /// Reads what is appended to a file, also after another file took its place.

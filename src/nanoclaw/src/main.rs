@@ -13,11 +13,9 @@ mod error;
 mod home;
 mod image;
 mod install;
-mod limits;
 mod linked;
 mod lock;
 mod logfile;
-mod machine_zone;
 mod rows;
 mod run;
 mod setup;
@@ -61,7 +59,7 @@ fn start(args: Args) -> anyhow::Result<ExitCode> {
         .enable_all()
         .build()
         .context("the program cannot start its threads")?;
-    let code = runtime.block_on(Box::pin(commands::perform(args.command, &layout)));
+    let code = runtime.block_on(Box::pin(commands::perform(args.command, args.json, &layout)));
     // A thread that waits for a key press must not keep the program from ending.
     runtime.shutdown_background();
     code

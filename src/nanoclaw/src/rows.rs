@@ -13,7 +13,7 @@ use store::{CentralStore, Db, NoGate};
 use vault::keyfile::{KeyFileError, open_or_create};
 use vault::platform::Holder;
 use vault::seal::Key;
-use vault::{Cause, SealedRow, SecretRows, Vault};
+use vault::{Cause, Limits, SealedRow, SecretRows, Vault};
 
 use crate::error::Hint;
 
@@ -21,56 +21,38 @@ use crate::error::Hint;
 const BY: &str = "host";
 
 #[derive(Debug)]
-pub(crate) struct CentralRows {
-    db: Db<CentralStore>,
-    clock: Arc<dyn Clock>,
-}
-
-impl CentralRows {
-    pub(crate) fn new(db: Db<CentralStore>, clock: Arc<dyn Clock>) -> Self {
-        Self { db, clock }
-    }
-}
+struct CentralRows(Db<CentralStore>);
 
 #[async_trait]
 impl SecretRows for CentralRows {
     async fn get(&self, name: &str) -> Result<Option<SealedRow>, Cause> {
         let name = name.to_owned();
-        let row = self.db.read(move |db| db.secret(&name)).await?;
-        Ok(row.map(from_store))
+        Ok(self.0.read(move |db| db.secret(&name)).await?)
     }
 
     async fn list(&self) -> Result<Vec<SealedRow>, Cause> {
-        let rows = self.db.read(|db| db.secrets()).await?;
-        Ok(rows.into_iter().map(from_store).collect())
+        Ok(self.0.read(|db| db.secrets()).await?)
     }
 
     async fn put(&self, row: SealedRow) -> Result<(), Cause> {
-        let row = store::SealedRow {
-            name: row.name,
-            kind: row.kind,
-            base_url: row.base_url,
-            sealed: row.sealed,
-            created_at: row.created_at,
-        };
-        let now = self.clock.now();
         let put = move |db: &mut CentralStore| {
             db.put_secret(&row)?;
-            db.record_change(&format!("store the credential {}", row.name), BY, now)
+            db.record_change(&format!("store the credential {}", row.name), BY, SystemClock.now())
         };
-        Ok(self.db.write("a credential", put).await?)
+        Ok(self.0.write("a credential", put).await?)
     }
 
     async fn remove(&self, name: &str) -> Result<bool, Cause> {
-        let (name, now) = (name.to_owned(), self.clock.now());
+        let name = name.to_owned();
         let remove = move |db: &mut CentralStore| {
             let is_gone = db.remove_secret(&name)?;
             if is_gone {
-                db.record_change(&format!("remove the credential {name}"), BY, now)?;
+                let line = format!("remove the credential {name}");
+                db.record_change(&line, BY, SystemClock.now())?;
             }
             Ok(is_gone)
         };
-        Ok(self.db.write("a removal", remove).await?)
+        Ok(self.0.write("a removal", remove).await?)
     }
 
     async fn count_refusals(
@@ -79,9 +61,9 @@ impl SecretRows for CentralRows {
         why: &'static str,
         count: u64,
     ) -> Result<(), Cause> {
-        let now = self.clock.now();
+        let now = SystemClock.now();
         let counted = move |db: &mut CentralStore| db.count_refusals(session, why, count, now);
-        Ok(self.db.write("a refusal", counted).await?)
+        Ok(self.0.write("a refusal", counted).await?)
     }
 }
 
@@ -103,16 +85,6 @@ impl Credentials for Tokens {
     }
 }
 
-fn from_store(row: store::SealedRow) -> SealedRow {
-    SealedRow {
-        name: row.name,
-        kind: row.kind,
-        base_url: row.base_url,
-        sealed: row.sealed,
-        created_at: row.created_at,
-    }
-}
-
 /// The vault of a data directory, for the command line. Makes the key if nothing is sealed yet.
 pub(crate) fn vault(layout: &Layout) -> anyhow::Result<Vault> {
     let central = crate::home::central(layout)?;
@@ -121,8 +93,8 @@ pub(crate) fn vault(layout: &Layout) -> anyhow::Result<Vault> {
     let key = key(layout, anything_sealed)?;
     let path = layout.central();
     let db = Db::new(Arc::new(NoGate), move || CentralStore::open(&path));
-    let rows = CentralRows::new(db, Arc::new(SystemClock));
-    Vault::new(key, Arc::new(rows)).context("the vault cannot be used")
+    let rows = Arc::new(CentralRows(db));
+    Vault::new(key, rows, Limits::default()).context("the vault cannot be used")
 }
 
 /// The key of the vault; made if nothing is sealed yet.

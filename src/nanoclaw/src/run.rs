@@ -10,11 +10,14 @@ use actors::host::{Host, Peers, Policy};
 use actors::stops::StopGate;
 use actors::tree::{RootArgs, RootMessage, RootSupervisor};
 use anyhow::Context;
+use domain::plain::chain;
 use domain::time::{Clock, SystemClock};
-use ractor::{Actor, ActorRef};
+use ractor::Actor;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use sandbox::docker::{DockerOptions, DockerSandbox};
 use store::NoGate;
 use store::layout::Layout;
+use tokio::signal::ctrl_c;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::timeout;
 use tracing::{info, warn};
@@ -41,7 +44,7 @@ const STOP_WITHIN: Duration = Duration::from_secs(30);
 /// failed too often; then the process ends with an error, for a service manager to start it again.
 pub(crate) async fn run(layout: &Layout) -> anyhow::Result<()> {
     let _lock = crate::lock::take(layout)?;
-    crate::limits::set();
+    set_limits();
     let (host, vault) = wire(layout)?;
     let peers = host.peers.clone();
     let args = RootArgs { host: Arc::new(host), admin: true };
@@ -52,7 +55,10 @@ pub(crate) async fn run(layout: &Layout) -> anyhow::Result<()> {
         _ = &mut ended => {}
         stopped = stop_signal() => {
             stopped?;
-            shut_down(&root).await;
+            let shut_down = |reply| RootMessage::Shutdown(Some(reply));
+            if root.call(shut_down, Some(STOP_WITHIN)).await.is_err() {
+                warn!("the tree did not stop in time");
+            }
             let _ = timeout(STOP_WITHIN, ended).await;
         }
     }
@@ -65,17 +71,18 @@ pub(crate) async fn run(layout: &Layout) -> anyhow::Result<()> {
 
 fn wire(layout: &Layout) -> anyhow::Result<(Host, Arc<Vault>)> {
     let central = crate::home::central(layout)?;
-    let install = crate::install::ensure_defaults(&central)?;
+    let (install, _added) = crate::install::ensure_defaults(&central)?;
     let stops = StopGate::new(central.stops()?);
     drop(central);
     let user = crate::install::container_user();
-    let (install, root) = (install.id, layout.home().to_owned());
+    let root = layout.home().to_owned();
     let sandbox = DockerSandbox::new(DockerOptions { install, user, root, socket: None });
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let peers = Peers::default();
     let central = peers.central(layout.central(), Arc::new(NoGate));
     let vault = Arc::new(crate::rows::vault(layout)?);
     let tokens = Tokens { vault: Arc::clone(&vault), central: central.clone() };
+    let meminfo = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
     let host = Host {
         layout: layout.clone(),
         started_at: clock.now(),
@@ -86,9 +93,7 @@ fn wire(layout: &Layout) -> anyhow::Result<(Host, Arc<Vault>)> {
         egress: Arc::clone(&vault) as _,
         registrations: channel::registrations(),
         credentials: Arc::new(tokens),
-        container_slots: ContainerSlots::new(containers_max(
-            std::fs::read_to_string("/proc/meminfo").ok().as_deref(),
-        )),
+        container_slots: ContainerSlots::new(containers_max(&meminfo)),
         stops,
         policy: Policy::default(),
         container_user: rustix::process::geteuid().is_root().then_some(user),
@@ -97,12 +102,32 @@ fn wire(layout: &Layout) -> anyhow::Result<(Host, Arc<Vault>)> {
     Ok((host, vault))
 }
 
+/// Asks the kernel for enough open files, and for no memory image of the host on disk or for other
+/// programs of this user, since the key of the vault is in it. What is refused is noted, and the host
+/// runs all the same.
+fn set_limits() {
+    let files = getrlimit(Resource::Nofile);
+    // Shells give 1,024; 200 chats need more.
+    let all = Rlimit { current: files.maximum, maximum: files.maximum };
+    if let Err(err) = setrlimit(Resource::Nofile, all) {
+        warn!(why = chain(&err), "few files can be open at a time");
+    }
+    let none = Rlimit { current: Some(0), maximum: Some(0) };
+    if let Err(err) = setrlimit(Resource::Core, none) {
+        warn!(why = chain(&err), "a crash would write memory to the disk");
+    }
+    #[cfg(target_os = "linux")]
+    if let Err(err) =
+        rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)
+    {
+        warn!(why = chain(&err), "other programs can read the host's memory");
+    }
+}
+
 /// How many containers may run at the same time: as many as memory holds, at least two.
-fn containers_max(meminfo: Option<&str>) -> usize {
-    let kib = meminfo.and_then(|text| {
-        let line = text.lines().find(|it| it.starts_with("MemTotal:"))?;
-        line.split_whitespace().nth(1)?.parse::<u64>().ok()
-    });
+fn containers_max(meminfo: &str) -> usize {
+    let total = meminfo.lines().find_map(|it| it.strip_prefix("MemTotal:"));
+    let kib = total.and_then(|it| it.split_whitespace().next()?.parse::<u64>().ok());
     let Some(kib) = kib else { return CONTAINERS_UNTOLD };
     let fit = (kib / 1_024).saturating_sub(SYSTEM_MIB) / AGENT_MIB;
     usize::try_from(fit).unwrap_or(CONTAINERS_UNTOLD).clamp(2, 100)
@@ -111,29 +136,34 @@ fn containers_max(meminfo: Option<&str>) -> usize {
 /// Returns when somebody wants the host to end.
 async fn stop_signal() -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate()).context("signals cannot be received")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("signals cannot be received")?;
     tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
-    Ok(())
-}
-
-async fn shut_down(root: &ActorRef<RootMessage>) {
-    let stopped = root.call(|reply| RootMessage::Shutdown(Some(reply)), Some(STOP_WITHIN)).await;
-    if stopped.is_err() {
-        warn!("the tree did not stop in time");
+        _ = terminate.recv() => Ok(()),
+        interrupted = ctrl_c() => interrupted.context("signals cannot be received"),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::containers_max;
+    use super::*;
 
     #[test]
     fn as_many_containers_as_memory_holds() {
-        let with = |mib: u64| containers_max(Some(&format!("MemTotal: {} kB\nx", mib * 1_024)));
+        let with = |mib: u64| containers_max(&format!("MemTotal: {} kB\nx", mib * 1_024));
         assert_eq!([512, 4_096, 24_576, 1 << 20].map(with), [2, 10, 78, 100]);
-        assert_eq!(containers_max(None), 10);
+        assert_eq!(containers_max(""), 10);
+    }
+
+    /// nextest runs each test in a process of its own.
+    #[test]
+    fn the_host_may_open_all_files_that_it_can_and_leaves_no_image() {
+        set_limits();
+        let files = getrlimit(Resource::Nofile);
+        assert_eq!(files.current, files.maximum);
+        assert_eq!(getrlimit(Resource::Core).current, Some(0));
+        #[cfg(target_os = "linux")]
+        assert_eq!(
+            rustix::process::dumpable_behavior().unwrap(),
+            rustix::process::DumpableBehavior::NotDumpable
+        );
     }
 }

@@ -6,24 +6,25 @@
 //! - Everything that a step prints is in the log; the terminal gets one line per step.
 
 mod engine;
-mod handover;
-mod journal;
-mod root;
 mod steps;
 
-use std::process::ExitCode;
+use std::fs::File;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::{Command, ExitCode};
 use std::time::Duration;
 
-use domain::time::{Clock, SystemClock, Timestamp};
+use anyhow::Context;
+use clap::ValueEnum;
+use domain::time::{Clock, SystemClock, about};
 use sandbox::engine::Engine;
 use store::layout::Layout;
 
-use self::journal::Journal;
 pub(crate) use self::steps::Step;
 use crate::args::SetupArgs;
 use crate::chat::ChatClient;
 use crate::commands::{prompt, say};
-use crate::{home, term};
+use crate::{home, logfile, term};
 
 /// A cold container answers within seconds; a machine that is still busy from a build needs more.
 const ROUND_TRIP_MAX: Duration = Duration::from_secs(120);
@@ -36,33 +37,31 @@ const DOING_CHARS: usize = 50;
 pub(crate) struct Setup<'a> {
     layout: &'a Layout,
     engine: Engine,
-    journal: Journal,
+    log: File,
+    log_path: PathBuf,
     /// Somebody can be asked.
     is_interactive: bool,
-}
-
-/// How a step ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Outcome {
-    AlreadyThere(String),
-    Done(String),
-    Skipped(String),
+    /// Of the present step, as `[1/8] data directory`.
+    label: String,
 }
 
 pub(crate) async fn perform(args: SetupArgs, layout: &Layout) -> anyhow::Result<ExitCode> {
     // Before all else, since the log lies in it.
     home::create(layout)?;
-    let setup = Setup {
+    let log_path = layout.logs().join("setup.log");
+    let mut setup = Setup {
         layout,
         engine: Engine::new(None),
-        journal: Journal::open(&layout.logs().join("setup.log"))?,
+        log: logfile::begin(&log_path)?,
+        log_path,
         is_interactive: !args.yes && term::is_interactive(),
+        label: String::new(),
     };
     let is_whole = args.only.is_empty();
-    let steps = if is_whole { Step::ALL.to_vec() } else { args.only };
+    let steps: &[Step] = if is_whole { Step::value_variants() } else { &args.only };
     for (at, step) in steps.iter().enumerate() {
-        let label = format!("[{}/{}] {}", at + 1, steps.len(), step.name());
-        if let Err(err) = Box::pin(setup.step(*step, &label)).await {
+        setup.label = format!("[{}/{}] {}", at + 1, steps.len(), step.name());
+        if let Err(err) = Box::pin(setup.step(*step)).await {
             return setup.failed(*step, &err);
         }
     }
@@ -73,50 +72,60 @@ pub(crate) async fn perform(args: SetupArgs, layout: &Layout) -> anyhow::Result<
 }
 
 impl Setup<'_> {
-    async fn step(&self, step: Step, label: &str) -> anyhow::Result<()> {
+    async fn step(&self, step: Step) -> anyhow::Result<()> {
         let begun = SystemClock.now();
-        self.journal.line(&format!("{label}: begins"));
-        self.progress(label, "");
-        let outcome = match step.check(self).await? {
-            Some(what) => Outcome::AlreadyThere(what),
-            None => step.perform(self, label).await?,
-        };
-        let line = match outcome {
-            Outcome::AlreadyThere(what) => format!("already there: {what}"),
-            Outcome::Done(what) => format!("{what} ({})", took(begun)),
-            Outcome::Skipped(why) => format!("skipped: {why}"),
-        };
-        self.end(label, &line);
+        self.log(&format!("{}: begins", self.label));
+        self.progress("");
+        let mut line = step.perform(self).await?;
+        let took = SystemClock.now().since(begun);
+        if Duration::from_secs(1) <= took {
+            line = format!("{line} ({})", about(took));
+        }
+        term::rewrite("");
+        term::note(&format!("{} … {line}", self.label));
+        self.log(&format!("{}: {line}", self.label));
         Ok(())
     }
 
-    /// Says what a step is doing: on a terminal in its own line, over and over.
-    fn progress(&self, label: &str, doing: &str) {
-        let doing: String = doing.chars().filter(|it| !it.is_control()).take(DOING_CHARS).collect();
-        if term::notes_are_seen() {
-            term::note_piece(&format!("\r\x1b[K{label} … {doing}"));
-        } else if !doing.is_empty() && !is_detail(&doing) {
-            term::note(&format!("{label} … {doing}"));
-        }
+    /// Without the log the setup still works.
+    fn log(&self, text: &str) {
+        let _ = writeln!(&self.log, "{} {text}", operations::instant(SystemClock.now()));
     }
 
-    fn end(&self, label: &str, line: &str) {
-        let clear = if term::notes_are_seen() { "\r\x1b[K" } else { "" };
-        term::note(&format!("{clear}{label} … {line}"));
-        self.journal.line(&format!("{label}: {line}"));
+    /// Says what a step is doing: on a terminal in its own line, over and over.
+    fn progress(&self, doing: &str) {
+        let shown: String = doing.chars().filter(|it| !it.is_control()).take(DOING_CHARS).collect();
+        let line = format!("{} … {shown}", self.label);
+        // What an image build prints between its steps is too much where lines stay.
+        let details = [" --->", "Removing intermediate", "Successfully"];
+        let is_detail = shown.is_empty() || details.iter().any(|it| shown.starts_with(it));
+        if !term::rewrite(&line) && !is_detail {
+            term::note(&line);
+        }
     }
 
     fn failed(&self, step: Step, err: &anyhow::Error) -> anyhow::Result<ExitCode> {
         if term::notes_are_seen() {
             term::note("");
         }
-        self.journal.line(&format!("failed: {err:?}"));
-        term::note(&format!("the step `{}` failed:", step.name()));
+        self.log(&format!("failed: {err:?}"));
+        let (name, log) = (step.name(), self.log_path.display());
+        term::note(&format!("the step `{name}` failed:"));
         term::error(err);
-        let log = self.journal.path().display();
         term::note(&format!("its log is {log}; run the setup again to go on from this step"));
-        if self.is_interactive {
-            handover::offer(step, err, self.journal.path(), self.layout)?;
+        if self.is_interactive
+            && let Some(claude) = engine::find("claude")
+            && term::confirm("Claude Code is on this machine. Hand the failure over to it?")
+        {
+            let home = self.layout.home().display();
+            let prompt = format!(
+                "The setup of NanoClaw on this machine failed at the step `{name}`:\n\n{err:#}\n\n\
+                 The whole log is {log}; the data directory is {home}. Find out why and mend it, \
+                 asking before you change the system. Then `nanoclaw setup` goes on from that step, \
+                 and `nanoclaw doctor` checks everything.",
+            );
+            let ended = Command::new(claude).arg(prompt).status();
+            ended.context("Claude Code could not be started")?;
         }
         Ok(ExitCode::FAILURE)
     }
@@ -125,26 +134,12 @@ impl Setup<'_> {
     async fn welcome(&self) -> anyhow::Result<()> {
         if self.is_interactive {
             let mut client = ChatClient::new(self.layout, None, None);
-            return prompt(&mut client, self.layout).await;
+            return prompt(&mut client).await;
         }
         term::note("one round trip through a container: hello");
         let mut client = ChatClient::new(self.layout, Some("setup".into()), None);
-        say(&mut client, "hello", ROUND_TRIP_MAX, self.layout).await?;
+        say(&mut client, "hello", ROUND_TRIP_MAX).await?;
         term::note("all is ready: `nanoclaw chat` talks to the agent");
         Ok(())
-    }
-}
-
-/// What an image build prints between its steps: too much where lines stay.
-fn is_detail(line: &str) -> bool {
-    [" --->", "Removing intermediate", "Successfully"].iter().any(|it| line.starts_with(it))
-}
-
-/// `1.2 s` or `3 min 4 s`.
-fn took(begun: Timestamp) -> String {
-    let took = SystemClock.now().since(begun);
-    match took.as_secs() / 60 {
-        0 => format!("{}.{} s", took.as_secs(), took.subsec_millis() / 100),
-        minutes => format!("{minutes} min {} s", took.as_secs() % 60),
     }
 }

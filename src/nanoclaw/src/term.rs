@@ -5,7 +5,6 @@ use std::io::{self, IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use domain::plain::for_a_terminal;
-pub(crate) use operations::table;
 
 use crate::error::{fail, hint_of, lines};
 
@@ -51,6 +50,15 @@ pub(crate) fn note(line: &str) {
 pub(crate) fn note_piece(text: &str) {
     let mut to = io::stderr().lock();
     let _ = to.write_all(text.as_bytes()).and_then(|()| to.flush());
+}
+
+/// Overwrites the line that says what is going on, where that can be done; returns whether it can.
+pub(crate) fn rewrite(line: &str) -> bool {
+    let is_seen = notes_are_seen();
+    if is_seen {
+        note_piece(&format!("\r\x1b[K{line}"));
+    }
+    is_seen
 }
 
 /// Whether somebody sees [`note`] on a terminal, where lines can be overwritten.

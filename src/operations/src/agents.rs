@@ -4,19 +4,14 @@ use clap::{Args, Subcommand};
 use domain::AgentName;
 use domain::agent::{AdminScope, AgentGroup, MODEL_CREDENTIAL};
 use domain::engage::trigger_of;
-use domain::stop::Stops;
-use domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use store::CentralStore;
+use store::{CentralStore, ChatRow, StoreError};
 
-use crate::caller::{beyond, mine};
-use crate::command::{Command, Context};
-use crate::find::{View, no_agent};
+use crate::heartbeat;
 use crate::heartbeat::HeartbeatArgs;
-use crate::output::{Output, Result, forbidden, joined, refused, table};
 use crate::values::{self, CpuMilli, ProviderChoice};
-use crate::{heartbeat, machine};
+use crate::{Command, Context, Output, Result, View, beyond, label, mine, refused, shown};
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Args, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -109,21 +104,14 @@ impl Command for AgentsOperation {
                 mine(Some(name), view)
             }
             Self::Set { .. } => Err(beyond("widen its own scope", view)),
-            Self::Add { .. } => Err(forbidden(
+            Self::Add { .. } => Err(refused(
                 "this agent cannot add agents without a chat",
                 "ask for one of a chat that it is in: `wire CHAT --own NAME`",
             )),
         }
     }
 
-    fn resolve(&mut self, _store: &CentralStore, view: &View) -> Result<()> {
-        if let Self::Heartbeat(HeartbeatArgs { chat: Some(chat), .. }) = self {
-            view.resolve_chat(chat)?;
-        }
-        Ok(())
-    }
-
-    fn summary(&self, _store: &CentralStore, view: &View) -> Result<String> {
+    fn prepare(&mut self, _store: &CentralStore, view: &View, host: &View) -> Result<String> {
         Ok(match self {
             Self::List | Self::Show { .. } => String::new(),
             Self::Add { name, settings } => {
@@ -134,76 +122,60 @@ impl Command for AgentsOperation {
                 wishes(new, settings, &AgentGroup::new(name.clone()))
             }
             Self::Set { name, settings } => {
-                wishes(format!("The agent `{name}` is changed:"), settings, view.agent(name)?)
+                wishes(format!("The agent `{name}` is changed:"), settings, host.agent(name)?)
             }
-            Self::Heartbeat(args) => heartbeat::describe(args, view)?,
+            Self::Heartbeat(args) => heartbeat::prepare(args, view, host)?,
             Self::Remove { name } => {
-                view.agent(name)?;
+                host.agent(name)?;
                 format!("The agent `{name}` is taken out of service. Its files and memory stay.")
             }
         })
     }
 
     fn run(&self, context: &mut Context<'_>) -> Result {
-        let (store, view, now) = (&mut *context.store, context.view, context.now);
+        let (store, view) = (&*context.store, context.view);
         match self {
-            Self::List => list(store, view),
-            Self::Show { name } => show(view.agent(name)?, store, view),
+            Self::List => {
+                let all = view.agents.iter().map(|it| value(it, store)).collect::<Result<Vec<_>>>();
+                Ok(Output::list(all?, SHOWN, "there is no agent"))
+            }
+            Self::Show { name } => {
+                let agent = view.agent(name)?;
+                let of = view.wired.iter().filter(|it| it.wiring.agent == agent.name);
+                let chats: Vec<&ChatRow> =
+                    of.filter_map(|it| view.chat_by_id(it.wiring.chat)).collect();
+                let members = view.members.iter().filter(|it| it.agent == agent.name);
+                let mut json = value(agent, store)?;
+                json["chats"] = chats.iter().map(|it| view.label(it)).collect();
+                json["members"] = members.map(|it| view.who_is(it.person)).collect();
+                let mut output = Output::record(json, &format!("{SHOWN} chats members"));
+                output.json["chats"] = chats.iter().map(|it| it.id.0).collect();
+                Ok(output)
+            }
             Self::Add { name, settings } => add(name, settings, store),
-            Self::Set { name, settings } => set(view.agent(name)?, settings, store, view),
+            Self::Set { name, settings } => set(view.agent(name)?, settings, store),
             Self::Heartbeat(args) => heartbeat::perform(args, context),
-            Self::Remove { name } => remove(view.agent(name)?, store, view, now),
+            Self::Remove { name } => {
+                let name = &view.agent(name)?.name;
+                if store.agents()?.len() == 1 {
+                    return Err(refused(
+                        format!("`{name}` is the last agent"),
+                        "add another one first with `nanoclaw agents add NAME`",
+                    ));
+                }
+                store.remove_agent(name, context.now)?;
+                let text = format!(
+                    "removed {name}; its files and memory stay, `nanoclaw agents add {name}` brings \
+                     it back"
+                );
+                Ok(Output::new(text, json!({ "name": name })))
+            }
         }
     }
-}
-
-fn list(store: &CentralStore, view: &View) -> Result {
-    let has_credential = store.secret(MODEL_CREDENTIAL)?.is_some();
-    let stops = store.stops()?;
-    let mut rows = Vec::new();
-    for agent in &view.agents {
-        let fields = fields(agent);
-        if rows.is_empty() {
-            let head = fields.iter().map(|it| it.0.to_uppercase());
-            rows.push(head.chain(["STOPPED".to_owned()]).collect());
-        }
-        let mut row: Vec<String> = fields.into_iter().map(|it| it.1).collect();
-        if agent.provider.is_none() {
-            row[1] = format!("auto ({})", agent.effective_provider(has_credential).as_str());
-        }
-        row.push(stopped(&stops, &agent.name));
-        rows.push(row);
-    }
-    let json = view.agents.iter().map(|it| value(it, has_credential, &stops)).collect();
-    Ok(Output::new(table(&rows), Value::Array(json)))
-}
-
-fn stopped(stops: &Stops, name: &AgentName) -> String {
-    stops.of(name).map_or_else(|| "-".to_owned(), |it| format!("by {}", it.by))
-}
-
-fn show(agent: &AgentGroup, store: &CentralStore, view: &View) -> Result {
-    let has_credential = store.secret(MODEL_CREDENTIAL)?.is_some();
-    let of = |it: &&store::Wired| it.wiring.agent == agent.name;
-    let chats: Vec<_> =
-        view.wired.iter().filter(of).filter_map(|it| view.chat_by_id(it.wiring.chat)).collect();
-    let members = view.members.iter().filter(|it| it.agent == agent.name);
-    let members: Vec<String> = members.map(|it| view.who_is(it.person)).collect();
-    let fields = fields(agent);
-    let mut lines: Vec<String> =
-        fields.iter().map(|(label, text)| format!("{label:<12}{text}")).collect();
-    lines.push(format!("{:<12}{}", "chats", joined(chats.iter().map(|it| view.label(it)))));
-    lines.push(format!("{:<12}{}", "members", joined(&members)));
-    let stops = store.stops()?;
-    lines.push(format!("{:<12}{}", "stopped", stopped(&stops, &agent.name)));
-    let mut json = value(agent, has_credential, &stops);
-    json["chats"] = chats.iter().map(|it| it.id.0).collect();
-    json["members"] = members.into();
-    Ok(Output::new(lines.join("\n"), json))
 }
 
 fn add(name: &AgentName, settings: &AgentSettings, store: &CentralStore) -> Result {
-    let warning = machine::check(name, settings, store)?;
+    let warning = check(name, settings, store)?;
     let was_removed = store.agent_names_taken()?.contains(name);
     let group = changed(AgentGroup::new(name.clone()), settings);
     if !store.add_agent(&group)? {
@@ -226,7 +198,7 @@ fn add(name: &AgentName, settings: &AgentSettings, store: &CentralStore) -> Resu
     Ok(Output::new(text, json).hint(hint))
 }
 
-fn set(old: &AgentGroup, settings: &AgentSettings, store: &CentralStore, view: &View) -> Result {
+fn set(old: &AgentGroup, settings: &AgentSettings, store: &CentralStore) -> Result {
     if *settings == AgentSettings::default() {
         return Err(refused(
             format!("no change given for agent `{}`", old.name),
@@ -234,36 +206,17 @@ fn set(old: &AgentGroup, settings: &AgentSettings, store: &CentralStore, view: &
         ));
     }
     let name = &old.name;
-    let warning = machine::check(name, settings, store)?;
+    let warning = check(name, settings, store)?;
     let new = changed(old.clone(), settings);
-    if !store.set_agent(&new)? {
-        return Err(no_agent(view, name));
-    }
-    let differs: Vec<String> = differences(old, &new).map(|it| format!("{name}: {it}")).collect();
+    store.set_agent(&new)?;
+    let differs: Vec<String> =
+        differences(old, &new).iter().map(|it| format!("{name}: {it}")).collect();
     let text = match differs.is_empty() {
         true => format!("{name} is set so already"),
         false => differs.join("\n"),
     };
-    let has_credential = store.secret(MODEL_CREDENTIAL)?.is_some();
-    let json = value(&new, has_credential, &store.stops()?);
-    Ok(Output { hint: warning.map(str::to_owned), ..Output::new(text, json) })
-}
-
-fn remove(agent: &AgentGroup, store: &CentralStore, view: &View, now: Timestamp) -> Result {
-    let name = &agent.name;
-    if store.agents()?.len() == 1 {
-        return Err(refused(
-            format!("`{name}` is the last agent"),
-            "add another one first with `nanoclaw agents add NAME`",
-        ));
-    }
-    if !store.remove_agent(name, now)? {
-        return Err(no_agent(view, name));
-    }
-    let text = format!(
-        "removed {name}; its files and memory stay, `nanoclaw agents add {name}` brings it back"
-    );
-    Ok(Output::new(text, json!({ "name": name.as_str() })))
+    let output = Output::new(text, value(&new, store)?);
+    Ok(Output { hint: warning.map(str::to_owned), ..output })
 }
 
 fn changed(mut agent: AgentGroup, settings: &AgentSettings) -> AgentGroup {
@@ -285,39 +238,30 @@ fn changed(mut agent: AgentGroup, settings: &AgentSettings) -> AgentGroup {
     agent
 }
 
-/// The name and what can be set, as people read it.
-fn fields(agent: &AgentGroup) -> [(&'static str, String); 10] {
-    let text = |it: &Option<String>| it.clone().unwrap_or_else(|| "default".to_owned());
-    [
-        ("name", agent.name.to_string()),
-        ("provider", ProviderChoice(agent.provider).to_string()),
-        ("model", text(&agent.model)),
-        ("image", text(&agent.image)),
-        ("memory", format!("{} MiB", agent.resources.memory_mib)),
-        ("cpus", CpuMilli(agent.resources.cpu_milli).to_string()),
-        ("pids", agent.resources.pids.to_string()),
-        ("disk", format!("{} GiB", agent.resources.disk_gib)),
-        ("trigger", trigger_of(&agent.name, agent.trigger.as_deref())),
-        ("admin scope", agent.admin_scope.as_str().to_owned()),
-    ]
-}
+/// What people see of an agent.
+const SHOWN: &str = "name provider effective_provider model image memory_mib cpus pids disk_gib \
+     trigger admin_scope stopped_by";
 
-fn differences(old: &AgentGroup, new: &AgentGroup) -> impl Iterator<Item = String> {
-    let differs = fields(old).into_iter().zip(fields(new)).filter(|(old, new)| old != new);
-    differs.map(|((label, before), (_, after))| format!("{label} {before} → {after}"))
+fn differences(old: &AgentGroup, new: &AgentGroup) -> Vec<String> {
+    let (old, new) = (settings(old), settings(new));
+    let text = |of: &Value, key: &str| match of[key].is_null() {
+        true => "default".to_owned(),
+        false => shown(of, key),
+    };
+    let differs = SHOWN.split(' ').filter(|it| old[*it] != new[*it]);
+    differs.map(|it| format!("{} {} → {}", label(it), text(&old, it), text(&new, it))).collect()
 }
 
 /// The settings that were given, a line each, for the approver.
 fn wishes(what: String, settings: &AgentSettings, of: &AgentGroup) -> String {
     let new = changed(of.clone(), settings);
-    [what].into_iter().chain(differences(of, &new)).collect::<Vec<_>>().join("\n")
+    [vec![what], differences(of, &new)].concat().join("\n")
 }
 
-fn value(agent: &AgentGroup, has_credential: bool, stops: &Stops) -> Value {
+fn settings(agent: &AgentGroup) -> Value {
     json!({
-        "name": agent.name.as_str(),
+        "name": agent.name,
         "provider": ProviderChoice(agent.provider),
-        "effective_provider": agent.effective_provider(has_credential).as_str(),
         "model": agent.model,
         "image": agent.image,
         "memory_mib": agent.resources.memory_mib,
@@ -326,6 +270,64 @@ fn value(agent: &AgentGroup, has_credential: bool, stops: &Stops) -> Value {
         "disk_gib": agent.resources.disk_gib,
         "trigger": trigger_of(&agent.name, agent.trigger.as_deref()),
         "admin_scope": agent.admin_scope.as_str(),
-        "stopped_by": stops.of(&agent.name).map(|it| it.by.as_str()),
     })
+}
+
+/// The settings, and what follows from them and from the rest of the host.
+fn value(agent: &AgentGroup, store: &CentralStore) -> Result<Value> {
+    let has_credential = store.secret(MODEL_CREDENTIAL)?.is_some();
+    let mut json = settings(agent);
+    json["effective_provider"] = agent.effective_provider(has_credential).as_str().into();
+    json["stopped_by"] = store.stops()?.of(&agent.name).map(|it| it.by.clone()).into();
+    Ok(json)
+}
+
+/// The setting that keeps what the machine of the containers has: processors and MiB.
+const MACHINE: &str = "machine";
+
+/// The machine that containers run on, as the engine said last. An agent that is given more never starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Machine {
+    pub cpus: u32,
+    pub memory_mib: u32,
+}
+
+impl Machine {
+    /// Keeps what the engine said, for changes that are made while nobody can ask it.
+    pub fn keep(self, store: &CentralStore) -> Result<(), StoreError> {
+        store.set_setting(MACHINE, &format!("{} {}", self.cpus, self.memory_mib))
+    }
+}
+
+/// Refuses limits that the machine cannot give. Says so where nobody knows the machine.
+fn check(
+    name: &AgentName,
+    settings: &AgentSettings,
+    store: &CentralStore,
+) -> Result<Option<&'static str>> {
+    if settings.cpus.is_none() && settings.memory.is_none() {
+        return Ok(None);
+    }
+    let kept = store.setting(MACHINE)?;
+    let kept = kept.as_deref().and_then(|it| it.split_once(' '));
+    let kept = kept.and_then(|it| Some((it.0.parse::<u32>().ok()?, it.1.parse::<u32>().ok()?)));
+    let Some((cpus_max, memory_max)) = kept else {
+        return Ok(Some(
+            "the container engine did not say what its machine has; an agent that is given more \
+             than that does not start",
+        ));
+    };
+    if let Some(cpus) = settings.cpus.filter(|it| cpus_max.saturating_mul(1_000) < it.0) {
+        return Err(refused(
+            format!("{name} cannot have {cpus} processors: the machine has {cpus_max}"),
+            format!("say `--cpus {cpus_max}` or less"),
+        ));
+    }
+    if let Some(mib) = settings.memory.filter(|it| memory_max < *it) {
+        return Err(refused(
+            format!("{name} cannot have {mib} MiB of memory: the machine has {memory_max} MiB"),
+            "say less with `--memory`, and leave some to the system",
+        ));
+    }
+    Ok(None)
 }

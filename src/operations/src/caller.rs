@@ -8,10 +8,8 @@ use domain::{AgentName, SessionId};
 use store::CentralStore;
 
 use crate::approvals::ApprovalsOperation;
-use crate::find::View;
-use crate::operation::Operation;
-use crate::output::{OperationError, Result, forbidden};
 use crate::tasks::operation::TasksOperation;
+use crate::{Operation, OperationError, Result, View, refused};
 
 /// Who asks for an operation.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,19 +66,8 @@ pub(crate) fn by_agent(agent: &AgentName) -> String {
     format!("agent:{agent}")
 }
 
-/// The agent that an operation of this caller is about at most. Its admin may agree to it; `None` needs
-/// an admin of the whole host.
-#[must_use]
-pub fn concerns<'a>(operation: &Operation, caller: &'a Caller) -> Option<&'a AgentName> {
-    let makes_another = matches!(operation, Operation::Wire(args) if args.own.is_some());
-    caller.own().filter(|_| !makes_another)
-}
-
 /// Whether this caller may ask for the operation. Looks at names too, so that a request that can only
 /// fail is not shown to anybody.
-///
-/// # Errors
-/// As [`crate::perform`], without doing anything.
 pub fn check(operation: &Operation, store: &CentralStore, caller: &Caller) -> Result<()> {
     let (group, admin_scope) = match caller {
         Caller::Host => return Ok(()),
@@ -88,7 +75,7 @@ pub fn check(operation: &Operation, store: &CentralStore, caller: &Caller) -> Re
         Caller::Agent { group, admin_scope } => (group, *admin_scope),
     };
     if let Operation::Tasks(_) = operation {
-        return Err(forbidden(
+        return Err(refused(
             "tasks belong to a chat",
             "ask for them while you answer somebody there",
         ));
@@ -96,20 +83,20 @@ pub fn check(operation: &Operation, store: &CentralStore, caller: &Caller) -> Re
     if let Operation::Approvals(family) = operation
         && matches!(family.operation, ApprovalsOperation::Answer { .. })
     {
-        return Err(forbidden(
+        return Err(refused(
             "no agent answers what people were asked",
             "wait for them; `approvals list` shows whom",
         ));
     }
     match admin_scope {
-        AdminScope::None => Err(forbidden(
+        AdminScope::None => Err(refused(
             "this agent may not administer anything",
             format!(
                 "the owner of the host can allow it: `nanoclaw agents set {group} --admin-scope own`"
             ),
         )),
         AdminScope::All => Ok(()),
-        AdminScope::Own => operation.command().0.check_own(&View::new(store, caller)?),
+        AdminScope::Own => operation.command().check_own(&View::new(store, caller)?),
     }
 }
 
@@ -120,7 +107,7 @@ fn in_chat(operation: &Operation) -> Result<()> {
     {
         return Ok(());
     }
-    Err(forbidden(
+    Err(refused(
         "that is for the owner of the host",
         format!("they can say `nanoclaw {operation}`"),
     ))
@@ -133,7 +120,7 @@ pub(crate) fn mine(agent: Option<&AgentName>, view: &View) -> Result<()> {
 
 pub(crate) fn beyond(what: &str, view: &View) -> OperationError {
     let own = view.own.as_ref().map_or("AGENT", AgentName::as_str);
-    forbidden(
+    refused(
         format!("this agent cannot {what}"),
         format!(
             "the owner of the host can, with `nanoclaw`, or with `agents set {own} --admin-scope all`"

@@ -4,14 +4,10 @@ use clap::Subcommand;
 use domain::AgentName;
 use domain::naming::destination_name;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
-use store::{CentralStore, DestinationRow};
+use serde_json::json;
+use store::{CentralStore, ChatRow, DestinationRow};
 
-use crate::caller::mine;
-use crate::command::{Command, Context};
-use crate::find::View;
-use crate::operation::CHAT;
-use crate::output::{Output, Result, joined, listed, not_found, refused};
+use crate::{CHAT, Command, Context, Output, Result, View, joined, mine, not_found, refused};
 
 #[derive(Clone, Debug, PartialEq, Eq, Subcommand, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -53,20 +49,13 @@ impl Command for DestinationsOperation {
         }
     }
 
-    fn resolve(&mut self, _store: &CentralStore, view: &View) -> Result<()> {
-        match self {
-            Self::List { .. } | Self::Remove { .. } => Ok(()),
-            Self::Add { chat, .. } => view.resolve_chat(chat),
-        }
-    }
-
-    fn summary(&self, _store: &CentralStore, view: &View) -> Result<String> {
+    fn prepare(&mut self, _store: &CentralStore, view: &View, host: &View) -> Result<String> {
         Ok(match self {
             Self::List { .. } => String::new(),
             Self::Add { agent, chat, .. } => format!(
                 "The agent `{agent}` may write to {} from any of its conversations; what it knows \
                  from them can turn up there.",
-                view.shown_chat(chat)
+                view.resolve_chat(chat, host)?
             ),
             Self::Remove { agent, name } => {
                 format!("The agent `{agent}` may no longer write to `{name}` unasked.")
@@ -75,13 +64,41 @@ impl Command for DestinationsOperation {
     }
 
     fn run(&self, context: &mut Context<'_>) -> Result {
-        let view = context.view;
+        let (store, view) = (&*context.store, context.view);
         match self {
-            Self::List { agent } => list(agent.as_ref(), context.store, view),
-            Self::Add { agent, chat, name } => {
-                add(&view.agent(agent)?.name, chat, name.as_deref(), context)
+            Self::List { agent } => {
+                let mut rows = match agent {
+                    Some(agent) => store.destinations_of(&view.agent(agent)?.name)?,
+                    None => store.destinations()?,
+                };
+                rows.retain(|it| view.sees_agent(&it.agent));
+                let value = |row: &DestinationRow| {
+                    let (chat, label) = (row.chat.0, view.label_at(&row.address));
+                    let (agent, name, title) = (&row.agent, &row.name, &row.title);
+                    json!({
+                        "agent": agent, "name": name, "chat": chat, "title": title, "label": label,
+                    })
+                };
+                let none = "no agent may write to a chat by name; it answers where it is asked";
+                let all = rows.iter().map(value).collect();
+                Ok(Output::list(all, "agent name chat label", none))
             }
-            Self::Remove { agent, name } => remove(&view.agent(agent)?.name, name, context.store),
+            Self::Add { agent, chat, name } => {
+                let agent = &view.agent(agent)?.name;
+                add(agent, view.chat(chat)?, name.as_deref(), store, view)
+            }
+            Self::Remove { agent, name } => {
+                let agent = &view.agent(agent)?.name;
+                let Some(row) = store.destination(agent, name)? else {
+                    let what = format!("{agent} has no chat called `{name}`");
+                    return Err(not_found(what, "see `nanoclaw destinations list`"));
+                };
+                store.remove_destination(agent, name)?;
+                let text = format!("{agent} may no longer write to `{name}` unasked");
+                let json = json!({ "agent": agent, "name": name, "chat": row.chat.0 });
+                let undo = format!("destinations add {agent} {} --name {name}", row.chat);
+                Ok(Output::new(text, json).undo(undo))
+            }
         }
     }
 }
@@ -89,30 +106,22 @@ impl Command for DestinationsOperation {
 /// The longest name; a model has to type it.
 const NAME_CHARS_MAX: usize = 32;
 
-fn list(of: Option<&AgentName>, store: &CentralStore, view: &View) -> Result {
-    let rows = match of {
-        Some(agent) => store.destinations_of(&view.agent(agent)?.name)?,
-        None => store.destinations()?,
-    };
-    let rows: Vec<DestinationRow> =
-        rows.into_iter().filter(|it| view.sees_agent(&it.agent)).collect();
-    let row = |row: &DestinationRow| {
-        let chat = format!("{}:{}", row.address.channel, row.address.chat);
-        [row.agent.to_string(), row.name.clone(), chat, row.title.clone()]
-    };
-    let none = "no agent may write to a chat by name; it answers where it is asked all the same";
-    let text = listed(["AGENT", "NAME", "CHAT", "TITLE"], rows.iter().map(row).collect(), none);
-    let value = |it: &DestinationRow| json!({ "agent": it.agent, "name": it.name, "chat": it.chat.0, "title": it.title });
-    Ok(Output::new(text, Value::Array(rows.iter().map(value).collect())))
-}
-
-fn add(agent: &AgentName, chat: &str, name: Option<&str>, context: &mut Context<'_>) -> Result {
-    let Context { store, view, .. } = context;
-    let chat = view.chat(chat)?;
-    let there = store.destinations_of(agent)?;
-    let taken: Vec<String> = there.into_iter().map(|it| it.name).collect();
+fn add(
+    agent: &AgentName,
+    chat: &ChatRow,
+    name: Option<&str>,
+    store: &CentralStore,
+    view: &View,
+) -> Result {
+    let taken: Vec<String> = store.destinations_of(agent)?.into_iter().map(|it| it.name).collect();
     let name = match name.map(str::trim) {
-        Some(name) => checked(name)?,
+        Some(name) if is_name(name) => name.to_owned(),
+        Some(name) => {
+            return Err(refused(
+                format!("`{name}` is no name for a chat"),
+                format!("take 1 to {NAME_CHARS_MAX} letters, digits, `-`, `_` and `.`"),
+            ));
+        }
         None => destination_name(&chat.title, &chat.address.channel, &taken),
     };
     if !store.add_destination(agent, &name, chat.id)? {
@@ -122,33 +131,12 @@ fn add(agent: &AgentName, chat: &str, name: Option<&str>, context: &mut Context<
         ));
     }
     let text = format!("{agent} may write to {} as `{name}`", view.label(chat));
-    let json = json!({ "agent": agent.as_str(), "name": name, "chat": chat.id.0 });
+    let json = json!({ "agent": agent, "name": name, "chat": chat.id.0 });
     Ok(Output::new(text, json).undo(format!("destinations remove {agent} {name}")))
 }
 
 /// A name is one word, so that it reads the same wherever it is written.
-fn checked(name: &str) -> Result<String> {
+fn is_name(name: &str) -> bool {
     let plain = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
-    let fits = !name.is_empty() && name.chars().count() <= NAME_CHARS_MAX;
-    if fits && name.chars().all(plain) {
-        return Ok(name.to_owned());
-    }
-    Err(refused(
-        format!("`{name}` is no name for a chat"),
-        format!("take 1 to {NAME_CHARS_MAX} letters, digits, `-`, `_` and `.`"),
-    ))
-}
-
-fn remove(agent: &AgentName, name: &str, store: &CentralStore) -> Result {
-    let missing = || {
-        not_found(
-            format!("{agent} has no chat called `{name}`"),
-            "see `nanoclaw destinations list`",
-        )
-    };
-    let row = store.destination(agent, name)?.ok_or_else(missing)?;
-    store.remove_destination(agent, name)?;
-    let text = format!("{agent} may no longer write to `{name}` unasked");
-    let json = json!({ "agent": agent.as_str(), "name": name, "chat": row.chat.0 });
-    Ok(Output::new(text, json).undo(format!("destinations add {agent} {} --name {name}", row.chat)))
+    !name.is_empty() && name.chars().count() <= NAME_CHARS_MAX && name.chars().all(plain)
 }

@@ -10,10 +10,11 @@ use domain::plain::{cut, one_line};
 use domain::question::TITLE_CHARS_MAX;
 use domain::session_key::ChatId;
 use domain::time::Timestamp;
-use store::{CentralStore, ChatRow, MemberRow, PersonRow, RoleRow, StoreError, Wired};
+use store::{
+    CentralStore, ChatRow, DestinationRow, MemberRow, PersonRow, RoleRow, StoreError, Wired,
+};
 
-use crate::caller::Caller;
-use crate::output::{OperationError, Result, joined, not_found, refused};
+use crate::{Caller, OperationError, Result, joined, not_found, refused};
 
 /// How many names an error lists.
 const CANDIDATES_MAX: usize = 8;
@@ -21,8 +22,6 @@ const CANDIDATES_MAX: usize = 8;
 /// What a caller sees of the host.
 #[derive(Debug)]
 pub(crate) struct View {
-    /// Who acts, for the records.
-    pub(crate) by: String,
     /// The only agent that there is for the caller.
     pub(crate) own: Option<AgentName>,
     pub(crate) agents: Vec<AgentGroup>,
@@ -34,12 +33,11 @@ pub(crate) struct View {
     pub(crate) members: Vec<MemberRow>,
     /// Chats that agents are in that are not seen.
     others: HashSet<ChatId>,
+    /// Chats that the only agent may write to, as it calls them.
+    destinations: Vec<DestinationRow>,
 }
 
 /// The chat that a text means for the host's user: its number, its address, or its title.
-///
-/// # Errors
-/// When there is none, or there are several, with what to say; or the database fails.
 pub fn find_chat(text: &str, store: &CentralStore) -> Result<ChatRow> {
     View::new(store, &Caller::Host)?.chat(text).cloned()
 }
@@ -47,7 +45,6 @@ pub fn find_chat(text: &str, store: &CentralStore) -> Result<ChatRow> {
 impl View {
     pub(crate) fn new(store: &CentralStore, caller: &Caller) -> Result<Self, StoreError> {
         let mut view = Self {
-            by: caller.text(),
             own: caller.own().cloned(),
             agents: store.agents()?,
             chats: store.chats()?,
@@ -56,8 +53,10 @@ impl View {
             roles: store.roles()?,
             members: store.members()?,
             others: HashSet::new(),
+            destinations: Vec::new(),
         };
         if let Some(own) = view.own.clone() {
+            view.destinations = store.destinations_of(&own)?;
             view.narrow(&own);
         }
         Ok(view)
@@ -108,7 +107,25 @@ impl View {
         self.chats.iter().find(|it| it.id == id)
     }
 
-    /// The chat that a text means: its number, its address, or its title.
+    pub(crate) fn chat_at(&self, address: &Address) -> Option<&ChatRow> {
+        self.chats.iter().find(|it| it.address == *address)
+    }
+
+    /// A chat as people know it, or as the only agent does.
+    pub(crate) fn label_of(&self, id: ChatId) -> String {
+        let named = || self.destinations.iter().find(|it| it.chat == id).map(|it| it.name.clone());
+        let known = self.chat_by_id(id).map(|it| self.label(it));
+        known.or_else(named).unwrap_or_else(|| id.to_string())
+    }
+
+    /// A chat as people know it, whether it is seen or not.
+    pub(crate) fn label_at(&self, at: &Address) -> String {
+        let unseen = || format!("{}:{}", at.channel, at.chat);
+        self.chat_at(at).map_or_else(unseen, |it| self.label(it))
+    }
+
+    /// The chat that a text means: its number, its address, or its title. Fails when there is none, or
+    /// several, with what to say.
     pub(crate) fn chat(&self, text: &str) -> Result<&ChatRow> {
         let text = text.trim();
         if let Some(found) = number(text, "c").and_then(|id| self.chat_by_id(ChatId(id))) {
@@ -121,25 +138,22 @@ impl View {
         let addressed: Vec<&ChatRow> = self.chats.iter().filter(is_at).collect();
         let titled = || self.chats.iter().filter(|it| is_called(&it.title, text, "c")).collect();
         let found: Vec<&ChatRow> = if addressed.is_empty() { titled() } else { addressed };
+        let full = |chat: &ChatRow| format!("{} ({})", chat.id, self.label(chat));
         match found[..] {
             [one] => Ok(one),
-            [] => Err(not_found(
-                format!("there is no chat `{text}`"),
-                self.chats_hint("write something in it first, so that it becomes known"),
-            )),
+            [] => {
+                let known = some(self.chats.iter().map(full));
+                Err(not_found(
+                    format!("there is no chat `{text}`"),
+                    format!(
+                        "there is {known}; write something in it first, so that it becomes known"
+                    ),
+                ))
+            }
             [..] => Err(refused(
                 format!("there are several chats `{text}`"),
-                format!("say which one: {}", some(found.iter().map(|it| self.full(it)))),
+                format!("say which one: {}", some(found.iter().map(|it| full(it)))),
             )),
-        }
-    }
-
-    fn chats_hint(&self, otherwise: &str) -> String {
-        match self.chats.is_empty() {
-            true => otherwise.to_owned(),
-            false => {
-                format!("there is {}; {otherwise}", some(self.chats.iter().map(|it| self.full(it))))
-            }
         }
     }
 
@@ -153,21 +167,14 @@ impl View {
         format!("{}/{}:{}", at.channel, at.account, at.chat)
     }
 
-    /// Number, title and address.
-    fn full(&self, chat: &ChatRow) -> String {
-        format!("{} ({})", chat.id, self.label(chat))
-    }
-
     /// A chat as people know it.
     pub(crate) fn label(&self, chat: &ChatRow) -> String {
-        match chat.title.is_empty() {
-            true => self.address(chat),
-            // The users of a platform choose it, and it stands in cards.
-            false => {
-                let title = cut(&one_line(&chat.title), TITLE_CHARS_MAX);
-                format!("\"{title}\", {}", self.address(chat))
-            }
+        if chat.title.is_empty() {
+            return self.address(chat);
         }
+        // The users of a platform choose it, and it stands in cards.
+        let title = cut(&one_line(&chat.title), TITLE_CHARS_MAX);
+        format!("\"{title}\", {}", self.address(chat))
     }
 
     pub(crate) fn agent(&self, name: &AgentName) -> Result<&AgentGroup> {
@@ -192,33 +199,37 @@ impl View {
         if let Some(found) = number(text, "p").and_then(|id| self.person_by_id(PersonId(id))) {
             return Ok(found);
         }
+        // A name that looks like somebody's handle must not stand for them; platforms let people choose
+        // names.
         let handle = Handle::parse(text);
-        let has = |it: &&PersonRow| handle.as_ref().is_some_and(|one| it.handles.contains(one));
-        if let Some(found) = self.people.iter().find(has) {
-            return Ok(found);
-        }
-        let gone = not_found(
-            format!("there is nobody called `{text}`"),
-            "see `nanoclaw users list`, or say what a platform calls them, like telegram:123",
-        );
-        // A name that looks like somebody's handle must not stand for them; platforms let people choose names.
-        if handle.is_some() {
-            return Err(gone);
-        }
-        let named: Vec<&PersonRow> =
-            self.people.iter().filter(|it| is_called(&it.name, text, "p")).collect();
-        match named[..] {
+        let is_meant = |person: &&PersonRow| match &handle {
+            Some(handle) => person.handles.contains(handle),
+            None => is_called(&person.name, text, "p"),
+        };
+        let found: Vec<&PersonRow> = self.people.iter().filter(is_meant).collect();
+        match found[..] {
             [one] => Ok(one),
-            [] => Err(gone),
+            [] => Err(not_found(
+                format!("there is nobody called `{text}`"),
+                "see `nanoclaw users list`, or say what a platform calls them, like telegram:123",
+            )),
             [..] => Err(refused(
                 format!("there are several people called `{text}`"),
-                format!("say which one: {}", some(named.iter().map(|it| who(it)))),
+                format!("say which one: {}", some(found.iter().map(|it| who(it)))),
             )),
         }
     }
 
     pub(crate) fn person_by_id(&self, id: PersonId) -> Option<&PersonRow> {
         self.people.iter().find(|it| it.id == id)
+    }
+
+    /// As [`Self::person`], or the handle that is nobody's yet.
+    fn person_or_handle(&self, text: &str) -> Result<Result<&PersonRow, Handle>> {
+        match (self.person(text), Handle::parse(text)) {
+            (Err(OperationError::NotFound { .. }), Some(handle)) => Ok(Err(handle)),
+            (found, _) => found.map(Ok),
+        }
     }
 
     /// As [`Self::person`]; a handle that is nobody's yet makes somebody.
@@ -228,15 +239,35 @@ impl View {
         store: &mut CentralStore,
         now: Timestamp,
     ) -> Result<PersonRow> {
-        match (self.person(text), Handle::parse(text)) {
-            (Ok(found), _) => Ok(found.clone()),
-            (Err(OperationError::NotFound { .. }), Some(handle)) => {
+        match self.person_or_handle(text)? {
+            Ok(found) => Ok(found.clone()),
+            Err(handle) => {
                 let id = store.add_person(&handle, "", now)?;
                 let handles = vec![handle];
                 Ok(PersonRow { id, name: String::new(), handles, created_at: now })
             }
-            (Err(err), _) => Err(err),
         }
+    }
+
+    /// Puts a number in the place of what somebody said, and gives back the chat as the host knows it.
+    /// `c4` is taken for nothing else, as `4` is for a title when there is no chat 4 any more.
+    pub(crate) fn resolve_chat(&self, text: &mut String, host: &View) -> Result<String> {
+        let id = self.chat(text)?.id;
+        *text = format!("c{id}");
+        Ok(host.label_of(id))
+    }
+
+    /// Puts a number in the place of what somebody said, and gives back the user as the host knows them.
+    /// A handle means the same account for ever.
+    pub(crate) fn resolve_user(&self, text: &mut String, host: &View) -> Result<String> {
+        *text = match self.person_or_handle(text)? {
+            Ok(found) => found.id.to_string(),
+            Err(handle) => handle.to_string(),
+        };
+        Ok(match host.person(text) {
+            Ok(person) => format!("{} [{}]", who(person), joined(&person.handles)),
+            Err(_) => format!("`{text}`, whom nobody here knows yet"),
+        })
     }
 
     /// A person as they are known, by number.
@@ -277,9 +308,11 @@ fn is_called(name: &str, text: &str, prefix: &str) -> bool {
 /// The first few, for an error.
 pub(crate) fn some(all: impl Iterator<Item = String>) -> String {
     let mut shown: Vec<String> = all.take(CANDIDATES_MAX + 1).collect();
+    if shown.is_empty() {
+        return "none".to_owned();
+    }
     if CANDIDATES_MAX < shown.len() {
-        shown.truncate(CANDIDATES_MAX);
-        shown.push("and others".to_owned());
+        shown[CANDIDATES_MAX] = "others".to_owned();
     }
     shown.join(", ")
 }

@@ -5,17 +5,14 @@ use domain::AgentName;
 use domain::people::Handle;
 use domain::plain::shell_word;
 use domain::quiet::Hours;
-use domain::session_key::ChatId;
 use domain::task::{Missed, NOTHING, TaskId, TaskState, parse_span, span};
 use domain::time::Timestamp;
 use schedule::{Rule, Zone, asked, heartbeat, local};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use store::{CentralStore, Task, TaskEdit, TaskRow};
+use store::{ChatRow, Task, TaskEdit, TaskRow};
 
-use crate::command::Context;
-use crate::find::View;
-use crate::output::{OperationError, Output, Result, joined, refused};
+use crate::{Context, Output, Result, View, instant, joined, refused};
 
 /// What is looked at when nobody says otherwise.
 const LOOK: &str = "Look at HEARTBEAT.md and your notes for anything that is due or that people should \
@@ -50,7 +47,6 @@ pub struct HeartbeatArgs {
 
 impl HeartbeatArgs {
     /// Whether it changes anything.
-    #[must_use]
     pub fn is_change(&self) -> bool {
         let has_option = self.hours.is_some() || self.prompt.is_some() || self.chat.is_some();
         !self.when.is_empty() || has_option
@@ -60,16 +56,13 @@ impl HeartbeatArgs {
     fn rule(&self) -> Result<Option<Rule>> {
         let words: Vec<&str> = self.when.iter().flat_map(|it| it.split_whitespace()).collect();
         let period = match words[..] {
-            [] => {
-                let hint = "say when too, like `every 30m`";
-                return Err(refused("no interval is given", hint));
-            }
+            [] => return Err(refused("no interval is given", "say when too, like `every 30m`")),
             ["off"] => return Ok(None),
             ["every", period] | [period] => parse_span(period),
             _ => None,
         };
-        let what = || format!("`{}` is no interval", words.join(" "));
-        let wrong = || refused(what(), "use `every 30m`, `every 2h`, or `off`");
+        let what = format!("`{}` is no interval", words.join(" "));
+        let wrong = || refused(what, "use `every 30m`, `every 2h`, or `off`");
         let hint = "a task may have any other times";
         let rule = heartbeat(period.ok_or_else(wrong)?, self.hours);
         rule.map(Some).map_err(|err| refused(err.to_string(), hint))
@@ -85,17 +78,17 @@ fn told(look: &str) -> String {
 }
 
 /// What it will do, for the approver.
-pub(crate) fn describe(args: &HeartbeatArgs, view: &View) -> Result<String> {
-    let agent = &view.agent(&args.name)?.name;
+pub(crate) fn prepare(args: &mut HeartbeatArgs, view: &View, host: &View) -> Result<String> {
+    let place = match &mut args.chat {
+        Some(chat) => view.resolve_chat(chat, host)?,
+        None => "its private chat".to_owned(),
+    };
+    let agent = &host.agent(&args.name)?.name;
     if !args.is_change() {
-        return Ok("Shows a heartbeat.".to_owned());
+        return Ok(String::new());
     }
     let Some(rule) = args.rule()? else {
         return Ok(format!("The agent `{agent}` no longer checks in."));
-    };
-    let place = match &args.chat {
-        Some(chat) => view.chat(chat).map_or_else(|_| format!("`{chat}`"), |it| view.label(it)),
-        None => "its private chat".to_owned(),
     };
     Ok(format!(
         "The agent `{agent}` checks whether there is anything to say in {place}: {}. Each \
@@ -107,32 +100,40 @@ pub(crate) fn describe(args: &HeartbeatArgs, view: &View) -> Result<String> {
 
 pub(crate) fn perform(args: &HeartbeatArgs, context: &mut Context<'_>) -> Result {
     let (view, now) = (context.view, context.now);
-    let agent = view.agent(&args.name)?.name.clone();
-    let there = current(context.store, &agent)?;
-    if !args.is_change() {
-        return Ok(show(&agent, there.as_ref(), now));
-    }
-    let Some(rule) = args.rule()? else { return off(&agent, there, context) };
-    let active = there.as_ref().filter(|it| it.state == TaskState::Active);
-    let undo = match active {
-        Some(row) => {
-            format!("agents heartbeat {agent} {}", written(row, &replaced(row, args, view)))
-        }
-        None => format!("agents heartbeat {agent} off"),
+    let agent = &view.agent(&args.name)?.name;
+    let there = match context.store.heartbeat_of(agent)? {
+        Some(id) => context.store.task(id)?,
+        None => None,
     };
-    let id = match there.filter(|it| may_go_on(it, args, view)) {
-        Some(row) => again(&row, rule, args, context)?,
-        None => begin(&agent, rule, args, context)?,
+    let active = there.as_ref().filter(|it| it.state == TaskState::Active);
+    if !args.is_change() {
+        return Ok(show(agent, active, now));
+    }
+    let Some(rule) = args.rule()? else {
+        let output = show(agent, None, now);
+        let Some(row) = active else { return Ok(output) };
+        let why = "the heartbeat was turned off";
+        context.store.set_task_state(row.id, TaskState::Paused, why, now)?;
+        return Ok(output.undo(format!("agents heartbeat {agent} {}", written(row, ""))));
+    };
+    let undo =
+        active.map_or_else(|| "off".to_owned(), |row| written(row, &replaced(row, args, view)));
+    let id = match there.as_ref().filter(|it| may_go_on(it, args, view)) {
+        Some(row) => {
+            let zone = Some(context.store.zone_for(row.task.owner)?);
+            let prompt = args.prompt.is_some().then(|| args.prompt());
+            let edit = TaskEdit { rule: Some(rule), zone, prompt, ..TaskEdit::default() };
+            context.store.edit_task(row.id, &edit, now)?;
+            if row.state != TaskState::Active {
+                context.store.set_task_state(row.id, TaskState::Active, "", now)?;
+            }
+            row.id
+        }
+        None => begin(agent, rule, args, context)?,
     };
     let row = context.store.task(id)?;
-    Ok(show(&agent, row.as_ref(), now).undo(undo))
-}
-
-fn current(store: &CentralStore, agent: &AgentName) -> Result<Option<TaskRow>> {
-    Ok(match store.heartbeat_of(agent)? {
-        Some(id) => store.task(id)?,
-        None => None,
-    })
+    let output = show(agent, row.as_ref(), now);
+    Ok(output.undo(format!("agents heartbeat {agent} {undo}")))
 }
 
 /// A task cannot move to another chat, and one that is over stays over.
@@ -142,26 +143,6 @@ fn may_go_on(row: &TaskRow, args: &HeartbeatArgs, view: &View) -> bool {
     !over && (args.chat.is_none() || chat.is_some_and(|it| it.id == row.task.chat))
 }
 
-fn again(
-    row: &TaskRow,
-    rule: Rule,
-    args: &HeartbeatArgs,
-    context: &mut Context<'_>,
-) -> Result<TaskId> {
-    let (store, now) = (&mut *context.store, context.now);
-    let edit = TaskEdit {
-        rule: Some(rule),
-        zone: Some(store.zone_for(row.task.owner)?),
-        prompt: args.prompt.is_some().then(|| args.prompt()),
-        ..TaskEdit::default()
-    };
-    store.edit_task(row.id, &edit, now)?;
-    if row.state != TaskState::Active {
-        store.set_task_state(row.id, TaskState::Active, "", now)?;
-    }
-    Ok(row.id)
-}
-
 fn begin(
     agent: &AgentName,
     rule: Rule,
@@ -169,8 +150,7 @@ fn begin(
     context: &mut Context<'_>,
 ) -> Result<TaskId> {
     let (store, view, now) = (&mut *context.store, context.view, context.now);
-    let chat = view.chat_by_id(place(agent, args, view)?);
-    let Some(chat) = chat else { return Err(nowhere(agent)) };
+    let chat = place(agent, args, view)?;
     let owner_handle = chat.peer.as_ref().map(|it| Handle::new(&chat.address.channel, it));
     let owner = match &owner_handle {
         Some(handle) => store.person_of(handle)?,
@@ -183,7 +163,7 @@ fn begin(
         thread: None,
         owner,
         owner_handle,
-        created_by: view.by.clone(),
+        created_by: context.caller.text(),
         prompt: args.prompt(),
         script: None,
         rule,
@@ -199,46 +179,32 @@ fn begin(
 }
 
 /// The chat that was named, or the only private one of the agent.
-fn place(agent: &AgentName, args: &HeartbeatArgs, view: &View) -> Result<ChatId> {
-    let of =
-        |id: ChatId| view.wired.iter().any(|it| it.wiring.agent == *agent && it.wiring.chat == id);
+fn place<'a>(agent: &AgentName, args: &HeartbeatArgs, view: &'a View) -> Result<&'a ChatRow> {
+    let of = view.wired.iter().filter(|it| it.wiring.agent == *agent);
+    let mut chats: Vec<&ChatRow> = of.filter_map(|it| view.chat_by_id(it.wiring.chat)).collect();
     if let Some(text) = &args.chat {
         let chat = view.chat(text)?;
-        if !of(chat.id) {
-            let hint = format!("connect it first: `nanoclaw wire {} {agent}`", chat.id);
-            return Err(refused(format!("{agent} is not in {}", view.label(chat)), hint));
+        if chats.contains(&chat) {
+            return Ok(chat);
         }
-        return Ok(chat.id);
+        let hint = format!("connect it first: `nanoclaw wire {} {agent}`", chat.id);
+        return Err(refused(format!("{agent} is not in {}", view.label(chat)), hint));
     }
-    let private: Vec<_> = view.chats.iter().filter(|it| !it.is_group && of(it.id)).collect();
-    match private[..] {
-        [one] => Ok(one.id),
-        [] => Err(nowhere(agent)),
-        [..] => Err(refused(
-            format!("{agent} is in several private chats"),
-            format!("say which: `--chat` {}", joined(private.iter().map(|it| view.address(it)))),
-        )),
+    chats.retain(|it| !it.is_group);
+    if let [one] = chats[..] {
+        return Ok(one);
     }
-}
-
-fn nowhere(agent: &AgentName) -> OperationError {
-    refused(
-        format!("{agent} is in no private chat to speak in"),
-        "say where with `--chat CHAT`; `nanoclaw chats list` shows all",
-    )
-}
-
-fn off(agent: &AgentName, there: Option<TaskRow>, context: &mut Context<'_>) -> Result {
-    let (store, now) = (&mut *context.store, context.now);
-    let active = there.filter(|it| it.state == TaskState::Active);
-    let Some(row) = active else { return Ok(show(agent, None, now)) };
-    store.set_task_state(row.id, TaskState::Paused, "the heartbeat was turned off", now)?;
-    Ok(show(agent, None, now).undo(format!("agents heartbeat {agent} {}", written(&row, ""))))
+    let several = joined(chats.iter().map(|it| view.address(it)));
+    let what = match chats.is_empty() {
+        true => format!("{agent} is in no private chat to speak in"),
+        false => format!("{agent} is in several private chats: {several}"),
+    };
+    Err(refused(what, "say where with `--chat CHAT`; `nanoclaw chats list` shows all"))
 }
 
 fn show(agent: &AgentName, row: Option<&TaskRow>, now: Timestamp) -> Output {
-    let Some(row) = row.filter(|it| it.state == TaskState::Active) else {
-        let json = json!({ "agent": agent.as_str(), "heartbeat": null });
+    let Some(row) = row else {
+        let json = json!({ "agent": agent, "heartbeat": null });
         return Output::new(format!("{agent} has no heartbeat"), json);
     };
     let zone = &row.task.zone;
@@ -246,11 +212,11 @@ fn show(agent: &AgentName, row: Option<&TaskRow>, now: Timestamp) -> Output {
     let rule = row.task.rule.words(zone);
     let text = format!("{agent} looks {rule} ({zone}), next {next}; it is task {}", row.id);
     let json = json!({
-        "agent": agent.as_str(),
+        "agent": agent,
         "heartbeat": row.id.to_string(),
         "rule": row.task.rule.to_string(),
         "zone": zone.name(),
-        "next": row.next_at.map(crate::output::instant),
+        "next": row.next_at.map(instant),
         "prompt": row.task.prompt,
     });
     Output::new(text, json)

@@ -1,8 +1,8 @@
 //! What can be administered, and how: chats, wirings, agents, people and their rights, tasks.
 //!
-//! The one definition of these operations, for the command line and for the tool by which an agent asks
-//! for them. An operation is read from words ([`Operation`], [`parse_line`]), told in plain words before it is
-//! done ([`describe`], [`prepare`]), checked against who asks ([`check`]) and done ([`perform`]).
+//! The one definition of these operations, for the command line, chats and the agents' tool. One is read
+//! ([`parse_line`]), told before it is done ([`prepare`]), checked against who asks ([`check`]) and done
+//! ([`perform`]).
 //!
 //! Invariants
 //! - What somebody may not see does not exist for them: a foreign name gives the same answer as one
@@ -14,52 +14,72 @@ mod agents;
 mod approvals;
 mod caller;
 mod chats;
-mod command;
 mod destinations;
 mod dropped;
 mod find;
 mod heartbeat;
 mod line;
-mod machine;
-mod members;
 mod operation;
 mod output;
 mod people;
-mod resolve;
 mod roles;
 mod sessions;
 mod tasks;
-mod times;
 mod values;
 mod wire;
-mod wire_args;
-mod write;
 
-pub use crate::agents::{AgentSettings, AgentsOperation};
+pub use crate::agents::{AgentSettings, AgentsOperation, Machine};
 pub use crate::approvals::{ApprovalsOperation, shares};
-pub use crate::caller::{Asker, Caller, check, concerns};
+pub use crate::caller::{Asker, Caller, check};
 pub use crate::chats::ChatsOperation;
 pub use crate::destinations::DestinationsOperation;
 pub use crate::dropped::DroppedOperation;
 pub use crate::find::find_chat;
 pub use crate::heartbeat::HeartbeatArgs;
-pub use crate::line::{help, parse_line};
-pub use crate::machine::Machine;
-pub use crate::members::MembersOperation;
+pub use crate::line::parse_line;
 pub use crate::operation::{Family, Operation};
-pub use crate::output::{OperationError, Output, Result, table};
+pub use crate::output::{OperationError, Output, Result, instant, table};
 pub use crate::people::UsersOperation;
-pub use crate::resolve::{Prepared, describe, prepare};
-pub use crate::roles::{RoleWord, RolesOperation};
+pub use crate::roles::{MemberArgs, MembersOperation, RoleArgs, RolesOperation};
 pub use crate::sessions::SessionsOperation;
 pub use crate::tasks::operation::{AddArgs, EditArgs, PreviewArgs, TaskName, TasksOperation};
-pub use crate::wire_args::{ContextChoice, UnwireArgs, When, WireArgs};
+pub use crate::wire::{ContextChoice, UnwireArgs, When, WireArgs};
 
+use domain::AgentName;
 use domain::time::Timestamp;
 use store::CentralStore;
 
-use crate::command::Context;
-use crate::find::View;
+pub(crate) use crate::caller::{beyond, by_agent, mine};
+pub(crate) use crate::find::{View, no_agent, some, who};
+pub(crate) use crate::operation::{CHAT, Command, Context, USER};
+pub(crate) use crate::output::{joined, label, not_found, refused, shown};
+
+/// A change that somebody is to be asked about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Prepared {
+    /// The operation with numbers instead of names. Titles and names change, and anybody can choose
+    /// theirs; what a person agreed to has to be what is done.
+    pub operation: Operation,
+    /// What it will do and what will be shared by it, in plain words, for the approver.
+    pub text: String,
+    /// The agent that it is about at most. Its admin may decide; `None` needs an admin of the whole
+    /// host.
+    pub concerns: Option<AgentName>,
+}
+
+/// Makes a change ready to be asked about.
+///
+/// # Errors
+/// When it cannot be done, or this caller may not ask for it; then nobody need be asked.
+pub fn prepare(operation: &Operation, store: &CentralStore, caller: &Caller) -> Result<Prepared> {
+    check(operation, store, caller)?;
+    let mut operation = operation.clone();
+    let (view, host) = (View::new(store, caller)?, View::new(store, &Caller::Host)?);
+    let text = operation.command_mut().prepare(store, &view, &host)?;
+    let makes_another = matches!(&operation, Operation::Wire(args) if args.own.is_some());
+    let concerns = caller.own().filter(|_| !makes_another).cloned();
+    Ok(Prepared { operation, text, concerns })
+}
 
 /// Does what an operation says. What it changes and its line in the history are one commit.
 ///
@@ -74,7 +94,7 @@ pub fn perform(
     let run = |store: &mut CentralStore| {
         check(operation, store, caller)?;
         let view = &View::new(store, caller)?;
-        operation.command().0.run(&mut Context { store, view, caller, now })
+        operation.command().run(&mut Context { store, view, caller, now })
     };
     // An answer is an event of its own.
     if !operation.is_change() || matches!(operation, Operation::Approvals(_)) {

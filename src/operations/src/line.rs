@@ -1,9 +1,13 @@
-//! An operation in one line, as an agent writes it.
+//! An operation as it is written: in one line, as an agent and people write and read it, and in JSON,
+//! as it is stored.
 
-use clap::error::ErrorKind;
+use std::fmt;
+
 use clap::{Command, CommandFactory, Parser};
+use domain::plain::shell_word;
+use serde_json::{Map, Value};
 
-use crate::Operation;
+use crate::{Operation, Result, refused};
 
 /// Longer than any operation; a model that writes more is confused.
 const LINE_BYTES_MAX: usize = 4_000;
@@ -33,35 +37,8 @@ pub fn parse_line(line: &str) -> Result<Operation, String> {
     if words.first().is_some_and(|it| it == "nanoclaw") {
         words.remove(0);
     }
-    match Line::try_parse_from(words) {
-        Ok(line) => Ok(line.operation),
-        Err(err) if err.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
-            Err(err.to_string())
-        }
-        Err(err) => Err(err.to_string().trim_end().to_owned()),
-    }
-}
-
-/// The help for all operations, or for one like `wire` or `roles grant`.
-#[must_use]
-pub fn help(of: &[&str]) -> String {
-    help_of(&mut definition(), of)
-}
-
-/// Every operation and its arguments.
-pub(crate) fn definition() -> Command {
-    let mut command = Line::command();
-    command.build();
-    command
-}
-
-fn help_of(command: &mut Command, of: &[&str]) -> String {
-    if let Some((word, rest)) = of.split_first()
-        && let Some(inner) = command.find_subcommand_mut(word)
-    {
-        return help_of(inner, rest);
-    }
-    command.render_long_help().to_string().trim_end().to_owned()
+    let read = Line::try_parse_from(words);
+    read.map(|it| it.operation).map_err(|err| err.to_string().trim_end().to_owned())
 }
 
 /// Splits at white space; quotes keep it together, a backslash takes the next character as it is,
@@ -72,31 +49,109 @@ fn split(line: &str) -> Result<Vec<String>, String> {
     let mut quote: Option<char> = None;
     let mut chars = line.chars().peekable();
     while let Some(c) = chars.next() {
+        let escapes = match quote {
+            None => true,
+            Some(open) => open == '"' && matches!(chars.peek(), Some('"' | '\\')),
+        };
         match (quote, c) {
-            (Some(open), c) if c == open => quote = None,
-            (Some('"'), '\\') if matches!(chars.peek(), Some('"' | '\\')) => {
-                word.get_or_insert_default().extend(chars.next());
+            (_, '\\') if escapes => {
+                let next = chars.next();
+                let next = next.ok_or("the line ends with a backslash; write what it is for")?;
+                word.get_or_insert_default().push(next);
             }
-            (Some(_), c) => word.get_or_insert_default().push(c),
+            (Some(open), c) if c == open => quote = None,
             (None, '\'' | '"') => {
                 quote = Some(c);
                 word.get_or_insert_default();
             }
-            (None, '\\') => match chars.next() {
-                Some(next) => word.get_or_insert_default().push(next),
-                None => return Err("the line ends with a backslash; write what it is for".into()),
-            },
             (None, c) if c.is_whitespace() => words.extend(word.take()),
-            (None, c) => word.get_or_insert_default().push(c),
+            (_, c) => word.get_or_insert_default().push(c),
         }
     }
-    match quote {
-        Some(open) => Err(format!("a quote is not closed; end it with {open}")),
-        None => {
-            words.extend(word);
-            Ok(words)
+    if let Some(open) = quote {
+        return Err(format!("a quote is not closed; end it with {open}"));
+    }
+    words.extend(word);
+    Ok(words)
+}
+
+impl Operation {
+    /// As it is stored until somebody agrees to it.
+    pub fn to_json(&self) -> Value {
+        serde_json::to_value(self).unwrap_or_default()
+    }
+
+    /// Reads what [`Self::to_json`] gives. Anything else is an error, as of another version.
+    pub fn from_json(text: &str) -> Result<Self> {
+        serde_json::from_str(text).map_err(|err| {
+            refused(format!("the stored change cannot be read: {err}"), "ask for it again")
+        })
+    }
+
+    /// The line of a stored operation, or why it cannot be read.
+    pub fn line_of(json: &str) -> String {
+        Self::from_json(json).map_or_else(|err| err.to_string(), |it| it.to_string())
+    }
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (mut definition, mut values) = (Line::command(), Map::new());
+        definition.build();
+        let (mut line, mut plain, mut options) = (Vec::new(), Vec::new(), Vec::new());
+        let command = gather(&definition, &self.to_json(), &mut line, &mut values);
+        for arg in command.get_arguments() {
+            match (arg.get_long(), values.get(arg.get_id().as_str())) {
+                (_, None | Some(Value::Null | Value::Bool(false))) => {}
+                (Some(long), Some(Value::Bool(true))) => options.push(format!("--{long}")),
+                (Some(long), Some(value)) => {
+                    options.push(shell_word(&format!("--{long}={}", text(value))));
+                }
+                (None, Some(Value::Array(all))) => plain.extend(all.iter().map(text)),
+                (None, Some(value)) => plain.push(text(value)),
+            }
+        }
+        // Behind `--`, nothing is taken for an option.
+        let is_odd = plain.iter().any(|it| it.starts_with('-'));
+        let plain: Vec<String> = plain.iter().map(|it| shell_word(it)).collect();
+        match is_odd {
+            true => line.extend(options.into_iter().chain(["--".to_owned()]).chain(plain)),
+            false => line.extend(plain.into_iter().chain(options)),
+        }
+        f.write_str(&line.join(" "))
+    }
+}
+
+/// Follows the names of commands in an operation's JSON, and collects the values of the last one.
+fn gather<'a>(
+    command: &'a Command,
+    json: &Value,
+    line: &mut Vec<String>,
+    values: &mut Map<String, Value>,
+) -> &'a Command {
+    let enter = |name: &str, line: &mut Vec<String>| {
+        let found = command.find_subcommand(name);
+        line.extend(found.map(|it| it.get_name().to_owned()));
+        found
+    };
+    if let Some(found) = json.as_str().and_then(|name| enter(name, line)) {
+        return found;
+    }
+    let mut last = command;
+    for (name, value) in json.as_object().into_iter().flatten() {
+        if let Some(found) = enter(name, line) {
+            last = gather(found, value, line, values);
+        } else if value.is_object() || name == "operation" {
+            last = gather(command, value, line, values);
+        } else {
+            values.insert(name.clone(), value.clone());
         }
     }
+    last
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 #[cfg(test)]
@@ -130,13 +185,12 @@ mod tests {
     #[test]
     fn the_definition_is_sound_and_its_help_names_every_operation() {
         Line::command().debug_assert();
-        let text = help(&[]);
+        let text = parse_line("--help").unwrap_err();
         for operation in
             ["chats", "wire", "unwire", "agents", "users", "roles", "members", "dropped"]
         {
             assert!(text.contains(operation), "{operation} is missing in\n{text}");
         }
-        assert!(help(&["roles", "grant"]).contains("--agent"));
-        assert!(help(&["nothing"]).contains("chats"));
+        assert!(parse_line("help roles grant").unwrap_err().contains("--agent"));
     }
 }

@@ -1,20 +1,17 @@
-//! The operations: each family of them, or one that stands alone.
+//! The operations, each family of them or one that stands alone, and what each knows of itself.
+
+use std::fmt::Debug;
 
 use clap::{Args, Subcommand};
+use domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
+use store::CentralStore;
 
-use crate::agents::AgentsOperation;
-use crate::approvals::ApprovalsOperation;
-use crate::chats::ChatsOperation;
-use crate::command::Command;
-use crate::destinations::DestinationsOperation;
-use crate::dropped::DroppedOperation;
-use crate::members::MembersOperation;
-use crate::people::UsersOperation;
-use crate::roles::RolesOperation;
-use crate::sessions::SessionsOperation;
-use crate::tasks::operation::TasksOperation;
-use crate::wire_args::{UnwireArgs, WireArgs};
+use crate::{
+    AgentsOperation, ApprovalsOperation, Caller, ChatsOperation, DestinationsOperation,
+    DroppedOperation, MembersOperation, Result, RolesOperation, SessionsOperation, TasksOperation,
+    UnwireArgs, UsersOperation, View, WireArgs,
+};
 
 /// Something that can be administered.
 #[derive(Clone, Debug, PartialEq, Eq, Subcommand, Serialize, Deserialize)]
@@ -60,51 +57,70 @@ pub struct Family<T: Subcommand> {
 pub(crate) const CHAT: &str = "Its number, `channel:chat`, or its title where that is unique";
 pub(crate) const USER: &str = "A number like p1, `channel:id`, or a name that is unique";
 
+/// An expression for each kind of operation: for families, and for those that stand alone.
+macro_rules! each {
+    ($operation:expr, $args:ident => $family:expr, $alone:expr) => {
+        match $operation {
+            Operation::Chats($args) => $family,
+            Operation::Wire($args) => $alone,
+            Operation::Unwire($args) => $alone,
+            Operation::Agents($args) => $family,
+            Operation::Users($args) => $family,
+            Operation::Roles($args) => $family,
+            Operation::Members($args) => $family,
+            Operation::Destinations($args) => $family,
+            Operation::Sessions($args) => $family,
+            Operation::Approvals($args) => $family,
+            Operation::Dropped($args) => $family,
+            Operation::Tasks($args) => $family,
+        }
+    };
+}
+
 impl Operation {
     /// Whether it changes anything.
-    #[must_use]
     pub fn is_change(&self) -> bool {
-        self.command().0.is_change()
+        self.command().is_change()
     }
 
     /// Whether the result is wanted for a program.
-    #[must_use]
     pub fn wants_json(&self) -> bool {
-        self.command().1
+        each!(self, args => args.json, args.json)
     }
 
-    /// What was asked for, and whether as JSON.
-    pub(crate) fn command(&self) -> (&dyn Command, bool) {
-        match self {
-            Self::Chats(family) => (&family.operation, family.json),
-            Self::Wire(args) => (args, args.json),
-            Self::Unwire(args) => (args, args.json),
-            Self::Agents(family) => (&family.operation, family.json),
-            Self::Users(family) => (&family.operation, family.json),
-            Self::Roles(family) => (&family.operation, family.json),
-            Self::Members(family) => (&family.operation, family.json),
-            Self::Destinations(family) => (&family.operation, family.json),
-            Self::Sessions(family) => (&family.operation, family.json),
-            Self::Approvals(family) => (&family.operation, family.json),
-            Self::Dropped(family) => (&family.operation, family.json),
-            Self::Tasks(family) => (&family.operation, family.json),
-        }
+    pub(crate) fn command(&self) -> &dyn Command {
+        each!(self, args => &args.operation, args)
     }
 
     pub(crate) fn command_mut(&mut self) -> &mut dyn Command {
-        match self {
-            Self::Chats(family) => &mut family.operation,
-            Self::Wire(args) => args,
-            Self::Unwire(args) => args,
-            Self::Agents(family) => &mut family.operation,
-            Self::Users(family) => &mut family.operation,
-            Self::Roles(family) => &mut family.operation,
-            Self::Members(family) => &mut family.operation,
-            Self::Destinations(family) => &mut family.operation,
-            Self::Sessions(family) => &mut family.operation,
-            Self::Approvals(family) => &mut family.operation,
-            Self::Dropped(family) => &mut family.operation,
-            Self::Tasks(family) => &mut family.operation,
-        }
+        each!(self, args => &mut args.operation, args)
     }
+}
+
+/// What a command works with.
+#[derive(Debug)]
+pub(crate) struct Context<'a> {
+    pub(crate) store: &'a mut CentralStore,
+    /// What the caller sees.
+    pub(crate) view: &'a View,
+    pub(crate) caller: &'a Caller,
+    pub(crate) now: Timestamp,
+}
+
+/// A command with its arguments.
+pub(crate) trait Command: Debug {
+    /// Whether it changes anything.
+    fn is_change(&self) -> bool;
+
+    /// Whether an agent may ask for it that knows only of itself, which is all that `view` shows.
+    fn check_own(&self, view: &View) -> Result<()>;
+
+    /// Puts the numbers of what is meant in the place of names, as the caller sees them in `view`. Says
+    /// what it will do and what will be shared by it, in plain words, for the approver, who has to see
+    /// everything that it touches: as the host sees it. Empty where nobody is asked.
+    fn prepare(&mut self, _store: &CentralStore, _view: &View, _host: &View) -> Result<String> {
+        Ok(String::new())
+    }
+
+    fn run(&self, context: &mut Context<'_>) -> Result;
 }

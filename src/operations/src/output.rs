@@ -21,12 +21,28 @@ pub struct Output {
 }
 
 impl Output {
-    pub(crate) fn new(text: impl Into<String>, json: Value) -> Self {
+    pub fn new(text: impl Into<String>, json: Value) -> Self {
         Self { text: text.into(), json, hint: None }
     }
 
+    /// A list. People see the fields that `keys` names, in columns, or a sentence where there is
+    /// nothing to show.
+    pub fn list(all: Vec<Value>, keys: &str, none: &str) -> Self {
+        let head = keys.split(' ').map(|it| label(it).to_uppercase()).collect();
+        let row = |value: &Value| keys.split(' ').map(|it| shown(value, it)).collect();
+        let rows: Vec<Vec<String>> = std::iter::once(head).chain(all.iter().map(row)).collect();
+        let text = if all.is_empty() { none.to_owned() } else { table(&rows) };
+        Self::new(text, Value::Array(all))
+    }
+
+    /// One thing. People see the fields that `keys` names, a line each.
+    pub fn record(json: Value, keys: &str) -> Self {
+        let row = |key: &str| vec![label(key), shown(&json, key)];
+        let rows: Vec<Vec<String>> = keys.split(' ').map(row).collect();
+        Self::new(table(&rows), json)
+    }
+
     /// All of it in one text: as JSON, or for people with the hint.
-    #[must_use]
     pub fn render(&self, as_json: bool) -> String {
         match (as_json, &self.hint) {
             (true, _) => format!("{:#}", self.json),
@@ -36,11 +52,11 @@ impl Output {
     }
 
     /// `line` brings back what was before.
-    pub(crate) fn undo(self, line: impl Display) -> Self {
+    pub fn undo(self, line: impl Display) -> Self {
         self.hint(format!("undo with `nanoclaw {line}`"))
     }
 
-    pub(crate) fn hint(self, hint: impl Into<String>) -> Self {
+    pub fn hint(self, hint: impl Into<String>) -> Self {
         Self { hint: Some(hint.into()), ..self }
     }
 }
@@ -51,12 +67,9 @@ pub enum OperationError {
     /// Say another name. Also for what the caller may not see.
     #[error("{what}")]
     NotFound { what: String, hint: String },
-    /// Say it differently, or do something else first.
+    /// Say it differently, do something else first, or ask somebody who may.
     #[error("{what}")]
     Refused { what: String, hint: String },
-    /// Somebody else has to do it.
-    #[error("{what}")]
-    Forbidden { what: String, hint: String },
     /// Try again; the error says more.
     #[error("the change could not be stored, or something not be read")]
     Store(#[from] StoreError),
@@ -64,12 +77,9 @@ pub enum OperationError {
 
 impl OperationError {
     /// What can be done about it.
-    #[must_use]
     pub fn hint(&self) -> Option<&str> {
         match self {
-            Self::NotFound { hint, .. }
-            | Self::Refused { hint, .. }
-            | Self::Forbidden { hint, .. } => Some(hint),
+            Self::NotFound { hint, .. } | Self::Refused { hint, .. } => Some(hint),
             Self::Store(_) => None,
         }
     }
@@ -83,17 +93,12 @@ pub(crate) fn refused(what: impl Into<String>, hint: impl Into<String>) -> Opera
     OperationError::Refused { what: what.into(), hint: hint.into() }
 }
 
-pub(crate) fn forbidden(what: impl Into<String>, hint: impl Into<String>) -> OperationError {
-    OperationError::Forbidden { what: what.into(), hint: hint.into() }
-}
-
 /// Characters of a cell that a list shows; a name may be of any length. All of it is in `--json`.
 const CELL_CHARS_MAX: usize = 60;
 
 /// Rows in columns as wide as their widest cell, the last one open. Long cells are cut, but for the last
 /// one of a row with all columns. A terminal executes nothing in them: unknown users choose their
 /// names.
-#[must_use]
 pub fn table(rows: &[Vec<String>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let shown = |(at, cell): (usize, &String)| match one_line(cell) {
@@ -112,17 +117,31 @@ pub fn table(rows: &[Vec<String>]) -> String {
     rows.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
-/// A table with a head, or a sentence where there is nothing to show.
-pub(crate) fn listed<const N: usize>(
-    head: [&str; N],
-    rows: Vec<[String; N]>,
-    otherwise: &str,
-) -> String {
-    if rows.is_empty() {
-        return otherwise.to_owned();
+/// Units that end the names of fields, and how people write them.
+const UNITS: [(&str, &str); 2] = [("_mib", " MiB"), ("_gib", " GiB")];
+
+/// The name of a field as people read it.
+pub(crate) fn label(key: &str) -> String {
+    let unit = UNITS.iter().find_map(|it| key.strip_suffix(it.0));
+    unit.unwrap_or(key).replace('_', " ")
+}
+
+/// The value of a field as people read it, with its unit.
+pub(crate) fn shown(value: &Value, key: &str) -> String {
+    let unit = UNITS.iter().find(|it| key.ends_with(it.0)).map_or("", |it| it.1);
+    format!("{}{unit}", plain(&value[key]))
+}
+
+fn plain(value: &Value) -> String {
+    match value {
+        Value::Null => "-".to_owned(),
+        Value::Bool(true) => "yes".to_owned(),
+        Value::Bool(false) => "no".to_owned(),
+        Value::String(text) if text.is_empty() => "-".to_owned(),
+        Value::String(text) => text.clone(),
+        Value::Array(all) => joined(all.iter().map(plain)),
+        Value::Number(_) | Value::Object(_) => value.to_string(),
     }
-    let head = head.map(str::to_owned).to_vec();
-    table(&std::iter::once(head).chain(rows.into_iter().map(Vec::from)).collect::<Vec<_>>())
 }
 
 /// Names, one after the other; a dash where there is none.
@@ -132,7 +151,7 @@ pub(crate) fn joined(names: impl IntoIterator<Item = impl ToString>) -> String {
 }
 
 /// An instant as people and programs read it, in UTC.
-pub(crate) fn instant(at: Timestamp) -> String {
+pub fn instant(at: Timestamp) -> String {
     let at = DateTime::from_timestamp_millis(at.0).unwrap_or_default();
     at.format("%Y-%m-%dT%H:%M:%SZ").to_string()
 }

@@ -2,16 +2,16 @@
 
 use clap::Subcommand;
 use domain::people::{Handle, Role};
+use domain::quiet::Hours;
+use schedule::Zone;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use store::{CentralStore, Linked, PersonRow, Removed, Unlinked};
 
-use crate::caller::beyond;
-use crate::command::{Command, Context};
-use crate::find::{View, who};
-use crate::operation::{Family, Operation, USER};
-use crate::output::{OperationError, Output, Result, instant, joined, listed, not_found, refused};
-use crate::times;
+use crate::{
+    Command, Context, Family, Operation, OperationError, Output, Result, USER, View, beyond,
+    instant, joined, not_found, refused, who,
+};
 
 #[derive(Clone, Debug, PartialEq, Eq, Subcommand, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -92,96 +92,67 @@ impl Command for UsersOperation {
         })
     }
 
-    fn resolve(&mut self, _store: &CentralStore, view: &View) -> Result<()> {
-        match self {
-            Self::List | Self::Add { .. } | Self::Unlink { .. } => Ok(()),
-            Self::Show { user }
-            | Self::Rename { user, .. }
-            | Self::Link { user, .. }
-            | Self::Timezone { user, .. }
-            | Self::Quiet { user, .. }
-            | Self::Remove { user } => view.resolve_user(user),
-        }
-    }
-
-    fn summary(&self, _store: &CentralStore, view: &View) -> Result<String> {
-        let named = |user: &String| view.shown_user(user);
+    fn prepare(&mut self, _store: &CentralStore, view: &View, host: &View) -> Result<String> {
+        let named = |user: &mut String| view.resolve_user(user, host);
         Ok(match self {
             Self::List
             | Self::Show { .. }
             | Self::Timezone { zone: None, .. }
             | Self::Quiet { hours: None, .. } => String::new(),
             Self::Timezone { user, zone: Some(zone) } => {
-                format!("The time zone of {} becomes `{zone}`.", named(user))
+                format!("The time zone of {} becomes `{zone}`.", named(user)?)
             }
             Self::Quiet { user, hours: Some(hours) } => {
-                format!("The quiet hours of {} become `{hours}`.", named(user))
+                format!("The quiet hours of {} become `{hours}`.", named(user)?)
             }
             Self::Add { handle, name } => format!("{handle} becomes known here as `{name}`."),
             Self::Rename { user, name } => {
-                format!("{} is called `{name}` from now on.", named(user))
+                format!("{} is called `{name}` from now on.", named(user)?)
             }
             Self::Link { user, handle } => {
-                let user = named(user);
+                let user = named(user)?;
                 format!("The user of {handle} is taken for {user} and gets all their rights.")
             }
             Self::Unlink { handle } => format!("The user of {handle} loses their rights."),
-            Self::Remove { user } => format!("{} is forgotten and loses every right.", named(user)),
+            Self::Remove { user } => {
+                format!("{} is forgotten and loses every right.", named(user)?)
+            }
         })
     }
 
     fn run(&self, context: &mut Context<'_>) -> Result {
         let (store, view) = (&mut *context.store, context.view);
         match self {
-            Self::List => Ok(list(view)),
-            Self::Show { user } => show(view.person(user)?, store, view),
+            Self::List => {
+                let none = "nobody is known yet; `nanoclaw pair` makes you the owner";
+                let all = view.people.iter().map(|it| value(it, view)).collect();
+                Ok(Output::list(all, "id name handles roles member_of", none))
+            }
+            Self::Show { user } => {
+                let person = view.person(user)?;
+                let mut json = value(person, view);
+                json["zone"] = store.person_zone(person.id)?.map(|it| it.to_string()).into();
+                json["quiet"] = store.person_quiet(person.id)?.map(|it| it.to_string()).into();
+                let keys = "id name handles roles member_of zone quiet created_at";
+                Ok(Output::record(json, keys))
+            }
             Self::Add { handle, name } => add(handle, name, context),
-            Self::Rename { user, name } => rename(view.person(user)?, name, store),
+            Self::Rename { user, name } => {
+                let (person, name) = (view.person(user)?, name.trim());
+                let (user, before) = (person.id.to_string(), person.name.clone());
+                store.rename_person(person.id, name)?;
+                let json = json!({ "id": user, "name": name });
+                let operation = Self::Rename { user, name: before };
+                let undo = Operation::Users(Family { json: false, operation });
+                Ok(Output::new(format!("{} is called {name} now", who(person)), json).undo(undo))
+            }
             Self::Link { user, handle } => link(view.person(user)?, handle, store, view),
             Self::Unlink { handle } => unlink(handle, store, view),
-            Self::Timezone { user, zone } => {
-                times::timezone(view.person(user)?, zone.as_deref(), store)
-            }
-            Self::Quiet { user, hours } => {
-                times::quiet(view.person(user)?, hours.as_deref(), store)
-            }
+            Self::Timezone { user, zone } => timezone(view.person(user)?, zone.as_deref(), store),
+            Self::Quiet { user, hours } => quiet(view.person(user)?, hours.as_deref(), store),
             Self::Remove { user } => remove(view.person(user)?, store),
         }
     }
-}
-
-fn list(view: &View) -> Output {
-    let row = |person: &PersonRow| {
-        [
-            person.id.to_string(),
-            person.name.clone(),
-            joined(&person.handles),
-            joined(roles(person, view)),
-            joined(member_of(person, view)),
-        ]
-    };
-    let rows = view.people.iter().map(row).collect();
-    let none = "nobody is known yet; `nanoclaw pair` makes you the owner";
-    let text = listed(["ID", "NAME", "HANDLES", "ROLES", "MEMBER OF"], rows, none);
-    Output::new(text, Value::Array(view.people.iter().map(|it| value(it, view)).collect()))
-}
-
-fn show(person: &PersonRow, store: &CentralStore, view: &View) -> Result {
-    let zone = store.person_zone(person.id)?.map(|it| it.to_string());
-    let quiet = store.person_quiet(person.id)?.map(|it| it.to_string());
-    let lines = [
-        format!("id         {}", person.id),
-        format!("name       {}", person.name),
-        format!("handles    {}", joined(&person.handles)),
-        format!("roles      {}", joined(roles(person, view))),
-        format!("member of  {}", joined(member_of(person, view))),
-        format!("zone       {}", zone.as_deref().unwrap_or("as the install")),
-        format!("quiet      {}", quiet.as_deref().unwrap_or("-")),
-        format!("since      {}", instant(person.created_at)),
-    ];
-    let mut json = value(person, view);
-    (json["zone"], json["quiet"]) = (zone.into(), quiet.into());
-    Ok(Output::new(lines.join("\n"), json))
 }
 
 fn add(handle: &Handle, name: &str, context: &mut Context<'_>) -> Result {
@@ -193,20 +164,11 @@ fn add(handle: &Handle, name: &str, context: &mut Context<'_>) -> Result {
         ));
     }
     let id = store.add_person(handle, name.trim(), *now)?;
-    let json = json!({ "id": id.to_string(), "handle": handle.to_string() });
+    let json = json!({ "id": id.to_string(), "handle": handle });
     Ok(Output::new(format!("added {handle} as {id}"), json).hint(format!(
         "let them talk to an agent with `nanoclaw members add {id} AGENT`; undo with \
          `nanoclaw users remove {id}`"
     )))
-}
-
-fn rename(person: &PersonRow, name: &str, store: &CentralStore) -> Result {
-    let (id, name) = (person.id, name.trim());
-    store.rename_person(id, name)?;
-    let json = json!({ "id": id.to_string(), "name": name });
-    let operation = UsersOperation::Rename { user: id.to_string(), name: person.name.clone() };
-    let undo = Operation::Users(Family { json: false, operation }).to_string();
-    Ok(Output::new(format!("{} is called {name} now", who(person)), json).undo(undo))
 }
 
 fn link(person: &PersonRow, handle: &Handle, store: &mut CentralStore, view: &View) -> Result {
@@ -221,7 +183,7 @@ fn link(person: &PersonRow, handle: &Handle, store: &mut CentralStore, view: &Vi
         }
         Linked::NoPerson => return Err(gone(person)),
     };
-    let json = json!({ "id": person.id.to_string(), "handle": handle.to_string() });
+    let json = json!({ "id": person.id.to_string(), "handle": handle });
     Ok(Output::new(text, json).undo(format!("users unlink {handle}")))
 }
 
@@ -229,7 +191,7 @@ fn unlink(handle: &Handle, store: &mut CentralStore, view: &View) -> Result {
     match store.unlink(handle)? {
         Unlinked::Yes(id) => {
             let text = format!("{handle} is no longer {}", view.who_is(id));
-            let json = json!({ "id": id.to_string(), "handle": handle.to_string() });
+            let json = json!({ "id": id.to_string(), "handle": handle });
             Ok(Output::new(text, json).undo(format!("users link {id} {handle}")))
         }
         Unlinked::OnlyOne(id) => Err(refused(
@@ -276,25 +238,66 @@ pub(crate) fn role_text(role: &Role) -> String {
     }
 }
 
-fn roles(person: &PersonRow, view: &View) -> Vec<String> {
-    let of = view.roles.iter().filter(|it| it.person == person.id);
-    of.map(|it| role_text(&it.role)).collect()
-}
-
-fn member_of(person: &PersonRow, view: &View) -> Vec<String> {
-    let of = view.members.iter().filter(|it| it.person == person.id);
-    of.map(|it| it.agent.to_string()).collect()
-}
-
 fn value(person: &PersonRow, view: &View) -> Value {
+    let roles = view.roles.iter().filter(|it| it.person == person.id);
+    let members = view.members.iter().filter(|it| it.person == person.id);
     json!({
         "id": person.id.to_string(),
         "name": person.name,
         "handles": person.handles,
-        "roles": roles(person, view),
-        "member_of": member_of(person, view),
+        "roles": roles.map(|it| role_text(&it.role)).collect::<Vec<_>>(),
+        "member_of": members.map(|it| it.agent.as_str()).collect::<Vec<_>>(),
         "created_at": instant(person.created_at),
     })
+}
+
+/// Takes a setting back.
+const NONE: &str = "-";
+
+/// Shows or sets in whose time things are meant.
+fn timezone(person: &PersonRow, zone: Option<&str>, store: &mut CentralStore) -> Result {
+    let (id, name) = (person.id, who(person));
+    let before = store.person_zone(id)?;
+    let mut own = before.clone();
+    if let Some(text) = zone {
+        let hint = "see `nanoclaw users timezone --help`";
+        let find = || Zone::find(text).map_err(|err| refused(err.to_string(), hint));
+        own = (text != NONE).then(find).transpose()?;
+        store.set_person_zone(id, own.as_ref())?;
+    }
+    let counts = store.zone_for(Some(id))?;
+    let text = match &own {
+        Some(own) => format!("{name} lives in {own}"),
+        None => format!("{name} has no zone of their own; that of the install counts: {counts}"),
+    };
+    let own = own.as_ref().map(Zone::name);
+    let json = json!({ "id": id.to_string(), "own": own, "zone": counts.name() });
+    let undo = format!("users timezone {id} {}", before.as_ref().map_or(NONE, Zone::name));
+    let output = Output::new(text, json);
+    Ok(if zone.is_some() { output.undo(undo) } else { output })
+}
+
+/// Shows or sets when a person is left alone.
+fn quiet(person: &PersonRow, hours: Option<&str>, store: &mut CentralStore) -> Result {
+    let (id, name) = (person.id, who(person));
+    let before = store.person_quiet(id)?;
+    let mut quiet = before;
+    if let Some(text) = hours {
+        let parse =
+            || Hours::parse(text).map_err(|err| refused(err.to_string(), "use `off` to end them"));
+        quiet = (!["off", NONE].contains(&text)).then(parse).transpose()?;
+        store.set_person_quiet(id, quiet)?;
+    }
+    let zone = store.zone_for(Some(id))?;
+    let text = match quiet {
+        Some(hours) => format!("{name} is left alone {hours} ({zone})"),
+        None => format!("{name} has no quiet hours"),
+    };
+    let quiet = quiet.map(|it| it.to_string());
+    let json = json!({ "id": id.to_string(), "quiet": quiet, "zone": zone.name() });
+    let before = before.map_or_else(|| "off".to_owned(), |it| it.to_string());
+    let output = Output::new(text, json);
+    Ok(if hours.is_some() { output.undo(format!("users quiet {id} {before}")) } else { output })
 }
 
 fn handle(text: &str) -> Result<Handle, &'static str> {

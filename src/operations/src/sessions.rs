@@ -5,11 +5,9 @@ use domain::SessionId;
 use domain::message::Address;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use store::{CentralStore, SessionRow};
+use store::SessionRow;
 
-use crate::command::{Command, Context};
-use crate::find::View;
-use crate::output::{Output, Result, listed, not_found};
+use crate::{Command, Context, Output, Result, View, not_found};
 
 #[derive(Clone, Debug, PartialEq, Eq, Subcommand, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -33,65 +31,41 @@ impl Command for SessionsOperation {
     }
 
     fn run(&self, context: &mut Context<'_>) -> Result {
+        let (store, view) = (&*context.store, context.view);
+        let awake: Vec<SessionId> = store.awake()?.into_iter().map(|it| it.id).collect();
+        let mut all = store.sessions()?;
+        all.retain(|it| view.sees_agent(&it.agent));
+        let value = |row: &SessionRow| value(row, awake.contains(&row.id), view);
+        let keys = "id agent label thread awake";
         match self {
-            Self::List => list(context.store, context.view),
-            Self::Show { id } => show(id, context.store, context.view),
+            Self::List => {
+                let none = "there is no conversation yet; `nanoclaw chat` begins one";
+                Ok(Output::list(all.iter().map(value).collect(), keys, none))
+            }
+            Self::Show { id } => {
+                let wanted = SessionId::parse(id.trim());
+                let missing = || {
+                    not_found(format!("there is no session `{id}`"), "see `nanoclaw sessions list`")
+                };
+                let row = all.iter().find(|it| Some(it.id) == wanted).ok_or_else(missing)?;
+                Ok(Output::record(value(row), keys)
+                    .hint("`nanoclaw status` shows its container and what waits"))
+            }
         }
     }
 }
 
-fn list(store: &CentralStore, view: &View) -> Result {
-    let awake: Vec<SessionId> = store.awake()?.into_iter().map(|it| it.id).collect();
-    let all = store.sessions()?;
-    let all: Vec<SessionRow> = all.into_iter().filter(|it| view.sees_agent(&it.agent)).collect();
-    let row = |row: &SessionRow| {
-        let state = if awake.contains(&row.id) { "awake" } else { "asleep" };
-        let thread = row.thread.clone().unwrap_or_else(|| "-".into());
-        [row.id.to_string(), row.agent.to_string(), place(row, view), thread, state.to_owned()]
-    };
-    let none = "there is no conversation yet; `nanoclaw chat` begins one";
-    let head = ["ID", "AGENT", "CHAT", "THREAD", "STATE"];
-    let text = listed(head, all.iter().map(row).collect(), none);
-    let json = all.iter().map(|it| value(it, awake.contains(&it.id))).collect();
-    Ok(Output::new(text, Value::Array(json)))
-}
-
-fn show(id: &str, store: &CentralStore, view: &View) -> Result {
-    let missing =
-        || not_found(format!("there is no session `{id}`"), "see `nanoclaw sessions list`");
-    let row = SessionId::parse(id.trim())
-        .map(|id| store.session(id))
-        .transpose()?
-        .flatten()
-        .filter(|it| view.sees_agent(&it.agent))
-        .ok_or_else(missing)?;
-    let awake = store.awake()?.iter().any(|it| it.id == row.id);
-    let lines = [
-        format!("id      {}", row.id),
-        format!("agent   {}", row.agent),
-        format!("chat    {}", place(&row, view)),
-        format!("thread  {}", row.thread.as_deref().unwrap_or("-")),
-        format!("state   {}", if awake { "awake" } else { "asleep" }),
-    ];
-    let output = Output::new(lines.join("\n"), value(&row, awake));
-    Ok(output.hint("`nanoclaw status` shows its container and what waits"))
-}
-
-fn place(row: &SessionRow, view: &View) -> String {
-    let Some(at) = &row.chat else { return "all that share it".to_owned() };
-    let known = view.chats.iter().find(|it| it.address == *at);
-    known.map_or_else(|| format!("{}:{}", at.channel, at.chat), |it| view.label(it))
-}
-
-fn value(row: &SessionRow, awake: bool) -> Value {
+fn value(row: &SessionRow, is_awake: bool, view: &View) -> Value {
     let part = |of: fn(&Address) -> &String| row.chat.as_ref().map(of);
+    let shared = || "all that share it".to_owned();
     json!({
         "id": row.id.to_string(),
-        "agent": row.agent.as_str(),
+        "agent": row.agent,
         "channel": part(|it| &it.channel),
         "account": part(|it| &it.account),
         "chat": part(|it| &it.chat),
+        "label": row.chat.as_ref().map_or_else(shared, |it| view.label_at(it)),
         "thread": row.thread,
-        "awake": awake,
+        "awake": is_awake,
     })
 }

@@ -1,72 +1,48 @@
-//! What agents are to do at set times: scheduled, changed, looked at. When those times are is the
-//! matter of the crate `schedule`, who may do what that of `domain::task::rights`.
+//! What agents are to do at set times: found by number or by words, scheduled, changed, looked at.
+//! When those times are is the matter of the crate `schedule`, who may do what that of
+//! `domain::task::rights`.
 
 mod add;
 mod change;
-mod find;
-mod history;
-mod minimum;
 pub(crate) mod operation;
 mod show;
 
-use domain::AgentName;
+use std::collections::HashSet;
+
+use domain::plain::{cut, one_line};
 use domain::session_key::ChatId;
 use domain::task::rights::{Belongs, Standpoint, is_listed, may_change};
+use domain::task::{TaskId, TaskState};
 use domain::time::Timestamp;
-use store::{CentralStore, StoreError, TaskRow};
+use store::TaskRow;
 
-use crate::caller::{Asker, Caller, beyond, by_agent};
-use crate::command::{Command, Context};
-use crate::find::View;
-use crate::output::Result;
-use crate::tasks::operation::TasksOperation;
+use crate::tasks::operation::{TaskName, TasksOperation};
+use crate::{
+    Asker, Caller, Command, Context, Result, View, beyond, by_agent, not_found, refused, some,
+};
 
-/// Who asks, what they see, and when.
-#[derive(Debug)]
-struct TaskContext<'a> {
-    store: &'a mut CentralStore,
-    asker: Option<&'a Asker>,
-    view: &'a View,
-    /// Chats that the asker's agent may write to by name, and what it calls them.
-    destinations: Vec<(ChatId, String)>,
-    now: Timestamp,
-}
-
-impl<'a> TaskContext<'a> {
-    fn new(context: &'a mut Context<'_>) -> Result<Self, StoreError> {
-        let Context { store, view, caller, now } = context;
-        let asker = match caller {
+impl<'a> Context<'a> {
+    /// Who asks in a chat; `None` for the host.
+    fn asker(&self) -> Option<&'a Asker> {
+        match self.caller {
             Caller::Chat(asker) => Some(asker),
             Caller::Host | Caller::Agent { .. } => None,
-        };
-        let destinations = match asker {
-            Some(asker) => store.destinations_of(&asker.agent)?,
-            None => Vec::new(),
-        };
-        let destinations = destinations.into_iter().map(|it| (it.chat, it.name)).collect();
-        Ok(Self { store, asker, view, destinations, now: *now })
+        }
     }
 
     /// When it was asked; what is said in relation to now counts from then.
     fn asked_at(&self) -> Timestamp {
-        self.asker.map_or(self.now, |it| it.at.min(self.now))
+        self.asker().map_or(self.now, |it| it.at.min(self.now))
     }
 
     /// How the operations are called where the answer is read.
     fn prefix(&self) -> &'static str {
-        if self.asker.is_some() { "/tasks" } else { "nanoclaw tasks" }
+        if self.asker().is_some() { "/tasks" } else { "nanoclaw tasks" }
     }
 
-    fn sees(&self, row: &TaskRow) -> bool {
-        self.rules(row, may_change)
-    }
-
-    fn lists(&self, row: &TaskRow) -> bool {
-        self.rules(row, is_listed)
-    }
-
-    fn rules(&self, row: &TaskRow, rule: fn(&Standpoint<'_>, &Belongs<'_>) -> bool) -> bool {
-        let Some(asker) = self.asker else { return true };
+    /// Whether a rule allows the caller a task; the host may everything.
+    fn allows(&self, row: &TaskRow, rule: fn(&Standpoint<'_>, &Belongs<'_>) -> bool) -> bool {
+        let Some(asker) = self.asker() else { return true };
         let from = Standpoint { agent: &asker.agent, chat: asker.chat, who: &asker.who };
         let task = &row.task;
         let belongs = Belongs {
@@ -81,33 +57,15 @@ impl<'a> TaskContext<'a> {
 
     /// A chat as people know it.
     fn chat(&self, id: ChatId) -> String {
-        let here = self.asker.is_some_and(|it| it.chat == id);
-        match self.view.chat_by_id(id) {
-            _ if here => "this chat".to_owned(),
-            Some(chat) => self.view.label(chat),
-            None => {
-                let named = self.destinations.iter().find(|it| it.0 == id);
-                named.map_or_else(|| id.to_string(), |it| it.1.clone())
-            }
-        }
-    }
-
-    /// The only agent that the caller asks as.
-    fn own(&self) -> Option<&AgentName> {
-        self.asker.map(|it| &it.agent)
+        let is_here = self.asker().is_some_and(|it| it.chat == id);
+        if is_here { "this chat".to_owned() } else { self.view.label_of(id) }
     }
 }
 
 impl Command for TasksOperation {
     fn is_change(&self) -> bool {
-        !matches!(
-            self,
-            Self::List { .. }
-                | Self::Show { .. }
-                | Self::History { .. }
-                | Self::Preview(_)
-                | Self::Minimum { span: None }
-        )
+        let is_shown = matches!(self, Self::List { .. } | Self::Show(_) | Self::History { .. });
+        !is_shown && !matches!(self, Self::Preview(_) | Self::Minimum { span: None })
     }
 
     fn check_own(&self, view: &View) -> Result<()> {
@@ -115,21 +73,105 @@ impl Command for TasksOperation {
     }
 
     fn run(&self, context: &mut Context<'_>) -> Result {
-        let context = &mut TaskContext::new(context)?;
         match self {
             Self::List { agent, all } => show::list(agent.as_ref(), *all, context),
-            Self::Show { task } => show::show(&find::find(task, context)?, context),
+            Self::Show(task) => show::show(&find(task, context)?, context),
             Self::Add(args) => add::add(args, context),
             Self::Edit(args) => change::edit(args, context),
-            Self::Pause { task } => change::pause(&find::find(task, context)?, context),
-            Self::Resume { task } => change::resume(&find::find(task, context)?, context),
-            Self::Cancel { task } => change::cancel(task, context),
-            Self::Run { task } => change::run(&find::find(task, context)?, context),
-            Self::History { task, limit } => {
-                history::history(&find::find(task, context)?, *limit, context)
-            }
-            Self::Preview(args) => history::preview(args, context),
-            Self::Minimum { span } => minimum::perform(span.as_deref(), context.store),
+            Self::Pause(task) => change::set(task, TaskState::Paused, context),
+            Self::Resume(task) => change::set(task, TaskState::Active, context),
+            Self::Cancel(task) => change::set(task, TaskState::Cancelled, context),
+            Self::Run(task) => change::run(&find(task, context)?, context),
+            Self::History { task, limit } => show::history(&find(task, context)?, *limit, context),
+            Self::Preview(args) => show::preview(args, context),
+            Self::Minimum { span } => add::minimum(span.as_deref(), context.store),
+        }
+    }
+}
+
+/// How much of a text tells tasks apart.
+const EXCERPT_CHARS: usize = 60;
+/// Words that say nothing about which one is meant.
+const FILLERS: [&str; 8] = ["the", "a", "my", "our", "task", "reminder", "job", "to"];
+
+/// The task of that name, as far as the caller may see it.
+fn find(name: &TaskName, context: &Context<'_>) -> Result<TaskRow> {
+    find_text(&name.words.join(" "), context)
+}
+
+fn find_text(text: &str, context: &Context<'_>) -> Result<TaskRow> {
+    let list = format!("see `{} list`", context.prefix());
+    let missing = || not_found(format!("there is no task `{}`", one_line(text)), &list);
+    if let Some(id) = number(text) {
+        return context
+            .store
+            .task(id)?
+            .filter(|it| context.allows(it, may_change))
+            .ok_or_else(missing);
+    }
+    let rows = context.store.tasks(None)?;
+    let fits = words(text);
+    let fits = |row: &&TaskRow| {
+        // `the Monday briefing` is one that comes on Mondays, whatever its text says.
+        let when = row.task.rule.words(&row.task.zone);
+        let all = words(&format!("{} {when}", row.task.prompt));
+        !fits.is_empty()
+            && context.allows(row, is_listed)
+            && fits.iter().all(|word| all.contains(word))
+    };
+    let (over, live): (Vec<&TaskRow>, Vec<&TaskRow>) =
+        rows.iter().filter(fits).partition(|it| is_over(it.state));
+    let candidate = |it: &&TaskRow| format!("{} ({})", it.id, excerpt(it));
+    match (&live[..], over.last()) {
+        ([one], _) => Ok((*one).clone()),
+        // Who asks once more for the end of a task hears that it has ended.
+        ([], Some(last)) => Ok((*last).clone()),
+        ([], None) => Err(missing()),
+        (many, _) => Err(refused(
+            format!("several tasks fit `{}`", one_line(text)),
+            format!("say which one: {}", some(many.iter().map(candidate))),
+        )),
+    }
+}
+
+/// Whether a task is behind us.
+fn is_over(state: TaskState) -> bool {
+    match state {
+        TaskState::Done | TaskState::Cancelled => true,
+        TaskState::Active | TaskState::Paused | TaskState::Failing => false,
+    }
+}
+
+/// What is to be done, on one short line.
+fn excerpt(row: &TaskRow) -> String {
+    cut(&one_line(&row.task.prompt), EXCERPT_CHARS)
+}
+
+/// `3`, `t3`, `#3`, `task 3`.
+fn number(text: &str) -> Option<TaskId> {
+    let text = text.trim().to_lowercase();
+    let text = text.strip_prefix("task ").unwrap_or(&text).trim();
+    let digits = text.trim_start_matches(['t', '#']);
+    let plain = !digits.is_empty() && digits.bytes().all(|it| it.is_ascii_digit());
+    plain.then(|| digits.parse().ok().map(TaskId)).flatten()
+}
+
+fn words(text: &str) -> HashSet<String> {
+    let words = text.split(|it: char| !it.is_alphanumeric()).map(str::to_lowercase);
+    words.filter(|it| !it.is_empty() && !FILLERS.contains(&it.as_str())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_read_however_they_are_written() {
+        for text in ["3", "t3", "T3", "#3", "task 3", " Task t3 "] {
+            assert_eq!(number(text), Some(TaskId(3)), "{text}");
+        }
+        for text in ["", "t", "three", "3 and 4", "-3", "99999999999999999999"] {
+            assert_eq!(number(text), None, "{text}");
         }
     }
 }

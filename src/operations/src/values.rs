@@ -3,10 +3,8 @@
 use std::fmt;
 
 use clap::builder::PossibleValuesParser;
-use domain::AgentName;
 use domain::agent::Provider;
 use domain::engage::TRIGGER_CHARS_MAX;
-use domain::ids::InvalidAgentName;
 
 /// `None` is `auto`. A type of its own: clap takes a plain `Option` for "not given".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,25 +27,6 @@ impl fmt::Display for ProviderChoice {
 }
 
 domain::as_text!(ProviderChoice);
-
-/// The name of an agent to be made; `None`, an empty text, is one after the chat's title.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NewAgent(pub Option<AgentName>);
-
-impl NewAgent {
-    pub(crate) fn parse(text: &str) -> Result<Self, InvalidAgentName> {
-        let name = (!text.is_empty()).then(|| AgentName::parse(text));
-        name.transpose().map(Self)
-    }
-}
-
-impl fmt::Display for NewAgent {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0.as_ref().map_or("", AgentName::as_str))
-    }
-}
-
-domain::as_text!(NewAgent);
 
 /// A word that calls an agent; empty for its name.
 pub(crate) fn trigger(text: &str) -> Result<String, String> {
@@ -95,9 +74,8 @@ pub(crate) fn parse_enum<T: Clone + Send + Sync + 'static>(
     parse: fn(&str) -> Option<T>,
 ) -> impl clap::builder::TypedValueParser<Value = T> {
     use clap::builder::TypedValueParser;
-    let unknown = || "is not one of the words".to_owned();
     PossibleValuesParser::new(words.into_iter().collect::<Vec<_>>())
-        .try_map(move |it| parse(&it).ok_or_else(unknown))
+        .try_map(move |it| parse(&it).ok_or("is not one of the words"))
 }
 
 #[cfg(test)]

@@ -1,27 +1,120 @@
 //! Connecting chats to agents: what is meant, what it shares with whom, and doing it.
 
+use clap::Args;
 use domain::AgentName;
-use domain::admission::Ignored;
+use domain::admission::{Ignored, Scope};
 use domain::agent::AgentGroup;
 use domain::engage::{Engage, check_pattern, trigger_of};
 use domain::naming::agent_name_for;
 use domain::session_key::SessionMode;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use store::{CentralStore, ChatRow, Wired, Wiring};
 
-use crate::caller::mine;
-use crate::chats::{conversation, kind, unknown_users, when, wiring_value};
-use crate::command::{Command, Context};
-use crate::find::View;
-use crate::output::{Output, Result, joined, refused};
-use crate::values::NewAgent;
-use crate::wire_args::{ContextChoice, UnwireArgs, When, WireArgs};
+use crate::chats::{brief, unknown_users, wiring_value};
+use crate::values;
+use crate::{CHAT, Command, Context, Output, Result, View, joined, mine, refused};
+
+/// When an agent handles a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum When {
+    /// Every message
+    Always,
+    /// Messages that mention it
+    Mention,
+    /// Messages that mention it, and what follows them
+    Sticky,
+    /// Messages in which --pattern is found
+    Pattern,
+}
+
+/// What happens to messages that an agent does not answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ContextChoice {
+    /// The agent never sees them
+    Drop,
+    /// The agent sees them with the next message that it answers
+    Keep,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Args, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[command(after_help = "\
+Three ways to connect a chat, from nothing shared to everything:
+  nanoclaw wire CHAT --own                        an agent of its own
+  nanoclaw wire CHAT andy                         andy's workspace and memory, its own conversation
+  nanoclaw wire CHAT andy --same-conversation     also the conversation
+
+What is not said stays as it is; at first a chat with one person is answered always, a group when
+the agent is mentioned by people it knows, with the rest kept for background.
+
+Examples:
+  nanoclaw wire \"Our family\" --own
+  nanoclaw wire telegram:-1001234 andy --engage sticky
+  nanoclaw wire 3 andy --pattern '(?i)^(todo|buy)\\b' --context drop")]
+pub struct WireArgs {
+    #[arg(help = CHAT)]
+    pub chat: String,
+    /// The agent [default: the only one that there is]
+    #[arg(conflicts_with = "own")]
+    pub agent: Option<AgentName>,
+    /// Make a new agent for it, called NAME [default: after the chat's title]
+    #[arg(long, value_name = "NAME", num_args = 0..=1, default_missing_value = "")]
+    pub own: Option<String>,
+    /// One conversation with all other chats of the agent that are connected so
+    #[arg(long, conflicts_with_all = ["own", "per_thread", "own_conversation"])]
+    pub same_conversation: bool,
+    /// A conversation for each thread, where the chat has threads (the default in groups)
+    #[arg(long, conflicts_with = "own_conversation")]
+    pub per_thread: bool,
+    /// One conversation for this chat, all its threads (the default with one person)
+    #[arg(long)]
+    pub own_conversation: bool,
+    /// Which messages the agent answers
+    #[arg(long, value_name = "WHEN")]
+    pub engage: Option<When>,
+    /// Messages in which this regular expression is found
+    #[arg(long, value_name = "RE")]
+    pub pattern: Option<String>,
+    /// Whose messages a public chat gives it: everybody's, or those of people it knows
+    #[arg(long, value_name = "WHO",
+          value_parser = values::parse_enum(Scope::ALL.map(Scope::as_str), Scope::parse))]
+    pub scope: Option<Scope>,
+    /// What happens to the other messages
+    #[arg(long, value_name = "HOW", alias = "overheard")]
+    pub context: Option<ContextChoice>,
+    /// The order among several agents; the highest comes first
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub priority: Option<i64>,
+    /// Do not ask
+    #[arg(long, short)]
+    pub yes: bool,
+    /// Show what would be shared, change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// As JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Args, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UnwireArgs {
+    #[arg(help = CHAT)]
+    pub chat: String,
+    /// The agent [default: the only one that it is connected to]
+    pub agent: Option<AgentName>,
+    /// As JSON
+    #[arg(long)]
+    pub json: bool,
+}
 
 /// The channel whose chats connect themselves.
 const TERMINAL: &str = "cli";
 
 /// What a `wire` would do.
-#[derive(Debug)]
 struct Plan<'a> {
     chat: &'a ChatRow,
     /// The agent does not exist yet.
@@ -40,16 +133,13 @@ impl Command for WireArgs {
         mine(self.agent.as_ref(), view)
     }
 
-    fn resolve(&mut self, store: &CentralStore, view: &View) -> Result<()> {
+    fn prepare(&mut self, store: &CentralStore, view: &View, host: &View) -> Result<String> {
         match target(self, store, view)? {
-            (agent, true) => self.own = Some(NewAgent(Some(agent))),
+            (agent, true) => self.own = Some(agent.to_string()),
             (agent, false) => self.agent = Some(agent),
         }
-        view.resolve_chat(&mut self.chat)
-    }
-
-    fn summary(&self, store: &CentralStore, view: &View) -> Result<String> {
-        Ok(tell(&plan(self, store, view)?, view))
+        view.resolve_chat(&mut self.chat, host)?;
+        Ok(tell(&plan(self, store, host)?, host))
     }
 
     fn run(&self, context: &mut Context<'_>) -> Result {
@@ -67,14 +157,12 @@ impl Command for WireArgs {
         } else if !store.add_wired_agent(&AgentGroup::new(agent.clone()), wiring)? {
             return Err(refused(format!("`{agent}` was just added by somebody else"), "try again"));
         }
-        let (now, undo) = match &plan.before {
-            Some(before) => {
-                (" differently now", format!("wire {chat} {agent} {}", options(before)))
-            }
-            None => ("", format!("unwire {chat} {agent}")),
+        let undo = match &plan.before {
+            Some(before) => format!("wire {chat} {agent} {}", options(before)),
+            None => format!("unwire {chat} {agent}"),
         };
-        let (label, brief) = (view.label(plan.chat), brief(&plan.wired));
-        let text = format!("{label} is connected to {agent}{now}: {brief}");
+        let (label, how) = (view.label(plan.chat), brief(&plan.wired));
+        let text = format!("{label} is connected to {agent}: {how}");
         Ok(Output::new(text, json).undo(undo))
     }
 }
@@ -88,31 +176,27 @@ impl Command for UnwireArgs {
         mine(self.agent.as_ref(), view)
     }
 
-    fn resolve(&mut self, _store: &CentralStore, view: &View) -> Result<()> {
-        self.agent = Some(unwired(self, view.chat(&self.chat)?, view)?.agent.clone());
-        view.resolve_chat(&mut self.chat)
-    }
-
-    fn summary(&self, _store: &CentralStore, view: &View) -> Result<String> {
-        let chat = view.chat(&self.chat)?;
-        let agent = &unwired(self, chat, view)?.agent;
-        Ok(format!(
-            "{} is disconnected from the agent `{agent}`, which no longer answers there. What was \
-             said stays stored.",
-            view.label(chat)
-        ))
+    fn prepare(&mut self, _store: &CentralStore, view: &View, host: &View) -> Result<String> {
+        let agent = unwired(self, view.chat(&self.chat)?, view)?.agent.clone();
+        let chat = view.resolve_chat(&mut self.chat, host)?;
+        let text = format!(
+            "{chat} is disconnected from the agent `{agent}`, which no longer answers there. What was \
+             said stays stored."
+        );
+        self.agent = Some(agent);
+        Ok(text)
     }
 
     fn run(&self, context: &mut Context<'_>) -> Result {
-        let Context { store, view, .. } = context;
+        let view = context.view;
         let chat = view.chat(&self.chat)?;
         let wiring = unwired(self, chat, view)?;
-        store.unwire(chat.id, &wiring.agent)?;
+        context.store.unwire(chat.id, &wiring.agent)?;
         let (label, agent) = (view.label(chat), &wiring.agent);
         let text = format!(
             "{label} is no longer connected to {agent}; its conversation and files stay, unused"
         );
-        let json = json!({ "chat": chat.id.0, "agent": agent.as_str() });
+        let json = json!({ "chat": chat.id.0, "agent": agent });
         Ok(Output::new(text, json).undo(format!("wire {} {agent} {}", chat.id, options(wiring))))
     }
 }
@@ -131,23 +215,24 @@ fn plan<'a>(args: &WireArgs, store: &CentralStore, view: &'a View) -> Result<Pla
 
 /// The agent that is meant, and whether it has to be made.
 fn target(args: &WireArgs, store: &CentralStore, view: &View) -> Result<(AgentName, bool)> {
-    match &args.own {
-        Some(name) => Ok((new_agent(name.0.as_ref(), view.chat(&args.chat)?, store)?, true)),
-        None => Ok((view.agent_or_only(args.agent.as_ref())?.name.clone(), false)),
-    }
-}
-
-/// A name for the agent of a chat that nobody had before: an earlier one would bring its memory.
-fn new_agent(name: Option<&AgentName>, chat: &ChatRow, store: &CentralStore) -> Result<AgentName> {
+    let Some(own) = &args.own else {
+        return Ok((view.agent_or_only(args.agent.as_ref())?.name.clone(), false));
+    };
+    let chat = view.chat(&args.chat)?;
     let taken = store.agent_names_taken()?;
-    match name {
-        Some(name) if taken.contains(name) => Err(refused(
+    if own.is_empty() {
+        return Ok((agent_name_for(&chat.title, &taken), true));
+    }
+    let name = AgentName::parse(own);
+    let name = name.map_err(|err| refused(err.to_string(), "choose another name"))?;
+    // An earlier agent of that name would bring its memory.
+    if taken.contains(&name) {
+        return Err(refused(
             format!("`{name}` is or was another agent, with its own memory"),
             format!("choose another name; to share that agent say `wire {} {name}`", chat.id),
-        )),
-        Some(name) => Ok(name.clone()),
-        None => Ok(agent_name_for(&chat.title, &taken)),
+        ));
     }
+    Ok((name, true))
 }
 
 /// The wiring with what was said; the rest stays as it is.
@@ -155,26 +240,29 @@ fn changed(args: &WireArgs, mut wiring: Wiring) -> Result<Wiring> {
     if let Some(engage) = engage(args)? {
         wiring.engage = engage;
     }
-    let modes = [
-        (args.same_conversation, SessionMode::AgentShared),
-        (args.per_thread, SessionMode::PerThread),
-        (args.own_conversation, SessionMode::Shared),
-    ];
-    if let Some((_, mode)) = modes.into_iter().find(|it| it.0) {
-        wiring.session_mode = mode;
-    }
+    wiring.session_mode = match (args.same_conversation, args.per_thread, args.own_conversation) {
+        (true, _, _) => SessionMode::AgentShared,
+        (_, true, _) => SessionMode::PerThread,
+        (_, _, true) => SessionMode::Shared,
+        (false, false, false) => wiring.session_mode,
+    };
     wiring.scope = args.scope.unwrap_or(wiring.scope);
-    wiring.ignored = args.context.map_or(wiring.ignored, ContextChoice::ignored);
+    wiring.ignored = match args.context {
+        Some(ContextChoice::Drop) => Ignored::Drop,
+        Some(ContextChoice::Keep) => Ignored::Accumulate,
+        None => wiring.ignored,
+    };
     wiring.priority = args.priority.unwrap_or(wiring.priority);
     Ok(wiring)
 }
 
 fn engage(args: &WireArgs) -> Result<Option<Engage>> {
-    let pattern = match (args.engage, &args.pattern) {
+    let engage = match (args.engage, &args.pattern) {
         (None, None) => return Ok(None),
-        (Some(When::Always), None) => return Ok(Some(Engage::Pattern(".".into()))),
-        (Some(When::Mention), None) => return Ok(Some(Engage::Mention)),
-        (Some(When::Sticky), None) => return Ok(Some(Engage::MentionSticky)),
+        (Some(When::Always), None) => Engage::Pattern(".".into()),
+        (Some(When::Mention), None) => Engage::Mention,
+        (Some(When::Sticky), None) => Engage::MentionSticky,
+        (Some(When::Pattern) | None, Some(pattern)) => Engage::Pattern(pattern.clone()),
         (Some(When::Pattern), None) => {
             return Err(refused("no pattern given", "give one with `--pattern RE`"));
         }
@@ -184,15 +272,10 @@ fn engage(args: &WireArgs) -> Result<Option<Engage>> {
                 "drop `--pattern`, or use `--engage pattern`",
             ));
         }
-        (Some(When::Pattern) | None, Some(pattern)) => pattern,
     };
-    match check_pattern(pattern) {
-        Ok(()) => Ok(Some(Engage::Pattern(pattern.clone()))),
-        Err(bad) => Err(refused(
-            bad.to_string(),
-            "see https://docs.rs/regex/latest/regex/#syntax, or use `--engage mention`",
-        )),
-    }
+    let hint = "see https://docs.rs/regex/latest/regex/#syntax, or use `--engage mention`";
+    engage.pattern().map_or(Ok(()), check_pattern).map_err(|bad| refused(bad.to_string(), hint))?;
+    Ok(Some(engage))
 }
 
 /// What happens and what is shared, in plain words.
@@ -200,12 +283,13 @@ fn tell(plan: &Plan<'_>, view: &View) -> String {
     let wiring = &plan.wired.wiring;
     let (chat, agent) = (plan.chat, &wiring.agent);
     let new = if plan.is_new { "the new agent" } else { "the agent" };
+    let kind = if chat.is_group { "group" } else { "direct" };
     let operation =
         if plan.before.is_some() { "stays connected to" } else { "will be connected to" };
     let mut lines = vec![
-        format!("{} ({}) {operation} {new} `{agent}`.", view.label(chat), kind(chat)),
+        format!("{} ({kind}) {operation} {new} `{agent}`.", view.label(chat)),
         format!("Shared: {}", shared(plan, view)),
-        format!("It answers {}; {}.", when(&plan.wired), context(wiring.ignored)),
+        format!("It answers {}.", brief(&plan.wired)),
         format!("People whom it does not know: {}.", unknown_users(chat.policy)),
     ];
     let others: Vec<&AgentName> =
@@ -220,57 +304,39 @@ fn tell(plan: &Plan<'_>, view: &View) -> String {
 fn shared(plan: &Plan<'_>, view: &View) -> String {
     let wiring = &plan.wired.wiring;
     let agent = &wiring.agent;
-    let peers: Vec<&Wired> = view
-        .wired
-        .iter()
-        .filter(|it| it.wiring.agent == *agent && it.wiring.chat != wiring.chat)
-        .collect();
-    let named = |wired: &[&Wired]| {
-        let labels = wired.iter().filter_map(|it| view.chat_by_id(it.wiring.chat));
-        joined(labels.map(|it| view.label(it)))
-    };
     if plan.is_new {
         return format!("nothing. `{agent}` has a workspace, memory and conversation of its own.");
     }
-    let alone = format!(
-        "nothing so far. Chats that are connected to `{agent}` later share its workspace and memory"
-    );
-    if wiring.session_mode != SessionMode::AgentShared {
-        let apart = conversation(wiring.session_mode);
-        return match peers.is_empty() {
-            true => format!("{alone}; this one keeps {apart}."),
-            false => format!(
-                "workspace and memory of `{agent}` with {}. What is said here can come up there, and \
-                 the other way round; it keeps {apart}.",
-                named(&peers)
-            ),
-        };
-    }
-    let (same, rest): (Vec<&Wired>, Vec<&Wired>) =
-        peers.into_iter().partition(|it| it.wiring.session_mode == SessionMode::AgentShared);
-    let mut text = match same.is_empty() {
-        true => format!("{alone}, and the conversation of all that are connected this way."),
-        false => format!(
+    let peers = view.wired.iter().map(|it| &it.wiring);
+    let peers = peers.filter(|it| it.agent == *agent && it.chat != wiring.chat);
+    let is_same = |it: &Wiring| it.session_mode == SessionMode::AgentShared;
+    let (same, apart): (Vec<&Wiring>, Vec<&Wiring>) =
+        peers.partition(|it| is_same(it) && is_same(wiring));
+    let named = |all: &[&Wiring]| {
+        joined(all.iter().filter_map(|it| view.chat_by_id(it.chat)).map(|it| view.label(it)))
+    };
+    let mut parts = Vec::new();
+    if !same.is_empty() {
+        parts.push(format!(
             "workspace, memory and the conversation itself with {}. Everybody there can learn \
              everything that is said here, and the other way round.",
             named(&same)
-        ),
-    };
-    if !rest.is_empty() {
-        text.push_str(&format!(" Workspace and memory also with {}.", named(&rest)));
+        ));
     }
-    text
-}
-
-fn context(ignored: Ignored) -> &'static str {
-    match ignored {
-        Ignored::Drop => "it never sees the other messages",
-        Ignored::Accumulate => "the other messages are kept and shown to it with the next one",
+    if !apart.is_empty() {
+        parts.push(format!(
+            "workspace and memory of `{agent}` with {}. What is said here can come up there, and \
+             the other way round.",
+            named(&apart)
+        ));
     }
-}
-
-fn brief(wired: &Wired) -> String {
-    format!("{}, {}", when(wired), conversation(wired.wiring.session_mode))
+    if parts.is_empty() {
+        parts.push(format!(
+            "nothing so far. Chats that are connected to `{agent}` later share its workspace and \
+             memory."
+        ));
+    }
+    parts.join(" Also ")
 }
 
 /// The options that bring a wiring back.
@@ -300,21 +366,22 @@ fn unwired<'a>(args: &UnwireArgs, chat: &ChatRow, view: &'a View) -> Result<&'a 
     let label = view.label(chat);
     let connected = joined(all.iter().map(|it| &it.agent));
     let found = match (&args.agent, &all[..]) {
-        (Some(agent), _) => all.iter().find(|it| it.agent == *agent).copied().ok_or_else(|| {
-            refused(
-                format!("{label} is not connected to {agent}"),
-                format!("it is connected to: {connected}"),
-            )
-        }),
-        (None, [one]) => Ok(*one),
-        (None, []) => {
-            Err(refused(format!("{label} is connected to no agent"), "see `nanoclaw chats list`"))
-        }
-        (None, [..]) => Err(refused(
-            format!("{label} is connected to several agents"),
-            format!("say which one: {connected}"),
-        )),
-    }?;
+        (Some(agent), _) => all.iter().copied().find(|it| it.agent == *agent),
+        (None, [one]) => Some(*one),
+        (None, [..]) => None,
+    };
+    let Some(found) = found else {
+        let what = match &args.agent {
+            Some(agent) => format!("{label} is not connected to {agent}"),
+            None if all.is_empty() => format!("{label} is not connected to any agent"),
+            None => format!("{label} is connected to several agents"),
+        };
+        let hint = match all.is_empty() {
+            true => format!("there is nothing to take back; `nanoclaw chats show {}`", chat.id),
+            false => format!("name one that it is connected to: {connected}"),
+        };
+        return Err(refused(what, hint));
+    };
     if chat.address.channel == TERMINAL && all.len() == 1 {
         let hint = format!(
             "connect another one first with `nanoclaw wire {0} AGENT`, or close the chat with \

@@ -13,7 +13,6 @@ mod isolation;
 mod mounts;
 mod output;
 mod plan;
-mod removal;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -25,19 +24,36 @@ use bollard::models::ContainerCreateBody;
 use bollard::query_parameters as q;
 use domain::SessionId;
 use futures_util::StreamExt;
-use tracing::warn;
+use tokio::time::sleep;
+use tracing::{debug, warn};
 
-use crate::engine::{ASK_MAX, Engine, failed, status, within};
-use crate::link::UnixCarrier;
-use crate::{Carrier, Job, Mounts, Observed, Sandbox, SandboxError, Spec};
+use crate::engine::{ASK_MAX, Engine, asked, failed, found, status, within};
+use crate::{Carrier, Job, Mounts, Observed, Sandbox, SandboxError, Spec, link};
 
 pub use isolation::check_isolation;
+pub(crate) use output::end_of;
 
 /// How long a container may take to start. It takes 0.2 s; a machine that is swapping needs more.
 const START_MAX: Duration = Duration::from_secs(60);
 
 /// How long it may take to open a workspace with very many files.
 const OPEN_UP_MAX: Duration = Duration::from_secs(300);
+
+/// How long a container may take to finish: the runner needs 2 s at most to end a CLI
+/// and commit. Whole seconds: the engine's unit.
+const GRACE_SECONDS: i32 = 5;
+
+/// The grace, and as much again for the engine to kill and to tell.
+const ASK_TO_FINISH_MAX: Duration = Duration::from_secs(5 + 10);
+
+/// How long killing and removing may take. It takes 0.1 s.
+const REMOVE_MAX: Duration = Duration::from_secs(10);
+
+/// How long a signal or a pause may take. It takes milliseconds.
+const KILL_MAX: Duration = Duration::from_secs(5);
+
+/// How often to look whether somebody else's removal is through.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// How many lines of output [`Sandbox::tail`] asks for; it keeps the last 2 KiB of them.
 const TAIL_LINES: &str = "50";
@@ -67,28 +83,21 @@ pub struct DockerSandbox {
 
 impl DockerSandbox {
     /// Does not connect yet; see [`Engine`].
-    #[must_use]
     pub fn new(options: DockerOptions) -> Self {
         let engine = Engine::new(options.socket.clone());
         Self { options, engine }
     }
 
-    /// The engine that the containers run on.
-    #[must_use]
-    pub fn engine(&self) -> &Engine {
-        &self.engine
+    /// The engine's client, and the name of a session's container.
+    async fn container(&self, session: SessionId) -> Result<(&Docker, String), SandboxError> {
+        let name = plan::container_name(&self.options.install, session, Job::Run);
+        Ok((self.engine.client().await?, name))
     }
 
-    fn name(&self, session: SessionId) -> String {
-        plan::container_name(&self.options.install, session, Job::Run)
-    }
-
-    /// Refuses a container that is weaker than asked. `op` is part of the message when the engine
-    /// refuses to say.
+    /// Refuses a container that is weaker than asked.
     async fn verify(&self, docker: &Docker, name: &str, spec: &Spec) -> Result<(), SandboxError> {
-        let seen = within(ASK_MAX, docker.inspect_container(name, None))
-            .await
-            .map_err(failed("inspect the container"))?;
+        let inspected = docker.inspect_container(name, None);
+        let seen = asked("inspect the container", ASK_MAX, inspected).await?;
         check_isolation(&seen, spec, self.options.user).map_err(SandboxError::Weak)
     }
 
@@ -96,9 +105,7 @@ impl DockerSandbox {
     /// the second sees what the engine made of it.
     async fn run(&self, docker: &Docker, name: &str, spec: &Spec) -> Result<(), SandboxError> {
         self.verify(docker, name, spec).await?;
-        within(START_MAX, docker.start_container(name, None))
-            .await
-            .map_err(failed("start the container"))?;
+        asked("start the container", START_MAX, docker.start_container(name, None)).await?;
         self.verify(docker, name, spec).await
     }
 }
@@ -106,12 +113,10 @@ impl DockerSandbox {
 #[async_trait]
 impl Sandbox for DockerSandbox {
     async fn inspect(&self, session: SessionId) -> Result<Observed, SandboxError> {
-        let docker = self.engine.client().await?;
-        match within(ASK_MAX, docker.inspect_container(&self.name(session), None)).await {
-            Ok(seen) => Ok(plan::observed(&seen)),
-            Err(err) if status(&err) == Some(404) => Ok(Observed::Absent),
-            Err(err) => Err(failed("inspect the container")(err)),
-        }
+        let (docker, name) = self.container(session).await?;
+        let seen = within(ASK_MAX, docker.inspect_container(&name, None)).await;
+        let seen = found("inspect the container", seen)?;
+        Ok(seen.map_or(Observed::Absent, |it| plan::observed(&it)))
     }
 
     async fn start(&self, spec: &Spec) -> Result<(), SandboxError> {
@@ -122,7 +127,7 @@ impl Sandbox for DockerSandbox {
         create(docker, &name, plan::body(&self.options, spec), &spec.image).await?;
         let started = self.run(docker, &name, spec).await;
         if started.is_err()
-            && let Err(err) = removal::remove(docker, &name).await
+            && let Err(err) = remove(docker, &name).await
         {
             warn!(%name, error = ?err, "a container that did not start is left for the next start");
         }
@@ -135,51 +140,62 @@ impl Sandbox for DockerSandbox {
         let docker = self.engine.client().await?;
         let name = plan::container_name(&self.options.install, spec.session, spec.job);
         let ended = within(OPEN_UP_MAX, ended(docker, &name)).await;
-        removal::remove(docker, &name).await?;
+        remove(docker, &name).await?;
         ended.map_err(failed("open the agent's files to the host"))
     }
 
     async fn stop(&self, session: SessionId) -> Result<(), SandboxError> {
-        let docker = self.engine.client().await?;
-        let name = self.name(session);
-        removal::ask_to_finish(docker, &name).await;
-        removal::remove(docker, &name).await
+        let (docker, name) = self.container(session).await?;
+        let options = q::StopContainerOptionsBuilder::new().t(GRACE_SECONDS).build();
+        let stopped = within(ASK_TO_FINISH_MAX, docker.stop_container(&name, Some(options))).await;
+        // What is still there is killed by the removal.
+        if let Err(err) = stopped
+            && status(&err) != Some(404)
+        {
+            debug!(%name, error = %err, "did not finish in time");
+        }
+        remove(docker, &name).await
     }
 
     async fn freeze(&self, session: SessionId) -> Result<(), SandboxError> {
-        removal::freeze(self.engine.client().await?, &self.name(session)).await
+        let (docker, name) = self.container(session).await?;
+        match within(KILL_MAX, docker.pause_container(&name)).await {
+            // It does not run, or is paused already.
+            Err(err) if matches!(status(&err), Some(404 | 409)) => Ok(()),
+            paused => paused.map_err(failed("freeze the container")),
+        }
     }
 
     async fn kill(&self, session: SessionId) -> Result<(), SandboxError> {
-        let docker = self.engine.client().await?;
-        let name = self.name(session);
-        removal::kill(docker, &name).await;
-        removal::remove(docker, &name).await
+        let (docker, name) = self.container(session).await?;
+        // To everything; the engine thaws what is paused for it.
+        let options = q::KillContainerOptionsBuilder::new().signal("SIGKILL").build();
+        if let Err(err) = within(KILL_MAX, docker.kill_container(&name, Some(options))).await
+            && !matches!(status(&err), Some(404 | 409))
+        {
+            debug!(%name, error = %err, "the signal did not get through");
+        }
+        remove(docker, &name).await
     }
 
     async fn exited(&self, session: SessionId) -> Result<(), SandboxError> {
-        let docker = self.engine.client().await?;
-        ended(docker, &self.name(session)).await.map_err(failed("wait for the container"))
+        let (docker, name) = self.container(session).await?;
+        ended(docker, &name).await.map_err(failed("wait for the container"))
     }
 
     async fn tail(&self, session: SessionId) -> Result<String, SandboxError> {
-        let docker = self.engine.client().await?;
+        let (docker, name) = self.container(session).await?;
         let options =
             q::LogsOptionsBuilder::new().stdout(true).stderr(true).tail(TAIL_LINES).build();
-        let name = self.name(session);
-        let read = output::collect(docker.logs(&name, Some(options)));
-        match within(ASK_MAX, read).await {
-            Err(err) if status(&err) == Some(404) => Ok(String::new()),
-            other => other.map_err(failed("read the container's output")),
-        }
+        let read = within(ASK_MAX, output::collect(docker.logs(&name, Some(options)))).await;
+        Ok(found("read the container's output", read)?.unwrap_or_default())
     }
 
     async fn list(&self) -> Result<Vec<SessionId>, SandboxError> {
         let docker = self.engine.client().await?;
         let options = plan::list_options(&self.options.install);
-        let found = within(ASK_MAX, docker.list_containers(Some(options)))
-            .await
-            .map_err(failed("list the containers"))?;
+        let listed = docker.list_containers(Some(options));
+        let found = asked("list the containers", ASK_MAX, listed).await?;
         let session = |labels: &std::collections::HashMap<_, String>| {
             SessionId::parse(labels.get(plan::LABEL_SESSION)?)
         };
@@ -187,7 +203,7 @@ impl Sandbox for DockerSandbox {
     }
 
     async fn link(&self, mounts: &Mounts) -> Result<Box<dyn Carrier>, SandboxError> {
-        let opened = UnixCarrier::open(&mounts.link);
+        let opened = link::open(&mounts.link);
         let source = |err| SandboxError::Failed { op: "open the link", source: Box::new(err) };
         Ok(Box::new(opened.map_err(source)?))
     }
@@ -221,7 +237,7 @@ async fn create(
     };
     let mut created = attempt().await;
     if created.as_ref().is_err_and(|err| status(err) == Some(409)) {
-        removal::remove(docker, name).await?;
+        remove(docker, name).await?;
         created = attempt().await;
     }
     match created {
@@ -229,4 +245,26 @@ async fn create(
         Err(err) if status(&err) == Some(404) => Err(SandboxError::ImageMissing(image.to_owned())),
         Err(err) => Err(failed("create the container")(err)),
     }
+}
+
+/// Kills what still runs and removes it, with the volumes an image may have declared. After it
+/// succeeded there is no container of that name.
+async fn remove(docker: &Docker, name: &str) -> Result<(), SandboxError> {
+    let options = q::RemoveContainerOptionsBuilder::new().force(true).v(true).build();
+    match within(REMOVE_MAX, docker.remove_container(name, Some(options))).await {
+        // Somebody else began to remove it.
+        Err(err) if status(&err) == Some(409) => gone(docker, name).await,
+        removed => found("remove the container", removed).map(drop),
+    }
+}
+
+async fn gone(docker: &Docker, name: &str) -> Result<(), SandboxError> {
+    let poll = async {
+        while found("remove the container", docker.inspect_container(name, None).await)?.is_some() {
+            sleep(LOOK_AGAIN).await;
+        }
+        Ok(())
+    };
+    let late = |_| failed("remove the container")(Error::RequestTimeoutError);
+    tokio::time::timeout(ASK_MAX, poll).await.map_err(late)?
 }

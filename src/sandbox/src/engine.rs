@@ -51,52 +51,28 @@ pub struct EngineInfo {
 impl Engine {
     /// `socket` is for tests and unusual installs; `None` is the place where the engine of this
     /// operating system listens (or the unix socket that `DOCKER_HOST` names).
-    #[must_use]
     pub fn new(socket: Option<PathBuf>) -> Self {
         Self { socket, client: OnceCell::new() }
     }
 
-    /// Succeeds when the engine answers.
-    ///
-    /// # Errors
-    /// [`SandboxError::Unreachable`] when it does not within 5 s.
-    pub async fn ping(&self) -> Result<(), SandboxError> {
-        let client = self.client().await?;
-        within(ASK_MAX, client.ping()).await.map_err(failed("ask the container engine"))?;
-        Ok(())
-    }
-
     /// Asks the engine about itself.
-    ///
-    /// # Errors
-    /// [`SandboxError::Unreachable`] when it does not answer within 5 s.
+    /// Fails with [`SandboxError::Unreachable`] when it does not answer within 5 s.
     pub async fn info(&self) -> Result<EngineInfo, SandboxError> {
-        let client = self.client().await?;
-        let info =
-            within(ASK_MAX, client.info()).await.map_err(failed("ask the container engine"))?;
+        let info = asked("ask the container engine", ASK_MAX, self.client().await?.info()).await?;
         let limits = [
             (info.memory_limit, "memory"),
             (info.pids_limit, "pids"),
             (info.cpu_cfs_quota, "processor"),
         ];
-        let here = rustix::system::uname();
+        let here = rustix::system::uname().release().to_string_lossy().into_owned();
+        let count = |it: Option<i64>| u32::try_from(it?).ok().filter(|it| *it != 0);
         Ok(EngineInfo {
             version: info.server_version.unwrap_or_default(),
-            kernel_shared: same_kernel(
-                info.kernel_version.as_deref(),
-                &here.release().to_string_lossy(),
-            ),
+            kernel_shared: same_kernel(info.kernel_version.as_deref(), &here),
             architecture: info.architecture.unwrap_or_default(),
-            cpus: info.ncpu.and_then(|it| u32::try_from(it).ok()).filter(|it| *it != 0),
-            memory_mib: info
-                .mem_total
-                .and_then(|bytes| u32::try_from(bytes >> 20).ok())
-                .filter(|it| *it != 0),
-            missing_limits: limits
-                .into_iter()
-                .filter(|(there, _)| *there == Some(false))
-                .map(|(_, name)| name)
-                .collect(),
+            cpus: count(info.ncpu),
+            memory_mib: count(info.mem_total.map(|it| it >> 20)),
+            missing_limits: limits.iter().filter(|it| it.0 == Some(false)).map(|it| it.1).collect(),
         })
     }
 
@@ -132,10 +108,30 @@ pub(crate) async fn within<T>(
     timeout(limit, call).await.unwrap_or(Err(Error::RequestTimeoutError))
 }
 
+/// As [`within`], with the error sorted.
+pub(crate) async fn asked<T>(
+    op: &'static str,
+    limit: Duration,
+    call: impl Future<Output = Result<T, Error>>,
+) -> Result<T, SandboxError> {
+    within(limit, call).await.map_err(failed(op))
+}
+
 /// The HTTP status of a refusal; `None` when there was no answer at all.
 pub(crate) fn status(error: &Error) -> Option<u16> {
     let Error::DockerResponseServerError { status_code, .. } = error else { return None };
     Some(*status_code)
+}
+
+/// What the engine knows of a thing; `None` when it knows none of that name.
+pub(crate) fn found<T>(
+    op: &'static str,
+    answer: Result<T, Error>,
+) -> Result<Option<T>, SandboxError> {
+    match answer {
+        Err(err) if status(&err) == Some(404) => Ok(None),
+        other => other.map(Some).map_err(failed(op)),
+    }
 }
 
 /// Sorts an engine's error by what the caller must do.

@@ -14,22 +14,23 @@ mod command;
 mod context;
 mod error;
 mod pipe;
-mod progress;
 pub mod runner;
-pub mod sources;
+mod sources;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use bollard::body_try_stream;
+use bollard::errors::Error;
+use bollard::models::{BuildInfo, ImageInspect};
 use bollard::query_parameters as q;
 use futures_util::future::join;
+use futures_util::{Stream, StreamExt};
 use sha2::{Digest, Sha256};
 
-use crate::engine::{ASK_MAX, Engine, failed, status, within};
-pub use base::{Base, Origin};
-pub use cli::Cli;
+use crate::engine::{ASK_MAX, Engine, failed, found, within};
+pub use base::Base;
 pub use context::Context;
 pub use error::ImageError;
 
@@ -38,6 +39,9 @@ pub type Progress<'a> = &'a mut (dyn FnMut(&str) + Send);
 
 /// How long a build may take: copying 400 MB takes 10 s, packages some minutes on a slow line.
 const BUILD_MAX: Duration = Duration::from_secs(30 * 60);
+
+/// Lines of a failed step that are worth showing.
+const LAST_LINES: usize = 8;
 
 /// What an agent image is made of.
 #[derive(Clone, Debug)]
@@ -55,10 +59,16 @@ pub struct ImageInputs {
     pub with_browser: bool,
 }
 
+/// A program for the image, on this machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Program {
+    pub path: PathBuf,
+    /// Hex.
+    pub sha256: String,
+}
+
 /// Gets or makes everything the image needs, builds it unless it is there, and returns its tag.
 /// Takes minutes the first time and milliseconds when nothing changed.
-///
-/// # Errors
 /// See [`ImageError`]; its `hint` says what the user can do.
 pub async fn build(
     engine: &Engine,
@@ -66,18 +76,27 @@ pub async fn build(
     progress: Progress<'_>,
 ) -> Result<String, ImageError> {
     let architecture = engine.info().await?.architecture;
-    let base = base::ensure(engine, &base_inputs(inputs), progress).await?;
-    let cli = cli::fetch(&architecture, &inputs.cache, progress).await?;
-    let runner = runner::ensure(engine, &inputs.runner, &base, &inputs.cache, progress).await?;
+    let (image, cache) = (inputs.base_image.as_deref(), &inputs.cache);
+    let extra = [(inputs.with_node, "nodejs"), (inputs.with_browser, "chromium")];
+    let extra: Vec<&str> = extra.iter().filter(|it| it.0).map(|it| it.1).collect();
+    let base = base::ensure(engine, image, &extra, cache, progress).await?;
+    let cli = cli::fetch(&architecture, cache, progress).await?;
+    let runner = runner::ensure(engine, &inputs.runner, &base, cache, progress).await?;
     let tag = tag(inputs, &base.id, &cli.sha256, &runner.sha256);
-    if image_id(engine, &tag).await?.is_some() {
+    if inspected(engine, &tag).await?.is_some() {
         return Ok(tag);
     }
-    let context = Context::new(&inputs.dockerfile)
-        .file("claude", &cli.path)
-        .file("agent-runner", &runner.path);
-    let order =
-        BuildRequest { tag: &tag, args: &build_args(inputs, &base), network: network(&base) };
+    let context =
+        Context::new(&inputs.dockerfile).add("claude", &cli.path).add("agent-runner", &runner.path);
+    // A base that we made has all packages already, so that its steps need no network.
+    let network = if base.is_made { "none" } else { "default" };
+    let flag = |on: bool| u8::from(on).to_string();
+    let args = HashMap::from([
+        ("BASE_IMAGE".to_owned(), base.name),
+        ("WITH_NODE".to_owned(), flag(inputs.with_node)),
+        ("WITH_BROWSER".to_owned(), flag(inputs.with_browser)),
+    ]);
+    let order = BuildRequest { tag: &tag, args: &args, network };
     progress("building the agent image");
     build_context(engine, context, &order, progress).await?;
     Ok(tag)
@@ -95,9 +114,7 @@ pub struct BuildRequest<'a> {
 }
 
 /// Builds any context.
-///
-/// # Errors
-/// [`ImageError::Step`] when a step fails, with what it printed last.
+/// Fails with [`ImageError::Step`] when a step fails, with what it printed last.
 pub async fn build_context(
     engine: &Engine,
     context: Context,
@@ -112,52 +129,53 @@ pub async fn build_context(
         .rm(true)
         .forcerm(true)
         .build();
-    let (body, writing) = context.stream();
-    let building = progress::follow_build(
-        client.build_image(options, None, Some(body_try_stream(body))),
-        progress,
-    );
-    let both = join(tokio::time::timeout(BUILD_MAX, building), writing.finish());
-    let (built, written) = both.await;
+    // The tar is read while it is sent.
+    let (body, writing) = pipe::pipe(move |out| context.write(out));
+    let told = client.build_image(options, None, Some(body_try_stream(body)));
+    let building = follow_build(told, progress);
+    let (built, written) = join(tokio::time::timeout(BUILD_MAX, building), writing).await;
     // The engine's word first: a refused upload makes the writer fail as well.
     built.map_err(|_| ImageError::Step("it took longer than 30 minutes".to_owned()))??;
     written
 }
 
-/// The id of a local image; `None` when there is none of that name.
-pub(crate) async fn image_id(engine: &Engine, name: &str) -> Result<Option<String>, ImageError> {
+/// Follows a build to its end.
+async fn follow_build(
+    stream: impl Stream<Item = Result<BuildInfo, Error>>,
+    progress: Progress<'_>,
+) -> Result<(), ImageError> {
+    let mut stream = Box::pin(stream);
+    let mut last: Vec<String> = Vec::new();
+    while let Some(next) = stream.next().await {
+        let info = match next {
+            Err(Error::DockerStreamError { error }) => return Err(step_failed(&last, &error)),
+            other => other.map_err(failed("build the image"))?,
+        };
+        if let Some(message) = info.error_detail.and_then(|it| it.message) {
+            return Err(step_failed(&last, &message));
+        }
+        for line in info.stream.iter().flat_map(|it| it.lines()).filter(|it| !it.trim().is_empty())
+        {
+            progress(line);
+            last.push(line.to_owned());
+        }
+        let surplus = last.len().saturating_sub(LAST_LINES);
+        last.drain(..surplus);
+    }
+    Ok(())
+}
+
+fn step_failed(last: &[String], message: &str) -> ImageError {
+    ImageError::Step(format!("{}\n{message}", last.join("\n")).trim().to_owned())
+}
+
+/// A local image; `None` when there is none of that name.
+pub(crate) async fn inspected(
+    engine: &Engine,
+    name: &str,
+) -> Result<Option<ImageInspect>, ImageError> {
     let client = engine.client().await?;
-    match within(ASK_MAX, client.inspect_image(name)).await {
-        Ok(image) => Ok(image.id),
-        Err(err) if status(&err) == Some(404) => Ok(None),
-        Err(err) => Err(failed("inspect the image")(err).into()),
-    }
-}
-
-fn base_inputs(inputs: &ImageInputs) -> base::BaseInputs {
-    let extra = [(inputs.with_node, "nodejs"), (inputs.with_browser, "chromium")];
-    base::BaseInputs {
-        image: inputs.base_image.clone(),
-        extra: extra.into_iter().filter(|(on, _)| *on).map(|(_, name)| name.to_owned()).collect(),
-        cache: inputs.cache.clone(),
-    }
-}
-
-/// A base that we made has all packages already, so that its steps need no network.
-fn network(base: &Base) -> &'static str {
-    match base.origin {
-        Origin::Made => "none",
-        Origin::Found | Origin::Pulled => "default",
-    }
-}
-
-fn build_args(inputs: &ImageInputs, base: &Base) -> HashMap<String, String> {
-    let flag = |on: bool| u8::from(on).to_string();
-    HashMap::from([
-        ("BASE_IMAGE".to_owned(), base.name.clone()),
-        ("WITH_NODE".to_owned(), flag(inputs.with_node)),
-        ("WITH_BROWSER".to_owned(), flag(inputs.with_browser)),
-    ])
+    Ok(found("inspect the image", within(ASK_MAX, client.inspect_image(name)).await)?)
 }
 
 /// Names the image after its ingredients. Twelve digits: an install has tens of images at most.
@@ -183,6 +201,9 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use bollard::models::ErrorDetail;
+    use futures_util::stream;
+
     use super::*;
 
     fn inputs() -> ImageInputs {
@@ -215,5 +236,19 @@ mod tests {
             tag(&ImageInputs { dockerfile: "FROM y".into(), ..inputs() }, "base", "cli", "runner"),
         ];
         assert!(!other.contains(&one));
+    }
+
+    #[tokio::test]
+    async fn a_failed_step_says_what_it_printed() {
+        let printed = BuildInfo { stream: Some("E: no space\n".into()), ..BuildInfo::default() };
+        let detail = ErrorDetail { code: Some(1), message: Some("returned 100".into()) };
+        let end = BuildInfo { error_detail: Some(detail), ..BuildInfo::default() };
+        let mut seen = Vec::new();
+        let result =
+            follow_build(stream::iter([Ok(printed), Ok(end)]), &mut |it| seen.push(it.to_owned()))
+                .await;
+        assert_eq!(seen, ["E: no space"]);
+        let Err(ImageError::Step(text)) = result else { panic!("{result:?}") };
+        assert_eq!(text, "E: no space\nreturned 100");
     }
 }

@@ -26,31 +26,21 @@ const SOCKET_MODE: u32 = 0o666;
 #[cfg(not(target_os = "linux"))]
 const PATH_MAX: usize = 103;
 
-/// Listens for one incarnation's runner.
-#[derive(Debug)]
-pub struct UnixCarrier {
-    listener: UnixListener,
-}
-
-impl UnixCarrier {
-    /// Makes the folder if need be, and replaces a socket that a former host left. Must be called
-    /// within a tokio runtime; the few file system calls it makes are on one local folder.
-    ///
-    /// # Errors
-    /// When the folder cannot be made or written to.
-    pub fn open(folder: &Path) -> io::Result<Self> {
-        fs::create_dir_all(folder)?;
-        let socket = folder.join(inside::SOCKET);
-        match fs::remove_file(&socket) {
-            Err(err) if err.kind() != io::ErrorKind::NotFound => return Err(err),
-            _ => {}
-        }
-        // Kept open until the bind is done: on Linux the path leads through it.
-        let dir = rustix::fs::open(folder, OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
-        let listener = UnixListener::bind(bind_path(&dir, &socket)?)?;
-        fs::set_permissions(&socket, fs::Permissions::from_mode(SOCKET_MODE))?;
-        Ok(Self { listener })
+/// Listens for one incarnation's runner. Makes the folder if need be, and replaces a socket that a former
+/// host left. Must be called within a tokio runtime; the few file system calls it makes are on one local
+/// folder.
+pub fn open(folder: &Path) -> io::Result<UnixListener> {
+    fs::create_dir_all(folder)?;
+    let socket = folder.join(inside::SOCKET);
+    match fs::remove_file(&socket) {
+        Err(err) if err.kind() != io::ErrorKind::NotFound => return Err(err),
+        _ => {}
     }
+    // Kept open until the bind is done: on Linux the path leads through it.
+    let dir = rustix::fs::open(folder, OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+    let listener = UnixListener::bind(bind_path(&dir, &socket)?)?;
+    fs::set_permissions(&socket, fs::Permissions::from_mode(SOCKET_MODE))?;
+    Ok(listener)
 }
 
 /// A way to the socket that fits into a socket address, however deep the folder lies.
@@ -71,9 +61,9 @@ fn bind_path(_dir: &impl AsRawFd, socket: &Path) -> io::Result<PathBuf> {
 }
 
 #[async_trait]
-impl Carrier for UnixCarrier {
+impl Carrier for UnixListener {
     async fn accept(&mut self) -> io::Result<Box<dyn Stream>> {
-        let (stream, _) = self.listener.accept().await?;
+        let (stream, _) = UnixListener::accept(self).await?;
         Ok(Box::new(stream))
     }
 }
@@ -88,10 +78,10 @@ mod tests {
     #[tokio::test]
     async fn a_stream_goes_both_ways() {
         let folder = tempfile::tempdir().unwrap();
-        let mut carrier = UnixCarrier::open(&folder.path().join("link")).unwrap();
+        let mut carrier = open(&folder.path().join("link")).unwrap();
         let socket = folder.path().join("link").join(inside::SOCKET);
         let mut near = UnixStream::connect(&socket).await.unwrap();
-        let mut far = carrier.accept().await.unwrap();
+        let mut far = Carrier::accept(&mut carrier).await.unwrap();
         near.write_all(b"ping").await.unwrap();
         let mut got = [0; 4];
         far.read_exact(&mut got).await.unwrap();
@@ -104,11 +94,11 @@ mod tests {
     #[tokio::test]
     async fn a_successor_takes_the_socket_over() {
         let folder = tempfile::tempdir().unwrap();
-        let first = UnixCarrier::open(folder.path()).unwrap();
-        let mut second = UnixCarrier::open(folder.path()).unwrap();
+        let first = open(folder.path()).unwrap();
+        let mut second = open(folder.path()).unwrap();
         drop(first);
         let _near = UnixStream::connect(folder.path().join(inside::SOCKET)).await.unwrap();
-        second.accept().await.unwrap();
+        Carrier::accept(&mut second).await.unwrap();
     }
 
     #[cfg(target_os = "linux")]
@@ -116,7 +106,7 @@ mod tests {
     async fn a_folder_may_lie_deep() {
         let folder = tempfile::tempdir().unwrap();
         let deep = folder.path().join("x".repeat(100)).join("y".repeat(100));
-        UnixCarrier::open(&deep).unwrap();
+        open(&deep).unwrap();
         assert!(deep.join(inside::SOCKET).exists());
     }
 }

@@ -31,9 +31,7 @@ pub enum Invalid {
 }
 
 /// The next [`PREVIEW`] slots after `now`.
-///
-/// # Errors
-/// When there is none, or when two of the next hundred are less than `least` apart.
+/// Fails when there is none, or when two of the next hundred are less than `least` apart.
 pub fn check(
     rule: &Rule,
     zone: &Zone,
@@ -60,7 +58,6 @@ pub fn check(
 }
 
 /// An instant as people there write it: `Wed 25 Nov 2026 09:00 CET`. Seconds are shown if there are.
-#[must_use]
 pub fn local(at: Timestamp, zone: &Zone) -> String {
     let second = Second::at_or_before(at);
     let seconds = if second.0.rem_euclid(60) == 0 { "" } else { ":%S" };
@@ -69,7 +66,6 @@ pub fn local(at: Timestamp, zone: &Zone) -> String {
 
 /// An instant as programs there write it: `2026-11-25T09:00:00+01:00[Europe/Berlin]`, in UTC
 /// `2026-11-25T08:00:00Z`.
-#[must_use]
 pub fn stamp(at: Timestamp, zone: &Zone) -> String {
     let time = zoned(zone, Second::at_or_before(at));
     if *zone == Zone::utc() { time.timestamp().to_string() } else { time.to_string() }
@@ -82,7 +78,7 @@ mod tests {
     const MINUTE: Duration = Duration::from_secs(60);
 
     fn at(text: &str) -> Timestamp {
-        Timestamp(text.parse::<chrono::DateTime<chrono::Utc>>().unwrap().timestamp_millis())
+        Timestamp(text.parse::<jiff::Timestamp>().unwrap().as_millisecond())
     }
 
     fn shown(rule: &str, zone: &str, least: Duration) -> Result<Vec<String>, String> {

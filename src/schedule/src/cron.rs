@@ -13,15 +13,14 @@
 
 mod parse;
 mod print;
-mod say;
 
 use chrono::{Datelike, Days, Months, NaiveDate, NaiveDateTime, TimeDelta};
-use cron::{Schedule, TimeUnitSpec};
+use cron::Schedule;
 
 pub use self::parse::CronError;
-pub(crate) use self::say::WEEKDAYS;
-use crate::wall::{Second, first, reached, tick};
-use crate::zone::Zone;
+pub(crate) use self::parse::{MONTHS, WEEKDAYS, named};
+pub(crate) use self::print::numbers;
+use crate::wall::tick;
 
 /// How far apart two times of one rule can be: 29 February on a given day of the week comes every 28
 /// years, but after 28 February 2100 it takes 40.
@@ -63,80 +62,47 @@ impl PartialEq for Cron {
 impl Eq for Cron {}
 
 impl Cron {
-    /// The first slot that is not before `from` and not after `to`.
-    pub(crate) fn first_slot(&self, zone: &Zone, from: Second, to: Second) -> Option<Second> {
-        if to < from {
-            return None;
-        }
-        let begin = tick(reached(zone, from.before()));
-        let wall = self.from(begin, reached(zone, to))?;
-        Some(first(zone, wall))
-    }
-
-    /// The last slot that is after `since` and not after `to`.
-    pub(crate) fn last_slot(&self, zone: &Zone, since: Second, to: Second) -> Option<Second> {
-        if to <= since {
-            return None;
-        }
-        let wall = self.up_to(reached(zone, to), reached(zone, since))?;
-        Some(first(zone, wall))
-    }
-
-    /// The minutes and the hours of an expression that means whole minutes of every day.
-    pub(crate) fn daily(&self) -> Option<(Vec<u32>, Vec<u32>)> {
-        let [Branch { kind: Kind::EveryDay, schedule }] = self.branches.as_slice() else {
-            return None;
-        };
-        let is_daily = schedule.months().is_all() && schedule.seconds().iter().eq([0]);
-        is_daily.then(|| (schedule.minutes().iter().collect(), schedule.hours().iter().collect()))
-    }
-
     /// The first time on the wall in `begin..=end`, looked for no further than rules reach.
-    fn from(&self, begin: NaiveDateTime, end: NaiveDateTime) -> Option<NaiveDateTime> {
-        let latest = begin.checked_add_months(SEARCH).map_or(end, |it| it.min(end));
-        let first = |wall| self.branches.iter().filter_map(|it| it.from(wall)).min();
-        let starts = (begin.year()..=latest.year()).filter_map(|it| NaiveDate::from_yo_opt(it, 1));
-        let found = starts.map(|it| begin.max(it.into())).find_map(first);
-        found.filter(|it| *it <= latest)
+    pub(crate) fn first(&self, begin: NaiveDateTime, end: NaiveDateTime) -> Option<NaiveDateTime> {
+        let end = begin.checked_add_months(SEARCH).map_or(end, |it| it.min(end));
+        let years = (begin.year()..=end.year()).filter_map(|it| NaiveDate::from_yo_opt(it, 1));
+        let first = |wall| self.branches.iter().filter_map(|it| it.nearest(wall, false)).min();
+        years.map(|it| begin.max(it.into())).find_map(first).filter(|it| *it <= end)
     }
 
-    /// The last time on the wall that is after `after` and not after `end`.
-    fn up_to(&self, end: NaiveDateTime, after: NaiveDateTime) -> Option<NaiveDateTime> {
-        let earliest = end.checked_sub_months(SEARCH).map_or(after, |it| it.max(after));
-        let last = |wall| self.branches.iter().filter_map(|it| it.up_to(wall)).max();
-        let years = (earliest.year()..=end.year()).rev();
-        let ends = years.filter_map(|it| end_of(NaiveDate::from_ymd_opt(it, 12, 31)?));
-        let found = ends.map(|it| end.min(it)).find_map(last);
-        found.filter(|it| earliest < *it)
+    /// The last time on the wall in `begin..=end`, looked for no further than rules reach.
+    pub(crate) fn last(&self, begin: NaiveDateTime, end: NaiveDateTime) -> Option<NaiveDateTime> {
+        let begin = end.checked_sub_months(SEARCH).map_or(begin, |it| it.max(begin));
+        let years = (begin.year()..=end.year()).rev();
+        let ends =
+            years.filter_map(|it| NaiveDate::from_ymd_opt(it, 12, 31)?.and_hms_opt(23, 59, 59));
+        let last = |wall| self.branches.iter().filter_map(|it| it.nearest(wall, true)).max();
+        ends.map(|it| end.min(it)).find_map(last).filter(|it| begin <= *it)
     }
 }
 
 impl Branch {
-    /// The first time from `wall` on in the year of `wall`.
-    fn from(&self, wall: NaiveDateTime) -> Option<NaiveDateTime> {
+    /// The first time from `wall` on in the year of `wall`; backwards the last one up to `wall`.
+    fn nearest(&self, wall: NaiveDateTime, is_back: bool) -> Option<NaiveDateTime> {
+        let second = TimeDelta::seconds(1);
         let year = stand_in(wall.year());
-        let mut after = wall.with_year(year)?.checked_sub_signed(TimeDelta::seconds(1))?;
+        let mut from = wall.with_year(year)?;
         loop {
-            let found = self.schedule.after(&after.and_utc()).next();
+            let found = if is_back {
+                self.schedule.after(&tick(from).and_utc()).next_back()
+            } else {
+                self.schedule.after(&from.checked_sub_signed(second)?.and_utc()).next()
+            };
             let found = found.filter(|it| it.year() == year)?.naive_utc();
-            if self.is_on(found.date()) {
+            let date = found.date();
+            if self.is_on(date) {
                 return found.with_year(wall.year());
             }
-            after = end_of(found.date())?;
-        }
-    }
-
-    /// The last time up to `wall` in the year of `wall`.
-    fn up_to(&self, wall: NaiveDateTime) -> Option<NaiveDateTime> {
-        let year = stand_in(wall.year());
-        let mut before = tick(wall.with_year(year)?);
-        loop {
-            let found = self.schedule.after(&before.and_utc()).next_back();
-            let found = found.filter(|it| it.year() == year)?.naive_utc();
-            if self.is_on(found.date()) {
-                return found.with_year(wall.year());
-            }
-            before = found.date().into();
+            from = if is_back {
+                NaiveDateTime::from(date).checked_sub_signed(second)?
+            } else {
+                date.succ_opt()?.into()
+            };
         }
     }
 
@@ -156,11 +122,6 @@ impl Branch {
 fn stand_in(year: i32) -> i32 {
     let calendar = |year| NaiveDate::from_yo_opt(year, 1).map(|it| (it.weekday(), it.leap_year()));
     (2072..=2099).find(|it| calendar(*it) == calendar(year)).unwrap_or(year)
-}
-
-/// The last second of a day.
-fn end_of(date: NaiveDate) -> Option<NaiveDateTime> {
-    date.and_hms_opt(23, 59, 59)
 }
 
 #[cfg(test)]

@@ -2,15 +2,12 @@
 //! again with each month.
 
 use std::fmt;
+use std::time::Duration;
 
 use chrono::{Days, NaiveDate, NaiveDateTime, NaiveTime, Timelike};
 use domain::task::parse_span;
-use jiff::civil::Date;
 
-use crate::wall::{Second, first, on_wall, reached, tick, to_civil};
-use crate::zone::Zone;
-
-const DAY_SECS: u64 = 86_400;
+pub(crate) const DAY_SECS: u64 = 86_400;
 /// More is a typing error.
 const DAYS_MAX: u32 = 10_000;
 
@@ -25,7 +22,6 @@ pub struct EveryDays {
 
 impl EveryDays {
     /// At least one day; what `time` has beyond minutes is dropped.
-    #[must_use]
     pub fn new(days: u32, from: NaiveDate, time: NaiveTime) -> Self {
         let time = NaiveTime::from_hms_opt(time.hour(), time.minute(), 0).unwrap_or_default();
         Self { days: days.clamp(1, DAYS_MAX), from, time }
@@ -33,12 +29,8 @@ impl EveryDays {
 
     /// Reads the parts of what [`fmt::Display`] writes.
     pub(crate) fn parse(days: &str, time: &str, from: &str) -> Option<Self> {
-        let span = parse_span(days.trim())?.as_secs();
-        let days = u32::try_from(span / DAY_SECS).ok()?;
-        let fits = span.is_multiple_of(DAY_SECS) && (1..=DAYS_MAX).contains(&days);
-        let (time, from) = (time.trim().parse().ok()?, from.trim().parse::<Date>().ok()?);
-        let wall = on_wall(from.to_datetime(time));
-        fits.then(|| Self::new(days, wall.date(), wall.time()))
+        let days = whole(parse_span(days.trim())?, DAY_SECS).filter(|it| *it <= DAYS_MAX)?;
+        Some(Self::new(days, from.trim().parse().ok()?, time.trim().parse().ok()?))
     }
 
     /// The same days at another time.
@@ -58,21 +50,17 @@ impl EveryDays {
         }
     }
 
-    /// The first slot that is not before `at`.
-    pub(crate) fn first_slot(&self, zone: &Zone, at: Second) -> Option<Second> {
-        let begin = tick(reached(zone, at.before()));
+    /// The first time on the wall that is not before `begin`.
+    pub(crate) fn first(&self, begin: NaiveDateTime) -> Option<NaiveDateTime> {
         let number = self.number(begin).max(0);
-        let wall = self.wall(number).filter(|it| begin <= *it).or_else(|| self.wall(number + 1))?;
-        Some(first(zone, wall))
+        self.wall(number).filter(|it| begin <= *it).or_else(|| self.wall(number + 1))
     }
 
-    /// The last slot that is not after `at`.
-    pub(crate) fn last_slot(&self, zone: &Zone, at: Second) -> Option<Second> {
-        let end = reached(zone, at);
-        let number = self.number(end);
+    /// The last time on the wall that is not after `end`.
+    pub(crate) fn last(&self, end: NaiveDateTime) -> Option<NaiveDateTime> {
         let fits = |wall: &NaiveDateTime| *wall <= end;
-        let wall = self.wall(number).filter(fits).or_else(|| self.wall(number - 1).filter(fits))?;
-        Some(first(zone, wall))
+        let number = self.number(end);
+        self.wall(number).filter(fits).or_else(|| self.wall(number - 1).filter(fits))
     }
 
     /// The number of the last day of this rule up to `wall`; negative before the first.
@@ -83,14 +71,19 @@ impl EveryDays {
 
     /// The time on the wall with a number; `None` before the first and behind the end of the calendar.
     fn wall(&self, number: i64) -> Option<NaiveDateTime> {
-        let days = number.checked_mul(i64::from(self.days)).and_then(|it| it.try_into().ok())?;
+        let days = u64::try_from(number * i64::from(self.days)).ok()?;
         Some(self.from.checked_add_days(Days::new(days))?.and_time(self.time))
     }
 }
 
+/// How many times a span has these seconds; `None` when something is left over.
+pub(crate) fn whole(span: Duration, seconds: u64) -> Option<u32> {
+    let is_whole = span.as_secs().is_multiple_of(seconds);
+    u32::try_from(span.as_secs() / seconds).ok().filter(|count| is_whole && 0 < *count)
+}
+
 impl fmt::Display for EveryDays {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (time, from) = (self.time.format("%H:%M"), to_civil(self.from.into()).date());
-        write!(f, "every {}d at {time} from {from}", self.days)
+        write!(f, "every {}d at {} from {}", self.days, self.time.format("%H:%M"), self.from)
     }
 }

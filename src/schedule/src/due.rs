@@ -43,7 +43,6 @@ pub struct Plan {
 
 impl Plan {
     /// The same with nothing fired: all slots are skipped.
-    #[must_use]
     pub fn passed_over(self) -> Self {
         let fires = u32::try_from(self.fire.len()).unwrap_or(SKIPPED_COUNT_MAX);
         let before = self.skipped.map_or(0, |it| it.count);
@@ -60,7 +59,6 @@ impl Plan {
 /// until what is accounted for is over, so nothing fires twice. After a big step back the task
 /// counts from now again, or a year that was wrong for a minute would silence it for a year; that
 /// no slot fires twice even then is for the writer of fires, once per task and slot.
-#[must_use]
 pub fn due(
     rule: &Rule,
     zone: &Zone,

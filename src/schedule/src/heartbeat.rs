@@ -5,9 +5,10 @@ use std::time::Duration;
 use domain::quiet::Hours;
 use domain::task::span;
 
+use crate::cron::numbers;
 use crate::rule::Rule;
 
-/// The shortest period. More often is polling, for which there are notifications.
+/// The shortest period, in seconds. More often is polling, for which there are notifications.
 const PERIOD_MIN: u32 = 5 * 60;
 const HOUR: u32 = 3_600;
 const HOURS: u32 = 24;
@@ -22,38 +23,32 @@ pub enum NoHeartbeat {
 }
 
 /// A rule that comes every `period`, on the even minutes and hours, and only within the hours of the
-/// day if some are given: from the first of them on, up to and without the last.
-///
-/// # Errors
-/// When the clock on the wall has no such rule.
+/// day if some are given: from the first of them on, up to and without the last. Hours are counted from
+/// the first active one.
+/// Fails when the clock on the wall has no such rule.
 pub fn heartbeat(period: Duration, hours: Option<Hours>) -> Result<Rule, NoHeartbeat> {
-    let (minutes, hours) = beats(period, hours)?;
-    let list = |numbers: &[u32]| numbers.iter().map(u32::to_string).collect::<Vec<_>>().join(",");
-    let text = format!("{} {} * * *", list(&minutes), list(&hours));
-    text.parse().map(Rule::Cron).map_err(|_| NoHeartbeat::Period(period))
+    let expression = beats(period, hours)?;
+    expression.parse().map(Rule::Cron).map_err(|_| NoHeartbeat::Period(period))
 }
 
 /// What [`heartbeat`] made a rule of, if it did. Found by trying: there are few.
-#[must_use]
 pub fn asked(rule: &Rule) -> Option<(Duration, Option<Hours>)> {
-    let Rule::Cron(cron) = rule else { return None };
-    let asked = cron.daily()?;
+    let expression = rule.to_string();
     let minutes = [5, 6, 10, 12, 15, 20, 30, 60, 120, 180, 240, 360, 480, 720, 1_440];
     let spans = (0..24).flat_map(|from| (1..=24).map(move |to| format!("{from}-{to}")));
     let hours: Vec<Option<Hours>> = std::iter::once(None)
         .chain(spans.filter_map(|it| Hours::parse(&it).ok()).map(Some))
         .collect();
-    let all = minutes.into_iter().flat_map(|minutes| {
+    let mut all = minutes.into_iter().flat_map(|minutes| {
         let period = Duration::from_secs(minutes * 60);
         hours.iter().map(move |hours| (period, *hours))
     });
-    all.into_iter().find(|(period, hours)| beats(*period, *hours).as_ref() == Ok(&asked))
+    all.find(|(period, hours)| beats(*period, *hours).as_ref() == Ok(&expression))
 }
 
-/// The minutes and the hours in order. Hours are counted from the first active one.
-fn beats(period: Duration, hours: Option<Hours>) -> Result<(Vec<u32>, Vec<u32>), NoHeartbeat> {
-    let wrong = || NoHeartbeat::Period(period);
-    let seconds = u32::try_from(period.as_secs()).map_err(|_| wrong())?;
+/// The rule in its canonical form.
+fn beats(period: Duration, hours: Option<Hours>) -> Result<String, NoHeartbeat> {
+    let seconds = u32::try_from(period.as_secs()).map_err(|_| NoHeartbeat::Period(period))?;
     let (minutes, step) = (seconds / 60, (seconds / HOUR).max(1));
     let fits = if seconds < HOUR {
         PERIOD_MIN <= seconds && seconds.is_multiple_of(60) && HOUR.is_multiple_of(seconds)
@@ -61,22 +56,25 @@ fn beats(period: Duration, hours: Option<Hours>) -> Result<(Vec<u32>, Vec<u32>),
         seconds.is_multiple_of(HOUR) && HOURS.is_multiple_of(step)
     };
     if !fits {
-        return Err(wrong());
+        return Err(NoHeartbeat::Period(period));
     }
-    let (from, to) = hours.map_or(Ok((0, HOURS)), active)?;
-    let every = |step| usize::try_from(step).unwrap_or(1);
-    let mut hours: Vec<u32> = (from..to).step_by(every(step)).map(|it| it % HOURS).collect();
-    hours.sort_unstable();
-    Ok(((0..60).step_by(every(minutes)).collect(), hours))
+    let (from, length) = hours.map_or(Ok((0, HOURS)), active)?;
+    let is_on = |hour: &u32| {
+        let after = (HOURS + hour - from) % HOURS;
+        after < length && after.is_multiple_of(step)
+    };
+    let minutes = numbers((0..60_u32).filter(|it| it.is_multiple_of(minutes)), 0, 59);
+    Ok(format!("{minutes} {} * * *", numbers((0..HOURS).filter(is_on), 0, 23)))
 }
 
-/// The first hour, and that after the last one, counted on over midnight.
+/// The first hour, and how many there are, over midnight if need be.
 fn active(hours: Hours) -> Result<(u32, u32), NoHeartbeat> {
-    let (from, to) = (u32::from(hours.from_minute()), u32::from(hours.to_minute()));
+    let (from, to) = (u32::from(hours.from_minute), u32::from(hours.to_minute));
     if !from.is_multiple_of(60) || !to.is_multiple_of(60) {
         return Err(NoHeartbeat::Minutes(hours));
     }
-    Ok((from / 60, to / 60 + if hours.is_overnight() { HOURS } else { 0 }))
+    let midnight = if hours.is_overnight() { HOURS } else { 0 };
+    Ok((from / 60, to / 60 + midnight - from / 60))
 }
 
 #[cfg(test)]

@@ -9,7 +9,6 @@ use crate::wall::{Second, first, shown};
 use crate::zone::Zone;
 
 /// When the span ends in which `now` lies; `None` outside of it.
-#[must_use]
 pub fn within_until(hours: Hours, zone: &Zone, now: Timestamp) -> Option<Timestamp> {
     let second = Second::at_or_before(now);
     let today = shown(zone, second).date();
@@ -18,7 +17,7 @@ pub fn within_until(hours: Hours, zone: &Zone, now: Timestamp) -> Option<Timesta
     let spans = days.into_iter().flatten().map(|day| {
         let next = day.succ_opt().filter(|_| hours.is_overnight());
         let last = next.unwrap_or(day);
-        (at(zone, day, hours.from_minute()), at(zone, last, hours.to_minute()))
+        (at(zone, day, hours.from_minute), at(zone, last, hours.to_minute))
     });
     let inside = spans.filter(|(from, to)| *from <= second && second < *to);
     inside.map(|it| it.1.timestamp()).max()

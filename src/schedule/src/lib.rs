@@ -37,6 +37,6 @@ pub use crate::due::{CLOCK_STEP_MAX, Fire, Plan, SKIPPED_COUNT_MAX, Skipped, due
 pub use crate::heartbeat::{NoHeartbeat, asked, heartbeat};
 pub use crate::hours::within_until;
 pub use crate::rule::{InvalidRule, Rule};
-pub use crate::slots::{Slots, latest_at_or_before, next_after, slots};
+pub use crate::slots::{latest_at_or_before, next_after, slots};
 pub use crate::words::{NotUnderstood, understand};
 pub use crate::zone::{UnknownZone, Zone};

@@ -7,7 +7,7 @@ use std::time::Duration;
 use domain::task::{parse_span, span};
 use domain::time::Timestamp;
 
-use crate::check::stamp;
+use crate::check::{local, stamp};
 use crate::cron::{Cron, CronError};
 use crate::days::EveryDays;
 use crate::wall::Second;
@@ -32,12 +32,8 @@ pub enum Rule {
 /// Why a text is no rule in its canonical form.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidRule {
-    #[error("`{0}` is not a time like 2026-11-25T08:00:00Z")]
-    Instant(String),
-    #[error("`{0}` is not a period like 90s, 20m, 2h or 3d")]
-    Period(String),
-    #[error("`{0}` is not like `14d at 10:00 from 2026-11-27`")]
-    Days(String),
+    #[error("`{0}` is not {1}")]
+    Part(String, &'static str),
     #[error("it does not say from when on it counts")]
     NoStart,
     #[error(transparent)]
@@ -46,16 +42,24 @@ pub enum InvalidRule {
 
 impl Rule {
     /// One time, rounded up to a whole second.
-    #[must_use]
     pub fn once(at: Timestamp) -> Self {
         Self::Once(Second::at_or_after(at).timestamp())
     }
 
     /// Every whole number of seconds, at least one, counted from the next whole second.
-    #[must_use]
     pub fn every(period: Duration, from: Timestamp) -> Self {
         let period = Duration::from_secs(period.as_secs().max(1));
         Self::Every { period, from: Second::at_or_after(from).timestamp() }
+    }
+
+    /// In words, for people in this zone: `every weekday at 09:00`, `every 20m`.
+    pub fn words(&self, zone: &Zone) -> String {
+        match self {
+            Self::Once(at) => format!("once, on {}", local(*at, zone)),
+            Self::Every { period, .. } => format!("every {}", span(*period)),
+            Self::Days(days) => days.words(),
+            Self::Cron(cron) => cron.words(),
+        }
     }
 }
 
@@ -63,6 +67,7 @@ impl FromStr for Rule {
     type Err = InvalidRule;
 
     fn from_str(text: &str) -> Result<Self, InvalidRule> {
+        let wrong = |text: &str, like| InvalidRule::Part(text.to_owned(), like);
         let text = text.trim();
         if let Some(at) = text.strip_prefix("at ") {
             return instant(at).map(Self::once);
@@ -72,10 +77,11 @@ impl FromStr for Rule {
             if let Some((days, time)) = period.split_once(" at ") {
                 return EveryDays::parse(days, time, from)
                     .map(Self::Days)
-                    .ok_or_else(|| InvalidRule::Days(rest.to_owned()));
+                    .ok_or_else(|| wrong(rest, "like `14d at 10:00 from 2026-11-27`"));
             }
             let positive = parse_span(period).filter(|it| !it.is_zero());
-            let period = positive.ok_or_else(|| InvalidRule::Period(period.to_owned()))?;
+            let like = "a period like 90s, 20m, 2h or 3d";
+            let period = positive.ok_or_else(|| wrong(period, like))?;
             return Ok(Self::every(period, instant(from)?));
         }
         text.parse().map(Self::Cron).map_err(InvalidRule::Cron)
@@ -97,10 +103,9 @@ impl fmt::Display for Rule {
 }
 
 fn instant(text: &str) -> Result<Timestamp, InvalidRule> {
-    let parsed = text.trim().parse::<jiff::Timestamp>();
-    parsed
-        .map(|it| Timestamp(it.as_millisecond()))
-        .map_err(|_| InvalidRule::Instant(text.trim().to_owned()))
+    let text = text.trim();
+    let parsed = text.parse::<jiff::Timestamp>().map(|it| Timestamp(it.as_millisecond()));
+    parsed.map_err(|_| InvalidRule::Part(text.to_owned(), "a time like 2026-11-25T08:00:00Z"))
 }
 
 #[cfg(test)]

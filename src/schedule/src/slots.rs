@@ -3,35 +3,45 @@
 use domain::time::Timestamp;
 
 use crate::rule::Rule;
-use crate::wall::Second;
+use crate::wall::{Second, first, reached, tick};
 use crate::zone::Zone;
 
-/// Slots in order, found one at a time. See [`slots`].
-#[derive(Clone, Debug)]
-pub struct Slots<'a> {
+/// The slots in `from..to`, each later than the one before it, found one at a time: costs what is taken
+/// from it. A rule that never comes ends after a search through a few thousand days.
+pub fn slots<'a>(
     rule: &'a Rule,
     zone: &'a Zone,
-    from: Second,
-    /// The last second that counts.
-    last: Second,
-}
-
-/// The slots in `from..to`, each later than the one before it. Costs what is taken from it; a rule
-/// that never comes ends after a search through a few thousand days.
-#[must_use]
-pub fn slots<'a>(rule: &'a Rule, zone: &'a Zone, from: Timestamp, to: Timestamp) -> Slots<'a> {
-    Slots { rule, zone, from: Second::at_or_after(from), last: Second::at_or_after(to).before() }
+    from: Timestamp,
+    to: Timestamp,
+) -> impl Iterator<Item = Timestamp> + 'a {
+    let (mut from, last) = (Second::at_or_after(from), Second::at_or_after(to).before());
+    let begin = move |at: Second| tick(reached(zone, at.before()));
+    std::iter::from_fn(move || {
+        let slot = match rule {
+            Rule::Once(at) => Some(Second::at_or_after(*at)).filter(|it| from <= *it),
+            Rule::Every { period, from: start } => {
+                let (period, start) = (whole(*period), Second::at_or_after(*start));
+                let count = (from.0 - start.0 + period - 1).div_euclid(period).max(1);
+                Some(Second(start.0.saturating_add(count.saturating_mul(period))))
+            }
+            Rule::Days(days) => days.first(begin(from)).map(|it| first(zone, it)),
+            Rule::Cron(cron) => {
+                cron.first(begin(from), reached(zone, last)).map(|it| first(zone, it))
+            }
+        };
+        let slot = slot.filter(|it| *it <= last)?;
+        from = Second(slot.0 + 1);
+        Some(slot.timestamp())
+    })
 }
 
 /// The first slot after `at`.
-#[must_use]
 pub fn next_after(rule: &Rule, zone: &Zone, at: Timestamp) -> Option<Timestamp> {
     slots(rule, zone, Timestamp(at.0.saturating_add(1)), Timestamp(i64::MAX)).next()
 }
 
 /// The last slot that is after `since` and not after `now`. It is found from the end, so the years
 /// in between cost nothing.
-#[must_use]
 pub fn latest_at_or_before(
     rule: &Rule,
     zone: &Zone,
@@ -46,30 +56,13 @@ pub fn latest_at_or_before(
             let count = (now.0 - from.0).div_euclid(period);
             (0 < count).then(|| Second(from.0 + count * period))
         }
-        Rule::Days(days) => days.last_slot(zone, now),
-        Rule::Cron(cron) => cron.last_slot(zone, since, now),
+        Rule::Days(days) => days.last(reached(zone, now)).map(|it| first(zone, it)),
+        Rule::Cron(cron) => {
+            let begin = tick(reached(zone, since));
+            cron.last(begin, reached(zone, now)).map(|it| first(zone, it))
+        }
     };
     slot.filter(|it| since < *it).map(Second::timestamp)
-}
-
-impl Iterator for Slots<'_> {
-    type Item = Timestamp;
-
-    fn next(&mut self) -> Option<Timestamp> {
-        let slot = match self.rule {
-            Rule::Once(at) => Some(Second::at_or_after(*at)).filter(|it| self.from <= *it),
-            Rule::Every { period, from } => {
-                let (period, from) = (whole(*period), Second::at_or_after(*from));
-                let count = (self.from.0 - from.0 + period - 1).div_euclid(period).max(1);
-                Some(Second(from.0.saturating_add(count.saturating_mul(period))))
-            }
-            Rule::Days(days) => days.first_slot(self.zone, self.from),
-            Rule::Cron(cron) => cron.first_slot(self.zone, self.from, self.last),
-        };
-        let slot = slot.filter(|it| *it <= self.last)?;
-        self.from = Second(slot.0 + 1);
-        Some(slot.timestamp())
-    }
 }
 
 fn whole(period: std::time::Duration) -> i64 {

@@ -103,7 +103,7 @@ pub(crate) fn on_wall(civil: civil::DateTime) -> NaiveDateTime {
 }
 
 /// The same time in the calendar of `jiff`, within its years.
-pub(crate) fn to_civil(wall: NaiveDateTime) -> civil::DateTime {
+fn to_civil(wall: NaiveDateTime) -> civil::DateTime {
     EPOCH.saturating_add(SignedDuration::from_secs(seconds(wall)))
 }
 

@@ -1,26 +1,17 @@
-//! Plain phrases for rules, and rules in words.
-//!
-//! A phrase is clauses in any order: a day or a period, and the times of that day. Small words that
-//! carry nothing (`on`, `the`, `and`) are dropped first.
+//! Plain phrases for rules: a day or a period, and the times of that day, in either order. Few forms,
+//! for people who type them; a model puts all else into these.
 
-mod clause;
-mod moved;
-
-use std::time::Duration;
+mod phrase;
 
 use chrono::{Datelike, Days, NaiveDate, NaiveTime, Timelike};
 use domain::time::Timestamp;
 
-use self::clause::{Clauses, DAY, Day};
-use crate::check::local;
-use crate::cron::CronError;
-use crate::days::EveryDays;
+use self::phrase::{Day, Phrase};
+use crate::cron::{Cron, CronError};
+use crate::days::{DAY_SECS, EveryDays, whole};
 use crate::rule::Rule;
 use crate::wall::{Second, first, on_wall, shown};
 use crate::zone::Zone;
-
-/// How many years to look ahead for a date that a year may not have.
-const LEAP_YEARS_MAX: i32 = 8;
 
 /// Why a phrase is no rule. The text teaches what is.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -50,24 +41,9 @@ pub enum NotUnderstood {
     Cron(CronError),
 }
 
-impl Rule {
-    /// In words, for people in this zone: `every weekday at 09:00`.
-    #[must_use]
-    pub fn words(&self, zone: &Zone) -> String {
-        match self {
-            Self::Once(at) => format!("once, on {}", local(*at, zone)),
-            Self::Every { period, .. } => format!("every {}", spoken(*period)),
-            Self::Days(days) => days.words(),
-            Self::Cron(cron) => cron.words(),
-        }
-    }
-}
-
 /// Reads what people say or write about when something is to happen, in the speaker's zone.
 /// Canonical rules and cron expressions are taken as well.
-///
-/// # Errors
-/// With what would be understood.
+/// An error says what would be understood.
 pub fn understand(text: &str, zone: &Zone, now: Timestamp) -> Result<Rule, NotUnderstood> {
     if let Ok(rule) = text.parse() {
         return Ok(rule);
@@ -79,41 +55,64 @@ pub fn understand(text: &str, zone: &Zone, now: Timestamp) -> Result<Rule, NotUn
         return Ok(Rule::once(at));
     }
     let unknown = || NotUnderstood::Phrase(domain::plain::cut(&domain::plain::one_line(text), 80));
-    let clauses = Clauses::parse(text).ok_or_else(unknown)?;
-    let here = Here { zone, now, today: shown(zone, Second::at_or_before(now)).date() };
-    let times = clauses.times.as_slice();
-    match clauses.day {
+    let today = date(zone, now);
+    let phrase = Phrase::parse(text, today).ok_or_else(unknown)?;
+    let times = phrase.times.as_slice();
+    let is_ahead = |date: NaiveDate, time: NaiveTime| now < at(zone, date, time);
+    // From `day` on. If the time has passed then, from the next day on, or the next of its kind where
+    // the rule counts weeks.
+    let every_days = |days: u32, day: NaiveDate| -> Result<Rule, NotUnderstood> {
+        let time = only(times)?;
+        let next = if days.is_multiple_of(7) { 7 } else { 1 };
+        let from = if is_ahead(day, time) { day } else { after(day, next) };
+        Ok(Rule::Days(EveryDays::new(days, from, time)))
+    };
+    // The first of these dates on which the time is still ahead, or the last one.
+    let once = |dates: &[NaiveDate]| -> Result<Rule, NotUnderstood> {
+        let last = dates.last().ok_or(NotUnderstood::NoSuchDay)?;
+        let time = only(times)?;
+        let date = dates.iter().find(|it| is_ahead(**it, time)).unwrap_or(last);
+        Ok(Rule::Once(at(zone, *date, time)))
+    };
+    match phrase.day {
         Some(Day::Period(period)) if times.is_empty() => Ok(Rule::every(period, now)),
         Some(Day::Period(period)) => {
-            let days = whole_days(period).ok_or(NotUnderstood::PeriodWithTime)?;
-            here.every_days(days, here.ahead(0), times)
+            let days = whole(period, DAY_SECS).ok_or(NotUnderstood::PeriodWithTime)?;
+            every_days(days, today)
         }
-        Some(Day::Weeks { weeks, weekday }) => {
-            let fits = |it: &NaiveDate| it.weekday() == weekday;
-            let day = (0..7).map(|it| here.ahead(it)).find(fits).ok_or_else(unknown)?;
-            here.every_days(7 * weeks, day, times)
+        Some(Day::Weeks(weeks, weekday)) => {
+            let days = (7 + weekday - today.weekday().num_days_from_sunday()) % 7;
+            every_days(7 * weeks, after(today, days))
         }
         Some(Day::After(span)) if times.is_empty() => Ok(Rule::once(now + span)),
         Some(Day::After(span)) => {
-            here.once(here.ahead(whole_days(span).ok_or_else(unknown)?), times)
+            let days = whole(span, DAY_SECS).ok_or_else(unknown)?;
+            once(&[after(today, days)])
         }
-        Some(Day::Repeated { days, months, weekdays }) => {
-            repeated(times, &format!("{days} {months} {weekdays}"))
-        }
-        Some(Day::InDays(days)) => here.once(here.ahead(days), times),
-        Some(Day::Date { year: Some(year), month, day }) => {
-            let date = NaiveDate::from_ymd_opt(year, month, day).ok_or(NotUnderstood::NoSuchDay)?;
-            here.once(date, times)
-        }
-        Some(Day::Date { year: None, month, day }) => {
-            let years = here.today.year()..=here.today.year() + LEAP_YEARS_MAX;
-            here.next(years.filter_map(|year| NaiveDate::from_ymd_opt(year, month, day)), times)
-        }
-        Some(Day::Weekday(weekday)) => {
-            let fits = |it: &NaiveDate| it.weekday() == weekday;
-            here.next((0..=7).map(|it| here.ahead(it)).filter(fits), times)
-        }
-        None => here.next((0..=1).map(|it| here.ahead(it)), times),
+        Some(Day::Cron(cron)) => repeated(&cron, times),
+        Some(Day::Dates(dates)) => once(&dates),
+        None => once(&[today, after(today, 1)]),
+    }
+}
+
+impl Rule {
+    /// The rule on the same days at other times, where `text` names times of day and nothing else:
+    /// `9:30`, `at 7pm`, `at 9 and 17`. `None` for any other text.
+    pub fn at_times(&self, text: &str, zone: &Zone) -> Option<Result<Self, NotUnderstood>> {
+        let text = text.trim();
+        let is_said = text.get(..3).is_some_and(|it| it.eq_ignore_ascii_case("at "));
+        let said = if is_said { text.to_owned() } else { format!("at {text}") };
+        let times = Phrase::parse(&said, NaiveDate::default()).filter(|it| it.day.is_none())?.times;
+        Some(match self {
+            Self::Every { period, from } => {
+                let days = whole(*period, DAY_SECS).ok_or(NotUnderstood::PeriodWithTime);
+                let every = |days, time| Self::Days(EveryDays::new(days, date(zone, *from), time));
+                days.and_then(|days| Ok(every(days, only(&times)?)))
+            }
+            Self::Once(slot) => only(&times).map(|it| Self::Once(at(zone, date(zone, *slot), it))),
+            Self::Days(days) => only(&times).map(|it| Self::Days(days.at(it))),
+            Self::Cron(cron) => repeated(cron, &times),
+        })
     }
 }
 
@@ -126,13 +125,8 @@ fn stamped(text: &str, zone: &Zone) -> Option<Timestamp> {
     if let Ok(at) = zoned.or_else(|_| text.parse()) {
         return Some(Timestamp(at.as_millisecond()));
     }
-    let wall = text.parse().ok().filter(|_| text.contains(':'))?;
-    Some(first(zone, on_wall(wall)).timestamp())
-}
-
-fn whole_days(span: Duration) -> Option<u32> {
-    let is_whole = span.as_secs().is_multiple_of(DAY);
-    u32::try_from(span.as_secs() / DAY).ok().filter(|days| is_whole && 0 < *days)
+    let wall = text.parse().ok().filter(|_| text.contains(':')).map(on_wall)?;
+    Some(first(zone, wall).timestamp())
 }
 
 /// A cron expression is made of signs; a phrase begins with a word.
@@ -145,62 +139,20 @@ fn looks_like_cron(text: &str) -> bool {
         || text.starts_with('*')
 }
 
-fn repeated(times: &[NaiveTime], days: &str) -> Result<Rule, NotUnderstood> {
+/// The days of `cron` at these times.
+fn repeated(cron: &Cron, times: &[NaiveTime]) -> Result<Rule, NotUnderstood> {
     let first = times.first().ok_or(NotUnderstood::NoTime)?;
     if times.iter().any(|it| it.minute() != first.minute()) {
         return Err(NotUnderstood::DifferentMinutes);
     }
     let hours: Vec<String> = times.iter().map(|it| it.hour().to_string()).collect();
-    let cron = format!("{} {} {days}", first.minute(), hours.join(","));
-    cron.parse().map(Rule::Cron).map_err(NotUnderstood::Cron)
+    let text = format!("{} {} {}", first.minute(), hours.join(","), cron.days());
+    text.parse().map(Rule::Cron).map_err(NotUnderstood::Cron)
 }
 
-/// Where and when somebody says something.
-struct Here<'a> {
-    zone: &'a Zone,
-    now: Timestamp,
-    today: NaiveDate,
-}
-
-impl Here<'_> {
-    fn ahead(&self, days: u32) -> NaiveDate {
-        after(self.today, days)
-    }
-
-    fn once(&self, date: NaiveDate, times: &[NaiveTime]) -> Result<Rule, NotUnderstood> {
-        let wall = date.and_time(only(times)?);
-        Ok(Rule::Once(first(self.zone, wall).timestamp()))
-    }
-
-    /// From `day` on. If the time has passed then, from the next day on, or the next of its kind where
-    /// the rule counts weeks.
-    fn every_days(
-        &self,
-        days: u32,
-        day: NaiveDate,
-        times: &[NaiveTime],
-    ) -> Result<Rule, NotUnderstood> {
-        let time = only(times)?;
-        let is_ahead = self.now < first(self.zone, day.and_time(time)).timestamp();
-        let next = if days.is_multiple_of(7) { 7 } else { 1 };
-        let from = if is_ahead { day } else { after(day, next) };
-        Ok(Rule::Days(EveryDays::new(days, from, time)))
-    }
-
-    /// The first of these dates on which the time is still ahead.
-    fn next(
-        &self,
-        dates: impl Iterator<Item = NaiveDate>,
-        times: &[NaiveTime],
-    ) -> Result<Rule, NotUnderstood> {
-        for date in dates {
-            let rule = self.once(date, times)?;
-            if matches!(rule, Rule::Once(at) if self.now < at) {
-                return Ok(rule);
-            }
-        }
-        Err(NotUnderstood::NoSuchDay)
-    }
+/// When the clock first shows this date and time, or later ones.
+fn at(zone: &Zone, date: NaiveDate, time: NaiveTime) -> Timestamp {
+    first(zone, date.and_time(time)).timestamp()
 }
 
 fn only(times: &[NaiveTime]) -> Result<NaiveTime, NotUnderstood> {
@@ -211,21 +163,14 @@ fn only(times: &[NaiveTime]) -> Result<NaiveTime, NotUnderstood> {
     }
 }
 
-/// A date so many days later; where the calendar ends, its last one.
-fn after(date: NaiveDate, days: u32) -> NaiveDate {
-    date.checked_add_days(Days::new(u64::from(days))).unwrap_or(NaiveDate::MAX)
+/// What the calendar shows at an instant.
+fn date(zone: &Zone, at: Timestamp) -> NaiveDate {
+    shown(zone, Second::at_or_before(at)).date()
 }
 
-fn spoken(period: Duration) -> String {
-    const UNITS: [(&str, u64); 4] =
-        [("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1)];
-    let seconds = period.as_secs();
-    let unit = UNITS.iter().find(|it| seconds.is_multiple_of(it.1));
-    let (unit, of) = unit.copied().unwrap_or(("second", 1));
-    match seconds / of {
-        1 => unit.to_owned(),
-        count => format!("{count} {unit}s"),
-    }
+/// A date so many days later; where the calendar ends, its last one.
+fn after(date: NaiveDate, days: u32) -> NaiveDate {
+    date.checked_add_days(Days::new(days.into())).unwrap_or(NaiveDate::MAX)
 }
 
 #[cfg(test)]

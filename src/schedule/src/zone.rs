@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::LazyLock;
 
 use jiff::tz::{TimeZone, TimeZoneDatabase};
+use strsim::levenshtein;
 
 /// How many names are offered for one that is unknown.
 const NEAR_MAX: usize = 3;
@@ -15,7 +16,7 @@ const NAME_BYTES_MAX: usize = 64;
 static ZONES: LazyLock<TimeZoneDatabase> = LazyLock::new(TimeZoneDatabase::bundled);
 
 /// A time zone that exists.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Zone(TimeZone);
 
 /// There is no such zone. The text says which ones were perhaps meant.
@@ -29,15 +30,12 @@ pub struct UnknownZone {
 
 impl Zone {
     /// The zone without any changes of the clock.
-    #[must_use]
     pub fn utc() -> Self {
         Self(TimeZone::UTC)
     }
 
     /// Finds a zone by its name, in upper or lower case, with spaces or underscores.
-    ///
-    /// # Errors
-    /// When there is none of that name.
+    /// Fails when there is none of that name.
     pub fn parse(name: &str) -> Result<Self, UnknownZone> {
         let asked = name.trim().replace(' ', "_");
         if asked.eq_ignore_ascii_case("utc") {
@@ -53,9 +51,7 @@ impl Zone {
 
     /// As [`Self::parse`]; the last part of a name, which is mostly a city, is enough where only one
     /// zone has it.
-    ///
-    /// # Errors
-    /// When there is none, or several.
+    /// Fails when there is none, or several.
     pub fn find(text: &str) -> Result<Self, UnknownZone> {
         let unknown = match Self::parse(text) {
             Ok(zone) => return Ok(zone),
@@ -76,7 +72,6 @@ impl Zone {
     }
 
     /// As the database spells it.
-    #[must_use]
     pub fn name(&self) -> &str {
         self.0.iana_name().unwrap_or("UTC")
     }
@@ -93,12 +88,6 @@ impl fmt::Display for Zone {
 }
 
 domain::as_text!(Zone);
-
-impl fmt::Debug for Zone {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Zone({})", self.name())
-    }
-}
 
 fn hint(near: &[String]) -> String {
     if near.is_empty() {
@@ -122,30 +111,15 @@ fn near(asked: &str) -> Vec<String> {
     let mut found: Vec<(usize, String)> = names()
         .filter_map(|name| {
             let lower = name.to_ascii_lowercase();
-            let by_city = typos(&city(&asked), &city(&lower)) + usize::from(asked.contains('/'));
-            let typos = typos(&asked, &lower).min(by_city);
+            let by_city =
+                levenshtein(&city(&asked), &city(&lower)) + usize::from(asked.contains('/'));
+            let typos = levenshtein(&asked, &lower).min(by_city);
             let plausible = typos <= TYPOS_MAX && typos * 2 < asked.len();
             plausible.then_some((typos, name))
         })
         .collect();
     found.sort();
     found.into_iter().take(NEAR_MAX).map(|it| it.1).collect()
-}
-
-/// How many letters have to be changed, added or taken away (Levenshtein).
-fn typos(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.iter().enumerate() {
-            let change = diagonal + usize::from(x != *y);
-            diagonal = row[j + 1];
-            row[j + 1] = change.min(diagonal + 1).min(row[j] + 1);
-        }
-    }
-    row.last().copied().unwrap_or(0)
 }
 
 #[cfg(test)]

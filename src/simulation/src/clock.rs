@@ -28,7 +28,6 @@ impl TestClock {
     }
 
     /// What it shows at an instant if nobody moves it.
-    #[must_use]
     pub fn unmoved(&self, at: Instant) -> Timestamp {
         EPOCH + (at - self.started)
     }

@@ -42,19 +42,16 @@ pub struct Crash {
 }
 
 impl Crash {
-    #[must_use]
     pub fn at(point: u64) -> Arc<Self> {
         Self::with_jitter(point, 0)
     }
 
     /// Every point takes up to [`JITTER_MS`], by a seed; 0 for no time at all.
-    #[must_use]
     pub fn with_jitter(point: u64, seed: u64) -> Arc<Self> {
         Arc::new(Self::new(point, seed))
     }
 
     /// Stops where the point of this name is reached for the `nth` time, counted from 1.
-    #[must_use]
     pub fn at_name(name: &str, nth: u64) -> Arc<Self> {
         Arc::new(Self { named: Some((name.into(), AtomicU64::new(nth))), ..Self::new(0, 0) })
     }
@@ -73,7 +70,6 @@ impl Crash {
         }
     }
 
-    #[must_use]
     pub fn never() -> Arc<Self> {
         Self::at(0)
     }

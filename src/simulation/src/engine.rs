@@ -80,7 +80,6 @@ struct Inner {
 }
 
 impl FakeEngine {
-    #[must_use]
     pub fn new(clock: Arc<dyn Clock>, notifications: bool, env: Arc<SimulationEnv>) -> Arc<Self> {
         let inner = Inner {
             reachable: true,
@@ -119,7 +118,6 @@ impl FakeEngine {
 
     /// Whether a start or a stop takes its time. A shutdown would cut it, and what it leaves is pruned by
     /// the next host.
-    #[must_use]
     pub fn is_at_work(&self) -> bool {
         1 < Arc::strong_count(&self.work)
     }
@@ -156,7 +154,6 @@ impl FakeEngine {
     }
 
     /// Which containers ran when.
-    #[must_use]
     pub fn timeline(&self) -> &Timeline {
         &self.timeline
     }
@@ -216,7 +213,6 @@ impl FakeEngine {
     }
 
     /// Of its container, if there is one.
-    #[must_use]
     pub fn incarnation(&self, session: SessionId) -> Option<Incarnation> {
         self.lock().containers.get(&session).map(|it| it.incarnation)
     }

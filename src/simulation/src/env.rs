@@ -27,13 +27,11 @@ pub struct SimulationEnv {
 
 impl SimulationEnv {
     /// Needs a runtime, whose clock it reads.
-    #[must_use]
     pub fn new(mutation: Option<Mutation>) -> Arc<Self> {
         Arc::new(Self::of(Some(Mutex::default()), mutation))
     }
 
     /// Keeps no trace.
-    #[must_use]
     pub fn without_trace() -> Arc<Self> {
         Arc::new(Self::of(None, None))
     }
@@ -87,7 +85,6 @@ impl SimulationEnv {
     }
 
     /// Whether no write succeeds right now.
-    #[must_use]
     pub fn disk_is_full(&self) -> bool {
         self.full_until.lock().unwrap().is_some_and(|it| Instant::now() < it)
     }
@@ -104,13 +101,11 @@ impl SimulationEnv {
     }
 
     /// Everything so far, in order.
-    #[must_use]
     pub fn trace(&self) -> Vec<String> {
         self.lines.as_ref().map(|it| it.lock().unwrap().clone()).unwrap_or_default()
     }
 
     /// When a line that ends like this was noted last, up to an instant.
-    #[must_use]
     pub fn last(&self, ending: &str, until: Instant) -> Option<Instant> {
         let at = |line: &String| {
             let (seconds, what) = line.trim_start().split_once(' ')?;
@@ -121,13 +116,11 @@ impl SimulationEnv {
     }
 
     /// Whether this is broken on purpose.
-    #[must_use]
     pub fn breaks(&self, what: Mutation) -> bool {
         self.mutation == Some(what)
     }
 
     /// Whether a write of this name is turned away: now, as every other, or for ever.
-    #[must_use]
     pub fn refuses(&self, op: &str) -> bool {
         self.disk_is_full() || self.mutation.and_then(Mutation::refused) == Some(op)
     }

@@ -53,19 +53,16 @@ pub struct TestHost {
 }
 
 impl World {
-    #[must_use]
     pub fn new() -> Self {
         Self::with_notifications(true)
     }
 
     /// `false` leaves everything to the slow polls.
-    #[must_use]
     pub fn with_notifications(notifications: bool) -> Self {
         Self::broken(notifications, None)
     }
 
     /// With something that breaks a law.
-    #[must_use]
     pub fn broken(notifications: bool, mutation: Option<Mutation>) -> Self {
         let env = SimulationEnv::new(mutation);
         let clock = Arc::new(TestClock::default());
@@ -87,14 +84,12 @@ impl World {
     }
 
     /// With another platform than the terminal's double.
-    #[must_use]
     pub fn on(platform: Arc<FakePlatform>) -> Self {
         let mut world = Self::new();
         world.platform = platform;
         world
     }
 
-    #[must_use]
     pub fn layout(&self) -> Layout {
         Layout::new(self.dir.path())
     }
@@ -155,20 +150,17 @@ impl World {
     }
 
     /// The outcomes of all messages of a session: `(platform id, outcome)`.
-    #[must_use]
     pub fn outcomes(&self, session: SessionId) -> Vec<(String, Option<Outcome>)> {
         CentralStore::open(&self.layout().central()).unwrap().rows(session).outcomes().unwrap()
     }
 
     /// Every session there is.
-    #[must_use]
     pub fn sessions(&self) -> Vec<SessionId> {
         let central = CentralStore::open(&self.layout().central()).unwrap();
         central.sessions().unwrap().into_iter().map(|it| it.id).collect()
     }
 
     /// Every outcome of every session.
-    #[must_use]
     pub fn all_outcomes(&self) -> Vec<(String, Option<Outcome>)> {
         let central = CentralStore::open(&self.layout().central()).unwrap();
         let sessions = central.sessions().unwrap().into_iter();

@@ -82,24 +82,20 @@ pub struct FakePlatform {
 
 impl FakePlatform {
     /// As the terminal: [`OWNER_ONLY`].
-    #[must_use]
     pub fn new() -> Arc<Self> {
         Self::with_caps(OWNER_ONLY)
     }
 
     /// As a messenger: [`PUBLIC`].
-    #[must_use]
     pub fn public() -> Arc<Self> {
         Self::with_caps(PUBLIC)
     }
 
     /// As a messenger that has text alone: [`PLAIN`].
-    #[must_use]
     pub fn plain() -> Arc<Self> {
         Self::with_caps(PLAIN)
     }
 
-    #[must_use]
     pub fn with_caps(caps: Caps) -> Arc<Self> {
         Arc::new(Self { caps, state: Mutex::default(), happened: Notify::new() })
     }
@@ -227,7 +223,6 @@ impl FakePlatform {
     }
 
     /// The same, each with when that was.
-    #[must_use]
     pub fn sent_when(&self) -> Vec<(Instant, Part)> {
         let state = self.state();
         state.sent_at.iter().copied().zip(state.sent.iter().cloned()).collect()
@@ -266,7 +261,6 @@ impl FakePlatform {
     }
 
     /// An account that is taken.
-    #[must_use]
     pub fn account(&self) -> Account {
         Account {
             name: LOCAL.into(),
@@ -318,14 +312,12 @@ impl FakePlatform {
 }
 
 /// A chat on this platform: `a` of the usual account, `a@work` of another.
-#[must_use]
 pub fn address(chat: &str) -> Address {
     let (chat, account) = chat.split_once('@').unwrap_or((chat, LOCAL));
     Address { channel: NAME.into(), account: account.into(), chat: chat.into(), thread: None }
 }
 
 /// What [`address`] makes that address of.
-#[must_use]
 pub fn name(address: &Address) -> String {
     match address.account.as_str() {
         LOCAL => address.chat.clone(),

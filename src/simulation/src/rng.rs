@@ -7,7 +7,6 @@ use std::ops::Range;
 pub struct Rng(u64);
 
 impl Rng {
-    #[must_use]
     pub fn new(seed: u64) -> Self {
         Self(seed)
     }
@@ -23,7 +22,6 @@ impl Rng {
 }
 
 /// Those that `NANOCLAW_SEEDS=5000..9000` asks for, or the usual ones.
-#[must_use]
 pub fn seeds(usual: Range<u64>) -> Range<u64> {
     let asked = std::env::var("NANOCLAW_SEEDS").ok();
     let range = asked.as_deref().and_then(|text| {

@@ -64,7 +64,6 @@ pub struct Report {
 
 impl Report {
     /// At most `lines` of the trace, around the last mention of what the first violation is about.
-    #[must_use]
     pub fn excerpt(&self, lines: usize) -> &[String] {
         let about = self.violations.first().and_then(|it| it.split(' ').next()).unwrap_or_default();
         let names = |it: &String| it.split([' ', ':', ',']).any(|word| word == about);
@@ -75,13 +74,11 @@ impl Report {
 }
 
 /// Runs one plan on a runtime of its own, whose clock is paused.
-#[must_use]
 pub fn run(plan: &Plan) -> Report {
     run_broken(plan, None)
 }
 
 /// The same, with something that breaks a law.
-#[must_use]
 pub fn run_broken(plan: &Plan, mutation: Option<Mutation>) -> Report {
     on_paused_clock(async {
         let mut world = World::broken(plan.notifications, mutation);

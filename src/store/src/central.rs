@@ -47,13 +47,12 @@ pub use self::destinations::DestinationRow;
 pub use self::dropped::DroppedRow;
 pub use self::events::EventRow;
 pub use self::lanes::LaneHead;
-pub use self::pairing::{Guesses, NewPairing, PairingId, PairingRole, PairingRow};
+pub use self::pairing::{NewPairing, PairingId, PairingRole, PairingRow};
 pub use self::people::{Linked, PersonRow, Removed, Unlinked};
 pub use self::questions::{
     CARD_KEY, CardRow, Put, Question, QuestionKind, QuestionRow, QuestionState,
 };
 pub use self::roles::{DenialRow, MemberRow, RoleRow};
-pub use self::secrets::SealedRow;
 pub use self::sessions::SessionRow;
 pub(crate) use self::tasks::ends;
 pub use self::tasks::{Decided, FireRow, Handover, Task, TaskEdit, TaskRow, UnreadableTask};
@@ -93,7 +92,6 @@ impl CentralStore {
     }
 
     /// What there is of one session.
-    #[must_use]
     pub fn rows(&self, session: SessionId) -> SessionRows<'_> {
         let root = self.layout.session(session).root().to_owned();
         SessionRows { scope: Scope::of(&self.conn, session), root }

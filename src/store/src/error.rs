@@ -90,7 +90,6 @@ fn passes(code: ErrorCode) -> bool {
 
 impl StoreError {
     /// Whether trying again cannot help until somebody acts on the file.
-    #[must_use]
     pub fn is_permanent(&self) -> bool {
         matches!(
             self,
@@ -108,7 +107,6 @@ impl StoreError {
     }
 
     /// Whether trying the same again may help: nothing is wrong with what was to be stored.
-    #[must_use]
     pub fn passes(&self) -> bool {
         match self {
             Self::Full { .. } | Self::Undone { .. } | Self::Lost { .. } | Self::Open { .. } => true,

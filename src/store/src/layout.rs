@@ -21,73 +21,59 @@ pub struct Layout {
 }
 
 impl Layout {
-    #[must_use]
     pub fn new(home: impl Into<PathBuf>) -> Self {
         Self { home: home.into() }
     }
 
-    #[must_use]
     pub fn home(&self) -> &Path {
         &self.home
     }
 
-    #[must_use]
     pub fn central(&self) -> PathBuf {
         self.home.join("central.db")
     }
 
-    #[must_use]
     pub fn vault_key(&self) -> PathBuf {
         self.home.join("vault.key")
     }
 
-    #[must_use]
     pub fn run(&self) -> PathBuf {
         self.home.join("run")
     }
 
     /// Held locked by the running host; holds its pid for the reader.
-    #[must_use]
     pub fn lock(&self) -> PathBuf {
         self.run().join("host.lock")
     }
 
-    #[must_use]
     pub fn admin_socket(&self) -> PathBuf {
         self.run().join("admin.sock")
     }
 
-    #[must_use]
     pub fn cli_socket(&self) -> PathBuf {
         self.run().join("cli.sock")
     }
 
-    #[must_use]
     pub fn logs(&self) -> PathBuf {
         self.home.join("logs")
     }
 
-    #[must_use]
     pub fn host_log(&self) -> PathBuf {
         self.logs().join("host.log")
     }
 
-    #[must_use]
     pub fn cache(&self) -> PathBuf {
         self.home.join("cache")
     }
 
-    #[must_use]
     pub fn workspace(&self, agent: &AgentName) -> PathBuf {
         self.home.join("agents").join(agent.as_str())
     }
 
-    #[must_use]
     pub fn sessions(&self) -> PathBuf {
         self.home.join("sessions")
     }
 
-    #[must_use]
     pub fn session(&self, session: SessionId) -> SessionLayout {
         SessionLayout { root: self.sessions().join(session.to_string()) }
     }
@@ -101,64 +87,53 @@ pub struct SessionLayout {
 
 impl SessionLayout {
     /// Mounted read-only.
-    #[must_use]
     pub fn inbound_dir(&self) -> PathBuf {
         self.root.join("in")
     }
 
     /// Mounted writable.
-    #[must_use]
     pub fn outbound_dir(&self) -> PathBuf {
         self.root.join("out")
     }
 
-    #[must_use]
     pub fn inbound(&self) -> PathBuf {
         self.inbound_dir().join(INBOUND)
     }
 
-    #[must_use]
     pub fn outbound(&self) -> PathBuf {
         self.outbound_dir().join(OUTBOUND)
     }
 
-    #[must_use]
     pub fn root(&self) -> &Path {
         &self.root
     }
 
     /// Files that came with messages; within [`Self::inbound_dir`].
-    #[must_use]
     pub fn files_in(&self) -> PathBuf {
         self.inbound_dir().join(FILES)
     }
 
     /// Copies of files that are being sent; only the host writes there.
-    #[must_use]
     pub fn sending(&self) -> PathBuf {
         self.root.join("sending")
     }
 
     /// The last database of the runner that was set aside, with what lay beside it. No container sees it.
-    #[must_use]
     pub fn quarantine(&self) -> PathBuf {
         self.root.join("quarantine")
     }
 
     /// What the agent's CLI keeps.
-    #[must_use]
     pub fn home(&self) -> PathBuf {
         self.root.join("home")
     }
 
     /// One folder per incarnation, so that a socket belongs to exactly one container.
-    #[must_use]
     pub fn link(&self, incarnation: Incarnation) -> PathBuf {
         self.links().join(incarnation.to_string())
     }
 
     /// All link folders.
-    #[must_use]
     pub fn links(&self) -> PathBuf {
         self.root.join("link")
     }

@@ -24,10 +24,10 @@ mod step;
 
 pub use crate::central::{
     AccountRow, Announce, CARD_KEY, CardRow, CentralStore, ChatRow, Decided, DenialRow,
-    DestinationRow, DroppedRow, EventRow, FireRow, Guesses, Handover, LaneHead, Linked, MemberRow,
+    DestinationRow, DroppedRow, EventRow, FireRow, Handover, LaneHead, Linked, MemberRow,
     NewPairing, PairingId, PairingRole, PairingRow, PersonRow, Put, Question, QuestionKind,
-    QuestionRow, QuestionState, Removed, RoleRow, SealedRow, SessionRow, Task, TaskEdit, TaskRow,
-    Unasked, Unlinked, UnreadableTask, UnreportedDeadLetters, Wired, Wiring,
+    QuestionRow, QuestionState, Removed, RoleRow, SessionRow, Task, TaskEdit, TaskRow, Unasked,
+    Unlinked, UnreadableTask, UnreportedDeadLetters, Wired, Wiring,
 };
 pub use crate::db::{Db, Store, on_disk};
 pub use crate::error::StoreError;

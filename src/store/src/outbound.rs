@@ -63,7 +63,6 @@ pub(crate) struct Waits {
 
 impl Unimported {
     /// Whether there is anything to import.
-    #[must_use]
     pub fn is_news(&self) -> bool {
         !self.messages.is_empty() || !self.finished.is_empty() || !self.waits.is_empty()
     }

@@ -10,7 +10,7 @@ use std::ops::Deref;
 use std::path::Path;
 
 use domain::delivery::by_hand::HostKey;
-use domain::delivery::{PartKey, PartState, PartView, Tried, Verdict, exhausted};
+use domain::delivery::{PartKey, PartView, Tried, Verdict, exhausted};
 use domain::message::Address;
 use domain::outgoing::{Card, Content, FileOut};
 use domain::time::Timestamp;
@@ -21,7 +21,7 @@ use strum::{EnumString, IntoStaticStr, VariantArray};
 
 use self::columns::{Raw, columns};
 use crate::reasons::STOPPED;
-use crate::row::{self, FromRow, enum_column, one, run};
+use crate::row::{Columns, FromRow, enum_column, one, row, run};
 use crate::session::Scope;
 
 /// How final a part is for the messages that it answers.
@@ -121,13 +121,11 @@ pub struct NewPart {
 
 impl NewPart {
     /// One that replies to no message.
-    #[must_use]
     pub fn new(key: String, to: Address, kind: PartKind, content: Draft) -> Self {
         Self { key: PartKey(key), to, reply_to: String::new(), kind, content }
     }
 
     /// One that replies to a message, by the platform's id of it.
-    #[must_use]
     pub fn replying_to(self, reply_to: String) -> Self {
         Self { reply_to, ..self }
     }
@@ -160,23 +158,10 @@ pub(crate) fn add(
     Ok(run(&tx, sql, values)? == 1)
 }
 
-/// Key, state, wait and last change.
-impl FromRow for PartView {
-    fn read(columns: &mut row::Columns<'_>) -> rusqlite::Result<Self> {
-        let (key, state): (PartKey, String) = columns.next()?;
-        let (retry_at, since) = columns.next()?;
-        let state = match state.as_str() {
-            "claimed" => PartState::Claimed,
-            "unsent" => PartState::Unsent { retry_at, since },
-            "uncertain" => PartState::Uncertain { retry_at, since },
-            _ => PartState::Ready,
-        };
-        Ok(Self { key, state })
-    }
-}
+row!(PartView { key, standing, retry_at, since });
 
 impl FromRow for HostKey {
-    fn read(columns: &mut row::Columns<'_>) -> rusqlite::Result<Self> {
+    fn read(columns: &mut Columns<'_>) -> rusqlite::Result<Self> {
         let (session, part): (SessionId, _) = columns.next()?;
         // The host wrote it outside of any session.
         Ok(Self { session: Some(session).filter(|it| *it != SessionId(0)), part })
@@ -216,7 +201,7 @@ pub(crate) fn claim(
 
 /// Without its content and what else it answers.
 impl FromRow for ClaimedPart {
-    fn read(columns: &mut row::Columns<'_>) -> rusqlite::Result<Self> {
+    fn read(columns: &mut Columns<'_>) -> rusqlite::Result<Self> {
         let host_key: HostKey = columns.next()?;
         let key = host_key.part.clone();
         Ok(Self(SentPart {

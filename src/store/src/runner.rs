@@ -108,7 +108,6 @@ impl RunnerStore {
     }
 
     /// [`Db`] over this store, for a program with async tasks.
-    #[must_use]
     pub fn shared(
         inbound_dir: PathBuf,
         outbound_dir: PathBuf,

@@ -5,7 +5,6 @@
 //! again what has no outcome, and the runner does it again.
 
 mod attachments;
-mod body;
 mod commands;
 mod dead_letters;
 mod ends;
@@ -38,7 +37,6 @@ use domain::{Incarnation, MessageSeq, OutSeq, SessionId};
 use rusqlite::{Connection, Params};
 
 pub use self::attachments::{Fetched, PendingFile};
-pub(crate) use self::body::Body;
 pub use self::dead_letters::NOTICE_KEY;
 pub(crate) use self::dead_letters::order_part;
 pub use self::handle::{Reader, SessionDb, SessionStore, outbound_problems};

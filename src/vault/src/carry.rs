@@ -32,9 +32,9 @@ const SALT_AT: usize = 20;
 const NONCE_AT: usize = 36;
 const HEADER_BYTES: usize = 60;
 /// The whole: header, key and Poly1305's tag.
-pub const CARRIED_BYTES: usize = HEADER_BYTES + KEY_BYTES + 16;
+const CARRIED_BYTES: usize = HEADER_BYTES + KEY_BYTES + 16;
 /// A shorter passphrase can be tried out.
-pub const PASSPHRASE_CHARS_MIN: usize = 8;
+const PASSPHRASE_CHARS_MIN: usize = 8;
 
 /// Why a key cannot be carried, or a carried one not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -53,9 +53,7 @@ pub enum CarryError {
 }
 
 /// Seals the key of a key file.
-///
-/// # Errors
-/// When the file is not safe or not there, or the passphrase is too short.
+/// Fails when the file is not safe or not there, or the passphrase is too short.
 pub fn seal_key_file(path: &Path, passphrase: &str) -> Result<Vec<u8>, CarryError> {
     if passphrase.chars().count() < PASSPHRASE_CHARS_MIN {
         return Err(CarryError::TooShort);
@@ -80,11 +78,7 @@ pub fn seal_key_file(path: &Path, passphrase: &str) -> Result<Vec<u8>, CarryErro
     Ok(bytes)
 }
 
-/// Opens what [`seal_key_file`] made.
-///
-/// # Errors
-/// When the passphrase or a single bit is another.
-pub fn open_carried(carried: &[u8], passphrase: &str) -> Result<Key, CarryError> {
+fn open_carried(carried: &[u8], passphrase: &str) -> Result<Key, CarryError> {
     if carried.len() != CARRIED_BYTES || !carried.starts_with(MAGIC) {
         return Err(CarryError::Unknown);
     }
@@ -99,9 +93,7 @@ pub fn open_carried(carried: &[u8], passphrase: &str) -> Result<Key, CarryError>
 }
 
 /// Makes a key file of what [`seal_key_file`] made. There must be none.
-///
-/// # Errors
-/// As [`open_carried`], or when the file cannot be made.
+/// Fails when the passphrase or a single bit is another, or when the file cannot be made.
 pub fn restore_key_file(carried: &[u8], passphrase: &str, path: &Path) -> Result<(), CarryError> {
     let key = open_carried(carried, passphrase)?;
     Ok(keyfile::create_with(path, &key)?)

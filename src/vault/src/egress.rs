@@ -1,12 +1,14 @@
-//! What the host calls when a stream from a container asks for the world outside.
+//! What the vault is to the host, and the host to the vault: the way out of a session, and the database
+//! in which sealed credentials are kept.
 
 use std::fmt;
 
 use async_trait::async_trait;
 use domain::SessionId;
+pub use domain::sealed::SealedRow;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::Vault;
+use crate::Cause;
 
 /// Whose stream it is. The host fills it in from the carrier that the stream came through; nothing
 /// that the container says ends up here.
@@ -30,9 +32,26 @@ pub trait Egress: fmt::Debug + Send + Sync {
     async fn serve(&self, caller: Caller, stream: Box<dyn Duplex>);
 }
 
+/// The host's database. The vault trusts nothing that it reads back.
 #[async_trait]
-impl Egress for Vault {
-    async fn serve(&self, caller: Caller, stream: Box<dyn Duplex>) {
-        self.serve_model(caller, stream).await;
-    }
+pub trait SecretRows: fmt::Debug + Send + Sync {
+    async fn get(&self, name: &str) -> Result<Option<SealedRow>, Cause>;
+
+    /// All rows, sorted by name.
+    async fn list(&self) -> Result<Vec<SealedRow>, Cause>;
+
+    /// Adds the row, or replaces the one of that name.
+    async fn put(&self, row: SealedRow) -> Result<(), Cause>;
+
+    /// Tells whether there was one.
+    async fn remove(&self, name: &str) -> Result<bool, Cause>;
+
+    /// Counts how often a session asked for something it may not have. `why` is one of a few fixed
+    /// texts, never something that the container said.
+    async fn count_refusals(
+        &self,
+        session: SessionId,
+        why: &'static str,
+        count: u64,
+    ) -> Result<(), Cause>;
 }

@@ -14,22 +14,10 @@ pub enum VaultError {
     #[error("`{0}` is not a credential that the vault can use; it takes `anthropic`")]
     UnknownName(String),
     /// Ask the user to add it again. The row is never used, and never repaired.
-    #[error(
-        "the stored credential `{name}` cannot be used; add it again with `nanoclaw vault add {name}`"
-    )]
+    #[error("the stored {what} cannot be used; add it again with `nanoclaw {command}`")]
     Unreadable {
-        name: String,
-        #[source]
-        source: OpenError,
-    },
-    /// Ask the user to add it again, as above.
-    #[error(
-        "the stored token of {channel}/{account} cannot be used; add it again with \
-         `nanoclaw channels add {channel}`"
-    )]
-    UnreadableToken {
-        channel: String,
-        account: String,
+        what: String,
+        command: String,
         #[source]
         source: OpenError,
     },

@@ -32,7 +32,11 @@ pub enum KeyFileError {
     KeyMissing { path: PathBuf },
     /// Put things right by hand.
     #[error("the vault's key file {path} cannot be trusted: {why}")]
-    Unsafe { path: PathBuf, why: Unsafe },
+    Unsafe { path: PathBuf, why: String },
+    #[error(
+        "the vault's key file {path} cannot be trusted: it has {length} bytes instead of {KEY_BYTES}"
+    )]
+    Length { path: PathBuf, length: usize },
     /// Free space, mend the disk or the permissions of the folder.
     #[error("could not {op} the vault's key file {path}")]
     Io {
@@ -43,42 +47,15 @@ pub enum KeyFileError {
     },
 }
 
-/// Why a key file is refused, and how to mend it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Unsafe {
-    #[error("it is a symbolic link; put the file itself there")]
-    SymbolicLink,
-    #[error("it is not a plain file; move it away")]
-    NotAFile,
-    #[error(
-        "it belongs to user id {owner}, but this is user id {me}; run as that user, or `chown` it"
-    )]
-    Owner { owner: u32, me: u32 },
-    #[error(
-        "others can read or write it (mode {mode:03o}); `chmod 600` it, and replace the credentials \
-         if somebody else may have read them"
-    )]
-    Mode { mode: u32 },
-    #[error(
-        "others can write to its folder (mode {mode:03o}) and put another key there; `chmod go-w` it"
-    )]
-    Folder { mode: u32 },
-    #[error("it has {length} bytes instead of {KEY_BYTES}")]
-    Length { length: usize },
-}
-
 impl KeyFileError {
     /// The key is gone, and with it whatever was sealed.
-    #[must_use]
     pub fn is_lost(&self) -> bool {
-        matches!(self, Self::KeyMissing { .. } | Self::Unsafe { why: Unsafe::Length { .. }, .. })
+        matches!(self, Self::KeyMissing { .. } | Self::Length { .. })
     }
 }
 
 /// Reads the key, or makes one if there is none and nothing is sealed yet. Does blocking disk IO.
-///
-/// # Errors
-/// When the file is missing but needed, not safe, or the disk fails.
+/// Fails when the file is missing but needed, not safe, or the disk fails.
 pub fn open_or_create(path: &Path, anything_sealed: bool) -> Result<Key, KeyFileError> {
     check_folder(path)?;
     match rustix::fs::open(
@@ -90,22 +67,39 @@ pub fn open_or_create(path: &Path, anything_sealed: bool) -> Result<Key, KeyFile
         Err(Errno::NOENT) if anything_sealed => {
             Err(KeyFileError::KeyMissing { path: path.to_owned() })
         }
-        Err(Errno::NOENT) => create(path),
+        Err(Errno::NOENT) => {
+            let key = Key::generate();
+            create_with(path, &key)?;
+            Ok(key)
+        }
         // What opening a symbolic link with NOFOLLOW gives.
         Err(Errno::LOOP) => {
-            Err(KeyFileError::Unsafe { path: path.to_owned(), why: Unsafe::SymbolicLink })
+            Err(refused(path, "it is a symbolic link; put the file itself there".to_owned()))
         }
         Err(err) => Err(failed("open", path)(err.into())),
     }
 }
 
+fn refused(path: &Path, why: String) -> KeyFileError {
+    KeyFileError::Unsafe { path: path.to_owned(), why }
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
 /// A writer of the folder can exchange the file. With the sticky bit only its owner can.
 fn check_folder(path: &Path) -> Result<(), KeyFileError> {
-    let folder = path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    match std::fs::metadata(folder) {
+    match std::fs::metadata(folder_of(path)) {
         Ok(meta) if meta.mode() & OTHERS_WRITE != 0 && meta.mode() & STICKY == 0 => {
-            let why = Unsafe::Folder { mode: meta.mode() & 0o777 };
-            Err(KeyFileError::Unsafe { path: path.to_owned(), why })
+            let mode = meta.mode() & 0o777;
+            Err(refused(
+                path,
+                format!(
+                    "others can write to its folder (mode {mode:03o}) and put another key there; \
+                     `chmod go-w` it"
+                ),
+            ))
         }
         // That it is not there is found below.
         Ok(_) | Err(_) => Ok(()),
@@ -113,18 +107,25 @@ fn check_folder(path: &Path) -> Result<(), KeyFileError> {
 }
 
 fn read(file: File, path: &Path) -> Result<Key, KeyFileError> {
-    let refused = |why| KeyFileError::Unsafe { path: path.to_owned(), why };
     // Asked of the open file, so that it cannot be exchanged in between.
     let meta = file.metadata().map_err(failed("inspect", path))?;
-    let me = rustix::process::geteuid().as_raw();
+    let (owner, me) = (meta.uid(), rustix::process::geteuid().as_raw());
     if !meta.is_file() {
-        return Err(refused(Unsafe::NotAFile));
+        return Err(refused(path, "it is not a plain file; move it away".to_owned()));
     }
-    if meta.uid() != me {
-        return Err(refused(Unsafe::Owner { owner: meta.uid(), me }));
+    if owner != me {
+        let why = format!(
+            "it belongs to user id {owner}, but this is user id {me}; run as that user, or `chown` it"
+        );
+        return Err(refused(path, why));
     }
     if meta.mode() & OTHERS != 0 {
-        return Err(refused(Unsafe::Mode { mode: meta.mode() & 0o777 }));
+        let why = format!(
+            "others can read or write it (mode {:03o}); `chmod 600` it, and replace the credentials \
+             if somebody else may have read them",
+            meta.mode() & 0o777
+        );
+        return Err(refused(path, why));
     }
     // One byte more than a key is enough to see that it is too long.
     let mut bytes = Box::new([0; KEY_BYTES + 1]);
@@ -139,13 +140,11 @@ fn read(file: File, path: &Path) -> Result<Key, KeyFileError> {
     key.copy_from_slice(&bytes[..KEY_BYTES]);
     let key = Key::from_bytes(key);
     bytes.zeroize();
-    if length == KEY_BYTES { Ok(key) } else { Err(refused(Unsafe::Length { length })) }
-}
-
-fn create(path: &Path) -> Result<Key, KeyFileError> {
-    let key = Key::generate();
-    create_with(path, &key)?;
-    Ok(key)
+    if length == KEY_BYTES {
+        Ok(key)
+    } else {
+        Err(KeyFileError::Length { path: path.to_owned(), length })
+    }
 }
 
 /// Makes a key file; one that is there already is left as it is, and that is an error.
@@ -165,10 +164,7 @@ pub(crate) fn create_with(path: &Path, key: &Key) -> Result<(), KeyFileError> {
 fn write(mut file: File, path: &Path, key: &Key) -> io::Result<()> {
     file.write_all(key.expose())?;
     file.sync_all()?;
-    match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => File::open(folder)?.sync_all(),
-        _ => File::open(".")?.sync_all(),
-    }
+    File::open(folder_of(path))?.sync_all()
 }
 
 fn failed(op: &'static str, path: &Path) -> impl FnOnce(io::Error) -> KeyFileError {

@@ -21,13 +21,10 @@ impl Home {
         fs::set_permissions(self.key(), Permissions::from_mode(mode)).unwrap();
     }
 
-    fn refusal(&self) -> Unsafe {
-        match open_or_create(&self.key(), true).unwrap_err() {
-            KeyFileError::Unsafe { why, .. } => why,
-            other @ (KeyFileError::KeyMissing { .. } | KeyFileError::Io { .. }) => {
-                panic!("{other}")
-            }
-        }
+    fn refusal(&self) -> String {
+        let err = open_or_create(&self.key(), true).unwrap_err();
+        assert!(matches!(err, KeyFileError::Unsafe { .. } | KeyFileError::Length { .. }), "{err}");
+        err.to_string()
     }
 }
 
@@ -56,11 +53,11 @@ fn a_symbolic_link_is_not_followed() {
     let home = Home::new();
     let target = home.0.path().join("elsewhere");
     symlink(&target, home.key()).unwrap();
-    assert_eq!(home.refusal(), Unsafe::SymbolicLink, "dangling");
+    assert!(home.refusal().contains("symbolic link"), "dangling");
     assert!(open_or_create(&home.key(), false).is_err());
     assert!(!target.exists(), "written through the link");
     fs::write(&target, [7; KEY_BYTES]).unwrap();
-    assert_eq!(home.refusal(), Unsafe::SymbolicLink);
+    assert!(home.refusal().contains("symbolic link"));
 }
 
 #[test]
@@ -68,7 +65,7 @@ fn a_file_that_others_can_read_is_refused() {
     let home = Home::new();
     for mode in [0o640, 0o604, 0o660, 0o666, 0o601] {
         home.write(&[7; KEY_BYTES], mode);
-        assert_eq!(home.refusal(), Unsafe::Mode { mode });
+        assert!(home.refusal().contains(&format!("read or write it (mode {mode:03o})")));
     }
     home.write(&[7; KEY_BYTES], 0o400);
     assert!(open_or_create(&home.key(), true).is_ok());
@@ -79,7 +76,7 @@ fn a_key_of_another_length_is_refused() {
     let home = Home::new();
     for (written, seen) in [(0, 0), (31, 31), (33, 33), (1000, 33)] {
         home.write(&vec![7; written], 0o600);
-        assert_eq!(home.refusal(), Unsafe::Length { length: seen });
+        assert!(home.refusal().contains(&format!("has {seen} bytes instead of 32")));
     }
 }
 
@@ -87,7 +84,7 @@ fn a_key_of_another_length_is_refused() {
 fn a_folder_is_refused() {
     let home = Home::new();
     fs::create_dir(home.key()).unwrap();
-    assert_eq!(home.refusal(), Unsafe::NotAFile);
+    assert!(home.refusal().contains("not a plain file"));
 }
 
 #[test]
@@ -96,7 +93,7 @@ fn a_file_of_another_user_is_refused() {
     home.write(&[7; KEY_BYTES], 0o600);
     // Only root can give a file away; as anyone else there is nothing to see here.
     if std::os::unix::fs::chown(home.key(), Some(12345), None).is_ok() {
-        assert!(matches!(home.refusal(), Unsafe::Owner { owner: 12345, .. }));
+        assert!(home.refusal().contains("belongs to user id 12345"));
     }
 }
 
@@ -113,7 +110,7 @@ fn a_folder_that_others_can_write_to_is_refused() {
     open_or_create(&home.key(), false).unwrap();
     for mode in [0o720, 0o702, 0o777] {
         fs::set_permissions(home.0.path(), Permissions::from_mode(mode)).unwrap();
-        assert_eq!(home.refusal(), Unsafe::Folder { mode });
+        assert!(home.refusal().contains(&format!("its folder (mode {mode:03o})")));
     }
     for mode in [0o700, 0o755, 0o1777] {
         fs::set_permissions(home.0.path(), Permissions::from_mode(mode)).unwrap();

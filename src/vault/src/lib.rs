@@ -3,7 +3,7 @@
 //!
 //! A credential is sealed on disk ([`seal`]) under a key that lives in a file of its own
 //! ([`keyfile`]). An agent's request arrives over the link of its session; the vault decides, puts
-//! the credential in, forwards, and streams the answer back ([`Vault::serve_model`]).
+//! the credential in, forwards, and streams the answer back ([`Egress`]).
 //!
 //! Invariants
 //! - Who calls is told by the carrier ([`Caller`]), never by what the request says.
@@ -12,18 +12,16 @@
 //!   process, and for nobody else.
 //! - A credential goes to the destination that it was sealed with and nowhere else: over verified
 //!   TLS, or in the clear to this very machine.
-//! - No value of a credential is in a log, an error, a `Debug` output or an answer's headers. The
-//!   body of an answer is not searched yet.
+//! - No value of a credential is in a log, an error, a `Debug` output or an answer, unless a service
+//!   encodes it in the body.
 
 pub mod base_url;
 pub mod carry;
-pub mod credential;
 mod egress;
 pub mod error;
 pub mod keyfile;
 mod model;
 pub mod platform;
-pub mod rows;
 pub mod seal;
 pub mod secret;
 mod tally;
@@ -31,12 +29,10 @@ mod upstream;
 mod vault;
 
 pub use crate::base_url::{BaseUrl, InvalidBaseUrl};
-pub use crate::credential::{Credential, CredentialKind, MODEL_CREDENTIAL};
-pub use crate::egress::{Caller, Duplex, Egress};
+pub use crate::egress::{Caller, Duplex, Egress, SealedRow, SecretRows};
 pub use crate::error::{Cause, VaultError};
 pub use crate::keyfile::KeyFileError;
-pub use crate::rows::{SealedRow, SecretRows};
-pub use crate::seal::{Binding, Key, OpenError, Sealed};
+pub use crate::seal::{Key, OpenError};
 pub use crate::secret::{InvalidSecret, Secret};
 pub use crate::upstream::{Limits, Trouble};
-pub use crate::vault::{Probe, Vault};
+pub use crate::vault::{Credential, CredentialKind, MODEL_CREDENTIAL, Vault};

@@ -13,7 +13,10 @@ mod refusal;
 mod scrub;
 
 use std::convert::Infallible;
+use std::error::Error;
+use std::iter::successors;
 
+use async_trait::async_trait;
 use bytes::Bytes;
 use domain::SessionId;
 use domain::plain::chain;
@@ -29,7 +32,7 @@ use tracing::{debug, info, warn};
 use crate::model::refusal::Refusal;
 use crate::model::scrub::Scrubbed;
 use crate::upstream::Trouble;
-use crate::{Caller, Duplex, MODEL_CREDENTIAL, Secret, Vault};
+use crate::{Caller, Duplex, Egress, MODEL_CREDENTIAL, Vault};
 
 /// An answer's body. Its error is an upstream that went away in the middle.
 type Answer = Response<BoxBody<Bytes, reqwest::Error>>;
@@ -37,10 +40,11 @@ type Answer = Response<BoxBody<Bytes, reqwest::Error>>;
 /// The CLI sends about 25.
 const HEADERS_MAX: usize = 64;
 
-impl Vault {
-    /// Serves the model's API on one stream until either side closes it. Never fails: trouble is
-    /// answered in the API's own error format, so that the agent's program shows it to the user.
-    pub async fn serve_model(&self, caller: Caller, stream: impl Duplex + 'static) {
+#[async_trait]
+impl Egress for Vault {
+    /// Trouble is answered in the API's own error format, so that the agent's program shows it to the
+    /// user.
+    async fn serve(&self, caller: Caller, stream: Box<dyn Duplex>) {
         let caller = &caller;
         let limits = &self.upstream.limits;
         let answer =
@@ -57,7 +61,9 @@ impl Vault {
             debug!(session = %caller.session, why = chain(&err), "stream cut");
         }
     }
+}
 
+impl Vault {
     async fn answer(&self, caller: &Caller, request: Request<Incoming>) -> Answer {
         match self.forward(caller, request).await {
             Ok(answer) => answer,
@@ -73,30 +79,23 @@ impl Vault {
         caller: &Caller,
         request: Request<Incoming>,
     ) -> Result<Answer, Refusal> {
-        let head_max = self.upstream.limits.head_bytes_max;
+        let limits = &self.upstream.limits;
+        let (head_max, body_max) = (limits.head_bytes_max, limits.body_bytes_max);
         if head_max < head_bytes(&request) {
             return Err(Refusal::HeadTooLarge { head_max });
         }
         let call = gate::admit(request.method(), request.uri()).map_err(Refusal::Forbidden)?;
-        let limits = &self.upstream.limits;
-        self.tallies
-            .call(caller, limits.calls_burst, limits.call_every)
-            .map_err(|after| Refusal::TooMany { after })?;
-        let body_max = self.upstream.limits.body_bytes_max;
+        self.tallies.call(caller, limits).map_err(|after| Refusal::TooMany { after })?;
         if request.body().size_hint().lower() > body_max as u64 {
             return Err(Refusal::TooLarge { body_max });
         }
         let (credential, secret) = self.open(MODEL_CREDENTIAL).await?;
-        let url =
-            credential.base_url.join(call.path_and_query()).map_err(|_why| Refusal::Internal)?;
+        let url = credential.base_url.join(call).map_err(|_why| Refusal::Internal)?;
         let headers = headers::upwards(request.headers(), credential.kind, &secret)
             .map_err(|_why| Refusal::Internal)?;
         let body = reqwest::Body::wrap(Limited::new(request.into_body(), body_max));
         let sent = self.upstream.client.post(url).headers(headers).body(body).send().await;
-        let failed = |trouble| Refusal::Upstream {
-            origin: credential.base_url.origin().to_owned(),
-            trouble,
-        };
+        let failed = |trouble| Refusal::Upstream { origin: credential.base_url.origin(), trouble };
         let answer = match sent {
             Ok(answer) => answer,
             Err(err) if is_too_large(&err) => return Err(Refusal::TooLarge { body_max }),
@@ -107,7 +106,12 @@ impl Vault {
             return Err(failed(Trouble::Redirect(status.as_u16())));
         }
         let kept = headers::downwards(answer.headers(), &secret);
-        let mut down = Response::new(stream_down(answer, secret));
+        let body = Scrubbed::new(reqwest::Body::from(answer), secret).map_err(|err| {
+            // The container sees the stream break off, which its program knows to handle.
+            warn!(why = chain(&err), "the model's answer broke off");
+            err
+        });
+        let mut down = Response::new(body.boxed());
         *down.status_mut() = status;
         *down.headers_mut() = kept;
         Ok(down)
@@ -143,16 +147,6 @@ impl Vault {
     }
 }
 
-fn stream_down(answer: reqwest::Response, secret: Secret) -> BoxBody<Bytes, reqwest::Error> {
-    let body = Scrubbed::new(reqwest::Body::from(answer), secret);
-    body.map_err(|err| {
-        // The container sees the stream break off, which its program knows to handle.
-        warn!(why = chain(&err), "the model's answer broke off");
-        err
-    })
-    .boxed()
-}
-
 /// What the request line and the headers took. The server bounds what it buffers, and reads in pieces.
 fn head_bytes(request: &Request<Incoming>) -> usize {
     let uri = request.uri().path_and_query().map_or(0, |it| it.as_str().len());
@@ -165,12 +159,5 @@ fn head_bytes(request: &Request<Incoming>) -> usize {
 
 /// Whether the body ran into its limit while it was sent.
 fn is_too_large(err: &reqwest::Error) -> bool {
-    let mut source = std::error::Error::source(err);
-    while let Some(cause) = source {
-        if cause.is::<LengthLimitError>() {
-            return true;
-        }
-        source = cause.source();
-    }
-    false
+    successors(err.source(), |&it| it.source()).any(|it| it.is::<LengthLimitError>())
 }

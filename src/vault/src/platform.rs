@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use domain::time::Timestamp;
 use secrecy::SecretString;
 
-use crate::seal::{self, Sealed};
+use crate::seal;
 use crate::vault::rows_failed;
 use crate::{SealedRow, Secret, Vault, VaultError};
 
@@ -42,54 +42,40 @@ impl Holder<'_> {
 
 impl Vault {
     /// Seals and stores a token; an earlier one of the same account is replaced.
-    ///
-    /// # Errors
-    /// When the row cannot be written.
     pub async fn add_token(
         &self,
         of: Holder<'_>,
         token: &Secret,
         now: Timestamp,
     ) -> Result<(), VaultError> {
-        let sealed = seal::seal_with(&self.key, &of.bound(), token)
-            .map_err(|_no_detail| VaultError::Unsealable)?;
         let row = SealedRow {
             name: of.name(),
             kind: KIND.to_owned(),
             base_url: String::new(),
-            sealed: sealed.into_bytes(),
+            sealed: self.seal(&of.bound(), token)?,
             created_at: now,
         };
         self.rows.put(row).await.map_err(rows_failed("store a token"))
     }
 
     /// The token of an account, for its adapter; `None` when none is stored.
-    ///
-    /// # Errors
-    /// When one is stored and does not open, be it for other addresses.
+    /// Fails when one is stored and does not open, be it for other addresses.
     pub async fn token(&self, of: Holder<'_>) -> Result<Option<SecretString>, VaultError> {
         let Some(row) = self.row(&of.name()).await? else { return Ok(None) };
-        let sealed = Sealed::from_bytes(row.sealed);
-        let token = seal::open_with(&self.key, &of.bound(), &sealed).map_err(|source| {
-            let (channel, account) = (of.channel.to_owned(), of.account.to_owned());
-            VaultError::UnreadableToken { channel, account, source }
+        let token = seal::open(&self.key, &of.bound(), &row.sealed).map_err(|source| {
+            let what = format!("token of {}/{}", of.channel, of.account);
+            VaultError::Unreadable { what, command: format!("channels add {}", of.channel), source }
         })?;
         Ok(Some(token.into_inner()))
     }
 
     /// Whether a token is stored for an account, without opening it.
-    ///
-    /// # Errors
-    /// When the rows cannot be read.
     pub async fn has_token(&self, of: Holder<'_>) -> Result<bool, VaultError> {
         Ok(self.row(&of.name()).await?.is_some())
     }
 
     /// Tells whether there was one.
-    ///
-    /// # Errors
-    /// When the row cannot be removed.
     pub async fn remove_token(&self, of: Holder<'_>) -> Result<bool, VaultError> {
-        self.rows.remove(&of.name()).await.map_err(rows_failed("remove a token"))
+        self.remove(&of.name()).await
     }
 }

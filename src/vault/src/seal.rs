@@ -4,7 +4,7 @@
 //! XChaCha20-Poly1305. Its nonce is long enough to be drawn at random for ever.
 //!
 //! Invariants
-//! - Everything that decides where a credential goes ([`Binding`]) is authenticated with it. A
+//! - Everything that decides where a credential goes (`bound`) is authenticated with it. A
 //!   writer of the database without a key cannot point a credential at another destination, nor
 //!   put it under another name: it no longer opens.
 //! - A wrong key is told from a changed row by the key id, a digest that reveals nothing of the key.
@@ -23,7 +23,7 @@ pub const KEY_BYTES: usize = 32;
 const KEY_ID_BYTES: usize = 8;
 /// XChaCha20's nonce.
 const NONCE_BYTES: usize = 24;
-/// Counts up when the layout, the cipher or the encoding of [`Binding`] changes.
+/// Counts up when the layout, the cipher or [`encode`] changes.
 const VERSION: u8 = 1;
 /// Keeps the key id from being the digest of the key for any other purpose.
 const KEY_ID_DOMAIN: &[u8] = b"nanoclaw vault key id 1";
@@ -33,18 +33,6 @@ const MAC_DOMAIN: &[u8] = b"nanoclaw vault mac 1";
 /// The master key. `Debug` prints a placeholder.
 #[derive(Debug)]
 pub struct Key(SecretBox<[u8; KEY_BYTES]>);
-
-/// What a credential is sealed together with.
-#[derive(Clone, Copy, Debug)]
-pub struct Binding<'a> {
-    pub name: &'a str,
-    pub kind: CredentialKind,
-    pub base_url: &'a BaseUrl,
-}
-
-/// A sealed credential, as it is stored.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sealed(Vec<u8>);
 
 /// Why a stored credential does not open. None of them can be mended but by adding it again.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -68,25 +56,21 @@ fn mac(key: &[u8; KEY_BYTES]) -> Hmac<Sha256> {
 
 impl Key {
     /// Draws a new key from the operating system.
-    #[must_use]
     pub fn generate() -> Self {
         Self(SecretBox::init_with_mut(|bytes: &mut [u8; KEY_BYTES]| OsRng.fill_bytes(bytes)))
     }
 
-    #[must_use]
     pub fn from_bytes(bytes: Box<[u8; KEY_BYTES]>) -> Self {
         Self(SecretBox::new(bytes))
     }
 
     /// Authenticates what leaves this machine and comes back: HMAC-SHA-256, with a key of its own that
     /// is made of this one.
-    #[must_use]
     pub fn authenticate(&self, message: &[u8]) -> [u8; 32] {
         self.mac(message).finalize().into_bytes().into()
     }
 
     /// Whether [`Self::authenticate`] made this code for this message; takes the same time either way.
-    #[must_use]
     pub fn is_authentic(&self, message: &[u8], code: &[u8]) -> bool {
         self.mac(message).verify_slice(code).is_ok()
     }
@@ -113,10 +97,9 @@ impl Key {
     }
 }
 
-impl Binding<'_> {
-    fn encode(&self) -> Vec<u8> {
-        encode(&[self.name, self.kind.as_str(), self.base_url.as_str()])
-    }
+/// What a credential is sealed together with.
+pub(crate) fn bound(name: &str, kind: CredentialKind, base_url: &BaseUrl) -> Vec<u8> {
+    encode(&[name, kind.as_str(), base_url.as_str()])
 }
 
 /// Each field is preceded by its length, so no two lists have the same bytes.
@@ -129,42 +112,14 @@ pub(crate) fn encode(fields: &[&str]) -> Vec<u8> {
     bytes
 }
 
-impl Sealed {
-    /// Takes bytes as they were stored. Whether they are any good shows when they are opened.
-    #[must_use]
-    pub fn from_bytes(bytes: Vec<u8>) -> Self {
-        Self(bytes)
-    }
-
-    #[must_use]
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.0
-    }
-
-    #[must_use]
-    pub fn into_bytes(self) -> Vec<u8> {
-        self.0
-    }
-}
-
-/// Seals a credential. Two calls with the same arguments give different bytes.
-///
-/// # Errors
-/// None in practice: the cipher refuses only messages of more than 256 GiB.
-pub fn seal(
-    key: &Key,
-    binding: &Binding<'_>,
-    secret: &Secret,
-) -> Result<Sealed, chacha20poly1305::Error> {
-    seal_with(key, &binding.encode(), secret)
-}
-
-/// As [`seal`], together with what [`encode`] made.
-pub(crate) fn seal_with(
+/// Seals a credential, together with what [`encode`] made. Two calls with the same arguments give
+/// different bytes.
+/// Never fails in practice: the cipher refuses only messages of more than 256 GiB.
+pub(crate) fn seal(
     key: &Key,
     bound: &[u8],
     secret: &Secret,
-) -> Result<Sealed, chacha20poly1305::Error> {
+) -> Result<Vec<u8>, chacha20poly1305::Error> {
     let nonce = XChaCha20Poly1305::generate_nonce(OsRng);
     let payload = Payload { msg: secret.expose().as_bytes(), aad: bound };
     let ciphertext = key.cipher().encrypt(&nonce, payload)?;
@@ -173,26 +128,18 @@ pub(crate) fn seal_with(
     bytes.extend_from_slice(&key.id());
     bytes.extend_from_slice(&nonce);
     bytes.extend_from_slice(&ciphertext);
-    Ok(Sealed(bytes))
+    Ok(bytes)
 }
 
 /// Whether a stored credential was sealed with this key. It may have been changed since.
-#[must_use]
-pub fn fits(key: &Key, sealed: &Sealed) -> bool {
-    sealed.0.get(1..=KEY_ID_BYTES).is_some_and(|it| it == key.id())
+pub fn fits(key: &Key, sealed: &[u8]) -> bool {
+    sealed.get(1..=KEY_ID_BYTES).is_some_and(|it| it == key.id())
 }
 
-/// Opens what [`seal`] made with the same key and the same binding.
-///
-/// # Errors
-/// When the key, the binding or a single bit is another.
-pub fn open(key: &Key, binding: &Binding<'_>, sealed: &Sealed) -> Result<Secret, OpenError> {
-    open_with(key, &binding.encode(), sealed)
-}
-
-/// Opens what [`seal_with`] made.
-pub(crate) fn open_with(key: &Key, bound: &[u8], sealed: &Sealed) -> Result<Secret, OpenError> {
-    let (&version, rest) = sealed.0.split_first().ok_or(OpenError::Tampered)?;
+/// Opens what [`seal`] made with the same key and together with the same.
+/// Fails when the key, the binding or a single bit is another.
+pub(crate) fn open(key: &Key, bound: &[u8], sealed: &[u8]) -> Result<Secret, OpenError> {
+    let (&version, rest) = sealed.split_first().ok_or(OpenError::Tampered)?;
     if version != VERSION {
         return Err(OpenError::Version(version));
     }

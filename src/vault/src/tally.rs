@@ -9,7 +9,7 @@ use std::time::Duration;
 use domain::SessionId;
 use tokio::time::Instant;
 
-use crate::egress::Caller;
+use crate::{Caller, Limits};
 
 /// The shortest time between two commits about one session and reason.
 const COMMIT_EVERY: Duration = Duration::from_secs(5);
@@ -32,16 +32,26 @@ struct Pace(Option<Instant>);
 
 #[derive(Debug, Default)]
 struct Tally {
-    reasons: BTreeMap<&'static str, Reason>,
-    logged_at: Option<Instant>,
-    unlogged: u64,
+    reasons: BTreeMap<&'static str, Throttle>,
+    log: Throttle,
     pace: Pace,
 }
 
+/// Counts, and passes the count on now and then.
 #[derive(Debug, Default)]
-struct Reason {
-    uncommitted: u64,
-    committed_at: Option<Instant>,
+struct Throttle {
+    count: u64,
+    passed_at: Option<Instant>,
+}
+
+impl Throttle {
+    fn add(&mut self, now: Instant, every: Duration) -> Option<u64> {
+        self.count += 1;
+        self.passed_at.is_none_or(|at| every <= now - at).then(|| {
+            self.passed_at = Some(now);
+            std::mem::take(&mut self.count)
+        })
+    }
 }
 
 /// What is to be done about a refusal now.
@@ -60,18 +70,8 @@ impl Tallies {
         let mut tallies = self.lock();
         forget(&mut tallies, now);
         let tally = tallies.entry(session).or_default();
-        let is_due = |at: Option<Instant>, every| at.is_none_or(|at| every <= now - at);
-        tally.unlogged += 1;
-        let log = is_due(tally.logged_at, LOG_EVERY).then(|| {
-            tally.logged_at = Some(now);
-            std::mem::take(&mut tally.unlogged)
-        });
-        let reason = tally.reasons.entry(why).or_default();
-        reason.uncommitted += 1;
-        let commit = is_due(reason.committed_at, COMMIT_EVERY).then(|| {
-            reason.committed_at = Some(now);
-            std::mem::take(&mut reason.uncommitted)
-        });
+        let log = tally.log.add(now, LOG_EVERY);
+        let commit = tally.reasons.entry(why).or_default().add(now, COMMIT_EVERY);
         Due { commit, log }
     }
 
@@ -80,7 +80,7 @@ impl Tallies {
         let mut taken = Vec::new();
         for (session, tally) in &mut *self.lock() {
             for (why, reason) in &mut tally.reasons {
-                let count = std::mem::take(&mut reason.uncommitted);
+                let count = std::mem::take(&mut reason.count);
                 if 0 < count {
                     taken.push((*session, *why, count));
                 }
@@ -89,15 +89,10 @@ impl Tallies {
         taken
     }
 
-    /// Counts a call. `Err` with the time to wait when the session makes too many, `burst` at once and
-    /// then one `every`, or its agent makes several times as many.
-    pub(crate) fn call(
-        &self,
-        caller: &Caller,
-        burst: u32,
-        every: Duration,
-    ) -> Result<(), Duration> {
-        let now = Instant::now();
+    /// Counts a call. `Err` with the time to wait when the session makes too many, or its agent several
+    /// times as many.
+    pub(crate) fn call(&self, caller: &Caller, limits: &Limits) -> Result<(), Duration> {
+        let (now, burst, every) = (Instant::now(), limits.calls_burst, limits.call_every);
         let mut tallies = self.lock();
         forget(&mut tallies, now);
         let mut agents = self.agents.lock().unwrap_or_else(PoisonError::into_inner);
@@ -133,8 +128,8 @@ fn forget(tallies: &mut BTreeMap<SessionId, Tally>, now: Instant) {
     if SESSIONS_MAX <= tallies.len() {
         tallies.retain(|_, tally| {
             tally.pace.is_held(now)
-                || tally.logged_at.is_some_and(|at| now - at < LOG_EVERY)
-                || tally.reasons.values().any(|it| 0 < it.uncommitted)
+                || tally.log.passed_at.is_some_and(|at| now - at < LOG_EVERY)
+                || tally.reasons.values().any(|it| 0 < it.count)
         });
     }
 }
@@ -147,6 +142,10 @@ mod tests {
 
     const ONE: SessionId = SessionId(1);
     const SECOND: Duration = Duration::from_secs(1);
+
+    fn limits() -> Limits {
+        Limits { calls_burst: 3, call_every: SECOND, ..Limits::default() }
+    }
 
     fn caller(session: SessionId, agent: &str) -> Caller {
         Caller { session, agent: agent.to_owned() }
@@ -187,7 +186,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn calls_have_a_burst_and_a_pace() {
         let tallies = Tallies::default();
-        let call = |session| tallies.call(&caller(session, "a"), 3, SECOND);
+        let call = |session| tallies.call(&caller(session, "a"), &limits());
         assert_eq!([call(ONE), call(ONE), call(ONE)], [Ok(()); 3]);
         assert_eq!(call(ONE), Err(SECOND));
         assert_eq!(call(SessionId(2)), Ok(()), "another session is not concerned");
@@ -203,7 +202,7 @@ mod tests {
     async fn an_agent_with_many_sessions_has_a_pace_of_its_own() {
         let tallies = Tallies::default();
         let calls = |agent: &str| {
-            let made = (0..100).map(|n| tallies.call(&caller(SessionId(n), agent), 3, SECOND));
+            let made = (0..100).map(|n| tallies.call(&caller(SessionId(n), agent), &limits()));
             made.filter(Result::is_ok).count()
         };
         assert_eq!(calls("a"), 12);
@@ -218,7 +217,7 @@ mod tests {
     async fn sessions_that_are_done_are_forgotten() {
         let tallies = Tallies::default();
         for n in 0..10_000 {
-            let _ = tallies.call(&caller(SessionId(n), &n.to_string()), 3, SECOND);
+            let _ = tallies.call(&caller(SessionId(n), &n.to_string()), &limits());
             advance(Duration::from_millis(10)).await;
         }
         assert!(tallies.lock().len() <= SESSIONS_MAX);

@@ -8,6 +8,7 @@
 
 use std::error::Error;
 use std::io;
+use std::iter::successors;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
@@ -93,18 +94,13 @@ impl Trouble {
         if !err.is_connect() {
             return if err.is_timeout() { Self::Silence } else { Self::Broken };
         }
-        let mut source = err.source();
-        while let Some(cause) = source {
+        let sort = |cause: &(dyn Error + 'static)| {
             // The connector gives this kind of error no type of its own.
-            if cause.to_string() == "dns error" {
-                return Self::Name;
-            }
-            if cause.downcast_ref().is_some_and(is_tls) {
-                return Self::Tls;
-            }
-            source = cause.source();
-        }
-        Self::Connection
+            let is_name = cause.to_string() == "dns error";
+            let is_tls = cause.downcast_ref().is_some_and(is_tls);
+            if is_name { Some(Self::Name) } else { is_tls.then_some(Self::Tls) }
+        };
+        successors(err.source(), |&it| it.source()).find_map(sort).unwrap_or(Self::Connection)
     }
 }
 
@@ -117,8 +113,7 @@ fn is_tls(err: &io::Error) -> bool {
 }
 
 impl Upstream {
-    /// # Errors
-    /// When the system has no trusted roots.
+    /// Fails when the system has no trusted roots.
     pub(crate) fn new(limits: Limits) -> Result<Self, reqwest::Error> {
         // Port 0 stands for the one in the URL.
         let this_machine = [IpAddr::from(Ipv4Addr::LOCALHOST), IpAddr::from(Ipv6Addr::LOCALHOST)]
@@ -137,9 +132,7 @@ impl Upstream {
     /// Sends a request without a credential; any status at all means that somebody is there.
     pub(crate) async fn probe(&self, base_url: &BaseUrl) -> Result<u16, Trouble> {
         let request = self.client.get(base_url.as_str()).timeout(self.limits.probe_max);
-        match request.send().await {
-            Ok(answer) => Ok(answer.status().as_u16()),
-            Err(err) => Err(Trouble::of(&err)),
-        }
+        let answer = request.send().await.map_err(|err| Trouble::of(&err))?;
+        Ok(answer.status().as_u16())
     }
 }

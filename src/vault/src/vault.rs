@@ -1,4 +1,5 @@
-//! The vault itself: adds, lists, removes and opens credentials.
+//! The vault itself: adds, lists, removes and opens credentials, and tells everything about one but its
+//! value.
 //!
 //! Invariants
 //! - A value is opened for each request and dropped after it; removing or replacing a
@@ -8,16 +9,52 @@
 
 use std::sync::Arc;
 
+pub use domain::agent::MODEL_CREDENTIAL;
 use domain::time::Timestamp;
+use domain::words;
+use strum::{EnumString, IntoStaticStr, VariantArray};
 
 use crate::platform;
-use crate::seal::{self, Binding, Key, OpenError, Sealed};
+use crate::seal::{self, Key, OpenError};
 use crate::tally::Tallies;
 use crate::upstream::{Limits, Trouble, Upstream};
-use crate::{
-    BaseUrl, Credential, CredentialKind, MODEL_CREDENTIAL, SealedRow, Secret, SecretRows,
-    VaultError,
-};
+use crate::{BaseUrl, SealedRow, Secret, SecretRows, VaultError};
+
+/// How a subscription's token starts (`claude setup-token` prints one); all else is an API key.
+const OAUTH_PREFIX: &str = "sk-ant-oat";
+
+/// Decides the header that a credential travels in. Its words are stored and sealed with it, so they
+/// never change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, IntoStaticStr, EnumString, VariantArray)]
+#[strum(serialize_all = "kebab-case")]
+pub enum CredentialKind {
+    /// An API key, sent as `x-api-key`.
+    AnthropicKey,
+    /// A token of a subscription, sent as `authorization: Bearer`.
+    AnthropicOauth,
+}
+
+words!(CredentialKind);
+
+impl CredentialKind {
+    /// Tells the kind from the value, so that nobody is asked what they pasted.
+    pub fn of(secret: &Secret) -> Self {
+        if secret.expose().starts_with(OAUTH_PREFIX) {
+            Self::AnthropicOauth
+        } else {
+            Self::AnthropicKey
+        }
+    }
+}
+
+/// A credential without its value, for lists and checks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Credential {
+    pub name: String,
+    pub kind: CredentialKind,
+    pub base_url: BaseUrl,
+    pub created_at: Timestamp,
+}
 
 #[derive(Debug)]
 pub struct Vault {
@@ -27,38 +64,16 @@ pub struct Vault {
     pub(crate) tallies: Tallies,
 }
 
-/// What a check of a credential found. Whether the other side accepts it shows only in use.
-#[derive(Debug)]
-pub struct Probe {
-    pub credential: Credential,
-    /// The status that the destination answered with, any of which shows that it is there; or why
-    /// it did not answer. The credential itself was not sent.
-    pub reached: Result<u16, Trouble>,
-}
-
 impl Vault {
-    /// # Errors
-    /// When TLS cannot be set up on this machine.
-    pub fn new(key: Key, rows: Arc<dyn SecretRows>) -> Result<Self, VaultError> {
-        Self::with_limits(key, rows, Limits::default())
-    }
-
-    /// # Errors
-    /// When TLS cannot be set up on this machine.
-    pub fn with_limits(
-        key: Key,
-        rows: Arc<dyn SecretRows>,
-        limits: Limits,
-    ) -> Result<Self, VaultError> {
+    /// Fails when TLS cannot be set up on this machine.
+    pub fn new(key: Key, rows: Arc<dyn SecretRows>, limits: Limits) -> Result<Self, VaultError> {
         let upstream = Upstream::new(limits).map_err(VaultError::Tls)?;
         Ok(Self { key, rows, upstream, tallies: Tallies::default() })
     }
 
     /// Seals and stores a credential; one of the same name is replaced. The kind is told from the
     /// value.
-    ///
-    /// # Errors
-    /// When the name is not one that the vault can use, or the row cannot be written.
+    /// Fails when the name is not one that the vault can use, or the row cannot be written.
     pub async fn add(
         &self,
         name: &str,
@@ -70,13 +85,11 @@ impl Vault {
             return Err(VaultError::UnknownName(name.to_owned()));
         }
         let kind = CredentialKind::of(&secret);
-        let sealed = seal::seal(&self.key, &Binding { name, kind, base_url: &base_url }, &secret)
-            .map_err(|_no_detail| VaultError::Unsealable)?;
         let row = SealedRow {
             name: name.to_owned(),
             kind: kind.as_str().to_owned(),
             base_url: base_url.as_str().to_owned(),
-            sealed: sealed.into_bytes(),
+            sealed: self.seal(&seal::bound(name, kind, &base_url), &secret)?,
             created_at: now,
         };
         self.rows.put(row).await.map_err(rows_failed("store a credential"))?;
@@ -84,39 +97,28 @@ impl Vault {
     }
 
     /// All credentials of agents, without opening them.
-    ///
-    /// # Errors
-    /// When the rows cannot be read, or one of them is damaged beyond telling what it is.
+    /// Fails when the rows cannot be read, or one of them is damaged beyond telling what it is.
     pub async fn list(&self) -> Result<Vec<Credential>, VaultError> {
         let rows = self.rows.list().await.map_err(rows_failed("list its credentials"))?;
         rows.iter().filter(|it| it.kind != platform::KIND).map(describe).collect()
     }
 
-    /// One credential, without opening it.
-    ///
-    /// # Errors
-    /// As [`Self::list`].
-    pub async fn credential(&self, name: &str) -> Result<Option<Credential>, VaultError> {
-        self.row(name).await?.as_ref().map(describe).transpose()
-    }
-
     /// Tells whether there was one. A row that cannot be read can still be removed.
-    ///
-    /// # Errors
-    /// When the row cannot be removed.
     pub async fn remove(&self, name: &str) -> Result<bool, VaultError> {
         self.rows.remove(name).await.map_err(rows_failed("remove a credential"))
     }
 
-    /// Checks that a credential opens and that its destination answers. Takes at most
-    /// [`Limits::probe_max`] for the latter.
-    ///
-    /// # Errors
-    /// When there is no such credential or it does not open.
-    pub async fn probe(&self, name: &str) -> Result<Probe, VaultError> {
+    /// Checks that a credential opens and that its destination answers, within [`Limits::probe_max`]: the
+    /// status, any of which shows that it is there, or why there is none. The credential is not sent;
+    /// whether the other side accepts it shows only in use.
+    /// Fails when there is no such credential or it does not open.
+    pub async fn probe(
+        &self,
+        name: &str,
+    ) -> Result<(Credential, Result<u16, Trouble>), VaultError> {
         let (credential, _secret) = self.open(name).await?;
         let reached = self.upstream.probe(&credential.base_url).await;
-        Ok(Probe { credential, reached })
+        Ok((credential, reached))
     }
 
     /// Opens a credential for one use.
@@ -124,10 +126,14 @@ impl Vault {
         let row = self.row(name).await?.ok_or_else(|| VaultError::Missing(name.to_owned()))?;
         let credential = describe(&row)?;
         // The name that was asked for, not the one in the row.
-        let binding = Binding { name, kind: credential.kind, base_url: &credential.base_url };
-        let secret = seal::open(&self.key, &binding, &Sealed::from_bytes(row.sealed))
-            .map_err(|source| VaultError::Unreadable { name: name.to_owned(), source })?;
+        let bound = seal::bound(name, credential.kind, &credential.base_url);
+        let secret = seal::open(&self.key, &bound, &row.sealed)
+            .map_err(|source| unreadable(name, source))?;
         Ok((credential, secret))
+    }
+
+    pub(crate) fn seal(&self, bound: &[u8], secret: &Secret) -> Result<Vec<u8>, VaultError> {
+        seal::seal(&self.key, bound, secret).map_err(|_no_detail| VaultError::Unsealable)
     }
 
     pub(crate) async fn row(&self, name: &str) -> Result<Option<SealedRow>, VaultError> {
@@ -136,7 +142,7 @@ impl Vault {
 }
 
 fn describe(row: &SealedRow) -> Result<Credential, VaultError> {
-    let damaged = || VaultError::Unreadable { name: row.name.clone(), source: OpenError::Tampered };
+    let damaged = || unreadable(&row.name, OpenError::Tampered);
     Ok(Credential {
         name: row.name.clone(),
         kind: CredentialKind::parse(&row.kind).ok_or_else(damaged)?,
@@ -145,6 +151,34 @@ fn describe(row: &SealedRow) -> Result<Credential, VaultError> {
     })
 }
 
+fn unreadable(name: &str, source: OpenError) -> VaultError {
+    let (what, command) = (format!("credential `{name}`"), format!("vault add {name}"));
+    VaultError::Unreadable { what, command, source }
+}
+
 pub(crate) fn rows_failed(op: &'static str) -> impl FnOnce(crate::Cause) -> VaultError {
     move |source| VaultError::Rows { op, source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kind_shows_in_the_value() {
+        let kind = |text: &str| CredentialKind::of(&Secret::from_input(text.to_owned()).unwrap());
+        assert_eq!(kind("sk-ant-oat01-abc"), CredentialKind::AnthropicOauth);
+        assert_eq!(kind("sk-ant-api03-abc"), CredentialKind::AnthropicKey);
+        assert_eq!(kind("key-of-some-gateway"), CredentialKind::AnthropicKey);
+    }
+
+    #[test]
+    fn a_kind_reads_back() {
+        let words = ["anthropic-key", "anthropic-oauth"];
+        assert_eq!(CredentialKind::ALL.map(CredentialKind::as_str), words);
+        for kind in CredentialKind::ALL {
+            assert_eq!(CredentialKind::parse(kind.as_str()), Some(kind));
+        }
+        assert_eq!(CredentialKind::parse("github"), None);
+    }
 }

@@ -6,14 +6,15 @@ use std::sync::Arc;
 use domain::time::Timestamp;
 use secrecy::ExposeSecret;
 use vault::platform::Holder;
-use vault::{Key, Secret, SecretRows, Vault, VaultError};
+use vault::{Key, Limits, Secret, SecretRows, Vault, VaultError};
 
 use crate::rig::MemoryRows;
 
 const VALUE: &str = "12345:the-bot-token";
 
 fn vault(rows: &Arc<MemoryRows>) -> Vault {
-    Vault::new(Key::generate(), Arc::clone(rows) as Arc<dyn SecretRows>).unwrap()
+    let rows = Arc::clone(rows) as Arc<dyn SecretRows>;
+    Vault::new(Key::generate(), rows, Limits::default()).unwrap()
 }
 
 async fn add(vault: &Vault, of: Holder<'_>) {
@@ -52,7 +53,7 @@ async fn a_token_is_not_sent_to_an_address_or_account_that_it_was_not_given_for(
     for urls in [&elsewhere, &BTreeMap::new()] {
         let opened = vault.token(Holder { urls, ..of }).await;
         let err = opened.unwrap_err();
-        assert!(matches!(err, VaultError::UnreadableToken { .. }));
+        assert!(matches!(err, VaultError::Unreadable { .. }));
         assert!(err.to_string().contains("nanoclaw channels add telegram"), "{err}");
     }
     // The row under another account's name.

@@ -87,7 +87,7 @@ impl Rig {
         std::sync::LazyLock::force(&crate::secrecy::LOG);
         let rows = Arc::new(MemoryRows::default());
         let keeper = Arc::clone(&rows) as Arc<dyn SecretRows>;
-        let vault = Arc::new(Vault::with_limits(Key::generate(), keeper, limits).unwrap());
+        let vault = Arc::new(Vault::new(Key::generate(), keeper, limits).unwrap());
         let rig = Self { api: FakeModelApi::start().await, rows, vault };
         rig.add(KEY, &rig.api.url()).await;
         rig

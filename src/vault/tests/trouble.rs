@@ -56,7 +56,7 @@ async fn a_name_that_does_not_exist_is_told_from_a_dead_server() {
     rig.add(KEY, "https://nanoclaw.invalid").await;
     let answer = rig.exchange(&message("hello", true)).await;
     assert_error(&answer, 502, "api_error", "cannot be resolved");
-    assert_eq!(rig.vault.probe("anthropic").await.unwrap().reached, Err(Trouble::Name));
+    assert_eq!(rig.vault.probe("anthropic").await.unwrap().1, Err(Trouble::Name));
 }
 
 #[tokio::test]

@@ -15,7 +15,7 @@ use channel::{
 };
 use domain::AgentName;
 use domain::agent::{AgentGroup, DEFAULT_AGENT};
-use domain::message::{Address, Author, Incoming};
+use domain::message::{Address, Author, Body, Incoming};
 use domain::outgoing::TextLimit;
 use domain::time::{Clock, SystemClock};
 use ractor::{Actor, ActorRef};
@@ -109,8 +109,10 @@ pub(crate) fn incoming(chat: &str, n: usize) -> Incoming {
             thread: None,
         },
         platform_id: format!("{chat}-{n}"),
-        sender: Author { id: "ann".into(), name: "Ann".into() },
-        text: format!("message {n}, about as long as people write in a chat, more or less"),
+        body: Body::new(
+            Author { id: "ann".into(), name: "Ann".into() },
+            format!("message {n}, about as long as people write in a chat, more or less"),
+        ),
         ..Incoming::default()
     }
 }

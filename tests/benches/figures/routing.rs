@@ -57,10 +57,12 @@ pub(crate) async fn run() {
 
 /// A member writes in a group; every other message is meant for the agent.
 fn message(chat: usize, n: usize) -> Incoming {
-    let plain = incoming(&format!("g{chat}"), n);
-    let text = if n.is_multiple_of(2) { format!("@andy {}", plain.text) } else { plain.text };
-    let info = ChatInfo { title: format!("Group {chat}"), is_group: true };
-    Incoming { text, chat: info, ..plain }
+    let mut message = incoming(&format!("g{chat}"), n);
+    if n.is_multiple_of(2) {
+        message.body.text.insert_str(0, "@andy ");
+    }
+    message.body.chat = ChatInfo { title: format!("Group {chat}"), is_group: true };
+    message
 }
 
 fn connect(home: &Path) {
@@ -70,7 +72,7 @@ fn connect(home: &Path) {
     central.add_member(ann, &andy).unwrap();
     for chat in 0..CHATS {
         let first = message(chat, 0);
-        let row = central.ensure_chat(&first.from, &first.chat, None, now).unwrap();
+        let row = central.ensure_chat(&first.from, &first.body.chat, None, now).unwrap();
         central.set_wiring(&Wiring::usual(row.id, andy.clone(), true)).unwrap();
     }
 }

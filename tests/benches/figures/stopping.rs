@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 use actors::stopping;
 use domain::AgentName;
 use domain::agent::DEFAULT_AGENT;
-use domain::message::Incoming;
 use domain::stop::Scope;
 use sandbox::Sandbox;
 use sandbox::docker::{DockerOptions, DockerSandbox};
@@ -79,8 +78,9 @@ async fn one(dir: &Path, engine: &Arc<DockerSandbox>) {
 
 fn say(rig: &Rig, chat: usize, text: &str) {
     let nth = usize::try_from(rig.host.clock.now().0).unwrap();
-    let message = incoming(&format!("busy{chat}"), nth);
-    rig.post.send(Incoming { text: text.into(), ..message }).unwrap();
+    let mut message = incoming(&format!("busy{chat}"), nth);
+    message.body.text = text.into();
+    rig.post.send(message).unwrap();
 }
 
 fn home() -> TempDir {

@@ -38,8 +38,8 @@ async fn private_chats_are_caught_up_too() {
     let missed = driven.post(&direct, "are you there?").await;
     driven.reconnect(cursor).await;
     let got = driven.message().await;
-    assert_eq!((got.platform_id, got.chat.is_group), (missed, false));
-    assert_eq!(got.chat.title, "Ann");
+    assert_eq!((got.platform_id, got.body.chat.is_group), (missed, false));
+    assert_eq!(got.body.chat.title, "Ann");
 }
 
 #[tokio::test]
@@ -197,11 +197,11 @@ async fn a_resumed_session_tells_names_and_threads_as_before() {
     driven.post(&thread, "in here").await;
     let got = driven.message().await;
     assert_eq!(got.from, driven.address(&thread));
-    assert_eq!(got.chat.title, "#general (Home)");
+    assert_eq!(got.body.chat.title, "#general (Home)");
     let role = double.bot_role();
     double.write(&double.general(), ANN, &format!("<@&{role}> hello"));
     let got = driven.message().await;
-    assert_eq!(got.text, "hello", "the bot's role is known again");
+    assert_eq!(got.body.text, "hello", "the bot's role is known again");
     assert_eq!(double.sessions(), (1, 1));
 }
 

@@ -84,7 +84,7 @@ async fn a_thread_that_is_opened_meanwhile_is_known() {
     let got = driven.message().await;
     assert_eq!(got.from.chat, double.general());
     assert_eq!(got.from.thread, Some(thread));
-    assert_eq!(got.chat.title, "#general (Home)");
+    assert_eq!(got.body.chat.title, "#general (Home)");
 }
 
 #[tokio::test]

@@ -123,6 +123,6 @@ async fn an_album_is_a_message_for_each_file() {
         [1, 2].map(|n| (format!("{n}.pdf"), "application/pdf".to_owned(), vec![n])).to_vec();
     double.post(Post { files, ..post }).await;
     let got = driven.messages(2).await;
-    assert_eq!((got[0].text.as_str(), got[1].text.as_str()), ("two of them", ""));
+    assert_eq!((got[0].body.text.as_str(), got[1].body.text.as_str()), ("two of them", ""));
     assert_eq!(got.iter().map(|it| it.files.len()).sum::<usize>(), 2);
 }

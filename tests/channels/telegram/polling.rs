@@ -50,9 +50,9 @@ async fn renumbered_updates_are_read() {
     eventually("the poll behind it", async || double.waiting_updates() == 0).await;
     double.renumber(500);
     driven.post(&place, "after").await;
-    assert_eq!(driven.message().await.text, "after");
+    assert_eq!(driven.message().await.body.text, "after");
     driven.post(&place, "and on").await;
-    assert_eq!(driven.message().await.text, "and on");
+    assert_eq!(driven.message().await.body.text, "and on");
     assert_eq!(driven.cursor().0, "502");
 }
 
@@ -81,7 +81,7 @@ async fn a_webhook_that_was_set_is_taken_away_by_the_next_connection_and_nothing
     let err = source.receive(&Cursor::default()).await.unwrap_err();
     assert!(matches!(err, ChannelError::Unreachable(_)), "{err:?}");
     let mut driven = Driven::connect(&double).await;
-    assert_eq!(driven.message().await.text, "still here");
+    assert_eq!(driven.message().await.body.text, "still here");
 }
 
 #[tokio::test]

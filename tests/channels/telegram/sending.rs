@@ -94,7 +94,7 @@ async fn a_topic_gets_its_answers_and_shows_that_they_are_worked_on() {
     let post = Post::plain(&double, &topic, "in here?");
     double.post(post).await;
     let asked = driven.message().await;
-    assert_eq!((asked.quote, asked.mentioned), (None, false));
+    assert_eq!((asked.body.quote, asked.mentioned), (None, false));
     driven.sink().working(&driven.address(&topic)).await;
     eventually("the hint to be shown", async || double.typing_count().await == 1).await;
     assert_eq!(double.calls("sendChatAction")[0]["message_thread_id"], TOPIC);

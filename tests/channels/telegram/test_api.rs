@@ -67,8 +67,8 @@ async fn a_conversation_with_a_server_of_others() {
     let batch = connection.source.receive(&Cursor::default()).await.unwrap();
     connection.source.settle(&[Verdict::Stored]).await.unwrap();
     let [Event::Message(asked)] = &batch.events[..] else { panic!("{batch:?}") };
-    assert_eq!((asked.text.as_str(), asked.mentioned), ("/start now", true));
-    assert_eq!((asked.from.chat.as_str(), asked.sender.name.as_str()), (CHAT, "TestName"));
+    assert_eq!((asked.body.text.as_str(), asked.mentioned), ("/start now", true));
+    assert_eq!((asked.from.chat.as_str(), asked.body.sender.name.as_str()), (CHAT, "TestName"));
 
     let out = connection.sink;
     out.deliver(&part(Content::Text("**done** & dusted".into()))).await.unwrap();

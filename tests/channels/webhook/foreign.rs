@@ -67,7 +67,7 @@ async fn what_octokit_signs_is_taken_and_what_it_did_not_sign_is_not() {
     assert_eq!(message.platform_id, "72d3162e-cc78-11e3-81ab-4c9367dc0958");
     assert_eq!(message.from.chat, "acme-door");
     for words in ["issues, opened, \"Es quietscht 🚪\"", "\"body\": \"ärgerlich\""] {
-        assert!(message.text.contains(words), "{}", message.text);
+        assert!(message.body.text.contains(words), "{}", message.body.text);
     }
 }
 

@@ -23,7 +23,7 @@ async fn a_sender_is_told_of_success_after_the_commit_and_not_before() {
         early = &mut sender => panic!("{early:?}"),
         messages = rig.receive() => messages,
     };
-    assert!(messages[0].text.contains("disk full"), "{messages:?}");
+    assert!(messages[0].body.text.contains("disk full"), "{messages:?}");
     // Another request goes there and back: time enough for an answer that should not be.
     let probe = tokio::select! {
         biased;
@@ -96,7 +96,7 @@ async fn events_that_come_at_once_are_kept_apart_and_each_sender_is_told_of_its_
         let mut verdicts = Vec::new();
         for message in messages {
             assert!(ids.insert(message.platform_id.clone()), "{message:?}");
-            let words = message.text.lines().last().unwrap().to_owned();
+            let words = message.body.text.lines().last().unwrap().to_owned();
             let n: usize = words.split(' ').nth(1).unwrap().parse().unwrap();
             assert_eq!(message.from.chat, format!("hook-{}", n % 3));
             verdicts.push(if n.is_multiple_of(2) {

@@ -7,7 +7,7 @@ use domain::{AgentName, Incarnation};
 use sandbox::{Job, Spec};
 use store::{CentralStore, SessionRow, StoreError};
 
-use super::{StartError, mounts};
+use super::StartError;
 use crate::folders;
 use crate::host::{Host, settings};
 
@@ -19,7 +19,7 @@ pub(super) async fn spec(
     let settings = read(host, &row.agent).await?;
     let (agent, provider) = settings.ok_or_else(|| StartError::NoAgent(row.agent.clone()))?;
     let fingerprint = describe(&agent, provider);
-    let mounts = mounts(host, row, incarnation);
+    let mounts = folders::mounts(&host.layout, row.id, &row.agent, incarnation);
     let (link, owner) = (mounts.link.clone(), host.container_user);
     store::on_disk(&*host.gate, move || folders::make_link(&link, owner)).await?;
     // What the runner has to know, and nothing secret.

@@ -39,12 +39,12 @@ impl Seen {
     pub(in crate::session) fn as_container(&self, silent_for: Duration) -> Container {
         match *self {
             Self::Unread | Self::Busy => Container::Busy,
-            Self::Unreachable { .. } => Container::Unknown { ask_in: self.ask_in(false) },
+            Self::Unreachable { .. } => Container::Unknown(self.ask_in(false)),
             Self::Absent => Container::Absent,
             Self::Running { incarnation, current } => {
                 Container::Running { incarnation, current, silent_for }
             }
-            Self::Exited { incarnation, .. } => Container::Exited { incarnation },
+            Self::Exited { incarnation, .. } => Container::Exited(incarnation),
         }
     }
 

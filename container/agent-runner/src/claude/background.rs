@@ -133,7 +133,7 @@ mod tests {
         let (mut busy, mut reported, mut in_turn) = (Vec::new(), Vec::new(), true);
         for line in RECORDING.lines() {
             match Frame::parse(line.as_bytes()) {
-                Some(Frame::Init { .. }) => {
+                Some(Frame::Init(_)) => {
                     let belongs_to = background.on_turn(in_turn);
                     assert_eq!(belongs_to, (!in_turn).then_some(ASKED));
                 }

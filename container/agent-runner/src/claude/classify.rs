@@ -2,6 +2,7 @@
 //! come out.
 
 use domain::time::Timestamp;
+use domain::waits::WaitClass;
 
 use super::frames::{ApiError, TurnResult};
 use crate::failure::{FailureClass, ProviderFailure};
@@ -24,23 +25,20 @@ fn class(result: &TurnResult, error: &str, kind: &str) -> FailureClass {
     if result.terminal_reason == "prompt_too_long" || says("prompt is too long") {
         return FailureClass::ContextOverflow;
     }
-    if result.is_stale() {
-        return FailureClass::StaleSession;
-    }
     // The API says 400 for this one.
     if error == "billing_error" || kind == "billing_error" || says("credit balance") {
-        return FailureClass::Billing;
+        return FailureClass::Passing(WaitClass::Billing);
     }
     match (error, kind, result.status) {
         ("authentication_failed" | "oauth_org_not_allowed", ..)
         | (_, "authentication_error" | "permission_error", _)
         | (_, _, Some(401 | 403)) => FailureClass::Auth,
-        (_, _, Some(402)) => FailureClass::Billing,
+        (_, _, Some(402)) => FailureClass::Passing(WaitClass::Billing),
         ("rate_limit", ..) | (_, "rate_limit_error", _) | (_, _, Some(429)) => {
-            FailureClass::RateLimit
+            FailureClass::Passing(WaitClass::Limit)
         }
         ("overloaded", ..) | (_, "overloaded_error", _) | (_, _, Some(529 | 503)) => {
-            FailureClass::Overloaded
+            FailureClass::Passing(WaitClass::Overloaded)
         }
         ("model_not_found", ..) | (_, "not_found_error", _) | (_, _, Some(404)) => {
             FailureClass::ModelUnknown
@@ -49,11 +47,11 @@ fn class(result: &TurnResult, error: &str, kind: &str) -> FailureClass {
         | (_, "invalid_request_error" | "request_too_large", _)
         | (_, _, Some(400 | 413 | 422)) => FailureClass::InvalidRequest,
         ("server_error", ..) | (_, "api_error" | "timeout_error", _) | (_, _, Some(500..)) => {
-            FailureClass::Network
+            FailureClass::Passing(WaitClass::Network)
         }
         _ if says("not logged in") || says("api key") => FailureClass::Auth,
         _ if result.terminal_reason == "api_error" || says("connection") || says("timed out") => {
-            FailureClass::Network
+            FailureClass::Passing(WaitClass::Network)
         }
         _ => FailureClass::Unknown,
     }
@@ -92,13 +90,12 @@ mod tests {
         for (recording, class) in [
             (recorded!("api_error_401"), FailureClass::Auth),
             (recorded!("api_error_403"), FailureClass::Auth),
-            (recorded!("api_error_429"), FailureClass::RateLimit),
-            (recorded!("api_error_529"), FailureClass::Overloaded),
-            (recorded!("api_error_502"), FailureClass::Network),
-            (recorded!("connection_refused"), FailureClass::Network),
+            (recorded!("api_error_429"), FailureClass::Passing(WaitClass::Limit)),
+            (recorded!("api_error_529"), FailureClass::Passing(WaitClass::Overloaded)),
+            (recorded!("api_error_502"), FailureClass::Passing(WaitClass::Network)),
+            (recorded!("connection_refused"), FailureClass::Passing(WaitClass::Network)),
             (recorded!("prompt_too_long"), FailureClass::ContextOverflow),
-            (recorded!("credit"), FailureClass::Billing),
-            (recorded!("stale"), FailureClass::StaleSession),
+            (recorded!("credit"), FailureClass::Passing(WaitClass::Billing)),
         ] {
             assert_eq!(class_of(recording), class, "{recording}");
         }
@@ -110,11 +107,21 @@ mod tests {
         for (status, api, text, class) in [
             (Some(400), api("", ""), "bad image", FailureClass::InvalidRequest),
             (Some(404), api("", "not_found_error"), "model: foo", FailureClass::ModelUnknown),
-            (Some(400), api("", "overloaded_error"), "", FailureClass::Overloaded),
-            (Some(500), api("", ""), "", FailureClass::Network),
-            (Some(402), api("", ""), "", FailureClass::Billing),
+            (
+                Some(400),
+                api("", "overloaded_error"),
+                "",
+                FailureClass::Passing(WaitClass::Overloaded),
+            ),
+            (Some(500), api("", ""), "", FailureClass::Passing(WaitClass::Network)),
+            (Some(402), api("", ""), "", FailureClass::Passing(WaitClass::Billing)),
             (None, api("", ""), "Not logged in · Please run /login", FailureClass::Auth),
-            (None, api("unknown", ""), "API Error: Connection error", FailureClass::Network),
+            (
+                None,
+                api("unknown", ""),
+                "API Error: Connection error",
+                FailureClass::Passing(WaitClass::Network),
+            ),
             (None, api("", ""), "what?", FailureClass::Unknown),
         ] {
             let result = TurnResult {

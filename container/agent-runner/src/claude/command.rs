@@ -1,15 +1,11 @@
 //! How the CLI is started: arguments, environment, and the lines that it reads.
 
-use std::path::Path;
-
 use domain::{Incarnation, MessageSeq};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::process::Command;
 
-use super::images::Image;
 use super::prompt;
 use crate::Config;
-use crate::users::AgentUser;
 
 /// Not a secret: the host puts the real one in. The CLI only wants to see one.
 const KEY_PLACEHOLDER: &str = "placeholder";
@@ -38,10 +34,8 @@ pub(crate) fn command(config: &Config, endpoints: Endpoints, resume: Option<&str
         "url": format!("http://127.0.0.1:{}/mcp", endpoints.tools),
         "timeout": TOOL_TIMEOUT_MS,
     }}});
-    let mut command = Command::new(&config.claude_bin);
-    AgentUser(config.agent_uid).take(&mut command);
+    let mut command = config.agent_command(&config.claude_bin);
     command
-        .current_dir(&config.workspace)
         .args(["--input-format", "stream-json", "--output-format", "stream-json", "--verbose"])
         .arg("--include-partial-messages")
         .args(["--permission-mode", "bypassPermissions", "--system-prompt-snapshot", "off"])
@@ -55,20 +49,14 @@ pub(crate) fn command(config: &Config, endpoints: Endpoints, resume: Option<&str
         // One word, so that no id can be taken for an option.
         command.arg(format!("--resume={id}"));
     }
-    set_env(&mut command, &config.home, endpoints);
-    command.envs(config.extra_env.iter().map(|(name, value)| (name, value)));
-    command
-}
-
-fn set_env(command: &mut Command, home: &Path, endpoints: Endpoints) {
     // A credential or a mark of another session that was left in the environment would be used
     // instead of ours.
     for name in ["ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN", "CLAUDECODE"] {
         command.env_remove(name);
     }
     command
-        .env("HOME", home)
-        .env("CLAUDE_CONFIG_DIR", home.join(".claude"))
+        .env("HOME", &config.home)
+        .env("CLAUDE_CONFIG_DIR", config.home.join(".claude"))
         .env("ANTHROPIC_BASE_URL", format!("http://127.0.0.1:{}", endpoints.model))
         .env("ANTHROPIC_API_KEY", KEY_PLACEHOLDER)
         .env("CLAUDE_CODE_MAX_RETRIES", API_RETRIES_MAX)
@@ -84,18 +72,14 @@ fn set_env(command: &mut Command, home: &Path, endpoints: Endpoints) {
     ] {
         command.env(name, "1");
     }
+    command.envs(config.extra_env.iter().map(|(name, value)| (name, value)));
+    command
 }
 
 /// A user line. Its name comes back in the frames that say what became of it.
-pub(crate) fn user_line(uuid: &str, text: &str, images: &[Image]) -> Vec<u8> {
-    let picture = |image: &Image| {
-        json!({
-            "type": "image",
-            "source": {"type": "base64", "media_type": image.media_type, "data": image.base64},
-        })
-    };
+pub(crate) fn user_line(uuid: &str, text: &str, images: Vec<Value>) -> Vec<u8> {
     let mut content = vec![json!({"type": "text", "text": text})];
-    content.extend(images.iter().map(picture));
+    content.extend(images);
     let line = json!({
         "type": "user",
         "message": {"role": "user", "content": content},
@@ -132,7 +116,7 @@ mod tests {
 
     #[test]
     fn a_text_stays_on_one_line() {
-        let line = user_line("u", "a\nb", &[]);
+        let line = user_line("u", "a\nb", vec![]);
         assert_eq!(line.iter().filter(|it| **it == b'\n').count(), 1);
     }
 }

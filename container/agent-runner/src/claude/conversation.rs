@@ -3,77 +3,80 @@
 
 mod prompting;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
+use domain::MessageSeq;
 use domain::command::{self, Command};
 use domain::cost::Cost;
 use domain::inbound::Inbound;
 use domain::link::Tool;
 use domain::message::InboundKind;
 use domain::time::Timestamp;
-use domain::{Incarnation, MessageSeq};
 use tokio::sync::mpsc;
 
 use super::background::Background;
 use super::classify::classify;
-use super::compact::shortened;
-use super::cost_meter::CostMeter;
 use super::draft::DraftText;
-use super::frames::{ApiError, Drafted, Frame, TurnResult, says_stale};
-use super::lifecycle::{Change, Lifecycle};
-use super::process::{Ending, Process};
+use super::frames::{ApiError, CostMeter, Frame, TurnResult, says_stale};
+use super::lifecycle::Lifecycle;
 use super::prompt::Prompts;
 use super::{CONTINUATION_KEY, PROVEN_KEY, SPEAKER_KEY};
+use crate::RunnerError;
 use crate::failure::{FailureClass, ProviderFailure};
 use crate::host_client::{HostClient, Kept};
+use crate::process::{Ending, Process};
 use crate::provider::{Event, ToolNews, TurnEnded};
-use crate::{Config, RunnerError};
 
 /// Rejected requests in a row that make a conversation suspect: what the model rejects may sit in
 /// its history and would be sent with every message from now on.
 const REJECTIONS_MAX: u32 = 2;
 const LOST: &str = "(Our earlier conversation could not be found, so I begin a new one.)";
 const FORGOTTEN: &str =
-    "I have put our conversation aside and begin a new one with your next message.";
+    " I have put our conversation aside and begin a new one with your next message.";
+const SHORTENED: &str = "I have shortened our conversation.";
+const NOT_SHORTENED: &str =
+    "I could not shorten our conversation. Try `/compact` again, or begin a new one with `/new`.";
+const NOTHING_TO_SHORTEN: &str = "There is nothing to shorten yet.";
 
 #[derive(Debug)]
 pub(super) struct Conversation {
-    incarnation: Incarnation,
-    inbound_dir: PathBuf,
     host_client: Arc<HostClient>,
     events: mpsc::Sender<Event>,
     lifecycle: Lifecycle,
     background: Background,
-    /// How many of the last open messages the CLI was not given yet.
-    held: usize,
     prompts: Prompts,
-    conversation_id: Option<String>,
+    pub(super) conversation_id: Option<String>,
     /// The last conversation in which a turn ended.
     proven: Option<String>,
     /// Counts what was sent, so that no two lines have the same name.
     attempt: u16,
-    restarts: u32,
+    /// CLIs that died with the open messages in hand.
+    pub(super) restarts: u32,
+    rejections: u32,
+    tools: Vec<(String, Tool)>,
+    tell_lost: bool,
+    resets_at: Option<Timestamp>,
+    cli: CliState,
+}
+
+/// What is known of one CLI.
+#[derive(Debug, Default)]
+struct CliState {
+    /// How many of the last open messages it was not given yet.
+    held: usize,
     cost_meter: CostMeter,
     drops: u32,
-    rejections: u32,
     draft: DraftText,
-    /// Calls that run, and which one the host was told of.
-    tools: Vec<(String, Tool)>,
-    told_tool: Option<Tool>,
-    /// The command that the CLI was given last, until its result.
+    /// The command that it was given last, until its result.
     command: Option<Command>,
-    /// Whether the CLI shortened the conversation, if it tried to.
+    /// Whether it shortened the conversation, if it tried to.
     compacted: Option<bool>,
-    tell_lost: bool,
     is_stale: bool,
     api_error: Option<ApiError>,
-    resets_at: Option<Timestamp>,
     /// Why no message can be answered, told outside any turn.
     failure: Option<ProviderFailure>,
 }
 
-/// What follows from a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Flow {
     GoOn,
@@ -82,43 +85,27 @@ pub(super) enum Flow {
 }
 
 impl Conversation {
-    pub(super) fn new(
-        config: &Config,
-        host_client: Arc<HostClient>,
-        events: mpsc::Sender<Event>,
-    ) -> Self {
+    pub(super) fn new(host_client: Arc<HostClient>, events: mpsc::Sender<Event>) -> Self {
         Self {
-            incarnation: config.incarnation,
-            inbound_dir: config.received_dir.clone(),
             // An earlier provider of this incarnation may have counted, too.
-            attempt: u16::try_from((host_client.clock().now().0 / 1000).rem_euclid(0x8000))
+            attempt: u16::try_from((host_client.clock.now().0 / 1000).rem_euclid(0x8000))
                 .unwrap_or(0),
+            prompts: Prompts::new(&host_client.config.received_dir),
             host_client,
             events,
             lifecycle: Lifecycle::default(),
             background: Background::default(),
-            held: 0,
-            prompts: Prompts::new(&config.received_dir),
             conversation_id: None,
             proven: None,
             restarts: 0,
-            cost_meter: CostMeter::default(),
-            drops: 0,
             rejections: 0,
-            draft: DraftText::default(),
             tools: vec![],
-            told_tool: None,
-            command: None,
-            compacted: None,
             tell_lost: false,
-            is_stale: false,
-            api_error: None,
             resets_at: None,
-            failure: None,
+            cli: CliState::default(),
         }
     }
 
-    /// Goes on where an earlier incarnation stopped.
     pub(super) async fn remember(&mut self) -> Result<(), RunnerError> {
         self.conversation_id = self.host_client.kept(CONTINUATION_KEY).await?;
         self.proven = self.host_client.kept(PROVEN_KEY).await?;
@@ -128,35 +115,34 @@ impl Conversation {
         Ok(())
     }
 
-    pub(super) fn conversation_id(&self) -> Option<&str> {
-        self.conversation_id.as_deref()
-    }
-
     pub(super) fn is_idle(&self) -> bool {
         self.lifecycle.open().is_empty()
     }
 
-    /// Takes in one line of the CLI.
     pub(super) async fn hear(&mut self, line: &[u8], process: &mut Process) -> Flow {
         let Some(frame) = Frame::parse(line) else { return Flow::GoOn };
-        // A hint: with the queue full there is enough of it.
-        let _ = self.events.try_send(Event::Progress);
+        self.host_client.notifier.progress();
         match frame {
-            Frame::Init { session_id } => {
+            Frame::Init(session_id) => {
                 if let Some(message) = self.background.on_turn(self.lifecycle.has_started()) {
                     self.host_client.work_on(message);
                 }
                 self.tell_background();
                 self.know(session_id).await;
             }
-            Frame::Command { uuid, state } => match self.lifecycle.on_command(&uuid, state) {
-                Change::Nothing => {}
-                Change::Started(seq) => self.host_client.work_on(seq),
-                Change::Dropped(seq) => return self.resend(seq, process).await,
-            },
-            Frame::ApiError(err) => self.api_error = Some(err),
-            Frame::RateLimit { resets_at } => self.resets_at = resets_at.or(self.resets_at),
-            Frame::Result(result) if result.is_stale() => self.is_stale = true,
+            Frame::Started(uuid) => {
+                if let Some(seq) = self.lifecycle.on_started(&uuid) {
+                    self.host_client.work_on(seq);
+                }
+            }
+            Frame::Ended(uuid) => {
+                if let Some(index) = self.lifecycle.on_ended(&uuid) {
+                    return self.resend(index, process).await;
+                }
+            }
+            Frame::ApiError(err) => self.cli.api_error = Some(err),
+            Frame::RateLimit(resets_at) => self.resets_at = resets_at.or(self.resets_at),
+            Frame::Result(result) if result.is_stale() => self.cli.is_stale = true,
             Frame::Result(result) => {
                 let flow = self.conclude(result).await;
                 self.tell_background();
@@ -171,14 +157,22 @@ impl Conversation {
                 self.background.on_ended(&id);
                 self.tell_background();
             }
-            Frame::Draft(more) => self.show(more),
+            Frame::DraftBegins => self.cli.draft.begin(),
+            // Lets the reader watch the answer grow, if anybody waits for it.
+            Frame::Draft(more) => {
+                if let Some(text) = self.cli.draft.add(&more)
+                    && self.lifecycle.has_started()
+                {
+                    self.host_client.draft(text);
+                }
+            }
             Frame::Tools(tools) => {
                 for news in tools {
                     self.follow_tool(&news);
                     self.emit(Event::Tool(news)).await;
                 }
             }
-            Frame::Compacted { ok } => self.compacted = Some(ok),
+            Frame::Compacted(ok) => self.cli.compacted = Some(ok),
             Frame::Other => {}
         }
         Flow::GoOn
@@ -195,21 +189,8 @@ impl Conversation {
     }
 
     /// The host waits longer for a tool that may take long, and names the one that is stuck.
-    fn tell_tool(&mut self) {
-        let tool = self.tools.last().map(|it| &it.1);
-        if self.told_tool.as_ref() != tool {
-            self.told_tool = tool.cloned();
-            self.host_client.running(self.told_tool.clone());
-        }
-    }
-
-    /// Lets the reader watch the answer grow, if anybody waits for it.
-    fn show(&mut self, more: Drafted) {
-        if let Some(text) = self.draft.take(more)
-            && self.lifecycle.has_started()
-        {
-            self.host_client.draft(text);
-        }
+    fn tell_tool(&self) {
+        self.host_client.notifier.tool(self.tools.last().map(|it| it.1.clone()));
     }
 
     /// Stores the name of the conversation at once: a crash in its first turn must not lose it.
@@ -225,18 +206,26 @@ impl Conversation {
         let covers = self.lifecycle.on_result(&result);
         let reported = self.background.on_result(&result);
         // Of a turn that ends nobody's message there is nobody to put it down to.
-        let cost = self.cost_meter.turn(result.spent);
-        let api_error = self.api_error.take();
-        let command = self.command.take_if(|_| !covers.is_empty());
-        let compacted = self.compacted.take();
+        let cost = self.cli.cost_meter.turn(result.spent);
+        let api_error = self.cli.api_error.take();
+        let command = self.cli.command.take_if(|_| !covers.is_empty());
+        let compacted = self.cli.compacted.take();
         if !result.is_error {
             self.rejections = 0;
             self.resets_at = None;
             if !covers.is_empty() {
                 self.restarts = 0;
                 let text = match command {
-                    Some(Command::Compact) => shortened(compacted, result.text),
-                    Some(_) | None => self.with_note(result.text),
+                    Some(Command::Compact) => match compacted {
+                        Some(true) => SHORTENED.to_owned(),
+                        Some(false) => NOT_SHORTENED.to_owned(),
+                        None if result.text.trim().is_empty() => NOTHING_TO_SHORTEN.to_owned(),
+                        None => result.text,
+                    },
+                    Some(_) | None if std::mem::take(&mut self.tell_lost) => {
+                        format!("{LOST}\n\n{}", result.text)
+                    }
+                    Some(_) | None => result.text,
                 };
                 self.end(covers, Ok(text), cost).await;
             } else if !result.text.trim().is_empty() {
@@ -244,14 +233,14 @@ impl Conversation {
             }
             return Flow::GoOn;
         }
-        let failure = classify(&result, api_error.as_ref(), self.resets_at);
+        let mut failure = classify(&result, api_error.as_ref(), self.resets_at);
         tracing::warn!(class = failure.class.as_str(), status = result.status, "the model failed");
         if covers.is_empty() {
             // Asides that fail have nobody to be told; else the CLI is about to end for this.
-            self.failure = (!result.is_aside).then_some(failure);
+            self.cli.failure = (!result.is_aside).then_some(failure);
             return Flow::GoOn;
         }
-        if failure.wait.is_some() {
+        if matches!(failure.class, FailureClass::Passing(_)) {
             // This program is replaced, and what it does in the background ends with it.
             self.lose_background().await;
         }
@@ -266,16 +255,13 @@ impl Conversation {
         self.rejections = 0;
         self.conversation_id = None;
         self.prompts.forget();
-        self.end(covers, Err(failure.and(FORGOTTEN)), cost).await;
+        failure.user_text += FORGOTTEN;
+        self.end(covers, Err(failure), cost).await;
         Flow::Replace
     }
 
-    fn with_note(&mut self, text: String) -> String {
-        if std::mem::take(&mut self.tell_lost) { format!("{LOST}\n\n{text}") } else { text }
-    }
-
     pub(super) fn was_stale(&self, ending: &Ending) -> bool {
-        self.conversation_id.is_some() && (self.is_stale || says_stale(&ending.last_words))
+        self.conversation_id.is_some() && (self.cli.is_stale || says_stale(&ending.last_words))
     }
 
     pub(super) async fn forget_lost_conversation(&mut self) {
@@ -285,21 +271,15 @@ impl Conversation {
         self.keep_conversation().await;
     }
 
-    /// Counts one more CLI that died with messages in hand.
-    pub(super) fn count_restart(&mut self) -> u32 {
-        self.restarts += 1;
-        self.restarts
-    }
-
     /// Whether the CLI said why it ends, so that another one would do the same.
     pub(super) fn has_failed_for_good(&self) -> bool {
-        self.failure.is_some()
+        self.cli.failure.is_some()
     }
 
     /// Ends all open messages without an answer; `class` is what is the matter if the CLI did not say.
     pub(super) async fn give_up(&mut self, class: FailureClass) {
         self.restarts = 0;
-        let failure = self.failure.take().unwrap_or_else(|| ProviderFailure::new(class, None));
+        let failure = self.cli.failure.take().unwrap_or_else(|| ProviderFailure::new(class, None));
         let covers = self.lifecycle.give_up();
         self.end(covers, Err(failure), None).await;
     }
@@ -334,5 +314,5 @@ impl Conversation {
 }
 
 fn command_of(message: &Inbound) -> Option<Command> {
-    if message.kind == InboundKind::Command { command::parse(&message.text) } else { None }
+    if message.kind == InboundKind::Command { command::parse(&message.body.text) } else { None }
 }

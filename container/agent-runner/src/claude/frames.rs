@@ -34,38 +34,34 @@
 //!
 //! What is not known is ignored, so that a newer CLI may say more.
 
+use std::time::Duration;
+
+use domain::cost::Cost;
 use domain::time::Timestamp;
-use serde::Deserialize;
 use serde_json::Value;
 
-use super::tool_blocks::tools_in;
 use crate::provider::ToolNews;
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Frame {
-    Init {
-        session_id: String,
-    },
-    Command {
-        uuid: String,
-        state: CommandState,
-    },
+    /// A turn begins in the conversation of this name.
+    Init(String),
+    /// A turn works on the line of this name from now on.
+    Started(String),
+    /// The CLI is done with the line of this name.
+    Ended(String),
     /// What went wrong with a request; the `result` that follows ends the turn.
     ApiError(ApiError),
-    RateLimit {
-        resets_at: Option<Timestamp>,
-    },
-    Draft(Drafted),
-    /// Tools begin or end.
+    RateLimit(Option<Timestamp>),
+    /// The model starts to speak again.
+    DraftBegins,
+    Draft(String),
     Tools(Vec<ToolNews>),
     /// All that runs in the background now.
     Background(Vec<BackgroundTask>),
-    /// The background task of this id has ended.
     BackgroundEnded(String),
-    /// The conversation was shortened, or could not be.
-    Compacted {
-        ok: bool,
-    },
+    /// Whether the conversation was shortened.
+    Compacted(bool),
     Result(TurnResult),
     Other,
 }
@@ -75,23 +71,6 @@ pub(crate) enum Frame {
 pub(crate) struct BackgroundTask {
     pub(crate) id: String,
     pub(crate) run: String,
-}
-
-/// How an answer grows.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Drafted {
-    /// The model starts to speak again.
-    Begin,
-    More(String),
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum CommandState {
-    Queued,
-    Started,
-    Completed,
-    Cancelled,
-    Unknown,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -128,80 +107,46 @@ pub(crate) struct Spent {
     pub(crate) since_last: Option<i64>,
 }
 
-/// Read first, because most lines are large and say nothing that matters here.
-#[derive(Deserialize)]
-struct Kind {
-    #[serde(rename = "type")]
-    kind: String,
-    #[serde(default)]
-    subtype: Option<Value>,
-    #[serde(default)]
-    is_api_error_message: Option<Value>,
-}
-
 impl Frame {
     /// `None` for a line that is no frame at all.
     pub(crate) fn parse(line: &[u8]) -> Option<Self> {
-        let kind: Kind = serde_json::from_slice(line).ok()?;
-        let subtype = kind.subtype.as_ref().and_then(Value::as_str).unwrap_or_default();
-        let frame = match (kind.kind.as_str(), subtype) {
-            ("system", "init") => {
-                let fields = value(line)?;
-                Self::Init { session_id: text(&fields, "session_id") }
-            }
-            ("command_lifecycle", _) => {
-                let fields = value(line)?;
-                let state = CommandState::parse(&text(&fields, "state"));
-                Self::Command { uuid: text(&fields, "command_uuid"), state }
-            }
-            ("assistant", _) if kind.is_api_error_message == Some(Value::Bool(true)) => {
-                let fields = value(line)?;
-                let (error, kind) = (text(&fields, "error"), text(&fields, "api_error_type"));
+        let line: Value = serde_json::from_slice(line).ok()?;
+        let frame = match (line["type"].as_str()?, line["subtype"].as_str().unwrap_or_default()) {
+            ("system", "init") => Self::Init(text(&line, "session_id")),
+            ("command_lifecycle", _) => match line["state"].as_str() {
+                Some("started") => Self::Started(text(&line, "command_uuid")),
+                Some("completed" | "cancelled") => Self::Ended(text(&line, "command_uuid")),
+                _ => Self::Other,
+            },
+            ("assistant", _) if line["is_api_error_message"] == true => {
+                let (error, kind) = (text(&line, "error"), text(&line, "api_error_type"));
                 Self::ApiError(ApiError { error, kind })
             }
-            ("assistant" | "user", _) => match tools_in(line) {
-                tools if tools.is_empty() => Self::Other,
-                tools => Self::Tools(tools),
-            },
+            ("assistant" | "user", _) => Self::Tools(
+                items(&line["message"]["content"]).iter().filter_map(tool_news).collect(),
+            ),
             ("rate_limit_event", _) => {
-                let info = &value(line)?["rate_limit_info"];
+                let info = &line["rate_limit_info"];
                 let resets = info["resetsAt"].as_i64().or_else(|| info["resets_at"].as_i64());
-                Self::RateLimit {
-                    resets_at: resets.map(|secs| Timestamp(secs.saturating_mul(1000))),
-                }
+                Self::RateLimit(resets.map(|secs| Timestamp(secs.saturating_mul(1000))))
             }
-            ("stream_event", _) => draft(&value(line)?).map_or(Self::Other, Self::Draft),
-            ("system", "status") => match value(line)?["compact_result"].as_str() {
-                Some(result) => Self::Compacted { ok: result == "success" },
+            ("stream_event", _) => draft(&line).unwrap_or(Self::Other),
+            ("system", "status") => match line["compact_result"].as_str() {
+                Some(result) => Self::Compacted(result == "success"),
                 None => Self::Other,
             },
             ("system", "background_tasks_changed") => {
-                let tasks = value(line)?["tasks"].as_array().cloned().unwrap_or_default();
                 let task = |task: &Value| BackgroundTask {
                     id: text(task, "task_id"),
                     run: text(task, "run_id"),
                 };
-                Self::Background(tasks.iter().map(task).collect())
+                Self::Background(items(&line["tasks"]).iter().map(task).collect())
             }
-            ("system", "task_notification") => {
-                Self::BackgroundEnded(text(&value(line)?, "task_id"))
-            }
-            ("result", _) => Self::Result(TurnResult::of(&value(line)?)),
+            ("system", "task_notification") => Self::BackgroundEnded(text(&line, "task_id")),
+            ("result", _) => Self::Result(TurnResult::of(&line)),
             _ => Self::Other,
         };
         Some(frame)
-    }
-}
-
-impl CommandState {
-    fn parse(text: &str) -> Self {
-        match text {
-            "queued" => Self::Queued,
-            "started" => Self::Started,
-            "completed" => Self::Completed,
-            "cancelled" => Self::Cancelled,
-            _ => Self::Unknown,
-        }
     }
 }
 
@@ -235,6 +180,23 @@ impl Spent {
     }
 }
 
+/// What each turn of one CLI cost.
+#[derive(Debug, Default)]
+pub(crate) struct CostMeter {
+    /// What the CLI had spent by its last result; `None` before the first.
+    before: Option<i64>,
+}
+
+impl CostMeter {
+    /// The cost of the turn that ends with this. By the difference it is known from the second turn on:
+    /// a CLI that resumes a conversation may begin with what that had cost.
+    pub(crate) fn turn(&mut self, spent: Spent) -> Option<Cost> {
+        let difference = self.before.zip(spent.in_all).map(|(before, now)| now - before);
+        self.before = spent.in_all.or(self.before);
+        spent.since_last.or(difference).and_then(Cost::of_turn)
+    }
+}
+
 /// Dollars as the CLI writes them, in millionths; `None` for what is no amount.
 fn micros(dollars: &Value) -> Option<i64> {
     #[expect(clippy::cast_possible_truncation, reason = "it saturates, and is checked by the host")]
@@ -247,22 +209,35 @@ pub(crate) fn says_stale(words: &str) -> bool {
     words.to_ascii_lowercase().contains("no conversation found")
 }
 
-fn draft(frame: &Value) -> Option<Drafted> {
+fn draft(frame: &Value) -> Option<Frame> {
     if !frame["parent_tool_use_id"].is_null() {
         return None;
     }
     let (event, delta) = (&frame["event"], &frame["event"]["delta"]);
     match (event["type"].as_str()?, delta["type"].as_str()) {
-        ("message_start", _) => Some(Drafted::Begin),
+        ("message_start", _) => Some(Frame::DraftBegins),
         ("content_block_delta", Some("text_delta")) => {
-            Some(Drafted::More(delta["text"].as_str()?.to_owned()))
+            Some(Frame::Draft(delta["text"].as_str()?.to_owned()))
         }
         _ => None,
     }
 }
 
-fn value(line: &[u8]) -> Option<Value> {
-    serde_json::from_slice(line).ok()
+/// A `tool_use` block of a message of the model begins a call, a `tool_result` block of the answer ends
+/// it. Of what is in them only `timeout` is read, what Bash and others call the time that they may
+/// take, in milliseconds.
+fn tool_news(block: &Value) -> Option<ToolNews> {
+    let word = |key: &str| block[key].as_str().map(str::to_owned);
+    match block["type"].as_str()? {
+        "tool_use" => {
+            let max = Duration::from_millis(block["input"]["timeout"].as_u64().unwrap_or(0));
+            Some(ToolNews::Started { call: word("id")?, name: word("name")?, max })
+        }
+        "tool_result" => {
+            Some(ToolNews::Ended { call: word("tool_use_id")?, ok: block["is_error"] != true })
+        }
+        _ => None,
+    }
 }
 
 /// A field that is missing or of another type reads as empty: a frame must not be lost for it.
@@ -270,9 +245,12 @@ fn text(fields: &Value, key: &str) -> String {
     fields[key].as_str().unwrap_or_default().to_owned()
 }
 
+fn items(list: &Value) -> &[Value] {
+    list.as_array().map_or(&[][..], Vec::as_slice)
+}
+
 fn texts(list: &Value) -> Vec<String> {
-    let items = list.as_array().map_or(&[][..], Vec::as_slice);
-    items.iter().filter_map(Value::as_str).map(str::to_owned).collect()
+    items(list).iter().filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
 #[cfg(test)]
@@ -291,7 +269,7 @@ mod tests {
             r#"{"type":"assistant","message":{"content":[]}}"#,
             r#"{"type":"user","message":{"content":"text"}}"#,
         ] {
-            assert_eq!(Frame::parse(line.as_bytes()), Some(Frame::Other), "{line}");
+            assert_eq!(Frame::parse(line.as_bytes()), Some(Frame::Tools(vec![])), "{line}");
         }
     }
 
@@ -330,18 +308,16 @@ mod tests {
     #[test]
     fn an_answer_grows_and_a_sub_agent_is_not_heard() {
         let recording = include_str!("../../tests/fixtures/partial.jsonl");
-        let drafts: Vec<Drafted> = recording
+        let drafts: Vec<Frame> = recording
             .lines()
-            .filter_map(|line| match Frame::parse(line.as_bytes()) {
-                Some(Frame::Draft(draft)) => Some(draft),
-                _ => None,
-            })
+            .filter_map(|line| Frame::parse(line.as_bytes()))
+            .filter(|frame| matches!(frame, Frame::DraftBegins | Frame::Draft(_)))
             .collect();
-        let more = |text: &str| Drafted::More(text.to_owned());
+        let more = |text: &str| Frame::Draft(text.to_owned());
         let expected = [
-            Drafted::Begin,
+            Frame::DraftBegins,
             more("let me see"),
-            Drafted::Begin,
+            Frame::DraftBegins,
             more("one "),
             more("two "),
             more("three"),
@@ -350,7 +326,8 @@ mod tests {
         let sub_agent =
             recording.replace("\"parent_tool_use_id\":null", "\"parent_tool_use_id\":\"t\"");
         for line in sub_agent.lines() {
-            assert!(!matches!(Frame::parse(line.as_bytes()), Some(Frame::Draft(_))), "{line}");
+            let frame = Frame::parse(line.as_bytes());
+            assert!(!matches!(frame, Some(Frame::DraftBegins | Frame::Draft(_))), "{line}");
         }
     }
 
@@ -373,7 +350,7 @@ mod tests {
         let recording = include_str!("../../tests/fixtures/compact.jsonl");
         let frames: Vec<Frame> =
             recording.lines().filter_map(|it| Frame::parse(it.as_bytes())).collect();
-        assert!(frames.contains(&Frame::Compacted { ok: true }));
+        assert!(frames.contains(&Frame::Compacted(true)));
         let Some(Frame::Result(result)) = frames.last() else { panic!("no result") };
         assert_eq!((result.text.as_str(), result.is_error), ("", false));
         assert!(!result.covers.is_empty());
@@ -383,7 +360,7 @@ mod tests {
     fn a_rate_limit_says_when_it_ends() {
         let line = br#"{"type":"rate_limit_event","rate_limit_info":{"status":"rejected","resetsAt":1795460000}}"#;
         let resets_at = Some(Timestamp(1_795_460_000_000));
-        assert_eq!(Frame::parse(line), Some(Frame::RateLimit { resets_at }));
+        assert_eq!(Frame::parse(line), Some(Frame::RateLimit(resets_at)));
     }
 
     #[test]
@@ -393,5 +370,45 @@ mod tests {
             panic!("no result");
         };
         assert!(result.is_stale());
+    }
+
+    #[test]
+    fn calls_begin_and_end_and_what_they_say_is_left_alone() {
+        let line = r#"{"type":"assistant","message":{"content":[{"type":"text","text":"x"},
+            {"type":"tool_use","id":"t1","name":"Bash","input":{"command":"secret","timeout":7200000}}]}}"#;
+        let start = ToolNews::Started {
+            call: "t1".into(),
+            name: "Bash".into(),
+            max: Duration::from_secs(7_200),
+        };
+        assert_eq!(Frame::parse(line.as_bytes()), Some(Frame::Tools(vec![start])));
+        for (error, ok) in
+            [("", true), (r#","is_error":false"#, true), (r#","is_error":true"#, false)]
+        {
+            let line = format!(
+                r#"{{"type":"user","message":{{"content":[{{"type":"tool_result","tool_use_id":"t1",
+                "content":[{{"type":"text","text":"secret"}}]{error}}}]}}}}"#
+            );
+            let ended = ToolNews::Ended { call: "t1".into(), ok };
+            assert_eq!(Frame::parse(line.as_bytes()), Some(Frame::Tools(vec![ended])));
+        }
+    }
+
+    fn costs(all: &[(Option<i64>, Option<i64>)]) -> Vec<Option<i64>> {
+        let mut cost_meter = CostMeter::default();
+        let turn = |&(in_all, since_last)| cost_meter.turn(Spent { in_all, since_last });
+        all.iter().map(turn).map(|it| it.map(Cost::micros)).collect()
+    }
+
+    #[test]
+    fn what_a_cli_says_of_a_turn_is_taken_at_its_word() {
+        assert_eq!(costs(&[(Some(900), Some(140)), (Some(900), Some(0))]), [Some(140), None]);
+    }
+
+    #[test]
+    fn without_that_it_is_the_difference_and_never_nothing() {
+        let all = [(Some(500), None), (Some(640), None), (None, None), (Some(740), None)];
+        assert_eq!(costs(&all), [None, Some(140), None, Some(100)]);
+        assert_eq!(costs(&[(Some(500), None), (Some(500), None), (Some(1), None)]), [None; 3]);
     }
 }

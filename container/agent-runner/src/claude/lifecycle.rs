@@ -6,13 +6,12 @@
 use domain::MessageSeq;
 use domain::inbound::Inbound;
 
-use super::frames::{CommandState, TurnResult};
+use super::frames::TurnResult;
 
 /// A message that the CLI has, or is about to get.
 #[derive(Clone, Debug)]
 pub(crate) struct Open {
     pub(crate) message: Inbound,
-    /// Names the line to the CLI.
     pub(crate) uuid: String,
     started: bool,
 }
@@ -21,16 +20,6 @@ pub(crate) struct Open {
 #[derive(Debug, Default)]
 pub(crate) struct Lifecycle {
     open: Vec<Open>,
-}
-
-/// What a change of state of a line means.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Change {
-    Nothing,
-    /// A turn works on it from now on.
-    Started(MessageSeq),
-    /// The CLI let go of it without a turn; send it again under another name.
-    Dropped(MessageSeq),
 }
 
 impl Lifecycle {
@@ -47,31 +36,22 @@ impl Lifecycle {
         &self.open
     }
 
-    /// Gives a line a new name, under which it was not seen yet.
-    pub(crate) fn rename(&mut self, seq: MessageSeq, uuid: String) -> Option<&Inbound> {
-        let open = self.open.iter_mut().find(|it| it.message.seq == seq)?;
-        open.uuid = uuid;
-        open.started = false;
-        Some(&open.message)
+    /// Gives an open message another name, under which the CLI has not seen it yet.
+    pub(crate) fn rename(&mut self, index: usize, uuid: String) {
+        (self.open[index].uuid, self.open[index].started) = (uuid, false);
     }
 
-    pub(crate) fn on_command(&mut self, uuid: &str, state: CommandState) -> Change {
-        let Some(open) = self.open.iter_mut().find(|it| it.uuid == uuid) else {
-            return Change::Nothing;
-        };
-        match state {
-            CommandState::Started => {
-                open.started = true;
-                Change::Started(open.message.seq)
-            }
-            CommandState::Completed | CommandState::Cancelled if !open.started => {
-                Change::Dropped(open.message.seq)
-            }
-            CommandState::Completed
-            | CommandState::Cancelled
-            | CommandState::Queued
-            | CommandState::Unknown => Change::Nothing,
-        }
+    /// A turn works on a line from now on; returns its message.
+    pub(crate) fn on_started(&mut self, uuid: &str) -> Option<MessageSeq> {
+        let open = self.open.iter_mut().find(|it| it.uuid == uuid)?;
+        open.started = true;
+        Some(open.message.seq)
+    }
+
+    /// The CLI is done with a line. Returns which one it is if it let go of it without a turn: it has to
+    /// be sent again under another name.
+    pub(crate) fn on_ended(&self, uuid: &str) -> Option<usize> {
+        self.open.iter().position(|it| it.uuid == uuid && !it.started)
     }
 
     /// Takes out what a result covers, oldest first.
@@ -98,7 +78,7 @@ mod tests {
     use domain::time::Timestamp;
 
     use super::super::frames::Frame;
-    use super::super::sample;
+    use super::super::tests as sample;
     use super::*;
 
     /// The name under which the recordings sent their n-th line.
@@ -116,10 +96,10 @@ mod tests {
         let mut results = vec![];
         for line in recording.lines() {
             match Frame::parse(line.as_bytes()) {
-                Some(Frame::Command { uuid, state }) => {
-                    let change = lifecycle.on_command(&uuid, state);
-                    assert!(!matches!(change, Change::Dropped(_)), "{line}");
+                Some(Frame::Started(uuid)) => {
+                    lifecycle.on_started(&uuid);
                 }
+                Some(Frame::Ended(uuid)) => assert_eq!(lifecycle.on_ended(&uuid), None, "{line}"),
                 Some(Frame::Result(result)) => {
                     let seqs = lifecycle.on_result(&result);
                     results.push(seqs.into_iter().map(|it| it.0).collect());
@@ -164,10 +144,11 @@ mod tests {
         let message = sample::message(2, "Ann", "x", Timestamp(0));
         lifecycle.add(message, uuid(1));
         let recording = include_str!("../../tests/fixtures/reused_uuid.jsonl");
-        let Some(Frame::Command { uuid, state }) = Frame::parse(recording.trim().as_bytes()) else {
+        let Some(Frame::Ended(ended)) = Frame::parse(recording.trim().as_bytes()) else {
             panic!("no command");
         };
-        assert_eq!(lifecycle.on_command(&uuid, state), Change::Dropped(MessageSeq(2)));
-        assert!(lifecycle.rename(MessageSeq(2), "other".to_owned()).is_some());
+        assert_eq!(lifecycle.on_ended(&ended), Some(0));
+        lifecycle.rename(0, "other".to_owned());
+        assert_eq!(lifecycle.on_ended(&ended), None);
     }
 }

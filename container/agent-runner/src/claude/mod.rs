@@ -10,22 +10,16 @@
 mod background;
 mod classify;
 mod command;
-mod compact;
 mod conversation;
-mod cost_meter;
 mod draft;
 mod frames;
 mod images;
 mod lifecycle;
-mod memory;
-mod process;
 mod prompt;
-mod tool_blocks;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use domain::time::backoff;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -33,13 +27,12 @@ use tokio::time::sleep;
 
 use self::command::Endpoints;
 use self::conversation::{Conversation, Flow};
-use self::process::{Ending, Output, Process};
 use crate::failure::FailureClass;
 use crate::host_client::HostClient;
-use crate::provider::{Event, Messages, Provider};
-use crate::{Config, Connect, RunnerError, forward, mcp};
+use crate::process::{DRAIN, Ending, Output, Process};
+use crate::provider::{Event, Messages};
+use crate::{Connect, RunnerError, forward, mcp};
 
-/// Where the name of the conversation is kept.
 const CONTINUATION_KEY: &str = "continuation:claude";
 /// The name of the last conversation in which a turn ended. The CLI writes its transcript some time
 /// after it has given the name, so one that was killed before that has nothing to resume, and
@@ -51,49 +44,43 @@ const SPEAKER_KEY: &str = "continuation:claude:speaker";
 const RESTARTS_MAX: u32 = 2;
 const RESTART_WAIT: Duration = Duration::from_secs(1);
 const RESTART_WAIT_MAX: Duration = Duration::from_secs(10);
+/// The longest line; the CLI itself cuts what a tool printed to far less.
+const LINE_BYTES_MAX: usize = 32 * 1024 * 1024;
 
 #[derive(Debug)]
 pub(crate) struct Claude {
-    config: Config,
-    host_client: Arc<HostClient>,
-    connect: Arc<dyn Connect>,
+    pub(crate) host_client: Arc<HostClient>,
+    pub(crate) connect: Arc<dyn Connect>,
 }
 
 /// Why a CLI is no longer running.
 enum CliExit {
-    /// It was told to finish.
     Told,
-    /// This program wants a new one.
     Replaced,
     Died(Ending),
 }
 
 impl Claude {
-    pub(crate) fn new(
-        config: Config,
-        host_client: Arc<HostClient>,
-        connect: Arc<dyn Connect>,
-    ) -> Self {
-        Self { config, host_client, connect }
-    }
-
-    /// Runs one CLI until it ends.
     async fn converse(
         &self,
         endpoints: Endpoints,
         conversation: &mut Conversation,
         messages: &mut Messages,
     ) -> CliExit {
-        let command = command::command(&self.config, endpoints, conversation.conversation_id());
-        let mut process = match Process::start(command) {
+        let command = command::command(
+            &self.host_client.config,
+            endpoints,
+            conversation.conversation_id.as_deref(),
+        );
+        let mut process = match Process::start(command, LINE_BYTES_MAX, DRAIN) {
             Ok(process) => process,
             Err(err) => {
-                tracing::error!(error = %err, program = %self.config.claude_bin.display(), "cannot start");
+                tracing::error!(error = %err, program = %self.host_client.config.claude_bin.display(), "cannot start");
                 return CliExit::Died(Ending { status: err.to_string(), ..Ending::default() });
             }
         };
         tracing::debug!(
-            resumed = conversation.conversation_id().is_some(),
+            resumed = conversation.conversation_id.is_some(),
             "started the agent's program"
         );
         conversation.offer_again(&mut process).await;
@@ -122,8 +109,12 @@ impl Claude {
         }
     }
 
-    /// Decides what follows after a CLI died.
-    async fn after_death(&self, ending: &Ending, oom_kills: u64, conversation: &mut Conversation) {
+    async fn after_death(
+        &self,
+        ending: &Ending,
+        oom_kills_before: u64,
+        conversation: &mut Conversation,
+    ) {
         if conversation.was_stale(ending) {
             tracing::warn!("the earlier conversation is gone; beginning a new one");
             conversation.forget_lost_conversation().await;
@@ -133,7 +124,8 @@ impl Claude {
             tracing::info!(status = ending.status, "the agent's program ended between turns");
             return;
         }
-        let restarts = conversation.count_restart();
+        conversation.restarts += 1;
+        let restarts = conversation.restarts;
         tracing::warn!(
             status = ending.status,
             last_words = ending.last_words,
@@ -141,7 +133,7 @@ impl Claude {
             "the agent's program died with messages in hand"
         );
         if conversation.has_failed_for_good() || RESTARTS_MAX < restarts {
-            let starved = oom_kills < memory::oom_kills();
+            let starved = oom_kills_before < oom_kills();
             conversation
                 .give_up(if starved { FailureClass::OutOfMemory } else { FailureClass::Crashed })
                 .await;
@@ -149,12 +141,9 @@ impl Claude {
             sleep(backoff(RESTART_WAIT, RESTART_WAIT_MAX, restarts)).await;
         }
     }
-}
 
-#[async_trait]
-impl Provider for Claude {
-    async fn run(
-        self: Box<Self>,
+    pub(crate) async fn run(
+        self,
         mut messages: Messages,
         events: mpsc::Sender<Event>,
     ) -> Result<(), RunnerError> {
@@ -162,12 +151,11 @@ impl Provider for Claude {
         let tools = mcp::listen().await.map_err(RunnerError::Loopback)?;
         let endpoints = Endpoints { model: model.port, tools: tools.port };
         let mut serving = JoinSet::new();
-        let patience = self.config.link_patience;
+        let patience = self.host_client.config.link_patience;
         serving.spawn(forward::serve(model, Arc::clone(&self.connect), patience));
         serving.spawn(mcp::serve(tools, Arc::clone(&self.host_client)));
 
-        let mut conversation =
-            Conversation::new(&self.config, Arc::clone(&self.host_client), events);
+        let mut conversation = Conversation::new(Arc::clone(&self.host_client), events);
         conversation.remember().await?;
         loop {
             while conversation.is_idle() {
@@ -177,27 +165,41 @@ impl Provider for Claude {
                     None => return Ok(()),
                 }
             }
-            let oom_kills = memory::oom_kills();
+            let oom_kills_before = oom_kills();
             let end = self.converse(endpoints, &mut conversation, &mut messages).await;
             conversation.lose_background().await;
             match end {
                 CliExit::Told => return Ok(()),
                 CliExit::Replaced => {}
                 CliExit::Died(ending) => {
-                    self.after_death(&ending, oom_kills, &mut conversation).await
+                    self.after_death(&ending, oom_kills_before, &mut conversation).await
                 }
             }
         }
     }
 }
 
+/// <https://docs.kernel.org/admin-guide/cgroup-v2.html>, "memory.events".
+const MEMORY_EVENTS: &str = "/sys/fs/cgroup/memory.events";
+
+/// How often the kernel killed something in this container because its memory was used up; 0 where it
+/// does not say. The largest program goes first, which is the CLI or what it started, and not this one.
+fn oom_kills() -> u64 {
+    std::fs::read_to_string(MEMORY_EVENTS).map_or(0, |it| oom_kills_in(&it))
+}
+
+fn oom_kills_in(events: &str) -> u64 {
+    let line = events.lines().find_map(|it| it.strip_prefix("oom_kill "));
+    line.and_then(|it| it.trim().parse().ok()).unwrap_or(0)
+}
+
 #[cfg(test)]
-mod sample {
+mod tests {
     //! A message for the tests of this folder.
 
     use domain::MessageSeq;
     use domain::inbound::{ContextMessages, Inbound};
-    use domain::message::{Address, ChatInfo, InboundKind};
+    use domain::message::{Address, Author, Body, InboundKind};
     use domain::time::Timestamp;
 
     /// In a private chat.
@@ -207,19 +209,22 @@ mod sample {
             seq: MessageSeq(seq),
             kind: InboundKind::Chat,
             from: Address { channel, account, chat, thread: None },
-            chat: ChatInfo::default(),
-            sender_name: from.to_owned(),
+            body: Body::new(Author { id: String::new(), name: from.to_owned() }, text),
             sender_id: String::new(),
             sender_role: String::new(),
-            text: text.to_owned(),
-            quote: None,
             received_at: at,
-            sent_at: None,
             tries: 0,
             zone: String::new(),
             files: vec![],
             context_messages: ContextMessages::default(),
             task: None,
         }
+    }
+
+    #[test]
+    fn kills_are_counted_and_not_other_events() {
+        let events = "low 0\nhigh 0\nmax 7\noom 3\noom_kill 2\noom_group_kill 1\n";
+        assert_eq!(super::oom_kills_in(events), 2);
+        assert_eq!(super::oom_kills_in("oom 3\n"), 0);
     }
 }

@@ -1,64 +1,73 @@
 //! Plain phrases about tasks, without a model: what is to be done and when, and what becomes of it.
 
+use domain::task::TaskRun;
 use domain::time::Timestamp;
 use schedule::{Zone, understand};
 
-use crate::host_client::TaskLine;
+use super::parse::{Word, parse as parse_word};
+use crate::host_client::task_line;
 
 /// No phrase about when has more words.
 const WHEN_WORDS_MAX: usize = 16;
 
-const LISTS: [&str; 10] = [
-    "tasks",
+const LISTS: [&str; 4] = [
     "list tasks",
-    "list my tasks",
-    "list all tasks",
-    "list reminders",
-    "list all scheduled tasks",
     "list all scheduled tasks across groups",
-    "show tasks",
     "what is scheduled",
     "what's scheduled",
 ];
 
-/// What a text asks of the tasks; `None` when it is about something else.
-pub(super) fn parse(text: &str) -> Option<TaskLine> {
-    let text = after(text, "please ").unwrap_or(text);
+/// The text of a task's reminder; `None` when its prompt is something that the agent can do.
+pub(super) fn reminder(task_run: &TaskRun, prompt: &str) -> Option<String> {
+    // A prompt that begins so was not meant as another task.
+    let meant = after(prompt, "remind me ")
+        .or_else(|| after(prompt, "remind us "))
+        .and_then(|rest| ["of ", "to ", "that "].iter().find_map(|it| after(rest, it)));
+    let text = match (meant, parse_word(prompt)) {
+        (Some(text), _) | (None, Word::Echo(text)) => text,
+        (None, _) => return None,
+    };
+    let text = text.strip_prefix("say ").unwrap_or(text).trim();
+    let found = task_run.found.as_ref().map(|it| format!(" (found: {it})")).unwrap_or_default();
+    Some(format!("Reminder: {text}{found}"))
+}
+
+/// The line for the host that a text about tasks becomes; `None` when it is about something else.
+pub(super) fn parse(text: &str) -> Option<String> {
     let plain = text.trim_end_matches(['?', '.', '!']).trim_end().to_lowercase().replace('’', "'");
     if LISTS.contains(&plain.as_str()) {
-        return Some(TaskLine::new("list"));
+        return Some(task_line("list", &[], &[]));
     }
     if let Some(rest) = after(text, "remind me ").or_else(|| after(text, "remind us ")) {
         return Some(remind(rest));
     }
-    if ["every ", "each ", "daily ", "weekly "].iter().any(|it| after(text, it).is_some()) {
+    if after(text, "every ").is_some() {
         let (when, what) = leading_when(text)?;
         return Some(add(when, what));
     }
-    changed(text).or_else(|| named(text))
+    moved(text).or_else(|| named(text))
 }
 
 /// `pause 3`, `cancel the Monday briefing`.
-fn named(text: &str) -> Option<TaskLine> {
-    const OPERATIONS: [&str; 6] = ["pause", "resume", "cancel", "run", "history", "show"];
+fn named(text: &str) -> Option<String> {
+    const OPERATIONS: [&str; 5] = ["pause", "resume", "cancel", "run", "history"];
     let (operation, rest) = text.split_once(char::is_whitespace)?;
     let operation = OPERATIONS.into_iter().find(|it| it.eq_ignore_ascii_case(operation))?;
     let rest = rest.trim().trim_end_matches(['?', '.', '!']);
     let by_words = ["pause", "resume", "cancel"].contains(&operation) && is_described(rest);
-    (is_number(rest) || by_words).then(|| TaskLine::new(operation).say(rest))
+    (is_number(rest) || by_words).then(|| task_line(operation, &[rest], &[]))
 }
 
-/// `move 3 to 9:30`, `change the Monday briefing to every tuesday at 8`.
-fn changed(text: &str) -> Option<TaskLine> {
-    let rest = ["move ", "change ", "reschedule "].iter().find_map(|it| after(text, it))?;
-    let (task, when) = rest.split_once(" to ")?;
+/// `move 3 to 9:30`, `move the Monday briefing to every tuesday at 8`.
+fn moved(text: &str) -> Option<String> {
+    let (task, when) = after(text, "move ")?.split_once(" to ")?;
     let (task, when) = (task.trim(), when.trim().trim_end_matches(['.', '!']));
     let is_meant = (is_number(task) || is_described(task)) && !when.is_empty();
-    is_meant.then(|| TaskLine::new("edit").say(task).option("when", Some(when)))
+    is_meant.then(|| task_line("edit", &[task], &[("when", Some(when))]))
 }
 
 /// When and what, in either order. What is not understood goes to the host, which says why.
-fn remind(rest: &str) -> TaskLine {
+fn remind(rest: &str) -> String {
     if let Some(what) = after(rest, "to ").or_else(|| after(rest, "that ")) {
         return match trailing_when(what) {
             Some((what, when)) => add(when, what),
@@ -72,21 +81,17 @@ fn remind(rest: &str) -> TaskLine {
     add(when, what)
 }
 
-fn add(when: &str, what: &str) -> TaskLine {
+fn add(when: &str, what: &str) -> String {
     let what = what.trim().trim_start_matches([',', ':']).trim();
     let what = after(what, "to ").or_else(|| after(what, "that ")).unwrap_or(what);
-    TaskLine::new("add").say(when.trim()).say(what)
+    task_line("add", &[when.trim(), what], &[])
 }
 
 /// The longest beginning that says when, and the rest.
 fn leading_when(text: &str) -> Option<(&str, &str)> {
-    let ends = spaces(text).take(WHEN_WORDS_MAX);
-    let splits: Vec<(&str, &str)> = ends.map(|at| text.split_at(at)).collect();
-    splits
-        .into_iter()
-        .rev()
-        .find(|(when, _)| says_when(when.trim_end_matches([',', ':'])))
-        .map(|(when, what)| (when.trim_end_matches([',', ':']), what))
+    let ends: Vec<usize> = spaces(text).take(WHEN_WORDS_MAX).collect();
+    let split = |at: usize| (text[..at].trim_end_matches([',', ':']), &text[at..]);
+    ends.into_iter().rev().map(split).find(|(when, _)| says_when(when))
 }
 
 /// What comes before the longest end that says when, and that end.
@@ -113,13 +118,17 @@ fn is_described(text: &str) -> bool {
 }
 
 /// What follows a beginning, in any case.
-pub(super) fn after<'a>(text: &'a str, start: &str) -> Option<&'a str> {
+fn after<'a>(text: &'a str, start: &str) -> Option<&'a str> {
     let begins = text.get(..start.len()).is_some_and(|it| it.eq_ignore_ascii_case(start));
     begins.then(|| text[start.len()..].trim_start())
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use domain::task::{FireKey, TaskId};
+
     use super::*;
 
     #[test]
@@ -127,10 +136,6 @@ mod tests {
         for (text, line) in [
             ("remind me in 20 minutes to stretch", "add -- 'in 20 minutes' stretch"),
             ("Remind me to call mum tomorrow at 8", "add -- 'tomorrow at 8' 'call mum'"),
-            (
-                "please remind me every day at 18:30 to go to bed",
-                "add -- 'every day at 18:30' 'go to bed'",
-            ),
             ("remind us at 9 that it's time", "add -- 'at 9' 'it'\\''s time'"),
             (
                 "every weekday at 9 send me the news at a glance",
@@ -160,12 +165,11 @@ mod tests {
             ("history 3", "history -- 3"),
             ("move 3 to 9:30", "edit --when=9:30 -- 3"),
             (
-                "change the briefing to every monday at 8",
+                "move the briefing to every monday at 8",
                 "edit '--when=every monday at 8' -- 'the briefing'",
             ),
         ] {
-            let parsed = parse(text).map(|it| it.text());
-            assert_eq!(parsed, Some(format!("tasks {line}")), "{text}");
+            assert_eq!(parse(text), Some(format!("tasks {line}")), "{text}");
         }
     }
 
@@ -189,5 +193,24 @@ mod tests {
         ] {
             assert_eq!(parse(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn plain_words_are_a_reminder_and_known_ones_are_done() {
+        let mut task_run = TaskRun {
+            key: FireKey { task: TaskId(1), slot: Timestamp(0) },
+            due: String::new(),
+            late_by: Duration::ZERO,
+            missed: 0,
+            script: None,
+            found: None,
+        };
+        let text = |task_run: &TaskRun, prompt| reminder(task_run, prompt);
+        assert_eq!(text(&task_run, "say hello").as_deref(), Some("Reminder: hello"));
+        assert_eq!(text(&task_run, "Remind me of the oven").as_deref(), Some("Reminder: the oven"));
+        assert_eq!(text(&task_run, "call mum").as_deref(), Some("Reminder: call mum"));
+        assert_eq!(text(&task_run, "wait 5"), None);
+        task_run.found = Some("[1]".into());
+        assert_eq!(text(&task_run, "look").as_deref(), Some("Reminder: look (found: [1])"));
     }
 }

@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 
 use rustix::process::{Resource, getrlimit};
 
-use super::Attempt;
+use super::List;
 
 /// More than any container may have of these.
 const PROCESSES: usize = 2_000;
@@ -14,8 +14,23 @@ const TMP_MIB: usize = 2 * 1024;
 /// Takes memory until it is killed.
 const EAT: &str = "x = [bytearray(b'x' * (64 << 20)) for _ in range(1024)]";
 
-pub(super) fn attempts() -> Vec<Attempt> {
-    vec![processes(), memory(), tmp(), file(), core()]
+pub(super) fn attempts(list: &mut List) {
+    processes(list);
+    let eaten = quiet("python3", &["-c", EAT]).status();
+    // Killed, or refused by the allocator.
+    let held = eaten.as_ref().is_ok_and(|it| !it.success());
+    let got = eaten.map_or_else(|err| format!("not tried: {err}"), |it| it.to_string());
+    list.bounded("take memory without end", held, got);
+    tmp(list);
+    // In a program of its own, since the kernel ends a program that tries.
+    let path = "/workspace/escape-large";
+    let held = quiet("truncate", &["-s", "1P", path]).status().is_ok_and(|it| !it.success());
+    let length = fs::metadata(path).map_or(0, |it| it.len());
+    let _ = fs::remove_file(path);
+    list.bounded("make a file of a petabyte", held, format!("{length} bytes"));
+    let core = getrlimit(Resource::Core).maximum;
+    let got = core.map_or_else(|| "unlimited".to_owned(), |it| format!("{it} bytes"));
+    list.bounded("leave a picture of memory", core == Some(0), got);
 }
 
 fn quiet(program: &str, args: &[&str]) -> Command {
@@ -24,37 +39,24 @@ fn quiet(program: &str, args: &[&str]) -> Command {
     command
 }
 
-fn processes() -> Attempt {
+fn processes(list: &mut List) {
     let mut running: Vec<Child> = Vec::new();
-    let stopped = loop {
-        match quiet("sleep", &["60"]).spawn() {
-            Ok(child) => running.push(child),
-            Err(err) => break Some(err),
-        }
-        if running.len() == PROCESSES {
-            break None;
-        }
-    };
+    while running.len() < PROCESSES
+        && let Ok(child) = quiet("sleep", &["60"]).spawn()
+    {
+        running.push(child);
+    }
     for child in &mut running {
         let _ = child.kill();
     }
     for child in &mut running {
         let _ = child.wait();
     }
-    let got = format!("{} at a time", running.len());
-    Attempt::bounded("start processes without end", stopped.is_some(), got)
+    let held = running.len() < PROCESSES;
+    list.bounded("start processes without end", held, format!("{} at a time", running.len()));
 }
 
-fn memory() -> Attempt {
-    let attack = "take memory without end";
-    match quiet("python3", &["-c", EAT]).status() {
-        // Killed, or refused by the allocator.
-        Ok(status) => Attempt::bounded(attack, !status.success(), status.to_string()),
-        Err(err) => Attempt::bounded(attack, false, format!("not tried: {err}")),
-    }
-}
-
-fn tmp() -> Attempt {
+fn tmp(list: &mut List) {
     let path = "/tmp/escape-fill";
     let chunk = vec![b'x'; 1 << 20];
     let mut written = 0;
@@ -66,22 +68,5 @@ fn tmp() -> Attempt {
         Ok(())
     });
     let _ = fs::remove_file(path);
-    Attempt::bounded("fill /tmp", ended.is_err(), format!("{written} MiB"))
-}
-
-/// In a program of its own, since the kernel ends a program that tries.
-fn file() -> Attempt {
-    let path = "/workspace/escape-large";
-    let ended = quiet("truncate", &["-s", "1P", path]).status();
-    let length = fs::metadata(path).map_or(0, |it| it.len());
-    let _ = fs::remove_file(path);
-    let held = ended.is_ok_and(|it| !it.success());
-    Attempt::bounded("make a file of a petabyte", held, format!("{length} bytes"))
-}
-
-fn core() -> Attempt {
-    let limit = getrlimit(Resource::Core);
-    let none = limit.maximum == Some(0);
-    let got = limit.maximum.map_or_else(|| "unlimited".to_owned(), |it| format!("{it} bytes"));
-    Attempt::bounded("leave a picture of memory", none, got)
+    list.bounded("fill /tmp", ended.is_err(), format!("{written} MiB"));
 }

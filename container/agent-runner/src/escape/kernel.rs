@@ -3,7 +3,7 @@
 //! Most of these calls cannot be made from safe Rust, so that the Python of the image makes them.
 
 use std::fs;
-use std::io::{self, Write};
+use std::io;
 use std::process::{Command, Stdio};
 
 use rustix::io::Errno;
@@ -14,12 +14,12 @@ use rustix::thread::{
 };
 use serde_json::json;
 
-use super::Attempt;
+use super::List;
 
 const CALLS: &str = r"
 import ctypes, json, sys
 libc = ctypes.CDLL(None, use_errno=True)
-for name, number, args in json.load(sys.stdin):
+for name, number, args in json.loads(sys.argv[1]):
     ctypes.set_errno(0)
     result = libc.syscall(number, *[ctypes.c_long(it) for it in args])
     print(json.dumps([name, result, ctypes.get_errno()]), flush=True)
@@ -70,114 +70,79 @@ const NUMBERS: [(&str, u32, u32, &[i64]); 40] = [
     ("personality without random addresses", 135, 92, &[0x4_0000]),
 ];
 
-pub(super) fn attempts(runner: Option<Pid>) -> Vec<Attempt> {
-    let mut list = Vec::new();
-    list.extend(runner.into_iter().flat_map(signals));
-    list.extend(rights());
-    list.extend(status());
-    list.extend(calls(runner));
-    list
-}
-
-fn signals(runner: Pid) -> Vec<Attempt> {
-    let of = |what: &str, sent: rustix::io::Result<()>| {
-        Attempt::refused(what, sent.map_err(io::Error::from))
-    };
-    vec![
-        of("stop the runner", kill_process(runner, Signal::STOP)),
-        of("kill the runner", kill_process(runner, Signal::KILL)),
-        of("kill the runner's group", kill_process_group(runner, Signal::KILL)),
-        of("kill the first process", kill_process(Pid::INIT, Signal::KILL)),
-    ]
-}
-
-fn rights() -> Vec<Attempt> {
-    let mut list = Vec::new();
+pub(super) fn attempts(list: &mut List, runner: Option<Pid>) {
+    if let Some(runner) = runner {
+        list.refused("stop the runner", kill_process(runner, Signal::STOP));
+        list.refused("kill the runner", kill_process(runner, Signal::KILL));
+        list.refused("kill the runner's group", kill_process_group(runner, Signal::KILL));
+        list.refused("kill the first process", kill_process(Pid::INIT, Signal::KILL));
+    }
     let own = getuid().as_raw();
     for (name, uid) in [("root", 0), ("the user of most hosts", 1000), ("another user", own + 1)] {
-        let became = set_thread_uid(Uid::from_raw(uid)).map_err(io::Error::from);
-        list.push(Attempt::refused(format!("become {name}"), became));
+        list.refused(format!("become {name}"), set_thread_uid(Uid::from_raw(uid)));
     }
     let one = CapabilitySet::SETUID;
     let sets = CapabilitySets { effective: one, permitted: one, inheritable: one };
-    let taken = set_capabilities(None, sets).map_err(io::Error::from);
-    list.push(Attempt::refused("take a capability", taken));
-    let raised = configure_capability_in_ambient_set(one, true).map_err(io::Error::from);
-    list.push(Attempt::refused("pass a capability on", raised));
-    list
+    list.refused("take a capability", set_capabilities(None, sets));
+    list.refused("pass a capability on", configure_capability_in_ambient_set(one, true));
+    status(list);
+    calls(list, runner);
 }
 
 /// What the kernel says of this process.
-fn status() -> Vec<Attempt> {
+fn status(list: &mut List) {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let field = |name: &str| {
         let line = status.lines().find_map(|it| it.strip_prefix(name)?.strip_prefix(':'));
         line.map(str::trim).unwrap_or_default().to_owned()
     };
-    let is = |name: &'static str, wanted: &str| {
+    for (name, wanted) in [
+        ("CapInh", "0"),
+        ("CapPrm", "0"),
+        ("CapEff", "0"),
+        ("CapBnd", "0"),
+        ("CapAmb", "0"),
+        ("NoNewPrivs", "1"),
+        ("Seccomp", "2"),
+    ] {
         let got = field(name);
-        Attempt::bounded(
-            &format!("{name} is {wanted}"),
-            got.trim_start_matches('0') == wanted.trim_start_matches('0'),
-            got,
-        )
-    };
-    let mut list: Vec<_> =
-        ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"].map(|it| is(it, "0")).into();
-    list.extend([is("NoNewPrivs", "1"), is("Seccomp", "2")]);
+        let held = got.trim_start_matches('0') == wanted.trim_start_matches('0');
+        list.bounded(format!("{name} is {wanted}"), held, got);
+    }
     let groups = field("Groups");
     let own = rustix::process::getgid().as_raw().to_string();
     let none = groups.split_whitespace().all(|it| it == own);
-    list.push(Attempt::bounded("there are no further groups", none, groups));
-    list
+    list.bounded("there are no further groups", none, groups);
 }
 
 /// Refused by its number, or not there at all. Any other complaint means that the kernel looked at
 /// the arguments.
-fn calls(runner: Option<Pid>) -> Vec<Attempt> {
+fn calls(list: &mut List, runner: Option<Pid>) {
     let runner = runner.map_or(1, |it| i64::from(it.as_raw_nonzero().get()));
-    let ask: Vec<_> = NUMBERS
-        .iter()
-        .map(|(name, x86, other, args)| {
-            let number = if cfg!(target_arch = "x86_64") { x86 } else { other };
-            let args: Vec<_> = args.iter().map(|it| if *it == -1 { runner } else { *it }).collect();
-            json!([name, number, args])
-        })
-        .collect();
-    let answers = python(&json!(ask).to_string());
-    let answer = |name: &str| {
-        let answers = answers.as_ref().map_err(|err| format!("not tried: {err}"))?;
-        let line =
-            answers.iter().find(|it| it.0 == name).ok_or("not tried: it ended the program")?;
-        Ok((line.1, line.2))
-    };
-    NUMBERS
-        .iter()
-        .map(|(name, ..)| {
-            let (got, held) = match answer(name) {
-                Ok((-1, errno)) => {
-                    let err = Errno::from_raw_os_error(errno);
-                    let held = matches!(err, Errno::PERM | Errno::NOSYS);
-                    (io::Error::from(err).to_string(), held)
-                }
-                Ok(_) => ("it worked".to_owned(), false),
-                Err(why) => (why, false),
-            };
-            Attempt { attack: format!("call {name}"), expected: "refused", got, held }
-        })
-        .collect()
+    let ask = NUMBERS.map(|(name, x86, other, args)| {
+        let number = if cfg!(target_arch = "x86_64") { x86 } else { other };
+        let args: Vec<_> = args.iter().map(|it| if *it == -1 { runner } else { *it }).collect();
+        json!([name, number, args])
+    });
+    let answers = python(&json!(ask.as_slice()).to_string());
+    for (name, ..) in NUMBERS {
+        let (held, got) = match answers.as_ref().map(|all| all.iter().find(|it| it.0 == name)) {
+            Ok(Some((_, -1, errno))) => {
+                let err = Errno::from_raw_os_error(*errno);
+                let held = matches!(err, Errno::PERM | Errno::NOSYS);
+                (held, io::Error::from(err).to_string())
+            }
+            Ok(Some(_)) => (false, "it worked".to_owned()),
+            Ok(None) => (false, "not tried: it ended the program".to_owned()),
+            Err(err) => (false, format!("not tried: {err}")),
+        };
+        list.add(format!("call {name}"), "refused", held, got);
+    }
 }
 
 fn python(ask: &str) -> io::Result<Vec<(String, i64, i32)>> {
-    let mut child = Command::new("python3")
-        .args(["-c", CALLS])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()?;
-    if let Some(mut stdin) = child.stdin.take() {
-        stdin.write_all(ask.as_bytes())?;
-    }
-    let out = child.wait_with_output()?;
+    let mut command = Command::new("python3");
+    let out = command.args(["-c", CALLS, ask]).stderr(Stdio::inherit()).output()?;
     let lines = String::from_utf8_lossy(&out.stdout);
     Ok(lines.lines().filter_map(|it| serde_json::from_str(it).ok()).collect())
 }

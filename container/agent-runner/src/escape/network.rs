@@ -1,13 +1,13 @@
 //! Ways out over sockets: other machines, the host, a hypervisor, the engine.
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use rustix::net::{AddressFamily, Protocol, RawProtocol, SocketType, socket};
 
-use super::Attempt;
+use super::{List, said};
 
 const WITHIN: Duration = Duration::from_secs(2);
 
@@ -43,36 +43,31 @@ const KINDS: [(&str, u16, u32, u32); 12] = [
     ("IPsec (netlink)", 16, 3, 6),
 ];
 
-pub(super) fn attempts() -> Vec<Attempt> {
-    let mut list = Vec::new();
+pub(super) fn attempts(list: &mut List) {
     for (address, port) in ADDRESSES {
         let to = SocketAddr::from((address, port));
         let connected = TcpStream::connect_timeout(&to, WITHIN);
-        let attack = format!("connect to {to}");
-        // Loopback is the container's own.
-        list.push(match to.ip().is_loopback() {
-            true => Attempt::refused(attack, connected),
-            false => Attempt::unreachable(attack, connected),
+        // No route leads to it: any other error may be the word of somebody who was reached. Loopback
+        // is the container's own.
+        let held = connected.as_ref().is_err_and(|err| {
+            to.ip().is_loopback()
+                || matches!(err.kind(), ErrorKind::NetworkUnreachable | ErrorKind::PermissionDenied)
         });
+        list.add(format!("connect to {to}"), "refused", held, said(connected));
     }
-    let resolved = ("example.com", 80).to_socket_addrs();
-    list.push(Attempt::refused("ask for a name's address", resolved));
+    list.refused("ask for a name's address", ("example.com", 80).to_socket_addrs());
     for path in ENGINES {
-        list.push(Attempt::refused(format!("connect to {path}"), UnixStream::connect(path)));
+        list.refused(format!("connect to {path}"), UnixStream::connect(path));
     }
     for (name, family, kind, protocol) in KINDS {
         let protocol = RawProtocol::new(protocol).map(Protocol::from_raw);
         let made = socket(AddressFamily::from_raw(family), SocketType::from_raw(kind), protocol);
-        list.push(Attempt::refused(
-            format!("make a socket: {name}"),
-            made.map_err(io::Error::from),
-        ));
+        list.refused(format!("make a socket: {name}"), made);
     }
-    list.push(Attempt::refused("have an interface besides loopback", interfaces()));
+    list.refused("have an interface besides loopback", interfaces());
     let loopback = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
         .and_then(|it| TcpStream::connect(it.local_addr()?));
-    list.push(Attempt::allowed("connect to loopback", loopback));
-    list
+    list.allowed("connect to loopback", loopback);
 }
 
 fn interfaces() -> io::Result<()> {

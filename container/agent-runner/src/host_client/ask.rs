@@ -5,11 +5,13 @@
 
 use std::time::Duration;
 
-use domain::OutSeq;
 use domain::message::Form;
 use domain::outgoing::{BUTTON_LABEL_CHARS_MAX, BUTTONS_MAX};
-use store::StoreError;
+use domain::plain::shell_word;
+use schemars::JsonSchema;
+use serde::Deserialize;
 
+use super::say::fitting;
 use super::{HostClient, ToolError};
 
 const TIMEOUT_DEFAULT_SECS: u64 = 300;
@@ -18,20 +20,43 @@ const TIMEOUT_SECS: std::ops::RangeInclusive<u64> = 10..=86_400;
 const QUESTION_BYTES_MAX: usize = 4 * 1024;
 const COMMAND_BYTES_MAX: usize = 4 * 1024;
 
+/// The host takes no longer line about tasks.
+const TASK_LINE_BYTES_MAX: usize = 32_000;
+
 /// A question to the user being answered.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 pub(crate) struct Question {
-    pub(crate) text: String,
+    /// The question, with all that is needed to answer it.
+    pub(crate) question: String,
+    /// What can be answered: 1 to 20 short texts, which become buttons.
     pub(crate) options: Vec<String>,
-    pub(crate) timeout_secs: Option<u64>,
+    /// How long to wait for an answer: 10 to 86400 seconds, 300 if left out.
+    pub(crate) timeout_seconds: Option<u64>,
+}
+
+/// The line of the host's command line for an operation about tasks: what it is about, and the options
+/// that have a value. A `--` keeps what is said from being taken for an option.
+pub(crate) fn task_line(
+    operation: &str,
+    said: &[&str],
+    options: &[(&str, Option<&str>)],
+) -> String {
+    let mut words = vec![format!("tasks {operation}")];
+    for (name, value) in options {
+        words.extend(value.map(|it| shell_word(&format!("--{name}={it}"))));
+    }
+    if !said.is_empty() {
+        words.push("--".to_owned());
+        words.extend(said.iter().map(|it| shell_word(it)));
+    }
+    words.join(" ")
 }
 
 impl HostClient {
     /// Asks and waits for the answer: the `ask_user_question` tool.
     pub(crate) async fn ask(&self, question: Question) -> Result<String, ToolError> {
         let (text, form) = checked(question)?;
-        let seq = self.send(None, form, text).await?;
-        self.answer(seq).await
+        self.request(form, text).await
     }
 
     /// Has the host carry out a line of the command line: the `nanoclaw` tool.
@@ -42,19 +67,30 @@ impl HostClient {
         if !fits || command.contains(char::is_control) {
             return Err(ToolError::NoCommand);
         }
-        let seq = self.send(None, Form::Admin, command.to_owned()).await?;
-        self.answer(seq).await
+        self.request(Form::Admin, command.to_owned()).await
     }
 
-    /// Waits for what the host has to say.
-    pub(super) async fn answer(&self, seq: OutSeq) -> Result<String, ToolError> {
+    /// Has the host look at tasks or change them, by a [`task_line`]. The answer says what is stored.
+    pub(crate) async fn tasks(&self, line: String) -> Result<String, ToolError> {
+        if TASK_LINE_BYTES_MAX < line.len() {
+            return Err(ToolError::TaskTooLong(line.len()));
+        }
+        self.request(Form::Admin, line).await
+    }
+
+    async fn request(&self, form: Form, text: String) -> Result<String, ToolError> {
+        let seq = self.send(None, form, text).await?;
         let mut wakeups = self.notifier.wakeups();
         loop {
             match self.store.read(move |store| store.answer(seq)).await {
                 Ok(Some(answer)) if answer.ok => return Ok(answer.text),
                 Ok(Some(answer)) => return Err(ToolError::Refused(answer.text)),
                 Ok(None) => {}
-                Err(err) => not_for_good(err)?,
+                Err(err) if err.is_permanent() => return Err(err.into()),
+                // The host may just be mending its database.
+                Err(err) => {
+                    tracing::warn!(error = %err, "could not look for an answer; will look again");
+                }
             }
             // Waiting for a person is no silence.
             self.notifier.progress();
@@ -62,29 +98,14 @@ impl HostClient {
                 biased;
                 () = self.notifier.stopped() => return Err(ToolError::Stopped),
                 () = wakeups.next() => {}
-                () = tokio::time::sleep(self.poll_interval) => {}
+                () = tokio::time::sleep(self.config.poll_interval) => {}
             }
         }
     }
 }
 
-/// The host may just be mending its database.
-fn not_for_good(err: StoreError) -> Result<(), StoreError> {
-    if err.is_permanent() {
-        return Err(err);
-    }
-    tracing::warn!(error = %err, "could not look for an answer; will look again");
-    Ok(())
-}
-
 fn checked(question: Question) -> Result<(String, Form), ToolError> {
-    let text = question.text.trim();
-    if text.is_empty() {
-        return Err(ToolError::Empty);
-    }
-    if QUESTION_BYTES_MAX < text.len() {
-        return Err(ToolError::TooLong(text.len()));
-    }
+    let text = fitting(&question.question, QUESTION_BYTES_MAX)?;
     let options: Vec<String> = question.options.iter().map(|it| it.trim().to_owned()).collect();
     if !(1..=BUTTONS_MAX).contains(&options.len()) {
         return Err(ToolError::OptionCount);
@@ -98,20 +119,20 @@ fn checked(question: Question) -> Result<(String, Form), ToolError> {
             ));
         }
     }
-    let secs = question.timeout_secs.unwrap_or(TIMEOUT_DEFAULT_SECS);
+    let secs = question.timeout_seconds.unwrap_or(TIMEOUT_DEFAULT_SECS);
     if !TIMEOUT_SECS.contains(&secs) {
         return Err(ToolError::Timeout);
     }
-    Ok((text.to_owned(), Form::Question { options, timeout: Duration::from_secs(secs) }))
+    Ok((text, Form::Question { options, timeout: Duration::from_secs(secs) }))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn question(options: &[&str], timeout_secs: Option<u64>) -> Question {
+    fn question(options: &[&str], timeout_seconds: Option<u64>) -> Question {
         let options = options.iter().map(|it| (*it).to_owned()).collect();
-        Question { text: " go? ".to_owned(), options, timeout_secs }
+        Question { question: " go? ".to_owned(), options, timeout_seconds }
     }
 
     #[test]
@@ -136,9 +157,20 @@ mod tests {
             assert!(err.contains(words), "{err}");
         }
     }
+
+    #[test]
+    fn whatever_is_said_stays_one_word() {
+        let said = ["every day at 9", "-5 is cold, isn't it\nsay so"];
+        assert_eq!(
+            task_line("add", &said, &[("zone", Some("Europe/Berlin")), ("chat", None)]),
+            "tasks add --zone=Europe/Berlin -- 'every day at 9' '-5 is cold, isn'\\''t it\nsay so'"
+        );
+        assert_eq!(task_line("list --all", &[], &[]), "tasks list --all");
+    }
+
     #[test]
     fn a_question_may_be_as_long_as_a_card_shows_and_no_longer() {
-        let long = |bytes| Question { text: "x".repeat(bytes), ..question(&["yes"], None) };
+        let long = |bytes| Question { question: "x".repeat(bytes), ..question(&["yes"], None) };
         assert!(checked(long(QUESTION_BYTES_MAX)).is_ok());
         let err = checked(long(QUESTION_BYTES_MAX + 1)).unwrap_err();
         assert!(matches!(err, ToolError::TooLong(_)), "{err}");

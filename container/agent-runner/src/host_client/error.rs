@@ -46,23 +46,6 @@ pub(crate) enum ToolError {
          workspace and name that"
     )]
     TaskTooLong(usize),
-    #[error(transparent)]
-    File(#[from] FileError),
-    /// The host's own words.
-    #[error("{0}")]
-    Refused(String),
-    #[error("the wait was cut short because you are being stopped")]
-    Stopped,
-    #[error(
-        "it was not sent, because it could not be stored ({0}); try again in a minute, or put it \
-         into your final answer"
-    )]
-    Store(#[from] StoreError),
-}
-
-/// Why a file cannot be sent.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum FileError {
     #[error("{} is outside of your workspace and of /tmp; copy it into the workspace first", .0.display())]
     Outside(PathBuf),
     #[error("there is no file {}; give its path within the workspace", .0.display())]
@@ -75,7 +58,7 @@ pub(crate) enum FileError {
     #[error("{} is no plain file; pack a folder into an archive first", .0.display())]
     NotAFile(PathBuf),
     #[error("{} is empty; write something into it first", .0.display())]
-    Empty(PathBuf),
+    EmptyFile(PathBuf),
     #[error(
         "the file has {0} bytes, more than the {FILE_BYTES_MAX} that can be sent; make it smaller \
          or send it in pieces"
@@ -83,4 +66,14 @@ pub(crate) enum FileError {
     TooLarge(u64),
     #[error("the file could not be copied ({0}); try again")]
     Io(#[from] io::Error),
+    /// The host's own words.
+    #[error("{0}")]
+    Refused(String),
+    #[error("the wait was cut short because you are being stopped")]
+    Stopped,
+    #[error(
+        "it was not sent, because it could not be stored ({0}); try again in a minute, or put it \
+         into your final answer"
+    )]
+    Store(#[from] StoreError),
 }

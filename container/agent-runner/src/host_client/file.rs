@@ -6,7 +6,7 @@
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::os::fd::OwnedFd;
 use std::path::{Component, Path, PathBuf};
 
@@ -15,10 +15,11 @@ use domain::message::{FileKind, Form, TEXT_BYTES_MAX};
 use domain::naming::safe_file_name;
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::io::Errno;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use store::RunnerStore;
 use store::layout::FILES;
-use store::{NewMessage, RunnerStore};
 
-use super::error::FileError;
 use super::{HostClient, ToolError};
 
 /// More than most platforms take, little enough that a mistake does not fill the disk.
@@ -26,40 +27,40 @@ pub(crate) const FILE_BYTES_MAX: u64 = 50 * 1024 * 1024;
 const TMP: &str = "/tmp";
 
 /// What the `send_file` tool is asked for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 pub(crate) struct FileToSend {
-    /// Absolute, or relative to the workspace.
+    /// The file: an absolute path, or one relative to your workspace.
     pub(crate) path: String,
-    pub(crate) caption: String,
-    /// What the reader sees; `None` is the name of the file itself.
+    /// A text that goes with it.
+    pub(crate) caption: Option<String>,
+    /// What the file is called for its reader, if not as on disk.
     pub(crate) name: Option<String>,
+    /// The name of another chat, as list_destinations gives it. Leave it out for this chat.
+    pub(crate) to: Option<String>,
 }
 
 impl HostClient {
     /// Sends a file: the `send_file` tool.
-    pub(crate) async fn send_file(
-        &self,
-        file: FileToSend,
-        to: Option<&str>,
-    ) -> Result<OutSeq, ToolError> {
-        let caption = file.caption.trim().to_owned();
+    pub(crate) async fn send_file(&self, file: FileToSend) -> Result<OutSeq, ToolError> {
+        let caption = file.caption.as_deref().unwrap_or_default().trim().to_owned();
         if TEXT_BYTES_MAX < caption.len() {
             return Err(ToolError::TooLong(caption.len()));
         }
-        let in_reply_to = self.current().ok_or(ToolError::NobodyAsked)?;
-        let destination = self.destination(to).await?;
-        let form = Form::File(String::new());
-        let attempt = self.attempt();
-        let mut message = NewMessage { in_reply_to, destination, form, text: caption, attempt };
-        let folders = Folders {
-            workspace: self.workspace.clone(),
-            roots: vec![self.workspace.clone(), TMP.into(), self.received_dir.join(FILES)],
-        };
-        let (prefix, now) = (self.incarnation.to_string(), self.clock.now());
+        let destination = self.destination(file.to.as_deref()).await?;
+        let mut message = self.new_message(destination, Form::File(String::new()), caption)?;
+        let workspace = self.config.workspace.clone();
+        let roots = [workspace.clone(), TMP.into(), self.config.received_dir.join(FILES)];
+        let (prefix, now) = (self.config.incarnation.to_string(), self.clock.now());
         // One write for the copy and its row: a file without a row is cleared away by the next.
         let sent = self.store.write("a message", move |store| {
             clear(store);
-            let name = match copy(&folders, &file, &store.files_dir(), &prefix) {
+            let name = match copy(
+                &workspace.join(&file.path),
+                &roots,
+                file.name.as_deref(),
+                &store.files_dir(),
+                &prefix,
+            ) {
                 Ok(name) => name,
                 Err(err) => return Ok(Err(err)),
             };
@@ -70,12 +71,6 @@ impl HostClient {
         self.notifier.look();
         Ok(seq)
     }
-}
-
-struct Folders {
-    workspace: PathBuf,
-    /// Below these a file may be sent.
-    roots: Vec<PathBuf>,
 }
 
 /// Removes copies that the host has imported, or that no message names.
@@ -95,22 +90,23 @@ fn clear(store: &mut RunnerStore) {
     }
 }
 
-/// Copies a file into a folder of its own below `dir`. Returns its name there, which is durable.
+/// Copies a file, which has to lie below one of the roots, into a folder of its own below `dir`. Returns
+/// its name there, which is durable.
 fn copy(
-    folders: &Folders,
-    file: &FileToSend,
+    path: &Path,
+    roots: &[PathBuf],
+    shown: Option<&str>,
     dir: &Path,
     prefix: &str,
-) -> Result<String, FileError> {
-    let path = folders.workspace.join(&file.path);
-    let (source, bytes) = open(&path, &folders.roots)?;
+) -> Result<String, ToolError> {
+    let (source, bytes) = open(path, roots)?;
     if bytes == 0 {
-        return Err(FileError::Empty(path));
+        return Err(ToolError::EmptyFile(path.to_owned()));
     }
     if FILE_BYTES_MAX < bytes {
-        return Err(FileError::TooLarge(bytes));
+        return Err(ToolError::TooLarge(bytes));
     }
-    let shown = file.name.as_deref().map(str::trim).filter(|it| !it.is_empty());
+    let shown = shown.map(str::trim).filter(|it| !it.is_empty());
     let own = || path.file_name().map(OsStr::to_string_lossy).unwrap_or_default().into_owned();
     let shown = shown.map_or_else(own, str::to_owned);
     let name = safe_file_name(&shown, FileKind::Document, "", 1);
@@ -118,7 +114,7 @@ fn copy(
     let (folder, unique) = make_folder(dir, prefix)?;
     let written = write(source, &folder.join(&name)).and_then(|bytes| {
         if FILE_BYTES_MAX < bytes {
-            return Err(FileError::TooLarge(bytes));
+            return Err(ToolError::TooLarge(bytes));
         }
         File::open(&folder)?.sync_all()?;
         File::open(dir)?.sync_all()?;
@@ -146,30 +142,28 @@ fn make_folder(dir: &Path, prefix: &str) -> io::Result<(PathBuf, String)> {
 }
 
 /// Copies at most one byte more than may be: the file may be growing.
-fn write(source: File, to: &Path) -> Result<u64, FileError> {
+fn write(source: File, to: &Path) -> Result<u64, ToolError> {
     let mut copy = File::options().write(true).create_new(true).open(to)?;
     let bytes = io::copy(&mut source.take(FILE_BYTES_MAX + 1), &mut copy)?;
-    copy.flush()?;
     copy.sync_all()?;
     Ok(bytes)
 }
 
 /// Opens a plain file below one of the folders without following a link. Returns its size, too.
-fn open(path: &Path, roots: &[PathBuf]) -> Result<(File, u64), FileError> {
+fn open(path: &Path, roots: &[PathBuf]) -> Result<(File, u64), ToolError> {
     let path = &resolved(path);
-    let outside = || FileError::Outside(path.clone());
+    let outside = || ToolError::Outside(path.clone());
     let root = roots.iter().find(|it| path.starts_with(it)).ok_or_else(outside)?;
     let below = path.strip_prefix(root).map_err(|_| outside())?;
     let io = |err: Errno| match err {
-        Errno::NOENT => FileError::Missing(path.clone()),
-        Errno::LOOP => FileError::Link(path.clone()),
-        Errno::NOTDIR => FileError::Link(path.clone()),
-        err => FileError::Io(err.into()),
+        Errno::NOENT => ToolError::Missing(path.clone()),
+        Errno::LOOP | Errno::NOTDIR => ToolError::Link(path.clone()),
+        err => ToolError::Io(err.into()),
     };
     let folder = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let mut at: OwnedFd = openat(CWD, root, folder, Mode::empty()).map_err(io)?;
     let mut names: Vec<&OsStr> = below.iter().collect();
-    let Some(last) = names.pop() else { return Err(FileError::NotAFile(path.clone())) };
+    let Some(last) = names.pop() else { return Err(ToolError::NotAFile(path.clone())) };
     for name in names {
         at = openat(&at, name, folder | OFlags::NOFOLLOW, Mode::empty()).map_err(io)?;
     }
@@ -178,7 +172,7 @@ fn open(path: &Path, roots: &[PathBuf]) -> Result<(File, u64), FileError> {
     let file = File::from(openat(&at, last, plain, Mode::empty()).map_err(io)?);
     let metadata = file.metadata()?;
     if !metadata.is_file() {
-        return Err(FileError::NotAFile(path.clone()));
+        return Err(ToolError::NotAFile(path.clone()));
     }
     Ok((file, metadata.len()))
 }

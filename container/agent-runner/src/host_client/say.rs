@@ -1,5 +1,7 @@
 //! Texts, edits and reactions in the middle of a turn.
 
+use std::sync::atomic::Ordering;
+
 use domain::message::{Form, TEXT_BYTES_MAX};
 use domain::{MessageSeq, OutSeq};
 use store::{Destination, NewMessage};
@@ -17,14 +19,14 @@ impl HostClient {
         text: &str,
         to: Option<&str>,
     ) -> Result<OutSeq, ToolError> {
-        let text = fitting(text)?;
+        let text = fitting(text, TEXT_BYTES_MAX)?;
         let destination = self.destination(to).await?;
         self.send(destination, Form::Text, text).await
     }
 
     /// Replaces a text that was sent: the `edit_message` tool.
     pub(crate) async fn edit_message(&self, id: i64, text: &str) -> Result<OutSeq, ToolError> {
-        let text = fitting(text)?;
+        let text = fitting(text, TEXT_BYTES_MAX)?;
         match self.own_form(id).await?.as_deref() {
             Some("text") => self.send(None, Form::Edit(id), text).await,
             Some(_) => Err(ToolError::NotText(id)),
@@ -61,17 +63,15 @@ impl HostClient {
         let known = self.destinations().await?;
         let exact = known.iter().find(|it| it.name == name);
         let folded = || known.iter().find(|it| it.name.eq_ignore_ascii_case(name));
-        match exact.or_else(folded) {
-            Some(destination) => Ok(Some(destination.name.clone())),
-            None => {
-                let names: Vec<&str> = known.iter().map(|it| it.name.as_str()).collect();
-                let known = match names.as_slice() {
-                    [] => "no other chat was granted to you".to_owned(),
-                    names => format!("known are: {}", names.join(", ")),
-                };
-                Err(ToolError::UnknownDestination { name: name.to_owned(), known })
-            }
+        if let Some(destination) = exact.or_else(folded) {
+            return Ok(Some(destination.name.clone()));
         }
+        let names: Vec<&str> = known.iter().map(|it| it.name.as_str()).collect();
+        let known = match names.as_slice() {
+            [] => "no other chat was granted to you".to_owned(),
+            names => format!("known are: {}", names.join(", ")),
+        };
+        Err(ToolError::UnknownDestination { name: name.to_owned(), known })
     }
 
     /// Stores a message in reply to the one at hand and notifies the host.
@@ -81,13 +81,23 @@ impl HostClient {
         form: Form,
         text: String,
     ) -> Result<OutSeq, ToolError> {
-        let in_reply_to = self.current().ok_or(ToolError::NobodyAsked)?;
-        let attempt = self.attempt();
-        let message = NewMessage { in_reply_to, destination, form, text, attempt };
+        let message = self.new_message(destination, form, text)?;
         let now = self.clock.now();
         let seq = self.store.write("a message", move |store| store.add(&message, now)).await?;
         self.notifier.look();
         Ok(seq)
+    }
+
+    /// In reply to the one at hand.
+    pub(super) fn new_message(
+        &self,
+        destination: Option<String>,
+        form: Form,
+        text: String,
+    ) -> Result<NewMessage, ToolError> {
+        let in_reply_to = self.current().ok_or(ToolError::NobodyAsked)?;
+        let attempt = self.attempt.load(Ordering::Relaxed);
+        Ok(NewMessage { in_reply_to, destination, form, text, attempt })
     }
 
     async fn own_form(&self, id: i64) -> Result<Option<String>, ToolError> {
@@ -95,12 +105,12 @@ impl HostClient {
     }
 }
 
-fn fitting(text: &str) -> Result<String, ToolError> {
+pub(super) fn fitting(text: &str, bytes_max: usize) -> Result<String, ToolError> {
     let text = text.trim();
     if text.is_empty() {
         return Err(ToolError::Empty);
     }
-    if TEXT_BYTES_MAX < text.len() {
+    if bytes_max < text.len() {
         return Err(ToolError::TooLong(text.len()));
     }
     Ok(text.to_owned())

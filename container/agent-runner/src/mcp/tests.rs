@@ -4,13 +4,13 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use domain::agent::Provider;
-use domain::message::{Admitted, InboundKind, Incoming};
+use domain::message::{Admitted, Author, Body, InboundKind, Incoming};
 use domain::time::SystemClock;
 use domain::{Incarnation, MessageSeq, SessionId};
 use store::layout::{Layout, SessionLayout};
 use store::{NoGate, RunnerStore, SessionContext, SessionStore};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use super::*;
@@ -21,7 +21,7 @@ fn host_client(paths: &SessionLayout) -> Arc<HostClient> {
     let config = Config::new(Incarnation(1), Provider::Demo);
     let (inbound, outbound) = (paths.inbound_dir(), paths.outbound_dir());
     let store = RunnerStore::shared(inbound, outbound, config.incarnation, Arc::new(NoGate));
-    HostClient::new(store, Arc::new(SystemClock), Notifier::new(), &config)
+    HostClient::new(store, Arc::new(SystemClock), Arc::<Notifier>::default(), config)
 }
 
 #[tokio::test]
@@ -132,7 +132,8 @@ async fn a_tool_about_tasks_gives_what_the_host_says() {
     let paths = layout.session(SessionId(1));
     let mut host = SessionStore::create(&layout, domain::time::Timestamp(0)).unwrap();
     let now = domain::time::Timestamp(0);
-    let message = Incoming { platform_id: "m1".into(), text: "x".into(), ..Incoming::default() };
+    let body = Body::new(Author::default(), "x");
+    let message = Incoming { platform_id: "m1".into(), body, ..Incoming::default() };
     let admitted = Admitted { message, kind: InboundKind::Chat, rule: None };
     host.posting().insert(&[admitted], now).unwrap();
     let host_client = host_client(&paths);

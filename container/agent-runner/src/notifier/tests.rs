@@ -29,16 +29,15 @@ struct Host {
 }
 
 fn host() -> Host {
-    host_of(Notifier::new())
+    host_of(Arc::<Notifier>::default())
 }
 
 fn host_of(notifier: Arc<Notifier>) -> Host {
     let (near, far) = duplex(1024);
     let wakeups = notifier.wakeups();
-    let config = Config::new(domain::Incarnation(1), domain::agent::Provider::Demo);
     let connect = Arc::new(Once(Mutex::new(Some(far))));
     let mut serving = JoinSet::new();
-    serving.spawn(Arc::clone(&notifier).serve(connect, config));
+    serving.spawn(Arc::clone(&notifier).serve(connect));
     let (reader, writer) = split(near);
     Host { wakeups, notifier, lines: BufReader::new(reader).lines(), writer, _serving: serving }
 }
@@ -102,7 +101,7 @@ async fn progress_is_told_once_a_second_and_holds_no_look_up() {
 
 #[tokio::test(start_paused = true)]
 async fn background_work_is_told_when_it_begins_and_ends_and_to_a_new_host() {
-    let notifier = Notifier::new();
+    let notifier = Arc::<Notifier>::default();
     notifier.background(true);
     let mut first = host_of(Arc::clone(&notifier));
     assert_eq!(first.hears().await, "look");
@@ -122,13 +121,13 @@ async fn only_the_latest_draft_is_told_and_none_after_its_answer() {
     host.hears().await;
     let draft = |text: &str| Draft::new(domain::MessageSeq(2), text);
     host.notifier.draft(draft("on"));
-    assert_eq!(host.hears().await, "draft 2 \"on\"");
+    assert_eq!(host.hears().await, "draft 2 on");
     let start = Instant::now();
     host.notifier.draft(draft("one"));
     host.notifier.progress();
     host.notifier.draft(draft("one\ntwo"));
     assert_eq!(host.hears().await, "progress", "a draft holds nothing else up");
-    assert_eq!(host.hears().await, "draft 2 \"one\\ntwo\"");
+    assert_eq!(host.hears().await, "draft 2 one\rtwo");
     assert!(DRAFT_INTERVAL <= start.elapsed());
 
     host.notifier.draft(draft("one two three"));
@@ -141,7 +140,7 @@ async fn only_the_latest_draft_is_told_and_none_after_its_answer() {
 
 #[tokio::test(start_paused = true)]
 async fn what_was_drafted_without_a_stream_is_dropped() {
-    let notifier = Notifier::new();
+    let notifier = Arc::<Notifier>::default();
     notifier.draft(Draft::new(domain::MessageSeq(2), "early"));
     let mut host = host_of(notifier);
     assert_eq!(host.hears().await, "look");

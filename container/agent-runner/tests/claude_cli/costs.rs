@@ -1,6 +1,5 @@
 //! What turns cost, by the word of the real CLI.
 
-use domain::message::Incoming;
 use domain::task::{FireKey, TaskId, TaskRun};
 use domain::time::Timestamp;
 use harness::model_api::FakeModelApi;
@@ -18,7 +17,7 @@ fn task(session: &mut Session, n: i64) {
         script: None,
         found: None,
     };
-    let message = Incoming { text: format!("task {n}"), ..incoming("ignored") };
+    let message = incoming(&format!("task {n}"));
     let task = TaskMessage { run, message };
     assert!(session.host.posting().insert_task(&task, Timestamp(2_000)).unwrap());
 }

@@ -277,7 +277,7 @@ async fn a_notification_is_faster_than_the_poll_and_a_lost_stream_is_opened_agai
     while drafts.len() < 2 {
         heard.clear();
         host.read_line(&mut heard).await.unwrap();
-        drafts.extend(Draft::parse(&heard));
+        drafts.extend(Draft::parse(heard.trim_end()));
     }
     let texts: Vec<&str> = drafts.iter().map(Draft::text).collect();
     assert_eq!((texts, drafts[0].in_reply_to.0), (vec!["one", "one two"], 4));

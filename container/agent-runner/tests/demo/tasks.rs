@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::agent::Provider;
-use domain::message::{Incoming, Outcome};
+use domain::message::Outcome;
 use domain::task::{FireKey, TaskId, TaskRun};
 use domain::time::Timestamp;
 use store::TaskMessage;
@@ -12,7 +12,7 @@ use store::TaskMessage;
 use crate::support::{NoLink, Session, incoming};
 
 fn task(session: &mut Session, n: i64, prompt: &str, script: Option<&str>) {
-    let message = Incoming { text: prompt.into(), ..incoming("ignored") };
+    let message = incoming(prompt);
     let run = TaskRun {
         key: FireKey { task: TaskId(n), slot: Timestamp(1_000) },
         due: "Thu 1 Jan 1970 00:00:01 UTC".into(),

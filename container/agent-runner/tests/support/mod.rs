@@ -10,7 +10,7 @@ use domain::agent::Provider;
 use domain::delivery::Verdict;
 use domain::link::Header;
 use domain::message::{
-    Address, Admitted, Attachment, Author, ChatInfo, FileKind, InboundKind, Incoming, Outcome,
+    Address, Admitted, Attachment, Author, Body, ChatInfo, FileKind, InboundKind, Incoming, Outcome,
 };
 use domain::outgoing::{Caps, Content, TextLimit};
 use domain::time::{Clock, Timestamp};
@@ -282,16 +282,15 @@ pub(crate) fn incoming(text: &str) -> Incoming {
     Incoming {
         from: address(),
         platform_id: text.into(),
-        sender: Author { id: "u".into(), name: "Ann".into() },
-        text: text.into(),
+        body: Body::new(Author { id: "u".into(), name: "Ann".into() }, text),
         ..Incoming::default()
     }
 }
 
 pub(crate) fn in_group(from: &str, text: &str) -> Incoming {
     let mut message = incoming(text);
-    message.chat = ChatInfo { title: "Team".into(), is_group: true };
-    message.sender.name = from.into();
+    message.body.chat = ChatInfo { title: "Team".into(), is_group: true };
+    message.body.sender.name = from.into();
     message
 }
 

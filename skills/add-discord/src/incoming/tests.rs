@@ -36,7 +36,7 @@ fn read(fields: &str) -> Option<Incoming> {
 }
 
 fn text(content: &str, mentions: &str) -> String {
-    read(&format!(r#""content":{content:?},"mentions":[{mentions}]"#)).unwrap().text
+    read(&format!(r#""content":{content:?},"mentions":[{mentions}]"#)).unwrap().body.text
 }
 
 #[test]
@@ -44,10 +44,10 @@ fn a_message_tells_who_where_and_when() {
     let message = read(r#""content":"hi""#).unwrap();
     assert_eq!((message.from.chat.as_str(), message.from.thread.as_deref()), ("2", None));
     assert_eq!((message.from.channel.as_str(), message.from.account.as_str()), ("discord", "main"));
-    assert_eq!(message.chat, ChatInfo { title: "#general (Home)".into(), is_group: true });
-    assert_eq!(message.sender, Author { id: "9".into(), name: "Ann".into() });
-    assert_eq!((message.text.as_str(), message.mentioned), ("hi", false));
-    assert_eq!(message.sent_at, Some(Timestamp(1_462_015_105_796)));
+    assert_eq!(message.body.chat, ChatInfo { title: "#general (Home)".into(), is_group: true });
+    assert_eq!(message.body.sender, Author { id: "9".into(), name: "Ann".into() });
+    assert_eq!((message.body.text.as_str(), message.mentioned), ("hi", false));
+    assert_eq!(message.body.sent_at, Some(Timestamp(1_462_015_105_796)));
     assert_eq!(message.platform_id, "175928847299117063");
 }
 
@@ -63,15 +63,15 @@ fn the_bot_is_meant_by_mention_role_or_reply() {
     let bot = r#"{"id":"77","username":"nano","bot":true}"#;
     let mentioned = read(&format!(r#""content":"<@77> do it","mentions":[{bot}]"#)).unwrap();
     assert!(mentioned.mentioned);
-    assert_eq!(mentioned.text, "do it");
+    assert_eq!(mentioned.body.text, "do it");
     let role = read(r#""content":"<@&4> do it","mention_roles":["4"]"#).unwrap();
     assert!(role.mentioned);
-    assert_eq!(role.text, "do it");
+    assert_eq!(role.body.text, "do it");
     let replied = format!(r#"{{"id":"5","channel_id":"2","author":{bot},"content":"done"}}"#);
     let reply = read(&format!(r#""content":"why?","type":19,"referenced_message":{replied}"#));
     let reply = reply.unwrap();
     assert!(reply.mentioned);
-    assert_eq!(reply.quote, Some(Quote { sender: "nano".into(), text: "done".into() }));
+    assert_eq!(reply.body.quote, Some(Quote { sender: "nano".into(), text: "done".into() }));
     let everyone = read(r#""content":"@everyone look","mention_everyone":true"#).unwrap();
     assert!(!everyone.mentioned, "a mention of everybody is not one of the bot");
 }
@@ -104,13 +104,13 @@ fn files_have_their_kind() {
 #[test]
 fn stickers_and_forwarded_messages_are_told_in_words() {
     let message = read(r#""content":"","sticker_items":[{"name":"wave"}]"#).unwrap();
-    assert_eq!(message.text, "[sticker: wave]");
+    assert_eq!(message.body.text, "[sticker: wave]");
     let message = read(
         r#""content":"","message_snapshots":[{"message":{"content":"news",
             "attachments":[{"filename":"a.txt","url":"u"}]}}]"#,
     )
     .unwrap();
-    assert_eq!((message.text.as_str(), message.files.len()), ("[forwarded] news", 1));
+    assert_eq!((message.body.text.as_str(), message.files.len()), ("[forwarded] news", 1));
 }
 
 #[test]

@@ -41,18 +41,18 @@ fn a_message_names_its_chat_its_sender_and_when_it_was_sent() {
     assert_eq!(from.chat, "-1005");
     assert_eq!((from.channel.as_str(), from.account.as_str()), ("telegram", "main"));
     assert_eq!(from.thread, None);
-    assert_eq!(message.chat, ChatInfo { title: "Team".into(), is_group: true });
+    assert_eq!(message.body.chat, ChatInfo { title: "Team".into(), is_group: true });
     assert_eq!(message.platform_id, "-1005:7");
-    assert_eq!(message.sender, Author { id: "11".into(), name: "Ann Bee".into() });
-    assert_eq!((message.text.as_str(), message.mentioned), ("hi", false));
-    assert_eq!(message.sent_at, Some(Timestamp(1_700_000_000_000)));
+    assert_eq!(message.body.sender, Author { id: "11".into(), name: "Ann Bee".into() });
+    assert_eq!((message.body.text.as_str(), message.mentioned), ("hi", false));
+    assert_eq!(message.body.sent_at, Some(Timestamp(1_700_000_000_000)));
 }
 
 #[test]
 fn a_private_chat_is_called_as_the_person_in_it() {
     let chat = json!({"id": 11, "type": "private", "first_name": "Ann", "last_name": "Bee"});
     let message = incoming(json!({"text": "hi", "chat": chat}));
-    assert_eq!(message.chat, ChatInfo { title: "Ann Bee".into(), is_group: false });
+    assert_eq!(message.body.chat, ChatInfo { title: "Ann Bee".into(), is_group: false });
 }
 
 #[test]
@@ -62,7 +62,7 @@ fn a_topic_is_a_thread_and_the_general_one_is_not() {
             "from": {"id": 42, "is_bot": true, "first_name": "Bot"}, "forum_topic_created": {"name": "x"}}});
     let message = incoming(in_topic);
     assert_eq!(message.from.thread.as_deref(), Some("3"));
-    assert_eq!((message.quote, message.mentioned), (None, false), "nothing was replied to");
+    assert_eq!((message.body.quote, message.mentioned), (None, false), "nothing was replied to");
     let in_a_reply_thread = incoming(json!({"text": "hi", "message_thread_id": 3}));
     assert_eq!(in_a_reply_thread.from.thread, None);
 }
@@ -78,16 +78,16 @@ fn the_bot_is_meant_by_a_mention_a_reply_or_a_command() {
     );
     let command = |length| json!([{"type": "bot_command", "offset": 0, "length": length}]);
     let message = incoming(json!({"text": "/help@my_bot me", "entities": command(12)}));
-    assert_eq!((message.text.as_str(), message.mentioned), ("/help me", true));
+    assert_eq!((message.body.text.as_str(), message.mentioned), ("/help me", true));
     let message = incoming(json!({"text": "/help@their_bot", "entities": command(15)}));
-    assert_eq!((message.text.as_str(), message.mentioned), ("/help@their_bot", false));
+    assert_eq!((message.body.text.as_str(), message.mentioned), ("/help@their_bot", false));
     let replied = |id| {
         json!({"text": "yes", "reply_to_message": {"message_id": 3, "date": 1,
         "chat": {"id": -1005}, "text": "sure?", "from": {"id": id, "is_bot": true, "first_name": "Bot"}}})
     };
     let message = incoming(replied(42));
     assert!(message.mentioned);
-    assert_eq!(message.quote, Some(Quote { sender: "Bot".into(), text: "sure?".into() }));
+    assert_eq!(message.body.quote, Some(Quote { sender: "Bot".into(), text: "sure?".into() }));
     assert!(!incoming(replied(43)).mentioned);
 }
 
@@ -97,11 +97,11 @@ fn a_chosen_part_is_quoted_instead_of_the_whole() {
         "from": {"id": 12, "is_bot": false, "first_name": "Cy"}});
     let message = incoming(json!({"text": "x", "reply_to_message": whole,
         "quote": {"text": "two", "position": 4, "is_manual": true}}));
-    assert_eq!(message.quote, Some(Quote { sender: "Cy".into(), text: "two".into() }));
+    assert_eq!(message.body.quote, Some(Quote { sender: "Cy".into(), text: "two".into() }));
     let picture = json!({"message_id": 3, "date": 1, "chat": {"id": -1005},
         "photo": [{"file_id": "p", "width": 1, "height": 1}]});
     let message = incoming(json!({"text": "x", "reply_to_message": picture}));
-    assert_eq!(message.quote, Some(Quote { sender: String::new(), text: "[image]".into() }));
+    assert_eq!(message.body.quote, Some(Quote { sender: String::new(), text: "[image]".into() }));
 }
 
 #[test]
@@ -127,7 +127,7 @@ fn an_anonymous_administrator_is_the_group_itself() {
     let message = incoming(json!({"text": "x",
         "from": {"id": 1_087_968_824, "is_bot": true, "first_name": "Group"},
         "sender_chat": {"id": -1005, "type": "supergroup", "title": "Team"}}));
-    assert_eq!(message.sender, Author { id: "-1005".into(), name: "Team".into() });
+    assert_eq!(message.body.sender, Author { id: "-1005".into(), name: "Team".into() });
 }
 
 #[test]

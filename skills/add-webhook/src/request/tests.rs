@@ -56,10 +56,11 @@ fn a_signed_event_is_a_message_of_its_hook() {
     let from = &message.from;
     assert_eq!((from.channel.as_str(), from.account.as_str()), ("webhook", "main"));
     assert_eq!((from.chat.as_str(), &from.thread), ("acme-door", &None));
-    assert_eq!((message.chat.title.as_str(), message.chat.is_group), ("acme-door", true));
-    assert_eq!((message.sender.id.as_str(), message.mentioned), ("acme-door", true));
+    assert_eq!((message.body.chat.title.as_str(), message.body.chat.is_group), ("acme-door", true));
+    assert_eq!((message.body.sender.id.as_str(), message.mentioned), ("acme-door", true));
     assert_eq!(message.platform_id, "d-1");
-    assert!(message.text.contains("\nping\n") && message.text.contains("calm"), "{}", message.text);
+    let text = &message.body.text;
+    assert!(text.contains("\nping\n") && text.contains("calm"), "{text}");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use domain::message::{Author, Incoming, refusal};
+use domain::message::{Author, Body, Incoming, refusal};
 use domain::plain::chain;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
@@ -203,11 +203,11 @@ impl Client<'_> {
                 if let Some(why) = refusal(&text) {
                     return self.refuse(Some(id), why).await;
                 }
+                let sender = Author { id: OWNER.into(), name: OWNER.into() };
                 let message = Incoming {
                     from: self.clients.address(chat),
                     platform_id: id.clone(),
-                    sender: Author { id: OWNER.into(), name: OWNER.into() },
-                    text,
+                    body: Body::new(sender, text),
                     to_agent: agent,
                     ..Incoming::default()
                 };

@@ -68,7 +68,7 @@ async fn a_message_is_acknowledged_after_the_verdict_and_a_part_after_it_was_sho
     terminal.say(br#"{"type":"message","id":"m1","text":"hello"}"#).await;
     let batch = connection.source.receive(&Cursor::default()).await.unwrap();
     assert!(
-        matches!(&batch.events[..], [Event::Message(m)] if m.text == "hello" && m.platform_id == "m1")
+        matches!(&batch.events[..], [Event::Message(m)] if m.body.text == "hello" && m.platform_id == "m1")
     );
     connection.source.settle(&[Verdict::Stored]).await.unwrap();
     assert_eq!(terminal.hear().await, r#"{"type":"stored","id":"m1"}"#);

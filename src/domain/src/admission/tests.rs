@@ -100,17 +100,13 @@ impl Case {
         let agents: Vec<AgentGroup> = self.agents.iter().cloned().map(AgentGroup::new).collect();
         admit(&AdmissionView {
             chat: self.chat,
-            sender: SenderView {
-                handle: self.handle.as_ref(),
-                standing: self.standing.as_ref(),
-                denied_by: &self.denied_by,
-            },
-            message: MessageView {
-                text: &self.text,
-                mentioned: self.mentioned,
-                in_thread: self.in_thread,
-                to_agent: self.to_agent.as_deref(),
-            },
+            handle: self.handle.as_ref(),
+            standing: self.standing.as_ref(),
+            denied_by: &self.denied_by,
+            text: &self.text,
+            mentioned: self.mentioned,
+            in_thread: self.in_thread,
+            to_agent: self.to_agent.as_deref(),
             wirings: &wirings,
             agents: &agents,
             now: NOW,
@@ -135,7 +131,7 @@ fn a_terminal_chat_that_was_denied_takes_nothing_and_says_so() {
         case.chat.denied = true;
         let admission = case.admit();
         assert!(admission.refuse.is_some_and(|why| why.contains("--undeny")), "{wired:?}");
-        assert_eq!((admission.decisions, admission.wire), (vec![], None));
+        assert_eq!(admission.decisions, vec![]);
     }
 }
 
@@ -274,7 +270,6 @@ fn a_denied_chat_reaches_nobody() {
 fn a_new_chat_of_the_owner_wires_itself_to_the_named_or_the_default_agent() {
     let wired = |name, by| Admission {
         decisions: vec![AgentDecision { agent: agent(name), decision: Decision::Engage(by) }],
-        wire: Some(agent(name)),
         ..Admission::default()
     };
     assert_eq!(terminal(&[], None).admit(), wired("andy", By::Direct));
@@ -282,7 +277,7 @@ fn a_new_chat_of_the_owner_wires_itself_to_the_named_or_the_default_agent() {
     let no_andy = Case { agents: vec![agent("zoe"), agent("abby")], ..terminal(&[], None) };
     assert_eq!(no_andy.admit(), wired("zoe", By::Direct));
     let refused = |case: Case| case.admit().refuse.unwrap();
-    assert!(refused(terminal(&[], Some("bob"))).contains("there is `abby`, `andy`"));
+    assert!(refused(terminal(&[], Some("bob"))).contains("there is `abby` and `andy`"));
     assert!(refused(terminal(&[], Some("../x"))).contains("no agent `../x`"));
     let nobody = Case { agents: vec![], ..terminal(&[], None) };
     assert!(refused(nobody).contains("nanoclaw agents add NAME"));

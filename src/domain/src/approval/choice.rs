@@ -4,10 +4,13 @@
 //! The options of a question are stored in one list: those that its card shows, then those that only
 //! a second card offers, which asks whether an agent is really to be shared.
 
-use super::texts::{ALLOW, REFUSE};
 use crate::AgentName;
 use crate::question::Opt;
+use crate::texts::approval as labels;
 
+/// The values of what is allowed or not.
+pub const ALLOW: &str = "allow";
+pub const REFUSE: &str = "refuse";
 /// A card offers no more agents; the others can be connected with the command line.
 const AGENTS_MAX: usize = 8;
 /// Stands before the value that a second card asks about.
@@ -25,7 +28,6 @@ pub enum ChatChoice {
 
 impl ChatChoice {
     /// The value of the option; a `:` is in no agent's name.
-    #[must_use]
     pub fn value(&self) -> String {
         match self {
             Self::Connect(agent) => format!("connect:{agent}"),
@@ -34,7 +36,6 @@ impl ChatChoice {
         }
     }
 
-    #[must_use]
     pub fn parse(value: &str) -> Option<Self> {
         match value.split_once(':') {
             Some(("connect", agent)) => AgentName::parse(agent).ok().map(Self::Connect),
@@ -46,34 +47,35 @@ impl ChatChoice {
 }
 
 /// What the card about an unknown chat offers.
-#[must_use]
 pub fn chat_options(agents: &[AgentName], new_name: &AgentName) -> Vec<Opt> {
     let shared = || agents.iter().take(AGENTS_MAX);
     let value = |it: &AgentName| ChatChoice::Connect(it.clone()).value();
     let new = ChatChoice::New(new_name.clone()).value();
     let mut options = vec![
-        Opt { label: format!("New agent `{new_name}`"), value: new },
-        Opt::new("Refuse", REFUSE),
+        Opt { label: labels::new_agent(new_name), value: new },
+        Opt::new(labels::REFUSE, REFUSE),
     ];
-    options.extend(
-        shared().map(|it| Opt::new(&format!("Share {it}…"), &format!("{ASK}{}", value(it)))),
-    );
-    options.extend(shared().map(|it| Opt::new(&format!("Yes, share {it}"), &value(it))));
+    let first = |it| Opt { label: labels::share_first(it), value: format!("{ASK}{}", value(it)) };
+    options.extend(shared().map(first));
+    options.extend(shared().map(|it| Opt { label: labels::share_second(it), value: value(it) }));
     options
 }
 
 /// What the card about an unknown user offers.
-#[must_use]
 pub fn sender_options() -> Vec<Opt> {
     vec![
-        Opt::new("Refuse", REFUSE),
-        Opt::new("Allow…", &format!("{ASK}{ALLOW}")),
-        Opt::new("Yes, allow", ALLOW),
+        Opt::new(labels::REFUSE, REFUSE),
+        Opt::new(labels::ALLOW_FIRST, &format!("{ASK}{ALLOW}")),
+        Opt::new(labels::ALLOW_SECOND, ALLOW),
     ]
 }
 
+/// What the card about a change offers.
+pub fn consent_options() -> Vec<Opt> {
+    vec![Opt::new(labels::ALLOW, ALLOW), Opt::new(labels::REFUSE, REFUSE)]
+}
+
 /// Those that the first card shows.
-#[must_use]
 pub fn first_options(options: &[Opt]) -> &[Opt] {
     let is_second = |it: &Opt| options.iter().any(|ask| asks_about(ask) == Some(&it.value));
     let first = options.iter().position(is_second).unwrap_or(options.len());
@@ -81,14 +83,12 @@ pub fn first_options(options: &[Opt]) -> &[Opt] {
 }
 
 /// The place of the option that a second card asks about, where this one only asks for that card.
-#[must_use]
 pub fn second_option(options: &[Opt], index: usize) -> Option<usize> {
     let wanted = asks_about(options.get(index)?)?;
     options.iter().position(|it| it.value == wanted)
 }
 
 /// The option of the first card that leads to this one; `None` where it is on the first card.
-#[must_use]
 pub fn asked_by(options: &[Opt], index: usize) -> Option<usize> {
     let value = &options.get(index)?.value;
     options.iter().position(|ask| asks_about(ask) == Some(value))
@@ -96,7 +96,6 @@ pub fn asked_by(options: &[Opt], index: usize) -> Option<usize> {
 
 /// What the second card offers, with the places of its options: those that share nothing, then the
 /// one that was asked for.
-#[must_use]
 pub fn second_options(options: &[Opt], wanted: usize) -> Vec<(usize, &Opt)> {
     let first = first_options(options).len();
     let is_offered = |(index, option): &(usize, &Opt)| {

@@ -31,7 +31,6 @@ pub struct RequestLoad {
 
 impl RequestLoad {
     /// Whether people are asked about one more.
-    #[must_use]
     pub fn has_room(&self) -> bool {
         self.account_open < ACCOUNT_OPEN_MAX
             && self.account_span < ACCOUNT_SPAN_MAX
@@ -40,26 +39,11 @@ impl RequestLoad {
     }
 }
 
-/// Told an unknown user whom nobody is asked about.
-pub const TOO_MANY: &str = "I don't know you yet, and too many unknown users wrote to me just now, so \
-     nobody was asked about you. Write again in an hour.";
-
 /// When the owner is told about users whom nobody was asked about: `oldest` is the first of them, and
 /// `last_told` when the owner was told about others.
-#[must_use]
 pub fn unasked_due_at(oldest: Timestamp, last_told: Option<Timestamp>) -> Timestamp {
     let gathered = oldest + GATHER;
     last_told.map_or(gathered, |it| gathered.max(it + SPAN))
-}
-
-/// What the owner reads about them.
-#[must_use]
-pub fn unasked(count: u64) -> String {
-    let who = if count == 1 { "user" } else { "users" };
-    format!(
-        "{count} more unknown {who} wrote to me, too many to ask you about. `nanoclaw dropped list` on \
-         the host shows them."
-    )
 }
 
 #[cfg(test)]
@@ -92,7 +76,5 @@ mod tests {
         let at = Timestamp(5_000_000);
         assert_eq!(unasked_due_at(at, None), at + GATHER);
         assert_eq!(unasked_due_at(at, Some(at)), at + SPAN);
-        assert!(unasked(12).starts_with("12 more unknown users wrote to me,"));
-        assert!(unasked(1).contains("1 more unknown user wrote"));
     }
 }

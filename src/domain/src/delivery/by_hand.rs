@@ -17,7 +17,6 @@ pub struct HostKey {
 
 impl HostKey {
     /// Reads what [`fmt::Display`] writes.
-    #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let (whose, part) = text.trim().split_once('.').filter(|it| !it.1.is_empty())?;
         let session = match whose {
@@ -63,9 +62,6 @@ pub enum Order {
 crate::words!(Order);
 
 /// Whether that can be done; else why not, as one clause.
-///
-/// # Errors
-/// When it cannot be done; the text is for the caller.
 pub fn permit(order: Order, standing: Standing) -> Result<(), &'static str> {
     match (order, standing) {
         (Order::Retry | Order::Drop, Standing::Sent) => Err("it was sent already"),

@@ -5,31 +5,69 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::AgentName;
+use crate::admission::{ChatView, Ignored, Policy, Scope};
 
 const NOW: Timestamp = Timestamp(100_000_000);
 const MENTION: Engage = Engage::Mention;
 const STICKY: Engage = Engage::MentionSticky;
 
+/// A message to one of two agents of a chat.
+#[derive(Clone, Copy, Debug)]
+struct Case<'a> {
+    engage: &'a Engage,
+    is_group: bool,
+    mentioned: bool,
+    text: &'a str,
+    /// Another agent with the trigger `@abby`.
+    has_other: bool,
+    sticky_since: Option<Timestamp>,
+    in_thread: bool,
+}
+
 /// A message in a group that says nothing to anybody.
-fn view<'a>(engage: &'a Engage, text: &'a str) -> EngageView<'a> {
-    EngageView {
-        engage,
-        is_group: true,
-        mentioned: false,
-        text,
-        trigger: "@andy",
-        other_triggers: &["@abby"],
-        sticky_since: None,
-        in_thread: false,
-        now: NOW,
+fn case<'a>(engage: &'a Engage, text: &'a str) -> Case<'a> {
+    let (is_group, mentioned, has_other) = (true, false, true);
+    Case { engage, is_group, mentioned, text, has_other, sticky_since: None, in_thread: false }
+}
+
+impl Case<'_> {
+    fn engages(&self) -> Option<By> {
+        let [andy, abby] = ["andy", "abby"].map(|it| AgentName::parse(it).unwrap());
+        let own = WiringView {
+            agent: &andy,
+            trigger: "@andy",
+            engage: self.engage,
+            scope: Scope::All,
+            ignored: Ignored::Drop,
+            priority: 0,
+            sticky_since: self.sticky_since,
+        };
+        let wirings = [own, WiringView { agent: &abby, trigger: "@abby", ..own }];
+        let view = AdmissionView {
+            chat: ChatView {
+                is_group: self.is_group,
+                policy: Policy::Public,
+                denied: false,
+                owner_only: false,
+            },
+            handle: None,
+            standing: None,
+            denied_by: &[],
+            text: self.text,
+            mentioned: self.mentioned,
+            in_thread: self.in_thread,
+            to_agent: None,
+            wirings: if self.has_other { &wirings } else { &wirings[..1] },
+            agents: &[],
+            now: NOW,
+        };
+        engages(&view, &own)
     }
 }
 
 #[track_caller]
-fn check(view: EngageView<'_>, want: Option<By>) {
-    let want = want.map_or(Engagement::NotEngaged, |by| Engagement::Engaged { by });
-    assert_eq!(engages(&view), want, "{view:?}");
+fn check(case: Case<'_>, want: Option<By>) {
+    assert_eq!(case.engages(), want, "{case:?}");
 }
 
 #[test]
@@ -107,34 +145,33 @@ fn the_default_trigger_is_the_name_with_an_at_sign() {
 #[test]
 fn mentions_triggers_and_direct_chats_call_an_agent() {
     for engage in [&MENTION, &STICKY] {
-        check(view(engage, "hello"), None);
-        check(view(engage, "@andy hello"), Some(By::Trigger));
-        check(EngageView { mentioned: true, ..view(engage, "hello") }, Some(By::Mention));
-        check(EngageView { is_group: false, ..view(engage, "hello") }, Some(By::Direct));
+        check(case(engage, "hello"), None);
+        check(case(engage, "@andy hello"), Some(By::Trigger));
+        check(Case { mentioned: true, ..case(engage, "hello") }, Some(By::Mention));
+        check(Case { is_group: false, ..case(engage, "hello") }, Some(By::Direct));
     }
 }
 
 #[test]
 fn a_message_to_another_agent_does_not_engage_this_one() {
     for engage in [&MENTION, &STICKY] {
-        let base = EngageView {
+        let base = Case {
             mentioned: true,
             sticky_since: Some(NOW),
             in_thread: true,
-            ..view(engage, "@abby hello")
+            ..case(engage, "@abby hello")
         };
         check(base, None);
-        check(EngageView { is_group: false, ..base }, None);
-        check(EngageView { text: "@abby and @andy", ..base }, Some(By::Trigger));
-        check(EngageView { other_triggers: &[], ..base }, Some(By::Mention));
+        check(Case { is_group: false, ..base }, None);
+        check(Case { text: "@abby and @andy", ..base }, Some(By::Trigger));
+        check(Case { has_other: false, ..base }, Some(By::Mention));
     }
 }
 
 #[test]
 fn a_conversation_sticks_in_its_thread_and_half_an_hour_in_a_group() {
     let ago = |secs: i64| Some(Timestamp(NOW.0 - secs * 1_000));
-    let base =
-        |sticky_since, in_thread| EngageView { sticky_since, in_thread, ..view(&STICKY, "and?") };
+    let base = |sticky_since, in_thread| Case { sticky_since, in_thread, ..case(&STICKY, "and?") };
     check(base(None, true), None);
     check(base(ago(1), false), Some(By::Sticky));
     check(base(ago(30 * 60), false), Some(By::Sticky));
@@ -143,20 +180,20 @@ fn a_conversation_sticks_in_its_thread_and_half_an_hour_in_a_group() {
     // The clock stepped back, a little and a lot.
     check(base(ago(-5), false), Some(By::Sticky));
     check(base(ago(-3_600), false), None);
-    check(EngageView { engage: &MENTION, ..base(ago(1), true) }, None);
+    check(Case { engage: &MENTION, ..base(ago(1), true) }, None);
 }
 
 #[test]
 fn a_pattern_is_the_only_thing_that_counts_for_its_wiring() {
     let with = |pattern: &str| Engage::Pattern(pattern.into());
     for everything in ["", "."] {
-        check(view(&with(everything), ""), Some(By::Pattern));
-        check(view(&with(everything), "a\nb"), Some(By::Pattern));
+        check(case(&with(everything), ""), Some(By::Pattern));
+        check(case(&with(everything), "a\nb"), Some(By::Pattern));
     }
     let urgent = with("(?i)^urgent\\b");
-    check(view(&urgent, "Urgent: fire"), Some(By::Pattern));
-    check(view(&urgent, "urgently"), None);
-    let all = EngageView { mentioned: true, is_group: false, ..view(&urgent, "@andy hello") };
+    check(case(&urgent, "Urgent: fire"), Some(By::Pattern));
+    check(case(&urgent, "urgently"), None);
+    let all = Case { mentioned: true, is_group: false, ..case(&urgent, "@andy hello") };
     check(all, None);
 }
 
@@ -164,7 +201,7 @@ fn a_pattern_is_the_only_thing_that_counts_for_its_wiring() {
 fn a_pattern_that_cannot_be_compiled_engages_nobody() {
     for bad in ["[", "(?=x)", "(", "\\1", &"x".repeat(PATTERN_CHARS_MAX + 1), "(\\w{1000}){1000}"] {
         assert!(check_pattern(bad).is_err(), "{bad}");
-        check(view(&Engage::Pattern(bad.into()), "x [ ( anything"), None);
+        check(case(&Engage::Pattern(bad.into()), "x [ ( anything"), None);
     }
     for good in ["", ".", "a|b", "\\d{4}", "(?i)ça va", "\\w{20}", &"x".repeat(PATTERN_CHARS_MAX)]
     {
@@ -185,7 +222,7 @@ fn a_refused_pattern_says_what_is_wrong() {
 fn a_pattern_and_a_text_made_to_stall_a_search_do_not() {
     let engage = Engage::Pattern("(a|a?)+(a*)*b(.*a){10}$".into());
     let text = "a".repeat(crate::message::TEXT_BYTES_MAX);
-    check(view(&engage, &text), None);
+    check(case(&engage, &text), None);
 }
 
 #[test]
@@ -218,8 +255,8 @@ proptest! {
     fn silence_in_a_group_engages_nobody(text in "[a-z @.]{0,30}", secs in 1_801_i64..90_000) {
         let sticky_since = Some(Timestamp(NOW.0 - secs * 1_000));
         let quiet = text.replace("@andy", "");
-        let seen = engages(&EngageView { sticky_since, ..view(&STICKY, &quiet) });
-        prop_assert_eq!(seen, Engagement::NotEngaged);
+        let seen = Case { sticky_since, ..case(&STICKY, &quiet) }.engages();
+        prop_assert_eq!(seen, None);
         prop_assert!(STICKY_FOR < Duration::from_secs(1_801));
     }
 }

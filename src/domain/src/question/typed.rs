@@ -10,7 +10,8 @@ use std::fmt;
 use std::time::Duration;
 
 use super::{Opt, QuestionId};
-use crate::plain::{one_line, quoted};
+use crate::plain::one_line;
+use crate::texts::questions::unclear;
 
 /// A card that closed this short a time ago may be the one that somebody is answering.
 pub const JUST_CLOSED: Duration = Duration::from_secs(3 * 60);
@@ -19,7 +20,6 @@ pub const JUST_CLOSED: Duration = Duration::from_secs(3 * 60);
 const LETTERS: &[u8; 18] = b"BCDFGHJKMNPQRTVWXZ";
 const DIGITS: &[u8; 8] = b"23456789";
 const CODE_CHARS: usize = 3;
-const EXCERPT_CHARS_MAX: usize = 80;
 
 /// Names a card in a typed answer: a digit and two letters, as in `4KM`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -27,14 +27,12 @@ pub struct CardCode([u8; CODE_CHARS]);
 
 impl CardCode {
     /// Makes a code of a random number.
-    #[must_use]
     pub fn from_random(number: u64) -> Self {
         let pick = |from: &[u8], at: u64| from[usize::try_from(at).unwrap_or(0) % from.len()];
         Self([pick(DIGITS, number % 8), pick(LETTERS, number / 8), pick(LETTERS, number / 144)])
     }
 
     /// Reads a code in upper or lower case.
-    #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let bytes: [u8; CODE_CHARS] = text.to_ascii_uppercase().as_bytes().try_into().ok()?;
         let is_code = DIGITS.contains(&bytes[0])
@@ -66,41 +64,19 @@ pub struct CardView<'a> {
 pub enum Typed {
     /// A message like any other.
     Message,
-    Answer {
-        id: QuestionId,
-        index: usize,
-    },
+    /// The option of a question.
+    Answer(QuestionId, usize),
     /// It could answer more than one card. Tell its writer this, and do nothing else.
-    Unclear {
-        hint: String,
-    },
-}
-
-/// The card for platforms without buttons: what to choose from, and how. With each option its place
-/// in the question.
-#[must_use]
-pub fn numbered<'a>(
-    text: &str,
-    options: impl IntoIterator<Item = (usize, &'a Opt)>,
-    code: CardCode,
-) -> String {
-    let line = |(index, option): (usize, &Opt)| format!("{}. {}", index + 1, option.shown());
-    let lines: Vec<String> = options.into_iter().map(line).collect();
-    format!(
-        "{}\n\nReply `{code}` and a number, as in `{code} 1`:\n{}",
-        text.trim_end(),
-        lines.join("\n")
-    )
+    Unclear(String),
 }
 
 /// Judges a text; pure and total. `cards` are those of the chat that the writer may answer.
-#[must_use]
 pub fn typed(text: &str, cards: &[CardView<'_>]) -> Typed {
     if let Some((code, rest)) = split_code(text) {
         let mut named = cards.iter().filter(|it| it.is_open && it.code == code);
         return match (named.next(), named.next()) {
             (Some(card), None) => option_in(rest, card.options)
-                .map_or(Typed::Message, |index| Typed::Answer { id: card.id, index }),
+                .map_or(Typed::Message, |index| Typed::Answer(card.id, index)),
             (_, _) => Typed::Message,
         };
     }
@@ -111,8 +87,8 @@ pub fn typed(text: &str, cards: &[CardView<'_>]) -> Typed {
         return Typed::Message;
     };
     match cards {
-        [_only] => Typed::Answer { id: card.id, index },
-        _ => Typed::Unclear { hint: hint(cards) },
+        [_only] => Typed::Answer(card.id, index),
+        _ => Typed::Unclear(unclear(cards)),
     }
 }
 
@@ -133,19 +109,6 @@ fn option_in(text: &str, options: &[Opt]) -> Option<usize> {
     let is = |label: &str| one_line(label).to_lowercase() == folded;
     let label = || options.iter().position(|it| is(&it.label) || is(&it.shown()));
     number.map(|n| n - 1).or_else(label)
-}
-
-fn hint(cards: &[CardView<'_>]) -> String {
-    let line = |card: &CardView<'_>| {
-        let text = quoted(card.text, EXCERPT_CHARS_MAX, "a question");
-        format!("- `{} 1` answers {text}", card.code)
-    };
-    let lines: Vec<String> = cards.iter().filter(|it| it.is_open).map(line).collect();
-    format!(
-        "I can't tell which question you mean, so I did nothing. Put the code of the question \
-         before the number:\n{}",
-        lines.join("\n")
-    )
 }
 
 #[cfg(test)]

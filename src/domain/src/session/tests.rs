@@ -64,7 +64,7 @@ fn running(silent_secs: u64) -> Container {
     Container::Running { incarnation: ME, current: true, silent_for: secs(silent_secs) }
 }
 
-const UNKNOWN: Container = Container::Unknown { ask_in: Duration::from_secs(2) };
+const UNKNOWN: Container = Container::Unknown(Duration::from_secs(2));
 
 #[track_caller]
 fn check(view: &View, want: &[Effect]) {
@@ -122,7 +122,7 @@ fn a_launch_without_an_end_has_its_exit_recorded_first() {
     let launches = Launches { open: Some(OLD), ..Launches::default() };
     let view = View { launches, waiting: vec![message(Some(OLD))], ..idle() };
     check(&view, &[Effect::RecordExit(OLD)]);
-    let container = Container::Exited { incarnation: ME };
+    let container = Container::Exited(ME);
     check(&View { container, ..idle() }, &[Effect::RecordExit(ME)]);
 }
 
@@ -172,7 +172,7 @@ fn a_stopped_agent_does_nothing_but_stop_and_counts_nothing() {
     let done = View { stop_phase: StopPhase::Done, news: true, request: Some(OutSeq(3)), ..due };
     check(&done, &[]);
     check(&View { container: running(0), ..done.clone() }, &[stop]);
-    let container = Container::Exited { incarnation: ME };
+    let container = Container::Exited(ME);
     check(&View { container, ..done.clone() }, &[Effect::RecordStop(ME)]);
     let launches = Launches { open: Some(ME), ..Launches::default() };
     check(&View { launches, ..done.clone() }, &[Effect::RecordStop(ME)]);
@@ -185,7 +185,7 @@ fn a_stopped_agent_does_nothing_but_stop_and_counts_nothing() {
 fn a_long_turn_shows_that_it_goes_on_once() {
     let long = Waiting { received_at: ago(15), ..message(Some(ME)) };
     let view = View { container: running(0), waiting: vec![long.clone()], ..idle() };
-    check(&view, &[Effect::Status { message: MessageSeq(2) }]);
+    check(&view, &[Effect::Status(MessageSeq(2))]);
     let shown = Waiting { status: true, ..long };
     check(&View { waiting: vec![shown], ..view.clone() }, &[]);
     let young = Waiting { received_at: ago(14), ..message(Some(ME)) };
@@ -239,7 +239,7 @@ fn bad_launches_back_off_then_park_then_try_again() {
 fn who_waits_long_is_told_once() {
     let waiting = vec![Waiting { received_at: ago(30), ..message(None) }];
     let view = View { waiting, container: UNKNOWN, ..idle() };
-    check(&view, &[Effect::Tell { message: MessageSeq(2) }]);
+    check(&view, &[Effect::Tell(MessageSeq(2))]);
     let waiting = vec![Waiting { received_at: ago(30), told: true, ..message(None) }];
     check(&View { waiting, ..view }, &[]);
 }
@@ -264,7 +264,7 @@ fn perform(mut view: View, effects: &[Effect]) -> View {
                 view.waiting.iter_mut().for_each(|it| it.fetching = false);
             }
             Effect::ForwardRequest(_) => view.request = None,
-            Effect::Status { message } => {
+            Effect::Status(message) => {
                 view.waiting.iter_mut().find(|it| it.message == *message).unwrap().status = true;
             }
             Effect::Start => {
@@ -294,7 +294,7 @@ fn perform(mut view: View, effects: &[Effect]) -> View {
                 }
                 (waiting.claim, waiting.not_before, waiting.tries) = (None, *at, waiting.tries + 1);
             }
-            Effect::LastChance { message, until } => {
+            Effect::LastChance(message, until) => {
                 let waiting = view.waiting.iter_mut().find(|it| it.message == *message).unwrap();
                 (waiting.last_chance, waiting.not_before) = (Some(*until), NOW);
                 if let Some(wait) = &mut waiting.wait {
@@ -302,7 +302,7 @@ fn perform(mut view: View, effects: &[Effect]) -> View {
                 }
             }
             Effect::Fail { message, .. } => view.waiting.retain(|it| it.message != *message),
-            Effect::Tell { message } => {
+            Effect::Tell(message) => {
                 view.waiting.iter_mut().find(|it| it.message == *message).unwrap().told = true;
             }
         }
@@ -319,7 +319,7 @@ fn small_views() -> Vec<View> {
         running(0),
         running(5_000),
         Container::Running { incarnation: ME, current: false, silent_for: secs(0) },
-        Container::Exited { incarnation: ME },
+        Container::Exited(ME),
     ];
     let claims = [None, Some(None), Some(Some(ME)), Some(Some(OLD))];
     let launches = [(None, 0), (Some(ME), 0), (None, 2), (None, 9)];
@@ -394,7 +394,7 @@ fn what_is_at_rest_is_looked_at_at_a_pace() {
 fn waiting_sessions_are_looked_at_again() {
     for view in small_views() {
         let acts = !decide(&view, &limits(), NOW).is_empty();
-        let busy = matches!(view.container, Container::Busy | Container::Exited { .. });
+        let busy = matches!(view.container, Container::Busy | Container::Exited(_));
         assert!(acts || busy || next_look(&view, &limits(), NOW).is_some(), "{view:?}");
     }
 }

@@ -24,7 +24,6 @@ pub struct Streak {
 
 impl Streak {
     /// Whether slots that come at `now` are skipped. A clock that stepped back ends the rest.
-    #[must_use]
     pub fn rests(&self, now: Timestamp) -> bool {
         let Some(last_end) = self.last_end else { return false };
         let rest = rest_after(self.failures);
@@ -33,7 +32,6 @@ impl Streak {
 }
 
 /// How long a task rests after this many failures in a row.
-#[must_use]
 pub fn rest_after(failures: u32) -> Duration {
     let Some(index) = failures.checked_sub(1) else { return Duration::ZERO };
     let last = RESTS.len() - 1;
@@ -52,7 +50,6 @@ pub enum Follow {
 }
 
 /// Decides what follows from a failure. `comes_again` says whether the task has a slot left.
-#[must_use]
 pub fn after_failure(failures: u32, comes_again: bool) -> Follow {
     match (comes_again, FAILURES_MAX <= failures) {
         (false, _) => Follow::Report,

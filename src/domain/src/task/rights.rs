@@ -42,15 +42,12 @@ pub struct Belongs<'a> {
 
 impl Who {
     /// An owner in private: everything on this host is theirs to see.
-    #[must_use]
     pub fn sees_all(&self) -> bool {
         matches!(self, Self::Person { access: Access::Owner, is_direct: true, .. })
     }
 
     /// What is left of somebody's rights for a task of theirs that runs: their own, and what belongs to
-    /// the chat. Else a writer of the task's words could do with it what its chat or its agent
-    /// may see.
-    #[must_use]
+    /// the chat. Else a writer of the task's words could do more with it.
     pub fn for_a_task(person: Option<PersonId>, handle: Handle, access: Access) -> Self {
         let access = if access.is_known() { Access::Member } else { Access::Unknown };
         Self::Person { person, handle, access, is_direct: false }
@@ -58,7 +55,6 @@ impl Who {
 
     /// What an agent has of somebody whom it answers: all but the tasks of other agents, whatever it was
     /// told to do by texts that it read. Those are for people themselves, with `/tasks` and in the terminal.
-    #[must_use]
     pub fn lent_to_an_agent(mut self) -> Self {
         if let Self::Person { access: access @ Access::Owner, .. } = &mut self {
             *access = Access::Admin;
@@ -68,7 +64,6 @@ impl Who {
 
     /// Whether new tasks may be made for them. A passer-by in a public chat would spend what others
     /// pay for.
-    #[must_use]
     pub fn may_add(&self) -> bool {
         match self {
             Self::Person { access, .. } => access.is_known(),
@@ -87,7 +82,6 @@ impl Who {
 }
 
 /// Whether a task may be seen and changed from here.
-#[must_use]
 pub fn may_change(from: &Standpoint<'_>, task: &Belongs<'_>) -> bool {
     if from.who.sees_all() {
         return true;
@@ -106,12 +100,8 @@ pub fn may_change(from: &Standpoint<'_>, task: &Belongs<'_>) -> bool {
 
 /// Whether a task belongs into a list that is shown here. A group is shown what is its own alone,
 /// whatever the one who asks might see.
-#[must_use]
 pub fn is_listed(from: &Standpoint<'_>, task: &Belongs<'_>) -> bool {
-    let is_private = match from.who {
-        Who::Person { is_direct, .. } => *is_direct,
-        Who::Agent => false,
-    };
+    let is_private = matches!(from.who, Who::Person { is_direct: true, .. });
     may_change(from, task) && (is_private || from.chat == task.chat)
 }
 
@@ -152,7 +142,7 @@ mod tests {
         for (who, wanted) in [
             (ann(Access::Owner, true), [YES, YES, YES, YES]),
             (ann(Access::Owner, false), [YES, UNSEEN, UNSEEN, NO]),
-            (ann(Access::GlobalAdmin, true), [YES, YES, YES, NO]),
+            (ann(Access::Admin, true), [YES, YES, YES, NO]),
             (ann(Access::Admin, false), [YES, UNSEEN, UNSEEN, NO]),
             (ann(Access::Member, true), [YES, YES, NO, NO]),
             (ann(Access::Member, false), [YES, UNSEEN, NO, NO]),

@@ -1,7 +1,7 @@
-//! Writes members into a tar file, and what they were into its manifest. No file is held in memory.
+//! Writes members into a tar file. No file is held in memory.
 //!
 //! Agents own most of what is read here. A file that shrinks, fails, is huge or is full of holes costs
-//! that file at most; only a full disk, or more than [`Limits::total`], ends the whole.
+//! that file at most; only a full disk, or more than the whole may take, ends the backup.
 
 use std::fs::{File, Metadata};
 use std::io::{self, Read, Write};
@@ -13,129 +13,96 @@ use tar::{Builder, EntryType, Header};
 use vault::seal::Key;
 
 use super::sparse::{self, Sparse};
-use super::{LeftOut, Link, MAC, MANIFEST, Mac, Manifest, Member, SPARSE, hex};
+use super::{LeftOut, MAC, MANIFEST, Manifest, SPARSE};
+use crate::error::fail;
+use crate::term;
 
 /// Of these the manifest tells the names; of more their number.
 const LEFT_OUT_NAMED_MAX: usize = 1_000;
-/// Members of one tree, and bytes of their names: the manifest is held in memory.
-const TREE_MEMBERS_MAX: u64 = 1_000_000;
-const TREE_NAMES_MAX: u64 = 64 * 1024 * 1024;
+/// What one workspace or home may have of the whole, as a divisor, so that no agent can fill the backup.
+const TREE_SHARE: u64 = 4;
+/// What folders and links of one tree may take of the memory: a restore holds them in it.
+const TREE_MEMORY_MAX: usize = 64 * 1024 * 1024;
+/// What one of them takes beside its name.
+const NODE_BYTES: usize = 64;
+/// The header of a member.
+const HEADER_BYTES: u64 = 512;
 /// Bytes between two words about how far it is.
 const PROGRESS_BYTES: u64 = 64 * 1024 * 1024;
 
-/// How much may be stored.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Limits {
-    /// More is an error.
-    pub(crate) total: u64,
-    /// What is more of one workspace or home is left out, so that no agent can fill the backup.
-    pub(crate) tree: u64,
-}
-
-/// The backup would be larger than it may be.
-#[derive(Debug, thiserror::Error)]
-#[error("the backup would be larger than {} MB", .0 / 1_000_000)]
-pub(crate) struct TooLarge(u64);
-
-pub(crate) struct Archive<W: Write> {
-    tar: Builder<W>,
+pub(super) struct Archive<'a> {
+    tar: Builder<DigestingWriter<'a>>,
     manifest: Manifest,
-    limits: Limits,
-    bytes: u64,
-    told: u64,
-    tree: Tree,
-    progress: fn(u64),
+    /// More is an error.
+    bytes_max: u64,
+    /// Of all members so far.
+    pub(super) bytes: u64,
+    /// Files that became shorter while they were read; their ends are zeros.
+    pub(super) changed: usize,
+    /// What the present tree has used of the disk and of the memory of a restore.
+    pub(super) tree: (u64, usize),
 }
 
-/// What the present tree has used.
-#[derive(Clone, Copy, Debug, Default)]
-struct Tree {
-    bytes: u64,
-    members: u64,
-    names: u64,
-}
-
-impl<W: Write> Archive<W> {
-    pub(crate) fn new(to: W, limits: Limits, progress: fn(u64)) -> Self {
-        let (manifest, tree) = (Manifest::default(), Tree::default());
-        Self { tar: Builder::new(to), manifest, limits, bytes: 0, told: 0, tree, progress }
+impl<'a> Archive<'a> {
+    pub(super) fn new(to: &'a mut dyn Write, bytes_max: u64) -> Self {
+        let tar = Builder::new(DigestingWriter { to, digest: Sha256::new() });
+        let manifest = Manifest::default();
+        Self { tar, manifest, bytes_max, bytes: 0, changed: 0, tree: (0, 0) }
     }
 
-    /// Bytes of all members so far.
-    pub(crate) fn bytes(&self) -> u64 {
-        self.bytes
-    }
-
-    pub(crate) fn begin_tree(&mut self) {
-        self.tree = Tree::default();
-    }
-
-    pub(crate) fn add_bytes(&mut self, path: &str, bytes: &[u8]) -> io::Result<()> {
-        let mut header = header(EntryType::Regular, 0o600);
-        header.set_size(bytes.len() as u64);
-        self.add(Path::new(path), header, bytes)
-    }
-
-    /// Adds a file of the host's own as a whole.
-    pub(crate) fn add_file(&mut self, path: &Path, file: &File) -> io::Result<()> {
-        let meta = file.metadata()?;
-        self.add_data(path, file, &meta, &Sparse::dense(meta.len()))
+    pub(super) fn add_bytes(&mut self, path: &str, bytes: &[u8]) -> anyhow::Result<()> {
+        self.add(Path::new(path), header(EntryType::Regular, None), bytes.len() as u64, bytes)
     }
 
     /// Adds what an open file of an agent has now: its data, and where the holes are.
-    pub(crate) fn add_untrusted(&mut self, path: &Path, file: &File) -> io::Result<()> {
-        let Ok(meta) = file.metadata() else {
-            self.leave_out(path, "it cannot be read");
-            return Ok(());
-        };
-        let map = match sparse::map(file, &meta) {
+    pub(super) fn add_untrusted(
+        &mut self,
+        path: &Path,
+        file: &File,
+        meta: &Metadata,
+    ) -> anyhow::Result<()> {
+        let map = match sparse::map(file, meta) {
             Ok(map) => map,
             Err(why) => {
                 self.leave_out(path, why);
                 return Ok(());
             }
         };
-        if !self.has_room(path, map.data()) {
+        if !self.has_room(path, map.data(), 0) {
             return Ok(());
         }
-        if !map.is_dense() {
-            self.add_bytes(SPARSE, &serde_json::to_vec(&map).map_err(io::Error::other)?)?;
+        if map.data() != map.size {
+            self.add_bytes(SPARSE, &serde_json::to_vec(&map)?)?;
         }
-        self.add_data(path, file, &meta, &map)
+        self.add_data(path, file, meta, &map)
     }
 
-    pub(crate) fn add_folder(&mut self, path: &Path, meta: &Metadata) -> io::Result<()> {
-        let mut header = header(EntryType::Directory, meta.mode());
-        header.set_size(0);
-        owner(&mut header, meta);
-        self.add(path, header, io::empty())
+    pub(super) fn add_folder(&mut self, path: &Path, meta: &Metadata) -> anyhow::Result<()> {
+        self.add(path, header(EntryType::Directory, Some(meta)), 0, io::empty())
     }
 
-    pub(crate) fn add_link(&mut self, path: &Path, target: &Path) {
-        let text = |it: &Path| it.to_string_lossy().into_owned();
-        self.manifest.links.push(Link { path: text(path), target: text(target) });
+    pub(super) fn add_link(&mut self, path: &Path, target: &str) {
+        self.manifest.links.push((path.to_string_lossy().into_owned(), target.to_owned()));
     }
 
-    /// Whether the present tree may have this much more; if not, that is noted.
-    pub(crate) fn has_room(&mut self, path: &Path, bytes: u64) -> bool {
-        let mut tree = self.tree;
-        tree.bytes = tree.bytes.saturating_add(bytes);
-        tree.members += 1;
-        tree.names += path.as_os_str().len() as u64;
-        let why = if self.limits.tree < tree.bytes {
-            "its folder holds more than one agent may put into a backup"
-        } else if TREE_MEMBERS_MAX < tree.members || TREE_NAMES_MAX < tree.names {
-            "its folder holds too many files"
+    /// Whether the present tree may have this much more data, and names of so many bytes that are held in
+    /// memory; if not, that is noted.
+    pub(super) fn has_room(&mut self, path: &Path, bytes: u64, names: usize) -> bool {
+        let bytes = self.tree.0.saturating_add(bytes).saturating_add(HEADER_BYTES);
+        let memory = self.tree.1 + if names == 0 { 0 } else { names + NODE_BYTES };
+        if self.bytes_max / TREE_SHARE < bytes {
+            self.leave_out(path, "its folder holds more than one agent may put into a backup");
+        } else if TREE_MEMORY_MAX < memory {
+            self.leave_out(path, "its folder holds too many files");
         } else {
-            self.tree = tree;
+            self.tree = (bytes, memory);
             return true;
-        };
-        self.leave_out(path, why);
+        }
         false
     }
 
     /// Notes what is not in the backup.
-    pub(crate) fn leave_out(&mut self, path: &Path, why: &str) {
+    pub(super) fn leave_out(&mut self, path: &Path, why: &str) {
         self.manifest.left_out_count += 1;
         if self.manifest.left_out.len() < LEFT_OUT_NAMED_MAX {
             let path = path.to_string_lossy().into_owned();
@@ -143,120 +110,118 @@ impl<W: Write> Archive<W> {
         }
     }
 
-    fn add_data(
+    /// Adds the parts of an open file that `map` names.
+    pub(super) fn add_data(
         &mut self,
         path: &Path,
         file: &File,
         meta: &Metadata,
         map: &Sparse,
-    ) -> io::Result<()> {
-        let mut header = header(EntryType::Regular, meta.mode());
-        header.set_size(map.data());
-        owner(&mut header, meta);
-        self.add(path, header, Data { file, map, at: (0, 0) })
+    ) -> anyhow::Result<()> {
+        let mut data = Data { file, segments: &map.segments, done: 0, is_short: false };
+        let header = header(EntryType::Regular, Some(meta));
+        self.add(path, header, map.data(), &mut data)?;
+        self.changed += usize::from(data.is_short);
+        Ok(())
     }
 
-    fn add(&mut self, path: &Path, mut header: Header, from: impl Read) -> io::Result<()> {
-        let bytes = header.size()?;
-        if self.limits.total < self.bytes.saturating_add(bytes) {
-            return Err(io::Error::other(TooLarge(self.limits.total)));
+    fn add(
+        &mut self,
+        path: &Path,
+        mut header: Header,
+        bytes: u64,
+        from: impl Read,
+    ) -> anyhow::Result<()> {
+        let before = self.bytes;
+        let after = before.saturating_add(bytes);
+        if self.bytes_max < after {
+            return Err(fail(
+                format!("the backup would be larger than {} MB", self.bytes_max / 1_000_000),
+                "make room on that disk, remove what agents do not need (`du -sh` in `agents` and \
+                 `sessions` of the data directory), or allow more with `--max-gb`",
+            ));
         }
-        let mut from = Exactly { from, left: bytes, short: false, digest: Sha256::new() };
-        let (mode, uid, gid) = (header.mode()?, header.uid()?, header.gid()?);
-        self.tar.append_data(&mut header, path, &mut from)?;
-        self.bytes += bytes;
-        self.manifest.members.push(Member {
-            path: path.to_string_lossy().into_owned(),
-            bytes,
-            sha256: hex(&from.digest.finalize()),
-            mode,
-            uid,
-            gid,
-            changed: from.short,
-        });
-        if PROGRESS_BYTES < self.bytes - self.told {
-            self.told = self.bytes;
-            (self.progress)(self.bytes);
+        header.set_size(bytes);
+        self.tar.append_data(&mut header, path, from)?;
+        self.bytes = after;
+        if before / PROGRESS_BYTES < after / PROGRESS_BYTES {
+            term::rewrite(&format!("{} MB", after / 1_000_000));
         }
         Ok(())
     }
 
-    /// Adds the manifest, authenticated. Returns what was written to, and what it says.
-    pub(crate) fn finish(mut self, key: &Key) -> io::Result<(W, Manifest)> {
-        let manifest = std::mem::take(&mut self.manifest);
-        let text = serde_json::to_vec(&manifest).map_err(io::Error::other)?;
+    /// Adds the manifest, and authenticates everything. Returns what the manifest says.
+    pub(super) fn finish(mut self, key: &Key) -> anyhow::Result<Manifest> {
+        let text = serde_json::to_vec(&self.manifest)?;
         self.add_bytes(MANIFEST, &text)?;
-        let mac = Mac { sha256: hex(&Sha256::digest(&text)), hmac: hex(&key.authenticate(&text)) };
-        self.add_bytes(MAC, &serde_json::to_vec(&mac).map_err(io::Error::other)?)?;
-        Ok((self.tar.into_inner()?, manifest))
+        let digest = self.tar.get_ref().digest.clone().finalize();
+        self.add_bytes(MAC, &[&digest[..], &key.authenticate(&digest)[..]].concat())?;
+        self.tar.into_inner()?;
+        Ok(self.manifest)
     }
 }
 
-fn header(kind: EntryType, mode: u32) -> Header {
+/// Of a file or folder that is there, or of one that only the backup has.
+fn header(kind: EntryType, meta: Option<&Metadata>) -> Header {
+    let (user, group) = (rustix::process::geteuid(), rustix::process::getegid());
     let mut header = Header::new_gnu();
     header.set_entry_type(kind);
-    header.set_mode(mode & 0o777);
-    header.set_mtime(0);
-    // Every field must hold a number; what was a file gets its owner below.
-    header.set_uid(rustix::process::geteuid().as_raw().into());
-    header.set_gid(rustix::process::getegid().as_raw().into());
+    header.set_mode(meta.map_or(0o600, MetadataExt::mode) & 0o777);
+    header.set_uid(meta.map_or(user.as_raw(), MetadataExt::uid).into());
+    header.set_gid(meta.map_or(group.as_raw(), MetadataExt::gid).into());
+    header.set_mtime(meta.map_or(0, |it| u64::try_from(it.mtime()).unwrap_or(0)));
     header
 }
 
-fn owner(header: &mut Header, meta: &Metadata) {
-    header.set_uid(meta.uid().into());
-    header.set_gid(meta.gid().into());
-    header.set_mtime(u64::try_from(meta.mtime()).unwrap_or(0));
+/// Passes bytes on and digests them.
+struct DigestingWriter<'a> {
+    to: &'a mut dyn Write,
+    digest: Sha256,
 }
 
-/// The data of a file without its holes.
+impl Write for DigestingWriter<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.to.write(bytes)?;
+        self.digest.update(&bytes[..written]);
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.to.flush()
+    }
+}
+
+/// The data of a file without its holes: exactly as many bytes as its header promises, zeros where it
+/// became shorter or cannot be read.
 struct Data<'a> {
     file: &'a File,
-    map: &'a Sparse,
-    /// Segment, and bytes of it that were read.
-    at: (usize, u64),
+    segments: &'a [(u64, u64)],
+    /// Bytes of the first segment that were read.
+    done: u64,
+    is_short: bool,
 }
 
 impl Read for Data<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        loop {
-            let Some(segment) = self.map.segments.get(self.at.0) else { return Ok(0) };
-            let left = segment.bytes - self.at.1;
+        while !buffer.is_empty()
+            && let Some(((offset, bytes), rest)) = self.segments.split_first()
+        {
+            let left = usize::try_from(bytes - self.done).unwrap_or(usize::MAX);
             if left == 0 {
-                self.at = (self.at.0 + 1, 0);
+                (self.segments, self.done) = (rest, 0);
                 continue;
             }
-            let most = usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len());
-            let got = self.file.read_at(&mut buffer[..most], segment.offset + self.at.1)?;
-            self.at.1 += got as u64;
+            let most = left.min(buffer.len());
+            let buffer = &mut buffer[..most];
+            let read = self.file.read_at(buffer, offset + self.done).unwrap_or(0);
+            self.is_short |= read == 0;
+            if self.is_short {
+                buffer.fill(0);
+            }
+            let got = if self.is_short { most } else { read };
+            self.done += got as u64;
             return Ok(got);
         }
-    }
-}
-
-/// Gives exactly as many bytes as a header promised: zeros, where a file became shorter or cannot be
-/// read.
-struct Exactly<R> {
-    from: R,
-    left: u64,
-    short: bool,
-    digest: Sha256,
-}
-
-impl<R: Read> Read for Exactly<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let most = usize::try_from(self.left).unwrap_or(usize::MAX).min(buffer.len());
-        if most == 0 {
-            return Ok(0);
-        }
-        let mut got = if self.short { 0 } else { self.from.read(&mut buffer[..most]).unwrap_or(0) };
-        if got == 0 {
-            self.short = true;
-            buffer[..most].fill(0);
-            got = most;
-        }
-        self.left -= got as u64;
-        self.digest.update(&buffer[..got]);
-        Ok(got)
+        Ok(0)
     }
 }

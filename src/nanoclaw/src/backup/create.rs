@@ -1,25 +1,23 @@
 //! Makes a backup.
 
-use std::fs::{self, File, Permissions};
+use std::fs::{self, File};
 use std::io::{self, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use anyhow::Context;
+use domain::AgentName;
 use domain::time::Timestamp;
-use domain::{AgentName, SessionId};
 use store::copies::{contents, copy_database};
-use store::layout::{FILES, Layout, SessionLayout};
+use store::layout::{FILES, Layout};
 use vault::seal::Key;
 
-use super::archive::{Archive, Limits, TooLarge};
-use super::tree::{self, Links};
-use super::{CENTRAL, FORMAT, HEAD, Head, KEY, LeftOut};
+use super::archive::Archive;
+use super::sparse::Sparse;
+use super::{CENTRAL, FORMAT, HEAD, Head, KEY, LeftOut, scratch, tree};
 use crate::error::{Hint, fail};
 use crate::term;
 
-/// What one agent may have of the whole, as a divisor.
-const TREE_SHARE: u64 = 4;
 /// Free space that a backup leaves to the host.
 const RESERVE_MIB: u64 = 1024;
 
@@ -61,143 +59,96 @@ pub(crate) fn create(
         return Err(exists(file));
     }
     let folder = file.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    // Beside the file, so that it can be renamed; removed however this ends.
-    let scratch = tempfile::Builder::new()
-        .prefix(".nanoclaw-backup-")
-        .permissions(Permissions::from_mode(0o700))
-        .tempdir_in(folder)
-        .with_context(|| format!("nothing can be written in {}", folder.display()))
-        .hint("name a file in a folder of yours")?;
+    // Beside the file, so that it can be renamed.
+    let scratch = scratch(folder).hint("name a file in a folder of yours")?;
     let half = scratch.path().join("half");
-    let mut options = fs::OpenOptions::new();
-    let open = options.write(true).create_new(true).mode(0o600).open(&half);
+    let open = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&half);
     let to = open.with_context(|| format!("could not write {}", half.display()))?;
+    let mut to = io::BufWriter::new(to);
     let free = crate::home::free_mib(folder)?.saturating_sub(RESERVE_MIB) * 1024 * 1024;
     let with = With { bytes_max: with.bytes_max.min(free), ..*with };
-    let written = write(layout, io::BufWriter::new(to), scratch.path(), &with, now);
-    let (to, made) = written.map_err(explain)?;
-    let to = to.into_inner().map_err(io::IntoInnerError::into_error);
-    to.and_then(|it| it.sync_all()).context("the backup could not be written to the disk")?;
+    let made = write(layout, &mut to, scratch.path(), &with, now)?;
+    let synced = to.flush().and_then(|()| to.get_ref().sync_all());
+    synced.context("the backup could not be written to the disk")?;
     put(&half, file, force)?;
     File::open(folder)?.sync_all().context("the folder could not be written to the disk")?;
     Ok(made)
 }
 
-fn explain(err: anyhow::Error) -> anyhow::Error {
-    let is_large = |it: &io::Error| it.get_ref().is_some_and(|it| it.is::<TooLarge>());
-    if err.chain().filter_map(|it| it.downcast_ref()).any(is_large) {
-        let hint = "make room on that disk, remove what agents do not need (`du -sh` in `agents` and \
-                    `sessions` of the data directory), or allow more with `--max-gb`";
-        return fail(format!("{err:#}"), hint);
-    }
-    err
-}
-
 fn put(half: &Path, file: &Path, force: bool) -> anyhow::Result<()> {
-    if force {
-        if fs::symlink_metadata(file).is_ok_and(|it| !it.is_file()) {
-            return Err(fail(format!("{} is no file", file.display()), "name another file"));
+    if force && fs::symlink_metadata(file).is_ok_and(|it| !it.is_file()) {
+        return Err(fail(format!("{} is no file", file.display()), "name another file"));
+    }
+    if !force {
+        // A link fails where a file came up meanwhile.
+        match fs::hard_link(half, file) {
+            Ok(()) => return Ok(()),
+            Err(err) if err.kind() == io::ErrorKind::AlreadyExists => return Err(exists(file)),
+            // Not every disk has links.
+            Err(_) => {}
         }
-        return fs::rename(half, file).context("the backup could not be put in its place");
     }
-    // A link fails where a file came up meanwhile.
-    match fs::hard_link(half, file) {
-        Err(err) if err.kind() == io::ErrorKind::AlreadyExists => Err(exists(file)),
-        // Not every disk has links.
-        Err(_) => fs::rename(half, file).context("the backup could not be put in its place"),
-        Ok(()) => Ok(()),
-    }
+    fs::rename(half, file).context("the backup could not be put in its place")
 }
 
 fn exists(file: &Path) -> anyhow::Error {
     fail(format!("{} is there already", file.display()), "name another file, or say `--force`")
 }
 
-/// Writes the whole backup; copies of databases pass through `scratch`, one at a time.
-pub(crate) fn write<W: Write>(
+/// Writes the whole backup; a copy of the database passes through `scratch`.
+fn write(
     layout: &Layout,
-    to: W,
+    to: &mut dyn Write,
     scratch: &Path,
     with: &With<'_>,
     now: Timestamp,
-) -> anyhow::Result<(W, Made)> {
-    let limits = Limits { total: with.bytes_max, tree: with.bytes_max / TREE_SHARE };
-    let told = |bytes: u64| progress(&format!("{} MB", bytes / 1_000_000));
-    let mut copies = Copies { to: Archive::new(to, limits, told) };
+) -> anyhow::Result<Made> {
+    let mut to = Archive::new(to, with.bytes_max);
     let central = scratch.join(CENTRAL);
     copy_database(&layout.central(), &central)?;
     let contents = contents(&central)?;
-    let head = Head {
-        format: FORMAT,
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        created_at: now.0,
-        install: contents.install.unwrap_or_default(),
-        with_key: with.sealed.is_some(),
-    };
-    copies.to.add_bytes(HEAD, &serde_json::to_vec(&head)?)?;
-    copies.to.add_file(Path::new(CENTRAL), &File::open(&central)?)?;
+    let head =
+        Head { format: FORMAT, version: env!("CARGO_PKG_VERSION").to_owned(), created_at: now.0 };
+    to.add_bytes(HEAD, &serde_json::to_vec(&head)?)?;
+    let (file, meta) = (File::open(&central)?, fs::metadata(&central)?);
+    to.add_data(Path::new(CENTRAL), &file, &meta, &Sparse::dense(meta.len()))?;
     fs::remove_file(&central)?;
     if let Some(sealed) = with.sealed {
-        copies.to.add_bytes(KEY, sealed)?;
+        to.add_bytes(KEY, sealed)?;
     }
-    let all = contents.sessions.len();
-    for (index, session) in contents.sessions.iter().enumerate() {
-        copies.session(&layout.session(*session), *session)?;
-        progress(&format!("{} of {all} sessions, {} MB", index + 1, copies.to.bytes() / 1_000_000));
+    let sessions = contents.sessions.len();
+    for (index, id) in contents.sessions.iter().enumerate() {
+        let (paths, name) = (layout.session(*id), Path::new("sessions").join(id.to_string()));
+        tree::add(&mut to, &paths.files_in(), &name.join("in").join(FILES))?;
+        tree::add(&mut to, &paths.sending(), &name.join("sending"))?;
+        tree::add(&mut to, &paths.home(), &name.join("home"))?;
+        let mb = to.bytes / 1_000_000;
+        term::rewrite(&format!("{} of {sessions} sessions, {mb} MB", index + 1));
     }
-    copies.workspaces(&layout.home().join("agents"))?;
-    let bytes = copies.to.bytes();
-    let (mut to, manifest) = copies.to.finish(with.key)?;
-    let changed = manifest.members.iter().filter(|it| it.changed).count();
+    workspaces(&mut to, &layout.home().join("agents"))?;
+    let (bytes, changed) = (to.bytes, to.changed);
+    let manifest = to.finish(with.key)?;
+    term::rewrite("");
     let left_out = (manifest.left_out_count, manifest.left_out);
-    to.flush()?;
-    progress_done();
-    Ok((to, Made { sessions: all, bytes, changed, left_out }))
+    Ok(Made { sessions, bytes, changed, left_out })
 }
 
-fn progress(text: &str) {
-    if term::notes_are_seen() {
-        term::note_piece(&format!("\r{text}\x1b[K"));
-    }
-}
-
-fn progress_done() {
-    if term::notes_are_seen() {
-        term::note_piece("\r\x1b[K");
-    }
-}
-
-struct Copies<W: Write> {
-    to: Archive<W>,
-}
-
-impl<W: Write> Copies<W> {
-    fn session(&mut self, paths: &SessionLayout, id: SessionId) -> anyhow::Result<()> {
-        let name = Path::new("sessions").join(id.to_string());
-        self.to.begin_tree();
-        tree::add(&mut self.to, &paths.files_in(), &name.join("in").join(FILES), Links::LeaveOut)?;
-        tree::add(&mut self.to, &paths.sending(), &name.join("sending"), Links::LeaveOut)?;
-        Ok(tree::add(&mut self.to, &paths.home(), &name.join("home"), Links::Keep)?)
-    }
-
-    /// Each workspace has a share of its own.
-    fn workspaces(&mut self, folder: &Path) -> anyhow::Result<()> {
-        let mut names = match fs::read_dir(folder) {
-            Ok(entries) => entries.collect::<io::Result<Vec<_>>>()?,
-            Err(err) if err.kind() == io::ErrorKind::NotFound => return Ok(()),
-            Err(err) => return Err(err.into()),
-        };
-        names.sort_by_key(fs::DirEntry::file_name);
-        for entry in names {
-            let name = Path::new("agents").join(entry.file_name());
-            if entry.file_name().to_str().is_some_and(|it| AgentName::parse(it).is_ok()) {
-                tree::add(&mut self.to, &entry.path(), &name, Links::Keep)?;
-            } else {
-                self.to.leave_out(&name, "it is no workspace of an agent");
-            }
+fn workspaces(to: &mut Archive<'_>, folder: &Path) -> anyhow::Result<()> {
+    let mut names = match fs::read_dir(folder) {
+        Ok(entries) => entries.collect::<io::Result<Vec<_>>>()?,
+        Err(err) if err.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(err) => return Err(err.into()),
+    };
+    names.sort_by_key(fs::DirEntry::file_name);
+    for entry in names {
+        let name = Path::new("agents").join(entry.file_name());
+        if entry.file_name().to_str().is_some_and(|it| AgentName::parse(it).is_ok()) {
+            tree::add(to, &entry.path(), &name)?;
+        } else {
+            to.leave_out(&name, "it is no workspace of an agent");
         }
-        Ok(())
     }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -226,13 +177,13 @@ mod tests {
         fs::create_dir_all(layout.home().join("agents/a")).unwrap();
         fs::write(layout.home().join("agents/a/x"), "x").unwrap();
         let with = With { key: &Key::generate(), sealed: None, bytes_max: 1 << 40 };
-        let size = {
-            let scratch = tempfile::tempdir().unwrap();
-            write(&layout, Vec::new(), scratch.path(), &with, Timestamp(0)).unwrap().0.len()
-        };
+        let scratch = tempfile::tempdir().unwrap();
+        let mut whole = Vec::new();
+        write(&layout, &mut whole, scratch.path(), &with, Timestamp(0)).unwrap();
+        let size = whole.len();
         for bytes in [0, 600, size / 2, size - 1] {
             let scratch = tempfile::tempdir().unwrap();
-            let done = write(&layout, Full(bytes), scratch.path(), &with, Timestamp(0));
+            let done = write(&layout, &mut Full(bytes), scratch.path(), &with, Timestamp(0));
             assert!(done.is_err(), "{bytes} of {size}");
         }
     }

@@ -3,29 +3,25 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
-use std::path::{Component, Path};
+use std::path::Path;
 
 use domain::{AgentName, SessionId};
 
-use super::Link;
 use super::unpack::Refused;
 
 /// A relative path of plain parts, below one of the places that a backup has.
 pub(super) fn plain(name: &str) -> Option<&Path> {
-    let path = Path::new(name);
-    let is_plain = path.components().all(|it| matches!(it, Component::Normal(_)))
-        && !name.contains('\0')
-        && !name.split('/').any(|it| matches!(it, "" | "." | ".."));
-    let mut parts = path.components().map(|it| it.as_os_str().to_str().unwrap_or_default());
-    let known = match (parts.next()?, parts.next(), parts.next()) {
-        (super::CENTRAL | super::KEY, None, None) | ("agents", None, None) => true,
-        ("agents", Some(agent), _) => AgentName::parse(agent).is_ok(),
-        ("sessions", Some(session), Some("in" | "out" | "sending" | "home")) => {
-            SessionId::parse(session).is_some_and(|it| it.to_string() == session)
+    let parts: Vec<&str> = name.split('/').collect();
+    let is_plain = !name.contains('\0') && !parts.iter().any(|it| matches!(*it, "" | "." | ".."));
+    let is_known = match parts.as_slice() {
+        [super::CENTRAL | super::KEY | "agents"] => true,
+        ["agents", agent, ..] => AgentName::parse(agent).is_ok(),
+        ["sessions", session, "in" | "out" | "sending" | "home", ..] => {
+            SessionId::parse(session).is_some_and(|it| it.to_string() == *session)
         }
         _ => false,
     };
-    (is_plain && known).then_some(path)
+    (is_plain && is_known).then_some(Path::new(name))
 }
 
 /// Whether a path lies inside of a folder that the host itself makes, and is none.
@@ -39,15 +35,15 @@ pub(super) fn may_hold_files(path: &Path) -> bool {
 }
 
 /// Where an agent may have links of its own.
-fn may_hold_links(path: &Path) -> bool {
+pub(super) fn may_hold_links(path: &Path) -> bool {
     let of_session = path.components().nth(2).is_some_and(|it| it.as_os_str() == "home");
     is_inside(path) && (path.starts_with("agents") || of_session)
 }
 
 /// Makes a link where the agent had one. Nothing is ever written through it here.
-pub(super) fn make_link(to: &Path, link: &Link) -> Result<(), Refused> {
-    let strange = || Refused::Strange(link.path.clone());
-    let path = plain(&link.path).filter(|it| may_hold_links(it)).ok_or_else(strange)?;
+pub(super) fn make_link(to: &Path, name: &str, target: &str) -> Result<(), Refused> {
+    let strange = || Refused::Strange(name.to_owned());
+    let path = plain(name).filter(|it| may_hold_links(it)).ok_or_else(strange)?;
     let mut at = to.to_owned();
     for part in path.parent().ok_or_else(strange)?.components() {
         at.push(part);
@@ -55,7 +51,7 @@ pub(super) fn make_link(to: &Path, link: &Link) -> Result<(), Refused> {
             return Err(strange());
         }
     }
-    Ok(symlink(&link.target, to.join(path))?)
+    Ok(symlink(target, to.join(path))?)
 }
 
 #[cfg(test)]
@@ -68,9 +64,8 @@ mod tests {
         fs::create_dir_all(folder.path().join("agents/a")).unwrap();
         fs::create_dir_all(folder.path().join("sessions/s1/home")).unwrap();
         fs::create_dir_all(folder.path().join("sessions/s1/out/files")).unwrap();
-        let link = |path: &str| Link { path: path.into(), target: "/tmp".into() };
         for path in ["agents/a/link", "sessions/s1/home/link"] {
-            make_link(folder.path(), &link(path)).unwrap();
+            make_link(folder.path(), path, "/tmp").unwrap();
         }
         for path in [
             "agents/a/link/b",
@@ -88,7 +83,7 @@ mod tests {
             "../x",
             "x",
         ] {
-            assert!(make_link(folder.path(), &link(path)).is_err(), "{path}");
+            assert!(make_link(folder.path(), path, "/tmp").is_err(), "{path}");
         }
     }
 }

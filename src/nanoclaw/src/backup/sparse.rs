@@ -13,52 +13,41 @@ const SMALL_BYTES: u64 = 64 * 1024;
 /// A file with more pieces is one that somebody made in order to be a nuisance.
 const SEGMENTS_MAX: usize = 10_000;
 /// Not every file system takes longer files, and one that cannot be restored is of no use.
-pub(super) const SIZE_MAX: u64 = 1 << 40;
+const SIZE_MAX: u64 = 1 << 40;
 /// A block, as `stat` counts.
 const BLOCK_BYTES: u64 = 512;
 
 /// Where the data of a file is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Sparse {
-    pub(crate) size: u64,
-    pub(crate) segments: Vec<Segment>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Segment {
-    pub(crate) offset: u64,
-    pub(crate) bytes: u64,
+pub(super) struct Sparse {
+    pub(super) size: u64,
+    /// Offset and bytes of each piece, in order.
+    pub(super) segments: Vec<(u64, u64)>,
 }
 
 impl Sparse {
-    pub(crate) fn dense(size: u64) -> Self {
-        Self { size, segments: vec![Segment { offset: 0, bytes: size }] }
-    }
-
-    pub(crate) fn is_dense(&self) -> bool {
-        self.data() == self.size
+    pub(super) fn dense(size: u64) -> Self {
+        Self { size, segments: vec![(0, size)] }
     }
 
     /// Bytes without the holes.
-    pub(crate) fn data(&self) -> u64 {
-        self.segments.iter().map(|it| it.bytes).sum()
+    pub(super) fn data(&self) -> u64 {
+        self.segments.iter().map(|it| it.1).sum()
     }
 
     /// Whether it can be what [`map`] made, for a member of so many bytes.
-    pub(crate) fn is_sound(&self, stored: u64) -> bool {
-        let (mut end, mut data) = (0_u64, 0_u64);
-        for segment in &self.segments {
-            let (Some(after), true) =
-                (segment.offset.checked_add(segment.bytes), end <= segment.offset)
-            else {
-                return false;
-            };
-            (end, data) = (after, data.saturating_add(segment.bytes));
+    pub(super) fn is_sound(&self, stored: u64) -> bool {
+        let mut end = 0;
+        for (offset, bytes) in &self.segments {
+            match offset.checked_add(*bytes) {
+                Some(after) if end <= *offset => end = after,
+                Some(_) | None => return false,
+            }
         }
         self.segments.len() <= SEGMENTS_MAX
             && end <= self.size
             && self.size <= SIZE_MAX
-            && data == stored
+            && self.data() == stored
     }
 }
 
@@ -84,7 +73,7 @@ pub(super) fn map(file: &File, meta: &Metadata) -> Result<Sparse, &'static str> 
         let to = seek(file, SeekFrom::Hole(from)).map_err(|_| "its holes cannot be found")?;
         let (from, to) = (from.min(size), to.min(size));
         if from < to {
-            map.segments.push(Segment { offset: from, bytes: to - from });
+            map.segments.push((from, to - from));
         }
         if SEGMENTS_MAX < map.segments.len() {
             return Err("it has too many holes");
@@ -92,7 +81,7 @@ pub(super) fn map(file: &File, meta: &Metadata) -> Result<Sparse, &'static str> 
         at = to.max(from + 1);
     }
     // A file system that does not know its holes says that all is data.
-    if map.is_dense() && SMALL_BYTES.saturating_add(allocated.saturating_mul(2)) < size {
+    if map.data() == size && SMALL_BYTES.saturating_add(allocated.saturating_mul(2)) < size {
         return Err("it is mostly holes, which its file system does not tell");
     }
     Ok(map)
@@ -120,8 +109,7 @@ mod tests {
     #[test]
     fn a_forged_map_is_unsound() {
         let sound = |size, segments: &[(u64, u64)], stored| {
-            let segment = |it: &(u64, u64)| Segment { offset: it.0, bytes: it.1 };
-            Sparse { size, segments: segments.iter().map(segment).collect() }.is_sound(stored)
+            Sparse { size, segments: segments.to_vec() }.is_sound(stored)
         };
         assert!(sound(10, &[(0, 2), (4, 6)], 8) && sound(10, &[], 0));
         assert!(!sound(10, &[(4, 6), (0, 2)], 8));

@@ -2,16 +2,18 @@
 //! ever followed, whatever is exchanged meanwhile. Nothing that an agent puts there ends a backup: what
 //! cannot be read, or is no file, folder or link, is left out and noted.
 
+use std::ffi::CStr;
 use std::fs::File;
-use std::io::{self, Write};
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
 use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, openat, readlinkat, statat};
 use rustix::io::Errno;
 
+use super::PATH_BYTES_MAX;
 use super::archive::Archive;
-use super::unpack::PATH_BYTES_MAX;
+use super::paths::may_hold_links;
 
 /// Deeper folders are left out; each level holds an open file.
 const DEPTH_MAX: usize = 100;
@@ -24,48 +26,40 @@ const FOLDER: OFlags =
 const FILE: OFlags =
     OFlags::RDONLY.union(OFlags::NOFOLLOW).union(OFlags::NONBLOCK).union(OFlags::CLOEXEC);
 
-/// What is done with symbolic links.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Links {
-    Keep,
-    LeaveOut,
-}
-
 /// Adds a folder with all that is in it, if it is there. Fails only when the backup cannot be written.
-pub(crate) fn add<W: Write>(
-    to: &mut Archive<W>,
-    folder: &Path,
-    name: &Path,
-    links: Links,
-) -> io::Result<()> {
-    to.begin_tree();
+pub(super) fn add(to: &mut Archive<'_>, folder: &Path, name: &Path) -> anyhow::Result<()> {
+    to.tree = (0, 0);
+    let mut walk = Walk { to };
     match openat(CWD, folder, FOLDER, Mode::empty()) {
-        Ok(open) => Walk { to, links }.folder(&open, name, 0),
-        Err(Errno::NOENT) => Ok(()),
-        Err(err) => {
-            to.leave_out(name, &unreadable(err));
-            Ok(())
-        }
+        Ok(open) => walk.folder(&open, name, 0),
+        Err(err) => walk.unreadable(name, err),
     }
 }
 
-fn unreadable(err: Errno) -> String {
-    format!("it cannot be read: {}", io::Error::from(err))
+struct Walk<'a, 'w> {
+    to: &'a mut Archive<'w>,
 }
 
-struct Walk<'a, W: Write> {
-    to: &'a mut Archive<W>,
-    links: Links,
-}
+impl Walk<'_, '_> {
+    fn leave_out(&mut self, at: &Path, why: &str) -> anyhow::Result<()> {
+        self.to.leave_out(at, why);
+        Ok(())
+    }
 
-impl<W: Write> Walk<'_, W> {
-    fn folder(&mut self, folder: &OwnedFd, name: &Path, depth: usize) -> io::Result<()> {
+    /// What went away meanwhile is no loss.
+    fn unreadable(&mut self, at: &Path, err: Errno) -> anyhow::Result<()> {
+        if err != Errno::NOENT {
+            self.to.leave_out(at, &format!("it cannot be read: {}", io::Error::from(err)));
+        }
+        Ok(())
+    }
+
+    fn folder(&mut self, folder: &OwnedFd, name: &Path, depth: usize) -> anyhow::Result<()> {
         let meta = folder.try_clone().and_then(|it| File::from(it).metadata());
         let (Ok(meta), Ok(entries)) = (meta, Dir::read_from(folder)) else {
-            self.to.leave_out(name, "it cannot be read");
-            return Ok(());
+            return self.leave_out(name, "it cannot be read");
         };
-        if !self.to.has_room(name, 0) {
+        if !self.to.has_room(name, 0, name.as_os_str().len()) {
             return Ok(());
         }
         self.to.add_folder(name, &meta)?;
@@ -79,97 +73,72 @@ impl<W: Write> Walk<'_, W> {
                     break;
                 }
                 Err(err) => {
-                    self.to.leave_out(name, &unreadable(err));
+                    self.unreadable(name, err)?;
                     break;
                 }
             }
         }
         names.sort();
-        for entry in names {
-            // Two names that are no text could become one.
-            let Ok(text) = entry.to_str() else {
-                let at = name.join(&*entry.to_string_lossy());
-                self.to.leave_out(&at, "its name is no text");
-                continue;
-            };
-            let at = name.join(text);
-            if PATH_BYTES_MAX <= at.as_os_str().len() as u64 {
-                self.to.leave_out(name, "it holds a file whose path is too long");
-                continue;
-            }
-            self.entry(folder.as_fd(), &entry, &at, depth)?;
-        }
-        Ok(())
+        names.iter().try_for_each(|it| self.entry(folder.as_fd(), it, name, depth))
     }
 
     fn entry(
         &mut self,
         folder: BorrowedFd<'_>,
-        entry: &std::ffi::CStr,
-        at: &Path,
+        entry: &CStr,
+        name: &Path,
         depth: usize,
-    ) -> io::Result<()> {
+    ) -> anyhow::Result<()> {
+        // Two names that are no text could become one.
+        let Ok(text) = entry.to_str() else {
+            return self.leave_out(&name.join(&*entry.to_string_lossy()), "its name is no text");
+        };
+        let at = &name.join(text);
+        if PATH_BYTES_MAX <= at.as_os_str().len() as u64 {
+            return self.leave_out(name, "it holds a file whose path is too long");
+        }
         let kind = match statat(folder, entry, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) => FileType::from_raw_mode(stat.st_mode),
-            Err(Errno::NOENT) => return Ok(()),
-            Err(err) => {
-                self.to.leave_out(at, &unreadable(err));
-                return Ok(());
-            }
+            Err(err) => return self.unreadable(at, err),
         };
-        let opened = match kind {
-            FileType::Directory if DEPTH_MAX <= depth => {
-                self.to.leave_out(at, "it lies too deep");
-                return Ok(());
-            }
-            FileType::Directory => openat(folder, entry, FOLDER, Mode::empty()),
-            FileType::RegularFile => openat(folder, entry, FILE, Mode::empty()),
-            FileType::Symlink => {
-                self.link(folder, entry, at);
-                return Ok(());
-            }
-            FileType::Fifo
-            | FileType::Socket
-            | FileType::CharacterDevice
-            | FileType::BlockDevice
-            | FileType::Unknown => {
-                self.to.leave_out(at, "it is no file, but a pipe, a socket or a device");
-                return Ok(());
-            }
+        if kind.is_symlink() {
+            return self.link(folder, entry, at);
+        }
+        if kind.is_dir() && DEPTH_MAX <= depth {
+            return self.leave_out(at, "it lies too deep");
+        }
+        if !kind.is_dir() && !kind.is_file() {
+            return self.leave_out(at, "it is no file, but a pipe, a socket or a device");
+        }
+        let flags = if kind.is_dir() { FOLDER } else { FILE };
+        let open = match openat(folder, entry, flags, Mode::empty()) {
+            Ok(open) => open,
+            Err(err) => return self.unreadable(at, err),
         };
-        match opened {
-            Ok(open) if kind == FileType::Directory => self.folder(&open, at, depth + 1),
-            // Exchanged since it was looked at, it would be something else.
-            Ok(open) => {
-                let file = File::from(open);
-                if file.metadata().is_ok_and(|it| it.is_file()) {
-                    self.to.add_untrusted(at, &file)
-                } else {
-                    self.to.leave_out(at, "it was exchanged meanwhile");
-                    Ok(())
-                }
-            }
-            // It went away meanwhile.
-            Err(Errno::NOENT) => Ok(()),
-            Err(err) => {
-                self.to.leave_out(at, &unreadable(err));
-                Ok(())
-            }
+        if kind.is_dir() {
+            return self.folder(&open, at, depth + 1);
+        }
+        let file = File::from(open);
+        match file.metadata() {
+            Ok(meta) if meta.is_file() => self.to.add_untrusted(at, &file, &meta),
+            Ok(_) | Err(_) => self.leave_out(at, "it was exchanged meanwhile"),
         }
     }
 
-    fn link(&mut self, folder: BorrowedFd<'_>, entry: &std::ffi::CStr, at: &Path) {
-        if self.links == Links::LeaveOut {
-            self.to.leave_out(at, "it is a link, and none belongs there");
-            return;
+    fn link(&mut self, folder: BorrowedFd<'_>, entry: &CStr, at: &Path) -> anyhow::Result<()> {
+        if !may_hold_links(at) {
+            return self.leave_out(at, "it is a link, and none belongs there");
         }
-        match readlinkat(folder, entry, Vec::new()) {
-            Ok(target) => match target.to_str() {
-                Ok(target) if self.to.has_room(at, 0) => self.to.add_link(at, Path::new(target)),
-                Ok(_) => {}
-                Err(_) => self.to.leave_out(at, "what it names is no text"),
-            },
-            Err(err) => self.to.leave_out(at, &unreadable(err)),
+        let target = match readlinkat(folder, entry, Vec::new()) {
+            Ok(target) => target,
+            Err(err) => return self.unreadable(at, err),
+        };
+        let Ok(target) = target.to_str() else {
+            return self.leave_out(at, "what it names is no text");
+        };
+        if self.to.has_room(at, 0, at.as_os_str().len() + target.len()) {
+            self.to.add_link(at, target);
         }
+        Ok(())
     }
 }

@@ -5,26 +5,27 @@
 //!   folders, and links are made last, when nothing is written any more.
 //! - A link is made inside of a workspace or a home only: those themselves, and every folder that the
 //!   host mounts or writes in, are folders.
-//! - Nothing is believed that does not match the manifest, and a file that ends early is refused.
+//! - Nothing is believed that does not match the digest, and a file that ends early is refused.
 
 use std::fs::{self, File, OpenOptions, Permissions};
-use std::io::{self, Read};
+use std::io::{self, BufReader, Read};
 use std::os::unix::fs::{FileExt, OpenOptionsExt, PermissionsExt, chown, fchown};
 use std::path::{Path, PathBuf};
 
 use rustix::process::geteuid;
+use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 use tar::{Archive, Entry, EntryType};
 use vault::seal::Key;
 
 use super::paths::{make_link, may_hold_files, plain};
 use super::sparse::Sparse;
-use super::{FORMAT, HEAD, Head, LeftOut, MAC, MANIFEST, Mac, Manifest, Member, SPARSE, hex};
+use super::{
+    FORMAT, HEAD, Head, LeftOut, MAC, MAC_BYTES, MANIFEST, Manifest, PATH_BYTES_MAX, SPARSE,
+};
 
-/// Longer than any path of a system that this runs on.
-pub(super) const PATH_BYTES_MAX: u64 = 4_096;
-/// For the head; the manifest has a line per file.
 const HEAD_BYTES_MAX: u64 = 64 * 1024;
+/// It has a line per link.
 const MANIFEST_BYTES_MAX: u64 = 512 * 1024 * 1024;
 const SPARSE_BYTES_MAX: u64 = 2 * 1024 * 1024;
 /// Read at a time.
@@ -32,7 +33,7 @@ const BLOCK_BYTES: usize = 64 * 1024;
 
 /// Why a file is not taken.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Refused {
+pub(super) enum Refused {
     #[error("it is no backup of nanoclaw")]
     NoBackup,
     #[error(
@@ -48,8 +49,8 @@ pub(crate) enum Refused {
     Unauthenticated,
     #[error("it is not complete; it was cut off")]
     CutOff,
-    #[error("`{0}` is not what the manifest says; the file is damaged or was changed")]
-    Changed(String),
+    #[error("it is damaged or was changed since it was made")]
+    Changed,
     #[error("it contains `{0}`, which no backup of nanoclaw has")]
     Strange(String),
     #[error("`{name}` needs {needs} MB, and {free} MB are free")]
@@ -58,33 +59,32 @@ pub(crate) enum Refused {
     Io(#[from] io::Error),
 }
 
+/// A folder with its permissions, user and group. These are set last, since some folders may not be
+/// written to.
+type Folder = (PathBuf, u32, (Option<u32>, Option<u32>));
+
 /// What was unpacked, and is to be authenticated and completed.
 #[derive(Debug)]
-#[must_use]
-pub(crate) struct Unpacked {
+pub(super) struct Unpacked {
     to: PathBuf,
-    pub(crate) head: Head,
+    head: Head,
     manifest: Manifest,
-    text: Vec<u8>,
-    hmac: String,
-    folders: Vec<(PathBuf, u32, (u64, u64))>,
+    digest: [u8; 32],
+    hmac: Vec<u8>,
+    folders: Vec<Folder>,
 }
 
 /// Unpacks `file` into `to`, an empty folder that only this user can read.
 ///
 /// # Errors
-/// When it is not what its own manifest says. What was unpacked until then is to be thrown away.
-pub(crate) fn unpack(file: &Path, to: &Path) -> Result<Unpacked, Refused> {
-    let mut archive = Archive::new(io::BufReader::new(File::open(file)?));
-    let mut unpacking = Unpacking {
-        to,
-        head: None,
-        seen: vec![],
-        sparse: None,
-        manifest: None,
-        mac: None,
-        folders: vec![],
-    };
+/// When it is not what its own end says. What was unpacked until then is to be thrown away.
+pub(super) fn unpack(file: &Path, to: &Path) -> Result<Unpacked, Refused> {
+    let file = File::open(file)?;
+    let left = file.metadata()?.len().saturating_sub(MAC_BYTES);
+    let file = DigestingReader { from: BufReader::new(file), left, digest: Sha256::new() };
+    let mut archive = Archive::new(file);
+    let (head, sparse, manifest, mac) = (None, None, None, None);
+    let mut unpacking = Unpacking { to, head, sparse, manifest, mac, folders: vec![] };
     let mut long_name = None;
     // Raw, so that an entry that only names the next one is bounded here too.
     for entry in archive.entries()?.raw(true) {
@@ -101,7 +101,25 @@ pub(crate) fn unpack(file: &Path, to: &Path) -> Result<Unpacked, Refused> {
         };
         unpacking.member(&name, &mut entry)?;
     }
-    unpacking.finish()
+    unpacking.finish(archive.into_inner().digest.finalize().into())
+}
+
+/// Reads on, and digests all but the end.
+struct DigestingReader {
+    from: BufReader<File>,
+    /// Bytes to digest that were not read yet.
+    left: u64,
+    digest: Sha256,
+}
+
+impl Read for DigestingReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let got = self.from.read(buffer)?;
+        let digested = usize::try_from(self.left).unwrap_or(usize::MAX).min(got);
+        self.digest.update(&buffer[..digested]);
+        self.left -= digested as u64;
+        Ok(got)
+    }
 }
 
 fn cut_off(err: io::Error) -> Refused {
@@ -115,7 +133,7 @@ fn cut_off(err: io::Error) -> Refused {
     }
 }
 
-type TarEntry<'a> = Entry<'a, io::BufReader<File>>;
+type TarEntry<'a> = Entry<'a, DigestingReader>;
 
 fn bounded(entry: &mut TarEntry<'_>, most: u64) -> Result<Vec<u8>, Refused> {
     if most < entry.size() {
@@ -127,45 +145,45 @@ fn bounded(entry: &mut TarEntry<'_>, most: u64) -> Result<Vec<u8>, Refused> {
     if (bytes.len() as u64) < entry.size() { Err(Refused::CutOff) } else { Ok(bytes) }
 }
 
+fn parsed<T: DeserializeOwned>(entry: &mut TarEntry<'_>, most: u64) -> Result<T, Refused> {
+    serde_json::from_slice(&bounded(entry, most)?).map_err(|_| Refused::Changed)
+}
+
 struct Unpacking<'a> {
     to: &'a Path,
     head: Option<Head>,
-    seen: Vec<Member>,
     /// Of the next member.
     sparse: Option<Sparse>,
-    manifest: Option<Vec<u8>>,
+    manifest: Option<Manifest>,
     mac: Option<Vec<u8>>,
-    /// Their permissions are set last, since some may not be written to.
-    folders: Vec<(PathBuf, u32, (u64, u64))>,
+    folders: Vec<Folder>,
 }
 
 impl Unpacking<'_> {
     fn member(&mut self, name: &str, entry: &mut TarEntry<'_>) -> Result<(), Refused> {
         let strange = || Refused::Strange(name.to_owned());
+        let kind = entry.header().entry_type();
         if self.head.is_none() {
-            if name != HEAD || entry.header().entry_type() != EntryType::Regular {
+            if name != HEAD || kind != EntryType::Regular {
                 return Err(Refused::NoBackup);
             }
-            let bytes = bounded(entry, HEAD_BYTES_MAX)?;
-            let head: Head = serde_json::from_slice(&bytes).map_err(|_| Refused::NoBackup)?;
+            let head: Head = parsed(entry, HEAD_BYTES_MAX)?;
             if FORMAT != head.format {
                 return Err(Refused::Format(head.format));
             }
             self.head = Some(head);
-            return self.note(name, &bytes, entry);
+            return Ok(());
         }
         if self.mac.is_some() || self.manifest.is_some() != (name == MAC) {
             return Err(strange());
         }
-        match (name, entry.header().entry_type()) {
+        match (name, kind) {
             (MANIFEST, EntryType::Regular) => {
-                self.manifest = Some(bounded(entry, MANIFEST_BYTES_MAX)?);
+                self.manifest = Some(parsed(entry, MANIFEST_BYTES_MAX)?);
             }
             (MAC, EntryType::Regular) => self.mac = Some(bounded(entry, HEAD_BYTES_MAX)?),
             (SPARSE, EntryType::Regular) if self.sparse.is_none() => {
-                let bytes = bounded(entry, SPARSE_BYTES_MAX)?;
-                self.sparse = Some(serde_json::from_slice(&bytes).map_err(|_| strange())?);
-                self.note(name, &bytes, entry)?;
+                self.sparse = Some(parsed(entry, SPARSE_BYTES_MAX)?);
             }
             (_, EntryType::Regular) => self.file(name, entry)?,
             (_, EntryType::Directory) => self.folder(name, entry)?,
@@ -174,123 +192,75 @@ impl Unpacking<'_> {
         Ok(())
     }
 
-    fn note(&mut self, name: &str, bytes: &[u8], entry: &TarEntry<'_>) -> Result<(), Refused> {
-        let digest = Sha256::digest(bytes);
-        self.see(name, bytes.len() as u64, &digest, entry)
-    }
-
-    fn see(
-        &mut self,
-        name: &str,
-        bytes: u64,
-        digest: &[u8],
-        entry: &TarEntry<'_>,
-    ) -> Result<(), Refused> {
-        let header = entry.header();
-        self.seen.push(Member {
-            path: name.to_owned(),
-            bytes,
-            sha256: hex(digest),
-            mode: header.mode()?,
-            uid: header.uid()?,
-            gid: header.gid()?,
-            changed: false,
-        });
-        Ok(())
-    }
-
     fn file(&mut self, name: &str, entry: &mut TarEntry<'_>) -> Result<(), Refused> {
         let strange = || Refused::Strange(name.to_owned());
         let path = self.to.join(plain(name).filter(|it| may_hold_files(it)).ok_or_else(strange)?);
         let bytes = entry.size();
-        let map = self.sparse.take().unwrap_or_else(|| Sparse::dense(bytes));
-        if !map.is_dense() && !map.is_sound(bytes) {
+        let map = self.sparse.take();
+        if map.as_ref().is_some_and(|it| !it.is_sound(bytes)) {
             return Err(strange());
         }
+        let map = map.unwrap_or_else(|| Sparse::dense(bytes));
         let free = crate::home::free_mib(self.to)?;
         if free < bytes / (1024 * 1024) {
             let (name, needs) = (name.to_owned(), bytes / 1_000_000);
             return Err(Refused::TooLarge { name, needs, free });
         }
         fs::create_dir_all(path.parent().unwrap_or(self.to))?;
-        let mode = entry.header().mode()? & 0o777;
         let mut options = OpenOptions::new();
         let file = options.write(true).create_new(true).mode(0o600).open(&path)?;
-        let (mut block, mut digest) = (vec![0; BLOCK_BYTES], Sha256::new());
-        for segment in &map.segments {
+        let mut block = vec![0; BLOCK_BYTES];
+        for (offset, bytes) in map.segments {
             let mut done = 0;
-            while done < segment.bytes {
-                let most = usize::try_from(segment.bytes - done).unwrap_or(usize::MAX);
-                let most = most.min(BLOCK_BYTES);
-                let got = entry.read(&mut block[..most]).map_err(cut_off)?;
-                if got == 0 {
-                    return Err(Refused::CutOff);
-                }
-                digest.update(&block[..got]);
-                file.write_all_at(&block[..got], segment.offset + done)?;
-                done += got as u64;
+            while done < bytes {
+                let most = usize::try_from(bytes - done).unwrap_or(usize::MAX).min(BLOCK_BYTES);
+                entry.read_exact(&mut block[..most]).map_err(cut_off)?;
+                file.write_all_at(&block[..most], offset + done)?;
+                done += most as u64;
             }
         }
-        if !map.is_dense() {
-            file.set_len(map.size)?;
-        }
+        file.set_len(map.size)?;
         if geteuid().is_root() {
             let (user, group) = owner(entry)?;
-            fchown(&file, small(user), small(group))?;
+            fchown(&file, user, group)?;
         }
-        file.set_permissions(Permissions::from_mode(mode))?;
-        self.see(name, bytes, &digest.finalize(), entry)
+        file.set_permissions(Permissions::from_mode(entry.header().mode()? & 0o777))?;
+        Ok(())
     }
 
-    fn folder(&mut self, name: &str, entry: &mut TarEntry<'_>) -> Result<(), Refused> {
-        // The tar format ends names of folders with a slash; the manifest does not.
+    fn folder(&mut self, name: &str, entry: &TarEntry<'_>) -> Result<(), Refused> {
+        // The tar format ends names of folders with a slash.
         let name = name.trim_end_matches('/');
         let path = self.to.join(plain(name).ok_or_else(|| Refused::Strange(name.to_owned()))?);
         fs::create_dir_all(&path)?;
         self.folders.push((path, entry.header().mode()? & 0o777, owner(entry)?));
-        self.note(name, &[], entry)
+        Ok(())
     }
 
-    fn finish(self) -> Result<Unpacked, Refused> {
+    fn finish(self, digest: [u8; 32]) -> Result<Unpacked, Refused> {
         let head = self.head.ok_or(Refused::NoBackup)?;
-        let (Some(text), Some(mac)) = (self.manifest, self.mac) else {
+        let (Some(manifest), Some(mac)) = (self.manifest, self.mac) else {
             return Err(Refused::CutOff);
         };
-        let mac: Mac = serde_json::from_slice(&mac).map_err(|_| Refused::NoBackup)?;
-        if hex(&Sha256::digest(&text)) != mac.sha256 {
-            return Err(Refused::Changed(MANIFEST.to_owned()));
-        }
-        let manifest: Manifest = serde_json::from_slice(&text).map_err(|_| Refused::NoBackup)?;
-        for (index, member) in manifest.members.iter().enumerate() {
-            let seen =
-                self.seen.get(index).map(|it| Member { changed: member.changed, ..it.clone() });
-            if seen.as_ref() != Some(member) {
-                return Err(Refused::Changed(member.path.clone()));
-            }
-        }
-        if let Some(more) = self.seen.get(manifest.members.len()) {
-            return Err(Refused::Strange(more.path.clone()));
-        }
-        let (to, folders, hmac) = (self.to.to_owned(), self.folders, mac.hmac);
-        Ok(Unpacked { to, head, manifest, text, hmac, folders })
+        let hmac = mac.strip_prefix(&digest).ok_or(Refused::Changed)?.to_owned();
+        Ok(Unpacked { to: self.to.to_owned(), head, manifest, digest, hmac, folders: self.folders })
     }
 }
 
 impl Unpacked {
     /// Checks that its maker had the key.
-    pub(crate) fn authenticate(&self, key: &Key) -> Result<(), Refused> {
-        let code = unhex(&self.hmac).ok_or(Refused::Forged)?;
-        if key.is_authentic(&self.text, &code) { Ok(()) } else { Err(Refused::Forged) }
+    pub(super) fn authenticate(&self, key: &Key) -> Result<(), Refused> {
+        if key.is_authentic(&self.digest, &self.hmac) { Ok(()) } else { Err(Refused::Forged) }
     }
 
     /// Makes links and sets permissions. Nothing is written through either afterwards.
-    pub(crate) fn complete(self) -> Result<(Head, (usize, Vec<LeftOut>)), Refused> {
-        for link in &self.manifest.links {
-            make_link(&self.to, link)?;
+    pub(super) fn complete(self) -> Result<(Head, (usize, Vec<LeftOut>)), Refused> {
+        for (name, target) in &self.manifest.links {
+            make_link(&self.to, name, target)?;
         }
         for (path, mode, (user, group)) in self.folders.iter().rev() {
             if geteuid().is_root() {
-                chown(path, small(*user), small(*group))?;
+                chown(path, *user, *group)?;
             }
             fs::set_permissions(path, Permissions::from_mode(*mode | 0o700))?;
         }
@@ -298,18 +268,9 @@ impl Unpacked {
     }
 }
 
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    let digit = |it: u8| char::from(it).to_digit(16).and_then(|it| u8::try_from(it).ok());
-    let pair = |it: &[u8]| Some(digit(it[0])? * 16 + digit(*it.get(1)?)?);
-    text.as_bytes().chunks(2).map(pair).collect()
-}
-
-fn owner(entry: &TarEntry<'_>) -> io::Result<(u64, u64)> {
-    Ok((entry.header().uid()?, entry.header().gid()?))
-}
-
-fn small(id: u64) -> Option<u32> {
-    u32::try_from(id).ok()
+fn owner(entry: &TarEntry<'_>) -> io::Result<(Option<u32>, Option<u32>)> {
+    let header = entry.header();
+    Ok((u32::try_from(header.uid()?).ok(), u32::try_from(header.gid()?).ok()))
 }
 
 #[cfg(test)]
@@ -324,7 +285,7 @@ mod tests {
         let (file, to) = (folder.path().join("a.tar"), folder.path().join("to"));
         fs::create_dir(&to).unwrap();
         let mut tar = Builder::new(File::create(&file).unwrap());
-        let head = br#"{"format":2,"version":"1","created_at":0,"install":"i","with_key":false}"#;
+        let head = br#"{"format":3,"version":"1","created_at":0,"install":"i","with_key":false}"#;
         let mut header = Header::new_gnu();
         header.set_size(head.len() as u64);
         header.set_mode(0o600);

@@ -74,31 +74,26 @@ pub(super) fn start(history: PathBuf, typed: Sender<String>) -> anyhow::Result<T
     let _ = editor.load_history(&history);
     let watched = typing.clone();
     let read = move || {
-        while let Some(line) = next(&mut editor, &watched) {
-            let _ = editor.add_history_entry(&line);
-            // Each time, since a closed terminal ends this without a last word.
-            let _ = editor.save_history(&history);
-            if typed.blocking_send(line).is_err() {
-                return;
+        loop {
+            watched.set(Some(String::new()));
+            let line = editor.readline(PROMPT);
+            watched.set(None);
+            match line {
+                Ok(line) if line.trim().is_empty() => {}
+                Ok(line) => {
+                    let _ = editor.add_history_entry(&line);
+                    // Each time, since a closed terminal ends this without a last word.
+                    let _ = editor.save_history(&history);
+                    if typed.blocking_send(line).is_err() {
+                        return;
+                    }
+                }
+                // Ctrl-C drops the line.
+                Err(ReadlineError::Interrupted) => {}
+                Err(_) => return,
             }
         }
     };
     thread::Builder::new().name("prompt".into()).spawn(read)?;
     Ok(typing)
-}
-
-/// The next line that says something.
-fn next(editor: &mut Editor<Watch, DefaultHistory>, typing: &Typing) -> Option<String> {
-    loop {
-        typing.set(Some(String::new()));
-        let line = editor.readline(PROMPT);
-        typing.set(None);
-        match line {
-            Ok(line) if line.trim().is_empty() => {}
-            Ok(line) => return Some(line),
-            // Ctrl-C drops the line.
-            Err(ReadlineError::Interrupted) => {}
-            Err(_) => return None,
-        }
-    }
 }

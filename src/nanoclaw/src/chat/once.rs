@@ -1,21 +1,15 @@
 //! One message and its answer.
-//!
-//! Invariant: the message has one id from the first try to the last, and the host stores an id
-//! once. So sending it again after every lost connection asks nothing twice.
 
-use std::io;
 use std::time::Duration;
 
-use channel::cli::frames::ToClient;
+use channel::cli::frames::{FromClient, ToClient};
 use domain::command;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
-use super::wire::Wire;
-use super::{ChatClient, Fresh};
+use super::ChatClient;
+use super::ChatEvent::{Back, Line, Lost};
+use crate::error::fail;
 use crate::term;
-
-/// Between two tries to reach a host that went away; it is back within a second or two.
-const RETRY_EVERY: Duration = Duration::from_millis(200);
 
 /// What happens meanwhile.
 #[derive(Debug, PartialEq, Eq)]
@@ -36,118 +30,93 @@ pub(crate) enum AskEnd {
     Asked,
 }
 
-#[derive(Debug)]
-pub(crate) enum AskFailed {
-    NoHost(io::Error),
-    Refused(String),
-    /// The answer came and could not be written to the standard output.
-    Unshown,
-    /// The last word was no answer.
-    Unanswered,
-    /// `stored`: the message is kept and will be answered.
-    TimedOut {
-        stored: bool,
-        connected: bool,
-    },
-}
-
-/// Where a message stands, for the reason of a failure.
-#[derive(Debug, Default)]
-struct Stand {
-    stored: bool,
-    connected: bool,
-}
-
 /// Sends the message and waits for the last part of its answer, or for a question.
+///
+/// # Errors
+/// When no host runs, or the message is not taken, not answered, or its answer cannot be shown.
 pub(crate) async fn ask(
     client: &mut ChatClient,
-    id: &str,
     text: &str,
     limit: Duration,
     hear: &mut (dyn FnMut(Heard) + Send),
-) -> Result<AskEnd, AskFailed> {
-    let mut stand = Stand::default();
-    let first = client.reach().await.map_err(AskFailed::NoHost)?;
-    match timeout(limit, until_answered(client, first, id, text, &mut stand, hear)).await {
-        Ok(ended) => ended,
-        Err(_) => Err(AskFailed::TimedOut { stored: stand.stored, connected: stand.connected }),
-    }
+) -> anyhow::Result<AskEnd> {
+    client.unsent.clear();
+    client.reach().await?;
+    let ended = timeout(limit, until_answered(client, text, hear)).await;
+    let (is_stored, is_connected) = (client.unsent.is_empty(), client.wire.is_some());
+    // Nobody reads what comes meanwhile; so it is kept for the next connection.
+    client.wire = None;
+    let seconds = limit.as_secs();
+    ended.unwrap_or_else(|_| {
+        Err(match (is_connected, is_stored) {
+            (false, _) => fail(
+                format!("the host went away and did not come back within {seconds} s"),
+                "start it with `nanoclaw start`; what was stored is answered then",
+            ),
+            (true, true) => fail(
+                format!("no answer came within {seconds} s"),
+                "the message is kept and its answer shown by the next `nanoclaw chat`; \
+                 `nanoclaw status` says what it waits for",
+            ),
+            (true, false) => fail(
+                format!("the host did not take the message within {seconds} s"),
+                "see what it does with `nanoclaw status` and `nanoclaw logs`",
+            ),
+        })
+    })
 }
 
 async fn until_answered(
     client: &mut ChatClient,
-    first: Wire,
-    id: &str,
     text: &str,
-    stand: &mut Stand,
     hear: &mut (dyn FnMut(Heard) + Send),
-) -> Result<AskEnd, AskFailed> {
-    let mut wire = Some(first);
+) -> anyhow::Result<AskEnd> {
+    // To a command the host says the last word itself.
+    let is_command = command::parse(text).is_some();
+    let id = client.send(text.to_owned()).await?;
     loop {
-        if let Some(mut wire) = wire.take() {
-            stand.connected = true;
-            if let Ok(end) = follow(client, &mut wire, id, text, stand, hear).await {
-                return end;
-            }
-            stand.connected = false;
-            hear(Heard::Lost);
-        }
-        sleep(RETRY_EVERY).await;
-        wire = client.open().await.ok();
-    }
-}
-
-/// As far as one connection goes; an error means that it was lost.
-async fn follow(
-    client: &mut ChatClient,
-    wire: &mut Wire,
-    id: &str,
-    text: &str,
-    stand: &mut Stand,
-    hear: &mut (dyn FnMut(Heard) + Send),
-) -> io::Result<Result<AskEnd, AskFailed>> {
-    wire.send(&client.message(id, text)).await?;
-    loop {
-        let line = wire.next().await?;
-        match line {
-            ToClient::Stored { id: stored } => stand.stored |= stored == id,
-            ToClient::Refused { id: refused, why } => {
+        match client.next().await {
+            Lost => hear(Heard::Lost),
+            Back | Line(ToClient::Stored { .. }) => {}
+            Line(ToClient::Refused { id: refused, why }) => {
                 if refused.is_none_or(|it| it == id) {
-                    return Ok(Err(AskFailed::Refused(why)));
+                    let hint = "nothing was stored; mend that, then send it again";
+                    return Err(fail(format!("the message was not taken: {why}"), hint));
                 }
             }
-            ToClient::Working => hear(Heard::Working),
-            ToClient::Part { .. } => {
-                let Some((shown, fresh)) = client.take(line) else { continue };
-                let end = fresh.and_then(|part| show(part, id, text, hear));
+            Line(ToClient::Working) => hear(Heard::Working),
+            Line(ToClient::Part { key, reply_to, also, text, last, no_answer, repeat }) => {
+                let mut end = None;
+                if let Some(text) = client.fresh(&key, text, repeat) {
+                    if reply_to == id || also.contains(&id) {
+                        hear(Heard::Answer(text));
+                        end = end_with(last, no_answer && !is_command);
+                    } else {
+                        hear(Heard::Earlier(text));
+                    }
+                }
                 if term::has_failed() {
                     // Not acknowledged: the next terminal gets it.
-                    return Ok(Err(AskFailed::Unshown));
+                    let what = "the answer could not be written to the standard output";
+                    return Err(fail(what, "the next `nanoclaw chat` shows it"));
                 }
-                let told = wire.send(&shown).await;
+                client.tell(&FromClient::Shown { key }).await;
                 if let Some(end) = end {
-                    // Shown is shown: the host marks it when it sends it to the next terminal.
-                    return Ok(end);
+                    return end;
                 }
-                told?;
             }
         }
     }
 }
 
-/// How the wait ends with this part, if it does. To a command the host says the last word itself.
-fn show(
-    part: Fresh,
-    id: &str,
-    text: &str,
-    hear: &mut (dyn FnMut(Heard) + Send),
-) -> Option<Result<AskEnd, AskFailed>> {
-    let is_ours = part.reply_to == id || part.also.iter().any(|it| it == id);
-    hear(if is_ours { Heard::Answer(part.text) } else { Heard::Earlier(part.text) });
-    match (part.last, part.no_answer && command::parse(text).is_none()) {
-        _ if !is_ours => None,
+/// How the wait ends with a part of the answer, if it does.
+fn end_with(last: bool, no_answer: bool) -> Option<anyhow::Result<AskEnd>> {
+    match (last, no_answer) {
         (true, false) => Some(Ok(AskEnd::Answered)),
-        (true, true) => Some(Err(AskFailed::Unanswered)),
+        (true, true) => Some(Err(fail(
+            "the agent did not answer",
+            "send the message again to let it try once more; `nanoclaw why last` says what happened",
+        ))),
         (false, true) => Some(Ok(AskEnd::Asked)),
         (false, false) => None,
     }

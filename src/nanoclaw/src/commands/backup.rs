@@ -3,39 +3,110 @@
 use std::fs::Permissions;
 use std::io::{self, IsTerminal};
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use domain::plain::shell_word;
 use domain::time::{Clock, SystemClock};
+use operations::Output;
 use serde_json::json;
 use store::CentralStore;
 use store::layout::Layout;
 use tokio::task::spawn_blocking;
 use vault::carry::seal_key_file;
 
-use crate::args::BackupCommand;
 use crate::backup::LeftOut;
 use crate::backup::create::{self, With};
-use crate::backup::restore::{self, Trust};
+use crate::backup::restore;
 use crate::error::{Hint, fail};
-use crate::{doctor, rows, term};
+use crate::{doctor, rows};
 
 /// Of what was left out; the whole is in the backup.
 const LEFT_OUT_SHOWN: usize = 20;
 
-pub(super) async fn perform(command: BackupCommand, layout: &Layout) -> anyhow::Result<()> {
+/// For a backup without the key.
+const BRING_KEY: &str = "bring back your `vault.key`, or enter credentials and tokens again after \
+                         `nanoclaw vault reset`";
+
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum BackupCommand {
+    /// Make a backup while the host runs
+    Create(BackupCreateArgs),
+    /// Check a backup: unpack it, open everything in it, and try its passphrase
+    #[command(after_help = "\
+Nothing of the running install is touched. `nanoclaw doctor` shows when this last went well.
+
+Examples:
+  nanoclaw backup verify /media/disk/nanoclaw.tar
+  pass show nanoclaw-backup | nanoclaw backup verify nanoclaw.tar --passphrase-stdin")]
+    Verify(BackupFile),
+    /// Put a backup back; what is there is moved aside
+    #[command(after_help = "\
+No host may run. What the data directory holds is moved beside it, and the command says how to undo
+that. What was unfinished in the backup is sent with a mark that it may be a repetition.
+
+Examples:
+  nanoclaw stop && nanoclaw backup restore nanoclaw.tar --force && nanoclaw start
+  nanoclaw --home ~/second backup restore nanoclaw.tar      beside the present install")]
+    Restore {
+        #[command(flatten)]
+        file: BackupFile,
+        /// Even if there is data; it is moved aside
+        #[arg(long)]
+        force: bool,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct BackupFile {
+    file: PathBuf,
+    /// Read the passphrase from the standard input
+    #[arg(long)]
+    passphrase_stdin: bool,
+    /// Do not check who made it: without its key, a backup could come from anybody
+    #[arg(long)]
+    untrusted: bool,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+The file has databases, workspaces, received files and the credentials, which are sealed. Their key is
+sealed once more with a passphrase that you are asked for. Each database is consistent; files that an
+agent writes at this very moment may be half new. Pipes, devices and what cannot be read are left out,
+and so is what is more than a quarter of the limit in one agent's folder; the command names it.
+
+Examples:
+  nanoclaw backup create /media/disk/nanoclaw.tar
+  pass show nanoclaw-backup | nanoclaw backup create nanoclaw.tar --passphrase-stdin
+  nanoclaw backup create nanoclaw.tar --without-key    credentials must be added again later")]
+pub(crate) struct BackupCreateArgs {
+    file: PathBuf,
+    /// Replace FILE if it is there
+    #[arg(long)]
+    force: bool,
+    /// Read the passphrase from the standard input
+    #[arg(long, conflicts_with = "without_key")]
+    passphrase_stdin: bool,
+    /// Leave the key of the vault out; then no passphrase is needed
+    #[arg(long)]
+    without_key: bool,
+    /// The most that the backup may take
+    #[arg(long, value_name = "GB", default_value_t = 100)]
+    max_gb: u64,
+}
+
+pub(super) async fn perform(command: BackupCommand, layout: &Layout) -> anyhow::Result<Output> {
     let layout = layout.clone();
     // Copying blocks, and takes as long as the disk does.
     let work = spawn_blocking(move || match command {
         BackupCommand::Create(args) => make(&layout, &args),
-        BackupCommand::Verify(args) => verify(&layout, &args),
-        BackupCommand::Restore(args) => put_back(&layout, &args),
+        BackupCommand::Verify(file) => verify(&layout, &file),
+        BackupCommand::Restore { file, force } => put_back(&layout, &file, force),
     });
     work.await.context("the work ended early")?
 }
 
-fn make(layout: &Layout, args: &crate::args::BackupCreateArgs) -> anyhow::Result<()> {
+fn make(layout: &Layout, args: &BackupCreateArgs) -> anyhow::Result<Output> {
     if !layout.central().is_file() {
         let what = format!("{} has no data", layout.home().display());
         return Err(fail(what, "say which data directory with `--home DIR`"));
@@ -57,52 +128,42 @@ fn make(layout: &Layout, args: &crate::args::BackupCreateArgs) -> anyhow::Result
     let bytes_max = args.max_gb.saturating_mul(1_000_000_000);
     let with = With { key: &key, sealed: carried.as_deref(), bytes_max };
     let made = create::create(layout, &args.file, &with, args.force, now)?;
-    if args.json {
-        return term::json(&json!({
-            "file": args.file, "sessions": made.sessions, "bytes": made.bytes,
-            "with_key": with_key, "changed_while_read": made.changed,
-            "left_out": made.left_out.0, "left_out_first": named(&made.left_out.1),
-        }));
-    }
-    let (file, mb) = (args.file.display(), made.bytes.div_ceil(1_000_000));
-    term::out(&format!("made {file}: {} sessions, {mb} MB", made.sessions));
-    if made.changed != 0 {
-        term::out(&format!(
-            "{} files changed while they were read; agents were at work on them",
-            made.changed
+    let create::Made { sessions, bytes, changed, left_out } = made;
+    let (file, mb) = (args.file.display(), bytes.div_ceil(1_000_000));
+    let mut lines = vec![format!("made {file}: {sessions} sessions, {mb} MB")];
+    if changed != 0 {
+        lines.push(format!(
+            "{changed} files changed while they were read; agents were at work on them"
         ));
     }
-    tell_left_out(&made.left_out);
+    tell_left_out(&left_out, &mut lines);
     if args.without_key {
-        term::out(
-            "the key of the vault is not in it: after a restore, bring back `vault.key` yourself, or \
-             enter credentials and tokens again after `nanoclaw vault reset`",
-        );
+        lines.push(format!("the key of the vault is not in it: after a restore, {BRING_KEY}"));
     } else if !sealed {
-        term::out("the vault is empty, so its key is not in it; no passphrase was needed");
+        lines.push("the vault is empty, so its key is not in it; no passphrase was needed".into());
     }
-    term::out(&format!("check it with `nanoclaw backup verify {file}`"));
-    Ok(())
+    lines.push(format!("check it with `nanoclaw backup verify {file}`"));
+    let json = json!({
+        "file": file.to_string(), "sessions": sessions, "bytes": bytes, "with_key": with_key,
+        "changed_while_read": changed, "left_out": left_out.0, "left_out_first": left_out.1,
+    });
+    Ok(Output::new(lines.join("\n"), json))
 }
 
-fn named(left_out: &[LeftOut]) -> Vec<serde_json::Value> {
-    left_out.iter().map(|it| json!({ "path": it.path, "why": it.why })).collect()
-}
-
-fn tell_left_out((count, first): &(usize, Vec<LeftOut>)) {
+fn tell_left_out((count, first): &(usize, Vec<LeftOut>), lines: &mut Vec<String>) {
     if *count == 0 {
         return;
     }
-    term::out(&format!("not in it: {count} files or folders, among them"));
+    lines.push(format!("not in it: {count} files or folders, among them"));
     for left_out in first.iter().take(LEFT_OUT_SHOWN) {
         // An agent chose the name.
         let path: String = left_out.path.chars().filter(|it| !it.is_control()).collect();
-        term::out(&format!("  {path}: {}", left_out.why));
+        lines.push(format!("  {path}: {}", left_out.why));
     }
 }
 
-fn verify(layout: &Layout, args: &crate::args::BackupVerifyArgs) -> anyhow::Result<()> {
-    let (file, stdin) = (args.file.as_path(), args.passphrase_stdin);
+fn verify(layout: &Layout, args: &BackupFile) -> anyhow::Result<Output> {
+    let file = args.file.as_path();
     let cache = layout.cache();
     let mut private = tempfile::Builder::new();
     private.permissions(Permissions::from_mode(0o700));
@@ -111,64 +172,63 @@ fn verify(layout: &Layout, args: &crate::args::BackupVerifyArgs) -> anyhow::Resu
     let copy = folder.path().join("copy");
     std::fs::create_dir(&copy)?;
     let now = SystemClock.now();
-    let mut ask = || passphrase(stdin, false);
+    let mut ask = || passphrase(args.passphrase_stdin, false);
     let own = layout.vault_key();
-    let trust = if args.untrusted { Trust::Anything } else { Trust::Authentic(&own) };
-    let made = restore::make(file, &copy, trust, &mut ask, now)?;
+    let own = (!args.untrusted).then_some(own.as_path());
+    let made = restore::make(file, &copy, own, &mut ask, now)?;
     let booted = super::selftest::boot(&copy)?;
     if layout.central().is_file() {
-        let bytes = std::fs::metadata(file)?.len();
-        doctor::record_verified(&CentralStore::open(&layout.central())?, file, bytes, now)?;
+        doctor::record_verified(&CentralStore::open(&layout.central())?, file, now)?;
     }
-    if args.json {
-        return term::json(&json!({
-            "file": file, "version": made.head.version, "created_at": made.head.created_at,
-            "sessions": made.marked.sessions, "credentials": made.credentials,
-            "booted": booted, "authentic": !args.untrusted, "left_out": made.left_out.0,
-        }));
-    }
-    term::out(&format!(
-        "{} is good: every member is what was written, {} sessions and central.db open and are sound",
-        file.display(),
-        made.marked.sessions
-    ));
-    term::out(&match made.credentials {
-        Some(count) => format!("the passphrase opens the key of the vault; {count} credentials"),
-        None => "it has no key of the vault".to_owned(),
+    let (shown, sessions) = (file.display().to_string(), made.marked.sessions);
+    let json = json!({
+        "file": shown, "version": made.head.version, "created_at": made.head.created_at,
+        "sessions": sessions, "credentials": made.credentials, "booted": booted,
+        "authentic": !args.untrusted, "left_out": made.left_out.0,
     });
+    let mut lines = vec![
+        format!(
+            "{shown} is good: every member is what was written, {sessions} sessions and central.db \
+             open and are sound"
+        ),
+        match made.credentials {
+            Some(count) => {
+                format!("the passphrase opens the key of the vault; {count} credentials")
+            }
+            None => "it has no key of the vault".to_owned(),
+        },
+    ];
     if args.untrusted {
-        term::out("who made it was not checked");
+        lines.push("who made it was not checked".to_owned());
     }
-    tell_left_out(&made.left_out);
-    term::out(&booted);
-    Ok(())
+    tell_left_out(&made.left_out, &mut lines);
+    lines.push(booted);
+    Ok(Output::new(lines.join("\n"), json))
 }
 
-fn put_back(layout: &Layout, args: &crate::args::BackupRestoreArgs) -> anyhow::Result<()> {
+fn put_back(layout: &Layout, args: &BackupFile, force: bool) -> anyhow::Result<Output> {
     let now = SystemClock.now();
     let mut ask = || passphrase(args.passphrase_stdin, false);
-    let how = (args.force, args.untrusted);
+    let how = (force, args.untrusted);
     let (made, aside) = restore::restore(layout, &args.file, how, &mut ask, now)?;
-    let home = layout.home().display();
-    term::out(&format!("restored {} sessions into {home}", made.marked.sessions));
-    tell_left_out(&made.left_out);
+    let (home, sessions) = (layout.home().display(), made.marked.sessions);
+    let mut lines = vec![format!("restored {sessions} sessions into {home}")];
+    tell_left_out(&made.left_out, &mut lines);
     if made.credentials.is_none() {
-        term::out(
-            "the backup has no key of the vault: bring back your `vault.key`, or enter credentials \
-             and tokens again after `nanoclaw vault reset`",
-        );
+        lines.push(format!("the backup has no key of the vault: {BRING_KEY}"));
     }
-    term::out(&format!(
+    lines.push(format!(
         "{} messages had no answer and {} parts were not sent yet when it was made. Whether that \
          happened later it cannot know, so what is sent of them says that it may be a repetition. \
          Messages that came later are missing, unless their platform delivers them again",
         made.marked.waiting, made.marked.unsent
     ));
-    if let Some(aside) = aside {
-        term::out(&format!("what was there before is in {}", aside.display()));
-        term::out(&format!("to undo: `nanoclaw stop`, then `{}`", undo(layout.home(), &aside)));
+    if let Some(aside) = &aside {
+        lines.push(format!("what was there before is in {}", aside.display()));
+        lines.push(format!("to undo: `nanoclaw stop`, then `{}`", undo(layout.home(), aside)));
     }
-    Ok(())
+    let aside = aside.map(|it| it.display().to_string());
+    Ok(Output::new(lines.join("\n"), json!({ "sessions": sessions, "moved_to": aside })))
 }
 
 /// The line that brings back what a restore has moved aside, for a shell.

@@ -4,57 +4,92 @@
 use std::collections::BTreeMap;
 
 use channel::Registration;
-use chrono::DateTime;
-use domain::time::{Clock, SystemClock, Timestamp};
-use serde_json::{Value, json};
+use domain::time::{Clock, SystemClock};
+use operations::{Output, instant};
+use serde_json::json;
 use store::AccountRow;
 use store::layout::Layout;
 use vault::Secret;
 use vault::platform::Holder;
 
 use super::vault::read_secret;
-use crate::args::ChannelsCommand;
 use crate::error::{Hint, fail};
-use crate::{admin, home, lock, rows, term};
+use crate::{admin, home, lock, rows};
 
 /// Channels that are part of this project, linked in or not.
 const OURS: [&str; 3] = ["discord", "telegram", "webhook"];
 
-pub(super) async fn perform(command: ChannelsCommand, layout: &Layout) -> anyhow::Result<()> {
-    match command {
-        ChannelsCommand::List { json } => return list(json, layout).await,
-        ChannelsCommand::Add { channel, name, urls, json } => {
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum ChannelsCommand {
+    /// Show accounts, and the channels that this program has
+    List,
+    /// Connect an account; asks for its token
+    #[command(after_help = "\
+The token is asked for on the terminal and not shown, or read from the standard input. It is kept
+sealed in the vault, and no container ever sees it.
+
+Examples:
+  nanoclaw channels add telegram
+  pass show telegram | nanoclaw channels add telegram
+  nanoclaw channels add telegram --url api=http://127.0.0.1:8081    a Bot API server of your own")]
+    Add {
+        channel: String,
+        /// What to call the account here
+        #[arg(long, value_name = "NAME", default_value = "main", value_parser = parse_account)]
+        name: String,
+        /// Where the platform is instead of its usual place; without it, an account keeps what it has
+        #[arg(long = "url", value_name = "NAME=URL", value_parser = parse_url)]
+        urls: Vec<(String, String)>,
+    },
+    /// Disconnect an account and forget its token; chats and conversations stay
+    Remove {
+        channel: String,
+        #[arg(long, value_name = "NAME", default_value = "main")]
+        name: String,
+    },
+}
+
+/// Reads `api=http://127.0.0.1:8081`.
+fn parse_url(text: &str) -> Result<(String, String), String> {
+    let (name, url) = text.split_once('=').ok_or("write it as NAME=URL, like api=https://…")?;
+    // A socket's address is judged as that of a page: encrypted, or on this machine.
+    let as_page = url.replacen("ws", "http", usize::from(url.starts_with("ws")));
+    vault::BaseUrl::parse(&as_page).map_err(|err| err.to_string())?;
+    Ok((name.trim().to_owned(), url.trim().trim_end_matches('/').to_owned()))
+}
+
+/// A name that is safe in a command line and in the vault.
+fn parse_account(text: &str) -> Result<String, String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    let fits = !text.is_empty() && text.len() <= 32 && text.chars().all(plain);
+    fits.then(|| text.to_owned()).ok_or_else(|| "take 1 to 32 letters, digits, `-`, `_`".to_owned())
+}
+
+pub(super) async fn perform(command: ChannelsCommand, layout: &Layout) -> anyhow::Result<Output> {
+    let output = match command {
+        ChannelsCommand::List => return list(layout).await,
+        ChannelsCommand::Add { channel, name, urls } => {
             let urls = urls.into_iter().collect();
             let row = AccountRow { channel, name, urls, created_at: SystemClock.now() };
-            add(row, json, layout).await?;
+            add(row, layout).await?
         }
-        ChannelsCommand::Remove { channel, name, json } => {
-            remove(&channel, &name, json, layout).await?;
-        }
-    }
+        ChannelsCommand::Remove { channel, name } => remove(&channel, &name, layout).await?,
+    };
     admin::reload(layout).await;
-    Ok(())
+    Ok(output)
 }
 
 fn holder(row: &AccountRow) -> Holder<'_> {
     Holder { channel: &row.channel, account: &row.name, urls: &row.urls }
 }
 
-/// The addresses of an account that is there already. Another token leaves them as they are.
-fn known_urls(
-    channel: &str,
-    name: &str,
-    layout: &Layout,
-) -> anyhow::Result<BTreeMap<String, String>> {
-    let accounts = home::central(layout)?.accounts()?;
-    let there = accounts.into_iter().find(|it| it.channel == channel && it.name == name);
-    Ok(there.map(|it| it.urls).unwrap_or_default())
-}
-
-async fn add(mut row: AccountRow, as_json: bool, layout: &Layout) -> anyhow::Result<()> {
+async fn add(mut row: AccountRow, layout: &Layout) -> anyhow::Result<Output> {
     let registration = channel::registration(&row.channel).ok_or_else(|| unknown(&row.channel))?;
     if row.urls.is_empty() {
-        row.urls = known_urls(&row.channel, &row.name, layout)?;
+        // Another token leaves the addresses of an account as they are.
+        let accounts = home::central(layout)?.accounts()?;
+        let same = |it: &AccountRow| (&it.channel, &it.name) == (&row.channel, &row.name);
+        row.urls = accounts.into_iter().find(same).map(|it| it.urls).unwrap_or_default();
     }
     let (channel, name) = (&row.channel, &row.name);
     let Some(what) = registration.caps.credential else {
@@ -69,19 +104,14 @@ async fn add(mut row: AccountRow, as_json: bool, layout: &Layout) -> anyhow::Res
     ))?;
     // The token first: an account without one would be reported as broken at once.
     rows::vault(layout)?.add_token(holder(&row), &token, row.created_at).await?;
+    let line = format!("channels add {channel} --name {name}");
     let is_new = home::central(layout)?.whole("an account", |central| {
-        central.record_change(
-            &format!("channels add {channel} --name {name}"),
-            "host",
-            row.created_at,
-        )?;
+        central.record_change(&line, "host", row.created_at)?;
         central.put_account(&row)
     })?;
-    if as_json {
-        return term::json(&json!({ "channel": channel, "name": name, "is_new": is_new }));
-    }
     let verb = if is_new { "added" } else { "renewed" };
-    term::out(&format!("{verb} {channel}/{name}; its token is sealed in the vault"));
+    let text = format!("{verb} {channel}/{name}; its token is sealed in the vault");
+    let output = Output::new(text, json!({ "channel": channel, "name": name, "is_new": is_new }));
     let next = match (home::central(layout)?.has_owner()?, lock::holder(layout)) {
         (true, _) => "`nanoclaw status` shows whether it is connected",
         (false, Some(_)) => "make yourself the owner with `nanoclaw pair`",
@@ -89,28 +119,25 @@ async fn add(mut row: AccountRow, as_json: bool, layout: &Layout) -> anyhow::Res
             "start the host with `nanoclaw start`, then make yourself the owner with `nanoclaw pair`"
         }
     };
-    term::note(&format!("hint: {next}"));
-    Ok(())
+    Ok(output.hint(next))
 }
 
 fn unknown(channel: &str) -> anyhow::Error {
-    let there: Vec<&str> = channel::registrations().iter().map(|it| it.name).collect();
     if OURS.contains(&channel) {
         return fail(
             format!("this program was built without `{channel}`"),
             format!("build it in with `./nanoclaw.sh add {channel}`"),
         );
     }
+    let there: Vec<&str> = channel::registrations().iter().map(|it| it.name).collect();
+    let there = there.join(", ");
     fail(
         format!("there is no channel `{channel}`"),
-        format!(
-            "this program has {}; others come with `./nanoclaw.sh add CHANNEL`",
-            there.join(", ")
-        ),
+        format!("this program has {there}; others come with `./nanoclaw.sh add CHANNEL`"),
     )
 }
 
-async fn remove(channel: &str, name: &str, as_json: bool, layout: &Layout) -> anyhow::Result<()> {
+async fn remove(channel: &str, name: &str, layout: &Layout) -> anyhow::Result<Output> {
     let mut central = home::central(layout)?;
     let there = central.whole("an account", |central| {
         let there = central.remove_account(channel, name)?;
@@ -130,67 +157,48 @@ async fn remove(channel: &str, name: &str, as_json: bool, layout: &Layout) -> an
             "see `nanoclaw channels list`",
         ));
     }
-    if as_json {
-        return term::json(&json!({ "channel": channel, "name": name }));
-    }
-    term::out(&format!("removed {channel}/{name} and its token; its chats and conversations stay"));
-    term::note(&format!("hint: undo with `nanoclaw channels add {channel} --name {name}`"));
-    Ok(())
+    let text = format!("removed {channel}/{name} and its token; its chats and conversations stay");
+    let output = Output::new(text, json!({ "channel": channel, "name": name }));
+    Ok(output.undo(format!("channels add {channel} --name {name}")))
 }
 
-async fn list(as_json: bool, layout: &Layout) -> anyhow::Result<()> {
-    let accounts = home::central(layout)?.accounts()?;
-    let vault = rows::vault(layout)?;
-    let mut shown: Vec<(AccountRow, bool)> = Vec::new();
-    for row in accounts {
-        let has_token = vault.has_token(holder(&row)).await?;
-        shown.push((row, has_token));
-    }
-    let registrations = channel::registrations();
-    if as_json {
-        return term::json(&value(&registrations, &shown));
-    }
-    let mut table =
-        vec![["CHANNEL", "ACCOUNT", "TOKEN", "SINCE", "ADDRESS"].map(str::to_owned).to_vec()];
-    let linked = |it: &AccountRow| registrations.iter().any(|one| one.name == it.channel);
-    for (row, has_token) in &shown {
-        let token = match (linked(row), has_token) {
+async fn list(layout: &Layout) -> anyhow::Result<Output> {
+    let (vault, registrations) = (rows::vault(layout)?, channel::registrations());
+    let (known, mut accounts) = (home::central(layout)?.accounts()?, Vec::new());
+    for account in known {
+        let has_token = vault.has_token(holder(&account)).await?;
+        let AccountRow { channel, name, urls, created_at } = account;
+        let token = match (registrations.iter().any(|it| it.name == channel), has_token) {
             (false, _) => "not in this program",
             (true, true) => "sealed",
             (true, false) => "missing",
         };
-        let urls: Vec<String> =
-            row.urls.iter().map(|(name, url)| format!("{name}={url}")).collect();
-        let (channel, name) = (row.channel.clone(), row.name.clone());
-        table.push(vec![channel, name, token.to_owned(), since(row.created_at), urls.join(" ")]);
+        accounts.push(json!({
+            "channel": channel, "name": name, "urls": urls, "has_token": has_token, "token": token,
+            "created_at": instant(created_at),
+        }));
     }
-    let unlisted = |it: &&&Registration| shown.iter().all(|(row, _)| row.channel != it.name);
-    for channel in registrations.iter().filter(unlisted) {
-        let state = if channel.caps.credential.is_some() { "no account" } else { "needs none" };
-        table.push(vec![channel.name.to_owned(), "-".to_owned(), state.to_owned()]);
-    }
-    term::out(&term::table(&table));
-    Ok(())
+    let accounts = Output::list(accounts, "channel name token created_at urls", "no account yet");
+    let value = |it: &&Registration| json!({ "name": it.name, "needs_token": it.caps.credential.is_some() });
+    let channels = registrations.iter().map(value).collect();
+    let channels = Output::list(channels, "name needs_token", "no channel is in this program");
+    let text = format!("accounts\n{}\n\nchannels\n{}", accounts.text, channels.text);
+    Ok(Output::new(text, json!({ "accounts": accounts.json, "channels": channels.json })))
 }
 
-fn value(registrations: &[&Registration], shown: &[(AccountRow, bool)]) -> Value {
-    let account = |(row, has_token): &(AccountRow, bool)| {
-        json!({
-            "channel": row.channel,
-            "name": row.name,
-            "urls": row.urls,
-            "has_token": has_token,
-            "created_at": since(row.created_at),
-        })
-    };
-    let channel = |it: &&Registration| json!({ "name": it.name, "needs_token": it.caps.credential.is_some() });
-    json!({
-        "accounts": shown.iter().map(account).collect::<Vec<_>>(),
-        "channels": registrations.iter().map(channel).collect::<Vec<_>>(),
-    })
-}
+#[cfg(test)]
+mod tests {
+    use super::parse_url;
 
-fn since(at: Timestamp) -> String {
-    let at = DateTime::from_timestamp_millis(at.0).unwrap_or_default();
-    at.format("%Y-%m-%dT%H:%M:%SZ").to_string()
+    #[test]
+    fn a_token_is_sent_encrypted_or_to_this_machine() {
+        for good in
+            ["api=https://bots.example/", "gateway=wss://x.example", "api=http://127.0.0.1:9"]
+        {
+            assert!(parse_url(good).is_ok(), "{good}");
+        }
+        for bad in ["https://x", "api=http://x.example", "gateway=ws://x.example", "api=ftp://x"] {
+            assert!(parse_url(bad).is_err(), "{bad}");
+        }
+    }
 }

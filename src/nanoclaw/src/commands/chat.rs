@@ -5,13 +5,13 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context;
+use domain::AgentName;
 use store::layout::Layout;
 use tokio::task::spawn_blocking;
 
-use crate::args::ChatArgs;
-use crate::chat::{self, AskEnd, AskFailed, ChatClient, Heard};
-use crate::error::{Hint, fail};
-use crate::{admin, term};
+use crate::chat::{self, AskEnd, ChatClient, Heard};
+use crate::error::Hint;
+use crate::term;
 
 /// More than any message that the host takes, so that it can say what is wrong with it.
 const INPUT_BYTES_MAX: u64 = 4 * 1024 * 1024;
@@ -19,34 +19,51 @@ const INPUT_BYTES_MAX: u64 = 4 * 1024 * 1024;
 /// What a message exits with that the agent asks something about first.
 const ASKED: u8 = 2;
 
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  nanoclaw chat                        a prompt; Ctrl-D ends it
+  nanoclaw chat hello                  one message, one answer
+  nanoclaw chat --agent ben \"hello\"    another agent
+  nanoclaw chat --chat work \"go on\"    another conversation with its own context
+  cat notes.txt | nanoclaw chat -      the message comes from a program
+  printf 'one\\ntwo\\n' | nanoclaw chat  each line is a message
+
+Exits with 0 after an answer, with 1 when none comes (it was stopped, given up, or takes too long),
+and with 2 when the agent asks you something first: reply with another `nanoclaw chat`.")]
+pub(crate) struct ChatArgs {
+    /// Who is asked [default: the first agent]
+    #[arg(long, value_name = "NAME")]
+    agent: Option<AgentName>,
+    /// Which conversation [default: terminal, or terminal-AGENT]
+    #[arg(long, value_name = "NAME")]
+    chat: Option<String>,
+    /// How long to wait for each answer
+    #[arg(long, default_value_t = 300, value_name = "SECONDS")]
+    timeout: u64,
+    /// What to say; `-` reads it from the standard input
+    message: Option<String>,
+}
+
 pub(super) async fn perform(args: ChatArgs, layout: &Layout) -> anyhow::Result<ExitCode> {
     let limit = Duration::from_secs(args.timeout);
     let mut client = ChatClient::new(layout, args.chat, args.agent);
     match args.message.as_deref() {
-        Some("-") => say(&mut client, &read_all()?, limit, layout).await,
-        Some(text) => say(&mut client, text, limit, layout).await,
-        None if io::stdin().is_terminal() => {
-            prompt(&mut client, layout).await.map(|()| ExitCode::SUCCESS)
-        }
-        None => each_line(&mut client, limit, layout).await,
+        Some("-") => say(&mut client, &read_all()?, limit).await,
+        Some(text) => say(&mut client, text, limit).await,
+        None if io::stdin().is_terminal() => prompt(&mut client).await.map(|()| ExitCode::SUCCESS),
+        None => each_line(&mut client, limit).await,
     }
 }
 
 /// The prompt, with a word of welcome.
-pub(crate) async fn prompt(client: &mut ChatClient, layout: &Layout) -> anyhow::Result<()> {
+pub(crate) async fn prompt(client: &mut ChatClient) -> anyhow::Result<()> {
     let who = client.agent.as_ref().map_or_else(|| "the agent".to_owned(), ToString::to_string);
     term::note(&format!("you talk to {who}; Ctrl-D ends, answers still under way come next time"));
-    chat::prompt(client, layout).await.map_err(|err| match err.downcast::<io::Error>() {
-        Ok(_no_socket) => admin::no_host(layout),
-        Err(err) => err,
-    })
+    chat::prompt(client).await
 }
 
-async fn each_line(
-    client: &mut ChatClient,
-    limit: Duration,
-    layout: &Layout,
-) -> anyhow::Result<ExitCode> {
+async fn each_line(client: &mut ChatClient, limit: Duration) -> anyhow::Result<ExitCode> {
     let mut code = ExitCode::SUCCESS;
     loop {
         let mut line = String::new();
@@ -57,7 +74,7 @@ async fn each_line(
         }
         if !line.trim().is_empty() {
             // It may answer what the agent asked about the one before.
-            code = say(client, line.trim_end(), limit, layout).await?;
+            code = say(client, line.trim_end(), limit).await?;
         }
     }
 }
@@ -75,54 +92,16 @@ pub(crate) async fn say(
     client: &mut ChatClient,
     text: &str,
     limit: Duration,
-    layout: &Layout,
 ) -> anyhow::Result<ExitCode> {
-    let id = chat::new_id()?;
     let mut screen = Screen::default();
-    let asked = chat::ask(client, &id, text, limit, &mut |heard| screen.show(heard)).await;
+    let asked = chat::ask(client, text, limit, &mut |heard| screen.show(heard)).await;
     screen.clear();
-    match asked.map_err(|failed| explain(failed, limit, layout))? {
+    match asked? {
         AskEnd::Answered => Ok(ExitCode::SUCCESS),
         AskEnd::Asked => {
             term::note("hint: the agent waits for your reply; send it with `nanoclaw chat`");
             Ok(ExitCode::from(ASKED))
         }
-    }
-}
-
-fn explain(failed: AskFailed, limit: Duration, layout: &Layout) -> anyhow::Error {
-    let seconds = limit.as_secs();
-    match failed {
-        AskFailed::NoHost(err) if err.kind() == io::ErrorKind::PermissionDenied => fail(
-            format!("the host on {} belongs to another user", layout.home().display()),
-            "run this as that user, or name your own data directory with `--home DIR`",
-        ),
-        AskFailed::NoHost(_) => admin::no_host(layout),
-        AskFailed::Refused(why) => fail(
-            format!("the message was not taken: {why}"),
-            "nothing was stored; mend that, then send it again",
-        ),
-        AskFailed::TimedOut { connected: false, .. } => fail(
-            format!("the host went away and did not come back within {seconds} s"),
-            "start it with `nanoclaw start`; what was stored is answered then",
-        ),
-        AskFailed::Unanswered => fail(
-            "the agent did not answer",
-            "send the message again to let it try once more; `nanoclaw why last` says what happened",
-        ),
-        AskFailed::Unshown => fail(
-            "the answer could not be written to the standard output",
-            "the next `nanoclaw chat` shows it",
-        ),
-        AskFailed::TimedOut { stored: true, .. } => fail(
-            format!("no answer came within {seconds} s"),
-            "the message is kept and its answer shown by the next `nanoclaw chat`; \
-             `nanoclaw status` says what it waits for",
-        ),
-        AskFailed::TimedOut { stored: false, .. } => fail(
-            format!("the host did not take the message within {seconds} s"),
-            "see what it does with `nanoclaw status` and `nanoclaw logs`",
-        ),
     }
 }
 

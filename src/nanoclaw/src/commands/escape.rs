@@ -4,21 +4,22 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt, chown};
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 use std::time::Duration;
 
 use actors::folders::{self, Owner};
 use anyhow::Context;
 use domain::agent::{DEFAULT_AGENT, Resources};
 use domain::{AgentName, Incarnation, SessionId};
+use operations::Output;
 use sandbox::docker::{DockerOptions, DockerSandbox};
-use sandbox::{Job, Mounts, Sandbox, Spec, inside};
-use serde::{Deserialize, Serialize};
-use store::layout::{Layout, SessionLayout};
+use sandbox::{Job, Sandbox, Spec, inside};
+use serde_json::{Value, json};
+use store::layout::Layout;
 use tokio::time::timeout;
 
-use crate::error::{Hint, fail};
-use crate::{home, install, term};
+use super::Report;
+use crate::error::Hint;
+use crate::{home, install};
 
 /// It takes some seconds; a machine that is swapping needs more.
 const WITHIN: Duration = Duration::from_secs(180);
@@ -30,44 +31,23 @@ const RESOURCES: Resources =
 /// What a file that nobody may change says.
 const BAIT: &str = "nobody but the host changes this";
 
-/// One line of the list, as the runner reports it.
-#[derive(Debug, Serialize, Deserialize)]
-struct Attempt {
-    attack: String,
-    expected: String,
-    got: String,
-    held: bool,
-}
-
-pub(super) async fn perform(as_json: bool, layout: &Layout) -> anyhow::Result<ExitCode> {
+pub(super) async fn perform(layout: &Layout) -> anyhow::Result<Report> {
     home::create(layout)?;
-    let image = home::central(layout)?
-        .setting(install::IMAGE)?
-        .ok_or_else(|| fail("no image was built yet", "build it with `nanoclaw image build`"))?;
+    let image = super::image::installed(layout)?;
     let folder = tempfile::Builder::new()
         .prefix("escape-")
         .tempdir_in(layout.cache())
         .context("could not make a folder for the test")?;
     let list = try_all(image, folder.path()).await?;
-    let broken = list.iter().filter(|it| !it.held).count();
-    if as_json {
-        term::json(&serde_json::json!({ "ok": broken == 0, "attempts": list }))?;
-    } else {
-        show(&list);
-        term::out(&format!("{} attempts, {broken} not as expected", list.len()));
-    }
-    Ok(if broken == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let (count, broken) = (list.len(), list.iter().filter(|it| it["held"] != true).count());
+    let list = Output::list(list, "held expected attack got", "nothing was tried");
+    let text = format!("{}\n{count} attempts, {broken} not as expected", list.text);
+    let output = Output::new(text, json!({ "ok": broken == 0, "attempts": list.json }));
+    Ok(Report { output, has_failed: broken != 0 })
 }
 
-fn show(list: &[Attempt]) {
-    let width = list.iter().map(|it| it.attack.chars().count()).max().unwrap_or_default();
-    for Attempt { attack, expected, got, held } in list {
-        let verdict = if *held { "ok  " } else { "FAIL" };
-        term::out(&format!("{verdict}  {attack:width$}  {expected:8}  {got}"));
-    }
-}
-
-async fn try_all(image: String, root: &Path) -> anyhow::Result<Vec<Attempt>> {
+/// The list as the runner reports it, and what only the host can see.
+async fn try_all(image: String, root: &Path) -> anyhow::Result<Vec<Value>> {
     let (layout, user) = (Layout::new(root), install::container_user());
     let owner = rustix::process::geteuid().is_root().then_some(user);
     let agent = AgentName::parse(DEFAULT_AGENT).context("the default agent has no good name")?;
@@ -95,7 +75,7 @@ async fn try_all(image: String, root: &Path) -> anyhow::Result<Vec<Attempt>> {
     let report = fs::read(report)
         .with_context(|| format!("the list was not run to its end: {last_words}"))
         .hint("build the image again with `nanoclaw image build`")?;
-    let mut list: Vec<Attempt> = serde_json::from_slice(&report).context("no report was left")?;
+    let mut list: Vec<Value> = serde_json::from_slice(&report).context("no report was left")?;
     list.push(seen("reach the host over the link", !linked));
     // The agent left links where the host makes files.
     folders::make(&layout, SESSION, &agent, owner).context("could not make the folders again")?;
@@ -103,9 +83,9 @@ async fn try_all(image: String, root: &Path) -> anyhow::Result<Vec<Attempt>> {
     Ok(list)
 }
 
-fn seen(attack: &str, held: bool) -> Attempt {
+fn seen(attack: &str, held: bool) -> Value {
     let got = if held { "nothing happened" } else { "it worked" };
-    Attempt { attack: attack.into(), expected: "refused".into(), got: got.into(), held }
+    json!({ "attack": attack, "expected": "refused", "got": got, "held": held })
 }
 
 /// Two sessions with files in them. Returns what must be the same afterwards.
@@ -115,8 +95,9 @@ fn set_up(layout: &Layout, agent: &AgentName, owner: Owner) -> std::io::Result<V
         folders::make(layout, session, agent, owner)?;
         let paths = layout.session(session);
         folders::make_link(&paths.link(Incarnation(1)), owner)?;
-        baits.extend(mailboxes(&paths));
-        baits.push(paths.files_in().join("bait"));
+        let journal = paths.inbound_dir().join("inbound.db-journal");
+        let bait = paths.files_in().join("bait");
+        baits.extend([paths.inbound(), journal, paths.outbound(), bait]);
     }
     for bait in &baits {
         fs::write(bait, BAIT)?;
@@ -126,10 +107,6 @@ fn set_up(layout: &Layout, agent: &AgentName, owner: Owner) -> std::io::Result<V
         chown(layout.session(SESSION).outbound(), Some(uid), Some(gid))?;
     }
     Ok(baits)
-}
-
-fn mailboxes(paths: &SessionLayout) -> [PathBuf; 3] {
-    [paths.inbound(), paths.inbound_dir().join("inbound.db-journal"), paths.outbound()]
 }
 
 /// Content, owner, group and mode of a file.
@@ -145,7 +122,6 @@ fn states(baits: &[PathBuf]) -> anyhow::Result<Vec<State>> {
 }
 
 fn spec(image: String, layout: &Layout, agent: &AgentName) -> Spec {
-    let paths = layout.session(SESSION);
     let outside = layout.home().to_string_lossy().into_owned();
     let env = [
         ("NANOCLAW_INCARNATION", "1"),
@@ -161,14 +137,7 @@ fn spec(image: String, layout: &Layout, agent: &AgentName) -> Spec {
         incarnation: Incarnation(1),
         image,
         resources: RESOURCES,
-        mounts: Mounts {
-            inbound: paths.inbound_dir(),
-            outbound: paths.outbound_dir(),
-            files: paths.files_in(),
-            workspace: layout.workspace(agent),
-            home: paths.home(),
-            link: paths.link(Incarnation(1)),
-        },
+        mounts: folders::mounts(layout, SESSION, agent, Incarnation(1)),
         env: env.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
         fingerprint: "escape".to_owned(),
     }

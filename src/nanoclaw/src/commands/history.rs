@@ -6,32 +6,44 @@ use domain::history::EventKind;
 use domain::plain::{cut, one_line};
 use domain::task::{FireKey, TaskId};
 use domain::time::Timestamp;
-use operations::Operation;
+use operations::{Operation, Output};
 use schedule::{Zone, local};
 use serde_json::{Value, json};
 use store::EventRow;
 use store::layout::Layout;
 
-use super::outbox::central;
-use crate::args::HistoryArgs;
-use crate::{home, term};
-
 /// How much of one event is shown; all of it is in `--json`.
 const CHARS_MAX: usize = 300;
 
-pub(super) fn perform(args: &HistoryArgs, layout: &Layout) -> anyhow::Result<()> {
-    let zone = central(layout)?.zone_for(None)?;
-    let events = home::central(layout)?.events(args.all, args.lines)?;
-    if args.json {
-        return term::json(&Value::Array(events.iter().map(value).collect()));
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Commands that changed something, here, in a chat or by an agent; answers to questions, pairings, stops.
+Kept as long as messages are (`nanoclaw keep`).
+
+Examples:
+  nanoclaw history              the last fifty changes
+  nanoclaw history -n 500
+  nanoclaw history --all        with the ends of containers, what turns cost, runs of tasks, and
+                                requests of agents that the vault did not let out")]
+pub(crate) struct HistoryArgs {
+    /// What nobody did too: ends of containers, costs, runs of tasks
+    #[arg(long)]
+    all: bool,
+    /// How many events
+    #[arg(short = 'n', long, default_value_t = 50, value_name = "N",
+          value_parser = clap::value_parser!(u32).range(1..))]
+    lines: u32,
+}
+
+pub(super) fn perform(args: &HistoryArgs, layout: &Layout) -> anyhow::Result<Output> {
+    let central = super::central(layout)?;
+    let zone = central.zone_for(None)?;
+    let events = central.events(args.all, args.lines)?;
+    let mut lines: Vec<String> = events.iter().map(|it| line(it, &zone)).collect();
+    if lines.is_empty() {
+        lines.push("Nothing has happened yet.".to_owned());
     }
-    if events.is_empty() {
-        term::out("Nothing has happened yet.");
-    }
-    for event in &events {
-        term::out(&line(event, &zone));
-    }
-    Ok(())
+    Ok(Output::new(lines.join("\n"), events.iter().map(value).collect()))
 }
 
 /// One line, whatever names, texts and last words of containers hold.
@@ -46,10 +58,7 @@ fn words(event: &EventRow, zone: &Zone) -> String {
     let text = |key: &str| event.detail[key].as_str().unwrap_or_default();
     let count = |key: &str| event.detail[key].as_i64().unwrap_or_default();
     let (scope, item) = (event.scope.unwrap_or_default(), event.item.unwrap_or_default());
-    let of = |none: &str| match text("agent") {
-        "" => none.to_owned(),
-        agent => agent.to_owned(),
-    };
+    let of = |none| if text("agent").is_empty() { none } else { text("agent") };
     let Some(kind) = EventKind::parse(&event.kind) else {
         return format!("{}: {}", event.kind, event.detail);
     };
@@ -58,14 +67,10 @@ fn words(event: &EventRow, zone: &Zone) -> String {
         EventKind::Answer => {
             let change = Some(text("change")).filter(|it| !it.is_empty());
             let change = change.map(Operation::line_of).unwrap_or_default();
-            let about = [text("from"), text("agent"), &change];
-            let about =
-                about.into_iter().filter(|it| !it.is_empty()).collect::<Vec<_>>().join(", ");
-            format!(
-                "answered question {item} ({}: {about}) with `{}`",
-                text("question"),
-                text("answer")
-            )
+            let mut about = vec![text("from"), text("agent"), &change];
+            about.retain(|it| !it.is_empty());
+            let (about, question, answer) = (about.join(", "), text("question"), text("answer"));
+            format!("answered question {item} ({question}: {about}) with `{answer}`")
         }
         EventKind::Pairing => {
             let became = match text("role") {
@@ -88,8 +93,8 @@ fn words(event: &EventRow, zone: &Zone) -> String {
             format!("{task} of {}: {}", local(slot, zone), text("result"))
         }
         EventKind::Refused => {
-            let session = SessionId(scope);
-            format!("the vault refused {} requests of {session}: {}", count("count"), text("why"))
+            let (count, session) = (count("count"), SessionId(scope));
+            format!("the vault refused {count} requests of {session}: {}", text("why"))
         }
     }
 }

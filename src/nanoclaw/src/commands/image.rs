@@ -1,27 +1,41 @@
 //! `nanoclaw image`: the image that agents run in.
 
+use operations::Output;
 use sandbox::engine::Engine;
+use serde_json::json;
 use store::layout::Layout;
 
-use crate::args::ImageCommand;
+use crate::args::ImageArgs;
 use crate::error::fail;
 use crate::{admin, home, image, install, term};
 
-pub(super) async fn perform(command: ImageCommand, layout: &Layout) -> anyhow::Result<()> {
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum ImageCommand {
+    /// Build the image unless it is there and current; prints its name
+    Build(ImageArgs),
+    /// Print the name of the image that was built
+    Show,
+}
+
+pub(super) async fn perform(command: ImageCommand, layout: &Layout) -> anyhow::Result<Output> {
     let tag = match command {
-        ImageCommand::Show => home::central(layout)?.setting(install::IMAGE)?.ok_or_else(|| {
-            fail("no image was built yet", "build it with `nanoclaw image build`")
-        })?,
+        ImageCommand::Show => installed(layout)?,
         ImageCommand::Build(args) => {
-            let wanted = image::wanted(&args, &home::central(layout)?)?;
-            let mut progress = |line: &str| term::note(line);
-            let built = image::build(&Engine::new(None), &wanted, layout, &mut progress).await;
+            let inputs = image::inputs(&args, &home::central(layout)?, layout)?;
+            let (engine, mut progress) = (Engine::new(None), |line: &str| term::note(line));
+            let built = Box::pin(sandbox::image::build(&engine, &inputs, &mut progress)).await;
             let tag = built.map_err(image::explain)?;
-            image::remember(&home::central(layout)?, &wanted, &tag)?;
+            image::remember(&home::central(layout)?, &inputs, &tag)?;
             admin::reload(layout).await;
             tag
         }
     };
-    term::out(&tag);
-    Ok(())
+    let json = json!({ "image": tag });
+    Ok(Output::new(tag, json))
+}
+
+/// The tag of the image that was built last.
+pub(super) fn installed(layout: &Layout) -> anyhow::Result<String> {
+    let tag = home::central(layout)?.setting(install::IMAGE)?;
+    tag.ok_or_else(|| fail("no image was built yet", "build it with `nanoclaw image build`"))
 }

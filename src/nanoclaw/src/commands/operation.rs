@@ -6,19 +6,17 @@ use std::path::Path;
 use anyhow::Context;
 use domain::time::{Clock, SystemClock};
 use operations::{
-    AgentsOperation, ApprovalsOperation, Caller, Family, Machine, Operation, OperationError,
+    AgentsOperation, ApprovalsOperation, Caller, Family, Machine, Operation, OperationError, Output,
 };
 use sandbox::engine::Engine;
 use store::CentralStore;
 use store::layout::Layout;
 
 use crate::error::Hint;
-use crate::{admin, home, install, term};
+use crate::{admin, term};
 
-pub(super) async fn perform(operation: &Operation, layout: &Layout) -> anyhow::Result<()> {
-    let mut central = home::central(layout)?;
-    // Before the first agent of one's own there is the default one.
-    install::ensure_defaults(&central)?;
+pub(super) async fn perform(operation: &Operation, layout: &Layout) -> anyhow::Result<Output> {
+    let mut central = super::central(layout)?;
     agree(operation, &central)?;
     if let Some(machine) = machine_for(operation).await {
         machine.keep(&central)?;
@@ -27,18 +25,10 @@ pub(super) async fn perform(operation: &Operation, layout: &Layout) -> anyhow::R
     let done = operations::perform(operation, &mut central, &Caller::Host, SystemClock.now());
     drop(central);
     let output = hinted(done)?;
-    if operation.wants_json() {
-        term::json(&output.json)?;
-    } else {
-        term::out(&output.text);
-        if let Some(hint) = &output.hint {
-            term::note(&format!("hint: {hint}"));
-        }
-    }
     if operation.is_change() {
         admin::reload(layout).await;
     }
-    Ok(())
+    Ok(output)
 }
 
 /// The engine's machine, if limits of a container are about to change and the engine answers.
@@ -84,8 +74,8 @@ fn agree(operation: &Operation, central: &CentralStore) -> anyhow::Result<()> {
         if args.dry_run {
             return Ok(());
         }
-        let what = hinted(operations::describe(operation, central, &Caller::Host))?;
-        return term::agree(&what, args.yes, "Connect them?");
+        let change = hinted(operations::prepare(operation, central, &Caller::Host))?;
+        return term::agree(&change.text, args.yes, "Connect them?");
     }
     if let Operation::Approvals(Family {
         operation: ApprovalsOperation::Answer { yes, .. }, ..

@@ -1,55 +1,106 @@
 //! `nanoclaw outbox`: parts on their way, and what people do to them.
 
-mod order;
-
-use std::process::ExitCode;
-use std::time::Duration;
-
+use actors::admin::outbox::ordered_part;
+use actors::admin::protocol::{KEYS_MAX, OrderedPart, Request, Response};
 use domain::delivery::by_hand::{HostKey, Order, Standing};
 use domain::message::Address;
-use domain::time::{Clock, SystemClock, Timestamp};
-use domain::trace::Sent;
-use operations::OperationError;
+use domain::plain::{cut, one_line};
+use domain::time::{Clock, SystemClock, Timestamp, about};
+use operations::{OperationError, Output};
 use serde_json::{Value, json};
 use store::CentralStore;
 use store::layout::Layout;
 use store::reading::{PartFilter, PartRow};
 
 use super::operation::hinted;
-use crate::args::OutboxCommand;
+use super::{Report, central};
 use crate::error::fail;
-use crate::{home, install, term};
+use crate::{admin, home, lock, term};
 
 /// Characters of what a part says in a list.
 const SNIPPET_CHARS: usize = 40;
 
-pub(super) async fn perform(command: OutboxCommand, layout: &Layout) -> anyhow::Result<ExitCode> {
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum OutboxCommand {
+    /// Show what is not delivered yet, and what was given up
+    #[command(after_help = "\
+Examples:
+  nanoclaw outbox list                   what is on its way, and what could not be delivered
+  nanoclaw outbox list --dead            only what was given up
+  nanoclaw outbox list --chat Family     only of one chat, by its number, title or id
+  nanoclaw outbox list --all --json      everything that is kept, for scripts
+
+States: ready (waits for its turn), claimed (is being sent), unsent (did not get through and is tried
+again), uncertain (no answer came, so it may be there; is tried again, marked), dead (given up), sent.")]
+    List {
+        /// What was delivered or dropped too
+        #[arg(long, conflicts_with = "dead")]
+        all: bool,
+        /// Only what was given up
+        #[arg(long)]
+        dead: bool,
+        /// Only of this chat: its number, its title, its id, or CHANNEL:ID
+        #[arg(long, value_name = "CHAT")]
+        chat: Option<String>,
+    },
+    /// Show one part and what it says
+    #[command(after_help = "Example:\n  nanoclaw outbox show s7.o3.0")]
+    Show {
+        #[arg(value_parser = parse_key)]
+        key: HostKey,
+    },
+    /// Send parts again now, with all their tries
+    #[command(after_help = "\
+A part that its reader may have already is sent as a possible repeat.
+
+Examples:
+  nanoclaw outbox retry s7.o3.0
+  nanoclaw outbox retry --all-dead      everything that was given up, such as after a bot was unblocked")]
+    Retry {
+        #[arg(value_parser = parse_key, required_unless_present = "all_dead", value_name = "KEY")]
+        keys: Vec<HostKey>,
+        /// Everything that was given up
+        #[arg(long, conflicts_with = "keys")]
+        all_dead: bool,
+    },
+    /// Never send parts; those behind them in their chat go next
+    #[command(after_help = "\
+What was sent, or is being sent right now, cannot be dropped.
+
+Example:
+  nanoclaw outbox drop s7.o3.0")]
+    Drop {
+        #[arg(value_parser = parse_key, required = true, value_name = "KEY")]
+        keys: Vec<HostKey>,
+    },
+}
+
+fn parse_key(text: &str) -> Result<HostKey, String> {
+    let why = "a key reads like s7.o3.0 or host.q5.0; `nanoclaw outbox list` shows them";
+    HostKey::parse(text).ok_or_else(|| why.to_owned())
+}
+
+pub(super) async fn perform(
+    command: OutboxCommand,
+    as_json: bool,
+    layout: &Layout,
+) -> anyhow::Result<Report> {
     match command {
-        OutboxCommand::List { all, dead, chat, json } => {
+        OutboxCommand::List { all, dead, chat } => {
             let filter = match (all, dead) {
                 (true, _) => PartFilter::All,
                 (false, true) => PartFilter::Dead,
                 (false, false) => PartFilter::Unsent,
             };
-            list(filter, chat.as_deref(), json, layout)?;
+            Ok(list(filter, chat.as_deref(), layout)?.into())
         }
-        OutboxCommand::Show { key, json } => show(&key, json, layout)?,
-        OutboxCommand::Retry { keys, all_dead, json } => {
+        OutboxCommand::Show { key } => Ok(show(&key, layout)?.into()),
+        OutboxCommand::Retry { keys, all_dead } => {
             let keys = if all_dead { dead(layout)? } else { keys };
-            return order::perform(Order::Retry, &keys, json, layout).await;
+            execute(Order::Retry, &keys, as_json, layout).await
         }
-        OutboxCommand::Drop { keys, json } => {
-            return order::perform(Order::Drop, &keys, json, layout).await;
-        }
+        OutboxCommand::Drop { keys } => execute(Order::Drop, &keys, as_json, layout).await,
     }
-    Ok(ExitCode::SUCCESS)
-}
-
-/// The central database, for looking only.
-pub(super) fn central(layout: &Layout) -> anyhow::Result<CentralStore> {
-    let central = home::central(layout)?;
-    install::ensure_defaults(&central)?;
-    Ok(central)
 }
 
 fn dead(layout: &Layout) -> anyhow::Result<Vec<HostKey>> {
@@ -57,53 +108,34 @@ fn dead(layout: &Layout) -> anyhow::Result<Vec<HostKey>> {
     Ok(parts.into_iter().map(|it| it.sent.key).collect())
 }
 
-fn list(
-    filter: PartFilter,
-    chat: Option<&str>,
-    as_json: bool,
-    layout: &Layout,
-) -> anyhow::Result<()> {
+fn list(filter: PartFilter, chat: Option<&str>, layout: &Layout) -> anyhow::Result<Output> {
     let central = central(layout)?;
     let mut parts = central.parts(filter)?;
     if let Some(chat) = chat {
         only_of(chat, &mut parts, &central)?;
     }
-    if as_json {
-        return term::json(&parts.iter().map(|it| json_of(it, snippet(it))).collect::<Vec<_>>());
-    }
-    if parts.is_empty() {
-        term::out("nothing waits, and nothing was given up");
-        return Ok(());
-    }
-    let now = SystemClock.now();
-    let head = ["KEY", "STATE", "AGE", "AGENT", "CHAT", "TRIES", "NEXT", "WHY", "TEXT"];
-    let rows = parts.iter().map(|it| row(it, now).to_vec());
-    let head = head.map(str::to_owned).to_vec();
-    term::out(&term::table(&std::iter::once(head).chain(rows).collect::<Vec<_>>()));
-    Ok(())
+    let all = parts.iter().map(|it| value(it, SNIPPET_CHARS)).collect();
+    let keys = "key state age agent chat_name tries unanswered next reason text";
+    Ok(Output::list(all, keys, "nothing waits, and nothing was given up"))
 }
 
 /// Leaves the parts of one chat, which may be named by its platform's bare id too.
 fn only_of(chat: &str, parts: &mut Vec<PartRow>, central: &CentralStore) -> anyhow::Result<()> {
-    match operations::find_chat(chat, central) {
-        Ok(found) => {
-            let at = found.address;
-            let place = |it: &Address| (it.channel.clone(), it.account.clone(), it.chat.clone());
-            parts.retain(|it| place(&it.to) == place(&at));
-            Ok(())
-        }
-        Err(err) => {
-            let is_unknown = matches!(err, OperationError::NotFound { .. });
-            // The host may have written to people in chats that it never heard of.
-            let has_id = central.chats()?.iter().any(|it| is_at(&it.address, chat))
-                || central.parts(PartFilter::All)?.iter().any(|it| is_at(&it.to, chat));
-            if !is_unknown || !has_id {
-                return hinted(Err(err));
-            }
-            parts.retain(|it| is_at(&it.to, chat));
-            Ok(())
-        }
+    let found = operations::find_chat(chat, central);
+    if let Ok(row) = &found {
+        let place = |it: &Address| (it.channel.clone(), it.account.clone(), it.chat.clone());
+        parts.retain(|it| place(&it.to) == place(&row.address));
+        return Ok(());
     }
+    // The host may have written to people in chats that it never heard of.
+    let is_known = matches!(found, Err(OperationError::NotFound { .. }))
+        && (central.chats()?.iter().any(|it| is_at(&it.address, chat))
+            || central.parts(PartFilter::All)?.iter().any(|it| is_at(&it.to, chat)));
+    if !is_known {
+        return hinted(found).map(drop);
+    }
+    parts.retain(|it| is_at(&it.to, chat));
+    Ok(())
 }
 
 /// Whether a text is the platform's id of a chat.
@@ -113,87 +145,35 @@ fn is_at(address: &Address, text: &str) -> bool {
     text == chat || text == format!("{channel}:{chat}")
 }
 
-fn row(part: &PartRow, now: Timestamp) -> [String; 9] {
-    let sent = &part.sent;
+fn value(part: &PartRow, chars_max: usize) -> Value {
+    let (sent, to, now) = (&part.sent, &part.to, SystemClock.now());
+    let is_held = sent.held && sent.standing == Standing::Ready;
     let next = match sent.standing {
         Standing::Unsent | Standing::Uncertain if now < sent.retry_at => {
-            format!("in {}", age(sent.retry_at.since(now)))
+            Some(format!("in {}", about(sent.retry_at.since(now))))
         }
-        Standing::Ready if sent.held => "after quiet".to_owned(),
-        Standing::Unsent | Standing::Uncertain | Standing::Ready => "now".to_owned(),
-        Standing::Claimed | Standing::Sent | Standing::Dead => "-".to_owned(),
+        Standing::Ready if is_held => Some("after the quiet hours of its reader".to_owned()),
+        Standing::Unsent | Standing::Uncertain | Standing::Ready => Some("now".to_owned()),
+        Standing::Claimed | Standing::Sent | Standing::Dead => None,
     };
-    [
-        sent.key.to_string(),
-        state(sent).to_owned(),
-        age(now.since(sent.created_at.unwrap_or(sent.changed_at))),
-        if part.agent.is_empty() { "-".to_owned() } else { part.agent.clone() },
-        sent.chat.clone(),
-        (sent.tries + sent.misses).to_string(),
-        next,
-        why(sent),
-        snippet(part),
-    ]
-}
-
-fn state(sent: &Sent) -> &'static str {
-    if is_held(sent) { "held" } else { sent.standing.as_str() }
-}
-
-fn why(sent: &Sent) -> String {
-    match sent.reason.as_str() {
-        "" if is_held(sent) => "quiet hours of its reader".to_owned(),
-        "" => "-".to_owned(),
-        reason => one_line(reason),
-    }
-}
-
-fn is_held(sent: &Sent) -> bool {
-    sent.held && sent.standing == Standing::Ready
-}
-
-/// The beginning of what it says, in one line.
-fn snippet(part: &PartRow) -> String {
-    let text = one_line(&part.text);
-    if text.chars().count() <= SNIPPET_CHARS {
-        return text;
-    }
-    let cut: String = text.chars().take(SNIPPET_CHARS - 1).collect();
-    format!("{cut}…")
-}
-
-/// Nothing that a terminal would take for an order.
-fn one_line(text: &str) -> String {
-    let plain = text.chars().map(|it| if it.is_control() { ' ' } else { it });
-    plain.collect::<String>().trim().to_owned()
-}
-
-fn age(duration: Duration) -> String {
-    match duration.as_secs() {
-        secs @ 0..120 => format!("{secs} s"),
-        secs @ 120..7_200 => format!("{} min", secs / 60),
-        secs @ 7_200..172_800 => format!("{} h", secs / 3_600),
-        secs => format!("{} d", secs / 86_400),
-    }
-}
-
-fn json_of(part: &PartRow, text: String) -> Value {
-    let (sent, to) = (&part.sent, &part.to);
     let ms = |at: Option<Timestamp>| at.map(|it| it.0);
     json!({
         "key": sent.key.to_string(),
         "state": sent.standing.as_str(),
-        "held_for_quiet_hours": is_held(sent),
+        "held_for_quiet_hours": is_held,
+        "age": about(now.since(sent.created_at.unwrap_or(sent.changed_at))),
         "agent": part.agent,
         "chat": {
             "channel": to.channel, "account": to.account, "id": to.chat, "thread": to.thread,
             "title": part.title,
         },
+        "chat_name": sent.chat,
         "kind": sent.kind,
         "form": sent.form,
         "tries": sent.tries,
         "unanswered": sent.misses,
         "may_be_seen_twice": sent.was_uncertain,
+        "next": next,
         "retry_at_ms": (sent.retry_at.0 != 0).then_some(sent.retry_at.0),
         "created_at_ms": ms(sent.created_at),
         "claimed_at_ms": ms(sent.claimed_at),
@@ -202,44 +182,81 @@ fn json_of(part: &PartRow, text: String) -> Value {
         "platform_id": sent.platform_id,
         "reason": sent.reason,
         "cause": part.cause.zip(sent.key.session).map(|(seq, session)| format!("{session}.{seq}")),
-        "text": text,
+        "text": cut(&part.text, chars_max),
     })
 }
 
-fn show(key: &HostKey, as_json: bool, layout: &Layout) -> anyhow::Result<()> {
+fn show(key: &HostKey, layout: &Layout) -> anyhow::Result<Output> {
     let Some(part) = central(layout)?.part(key)? else {
         return Err(fail(format!("there is no part {key}"), "see `nanoclaw outbox list --all`"));
     };
-    if as_json {
-        return term::json(&json_of(&part, part.text.clone()));
-    }
-    let [key, state, age, agent, chat, tries, next, why, _] = row(&part, SystemClock.now());
-    let fact = |what: &str, it: String| vec![what.to_owned(), it];
-    let mut rows = vec![
-        fact("part", key),
-        fact("state", state),
-        fact("age", age),
-        fact("agent", agent),
-        fact("chat", chat),
-        fact("tries", tries),
-        fact("next", next),
-        fact("why", why),
-    ];
-    if let Some((seq, session)) = part.cause.zip(part.sent.key.session) {
-        rows.push(fact("led to by", format!("{session}.{seq} (`nanoclaw why {session}.{seq}`)")));
-    }
-    rows.push(fact("says", one_line(&part.text)));
-    term::out(&term::table(&rows));
-    Ok(())
+    let keys = "key state age agent chat_name tries unanswered next reason cause text";
+    let output = Output::record(value(&part, usize::MAX), keys);
+    Ok(output.hint(format!("`nanoclaw why {key}` tells how it came about")))
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn nothing_that_is_listed_moves_the_cursor() {
-        assert_eq!(one_line("\u{1b}[2Ja\nb "), "[2Ja b");
-        assert_eq!(age(Duration::from_secs(130)), "2 min");
+/// Sends parts again or drops them: through the running host, which alone writes then, or else under
+/// its lock.
+async fn execute(
+    order: Order,
+    keys: &[HostKey],
+    as_json: bool,
+    layout: &Layout,
+) -> anyhow::Result<Report> {
+    let looks = looks(keys, layout)?;
+    let mut done = Vec::with_capacity(keys.len());
+    for some in keys.chunks(KEYS_MAX) {
+        let names = some.iter().map(ToString::to_string).collect();
+        let request = Request::Outbox { order: order.as_str().to_owned(), keys: names };
+        match admin::ask(layout, &request).await? {
+            Some(Response::Outbox { parts }) => done.extend(parts),
+            Some(_) => return Err(admin::unexpected()),
+            None => done.extend(alone(order, some, layout)?),
+        }
     }
+    let (mut lines, mut refused) = (Vec::new(), Vec::new());
+    for (part, look) in done.iter().zip(&looks) {
+        match &part.why {
+            None => lines.push(line(order, part, look)),
+            Some(why) => refused.push(format!("{}: {why}", part.key)),
+        }
+    }
+    if done.is_empty() {
+        lines.push("nothing was given up".to_owned());
+    }
+    let has_failed = !refused.is_empty();
+    if has_failed && !as_json {
+        lines.iter().for_each(|it| term::out(it));
+        return Err(fail(refused.join("; "), "see `nanoclaw outbox list --all`"));
+    }
+    Ok(Report { output: Output::new(lines.join("\n"), json!(done)), has_failed })
+}
+
+fn line(order: Order, part: &OrderedPart, look: &str) -> String {
+    let key = &part.key;
+    match (order, part.may_be_seen) {
+        (Order::Retry, false) => format!("{key} is sent again {look}"),
+        (Order::Retry, true) => format!("{key} is sent again, marked as a possible repeat, {look}"),
+        (Order::Drop, false) => format!("{key} was dropped {look}"),
+        (Order::Drop, true) => format!("{key} was dropped, and may have been seen already, {look}"),
+    }
+}
+
+/// Which chat each part is for, and how it begins.
+fn looks(keys: &[HostKey], layout: &Layout) -> anyhow::Result<Vec<String>> {
+    let central = central(layout)?;
+    let look = |key: &HostKey| {
+        let Some(part) = central.part(key)? else { return Ok(String::new()) };
+        let snippet = cut(&one_line(&part.text), SNIPPET_CHARS);
+        Ok(format!("(to {}: {snippet})", part.sent.chat))
+    };
+    keys.iter().map(look).collect()
+}
+
+/// No host runs, and none can start meanwhile.
+fn alone(order: Order, keys: &[HostKey], layout: &Layout) -> anyhow::Result<Vec<OrderedPart>> {
+    let _lock = lock::take(layout)?;
+    let answers = home::central(layout)?.order_parts(keys, order, SystemClock.now())?;
+    let done = keys.iter().zip(answers);
+    Ok(done.map(|(key, answer)| ordered_part(&key.to_string(), answer)).collect())
 }

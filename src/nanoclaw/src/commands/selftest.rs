@@ -8,10 +8,10 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::Context;
+use clap::value_parser;
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 
-use crate::args::SelftestArgs;
 use crate::error::{Hint, fail};
 
 const PROGRAM: &str = "nanoclaw-selftest";
@@ -20,13 +20,38 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 const BOOT_MAX: Duration = Duration::from_secs(60 * 60);
 const BUILD_IT: &str = "build the programs again, with `./nanoclaw.sh`";
 
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Each run starts a whole host with a platform and an engine in memory, lets people write, breaks
+things, kills the host at random points, and checks that every message had one answer. It touches
+nothing of this install. The same seed is the same run.
+
+Examples:
+  nanoclaw selftest --runs 20000 --seed 7 many, others
+  nanoclaw selftest --runs 1 --seed 4711  one run again
+  nanoclaw selftest --escape              what an agent could try to get out of its container")]
+pub(crate) struct SelftestArgs {
+    /// Try to get out of a real container instead, in every way that we know; needs the engine
+    #[arg(long, conflicts_with_all = ["runs", "seed", "threads"])]
+    pub(crate) escape: bool,
+    /// How many runs
+    #[arg(long, default_value_t = 500, value_name = "N", value_parser = value_parser!(u64).range(1..))]
+    runs: u64,
+    /// The first seed; each run has the next one
+    #[arg(long, default_value_t = 0, value_name = "S")]
+    seed: u64,
+    /// At a time [default: one per core]
+    #[arg(long, value_name = "N", value_parser = value_parser!(u16).range(1..=512))]
+    threads: Option<u16>,
+}
+
 fn program() -> anyhow::Result<Command> {
     let own = std::env::current_exe().context("where this program lies cannot be found out")?;
     Ok(Command::new(own.with_file_name(PROGRAM)))
 }
 
 /// Goes on as the program that runs the scripts, with its exit code.
-pub(super) fn perform(args: &SelftestArgs) -> anyhow::Result<Infallible> {
+pub(super) fn perform(args: &SelftestArgs, as_json: bool) -> anyhow::Result<Infallible> {
     if args.seed.checked_add(args.runs).is_none() {
         return Err(fail(
             format!("{} runs from the seed {} on go past the last seed", args.runs, args.seed),
@@ -38,7 +63,7 @@ pub(super) fn perform(args: &SelftestArgs) -> anyhow::Result<Infallible> {
     if let Some(threads) = args.threads {
         command.args(["--threads", &threads.to_string()]);
     }
-    if args.json {
+    if as_json {
         command.arg("--json");
     }
     Err(command.exec()).context(format!("{PROGRAM} cannot be run")).hint(BUILD_IT)

@@ -1,48 +1,44 @@
-//! `nanoclaw status`: the running host as people and programs read it.
+//! `nanoclaw status` and `nanoclaw doctor`: the running host, and what is wrong, for people and programs.
 
-use std::process::ExitCode;
 use std::time::Duration;
 
 use actors::admin::protocol::Status;
 use domain::time::about;
+use operations::{Output, table};
 use serde_json::{Value, json};
 use store::layout::Layout;
 
-use crate::admin::{self, Unanswered};
-use crate::term;
+use super::Report;
+use crate::admin;
+use crate::doctor::{self, State};
 
-pub(super) async fn perform(as_json: bool, layout: &Layout) -> anyhow::Result<ExitCode> {
-    match admin::status(layout).await {
-        Ok(status) if as_json => {
-            let mut value = serde_json::to_value(&*status)?;
-            if let Value::Object(fields) = &mut value {
-                fields.insert("running".into(), true.into());
-                fields.insert("client_version".into(), env!("CARGO_PKG_VERSION").into());
-            }
-            term::json(&value)?;
-        }
-        Ok(status) => term::out(&text(&status)),
-        Err(Unanswered::NotRunning) if as_json => {
-            term::json(&json!({ "running": false }))?;
-            return Ok(ExitCode::FAILURE);
-        }
-        Err(err) => return Err(err.into_error(layout)),
-    }
-    Ok(ExitCode::SUCCESS)
+pub(super) async fn perform(as_json: bool, layout: &Layout) -> anyhow::Result<Report> {
+    let Some(status) = admin::status(layout).await? else {
+        let output = Output::new("", json!({ "running": false }));
+        let report = Report { output, has_failed: true };
+        return if as_json { Ok(report) } else { Err(admin::no_host(layout)) };
+    };
+    let mut value = json!(status);
+    let text = text(&status, &value);
+    value["running"] = true.into();
+    value["client_version"] = env!("CARGO_PKG_VERSION").into();
+    Ok(Output::new(text, value).into())
 }
 
-fn text(status: &Status) -> String {
-    let mut parts = vec![head(status)];
+fn text(status: &Status, value: &Value) -> String {
+    let section = |name: &str, keys| {
+        let rows = value[name].as_array().cloned().unwrap_or_default();
+        format!("{name}\n{}", Output::list(rows, keys, "none").text).replace('\n', "\n  ")
+    };
+    let mut parts = vec![
+        head(status),
+        section("actors", "name running restarts"),
+        section("channels", "name account connected quiet silent_seconds why"),
+        section("sessions", "id agent chat container waiting undelivered why"),
+    ];
     if !status.stops.is_empty() {
-        parts.push(section("stopped", ["AGENT", "BY", "UNDO"], stops(status)));
-    }
-    parts.push(section("actors", ["NAME", "STATE", "RESTARTS"], actors(status)));
-    parts.push(section("channels", ["CHANNEL", "STATE", "HEARD", "WHY"], channels(status)));
-    if status.sessions.is_empty() {
-        parts.push("sessions\n  none is awake".to_owned());
-    } else {
-        let columns = ["ID", "AGENT", "CHAT", "CONTAINER", "WAITING", "UNDELIVERED", "WHY"];
-        parts.push(section("sessions", columns, sessions(status)));
+        parts.insert(1, section("stops", "agent by"));
+        parts.insert(2, "undo with `nanoclaw resume AGENT`, or `nanoclaw resume --all`".to_owned());
     }
     parts.join("\n\n")
 }
@@ -62,8 +58,9 @@ fn head(status: &Status) -> String {
     let waiting: u64 = status.sessions.iter().map(|it| it.waiting).sum();
     let undelivered: u64 = status.sessions.iter().map(|it| it.undelivered).sum();
     let awake = status.sessions.len();
+    let up = about(Duration::from_secs(status.up_seconds));
     [
-        format!("host        {}{other}, pid {}, up {}", status.version, status.pid, up(status)),
+        format!("host        {}{other}, pid {}, up {up}", status.version, status.pid),
         format!("home        {}", status.home),
         format!("engine      {engine}"),
         format!("containers  {} of at most {}", status.containers_running, status.containers_max),
@@ -74,74 +71,22 @@ fn head(status: &Status) -> String {
     .join("\n")
 }
 
-fn section<const N: usize>(name: &str, columns: [&str; N], rows: Vec<[String; N]>) -> String {
-    let head = columns.map(str::to_owned).to_vec();
-    let rows: Vec<_> = std::iter::once(head).chain(rows.into_iter().map(Into::into)).collect();
-    let lines: Vec<_> = term::table(&rows).lines().map(|line| format!("  {line}")).collect();
-    format!("{name}\n{}", lines.join("\n"))
-}
-
-fn actors(status: &Status) -> Vec<[String; 3]> {
-    let row = |actor: &actors::admin::protocol::ActorStatus| {
-        let state = if actor.running { "running" } else { "stopped" };
-        [actor.name.clone(), state.to_owned(), actor.restarts.to_string()]
-    };
-    status.actors.iter().map(row).collect()
-}
-
-/// `HEARD` is when the platform gave its last sign of life.
-fn channels(status: &Status) -> Vec<[String; 4]> {
-    let row = |channel: &actors::admin::protocol::ChannelStatus| {
-        let state = match (channel.connected, channel.quiet) {
-            (true, false) => "connected",
-            (true, true) => "silent",
-            (false, _) => "disconnected",
-        };
-        let ago = |secs| format!("{} ago", about(Duration::from_secs(secs)));
-        [
-            format!("{}/{}", channel.name, channel.account),
-            state.to_owned(),
-            channel.silent_seconds.map_or_else(|| "never".to_owned(), ago),
-            channel.why.clone().unwrap_or_default(),
-        ]
-    };
-    status.channels.iter().map(row).collect()
-}
-
-fn stops(status: &Status) -> Vec<[String; 3]> {
-    let row = |stop: &actors::admin::protocol::StopStatus| {
-        let who = stop.agent.clone().unwrap_or_else(|| "every agent".to_owned());
-        let undo = stop.agent.as_deref().unwrap_or("--all");
-        [who, stop.by.clone(), format!("nanoclaw resume {undo}")]
-    };
-    status.stops.iter().map(row).collect()
-}
-
-fn sessions(status: &Status) -> Vec<[String; 7]> {
-    let row = |session: &actors::admin::protocol::SessionStatus| {
-        [
-            session.id.clone(),
-            session.agent.clone(),
-            session.chat.clone(),
-            session.container.clone(),
-            session.waiting.to_string(),
-            session.undelivered.to_string(),
-            session.why.clone().unwrap_or_default(),
-        ]
-    };
-    status.sessions.iter().map(row).collect()
-}
-
-/// `3 d 4 h`, `4 h 5 min`, `5 min`, `12 s`.
-fn up(status: &Status) -> String {
-    let (minutes, hours, days) =
-        (status.up_seconds / 60, status.up_seconds / 3600, status.up_seconds / 86400);
-    match (days, hours, minutes) {
-        (0, 0, 0) => format!("{} s", status.up_seconds),
-        (0, 0, minutes) => format!("{minutes} min"),
-        (0, hours, minutes) => format!("{hours} h {} min", minutes % 60),
-        (days, hours, _) => format!("{days} d {} h", hours % 24),
+/// `nanoclaw doctor`: what the checks found.
+pub(super) async fn check(layout: &Layout) -> anyhow::Result<Report> {
+    let checks = doctor::examine(layout).await;
+    let count = |state: State| checks.iter().filter(|it| it.state == state).count();
+    let (failed, warned) = (count(State::Fail), count(State::Warn));
+    let mut rows = Vec::new();
+    for check in &checks {
+        rows.push([check.state.as_str(), check.name, &check.detail].map(str::to_owned).to_vec());
+        if let Some(fix) = &check.fix {
+            rows.push(vec![String::new(), String::new(), format!("fix: {fix}")]);
+        }
     }
+    let sum = format!("{} checks: {failed} failed, {warned} to look at", checks.len());
+    let text = format!("{}\n{sum}", table(&rows));
+    let output = Output::new(text, json!({ "ok": failed == 0, "checks": checks }));
+    Ok(Report { output, has_failed: failed != 0 })
 }
 
 #[cfg(test)]
@@ -183,14 +128,12 @@ mod tests {
             refused_requests: 5,
             stops: vec![StopStatus { agent: None, by: "Ann".into(), why: String::new(), at: 1 }],
         };
-        let text = text(&status);
+        let text = text(&status, &json!(status));
         for part in [
             "0.0.1",
             "restart",
-            "1 h 1 min",
-            "telegram/main",
-            "silent",
-            "1 min ago",
+            "up 1 h",
+            "telegram  main     yes        yes    75",
             "does not answer: refused",
             "router",
             "parked",

@@ -3,25 +3,24 @@
 //! The stop is written down here before the host is asked, and where no host answers, containers are
 //! killed from here: an emergency needs nobody's help.
 
-use std::process::ExitCode;
 use std::time::Duration;
 
 use actors::admin::protocol::{Request, Response, Resumed, Stopped};
 use domain::AgentName;
-use domain::notice;
 use domain::stop::Scope;
+use domain::texts;
 use domain::time::{Clock, SystemClock};
 use futures_util::future::join_all;
+use operations::Output;
 use sandbox::Sandbox;
-use sandbox::docker::{DockerOptions, DockerSandbox};
 use serde_json::json;
 use store::CentralStore;
 use store::layout::Layout;
 use tokio::time::timeout;
 
-use crate::admin::{self, Unanswered};
+use super::Report;
 use crate::error::fail;
-use crate::{home, install, term};
+use crate::{admin, home, install, term};
 
 /// Whom people are told.
 const BY: &str = "the command line";
@@ -29,7 +28,7 @@ const BY: &str = "the command line";
 const HOST_WITHIN: Duration = Duration::from_secs(4);
 
 /// Stops an agent, or all. Exits with a failure when something could not be stopped.
-pub(super) async fn stop(scope: &Scope, json: bool, layout: &Layout) -> anyhow::Result<ExitCode> {
+pub(super) async fn stop(scope: &Scope, layout: &Layout) -> anyhow::Result<Report> {
     let central = home::central(layout)?;
     known(scope, &central)?;
     let request = Request::Stop { agent: name(scope), by: BY.to_owned() };
@@ -37,10 +36,10 @@ pub(super) async fn stop(scope: &Scope, json: bool, layout: &Layout) -> anyhow::
     // After the host was asked, which kills first: an agent may keep the disk busy.
     let written = central.stop(scope, BY, "", SystemClock.now());
     let (mut report, has_host) = match asked {
-        Ok(Ok(Response::Stopped(report))) => (report, true),
-        Ok(Err(Unanswered::NotRunning)) => (kill_all(scope, &central, layout).await?, false),
+        Ok(Ok(Some(Response::Stopped(report)))) => (report, true),
+        Ok(Ok(None)) => (kill_all(scope, &central, layout).await?, false),
         // Whatever is wrong with it, nothing may go on running.
-        Ok(Ok(_) | Err(Unanswered::Trouble(_))) | Err(_) => {
+        Ok(Ok(Some(_)) | Err(_)) | Err(_) => {
             let mut report = kill_all(scope, &central, layout).await?;
             let seconds = HOST_WITHIN.as_secs();
             report.trouble.push(format!(
@@ -52,39 +51,31 @@ pub(super) async fn stop(scope: &Scope, json: bool, layout: &Layout) -> anyhow::
     if let Err(err) = written {
         report.trouble.push(format!("the stop could not be written down: {err}"));
     }
-    if json {
-        term::json(
-            &json!({ "stopped": name(scope), "all": *scope == Scope::All, "report": report }),
-        )?;
-    } else {
-        term::out(&text(scope, &report, has_host));
-    }
     report.trouble.iter().for_each(|it| term::note(&format!("warning: {it}")));
-    Ok(if report.trouble.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let json = json!({ "stopped": name(scope), "all": *scope == Scope::All, "report": report });
+    let output = Output::new(text(scope, &report, has_host), json);
+    Ok(Report { output, has_failed: !report.trouble.is_empty() })
 }
 
 /// Lets an agent go on, or all without a name.
-pub(super) async fn resume(
-    agent: Option<AgentName>,
-    as_json: bool,
-    layout: &Layout,
-) -> anyhow::Result<()> {
+pub(super) async fn resume(agent: Option<AgentName>, layout: &Layout) -> anyhow::Result<Output> {
     let scope = agent.map_or(Scope::All, Scope::Agent);
     let central = home::central(layout)?;
     known(&scope, &central)?;
     let request = Request::Resume { agent: name(&scope), by: BY.to_owned() };
-    let (resumed, has_host) = match admin::ask(layout, &request).await {
-        Ok(Response::Resumed(resumed)) => (resumed, true),
-        Ok(Response::Failed { why }) => return Err(fail(why, "see `nanoclaw doctor`")),
-        Ok(_) => return Err(admin::unexpected().into_error(layout)),
-        Err(Unanswered::NotRunning) => (resume_here(&scope, &central)?, false),
-        Err(err) => return Err(err.into_error(layout)),
+    let (resumed, has_host) = match admin::ask(layout, &request).await? {
+        Some(Response::Resumed(resumed)) => (resumed, true),
+        Some(_) => return Err(admin::unexpected()),
+        None => {
+            let any = match &scope {
+                Scope::All => central.resume_all(BY, SystemClock.now())?,
+                Scope::Agent(_) => central.resume(&scope, BY, SystemClock.now())?,
+            };
+            (Resumed { any, ..Resumed::default() }, false)
+        }
     };
-    if as_json {
-        return term::json(&json!({ "resumed": resumed.any, "report": resumed }));
-    }
-    term::out(&resumed_text(&scope, &resumed, has_host));
-    Ok(())
+    let text = resumed_text(&scope, &resumed, has_host);
+    Ok(Output::new(text, json!({ "resumed": resumed.any, "report": resumed })))
 }
 
 fn known(scope: &Scope, central: &CentralStore) -> anyhow::Result<()> {
@@ -106,9 +97,7 @@ async fn kill_all(
     layout: &Layout,
 ) -> anyhow::Result<Stopped> {
     let mut report = Stopped::default();
-    let Some(install) = install::id(central)? else { return Ok(report) };
-    let (user, root) = (install::container_user(), layout.home().to_owned());
-    let sandbox = DockerSandbox::new(DockerOptions { install, user, root, socket: None });
+    let Some(sandbox) = install::sandbox(layout, central)? else { return Ok(report) };
     let mut found = match sandbox.list().await {
         Ok(found) => found,
         Err(err) => {
@@ -133,22 +122,16 @@ async fn kill_all(
     Ok(report)
 }
 
-fn resume_here(scope: &Scope, central: &CentralStore) -> anyhow::Result<Resumed> {
-    let any = match scope {
-        Scope::All => central.resume_all(BY, SystemClock.now())?,
-        Scope::Agent(_) => central.resume(scope, BY, SystemClock.now())?,
-    };
-    Ok(Resumed { any, ..Resumed::default() })
+/// How an agent, or all, are called in a sentence and in `nanoclaw resume`.
+fn called(agent: Option<&str>) -> (&str, &str) {
+    agent.map_or(("every agent", "--all"), |name| (name, name))
 }
 
 fn text(scope: &Scope, report: &Stopped, has_host: bool) -> String {
-    let (who, undo) = match scope {
-        Scope::All => ("every agent".to_owned(), "--all".to_owned()),
-        Scope::Agent(name) => (name.to_string(), name.to_string()),
-    };
+    let (who, undo) = called(scope.agent().map(AgentName::as_str));
     let mut lines = vec![format!("stopped {who}; containers killed: {}", report.killed)];
     for session in &report.sessions {
-        let said = match (session.answered, notice::stop_report_text(&session.stop_report)) {
+        let said = match (session.answered, texts::stop::report(&session.stop_report)) {
             (false, _) => "busy; it sets its work aside later".to_owned(),
             (true, Some(text)) => text,
             (true, None) => continue,
@@ -163,7 +146,7 @@ fn text(scope: &Scope, report: &Stopped, has_host: bool) -> String {
 }
 
 fn resumed_text(scope: &Scope, resumed: &Resumed, has_host: bool) -> String {
-    let who = name(scope).unwrap_or_else(|| "every agent".to_owned());
+    let (who, _) = called(scope.agent().map(AgentName::as_str));
     let mut lines = vec![match resumed.any {
         true => format!("resumed {who}"),
         false => format!("nothing to resume: {who} was not stopped by name"),
@@ -173,11 +156,7 @@ fn resumed_text(scope: &Scope, resumed: &Resumed, has_host: bool) -> String {
         lines.push("no host runs; start it with `nanoclaw start`".to_owned());
     }
     for hold in &resumed.holds {
-        let (who, undo) = match &hold.agent {
-            Some(name) => (name.as_str(), name.as_str()),
-            None => ("every agent", "--all"),
-        };
-        let by = &hold.by;
+        let ((who, undo), by) = (called(hold.agent.as_deref()), &hold.by);
         lines.push(format!("still stopped by {by}: {who} (`nanoclaw resume {undo}`)"));
     }
     lines.join("\n")

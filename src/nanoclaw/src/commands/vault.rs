@@ -3,64 +3,81 @@
 use std::io::{self, IsTerminal, Read};
 
 use anyhow::Context;
-use chrono::DateTime;
 use domain::time::{Clock, SystemClock};
-use serde_json::json;
+use operations::{Output, instant};
+use serde_json::{Value, json};
 use store::layout::Layout;
 use vault::{BaseUrl, Credential, MODEL_CREDENTIAL, Secret};
 
-use crate::args::VaultCommand;
 use crate::error::{Hint, fail};
 use crate::{admin, home, lock, rows, term};
 
 /// Read from the standard input; more than any credential has.
 const INPUT_BYTES_MAX: u64 = 64 * 1024;
 
-pub(super) async fn perform(command: VaultCommand, layout: &Layout) -> anyhow::Result<()> {
-    match command {
-        VaultCommand::List { json } => return list(json, layout).await,
-        VaultCommand::Add { name, base_url } => add(&name, base_url, layout).await?,
-        VaultCommand::Remove { name } => remove(&name, layout).await?,
-        VaultCommand::Reset { yes } => return reset(yes, layout),
-    }
-    admin::reload(layout).await;
-    Ok(())
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum VaultCommand {
+    /// Store a credential; `anthropic` is the model's
+    #[command(after_help = "\
+The value is asked for on the terminal and not shown, or read from the standard input. It is
+never taken as an argument, where other users and the shell's history could see it.
+
+Examples:
+  nanoclaw vault add anthropic
+  pass show anthropic | nanoclaw vault add anthropic
+  nanoclaw vault add anthropic --base-url https://gateway.example/llm")]
+    Add {
+        name: String,
+        /// Where the credential is sent instead of the Anthropic API; an endpoint that speaks alike
+        #[arg(long, value_name = "URL", value_parser = BaseUrl::parse)]
+        base_url: Option<BaseUrl>,
+    },
+    /// Show what is stored, without any value
+    List,
+    /// Forget a credential
+    Remove { name: String },
+    /// Forget all credentials and tokens if `vault.key` is lost, with the host stopped; then enter them again
+    Reset {
+        /// Do not ask
+        #[arg(long, short)]
+        yes: bool,
+    },
 }
 
-async fn add(name: &str, base_url: Option<BaseUrl>, layout: &Layout) -> anyhow::Result<()> {
+pub(super) async fn perform(command: VaultCommand, layout: &Layout) -> anyhow::Result<Output> {
+    let output = match command {
+        VaultCommand::List => return list(layout).await,
+        VaultCommand::Reset { yes } => return reset(yes, layout),
+        VaultCommand::Add { name, base_url } => add(&name, base_url, layout).await?,
+        VaultCommand::Remove { name } => remove(&name, layout).await?,
+    };
+    admin::reload(layout).await;
+    Ok(output)
+}
+
+async fn add(name: &str, base_url: Option<BaseUrl>, layout: &Layout) -> anyhow::Result<Output> {
     if name != MODEL_CREDENTIAL {
         return Err(vault::VaultError::UnknownName(name.to_owned()))
             .hint(format!("`nanoclaw vault add {MODEL_CREDENTIAL}`"));
     }
     let input = read_secret(&format!("value of `{name}` (not shown): "))?;
-    let secret = Secret::from_input(input).hint(format!(
-        "paste the key alone, or pipe it in: `command | nanoclaw vault add {name}`"
-    ))?;
-    let stored = put(name, secret, base_url.unwrap_or_default(), layout).await?;
-    term::out(&format!(
-        "stored `{name}` ({}) for {}; agents never see it",
-        stored.kind.as_str(),
-        stored.base_url
-    ));
-    Ok(())
+    let stored = add_model_credential(input, base_url.unwrap_or_default(), layout).await?;
+    let (kind, url) = (stored.kind.as_str(), &stored.base_url);
+    let text = format!("stored `{name}` ({kind}) for {url}; agents never see it");
+    Ok(Output::new(text, value(&stored)))
 }
 
-async fn put(
-    name: &str,
-    secret: Secret,
+/// Stores what was typed as the model's credential.
+pub(crate) async fn add_model_credential(
+    input: String,
     base_url: BaseUrl,
     layout: &Layout,
 ) -> anyhow::Result<Credential> {
+    let secret = Secret::from_input(input).hint(format!(
+        "paste the key alone, or pipe it in: `command | nanoclaw vault add {MODEL_CREDENTIAL}`"
+    ))?;
     let vault = rows::vault(layout)?;
-    Ok(vault.add(name, secret, base_url, SystemClock.now()).await?)
-}
-
-/// For the setup: stores what was typed as the model's credential.
-pub(crate) async fn add_model_credential(
-    input: String,
-    layout: &Layout,
-) -> anyhow::Result<Credential> {
-    put(MODEL_CREDENTIAL, Secret::from_input(input)?, BaseUrl::default(), layout).await
+    Ok(vault.add(MODEL_CREDENTIAL, secret, base_url, SystemClock.now()).await?)
 }
 
 /// Asks on the terminal without showing what is typed, or reads the standard input.
@@ -76,42 +93,31 @@ pub(super) fn read_secret(prompt: &str) -> anyhow::Result<String> {
     Ok(input)
 }
 
-async fn list(as_json: bool, layout: &Layout) -> anyhow::Result<()> {
-    let all = rows::vault(layout)?.list().await?;
-    if as_json {
-        let value = |credential: &Credential| {
-            json!({
-                "name": credential.name,
-                "kind": credential.kind.as_str(),
-                "base_url": credential.base_url.as_str(),
-                "created_at": created(credential),
-            })
-        };
-        return term::json(&all.iter().map(value).collect::<Vec<_>>());
-    }
-    if all.is_empty() {
-        term::out("the vault is empty; `nanoclaw vault add anthropic` gives the agents a model");
-        return Ok(());
-    }
-    let mut rows = vec![["NAME", "KIND", "SENT TO", "SINCE"].map(str::to_owned).to_vec()];
-    for credential in &all {
-        let (name, kind) = (credential.name.clone(), credential.kind.as_str().to_owned());
-        rows.push(vec![name, kind, credential.base_url.to_string(), created(credential)]);
-    }
-    term::out(&term::table(&rows));
-    Ok(())
+fn value(credential: &Credential) -> Value {
+    json!({
+        "name": credential.name,
+        "kind": credential.kind.as_str(),
+        "base_url": credential.base_url.as_str(),
+        "created_at": instant(credential.created_at),
+    })
 }
 
-async fn remove(name: &str, layout: &Layout) -> anyhow::Result<()> {
+async fn list(layout: &Layout) -> anyhow::Result<Output> {
+    let all = rows::vault(layout)?.list().await?.iter().map(value).collect();
+    let none = "the vault is empty; `nanoclaw vault add anthropic` gives the agents a model";
+    Ok(Output::list(all, "name kind base_url created_at", none))
+}
+
+async fn remove(name: &str, layout: &Layout) -> anyhow::Result<Output> {
     if !rows::vault(layout)?.remove(name).await? {
         return Err(fail(format!("the vault holds no `{name}`"), "see `nanoclaw vault list`"));
     }
-    term::out(&format!("removed `{name}`; agents set to `auto` use the demo provider from now on"));
-    Ok(())
+    let text = format!("removed `{name}`; agents set to `auto` use the demo provider from now on");
+    Ok(Output::new(text, json!({ "name": name })))
 }
 
 /// For a key that is lost: nothing that it sealed opens again. The next credential gets a new key.
-fn reset(yes: bool, layout: &Layout) -> anyhow::Result<()> {
+fn reset(yes: bool, layout: &Layout) -> anyhow::Result<Output> {
     // A running host would seal with the key that it remembers.
     let _lock = lock::take(layout)
         .hint("stop the host with `nanoclaw stop`, then run `nanoclaw vault reset` again")?;
@@ -119,8 +125,8 @@ fn reset(yes: bool, layout: &Layout) -> anyhow::Result<()> {
     let names: Vec<String> = central.secrets()?.into_iter().map(|it| it.name).collect();
     if names.is_empty() {
         move_key(layout)?;
-        term::out("the vault is empty: there is nothing to forget");
-        return Ok(());
+        let text = "the vault is empty: there is nothing to forget";
+        return Ok(Output::new(text, json!({ "forgotten": names })));
     }
     let all = names.join(", ");
     term::agree(&format!("this forgets for good: {all}"), yes, "Forget it?")?;
@@ -133,10 +139,9 @@ fn reset(yes: bool, layout: &Layout) -> anyhow::Result<()> {
         [_, channel, account] => format!("`nanoclaw channels add {channel} --name {account}`"),
         _ => format!("`nanoclaw vault add {name}`"),
     });
-    term::out(&format!("forgotten: {all}"));
     let again = again.collect::<Vec<_>>().join(", ");
-    term::note(&format!("hint: enter them again with {again}; then run `nanoclaw start`"));
-    Ok(())
+    let output = Output::new(format!("forgotten: {all}"), json!({ "forgotten": names }));
+    Ok(output.hint(format!("enter them again with {again}; then run `nanoclaw start`")))
 }
 
 /// Nothing is sealed with it any more.
@@ -146,9 +151,4 @@ fn move_key(layout: &Layout) -> anyhow::Result<()> {
         Err(err) if err.kind() == io::ErrorKind::NotFound => Ok(()),
         moved => moved.context("the old key of the vault could not be moved away"),
     }
-}
-
-fn created(credential: &Credential) -> String {
-    let at = DateTime::from_timestamp_millis(credential.created_at.0).unwrap_or_default();
-    at.format("%Y-%m-%dT%H:%M:%SZ").to_string()
 }

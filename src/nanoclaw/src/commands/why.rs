@@ -1,67 +1,67 @@
 //! `nanoclaw why`: what became of a message, step by step.
 
-use std::process::ExitCode;
-
+use domain::plain::one_line;
+use domain::texts::why::{head, part_head, part_line, story, waits};
 use domain::time::{Clock, SystemClock, Timestamp};
-use domain::trace::{Facts, Line, head, part_head, part_line, story, waits};
-use domain::{MessageSeq, SessionId};
+use domain::trace::Facts;
+use operations::{Output, table};
 use schedule::{Zone, local};
 use serde_json::{Value, json};
-use store::CentralStore;
 use store::layout::Layout;
 use store::reading::{Found, Naming, PartRow};
 
-use super::outbox::central;
-use crate::args::WhyArgs;
 use crate::error::fail;
-use crate::{admin, lock, term};
+use crate::{admin, lock};
 
-pub(super) async fn perform(args: WhyArgs, layout: &Layout) -> anyhow::Result<ExitCode> {
-    let central = central(layout)?;
-    match central.find_message(&Naming::parse(&args.message))? {
-        Found::Message(session, seq) => message(&central, session, seq, args.json, layout).await?,
-        Found::Part(part) => of_the_host(&part, args.json)?,
-        Found::Several(all) => {
-            let names = all.iter().map(|(session, seq)| format!("{session}.{seq}"));
-            let names: Vec<String> = names.collect();
-            return Err(fail(
-                format!("`{}` is several messages: {}", args.message, names.join(", ")),
-                "say which one",
-            ));
-        }
-        Found::Nothing => {
-            return Err(fail(
-                format!("there is no message `{}`", args.message),
-                "say `last`, SESSION.NUMBER such as s7.42, or a platform's id; \
-                 `nanoclaw outbox list --all` shows what was sent",
-            ));
-        }
-    }
-    Ok(ExitCode::SUCCESS)
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+MESSAGE is one of:
+  last             the newest message for any agent
+  s7.42            a message by its number in a session
+  s7.o3.0          a part of an answer, by its key (see `nanoclaw outbox list --all`)
+  4711             a platform's id, of a message that came or of one that went
+
+Examples:
+  nanoclaw why last
+  nanoclaw why s7.42 --json
+
+Shows who wrote it, why it was let in, which containers took it, which tools were used, what was sent
+where, how long each step took, and what it still waits for. Times after + count from its arrival.")]
+pub(crate) struct WhyArgs {
+    message: String,
 }
 
-async fn message(
-    central: &CentralStore,
-    session: SessionId,
-    seq: MessageSeq,
-    as_json: bool,
-    layout: &Layout,
-) -> anyhow::Result<()> {
-    let Some(mut facts) = central.message_facts(session, seq, SystemClock.now())? else {
-        return Err(fail(format!("there is no message {session}.{seq}"), "look with `last`"));
+pub(super) async fn perform(args: &WhyArgs, layout: &Layout) -> anyhow::Result<Output> {
+    let central = super::central(layout)?;
+    let name = &args.message;
+    let nothing = || {
+        fail(
+            format!("there is no message `{name}`"),
+            "say `last`, SESSION.NUMBER such as s7.42, or a platform's id; \
+             `nanoclaw outbox list --all` shows what was sent",
+        )
     };
+    let (session, seq) = match central.find_message(&Naming::parse(name))? {
+        Found::Message(session, seq) => (session, seq),
+        Found::Part(part) => return Ok(of_the_host(&part)),
+        Found::Several(all) => {
+            let names: Vec<_> =
+                all.iter().map(|(session, seq)| format!("{session}.{seq}")).collect();
+            let what = format!("`{name}` is several messages: {}", names.join(", "));
+            return Err(fail(what, "say which one"));
+        }
+        Found::Nothing => return Err(nothing()),
+    };
+    let facts = central.message_facts(session, seq, SystemClock.now())?;
+    let mut facts = facts.ok_or_else(nothing)?;
     look_around(&mut facts, layout).await;
-    if as_json {
-        return term::json(&json_of(&facts));
-    }
-    term::out(&text(&facts, &central.zone_for(None)?));
-    Ok(())
+    Ok(Output::new(text(&facts, &central.zone_for(None)?), json_of(&facts)))
 }
 
 /// What only a running host knows. One that does not answer is no reason to tell nothing.
 async fn look_around(facts: &mut Facts, layout: &Layout) {
     facts.context.host_runs = lock::holder(layout).is_some();
-    let Ok(status) = admin::status(layout).await else { return };
+    let Ok(Some(status)) = admin::status(layout).await else { return };
     facts.context.host_runs = true;
     let id = facts.message.session.to_string();
     if let Some(session) = status.sessions.iter().find(|it| it.id == id) {
@@ -76,19 +76,15 @@ async fn look_around(facts: &mut Facts, layout: &Layout) {
 fn text(facts: &Facts, zone: &Zone) -> String {
     let clock = |at: Timestamp| clock(at, zone);
     let began = facts.message.received_at;
-    let fact = |(what, text): (&str, String)| vec![what.to_owned(), plain(&text)];
-    let mut parts =
-        vec![term::table(&head(facts, clock).into_iter().map(fact).collect::<Vec<_>>())];
-    let step = |it: &Line| vec![clock(it.at), offset(began, it.at), plain(&it.text)];
-    let steps: Vec<_> = story(facts).iter().map(step).collect();
-    if !steps.is_empty() {
-        parts.push(term::table(&steps));
-    }
-    let waits = waits(facts, clock);
-    if !waits.is_empty() {
-        let lines: Vec<_> = waits.iter().map(|it| format!("  - {}", plain(it))).collect();
-        parts.push(format!("why it waits:\n{}", lines.join("\n")));
-    }
+    let fact = |(what, text): (&str, String)| vec![what.to_owned(), text];
+    let step = |(at, text): (Timestamp, String)| vec![clock(at), offset(began, at), text];
+    let wait = |it: String| format!("\n  - {}", one_line(&it));
+    let facts_table = table(&head(facts, clock).into_iter().map(fact).collect::<Vec<_>>());
+    let steps = table(&story(facts).into_iter().map(step).collect::<Vec<_>>());
+    let waits: String = waits(facts, clock).into_iter().map(wait).collect();
+    let waits = if waits.is_empty() { waits } else { format!("why it waits:{waits}") };
+    let mut parts = vec![facts_table, steps, waits];
+    parts.retain(|it| !it.is_empty());
     parts.join("\n\n")
 }
 
@@ -107,29 +103,23 @@ fn offset(began: Timestamp, at: Timestamp) -> String {
     format!("{sign}{}.{} s", by.as_secs(), by.subsec_millis() / 100)
 }
 
-/// Names come from people and from agents; a terminal must not execute them.
-fn plain(text: &str) -> String {
-    text.chars().map(|it| if it.is_control() { ' ' } else { it }).collect()
-}
-
-fn of_the_host(part: &PartRow, as_json: bool) -> anyhow::Result<()> {
+fn of_the_host(part: &PartRow) -> Output {
     let sent = &part.sent;
-    let begins = part_head(sent);
-    if as_json {
-        return term::json(&json!({
-            "part": sent.key.to_string(), "by": "host", "state": sent.standing.as_str(),
-            "what": begins, "how": part_line(sent),
-        }));
-    }
-    let mut lines = vec![plain(&begins), plain(&part_line(sent))];
+    let (begins, became) = (part_head(sent), part_line(sent));
     // Parts of a question are named after it.
     let question = sent.key.part.0.strip_prefix('q').and_then(|it| it.split_once('.'));
-    lines.push(match question.filter(|it| it.0.parse::<i64>().is_ok()) {
+    let cause = match question.filter(|it| it.0.parse::<i64>().is_ok()) {
         Some((id, _)) => format!("the host said it for question #{id}"),
         None => "the host said it unasked".to_owned(),
-    });
-    term::out(&lines.join("\n"));
-    Ok(())
+    };
+    let text = [one_line(&begins), one_line(&became), cause].join("\n");
+    Output::new(
+        text,
+        json!({
+            "part": sent.key.to_string(), "by": "host", "state": sent.standing.as_str(),
+            "what": begins, "how": became,
+        }),
+    )
 }
 
 fn json_of(facts: &Facts) -> Value {
@@ -141,12 +131,12 @@ fn json_of(facts: &Facts) -> Value {
         "message": format!("{}.{}", message.session, message.seq),
         "agent": message.agent,
         "kind": message.kind.as_str(),
-        "sender": { "name": message.sender, "handle": message.handle },
+        "sender": { "name": message.body.sender.name, "handle": message.handle },
         "chat": message.chat,
         "platform_id": message.platform_id,
-        "sent_at_ms": ms(message.sent_at),
+        "sent_at_ms": ms(message.body.sent_at),
         "stored_at_ms": message.received_at.0,
-        "rule": message.rule.as_ref().map(|it| json!({ "word": it.word, "detail": it.detail })),
+        "rule": message.rule,
         "approval": approval.map(|it| json!({ "question": it.question, "by": it.by })),
         "end": message.end.as_ref().map(|end| json!({
             "outcome": end.outcome.as_str(), "reason": end.reason, "at_ms": end.at.0,
@@ -196,6 +186,5 @@ mod tests {
         let began = Timestamp(10_000);
         assert_eq!(offset(began, Timestamp(11_250)), "+1.2 s");
         assert_eq!(offset(began, Timestamp(9_900)), "-0.1 s");
-        assert_eq!(plain("a\u{1b}[2Jb"), "a [2Jb");
     }
 }

@@ -3,78 +3,98 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::time::Duration;
 
+use domain::plain::chain;
+use domain::time::{Clock, SystemClock, Timestamp};
+use serde::{Deserialize, Serialize};
 use store::layout::Layout;
 use store::{CentralStore, StoreError};
 
-use super::Check;
+use super::{Finding, Problem, fail, warn};
 use crate::home::free_mib;
-use domain::plain::chain;
 
 /// Below this a database may stop in the middle of a day.
 const FREE_MIB_MIN: u64 = 200;
 /// An image build needs about this.
 const FREE_MIB_BUILD: u64 = 3 * 1024;
 
+/// The setting that says which backup was last found to be good.
+const VERIFIED: &str = "last_verified_backup";
+/// An older one is worth a word.
+const BACKUP_AGE_MAX: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
 const SET_UP: &str = "`nanoclaw setup` makes it";
 
-pub(super) fn home(layout: &Layout) -> Check {
-    const NAME: &str = "data folder";
+/// The central database, if there is one.
+pub(super) type Central = Result<Option<CentralStore>, StoreError>;
+
+pub(super) fn open(layout: &Layout) -> Central {
+    // Opening would make it.
+    let path = layout.central();
+    path.is_file().then(|| CentralStore::open(&path)).transpose()
+}
+
+/// The central database, if it is there and opens.
+pub(super) fn there(central: &Central) -> Option<&CentralStore> {
+    central.as_ref().ok()?.as_ref()
+}
+
+pub(super) fn home(layout: &Layout) -> Finding {
     let home = layout.home();
     let shown = home.display();
-    let Ok(meta) = fs::metadata(home) else {
-        return Check::fail(NAME, format!("{shown} is not there"), SET_UP);
-    };
+    let meta = fs::metadata(home).map_err(|_| fail(format!("{shown} is not there"), SET_UP))?;
     if !meta.is_dir() {
-        return Check::fail(NAME, format!("{shown} is no folder"), "choose one with `--home DIR`");
+        return Err(fail(format!("{shown} is no folder"), "choose one with `--home DIR`"));
     }
     let mode = meta.permissions().mode() & 0o777;
     if rustix::fs::access(home, rustix::fs::Access::WRITE_OK).is_err() {
         let fix = format!("`chown` {shown} to yourself, or choose another one with `--home`");
-        return Check::fail(NAME, format!("{shown} cannot be written"), fix);
+        return Err(fail(format!("{shown} cannot be written"), fix));
     }
     if mode & 0o077 != 0 {
-        let fix = format!("`chmod 700 {shown}`");
-        return Check::warn(NAME, format!("{shown} is open to others (mode {mode:03o})"), fix);
+        let detail = format!("{shown} is open to others (mode {mode:03o})");
+        return Err(warn(detail, format!("`chmod 700 {shown}`")));
     }
-    Check::ok(NAME, format!("{shown} is writable and yours alone"))
+    Ok(format!("{shown} is writable and yours alone"))
 }
 
-pub(super) fn disk(layout: &Layout) -> Check {
-    const NAME: &str = "disk";
+pub(super) fn disk(layout: &Layout) -> Finding {
     let fix = "free some space; `docker system df` shows what images and containers take";
     let there = layout.home().ancestors().find(|it| it.is_dir()).unwrap_or(Path::new("/"));
     match free_mib(there) {
-        Ok(free) if free < FREE_MIB_MIN => {
-            Check::fail(NAME, format!("only {free} MiB are free"), fix)
-        }
+        Ok(free) if free < FREE_MIB_MIN => Err(fail(format!("only {free} MiB are free"), fix)),
         Ok(free) if free < FREE_MIB_BUILD => {
-            Check::warn(NAME, format!("{free} MiB are free, too little to build the image"), fix)
+            Err(warn(format!("{free} MiB are free, too little to build the image"), fix))
         }
-        Ok(free) => Check::ok(NAME, format!("{} GiB are free", free / 1024)),
-        Err(err) => Check::warn(NAME, format!("the free space is not known: {err}"), "run `df`"),
+        Ok(free) => Ok(format!("{} GiB are free", free / 1024)),
+        Err(err) => Err(warn(format!("the free space is not known: {err}"), "run `df`")),
     }
 }
 
-pub(super) fn central(layout: &Layout) -> Check {
-    const NAME: &str = "database";
+pub(super) fn central(layout: &Layout, central: &Central) -> Finding {
     let path = layout.central();
-    if !path.is_file() {
-        return Check::fail(NAME, format!("{} is not there", path.display()), SET_UP);
+    let shown = path.display();
+    let restore = format!("stop the host, then restore {shown} from a backup or move it away");
+    // What to do about a full disk and about another version the error says.
+    let access = format!("do as it says, or check who may read and write {shown}");
+    let broken = |err: &StoreError| {
+        let is_damaged = matches!(err, StoreError::Corrupt { .. } | StoreError::Damaged { .. });
+        let fix = if is_damaged { &restore } else { &access };
+        fail(chain(err), fix)
+    };
+    let none = || fail(format!("{shown} is not there"), SET_UP);
+    let central = central.as_ref().map_err(broken)?.as_ref().ok_or_else(none)?;
+    let problems = central.integrity().map_err(|err| broken(&err))?;
+    if problems.is_empty() {
+        return Ok("central.db is sound".to_owned());
     }
-    match CentralStore::open(&path).and_then(|it| it.integrity()) {
-        Ok(problems) if problems.is_empty() => Check::ok(NAME, "central.db is sound"),
-        Ok(problems) => Check::fail(NAME, problems.join("; "), restore(&path)),
-        Err(err) => Check::fail(NAME, chain(&err), fix_of(&err, &path)),
-    }
+    Err(fail(problems.join("; "), restore))
 }
 
 /// Tasks that never fire, because this program cannot read them.
-pub(super) fn tasks(layout: &Layout) -> Option<Check> {
-    const NAME: &str = "tasks";
-    let central =
-        layout.central().is_file().then(|| CentralStore::open(&layout.central()))?.ok()?;
-    let mut bad = central.unreadable_tasks().ok()?;
+pub(super) fn tasks(central: &Central) -> Option<Problem> {
+    let mut bad = there(central)?.unreadable_tasks().ok()?;
     bad.retain(|it| it.is_active);
     let first = bad.first()?;
     let (count, id, why) = (bad.len(), first.id, &first.why);
@@ -82,57 +102,77 @@ pub(super) fn tasks(layout: &Layout) -> Option<Check> {
     let fix = format!(
         "install the version that made them, or `nanoclaw tasks cancel {id}` and add them again"
     );
-    Some(Check::warn(NAME, said, fix))
+    Some(warn(said, fix))
 }
 
-pub(super) fn sessions(layout: &Layout) -> Check {
-    const NAME: &str = "sessions";
-    let rows = match layout.central().is_file() {
-        true => CentralStore::open(&layout.central()).and_then(|it| it.sessions()),
-        false => Ok(Vec::new()),
-    };
-    let Ok(rows) = rows else {
-        return Check::warn(NAME, "not checked, since central.db cannot be read", "mend it first");
-    };
+pub(super) fn sessions(layout: &Layout, central: &Central) -> Finding {
+    let unread = || warn("not checked, since central.db cannot be read", "mend it first");
+    let central = central.as_ref().map_err(|_| unread())?.as_ref();
+    let rows = central.map_or(Ok(Vec::new()), CentralStore::sessions).map_err(|_| unread())?;
     let first = |id| store::outbound_problems(&layout.session(id)).into_iter().next();
     let damaged: Vec<String> = rows
         .iter()
         .filter_map(|row| first(row.id).map(|problem| format!("{}: {problem}", row.id)))
         .collect();
     if damaged.is_empty() {
-        return Check::ok(NAME, format!("{} known, all sound", rows.len()));
+        return Ok(format!("{} known, all sound", rows.len()));
     }
     let fix = "nothing: the running host sets what an agent damaged aside and starts it again";
-    Check::warn(NAME, damaged.join(" | "), fix)
+    Err(warn(damaged.join(" | "), fix))
 }
 
 /// Nothing to say unless somebody is stopped.
-pub(super) fn stops(layout: &Layout) -> Option<Check> {
-    let path = layout.central();
-    let read = || CentralStore::open(&path).and_then(|it| it.stops()).ok();
-    let stops = path.is_file().then(read).flatten()?;
+pub(super) fn stops(central: &Central) -> Option<Problem> {
+    let stops = there(central)?.stops().ok()?;
     let all = stops.all.iter().map(|it| format!("every agent, by {}", it.by));
     let each = stops.agents.iter().map(|(name, stop)| format!("{name}, by {}", stop.by));
     let who: Vec<String> = all.chain(each).collect();
     let fix = "`nanoclaw resume NAME`, or `nanoclaw resume --all`";
-    (!who.is_empty()).then(|| Check::warn("stops", format!("stopped: {}", who.join("; ")), fix))
+    (!who.is_empty()).then(|| warn(format!("stopped: {}", who.join("; ")), fix))
 }
 
-fn restore(path: &Path) -> String {
-    format!("stop the host, then restore {0} from a backup or move it away", path.display())
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Verified {
+    at: i64,
+    file: String,
 }
 
-fn fix_of(err: &StoreError, path: &Path) -> String {
-    match err {
-        StoreError::Newer { .. } => "update: `./nanoclaw.sh update`".to_owned(),
-        StoreError::Corrupt { .. } | StoreError::Damaged { .. } => restore(path),
-        StoreError::Full { .. } => "free some space on the disk".to_owned(),
-        StoreError::Open { .. }
-        | StoreError::Quarantine { .. }
-        | StoreError::Copy { .. }
-        | StoreError::Superseded
-        | StoreError::Undone { .. }
-        | StoreError::Lost { .. }
-        | StoreError::Query { .. } => format!("check who may read and write {}", path.display()),
+/// Notes that a backup was found to be good. Its path is left out: it says nothing later.
+pub(crate) fn record_verified(
+    central: &CentralStore,
+    file: &Path,
+    now: Timestamp,
+) -> anyhow::Result<()> {
+    let file = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let verified = Verified { at: now.0, file };
+    Ok(central.set_setting(VERIFIED, &serde_json::to_string(&verified)?)?)
+}
+
+pub(super) fn backup(central: &Central) -> Finding {
+    let setting = there(central).and_then(|it| it.setting(VERIFIED).ok().flatten());
+    judge(setting.and_then(|it| serde_json::from_str(&it).ok()), SystemClock.now())
+}
+
+fn judge(last: Option<Verified>, now: Timestamp) -> Finding {
+    let fix = "`nanoclaw backup create FILE`, then `nanoclaw backup verify FILE`";
+    let last = last.ok_or_else(|| warn("no backup was ever verified", fix))?;
+    let age = now.since(Timestamp(last.at));
+    let days = age.as_secs() / (24 * 60 * 60);
+    let detail = format!("{} was verified {days} days ago", last.file);
+    if BACKUP_AGE_MAX < age { Err(warn(detail, fix)) } else { Ok(detail) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn none_and_an_old_one_are_worth_a_word() {
+        let at = |days: i64| {
+            let last = Verified { at: 0, file: "a.tar".into() };
+            judge(Some(last), Timestamp(days * 24 * 60 * 60 * 1_000))
+        };
+        assert!(judge(None, Timestamp(0)).is_err());
+        assert!(at(30).is_ok() && at(31).is_err());
     }
 }

@@ -1,75 +1,81 @@
-//! Checks of the running host.
+//! Checks of the running host, and of what it stands on: the engine, the image, the model.
 
+use std::error::Error;
 use std::time::Duration;
 
-use actors::admin::protocol::ChannelStatus;
+use actors::admin::protocol::{ChannelStatus, Status};
+use domain::plain::chain;
 use domain::time::about;
+use sandbox::engine::Engine;
+use store::CentralStore;
 use store::layout::Layout;
 use tokio::net::UnixStream;
 use tokio::time::timeout;
+use vault::MODEL_CREDENTIAL;
 
-use super::Check;
-use crate::admin::{self, Unanswered};
-use crate::lock;
-use domain::plain::chain;
+use super::data::Central;
+use super::{Finding, Problem, fail, warn};
+use crate::args::ImageArgs;
+use crate::error::hint_of;
+use crate::lock::Holder;
+use crate::{image, install, rows};
 
 /// A socket on this machine answers at once or not at all.
 const CONNECT_MAX: Duration = Duration::from_secs(3);
 
-pub(super) async fn host(layout: &Layout) -> Check {
-    const NAME: &str = "host";
-    let restart = "`nanoclaw restart`";
-    match (admin::status(layout).await, lock::holder(layout)) {
-        (Ok(status), _) => {
-            let parked = status.sessions.iter().filter(|it| it.container == "parked").count();
-            let down = status.actors.iter().filter(|it| !it.running).count();
-            let what = format!("{} runs (pid {})", status.version, status.pid);
-            if status.version != env!("CARGO_PKG_VERSION") {
-                return Check::warn(NAME, format!("{what}, another version than this"), restart);
-            }
-            if parked + down > 0 {
-                let what = format!("{what}; {down} actors are down, {parked} sessions parked");
-                return Check::warn(NAME, what, "`nanoclaw status` and `nanoclaw logs` say why");
-            }
-            Check::ok(NAME, what)
-        }
-        (Err(Unanswered::NotRunning), Some(holder)) => {
+const RESTART: &str = "`nanoclaw restart`";
+const START: &str = "`nanoclaw start`";
+
+/// What the host said of itself; nothing if none runs.
+type HostStatus = anyhow::Result<Option<Box<Status>>>;
+
+pub(super) fn host(status: &HostStatus, holder: Option<Holder>) -> Finding {
+    let status = match (status, holder) {
+        (Ok(Some(status)), _) => status,
+        (Ok(None), Some(holder)) => {
             let what = format!("a host holds the lock ({}) but has no socket", holder.named());
-            Check::fail(NAME, what, restart)
+            return Err(fail(what, RESTART));
         }
-        (Err(Unanswered::NotRunning), None) => Check::warn(NAME, "none runs", "`nanoclaw start`"),
-        (Err(Unanswered::Trouble(err)), _) => Check::fail(NAME, chain(err.as_ref()), restart),
+        (Ok(None), None) => return Err(warn("none runs", START)),
+        (Err(err), _) => return Err(fail(chain(err.as_ref()), RESTART)),
+    };
+    let parked = status.sessions.iter().filter(|it| it.container == "parked").count();
+    let down = status.actors.iter().filter(|it| !it.running).count();
+    let what = format!("{} runs (pid {})", status.version, status.pid);
+    if status.version != env!("CARGO_PKG_VERSION") {
+        return Err(warn(format!("{what}, another version than this"), RESTART));
     }
+    if parked + down > 0 {
+        let what = format!("{what}; {down} actors are down, {parked} sessions parked");
+        return Err(warn(what, "`nanoclaw status` and `nanoclaw logs` say why"));
+    }
+    Ok(what)
 }
 
-pub(super) async fn chat_socket(layout: &Layout) -> Check {
-    const NAME: &str = "chat";
-    if lock::holder(layout).is_none() {
-        return Check::warn(NAME, "not checked, since no host runs", "`nanoclaw start`");
+pub(super) async fn chat_socket(layout: &Layout, holder: Option<Holder>) -> Finding {
+    if holder.is_none() {
+        return Err(warn("not checked, since no host runs", START));
     }
-    match timeout(CONNECT_MAX, UnixStream::connect(layout.cli_socket())).await {
-        Ok(Ok(_stream)) => Check::ok(NAME, "the terminal's socket answers"),
-        Ok(Err(err)) => {
-            let what = format!("the terminal's socket does not answer: {err}");
-            Check::fail(NAME, what, "`nanoclaw logs` says why; then `nanoclaw restart`")
-        }
-        Err(_) => {
-            let what = "the terminal's socket does not answer";
-            Check::fail(NAME, what, "`nanoclaw restart`")
-        }
-    }
+    let why = match timeout(CONNECT_MAX, UnixStream::connect(layout.cli_socket())).await {
+        Ok(Ok(_stream)) => return Ok("the terminal's socket answers".to_owned()),
+        Ok(Err(err)) => err.to_string(),
+        Err(_) => "it takes too long".to_owned(),
+    };
+    let what = format!("the terminal's socket does not answer: {why}");
+    Err(fail(what, "`nanoclaw logs` says why; then `nanoclaw restart`"))
+}
+
+fn answered(status: &HostStatus) -> Result<&Status, Problem> {
+    let status = status.as_ref().ok().and_then(Option::as_deref);
+    status.ok_or_else(|| warn("not checked, since no host answers", START))
 }
 
 /// Whether every platform is connected and gave a sign of life lately.
-pub(super) async fn channels(layout: &Layout) -> Check {
-    const NAME: &str = "channels";
-    match admin::status(layout).await {
-        Ok(status) => heard(NAME, &status.channels),
-        Err(_) => Check::warn(NAME, "not checked, since no host answers", "`nanoclaw start`"),
-    }
+pub(super) fn channels(status: &HostStatus) -> Finding {
+    heard(&answered(status)?.channels)
 }
 
-fn heard(name: &'static str, channels: &[ChannelStatus]) -> Check {
+fn heard(channels: &[ChannelStatus]) -> Finding {
     let last = |channel: &ChannelStatus| match channel.silent_seconds {
         Some(secs) => format!("last heard {} ago", about(Duration::from_secs(secs))),
         None => "never heard".to_owned(),
@@ -81,32 +87,91 @@ fn heard(name: &'static str, channels: &[ChannelStatus]) -> Check {
     };
     let ill: Vec<_> = channels.iter().filter(|it| !it.connected || it.quiet).map(shown).collect();
     if ill.is_empty() {
-        return Check::ok(name, channels.iter().map(shown).collect::<Vec<_>>().join("; "));
+        return Ok(channels.iter().map(shown).collect::<Vec<_>>().join("; "));
     }
     let fix = "the host reconnects automatically; where a credential is refused, store another one \
                with `nanoclaw channels add`";
-    Check::warn(name, ill.join("; "), fix)
+    Err(warn(ill.join("; "), fix))
 }
 
 /// Without its link a container still works, but slowly, and has no model.
-pub(super) async fn links(layout: &Layout) -> Check {
-    const NAME: &str = "link";
-    let Ok(status) = admin::status(layout).await else {
-        return Check::warn(NAME, "not checked, since no host answers", "`nanoclaw start`");
-    };
-    let running: Vec<_> = status.sessions.iter().filter(|it| it.container == "running").collect();
+pub(super) fn links(status: &HostStatus) -> Finding {
+    let sessions = &answered(status)?.sessions;
+    let running: Vec<_> = sessions.iter().filter(|it| it.container == "running").collect();
     let cut: Vec<&str> = running.iter().filter(|it| !it.linked).map(|it| it.id.as_str()).collect();
     if cut.is_empty() {
-        return Check::ok(NAME, format!("{} running containers, all connected", running.len()));
+        return Ok(format!("{} running containers, all connected", running.len()));
     }
     let what = format!("the containers of {} are not connected to the host", cut.join(", "));
-    Check::fail(NAME, what, "`nanoclaw restart`; if that does not help, `nanoclaw logs` says why")
+    Err(fail(what, "`nanoclaw restart`; if that does not help, `nanoclaw logs` says why"))
+}
+
+pub(super) async fn engine() -> Finding {
+    let fix = "`nanoclaw setup` installs and starts Docker; if it runs, check that you may use it \
+               (`sudo usermod -aG docker $USER`, then log in again)";
+    let info = Engine::new(None).info().await.map_err(|err| fail(chain(&err), fix))?;
+    let kernel = if info.kernel_shared { "this machine's kernel" } else { "a kernel of its own" };
+    let what = format!("Docker {} on {kernel} ({})", info.version, info.architecture);
+    if info.missing_limits.is_empty() {
+        return Ok(what);
+    }
+    let ignored = info.missing_limits.join(", ");
+    let fix = "turn the cgroup controllers on (on the kernel's command line: \
+               `cgroup_enable=memory swapaccount=1`)";
+    Err(warn(format!("{what} ignores these limits: {ignored}"), fix))
+}
+
+fn unread(err: &(dyn Error + 'static)) -> Problem {
+    fail(chain(err), "mend the database first")
+}
+
+pub(super) async fn image(layout: &Layout, central: &Central) -> Finding {
+    const BUILD: &str = "`nanoclaw image build`";
+    let none = || fail("none was built yet", BUILD);
+    let central = central.as_ref().map_err(|err| unread(err))?.as_ref().ok_or_else(none)?;
+    let inputs = image::inputs(&ImageArgs::default(), central, layout);
+    let inputs = inputs.map_err(|err| unread(err.as_ref()))?;
+    let built = central.setting(install::IMAGE).map_err(|err| unread(&err))?.ok_or_else(none)?;
+    match image::current(&Engine::new(None), &inputs).await {
+        Ok(Some(tag)) if tag == built => Ok(format!("{tag} is there and current")),
+        Ok(_) => Err(warn(format!("{built} is missing or out of date"), BUILD)),
+        Err(err) => Err(fail(chain(&err), err.hint())),
+    }
+}
+
+pub(super) async fn credential(layout: &Layout, central: &Central) -> Finding {
+    let add = format!("`nanoclaw vault add {MODEL_CREDENTIAL}`");
+    let none = || warn("none is stored; agents are the demo, which is no model", &add);
+    let central = central.as_ref().map_err(|err| unread(err))?.as_ref();
+    let sealed = central.map_or(Ok(Vec::new()), CentralStore::secrets);
+    let sealed: Vec<String> =
+        sealed.map_err(|err| unread(&err))?.into_iter().map(|it| it.name).collect();
+    if sealed.is_empty() {
+        return Err(none());
+    }
+    let vault = rows::vault(layout).map_err(|err| {
+        let what = format!("{} ({})", chain(err.as_ref()), sealed.join(", "));
+        fail(what, hint_of(&err).unwrap_or(&add))
+    })?;
+    if !sealed.iter().any(|it| it == MODEL_CREDENTIAL) {
+        return Err(none());
+    }
+    let probed = vault.probe(MODEL_CREDENTIAL).await;
+    let (credential, reached) = probed.map_err(|err| fail(chain(&err), &add))?;
+    let to = credential.base_url;
+    match reached {
+        Ok(_status) => Ok(format!("it opens, and {to} answers")),
+        Err(trouble) => Err(fail(
+            format!("it opens, but {to} does not answer: {}", chain(&trouble)),
+            format!("check the network, or give another address: {add} --base-url URL"),
+        )),
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::State;
     use super::*;
-    use crate::doctor::State;
 
     #[test]
     fn a_channel_that_is_silent_or_gone_is_named_with_what_to_do() {
@@ -118,9 +183,8 @@ mod tests {
             silent_seconds: Some(12),
             quiet: false,
         };
-        let check = heard("channels", std::slice::from_ref(&well));
-        assert!(matches!(check.state, State::Ok));
-        assert_eq!(check.detail, "telegram/main: last heard 12 s ago");
+        let found = heard(std::slice::from_ref(&well));
+        assert_eq!(found.unwrap(), "telegram/main: last heard 12 s ago");
         let silent = ChannelStatus { silent_seconds: Some(80), quiet: true, ..well.clone() };
         let (connected, why) = (false, Some("the token".into()));
         let gone = ChannelStatus { connected, why, silent_seconds: None, ..well.clone() };
@@ -128,9 +192,8 @@ mod tests {
             (silent, "telegram/main: last heard 1 min ago"),
             (gone, "telegram/main: never heard; not connected: the token"),
         ] {
-            let check = heard("channels", &[well.clone(), ill]);
-            assert!(matches!(check.state, State::Warn) && check.fix.is_some());
-            assert_eq!(check.detail, says);
+            let problem = heard(&[well.clone(), ill]).unwrap_err();
+            assert_eq!((problem.state, problem.detail.as_str()), (State::Warn, says));
         }
     }
 }

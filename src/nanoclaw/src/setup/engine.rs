@@ -1,19 +1,21 @@
-//! Gets the container engine installed and running.
+//! Gets the container engine installed and running, and runs other programs for the setup, with root's
+//! rights where they need them.
 
 use std::fs;
 use std::io;
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::CommandExt;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::Context;
+use tokio::process::{Child, Command};
 use tokio::time::{sleep, timeout};
 
-use super::{Outcome, Setup, root};
+use super::Setup;
+use super::steps::there;
 use crate::error::{Hint, fail};
-use crate::logfile;
+use crate::logfile::{self, Follow};
 
 /// A service that was just started answers within this, also after a crash.
 const SERVICE_MAX: Duration = Duration::from_secs(20);
@@ -27,15 +29,30 @@ const PID_FILES: [(&str, &str); 2] = [
     ("/var/run/docker/containerd/containerd.pid", "containerd"),
 ];
 
-impl Setup<'_> {
-    pub(super) async fn engine_is_installed(&self) -> Option<String> {
-        if self.engine.ping().await.is_ok() {
-            return Some("an engine answers".to_owned());
-        }
-        root::find("dockerd").map(|it| it.display().to_string())
-    }
+/// A package with all that it needs, on a slow line.
+const RUN_MAX: Duration = Duration::from_secs(30 * 60);
 
-    pub(super) async fn install_engine(&self) -> anyhow::Result<Outcome> {
+/// Lines of a failed program's output that are worth showing.
+const TAIL_LINES: usize = 8;
+
+/// Where system programs lie that an ordinary user's search path does not name.
+const SYSTEM_FOLDERS: [&str; 3] = ["/usr/local/sbin", "/usr/sbin", "/sbin"];
+
+/// The program's path if it is installed.
+pub(super) fn find(program: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders = std::env::split_paths(&path).chain(SYSTEM_FOLDERS.map(PathBuf::from));
+    folders.map(|it| it.join(program)).find(|it| it.is_file())
+}
+
+impl Setup<'_> {
+    pub(super) async fn install_engine(&self) -> anyhow::Result<String> {
+        if self.engine.info().await.is_ok() {
+            return Ok(there("an engine answers"));
+        }
+        if let Some(path) = find("dockerd") {
+            return Ok(there(path.display()));
+        }
         if !cfg!(target_os = "linux") {
             return Err(fail(
                 "there is no container engine",
@@ -48,16 +65,15 @@ impl Setup<'_> {
             packages.push("apparmor");
         }
         self.install(&packages).await?;
-        match root::find("dockerd") {
-            Some(path) => Ok(Outcome::Done(format!("installed {}", path.display()))),
+        match find("dockerd") {
+            Some(path) => Ok(format!("installed {}", path.display())),
             None => Err(fail("the package brought no `dockerd`", "install Docker by hand")),
         }
     }
 
-    pub(super) async fn engine_is_running(&self) -> anyhow::Result<Option<String>> {
-        if self.engine.ping().await.is_ok() {
-            let info = self.engine.info().await?;
-            return Ok(Some(format!("Docker {}", info.version)));
+    pub(super) async fn start_engine(&self) -> anyhow::Result<String> {
+        if let Ok(version) = self.engine_version().await {
+            return Ok(there(version));
         }
         let connected = UnixStream::connect(SOCKET);
         if connected.is_err_and(|err| err.kind() == io::ErrorKind::PermissionDenied) {
@@ -66,49 +82,38 @@ impl Setup<'_> {
                 "`sudo usermod -aG docker $USER`, log out and in again, then run the setup again",
             ));
         }
-        Ok(None)
-    }
-
-    pub(super) async fn start_engine(&self) -> anyhow::Result<Outcome> {
         self.clear_dead_pids().await;
         let services: [(&str, &[&str]); 2] = [
             ("/run/systemd/system", &["systemctl", "start", "docker"]),
             ("/etc/init.d/docker", &["service", "docker", "start"]),
         ];
         for (sign, words) in services {
-            if !Path::new(sign).exists() || root::find(words[0]).is_none() {
+            if !Path::new(sign).exists() || find(words[0]).is_none() {
                 continue;
             }
-            match self.run(&self.as_root(words)?).await {
-                Ok(()) if self.answers_within(SERVICE_MAX).await => return self.started().await,
-                Ok(()) => self.journal.line("the service was started and does not answer"),
-                Err(err) => self.journal.line(&format!("goes on without: {err:#}")),
+            if self.try_run(&self.as_root(words)?).await {
+                if self.answers_within(SERVICE_MAX).await {
+                    return Ok(format!("started {}", self.engine_version().await?));
+                }
+                self.log("the service was started and does not answer");
             }
         }
         let mut child = self.start_directly()?;
-        let ended = async {
-            while !matches!(child.try_wait(), Ok(Some(_))) {
-                sleep(LOOK_EVERY).await;
-            }
-        };
         let answers = tokio::select! {
             answers = self.answers_within(ENGINE_MAX) => answers,
-            () = ended => false,
+            _ended = child.wait() => false,
         };
         if answers {
-            return self.started().await;
+            return Ok(format!("started {}", self.engine_version().await?));
         }
         let log = self.layout.logs().join("dockerd.log");
-        let tail = logfile::tail(&log, 8).unwrap_or_default();
+        let tail = logfile::tail(&log, TAIL_LINES).unwrap_or_default();
         let what = format!("the container engine did not start; the end of its log:\n{tail}");
         Err(fail(what.trim_end(), format!("see {}, or start Docker by hand", log.display())))
     }
 
-    async fn started(&self) -> anyhow::Result<Outcome> {
-        match self.engine_is_running().await? {
-            Some(what) => Ok(Outcome::Done(format!("started {what}"))),
-            None => Err(fail("the container engine ended again", "see `journalctl -u docker`")),
-        }
+    async fn engine_version(&self) -> anyhow::Result<String> {
+        Ok(format!("Docker {}", self.engine.info().await?.version))
     }
 
     /// An engine that was killed leaves files with its pids, and a new one refuses to start while
@@ -120,11 +125,9 @@ impl Setup<'_> {
             if stat.is_ok_and(|it| is_alive(&it, program)) {
                 continue;
             }
-            self.journal.line(&format!("removes {file} of an engine that is gone"));
-            if let Ok(words) = self.as_root(&["rm", "-f", file])
-                && let Err(err) = self.run(&words).await
-            {
-                self.journal.line(&format!("goes on without: {err:#}"));
+            self.log(&format!("removes {file} of an engine that is gone"));
+            if let Ok(words) = self.as_root(&["rm", "-f", file]) {
+                self.try_run(&words).await;
             }
         }
     }
@@ -132,16 +135,16 @@ impl Setup<'_> {
     /// Without a service manager: the engine alone, in a session of its own, so that it lives
     /// on when the setup and its terminal are gone.
     fn start_directly(&self) -> anyhow::Result<Child> {
-        let dockerd = root::find("dockerd").context("there is no `dockerd`").hint(
+        let dockerd = find("dockerd").context("there is no `dockerd`").hint(
             "start Docker yourself (on a Mac: open the Docker app), then run the setup again",
         )?;
         let dockerd = dockerd.to_string_lossy().into_owned();
-        let own_session = root::find("setsid").map(|_| "setsid");
+        let own_session = find("setsid").map(|_| "setsid");
         let words: Vec<&str> = own_session.into_iter().chain([dockerd.as_str()]).collect();
         let words = self.as_root(&words)?;
-        self.journal.line(&format!("starts: {}", words.join(" ")));
+        self.log(&format!("starts: {}", words.join(" ")));
         let log = logfile::open(&self.layout.logs().join("dockerd.log"))?;
-        let mut command = Command::new(&words[0]);
+        let mut command = Command::new(words[0]);
         command.args(&words[1..]).stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
         // `setsid` can only leave a group that it does not lead.
         if own_session.is_none() {
@@ -152,11 +155,78 @@ impl Setup<'_> {
 
     async fn answers_within(&self, limit: Duration) -> bool {
         let answers = async {
-            while self.engine.ping().await.is_err() {
+            while self.engine.info().await.is_err() {
                 sleep(LOOK_EVERY).await;
             }
         };
         timeout(limit, answers).await.is_ok()
+    }
+
+    /// The command line that does `words` as root.
+    fn as_root<'w>(&self, words: &[&'w str]) -> anyhow::Result<Vec<&'w str>> {
+        if rustix::process::geteuid().is_root() {
+            return Ok(words.to_vec());
+        }
+        if find("sudo").is_none() {
+            return Err(fail(
+                format!("`{}` needs root, and there is no `sudo`", words.join(" ")),
+                "run it as root yourself, then run the setup again",
+            ));
+        }
+        let sudo: &[&str] =
+            if self.is_interactive { &["sudo"] } else { &["sudo", "--non-interactive"] };
+        Ok([sudo, words].concat())
+    }
+
+    /// Runs a program to its end, its output in the log.
+    pub(super) async fn run(&self, words: &[&str]) -> anyhow::Result<()> {
+        let shown = words.join(" ");
+        let (program, args) = words.split_first().context("there is nothing to run")?;
+        self.log(&format!("runs: {shown}"));
+        let mut output = Follow::new(&self.log_path);
+        let mut command = Command::new(program);
+        command.args(args).stdout(self.log.try_clone()?).stderr(self.log.try_clone()?);
+        command.kill_on_drop(true);
+        if !self.is_interactive {
+            command.stdin(Stdio::null());
+        }
+        let ended = timeout(RUN_MAX, command.status()).await;
+        let status = ended
+            .with_context(|| format!("`{shown}` did not end within 30 minutes"))?
+            .with_context(|| format!("`{shown}` could not be started"))?;
+        if status.success() {
+            return Ok(());
+        }
+        let output = output.more().unwrap_or_default();
+        let lines: Vec<&str> = output.lines().filter(|it| !it.trim().is_empty()).collect();
+        let tail = lines[lines.len().saturating_sub(TAIL_LINES)..].join("\n");
+        Err(anyhow::anyhow!("`{shown}` failed ({status}):\n{tail}"))
+    }
+
+    /// The same for what can be done without.
+    async fn try_run(&self, words: &[&str]) -> bool {
+        let ran = self.run(words).await;
+        if let Err(err) = &ran {
+            self.log(&format!("goes on without: {err:#}"));
+        }
+        ran.is_ok()
+    }
+
+    /// Installs packages of the distribution.
+    pub(super) async fn install(&self, packages: &[&str]) -> anyhow::Result<()> {
+        let names = packages.join(" ");
+        if find("apt-get").is_none() {
+            return Err(fail(
+                format!("{names}: not installed, and this system's package tool is not known here"),
+                format!("install {names} with it, then run the setup again"),
+            ));
+        }
+        let quiet = ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-q", "-y"];
+        // A source of packages that is down need not be the one that matters.
+        self.try_run(&self.as_root(&[&quiet[..], &["update"]].concat())?).await;
+        let install = [&quiet[..], &["install", "--no-install-recommends"], packages].concat();
+        let hint = format!("check the network, then try `apt-get install {names}` by hand");
+        self.run(&self.as_root(&install)?).await.hint(hint)
     }
 }
 

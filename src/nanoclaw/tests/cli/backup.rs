@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use domain::AgentName;
 use domain::agent::AgentGroup;
-use domain::message::{Address, Admitted, Author, InboundKind, Incoming};
+use domain::message::{Address, Admitted, Author, Body, InboundKind, Incoming};
 use domain::stop::Scope;
 use domain::time::Timestamp;
 use store::SessionStore;
@@ -33,8 +33,7 @@ fn home() -> (Home, PathBuf) {
     let message = Incoming {
         from: chat,
         platform_id: "m1".into(),
-        sender: Author { id: "ann".into(), name: "Ann".into() },
-        text: "hello".into(),
+        body: Body::new(Author { id: "ann".into(), name: "Ann".into() }, "hello"),
         ..Incoming::default()
     };
     let mut store = SessionStore::open(&layout, session).unwrap();
@@ -168,7 +167,7 @@ fn a_damaged_cut_off_or_foreign_file_is_refused() {
     check(&home, &file, b"another phrase\n").refused(1, "does not open");
     // A byte of a database, of a file, and of the manifest.
     let find = |what: &[u8]| good.windows(what.len()).position(|it| it == what).unwrap();
-    for at in [find(b"SQLite format 3") + 5_000, find(b"remember"), find(b"\"members\"") + 40] {
+    for at in [find(b"SQLite format 3") + 5_000, find(b"remember"), find(b"\"links\"") + 12] {
         let mut bad = good.clone();
         bad[at] ^= 1;
         fs::write(&file, bad).unwrap();

@@ -78,6 +78,15 @@ fn stopping_nothing_is_fine() {
 }
 
 #[test]
+fn every_result_can_be_had_as_json_and_a_conversation_cannot() {
+    let home = Home::new();
+    assert_eq!(home.run(&["stop", "--json"]).json(), serde_json::json!({ "stopped": false }));
+    assert_eq!(home.run(&["--json", "dropped", "list"]).json(), serde_json::json!([]));
+    assert_eq!(home.run(&["unwire", "1", "--json"]).code, 1);
+    home.run(&["logs", "--json"]).refused(1, "no result as JSON");
+}
+
+#[test]
 fn logs_before_the_first_start_say_so() {
     Home::new().run(&["logs"]).refused(1, "there is no log");
 }

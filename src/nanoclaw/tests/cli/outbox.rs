@@ -1,7 +1,7 @@
 //! What is on its way, what was given up, and what became of a message; without a host.
 
 use domain::delivery::{PartKey, Verdict};
-use domain::message::{Address, Admitted, Author, ChatInfo, InboundKind, Incoming, Outcome};
+use domain::message::{Address, Admitted, Author, Body, ChatInfo, InboundKind, Incoming, Outcome};
 use domain::time::Timestamp;
 use domain::trace::Rule;
 use domain::{AgentName, MessageSeq};
@@ -29,14 +29,9 @@ fn answered(home: &Home) -> SessionStore {
     std::fs::create_dir_all(paths.inbound_dir()).unwrap();
     std::fs::create_dir_all(paths.outbound_dir()).unwrap();
     let mut host = SessionStore::open(&Layout::new(home.path()), id).unwrap();
-    let message = Incoming {
-        from,
-        chat: info,
-        platform_id: "m1".into(),
-        sender: Author { id: "u".into(), name: "Ann\u{1b}[2J".into() },
-        text: "hello".into(),
-        ..Incoming::default()
-    };
+    let sender = Author { id: "u".into(), name: "Ann\u{1b}[2J".into() };
+    let body = Body { chat: info, ..Body::new(sender, "hello") };
+    let message = Incoming { from, platform_id: "m1".into(), body, ..Incoming::default() };
     let rule = Some(Rule { word: "mention".into(), detail: "member".into() });
     host.posting().insert(&[Admitted { message, kind: InboundKind::Chat, rule }], NOW).unwrap();
     let incarnation = host.posting().launch(NOW).unwrap();

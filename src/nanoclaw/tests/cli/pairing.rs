@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::process::Stdio;
 
 use domain::approval::{chat_options, consent_options};
-use domain::message::{Address, Author, ChatInfo, Incoming};
+use domain::message::{Address, Author, Body, ChatInfo, Incoming};
 use domain::time::{Clock, SystemClock};
 use store::{AccountRow, CentralStore, PairingRow, Question, QuestionKind};
 
@@ -20,8 +20,8 @@ fn send(store: &mut CentralStore, id: &str) {
     let row = open(store).remove(0);
     let (channel, account) = ("telegram".to_owned(), "main".to_owned());
     let from = Address { channel, account, chat: id.into(), thread: None };
-    let sender = Author { id: id.into(), name: "Ann".into() };
-    let by = Incoming { from, sender, ..Incoming::default() };
+    let body = Body::new(Author { id: id.into(), name: "Ann".into() }, "");
+    let by = Incoming { from, body, ..Incoming::default() };
     assert!(store.use_pairing(row.id, &by, SystemClock.now()).unwrap());
 }
 
@@ -100,8 +100,8 @@ fn an_answer_that_shares_an_agent_says_so_and_asks() {
     home.run(&["agents", "list"]).fine();
     let mut store = home.store();
     let from = Address { channel: "telegram".into(), chat: "9".into(), ..Address::default() };
-    let sender = Author { id: "9".into(), name: "Cleo".into() };
-    let message = Incoming { from, sender, platform_id: "m1".into(), ..Incoming::default() };
+    let body = Body::new(Author { id: "9".into(), name: "Cleo".into() }, "");
+    let message = Incoming { from, body, platform_id: "m1".into(), ..Incoming::default() };
     let andy = domain::AgentName::parse("andy").unwrap();
     let question = Question {
         kind: QuestionKind::Chat,
@@ -119,7 +119,7 @@ fn an_answer_that_shares_an_agent_says_so_and_asks() {
     };
     store.request_access(&question, &message, Some("9"), |_| vec![]).unwrap();
     let shown = home.run(&["approvals", "show", "1"]).fine();
-    assert!(shown.contains("answers  new:cleo, refuse, connect:andy"), "{shown}");
+    assert!(shown.contains("  new:cleo, refuse, connect:andy\n"), "{shown}");
     for answer in ["connect:andy", "Share andy…"] {
         let said = home.run(&["approvals", "answer", "1", answer]);
         assert!(said.err.contains("Share `andy` with `Cleo`?"), "{}", said.err);
@@ -157,7 +157,7 @@ fn a_change_that_waits_is_shown_as_the_line_that_does_it() {
     };
     store.ask(&question).unwrap();
     let shown = home.run(&["approvals", "show", "1"]).fine();
-    assert!(shown.contains("change   members add telegram:9 andy\n"), "{shown}");
+    assert!(shown.contains("  members add telegram:9 andy\n"), "{shown}");
     assert_eq!(home.run(&["approvals", "show", "1", "--json"]).json()["change"], change);
     home.run(&["approvals", "answer", "1", "refuse"]).fine();
     let history = home.run(&["history"]).fine();

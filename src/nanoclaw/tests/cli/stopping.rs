@@ -11,7 +11,7 @@ fn a_stop_is_written_down_even_if_nothing_answers_and_a_resume_undoes_it() {
     // The engine is not there, so nobody knows what it runs: that is no success.
     assert!(said.code == 1 && said.out.contains("nanoclaw resume andy"), "{}", said.out);
     assert!(said.err.contains("warning") && said.err.contains("cannot be stopped"), "{}", said.err);
-    assert!(home.run(&["agents", "list"]).fine().contains("by the command line"));
+    assert!(home.run(&["agents", "list"]).fine().contains("the command line"));
     let show = home.run(&["agents", "show", "andy", "--json"]).json();
     assert_eq!(show["stopped_by"], "the command line");
     let panic = home.run(&["panic", "--json"]);

@@ -1,30 +1,38 @@
-//! Scheduling something.
+//! Scheduling something, and how often it may come at most.
 
 use std::fmt::Write;
+use std::time::Duration;
 
+use domain::agent::{MODEL_CREDENTIAL, Provider};
 use domain::people::{Handle, PersonId};
 use domain::session_key::ChatId;
 use domain::task::rights::Who;
-use domain::task::{Missed, TaskId, TaskState};
+use domain::task::{Missed, TaskId, TaskState, parse_span, span};
 use domain::{AgentName, SessionId};
 use schedule::{Invalid, Rule, Zone, check, understand};
-use store::{CentralStore, Task, TaskRow};
+use serde_json::json;
+use store::{CentralStore, StoreError, Task, TaskRow};
 
-use super::find::is_over;
 use super::operation::AddArgs;
-use super::{TaskContext, minimum, show};
-use crate::find::no_agent;
-use crate::output::{Output, Result, forbidden, joined, not_found, refused};
+use super::{is_over, show};
+use crate::{Context, Output, Result, joined, no_agent, not_found, refused};
 
 /// How many tasks of one agent may be active. A person has a few; more is a program that went wild.
 const ACTIVE_MAX: u64 = 100;
 /// Longer is a document, which belongs into a file of the workspace.
 const PROMPT_BYTES_MAX: usize = 8 * 1024;
 const SCRIPT_BYTES_MAX: usize = 16 * 1024;
+/// The setting that holds the minimum, as a span; empty or absent for what follows from the provider.
+const MINIMUM: &str = "tasks.minimum";
+/// Each time costs a turn of a model.
+const WITH_MODEL: Duration = Duration::from_secs(5 * 60);
+const WITHOUT_MODEL: Duration = Duration::from_secs(60);
+/// A rule that comes each second would leave no time for anything else.
+const LEAST: Duration = Duration::from_secs(10);
 
-pub(super) fn add(args: &AddArgs, context: &mut TaskContext<'_>) -> Result {
+pub(super) fn add(args: &AddArgs, context: &mut Context<'_>) -> Result {
     let mut key = None;
-    if let Some(asker) = context.asker {
+    if let Some(asker) = context.asker() {
         let mut free = asker.key.clone();
         while let Some(row) = context.store.task_of_request(&free)? {
             if !is_over(row.state) {
@@ -35,7 +43,7 @@ pub(super) fn add(args: &AddArgs, context: &mut TaskContext<'_>) -> Result {
         }
         key = Some(free);
         if !asker.who.may_add() {
-            return Err(forbidden(
+            return Err(refused(
                 "only people who were let in may schedule something",
                 "ask the owner of this agent to let you in",
             ));
@@ -57,7 +65,7 @@ pub(super) fn add(args: &AddArgs, context: &mut TaskContext<'_>) -> Result {
         thread,
         owner,
         owner_handle,
-        created_by: context.view.by.clone(),
+        created_by: context.caller.text(),
         prompt: prompt(&args.prompt)?,
         script: args.script.as_deref().map(script).transpose()?.flatten(),
         rule,
@@ -92,14 +100,14 @@ fn twin(task: &Task, store: &CentralStore) -> Result<Option<TaskId>> {
     Ok(store.tasks(Some(&task.agent))?.into_iter().find(is_twin).map(|it| it.id))
 }
 
-fn told(row: &TaskRow, context: &TaskContext<'_>) -> Output {
+fn told(row: &TaskRow, context: &Context<'_>) -> Output {
     let undo = format!("undo with `{} cancel {}`", context.prefix(), row.id);
     show::stored(row, "is scheduled", context).hint(undo)
 }
 
 /// Who does it: the one that is named, the only one, or the only one of the chat that is named.
-fn agent(args: &AddArgs, context: &TaskContext<'_>) -> Result<AgentName> {
-    match (args.agent.as_ref(), context.own()) {
+fn agent(args: &AddArgs, context: &Context<'_>) -> Result<AgentName> {
+    match (args.agent.as_ref(), context.asker().map(|it| &it.agent)) {
         (Some(name), Some(own)) if name != own => Err(no_agent(context.view, name)),
         (_, Some(own)) => Ok(own.clone()),
         (name, None) => {
@@ -115,67 +123,55 @@ fn agent(args: &AddArgs, context: &TaskContext<'_>) -> Result<AgentName> {
 }
 
 /// Whose task it is.
-pub(super) fn owner(context: &TaskContext<'_>) -> (Option<PersonId>, Option<Handle>) {
-    match context.asker.map(|it| &it.who) {
+pub(super) fn owner(context: &Context<'_>) -> (Option<PersonId>, Option<Handle>) {
+    match context.asker().map(|it| &it.who) {
         Some(Who::Person { person, handle, .. }) => (*person, Some(handle.clone())),
         Some(Who::Agent) | None => (None, None),
     }
 }
 
-/// Where the answer goes.
+/// Where the answer goes: a chat that the agent answers in, or may write to; it would be lost anywhere
+/// else.
 fn place(
     args: &AddArgs,
     agent: &AgentName,
-    context: &TaskContext<'_>,
+    context: &Context<'_>,
 ) -> Result<(ChatId, Option<String>)> {
     let thread = args.thread.clone();
-    match (context.asker, &args.chat) {
-        (Some(asker), None) => Ok((asker.chat, thread.or_else(|| asker.thread.clone()))),
-        (Some(asker), Some(name)) => {
-            let all = context.store.destinations_of(&asker.agent)?;
-            let is = |it: &&store::DestinationRow| it.name.eq_ignore_ascii_case(name.trim());
-            match all.iter().find(is) {
-                Some(found) => Ok((found.chat, thread)),
-                None => Err(not_found(
-                    format!("there is no other chat `{name}` that {agent} may write to"),
-                    format!(
-                        "omit `--chat` for this chat, or name one of {}",
-                        joined(all.iter().map(|it| &it.name))
-                    ),
-                )),
-            }
+    let Some(text) = &args.chat else {
+        if let Some(asker) = context.asker() {
+            return Ok((asker.chat, thread.or_else(|| asker.thread.clone())));
         }
-        (None, Some(text)) => Ok((reached(agent, text, context)?, thread)),
-        (None, None) => {
-            let of = context.view.wired.iter().filter(|it| it.wiring.agent == *agent);
-            let chats: Vec<ChatId> = of.map(|it| it.wiring.chat).collect();
-            match chats[..] {
-                [one] => Ok((one, thread)),
-                _ => Err(refused(
-                    format!("no chat given for the answers of {agent}"),
-                    "name one with `--chat`; see `nanoclaw chats list`",
-                )),
-            }
-        }
-    }
-}
-
-/// A chat that the agent answers in, or may write to; its answers would be lost anywhere else.
-fn reached(agent: &AgentName, chat: &str, context: &TaskContext<'_>) -> Result<ChatId> {
+        let of = context.view.wired.iter().filter(|it| it.wiring.agent == *agent);
+        return match of.map(|it| it.wiring.chat).collect::<Vec<_>>()[..] {
+            [one] => Ok((one, thread)),
+            [..] => Err(refused(
+                format!("no chat given for the answers of {agent}"),
+                "name one with `--chat`; see `nanoclaw chats list`",
+            )),
+        };
+    };
     let all = context.store.destinations_of(agent)?;
-    if let Some(named) = all.iter().find(|it| it.name == chat.trim()) {
-        return Ok(named.chat);
+    if let Some(named) = all.iter().find(|it| it.name.eq_ignore_ascii_case(text.trim())) {
+        return Ok((named.chat, thread));
     }
-    let chat = context.view.chat(chat)?;
+    if context.asker().is_some() {
+        let names = joined(all.iter().map(|it| &it.name));
+        return Err(not_found(
+            format!("there is no other chat `{text}` that {agent} may write to"),
+            format!("omit `--chat` for this chat, or name one of {names}"),
+        ));
+    }
+    let chat = context.view.chat(text)?;
     let is_wired = context.view.wired_in(chat.id).any(|it| it.wiring.agent == *agent);
     if is_wired || all.iter().any(|it| it.chat == chat.id) {
-        return Ok(chat.id);
+        return Ok((chat.id, thread));
     }
     Err(refused(
         format!("{agent} may not write to {}", context.view.label(chat)),
         format!(
             "connect it with `nanoclaw wire {0} {agent}`, or let it write there with \
-                 `nanoclaw destinations add {agent} {0}`",
+             `nanoclaw destinations add {agent} {0}`",
             chat.id
         ),
     ))
@@ -184,12 +180,12 @@ fn reached(agent: &AgentName, chat: &str, context: &TaskContext<'_>) -> Result<C
 fn session(
     id: Option<&str>,
     agent: &AgentName,
-    context: &TaskContext<'_>,
+    context: &Context<'_>,
 ) -> Result<Option<SessionId>> {
     let Some(text) = id else { return Ok(None) };
     let found =
         SessionId::parse(text.trim()).map(|id| context.store.session(id)).transpose()?.flatten();
-    let own = |id: SessionId| context.asker.is_none_or(|it| it.session == id);
+    let own = |id: SessionId| context.asker().is_none_or(|it| it.session == id);
     match found.filter(|it| it.agent == *agent && own(it.id)) {
         Some(row) => Ok(Some(row.id)),
         None => Err(not_found(
@@ -200,7 +196,7 @@ fn session(
 }
 
 /// What somebody says about when, as a rule.
-pub(super) fn rule(when: &str, zone: &Zone, context: &TaskContext<'_>) -> Result<Rule> {
+pub(super) fn rule(when: &str, zone: &Zone, context: &Context<'_>) -> Result<Rule> {
     let hint = format!("`{} preview WHEN` shows what a rule means", context.prefix());
     understand(when, zone, context.asked_at()).map_err(|err| refused(err.to_string(), hint))
 }
@@ -210,9 +206,9 @@ pub(super) fn checked(
     rule: &Rule,
     zone: &Zone,
     agent: &AgentName,
-    context: &TaskContext<'_>,
+    context: &Context<'_>,
 ) -> Result<()> {
-    let least = minimum::least(context.store, agent)?;
+    let least = least(context.store, agent)?;
     match check(rule, zone, context.now, least) {
         Ok(_) => Ok(()),
         Err(err @ Invalid::TooFrequent { .. }) => Err(refused(
@@ -227,7 +223,7 @@ pub(super) fn checked(
 }
 
 /// Whether the agent may have one more.
-pub(super) fn room(agent: &AgentName, context: &TaskContext<'_>) -> Result<()> {
+pub(super) fn room(agent: &AgentName, context: &Context<'_>) -> Result<()> {
     if context.store.active_tasks(agent)? < ACTIVE_MAX {
         return Ok(());
     }
@@ -261,4 +257,51 @@ fn fits(text: &str, max: usize, what: &str) -> Result<String> {
         format!("{what} is longer than {max} bytes, or no text"),
         "put it into a file of the workspace and name that",
     ))
+}
+
+/// The least distance between two times of a task of this agent.
+pub(super) fn least(store: &CentralStore, agent: &AgentName) -> Result<Duration, StoreError> {
+    if let Some(set) = kept_minimum(store)? {
+        return Ok(set);
+    }
+    let has_credential = store.secret(MODEL_CREDENTIAL)?.is_some();
+    let provider = store.agent(agent)?.map(|it| it.effective_provider(has_credential));
+    Ok(match provider {
+        Some(Provider::Demo) => WITHOUT_MODEL,
+        Some(Provider::Claude) | None => WITH_MODEL,
+    })
+}
+
+fn kept_minimum(store: &CentralStore) -> Result<Option<Duration>, StoreError> {
+    Ok(store.setting(MINIMUM)?.and_then(|it| parse_span(&it)))
+}
+
+/// Shows the minimum, or sets it.
+pub(super) fn minimum(to: Option<&str>, store: &CentralStore) -> Result {
+    let before = kept_minimum(store)?;
+    let word = |it: Option<Duration>| it.map_or_else(|| "default".to_owned(), span);
+    let Some(to) = to else { return Ok(shown_minimum(before)) };
+    let new = match to.trim() {
+        "default" => None,
+        text => Some(parse_span(text).filter(|it| LEAST <= *it).ok_or_else(|| {
+            refused(
+                format!("`{text}` is no span that a task can have"),
+                format!("say something like 90s, 5m or 1h, at least {}, or `default`", span(LEAST)),
+            )
+        })?),
+    };
+    store.set_setting(MINIMUM, &new.map_or_else(String::new, span))?;
+    Ok(shown_minimum(new).hint(format!("undo with `nanoclaw tasks minimum {}`", word(before))))
+}
+
+fn shown_minimum(minimum: Option<Duration>) -> Output {
+    let text = match minimum {
+        Some(minimum) => format!("two times of a task are at least {} apart", span(minimum)),
+        None => format!(
+            "two times of a task are at least {} apart, {} without a model (the default)",
+            span(WITH_MODEL),
+            span(WITHOUT_MODEL)
+        ),
+    };
+    Output::new(text, json!({ "minimum": minimum.map(span) }))
 }

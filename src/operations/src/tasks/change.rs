@@ -4,58 +4,50 @@ use domain::task::TaskState;
 use serde_json::json;
 use store::{TaskEdit, TaskRow};
 
-use super::find::{find, find_text, is_over, number};
 use super::operation::{AddArgs, EditArgs, TaskName, TasksOperation};
-use super::{TaskContext, add, minimum, show};
-use crate::Operation;
-use crate::operation::Family;
-use crate::output::{Output, Result, refused};
+use super::{add, find, find_text, is_over, number, show};
+use crate::{Context, Family, Operation, Output, Result, refused};
 
-pub(super) fn pause(row: &TaskRow, context: &mut TaskContext<'_>) -> Result {
-    still(row)?;
-    let row = put(row, TaskState::Paused, context)?;
-    let undo = format!("undo with `{} resume {}`", context.prefix(), row.id);
-    Ok(show::stored(&row, "is paused", context).hint(undo))
-}
-
-pub(super) fn resume(row: &TaskRow, context: &mut TaskContext<'_>) -> Result {
-    still(row)?;
-    if row.state != TaskState::Active {
-        add::room(&row.task.agent, context)?;
-    }
-    let row = put(row, TaskState::Active, context)?;
-    let what = match row.state {
-        TaskState::Done => "is done: its time passed while it was paused",
-        TaskState::Active | TaskState::Paused | TaskState::Cancelled | TaskState::Failing => {
-            "goes on"
-        }
-    };
-    let undo = format!("undo with `{} pause {}`", context.prefix(), row.id);
-    Ok(show::stored(&row, what, context).hint(undo))
-}
-
-pub(super) fn cancel(name: &TaskName, context: &mut TaskContext<'_>) -> Result {
-    if context.asker.is_none()
+/// Pauses, resumes or cancels a task; one that is in that state already stays as it is.
+pub(super) fn set(name: &TaskName, to: TaskState, context: &mut Context<'_>) -> Result {
+    let by = format!("by {}", context.caller.text());
+    if to == TaskState::Cancelled
+        && context.asker().is_none()
         && let Some(id) = number(&name.words.join(" "))
-        && context.store.cancel_unreadable(id, &format!("by {}", context.view.by), context.now)?
+        && context.store.cancel_unreadable(id, &by, context.now)?
     {
         let text = format!("{id} is cancelled; this version cannot read what it was");
         return Ok(Output::new(text, json!({ "id": id.to_string(), "state": "cancelled" })));
     }
     let row = find(name, context)?;
-    if row.state == TaskState::Done {
+    if to != TaskState::Cancelled || row.state == TaskState::Done {
         still(&row)?;
     }
-    let row = put(&row, TaskState::Cancelled, context)?;
-    let again = format!("add it again with `{}`", again(&row, context));
-    Ok(show::stored(&row, "is cancelled", context).hint(again))
+    if to == TaskState::Active && row.state != TaskState::Active {
+        add::room(&row.task.agent, context)?;
+    }
+    let reason = if to == TaskState::Active { "" } else { by.as_str() };
+    let is_done = context.store.set_task_state(row.id, to, reason, context.now)?;
+    let row = context.store.task(row.id)?.filter(|it| is_done || it.state == to);
+    let row =
+        row.ok_or_else(|| refused("somebody else changed it just now", "look at it again"))?;
+    let undo = |operation: &str| format!("undo with `{} {operation} {}`", context.prefix(), row.id);
+    let (what, hint) = match row.state {
+        TaskState::Paused => ("is paused", undo("resume")),
+        TaskState::Active | TaskState::Failing => ("goes on", undo("pause")),
+        TaskState::Done => ("is done: its time passed while it was paused", undo("pause")),
+        TaskState::Cancelled => {
+            ("is cancelled", format!("add it again with `{}`", again(&row, context)))
+        }
+    };
+    Ok(show::stored(&row, what, context).hint(hint))
 }
 
-pub(super) fn run(row: &TaskRow, context: &mut TaskContext<'_>) -> Result {
+pub(super) fn run(row: &TaskRow, context: &mut Context<'_>) -> Result {
     let at = context.asked_at();
-    let is_unattended = context.asker.is_some_and(|it| !it.is_attended);
+    let is_unattended = context.asker().is_some_and(|it| !it.is_attended);
     if is_unattended && let Some(last) = context.store.task_history(row.id, 1)?.first() {
-        let least = minimum::least(context.store, &row.task.agent)?;
+        let least = add::least(context.store, &row.task.agent)?;
         // Otherwise a task could run itself over and over.
         if last.key.slot.0 != at.0 - at.0.rem_euclid(1_000) && at.since(last.fired_at) < least {
             return Err(refused(
@@ -75,7 +67,7 @@ pub(super) fn run(row: &TaskRow, context: &mut TaskContext<'_>) -> Result {
     Ok(output.hint(format!("`{} history {}` shows what comes of it", context.prefix(), row.id)))
 }
 
-pub(super) fn edit(args: &EditArgs, context: &mut TaskContext<'_>) -> Result {
+pub(super) fn edit(args: &EditArgs, context: &mut Context<'_>) -> Result {
     let row = find_text(&args.task, context)?;
     if row.state == TaskState::Cancelled {
         still(&row)?;
@@ -105,19 +97,16 @@ pub(super) fn edit(args: &EditArgs, context: &mut TaskContext<'_>) -> Result {
     }
 }
 
-fn changes(args: &EditArgs, row: &TaskRow, context: &TaskContext<'_>) -> Result<TaskEdit> {
+fn changes(args: &EditArgs, row: &TaskRow, context: &Context<'_>) -> Result<TaskEdit> {
     let zone = args.zone.as_ref().unwrap_or(&row.task.zone);
-    let rule = match &args.when {
-        None => None,
-        Some(when) => Some(match row.task.rule.at_times(when, zone) {
-            Some(moved) => moved.map_err(|err| refused(err.to_string(), "say the days too"))?,
-            None => add::rule(when, zone, context)?,
-        }),
+    let rule = |when: &String| match row.task.rule.at_times(when, zone) {
+        Some(moved) => moved.map_err(|err| refused(err.to_string(), "say the days too")),
+        None => add::rule(when, zone, context),
     };
     Ok(TaskEdit {
         prompt: args.prompt.as_deref().map(add::prompt).transpose()?,
         script: args.script.as_deref().map(add::script).transpose()?,
-        rule,
+        rule: args.when.as_ref().map(rule).transpose()?,
         zone: args.zone.clone(),
         missed: args.missed,
     })
@@ -147,25 +136,16 @@ fn still(row: &TaskRow) -> Result<()> {
     ))
 }
 
-/// Puts a task into a state; one that is there already stays as it is.
-fn put(row: &TaskRow, state: TaskState, context: &mut TaskContext<'_>) -> Result<TaskRow> {
-    let by = format!("by {}", context.view.by);
-    let reason = if state == TaskState::Active { String::new() } else { by };
-    let done = context.store.set_task_state(row.id, state, &reason, context.now)?;
-    let row = context.store.task(row.id)?.filter(|it| done || it.state == state);
-    row.ok_or_else(|| refused("somebody else changed it just now", "look at it again"))
-}
-
 /// The line that makes a task like this one.
-fn again(row: &TaskRow, context: &TaskContext<'_>) -> String {
+fn again(row: &TaskRow, context: &Context<'_>) -> String {
     let task = &row.task;
-    let here = context.asker.is_some_and(|it| it.chat == task.chat);
+    let here = context.asker().is_some_and(|it| it.chat == task.chat);
     let args = AddArgs {
         when: task.rule.to_string(),
         prompt: task.prompt.clone(),
         chat: (!here).then(|| task.chat.to_string()),
         thread: task.thread.clone().filter(|_| !here),
-        agent: context.asker.is_none().then(|| task.agent.clone()),
+        agent: context.asker().is_none().then(|| task.agent.clone()),
         zone: Some(task.zone.clone()),
         missed: Some(task.missed),
         script: task.script.clone(),
@@ -175,10 +155,7 @@ fn again(row: &TaskRow, context: &TaskContext<'_>) -> String {
 }
 
 /// An operation as it is written where the answer is read.
-fn said(operation: TasksOperation, context: &TaskContext<'_>) -> String {
+fn said(operation: TasksOperation, context: &Context<'_>) -> String {
     let line = Operation::Tasks(Family { json: false, operation }).to_string();
-    match line.strip_prefix("tasks") {
-        Some(rest) => format!("{}{rest}", context.prefix()),
-        None => line,
-    }
+    line.replacen("tasks", context.prefix(), 1)
 }

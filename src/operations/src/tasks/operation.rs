@@ -10,7 +10,7 @@ const TASK: &str = "Its number, like t3, or words of its text and times that fit
 const MISSED: &str = "What to do about times that passed while nothing ran: `latest` (the last one, \
     late), `all N` (the last N), `skip SPAN` (the last one, unless later than that, like `skip 10m`)";
 
-/// A task, however it is called.
+// Not a doc comment: clap would show it in the place of what a command does.
 #[derive(Clone, Debug, PartialEq, Eq, Args, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TaskName {
@@ -31,34 +31,19 @@ pub enum TasksOperation {
         all: bool,
     },
     /// Show one task in full
-    Show {
-        #[command(flatten)]
-        task: TaskName,
-    },
+    Show(TaskName),
     /// Schedule something
     Add(AddArgs),
     /// Change when a task comes, or what is to be done
     Edit(EditArgs),
     /// Let a task rest until it is resumed
-    Pause {
-        #[command(flatten)]
-        task: TaskName,
-    },
+    Pause(TaskName),
     /// Let a task go on that was paused, or that failed too often
-    Resume {
-        #[command(flatten)]
-        task: TaskName,
-    },
+    Resume(TaskName),
     /// End a task for good
-    Cancel {
-        #[command(flatten)]
-        task: TaskName,
-    },
+    Cancel(TaskName),
     /// Run a task once, right now, besides its times
-    Run {
-        #[command(flatten)]
-        task: TaskName,
-    },
+    Run(TaskName),
     /// Show when a task came, how late, and what came of it
     History {
         #[command(flatten)]
@@ -174,11 +159,10 @@ pub struct PreviewArgs {
 impl TasksOperation {
     /// The script that was given, to put the content of a file in its place.
     pub fn script_mut(&mut self) -> Option<&mut String> {
-        if let Self::Add(AddArgs { script, .. }) | Self::Edit(EditArgs { script, .. }) = self {
-            script.as_mut()
-        } else {
-            None
-        }
+        let (Self::Add(AddArgs { script, .. }) | Self::Edit(EditArgs { script, .. })) = self else {
+            return None;
+        };
+        script.as_mut()
     }
 }
 

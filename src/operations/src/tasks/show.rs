@@ -1,39 +1,46 @@
-//! Tasks as people and programs read them.
+//! Tasks as people and programs read them: what is scheduled, times that came, and times that would.
 
 use std::fmt::Write;
+use std::time::Duration;
 
 use domain::AgentName;
 use domain::cost::Cost;
+use domain::plain::{cut, one_line};
+use domain::task::rights::is_listed;
 use domain::task::{FireState, TaskState};
-use domain::time::Timestamp;
-use schedule::{PREVIEW, local, slots};
+use domain::time::{Timestamp, about};
+use schedule::{PREVIEW, Rule, Zone, local, slots, understand};
 use serde_json::{Value, json};
-use store::{CentralStore, FireRow, TaskRow, UnreadableTask};
+use store::{CentralStore, FireRow, TaskRow};
 
-use super::TaskContext;
-use super::find::{excerpt, is_over};
-use super::history::late;
-use crate::output::{Output, Result, instant, joined};
+use super::operation::PreviewArgs;
+use super::{add, excerpt, is_over};
+use crate::{Context, Output, Result, instant, refused};
 
+/// What is later than this was late; before, it is how long things take.
+const LATE_AFTER: Duration = Duration::from_secs(60);
 /// How many of the next times a list shows.
 const NEXT_IN_LIST: usize = 3;
 /// How much of a result a list shows.
 const RESULT_CHARS: usize = 80;
 
-pub(super) fn list(agent: Option<&AgentName>, all: bool, context: &TaskContext<'_>) -> Result {
+pub(super) fn list(agent: Option<&AgentName>, all: bool, context: &Context<'_>) -> Result {
     if let Some(agent) = agent {
         context.view.agent(agent)?;
     }
     let mut rows = context.store.tasks(agent)?;
-    rows.retain(|it| context.lists(it) && (all || !is_over(it.state)));
-    let mut texts = Vec::with_capacity(rows.len());
-    let mut values = Vec::with_capacity(rows.len());
+    rows.retain(|it| context.allows(it, is_listed) && (all || !is_over(it.state)));
+    let (mut texts, mut values) = (Vec::new(), Vec::new());
     for row in &rows {
         let past = past(row, context.store)?;
         texts.push(entry(row, &past, context));
-        values.push(value(row, &past));
+        values.push(value(row, &past, context));
     }
-    for row in unreadable(agent, context)? {
+    // Nothing is known of these but whose they are, so the host alone hears of them.
+    let mut unreadable = context.store.unreadable_tasks()?;
+    let is_asked = |name: &str| agent.is_none_or(|it| it.as_str() == name);
+    unreadable.retain(|it| context.asker().is_none() && it.is_active && is_asked(&it.agent));
+    for row in unreadable {
         texts.push(format!("{}: [unreadable] {}\n    {}", row.id, row.why, row.agent));
         values.push(json!({
             "id": row.id.to_string(), "state": "unreadable", "reason": row.why, "agent": row.agent,
@@ -46,78 +53,43 @@ pub(super) fn list(agent: Option<&AgentName>, all: bool, context: &TaskContext<'
     Ok(Output::new(texts.join("\n"), Value::Array(values)))
 }
 
-/// Tasks that nothing is known of but whose they are; the host alone hears of them.
-fn unreadable(agent: Option<&AgentName>, context: &TaskContext<'_>) -> Result<Vec<UnreadableTask>> {
-    if context.asker.is_some() {
-        return Ok(Vec::new());
-    }
-    let mut all = context.store.unreadable_tasks()?;
-    all.retain(|it| it.is_active && agent.is_none_or(|agent| agent.as_str() == it.agent));
-    Ok(all)
-}
-
 /// One task in a few lines.
-fn entry(row: &TaskRow, past: &Past, context: &TaskContext<'_>) -> String {
-    let is_plain = row.state == TaskState::Active;
-    let state = if is_plain { String::new() } else { format!(" [{}]", state(row)) };
+fn entry(row: &TaskRow, past: &Past, context: &Context<'_>) -> String {
+    let state = format!(" [{} {}]", row.state.as_str(), row.reason).replace(" ]", "]");
+    let state = if row.state == TaskState::Active { "" } else { state.as_str() };
     let mut text = format!("{}: {} ({}){state}", row.id, excerpt(row), when(row));
     let _ = write!(text, "\n    {} in {}", row.task.agent, context.chat(row.task.chat));
-    let next = next(row, NEXT_IN_LIST);
+    let next = times(row, NEXT_IN_LIST);
     if !next.is_empty() {
-        let _ = write!(text, "\n    next: {}", times(row, &next));
+        let _ = write!(text, "\n    next: {next}");
     }
-    if let Some(last) = &past.last {
-        let _ = write!(text, "\n    last: {}", result(row, last));
-    }
-    if let Some(cost) = past.cost {
-        let _ = write!(text, "\n    cost so far: {cost}");
-    }
+    text.push_str(&past.text(row));
     text
 }
 
-pub(super) fn show(row: &TaskRow, context: &TaskContext<'_>) -> Result {
-    let task = &row.task;
+pub(super) fn show(row: &TaskRow, context: &Context<'_>) -> Result {
     let past = past(row, context.store)?;
-    let owner = match (task.owner, &task.owner_handle) {
-        (Some(person), _) => context.view.who_is(person),
-        (None, Some(handle)) => handle.to_string(),
-        (None, None) => "-".to_owned(),
-    };
-    let dash = || "-".to_owned();
-    let lines = [
-        ("id", row.id.to_string()),
-        ("state", state(row)),
-        ("when", when(row)),
-        ("rule", task.rule.to_string()),
-        ("next", joined(next(row, PREVIEW).iter().map(|it| local(*it, &task.zone)))),
-        ("agent", task.agent.to_string()),
-        ("chat", context.chat(task.chat)),
-        ("session", task.session.map_or_else(dash, |it| it.to_string())),
-        ("missed", task.missed.to_string()),
-        ("owner", owner),
-        ("made", format!("{} by {}", local(row.created_at, &task.zone), task.created_by)),
-        ("last", past.last.as_ref().map_or_else(dash, |it| result(row, it))),
-    ];
-    let cost = past.cost.map(|it| ("cost", format!("{it} for the times that `history` knows")));
-    let lines: Vec<String> =
-        lines.into_iter().chain(cost).map(|(label, text)| format!("{label:<9}{text}")).collect();
-    let mut text = format!("{}\n\n{}", lines.join("\n"), task.prompt);
-    if let Some(script) = &task.script {
-        let _ = write!(text, "\n\nscript:\n{}", script.trim_end());
+    let keys = "id state reason when zone rule next_local agent label thread session missed owner \
+         owner_handle created_by created_at";
+    let mut output = Output::record(value(row, &past, context), keys);
+    output.text.push_str(&past.text(row));
+    let _ = write!(output.text, "\n\n{}", row.task.prompt);
+    if let Some(script) = &row.task.script {
+        let _ = write!(output.text, "\n\nscript:\n{}", script.trim_end());
     }
     let hint = format!("`{} history {}` shows what came of it", context.prefix(), row.id);
-    Ok(Output::new(text, value(row, &past)).hint(hint))
+    Ok(output.hint(hint))
 }
 
 /// What is stored after a change, said from the row.
-pub(super) fn stored(row: &TaskRow, what: &str, context: &TaskContext<'_>) -> Output {
+pub(super) fn stored(row: &TaskRow, what: &str, context: &Context<'_>) -> Output {
     let mut text = format!("{} {what}: {} ({})", row.id, excerpt(row), when(row));
-    let next = next(row, PREVIEW);
+    let next = times(row, PREVIEW);
     if !next.is_empty() {
-        let _ = write!(text, "\nnext: {}", times(row, &next));
+        let _ = write!(text, "\nnext: {next}");
     }
     let _ = write!(text, "\n{} answers in {}", row.task.agent, context.chat(row.task.chat));
-    Output::new(text, value(row, &Past::default()))
+    Output::new(text, value(row, &Past::default(), context))
 }
 
 /// The rule in words, with the zone in which it is meant.
@@ -125,21 +97,14 @@ fn when(row: &TaskRow) -> String {
     format!("{}, {}", row.task.rule.words(&row.task.zone), row.task.zone)
 }
 
-fn state(row: &TaskRow) -> String {
-    match row.reason.as_str() {
-        "" => row.state.as_str().to_owned(),
-        reason => format!("{} {reason}", row.state.as_str()),
-    }
-}
-
 fn next(row: &TaskRow, count: usize) -> Vec<Timestamp> {
     let Some(from) = row.next_at else { return Vec::new() };
     slots(&row.task.rule, &row.task.zone, from, Timestamp(i64::MAX)).take(count).collect()
 }
 
-fn times(row: &TaskRow, all: &[Timestamp]) -> String {
-    let all: Vec<String> = all.iter().map(|it| local(*it, &row.task.zone)).collect();
-    all.join(", ")
+fn times(row: &TaskRow, count: usize) -> String {
+    let all = next(row, count).into_iter().map(|it| local(it, &row.task.zone));
+    all.collect::<Vec<_>>().join(", ")
 }
 
 /// What became of a task so far.
@@ -149,6 +114,14 @@ struct Past {
     last: Option<FireRow>,
     /// Of all times that are remembered, as far as it is known.
     cost: Option<Cost>,
+}
+
+impl Past {
+    fn text(&self, row: &TaskRow) -> String {
+        let last = self.last.as_ref().map(|it| format!("\n    last: {}", result(row, it)));
+        let cost = self.cost.map(|it| format!("\n    cost so far: {it}"));
+        last.into_iter().chain(cost).collect()
+    }
 }
 
 fn past(row: &TaskRow, store: &CentralStore) -> Result<Past> {
@@ -169,48 +142,102 @@ fn result(row: &TaskRow, fire: &FireRow) -> String {
         let _ = write!(text, ", {cost}");
     }
     if let Some(result) = &fire.result {
-        let line = domain::plain::one_line(result);
-        let _ = write!(text, ": {}", domain::plain::cut(&line, RESULT_CHARS));
+        let _ = write!(text, ": {}", cut(&one_line(result), RESULT_CHARS));
     }
     text
 }
 
-fn value(row: &TaskRow, past: &Past) -> Value {
-    let task = &row.task;
+fn value(row: &TaskRow, past: &Past, context: &Context<'_>) -> Value {
+    let (task, zone) = (&row.task, &row.task.zone);
     let next = next(row, PREVIEW);
     json!({
         "id": row.id.to_string(),
         "state": row.state.as_str(),
         "reason": row.reason,
-        "agent": task.agent.as_str(),
+        "agent": task.agent,
         "chat": task.chat.0,
+        "label": context.chat(task.chat),
         "thread": task.thread,
         "session": task.session.map(|it| it.to_string()),
         "rule": task.rule.to_string(),
-        "when": task.rule.words(&task.zone),
-        "zone": task.zone.name(),
-        "missed": task.missed.to_string(),
+        "when": task.rule.words(zone),
+        "zone": zone,
+        "missed": task.missed,
         "prompt": task.prompt,
         "script": task.script,
         "owner": task.owner.map(|it| it.to_string()),
+        "owner_handle": task.owner_handle,
         "created_by": task.created_by,
         "created_at": instant(row.created_at),
         "next": next.iter().map(|it| instant(*it)).collect::<Vec<_>>(),
-        "next_local": next.iter().map(|it| local(*it, &task.zone)).collect::<Vec<_>>(),
-        "last": past.last.as_ref().map(fire_value),
+        "next_local": next.iter().map(|it| local(*it, zone)).collect::<Vec<_>>(),
+        "last": past.last.as_ref().map(|it| fire_value(it, zone)),
         "cost_usd": past.cost.map(Cost::exact),
     })
 }
 
-pub(super) fn fire_value(fire: &FireRow) -> Value {
+fn fire_value(fire: &FireRow, zone: &Zone) -> Value {
     json!({
         "slot": instant(fire.key.slot),
+        "time": local(fire.key.slot, zone),
         "fired_at": instant(fire.fired_at),
+        "late": late(fire),
         "late_secs": fire.late_by.as_secs(),
         "state": fire.state.as_str(),
         "skipped": fire.skipped,
         "result": fire.result,
+        "cost": fire.cost.map(|it| it.to_string()),
         "cost_usd": fire.cost.map(Cost::exact),
         "ended_at": fire.ended_at.map(instant),
     })
+}
+
+pub(super) fn history(row: &TaskRow, limit: u32, context: &Context<'_>) -> Result {
+    let all = context.store.task_history(row.id, limit)?;
+    let all = all.iter().map(|it| fire_value(it, &row.task.zone)).collect();
+    let none = format!("{} did not come yet", row.id);
+    Ok(Output::list(all, "time late state skipped result cost", &none))
+}
+
+pub(super) fn preview(args: &PreviewArgs, context: &Context<'_>) -> Result {
+    let zone = match &args.zone {
+        Some(zone) => zone.clone(),
+        None => context.store.zone_for(add::owner(context).0)?,
+    };
+    let now = context.asked_at();
+    let from = match &args.from {
+        None => Timestamp(now.0.saturating_add(1)),
+        Some(text) => {
+            let at = format!("at {text}").parse();
+            match at.or_else(|_| understand(&format!("on {text}"), &zone, now)) {
+                Ok(Rule::Once(at)) => at,
+                Ok(Rule::Every { .. } | Rule::Days(_) | Rule::Cron(_)) | Err(_) => {
+                    return Err(refused(
+                        format!("`{}` is no one time", one_line(text)),
+                        "say it like 2026-12-24T09:00:00Z, or `24 december at 9:00`",
+                    ));
+                }
+            }
+        }
+    };
+    let rule = understand(&args.when, &zone, from)
+        .map_err(|err| refused(err.to_string(), "say it like `every weekday at 9`"))?;
+    let count = usize::try_from(args.count).unwrap_or(usize::MAX);
+    let next: Vec<Timestamp> = slots(&rule, &zone, from, Timestamp(i64::MAX)).take(count).collect();
+    let times: Vec<String> = next.iter().map(|it| local(*it, &zone)).collect();
+    let shown = if times.is_empty() { "never".to_owned() } else { times.join("\n  ") };
+    let text = format!("{}, {zone} (`{rule}`)\n  {shown}", rule.words(&zone));
+    let json = json!({
+        "rule": rule.to_string(),
+        "when": rule.words(&zone),
+        "zone": zone.name(),
+        "slots": next.iter().map(|it| instant(*it)).collect::<Vec<_>>(),
+        "local": times,
+    });
+    Ok(Output::new(text, json))
+}
+
+/// How late a time came, if it was.
+fn late(fire: &FireRow) -> Option<String> {
+    (LATE_AFTER < fire.late_by).then(|| about(fire.late_by))
 }

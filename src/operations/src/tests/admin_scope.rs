@@ -1,7 +1,7 @@
 //! What agents may see and ask for.
 
 use super::*;
-use crate::{check, concerns, describe};
+use crate::{check, prepare};
 
 #[test]
 fn an_agent_without_reach_may_not_even_look() {
@@ -84,7 +84,7 @@ fn an_agent_may_ask_for_changes_of_itself_alone() {
         let operation = parse_line(line).unwrap();
         assert!(operation.is_change(), "{line}");
         assert!(check(&operation, &world.store, &own).is_ok(), "{line}");
-        assert!(describe(&operation, &world.store, &own).is_ok(), "{line}");
+        assert!(prepare(&operation, &world.store, &own).is_ok(), "{line}");
     }
     for line in [
         "chats set 1 --policy public",
@@ -129,11 +129,14 @@ fn an_agent_that_may_see_everything_still_answers_nothing() {
 
 #[test]
 fn who_decides_depends_on_what_is_touched() {
-    let operation = |line| parse_line(line).unwrap();
+    let world = World::new();
+    let concerns = |line: &str, caller: &Caller| {
+        prepare(&parse_line(line).unwrap(), &world.store, caller).unwrap().concerns
+    };
     let (own, all) = (andy(AdminScope::Own), andy(AdminScope::All));
-    assert_eq!(concerns(&operation("unwire 1"), &own), Some(&agent("andy")));
-    assert_eq!(concerns(&operation("wire 1 --own zoe"), &own), None, "another agent for the host");
-    assert_eq!(concerns(&operation("unwire 1 andy"), &all), None);
+    assert_eq!(concerns("unwire 1", &own), Some(agent("andy")));
+    assert_eq!(concerns("wire 1 --own zoe", &own), None, "another agent for the host");
+    assert_eq!(concerns("unwire 1 andy", &all), None);
 }
 
 #[test]
@@ -154,7 +157,7 @@ fn every_operation_is_told_in_words() {
         ("destinations add ben 4", "can turn up there"),
         ("dropped clear 1", "Our Family"),
     ] {
-        let told = describe(&parse_line(line).unwrap(), &world.store, &Caller::Host).unwrap();
+        let told = prepare(&parse_line(line).unwrap(), &world.store, &Caller::Host).unwrap().text;
         assert!(told.contains(part), "{line}: {told}");
     }
 }

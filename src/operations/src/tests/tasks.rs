@@ -348,7 +348,7 @@ fn history_and_preview_tell_times_in_the_zone_of_the_task() {
     let again = world.store.fire_now(TaskId(1), unknown).unwrap().unwrap();
     world.store.record_result(again, true, "", unknown).unwrap();
     let shown = world.fine("tasks show 1");
-    assert!(shown.text.contains("$0.03 for the times"), "{}", shown.text);
+    assert!(shown.text.contains("cost so far: $0.03"), "{}", shown.text);
     assert_eq!(shown.json["cost_usd"], "0.032300");
     assert!(shown.json["last"]["cost_usd"].is_null());
     let next = world.fine(

@@ -6,10 +6,10 @@ use domain::session_key::{ChatId, SessionMode};
 use store::Wiring;
 
 use super::*;
-use crate::describe;
+use crate::prepare;
 
 fn told(world: &World, line: &str) -> String {
-    describe(&parse_line(line).unwrap(), &world.store, &Caller::Host).unwrap()
+    prepare(&parse_line(line).unwrap(), &world.store, &Caller::Host).unwrap().text
 }
 
 fn wiring(world: &World, chat: i64, name: &str) -> Option<Wiring> {
@@ -63,12 +63,15 @@ fn sharing_an_agent_names_the_chats_that_it_is_shared_with() {
 fn sharing_a_conversation_says_that_everybody_learns_everything() {
     let mut world = World::new();
     let text = told(&world, "wire 4 andy --same-conversation");
-    assert!(text.contains("nothing so far"), "{text}");
+    assert!(text.contains("Shared: workspace and memory of `andy` with"), "{text}");
     world.fine("wire 4 andy --same-conversation");
     let text = told(&world, "wire 3 andy --same-conversation");
-    for part in
-        ["conversation itself with \"Newcomers\"", "Everybody there", "memory also with", "ben"]
-    {
+    for part in [
+        "conversation itself with \"Newcomers\"",
+        "Everybody there",
+        "memory of `andy` with",
+        "ben",
+    ] {
         assert!(text.contains(part), "{part} is missing in\n{text}");
     }
     world.fine("wire 3 andy --same-conversation");

@@ -34,9 +34,7 @@ const HOST_PREFIXES: [&str; 3] =
     ["/host_mnt", "/run/desktop/mnt/host", "/mnt/lima-rancher-desktop"];
 
 /// Compares what the engine made with what `spec` and `user` (uid, gid) ask for.
-///
-/// # Errors
-/// Names the first weakness, as the end of a sentence for the user.
+/// The error names the first weakness, as the end of a sentence for the user.
 pub fn check_isolation(
     seen: &ContainerInspectResponse,
     spec: &Spec,

@@ -12,19 +12,13 @@ use crate::{Mounts, SandboxError};
 
 /// The same folders without any link on the way. Only the host writes above them, so that nobody
 /// can put a link there later.
-pub(super) async fn resolved(root: PathBuf, mounts: Mounts) -> Result<Mounts, SandboxError> {
+pub(super) async fn resolved(root: PathBuf, mut mounts: Mounts) -> Result<Mounts, SandboxError> {
     let resolving = spawn_blocking(move || {
-        let Mounts { inbound, outbound, files, workspace, home, link } = mounts;
-        let [inbound, outbound, files, workspace, home, link] =
-            [inbound, outbound, files, workspace, home, link].map(|it| folder(&root, &it));
-        Ok(Mounts {
-            inbound: inbound?,
-            outbound: outbound?,
-            files: files?,
-            workspace: workspace?,
-            home: home?,
-            link: link?,
-        })
+        let Mounts { inbound, outbound, files, workspace, home, link } = &mut mounts;
+        for path in [inbound, outbound, files, workspace, home, link] {
+            *path = folder(&root, path)?;
+        }
+        Ok(mounts)
     });
     resolving.await.map_err(|err| failed(io::Error::other(err)))?
 }

@@ -26,11 +26,12 @@ pub(super) async fn collect(
 fn clean(bytes: &[u8]) -> String {
     let shown = |c: &char| *c == '\n' || *c == '\t' || !c.is_control();
     let text: String = String::from_utf8_lossy(bytes).chars().filter(shown).collect();
-    let mut start = text.len().saturating_sub(KEPT);
-    while !text.is_char_boundary(start) {
-        start += 1;
-    }
-    text[start..].trim().to_owned()
+    end_of(&text, KEPT).trim().to_owned()
+}
+
+/// The last characters of a text, at most so many bytes.
+pub(crate) fn end_of(text: &str, bytes_max: usize) -> &str {
+    &text[text.ceil_char_boundary(text.len().saturating_sub(bytes_max))..]
 }
 
 #[cfg(test)]

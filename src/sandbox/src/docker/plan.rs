@@ -6,10 +6,9 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use bollard::models::{
-    ContainerCreateBody, ContainerInspectResponse, ContainerState, ContainerStateStatusEnum,
-    HealthConfig, HostConfig, HostConfigLogConfig, Mount, MountBindOptions,
-    MountBindOptionsPropagationEnum, MountType, ResourcesUlimits, RestartPolicy,
-    RestartPolicyNameEnum,
+    ContainerCreateBody, ContainerInspectResponse, ContainerStateStatusEnum, HealthConfig,
+    HostConfig, HostConfigLogConfig, Mount, MountBindOptions, MountBindOptionsPropagationEnum,
+    MountType, ResourcesUlimits, RestartPolicy, RestartPolicyNameEnum,
 };
 use bollard::query_parameters as q;
 use domain::{Incarnation, SessionId};
@@ -241,15 +240,9 @@ pub(super) fn observed(seen: &ContainerInspectResponse) -> Observed {
             | ContainerStateStatusEnum::STOPPING,
         ) => Observed::Running { incarnation, fingerprint },
         Some(ContainerStateStatusEnum::EXITED | ContainerStateStatusEnum::DEAD) => {
-            exited(incarnation, &state)
+            let code = state.exit_code.unwrap_or_default();
+            let out_of_memory = state.oom_killed.unwrap_or_default();
+            Observed::Exited { incarnation, code, out_of_memory }
         }
-    }
-}
-
-fn exited(incarnation: Incarnation, state: &ContainerState) -> Observed {
-    Observed::Exited {
-        incarnation,
-        code: state.exit_code.unwrap_or_default(),
-        out_of_memory: state.oom_killed.unwrap_or_default(),
     }
 }

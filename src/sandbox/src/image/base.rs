@@ -8,14 +8,15 @@
 
 mod make;
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::Duration;
 
 use bollard::query_parameters as q;
+use futures_util::TryStreamExt;
+use futures_util::future::ready;
 
-use super::progress::follow_create;
-use super::{ImageError, Progress, hash_of, image_id};
-use crate::engine::{ASK_MAX, Engine, failed, status, within};
+use super::{ImageError, Progress, hash_of, inspected};
+use crate::engine::{Engine, within};
 
 /// What the Dockerfile builds on when nothing else is said: small, and the libc that most hosts'
 /// programs can rely on.
@@ -34,70 +35,52 @@ const PACKAGES: [&str; 5] = ["ca-certificates", "git", "curl", "ripgrep", "pytho
 /// A registry that answers sends 30 MB in this time; one that is blocked often just hangs.
 const PULL_MAX: Duration = Duration::from_secs(60);
 
-/// What the base shall be.
-#[derive(Clone, Debug)]
-pub struct BaseInputs {
-    /// Only this one will do.
-    pub image: Option<String>,
-    /// Packages beside the usual ones, in case the base is made here.
-    pub extra: Vec<String>,
-    /// For a temporary file of some 200 MB.
-    pub cache: PathBuf,
-}
-
 /// An image that is there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Base {
     pub name: String,
     pub id: String,
-    pub origin: Origin,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Origin {
-    /// It was on this machine.
-    Found,
-    Pulled,
     /// Made here, from this system's packages and so with its libc.
-    Made,
+    pub is_made: bool,
 }
 
-/// Finds, pulls or makes the base.
-///
-/// # Errors
+/// Finds, pulls or makes the base. Only `image` will do, if one is given. `extra` are packages beside
+/// the usual ones in case it is made here, and `cache` has room for a temporary file of some 200 MB.
 /// See [`ImageError`].
 pub async fn ensure(
     engine: &Engine,
-    inputs: &BaseInputs,
+    image: Option<&str>,
+    extra: &[&str],
+    cache: &Path,
     progress: Progress<'_>,
 ) -> Result<Base, ImageError> {
     let made = format!("{MADE}:{}", make::release().await?.unwrap_or_else(|| "none".to_owned()));
-    let named = inputs.image.as_deref();
-    if named.is_none_or(|name| name == made)
-        && recipe_of(engine, &made).await?.as_deref() == Some(&recipe(&inputs.extra))
+    if image.is_none_or(|name| name == made)
+        && recipe_of(engine, &made).await?.as_deref() == Some(&recipe(extra))
     {
-        return found(engine, &made, Origin::Made).await;
+        return found(engine, &made, true).await;
     }
-    let wanted = named.unwrap_or(DEBIAN);
-    if image_id(engine, wanted).await?.is_some() {
-        return found(engine, wanted, Origin::Found).await;
+    let wanted = image.unwrap_or(DEBIAN);
+    if inspected(engine, wanted).await?.is_none() {
+        progress(&format!("fetching the image {wanted}"));
+        if !pull(engine, wanted).await? {
+            if image.is_some_and(|name| name != DEBIAN && name != made) {
+                return Err(ImageError::NoBase(wanted.to_owned()));
+            }
+            progress(
+                "no registry answers: making a base image from this system's packages (a minute)",
+            );
+            make::make(engine, &made, extra, cache).await?;
+            return found(engine, &made, true).await;
+        }
     }
-    progress(&format!("fetching the image {wanted}"));
-    if pull(engine, wanted).await? {
-        return found(engine, wanted, Origin::Pulled).await;
-    }
-    if named.is_some_and(|name| name != DEBIAN && name != made) {
-        return Err(ImageError::NoBase(wanted.to_owned()));
-    }
-    progress("no registry answers: making a base image from this system's packages (a minute)");
-    make::make(engine, &made, inputs).await?;
-    found(engine, &made, Origin::Made).await
+    found(engine, wanted, false).await
 }
 
-async fn found(engine: &Engine, name: &str, origin: Origin) -> Result<Base, ImageError> {
-    let id = image_id(engine, name).await?;
+async fn found(engine: &Engine, name: &str, is_made: bool) -> Result<Base, ImageError> {
+    let id = inspected(engine, name).await?.and_then(|it| it.id);
     let id = id.ok_or_else(|| ImageError::NoBase(name.to_owned()))?;
-    Ok(Base { name: name.to_owned(), id, origin })
+    Ok(Base { name: name.to_owned(), id, is_made })
 }
 
 /// Whether it could be had. That a registry refuses or does not answer is no error here.
@@ -105,8 +88,8 @@ async fn pull(engine: &Engine, image: &str) -> Result<bool, ImageError> {
     let (name, tag) = split_tag(image);
     let client = engine.client().await?;
     let options = q::CreateImageOptionsBuilder::new().from_image(name).tag(tag).build();
-    let pulled = follow_create(client.create_image(Some(options), None, None));
-    Ok(within(PULL_MAX, pulled).await.is_ok())
+    let pulled = client.create_image(Some(options), None, None);
+    Ok(within(PULL_MAX, pulled.try_for_each(|_| ready(Ok(())))).await.is_ok())
 }
 
 /// `name:tag`, where a colon before a slash belongs to a port. Without a tag: the latest.
@@ -118,24 +101,17 @@ fn split_tag(image: &str) -> (&str, &str) {
 }
 
 /// Tells whether a base that was made here is still what would be made now.
-fn recipe(extra: &[String]) -> String {
+fn recipe(extra: &[&str]) -> String {
     hash_of([RECIPE, &packages(extra)])
 }
 
-fn packages(extra: &[String]) -> String {
-    let all: Vec<_> = PACKAGES.into_iter().chain(extra.iter().map(String::as_str)).collect();
-    all.join(",")
+fn packages(extra: &[&str]) -> String {
+    [&PACKAGES[..], extra].concat().join(",")
 }
 
 async fn recipe_of(engine: &Engine, name: &str) -> Result<Option<String>, ImageError> {
-    let client = engine.client().await?;
-    match within(ASK_MAX, client.inspect_image(name)).await {
-        Ok(image) => {
-            Ok(image.config.and_then(|it| it.labels).and_then(|mut it| it.remove(LABEL_RECIPE)))
-        }
-        Err(err) if status(&err) == Some(404) => Ok(None),
-        Err(err) => Err(failed("inspect the image")(err).into()),
-    }
+    let labels = inspected(engine, name).await?.and_then(|it| it.config?.labels);
+    Ok(labels.and_then(|mut it| it.remove(LABEL_RECIPE)))
 }
 
 #[cfg(test)]
@@ -151,6 +127,6 @@ mod tests {
 
     #[test]
     fn further_packages_change_the_recipe() {
-        assert_ne!(recipe(&[]), recipe(&["nodejs".to_owned()]));
+        assert_ne!(recipe(&[]), recipe(&["nodejs"]));
     }
 }

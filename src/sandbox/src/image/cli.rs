@@ -13,10 +13,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
-use tokio::task::spawn_blocking;
 
-use super::command::{Tool, is_installed};
-use super::{ImageError, Progress, hex};
+use super::command::{blocking, is_installed, run, temporary};
+use super::{ImageError, Program, Progress, hex};
 
 /// The version that the runner is tested with. Changes together with the hashes.
 pub const VERSION: &str = "2.1.330";
@@ -54,24 +53,14 @@ const BUILDS: [Build; 2] = [
     },
 ];
 
-/// The CLI on this machine.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Cli {
-    pub path: PathBuf,
-    /// Hex.
-    pub sha256: String,
-}
-
-/// Fetches the CLI for the engine's processor into `cache`, unless it is there.
-///
-/// # Errors
-/// [`ImageError::ToolMissing`] without npm and pip; [`ImageError::WrongHash`] when something else
-/// was delivered.
+/// Fetches the CLI for the engine's processor into `cache`, unless it is there. Fails with
+/// [`ImageError::ToolMissing`] without npm and pip, and with [`ImageError::WrongHash`] when something
+/// else was delivered.
 pub async fn fetch(
     architecture: &str,
     cache: &Path,
     progress: Progress<'_>,
-) -> Result<Cli, ImageError> {
+) -> Result<Program, ImageError> {
     let build = build_for(architecture)?;
     let cli = place(architecture, cache)?;
     if cli.path.is_file() {
@@ -92,13 +81,11 @@ pub async fn fetch(
 }
 
 /// Where the CLI for that processor is kept, whether it is there or not.
-///
-/// # Errors
-/// [`ImageError::Architecture`] when there is none.
-pub fn place(architecture: &str, cache: &Path) -> Result<Cli, ImageError> {
+/// Fails with [`ImageError::Architecture`] when there is none.
+pub fn place(architecture: &str, cache: &Path) -> Result<Program, ImageError> {
     let build = build_for(architecture)?;
     let path = cache.join(format!("claude-{VERSION}-{}", &build.sha256[..12]));
-    Ok(Cli { path, sha256: build.sha256.to_owned() })
+    Ok(Program { path, sha256: build.sha256.to_owned() })
 }
 
 fn build_for(architecture: &str) -> Result<&'static Build, ImageError> {
@@ -109,22 +96,18 @@ fn build_for(architecture: &str) -> Result<&'static Build, ImageError> {
 /// Only downloads the package: its scripts are not run, and no Node.js is needed later.
 async fn by_npm(build: &Build, folder: &Path) -> Result<PathBuf, ImageError> {
     let package = format!("{}@{VERSION}", build.package);
-    let args = ["pack", "--silent", &package];
-    Tool { program: "npm", args: &args, folder, limit: DOWNLOAD_MAX }.run().await?;
+    run("npm", &["pack", "--silent", &package], folder, DOWNLOAD_MAX).await?;
     let archive = with_extension(folder, "tgz")?;
-    let args = ["-xzf", &archive, "package/claude"];
-    Tool { program: "tar", args: &args, folder, limit: UNPACK_MAX }.run().await?;
+    run("tar", &["-xzf", &archive, "package/claude"], folder, UNPACK_MAX).await?;
     Ok(folder.join("package/claude"))
 }
 
 async fn by_pip(build: &Build, folder: &Path) -> Result<PathBuf, ImageError> {
-    let only = ["--no-deps", "--only-binary=:all:", "--platform", build.platform];
-    let args = [["-m", "pip", "download", "--quiet"], only].concat();
-    let args = [args.as_slice(), &["--dest", ".", KIT]].concat();
-    let python = |args, limit| Tool { program: "python3", args, folder, limit }.run();
-    python(&args, DOWNLOAD_MAX).await?;
+    let download = ["-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"];
+    let args = [&download[..], &["--platform", build.platform, "--dest", ".", KIT]].concat();
+    run("python3", &args, folder, DOWNLOAD_MAX).await?;
     let archive = with_extension(folder, "whl")?;
-    python(&["-m", "zipfile", "-e", &archive, "."], UNPACK_MAX).await?;
+    run("python3", &["-m", "zipfile", "-e", &archive, "."], folder, UNPACK_MAX).await?;
     Ok(folder.join("claude_agent_sdk/_bundled/claude"))
 }
 
@@ -137,19 +120,10 @@ fn with_extension(folder: &Path, extension: &str) -> Result<String, ImageError> 
     Ok(path.to_string_lossy().into_owned())
 }
 
-async fn temporary(cache: PathBuf) -> Result<tempfile::TempDir, ImageError> {
-    let made = spawn_blocking(move || {
-        fs::create_dir_all(&cache)?;
-        tempfile::tempdir_in(&cache)
-    });
-    let op = "make a temporary folder";
-    made.await.map_err(ImageError::io(op))?.map_err(ImageError::io(op))
-}
-
 /// Puts the file where it belongs if it is the right one. The temporary folder is within the cache,
 /// so that the rename is atomic.
 async fn keep(file: PathBuf, to: PathBuf, sha256: &'static str) -> Result<(), ImageError> {
-    let kept = spawn_blocking(move || {
+    let kept = blocking("keep the downloaded program", move || {
         if sha256_of(&file)? != sha256 {
             return Ok(false);
         }
@@ -157,9 +131,7 @@ async fn keep(file: PathBuf, to: PathBuf, sha256: &'static str) -> Result<(), Im
         fs::rename(&file, &to)?;
         Ok(true)
     });
-    let op = "keep the downloaded program";
-    let kept = kept.await.map_err(ImageError::io(op))?;
-    if kept.map_err(ImageError::io::<io::Error>(op))? { Ok(()) } else { Err(ImageError::WrongHash) }
+    if kept.await? { Ok(()) } else { Err(ImageError::WrongHash) }
 }
 
 /// Hex. Blocks, and is slow without optimisation.

@@ -1,54 +1,62 @@
-//! Runs the few programs of the system that an image needs: package tools and `tar`.
+//! Runs the few programs of the system that an image needs, package tools and `tar`, and disk work.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
 use tokio::process::Command;
+use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use super::ImageError;
+use crate::docker::end_of;
 
 /// Bytes of a failed tool's output that are shown; the reason is at the end.
 const SHOWN: usize = 600;
 
-/// One call of a tool.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Tool<'a> {
-    pub(super) program: &'static str,
-    pub(super) args: &'a [&'a str],
-    /// The working folder, also where it may leave files.
-    pub(super) folder: &'a Path,
-    /// How long it may take before it is killed.
-    pub(super) limit: Duration,
+/// Runs a tool to its end and returns what it printed; killed after `limit`. It works in `folder`, where
+/// it may leave files.
+pub(super) async fn run(
+    program: &'static str,
+    args: &[&str],
+    folder: &Path,
+    limit: Duration,
+) -> Result<String, ImageError> {
+    let mut command = Command::new(program);
+    command.args(args).current_dir(folder).stdin(Stdio::null()).kill_on_drop(true);
+    let Ok(ended) = timeout(limit, command.output()).await else {
+        let seconds = limit.as_secs();
+        return Err(ImageError::Tool(program, format!("no end within {seconds} s")));
+    };
+    let output = match ended {
+        Err(err) if err.kind() == io::ErrorKind::NotFound => {
+            return Err(ImageError::ToolMissing(program));
+        }
+        other => other.map_err(ImageError::io("start a tool"))?,
+    };
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    }
+    let text = String::from_utf8_lossy(&output.stderr);
+    Err(ImageError::Tool(program, end_of(text.trim(), SHOWN).to_owned()))
 }
 
-impl Tool<'_> {
-    /// Runs to the end and returns what was printed.
-    pub(super) async fn run(self) -> Result<String, ImageError> {
-        let mut command = Command::new(self.program);
-        command.args(self.args).current_dir(self.folder).stdin(Stdio::null()).kill_on_drop(true);
-        let Ok(ended) = timeout(self.limit, command.output()).await else {
-            let seconds = self.limit.as_secs();
-            return Err(ImageError::Tool(self.program, format!("no end within {seconds} s")));
-        };
-        let output = match ended {
-            Err(err) if err.kind() == io::ErrorKind::NotFound => {
-                return Err(ImageError::ToolMissing(self.program));
-            }
-            other => other.map_err(ImageError::io("start a tool"))?,
-        };
-        if output.status.success() {
-            return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
-        }
-        let text = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-        let mut start = text.len().saturating_sub(SHOWN);
-        while !text.is_char_boundary(start) {
-            start += 1;
-        }
-        Err(ImageError::Tool(self.program, text[start..].to_owned()))
-    }
+/// Does disk work beside the runtime.
+pub(super) async fn blocking<T: Send + 'static>(
+    op: &'static str,
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> Result<T, ImageError> {
+    spawn_blocking(work).await.map_err(ImageError::io(op))?.map_err(ImageError::io(op))
+}
+
+/// A folder below `cache` that goes with its value.
+pub(super) async fn temporary(cache: PathBuf) -> Result<tempfile::TempDir, ImageError> {
+    blocking("make a temporary folder", move || {
+        std::fs::create_dir_all(&cache)?;
+        tempfile::tempdir_in(&cache)
+    })
+    .await
 }
 
 /// Whether a program of that name can be started.
@@ -64,9 +72,7 @@ mod tests {
     use super::*;
 
     async fn sh(script: &str) -> Result<String, ImageError> {
-        let args = ["-c", script];
-        let folder = Path::new("/");
-        Tool { program: "sh", args: &args, folder, limit: Duration::from_secs(5) }.run().await
+        run("sh", &["-c", script], Path::new("/"), Duration::from_secs(5)).await
     }
 
     #[tokio::test]

@@ -7,86 +7,56 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use bytes::Bytes;
-use futures_util::Stream;
 use tar::{Builder, EntryType, Header};
-
-use super::pipe::{Writing, pipe};
 
 /// What a build may copy from.
 #[derive(Clone, Debug)]
 pub struct Context {
     dockerfile: String,
-    files: Vec<(String, PathBuf)>,
-    folders: Vec<(String, PathBuf)>,
+    entries: Vec<(String, PathBuf)>,
 }
 
 impl Context {
     /// `dockerfile` is the text.
-    #[must_use]
     pub fn new(dockerfile: &str) -> Self {
-        Self { dockerfile: dockerfile.to_owned(), files: Vec::new(), folders: Vec::new() }
+        Self { dockerfile: dockerfile.to_owned(), entries: Vec::new() }
     }
 
-    /// Adds a program under `name`.
-    #[must_use]
-    pub fn file(mut self, name: &str, path: &Path) -> Self {
-        self.files.push((name.to_owned(), path.to_owned()));
+    /// Adds a program under `name`; or a folder and all below it, but for links and what no build reads
+    /// (`target`, `.git`).
+    pub fn add(mut self, name: &str, path: &Path) -> Self {
+        self.entries.push((name.to_owned(), path.to_owned()));
         self
-    }
-
-    /// Adds a folder and all below it, but for links and what no build reads (`target`, `.git`).
-    #[must_use]
-    pub fn folder(mut self, name: &str, path: &Path) -> Self {
-        self.folders.push((name.to_owned(), path.to_owned()));
-        self
-    }
-
-    /// The tar, read while it is sent.
-    pub(super) fn stream(
-        self,
-    ) -> (impl Stream<Item = io::Result<Bytes>> + Send + 'static, Writing) {
-        pipe(move |out| self.write(out))
     }
 
     /// Writes the tar. Blocks.
     pub(super) fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         let mut tar = Builder::new(out);
         append(&mut tar, "Dockerfile", self.dockerfile.as_bytes(), self.dockerfile.len() as u64)?;
-        for (name, path) in &self.files {
-            append_file(&mut tar, name, path)?;
-        }
-        for (name, path) in &self.folders {
-            append_folder(&mut tar, name, path)?;
+        for (name, path) in &self.entries {
+            append_path(&mut tar, name, path)?;
         }
         tar.into_inner()?.flush()
     }
 }
 
-fn append_folder(tar: &mut Builder<&mut dyn Write>, name: &str, path: &Path) -> io::Result<()> {
+fn append_path(tar: &mut Builder<&mut dyn Write>, name: &str, path: &Path) -> io::Result<()> {
+    if !path.is_dir() {
+        let named =
+            |err: io::Error| io::Error::new(err.kind(), format!("{}: {err}", path.display()));
+        let file = File::open(path).map_err(named)?;
+        let size = file.metadata().map_err(named)?.len();
+        return append(tar, name, file, size);
+    }
     let mut entries = std::fs::read_dir(path)?.collect::<io::Result<Vec<_>>>()?;
     entries.sort_by_key(std::fs::DirEntry::file_name);
     for entry in entries {
-        let child = entry.file_name().to_string_lossy().into_owned();
-        if child == "target" || child == ".git" {
-            continue;
-        }
-        let inside = format!("{name}/{child}");
-        let kind = entry.file_type()?;
-        if kind.is_dir() {
-            append_folder(tar, &inside, &entry.path())?;
-        } else if kind.is_file() {
-            append_file(tar, &inside, &entry.path())?;
+        let (child, kind) = (entry.file_name(), entry.file_type()?);
+        if child != "target" && child != ".git" && (kind.is_dir() || kind.is_file()) {
+            append_path(tar, &format!("{name}/{}", child.to_string_lossy()), &entry.path())?;
         }
     }
     Ok(())
-}
-
-fn append_file(tar: &mut Builder<&mut dyn Write>, name: &str, path: &Path) -> io::Result<()> {
-    let named = |err: io::Error| io::Error::new(err.kind(), format!("{}: {err}", path.display()));
-    let file = File::open(path).map_err(named)?;
-    let size = file.metadata().map_err(named)?.len();
-    append(tar, name, file, size)
 }
 
 fn append(
@@ -116,7 +86,7 @@ mod tests {
         fs::create_dir_all(dir.path().join("src/target")).unwrap();
         fs::write(dir.path().join("src/target/x"), "big").unwrap();
         fs::write(dir.path().join("src/deep/lib.rs"), "a").unwrap();
-        let context = Context::new("FROM x\n").folder("src", &dir.path().join("src"));
+        let context = Context::new("FROM x\n").add("src", &dir.path().join("src"));
         let (mut one, mut two) = (Vec::new(), Vec::new());
         context.write(&mut one).unwrap();
         fs::write(dir.path().join("src/deep/lib.rs"), "a").unwrap();

@@ -36,7 +36,6 @@ pub enum ImageError {
 
 impl ImageError {
     /// What the user can do about it, as one sentence without a full stop.
-    #[must_use]
     pub fn hint(&self) -> String {
         match self {
             Self::Engine(_) => "check that Docker runs and that you may use it".to_owned(),

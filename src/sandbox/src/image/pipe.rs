@@ -8,9 +8,9 @@ use std::io::{self, BufWriter, Write};
 use bytes::Bytes;
 use futures_util::{Stream, stream};
 use tokio::sync::mpsc;
-use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::ImageError;
+use super::command::blocking;
 
 /// The engine's own writes are of this order; smaller pieces cost a wake-up each.
 const PIECE: usize = 128 * 1024;
@@ -18,14 +18,16 @@ const PIECES_MAX: usize = 4;
 
 type Piece = io::Result<Bytes>;
 
-/// Runs `write` on the blocking pool. What it writes comes out of the stream; so does its error, so
-/// that the engine never takes a part for the whole.
-pub(super) fn pipe<F>(write: F) -> (impl Stream<Item = Piece> + Send + 'static, Writing)
+/// A stream of what `write` writes on the blocking pool, and its end; both are to be polled. An error
+/// comes out of both, so that the engine never takes a part for the whole.
+pub(super) fn pipe<F>(
+    write: F,
+) -> (impl Stream<Item = Piece> + Send + 'static, impl Future<Output = Result<(), ImageError>>)
 where
     F: FnOnce(&mut dyn Write) -> io::Result<()> + Send + 'static,
 {
     let (sender, receiver) = mpsc::channel(PIECES_MAX);
-    let running = spawn_blocking(move || {
+    let writing = blocking("read the files of the image", move || {
         let mut out = BufWriter::with_capacity(PIECE, Sender(sender.clone()));
         let result = write(&mut out).and_then(|()| out.flush());
         if let Err(err) = &result {
@@ -35,23 +37,10 @@ where
         }
         result
     });
-    let pieces =
-        stream::unfold(
-            receiver,
-            |mut receiver| async move { Some((receiver.recv().await?, receiver)) },
-        );
-    (pieces, Writing(running))
-}
-
-/// The writer's end of a [`pipe`].
-#[derive(Debug)]
-pub(super) struct Writing(JoinHandle<io::Result<()>>);
-
-impl Writing {
-    pub(super) async fn finish(self) -> Result<(), ImageError> {
-        let io = ImageError::io::<io::Error>("read the files of the image");
-        self.0.await.map_err(ImageError::io("read the files of the image"))?.map_err(io)
-    }
+    let next = |mut receiver: mpsc::Receiver<Piece>| async move {
+        Some((receiver.recv().await?, receiver))
+    };
+    (stream::unfold(receiver, next), writing)
 }
 
 struct Sender(mpsc::Sender<Piece>);
@@ -71,21 +60,22 @@ impl Write for Sender {
 #[cfg(test)]
 mod tests {
     use futures_util::TryStreamExt;
+    use futures_util::future::join;
 
     use super::*;
 
     #[tokio::test]
     async fn what_goes_in_comes_out() {
         let (pieces, writing) = pipe(|out| out.write_all(&vec![7; 3 * PIECE + 1]));
-        let got: Vec<Bytes> = pieces.try_collect().await.unwrap();
-        assert_eq!(got.iter().map(Bytes::len).sum::<usize>(), 3 * PIECE + 1);
-        writing.finish().await.unwrap();
+        let (got, written) = join(pieces.try_collect::<Vec<Bytes>>(), writing).await;
+        assert_eq!(got.unwrap().iter().map(Bytes::len).sum::<usize>(), 3 * PIECE + 1);
+        written.unwrap();
     }
 
     #[tokio::test]
     async fn a_failed_writer_fails_the_stream() {
         let (pieces, writing) = pipe(|_| Err(io::Error::other("disk")));
-        assert!(pieces.try_collect::<Vec<_>>().await.is_err());
-        assert!(writing.finish().await.is_err());
+        let (got, written) = join(pieces.try_collect::<Vec<_>>(), writing).await;
+        assert!(got.is_err() && written.is_err());
     }
 }

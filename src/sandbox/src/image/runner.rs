@@ -13,23 +13,21 @@ use bollard::models::ContainerCreateBody;
 use bollard::query_parameters as q;
 use futures_util::TryStreamExt;
 use sha2::{Digest, Sha256};
-use tokio::task::spawn_blocking;
 
-use super::base::{Base, Origin};
 use super::cli::sha256_of;
-use super::command::Tool;
-use super::{BuildRequest, Context, ImageError, Progress, build_context, hex};
-use crate::engine::{ASK_MAX, Engine, failed, within};
+use super::command::{blocking, run};
+use super::{Base, BuildRequest, Context, ImageError, Program, Progress, build_context, hex};
+use crate::engine::{ASK_MAX, Engine, asked};
 
 /// Major and minor version of a GNU libc.
-pub type Libc = (u32, u32);
+type Libc = (u32, u32);
 
 /// What [`super::base::DEBIAN`] has. An image that the user chose is taken to be no older.
 const BOOKWORM: Libc = (2, 36);
 
 /// What of the sources a build reads. Named one by one: beside them may lie data and secrets.
-const SOURCE_FILES: [&str; 2] = ["Cargo.toml", "Cargo.lock"];
-const SOURCE_FOLDERS: [&str; 6] = ["src", "actors", "container", "tests", "migrations", "skills"];
+const SOURCES: [&str; 8] =
+    ["Cargo.toml", "Cargo.lock", "src", "actors", "container", "tests", "migrations", "skills"];
 
 /// Where the builder leaves the program.
 const BUILT: &str = "/agent-runner";
@@ -48,59 +46,37 @@ pub struct RunnerInputs {
     pub builder_dockerfile: String,
 }
 
-/// A runner that fits the image.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Runner {
-    pub path: PathBuf,
-    /// Hex.
-    pub sha256: String,
-}
+const OP: &str = "prepare the runner";
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Plan {
-    /// Take the program that was built on this host.
-    Take,
-    /// Build one in a container.
-    Build,
-}
-
-/// Decides by the libcs of the host (`None`: it has another, or is no Linux) and of the image, and
-/// by whether both have the same processor.
-#[must_use]
-pub fn plan(host: Option<Libc>, image: Libc, same_processor: bool) -> Plan {
-    match host {
-        Some(host) if host <= image && same_processor => Plan::Take,
-        Some(_) | None => Plan::Build,
-    }
+/// Whether the program that was built on this host runs in the image, by the libcs of the host (`None`:
+/// it has another, or is no Linux) and of the image, and by whether both have the same processor.
+fn fits(host: Option<Libc>, image: Libc, same_processor: bool) -> bool {
+    host.is_some_and(|it| it <= image) && same_processor
 }
 
 /// Finds or builds the runner for `base`.
-///
-/// # Errors
-/// [`ImageError::NoRunner`] when the host's program is the right one and not there.
+/// Fails with [`ImageError::NoRunner`] when the host's program is the right one and not there.
 pub async fn ensure(
     engine: &Engine,
     inputs: &RunnerInputs,
     base: &Base,
     cache: &Path,
     progress: Progress<'_>,
-) -> Result<Runner, ImageError> {
+) -> Result<Program, ImageError> {
     let host = host_libc().await;
-    let image = match base.origin {
-        Origin::Made => host.unwrap_or(BOOKWORM),
-        Origin::Found | Origin::Pulled => BOOKWORM,
-    };
+    let image = host.filter(|_| base.is_made).unwrap_or(BOOKWORM);
     let processor = engine.info().await?.architecture;
-    let path = match plan(host, image, processor == std::env::consts::ARCH) {
-        Plan::Take => inputs.binary.clone(),
-        Plan::Build => build(engine, inputs, cache, progress).await?,
+    let path = if fits(host, image, processor == std::env::consts::ARCH) {
+        inputs.binary.clone()
+    } else {
+        build(engine, inputs, cache, progress).await?
     };
     if !path.is_file() {
         return Err(ImageError::NoRunner);
     }
     let program = path.clone();
-    let sha256 = blocking(move || sha256_of(&program)).await?;
-    Ok(Runner { path, sha256 })
+    let sha256 = blocking(OP, move || sha256_of(&program)).await?;
+    Ok(Program { path, sha256 })
 }
 
 /// Asks the system; a system without a GNU libc does not know the question.
@@ -108,9 +84,7 @@ async fn host_libc() -> Option<Libc> {
     if !cfg!(target_os = "linux") {
         return None;
     }
-    let args = ["GNU_LIBC_VERSION"];
-    let folder = Path::new("/");
-    let asked = Tool { program: "getconf", args: &args, folder, limit: ASK_MAX }.run().await;
+    let asked = run("getconf", &["GNU_LIBC_VERSION"], Path::new("/"), ASK_MAX).await;
     parse_libc(&asked.ok()?)
 }
 
@@ -122,9 +96,7 @@ fn parse_libc(text: &str) -> Option<Libc> {
 }
 
 /// Builds from the sources, once for each state of them, into `cache`.
-///
-/// # Errors
-/// [`ImageError::Step`] when it does not compile or its dependencies cannot be fetched.
+/// Fails with [`ImageError::Step`] when it does not compile or its dependencies cannot be fetched.
 pub async fn build(
     engine: &Engine,
     inputs: &RunnerInputs,
@@ -132,7 +104,13 @@ pub async fn build(
     progress: Progress<'_>,
 ) -> Result<PathBuf, ImageError> {
     let context = context(inputs);
-    let hash = hash_of_sources(context.clone()).await?;
+    let sources = context.clone();
+    let hash = blocking(OP, move || {
+        let mut hash = Sha256::new();
+        sources.write(&mut hash)?;
+        Ok(hex(&hash.finalize()))
+    })
+    .await?;
     let path = cache.join(format!("agent-runner-{}", &hash[..12]));
     if path.is_file() {
         return Ok(path);
@@ -143,26 +121,14 @@ pub async fn build(
     build_context(engine, context, &order, progress).await?;
     let archive = copy_out(engine, &tag).await?;
     let to = path.clone();
-    blocking(move || unpack(&archive, &to)).await?;
+    blocking(OP, move || unpack(&archive, &to)).await?;
     Ok(path)
 }
 
 fn context(inputs: &RunnerInputs) -> Context {
-    let at = |name: &str| inputs.workspace.join(name);
-    let start = Context::new(&inputs.builder_dockerfile);
-    let files = SOURCE_FILES.into_iter().filter(|it| at(it).is_file());
-    let with_files = files.fold(start, |all, it| all.file(&format!("workspace/{it}"), &at(it)));
-    let folders = SOURCE_FOLDERS.into_iter().filter(|it| at(it).is_dir());
-    folders.fold(with_files, |all, it| all.folder(&format!("workspace/{it}"), &at(it)))
-}
-
-async fn hash_of_sources(context: Context) -> Result<String, ImageError> {
-    blocking(move || {
-        let mut hash = Sha256::new();
-        context.write(&mut hash)?;
-        Ok(hex(&hash.finalize()))
-    })
-    .await
+    let all = SOURCES.map(|it| (format!("workspace/{it}"), inputs.workspace.join(it)));
+    let there = all.iter().filter(|it| it.1.exists());
+    there.fold(Context::new(&inputs.builder_dockerfile), |all, it| all.add(&it.0, &it.1))
 }
 
 /// Reads the program out of an image, as a tar. The container is never started.
@@ -173,9 +139,9 @@ async fn copy_out(engine: &Engine, image: &str) -> Result<Vec<u8>, ImageError> {
         cmd: Some(vec![BUILT.to_owned()]),
         ..ContainerCreateBody::default()
     };
-    let op = failed("copy the runner out of its build");
+    let op = "copy the runner out of its build";
     let created = client.create_container(None::<q::CreateContainerOptions>, body);
-    let id = within(ASK_MAX, created).await.map_err(&op)?.id;
+    let id = asked(op, ASK_MAX, created).await?.id;
     let options = q::DownloadFromContainerOptionsBuilder::new().path(BUILT).build();
     let copied = client.download_from_container(&id, Some(options)).try_fold(
         Vec::new(),
@@ -184,10 +150,10 @@ async fn copy_out(engine: &Engine, image: &str) -> Result<Vec<u8>, ImageError> {
             Ok(all)
         },
     );
-    let copied = within(COPY_MAX, copied).await;
+    let copied = asked(op, COPY_MAX, copied).await;
     let forced = q::RemoveContainerOptionsBuilder::new().force(true).build();
-    within(ASK_MAX, client.remove_container(&id, Some(forced))).await.map_err(&op)?;
-    Ok(copied.map_err(&op)?)
+    asked(op, ASK_MAX, client.remove_container(&id, Some(forced))).await?;
+    Ok(copied?)
 }
 
 /// Puts the one file of the archive in place, whole or not at all. Blocks.
@@ -203,25 +169,18 @@ fn unpack(archive: &[u8], to: &Path) -> io::Result<()> {
     Ok(())
 }
 
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> io::Result<T> + Send + 'static,
-) -> Result<T, ImageError> {
-    let op = "prepare the runner";
-    spawn_blocking(work).await.map_err(ImageError::io(op))?.map_err(ImageError::io(op))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn an_older_or_equal_libc_fits() {
-        assert_eq!(plan(Some((2, 36)), BOOKWORM, true), Plan::Take);
-        assert_eq!(plan(Some((2, 31)), BOOKWORM, true), Plan::Take);
-        assert_eq!(plan(Some((2, 39)), BOOKWORM, true), Plan::Build);
-        assert_eq!(plan(Some((2, 9)), BOOKWORM, true), Plan::Take);
-        assert_eq!(plan(Some((2, 36)), BOOKWORM, false), Plan::Build);
-        assert_eq!(plan(None, BOOKWORM, true), Plan::Build);
+        assert!(fits(Some((2, 36)), BOOKWORM, true));
+        assert!(fits(Some((2, 31)), BOOKWORM, true));
+        assert!(!fits(Some((2, 39)), BOOKWORM, true));
+        assert!(fits(Some((2, 9)), BOOKWORM, true));
+        assert!(!fits(Some((2, 36)), BOOKWORM, false));
+        assert!(!fits(None, BOOKWORM, true));
     }
 
     #[test]

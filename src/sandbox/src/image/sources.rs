@@ -3,51 +3,37 @@
 //! No mirror is named in this program: an image is made from wherever the host's own packages come
 //! from.
 
-/// A file of the package tool's settings.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
-    /// `*.list`: one line per source.
-    Lines,
-    /// `*.sources`: paragraphs of fields.
-    Paragraphs,
-}
-
 /// The keys of the distributions themselves. Sources signed by others bring foreign packages.
 const OWN_KEYS: [&str; 2] = ["debian-archive-keyring", "ubuntu-archive-keyring"];
 
-/// The sources in `text` that belong to the release `suite` itself: the release, its updates and
-/// its security fixes, each as one line in the form of [`Format::Lines`].
-#[must_use]
-pub fn of_release(text: &str, format: Format, suite: &str) -> Vec<String> {
-    let sources = match format {
-        Format::Lines => text.lines().filter_map(line).collect(),
-        Format::Paragraphs => paragraphs(text),
-    };
+/// Those that belong to the release `suite` itself: the release, its updates and its security fixes, each
+/// as one line in the form of [`lines`].
+pub(super) fn of_release(sources: Vec<Source>, suite: &str) -> Vec<String> {
     let wanted = [suite.to_owned(), format!("{suite}-updates"), format!("{suite}-security")];
+    let is_own = |key: &String| OWN_KEYS.iter().any(|it| key.contains(it));
     let ours = |source: &Source| {
-        source.is_own() && wanted.contains(&source.suite) && source.components.contains("main")
+        source.signed_by.as_ref().is_none_or(is_own)
+            && wanted.contains(&source.suite)
+            && source.components.contains("main")
     };
-    sources.into_iter().filter(ours).map(|it| it.to_line()).collect()
+    let line = |Source { uri, suite, components, signed_by }| {
+        let signed = signed_by.map(|key| format!("[signed-by={key}] ")).unwrap_or_default();
+        format!("deb {signed}{uri} {suite} {components}")
+    };
+    sources.into_iter().filter(ours).map(line).collect()
 }
 
 #[derive(Debug)]
-struct Source {
+pub(super) struct Source {
     uri: String,
     suite: String,
     components: String,
     signed_by: Option<String>,
 }
 
-impl Source {
-    fn is_own(&self) -> bool {
-        self.signed_by.as_ref().is_none_or(|key| OWN_KEYS.iter().any(|own| key.contains(own)))
-    }
-
-    fn to_line(&self) -> String {
-        let signed = self.signed_by.as_ref().map(|key| format!("[signed-by={key}] "));
-        let Self { uri, suite, components, .. } = self;
-        format!("deb {}{uri} {suite} {components}", signed.unwrap_or_default())
-    }
+/// Reads a `*.list`: one line per source.
+pub(super) fn lines(text: &str) -> Vec<Source> {
+    text.lines().filter_map(line).collect()
 }
 
 /// `deb [signed-by=KEY arch=A] URI SUITE COMPONENT...`
@@ -68,7 +54,8 @@ fn line(text: &str) -> Option<Source> {
     })
 }
 
-fn paragraphs(text: &str) -> Vec<Source> {
+/// Reads a `*.sources`: paragraphs of fields.
+pub(super) fn paragraphs(text: &str) -> Vec<Source> {
     // Comments may stand within a paragraph.
     let lines: Vec<_> = text.lines().filter(|it| !it.starts_with('#')).collect();
     lines.split(|it| it.trim().is_empty()).flat_map(paragraph).collect()
@@ -109,7 +96,7 @@ mod tests {
             Types: deb\nEnabled: no\nURIs: http://off.example\nSuites: trixie\nComponents: main\n";
         let key = "[signed-by=/usr/share/keyrings/debian-archive-keyring.gpg]";
         assert_eq!(
-            of_release(text, Format::Paragraphs, "trixie"),
+            of_release(paragraphs(text), "trixie"),
             [
                 format!("deb {key} http://mirror.example/debian trixie main contrib"),
                 format!("deb {key} http://mirror.example/debian trixie-updates main contrib"),
@@ -124,7 +111,7 @@ mod tests {
             deb http://mirror.example/debian bookworm main # note\n\
             deb [arch=amd64] http://mirror.example/sec bookworm-security main\n";
         assert_eq!(
-            of_release(text, Format::Lines, "bookworm"),
+            of_release(lines(text), "bookworm"),
             [
                 "deb http://mirror.example/debian bookworm main",
                 "deb http://mirror.example/sec bookworm-security main"
@@ -136,6 +123,6 @@ mod tests {
     fn foreign_sources_are_left_out() {
         let text = "deb [signed-by=/etc/apt/keyrings/other.asc] http://a.example bookworm main\n\
             deb http://b.example bookworm-pgdg main\ndeb http://c.example bookworm stable\nbroken\n";
-        assert_eq!(of_release(text, Format::Lines, "bookworm"), [""; 0]);
+        assert_eq!(of_release(lines(text), "bookworm"), [""; 0]);
     }
 }

@@ -117,7 +117,7 @@ async fn a_failed_step_says_why() {
 
 #[tokio::test]
 async fn a_file_that_is_missing_fails_the_build() {
-    let context = Context::new("FROM scratch\nCOPY x /x\n").file("x", "/no/such/file".as_ref());
+    let context = Context::new("FROM scratch\nCOPY x /x\n").add("x", "/no/such/file".as_ref());
     let order =
         BuildRequest { tag: "nanoclaw-sandbox-test:bad", args: &HashMap::new(), network: "none" };
     let built = image::build_context(&Engine::new(None), context, &order, &mut |_| ()).await;

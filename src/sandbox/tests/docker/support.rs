@@ -14,7 +14,7 @@ use domain::{AgentName, Incarnation, SessionId};
 use futures_util::FutureExt;
 use sandbox::docker::{DockerOptions, DockerSandbox};
 use sandbox::engine::Engine;
-use sandbox::image::base::{self, BaseInputs};
+use sandbox::image::base;
 use sandbox::image::{self, Base, BuildRequest, Context};
 use sandbox::{Job, Mounts, Sandbox, Spec};
 use tokio::sync::OnceCell;
@@ -110,8 +110,7 @@ pub(crate) async fn the_base() -> &'static Base {
     static BASE: OnceCell<Base> = OnceCell::const_new();
     BASE.get_or_init(|| async {
         let cache = std::env::temp_dir();
-        let inputs = BaseInputs { image: None, extra: Vec::new(), cache };
-        base::ensure(&Engine::new(None), &inputs, &mut |_| ()).await.unwrap()
+        base::ensure(&Engine::new(None), None, &[], &cache, &mut |_| ()).await.unwrap()
     })
     .await
 }

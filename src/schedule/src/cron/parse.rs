@@ -3,10 +3,14 @@
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
-use chrono::{Month, Weekday};
 use cron::Schedule;
 
 use super::{Branch, Cron, Kind};
+
+/// Sunday is 0.
+pub(crate) const WEEKDAYS: &str = "Sunday Monday Tuesday Wednesday Thursday Friday Saturday";
+pub(crate) const MONTHS: &str =
+    "January February March April May June July August September October November December";
 
 /// What the names stand for (crontab(5)).
 const NICKNAMES: [(&str, &str); 7] = [
@@ -33,47 +37,54 @@ pub enum CronError {
         "`{item}` is not understood as {field}: it takes {takes}, `*`, `a-b`, `*/n` and lists of these"
     )]
     Item { field: &'static str, item: String, takes: &'static str },
-    #[error("a cron expression is not like `{0}`")]
+    #[error("that is no cron expression: {0}")]
     Expression(String),
 }
 
-/// One field: what it is called, what it takes, and the numbers behind its names.
+/// One field: what it is called, what it takes, and names that stand for its numbers from the first on.
 struct Field {
     name: &'static str,
     takes: &'static str,
     min: u32,
     max: u32,
-    /// The number behind a name of three letters.
-    named: fn(&str) -> Option<u32>,
+    names: &'static str,
 }
 
-const SECOND: Field = numbers("the second", "0-59", 0, 59);
-const MINUTE: Field = numbers("the minute", "0-59", 0, 59);
-const HOUR: Field = numbers("the hour", "0-23", 0, 23);
-const DAY: Field = numbers("the day of the month", "1-31, `L`", 1, 31);
-const MONTH: Field = Field {
-    named: |name| name.parse::<Month>().ok().map(|it| it.number_from_month()),
-    ..numbers("the month", "1-12, jan-dec", 1, 12)
-};
-const WEEKDAY: Field = Field {
-    named: |name| name.parse::<Weekday>().ok().map(|it| it.num_days_from_sunday()),
-    ..numbers("the day of the week", "0-7 (0 and 7 are Sunday), sun-sat, `fri#2`, `friL`", 0, 7)
-};
+const SECOND: Field = field("the second", "0-59", 0, 59, "");
+const MINUTE: Field = field("the minute", "0-59", 0, 59, "");
+const HOUR: Field = field("the hour", "0-23", 0, 23, "");
+const DAY: Field = field("the day of the month", "1-31, `L`", 1, 31, "");
+const MONTH: Field = field("the month", "1-12, jan-dec", 1, 12, MONTHS);
+const WEEKDAY: Field = field(
+    "the day of the week",
+    "0-7 (0 and 7 are Sunday), sun-sat, `fri#2`, `friL`",
+    0,
+    7,
+    WEEKDAYS,
+);
 
-const fn numbers(name: &'static str, takes: &'static str, min: u32, max: u32) -> Field {
-    Field { name, takes, min, max, named: |_| None }
+const fn field(
+    name: &'static str,
+    takes: &'static str,
+    min: u32,
+    max: u32,
+    names: &'static str,
+) -> Field {
+    Field { name, takes, min, max, names }
+}
+
+/// Which name a word is, or begins with three letters or more (`thurs`); the first is 0.
+pub(crate) fn named(names: &str, word: &str) -> Option<u32> {
+    let is_begin = |it: &str| it.get(..word.len()).is_some_and(|it| it.eq_ignore_ascii_case(word));
+    let at = names.split(' ').position(is_begin).filter(|_| 3 <= word.len())?;
+    u32::try_from(at).ok()
 }
 
 impl Field {
-    fn wrong(&self, item: &str) -> CronError {
-        CronError::Item { field: self.name, item: item.to_owned(), takes: self.takes }
-    }
-
     fn number(&self, text: &str) -> Option<u32> {
         let number = match text.bytes().all(|it| it.is_ascii_digit()) {
             true => text.parse().ok()?,
-            false if text.len() == 3 => (self.named)(text)?,
-            false => return None,
+            false => named(self.names, text)? + self.min,
         };
         (self.min..=self.max).contains(&number).then_some(number)
     }
@@ -99,16 +110,53 @@ impl Field {
         Some(if is_short { (low, low, 1) } else { (low, high, step) })
     }
 
-    /// A field in the language of `cron`: numbers, and each range up to the end at most.
-    fn text(&self, field: &str) -> Result<String, CronError> {
-        if field == "*" {
-            return Ok(field.to_owned());
-        }
-        let text = |item| match self.range(item).ok_or_else(|| self.wrong(item))? {
-            (low, high, _) if high < low => Ok(format!("{low}-{},{}-{high}", self.max, self.min)),
-            (low, high, step) => Ok(format!("{low}-{high}/{step}")),
+    /// An item in the language of `cron`: numbers, and each range up to the end at most.
+    fn item(&self, item: &str) -> Option<String> {
+        Some(match self.range(item)? {
+            (low, high, _) if high < low => format!("{low}-{},{}-{high}", self.max, self.min),
+            (low, high, step) => format!("{low}-{high}/{step}"),
+        })
+    }
+
+    /// All items of a field, each read by `read`.
+    fn items<T>(
+        &self,
+        text: &str,
+        read: fn(&Self, &str) -> Option<T>,
+    ) -> Result<Vec<T>, CronError> {
+        let wrong = |item: &str| CronError::Item {
+            field: self.name,
+            item: item.to_owned(),
+            takes: self.takes,
         };
-        Ok(field.split(',').map(text).collect::<Result<Vec<_>, _>>()?.join(","))
+        text.split(',').map(|it| read(self, it).ok_or_else(|| wrong(it))).collect()
+    }
+
+    fn text(&self, text: &str) -> Result<String, CronError> {
+        Ok(self.items(text, Self::item)?.join(","))
+    }
+
+    fn date(&self, item: &str) -> Option<(Kind, String)> {
+        match item {
+            "l" => Some((Kind::LastDate, "28-31".to_owned())),
+            _ => Some((Kind::Date, self.item(item)?)),
+        }
+    }
+
+    fn weekday(&self, item: &str) -> Option<(Kind, String)> {
+        // To `cron`, Sunday is 1.
+        let day = |number: u32| (number % 7 + 1).to_string();
+        if let Some((weekday, nth)) = item.split_once('#') {
+            let nth = nth.parse().ok().filter(|it| (1..=5).contains(it))?;
+            return Some((Kind::NthWeekday(nth), day(self.number(weekday)?)));
+        }
+        if let Some(weekday) = item.strip_suffix('l') {
+            return Some((Kind::LastWeekday, day(self.number(weekday)?)));
+        }
+        let (low, high, step) = self.range(item)?;
+        let high = if high < low { high + 7 } else { high };
+        let days = (low..=high).filter(|it| (it - low).is_multiple_of(step)).map(day);
+        Some((Kind::Weekday, days.collect::<Vec<_>>().join(",")))
     }
 }
 
@@ -124,73 +172,44 @@ impl FromStr for Cron {
         };
         let fields: Vec<&str> = text.split_whitespace().collect();
         let (seconds, rest) = match fields.as_slice() {
-            rest if rest.len() == 5 => ("0".to_owned(), rest),
-            [seconds, rest @ ..] if rest.len() == 5 => (SECOND.text(seconds)?, rest),
+            rest if rest.len() == 5 => ("0", rest),
+            [seconds, rest @ ..] if rest.len() == 5 => (*seconds, rest),
             _ => return Err(CronError::Fields(fields.len())),
         };
-        let times = format!("{seconds} {} {}", MINUTE.text(rest[0])?, HOUR.text(rest[1])?);
-        let mut days: BTreeMap<Kind, Vec<String>> = BTreeMap::new();
-        for item in restricted(rest[2]) {
-            let (kind, text) = date(item)?;
-            days.entry(kind).or_default().push(text);
-        }
+        let (minutes, hours) = (MINUTE.text(rest[0])?, HOUR.text(rest[1])?);
+        let times = format!("{} {minutes} {hours}", SECOND.text(seconds)?);
         let months = MONTH.text(rest[3])?;
-        for item in restricted(rest[4]) {
-            let (kind, text) = weekday(item).ok_or_else(|| WEEKDAY.wrong(item))?;
-            days.entry(kind).or_default().push(text);
+        let mut days: BTreeMap<Kind, Vec<String>> = BTreeMap::new();
+        let restricted = |field: &str| !matches!(field, "*" | "?");
+        let dates = restricted(rest[2]).then(|| DAY.items(rest[2], Field::date)).transpose()?;
+        let weekdays =
+            restricted(rest[4]).then(|| WEEKDAY.items(rest[4], Field::weekday)).transpose()?;
+        for (kind, item) in dates.into_iter().chain(weekdays).flatten() {
+            days.entry(kind).or_default().push(item);
         }
         if days.is_empty() {
             days.insert(Kind::EveryDay, vec!["*".to_owned()]);
         }
         let branch = |(kind, items): (Kind, Vec<String>)| {
             let (days, weekdays) = kind.fields(items.join(","));
-            let schedule = Schedule::from_str(&format!("{times} {days} {months} {weekdays}"));
-            let schedule = schedule.map_err(|_| CronError::Expression(text.to_owned()))?;
+            let schedule = format!("{times} {days} {months} {weekdays}").parse::<Schedule>();
+            let schedule = schedule.map_err(|err| CronError::Expression(err.to_string()))?;
             Ok(Branch { kind, schedule })
         };
-        let branches: Result<_, CronError> = days.into_iter().map(branch).collect();
-        Ok(Self { branches: branches? })
+        Ok(Self { branches: days.into_iter().map(branch).collect::<Result<_, CronError>>()? })
     }
 }
 
 impl Kind {
     /// The two day fields in the language of `cron`, in which both must fit.
     fn fields(self, items: String) -> (String, String) {
-        let all = || "*".to_owned();
+        let all = "*".to_owned();
         match self {
-            Self::EveryDay | Self::Date | Self::LastDate => (items, all()),
-            Self::Weekday => (all(), items),
+            Self::EveryDay | Self::Date | Self::LastDate => (items, all),
+            Self::Weekday => (all, items),
             // The first of its kind is among the first seven days, and so on.
             Self::NthWeekday(nth) => (format!("{}-{}", 7 * nth - 6, DAY.max.min(7 * nth)), items),
             Self::LastWeekday => ("22-31".to_owned(), items),
         }
     }
-}
-
-/// The items of a day field; none where it allows every day.
-fn restricted(field: &str) -> impl Iterator<Item = &str> {
-    field.split(',').filter(move |_| !matches!(field, "*" | "?"))
-}
-
-fn date(item: &str) -> Result<(Kind, String), CronError> {
-    match item {
-        "l" => Ok((Kind::LastDate, "28-31".to_owned())),
-        _ => Ok((Kind::Date, DAY.text(item)?)),
-    }
-}
-
-fn weekday(item: &str) -> Option<(Kind, String)> {
-    // To `cron`, Sunday is 1.
-    let day = |number: u32| (number % 7 + 1).to_string();
-    if let Some((weekday, nth)) = item.split_once('#') {
-        let nth = nth.parse().ok().filter(|it| (1..=5).contains(it))?;
-        return Some((Kind::NthWeekday(nth), day(WEEKDAY.number(weekday)?)));
-    }
-    if let Some(weekday) = item.strip_suffix('l') {
-        return Some((Kind::LastWeekday, day(WEEKDAY.number(weekday)?)));
-    }
-    let (low, high, step) = WEEKDAY.range(item)?;
-    let high = if high < low { high + 7 } else { high };
-    let days = (low..=high).step_by(usize::try_from(step).ok()?).map(day);
-    Some((Kind::Weekday, days.collect::<Vec<_>>().join(",")))
 }

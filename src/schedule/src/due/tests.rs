@@ -11,7 +11,7 @@ const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
 
 fn at(text: &str) -> Timestamp {
-    Timestamp(text.parse::<chrono::DateTime<chrono::Utc>>().unwrap().timestamp_millis())
+    Timestamp(text.parse::<jiff::Timestamp>().unwrap().as_millisecond())
 }
 
 fn plan(rule: &str, missed: Missed, since: &str, now: &str) -> Plan {
@@ -92,8 +92,7 @@ fn a_clock_that_steps_back_a_little_owes_nothing_twice() {
 fn a_year_that_was_wrong_for_a_minute_silences_nobody_for_a_year() {
     let now = "2026-11-25T08:45:00Z";
     let wrong = plan("0 9 * * *", Missed::Latest, now, "2027-11-25T08:45:00Z");
-    let until =
-        chrono::DateTime::from_timestamp_millis(wrong.accounted_until.0).unwrap().to_rfc3339();
+    let until = jiff::Timestamp::from_millisecond(wrong.accounted_until.0).unwrap().to_string();
     let right = plan("0 9 * * *", Missed::Latest, &until, now);
     assert_eq!(right, Plan { fire: vec![], skipped: None, accounted_until: at(now) });
     let next = plan("0 9 * * *", Missed::Latest, now, "2026-11-26T08:00:00Z");

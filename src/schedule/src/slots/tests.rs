@@ -1,16 +1,16 @@
 //! Slots around changes of the clock, and laws that hold for every rule.
 
-use chrono::{DateTime, Days, NaiveDate, NaiveTime, SecondsFormat, Utc};
+use chrono::{Days, NaiveDate, NaiveTime};
 use proptest::prelude::*;
 
 use super::*;
 
 fn at(text: &str) -> Timestamp {
-    Timestamp(text.parse::<DateTime<Utc>>().unwrap().timestamp_millis())
+    Timestamp(text.parse::<jiff::Timestamp>().unwrap().as_millisecond())
 }
 
 fn text(at: Timestamp) -> String {
-    DateTime::from_timestamp_millis(at.0).unwrap().to_rfc3339_opts(SecondsFormat::AutoSi, true)
+    jiff::Timestamp::from_millisecond(at.0).unwrap().to_string()
 }
 
 fn within(rule: &str, zone: &str, from: &str, to: &str) -> Vec<String> {

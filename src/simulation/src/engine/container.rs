@@ -169,6 +169,6 @@ fn runner(
     let (inbound, outbound) = (config.inbound_dir.clone(), config.outbound_dir.clone());
     let store = RunnerStore::shared(inbound, outbound, spec.incarnation, crash);
     let connect: Arc<dyn Connect> = Arc::new(links.connect(spec.mounts.link.clone()));
-    let run = agent_runner::run(config, store, clock, connect);
+    let run = agent_runner::run_until(config, store, clock, connect, std::future::pending());
     async move { if run.await.is_ok() { 0 } else { 70 } }
 }

@@ -90,7 +90,7 @@ impl Connect for MemoryConnect {
     async fn open(&self, header: Header) -> io::Result<Box<dyn agent_runner::Stream>> {
         let (mut ours, near) = duplex(BUFFER_BYTES);
         let (far, theirs) = duplex(BUFFER_BYTES);
-        ours.write_all(header.as_line().as_bytes()).await?;
+        ours.write_all(format!("{}\n", header.as_str()).as_bytes()).await?;
         let listener = self.links.listeners.lock().unwrap().get(&self.folder).cloned();
         match listener.map(|it| it.send(theirs)) {
             Some(Ok(())) => {

@@ -38,18 +38,15 @@ impl Timeline {
         self.1.lock().unwrap().push(Instant::now());
     }
 
-    #[must_use]
     pub fn lives(&self) -> Vec<Instant> {
         self.1.lock().unwrap().clone()
     }
 
-    #[must_use]
     pub fn runs(&self) -> Vec<Run> {
         self.0.lock().unwrap().clone()
     }
 
     /// The most that ran at one instant.
-    #[must_use]
     pub fn most(&self) -> usize {
         let runs = self.runs();
         let at = |when: Instant| {

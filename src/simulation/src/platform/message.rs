@@ -1,6 +1,6 @@
 //! What somebody writes on the platform in memory.
 
-use domain::message::{Attachment, Author, ChatInfo, FileKind, Incoming};
+use domain::message::{Attachment, Author, Body, ChatInfo, FileKind, Incoming};
 use domain::time::Timestamp;
 
 use super::address;
@@ -16,63 +16,53 @@ pub struct TestMessage {
 
 impl TestMessage {
     /// `id` is the platform's.
-    #[must_use]
     pub fn new(chat: &str, id: &str, text: &str) -> Self {
         let message = Incoming {
             from: address(chat),
             platform_id: id.into(),
-            sender: Author { id: "ann".into(), name: "Ann".into() },
-            text: text.into(),
+            body: Body::new(Author { id: "ann".into(), name: "Ann".into() }, text),
             ..Incoming::default()
         };
         Self { message, reply_to: None, contents: vec![] }
     }
 
     /// The chat that it goes to.
-    #[must_use]
     pub fn chat(&self) -> &str {
         &self.message.from.chat
     }
 
     /// The id of its author.
-    #[must_use]
     pub fn sender(&self) -> &str {
-        &self.message.sender.id
+        &self.message.body.sender.id
     }
 
-    #[must_use]
     pub fn by(mut self, id: &str, name: &str) -> Self {
-        self.message.sender = Author { id: id.into(), name: name.into() };
+        self.message.body.sender = Author { id: id.into(), name: name.into() };
         self
     }
 
-    #[must_use]
     pub fn in_group(mut self, title: &str) -> Self {
-        self.message.chat = ChatInfo { title: title.into(), is_group: true };
+        self.message.body.chat = ChatInfo { title: title.into(), is_group: true };
         self
     }
 
-    #[must_use]
     pub fn in_thread(mut self, thread: &str) -> Self {
         self.message.from.thread = Some(thread.into());
         self
     }
 
     /// The bot is meant.
-    #[must_use]
     pub fn mention(mut self) -> Self {
         self.message.mentioned = true;
         self
     }
 
     /// In reply to the message of this id, the bot's or somebody's.
-    #[must_use]
     pub fn reply_to(mut self, id: &str) -> Self {
         self.reply_to = Some(id.into());
         self
     }
 
-    #[must_use]
     pub fn file(mut self, name: &str, mime: &str, content: Vec<u8>) -> Self {
         self.message.files.push(Attachment {
             kind: kind(mime),
@@ -86,13 +76,11 @@ impl TestMessage {
     }
 
     /// When the platform says that it was written.
-    #[must_use]
     pub fn sent_at(mut self, at: Timestamp) -> Self {
-        self.message.sent_at = Some(at);
+        self.message.body.sent_at = Some(at);
         self
     }
 
-    #[must_use]
     pub fn to_agent(mut self, name: &str) -> Self {
         self.message.to_agent = Some(name.into());
         self

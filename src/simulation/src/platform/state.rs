@@ -107,14 +107,14 @@ impl State {
         }
         if let Some(id) = reply_to {
             message.mentioned |= self.shown.iter().any(|it| it.id == id);
-            message.quote = self.quote(&id);
+            message.body.quote = self.quote(&id);
         }
         message.mentioned &= mentions;
         let chat = message.from.chat.clone();
-        if !message.chat.is_group {
-            self.directs.insert(message.sender.id.clone(), chat.clone());
+        if !message.body.chat.is_group {
+            self.directs.insert(message.body.sender.id.clone(), chat.clone());
         }
-        self.chats.insert(chat, message.chat.clone());
+        self.chats.insert(chat, message.body.chat.clone());
         self.events.push(Some(Event::Message(message)));
     }
 
@@ -124,7 +124,8 @@ impl State {
         }
         let theirs = |event: &Option<Event>| match event {
             Some(Event::Message(message)) if message.platform_id == id => {
-                Some(Quote { sender: message.sender.name.clone(), text: message.text.clone() })
+                let body = &message.body;
+                Some(Quote { sender: body.sender.name.clone(), text: body.text.clone() })
             }
             Some(
                 Event::Message(_) | Event::Click(_) | Event::Moved { .. } | Event::Reachable(_),

@@ -22,7 +22,6 @@ use self::script::Script;
 use super::{Lives, Report, on_paused_clock};
 
 /// Runs one plan on a runtime of its own, whose clock is paused.
-#[must_use]
 pub fn run(multi_user: &MultiUser) -> Report {
     on_paused_clock(async {
         let world = setup::world(multi_user);

@@ -102,7 +102,6 @@ pub struct Plan {
 
 impl Plan {
     /// Two chats, plain and reporting messages, one that is pushed into a running turn. No faults.
-    #[must_use]
     pub fn simple() -> Self {
         let post = |ms, chat: &str, n: u32, text: &str| Post {
             at: Duration::from_millis(ms),
@@ -133,7 +132,6 @@ impl Plan {
     }
 
     /// The same, and tasks that come due meanwhile: alone, with others, and again and again.
-    #[must_use]
     pub fn with_tasks() -> Self {
         let task = |chat: &str, ms, period: Option<u64>, missed, prompt: &str| PlannedTask {
             chat: chat.into(),
@@ -151,14 +149,12 @@ impl Plan {
     }
 
     /// The same while a reader of one of the chats has quiet hours.
-    #[must_use]
     pub fn in_quiet_hours() -> Self {
         let quiet = Quiet { chat: "c".into(), from_minute: 0, minutes: 5 };
         Self { quiet: Some(quiet), ..Self::with_tasks() }
     }
 
     /// A random plan; the same seed gives the same plan.
-    #[must_use]
     pub fn random(seed: u64) -> Self {
         let mut rng = Rng::new(seed);
         let count = 1 + rng.below(8);

@@ -6,7 +6,8 @@ use std::time::Duration;
 use channel::Part;
 use domain::message::ChatInfo;
 use domain::people::Handle;
-use domain::quiet::{HEADING, Hours};
+use domain::quiet::Hours;
+use domain::texts::notices::HELD;
 use domain::time::Timestamp;
 use schedule::{Zone, within_until};
 use store::FireRow;
@@ -67,7 +68,7 @@ pub(super) fn check(world: &World, plan: &Plan, hostile: Option<&str>) -> Vec<St
     let quiet = plan.quiet.as_ref().filter(|it| hostile != Some(&*it.chat));
     let Some(quiet) = quiet else { return vec![] };
     let sent = world.platform.sent_when();
-    let heads = |it: &Part| it.content.text().contains(HEADING);
+    let heads = |it: &Part| it.content.text().contains(HELD);
     let held = sent.iter().filter(|it| heads(&it.1) && !it.1.reply_to.is_empty());
     let mut broken: Vec<String> =
         held.map(|it| format!("{} was waited for and held", it.1.reply_to)).collect();

@@ -36,7 +36,6 @@ pub struct Failure {
 }
 
 /// What happens for a seed, in a few lines.
-#[must_use]
 pub fn plan_of(seed: u64) -> String {
     match Kind::of(seed) {
         Kind::MultiUser => format!("{:?}", MultiUser::random(seed)),
@@ -66,7 +65,6 @@ impl Kind {
 }
 
 /// Runs one seed. A panic is a violation, too.
-#[must_use]
 pub fn one(seed: u64) -> Report {
     let run = || match Kind::of(seed) {
         Kind::MultiUser => multi_user::run(&MultiUser::random(seed)),
@@ -80,7 +78,6 @@ pub fn one(seed: u64) -> Report {
 }
 
 /// Runs all seeds on so many threads, until one fails. `progress` hears how many are done.
-#[must_use]
 pub fn all(seeds: Range<u64>, threads: usize, progress: &(dyn Fn(u64) + Sync)) -> Total {
     let next = AtomicU64::new(seeds.start);
     let total = Mutex::new(Total::default());

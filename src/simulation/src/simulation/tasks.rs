@@ -141,7 +141,6 @@ pub(super) fn check(
 }
 
 /// Slots since `from` that neither fired nor were skipped.
-#[must_use]
 pub fn uncovered(row: &TaskRow, fires: &[FireRow], from: Timestamp) -> Vec<String> {
     let (rule, zone) = (&row.task.rule, &row.task.zone);
     let mut covered: BTreeSet<Timestamp> = BTreeSet::new();

@@ -74,7 +74,6 @@ struct Seen {
 }
 
 impl Wedge {
-    #[must_use]
     pub fn random(seed: u64) -> Self {
         let mut rng = Rng::new(seed);
         let rng = &mut rng;
@@ -112,7 +111,6 @@ impl Wedge {
 }
 
 /// Runs it with the wedge and without.
-#[must_use]
 pub fn run(wedge: &Wedge) -> Report {
     let (_, usual) = on_paused_clock(play(wedge, false));
     let (mut report, seen) = on_paused_clock(play(wedge, true));

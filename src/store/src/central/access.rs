@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use domain::AgentName;
 use domain::admission::Why;
-use domain::approval::{RequestLoad, SPAN, TOLD_MAX, TOO_MANY};
+use domain::approval::{RequestLoad, SPAN, TOLD_MAX};
 use domain::message::{Address, Incoming};
 use domain::question::QuestionId;
+use domain::texts;
 use domain::time::Timestamp;
 use rusqlite::{Connection, params};
 
@@ -26,7 +27,7 @@ const TOLD_AT: &str = "unasked_told_at";
 /// Unknown users whom nobody was asked about, since the owner was told of others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unasked {
-    pub users: u64,
+    pub users: usize,
     pub oldest: Timestamp,
     pub last_told: Option<Timestamp>,
 }
@@ -59,7 +60,7 @@ impl CentralStore {
                     return Ok(Put::Full);
                 }
                 None => {
-                    let chat = chats::ensure(tx, &message.from, &message.chat, peer, now)?;
+                    let chat = chats::ensure(tx, &message.from, &message.body.chat, peer, now)?;
                     question.chat = Some(chat.id);
                     let id = questions::insert(tx, &question)?;
                     for part in say(id) {
@@ -86,7 +87,7 @@ impl CentralStore {
             Why::TooManyRequests.as_str()
         );
         let since = last_told.map_or(i64::MIN, |it| it.0);
-        let (users, oldest): (u64, Option<Timestamp>) =
+        let (users, oldest): (usize, Option<Timestamp>) =
             self.only("count who was not asked about", &sql, [since])?;
         Ok(oldest.map(|oldest| Unasked { users, oldest, last_told }))
     }
@@ -133,7 +134,7 @@ fn load(
 /// Counts a message whose sender nobody is asked about, and tells the sender the first time.
 fn turn_away(tx: &Connection, message: &Incoming, now: Timestamp) -> rusqlite::Result<()> {
     let why = Why::TooManyRequests.as_str();
-    let count = dropped::count(tx, &message.from, &message.sender, why, now)?;
+    let count = dropped::count(tx, &message.from, &message.body.sender, why, now)?;
     let told: u32 = only(
         tx,
         "SELECT count(*) FROM dropped
@@ -141,7 +142,7 @@ fn turn_away(tx: &Connection, message: &Incoming, now: Timestamp) -> rusqlite::R
         params![message.from.channel, message.from.account, why, (now - SPAN).0],
     )?;
     if count == 1 && told <= TOLD_MAX {
-        refusals::add(tx, message, TOO_MANY, now)?;
+        refusals::add(tx, message, texts::access::TOO_MANY, now)?;
     }
     Ok(())
 }

@@ -36,7 +36,6 @@ pub struct ChatRow {
 impl ChatRow {
     /// Whether all that the platform says is stored already, and that the chat is active. Then there
     /// is nothing to write.
-    #[must_use]
     pub fn is_current(&self, info: &ChatInfo, peer: Option<&str>, now: Timestamp) -> bool {
         let active = now.since(self.active_at) < ACTIVE_STEP;
         let titled = info.title.is_empty() || self.title == info.title;

@@ -2,6 +2,7 @@
 
 use domain::delivery::by_hand::HostKey;
 use domain::delivery::dead_letter::DeadLetter;
+use domain::texts::chat_name;
 use domain::time::Timestamp;
 
 use super::CentralStore;
@@ -13,10 +14,7 @@ impl FromRow for DeadLetter {
     fn read(columns: &mut Columns<'_>) -> rusqlite::Result<Self> {
         let (key, agent, why): (HostKey, _, _) = columns.next()?;
         let (channel, chat, title): (String, String, String) = columns.next()?;
-        let chat = match title.as_str() {
-            "" => format!("chat {chat} on {channel}"),
-            title => format!("\"{title}\" on {channel}"),
-        };
+        let chat = chat_name(&title, &chat, &channel, None);
         Ok(Self { key: key.to_string(), agent, chat, why })
     }
 }

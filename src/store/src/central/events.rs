@@ -62,7 +62,6 @@ impl CentralStore {
     }
 
     /// How many rows this connection has changed so far.
-    #[must_use]
     pub fn rows_changed(&self) -> u64 {
         self.conn.total_changes()
     }

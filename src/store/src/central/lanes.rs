@@ -35,7 +35,6 @@ pub struct LaneHead {
 }
 
 impl LaneHead {
-    #[must_use]
     pub fn key(&self) -> HostKey {
         HostKey { session: self.of.as_ref().map(|it| it.0), part: self.part.key.clone() }
     }
@@ -164,7 +163,8 @@ fn scope(conn: &Connection, session: Option<SessionId>) -> Scope<'_> {
 
 #[cfg(test)]
 mod tests {
-    use domain::delivery::{PartKey, PartState};
+    use domain::delivery::PartKey;
+    use domain::delivery::by_hand::Standing;
     use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -198,15 +198,15 @@ mod tests {
         }
         let heads = |central: &CentralStore, chat| {
             let heads = central.lane_heads("c", "a", chat).unwrap().into_iter();
-            heads.map(|it| (it.key().to_string(), it.part.state)).collect::<Vec<_>>()
+            heads.map(|it| (it.key().to_string(), it.part.standing)).collect::<Vec<_>>()
         };
-        let ready = |key: &str| (format!("host.{key}"), PartState::Ready);
+        let ready = |key: &str| (format!("host.{key}"), Standing::Ready);
         assert_eq!(heads(&central, None), [ready("x"), ready("z")]);
         assert_eq!(heads(&central, Some("two")), [ready("z")]);
         assert_eq!(central.lane_heads("c", "b", None).unwrap(), [], "another account");
         let claimed = central.claim_parts(&[hosts("x"), hosts("nothing")], NOW).unwrap();
         assert!(claimed[0].is_some() && claimed[1].is_none());
-        assert_eq!(heads(&central, Some("one")), [("host.x".into(), PartState::Claimed)]);
+        assert_eq!(heads(&central, Some("one")), [("host.x".into(), Standing::Claimed)]);
         let sent = Verdict::Sent { platform_id: "p".into() };
         central.conclude_parts(&[(hosts("x"), sent)], NOW).unwrap();
         assert_eq!(heads(&central, Some("one")), [ready("y")]);

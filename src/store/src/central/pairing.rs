@@ -3,7 +3,7 @@
 use domain::AgentName;
 use domain::history::EventKind;
 use domain::message::Incoming;
-use domain::pairing::{ALL_SPAN, SENDER_SPAN};
+use domain::pairing::{ALL_SPAN, Guesses, SENDER_SPAN};
 use domain::people::{Handle, PersonId, Role};
 use domain::session_key::ChatId;
 use domain::time::Timestamp;
@@ -66,13 +66,6 @@ const PAIRINGS: &str = "SELECT id, code, role, agent_group, wires, expires_at, c
             closed_at, used_by, used_in
      FROM pairing";
 
-/// Wrong codes that were sent lately.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Guesses {
-    pub by_sender: u32,
-    pub by_all: u32,
-}
-
 row!(Guesses { by_sender, by_all });
 
 impl CentralStore {
@@ -113,8 +106,7 @@ impl CentralStore {
         self.list("list the pairings", &sql, [now.0])
     }
 
-    /// Wrong codes that were sent lately: of this sender within [`SENDER_SPAN`], and of all within
-    /// [`ALL_SPAN`].
+    /// Wrong codes that were sent lately, by this sender and by all.
     pub fn guesses(&self, by: &Handle, now: Timestamp) -> Result<Guesses, StoreError> {
         let sql = "SELECT count(*) FILTER (WHERE handle = ?1), count(*) FILTER (WHERE ?3 < at)
                    FROM pairing_guess WHERE ?2 < at";
@@ -161,11 +153,11 @@ impl CentralStore {
             );
             let row: Option<PairingRow> = one(tx, &sql, [id.0, now.0])?;
             let Some(row) = row else { return Ok(false) };
-            let handle = Handle::new(&by.from.channel, &by.sender.id);
-            let person = people::add_person(tx, &handle, &by.sender.name, now)?;
+            let handle = Handle::new(&by.from.channel, &by.body.sender.id);
+            let person = people::add_person(tx, &handle, &by.body.sender.name, now)?;
             grant(tx, &row, person)?;
             let peer = Some(handle.id.as_str());
-            let chat = chats::ensure(tx, &by.from, &by.chat, peer, now)?;
+            let chat = chats::ensure(tx, &by.from, &by.body.chat, peer, now)?;
             let agent = row.pairing.agent.as_ref().filter(|_| row.pairing.wires);
             let sql = "SELECT 1 FROM wiring WHERE messaging_group = ?1 AND agent_group = ?2";
             let known = is_there(tx, sql, params![chat.id.0, agent.map(AgentName::as_str)])?;

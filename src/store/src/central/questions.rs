@@ -5,13 +5,14 @@
 mod cards;
 mod rows;
 
-use domain::approval::{ChatChoice, Matter, Requester, asked_by, first_options, share_card};
+use domain::approval::{ChatChoice, asked_by, first_options};
 use domain::delivery::PartKey;
 use domain::history::EventKind;
 use domain::message::{Address, Incoming};
 use domain::people::PersonId;
 use domain::question::{Opt, QuestionId};
 use domain::session_key::ChatId;
+use domain::texts::approval::{Matter, share};
 use domain::time::Timestamp;
 use domain::words;
 use domain::{AgentName, OutSeq, SessionId};
@@ -103,7 +104,6 @@ row!(QuestionRow { id, question, state, settled; cards });
 
 impl QuestionRow {
     /// The options of its first card.
-    #[must_use]
     pub fn shown_options(&self) -> &[Opt] {
         let options = &self.question.options;
         match self.question.kind {
@@ -113,13 +113,13 @@ impl QuestionRow {
     }
 
     /// What it decides.
-    #[must_use]
     pub fn matter(&self) -> Matter<'_> {
         let question = &self.question;
-        let who = Requester { name: &question.requester_name, handle: &question.requester };
+        let (name, handle) = (&question.requester_name, &question.requester);
+        let who = if name.is_empty() { handle } else { name };
         match (question.kind, &question.agent, question.chat) {
-            (QuestionKind::Sender, Some(agent), _) => Matter::Sender { who, agent },
-            (QuestionKind::Chat, _, Some(chat)) => Matter::Chat { who, chat },
+            (QuestionKind::Sender, Some(agent), _) => Matter::Sender { who, handle, agent },
+            (QuestionKind::Chat, _, Some(chat)) => Matter::Chat { who, handle, chat },
             (QuestionKind::Agent, _, _) => Matter::Question,
             (QuestionKind::Change | QuestionKind::Sender | QuestionKind::Chat, _, _) => {
                 Matter::Change
@@ -129,7 +129,6 @@ impl QuestionRow {
 
     /// What is asked once more before this option is taken, which shares an agent; `None` for all
     /// others. `title` is that of the chat.
-    #[must_use]
     pub fn share_text(&self, title: &str, option: usize) -> Option<String> {
         let question = &self.question;
         let agent = match question.kind {
@@ -144,7 +143,7 @@ impl QuestionRow {
         let title = if question.kind == QuestionKind::Chat { title } else { "" };
         let names = [title, &question.requester_name, &question.requester];
         let with = names.into_iter().find(|it| !it.is_empty()).unwrap_or_default();
-        agent.map(|it| share_card(&it, with, &question.text))
+        agent.map(|it| share(&it, with, &question.text))
     }
 }
 

@@ -39,8 +39,8 @@ pub(super) fn add(
     why: &str,
     now: Timestamp,
 ) -> rusqlite::Result<bool> {
-    let from = &message.from;
-    let pieces = [&from.channel, &from.account, &from.chat, &message.sender.id].map(|it| piece(it));
+    let (from, sender) = (&message.from, &message.body.sender.id);
+    let pieces = [&from.channel, &from.account, &from.chat, sender].map(|it| piece(it));
     let of_sender = format!("refused.{}.", pieces.join("."));
     let sql = "SELECT 1 FROM part WHERE session = 0 AND ?1 <= key AND key < ?2 AND ?3 < created_at
                    AND created_at <= ?4";
@@ -61,7 +61,7 @@ fn piece(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use domain::message::{Address, Author};
+    use domain::message::{Address, Author, Body};
 
     use super::*;
 
@@ -71,7 +71,7 @@ mod tests {
         Incoming {
             from: Address { channel: "telegram".into(), chat: chat.into(), ..Address::default() },
             platform_id: id.into(),
-            sender: Author { id: sender.into(), name: String::new() },
+            body: Body::new(Author { id: sender.into(), name: String::new() }, ""),
             ..Incoming::default()
         }
     }

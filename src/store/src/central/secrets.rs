@@ -1,22 +1,11 @@
 //! Sealed secrets. Only ciphertext is seen here.
 
-use domain::time::Timestamp;
+use domain::sealed::SealedRow;
 use rusqlite::params;
 
 use super::CentralStore;
 use crate::StoreError;
 use crate::row::row;
-
-/// A secret as it lies on disk. `kind` and `base_url` are bound into the seal: a row whose columns
-/// were changed does not open.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SealedRow {
-    pub name: String,
-    pub kind: String,
-    pub base_url: String,
-    pub sealed: Vec<u8>,
-    pub created_at: Timestamp,
-}
 
 row!(SealedRow { name, kind, base_url, sealed, created_at });
 

@@ -23,7 +23,6 @@ pub struct SessionRow {
 
 impl SessionRow {
     /// In words, what has this conversation in common.
-    #[must_use]
     pub fn shares(&self) -> String {
         match (&self.chat, &self.thread) {
             (None, _) => "all chats that share it".to_owned(),

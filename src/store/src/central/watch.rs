@@ -40,7 +40,6 @@ impl fmt::Debug for OutboxWatch {
 impl CentralStore {
     /// Has `announce` called after each commit of this connection that added or changed a part,
     /// whatever write it was. It is called once too often rather than once too little.
-    #[must_use]
     pub fn announcing(mut self, announce: Announce) -> Self {
         let has_changed = Arc::clone(&self.outbox.has_changed);
         self.conn.update_hook(Some(move |action, _: &str, table: &str, _| {

@@ -41,7 +41,6 @@ impl Wiring {
     /// group what mentions the agent, from people that it knows, and the rest for background. Threads of
     /// a group are conversations of different people, so each has a session of its own; in a direct
     /// chat they share one.
-    #[must_use]
     pub fn usual(chat: ChatId, agent: AgentName, is_group: bool) -> Self {
         let (engage, scope, ignored, session_mode) = if is_group {
             (Engage::Mention, Scope::Known, Ignored::Accumulate, SessionMode::PerThread)

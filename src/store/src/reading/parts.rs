@@ -2,7 +2,8 @@
 
 use domain::delivery::by_hand::HostKey;
 use domain::message::Address;
-use domain::trace::{Sent, chat_name};
+use domain::texts::chat_name;
+use domain::trace::Sent;
 
 use crate::reasons::{DROPPED_BY_HAND, OVERTAKEN, STOPPED};
 use crate::row::{Columns, FromRow, row};

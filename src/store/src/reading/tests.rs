@@ -3,7 +3,7 @@
 use domain::agent::AgentGroup;
 use domain::delivery::by_hand::{HostKey, Standing};
 use domain::delivery::{PartKey, Verdict};
-use domain::message::{Address, Admitted, Author, InboundKind, Incoming};
+use domain::message::{Address, Admitted, Author, Body, InboundKind, Incoming};
 use domain::outgoing::{Caps, TextLimit};
 use domain::time::Timestamp;
 use domain::trace::Rule;
@@ -47,8 +47,7 @@ fn rig() -> Rig {
     let message = Incoming {
         from: address(),
         platform_id: "m1".into(),
-        sender: Author { id: "u".into(), name: "Ann".into() },
-        text: "hello".into(),
+        body: Body::new(Author { id: "u".into(), name: "Ann".into() }, "hello"),
         ..Incoming::default()
     };
     let rule = Some(Rule { word: "mention".into(), detail: "member".into() });

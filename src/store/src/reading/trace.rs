@@ -2,19 +2,17 @@
 
 use domain::cost::Cost;
 use domain::delivery::by_hand::HostKey;
-use domain::message::{Address, InboundKind, Outcome};
+use domain::message::{Address, Body, Outcome};
+use domain::texts::chat_name;
 use domain::time::Timestamp;
-use domain::trace::{
-    Approval, Asked, End, Facts, Fetching, Question, Taker, TraceContext, chat_name,
-};
+use domain::trace::{Approval, Asked, End, Facts, Fetching, Question, Rule, Taker, TraceContext};
 use domain::waits::ProviderWait;
 use domain::{Incarnation, MessageSeq, SessionId};
 use rusqlite::Params;
 
 use super::PartRow;
 use crate::outbound::OutboundReader;
-use crate::row::{Columns, FromRow, row};
-use crate::session::Body;
+use crate::row::{Columns, FromRow, json_column, row};
 use crate::{CentralStore, SessionRow, StoreError};
 
 /// Messages that a name may stand for; more are an error of the caller.
@@ -33,7 +31,6 @@ pub enum Naming {
 
 impl Naming {
     /// Everything is some name.
-    #[must_use]
     pub fn parse(text: &str) -> Self {
         let text = text.trim();
         if text == "last" {
@@ -129,7 +126,7 @@ impl CentralStore {
         let Some(row) = self.session(session)? else { return Ok(None) };
         let key = [session.0, seq.0];
         let sql = "SELECT session, seq, body, channel, account, chat, thread, outcome, ended_at,
-                       coalesce(reason, ''), kind, sender_id, platform_id, received_at, tries,
+                       coalesce(reason, ''), kind, sender_id, platform_id, received_at, rule, tries,
                        not_before, reply
                    FROM message WHERE session = ?1 AND seq = ?2";
         // With the number of its reply.
@@ -236,6 +233,8 @@ impl CentralStore {
     }
 }
 
+json_column!(Rule);
+
 /// Without its agent and what was asked about it.
 impl FromRow for Asked {
     fn read(columns: &mut Columns<'_>) -> rusqlite::Result<Self> {
@@ -246,14 +245,13 @@ impl FromRow for Asked {
             session,
             seq,
             agent: String::new(),
-            kind: InboundKind::parse(&columns.next::<String>()?).unwrap_or(InboundKind::Chat),
-            sender: body.sender,
+            kind: columns.next()?,
             handle: columns.next()?,
             chat: chat_name(&body.chat.title, &from.chat, &from.channel, from.thread.as_deref()),
+            body,
             platform_id: columns.next()?,
-            sent_at: body.sent_at,
             received_at: columns.next()?,
-            rule: body.rule,
+            rule: columns.next()?,
             approval: None,
             end: end.map(|(outcome, at)| End { outcome, reason, at }),
             tries: columns.next()?,

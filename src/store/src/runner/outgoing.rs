@@ -29,7 +29,6 @@ pub struct NewMessage {
 
 impl NewMessage {
     /// A text to the chat that is answered.
-    #[must_use]
     pub fn text(in_reply_to: MessageSeq, text: &str) -> Self {
         let (form, text) = (Form::Text, text.to_owned());
         Self { in_reply_to, destination: None, form, text, attempt: 0 }
@@ -60,7 +59,6 @@ impl RunnerStore {
     }
 
     /// The folder of files that are to be sent. A file's name is what lies below it.
-    #[must_use]
     pub fn files_dir(&self) -> PathBuf {
         self.outbound_dir.join(FILES)
     }

@@ -6,7 +6,7 @@
 //!   messages that have their outcome there.
 //! - Numbers are never given out twice: the last message stays.
 
-use domain::retention::{BATCH, MACHINERY, before};
+use domain::retention::{BATCH, MACHINERY};
 use domain::time::Timestamp;
 use rusqlite::params;
 
@@ -21,7 +21,7 @@ impl RunnerStore {
     /// # Errors
     /// When a database fails; then nothing is removed.
     pub fn prune(&mut self, now: Timestamp) -> Result<usize, StoreError> {
-        let before = before(now, MACHINERY).0;
+        let before = (now - MACHINERY).0;
         self.commit("prune", |tx, facts| {
             let sql = "DELETE FROM messages_out WHERE seq IN
                            (SELECT seq FROM

@@ -1,6 +1,6 @@
 //! What the runner removes of its own database, and what it never does.
 
-use domain::message::{Admitted, Author, InboundKind, Incoming, Outcome};
+use domain::message::{Admitted, Author, Body, InboundKind, Incoming, Outcome};
 use domain::retention::MACHINERY;
 use domain::time::Timestamp;
 use domain::{MessageSeq, OutSeq, SessionId};
@@ -18,7 +18,7 @@ fn only_what_the_host_has_taken_over_goes_and_numbers_go_on() {
     let mut host = SessionStore::create(&layout, NOW).unwrap();
     let message = |n: i64| Incoming {
         platform_id: format!("m{n}"),
-        sender: Author { id: "u".into(), name: "U".into() },
+        body: Body::new(Author { id: "u".into(), name: "U".into() }, ""),
         ..Incoming::default()
     };
     let all: Vec<Admitted> = (1..=4)

@@ -52,7 +52,8 @@ impl Files {
         self.next += 2;
         let outcome = (kind == "context").then_some("silent");
         let body = serde_json::json!({
-            "sender": "Ann", "text": text, "chat": {"title": "Team", "is_group": true},
+            "sender": {"id": "u", "name": "Ann"}, "text": text,
+            "chat": {"title": "Team", "is_group": true},
             "quote": {"sender": "Bob", "text": "what?"}, "sent_at": 5,
         });
         let seq = self.next;
@@ -98,9 +99,9 @@ fn a_message_is_read_with_all_that_is_known_of_it() {
     let due = files.runner().due(NOW, &[]).unwrap();
     let [message] = due.as_slice() else { panic!("{due:?}") };
     assert_eq!((message.kind, message.from.thread.as_deref()), (InboundKind::Chat, Some("7")));
-    assert_eq!(message.chat, ChatInfo { title: "Team".into(), is_group: true });
-    assert_eq!(message.quote, Some(Quote { sender: "Bob".into(), text: "what?".into() }));
-    assert_eq!((message.sent_at, message.at()), (Some(Timestamp(5)), Timestamp(5)));
+    assert_eq!(message.body.chat, ChatInfo { title: "Team".into(), is_group: true });
+    assert_eq!(message.body.quote, Some(Quote { sender: "Bob".into(), text: "what?".into() }));
+    assert_eq!((message.body.sent_at, message.at()), (Some(Timestamp(5)), Timestamp(5)));
     let file = |location| FileIn {
         kind: FileKind::Image,
         name: "a.png".into(),

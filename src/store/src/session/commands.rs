@@ -53,7 +53,7 @@ impl SessionRows<'_> {
             conclude(tx, seq, &BY_HOST, now)?;
             wake(tx)?;
             let elsewhere = ended.iter().filter(|it| it.last != seq);
-            stops::tell(tx, elsewhere, &format!("stopped-{seq}"), &message.sender.name, now)?;
+            stops::tell(tx, elsewhere, &format!("stopped-{seq}"), &message.body.sender.name, now)?;
             let text = answer(&stops::total(&ended));
             parts::add_notice(tx, "command", seq, PartKind::Notice, &text, now)
         })

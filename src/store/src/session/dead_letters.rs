@@ -2,15 +2,17 @@
 //! told, and the part is marked until the owner of the host is told too.
 
 use domain::SessionId;
+use domain::delivery::PartKey;
 use domain::delivery::by_hand::Order;
-use domain::delivery::{PartKey, dead_letter};
-use domain::message::Address;
+use domain::message::{Address, Author, Body};
+use domain::texts::chat_name;
+use domain::texts::dead_letters::{SENDER, for_agent, for_sender};
 use domain::time::Timestamp;
 use domain::trace::Rule;
 use rusqlite::params;
 
 use super::messages::{NEXT_SEQ, wake};
-use super::{Body, Scope, quiet};
+use super::{Scope, quiet};
 use crate::outbox::by_hand::{self, Ordered};
 use crate::outbox::{self, Draft, NewPart, PartKind};
 use crate::reasons::STOPPED;
@@ -73,7 +75,7 @@ fn tell_sender(
     let of = params![tx.session, cause, dead.to.channel, dead.to.account, dead.to.chat];
     let Some(reply_to) = one(&tx, sql, of)? else { return Ok(()) };
     let session = SessionId(tx.session);
-    let text = Draft::Text(dead_letter::for_sender(&format!("{session}.{}", key.0), &dead.why));
+    let text = Draft::Text(for_sender(&format!("{session}.{}", key.0), &dead.why));
     let key = format!("{UNDELIVERED_KEY}{session}.{cause}");
     let part = NewPart::new(key, dead.to.clone(), PartKind::Notice, text).replying_to(reply_to);
     outbox::add(Scope::host(&tx), &part, None, now).map(drop)
@@ -88,32 +90,28 @@ fn tell_agent(
     now: Timestamp,
 ) -> rusqlite::Result<()> {
     let sql = "SELECT title FROM messaging_group
-               WHERE channel = ?1 AND account = ?2 AND chat = ?3 AND title <> ''";
-    let chat = match one::<String>(&tx, sql, [&dead.to.channel, &dead.to.account, &dead.to.chat])? {
-        Some(title) => format!("\"{title}\""),
-        None => format!("chat {} on {}", dead.to.chat, dead.to.channel),
-    };
-    let text = dead_letter::for_agent(number, &chat, &dead.why, dead.was_uncertain);
+               WHERE channel = ?1 AND account = ?2 AND chat = ?3";
+    let to = &dead.to;
+    let title: Option<String> = one(&tx, sql, [&to.channel, &to.account, &to.chat])?;
+    let chat = chat_name(&title.unwrap_or_default(), &to.chat, &to.channel, None);
+    let text = for_agent(number, &chat, &dead.why, dead.was_uncertain);
     // In the chat that led to it, where the agent looks next.
     let sql = "SELECT body FROM message WHERE session = ?1 AND seq = ?2";
     let cause_body: Body = only(&tx, sql, [tx.session, cause])?;
-    let body = Body {
-        sender: dead_letter::SENDER.to_owned(),
-        text,
-        chat: cause_body.chat,
-        rule: Some(Rule { word: "undelivered".to_owned(), detail: key.0.clone() }),
-        ..Body::default()
-    };
+    let sender = Author { id: String::new(), name: SENDER.to_owned() };
+    let body = Body { chat: cause_body.chat, ..Body::new(sender, text) };
+    let rule = Rule { word: "undelivered".to_owned(), detail: key.0.clone() };
     let sql = format!(
         "INSERT INTO message (session, seq, channel, account, chat, thread, platform_id,
-             sender_id, received_at, not_before, kind, outcome, reason, ended_at, body)
+             sender_id, received_at, not_before, kind, outcome, reason, ended_at, rule, body)
          SELECT session, {NEXT_SEQ}, channel, account, chat, thread, ?3, 'host', ?4, ?4, 'context',
-             'silent', 'from the host', ?4, ?5
+             'silent', 'from the host', ?4, ?5, ?6
          FROM message WHERE session = ?1 AND seq = ?2
          ON CONFLICT DO NOTHING"
     );
     let name = format!("dead.{}.{}", key.0, now.0);
-    run(&tx, &sql, params![tx.session, cause, name, now.0, to_json(&body)?]).map(drop)
+    let (rule, body) = (to_json(&rule)?, to_json(&body)?);
+    run(&tx, &sql, params![tx.session, cause, name, now.0, rule, body]).map(drop)
 }
 
 /// Does to a part what a user says, and sets its session awake: a stop has to find the part.

@@ -1,9 +1,10 @@
 //! How messages end: by the runner's word, as far as something stands behind it.
 
+use domain::MessageSeq;
 use domain::history::EventKind;
 use domain::message::{Claim, Outcome};
+use domain::texts::notices;
 use domain::time::Timestamp;
-use domain::{MessageSeq, notice};
 use rusqlite::params;
 use serde_json::json;
 
@@ -39,7 +40,7 @@ pub(super) fn end(
         events::add(&tx, EventKind::Cost, about, "", &json!({ "micros": cost.micros() }), now)?;
     }
     if is_mute {
-        let text = notice::SAID_NOTHING;
+        let text = notices::SAID_NOTHING;
         parts::add_notice(tx, "mute", claim.message, PartKind::Notice, text, now)?;
     }
     let sql = "UPDATE launch SET answered = answered + 1 WHERE session = ?1 AND incarnation = ?2";

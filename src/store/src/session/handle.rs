@@ -61,7 +61,6 @@ pub struct SessionDb {
 
 impl SessionDb {
     /// No IO happens here.
-    #[must_use]
     pub fn new(
         central: Db<CentralStore>,
         gate: Arc<dyn Gate>,
@@ -198,7 +197,6 @@ impl SessionStore {
         Ok(Self { central, mailboxes: Mailboxes::new(layout.session(session)), session })
     }
 
-    #[must_use]
     pub fn rows(&self) -> SessionRows<'_> {
         self.central.rows(self.session)
     }
@@ -213,7 +211,6 @@ impl SessionStore {
 }
 
 /// What is wrong with the outbound mailbox of a session; one line per problem. No session depends on it.
-#[must_use]
 pub fn outbound_problems(paths: &SessionLayout) -> Vec<String> {
     OutboundReader::new(paths.outbound_dir()).integrity()
 }

@@ -254,7 +254,7 @@ fn who_claims_to_have_answered_without_a_word_has_failed() {
         forge(&pair, sql);
         let ended = pair.host.import(&context(1_000), NOW).unwrap().ended;
         assert_eq!(ended, [(M1, Outcome::Failed)], "{outcome}");
-        assert_eq!(texts(&mut pair), [domain::notice::SAID_NOTHING], "{outcome}");
+        assert_eq!(texts(&mut pair), [domain::texts::notices::SAID_NOTHING], "{outcome}");
     }
 }
 
@@ -269,7 +269,7 @@ fn what_was_said_before_a_message_does_not_answer_it() {
     forge(&pair, "UPDATE claims SET outcome = 'answered', reply = 1 WHERE message = 4");
     let ended = pair.host.import(&context(100), NOW).unwrap().ended;
     assert_eq!(ended, [(m2, Outcome::Failed)]);
-    assert_eq!(texts(&mut pair), ["the first", domain::notice::SAID_NOTHING]);
+    assert_eq!(texts(&mut pair), ["the first", domain::texts::notices::SAID_NOTHING]);
 }
 
 #[test]
@@ -282,7 +282,7 @@ fn what_was_said_about_an_earlier_message_does_not_answer_a_later_one() {
     forge(&pair, "UPDATE claims SET outcome = 'answered', reply = 1");
     let ended = pair.host.import(&context(100), NOW).unwrap().ended;
     assert_eq!(ended, [(M1, Outcome::Answered), (m2, Outcome::Failed)]);
-    assert_eq!(texts(&mut pair), ["half way", domain::notice::SAID_NOTHING]);
+    assert_eq!(texts(&mut pair), ["half way", domain::texts::notices::SAID_NOTHING]);
 }
 
 #[test]

@@ -11,9 +11,10 @@ use std::collections::BTreeMap;
 use domain::delivery::PartKey;
 use domain::message::{Address, Claim, Form, Outbound, Outcome};
 use domain::outgoing::{Card, FileOut, TextLimit};
-use domain::quiet::{self, is_awaited, under_heading};
+use domain::quiet::{is_awaited, under_heading};
 use domain::split::split_text;
 use domain::task::says_nothing;
+use domain::texts::asides;
 use domain::time::Timestamp;
 use domain::{MessageSeq, OutSeq};
 use rusqlite::params;
@@ -130,7 +131,7 @@ impl MessageImport<'_> {
         }
         let cause = self.heard(cause)?;
         if self.is_full()? {
-            let text = "(I wrote more than can be sent. What came after this was left out.)";
+            let text = asides::TOO_MUCH;
             return parts::add_notice(self.tx, "full", cause.seq, self.kind, text, self.now);
         }
         match &message.form {
@@ -166,7 +167,7 @@ impl MessageImport<'_> {
         let next = parts::next_chat(self.tx, &cause.from, is_mute)?;
         let Some(from) = next else { return Ok(cause) };
         let Address { channel, chat, .. } = &cause.from;
-        let about = format!("(About an event from {channel}:{chat}, which takes no answers.)");
+        let about = asides::about_event(channel, chat);
         Ok(Cause { from, about: Some(about), platform_id: String::new(), ..cause })
     }
 
@@ -177,10 +178,7 @@ impl MessageImport<'_> {
             return Ok((cause.from.clone(), cause.platform_id.clone()));
         };
         let granted = self.context.destinations.get(name).map(|it| (it.clone(), String::new()));
-        granted.ok_or_else(|| {
-            let name: String = name.chars().filter(|it| !it.is_control()).take(64).collect();
-            format!("(I wanted to write to \"{name}\", but I'm not allowed to.)")
-        })
+        granted.ok_or_else(|| asides::not_allowed(name))
     }
 
     /// A line on the event that is answered, where the chat did not ask; above all that is said of it.
@@ -223,10 +221,7 @@ impl MessageImport<'_> {
 
     /// Whether it waits until its reader wants to hear of it. What went wrong does not.
     fn is_held(&self, cause: &Cause, to: &Address) -> bool {
-        let led = match cause.task {
-            Some(_) => quiet::Cause::Task,
-            None => quiet::Cause::Message(&cause.written_in),
-        };
+        let led = cause.task.is_none().then_some(&cause.written_in);
         self.kind != PartKind::Notice && !is_awaited(led, to) && self.context.is_quiet(to)
     }
 
@@ -259,7 +254,7 @@ impl MessageImport<'_> {
                 return self.add(0, cause, to, self.kind, content);
             }
         };
-        let text = format!("{}\n(A file couldn't be sent: {why}.)", self.message.text);
+        let text = format!("{}\n{}", self.message.text, asides::no_file(&why));
         self.text(cause, text.trim_start())
     }
 
@@ -342,5 +337,5 @@ fn cut(text: &str) -> Cow<'_, str> {
         return Cow::Borrowed(text);
     }
     let end = (0..=TEXT_MAX).rev().find(|it| text.is_char_boundary(*it)).unwrap_or(0);
-    Cow::Owned(format!("{}…\n(The rest is too long to be sent.)", &text[..end]))
+    Cow::Owned(format!("{}…\n{}", &text[..end], asides::TOO_LONG))
 }

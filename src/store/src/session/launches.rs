@@ -13,12 +13,14 @@ use serde_json::json;
 use super::{Scope, SessionRows};
 use crate::StoreError;
 use crate::central::events;
-use crate::row::{one, run};
+use crate::row::{json_column, one, run, to_json};
 
 /// How much of a container's last words is kept.
 const REASON_CHARS_MAX: usize = 500;
 /// More rows in a row than any limit on bad launches.
 const LOOK_BACK: i64 = 32;
+
+json_column!(Trouble);
 
 impl SessionRows<'_> {
     /// The history of starts, as far as it matters.
@@ -60,10 +62,11 @@ impl SessionRows<'_> {
 
     /// Notes that the last incarnation left a damaged mailbox, which is what its chats are told then.
     pub(crate) fn note_damage(&self) -> Result<(), StoreError> {
-        let word = Trouble::Damaged.words().0;
-        let sql = "UPDATE launch SET trouble = ?2, detail = NULL WHERE session = ?1
+        let sql = "UPDATE launch SET trouble = ?2 WHERE session = ?1
                    AND incarnation = (SELECT max(incarnation) FROM launch WHERE session = ?1)";
-        self.run("a damaged mailbox", sql, params![self.scope.session, word]).map(drop)
+        self.commit("a damaged mailbox", |tx| {
+            run(&tx, sql, params![tx.session, to_json(&Trouble::Damaged)?]).map(drop)
+        })
     }
 
     /// Records how an incarnation ended, `reason` for the history and `trouble` for its chats. `bad` counts against the session unless the incarnation
@@ -76,11 +79,11 @@ impl SessionRows<'_> {
         trouble: Option<&Trouble>,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let (trouble, detail) = trouble.map(Trouble::words).unzip();
         self.commit("the end of a launch", |tx| {
-            let sql = "UPDATE launch SET ended_at = ?3, bad = ?4, trouble = ?5, detail = ?6
+            let trouble = trouble.map(to_json).transpose()?;
+            let sql = "UPDATE launch SET ended_at = ?3, bad = ?4, trouble = ?5
                        WHERE session = ?1 AND incarnation = ?2 AND ended_at IS NULL";
-            let end = params![tx.session, incarnation.0, now.0, bad, trouble, detail];
+            let end = params![tx.session, incarnation.0, now.0, bad, trouble];
             if run(&tx, sql, end)? == 1 {
                 let about = (Some(tx.session), Some(incarnation.0));
                 let reason = cut(reason, REASON_CHARS_MAX);
@@ -96,10 +99,9 @@ pub(super) fn trouble_of(
     tx: Scope<'_>,
     incarnation: Option<Incarnation>,
 ) -> rusqlite::Result<Option<Trouble>> {
-    let sql = "SELECT trouble, coalesce(detail, '') FROM launch
+    let sql = "SELECT trouble FROM launch
                WHERE session = ?1 AND trouble IS NOT NULL AND incarnation = coalesce(?2,
                    (SELECT max(incarnation) FROM launch
                     WHERE session = ?1 AND ended_at IS NOT NULL))";
-    let found = one(&tx, sql, params![tx.session, incarnation.map(|it| it.0)])?;
-    Ok(found.and_then(|(word, detail): (String, String)| Trouble::parse(&word, &detail)))
+    one(&tx, sql, params![tx.session, incarnation.map(|it| it.0)])
 }

@@ -2,11 +2,13 @@
 
 use domain::message::{Address, Admitted, InboundKind, Outcome};
 use domain::session::{FailReason, QUEUE_MAX, Waiting};
+use domain::texts::{self, notices};
 use domain::time::Timestamp;
-use domain::{Incarnation, MessageSeq, SessionId, notice};
+use domain::trouble::Trouble;
+use domain::{Incarnation, MessageSeq, SessionId};
 use rusqlite::params;
 
-use super::{Body, Scope, SessionRows, attachments, launches, parts, tasks};
+use super::{Scope, SessionRows, attachments, launches, parts, tasks};
 use crate::StoreError;
 use crate::outbox::{self, Draft, NewPart, PartKind};
 use crate::row::{is_there, list, one, only, row, run, to_json};
@@ -73,7 +75,8 @@ impl SessionRows<'_> {
             let released = run(&tx, sql, [tx.session, message.0, by.0, at.0])?;
             let is_told = released == 1 && !tasks::is_task(tx, message)?;
             let trouble = launches::trouble_of(tx, Some(by))?.filter(|_| is_told);
-            if let Some(text) = trouble.and_then(|it| it.interruption(agent)) {
+            if let Some(trouble) = trouble.filter(Trouble::is_worth_telling) {
+                let text = texts::trouble::interruption(&trouble, agent);
                 parts::add_notice(tx, "interrupted", message, PartKind::Interim, &text, now)?;
             }
             Ok(())
@@ -89,17 +92,12 @@ impl SessionRows<'_> {
         agent: &str,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let reason = match why {
-            FailReason::Crashes => "the container ended several times while working on it",
-            FailReason::CannotStart => "the container cannot be started",
-            FailReason::Deadline(Some(class)) => class.what(),
-            FailReason::Deadline(None) => "it was not finished in time",
-        };
+        let reason = &notices::failure(why);
         self.commit("a failure", |tx| {
             let end = MessageOutcome { outcome: Outcome::Failed, reason, reply: None };
             if conclude(tx, message, &end, now)? && !tasks::is_task(tx, message)? {
                 let trouble = launches::trouble_of(tx, None)?;
-                let text = notice::given_up(why, trouble.as_ref(), agent);
+                let text = notices::given_up(why, trouble.as_ref(), agent);
                 parts::add_notice(tx, "failed", message, PartKind::Notice, &text, now)?;
             }
             Ok(())
@@ -117,7 +115,7 @@ impl SessionRows<'_> {
                 list(&tx, sql, [tx.session, WAITING_MAX])?;
             for (seq, to, reply_to) in unnotified {
                 let key = format!("parked.{}.{seq}", SessionId(tx.session));
-                let text = Draft::Text(notice::parked(why));
+                let text = Draft::Text(notices::parked(why));
                 let part = NewPart::new(key, to, PartKind::Notice, text).replying_to(reply_to);
                 outbox::add(Scope::host(&tx), &part, None, now)?;
                 let sql = "UPDATE message SET told = 1 WHERE session = ?1 AND seq = ?2";
@@ -214,9 +212,9 @@ pub(super) fn insert(
     let is_context = admitted.kind == InboundKind::Context;
     let sql = format!(
         "INSERT INTO message (session, seq, channel, account, chat, thread, platform_id,
-             sender_id, received_at, not_before, kind, outcome, reason, ended_at, body)
+             sender_id, received_at, not_before, kind, outcome, reason, ended_at, rule, body)
          VALUES (?1, {NEXT_SEQ}, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?9, iif(?10, 'silent', NULL),
-             iif(?10, 'context', NULL), iif(?10, ?8, NULL), ?11)
+             iif(?10, 'context', NULL), iif(?10, ?8, NULL), ?11, ?12)
          ON CONFLICT DO NOTHING RETURNING seq"
     );
     let values = params![
@@ -226,11 +224,12 @@ pub(super) fn insert(
         message.from.chat,
         message.from.thread,
         message.platform_id,
-        format!("{}:{}", message.from.channel, message.sender.id),
+        format!("{}:{}", message.from.channel, message.body.sender.id),
         now.0,
         admitted.kind.as_str(),
         is_context,
-        to_json(&Body::of(admitted))?
+        admitted.rule.as_ref().map(to_json).transpose()?,
+        to_json(&message.body)?
     ];
     let Some(seq) = one(&tx, &sql, values)? else { return Ok(None) };
     attachments::insert(tx, seq, &message.files)?;

@@ -85,7 +85,7 @@ fn copy(paths: &SessionLayout, seq: OutSeq, name: &str, room: u64) -> Result<Cop
     if let Err(err) = write(&path, &file, length)? {
         return Ok(Err(reason(&err)));
     }
-    let mime = sniff(&head).map_or("application/octet-stream", |it| it.0).to_owned();
+    let mime = sniff(&head).unwrap_or("application/octet-stream").to_owned();
     let path = path.strip_prefix(paths.root()).unwrap_or(&path).to_owned();
     Ok(Ok((FileOut { path, name: shown, mime, caption: String::new() }, length)))
 }

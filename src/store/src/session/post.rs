@@ -6,12 +6,13 @@ use domain::MessageSeq;
 use domain::inbound::{
     CONTEXT_BYTES_MAX, CONTEXT_MESSAGES_MAX, ContextMessages, FileIn, FileLocation, Inbound,
 };
-use domain::message::InboundKind;
+use domain::message::{Body, InboundKind};
+use domain::task::TaskRun;
 
-use super::{Body, Scope, SessionRows};
+use super::{Scope, SessionRows};
 use crate::StoreError;
 use crate::mailbox::{Item, MailboxContent, RunnerFacts};
-use crate::row::{Columns, FromRow, list, one, only, read, row, to_json};
+use crate::row::{Columns, FromRow, enum_column, json_column, list, one, only, read, row, to_json};
 
 /// Messages that are posted; the rest follows when these have their outcomes.
 const MESSAGES_MAX: i64 = 100;
@@ -66,37 +67,20 @@ fn messages(scope: Scope<'_>) -> rusqlite::Result<BTreeMap<i64, String>> {
 
 /// What [`Inbound`] is read from; at last the zone of its sender, else that of the install, empty
 /// without either.
-const COLUMNS: &str = "body, seq, kind, channel, account, chat, thread, received_at,
-    tries, sender_id, coalesce(
+const COLUMNS: &str = "seq, kind, channel, account, chat, thread, body, sender_id,
+    coalesce(rule ->> '$.detail', ''), received_at, tries, run, coalesce(
         (SELECT p.zone FROM handle h JOIN person p ON p.id = h.person
          WHERE h.channel = substr(sender_id, 1, instr(sender_id, ':') - 1)
              AND h.id = substr(sender_id, instr(sender_id, ':') + 1)),
         (SELECT value FROM setting WHERE key = 'zone'), '')";
 
-/// Without what is found elsewhere: its files and the context messages.
-impl FromRow for Inbound {
-    fn read(columns: &mut Columns<'_>) -> rusqlite::Result<Self> {
-        let body: Body = columns.next()?;
-        Ok(Self {
-            task: body.run,
-            seq: columns.next()?,
-            kind: InboundKind::parse(&columns.next::<String>()?).unwrap_or(InboundKind::Chat),
-            from: columns.next()?,
-            chat: body.chat,
-            sender_name: body.sender,
-            sender_role: body.rule.map(|it| it.detail).unwrap_or_default(),
-            text: body.text,
-            quote: body.quote,
-            received_at: columns.next()?,
-            sent_at: body.sent_at,
-            tries: columns.next()?,
-            sender_id: columns.next()?,
-            zone: columns.next()?,
-            files: vec![],
-            context_messages: ContextMessages::default(),
-        })
-    }
-}
+enum_column!(InboundKind);
+json_column!(Body, TaskRun);
+// Its files and the context messages are found elsewhere.
+row!(Inbound {
+    seq, kind, from, body, sender_id, sender_role, received_at, tries, task, zone;
+    files, context_messages
+});
 
 fn files(scope: Scope<'_>, of: MessageSeq) -> rusqlite::Result<Vec<FileIn>> {
     let sql = "SELECT kind, name, mime, path, reason FROM attachment
@@ -135,7 +119,8 @@ fn context_messages(scope: Scope<'_>, before: MessageSeq) -> rusqlite::Result<Co
         let mut bytes = 0;
         for found in newest.query_map(range, read::<Inbound>)? {
             let mut found = found?;
-            bytes += found.text.len() + found.quote.as_ref().map_or(0, |it| it.text.len());
+            let body = &found.body;
+            bytes += body.text.len() + body.quote.as_ref().map_or(0, |it| it.text.len());
             if CONTEXT_BYTES_MAX < bytes {
                 break;
             }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use domain::delivery::Verdict;
-use domain::message::{Admitted, Attachment, Author, FileKind, InboundKind, Incoming};
+use domain::message::{Admitted, Attachment, Author, Body, FileKind, InboundKind, Incoming};
 use domain::retention::{LAUNCHES_KEPT, Retention};
 use domain::session::FailReason;
 use domain::{Incarnation, MessageSeq, SessionId};
@@ -38,7 +38,7 @@ fn message(chat: &str, id: &str) -> Incoming {
             thread: None,
         },
         platform_id: id.into(),
-        sender: Author { id: "u".into(), name: "U".into() },
+        body: Body::new(Author { id: "u".into(), name: "U".into() }, ""),
         ..Incoming::default()
     }
 }

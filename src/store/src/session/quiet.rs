@@ -9,7 +9,8 @@
 use domain::delivery::{PartKey, Verdict};
 use domain::message::Address;
 use domain::outgoing::TextLimit;
-use domain::quiet::{BETWEEN, HEADING, together};
+use domain::quiet::{BETWEEN, together};
+use domain::texts::notices::HELD;
 use domain::time::Timestamp;
 use rusqlite::params;
 
@@ -96,7 +97,7 @@ pub(super) fn join(tx: Scope<'_>, part: &mut ClaimedPart, now: Timestamp) -> rus
     let sql = "UPDATE part SET state = 'claimed', changed_at = ?3, claimed_at = ?3
                WHERE session = ?1 AND said_with = ?2 AND state NOT IN ('sent', 'dead')";
     run(&tx, sql, params![tx.session, key.0, now.0])?;
-    part.join(first.then_some(HEADING), &texts, BETWEEN);
+    part.join(first.then_some(HELD), &texts, BETWEEN);
     Ok(())
 }
 

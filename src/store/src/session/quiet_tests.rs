@@ -1,7 +1,8 @@
 //! What nobody waits for is held in quiet hours, and said together afterwards.
 
-use domain::delivery::{PartState, Verdict};
-use domain::message::{Address, Incoming};
+use domain::delivery::Verdict;
+use domain::delivery::by_hand::Standing;
+use domain::message::Address;
 use domain::outgoing::TextLimit;
 use domain::task::{FireKey, TaskId, TaskRun};
 use domain::time::Timestamp;
@@ -27,8 +28,7 @@ fn tasks(pair: &mut Pair, answers: &[&str], context: &SessionContext) {
     for (at, _) in answers.iter().enumerate() {
         let slot = Timestamp(i64::try_from(at).unwrap());
         let key = FireKey { task: TaskId(7), slot };
-        let message = Incoming { text: "look".into(), ..incoming("ignored") };
-        let task = TaskMessage { run: task_run(key), message };
+        let task = TaskMessage { run: task_run(key), message: incoming("look") };
         assert!(pair.host.posting().insert_task(&task, NOW).unwrap());
         seqs.push(MessageSeq(M1.0 + 2 * i64::try_from(at).unwrap()));
     }
@@ -166,7 +166,7 @@ fn a_crash_with_the_message_on_its_way_repeats_it_whole_and_marked() {
     let first = claim(&mut pair).unwrap();
     assert!(!first.is_repeat);
     let seen = pair.host.rows().open_parts().unwrap();
-    assert_eq!((seen.len(), seen[0].state), (1, PartState::Claimed));
+    assert_eq!((seen.len(), seen[0].standing), (1, Standing::Claimed));
     pair.host.conclude(&first.host_key.part, &Verdict::Uncertain { retry_at: NOW }, NOW).unwrap();
     let again = claim(&mut pair).unwrap();
     assert!(again.is_repeat);

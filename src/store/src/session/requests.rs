@@ -125,7 +125,7 @@ impl SessionRows<'_> {
     pub fn request(&self, seq: OutSeq) -> Result<Request, StoreError> {
         const OP: &str = "read a request";
         let sql = "SELECT r.seq, m.channel, m.account, m.chat, m.thread, m.sender_id,
-                       coalesce(m.body ->> '$.sender', ''), m.seq, m.platform_id,
+                       coalesce(m.body ->> '$.sender.name', ''), m.seq, m.platform_id,
                        m.outcome IS NULL, r.form, r.options, r.timeout_ms, r.text, r.asked_at,
                        r.turn IS NOT NULL
                    FROM request r JOIN message m ON m.session = r.session AND m.seq = r.cause

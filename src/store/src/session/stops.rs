@@ -5,10 +5,11 @@
 //! - What a stopped incarnation wrote and the host had not imported is dropped, whatever it names
 //!   as its cause.
 
+use domain::MessageSeq;
 use domain::message::{Address, Outcome};
 use domain::stop::{StopId, StopReport};
+use domain::texts;
 use domain::time::Timestamp;
-use domain::{MessageSeq, notice};
 use rusqlite::params;
 
 use super::messages::{MessageOutcome, conclude};
@@ -138,7 +139,7 @@ pub(super) fn tell<'a>(
     now: Timestamp,
 ) -> rusqlite::Result<()> {
     ended.into_iter().try_for_each(|work| {
-        let text = notice::frozen(by, &work.stop_report);
+        let text = texts::stop::frozen(by, &work.stop_report);
         parts::add_notice(tx, why, work.last, PartKind::Notice, &text, now)
     })
 }
@@ -208,7 +209,7 @@ fn tell_waiting(tx: Scope<'_>, order: &StopOrder, now: Timestamp) -> rusqlite::R
     let why = format!("kept{}", order.stop.0);
     let unnotified: Vec<MessageSeq> =
         list(&tx, sql, params![tx.session, format!("n{why}."), format!("n{why}/")])?;
-    let text = notice::kept(&order.by, &order.agent);
+    let text = texts::stop::kept(&order.by, &order.agent);
     // A message that has to wait is not at its end.
     let tell = |it| parts::add_notice(tx, &why, it, PartKind::Interim, &text, now);
     unnotified.into_iter().try_for_each(tell)?;

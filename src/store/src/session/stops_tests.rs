@@ -161,7 +161,7 @@ fn a_turn_that_is_cancelled_is_told_to_everybody_who_waits_for_it() {
     let admitted = Admitted { message: other, kind: InboundKind::Chat, rule: None };
     pair.host.posting().insert(&[admitted], NOW).unwrap();
     pair.say("m3");
-    pair.host.posting().cancel_turn(&incoming("stop"), domain::notice::stopped, NOW).unwrap();
+    pair.host.posting().cancel_turn(&incoming("stop"), domain::texts::stop::stopped, NOW).unwrap();
     let open = pair.host.rows().open_parts().unwrap();
     let mut parts = open.iter().map(|it| pair.host.claim_part(&it.key, NOW).unwrap().unwrap());
     let (elsewhere, here) = (parts.next().unwrap(), parts.next().unwrap());

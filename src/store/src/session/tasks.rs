@@ -4,17 +4,19 @@
 use domain::MessageSeq;
 use domain::message::{Admitted, InboundKind, Incoming, Outcome};
 use domain::plain::{cut, one_line};
-use domain::task::words::{RESULT_CHARS_MAX, late_mark};
 use domain::task::{FireKey, TaskRun};
+use domain::texts::tasks::late_mark;
 use domain::time::Timestamp;
 use rusqlite::params;
 
 use super::messages::{insert, wake};
-use super::{Body, Scope, SessionRows};
+use super::{Scope, SessionRows};
 use crate::StoreError;
 use crate::central::ends;
 use crate::row::{Columns, FromRow, is_there, one, run, to_json};
 
+/// Characters of an answer that are remembered.
+const RESULT_CHARS_MAX: usize = 200;
 /// Why a run that a user stopped has no result.
 const SET_ASIDE: &str = "it was stopped";
 
@@ -51,10 +53,10 @@ impl SessionRows<'_> {
                 return Ok(false);
             }
             let Some(seq) = insert(tx, &admitted, now)? else { return Ok(false) };
-            let body = to_json(&Body { run: Some(task.run.clone()), ..Body::of(&admitted) })?;
-            let sql = "UPDATE message SET task = ?3, slot = ?4, body = ?5, told = 1, status = 1,
+            let sql = "UPDATE message SET task = ?3, slot = ?4, run = ?5, told = 1, status = 1,
                            line_gone = 1 WHERE session = ?1 AND seq = ?2";
-            run(&tx, sql, params![tx.session, seq.0, key.task.0, key.slot.0, body])?;
+            let task_run = to_json(&task.run)?;
+            run(&tx, sql, params![tx.session, seq.0, key.task.0, key.slot.0, task_run])?;
             wake(tx)?;
             Ok(true)
         })
@@ -91,7 +93,8 @@ pub(super) fn is_task(tx: Scope<'_>, message: MessageSeq) -> rusqlite::Result<bo
 
 /// What stands above the answer to this message, if it is a run of a task and late.
 pub(super) fn mark(tx: Scope<'_>, message: MessageSeq) -> rusqlite::Result<Option<String>> {
-    let sql = "SELECT body, wait IS NOT NULL FROM message WHERE session = ?1 AND seq = ?2";
-    let found: Option<(Body, bool)> = one(&tx, sql, [tx.session, message.0])?;
-    Ok(found.and_then(|(body, waited)| late_mark(&body.run?, waited)))
+    let sql = "SELECT run, wait IS NOT NULL FROM message
+               WHERE session = ?1 AND seq = ?2 AND run IS NOT NULL";
+    let found: Option<(TaskRun, bool)> = one(&tx, sql, [tx.session, message.0])?;
+    Ok(found.and_then(|(task_run, waited)| late_mark(&task_run, waited)))
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use domain::cost::Cost;
-use domain::message::{Address, Incoming, Outcome};
+use domain::message::{Address, Outcome};
 use domain::session::FailReason;
 use domain::task::{FireKey, TaskId, TaskRun};
 use domain::time::Timestamp;
@@ -22,7 +22,7 @@ fn task(late_secs: u64) -> TaskMessage {
         script: Some("exit 1".into()),
         found: None,
     };
-    TaskMessage { run, message: Incoming { text: "say hello".into(), ..incoming("ignored") } }
+    TaskMessage { run, message: incoming("ignored") }
 }
 
 impl Pair {
@@ -56,7 +56,7 @@ fn a_slot_becomes_one_message_with_what_belongs_to_it() {
     let mut runner = pair.runner();
     let due = runner.due(NOW, &[]).unwrap();
     assert_eq!(due.len(), 1, "it goes alone");
-    assert_eq!(due[0].text, "say hello");
+    assert_eq!(due[0].body.text, "text of ignored");
     assert_eq!(due[0].task.as_ref(), Some(&task(100).run));
     assert_eq!(pair.host.posting().outcomes().unwrap()[0].0, "task:t7:900000");
     let waiting = &pair.host.snapshot().unwrap().waiting[0];

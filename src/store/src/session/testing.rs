@@ -166,7 +166,6 @@ impl SessionStore {
     }
 
     /// The folder of the session.
-    #[must_use]
     pub fn root(&self) -> &Path {
         self.mailboxes.paths.root()
     }

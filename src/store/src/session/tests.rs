@@ -2,8 +2,9 @@
 
 use domain::Incarnation;
 use domain::MessageSeq;
-use domain::delivery::{PartState, Verdict};
-use domain::message::{Address, Admitted, Author, InboundKind, Incoming, Outcome};
+use domain::delivery::Verdict;
+use domain::delivery::by_hand::Standing;
+use domain::message::{Address, Admitted, Author, Body, InboundKind, Incoming, Outcome};
 use domain::outgoing::{Caps, Content, TextLimit};
 use domain::session::{FailReason, QUEUE_MAX};
 use domain::stop::StopId;
@@ -73,8 +74,7 @@ pub(super) fn incoming(id: &str) -> Incoming {
             thread: None,
         },
         platform_id: id.into(),
-        sender: Author { id: "u".into(), name: "U".into() },
-        text: format!("text of {id}"),
+        body: Body::new(Author { id: "u".into(), name: "U".into() }, format!("text of {id}")),
         ..Incoming::default()
     }
 }
@@ -107,7 +107,7 @@ fn a_message_goes_there_and_its_answer_comes_back() {
     pair.say("m1");
     let mut runner = pair.runner();
     let due = runner.due(NOW, &[]).unwrap();
-    assert_eq!(due.iter().map(|it| it.text.as_str()).collect::<Vec<_>>(), ["text of m1"]);
+    assert_eq!(due.iter().map(|it| it.body.text.as_str()).collect::<Vec<_>>(), ["text of m1"]);
     runner.claim(&[M1], NOW).unwrap();
     assert_eq!(runner.due(NOW, &[]).unwrap(), []);
     let seen = pair.host.snapshot().unwrap();
@@ -237,7 +237,7 @@ fn a_claim_left_by_a_crash_is_uncertain_and_sent_again_as_a_repeat() {
     let parts = pair.host.rows().open_parts().unwrap();
     assert_eq!(parts.len(), 1, "told once");
     pair.host.claim_part(&parts[0].key, NOW).unwrap().unwrap();
-    assert_eq!(pair.host.rows().open_parts().unwrap()[0].state, PartState::Claimed);
+    assert_eq!(pair.host.rows().open_parts().unwrap()[0].standing, Standing::Claimed);
     pair.host.conclude(&parts[0].key, &Verdict::Uncertain { retry_at: NOW }, NOW).unwrap();
     let part = pair.host.claim_part(&parts[0].key, NOW).unwrap().unwrap();
     assert!(part.is_repeat && text_of(&part).contains("can't be started"));

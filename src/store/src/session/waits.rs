@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use domain::MessageSeq;
 use domain::message::Address;
 use domain::session::DEADLINE;
+use domain::texts::{self, notices};
 use domain::time::Timestamp;
 use domain::waits::{self, ProviderWait, ToldWait};
-use domain::{MessageSeq, notice};
 use rusqlite::params;
 
 use super::{Scope, SessionRows, parts, tasks};
@@ -62,7 +63,7 @@ fn take(tx: Scope<'_>, wait: &Waits, now: Timestamp) -> rusqlite::Result<()> {
     // Nobody waits for a task; its answer says that it is late.
     if !tasks::is_task(tx, message.seq)? && waits::is_worth_telling(message.told, &next, now) {
         tell_chat(tx, &message.from, Some(&next), now)?;
-        let text = waits::notice(&next, message.deadline(), now);
+        let text = texts::waits::notice(&next, message.deadline(), now);
         // In the place of the line that said that it is being worked on.
         let sql = "SELECT seq FROM message WHERE session = ?1 AND outcome IS NULL AND status = 1";
         let lines: Vec<MessageSeq> = list(&tx, sql, [tx.session])?;
@@ -86,7 +87,8 @@ fn tell_chat(
     let sql = "UPDATE message SET told = 1, told_wait = coalesce(?6, told_wait)
                WHERE session = ?1 AND outcome IS NULL AND channel = ?2 AND account = ?3
                    AND chat = ?4 AND thread IS ?5";
-    let of = of.map(|it| to_json(&ToldWait::new(it, now))).transpose()?;
+    let told = |it: &ProviderWait| ToldWait { class: it.class, until: it.until, at: now };
+    let of = of.map(|it| to_json(&told(it))).transpose()?;
     let told = params![tx.session, chat.channel, chat.account, chat.chat, chat.thread, of];
     run(&tx, sql, told).map(drop)
 }
@@ -109,8 +111,8 @@ impl SessionRows<'_> {
             let wait = first.filter(|it| !it.is_over(now));
             tell_chat(tx, &unnotified.from, wait.as_ref(), now)?;
             let text = match &wait {
-                Some(wait) => waits::notice(wait, unnotified.deadline(), now),
-                None => notice::WAITS.to_owned(),
+                Some(wait) => texts::waits::notice(wait, unnotified.deadline(), now),
+                None => notices::WAITS.to_owned(),
             };
             // A message that has to wait is not at its end.
             parts::add_notice(tx, "waits", message, PartKind::Interim, &text, now)

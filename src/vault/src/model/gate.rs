@@ -5,51 +5,37 @@
 //!   no second reading of a path that another program could come to.
 //! - What is sent is a constant of ours that the request only chose.
 
+use hyper::http::uri::PathAndQuery;
 use hyper::{Method, Uri};
 
-/// An admitted call of the model's API.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Call {
-    Messages { beta: bool },
-    CountTokens { beta: bool },
-}
+/// All calls that an agent's program makes.
+const CALLS: [&str; 4] = [
+    "/v1/messages",
+    "/v1/messages?beta=true",
+    "/v1/messages/count_tokens",
+    "/v1/messages/count_tokens?beta=true",
+];
 
-impl Call {
-    pub(super) fn path_and_query(self) -> &'static str {
-        match self {
-            Self::Messages { beta: false } => "/v1/messages",
-            Self::Messages { beta: true } => "/v1/messages?beta=true",
-            Self::CountTokens { beta: false } => "/v1/messages/count_tokens",
-            Self::CountTokens { beta: true } => "/v1/messages/count_tokens?beta=true",
-        }
-    }
-}
-
-/// Says yes to the few calls that an agent's program makes, or why not. The reason is a fixed text.
-pub(super) fn admit(method: &Method, uri: &Uri) -> Result<Call, &'static str> {
+/// The one of the [`CALLS`] that is asked for, or why there is none. The reason is a fixed text.
+pub(super) fn admit(method: &Method, uri: &Uri) -> Result<&'static str, &'static str> {
     if uri.scheme().is_some() || uri.authority().is_some() {
         return Err("this is not a proxy; only the model's API is served here");
     }
     if method != Method::POST {
         return Err("only POST is served here");
     }
-    let beta = match uri.query() {
-        None => false,
-        Some("beta=true") => true,
-        Some(_) => return Err("no query but `beta=true` is served here"),
-    };
-    match uri.path() {
-        "/v1/messages" => Ok(Call::Messages { beta }),
-        "/v1/messages/count_tokens" => Ok(Call::CountTokens { beta }),
-        _ => Err("only /v1/messages and /v1/messages/count_tokens are served here"),
-    }
+    let asked = uri.path_and_query().map(PathAndQuery::as_str);
+    CALLS.into_iter().find(|it| asked == Some(*it)).ok_or(
+        "only /v1/messages and /v1/messages/count_tokens are served here, with no query but \
+         `beta=true`",
+    )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn judge(method: &str, target: &str) -> Result<Call, &'static str> {
+    fn judge(method: &str, target: &str) -> Result<&'static str, &'static str> {
         admit(&Method::from_bytes(method.as_bytes()).unwrap(), &target.parse().unwrap())
     }
 
@@ -61,7 +47,7 @@ mod tests {
             "/v1/messages/count_tokens",
             "/v1/messages/count_tokens?beta=true",
         ] {
-            assert_eq!(judge("POST", target).unwrap().path_and_query(), target);
+            assert_eq!(judge("POST", target), Ok(target));
         }
     }
 

@@ -42,9 +42,7 @@ const DOWN: [HeaderName; 5] = [
 const DOWN_PREFIX: &str = "anthropic-ratelimit-";
 
 /// The headers to send, with the credential among them.
-///
-/// # Errors
-/// Never for a [`Secret`], which is always a valid header value.
+/// Never fails for a [`Secret`], which is always a valid header value.
 pub(super) fn upwards(
     from: &HeaderMap,
     kind: CredentialKind,

@@ -51,9 +51,7 @@ impl From<VaultError> for Refusal {
     fn from(err: VaultError) -> Self {
         match err {
             VaultError::Missing(_) => Self::NoCredential,
-            VaultError::Unreadable { source, .. } | VaultError::UnreadableToken { source, .. } => {
-                Self::Unreadable(source.to_string())
-            }
+            VaultError::Unreadable { source, .. } => Self::Unreadable(source.to_string()),
             VaultError::Rows { .. } => Self::Store,
             VaultError::UnknownName(_) | VaultError::Unsealable | VaultError::Tls(_) => {
                 Self::Internal
@@ -65,21 +63,11 @@ impl From<VaultError> for Refusal {
 impl Refusal {
     /// Under which text it is counted; `None` for what is not the container's doing.
     pub(super) fn counted(&self) -> Option<&'static str> {
-        match self {
-            Self::Forbidden(why) => Some(why),
-            Self::TooLarge { .. } => Some("the body is too large"),
-            Self::HeadTooLarge { .. } => Some("the headers are too large"),
-            Self::TooMany { .. } => Some("too many model calls"),
-            Self::NoCredential
-            | Self::Unreadable(_)
-            | Self::Store
-            | Self::Upstream { .. }
-            | Self::Internal => None,
-        }
+        self.class().3
     }
 
     pub(super) fn into_answer(self) -> Answer {
-        let (status, kind, retry) = self.class();
+        let (status, kind, retry, _) = self.class();
         let wait = if let Self::TooMany { after } = &self { Some(*after) } else { None };
         let error = json!({"type": kind, "message": self.to_string()});
         let body = Bytes::from(json!({"type": "error", "error": error}).to_string());
@@ -95,24 +83,30 @@ impl Refusal {
         answer
     }
 
-    /// Status, the API's name for the error, and whether to try again. The names are those that the
-    /// API documents, since clients decide by them.
-    fn class(&self) -> (StatusCode, &'static str, bool) {
-        match self {
-            Self::Forbidden(_) => (StatusCode::FORBIDDEN, "permission_error", false),
-            Self::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "request_too_large", false),
+    /// Status, the API's name for the error, whether to try again, and as what it is counted. The names
+    /// are those that the API documents, since clients decide by them.
+    fn class(&self) -> (StatusCode, &'static str, bool, Option<&'static str>) {
+        const FAULT: StatusCode = StatusCode::INTERNAL_SERVER_ERROR;
+        const HEAD: StatusCode = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+        let (status, kind, retry, counted) = match self {
+            Self::Forbidden(why) => (StatusCode::FORBIDDEN, "permission_error", false, *why),
+            Self::TooLarge { .. } => {
+                let counted = "the body is too large";
+                (StatusCode::PAYLOAD_TOO_LARGE, "request_too_large", false, counted)
+            }
             Self::HeadTooLarge { .. } => {
-                (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "request_too_large", false)
+                (HEAD, "request_too_large", false, "the headers are too large")
             }
-            Self::NoCredential => (StatusCode::UNAUTHORIZED, "authentication_error", false),
-            Self::Unreadable(_) | Self::Internal => {
-                (StatusCode::INTERNAL_SERVER_ERROR, "api_error", false)
+            Self::TooMany { .. } => {
+                (StatusCode::TOO_MANY_REQUESTS, "rate_limit_error", true, "too many model calls")
             }
-            Self::TooMany { .. } => (StatusCode::TOO_MANY_REQUESTS, "rate_limit_error", true),
-            Self::Store => (StatusCode::INTERNAL_SERVER_ERROR, "api_error", true),
+            Self::NoCredential => (StatusCode::UNAUTHORIZED, "authentication_error", false, ""),
+            Self::Unreadable(_) | Self::Internal => (FAULT, "api_error", false, ""),
+            Self::Store => (FAULT, "api_error", true, ""),
             Self::Upstream { trouble, .. } => {
-                (StatusCode::BAD_GATEWAY, "api_error", trouble.may_pass())
+                (StatusCode::BAD_GATEWAY, "api_error", trouble.may_pass(), "")
             }
-        }
+        };
+        (status, kind, retry, Some(counted).filter(|it| !it.is_empty()))
     }
 }

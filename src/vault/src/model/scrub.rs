@@ -12,6 +12,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use bytes::Bytes;
 use hyper::body::{Body, Frame};
+use percent_encoding::percent_decode;
 
 use crate::Secret;
 
@@ -47,7 +48,7 @@ impl Spellings {
     }
 
     pub(super) fn are_in(&self, value: &[u8]) -> bool {
-        let decoded = percent_decoded(value);
+        let decoded: Vec<u8> = percent_decode(value).collect();
         let standard: Vec<u8> = decoded
             .iter()
             .map(|byte| match byte {
@@ -65,25 +66,6 @@ impl Spellings {
 
 fn contains(text: &[u8], needle: &[u8]) -> bool {
     text.windows(needle.len()).any(|part| part == needle)
-}
-
-fn percent_decoded(value: &[u8]) -> Vec<u8> {
-    let digit = |it: &u8| char::from(*it).to_digit(16).and_then(|it| u8::try_from(it).ok());
-    let mut decoded = Vec::with_capacity(value.len());
-    let mut rest = value;
-    while let Some((first, after)) = rest.split_first() {
-        if *first == b'%'
-            && let [high, low, after @ ..] = after
-            && let (Some(high), Some(low)) = (digit(high), digit(low))
-        {
-            decoded.push(high * 16 + low);
-            rest = after;
-        } else {
-            decoded.push(*first);
-            rest = after;
-        }
-    }
-    decoded
 }
 
 /// A body without the credential.

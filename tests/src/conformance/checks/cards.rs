@@ -108,7 +108,7 @@ pub async fn a_press_that_was_not_committed_comes_again_under_its_id(double: &dy
     let behind = driven.cursor();
     driven.reconnect(behind).await;
     driven.post(&place, "what now?").await;
-    assert_eq!(driven.message().await.text, "what now?");
+    assert_eq!(driven.message().await.body.text, "what now?");
 }
 
 pub async fn an_edit_replaces_the_text_and_takes_the_buttons_away(double: &dyn Double) {

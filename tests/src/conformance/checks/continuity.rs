@@ -56,7 +56,7 @@ pub async fn it_gives_signs_of_life_while_nothing_happens(double: &dyn Double) {
         .await;
     }
     driven.post(&double.places().direct, "after").await;
-    assert_eq!(driven.message().await.text, "after");
+    assert_eq!(driven.message().await.body.text, "after");
 }
 
 pub async fn what_became_of_a_gap_is_stated_while_nothing_happens(double: &dyn Double) {

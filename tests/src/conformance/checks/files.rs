@@ -28,7 +28,7 @@ async fn attached<'a>(
     let id = double.post(Post { files, ..post }).await;
     let mut got = driven.message().await;
     assert_eq!(got.platform_id, id);
-    assert!(got.text.contains("have a look"), "the caption is the text: {got:?}");
+    assert!(got.body.text.contains("have a look"), "the caption is the text: {got:?}");
     assert_eq!(got.files.len(), 1, "{got:?}");
     Some((driven, got.files.remove(0)))
 }

@@ -10,9 +10,9 @@ use crate::conformance::{Double, Post, TestChat};
 fn assert_is(got: &Incoming, id: &str, post: &Post, driven: &Driven<'_>) {
     assert_eq!(got.platform_id, id, "the id is the platform's");
     assert_eq!(got.from, driven.address(&post.place));
-    assert_eq!(got.chat.is_group, post.place.is_group);
-    assert_eq!((&got.sender.id, &got.sender.name), (&post.author.0, &post.author.1));
-    assert!(got.text.contains(&post.text), "{:?} in {:?}", post.text, got.text);
+    assert_eq!(got.body.chat.is_group, post.place.is_group);
+    assert_eq!((&got.body.sender.id, &got.body.sender.name), (&post.author.0, &post.author.1));
+    assert!(got.body.text.contains(&post.text), "{:?} in {:?}", post.text, got.body.text);
 }
 
 async fn arrives(double: &dyn Double, post: Post) -> Incoming {
@@ -28,7 +28,7 @@ pub async fn a_private_message_arrives_with_its_author_chat_and_id(double: &dyn 
     assert!(!place.is_group);
     let got = arrives(double, Post::plain(double, &place, "good morning")).await;
     assert_eq!(got.from.thread, None);
-    assert_eq!((got.quote, got.files), (None, vec![]));
+    assert_eq!((got.body.quote, got.files), (None, vec![]));
 }
 
 pub async fn a_message_in_a_group_arrives_with_its_author_chat_and_id(double: &dyn Double) {
@@ -63,7 +63,7 @@ pub async fn a_mention_is_told_from_no_mention(double: &dyn Double) {
     double.post(Post { mention: true, ..post.clone() }).await;
     double.post(post.clone()).await;
     let got = driven.messages(2).await;
-    assert!(got.iter().all(|it| it.text.contains(&post.text)), "{got:?}");
+    assert!(got.iter().all(|it| it.body.text.contains(&post.text)), "{got:?}");
     let mentions = driven.caps().mentions;
     assert_eq!([got[0].mentioned, got[1].mentioned], [mentions, false]);
 }
@@ -79,7 +79,7 @@ pub async fn a_reply_to_the_bot_means_the_bot(double: &dyn Double) {
     double.post(Post { reply_to: Some(ours), ..post }).await;
     let got = driven.message().await;
     assert!(got.mentioned, "{got:?}");
-    assert!(got.quote.is_some_and(|it| it.text.contains("anything else?")));
+    assert!(got.body.quote.is_some_and(|it| it.text.contains("anything else?")));
 }
 
 pub async fn a_reply_quotes_what_it_replies_to(double: &dyn Double) {
@@ -94,12 +94,12 @@ pub async fn a_reply_quotes_what_it_replies_to(double: &dyn Double) {
     let reply = Post { author: bob, ..Post::plain(double, &places.group, "at noon") };
     double.post(Post { reply_to: Some(id), ..reply }).await;
     let got = driven.messages(2).await;
-    assert_eq!(got[0].quote, None);
-    let quote = got[1].quote.clone().unwrap_or_else(|| panic!("no quote: {:?}", got[1]));
+    assert_eq!(got[0].body.quote, None);
+    let quote = got[1].body.quote.clone().unwrap_or_else(|| panic!("no quote: {:?}", got[1]));
     assert_eq!(quote.sender, ann.1);
     assert!(quote.text.contains("shall we eat?"), "{quote:?}");
-    assert!(got[1].text.contains("at noon"));
-    assert!(!got[1].text.contains("shall we eat?"), "the quote is not part of the text");
+    assert!(got[1].body.text.contains("at noon"));
+    assert!(!got[1].body.text.contains("shall we eat?"), "the quote is not part of the text");
 }
 
 pub async fn a_thread_is_told_from_its_chat(double: &dyn Double) {
@@ -125,7 +125,7 @@ pub async fn a_refusal_is_told_only_to_a_sender_that_waits(double: &dyn Double) 
     driven.batch_with_events().await;
     driven.settle(|_| Verdict::Refused("the disk is full; try later".into())).await;
     driven.post(&place, "good").await;
-    assert_eq!(driven.message().await.text, "good");
+    assert_eq!(driven.message().await.body.text, "good");
     let waits = usize::from(double.habits().ends_waits);
     eventually("what a sender waits for", async || double.visible().await.len() == 2 * waits).await;
     assert_eq!(told(double, &place, "disk is full").await, waits, "{:#?}", double.visible().await);

@@ -1,15 +1,17 @@
 //! How messages reach a CLI: at once, again after it died, and not in the middle of a report.
 
+use std::slice::SliceIndex;
+
 use domain::MessageSeq;
 use domain::command::Command;
 use domain::inbound::Inbound;
 
 use super::super::command::{line_uuid, user_line};
-use super::super::cost_meter::CostMeter;
 use super::super::images;
-use super::super::process::Process;
+use super::super::lifecycle::Open;
 use super::super::prompt::PromptContext;
-use super::{Conversation, Flow, command_of};
+use super::{CliState, Conversation, Flow, command_of};
+use crate::process::Process;
 use crate::provider::{Event, NEW_CONVERSATION};
 
 /// Lines that one CLI may let go of before it is replaced.
@@ -50,49 +52,46 @@ impl Conversation {
         let news = self.lifecycle.open().len();
         let flow = self.accept(batch).await;
         if flow == Flow::GoOn && self.background.is_reporting() {
-            self.held += self.lifecycle.open().len() - news;
+            self.cli.held += self.lifecycle.open().len() - news;
         } else if flow == Flow::GoOn {
-            self.send(news, process).await;
+            self.send(news.., process).await;
         }
         flow
     }
 
     /// Hands over what waited for the end of a report.
     pub(super) async fn offer_held(&mut self, process: &mut Process) {
-        let held = std::mem::take(&mut self.held);
+        let held = std::mem::take(&mut self.cli.held);
         if let Some(from) = self.lifecycle.open().len().checked_sub(held).filter(|_| 0 < held) {
             self.host_client.work_on(self.lifecycle.open()[from].message.seq);
-            self.send(from, process).await;
+            self.send(from.., process).await;
         }
     }
 
     /// Hands everything that is open to a CLI that has just been started.
     pub(in super::super) async fn offer_again(&mut self, process: &mut Process) {
         self.host_client.begin_attempt();
-        self.is_stale = false;
-        self.cost_meter = CostMeter::default();
-        self.drops = 0;
-        self.failure = None;
-        self.compacted = None;
-        self.held = 0;
-        let seqs: Vec<MessageSeq> = self.lifecycle.open().iter().map(|it| it.message.seq).collect();
-        for seq in seqs {
-            let uuid = self.next_uuid(seq);
-            self.lifecycle.rename(seq, uuid);
+        self.cli = CliState::default();
+        for index in 0..self.lifecycle.open().len() {
+            self.rename(index);
         }
-        self.send(0, process).await;
+        self.send(.., process).await;
     }
 
-    /// Writes the open messages from the given one on.
-    async fn send(&mut self, from: usize, process: &mut Process) {
-        let now = self.host_client.clock().now();
-        let news = &self.lifecycle.open()[from..];
+    /// Writes some of the open messages.
+    async fn send(
+        &mut self,
+        which: impl SliceIndex<[Open], Output = [Open]>,
+        process: &mut Process,
+    ) {
+        let now = self.host_client.clock.now();
+        let news = &self.lifecycle.open()[which];
         let how = PromptContext { several: 1 < news.len(), interrupted: 0 < self.restarts, now };
         for open in news {
-            self.command = command_of(&open.message);
+            self.cli.command = command_of(&open.message);
             let text = self.prompts.render(&open.message, how);
-            let images = images::load(&open.message, &self.inbound_dir).await;
-            process.send(&user_line(&open.uuid, &text, &images));
+            let images = images::load(&open.message, &self.host_client).await;
+            process.send(&user_line(&open.uuid, &text, images));
         }
     }
 
@@ -108,28 +107,27 @@ impl Conversation {
 
     fn next_uuid(&mut self, message: MessageSeq) -> String {
         self.attempt = self.attempt.wrapping_add(1);
-        line_uuid(message, self.incarnation, self.attempt)
+        line_uuid(message, self.host_client.config.incarnation, self.attempt)
     }
 
-    pub(super) async fn resend(&mut self, seq: MessageSeq, process: &mut Process) -> Flow {
-        self.drops += 1;
-        if DROPS_MAX < self.drops {
+    fn rename(&mut self, index: usize) {
+        let uuid = self.next_uuid(self.lifecycle.open()[index].message.seq);
+        self.lifecycle.rename(index, uuid);
+    }
+
+    pub(super) async fn resend(&mut self, index: usize, process: &mut Process) -> Flow {
+        self.cli.drops += 1;
+        if DROPS_MAX < self.cli.drops {
             return Flow::Replace;
         }
-        let uuid = self.next_uuid(seq);
-        let now = self.host_client.clock().now();
-        if let Some(message) = self.lifecycle.rename(seq, uuid.clone()) {
-            let how = PromptContext { several: false, interrupted: false, now };
-            let text = self.prompts.render(message, how);
-            let images = images::load(message, &self.inbound_dir).await;
-            process.send(&user_line(&uuid, &text, &images));
-        }
+        self.rename(index);
+        self.send(index..=index, process).await;
         Flow::GoOn
     }
 
     /// The host keeps the container while something runs in it.
     pub(super) fn tell_background(&self) {
-        self.host_client.background(self.background.is_busy());
+        self.host_client.notifier.background(self.background.is_busy());
     }
 
     /// The CLI is gone, and with it what it did in the background. Those who wait for that are told.

@@ -1,7 +1,5 @@
 //! Tags around what people wrote, which nobody can forge from within.
 
-use std::fmt::Write;
-
 /// Names of tags that mean something to the model: ours, and those of one word that the CLI puts into a
 /// conversation. A longer name that begins like one counts, too.
 const TAGS: [&str; 10] = [
@@ -55,19 +53,19 @@ fn is_blank(c: char) -> bool {
     c.is_whitespace() || c.is_control() || domain::plain::is_invisible(c)
 }
 
-/// ` name="value"`, or nothing without a value.
-pub(super) fn attribute(out: &mut String, name: &str, value: &str) {
-    if value.is_empty() {
-        return;
+/// The beginning of a tag, up to its `>`; an attribute without a value is left out.
+pub(super) fn tag(name: &str, attributes: &[(&str, &str)]) -> String {
+    let mut out = format!("<{name}");
+    for (name, value) in attributes.iter().filter(|it| !it.1.is_empty()) {
+        let value = value
+            .replace(|c: char| c.is_control(), " ")
+            .replace('&', "&amp;")
+            .replace('"', "&quot;")
+            .replace('<', "&lt;")
+            .replace('>', "&gt;");
+        out += &format!(" {name}=\"{value}\"");
     }
-    let one_line = value.replace(|c: char| c.is_control(), " ");
-    let value = one_line
-        .replace('&', "&amp;")
-        .replace('"', "&quot;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;");
-    // Writing to a text cannot fail.
-    let _ = write!(out, " {name}=\"{value}\"");
+    out
 }
 
 #[cfg(test)]
@@ -109,9 +107,7 @@ mod tests {
 
     #[test]
     fn an_attribute_ends_where_it_should() {
-        let mut out = String::new();
-        attribute(&mut out, "from", "Bob \"B\" <b>\n&c");
-        attribute(&mut out, "chat", "");
-        assert_eq!(out, " from=\"Bob &quot;B&quot; &lt;b&gt; &amp;c\"");
+        let out = tag("x", &[("from", "Bob \"B\" <b>\n&c"), ("chat", "")]);
+        assert_eq!(out, "<x from=\"Bob &quot;B&quot; &lt;b&gt; &amp;c\"");
     }
 }

@@ -14,7 +14,6 @@ use crate::notifier::Notifier;
 
 struct Disk {
     dir: tempfile::TempDir,
-    folders: Folders,
 }
 
 impl Disk {
@@ -30,14 +29,12 @@ impl Disk {
         fs::write(at("work/empty"), "").unwrap();
         symlink(at("elsewhere/secret"), at("work/link")).unwrap();
         symlink(at("elsewhere"), at("work/folder")).unwrap();
-        let folders = Folders { workspace: at("work"), roots: vec![at("work"), at("in")] };
-        Self { dir, folders }
+        Self { dir }
     }
 
-    fn copy(&self, path: &str, name: Option<&str>) -> Result<String, FileError> {
-        let name = name.map(str::to_owned);
-        let file = FileToSend { path: path.to_owned(), caption: String::new(), name };
-        copy(&self.folders, &file, &self.out(), "7")
+    fn copy(&self, path: &str, name: Option<&str>) -> Result<String, ToolError> {
+        let roots = ["work", "in"].map(|it| self.dir.path().join(it));
+        copy(&roots[0].join(path), &roots, name, &self.out(), "7")
     }
 
     fn out(&self) -> PathBuf {
@@ -89,7 +86,7 @@ fn a_pipe_is_not_waited_for() {
     let disk = Disk::new();
     let path = disk.dir.path().join("work/pipe");
     rustix::fs::mknodat(CWD, &path, rustix::fs::FileType::Fifo, Mode::RUSR, 0).unwrap();
-    assert!(matches!(disk.copy("pipe", None), Err(FileError::NotAFile(_))));
+    assert!(matches!(disk.copy("pipe", None), Err(ToolError::NotAFile(_))));
 }
 
 #[test]
@@ -98,7 +95,7 @@ fn a_file_that_is_too_large_is_refused_by_its_size() {
     let path = disk.dir.path().join("work/large");
     File::create(path).unwrap().set_len(FILE_BYTES_MAX + 1).unwrap();
     let err = disk.copy("large", None).unwrap_err();
-    assert!(matches!(err, FileError::TooLarge(bytes) if bytes == FILE_BYTES_MAX + 1));
+    assert!(matches!(err, ToolError::TooLarge(bytes) if bytes == FILE_BYTES_MAX + 1));
 }
 
 #[tokio::test]
@@ -106,9 +103,10 @@ async fn a_caption_that_is_too_long_is_refused_with_its_length() {
     let dir = tempfile::tempdir().unwrap();
     let (config, at) = (Config::new(Incarnation(1), Provider::Demo), dir.path().to_path_buf());
     let store = RunnerStore::shared(at.clone(), at, config.incarnation, Arc::new(NoGate));
-    let host_client = HostClient::new(store, Arc::new(SystemClock), Notifier::new(), &config);
-    let caption = "x".repeat(TEXT_BYTES_MAX + 1);
-    let file = FileToSend { path: "a.txt".into(), caption, name: None };
-    let err = host_client.send_file(file, None).await.unwrap_err();
+    let host_client =
+        HostClient::new(store, Arc::new(SystemClock), Arc::<Notifier>::default(), config);
+    let caption = Some("x".repeat(TEXT_BYTES_MAX + 1));
+    let file = FileToSend { path: "a.txt".into(), caption, ..FileToSend::default() };
+    let err = host_client.send_file(file).await.unwrap_err();
     assert!(matches!(err, ToolError::TooLong(bytes) if bytes == TEXT_BYTES_MAX + 1), "{err}");
 }

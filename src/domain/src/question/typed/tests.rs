@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::super::validate;
 use super::*;
+use crate::texts::questions::numbered;
 
 fn options(labels: &[&str]) -> Vec<Opt> {
     labels.iter().map(|it| Opt::new(it, &it.to_lowercase())).collect()
@@ -19,7 +20,7 @@ fn card<'a>(id: i64, named: &str, options: &'a [Opt], is_open: bool) -> CardView
 }
 
 fn answer(id: i64, index: usize) -> Typed {
-    Typed::Answer { id: QuestionId(id), index }
+    Typed::Answer(QuestionId(id), index)
 }
 
 #[test]
@@ -74,7 +75,7 @@ fn a_number_that_can_mean_two_cards_answers_neither() {
     let (consent, drinks) = (options(&["Allow", "Refuse"]), options(&["Tea", "Coffee"]));
     let both = [card(1, "4KM", &consent, true), card(2, "7PZ", &drinks, true)];
     for text in ["1", "#2", "Tea", "allow"] {
-        let Typed::Unclear { hint } = typed(text, &both) else { panic!("{text} was taken") };
+        let Typed::Unclear(hint) = typed(text, &both) else { panic!("{text} was taken") };
         assert!(hint.contains("`4KM 1` answers `May 'Eve'"), "{hint}");
         assert!(hint.contains("`7PZ 1` answers `Tea or coffee?`"), "{hint}");
     }
@@ -91,7 +92,7 @@ fn a_number_that_can_mean_two_cards_answers_neither() {
 fn a_number_for_a_card_that_just_closed_does_not_answer_the_next_one() {
     let (consent, drinks) = (options(&["Allow", "Refuse"]), options(&["Tea", "Coffee"]));
     let cards = [card(1, "4KM", &consent, true), card(2, "7PZ", &drinks, false)];
-    let Typed::Unclear { hint } = typed("1", &cards) else { panic!("it was taken") };
+    let Typed::Unclear(hint) = typed("1", &cards) else { panic!("it was taken") };
     assert!(hint.contains("4KM") && !hint.contains("7PZ"), "{hint}");
     assert_eq!(typed("4KM 1", &cards), answer(1, 0));
     assert_eq!(typed("7PZ 1", &cards), Typed::Message, "it is closed");

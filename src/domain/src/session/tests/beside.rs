@@ -21,7 +21,7 @@ fn a_message_that_waits_long_for_another_turn_is_told_once() {
         container: running(0),
         ..idle()
     };
-    check(&view(&behind), &[Effect::NotifyRunner, Effect::Tell { message: MessageSeq(4) }]);
+    check(&view(&behind), &[Effect::NotifyRunner, Effect::Tell(MessageSeq(4))]);
     check(&view(&Waiting { told: true, ..behind }), &[Effect::NotifyRunner]);
 }
 

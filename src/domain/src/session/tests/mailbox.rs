@@ -29,7 +29,7 @@ fn a_damaged_mailbox_is_set_aside_once_its_container_is_gone_and_the_chat_is_tol
     for mailbox in [view.mailbox.clone(), Mailbox::Busy, Mailbox::NeedsRunner] {
         let waiting = vec![Waiting { received_at: ago(100_000), ..message(None) }];
         let late = decide(&View { mailbox, waiting, ..view.clone() }, &limits(), NOW);
-        assert!(matches!(late[..], [Effect::LastChance { .. }]), "{late:?}");
+        assert!(matches!(late[..], [Effect::LastChance(..)]), "{late:?}");
     }
 }
 

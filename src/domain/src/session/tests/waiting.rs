@@ -31,7 +31,7 @@ fn who_writes_behind_a_wait_is_told() {
     let first = Waiting { wait: waits(35), told: true, ..message(None) };
     let second = Waiting { message: MessageSeq(4), received_at: ago(30), ..message(None) };
     let view = View { waiting: vec![first, second], ..idle() };
-    let tell = Effect::Tell { message: MessageSeq(4) };
+    let tell = Effect::Tell(MessageSeq(4));
     check(&view, std::slice::from_ref(&tell));
     check(&View { container: running(0), ..view }, &[tell]);
 }
@@ -41,7 +41,7 @@ fn a_late_message_gets_a_last_chance_and_then_its_end() {
     let day = 24 * 3_600;
     let late = Waiting { received_at: ago(day), wait: waits(35), ..message(None) };
     let until = NOW + secs(3_600);
-    let chance = Effect::LastChance { message: MessageSeq(2), until };
+    let chance = Effect::LastChance(MessageSeq(2), until);
     let containers = [UNKNOWN, Container::Absent, Container::Busy, running(0), running(9_999)];
     for container in containers {
         for claim in [None, Some(ME), Some(OLD)] {
@@ -71,7 +71,7 @@ fn a_late_message_gets_a_last_chance_and_then_its_end() {
     let decided = decide(&View { waiting: in_time, ..asking }, &limits(), NOW);
     assert!(!decided.contains(&chance), "{decided:?}");
     let in_time = Waiting { received_at: ago(day - 1), ..late };
-    check(&View { waiting: vec![in_time], ..idle() }, &[Effect::Tell { message: MessageSeq(2) }]);
+    check(&View { waiting: vec![in_time], ..idle() }, &[Effect::Tell(MessageSeq(2))]);
 }
 
 #[test]
@@ -98,7 +98,7 @@ fn no_message_past_its_deadline_is_left_alone() {
         let is_late = |it: &Waiting| it.last_chance == Some(NOW) || it.received_at < ago(86_400);
         // A call that is under way, or the end of a container, comes first and comes soon.
         let in_hand = view.waiting.iter().any(|it| it.claim.is_some());
-        let soon = matches!(view.container, Container::Busy | Container::Exited { .. });
+        let soon = matches!(view.container, Container::Busy | Container::Exited(_));
         if !view.waiting.iter().any(is_late) || (in_hand && soon) {
             continue;
         }
@@ -107,7 +107,7 @@ fn no_message_past_its_deadline_is_left_alone() {
             matches!(
                 effect,
                 Effect::Import
-                    | Effect::LastChance { .. }
+                    | Effect::LastChance(..)
                     | Effect::Fail { .. }
                     | Effect::Stop(StopReason::Overdue)
             )

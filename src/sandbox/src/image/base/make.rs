@@ -9,15 +9,14 @@ use std::time::Duration;
 
 use bollard::body_try_stream;
 use bollard::query_parameters as q;
-use futures_util::future::join;
-use tokio::task::spawn_blocking;
+use futures_util::TryStreamExt;
+use futures_util::future::{join, ready};
 
 use super::super::ImageError;
-use super::super::command::{Tool, is_installed};
+use super::super::command::{blocking, is_installed, run, temporary};
 use super::super::pipe::pipe;
-use super::super::progress::follow_create;
-use super::super::sources::{Format, of_release};
-use super::{BaseInputs, LABEL_RECIPE, packages, recipe, split_tag};
+use super::super::sources::{lines, of_release, paragraphs};
+use super::{LABEL_RECIPE, packages, recipe, split_tag};
 use crate::engine::{Engine, failed, within};
 
 /// Takes 40 to 60 s; a browser adds 400 MB of packages.
@@ -25,25 +24,23 @@ const MAKE_MAX: Duration = Duration::from_secs(20 * 60);
 /// Takes 3 s.
 const IMPORT_MAX: Duration = Duration::from_secs(5 * 60);
 
+const OP: &str = "prepare the base image";
+
 /// Makes it and gives it the name.
 pub(super) async fn make(
     engine: &Engine,
     name: &str,
-    inputs: &BaseInputs,
+    extra: &[&str],
+    cache: &Path,
 ) -> Result<(), ImageError> {
     let Some(suite) = release().await? else { return Err(ImageError::NoSources) };
     let sources = host_sources(suite.clone()).await?;
     if sources.is_empty() {
         return Err(ImageError::NoSources);
     }
-    let cache = inputs.cache.clone();
-    let folder = blocking(move || {
-        std::fs::create_dir_all(&cache)?;
-        tempfile::tempdir_in(&cache)
-    });
-    let folder = folder.await?;
-    bootstrap(folder.path(), &suite, &sources, &packages(&inputs.extra)).await?;
-    import(engine, &folder.path().join(TREE), name, &recipe(&inputs.extra)).await
+    let folder = temporary(cache.to_owned()).await?;
+    bootstrap(folder.path(), &suite, &sources, &packages(extra)).await?;
+    import(engine, &folder.path().join(TREE), name, &recipe(extra)).await
 }
 
 /// The tree's name in the temporary folder.
@@ -78,19 +75,14 @@ async fn bootstrap(
         &tree,
     ];
     args.extend(sources.iter().map(String::as_str));
-    let is_root = rustix::process::geteuid().is_root();
-    if is_root {
-        return run("mmdebstrap", &args, folder).await;
+    if rustix::process::geteuid().is_root() {
+        return run("mmdebstrap", &args, folder, MAKE_MAX).await.map(drop);
     }
     // Asking for a password is the setup's business; nobody sits here.
-    let allowed = run("sudo", &["-n", "true"], folder).await;
+    let allowed = run("sudo", &["-n", "true"], folder, MAKE_MAX).await;
     allowed.map_err(|_| ImageError::NeedsRoot)?;
     args.splice(0..0, ["-n", "mmdebstrap"]);
-    run("sudo", &args, folder).await
-}
-
-async fn run(program: &'static str, args: &[&str], folder: &Path) -> Result<(), ImageError> {
-    Tool { program, args, folder, limit: MAKE_MAX }.run().await.map(drop)
+    run("sudo", &args, folder, MAKE_MAX).await.map(drop)
 }
 
 /// Only a whole tree becomes an image: the tool has ended well, and a read error breaks the upload.
@@ -106,15 +98,15 @@ async fn import(engine: &Engine, tree: &Path, name: &str, recipe: &str) -> Resul
     });
     let client = engine.client().await?;
     let request = client.create_image(Some(options), Some(body_try_stream(body)), None);
-    let importing = within(IMPORT_MAX, follow_create(request));
-    let (imported, written) = join(importing, writing.finish()).await;
+    let importing = within(IMPORT_MAX, request.try_for_each(|_| ready(Ok(()))));
+    let (imported, written) = join(importing, writing).await;
     imported.map_err(failed("import the base image"))?;
     written
 }
 
 /// This system's release name, like `bookworm`; `None` where packages are not Debian's.
 pub(super) async fn release() -> Result<Option<String>, ImageError> {
-    let text = blocking(|| Ok(std::fs::read_to_string("/etc/os-release").unwrap_or_default()));
+    let text = blocking(OP, || Ok(std::fs::read_to_string("/etc/os-release").unwrap_or_default()));
     Ok(codename(&text.await?))
 }
 
@@ -125,30 +117,23 @@ fn codename(os_release: &str) -> Option<String> {
 }
 
 async fn host_sources(suite: String) -> Result<Vec<String>, ImageError> {
-    blocking(move || {
+    blocking(OP, move || {
         let mut files = vec![PathBuf::from("/etc/apt/sources.list")];
         if let Ok(folder) = std::fs::read_dir("/etc/apt/sources.list.d") {
             files.extend(folder.filter_map(|it| Some(it.ok()?.path())));
         }
         files.sort();
         let read = |path: PathBuf| {
-            let format = match path.extension()?.to_str()? {
-                "list" => Format::Lines,
-                "sources" => Format::Paragraphs,
-                _ => return None,
-            };
-            Some(of_release(&std::fs::read_to_string(path).ok()?, format, &suite))
+            let text = std::fs::read_to_string(&path).ok()?;
+            match path.extension()?.to_str()? {
+                "list" => Some(of_release(lines(&text), &suite)),
+                "sources" => Some(of_release(paragraphs(&text), &suite)),
+                _ => None,
+            }
         };
         Ok(files.into_iter().filter_map(read).flatten().collect())
     })
     .await
-}
-
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> std::io::Result<T> + Send + 'static,
-) -> Result<T, ImageError> {
-    let done = spawn_blocking(work).await.map_err(ImageError::io("prepare the base image"))?;
-    done.map_err(ImageError::io("prepare the base image"))
 }
 
 #[cfg(test)]

@@ -40,7 +40,6 @@ impl MultiUser {
     }
 
     /// New users: codes, access requests, chats that nobody connected.
-    #[must_use]
     pub fn newcomers() -> Self {
         let mut posts = Posts(vec![]);
         let (all, nobody) = (Called::All, Called::Nobody);
@@ -73,7 +72,6 @@ impl MultiUser {
     }
 
     /// The same on a platform of text alone, as far as it is for one: numbers are typed.
-    #[must_use]
     pub fn typed() -> Self {
         let mut posts = Posts(vec![]);
         let nobody = Called::Nobody;
@@ -94,7 +92,6 @@ impl MultiUser {
 
     /// People who are known give work: several agents and conversations, files, questions, changes,
     /// notes to another chat, an order to stop.
-    #[must_use]
     pub fn work() -> Self {
         let mut posts = Posts(vec![]);
         let (all, nobody) = (Called::All, Called::Nobody);

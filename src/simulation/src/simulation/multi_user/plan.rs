@@ -119,7 +119,6 @@ pub struct ApproverDecision {
 }
 
 impl ApproverDecision {
-    #[must_use]
     pub fn new(about: Subject, value: Option<&'static str>, after_ms: u64) -> Self {
         let after = Duration::from_millis(after_ms);
         Self { about, value, after, twice: false, unknown_first: false }

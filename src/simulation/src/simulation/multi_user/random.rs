@@ -30,7 +30,6 @@ fn one_in(rng: &mut Rng, n: u64) -> bool {
 }
 
 impl MultiUser {
-    #[must_use]
     pub fn random(seed: u64) -> Self {
         let mut rng = Rng::new(seed);
         let rng = &mut rng;

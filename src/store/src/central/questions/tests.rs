@@ -6,7 +6,7 @@ use domain::agent::AgentGroup;
 use domain::approval::{ACCOUNT_SPAN_MAX, SPAN, TOLD_MAX};
 use domain::delivery::Verdict;
 use domain::delivery::by_hand::HostKey;
-use domain::message::{Address, Author, ChatInfo};
+use domain::message::{Address, Author, Body, ChatInfo};
 use domain::outgoing::Content;
 use domain::session_key::SessionKey;
 
@@ -36,8 +36,7 @@ fn message(id: &str) -> Incoming {
     Incoming {
         from: at("g"),
         platform_id: id.into(),
-        sender: Author { id: "bob".into(), name: "Bob".into() },
-        text: id.into(),
+        body: Body::new(Author { id: "bob".into(), name: "Bob".into() }, id),
         ..Incoming::default()
     }
 }
@@ -203,12 +202,12 @@ fn a_part_of_the_host_is_claimed_before_it_is_sent() {
 fn from(account: &str, who: &str) -> Incoming {
     let mut message = message(who);
     message.from = Address { account: account.into(), ..at(who) };
-    message.sender.id = who.into();
+    message.body.sender.id = who.into();
     message
 }
 
 fn request(message: &Incoming, now: Timestamp) -> Question {
-    let requester = format!("telegram:{}", message.sender.id);
+    let requester = format!("telegram:{}", message.body.sender.id);
     Question { requester, asked_at: now, chat: None, ..access_question(ChatId(0)) }
 }
 

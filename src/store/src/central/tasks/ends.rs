@@ -3,7 +3,8 @@
 use domain::message::{Address, Outcome};
 use domain::plain::chain;
 use domain::task::failing::{Follow, Streak, after_failure};
-use domain::task::{FireKey, TaskState, words};
+use domain::task::{FireKey, TaskState};
+use domain::texts::tasks;
 use domain::time::Timestamp;
 use rusqlite::{Connection, params};
 use schedule::local;
@@ -102,12 +103,12 @@ fn follow(tx: &Connection, key: FireKey, why: &str, now: Timestamp) -> rusqlite:
     let prompt = &row.task.prompt;
     let text = match after_failure(streak.failures, row.next_at.is_some()) {
         Follow::Nothing => return Ok(()),
-        Follow::Report => words::failed(row.id, prompt, &local(key.slot, &row.task.zone), why),
+        Follow::Report => tasks::failed(row.id, prompt, &local(key.slot, &row.task.zone), why),
         Follow::GiveUp => {
             let sql = "UPDATE task SET state = 'failing', next_at = NULL, reason = ?2,
                            changed_at = ?3 WHERE id = ?1";
             tx.execute(sql, params![row.id.0, why, now.0])?;
-            words::gave_up(row.id, prompt, streak.failures, why)
+            tasks::gave_up(row.id, prompt, streak.failures, why)
         }
     };
     // A chat that is to be left alone hears nothing.

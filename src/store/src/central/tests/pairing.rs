@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::message::{Author, Incoming};
+use domain::message::{Author, Body, Incoming};
 use domain::pairing::{ALL_SPAN, SENDER_SPAN};
 use domain::people::Role;
 
@@ -22,7 +22,8 @@ fn code(text: &str, role: Option<PairingRole>, agent_name: Option<&str>) -> NewP
 
 fn by(id: &str, chat: &str, info: ChatInfo) -> Incoming {
     let sender = Author { id: id.into(), name: "Ann".into() };
-    Incoming { from: at("telegram", chat), chat: info, sender, ..Incoming::default() }
+    let body = Body { chat: info, ..Body::new(sender, "") };
+    Incoming { from: at("telegram", chat), body, ..Incoming::default() }
 }
 
 /// Whether the code that was used last connected its chat.

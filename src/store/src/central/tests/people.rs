@@ -65,7 +65,7 @@ fn a_role_of_one_agent_is_told_apart_from_that_of_all() {
     assert_eq!(access_to(&store, "ben"), Access::Unknown);
     assert_eq!(store.revoke(ann, &of(None)).unwrap(), Removed::NotThere);
     store.grant(ann, &of(None)).unwrap();
-    assert_eq!(access_to(&store, "ben"), Access::GlobalAdmin);
+    assert_eq!(access_to(&store, "ben"), Access::Admin);
     assert_eq!(store.revoke(ann, &of(Some("andy"))).unwrap(), Removed::Yes);
     assert_eq!(store.roles().unwrap().len(), 1);
     assert!(store.grant(ann, &of(Some("eve"))).is_err(), "no such agent");

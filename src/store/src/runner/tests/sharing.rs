@@ -6,8 +6,8 @@ use super::*;
 fn the_sender_is_told_with_handle_and_role() {
     let mut files = Files::new();
     let seq = files.say("chat", "hello");
-    let set = "UPDATE message SET body = json_set(body, '$.rule',
-                   json('{\"word\": \"mention\", \"detail\": \"admin\"}')) WHERE seq = ?1";
+    let set = "UPDATE message SET rule = '{\"word\": \"mention\", \"detail\": \"admin\"}'
+               WHERE seq = ?1";
     files.execute(set, [seq]);
     files.say("chat", "before this was kept");
     let due = files.runner().due(NOW, &[]).unwrap();

@@ -1,0 +1,99 @@
+//! What commands in a chat are for, and what those who give them read.
+
+use crate::command::{Command, Need};
+use crate::people::Access;
+use crate::quiet::Hours;
+
+/// How tasks are administered in a chat.
+const TASKS: &str = "`/tasks` shows what is scheduled. `/tasks pause 3` is about one task, and so are \
+    `resume`, `cancel`, `run`, `show` and `history`; words of its text will do instead of the number. \
+    `/tasks edit 3 --when 9:30` moves it, `/tasks add \"every weekday at 9\" \"say what is on today\"` \
+    adds one. Or just tell me.";
+pub const NO_ZONE: &str = "You have no time zone of your own; `/timezone CITY` sets it, like \
+    `/timezone Europe/Berlin`.";
+pub const NO_QUIET_HOURS: &str = "You have no quiet hours. `/quiet 22:00-7:00` sets some.";
+pub const NEVER_QUIET: &str =
+    "This terminal gets no unsolicited messages, so there is nothing to hold back.";
+
+/// What a command does.
+fn summary(command: Command) -> &'static str {
+    match command {
+        Command::Stop => "stop what I am doing",
+        Command::New => "start a new conversation",
+        Command::Compact => "shorten what I remember of this conversation",
+        Command::Context => "show how full my context is",
+        Command::Cost => "show what this conversation used",
+        Command::Status => "show what I am doing",
+        Command::Tasks => "show what is scheduled, and change it",
+        Command::Panic => "stop every agent on this host until `/resume`",
+        Command::Resume => "let me work again after I was stopped",
+        Command::Timezone => "show or set your time zone, like `/timezone Europe/Berlin`",
+        Command::Quiet => "show or set your quiet hours, like `/quiet 22:00-7:00`",
+        Command::Help => "show this list",
+    }
+}
+
+/// The answer to `/help`: the commands that somebody may give.
+pub fn help(access: Access, is_direct: bool) -> String {
+    let may = |it: &Command| it.lacks(access, is_direct).is_none();
+    let line = |it: Command| format!("\n- `/{}`: {}", it.as_str(), summary(it));
+    let lines: String = Command::ALL.into_iter().filter(may).map(line).collect();
+    format!("Just write to me. I also understand:{lines}")
+}
+
+/// Told who may not give a command.
+pub fn denied(command: Command, need: Need) -> String {
+    let name = command.as_str();
+    match need {
+        Need::Known => format!("Only users I know can use `/{name}`. Ask my owner."),
+        Need::GroupAdmin => {
+            format!("In a group, only my admins can use `/{name}`. Ask one of them.")
+        }
+        Need::Admin => format!("Only my admins can use `/{name}`. Ask one of them."),
+        Need::Owner => format!("Only my owner can use `/{name}`."),
+    }
+}
+
+/// The answer to `/timezone`. `time` is the time there, `is_own` says that it was set and not the default, `is_person`
+/// that it is not the terminal of the host that asks.
+pub fn zone(zone: &str, time: &str, is_own: bool, is_person: bool) -> String {
+    let whose = match (is_own, is_person) {
+        (true, _) => "set by you; `/timezone -` undoes that",
+        (false, true) => "the default; `/timezone CITY` sets your own",
+        (false, false) => "the default; `/timezone CITY` changes it",
+    };
+    format!("Your time zone is {zone}, {whose}. It is {time} there.")
+}
+
+/// The answer to `/quiet`. `until` is when they end, while they are on.
+pub fn quiet_hours(hours: Hours, zone: &str, until: Option<&str>) -> String {
+    let on = until.map(|it| format!(" They are on until {it}.")).unwrap_or_default();
+    format!(
+        "Your quiet hours are {hours} ({zone}).{on} Until they end, I hold back what you didn't ask for \
+         in our private chat, but not answers, questions that need you, or errors. `/quiet off` ends \
+         that."
+    )
+}
+
+/// The answer to `/tasks` with words that are no operation.
+pub fn not_understood(why: &str) -> String {
+    format!("I don't understand that: {why}.\n{TASKS}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn help_shows_exactly_what_may_be_used() {
+        let unknown_user = help(Access::Unknown, true);
+        assert!(
+            unknown_user.contains("- `/stop`: ") && !unknown_user.contains("/new"),
+            "{unknown_user}"
+        );
+        let member = help(Access::Member, true);
+        assert!(member.contains("`/new`") && !member.contains("/panic"), "{member}");
+        let owner = help(Access::Owner, false);
+        assert!(Command::ALL.iter().all(|it| owner.contains(&format!("`/{}`", it.as_str()))));
+    }
+}

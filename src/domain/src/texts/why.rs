@@ -1,0 +1,247 @@
+//! What `nanoclaw why` tells of a message: what it is, what happened, and what it waits for. What the program in the
+//! container says of itself is not trusted, and is marked as its word.
+
+use std::time::Duration;
+
+use crate::delivery::by_hand::Standing;
+use crate::message::InboundKind;
+use crate::session::Limits;
+use crate::time::{Timestamp, about, backoff};
+use crate::trace::{Facts, Rule, Sent, Taker};
+
+/// A message that took longer than this to get here is called late.
+const LATE: Duration = Duration::from_secs(60);
+
+/// What the message is, one line each: what kind of fact, and the fact.
+pub fn head(facts: &Facts, clock: impl Fn(Timestamp) -> String) -> Vec<(&'static str, String)> {
+    let message = &facts.message;
+    let which = format!("{}.{} for {}", message.session, message.seq, message.agent);
+    let is_host = message.handle == "host";
+    let handle = if is_host { String::new() } else { format!(" ({})", message.handle) };
+    let sent = match message.body.sent_at.map(|it| message.received_at.since(it)) {
+        None => "; its platform does not say when it was sent".to_owned(),
+        Some(way) => {
+            let late = if LATE < way { ", late" } else { "" };
+            format!(", {} after it was sent{late}", about(way))
+        }
+    };
+    let mut lines = vec![
+        ("message", format!("{which}: {}", standing(facts))),
+        ("from", format!("{}{handle} in {}", message.body.sender.name, message.chat)),
+    ];
+    lines.extend((!is_host).then(|| ("their id", message.platform_id.clone())));
+    lines.push(("stored", format!("{}{sent}", clock(message.received_at))));
+    lines.push(("let in", let_in(facts)));
+    lines.extend(facts.cost.map(|it| ("cost", format!("{it}, by the word of its container"))));
+    lines
+}
+
+fn standing(facts: &Facts) -> String {
+    let message = &facts.message;
+    let Some(end) = message.end.as_ref().filter(|_| message.kind != InboundKind::Context) else {
+        let since = about(facts.context.now.since(message.received_at));
+        return match message.kind {
+            InboundKind::Context => "background, which starts nothing".to_owned(),
+            InboundKind::Chat | InboundKind::Command => format!("not answered for {since}"),
+        };
+    };
+    let after = about(end.at.since(message.received_at));
+    format!("{} after {after}{}", end.outcome.as_str(), because(&end.reason))
+}
+
+fn let_in(facts: &Facts) -> String {
+    let message = &facts.message;
+    let Some(Rule { word, detail }) = &message.rule else {
+        return match message.kind {
+            InboundKind::Command => "a command that the host takes itself".to_owned(),
+            InboundKind::Chat | InboundKind::Context => "that was not kept".to_owned(),
+        };
+    };
+    let why = match word.as_str() {
+        "undelivered" => return format!("the host tells of the part {detail}"),
+        "context" => "the message is only background for it",
+        "trigger" => "the message calls it by name",
+        "direct" => "it is a direct chat",
+        "mention" => "the message mentions the bot",
+        "sticky" => "the message continues their conversation",
+        "pattern" => "the message matches the chat's pattern",
+        other => other,
+    };
+    let who = match detail.as_str() {
+        "" => String::new(),
+        "unknown" => "; its sender is unknown, and the chat is public".to_owned(),
+        role @ ("owner" | "admin") => format!("; its sender is an {role}"),
+        role => format!("; its sender is a {role}"),
+    };
+    let asked = match &message.approval {
+        Some(approval) => {
+            format!("; after {} said yes to question #{}", approval.by, approval.question)
+        }
+        None => String::new(),
+    };
+    format!("the chat is wired to {}, and {why}{who}{asked}", message.agent)
+}
+
+/// What happened, in the order of time.
+pub fn story(facts: &Facts) -> Vec<(Timestamp, String)> {
+    let mut lines = Vec::new();
+    let mut before = None;
+    for taker in &facts.containers {
+        let is_new = before.replace(taker.incarnation) != Some(taker.incarnation);
+        container(taker, is_new, facts, &mut lines);
+    }
+    for tool in &facts.tools {
+        let how = match tool.end {
+            Some((at, true)) => format!("ok after {}", about(at.since(tool.started_at))),
+            Some((at, false)) => format!("failed after {}", about(at.since(tool.started_at))),
+            None => "its end is not known".to_owned(),
+        };
+        lines.push((tool.started_at, format!("tool {}, by its own word: {how}", tool.name)));
+    }
+    for question in &facts.questions {
+        let what = if question.is_change { "a change" } else { "an answer from a person" };
+        let id = question.id.map(|id| format!(" (question #{id})")).unwrap_or_default();
+        lines.push((question.asked_at, format!("the agent asked for {what}{id}")));
+    }
+    let end = facts.message.end.as_ref().filter(|_| facts.message.kind != InboundKind::Context);
+    lines.extend(end.map(|it| (it.at, format!("the host wrote down: {}", it.outcome.as_str()))));
+    for sent in &facts.parts {
+        lines.extend(sent.created_at.map(|at| (at, part_head(sent))));
+        lines.push((sent.changed_at, part_line(sent)));
+    }
+    lines.sort_by_key(|it| it.0);
+    lines
+}
+
+fn container(taker: &Taker, is_new: bool, facts: &Facts, lines: &mut Vec<(Timestamp, String)>) {
+    let (n, message) = (taker.incarnation, &facts.message);
+    // One that ran already when the message came is no part of its story until it takes it.
+    let started = taker.started_at.filter(|at| is_new && message.received_at <= *at);
+    lines.extend(started.map(|at| (at, format!("container {n} was started"))));
+    let unknown = if taker.started_at.is_none() { ", which the host does not know" } else { "" };
+    lines.push((taker.claimed_at, format!("container {n} took it, by its own word{unknown}")));
+    let ended = taker.ended_at.filter(|at| message.end.as_ref().is_none_or(|end| *at <= end.at));
+    let why = because(&taker.reason);
+    lines.extend(ended.map(|at| (at, format!("container {n} ended with it in hand{why}"))));
+}
+
+/// What a part is and where it goes.
+pub fn part_head(sent: &Sent) -> String {
+    format!("part {}: {} ({}) to {}", sent.key, sent.kind, sent.form, sent.chat)
+}
+
+/// How a part stands.
+pub fn part_line(sent: &Sent) -> String {
+    let again = if sent.was_uncertain { ", perhaps more than once" } else { "" };
+    let tried = format!("{} times told to wait, {} times no answer", sent.tries, sent.misses);
+    let how = match sent.standing {
+        Standing::Sent => format!("is there as {}{again}", sent.platform_id),
+        Standing::Ready if sent.held => "is held for the quiet hours of its reader".to_owned(),
+        Standing::Ready => "waits for its turn".to_owned(),
+        Standing::Claimed => format!("is being sent{again}"),
+        Standing::Unsent => format!("did not get through ({tried})"),
+        Standing::Uncertain => format!("got no answer ({tried})"),
+        Standing::Dead => format!("was given up{}{again}", because(&sent.reason)),
+    };
+    format!("part {} {how}", sent.key)
+}
+
+fn because(why: &str) -> String {
+    if why.is_empty() { String::new() } else { format!(": {why}") }
+}
+
+/// What a message that is not at its end waits for now, one clause each; empty when all is done.
+pub fn waits(facts: &Facts, clock: impl Fn(Timestamp) -> String) -> Vec<String> {
+    let is_open = facts.message.end.is_none() && facts.message.kind != InboundKind::Context;
+    let mut found = if is_open { answer_waits(facts, &clock) } else { Vec::new() };
+    found.extend(facts.parts.iter().filter_map(|it| part_waits(it, facts, &clock)));
+    if !facts.context.host_runs && !found.is_empty() {
+        found.insert(0, "no host runs; start it with `nanoclaw start`".to_owned());
+    }
+    found
+}
+
+fn answer_waits(facts: &Facts, clock: &impl Fn(Timestamp) -> String) -> Vec<String> {
+    let (message, context) = (&facts.message, &facts.context);
+    if let Some((by, name)) = &context.stopped {
+        let agent = &message.agent;
+        return vec![format!("{by} stopped {agent}; `nanoclaw resume {name}` lets it go on")];
+    }
+    let mut found = Vec::new();
+    if let Some(wait) = &context.wait {
+        let (what, next) = (super::waits::what(wait.class), clock(wait.until));
+        found.push(format!("{what}; the next try is at {next}"));
+    }
+    for file in facts.files.iter().filter(|it| it.state == "pending") {
+        let name = if file.name.is_empty() { "a file" } else { &file.name };
+        let tried = match file.tries {
+            0 => String::new(),
+            n => format!(", tried {n} times, next at {}", clock(file.retry_at)),
+        };
+        found.push(format!("{name} is being fetched{tried}"));
+    }
+    for question in facts.questions.iter().chain(&context.asked_before).filter(|it| !it.answered) {
+        let since = about(context.now.since(question.asked_at));
+        found.push(match question.id {
+            Some(id) => format!("a person has to answer question #{id}, asked {since} ago"),
+            None => format!("the host has to handle a request of the agent, asked {since} ago"),
+        });
+    }
+    // Before a wait for the model, and behind another message, nobody has it in hand any more.
+    let taker = facts.containers.iter().rfind(|it| it.ended_at.is_none());
+    if let Some(taker) = taker.filter(|_| context.wait.is_none()) {
+        let since = about(context.now.since(taker.claimed_at));
+        found.push(format!("container {} works on it, since {since}", taker.incarnation));
+        return found;
+    }
+    if let Some(seq) = context.behind {
+        found.push(format!("message {}.{seq} comes first", message.session));
+    }
+    if context.now < message.not_before {
+        let until = clock(message.not_before);
+        found.push(format!("the next try is at {until}; {} failed", message.tries));
+    }
+    found.extend(start_waits(facts, clock));
+    if found.is_empty() {
+        found.push(match &context.container {
+            Some((word, why)) => format!("its container is {word}{}", because(why)),
+            None => "a container is started next".to_owned(),
+        });
+    }
+    found
+}
+
+/// Bad starts hold the next one back, and then take the session out of service for a while.
+fn start_waits(facts: &Facts, clock: &impl Fn(Timestamp) -> String) -> Option<String> {
+    let (context, limits) = (&facts.context, Limits::default());
+    let (ended, bad_starts) = (context.last_bad_end?, context.bad_starts);
+    if bad_starts == 0 || ended + limits.park_for <= context.now {
+        return None;
+    }
+    let (what, pause) = if bad_starts < limits.launches_max {
+        ("the next start", backoff(limits.backoff_base, limits.backoff_max, bad_starts))
+    } else {
+        ("the session is parked", limits.park_for)
+    };
+    let until = clock(ended + pause);
+    let why = because(context.last_bad_reason.lines().next().unwrap_or_default());
+    Some(format!("{what} until {until}, after {bad_starts} failed starts{why}"))
+}
+
+fn part_waits(sent: &Sent, facts: &Facts, clock: &impl Fn(Timestamp) -> String) -> Option<String> {
+    let what = match sent.standing {
+        Standing::Sent | Standing::Dead => return None,
+        Standing::Ready | Standing::Claimed => part_line(sent),
+        Standing::Unsent | Standing::Uncertain => {
+            let next = clock(sent.retry_at.max(facts.context.now));
+            format!("part {} is sent again at {next}", sent.key)
+        }
+    };
+    Some(match &facts.context.channel_trouble {
+        Some(why) => format!("{what}; its channel is not connected: {why}"),
+        None => what,
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,91 @@
+//! `nanoclaw keep` and `nanoclaw timezone`: how long things are kept, and in whose time things are meant
+//! that nobody says otherwise about.
+
+use actors::host::settings::RETENTION;
+use domain::retention::{Retention, parse_age};
+use domain::task::span;
+use domain::time::{Clock, SystemClock};
+use operations::Output;
+use schedule::{Zone, local};
+use serde_json::json;
+use store::layout::Layout;
+
+use crate::error::Hint;
+use crate::home;
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Ages are written as 30d, 52w or 2y. What is unfinished is always kept. Old rows are removed in small
+steps while the host runs: daily where something happens, weekly elsewhere.
+
+Examples:
+  nanoclaw keep                                  show the rule
+  nanoclaw keep --messages 2y                    what people said and what was sent to them
+  nanoclaw keep --messages 90d --machinery 7d    files of messages, launches, settled questions")]
+pub(crate) struct KeepArgs {
+    /// Messages, and what was sent [usually 365d, at least 30d]
+    #[arg(long, value_name = "AGE")]
+    messages: Option<String>,
+    /// Files of messages, launches, settled questions [usually 30d, at least 1d]
+    #[arg(long, value_name = "AGE")]
+    machinery: Option<String>,
+}
+
+pub(super) fn keep(args: &KeepArgs, layout: &Layout) -> anyhow::Result<Output> {
+    const HINT: &str = "see `nanoclaw keep --help`";
+    let mut central = home::central(layout)?;
+    let mut rule = Retention::from_setting(central.setting(RETENTION)?.as_deref());
+    if let Some(text) = &args.messages {
+        rule.messages = parse_age(text).hint(HINT)?;
+    }
+    if let Some(text) = &args.machinery {
+        rule.machinery = parse_age(text).hint(HINT)?;
+    }
+    let is_change = args.messages.is_some() || args.machinery.is_some();
+    if is_change {
+        rule = rule.checked().hint(HINT)?;
+    }
+    let (messages, machinery) = (span(rule.messages), span(rule.machinery));
+    if is_change {
+        let line = format!("keep --messages {messages} --machinery {machinery}");
+        central.whole("how long things are kept", |central| {
+            central.set_setting(RETENTION, &rule.to_setting())?;
+            central.record_change(&line, "host", SystemClock.now())
+        })?;
+    }
+    let rule = json!({ "messages": messages, "machinery": machinery });
+    Ok(Output::record(rule, "messages machinery").hint(HINT))
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+It counts for everybody who has none of their own. The first start takes over that of the machine.
+
+Examples:
+  nanoclaw timezone                     which one counts
+  nanoclaw timezone Europe/Berlin       or a city: nanoclaw timezone berlin
+  nanoclaw users timezone ann Asia/Tokyo    somebody who lives elsewhere; /timezone in a chat")]
+pub(crate) struct TimezoneArgs {
+    /// A zone, or a city
+    zone: Option<String>,
+}
+
+pub(super) fn timezone(args: &TimezoneArgs, layout: &Layout) -> anyhow::Result<Output> {
+    let mut central = super::central(layout)?;
+    let before = central.install_zone()?.unwrap_or_else(Zone::utc);
+    let zone = match &args.zone {
+        None => before.clone(),
+        Some(text) => Zone::find(text).hint("see `nanoclaw timezone --help`")?,
+    };
+    let now = local(SystemClock.now(), &zone);
+    let shown = json!({ "zone": zone.name(), "now": now });
+    let output = Output::new(format!("{zone}; it is {now} there"), shown);
+    if args.zone.is_none() {
+        return Ok(output);
+    }
+    central.whole("a time zone", |central| {
+        central.set_install_zone(&zone)?;
+        central.record_change(&format!("timezone {zone}"), "host", SystemClock.now())
+    })?;
+    Ok(output.undo(format!("timezone {before}")))
+}
